@@ -1,0 +1,129 @@
+/**
+ * Builds dist/: the extension, its worker, the command line, the pages and the licence notices.
+ *
+ *   node esbuild.mjs            minified, without source maps: what ships
+ *   node esbuild.mjs --dev      readable, with source maps
+ *   node esbuild.mjs --watch    builds again on every change
+ */
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build, context } from "esbuild";
+
+const root = dirname(fileURLToPath(import.meta.url));
+const dist = join(root, "dist");
+const noticesFile = join(dist, "THIRD_PARTY_NOTICES.txt");
+const watch = process.argv.includes("--watch");
+const dev = process.argv.includes("--dev");
+
+const shared = {
+  absWorkingDir: root,
+  bundle: true,
+  minify: !dev,
+  sourcemap: dev,
+  metafile: true,
+  legalComments: "none", // the notices file carries them
+  logLevel: "warning",
+  define: { "process.env.NODE_ENV": dev ? '"development"' : '"production"' },
+  loader: { ".wasm": "binary", ".svg": "dataurl", ".ttf": "dataurl", ".woff2": "dataurl" },
+};
+
+// VS Code 1.96, the oldest we support, runs extensions under Node 20.
+const node = { ...shared, platform: "node", format: "cjs", target: "node20", mainFields: ["module", "main"] };
+
+// One self-contained file per page: over a remote connection every further file is a further round trip.
+const page = {
+  ...shared,
+  platform: "browser",
+  format: "iife",
+  target: "es2022",
+  jsx: "automatic",
+  jsxImportSource: "preact",
+  tsconfig: join(root, "webview/tsconfig.json"),
+};
+
+const bundles = [
+  { ...node, entryPoints: ["src/extension.ts"], outfile: "dist/extension.js", external: ["vscode"] },
+  { ...node, entryPoints: ["src/worker/main.ts"], outfile: "dist/worker.js" },
+  {
+    ...node,
+    entryPoints: ["src/cli.ts"],
+    outfile: "dist/cli.js",
+    banner: { js: "#!/usr/bin/env node" },
+  },
+  ...["editor", "compare", "run"].map((name) => ({
+    ...page,
+    entryPoints: [`webview/${name}/main.tsx`],
+    outfile: `dist/webview/${name}.js`,
+  })),
+  { ...page, entryPoints: ["webview/styles/main.css"], outfile: "dist/webview/styles.css" },
+];
+
+/** The folder of the installed package that a bundled file belongs to, or undefined for our own files. */
+function packageFolder(file) {
+  const match = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(file.replaceAll("\\", "/"));
+  return match?.[1];
+}
+
+function licenceText(folder) {
+  const names = readdirSync(folder).filter((name) => /^(licen[sc]e|copying|notice)/i.test(name));
+  return names.map((name) => readFileSync(join(folder, name), "utf8").trim()).join("\n\n");
+}
+
+/** Says, for every package of which a byte is in a bundle, its name, version and licence. */
+function noticesFor(results) {
+  const folders = new Set();
+  for (const { metafile } of results) {
+    for (const output of Object.values(metafile.outputs)) {
+      for (const [file, { bytesInOutput }] of Object.entries(output.inputs)) {
+        const folder = bytesInOutput > 0 ? packageFolder(file) : undefined;
+        if (folder) folders.add(folder);
+      }
+    }
+  }
+  const entries = [...folders].map((folder) => {
+    const { name, version, license } = JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8"));
+    const text = licenceText(join(root, folder)) || `Licence: ${license ?? "not stated"}`;
+    return { name, text: `${name} ${version} (${license ?? "see below"})\n\n${text}\n` };
+  });
+  entries.sort((a, b) => a.name.localeCompare(b.name));
+  const line = "-".repeat(80);
+  const head = `Checkpoint Explorer contains code of these ${entries.length} packages.\n`;
+  return `${[head, ...entries.map(({ text }) => text)].join(`\n${line}\n\n`)}`;
+}
+
+/** Deletes what an earlier build left, after the new files are there: a server that is running finds no gap. */
+function deleteStale(results) {
+  const fresh = new Set([noticesFile]);
+  for (const { metafile } of results) {
+    for (const file of Object.keys(metafile.outputs)) fresh.add(resolve(root, file));
+  }
+  for (const entry of readdirSync(dist, { recursive: true, withFileTypes: true })) {
+    const file = join(entry.parentPath, entry.name);
+    if (entry.isFile() && !fresh.has(file)) rmSync(file);
+  }
+}
+
+function report(results) {
+  for (const { metafile } of results) {
+    for (const [file, { bytes }] of Object.entries(metafile.outputs)) {
+      if (!file.endsWith(".map"))
+        console.log(`${file.padEnd(28)} ${(bytes / 1024).toFixed(1).padStart(8)} KiB`);
+    }
+  }
+}
+
+if (watch) {
+  const contexts = await Promise.all(bundles.map((bundle) => context({ ...bundle, logLevel: "info" })));
+  await Promise.all(contexts.map((each) => each.watch()));
+  console.log("watching for changes; Ctrl-C stops");
+} else {
+  // esbuild prints what is wrong; a stack trace of this file would say nothing more.
+  const results = await Promise.all(bundles.map((bundle) => build(bundle))).catch(() => process.exit(1));
+  mkdirSync(dist, { recursive: true });
+  writeFileSync(noticesFile, noticesFor(results));
+  deleteStale(results);
+  chmodSync(join(dist, "cli.js"), 0o755);
+  report(results);
+  console.log(`${relative(root, noticesFile)} written`);
+}

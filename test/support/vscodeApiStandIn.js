@@ -1,0 +1,53 @@
+/**
+ * Takes the place of what VS Code injects into a webview page: `acquireVsCodeApi` with messages and state. Runs in
+ * the page before its own script. The other end of the messages is `window.__fakeHost`, which a test brings along.
+ *
+ * A message loses here what it loses on its real way: it becomes JSON, except that ArrayBuffers and typed arrays
+ * stay what they are (with the whole buffer under them), and it arrives later.
+ */
+(() => {
+  const stateKey = "vscode-webview-state";
+  let acquired = false;
+
+  function overTheWire(message) {
+    const binary = [];
+    const text = JSON.stringify(message, (_key, value) => {
+      if (!(value instanceof ArrayBuffer || ArrayBuffer.isView(value))) return value;
+      binary.push(structuredClone(value));
+      return { $binary: binary.length - 1 };
+    });
+    if (text === undefined) return undefined;
+    return JSON.parse(text, (_key, value) =>
+      typeof value?.$binary === "number" ? binary[value.$binary] : value,
+    );
+  }
+
+  function deliver(message) {
+    const data = overTheWire(message);
+    setTimeout(() => window.dispatchEvent(new MessageEvent("message", { data, origin: window.origin })));
+  }
+
+  window.__sentMessages = [];
+
+  window.acquireVsCodeApi = () => {
+    if (acquired) throw new Error("An instance of the VS Code API has already been acquired");
+    acquired = true;
+    const receive = window.__fakeHost?.attach(deliver);
+    return Object.freeze({
+      postMessage(message) {
+        const data = overTheWire(message);
+        window.__sentMessages.push(data);
+        setTimeout(() => receive?.(data));
+      },
+      // Per tab, like VS Code's: it outlives a reload of the page.
+      getState() {
+        const text = sessionStorage.getItem(stateKey);
+        return text === null ? undefined : JSON.parse(text);
+      },
+      setState(state) {
+        sessionStorage.setItem(stateKey, JSON.stringify(state) ?? "null");
+        return state;
+      },
+    });
+  };
+})();

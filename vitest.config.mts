@@ -1,0 +1,47 @@
+import { defineConfig } from "vitest/config";
+
+const jsx = { jsx: { runtime: "automatic", importSource: "preact" } } as const;
+
+export default defineConfig({
+  oxc: jsx,
+  test: {
+    passWithNoTests: true,
+    reporters: ["default"],
+    projects: [
+      {
+        oxc: jsx,
+        test: {
+          name: "unit",
+          environment: "node",
+          testTimeout: 20_000, // property tests on a busy machine
+          include: ["test/{core,kernels,protocol,worker,host,cli}/**/*.test.{ts,tsx}"],
+        },
+      },
+      {
+        oxc: jsx,
+        test: {
+          name: "webview",
+          environment: "node",
+          include: ["test/webview/**/*.test.{ts,tsx}"],
+          globalSetup: ["test/support/webviewGlobalSetup.ts"],
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+          // Each file drives a browser, which is itself several processes.
+          maxWorkers: 2,
+        },
+      },
+      {
+        test: {
+          name: "e2e",
+          environment: "node",
+          include: ["test/e2e/**/*.test.ts"],
+          globalSetup: ["test/support/e2eGlobalSetup.ts"],
+          testTimeout: 90_000,
+          hookTimeout: 120_000,
+          // One server, and one workbench page at a time: two compete for the same cores.
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
