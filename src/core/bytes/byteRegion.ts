@@ -1,0 +1,163 @@
+import { FormatError } from "../formats/formatError";
+import { maxInflatedBytes } from "../formats/limits";
+import { formatBytes } from "../text/quantities";
+import { quote } from "../text/quote";
+import { RangeByteSource } from "./byteRange";
+import { type ByteSource, checkRange, MemoryByteSource } from "./byteSource";
+import { inflateRange } from "./inflate";
+import type { ZipEntry } from "./zipDirectory";
+
+/**
+ * Where bytes of a file are, when that is more than an offset: behind a zip header whose length is not known
+ * yet, compressed, inside a pickle inside such a member. Plain data to hold; opened when its bytes are wanted.
+ */
+export interface ByteRegion {
+  readonly size: number;
+  /** Where it begins in the file, as far as that is known without reading. For ordering, not for reading. */
+  readonly fileOffset: number;
+  /** @throws FormatError where the bytes cannot be had. */
+  open(file: ByteSource, signal?: AbortSignal): Promise<ByteSource>;
+}
+
+export class FileRegion implements ByteRegion {
+  constructor(
+    readonly fileOffset: number,
+    readonly size: number,
+  ) {}
+
+  async open(file: ByteSource): Promise<ByteSource> {
+    const there = Math.max(0, Math.min(this.size, file.size - this.fileOffset));
+    return new RangeByteSource(file, Math.min(this.fileOffset, file.size), there);
+  }
+}
+
+/** Bytes that were read already. */
+export class MemoryRegion implements ByteRegion {
+  constructor(
+    private readonly bytes: Uint8Array,
+    readonly fileOffset: number,
+  ) {}
+
+  get size(): number {
+    return this.bytes.length;
+  }
+
+  async open(): Promise<ByteSource> {
+    return new MemoryByteSource(this.bytes);
+  }
+}
+
+/** A part of another region. */
+export class SubRegion implements ByteRegion {
+  readonly fileOffset: number;
+
+  constructor(
+    private readonly outer: ByteRegion,
+    private readonly start: number,
+    readonly size: number,
+  ) {
+    this.fileOffset = outer.fileOffset + start;
+  }
+
+  async open(file: ByteSource, signal?: AbortSignal): Promise<ByteSource> {
+    return new RangeByteSource(await this.outer.open(file, signal), this.start, this.size);
+  }
+}
+
+const localHeaderSignature = 0x04034b50;
+const localHeaderBytes = 30;
+
+/** A member of a zip archive; `archive` is set where the archive itself lies in a region. */
+export class ZipEntryRegion implements ByteRegion {
+  readonly size: number;
+  readonly fileOffset: number;
+
+  constructor(
+    readonly entry: ZipEntry,
+    private readonly archive?: ByteRegion,
+  ) {
+    this.size = entry.size;
+    this.fileOffset = (archive?.fileOffset ?? 0) + entry.localHeaderOffset + localHeaderBytes;
+  }
+
+  async open(file: ByteSource, signal?: AbortSignal): Promise<ByteSource> {
+    const archive = this.archive === undefined ? file : await this.archive.open(file, signal);
+    return openZipEntry(archive, this.entry, signal);
+  }
+}
+
+/**
+ * Opens a member: reads its local header, whose name and padding may be longer than the directory says.
+ * @throws FormatError where the header is not there or the compression is unknown.
+ */
+export async function openZipEntry(
+  archive: ByteSource,
+  entry: ZipEntry,
+  signal?: AbortSignal,
+): Promise<ByteSource> {
+  const { localHeaderOffset, compressedSize, size, method } = entry;
+  const start = await dataStart(archive, entry, signal);
+  if (start + compressedSize > archive.size) {
+    const missing = formatBytes(start + compressedSize - archive.size);
+    const message = `Member ${quote(entry.name)} of the archive is cut: ${missing} are missing.`;
+    throw new FormatError("MemberBeyondEnd", message, localHeaderOffset);
+  }
+  const data = new RangeByteSource(archive, start, compressedSize);
+  // A stored member is as long as its bytes, whatever the directory says.
+  if (method === 0) return size <= compressedSize ? new RangeByteSource(data, 0, size) : data;
+  if (method === 8) return new InflatedByteSource(data, checkInflatedSize(entry));
+  const message = `Member ${quote(entry.name)} is compressed by method ${method}; only deflate can be read.`;
+  throw new FormatError("UnknownCompression", message, localHeaderOffset);
+}
+
+/** Deflate makes at most 1032 bytes of one: what claims more is a lie, for which nothing is allocated. */
+function checkInflatedSize({ name, size, compressedSize, localHeaderOffset }: ZipEntry): number {
+  if (size <= compressedSize * 1032 + 1024) return size;
+  const claim = `${formatBytes(compressedSize)} that should inflate to ${formatBytes(size)}`;
+  const message = `Member ${quote(name)} of the archive has ${claim}, which is impossible.`;
+  throw new FormatError("DamagedDeflate", message, localHeaderOffset);
+}
+
+async function dataStart(archive: ByteSource, entry: ZipEntry, signal?: AbortSignal): Promise<number> {
+  const { localHeaderOffset, name } = entry;
+  const length = Math.min(localHeaderBytes, archive.size - localHeaderOffset);
+  const header = length < 0 ? new Uint8Array() : await archive.read(localHeaderOffset, length, signal);
+  const view = new DataView(header.buffer, header.byteOffset, header.byteLength);
+  if (header.length < localHeaderBytes || view.getUint32(0, true) !== localHeaderSignature) {
+    const message = `Member ${quote(name)} is not where the archive's directory says. The file is damaged.`;
+    throw new FormatError("NoLocalHeader", message, localHeaderOffset);
+  }
+  return localHeaderOffset + localHeaderBytes + view.getUint16(26, true) + view.getUint16(28, true);
+}
+
+/** How much compressed data is read at once. */
+const inflateReadBytes = 256 * 1024;
+
+/** A deflated member. It can only be inflated from its start, so what was inflated is kept while it is small. */
+class InflatedByteSource implements ByteSource {
+  private whole: Promise<Uint8Array> | undefined;
+
+  constructor(
+    private readonly compressed: ByteSource,
+    readonly size: number,
+  ) {}
+
+  async read(offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array> {
+    checkRange(this, offset, length);
+    if (length === 0) return new Uint8Array();
+    if (this.size > maxInflatedBytes) {
+      return inflateRange(this.chunks(signal), offset, offset + length, signal);
+    }
+    // Not cancelled by one reader's signal: the next reader wants it as well.
+    this.whole ??= inflateRange(this.chunks(), 0, this.size);
+    return (await this.whole).slice(offset, offset + length);
+  }
+
+  private async *chunks(signal?: AbortSignal): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+    for (let at = 0; at < this.compressed.size; at += inflateReadBytes) {
+      const length = Math.min(inflateReadBytes, this.compressed.size - at);
+      // A copy of its own: the bytes of a source may lie in memory that is shared.
+      yield new Uint8Array(await this.compressed.read(at, length, signal));
+    }
+  }
+}

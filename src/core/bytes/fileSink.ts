@@ -1,0 +1,34 @@
+/**
+ * Where core puts files that it makes. What is being written lies under another name beside its place, so that a
+ * reader finds all of it or nothing, and an interrupted work leaves nothing that looks finished.
+ */
+export interface FileSink {
+  /** @throws FormatError `Exists` when something is at `path` and `replace` is false. */
+  createFolder(path: string, options: { readonly replace: boolean }): Promise<FolderOutput>;
+  /** @throws FormatError `Exists` when something is at `path` and `replace` is false. */
+  createFile(path: string, options: { readonly replace: boolean }): Promise<FileOutput>;
+}
+
+interface Output {
+  /** Where the work lies until it is committed: for reading it again. */
+  readonly temporaryPath: string;
+  /** Gives it its name, when all bytes are on the disk. Every writer must be closed. */
+  commit(): Promise<void>;
+  /** Removes what was written. Of no effect after `commit`. */
+  discard(): Promise<void>;
+}
+
+export interface FolderOutput extends Output {
+  create(name: string): Promise<FileWriter>;
+}
+
+export interface FileOutput extends Output {
+  readonly writer: FileWriter;
+}
+
+export interface FileWriter {
+  /** Bytes that were never written read as zeros. */
+  writeAt(offset: number, bytes: Uint8Array): Promise<void>;
+  /** Waits until all bytes are on the disk. */
+  close(): Promise<void>;
+}

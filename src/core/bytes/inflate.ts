@@ -1,0 +1,64 @@
+import { FormatError } from "../formats/formatError";
+
+/** Compressed bytes in the order of the file; they are asked for only as fast as they are consumed. */
+export type CompressedChunks = AsyncIterable<Uint8Array<ArrayBuffer>>;
+
+/**
+ * Inflates a raw deflate stream and gives bytes `from` to `to` of what comes out. Stops reading as soon as
+ * those are there, and never holds more than them and one chunk: the size that an archive claims is not trusted.
+ * @throws FormatError `DamagedDeflate` when the stream is damaged or ends before `to`.
+ */
+export async function inflateRange(
+  chunks: CompressedChunks,
+  from: number,
+  to: number,
+  signal?: AbortSignal,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const result = new Uint8Array(to - from);
+  let position = 0;
+  for await (const chunk of inflated(chunks, signal)) {
+    const start = Math.max(from, position);
+    const end = Math.min(to, position + chunk.length);
+    if (end > start) result.set(chunk.subarray(start - position, end - position), start - from);
+    position += chunk.length;
+    if (position >= to) return result;
+  }
+  if (position >= to) return result;
+  const message = `The compressed data ends at byte ${position} of ${to}. The file is damaged.`;
+  throw new FormatError("DamagedDeflate", message);
+}
+
+async function* inflated(chunks: CompressedChunks, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+  const stream = new DecompressionStream("deflate-raw");
+  const writer = stream.writable.getWriter();
+  const reader = stream.readable.getReader();
+  // Errors of the writing side come out of the reading side as well, where they are told.
+  const writing = pump(chunks, writer).catch((error: unknown) => {
+    writer.abort(error).catch(() => undefined);
+    return error;
+  });
+  try {
+    for (;;) {
+      signal?.throwIfAborted();
+      const { done, value } = await reader.read();
+      if (done) return;
+      if (value !== undefined) yield value;
+    }
+  } catch (error) {
+    const cause = await Promise.race([writing, Promise.resolve(undefined)]);
+    if (cause instanceof Error && !(cause instanceof TypeError)) throw cause;
+    if (signal?.aborted || !(error instanceof TypeError)) throw error;
+    throw new FormatError("DamagedDeflate", "The compressed data of a member of the archive is damaged.");
+  } finally {
+    reader.cancel().catch(() => undefined);
+  }
+}
+
+async function pump(
+  chunks: CompressedChunks,
+  writer: { write(chunk: Uint8Array<ArrayBuffer>): Promise<void>; close(): Promise<void> },
+): Promise<undefined> {
+  for await (const chunk of chunks) await writer.write(chunk);
+  await writer.close();
+  return undefined;
+}

@@ -1,0 +1,282 @@
+import { FormatError } from "../formats/formatError";
+import { maxListedProblems, maxZipDirectoryBytes } from "../formats/limits";
+import type { Problem } from "../problem";
+import { ProblemList } from "../problemList";
+import { formatBytes } from "../text/quantities";
+import { quote } from "../text/quote";
+import type { ByteSource } from "./byteSource";
+
+/**
+ * The directory of a zip archive (PKWARE APPNOTE 6.3.10). Our own reader, because core takes no packages, and
+ * because a checkpoint needs what general readers refuse: wrong CRCs, wrong flags, a directory that disagrees
+ * with the local headers. It reads the end of the file and the directory, never a member.
+ */
+export interface ZipDirectory {
+  /** In the order of the directory; names may occur twice. */
+  readonly entries: readonly ZipEntry[];
+  /** Bytes before the archive, by which all its offsets are shifted. */
+  readonly prefixBytes: number;
+  readonly problems: readonly Problem[];
+}
+
+export interface ZipEntry {
+  readonly name: string;
+  /** 0 is stored, 8 is deflated. */
+  readonly method: number;
+  readonly compressedSize: number;
+  readonly size: number;
+  /** From the start of the file. The data begins behind this header, whose length only the header itself tells. */
+  readonly localHeaderOffset: number;
+  readonly encrypted: boolean;
+}
+
+const endSignature = 0x06054b50;
+const endBytes = 22;
+const zip64LocatorSignature = 0x07064b50;
+const zip64LocatorBytes = 20;
+const zip64EndSignature = 0x06064b50;
+const zip64EndBytes = 56;
+const entrySignature = 0x02014b50;
+const entryBytes = 46;
+
+/** The end record is the last thing but for a comment, whose length has 16 bits. */
+export const zipTailBytes = 64 * 1024 + endBytes + zip64LocatorBytes + zip64EndBytes;
+
+/** @throws FormatError `NoZipDirectory` where there is none: a save that was interrupted writes it last. */
+export async function readZipDirectory(source: ByteSource, signal?: AbortSignal): Promise<ZipDirectory> {
+  const tailStart = Math.max(0, source.size - zipTailBytes);
+  const tail = new Tail(await source.read(tailStart, source.size - tailStart, signal), tailStart);
+  const end = findEnd(tail) ?? fail(source.size);
+  const { size, prefixBytes } = end;
+  if (size > maxZipDirectoryBytes) {
+    const message = `The archive's directory has ${formatBytes(size)}; up to ${formatBytes(maxZipDirectoryBytes)} are read.`;
+    throw new FormatError("ZipDirectoryTooLarge", message, end.position);
+  }
+  const start = end.offset + prefixBytes;
+  const bytes = start >= tailStart ? tail.slice(start, size) : await source.read(start, size, signal);
+  return new DirectoryParser(bytes, end, source.size).parse();
+}
+
+function fail(size: number): never {
+  const message =
+    "The archive has no directory (torch says: failed finding central directory). It is written last: " +
+    "the save or the download was interrupted. Use an earlier checkpoint.";
+  throw new FormatError("NoZipDirectory", message, size);
+}
+
+/** The last bytes of the file, addressed from the file's start. */
+class Tail {
+  readonly view: DataView;
+
+  constructor(
+    private readonly bytes: Uint8Array,
+    readonly start: number,
+  ) {
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  get end(): number {
+    return this.start + this.bytes.length;
+  }
+
+  slice(offset: number, length: number): Uint8Array {
+    return this.bytes.subarray(offset - this.start, offset - this.start + length);
+  }
+}
+
+interface EndRecord {
+  /** Of the directory, as the record says it: without the bytes before the archive. */
+  readonly offset: number;
+  readonly size: number;
+  readonly count: number;
+  readonly prefixBytes: number;
+  /** Where the record stands. */
+  readonly position: number;
+}
+
+/** From the back: the first record whose directory fits before it. What follows it is a comment or junk. */
+function findEnd(tail: Tail): EndRecord | undefined {
+  const { view } = tail;
+  for (let at = view.byteLength - endBytes; at >= 0; at--) {
+    if (view.getUint8(at) !== 0x50 || view.getUint32(at, true) !== endSignature) continue;
+    const end = readEnd(tail, at);
+    if (end !== undefined) return end;
+  }
+  return undefined;
+}
+
+function readEnd(tail: Tail, at: number): EndRecord | undefined {
+  const { view } = tail;
+  const zip64 = readZip64End(tail, at);
+  const count = zip64?.count ?? view.getUint16(at + 10, true);
+  const size = zip64?.size ?? view.getUint32(at + 12, true);
+  const offset = zip64?.offset ?? view.getUint32(at + 16, true);
+  // The directory ends where the end records begin; what it is off by stands before the archive.
+  const directoryEnd = tail.start + (zip64?.at ?? at);
+  const prefixBytes = directoryEnd - size - offset;
+  if (!Number.isSafeInteger(prefixBytes) || prefixBytes < 0) return undefined;
+  return { offset, size, count, prefixBytes, position: tail.start + at };
+}
+
+function readZip64End(
+  tail: Tail,
+  endAt: number,
+): { at: number; count: number; size: number; offset: number } | undefined {
+  const { view } = tail;
+  const locator = endAt - zip64LocatorBytes;
+  if (locator < 0 || view.getUint32(locator, true) !== zip64LocatorSignature) return undefined;
+  // The record stands right before its locator; the locator's own offset is wrong where bytes were put in front.
+  const claimed = Number(view.getBigUint64(locator + 8, true)) - tail.start;
+  for (const at of [locator - zip64EndBytes, claimed]) {
+    if (at < 0 || at + zip64EndBytes > locator || view.getUint32(at, true) !== zip64EndSignature) continue;
+    return {
+      at,
+      count: Number(view.getBigUint64(at + 32, true)),
+      size: Number(view.getBigUint64(at + 40, true)),
+      offset: Number(view.getBigUint64(at + 48, true)),
+    };
+  }
+  return undefined;
+}
+
+class DirectoryParser {
+  private readonly view: DataView;
+  private readonly problems = new ProblemList(maxListedProblems);
+  private readonly start: number;
+
+  constructor(
+    private readonly bytes: Uint8Array,
+    private readonly end: EndRecord,
+    private readonly fileSize: number,
+  ) {
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.start = end.offset + end.prefixBytes;
+  }
+
+  /** The bytes of the directory decide how many entries there are; the count is only held against it. */
+  parse(): ZipDirectory {
+    const entries: ZipEntry[] = [];
+    let at = 0;
+    while (at + entryBytes <= this.bytes.length && this.view.getUint32(at, true) === entrySignature) {
+      const length = this.entryLength(at);
+      if (at + length > this.bytes.length) break;
+      entries.push(this.readEntry(at));
+      at += length;
+    }
+    // The count has 16 bits where the archive is not zip64.
+    if (at !== this.bytes.length || entries.length % 65_536 !== this.end.count % 65_536) {
+      const message = `The archive's directory should list ${this.end.count} members, but ${entries.length} can be read.`;
+      const offset = this.start + at;
+      this.problems.add({ severity: "error", code: "DamagedZipDirectory", message, offset });
+    }
+    this.reportOverlaps(entries);
+    this.reportDuplicates(entries);
+    const { prefixBytes } = this.end;
+    return { entries, prefixBytes, problems: this.problems.toArray() };
+  }
+
+  private entryLength(at: number): number {
+    const { view } = this;
+    const extra = view.getUint16(at + 30, true);
+    return entryBytes + view.getUint16(at + 28, true) + extra + view.getUint16(at + 32, true);
+  }
+
+  private readEntry(at: number): ZipEntry {
+    const { view } = this;
+    const flags = view.getUint16(at + 8, true);
+    const nameLength = view.getUint16(at + 28, true);
+    const sizes = this.readSizes(at, at + entryBytes + nameLength);
+    return {
+      name: decodeName(this.bytes.subarray(at + entryBytes, at + entryBytes + nameLength)),
+      method: view.getUint16(at + 10, true),
+      ...sizes,
+      localHeaderOffset: sizes.localHeaderOffset + this.end.prefixBytes,
+      encrypted: (flags & 1) !== 0,
+    };
+  }
+
+  /** A size of 0xFFFFFFFF stands in the zip64 field instead, which holds only those that do, in this order. */
+  private readSizes(at: number, extraStart: number) {
+    const { view } = this;
+    const size = view.getUint32(at + 24, true);
+    const compressedSize = view.getUint32(at + 20, true);
+    const localHeaderOffset = view.getUint32(at + 42, true);
+    const values = { size, compressedSize, localHeaderOffset };
+    let field = this.findZip64Field(extraStart, view.getUint16(at + 30, true));
+    for (const name of ["size", "compressedSize", "localHeaderOffset"] as const) {
+      if (values[name] !== 0xffff_ffff || field === undefined || field.start + 8 > field.end) continue;
+      values[name] = Number(view.getBigUint64(field.start, true));
+      field = { start: field.start + 8, end: field.end };
+    }
+    return values;
+  }
+
+  private findZip64Field(start: number, length: number): { start: number; end: number } | undefined {
+    const end = start + length;
+    for (let at = start; at + 4 <= end; ) {
+      const fieldEnd = at + 4 + this.view.getUint16(at + 2, true);
+      if (this.view.getUint16(at, true) === 1) return { start: at + 4, end: Math.min(fieldEnd, end) };
+      at = fieldEnd;
+    }
+    return undefined;
+  }
+
+  /** Members that share bytes make a small file unpack to anything, or show one thing to a scanner and another to torch. */
+  private reportOverlaps(entries: readonly ZipEntry[]): void {
+    const sorted = [...entries].sort((a, b) => a.localHeaderOffset - b.localHeaderOffset);
+    let end = 0;
+    let before: ZipEntry | undefined;
+    for (const entry of sorted) {
+      const { localHeaderOffset, compressedSize, name } = entry;
+      if (before !== undefined && localHeaderOffset < end) {
+        const other = before.name;
+        this.problems.addLazily("OverlappingMembers", () => {
+          const message = `Member ${quote(name)} of the archive overlaps ${quote(other)}.`;
+          return {
+            severity: "warning",
+            code: "OverlappingMembers",
+            message,
+            offset: localHeaderOffset,
+          };
+        });
+      }
+      const dataEnd = localHeaderOffset + 30 + compressedSize;
+      if (dataEnd > this.fileSize) this.reportCut(entry, dataEnd);
+      if (dataEnd > end) {
+        end = dataEnd;
+        before = entry;
+      }
+    }
+  }
+
+  private reportCut({ name, localHeaderOffset }: ZipEntry, dataEnd: number): void {
+    this.problems.addLazily("MemberBeyondEnd", () => {
+      const missing = formatBytes(dataEnd - this.fileSize);
+      const message = `Member ${quote(name)} of the archive ends ${missing} beyond the end of the file.`;
+      return { severity: "error", code: "MemberBeyondEnd", message, offset: localHeaderOffset };
+    });
+  }
+
+  private reportDuplicates(entries: readonly ZipEntry[]): void {
+    const seen = new Set<string>();
+    for (const { name } of entries) {
+      if (seen.has(name)) {
+        this.problems.addLazily("DuplicateMember", () => ({
+          severity: "warning",
+          code: "DuplicateMember",
+          message: `The archive holds ${quote(name)} twice. Readers differ in which one they take.`,
+        }));
+      }
+      seen.add(name);
+    }
+  }
+}
+
+/** UTF-8, as the flag of every writer of checkpoints says; what is not UTF-8 is shown byte by byte. */
+function decodeName(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return String.fromCharCode(...bytes);
+  }
+}

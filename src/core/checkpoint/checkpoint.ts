@@ -1,0 +1,27 @@
+import type { FileContent, FormatId } from "../formats/format";
+import type { ImportFinding } from "../formats/pickle/importReport";
+import type { Problem } from "../problem";
+import type { Tensor } from "../tensors/tensor";
+import type { CheckpointFile } from "./summary";
+
+/** An opened checkpoint: the directory of its weights. Tensor bytes stay on disk. */
+export interface Checkpoint {
+  /** The file that was opened; a folder was resolved to its main file. */
+  readonly path: string;
+  readonly name: string;
+  readonly folder: string;
+  readonly format: FormatId;
+  /** One for a single file, many for a sharded model. `Tensor.fileIndex` points here. */
+  readonly files: readonly CheckpointFile[];
+  /** In name order. */
+  readonly tensors: readonly Tensor[];
+  readonly metadata: ReadonlyMap<string, string>;
+  readonly aliases: ReadonlyMap<string, string>;
+  /** Set where the opened file is one shard of a model whose index is beside it. */
+  readonly wholeModelPath: string | undefined;
+  /** The value that was saved, where the file is more than a list of tensors. */
+  readonly content?: FileContent;
+  /** What loading the files in Python would import. Undefined where their format imports nothing. */
+  readonly imports?: readonly ImportFinding[];
+  readonly problems: readonly Problem[];
+}

@@ -1,0 +1,197 @@
+import type { Files } from "../bytes/files";
+import { baseName, parentPath } from "../bytes/paths";
+import { type ContentNode, type ContentPage, type ContentPath, contentPage } from "../content/contentTree";
+import { type SettingsSection, settingsSections } from "../content/settingsSections";
+import { maxShownNameLength } from "../formats/limits";
+import type { Adapter } from "../lora/adapter";
+import type { AdapterConfig } from "../lora/adapterConfig";
+import { adapterOf } from "../lora/adapterOf";
+import type { LoraView } from "../lora/loraView";
+import { detectStage, type StageLabel } from "../lora/stage";
+import { viewAdapter } from "../lora/viewAdapter";
+import {
+  type OptimizerPage,
+  type OptimizerView,
+  optimizerPage,
+  pageTensors,
+  viewOptimizer,
+} from "../optimizer/optimizerView";
+import { buildSeries } from "../runs/metricSeries";
+import { readTrainerState } from "../runs/readTrainerState";
+import type { TrainingView } from "../runs/trainingView";
+import type { Tensor } from "../tensors/tensor";
+import { encodeTensorChunk, type TensorChunk } from "../tensors/tensorTable";
+import type { Checkpoint } from "./checkpoint";
+import { type FolderContext, readFolderContext } from "./folderContext";
+import { checkpointIdentity } from "./identity";
+import { type InsideFile, readInsideFile } from "./insideFile";
+import { openCheckpoint } from "./openCheckpoint";
+import { readScalars } from "./readScalars";
+import { summarise } from "./summarise";
+import type { CheckpointSummary } from "./summary";
+import { TensorReader } from "./tensorReader";
+
+/** How stages that the user set are looked up: by the checkpoint's identity. */
+export type UserStage = (path: string) => string | undefined;
+
+const maxOptimizers = 32;
+
+/** Each is a read of its own; the steps of more parameters are seen one by one, in the Tensors tab. */
+const maxScalars = 500;
+
+/** An open checkpoint and all that can be asked about it. Holds no file open between questions. */
+export class CheckpointSession {
+  private constructor(
+    private readonly files: Files,
+    readonly checkpoint: Checkpoint,
+    readonly folder: FolderContext,
+    readonly adapter: Adapter | undefined,
+    readonly adapterConfig: AdapterConfig | undefined,
+    readonly stage: StageLabel | undefined,
+    /** What a torch file says besides its tensors. */
+    readonly inside: InsideFile | undefined,
+  ) {}
+
+  /** @throws FormatError when there is nothing to show. */
+  static async open(
+    files: Files,
+    path: string,
+    userStage: UserStage,
+    signal?: AbortSignal,
+  ): Promise<CheckpointSession> {
+    const checkpoint = await openCheckpoint(files, path, signal);
+    const folder = await readFolderContext(files, checkpoint.folder, signal);
+    const { adapter, config } = adapterOf(checkpoint, folder);
+    const stage = stageOf(checkpoint, folder, userStage);
+    const inside = await readInsideFile(files, checkpoint, folder, signal);
+    return new CheckpointSession(files, checkpoint, folder, adapter, config, stage, inside);
+  }
+
+  /** The path that stages and labels go by. */
+  get identity(): string {
+    return checkpointIdentity(this.checkpoint.path);
+  }
+
+  summary(): CheckpointSummary {
+    const { checkpoint, folder, adapter, adapterConfig, stage, inside } = this;
+    return summarise({ checkpoint, folder, adapter, adapterConfig, stage, inside });
+  }
+
+  tensorChunk(first: number): TensorChunk {
+    return encodeTensorChunk(this.checkpoint.tensors, first);
+  }
+
+  /** Some of the children of a value of a torch file; undefined where the path leads nowhere. */
+  contentPage(path: ContentPath, from: number): ContentPage | undefined {
+    const { content } = this.checkpoint;
+    const page = content === undefined ? undefined : contentPage(content, path, from);
+    return page && { ...page, nodes: page.nodes.map(shortened) };
+  }
+
+  /** The optimizers whose state the file holds; a file of a GAN holds several. */
+  optimizers(): readonly OptimizerView[] {
+    return (this.inside?.optimizers ?? []).slice(0, maxOptimizers).map(viewOptimizer);
+  }
+
+  /** Parameters of an optimizer with their state, from `first` on. Reads the numbers that are kept as tensors. */
+  async optimizerPage(optimizer: number, first: number, signal?: AbortSignal): Promise<OptimizerPage> {
+    const state = this.inside?.optimizers[optimizer];
+    if (state === undefined) return { first, total: 0, rows: [] };
+    const wanted = pageTensors(state, first).slice(0, maxScalars);
+    const numbers = wanted.length === 0 ? new Map<Tensor, number>() : await this.scalars(wanted, signal);
+    return optimizerPage(state, first, (tensor) => numbers.get(tensor));
+  }
+
+  settings(): readonly SettingsSection[] {
+    const { content } = this.checkpoint;
+    return content === undefined ? [] : settingsSections(content, this.inside?.kind);
+  }
+
+  private async scalars(
+    tensors: readonly Tensor[],
+    signal?: AbortSignal,
+  ): Promise<ReadonlyMap<Tensor, number>> {
+    const reader = this.tensorReader();
+    try {
+      return await readScalars(reader, tensors, signal);
+    } finally {
+      await reader.close();
+    }
+  }
+
+  /** The log beside the checkpoint as charts; undefined where there is none. */
+  async training(signal?: AbortSignal): Promise<TrainingView | undefined> {
+    const { trainerStatePath } = this.folder;
+    if (trainerStatePath === undefined) return undefined;
+    const state = this.folder.trainerState ?? (await readTrainerState(this.files, trainerStatePath, signal));
+    const { globalStep, epoch, bestModelCheckpoint } = state;
+    const name = baseName(this.identity);
+    const isBest = bestModelCheckpoint !== undefined && baseName(bestModelCheckpoint) === name;
+    const current = {
+      path: this.checkpoint.path,
+      name,
+      epoch: epoch ?? Number.NaN,
+      best: isBest,
+      current: true,
+    };
+    return {
+      series: buildSeries(state.log),
+      checkpoints: globalStep === undefined ? [] : [{ ...current, step: globalStep }],
+      summary: [...state.summary],
+      maxSteps: state.maxSteps,
+      problems: state.problems,
+    };
+  }
+
+  /** The norms of every module's update. Reads the factors; undefined where the checkpoint is no adapter. */
+  async lora(signal?: AbortSignal): Promise<LoraView | undefined> {
+    if (this.adapter === undefined) return undefined;
+    const reader = this.tensorReader();
+    try {
+      return await viewAdapter(
+        this.adapter,
+        this.adapterConfig,
+        (tensor) => reader.read(tensor, signal),
+        signal,
+        { stage: this.stage },
+      );
+    } finally {
+      await reader.close();
+    }
+  }
+
+  tensorReader(): TensorReader {
+    return new TensorReader(this.files, this.checkpoint);
+  }
+}
+
+/** Keys and names are as long as a file wants them, and a page of them is one message. */
+function shortened(node: ContentNode): ContentNode {
+  const { key, text, tensor } = node;
+  return {
+    ...node,
+    key: key.slice(0, maxShownNameLength),
+    text: text.slice(0, maxShownNameLength),
+    ...(tensor === undefined ? {} : { tensor: tensor.slice(0, maxShownNameLength) }),
+  };
+}
+
+function stageOf(
+  checkpoint: Checkpoint,
+  folder: FolderContext,
+  userStage: UserStage,
+): StageLabel | undefined {
+  const identity = checkpointIdentity(checkpoint.path);
+  const isFolder = identity === checkpoint.folder;
+  const own = isFolder ? identity : checkpoint.folder;
+  return detectStage({
+    userStage: userStage(identity),
+    // A label beside several files of their own cannot mean each of them.
+    stageFile: isFolder ? folder.stageFile?.value : undefined,
+    metadata: checkpoint.metadata,
+    adapterConfig: folder.adapterConfig?.value,
+    step: folder.trainerState?.globalStep,
+    folderNames: [baseName(own), baseName(parentPath(own))],
+    fileName: isFolder ? undefined : checkpoint.name,
+  });
+}

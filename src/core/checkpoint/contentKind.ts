@@ -1,0 +1,59 @@
+import type { FileContent } from "../formats/format";
+import { type PickleValue, PyObject } from "../formats/pickle/pickleValue";
+import { attributesOf, mappingOf } from "../formats/pickle/pickleView";
+import { findOptimizers } from "../optimizer/findOptimizers";
+import { modelKeys } from "../optimizer/modelParameters";
+import type { CheckpointKind } from "./summary";
+
+/** What a file is for, told from what it holds. Undefined where that does not tell: then its tensors do. */
+export function contentKind(content: FileContent): CheckpointKind | undefined {
+  const { root } = content;
+  const keys = keysOf(root);
+  if (isTrainingArgs(root)) return "training-args";
+  const optimizers = findOptimizers(root);
+  if (optimizers.some(({ path }) => path === "")) return "optimizer";
+  if (isScheduler(keys)) return "scheduler";
+  if (isRngState(keys)) return "rng-state";
+  if (optimizers.length > 0) return "training-checkpoint";
+  return isTrainingCheckpoint(keys) ? "training-checkpoint" : undefined;
+}
+
+function keysOf(root: PickleValue): ReadonlySet<string> {
+  const keys = mappingOf(root)?.keys ?? [];
+  return new Set(keys.slice(0, 200).flatMap((key) => (typeof key === "string" ? [key] : [])));
+}
+
+function isTrainingArgs(root: PickleValue): boolean {
+  if (!(root instanceof PyObject)) return false;
+  const attributes = attributesOf(root);
+  return attributes?.has("learning_rate") === true && attributes.has("output_dir");
+}
+
+function isScheduler(keys: ReadonlySet<string>): boolean {
+  const isOfTorch =
+    keys.has("last_epoch") && (keys.has("_step_count") || keys.has("base_lrs") || keys.has("best"));
+  return isOfTorch || (keys.has("_schedulers") && (keys.has("_step_count") || keys.has("_milestones")));
+}
+
+const rngKeys = ["python", "numpy", "cpu", "cuda", "random_state", "numpy_random_seed", "torch_manual_seed"];
+
+function isRngState(keys: ReadonlySet<string>): boolean {
+  return rngKeys.filter((key) => keys.has(key)).length >= 2 && !keys.has("model") && !keys.has("state_dict");
+}
+
+const namesOfModels: readonly string[] = [...modelKeys, "ema", "model_ema"];
+const progressKeys = [
+  "epoch",
+  "step",
+  "iter",
+  "iter_num",
+  "iteration",
+  "global_step",
+  "global_steps",
+  "epochs_run",
+];
+
+/** A model with something that tells how far its training was. */
+function isTrainingCheckpoint(keys: ReadonlySet<string>): boolean {
+  return namesOfModels.some((key) => keys.has(key)) && progressKeys.some((key) => keys.has(key));
+}

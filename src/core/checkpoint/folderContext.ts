@@ -1,0 +1,123 @@
+import type { Files } from "../bytes/files";
+import { mapParallel } from "../bytes/mapParallel";
+import { baseName, joinPath } from "../bytes/paths";
+import { readText } from "../bytes/readText";
+import { FormatError } from "../formats/formatError";
+import { maxConfigBytes, maxEagerTrainerStateBytes, maxListedFiles } from "../formats/limits";
+import { JsonSyntaxError } from "../json/jsonScanner";
+import { isJsonObject, type JsonObject, parseJson } from "../json/parseJson";
+import type { Problem } from "../problem";
+import { readTrainerState, trainerStateName } from "../runs/readTrainerState";
+import type { TrainerState } from "../runs/trainerState";
+import { findHalfWritten } from "./halfWritten";
+import { classifyEntry, type PartFile } from "./parts";
+
+/** A file of a checkpoint folder with its size; of a folder the size is not known here. */
+export interface FolderFile extends PartFile {
+  readonly path: string;
+}
+
+export interface JsonFile {
+  readonly name: string;
+  readonly path: string;
+  readonly value: JsonObject;
+}
+
+/** What lies beside the weights: the small files that say what they are. */
+export interface FolderContext {
+  readonly folder: string;
+  readonly files: readonly FolderFile[];
+  readonly adapterConfig: JsonFile | undefined;
+  readonly config: JsonFile | undefined;
+  readonly stageFile: JsonFile | undefined;
+  /** Undefined where there is none, or where it is so large that it is read only when asked for. */
+  readonly trainerState: TrainerState | undefined;
+  readonly trainerStatePath: string | undefined;
+  readonly problems: readonly Problem[];
+}
+
+/** Reads the folder's listing and its small JSON files. Never rejects: what cannot be read is a problem. */
+export async function readFolderContext(
+  files: Files,
+  folder: string,
+  signal?: AbortSignal,
+): Promise<FolderContext> {
+  const problems: Problem[] = [];
+  const listed = await listFolder(files, folder, problems);
+  const json = async (name: string) => {
+    const found = listed.find((file) => file.name === name && file.kind === "file");
+    return found === undefined ? undefined : readJsonFile(files, found.path, problems, signal);
+  };
+  const state = listed.find((file) => file.name === trainerStateName && file.kind === "file");
+  const small = state !== undefined && (state.size ?? 0) <= maxEagerTrainerStateBytes;
+  const [adapterConfig, config, stageFile, trainerState] = await Promise.all([
+    json("adapter_config.json"),
+    json("config.json"),
+    json("checkpoint-stage.json"),
+    small ? readTrainerState(files, state.path, signal) : undefined,
+  ]);
+  return {
+    folder,
+    files: listed,
+    adapterConfig,
+    config,
+    stageFile,
+    trainerState,
+    trainerStatePath: state?.path,
+    problems: [...findHalfWritten(baseName(folder), listed).problems, ...problems],
+  };
+}
+
+async function listFolder(files: Files, folder: string, problems: Problem[]): Promise<FolderFile[]> {
+  try {
+    const entries = await files.list(folder);
+    if (entries.length > maxListedFiles) {
+      const message = `The folder holds ${entries.length} entries; the first ${maxListedFiles} are looked at.`;
+      problems.push({ severity: "info", code: "ManyFiles", message, file: folder });
+    }
+    return await mapParallel(entries.slice(0, maxListedFiles), 16, async ({ name, kind }) => {
+      const path = joinPath(folder, name);
+      const size = kind === "file" ? (await files.stat(path))?.size : undefined;
+      return { ...classifyEntry({ name, kind, ...(size === undefined ? {} : { size }) }), path };
+    });
+  } catch (error) {
+    problems.push(unreadable(folder, error));
+    return [];
+  }
+}
+
+async function readJsonFile(
+  files: Files,
+  path: string,
+  problems: Problem[],
+  signal?: AbortSignal,
+): Promise<JsonFile | undefined> {
+  try {
+    const { value, truncatedAt } = parseJson(await readText(files, path, maxConfigBytes, signal));
+    if (truncatedAt !== undefined) {
+      const message = `${baseName(path)} ends early: it is half-written or was cut. What is there is shown.`;
+      problems.push({ severity: "warning", code: "TruncatedJson", message, file: path, offset: truncatedAt });
+    }
+    return isJsonObject(value) ? { name: baseName(path), path, value } : undefined;
+  } catch (error) {
+    signal?.throwIfAborted();
+    problems.push(unreadable(path, error));
+    return undefined;
+  }
+}
+
+function unreadable(path: string, error: unknown): Problem {
+  const name = baseName(path);
+  if (error instanceof JsonSyntaxError) {
+    const message = `${name} is not valid JSON: ${error.message}.`;
+    return { severity: "warning", code: "InvalidJson", message, file: path, offset: error.offset };
+  }
+  if (error instanceof FormatError) return { ...error.inFile(path).toProblem(), severity: "warning" };
+  const reason = error instanceof Error ? error.message : String(error);
+  return {
+    severity: "warning",
+    code: "Unreadable",
+    message: `${name} cannot be read: ${reason}.`,
+    file: path,
+  };
+}

@@ -1,0 +1,115 @@
+import type { Files } from "../bytes/files";
+import { joinPath } from "../bytes/paths";
+import type { FileContent } from "../formats/format";
+import { modelParameters } from "../optimizer/modelParameters";
+import { nameParameters } from "../optimizer/nameParameters";
+import { type OptimizerState, optimizerStates } from "../optimizer/optimizerState";
+import { decodeTensor } from "../tensors/decode";
+import type { Tensor } from "../tensors/tensor";
+import type { Checkpoint } from "./checkpoint";
+import { contentKind } from "./contentKind";
+import type { FolderContext } from "./folderContext";
+import { openCheckpoint } from "./openCheckpoint";
+import { mainFile } from "./parts";
+import { progressInside } from "./progressInside";
+import type { CheckpointKind, ProgressSummary } from "./summary";
+import { TensorReader } from "./tensorReader";
+
+/** What a file that is more than a list of tensors says about itself. */
+export interface InsideFile {
+  readonly kind: CheckpointKind | undefined;
+  readonly progress: ProgressSummary | undefined;
+  readonly optimizers: readonly OptimizerState[];
+}
+
+/**
+ * Reads what a torch file or pickle tells besides its tensors; undefined for other files. Reads at most some
+ * tensors of one element, and the header of the weights beside an optimizer, for the names of its parameters.
+ */
+export async function readInsideFile(
+  files: Files,
+  checkpoint: Checkpoint,
+  folder: FolderContext,
+  signal?: AbortSignal,
+): Promise<InsideFile | undefined> {
+  const { content } = checkpoint;
+  if (content === undefined) return undefined;
+  const kind = contentKind(content);
+  const progress = hasProgress(kind) ? await readProgress(files, checkpoint, content, signal) : undefined;
+  const optimizers = optimizerStates(content);
+  return {
+    kind,
+    progress,
+    optimizers: await withNames(optimizers, content, files, checkpoint, folder, signal),
+  };
+}
+
+function hasProgress(kind: CheckpointKind | undefined): boolean {
+  return kind !== "scheduler" && kind !== "rng-state" && kind !== "training-args";
+}
+
+async function readProgress(
+  files: Files,
+  checkpoint: Checkpoint,
+  content: FileContent,
+  signal?: AbortSignal,
+): Promise<ProgressSummary | undefined> {
+  const reader = new TensorReader(files, checkpoint);
+  try {
+    return await progressInside(content, (tensor) => readNumber(reader, tensor, signal));
+  } finally {
+    await reader.close();
+  }
+}
+
+async function readNumber(
+  reader: TensorReader,
+  tensor: Tensor,
+  signal?: AbortSignal,
+): Promise<number | undefined> {
+  try {
+    return decodeTensor(await reader.read(tensor, signal), tensor.dtype, 1)[0];
+  } catch {
+    signal?.throwIfAborted();
+    // Its bytes are missing, or it is no number: then there is nothing to tell.
+    return undefined;
+  }
+}
+
+async function withNames(
+  optimizers: readonly OptimizerState[],
+  content: FileContent,
+  files: Files,
+  checkpoint: Checkpoint,
+  folder: FolderContext,
+  signal?: AbortSignal,
+): Promise<readonly OptimizerState[]> {
+  if (!optimizers.some(isUnnamed)) return optimizers;
+  const own = modelParameters(content);
+  const named = optimizers.map((optimizer) => nameParameters(optimizer, own, true));
+  if (!named.some(isUnnamed)) return named;
+  const beside = await tensorsBeside(files, checkpoint, folder, signal);
+  return named.map((optimizer) => nameParameters(optimizer, beside, false));
+}
+
+function isUnnamed({ parameters, emptyState }: OptimizerState): boolean {
+  return !emptyState && parameters.some(({ name }) => name === undefined);
+}
+
+/** The weights that the folder is a checkpoint of; none where they cannot be read, which they tell themselves. */
+async function tensorsBeside(
+  files: Files,
+  checkpoint: Checkpoint,
+  { files: entries, folder }: FolderContext,
+  signal?: AbortSignal,
+): Promise<readonly Tensor[]> {
+  const name = mainFile(entries);
+  const path = name === undefined ? undefined : joinPath(folder, name);
+  if (path === undefined || path === checkpoint.path) return [];
+  try {
+    return (await openCheckpoint(files, path, signal)).tensors;
+  } catch {
+    signal?.throwIfAborted();
+    return [];
+  }
+}

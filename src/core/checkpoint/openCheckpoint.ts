@@ -1,0 +1,91 @@
+import type { Files } from "../bytes/files";
+import { baseName, joinPath, parentPath } from "../bytes/paths";
+import { FormatError } from "../formats/formatError";
+import { readCheckpointFile } from "../formats/readFile";
+import { isReadingError } from "../problem";
+import { inNameOrder } from "../tensors/nameOrder";
+import type { Checkpoint } from "./checkpoint";
+import { openShardedModel } from "./openShardedModel";
+import { classifyEntry, mainFile } from "./parts";
+
+const indexEnding = ".index.json";
+
+/**
+ * Opens a checkpoint file, the index of a sharded model, or a checkpoint folder by its main file. Reads
+ * directories of files (headers), never tensors.
+ * @throws FormatError when there is nothing to show; the message says what the path holds instead.
+ */
+export async function openCheckpoint(files: Files, path: string, signal?: AbortSignal): Promise<Checkpoint> {
+  const found = await files.stat(path);
+  if (found === undefined)
+    throw new FormatError("NotFound", "There is no such file or folder.", undefined, path);
+  if (found.kind === "directory") return openFolder(files, path, signal);
+  // What lies beside the weights and only speaks of them: the folder is what is meant.
+  if (descriptions.has(baseName(path))) return openFolder(files, parentPath(path), signal);
+  return openFile(files, path, signal);
+}
+
+const descriptions: ReadonlySet<string> = new Set(["trainer_state.json", "adapter_config.json"]);
+
+async function openFile(files: Files, path: string, signal?: AbortSignal): Promise<Checkpoint> {
+  return path.endsWith(indexEnding)
+    ? openShardedModel(files, path, signal)
+    : openSingleFile(files, path, signal);
+}
+
+async function openFolder(files: Files, folder: string, signal?: AbortSignal): Promise<Checkpoint> {
+  const entries = await files.list(folder);
+  const name = mainFile(entries);
+  if (name !== undefined) return openFile(files, joinPath(folder, name), signal);
+  const fact = "The folder holds no weights: no model, adapter or index file that is known here.";
+  const isCheckpoint = entries.some((entry) => classifyEntry(entry).part !== "other");
+  if (!isCheckpoint) throw new FormatError("NoWeights", fact, undefined, folder);
+  return {
+    path: folder,
+    name: baseName(folder),
+    folder,
+    format: "unknown",
+    files: [],
+    tensors: [],
+    metadata: new Map(),
+    aliases: new Map(),
+    wholeModelPath: undefined,
+    problems: [{ severity: "warning", code: "NoWeights", message: fact, file: folder }],
+  };
+}
+
+async function openSingleFile(files: Files, path: string, signal?: AbortSignal): Promise<Checkpoint> {
+  const name = baseName(path);
+  const source = await files.open(path);
+  try {
+    const parsed = await readCheckpointFile(source, name, path, signal);
+    const { format, tensors, metadata, aliases, content, imports, problems } = parsed;
+    const broken = problems.some(isReadingError);
+    return {
+      path,
+      name,
+      folder: parentPath(path),
+      format,
+      files: [{ name, path, bytes: source.size, status: broken ? "broken" : "ok" }],
+      tensors: inNameOrder(tensors),
+      metadata,
+      aliases,
+      wholeModelPath: await findIndex(files, path),
+      ...(content === undefined ? {} : { content }),
+      ...(imports === undefined ? {} : { imports }),
+      problems: problems.map((problem) => ({ file: path, ...problem })),
+    };
+  } finally {
+    await source.close();
+  }
+}
+
+/** `model-00002-of-00003.safetensors` belongs to `model.safetensors.index.json`, if that is there. */
+const shardName = /^(.+)-\d{5,6}-of-\d{5,6}(\.[a-z]+)$/;
+
+async function findIndex(files: Files, path: string): Promise<string | undefined> {
+  const match = shardName.exec(baseName(path));
+  if (match === null) return undefined;
+  const candidate = joinPath(parentPath(path), `${match[1]}${match[2]}${indexEnding}`);
+  return (await files.stat(candidate)) === undefined ? undefined : candidate;
+}

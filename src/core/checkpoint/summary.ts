@@ -1,0 +1,128 @@
+import type { SettingsSection } from "../content/settingsSections";
+import type { FormatId } from "../formats/format";
+import type { ImportFinding } from "../formats/pickle/importReport";
+import type { Problem } from "../problem";
+
+/** What a checkpoint is for; the contract of the command line uses the same words. */
+export type CheckpointKind =
+  | "model"
+  | "adapter"
+  | "optimizer"
+  | "training-checkpoint"
+  | "scheduler"
+  | "rng-state"
+  | "training-args"
+  | "unknown";
+
+/** Everything the header and the Overview say about a checkpoint, ready to be shown. Plain data. */
+export interface CheckpointSummary {
+  readonly path: string;
+  readonly name: string;
+  readonly format: FormatId;
+  readonly formatLabel: string;
+  readonly kind: CheckpointKind;
+  /** The answer to "what is this file?", most important first, e.g. ["LoRA adapter", "rank 8", …]. */
+  readonly headline: readonly string[];
+  /** Bytes of all files of the checkpoint's weights. */
+  readonly fileBytes: number;
+  readonly tensorCount: number;
+  readonly tensorBytes: number;
+  readonly parameterCount: number;
+  readonly dtypes: readonly DtypeShare[];
+  /** Composition by the first module level that tells something; largest first, the tail summed up. */
+  readonly composition: readonly ModuleShare[];
+  readonly files: readonly CheckpointFile[];
+  /** The opened file is one shard of a model, whose index lies beside it. */
+  readonly wholeModel?: { readonly path: string; readonly message: string };
+  readonly parts: readonly PartSummary[];
+  readonly missingParts: readonly { readonly label: string; readonly meaning: string }[];
+  readonly resumable: { readonly answer: "yes" | "partly" | "no"; readonly reason: string };
+  readonly metadata: readonly (readonly [key: string, value: string])[];
+  /** config.json and adapter_config.json beside the weights, flattened to rows. */
+  readonly configs: readonly ConfigSummary[];
+  readonly adapter?: AdapterSummary;
+  readonly progress?: ProgressSummary;
+  readonly stage?: StageSummary;
+  /** Names that were saved as another tensor because both share memory. */
+  readonly aliases: readonly (readonly [alias: string, kept: string])[];
+  /** A training log is beside the checkpoint. */
+  readonly hasTraining: boolean;
+  /** The file is more than a list of tensors: its type and what it holds, in words. */
+  readonly content?: { readonly type: string; readonly text: string };
+  /** The file holds the state of an optimizer. */
+  readonly hasOptimizer?: true;
+  /** What loading the file in Python would import, worst first. Absent for formats that import nothing. */
+  readonly imports?: ImportSummary;
+  /** Arguments, schedules and the like that the file holds. */
+  readonly settings?: readonly SettingsSection[];
+  readonly problems: readonly Problem[];
+}
+
+export interface ImportSummary {
+  /** The first of them, worst first. */
+  readonly findings: readonly ImportFinding[];
+  readonly total: number;
+  readonly dangerous: number;
+  readonly unknown: number;
+}
+
+export interface DtypeShare {
+  readonly dtype: string;
+  readonly tensors: number;
+  readonly parameters: number;
+  readonly bytes: number;
+}
+
+export interface ModuleShare {
+  /** Module path; undefined for the sum of the smaller ones. */
+  readonly module: string | undefined;
+  readonly tensors: number;
+  readonly parameters: number;
+  readonly bytes: number;
+}
+
+export interface CheckpointFile {
+  readonly name: string;
+  readonly path: string;
+  readonly bytes: number;
+  readonly status: "ok" | "broken" | "missing" | "extra";
+}
+
+export interface PartSummary {
+  /** e.g. "optimizer state" */
+  readonly label: string;
+  readonly files: readonly { readonly name: string; readonly path: string; readonly bytes: number }[];
+}
+
+export interface ConfigSummary {
+  readonly fileName: string;
+  readonly path: string;
+  readonly rows: readonly (readonly [key: string, value: string])[];
+}
+
+export interface AdapterSummary {
+  /** PEFT's method name, e.g. "LORA". */
+  readonly method: string;
+  readonly baseModel: string | undefined;
+  readonly moduleCount: number;
+  /** The LoRA tab has modules to show. */
+  readonly comparable: boolean;
+}
+
+export interface ProgressSummary {
+  readonly step: number | undefined;
+  readonly epoch: number | undefined;
+  readonly maxSteps: number | undefined;
+  readonly learningRate: number | undefined;
+  readonly loss: number | undefined;
+  readonly evalLoss: number | undefined;
+  readonly bestMetric: number | undefined;
+  readonly bestCheckpoint: string | undefined;
+}
+
+export interface StageSummary {
+  readonly stage: string;
+  /** How it was found, in words. */
+  readonly reason: string;
+  readonly inferred: boolean;
+}

@@ -1,0 +1,59 @@
+import type { ByteSource } from "../bytes/byteSource";
+import type { Problem } from "../problem";
+import type { Tensor } from "../tensors/tensor";
+import type { ImportFinding } from "./pickle/importReport";
+import type { PickleValue } from "./pickle/pickleValue";
+
+/** Every kind of file that is told apart; those without a reader yet are named and listed. */
+export type FormatId =
+  | "safetensors"
+  | "torch-zip"
+  | "torch-legacy"
+  | "torchscript"
+  | "pickle"
+  | "gguf"
+  | "npz"
+  | "npy"
+  | "hdf5"
+  | "zip"
+  | "unknown";
+
+/** What a file holds besides tensors, where it is more than a list of them: the value that was saved, inert. */
+export interface FileContent {
+  readonly root: PickleValue;
+  /** The tensor that an object in `root` stands for. */
+  readonly tensors: ReadonlyMap<PickleValue, Tensor>;
+}
+
+/** What a format's reader finds in one file. */
+export interface ParsedFile {
+  /** Where the file turned out to be of another kind than its first bytes say. */
+  readonly format?: FormatId;
+  /** In the order of their bytes, or of the value that holds them; `fileIndex` is 0. */
+  readonly tensors: readonly Tensor[];
+  /** Free text key/value pairs that the file carries. */
+  readonly metadata: ReadonlyMap<string, string>;
+  /** Names that were saved as another tensor, because both share their storage: alias → kept name. */
+  readonly aliases: ReadonlyMap<string, string>;
+  readonly content?: FileContent;
+  /** What loading the file in Python would import, worst first; undefined for formats that import nothing. */
+  readonly imports?: readonly ImportFinding[];
+  readonly problems: readonly Problem[];
+}
+
+/** A reader for one kind of file. Register it in registry.ts. */
+export interface Format {
+  readonly id: FormatId;
+  /** As people call it, e.g. in the header line. */
+  readonly label: string;
+  /** Endings, with the dot, by which a damaged file is still known for what it should be. */
+  readonly extensions: readonly string[];
+  /** Recognises the file by its first bytes. */
+  matches(head: Uint8Array): boolean;
+  /**
+   * Reads the directory of the file, never the tensors. `head` holds the first bytes, which were already read
+   * to recognise it.
+   * @throws FormatError when nothing can be shown.
+   */
+  parse(source: ByteSource, head: Uint8Array, signal?: AbortSignal): Promise<ParsedFile>;
+}

@@ -1,0 +1,27 @@
+import type { FormatId } from "./format";
+import { FormatError } from "./formatError";
+
+/** What people call a format. */
+export function formatLabel(id: FormatId): string {
+  return labels[id];
+}
+
+const labels: Record<FormatId, string> = {
+  safetensors: "safetensors",
+  "torch-zip": "PyTorch (zip)",
+  "torch-legacy": "PyTorch (legacy)",
+  torchscript: "TorchScript",
+  pickle: "Python pickle",
+  gguf: "GGUF",
+  npz: "NumPy archive (.npz)",
+  npy: "NumPy array (.npy)",
+  hdf5: "HDF5",
+  zip: "zip archive",
+  unknown: "unknown",
+};
+
+/** For files that are recognised, but have no reader yet. */
+export function unsupportedFormat(kind: FormatId): FormatError {
+  const message = `This is a ${formatLabel(kind)} file. This version reads safetensors and PyTorch files; the file is recognised, but its contents cannot be shown yet.`;
+  return new FormatError("UnsupportedFormat", message, 0);
+}

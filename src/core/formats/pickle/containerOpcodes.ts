@@ -1,0 +1,92 @@
+import { Op } from "./opcode";
+import { dictBytes, emptyTuple, listBytes } from "./pickleObjects";
+import type { PickleStack } from "./pickleStack";
+import { type PickleValue, PyDict, PyList, PySet, PyTuple } from "./pickleValue";
+
+/** Opcodes that make and fill containers; false for all others. */
+export function stepContainer(op: number, stack: PickleStack): boolean {
+  switch (op) {
+    case Op.MARK:
+      stack.mark();
+      return true;
+    case Op.POP:
+      stack.popValueOrMark();
+      return true;
+    case Op.POP_MARK:
+      stack.popMark();
+      return true;
+    case Op.DUP:
+      stack.push(stack.top());
+      return true;
+    case Op.EMPTY_TUPLE:
+      stack.push(emptyTuple);
+      return true;
+    case Op.TUPLE:
+      pushTuple(stack, stack.popMark());
+      return true;
+    case Op.TUPLE1:
+      pushTuple(stack, stack.popSome(1));
+      return true;
+    case Op.TUPLE2:
+      pushTuple(stack, stack.popSome(2));
+      return true;
+    case Op.TUPLE3:
+      pushTuple(stack, stack.popSome(3));
+      return true;
+    case Op.EMPTY_LIST:
+      stack.create(new PyList([]), listBytes);
+      return true;
+    case Op.LIST:
+      stack.create(new PyList(stack.popMark()), listBytes);
+      return true;
+    case Op.APPEND: {
+      const item = stack.pop();
+      stack.append(stack.top(), [item]);
+      return true;
+    }
+    case Op.APPENDS:
+    case Op.ADDITEMS: {
+      const items = stack.popMark();
+      stack.append(stack.top(), items);
+      return true;
+    }
+    case Op.EMPTY_SET:
+      stack.create(new PySet([], false), listBytes);
+      return true;
+    case Op.FROZENSET:
+      stack.create(new PySet(stack.popMark(), true), listBytes);
+      return true;
+    default:
+      return stepDict(op, stack);
+  }
+}
+
+function stepDict(op: number, stack: PickleStack): boolean {
+  switch (op) {
+    case Op.EMPTY_DICT:
+      stack.create(new PyDict(), dictBytes);
+      return true;
+    case Op.DICT: {
+      const dict = new PyDict();
+      stack.setItems(dict, stack.popMark());
+      stack.create(dict, dictBytes);
+      return true;
+    }
+    case Op.SETITEM: {
+      const pair = stack.popSome(2);
+      stack.setItems(stack.top(), pair);
+      return true;
+    }
+    case Op.SETITEMS: {
+      const items = stack.popMark();
+      stack.setItems(stack.top(), items);
+      return true;
+    }
+    default:
+      return false;
+  }
+}
+
+function pushTuple(stack: PickleStack, items: readonly PickleValue[]): void {
+  stack.create(items.length === 0 ? emptyTuple : new PyTuple(items), listBytes + 8 * items.length);
+}

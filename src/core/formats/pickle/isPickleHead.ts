@@ -1,0 +1,27 @@
+import { unpickle } from "./unpickle";
+
+/** First opcodes of a protocol 0 or 1 that can lead to an import: `c`, `(` and containers. */
+const textOpcodes = new Set([..."c(]}l)dI"].map((letter) => letter.charCodeAt(0)));
+
+const plainName = /^[\w.]+$/;
+
+/**
+ * Whether bytes begin a pickle. Protocols from 2 on say so, though in two bytes only, which the length field of a
+ * safetensors file may hold as well: an opcode must follow. Earlier protocols say nothing; what imports something
+ * by a name that Python could import is taken for one.
+ */
+export function isPickleHead(head: Uint8Array): boolean {
+  if (head.length < 3) return false;
+  if (head[0] === 0x80 && (head[1] as number) <= 5) return firstOpcodes.has(head[2] as number);
+  if (!textOpcodes.has(head[0] as number)) return false;
+  const { imports } = unpickle(head);
+  return (
+    imports.length > 0 && imports.every(({ module, name }) => plainName.test(module) && plainName.test(name))
+  );
+}
+
+/** What may follow the protocol: a value, a frame, an import, or an empty end. */
+const firstOpcodes: ReadonlySet<number> = new Set([
+  ...[..."(]}).cNKJMIFGLSTUVXBCPi"].map((letter) => letter.charCodeAt(0)),
+  ...[0x82, 0x83, 0x84, 0x88, 0x89, 0x8a, 0x8b, 0x8c, 0x8d, 0x8e, 0x8f, 0x95, 0x96],
+]);

@@ -1,0 +1,287 @@
+import type { Problem } from "../../problem";
+import { ProblemList } from "../../problemList";
+import { FormatError } from "../formatError";
+import { maxListedProblems, maxPickleLineBytes, maxPickleOpcodes, maxPickleRetainedBytes } from "../limits";
+import { stepContainer } from "./containerOpcodes";
+import { FoundValues } from "./foundValues";
+import type { ImportLog } from "./importLog";
+import { flagIndirectCalls } from "./indirectCalls";
+import { Op, opcodeName } from "./opcode";
+import { NeedBytes, type PickleInput } from "./pickleInput";
+import { asInstance, describeName, objectBytes, scalarBytes } from "./pickleObjects";
+import { BadOperand, readScalar } from "./pickleScalar";
+import { MachineError, PickleStack } from "./pickleStack";
+import { decodeUtf8 } from "./pickleText";
+import { type PickleValue, PyBytes, PyGlobal, PyObject, PyPersistentId, PyTuple } from "./pickleValue";
+import { toPython3Name } from "./python2Names";
+
+/** Names in pickles of protocol 3 and later are those of Python 3. */
+const firstPython3Protocol = 3;
+const newestProtocol = 5;
+
+/** What a persistent id stands for, where that is known; undefined keeps it as a reference. */
+export type ResolvePersistentId = (id: PickleValue) => PickleValue | undefined;
+
+/**
+ * The machine that a pickle is a program for, without its one dangerous ability: where Python would import and
+ * call, this makes a `PyGlobal` and a `PyObject`. There is no way from here to code. Pickles have no jumps, so a
+ * run ends; depth costs no stack, because nothing recurses; memory is counted against a limit.
+ */
+export class PickleMachine {
+  protocol = 0;
+  readonly found = new FoundValues();
+  private readonly stack: PickleStack;
+  private readonly globals = new Map<string, PyGlobal>();
+  private readonly problems = new ProblemList(maxListedProblems);
+  private opcodes = 0;
+  private opcodeOffset: number;
+  private currentOp = 0;
+  private stopped = false;
+
+  constructor(
+    private readonly input: PickleInput,
+    private readonly imports: ImportLog,
+    private readonly resolvePersistentId: ResolvePersistentId = () => undefined,
+    maxRetainedBytes = maxPickleRetainedBytes,
+  ) {
+    this.stack = new PickleStack(maxRetainedBytes);
+    this.opcodeOffset = input.position;
+  }
+
+  /**
+   * Runs to STOP and gives the value.
+   * @throws NeedBytes when the window ends; run again once it was moved, and it goes on.
+   * @throws FormatError with the offset of the opcode that could not be carried out.
+   */
+  run(): PickleValue {
+    const { input } = this;
+    try {
+      while (!this.stopped) {
+        this.opcodeOffset = input.position;
+        this.currentOp = input.readU8();
+        this.step(this.currentOp);
+      }
+      return this.stack.pop();
+    } catch (error) {
+      if (error instanceof NeedBytes) input.position = this.opcodeOffset;
+      else if (error instanceof MachineError) this.fail(error.code, error.message);
+      else if (error instanceof BadOperand || error instanceof RangeError) {
+        this.fail("InvalidPickle", `has ${error.message}`);
+      }
+      throw error;
+    }
+  }
+
+  /** What was found on the way, besides what made it fail. */
+  get foundProblems(): readonly Problem[] {
+    return this.problems.toArray();
+  }
+
+  /** Offset of the opcode at which the machine stands. */
+  get offset(): number {
+    return this.opcodeOffset;
+  }
+
+  salvage(): PickleValue | undefined {
+    return this.stack.salvage();
+  }
+
+  private step(op: number): void {
+    if (++this.opcodes > maxPickleOpcodes) throw new MachineError("PickleLimit", "is one opcode too many");
+    const scalar = readScalar(op, this.input);
+    if (scalar !== undefined) {
+      this.stack.create(scalar, scalarBytes(scalar));
+      if (scalar instanceof PyBytes) this.found.note(scalar);
+    } else if (!this.stepMemo(op) && !stepContainer(op, this.stack) && !this.stepObject(op)) {
+      const message = `There is no opcode ${opcodeName(op)}: the Python pickle is damaged, or this is none.`;
+      throw new FormatError("UnknownOpcode", message, this.opcodeOffset);
+    }
+  }
+
+  private stepMemo(op: number): boolean {
+    const { input, stack } = this;
+    switch (op) {
+      case Op.BINPUT:
+        stack.remember(input.readU8());
+        return true;
+      case Op.LONG_BINPUT:
+        stack.remember(input.readU32());
+        return true;
+      case Op.MEMOIZE:
+        stack.remember(stack.memoSize);
+        return true;
+      case Op.PUT:
+        stack.remember(this.readIndexLine());
+        return true;
+      case Op.BINGET:
+        stack.recall(input.readU8());
+        return true;
+      case Op.LONG_BINGET:
+        stack.recall(input.readU32());
+        return true;
+      case Op.GET:
+        stack.recall(this.readIndexLine());
+        return true;
+      case Op.PROTO:
+        this.startProtocol(input.readU8());
+        return true;
+      case Op.FRAME:
+        // A frame only says how much to read ahead.
+        input.readU64();
+        return true;
+      case Op.STOP:
+        this.stopped = true;
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  private stepObject(op: number): boolean {
+    const { input, stack } = this;
+    switch (op) {
+      case Op.GLOBAL:
+        stack.push(this.global(this.readTextLine(), this.readTextLine()));
+        return true;
+      case Op.STACK_GLOBAL:
+        this.stackGlobal();
+        return true;
+      case Op.EXT1:
+        this.pushExtension(input.readU8());
+        return true;
+      case Op.EXT2:
+        this.pushExtension(input.readU16());
+        return true;
+      case Op.EXT4:
+        this.pushExtension(input.readI32());
+        return true;
+      case Op.PERSID:
+        this.pushReference(this.readTextLine());
+        return true;
+      case Op.BINPERSID:
+        this.pushReference(stack.pop());
+        return true;
+      case Op.NEXT_BUFFER:
+        this.stack.create(new PyBytes(undefined, 0, this.opcodeOffset, true), 48);
+        this.warn("OutOfBandBuffer", "The pickle leaves data to a buffer that is kept elsewhere.");
+        return true;
+      case Op.READONLY_BUFFER:
+        stack.top();
+        return true;
+      default:
+        return this.stepCall(op);
+    }
+  }
+
+  private stepCall(op: number): boolean {
+    const { stack } = this;
+    switch (op) {
+      case Op.REDUCE: {
+        const args = stack.pop();
+        const callee = stack.pop();
+        const object = asInstance(callee, args) ?? new PyObject(callee, args, false);
+        flagIndirectCalls(callee, args, this.imports);
+        this.found.noteCall(object);
+        this.stack.create(object, objectBytes);
+        return true;
+      }
+      case Op.NEWOBJ: {
+        const args = stack.pop();
+        this.stack.create(new PyObject(stack.pop(), args, true), objectBytes);
+        return true;
+      }
+      case Op.NEWOBJ_EX: {
+        const kwargs = stack.pop();
+        const args = stack.pop();
+        const object = new PyObject(stack.pop(), args, true);
+        object.kwargs = kwargs;
+        this.stack.create(object, objectBytes);
+        return true;
+      }
+      case Op.INST: {
+        const callee = this.global(this.readTextLine(), this.readTextLine());
+        this.stack.create(new PyObject(callee, new PyTuple(stack.popMark()), false), objectBytes);
+        return true;
+      }
+      case Op.OBJ: {
+        const [callee, ...args] = stack.popMark();
+        if (callee === undefined) throw new MachineError("PickleStackUnderflow", "has no class");
+        this.stack.create(new PyObject(callee, new PyTuple(args), false), objectBytes);
+        return true;
+      }
+      case Op.BUILD: {
+        const state = stack.pop();
+        const target = stack.top();
+        if (target instanceof PyObject) target.state = state;
+        else this.warn("StateWithoutObject", "The pickle sets attributes of something that has none.");
+        return true;
+      }
+      default:
+        return false;
+    }
+  }
+
+  private pushReference(id: PickleValue): void {
+    const reference = this.resolvePersistentId(id) ?? new PyPersistentId(id);
+    this.found.note(reference);
+    this.stack.create(reference, 32);
+  }
+
+  private startProtocol(protocol: number): void {
+    this.protocol = protocol;
+    if (protocol <= newestProtocol) return;
+    this.warn(
+      "UnknownProtocol",
+      `The pickle is of protocol ${protocol}; Python knows up to ${newestProtocol}.`,
+    );
+  }
+
+  private stackGlobal(): void {
+    const name = this.stack.pop();
+    const module = this.stack.pop();
+    if (typeof name === "string" && typeof module === "string") {
+      this.stack.push(this.global(module, name));
+      return;
+    }
+    this.imports.add(describeName(module), describeName(name), this.opcodeOffset, true);
+    this.warn("ComputedImport", "The pickle computes the name of what it imports: it can be anything.");
+    this.stack.create(new PyObject(module, name, false), objectBytes);
+  }
+
+  private global(module: string, name: string): PyGlobal {
+    const [newModule, newName] =
+      this.protocol < firstPython3Protocol ? toPython3Name(module, name) : [module, name];
+    this.imports.add(newModule, newName, this.opcodeOffset);
+    const key = `${newModule}\n${newName}`;
+    const known = this.globals.get(key);
+    if (known !== undefined) return known;
+    const made = new PyGlobal(newModule, newName);
+    this.stack.retain(64 + 2 * key.length);
+    this.globals.set(key, made);
+    return made;
+  }
+
+  /** Classes that the unpickling process would have registered by number (copyreg.add_extension). */
+  private pushExtension(code: number): void {
+    this.stack.push(this.global("copyreg", `extension_${code}`));
+  }
+
+  private readTextLine(): string {
+    return decodeUtf8(this.input.readLine(maxPickleLineBytes));
+  }
+
+  private readIndexLine(): number {
+    const text = this.readTextLine();
+    if (!/^\s*\d{1,15}\s*$/.test(text)) throw new BadOperand("no memo number behind it");
+    return Number(text);
+  }
+
+  private warn(code: string, message: string): void {
+    this.problems.addLazily(code, () => ({ severity: "warning", code, message, offset: this.opcodeOffset }));
+  }
+
+  private fail(code: string, fact: string): never {
+    const message = `The pickle cannot be read on: ${opcodeName(this.currentOp)} ${fact}.`;
+    throw new FormatError(code, message, this.opcodeOffset);
+  }
+}

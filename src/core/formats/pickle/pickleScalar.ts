@@ -1,0 +1,141 @@
+import {
+  maxInlinePickleBytes,
+  maxInlinePickleText,
+  maxPickleIntegerBytes,
+  maxPickleLineBytes,
+} from "../limits";
+import { Op } from "./opcode";
+import type { PickleInput } from "./pickleInput";
+import { decodeLong, parseFloatText, parseInteger } from "./pickleNumber";
+import {
+  decodeQuotedString,
+  decodeRawUnicodeEscape,
+  decodeUtf8,
+  latin1Text,
+  tryDecodeUtf8,
+} from "./pickleText";
+import { type PickleValue, PyBytes, PyFloat, PyLongText } from "./pickleValue";
+
+/** What is written cannot be what the opcode takes. */
+export class BadOperand extends Error {
+  override readonly name = "BadOperand";
+}
+
+/** The value of an opcode that pushes what is written behind it; undefined for all other opcodes. */
+export function readScalar(op: number, input: PickleInput): PickleValue | undefined {
+  switch (op) {
+    case Op.NONE:
+      return null;
+    case Op.NEWTRUE:
+      return true;
+    case Op.NEWFALSE:
+      return false;
+    case Op.BININT1:
+      return input.readU8();
+    case Op.BININT2:
+      return input.readU16();
+    case Op.BININT:
+      return input.readI32();
+    case Op.BINFLOAT:
+      return new PyFloat(input.readF64());
+    case Op.LONG1:
+      return decodeLong(input.readBytes(input.readU8()));
+    case Op.LONG4:
+      return readLong4(input);
+    case Op.INT:
+    case Op.LONG:
+      return readIntegerLine(op, input);
+    case Op.FLOAT:
+      return readFloatLine(input);
+    default:
+      return readText(op, input);
+  }
+}
+
+function readText(op: number, input: PickleInput): PickleValue | undefined {
+  switch (op) {
+    case Op.BINUNICODE:
+      return readUnicode(input.readU32(), input);
+    case Op.SHORT_BINUNICODE:
+      return readUnicode(input.readU8(), input);
+    case Op.BINUNICODE8:
+      return readUnicode(input.readU64(), input);
+    case Op.BINBYTES:
+      return readBytes(input.readU32(), input, false);
+    case Op.SHORT_BINBYTES:
+      return readBytes(input.readU8(), input, false);
+    case Op.BINBYTES8:
+      return readBytes(input.readU64(), input, false);
+    case Op.BYTEARRAY8:
+      return readBytes(input.readU64(), input, true);
+    case Op.SHORT_BINSTRING:
+      return readOldString(input.readU8(), input);
+    case Op.BINSTRING:
+      return readOldString(readSignedLength(input), input);
+    case Op.STRING:
+      return readQuotedLine(input);
+    case Op.UNICODE:
+      return decodeRawUnicodeEscape(input.readLine(maxPickleLineBytes));
+    default:
+      return undefined;
+  }
+}
+
+function readSignedLength(input: PickleInput): number {
+  const length = input.readI32();
+  if (length < 0) throw new BadOperand(`a negative length (${length})`);
+  return length;
+}
+
+function readLong4(input: PickleInput): number | bigint {
+  const length = readSignedLength(input);
+  if (length > maxPickleIntegerBytes) throw new BadOperand(`an integer of ${length} bytes`);
+  return decodeLong(input.readBytes(length));
+}
+
+/** `I01` and `I00` are True and False: protocols 0 and 1 have no opcode of their own for them. */
+function readIntegerLine(op: number, input: PickleInput): PickleValue {
+  const text = latin1Text(input.readLine(maxPickleLineBytes));
+  if (op === Op.INT && (text === "01" || text === "00")) return text === "01";
+  const value = parseInteger(text);
+  if (value === undefined) throw new BadOperand(`no integer: ${JSON.stringify(text.slice(0, 40))}`);
+  return value;
+}
+
+function readFloatLine(input: PickleInput): PickleValue {
+  const text = latin1Text(input.readLine(maxPickleLineBytes));
+  const value = parseFloatText(text);
+  if (value === undefined) throw new BadOperand(`no number: ${JSON.stringify(text.slice(0, 40))}`);
+  return new PyFloat(value);
+}
+
+function readUnicode(length: number, input: PickleInput): PickleValue {
+  if (length <= maxInlinePickleText) return decodeUtf8(input.readBytes(length));
+  const offset = input.position;
+  input.skip(length);
+  return new PyLongText(length, offset);
+}
+
+function readBytes(length: number, input: PickleInput, mutable: boolean): PickleValue {
+  const offset = input.position;
+  if (length <= maxInlinePickleBytes) {
+    return new PyBytes(input.readBytes(length).slice(), length, offset, mutable);
+  }
+  input.skip(length);
+  return new PyBytes(undefined, length, offset, mutable);
+}
+
+/** A `str` of Python 2 is text or data; only its bytes tell. */
+function readOldString(length: number, input: PickleInput): PickleValue {
+  if (length > maxInlinePickleText) return readBytes(length, input, false);
+  const offset = input.position;
+  const bytes = input.readBytes(length);
+  return tryDecodeUtf8(bytes) ?? new PyBytes(bytes.slice(), length, offset, false);
+}
+
+function readQuotedLine(input: PickleInput): PickleValue {
+  const offset = input.position;
+  const bytes = decodeQuotedString(input.readLine(maxPickleLineBytes));
+  if (bytes === undefined) throw new BadOperand("a string without quotes");
+  return tryDecodeUtf8(bytes) ?? new PyBytes(bytes, bytes.length, offset, false);
+}

@@ -1,0 +1,167 @@
+import { type PickleValue, PyDict, PyList, PyObject, PySet, PyTuple } from "./pickleValue";
+
+/** An opcode found the stack, the memo or its operands other than it needs them. */
+export class MachineError extends Error {
+  override readonly name = "MachineError";
+
+  constructor(
+    readonly code: string,
+    /** Completes "REDUCE …". */
+    fact: string,
+  ) {
+    super(fact);
+  }
+}
+
+/** Stack, marks and memo of the pickle machine. What is kept is counted against a limit before it is kept. */
+export class PickleStack {
+  private readonly values: PickleValue[] = [];
+  /** Where each MARK stands. What is below the last one is out of reach until it is gone. */
+  private readonly marks: number[] = [];
+  /** The memo as picklers fill it, from 0 on, and what is set beyond that. */
+  private readonly memo: PickleValue[] = [];
+  private readonly farMemo = new Map<number, PickleValue>();
+  private retained = 0;
+
+  constructor(private readonly maxRetainedBytes: number) {}
+
+  get memoSize(): number {
+    return this.memo.length + this.farMemo.size;
+  }
+
+  /** Counts memory before it is taken: the numbers are rough, the limit is not. */
+  retain(bytes: number): void {
+    this.retained += bytes;
+    if (this.retained > this.maxRetainedBytes) {
+      throw new MachineError("PickleLimit", "would take more memory than one pickle may");
+    }
+  }
+
+  push(value: PickleValue): void {
+    this.retain(8);
+    this.values.push(value);
+  }
+
+  /** Pushes what was made for the pickle; `bytes` is roughly what it takes. */
+  create(value: PickleValue, bytes: number): void {
+    this.retain(bytes);
+    this.push(value);
+  }
+
+  pop(): PickleValue {
+    if (this.values.length <= this.floor) this.underflow();
+    return this.values.pop() as PickleValue;
+  }
+
+  top(): PickleValue {
+    if (this.values.length <= this.floor) this.underflow();
+    return this.values[this.values.length - 1] as PickleValue;
+  }
+
+  popSome(count: number): PickleValue[] {
+    if (this.values.length - count < this.floor) this.underflow();
+    return this.values.splice(this.values.length - count);
+  }
+
+  mark(): void {
+    this.retain(8);
+    this.marks.push(this.values.length);
+  }
+
+  /** Everything above the last MARK, which goes as well. */
+  popMark(): PickleValue[] {
+    const mark = this.marks.pop();
+    if (mark === undefined) throw new MachineError("MissingMark", "has no MARK before it");
+    return this.values.splice(mark);
+  }
+
+  /** POP takes a MARK where that is on top. */
+  popValueOrMark(): void {
+    if (this.marks.length > 0 && this.values.length === this.floor) this.marks.pop();
+    else this.pop();
+  }
+
+  remember(index: number): void {
+    const value = this.top();
+    if (index < this.memo.length) this.memo[index] = value;
+    else if (index === this.memo.length) {
+      this.retain(8);
+      this.memo.push(value);
+      if (this.farMemo.size > 0) this.farMemo.delete(index);
+    } else {
+      this.retain(40);
+      this.farMemo.set(index, value);
+    }
+  }
+
+  recall(index: number): void {
+    const value = index < this.memo.length ? this.memo[index] : this.farMemo.get(index);
+    if (value === undefined)
+      throw new MachineError("UnknownMemo", `asks for memo ${index}, which was not set`);
+    this.push(value);
+  }
+
+  append(target: PickleValue, items: readonly PickleValue[]): void {
+    this.retain(8 * items.length);
+    const list = listOf(target);
+    if (list === undefined) throw new MachineError("InvalidPickle", "has nothing to append to");
+    // Not spread: there may be more than a call can take.
+    for (const item of items) list.push(item);
+  }
+
+  setItems(target: PickleValue, items: readonly PickleValue[]): void {
+    this.retain(48 * items.length);
+    const dict = dictOf(target);
+    if (dict === undefined) throw new MachineError("InvalidPickle", "has nothing to set items on");
+    for (let at = 0; at + 1 < items.length; at += 2) {
+      dict.set(items[at] as PickleValue, items[at + 1] as PickleValue);
+    }
+  }
+
+  /**
+   * Closes what is open after a failure: the containers as far as they were filled. Undefined where there is
+   * nothing worth showing.
+   */
+  salvage(): PickleValue | undefined {
+    const { values, marks } = this;
+    while (marks.length > 0) {
+      const items = values.splice(marks.pop() as number);
+      const below = values[values.length - 1];
+      // What is open above a dict or a list belongs into it; arguments of a call that never came do not.
+      if (below instanceof PyDict || below instanceof PyObject) this.fill(below, items);
+      else if (below instanceof PyList) for (const item of items) below.items.push(item);
+      else if (values.length === 0 && items.length > 0) values.push(new PyTuple(items));
+    }
+    const root = values[0];
+    return root !== null && typeof root === "object" ? root : undefined;
+  }
+
+  private fill(target: PyDict | PyObject, items: readonly PickleValue[]): void {
+    const dict = dictOf(target);
+    for (let at = 0; at + 1 < items.length; at += 2) {
+      dict?.set(items[at] as PickleValue, items[at + 1] as PickleValue);
+    }
+  }
+
+  private get floor(): number {
+    return this.marks.length === 0 ? 0 : (this.marks[this.marks.length - 1] as number);
+  }
+
+  private underflow(): never {
+    throw new MachineError("PickleStackUnderflow", "takes more than is there");
+  }
+}
+
+function listOf(target: PickleValue): PickleValue[] | undefined {
+  if (target instanceof PyList || target instanceof PySet) return target.items;
+  if (!(target instanceof PyObject)) return undefined;
+  target.items ??= [];
+  return target.items;
+}
+
+function dictOf(target: PickleValue): PyDict | undefined {
+  if (target instanceof PyDict) return target;
+  if (!(target instanceof PyObject)) return undefined;
+  target.mapItems ??= new PyDict();
+  return target.mapItems;
+}

@@ -1,0 +1,137 @@
+import type { ByteSource } from "../../bytes/byteSource";
+import type { Problem } from "../../problem";
+import { formatBytes } from "../../text/quantities";
+import { FormatError } from "../formatError";
+import { maxPickleWindowBytes, pickleWindowBytes } from "../limits";
+import type { FoundValues } from "./foundValues";
+import { ImportLog, type PickleImport } from "./importLog";
+import { ImportScanner } from "./importScanner";
+import { NeedBytes, PickleInput } from "./pickleInput";
+import { PickleMachine, type ResolvePersistentId } from "./pickleMachine";
+import type { PickleValue } from "./pickleValue";
+
+export interface Unpickled {
+  /** Undefined where the pickle failed before there was anything to show. */
+  readonly value: PickleValue | undefined;
+  /** Why the pickle could not be read to its end; what `value` holds was read before. */
+  readonly failure: FormatError | undefined;
+  readonly imports: readonly PickleImport[];
+  readonly problems: readonly Problem[];
+  /** Offset behind the STOP, or of the opcode that failed. */
+  readonly end: number;
+  readonly protocol: number;
+  readonly found: FoundValues;
+}
+
+export interface UnpickleOptions {
+  /** Where the pickle begins. */
+  readonly start?: number;
+  readonly signal?: AbortSignal | undefined;
+  readonly resolvePersistentId?: ResolvePersistentId;
+  /** Another limit of memory than that of a whole file. */
+  readonly maxRetainedBytes?: number;
+}
+
+/** Unpickles bytes that are in memory. Never executes anything, never throws for what is in them. */
+export function unpickle(bytes: Uint8Array, options: UnpickleOptions = {}): Unpickled {
+  const run = new Run(options, bytes.length);
+  run.input.setWindow(bytes, 0);
+  // The window is the whole stream: what is needed beyond it is not there.
+  const missing = run.step();
+  return run.finish(missing === undefined ? undefined : truncated(missing, bytes.length));
+}
+
+/**
+ * Unpickles from a source, of which only windows are held in memory: long bytes and strings are passed over.
+ * Never throws for what is in the pickle.
+ */
+export async function unpickleFrom(source: ByteSource, options: UnpickleOptions = {}): Promise<Unpickled> {
+  const run = new Run(options, source.size);
+  const { signal } = options;
+  for (let window = pickleWindowBytes; ; window = Math.min(2 * window, maxPickleWindowBytes)) {
+    signal?.throwIfAborted();
+    const missing = run.step();
+    if (missing === undefined) return run.finish(undefined);
+    const { offset, length, absent } = missing;
+    if (absent || offset >= source.size || run.hasAllFrom(offset, source.size)) {
+      return run.finish(truncated(missing, source.size));
+    }
+    const from = run.resumeOffset(offset);
+    const end = Math.min(source.size, offset + Math.max(length, window));
+    run.setWindow(await source.read(from, end - from, signal), from);
+  }
+}
+
+function truncated({ offset, length }: NeedBytes, size: number): FormatError {
+  const missing = offset + length - size;
+  const fact = missing > 1 ? ` At least ${formatBytes(missing)} are missing.` : "";
+  const message = `The pickle is cut: it ends before its end mark.${fact} The save or the download did not finish.`;
+  return new FormatError("TruncatedPickle", message, offset);
+}
+
+/** One run of the machine, and after a failure of the scanner that looks for imports in what follows. */
+class Run {
+  readonly input: PickleInput;
+  private readonly imports = new ImportLog();
+  private readonly machine: PickleMachine;
+  private value: PickleValue | undefined;
+  private failure: FormatError | undefined;
+  private scanner: ImportScanner | undefined;
+  private windowEnd = 0;
+
+  constructor({ start = 0, resolvePersistentId, maxRetainedBytes }: UnpickleOptions, size: number) {
+    this.input = new PickleInput(start, size);
+    this.machine = new PickleMachine(this.input, this.imports, resolvePersistentId, maxRetainedBytes);
+  }
+
+  setWindow(bytes: Uint8Array, start: number): void {
+    this.input.setWindow(bytes, start);
+    this.windowEnd = start + bytes.length;
+  }
+
+  /** The window holds all bytes from `offset` to the end of the stream. */
+  hasAllFrom(offset: number, size: number): boolean {
+    return this.windowEnd === size && this.input.holds(offset);
+  }
+
+  /** The opcode that could not be read begins before the bytes that it needs. */
+  resumeOffset(needed: number): number {
+    return Math.min(this.input.position, needed);
+  }
+
+  /** Goes on until it is done, or needs bytes. */
+  step(): NeedBytes | undefined {
+    try {
+      if (this.scanner === undefined) this.runMachine();
+      this.scanner?.run();
+      return undefined;
+    } catch (error) {
+      if (error instanceof NeedBytes) return error;
+      throw error;
+    }
+  }
+
+  finish(truncation: FormatError | undefined): Unpickled {
+    const failure = this.failure ?? truncation;
+    return {
+      value: failure === undefined ? this.value : this.machine.salvage(),
+      failure,
+      imports: this.imports.toArray(),
+      problems: this.machine.foundProblems,
+      end: failure?.offset ?? this.input.position,
+      protocol: this.machine.protocol,
+      found: this.machine.found,
+    };
+  }
+
+  private runMachine(): void {
+    try {
+      this.value = this.machine.run();
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
+      this.failure = error;
+      // Python stops here as well, as far as we know. The rest is read for the report only.
+      this.scanner = new ImportScanner(this.input, this.imports);
+    }
+  }
+}

@@ -1,0 +1,116 @@
+import { formatBytes } from "../text/quantities";
+import type { FormatId } from "./format";
+import { FormatError } from "./formatError";
+
+/** Names the kind of a file from its first bytes, for files that no reader claims. Names are hints: they lie. */
+export function recogniseKind(head: Uint8Array, fileName: string): FormatId {
+  if (startsWith(head, "PK\x03\x04")) return zipKind(head, fileName);
+  if (startsWith(head, "GGUF")) return "gguf";
+  if (hdf5Offsets.some((offset) => startsWith(head.subarray(offset), "\x89HDF\r\n\x1a\n"))) return "hdf5";
+  if (startsWith(head, "\x93NUMPY")) return "npy";
+  // The magic number 0x1950a86a20f9469cfc6c as a pickled LONG1, with or without a frame before it, or as text.
+  if (contains(head.subarray(0, 32), "\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"))
+    return "torch-legacy";
+  if (startsWith(head, "L119547037146038801333356L\n")) return "torch-legacy";
+  if (head[0] === 0x80 && head[1] !== undefined && head[1] >= 2 && head[1] <= 5) return "pickle";
+  return "unknown";
+}
+
+/** Where a superblock may stand: a user block before it has 512 bytes or a power of two beyond (HDF5 spec II.A). */
+const hdf5Offsets = [0, 512, 1024, 2048, 4096, 8192];
+
+/** torch names its members `<root>/data.pkl`, NumPy `name.npy`; the first member shows in the head. */
+function zipKind(head: Uint8Array, fileName: string): FormatId {
+  if (contains(head, "/constants.pkl") || contains(head, "/code/")) return "torchscript";
+  if (contains(head, "/data.pkl") || contains(head, "/byteorder") || contains(head, "/version"))
+    return "torch-zip";
+  if (contains(head.subarray(0, 512), ".npy") || fileName.toLowerCase().endsWith(".npz")) return "npz";
+  return "zip";
+}
+
+/**
+ * Says in plain words what a file is that only looks like a checkpoint: a Git LFS pointer, or an error page that
+ * was saved under the model's name. Undefined when it is none of these.
+ */
+export function diagnoseImpostor(head: Uint8Array): FormatError | undefined {
+  if (startsWith(head, "version https://git-lfs")) return describeLfsPointer(head);
+  const text = latin1(head.subarray(0, 512))
+    .replace(/^\u00ef\u00bb\u00bf/, "")
+    .trimStart();
+  if (/^<(!doctype|html|\?xml)/i.test(text)) {
+    const title = /<title>([^<]{1,80})/i.exec(text)?.[1];
+    const quoted = title === undefined ? "" : ` ("${title.trim()}")`;
+    const message = `This is a web page${quoted}, saved under the name of a checkpoint. The download failed: fetch it again.`;
+    return new FormatError("WebPage", message, 0);
+  }
+  if (/^\{\s*"(error|message|detail)"/.test(text)) {
+    const message = `This is a server's error message, not a checkpoint: ${text.slice(0, 120)}. Fetch the file again.`;
+    return new FormatError("ServerError", message, 0);
+  }
+  if (startsWith(head, "7z\xbc\xaf\x27\x1c")) {
+    const message = "This is a 7z archive, into which nothing here can look. Unpack it only if you trust it.";
+    return new FormatError("SevenZip", message, 0);
+  }
+  return undefined;
+}
+
+/** A file with nothing in it, for files of which nothing else is known. */
+export function diagnoseBlank(head: Uint8Array): FormatError | undefined {
+  if (head.length === 0) {
+    const message = "The file is empty (0 bytes). The save was interrupted before anything was written.";
+    return new FormatError("EmptyFile", message, 0);
+  }
+  if (head.length >= 16 || latin1(head).trim() !== "") return undefined;
+  const message = `The file holds ${formatBytes(head.length)} of white space and nothing else. The save or the download failed.`;
+  return new FormatError("BlankFile", message, 0);
+}
+
+/** https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md: `version`, `oid`, `size` lines. */
+function describeLfsPointer(head: Uint8Array): FormatError {
+  const size = /^size (\d{1,15})$/m.exec(latin1(head.subarray(0, 1024)))?.[1];
+  const real = size === undefined ? "" : ` The real file has ${formatBytes(Number(size))}.`;
+  const message = `This is a Git LFS pointer, not the weights themselves.${real} Run \`git lfs pull\` in the repository to fetch it.`;
+  return new FormatError("GitLfsPointer", message, 0);
+}
+
+/**
+ * A binary file that went through a text conversion: every byte from 0x80 became U+FFFD, so the whole is valid
+ * UTF-8 and holds EF BF BD. Only asked once reading has failed: text files may hold it rightly.
+ */
+export function isTextMangled(bytes: Uint8Array): boolean {
+  if (!contains(bytes, "\xef\xbf\xbd")) return false;
+  try {
+    // A stream, because the sample may end inside a character.
+    new TextDecoder("utf-8", { fatal: true }).decode(bytes, { stream: true });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export function textMangledError(): FormatError {
+  const message =
+    "The file was damaged by a text conversion: its bytes above 0x7F were replaced. " +
+    "Mark such files as binary in .gitattributes and fetch an undamaged copy.";
+  return new FormatError("TextMangled", message, 0);
+}
+
+function startsWith(bytes: Uint8Array, magic: string): boolean {
+  if (bytes.length < magic.length) return false;
+  for (let index = 0; index < magic.length; index++) {
+    if (bytes[index] !== magic.charCodeAt(index)) return false;
+  }
+  return true;
+}
+
+function contains(bytes: Uint8Array, needle: string): boolean {
+  const first = needle.charCodeAt(0);
+  for (let at = bytes.indexOf(first); at >= 0; at = bytes.indexOf(first, at + 1)) {
+    if (startsWith(bytes.subarray(at), needle)) return true;
+  }
+  return false;
+}
+
+function latin1(bytes: Uint8Array): string {
+  return String.fromCharCode(...bytes);
+}

@@ -1,0 +1,77 @@
+import { isPlainFileName } from "../../bytes/paths";
+import { JsonSyntaxError } from "../../json/jsonScanner";
+import {
+  formatJson,
+  isJsonObject,
+  type JsonObject,
+  type JsonValue,
+  jsonNumber,
+  parseJson,
+} from "../../json/parseJson";
+import { utf8Length } from "../../json/textOffsets";
+import type { Problem } from "../../problem";
+import { ProblemList } from "../../problemList";
+import { formatCount } from "../../text/quantities";
+import { quote } from "../../text/quote";
+import { FormatError } from "../formatError";
+import { maxListedProblems, maxShards } from "../limits";
+
+/** `model.safetensors.index.json` of a sharded model (Hugging Face transformers, `save_pretrained`). */
+export interface ShardIndex {
+  /** Tensor name → plain name of the shard that should hold it. */
+  readonly weightMap: ReadonlyMap<string, string>;
+  /** Shards in natural order. */
+  readonly shardNames: readonly string[];
+  /** Bytes of all tensors as the writer counted them; may be missing or wrong. */
+  readonly totalSize: number | undefined;
+  readonly problems: readonly Problem[];
+}
+
+/** @throws FormatError `InvalidIndex` when there is no usable weight_map. */
+export function parseShardIndex(text: string): ShardIndex {
+  const root = parseRoot(text);
+  const written = root.get("weight_map");
+  if (!isJsonObject(written)) throw new FormatError("InvalidIndex", "The index has no weight_map object.");
+  const problems = new ProblemList(maxListedProblems);
+  const weightMap = new Map<string, string>();
+  const shards = new Set<string>();
+  for (const [tensor, shard] of written) {
+    if (typeof shard === "string" && (shards.has(shard) || isPlainFileName(shard))) {
+      weightMap.set(tensor, shard);
+      shards.add(shard);
+    } else problems.addLazily("UnsafeShardName", () => describeBadShard(tensor, shard));
+  }
+  const metadata = root.get("metadata");
+  const totalSize = isJsonObject(metadata) ? jsonNumber(metadata.get("total_size")) : undefined;
+  if (shards.size > maxShards) {
+    const message = `The index names ${formatCount(shards.size)} shards; a model is read with up to ${formatCount(maxShards)}.`;
+    throw new FormatError("InvalidIndex", message);
+  }
+  const shardNames = [...shards].sort(new Intl.Collator("en", { numeric: true }).compare);
+  return { weightMap, shardNames, totalSize, problems: problems.toArray() };
+}
+
+function parseRoot(text: string): JsonObject {
+  try {
+    const { value, truncatedAt } = parseJson(text);
+    if (truncatedAt !== undefined) {
+      const message = "The index ends early: it is half-written or was cut.";
+      throw new FormatError("InvalidIndex", message, utf8Length(text, 0, truncatedAt));
+    }
+    if (!isJsonObject(value)) throw new FormatError("InvalidIndex", "The index is not a JSON object.", 0);
+    return value;
+  } catch (error) {
+    if (error instanceof JsonSyntaxError) {
+      const message = `The index is not valid JSON: ${error.message}.`;
+      throw new FormatError("InvalidIndex", message, utf8Length(text, 0, error.offset));
+    }
+    throw error;
+  }
+}
+
+function describeBadShard(tensor: string, shard: JsonValue): Problem {
+  const message =
+    `The index places ${quote(tensor)} in ${formatJson(shard).slice(0, 80)}. ` +
+    "Shards must be plain file names beside the index; this one is not opened.";
+  return { severity: "error", code: "UnsafeShardName", message, tensor };
+}

@@ -1,0 +1,114 @@
+import type { Problem } from "../../problem";
+import { ProblemList } from "../../problemList";
+import type { Tensor } from "../../tensors/tensor";
+import { maxCollectedTensors, maxListedProblems, maxWalkedValues } from "../limits";
+import { childrenOf, type PickleChildren } from "../pickle/pickleChildren";
+import { type PickleValue, PyObject } from "../pickle/pickleValue";
+import { toTensor } from "./rebuiltTensor";
+import type { TensorBuilder } from "./tensorBuilder";
+
+export interface CollectedTensors {
+  readonly tensors: readonly Tensor[];
+  /** The tensor that an object stands for, under the first name it was found by. */
+  readonly byObject: ReadonlyMap<PickleValue, Tensor>;
+  readonly problems: readonly Problem[];
+}
+
+/** One level of the walk: where in a value's children it stands. */
+interface Level {
+  readonly object: PickleValue;
+  readonly children: PickleChildren;
+  readonly path: string;
+  next: number;
+  /** Tensors found before this level began. */
+  readonly before: number;
+}
+
+/**
+ * Finds all tensors in a value and names each by its path, joined with dots. Iterative, because values nest as
+ * deep as a file wants. A container that holds no tensors is walked once; one that does is walked under each of
+ * its names, up to a limit, because sharing can make few bytes look like any number of tensors.
+ */
+export function collectTensors(root: PickleValue, builder: TensorBuilder): CollectedTensors {
+  return new Walk(builder).run(root);
+}
+
+class Walk {
+  private readonly tensors: Tensor[] = [];
+  private readonly byObject = new Map<PickleValue, Tensor>();
+  private readonly problems = new ProblemList(maxListedProblems);
+  private readonly levels: Level[] = [];
+  private readonly ancestors = new Set<PickleValue>();
+  private readonly barren = new Set<PickleValue>();
+  private walked = 0;
+
+  constructor(private readonly builder: TensorBuilder) {}
+
+  run(root: PickleValue): CollectedTensors {
+    this.visit(root, "");
+    for (let level = this.levels.at(-1); level !== undefined; level = this.levels.at(-1)) {
+      if (level.next === level.children.count) this.leave(level);
+      else if (this.isExhausted()) break;
+      else {
+        const at = level.next++;
+        const child = level.children.value(at);
+        if (child !== null && typeof child === "object")
+          this.visit(child, join(level.path, level.children.label(at)));
+      }
+    }
+    return { tensors: this.tensors, byObject: this.byObject, problems: this.problems.toArray() };
+  }
+
+  private visit(value: PickleValue, path: string): void {
+    this.walked++;
+    if (this.barren.has(value) || this.ancestors.has(value)) return;
+    const rebuilt = value instanceof PyObject ? this.builder.build(value) : undefined;
+    if (rebuilt === undefined) {
+      this.enter(value, childrenOf(value), path);
+      return;
+    }
+    const tensor = toTensor(rebuilt, path);
+    this.tensors.push(tensor);
+    if (!this.byObject.has(value)) this.byObject.set(value, tensor);
+    this.reportAbsent(tensor);
+    if (rebuilt.attributes !== undefined) this.enter(value, childrenOf(rebuilt.attributes), path);
+  }
+
+  private enter(object: PickleValue, children: PickleChildren, path: string): void {
+    if (children.count === 0) {
+      this.barren.add(object);
+      return;
+    }
+    this.ancestors.add(object);
+    this.levels.push({ object, children, path, next: 0, before: this.tensors.length });
+  }
+
+  private leave(level: Level): void {
+    this.levels.pop();
+    this.ancestors.delete(level.object);
+    if (this.tensors.length === level.before && !this.byObject.has(level.object))
+      this.barren.add(level.object);
+  }
+
+  private isExhausted(): boolean {
+    if (this.tensors.length < maxCollectedTensors && this.walked < maxWalkedValues) return false;
+    const message = "The file refers to more tensors than can be listed. The first ones are shown.";
+    this.problems.add({ severity: "warning", code: "TooManyTensors", message });
+    return true;
+  }
+
+  private reportAbsent({ name, layout }: Tensor): void {
+    const absent = layout?.storage.absent;
+    if (absent === undefined || layout?.storage.key === "") return;
+    this.problems.addLazily("TensorWithoutBytes", () => ({
+      severity: "error",
+      code: "TensorWithoutBytes",
+      message: `Tensor ${JSON.stringify(name.slice(0, 200))} cannot be read: ${absent}`,
+      tensor: name,
+    }));
+  }
+}
+
+function join(path: string, label: string): string {
+  return path === "" ? label : `${path}.${label}`;
+}

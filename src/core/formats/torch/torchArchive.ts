@@ -1,0 +1,78 @@
+import { type ByteRegion, ZipEntryRegion } from "../../bytes/byteRegion";
+import type { ByteSource } from "../../bytes/byteSource";
+import { CachedByteSource } from "../../bytes/cachedSource";
+import { readZipDirectory, type ZipDirectory, type ZipEntry, zipTailBytes } from "../../bytes/zipDirectory";
+import { maxSmallMemberBytes } from "../limits";
+
+/** A zip archive with what torch calls its parts. */
+export interface TorchArchive {
+  /** The archive's bytes, of which those that were read are not read again. */
+  readonly source: CachedByteSource;
+  readonly directory: ZipDirectory;
+  /** Folder of all members, with its slash: what the file was called when it was saved. */
+  readonly folder: string;
+  /** By name; of two members of one name the last, as Python takes it. */
+  readonly members: ReadonlyMap<string, ZipEntry>;
+  region(entry: ZipEntry): ByteRegion;
+}
+
+/** Between a local header and its data: the name and torch's padding to 64 bytes, and what aligns more. */
+const headerSlack = 512;
+
+/** Small members stand right behind data.pkl. */
+const readAhead = 2048;
+
+/** Opens an archive in as few reads as it takes: its end, and its directory where that is longer. */
+export async function openArchive(
+  file: ByteSource,
+  head: Uint8Array,
+  outer: ByteRegion | undefined,
+  signal?: AbortSignal,
+): Promise<TorchArchive> {
+  const source = new CachedByteSource(file, head);
+  await source.keep(Math.max(0, file.size - zipTailBytes), zipTailBytes, signal);
+  const directory = await readZipDirectory(source, signal);
+  const members = new Map(directory.entries.map((entry) => [entry.name, entry]));
+  const folder = findFolder(directory.entries);
+  return { source, directory, folder, members, region: (entry) => new ZipEntryRegion(entry, outer) };
+}
+
+/** The folder of data.pkl, nearest to the top; else that of the first member. */
+function findFolder(entries: readonly ZipEntry[]): string {
+  const pickles = entries.map(({ name }) => name).filter((name) => /(?:^|\/)data\.pkl$/.test(name));
+  const depth = (name: string) => name.split("/").length;
+  const nearest = pickles.reduce<string | undefined>(
+    (best, name) => (best === undefined || depth(name) < depth(best) ? name : best),
+    undefined,
+  );
+  const name = nearest ?? entries[0]?.name ?? "";
+  return name.slice(0, name.lastIndexOf("/", nearest === undefined ? undefined : name.length) + 1);
+}
+
+/** Reads a member together with the small ones behind it. */
+export async function keepMember(
+  { source }: TorchArchive,
+  entry: ZipEntry,
+  signal?: AbortSignal,
+): Promise<void> {
+  const { localHeaderOffset, compressedSize } = entry;
+  await source.keep(localHeaderOffset, headerSlack + compressedSize + readAhead, signal);
+}
+
+/** A tiny member as text: a version number or the byte order. Undefined where it is missing or damaged. */
+export async function readTinyMember(
+  archive: TorchArchive,
+  name: string,
+  signal?: AbortSignal,
+): Promise<string | undefined> {
+  const entry = archive.members.get(archive.folder + name);
+  if (entry === undefined || entry.size > maxSmallMemberBytes) return undefined;
+  try {
+    await archive.source.keep(entry.localHeaderOffset, headerSlack + entry.compressedSize, signal);
+    const source = await new ZipEntryRegion(entry).open(archive.source, signal);
+    return new TextDecoder().decode(await source.read(0, source.size, signal)).trim();
+  } catch {
+    signal?.throwIfAborted();
+    return undefined;
+  }
+}

@@ -1,0 +1,50 @@
+import type { ByteSource } from "../../bytes/byteSource";
+import type { Problem } from "../../problem";
+import type { FormatId, ParsedFile } from "../format";
+import { type ImportFinding, importProblems, mergeImports } from "../pickle/importReport";
+import { readContent } from "./torchContent";
+import type { TorchStream } from "./torchStream";
+
+export interface ParsedExtras {
+  readonly format?: FormatId;
+  readonly metadata?: ReadonlyMap<string, string>;
+  readonly imports?: readonly ImportFinding[];
+  readonly problems?: readonly Problem[];
+}
+
+/** What a reader gives for a file whose pickle was read. */
+export async function parsedFile(
+  file: ByteSource,
+  stream: TorchStream,
+  extras: ParsedExtras,
+  signal?: AbortSignal,
+): Promise<ParsedFile> {
+  const content = await readContent(file, stream, signal);
+  const imports = mergeImports([...content.imports, ...(extras.imports ?? [])]);
+  return {
+    ...(extras.format === undefined ? {} : { format: extras.format }),
+    tensors: content.tensors,
+    metadata: extras.metadata ?? new Map(),
+    aliases: new Map(),
+    content: { root: stream.root, tensors: content.byObject },
+    imports,
+    problems: [...importProblems(imports), ...content.problems, ...(extras.problems ?? [])],
+  };
+}
+
+/** A file in which nothing but its imports can be shown. */
+export function parsedImports(
+  found: readonly ImportFinding[],
+  problems: readonly Problem[],
+  format: FormatId,
+): ParsedFile {
+  const imports = mergeImports(found);
+  return {
+    format,
+    tensors: [],
+    metadata: new Map(),
+    aliases: new Map(),
+    imports,
+    problems: [...importProblems(imports), ...problems],
+  };
+}

@@ -1,0 +1,17 @@
+import type { ByteRegion } from "../../bytes/byteRegion";
+import type { Problem } from "../../problem";
+import type { FoundValues } from "../pickle/foundValues";
+import type { ImportFinding } from "../pickle/importReport";
+import type { PickleValue } from "../pickle/pickleValue";
+import type { FindStorage } from "./tensorBuilder";
+
+/** A torch file of any kind, read as far as its pickles go; storages are located, not read. */
+export interface TorchStream {
+  readonly root: PickleValue;
+  /** The bytes of the pickle that `root` comes from, in which long bytes stayed. */
+  readonly stream: ByteRegion;
+  readonly found: FoundValues;
+  readonly findStorage: FindStorage;
+  readonly imports: readonly ImportFinding[];
+  readonly problems: readonly Problem[];
+}

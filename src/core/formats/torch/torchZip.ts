@@ -1,0 +1,172 @@
+import { RangeByteSource } from "../../bytes/byteRange";
+import { FileRegion, SubRegion } from "../../bytes/byteRegion";
+import type { ByteSource } from "../../bytes/byteSource";
+import type { Format, FormatId, ParsedFile } from "../format";
+import { FormatError } from "../formatError";
+import { unsupportedFormat } from "../formatLabel";
+import { judgeImports } from "../pickle/importReport";
+import { PyPersistentId } from "../pickle/pickleValue";
+import { unpickleFrom } from "../pickle/unpickle";
+import { diagnoseBlank, recogniseKind } from "../recognise";
+import { allMemberImports, memberImports } from "./memberImports";
+import { pickle } from "./plainPickle";
+import { openArchive, type TorchArchive } from "./torchArchive";
+import { readContent, type TorchContent } from "./torchContent";
+import { parsedFile, parsedImports } from "./torchParsed";
+import { storageReference } from "./torchStorage";
+import { readConstants, readTorchZip } from "./torchZipStream";
+
+/** Zip archives: those that torch.save and TorchScript write, and such others as hold pickles. */
+export const torchZip: Format = {
+  id: "torch-zip",
+  label: "PyTorch (zip)",
+  extensions: [".pt", ".pth", ".ckpt", ".ptl"],
+  matches: isZip,
+  parse,
+};
+
+function isZip(head: Uint8Array): boolean {
+  const [p, k, a, b] = head;
+  return p === 0x50 && k === 0x4b && ((a === 3 && b === 4) || (a === 5 && b === 6));
+}
+
+async function parse(source: ByteSource, head: Uint8Array, signal?: AbortSignal): Promise<ParsedFile> {
+  const blank = diagnoseBlank(head);
+  if (blank !== undefined) throw blank;
+  const archive = await openArchive(source, head, undefined, signal).catch((error: unknown) => {
+    if (error instanceof FormatError && error.code === "NoZipDirectory") return error;
+    throw error;
+  });
+  if (archive instanceof FormatError) {
+    const kind = recogniseKind(head, "");
+    if (kind === "zip" || kind === "npz") throw unsupportedFormat(kind);
+    return isZip(head) ? readCutArchive(source, head, archive, signal) : readNamedOnly(source, head, signal);
+  }
+  const entry = archive.members.get(`${archive.folder}data.pkl`);
+  if (entry === undefined && !looksLikeTorch(archive)) {
+    const kind = recogniseKind(head, "");
+    if (kind !== "torch-zip" && kind !== "torchscript") return readOtherArchive(archive, signal);
+    // Its first member is torch's, but the directory does not list it.
+    return readCutArchive(source, head, damagedDirectory(archive), signal);
+  }
+  const stream = await readTorchZip(archive, signal).catch((error: unknown) => {
+    if (error instanceof FormatError && error.code === "NoLocalHeader") return error;
+    throw error;
+  });
+  // Bytes were lost or added on the way: the pickle may still be where it was written first.
+  if (stream instanceof FormatError) return readCutArchive(source, head, stream, signal);
+  const scan = await memberImports(archive, entry, signal);
+  const prefix = archive.directory.prefixBytes;
+  const problems = [
+    ...scan.problems,
+    ...(prefix === 0
+      ? []
+      : [
+          {
+            severity: "warning" as const,
+            code: "PrefixedArchive",
+            message: `${prefix} bytes stand before the archive. torch does not read it so.`,
+          },
+        ]),
+  ];
+  const format: FormatId = stream.isTorchScript ? "torchscript" : "torch-zip";
+  const extras = { format, metadata: stream.metadata, imports: scan.imports, problems };
+  const parsed = await parsedFile(source, stream, extras, signal);
+  if (!stream.isTorchScript) return parsed;
+  const constants = await readConstants(stream, signal);
+  return constants === undefined
+    ? parsed
+    : withConstants(parsed, await readContent(source, constants, signal));
+}
+
+/** Constants have no names in the archive; they are numbered as in its pickle. */
+function withConstants(parsed: ParsedFile, { tensors, problems }: TorchContent): ParsedFile {
+  const named = tensors.map((tensor) => ({ ...tensor, name: `constants.${tensor.name}` }));
+  return { ...parsed, tensors: [...parsed.tensors, ...named], problems: [...parsed.problems, ...problems] };
+}
+
+/** A name that says torch, before bytes that do not: maybe a pickle of protocol 0, which begins like text. */
+async function readNamedOnly(
+  source: ByteSource,
+  head: Uint8Array,
+  signal?: AbortSignal,
+): Promise<ParsedFile> {
+  try {
+    return { ...(await pickle.parse(source, head, signal)), format: "pickle" };
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    const start = [...head.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
+    const message = `The name says PyTorch, but the first bytes (${start}) are neither a zip archive nor a pickle.`;
+    throw new FormatError("NotTorch", message, 0);
+  }
+}
+
+function damagedDirectory({ directory }: TorchArchive): FormatError {
+  const [problem] = directory.problems;
+  const message = problem?.message ?? "The archive's directory does not list the object that torch saved.";
+  return new FormatError("DamagedZipDirectory", message, problem?.offset);
+}
+
+/** torch writes these beside data.pkl, also where writing that failed. */
+function looksLikeTorch({ directory }: TorchArchive): boolean {
+  return directory.entries.some(({ name }) =>
+    /(?:^|\/)(?:version|byteorder|\.data\/serialization_id|constants\.pkl)$/.test(name),
+  );
+}
+
+/** Archives of other kinds cannot be shown yet, but the pickles in them are looked into. */
+async function readOtherArchive(archive: TorchArchive, signal?: AbortSignal): Promise<ParsedFile> {
+  const kind = archive.directory.entries.some(({ name }) => name.endsWith(".npy")) ? "npz" : "zip";
+  const scan = await allMemberImports(archive, signal);
+  const unsupported = unsupportedFormat(kind);
+  if (scan.pickles === 0 && scan.problems.length === 0) throw unsupported;
+  const problems = [unsupported.toProblem(), ...archive.directory.problems, ...scan.problems];
+  return parsedImports(scan.imports, problems, kind);
+}
+
+const localHeaderBytes = 30;
+
+/**
+ * An archive without its directory, which a save writes last. The pickle is the first member, so that what was
+ * being saved can still be told.
+ */
+async function readCutArchive(
+  source: ByteSource,
+  head: Uint8Array,
+  failure: FormatError,
+  signal?: AbortSignal,
+): Promise<ParsedFile> {
+  if (head.length < localHeaderBytes) throw failure;
+  const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
+  const nameLength = view.getUint16(26, true);
+  const start = localHeaderBytes + nameLength + view.getUint16(28, true);
+  const name = new TextDecoder().decode(head.subarray(localHeaderBytes, localHeaderBytes + nameLength));
+  if (!/(?:^|\/)data\.pkl$/.test(name) || view.getUint16(8, true) !== 0 || start >= source.size)
+    throw failure;
+  const region = new SubRegion(new FileRegion(0, source.size), start, source.size - start);
+  const { value, imports, found } = await unpickleFrom(
+    new RangeByteSource(source, start, source.size - start),
+    {
+      signal,
+    },
+  );
+  if (value === undefined) throw failure;
+  const stream = {
+    root: value,
+    stream: region,
+    found,
+    findStorage: cutStorage,
+    imports: judgeImports(imports, name, start),
+    problems: [failure.toProblem()],
+  };
+  return parsedFile(source, stream, {}, signal);
+}
+
+function cutStorage(reference: unknown) {
+  const wanted = reference instanceof PyPersistentId ? storageReference(reference) : undefined;
+  if (wanted === undefined) return undefined;
+  const { dtype, untyped, byteSize } = wanted;
+  // No key, so that not every tensor is reported: the archive's own problem says it all.
+  const absent = "The archive is cut or damaged: where its storages are is not known.";
+  return { dtype, untyped, storage: { key: "", byteSize, bigEndian: false, region: undefined, absent } };
+}

@@ -1,0 +1,41 @@
+import { createMatrix, type Matrix } from "./matrix";
+import { addPanelProducts, createPanel, packColumns, packRows, paddedCount, panelWidth } from "./panels";
+
+/** X·Xᵀ for X r×n: the inner products of its rows. NaN and infinities come through. */
+export function gramOfRows({ rows, cols, data }: Matrix): Matrix {
+  return gram(rows, cols, (panel, from, length) => packRows(panel, data, rows, cols, from, length));
+}
+
+/** XᵀX for X m×r: the inner products of its columns. */
+export function gramOfColumns({ rows, cols, data }: Matrix): Matrix {
+  return gram(cols, rows, (panel, from, length) => packColumns(panel, data, cols, from, length));
+}
+
+function gram(
+  count: number,
+  total: number,
+  pack: (panel: Float64Array, from: number, length: number) => void,
+): Matrix {
+  const padded = paddedCount(count);
+  const sums = new Float64Array(padded * padded);
+  const panel = createPanel(count);
+  for (let from = 0; from < total; from += panelWidth) {
+    const length = Math.min(panelWidth, total - from);
+    pack(panel, from, length);
+    addPanelProducts(sums, padded, panel, padded, panel, padded, length, true);
+  }
+  return mirrored(sums, padded, count);
+}
+
+/** The leading `count`×`count` block, whose lower half is copied from the upper one. */
+function mirrored(sums: Float64Array, stride: number, count: number): Matrix {
+  const result = createMatrix(count, count);
+  for (let i = 0; i < count; i++) {
+    for (let j = i; j < count; j++) {
+      const value = sums[i * stride + j] as number;
+      result.data[i * count + j] = value;
+      result.data[j * count + i] = value;
+    }
+  }
+  return result;
+}

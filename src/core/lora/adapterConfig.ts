@@ -1,0 +1,150 @@
+import {
+  isJsonArray,
+  isJsonObject,
+  type JsonObject,
+  type JsonValue,
+  jsonNumber,
+  jsonString,
+} from "../json/parseJson";
+
+/**
+ * What `adapter_config.json` says about an adapter, as PEFT (0.2 to 0.20) or mlx-lm writes it. A field that is
+ * absent or of a wrong type is undefined, or the library's own default where that default decides nothing.
+ */
+export interface AdapterConfig {
+  /** Upper case, e.g. `LORA`. mlx-lm's `fine_tune_type` lora and dora are `LORA`. */
+  readonly peftType: string | undefined;
+  readonly taskType: string | undefined;
+  /** `base_model_name_or_path`, or mlx-lm's `model`. */
+  readonly baseModel: string | undefined;
+  readonly revision: string | undefined;
+  readonly r: number | undefined;
+  /** AdaLoRA's rank before pruning, which stays the divisor of its scale. */
+  readonly initR: number | undefined;
+  readonly loraAlpha: number | undefined;
+  readonly useRslora: boolean;
+  readonly useDora: boolean;
+  /** The base stores its weights in×out (GPT-2's Conv1D): transposed relative to ΔW. */
+  readonly fanInFanOut: boolean;
+  readonly bias: string | undefined;
+  /** A list of names, or one regular expression, or `all-linear`. */
+  readonly targetModules: readonly string[] | string | undefined;
+  /** Parameters (not modules) that are adapted: fused mixture-of-experts weights. */
+  readonly targetParameters: readonly string[];
+  readonly modulesToSave: readonly string[];
+  /**
+   * Exceptions from `r`, in the order of the file: the first key that matches a module counts. AdaLoRA's lists
+   * of booleans are given as the number of components that are left, under the module's path.
+   */
+  readonly rankPattern: ReadonlyMap<string, number>;
+  readonly alphaPattern: ReadonlyMap<string, number>;
+  /** The recipe that initialised the factors. It is not updated after training. */
+  readonly initLoraWeights: boolean | string | undefined;
+  readonly peftVersion: string | undefined;
+  /** Set when the file is mlx-lm's training configuration. */
+  readonly mlx: MlxConfig | undefined;
+}
+
+export interface MlxConfig {
+  /** `lora`, `dora` or `full`. */
+  readonly fineTuneType: string;
+  readonly rank: number | undefined;
+  /** Used directly; versions of early 2024 multiplied it by alpha / rank. */
+  readonly scale: number | undefined;
+  readonly alpha: number | undefined;
+  /** Number of layers adapted, counted from the last; -1 for all. */
+  readonly layers: number | undefined;
+}
+
+/** Never fails: whatever is not as expected is undefined. */
+export function parseAdapterConfig(value: JsonValue): AdapterConfig {
+  const object: JsonObject = isJsonObject(value) ? value : new Map();
+  const mlx = parseMlxConfig(object);
+  const peftType = stringOf(object, "peft_type")?.toUpperCase() ?? mlxPeftType(mlx);
+  return {
+    peftType,
+    taskType: stringOf(object, "task_type"),
+    baseModel: stringOf(object, "base_model_name_or_path") ?? (mlx && stringOf(object, "model")),
+    revision: stringOf(object, "revision"),
+    r: numberOf(object, "r") ?? mlx?.rank,
+    initR: numberOf(object, "init_r"),
+    loraAlpha:
+      numberOf(object, "lora_alpha") ??
+      // LoHa's and LoKr's configurations call it so.
+      (peftType === "LOHA" || peftType === "LOKR" ? numberOf(object, "alpha") : mlx?.alpha),
+    useRslora: object.get("use_rslora") === true,
+    useDora: object.get("use_dora") === true || mlx?.fineTuneType === "dora",
+    fanInFanOut: object.get("fan_in_fan_out") === true,
+    bias: stringOf(object, "bias"),
+    targetModules: stringOf(object, "target_modules") ?? stringsOf(object, "target_modules"),
+    targetParameters: stringsOf(object, "target_parameters") ?? [],
+    modulesToSave: stringsOf(object, "modules_to_save") ?? [],
+    rankPattern: patternOf(object, "rank_pattern"),
+    alphaPattern: patternOf(object, "alpha_pattern"),
+    initLoraWeights: initOf(object.get("init_lora_weights")),
+    peftVersion: stringOf(object, "peft_version"),
+    mlx,
+  };
+}
+
+/** mlx-lm saves its whole training configuration under PEFT's file name. */
+function parseMlxConfig(object: JsonObject): MlxConfig | undefined {
+  const parameters = object.get("lora_parameters");
+  const fineTuneType = stringOf(object, "fine_tune_type");
+  if (object.has("peft_type") || (fineTuneType === undefined && !isJsonObject(parameters))) return undefined;
+  const lora: JsonObject = isJsonObject(parameters) ? parameters : new Map();
+  return {
+    fineTuneType: fineTuneType ?? "lora",
+    rank: numberOf(lora, "rank"),
+    scale: numberOf(lora, "scale"),
+    alpha: numberOf(lora, "alpha"),
+    layers: numberOf(object, "num_layers") ?? numberOf(object, "lora_layers"),
+  };
+}
+
+function mlxPeftType(mlx: MlxConfig | undefined): string | undefined {
+  return mlx === undefined || mlx.fineTuneType === "full" ? undefined : "LORA";
+}
+
+function stringOf(object: JsonObject, key: string): string | undefined {
+  return jsonString(object.get(key));
+}
+
+/** A finite number; NaN and infinities, which Python can write, would only spread. */
+function numberOf(object: JsonObject, key: string): number | undefined {
+  const number = jsonNumber(object.get(key));
+  return number !== undefined && Number.isFinite(number) ? number : undefined;
+}
+
+function stringsOf(object: JsonObject, key: string): readonly string[] | undefined {
+  const value = object.get(key);
+  return isJsonArray(value) ? value.filter((item) => typeof item === "string") : undefined;
+}
+
+function patternOf(object: JsonObject, key: string): ReadonlyMap<string, number> {
+  const pattern = new Map<string, number>();
+  const value = object.get(key);
+  if (!isJsonObject(value)) return pattern;
+  for (const [name, entry] of value) {
+    const number = jsonNumber(entry);
+    if (number !== undefined && Number.isFinite(number)) pattern.set(name, number);
+    else if (isJsonArray(entry)) pattern.set(adaloraModule(name), countTrue(entry));
+  }
+  return pattern;
+}
+
+/** AdaLoRA names its lists by the tensor of singular values: `base_model.model.PATH.lora_E[.ADAPTER]`. */
+function adaloraModule(key: string): string {
+  return key.replace(/^(?:base_model\.model\.)+/, "").replace(/\.lora_E(?:\.[^.]*)?$/, "");
+}
+
+function countTrue(list: readonly JsonValue[]): number {
+  return list.reduce((count: number, item) => {
+    if (isJsonArray(item)) return count + countTrue(item);
+    return item === true ? count + 1 : count;
+  }, 0);
+}
+
+function initOf(value: JsonValue | undefined): boolean | string | undefined {
+  return typeof value === "boolean" || typeof value === "string" ? value : undefined;
+}

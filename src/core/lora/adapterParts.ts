@@ -1,0 +1,120 @@
+import type { Tensor } from "../tensors/tensor";
+import { otherMethodOf } from "./adapterMethod";
+import { type ComposedRole, parseComposedKey } from "./composedKey";
+import { type KeyGrammar, type LoraKey, type LoraRole, modulePath, parseLoraKey } from "./loraKey";
+
+/** The tensors of one module, by role. */
+export interface PartGroup {
+  readonly module: string;
+  readonly adapterName: string | undefined;
+  /** Of the factors; alphas and magnitudes of every dialect look alike. */
+  grammar: KeyGrammar;
+  hasWeightSuffix: boolean;
+  readonly tensors: Map<LoraRole, Tensor>;
+}
+
+export interface AdapterParts {
+  /** By module and adapter name, in the order of the file. Each has at least one factor. */
+  readonly groups: ReadonlyMap<string, PartGroup>;
+  /** LoHa's and LoKr's matrices, by module. */
+  readonly composed: readonly ComposedGroup[];
+  readonly unpaired: readonly Tensor[];
+  readonly saved: readonly Tensor[];
+  readonly other: readonly Tensor[];
+  readonly otherMethod: string | undefined;
+}
+
+/** The matrices that one LoHa or LoKr update is composed of. */
+export interface ComposedGroup {
+  readonly module: string;
+  readonly method: "LOHA" | "LOKR";
+  readonly tensors: Map<ComposedRole, Tensor>;
+  alpha: Tensor | undefined;
+  magnitude: Tensor | undefined;
+}
+
+const factorRoles: ReadonlySet<LoraRole> = new Set(["a", "b", "embeddingA", "embeddingB"]);
+
+/** Sorts the tensors of an adapter by what their names say they are. */
+export function collectParts(tensors: readonly Tensor[]): AdapterParts {
+  const groups = new Map<string, PartGroup>();
+  const auxiliary: [Tensor, LoraKey][] = [];
+  const unpaired: Tensor[] = [];
+  const saved: Tensor[] = [];
+  const other: Tensor[] = [];
+  const composed = new Map<string, ComposedGroup>();
+  const otherModules = new Set<string>();
+  let otherMethod: string | undefined;
+  for (const tensor of tensors) {
+    const key = parseLoraKey(tensor.name);
+    const method = key === undefined ? otherMethodOf(tensor.name) : undefined;
+    if (key !== undefined && factorRoles.has(key.role)) addFactor(groups, key, tensor, unpaired);
+    else if (key !== undefined) auxiliary.push([tensor, key]);
+    else if (method === undefined) saved.push(tensor);
+    else if (!addComposed(composed, tensor)) {
+      other.push(tensor);
+      otherModules.add(modulePath(tensor.name.slice(0, Math.max(tensor.name.lastIndexOf("."), 0))));
+      otherMethod ??= method;
+    }
+  }
+  for (const [tensor, key] of auxiliary) {
+    if (addAuxiliary(groups, key, tensor) || addToComposed(composed, key, tensor)) continue;
+    if (otherModules.has(key.module)) other.push(tensor);
+    else if (isLoraOnly(tensor, key)) unpaired.push(tensor);
+    else saved.push(tensor);
+  }
+  return { groups, composed: [...composed.values()], unpaired, saved, other, otherMethod };
+}
+
+function groupId(key: LoraKey): string {
+  return `${key.module}\0${key.adapterName ?? ""}`;
+}
+
+function addFactor(groups: Map<string, PartGroup>, key: LoraKey, tensor: Tensor, unpaired: Tensor[]): void {
+  const id = groupId(key);
+  const { module, adapterName, grammar, hasWeightSuffix } = key;
+  const group = groups.get(id) ?? { module, adapterName, grammar, hasWeightSuffix, tensors: new Map() };
+  groups.set(id, group);
+  if (group.tensors.has(key.role)) unpaired.push(tensor);
+  else group.tensors.set(key.role, tensor);
+}
+
+/** False when its module has no factors, or has a tensor of this role already. */
+function addAuxiliary(groups: ReadonlyMap<string, PartGroup>, key: LoraKey, tensor: Tensor): boolean {
+  if (key.role === "rankCount") return true;
+  const group = groups.get(groupId(key));
+  if (group === undefined || group.tensors.has(key.role)) return false;
+  group.tensors.set(key.role, tensor);
+  return true;
+}
+
+function addComposed(composed: Map<string, ComposedGroup>, tensor: Tensor): boolean {
+  const key = parseComposedKey(tensor.name);
+  if (key === undefined) return false;
+  const { method, role } = key;
+  const module = modulePath(key.path);
+  const group = composed.get(module) ?? {
+    module,
+    method,
+    tensors: new Map(),
+    alpha: undefined,
+    magnitude: undefined,
+  };
+  composed.set(module, group);
+  if (group.method !== method || group.tensors.has(role)) return false;
+  group.tensors.set(role, tensor);
+  return true;
+}
+
+function addToComposed(composed: ReadonlyMap<string, ComposedGroup>, key: LoraKey, tensor: Tensor): boolean {
+  const group = composed.get(key.module);
+  if (group === undefined || (key.role !== "alpha" && key.role !== "magnitude")) return false;
+  if (group[key.role] !== undefined) return false;
+  group[key.role] = tensor;
+  return true;
+}
+
+/** Whether no ordinary parameter would have this name; `alpha` and `m` alone are common words. */
+function isLoraOnly(tensor: Tensor, key: LoraKey): boolean {
+  return key.module.startsWith("lora_") || /lora_(?:mid|b|E|diag|magnitude)|dora_scale/i.test(tensor.name);
+}

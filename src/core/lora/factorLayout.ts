@@ -1,0 +1,141 @@
+import type { Tensor } from "../tensors/tensor";
+
+/**
+ * How the two factors of a module are stored, for ΔW = scale · B · A:
+ * - `linear`: A [r, in], B [out, r].
+ * - `embedding`: A [r, vocabulary], B [dimension, r]; the base weight is the transpose of ΔW. GGUF's
+ *   `token_embd` keeps A as [vocabulary, r].
+ * - `conv`: A [r, in, …kernel], B [out, r, 1, …]; the kernel counts as input.
+ * - `tucker`: LoCon's A [r, in, 1, …], mid [r, r, …kernel], B [out, r, 1, …].
+ * - `mlx`: A [in, r], B [r, out].
+ * - `experts`: one pair for each expert of a mixture, stacked. There is no single ΔW.
+ * - `svd`: A = Vh [r, in], B = U [out, r], with the singular values between; `svdV` keeps V [in, r].
+ * - `hadamard`, `kron`: LoHa and LoKr, whose factors are composed of two matrices (composedFactors.ts).
+ */
+export type LoraLayout =
+  | "linear"
+  | "embedding"
+  | "conv"
+  | "tucker"
+  | "mlx"
+  | "experts"
+  | "svd"
+  | "svdV"
+  | "hadamard"
+  | "kron";
+
+/** The factors are in the file as they are; LoHa's and LoKr's are made from other matrices. */
+export function hasStoredFactors(layout: LoraLayout): boolean {
+  return layout !== "hadamard" && layout !== "kron" && layout !== "experts";
+}
+
+export interface FactorLayout {
+  readonly layout: LoraLayout;
+  readonly rank: number;
+  /** Columns of ΔW. For a convolution: input channels times the size of the kernel. */
+  readonly inFeatures: number;
+  /** Rows of ΔW. */
+  readonly outFeatures: number;
+}
+
+/** Shapes that fit no layout. The message says what is wrong. */
+export class LayoutError extends Error {
+  override readonly name = "LayoutError";
+}
+
+export interface FactorTensors {
+  readonly a: Tensor;
+  readonly b: Tensor;
+  readonly mid: Tensor | undefined;
+}
+
+/** Factors as PEFT, kohya and diffusers store them. */
+export function standardLayout({ a, b, mid }: FactorTensors): FactorLayout {
+  const [rank, inputs, ...kernel] = atLeastTwo(a);
+  const [outFeatures, rankOfB, ...rest] = atLeastTwo(b);
+  if (rankOfB !== rank) {
+    const grouped = kernel.length > 0 && rank % rankOfB === 0;
+    throw mismatch(a, b, grouped ? "It may be a grouped convolution, which has no single product B·A." : "");
+  }
+  if (product(rest) !== 1) throw mismatch(a, b, "Only the first of two convolutions may have a kernel.");
+  if (mid !== undefined) return tuckerLayout({ a, b, mid }, rank, inputs, outFeatures, kernel);
+  return {
+    layout: kernel.length > 0 || rest.length > 0 ? "conv" : "linear",
+    rank,
+    inFeatures: inputs * product(kernel),
+    outFeatures,
+  };
+}
+
+function tuckerLayout(
+  { a, b, mid }: FactorTensors & { readonly mid: Tensor },
+  rank: number,
+  inputs: number,
+  outFeatures: number,
+  kernelOfA: readonly number[],
+): FactorLayout {
+  const [rows, columns, ...kernel] = atLeastTwo(mid);
+  if (rows !== rank || columns !== rank || product(kernelOfA) !== 1) {
+    throw mismatch(a, b, `The tensor between them, ${mid.name} ${shapeOf(mid)}, does not fit.`);
+  }
+  return { layout: "tucker", rank, inFeatures: inputs * product(kernel), outFeatures };
+}
+
+/** PEFT's `lora_embedding_A` and `lora_embedding_B`. */
+export function embeddingLayout({ a, b }: FactorTensors): FactorLayout {
+  const [rank, vocabulary] = exactlyTwo(a);
+  const [dimension, rankOfB] = exactlyTwo(b);
+  if (rank !== rankOfB) throw mismatch(a, b, "");
+  return { layout: "embedding", rank, inFeatures: vocabulary, outFeatures: dimension };
+}
+
+/** `lora_a` and `lora_b` of MLX: transposed, and for mixtures of experts stacked as [E, r, in] and [E, out, r]. */
+export function mlxLayout({ a, b, mid }: FactorTensors): FactorLayout {
+  if (a.shape.length === 3 && b.shape.length === 3) {
+    const [experts, rank, inFeatures] = a.shape as [number, number, number];
+    const [expertsOfB, outFeatures, rankOfB] = b.shape as [number, number, number];
+    if (experts !== expertsOfB || rank !== rankOfB) throw mismatch(a, b, "");
+    return { layout: "experts", rank, inFeatures, outFeatures };
+  }
+  const [inFeatures, rank] = exactlyTwo(a);
+  const [rankOfB, outFeatures] = exactlyTwo(b);
+  if (rank === rankOfB) return { layout: "mlx", rank, inFeatures, outFeatures };
+  // The name does not say whose it is; the shapes do.
+  return standardLayout({ a, b, mid });
+}
+
+/** GGUF: as PEFT, but the factor of the token embedding lies the other way. */
+export function ggufLayout(tensors: FactorTensors): FactorLayout {
+  const { a, b } = tensors;
+  const [vocabulary, rank] = exactlyTwo(a);
+  const [dimension, rankOfB] = exactlyTwo(b);
+  if (vocabulary !== rankOfB && rank === rankOfB) {
+    return { layout: "embedding", rank, inFeatures: vocabulary, outFeatures: dimension };
+  }
+  return standardLayout(tensors);
+}
+
+function atLeastTwo(tensor: Tensor): [number, number, ...number[]] {
+  if (tensor.shape.length < 2)
+    throw new LayoutError(`${tensor.name} is no matrix: its shape is ${shapeOf(tensor)}.`);
+  return tensor.shape as [number, number, ...number[]];
+}
+
+function exactlyTwo(tensor: Tensor): [number, number] {
+  if (tensor.shape.length !== 2)
+    throw new LayoutError(`${tensor.name} is no matrix: its shape is ${shapeOf(tensor)}.`);
+  return tensor.shape as [number, number];
+}
+
+function product(sizes: readonly number[]): number {
+  return sizes.reduce((result, size) => result * size, 1);
+}
+
+function mismatch(a: Tensor, b: Tensor, hint: string): LayoutError {
+  const shapes = `${a.name} ${shapeOf(a)} and ${b.name} ${shapeOf(b)}`;
+  return new LayoutError(`The shapes of ${shapes} do not belong together.${hint === "" ? "" : ` ${hint}`}`);
+}
+
+function shapeOf(tensor: Tensor): string {
+  return `[${tensor.shape.join(", ")}]`;
+}

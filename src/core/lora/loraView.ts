@@ -1,0 +1,58 @@
+import type { Problem } from "../problem";
+import type { AdapterFingerprint } from "./adapterFingerprint";
+import type { FactorHealth } from "./factorHealth";
+import type { StageLabel } from "./stage";
+import type { FingerprintKind } from "./stageFingerprint";
+import type { Verdict } from "./verdicts";
+
+/** The LoRA tab: facts about the adapter and one row a module. Plain data. */
+export interface LoraView {
+  /** Name and value of what describes the adapter as a whole, e.g. ["Rank", "8"]. */
+  readonly facts: readonly (readonly [name: string, value: string])[];
+  readonly modules: readonly LoraModuleRow[];
+  /** Tensors that were trained or saved whole beside the factors (modules_to_save). */
+  readonly savedWhole: readonly { readonly name: string; readonly shape: readonly number[] }[];
+  readonly problems: readonly Problem[];
+  /** Findings with their numbers, most urgent first. */
+  readonly verdicts?: readonly Verdict[];
+  /** What the tensors tell of how the adapter was made; undefined where they cannot tell. */
+  readonly fingerprint?: AdapterFingerprint;
+  /** The stage after a look at the tensors, which may differ from the one found on opening. */
+  readonly stage?: StageLabel;
+  /** Where the tensors speak against the stage. */
+  readonly stageNote?: string;
+}
+
+export interface LoraModuleRow {
+  readonly module: string;
+  readonly rank: number;
+  readonly alpha: number | undefined;
+  readonly scale: number;
+  readonly inFeatures: number;
+  readonly outFeatures: number;
+  readonly dtype: string;
+  /** Undefined where the factors hold NaN or Inf or could not be read; `unavailable` says why. */
+  readonly metrics: LoraModuleMetrics | undefined;
+  readonly unavailable?: string;
+  readonly fingerprint?: FingerprintKind;
+  /** Undefined for updates that are zero or were not measured. */
+  readonly health?: FactorHealth;
+}
+
+/** Norms of the factors and of the update ΔW = scale · B · A. */
+export interface LoraModuleMetrics {
+  readonly normA: number;
+  readonly normB: number;
+  readonly frobenius: number;
+  readonly spectral: number;
+  readonly nuclear: number;
+  readonly stableRank: number;
+  readonly effectiveRank: number;
+  /** Ranks that keep 90, 95 and 99 % of the energy (squared singular values). */
+  readonly rank90: number;
+  readonly rank95: number;
+  readonly rank99: number;
+  readonly singularValues: Float64Array;
+  /** Share of Σσ² in the first 1, 2, … singular values. */
+  readonly energy: Float64Array;
+}

@@ -1,0 +1,113 @@
+import type { JsonObject, JsonValue } from "../json/parseJson";
+import type { WrittenModule } from "./adapterOutput";
+
+/** What a PEFT configuration says of ranks and scales, for `adapter_config.json`. */
+export interface RankFields {
+  readonly r: number;
+  readonly lora_alpha: number;
+  readonly rank_pattern: Readonly<Record<string, number>>;
+  readonly alpha_pattern: Readonly<Record<string, number>>;
+}
+
+/**
+ * The most common rank and alpha as defaults, and the other modules as exceptions under their whole paths, longest
+ * first: PEFT takes the first key that matches the end of a path (lora.md §3.3).
+ */
+export function rankFields(modules: readonly WrittenModule[]): RankFields {
+  const r = mostCommon(modules.map(({ rank }) => rank)) ?? 8;
+  const alphas = modules.map(({ scale, rank }) => scale * rank);
+  const usual = modules.findIndex(({ rank }) => rank === r);
+  const lora_alpha =
+    mostCommon(alphas.filter((_, index) => modules[index]?.rank === r)) ?? alphas[usual] ?? r;
+  const longestFirst = modules
+    .map((module, index) => ({ ...module, alpha: alphas[index] ?? 0 }))
+    .sort((a, b) => b.module.length - a.module.length);
+  const keyOf = patternKeys(modules.map(({ module }) => module));
+  const pattern = (value: (module: (typeof longestFirst)[number]) => number, usualValue: number) =>
+    Object.fromEntries(
+      longestFirst
+        .filter((module) => value(module) !== usualValue)
+        .map((module) => [keyOf(module.module), value(module)]),
+    );
+  return {
+    r,
+    lora_alpha,
+    rank_pattern: pattern(({ rank }) => rank, r),
+    alpha_pattern: pattern(({ alpha }) => alpha, lora_alpha),
+  };
+}
+
+/** A path that another one ends with would match it too; `^` keeps it to itself. */
+function patternKeys(modules: readonly string[]): (module: string) => string {
+  const endings = new Set<string>();
+  for (const module of modules) {
+    for (let at = module.indexOf("."); at >= 0; at = module.indexOf(".", at + 1)) {
+      endings.add(module.slice(at + 1));
+    }
+  }
+  return (module) => (endings.has(module) ? `^${module}` : module);
+}
+
+function mostCommon(values: readonly number[]): number | undefined {
+  const counts = new Map<number, number>();
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+  return [...counts].sort(([a, countA], [b, countB]) => countB - countA || b - a)[0]?.[0];
+}
+
+/** Fields of methods that the written adapter no longer is; their values would be wrong or refused. */
+const foreignFields: ReadonlySet<string> = new Set([
+  ...["target_r", "init_r", "tinit", "tfinal", "deltaT", "beta1", "beta2", "orth_reg_weight", "total_step"],
+  ...[
+    "alpha",
+    "rank_dropout",
+    "module_dropout",
+    "use_effective_conv2d",
+    "decompose_both",
+    "decompose_factor",
+  ],
+  ...["rank_dropout_scale", "lora_parameters", "fine_tune_type"],
+]);
+
+/**
+ * The text of `adapter_config.json`: what the parent's configuration says, with the ranks and scales of the new
+ * factors. `init_lora_weights` is true, because any other value would make PEFT initialise or change the base again.
+ */
+export function peftConfigText(
+  parent: JsonObject | undefined,
+  modules: readonly WrittenModule[],
+  given: Readonly<Record<string, unknown>>,
+): string {
+  const kept = [...(parent ?? [])].filter(([key]) => !foreignFields.has(key));
+  const isPeft = parent?.has("peft_type") === true;
+  const fields: Record<string, unknown> = {
+    ...defaults,
+    target_modules: modules.map(({ module }) => module),
+    ...(isPeft ? Object.fromEntries(kept.map(([key, value]) => [key, plain(value)])) : {}),
+    ...given,
+    ...rankFields(modules),
+    peft_type: "LORA",
+    use_rslora: false,
+    init_lora_weights: true,
+    inference_mode: true,
+  };
+  return `${JSON.stringify(fields, undefined, 2)}\n`;
+}
+
+/** As PEFT writes them, in its order. */
+const defaults: Readonly<Record<string, unknown>> = {
+  peft_type: "LORA",
+  task_type: null,
+  base_model_name_or_path: null,
+  bias: "none",
+  fan_in_fan_out: false,
+  lora_dropout: 0,
+  modules_to_save: null,
+  use_dora: false,
+};
+
+function plain(value: JsonValue): unknown {
+  if (value instanceof Map)
+    return Object.fromEntries([...value].map(([key, member]) => [key, plain(member)]));
+  if (typeof value === "bigint") return Number(value);
+  return Array.isArray(value) ? value.map(plain) : value;
+}

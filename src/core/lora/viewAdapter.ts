@@ -1,0 +1,100 @@
+import { plural } from "../text/quantities";
+import type { Adapter } from "./adapter";
+import type { AdapterConfig } from "./adapterConfig";
+import { fingerprintOfAdapter, refineStage } from "./adapterFingerprint";
+import { methodName, rangeText } from "./adapterText";
+import type { ReadTensor } from "./factors";
+import type { LoraModuleRow, LoraView } from "./loraView";
+import { type ModuleMeasurement, measureModule } from "./measureModule";
+import type { StageLabel } from "./stage";
+import { verdictsOf } from "./verdicts";
+
+export interface ViewOptions {
+  /** As found on opening; the tensors may refine it. */
+  readonly stage?: StageLabel | undefined;
+  readonly report?: (done: number, total: number, label: string) => void;
+}
+
+/** Reads and measures every module of an adapter. A module that cannot be measured says why; the others stand. */
+export async function viewAdapter(
+  adapter: Adapter,
+  config: AdapterConfig | undefined,
+  readTensor: ReadTensor,
+  signal?: AbortSignal,
+  { stage, report }: ViewOptions = {},
+): Promise<LoraView> {
+  const measurements: ModuleMeasurement[] = [];
+  for (const module of adapter.modules) {
+    signal?.throwIfAborted();
+    report?.(measurements.length, adapter.modules.length, module.module);
+    measurements.push((await measureModule(module, readTensor, signal)).measurement);
+  }
+  const modules = measurements.map(rowOf);
+  const fingerprint = fingerprintOfAdapter(measurements.map((measurement) => measurement.fingerprint));
+  const refined = refineStage(stage, fingerprint);
+  return {
+    facts: adapterFacts(adapter, config, modules),
+    modules,
+    savedWhole: adapter.savedTensors.map(({ name, shape }) => ({ name, shape })),
+    problems: adapter.problems,
+    verdicts: verdictsOf(measurements, adapter.unpaired),
+    ...(fingerprint === undefined ? {} : { fingerprint }),
+    ...(refined.stage === undefined ? {} : { stage: refined.stage }),
+    ...(refined.note === undefined ? {} : { stageNote: refined.note }),
+  };
+}
+
+function rowOf({
+  module,
+  alpha,
+  scale,
+  metrics,
+  unavailable,
+  fingerprint,
+  health,
+}: ModuleMeasurement): LoraModuleRow {
+  return {
+    module: module.module,
+    rank: module.rank,
+    alpha,
+    scale,
+    inFeatures: module.inFeatures,
+    outFeatures: module.outFeatures,
+    dtype: module.a.dtype,
+    metrics,
+    ...(unavailable === undefined ? {} : { unavailable }),
+    ...(fingerprint === undefined ? {} : { fingerprint: fingerprint.kind }),
+    ...(health === undefined ? {} : { health }),
+  };
+}
+
+function adapterFacts(
+  adapter: Adapter,
+  config: AdapterConfig | undefined,
+  modules: readonly LoraModuleRow[],
+): (readonly [string, string])[] {
+  const targets = config?.targetModules;
+  const alphas = modules.flatMap(({ alpha }) => (alpha === undefined ? [] : [alpha]));
+  const facts: (readonly [string, string | undefined])[] = [
+    ["Method", methodName(adapter.method)],
+    ["Base model", config?.baseModel],
+    ["Task", config?.taskType],
+    ["Rank", modules.length > 0 ? rangeText(modules.map(({ rank }) => rank)) : undefined],
+    ["Alpha", alphas.length > 0 ? rangeText(alphas) : undefined],
+    ["Scale", modules.length > 0 ? rangeText(modules.map(({ scale }) => scale)) : undefined],
+    ["Scaling rule", config?.useRslora === true ? "alpha / √rank (rsLoRA)" : undefined],
+    ["Adapted modules", plural(modules.length, "module")],
+    ["Target modules", typeof targets === "string" ? targets : targets?.join(", ")],
+    ["Initialisation", config?.initLoraWeights === undefined ? undefined : String(config.initLoraWeights)],
+    ["DoRA", config?.useDora === true ? "yes" : undefined],
+    ["Bias", config?.bias === "none" ? undefined : config?.bias],
+    [
+      "Saved whole",
+      config !== undefined && config.modulesToSave.length > 0 ? config.modulesToSave.join(", ") : undefined,
+    ],
+    ["PEFT version", config?.peftVersion],
+  ];
+  return facts.flatMap(([name, value]) =>
+    value === undefined || value === "" ? [] : [[name, value] as const],
+  );
+}

@@ -1,0 +1,28 @@
+import type { FileContent } from "../formats/format";
+import { mappingOf } from "../formats/pickle/pickleView";
+import type { Tensor } from "../tensors/tensor";
+
+/** Keys under which people save a model beside its optimizer. */
+export const modelKeys = ["model", "model_state_dict", "state_dict", "module", "net", "network"] as const;
+
+/**
+ * The model's tensors of a training checkpoint, under their names in the model and in the order in which the model
+ * declares them. Tensors that share memory are named once, as an optimizer counts them. Empty where there is none.
+ */
+export function modelParameters(content: FileContent): readonly Tensor[] {
+  const root = mappingOf(content.root);
+  const key = modelKeys.find((candidate) => root?.has(candidate));
+  if (key === undefined) return [];
+  const prefix = `${key}.`;
+  const seen = new Set<string>();
+  const parameters: Tensor[] = [];
+  for (const tensor of content.tensors.values()) {
+    if (!tensor.name.startsWith(prefix)) continue;
+    const { layout } = tensor;
+    const place = `${layout?.storage.key} ${layout?.storageOffset} ${tensor.shape.join(" ")}`;
+    if (layout !== undefined && layout.storage.key !== "" && seen.has(place)) continue;
+    seen.add(place);
+    parameters.push({ ...tensor, name: tensor.name.slice(prefix.length) });
+  }
+  return parameters;
+}

@@ -1,0 +1,123 @@
+/** Which optimizer wrote a state dict, and what it is told from. Its class is not saved. */
+export interface OptimizerKind {
+  readonly name: string;
+  readonly reason: string;
+}
+
+export interface KindEvidence {
+  /** Keys of the parameters' states, all together. */
+  readonly stateKeys: ReadonlySet<string>;
+  /** Keys of the groups in the order in which they were written. */
+  readonly groupKeys: readonly string[];
+  readonly decoupled: boolean | undefined;
+}
+
+interface Rule {
+  readonly name: string;
+  readonly state?: readonly string[];
+  readonly group?: readonly string[];
+}
+
+/** The first that fits: the more a rule asks for, the earlier it stands. */
+const rules: readonly Rule[] = [
+  { name: "bitsandbytes Adam 8-bit", state: ["state1", "state2", "qmap1"] },
+  { name: "bitsandbytes momentum 8-bit", state: ["state1", "qmap1"] },
+  { name: "bitsandbytes Adam", state: ["state1", "state2"] },
+  { name: "bitsandbytes momentum", state: ["state1"] },
+  { name: "SOAP", state: ["GG", "Q"] },
+  { name: "Shampoo", state: ["preconditioners"] },
+  { name: "Prodigy", group: ["d_coef", "d0"] },
+  { name: "D-Adaptation", group: ["d", "k"] },
+  { name: "Schedule-Free AdamW", group: ["weight_sum", "betas"] },
+  { name: "Schedule-Free SGD", group: ["weight_sum"] },
+  { name: "GaLore", state: ["projector"] },
+  { name: "Adafactor", state: ["exp_avg_sq_row"] },
+  { name: "Adafactor", group: ["scale_parameter", "relative_step"] },
+  { name: "Adafactor", group: ["beta2_decay"] },
+  { name: "NAdam", state: ["mu_product"] },
+  { name: "NAdam", group: ["momentum_decay"] },
+  { name: "Adamax", state: ["exp_inf"] },
+  { name: "Adadelta", state: ["acc_delta"] },
+  { name: "Adadelta", group: ["rho"] },
+  { name: "RMSprop", state: ["square_avg"] },
+  { name: "RMSprop", group: ["centered"] },
+  { name: "Rprop", state: ["prev", "step_size"] },
+  { name: "Rprop", group: ["etas"] },
+  { name: "ASGD", state: ["ax", "eta"] },
+  { name: "ASGD", group: ["lambd", "t0"] },
+  { name: "LBFGS", group: ["tolerance_grad", "history_size"] },
+  { name: "Adagrad", group: ["lr_decay"] },
+  { name: "Adagrad", state: ["sum"] },
+  { name: "Muon", group: ["ns_steps"] },
+  { name: "AdamW (transformers)", group: ["correct_bias"] },
+  { name: "FusedAdam", group: ["bias_correction", "betas"] },
+  { name: "LAMB", group: ["max_grad_norm", "betas"] },
+  { name: "Adam", state: ["max_exp_avg_sq"] },
+  { name: "SGD", group: ["nesterov", "dampening"] },
+];
+
+export function optimizerKind(evidence: KindEvidence): OptimizerKind {
+  const { stateKeys, groupKeys } = evidence;
+  const groups = new Set(groupKeys);
+  const rule = rules.find(
+    ({ state = [], group = [] }) =>
+      state.every((key) => stateKeys.has(key)) && group.every((key) => groups.has(key)),
+  );
+  if (rule !== undefined && rule.name !== "Adam") return { name: rule.name, reason: reasonOf(rule) };
+  return adamFamily(evidence) ?? byMomentum(stateKeys) ?? unknownKind;
+}
+
+const unknownKind: OptimizerKind = {
+  name: "optimizer",
+  reason: "its keys belong to no optimizer that is known here",
+};
+
+function reasonOf({ state = [], group = [] }: Rule): string {
+  const parts = [
+    ...(state.length > 0 ? [`the state has ${state.join(", ")}`] : []),
+    ...(group.length > 0 ? [`its groups have ${group.join(", ")}`] : []),
+  ];
+  return parts.join(" and ");
+}
+
+/** Two moments, or groups that have `betas`: which of the family is told by what else the groups hold. */
+function adamFamily({ stateKeys, groupKeys, decoupled }: KindEvidence): OptimizerKind | undefined {
+  const groups = new Set(groupKeys);
+  const hasMoments = stateKeys.has("exp_avg") && stateKeys.has("exp_avg_sq");
+  if (!hasMoments && !(stateKeys.size === 0 && groups.has("betas") && groups.has("eps"))) {
+    if (groups.has("betas") && stateKeys.has("exp_avg")) return lion;
+    return groups.has("betas") && !groups.has("eps") ? lion : undefined;
+  }
+  if (decoupled !== undefined) {
+    const reason = `its groups have decoupled_weight_decay ${decoupled ? "on" : "off"}`;
+    if (groups.has("amsgrad")) return { name: decoupled ? "AdamW" : "Adam", reason };
+    return { name: "RAdam", reason: "two moments, decoupled_weight_decay and no amsgrad" };
+  }
+  if (!groups.has("amsgrad")) return withoutAmsgrad(groups);
+  const foreach = groupKeys.indexOf("foreach");
+  const maximize = groupKeys.indexOf("maximize");
+  if (foreach >= 0 && maximize >= 0) {
+    const isAdamW = foreach < maximize;
+    const order = isAdamW ? "foreach before maximize" : "maximize before foreach";
+    const name = isAdamW ? "AdamW" : "Adam";
+    return { name, reason: `two moments, and ${name} writes ${order}` };
+  }
+  return { name: "Adam or AdamW", reason: "two moments; nothing tells which of the two" };
+}
+
+function withoutAmsgrad(groups: ReadonlySet<string>): OptimizerKind {
+  if (groups.has("weight_decay") && groups.has("foreach")) {
+    return { name: "RAdam", reason: "two moments, and its groups have foreach and no amsgrad" };
+  }
+  if (!groups.has("weight_decay") && groups.has("maximize")) {
+    return { name: "SparseAdam", reason: "two moments, and its groups have maximize and no weight_decay" };
+  }
+  return { name: "Adam family", reason: "two moments; its groups do not tell which" };
+}
+
+const lion: OptimizerKind = { name: "Lion", reason: "one moment, and its groups have betas but no eps" };
+
+function byMomentum(stateKeys: ReadonlySet<string>): OptimizerKind | undefined {
+  if (stateKeys.has("momentum_buffer")) return { name: "SGD", reason: "the state has momentum_buffer alone" };
+  return stateKeys.has("exp_avg") ? { name: "Lion", reason: "the state has exp_avg alone" } : undefined;
+}

@@ -1,0 +1,211 @@
+import type { FileContent } from "../formats/format";
+import type { PickleValue, PyDict } from "../formats/pickle/pickleValue";
+import { mappingOf, numberOf, sequenceOf } from "../formats/pickle/pickleView";
+import { keyText, pythonText } from "../formats/pickle/pythonText";
+import type { Tensor } from "../tensors/tensor";
+import { type FoundOptimizer, findOptimizers } from "./findOptimizers";
+import { optimizerKind } from "./optimizerKind";
+
+export interface OptimizerGroup {
+  readonly index: number;
+  readonly parameterCount: number;
+  readonly hyperparameters: readonly (readonly [key: string, value: string])[];
+  /** The same as plain data, for scripts. */
+  readonly settings: ReadonlyMap<string, PlainValue>;
+  /** Undefined where it is not a plain number, such as a tensor. */
+  readonly learningRate: number | undefined;
+}
+
+export type PlainValue = null | boolean | number | string | readonly PlainValue[];
+
+export interface OptimizerParameter {
+  /** Position over all groups, as torch counts; of a state by names the order in which they stand. */
+  readonly index: number;
+  readonly name?: string;
+  /** The name is not in the file; it was found by order and shapes. */
+  readonly nameInferred?: true;
+  /** Position of its group; undefined where no group lists it. */
+  readonly group: number | undefined;
+  /** As its moments have it; undefined where nothing tells. */
+  readonly shape: readonly number[] | undefined;
+  /** What the optimizer keeps: the name of a tensor, a number, or a value in words. */
+  readonly state: ReadonlyMap<string, string | number>;
+  readonly tensors: ReadonlyMap<string, Tensor>;
+}
+
+export interface OptimizerState {
+  /** Where in the file, e.g. "optimizer_states.0"; empty for the whole of it. */
+  readonly path: string;
+  readonly name: string;
+  /** What the name is told from, in words. */
+  readonly reason: string;
+  readonly groups: readonly OptimizerGroup[];
+  /** Keys whose values are not the same in all groups. */
+  readonly differingKeys: readonly string[];
+  readonly parameters: readonly OptimizerParameter[];
+  readonly stateBytes: number;
+  /** No step was made yet, or the state was not saved: there are groups and no moments. */
+  readonly emptyState: boolean;
+}
+
+/** Every optimizer whose state a file holds. */
+export function optimizerStates(content: FileContent): readonly OptimizerState[] {
+  return findOptimizers(content.root).map((found) => readOptimizer(found, content));
+}
+
+function readOptimizer(found: FoundOptimizer, content: FileContent): OptimizerState {
+  const members = memberGroups(found);
+  const parameters = members.map(({ key, name, group }, index): OptimizerParameter => {
+    const state = readState(found.state.get(key), content);
+    return {
+      index,
+      ...(name === undefined ? {} : { name }),
+      group,
+      shape: shapeOf(state.tensors),
+      state: state.values,
+      tensors: state.tensors,
+    };
+  });
+  const groups = found.groups.map(readGroup);
+  const tensors = new Set(parameters.flatMap((parameter) => [...parameter.tensors.values()]));
+  return {
+    path: found.path,
+    ...kindOf(found, parameters),
+    groups,
+    differingKeys: differingKeys(groups),
+    parameters,
+    stateBytes: [...tensors].reduce((sum, tensor) => sum + tensor.byteSize, 0),
+    emptyState: found.state.size === 0,
+  };
+}
+
+interface Member {
+  readonly key: PickleValue;
+  readonly name: string | undefined;
+  readonly group: number | undefined;
+}
+
+/** Parameters in the order of the groups, and then those that only the state knows. */
+function memberGroups({ state, groups }: FoundOptimizer): readonly Member[] {
+  const members: Member[] = [];
+  const seen = new Set<PickleValue>();
+  for (const [group, dict] of groups.entries()) {
+    // torch 2.6 and later keep the names that the optimizer was made with.
+    const names = sequenceOf(dict.get("param_names"));
+    for (const [at, key] of (sequenceOf(dict.get("params")) ?? []).entries()) {
+      if (seen.has(key)) continue;
+      seen.add(key);
+      const given = names?.[at];
+      members.push({ key, name: typeof given === "string" ? given : ownName(key), group });
+    }
+  }
+  for (const key of state.keys) {
+    if (!seen.has(key)) members.push({ key, name: ownName(key), group: undefined });
+  }
+  return members;
+}
+
+/** FSDP and distributed checkpoints key the state by names. */
+function ownName(key: PickleValue): string | undefined {
+  return typeof key === "string" && !/^\d+$/.test(key) ? key : undefined;
+}
+
+interface ReadState {
+  readonly values: Map<string, string | number>;
+  readonly tensors: Map<string, Tensor>;
+}
+
+function readState(value: PickleValue | undefined, content: FileContent): ReadState {
+  const values = new Map<string, string | number>();
+  const tensors = new Map<string, Tensor>();
+  const add = (dict: PyDict, prefix: string): void => {
+    for (const [key, member] of dict.entries()) {
+      const label = prefix + keyText(key);
+      const inner = prefix === "" ? mappingOf(member) : undefined;
+      const tensor = content.tensors.get(member);
+      if (tensor !== undefined) {
+        values.set(label, tensor.name);
+        tensors.set(label, tensor);
+        // bitsandbytes nests its quantised tensors since the end of 2025.
+      } else if (inner !== undefined) add(inner, key === "__bnb_optimizer_quant_state__" ? "" : `${label}.`);
+      else values.set(label, stateValue(member, content));
+    }
+  };
+  const mapping = mappingOf(value);
+  if (mapping !== undefined) add(mapping, "");
+  return { values, tensors };
+}
+
+function stateValue(value: PickleValue, content: FileContent): string | number {
+  const number = numberOf(value);
+  if (number !== undefined) return number;
+  const items = sequenceOf(value);
+  const tensors = items?.filter((item) => content.tensors.has(item)).length ?? 0;
+  return tensors > 0 ? `${tensors} tensors` : pythonText(value);
+}
+
+/** Moments have the shape of their parameter; row and column sums of Adafactor share it between them. */
+function shapeOf(tensors: ReadonlyMap<string, Tensor>): readonly number[] | undefined {
+  for (const key of [
+    "exp_avg",
+    "exp_avg_sq",
+    "momentum_buffer",
+    "state1",
+    "square_avg",
+    "sum",
+    "prev",
+    "exp_inf",
+    "ax",
+  ]) {
+    const tensor = tensors.get(key);
+    if (tensor !== undefined) return tensor.shape;
+  }
+  const row = tensors.get("exp_avg_sq_row")?.shape;
+  const column = tensors.get("exp_avg_sq_col")?.shape;
+  if (row === undefined || column === undefined) return undefined;
+  return [...row, column.at(-1) ?? 1];
+}
+
+function readGroup(group: PyDict, index: number): OptimizerGroup {
+  const members = [...group.entries()].filter(([key]) => key !== "params" && key !== "param_names");
+  const hyperparameters = members.map(([key, value]) => [keyText(key), pythonText(value)] as const);
+  return {
+    index,
+    parameterCount: sequenceOf(group.get("params"))?.length ?? 0,
+    hyperparameters,
+    settings: new Map(members.map(([key, value]) => [keyText(key), plainValue(value)])),
+    learningRate: numberOf(group.get("lr")),
+  };
+}
+
+function plainValue(value: PickleValue): PlainValue {
+  if (value === null || typeof value === "boolean" || typeof value === "string") return value;
+  const number = numberOf(value);
+  if (number !== undefined) return number;
+  const items = sequenceOf(value);
+  const isShort =
+    items !== undefined && items.length <= 16 && items.every((item) => numberOf(item) !== undefined);
+  return isShort ? items.map((item) => numberOf(item) ?? Number.NaN) : pythonText(value);
+}
+
+function differingKeys(groups: readonly OptimizerGroup[]): readonly string[] {
+  const values = new Map<string, Set<string | undefined>>();
+  for (const { hyperparameters } of groups) for (const [key] of hyperparameters) values.set(key, new Set());
+  for (const { hyperparameters } of groups) {
+    const own = new Map(hyperparameters);
+    for (const [key, seen] of values) seen.add(own.get(key));
+  }
+  return [...values].filter(([, seen]) => seen.size > 1).map(([key]) => key);
+}
+
+function kindOf({ groups }: FoundOptimizer, parameters: readonly OptimizerParameter[]) {
+  const stateKeys = new Set(parameters.flatMap(({ state }) => [...state.keys()]));
+  const [first] = groups;
+  const groupKeys = (first?.keys ?? []).map(keyText);
+  const decoupled = first?.get("decoupled_weight_decay");
+  return optimizerKind({
+    stateKeys,
+    groupKeys,
+    decoupled: typeof decoupled === "boolean" ? decoupled : undefined,
+  });
+}

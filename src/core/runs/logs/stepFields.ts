@@ -1,0 +1,33 @@
+/** Fields that count optimizer steps, the surest first; an epoch is better than nothing. */
+const stepFields = [
+  "step",
+  "global_step",
+  "train/global_step",
+  "trainer/global_step",
+  "_step",
+  "current_steps",
+  "iteration",
+  "iter",
+  "iters",
+  "iter_num",
+  "update",
+  "num_updates",
+  "steps",
+  "batch",
+  "epoch",
+] as const;
+
+/** Of the names of a row, the one that is its place on the axis. */
+export function stepFieldOf(has: (name: string) => boolean): string | undefined {
+  return stepFields.find(has);
+}
+
+/** The same for a list of column names, whatever their case. */
+export function stepColumnOf(names: readonly string[]): number {
+  const lower = names.map((name) => name.toLowerCase());
+  for (const field of stepFields) {
+    const index = lower.indexOf(field);
+    if (index >= 0) return index;
+  }
+  return -1;
+}

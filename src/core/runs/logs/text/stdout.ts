@@ -1,0 +1,93 @@
+import { plural } from "../../../text/quantities";
+import { loggedNumber } from "../../loggedNumber";
+import type { LogFormat, LogReport, SummaryRow } from "../logFormat";
+import type { LogSink } from "../streamLog";
+import { readStreamLog } from "../streamLog";
+import { isTrainingSummary } from "../trainingSummary";
+import { LineParser } from "./lineParser";
+
+/** A dict as Python prints it, anywhere in a line: other writers put a time before it. */
+const dict = /\{(?:'[^']*'|"[^"]*")\s*:[^{}]*\}/;
+const member = /(?:'([^']*)'|"([^"]*)")\s*:\s*(?:'([^']*)'|"([^"]*)"|([^,}\s]+))/g;
+
+/** tqdm's bar, which the Trainer draws above: ` 10%|█ | 100/1000 [00:12<01:40, 8.97it/s]`. */
+const progress = /^\s*\d+%\|[^|]*\| *(\d+)\/(\d+) \[/;
+
+/** What the Trainer logs, and nothing that other programs print as a dict. */
+const isTrainingLog = (values: ReadonlyMap<string, number>) => values.has("epoch") || values.has("loss");
+
+/**
+ * What the Trainer prints: `{'loss': 2.1, 'grad_norm': 1.2, 'learning_rate': 1e-05, 'epoch': 0.1}`. It says
+ * no step; that is taken from the progress bar, else the rows are numbered.
+ */
+class StdoutParser extends LineParser {
+  private step = Number.NaN;
+  private maxSteps: number | undefined;
+  private numbered = 0;
+  private summary: readonly SummaryRow[] = [];
+
+  protected override takeText(text: string, sink: LogSink): void {
+    for (const line of text.split(/[\r\n]/)) {
+      if (line.includes("%|")) this.noteProgress(line);
+      const [found] = line.includes("{") ? (dict.exec(line) ?? []) : [];
+      if (found !== undefined) this.takeDict(found, sink);
+    }
+  }
+
+  override report(): LogReport {
+    const { summary, maxSteps, numbered } = this;
+    const facts = maxSteps === undefined ? {} : { maxSteps };
+    if (numbered === 0) return { config: [], summary, facts, problems: [] };
+    const message = `The printed log says no steps: ${plural(numbered, "row")} are numbered by their order.`;
+    return {
+      config: [],
+      summary,
+      facts,
+      problems: [{ severity: "info", code: "LogStepsMissing", message }],
+    };
+  }
+
+  override fork(): StdoutParser {
+    const copy = new StdoutParser();
+    copy.step = this.step;
+    copy.maxSteps = this.maxSteps;
+    copy.numbered = this.numbered;
+    copy.summary = this.summary;
+    return copy.keepPlace(this);
+  }
+
+  private noteProgress(line: string): void {
+    const [, done, total] = progress.exec(line) ?? [];
+    if (done === undefined) return;
+    // Evaluation draws a bar of its own, with a total of its own, after the training's.
+    this.maxSteps ??= Number(total);
+    if (Number(total) === this.maxSteps) this.step = Number(done);
+  }
+
+  private takeDict(text: string, { points }: LogSink): void {
+    const values = new Map<string, number>();
+    for (const [, single, double, text1, text2, bare] of text.matchAll(member)) {
+      const value = loggedNumber(bare ?? text1 ?? text2);
+      if (value !== undefined) values.set(single ?? double ?? "", value);
+    }
+    if (!isTrainingLog(values)) return;
+    const epoch = values.get("epoch") ?? Number.NaN;
+    values.delete("epoch");
+    if (isTrainingSummary(values)) {
+      this.summary = [...values];
+      return;
+    }
+    const step = Number.isNaN(this.step) ? ++this.numbered : this.step;
+    for (const [name, value] of values) points.add(name, step, value, Number.NaN, epoch);
+  }
+}
+
+export const stdoutFormat: LogFormat = {
+  id: "stdout",
+  label: "printed log",
+  matches: (name, head) =>
+    head.length === 0
+      ? /\.(?:log|out|txt)$/i.test(name)
+      : /\{['"](?:eval_|train_)?(?:loss|reward|runtime)['"]\s*:/.test(new TextDecoder("utf-8").decode(head)),
+  read: (input, from, options) => readStreamLog(input, from, options, () => new StdoutParser()),
+};

@@ -1,0 +1,109 @@
+import type { MetricSeries } from "./metricSeries";
+import { type Envelope, sampleEnvelope } from "./sampling";
+import { type AxisKind, type AxisPoints, runOrigin, seriesOnAxis, tokenSeriesOf } from "./seriesAxis";
+import { centredMean, smooth } from "./smoothing";
+
+export type Smoothing =
+  /** Exponential moving average, as `smooth`. */
+  | { readonly kind: "average"; readonly weight: number }
+  /** Mean of so many points on either side. */
+  | { readonly kind: "mean"; readonly radius: number };
+
+/** What a chart shows of a metric. */
+export interface SampleRequest {
+  readonly key: string;
+  readonly axis: AxisKind;
+  /** The visible range; open ends show all. */
+  readonly from: number;
+  readonly to: number;
+  /** At most so many slices, one a pixel. */
+  readonly slices: number;
+  readonly smoothing?: Smoothing;
+  /** For a logarithmic axis: values that are not positive become gaps. */
+  readonly positiveOnly?: boolean;
+}
+
+export interface SampledSeries {
+  readonly key: string;
+  readonly envelope: Envelope;
+  /** The smoothed line: of all points, and sampled only then. */
+  readonly smoothed?: Envelope;
+  /** Where the whole line begins and ends on the axis; NaN without points. */
+  readonly firstX: number;
+  readonly lastX: number;
+  /** Points whose place on the axis no log knows. */
+  readonly omitted: number;
+}
+
+export interface SeriesSource {
+  keys(): readonly string[];
+  /** The same object as long as the metric did not change. */
+  series(key: string): MetricSeries | undefined;
+}
+
+/** What was computed of a series for one way of showing it; zooming asks for the same again and again. */
+interface Prepared {
+  readonly what: string;
+  readonly points: AxisPoints | undefined;
+  readonly smoothed: Float64Array | undefined;
+}
+
+/** Answers what charts ask for of long series: small pictures, whatever the zoom. */
+export class SeriesSampler {
+  private readonly prepared = new WeakMap<MetricSeries, Prepared>();
+
+  constructor(private readonly source: SeriesSource) {}
+
+  /** Undefined where there is no such metric, or no log knows the axis. */
+  sample(request: SampleRequest): SampledSeries | undefined {
+    const { key, from, to, slices } = request;
+    const series = this.source.series(key);
+    if (series === undefined) return undefined;
+    const { points, smoothed } = this.prepare(series, request);
+    if (points === undefined) return undefined;
+    const { x, y, omitted } = points;
+    return {
+      key,
+      envelope: sampleEnvelope(x, y, from, to, slices),
+      ...(smoothed === undefined ? {} : { smoothed: sampleEnvelope(x, smoothed, from, to, slices) }),
+      firstX: x[0] ?? Number.NaN,
+      lastX: x.at(-1) ?? Number.NaN,
+      omitted,
+    };
+  }
+
+  private prepare(series: MetricSeries, { axis, smoothing, positiveOnly = false }: SampleRequest): Prepared {
+    const what = JSON.stringify([axis, smoothing ?? null, positiveOnly]);
+    const known = this.prepared.get(series);
+    if (known?.what === what) return known;
+    const onAxis = seriesOnAxis(series, axis, this.contextOf(axis));
+    const points = onAxis !== undefined && positiveOnly ? { ...onAxis, y: onlyPositive(onAxis.y) } : onAxis;
+    const smoothed =
+      points === undefined || smoothing === undefined ? undefined : smoothOf(points.y, smoothing);
+    const made = { what, points, smoothed };
+    this.prepared.set(series, made);
+    return made;
+  }
+
+  /** What an axis needs of the other metrics. */
+  private contextOf(axis: AxisKind): { readonly originSeconds?: number; readonly tokens?: MetricSeries } {
+    if (axis !== "relativeTime" && axis !== "tokens") return {};
+    const all = this.source.keys().flatMap((key) => this.source.series(key) ?? []);
+    const tokens = axis === "tokens" ? tokenSeriesOf(all) : undefined;
+    const originSeconds = axis === "relativeTime" ? runOrigin(all) : undefined;
+    return {
+      ...(tokens === undefined ? {} : { tokens }),
+      ...(originSeconds === undefined ? {} : { originSeconds }),
+    };
+  }
+}
+
+function onlyPositive(values: Float64Array<ArrayBuffer>): Float64Array<ArrayBuffer> {
+  return values.map((value) => (value > 0 ? value : Number.NaN));
+}
+
+function smoothOf(values: Float64Array, smoothing: Smoothing): Float64Array {
+  return smoothing.kind === "average"
+    ? smooth(values, smoothing.weight)
+    : centredMean(values, smoothing.radius);
+}

@@ -1,0 +1,82 @@
+/**
+ * Data types in the spelling of safetensors 0.8 and their width in bits. Widths below 8 are packed.
+ * Other formats map their own names to these.
+ */
+export const dtypeBits = new Map<string, number>([
+  ["BOOL", 8],
+  ["F4", 4],
+  ["F6_E2M3", 6],
+  ["F6_E3M2", 6],
+  ["U8", 8],
+  ["I8", 8],
+  ["F8_E5M2", 8],
+  ["F8_E4M3", 8],
+  ["F8_E8M0", 8],
+  ["F8_E4M3FNUZ", 8],
+  ["F8_E5M2FNUZ", 8],
+  ["I16", 16],
+  ["U16", 16],
+  ["F16", 16],
+  ["BF16", 16],
+  ["I32", 32],
+  ["U32", 32],
+  ["F32", 32],
+  ["C64", 64],
+  ["F64", 64],
+  ["I64", 64],
+  ["U64", 64],
+]);
+
+/**
+ * What torch has beyond safetensors, named alike; the values of these are shown as bytes only. torch's integers of
+ * 1 to 7 bits take a byte each.
+ */
+export const torchOnlyBits = new Map<string, number>([
+  ["C32", 32],
+  ["C128", 128],
+  ["QINT8", 8],
+  ["QUINT8", 8],
+  ["QINT32", 32],
+  ["QUINT4x2", 4],
+  ["QUINT2x4", 2],
+  ...[1, 2, 3, 4, 5, 6, 7].flatMap((bits): [string, number][] => [
+    [`U${bits}`, 8],
+    [`I${bits}`, 8],
+  ]),
+  ["BITS8", 8],
+  ["BITS16", 16],
+]);
+
+/** The name torch gives a dtype, for snippets that people paste into Python. */
+const torchNames = new Map<string, string>([
+  ["BOOL", "torch.bool"],
+  ["U8", "torch.uint8"],
+  ["I8", "torch.int8"],
+  ["I16", "torch.int16"],
+  ["U16", "torch.uint16"],
+  ["F16", "torch.float16"],
+  ["BF16", "torch.bfloat16"],
+  ["I32", "torch.int32"],
+  ["U32", "torch.uint32"],
+  ["F32", "torch.float32"],
+  ["F64", "torch.float64"],
+  ["I64", "torch.int64"],
+  ["U64", "torch.uint64"],
+  ["C64", "torch.complex64"],
+  ["F8_E4M3", "torch.float8_e4m3fn"],
+  ["F8_E5M2", "torch.float8_e5m2"],
+  ["F8_E8M0", "torch.float8_e8m0fnu"],
+  ["F8_E4M3FNUZ", "torch.float8_e4m3fnuz"],
+  ["F8_E5M2FNUZ", "torch.float8_e5m2fnuz"],
+  ["C32", "torch.complex32"],
+  ["C128", "torch.complex128"],
+  ["QINT8", "torch.qint8"],
+  ["QUINT8", "torch.quint8"],
+  ["QINT32", "torch.qint32"],
+  ["QUINT4x2", "torch.quint4x2"],
+  ["QUINT2x4", "torch.quint2x4"],
+]);
+
+export function torchDtypeName(dtype: string): string | undefined {
+  return torchNames.get(dtype);
+}

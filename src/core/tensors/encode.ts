@@ -1,0 +1,59 @@
+/** Dtypes that values can be written in. */
+export type WritableDtype = "F64" | "F32" | "F16" | "BF16";
+
+export function isWritableDtype(dtype: string): dtype is WritableDtype {
+  return dtype === "F64" || dtype === "F32" || dtype === "F16" || dtype === "BF16";
+}
+
+/**
+ * Values as little-endian bytes of a dtype, each rounded to the nearest, ties to even. F16 and BF16 round the F32
+ * value, as torch does; what is too large becomes infinite.
+ */
+export function encodeValues(values: Float64Array, dtype: WritableDtype): Uint8Array {
+  const count = values.length;
+  if (dtype === "F64" || dtype === "F32") {
+    const bytes = new Uint8Array(count * (dtype === "F64" ? 8 : 4));
+    const view = new DataView(bytes.buffer);
+    for (let i = 0; i < count; i++) {
+      if (dtype === "F64") view.setFloat64(8 * i, values[i] as number, true);
+      else view.setFloat32(4 * i, values[i] as number, true);
+    }
+    return bytes;
+  }
+  const bits = new Uint32Array(Float32Array.from(values).buffer);
+  const bytes = new Uint8Array(count * 2);
+  const view = new DataView(bytes.buffer);
+  const round = dtype === "BF16" ? bf16OfBits : f16OfBits;
+  for (let i = 0; i < count; i++) view.setUint16(2 * i, round(bits[i] as number), true);
+  return bytes;
+}
+
+/** The upper half of an F32, rounded. */
+function bf16OfBits(bits: number): number {
+  if ((bits & 0x7fffffff) > 0x7f800000) return 0x7fc0;
+  return (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16;
+}
+
+function f16OfBits(bits: number): number {
+  const sign = (bits >>> 16) & 0x8000;
+  const magnitude = bits & 0x7fffffff;
+  if (magnitude > 0x7f800000) return 0x7e00;
+  // 65520 and above round to infinity.
+  if (magnitude >= 0x477ff000) return sign | 0x7c00;
+  if (magnitude < 0x38800000) return sign | subnormalF16(magnitude);
+  const rebased = magnitude - 0x38000000;
+  return sign | ((rebased + 0xfff + ((rebased >>> 13) & 1)) >>> 13);
+}
+
+/** Below 2⁻¹⁴: a multiple of 2⁻²⁴. The carry of a rounding up ends in the smallest normal number, as it should. */
+function subnormalF16(magnitude: number): number {
+  const exponent = magnitude >>> 23;
+  // Below half of the smallest multiple.
+  if (exponent < 102) return 0;
+  const mantissa = (magnitude & 0x7fffff) | 0x800000;
+  const shift = 126 - exponent;
+  const whole = mantissa >>> shift;
+  const rest = mantissa & ((1 << shift) - 1);
+  const half = 1 << (shift - 1);
+  return whole + Number(rest > half || (rest === half && (whole & 1) === 1));
+}

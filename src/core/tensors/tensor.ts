@@ -1,0 +1,26 @@
+import type { TensorLayout } from "./tensorLayout";
+
+/** A tensor as a checkpoint's directory describes it; its bytes stay in the file. */
+export interface Tensor {
+  readonly name: string;
+  /** Safetensors spelling, or whatever the file says where the type is unknown. */
+  readonly dtype: string;
+  /** Sizes of the axes, outermost first; `[]` is a scalar. */
+  readonly shape: readonly number[];
+  readonly byteSize: number;
+  /** First byte, counted from the start of the file; with a `layout` only about where that is. */
+  readonly offset: number;
+  /** Index into the checkpoint's list of files. */
+  readonly fileIndex: number;
+  /** Set where the bytes in the file are not plainly the tensor's: a view, compressed, big-endian, absent. */
+  readonly layout?: TensorLayout;
+}
+
+/** Number of elements of a shape; 1 for a scalar. */
+export function elementCount(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
+
+export function formatShape(shape: readonly number[]): string {
+  return shape.length === 0 ? "scalar" : shape.join(" × ");
+}

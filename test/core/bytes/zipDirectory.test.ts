@@ -1,0 +1,147 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { openZipEntry } from "../../../src/core/bytes/byteRegion";
+import { MemoryByteSource } from "../../../src/core/bytes/byteSource";
+import { readZipDirectory } from "../../../src/core/bytes/zipDirectory";
+import { FormatError } from "../../../src/core/formats/formatError";
+import { CountingSource } from "../../support/countingSource";
+import { type ZipMember, type ZipOptions, zipFile } from "../../support/zipFile";
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+const plain: ZipMember = { name: "a/data.pkl", data: bytes("hello") };
+
+async function contents(zip: Uint8Array): Promise<Record<string, string>> {
+  const source = new MemoryByteSource(zip);
+  const { entries } = await readZipDirectory(source);
+  const found: Record<string, string> = {};
+  for (const entry of entries) {
+    const member = await openZipEntry(source, entry);
+    found[entry.name] = new TextDecoder().decode(await member.read(0, member.size));
+  }
+  return found;
+}
+
+describe("a zip archive", () => {
+  const members: readonly (readonly [what: string, member: ZipMember, options?: ZipOptions])[] = [
+    ["stored", plain],
+    ["deflated", { ...plain, deflated: true }],
+    ["with sizes behind the data", { ...plain, descriptor: true }],
+    ["deflated with sizes behind the data", { ...plain, deflated: true, descriptor: true }],
+    ["with padding that the directory does not know", { ...plain, padding: 57 }],
+    ["with zip64 sizes", { ...plain, zip64: true }, { zip64: true }],
+    ["with a wrong CRC", { ...plain, crc: 12345 }],
+    ["with the flags of encryption", { ...plain, flags: 1 }],
+    ["with another name in its header", { ...plain, localName: "b/other.pkl" }],
+    ["behind other bytes", plain, { prefix: bytes("X".repeat(64)) }],
+    ["behind other bytes, zip64", { ...plain, zip64: true }, { prefix: bytes("XYZ"), zip64: true }],
+    ["with a comment", plain, { comment: bytes("PK\x05\x06 a comment that looks like an end") }],
+    ["with a comment of 64 KB", plain, { comment: new Uint8Array(65_535) }],
+    ["with an umlaut in its name", { ...plain, name: "ünïcode/data.pkl" }],
+  ];
+
+  it.each(members.map(([what, member, options = {}]) => ({ what, member, options })))(
+    "with a member $what gives what was put in",
+    async ({ member, options }) => {
+      const others: ZipMember[] = [
+        { name: "a/version", data: bytes("3\n") },
+        member,
+        { name: "a/empty", data: bytes("") },
+      ];
+      expect(await contents(zipFile(others, options))).toEqual({
+        "a/version": "3\n",
+        [member.name]: "hello",
+        "a/empty": "",
+      });
+    },
+  );
+
+  it("of nothing is read", async () => {
+    expect(await readZipDirectory(new MemoryByteSource(zipFile([])))).toEqual({
+      entries: [],
+      prefixBytes: 0,
+      problems: [],
+    });
+  });
+
+  it("with junk behind it is read, as torch reads it", async () => {
+    expect(await contents(Buffer.concat([zipFile([plain]), new Uint8Array(100)]))).toEqual({
+      "a/data.pkl": "hello",
+    });
+  });
+
+  it("is read by its end and its directory, whatever its size", async () => {
+    const many = Array.from({ length: 2000 }, (_, at) => ({
+      name: `a/data/${at}`,
+      data: new Uint8Array(1000),
+    }));
+    const source = new CountingSource(new MemoryByteSource(zipFile(many)));
+    expect((await readZipDirectory(source)).entries).toHaveLength(2000);
+    expect(source.reads.length).toBeLessThanOrEqual(2);
+    expect(source.bytesRead).toBeLessThan(250_000);
+  });
+
+  const codes = async (zip: Uint8Array) =>
+    (await readZipDirectory(new MemoryByteSource(zip))).problems.map(({ code }) => code);
+
+  it("that lists less than it says is shown with a problem", async () => {
+    expect(await codes(zipFile([plain], { claimedCount: 60_000 }))).toEqual(["DamagedZipDirectory"]);
+  });
+
+  it("that holds a name twice says so", async () => {
+    expect(await codes(zipFile([plain, plain]))).toEqual(["DuplicateMember"]);
+  });
+
+  it("whose members overlap says so", async () => {
+    const zip = zipFile([plain, { ...plain, name: "a/second.pkl" }]);
+    const view = new DataView(zip.buffer, zip.byteOffset, zip.byteLength);
+    const second = Buffer.from(zip).lastIndexOf("PK\x01\x02", zip.length, "latin1");
+    view.setUint32(second + 42, 0, true);
+    expect(await codes(zip)).toEqual(["OverlappingMembers"]);
+  });
+
+  it.each([
+    ["nothing", new Uint8Array()],
+    ["cut in the middle", zipFile([plain]).subarray(0, 40)],
+    ["without its last bytes", zipFile([plain]).subarray(0, -10)],
+    ["an end whose directory does not fit", zipFile([plain]).subarray(60)],
+  ])("that is %s has no directory", async (_what, zip) => {
+    await expect(readZipDirectory(new MemoryByteSource(zip))).rejects.toMatchObject({
+      code: "NoZipDirectory",
+    });
+  });
+
+  it("with a member compressed in another way says so", async () => {
+    await expect(contents(zipFile([{ ...plain, method: 12 }]))).rejects.toMatchObject({
+      code: "UnknownCompression",
+    });
+  });
+
+  it("with damaged compressed data says so", async () => {
+    const broken = { ...plain, data: bytes("\xff\xff\xff\xff garbage"), method: 8 };
+    await expect(contents(zipFile([broken]))).rejects.toMatchObject({ code: "DamagedDeflate" });
+  });
+
+  it("that claims more than deflate can make allocates nothing", async () => {
+    const bomb = { ...plain, deflated: true, claimedSize: 4_000_000_000 };
+    await expect(contents(zipFile([bomb]))).rejects.toMatchObject({ code: "DamagedDeflate" });
+    const short = { ...plain, deflated: true, claimedSize: 1000 };
+    await expect(contents(zipFile([short]))).rejects.toMatchObject({ code: "DamagedDeflate" });
+  });
+
+  it("that was damaged anywhere fails with a FormatError or is read", async () => {
+    const whole = zipFile([plain, { ...plain, name: "a/b", deflated: true, zip64: true }], { zip64: true });
+    const change = fc.record({ at: fc.nat(whole.length - 1), value: fc.nat(255) });
+    await fc.assert(
+      fc.asyncProperty(fc.array(change, { maxLength: 4 }), fc.nat(whole.length), async (changes, length) => {
+        const zip = whole.slice(0, changes.length === 0 ? length : whole.length);
+        for (const { at, value } of changes) zip[at] = value;
+        try {
+          await contents(zip);
+        } catch (error) {
+          if (!(error instanceof FormatError)) throw error;
+        }
+      }),
+      { numRuns: 400 },
+    );
+  });
+});

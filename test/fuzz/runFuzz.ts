@@ -1,0 +1,138 @@
+/**
+ * `npm run fuzz -- [COUNT] [SEED]`: damages the project's own torch files in many ways and opens each. A damaged
+ * file may be refused with a FormatError or shown with problems; it must never crash, hang or take memory.
+ */
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { MemoryByteSource } from "../../src/core/bytes/byteSource";
+import { contentKind } from "../../src/core/checkpoint/contentKind";
+import { progressInside } from "../../src/core/checkpoint/progressInside";
+import { TensorReader, UnreadableTensorError } from "../../src/core/checkpoint/tensorReader";
+import { contentPage, rootNode } from "../../src/core/content/contentTree";
+import { settingsTable } from "../../src/core/content/settingsTable";
+import { FormatError } from "../../src/core/formats/formatError";
+import { type ReadFileResult, readCheckpointFile } from "../../src/core/formats/readFile";
+import { nameParameters } from "../../src/core/optimizer/nameParameters";
+import { optimizerStates } from "../../src/core/optimizer/optimizerState";
+import { projectRoot } from "../support/projectRoot";
+import { mutate, Random } from "./mutate";
+
+const slowMs = 2000;
+const maxHeapBytes = 1_500_000_000;
+/** Tensors read of each file, and how long one may claim to be. */
+const tensorsRead = 4;
+const longestRead = 4_000_000;
+
+interface Sample {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+const folder = join(projectRoot, "test/fixtures/torch");
+const samples: Sample[] = readdirSync(folder)
+  .filter((name) => !name.endsWith(".json"))
+  .map((name) => ({ name, bytes: new Uint8Array(readFileSync(join(folder, name))) }))
+  // Long arrays are only more of the same bytes.
+  .filter(({ bytes }) => bytes.length < 60_000);
+
+const counts = new Map<string, number>();
+const failures: string[] = [];
+let slowest = { ms: 0, what: "" };
+let mostHeap = 0;
+
+async function openAll(name: string, bytes: Uint8Array): Promise<string> {
+  let parsed: ReadFileResult;
+  try {
+    parsed = await readCheckpointFile(new MemoryByteSource(bytes), name, name);
+  } catch (error) {
+    if (error instanceof FormatError) return `refused ${error.code}`;
+    throw error;
+  }
+  await readTensors(parsed, bytes);
+  const { content } = parsed;
+  if (content !== undefined) {
+    rootNode(content);
+    const page = contentPage(content, []);
+    for (let at = 0; at < Math.min(5, page?.nodes.length ?? 0); at++) contentPage(content, [at]);
+    settingsTable(content.root);
+    contentKind(content);
+    for (const optimizer of optimizerStates(content)) nameParameters(optimizer, parsed.tensors, false);
+    await progressInside(content, async () => 1);
+  }
+  const worst = parsed.problems.some(({ severity }) => severity === "error") ? "with errors" : "whole";
+  return `read as ${parsed.format}, ${worst}`;
+}
+
+async function readTensors({ tensors }: ReadFileResult, bytes: Uint8Array): Promise<void> {
+  const files = {
+    list: async () => [],
+    stat: async () => undefined,
+    open: async () => new MemoryByteSource(bytes),
+    realPath: async (path: string) => path,
+  };
+  const file = { name: "f", path: "f", bytes: bytes.length, status: "ok" as const };
+  const reader = new TensorReader(files, { files: [file] } as unknown as ConstructorParameters<
+    typeof TensorReader
+  >[1]);
+  for (const tensor of tensors.slice(0, tensorsRead)) {
+    if (tensor.byteSize > longestRead) continue;
+    try {
+      const read = await reader.read(tensor);
+      if (read.length !== tensor.byteSize) throw new Error(`read ${read.length} of ${tensor.byteSize} bytes`);
+    } catch (error) {
+      if (!(error instanceof UnreadableTensorError || error instanceof RangeError)) throw error;
+    }
+  }
+  await reader.close();
+}
+
+async function fuzz(count: number, seed: number): Promise<void> {
+  const random = new Random(seed);
+  for (let run = 0; run < count; run++) {
+    const sample = random.of(samples);
+    const bytes = mutate(sample.bytes, random.of(samples).bytes, random);
+    const start = performance.now();
+    let outcome: string;
+    try {
+      outcome = await openAll(sample.name, bytes);
+    } catch (error) {
+      outcome = "CRASHED";
+      keep(
+        `crash of ${sample.name}, run ${run}: ${error instanceof Error ? error.stack : String(error)}`,
+        bytes,
+        run,
+      );
+    }
+    const ms = performance.now() - start;
+    counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
+    if (ms > slowest.ms) slowest = { ms, what: `${sample.name}, run ${run}` };
+    if (ms > slowMs) keep(`${sample.name}, run ${run} took ${Math.round(ms)} ms`, bytes, run);
+    if (run % 500 === 0) {
+      const { heapUsed, arrayBuffers } = process.memoryUsage();
+      mostHeap = Math.max(mostHeap, heapUsed + arrayBuffers);
+    }
+    if (failures.length > 20) break;
+  }
+}
+
+/** The file that failed, for a look at it. */
+function keep(what: string, bytes: Uint8Array, run: number): void {
+  const path = join(tmpdir(), `fuzz-${run}.bin`);
+  writeFileSync(path, bytes);
+  failures.push(`${what}\n  kept as ${path}`);
+}
+
+const [count = 100_000, seed = 1] = process.argv.slice(2).map(Number);
+const start = performance.now();
+await fuzz(count, seed);
+const seconds = (performance.now() - start) / 1000;
+for (const [outcome, times] of [...counts].sort((a, b) => b[1] - a[1])) console.log(`${times}\t${outcome}`);
+for (const failure of failures) console.error(`FAILED: ${failure}`);
+console.log(
+  `${count} damaged files of ${samples.length} kinds in ${seconds.toFixed(0)} s (seed ${seed}); ` +
+    `slowest ${slowest.ms.toFixed(0)} ms (${slowest.what}), most memory ${Math.round(mostHeap / 1e6)} MB, ` +
+    `${failures.length} failures`,
+);
+if (mostHeap > maxHeapBytes) console.error(`FAILED: memory beyond ${maxHeapBytes / 1e6} MB`);
+if (failures.length > 0 || mostHeap > maxHeapBytes) process.exitCode = 1;
