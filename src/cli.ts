@@ -1,0 +1,213 @@
+import { createHash } from "node:crypto";
+import { basename, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { CheckpointSession } from "./core/checkpoint/checkpointSession";
+import { FormatError } from "./core/formats/formatError";
+import { peekWeights } from "./core/formats/safetensors/peekWeights";
+import { Comparison } from "./core/lora/comparison";
+import { compareReport } from "./core/report/compareReport";
+import { failedReport, hasReadingErrors, inspectReport } from "./core/report/inspectReport";
+import { toJsonText } from "./core/report/reportJson";
+import { compareText, inspectText, runText } from "./core/report/reportText";
+import { runReport } from "./core/report/runsReport";
+import { discoverRuns } from "./core/runs/discover";
+import { mergedRunLog } from "./core/runs/mergedRunLog";
+import { extractCommand, type MakeFlags, reduceCommand } from "./worker/makeCommands";
+import { nodeFiles } from "./worker/nodeFiles";
+
+const usage = `Usage:
+  checkpoint-explorer inspect PATH [--json] [--stats] [--sha256]
+  checkpoint-explorer compare A B [C …] [--json]
+  checkpoint-explorer runs DIR [--json]
+  checkpoint-explorer reduce ADAPTER (--rank N | --energy SHARE) --out DIR [--replace] [--json]
+  checkpoint-explorer extract BASE TUNED (--rank N | --energy SHARE) --out DIR [--replace] [--json]
+
+PATH, A and B are checkpoint files, the index of a sharded model, or checkpoint folders.
+Exit codes: 0 read, 1 could not be read, 2 wrong usage.`;
+
+const exitRead = 0;
+const exitUnreadable = 1;
+const exitUsage = 2;
+
+/** Labels that a user set live in VS Code; on the command line only files speak. */
+const noUserStage = () => undefined;
+
+class UsageError extends Error {}
+
+async function main(): Promise<number> {
+  const { values, positionals } = readArguments();
+  const [command, ...paths] = positionals;
+  if (values.help) {
+    await print(usage);
+    return exitRead;
+  }
+  switch (command) {
+    case "inspect":
+      return inspect(only(paths), values);
+    case "compare":
+      if (paths.length < 2) throw new UsageError("compare needs two or more checkpoints.");
+      return compare(paths, values.json);
+    case "runs":
+      return runs(only(paths), values.json);
+    case "reduce":
+      return make(() => reduceCommand(only(paths), readMakeFlags(values)), values.json);
+    case "extract": {
+      const [base, tuned, ...more] = paths;
+      if (base === undefined || tuned === undefined || more.length > 0)
+        throw new UsageError("extract needs BASE and TUNED.");
+      return make(() => extractCommand(base, tuned, readMakeFlags(values)), values.json);
+    }
+    default:
+      throw new UsageError(command === undefined ? "Which command?" : `There is no command "${command}".`);
+  }
+}
+
+function readArguments() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        json: { type: "boolean", default: false },
+        stats: { type: "boolean", default: false },
+        sha256: { type: "boolean", default: false },
+        rank: { type: "string" },
+        energy: { type: "string" },
+        out: { type: "string", short: "o" },
+        replace: { type: "boolean", default: false },
+        help: { type: "boolean", short: "h", default: false },
+      },
+    });
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function only(paths: readonly string[]): string {
+  const [path, extra] = paths;
+  if (path === undefined) throw new UsageError("Which path?");
+  if (extra !== undefined) throw new UsageError(`One path is enough; what is "${extra}"?`);
+  return path;
+}
+
+interface InspectFlags {
+  readonly json: boolean;
+  readonly stats: boolean;
+  readonly sha256: boolean;
+}
+
+async function inspect(path: string, { json, stats, sha256 }: InspectFlags): Promise<number> {
+  let session: CheckpointSession;
+  try {
+    session = await CheckpointSession.open(nodeFiles, resolve(path), noUserStage);
+  } catch (error) {
+    const report = failedReport(path, toFormatError(error));
+    await print(
+      json
+        ? toJsonText(report)
+        : report.problems.map(({ code, message }) => `${code}: ${message}`).join("\n"),
+    );
+    return exitUnreadable;
+  }
+  if (json || stats || sha256) {
+    const options = { stats, sha256: sha256 ? nodeSha256 : undefined };
+    await print(toJsonText(await inspectReport(path, session, options)));
+  } else {
+    await print(inspectText(session.summary(), session.checkpoint.tensors, await session.lora()));
+  }
+  return hasReadingErrors(session) ? exitUnreadable : exitRead;
+}
+
+async function compare(paths: readonly string[], json: boolean): Promise<number> {
+  const absolute = paths.map((path) => resolve(path));
+  const comparison = await Comparison.compute(nodeFiles, absolute, noUserStage, { pairing: "all" });
+  await print(json ? toJsonText(compareReport(comparison)) : compareText(comparison.view));
+  return comparison.snapshots.some(({ failure }) => failure !== undefined) ? exitUnreadable : exitRead;
+}
+
+async function runs(path: string, json: boolean): Promise<number> {
+  const root = resolve(path);
+  const found = await discoverRuns(nodeFiles, [{ path: root, name: basename(root) }], {
+    exclude: () => false,
+    maxDepth: 32,
+    maxFolders: 1_000_000,
+    peek: (file, signal) => peekWeights(nodeFiles, file, signal),
+  });
+  if (json) {
+    const reports = await Promise.all(
+      found.runs.map(async (run) => runReport(run, await mergedRunLog(nodeFiles, run))),
+    );
+    await print(toJsonText(reports));
+  } else {
+    await print(found.runs.map(runText).join("\n\n") || "No checkpoints were found.");
+  }
+  for (const problem of found.problems) process.stderr.write(`${problem.severity}: ${problem.message}\n`);
+  const rootUnreadable = (await nodeFiles.stat(root))?.kind !== "directory";
+  return rootUnreadable ? exitUnreadable : exitRead;
+}
+
+interface MakeValues {
+  readonly rank?: string | undefined;
+  readonly energy?: string | undefined;
+  readonly out?: string | undefined;
+  readonly replace: boolean;
+  readonly json: boolean;
+}
+
+function readMakeFlags({ rank, energy, out, replace, json }: MakeValues): MakeFlags {
+  if (out === undefined) throw new UsageError("Where to? Name a new folder with --out.");
+  if ((rank === undefined) === (energy === undefined))
+    throw new UsageError("Either --rank or --energy is needed.");
+  const rankNumber = rank === undefined ? undefined : Number(rank);
+  if (rankNumber !== undefined && !(Number.isInteger(rankNumber) && rankNumber > 0)) {
+    throw new UsageError(`--rank takes a whole number from 1, not "${rank}".`);
+  }
+  const share = energy === undefined ? undefined : Number(energy);
+  if (share !== undefined && !(share > 0 && share <= 1)) {
+    throw new UsageError(`--energy takes a share above 0 and up to 1, e.g. 0.99, not "${energy}".`);
+  }
+  return { rank: rankNumber, energy: share, out, replace, json };
+}
+
+/** Writes a new adapter; a failure is told like that of a file which cannot be read. */
+async function make(write: () => Promise<string>, json: boolean): Promise<number> {
+  try {
+    await print(await write());
+    return exitRead;
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    const problems = [error.toProblem()];
+    await print(json ? toJsonText({ problems }) : `${error.code}: ${error.message}`);
+    return exitUnreadable;
+  }
+}
+
+function nodeSha256() {
+  const hash = createHash("sha256");
+  return { update: (bytes: Uint8Array) => void hash.update(bytes), digest: () => hash.digest("hex") };
+}
+
+function toFormatError(error: unknown): FormatError {
+  if (error instanceof FormatError) return error;
+  return new FormatError("Unreadable", error instanceof Error ? error.message : String(error));
+}
+
+/** Waits until it is written: an exit would cut what a pipe has not taken yet. */
+function print(text: string): Promise<void> {
+  return new Promise((done) => process.stdout.write(`${text}\n`, () => done()));
+}
+
+// A reader such as `head` that has seen enough closes the pipe; that is no failure of ours.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  process.exitCode = error.code === "EPIPE" ? exitRead : exitUnreadable;
+});
+
+main().then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error: unknown) => {
+    const message = error instanceof Error ? error.message : String(error);
+    process.stderr.write(error instanceof UsageError ? `${message}\n\n${usage}\n` : `${message}\n`);
+    process.exitCode = error instanceof UsageError ? exitUsage : exitUnreadable;
+  },
+);

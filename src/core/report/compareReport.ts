@@ -1,0 +1,53 @@
+import type { Comparison } from "../lora/comparison";
+import type { ModuleComparison } from "../lora/moduleComparison";
+
+/** What `compare --json` prints: a contract that scripts depend on (README, "Command line"). */
+export function compareReport(comparison: Comparison) {
+  return {
+    snapshots: comparison.view.columns.map(({ path, label, stage, step }) => ({
+      path,
+      label,
+      stage: stage?.stage,
+      step,
+    })),
+    steps: comparison.view.steps?.map(({ from, to, sentence }) => ({ from, to, sentence })),
+    modules: comparison.modules.map(moduleReport),
+    tensors: comparison.view.tensors.map(({ name, status, cells }) => ({ name, status, layouts: cells })),
+    problems: [
+      ...comparison.view.problems,
+      ...comparison.view.columns.flatMap(({ failure }) => failure ?? []),
+    ],
+  };
+}
+
+function moduleReport({ module, measurements, pairs }: ModuleComparison) {
+  return {
+    module,
+    snapshots: measurements.map((measurement) =>
+      measurement === undefined
+        ? null
+        : {
+            rank: measurement.module.rank,
+            alpha: measurement.alpha,
+            scale: measurement.scale,
+            frobenius: measurement.metrics?.frobenius,
+            spectral: measurement.metrics?.spectral,
+            stableRank: measurement.metrics?.stableRank,
+            effectiveRank: measurement.metrics?.effectiveRank,
+            energy: measurement.metrics?.energy ?? [],
+          },
+    ),
+    pairs: pairs.map(
+      ({ a, b, cosine, relativeChange, subspaceSimilarity, energyKept, newShare, sameness }) => ({
+        a,
+        b,
+        cosine,
+        relativeChange,
+        subspaceSimilarity,
+        energyKept,
+        newShare,
+        sameness,
+      }),
+    ),
+  };
+}

@@ -1,0 +1,135 @@
+import type { CheckpointSummary } from "../checkpoint/summary";
+import type { CompareView } from "../lora/compareView";
+import type { LoraView } from "../lora/loraView";
+import type { Problem } from "../problem";
+import type { Run } from "../runs/run";
+import type { Tensor } from "../tensors/tensor";
+import { formatBytes, formatCount, formatNumber } from "../text/quantities";
+import { printable, textTable } from "./textTable";
+
+/** The readable twins of the JSON reports. */
+
+export function inspectText(
+  summary: CheckpointSummary,
+  tensors: readonly Tensor[],
+  lora: LoraView | undefined,
+): string {
+  const { stage, progress, resumable } = summary;
+  const inferred = stage?.inferred === true ? ", inferred" : "";
+  const facts = [
+    `${printable(summary.name)}: ${summary.headline.map(printable).join(", ")}`,
+    ...(stage === undefined
+      ? []
+      : [`Stage: ${printable(stage.stage)} (${printable(stage.reason)}${inferred})`]),
+    ...(progress === undefined ? [] : [`Progress: ${progressText(progress)}`]),
+    `Resume: ${resumable.answer}. ${resumable.reason}`,
+  ];
+  const rows = tensors.map(({ name, dtype, shape, byteSize }) => [
+    name,
+    dtype,
+    `[${shape.join(", ")}]`,
+    formatBytes(byteSize),
+  ]);
+  return sections([
+    facts.join("\n"),
+    problemText(summary.problems),
+    lora === undefined || lora.modules.length === 0 ? "" : loraText(lora),
+    rows.length === 0 ? "" : textTable(["Tensor", "Dtype", "Shape", "Size"], rows),
+  ]);
+}
+
+function progressText(progress: NonNullable<CheckpointSummary["progress"]>): string {
+  const { step, maxSteps, epoch, loss, evalLoss, learningRate } = progress;
+  const facts = [
+    ...(step === undefined ? [] : [`step ${step}${maxSteps === undefined ? "" : ` of ${maxSteps}`}`]),
+    ...(epoch === undefined ? [] : [`epoch ${formatNumber(epoch)}`]),
+    ...(loss === undefined ? [] : [`loss ${formatNumber(loss)}`]),
+    ...(evalLoss === undefined ? [] : [`eval loss ${formatNumber(evalLoss)}`]),
+    ...(learningRate === undefined ? [] : [`learning rate ${formatNumber(learningRate)}`]),
+  ];
+  return facts.join(", ");
+}
+
+function loraText(lora: LoraView): string {
+  const rows = lora.modules.map(({ module, rank, alpha, scale, metrics }) => [
+    module,
+    String(rank),
+    optional(alpha),
+    optional(scale),
+    optional(metrics?.frobenius),
+    optional(metrics?.spectral),
+    optional(metrics?.stableRank),
+    optional(metrics?.effectiveRank),
+  ]);
+  const header = ["Module", "Rank", "Alpha", "Scale", "‖ΔW‖", "σ₁", "Stable rank", "Effective rank"];
+  return textTable(header, rows);
+}
+
+export function compareText(view: CompareView): string {
+  const columns = view.columns.map(
+    ({ label, stage, rank, step, frobenius, relativeChange, cosine, failure }) => [
+      label,
+      stage?.stage ?? "-",
+      step === undefined ? "-" : String(step),
+      rank ?? "-",
+      optional(frobenius),
+      optional(relativeChange),
+      optional(cosine),
+      failure?.message ?? "",
+    ],
+  );
+  const summary = textTable(["Snapshot", "Stage", "Step", "Rank", "‖ΔW‖", "Change", "Cosine", ""], columns);
+  const labels = view.columns.map(({ label }) => label);
+  const modules = view.modules.map(({ module, cells }) => [
+    module,
+    ...cells.map((cell) => (cell === null ? "-" : optional(cell.frobenius))),
+    ...cells.slice(1).map((cell) => optional(cell?.relativeChange)),
+  ]);
+  const moduleHeader = [
+    "Module",
+    ...labels.map((label) => `‖ΔW‖ ${label}`),
+    ...labels.slice(1).map((label) => `Change ${label}`),
+  ];
+  const tensors = view.tensors.map(({ name, status, cells }) => [
+    name,
+    status,
+    ...cells.map((cell) => cell ?? "-"),
+  ]);
+  return sections([
+    summary,
+    problemText(view.problems),
+    modules.length === 0 ? "" : textTable(moduleHeader, modules),
+    tensors.length === 0 ? "" : textTable(["Tensor", "Status", ...labels], tensors),
+  ]);
+}
+
+export function runText(run: Run): string {
+  const rows = run.checkpoints.map(({ name, step, loss, evalLoss, byteSize, stage, best, problems }) => [
+    best ? `${name} *` : name,
+    step === undefined ? "-" : formatCount(step),
+    optional(loss),
+    optional(evalLoss),
+    formatBytes(byteSize),
+    stage?.stage ?? "",
+    problems.map((problem) => problem.message).join(" "),
+  ]);
+  const table = textTable(["Checkpoint", "Step", "Loss", "Eval loss", "Size", "Stage", "Problems"], rows);
+  return sections([`${printable(run.name)}  (${printable(run.path)})`, problemText(run.problems), table]);
+}
+
+function problemText(problems: readonly Problem[]): string {
+  return problems
+    .map(({ severity, code, message, offset }) => {
+      const place = offset === undefined ? "" : ` (byte ${offset})`;
+      return `${severity}: ${code}: ${printable(message)}${place}`;
+    })
+    .join("\n");
+}
+
+function optional(value: number | undefined): string {
+  return value === undefined ? "-" : formatNumber(value);
+}
+
+function sections(texts: readonly string[]): string {
+  return texts.filter((text) => text !== "").join("\n\n");
+}

@@ -1,0 +1,33 @@
+import type { Run, RunCheckpoint } from "../runs/run";
+import type { TrainingView } from "../runs/trainingView";
+
+/** One run as `runs --json` prints it: a contract that scripts depend on (README, "Command line"). */
+export function runReport(run: Run, training: TrainingView) {
+  return {
+    name: run.name,
+    path: run.path,
+    checkpoints: run.checkpoints.map(checkpointReport),
+    series: Object.fromEntries(
+      training.series.map(({ key, steps, values }) => [key, { steps: [...steps], values: [...values] }]),
+    ),
+    problems: run.problems,
+  };
+}
+
+function checkpointReport(checkpoint: RunCheckpoint) {
+  const { path, step, epoch, loss, evalLoss, learningRate, byteSize, stage, best, parts, problems } =
+    checkpoint;
+  return {
+    path,
+    step,
+    epoch,
+    loss,
+    evalLoss,
+    learningRate,
+    byteSize,
+    stage: stage?.stage,
+    best,
+    parts: [...new Set(parts.map(({ part }) => part))],
+    problems,
+  };
+}

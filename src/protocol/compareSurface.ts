@@ -1,0 +1,28 @@
+import type { CompareModuleDetail, CompareView } from "../core/lora/compareView";
+
+export type CompareState =
+  | { readonly status: "working"; readonly paths: readonly string[] }
+  | { readonly status: "ready"; readonly generation: number; readonly view: CompareView }
+  | { readonly status: "failed"; readonly message: string };
+
+/** What the page of the compare panel may ask of the extension. Snapshots are named by their paths. */
+export interface CompareHostCalls {
+  /** May come many times: a hidden page is destroyed and runs again when shown. */
+  ready(params: null): CompareState;
+  moduleDetail(params: { readonly module: string }): CompareModuleDetail;
+  /** The columns from left to right; the first is what the others are compared with. */
+  arrange(params: { readonly paths: readonly string[] }): void;
+  /** Asks the user for snapshots to add. */
+  add(params: null): void;
+  open(params: { readonly path: string }): void;
+  setStage(params: { readonly path: string }): void;
+  reload(params: null): void;
+  copy(params: { readonly text: string; readonly what: string }): void;
+  /** Stops the comparison that is being computed. */
+  cancel(params: null): void;
+}
+
+export interface ComparePageCalls {
+  changed(state: CompareState): void;
+  progress(params: { readonly done: number; readonly total: number; readonly label: string }): void;
+}

@@ -1,0 +1,57 @@
+import type { CheckpointSummary } from "../core/checkpoint/summary";
+import type { ContentPage, ContentPath } from "../core/content/contentTree";
+import type { LoraView } from "../core/lora/loraView";
+import type { OptimizerPage, OptimizerView } from "../core/optimizer/optimizerView";
+import type { Problem } from "../core/problem";
+import type { TrainingView } from "../core/runs/trainingView";
+import type { TensorChunk } from "../core/tensors/tensorTable";
+
+/** What the checkpoint editor shows. `generation` grows each time the file is read anew. */
+export type EditorState =
+  | { readonly status: "ready"; readonly generation: number; readonly summary: CheckpointSummary }
+  | {
+      readonly status: "failed";
+      readonly generation: number;
+      readonly path: string;
+      readonly name: string;
+      readonly fileBytes: number | undefined;
+      readonly problem: Problem;
+    }
+  | { readonly status: "deleted"; readonly generation: number; readonly path: string; readonly name: string };
+
+/** What the page of the checkpoint editor may ask of the extension. */
+export interface EditorHostCalls {
+  /** May come many times: a hidden page is destroyed and runs again when shown. */
+  ready(params: null): EditorState;
+  /** Rows of the tensor table in name order; the first chunk starts at 0, each next where the last ended. */
+  tensorChunk(params: { readonly first: number }): TensorChunk;
+  /** Undefined where no training log is beside the checkpoint. */
+  training(params: null): TrainingView | undefined;
+  /** Reads the factors and computes the norms: may take a while; abort it when it is no longer wanted. */
+  lora(params: null): LoraView | undefined;
+  /** Children of a value of a torch file, from `from` on; undefined where the path leads nowhere. */
+  contentPage(params: { readonly path: ContentPath; readonly from: number }): ContentPage | undefined;
+  optimizers(params: null): readonly OptimizerView[];
+  /** Parameters of one of the optimizers; the first page starts at 0, each next where the last ended. */
+  optimizerPage(params: { readonly optimizer: number; readonly first: number }): OptimizerPage;
+  /** Reads the file again, after a change or a failure. The new state comes as `changed`. */
+  reload(params: null): void;
+  /** Opens another checkpoint or file in its own editor. */
+  open(params: { readonly path: string }): void;
+  /** Shows the file as it is, in VS Code's text editor. */
+  openAsText(params: { readonly path: string }): void;
+  copy(params: { readonly text: string; readonly what: string }): void;
+  /** Asks the user for the stage of this snapshot. */
+  setStage(params: null): void;
+  /** Asks the user for other snapshots and compares this one with them. */
+  compare(params: null): void;
+}
+
+/** What the extension tells the page. */
+export interface EditorPageCalls {
+  changed(state: EditorState): void;
+  /** Switches to a tab, e.g. because the run tree asked for it. */
+  showTab(params: { readonly tab: EditorTab }): void;
+}
+
+export type EditorTab = "overview" | "content" | "tensors" | "optimizer" | "training" | "lora" | "health";

@@ -1,0 +1,79 @@
+import { type FileHandle, open, readdir, realpath, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { checkRange, type OpenByteSource, UnexpectedEndError } from "../core/bytes/byteSource";
+import type { FileEntry, FileKind, FileStat, Files } from "../core/bytes/files";
+
+/** Node ends the whole process, without an exception, when one read asks for 2 GiB or more. */
+const maxReadBytes = 2 ** 30;
+
+/** The local file system, opened for reading only. */
+export const nodeFiles: Files = {
+  async list(folder) {
+    const entries = await readdir(folder, { withFileTypes: true });
+    const resolved = await Promise.all(
+      entries.map(async (entry): Promise<FileEntry | undefined> => {
+        const link = entry.isSymbolicLink();
+        const kind = link ? (await statOrUndefined(join(folder, entry.name)))?.kind : kindOf(entry);
+        return kind === undefined ? undefined : { name: entry.name, kind, link };
+      }),
+    );
+    return resolved.filter((entry) => entry !== undefined);
+  },
+  stat: statOrUndefined,
+  async open(path) {
+    const handle = await open(path, "r");
+    try {
+      return await NodeByteSource.over(handle);
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  },
+  realPath: (path) => realpath(path),
+};
+
+async function statOrUndefined(path: string): Promise<FileStat | undefined> {
+  try {
+    const found = await stat(path);
+    const kind = kindOf(found);
+    return kind === undefined ? undefined : { kind, size: found.size, modifiedMs: found.mtimeMs };
+  } catch {
+    // Gone, a broken link or no permission to look: for a viewer all the same.
+    return undefined;
+  }
+}
+
+function kindOf(entry: { isFile(): boolean; isDirectory(): boolean }): FileKind | undefined {
+  if (entry.isFile()) return "file";
+  return entry.isDirectory() ? "directory" : undefined;
+}
+
+class NodeByteSource implements OpenByteSource {
+  private constructor(
+    private readonly handle: FileHandle,
+    readonly size: number,
+  ) {}
+
+  static async over(handle: FileHandle): Promise<NodeByteSource> {
+    return new NodeByteSource(handle, (await handle.stat()).size);
+  }
+
+  async read(offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array> {
+    checkRange(this, offset, length);
+    const bytes = new Uint8Array(length);
+    let done = 0;
+    // read() may return fewer bytes than asked for, above all on network file systems.
+    while (done < length) {
+      signal?.throwIfAborted();
+      const wanted = Math.min(length - done, maxReadBytes);
+      const { bytesRead } = await this.handle.read(bytes, done, wanted, offset + done);
+      if (bytesRead === 0) throw new UnexpectedEndError(offset + done);
+      done += bytesRead;
+    }
+    return bytes;
+  }
+
+  async close(): Promise<void> {
+    await this.handle.close();
+  }
+}

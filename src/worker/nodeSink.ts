@@ -1,0 +1,139 @@
+import { randomBytes } from "node:crypto";
+import { type FileHandle, lstat, mkdir, open, rename, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { FileOutput, FileSink, FileWriter, FolderOutput } from "../core/bytes/fileSink";
+import { FormatError } from "../core/formats/formatError";
+
+/** Writes to the local disk: temporary name, fsync, rename, fsync of the folder that holds it. */
+export const nodeSink: FileSink = {
+  async createFolder(path, { replace }) {
+    await refuseExisting(path, replace);
+    const temporaryPath = temporaryName(path, "");
+    await mkdir(dirname(path), { recursive: true });
+    await mkdir(temporaryPath);
+    return new NodeFolderOutput(path, temporaryPath, replace);
+  },
+  async createFile(path, { replace }) {
+    await refuseExisting(path, replace);
+    // The ending stays, so that what is written can be opened again for what it is.
+    const temporaryPath = temporaryName(path, /\.[^./\\]+$/.exec(path)?.[0] ?? "");
+    await mkdir(dirname(path), { recursive: true });
+    return new NodeFileOutput(path, temporaryPath, replace, await NodeFileWriter.create(temporaryPath));
+  },
+};
+
+function temporaryName(path: string, ending: string): string {
+  return `${path}.${randomBytes(6).toString("hex")}.tmp${ending}`;
+}
+
+async function refuseExisting(path: string, replace: boolean): Promise<void> {
+  if (replace || !(await exists(path))) return;
+  const message =
+    "There is something of this name already. Choose another name, or say that it may be replaced.";
+  throw new FormatError("Exists", message, undefined, path);
+}
+
+async function exists(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+class NodeFileWriter implements FileWriter {
+  private constructor(private readonly handle: FileHandle) {}
+
+  static async create(path: string): Promise<NodeFileWriter> {
+    return new NodeFileWriter(await open(path, "wx"));
+  }
+
+  async writeAt(offset: number, bytes: Uint8Array): Promise<void> {
+    let done = 0;
+    while (done < bytes.length) {
+      const { bytesWritten } = await this.handle.write(bytes, done, bytes.length - done, offset + done);
+      done += bytesWritten;
+    }
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.handle.sync();
+    } finally {
+      await this.handle.close();
+    }
+  }
+}
+
+class NodeFolderOutput implements FolderOutput {
+  private open = true;
+
+  constructor(
+    private readonly path: string,
+    readonly temporaryPath: string,
+    private readonly replace: boolean,
+  ) {}
+
+  create(name: string): Promise<FileWriter> {
+    return NodeFileWriter.create(join(this.temporaryPath, name));
+  }
+
+  async commit(): Promise<void> {
+    await syncFolder(this.temporaryPath);
+    await moveInPlace(this.temporaryPath, this.path, this.replace);
+    this.open = false;
+  }
+
+  async discard(): Promise<void> {
+    if (this.open) await rm(this.temporaryPath, { recursive: true, force: true });
+  }
+}
+
+class NodeFileOutput implements FileOutput {
+  private open = true;
+
+  constructor(
+    private readonly path: string,
+    readonly temporaryPath: string,
+    private readonly replace: boolean,
+    readonly writer: FileWriter,
+  ) {}
+
+  async commit(): Promise<void> {
+    await moveInPlace(this.temporaryPath, this.path, this.replace);
+    this.open = false;
+  }
+
+  async discard(): Promise<void> {
+    if (this.open) await rm(this.temporaryPath, { force: true });
+  }
+}
+
+/**
+ * A rename replaces files and empty folders without a word, so the place is looked at once more. What is replaced
+ * is set aside first and removed last: at no moment is there nothing.
+ */
+async function moveInPlace(from: string, to: string, replace: boolean): Promise<void> {
+  await refuseExisting(to, replace);
+  const old = temporaryName(to, "");
+  const isReplaced = await exists(to);
+  if (isReplaced) await rename(to, old);
+  try {
+    await rename(from, to);
+  } catch (error) {
+    if (isReplaced) await rename(old, to);
+    throw error;
+  }
+  await syncFolder(dirname(to));
+  if (isReplaced) await rm(old, { recursive: true, force: true });
+}
+
+/** Makes names survive a loss of power. Windows has no such call, and needs none. */
+async function syncFolder(path: string): Promise<void> {
+  if (process.platform === "win32") return;
+  const handle = await open(path, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

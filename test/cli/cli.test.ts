@@ -1,0 +1,241 @@
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { projectRoot } from "../support/projectRoot";
+import { safetensorsFile } from "../support/safetensorsFile";
+
+let folder: string;
+
+/** Runs the built command line as a user does; `npm test` builds it first. */
+function run(...args: readonly string[]) {
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [join(projectRoot, "dist", "cli.js"), ...args],
+    {
+      encoding: "utf8",
+      cwd: folder,
+    },
+  );
+  return { status, stdout, stderr, json: () => JSON.parse(stdout) };
+}
+
+function floats(...values: readonly number[]): Uint8Array {
+  return new Uint8Array(Float32Array.from(values).buffer);
+}
+
+/** Rank 1: B = [b, 0]ᵀ, A = [1, 0], so ΔW has one entry, alpha/r · b. */
+function writeAdapter(name: string, b: number, state?: object): void {
+  const path = join(folder, "run", name);
+  mkdirSync(path, { recursive: true });
+  const prefix = "base_model.model.layers.0.q_proj";
+  const file = safetensorsFile({
+    metadata: { format: "pt" },
+    tensors: [
+      { name: `${prefix}.lora_A.weight`, dtype: "F32", shape: [1, 2] },
+      { name: `${prefix}.lora_B.weight`, dtype: "F32", shape: [2, 1] },
+    ],
+    data: new Uint8Array([...floats(1, 0), ...floats(b, 0)]),
+  });
+  writeFileSync(join(path, "adapter_model.safetensors"), file);
+  const config = {
+    peft_type: "LORA",
+    r: 1,
+    lora_alpha: 2,
+    target_modules: ["q_proj"],
+    base_model_name_or_path: "base",
+  };
+  writeFileSync(join(path, "adapter_config.json"), JSON.stringify(config));
+  if (state !== undefined)
+    writeFileSync(join(path, "trainer_state.json"), JSON.stringify(state).replaceAll('"NaN"', "NaN"));
+}
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "cli-"));
+  const first = { step: 10, epoch: 0.5, loss: 2, learning_rate: 0.001 };
+  const second = { step: 20, epoch: 1, loss: "NaN", learning_rate: 0.0005 };
+  writeAdapter("checkpoint-10", 3, { global_step: 10, max_steps: 20, epoch: 0.5, log_history: [first] });
+  writeAdapter("checkpoint-20", 6, {
+    global_step: 20,
+    max_steps: 20,
+    epoch: 1,
+    log_history: [first, second],
+  });
+  const data = floats(1, -2, 0, Number.NaN, Number.POSITIVE_INFINITY, 3);
+  const tensors = [{ name: "w", dtype: "F32", shape: [2, 3] }];
+  writeFileSync(join(folder, "numbers.safetensors"), safetensorsFile({ tensors, data }));
+  writeFileSync(join(folder, "cut.safetensors"), safetensorsFile({ tensors, data }).subarray(0, -4));
+  writeFileSync(
+    join(folder, "pointer.safetensors"),
+    `version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 13500000000\n`,
+  );
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe("inspect", () => {
+  test("prints tensors, adapter and progress as the contract names them", () => {
+    const { status, json } = run("inspect", "run/checkpoint-20", "--json");
+    expect(status).toBe(0);
+    const report = json();
+    expect(report).toMatchObject({
+      path: "run/checkpoint-20",
+      format: "safetensors",
+      kind: "adapter",
+      metadata: { format: "pt" },
+      config: { r: 1, lora_alpha: 2 },
+      adapter: { type: "LORA", rank: 1, alpha: 2, scale: 2, baseModel: "base", targetModules: ["q_proj"] },
+      progress: { step: 20, epoch: 1, loss: "NaN", learningRate: 0.0005 },
+      problems: [],
+    });
+    expect(report.tensors).toEqual([
+      { name: "base_model.model.layers.0.q_proj.lora_A.weight", dtype: "F32", shape: [1, 2], byteSize: 8 },
+      { name: "base_model.model.layers.0.q_proj.lora_B.weight", dtype: "F32", shape: [2, 1], byteSize: 8 },
+    ]);
+    const [module] = report.adapter.modules;
+    expect(module).toMatchObject({
+      module: "layers.0.q_proj",
+      rank: 1,
+      scale: 2,
+      stableRank: 1,
+      effectiveRank: 1,
+    });
+    expect(module.frobenius).toBeCloseTo(12, 12);
+    expect(module.singularValues).toHaveLength(1);
+  });
+
+  test("gives statistics over the finite values, and the hash of the bytes", () => {
+    const { json } = run("inspect", "numbers.safetensors", "--json", "--stats", "--sha256");
+    const [tensor] = json().tensors;
+    const { stats, sha256 } = tensor;
+    expect(stats).toMatchObject({ min: -2, max: 3, mean: 0.5, absMax: 3, zeros: 1, nan: 1, inf: 1 });
+    // Of 1, -2, 0, 3: the mean is 0.5, Σx² is 14.
+    expect(stats.std).toBeCloseTo(Math.sqrt(14 / 4 - 0.25), 12);
+    expect(stats.l2).toBeCloseTo(Math.sqrt(14), 12);
+    const bytes = floats(1, -2, 0, Number.NaN, Number.POSITIVE_INFINITY, 3);
+    expect(sha256).toBe(createHash("sha256").update(bytes).digest("hex"));
+  });
+
+  test("shows what a cut file still holds, and fails", () => {
+    const { status, json } = run("inspect", "cut.safetensors", "--json", "--stats");
+    expect(status).toBe(1);
+    expect(json().tensors).toMatchObject([{ name: "w", shape: [2, 3] }]);
+    expect(json().problems).toMatchObject([{ severity: "error", code: "MetadataIncompleteBuffer" }]);
+  });
+
+  test("says what a file is instead, without a stack trace", () => {
+    const { status, stdout, stderr } = run("inspect", "pointer.safetensors");
+    expect(status).toBe(1);
+    expect(stdout).toContain("Git LFS pointer");
+    expect(stdout).toContain("13.5 GB");
+    expect(stdout + stderr).not.toContain("    at ");
+  });
+
+  test("a readable table names each module and tensor", () => {
+    const { stdout } = run("inspect", "run/checkpoint-10");
+    expect(stdout).toMatch(/LoRA adapter, rank 1, 1 module, 2 tensors/);
+    expect(stdout).toMatch(/^layers\.0\.q_proj +1 +2 +2 +6 +6 /m);
+    expect(stdout).toMatch(/lora_A\.weight +F32 +\[1, 2\] +8 bytes$/m);
+  });
+});
+
+describe("compare", () => {
+  test("compares each with each", () => {
+    const { status, json } = run("compare", "run/checkpoint-10", "run/checkpoint-20", "--json");
+    expect(status).toBe(0);
+    const report = json();
+    expect(report.snapshots).toMatchObject([
+      { label: "checkpoint-10", step: 10 },
+      { label: "checkpoint-20", step: 20 },
+    ]);
+    const [{ module, snapshots, pairs }] = report.modules;
+    expect(module).toBe("layers.0.q_proj");
+    expect(snapshots).toMatchObject([
+      { rank: 1, energy: [1] },
+      { rank: 1, energy: [1] },
+    ]);
+    // Twice the update: the same direction, and as much again.
+    expect(pairs).toHaveLength(1);
+    expect(pairs[0]).toMatchObject({ a: 0, b: 1 });
+    expect(pairs[0].cosine).toBeCloseTo(1, 12);
+    expect(pairs[0].relativeChange).toBeCloseTo(1, 12);
+    expect(pairs[0].subspaceSimilarity).toBeCloseTo(1, 12);
+  });
+
+  test("one that cannot be read does not hide the others", () => {
+    const { status, json } = run("compare", "run/checkpoint-10", "pointer.safetensors", "--json");
+    expect(status).toBe(1);
+    expect(json().problems).toMatchObject([{ code: "GitLfsPointer" }]);
+    expect(json().modules).toHaveLength(1);
+  });
+});
+
+test("runs lists checkpoints by step, with the merged series", () => {
+  const { status, json } = run("runs", "run", "--json");
+  expect(status).toBe(0);
+  const [report] = json();
+  expect(report.checkpoints).toMatchObject([
+    { step: 10, loss: 2, parts: expect.arrayContaining(["adapter", "adapter-config", "trainer-state"]) },
+    { step: 20, loss: "NaN", learningRate: 0.0005 },
+  ]);
+  expect(report.series.loss).toEqual({ steps: [10, 20], values: [2, "NaN"] });
+});
+
+describe("reduce", () => {
+  const svd = join(projectRoot, "media", "sample", "01-svd");
+
+  test("writes an adapter of lower rank whose error is the energy that was cut", () => {
+    const { status, json } = run("reduce", svd, "--rank", "4", "--out", "reduced", "--json");
+    expect(status).toBe(0);
+    // The sample's own rank-4 cut of the same adapter, made with numpy, is the best there is (Eckart-Young).
+    const cut = run(
+      "compare",
+      "reduced",
+      join(projectRoot, "media", "sample", "02-rank-reduction"),
+      "--json",
+    ).json();
+    for (const { snapshots, pairs } of cut.modules) {
+      expect(snapshots.map(({ rank }: { rank: number }) => rank)).toEqual([4, 4]);
+      expect(pairs[0].relativeChange).toBeLessThan(1e-5);
+    }
+    const report = json();
+    expect(report.error).toBeCloseTo(Math.sqrt(1 - report.energyKept), 12);
+  });
+
+  test("never writes over what is there unless told to", () => {
+    const again = run("reduce", svd, "--rank", "2", "--out", "reduced", "--json");
+    expect(again.status).toBe(1);
+    expect(again.json().problems).toMatchObject([{ code: "Exists" }]);
+    expect(run("inspect", "reduced", "--json").json().adapter.rank).toBe(4);
+    expect(run("reduce", svd, "--rank", "2", "--out", "reduced", "--replace").status).toBe(0);
+    expect(run("inspect", "reduced", "--json").json().adapter.rank).toBe(2);
+  });
+});
+
+describe("wrong usage", () => {
+  test.each([
+    ["no command", []],
+    ["an unknown command", ["explode"]],
+    ["no path", ["inspect"]],
+    ["two paths where one is meant", ["inspect", "a", "b"]],
+    ["one snapshot", ["compare", "a"]],
+    ["an unknown flag", ["inspect", "a", "--jsn"]],
+    ["reduce without a place to write", ["reduce", "a", "--rank", "4"]],
+    ["reduce by two rules", ["reduce", "a", "--rank", "4", "--energy", "0.9", "--out", "b"]],
+    ["a rank that is none", ["reduce", "a", "--rank", "0", "--out", "b"]],
+    ["extract of one model", ["extract", "a", "--rank", "4", "--out", "b"]],
+  ])("%s ends with 2 and says how it goes", (_, args) => {
+    const { status, stdout, stderr } = run(...args);
+    expect(status).toBe(2);
+    expect(stdout).toBe("");
+    expect(stderr).toContain("checkpoint-explorer inspect PATH");
+  });
+
+  test("a path that is not there ends with 1", () => {
+    const { status, json } = run("inspect", "nowhere.safetensors", "--json");
+    expect(status).toBe(1);
+    expect(json().problems).toMatchObject([{ code: "NotFound" }]);
+  });
+});

@@ -1,0 +1,65 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { nodeSink } from "../../src/worker/nodeSink";
+
+let root = "";
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), "node-sink-"));
+});
+afterEach(() => rm(root, { recursive: true, force: true }));
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+
+describe("nodeSink", () => {
+  it("shows a folder only when it is whole", async () => {
+    const path = join(root, "new", "folder");
+    const folder = await nodeSink.createFolder(path, { replace: false });
+    const file = await folder.create("a.txt");
+    await file.writeAt(4, bytes("late"));
+    await file.writeAt(0, bytes("soon"));
+    await file.close();
+    expect(await readdir(join(root, "new"))).not.toContain("folder");
+    await folder.commit();
+    await folder.discard();
+    expect(await readdir(join(root, "new"))).toEqual(["folder"]);
+    expect(await readFile(join(path, "a.txt"), "utf8")).toBe("soonlate");
+  });
+
+  it("leaves nothing of what was discarded", async () => {
+    const folder = await nodeSink.createFolder(join(root, "x"), { replace: false });
+    await (await folder.create("a")).close();
+    await folder.discard();
+    const file = await nodeSink.createFile(join(root, "y.bin"), { replace: false });
+    await file.writer.close();
+    await file.discard();
+    expect(await readdir(root)).toEqual([]);
+  });
+
+  it("never takes a name that is taken, unless told", async () => {
+    const path = join(root, "x");
+    await mkdir(path);
+    await writeFile(join(path, "old"), "old");
+    await expect(nodeSink.createFolder(path, { replace: false })).rejects.toMatchObject({ code: "Exists" });
+    await expect(nodeSink.createFile(path, { replace: false })).rejects.toMatchObject({ code: "Exists" });
+    const folder = await nodeSink.createFolder(path, { replace: true });
+    await (await folder.create("new")).close();
+    await folder.commit();
+    expect(await readdir(root)).toEqual(["x"]);
+    expect(await readdir(path)).toEqual(["new"]);
+  });
+
+  it("looks again before the last step: somebody else may have been faster", async () => {
+    const path = join(root, "x.safetensors");
+    const file = await nodeSink.createFile(path, { replace: false });
+    expect(file.temporaryPath.endsWith(".safetensors")).toBe(true);
+    await file.writer.writeAt(0, bytes("ours"));
+    await file.writer.close();
+    await writeFile(path, "theirs");
+    await expect(file.commit()).rejects.toMatchObject({ code: "Exists" });
+    await file.discard();
+    expect(await readdir(root)).toEqual(["x.safetensors"]);
+    expect(await readFile(path, "utf8")).toBe("theirs");
+  });
+});
