@@ -1,0 +1,187 @@
+import type { Page } from "playwright-core";
+import { afterEach, expect, test } from "vitest";
+import { ComparePage, columnLabels, filter, moduleRow, snapshots } from "./comparePage";
+
+let opened: ComparePage | undefined;
+
+afterEach(async () => {
+  expect(opened?.webview.errors ?? []).toEqual([]);
+  await opened?.webview.close();
+  opened = undefined;
+});
+
+async function open(...options: Parameters<typeof ComparePage.open>): Promise<Page> {
+  opened = await ComparePage.open(...options);
+  return opened.page;
+}
+
+const sent = async (method: string) => (await opened?.sent(method)) ?? [];
+
+test("columns move at once, keep the focus, and the extension is told the order", async () => {
+  const page = await open({ delayMs: 1500 });
+  const right = page.getByRole("button", { name: "Move 02-rank-reduction right" });
+  await right.focus();
+  await page.keyboard.press("Enter");
+  // Only moved: no number is new, so nobody waits.
+  await expect.poll(() => columnLabels(page)).toEqual(["01-svd", "checkpoint-240", "02-rank-reduction"]);
+  await expect.poll(() => right.evaluate((button) => button === document.activeElement)).toBe(true);
+  expect(await right.getAttribute("aria-disabled")).toBe("true");
+  await page.getByRole("status").filter({ hasText: "Comparing modules" }).waitFor();
+  await expect
+    .poll(() => sent("arrange"))
+    .toMatchObject([
+      {
+        params: {
+          paths: [
+            "/runs/pipeline/01-svd",
+            "/runs/pipeline/03-fine-tuning/checkpoint-240",
+            "/runs/pipeline/02-rank-reduction",
+          ],
+        },
+      },
+    ]);
+  await page.getByRole("button", { name: "Arrange the columns in this order" }).click();
+  await expect.poll(() => columnLabels(page)).toEqual(["01-svd", "02-rank-reduction", "checkpoint-240"]);
+  await expect.poll(() => page.getByRole("progressbar").count(), { timeout: 5000 }).toBe(0);
+});
+
+test("another baseline: all changes are against it, from the extension's new numbers", async () => {
+  const page = await open();
+  await page.getByRole("button", { name: "Actions for checkpoint-240" }).click();
+  await page.getByRole("menuitem", { name: "Make Baseline" }).click();
+  await expect.poll(() => columnLabels(page)).toEqual(["checkpoint-240", "01-svd", "02-rank-reduction"]);
+  const changes = snapshots(page)
+    .getByRole("row")
+    .filter({ hasText: /^Change/ })
+    .getByRole("cell");
+  expect(await changes.first().textContent()).toBe("–");
+  expect(await changes.nth(1).textContent()).toMatch(/%$/);
+});
+
+test("a column is dragged to another place", async () => {
+  const page = await open();
+  await snapshots(page)
+    .getByRole("columnheader")
+    .nth(2)
+    .dragTo(snapshots(page).getByRole("columnheader").nth(0), {
+      targetPosition: { x: 10, y: 40 },
+    });
+  await expect.poll(() => columnLabels(page)).toEqual(["checkpoint-240", "01-svd", "02-rank-reduction"]);
+});
+
+test("a snapshot is removed, but never the second last", async () => {
+  const page = await open();
+  await page.getByRole("button", { name: "Actions for 02-rank-reduction" }).click();
+  await page.getByRole("menuitem", { name: "Remove" }).click();
+  await expect.poll(() => columnLabels(page)).toEqual(["01-svd", "checkpoint-240"]);
+  await page.getByRole("button", { name: "Actions for 01-svd" }).press("ArrowDown");
+  const remove = page.getByRole("menuitem", { name: "Remove" });
+  expect(await remove.getAttribute("aria-disabled")).toBe("true");
+  expect(await remove.getAttribute("title")).toBe("A comparison needs two snapshots");
+  // The menu from the keyboard: the first entry has the focus, End goes to the last, Escape gives it back.
+  expect(
+    await page.getByRole("menuitem", { name: "Open" }).evaluate((item) => item === document.activeElement),
+  ).toBe(true);
+  await page.keyboard.press("End");
+  expect(await remove.evaluate((item) => item === document.activeElement)).toBe(true);
+  await page.keyboard.press("Escape");
+  await expect.poll(() => page.getByRole("menu").count()).toBe(0);
+  expect(
+    await page
+      .getByRole("button", { name: "Actions for 01-svd" })
+      .evaluate((button) => button === document.activeElement),
+  ).toBe(true);
+});
+
+test("snapshots are opened and added", async () => {
+  const page = await open();
+  await page.getByRole("button", { name: "checkpoint-240", exact: true }).click();
+  await page.getByRole("button", { name: "Add…" }).click();
+  await expect
+    .poll(() => sent("open"))
+    .toMatchObject([{ params: { path: "/runs/pipeline/03-fine-tuning/checkpoint-240" } }]);
+  expect(await sent("add")).toHaveLength(1);
+});
+
+test("eight columns scroll sideways under a first column that stays", async () => {
+  const page = await open({ sample: "wide" }, { viewport: { width: 480, height: 800 } });
+  const name = page.getByRole("button", { name: "model.layers.0.self_attn.q_proj" });
+  await name.waitFor();
+  const before = await name.boundingBox();
+  const scrolled = await page.locator(".compare-scroll").evaluate((element) => {
+    element.scrollLeft = 1000;
+    return element.scrollLeft;
+  });
+  expect(scrolled).toBe(1000);
+  expect((await name.boundingBox())?.x).toBe(before?.x);
+  expect(await page.locator("vscode-button", { hasText: "Add…" }).getAttribute("title")).toBe(
+    "At most 8 snapshots side by side",
+  );
+});
+
+test("a snapshot that can't be read says why in its column, and the others stand", async () => {
+  const page = await open({ sample: "withFailure" });
+  await snapshots(page)
+    .getByText(/ends at byte 204,800, but its header announces 531,208/)
+    .waitFor();
+  const cells = await moduleRow(page, "model.layers.0.self_attn.q_proj").getByRole("cell").allTextContents();
+  expect(cells[2]).toBe("unreadable");
+  expect(cells[0]).toBe("32");
+});
+
+test("the first comparison shows how far it is and can be cancelled", async () => {
+  const page = await open({ sample: "working" });
+  await page.getByText("Reading the factors 37 of 224").waitFor();
+  expect(await page.getByRole("progressbar").getAttribute("value")).toBe("37");
+  await page.getByRole("list", { name: "Snapshots" }).getByText("/runs/pipeline/01-svd").waitFor();
+  await page.getByRole("button", { name: "Cancel" }).click();
+  await expect.poll(() => sent("cancel")).toHaveLength(1);
+  await page.getByRole("alert").filter({ hasText: "The comparison was cancelled." }).waitFor();
+});
+
+test("a comparison that failed says why and can be tried again", async () => {
+  const page = await open({ sample: "failed" });
+  await page.getByRole("alert").filter({ hasText: "The folder /runs/pipeline was deleted." }).waitFor();
+  await page.getByRole("button", { name: "Try again" }).click();
+  await expect.poll(() => sent("reload")).toHaveLength(1);
+});
+
+test("what was selected, filtered and chosen is there again when the tab is shown again", async () => {
+  const page = await open();
+  await filter(page, "Filter modules by words").fill("k_proj");
+  await page.getByRole("button", { name: "Cosine in checkpoint-240" }).click();
+  await page.getByRole("button", { name: "Tint" }).click();
+  await page.getByRole("button", { name: "model.layers.3.self_attn.k_proj" }).click();
+  await page.getByRole("slider", { name: "Singular values of ΔW by k" }).waitFor();
+  await page.getByRole("button", { name: "Log", exact: true }).click();
+  await page.waitForTimeout(300); // kept state is written a moment later
+  await opened?.webview.reload();
+  await page
+    .getByRole("region", { name: "Module details" })
+    .getByRole("heading", { name: "model.layers.3.self_attn.k_proj" })
+    .waitFor();
+  expect(await filter(page, "Filter modules by words").inputValue()).toBe("k_proj");
+  expect(
+    await page.getByRole("columnheader", { name: "Cosine in checkpoint-240" }).getAttribute("aria-sort"),
+  ).toBe("descending");
+  expect(await page.getByRole("button", { name: "Tint" }).getAttribute("aria-pressed")).toBe("false");
+  expect(await page.getByRole("button", { name: "Log", exact: true }).getAttribute("aria-pressed")).toBe(
+    "true",
+  );
+});
+
+test("a comparison that is stopped leaves the one before in sight", async () => {
+  const page = await open({ delayMs: 60_000 });
+  await page.getByRole("button", { name: "model.layers.0.self_attn.k_proj" }).click();
+  await page.getByRole("slider", { name: "Singular values of ΔW by k" }).waitFor();
+  await page.getByRole("button", { name: "Actions for checkpoint-240" }).click();
+  await page.getByRole("menuitem", { name: "Make Baseline" }).click();
+  await page.getByRole("button", { name: "Cancel" }).click();
+  await page
+    .getByRole("alert")
+    .filter({ hasText: "The comparison was cancelled. Shown is the comparison before." })
+    .waitFor();
+  expect(await columnLabels(page)).toEqual(["01-svd", "02-rank-reduction", "checkpoint-240"]);
+  await page.getByRole("button", { name: "Try again" }).click();
+  await page.getByRole("progressbar").waitFor();
+});

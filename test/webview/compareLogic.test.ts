@@ -1,0 +1,237 @@
+import { expect, test } from "vitest";
+import type { CompareView, SnapshotColumn } from "../../src/core/lora/compareView";
+import { arrangedView } from "../../webview/compare/arrangedView";
+import { columnWidths } from "../../webview/compare/columnWidths";
+import {
+  formatChange,
+  formatCosine,
+  formatDifference,
+  formatNorm,
+} from "../../webview/compare/compareFormat";
+import { placeFrom, startPlace } from "../../webview/compare/comparePlace";
+import { heatScale, isInSubset, type ModuleSort, queryModules } from "../../webview/compare/moduleRows";
+import { moduleText } from "../../webview/compare/moduleText";
+import { sharedPrefix } from "../../webview/compare/sharedPrefix";
+import { bestColumn, snapshotFacts } from "../../webview/compare/snapshotFacts";
+import { inStageOrder, isInStageOrder, stageStops } from "../../webview/compare/stageOrder";
+import { stepSummaries } from "../../webview/compare/stepSummaries";
+import { queryTensors } from "../../webview/compare/tensorRows";
+import { compareSamples, compareView, tensorSample } from "./fakeHost/compareSamples";
+
+function sample(name: string): CompareView {
+  const snapshots = compareSamples[name]?.();
+  if (snapshots === undefined) throw new Error(`No sample ${name}`);
+  return compareView(snapshots, []);
+}
+
+const byName: ModuleSort = { by: "module", descending: false };
+const names = (view: CompareView, query: Partial<Parameters<typeof queryModules>[1]>) =>
+  queryModules(view, { filter: "", subset: "all", sort: byName, ...query }).map(({ module }) => module);
+
+test("modules are filtered by all words in any order and any case", () => {
+  const found = names(sample("stages"), { filter: " V_proj layers.3 " });
+  expect(found).toEqual(["model.layers.3.self_attn.v_proj"]);
+  expect(names(sample("stages"), { filter: "mlp" })).toEqual([]);
+});
+
+test("sorting by a number of a snapshot: largest first, modules without it last in both directions", () => {
+  const view = sample("unlike");
+  const sort: ModuleSort = { by: "relativeChange", path: "/runs/second", descending: true };
+  const change = (module: string) =>
+    view.modules.find((row) => row.module === module)?.cells[1]?.relativeChange;
+  const down = names(view, { sort });
+  const known = down.map(change).filter((value) => value !== undefined);
+  expect(known).toEqual([...known].sort((a, b) => b - a));
+  const up = names(view, { sort: { ...sort, descending: false } });
+  const withoutChange = view.modules.filter(({ cells }) => cells[1]?.relativeChange === undefined).length;
+  expect(withoutChange).toBe(3);
+  for (const order of [down, up])
+    expect(order.slice(-withoutChange).map(change)).toEqual([undefined, undefined, undefined]);
+  expect(names(view, { sort: { by: "largestChange", descending: true } })[0]).toBe(
+    "model.layers.1.self_attn.q_proj",
+  );
+});
+
+test("a sort by a snapshot that was removed leaves the order of names", () => {
+  const view = sample("stages");
+  expect(names(view, { sort: { by: "cosine", path: "/gone", descending: true } })).toEqual(names(view, {}));
+});
+
+test("subsets: added, missing, of another rank, not computable, in all", () => {
+  const view = sample("unlike");
+  const count = (subset: Parameters<typeof isInSubset>[1]) =>
+    view.modules.filter((row) => isInSubset(row, subset, view.columns)).length;
+  expect({
+    all: count("all"),
+    common: count("common"),
+    added: count("added"),
+    missing: count("missing"),
+  }).toEqual({
+    all: 25,
+    common: 23,
+    added: 1,
+    missing: 2,
+  });
+  expect(count("rank")).toBe(1);
+  expect(count("unavailable")).toBe(1);
+});
+
+test("a snapshot that can't be read makes no module a missing one", () => {
+  const view = sample("withFailure");
+  expect(view.modules.filter((row) => isInSubset(row, "missing", view.columns))).toEqual([]);
+});
+
+test("the tint is 0 for what is as in the first snapshot and 1 for the largest, also of a cosine", () => {
+  const scale = heatScale(sample("stages"));
+  expect(scale("relativeChange", 0)).toBe(0);
+  expect(scale("relativeChange", 100)).toBe(1);
+  expect(scale("cosine", 1)).toBe(0);
+  expect(scale("cosine", -1)).toBe(1);
+  expect(scale("cosine", 0.9)).toBeGreaterThan(scale("cosine", 0.95));
+  expect(scale("frobenius", Number.NaN)).toBe(0);
+  expect(scale("rank", 32)).toBe(0);
+});
+
+test("stages in pipeline order, whatever the order of the columns", () => {
+  const { columns } = sample("stages");
+  const mixed = [columns[2], columns[0], columns[1]] as SnapshotColumn[];
+  expect(stageStops(mixed).map(({ stage }) => stage)).toEqual(["svd", "rank-reduction", "fine-tuning"]);
+  expect(isInStageOrder(mixed)).toBe(false);
+  expect(inStageOrder(mixed)).toEqual(columns);
+  // Within a stage by step.
+  const { columns: checkpoints } = sample("wide");
+  expect(inStageOrder([...checkpoints].reverse())).toEqual(checkpoints);
+});
+
+test("what happened between neighbours is said from the numbers that are there, and from no others", () => {
+  const [first, second] = stepSummaries(sample("stages"));
+  expect(first?.facts).toEqual([
+    "rank 32 → 4",
+    "alpha 32 → 4",
+    "parameters 2.10 M → 262 K (−87.5 %)",
+    expect.stringMatching(/^‖ΔW‖ [\d.]+ → [\d.]+ \(−[\d.]+ %\)$/),
+    "eval loss 1.9142 → 2.0311 (+6.1 %)",
+    expect.stringMatching(/^ΔW changed by [\d.]+ %, cosine 0\.\d{4}$/),
+    expect.stringMatching(/^most in model\.layers\.\d\.self_attn\.[qkvo]_proj \([\d.]+ %\)$/),
+  ]);
+  // The change between the second and the third is not known: both are compared with the first.
+  expect(second?.facts.join()).not.toContain("ΔW changed");
+  expect(second?.facts).toContain("step 0 → 240");
+  expect(stepSummaries(sample("withFailure")).map(({ facts }) => facts)).toEqual([
+    ["02-rank-reduction could not be read"],
+    ["02-rank-reduction could not be read"],
+  ]);
+  expect(stepSummaries(sample("unlike"))[0]?.facts).toEqual(
+    expect.arrayContaining(["1 module added", "1 module no longer adapted"]),
+  );
+});
+
+test("tensors of models: what differs is counted and comes first", () => {
+  const view = compareView(compareSamples.models?.() ?? [], tensorSample());
+  expect(stepSummaries(view)[0]?.facts).toEqual([
+    "1 tensor added",
+    "1 tensor removed",
+    "2 tensors of another shape or dtype",
+  ]);
+  const rows = queryTensors(view.tensors, "", undefined);
+  expect(rows).toHaveLength(304);
+  expect(rows.slice(0, 5).map(({ status }) => status)).toEqual([
+    "added",
+    "shape",
+    "dtype",
+    "removed",
+    "same layout",
+  ]);
+  expect(queryTensors(view.tensors, "norm", "dtype").map(({ name }) => name)).toEqual(["model.norm.weight"]);
+  const same = { ...view, tensors: view.tensors.slice(0, 300) };
+  expect(stepSummaries(same)[0]?.facts).toEqual(["all 300 tensors of the same layout"]);
+});
+
+test("columns that only move keep their numbers; another first one takes new numbers", () => {
+  const view = sample("stages");
+  const [a, b, c] = view.columns.map(({ path }) => path) as [string, string, string];
+  const moved = arrangedView(view, [a, c, b]);
+  expect(moved?.columns.map(({ path }) => path)).toEqual([a, c, b]);
+  expect(moved?.modules[0]?.cells[1]).toBe(view.modules[0]?.cells[2]);
+  expect(arrangedView(view, [a, c])?.columns).toHaveLength(2);
+  expect(arrangedView(view, [b, a, c])).toBeUndefined();
+  expect(arrangedView(view, [a, "/new"])).toBeUndefined();
+});
+
+test("the best of a row is the lowest loss that is known, and there is none without two different ones", () => {
+  const { columns } = sample("stages");
+  const fact = (title: string) => {
+    const found = snapshotFacts(columns).find((each) => each.title === title);
+    if (found === undefined) throw new Error(`No row ${title}`);
+    return found;
+  };
+  expect(bestColumn(fact("Eval loss"), columns)?.label).toBe("checkpoint-240");
+  expect(bestColumn(fact("Loss"), columns)).toBeUndefined();
+  expect(bestColumn(fact("Rank"), columns)).toBeUndefined();
+});
+
+test("column widths fill the room, and never fall below what the numbers need", () => {
+  const metrics = startPlace.metrics;
+  const roomy = columnWidths(1800, 3, metrics);
+  expect(roomy.total).toBeLessThanOrEqual(1800);
+  expect(roomy.total).toBeGreaterThan(1795);
+  const narrow = columnWidths(400, 8, metrics);
+  expect(narrow.total).toBeGreaterThan(400);
+  expect(Math.min(...narrow.snapshots)).toBeGreaterThanOrEqual(190);
+});
+
+test("the table as text: words for what is not there, all digits for a spreadsheet", () => {
+  const view = sample("unlike");
+  const rows = queryModules(view, { filter: "layers.0.", subset: "missing", sort: byName });
+  const { table } = moduleText(view, rows, ["frobenius", "relativeChange"], "all");
+  expect(table.headers).toEqual(["Module", "first ‖ΔW‖", "second ‖ΔW‖", "second Change"]);
+  expect(table.rows.map((cells) => [cells[0], cells[2], cells[3]])).toEqual([
+    ["model.layers.0.self_attn.q_proj", "not adapted", "not adapted"],
+    ["model.layers.0.mlp.gate_proj", String(view.modules.at(-1)?.cells[1]?.frobenius), "added"],
+  ]);
+});
+
+test("a copied table of thousands of modules ends before the message gets too long, and says so", () => {
+  const view = sample("long");
+  const { table, what } = moduleText(view, [...view.modules, ...view.modules], startPlace.metrics, "all");
+  expect(JSON.stringify(table.rows).length).toBeLessThan(1_000_000);
+  expect(what).toMatch(/^the first \d+ modules$/);
+});
+
+test.each([
+  [0.353, "35.3 %"],
+  [0, "0 %"],
+  [0.00004, "< 0.01 %"],
+  [12.3, "1,230 %"],
+  [Number.POSITIVE_INFINITY, "from zero"],
+])("a change of %d is %s", (change, text) => {
+  expect(formatChange(change)).toBe(text);
+});
+
+test.each([
+  [1, "1"],
+  [0.99999, "> 0.9999"],
+  [0.98765, "0.9877"],
+  [-0.00001, "0.0000"],
+])("a cosine of %d is %s", (cosine, text) => {
+  expect(formatCosine(cosine)).toBe(text);
+});
+
+test("numbers in a column keep their digits, differences their sign", () => {
+  expect([1.35, 0.8454, 10.034, 1e-7].map(formatNorm)).toEqual(["1.350", "0.8454", "10.03", "1e-7"]);
+  expect(formatDifference(2, 1.9)).toBe("−5.0 %");
+  expect(formatDifference(0, 1)).toBe("");
+});
+
+test("what all names begin with is cut at a dot, and only where there is no room for it", () => {
+  const modules = ["model.layers.1.q", "model.layers.10.q"];
+  expect(sharedPrefix(modules, 150)).toBe("model.layers.");
+  expect(sharedPrefix(modules, 300)).toBe("");
+  expect(sharedPrefix(["model.a", "other.b"], 150)).toBe("");
+});
+
+test("a place that another version of the page wrote is read as far as it makes sense", () => {
+  const odd = { metrics: ["rank", "nonsense"], subset: "gone", sort: { by: "nonsense", path: "/a" } };
+  expect(placeFrom(odd as never)).toMatchObject({ metrics: ["rank"], subset: "all", sort: byName });
+  expect(placeFrom({})).toEqual(startPlace);
+});

@@ -1,0 +1,104 @@
+import { afterEach, expect, test } from "vitest";
+import { EditorPage } from "./editorPage";
+import type { EditorHostOptions } from "./fakeHost/editorHost";
+
+let editor: EditorPage | undefined;
+
+afterEach(async () => {
+  expect(editor?.webview.errors ?? []).toEqual([]);
+  await editor?.webview.close();
+  editor = undefined;
+});
+
+async function openLora(options: EditorHostOptions = {}): Promise<EditorPage> {
+  editor = await EditorPage.open(options, { viewport: { width: 1400, height: 800 } });
+  await editor.showTab("LoRA");
+  return editor;
+}
+
+test("one row a module, with every number the design asks for", async () => {
+  const opened = await openLora();
+  await opened.rows.waitFor();
+  expect(await opened.rows.getByRole("columnheader").allInnerTexts()).toEqual([
+    "Module",
+    "Rank",
+    "Alpha",
+    "Scale",
+    "Out × in",
+    "‖A‖",
+    "‖B‖",
+    "‖ΔW‖",
+    "σ₁",
+    "Stable rank",
+    "Eff. rank",
+    "Rank 99 %",
+  ]);
+  const firstRow = [0, 1, 2, 3, 4].map(async (column) => (await opened.column(column))[0]);
+  expect(await Promise.all(firstRow)).toEqual([
+    "model.layers.0.self_attn.k_proj",
+    "8",
+    "16",
+    "2",
+    "256 × 256",
+  ]);
+  expect(await opened.page.getByText("tiny-decoder/base").count()).toBe(1);
+});
+
+test("sorting by ‖ΔW‖ puts the largest first, and what could not be computed last either way", async () => {
+  const opened = await openLora();
+  const header = opened.rows.getByRole("columnheader", { name: "‖ΔW‖" });
+  for (const direction of ["descending", "ascending"]) {
+    await header.getByRole("button").click();
+    await expect.poll(() => header.getAttribute("aria-sort")).toBe(direction);
+    const values = (await opened.column(7)).slice(0, -1).map(Number);
+    const sorted = [...values].sort((a, b) => (direction === "ascending" ? a - b : b - a));
+    expect(values).toEqual(sorted);
+    expect((await opened.column(7)).at(-1)).toBe("–");
+  }
+});
+
+test("the selected module shows its singular values, and they are kept when the page comes back", async () => {
+  const opened = await openLora();
+  await opened.filter("Filter modules by name").fill("3 q_proj");
+  await opened.rows.locator("[data-row='0']").click();
+  const detail = opened.page.getByRole("region", { name: "Module details" });
+  await expect.poll(() => detail.innerText()).toContain("model.layers.3.self_attn.q_proj");
+  expect((await detail.innerText()).replace(/\s+/g, " ")).toContain("ΔW 256 × 256 = 2 · B · A");
+  expect(await detail.locator("canvas").count()).toBe(1);
+  await opened.hideAndShow();
+  await expect.poll(() => detail.innerText()).toContain("model.layers.3.self_attn.q_proj");
+  expect(await opened.filter("Filter modules by name").inputValue()).toBe("3 q_proj");
+});
+
+test("a module whose factors hold NaN says why it has no norms", async () => {
+  const opened = await openLora();
+  await opened.filter("Filter modules by name").fill("5 o_proj");
+  await opened.rows.locator("[data-row='0']").click();
+  await opened.page.getByText("lora_B holds 3 NaN.").waitFor();
+});
+
+test("findings lead to the modules they are about", async () => {
+  const opened = await openLora();
+  const findings = opened.page.getByRole("region", { name: "Findings 2" });
+  expect(await findings.innerText()).toContain("and 19 more modules");
+  await findings.getByRole("button", { name: "model.layers.0.self_attn.o_proj" }).click();
+  const detail = opened.page.getByRole("region", { name: "Module details" });
+  await expect.poll(() => detail.innerText()).toContain("1 duplicate component");
+});
+
+test("computing can be cancelled, and asked for again", async () => {
+  const opened = await openLora({ loraMs: 60_000 });
+  await opened.page.getByRole("progressbar", { name: /computing norms/ }).waitFor();
+  await opened.page.getByRole("button", { name: "Cancel" }).click();
+  await opened.page.getByText("The norms were not computed.").waitFor();
+  const messages = (await opened.webview.sentMessages()) as { type?: string }[];
+  expect(messages.filter(({ type }) => type === "cancel")).toHaveLength(1);
+  await opened.page.getByRole("button", { name: "Compute them" }).click();
+  await opened.page.getByRole("progressbar").waitFor();
+});
+
+test("the training log is drawn by the training panel", async () => {
+  const opened = await openLora();
+  await opened.showTab("Training");
+  await expect.poll(() => opened.page.locator("canvas").count()).toBeGreaterThan(0);
+});

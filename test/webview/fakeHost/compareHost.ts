@@ -1,0 +1,62 @@
+import type { CompareModuleDetail } from "../../../src/core/lora/compareView";
+import type { CompareHostCalls, ComparePageCalls, CompareState } from "../../../src/protocol/compareSurface";
+import { compareSamples, compareView, type Snapshot, tensorSample } from "./compareSamples";
+import { fakeChannel, type StartHost } from "./fakeChannel";
+
+export interface CompareHostOptions {
+  /** A name in compareSamples, or "working", which never ends, or "failed". */
+  readonly sample?: string;
+  /** How long a comparison takes. */
+  readonly delayMs?: number;
+}
+
+/** The extension as the page of the compare panel sees it. */
+export const startCompareHost: StartHost = (send, options) => {
+  const { sample = "stages", delayMs = 0 } = (options ?? {}) as CompareHostOptions;
+  const known = (compareSamples[sample] ?? compareSamples.stages)?.() ?? [];
+  let shown: readonly Snapshot[] = known;
+  let generation = 1;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  const state = (): CompareState =>
+    sample === "failed"
+      ? { status: "failed", message: "The folder /runs/pipeline was deleted." }
+      : { status: "ready", generation, view: compareView(shown, sample === "models" ? tensorSample() : []) };
+  const working = (): CompareState => ({ status: "working", paths: shown.map(({ column }) => column.path) });
+
+  const compareAgain = () => {
+    channel.notify("changed", working());
+    channel.notify("progress", { done: 3, total: 24, label: "Comparing modules" });
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      generation++;
+      channel.notify("changed", state());
+    }, delayMs);
+  };
+
+  const { channel, receive } = fakeChannel<CompareHostCalls, ComparePageCalls>(send, {
+    ready: () => {
+      if (sample !== "working") return state();
+      setTimeout(() => channel.notify("progress", { done: 37, total: 224, label: "Reading the factors" }));
+      return working();
+    },
+    moduleDetail: ({ module }): CompareModuleDetail => ({
+      module,
+      singularValues: shown.map(({ modules }) => modules.get(module) ?? null),
+    }),
+    arrange: ({ paths }) => {
+      shown = paths.flatMap((path) => known.filter(({ column }) => column.path === path));
+      compareAgain();
+    },
+    add: () => {},
+    open: () => {},
+    setStage: () => {},
+    copy: () => {},
+    reload: compareAgain,
+    cancel: () => {
+      clearTimeout(timer);
+      channel.notify("changed", { status: "failed", message: "The comparison was cancelled." });
+    },
+  });
+  return receive;
+};

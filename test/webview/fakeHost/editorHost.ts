@@ -1,0 +1,92 @@
+import { contentPage } from "../../../src/core/content/contentTree";
+import { optimizerPage, viewOptimizer } from "../../../src/core/optimizer/optimizerView";
+import { encodeTensorChunk } from "../../../src/core/tensors/tensorTable";
+import type {
+  EditorHostCalls,
+  EditorPageCalls,
+  EditorState,
+  EditorTab,
+} from "../../../src/protocol/editorSurface";
+import type { EditorSample } from "./editorSample";
+import { editorSamples, type SampleName } from "./editorSamples";
+import { fakeChannel, type Receive, type Send, waitUnlessAborted } from "./fakeChannel";
+
+export interface EditorHostOptions {
+  readonly sample?: SampleName;
+  /** How long each answer takes. */
+  readonly chunkMs?: number;
+  readonly loraMs?: number;
+  readonly readyMs?: number;
+  /** From this row on the tensor table cannot be read, until `reload`. */
+  readonly failChunkFrom?: number;
+}
+
+declare global {
+  interface Window {
+    /** What a test can make happen on the side of the extension. */
+    __fakeEditor: {
+      /** As when the file changes on disk. */
+      show(sample: SampleName): void;
+      showTab(tab: EditorTab): void;
+    };
+  }
+}
+
+const generationKey = "fake-host-generation";
+
+export function startEditorHost(send: Send, given: unknown): Receive {
+  const options = (given ?? {}) as EditorHostOptions;
+  // The extension outlives a reload of the page, so its count of generations does too.
+  let generation = Number(sessionStorage.getItem(generationKey) ?? "1");
+  let failing = options.failChunkFrom !== undefined;
+  let sample: EditorSample = editorSamples[options.sample ?? "adapter"]();
+  const state = (): EditorState => ({ ...sample.state, generation });
+
+  const { channel, receive } = fakeChannel<EditorHostCalls, EditorPageCalls>(send, {
+    ready: async (_params, signal) => {
+      await waitUnlessAborted(options.readyMs ?? 0, signal);
+      return state();
+    },
+    tensorChunk: async ({ first }, signal) => {
+      await waitUnlessAborted(options.chunkMs ?? 0, signal);
+      if (failing && first >= (options.failChunkFrom ?? 0)) {
+        failing = false;
+        throw new Error("The connection to the worker was lost.");
+      }
+      return encodeTensorChunk(sample.tensors, first);
+    },
+    training: () => sample.training,
+    lora: async (_params, signal) => {
+      await waitUnlessAborted(options.loraMs ?? 0, signal);
+      return sample.lora;
+    },
+    contentPage: ({ path, from }) =>
+      sample.content === undefined ? undefined : contentPage(sample.content, path, from),
+    optimizers: () => (sample.optimizers ?? []).map(viewOptimizer),
+    optimizerPage: ({ optimizer, first }) => {
+      const state = sample.optimizers?.[optimizer];
+      return state === undefined ? { first, total: 0, rows: [] } : optimizerPage(state, first, () => 300);
+    },
+    reload: () => publish(),
+    open: () => {},
+    openAsText: () => {},
+    copy: () => {},
+    setStage: () => {},
+    compare: () => {},
+  });
+
+  function publish(): void {
+    generation++;
+    sessionStorage.setItem(generationKey, String(generation));
+    channel.notify("changed", state());
+  }
+
+  window.__fakeEditor = {
+    show(name) {
+      sample = editorSamples[name]();
+      publish();
+    },
+    showTab: (tab) => channel.notify("showTab", { tab }),
+  };
+  return receive;
+}

@@ -1,0 +1,35 @@
+import { Channel, type Handlers } from "../../../src/protocol/channel";
+import { decodeFromWebview, encodeForWebview } from "../../../src/protocol/webviewWire";
+
+export type Send = (message: unknown) => void;
+export type Receive = (message: unknown) => void;
+export type StartHost = (send: Send, options: unknown) => Receive;
+
+/** The extension's end of a page's channel, and what the stand-in for VS Code hands the page's messages to. */
+export function fakeChannel<HostCalls, PageCalls>(
+  send: Send,
+  handlers: Handlers<HostCalls>,
+): { readonly channel: Channel<HostCalls, PageCalls>; readonly receive: Receive } {
+  let listener: Receive = () => {};
+  const channel = new Channel<HostCalls, PageCalls>(
+    {
+      post: (message) => send(encodeForWebview(message)),
+      onMessage: (added) => {
+        listener = added;
+      },
+    },
+    handlers,
+  );
+  return { channel, receive: (message) => listener(decodeFromWebview(message)) };
+}
+
+/** Rejects like the worker does when its caller gives up. */
+export function waitUnlessAborted(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, milliseconds);
+    signal.addEventListener("abort", () => {
+      clearTimeout(timer);
+      reject(new DOMException("Cancelled", "AbortError"));
+    });
+  });
+}

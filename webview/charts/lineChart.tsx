@@ -1,0 +1,179 @@
+import type { ComponentChildren } from "preact";
+import { useId, useMemo, useState } from "preact/hooks";
+import { Icon } from "../ui/icon";
+import { safeText } from "../ui/safeText";
+import { formatPosition } from "./axisTicks";
+import { ChartIcon } from "./chartIcon";
+import { type ChartMarker, type ChartRange, type ChartSeries, domainOf } from "./chartSeries";
+import { chartTheme } from "./chartTheme";
+import { type ChartView, createChartView, visibleRange } from "./chartView";
+import { IconButton } from "./iconButton";
+import { Legend } from "./legend";
+import { PlotCanvas } from "./plotCanvas";
+import type { PlotModel } from "./plotModel";
+import { formatReading } from "./reading";
+import { type Formats, leftOutNotes, shortSummary, summarySentence } from "./seriesSummary";
+import { type TableSeries, ValuesTable } from "./valuesTable";
+
+export interface LineChartProps {
+  readonly title: string;
+  readonly series: readonly ChartSeries[];
+  readonly markers?: readonly ChartMarker[];
+  readonly xLabel: string;
+  /** Positions are whole numbers. */
+  readonly integerX?: boolean;
+  readonly formatX?: (x: number) => string;
+  readonly formatY?: (value: number) => string;
+  readonly logarithmic?: boolean;
+  readonly yRange?: ChartRange;
+  /** From where to where everything is in sight; by default the extent of the series. */
+  readonly domain?: ChartRange;
+  /** Shared by charts that zoom together. */
+  readonly view?: ChartView;
+  readonly size?: "large" | "small";
+  readonly legend?: boolean;
+  /** The line in words, where "latest, lowest, highest" are not what it is about. */
+  readonly words?: SeriesWords;
+  /** Something to know about how this chart is drawn. */
+  readonly note?: string | undefined;
+  /** Opens what a marker stands for. */
+  readonly onMarker?: (id: string) => void;
+  /** Buttons before the chart's own. */
+  readonly actions?: ComponentChildren;
+  readonly onCopy?: ((text: string, what: string) => void) | undefined;
+}
+
+export interface SeriesWords {
+  /** Beside the title, of the only line. */
+  readonly short: (series: ChartSeries) => string;
+  /** A sentence, for who does not see the chart. */
+  readonly sentence: (series: ChartSeries) => string;
+}
+
+const noMarkers: readonly ChartMarker[] = [];
+
+/** A line chart with its title, its legend and its twin: the same values as a table. */
+export function LineChart(props: LineChartProps) {
+  const { title, xLabel, markers = noMarkers, size = "large", logarithmic = false } = props;
+  const id = useId();
+  const [asTable, setAsTable] = useState(false);
+  const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
+  const ownView = useMemo(createChartView, []);
+  const view = props.view ?? ownView;
+  const theme = chartTheme().value;
+  const range = view.range.value;
+  const formats: Formats = useMemo(
+    () => ({ xLabel, formatX: props.formatX ?? formatPosition, formatY: props.formatY ?? formatReading }),
+    [xLabel, props.formatX, props.formatY],
+  );
+
+  const shown = useMemo(() => props.series.filter(({ key }) => !hidden.has(key)), [props.series, hidden]);
+  const domain = useMemo(
+    () => props.domain ?? domainOf(props.series, markers),
+    [props.domain, props.series, markers],
+  );
+  const flags = size === "large" && markers.length > 0 && props.onMarker !== undefined;
+  const model = useMemo<PlotModel>(
+    () => ({
+      series: shown,
+      markers,
+      domain,
+      range: visibleRange(view, domain),
+      logarithmic,
+      integerX: props.integerX ?? false,
+      flags,
+      theme,
+      ...(props.yRange === undefined ? {} : { yRange: props.yRange }),
+      ...(props.formatY === undefined ? {} : { formatY: props.formatY }),
+    }),
+    [shown, markers, domain, range, logarithmic, props.integerX, flags, theme, props.yRange, props.formatY],
+  );
+  const words: SeriesWords = useMemo(
+    () =>
+      props.words ?? {
+        short: (each) => shortSummary(each, formats),
+        sentence: (each) => summarySentence(each, formats),
+      },
+    [props.words, formats],
+  );
+  const description = useMemo(() => props.series.map(words.sentence).join(" "), [props.series, words]);
+  const notes = useMemo(
+    () => [...(props.note === undefined ? [] : [props.note]), ...leftOutNotes(shown, logarithmic)],
+    [shown, logarithmic, props.note],
+  );
+  const [only] = props.series.length === 1 ? props.series : [];
+  const legend = props.legend ?? props.series.length > 1;
+
+  const toggle = (key: string) => {
+    const next = new Set(hidden);
+    if (!next.delete(key)) next.add(key);
+    setHidden(next);
+  };
+
+  return (
+    <figure class={`chart chart-${size}`} aria-labelledby={`${id}-title`}>
+      <figcaption class="chart-head">
+        <h3 class="chart-title ellipsis" id={`${id}-title`} title={safeText(title)}>
+          {safeText(title)}
+        </h3>
+        {only !== undefined && (
+          <span class="chart-summary ellipsis" title={safeText(description)}>
+            {words.short(only)}
+          </span>
+        )}
+        <span class="chart-actions">
+          {props.actions}
+          {range !== undefined && !asTable && (
+            <IconButton
+              label="Reset zoom (0)"
+              onClick={() => {
+                view.range.value = undefined;
+              }}
+            >
+              <ChartIcon name="resetZoom" />
+            </IconButton>
+          )}
+          <IconButton
+            label={asTable ? `Show ${safeText(title)} as a chart` : `Show ${safeText(title)} as a table`}
+            onClick={() => setAsTable(!asTable)}
+          >
+            {asTable ? <ChartIcon name="chart" /> : <Icon name="table" />}
+          </IconButton>
+        </span>
+      </figcaption>
+      {asTable ? (
+        <ValuesTable
+          label={`Values of ${safeText(title)}`}
+          xLabel={xLabel}
+          formatX={formats.formatX}
+          series={tableSeries(props.series)}
+          onCopy={props.onCopy}
+        />
+      ) : (
+        <>
+          <PlotCanvas
+            id={id}
+            title={`${safeText(title)} by ${xLabel.toLowerCase()}`}
+            description={safeText(description)}
+            model={model}
+            view={view}
+            formats={formats}
+            flags={flags}
+            onMarker={props.onMarker}
+          />
+          {legend && <Legend series={props.series} theme={theme} hidden={hidden} onToggle={toggle} />}
+        </>
+      )}
+      {notes.length > 0 && <p class="chart-note">{safeText(notes.join(". "))}</p>}
+    </figure>
+  );
+}
+
+function tableSeries(series: readonly ChartSeries[]): TableSeries[] {
+  return series.flatMap(({ key, label, x, y, smoothed }) => [
+    { key, label, x, values: y },
+    ...(smoothed === undefined
+      ? []
+      : [{ key: `${key} smoothed`, label: `${label}, smoothed`, x, values: smoothed }]),
+  ]);
+}

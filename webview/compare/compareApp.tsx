@@ -1,0 +1,180 @@
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import type { CompareView } from "../../src/core/lora/compareView";
+import { plural } from "../../src/core/text/quantities";
+import { Button } from "../ui/controls";
+import { Icon } from "../ui/icon";
+import { ProblemList } from "../ui/problemList";
+import { safeText } from "../ui/safeText";
+import { SplitPane } from "../ui/splitPane";
+import { Banner, Empty, ErrorState, Loading } from "../ui/states";
+import { mostSnapshots } from "./columnActions";
+import { columnWidths } from "./columnWidths";
+import type { CompareModel } from "./compareModel";
+import { ModuleDetailPane } from "./moduleDetailPane";
+import { ModuleSection } from "./moduleSection";
+import { SnapshotTable } from "./snapshotTable";
+import { StageTrack } from "./stageTrack";
+import { StepList } from "./stepList";
+import { TensorSection } from "./tensorSection";
+import { WorkingBar, WorkingView } from "./workingView";
+
+export function CompareApp({ model }: { readonly model: CompareModel }) {
+  const state = model.state.value;
+  const view = model.view.value;
+  const failure = model.failure.value;
+  if (state === undefined) {
+    return (
+      <main class="page">
+        {failure === undefined ? (
+          <Loading label="Reading the snapshots…" />
+        ) : (
+          <ErrorState what="Checkpoint Explorer did not answer." where={failure.message}>
+            <Button look="primary" onClick={() => void model.start()}>
+              Try again
+            </Button>
+          </ErrorState>
+        )}
+      </main>
+    );
+  }
+  if (state.status === "failed" && view === undefined) {
+    return (
+      <main class="page">
+        <ErrorState what="The snapshots could not be compared." where={state.message}>
+          <Button look="primary" onClick={() => model.host.notify("reload", null)}>
+            Try again
+          </Button>
+          <Button onClick={() => model.host.notify("add", null)}>Add a snapshot…</Button>
+        </ErrorState>
+      </main>
+    );
+  }
+  // While the next comparison is computed, and where that fails or is stopped, the last one stays in sight.
+  if (view === undefined) {
+    return (
+      <main class="page">
+        <WorkingView model={model} paths={state.status === "working" ? state.paths : []} />
+      </main>
+    );
+  }
+  return (
+    <main class="page" onKeyDown={findInTable}>
+      <CompareHeader model={model} view={view} />
+      {model.working.value && <WorkingBar model={model} />}
+      {state.status === "failed" && (
+        <Banner
+          tone="error"
+          action={{ label: "Try again", onClick: () => model.host.notify("reload", null) }}
+        >{`${safeText(state.message)} Shown is the comparison before.`}</Banner>
+      )}
+      <Comparison model={model} view={view} />
+    </main>
+  );
+}
+
+/** The browser's own search would find only the few rows that are in the page. */
+function findInTable(event: KeyboardEvent): void {
+  if (!(event.ctrlKey || event.metaKey) || event.key !== "f") return;
+  event.preventDefault();
+  document.querySelector<HTMLElement>(".compare-filter")?.focus();
+}
+
+interface ViewProps {
+  readonly model: CompareModel;
+  readonly view: CompareView;
+}
+
+function CompareHeader({ model, view }: ViewProps) {
+  const count = view.columns.length;
+  return (
+    <header class="compare-header">
+      <h1>
+        <strong>Comparison</strong> <span class="dim">{plural(count, "snapshot")}</span>
+      </h1>
+      <Button
+        disabled={count >= mostSnapshots}
+        title={
+          count >= mostSnapshots
+            ? `At most ${mostSnapshots} snapshots side by side`
+            : "Add snapshots to compare"
+        }
+        onClick={() => model.host.notify("add", null)}
+      >
+        Add…
+      </Button>
+      <Button look="icon" label="Read the snapshots again" onClick={() => model.host.notify("reload", null)}>
+        <Icon name="refresh" />
+      </Button>
+    </header>
+  );
+}
+
+function Comparison({ model, view }: ViewProps) {
+  const detail = model.detail.value;
+  return (
+    <SplitPane
+      main={<Tables model={model} view={view} />}
+      detail={detail && <ModuleDetailPane model={model} view={view} detail={detail} />}
+      detailLabel="Module details"
+      share={model.place.value.detailShare}
+      onShare={(detailShare) => model.change({ detailShare })}
+    />
+  );
+}
+
+/** Everything that scrolls together: what is said of the snapshots, then of their modules, in the same columns. */
+function Tables({ model, view }: ViewProps) {
+  const scroller = useRef<HTMLDivElement>(null);
+  const [room, setRoom] = useState(0);
+  useLayoutEffect(() => {
+    const element = scroller.current;
+    if (element === null) return;
+    const measure = () => setRoom(element.clientWidth);
+    measure();
+    element.scrollTo(model.scroll);
+    const observer = new ResizeObserver(measure);
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
+  const widths = columnWidths(room, view.columns.length, model.place.value.metrics);
+  const unreadable = view.columns.filter(({ failure }) => failure !== undefined).length;
+  return (
+    <section
+      ref={scroller}
+      class="compare-scroll"
+      aria-label="Comparison"
+      aria-busy={model.working.value}
+      onScroll={({ currentTarget }) =>
+        model.rememberScroll(currentTarget.scrollLeft, currentTarget.scrollTop)
+      }
+    >
+      <div class="compare-content" style={{ "--room": `${room}px` }}>
+        <div class="compare-lead">
+          <StageTrack columns={view.columns} onArrange={(paths) => model.arrange(paths)} />
+          <StepList view={view} />
+        </div>
+        <SnapshotTable model={model} columns={view.columns} widths={widths} />
+        {view.problems.length > 0 && (
+          <div class="compare-section-head">
+            <ProblemList problems={view.problems} />
+          </div>
+        )}
+        {view.modules.length > 0 && (
+          <ModuleSection model={model} view={view} widths={widths} scroller={scroller} />
+        )}
+        {view.tensors.length > 0 && (
+          <TensorSection model={model} view={view} widths={widths} scroller={scroller} />
+        )}
+        {view.modules.length === 0 && view.tensors.length === 0 && (
+          <div class="compare-section-head">
+            <Empty
+              title={unreadable > 0 ? "Nothing is left to compare." : "These snapshots hold no tensors."}
+            >
+              <p>Remove the snapshots that can't be read, or add others.</p>
+            </Empty>
+          </div>
+        )}
+      </div>
+    </section>
+  );
+}

@@ -1,0 +1,141 @@
+import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import type { CompareModuleDetail, CompareView } from "../../src/core/lora/compareView";
+import { type Channel, isAbortError } from "../../src/protocol/channel";
+import type { CompareHostCalls, ComparePageCalls, CompareState } from "../../src/protocol/compareSurface";
+import { arrangedView } from "./arrangedView";
+import type { ComparePlace } from "./comparePlace";
+
+export type CompareHost = Channel<ComparePageCalls, CompareHostCalls>;
+
+export interface WorkProgress {
+  readonly done: number;
+  readonly total: number;
+  readonly label: string;
+}
+
+export type ModuleDetail =
+  | { readonly status: "loading"; readonly module: string }
+  | { readonly status: "failed"; readonly module: string; readonly error: Error }
+  | {
+      readonly status: "ready";
+      readonly module: string;
+      /** σ of each snapshot by its path: columns may move after the answer. */
+      readonly singularValues: ReadonlyMap<string, Float64Array | null>;
+    };
+
+/** Arrow keys pass over modules faster than anybody reads them. */
+const detailDelayMs = 60;
+
+/** What the compare panel knows and where the reader is in it. */
+export class CompareModel {
+  readonly state: Signal<CompareState | undefined> = signal(undefined);
+  /** The extension did not answer. */
+  readonly failure: Signal<Error | undefined> = signal(undefined);
+  readonly progress: Signal<WorkProgress | undefined> = signal(undefined);
+  /** The last finished comparison: it stays in sight while the next one is computed. */
+  readonly view: Signal<CompareView | undefined> = signal(undefined);
+  readonly place: Signal<ComparePlace>;
+  readonly detail: Signal<ModuleDetail | undefined> = signal(undefined);
+  readonly working: ReadonlySignal<boolean> = computed(() => this.state.value?.status === "working");
+
+  /** Not a signal: nothing is drawn differently for it. */
+  scroll: ComparePlace["scroll"];
+  onScroll: () => void = () => {};
+
+  private asking: AbortController | undefined;
+  private detailTimer: ReturnType<typeof setTimeout> | undefined;
+  private generation = -1;
+  /** As the extension computed it, whose answers come in the order of its columns. */
+  private computed: CompareView | undefined;
+  /** The order of the columns is on its way: an answer given now could mean the old one or the new one. */
+  private unsettled = false;
+
+  constructor(
+    readonly host: CompareHost,
+    place: ComparePlace,
+  ) {
+    this.place = signal(place);
+    this.scroll = place.scroll;
+  }
+
+  async start(): Promise<void> {
+    this.failure.value = undefined;
+    try {
+      this.receive(await this.host.call("ready", null));
+    } catch (error) {
+      this.failure.value = error as Error;
+    }
+  }
+
+  receive(state: CompareState): void {
+    // `ready` may be answered while a newer `changed` is already here.
+    if (state.status === "ready" && state.generation < this.generation) return;
+    batch(() => {
+      this.state.value = state;
+      this.progress.value = undefined;
+      this.unsettled = state.status === "working";
+      if (state.status === "failed") this.askForDetail(0);
+      if (state.status !== "ready") return;
+      this.computed = state.view;
+      this.generation = state.generation;
+      this.view.value = state.view;
+      this.askForDetail(0);
+    });
+  }
+
+  change(part: Partial<ComparePlace>): void {
+    this.place.value = { ...this.place.value, ...part };
+  }
+
+  rememberScroll(left: number, top: number): void {
+    this.scroll = { left, top };
+    this.onScroll();
+  }
+
+  select(module: string | undefined): void {
+    if (this.place.value.selected === module) return;
+    this.change({ selected: module });
+    this.askForDetail(detailDelayMs);
+  }
+
+  /** Puts the snapshots in this order. What only moves is moved at once, before the extension has answered. */
+  arrange(paths: readonly string[]): void {
+    const view = this.view.value;
+    if (view === undefined) return;
+    this.unsettled = true;
+    const arranged = arrangedView(view, paths);
+    if (arranged !== undefined) this.view.value = arranged;
+    this.host.notify("arrange", { paths });
+  }
+
+  private askForDetail(delayMs: number): void {
+    clearTimeout(this.detailTimer);
+    this.asking?.abort();
+    const module = this.place.value.selected;
+    const view = this.view.value;
+    if (module === undefined || view === undefined || !view.modules.some((row) => row.module === module)) {
+      this.detail.value = undefined;
+      return;
+    }
+    if (this.detail.value?.module !== module) this.detail.value = { status: "loading", module };
+    if (this.unsettled) return;
+    this.detailTimer = setTimeout(() => void this.loadDetail(module), delayMs);
+  }
+
+  private async loadDetail(module: string): Promise<void> {
+    const controller = new AbortController();
+    this.asking = controller;
+    try {
+      const detail = await this.host.call("moduleDetail", { module }, controller.signal);
+      if (!controller.signal.aborted)
+        this.detail.value = { status: "ready", module, singularValues: byPath(detail, this.computed) };
+    } catch (error) {
+      if (controller.signal.aborted || isAbortError(error)) return;
+      this.detail.value = { status: "failed", module, error: error as Error };
+    }
+  }
+}
+
+function byPath({ singularValues }: CompareModuleDetail, computed: CompareView | undefined) {
+  return new Map((computed?.columns ?? []).map(({ path }, at) => [path, singularValues[at] ?? null]));
+}

@@ -1,0 +1,161 @@
+import type { RefObject } from "preact";
+import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import type { CompareModuleRow, CompareView } from "../../src/core/lora/compareView";
+import { rowForKey } from "../ui/rowKeys";
+import { type ColumnWidths, metricsAt, metricWidths } from "./columnWidths";
+import { ModuleHead } from "./moduleHead";
+import { ModuleRow } from "./moduleRow";
+import type { HeatScale, MetricId, ModuleSort } from "./moduleRows";
+import { useRowWindow } from "./rowWindow";
+import { sharedPrefix } from "./sharedPrefix";
+import { rowHeight, SpacerRows } from "./spacerRows";
+
+export interface ModuleTableProps {
+  readonly scroller: RefObject<HTMLElement | null>;
+  readonly view: CompareView;
+  readonly rows: readonly CompareModuleRow[];
+  readonly metrics: readonly MetricId[];
+  readonly widths: ColumnWidths;
+  /** Undefined without tint. */
+  readonly heat: HeatScale | undefined;
+  readonly sort: ModuleSort;
+  readonly onSort: (sort: ModuleSort) => void;
+  readonly selected: string | undefined;
+  readonly onSelect: (module: string | undefined) => void;
+}
+
+/** Two lines of titles that stay at the top. */
+const headHeight = 48;
+
+/** A row a module, its numbers in each snapshot side by side. */
+export function ModuleTable(props: ModuleTableProps) {
+  const { scroller, view, rows, metrics, widths, selected, onSelect } = props;
+  const body = useRef<HTMLTableSectionElement>(null);
+  const { first, end } = useRowWindow(scroller, body, rows.length);
+  const prefix = useMemo(
+    () =>
+      sharedPrefix(
+        view.modules.map(({ module }) => module),
+        widths.name,
+      ),
+    [view, widths.name],
+  );
+  const active = rows.findIndex(({ module }) => module === selected);
+  // Where the keys go on: the selected row, or the one that had the focus last, such as before it was closed.
+  const [visited, setVisited] = useState<string>();
+  const anchor = active >= 0 ? active : rows.findIndex(({ module }) => module === visited);
+  const takeFocus = useRef(false);
+
+  const reveal = (row: number) => {
+    const outer = scroller.current?.getBoundingClientRect();
+    const inner = body.current?.getBoundingClientRect();
+    if (scroller.current === null || outer === undefined || inner === undefined) return;
+    const top = inner.top - outer.top + row * rowHeight;
+    if (top < headHeight) scroller.current.scrollTop += top - headHeight;
+    else if (top + rowHeight > scroller.current.clientHeight)
+      scroller.current.scrollTop += top + rowHeight - scroller.current.clientHeight;
+  };
+
+  // After the row that was chosen with a key is in the DOM, it has the focus.
+  useLayoutEffect(() => {
+    if (!takeFocus.current || active < 0) return;
+    const button = body.current?.querySelector<HTMLElement>(`[data-row="${active}"] button`);
+    if (!button) return;
+    takeFocus.current = false;
+    button.focus({ preventScroll: true });
+  });
+
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "Escape" && selected !== undefined) {
+      onSelect(undefined);
+      return;
+    }
+    const pageRows = Math.max(
+      1,
+      Math.floor(((scroller.current?.clientHeight ?? 0) - headHeight) / rowHeight) - 1,
+    );
+    const focused = rowOf(event.target);
+    const next = rowForKey(event.key, focused, rows.length, pageRows);
+    if (next === undefined) return;
+    event.preventDefault();
+    takeFocus.current = true;
+    reveal(next);
+    onSelect(rows[next]?.module);
+  };
+
+  const visible = windowRows(first, end, anchor);
+  // One row can be reached with Tab; arrows go on from there.
+  const tabStop = anchor >= 0 ? anchor : first;
+  return (
+    <table
+      class="compare-table module-table"
+      aria-label="Modules"
+      aria-rowcount={rows.length + 2}
+      style={{ width: `${widths.total}px` }}
+    >
+      <colgroup>
+        <col style={{ width: `${widths.name}px` }} />
+        {view.columns.map(({ path }, at) =>
+          metricTracks(widths.snapshots[at] ?? 0, metricsAt(at, metrics)).map((width, index) => (
+            <col key={`${path} ${index}`} style={{ width: `${width}px` }} />
+          )),
+        )}
+      </colgroup>
+      <ModuleHead
+        prefix={prefix}
+        columns={view.columns}
+        metrics={metrics}
+        sort={props.sort}
+        onSort={props.onSort}
+      />
+      <tbody
+        ref={body}
+        onKeyDown={onKeyDown}
+        onFocusIn={(event) => setVisited(rows[rowOf(event.target) ?? -1]?.module)}
+        onClick={(event) => {
+          const row = rowOf(event.target);
+          if (row !== undefined) onSelect(rows[row]?.module);
+        }}
+      >
+        {/* One flat list: in nested ones a row that scrolls would become another element and lose the focus. */}
+        {visible.flatMap((index, at) => [
+          <SpacerRows key={`before ${at}`} rows={index - (visible[at - 1] ?? -1) - 1} />,
+          <ModuleRow
+            key={`row ${rows[index]?.module}`}
+            row={rows[index] as CompareModuleRow}
+            index={index}
+            prefix={prefix}
+            columns={view.columns}
+            metrics={metrics}
+            heat={props.heat}
+            selected={index === active}
+            tabStop={index === tabStop}
+          />,
+        ])}
+        <SpacerRows key="after" rows={rows.length - 1 - (visible[visible.length - 1] ?? -1)} />
+      </tbody>
+    </table>
+  );
+}
+
+/** The rows in sight, and the one that keys go on from, wherever it is: it may have the focus. */
+function windowRows(first: number, end: number, anchor: number): number[] {
+  const rows = Array.from({ length: end - first }, (_, index) => first + index);
+  if (anchor < 0 || (anchor >= first && anchor < end)) return rows;
+  return anchor < first ? [anchor, ...rows] : [...rows, anchor];
+}
+
+/** Shares a snapshot's width among its metrics by what each needs; the last takes what rounding leaves. */
+function metricTracks(width: number, metrics: readonly MetricId[]): number[] {
+  const needed = metrics.reduce((sum, metric) => sum + metricWidths[metric], 0);
+  if (metrics.length === 0) return [width];
+  const tracks = metrics.map((metric) => Math.floor((metricWidths[metric] / needed) * width));
+  const rest = width - tracks.reduce((sum, track) => sum + track, 0);
+  return tracks.map((track, index) => (index === tracks.length - 1 ? track + rest : track));
+}
+
+function rowOf(target: EventTarget | null): number | undefined {
+  const row = target instanceof Element ? target.closest<HTMLElement>("[data-row]") : null;
+  return row === null ? undefined : Number(row.dataset.row);
+}

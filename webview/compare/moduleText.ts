@@ -1,0 +1,43 @@
+import type { CompareModuleRow, CompareView } from "../../src/core/lora/compareView";
+import type { TextTable } from "../ui/tableText";
+import { metricsAt } from "./columnWidths";
+import { formatMetric, metricTitles } from "./compareFormat";
+import { isAgainstFirst, type MetricId, metricOf } from "./moduleRows";
+
+/** What is copied crosses to VS Code as one message, and those should stay well under a megabyte. */
+const maxCopiedCells = 40_000;
+
+export interface CopiedModules {
+  readonly table: TextTable;
+  /** What was copied, in words. */
+  readonly what: string;
+}
+
+/** The module table as it is shown. Numbers for a spreadsheet keep all their digits. */
+export function moduleText(
+  view: CompareView,
+  rows: readonly CompareModuleRow[],
+  metrics: readonly MetricId[],
+  digits: "shown" | "all",
+): CopiedModules {
+  const tracks = view.columns.flatMap(({ label }, at) =>
+    metricsAt(at, metrics).map((metric) => ({ label, at, metric })),
+  );
+  const copied = rows.slice(0, Math.max(1, Math.floor(maxCopiedCells / (tracks.length + 1))));
+  const text = ({ cells }: CompareModuleRow, at: number, metric: MetricId) => {
+    const cell = cells[at];
+    if (view.columns[at]?.failure !== undefined) return "unreadable";
+    if (!cell) return "not adapted";
+    const value = metricOf(cell, metric);
+    if (value === undefined) return isAgainstFirst(metric) && cells[0] === null ? "added" : "";
+    return digits === "all" ? String(value) : formatMetric(metric, value);
+  };
+  return {
+    table: {
+      headers: ["Module", ...tracks.map(({ label, metric }) => `${label} ${metricTitles[metric].short}`)],
+      rows: copied.map((row) => [row.module, ...tracks.map(({ at, metric }) => text(row, at, metric))]),
+      alignEnd: new Set(tracks.map((_, index) => index + 1)),
+    },
+    what: copied.length < rows.length ? `the first ${copied.length} modules` : `${copied.length} modules`,
+  };
+}

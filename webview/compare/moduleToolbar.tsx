@@ -1,0 +1,157 @@
+import { useId, useMemo } from "preact/hooks";
+import type { CompareView } from "../../src/core/lora/compareView";
+import { formatCount, plural } from "../../src/core/text/quantities";
+import { Button, Checkbox, Dropdown, TextField } from "../ui/controls";
+import { Icon } from "../ui/icon";
+import { metricTitles } from "./compareFormat";
+import type { CompareModel } from "./compareModel";
+import {
+  type ColumnSort,
+  isColumnSort,
+  isInSubset,
+  type MetricId,
+  type ModuleSort,
+  metricIds,
+  subsets,
+} from "./moduleRows";
+
+export interface ModuleToolbarProps {
+  readonly model: CompareModel;
+  readonly view: CompareView;
+  readonly shown: number;
+  readonly onCopy: (format: "Markdown" | "CSV") => void;
+}
+
+export function ModuleToolbar({ model, view, shown, onCopy }: ModuleToolbarProps) {
+  const id = useId();
+  const place = model.place.value;
+  const counts = useMemo(
+    () =>
+      subsets.map(({ id: subset, label }) => ({
+        subset,
+        label,
+        count: view.modules.filter((row) => isInSubset(row, subset, view.columns)).length,
+      })),
+    [view],
+  );
+  const toggle = (metric: MetricId, on: boolean) => {
+    const chosen = metricIds.filter((each) => (each === metric ? on : place.metrics.includes(each)));
+    // A table without numbers would be a list; the last one stays.
+    if (chosen.length > 0) model.change({ metrics: chosen });
+  };
+  return (
+    <>
+      <div class="toolbar" role="toolbar" aria-label="Module table">
+        <TextField
+          class="compare-filter"
+          label="Filter modules by name"
+          placeholder="Filter modules by words"
+          value={place.filter}
+          onInput={(filter) => model.change({ filter })}
+          onKeyDown={(event) => {
+            if (event.key !== "ArrowDown") return;
+            event.preventDefault();
+            document.querySelector<HTMLElement>(".module-name[tabindex='0']")?.focus();
+          }}
+          start={<Icon name="search" />}
+        />
+        <Dropdown
+          label="Which modules"
+          value={place.subset}
+          options={counts
+            .filter(({ subset, count }) => subset === "all" || subset === place.subset || count > 0)
+            .map(({ subset, label, count }) => ({
+              value: subset,
+              label: `${label} (${formatCount(count)})`,
+            }))}
+          onChange={(subset) => model.change({ subset: subset as typeof place.subset })}
+        />
+        <Dropdown
+          // The toolkit selects no option that comes later; a list with another option is another list.
+          key={isColumnSort(place.sort) ? columnSortLabel(place.sort, view) : ""}
+          label="Sort modules"
+          value={sortId(place.sort)}
+          options={[
+            { value: "module", label: "By name" },
+            { value: "largestChange", label: "Largest change first" },
+            ...(isColumnSort(place.sort)
+              ? [{ value: "column", label: columnSortLabel(place.sort, view) }]
+              : []),
+          ]}
+          onChange={(by) => {
+            if (by === "module" || by === "largestChange")
+              model.change({ sort: { by, descending: by === "largestChange" } });
+          }}
+        />
+        <span class="dim number" role="status">
+          {shown === view.modules.length
+            ? plural(shown, "module")
+            : `${formatCount(shown)} of ${plural(view.modules.length, "module")}`}
+        </span>
+        <span class="toolbar-rest">
+          <button
+            type="button"
+            class="chip"
+            aria-expanded={place.choosing}
+            aria-controls={id}
+            onClick={() => model.change({ choosing: !place.choosing })}
+          >
+            Columns
+            <span class="dim number">{`${place.metrics.length} of ${metricIds.length}`}</span>
+            <Icon name={place.choosing ? "chevronUp" : "chevronDown"} />
+          </button>
+          <button
+            type="button"
+            class="chip"
+            aria-pressed={place.tint}
+            title="Colour the cells by their share of the largest value"
+            onClick={() => model.change({ tint: !place.tint })}
+          >
+            Tint
+          </button>
+          <span class="copy-table">
+            <Button
+              look="icon"
+              icon="copy"
+              label="Copy the module table as Markdown"
+              onClick={() => onCopy("Markdown")}
+            >
+              Markdown
+            </Button>
+            <Button
+              look="icon"
+              icon="copy"
+              label="Copy the module table as CSV"
+              onClick={() => onCopy("CSV")}
+            >
+              CSV
+            </Button>
+          </span>
+        </span>
+      </div>
+      {place.choosing && (
+        <fieldset class="metric-choice" id={id} aria-label="Columns of the module table">
+          {metricIds.map((metric) => (
+            <Checkbox
+              key={metric}
+              checked={place.metrics.includes(metric)}
+              onChange={(on) => toggle(metric, on)}
+              title={metricTitles[metric].help}
+            >
+              {metricTitles[metric].short}
+            </Checkbox>
+          ))}
+        </fieldset>
+      )}
+    </>
+  );
+}
+
+function sortId(sort: ModuleSort): string {
+  return isColumnSort(sort) ? "column" : sort.by;
+}
+
+function columnSortLabel(sort: ColumnSort, { columns }: CompareView): string {
+  const label = columns.find(({ path }) => path === sort.path)?.label ?? "a removed snapshot";
+  return `${metricTitles[sort.by].short} in ${label}`;
+}

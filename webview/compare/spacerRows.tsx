@@ -1,0 +1,7 @@
+/** Of a row in the tables of modules and tensors, in pixels; compare.css draws them so. */
+export const rowHeight = 22;
+
+/** An empty row as high as the rows that it stands for: they are not in the DOM. */
+export function SpacerRows({ rows }: { readonly rows: number }) {
+  return rows > 0 ? <tr class="spacer" style={{ height: `${rows * rowHeight}px` }} /> : null;
+}

@@ -1,0 +1,181 @@
+import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import type { CheckpointSummary } from "../../src/core/checkpoint/summary";
+import type { TrainingView } from "../../src/core/runs/trainingView";
+import type { EditorState, EditorTab } from "../../src/protocol/editorSurface";
+import { ContentModel } from "./contentModel";
+import type { EditorHost } from "./editorHost";
+import { LoraModel } from "./loraModel";
+import { OnDemand } from "./onDemand";
+import { OptimizerModel } from "./optimizerModel";
+import type { EditorPlace } from "./place";
+import { TensorDirectory } from "./tensorDirectory";
+import { TensorsModel } from "./tensorsModel";
+
+/** What the page knows and where the user is in it. */
+export class EditorModel {
+  readonly state: Signal<EditorState | undefined> = signal(undefined);
+  /** The extension did not answer. */
+  readonly failure: Signal<Error | undefined> = signal(undefined);
+  /** The file was read again since the user last looked. */
+  readonly changed = signal(false);
+  readonly wantedTab: Signal<EditorTab | undefined>;
+  readonly toggledSections: Signal<readonly string[]>;
+  readonly tensors: TensorsModel;
+  readonly lora: LoraModel;
+  readonly content: ContentModel;
+  readonly optimizer: OptimizerModel;
+  readonly training: OnDemand<TrainingView | undefined>;
+  /** Not a signal: nothing is drawn differently for it. */
+  readonly scrollTops: Record<string, number>;
+  onScroll: () => void = () => {};
+
+  readonly tabs: ReadonlySignal<readonly EditorTab[]>;
+  readonly tab: ReadonlySignal<EditorTab>;
+
+  private readonly directory: TensorDirectory;
+  private seenGeneration: number;
+  /** Asked for by the user, who then need not be told. */
+  private reloading = false;
+
+  constructor(
+    readonly host: EditorHost,
+    place: EditorPlace,
+  ) {
+    this.seenGeneration = place.generation;
+    this.wantedTab = signal(place.tab);
+    this.toggledSections = signal(place.toggledSections);
+    this.scrollTops = { ...place.scrollTops };
+    this.directory = new TensorDirectory(host);
+    this.tensors = new TensorsModel(this.directory, place.tensors);
+    this.lora = new LoraModel(host, place.lora);
+    this.content = new ContentModel(host, place.content);
+    this.optimizer = new OptimizerModel(host, place.optimizer);
+    this.training = new OnDemand((wanted) => host.call("training", null, wanted));
+    this.tabs = computed(() => {
+      const state = this.state.value;
+      return state?.status === "ready" ? tabsFor(state.summary) : [];
+    });
+    this.tab = computed(() => {
+      const wanted = this.wantedTab.value ?? this.firstTab();
+      return this.tabs.value.includes(wanted) ? wanted : "overview";
+    });
+  }
+
+  place(): EditorPlace {
+    return {
+      tab: this.wantedTab.value,
+      generation: this.state.value?.generation ?? this.seenGeneration,
+      tensors: this.tensors.place(),
+      lora: this.lora.place(),
+      content: this.content.place(),
+      optimizer: this.optimizer.place(),
+      toggledSections: this.toggledSections.value,
+      scrollTops: { ...this.scrollTops },
+    };
+  }
+
+  async start(): Promise<void> {
+    this.failure.value = undefined;
+    try {
+      this.receive(await this.host.call("ready", null));
+    } catch (error) {
+      this.failure.value = error as Error;
+    }
+  }
+
+  /** A state of the file, asked for or not. */
+  receive(state: EditorState): void {
+    const known = this.state.value;
+    // Messages may overtake each other: `ready` is answered while a `changed` is on its way.
+    if (known !== undefined && state.generation < known.generation) return;
+    const isNew = known === undefined || state.generation > known.generation || known.status !== state.status;
+    batch(() => {
+      const isLater = this.seenGeneration > 0 && state.generation > this.seenGeneration;
+      if (state.status !== "ready") this.changed.value = false;
+      else if (isLater && !this.reloading) this.changed.value = true;
+      this.reloading = false;
+      this.seenGeneration = state.generation;
+      this.state.value = state;
+      if (isNew) this.forgetAnswers();
+    });
+    if (state.status !== "ready") this.directory.stop();
+    else if (isNew) this.directory.outdate();
+  }
+
+  reload(): void {
+    this.reloading = true;
+    this.host.notify("reload", null);
+  }
+
+  showTab(tab: EditorTab): void {
+    this.wantedTab.value = tab;
+  }
+
+  showTensor(name: string): void {
+    batch(() => {
+      this.tensors.show({ kind: "tensor", name });
+      this.showTab("tensors");
+    });
+  }
+
+  showModule(path: string): void {
+    batch(() => {
+      this.tensors.view.value = "tree";
+      this.tensors.show({ kind: "module", name: path });
+      this.showTab("tensors");
+    });
+  }
+
+  /** A module path in which `*` stands for the number of a layer. */
+  showModules(path: string): void {
+    if (path.includes("*")) {
+      batch(() => {
+        this.tensors.setPattern(`^${escapeForRegex(path).replaceAll("\\*", "\\d+")}\\b`);
+        this.showTab("tensors");
+      });
+    } else this.showModule(path);
+  }
+
+  rememberScroll(name: string, scrollTop: number): void {
+    this.scrollTops[name] = scrollTop;
+    this.onScroll();
+  }
+
+  isSectionToggled(section: string): boolean {
+    return this.toggledSections.value.includes(section);
+  }
+
+  toggleSection(section: string): void {
+    const others = this.toggledSections.value.filter((each) => each !== section);
+    this.toggledSections.value = this.isSectionToggled(section) ? others : [...others, section];
+  }
+
+  /** What the file is opened for. */
+  private firstTab(): EditorTab {
+    const state = this.state.value;
+    return state?.status === "ready" && state.summary.kind === "optimizer" ? "optimizer" : "overview";
+  }
+
+  private forgetAnswers(): void {
+    this.lora.view.forget();
+    this.content.forget();
+    this.optimizer.forget();
+    this.training.forget();
+  }
+}
+
+function escapeForRegex(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
+}
+
+/** A tab is there only when it has something to say. */
+function tabsFor(summary: CheckpointSummary): readonly EditorTab[] {
+  const tabs: EditorTab[] = ["overview"];
+  if (summary.content !== undefined) tabs.push("content");
+  if (summary.tensorCount > 0) tabs.push("tensors");
+  if (summary.hasOptimizer) tabs.push("optimizer");
+  if (summary.hasTraining) tabs.push("training");
+  if (summary.adapter?.comparable) tabs.push("lora");
+  if (summary.problems.length > 0 || summary.imports !== undefined) tabs.push("health");
+  return tabs;
+}

@@ -1,0 +1,21 @@
+import { effect } from "@preact/signals";
+import { render } from "preact";
+import type { EditorHostCalls, EditorPageCalls } from "../../src/protocol/editorSurface";
+import { connect, loadState, saveState } from "../host";
+import { EditorApp } from "./editorApp";
+import { EditorModel } from "./editorModel";
+import { type EditorPlace, placeFrom } from "./place";
+
+const host = connect<EditorPageCalls, EditorHostCalls>({
+  changed: (state) => model.receive(state),
+  showTab: ({ tab }) => model.showTab(tab),
+});
+const model = new EditorModel(host, placeFrom(loadState<EditorPlace>("editor")));
+
+const save = () => saveState<EditorPlace>("editor", model.place());
+// Runs whenever one of the signals that `place` reads has changed.
+effect(save);
+model.onScroll = save;
+
+render(<EditorApp model={model} />, document.getElementById("root") ?? document.body);
+void model.start();

@@ -1,0 +1,112 @@
+import type { TensorSortKey } from "../../src/core/tensors/tensorQuery";
+import type { EditorTab } from "../../src/protocol/editorSurface";
+import type { SortOrder } from "../ui/dataTable";
+import { allClosed, type Expansion } from "./expansion";
+
+/** Where the user is in the editor: what outlives the page, which is destroyed whenever its tab is hidden. */
+export interface EditorPlace {
+  /** Undefined until the user chooses one: then it depends on the file. */
+  readonly tab: EditorTab | undefined;
+  /** The last state of the file that the user saw. */
+  readonly generation: number;
+  readonly tensors: TensorsPlace;
+  readonly lora: LoraPlace;
+  readonly content: ContentPlace;
+  readonly optimizer: OptimizerPlace;
+  /** Sections of the Overview that are not as they are at first. */
+  readonly toggledSections: readonly string[];
+  /** How far each part is scrolled. */
+  readonly scrollTops: Readonly<Record<string, number>>;
+}
+
+export interface TensorsPlace {
+  readonly view: "tree" | "table";
+  readonly text: string;
+  readonly regex: boolean;
+  readonly dtypes: readonly string[];
+  readonly sort: SortOrder<TensorSortKey>;
+  readonly expansion: Expansion;
+  readonly selected: Selection | undefined;
+  /** Share of the room that the detail pane takes. */
+  readonly detailShare: number;
+}
+
+/** A row of the Tensors tab, named so that it is found again after the file has changed. */
+export interface Selection {
+  readonly kind: "tensor" | "module";
+  readonly name: string;
+}
+
+export type LoraColumn =
+  | "module"
+  | "rank"
+  | "alpha"
+  | "scale"
+  | "shape"
+  | "normA"
+  | "normB"
+  | "frobenius"
+  | "spectral"
+  | "stableRank"
+  | "effectiveRank"
+  | "rank99";
+
+export interface LoraPlace {
+  readonly text: string;
+  readonly sort: SortOrder<LoraColumn>;
+  readonly selected: string | undefined;
+  readonly detailShare: number;
+}
+
+export interface ContentPlace {
+  /** Paths of the open rows, their positions joined by dots. */
+  readonly opened: readonly string[];
+  readonly selected: string | undefined;
+  readonly hidePrefixes: boolean;
+}
+
+export interface OptimizerPlace {
+  readonly optimizer: number;
+  readonly text: string;
+  readonly hidePrefixes: boolean;
+  /** Index of a parameter. */
+  readonly selected: number | undefined;
+  readonly detailShare: number;
+}
+
+export const startPlace: EditorPlace = {
+  tab: undefined,
+  generation: 0,
+  tensors: {
+    view: "tree",
+    text: "",
+    regex: false,
+    dtypes: [],
+    sort: { column: "name", descending: false },
+    expansion: allClosed,
+    selected: undefined,
+    detailShare: 0.36,
+  },
+  lora: {
+    text: "",
+    sort: { column: "module", descending: false },
+    selected: undefined,
+    detailShare: 0.4,
+  },
+  content: { opened: [], selected: undefined, hidePrefixes: false },
+  optimizer: { optimizer: 0, text: "", hidePrefixes: false, selected: undefined, detailShare: 0.34 },
+  toggledSections: [],
+  scrollTops: {},
+};
+
+/** What was saved, and for what it lacks, as after an update of the extension, where one starts. */
+export function placeFrom(saved: Partial<EditorPlace>): EditorPlace {
+  return {
+    ...startPlace,
+    ...saved,
+    tensors: { ...startPlace.tensors, ...saved.tensors },
+    lora: { ...startPlace.lora, ...saved.lora },
+    content: { ...startPlace.content, ...saved.content },
+    optimizer: { ...startPlace.optimizer, ...saved.optimizer },
+  };
+}

@@ -1,0 +1,69 @@
+import type { Problem, Severity } from "../../src/core/problem";
+import { formatCount, plural } from "../../src/core/text/quantities";
+import { Icon } from "./icon";
+import { safeText } from "./safeText";
+
+export interface ProblemListProps {
+  readonly problems: readonly Problem[];
+  /** Makes the tensor's name a link. */
+  readonly onShowTensor?: ((name: string) => void) | undefined;
+}
+
+const severities: readonly { readonly severity: Severity; readonly noun: string; readonly nouns: string }[] =
+  [
+    { severity: "error", noun: "error", nouns: "errors" },
+    { severity: "warning", noun: "warning", nouns: "warnings" },
+    { severity: "info", noun: "note", nouns: "notes" },
+  ];
+
+/** Findings, the worst first, each with what is known of its place. */
+export function ProblemList({ problems, onShowTensor }: ProblemListProps) {
+  return (
+    <>
+      {severities.map(({ severity, noun, nouns }) => {
+        const group = problems.filter((problem) => problem.severity === severity);
+        if (group.length === 0) return null;
+        return (
+          <section key={severity} class="problem-group" aria-label={plural(group.length, noun, nouns)}>
+            <h2 class="section-title">{plural(group.length, noun, nouns)}</h2>
+            <ul class="problems">
+              {group.map((problem, index) => (
+                <li key={`${index} ${problem.code}`} class="problem">
+                  <Icon name={severity} class={severity} label={noun} />
+                  <div>
+                    <p class="problem-message">{safeText(problem.message)}</p>
+                    <ProblemPlace problem={problem} onShowTensor={onShowTensor} />
+                  </div>
+                </li>
+              ))}
+            </ul>
+          </section>
+        );
+      })}
+    </>
+  );
+}
+
+interface ProblemPlaceProps {
+  readonly problem: Problem;
+  readonly onShowTensor: ((name: string) => void) | undefined;
+}
+
+function ProblemPlace({ problem, onShowTensor }: ProblemPlaceProps) {
+  const { code, file, offset, tensor } = problem;
+  return (
+    <p class="problem-place">
+      <code>{safeText(code)}</code>
+      {file !== undefined && <span class="mono">{safeText(file)}</span>}
+      {offset !== undefined && <span class="number">{`byte ${formatCount(offset)}`}</span>}
+      {tensor !== undefined &&
+        (onShowTensor === undefined ? (
+          <span class="mono">{safeText(tensor)}</span>
+        ) : (
+          <button type="button" class="link mono" onClick={() => onShowTensor(tensor)}>
+            {safeText(tensor)}
+          </button>
+        ))}
+    </p>
+  );
+}
