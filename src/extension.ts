@@ -1,0 +1,59 @@
+import * as vscode from "vscode";
+import { WorkerClient } from "./host/analysis/workerClient";
+import { registerCommands } from "./host/commands";
+import { compareViewType } from "./host/compare/comparePanel";
+import { ComparePanels } from "./host/compare/comparePanels";
+import { CheckpointEditorProvider } from "./host/editor/checkpointEditor";
+import { checkpointViewType, openPath, optionalViewType } from "./host/editor/openPath";
+import { askStage } from "./host/files/askStage";
+import { SampleRun } from "./host/files/sampleRun";
+import { StageStore } from "./host/files/stageStore";
+import { createLog } from "./host/log";
+import { pickSnapshots } from "./host/runs/pickSnapshots";
+import { revealRunsOnce } from "./host/runs/revealOnce";
+import { RunPanels, runViewType } from "./host/runs/runPanel";
+import { RunsModel } from "./host/runs/runsModel";
+import { RunsTree, runsViewId } from "./host/runs/runsTree";
+
+/** Builds the parts and wires them; each part's logic lives with the part. */
+export function activate(context: vscode.ExtensionContext): void {
+  const { extensionUri, subscriptions } = context;
+  const log = createLog(subscriptions);
+  const worker = new WorkerClient(context.extensionPath, log);
+  const stages = new StageStore(context.workspaceState);
+  const sample = new SampleRun(context);
+  const runs = new RunsModel(worker, stages, log, () => sample.roots());
+  const editors = new CheckpointEditorProvider(extensionUri, worker, stages);
+  const runPanels = new RunPanels({ extensionUri, worker, runs, open: openPath });
+  const comparePanels = new ComparePanels({
+    extensionUri,
+    worker,
+    log,
+    userStages: () => stages.entries(),
+    pickSnapshots: (exclude, title) => pickSnapshots(runs, exclude, title),
+    open: openPath,
+    setStage: (path) => askStage(stages, [path]),
+    onStagesChanged: stages.onDidChange,
+  });
+  const runsTree = new RunsTree(runs);
+  const runsView = vscode.window.createTreeView(runsViewId, {
+    treeDataProvider: runsTree,
+    canSelectMany: true,
+    showCollapseAll: true,
+  });
+  subscriptions.push(
+    worker,
+    stages,
+    runs,
+    ...[checkpointViewType, optionalViewType].map((viewType) =>
+      vscode.window.registerCustomEditorProvider(viewType, editors, {
+        supportsMultipleEditorsPerDocument: true,
+      }),
+    ),
+    vscode.window.registerWebviewPanelSerializer(compareViewType, comparePanels),
+    vscode.window.registerWebviewPanelSerializer(runViewType, runPanels),
+    runsView,
+    ...registerCommands({ log, runs, runsView, runPanels, comparePanels, stages, sample }),
+  );
+  void revealRunsOnce(runsTree, runsView, context.workspaceState);
+}

@@ -1,0 +1,161 @@
+import * as vscode from "vscode";
+import { checkpointIdentity } from "../core/checkpoint/identity";
+import { pythonLoadSnippet } from "../core/checkpoint/loadSnippet";
+import type { ComparePanels } from "./compare/comparePanels";
+import { copyText, openCheckpointFile, openPath, revealInExplorer } from "./editor/openPath";
+import { askStage } from "./files/askStage";
+import type { SampleRun } from "./files/sampleRun";
+import type { StageStore } from "./files/stageStore";
+import type { Log } from "./log";
+import type { RunNode } from "./runs/runNodes";
+import type { RunPanels } from "./runs/runPanel";
+import type { RunsModel } from "./runs/runsModel";
+
+export interface CommandServices {
+  readonly log: Log;
+  readonly runs: RunsModel;
+  readonly runsView: vscode.TreeView<RunNode>;
+  readonly runPanels: RunPanels;
+  readonly comparePanels: ComparePanels;
+  readonly stages: StageStore;
+  readonly sample: SampleRun;
+}
+
+type CheckpointNode = Extract<RunNode, { kind: "checkpoint" }>;
+
+/** What a menu hands to a command: a row of the run tree, or a file of VS Code's explorer. */
+type Target = RunNode | vscode.Uri | undefined;
+
+const compareSelectionContext = "checkpointExplorer.hasCompareSelection";
+
+/** Every command of package.json, by its id. A failure is told to the user and kept in the log. */
+export function registerCommands(services: CommandServices): vscode.Disposable[] {
+  let selectedForCompare: readonly string[] = [];
+  const { runs, runsView, runPanels, comparePanels, stages, sample, log } = services;
+
+  const commands: Record<string, (target: Target, selection?: readonly Target[]) => unknown> = {
+    open: async (target) => {
+      const path = mainFileOf(target) ?? (await askForFile());
+      if (path !== undefined) await openCheckpointFile(vscode.Uri.file(path));
+    },
+    openFile: (path) => openPath(String(path)),
+    openChart: async (target) => {
+      const run =
+        isNode(target) && (target.kind === "run" || target.kind === "checkpoint")
+          ? target.run
+          : await pickRun(runs);
+      if (run !== undefined) runPanels.show(run);
+    },
+    // Called on a row outside the selection, VS Code passes that row alone; the words mean the selection.
+    compareSelected: (target, selection) =>
+      comparePanels.open(
+        isNode(target) && selection === undefined && runsView.selection.length > 1
+          ? pathsOf(undefined, runsView.selection)
+          : pathsOf(target, selection),
+      ),
+    compareWith: (target, selection) => comparePanels.open(pathsOf(target, selection)),
+    selectForCompare: async (target, selection) => {
+      selectedForCompare = pathsOf(target, selection);
+      await vscode.commands.executeCommand(
+        "setContext",
+        compareSelectionContext,
+        selectedForCompare.length > 0,
+      );
+    },
+    compareWithSelected: (target, selection) =>
+      comparePanels.open([...new Set([...selectedForCompare, ...pathsOf(target, selection)])]),
+    setStage: (target, selection) => askStage(stages, pathsOf(target, selection)),
+    reveal: async (target) => {
+      const path = pathOf(target);
+      if (path !== undefined) await revealInExplorer(path);
+    },
+    copyPath: async (target, selection = [target]) => {
+      const paths = selection.flatMap((each) => pathOf(each) ?? []);
+      const what = paths.length === 1 ? "the path" : `${paths.length} paths`;
+      if (paths.length > 0) await copyText({ text: paths.join("\n"), what });
+    },
+    copyLoadSnippet: async (target) => {
+      const path = mainFileOf(target);
+      if (path !== undefined) await copyText({ text: pythonLoadSnippet(path), what: "the Python snippet" });
+    },
+    refresh: () => runs.refresh(),
+    openSample: async () => {
+      await sample.open();
+      await runs.refresh();
+      await vscode.commands.executeCommand("checkpointExplorer.runs.focus");
+    },
+    closeSample: async () => {
+      await sample.close();
+      await runs.refresh();
+    },
+    showLog: () => log.show(),
+  };
+
+  return Object.entries(commands).map(([name, run]) =>
+    vscode.commands.registerCommand(
+      `checkpointExplorer.${name}`,
+      async (target: Target, selection?: readonly Target[]) => {
+        try {
+          await run(target, selection);
+        } catch (error) {
+          const message = error instanceof Error ? error.message : String(error);
+          log.error(`${name}: ${message}`);
+          void vscode.window.showErrorMessage(`Checkpoint Explorer: ${message}`);
+        }
+      },
+    ),
+  );
+}
+
+function isNode(target: Target): target is RunNode {
+  return target !== undefined && "kind" in target;
+}
+
+function isCheckpoint(target: Target): target is CheckpointNode {
+  return isNode(target) && target.kind === "checkpoint";
+}
+
+/** The checkpoints that a command is for: the selection where there is one, else the row it was called on. */
+function pathsOf(target: Target, selection?: readonly Target[]): string[] {
+  const chosen = selection !== undefined && selection.length > 0 ? selection : [target];
+  const paths = chosen.flatMap((each) => {
+    if (isCheckpoint(each)) return [each.checkpoint.path];
+    return each instanceof vscode.Uri ? [checkpointIdentity(each.fsPath)] : [];
+  });
+  return [...new Set(paths)];
+}
+
+function mainFileOf(target: Target): string | undefined {
+  if (isCheckpoint(target)) return target.checkpoint.mainFile;
+  return target instanceof vscode.Uri ? target.fsPath : undefined;
+}
+
+function pathOf(target: Target): string | undefined {
+  if (target instanceof vscode.Uri) return target.fsPath;
+  if (!isNode(target)) return undefined;
+  switch (target.kind) {
+    case "run":
+      return target.run.path;
+    case "checkpoint":
+      return target.checkpoint.path;
+    case "part":
+      return target.path;
+    case "root":
+      return undefined;
+  }
+}
+
+async function askForFile(): Promise<string | undefined> {
+  const picked = await vscode.window.showOpenDialog({ openLabel: "Open Checkpoint" });
+  return picked?.[0]?.fsPath;
+}
+
+async function pickRun(runs: RunsModel) {
+  const { runs: known } = await runs.current();
+  const items = known.map((run) => ({ label: run.name, description: run.path, run }));
+  const picked = await vscode.window.showQuickPick(items, {
+    title: "Chart of which run?",
+    matchOnDescription: true,
+  });
+  return picked?.run;
+}

@@ -1,0 +1,166 @@
+import { basename } from "node:path";
+import * as vscode from "vscode";
+import { FormatError } from "../../core/formats/formatError";
+import { maxWholeFileBytes } from "../../core/formats/limits";
+import { formatBytes } from "../../core/text/quantities";
+import type { EditorState } from "../../protocol/editorSurface";
+import type { CheckpointLocation } from "../../protocol/workerApi";
+import type { WorkerClient } from "../analysis/workerClient";
+import type { StageStore } from "../files/stageStore";
+import { debounce } from "../lifecycle";
+
+/** A training writes a checkpoint file by file; wait until it has been quiet for so long. */
+const quietMs = 400;
+
+/** An open checkpoint: its state in the worker, kept true to the file on disk. */
+export class CheckpointDocument implements vscode.CustomDocument {
+  private readonly changed = new vscode.EventEmitter<EditorState>();
+  readonly onDidChange = this.changed.event;
+  private readonly disposables: vscode.Disposable[] = [this.changed];
+  private generation = 0;
+  private handle: number | undefined;
+  private loaded: Promise<EditorState> | undefined;
+  private fingerprint: string | undefined;
+
+  constructor(
+    readonly uri: vscode.Uri,
+    private readonly worker: WorkerClient,
+    private readonly stages: StageStore,
+  ) {
+    this.watch();
+    this.disposables.push(stages.onDidChange(() => void this.reload()));
+  }
+
+  /** The state, read once however many pages ask. */
+  state(): Promise<EditorState> {
+    this.loaded ??= this.load();
+    return this.loaded;
+  }
+
+  /** Reads the file again and tells every page. */
+  async reload(): Promise<void> {
+    this.loaded = this.load();
+    const state = await this.loaded;
+    this.changed.fire(state);
+  }
+
+  /** The worker's handle of what is shown. @throws when the checkpoint could not be opened. */
+  async openHandle(): Promise<number> {
+    await this.state();
+    if (this.handle === undefined) throw new Error("The checkpoint is not open.");
+    return this.handle;
+  }
+
+  dispose(): void {
+    this.release();
+    for (const disposable of this.disposables) disposable.dispose();
+  }
+
+  private async load(): Promise<EditorState> {
+    const generation = ++this.generation;
+    this.fingerprint = await fingerprintOf(this.uri);
+    const about = { generation, path: this.path, name: basename(this.path) };
+    if (this.fingerprint === undefined) {
+      this.release();
+      return { status: "deleted", ...about };
+    }
+    try {
+      const location = await this.location();
+      const opened = await this.worker.call("open", { location, userStages: this.stages.entries() });
+      this.release();
+      this.handle = opened.handle;
+      // A newer reload will open its own; this one's state is shown by nobody.
+      if (generation !== this.generation) this.release();
+      return { status: "ready", generation, summary: opened.summary };
+    } catch (error) {
+      this.release();
+      const fileBytes = await sizeOf(this.uri);
+      return { status: "failed", ...about, fileBytes, problem: toFormatError(error).toProblem() };
+    }
+  }
+
+  private get path(): string {
+    return this.uri.scheme === "file" ? this.uri.fsPath : this.uri.path;
+  }
+
+  /** Local files are read by range in the worker; others only whole, which VS Code's file API allows. */
+  private async location(): Promise<CheckpointLocation> {
+    if (this.uri.scheme === "file") return { kind: "path", path: this.uri.fsPath };
+    const { size } = await vscode.workspace.fs.stat(this.uri);
+    if (size > maxWholeFileBytes) {
+      const message =
+        `Files of ${this.uri.scheme}: can only be read whole, and this one has ${formatBytes(size)} ` +
+        `(the limit is ${formatBytes(maxWholeFileBytes)}). Open it from a local folder or over Remote-SSH.`;
+      throw new FormatError("FileTooLarge", message);
+    }
+    return { kind: "content", path: this.uri.path, content: await vscode.workspace.fs.readFile(this.uri) };
+  }
+
+  private release(): void {
+    if (this.handle === undefined) return;
+    this.worker.call("close", { handle: this.handle }).catch(() => undefined);
+    this.handle = undefined;
+  }
+
+  /** The whole folder: a config, a log or a label beside the weights is shown too. */
+  private watch(): void {
+    const folder = vscode.Uri.joinPath(this.uri, "..");
+    const watcher = vscode.workspace.createFileSystemWatcher(new vscode.RelativePattern(folder, "*"));
+    const check = debounce(quietMs, () => void this.reloadIfChanged());
+    const onEvent = (uri: vscode.Uri) => {
+      if (this.concerns(uri)) check.run();
+    };
+    this.disposables.push(
+      watcher,
+      watcher.onDidCreate(onEvent),
+      watcher.onDidChange(onEvent),
+      watcher.onDidDelete(onEvent),
+      check,
+    );
+  }
+
+  private concerns(uri: vscode.Uri): boolean {
+    const name = basename(uri.path);
+    return uri.path === this.uri.path || name.endsWith(".json") || name.endsWith(".safetensors");
+  }
+
+  private async reloadIfChanged(): Promise<void> {
+    if (this.loaded === undefined) return;
+    if ((await fingerprintOf(this.uri)) !== this.fingerprint) await this.reload();
+  }
+}
+
+/** Size and time of the file and of the small files beside it that are shown; undefined when the file is gone. */
+async function fingerprintOf(uri: vscode.Uri): Promise<string | undefined> {
+  const own = await statLine(uri);
+  if (own === undefined) return undefined;
+  const folder = vscode.Uri.joinPath(uri, "..");
+  const shown = ["trainer_state.json", "adapter_config.json", "config.json", "checkpoint-stage.json"];
+  const others = await Promise.all(shown.map((name) => statLine(vscode.Uri.joinPath(folder, name))));
+  return [own, ...others].join("|");
+}
+
+async function statLine(uri: vscode.Uri): Promise<string | undefined> {
+  try {
+    const { size, mtime } = await vscode.workspace.fs.stat(uri);
+    return `${size}:${mtime}`;
+  } catch {
+    return undefined;
+  }
+}
+
+async function sizeOf(uri: vscode.Uri): Promise<number | undefined> {
+  try {
+    return (await vscode.workspace.fs.stat(uri)).size;
+  } catch {
+    return undefined;
+  }
+}
+
+export function toFormatError(error: unknown): FormatError {
+  if (error instanceof FormatError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  const code =
+    error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "Failed";
+  return new FormatError(code, code === "EACCES" ? "You have no permission to read this file." : message);
+}

@@ -1,0 +1,71 @@
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import * as vscode from "vscode";
+import { parentPath } from "../../core/bytes/paths";
+import { mainFile } from "../../core/checkpoint/parts";
+
+export const checkpointViewType = "checkpointExplorer.checkpoint";
+
+/** The same editor, under a second name for files that it may open but does not claim. */
+export const optionalViewType = "checkpointExplorer.checkpointOption";
+
+/** Endings of files that the checkpoint editor understands or at least can name. */
+const checkpointFile =
+  /\.(safetensors|safetensors\.index\.json|bin\.index\.json|gguf|pt|pth|ckpt|bin|npz|h5|pkl)$/i;
+
+/** Opens a file in the editor that fits it; a checkpoint's folder by its main file. */
+export async function openPath(path: string): Promise<void> {
+  const file = await mainFileOf(path);
+  const uri = vscode.Uri.file(file);
+  if (checkpointFile.test(file)) await openCheckpointFile(uri);
+  else await vscode.commands.executeCommand("vscode.open", uri);
+}
+
+async function mainFileOf(path: string): Promise<string> {
+  if (!(await stat(path)).isDirectory()) return path;
+  const entries = await readdir(path, { withFileTypes: true });
+  const name = mainFile(
+    entries.map((entry) => ({ name: entry.name, kind: entry.isDirectory() ? "directory" : "file" })),
+  );
+  if (name === undefined) throw new Error(`${path} holds no weights that could be opened.`);
+  return join(path, name);
+}
+
+export async function openCheckpointFile(uri: vscode.Uri): Promise<void> {
+  await vscode.commands.executeCommand("vscode.openWith", uri, viewTypeOf(uri));
+}
+
+/** As package.json has it: VS Code shows the editor's name only for files that its pattern fits. */
+export function viewTypeOf(uri: vscode.Uri): string {
+  const isOptional = /\.(?:(?:safetensors|bin)\.index\.json|pt|pth|ckpt|bin|pkl)$/i.test(uri.path);
+  return isOptional ? optionalViewType : checkpointViewType;
+}
+
+export async function openAsText(path: string): Promise<void> {
+  await vscode.commands.executeCommand("vscode.openWith", vscode.Uri.file(path), "default");
+}
+
+export async function copyText({
+  text,
+  what,
+}: {
+  readonly text: string;
+  readonly what: string;
+}): Promise<void> {
+  await vscode.env.clipboard.writeText(text);
+  vscode.window.setStatusBarMessage(`Copied ${what}`, 3000);
+}
+
+export async function revealInExplorer(path: string): Promise<void> {
+  const uri = vscode.Uri.file(path);
+  if (vscode.workspace.getWorkspaceFolder(uri) !== undefined) {
+    await vscode.commands.executeCommand("revealInExplorer", uri);
+    return;
+  }
+  // Outside the workspace the explorer has nothing to select: offer the folder instead.
+  await vscode.env.clipboard.writeText(path);
+  vscode.window.setStatusBarMessage(
+    `${parentPath(path)} is outside the workspace; its path was copied`,
+    5000,
+  );
+}

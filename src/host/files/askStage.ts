@@ -1,0 +1,98 @@
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import * as vscode from "vscode";
+import { atomicWrite } from "./atomicWrite";
+import type { StageStore } from "./stageStore";
+
+const stageFileName = "checkpoint-stage.json";
+
+interface StageChoice extends vscode.QuickPickItem {
+  readonly stage?: string;
+  readonly action?: "other" | "clear";
+}
+
+const choices: readonly StageChoice[] = [
+  { label: "svd", stage: "svd", description: "after singular value decomposition" },
+  { label: "rank-reduction", stage: "rank-reduction", description: "after the rank was reduced" },
+  { label: "fine-tuning", stage: "fine-tuning", description: "after or during training" },
+  { label: "base", stage: "base", description: "the model before any of it" },
+  { label: "merged", stage: "merged", description: "adapter and base in one" },
+  { label: "Other…", action: "other" },
+];
+
+/**
+ * Asks for the stage of checkpoints and keeps the answer: in the workspace, or on request in a file beside each
+ * checkpoint, where training scripts and colleagues see it too.
+ * @param paths the checkpoints' identities: the folder, or the file where it is a file of its own.
+ */
+export async function askStage(stages: StageStore, paths: readonly string[]): Promise<void> {
+  if (paths.length === 0) return;
+  const title = paths.length === 1 ? "Stage of this snapshot" : `Stage of these ${paths.length} snapshots`;
+  const picked = await vscode.window.showQuickPick([...choices, ...clearChoice(stages, paths)], {
+    title,
+    placeHolder: "Where in the pipeline was it saved?",
+  });
+  if (picked === undefined) return;
+  if (picked.action === "clear") return stages.set(paths, undefined);
+  const stage = picked.stage ?? (await askFreeText(title));
+  if (stage === undefined) return;
+  // A label file names its whole folder, so it would be wrong for one file among others.
+  const areFolders = await Promise.all(paths.map(async (path) => (await stat(path)).isDirectory()));
+  const place = areFolders.every(Boolean) ? await askPlace() : "workspace";
+  if (place === undefined) return;
+  const labelled: string[] = [];
+  for (const path of paths) {
+    if (place === "workspace" || (await writeStageFile(path, stage))) labelled.push(path);
+  }
+  await stages.set(labelled, stage);
+}
+
+function clearChoice(stages: StageStore, paths: readonly string[]): StageChoice[] {
+  const known = new Set(paths.flatMap((path) => stages.get(path) ?? []));
+  if (known.size === 0) return [];
+  const names = [...known].map((stage) => `"${stage}"`).join(", ");
+  return [{ label: "Clear", description: `forget ${names}`, action: "clear" }];
+}
+
+async function askFreeText(title: string): Promise<string | undefined> {
+  const text = await vscode.window.showInputBox({
+    title,
+    prompt: "A short name, e.g. pruned or dpo",
+    validateInput: (value) =>
+      value.trim() === "" || value.length > 60 ? "Between 1 and 60 characters" : undefined,
+  });
+  return text?.trim();
+}
+
+async function askPlace(): Promise<"workspace" | "file" | undefined> {
+  const picked = await vscode.window.showQuickPick(
+    [
+      { label: "Keep in this workspace", description: "no file is written", place: "workspace" as const },
+      { label: `Also write ${stageFileName}`, description: "beside the checkpoint", place: "file" as const },
+    ],
+    { title: "Where should the label be kept?" },
+  );
+  return picked?.place;
+}
+
+/** False when the user decided against replacing the file that is there. */
+async function writeStageFile(folder: string, stage: string): Promise<boolean> {
+  const path = join(folder, stageFileName);
+  const content = { stage, createdBy: "Checkpoint Explorer", createdAt: new Date().toISOString() };
+  const text = `${JSON.stringify(content, null, 2)}\n`;
+  try {
+    await atomicWrite(path, text, false);
+    return true;
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+  }
+  const replace = "Replace";
+  const answer = await vscode.window.showWarningMessage(
+    `${path} is there already. Replace it?`,
+    { modal: true },
+    replace,
+  );
+  if (answer !== replace) return false;
+  await atomicWrite(path, text, true);
+  return true;
+}
