@@ -1,0 +1,43 @@
+import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { openWindow } from "../support/openWindow";
+import type { Workbench } from "../support/workbench";
+
+let workbench: Workbench;
+
+beforeAll(async () => {
+  const workspace = join(mkdtempSync(join(tmpdir(), "installed-")), "project");
+  mkdirSync(workspace);
+  writeFileSync(join(workspace, "notes.txt"), "nothing to see\n");
+  workbench = await openWindow({ workspace });
+});
+
+afterAll(() => workbench?.close());
+
+test("the packed extension is installed and listed in a real VS Code", async () => {
+  await workbench.runCommand("Extensions: Show Installed Extensions");
+  const row = workbench.page.locator(".extension-list-item").filter({ hasText: "Checkpoint Explorer" });
+  await row.waitFor();
+  expect(await row.locator(".name").textContent()).toBe("Checkpoint Explorer");
+  await workbench.screenshot("installed");
+});
+
+test("the theme follows the settings, without a restart", async () => {
+  for (const theme of ["light", "highContrast", "dark"] as const) await workbench.setTheme(theme);
+});
+
+test("a file that is not ours opens as text", async () => {
+  await workbench.openFile("notes.txt");
+  await workbench.page.locator(".monaco-editor .view-line").filter({ hasText: "nothing to see" }).waitFor();
+});
+
+test("the window can be reloaded", async () => {
+  await workbench.reload();
+  await workbench.editorTab("notes.txt").waitFor();
+});
+
+test("nothing of it was reported as an error", () => {
+  expect(workbench.errors).toEqual([]);
+});

@@ -1,0 +1,262 @@
+import { cpSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { FrameLocator, Locator } from "playwright-core";
+import { installCodeServer } from "../support/installCodeServer";
+import { launchBrowserServer } from "../support/launchBrowser";
+import { buildExtension, packExtension } from "../support/packExtension";
+import { projectRoot, scratchFolder } from "../support/projectRoot";
+import { safetensorsFile } from "../support/safetensorsFile";
+import { themeNames } from "../support/themes";
+import { quietSettings, startVscodeServer, writeUserSettings } from "../support/vscodeServer";
+import { Workbench, type WorkbenchConnection } from "../support/workbench";
+
+/**
+ * Takes pictures of every screen in a real VS Code: `node test/support/bootstrap.mjs test/e2e/screenshots.ts`.
+ * Those of the README go to media/screenshots/, and every screen in every theme to test-results/e2e/screens/.
+ */
+
+interface Screen {
+  readonly name: string;
+  /** Also a picture of the README. */
+  readonly readme?: boolean;
+  show(stage: Stage): Promise<void>;
+}
+
+/** One window, and what the screens find in it. */
+class Stage {
+  readonly runs: Locator;
+
+  constructor(readonly workbench: Workbench) {
+    this.runs = workbench.view("Training Runs");
+  }
+
+  get page(): FrameLocator {
+    return this.workbench.webviewFrame();
+  }
+
+  row(name: string): Locator {
+    return this.runs.getByRole("treeitem", { name: new RegExp(`^${name} `) });
+  }
+
+  async openCheckpoint(name: string, tab: string): Promise<void> {
+    await this.row(name).click();
+    await this.tab("Overview").waitFor();
+    await this.tab(tab).click();
+  }
+
+  tab(name: string): Locator {
+    return this.page.getByRole("tab", { name: new RegExp(`^${name}`) });
+  }
+
+  /** The stages of the pipeline side by side. */
+  async compare(): Promise<void> {
+    await this.row("01-svd").click();
+    await this.row("02-rank-reduction").click({ modifiers: ["ControlOrMeta"] });
+    await this.row("checkpoint-240").click({ modifiers: ["ControlOrMeta"] });
+    await this.workbench.pickFromContextMenu(this.row("01-svd"), "Compare Selected Snapshots");
+    await this.workbench.waitForEditor("Compare Snapshots");
+    await this.page.getByRole("table", { name: "Modules" }).waitFor();
+  }
+}
+
+const shownModule = "model.layers.0.self_attn.q_proj";
+
+const screens: readonly Screen[] = [
+  {
+    name: "tree",
+    async show(stage) {
+      await stage.row("checkpoint-120").click();
+      await stage.tab("Overview").waitFor();
+      await stage.workbench.closeAllEditors();
+      await stage.row("checkpoint-120").locator(".monaco-tl-twistie").click();
+      await stage.runs.getByRole("treeitem", { name: /^Optimizer/ }).waitFor();
+    },
+  },
+  {
+    name: "overview",
+    readme: true,
+    show: (stage) => stage.openCheckpoint("checkpoint-240", "Overview"),
+  },
+  {
+    name: "tensors",
+    readme: true,
+    async show(stage) {
+      await stage.openCheckpoint("checkpoint-240", "Tensors");
+      const rows = stage.page.getByRole("treegrid", { name: "Tensors by module" });
+      await rows.getByRole("row", { name: /^0 / }).click();
+      await rows.getByRole("row", { name: /^self_attn / }).click();
+      await rows.getByRole("row", { name: /^q_proj/ }).click();
+      await rows.getByRole("row", { name: /^lora_B/ }).click();
+      await stage.page.getByRole("region", { name: "Details" }).waitFor();
+    },
+  },
+  {
+    name: "tensorTable",
+    async show(stage) {
+      await stage.openCheckpoint("base", "Tensors");
+      await stage.page.getByRole("button", { name: "Table", exact: true }).click();
+      await stage.page.getByRole("row").nth(3).click();
+      await stage.page.getByRole("region", { name: "Details" }).waitFor();
+    },
+  },
+  {
+    name: "training",
+    readme: true,
+    async show(stage) {
+      await stage.openCheckpoint("checkpoint-240", "Training");
+      await stage.page.getByRole("button", { name: "Table", exact: true }).waitFor();
+    },
+  },
+  {
+    name: "lora",
+    async show(stage) {
+      await stage.openCheckpoint("02-rank-reduction", "LoRA");
+      await stage.page.getByRole("grid").getByRole("row").nth(3).click();
+      await stage.page
+        .getByRole("region", { name: "Details" })
+        .or(stage.page.locator("figure"))
+        .first()
+        .waitFor();
+    },
+  },
+  {
+    name: "health",
+    async show(stage) {
+      await stage.workbench.openFile("broken/cut.safetensors");
+      await stage.tab("Health").click();
+    },
+  },
+  {
+    name: "failed",
+    async show(stage) {
+      await stage.workbench.openFile("broken/pointer.safetensors");
+      await stage.page.getByRole("alert").waitFor();
+    },
+  },
+  {
+    name: "deleted",
+    async show(stage) {
+      const { workbench } = stage;
+      const name = "deleted.safetensors";
+      const path = join(workbench.folder, "broken", name);
+      writeFileSync(path, safetensorsFile({ tensors: [{ name: "weight", dtype: "F32", shape: [2, 2] }] }));
+      await workbench.openFile(`broken/${name}`);
+      await stage.tab("Overview").waitFor();
+      rmSync(path);
+      await stage.page.getByRole("heading", { name: /was deleted/ }).waitFor();
+    },
+  },
+  {
+    name: "compare",
+    readme: true,
+    show: (stage) => stage.compare(),
+  },
+  {
+    name: "compareModule",
+    async show(stage) {
+      await stage.compare();
+      await stage.page.getByRole("button", { name: shownModule }).click();
+      await stage.page.getByRole("region", { name: "Module details" }).locator("canvas").waitFor();
+    },
+  },
+  {
+    name: "run",
+    async show(stage) {
+      await stage.workbench.pickFromContextMenu(stage.row("lora-pipeline"), "Open Chart of Run");
+      await stage.page.locator("canvas").first().waitFor();
+    },
+  },
+  {
+    name: "runTable",
+    async show(stage) {
+      await stage.workbench.pickFromContextMenu(stage.row("lora-pipeline"), "Open Chart of Run");
+      await stage.page.getByRole("button", { name: "Table", exact: true }).click();
+      await stage.page.getByRole("grid", { name: "Training log" }).waitFor();
+    },
+  },
+];
+
+const wantedScreens = new Set(process.argv.slice(2));
+
+/** The sample as a user's own folder, with files beside it that are not what they seem. */
+function makeWorkspace(parent: string): string {
+  const workspace = join(parent, "lora-pipeline");
+  mkdirSync(workspace);
+  const sample = join(projectRoot, "media", "sample");
+  for (const name of ["01-svd", "02-rank-reduction", "03-fine-tuning", "base"])
+    cpSync(join(sample, name), join(workspace, name), { recursive: true });
+  return workspace;
+}
+
+function addBroken(workspace: string): void {
+  const folder = join(workspace, "broken");
+  mkdirSync(folder);
+  const tensors = ["q_proj", "k_proj", "v_proj"].map((name) => ({
+    name: `model.layers.0.self_attn.${name}.weight`,
+    dtype: "BF16",
+    shape: [64, 64],
+  }));
+  writeFileSync(join(folder, "cut.safetensors"), safetensorsFile({ tensors }).subarray(0, -4000));
+  writeFileSync(
+    join(folder, "pointer.safetensors"),
+    "version https://git-lfs.github.com/spec/v1\noid sha256:4665a5ea\nsize 13476835328\n",
+  );
+}
+
+/** The window as it is, without what blinks or floats. */
+async function takePicture(workbench: Workbench, name: string): Promise<string> {
+  await workbench.page.mouse.move(2, 2);
+  // Charts draw themselves anew after a change of theme or size.
+  await workbench.page.waitForTimeout(400);
+  return workbench.screenshot(name);
+}
+
+async function takePictures(connection: WorkbenchConnection, workspace: string): Promise<void> {
+  const viewport = { width: 1280, height: 800 };
+  const workbench = await Workbench.open({ workspace, inPlace: true, viewport }, connection);
+  try {
+    await workbench.setViewExpanded("Training Runs", true);
+    await workbench.setViewExpanded(/^lora-pipeline/, false);
+    await workbench.setSideBarWidth(380);
+    const stage = new Stage(workbench);
+    await stage.row("base").waitFor();
+    const isWanted = ({ name }: Screen) => wantedScreens.size === 0 || wantedScreens.has(name);
+    for (const screen of screens.filter((each) => each.readme === true && isWanted(each))) {
+      await workbench.closeAllEditors();
+      await screen.show(stage);
+      const path = await takePicture(workbench, join(projectRoot, "media", "screenshots", screen.name));
+      console.log(`${path} ${statSync(path).size} bytes`);
+    }
+    addBroken(workspace);
+    for (const screen of screens.filter(isWanted)) {
+      await workbench.closeAllEditors();
+      await screen.show(stage);
+      for (const theme of themeNames) {
+        await workbench.setTheme(theme);
+        await takePicture(workbench, `screens/${screen.name}-${theme}`);
+      }
+      await workbench.setTheme("dark");
+      console.log(screen.name);
+    }
+  } finally {
+    await workbench.close();
+  }
+}
+
+const home = join(scratchFolder, `screenshots-${process.pid}`);
+const parent = mkdtempSync(join(tmpdir(), "runs-"));
+if (!buildExtension()) process.exit(1);
+const vsix = join(home, "checkpoint-explorer.vsix");
+packExtension(vsix);
+writeUserSettings(home, quietSettings);
+const server = await startVscodeServer({ entry: installCodeServer(), home, vsix });
+const browser = await launchBrowserServer();
+try {
+  await takePictures({ server, browserEndpoint: browser.wsEndpoint() }, makeWorkspace(parent));
+} finally {
+  await browser.close();
+  await server.stop();
+  rmSync(home, { recursive: true, force: true });
+  rmSync(parent, { recursive: true, force: true });
+}
