@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { FrameLocator, Locator } from "playwright-core";
@@ -7,6 +7,7 @@ import { launchBrowserServer } from "../support/launchBrowser";
 import { buildExtension, packExtension } from "../support/packExtension";
 import { projectRoot, scratchFolder } from "../support/projectRoot";
 import { safetensorsFile } from "../support/safetensorsFile";
+import { shrinkPng } from "../support/shrinkPng";
 import { themeNames } from "../support/themes";
 import { quietSettings, startVscodeServer, writeUserSettings } from "../support/vscodeServer";
 import { Workbench, type WorkbenchConnection } from "../support/workbench";
@@ -70,7 +71,7 @@ const screens: readonly Screen[] = [
       await stage.tab("Overview").waitFor();
       await stage.workbench.closeAllEditors();
       await stage.row("checkpoint-120").locator(".monaco-tl-twistie").click();
-      await stage.runs.getByRole("treeitem", { name: /^Optimizer/ }).waitFor();
+      await stage.runs.getByRole("treeitem", { name: /^optimizer state/i }).waitFor();
     },
   },
   {
@@ -213,12 +214,12 @@ async function takePicture(workbench: Workbench, name: string): Promise<string> 
 }
 
 async function takePictures(connection: WorkbenchConnection, workspace: string): Promise<void> {
-  const viewport = { width: 1280, height: 800 };
+  const viewport = { width: 1400, height: 900 };
   const workbench = await Workbench.open({ workspace, inPlace: true, viewport }, connection);
   try {
     await workbench.setViewExpanded("Training Runs", true);
     await workbench.setViewExpanded(/^lora-pipeline/, false);
-    await workbench.setSideBarWidth(380);
+    await workbench.setSideBarWidth(330);
     const stage = new Stage(workbench);
     await stage.row("base").waitFor();
     const isWanted = ({ name }: Screen) => wantedScreens.size === 0 || wantedScreens.has(name);
@@ -226,6 +227,7 @@ async function takePictures(connection: WorkbenchConnection, workspace: string):
       await workbench.closeAllEditors();
       await screen.show(stage);
       const path = await takePicture(workbench, join(projectRoot, "media", "screenshots", screen.name));
+      writeFileSync(path, shrinkPng(readFileSync(path)));
       console.log(`${path} ${statSync(path).size} bytes`);
     }
     addBroken(workspace);
@@ -239,6 +241,9 @@ async function takePictures(connection: WorkbenchConnection, workspace: string):
       await workbench.setTheme("dark");
       console.log(screen.name);
     }
+  } catch (error) {
+    console.error(`See ${await workbench.screenshot("failed-screenshots")}`);
+    throw error;
   } finally {
     await workbench.close();
   }

@@ -18,6 +18,7 @@ export function CompositionSection({ model, summary }: OverviewProps) {
   const { dtypes, composition, tensorBytes, parameterCount, tensorCount } = summary;
   if (tensorCount === 0) return null;
   const showModule = (path: string) => model.showModules(path);
+  const shared = sharedPath(composition.flatMap((share) => share.module ?? []));
   return (
     <Section
       title="Composition"
@@ -45,7 +46,7 @@ export function CompositionSection({ model, summary }: OverviewProps) {
               share.module === undefined ? (
                 <span class="dim">other modules</span>
               ) : (
-                <ModuleLink module={share.module} onShow={showModule} />
+                <ModuleLink module={share.module} shared={shared} onShow={showModule} />
               ),
           }))}
         />
@@ -54,16 +55,34 @@ export function CompositionSection({ model, summary }: OverviewProps) {
   );
 }
 
-function ModuleLink({
-  module,
-  onShow,
-}: {
+/** The path that all modules begin with. It tells nothing, and leaves no room for what tells them apart. */
+function sharedPath(modules: readonly string[]): string {
+  const [first = "", ...others] = modules;
+  if (others.length === 0) return "";
+  let shared = first;
+  while (!others.every((module) => module.startsWith(shared))) {
+    shared = shared.slice(0, Math.max(0, shared.lastIndexOf(".", shared.length - 2) + 1));
+  }
+  return shared.endsWith(".") ? shared : "";
+}
+
+interface ModuleLinkProps {
   readonly module: string;
+  readonly shared: string;
   readonly onShow: (path: string) => void;
-}) {
+}
+
+function ModuleLink({ module, shared, onShow }: ModuleLinkProps) {
+  const text = shared === "" ? module : `…${module.slice(shared.length)}`;
   return (
-    <button type="button" class="link mono module-link" onClick={() => onShow(module)}>
-      <MiddleEllipsis text={module} />
+    <button
+      type="button"
+      class="link mono module-link"
+      title={safeText(module)}
+      aria-label={safeText(module)}
+      onClick={() => onShow(module)}
+    >
+      <MiddleEllipsis text={text} />
     </button>
   );
 }

@@ -2,7 +2,7 @@ import * as vscode from "vscode";
 import { baseName } from "../../core/bytes/paths";
 import { worstSeverity } from "../../core/problem";
 import type { Run, RunCheckpoint } from "../../core/runs/run";
-import { formatBytes, formatNumber, plural } from "../../core/text/quantities";
+import { formatAligned, formatBytes, formatNumber, plural } from "../../core/text/quantities";
 
 /** A row of the Training Runs view. */
 export type RunNode =
@@ -94,11 +94,14 @@ function shortName(run: Run, checkpoint: RunCheckpoint): string {
 /** What people choose a checkpoint by, most telling first: a row is narrow. */
 function describeCheckpoint(checkpoint: RunCheckpoint): string {
   const { step, loss, evalLoss, stage } = checkpoint;
+  // The icon says so too, but not to a screen reader.
+  const serious = checkpoint.problems.filter(({ severity }) => severity !== "info").length;
   const facts = [
+    ...(serious > 0 ? [plural(serious, "problem")] : []),
     ...(checkpoint.best ? ["★ best"] : []),
     ...(checkpoint.incomplete ? ["incomplete"] : []),
-    ...(loss === undefined ? [] : [`loss ${formatNumber(loss)}`]),
-    ...(evalLoss === undefined ? [] : [`eval ${formatNumber(evalLoss)}`]),
+    ...(loss === undefined ? [] : [`loss ${formatAligned(loss)}`]),
+    ...(evalLoss === undefined ? [] : [`eval ${formatAligned(evalLoss)}`]),
     ...(step === undefined || checkpoint.name.endsWith(`-${step}`) ? [] : [`step ${step}`]),
     ...(stage === undefined ? [] : [stage.inferred ? `${stage.stage} (inferred)` : stage.stage]),
     formatBytes(checkpoint.byteSize),
@@ -130,7 +133,8 @@ function partItem(label: string, path: string, bytes: number): vscode.TreeItem {
   item.contextValue = "part";
   item.iconPath = new vscode.ThemeIcon("file");
   item.description = `${baseName(path)} · ${formatBytes(bytes)}`;
-  item.tooltip = path;
+  // A tooltip that is a plain string would be read out in place of the row.
+  item.tooltip = tooltip(label, [path]);
   item.command = { command: "checkpointExplorer.openFile", title: "Open File", arguments: [path] };
   return item;
 }
