@@ -11,6 +11,26 @@ export function gramOfColumns({ rows, cols, data }: Matrix): Matrix {
   return gram(cols, rows, (panel, from, length) => packColumns(panel, data, cols, from, length));
 }
 
+/** XᵀY for X m×k and Y m×l: the inner products of their columns. */
+export function productOfColumns(x: Matrix, y: Matrix): Matrix {
+  if (x.rows !== y.rows)
+    throw new RangeError(`Columns of ${x.rows} and of ${y.rows} values have no product.`);
+  const [paddedX, paddedY] = [paddedCount(x.cols), paddedCount(y.cols)];
+  const sums = new Float64Array(paddedX * paddedY);
+  const [panelX, panelY] = [createPanel(x.cols), createPanel(y.cols)];
+  for (let from = 0; from < x.rows; from += panelWidth) {
+    const length = Math.min(panelWidth, x.rows - from);
+    packColumns(panelX, x.data, x.cols, from, length);
+    packColumns(panelY, y.data, y.cols, from, length);
+    addPanelProducts(sums, paddedY, panelX, paddedX, panelY, paddedY, length);
+  }
+  const result = createMatrix(x.cols, y.cols);
+  for (let i = 0; i < x.cols; i++) {
+    result.data.set(sums.subarray(i * paddedY, i * paddedY + y.cols), i * y.cols);
+  }
+  return result;
+}
+
 function gram(
   count: number,
   total: number,

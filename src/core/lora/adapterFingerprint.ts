@@ -70,7 +70,7 @@ export function fingerprintOfAdapter(
     label: fingerprintLabels[kind],
     stage: stages[kind],
     confidence: isUnanimous ? example.confidence : weaker[example.confidence],
-    reason: `${share} ${example.evidence}${init}.`,
+    reason: `${share} ${example.evidence()}${init}.`,
     count,
     total: judged.length,
   };

@@ -1,5 +1,6 @@
 import { createMatrix, frobeniusNorm, type Matrix, transpose, vectorNorm } from "../linalg/matrix";
 import { multiply, multiplyTransposed } from "../linalg/multiply";
+import { compareCores } from "./coreComparison";
 import type { UpdateAnalysis } from "./delta";
 import { factorHealth } from "./factorHealth";
 import type { Factors } from "./factors";
@@ -63,6 +64,17 @@ export function compareUpdates(first: UpdateAnalysis, second: UpdateAnalysis): U
     };
   }
   if (isSameData(first.factors, second.factors)) return { ...unchanged, inner: norm1 * norm2 };
+  const quick = compareCores(first, second);
+  if (quick !== undefined) {
+    return {
+      ...quick,
+      cosine: clamp(quick.inner / norm1 / norm2, -1, 1),
+      relativeChange: quick.distance / norm1,
+      subspaceSimilarity: clamp(quick.subspaceSimilarity, 0, 1),
+      sameness: undefined,
+      reason: undefined,
+    };
+  }
   const overlapLeft = multiplyTransposed(first.leftVectors(), second.leftVectors());
   const overlapRight = multiplyTransposed(first.rightVectors(), second.rightVectors());
   const cosine = clamp(cosineOf(first, second, overlapLeft, overlapRight), -1, 1);

@@ -5,7 +5,6 @@ import type { CompareStep } from "./compareSteps";
 import type { FactorHistogram } from "./factorHistogram";
 import type { FactorNorms } from "./factorNorms";
 import type { ModuleGrid } from "./moduleGrid";
-import type { FingerprintKind } from "./stageFingerprint";
 import type { Verdict } from "./verdicts";
 
 /** Two to eight snapshots side by side. Plain data. */
@@ -18,6 +17,11 @@ export interface CompareView {
   readonly problems: readonly Problem[];
   /** The modules by layer and kind; cells are indexes into `modules`. */
   readonly grid?: ModuleGrid;
+  /**
+   * By metric: modules × columns, row by row, NaN where there is no value. For heat maps and sorting; numbers in
+   * single precision.
+   */
+  readonly metrics?: Readonly<Partial<Record<CompareMetric, Float32Array>>>;
   /** What happened between neighbouring columns, one less than there are columns. */
   readonly steps?: readonly CompareStep[];
   /** The steps in one sentence; undefined where there is nothing to tell. */
@@ -63,6 +67,35 @@ export interface SnapshotColumn {
   readonly failure: Problem | undefined;
 }
 
+/**
+ * Of one module in one column. `change`, `cosine`, `similarity` (φ of the input spaces), `kept` and `added` are
+ * against the first column, with `Previous` against the column to the left.
+ */
+export const compareMetrics = [
+  "rank",
+  "frobenius",
+  "spectral",
+  "stableRank",
+  "effectiveRank",
+  "rank99",
+  "normA",
+  "normB",
+  "change",
+  "cosine",
+  "similarity",
+  "kept",
+  "added",
+  "changePrevious",
+  "cosinePrevious",
+  "similarityPrevious",
+  "keptPrevious",
+  "addedPrevious",
+  /** ‖s·(B·A - B₀·A₀)‖_F, where `CompareView.initialColumn` is set. */
+  "trueChange",
+] as const;
+
+export type CompareMetric = (typeof compareMetrics)[number];
+
 /** How an update differs from an earlier one. What cannot be said is undefined. */
 export interface UpdateChange {
   /** ‖ΔW - ΔW_before‖ / ‖ΔW_before‖ */
@@ -91,19 +124,9 @@ export interface CompareCell {
   readonly spectral: number | undefined;
   readonly stableRank: number | undefined;
   readonly effectiveRank: number | undefined;
-  readonly rank99?: number;
   /** Against the first column's update of this module; undefined where it has none. */
   readonly relativeChange: number | undefined;
   readonly cosine: number | undefined;
-  /** φ of the input spaces against the first column. */
-  readonly subspaceSimilarity?: number;
-  readonly energyKept?: number;
-  readonly newShare?: number;
-  /** Against the column to the left. */
-  readonly previous?: UpdateChange;
-  /** ‖s·(B·A - B₀·A₀)‖_F, where `CompareView.initialColumn` is set. */
-  readonly trueChange?: number;
-  readonly fingerprint?: FingerprintKind;
   readonly unavailable?: string;
 }
 

@@ -26,6 +26,8 @@ export class UpdateAnalysis {
   private core: Core | undefined;
   private cachedMetrics: UpdateMetrics | undefined;
   private cachedGrams: FactorGrams | undefined;
+  /** Null where there is none. */
+  private cachedGramCore: GramCore | null | undefined;
   private left: Matrix | undefined;
   private right: Matrix | undefined;
 
@@ -86,11 +88,26 @@ export class UpdateAnalysis {
     return metricsOf(singularValues, Math.max(this.rows, this.cols), normA, normB);
   }
 
+  /**
+   * The update in orthonormal bases of its spaces, from Gram matrices alone: ΔW = Q_b·core·Q_aᵀ with
+   * Q_b = B·R_b⁻¹ and Q_a = Aᵀ·R_a⁻¹. Undefined where digits would be lost.
+   */
+  get gramCore(): GramCore | undefined {
+    if (this.cachedGramCore === undefined) {
+      const found = this.hasVanishedSquares() ? undefined : gramCoreOf(this.grams, this.factors.scale);
+      this.cachedGramCore = found ?? null;
+    }
+    return this.cachedGramCore ?? undefined;
+  }
+
   /** Undefined where the vectors' decomposition is there already or its accuracy is needed. */
   private valuesFromGrams(): Float64Array | undefined {
-    if (this.core !== undefined || this.hasVanishedSquares()) return undefined;
     const count = Math.min(this.rows, this.cols, this.factors.a.rows);
-    return singularValuesFromGrams(this.grams, this.factors.scale, count);
+    const found = this.core === undefined ? this.gramCore : undefined;
+    if (found === undefined || found.live.length > count) return undefined;
+    const values = new Float64Array(count);
+    values.set(singularValuesOf(found.core));
+    return values;
   }
 
   /** A diagonal element is 0 because squares vanished, and not because the component is zero. */
@@ -122,21 +139,25 @@ export interface FactorGrams {
 /** Product of the pivots of both factors: real adapters have 1e-4 and more. Errors stay below 1e-12·σ₁. */
 const smallestPivots = 1e-6;
 
-function singularValuesFromGrams(
-  { a, b }: FactorGrams,
-  scale: number,
-  count: number,
-): Float64Array | undefined {
-  // A component without a partner adds nothing; the Gram matrices of the others are what they would be alone.
+/** An update in bases of its spaces that are known only by their triangular factors. */
+export interface GramCore {
+  /** Components that have a partner. One without adds nothing; the bases are those of the others. */
+  readonly live: readonly number[];
+  /** Upper triangular: R_b and R_a. */
+  readonly rb: Matrix;
+  readonly ra: Matrix;
+  /** scale·R_b·R_aᵀ. Its singular values are those of ΔW. */
+  readonly core: Matrix;
+}
+
+function gramCoreOf({ a, b }: FactorGrams, scale: number): GramCore | undefined {
   const live = liveComponents(a, b);
-  const values = new Float64Array(count);
-  if (live.length === 0) return values;
-  if (live.length > count) return undefined;
   const rb = choleskyOfGram(submatrix(b, live));
   const ra = rb === undefined ? undefined : choleskyOfGram(submatrix(a, live));
   if (rb === undefined || ra === undefined || rb.pivot * ra.pivot < smallestPivots) return undefined;
-  values.set(singularValuesOf(multiplyTransposed(rb.r, ra.r)).map((value) => value * Math.abs(scale)));
-  return values;
+  const core = multiplyTransposed(rb.r, ra.r);
+  for (let at = 0; at < core.data.length; at++) core.data[at] = (core.data[at] as number) * scale;
+  return { live, rb: rb.r, ra: ra.r, core };
 }
 
 /** The norm of a whole factor; undefined where its squares may have vanished or overflowed. */

@@ -37,8 +37,8 @@ export type Confidence = "high" | "medium" | "low";
 export interface ModuleFingerprint {
   readonly kind: FingerprintKind;
   readonly confidence: Confidence;
-  /** What was measured, as part of a sentence. */
-  readonly evidence: string;
+  /** What was measured, as part of a sentence. Worded when asked for: formatting costs more than measuring. */
+  evidence(): string;
   /** ‖G - diag G‖_F / ‖G‖_F of A·Aᵀ and of BᵀB. */
   readonly offDiagonalA: number;
   readonly offDiagonalB: number;
@@ -91,7 +91,7 @@ function untrained({ factors }: UpdateAnalysis, { a, b }: Shape): ModuleFingerpr
   return {
     kind: "initialised",
     confidence: "high",
-    evidence: `${which} all zeros`,
+    evidence: () => `${which} all zeros`,
     offDiagonalA: a.offDiagonal,
     offDiagonalB: b.offDiagonal,
     ...(initialisation === undefined ? {} : { initialisation }),
@@ -103,12 +103,13 @@ function vanishing(analysis: UpdateAnalysis, shape: Shape): ModuleFingerprint | 
   const { factors, grams, metrics } = analysis;
   const { a, b, rank, rounding } = shape;
   if (isConverted(grams.a, grams.b)) {
-    const evidence = "the second half of the components repeats the first, negated";
+    const evidence = () => "the second half of the components repeats the first, negated";
     return fingerprint("converted", "high", evidence, shape);
   }
   const largest = Math.abs(factors.scale) * rank * Math.sqrt(a.meanSquare * b.meanSquare);
   if (metrics.frobenius > Math.max(5 * rounding, 1e-6) * largest) return undefined;
-  const evidence = `B·A vanishes (${formatNumber(metrics.frobenius / largest, 2)} of ‖B‖‖A‖) although neither factor does`;
+  const evidence = () =>
+    `B·A vanishes (${formatNumber(metrics.frobenius / largest, 2)} of ‖B‖‖A‖) although neither factor does`;
   return { ...fingerprint("initialised", "medium", evidence, shape), initialisation: "orthogonal" };
 }
 
@@ -116,16 +117,16 @@ function product(analysis: UpdateAnalysis, shape: Shape): ModuleFingerprint | un
   const { factors, grams } = analysis;
   const { a, b } = shape;
   if (b.isOrthonormal && isUpperTriangular(factors.a)) {
-    return fingerprint("olora", "high", "B has orthonormal columns and A is upper triangular", shape);
+    return fingerprint("olora", "high", () => "B has orthonormal columns and A is upper triangular", shape);
   }
   if (a.isOrthogonal && b.isOrthogonal) {
     const kind = productKind(shape, grams.a, grams.b);
     const off = Math.max(a.offDiagonal, b.offDiagonal);
     const expected = Math.max(certainOffDiagonal, 3 * expectedOffDiagonal(analysis, shape));
-    const evidence = `${productEvidence[kind]} (off-diagonal share ${formatNumber(off, 2)})`;
+    const evidence = () => `${productEvidence[kind]} (off-diagonal share ${formatNumber(off, 2)})`;
     if (shape.rounding < 1e-5 && off <= expected) return fingerprint(kind, "high", evidence, shape);
     const hidden = off <= expected ? ", which rounding would hide" : "";
-    return fingerprint(kind, "medium", `${evidence}; or barely trained${hidden}`, shape);
+    return fingerprint(kind, "medium", () => `${evidence()}; or barely trained${hidden}`, shape);
   }
   return undefined;
 }
@@ -133,14 +134,15 @@ function product(analysis: UpdateAnalysis, shape: Shape): ModuleFingerprint | un
 function halfOrthogonal(shape: Shape): ModuleFingerprint | undefined {
   const { a, b } = shape;
   if (b.isOrthogonal && !b.isOrthonormal) {
-    const evidence = `the columns of B are orthogonal (off-diagonal share ${formatNumber(b.offDiagonal, 2)}), the rows of A are not`;
+    const evidence = () =>
+      `the columns of B are orthogonal (off-diagonal share ${formatNumber(b.offDiagonal, 2)}), the rows of A are not`;
     return fingerprint("corda", "medium", evidence, shape);
   }
   if (a.isOrthonormal) {
     return fingerprint(
       "orthonormal-a",
       "medium",
-      "the rows of A are still orthonormal, B was trained",
+      () => "the rows of A are still orthonormal, B was trained",
       shape,
     );
   }
@@ -189,20 +191,22 @@ function clamped({ factors }: UpdateAnalysis, shape: Shape): ModuleFingerprint |
   if (off < low || off > high) return undefined;
   const isCut = (factor: Matrix, own: number) => own >= low && isClamped(factor);
   if (!isCut(factors.a, offA) && !isCut(factors.b, offB)) return undefined;
-  const evidence = `nearly orthogonal factors (off-diagonal share ${formatNumber(off, 2)}) whose largest value repeats, as after clamping`;
+  const evidence = () =>
+    `nearly orthogonal factors (off-diagonal share ${formatNumber(off, 2)}) whose largest value repeats, as after clamping`;
   return fingerprint("clamped", "medium", evidence, shape);
 }
 
 function trained(shape: Shape): ModuleFingerprint {
   const off = Math.max(shape.a.offDiagonal, shape.b.offDiagonal);
-  const evidence = `components are not orthogonal (off-diagonal share of A ${formatNumber(shape.a.offDiagonal, 2)}, of B ${formatNumber(shape.b.offDiagonal, 2)})`;
+  const evidence = () =>
+    `components are not orthogonal (off-diagonal share of A ${formatNumber(shape.a.offDiagonal, 2)}, of B ${formatNumber(shape.b.offDiagonal, 2)})`;
   return fingerprint("trained", off > 3e-2 ? "high" : "medium", evidence, shape);
 }
 
 function fingerprint(
   kind: FingerprintKind,
   confidence: Confidence,
-  evidence: string,
+  evidence: () => string,
   { a, b }: Shape,
 ): ModuleFingerprint {
   return { kind, confidence, evidence, offDiagonalA: a.offDiagonal, offDiagonalB: b.offDiagonal };

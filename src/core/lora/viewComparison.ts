@@ -1,15 +1,10 @@
 import type { Problem } from "../problem";
 import { pairOf } from "./adapterTotals";
 import { compareSteps, storyOf } from "./compareSteps";
-import type {
-  CompareCell,
-  CompareModuleRow,
-  CompareTensorRow,
-  CompareView,
-  UpdateChange,
-} from "./compareView";
+import type { CompareCell, CompareModuleRow, CompareTensorRow, CompareView } from "./compareView";
 import type { ModuleMeasurement } from "./measureModule";
-import type { ModuleComparison, ModulePair } from "./moduleComparison";
+import { metricTables } from "./metricTables";
+import type { ModuleComparison } from "./moduleComparison";
 import { moduleGrid } from "./moduleGrid";
 import type { Snapshot } from "./openSnapshots";
 import { snapshotColumn } from "./snapshotColumn";
@@ -36,6 +31,7 @@ export function viewComparison(
     tensors,
     problems,
     grid: moduleGrid(modules.map(({ module }) => module)),
+    metrics: metricTables(modules, snapshots.length),
     steps,
     ...(story === undefined ? {} : { story }),
     ...(initial === undefined ? {} : { initialColumn: initial }),
@@ -50,9 +46,8 @@ function rowOf(module: ModuleComparison): CompareModuleRow {
 }
 
 function cellOf(measurement: ModuleMeasurement, module: ModuleComparison, index: number): CompareCell {
-  const { metrics, unavailable, alpha, scale, fingerprint } = measurement;
+  const { metrics, unavailable, alpha, scale } = measurement;
   const first = pairOf(module, 0, index);
-  const previous = pairOf(module, index - 1, index);
   return {
     rank: measurement.module.rank,
     alpha,
@@ -63,21 +58,6 @@ function cellOf(measurement: ModuleMeasurement, module: ModuleComparison, index:
     effectiveRank: metrics?.effectiveRank,
     relativeChange: first?.relativeChange,
     cosine: first?.cosine,
-    ...optional("rank99", metrics?.rank99),
-    ...optional("subspaceSimilarity", first?.subspaceSimilarity),
-    ...optional("energyKept", first?.energyKept),
-    ...optional("newShare", first?.newShare),
-    ...(previous === undefined ? {} : { previous: changeOf(previous) }),
-    ...optional("trueChange", module.trueChanges?.[index]?.frobenius),
-    ...optional("fingerprint", fingerprint?.kind),
     ...(unavailable === undefined ? {} : { unavailable }),
   };
-}
-
-function changeOf({ relativeChange, cosine, energyKept, newShare, sameness }: ModulePair): UpdateChange {
-  return { relativeChange, cosine, energyKept, newShare, sameness };
-}
-
-function optional<K extends string, V>(key: K, value: V | undefined): { readonly [P in K]?: V } {
-  return value === undefined ? {} : ({ [key]: value } as { readonly [P in K]: V });
 }

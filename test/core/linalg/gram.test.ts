@@ -1,10 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { choleskyOfGram } from "../../../src/core/linalg/cholesky";
-import { gramOfColumns, gramOfRows } from "../../../src/core/linalg/gram";
+import { gramOfColumns, gramOfRows, productOfColumns } from "../../../src/core/linalg/gram";
 import { createMatrix, maxAbs, transpose } from "../../../src/core/linalg/matrix";
 import { multiply, multiplyTransposed } from "../../../src/core/linalg/multiply";
 import { singularValuesOf, svd } from "../../../src/core/linalg/svd";
+import { solveTransposedUpper, solveUpperFromRight } from "../../../src/core/linalg/triangular";
 import { matrices, maxDifference, randomMatrix } from "./matrices";
 
 /** Sizes on both sides of a tile of 4 and of a panel of 256. */
@@ -23,6 +24,18 @@ describe("Gram matrices", () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  it("hold the inner products of the columns of two matrices", () => {
+    fc.assert(
+      fc.property(counts, counts, lengths, fc.nat(), (first, second, rows, seed) => {
+        const [x, y] = [randomMatrix(rows, first, seed), randomMatrix(rows, second, seed + 1)];
+        const expected = multiply(transpose(x), y);
+        expect(maxDifference(productOfColumns(x, y), expected)).toBeLessThanOrEqual(1e-14 * (rows + 1));
+      }),
+      { numRuns: 40 },
+    );
+    expect(() => productOfColumns(randomMatrix(2, 1, 1), randomMatrix(3, 1, 1))).toThrow(RangeError);
   });
 
   it("let NaN through", () => {
@@ -80,6 +93,26 @@ describe("choleskyOfGram", () => {
     });
     expect(choleskyOfGram(gramOfRows(tiny))).toBeUndefined();
     expect(choleskyOfGram(createMatrix(2, 2, Float64Array.of(Number.NaN, 0, 0, 1)))).toBeUndefined();
+  });
+});
+
+describe("triangular systems", () => {
+  it("are solved in place, from either side", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 9 }), counts, fc.nat(), (count, other, seed) => {
+        const r = choleskyOfGram(gramOfRows(randomMatrix(count, 40, seed)))?.r;
+        if (r === undefined) throw new Error("Random rows are independent.");
+        const above = randomMatrix(count, other, seed + 1);
+        const solved = createMatrix(count, other, above.data.slice());
+        solveTransposedUpper(r, solved);
+        expect(maxDifference(multiply(transpose(r), solved), above)).toBeLessThan(1e-12);
+        const beside = transpose(above);
+        const fromRight = createMatrix(other, count, beside.data.slice());
+        solveUpperFromRight(r, fromRight);
+        expect(maxDifference(multiply(fromRight, r), beside)).toBeLessThan(1e-12);
+      }),
+      { numRuns: 40 },
+    );
   });
 });
 

@@ -115,6 +115,21 @@ describe("a pipeline of three snapshots", () => {
     expect(modules[grid?.cells[11 * 3 + column] ?? -1]?.module).toBe("model.layers.11.self_attn.v_proj");
   });
 
+  it("has every metric as a table of modules and columns", async () => {
+    const { view, modules } = await computed;
+    const { metrics, columns } = view;
+    const row = modules.findIndex(({ module }) => module === "model.layers.9.self_attn.v_proj");
+    const at = (metric: Float32Array | undefined, column: number) => metric?.[row * columns.length + column];
+    const [, second, third] = modules[row]?.measurements ?? [];
+    expect(at(metrics?.frobenius, 1)).toBeCloseTo(second?.metrics?.frobenius ?? 0, 5);
+    expect(at(metrics?.rank99, 2)).toBe(third?.metrics?.rank99);
+    const pair = modules[row]?.pairs.find(({ a, b }) => a === 1 && b === 2);
+    expect(at(metrics?.changePrevious, 2)).toBeCloseTo(pair?.relativeChange ?? 0, 5);
+    expect(at(metrics?.keptPrevious, 2)).toBeCloseTo(pair?.energyKept ?? 0, 5);
+    expect(at(metrics?.change, 0)).toBeNaN();
+    expect(metrics).not.toHaveProperty("trueChange");
+  });
+
   it("describes one module in depth", async () => {
     const comparison = await computed;
     const detail = await comparison.moduleDetail("model.layers.3.self_attn.q_proj");
@@ -192,7 +207,8 @@ describe("other snapshots", () => {
     expect(view.initialColumn).toBe(0);
     const norm = modules[0]?.measurements[0]?.metrics?.frobenius as number;
     expect(view.columns[1]?.trueChange).toBeCloseTo(0.1 * norm, 10);
-    expect(view.modules[0]?.cells[1]?.trueChange).toBeCloseTo(0.1 * norm, 10);
+    expect(view.metrics?.trueChange?.[1]).toBeCloseTo(0.1 * norm, 5);
+    expect(view.metrics?.trueChange?.[0]).toBeNaN();
     expect(view.columns[0]).not.toHaveProperty("trueChange");
     expect(view.problems[0]?.message).toContain("computed against pissa_init");
     expect(comparison).toBeDefined();

@@ -25,23 +25,20 @@ async function fingerprintOfFile(name: string) {
 describe("fingerprints of generated adapters (makeFingerprints.py)", () => {
   it.each(Object.entries(expected))("%s", async (name, { kind, initialisation }) => {
     const { modules, adapter } = await fingerprintOfFile(name);
-    expect(modules.map((module) => `${module?.kind}: ${module?.evidence}`)).toEqual(
-      modules.map((module) => expect.stringMatching(`^${kind}: ${escaped(module?.evidence ?? "")}`)),
+    // The evidence is there to be read when a kind is wrong.
+    expect(modules.map((module) => `${module?.kind}: ${module?.evidence()}`)).toEqual(
+      modules.map((module) => `${kind}: ${module?.evidence()}`),
     );
     expect(adapter).toMatchObject({ kind, count: modules.length, total: modules.length });
     if (initialisation !== null) expect(modules[0]?.initialisation).toMatch(initialisation);
   });
 });
 
-function escaped(text: string): string {
-  return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-}
-
 describe("fingerprintOfAdapter", () => {
   const module = (kind: ModuleFingerprint["kind"], off = 0.5): ModuleFingerprint => ({
     kind,
     confidence: "high",
-    evidence: "…",
+    evidence: () => "…",
     offDiagonalA: off,
     offDiagonalB: off,
   });

@@ -246,6 +246,17 @@ describe("parseStageFile", () => {
       createdAt: "2026",
     });
   });
+
+  it("keeps where a snapshot came from and what was kept of it", () => {
+    const text = '{"stage": "rank-reduction", "parent": "../01-svd", "energyKept": 0.97, "modules": {}}';
+    expect(parseStageFile(parseJson(text).value)).toEqual({
+      stage: "rank-reduction",
+      parent: "../01-svd",
+      energyKept: 0.97,
+    });
+    const odd = '{"stage": "svd", "parent": 3, "energyKept": 1.5}';
+    expect(parseStageFile(parseJson(odd).value)).toEqual({ stage: "svd" });
+  });
 });
 
 describe("normalizeStage", () => {
