@@ -1,20 +1,25 @@
-import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openWindow } from "../support/openWindow";
 import type { Workbench } from "../support/workbench";
 
+let scratch: string;
 let workbench: Workbench;
 
 beforeAll(async () => {
-  const workspace = join(mkdtempSync(join(tmpdir(), "installed-")), "project");
+  scratch = mkdtempSync(join(tmpdir(), "installed-"));
+  const workspace = join(scratch, "project");
   mkdirSync(workspace);
   writeFileSync(join(workspace, "notes.txt"), "nothing to see\n");
   workbench = await openWindow({ workspace });
 });
 
-afterAll(() => workbench?.close());
+afterAll(async () => {
+  await workbench?.close();
+  rmSync(scratch, { recursive: true, force: true });
+});
 
 test("the packed extension is installed and listed in a real VS Code", async () => {
   await workbench.runCommand("Extensions: Show Installed Extensions");

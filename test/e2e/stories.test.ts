@@ -196,11 +196,15 @@ describe("files that are not what they seem", () => {
 test("the stage that the user sets is kept and shown in the tree", async () => {
   const runs = await openRuns();
   const row = runs.getByRole("treeitem", { name: /^checkpoint-60 / });
+  // The menu is of the row it was opened on, not of the rows that are selected.
+  await runs.getByRole("treeitem", { name: /^checkpoint-180 / }).click();
+  await runs.getByRole("treeitem", { name: /^checkpoint-240 / }).click({ modifiers: ["ControlOrMeta"] });
   await workbench.pickFromContextMenu(row, "Set Stage…");
   await workbench.pickQuickInput("merged");
   await workbench.pickQuickInput("Keep in this workspace");
   const labelled = runs.getByRole("treeitem", { name: /^checkpoint-60 .*· merged ·/ });
   await labelled.waitFor();
+  await runs.getByRole("treeitem", { name: /^checkpoint-240 .*· fine-tuning \(inferred\) ·/ }).waitFor();
   await labelled.click();
   await page()
     .getByRole("button", { name: /^Stage: merged/ })

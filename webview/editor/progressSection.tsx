@@ -1,5 +1,5 @@
 import type { CheckpointSummary } from "../../src/core/checkpoint/summary";
-import { formatCount, formatNumber } from "../../src/core/text/quantities";
+import { formatAligned, formatCount, formatNumber } from "../../src/core/text/quantities";
 import { safeText } from "../ui/safeText";
 import { Section } from "../ui/section";
 
@@ -17,10 +17,10 @@ export function ProgressSection({ summary }: { readonly summary: CheckpointSumma
     });
   }
   if (epoch !== undefined) facts.push({ name: "Epoch", value: formatNumber(epoch, 3) });
-  if (loss !== undefined) facts.push({ name: "Loss", value: formatNumber(loss) });
-  if (evalLoss !== undefined) facts.push({ name: "Eval loss", value: formatNumber(evalLoss) });
+  if (loss !== undefined) facts.push({ name: "Loss", value: formatAligned(loss) });
+  if (evalLoss !== undefined) facts.push({ name: "Eval loss", value: formatAligned(evalLoss) });
   if (learningRate !== undefined) facts.push({ name: "Learning rate", value: formatNumber(learningRate, 3) });
-  if (bestMetric !== undefined) facts.push({ name: "Best metric", value: formatNumber(bestMetric) });
+  if (bestMetric !== undefined) facts.push({ name: "Best metric", value: formatAligned(bestMetric) });
   if (facts.length === 0 && bestCheckpoint === undefined) return null;
   return (
     <Section title="Training progress">

@@ -1,6 +1,6 @@
 import { indexAtStep, type MetricSeries } from "../../src/core/runs/metricSeries";
 import type { CheckpointMarker, TrainingView } from "../../src/core/runs/trainingView";
-import { formatCount, formatNumber, plural } from "../../src/core/text/quantities";
+import { formatAligned, formatCount, formatNumber, plural } from "../../src/core/text/quantities";
 import { safeText } from "../ui/safeText";
 import { Section } from "../ui/section";
 
@@ -72,5 +72,5 @@ export function CheckpointList({ view, onOpen }: CheckpointListProps) {
 
 function valueFor(series: MetricSeries, { step }: CheckpointMarker): string {
   const value = series.values[indexAtStep(series, step)];
-  return value === undefined ? "–" : formatNumber(value, 5);
+  return value === undefined ? "–" : formatAligned(value, 5);
 }

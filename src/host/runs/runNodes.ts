@@ -143,7 +143,7 @@ function checkpointIcon(checkpoint: RunCheckpoint): vscode.ThemeIcon {
   const problem = problemIcon(checkpoint.problems);
   if (problem !== undefined) return problem;
   if (checkpoint.incomplete)
-    return new vscode.ThemeIcon("warning", new vscode.ThemeColor("list.warningForeground"));
+    return new vscode.ThemeIcon("warning", new vscode.ThemeColor("problemsWarningIcon.foreground"));
   if (checkpoint.best) return new vscode.ThemeIcon("star-full", new vscode.ThemeColor("charts.yellow"));
   return new vscode.ThemeIcon(checkpoint.final ? "flag" : "milestone");
 }
@@ -151,9 +151,9 @@ function checkpointIcon(checkpoint: RunCheckpoint): vscode.ThemeIcon {
 function problemIcon(problems: Parameters<typeof worstSeverity>[0]): vscode.ThemeIcon | undefined {
   const severity = worstSeverity(problems);
   if (severity === "error")
-    return new vscode.ThemeIcon("error", new vscode.ThemeColor("list.errorForeground"));
+    return new vscode.ThemeIcon("error", new vscode.ThemeColor("problemsErrorIcon.foreground"));
   if (severity === "warning")
-    return new vscode.ThemeIcon("warning", new vscode.ThemeColor("list.warningForeground"));
+    return new vscode.ThemeIcon("warning", new vscode.ThemeColor("problemsWarningIcon.foreground"));
   return undefined;
 }
 
