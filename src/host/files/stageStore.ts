@@ -1,5 +1,5 @@
 import * as vscode from "vscode";
-import type { UserStages } from "../../protocol/workerApi";
+import type { UserStages } from "../../protocol/checkpointCalls";
 
 const storageKey = "checkpointExplorer.stages";
 

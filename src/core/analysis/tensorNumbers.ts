@@ -1,0 +1,23 @@
+import type { TensorStatistics } from "./tensorStatistics";
+
+/** What one pass over a tensor's values tells. Plain data. */
+export interface TensorNumbers {
+  readonly statistics: TensorStatistics;
+  /** Of the finite values; undefined where there is none. */
+  readonly histogram?: ValueHistogram;
+  /** In ascending order of `share`. Exact; only for dtypes of up to 16 bits, whose codes can be counted. */
+  readonly quantiles?: readonly Quantile[];
+}
+
+/** Bins of equal width from the least finite value to the largest; the last bin holds its upper edge. */
+export interface ValueHistogram {
+  readonly from: number;
+  readonly to: number;
+  readonly counts: Float64Array;
+}
+
+/** `share` of the finite values are at most `value`. */
+export interface Quantile {
+  readonly share: number;
+  readonly value: number;
+}

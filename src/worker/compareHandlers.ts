@@ -1,0 +1,24 @@
+import { Comparison } from "../core/lora/comparison";
+import type { Handlers } from "../protocol/channel";
+import type { CompareCalls } from "../protocol/compareCalls";
+import type { HandleMap } from "./handleMap";
+import { nodeFiles } from "./nodeFiles";
+import type { ReportProgress } from "./reportProgress";
+import { stageLookup } from "./stageLookup";
+
+/** Answers about snapshots side by side. */
+export function compareHandlers(
+  comparisons: HandleMap<Comparison>,
+  reportProgress: ReportProgress,
+): Handlers<CompareCalls> {
+  return {
+    compare: async ({ paths, userStages, progressToken: token }, signal) => {
+      const comparison = await Comparison.compute(nodeFiles, paths, stageLookup(userStages), {
+        report: (done, total, label) => reportProgress({ token, done, total, label }),
+        signal,
+      });
+      return { handle: comparisons.add(comparison), view: comparison.view };
+    },
+    compareModule: ({ handle, module }, signal) => comparisons.get(handle).moduleDetail(module, signal),
+  };
+}
