@@ -1,6 +1,7 @@
 import * as vscode from "vscode";
 import { checkpointIdentity } from "../core/checkpoint/identity";
 import { pythonLoadSnippet } from "../core/checkpoint/loadSnippet";
+import type { Run } from "../core/runs/run";
 import type { ComparePanels } from "./compare/comparePanels";
 import { copyText, openCheckpointFile, openPath, revealInExplorer } from "./editor/openPath";
 import { askStage } from "./files/askStage";
@@ -43,8 +44,12 @@ export function registerCommands(services: CommandServices): vscode.Disposable[]
       const run =
         isNode(target) && (target.kind === "run" || target.kind === "checkpoint")
           ? target.run
-          : await pickRun(runs);
+          : await pickRun(runs, "Chart of which run?");
       if (run !== undefined) runPanels.show(run);
+    },
+    timeline: async (target) => {
+      const run = isNode(target) && "run" in target ? target.run : await pickRun(runs, "Follow which run?");
+      if (run !== undefined) comparePanels.openTimeline(run.name, adapterPathsOf(run));
     },
     // Called on a row outside the selection, VS Code passes that row alone; the words mean the selection.
     compareSelected: (target, selection) =>
@@ -150,11 +155,20 @@ async function askForFile(): Promise<string | undefined> {
   return picked?.[0]?.fsPath;
 }
 
-async function pickRun(runs: RunsModel) {
+/** Checkpoints that hold an adapter, by their parts; files of their own may be one. */
+function adapterPathsOf(run: Run): readonly string[] {
+  const readable = run.checkpoints.filter(({ mainFile }) => mainFile !== undefined);
+  const adapters = readable.filter(
+    ({ kind, parts }) => kind === "file" || parts.some(({ part }) => part === "adapter"),
+  );
+  return adapters.map(({ path }) => path);
+}
+
+async function pickRun(runs: RunsModel, title: string) {
   const { runs: known } = await runs.current();
   const items = known.map((run) => ({ label: run.name, description: run.path, run }));
   const picked = await vscode.window.showQuickPick(items, {
-    title: "Chart of which run?",
+    title,
     matchOnDescription: true,
   });
   return picked?.run;

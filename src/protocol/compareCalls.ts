@@ -1,4 +1,5 @@
 import type { CompareModuleDetail, CompareView } from "../core/lora/compareView";
+import type { Timeline } from "../core/lora/timeline";
 import type { UserStages } from "./checkpointCalls";
 
 /** What the worker answers about snapshots side by side. */
@@ -9,5 +10,11 @@ export interface CompareCalls {
     readonly userStages: UserStages;
     readonly progressToken: number;
   }): { readonly handle: number; readonly view: CompareView };
+  /** The updates of every checkpoint of a run; `progressToken` names the work in `progress`. */
+  timeline(params: {
+    readonly paths: readonly string[];
+    readonly userStages: UserStages;
+    readonly progressToken: number;
+  }): Timeline;
   compareModule(params: { readonly handle: number; readonly module: string }): CompareModuleDetail;
 }

@@ -1,4 +1,5 @@
 import type { CompareModuleDetail, CompareView } from "../core/lora/compareView";
+import type { Timeline, TimelineMetric } from "../core/lora/timeline";
 
 export type CompareState =
   | { readonly status: "working"; readonly paths: readonly string[] }
@@ -18,6 +19,17 @@ export interface CompareHostCalls {
   setStage(params: { readonly path: string }): void;
   reload(params: null): void;
   copy(params: { readonly text: string; readonly what: string }): void;
+  /** The checkpoints of the run that the panel was opened to follow; undefined where it was opened to compare. */
+  timelinePaths(params: null): readonly string[] | undefined;
+  /**
+   * The updates of all `paths`, which may be more than the columns. Computed once however often it is asked;
+   * `timelineProgress` says how far it is, and aborting the call stops it. `values` holds the metrics asked for,
+   * without `metrics` as many as fit into one message, the first of `timelineMetrics` first.
+   */
+  timeline(params: {
+    readonly paths: readonly string[];
+    readonly metrics?: readonly TimelineMetric[];
+  }): Timeline;
   /** Stops the comparison that is being computed. */
   cancel(params: null): void;
 }
@@ -25,4 +37,5 @@ export interface CompareHostCalls {
 export interface ComparePageCalls {
   changed(state: CompareState): void;
   progress(params: { readonly done: number; readonly total: number; readonly label: string }): void;
+  timelineProgress(params: { readonly done: number; readonly total: number; readonly label: string }): void;
 }

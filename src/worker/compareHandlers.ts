@@ -1,4 +1,5 @@
 import { Comparison } from "../core/lora/comparison";
+import { computeTimeline } from "../core/lora/timeline";
 import type { Handlers } from "../protocol/channel";
 import type { CompareCalls } from "../protocol/compareCalls";
 import type { HandleMap } from "./handleMap";
@@ -19,6 +20,11 @@ export function compareHandlers(
       });
       return { handle: comparisons.add(comparison), view: comparison.view };
     },
+    timeline: ({ paths, userStages, progressToken: token }, signal) =>
+      computeTimeline(nodeFiles, paths, stageLookup(userStages), {
+        report: (done, total, label) => reportProgress({ token, done, total, label }),
+        signal,
+      }),
     compareModule: ({ handle, module }, signal) => comparisons.get(handle).moduleDetail(module, signal),
   };
 }

@@ -11,6 +11,8 @@ const host = connect<ComparePageCalls, CompareHostCalls>({
   progress: (progress) => {
     model.progress.value = progress;
   },
+  // Nothing is drawn of a timeline yet.
+  timelineProgress: () => {},
 });
 const model = new CompareModel(host, placeFrom(loadState<ComparePlace>("compare")));
 

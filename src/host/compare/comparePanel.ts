@@ -5,6 +5,7 @@ import type { WorkerClient } from "../analysis/workerClient";
 import { copyText } from "../editor/openPath";
 import type { Log } from "../log";
 import { connectPage, keepPanelState } from "../webviewPage";
+import { TimelineCache } from "./timelineCache";
 
 export const compareViewType = "checkpointExplorer.compare";
 
@@ -23,6 +24,11 @@ export interface CompareServices {
   readonly onStagesChanged: vscode.Event<void>;
 }
 
+export interface PanelState {
+  readonly paths: readonly string[];
+  readonly timeline?: readonly string[];
+}
+
 /** One comparison: its snapshots, left to right, and what was computed of them. */
 export class ComparePanel {
   private readonly channel: Channel<CompareHostCalls, ComparePageCalls>;
@@ -30,11 +36,14 @@ export class ComparePanel {
   private handle: number | undefined;
   private generation = 0;
   private running: AbortController | undefined;
+  private readonly timelines = new TimelineCache((paths, signal) => this.computeTimeline(paths, signal));
 
   constructor(
     private readonly panel: vscode.WebviewPanel,
     private paths: readonly string[],
     private readonly services: CompareServices,
+    /** The checkpoints of the run that the panel is to follow. */
+    private readonly timelinePaths?: readonly string[],
   ) {
     this.state = { status: "working", paths };
     this.channel = connectPage<CompareHostCalls, ComparePageCalls>(
@@ -51,11 +60,16 @@ export class ComparePanel {
         add: () => this.addSnapshots(),
         open: ({ path }) => services.open(path),
         setStage: ({ path }) => services.setStage(path),
-        reload: () => this.compute(),
+        reload: () => {
+          this.timelines.forget();
+          return this.compute();
+        },
         copy: copyText,
+        timelinePaths: () => this.timelinePaths,
+        timeline: ({ paths: followed, metrics }, signal) => this.timelines.get(followed, metrics, signal),
         cancel: () => this.cancel(),
       },
-      panelState(paths),
+      this.panelState(),
     );
     const stages = services.onStagesChanged(() => void this.compute());
     panel.onDidDispose(() => {
@@ -69,7 +83,7 @@ export class ComparePanel {
 
   private async show(paths: readonly string[]): Promise<void> {
     this.paths = paths.slice(0, maxSnapshots);
-    keepPanelState(this.panel.webview, panelState(this.paths));
+    keepPanelState(this.panel.webview, this.panelState());
     await this.compute();
   }
 
@@ -109,9 +123,26 @@ export class ComparePanel {
     }
   }
 
+  private async computeTimeline(paths: readonly string[], signal: AbortSignal) {
+    const { worker, userStages } = this.services;
+    const progress = worker.listenToProgress((step) => this.channel.notify("timelineProgress", step));
+    try {
+      const params = { paths, userStages: userStages(), progressToken: progress.token };
+      return await worker.call("timeline", params, signal);
+    } finally {
+      progress.dispose();
+    }
+  }
+
   private setState(state: CompareState): void {
     this.state = state;
     this.channel.notify("changed", state);
+  }
+
+  /** What it takes to make the panel again after the window was reloaded. */
+  private panelState(): PanelState {
+    const { paths, timelinePaths: timeline } = this;
+    return timeline === undefined ? { paths } : { paths, timeline };
   }
 
   private release(): void {
@@ -119,8 +150,4 @@ export class ComparePanel {
     this.services.worker.call("close", { handle: this.handle }).catch(() => undefined);
     this.handle = undefined;
   }
-}
-
-function panelState(paths: readonly string[]): { readonly paths: readonly string[] } {
-  return { paths };
 }

@@ -53,6 +53,10 @@ export const startCompareHost: StartHost = (send, options) => {
     setStage: () => {},
     copy: () => {},
     reload: compareAgain,
+    timelinePaths: () => undefined,
+    timeline: () => {
+      throw new Error("The samples have no timeline.");
+    },
     cancel: () => {
       clearTimeout(timer);
       channel.notify("changed", { status: "failed", message: "The comparison was cancelled." });
