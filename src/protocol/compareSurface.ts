@@ -1,5 +1,6 @@
 import type { CompareModuleDetail, CompareView } from "../core/lora/compareView";
 import type { Timeline, TimelineMetric } from "../core/lora/timeline";
+import type { Picture } from "./picture";
 
 export type CompareState =
   | { readonly status: "working"; readonly paths: readonly string[] }
@@ -30,6 +31,8 @@ export interface CompareHostCalls {
     readonly paths: readonly string[];
     readonly metrics?: readonly TimelineMetric[];
   }): Timeline;
+  /** Asks the user where to put it. */
+  savePng(params: Picture): void;
   /** Stops the comparison that is being computed. */
   cancel(params: null): void;
 }

@@ -51,7 +51,8 @@ export function Swatch({ series, theme }: { readonly series: ChartSeries; readon
   );
 }
 
-const shapePaths: Record<PointShape, string> = {
+/** On the 26 × 10 grid of a swatch. */
+export const shapePaths: Record<PointShape, string> = {
   circle: "M13 2.2a2.8 2.8 0 1 1 0 5.6a2.8 2.8 0 0 1 0-5.6Z",
   triangle: "M13 2 16 7.5h-6Z",
   rect: "M10.5 2.5h5v5h-5Z",

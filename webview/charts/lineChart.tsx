@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useId, useMemo, useState } from "preact/hooks";
+import { useId, useMemo, useRef, useState } from "preact/hooks";
 import { Icon } from "../ui/icon";
 import { safeText } from "../ui/safeText";
 import { formatPosition } from "./axisTicks";
@@ -9,6 +9,7 @@ import { chartTheme } from "./chartTheme";
 import { type ChartView, createChartView, visibleRange } from "./chartView";
 import { IconButton } from "./iconButton";
 import { Legend } from "./legend";
+import { chartDrawing, pngOf, type SavePicture } from "./picture";
 import { PlotCanvas } from "./plotCanvas";
 import type { PlotModel } from "./plotModel";
 import { formatReading } from "./reading";
@@ -41,6 +42,8 @@ export interface LineChartProps {
   /** Buttons before the chart's own. */
   readonly actions?: ComponentChildren;
   readonly onCopy?: ((text: string, what: string) => void) | undefined;
+  /** Offers the chart as a picture. */
+  readonly onSavePicture?: SavePicture | undefined;
 }
 
 export interface SeriesWords {
@@ -56,6 +59,7 @@ const noMarkers: readonly ChartMarker[] = [];
 export function LineChart(props: LineChartProps) {
   const { title, xLabel, markers = noMarkers, size = "large", logarithmic = false } = props;
   const id = useId();
+  const figure = useRef<HTMLElement>(null);
   const [asTable, setAsTable] = useState(false);
   const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
   const ownView = useMemo(createChartView, []);
@@ -104,6 +108,11 @@ export function LineChart(props: LineChartProps) {
   const [only] = props.series.length === 1 ? props.series : [];
   const legend = props.legend ?? props.series.length > 1;
 
+  const savePicture = async (onSavePicture: SavePicture) => {
+    const canvas = figure.current?.querySelector("canvas");
+    if (!canvas) return;
+    onSavePicture({ bytes: await pngOf(chartDrawing(canvas, theme, title, shown), theme), name: title });
+  };
   const toggle = (key: string) => {
     const next = new Set(hidden);
     if (!next.delete(key)) next.add(key);
@@ -111,7 +120,7 @@ export function LineChart(props: LineChartProps) {
   };
 
   return (
-    <figure class={`chart chart-${size}`} aria-labelledby={`${id}-title`}>
+    <figure ref={figure} class={`chart chart-${size}`} aria-labelledby={`${id}-title`}>
       <figcaption class="chart-head">
         <h3 class="chart-title ellipsis" id={`${id}-title`} title={safeText(title)}>
           {safeText(title)}
@@ -131,6 +140,14 @@ export function LineChart(props: LineChartProps) {
               }}
             >
               <ChartIcon name="resetZoom" />
+            </IconButton>
+          )}
+          {props.onSavePicture !== undefined && !asTable && (
+            <IconButton
+              label={`Save ${safeText(title)} as a PNG picture`}
+              onClick={() => props.onSavePicture && void savePicture(props.onSavePicture)}
+            >
+              <ChartIcon name="save" />
             </IconButton>
           )}
           <IconButton

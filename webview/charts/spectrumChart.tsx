@@ -3,6 +3,7 @@ import { formatNumber } from "../../src/core/text/quantities";
 import { loadState, saveState } from "../host";
 import type { ChartSeries } from "./chartSeries";
 import { LineChart, type SeriesWords } from "./lineChart";
+import type { SavePicture } from "./picture";
 import { countForEnergy, cumulativeEnergy, ordinals } from "./spectrum";
 
 export interface SpectrumSeries {
@@ -21,6 +22,7 @@ export interface SpectrumChartProps {
   /** Under which key of the page's state the choice of scale is kept. */
   readonly stateKey?: string;
   readonly onCopy?: ((text: string, what: string) => void) | undefined;
+  readonly onSavePicture?: SavePicture | undefined;
 }
 
 interface SpectrumPlace {
@@ -84,6 +86,7 @@ export function SpectrumChart(props: SpectrumChartProps) {
       size={size}
       logarithmic={!energy && place.logarithmic}
       onCopy={onCopy}
+      onSavePicture={props.onSavePicture}
       {...(energy ? { yRange: energyRange, formatY: formatEnergy } : {})}
       {...(energy || place.logarithmic ? {} : { yRange: valueRange })}
       actions={

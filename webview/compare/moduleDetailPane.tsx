@@ -1,5 +1,6 @@
 import { useMemo } from "preact/hooks";
 import type { CompareView } from "../../src/core/lora/compareView";
+import type { SavePicture } from "../charts/picture";
 import { SpectrumChart, type SpectrumSeries } from "../charts/spectrumChart";
 import { Button } from "../ui/controls";
 import { Icon } from "../ui/icon";
@@ -29,7 +30,12 @@ export function ModuleDetailPane({ model, view, detail }: ModuleDetailPaneProps)
           <Icon name="close" />
         </Button>
       </div>
-      <Spectra view={view} detail={detail} onCopy={copy} />
+      <Spectra
+        view={view}
+        detail={detail}
+        onCopy={copy}
+        onSavePicture={(picture) => model.host.notify("savePng", picture)}
+      />
       <ModuleNumbers view={view} module={detail.module} />
     </section>
   );
@@ -39,9 +45,10 @@ interface SpectraProps {
   readonly view: CompareView;
   readonly detail: ModuleDetail;
   readonly onCopy: (text: string, what: string) => void;
+  readonly onSavePicture: SavePicture;
 }
 
-function Spectra({ view, detail, onCopy }: SpectraProps) {
+function Spectra({ view, detail, onCopy, onSavePicture }: SpectraProps) {
   const values = detail.status === "ready" ? detail.singularValues : undefined;
   const series = useMemo<SpectrumSeries[]>(
     () =>
@@ -58,7 +65,7 @@ function Spectra({ view, detail, onCopy }: SpectraProps) {
     return <ErrorState what="The singular values could not be computed." where={detail.error.message} />;
   if (detail.status === "loading") return <Loading label="Computing the singular values…" />;
   if (series.length === 0) return <p class="dim">No snapshot has singular values of this module.</p>;
-  return <SpectrumChart series={series} stateKey="spectrum" onCopy={onCopy} />;
+  return <SpectrumChart series={series} stateKey="spectrum" onCopy={onCopy} onSavePicture={onSavePicture} />;
 }
 
 /** As in the tables: a column a snapshot. */

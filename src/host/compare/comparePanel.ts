@@ -3,6 +3,7 @@ import { type Channel, isAbortError } from "../../protocol/channel";
 import type { CompareHostCalls, ComparePageCalls, CompareState } from "../../protocol/compareSurface";
 import type { WorkerClient } from "../analysis/workerClient";
 import { copyText } from "../editor/openPath";
+import { savePicture } from "../files/savePicture";
 import type { Log } from "../log";
 import { connectPage, keepPanelState } from "../webviewPage";
 import { TimelineCache } from "./timelineCache";
@@ -67,6 +68,7 @@ export class ComparePanel {
         copy: copyText,
         timelinePaths: () => this.timelinePaths,
         timeline: ({ paths: followed, metrics }, signal) => this.timelines.get(followed, metrics, signal),
+        savePng: savePicture,
         cancel: () => this.cancel(),
       },
       this.panelState(),

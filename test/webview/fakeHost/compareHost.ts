@@ -52,6 +52,7 @@ export const startCompareHost: StartHost = (send, options) => {
     open: () => {},
     setStage: () => {},
     copy: () => {},
+    savePng: () => {},
     reload: compareAgain,
     timelinePaths: () => undefined,
     timeline: () => {
