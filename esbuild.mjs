@@ -45,6 +45,7 @@ const page = {
 const bundles = [
   { ...node, entryPoints: ["src/extension.ts"], outfile: "dist/extension.js", external: ["vscode"] },
   { ...node, entryPoints: ["src/worker/main.ts"], outfile: "dist/worker.js" },
+  { ...node, entryPoints: ["src/worker/numbers/numbersThread.ts"], outfile: "dist/numbersThread.js" },
   {
     ...node,
     entryPoints: ["src/cli.ts"],

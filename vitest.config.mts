@@ -14,6 +14,7 @@ export default defineConfig({
           name: "unit",
           environment: "node",
           testTimeout: 20_000, // property tests on a busy machine
+          globalSetup: ["test/support/unitGlobalSetup.ts"],
           include: ["test/{core,kernels,protocol,worker,host,cli}/**/*.test.{ts,tsx}"],
         },
       },

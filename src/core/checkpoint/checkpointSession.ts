@@ -42,7 +42,7 @@ const maxScalars = 500;
 /** An open checkpoint and all that can be asked about it. Holds no file open between questions. */
 export class CheckpointSession {
   private constructor(
-    private readonly files: Files,
+    readonly files: Files,
     readonly checkpoint: Checkpoint,
     readonly folder: FolderContext,
     readonly adapter: Adapter | undefined,

@@ -1,0 +1,154 @@
+import { decodeTensor } from "../tensors/decode";
+import type { Tensor } from "../tensors/tensor";
+
+/** How the numbers of a dtype are found in its bytes. */
+export interface NumberEncoding {
+  /**
+   * `bytes` and `words` count codes, of which there are few enough that the counts tell everything; `six-bits` does
+   * so for four codes in three bytes. `f32` and `f64` are measured as they are, a complex number as two. Of
+   * `decoded` the values are made first.
+   */
+  readonly method: "bytes" | "words" | "six-bits" | "f32" | "f64" | "decoded";
+  /** A tensor may be measured in pieces of a multiple of these bytes. */
+  readonly unitBytes: number;
+  /** Set where codes are counted. */
+  readonly codes?: CodeTable;
+  /** Codes in a byte, the first in its low bits; 1 where it is not said. */
+  readonly codesPerByte?: number;
+  /** Bits of the values that `decoded` makes. */
+  readonly decode?: (bytes: Uint8Array, count: number) => Float64Array;
+}
+
+/** The value of every code of a dtype of up to 16 bits. */
+export interface CodeTable {
+  readonly values: Float64Array;
+  /** How the codes follow each other when they are sorted by value. */
+  readonly order: CodeOrder;
+}
+
+export type CodeOrder = "unsigned" | "twos-complement" | "sign-magnitude";
+
+/** What stands for a dtype in a message between threads. */
+export interface EncodingKey {
+  readonly dtype: string;
+  readonly scaling?: Scaling;
+}
+
+/** value = (code - zeroPoint) · scale, in F32 as torch computes it. */
+export interface Scaling {
+  readonly scale: number;
+  readonly zeroPoint: number;
+}
+
+/** Undefined for a tensor whose values are no numbers, or whose scale depends on where a value is. */
+export function encodingKey({ dtype, layout }: Tensor): EncodingKey | undefined {
+  const quantisation = layout?.quantisation;
+  if (quantisation === undefined) return encodings.has(dtype) ? { dtype } : undefined;
+  if (quantisation.scheme !== "per-tensor" || !encodings.has(dtype)) return undefined;
+  return { dtype, scaling: { scale: quantisation.scale, zeroPoint: quantisation.zeroPoint } };
+}
+
+const known = new Map<string, NumberEncoding>();
+
+/** @throws RangeError for a dtype without numbers; `encodingKey` is undefined for those. */
+export function encodingOf({ dtype, scaling }: EncodingKey): NumberEncoding {
+  const make = encodings.get(dtype);
+  if (make === undefined) throw new RangeError(`The dtype ${JSON.stringify(dtype)} has no numbers.`);
+  // Each quantised tensor has a scale of its own: keeping those would keep ever more.
+  if (scaling !== undefined) return scaled(make(), scaling);
+  let encoding = known.get(dtype);
+  if (encoding === undefined) {
+    encoding = make();
+    known.set(dtype, encoding);
+  }
+  return encoding;
+}
+
+const encodings = new Map<string, () => NumberEncoding>([
+  ...["BOOL", "U8", "U1", "U2", "U3", "U4", "U5", "U6", "U7", "QUINT8"].map((dtype) =>
+    entry(dtype, () => byteCodes(dtype === "BOOL" ? "BOOL" : "U8", "unsigned")),
+  ),
+  ...["I8", "I1", "I2", "I3", "I4", "I5", "I6", "I7", "QINT8"].map((dtype) =>
+    entry(dtype, () => byteCodes("I8", "twos-complement")),
+  ),
+  ...["F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ"].map((dtype) =>
+    entry(dtype, () => byteCodes(dtype, "sign-magnitude")),
+  ),
+  entry("F8_E8M0", () => byteCodes("F8_E8M0", "unsigned")),
+  entry("F4", () => packedCodes(decodeCodes("F4", 16, 4), "sign-magnitude", 2)),
+  entry("QUINT4x2", () =>
+    packedCodes(
+      Float64Array.from({ length: 16 }, (_, code) => code),
+      "unsigned",
+      2,
+    ),
+  ),
+  entry("QUINT2x4", () =>
+    packedCodes(
+      Float64Array.from({ length: 4 }, (_, code) => code),
+      "unsigned",
+      4,
+    ),
+  ),
+  ...["F6_E2M3", "F6_E3M2"].map((dtype) => entry(dtype, () => sixBitCodes(dtype))),
+  ...["F16", "BF16"].map((dtype) => entry(dtype, () => wordCodes(dtype, "sign-magnitude"))),
+  entry("C32", () => ({ ...wordCodes("F16", "sign-magnitude"), unitBytes: 4 })),
+  entry("U16", () => wordCodes("U16", "unsigned")),
+  entry("I16", () => wordCodes("I16", "twos-complement")),
+  entry("F32", () => ({ method: "f32", unitBytes: 4 })),
+  entry("C64", () => ({ method: "f32", unitBytes: 8 })),
+  entry("F64", () => ({ method: "f64", unitBytes: 8 })),
+  entry("C128", () => ({ method: "f64", unitBytes: 16 })),
+  ...["U32", "I32", "U64", "I64"].map((dtype) => entry(dtype, () => decoded(dtype))),
+  entry("QINT32", () => decoded("I32")),
+]);
+
+function entry(dtype: string, make: () => NumberEncoding): [string, () => NumberEncoding] {
+  return [dtype, make];
+}
+
+function byteCodes(dtype: string, order: CodeOrder): NumberEncoding {
+  return { method: "bytes", unitBytes: 1, codes: { values: decodeCodes(dtype, 256, 8), order } };
+}
+
+function packedCodes(values: Float64Array, order: CodeOrder, codesPerByte: number): NumberEncoding {
+  return { method: "bytes", unitBytes: 1, codes: { values, order }, codesPerByte };
+}
+
+function sixBitCodes(dtype: string): NumberEncoding {
+  const values = decodeCodes(dtype, 64, 6);
+  return { method: "six-bits", unitBytes: 3, codes: { values, order: "sign-magnitude" } };
+}
+
+function wordCodes(dtype: string, order: CodeOrder): NumberEncoding {
+  return { method: "words", unitBytes: 2, codes: { values: decodeCodes(dtype, 65_536, 16), order } };
+}
+
+function decoded(dtype: string): NumberEncoding {
+  const unitBytes = dtype.endsWith("64") ? 8 : 4;
+  return { method: "decoded", unitBytes, decode: (bytes, count) => decodeTensor(bytes, dtype, count) };
+}
+
+/** Decodes every code once, in ascending order. */
+function decodeCodes(dtype: string, count: number, bits: number): Float64Array {
+  const bytes = new Uint8Array(Math.ceil((count * bits) / 8) + 1);
+  for (let code = 0; code < count; code++) {
+    const bit = code * bits;
+    const shifted = code << (bit % 8);
+    const at = Math.floor(bit / 8);
+    bytes[at] = (bytes[at] as number) | (shifted & 0xff);
+    bytes[at + 1] = (bytes[at + 1] as number) | (shifted >>> 8);
+  }
+  return decodeTensor(bytes, dtype, count);
+}
+
+function scaled(encoding: NumberEncoding, { scale, zeroPoint }: Scaling): NumberEncoding {
+  const factor = Math.fround(scale);
+  const apply = (value: number) => Math.fround((value - zeroPoint) * factor);
+  const { codes, decode } = encoding;
+  return {
+    ...encoding,
+    ...(codes === undefined ? {} : { codes: { ...codes, values: codes.values.map(apply) } }),
+    ...(decode === undefined ? {} : { decode: (bytes, count) => decode(bytes, count).map(apply) }),
+  };
+}

@@ -1,0 +1,91 @@
+/**
+ * The loops that go over every value of a tensor. There are two implementations, which the tests hold against each
+ * other: plainKernels.ts, which runs everywhere, and a WebAssembly one with SIMD in src/kernels.
+ */
+export interface NumberKernels {
+  /** Where the bytes are put that the kernels read: little-endian, from the start on. Read into it directly. */
+  readonly chunk: Uint8Array<ArrayBuffer>;
+  /** Counts each of the first `length` bytes of the chunk. */
+  countBytes(length: number): void;
+  /** Counts each 16-bit code among the first `length` bytes of the chunk. */
+  countWords(length: number): void;
+  /** Moments of the first `count` F32 values of the chunk; counts the upper 16 bits of each. */
+  measureF32(count: number): Moments;
+  /** Moments of the first `count` F64 values of the chunk; counts the upper 20 bits of each. */
+  measureF64(count: number): Moments;
+  /** What was counted since it was last taken, as codes of so many bits. */
+  takeCounts(codeBits: CodeBits): CodeCounts;
+}
+
+/** Bytes, 16-bit codes or the upper halves of F32, the upper 20 bits of F64. */
+export type CodeBits = 8 | 16 | 20;
+
+/** How often each code was there, in ascending order of the codes; those that were not there are left out. */
+export interface CodeCounts {
+  readonly codes: Uint32Array;
+  readonly counts: Float64Array;
+}
+
+/** Of the finite values of a chunk, unless it is said otherwise. */
+export interface Moments {
+  readonly count: number;
+  readonly mean: number;
+  /** Σ(x - mean)² */
+  readonly squares: number;
+  /** Infinity where there is no value. */
+  readonly min: number;
+  /** -Infinity where there is no value. */
+  readonly max: number;
+  readonly zeros: number;
+  /** Among all values. */
+  readonly nan: number;
+  /** Among all values, of either sign. */
+  readonly inf: number;
+}
+
+export const noMoments: Moments = {
+  count: 0,
+  mean: 0,
+  squares: 0,
+  min: Number.POSITIVE_INFINITY,
+  max: Number.NEGATIVE_INFINITY,
+  zeros: 0,
+  nan: 0,
+  inf: 0,
+};
+
+/** Moments of two sets of values together (Chan, Golub and LeVeque 1983): nothing cancels. */
+export function mergeMoments(a: Moments, b: Moments): Moments {
+  const count = a.count + b.count;
+  const difference = b.mean - a.mean;
+  const share = count === 0 ? 0 : b.count / count;
+  return {
+    count,
+    mean: a.count === 0 ? b.mean : a.mean + difference * share,
+    squares: a.squares + b.squares + (a.count === 0 ? 0 : difference * difference * a.count * share),
+    min: Math.min(a.min, b.min),
+    max: Math.max(a.max, b.max),
+    zeros: a.zeros + b.zeros,
+    nan: a.nan + b.nan,
+    inf: a.inf + b.inf,
+  };
+}
+
+/** Counts of two sets of codes together. */
+export function mergeCounts(a: CodeCounts, b: CodeCounts): CodeCounts {
+  if (a.codes.length === 0) return b;
+  if (b.codes.length === 0) return a;
+  const codes = new Uint32Array(a.codes.length + b.codes.length);
+  const counts = new Float64Array(codes.length);
+  let [i, j, used] = [0, 0, 0];
+  while (i < a.codes.length || j < b.codes.length) {
+    const left = a.codes[i] ?? Number.POSITIVE_INFINITY;
+    const right = b.codes[j] ?? Number.POSITIVE_INFINITY;
+    let count = 0;
+    if (left <= right) count += a.counts[i++] as number;
+    if (right <= left) count += b.counts[j++] as number;
+    codes[used] = Math.min(left, right);
+    counts[used++] = count;
+  }
+  return { codes: codes.slice(0, used), counts: counts.slice(0, used) };
+}

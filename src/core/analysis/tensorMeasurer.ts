@@ -1,0 +1,159 @@
+import type { NumberEncoding } from "./numberEncoding";
+import {
+  type CodeCounts,
+  type Moments,
+  mergeCounts,
+  mergeMoments,
+  type NumberKernels,
+  noMoments,
+} from "./numberKernels";
+
+/**
+ * What is known of some of a tensor's values, so that those of all can be put together: plain data, small beside
+ * what it tells of.
+ */
+export interface PartialNumbers {
+  /** Codes of the dtype where those are counted, else the upper bits of the values as floats. */
+  readonly counts: CodeCounts;
+  /** Set where codes do not tell everything. */
+  readonly moments?: Moments;
+}
+
+/** The numbers of two parts of a tensor together. Counts stay exact; moments depend on the order by rounding. */
+export function mergePartial(a: PartialNumbers, b: PartialNumbers): PartialNumbers {
+  const counts = mergeCounts(a.counts, b.counts);
+  if (a.moments === undefined || b.moments === undefined) return { counts };
+  return { counts, moments: mergeMoments(a.moments, b.moments) };
+}
+
+/** Measures a tensor, or a part of one, that comes chunk by chunk in the kernels' memory. */
+export class TensorMeasurer {
+  private moments: Moments = noMoments;
+  /** Of codes that share bytes. */
+  private readonly extra: Float64Array;
+
+  constructor(
+    private readonly kernels: NumberKernels,
+    private readonly encoding: NumberEncoding,
+  ) {
+    this.extra = new Float64Array(isPacked(encoding) ? (encoding.codes?.values.length ?? 0) : 0);
+  }
+
+  /** The largest chunk that `add` takes: the kernels' memory holds it, and it ends where a value does. */
+  get chunkBytes(): number {
+    const { unitBytes, method } = this.encoding;
+    // Decoded values take up to twice the memory of what they are decoded from.
+    const room =
+      method === "decoded" ? (this.kernels.chunk.length * unitBytes) / 8 : this.kernels.chunk.length;
+    return Math.floor(room / unitBytes) * unitBytes;
+  }
+
+  /**
+   * Measures the first `length` bytes of the kernels' memory, a multiple of the encoding's unit. The last codes of
+   * the last byte are left out where `padding` says so. The bytes may be gone afterwards.
+   */
+  add(length: number, padding = 0): void {
+    const { kernels, encoding } = this;
+    switch (encoding.method) {
+      case "bytes":
+        kernels.countBytes(length);
+        if (padding > 0) this.dropPadding(kernels.chunk[length - 1] as number, padding);
+        break;
+      case "words":
+        kernels.countWords(length);
+        break;
+      case "six-bits":
+        this.countSixBits(length);
+        break;
+      case "f32":
+        this.moments = mergeMoments(this.moments, kernels.measureF32(length / 4));
+        break;
+      case "f64":
+        this.moments = mergeMoments(this.moments, kernels.measureF64(length / 8));
+        break;
+      case "decoded":
+        this.measureDecoded(length);
+        break;
+    }
+  }
+
+  /** What was measured since the last call. */
+  take(): PartialNumbers {
+    const { kernels, encoding, extra } = this;
+    switch (encoding.method) {
+      case "bytes": {
+        const counts = kernels.takeCounts(8);
+        if (!isPacked(encoding)) return { counts };
+        this.unpack(counts);
+        return { counts: takeDense(extra) };
+      }
+      case "words":
+        return { counts: kernels.takeCounts(16) };
+      case "six-bits":
+        return { counts: takeDense(extra) };
+      case "f32":
+        return { counts: kernels.takeCounts(16), moments: this.takeMoments() };
+      default:
+        return { counts: kernels.takeCounts(20), moments: this.takeMoments() };
+    }
+  }
+
+  private takeMoments(): Moments {
+    const { moments } = this;
+    this.moments = noMoments;
+    return moments;
+  }
+
+  private measureDecoded(length: number): void {
+    const { kernels, encoding } = this;
+    const values = encoding.decode?.(kernels.chunk.subarray(0, length), length / encoding.unitBytes);
+    if (values === undefined) return;
+    const view = new DataView(kernels.chunk.buffer, kernels.chunk.byteOffset);
+    for (let at = 0; at < values.length; at++) view.setFloat64(8 * at, values[at] as number, true);
+    this.moments = mergeMoments(this.moments, kernels.measureF64(values.length));
+  }
+
+  private countSixBits(length: number): void {
+    const { extra } = this;
+    const { chunk } = this.kernels;
+    const count = (code: number) => {
+      extra[code] = (extra[code] as number) + 1;
+    };
+    for (let at = 0; at + 2 < length; at += 3) {
+      const bits =
+        (chunk[at] as number) | ((chunk[at + 1] as number) << 8) | ((chunk[at + 2] as number) << 16);
+      count(bits & 63);
+      count((bits >>> 6) & 63);
+      count((bits >>> 12) & 63);
+      count(bits >>> 18);
+    }
+  }
+
+  private unpack({ codes, counts }: CodeCounts): void {
+    for (const [at, byte] of codes.entries()) this.addPacked(byte, counts[at] as number, 0);
+  }
+
+  private dropPadding(byte: number, padding: number): void {
+    this.addPacked(byte, -1, (this.encoding.codesPerByte ?? 1) - padding);
+  }
+
+  private addPacked(byte: number, count: number, firstCode: number): void {
+    const { codesPerByte = 1 } = this.encoding;
+    const bits = 8 / codesPerByte;
+    for (let index = firstCode; index < codesPerByte; index++) {
+      const code = (byte >>> (index * bits)) & (2 ** bits - 1);
+      this.extra[code] = (this.extra[code] as number) + count;
+    }
+  }
+}
+
+function isPacked({ method, codesPerByte = 1 }: NumberEncoding): boolean {
+  return method === "six-bits" || codesPerByte > 1;
+}
+
+function takeDense(table: Float64Array): CodeCounts {
+  const codes = [...table.keys()].filter((code) => table[code] !== 0);
+  const counts = Float64Array.from(codes, (code) => table[code] as number);
+  table.fill(0);
+  return { codes: Uint32Array.from(codes), counts };
+}

@@ -1,0 +1,80 @@
+import type { EncodingKey } from "../../core/analysis/numberEncoding";
+import type { PartialNumbers } from "../../core/analysis/tensorMeasurer";
+import type { TensorNumbers } from "../../core/analysis/tensorNumbers";
+
+/** Work for one thread: ranges of one file that are measured one after the other. */
+export interface NumbersJob {
+  readonly path: string;
+  readonly control: JobControl;
+  readonly pieces: readonly Piece[];
+}
+
+/** A range of a file that holds values of one dtype, contiguous and little-endian. */
+export interface Piece {
+  readonly offset: number;
+  readonly length: number;
+  /** Undefined where the bytes are only hashed. */
+  readonly encoding: EncodingKey | undefined;
+  /** Codes of the last byte that belong to no value. */
+  readonly padding: number;
+  /** It is a whole tensor, so its numbers can be finished at once. */
+  readonly isWhole: boolean;
+  readonly hash: boolean;
+}
+
+/** Memory that all threads see, because a thread that is busy reads no messages. */
+export class JobControl {
+  private constructor(readonly memory: SharedArrayBuffer) {}
+
+  static create(): JobControl {
+    return new JobControl(new SharedArrayBuffer(16));
+  }
+
+  /** The same memory on the other side of a message. */
+  static over(memory: SharedArrayBuffer): JobControl {
+    return new JobControl(memory);
+  }
+
+  cancel(): void {
+    Atomics.store(new Int32Array(this.memory, 0, 1), 0, 1);
+  }
+
+  get isCancelled(): boolean {
+    return Atomics.load(new Int32Array(this.memory, 0, 1), 0) === 1;
+  }
+
+  addBytes(count: number): void {
+    Atomics.add(new BigInt64Array(this.memory, 8, 1), 0, BigInt(count));
+  }
+
+  get bytes(): number {
+    return Number(Atomics.load(new BigInt64Array(this.memory, 8, 1), 0));
+  }
+}
+
+export interface PieceResult {
+  /** Of a whole tensor. */
+  readonly numbers?: TensorNumbers;
+  /** Of a part of one. */
+  readonly partial?: PartialNumbers;
+  /** Lower-case hexadecimal. */
+  readonly sha256?: string;
+  /** Why the bytes could not be read. */
+  readonly failure?: string;
+}
+
+export interface JobResult {
+  /** One for each piece; fewer where the job was cancelled. */
+  readonly results: readonly PieceResult[];
+}
+
+/** A message to a thread, and its answer. */
+export interface JobMessage {
+  readonly id: number;
+  readonly job: Omit<NumbersJob, "control"> & { readonly control: SharedArrayBuffer };
+}
+export interface JobAnswer {
+  readonly id: number;
+  readonly result?: JobResult;
+  readonly error?: string;
+}

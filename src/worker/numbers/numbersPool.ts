@@ -1,0 +1,78 @@
+import { join } from "node:path";
+import { PlainKernels } from "../../core/analysis/plainKernels";
+import type { TensorNumbers } from "../../core/analysis/tensorNumbers";
+import type { Tensor } from "../../core/tensors/tensor";
+import { NumbersCache } from "./numbersCache";
+import { PlainReading } from "./plainReading";
+import { type NumbersSource, type ScanOptions, type ScanOutcome, scanTensors } from "./scan";
+import { ThreadPool } from "./threadPool";
+
+export interface NumbersPoolOptions {
+  /** At least 1. */
+  readonly threads: number;
+  /** The bundle of numbersThread.ts; by default the one beside this bundle. */
+  readonly threadFile?: string;
+}
+
+/** The file of the tensor is not what it was when the checkpoint was opened. */
+export class FileChangedError extends Error {
+  override readonly name = "FileChangedError";
+}
+
+/**
+ * Measures tensors with several threads, each byte once. Results are kept by the content of their file. Any number
+ * of calls may run at once.
+ */
+export class NumbersPool {
+  private readonly threads: ThreadPool;
+  private readonly cache = new NumbersCache();
+  private readonly reading = new PlainReading(new PlainKernels());
+
+  constructor({ threads, threadFile = join(__dirname, "numbersThread.js") }: NumbersPoolOptions) {
+    this.threads = new ThreadPool(Math.max(1, Math.floor(threads)), threadFile);
+  }
+
+  /**
+   * @param tensor one of the checkpoint's.
+   * @returns undefined for dtypes that have no numbers.
+   * @throws FileChangedError, RangeError where the bytes cannot be had, the signal's reason when cancelled.
+   */
+  async measure(
+    source: NumbersSource,
+    tensor: Tensor,
+    options: Pick<ScanOptions, "signal" | "onBytes"> = {},
+  ): Promise<TensorNumbers | undefined> {
+    const index = source.checkpoint.tensors.indexOf(tensor);
+    let found: TensorNumbers | undefined;
+    const onTensor = (_index: number, numbers: TensorNumbers | undefined) => {
+      found = numbers;
+    };
+    const outcome = await this.scan(source, [index], { ...options, urgent: true, onTensor });
+    if (outcome.changedFiles.length > 0) {
+      throw new FileChangedError("The file has changed since it was opened. Reload the editor.");
+    }
+    const [unreadable] = outcome.unreadable;
+    if (unreadable !== undefined) throw new RangeError(unreadable.reason);
+    return found;
+  }
+
+  /**
+   * Measures many tensors, all of them where `indexes` is undefined. What cannot be read is told in the outcome and
+   * stops nothing.
+   * @throws the signal's reason when it is cancelled; the threads have stopped by then.
+   */
+  scan(
+    source: NumbersSource,
+    indexes: readonly number[] | undefined,
+    options: ScanOptions = {},
+  ): Promise<ScanOutcome> {
+    const { threads, cache, reading } = this;
+    const wanted = indexes ?? [...source.checkpoint.tensors.keys()];
+    return scanTensors(source, wanted, options, { threads, cache, reading });
+  }
+
+  /** Ends the threads and what runs in them. */
+  dispose(): Promise<void> {
+    return this.threads.dispose();
+  }
+}

@@ -1,0 +1,19 @@
+import { parentPort } from "node:worker_threads";
+import { PlainKernels } from "../../core/analysis/plainKernels";
+import { type JobAnswer, JobControl, type JobMessage } from "./numbersJob";
+import { runJob } from "./runJob";
+
+/** The entry point of a thread that measures tensors: jobs in, numbers out, one after the other. */
+const port = parentPort;
+if (port === null) throw new Error("This file runs as a worker thread only.");
+
+const kernels = new PlainKernels();
+
+port.on("message", ({ id, job }: JobMessage) => {
+  const answer = (message: JobAnswer) => port.postMessage(message);
+  try {
+    answer({ id, result: runJob({ ...job, control: JobControl.over(job.control) }, kernels) });
+  } catch (error) {
+    answer({ id, error: error instanceof Error ? error.message : String(error) });
+  }
+});

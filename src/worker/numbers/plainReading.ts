@@ -1,0 +1,50 @@
+import { createHash } from "node:crypto";
+import { measureTensor } from "../../core/analysis/measureTensor";
+import type { NumberKernels } from "../../core/analysis/numberKernels";
+import { TensorReader } from "../../core/checkpoint/tensorReader";
+import type { Tensor } from "../../core/tensors/tensor";
+import type { MeasuredTensor } from "./numbersCache";
+import type { NumbersSource } from "./scan";
+
+/**
+ * Measures tensors that lie in their file in no plain way: compressed, with strides, sparse, big-endian, or in a
+ * file that is no local one. One after the other, for the kernels' memory is shared.
+ */
+export class PlainReading {
+  private last: Promise<unknown> = Promise.resolve();
+
+  constructor(private readonly kernels: NumberKernels) {}
+
+  measure(
+    source: NumbersSource,
+    tensor: Tensor,
+    options: { readonly signal: AbortSignal | undefined; readonly withHash: boolean },
+  ): Promise<MeasuredTensor> {
+    const next = this.last.then(() => this.measureNow(source, tensor, options));
+    this.last = next.catch(() => undefined);
+    return next;
+  }
+
+  private async measureNow(
+    { files, checkpoint }: NumbersSource,
+    tensor: Tensor,
+    { signal, withHash }: { readonly signal: AbortSignal | undefined; readonly withHash: boolean },
+  ): Promise<MeasuredTensor> {
+    const hash = withHash ? createHash("sha256") : undefined;
+    const reader = new TensorReader(files, checkpoint);
+    try {
+      const numbers = await measureTensor(
+        tensor,
+        (part, offset, length) => reader.readRange(part, offset, length, signal),
+        this.kernels,
+        {
+          signal,
+          ...(hash === undefined ? {} : { onBytes: (bytes: Uint8Array) => void hash.update(bytes) }),
+        },
+      );
+      return { numbers, ...(hash === undefined ? {} : { sha256: hash.digest("hex") }) };
+    } finally {
+      await reader.close();
+    }
+  }
+}

@@ -1,0 +1,262 @@
+import { encodingKey } from "../../core/analysis/numberEncoding";
+import type { TensorNumbers } from "../../core/analysis/tensorNumbers";
+import type { Files } from "../../core/bytes/files";
+import type { Checkpoint } from "../../core/checkpoint/checkpoint";
+import type { Tensor } from "../../core/tensors/tensor";
+import { nodeFiles } from "../nodeFiles";
+import { fileIdentity } from "./fileIdentity";
+import type { MeasuredTensor, NumbersCache } from "./numbersCache";
+import { JobControl } from "./numbersJob";
+import type { PlainReading } from "./plainReading";
+import { type PlacedTensor, ScanPlan } from "./scanPlan";
+import { TensorPlaces } from "./tensorPlaces";
+import type { ThreadPool } from "./threadPool";
+
+/** A checkpoint and the files it is read from; a `CheckpointSession` is one. */
+export interface NumbersSource {
+  readonly checkpoint: Checkpoint;
+  readonly files: Files;
+}
+
+export interface ScanOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Told for each tensor, as soon as it is measured; undefined for dtypes that have no numbers. */
+  readonly onTensor?: (index: number, numbers: TensorNumbers | undefined, sha256?: string) => void;
+  /** Told some times a second. */
+  readonly onBytes?: (done: number, total: number) => void;
+  /** Hashes the contiguous, little-endian bytes of every tensor in the same pass. */
+  readonly withHashes?: boolean;
+  /** Goes before the work of long scans. */
+  readonly urgent?: boolean;
+}
+
+export interface ScanOutcome {
+  /** Tensors that `onTensor` was told of, those of changed files included. */
+  readonly measured: number;
+  /** Tensors whose bytes could not be had, with the reason. */
+  readonly unreadable: readonly { readonly index: number; readonly reason: string }[];
+  /**
+   * Indexes of files that are not what they were when the checkpoint was opened, or that changed while they were
+   * read. What was told of their tensors means nothing.
+   */
+  readonly changedFiles: readonly number[];
+  readonly bytes: number;
+}
+
+/** What a scan shares with the others of its pool. */
+export interface ScanTools {
+  readonly threads: ThreadPool;
+  readonly cache: NumbersCache;
+  readonly reading: PlainReading;
+}
+
+const reportEveryMs = 100;
+
+/**
+ * Measures tensors of a checkpoint, file by file, in the order of their bytes.
+ * @param indexes into the checkpoint's tensors.
+ * @throws the signal's reason when it is cancelled; the threads have stopped by then.
+ */
+export async function scanTensors(
+  source: NumbersSource,
+  indexes: readonly number[],
+  options: ScanOptions,
+  tools: ScanTools,
+): Promise<ScanOutcome> {
+  options.signal?.throwIfAborted();
+  const scan = new Scan(source, options, tools);
+  try {
+    return await scan.run(indexes);
+  } finally {
+    await scan.close();
+  }
+}
+
+class Scan {
+  private readonly control = JobControl.create();
+  private readonly places: TensorPlaces;
+  private readonly unreadable: { index: number; reason: string }[] = [];
+  private readonly changedFiles: number[] = [];
+  private measured = 0;
+  /** Of tensors that the threads do not read. */
+  private otherBytes = 0;
+  private totalBytes = 0;
+  private readonly cancel = () => this.control.cancel();
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly source: NumbersSource,
+    private readonly options: ScanOptions,
+    private readonly tools: ScanTools,
+  ) {
+    this.places = new TensorPlaces(source.files, source.checkpoint);
+    options.signal?.addEventListener("abort", this.cancel);
+  }
+
+  async run(indexes: readonly number[]): Promise<ScanOutcome> {
+    const { checkpoint } = this.source;
+    const byFile = new Map<number, number[]>();
+    for (const index of indexes) {
+      const tensor = checkpoint.tensors[index];
+      if (tensor === undefined) throw new RangeError(`No tensor ${index}`);
+      const list = byFile.get(tensor.fileIndex);
+      if (list === undefined) byFile.set(tensor.fileIndex, [index]);
+      else list.push(index);
+      this.totalBytes += tensor.byteSize;
+    }
+    if (this.options.onBytes !== undefined) {
+      this.timer = setInterval(() => this.report(), reportEveryMs);
+    }
+    for (const [fileIndex, list] of byFile) {
+      this.options.signal?.throwIfAborted();
+      await this.scanFile(fileIndex, list);
+    }
+    this.options.signal?.throwIfAborted();
+    this.report();
+    const { measured, unreadable, changedFiles } = this;
+    return { measured, unreadable, changedFiles, bytes: this.doneBytes };
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.timer);
+    this.options.signal?.removeEventListener("abort", this.cancel);
+    await this.places.close();
+  }
+
+  private get doneBytes(): number {
+    return this.control.bytes + this.otherBytes;
+  }
+
+  private report(): void {
+    this.options.onBytes?.(this.doneBytes, this.totalBytes);
+  }
+
+  private async scanFile(fileIndex: number, indexes: readonly number[]): Promise<void> {
+    const { checkpoint, files } = this.source;
+    const file = checkpoint.files[fileIndex];
+    const isLocal = files === nodeFiles;
+    const path = file?.path ?? "";
+    const before = isLocal ? await fileIdentity(path) : "";
+    if (isLocal && (await sizeOf(files, path)) !== file?.bytes) {
+      this.changedFiles.push(fileIndex);
+      return;
+    }
+    const fresh: [index: number, measured: MeasuredTensor][] = [];
+    const tell = (index: number, measured: MeasuredTensor) => {
+      fresh.push([index, measured]);
+      this.tell(index, measured);
+    };
+    const wanted = isLocal && before !== undefined ? this.withoutCached(path, before, indexes) : indexes;
+    const { placed, others } = await this.place(wanted, isLocal, tell);
+    await Promise.all([this.measurePlaced(path, placed, tell), this.measureOthers(others, tell)]);
+    this.options.signal?.throwIfAborted();
+    if (!isLocal) return;
+    if (before === undefined || (await fileIdentity(path)) !== before) this.changedFiles.push(fileIndex);
+    else {
+      for (const [index, measured] of fresh) this.tools.cache.set(path, before, this.nameOf(index), measured);
+    }
+  }
+
+  private withoutCached(path: string, identity: string, indexes: readonly number[]): readonly number[] {
+    return indexes.filter((index) => {
+      const known = this.tools.cache.get(path, identity, this.nameOf(index));
+      if (known === undefined || (this.options.withHashes === true && known.sha256 === undefined))
+        return true;
+      this.otherBytes += this.tensor(index).byteSize;
+      this.tell(index, known);
+      return false;
+    });
+  }
+
+  /** Parts those that threads can read from those that take the long way. */
+  private async place(
+    indexes: readonly number[],
+    isLocal: boolean,
+    tell: (index: number, measured: MeasuredTensor) => void,
+  ) {
+    const withHashes = this.options.withHashes === true;
+    const placed: PlacedTensor[] = [];
+    const others: number[] = [];
+    for (const index of indexes) {
+      const tensor = this.tensor(index);
+      const key = encodingKey(tensor);
+      // A quantised tensor of many scales has no key, but numbers all the same.
+      const isPlain = isLocal && (key !== undefined || tensor.layout?.quantisation === undefined);
+      if (key === undefined && isPlain && !withHashes) {
+        this.otherBytes += tensor.byteSize;
+        tell(index, { numbers: undefined });
+        continue;
+      }
+      const extent = isPlain ? await this.places.find(tensor, { anyOrder: !withHashes }) : undefined;
+      const isCut = tensor.byteSize !== extent?.length;
+      if (extent === undefined || extent.length === 0 || isCut) others.push(index);
+      else placed.push({ index, tensor, extent });
+    }
+    return { placed, others };
+  }
+
+  private async measurePlaced(
+    path: string,
+    placed: readonly PlacedTensor[],
+    tell: (index: number, measured: MeasuredTensor) => void,
+  ): Promise<void> {
+    const { threads } = this.tools;
+    const plan = new ScanPlan(placed, this.options.withHashes === true, {
+      onMeasured: tell,
+      onUnreadable: (index, reason) => this.fail(index, reason),
+    });
+    const wantedBytes = placed.reduce((sum, { extent }) => sum + extent.length, 0);
+    this.totalBytes += plan.totalBytes - wantedBytes;
+    const jobs = plan.jobs();
+    const runner = async () => {
+      for (const steps of jobs) {
+        if (this.control.isCancelled) return;
+        const pieces = steps.map(({ piece }) => piece);
+        const { results } = await threads.run({ path, control: this.control, pieces }, this.options.urgent);
+        if (!this.control.isCancelled) plan.take(steps, results);
+      }
+    };
+    await Promise.all(Array.from({ length: threads.width }, runner));
+  }
+
+  private async measureOthers(
+    indexes: readonly number[],
+    tell: (index: number, measured: MeasuredTensor) => void,
+  ): Promise<void> {
+    const { signal, withHashes } = this.options;
+    for (const index of indexes) {
+      if (this.control.isCancelled) return;
+      const tensor = this.tensor(index);
+      try {
+        const options = { signal, withHash: withHashes === true };
+        tell(index, await this.tools.reading.measure(this.source, tensor, options));
+      } catch (error) {
+        if (this.control.isCancelled) return;
+        this.fail(index, error instanceof Error ? error.message : String(error));
+      }
+      this.otherBytes += tensor.byteSize;
+    }
+  }
+
+  private tell(index: number, { numbers, sha256 }: MeasuredTensor): void {
+    if (this.control.isCancelled) return;
+    this.measured++;
+    this.options.onTensor?.(index, numbers, sha256);
+  }
+
+  private fail(index: number, reason: string): void {
+    this.unreadable.push({ index, reason });
+  }
+
+  private tensor(index: number): Tensor {
+    return this.source.checkpoint.tensors[index] as Tensor;
+  }
+
+  private nameOf(index: number): string {
+    return this.tensor(index).name;
+  }
+}
+
+async function sizeOf(files: Files, path: string): Promise<number | undefined> {
+  return (await files.stat(path))?.size;
+}

@@ -1,0 +1,27 @@
+import { join } from "node:path";
+import { build } from "esbuild";
+import type { TestProject } from "vitest/node";
+import { projectRoot } from "./projectRoot";
+
+declare module "vitest" {
+  interface ProvidedContext {
+    /** The bundle that a thread of a NumbersPool runs. */
+    numbersThreadFile: string;
+  }
+}
+
+/** Builds what tests of threads start, so that the tests run from the sources, without `npm run build`. */
+export default async function setup(project: TestProject): Promise<void> {
+  const numbersThreadFile = join(projectRoot, "node_modules/.cache/checkpoint-explorer/numbersThread.cjs");
+  await build({
+    absWorkingDir: projectRoot,
+    entryPoints: ["src/worker/numbers/numbersThread.ts"],
+    outfile: numbersThreadFile,
+    bundle: true,
+    platform: "node",
+    format: "cjs",
+    target: "node20",
+    logLevel: "warning",
+  });
+  project.provide("numbersThreadFile", numbersThreadFile);
+}

@@ -1,0 +1,46 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, inject, it } from "vitest";
+import type { TensorNumbers } from "../../../src/core/analysis/tensorNumbers";
+import { CheckpointSession } from "../../../src/core/checkpoint/checkpointSession";
+import { nodeFiles } from "../../../src/worker/nodeFiles";
+import { NumbersPool } from "../../../src/worker/numbers/numbersPool";
+import { safetensorsFile } from "../../support/safetensorsFile";
+
+const folder = mkdtempSync(join(tmpdir(), "numbers-"));
+const pool = new NumbersPool({ threads: 2, threadFile: inject("numbersThreadFile") });
+
+afterAll(async () => {
+  await pool.dispose();
+  rmSync(folder, { recursive: true });
+});
+
+async function open(name: string, bytes: Uint8Array): Promise<CheckpointSession> {
+  const path = join(folder, name);
+  writeFileSync(path, bytes);
+  return CheckpointSession.open(nodeFiles, path, () => undefined);
+}
+
+describe("a scan", () => {
+  it("tells the numbers of every tensor", async () => {
+    const data = new Uint8Array(Float32Array.of(1, 2, 3, -6, Number.NaN, 0).buffer);
+    const session = await open(
+      "small.safetensors",
+      safetensorsFile({
+        tensors: [
+          { name: "a", dtype: "F32", shape: [4] },
+          { name: "b", dtype: "F32", shape: [2] },
+        ],
+        data,
+      }),
+    );
+    const found = new Map<number, TensorNumbers | undefined>();
+    const outcome = await pool.scan(session, undefined, {
+      onTensor: (index, numbers) => void found.set(index, numbers),
+    });
+    expect(outcome).toEqual({ measured: 2, unreadable: [], changedFiles: [], bytes: 24 });
+    expect(found.get(0)?.statistics).toMatchObject({ min: -6, max: 3, mean: 0, zeros: 0, nan: 0 });
+    expect(found.get(1)?.statistics).toMatchObject({ min: 0, max: 0, zeros: 1, nan: 1 });
+  });
+});
