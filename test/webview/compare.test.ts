@@ -46,12 +46,6 @@ test("three stages side by side: where they come from, what they cost, which is 
     expect.stringMatching(/^0\.\d{4}$/),
     expect.stringMatching(/^0\.\d{4}$/),
   ]);
-  expect(
-    await page
-      .getByRole("list", { name: "Stages in pipeline order" })
-      .getByRole("listitem")
-      .allTextContents(),
-  ).toEqual(["svd", "rank-reduction", "fine-tuning"]);
   const stage = page.getByRole("button", {
     name: /^Stage of 02-rank-reduction: rank-reduction inferred\s*. Set the stage.$/,
   });
@@ -62,8 +56,6 @@ test("three stages side by side: where they come from, what they cost, which is 
   await expect
     .poll(() => sent("setStage"))
     .toMatchObject([{ params: { path: "/runs/pipeline/02-rank-reduction" } }]);
-  const steps = page.getByRole("list", { name: "From snapshot to snapshot" }).getByRole("listitem");
-  expect(await steps.first().textContent()).toMatch(/^01-svd → 02-rank-reductionrank 32 → 4/);
 });
 
 test("the module table says what was computed, in the words and digits of the view", async () => {

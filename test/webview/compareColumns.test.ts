@@ -40,7 +40,7 @@ test("columns move at once, keep the focus, and the extension is told the order"
         },
       },
     ]);
-  await page.getByRole("button", { name: "Arrange the columns in this order" }).click();
+  await page.getByRole("button", { name: "Arrange the columns in the order of the stages" }).click();
   await expect.poll(() => columnLabels(page)).toEqual(["01-svd", "02-rank-reduction", "checkpoint-240"]);
   await expect.poll(() => page.getByRole("progressbar").count(), { timeout: 5000 }).toBe(0);
 });

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { CompareStep } from "../../src/core/lora/compareSteps";
 import type { CompareView, SnapshotColumn } from "../../src/core/lora/compareView";
 import { arrangedView } from "../../webview/compare/arrangedView";
 import { columnWidths } from "../../webview/compare/columnWidths";
@@ -13,7 +14,7 @@ import { heatScale, isInSubset, type ModuleSort, queryModules } from "../../webv
 import { moduleText } from "../../webview/compare/moduleText";
 import { sharedPrefix } from "../../webview/compare/sharedPrefix";
 import { bestColumn, snapshotFacts } from "../../webview/compare/snapshotFacts";
-import { inStageOrder, isInStageOrder, stageStops } from "../../webview/compare/stageOrder";
+import { inStageOrder, isInStageOrder } from "../../webview/compare/stageOrder";
 import { stepSummaries } from "../../webview/compare/stepSummaries";
 import { queryTensors } from "../../webview/compare/tensorRows";
 import { compareSamples, compareView, tensorSample } from "./fakeHost/compareSamples";
@@ -95,7 +96,6 @@ test("the tint is 0 for what is as in the first snapshot and 1 for the largest, 
 test("stages in pipeline order, whatever the order of the columns", () => {
   const { columns } = sample("stages");
   const mixed = [columns[2], columns[0], columns[1]] as SnapshotColumn[];
-  expect(stageStops(mixed).map(({ stage }) => stage)).toEqual(["svd", "rank-reduction", "fine-tuning"]);
   expect(isInStageOrder(mixed)).toBe(false);
   expect(inStageOrder(mixed)).toEqual(columns);
   // Within a stage by step.
@@ -103,27 +103,49 @@ test("stages in pipeline order, whatever the order of the columns", () => {
   expect(inStageOrder([...checkpoints].reverse())).toEqual(checkpoints);
 });
 
-test("what happened between neighbours is said from the numbers that are there, and from no others", () => {
-  const [first, second] = stepSummaries(sample("stages"));
-  expect(first?.facts).toEqual([
+const step = (from: number, part: Partial<CompareStep>): CompareStep => ({
+  from,
+  to: from + 1,
+  sentence: "",
+  change: undefined,
+  movedBeyond: undefined,
+  region: undefined,
+  ...part,
+});
+
+const change = { relativeChange: 0.4123, cosine: 0.91, energyKept: 0.83, newShare: 0, sameness: undefined };
+
+test("a step tells what became of the update, and the numbers between the two that its sentence leaves out", () => {
+  const steps = [
+    step(0, { sentence: "rank 32 → 4 kept 83.0 % of the energy (error 41.2 %)", change }),
+    step(1, { sentence: "fine-tuning moved the update by 41.2 %", change }),
+  ];
+  expect(stepSummaries({ ...sample("stages"), steps })).toEqual([
+    {
+      from: "01-svd",
+      to: "02-rank-reduction",
+      sentence: "rank 32 → 4 kept 83.0 % of the energy (error 41.2 %)",
+      facts: ["ΔW changed by 41.2 %, cosine 0.9100", "eval loss 1.9142 → 2.0311 (+6.1 %)"],
+    },
+    {
+      from: "02-rank-reduction",
+      to: "checkpoint-240",
+      sentence: "fine-tuning moved the update by 41.2 %",
+      facts: ["cosine 0.9100", "eval loss 2.0311 → 1.6534 (−18.6 %)"],
+    },
+  ]);
+  const same = step(0, {
+    sentence: "the same update in other factors",
+    change: { ...change, sameness: "gauge" },
+  });
+  expect(stepSummaries({ ...sample("stages"), steps: [same] })[0]?.facts).toEqual([
     "rank 32 → 4",
-    "alpha 32 → 4",
-    "parameters 2.10 M → 262 K (−87.5 %)",
-    expect.stringMatching(/^‖ΔW‖ [\d.]+ → [\d.]+ \(−[\d.]+ %\)$/),
     "eval loss 1.9142 → 2.0311 (+6.1 %)",
-    expect.stringMatching(/^ΔW changed by [\d.]+ %, cosine 0\.\d{4}$/),
-    expect.stringMatching(/^most in model\.layers\.\d\.self_attn\.[qkvo]_proj \([\d.]+ %\)$/),
   ]);
-  // The change between the second and the third is not known: both are compared with the first.
-  expect(second?.facts.join()).not.toContain("ΔW changed");
-  expect(second?.facts).toContain("step 0 → 240");
-  expect(stepSummaries(sample("withFailure")).map(({ facts }) => facts)).toEqual([
-    ["02-rank-reduction could not be read"],
-    ["02-rank-reduction could not be read"],
+  expect(stepSummaries(sample("withFailure")).map(({ sentence }) => sentence)).toEqual([
+    "02-rank-reduction could not be read",
+    "02-rank-reduction could not be read",
   ]);
-  expect(stepSummaries(sample("unlike"))[0]?.facts).toEqual(
-    expect.arrayContaining(["1 module added", "1 module no longer adapted"]),
-  );
 });
 
 test("tensors of models: what differs is counted and comes first", () => {
@@ -156,6 +178,31 @@ test("columns that only move keep their numbers; another first one takes new num
   expect(arrangedView(view, [a, c])?.columns).toHaveLength(2);
   expect(arrangedView(view, [b, a, c])).toBeUndefined();
   expect(arrangedView(view, [a, "/new"])).toBeUndefined();
+});
+
+test("what was counted against a left neighbour stays only where the neighbour does", () => {
+  const plain = sample("stages");
+  const [a, b, c] = plain.columns.map(({ path }) => path) as [string, string, string];
+  const count = plain.modules.length;
+  const table = (row: number) => Float32Array.from({ length: 3 * count }, (_, at) => 10 * row + at);
+  const view: CompareView = {
+    ...plain,
+    columns: plain.columns.map((column, at) => (at === 0 ? column : { ...column, previous: change })),
+    metrics: { frobenius: table(0), changePrevious: table(1) },
+    steps: [step(0, { sentence: "first" }), step(1, { sentence: "second" })],
+    story: "first; second",
+    initialColumn: 2,
+  };
+  const moved = arrangedView(view, [a, c, b]);
+  expect(Array.from(moved?.metrics?.frobenius?.slice(3, 6) ?? [])).toEqual([3, 5, 4]);
+  expect(Array.from(moved?.metrics?.changePrevious?.slice(3, 6) ?? [])).toEqual([13, Number.NaN, Number.NaN]);
+  expect([moved?.steps, moved?.story, moved?.initialColumn]).toEqual([undefined, undefined, 1]);
+  expect(moved?.columns.map(({ previous }) => previous)).toEqual([undefined, undefined, undefined]);
+  const shortened = arrangedView(view, [a, b]);
+  expect(shortened?.steps).toEqual([step(0, { sentence: "first" })]);
+  expect(shortened?.columns[1]?.previous).toBe(change);
+  expect([shortened?.story, shortened?.initialColumn]).toEqual([undefined, undefined]);
+  expect(arrangedView(view, [a, b, c])?.story).toBe("first; second");
 });
 
 test("the best of a row is the lowest loss that is known, and there is none without two different ones", () => {

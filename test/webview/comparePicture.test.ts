@@ -15,7 +15,7 @@ interface SavedPicture {
 }
 
 async function savedPicture(page: Page): Promise<{ width: number; height: number; name: string }> {
-  await expect.poll(() => opened?.sent("savePng")).toHaveLength(1);
+  await expect.poll(() => opened?.sent("savePng"), { timeout: 25_000 }).toHaveLength(1);
   const [{ params }] = ((await opened?.sent("savePng")) ?? []) as [SavedPicture];
   const bytes = Object.values(params.bytes);
   expect(bytes.slice(0, 8)).toEqual([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);

@@ -3,18 +3,17 @@ import type { CompareView } from "../../src/core/lora/compareView";
 import { plural } from "../../src/core/text/quantities";
 import { Button } from "../ui/controls";
 import { Icon } from "../ui/icon";
-import { ProblemList } from "../ui/problemList";
 import { safeText } from "../ui/safeText";
 import { SplitPane } from "../ui/splitPane";
 import { Banner, Empty, ErrorState, Loading } from "../ui/states";
 import { mostSnapshots } from "./columnActions";
 import { columnWidths } from "./columnWidths";
+import { CompareLead } from "./compareLead";
 import type { CompareModel } from "./compareModel";
 import { ModuleDetailPane } from "./moduleDetailPane";
 import { ModuleSection } from "./moduleSection";
 import { SnapshotTable } from "./snapshotTable";
 import { StageTrack } from "./stageTrack";
-import { StepList } from "./stepList";
 import { TensorSection } from "./tensorSection";
 import { WorkingBar, WorkingView } from "./workingView";
 
@@ -149,16 +148,9 @@ function Tables({ model, view }: ViewProps) {
       }
     >
       <div class="compare-content" style={{ "--room": `${room}px` }}>
-        <div class="compare-lead">
-          <StageTrack columns={view.columns} onArrange={(paths) => model.arrange(paths)} />
-          <StepList view={view} />
-        </div>
+        <CompareLead model={model} view={view} />
+        <StageTrack model={model} view={view} widths={widths} />
         <SnapshotTable model={model} columns={view.columns} widths={widths} />
-        {view.problems.length > 0 && (
-          <div class="compare-section-head">
-            <ProblemList problems={view.problems} />
-          </div>
-        )}
         {view.modules.length > 0 && (
           <ModuleSection model={model} view={view} widths={widths} scroller={scroller} />
         )}

@@ -1,6 +1,7 @@
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { CompareModuleDetail, CompareView } from "../../src/core/lora/compareView";
 import { type Channel, isAbortError } from "../../src/protocol/channel";
+import { joinPieces } from "../../src/protocol/comparePieces";
 import type { CompareHostCalls, ComparePageCalls, CompareState } from "../../src/protocol/compareSurface";
 import { arrangedView } from "./arrangedView";
 import type { ComparePlace } from "./comparePlace";
@@ -23,6 +24,8 @@ export type ModuleDetail =
       readonly singularValues: ReadonlyMap<string, Float64Array | null>;
     };
 
+type ReadyState = Extract<CompareState, { readonly status: "ready" }>;
+
 /** Arrow keys pass over modules faster than anybody reads them. */
 const detailDelayMs = 60;
 
@@ -43,6 +46,7 @@ export class CompareModel {
   onScroll: () => void = () => {};
 
   private asking: AbortController | undefined;
+  private collecting: AbortController | undefined;
   private detailTimer: ReturnType<typeof setTimeout> | undefined;
   private generation = -1;
   /** As the extension computed it, whose answers come in the order of its columns. */
@@ -70,17 +74,51 @@ export class CompareModel {
   receive(state: CompareState): void {
     // `ready` may be answered while a newer `changed` is already here.
     if (state.status === "ready" && state.generation < this.generation) return;
+    this.collecting?.abort();
     batch(() => {
-      this.state.value = state;
       this.progress.value = undefined;
+      if (state.status === "ready") {
+        this.generation = state.generation;
+        if (state.piece.next === undefined) this.show(state, joinPieces(state.head, [state.piece]));
+        else void this.collect(state);
+        return;
+      }
+      this.state.value = state;
       this.unsettled = state.status === "working";
       if (state.status === "failed") this.askForDetail(0);
-      if (state.status !== "ready") return;
-      this.computed = state.view;
-      this.generation = state.generation;
-      this.view.value = state.view;
-      this.askForDetail(0);
     });
+  }
+
+  /** Asks for the rows that did not fit into the first message. Until all are here, the comparison is at work. */
+  private async collect(state: ReadyState): Promise<void> {
+    const controller = new AbortController();
+    this.collecting = controller;
+    const { head, generation } = state;
+    this.state.value = { status: "working", paths: head.columns.map(({ path }) => path) };
+    const pieces = [state.piece];
+    try {
+      for (let next = state.piece.next; next !== undefined; next = pieces.at(-1)?.next) {
+        const total = head.moduleCount + head.tensorCount;
+        this.progress.value = { done: next, total, label: "Receiving the rows" };
+        pieces.push(await this.host.call("rows", { generation, first: next }, controller.signal));
+      }
+    } catch (error) {
+      if (controller.signal.aborted || isAbortError(error)) return;
+      this.receive({ status: "failed", message: (error as Error).message });
+      return;
+    }
+    batch(() => {
+      this.progress.value = undefined;
+      this.show(state, joinPieces(head, pieces));
+    });
+  }
+
+  private show(state: ReadyState, view: CompareView): void {
+    this.state.value = state;
+    this.unsettled = false;
+    this.computed = view;
+    this.view.value = view;
+    this.askForDetail(0);
   }
 
   change(part: Partial<ComparePlace>): void {

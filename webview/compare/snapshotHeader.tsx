@@ -7,7 +7,6 @@ import { safeText } from "../ui/safeText";
 import { ColumnActions } from "./columnActions";
 import { ColumnMenu } from "./columnMenu";
 import type { CompareModel } from "./compareModel";
-import { StageChip, stageTitle } from "./stageChip";
 
 export interface SnapshotHeaderProps {
   readonly model: CompareModel;
@@ -18,7 +17,7 @@ export interface SnapshotHeaderProps {
 /** Our own type, so that nothing else that is dragged over a column is taken for one. */
 const dragType = "application/x-checkpoint-column";
 
-/** The head of a snapshot's column: what it is called, its stage, and what can be done with it. */
+/** The head of a snapshot's column: what it is called and what can be done with it. */
 export function SnapshotHeader({ model, columns, at }: SnapshotHeaderProps) {
   const column = columns[at] as SnapshotColumn;
   const paths = columns.map(({ path }) => path);
@@ -61,39 +60,6 @@ export function SnapshotHeader({ model, columns, at }: SnapshotHeaderProps) {
         >
           <MiddleEllipsis text={column.label} tail={14} />
         </button>
-        <ColumnMenu
-          label={`Actions for ${label}`}
-          items={[
-            { label: "Open", onChoose: () => actions.open() },
-            { label: "Set Stage…", onChoose: () => actions.setStage() },
-            {
-              label: "Make Baseline",
-              disabled: at === 0,
-              ...(at === 0 ? { title: "It is the baseline" } : {}),
-              onChoose: () => actions.makeFirst(),
-            },
-            { label: "Move Left", disabled: !actions.canMoveLeft, onChoose: () => actions.moveLeft() },
-            { label: "Move Right", disabled: !actions.canMoveRight, onChoose: () => actions.moveRight() },
-            {
-              label: "Remove",
-              disabled: !actions.canRemove,
-              ...(actions.canRemove ? {} : { title: "A comparison needs two snapshots" }),
-              onChoose: () => actions.remove(),
-            },
-          ]}
-        />
-      </div>
-      <div class="snapshot-head-line">
-        <button
-          type="button"
-          class="stage-button"
-          title={`${stageTitle(column)}. Click to set the stage.`}
-          onClick={() => actions.setStage()}
-        >
-          <span class="visually-hidden">{`Stage of ${label}: `}</span>
-          <StageChip column={column} />
-          <span class="visually-hidden">. Set the stage.</span>
-        </button>
         <span class="snapshot-moves">
           <IconButton
             label={`Move ${label} left`}
@@ -116,6 +82,27 @@ export function SnapshotHeader({ model, columns, at }: SnapshotHeaderProps) {
             <Icon name="chevronRight" />
           </IconButton>
         </span>
+        <ColumnMenu
+          label={`Actions for ${label}`}
+          items={[
+            { label: "Open", onChoose: () => actions.open() },
+            { label: "Set Stage…", onChoose: () => actions.setStage() },
+            {
+              label: "Make Baseline",
+              disabled: at === 0,
+              ...(at === 0 ? { title: "It is the baseline" } : {}),
+              onChoose: () => actions.makeFirst(),
+            },
+            { label: "Move Left", disabled: !actions.canMoveLeft, onChoose: () => actions.moveLeft() },
+            { label: "Move Right", disabled: !actions.canMoveRight, onChoose: () => actions.moveRight() },
+            {
+              label: "Remove",
+              disabled: !actions.canRemove,
+              ...(actions.canRemove ? {} : { title: "A comparison needs two snapshots" }),
+              onChoose: () => actions.remove(),
+            },
+          ]}
+        />
       </div>
       {at === 0 && (
         <p class="snapshot-baseline" title="The others are compared with this one">

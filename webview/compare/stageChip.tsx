@@ -4,7 +4,7 @@ import { safeText } from "../ui/safeText";
 /** The stage of a snapshot; one that was only inferred says so. */
 export function StageChip({ column }: { readonly column: SnapshotColumn }) {
   const { stage } = column;
-  if (stage === undefined) return <span class="stage-chip none">no stage</span>;
+  if (stage === undefined) return <span class="stage-chip none">Set stage…</span>;
   return (
     <span class={`stage-chip ${stage.inferred ? "inferred" : ""}`} title={stageTitle(column)}>
       <span class="ellipsis">{safeText(stage.stage)}</span>

@@ -3,21 +3,6 @@ import type { SnapshotColumn } from "../../src/core/lora/compareView";
 /** The order in which a pipeline passes its stages; others come after them, in the order of the columns. */
 const pipeline = ["base", "svd", "rank-reduction", "fine-tuning", "merged"];
 
-export interface StageStop {
-  readonly stage: string;
-  readonly labels: readonly string[];
-}
-
-/** The stages that are there, in pipeline order, each with the snapshots in it. */
-export function stageStops(columns: readonly SnapshotColumn[]): StageStop[] {
-  const stops = new Map<string, string[]>();
-  for (const { stage, label } of inStageOrder(columns)) {
-    if (stage === undefined) continue;
-    stops.set(stage.stage, [...(stops.get(stage.stage) ?? []), label]);
-  }
-  return [...stops].map(([stage, labels]) => ({ stage, labels }));
-}
-
 /** Columns by stage, then by step; those without a stage keep their place at the end. */
 export function inStageOrder(columns: readonly SnapshotColumn[]): SnapshotColumn[] {
   const others = [

@@ -5,6 +5,8 @@ const tailLength = 24;
 const tailShare = 0.6;
 /** Where the head would be a few letters, it would not be worth its ellipsis. */
 const shortestCut = 14;
+/** A head narrower than the room it is promised would leave a gap before the tail; it is shown whole. */
+const longestWholeHead = 6;
 
 export interface MiddleEllipsisProps {
   readonly text: string;
@@ -30,7 +32,7 @@ export function MiddleEllipsis({ text, tail = tailLength, class: className = "" 
   return (
     <bdi class={`middle-ellipsis ${className}`} dir="ltr" title={safe} onCopy={copyAsOneLine}>
       <span class="visually-hidden">{safe}</span>
-      <span class="middle-ellipsis-head" aria-hidden="true">
+      <span class={`middle-ellipsis-head ${cut <= longestWholeHead ? "whole" : ""}`} aria-hidden="true">
         {safe.slice(0, cut)}
       </span>
       <span class="middle-ellipsis-tail" aria-hidden="true">

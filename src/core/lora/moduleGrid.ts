@@ -21,11 +21,15 @@ export interface GridColumn {
   readonly kind: string;
 }
 
+/** Names that share neither layers nor kinds would lay out a grid of their squared number. */
+const maxGridCells = 1_000_000;
+
 /** Lays out modules by the layer and the kind that their paths tell. Modules without a layer share one row. */
 export function moduleGrid(modules: readonly string[]): ModuleGrid {
   const places = modules.map(placeOfModule);
   const blocks = orderedBlocks(places);
   const kinds = [...new Set(places.map(({ kind }) => kind))];
+  if (blocks.length * kinds.length > maxGridCells) return moduleList(modules);
   const rowOf = new Map(blocks.map(({ block }, index) => [block, index]));
   const columnOf = new Map(kinds.map((kind, index) => [kind, index]));
   const cells = new Int32Array(blocks.length * kinds.length).fill(-1);
@@ -39,6 +43,15 @@ export function moduleGrid(modules: readonly string[]): ModuleGrid {
     label: isOneStack ? indexes.join(".") : block,
   }));
   return { rows, columns: labelledKinds(kinds), cells };
+}
+
+/** One module a row: where names tell no pattern. */
+function moduleList(modules: readonly string[]): ModuleGrid {
+  return {
+    rows: modules.map((module) => ({ block: module, label: module })),
+    columns: [{ label: "module", kind: "" }],
+    cells: Int32Array.from(modules, (_, index) => index),
+  };
 }
 
 /** Stacks in the order of their first module, in each the layers by number; what has no layer comes last. */

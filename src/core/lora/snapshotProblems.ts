@@ -11,19 +11,7 @@ export function describeBases(snapshots: readonly Snapshot[], initial: number | 
   const problems: Problem[] = [];
   const open = snapshots.filter(({ session }) => session !== undefined);
   problems.push(...differentBases(open));
-  for (const { label, session } of open) {
-    const init = session?.adapterConfig?.initLoraWeights;
-    if (!changesBase(init)) continue;
-    const start = initial === undefined ? undefined : snapshots[initial];
-    const remedy =
-      start === undefined
-        ? "Add the adapter as it was at step 0 to see the change from the public base."
-        : start.label === label
-          ? "The change of the others from it is computed."
-          : `Its change from the public base is computed against ${start.label}.`;
-    const message = `${label} was initialised with ${init}, which changes the base weights: its B·A is the change from that modified base, not from the public one. ${remedy}`;
-    problems.push({ severity: "info", code: "ModifiedBase", message });
-  }
+  problems.push(...modifiedBases(open, initial === undefined ? undefined : snapshots[initial]));
   const adapters = open.filter(({ session }) => session?.adapter !== undefined);
   if (adapters.length > 0 && adapters.length < open.length) {
     const models = open.filter(({ session }) => session?.adapter === undefined).map(({ label }) => label);
@@ -37,6 +25,30 @@ export function describeBases(snapshots: readonly Snapshot[], initial: number | 
     problems.push({ severity: "warning", code: "WeightsAndChanges", message });
   }
   return problems;
+}
+
+/** One note for all snapshots of a recipe. */
+function modifiedBases(open: readonly Snapshot[], start: Snapshot | undefined): readonly Problem[] {
+  const byRecipe = new Map<string, Snapshot[]>();
+  for (const snapshot of open) {
+    const init = snapshot.session?.adapterConfig?.initLoraWeights;
+    if (init === undefined || !changesBase(init)) continue;
+    const recipe = String(init);
+    byRecipe.set(recipe, [...(byRecipe.get(recipe) ?? []), snapshot]);
+  }
+  return [...byRecipe].map(([recipe, members]) => {
+    const labels = members.map(({ label }) => label).join(", ");
+    const [were, their] = members.length === 1 ? ["was", "its"] : ["were", "their"];
+    const isOnlyStart = members.length === 1 && members[0] === start;
+    const remedy =
+      start === undefined
+        ? "Add the adapter as it was at step 0 to see the change from the public base."
+        : isOnlyStart
+          ? "The change of the others from it is computed."
+          : `The change from the public base is computed against ${start.label}.`;
+    const message = `${labels} ${were} initialised with ${recipe}, which changes the base weights: ${their} B·A is the change from that modified base, not from the public one. ${remedy}`;
+    return { severity: "info", code: "ModifiedBase", message };
+  });
 }
 
 /** The same model is named by its place on a disk here and by its name on a hub there: the last part decides. */

@@ -1,5 +1,7 @@
 import type * as vscode from "vscode";
+import type { CompareView } from "../../core/lora/compareView";
 import { type Channel, isAbortError } from "../../protocol/channel";
+import { headOf, pieceOf } from "../../protocol/comparePieces";
 import type { CompareHostCalls, ComparePageCalls, CompareState } from "../../protocol/compareSurface";
 import type { WorkerClient } from "../analysis/workerClient";
 import { copyText } from "../editor/openPath";
@@ -21,7 +23,8 @@ export interface CompareServices {
   userStages(): readonly (readonly [path: string, stage: string])[];
   pickSnapshots(exclude: readonly string[], title: string): Promise<readonly string[]>;
   open(path: string): Promise<void>;
-  setStage(path: string): Promise<void>;
+  /** False when the user gave none. */
+  setStage(path: string): Promise<boolean>;
   readonly onStagesChanged: vscode.Event<void>;
 }
 
@@ -30,10 +33,16 @@ export interface PanelState {
   readonly timeline?: readonly string[];
 }
 
+interface ReadyState {
+  readonly status: "ready";
+  readonly generation: number;
+  readonly view: CompareView;
+}
+
 /** One comparison: its snapshots, left to right, and what was computed of them. */
 export class ComparePanel {
   private readonly channel: Channel<CompareHostCalls, ComparePageCalls>;
-  private state: CompareState;
+  private state: Exclude<CompareState, { readonly status: "ready" }> | ReadyState;
   private handle: number | undefined;
   private generation = 0;
   private running: AbortController | undefined;
@@ -52,7 +61,8 @@ export class ComparePanel {
       services.extensionUri,
       "compare",
       {
-        ready: () => this.state,
+        ready: () => this.pageState(),
+        rows: ({ generation, first }) => this.rows(generation, first),
         moduleDetail: async ({ module }, signal) => {
           if (this.handle === undefined) throw new Error("The comparison is not computed.");
           return services.worker.call("compareModule", { handle: this.handle, module }, signal);
@@ -60,7 +70,14 @@ export class ComparePanel {
         arrange: ({ paths: arranged }) => this.show(arranged),
         add: () => this.addSnapshots(),
         open: ({ path }) => services.open(path),
-        setStage: ({ path }) => services.setStage(path),
+        setStage: async ({ path }) => {
+          await services.setStage(path);
+        },
+        setStages: async ({ paths: unstaged }) => {
+          for (const path of unstaged) {
+            if (!(await services.setStage(path))) return;
+          }
+        },
         reload: () => {
           this.timelines.forget();
           return this.compute();
@@ -136,9 +153,24 @@ export class ComparePanel {
     }
   }
 
-  private setState(state: CompareState): void {
+  private setState(state: ComparePanel["state"]): void {
     this.state = state;
-    this.channel.notify("changed", state);
+    this.channel.notify("changed", this.pageState());
+  }
+
+  private pageState(): CompareState {
+    const { state } = this;
+    if (state.status !== "ready") return state;
+    const { status, generation, view } = state;
+    return { status, generation, head: headOf(view), piece: pieceOf(view, 0) };
+  }
+
+  private rows(generation: number, first: number) {
+    const { state } = this;
+    if (state.status !== "ready" || state.generation !== generation) {
+      throw new Error("The comparison was computed anew.");
+    }
+    return pieceOf(state.view, first);
   }
 
   /** What it takes to make the panel again after the window was reloaded. */

@@ -57,7 +57,9 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
         open: ({ path }) => openPath(path),
         openAsText: ({ path }) => openAsText(path),
         copy: copyText,
-        setStage: async () => askStage(this.stages, [await this.identityOf(document)]),
+        setStage: async () => {
+          await askStage(this.stages, [await this.identityOf(document)]);
+        },
         compare: async () => {
           await vscode.commands.executeCommand("checkpointExplorer.compareWith", document.uri);
         },

@@ -1,5 +1,5 @@
 import { stat } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import * as vscode from "vscode";
 import { atomicWrite } from "./atomicWrite";
 import type { StageStore } from "./stageStore";
@@ -24,27 +24,34 @@ const choices: readonly StageChoice[] = [
  * Asks for the stage of checkpoints and keeps the answer: in the workspace, or on request in a file beside each
  * checkpoint, where training scripts and colleagues see it too.
  * @param paths the checkpoints' identities: the folder, or the file where it is a file of its own.
+ * @returns whether the user gave an answer.
  */
-export async function askStage(stages: StageStore, paths: readonly string[]): Promise<void> {
-  if (paths.length === 0) return;
-  const title = paths.length === 1 ? "Stage of this snapshot" : `Stage of these ${paths.length} snapshots`;
+export async function askStage(stages: StageStore, paths: readonly string[]): Promise<boolean> {
+  const [first] = paths;
+  if (first === undefined) return false;
+  const title =
+    paths.length === 1 ? `Stage of ${basename(first)}` : `Stage of these ${paths.length} snapshots`;
   const picked = await vscode.window.showQuickPick([...choices, ...clearChoice(stages, paths)], {
     title,
     placeHolder: "Where in the pipeline was it saved?",
   });
-  if (picked === undefined) return;
-  if (picked.action === "clear") return stages.set(paths, undefined);
+  if (picked === undefined) return false;
+  if (picked.action === "clear") {
+    await stages.set(paths, undefined);
+    return true;
+  }
   const stage = picked.stage ?? (await askFreeText(title));
-  if (stage === undefined) return;
+  if (stage === undefined) return false;
   // A label file names its whole folder, so it would be wrong for one file among others.
   const areFolders = await Promise.all(paths.map(async (path) => (await stat(path)).isDirectory()));
   const place = areFolders.every(Boolean) ? await askPlace() : "workspace";
-  if (place === undefined) return;
+  if (place === undefined) return false;
   const labelled: string[] = [];
   for (const path of paths) {
     if (place === "workspace" || (await writeStageFile(path, stage))) labelled.push(path);
   }
   await stages.set(labelled, stage);
+  return true;
 }
 
 function clearChoice(stages: StageStore, paths: readonly string[]): StageChoice[] {

@@ -63,6 +63,13 @@ describe("moduleGrid", () => {
     );
     expect(moduleGrid(modules).cells.filter((cell) => cell >= 0)).toHaveLength(10_000);
   });
+
+  it("lists names without any pattern, instead of a grid of their squared number", () => {
+    const modules = Array.from({ length: 20_000 }, (_, index) => `blocks.${index}.only_${index}`);
+    const { rows, columns, cells } = moduleGrid(modules);
+    expect([rows.length, columns.length, cells.length]).toEqual([20_000, 1, 20_000]);
+    expect(rows[7]?.label).toBe("blocks.7.only_7");
+  });
 });
 
 describe("regionOfChange", () => {

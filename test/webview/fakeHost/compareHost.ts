@@ -1,27 +1,33 @@
 import type { CompareModuleDetail } from "../../../src/core/lora/compareView";
+import { headOf, pieceOf } from "../../../src/protocol/comparePieces";
 import type { CompareHostCalls, ComparePageCalls, CompareState } from "../../../src/protocol/compareSurface";
+import { startAdapterCompareHost } from "./adapterCompareHost";
 import { compareSamples, compareView, type Snapshot, tensorSample } from "./compareSamples";
 import { fakeChannel, type StartHost } from "./fakeChannel";
 
 export interface CompareHostOptions {
   /** A name in compareSamples, or "working", which never ends, or "failed". */
   readonly sample?: string;
+  /** A name in adapterRuns: these are compared with the real arithmetic. */
+  readonly adapters?: string;
   /** How long a comparison takes. */
   readonly delayMs?: number;
 }
 
 /** The extension as the page of the compare panel sees it. */
 export const startCompareHost: StartHost = (send, options) => {
-  const { sample = "stages", delayMs = 0 } = (options ?? {}) as CompareHostOptions;
+  const { sample = "stages", delayMs = 0, adapters } = (options ?? {}) as CompareHostOptions;
+  if (adapters !== undefined) return startAdapterCompareHost(send, adapters);
   const known = (compareSamples[sample] ?? compareSamples.stages)?.() ?? [];
   let shown: readonly Snapshot[] = known;
   let generation = 1;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
+  const view = () => compareView(shown, sample === "models" ? tensorSample() : []);
   const state = (): CompareState =>
     sample === "failed"
       ? { status: "failed", message: "The folder /runs/pipeline was deleted." }
-      : { status: "ready", generation, view: compareView(shown, sample === "models" ? tensorSample() : []) };
+      : { status: "ready", generation, head: headOf(view()), piece: pieceOf(view(), 0) };
   const working = (): CompareState => ({ status: "working", paths: shown.map(({ column }) => column.path) });
 
   const compareAgain = () => {
@@ -40,6 +46,7 @@ export const startCompareHost: StartHost = (send, options) => {
       setTimeout(() => channel.notify("progress", { done: 37, total: 224, label: "Reading the factors" }));
       return working();
     },
+    rows: ({ first }) => pieceOf(view(), first),
     moduleDetail: ({ module }): CompareModuleDetail => ({
       module,
       singularValues: shown.map(({ modules }) => modules.get(module) ?? null),
@@ -51,6 +58,7 @@ export const startCompareHost: StartHost = (send, options) => {
     add: () => {},
     open: () => {},
     setStage: () => {},
+    setStages: () => {},
     copy: () => {},
     savePng: () => {},
     reload: compareAgain,

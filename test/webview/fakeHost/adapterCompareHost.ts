@@ -1,0 +1,68 @@
+import { Comparison } from "../../../src/core/lora/comparison";
+import { computeTimeline } from "../../../src/core/lora/timeline";
+import { headOf, pieceOf } from "../../../src/protocol/comparePieces";
+import type { CompareHostCalls, ComparePageCalls, CompareState } from "../../../src/protocol/compareSurface";
+import { adapterRuns } from "./adapterRuns";
+import { fakeChannel, type Receive, type Send } from "./fakeChannel";
+
+/** Compares adapters in memory with the real arithmetic, as the worker does. */
+export function startAdapterCompareHost(send: Send, name: string): Receive {
+  const run = adapterRuns[name]?.();
+  if (run === undefined) throw new Error(`No adapters called "${name}"`);
+  const { files, timeline } = run;
+  const stages = new Map<string, string>();
+  const userStage = (path: string) => stages.get(path);
+  let paths = run.paths;
+  let generation = 0;
+  let comparison: Promise<Comparison>;
+
+  const compare = () => {
+    generation++;
+    comparison = Comparison.compute(files, paths, userStage);
+  };
+  const state = async (): Promise<CompareState> => {
+    const current = generation;
+    const { view } = await comparison;
+    return { status: "ready", generation: current, head: headOf(view), piece: pieceOf(view, 0) };
+  };
+  const compareAgain = async () => {
+    channel.notify("changed", { status: "working", paths });
+    compare();
+    channel.notify("changed", await state());
+  };
+  compare();
+
+  const { channel, receive } = fakeChannel<CompareHostCalls, ComparePageCalls>(send, {
+    ready: state,
+    rows: async ({ first }) => pieceOf((await comparison).view, first),
+    moduleDetail: async ({ module }, signal) => (await comparison).moduleDetail(module, signal),
+    arrange: ({ paths: arranged }) => {
+      paths = arranged;
+      void compareAgain();
+    },
+    add: () => {},
+    open: () => {},
+    setStage: ({ path }) => {
+      stages.set(path, "fine-tuning");
+      void compareAgain();
+    },
+    setStages: ({ paths: unstaged }) => {
+      for (const [at, path] of unstaged.entries()) stages.set(path, at === 0 ? "svd" : "fine-tuning");
+      void compareAgain();
+    },
+    copy: () => {},
+    savePng: () => {},
+    timelinePaths: () => timeline,
+    timeline: ({ paths: followed, metrics }, signal) =>
+      computeTimeline(files, followed, userStage, {
+        ...(metrics === undefined ? {} : { metrics }),
+        report: (done, total, label) => channel.notify("timelineProgress", { done, total, label }),
+        signal,
+      }),
+    reload: () => void compareAgain(),
+    cancel: () => {
+      channel.notify("changed", { status: "failed", message: "The comparison was cancelled." });
+    },
+  });
+  return receive;
+}
