@@ -1,4 +1,9 @@
+import type { ChartSource, RunNews } from "../core/runs/chartedRun";
+import type { LineTable, TableFormat, TableText } from "../core/runs/lineTable";
 import type { DiscoveredRuns, Run } from "../core/runs/run";
+import type { RunHead } from "../core/runs/runHead";
+import type { SampledSeries, SampleRequest } from "../core/runs/seriesSampler";
+import type { TablePage } from "../core/runs/seriesTable";
 import type { TrainingView } from "../core/runs/trainingView";
 import type { UserStages } from "./checkpointCalls";
 
@@ -11,9 +16,43 @@ export interface DiscoverParams {
   readonly userStages: UserStages;
 }
 
+/** A run whose logs were read and can be read on, until its handle is closed. Nothing looks by itself. */
+export interface OpenRun {
+  readonly handle: number;
+  readonly head: RunHead;
+}
+
 /** What the worker answers about training runs. */
 export interface RunCalls {
   discoverRuns(params: DiscoverParams): DiscoveredRuns;
   /** The merged log of a run's checkpoints. */
   runTraining(params: { readonly run: Run }): TrainingView;
+  /** Reads all logs of a run. */
+  followRun(params: { readonly run: ChartSource }): OpenRun;
+  /** Reads one log, whatever kind it is. @throws FormatError `UnknownLog` where it is none. */
+  followLog(params: { readonly path: string }): OpenRun;
+  /**
+   * Reads what is new in the logs since the last call. `run` says what is known of the run by now: its
+   * checkpoints and which is best.
+   */
+  pollRun(params: { readonly handle: number; readonly run?: ChartSource }): RunNews;
+  /** What charts show, in the order of the requests; undefined where there is nothing to show. */
+  sampleRun(params: {
+    readonly handle: number;
+    readonly requests: readonly SampleRequest[];
+  }): readonly (SampledSeries | undefined)[];
+  /** Rows of a table whose columns may be of several runs, which are named by their handles. */
+  tablePage(params: {
+    readonly table: LineTable<number>;
+    readonly first: number;
+    readonly length: number;
+  }): TablePage;
+  /** The row nearest to a position; undefined in an empty table. */
+  tableRow(params: { readonly table: LineTable<number>; readonly x: number }): number | undefined;
+  /** `headers`: of the positions, of the epochs where there are, and of each column. */
+  tableText(params: {
+    readonly table: LineTable<number>;
+    readonly headers: readonly string[];
+    readonly format: TableFormat;
+  }): TableText;
 }

@@ -1,17 +1,24 @@
 import picomatch from "picomatch";
 import { peekWeights } from "../core/formats/safetensors/peekWeights";
+import { ChartedRun } from "../core/runs/chartedRun";
 import type { DigestCache } from "../core/runs/checkpointFacts";
 import { discoverRuns } from "../core/runs/discover";
+import { lineTableText } from "../core/runs/lineTable";
 import { mergedRunLog } from "../core/runs/mergedRunLog";
+import { recogniseLogFile } from "../core/runs/readRunLog";
 import type { Handlers } from "../protocol/channel";
 import type { RunCalls } from "../protocol/runCalls";
+import type { HandleMap } from "./handleMap";
+import type { LineTables } from "./lineTables";
 import { nodeFiles } from "./nodeFiles";
 import { stageLookup } from "./stageLookup";
 
 /** Answers about training runs. */
-export function runHandlers(): Handlers<RunCalls> {
+export function runHandlers(runs: HandleMap<ChartedRun>, tables: LineTables): Handlers<RunCalls> {
   // What the logs said at the last search, so that a refresh reads only those that changed.
   const cache: DigestCache = new Map();
+  const runOf = (handle: number) => runs.get(handle);
+  const opened = (run: ChartedRun) => ({ handle: runs.add(run), head: run.head() });
   return {
     discoverRuns: ({ roots, exclude, maxDepth, maxFolders, userStages }, signal) => {
       const isExcluded = exclude.length === 0 ? () => false : picomatch([...exclude], { dot: true });
@@ -26,5 +33,16 @@ export function runHandlers(): Handlers<RunCalls> {
       });
     },
     runTraining: ({ run }, signal) => mergedRunLog(nodeFiles, run, signal),
+    followRun: async ({ run }, signal) => opened(await ChartedRun.follow(nodeFiles, run, { signal })),
+    followLog: async ({ path }, signal) => {
+      const log = await recogniseLogFile(nodeFiles, path, signal);
+      const source = { checkpoints: [], logFiles: [], logs: [log] };
+      return opened(await ChartedRun.follow(nodeFiles, source, { signal }));
+    },
+    pollRun: ({ handle, run }, signal) => runOf(handle).poll(run, signal),
+    sampleRun: ({ handle, requests }) => runOf(handle).sample(requests),
+    tablePage: ({ table, first, length }) => tables.get(table, runOf).page(first, length),
+    tableRow: ({ table, x }) => tables.get(table, runOf).find(x),
+    tableText: ({ table, headers, format }) => lineTableText(tables.get(table, runOf), headers, format),
   };
 }

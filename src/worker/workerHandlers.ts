@@ -1,10 +1,12 @@
 import type { CheckpointSession } from "../core/checkpoint/checkpointSession";
 import type { Comparison } from "../core/lora/comparison";
+import type { ChartedRun } from "../core/runs/chartedRun";
 import type { Handlers } from "../protocol/channel";
 import type { WorkerCalls } from "../protocol/workerApi";
 import { checkpointHandlers } from "./checkpointHandlers";
 import { compareHandlers } from "./compareHandlers";
 import { HandleMap, HandleNumbers } from "./handleMap";
+import { LineTables } from "./lineTables";
 import type { ReportProgress } from "./reportProgress";
 import { runHandlers } from "./runHandlers";
 
@@ -16,13 +18,16 @@ export function workerHandlers(reportProgress: ReportProgress): Handlers<WorkerC
     "The checkpoint is no longer open. Reload the editor.",
   );
   const comparisons = new HandleMap<Comparison>(numbers, "The comparison is no longer open.");
+  const runs = new HandleMap<ChartedRun>(numbers, "The run is no longer open. Read its logs again.");
+  const tables = new LineTables();
   return {
     ...checkpointHandlers(sessions),
     ...compareHandlers(comparisons, reportProgress),
-    ...runHandlers(),
+    ...runHandlers(runs, tables),
     close: ({ handle }) => {
       sessions.close(handle);
       comparisons.close(handle);
+      if (runs.close(handle) !== undefined) tables.clear();
     },
   };
 }

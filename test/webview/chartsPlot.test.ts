@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { rowAt, valueRows } from "../../src/core/runs/valueRows";
 import { axisLabels, linearTicks, logTicks } from "../../webview/charts/axisTicks";
 import { type ChartSeries, domainOf, nearestX, neighbourX } from "../../webview/charts/chartSeries";
 import {
@@ -12,7 +13,6 @@ import {
 import { countLeftOut, plotPoints, valueRange } from "../../webview/charts/plotPoints";
 import { leftOutNotes, summarise, summarySentence } from "../../webview/charts/seriesSummary";
 import { cumulativeEnergy } from "../../webview/charts/spectrum";
-import { rowAt, valueRows } from "../../webview/charts/valueRows";
 
 const steps = (count: number) => Float64Array.from({ length: count }, (_, index) => index + 1);
 const everything = { min: Number.NEGATIVE_INFINITY, max: Number.POSITIVE_INFINITY };

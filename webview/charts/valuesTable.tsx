@@ -1,10 +1,10 @@
 import { useMemo, useState } from "preact/hooks";
+import { rowAt, valueRows } from "../../src/core/runs/valueRows";
 import { formatCount, formatNumber } from "../../src/core/text/quantities";
 import { TextField } from "../ui/controls";
 import { CopyTableButtons } from "../ui/copyTableButtons";
 import { type Column, DataTable } from "../ui/dataTable";
 import { safeText } from "../ui/safeText";
-import { rowAt, valueRows } from "./valueRows";
 
 export interface TableSeries {
   readonly key: string;

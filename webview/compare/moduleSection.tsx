@@ -1,8 +1,8 @@
 import type { RefObject } from "preact";
 import { useMemo } from "preact/hooks";
 import type { CompareView } from "../../src/core/lora/compareView";
+import { toCsv, toMarkdown } from "../../src/core/text/tableText";
 import { Button } from "../ui/controls";
-import { toCsv, toMarkdown } from "../ui/tableText";
 import type { ColumnWidths } from "./columnWidths";
 import type { CompareModel } from "./compareModel";
 import { heatScale, queryModules } from "./moduleRows";

@@ -1,5 +1,5 @@
 import type { CompareModuleRow, CompareView } from "../../src/core/lora/compareView";
-import type { TextTable } from "../ui/tableText";
+import type { TextTable } from "../../src/core/text/tableText";
 import { metricsAt } from "./columnWidths";
 import { formatMetric, metricTitles } from "./compareFormat";
 import { isAgainstFirst, type MetricId, metricOf } from "./moduleRows";

@@ -1,9 +1,9 @@
 import type { CheckpointSummary } from "../../src/core/checkpoint/summary";
 import { compareProblems, type Problem } from "../../src/core/problem";
 import { formatCount, plural } from "../../src/core/text/quantities";
+import { toMarkdown } from "../../src/core/text/tableText";
 import { Button } from "../ui/controls";
 import { ProblemList } from "../ui/problemList";
-import { toMarkdown } from "../ui/tableText";
 import type { EditorModel } from "./editorModel";
 import { ImportReport } from "./importReport";
 

@@ -1,7 +1,7 @@
 import { useMemo } from "preact/hooks";
 import type { TrainingView } from "../../src/core/runs/trainingView";
+import { valueRows } from "../../src/core/runs/valueRows";
 import { formatPosition } from "../charts/axisTicks";
-import { valueRows } from "../charts/valueRows";
 import { type TableSeries, ValuesTable } from "../charts/valuesTable";
 
 export interface TrainingTableProps {

@@ -1,7 +1,7 @@
 import { formatCount } from "../../src/core/text/quantities";
+import { type TextTable, toCsv, toMarkdown } from "../../src/core/text/tableText";
 import { Button } from "./controls";
 import type { Column } from "./dataTable";
-import { type TextTable, toCsv, toMarkdown } from "./tableText";
 
 export interface CopyTableButtonsProps<Id extends string> {
   readonly columns: readonly Column<Id>[];

@@ -49,7 +49,10 @@ export function buildSeries(log: readonly LogEntry[]): MetricSeries[] {
 }
 
 /** Main metrics first, families together, speed last. */
-export function compareSeries(a: MetricSeries, b: MetricSeries): number {
+export function compareSeries(
+  a: Pick<MetricSeries, "key" | "group">,
+  b: Pick<MetricSeries, "key" | "group">,
+): number {
   return metricRank(a.key) - metricRank(b.key) || compareText(a.group, b.group) || compareText(a.key, b.key);
 }
 

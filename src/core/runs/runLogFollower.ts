@@ -6,13 +6,16 @@ import { logFormatOf } from "./logs/logFormats";
 import type { FollowedLog } from "./merge/followedLog";
 import { type FollowedRun, LogSet } from "./merge/logSet";
 import { MergedMetrics } from "./merge/mergedMetrics";
-import { epochCurve, wallTimeCurve } from "./merge/runCurves";
+import { epochCurve, isClockTime, wallTimeCurve } from "./merge/runCurves";
 import { RunMeter } from "./merge/runMeter";
 import { SeriesView } from "./merge/seriesView";
+import { StepCurve } from "./merge/stepCurve";
+import type { MetricColumns } from "./metricFacts";
 import { compareSeries, type MetricSeries } from "./metricSeries";
 import type { LogSource, RunLog } from "./runLog";
 import type { RunProgress } from "./runProgress";
 import { type NamedCheckpoint, RunWatcher } from "./runWatcher";
+import { type AxisKind, tokenKeyOf } from "./seriesAxis";
 
 export interface FollowOptions {
   /** Also look for new checkpoints and logs in the run's folder, from the second look on. */
@@ -101,9 +104,13 @@ export class RunLogFollower {
       const one = this.series(key);
       return one === undefined ? [] : [copySeries(one)];
     });
+    return { series: series.sort(compareSeries), ...this.overview() };
+  }
+
+  /** What the logs say besides points. */
+  overview(): Omit<RunLog, "series"> {
     const reports = this.metrics.counted().map(({ report }) => report);
     return {
-      series: series.sort(compareSeries),
       config: [...new Map([...reports].reverse().flatMap(({ config }) => config))],
       summary: this.summary(),
       maxSteps: this.meter.maxSteps(),
@@ -121,6 +128,51 @@ export class RunLogFollower {
   /** The epoch at a step; NaN where no log says. */
   epochAt(step: number): number {
     return this.curves().epochs.at(step);
+  }
+
+  epochsAlong(steps: Float64Array): Float64Array {
+    return this.curves().epochs.along(steps);
+  }
+
+  /** The numbers of a metric alone, which cost nothing. They are views: copy to send. */
+  columns(key: string): MetricColumns | undefined {
+    return this.metrics.get(key);
+  }
+
+  /** When a step was logged, in seconds; NaN where no log says. */
+  wallTimeAt(step: number): number {
+    return this.curves().wallTimes.at(step);
+  }
+
+  /** Tokens that were trained on until a step; NaN where no log says. */
+  tokensAt(step: number): number {
+    const tokens = this.metrics.get(tokenKeyOf(this.keys()) ?? "");
+    return tokens === undefined ? Number.NaN : StepCurve.ofColumns(tokens).at(step);
+  }
+
+  /** What a chart can have from left to right. */
+  axes(): AxisKind[] {
+    const { epochs, wallTimes } = this.curves();
+    return [
+      "step",
+      ...(epochs.length > 0 ? (["epoch"] as const) : []),
+      // Seconds since the training began are no date.
+      ...(isClockTime(wallTimes.firstValue) ? (["wallTime"] as const) : []),
+      ...(wallTimes.length > 0 ? (["relativeTime"] as const) : []),
+      ...(tokenKeyOf(this.keys()) === undefined ? [] : (["tokens"] as const)),
+    ];
+  }
+
+  originSeconds(): number | undefined {
+    const { wallTimes } = this.curves();
+    if (wallTimes.length === 0) return undefined;
+    const ofCurve = wallTimes.firstValue;
+    const firsts = this.keys().map((key) => this.metrics.get(key)?.wallTimes?.find(Number.isFinite));
+    return firsts.reduce<number>(
+      (origin, first) =>
+        first !== undefined && isClockTime(first) === isClockTime(ofCurve) ? Math.min(origin, first) : origin,
+      ofCurve,
+    );
   }
 
   /** What a checkpoint's own trainer_state.json says. */

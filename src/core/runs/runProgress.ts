@@ -1,3 +1,5 @@
+import type { MetricColumns } from "./metricFacts";
+
 /** Where a training stands, as its logs say. */
 export interface RunProgress {
   /** The last step that was logged. */
@@ -5,6 +7,10 @@ export interface RunProgress {
   readonly epoch?: number;
   readonly maxSteps?: number;
   readonly stepsPerSecond?: number;
+  /** Trained on at that speed, where a log counts them. */
+  readonly tokensPerSecond?: number;
+  /** Between two entries of the log; undefined where it tells no times and was not seen to grow. */
+  readonly usualPauseSeconds?: number;
   /** At that speed; undefined where the plan or the speed is unknown, and at the end. */
   readonly secondsLeft?: number;
   /** Last values of the training's and the evaluation's loss, whatever they are called. */
@@ -28,9 +34,39 @@ const measuredIntervals = 32;
 /** A pause longer than so many usual intervals is an interruption, not the speed. */
 const longestPause = 10;
 
+interface Interval {
+  readonly steps: number;
+  readonly seconds: number;
+}
+
 /** Steps in a second over the last points; undefined where two points with a time are not there. */
-export function measureSpeed({ steps, seconds }: StepTimes): number | undefined {
-  const intervals: { steps: number; seconds: number }[] = [];
+export function measureSpeed(times: StepTimes): number | undefined {
+  const intervals = lastIntervals(times);
+  const usual = median(intervals.map((one) => one.seconds / one.steps));
+  if (usual === undefined) return undefined;
+  const counted = intervals.filter((one) => one.seconds / one.steps <= usual * longestPause);
+  const sum = (pick: (one: Interval) => number) => counted.reduce((total, one) => total + pick(one), 0);
+  const speed = sum((one) => one.steps) / sum((one) => one.seconds);
+  return Number.isFinite(speed) && speed > 0 ? speed : undefined;
+}
+
+/** Seconds between two of the last points, as a rule. */
+export function measurePause(times: StepTimes): number | undefined {
+  return median(lastIntervals(times).map(({ seconds }) => seconds));
+}
+
+/** Of a counter that grows with the steps: how much with each of the last. */
+export function measureGrowth({ steps, values }: MetricColumns): number | undefined {
+  const last = steps.length - 1;
+  const first = Math.max(0, last - measuredIntervals);
+  const growth =
+    ((values[last] ?? Number.NaN) - (values[first] ?? Number.NaN)) /
+    ((steps[last] ?? Number.NaN) - (steps[first] ?? Number.NaN));
+  return Number.isFinite(growth) && growth > 0 ? growth : undefined;
+}
+
+function lastIntervals({ steps, seconds }: StepTimes): Interval[] {
+  const intervals: Interval[] = [];
   let lastStep = Number.NaN;
   let lastSeconds = Number.NaN;
   for (let index = steps.length - 1; index >= 0 && intervals.length < measuredIntervals; index--) {
@@ -43,14 +79,12 @@ export function measureSpeed({ steps, seconds }: StepTimes): number | undefined 
     lastStep = step;
     lastSeconds = time;
   }
-  const paces = intervals.map((one) => one.seconds / one.steps).sort((a, b) => a - b);
-  const usual = paces[Math.floor((paces.length - 1) / 2)];
-  if (usual === undefined) return undefined;
-  const counted = intervals.filter((one) => one.seconds / one.steps <= usual * longestPause);
-  const sum = (pick: (one: (typeof intervals)[number]) => number) =>
-    counted.reduce((total, one) => total + pick(one), 0);
-  const speed = sum((one) => one.steps) / sum((one) => one.seconds);
-  return Number.isFinite(speed) && speed > 0 ? speed : undefined;
+  return intervals;
+}
+
+/** The lower one of two in the middle. */
+function median(numbers: readonly number[]): number | undefined {
+  return [...numbers].sort((a, b) => a - b)[Math.floor((numbers.length - 1) / 2)];
 }
 
 /** Undefined at the end of the plan, and where it or the speed is unknown. */

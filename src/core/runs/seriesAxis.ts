@@ -22,12 +22,8 @@ const tokenMetrics = [
 ] as const;
 
 /** The metric that counts the tokens that were trained on. */
-export function tokenSeriesOf(all: readonly MetricSeries[]): MetricSeries | undefined {
-  for (const name of tokenMetrics) {
-    const found = all.find(({ key }) => key === name);
-    if (found !== undefined) return found;
-  }
-  return undefined;
+export function tokenKeyOf(keys: readonly string[]): string | undefined {
+  return tokenMetrics.find((name) => keys.includes(name));
 }
 
 /**
@@ -63,16 +59,6 @@ export function seriesOnAxis(
         ? undefined
         : ordered(StepCurve.of(tokens.steps, tokens.values).along(steps), values);
   }
-}
-
-/** The first time of a run, out of all its series; undefined where no log tells times. */
-export function runOrigin(all: readonly MetricSeries[]): number | undefined {
-  let origin: number | undefined;
-  for (const { wallTimes } of all) {
-    const first = wallTimes?.find(Number.isFinite);
-    if (first !== undefined && (origin === undefined || first < origin)) origin = first;
-  }
-  return origin;
 }
 
 /** Only the points whose x is known, by x: a training that was resumed may go back. */

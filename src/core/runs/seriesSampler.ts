@@ -1,6 +1,6 @@
 import type { MetricSeries } from "./metricSeries";
 import { type Envelope, sampleEnvelope } from "./sampling";
-import { type AxisKind, type AxisPoints, runOrigin, seriesOnAxis, tokenSeriesOf } from "./seriesAxis";
+import { type AxisKind, type AxisPoints, seriesOnAxis, tokenKeyOf } from "./seriesAxis";
 import { centredMean, smooth } from "./smoothing";
 
 export type Smoothing =
@@ -9,18 +9,22 @@ export type Smoothing =
   /** Mean of so many points on either side. */
   | { readonly kind: "mean"; readonly radius: number };
 
-/** What a chart shows of a metric. */
-export interface SampleRequest {
+/** A line of a chart. */
+export interface LineRequest {
   readonly key: string;
   readonly axis: AxisKind;
+  readonly smoothing?: Smoothing;
+  /** For a logarithmic axis: values that are not positive become gaps. */
+  readonly positiveOnly?: boolean;
+}
+
+/** What a chart shows of a line. */
+export interface SampleRequest extends LineRequest {
   /** The visible range; open ends show all. */
   readonly from: number;
   readonly to: number;
   /** At most so many slices, one a pixel. */
   readonly slices: number;
-  readonly smoothing?: Smoothing;
-  /** For a logarithmic axis: values that are not positive become gaps. */
-  readonly positiveOnly?: boolean;
 }
 
 export interface SampledSeries {
@@ -39,6 +43,15 @@ export interface SeriesSource {
   keys(): readonly string[];
   /** The same object as long as the metric did not change. */
   series(key: string): MetricSeries | undefined;
+  /** Where relative time begins, in the seconds of the wall times; undefined where no log tells times. */
+  originSeconds(): number | undefined;
+}
+
+/** A whole line: a metric along an axis, all of its points. */
+export interface WholeLine {
+  readonly points: AxisPoints;
+  /** Of the length of the points. */
+  readonly smoothed: Float64Array | undefined;
 }
 
 /** What was computed of a series for one way of showing it; zooming asks for the same again and again. */
@@ -57,10 +70,9 @@ export class SeriesSampler {
   /** Undefined where there is no such metric, or no log knows the axis. */
   sample(request: SampleRequest): SampledSeries | undefined {
     const { key, from, to, slices } = request;
-    const series = this.source.series(key);
-    if (series === undefined) return undefined;
-    const { points, smoothed } = this.prepare(series, request);
-    if (points === undefined) return undefined;
+    const line = this.line(request);
+    if (line === undefined) return undefined;
+    const { points, smoothed } = line;
     const { x, y, omitted } = points;
     return {
       key,
@@ -72,7 +84,15 @@ export class SeriesSampler {
     };
   }
 
-  private prepare(series: MetricSeries, { axis, smoothing, positiveOnly = false }: SampleRequest): Prepared {
+  /** All points of a line, as they are sampled. Its columns may be the logs' own: copy to send. */
+  line(request: LineRequest): WholeLine | undefined {
+    const series = this.source.series(request.key);
+    if (series === undefined) return undefined;
+    const { points, smoothed } = this.prepare(series, request);
+    return points === undefined ? undefined : { points, smoothed };
+  }
+
+  private prepare(series: MetricSeries, { axis, smoothing, positiveOnly = false }: LineRequest): Prepared {
     const what = JSON.stringify([axis, smoothing ?? null, positiveOnly]);
     const known = this.prepared.get(series);
     if (known?.what === what) return known;
@@ -87,14 +107,13 @@ export class SeriesSampler {
 
   /** What an axis needs of the other metrics. */
   private contextOf(axis: AxisKind): { readonly originSeconds?: number; readonly tokens?: MetricSeries } {
-    if (axis !== "relativeTime" && axis !== "tokens") return {};
-    const all = this.source.keys().flatMap((key) => this.source.series(key) ?? []);
-    const tokens = axis === "tokens" ? tokenSeriesOf(all) : undefined;
-    const originSeconds = axis === "relativeTime" ? runOrigin(all) : undefined;
-    return {
-      ...(tokens === undefined ? {} : { tokens }),
-      ...(originSeconds === undefined ? {} : { originSeconds }),
-    };
+    if (axis === "relativeTime") {
+      const originSeconds = this.source.originSeconds();
+      return originSeconds === undefined ? {} : { originSeconds };
+    }
+    const tokenKey = axis === "tokens" ? tokenKeyOf(this.source.keys()) : undefined;
+    const tokens = tokenKey === undefined ? undefined : this.source.series(tokenKey);
+    return tokens === undefined ? {} : { tokens };
   }
 }
 

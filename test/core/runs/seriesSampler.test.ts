@@ -20,6 +20,7 @@ const all = [series("loss", [4, -1, 2, 1]), series("num_tokens", [0, 1000, 2000,
 const sampler = new SeriesSampler({
   keys: () => all.map(({ key }) => key),
   series: (key) => all.find((one) => one.key === key),
+  originSeconds: () => 1_700_000_000,
 });
 const open = { from: Number.NEGATIVE_INFINITY, to: Number.POSITIVE_INFINITY, slices: 100 };
 

@@ -7,6 +7,11 @@ import { StepCurve } from "./stepCurve";
 /** Before that, in 1973, nobody trained: smaller ones are seconds since the training began. */
 const firstClockSeconds = 1e8;
 
+/** A date, and not seconds since the training began. */
+export function isClockTime(seconds: number): boolean {
+  return seconds >= firstClockSeconds;
+}
+
 /** The epoch at each step, from whatever logs say it; trainer_state.json before others, then the longest. */
 export function epochCurve(logs: readonly FollowedLog[]): StepCurve {
   return bestCurve(logs, (log) => {
@@ -35,7 +40,7 @@ function bestCurve(logs: readonly FollowedLog[], columnsOf: (log: FollowedLog) =
       parts.map(({ columns }) => columns),
       { purges: parts.flatMap(({ log }) => log.purges), restarts: format !== "trainer-state" },
     );
-    return { format, merged, hasDate: (merged.values[0] ?? 0) >= firstClockSeconds };
+    return { format, merged, hasDate: isClockTime(merged.values[0] ?? 0) };
   });
   curves.sort(
     (a, b) =>

@@ -1,11 +1,14 @@
 import {
   evalLossKeyOf,
   lossKeyOf,
+  measureGrowth,
+  measurePause,
   measureSpeed,
   type RunProgress,
   type StepTimes,
   secondsLeft,
 } from "../runProgress";
+import { tokenKeyOf } from "../seriesAxis";
 import type { FollowedLog } from "./followedLog";
 import type { MergedMetrics } from "./mergedMetrics";
 
@@ -35,7 +38,10 @@ export class RunMeter {
       key === undefined ? undefined : this.metrics.get(key)?.values.at(-1);
     const step = this.step();
     const maxSteps = this.maxSteps();
-    const stepsPerSecond = measureSpeed(this.stepTimes(keys));
+    const times = this.stepTimes(keys);
+    const stepsPerSecond = measureSpeed(times);
+    const tokens = this.metrics.get(tokenKeyOf(keys) ?? "");
+    const tokensPerStep = tokens === undefined ? undefined : measureGrowth(tokens);
     const ended = this.hasEnded();
     const told = this.logs().map(({ report }) => report.facts.epoch ?? Number.NaN);
     return given({
@@ -43,6 +49,11 @@ export class RunMeter {
       epoch: Number.isFinite(epoch) ? epoch : told.findLast(Number.isFinite),
       maxSteps,
       stepsPerSecond,
+      tokensPerSecond:
+        tokensPerStep === undefined || stepsPerSecond === undefined
+          ? undefined
+          : tokensPerStep * stepsPerSecond,
+      usualPauseSeconds: measurePause(times),
       secondsLeft: ended ? undefined : secondsLeft(step, maxSteps, stepsPerSecond),
       lastLoss: lastOf(lossKeyOf(keys)),
       lastEvalLoss: lastOf(evalLossKeyOf(keys)),

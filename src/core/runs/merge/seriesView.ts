@@ -2,6 +2,7 @@ import type { PointColumns } from "../logs/pointColumns";
 import { describeMetric } from "../metricFamily";
 import type { MetricSeries } from "../metricSeries";
 import type { FollowedLog } from "./followedLog";
+import { isClockTime } from "./runCurves";
 import { StepCurve } from "./stepCurve";
 
 export interface RunCurves {
@@ -24,13 +25,17 @@ export class SeriesView {
     if (known !== undefined) return known;
     const { steps, values } = columns;
     const { epochs, wallTimes } = curves();
+    const own = columns.wallTimes;
+    // Seconds since a start and dates do not belong on one axis.
+    const isAlike =
+      isClockTime(own?.find(Number.isFinite) ?? Number.NaN) === isClockTime(wallTimes.firstValue);
     const series: MetricSeries = {
       key,
       ...describeMetric(key),
       steps,
       epochs: epochs.along(steps, columns.epochs),
       values,
-      ...(wallTimes.length === 0 ? {} : { wallTimes: wallTimes.along(steps, columns.wallTimes) }),
+      ...(wallTimes.length === 0 ? {} : { wallTimes: wallTimes.along(steps, isAlike ? own : undefined) }),
     };
     this.made.set(key, series);
     return series;

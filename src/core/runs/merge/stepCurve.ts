@@ -37,6 +37,11 @@ export class StepCurve {
     return this.steps.length;
   }
 
+  /** NaN where nothing is known. */
+  get firstValue(): number {
+    return this.values[0] ?? Number.NaN;
+  }
+
   get lastStep(): number {
     return this.steps.at(-1) ?? Number.NEGATIVE_INFINITY;
   }
