@@ -9,11 +9,16 @@ import { askStage } from "./host/files/askStage";
 import { SampleRun } from "./host/files/sampleRun";
 import { StageStore } from "./host/files/stageStore";
 import { createLog } from "./host/log";
+import { Attention } from "./host/runs/attention";
+import { LiveRuns } from "./host/runs/liveRuns";
 import { pickSnapshots } from "./host/runs/pickSnapshots";
 import { revealRunsOnce } from "./host/runs/revealOnce";
 import { RunPanels, runViewType } from "./host/runs/runPanel";
+import { RunStatusBar } from "./host/runs/runStatusBar";
 import { RunsModel } from "./host/runs/runsModel";
-import { RunsTree, runsViewId } from "./host/runs/runsTree";
+import { RunsTree } from "./host/runs/runsTree";
+import { createRunsView } from "./host/runs/runsView";
+import { SortChoice } from "./host/runs/sortChoice";
 
 /** Builds the parts and wires them; each part's logic lives with the part. */
 export function activate(context: vscode.ExtensionContext): void {
@@ -22,7 +27,9 @@ export function activate(context: vscode.ExtensionContext): void {
   const worker = new WorkerClient(context.extensionPath, log);
   const stages = new StageStore(context.workspaceState);
   const sample = new SampleRun(context);
-  const runs = new RunsModel(worker, stages, log, () => sample.roots());
+  const attention = new Attention();
+  const sorting = new SortChoice(context.workspaceState);
+  const runs = new RunsModel({ worker, stages, log, attention, extraRoots: () => sample.roots() });
   const editors = new CheckpointEditorProvider(extensionUri, worker, stages);
   const runPanels = new RunPanels({ extensionUri, worker, runs, open: openPath });
   const comparePanels = new ComparePanels({
@@ -35,16 +42,16 @@ export function activate(context: vscode.ExtensionContext): void {
     setStage: (path) => askStage(stages, [path]),
     onStagesChanged: stages.onDidChange,
   });
-  const runsTree = new RunsTree(runs);
-  const runsView = vscode.window.createTreeView(runsViewId, {
-    treeDataProvider: runsTree,
-    canSelectMany: true,
-    showCollapseAll: true,
-  });
+  const runsTree = new RunsTree(runs, sorting);
+  const runsView = createRunsView(runsTree, { sorting, runs, attention, runPanels });
   subscriptions.push(
     worker,
     stages,
+    attention,
+    sorting,
     runs,
+    new RunStatusBar({ model: runs, attention, runPanels }),
+    new LiveRuns(runs, attention, log),
     ...[checkpointViewType, optionalViewType].map((viewType) =>
       vscode.window.registerCustomEditorProvider(viewType, editors, {
         supportsMultipleEditorsPerDocument: true,
@@ -53,7 +60,7 @@ export function activate(context: vscode.ExtensionContext): void {
     vscode.window.registerWebviewPanelSerializer(compareViewType, comparePanels),
     vscode.window.registerWebviewPanelSerializer(runViewType, runPanels),
     runsView,
-    ...registerCommands({ log, runs, runsView, runPanels, comparePanels, stages, sample }),
+    ...registerCommands({ log, runs, runsView, runPanels, comparePanels, stages, sample, sorting }),
   );
   void revealRunsOnce(runsTree, runsView, context.workspaceState);
 }

@@ -1,16 +1,18 @@
 import * as vscode from "vscode";
 import { checkpointIdentity } from "../core/checkpoint/identity";
 import { pythonLoadSnippet } from "../core/checkpoint/loadSnippet";
-import type { Run } from "../core/runs/run";
+import type { Run, RunCheckpoint } from "../core/runs/run";
 import type { ComparePanels } from "./compare/comparePanels";
 import { copyText, openCheckpointFile, openPath, revealInExplorer } from "./editor/openPath";
 import { askStage } from "./files/askStage";
 import type { SampleRun } from "./files/sampleRun";
 import type { StageStore } from "./files/stageStore";
 import type { Log } from "./log";
+import { askWhatToDelete, deleteCheckpoints } from "./runs/deleteCheckpoints";
 import type { RunNode } from "./runs/runNodes";
 import type { RunPanels } from "./runs/runPanel";
 import type { RunsModel } from "./runs/runsModel";
+import type { SortChoice } from "./runs/sortChoice";
 
 export interface CommandServices {
   readonly log: Log;
@@ -20,6 +22,7 @@ export interface CommandServices {
   readonly comparePanels: ComparePanels;
   readonly stages: StageStore;
   readonly sample: SampleRun;
+  readonly sorting: SortChoice;
 }
 
 type CheckpointNode = Extract<RunNode, { kind: "checkpoint" }>;
@@ -32,7 +35,7 @@ const compareSelectionContext = "checkpointExplorer.hasCompareSelection";
 /** Every command of package.json, by its id. A failure is told to the user and kept in the log. */
 export function registerCommands(services: CommandServices): vscode.Disposable[] {
   let selectedForCompare: readonly string[] = [];
-  const { runs, runsView, runPanels, comparePanels, stages, sample, log } = services;
+  const { runs, runsView, runPanels, comparePanels, stages, sample, log, sorting } = services;
 
   const commands: Record<string, (target: Target, selection?: readonly Target[]) => unknown> = {
     open: async (target) => {
@@ -41,10 +44,7 @@ export function registerCommands(services: CommandServices): vscode.Disposable[]
     },
     openFile: (path) => openPath(String(path)),
     openChart: async (target) => {
-      const run =
-        isNode(target) && (target.kind === "run" || target.kind === "checkpoint")
-          ? target.run
-          : await pickRun(runs, "Chart of which run?");
+      const run = runOf(target) ?? (await pickRun(runs, "Chart of which run?"));
       if (run !== undefined) runPanels.show(run);
     },
     timeline: async (target) => {
@@ -83,6 +83,16 @@ export function registerCommands(services: CommandServices): vscode.Disposable[]
       const path = mainFileOf(target);
       if (path !== undefined) await copyText({ text: pythonLoadSnippet(path), what: "the Python snippet" });
     },
+    findDeletable: async (target) => {
+      const run = runOf(target) ?? (await pickRun(runs, "Delete from which run?"));
+      if (run !== undefined) await askWhatToDelete(services, run);
+    },
+    delete: (target, selection) => deleteCheckpoints(services, checkpointsOf(target, selection)),
+    sortByStep: () => sorting.choose("step"),
+    sortByLoss: () => sorting.choose("loss"),
+    sortByEvalLoss: () => sorting.choose("evalLoss"),
+    sortByTime: () => sorting.choose("time"),
+    sortByName: () => sorting.choose("name"),
     refresh: () => runs.refresh(),
     openSample: async () => {
       await sample.open();
@@ -118,6 +128,15 @@ function isNode(target: Target): target is RunNode {
 
 function isCheckpoint(target: Target): target is CheckpointNode {
   return isNode(target) && target.kind === "checkpoint";
+}
+
+function runOf(target: Target): Run | undefined {
+  return isNode(target) && (target.kind === "run" || target.kind === "checkpoint") ? target.run : undefined;
+}
+
+function checkpointsOf(target: Target, selection?: readonly Target[]): readonly RunCheckpoint[] {
+  const chosen = selection !== undefined && selection.length > 0 ? selection : [target];
+  return [...new Set(chosen.filter(isCheckpoint).map(({ checkpoint }) => checkpoint))];
 }
 
 /** The checkpoints that a command is for: the selection where there is one, else the row it was called on. */
@@ -164,7 +183,7 @@ function adapterPathsOf(run: Run): readonly string[] {
   return adapters.map(({ path }) => path);
 }
 
-async function pickRun(runs: RunsModel, title: string) {
+async function pickRun(runs: RunsModel, title: string): Promise<Run | undefined> {
   const { runs: known } = await runs.current();
   const items = known.map((run) => ({ label: run.name, description: run.path, run }));
   const picked = await vscode.window.showQuickPick(items, {

@@ -2,6 +2,7 @@ import type { ChartSource, RunNews } from "../core/runs/chartedRun";
 import type { LineTable, TableFormat, TableText } from "../core/runs/lineTable";
 import type { DiscoveredRuns, Run } from "../core/runs/run";
 import type { RunHead } from "../core/runs/runHead";
+import type { LoggedRun, RunStatusNews } from "../core/runs/runStatusReader";
 import type { SampledSeries, SampleRequest } from "../core/runs/seriesSampler";
 import type { TablePage } from "../core/runs/seriesTable";
 import type { TrainingView } from "../core/runs/trainingView";
@@ -14,6 +15,8 @@ export interface DiscoverParams {
   readonly maxDepth: number;
   readonly maxFolders: number;
   readonly userStages: UserStages;
+  /** Names of metrics that each checkpoint tells besides its losses. */
+  readonly metrics: readonly string[];
 }
 
 /** A run whose logs were read and can be read on, until its handle is closed. Nothing looks by itself. */
@@ -25,6 +28,11 @@ export interface OpenRun {
 /** What the worker answers about training runs. */
 export interface RunCalls {
   discoverRuns(params: DiscoverParams): DiscoveredRuns;
+  /** What a run's logs say now, for its rows; undefined where they say nothing that its checkpoints do not. */
+  runStatus(params: {
+    readonly run: LoggedRun;
+    readonly metrics: readonly string[];
+  }): RunStatusNews | undefined;
   /** The merged log of a run's checkpoints. */
   runTraining(params: { readonly run: Run }): TrainingView;
   /** Reads all logs of a run. */

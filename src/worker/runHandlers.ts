@@ -1,37 +1,47 @@
 import picomatch from "picomatch";
-import { peekWeights } from "../core/formats/safetensors/peekWeights";
 import { ChartedRun } from "../core/runs/chartedRun";
 import type { DigestCache } from "../core/runs/checkpointFacts";
 import { discoverRuns } from "../core/runs/discover";
 import { lineTableText } from "../core/runs/lineTable";
 import { mergedRunLog } from "../core/runs/mergedRunLog";
 import { recogniseLogFile } from "../core/runs/readRunLog";
+import { RunStatusReader } from "../core/runs/runStatusReader";
 import type { Handlers } from "../protocol/channel";
 import type { RunCalls } from "../protocol/runCalls";
 import type { HandleMap } from "./handleMap";
 import type { LineTables } from "./lineTables";
 import { nodeFiles } from "./nodeFiles";
+import { PeekCache } from "./peekCache";
 import { stageLookup } from "./stageLookup";
 
 /** Answers about training runs. */
 export function runHandlers(runs: HandleMap<ChartedRun>, tables: LineTables): Handlers<RunCalls> {
-  // What the logs said at the last search, so that a refresh reads only those that changed.
-  const cache: DigestCache = new Map();
+  // What was read at the last search, so that a refresh reads only what changed.
+  let cache: { readonly metrics: string; readonly digests: DigestCache } | undefined;
+  const peeks = new PeekCache(nodeFiles);
+  const statuses = new RunStatusReader(nodeFiles);
   const runOf = (handle: number) => runs.get(handle);
   const opened = (run: ChartedRun) => ({ handle: runs.add(run), head: run.head() });
   return {
-    discoverRuns: ({ roots, exclude, maxDepth, maxFolders, userStages }, signal) => {
+    discoverRuns: async ({ roots, exclude, maxDepth, maxFolders, userStages, metrics }, signal) => {
       const isExcluded = exclude.length === 0 ? () => false : picomatch([...exclude], { dot: true });
-      return discoverRuns(nodeFiles, roots, {
+      const key = JSON.stringify(metrics);
+      if (cache?.metrics !== key) cache = { metrics: key, digests: new Map() };
+      const found = await discoverRuns(nodeFiles, roots, {
         exclude: isExcluded,
         maxDepth,
         maxFolders,
         userStage: stageLookup(userStages),
-        peek: (path, peekSignal) => peekWeights(nodeFiles, path, peekSignal),
-        cache,
+        peek: (path, peekSignal) => peeks.peek(path, peekSignal),
+        cache: cache.digests,
+        metrics,
         signal,
       });
+      peeks.forgetUnused();
+      statuses.retain(new Set(found.runs.map(({ id }) => id)));
+      return found;
     },
+    runStatus: ({ run, metrics }, signal) => statuses.read(run, metrics, signal),
     runTraining: ({ run }, signal) => mergedRunLog(nodeFiles, run, signal),
     followRun: async ({ run }, signal) => opened(await ChartedRun.follow(nodeFiles, run, { signal })),
     followLog: async ({ path }, signal) => {

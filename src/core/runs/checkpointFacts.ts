@@ -20,6 +20,8 @@ import type { Folder } from "./walkFolders";
 export interface CheckpointFacts {
   readonly candidate: Candidate;
   readonly mainFile: string | undefined;
+  /** All that lies in its folder belongs to it. */
+  readonly ownsFolder: boolean;
   readonly byteSize: number;
   readonly modifiedMs: number;
   readonly parts: readonly RunPart[];
@@ -50,9 +52,20 @@ export interface FactsOptions {
   readonly userStage?: ((path: string) => string | undefined) | undefined;
   /** Looks at the first bytes of a weights file: they may name the stage, or show that it is not whole. */
   readonly peek?: PeekWeights | undefined;
+  /** Keep it for one set of `metrics` only. */
   readonly cache?: DigestCache | undefined;
+  /** Names of metrics to keep besides the losses, as they were logged. */
+  readonly metrics?: readonly string[] | undefined;
   readonly signal?: AbortSignal | undefined;
 }
+
+/** Files that end before they should: the weights as their header tells, the log as its text. */
+const cutCodes: ReadonlySet<string> = new Set([
+  "MetadataIncompleteBuffer",
+  "InvalidHeaderLength",
+  "HeaderTooSmall",
+  "TrainerStateTruncated",
+]);
 
 /** Stats at once: they cost a round trip each on a network disk. */
 const parallelStats = 16;
@@ -96,17 +109,20 @@ class FactsReader {
     this.problems.push(...halfWritten.problems);
     const adapterConfig: JsonObject | undefined = isJsonObject(config) ? config : undefined;
     const main = this.mainFileOf(parts);
+    const stage = await this.detectStage(main, adapterConfig, step, has("checkpoint-stage.json"));
+    const isCut = this.problems.some(({ code }) => cutCodes.has(code));
     return {
       candidate,
       mainFile: main,
+      ownsFolder: isFolder && this.isStepFolder(),
       byteSize: parts.reduce((sum, { size }) => sum + size, 0),
       modifiedMs: this.modifiedMs,
       parts,
-      incomplete: halfWritten.incomplete || candidate.temporary,
+      incomplete: halfWritten.incomplete || candidate.temporary || isCut,
       trainerStatePath,
       log,
       adapter: adapterConfig === undefined ? undefined : adapterSignature(adapterConfig),
-      stage: await this.detectStage(main, adapterConfig, step, has("checkpoint-stage.json")),
+      stage,
       step,
       epoch: log?.epoch ?? moment.epoch,
       problems: this.problems.map((problem) => ({ file: candidate.path, ...problem })),
@@ -180,7 +196,7 @@ class FactsReader {
       return cached.log;
     }
     const state = await readTrainerState(this.files, path, signal);
-    const log = digestTrainerState(state);
+    const log = digestTrainerState(state, this.options.metrics);
     cache?.set(path, { size, modifiedMs, log, problems: state.problems });
     this.problems.push(...state.problems);
     return log;

@@ -12,7 +12,7 @@ import {
 import { tellCopies } from "./copies";
 import { findCandidates } from "./findCandidates";
 import { type BorrowedMetrics, finishRun } from "./finishRun";
-import { lastLogged } from "./logDigest";
+import { lastLogged, lastMetrics } from "./logDigest";
 import { isVersionFolder } from "./logs/logNames";
 import { placeLogs } from "./placeLogs";
 import { readTrainerState } from "./readTrainerState";
@@ -21,6 +21,7 @@ import { logFilesOf, member, type RunDraft } from "./runDraft";
 import { uniqueIds, uniqueNames } from "./runNames";
 import { joinStages } from "./stageDrafts";
 import { draftModel, draftTrainings } from "./trainingDrafts";
+import { markUnfinished } from "./unfinishedSave";
 import { type Folder, type WalkOptions, type WalkRoot, walkFolders } from "./walkFolders";
 
 export interface DiscoverOptions extends WalkOptions {
@@ -28,7 +29,9 @@ export interface DiscoverOptions extends WalkOptions {
   readonly userStage?: ((path: string) => string | undefined) | undefined;
   /** Looks at the first bytes of weights files; without it none is opened. */
   readonly peek?: PeekWeights | undefined;
-  /** Keep it between searches: logs that did not change are then not read again. */
+  /** Names of metrics that each checkpoint tells besides its losses, as they were logged. */
+  readonly metrics?: readonly string[] | undefined;
+  /** Keep it between searches with the same `metrics`: logs that did not change are then not read again. */
   readonly cache?: DigestCache | undefined;
 }
 
@@ -52,8 +55,9 @@ export async function discoverRuns(
   if (options.cache !== undefined) forgetGone(options.cache, facts);
   const joined = joinStages(draftRuns(groups, facts));
   const drafts = (await placeLogs(files, walk.tops, joined, options.signal)).sort(compareDrafts);
+  for (const draft of drafts) markUnfinished(draft);
   tellCopies(drafts);
-  const borrowed = await borrowMetrics(files, drafts, options.signal);
+  const borrowed = await borrowMetrics(files, drafts, options);
   const names = uniqueNames(drafts);
   const ids = uniqueIds(drafts);
   const runs = drafts.map((draft, index) =>
@@ -159,7 +163,7 @@ function compareDrafts(a: RunDraft, b: RunDraft): number {
 async function borrowMetrics(
   files: Files,
   drafts: readonly RunDraft[],
-  signal: AbortSignal | undefined,
+  { metrics = [], signal }: DiscoverOptions,
 ): Promise<Map<CheckpointFacts, BorrowedMetrics>> {
   const borrowed = new Map<CheckpointFacts, BorrowedMetrics>();
   for (const draft of drafts) {
@@ -176,6 +180,7 @@ async function borrowMetrics(
         loss: lastLogged(log, "loss", step),
         evalLoss: lastLogged(log, "eval_loss", step),
         learningRate: lastLogged(log, "learning_rate", step),
+        metrics: lastMetrics(log, metrics, step),
       });
     }
   }

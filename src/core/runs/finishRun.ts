@@ -2,7 +2,7 @@ import { chooseBest } from "./bestCheckpoint";
 import type { CheckpointFacts } from "./checkpointFacts";
 import type { LoggedValue } from "./logDigest";
 import type { LogFile } from "./logs/logFormat";
-import type { Run, RunCheckpoint } from "./run";
+import type { MetricValue, Run, RunCheckpoint } from "./run";
 import { compareMembers, logFilesOf, type RunDraft, type RunMember } from "./runDraft";
 
 /** What the run's log says about a checkpoint that has no trainer_state.json of its own. */
@@ -11,6 +11,7 @@ export interface BorrowedMetrics {
   readonly loss: LoggedValue | undefined;
   readonly evalLoss: LoggedValue | undefined;
   readonly learningRate: LoggedValue | undefined;
+  readonly metrics: readonly MetricValue[];
 }
 
 export interface FinishOptions {
@@ -63,12 +64,14 @@ function finishCheckpoint(
     path: candidate.path,
     name,
     kind: candidate.kind,
+    ownsFolder: facts.ownsFolder,
     ...given({ mainFile, step, stage }),
     ...given({
       epoch: facts.epoch ?? borrowed?.epoch,
       loss: log?.loss ?? borrowed?.loss?.value,
       evalLoss: log?.evalLoss ?? borrowed?.evalLoss?.value,
       learningRate: log?.learningRate ?? borrowed?.learningRate?.value,
+      metrics: someOf(log?.metrics ?? borrowed?.metrics),
     }),
     byteSize,
     modifiedMs,
@@ -78,6 +81,10 @@ function finishCheckpoint(
     parts,
     problems: [...facts.problems, ...problems],
   };
+}
+
+function someOf<T>(list: readonly T[] | undefined): readonly T[] | undefined {
+  return list === undefined || list.length === 0 ? undefined : list;
 }
 
 type Given<T> = { [K in keyof T]?: Exclude<T[K], undefined> };

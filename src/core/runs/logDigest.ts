@@ -1,3 +1,4 @@
+import type { MetricValue } from "./run";
 import type { LogEntry, TrainerState } from "./trainerState";
 
 /** What grouping and listing need of a trainer_state.json, without the log itself. */
@@ -15,12 +16,15 @@ export interface LogDigest {
   /** Step of that evaluation. */
   readonly evalStep: number | undefined;
   readonly learningRate: number | undefined;
+  /** The metrics that were asked for, last logged at or before the step. */
+  readonly metrics: readonly MetricValue[];
   /** One hash and one step per log entry: enough to tell whether one log continues another. */
   readonly hashes: Uint32Array;
   readonly steps: Float64Array;
 }
 
-export function digestTrainerState(state: TrainerState): LogDigest {
+/** @param metrics names of further metrics to keep, as they were logged. */
+export function digestTrainerState(state: TrainerState, metrics: readonly string[] = []): LogDigest {
   const { globalStep, epoch, maxSteps, numTrainEpochs, saveSteps, bestMetric, bestModelCheckpoint, log } =
     state;
   const at = globalStep ?? Number.POSITIVE_INFINITY;
@@ -37,6 +41,7 @@ export function digestTrainerState(state: TrainerState): LogDigest {
     evalLoss: evaluation?.value,
     evalStep: evaluation?.step,
     learningRate: lastLogged(log, "learning_rate", at)?.value,
+    metrics: lastMetrics(log, metrics, at),
     hashes: Uint32Array.from(log, hashEntry),
     steps: Float64Array.from(log, ({ step }) => step),
   };
@@ -56,6 +61,18 @@ export function lastLogged(log: readonly LogEntry[], key: string, step: number):
     last = { step: entry.step, value };
   }
   return last;
+}
+
+/** The same of several metrics; those that were not logged are left out. */
+export function lastMetrics(
+  log: readonly LogEntry[],
+  names: readonly string[],
+  step: number,
+): readonly MetricValue[] {
+  return names.flatMap((name): MetricValue[] => {
+    const last = lastLogged(log, name, step);
+    return last === undefined ? [] : [[name, last.value]];
+  });
 }
 
 /** One log is the beginning of the other, they share a beginning, or they share nothing. */

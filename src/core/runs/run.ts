@@ -2,6 +2,7 @@ import type { PartFile } from "../checkpoint/parts";
 import type { StageLabel } from "../lora/stage";
 import type { Problem } from "../problem";
 import type { LogFile } from "./logs/logFormat";
+import type { RunProgress } from "./runProgress";
 
 /** What a search for checkpoints found. Plain data. */
 export interface DiscoveredRuns {
@@ -37,8 +38,13 @@ export interface Run {
   readonly logFiles: readonly string[];
   /** All its logs, those of `logFiles` first. */
   readonly logs: readonly LogFile[];
+  /** Where the training stands, once its logs were read. */
+  readonly progress?: RunProgress;
   readonly problems: readonly Problem[];
 }
+
+/** A metric under the name it was logged with; NaN when NaN was logged. */
+export type MetricValue = readonly [name: string, value: number];
 
 export interface RunCheckpoint {
   readonly path: string;
@@ -47,6 +53,8 @@ export interface RunCheckpoint {
   /** The file that opens when the checkpoint is opened; absent where it holds no parameters. */
   readonly mainFile?: string;
   readonly kind: "folder" | "file";
+  /** All that lies in its folder belongs to it: `checkpoint-500`, but not a repository with weights in it. */
+  readonly ownsFolder: boolean;
   /** Optimizer steps done, from trainer_state.json, else from the name. */
   readonly step?: number;
   readonly epoch?: number;
@@ -54,6 +62,8 @@ export interface RunCheckpoint {
   readonly loss?: number;
   readonly evalLoss?: number;
   readonly learningRate?: number;
+  /** The further metrics that the search was asked for, last logged at or before the step. */
+  readonly metrics?: readonly MetricValue[];
   /** All its files together. */
   readonly byteSize: number;
   /** Of the newest file, in milliseconds since 1970. */

@@ -1,7 +1,7 @@
 import type { Files } from "../bytes/files";
 import type { Problem } from "../problem";
 import { plural } from "../text/quantities";
-import type { SummaryRow } from "./logs/logFormat";
+import type { LogFile, SummaryRow } from "./logs/logFormat";
 import { logFormatOf } from "./logs/logFormats";
 import type { FollowedLog } from "./merge/followedLog";
 import { type FollowedRun, LogSet } from "./merge/logSet";
@@ -83,6 +83,11 @@ export class RunLogFollower {
     const look = this.queue.then(() => this.look(signal));
     this.queue = look.catch(() => undefined);
     return look;
+  }
+
+  /** Reads this log too from the next look on; it was found by other means. Known ones are no news. */
+  follow(log: LogFile): void {
+    this.set.follow(log);
   }
 
   keys(): string[] {

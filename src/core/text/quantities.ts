@@ -75,3 +75,20 @@ export function formatShare(share: number): string {
   if (percent > 0 && percent < 0.1) return "< 0.1 %";
   return `${percent.toFixed(percent >= 99.95 || percent === 0 ? 0 : 1)} %`;
 }
+
+/** How long something takes, to the two units that matter: `45 s`, `12 min`, `3 h 20 min`, `2 d 4 h`. */
+export function formatDuration(seconds: number): string {
+  if (!Number.isFinite(seconds)) return "an unknown time";
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole < 60) return `${whole} s`;
+  const minutes = Math.round(whole / 60);
+  if (minutes < 60) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 24) return pair(hours, "h", minutes % 60, "min");
+  const roundedHours = Math.round(minutes / 60);
+  return pair(Math.floor(roundedHours / 24), "d", roundedHours % 24, "h");
+}
+
+function pair(large: number, largeUnit: string, small: number, smallUnit: string): string {
+  return small === 0 ? `${large} ${largeUnit}` : `${large} ${largeUnit} ${small} ${smallUnit}`;
+}

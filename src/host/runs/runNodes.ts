@@ -1,26 +1,63 @@
 import * as vscode from "vscode";
 import { baseName } from "../../core/bytes/paths";
-import { worstSeverity } from "../../core/problem";
 import type { Run, RunCheckpoint } from "../../core/runs/run";
-import { formatAligned, formatBytes, formatNumber, plural } from "../../core/text/quantities";
+import { checkpointDetails, checkpointRow, type RowState, runDetails, runRow } from "../../core/runs/runRows";
+import { formatBytes } from "../../core/text/quantities";
 
-/** A row of the Training Runs view. */
+/**
+ * A row of the Training Runs view. VS Code knows rows by these objects: one stays the same as long as its id does, and
+ * what it shows is replaced when the run is found anew.
+ */
 export type RunNode =
-  | { readonly kind: "root"; readonly name: string; readonly runs: readonly Run[] }
-  | { readonly kind: "run"; readonly run: Run }
-  | { readonly kind: "checkpoint"; readonly run: Run; readonly checkpoint: RunCheckpoint }
-  | { readonly kind: "part"; readonly label: string; readonly path: string; readonly bytes: number };
+  | { readonly kind: "root"; readonly id: string; readonly name: string; runs: readonly Run[] }
+  | { readonly kind: "run"; readonly id: string; run: Run }
+  | {
+      readonly kind: "checkpoint";
+      readonly id: string;
+      run: Run;
+      checkpoint: RunCheckpoint;
+      /** As short as is unique in its run. */
+      name: string;
+    }
+  | { readonly kind: "part"; readonly id: string; label: string; readonly path: string; bytes: number };
 
-export function toTreeItem(node: RunNode): vscode.TreeItem {
+export interface RowOptions {
+  /** Names of the metrics that a checkpoint's row shows. */
+  readonly metrics: readonly string[];
+  readonly nowMs: number;
+}
+
+/** The row without its tooltip, which VS Code asks for when it is wanted. */
+export function toTreeItem(node: RunNode, options: RowOptions): vscode.TreeItem {
+  const item = makeItem(node, options);
+  item.id = node.id;
+  return item;
+}
+
+function makeItem(node: RunNode, options: RowOptions): vscode.TreeItem {
   switch (node.kind) {
     case "root":
       return rootItem(node.name);
     case "run":
-      return runItem(node.run);
+      return runItem(node.run, options);
     case "checkpoint":
-      return checkpointItem(node.run, node.checkpoint);
+      return checkpointItem(node, options);
     case "part":
       return partItem(node.label, node.path, node.bytes);
+  }
+}
+
+/** A plain string would be read out in place of the row, so it is Markdown with nothing but text in it. */
+export function tooltipOf(node: RunNode, nowMs: number): vscode.MarkdownString | undefined {
+  switch (node.kind) {
+    case "root":
+      return undefined;
+    case "run":
+      return tooltip(node.run.name, runDetails(node.run, nowMs));
+    case "checkpoint":
+      return tooltip(node.checkpoint.name, checkpointDetails(node.run, node.checkpoint, nowMs));
+    case "part":
+      return tooltip(node.label, [node.path]);
   }
 }
 
@@ -31,43 +68,36 @@ function rootItem(name: string): vscode.TreeItem {
   return item;
 }
 
-function runItem(run: Run): vscode.TreeItem {
+function runItem(run: Run, { nowMs }: RowOptions): vscode.TreeItem {
   const { Expanded, None } = vscode.TreeItemCollapsibleState;
-  const item = new vscode.TreeItem(run.name, run.checkpoints.length > 0 ? Expanded : None);
-  item.id = `run:${run.id}`;
-  item.contextValue = "run";
-  item.iconPath = problemIcon(run.problems) ?? new vscode.ThemeIcon("graph-line");
-  item.description = describeRun(run);
-  item.tooltip = tooltip(run.name, [
-    run.path,
-    item.description,
-    ...run.problems.map((problem) => problem.message),
-  ]);
+  const hasCheckpoints = run.checkpoints.length > 0;
+  const item = new vscode.TreeItem(run.name, hasCheckpoints ? Expanded : None);
+  const { description, state } = runRow(run, nowMs);
+  item.contextValue = hasCheckpoints ? "run" : "run.logOnly";
+  item.iconPath = iconOf(state, "graph-line");
+  item.description = description;
+  // With nothing below it there is only one thing to do with it.
+  if (!hasCheckpoints)
+    item.command = {
+      command: "checkpointExplorer.openChart",
+      title: "Open Chart",
+      arguments: [{ kind: "run", run }],
+    };
   return item;
 }
 
-function describeRun(run: Run): string {
-  // A training that was only logged, or whose checkpoints are gone.
-  if (run.checkpoints.length === 0) return `log only · ${plural(run.logs.length, "log file")}`;
-  const bytes = run.checkpoints.reduce((sum, checkpoint) => sum + checkpoint.byteSize, 0);
-  const step = run.checkpoints.findLast((checkpoint) => checkpoint.step !== undefined)?.step;
-  const of = run.maxSteps === undefined ? "" : ` of ${run.maxSteps}`;
-  const reached = step === undefined ? [] : [`step ${step}${of}`];
-  return [plural(run.checkpoints.length, "checkpoint"), ...reached, formatBytes(bytes)].join(" · ");
-}
-
-function checkpointItem(run: Run, checkpoint: RunCheckpoint): vscode.TreeItem {
-  const state =
-    checkpoint.parts.length > 1
-      ? vscode.TreeItemCollapsibleState.Collapsed
-      : vscode.TreeItemCollapsibleState.None;
-  const item = new vscode.TreeItem(shortName(run, checkpoint), state);
-  item.id = `checkpoint:${run.id}:${checkpoint.path}`;
+function checkpointItem(
+  node: Extract<RunNode, { kind: "checkpoint" }>,
+  { metrics, nowMs }: RowOptions,
+): vscode.TreeItem {
+  const { run, checkpoint, name } = node;
+  const { Collapsed, None } = vscode.TreeItemCollapsibleState;
+  const item = new vscode.TreeItem(name, checkpoint.parts.length > 1 ? Collapsed : None);
+  const { description, state } = checkpointRow(run, checkpoint, metrics, nowMs);
   item.contextValue = checkpoint.mainFile === undefined ? "checkpoint.unreadable" : "checkpoint";
-  item.iconPath = checkpointIcon(checkpoint);
-  item.description = describeCheckpoint(checkpoint);
-  item.tooltip = checkpointTooltip(run, checkpoint);
-  item.command = openCommand(run, checkpoint);
+  item.iconPath = iconOf(state, "milestone");
+  item.description = description;
+  item.command = openCommand(node);
   return item;
 }
 
@@ -76,85 +106,37 @@ function checkpointItem(run: Run, checkpoint: RunCheckpoint): vscode.TreeItem {
  * the tree (where the next click may add a row to the selection, or open a menu), a double click keeps the tab and
  * Enter goes into the editor. It chooses the editor by the file's name, so it is only for the files that are ours.
  */
-function openCommand(run: Run, checkpoint: RunCheckpoint): vscode.Command {
+function openCommand(node: Extract<RunNode, { kind: "checkpoint" }>): vscode.Command {
+  const { mainFile } = node.checkpoint;
   const title = "Open Checkpoint";
-  if (checkpoint.mainFile?.endsWith(".safetensors"))
-    return { command: "vscode.open", title, arguments: [vscode.Uri.file(checkpoint.mainFile)] };
-  const node: RunNode = { kind: "checkpoint", run, checkpoint };
+  if (mainFile?.endsWith(".safetensors"))
+    return { command: "vscode.open", title, arguments: [vscode.Uri.file(mainFile)] };
   return { command: "checkpointExplorer.open", title, arguments: [node] };
-}
-
-/** A checkpoint of a pipeline is named with its folder; the row has no room for that where it is not needed. */
-function shortName(run: Run, checkpoint: RunCheckpoint): string {
-  const short = baseName(checkpoint.name);
-  const same = run.checkpoints.filter(({ name }) => baseName(name) === short);
-  return same.length === 1 ? short : checkpoint.name;
-}
-
-/** What people choose a checkpoint by, most telling first: a row is narrow. */
-function describeCheckpoint(checkpoint: RunCheckpoint): string {
-  const { step, loss, evalLoss, stage } = checkpoint;
-  // The icon says so too, but not to a screen reader.
-  const serious = checkpoint.problems.filter(({ severity }) => severity !== "info").length;
-  const facts = [
-    ...(serious > 0 ? [plural(serious, "problem")] : []),
-    ...(checkpoint.best ? ["★ best"] : []),
-    ...(checkpoint.incomplete ? ["incomplete"] : []),
-    ...(loss === undefined ? [] : [`loss ${formatAligned(loss)}`]),
-    ...(evalLoss === undefined ? [] : [`eval ${formatAligned(evalLoss)}`]),
-    ...(step === undefined || checkpoint.name.endsWith(`-${step}`) ? [] : [`step ${step}`]),
-    ...(stage === undefined ? [] : [stage.inferred ? `${stage.stage} (inferred)` : stage.stage]),
-    formatBytes(checkpoint.byteSize),
-  ];
-  return facts.join(" · ");
-}
-
-function checkpointTooltip(run: Run, checkpoint: RunCheckpoint): vscode.MarkdownString {
-  const { step, epoch, loss, evalLoss, learningRate, stage } = checkpoint;
-  const rows = [
-    checkpoint.path,
-    ...(step === undefined
-      ? []
-      : [`Step ${step}${epoch === undefined ? "" : `, epoch ${formatNumber(epoch)}`}`]),
-    ...(loss === undefined ? [] : [`Loss ${formatNumber(loss, 6)}`]),
-    ...(evalLoss === undefined ? [] : [`Evaluation loss ${formatNumber(evalLoss, 6)}`]),
-    ...(learningRate === undefined ? [] : [`Learning rate ${formatNumber(learningRate)}`]),
-    ...(stage === undefined ? [] : [`Stage ${stage.stage}: ${stage.reason}`]),
-    ...(checkpoint.best && run.bestReason !== undefined ? [`Best: ${run.bestReason}`] : []),
-    `${formatBytes(checkpoint.byteSize)} in all files`,
-    ...checkpoint.problems.map((problem) => problem.message),
-  ];
-  return tooltip(checkpoint.name, rows);
 }
 
 function partItem(label: string, path: string, bytes: number): vscode.TreeItem {
   const item = new vscode.TreeItem(label, vscode.TreeItemCollapsibleState.None);
-  item.id = `part:${path}`;
   item.contextValue = "part";
   item.iconPath = new vscode.ThemeIcon("file");
   item.description = `${baseName(path)} · ${formatBytes(bytes)}`;
-  // A tooltip that is a plain string would be read out in place of the row.
-  item.tooltip = tooltip(label, [path]);
   item.command = { command: "checkpointExplorer.openFile", title: "Open File", arguments: [path] };
   return item;
 }
 
-function checkpointIcon(checkpoint: RunCheckpoint): vscode.ThemeIcon {
-  const problem = problemIcon(checkpoint.problems);
-  if (problem !== undefined) return problem;
-  if (checkpoint.incomplete)
-    return new vscode.ThemeIcon("warning", new vscode.ThemeColor("problemsWarningIcon.foreground"));
-  if (checkpoint.best) return new vscode.ThemeIcon("star-full", new vscode.ThemeColor("charts.yellow"));
-  return new vscode.ThemeIcon(checkpoint.final ? "flag" : "milestone");
-}
+const stateIcons: Readonly<Record<Exclude<RowState, "plain">, readonly [icon: string, color?: string]>> = {
+  error: ["error", "problemsErrorIcon.foreground"],
+  warning: ["warning", "problemsWarningIcon.foreground"],
+  live: ["pulse", "charts.green"],
+  saving: ["loading~spin"],
+  best: ["star-full", "charts.yellow"],
+  final: ["flag"],
+};
 
-function problemIcon(problems: Parameters<typeof worstSeverity>[0]): vscode.ThemeIcon | undefined {
-  const severity = worstSeverity(problems);
-  if (severity === "error")
-    return new vscode.ThemeIcon("error", new vscode.ThemeColor("problemsErrorIcon.foreground"));
-  if (severity === "warning")
-    return new vscode.ThemeIcon("warning", new vscode.ThemeColor("problemsWarningIcon.foreground"));
-  return undefined;
+function iconOf(state: RowState, plain: string): vscode.ThemeIcon {
+  const [icon, color] = state === "plain" ? [plain] : stateIcons[state];
+  return color === undefined
+    ? new vscode.ThemeIcon(icon)
+    : new vscode.ThemeIcon(icon, new vscode.ThemeColor(color));
 }
 
 /** Names and messages hold what strangers wrote: they go in as text, never as Markdown. */

@@ -20,8 +20,16 @@ export interface RunChartServices {
 /** The charts of a run, one panel a run, made again after a window reload. */
 export class RunPanels implements vscode.WebviewPanelSerializer {
   private readonly open = new Map<string, vscode.WebviewPanel>();
+  private readonly lookedAt = new vscode.EventEmitter<void>();
+  /** Another chart, or none, is before the user. */
+  readonly onDidChangeActive = this.lookedAt.event;
 
   constructor(private readonly services: RunChartServices) {}
+
+  /** Id of the run whose chart the user looks at. */
+  get active(): string | undefined {
+    return [...this.open].find(([, panel]) => panel.visible)?.[0];
+  }
 
   show(run: Run): void {
     const known = this.open.get(run.id);
@@ -58,10 +66,12 @@ export class RunPanels implements vscode.WebviewPanelSerializer {
       runId,
     );
     const changes = runs.onDidChange(async () => channel.notify("changed", await load()));
+    panel.onDidChangeViewState(() => this.lookedAt.fire());
     panel.onDidDispose(() => {
       changes.dispose();
       channel.close(new Error("The chart was closed."));
       this.open.delete(runId);
+      this.lookedAt.fire();
     });
   }
 

@@ -1,56 +1,145 @@
 import * as vscode from "vscode";
-import type { DiscoveredRuns } from "../../core/runs/run";
+import { joinPath } from "../../core/bytes/paths";
+import type { DiscoveredRuns, Run } from "../../core/runs/run";
+import { liveLogs, type RunStatus, withStatus } from "../../core/runs/runStatus";
+import { loggedRun } from "../../core/runs/runStatusReader";
 import type { WorkerClient } from "../analysis/workerClient";
 import type { StageStore } from "../files/stageStore";
 import { debounce } from "../lifecycle";
 import type { Log } from "../log";
-import { onRunSettingsChanged, runSettings } from "../settings";
+import { onSearchSettingsChanged, runSettings, shownMetrics } from "../settings";
+import type { Attention } from "./attention";
 
 /** A training writes many files at a time; look again when it has been quiet for so long. */
 const quietMs = 1000;
 
+/** A training may write all the time: look at it so often all the same. */
+const longestQuietMs = 5000;
+
+/** A search that was asked for by the way may take a tenth of the time. */
+const restPerSearch = 10;
+
 /** Files whose coming or going changes what the tree says. Optimizer shards and the like don't. */
-const watchedFiles =
-  "**/{trainer_state.json,adapter_config.json,checkpoint-stage.json,*.safetensors,*.safetensors.index.json,*tfevents*,metrics.csv,trainer_log.jsonl,*.wandb}";
+const checkpointFiles =
+  "**/{trainer_state.json,adapter_config.json,checkpoint-stage.json,*.safetensors,*.safetensors.index.json}";
+
+/** They grow by every step; only their coming and going asks for a search. */
+const logFiles =
+  "**/{*tfevents*,metrics.csv,trainer_log.jsonl,metrics.jsonl,scalars.jsonl,train*.jsonl,log_*.txt,*.wandb}";
 
 export interface ExtraRoot {
   readonly path: string;
   readonly name: string;
 }
 
+export interface RunsServices {
+  readonly worker: WorkerClient;
+  readonly stages: StageStore;
+  readonly log: Log;
+  readonly attention: Attention;
+  extraRoots(): readonly ExtraRoot[];
+}
+
+const nothing: DiscoveredRuns = { runs: [], truncated: false, problems: [] };
+
 /** The runs of the workspace, found by the worker and found again when files change. */
 export class RunsModel {
   private readonly changed = new vscode.EventEmitter<void>();
+  /** The runs were found anew. */
   readonly onDidChange = this.changed.event;
-  private readonly disposables: vscode.Disposable[] = [this.changed];
+  private readonly updated = new vscode.EventEmitter<void>();
+  /** What is known of the runs has changed: they were found anew, or their logs were read. */
+  readonly onDidUpdate = this.updated.event;
+  private readonly disposables: vscode.Disposable[] = [this.changed, this.updated];
   private found: Promise<DiscoveredRuns> | undefined;
+  /** As the search found it. */
+  private raw: DiscoveredRuns = nothing;
+  /** With what the logs say. */
+  private latest: DiscoveredRuns = nothing;
+  private readonly statuses = new Map<string, RunStatus>();
   private searching: AbortController | undefined;
+  private readingLogs: AbortController | undefined;
+  private lastSearch = { endedMs: 0, tookMs: 0 };
+  /** Something changed while nobody looked. */
+  private isStale = false;
 
-  constructor(
-    private readonly worker: WorkerClient,
-    private readonly stages: StageStore,
-    private readonly log: Log,
-    private readonly extraRoots: () => readonly ExtraRoot[],
-  ) {}
+  constructor(private readonly services: RunsServices) {}
 
   /** What was found; the first call starts the search and the watching. */
-  current(): Promise<DiscoveredRuns> {
+  async current(): Promise<DiscoveredRuns> {
     if (this.found === undefined) {
       this.watch();
       this.found = this.discover();
     }
-    return this.found;
+    await this.found;
+    return this.latest;
+  }
+
+  /** What is known at the moment, without a search. */
+  get known(): DiscoveredRuns {
+    return this.latest;
+  }
+
+  /** Somebody has asked for the runs: from then on they are kept up to date. */
+  get isStarted(): boolean {
+    return this.found !== undefined;
   }
 
   async refresh(): Promise<void> {
     if (this.found === undefined) return;
+    this.isStale = false;
     this.found = this.discover();
     await this.found;
     this.changed.fire();
+    this.updated.fire();
+  }
+
+  /** Searches again unless searching would then be most of what the worker does. */
+  async refreshIfRested(): Promise<void> {
+    const { endedMs, tookMs } = this.lastSearch;
+    if (Date.now() - endedMs >= tookMs * restPerSearch) await this.refresh();
+  }
+
+  /** Catches up with what happened while nobody looked. */
+  async catchUp(maxAgeMs: number): Promise<void> {
+    if (this.isStale) await this.refresh();
+    else if (Date.now() - this.lastSearch.endedMs > maxAgeMs) await this.refreshIfRested();
+    else if (this.grown.size > 0) await this.readGrown();
+  }
+
+  /**
+   * Reads what was added to the logs of some runs.
+   * @returns whether checkpoints have come or gone meanwhile.
+   */
+  async readLogs(runs: readonly Run[], signal?: AbortSignal): Promise<boolean> {
+    let checkpointsChanged = false;
+    const metrics = shownMetrics();
+    for (const run of runs) {
+      if (liveLogs(run).length === 0) continue;
+      const params = { run: loggedRun(run), metrics };
+      const news = await this.services.worker.call("runStatus", params, signal);
+      if (signal?.aborted === true) return false;
+      if (news === undefined) continue;
+      checkpointsChanged ||= news.checkpointsChanged;
+      this.statuses.set(run.id, news.status);
+      this.latest = this.withStatuses();
+    }
+    return checkpointsChanged;
+  }
+
+  /** The folders that are searched. */
+  rootPaths(): readonly string[] {
+    return this.roots().map(({ path }) => path);
+  }
+
+  /** Has the rows drawn anew where they look different by now. */
+  touch(): void {
+    this.updated.fire();
   }
 
   dispose(): void {
     this.searching?.abort();
+    this.readingLogs?.abort();
     for (const disposable of this.disposables) disposable.dispose();
   }
 
@@ -58,44 +147,117 @@ export class RunsModel {
     this.searching?.abort();
     const searching = new AbortController();
     this.searching = searching;
+    const { worker, stages, log } = this.services;
     const { exclude, maxDepth, maxFolders } = runSettings();
     const startedMs = performance.now();
     try {
-      const found = await this.worker.call(
-        "discoverRuns",
-        { roots: this.roots(), exclude, maxDepth, maxFolders, userStages: this.stages.entries() },
-        searching.signal,
-      );
-      const elapsedMs = Math.round(performance.now() - startedMs);
-      this.log.info(`Found ${found.runs.length} runs in ${elapsedMs} ms`);
-      for (const problem of found.problems) this.log.warn(problem.message);
+      const userStages = stages.entries();
+      const metrics = shownMetrics();
+      const roots = this.roots();
+      const params = { roots, exclude, maxDepth, maxFolders, userStages, metrics };
+      const found = await worker.call("discoverRuns", params, searching.signal);
+      const tookMs = Math.round(performance.now() - startedMs);
+      this.lastSearch = { endedMs: Date.now(), tookMs };
+      log.info(`Found ${found.runs.length} runs in ${tookMs} ms`);
+      for (const problem of found.problems) log.warn(problem.message);
+      this.take(found);
       return found;
     } catch (error) {
       if (searching.signal.aborted && this.found !== undefined && this.searching !== searching)
         return this.found;
-      this.log.error(`Looking for runs failed: ${error instanceof Error ? error.message : String(error)}`);
-      return { runs: [], truncated: false, problems: [] };
+      log.error(`Looking for runs failed: ${error instanceof Error ? error.message : String(error)}`);
+      this.take(nothing);
+      return nothing;
+    }
+  }
+
+  private take(found: DiscoveredRuns): void {
+    const ids = new Set(found.runs.map(({ id }) => id));
+    for (const id of this.statuses.keys()) if (!ids.has(id)) this.statuses.delete(id);
+    this.raw = found;
+    this.latest = this.withStatuses();
+    void this.readAllLogs();
+  }
+
+  private withStatuses(): DiscoveredRuns {
+    return {
+      ...this.raw,
+      runs: this.raw.runs.map((run) => {
+        const status = this.statuses.get(run.id);
+        return status === undefined ? run : withStatus(run, status);
+      }),
+    };
+  }
+
+  /** Rows are there at once; what their logs say follows, one run after the other, the newest first. */
+  private async readAllLogs(): Promise<void> {
+    this.readingLogs?.abort();
+    const reading = new AbortController();
+    this.readingLogs = reading;
+    const newest = ({ checkpoints }: Run) => checkpoints.reduce((ms, one) => Math.max(ms, one.modifiedMs), 0);
+    const runs = [...this.latest.runs].sort((a, b) => newest(b) - newest(a));
+    for (const run of runs) {
+      try {
+        const before = this.latest;
+        await this.readLogs([run], reading.signal);
+        if (reading.signal.aborted) return;
+        if (this.latest !== before) this.updated.fire();
+      } catch (error) {
+        if (reading.signal.aborted) return;
+        const message = error instanceof Error ? error.message : String(error);
+        this.services.log.warn(`The logs of ${run.path} could not be read: ${message}`);
+      }
     }
   }
 
   private roots(): ExtraRoot[] {
     const folders = (vscode.workspace.workspaceFolders ?? []).filter(({ uri }) => uri.scheme === "file");
-    return [...folders.map(({ uri, name }) => ({ path: uri.fsPath, name })), ...this.extraRoots()];
+    return [...folders.map(({ uri, name }) => ({ path: uri.fsPath, name })), ...this.services.extraRoots()];
   }
 
   private watch(): void {
-    const again = debounce(quietMs, () => void this.refresh());
-    const watcher = vscode.workspace.createFileSystemWatcher(watchedFiles);
-    const onEvent = () => again.run();
+    const { attention, stages } = this.services;
+    const search = debounce(quietMs, () => void this.refresh(), longestQuietMs);
+    const read = debounce(quietMs, () => void this.readGrown(), longestQuietMs);
+    const checkpoints = vscode.workspace.createFileSystemWatcher(checkpointFiles);
+    const logs = vscode.workspace.createFileSystemWatcher(logFiles);
+    const searchAgain = () => search.run();
+    const onFile = () => {
+      if (attention.isHeld()) search.run();
+      else this.isStale = true;
+    };
     this.disposables.push(
-      again,
-      watcher,
-      watcher.onDidCreate(onEvent),
-      watcher.onDidChange(onEvent),
-      watcher.onDidDelete(onEvent),
-      vscode.workspace.onDidChangeWorkspaceFolders(onEvent),
-      onRunSettingsChanged(onEvent),
-      this.stages.onDidChange(onEvent),
+      search,
+      read,
+      checkpoints,
+      checkpoints.onDidCreate(onFile),
+      checkpoints.onDidChange(onFile),
+      checkpoints.onDidDelete(onFile),
+      logs,
+      logs.onDidCreate(onFile),
+      logs.onDidDelete(onFile),
+      logs.onDidChange(({ fsPath }) => {
+        this.grown.add(fsPath);
+        if (attention.isHeld()) read.run();
+      }),
+      vscode.workspace.onDidChangeWorkspaceFolders(searchAgain),
+      onSearchSettingsChanged(searchAgain),
+      stages.onDidChange(searchAgain),
     );
+  }
+
+  /** Paths of logs that have grown since they were read. */
+  private readonly grown = new Set<string>();
+
+  /** Reads on in the logs that have grown. Of one that is not known yet a search has to tell whose it is. */
+  private async readGrown(): Promise<void> {
+    const paths = [...this.grown];
+    this.grown.clear();
+    const holds = ({ logs }: Run, path: string) =>
+      logs.some((log) => log.path === path || path.startsWith(joinPath(log.path, "")));
+    const runs = this.latest.runs.filter((run) => paths.some((path) => holds(run, path)));
+    const checkpointsChanged = await this.readLogs(runs).catch(() => false);
+    if (checkpointsChanged || runs.length === 0) await this.refresh();
+    else this.updated.fire();
   }
 }

@@ -3,6 +3,7 @@ import {
   formatAligned,
   formatBytes,
   formatCount,
+  formatDuration,
   formatNumber,
   formatShare,
   formatShortCount,
@@ -125,6 +126,23 @@ describe("formatAligned", () => {
     [1234.56, "1,235"],
     [Number.NaN, "NaN"],
   ])("%d is %s", (value, text) => expect(formatAligned(value)).toBe(text));
+});
+
+describe("formatDuration", () => {
+  it.each([
+    [0, "0 s"],
+    [-3, "0 s"],
+    [59.4, "59 s"],
+    [59.6, "1 min"],
+    [90, "2 min"],
+    [3599, "1 h"],
+    [4000, "1 h 7 min"],
+    [86_399, "1 d"],
+    [90_000, "1 d 1 h"],
+    [1e9, "11574 d 2 h"],
+    [Number.NaN, "an unknown time"],
+    [Number.POSITIVE_INFINITY, "an unknown time"],
+  ])("%d seconds are %s", (seconds, text) => expect(formatDuration(seconds)).toBe(text));
 });
 
 describe("formatShare", () => {

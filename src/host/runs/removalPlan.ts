@@ -1,0 +1,124 @@
+import { lstat, readdir, realpath } from "node:fs/promises";
+import { basename, dirname, join, sep } from "node:path";
+import { mapParallel } from "../../core/bytes/mapParallel";
+import { holdsCheckpointFiles, type Removal, removalsOf, unrecognisedNames } from "../../core/runs/deletable";
+import type { RunCheckpoint } from "../../core/runs/run";
+
+/** A checkpoint that can be deleted, with what would go, measured on disk. */
+export interface PlannedRemoval {
+  readonly checkpoint: RunCheckpoint;
+  readonly removals: readonly Removal[];
+  readonly files: number;
+  /** Of the files themselves; what links point to stays and does not count. */
+  readonly bytes: number;
+  /** Folders in it that are no part of a checkpoint. */
+  readonly unrecognised: readonly string[];
+}
+
+export interface RefusedRemoval {
+  readonly checkpoint: RunCheckpoint;
+  readonly reason: string;
+}
+
+export interface RemovalPlan {
+  readonly planned: readonly PlannedRemoval[];
+  readonly refused: readonly RefusedRemoval[];
+}
+
+const parallelPlans = 4;
+
+/** A checkpoint of a large sharded model has some hundred files; a folder with more is something else. */
+const maxEntries = 20_000;
+
+/**
+ * Looks at checkpoints on disk before they are deleted. What is a link, lies outside of the roots behind one, or is
+ * no checkpoint any more is refused with the reason.
+ * @param roots the open folders.
+ */
+export async function planRemovals(
+  checkpoints: readonly RunCheckpoint[],
+  roots: readonly string[],
+): Promise<RemovalPlan> {
+  const realRoots = (await Promise.all(roots.map(realPathOf))).filter((root) => root !== undefined);
+  const results = await mapParallel(checkpoints, parallelPlans, (checkpoint) => plan(checkpoint, realRoots));
+  const planned: PlannedRemoval[] = [];
+  const refused: RefusedRemoval[] = [];
+  for (const result of results) {
+    if ("reason" in result) refused.push(result);
+    else planned.push(result);
+  }
+  return { planned, refused };
+}
+
+async function plan(
+  checkpoint: RunCheckpoint,
+  realRoots: readonly string[],
+): Promise<PlannedRemoval | RefusedRemoval> {
+  const removals = removalsOf(checkpoint);
+  if (removals.length === 0) return { checkpoint, reason: "it is not recognised as a checkpoint" };
+  const measure = new Measure();
+  try {
+    for (const removal of removals) {
+      const reason = await reasonToRefuse(removal, realRoots);
+      if (reason !== undefined) return { checkpoint, reason };
+      await measure.add(removal.path);
+    }
+    const unrecognised = await unrecognisedIn(removals);
+    return { checkpoint, removals, files: measure.files, bytes: measure.bytes, unrecognised };
+  } catch (error) {
+    return { checkpoint, reason: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+async function reasonToRefuse(
+  { path, kind }: Removal,
+  realRoots: readonly string[],
+): Promise<string | undefined> {
+  const stat = await lstat(path).catch(() => undefined);
+  if (stat === undefined) return `${path} is gone`;
+  if (stat.isSymbolicLink()) return `${path} is a link: what it points to may belong to others`;
+  if (kind === "folder" ? !stat.isDirectory() : !stat.isFile()) return `${path} is not what it was`;
+  const real = join((await realPathOf(dirname(path))) ?? dirname(path), basename(path));
+  if (!realRoots.some((root) => real.startsWith(root.endsWith(sep) ? root : root + sep)))
+    return `it lies outside of the open folders, in ${dirname(real)}, and is seen here through a link`;
+  if (kind === "folder" && !holdsCheckpointFiles(await entriesOf(path)))
+    return `${path} holds no checkpoint any more`;
+  return undefined;
+}
+
+async function unrecognisedIn(removals: readonly Removal[]): Promise<readonly string[]> {
+  const folders = removals.filter(({ kind }) => kind === "folder");
+  const names = await Promise.all(folders.map(async ({ path }) => unrecognisedNames(await entriesOf(path))));
+  return names.flat();
+}
+
+async function entriesOf(folder: string) {
+  const entries = await readdir(folder, { withFileTypes: true });
+  return entries.map((entry) => ({
+    name: entry.name,
+    kind: entry.isDirectory() ? ("directory" as const) : ("file" as const),
+  }));
+}
+
+async function realPathOf(path: string): Promise<string | undefined> {
+  return await realpath(path).catch(() => undefined);
+}
+
+/** Counts files and their bytes, without following any link. */
+class Measure {
+  files = 0;
+  bytes = 0;
+  private entries = 0;
+
+  async add(path: string): Promise<void> {
+    this.entries++;
+    if (this.entries > maxEntries) throw new Error(`it has more than ${maxEntries} files`);
+    const stat = await lstat(path);
+    if (!stat.isDirectory()) {
+      this.files++;
+      this.bytes += stat.size;
+      return;
+    }
+    for (const name of await readdir(path)) await this.add(join(path, name));
+  }
+}

@@ -1,0 +1,72 @@
+import * as vscode from "vscode";
+import { isTraining } from "../../core/runs/liveness";
+import type { Run } from "../../core/runs/run";
+import { runDetails } from "../../core/runs/runRows";
+import { newestTraining, statusBarText } from "../../core/runs/statusBarText";
+import { onViewSettingsChanged, showsStatusBar } from "../settings";
+import type { Attention } from "./attention";
+import type { RunPanels } from "./runPanel";
+import type { RunsModel } from "./runsModel";
+
+export interface StatusBarServices {
+  readonly model: RunsModel;
+  readonly attention: Attention;
+  readonly runPanels: RunPanels;
+}
+
+/** Where the training stands that is being watched; hidden when none is. */
+export class RunStatusBar {
+  private readonly item = vscode.window.createStatusBarItem(
+    "checkpointExplorer.run",
+    vscode.StatusBarAlignment.Left,
+    -1,
+  );
+  private readonly disposables: vscode.Disposable[] = [this.item];
+  private isShown = false;
+
+  constructor(private readonly services: StatusBarServices) {
+    this.item.name = "Checkpoint Explorer: Watched Run";
+    const { model, attention, runPanels } = services;
+    const update = () => this.update();
+    attention.add(() => this.isShown);
+    this.disposables.push(
+      model.onDidUpdate(update),
+      onViewSettingsChanged(update),
+      runPanels.onDidChangeActive(update),
+    );
+  }
+
+  dispose(): void {
+    for (const disposable of this.disposables) disposable.dispose();
+  }
+
+  private update(): void {
+    const nowMs = Date.now();
+    const run = showsStatusBar() ? this.chosen(nowMs) : undefined;
+    const text = run === undefined ? undefined : statusBarText(run, isTraining(run, nowMs));
+    if (run === undefined || text === undefined) {
+      this.item.hide();
+      this.isShown = false;
+      return;
+    }
+    this.item.text = text.text;
+    this.item.accessibilityInformation = { label: text.label };
+    this.item.command = {
+      command: "checkpointExplorer.openChart",
+      title: "Open Chart of Run",
+      arguments: [{ kind: "run", run }],
+    };
+    const tooltip = new vscode.MarkdownString();
+    for (const line of [run.name, ...runDetails(run, nowMs)]) tooltip.appendText(line).appendMarkdown("\n\n");
+    this.item.tooltip = tooltip;
+    this.item.show();
+    this.isShown = true;
+  }
+
+  private chosen(nowMs: number): Run | undefined {
+    const { model, runPanels } = this.services;
+    const { runs } = model.known;
+    const { active } = runPanels;
+    return runs.find(({ id }) => id === active) ?? newestTraining(runs, nowMs);
+  }
+}

@@ -1,0 +1,43 @@
+import * as vscode from "vscode";
+import type { Attention } from "./attention";
+import type { RunNode } from "./runNodes";
+import type { RunPanels } from "./runPanel";
+import type { RunsModel } from "./runsModel";
+import type { RunsTree } from "./runsTree";
+import type { SortChoice } from "./sortChoice";
+
+const runsViewId = "checkpointExplorer.runs";
+
+export interface RunsViewServices {
+  readonly sorting: SortChoice;
+  readonly runs: RunsModel;
+  readonly attention: Attention;
+  readonly runPanels: RunPanels;
+}
+
+/** The Training Runs view: says in its head how it is sorted, and below it where the search has stopped. */
+export function createRunsView(
+  tree: RunsTree,
+  { sorting, runs, attention, runPanels }: RunsViewServices,
+): vscode.TreeView<RunNode> {
+  const view = vscode.window.createTreeView(runsViewId, {
+    treeDataProvider: tree,
+    canSelectMany: true,
+    showCollapseAll: true,
+  });
+  const describe = () => {
+    view.description = sorting.description;
+  };
+  describe();
+  sorting.onDidChange(describe);
+  runs.onDidUpdate(() => {
+    const cut = runs.known.problems.find(({ code }) => code === "SearchTruncated");
+    const message = cut?.message ?? "";
+    if ((view.message ?? "") !== message) view.message = message;
+  });
+  attention.add(() => view.visible);
+  attention.add(() => runPanels.active !== undefined);
+  view.onDidChangeVisibility(() => attention.notify());
+  runPanels.onDidChangeActive(() => attention.notify());
+  return view;
+}
