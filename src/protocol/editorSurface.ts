@@ -5,6 +5,7 @@ import type { OptimizerPage, OptimizerView } from "../core/optimizer/optimizerVi
 import type { Problem } from "../core/problem";
 import type { TrainingView } from "../core/runs/trainingView";
 import type { TensorChunk } from "../core/tensors/tensorTable";
+import type { NumbersHostCalls } from "./numbersSurface";
 
 /** What the checkpoint editor shows. `generation` grows each time the file is read anew. */
 export type EditorState =
@@ -20,7 +21,7 @@ export type EditorState =
   | { readonly status: "deleted"; readonly generation: number; readonly path: string; readonly name: string };
 
 /** What the page of the checkpoint editor may ask of the extension. */
-export interface EditorHostCalls {
+export interface EditorHostCalls extends NumbersHostCalls {
   /** May come many times: a hidden page is destroyed and runs again when shown. */
   ready(params: null): EditorState;
   /** Rows of the tensor table in name order; the first chunk starts at 0, each next where the last ended. */

@@ -1,9 +1,10 @@
 import type { CheckpointCalls } from "./checkpointCalls";
 import type { CompareCalls } from "./compareCalls";
+import type { NumbersCalls } from "./numbersCalls";
 import type { RunCalls } from "./runCalls";
 
 /** What the extension may ask of the worker. Handles live until `close`. */
-export interface WorkerCalls extends CheckpointCalls, CompareCalls, RunCalls {
+export interface WorkerCalls extends CheckpointCalls, CompareCalls, NumbersCalls, RunCalls {
   close(params: { readonly handle: number }): void;
 }
 

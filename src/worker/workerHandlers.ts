@@ -7,6 +7,7 @@ import { checkpointHandlers } from "./checkpointHandlers";
 import { compareHandlers } from "./compareHandlers";
 import { HandleMap, HandleNumbers } from "./handleMap";
 import { LineTables } from "./lineTables";
+import { numbersHandlers } from "./numbersHandlers";
 import type { ReportProgress } from "./reportProgress";
 import { runHandlers } from "./runHandlers";
 
@@ -23,6 +24,7 @@ export function workerHandlers(reportProgress: ReportProgress): Handlers<WorkerC
   return {
     ...checkpointHandlers(sessions),
     ...compareHandlers(comparisons, reportProgress),
+    ...numbersHandlers(sessions),
     ...runHandlers(runs, tables),
     close: ({ handle }) => {
       sessions.close(handle);

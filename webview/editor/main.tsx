@@ -16,6 +16,7 @@ const save = () => saveState<EditorPlace>("editor", model.place());
 // Runs whenever one of the signals that `place` reads has changed.
 effect(save);
 model.onScroll = save;
+model.tensors.values.onScroll = save;
 
 render(<EditorApp model={model} />, document.getElementById("root") ?? document.body);
 void model.start();

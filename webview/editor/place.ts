@@ -2,6 +2,7 @@ import type { TensorSortKey } from "../../src/core/tensors/tensorQuery";
 import type { EditorTab } from "../../src/protocol/editorSurface";
 import type { SortOrder } from "../ui/dataTable";
 import { allClosed, type Expansion } from "./expansion";
+import { startValues, type ValuesPlace } from "./values/valuesModel";
 
 /** Where the user is in the editor: what outlives the page, which is destroyed whenever its tab is hidden. */
 export interface EditorPlace {
@@ -29,7 +30,14 @@ export interface TensorsPlace {
   readonly selected: Selection | undefined;
   /** Share of the room that the detail pane takes. */
   readonly detailShare: number;
+  readonly detailPart: DetailPart;
+  /** The detail has the whole tab. */
+  readonly detailAlone: boolean;
+  readonly values: ValuesPlace;
 }
+
+/** What is shown of the selected tensor. */
+export type DetailPart = "summary" | "values";
 
 /** A row of the Tensors tab, named so that it is found again after the file has changed. */
 export interface Selection {
@@ -86,6 +94,9 @@ export const startPlace: EditorPlace = {
     expansion: allClosed,
     selected: undefined,
     detailShare: 0.36,
+    detailPart: "summary",
+    detailAlone: false,
+    values: startValues,
   },
   lora: {
     text: "",
@@ -104,7 +115,11 @@ export function placeFrom(saved: Partial<EditorPlace>): EditorPlace {
   return {
     ...startPlace,
     ...saved,
-    tensors: { ...startPlace.tensors, ...saved.tensors },
+    tensors: {
+      ...startPlace.tensors,
+      ...saved.tensors,
+      values: { ...startValues, ...saved.tensors?.values },
+    },
     lora: { ...startPlace.lora, ...saved.lora },
     content: { ...startPlace.content, ...saved.content },
     optimizer: { ...startPlace.optimizer, ...saved.optimizer },

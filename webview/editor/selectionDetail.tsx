@@ -6,11 +6,14 @@ import { formatBytes, formatCount, formatShare, formatShortCount } from "../../s
 import { Button } from "../ui/controls";
 import { Icon } from "../ui/icon";
 import { safeName, safeText } from "../ui/safeText";
+import type { EditorModel } from "./editorModel";
 import { moduleTotals } from "./moduleTotals";
+import type { DetailPart } from "./place";
 import { pythonSnippet } from "./pythonSnippet";
 import { shareOf } from "./tensorColumns";
 import type { LoadedTensors } from "./tensorDirectory";
 import type { TensorsTabProps } from "./tensorsTab";
+import { ValuesPane } from "./values/valuesPane";
 
 /** Everything known of the selected tensor or module. */
 export function SelectionDetail({ model, summary }: TensorsTabProps) {
@@ -18,6 +21,7 @@ export function SelectionDetail({ model, summary }: TensorsTabProps) {
   const selected = tensors.selected.value;
   const loaded = tensors.loaded.value;
   const row = tensors.selectedRow.value;
+  const alone = tensors.detailAlone.value;
   if (selected === undefined || loaded === undefined) return null;
   return (
     <div class="detail">
@@ -25,9 +29,18 @@ export function SelectionDetail({ model, summary }: TensorsTabProps) {
         <h2 class="detail-name mono">
           <bdi>{safeName(selected.name)}</bdi>
         </h2>
-        <Button look="icon" label="Close details" onClick={() => (tensors.selected.value = undefined)}>
-          <Icon name="close" />
-        </Button>
+        <span class="detail-actions">
+          <Button
+            look="icon"
+            label={alone ? "Show the list beside the details" : "Give the details the whole tab"}
+            onClick={() => (tensors.detailAlone.value = !alone)}
+          >
+            <Icon name={alone ? "restore" : "enlarge"} />
+          </Button>
+          <Button look="icon" label="Close details" onClick={() => tensors.close()}>
+            <Icon name="close" />
+          </Button>
+        </span>
       </div>
       {selected.kind === "module" ? (
         <ModuleDetail model={model} summary={summary} loaded={loaded} path={selected.name} />
@@ -38,9 +51,40 @@ export function SelectionDetail({ model, summary }: TensorsTabProps) {
             : "No tensor of this name is in the file any more."}
         </p>
       ) : (
-        <TensorDetail model={model} summary={summary} loaded={loaded} row={row} />
+        <>
+          <DetailParts model={model} />
+          {tensors.detailPart.value === "values" ? (
+            <ValuesPane model={model} loaded={loaded} row={row} />
+          ) : (
+            <TensorDetail model={model} summary={summary} loaded={loaded} row={row} />
+          )}
+        </>
       )}
     </div>
+  );
+}
+
+const detailParts: readonly { readonly part: DetailPart; readonly title: string }[] = [
+  { part: "summary", title: "Summary" },
+  { part: "values", title: "Values" },
+];
+
+function DetailParts({ model }: { readonly model: EditorModel }) {
+  const { detailPart } = model.tensors;
+  return (
+    <fieldset class="segments" aria-label="What is shown of the tensor">
+      {detailParts.map(({ part, title }) => (
+        <button
+          key={part}
+          type="button"
+          class="chip"
+          aria-pressed={detailPart.value === part}
+          onClick={() => (detailPart.value = part)}
+        >
+          {title}
+        </button>
+      ))}
+    </fieldset>
   );
 }
 

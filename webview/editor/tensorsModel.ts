@@ -1,10 +1,11 @@
-import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { filterTensors, sortTensors, type TensorSortKey } from "../../src/core/tensors/tensorQuery";
 import { TensorTree, type TreeNode } from "../../src/core/tensors/tensorTree";
 import type { SortOrder } from "../ui/dataTable";
 import { allOpen, type Expansion, isExpandedIn, withExpanded } from "./expansion";
-import type { Selection, TensorsPlace } from "./place";
+import type { DetailPart, Selection, TensorsPlace } from "./place";
 import type { LoadedTensors, TensorDirectory } from "./tensorDirectory";
+import { ValuesModel } from "./values/valuesModel";
 
 /** The rows that match the filter, in name order. */
 export interface FilteredTensors {
@@ -32,6 +33,9 @@ export class TensorsModel {
   readonly expansion: Signal<Expansion>;
   readonly selected: Signal<Selection | undefined>;
   readonly detailShare: Signal<number>;
+  readonly detailPart: Signal<DetailPart>;
+  readonly detailAlone: Signal<boolean>;
+  readonly values: ValuesModel;
   /** The rows are to get the focus, after something else had it that is gone. */
   readonly focusRows = signal(false);
   /** The expansion of the tree of matches. It is forgotten with the filter. */
@@ -59,6 +63,9 @@ export class TensorsModel {
     this.expansion = signal(place.expansion);
     this.selected = signal(place.selected);
     this.detailShare = signal(place.detailShare);
+    this.detailPart = signal(place.detailPart);
+    this.detailAlone = signal(place.detailAlone);
+    this.values = new ValuesModel(place.values);
     this.loaded = directory.tensors;
     this.filtered = computed(() => this.filter());
     this.sorted = computed(() => {
@@ -98,6 +105,9 @@ export class TensorsModel {
       expansion: this.expansion.value,
       selected: this.selected.value,
       detailShare: this.detailShare.value,
+      detailPart: this.detailPart.value,
+      detailAlone: this.detailAlone.value,
+      values: this.values.place(),
     };
   }
 
@@ -143,6 +153,14 @@ export class TensorsModel {
       expansion = withExpanded(expansion, name.slice(0, at), true);
     }
     this.expansion.value = expansion;
+  }
+
+  /** Back to the list alone. */
+  close(): void {
+    batch(() => {
+      this.selected.value = undefined;
+      this.detailAlone.value = false;
+    });
   }
 
   private currentExpansion(): Signal<Expansion> {

@@ -34,6 +34,13 @@ export function TensorsTab({ model, summary }: TensorsTabProps) {
   }
   if (tensors.loaded.value.total === 0) return <Empty title="This file holds no tensors." />;
   const selected = tensors.selected.value;
+  if (selected !== undefined && tensors.detailAlone.value) {
+    return (
+      <section class="tensors detail-alone" aria-label="Details">
+        <SelectionDetail model={model} summary={summary} />
+      </section>
+    );
+  }
   return (
     <div ref={part} class="tensors">
       {failure !== undefined && (

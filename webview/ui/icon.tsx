@@ -25,6 +25,9 @@ const shapes = {
   more: "M3.5 8h.01M8 8h.01M12.5 8h.01",
   swap: "M2.5 5.5h11M10.5 2.5l3 3-3 3M13.5 10.5h-11M5.5 7.5l-3 3 3 3",
   add: "M8 3v10M3 8h10",
+  enlarge: "M9.5 2.5h4v4M13.5 2.5l-5 5M6.5 13.5h-4v-4M2.5 13.5l5-5",
+  restore: "M13 6.5H9.5V3M9.5 6.5l4-4M3 9.5h3.5V13M6.5 9.5l-4 4",
+  export: "M8 2.5v7.5M4.8 7l3.2 3.2L11.2 7M2.5 13.5h11",
 } as const;
 
 export type IconName = keyof typeof shapes;

@@ -7,6 +7,7 @@ import { askStage } from "../files/askStage";
 import type { StageStore } from "../files/stageStore";
 import { connectPage } from "../webviewPage";
 import { CheckpointDocument } from "./checkpointDocument";
+import { numbersHandlers } from "./numbersHandlers";
 import { copyText, openAsText, openPath, viewTypeOf } from "./openPath";
 
 type EditorChannel = Channel<EditorHostCalls, EditorPageCalls>;
@@ -53,6 +54,7 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
           const handle = await document.openHandle();
           return this.worker.call("optimizerPage", { handle, optimizer, first }, signal);
         },
+        ...numbersHandlers(document, this.worker),
         reload: () => document.reload(),
         open: ({ path }) => openPath(path),
         openAsText: ({ path }) => openAsText(path),

@@ -10,8 +10,9 @@ import type {
 import type { EditorSample } from "./editorSample";
 import { editorSamples, type SampleName } from "./editorSamples";
 import { fakeChannel, type Receive, type Send, waitUnlessAborted } from "./fakeChannel";
+import { type NumbersHostOptions, numbersHost } from "./numbersHost";
 
-export interface EditorHostOptions {
+export interface EditorHostOptions extends NumbersHostOptions {
   readonly sample?: SampleName;
   /** How long each answer takes. */
   readonly chunkMs?: number;
@@ -67,6 +68,7 @@ export function startEditorHost(send: Send, given: unknown): Receive {
       const state = sample.optimizers?.[optimizer];
       return state === undefined ? { first, total: 0, rows: [] } : optimizerPage(state, first, () => 300);
     },
+    ...numbersHost(options, () => sample),
     reload: () => publish(),
     open: () => {},
     openAsText: () => {},

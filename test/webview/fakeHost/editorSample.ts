@@ -32,6 +32,7 @@ const dtypeBits: Readonly<Record<string, number>> = {
   F16: 16,
   F8_E4M3: 8,
   I64: 64,
+  C64: 64,
   I8: 8,
   U8: 8,
 };

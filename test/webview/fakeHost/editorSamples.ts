@@ -1,6 +1,7 @@
 import { adapterSample } from "./adapterSample";
 import type { EditorSample } from "./editorSample";
 import { mixtureSample, modelSample, shardSample } from "./modelSamples";
+import { numbersSample } from "./numbersSample";
 import {
   brokenSample,
   deletedSample,
@@ -34,6 +35,7 @@ export const editorSamples = {
   largeOptimizer: largeOptimizerSample,
   trainingFile: trainingFileSample,
   malicious: maliciousSample,
+  numbers: numbersSample,
 } satisfies Record<string, () => EditorSample>;
 
 export type SampleName = keyof typeof editorSamples;
