@@ -1,18 +1,21 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "esbuild";
 import type { TestProject } from "vitest/node";
 import { projectRoot } from "./projectRoot";
 
 declare module "vitest" {
-  interface ProvidedContext {
+  export interface ProvidedContext {
     /** The bundle that a thread of a NumbersPool runs. */
     numbersThreadFile: string;
   }
 }
 
 /** Builds what tests of threads start, so that the tests run from the sources, without `npm run build`. */
-export default async function setup(project: TestProject): Promise<void> {
-  const numbersThreadFile = join(projectRoot, "node_modules/.cache/checkpoint-explorer/numbersThread.cjs");
+export default async function setUp(project: TestProject): Promise<() => void> {
+  const folder = mkdtempSync(join(tmpdir(), "checkpoint-explorer-threads-"));
+  const numbersThreadFile = join(folder, "numbersThread.cjs");
   await build({
     absWorkingDir: projectRoot,
     entryPoints: ["src/worker/numbers/numbersThread.ts"],
@@ -24,4 +27,5 @@ export default async function setup(project: TestProject): Promise<void> {
     logLevel: "warning",
   });
   project.provide("numbersThreadFile", numbersThreadFile);
+  return () => rmSync(folder, { recursive: true });
 }

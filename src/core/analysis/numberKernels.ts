@@ -1,3 +1,5 @@
+import type { DifferenceSums } from "./differenceSums";
+
 /**
  * The loops that go over every value of a tensor. There are two implementations, which the tests hold against each
  * other: plainKernels.ts, which runs everywhere, and a WebAssembly one with SIMD in src/kernels.
@@ -13,9 +15,19 @@ export interface NumberKernels {
   measureF32(count: number): Moments;
   /** Moments of the first `count` F64 values of the chunk; counts the upper 20 bits of each. */
   measureF64(count: number): Moments;
+  /** Where the second of two tensors is put that are compared. */
+  readonly otherChunk: Uint8Array<ArrayBuffer>;
+  /**
+   * Compares the first `count` values of both chunks, of one type. Differences are rounded to F32, if they are finite
+   * then, but for `F64`; their upper 16 bits are counted, or 20 for `F64`.
+   */
+  compare(type: ComparedType, count: number): DifferenceSums;
   /** What was counted since it was last taken, as codes of so many bits. */
   takeCounts(codeBits: CodeBits): CodeCounts;
 }
+
+/** The types that are compared as they are; others are decoded first. */
+export type ComparedType = "F32" | "BF16" | "F16" | "F64";
 
 /** Bytes, 16-bit codes or the upper halves of F32, the upper 20 bits of F64. */
 export type CodeBits = 8 | 16 | 20;

@@ -1,4 +1,6 @@
-import type { CodeBits, CodeCounts, Moments, NumberKernels } from "./numberKernels";
+import { decodeTensor } from "../tensors/decode";
+import type { DifferenceSums } from "./differenceSums";
+import type { CodeBits, CodeCounts, ComparedType, Moments, NumberKernels } from "./numberKernels";
 
 /** Big enough that a read costs little beside its bytes, small enough for the caches of a core. */
 export const chunkBytes = 1024 * 1024;
@@ -7,11 +9,18 @@ export const chunkBytes = 1024 * 1024;
 export class PlainKernels implements NumberKernels {
   readonly chunk: Uint8Array<ArrayBuffer>;
   private readonly view: DataView;
+  private other: Uint8Array<ArrayBuffer> | undefined;
   private readonly tables = new Map<CodeBits, Float64Array>();
 
   constructor(size = chunkBytes) {
     this.chunk = new Uint8Array(size);
     this.view = new DataView(this.chunk.buffer);
+  }
+
+  /** Made when it is first needed: most never compare. */
+  get otherChunk(): Uint8Array<ArrayBuffer> {
+    this.other ??= new Uint8Array(this.chunk.length);
+    return this.other;
   }
 
   countBytes(length: number): void {
@@ -50,6 +59,22 @@ export class PlainKernels implements NumberKernels {
       table[code] = (table[code] as number) + 1;
     }
     return momentsOf(count, (at) => view.getFloat64(8 * at, true));
+  }
+
+  compare(type: ComparedType, count: number): DifferenceSums {
+    const isDouble = type === "F64";
+    const table = this.table(isDouble ? 20 : 16);
+    const [a, b] = [this.chunk, this.otherChunk].map((bytes) => decodeTensor(bytes, type, count)) as [
+      Float64Array,
+      Float64Array,
+    ];
+    const bits = new DataView(new ArrayBuffer(8));
+    return compareValues(a, b, isDouble, (difference) => {
+      if (isDouble) bits.setFloat64(0, difference);
+      else bits.setFloat32(0, difference);
+      const code = isDouble ? bits.getUint32(0) >>> 12 : bits.getUint16(0);
+      table[code] = (table[code] as number) + 1;
+    });
   }
 
   takeCounts(codeBits: CodeBits): CodeCounts {
@@ -98,4 +123,53 @@ function momentsOf(total: number, valueAt: (at: number) => number): Moments {
     squares += difference * difference;
   }
   return { count, mean, squares, min, max, zeros, nan, inf };
+}
+
+function compareValues(
+  a: Float64Array,
+  b: Float64Array,
+  isDouble: boolean,
+  count: (difference: number) => void,
+): DifferenceSums {
+  let [compared, changed, mismatches] = [0, 0, 0];
+  let [absolute, squares, squaresOfA, squaresOfB, product] = [0, 0, 0, 0, 0];
+  let min = Number.POSITIVE_INFINITY;
+  let max = Number.NEGATIVE_INFINITY;
+  for (let at = 0; at < a.length; at++) {
+    const left = a[at] as number;
+    const right = b[at] as number;
+    if (left - left !== 0 || right - right !== 0) {
+      if (left === right || (Number.isNaN(left) && Number.isNaN(right))) continue;
+      changed++;
+      mismatches++;
+      continue;
+    }
+    const exact = right - left;
+    const rounded = isDouble ? exact : Math.fround(exact);
+    const difference = Number.isFinite(rounded) ? rounded : exact;
+    count(difference);
+    compared++;
+    if (difference !== 0) changed++;
+    if (difference < min) min = difference;
+    if (difference > max) max = difference;
+    absolute += Math.abs(difference);
+    squares += difference * difference;
+    squaresOfA += left * left;
+    squaresOfB += right * right;
+    product += left * right;
+  }
+  const elements = a.length;
+  return {
+    elements,
+    compared,
+    changed,
+    mismatches,
+    min,
+    max,
+    absolute,
+    squares,
+    squaresOfA,
+    squaresOfB,
+    product,
+  };
 }

@@ -1,12 +1,33 @@
 import type { EncodingKey } from "../../core/analysis/numberEncoding";
+import type { PartialDifference } from "../../core/analysis/tensorDifference";
 import type { PartialNumbers } from "../../core/analysis/tensorMeasurer";
 import type { TensorNumbers } from "../../core/analysis/tensorNumbers";
 
-/** Work for one thread: ranges of one file that are measured one after the other. */
-export interface NumbersJob {
+/** Work for one thread. */
+export type Job = MeasureJob | CompareJob;
+
+/** Ranges of one file that are measured one after the other. */
+export interface MeasureJob {
+  readonly kind: "measure";
   readonly path: string;
   readonly control: JobControl;
   readonly pieces: readonly Piece[];
+}
+
+/** Ranges of two files that are compared one after the other. */
+export interface CompareJob {
+  readonly kind: "compare";
+  readonly paths: readonly [a: string, b: string];
+  readonly control: JobControl;
+  readonly pieces: readonly ComparePiece[];
+}
+
+/** As many values of two tensors, contiguous and little-endian. */
+export interface ComparePiece {
+  readonly offsets: readonly [a: number, b: number];
+  readonly encodings: readonly [a: EncodingKey, b: EncodingKey];
+  /** The parts of complex numbers counted one by one. */
+  readonly values: number;
 }
 
 /** A range of a file that holds values of one dtype, contiguous and little-endian. */
@@ -63,18 +84,23 @@ export interface PieceResult {
   readonly failure?: string;
 }
 
-export interface JobResult {
-  /** One for each piece; fewer where the job was cancelled. */
-  readonly results: readonly PieceResult[];
+export interface ComparePieceResult {
+  readonly partial?: PartialDifference;
+  readonly failure?: string;
 }
 
-/** A message to a thread, and its answer. */
+/** One for each piece; fewer where the job was cancelled. */
+export type ResultsOf<J extends Job> = readonly (J extends CompareJob ? ComparePieceResult : PieceResult)[];
+
+/** A message to a thread: the control is made anew over its memory there. */
 export interface JobMessage {
   readonly id: number;
-  readonly job: Omit<NumbersJob, "control"> & { readonly control: SharedArrayBuffer };
+  readonly job: Omit<MeasureJob, "control"> | Omit<CompareJob, "control">;
+  readonly control: SharedArrayBuffer;
 }
+
 export interface JobAnswer {
   readonly id: number;
-  readonly result?: JobResult;
+  readonly results?: readonly (PieceResult | ComparePieceResult)[];
   readonly error?: string;
 }

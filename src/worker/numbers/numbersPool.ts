@@ -1,7 +1,9 @@
 import { join } from "node:path";
 import { PlainKernels } from "../../core/analysis/plainKernels";
+import type { TensorDifference } from "../../core/analysis/tensorDifference";
 import type { TensorNumbers } from "../../core/analysis/tensorNumbers";
 import type { Tensor } from "../../core/tensors/tensor";
+import { type CompareOptions, type CompareOutcome, comparePairs, type TensorPair } from "./comparePairs";
 import { NumbersCache } from "./numbersCache";
 import { PlainReading } from "./plainReading";
 import { type NumbersSource, type ScanOptions, type ScanOutcome, scanTensors } from "./scan";
@@ -13,6 +15,14 @@ export interface NumbersPoolOptions {
   /** The bundle of numbersThread.ts; by default the one beside this bundle. */
   readonly threadFile?: string;
 }
+
+/** A tensor of an open checkpoint. */
+export interface TensorOf {
+  readonly source: NumbersSource;
+  readonly tensor: Tensor;
+}
+
+const changed = "The file has changed since it was opened. Reload the editor.";
 
 /** The file of the tensor is not what it was when the checkpoint was opened. */
 export class FileChangedError extends Error {
@@ -49,7 +59,7 @@ export class NumbersPool {
     };
     const outcome = await this.scan(source, [index], { ...options, urgent: true, onTensor });
     if (outcome.changedFiles.length > 0) {
-      throw new FileChangedError("The file has changed since it was opened. Reload the editor.");
+      throw new FileChangedError(changed);
     }
     const [unreadable] = outcome.unreadable;
     if (unreadable !== undefined) throw new RangeError(unreadable.reason);
@@ -69,6 +79,44 @@ export class NumbersPool {
     const { threads, cache, reading } = this;
     const wanted = indexes ?? [...source.checkpoint.tensors.keys()];
     return scanTensors(source, wanted, options, { threads, cache, reading });
+  }
+
+  /**
+   * Compares tensors of two checkpoints, pair by pair.
+   * @throws the signal's reason when it is cancelled; the threads have stopped by then.
+   */
+  compare(
+    a: NumbersSource,
+    b: NumbersSource,
+    pairs: readonly TensorPair[],
+    options: CompareOptions = {},
+  ): Promise<CompareOutcome> {
+    const { threads, cache, reading } = this;
+    return comparePairs(a, b, pairs, options, { threads, cache, reading });
+  }
+
+  /**
+   * Compares one tensor with another: b - a.
+   * @returns undefined for tensors that have nothing to compare.
+   * @throws FileChangedError, RangeError where the bytes cannot be had, the signal's reason when cancelled.
+   */
+  async diff(
+    a: TensorOf,
+    b: TensorOf,
+    options: Pick<CompareOptions, "signal" | "onBytes"> = {},
+  ): Promise<TensorDifference | undefined> {
+    const [left, right] = [a, b].map(({ source, tensor }) => source.checkpoint.tensors.indexOf(tensor));
+    let found: TensorDifference | undefined;
+    const onPair = (_pair: number, difference: TensorDifference | undefined) => {
+      found = difference;
+    };
+    const pair = { a: left as number, b: right as number };
+    const outcome = await this.compare(a.source, b.source, [pair], { ...options, urgent: true, onPair });
+    if (outcome.changedFiles.a.length + outcome.changedFiles.b.length > 0)
+      throw new FileChangedError(changed);
+    const [unreadable] = outcome.unreadable;
+    if (unreadable !== undefined) throw new RangeError(unreadable.reason);
+    return found;
   }
 
   /** Ends the threads and what runs in them. */

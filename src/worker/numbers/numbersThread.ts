@@ -1,6 +1,6 @@
 import { parentPort } from "node:worker_threads";
 import { PlainKernels } from "../../core/analysis/plainKernels";
-import { type JobAnswer, JobControl, type JobMessage } from "./numbersJob";
+import { type Job, type JobAnswer, JobControl, type JobMessage } from "./numbersJob";
 import { runJob } from "./runJob";
 
 /** The entry point of a thread that measures tensors: jobs in, numbers out, one after the other. */
@@ -9,10 +9,10 @@ if (port === null) throw new Error("This file runs as a worker thread only.");
 
 const kernels = new PlainKernels();
 
-port.on("message", ({ id, job }: JobMessage) => {
+port.on("message", ({ id, job, control }: JobMessage) => {
   const answer = (message: JobAnswer) => port.postMessage(message);
   try {
-    answer({ id, result: runJob({ ...job, control: JobControl.over(job.control) }, kernels) });
+    answer({ id, results: runJob({ ...job, control: JobControl.over(control) } as Job, kernels) });
   } catch (error) {
     answer({ id, error: error instanceof Error ? error.message : String(error) });
   }

@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
+import { compareTensors } from "../../core/analysis/compareTensors";
 import { measureTensor } from "../../core/analysis/measureTensor";
 import type { NumberKernels } from "../../core/analysis/numberKernels";
+import type { TensorDifference } from "../../core/analysis/tensorDifference";
 import { TensorReader } from "../../core/checkpoint/tensorReader";
 import type { Tensor } from "../../core/tensors/tensor";
 import type { MeasuredTensor } from "./numbersCache";
@@ -23,6 +25,35 @@ export class PlainReading {
     const next = this.last.then(() => this.measureNow(source, tensor, options));
     this.last = next.catch(() => undefined);
     return next;
+  }
+
+  /** Undefined for tensors that have nothing to compare. */
+  compare(
+    sources: readonly [NumbersSource, NumbersSource],
+    tensors: readonly [Tensor, Tensor],
+    signal: AbortSignal | undefined,
+  ): Promise<TensorDifference | undefined> {
+    const next = this.last.then(() => this.compareNow(sources, tensors, signal));
+    this.last = next.catch(() => undefined);
+    return next;
+  }
+
+  private async compareNow(
+    [a, b]: readonly [NumbersSource, NumbersSource],
+    tensors: readonly [Tensor, Tensor],
+    signal: AbortSignal | undefined,
+  ): Promise<TensorDifference | undefined> {
+    const readers = [
+      new TensorReader(a.files, a.checkpoint),
+      new TensorReader(b.files, b.checkpoint),
+    ] as const;
+    try {
+      const read = (side: 0 | 1) => (part: Tensor, offset: number, length: number) =>
+        readers[side].readRange(part, offset, length, signal);
+      return await compareTensors(tensors, [read(0), read(1)], this.kernels, signal);
+    } finally {
+      await Promise.all(readers.map((reader) => reader.close()));
+    }
   }
 
   private async measureNow(

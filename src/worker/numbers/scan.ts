@@ -212,7 +212,8 @@ class Scan {
       for (const steps of jobs) {
         if (this.control.isCancelled) return;
         const pieces = steps.map(({ piece }) => piece);
-        const { results } = await threads.run({ path, control: this.control, pieces }, this.options.urgent);
+        const job = { kind: "measure", path, control: this.control, pieces } as const;
+        const results = await threads.run(job, this.options.urgent);
         if (!this.control.isCancelled) plan.take(steps, results);
       }
     };

@@ -1,9 +1,9 @@
 import { Worker } from "node:worker_threads";
-import type { JobAnswer, JobMessage, JobResult, NumbersJob } from "./numbersJob";
+import type { Job, JobAnswer, JobMessage, ResultsOf } from "./numbersJob";
 
 interface Pending {
-  readonly job: NumbersJob;
-  resolve(result: JobResult): void;
+  readonly job: Job;
+  resolve(results: JobAnswer["results"]): void;
   reject(error: Error): void;
 }
 
@@ -33,10 +33,10 @@ export class ThreadPool {
   }
 
   /** `urgent` work, which someone waits for, goes before the rest of a long scan. */
-  run(job: NumbersJob, urgent = false): Promise<JobResult> {
+  run<J extends Job>(job: J, urgent = false): Promise<ResultsOf<J>> {
     if (this.isDisposed) return Promise.reject(new Error("The analysis was shut down."));
     return new Promise((resolve, reject) => {
-      const pending = { job, resolve, reject };
+      const pending: Pending = { job, resolve: (results) => resolve(results as ResultsOf<J>), reject };
       if (urgent) this.queue.unshift(pending);
       else this.queue.push(pending);
       this.dispatch();
@@ -69,7 +69,7 @@ export class ThreadPool {
       // A thread at work keeps the process alive, an idle one does not.
       thread.worker.ref();
       const { control, ...job } = pending.job;
-      const message: JobMessage = { id, job: { ...job, control: control.memory } };
+      const message: JobMessage = { id, job, control: control.memory };
       thread.worker.postMessage(message);
     }
   }
@@ -85,11 +85,11 @@ export class ThreadPool {
   private start(): Thread {
     const worker = new Worker(this.threadFile);
     const thread: Thread = { worker, running: new Map() };
-    worker.on("message", ({ id, result, error }: JobAnswer) => {
+    worker.on("message", ({ id, results, error }: JobAnswer) => {
       const pending = thread.running.get(id);
       thread.running.delete(id);
       if (thread.running.size === 0) thread.worker.unref();
-      if (result !== undefined) pending?.resolve(result);
+      if (results !== undefined) pending?.resolve(results);
       else pending?.reject(new Error(error ?? "The analysis thread gave no result."));
       this.dispatch();
     });

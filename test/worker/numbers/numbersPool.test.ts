@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { afterAll, describe, expect, inject, it } from "vitest";
 import type { TensorNumbers } from "../../../src/core/analysis/tensorNumbers";
 import { CheckpointSession } from "../../../src/core/checkpoint/checkpointSession";
+import type { Tensor } from "../../../src/core/tensors/tensor";
 import { nodeFiles } from "../../../src/worker/nodeFiles";
-import { NumbersPool } from "../../../src/worker/numbers/numbersPool";
+import { NumbersPool, type TensorOf } from "../../../src/worker/numbers/numbersPool";
 import { safetensorsFile } from "../../support/safetensorsFile";
 
 const folder = mkdtempSync(join(tmpdir(), "numbers-"));
@@ -42,5 +43,39 @@ describe("a scan", () => {
     expect(outcome).toEqual({ measured: 2, unreadable: [], changedFiles: [], bytes: 24 });
     expect(found.get(0)?.statistics).toMatchObject({ min: -6, max: 3, mean: 0, zeros: 0, nan: 0 });
     expect(found.get(1)?.statistics).toMatchObject({ min: 0, max: 0, zeros: 1, nan: 1 });
+  });
+});
+
+describe("a comparison", () => {
+  it("tells how tensors differ, across dtypes", async () => {
+    const a = await open(
+      "a.safetensors",
+      safetensorsFile({
+        tensors: [{ name: "w", dtype: "F32", shape: [6] }],
+        data: new Uint8Array(Float32Array.of(1, 2, Number.NaN, 4, Number.POSITIVE_INFINITY, 0).buffer),
+      }),
+    );
+    const b = await open(
+      "b.safetensors",
+      safetensorsFile({
+        tensors: [{ name: "w", dtype: "BF16", shape: [2, 3] }],
+        data: new Uint8Array(Uint16Array.of(0x3f80, 0x4040, 0x7fc0, 0x4080, 0x3f80, 0x8000).buffer),
+      }),
+    );
+    const [left, right] = [a, b].map((source) => ({
+      source,
+      tensor: source.checkpoint.tensors[0] as Tensor,
+    }));
+    expect(await pool.diff(left as TensorOf, right as TensorOf)).toEqual({
+      elements: 6,
+      compared: 4,
+      maxAbs: 1,
+      meanAbs: 0.25,
+      relativeL2: expect.closeTo(1 / Math.sqrt(21), 14),
+      cosine: expect.closeTo(23 / Math.sqrt(21 * 26), 14),
+      changedShare: 2 / 6,
+      nanMismatches: 1,
+      histogram: { from: 0, to: 1, counts: expect.any(Float64Array) },
+    });
   });
 });

@@ -1,0 +1,113 @@
+import { addDifferenceSums, type DifferenceSums, noDifferenceSums } from "./differenceSums";
+import type { NumberEncoding } from "./numberEncoding";
+import type { ComparedType, NumberKernels } from "./numberKernels";
+import type { PartialDifference } from "./tensorDifference";
+
+/** A tensor's dtype and how its numbers are found. */
+export interface ComparedEncoding {
+  readonly dtype: string;
+  readonly encoding: NumberEncoding;
+}
+
+/** Types of 32 bits and fewer that a kernel compares. */
+const floats: ReadonlySet<string> = new Set(["F32", "BF16", "F16"]);
+
+/** A complex number is compared as two. */
+const components = new Map([
+  ["C32", "F16"],
+  ["C64", "F32"],
+  ["C128", "F64"],
+]);
+
+/** What two tensors are compared in: F32 for the floats of up to 32 bits, F64 for all else. */
+export function comparedIn(a: string, b: string): "F32" | "F64" {
+  return floats.has(components.get(a) ?? a) && floats.has(components.get(b) ?? b) ? "F32" : "F64";
+}
+
+/** A complex and a real tensor have nothing to compare. */
+export function areComparable(a: string, b: string): boolean {
+  return components.has(a) === components.has(b);
+}
+
+/** Compares two tensors, or parts of them, that come chunk by chunk in the kernels' memory. */
+export class TensorComparer {
+  private readonly type: ComparedType;
+  private readonly direct: readonly [boolean, boolean];
+  private sums: DifferenceSums = noDifferenceSums;
+
+  constructor(
+    private readonly kernels: NumberKernels,
+    private readonly a: ComparedEncoding,
+    private readonly b: ComparedEncoding,
+  ) {
+    const [left, right] = [a, b].map(({ dtype }) => components.get(dtype) ?? dtype) as [string, string];
+    this.type =
+      left === right && (floats.has(left) || left === "F64")
+        ? (left as ComparedType)
+        : comparedIn(left, right);
+    this.direct = [left === this.type, right === this.type];
+  }
+
+  /** Values, the parts of complex numbers counted one by one, that fit the kernels' memory; a multiple of 8. */
+  get chunkValues(): number {
+    const bytes = this.type === "F64" ? 8 : this.type === "F32" ? 4 : 2;
+    return Math.floor(this.kernels.chunk.length / bytes / 8) * 8;
+  }
+
+  /** Compares the values whose bytes lie at the start of the two chunks. The bytes may be gone afterwards. */
+  add(values: number): void {
+    const { kernels } = this;
+    if (!this.direct[0]) this.decode(kernels.chunk, this.a, values);
+    if (!this.direct[1]) this.decode(kernels.otherChunk, this.b, values);
+    this.sums = addDifferenceSums(this.sums, kernels.compare(this.type, values));
+  }
+
+  take(): PartialDifference {
+    const { sums } = this;
+    this.sums = noDifferenceSums;
+    const codeBits = this.type === "F64" ? 20 : 16;
+    return { sums, counts: this.kernels.takeCounts(codeBits), codeBits };
+  }
+
+  private decode(chunk: Uint8Array<ArrayBuffer>, { encoding }: ComparedEncoding, count: number): void {
+    const values = decodeValues(chunk, encoding, count);
+    const view = new DataView(chunk.buffer, chunk.byteOffset);
+    if (this.type === "F64") values.forEach((value, at) => void view.setFloat64(8 * at, value, true));
+    else values.forEach((value, at) => void view.setFloat32(4 * at, value, true));
+  }
+}
+
+/** Bytes of so many values, the parts of complex numbers counted one by one. */
+export function bytesOfValues(
+  { unitBytes, codesPerByte = 1, method }: NumberEncoding,
+  dtype: string,
+  values: number,
+): number {
+  if (method === "six-bits") return Math.ceil((values * 6) / 8);
+  const perUnit = codesPerByte * (components.has(dtype) ? 2 : 1);
+  return Math.ceil(values / perUnit) * unitBytes;
+}
+
+function decodeValues(bytes: Uint8Array, encoding: NumberEncoding, count: number): Float64Array {
+  const { codes, codesPerByte = 1, method } = encoding;
+  const values = new Float64Array(count);
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  if (codes !== undefined) {
+    const bits = method === "words" ? 16 : method === "six-bits" ? 6 : 8 / codesPerByte;
+    for (let at = 0; at < count; at++) {
+      const bit = at * bits;
+      const byte = Math.floor(bit / 8);
+      const pair = (bytes[byte] as number) | ((bytes[byte + 1] ?? 0) << 8);
+      values[at] = codes.values[(pair >>> (bit % 8)) & (2 ** bits - 1)] as number;
+    }
+    return values;
+  }
+  if (encoding.decode !== undefined) {
+    return encoding.decode(bytes.subarray(0, count * encoding.unitBytes), count);
+  }
+  const isDouble = method === "f64";
+  for (let at = 0; at < count; at++) {
+    values[at] = isDouble ? view.getFloat64(8 * at, true) : view.getFloat32(4 * at, true);
+  }
+  return values;
+}

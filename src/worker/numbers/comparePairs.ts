@@ -1,0 +1,317 @@
+import { type EncodingKey, encodingKey, encodingOf } from "../../core/analysis/numberEncoding";
+import { areComparable, bytesOfValues } from "../../core/analysis/tensorComparer";
+import {
+  finishDifference,
+  mergeDifference,
+  type PartialDifference,
+  type TensorDifference,
+} from "../../core/analysis/tensorDifference";
+import type { Extent } from "../../core/tensors/plainExtent";
+import { elementCount, type Tensor } from "../../core/tensors/tensor";
+import { nodeFiles } from "../nodeFiles";
+import { fileIdentity } from "./fileIdentity";
+import { type ComparePiece, type ComparePieceResult, JobControl } from "./numbersJob";
+import type { NumbersSource, ScanTools } from "./scan";
+import { TensorPlaces } from "./tensorPlaces";
+
+/** Indexes of two tensors, each in its own checkpoint. */
+export interface TensorPair {
+  readonly a: number;
+  readonly b: number;
+}
+
+export interface CompareOptions {
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Told for each pair, by its place in the list, as soon as it is compared. Undefined for tensors that have nothing
+   * to compare: of another number of elements, of dtypes without numbers, a complex and a real one.
+   */
+  readonly onPair?: (pair: number, difference: TensorDifference | undefined) => void;
+  /** Bytes of both checkpoints. Told some times a second. */
+  readonly onBytes?: (done: number, total: number) => void;
+  /** Goes before the work of long scans. */
+  readonly urgent?: boolean;
+}
+
+export interface CompareOutcome {
+  /** Pairs that `onPair` was told of, those of changed files included. */
+  readonly compared: number;
+  /** Pairs of which the bytes could not be had, by their place in the list, with the reason. */
+  readonly unreadable: readonly { readonly pair: number; readonly reason: string }[];
+  /**
+   * Indexes of files that are not what they were when the checkpoint was opened, or that changed while they were
+   * read. What was told of their tensors means nothing.
+   */
+  readonly changedFiles: { readonly a: readonly number[]; readonly b: readonly number[] };
+  readonly bytes: number;
+}
+
+/** Values of a piece: 16 MiB of F32 a side. A multiple of 48, so that it ends where a byte does in every dtype. */
+const pieceValues = 48 * 87_381;
+
+/** Small pairs are sent to a thread together: a message costs more than comparing one. */
+const maxPiecesOfJob = 256;
+
+const reportEveryMs = 100;
+
+/**
+ * Compares tensors of two checkpoints pair by pair, in the order of the list.
+ * @throws the signal's reason when it is cancelled; the threads have stopped by then.
+ */
+export async function comparePairs(
+  a: NumbersSource,
+  b: NumbersSource,
+  pairs: readonly TensorPair[],
+  options: CompareOptions,
+  tools: ScanTools,
+): Promise<CompareOutcome> {
+  options.signal?.throwIfAborted();
+  const comparing = new PairComparing([a, b], pairs, options, tools);
+  try {
+    return await comparing.run();
+  } finally {
+    await comparing.close();
+  }
+}
+
+type Side = 0 | 1;
+const bothSides = [0, 1] as const;
+
+interface PlacedPair {
+  readonly pair: number;
+  readonly extents: readonly [Extent, Extent];
+  readonly encodings: readonly [EncodingKey, EncodingKey];
+  readonly values: number;
+  readonly paths: readonly [string, string];
+}
+
+interface PairStep {
+  readonly piece: ComparePiece;
+  readonly target: PairParts;
+  readonly at: number;
+}
+
+interface PairParts {
+  readonly pair: number;
+  readonly parts: PartialDifference[];
+  missing: number;
+  isFailed: boolean;
+}
+
+class PairComparing {
+  private readonly control = JobControl.create();
+  private readonly places: readonly [TensorPlaces, TensorPlaces];
+  private readonly identities: readonly [Map<number, string | undefined>, Map<number, string | undefined>] = [
+    new Map(),
+    new Map(),
+  ];
+  private readonly unreadable: { pair: number; reason: string }[] = [];
+  private readonly totalBytes: number;
+  private compared = 0;
+  private otherBytes = 0;
+  private readonly cancel = () => this.control.cancel();
+  private readonly timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly sources: readonly [NumbersSource, NumbersSource],
+    private readonly pairs: readonly TensorPair[],
+    private readonly options: CompareOptions,
+    private readonly tools: ScanTools,
+  ) {
+    const [a, b] = sources;
+    this.places = [new TensorPlaces(a.files, a.checkpoint), new TensorPlaces(b.files, b.checkpoint)];
+    this.totalBytes = pairs.reduce(
+      (sum, pair) => sum + this.tensor(pair, 0).byteSize + this.tensor(pair, 1).byteSize,
+      0,
+    );
+    options.signal?.addEventListener("abort", this.cancel);
+    if (options.onBytes !== undefined) this.timer = setInterval(() => this.report(), reportEveryMs);
+  }
+
+  async run(): Promise<CompareOutcome> {
+    await this.identify();
+    const others: number[] = [];
+    const jobs = this.jobs(others);
+    const { threads } = this.tools;
+    const runner = async () => {
+      for await (const { paths, steps } of jobs) {
+        if (this.control.isCancelled) return;
+        const pieces = steps.map(({ piece }) => piece);
+        const job = { kind: "compare", paths, control: this.control, pieces } as const;
+        const results = await threads.run(job, this.options.urgent);
+        if (!this.control.isCancelled) this.take(steps, results);
+      }
+    };
+    await Promise.all(Array.from({ length: threads.width }, runner));
+    for (const pair of others) await this.compareOther(pair);
+    this.options.signal?.throwIfAborted();
+    const changedFiles = { a: await this.changed(0), b: await this.changed(1) };
+    this.options.signal?.throwIfAborted();
+    this.report();
+    return { compared: this.compared, unreadable: this.unreadable, changedFiles, bytes: this.doneBytes };
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.timer);
+    this.options.signal?.removeEventListener("abort", this.cancel);
+    await Promise.all(this.places.map((places) => places.close()));
+  }
+
+  private get doneBytes(): number {
+    return this.control.bytes + this.otherBytes;
+  }
+
+  private report(): void {
+    this.options.onBytes?.(this.doneBytes, this.totalBytes);
+  }
+
+  private async identify(): Promise<void> {
+    for (const side of bothSides) {
+      const { checkpoint, files } = this.sources[side];
+      for (const pair of this.pairs) {
+        const { fileIndex } = this.tensor(pair, side);
+        if (this.identities[side].has(fileIndex)) continue;
+        const file = checkpoint.files[fileIndex];
+        const isLocal = files === nodeFiles && file !== undefined;
+        const identity = isLocal ? await fileIdentity(file.path) : "";
+        const isSame = !isLocal || (await files.stat(file.path))?.size === file.bytes;
+        this.identities[side].set(fileIndex, isSame ? identity : undefined);
+      }
+    }
+  }
+
+  private async changed(side: Side): Promise<number[]> {
+    const { checkpoint, files } = this.sources[side];
+    const found: number[] = [];
+    for (const [fileIndex, before] of this.identities[side]) {
+      const path = checkpoint.files[fileIndex]?.path ?? "";
+      const now = files === nodeFiles ? await fileIdentity(path) : "";
+      if (before === undefined || before !== now) found.push(fileIndex);
+    }
+    return found;
+  }
+
+  /** Jobs of pairs that the threads can read; the others are left in the list. */
+  private async *jobs(
+    others: number[],
+  ): AsyncGenerator<{ readonly paths: readonly [string, string]; readonly steps: readonly PairStep[] }> {
+    let steps: PairStep[] = [];
+    let values = 0;
+    let paths: readonly [string, string] = ["", ""];
+    for (const pair of this.pairs.keys()) {
+      const placed = await this.place(pair);
+      if (placed === "other") others.push(pair);
+      if (typeof placed === "string") continue;
+      if (steps.length > 0 && placed.paths.some((path, side) => path !== paths[side])) {
+        yield { paths, steps };
+        steps = [];
+        values = 0;
+      }
+      paths = placed.paths;
+      for (const step of stepsOf(placed)) {
+        steps.push(step);
+        values += step.piece.values;
+        if (values < pieceValues && steps.length < maxPiecesOfJob) continue;
+        yield { paths, steps };
+        steps = [];
+        values = 0;
+      }
+    }
+    if (steps.length > 0) yield { paths, steps };
+  }
+
+  private async place(pair: number): Promise<PlacedPair | "other" | "told"> {
+    const tensors = bothSides.map((side) => this.tensor(this.pairAt(pair), side)) as [Tensor, Tensor];
+    const [a, b] = tensors;
+    const fits = elementCount(a.shape) === elementCount(b.shape) && areComparable(a.dtype, b.dtype);
+    const hasNumbers = tensors.every(
+      (tensor) => encodingKey(tensor) !== undefined || tensor.layout?.quantisation !== undefined,
+    );
+    const isKnown = bothSides.every(
+      (side) => this.identities[side].get(tensors[side].fileIndex) !== undefined,
+    );
+    if (!fits || !hasNumbers || !isKnown) {
+      this.otherBytes += a.byteSize + b.byteSize;
+      this.tell(pair, undefined);
+      return "told";
+    }
+    const encodings = tensors.map(encodingKey);
+    const extents: (Extent | undefined)[] = [];
+    for (const side of bothSides) {
+      const isLocal = this.sources[side].files === nodeFiles;
+      extents.push(isLocal ? await this.places[side].find(tensors[side], { anyOrder: false }) : undefined);
+    }
+    const values = elementCount(a.shape) * valuesPerElement(a.dtype);
+    const isPlain =
+      values > 0 &&
+      bothSides.every((side) => encodings[side] && extents[side]?.length === tensors[side].byteSize);
+    if (!isPlain) return "other";
+    const paths = bothSides.map(
+      (side) => this.sources[side].checkpoint.files[tensors[side].fileIndex]?.path ?? "",
+    );
+    return { pair, values, encodings, extents, paths } as unknown as PlacedPair;
+  }
+
+  private take(steps: readonly PairStep[], results: readonly ComparePieceResult[]): void {
+    for (const [index, { failure, partial }] of results.entries()) {
+      const { target, at } = steps[index] as PairStep;
+      if (target.isFailed) continue;
+      if (failure !== undefined || partial === undefined) {
+        target.isFailed = true;
+        this.unreadable.push({ pair: target.pair, reason: failure ?? "" });
+        continue;
+      }
+      target.parts[at] = partial;
+      target.missing--;
+      if (target.missing > 0) continue;
+      this.tell(target.pair, finishDifference(target.parts.splice(0).reduce(mergeDifference)));
+    }
+  }
+
+  private async compareOther(pair: number): Promise<void> {
+    if (this.control.isCancelled) return;
+    const { signal } = this.options;
+    const tensors = bothSides.map((side) => this.tensor(this.pairAt(pair), side)) as [Tensor, Tensor];
+    try {
+      this.tell(pair, await this.tools.reading.compare(this.sources, tensors, signal));
+    } catch (error) {
+      if (this.control.isCancelled) return;
+      this.unreadable.push({ pair, reason: error instanceof Error ? error.message : String(error) });
+    }
+    this.otherBytes += tensors[0].byteSize + tensors[1].byteSize;
+  }
+
+  private tell(pair: number, difference: TensorDifference | undefined): void {
+    if (this.control.isCancelled) return;
+    this.compared++;
+    this.options.onPair?.(pair, difference);
+  }
+
+  private pairAt(pair: number): TensorPair {
+    return this.pairs[pair] as TensorPair;
+  }
+
+  private tensor(pair: TensorPair, side: Side): Tensor {
+    const index = side === 0 ? pair.a : pair.b;
+    const tensor = this.sources[side].checkpoint.tensors[index];
+    if (tensor === undefined) throw new RangeError(`No tensor ${index}`);
+    return tensor;
+  }
+}
+
+function valuesPerElement(dtype: string): number {
+  return /^C\d/.test(dtype) ? 2 : 1;
+}
+
+function* stepsOf({ pair, extents, encodings, values }: PlacedPair): Generator<PairStep> {
+  const count = Math.ceil(values / pieceValues);
+  const target: PairParts = { pair, parts: [], missing: count, isFailed: false };
+  for (let at = 0; at < count; at++) {
+    const first = at * pieceValues;
+    const offsets = bothSides.map((side) => {
+      const key = encodings[side];
+      return extents[side].offset + bytesOfValues(encodingOf(key), key.dtype, first);
+    }) as [number, number];
+    yield { piece: { offsets, encodings, values: Math.min(pieceValues, values - first) }, target, at };
+  }
+}
