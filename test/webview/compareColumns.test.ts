@@ -185,3 +185,52 @@ test("a comparison that is stopped leaves the one before in sight", async () => 
   await page.getByRole("button", { name: "Try again" }).click();
   await page.getByRole("progressbar").waitFor();
 });
+
+test.each([
+  { width: 1280, height: 800 },
+  { width: 700, height: 800 },
+])(
+  "details that open leave the chosen row and all snapshots in sight, at $width pixels",
+  async (viewport) => {
+    const page = await open({}, { viewport });
+    const row = moduleRow(page, "model.layers.0.self_attn.o_proj");
+    // On a number, not on the name: arrow keys go on from there all the same.
+    await row.getByRole("cell").nth(1).click();
+    await page.getByRole("slider", { name: "Singular values of ΔW by k" }).waitFor();
+    const scroller = await page.locator(".compare-scroll").boundingBox();
+    const box = await row.boundingBox();
+    const bottom = (scroller?.y ?? 0) + (scroller?.height ?? 0);
+    expect(box?.y).toBeGreaterThan(scroller?.y ?? 0);
+    expect((box?.y ?? 0) + (box?.height ?? 0)).toBeLessThanOrEqual(bottom + 0.5);
+    const last = await snapshots(page).getByRole("columnheader").last().boundingBox();
+    expect((last?.x ?? 0) + (last?.width ?? 0)).toBeLessThanOrEqual(
+      (scroller?.x ?? 0) + (scroller?.width ?? 0),
+    );
+    await page.keyboard.press("ArrowDown");
+    await page
+      .getByRole("region", { name: "Module details" })
+      .getByRole("heading", { name: "model.layers.1.self_attn.q_proj" })
+      .waitFor();
+  },
+);
+
+test("digits of a column end with their points under each other", async () => {
+  const page = await open({ adapters: "pipeline" });
+  await page.getByRole("table", { name: "Modules" }).waitFor();
+  const points = await page.locator(".module-table tbody tr:not(.spacer)").evaluateAll((rows) =>
+    rows.map((row) => {
+      const cell = row.querySelectorAll("td")[1];
+      const text = cell?.firstChild;
+      const at = text?.textContent?.indexOf(".") ?? -1;
+      if (!text || at < 0) return undefined;
+      const range = document.createRange();
+      range.setStart(text, at);
+      range.setEnd(text, at + 1);
+      return { text: text.textContent, left: range.getBoundingClientRect().left };
+    }),
+  );
+  const known = points.filter((point) => point !== undefined);
+  expect(new Set(known.map(({ text }) => text?.length)).size).toBeGreaterThan(1);
+  const lefts = known.map(({ left }) => left);
+  expect(Math.max(...lefts) - Math.min(...lefts)).toBeLessThan(1);
+});

@@ -2,13 +2,14 @@ import { expect, test } from "vitest";
 import type { CompareStep } from "../../src/core/lora/compareSteps";
 import type { CompareView, SnapshotColumn } from "../../src/core/lora/compareView";
 import { arrangedView } from "../../webview/compare/arrangedView";
-import { columnWidths } from "../../webview/compare/columnWidths";
+import { columnWidths, fittingMetrics } from "../../webview/compare/columnWidths";
 import {
   formatChange,
   formatCosine,
   formatDifference,
   formatNorm,
 } from "../../webview/compare/compareFormat";
+import { moduleLines } from "../../webview/compare/compareMetrics";
 import { placeFrom, startPlace } from "../../webview/compare/comparePlace";
 import { heatScale, isInSubset, type ModuleSort, queryModules } from "../../webview/compare/moduleRows";
 import { moduleText } from "../../webview/compare/moduleText";
@@ -37,7 +38,7 @@ test("modules are filtered by all words in any order and any case", () => {
 
 test("sorting by a number of a snapshot: largest first, modules without it last in both directions", () => {
   const view = sample("unlike");
-  const sort: ModuleSort = { by: "relativeChange", path: "/runs/second", descending: true };
+  const sort: ModuleSort = { by: "change", path: "/runs/second", descending: true };
   const change = (module: string) =>
     view.modules.find((row) => row.module === module)?.cells[1]?.relativeChange;
   const down = names(view, { sort });
@@ -83,9 +84,9 @@ test("a snapshot that can't be read makes no module a missing one", () => {
 });
 
 test("the tint is 0 for what is as in the first snapshot and 1 for the largest, also of a cosine", () => {
-  const scale = heatScale(sample("stages"));
-  expect(scale("relativeChange", 0)).toBe(0);
-  expect(scale("relativeChange", 100)).toBe(1);
+  const scale = heatScale(sample("stages"), ["rank", "frobenius", "change", "cosine"]);
+  expect(scale("change", 0)).toBe(0);
+  expect(scale("change", 100)).toBe(1);
   expect(scale("cosine", 1)).toBe(0);
   expect(scale("cosine", -1)).toBe(1);
   expect(scale("cosine", 0.9)).toBeGreaterThan(scale("cosine", 0.95));
@@ -224,13 +225,23 @@ test("column widths fill the room, and never fall below what the numbers need", 
   expect(roomy.total).toBeGreaterThan(1795);
   const narrow = columnWidths(400, 8, metrics);
   expect(narrow.total).toBeGreaterThan(400);
-  expect(Math.min(...narrow.snapshots)).toBeGreaterThanOrEqual(190);
+  expect(Math.min(...narrow.snapshots)).toBeGreaterThanOrEqual(176);
+});
+
+test("where there is no room for all numbers of all snapshots, the less important ones give way", () => {
+  const { metrics } = startPlace;
+  expect(fittingMetrics(1800, 3, metrics)).toEqual(metrics);
+  expect(fittingMetrics(820, 3, metrics)).toEqual(["frobenius", "change"]);
+  expect(fittingMetrics(900, 3, metrics)).toEqual(["frobenius", "change", "cosine"]);
+  expect(fittingMetrics(820, 3, metrics, "cosine")).toEqual(["frobenius", "cosine"]);
+  expect(fittingMetrics(300, 8, ["normA", "rank", "frobenius"])).toEqual(["rank", "frobenius"]);
+  expect(fittingMetrics(0, 8, ["similarityPrevious"])).toEqual(["similarityPrevious"]);
 });
 
 test("the table as text: words for what is not there, all digits for a spreadsheet", () => {
   const view = sample("unlike");
   const rows = queryModules(view, { filter: "layers.0.", subset: "missing", sort: byName });
-  const { table } = moduleText(view, rows, ["frobenius", "relativeChange"], "all");
+  const { table } = moduleText(view, rows, ["frobenius", "change"], "all");
   expect(table.headers).toEqual(["Module", "first ‖ΔW‖", "second ‖ΔW‖", "second Change"]);
   expect(table.rows.map((cells) => [cells[0], cells[2], cells[3]])).toEqual([
     ["model.layers.0.self_attn.q_proj", "not adapted", "not adapted"],
@@ -240,7 +251,12 @@ test("the table as text: words for what is not there, all digits for a spreadshe
 
 test("a copied table of thousands of modules ends before the message gets too long, and says so", () => {
   const view = sample("long");
-  const { table, what } = moduleText(view, [...view.modules, ...view.modules], startPlace.metrics, "all");
+  const { table, what } = moduleText(
+    view,
+    [...moduleLines(view), ...moduleLines(view)],
+    startPlace.metrics,
+    "all",
+  );
   expect(JSON.stringify(table.rows).length).toBeLessThan(1_000_000);
   expect(what).toMatch(/^the first \d+ modules$/);
 });

@@ -1,4 +1,4 @@
-import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { CompareView } from "../../src/core/lora/compareView";
 import { plural } from "../../src/core/text/quantities";
 import { Button } from "../ui/controls";
@@ -7,10 +7,12 @@ import { safeText } from "../ui/safeText";
 import { SplitPane } from "../ui/splitPane";
 import { Banner, Empty, ErrorState, Loading } from "../ui/states";
 import { mostSnapshots } from "./columnActions";
-import { columnWidths } from "./columnWidths";
+import { columnWidths, fittingMetrics } from "./columnWidths";
 import { CompareLead } from "./compareLead";
+import { knownMetrics } from "./compareMetrics";
 import type { CompareModel } from "./compareModel";
 import { ModuleDetailPane } from "./moduleDetailPane";
+import { isColumnSort } from "./moduleRows";
 import { ModuleSection } from "./moduleSection";
 import { SnapshotTable } from "./snapshotTable";
 import { StageTrack } from "./stageTrack";
@@ -128,14 +130,25 @@ function Tables({ model, view }: ViewProps) {
   useLayoutEffect(() => {
     const element = scroller.current;
     if (element === null) return;
-    const measure = () => setRoom(element.clientWidth);
+    // clientWidth is rounded: up to a pixel more than there is, over which the tables would scroll sideways.
+    const measure = () =>
+      setRoom(
+        Math.floor(element.getBoundingClientRect().width) - (element.offsetWidth - element.clientWidth),
+      );
     measure();
     element.scrollTo(model.scroll);
     const observer = new ResizeObserver(measure);
     observer.observe(element);
     return () => observer.disconnect();
   }, []);
-  const widths = columnWidths(room, view.columns.length, model.place.value.metrics);
+  const { metrics: chosen, fit, sort } = model.place.value;
+  const count = view.columns.length;
+  const metrics = useMemo(() => {
+    const known = new Set(knownMetrics(view));
+    const shown = chosen.filter((metric) => known.has(metric));
+    return fit ? fittingMetrics(room, count, shown, isColumnSort(sort) ? sort.by : undefined) : shown;
+  }, [view, chosen, fit, sort, room, count]);
+  const widths = columnWidths(room, count, metrics);
   const unreadable = view.columns.filter(({ failure }) => failure !== undefined).length;
   return (
     <section
@@ -152,7 +165,7 @@ function Tables({ model, view }: ViewProps) {
         <StageTrack model={model} view={view} widths={widths} />
         <SnapshotTable model={model} columns={view.columns} widths={widths} />
         {view.modules.length > 0 && (
-          <ModuleSection model={model} view={view} widths={widths} scroller={scroller} />
+          <ModuleSection model={model} view={view} widths={widths} metrics={metrics} scroller={scroller} />
         )}
         {view.tensors.length > 0 && (
           <TensorSection model={model} view={view} widths={widths} scroller={scroller} />

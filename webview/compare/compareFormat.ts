@@ -1,37 +1,4 @@
-import { formatCount, formatNumber } from "../../src/core/text/quantities";
-import type { MetricId } from "./moduleRows";
-
-export const metricTitles: Readonly<Record<MetricId, { readonly short: string; readonly help: string }>> = {
-  rank: { short: "Rank", help: "Rank of the factors in the file" },
-  frobenius: { short: "‖ΔW‖", help: "Frobenius norm of the update ΔW = scale · B · A" },
-  relativeChange: {
-    short: "Change",
-    help: "‖ΔW − ΔW₁‖ / ‖ΔW₁‖, where ΔW₁ is the update in the first snapshot",
-  },
-  cosine: {
-    short: "Cosine",
-    help: "Cosine between the update and the one in the first snapshot: 1 is the same direction",
-  },
-  spectral: { short: "σ₁", help: "Largest singular value of ΔW" },
-  stableRank: { short: "Stable rank", help: "‖ΔW‖² / σ₁²" },
-  effectiveRank: { short: "Eff. rank", help: "Exponential of the entropy of the singular values" },
-};
-
-export function formatMetric(metric: MetricId, value: number): string {
-  switch (metric) {
-    case "rank":
-      return formatCount(value);
-    case "relativeChange":
-      return formatChange(value);
-    case "cosine":
-      return formatCosine(value);
-    case "stableRank":
-    case "effectiveRank":
-      return value.toFixed(2);
-    default:
-      return formatNorm(value);
-  }
-}
+import { formatNumber } from "../../src/core/text/quantities";
 
 /** Four digits, zeros at the end included: numbers under each other should end at one line. */
 export function formatNorm(value: number): string {
@@ -59,6 +26,20 @@ export function formatCosine(cosine: number): string {
   const text = formatFixed(cosine, 4);
   if (cosine >= 1 - 1e-12) return "1";
   return text === "1.0000" ? "> 0.9999" : text;
+}
+
+/** A share between 0 and 1 with one decimal; never rounds to nothing or to everything. */
+export function formatShareOf(share: number): string {
+  const percent = share * 100;
+  if (Number.isNaN(percent)) return "NaN";
+  if (percent > 0 && percent < 0.05) return "< 0.1 %";
+  if (percent >= 99.95 && percent < 100 - 1e-9) return "> 99.9 %";
+  return `${percent.toFixed(1)} %`;
+}
+
+/** How many digits stand after the point. */
+export function decimalsOf(text: string): number {
+  return /\.(\d+)/.exec(text)?.[1]?.length ?? 0;
 }
 
 function formatFixed(value: number, digits: number): string {

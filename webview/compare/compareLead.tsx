@@ -4,6 +4,7 @@ import { safeText } from "../ui/safeText";
 import { Banner } from "../ui/states";
 import type { CompareModel } from "./compareModel";
 import { inStageOrder, isInStageOrder } from "./stageOrder";
+import { unbroken } from "./stepSummaries";
 
 export interface CompareLeadProps {
   readonly model: CompareModel;
@@ -33,7 +34,7 @@ export function CompareLead({ model, view }: CompareLeadProps) {
           are set, the comparison tells reduction from training.
         </Banner>
       )}
-      {story !== undefined && <p class="compare-story">{safeText(asSentence(story))}</p>}
+      {story !== undefined && <p class="compare-story">{unbroken(safeText(asSentence(story)))}</p>}
       {!isInStageOrder(view.columns) && (
         <p>
           <button

@@ -1,11 +1,15 @@
-import { isMetric, type MetricId, type ModuleSort, type ModuleSubset, subsets } from "./moduleRows";
+import type { CompareMetric } from "../../src/core/lora/compareView";
+import { isMetric } from "./compareMetrics";
+import { type ModuleSort, type ModuleSubset, subsets } from "./moduleRows";
 
 /** Where the reader is in the comparison; it outlives the page, which is destroyed when its tab is hidden. */
 export interface ComparePlace {
   readonly filter: string;
   readonly subset: ModuleSubset;
   readonly sort: ModuleSort;
-  readonly metrics: readonly MetricId[];
+  readonly metrics: readonly CompareMetric[];
+  /** Only as many of them as fit with all snapshots in sight. */
+  readonly fit: boolean;
   readonly tint: boolean;
   readonly choosing: boolean;
   /** Name of the module whose singular values are shown. */
@@ -21,7 +25,8 @@ export const startPlace: ComparePlace = {
   filter: "",
   subset: "all",
   sort: { by: "module", descending: false },
-  metrics: ["rank", "frobenius", "relativeChange", "cosine"],
+  metrics: ["rank", "frobenius", "change", "cosine"],
+  fit: true,
   tint: true,
   choosing: false,
   selected: undefined,

@@ -6,9 +6,8 @@ import { Button } from "../ui/controls";
 import { Icon } from "../ui/icon";
 import { safeText } from "../ui/safeText";
 import { ErrorState, Loading } from "../ui/states";
-import { formatMetric, metricTitles } from "./compareFormat";
+import { formatMetric, knownMetrics, metricInfos, metricOf, moduleLines } from "./compareMetrics";
 import type { CompareModel, ModuleDetail } from "./compareModel";
-import { metricIds, metricOf } from "./moduleRows";
 
 export interface ModuleDetailPaneProps {
   readonly model: CompareModel;
@@ -70,7 +69,7 @@ function Spectra({ view, detail, onCopy, onSavePicture }: SpectraProps) {
 
 /** As in the tables: a column a snapshot. */
 function ModuleNumbers({ view, module }: { readonly view: CompareView; readonly module: string }) {
-  const row = view.modules.find((each) => each.module === module);
+  const row = useMemo(() => moduleLines(view).find((each) => each.module === module), [view, module]);
   if (row === undefined) return null;
   return (
     <div class="module-numbers">
@@ -86,10 +85,10 @@ function ModuleNumbers({ view, module }: { readonly view: CompareView; readonly 
           </tr>
         </thead>
         <tbody>
-          {metricIds.map((metric, at) => (
+          {knownMetrics(view).map((metric, at) => (
             <tr key={metric}>
-              <th scope="row" title={metricTitles[metric].help}>
-                {metricTitles[metric].short}
+              <th scope="row" title={metricInfos[metric].help}>
+                {metricInfos[metric].short}
               </th>
               {view.columns.map(({ path, failure }, column) => {
                 const cell = row.cells[column];
@@ -100,7 +99,7 @@ function ModuleNumbers({ view, module }: { readonly view: CompareView; readonly 
                     </td>
                   );
                 }
-                const value = metricOf(cell, metric);
+                const value = metricOf(view, row, column, metric);
                 return (
                   <td key={path} class="cell-end">
                     {value === undefined ? <span class="dim">–</span> : formatMetric(metric, value)}

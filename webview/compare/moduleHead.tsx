@@ -1,16 +1,16 @@
-import type { SnapshotColumn } from "../../src/core/lora/compareView";
+import type { CompareMetric, SnapshotColumn } from "../../src/core/lora/compareView";
 import { Icon } from "../ui/icon";
 import { MiddleEllipsis } from "../ui/middleEllipsis";
 import { safeText } from "../ui/safeText";
 import { metricsAt } from "./columnWidths";
-import { metricTitles } from "./compareFormat";
-import type { MetricId, ModuleSort } from "./moduleRows";
+import { metricInfos } from "./compareMetrics";
+import type { ModuleSort } from "./moduleRows";
 
 export interface ModuleHeadProps {
   readonly columns: readonly SnapshotColumn[];
   /** What all names begin with, where the rows leave it out. */
   readonly prefix: string;
-  readonly metrics: readonly MetricId[];
+  readonly metrics: readonly CompareMetric[];
   readonly sort: ModuleSort;
   readonly onSort: (sort: ModuleSort) => void;
 }
@@ -61,11 +61,11 @@ export function ModuleHead({ columns, prefix, metrics, sort, onSort }: ModuleHea
                 scope="col"
                 class={`metric-title ${index === 0 ? "group-start" : ""}`}
                 aria-sort={sorted === undefined ? "none" : ariaSort(sorted)}
-                title={metricTitles[metric].help}
+                title={metricInfos[metric].help}
               >
                 <SortButton
-                  title={metricTitles[metric].short}
-                  label={`${metricTitles[metric].short} in ${safeText(label)}`}
+                  title={metricInfos[metric].short}
+                  label={`${metricInfos[metric].short} in ${safeText(label)}`}
                   sorted={sorted}
                   // Numbers are first wanted from the largest down.
                   onClick={() =>

@@ -1,18 +1,21 @@
 import { useMemo } from "preact/hooks";
-import type { CompareCell, CompareModuleRow, SnapshotColumn } from "../../src/core/lora/compareView";
+import type { CompareMetric, CompareView } from "../../src/core/lora/compareView";
 import { MiddleEllipsis } from "../ui/middleEllipsis";
 import { safeText } from "../ui/safeText";
 import { metricsAt } from "./columnWidths";
-import { formatMetric } from "./compareFormat";
-import { type HeatScale, isAgainstFirst, type MetricId, metricOf } from "./moduleRows";
+import { decimalsOf } from "./compareFormat";
+import { formatMetric, type ModuleLine, metricOf } from "./compareMetrics";
+import { absenceOf, type HeatScale } from "./moduleRows";
 
 export interface ModuleRowProps {
-  readonly row: CompareModuleRow;
+  readonly view: CompareView;
+  readonly row: ModuleLine;
   readonly index: number;
   /** Said once in the header and left out here. */
   readonly prefix: string;
-  readonly columns: readonly SnapshotColumn[];
-  readonly metrics: readonly MetricId[];
+  readonly metrics: readonly CompareMetric[];
+  /** The most digits after the point of each metric, for which room is left, so that the points line up. */
+  readonly decimals: ReadonlyMap<CompareMetric, number>;
   readonly heat: HeatScale | undefined;
   readonly selected: boolean;
   readonly tabStop: boolean;
@@ -20,11 +23,15 @@ export interface ModuleRowProps {
 
 /** Scrolling draws the table again; a row in which nothing changed gives the same node and is passed over. */
 export function ModuleRow(props: ModuleRowProps) {
-  const { row, index, prefix, columns, metrics, heat, selected, tabStop } = props;
-  return useMemo(() => drawRow(props), [row, index, prefix, columns, metrics, heat, selected, tabStop]);
+  const { view, row, index, prefix, metrics, decimals, heat, selected, tabStop } = props;
+  return useMemo(
+    () => drawRow(props),
+    [view, row, index, prefix, metrics, decimals, heat, selected, tabStop],
+  );
 }
 
-function drawRow({ row, index, prefix, columns, metrics, heat, selected, tabStop }: ModuleRowProps) {
+function drawRow(props: ModuleRowProps) {
+  const { view, row, index, prefix, metrics, selected, tabStop } = props;
   return (
     <tr
       data-row={index}
@@ -45,7 +52,7 @@ function drawRow({ row, index, prefix, columns, metrics, heat, selected, tabStop
           <MiddleEllipsis text={row.module.slice(prefix.length)} tail={prefix === "" ? 24 : 14} />
         </button>
       </th>
-      {columns.map((column, at) => {
+      {view.columns.map((column, at) => {
         const shown = metricsAt(at, metrics);
         const cell = row.cells[at];
         if (column.failure !== undefined || !cell) {
@@ -59,11 +66,10 @@ function drawRow({ row, index, prefix, columns, metrics, heat, selected, tabStop
         return shown.map((metric, place) => (
           <MetricCell
             key={`${column.path} ${metric}`}
-            cell={cell}
+            row={props}
+            column={at}
             metric={metric}
             first={place === 0}
-            isNew={row.cells[0] === null && columns[0]?.failure === undefined}
-            heat={heat}
           />
         ));
       })}
@@ -72,34 +78,42 @@ function drawRow({ row, index, prefix, columns, metrics, heat, selected, tabStop
 }
 
 interface MetricCellProps {
-  readonly cell: CompareCell;
-  readonly metric: MetricId;
+  readonly row: ModuleRowProps;
+  readonly column: number;
+  readonly metric: CompareMetric;
   readonly first: boolean;
-  /** The first snapshot does not adapt the module. */
-  readonly isNew: boolean;
-  readonly heat: HeatScale | undefined;
 }
 
-function MetricCell({ cell, metric, first, isNew, heat }: MetricCellProps) {
-  const value = metricOf(cell, metric);
+function MetricCell({ row: { view, row, decimals, heat }, column, metric, first }: MetricCellProps) {
+  const value = metricOf(view, row, column, metric);
   const start = first ? "group-start" : "";
   if (value === undefined) {
-    const reason = cell.unavailable;
-    if (isNew && isAgainstFirst(metric))
-      return <td class={`${start} absent`}>{metric === "relativeChange" ? "added" : "–"}</td>;
+    const reason = row.cells[column]?.unavailable;
+    const absence = absenceOf(row, column, metric);
+    const text =
+      absence === undefined ? (reason === undefined ? "–" : "n/a") : metric === "change" ? absence : "–";
     return (
       <td class={`${start} absent`} title={reason === undefined ? undefined : safeText(reason)}>
-        {reason === undefined ? "–" : "n/a"}
+        {text}
       </td>
     );
   }
   const share = heat?.(metric, value) ?? 0;
+  const text = formatMetric(metric, value);
+  const missing = Math.max(0, (decimals.get(metric) ?? 0) - decimalsOf(text));
+  const classes = [start, share > 0 ? "heat" : "", missing > 0 ? "fewer-decimals" : ""];
   return (
     <td
-      class={`${start} ${share > 0 ? "heat" : ""}`}
-      style={share > 0 ? { "--heat": share.toFixed(3) } : undefined}
+      class={classes.join(" ")}
+      style={{
+        ...(share > 0 ? { "--heat": share.toFixed(3) } : {}),
+        ...(missing > 0 ? { "--missing": `${missing + (text.includes(".") ? 0 : pointWidth)}ch` } : {}),
+      }}
     >
-      {formatMetric(metric, value)}
+      {text}
     </td>
   );
 }
+
+/** The point itself takes about half a digit. */
+const pointWidth = 0.45;

@@ -1,34 +1,10 @@
 import type {
-  CompareCell,
+  CompareMetric,
   CompareModuleRow,
   CompareView,
   SnapshotColumn,
 } from "../../src/core/lora/compareView";
-
-/** What the module table can say of a module in a snapshot. */
-export const metricIds = [
-  "rank",
-  "frobenius",
-  "relativeChange",
-  "cosine",
-  "spectral",
-  "stableRank",
-  "effectiveRank",
-] as const;
-export type MetricId = (typeof metricIds)[number];
-
-export function isMetric(value: unknown): value is MetricId {
-  return (metricIds as readonly unknown[]).includes(value);
-}
-
-/** Against the first snapshot, so the first itself has none of these. */
-export function isAgainstFirst(metric: MetricId): boolean {
-  return metric === "relativeChange" || metric === "cosine";
-}
-
-export function metricOf(cell: CompareCell | null | undefined, metric: MetricId): number | undefined {
-  return cell?.[metric];
-}
+import { type ModuleLine, metricInfos, metricOf, moduleLines } from "./compareMetrics";
 
 export type ModuleSort =
   | { readonly by: "module" | "largestChange"; readonly descending: boolean }
@@ -36,7 +12,7 @@ export type ModuleSort =
 
 /** Of the snapshot with this path: columns move, the order of rows stays. */
 export interface ColumnSort {
-  readonly by: MetricId;
+  readonly by: CompareMetric;
   readonly path: string;
   readonly descending: boolean;
 }
@@ -84,15 +60,15 @@ export interface ModuleQuery {
 }
 
 /** The rows to show, in the order to show them. Modules without the value sorted by come last either way. */
-export function queryModules(view: CompareView, { filter, subset, sort }: ModuleQuery): CompareModuleRow[] {
+export function queryModules(view: CompareView, { filter, subset, sort }: ModuleQuery): ModuleLine[] {
   const words = filter.trim().toLowerCase().split(/\s+/);
-  const rows = view.modules.filter((row) => {
+  const rows = moduleLines(view).filter((row) => {
     const name = row.module.toLowerCase();
     return words.every((word) => name.includes(word)) && isInSubset(row, subset, view.columns);
   });
   // The view comes in the natural order of names.
   if (sort.by === "module") return sort.descending ? rows.reverse() : rows;
-  const keys = new Map(rows.map((row) => [row, sortKey(row, sort, view.columns)]));
+  const keys = new Map(rows.map((row) => [row, sortKey(view, row, sort)]));
   const direction = sort.descending ? -1 : 1;
   return rows.sort((a, b) => {
     const left = keys.get(a);
@@ -103,14 +79,10 @@ export function queryModules(view: CompareView, { filter, subset, sort }: Module
   });
 }
 
-function sortKey(
-  row: CompareModuleRow,
-  sort: ModuleSort,
-  columns: readonly SnapshotColumn[],
-): number | undefined {
+function sortKey(view: CompareView, row: ModuleLine, sort: ModuleSort): number | undefined {
   if (!isColumnSort(sort)) return sort.by === "largestChange" ? largestChange(row) : undefined;
-  const at = columns.findIndex(({ path }) => path === sort.path);
-  return finite(metricOf(row.cells[at], sort.by));
+  const at = view.columns.findIndex(({ path }) => path === sort.path);
+  return finite(metricOf(view, row, at, sort.by));
 }
 
 export function largestChange({ cells }: CompareModuleRow): number | undefined {
@@ -127,17 +99,18 @@ function finite(value: number | undefined): number | undefined {
 }
 
 /** How strongly a cell is tinted, 0 to 1, for each metric that is tinted at all. */
-export type HeatScale = (metric: MetricId, value: number) => number;
+export type HeatScale = (metric: CompareMetric, value: number) => number;
 
 /** The largest values would leave the rest without colour if one module is far off; so the scale ends before. */
 const scaleQuantile = 0.98;
 
-export function heatScale(view: CompareView): HeatScale {
-  const tops = new Map<MetricId, number>();
-  for (const metric of metricIds) {
+export function heatScale(view: CompareView, metrics: readonly CompareMetric[]): HeatScale {
+  const lines = moduleLines(view);
+  const tops = new Map<CompareMetric, number>();
+  for (const metric of metrics) {
     if (metric === "rank") continue;
-    const values = view.modules
-      .flatMap(({ cells }) => cells.map((cell) => metricOf(cell, metric)))
+    const values = lines
+      .flatMap((line) => view.columns.map((_, at) => metricOf(view, line, at, metric)))
       .filter((value): value is number => value !== undefined && Number.isFinite(value))
       .map((value) => distance(metric, value))
       .sort((a, b) => a - b);
@@ -151,7 +124,15 @@ export function heatScale(view: CompareView): HeatScale {
   };
 }
 
-/** A cosine of 1 is "the same" and should be as pale as a change of 0: the sine of half the angle. */
-function distance(metric: MetricId, value: number): number {
-  return metric === "cosine" ? Math.sqrt(Math.max(0, (1 - value) / 2)) : value;
+/** Where 1 says "the same", it should be as pale as a change of 0: the sine of half the angle. */
+function distance(metric: CompareMetric, value: number): number {
+  const isLikeness =
+    metric.startsWith("cosine") || metric.startsWith("similarity") || metric.startsWith("kept");
+  return isLikeness ? Math.sqrt(Math.max(0, (1 - value) / 2)) : value;
+}
+
+/** What stands in a cell that has no value: why there is none. */
+export function absenceOf(line: ModuleLine, column: number, metric: CompareMetric): string | undefined {
+  const isUnheld = metricInfos[metric].against === "first" && line.cells[0] === null;
+  return line.cells[column] !== null && isUnheld ? "added" : undefined;
 }

@@ -1,6 +1,6 @@
 import type { RefObject } from "preact";
 import { useMemo } from "preact/hooks";
-import type { CompareView } from "../../src/core/lora/compareView";
+import type { CompareMetric, CompareView } from "../../src/core/lora/compareView";
 import { toCsv, toMarkdown } from "../../src/core/text/tableText";
 import { Button } from "../ui/controls";
 import type { ColumnWidths } from "./columnWidths";
@@ -14,14 +14,15 @@ export interface ModuleSectionProps {
   readonly model: CompareModel;
   readonly view: CompareView;
   readonly widths: ColumnWidths;
+  readonly metrics: readonly CompareMetric[];
   readonly scroller: RefObject<HTMLElement | null>;
 }
 
 /** The modules that the snapshots adapt, aligned by name. */
-export function ModuleSection({ model, view, widths, scroller }: ModuleSectionProps) {
-  const { filter, subset, sort, metrics, tint, selected } = model.place.value;
+export function ModuleSection({ model, view, widths, metrics, scroller }: ModuleSectionProps) {
+  const { filter, subset, sort, tint, selected } = model.place.value;
   const rows = useMemo(() => queryModules(view, { filter, subset, sort }), [view, filter, subset, sort]);
-  const heat = useMemo(() => heatScale(view), [view]);
+  const heat = useMemo(() => heatScale(view, metrics), [view, metrics]);
   const nothingCommon = useMemo(() => sharesNoModule(view), [view]);
   const copy = (format: "Markdown" | "CSV") => {
     const { table, what } = moduleText(view, rows, metrics, format === "CSV" ? "all" : "shown");
@@ -32,7 +33,7 @@ export function ModuleSection({ model, view, widths, scroller }: ModuleSectionPr
     <section class="compare-section" aria-label="Modules">
       <div class="compare-section-head">
         <h2 class="section-title">Modules</h2>
-        <ModuleToolbar model={model} view={view} shown={rows.length} onCopy={copy} />
+        <ModuleToolbar model={model} view={view} shown={rows.length} shownMetrics={metrics} onCopy={copy} />
         {nothingCommon && (
           <p class="compare-hint">
             No module is adapted by more than one of these snapshots, so there is nothing to compare module by

@@ -1,11 +1,13 @@
 import type { RefObject } from "preact";
 import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import type { CompareModuleRow, CompareView } from "../../src/core/lora/compareView";
+import type { CompareMetric, CompareView } from "../../src/core/lora/compareView";
 import { rowForKey } from "../ui/rowKeys";
-import { type ColumnWidths, metricsAt, metricWidths } from "./columnWidths";
+import { type ColumnWidths, metricsAt } from "./columnWidths";
+import { decimalsOf } from "./compareFormat";
+import { formatMetric, type ModuleLine, metricInfos, metricOf } from "./compareMetrics";
 import { ModuleHead } from "./moduleHead";
 import { ModuleRow } from "./moduleRow";
-import type { HeatScale, MetricId, ModuleSort } from "./moduleRows";
+import type { HeatScale, ModuleSort } from "./moduleRows";
 import { useRowWindow } from "./rowWindow";
 import { sharedPrefix } from "./sharedPrefix";
 import { rowHeight, SpacerRows } from "./spacerRows";
@@ -13,8 +15,8 @@ import { rowHeight, SpacerRows } from "./spacerRows";
 export interface ModuleTableProps {
   readonly scroller: RefObject<HTMLElement | null>;
   readonly view: CompareView;
-  readonly rows: readonly CompareModuleRow[];
-  readonly metrics: readonly MetricId[];
+  readonly rows: readonly ModuleLine[];
+  readonly metrics: readonly CompareMetric[];
   readonly widths: ColumnWidths;
   /** Undefined without tint. */
   readonly heat: HeatScale | undefined;
@@ -45,18 +47,24 @@ export function ModuleTable(props: ModuleTableProps) {
   const [visited, setVisited] = useState<string>();
   const anchor = active >= 0 ? active : rows.findIndex(({ module }) => module === visited);
   const takeFocus = useRef(false);
+  const decimals = useMemo(() => mostDecimals(view, rows, metrics), [view, rows, metrics]);
 
-  const reveal = (row: number) => {
+  const topOf = (row: number) => {
     const outer = scroller.current?.getBoundingClientRect();
     const inner = body.current?.getBoundingClientRect();
-    if (scroller.current === null || outer === undefined || inner === undefined) return;
-    const top = inner.top - outer.top + row * rowHeight;
+    return outer === undefined || inner === undefined ? undefined : inner.top - outer.top + row * rowHeight;
+  };
+  const reveal = (row: number) => {
+    const top = topOf(row);
+    if (scroller.current === null || top === undefined) return;
     if (top < headHeight) scroller.current.scrollTop += top - headHeight;
     else if (top + rowHeight > scroller.current.clientHeight)
       scroller.current.scrollTop += top + rowHeight - scroller.current.clientHeight;
   };
+  const chosenHere = useRef(false);
+  useKeptInSight(scroller, active, chosenHere, topOf, reveal);
 
-  // After the row that was chosen with a key is in the DOM, it has the focus.
+  // After the row that was chosen is in the DOM, it has the focus.
   useLayoutEffect(() => {
     if (!takeFocus.current || active < 0) return;
     const button = body.current?.querySelector<HTMLElement>(`[data-row="${active}"] button`);
@@ -80,6 +88,7 @@ export function ModuleTable(props: ModuleTableProps) {
     if (next === undefined) return;
     event.preventDefault();
     takeFocus.current = true;
+    chosenHere.current = true;
     reveal(next);
     onSelect(rows[next]?.module);
   };
@@ -115,7 +124,11 @@ export function ModuleTable(props: ModuleTableProps) {
         onFocusIn={(event) => setVisited(rows[rowOf(event.target) ?? -1]?.module)}
         onClick={(event) => {
           const row = rowOf(event.target);
-          if (row !== undefined) onSelect(rows[row]?.module);
+          if (row === undefined) return;
+          // Arrow keys go on from the row that was clicked, wherever in it.
+          takeFocus.current = true;
+          chosenHere.current = true;
+          onSelect(rows[row]?.module);
         }}
       >
         {/* One flat list: in nested ones a row that scrolls would become another element and lose the focus. */}
@@ -123,11 +136,12 @@ export function ModuleTable(props: ModuleTableProps) {
           <SpacerRows key={`before ${at}`} rows={index - (visible[at - 1] ?? -1) - 1} />,
           <ModuleRow
             key={`row ${rows[index]?.module}`}
-            row={rows[index] as CompareModuleRow}
+            view={view}
+            row={rows[index] as ModuleLine}
             index={index}
             prefix={prefix}
-            columns={view.columns}
             metrics={metrics}
+            decimals={decimals}
             heat={props.heat}
             selected={index === active}
             tabStop={index === tabStop}
@@ -139,6 +153,46 @@ export function ModuleTable(props: ModuleTableProps) {
   );
 }
 
+/**
+ * Details that open beside or below take room from the table: a row that was chosen in it stays in sight. A reader
+ * who has scrolled away from it since is left where they are.
+ */
+function useKeptInSight(
+  scroller: RefObject<HTMLElement | null>,
+  row: number,
+  chosenHere: { current: boolean },
+  topOf: (row: number) => number | undefined,
+  reveal: (row: number) => void,
+): void {
+  const isKept = useRef(false);
+  const latest = useRef({ row, topOf, reveal });
+  latest.current = { row, topOf, reveal };
+  useLayoutEffect(() => {
+    isKept.current = chosenHere.current && row >= 0;
+    chosenHere.current = false;
+    if (isKept.current) reveal(row);
+  }, [row]);
+  useLayoutEffect(() => {
+    const element = scroller.current;
+    if (element === null) return;
+    const onScroll = () => {
+      const top = latest.current.topOf(latest.current.row);
+      isKept.current &&= top !== undefined && top > -rowHeight && top < element.clientHeight;
+    };
+    const onResize = () => {
+      if (isKept.current) latest.current.reveal(latest.current.row);
+    };
+    element.addEventListener("scroll", onScroll, { passive: true });
+    const observer = new ResizeObserver(onResize);
+    observer.observe(element);
+    if (element.firstElementChild !== null) observer.observe(element.firstElementChild);
+    return () => {
+      element.removeEventListener("scroll", onScroll);
+      observer.disconnect();
+    };
+  }, []);
+}
+
 /** The rows in sight, and the one that keys go on from, wherever it is: it may have the focus. */
 function windowRows(first: number, end: number, anchor: number): number[] {
   const rows = Array.from({ length: end - first }, (_, index) => first + index);
@@ -147,12 +201,36 @@ function windowRows(first: number, end: number, anchor: number): number[] {
 }
 
 /** Shares a snapshot's width among its metrics by what each needs; the last takes what rounding leaves. */
-function metricTracks(width: number, metrics: readonly MetricId[]): number[] {
-  const needed = metrics.reduce((sum, metric) => sum + metricWidths[metric], 0);
+function metricTracks(width: number, metrics: readonly CompareMetric[]): number[] {
+  const needed = metrics.reduce((sum, metric) => sum + metricInfos[metric].width, 0);
   if (metrics.length === 0) return [width];
-  const tracks = metrics.map((metric) => Math.floor((metricWidths[metric] / needed) * width));
+  const tracks = metrics.map((metric) => Math.floor((metricInfos[metric].width / needed) * width));
   const rest = width - tracks.reduce((sum, track) => sum + track, 0);
   return tracks.map((track, index) => (index === tracks.length - 1 ? track + rest : track));
+}
+
+/** More would push the other numbers of a column too far from its edge. */
+const mostAlignedDecimals = 5;
+
+/** The smallest numbers have the most digits after the point. */
+function mostDecimals(
+  view: CompareView,
+  rows: readonly ModuleLine[],
+  metrics: readonly CompareMetric[],
+): ReadonlyMap<CompareMetric, number> {
+  const decimals = new Map<CompareMetric, number>();
+  for (const metric of metrics) {
+    let smallest = Number.POSITIVE_INFINITY;
+    for (const row of rows) {
+      for (let at = 0; at < view.columns.length; at++) {
+        const size = Math.abs(metricOf(view, row, at, metric) ?? 0);
+        if (size > 0 && size < smallest) smallest = size;
+      }
+    }
+    if (smallest < Number.POSITIVE_INFINITY)
+      decimals.set(metric, Math.min(mostAlignedDecimals, decimalsOf(formatMetric(metric, smallest))));
+  }
+  return decimals;
 }
 
 function rowOf(target: EventTarget | null): number | undefined {

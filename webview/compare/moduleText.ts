@@ -1,8 +1,8 @@
-import type { CompareModuleRow, CompareView } from "../../src/core/lora/compareView";
+import type { CompareMetric, CompareView } from "../../src/core/lora/compareView";
 import type { TextTable } from "../../src/core/text/tableText";
 import { metricsAt } from "./columnWidths";
-import { formatMetric, metricTitles } from "./compareFormat";
-import { isAgainstFirst, type MetricId, metricOf } from "./moduleRows";
+import { allDigits, formatMetric, type ModuleLine, metricInfos, metricOf } from "./compareMetrics";
+import { absenceOf } from "./moduleRows";
 
 /** What is copied crosses to VS Code as one message, and those should stay well under a megabyte. */
 const maxCopiedCells = 40_000;
@@ -16,25 +16,24 @@ export interface CopiedModules {
 /** The module table as it is shown. Numbers for a spreadsheet keep all their digits. */
 export function moduleText(
   view: CompareView,
-  rows: readonly CompareModuleRow[],
-  metrics: readonly MetricId[],
+  rows: readonly ModuleLine[],
+  metrics: readonly CompareMetric[],
   digits: "shown" | "all",
 ): CopiedModules {
   const tracks = view.columns.flatMap(({ label }, at) =>
     metricsAt(at, metrics).map((metric) => ({ label, at, metric })),
   );
   const copied = rows.slice(0, Math.max(1, Math.floor(maxCopiedCells / (tracks.length + 1))));
-  const text = ({ cells }: CompareModuleRow, at: number, metric: MetricId) => {
-    const cell = cells[at];
+  const text = (line: ModuleLine, at: number, metric: CompareMetric) => {
     if (view.columns[at]?.failure !== undefined) return "unreadable";
-    if (!cell) return "not adapted";
-    const value = metricOf(cell, metric);
-    if (value === undefined) return isAgainstFirst(metric) && cells[0] === null ? "added" : "";
-    return digits === "all" ? String(value) : formatMetric(metric, value);
+    if (!line.cells[at]) return "not adapted";
+    const value = metricOf(view, line, at, metric);
+    if (value === undefined) return absenceOf(line, at, metric) ?? "";
+    return digits === "all" ? allDigits(metric, value) : formatMetric(metric, value);
   };
   return {
     table: {
-      headers: ["Module", ...tracks.map(({ label, metric }) => `${label} ${metricTitles[metric].short}`)],
+      headers: ["Module", ...tracks.map(({ label, metric }) => `${label} ${metricInfos[metric].short}`)],
       rows: copied.map((row) => [row.module, ...tracks.map(({ at, metric }) => text(row, at, metric))]),
       alignEnd: new Set(tracks.map((_, index) => index + 1)),
     },

@@ -1,28 +1,22 @@
 import { useId, useMemo } from "preact/hooks";
-import type { CompareView } from "../../src/core/lora/compareView";
+import type { CompareMetric, CompareView } from "../../src/core/lora/compareView";
 import { formatCount, plural } from "../../src/core/text/quantities";
 import { Button, Checkbox, Dropdown, TextField } from "../ui/controls";
 import { Icon } from "../ui/icon";
-import { metricTitles } from "./compareFormat";
+import { knownMetrics, metricInfos } from "./compareMetrics";
 import type { CompareModel } from "./compareModel";
-import {
-  type ColumnSort,
-  isColumnSort,
-  isInSubset,
-  type MetricId,
-  type ModuleSort,
-  metricIds,
-  subsets,
-} from "./moduleRows";
+import { type ColumnSort, isColumnSort, isInSubset, type ModuleSort, subsets } from "./moduleRows";
 
 export interface ModuleToolbarProps {
   readonly model: CompareModel;
   readonly view: CompareView;
   readonly shown: number;
+  /** Fewer than were chosen, where only what fits is shown. */
+  readonly shownMetrics: readonly CompareMetric[];
   readonly onCopy: (format: "Markdown" | "CSV") => void;
 }
 
-export function ModuleToolbar({ model, view, shown, onCopy }: ModuleToolbarProps) {
+export function ModuleToolbar({ model, view, shown, shownMetrics, onCopy }: ModuleToolbarProps) {
   const id = useId();
   const place = model.place.value;
   const counts = useMemo(
@@ -34,8 +28,9 @@ export function ModuleToolbar({ model, view, shown, onCopy }: ModuleToolbarProps
       })),
     [view],
   );
-  const toggle = (metric: MetricId, on: boolean) => {
-    const chosen = metricIds.filter((each) => (each === metric ? on : place.metrics.includes(each)));
+  const known = useMemo(() => knownMetrics(view), [view]);
+  const toggle = (metric: CompareMetric, on: boolean) => {
+    const chosen = known.filter((each) => (each === metric ? on : place.metrics.includes(each)));
     // A table without numbers would be a list; the last one stays.
     if (chosen.length > 0) model.change({ metrics: chosen });
   };
@@ -97,7 +92,7 @@ export function ModuleToolbar({ model, view, shown, onCopy }: ModuleToolbarProps
             onClick={() => model.change({ choosing: !place.choosing })}
           >
             Columns
-            <span class="dim number">{`${place.metrics.length} of ${metricIds.length}`}</span>
+            <span class="dim number">{`${shownMetrics.length} of ${known.length}`}</span>
             <Icon name={place.choosing ? "chevronUp" : "chevronDown"} />
           </button>
           <button
@@ -131,14 +126,25 @@ export function ModuleToolbar({ model, view, shown, onCopy }: ModuleToolbarProps
       </div>
       {place.choosing && (
         <fieldset class="metric-choice" id={id} aria-label="Columns of the module table">
-          {metricIds.map((metric) => (
+          <Checkbox
+            checked={place.fit}
+            onChange={(fit) => model.change({ fit })}
+            title="Leave out the least important ones where they would push snapshots out of sight"
+          >
+            Only what fits
+          </Checkbox>
+          <span class="metric-choice-rule" />
+          {known.map((metric) => (
             <Checkbox
               key={metric}
               checked={place.metrics.includes(metric)}
               onChange={(on) => toggle(metric, on)}
-              title={metricTitles[metric].help}
+              title={metricInfos[metric].help}
             >
-              {metricTitles[metric].short}
+              {metricInfos[metric].short}
+              {place.metrics.includes(metric) && !shownMetrics.includes(metric) && (
+                <span class="dim"> (no room)</span>
+              )}
             </Checkbox>
           ))}
         </fieldset>
@@ -153,5 +159,5 @@ function sortId(sort: ModuleSort): string {
 
 function columnSortLabel(sort: ColumnSort, { columns }: CompareView): string {
   const label = columns.find(({ path }) => path === sort.path)?.label ?? "a removed snapshot";
-  return `${metricTitles[sort.by].short} in ${label}`;
+  return `${metricInfos[sort.by].short} in ${label}`;
 }

@@ -4,7 +4,7 @@ import { safeText } from "../ui/safeText";
 import type { ColumnWidths } from "./columnWidths";
 import type { CompareModel } from "./compareModel";
 import { StageChip, stageTitle } from "./stageChip";
-import { type StepSummary, stepSummaries } from "./stepSummaries";
+import { type StepSummary, stepSummaries, unbroken } from "./stepSummaries";
 
 export interface StageTrackProps {
   readonly model: CompareModel;
@@ -79,12 +79,12 @@ function Step({ step: { from, to, sentence, facts } }: { readonly step: StepSumm
   return (
     <div class="step-text">
       <span class="visually-hidden">{`${safeText(from)} → ${safeText(to)}: `}</span>
-      {sentence !== undefined && <p class="step-sentence">{safeText(sentence)}</p>}
+      {sentence !== undefined && <p class="step-sentence">{unbroken(safeText(sentence))}</p>}
       {facts.length > 0 && (
         <p class="step-facts">
           {facts.map((fact, at) => (
             <span key={`${at} ${fact}`} class="step-fact">
-              {safeText(fact)}
+              {unbroken(safeText(fact))}
               {at < facts.length - 1 && " ·"}
             </span>
           ))}

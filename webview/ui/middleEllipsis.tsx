@@ -5,8 +5,8 @@ const tailLength = 24;
 const tailShare = 0.6;
 /** Where the head would be a few letters, it would not be worth its ellipsis. */
 const shortestCut = 14;
-/** A head narrower than the room it is promised would leave a gap before the tail; it is shown whole. */
-const longestWholeHead = 6;
+/** The head keeps this much, for a few letters and the ellipsis; one of few letters would leave a gap in it. */
+const headRoom = { mostEm: 2.4, emPerLetter: 0.42 };
 
 export interface MiddleEllipsisProps {
   readonly text: string;
@@ -32,7 +32,11 @@ export function MiddleEllipsis({ text, tail = tailLength, class: className = "" 
   return (
     <bdi class={`middle-ellipsis ${className}`} dir="ltr" title={safe} onCopy={copyAsOneLine}>
       <span class="visually-hidden">{safe}</span>
-      <span class={`middle-ellipsis-head ${cut <= longestWholeHead ? "whole" : ""}`} aria-hidden="true">
+      <span
+        class="middle-ellipsis-head"
+        style={{ minWidth: `${Math.min(headRoom.mostEm, cut * headRoom.emPerLetter)}em` }}
+        aria-hidden="true"
+      >
         {safe.slice(0, cut)}
       </span>
       <span class="middle-ellipsis-tail" aria-hidden="true">
