@@ -112,7 +112,8 @@ async function inspect(path: string, { json, stats, sha256 }: InspectFlags): Pro
     const options = { stats, sha256: sha256 ? nodeSha256 : undefined };
     await print(toJsonText(await inspectReport(path, session, options)));
   } else {
-    await print(inspectText(session.summary(), session.checkpoint.tensors, await session.lora()));
+    const lora = await session.lora();
+    await print(inspectText(session.summary(), session.checkpoint.tensors, lora, await session.resume()));
   }
   return hasReadingErrors(session) ? exitUnreadable : exitRead;
 }

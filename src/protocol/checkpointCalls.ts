@@ -2,6 +2,7 @@ import type { CheckpointSummary } from "../core/checkpoint/summary";
 import type { ContentPage, ContentPath } from "../core/content/contentTree";
 import type { LoraView } from "../core/lora/loraView";
 import type { OptimizerPage, OptimizerView } from "../core/optimizer/optimizerView";
+import type { ResumeReport } from "../core/resume/resumeReport";
 import type { TrainingView } from "../core/runs/trainingView";
 import type { TensorChunk } from "../core/tensors/tensorTable";
 
@@ -33,4 +34,6 @@ export interface CheckpointCalls {
     readonly optimizer: number;
     readonly first: number;
   }): OptimizerPage;
+  /** Opens the other files of the checkpoint's folder. */
+  resume(params: { readonly handle: number }): ResumeReport;
 }

@@ -3,6 +3,7 @@ import type { ContentPage, ContentPath } from "../core/content/contentTree";
 import type { LoraView } from "../core/lora/loraView";
 import type { OptimizerPage, OptimizerView } from "../core/optimizer/optimizerView";
 import type { Problem } from "../core/problem";
+import type { ResumeReport } from "../core/resume/resumeReport";
 import type { TrainingView } from "../core/runs/trainingView";
 import type { TensorChunk } from "../core/tensors/tensorTable";
 import type { NumbersHostCalls } from "./numbersSurface";
@@ -35,6 +36,8 @@ export interface EditorHostCalls extends NumbersHostCalls {
   optimizers(params: null): readonly OptimizerView[];
   /** Parameters of one of the optimizers; the first page starts at 0, each next where the last ended. */
   optimizerPage(params: { readonly optimizer: number; readonly first: number }): OptimizerPage;
+  /** Opens the other files of the checkpoint's folder: asked for when Health is shown. */
+  resume(params: null): ResumeReport;
   /** Reads the file again, after a change or a failure. The new state comes as `changed`. */
   reload(params: null): void;
   /** Opens another checkpoint or file in its own editor. */

@@ -23,6 +23,7 @@ export function checkpointHandlers(sessions: HandleMap<CheckpointSession>): Hand
     optimizers: ({ handle }) => sessions.get(handle).optimizers(),
     optimizerPage: ({ handle, optimizer, first }, signal) =>
       sessions.get(handle).optimizerPage(optimizer, first, signal),
+    resume: ({ handle }, signal) => sessions.get(handle).resume(signal),
   };
 }
 

@@ -144,6 +144,43 @@ test("Health lists what Python would import, the dangerous first, and says that 
   ]);
 });
 
+describe("Can I resume?", () => {
+  test("is asked for when Health is shown, once, and says what each verdict rests on", async () => {
+    const opened = await open("optimizer");
+    expect(await opened.sent("resume")).toEqual([]);
+    await opened.showTab("Health");
+    await opened.page.getByText("No: scheduler.pt is cut at byte 512").waitFor();
+    const rows = opened.page.locator(".resume-table tbody tr");
+    const verdicts = await rows.locator("td:nth-child(2)").allInnerTexts();
+    expect(verdicts.map((text) => text.trim())).toEqual([
+      "in order",
+      "in order",
+      "in order",
+      "broken",
+      "in doubt",
+      "missing",
+      "in order",
+      "not known",
+    ]);
+    expect(await opened.page.locator(".resume-table b").count()).toBe(0);
+    await opened.showTab("Optimizer");
+    await opened.showTab("Health");
+    expect((await opened.sent("resume")).length).toBe(1);
+  });
+
+  test("is asked anew when the file has changed, and can be copied", async () => {
+    const opened = await open("optimizer");
+    await opened.showTab("Health");
+    await opened.page.locator(".resume-table").waitFor();
+    await opened.page.evaluate(() => window.__fakeEditor.show("trainingFile"));
+    await opened.page.getByText("Only the weights").waitFor();
+    const resume = opened.page.getByRole("region", { name: "Can I resume?" });
+    await resume.getByRole("button", { name: "Copy as Markdown" }).click();
+    const [copied] = (await opened.sent("copy")) as { text: string }[];
+    expect(copied?.text).toMatch(/^Only the weights[\s\S]*\| Optimizer state \| missing \|/);
+  });
+});
+
 test("a file of tensors alone has no tab for what it does not hold", async () => {
   const { page } = await open("model");
   expect(await page.getByRole("tab", { name: /Content|Optimizer/ }).count()).toBe(0);
@@ -155,6 +192,7 @@ const screens: readonly (readonly [sample: SampleName, tab: string])[] = [
   ["trainingFile", "Content"],
   ["trainingFile", "Overview"],
   ["malicious", "Health"],
+  ["optimizer", "Health"],
 ];
 
 for (const theme of themeNames) {

@@ -1,5 +1,6 @@
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { CheckpointSummary } from "../../src/core/checkpoint/summary";
+import type { ResumeReport } from "../../src/core/resume/resumeReport";
 import type { TrainingView } from "../../src/core/runs/trainingView";
 import type { EditorState, EditorTab } from "../../src/protocol/editorSurface";
 import { ContentModel } from "./contentModel";
@@ -25,6 +26,7 @@ export class EditorModel {
   readonly content: ContentModel;
   readonly optimizer: OptimizerModel;
   readonly training: OnDemand<TrainingView | undefined>;
+  readonly resume: OnDemand<ResumeReport>;
   /** Not a signal: nothing is drawn differently for it. */
   readonly scrollTops: Record<string, number>;
   onScroll: () => void = () => {};
@@ -51,6 +53,7 @@ export class EditorModel {
     this.content = new ContentModel(host, place.content);
     this.optimizer = new OptimizerModel(host, place.optimizer);
     this.training = new OnDemand((wanted) => host.call("training", null, wanted));
+    this.resume = new OnDemand((wanted) => host.call("resume", null, wanted));
     this.tabs = computed(() => {
       const state = this.state.value;
       return state?.status === "ready" ? tabsFor(state.summary) : [];
@@ -161,6 +164,7 @@ export class EditorModel {
     this.content.forget();
     this.optimizer.forget();
     this.training.forget();
+    this.resume.forget();
   }
 }
 
@@ -176,6 +180,7 @@ function tabsFor(summary: CheckpointSummary): readonly EditorTab[] {
   if (summary.hasOptimizer) tabs.push("optimizer");
   if (summary.hasTraining) tabs.push("training");
   if (summary.adapter?.comparable) tabs.push("lora");
-  if (summary.problems.length > 0 || summary.imports !== undefined) tabs.push("health");
+  const hasState = summary.hasOptimizer || summary.resumable.answer !== "no";
+  if (summary.problems.length > 0 || summary.imports !== undefined || hasState) tabs.push("health");
   return tabs;
 }

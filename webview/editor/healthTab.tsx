@@ -6,6 +6,7 @@ import { Button } from "../ui/controls";
 import { ProblemList } from "../ui/problemList";
 import type { EditorModel } from "./editorModel";
 import { ImportReport } from "./importReport";
+import { ResumeSection } from "./resumeSection";
 
 export interface HealthTabProps {
   readonly model: EditorModel;
@@ -29,6 +30,7 @@ export function HealthTab({ model, summary }: HealthTabProps) {
         </div>
       )}
       <ProblemList problems={problems} onShowTensor={(name) => model.showTensor(name)} />
+      <ResumeSection model={model} />
       {summary.imports !== undefined && <ImportReport imports={summary.imports} />}
     </div>
   );

@@ -16,6 +16,8 @@ import {
   pageTensors,
   viewOptimizer,
 } from "../optimizer/optimizerView";
+import { judgeResume } from "../resume/judgeResume";
+import type { ResumeReport } from "../resume/resumeReport";
 import { buildSeries } from "../runs/metricSeries";
 import { readTrainerState } from "../runs/readTrainerState";
 import type { TrainingView } from "../runs/trainingView";
@@ -100,6 +102,12 @@ export class CheckpointSession {
     const wanted = pageTensors(state, first).slice(0, maxScalars);
     const numbers = wanted.length === 0 ? new Map<Tensor, number>() : await this.scalars(wanted, signal);
     return optimizerPage(state, first, (tensor) => numbers.get(tensor));
+  }
+
+  /** Whether training can be resumed from here, by what the files hold. Opens the other files of the folder. */
+  resume(signal?: AbortSignal): Promise<ResumeReport> {
+    const { files, checkpoint, folder, inside, adapter } = this;
+    return judgeResume({ files, checkpoint, folder, inside, isAdapter: adapter !== undefined }, signal);
   }
 
   settings(): readonly SettingsSection[] {

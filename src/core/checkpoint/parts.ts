@@ -182,7 +182,7 @@ function resumability(held: ReadonlySet<Part>, hasParameters: boolean): PartsAss
   if (absent.length === 0) {
     const reason =
       "Parameters, optimizer, scheduler, random state and progress are here: " +
-      "training resumes exactly where it stopped.";
+      "training resumes exactly where it stopped, if they are whole and fit together, which Health looks into.";
     return { answer: "yes", reason };
   }
   const losses = absent.map((part) => lossWithout[part]).join("; ");

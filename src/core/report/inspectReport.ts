@@ -48,6 +48,7 @@ export async function inspectReport(path: string, session: CheckpointSession, op
       ? {}
       : { stage: { name: session.stage.stage, source: session.stage.source } }),
     ...importsReport(session),
+    resume: await session.resume(),
     problems: summary.problems,
   };
 }

@@ -2,6 +2,7 @@ import type { CheckpointSummary } from "../checkpoint/summary";
 import type { CompareView } from "../lora/compareView";
 import type { LoraView } from "../lora/loraView";
 import type { Problem } from "../problem";
+import type { ResumeReport } from "../resume/resumeReport";
 import type { Run } from "../runs/run";
 import type { Tensor } from "../tensors/tensor";
 import { formatBytes, formatCount, formatNumber } from "../text/quantities";
@@ -13,8 +14,9 @@ export function inspectText(
   summary: CheckpointSummary,
   tensors: readonly Tensor[],
   lora: LoraView | undefined,
+  resume: ResumeReport,
 ): string {
-  const { stage, progress, resumable } = summary;
+  const { stage, progress } = summary;
   const inferred = stage?.inferred === true ? ", inferred" : "";
   const facts = [
     `${printable(summary.name)}: ${summary.headline.map(printable).join(", ")}`,
@@ -22,7 +24,7 @@ export function inspectText(
       ? []
       : [`Stage: ${printable(stage.stage)} (${printable(stage.reason)}${inferred})`]),
     ...(progress === undefined ? [] : [`Progress: ${progressText(progress)}`]),
-    `Resume: ${resumable.answer}. ${resumable.reason}`,
+    `Resume: ${printable(resume.sentence)}`,
   ];
   const rows = tensors.map(({ name, dtype, shape, byteSize }) => [
     name,
@@ -33,9 +35,21 @@ export function inspectText(
   return sections([
     facts.join("\n"),
     problemText(summary.problems),
+    resumeText(resume),
     lora === undefined || lora.modules.length === 0 ? "" : loraText(lora),
     rows.length === 0 ? "" : textTable(["Tensor", "Dtype", "Shape", "Size"], rows),
   ]);
+}
+
+/** A model alone has nothing more to say than the sentence. */
+function resumeText({ answer, checks }: ResumeReport): string {
+  const isModel = answer === "weights-only" && checks.every(({ verdict }) => verdict !== "error");
+  const hasState = checks.some(({ what, verdict }) => what !== "Parameters" && verdict !== "missing");
+  if (isModel && !hasState) return "";
+  const lines = checks.map(
+    ({ what, verdict, reason }) => `${verdict.padEnd(7)}  ${what}: ${printable(reason)}`,
+  );
+  return ["Can I resume?", ...lines].join("\n");
 }
 
 function progressText(progress: NonNullable<CheckpointSummary["progress"]>): string {

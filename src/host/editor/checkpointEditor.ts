@@ -55,6 +55,8 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
           return this.worker.call("optimizerPage", { handle, optimizer, first }, signal);
         },
         ...numbersHandlers(document, this.worker),
+        resume: async (_, signal) =>
+          this.worker.call("resume", { handle: await document.openHandle() }, signal),
         reload: () => document.reload(),
         open: ({ path }) => openPath(path),
         openAsText: ({ path }) => openAsText(path),

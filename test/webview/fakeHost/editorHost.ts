@@ -1,5 +1,6 @@
 import { contentPage } from "../../../src/core/content/contentTree";
 import { optimizerPage, viewOptimizer } from "../../../src/core/optimizer/optimizerView";
+import type { ResumeReport } from "../../../src/core/resume/resumeReport";
 import { encodeTensorChunk } from "../../../src/core/tensors/tensorTable";
 import type {
   EditorHostCalls,
@@ -32,6 +33,16 @@ declare global {
     };
   }
 }
+
+const onlyWeights: ResumeReport = {
+  answer: "weights-only",
+  sentence:
+    "Only the weights: the optimizer state is missing. A training can start from them, with cold moments.",
+  checks: [
+    { what: "Parameters", verdict: "ok", reason: "model.safetensors is whole." },
+    { what: "Optimizer state", verdict: "missing", reason: "The folder holds no optimizer state." },
+  ],
+};
 
 const generationKey = "fake-host-generation";
 
@@ -69,6 +80,7 @@ export function startEditorHost(send: Send, given: unknown): Receive {
       return state === undefined ? { first, total: 0, rows: [] } : optimizerPage(state, first, () => 300);
     },
     ...numbersHost(options, () => sample),
+    resume: () => sample.resume ?? onlyWeights,
     reload: () => publish(),
     open: () => {},
     openAsText: () => {},

@@ -12,6 +12,7 @@ import {
   PyTuple,
 } from "../../../src/core/formats/pickle/pickleValue";
 import { optimizerStates } from "../../../src/core/optimizer/optimizerState";
+import type { ResumeReport } from "../../../src/core/resume/resumeReport";
 import type { Tensor } from "../../../src/core/tensors/tensor";
 import { type EditorSample, layOut, summaryOf, type TensorSpec } from "./editorSample";
 
@@ -134,11 +135,58 @@ export function optimizerSample(): EditorSample {
     ["state", adamState(maker, count, "")],
     ["param_groups", new PyList([group(0.01, all.slice(0, 40)), group(0, all.slice(40))])],
   ]);
-  return torchSample(maker, root, parameterNames, {
+  const sample = torchSample(maker, root, parameterNames, {
     name: "optimizer.pt",
     kind: "optimizer",
     headline: ["AdamW state", "144 tensors", "F32", "787 kB"],
+    resumable: { answer: "partly", reason: "The random state is missing." },
   });
+  return { ...sample, resume: resumeReport() };
+}
+
+/** One of each verdict, with reasons as long as they get. */
+function resumeReport(): ResumeReport {
+  const checks: ResumeReport["checks"] = [
+    {
+      what: "Parameters",
+      verdict: "ok",
+      reason:
+        "adapter_model.safetensors is whole: 48 tensors. The base model must be at hand; it is not part of the checkpoint.",
+    },
+    { what: "Optimizer state", verdict: "ok", reason: "optimizer.pt: AdamW, state of 48 parameters." },
+    {
+      what: "Optimizer fits the parameters",
+      verdict: "ok",
+      reason: "All 48 parameters of optimizer.pt fit adapter_model.safetensors in number, order and shape.",
+    },
+    {
+      what: "Schedule",
+      verdict: "error",
+      reason: "scheduler.pt is cut at byte 512: <b>the archive</b> has no directory.",
+    },
+    {
+      what: "Random state",
+      verdict: "warning",
+      reason: "3 of 4 processes (training_args.bin): rank 2 is missing, whose random numbers differ.",
+    },
+    {
+      what: "Gradient scaler",
+      verdict: "missing",
+      reason:
+        "Trained in fp16 (training_args.bin), but no scaler state is here: the loss scale starts over, and the first steps may be skipped.",
+    },
+    { what: "Progress", verdict: "ok", reason: "trainer_state.json: step 300, epoch 1.5." },
+    {
+      what: "Steps agree",
+      verdict: "unknown",
+      reason: "trainer_state.json says step 300; there is nothing to compare it with.",
+    },
+  ];
+  return {
+    answer: "no",
+    sentence: "No: scheduler.pt is cut at byte 512: the archive has no directory.",
+    checks,
+  };
 }
 
 /** Groups and no state: saved before the first step. No model is beside it either. */

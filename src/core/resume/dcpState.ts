@@ -1,0 +1,119 @@
+import type { Files } from "../bytes/files";
+import { baseName, joinPath } from "../bytes/paths";
+import type { FolderContext } from "../checkpoint/folderContext";
+import { PyObject } from "../formats/pickle/pickleValue";
+import { attributesOf, mappingOf, stringOf } from "../formats/pickle/pickleView";
+import { unpickleFrom } from "../formats/pickle/unpickle";
+import { plural } from "../text/quantities";
+import { judged, type LayoutFindings, listOrNothing } from "./layoutFindings";
+import type { ResumeCheck, ResumeTopic } from "./resumeReport";
+
+/** What `.metadata`, the directory of a distributed checkpoint of torch, lists. */
+interface DcpMetadata {
+  readonly names: readonly string[];
+  /** Names of the files that hold the bytes. */
+  readonly files: ReadonlySet<string>;
+}
+
+/** The directory of a model of a thousand shards has some megabytes. */
+const maxMetadataBytes = 64_000_000;
+const maxNamed = 3;
+
+/**
+ * Folders of torch.distributed.checkpoint, as FSDP writes them: the checkpoint itself, or `pytorch_model_fsdp_0` and
+ * `optimizer_0` in it. Whether shapes fit is not looked at. Undefined where the folder has none.
+ */
+export async function dcpState(
+  files: Files,
+  { folder, files: entries }: FolderContext,
+): Promise<LayoutFindings | undefined> {
+  const isItself = entries.some(({ name }) => name.endsWith(".distcp"));
+  if (isItself) return found(await checkWhole(files, folder));
+  const folderOf = (pattern: RegExp) =>
+    entries.find(({ kind, name }) => kind === "directory" && pattern.test(name))?.path;
+  const model = folderOf(/^pytorch_model_fsdp(?:_\d+)?$/);
+  const optimizer = folderOf(/^optimizer(?:_\d+)?$/);
+  if (model === undefined && optimizer === undefined) return undefined;
+  return found([
+    ...(model === undefined ? [] : [await checkFolder(files, model, "Parameters")]),
+    ...(optimizer === undefined ? [] : [await checkFolder(files, optimizer, "Optimizer state")]),
+  ]);
+}
+
+function found(checks: readonly ResumeCheck[]): LayoutFindings {
+  return { checks, progress: undefined, worldSize: undefined, steps: [] };
+}
+
+/** A folder that holds model and optimizer together, told apart by the names in its directory. */
+async function checkWhole(files: Files, folder: string): Promise<readonly ResumeCheck[]> {
+  const { check, metadata } = await readFolder(files, folder, "Parameters");
+  if (metadata === undefined || check.verdict !== "ok") return [check, { ...check, what: "Optimizer state" }];
+  const isOptimizer = (name: string) => /^(?:optimizer|optim)(?:izer_state)?\./.test(name);
+  const optimizer = metadata.names.filter(isOptimizer).length;
+  const parameters = metadata.names.length - optimizer;
+  return [
+    judged(
+      "Parameters",
+      parameters > 0 ? "ok" : "missing",
+      `${plural(parameters, "entry", "entries")} of the distributed checkpoint, besides those of the optimizer.`,
+    ),
+    optimizer > 0
+      ? judged("Optimizer state", "ok", `${plural(optimizer, "entry", "entries")} under optimizer.`)
+      : judged("Optimizer state", "missing", "No entry begins with optimizer: the moments start cold."),
+  ];
+}
+
+async function checkFolder(files: Files, folder: string, what: ResumeTopic): Promise<ResumeCheck> {
+  return (await readFolder(files, folder, what)).check;
+}
+
+async function readFolder(
+  files: Files,
+  folder: string,
+  what: ResumeTopic,
+): Promise<{ check: ResumeCheck; metadata?: DcpMetadata }> {
+  const name = baseName(folder);
+  const listed = await listOrNothing(files, folder);
+  const present = new Set(listed.map((entry) => entry.name));
+  if (!present.has(".metadata")) {
+    const reason = `${name} has no .metadata, which is written last: the save did not finish.`;
+    return { check: judged(what, "error", reason) };
+  }
+  const metadata = await readMetadata(files, joinPath(folder, ".metadata"));
+  if (metadata === undefined) {
+    return {
+      check: judged(
+        what,
+        "error",
+        `${name}/.metadata cannot be read: the save did not finish, or it is damaged.`,
+      ),
+    };
+  }
+  const missing = [...metadata.files].filter((file) => !present.has(file));
+  if (missing.length > 0) {
+    const shown = missing.slice(0, maxNamed).join(", ");
+    const reason = `${name}: ${missing.length} of ${plural(metadata.files.size, "file")} missing (${shown}${missing.length > maxNamed ? ", …" : ""}).`;
+    return { check: judged(what, "error", reason) };
+  }
+  const reason = `${name}: ${plural(metadata.names.length, "entry", "entries")} in ${plural(metadata.files.size, "file")}, all there. Their bytes were not looked at.`;
+  return { check: judged(what, "ok", reason), metadata };
+}
+
+async function readMetadata(files: Files, path: string): Promise<DcpMetadata | undefined> {
+  const source = await files.open(path).catch(() => undefined);
+  if (source === undefined) return undefined;
+  try {
+    if (source.size > maxMetadataBytes) return undefined;
+    const { value, failure } = await unpickleFrom(source);
+    if (failure !== undefined || !(value instanceof PyObject)) return undefined;
+    const attributes = attributesOf(value);
+    const names = mappingOf(attributes?.get("state_dict_metadata"))?.keys ?? [];
+    const places = mappingOf(attributes?.get("storage_data"))?.values ?? [];
+    const relative = places.flatMap((place) =>
+      place instanceof PyObject ? (stringOf(attributesOf(place)?.get("relative_path")) ?? []) : [],
+    );
+    return { names: names.flatMap((name) => stringOf(name) ?? []), files: new Set(relative) };
+  } finally {
+    await source.close();
+  }
+}

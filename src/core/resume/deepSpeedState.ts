@@ -1,0 +1,220 @@
+import type { Files } from "../bytes/files";
+import { baseName, joinPath } from "../bytes/paths";
+import { readText } from "../bytes/readText";
+import type { Checkpoint } from "../checkpoint/checkpoint";
+import type { FolderContext } from "../checkpoint/folderContext";
+import { mappingOf, numberOf, sequenceOf } from "../formats/pickle/pickleView";
+import { elementCount } from "../tensors/tensor";
+import { formatCount, plural } from "../text/quantities";
+import {
+  judged,
+  type LayoutFindings,
+  type ListedFile,
+  listOrNothing,
+  missingNumbers,
+  namedNumbers,
+} from "./layoutFindings";
+import type { PartOpener } from "./openedParts";
+import type { ResumeCheck } from "./resumeReport";
+
+const optimName = /^(?:bf16_|fp16_)?zero_pp_rank_(\d+)_mp_rank_(\d+)_optim_states\.pt$/;
+const modelName = /^(?:zero_pp_rank_(\d+)_)?mp_rank_(\d+)_model_states\.pt$/;
+const stepFolder = /^global_step(\d+)$/;
+
+/** The shards of one rank are like those of any other; so many are opened, the others are counted. */
+const maxOpened = 16;
+
+const maxTagBytes = 1000;
+
+/**
+ * A checkpoint of DeepSpeed: `latest` names a folder with the model's states, and one file of optimizer state for
+ * each process (formats.md §7). Undefined where the folder is none.
+ */
+export async function deepSpeedState(
+  files: Files,
+  { folder, files: entries }: FolderContext,
+  opener: PartOpener,
+): Promise<LayoutFindings | undefined> {
+  const isInside = entries.some(({ name }) => optimName.test(name) || modelName.test(name));
+  if (isInside) return new DeepSpeedReader(folder, await listOrNothing(files, folder), opener).read();
+  const folders = entries.filter(({ kind, name }) => kind === "directory" && stepFolder.test(name));
+  const tag = entries.some(({ name }) => name === "latest") ? await readTag(files, folder) : undefined;
+  if (folders.length === 0 && tag === undefined) return undefined;
+  const newest = folders.map(({ name }) => name).sort((a, b) => stepOf(b) - stepOf(a))[0];
+  const chosen = tag ?? newest ?? "";
+  const listed = await listOrNothing(files, joinPath(folder, chosen));
+  if (listed.length === 0) {
+    const reason = `\`latest\` says ${chosen.slice(0, 100)}, but there is no such folder with anything in it.`;
+    return {
+      checks: [judged("Parameters", "error", reason), judged("Optimizer state", "error", reason)],
+      progress: undefined,
+      worldSize: undefined,
+      steps: [],
+    };
+  }
+  return new DeepSpeedReader(joinPath(folder, chosen), listed, opener).read();
+}
+
+async function readTag(files: Files, folder: string): Promise<string | undefined> {
+  try {
+    const text = await readText(files, joinPath(folder, "latest"), maxTagBytes);
+    const tag = text.trim();
+    // A name, and never a way out of the folder.
+    return tag === "" || /[/\\]|^\.\.?$/.test(tag) ? undefined : tag;
+  } catch {
+    return undefined;
+  }
+}
+
+function stepOf(name: string): number {
+  return Number(stepFolder.exec(name)?.[1] ?? -1);
+}
+
+interface Shard extends ListedFile {
+  readonly rank: number;
+  readonly modelRank: number;
+}
+
+class DeepSpeedReader {
+  private readonly optimFiles: readonly Shard[];
+  private readonly modelFiles: readonly Shard[];
+  private partitions = 0;
+  private heldElements = 0;
+  private openedOptims = 0;
+
+  constructor(
+    private readonly folder: string,
+    entries: readonly ListedFile[],
+    private readonly opener: PartOpener,
+  ) {
+    this.optimFiles = shards(entries, optimName);
+    this.modelFiles = shards(entries, modelName);
+  }
+
+  async read(): Promise<LayoutFindings> {
+    const { modelFiles, optimFiles, opener } = this;
+    const [first] = modelFiles;
+    const model = first && (await opener.open(first.path, first.name, "parameters"));
+    for (const { path, name } of modelFiles.slice(1, maxOpened)) await opener.open(path, name, "parameters");
+    for (const { path, name } of optimFiles.slice(0, maxOpened)) {
+      const opened = await opener.open(path, name, "optimizer");
+      if (opened !== undefined) this.count(opened);
+    }
+    const root = mappingOf(model?.content?.root);
+    this.partitions = Math.max(this.partitions, numberOf(root?.get("dp_world_size")) ?? 0);
+    const named = stepOf(baseName(this.folder));
+    const stated = numberOf(root?.get("global_steps"));
+    const steps = [
+      ...(stated === undefined ? [] : [{ who: first?.name ?? "", step: stated }]),
+      ...(named < 0 ? [] : [{ who: `the name ${baseName(this.folder)}`, step: named }]),
+    ];
+    const scheduler = root?.get("lr_scheduler") ?? null;
+    return {
+      checks: [
+        this.parametersCheck(),
+        this.optimizerCheck(),
+        ...this.fitsCheck(model),
+        ...(scheduler === null ? [] : [judged("Schedule", "ok", "In the model states (lr_scheduler).")]),
+      ],
+      progress: steps[0] && { place: steps[0].who, step: steps[0].step, epoch: undefined },
+      steps,
+      worldSize:
+        this.partitions === 0
+          ? undefined
+          : { count: this.partitions * this.modelRanks(), place: "partitions of the optimizer" },
+    };
+  }
+
+  private count({ content, tensors }: Checkpoint): void {
+    const state = mappingOf(mappingOf(content?.root)?.get("optimizer_state_dict"));
+    const given = state?.get("partition_count");
+    const counts = sequenceOf(given)?.map(numberOf) ?? [numberOf(given)];
+    for (const count of counts) this.partitions = Math.max(this.partitions, count ?? 0);
+    for (const { name, shape } of tensors) {
+      if (/(?:single_partition_of_fp32_groups|fp32_flat_groups)\.\d+(?:\.\d+)?$/.test(name))
+        this.heldElements += elementCount(shape);
+    }
+    this.openedOptims++;
+  }
+
+  private modelRanks(): number {
+    return new Set([...this.modelFiles, ...this.optimFiles].map(({ modelRank }) => modelRank)).size;
+  }
+
+  private parametersCheck(): ResumeCheck {
+    const { modelFiles } = this;
+    const what = "Parameters";
+    const broken = this.opener.broken.find(({ role }) => role === "parameters");
+    if (broken !== undefined) return judged(what, "error", `${broken.name} ${broken.reason}`);
+    if (modelFiles.length === 0) {
+      return judged(what, "error", `${baseName(this.folder)} holds no …model_states.pt of DeepSpeed.`);
+    }
+    const isSharded = modelFiles.some(({ name }) => name.startsWith("zero_"));
+    if (!isSharded)
+      return judged(what, "ok", `${plural(modelFiles.length, "file")} of model states (ZeRO-2 or less).`);
+    const missing = missingNumbers(
+      modelFiles.map(({ rank }) => rank),
+      this.partitions,
+    );
+    if (missing.length > 0) {
+      return judged(what, "error", `Model states of rank ${namedNumbers(missing)} are missing (ZeRO-3).`);
+    }
+    const reason = `Model states of ${plural(modelFiles.length, "rank")}; the values are in the optimizer's shards (ZeRO-3).`;
+    return judged(what, "ok", reason);
+  }
+
+  private optimizerCheck(): ResumeCheck {
+    const { optimFiles, partitions } = this;
+    const what = "Optimizer state";
+    const broken = this.opener.broken.find(({ role }) => role === "optimizer");
+    if (broken !== undefined) return judged(what, "error", `${broken.name} ${broken.reason}`);
+    if (optimFiles.length === 0) {
+      return judged(
+        what,
+        "missing",
+        `${baseName(this.folder)} holds no …optim_states.pt: the moments start cold.`,
+      );
+    }
+    const modelRanks = [...new Set(optimFiles.map(({ modelRank }) => modelRank))];
+    for (const modelRank of modelRanks) {
+      const own = optimFiles.filter((shard) => shard.modelRank === modelRank).map(({ rank }) => rank);
+      const missing = missingNumbers(own, Math.max(partitions, Math.max(...own) + 1));
+      if (missing.length > 0) {
+        const reason = `${formatCount(own.length)} of ${formatCount(own.length + missing.length)} shards, without those of rank ${namedNumbers(missing)}. DeepSpeed refuses to load it, and the weights cannot be rebuilt.`;
+        return judged(what, "error", reason);
+      }
+    }
+    const all = this.openedOptims === optimFiles.length ? "" : `, ${this.openedOptims} of them opened`;
+    const reason = `All ${formatCount(optimFiles.length)} shards of DeepSpeed's optimizer${all}. Loads with ${plural(Math.max(partitions, 1), "process", "processes")}; another number needs a universal checkpoint.`;
+    return judged(what, "ok", reason);
+  }
+
+  /** Partitions are padded, so that they may hold more than there is. */
+  private fitsCheck(model: Checkpoint | undefined): ResumeCheck[] {
+    const groups = sequenceOf(mappingOf(model?.content?.root)?.get("param_shapes")) ?? [];
+    let needed = 0;
+    let count = 0;
+    for (const group of groups) {
+      for (const shape of mappingOf(group)?.values ?? []) {
+        const sizes = (sequenceOf(shape) ?? []).map((size) => numberOf(size) ?? Number.NaN);
+        needed += elementCount(sizes);
+        count++;
+      }
+    }
+    const isWhole = this.openedOptims === this.optimFiles.length && this.modelRanks() === 1;
+    if (count === 0 || !isWhole || this.heldElements === 0) return [];
+    const what = "Optimizer fits the parameters";
+    const held = `The shards hold ${formatCount(this.heldElements)} values, ${plural(count, "parameter")} of the model ${formatCount(needed)}`;
+    return this.heldElements >= needed
+      ? [judged(what, "ok", `${held}; the rest is padding.`)]
+      : [judged(what, "error", `${held}: some are missing.`)];
+  }
+}
+
+function shards(entries: readonly ListedFile[], pattern: RegExp): readonly Shard[] {
+  return entries.flatMap((entry) => {
+    const match = pattern.exec(entry.name);
+    if (match === null || entry.kind !== "file") return [];
+    return [{ ...entry, rank: Number(match[1] ?? 0), modelRank: Number(match[2]) }];
+  });
+}

@@ -1,0 +1,81 @@
+import { modelParameters } from "../optimizer/modelParameters";
+import { formatCount } from "../text/quantities";
+import { gatherFromFile, gatherFromFolder, type ResumeSubject } from "./gatherEvidence";
+import { checkOptimizerFits } from "./optimizerCheck";
+import type { ResumeEvidence } from "./resumeEvidence";
+import { type ResumeCheck, type ResumeReport, type ResumeTopic, weighChecks } from "./resumeReport";
+import {
+  checkOptimizerState,
+  checkParameters,
+  checkProgress,
+  checkRandomState,
+  checkScaler,
+  checkSchedule,
+  checkShards,
+} from "./stateChecks";
+import { checkSteps } from "./stepCheck";
+
+/**
+ * Whether training can be resumed from a checkpoint, judged by what its files hold and not by their names alone.
+ * Reads directories, pickles and some numbers, never tensors. Does not reject for what is in the files.
+ */
+export async function judgeResume(subject: ResumeSubject, signal?: AbortSignal): Promise<ResumeReport> {
+  const { checkpoint, inside } = subject;
+  const { content } = checkpoint;
+  const holdsAll =
+    inside?.kind === "training-checkpoint" && content !== undefined && !isShardName(checkpoint.name);
+  const evidence =
+    holdsAll && modelParameters(content).length > 0
+      ? await gatherFromFile(subject, content, signal)
+      : await gatherFromFolder(subject, signal);
+  return judgeEvidence(evidence);
+}
+
+/** One file of many that only together are a checkpoint: DeepSpeed's and Megatron's. */
+function isShardName(name: string): boolean {
+  return /_model_states\.pt$|^model_optim_rng\.pt$/.test(name);
+}
+
+export function judgeEvidence(evidence: ResumeEvidence): ResumeReport {
+  const { model, optimizer, layout, kind, broken } = evidence;
+  // What a cut file still tells is of no use to whoever loads it.
+  if (kind === "file" && broken.length > 0) {
+    return weighChecks([checkParameters(evidence), checkProgress(evidence)], undefined);
+  }
+  const hasState = optimizer !== undefined && optimizer.states.length > 0;
+  const fits = hasState && model !== undefined ? checkOptimizerFits(optimizer, model) : undefined;
+  const usual: readonly (ResumeCheck | undefined)[] = [
+    checkParameters(evidence),
+    checkShards(evidence),
+    checkOptimizerState(evidence),
+    fits,
+    checkSchedule(evidence),
+    checkRandomState(evidence),
+    checkScaler(evidence),
+    checkProgress(evidence),
+    hasState || evidence.schedulers.length > 0 || layout !== undefined ? checkSteps(evidence) : undefined,
+  ];
+  const checks = topics.flatMap((topic) => {
+    const own = layout?.checks.find(({ what }) => what === topic);
+    return own ?? usual.find((check) => check?.what === topic) ?? [];
+  });
+  return weighChecks(checks, whereItStands(evidence));
+}
+
+const topics: readonly ResumeTopic[] = [
+  "Parameters",
+  "Shards",
+  "Optimizer state",
+  "Optimizer fits the parameters",
+  "Schedule",
+  "Random state",
+  "Gradient scaler",
+  "Progress",
+  "Steps agree",
+];
+
+function whereItStands({ progress, namedStep }: ResumeEvidence): string | undefined {
+  const step = progress?.step ?? namedStep;
+  if (step !== undefined) return `step ${formatCount(step)}`;
+  return progress?.epoch === undefined ? undefined : `epoch ${formatCount(Math.floor(progress.epoch))}`;
+}

@@ -1,0 +1,65 @@
+import type { Files } from "../bytes/files";
+import type { Checkpoint } from "../checkpoint/checkpoint";
+import { openCheckpoint } from "../checkpoint/openCheckpoint";
+import { FormatError } from "../formats/formatError";
+import { isReadingError, type Problem } from "../problem";
+import { formatCount } from "../text/quantities";
+import type { BrokenFile, PartRole } from "./resumeEvidence";
+
+/** A file that says by its end that it is not whole. */
+const cutCodes: ReadonlySet<string> = new Set([
+  "NoZipDirectory",
+  "TruncatedPickle",
+  "TruncatedLegacy",
+  "MetadataIncompleteBuffer",
+  "InvalidHeaderLength",
+  "HeaderTooSmall",
+  "UnexpectedEnd",
+]);
+
+/** Opens the files of a checkpoint one after the other, and remembers which cannot be loaded. */
+export class PartOpener {
+  readonly broken: BrokenFile[] = [];
+  readonly whole: string[] = [];
+
+  constructor(
+    private readonly files: Files,
+    /** The file that is open already. */
+    private readonly opened: Checkpoint,
+    private readonly signal?: AbortSignal,
+  ) {}
+
+  /** Reads directory and pickle, never tensors. Undefined where nothing of it can be used. */
+  async open(path: string, name: string, role: PartRole): Promise<Checkpoint | undefined> {
+    const checkpoint = path === this.opened.path ? this.opened : await this.tryOpen(path, name, role);
+    if (checkpoint === undefined) return undefined;
+    const failure = checkpoint.problems.find(isReadingError);
+    if (failure === undefined) this.whole.push(name);
+    else this.broken.push({ name, role, reason: failureText(failure) });
+    return checkpoint;
+  }
+
+  private async tryOpen(path: string, name: string, role: PartRole): Promise<Checkpoint | undefined> {
+    try {
+      return await openCheckpoint(this.files, path, this.signal);
+    } catch (error) {
+      this.signal?.throwIfAborted();
+      const problem = error instanceof FormatError ? error.toProblem() : undefined;
+      const reason =
+        problem === undefined
+          ? `cannot be read: ${error instanceof Error ? error.message : String(error)}.`
+          : failureText(problem);
+      this.broken.push({ name, role, reason });
+      return undefined;
+    }
+  }
+}
+
+/** Without the file's name, which comes before it. */
+export function failureText({ code, message, offset }: Problem): string {
+  const place = offset === undefined ? "" : ` at byte ${formatCount(offset)}`;
+  const fact = cutCodes.has(code)
+    ? `is cut${place}`
+    : `cannot be loaded${offset ? ` (byte ${formatCount(offset)})` : ""}`;
+  return `${fact}: ${message.charAt(0).toLowerCase()}${message.slice(1)}`;
+}

@@ -1,0 +1,146 @@
+import { nameParameters } from "../optimizer/nameParameters";
+import type { OptimizerParameter, OptimizerState } from "../optimizer/optimizerState";
+import { formatShape, type Tensor } from "../tensors/tensor";
+import { formatCount, plural } from "../text/quantities";
+import type { ModelEvidence, OptimizerEvidence } from "./resumeEvidence";
+import type { ResumeCheck, ResumeVerdict } from "./resumeReport";
+
+const what = "Optimizer fits the parameters";
+
+/** Optimizers whose moments have shapes of their own: low ranks, preconditioners, a flat history. */
+const ownShapes: ReadonlySet<string> = new Set(["GaLore", "SOAP", "Shampoo", "LBFGS"]);
+
+/**
+ * Whether an optimizer belongs to the parameters beside it: number and shapes, as torch compares them when it loads
+ * the state. Frozen parameters have no state, so that fewer are no contradiction; more, or other shapes, are.
+ */
+export function checkOptimizerFits(
+  { place, states }: OptimizerEvidence,
+  { place: modelPlace, tensors, inModelOrder }: ModelEvidence,
+): ResumeCheck {
+  const judge = (verdict: ResumeVerdict, reason: string): ResumeCheck => ({ what, verdict, reason });
+  const model = tensors.filter(({ dtype }) => /^(?:F|BF|C)/.test(dtype));
+  const parameters = states.flatMap((state) => state.parameters);
+  if (parameters.length === 0) return judge("unknown", `${place} lists no parameters.`);
+  if (model.length === 0)
+    return judge("unknown", `${modelPlace} holds no floating-point tensors to compare with.`);
+  const own = states.find(({ name }) => ownShapes.has(name));
+  if (own !== undefined) {
+    return judge("unknown", `${own.name} keeps its state in shapes of its own, which do not tell.`);
+  }
+  const named = states.map((state) => nameParameters(state, tensors, inModelOrder));
+  const byName = byNames(named, model);
+  if (byName !== undefined) return judge(...byName(place, modelPlace));
+  if (isFlat(parameters, model)) {
+    const reason = `${place} keeps its state flat, as FSDP and fused optimizers do: shapes do not tell.`;
+    return judge("unknown", reason);
+  }
+  return judge(...byShapes(parameters, model, place, modelPlace));
+}
+
+type Judgement = readonly [verdict: ResumeVerdict, reason: string];
+
+/** Where every parameter has a name, the names say which tensor each belongs to. */
+function byNames(
+  states: readonly OptimizerState[],
+  model: readonly Tensor[],
+): ((place: string, modelPlace: string) => Judgement) | undefined {
+  const parameters = states.flatMap((state) => state.parameters);
+  if (parameters.some(({ name }) => name === undefined)) return undefined;
+  const inferred = parameters.some(({ nameInferred }) => nameInferred);
+  if (inferred) {
+    return (place, modelPlace) => [
+      "ok",
+      `All ${plural(parameters.length, "parameter")} of ${place} fit ${modelPlace} in number, order and shape.`,
+    ];
+  }
+  const tensors = new Map(model.map((tensor) => [plainName(tensor.name), tensor]));
+  const strangers = parameters.filter(({ name }) => !tensors.has(plainName(name ?? "")));
+  // Names of another wrapping of the model: the shapes then say more.
+  if (strangers.length === parameters.length) return undefined;
+  const misshapen = parameters.filter((parameter) => {
+    const tensor = tensors.get(plainName(parameter.name ?? ""));
+    return (
+      tensor !== undefined && parameter.shape !== undefined && !isSameShape(tensor.shape, parameter.shape)
+    );
+  });
+  return (place, modelPlace) => {
+    const [stranger] = strangers;
+    const [wrong] = misshapen;
+    if (wrong !== undefined) return ["error", misshapenText(wrong, misshapen.length, place, tensors)];
+    if (stranger !== undefined) {
+      const count = `${formatCount(strangers.length)} of ${formatCount(parameters.length)}`;
+      return ["warning", `${modelPlace} lacks ${count} parameters of ${place}, such as ${stranger.name}.`];
+    }
+    return ["ok", `All ${plural(parameters.length, "parameter")} of ${place} are in ${modelPlace} by name.`];
+  };
+}
+
+function misshapenText(
+  { name = "", shape = [] }: OptimizerParameter,
+  count: number,
+  place: string,
+  tensors: ReadonlyMap<string, Tensor>,
+): string {
+  const own = tensors.get(plainName(name))?.shape ?? [];
+  const more = count > 1 ? ` So do ${formatCount(count - 1)} others.` : "";
+  return `${place} keeps ${name} as ${formatShape(shape)}, the parameter is ${formatShape(own)}.${more}`;
+}
+
+/** Without what wrappers put before names: the same parameter has them in one file and not in the other. */
+function plainName(name: string): string {
+  return name.replace(/^(?:module\.|_orig_mod\.|_fsdp_wrapped_module\.)+/, "");
+}
+
+/** Every moment must find a tensor of its shape, and each tensor has but one. */
+function byShapes(
+  parameters: readonly OptimizerParameter[],
+  model: readonly Tensor[],
+  place: string,
+  modelPlace: string,
+): Judgement {
+  const counts = new Map<string, number>();
+  for (const { shape } of model) {
+    const key = shape.join(" ");
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
+  const homeless: (readonly number[])[] = [];
+  let known = 0;
+  for (const { shape } of parameters) {
+    if (shape === undefined) continue;
+    known++;
+    const key = shape.join(" ");
+    const left = counts.get(key) ?? 0;
+    if (left === 0) homeless.push(shape);
+    else counts.set(key, left - 1);
+  }
+  const numbers = `${plural(parameters.length, "parameter")} in ${place}, ${plural(model.length, "tensor")} in ${modelPlace}`;
+  const [first] = homeless;
+  if (first !== undefined) {
+    const many = `${formatCount(homeless.length)} of ${formatCount(known)}`;
+    const reason = `${place} belongs to other parameters: ${many} shapes, such as ${formatShape(first)}, are not among those of ${modelPlace} (${numbers}).`;
+    return ["error", reason];
+  }
+  if (parameters.length > model.length) {
+    return ["error", `The optimizer has more parameters than there are tensors: ${numbers}.`];
+  }
+  if (known === 0) {
+    const verdict = parameters.length === model.length ? "ok" : "unknown";
+    const fact =
+      verdict === "ok" ? "The numbers agree" : "The numbers differ, as they do where some are frozen";
+    return [verdict, `${fact}: ${numbers}. No shapes are kept that could be compared.`];
+  }
+  const rest = model.length - parameters.length;
+  const frozen = rest === 0 ? "" : ` ${plural(rest, "tensor")} without state: frozen, tied or buffers.`;
+  return ["ok", `Every shape of ${place} is among those of ${modelPlace}: ${numbers}.${frozen}`];
+}
+
+function isFlat(parameters: readonly OptimizerParameter[], model: readonly Tensor[]): boolean {
+  const shapes = parameters.flatMap(({ shape }) => (shape === undefined ? [] : [shape]));
+  if (shapes.length === 0 || shapes.some((shape) => shape.length > 1)) return false;
+  return model.some(({ shape }) => shape.length > 1) && parameters.length < model.length;
+}
+
+function isSameShape(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((size, axis) => size === b[axis]);
+}

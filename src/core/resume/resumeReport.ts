@@ -1,0 +1,106 @@
+/** How one condition of resuming stands. `unknown`: nothing here tells, and nothing speaks against it. */
+export type ResumeVerdict = "ok" | "warning" | "error" | "missing" | "unknown";
+
+/** What was looked at, in the order in which people ask. */
+export type ResumeTopic =
+  | "Parameters"
+  | "Optimizer state"
+  | "Optimizer fits the parameters"
+  | "Schedule"
+  | "Random state"
+  | "Gradient scaler"
+  | "Progress"
+  | "Steps agree"
+  | "Shards";
+
+export interface ResumeCheck {
+  readonly what: ResumeTopic;
+  readonly verdict: ResumeVerdict;
+  /** Sentences with the numbers that the verdict rests on. */
+  readonly reason: string;
+}
+
+/**
+ * `yes`: everything that was saved is there, whole, and agrees. `partly`: training goes on, but not exactly as it
+ * would have. `weights-only`: there is nothing to go on from but parameters. `no`: loading fails or goes wrong.
+ */
+export type ResumeAnswer = "yes" | "partly" | "weights-only" | "no" | "unknown";
+
+/** The answer to "can I resume from this?". Plain data. */
+export interface ResumeReport {
+  readonly answer: ResumeAnswer;
+  /** The answer in a sentence or two, beginning with it. */
+  readonly sentence: string;
+  readonly checks: readonly ResumeCheck[];
+}
+
+/** Reasons named in the sentence; the others are in the checks. */
+const maxNamedReasons = 3;
+
+/** What each topic's absence costs, for the sentence. */
+const losses: Partial<Record<ResumeTopic, string>> = {
+  Schedule: "the learning rate starts over",
+  "Random state": "dropout and the order of the data differ",
+  "Gradient scaler": "the loss scale starts over",
+  Progress: "step and log start at 0",
+};
+
+/** What stays open where nothing tells. */
+const questions: Record<ResumeTopic, string> = {
+  Parameters: "whether the parameters are whole",
+  Shards: "whether all shards are here",
+  "Optimizer state": "whether the optimizer state is whole",
+  "Optimizer fits the parameters": "whether the optimizer fits the parameters",
+  Schedule: "how the learning rate goes on",
+  "Random state": "whose random state it is",
+  "Gradient scaler": "whether gradients were scaled",
+  Progress: "how far the training was",
+  "Steps agree": "whether the steps agree",
+};
+
+/** Weighs the checks. `done` says where training stands, e.g. "step 500", where that is known. */
+export function weighChecks(checks: readonly ResumeCheck[], done: string | undefined): ResumeReport {
+  const at = (what: ResumeTopic) => checks.find((check) => check.what === what);
+  const parameters = at("Parameters");
+  const optimizer = at("Optimizer state");
+  if (parameters?.verdict === "missing")
+    return { answer: "no", sentence: `No: ${parameters.reason}`, checks };
+  const errors = checks.filter(({ verdict }) => verdict === "error");
+  const [worst] = errors;
+  if (worst !== undefined) {
+    const more = errors.length > 1 ? ` And ${errors.length - 1} more, below.` : "";
+    return { answer: "no", sentence: `No: ${worst.reason}${more}`, checks };
+  }
+  if (optimizer?.verdict === "missing") {
+    const sentence =
+      "Only the weights: the optimizer state is missing. A training can start from them, with cold moments.";
+    return { answer: "weights-only", sentence, checks };
+  }
+  if (parameters?.verdict === "unknown" || optimizer?.verdict === "unknown") {
+    const reason = (parameters?.verdict === "unknown" ? parameters : optimizer)?.reason ?? "";
+    return { answer: "unknown", sentence: `Not known: ${reason}`, checks };
+  }
+  return fromLosses(checks, done);
+}
+
+function fromLosses(checks: readonly ResumeCheck[], done: string | undefined): ResumeReport {
+  const from = done === undefined ? "" : ` from ${done}`;
+  const lacking = checks.filter(({ verdict }) => verdict === "missing" || verdict === "warning");
+  if (lacking.length === 0) {
+    const open = checks.filter(({ verdict }) => verdict === "unknown").map(({ what }) => questions[what]);
+    const doubt = open.length === 0 ? "" : ` Nothing here tells ${open.join(" or ")}.`;
+    const sentence = `Yes${from}: every part is here and whole, and nothing disagrees.${doubt}`;
+    return { answer: "yes", sentence, checks };
+  }
+  const reasons = lacking.slice(0, maxNamedReasons).map(({ what, verdict }) => {
+    if (verdict === "warning") return `see ${what.toLowerCase()} below`;
+    const loss = losses[what];
+    return `${what.toLowerCase()} missing${loss === undefined ? "" : `, so that ${loss}`}`;
+  });
+  const more = lacking.length > reasons.length ? `; and ${lacking.length - reasons.length} more` : "";
+  return {
+    answer: "partly",
+    sentence: `Yes${from}, but not exactly: ${reasons.join("; ")}${more}.`,
+    checks,
+  };
+}

@@ -1,0 +1,182 @@
+import { formatCount, formatNumber, plural } from "../text/quantities";
+import type { BrokenFile, PartRole, ResumeEvidence } from "./resumeEvidence";
+import type { ResumeCheck, ResumeTopic, ResumeVerdict } from "./resumeReport";
+
+/** Ranks and names listed before the rest is counted. */
+const maxNamed = 5;
+
+export function checkParameters({ model, name, broken, kind }: ResumeEvidence): ResumeCheck {
+  const what = "Parameters";
+  const failed = brokenCheck(what, broken, "parameters");
+  if (failed !== undefined) return failed;
+  if (model === undefined) {
+    const where = kind === "file" ? "the file" : "the folder";
+    return { what, verdict: "missing", reason: `${name} holds no parameters: ${where} is no model.` };
+  }
+  const fact = `${model.place} is whole: ${plural(model.tensors.length, "tensor")}.`;
+  const base = model.isAdapter ? " The base model must be at hand; it is not part of the checkpoint." : "";
+  return {
+    what,
+    verdict: "ok",
+    reason: `${kind === "file" ? inFile(model.place, model.tensors.length) : fact}${base}`,
+  };
+}
+
+function inFile(place: string, tensors: number): string {
+  return `${plural(tensors, "tensor")} under ${place}.`;
+}
+
+export function checkOptimizerState({ optimizer, broken, name, progress }: ResumeEvidence): ResumeCheck {
+  const what = "Optimizer state";
+  const failed = brokenCheck(what, broken, "optimizer");
+  if (failed !== undefined) return failed;
+  if (optimizer === undefined || optimizer.states.length === 0) {
+    return { what, verdict: "missing", reason: `${name} holds no optimizer state: the moments start cold.` };
+  }
+  const { place, states } = optimizer;
+  const count = states.reduce((sum, { parameters }) => sum + parameters.length, 0);
+  const names = [...new Set(states.map((state) => state.name))].join(" and ");
+  const empty = states.filter(({ emptyState }) => emptyState);
+  if (empty.length > 0 && !empty.every(keepsNothing)) {
+    const atStart = progress?.step === 0;
+    const reason = atStart
+      ? `${place} (${names}) is empty, as it is before the first step.`
+      : `${place} (${names}) has ${plural(count, "parameter")} and no moments: it was saved before the first step, or not gathered.`;
+    return { what, verdict: atStart ? "ok" : "warning", reason };
+  }
+  const kept =
+    empty.length > 0 ? "which keeps nothing without momentum" : `state of ${plural(count, "parameter")}`;
+  return { what, verdict: "ok", reason: `${place}: ${names}, ${kept}.` };
+}
+
+/** SGD without momentum has no moments to save. */
+function keepsNothing({
+  name,
+  groups,
+}: {
+  name: string;
+  groups: readonly { settings: ReadonlyMap<string, unknown> }[];
+}) {
+  return name === "SGD" && groups.every(({ settings }) => settings.get("momentum") === 0);
+}
+
+export function checkSchedule({ schedulers, broken, optimizer }: ResumeEvidence): ResumeCheck {
+  const what = "Schedule";
+  const failed = brokenCheck(what, broken, "scheduler");
+  if (failed !== undefined) return failed;
+  const groups = (optimizer?.states ?? []).flatMap((state) => state.groups);
+  const [scheduler] = schedulers;
+  if (scheduler === undefined) {
+    const hasRun = groups.some(({ settings }) => settings.has("initial_lr"));
+    if (groups.length > 0 && !hasRun) {
+      const reason = "None was used, as far as the optimizer's groups tell: they have no initial_lr.";
+      return { what, verdict: "ok", reason };
+    }
+    const reason = hasRun
+      ? "The optimizer ran under a schedule (its groups have initial_lr), and its state is not here."
+      : "No scheduler state is here.";
+    return { what, verdict: "missing", reason: `${reason} The learning rate starts over, warm-up included.` };
+  }
+  const rate = groups[0]?.learningRate;
+  const own = scheduler.learningRates[0];
+  if (schedulers.length === 1 && rate !== undefined && own !== undefined && !isClose(rate, own)) {
+    const reason = `${scheduler.place} is at a learning rate of ${formatNumber(own)}, the optimizer at ${formatNumber(rate)}.`;
+    return { what, verdict: "warning", reason };
+  }
+  const at = own === undefined ? "" : `, at a learning rate of ${formatNumber(own)}`;
+  return { what, verdict: "ok", reason: `${schedulers.map(({ place }) => place).join(", ")}${at}.` };
+}
+
+function isClose(a: number, b: number): boolean {
+  return Math.abs(a - b) <= 1e-6 * Math.max(Math.abs(a), Math.abs(b));
+}
+
+export function checkRandomState({ random, broken, worldSize, kind }: ResumeEvidence): ResumeCheck {
+  const what = "Random state";
+  const failed = brokenCheck(what, broken, "random");
+  if (failed !== undefined) return failed;
+  const { ranks, places } = random;
+  const of = (verdict: ResumeVerdict, reason: string): ResumeCheck => ({ what, verdict, reason });
+  if (ranks.length === 0) {
+    return of(
+      "missing",
+      `No random state is ${kind === "file" ? "in the file" : "here"}: dropout and the order of the data differ.`,
+    );
+  }
+  const highest = Math.max(...ranks) + 1;
+  const expected = Math.max(highest, worldSize?.count ?? 0);
+  const present = new Set(ranks);
+  const absent: number[] = [];
+  for (let rank = 0; rank < expected && absent.length <= maxNamed; rank++)
+    if (!present.has(rank)) absent.push(rank);
+  const known = worldSize === undefined ? "" : ` (${worldSize.place})`;
+  if (absent.length > 0) {
+    const named = absent.slice(0, maxNamed).join(", ");
+    const dots = expected - present.size > maxNamed ? ", …" : "";
+    const reason = `${formatCount(present.size)} of ${formatCount(expected)} processes${known}: rank ${named}${dots} is missing, whose random numbers differ.`;
+    return of("warning", reason);
+  }
+  if (worldSize !== undefined && highest > worldSize.count) {
+    const reason = `States of ${plural(highest, "process", "processes")}, where ${formatCount(worldSize.count)} trained${known}.`;
+    return of("warning", reason);
+  }
+  const who = plural(ranks.length, "process", "processes");
+  const proof = worldSize === undefined ? "" : `, as many as trained${known}`;
+  const listed = places.length <= 2 ? places.join(", ") : `${places[0]} to ${places.at(-1)}`;
+  return of("ok", `${listed}: ${who}${proof}.`);
+}
+
+/** Undefined where no scaler is needed and none is there: then there is nothing to tell. */
+export function checkScaler({ scaler, precision, broken }: ResumeEvidence): ResumeCheck | undefined {
+  const what = "Gradient scaler";
+  const failed = brokenCheck(what, broken, "scaler");
+  if (failed !== undefined) return failed;
+  if (scaler !== undefined) {
+    const scale = scaler.scale === undefined ? "" : `, at a scale of ${formatNumber(scaler.scale, 6)}`;
+    return { what, verdict: "ok", reason: `${scaler.place}${scale}.` };
+  }
+  if (precision === undefined) return undefined;
+  if (precision.name === "fp16") {
+    const reason = `Trained in fp16 (${precision.place}), but no scaler state is here: the loss scale starts over, and the first steps may be skipped.`;
+    return { what, verdict: "missing", reason };
+  }
+  return { what, verdict: "ok", reason: `Not needed: trained in ${precision.name} (${precision.place}).` };
+}
+
+export function checkProgress({ progress, broken, namedStep, kind }: ResumeEvidence): ResumeCheck {
+  const what = "Progress";
+  const failed = brokenCheck(what, broken, "progress");
+  if (failed !== undefined) return failed;
+  if (progress === undefined) {
+    const named = namedStep === undefined ? "" : ` Only the ${kind}'s name says ${formatCount(namedStep)}.`;
+    return { what, verdict: "missing", reason: `Step and epoch are not recorded.${named}` };
+  }
+  const facts = [
+    ...(progress.step === undefined ? [] : [`step ${formatCount(progress.step)}`]),
+    ...(progress.epoch === undefined ? [] : [`epoch ${formatNumber(progress.epoch)}`]),
+  ];
+  return { what, verdict: "ok", reason: `${progress.place}: ${facts.join(", ")}.` };
+}
+
+/** Undefined for a checkpoint of one file. */
+export function checkShards({ missingShards, shardCount }: ResumeEvidence): ResumeCheck | undefined {
+  const what = "Shards";
+  const [first] = missingShards;
+  if (first !== undefined)
+    return { what, verdict: "error", reason: missingShards.slice(0, maxNamed).join(" ") };
+  if (shardCount < 2) return undefined;
+  return { what, verdict: "ok", reason: `All ${formatCount(shardCount)} shards are here and whole.` };
+}
+
+function brokenCheck(
+  what: ResumeTopic,
+  broken: readonly BrokenFile[],
+  role: PartRole,
+): ResumeCheck | undefined {
+  const own = broken.filter((file) => file.role === role);
+  const [first] = own;
+  if (first === undefined) return undefined;
+  const more =
+    own.length > 1 ? ` So ${own.length === 2 ? "is" : "are"} ${formatCount(own.length - 1)} more.` : "";
+  return { what, verdict: "error", reason: `${first.name} ${first.reason}${more}` };
+}

@@ -1,0 +1,101 @@
+import type { FileContent } from "../formats/format";
+import type { PickleValue, PyDict } from "../formats/pickle/pickleValue";
+import { PyObject } from "../formats/pickle/pickleValue";
+import { attributesOf, mappingOf, numberOf, sequenceOf, stringOf } from "../formats/pickle/pickleView";
+import { keyText } from "../formats/pickle/pythonText";
+import type { ResumeEvidence, SchedulerEvidence } from "./resumeEvidence";
+
+const maxKeys = 200;
+const maxSchedulers = 16;
+
+/** The entries of the value at the top of a file, by key. */
+export function topEntries({ root }: FileContent): readonly (readonly [key: string, value: PickleValue])[] {
+  const mapping = mappingOf(root);
+  if (mapping === undefined) return [];
+  const entries: (readonly [string, PickleValue])[] = [];
+  for (const [key, value] of mapping.entries()) {
+    if (entries.length === maxKeys) break;
+    entries.push([keyText(key), value]);
+  }
+  return entries;
+}
+
+/** The state of a scheduler as torch saves it; undefined for what is none. */
+export function schedulerState(value: PickleValue, place: string): SchedulerEvidence | undefined {
+  const state = mappingOf(value) ?? (value instanceof PyObject ? attributesOf(value) : undefined);
+  if (state === undefined) return undefined;
+  const step = numberOf(state.get("last_epoch")) ?? numberOf(state.get("last_batch_iteration"));
+  const rates = (sequenceOf(state.get("_last_lr")) ?? []).flatMap((rate) => numberOf(rate) ?? []);
+  const isScheduler =
+    step !== undefined || state.has("_schedulers") || state.has("num_steps") || state.has("best");
+  return isScheduler ? { place, step, learningRates: rates } : undefined;
+}
+
+const schedulerKeys = /^_?(?:lr_?|opt_param_)?schedulers?(?:_state(?:_dict)?)?$|^lr_schedulers$/i;
+const randomKeys = /^(?:.*_)?rng(?:_.*)?$|^random_states?$|^torch_manual_seed$/i;
+const scalerKeys =
+  /^(?:grad_?|amp_?)?scaler(?:_state(?:_dict)?)?$|^amp$|^native_amp_scaling_state$|^(?:Native)?MixedPrecision(?:Plugin)?$/i;
+
+/** Schedules in a file that holds everything; Lightning keeps a list of them. */
+export function schedulersInside(content: FileContent): readonly SchedulerEvidence[] {
+  return topEntries(content)
+    .filter(([key]) => schedulerKeys.test(key))
+    .flatMap(([key, value]) => {
+      const items = sequenceOf(value)?.map((item, at) => schedulerState(item, `${key}.${at}`));
+      return (items ?? [schedulerState(value, key)]).filter((found) => found !== undefined);
+    })
+    .slice(0, maxSchedulers);
+}
+
+/** Keys under which a random state is kept. */
+export function randomInside(content: FileContent): readonly string[] {
+  return topEntries(content)
+    .filter(([key, value]) => randomKeys.test(key) && value !== null)
+    .map(([key]) => key);
+}
+
+export function scalerInside(content: FileContent): ResumeEvidence["scaler"] {
+  for (const [key, value] of topEntries(content)) {
+    if (!scalerKeys.test(key)) continue;
+    const scale = scaleOf(mappingOf(value));
+    if (scale !== undefined) return { place: key, scale };
+  }
+  return undefined;
+}
+
+/** A disabled scaler saves `{}`. */
+export function scaleOf(state: PyDict | undefined): number | undefined {
+  return numberOf(state?.get("scale")) ?? numberOf(state?.get("cur_scale"));
+}
+
+/** nanoGPT and others write the dtype of autocast into the configuration beside the model. */
+export function precisionInside(content: FileContent): ResumeEvidence["precision"] {
+  for (const [key, value] of topEntries(content)) {
+    const dict = mappingOf(value) ?? (value instanceof PyObject ? attributesOf(value) : undefined);
+    const found = dict === undefined ? undefined : precisionOf(dict);
+    if (found !== undefined && /^(?:config|args|hyper_parameters|hparams|cfg)$/i.test(key)) {
+      return { name: found, place: key };
+    }
+  }
+  return undefined;
+}
+
+/** From training arguments: `fp16`, `bf16`, nanoGPT's `dtype`, Lightning's `precision`. */
+export function precisionOf(settings: PyDict): "fp16" | "bf16" | "fp32" | undefined {
+  if (settings.get("fp16") === true) return "fp16";
+  if (settings.get("bf16") === true) return "bf16";
+  const text = stringOf(settings.get("dtype")) ?? stringOf(settings.get("precision"));
+  if (text !== undefined) {
+    if (/^(?:float16|fp16|16|16-mixed)$/.test(text)) return "fp16";
+    if (/^(?:bfloat16|bf16|bf16-mixed|bf16-true)$/.test(text)) return "bf16";
+    if (/^(?:float32|fp32|32|32-true)$/.test(text)) return "fp32";
+  }
+  return settings.get("fp16") === false && settings.get("bf16") === false ? "fp32" : undefined;
+}
+
+/** Processes, as accelerate's state inside of training arguments counts them. */
+export function worldSizeOf(settings: PyDict): number | undefined {
+  const state = settings.get("distributed_state");
+  const attributes = state instanceof PyObject ? attributesOf(state) : mappingOf(state);
+  return numberOf(attributes?.get("num_processes")) ?? numberOf(settings.get("world_size"));
+}

@@ -1,0 +1,153 @@
+import { formatCount, formatNumber } from "../text/quantities";
+import type { StepStatement } from "./layoutFindings";
+import type { ResumeEvidence, SchedulerEvidence, StepRange } from "./resumeEvidence";
+import type { ResumeCheck } from "./resumeReport";
+
+const what = "Steps agree";
+
+/** Overflows make the gradient scaler skip steps; more than this share of them would be another reason. */
+const maxSkippedShare = 0.05;
+
+/**
+ * Whether all that counts steps has counted as many: progress, optimizer, schedule and name. A part copied from
+ * another checkpoint, or a save that was interrupted between two files, shows here.
+ */
+export function checkSteps(evidence: ResumeEvidence): ResumeCheck {
+  const { progress, namedStep, name, kind, layout } = evidence;
+  const stated: StepStatement[] = [];
+  if (progress?.step !== undefined) stated.push({ who: progress.place, step: progress.step });
+  for (const statement of layout?.steps ?? []) {
+    if (statement.who !== progress?.place) stated.push(statement);
+  }
+  if (namedStep !== undefined) stated.push({ who: `the ${kind}'s name`, step: namedStep });
+  const optimizers = optimizerStatements(evidence);
+  const reference = stated[0]?.step ?? optimizers[0]?.step;
+  if (reference === undefined) {
+    return { what, verdict: "unknown", reason: `Nothing in ${name} says how many steps were made.` };
+  }
+  const agreeing: string[] = [];
+  const notes: string[] = [];
+  const disagreeing: string[] = [];
+  const doubts: string[] = [];
+  for (const { who, step } of stated) {
+    if (step === reference) agreeing.push(who);
+    else disagreeing.push(`${who} says ${formatCount(step)}`);
+  }
+  for (const { who, step } of optimizers) {
+    const note = step === reference ? "" : optimizerNote(step, reference, evidence);
+    const doubt = note === undefined ? skippedDoubt(step, reference, evidence) : undefined;
+    if (doubt !== undefined) doubts.push(`${who} says ${formatCount(step)}: ${doubt}`);
+    else if (note === undefined) disagreeing.push(`${who} says ${formatCount(step)}`);
+    else agreeing.push(who);
+    if (note) notes.push(note);
+  }
+  for (const scheduler of evidence.schedulers) {
+    if (scheduler.step === undefined) continue;
+    const note = schedulerNote(scheduler, reference, evidence);
+    if (note === undefined) disagreeing.push(`${scheduler.place} says ${formatCount(scheduler.step)}`);
+    else agreeing.push(scheduler.place);
+    if (note) notes.push(note);
+  }
+  if (disagreeing.length === 0 && doubts.length > 0) {
+    const reason = `${saying(reference, agreeing)}, and ${doubts.join("; ")}`;
+    return { what, verdict: "unknown", reason };
+  }
+  return told(reference, agreeing, disagreeing, [...notes, ...rangeNotes(evidence)]);
+}
+
+function told(
+  reference: number,
+  agreeing: readonly string[],
+  disagreeing: readonly string[],
+  notes: readonly string[],
+): ResumeCheck {
+  const more = [...new Set(notes)].map((note) => ` ${note}`).join("");
+  const say = saying(reference, agreeing);
+  if (disagreeing.length > 0) {
+    const reason = `${say}, but ${disagreeing.join(", ")}: parts of different moments lie together.${more}`;
+    return { what, verdict: "warning", reason };
+  }
+  if (agreeing.length < 2) {
+    return { what, verdict: "unknown", reason: `${say}; there is nothing to compare it with.${more}` };
+  }
+  return { what, verdict: "ok", reason: `${say}.${more}` };
+}
+
+function saying(reference: number, agreeing: readonly string[]): string {
+  const [first = ""] = agreeing;
+  const who = agreeing.length > 1 ? `${agreeing.slice(0, -1).join(", ")} and ${agreeing.at(-1)}` : first;
+  return `${capitalised(who)} ${agreeing.length > 1 ? "say" : "says"} step ${formatCount(reference)}`;
+}
+
+function capitalised(text: string): string {
+  return text.startsWith("the ") ? `The ${text.slice(4)}` : text;
+}
+
+function optimizerStatements({ optimizer }: ResumeEvidence): readonly StepStatement[] {
+  if (optimizer === undefined) return [];
+  const ranges = optimizer.steps.filter((range): range is StepRange => range !== undefined);
+  if (ranges.length === 0) return [];
+  const { place } = optimizer;
+  if (ranges.length === 1) return [{ who: place, step: (ranges[0] as StepRange).most }];
+  return ranges.map(({ most }, at) => ({ who: `optimizer ${at} of ${place}`, step: most }));
+}
+
+/** A few steps fewer, where nothing says in which precision it was trained. */
+function skippedDoubt(step: number, reference: number, { precision }: ResumeEvidence): string | undefined {
+  const skipped = reference - step;
+  if (precision !== undefined || skipped <= 0 || skipped > Math.max(8, reference * maxSkippedShare)) {
+    return undefined;
+  }
+  return `${formatCount(skipped)} fewer, as where a gradient scaler skips steps that overflow.`;
+}
+
+/** Why a count that differs is none the less right; empty where that needs no words, undefined where it is wrong. */
+function optimizerNote(step: number, reference: number, evidence: ResumeEvidence): string | undefined {
+  const { optimizer, scaler, precision } = evidence;
+  const isScaled = scaler !== undefined || precision?.name === "fp16";
+  const skipped = reference - step;
+  if (isScaled && skipped > 0 && skipped <= Math.max(8, reference * maxSkippedShare)) {
+    return `The optimizer made ${formatCount(skipped)} fewer: the gradient scaler skips steps that overflow.`;
+  }
+  const sum = (optimizer?.steps ?? []).reduce((total, range) => total + (range?.most ?? 0), 0);
+  const several = (optimizer?.steps.length ?? 0) > 1;
+  // Lightning counts the steps of all optimizers together.
+  if (several && sum === reference) return "The step counts those of all optimizers together.";
+  return undefined;
+}
+
+function schedulerNote(
+  { step = 0 }: SchedulerEvidence,
+  reference: number,
+  { progress, optimizer, scaler, precision }: ResumeEvidence,
+): string | undefined {
+  if (step === reference) return "";
+  const epoch = progress?.epoch;
+  if (epoch !== undefined && Math.abs(step - epoch) <= 1) {
+    return `The schedule counts epochs: ${formatCount(step)}, at epoch ${formatNumber(epoch)}.`;
+  }
+  const counted = optimizer?.steps[0]?.most;
+  if (step === counted && (scaler !== undefined || precision?.name === "fp16")) return "";
+  if (reference > 0 && step > reference && step % reference === 0) {
+    const times = step / reference;
+    return `The schedule counts ${formatCount(times)} for each step, as accelerate makes it with ${formatCount(times)} processes.`;
+  }
+  return undefined;
+}
+
+function rangeNotes({ optimizer }: ResumeEvidence): string[] {
+  const notes: string[] = [];
+  for (const range of optimizer?.steps ?? []) {
+    if (range === undefined) continue;
+    const { least, most, looked, counting } = range;
+    if (least !== most) {
+      notes.push(
+        `Parameters count between ${formatCount(least)} and ${formatCount(most)}: some were frozen for a while.`,
+      );
+    }
+    if (looked < counting) {
+      notes.push(`${formatCount(looked)} of ${formatCount(counting)} parameters were looked at.`);
+    }
+  }
+  return notes;
+}

@@ -1,0 +1,191 @@
+import { describe, expect, test } from "vitest";
+import { MemoryFiles } from "../../support/memoryFiles";
+import { dict, floatBytes, floats, torchArchive } from "../formats/torch/torchPickle";
+import {
+  bytesAt,
+  checkOf,
+  resumeOf,
+  sampleCheckpoint,
+  sampleFile,
+  trainingFixtures,
+  verdicts,
+} from "./resumeFiles";
+
+const folder = "/run/checkpoint-240";
+
+test("a whole checkpoint of the sample run: yes, and every part says why", async () => {
+  const report = await resumeOf(sampleCheckpoint(), folder);
+  expect(report.answer).toBe("yes");
+  expect(report.sentence).toMatch(/^Yes from step 240/);
+  expect(verdicts(report)).toEqual({
+    Parameters: "ok",
+    "Optimizer state": "ok",
+    "Optimizer fits the parameters": "ok",
+    Schedule: "ok",
+    "Random state": "ok",
+    Progress: "ok",
+    "Steps agree": "ok",
+  });
+  expect(checkOf(report, "Optimizer fits the parameters")?.reason).toMatch(/All 28 parameters/);
+  expect(checkOf(report, "Steps agree")?.reason).toMatch(
+    /trainer_state\.json, the folder's name, optimizer\.pt and scheduler\.pt say step 240/,
+  );
+  expect(structuredClone(report)).toEqual(report);
+});
+
+test("any of its files may be the one that is open", async () => {
+  for (const name of ["adapter_model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth"]) {
+    expect(await resumeOf(sampleCheckpoint(), `${folder}/${name}`)).toEqual(
+      await resumeOf(sampleCheckpoint(), folder),
+    );
+  }
+});
+
+test("no tensor is read but steps: 8 MB of moments and weights stay where they are", async () => {
+  const million = 1_000_000;
+  const moments = (key: string) => dict({ step: floats(`${key}s`, 1), exp_avg: floats(`${key}m`, million) });
+  const optimizer = dict({
+    state: `}(K\x00${moments("a")}u`,
+    param_groups: `](${dict({ lr: "G?PbM\xd2\xf1\xa9\xfc", params: "](K\x00e" })}e`,
+  });
+  const files = new MemoryFiles({
+    "/run/checkpoint-7/optimizer.pt": torchArchive(optimizer, {
+      as: floatBytes(7),
+      am: new Uint8Array(4 * million),
+    }),
+    "/run/checkpoint-7/model.pt": torchArchive(dict({ weight: floats("w", million) }), {
+      w: new Uint8Array(4 * million),
+    }),
+  });
+  const report = await resumeOf(files, "/run/checkpoint-7");
+  expect(checkOf(report, "Optimizer fits the parameters")?.verdict).toBe("ok");
+  expect(checkOf(report, "Steps agree")?.reason).toBe("The folder's name and optimizer.pt say step 7.");
+  expect(files.counts.bytesRead).toBeLessThan(500_000);
+});
+
+describe("what speaks against it", () => {
+  const cases: readonly (readonly [
+    what: string,
+    change: (files: ReturnType<typeof sampleCheckpoint>) => void,
+    answer: string,
+    sentence: RegExp,
+  ])[] = [
+    [
+      "optimizer.pt is cut",
+      (files) => files.write(`${folder}/optimizer.pt`, sampleFile("optimizer.pt").slice(0, 60_000)),
+      "no",
+      /^No: optimizer\.pt is cut at byte 60,000: the archive has no directory/,
+    ],
+    [
+      "the adapter is cut",
+      (files) =>
+        files.write(
+          `${folder}/adapter_model.safetensors`,
+          sampleFile("adapter_model.safetensors").slice(0, -9),
+        ),
+      "no",
+      /^No: adapter_model\.safetensors is cut/,
+    ],
+    [
+      "scheduler.pt is empty",
+      (files) => files.write(`${folder}/scheduler.pt`, ""),
+      "no",
+      /^No: scheduler\.pt cannot be loaded/,
+    ],
+    [
+      "trainer_state.json is half-written",
+      (files) => files.write(`${folder}/trainer_state.json`, sampleFile("trainer_state.json").slice(0, 4000)),
+      "no",
+      /^No: trainer_state\.json cannot be loaded/,
+    ],
+    [
+      "optimizer.pt is missing",
+      (files) => files.remove(`${folder}/optimizer.pt`),
+      "weights-only",
+      /^Only the weights/,
+    ],
+    [
+      "there are no parameters",
+      (files) => {
+        files.remove(`${folder}/adapter_model.safetensors`);
+        files.remove(`${folder}/adapter_config.json`);
+      },
+      "no",
+      /^No: checkpoint-240 holds no parameters/,
+    ],
+    [
+      "random state and schedule are missing",
+      (files) => {
+        files.remove(`${folder}/rng_state.pth`);
+        files.remove(`${folder}/scheduler.pt`);
+      },
+      "partly",
+      /^Yes from step 240, but not exactly: schedule missing, .*; random state missing/,
+    ],
+    [
+      "the optimizer is that of another model",
+      (files) => files.write(`${folder}/optimizer.pt`, bytesAt(trainingFixtures, "adam8bit.pt")),
+      "no",
+      /^No: optimizer\.pt belongs to other parameters/,
+    ],
+    [
+      "a shard is missing",
+      (files) => {
+        files.remove(`${folder}/adapter_model.safetensors`);
+        files.write(`${folder}/model-00001-of-00002.safetensors`, sampleFile("adapter_model.safetensors"));
+      },
+      "no",
+      /^No: 1 of 2 shards are missing: model-00002-of-00002\.safetensors/,
+    ],
+  ];
+
+  test.each(cases)("%s", async (_, change, answer, sentence) => {
+    const files = sampleCheckpoint();
+    change(files);
+    const report = await resumeOf(files, folder);
+    expect(report.sentence).toMatch(sentence);
+    expect(report.answer).toBe(answer);
+  });
+});
+
+describe("parts of different moments", () => {
+  test("a schedule of step 60 beside an optimizer of step 240", async () => {
+    const files = sampleCheckpoint();
+    files.write(`${folder}/scheduler.pt`, sampleFile("scheduler.pt", "checkpoint-60"));
+    const report = await resumeOf(files, folder);
+    expect(report.answer).toBe("partly");
+    expect(checkOf(report, "Steps agree")).toMatchObject({
+      verdict: "warning",
+      reason: expect.stringMatching(/say step 240, but scheduler\.pt says 60/),
+    });
+    expect(checkOf(report, "Schedule")?.reason).toMatch(/at a learning rate of .*, the optimizer at /);
+  });
+
+  test("a folder that was renamed", async () => {
+    const files = sampleCheckpoint();
+    for (const name of ["adapter_model.safetensors", "optimizer.pt", "trainer_state.json"]) {
+      files.write(`/run/checkpoint-300/${name}`, sampleFile(name));
+    }
+    const report = await resumeOf(files, "/run/checkpoint-300");
+    expect(checkOf(report, "Steps agree")?.reason).toMatch(/the folder's name says 300/);
+  });
+});
+
+describe("random states of several processes", () => {
+  test("all there, and one missing", async () => {
+    const files = sampleCheckpoint();
+    files.remove(`${folder}/rng_state.pth`);
+    for (const rank of [0, 1, 3, 2])
+      files.write(`${folder}/rng_state_${rank}.pth`, sampleFile("rng_state.pth"));
+    const whole = await resumeOf(files, folder);
+    expect(checkOf(whole, "Random state")).toEqual({
+      what: "Random state",
+      verdict: "ok",
+      reason: "rng_state_0.pth to rng_state_3.pth: 4 processes.",
+    });
+    files.remove(`${folder}/rng_state_2.pth`);
+    const lacking = await resumeOf(files, folder);
+    expect(lacking.answer).toBe("partly");
+    expect(checkOf(lacking, "Random state")?.reason).toMatch(/^3 of 4 processes: rank 2 is missing/);
+  });
+});

@@ -1,0 +1,118 @@
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { MemoryFiles } from "../../support/memoryFiles";
+import { fixture } from "../formats/torch/torchFixtures";
+import { checkOf, folderInMemory, resumeOf, trainingFixtures, verdicts } from "./resumeFiles";
+
+const zeroShard = "bf16_zero_pp_rank_1_mp_rank_00_optim_states.pt";
+
+function inMemory(name: string): MemoryFiles {
+  return folderInMemory(join(trainingFixtures, name), `/${name}`);
+}
+
+describe("DeepSpeed", () => {
+  test("all shards, their partitions and the steps of the model states", async () => {
+    const report = await resumeOf(
+      inMemory("deepspeed"),
+      "/deepspeed/global_step10/mp_rank_00_model_states.pt",
+    );
+    expect(report.answer).toBe("partly");
+    expect(verdicts(report)).toMatchObject({
+      Parameters: "ok",
+      "Optimizer state": "ok",
+      "Optimizer fits the parameters": "ok",
+      Schedule: "ok",
+      "Random state": "missing",
+      "Steps agree": "ok",
+    });
+    expect(checkOf(report, "Optimizer state")?.reason).toMatch(/All 2 shards .* 2 processes/);
+    // 20 + 12 + 3 values in three parameters, padded to a multiple of 4.
+    expect(checkOf(report, "Optimizer fits the parameters")?.reason).toMatch(
+      /hold 36 values, 3 parameters of the model 35/,
+    );
+  });
+
+  test("the folder with `latest` says the same, and a missing shard is named", async () => {
+    const files = inMemory("deepspeed");
+    files.write("/deepspeed/trainer_state.json", '{"global_step": 10, "epoch": 1, "log_history": []}');
+    const whole = await resumeOf(files, "/deepspeed");
+    expect(checkOf(whole, "Optimizer state")?.verdict).toBe("ok");
+    files.remove(`/deepspeed/global_step10/${zeroShard}`);
+    const lacking = await resumeOf(files, "/deepspeed");
+    expect(lacking.answer).toBe("no");
+    expect(lacking.sentence).toMatch(/1 of 2 shards, without those of rank 1/);
+  });
+
+  test("`latest` names a folder that is not there, and never one outside", async () => {
+    const files = inMemory("deepspeed");
+    files.write("/deepspeed/trainer_state.json", "{}");
+    files.write("/deepspeed/latest", "global_step20\n");
+    expect((await resumeOf(files, "/deepspeed")).sentence).toMatch(/^No: `latest` says global_step20/);
+    files.write("/deepspeed/latest", "../../etc");
+    expect(checkOf(await resumeOf(files, "/deepspeed"), "Optimizer state")?.verdict).toBe("ok");
+  });
+});
+
+test("Megatron: one rank of two, and the whole", async () => {
+  const files = inMemory("megatron");
+  const rank = "/megatron/iter_0000100/mp_rank_00";
+  const one = await resumeOf(files, `${rank}/model_optim_rng.pt`);
+  expect(one).toMatchObject({ answer: "unknown", sentence: expect.stringMatching(/one of 2 ranks/) });
+  const all = await resumeOf(files, "/megatron/iter_0000100");
+  expect(all).toMatchObject({ answer: "yes", sentence: expect.stringMatching(/^Yes from step 100/) });
+  files.remove("/megatron/iter_0000100/mp_rank_01/model_optim_rng.pt");
+  expect((await resumeOf(files, "/megatron/iter_0000100")).sentence).toMatch(
+    /mp_rank_01\/model_optim_rng\.pt is missing/,
+  );
+});
+
+test("torchtune: the weights and the recipe's state lie in folders of their own", async () => {
+  const files = inMemory("torchtune");
+  const weights = await resumeOf(files, "/torchtune/epoch_0/adapter_0.pt");
+  expect(verdicts(weights)).toMatchObject({
+    Parameters: "ok",
+    "Optimizer state": "ok",
+    "Random state": "missing",
+  });
+  const state = await resumeOf(files, "/torchtune/recipe_state/recipe_state.pt");
+  expect(checkOf(state, "Parameters")?.reason).toBe("In epoch_0 beside this folder.");
+});
+
+test("a distributed checkpoint is told by its directory; a file of it that is missing is named", async () => {
+  const files = inMemory("dcp");
+  files.write("/dcp/trainer_state.json", "{}");
+  const whole = await resumeOf(files, "/dcp");
+  expect(verdicts(whole)).toMatchObject({ Parameters: "ok", "Optimizer state": "ok" });
+  files.remove("/dcp/__1_0.distcp");
+  expect((await resumeOf(files, "/dcp")).sentence).toMatch(/1 of 2 files missing \(__1_0\.distcp\)/);
+  files.remove("/dcp/.metadata");
+  expect((await resumeOf(files, "/dcp")).sentence).toMatch(
+    /^No: dcp has no \.metadata, which is written last/,
+  );
+});
+
+describe("one file that holds everything", () => {
+  test("model, optimizer and progress by their keys", async () => {
+    const report = await resumeOf(
+      new MemoryFiles({ "/out/ckpt.pt": fixture("training.pt") }),
+      "/out/ckpt.pt",
+    );
+    expect(checkOf(report, "Parameters")?.verdict).toBe("ok");
+    expect(checkOf(report, "Optimizer fits the parameters")?.verdict).toBe("ok");
+    expect(report.answer).not.toBe("no");
+  });
+
+  test("cut: no, and nothing else is promised", async () => {
+    const cut = fixture("training.pt").slice(0, 2500);
+    const report = await resumeOf(new MemoryFiles({ "/out/ckpt.pt": cut }), "/out/ckpt.pt");
+    expect(report.answer).toBe("no");
+    expect(report.sentence).toMatch(/^No: ckpt\.pt is cut at byte 2,500/);
+    expect(Object.keys(verdicts(report))).toEqual(["Parameters", "Progress"]);
+  });
+});
+
+test("a model alone is weights to start from", async () => {
+  const files = new MemoryFiles({ "/models/parameters.pt": fixture("parameters.pt") });
+  const report = await resumeOf(files, "/models/parameters.pt");
+  expect(report.answer).toBe("weights-only");
+});

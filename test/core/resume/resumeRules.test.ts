@@ -1,0 +1,259 @@
+import { describe, expect, test } from "vitest";
+import type { OptimizerState } from "../../../src/core/optimizer/optimizerState";
+import { judgeEvidence } from "../../../src/core/resume/judgeResume";
+import type { ResumeEvidence } from "../../../src/core/resume/resumeEvidence";
+import { checkOf } from "./resumeFiles";
+
+function optimizer(
+  shapes: readonly (readonly number[])[],
+  given: Partial<OptimizerState> = {},
+): OptimizerState {
+  return {
+    path: "",
+    name: "AdamW",
+    reason: "",
+    groups: [
+      {
+        index: 0,
+        parameterCount: shapes.length,
+        hyperparameters: [],
+        settings: new Map(),
+        learningRate: 1e-3,
+      },
+    ],
+    differingKeys: [],
+    parameters: shapes.map((shape, index) => ({
+      index,
+      group: 0,
+      shape,
+      state: new Map(),
+      tensors: new Map(),
+    })),
+    stateBytes: 0,
+    emptyState: false,
+    ...given,
+  };
+}
+
+function model(shapes: readonly (readonly number[])[]): ResumeEvidence["model"] {
+  const tensors = shapes.map((shape, at) => ({
+    name: `layers.${at}.weight`,
+    dtype: "F32",
+    shape,
+    byteSize: 0,
+    offset: 0,
+    fileIndex: 0,
+  }));
+  return { place: "model.safetensors", tensors, inModelOrder: false, isAdapter: false };
+}
+
+const range = (most: number, least = most) => ({ least, most, looked: 1, counting: 1 });
+
+function evidence(given: Partial<ResumeEvidence>): ResumeEvidence {
+  return {
+    name: "checkpoint-100",
+    kind: "folder",
+    model: model([[4, 4], [4]]),
+    optimizer: { place: "optimizer.pt", states: [optimizer([[4, 4], [4]])], steps: [range(100)] },
+    schedulers: [{ place: "scheduler.pt", step: 100, learningRates: [1e-3] }],
+    random: { ranks: [0], places: ["rng_state.pth"] },
+    scaler: undefined,
+    precision: undefined,
+    worldSize: undefined,
+    progress: { place: "trainer_state.json", step: 100, epoch: 2 },
+    layout: undefined,
+    namedStep: 100,
+    broken: [],
+    whole: [],
+    missingShards: [],
+    shardCount: 1,
+    ...given,
+  };
+}
+
+test("all of it in order", () => {
+  expect(judgeEvidence(evidence({})).answer).toBe("yes");
+});
+
+describe("optimizer against parameters", () => {
+  const fits = (states: readonly OptimizerState[], shapes: readonly (readonly number[])[]) =>
+    checkOf(
+      judgeEvidence(
+        evidence({ model: model(shapes), optimizer: { place: "optimizer.pt", states, steps: [] } }),
+      ),
+      "Optimizer fits the parameters",
+    );
+
+  test("fewer than tensors: the others are frozen", () => {
+    expect(fits([optimizer([[4, 4]])], [[4, 4], [4], [9, 9]])).toMatchObject({
+      verdict: "ok",
+      reason: expect.stringMatching(/1 parameter in optimizer\.pt, 3 tensors .* 2 tensors without state/),
+    });
+  });
+
+  test("a shape that no tensor has, and one that too few have", () => {
+    expect(fits([optimizer([[4, 5], [4]])], [[4, 4], [4]])).toMatchObject({
+      verdict: "error",
+      reason: expect.stringMatching(/1 of 2 shapes, such as 4 × 5/),
+    });
+    expect(fits([optimizer([[4], [4]])], [[4], [5]])?.verdict).toBe("error");
+  });
+
+  test("more parameters than tensors, without shapes", () => {
+    const shapeless = optimizer([[4], [4], [4]]);
+    const states = [
+      { ...shapeless, parameters: shapeless.parameters.map((one) => ({ ...one, shape: undefined })) },
+    ];
+    expect(fits(states, [[4], [4]])?.verdict).toBe("error");
+    expect(fits(states, [[4], [4], [5]])?.verdict).toBe("ok");
+    expect(fits(states, [[4], [4], [5], [6]])?.verdict).toBe("unknown");
+  });
+
+  test("flat state of FSDP and low ranks of GaLore do not tell", () => {
+    expect(fits([optimizer([[1000]])], [[4, 4], [4]])?.verdict).toBe("unknown");
+    expect(fits([optimizer([[2, 4]], { name: "GaLore" })], [[4, 4], [4]])?.verdict).toBe("unknown");
+  });
+
+  test("names in the file are looked up, wrappers' prefixes aside", () => {
+    const named = (name: string, shape: readonly number[]) => {
+      const one = optimizer([shape]);
+      return { ...one, parameters: one.parameters.map((parameter) => ({ ...parameter, name })) };
+    };
+    expect(fits([named("module.layers.0.weight", [4, 4])], [[4, 4]])?.verdict).toBe("ok");
+    expect(fits([named("layers.0.weight", [4, 5])], [[4, 4]])).toMatchObject({
+      verdict: "error",
+      reason: expect.stringMatching(/keeps layers\.0\.weight as 4 × 5, the parameter is 4 × 4/),
+    });
+    const two = [named("layers.0.weight", [4, 4]), named("layers.7.weight", [4, 4])];
+    expect(fits(two, [[4, 4]])).toMatchObject({
+      verdict: "warning",
+      reason: expect.stringMatching(/lacks 1 of 2/),
+    });
+  });
+});
+
+describe("optimizer state", () => {
+  const state = (given: Partial<OptimizerState>, step = 100) =>
+    checkOf(
+      judgeEvidence(
+        evidence({
+          optimizer: {
+            place: "optimizer.pt",
+            states: [optimizer([[4]], { emptyState: true, ...given })],
+            steps: [],
+          },
+          progress: { place: "trainer_state.json", step, epoch: 0 },
+        }),
+      ),
+      "Optimizer state",
+    );
+
+  test("empty after 100 steps is in doubt, before the first it is right", () => {
+    expect(state({})?.verdict).toBe("warning");
+    expect(state({}, 0)?.verdict).toBe("ok");
+  });
+
+  test("SGD without momentum keeps nothing", () => {
+    const [group] = optimizer([[4]]).groups;
+    if (group === undefined) throw new Error("no group");
+    const groups = [{ ...group, settings: new Map([["momentum", 0]]) }];
+    expect(state({ name: "SGD", groups })?.verdict).toBe("ok");
+  });
+});
+
+describe("schedule", () => {
+  const schedule = (settings: ReadonlyMap<string, number>) => {
+    const one = optimizer([[4, 4], [4]]);
+    const states = [{ ...one, groups: one.groups.map((group) => ({ ...group, settings })) }];
+    const report = judgeEvidence(
+      evidence({ schedulers: [], optimizer: { place: "optimizer.pt", states, steps: [range(100)] } }),
+    );
+    return checkOf(report, "Schedule");
+  };
+
+  test("none is missing where none was used", () => {
+    expect(schedule(new Map([["lr", 1e-3]]))?.verdict).toBe("ok");
+    expect(schedule(new Map([["initial_lr", 1e-3]]))?.verdict).toBe("missing");
+  });
+});
+
+describe("gradient scaler", () => {
+  test("missing only where fp16 was used", () => {
+    const scaler = (given: Partial<ResumeEvidence>) =>
+      checkOf(judgeEvidence(evidence(given)), "Gradient scaler");
+    const place = "training_args.bin";
+    expect(scaler({})).toBeUndefined();
+    expect(scaler({ precision: { name: "fp16", place } })?.verdict).toBe("missing");
+    expect(scaler({ precision: { name: "bf16", place } })?.verdict).toBe("ok");
+    const there = scaler({
+      precision: { name: "fp16", place },
+      scaler: { place: "scaler.pt", scale: 65_536 },
+    });
+    expect(there?.reason).toBe("scaler.pt, at a scale of 65,536.");
+  });
+});
+
+describe("random states against the number of processes", () => {
+  const random = (ranks: readonly number[], count: number) =>
+    checkOf(
+      judgeEvidence(
+        evidence({
+          random: { ranks, places: ranks.map((rank) => `rng_state_${rank}.pth`) },
+          worldSize: { count, place: "training_args.bin" },
+        }),
+      ),
+      "Random state",
+    );
+
+  test.each([
+    [[0], 1, "ok"],
+    [[0, 1, 2, 3], 4, "ok"],
+    [[0], 4, "warning"],
+    [[0, 1], 1, "warning"],
+    [[], 1, "missing"],
+  ] as const)("%j of %i", (ranks, count, verdict) => {
+    expect(random(ranks, count)?.verdict).toBe(verdict);
+  });
+});
+
+describe("steps", () => {
+  const steps = (given: Partial<ResumeEvidence>) => checkOf(judgeEvidence(evidence(given)), "Steps agree");
+  const at = (...most: readonly number[]) => ({
+    place: "optimizer.pt",
+    states: most.map(() => optimizer([[4]])),
+    steps: most.map((step) => range(step)),
+  });
+  const schedule = (step: number) => [{ place: "scheduler.pt", step, learningRates: [1e-3] }];
+
+  test("fewer steps of the optimizer are the scaler's, where one was used", () => {
+    expect(steps({ optimizer: at(97) })?.verdict).toBe("unknown");
+    expect(steps({ optimizer: at(97), precision: { name: "fp32", place: "x" } })?.verdict).toBe("warning");
+    const scaler = { place: "scaler.pt", scale: 1 };
+    expect(steps({ optimizer: at(97), schedulers: schedule(97), scaler })).toMatchObject({
+      verdict: "ok",
+      reason: expect.stringMatching(/3 fewer: the gradient scaler skips/),
+    });
+    expect(steps({ optimizer: at(60), scaler })?.verdict).toBe("warning");
+  });
+
+  test("a schedule may count epochs, or once for each process", () => {
+    expect(steps({ schedulers: schedule(2) })?.reason).toMatch(/counts epochs: 2, at epoch 2/);
+    expect(steps({ schedulers: schedule(400) })?.reason).toMatch(/4 for each step, .* 4 processes/);
+    expect(steps({ schedulers: schedule(60) })?.verdict).toBe("warning");
+  });
+
+  test("Lightning counts the steps of two optimizers together", () => {
+    expect(steps({ optimizer: at(50, 50) })).toMatchObject({
+      verdict: "ok",
+      reason: expect.stringMatching(/all optimizers together/),
+    });
+  });
+
+  test("one count alone agrees with nothing", () => {
+    const alone = { optimizer: at(7), schedulers: [], progress: undefined, namedStep: undefined };
+    expect(steps(alone)).toMatchObject({
+      verdict: "unknown",
+      reason: expect.stringMatching(/nothing to compare/),
+    });
+  });
+});
