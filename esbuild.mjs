@@ -16,6 +16,8 @@ const noticesFile = join(dist, "THIRD_PARTY_NOTICES.txt");
 const watch = process.argv.includes("--watch");
 const dev = process.argv.includes("--dev");
 
+const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+
 const shared = {
   absWorkingDir: root,
   bundle: true,
@@ -24,7 +26,10 @@ const shared = {
   metafile: true,
   legalComments: "none", // the notices file carries them
   logLevel: "warning",
-  define: { "process.env.NODE_ENV": dev ? '"development"' : '"production"' },
+  define: {
+    "process.env.NODE_ENV": dev ? '"development"' : '"production"',
+    "process.env.CHECKPOINT_EXPLORER_VERSION": JSON.stringify(version),
+  },
   loader: { ".wasm": "binary", ".svg": "dataurl", ".ttf": "dataurl", ".woff2": "dataurl" },
 };
 

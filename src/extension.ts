@@ -9,6 +9,8 @@ import { askStage } from "./host/files/askStage";
 import { SampleRun } from "./host/files/sampleRun";
 import { StageStore } from "./host/files/stageStore";
 import { createLog } from "./host/log";
+import { BaseModels } from "./host/make/baseModels";
+import { SnapshotMaker } from "./host/make/snapshotMaker";
 import { Attention } from "./host/runs/attention";
 import { LiveRuns } from "./host/runs/liveRuns";
 import { pickSnapshots } from "./host/runs/pickSnapshots";
@@ -25,12 +27,19 @@ export function activate(context: vscode.ExtensionContext): void {
   const { extensionUri, subscriptions } = context;
   const log = createLog(subscriptions);
   const worker = new WorkerClient(context.extensionPath, log);
+  const makerThread = new WorkerClient(context.extensionPath, log);
   const stages = new StageStore(context.workspaceState);
   const sample = new SampleRun(context);
   const attention = new Attention();
   const sorting = new SortChoice(context.workspaceState);
   const runs = new RunsModel({ worker, stages, log, attention, extraRoots: () => sample.roots() });
-  const editors = new CheckpointEditorProvider(extensionUri, worker, stages);
+  const baseModels = new BaseModels(context.workspaceState, runs);
+  const maker = new SnapshotMaker(makerThread, stages, runs);
+  const editors = new CheckpointEditorProvider(extensionUri, worker, stages, {
+    maker,
+    baseModels,
+    compare: (paths) => comparePanels.open(paths),
+  });
   const runPanels = new RunPanels({ extensionUri, worker, runs, open: openPath });
   const comparePanels = new ComparePanels({
     extensionUri,
@@ -39,6 +48,8 @@ export function activate(context: vscode.ExtensionContext): void {
     userStages: () => stages.entries(),
     pickSnapshots: (exclude, title) => pickSnapshots(runs, exclude, title),
     open: openPath,
+    reduceRank: (path) => editors.reduceRank(path),
+    baseModels,
     setStage: (path) => askStage(stages, [path]),
     onStagesChanged: stages.onDidChange,
   });
@@ -46,6 +57,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const runsView = createRunsView(runsTree, { sorting, runs, attention, runPanels });
   subscriptions.push(
     worker,
+    makerThread,
     stages,
     attention,
     sorting,
@@ -60,7 +72,18 @@ export function activate(context: vscode.ExtensionContext): void {
     vscode.window.registerWebviewPanelSerializer(compareViewType, comparePanels),
     vscode.window.registerWebviewPanelSerializer(runViewType, runPanels),
     runsView,
-    ...registerCommands({ log, runs, runsView, runPanels, comparePanels, stages, sample, sorting }),
+    ...registerCommands({
+      log,
+      runs,
+      runsView,
+      runPanels,
+      comparePanels,
+      stages,
+      sample,
+      sorting,
+      maker,
+      editors,
+    }),
   );
   void revealRunsOnce(runsTree, runsView, context.workspaceState);
 }

@@ -3,11 +3,15 @@ import { checkpointIdentity } from "../core/checkpoint/identity";
 import { pythonLoadSnippet } from "../core/checkpoint/loadSnippet";
 import type { Run, RunCheckpoint } from "../core/runs/run";
 import type { ComparePanels } from "./compare/comparePanels";
+import type { CheckpointEditorProvider } from "./editor/checkpointEditor";
 import { copyText, openCheckpointFile, openPath, revealInExplorer } from "./editor/openPath";
 import { askStage } from "./files/askStage";
 import type { SampleRun } from "./files/sampleRun";
 import type { StageStore } from "./files/stageStore";
 import type { Log } from "./log";
+import { extractAdapter } from "./make/extractAdapter";
+import { pickCheckpoint } from "./make/pickCheckpoint";
+import type { SnapshotMaker } from "./make/snapshotMaker";
 import { askWhatToDelete, deleteCheckpoints } from "./runs/deleteCheckpoints";
 import type { RunNode } from "./runs/runNodes";
 import type { RunPanels } from "./runs/runPanel";
@@ -23,6 +27,8 @@ export interface CommandServices {
   readonly stages: StageStore;
   readonly sample: SampleRun;
   readonly sorting: SortChoice;
+  readonly maker: SnapshotMaker;
+  readonly editors: CheckpointEditorProvider;
 }
 
 type CheckpointNode = Extract<RunNode, { kind: "checkpoint" }>;
@@ -35,7 +41,7 @@ const compareSelectionContext = "checkpointExplorer.hasCompareSelection";
 /** Every command of package.json, by its id. A failure is told to the user and kept in the log. */
 export function registerCommands(services: CommandServices): vscode.Disposable[] {
   let selectedForCompare: readonly string[] = [];
-  const { runs, runsView, runPanels, comparePanels, stages, sample, log, sorting } = services;
+  const { runs, runsView, runPanels, comparePanels, stages, sample, log, sorting, maker, editors } = services;
 
   const commands: Record<string, (target: Target, selection?: readonly Target[]) => unknown> = {
     open: async (target) => {
@@ -69,6 +75,11 @@ export function registerCommands(services: CommandServices): vscode.Disposable[]
     },
     compareWithSelected: (target, selection) =>
       comparePanels.open([...new Set([...selectedForCompare, ...pathsOf(target, selection)])]),
+    reduceRank: async (target) => {
+      const path = mainFileOf(target) ?? (await pickAdapter(runs));
+      if (path !== undefined) await editors.reduceRank(path);
+    },
+    extractAdapter: (target) => extractAdapter({ runs, maker, open: openPath }, pathsOf(target)[0]),
     setStage: (target, selection) => askStage(stages, pathsOf(target, selection)),
     reveal: async (target) => {
       const path = pathOf(target);
@@ -172,6 +183,14 @@ function pathOf(target: Target): string | undefined {
 async function askForFile(): Promise<string | undefined> {
   const picked = await vscode.window.showOpenDialog({ openLabel: "Open Checkpoint" });
   return picked?.[0]?.fsPath;
+}
+
+function pickAdapter(runs: RunsModel): Promise<string | undefined> {
+  return pickCheckpoint(runs, {
+    title: "Reduce the rank of which adapter?",
+    placeHolder: "A LoRA adapter",
+    exclude: [],
+  });
 }
 
 /** Checkpoints that hold an adapter, by their parts; files of their own may be one. */

@@ -1,10 +1,13 @@
 import type { CheckpointSummary } from "../core/checkpoint/summary";
 import type { ContentPage, ContentPath } from "../core/content/contentTree";
+import type { BaseComparison } from "../core/lora/baseWeights";
+import type { IntruderReport } from "../core/lora/intruders";
 import type { LoraView } from "../core/lora/loraView";
 import type { OptimizerPage, OptimizerView } from "../core/optimizer/optimizerView";
 import type { ResumeReport } from "../core/resume/resumeReport";
 import type { TrainingView } from "../core/runs/trainingView";
 import type { TensorChunk } from "../core/tensors/tensorTable";
+import type { ReductionStart } from "./makeCalls";
 
 /** Where a checkpoint's bytes are: a local path, or the content of a file that lives elsewhere. */
 export type CheckpointLocation =
@@ -14,6 +17,9 @@ export type CheckpointLocation =
 /** Stages that the user set, by checkpoint path. */
 export type UserStages = readonly (readonly [path: string, stage: string])[];
 
+/** An adapter that is open in the worker, or one that is opened for the question alone. */
+export type AdapterRef = { readonly handle: number } | { readonly path: string };
+
 /** What the worker answers about one open checkpoint. */
 export interface CheckpointCalls {
   open(params: { readonly location: CheckpointLocation; readonly userStages: UserStages }): {
@@ -22,7 +28,23 @@ export interface CheckpointCalls {
   };
   tensorChunk(params: { readonly handle: number; readonly first: number }): TensorChunk;
   training(params: { readonly handle: number }): TrainingView | undefined;
-  lora(params: { readonly handle: number }): LoraView | undefined;
+  /** `progressToken` names the work in `progress`. */
+  lora(params: { readonly handle: number; readonly progressToken: number }): LoraView | undefined;
+  reductionStart(params: { readonly handle: number }): ReductionStart;
+  /** Path of an adapter's base model where it is on this disk. */
+  baseModel(params: { readonly adapter: AdapterRef }): string | undefined;
+  /** Holds every update against the weight it is added to. `progressToken` names the work in `progress`. */
+  compareWithBase(params: {
+    readonly adapter: AdapterRef;
+    readonly base: string;
+    readonly progressToken: number;
+  }): BaseComparison;
+  /** Intruder dimensions of one module; a decomposition of the whole weight, which may take a minute. */
+  intruders(params: {
+    readonly adapter: AdapterRef;
+    readonly base: string;
+    readonly module: string;
+  }): IntruderReport;
   contentPage(params: {
     readonly handle: number;
     readonly path: ContentPath;

@@ -1,4 +1,6 @@
+import type { BaseComparison } from "../core/lora/baseWeights";
 import type { CompareModuleDetail } from "../core/lora/compareView";
+import type { IntruderReport } from "../core/lora/intruders";
 import type { Timeline, TimelineMetric } from "../core/lora/timeline";
 import type { CompareHead, ComparePiece } from "./comparePieces";
 import type { Picture } from "./picture";
@@ -42,6 +44,20 @@ export interface CompareHostCalls {
     readonly paths: readonly string[];
     readonly metrics?: readonly TimelineMetric[];
   }): Timeline;
+  /** Opens a snapshot in the editor, at the form that lowers its rank. */
+  reduceRank(params: { readonly path: string }): void;
+  /** Path of a snapshot's base model: what the user chose, else what is beside it; a column may be it as well. */
+  baseModel(params: { readonly path: string }): string | undefined;
+  /** Asks the user for the base model of a snapshot; undefined where they gave none. */
+  chooseBaseModel(params: { readonly path: string }): string | undefined;
+  /** ‖ΔW‖/‖W‖ of a snapshot's modules. Reads the adapted weights of the base: abort it when it is no longer wanted. */
+  compareWithBase(params: { readonly path: string; readonly base: string }): BaseComparison;
+  /** Intruder dimensions of a module, from a decomposition of its base weight: may take a minute; can be aborted. */
+  intruders(params: {
+    readonly path: string;
+    readonly base: string;
+    readonly module: string;
+  }): IntruderReport;
   /** Asks the user where to put it. */
   savePng(params: Picture): void;
   /** Stops the comparison that is being computed. */
@@ -52,4 +68,6 @@ export interface ComparePageCalls {
   changed(state: CompareState): void;
   progress(params: { readonly done: number; readonly total: number; readonly label: string }): void;
   timelineProgress(params: { readonly done: number; readonly total: number; readonly label: string }): void;
+  /** Of `compareWithBase`. */
+  baseProgress(params: { readonly done: number; readonly total: number; readonly label: string }): void;
 }

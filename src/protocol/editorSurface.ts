@@ -1,11 +1,16 @@
 import type { CheckpointSummary } from "../core/checkpoint/summary";
 import type { ContentPage, ContentPath } from "../core/content/contentTree";
+import type { BaseComparison } from "../core/lora/baseWeights";
+import type { IntruderReport } from "../core/lora/intruders";
 import type { LoraView } from "../core/lora/loraView";
+import type { ReductionOptions } from "../core/lora/reductionPlan";
 import type { OptimizerPage, OptimizerView } from "../core/optimizer/optimizerView";
 import type { Problem } from "../core/problem";
 import type { ResumeReport } from "../core/resume/resumeReport";
 import type { TrainingView } from "../core/runs/trainingView";
+import type { WritableDtype } from "../core/tensors/encode";
 import type { TensorChunk } from "../core/tensors/tensorTable";
+import type { MadeSnapshot, ReductionStart } from "./makeCalls";
 import type { NumbersHostCalls } from "./numbersSurface";
 
 /** What the checkpoint editor shows. `generation` grows each time the file is read anew. */
@@ -29,8 +34,35 @@ export interface EditorHostCalls extends NumbersHostCalls {
   tensorChunk(params: { readonly first: number }): TensorChunk;
   /** Undefined where no training log is beside the checkpoint. */
   training(params: null): TrainingView | undefined;
-  /** Reads the factors and computes the norms: may take a while; abort it when it is no longer wanted. */
+  /** Reads the factors and computes the norms. Tells its progress; abort it when it is no longer wanted. */
   lora(params: null): LoraView | undefined;
+  /**
+   * Path of the adapter's base model: the one that the user chose, else the one that is beside the adapter. Undefined
+   * where none is known.
+   */
+  baseModel(params: null): string | undefined;
+  /** Asks the user for the base model; undefined where they gave none. */
+  chooseBaseModel(params: null): string | undefined;
+  /** Reads the adapted weights of the base model. Tells its progress; abort it when it is no longer wanted. */
+  compareWithBase(params: { readonly base: string }): BaseComparison;
+  /** Decomposes the base weight of a module: may take a minute; abort it when it is no longer wanted. */
+  intruders(params: { readonly base: string; readonly module: string }): IntruderReport;
+  reductionStart(params: null): ReductionStart;
+  /** Asks the user for a folder; undefined where they chose none. */
+  chooseFolder(params: { readonly folder: string }): string | undefined;
+  /** Something is at the path already. */
+  isTaken(params: { readonly path: string }): boolean;
+  /**
+   * Writes the adapter at lower ranks. Tells its progress; aborting the call stops it and leaves nothing behind.
+   * Undefined where the user decided against replacing what is there.
+   */
+  reduce(params: {
+    readonly options: ReductionOptions;
+    readonly out: string;
+    readonly dtype?: WritableDtype;
+  }): MadeSnapshot | undefined;
+  /** Compares this snapshot with one that was made of it. */
+  compareMade(params: { readonly path: string }): void;
   /** Children of a value of a torch file, from `from` on; undefined where the path leads nowhere. */
   contentPage(params: { readonly path: ContentPath; readonly from: number }): ContentPage | undefined;
   optimizers(params: null): readonly OptimizerView[];
@@ -54,8 +86,18 @@ export interface EditorHostCalls extends NumbersHostCalls {
 /** What the extension tells the page. */
 export interface EditorPageCalls {
   changed(state: EditorState): void;
-  /** Switches to a tab, e.g. because the run tree asked for it. */
-  showTab(params: { readonly tab: EditorTab }): void;
+  /** Switches to a tab, e.g. because the run tree asked for it, and there to the form that lowers ranks. */
+  showTab(params: { readonly tab: EditorTab; readonly reduce?: boolean }): void;
+  /** How far a call is that takes long. */
+  progress(params: {
+    readonly work: EditorWork;
+    readonly done: number;
+    readonly total: number;
+    readonly label: string;
+  }): void;
 }
+
+/** Calls that tell their progress. */
+export type EditorWork = "lora" | "base" | "reduce";
 
 export type EditorTab = "overview" | "content" | "tensors" | "optimizer" | "training" | "lora" | "health";

@@ -1,14 +1,27 @@
 import { MemoryByteSource } from "../core/bytes/byteSource";
 import type { Files } from "../core/bytes/files";
 import { CheckpointSession } from "../core/checkpoint/checkpointSession";
+import { findBaseModel } from "../core/lora/baseModel";
+import { compareWithBase } from "../core/lora/baseWeights";
+import { intrudersOfModule } from "../core/lora/intrudersOfModule";
+import { outputFormatFor } from "../core/lora/outputNames";
+import { reductionProblem } from "../core/lora/reduceSource";
 import type { Handlers } from "../protocol/channel";
-import type { CheckpointCalls, CheckpointLocation } from "../protocol/checkpointCalls";
+import type { AdapterRef, CheckpointCalls, CheckpointLocation } from "../protocol/checkpointCalls";
 import type { HandleMap } from "./handleMap";
 import { nodeFiles } from "./nodeFiles";
+import type { ReportProgress } from "./reportProgress";
 import { stageLookup } from "./stageLookup";
 
 /** Answers about one open checkpoint. */
-export function checkpointHandlers(sessions: HandleMap<CheckpointSession>): Handlers<CheckpointCalls> {
+export function checkpointHandlers(
+  sessions: HandleMap<CheckpointSession>,
+  reportProgress: ReportProgress,
+): Handlers<CheckpointCalls> {
+  const adapterOf = (adapter: AdapterRef, signal: AbortSignal) =>
+    "handle" in adapter ? sessions.get(adapter.handle) : openPlain(adapter.path, signal);
+  const reportTo = (token: number) => (done: number, total: number, label: string) =>
+    reportProgress({ token, done, total, label });
   return {
     open: async ({ location, userStages }, signal) => {
       const { path } = location;
@@ -18,13 +31,44 @@ export function checkpointHandlers(sessions: HandleMap<CheckpointSession>): Hand
     },
     tensorChunk: ({ handle, first }) => sessions.get(handle).tensorChunk(first),
     training: ({ handle }, signal) => sessions.get(handle).training(signal),
-    lora: ({ handle }, signal) => sessions.get(handle).lora(signal),
+    lora: ({ handle, progressToken }, signal) =>
+      sessions.get(handle).lora(signal, { report: reportTo(progressToken), maxListedValues }),
+    reductionStart: ({ handle }) => {
+      const session = sessions.get(handle);
+      const format = outputFormatFor(session.adapter?.dialect ?? "peft");
+      return { problem: reductionProblem(session), format, identity: session.identity };
+    },
+    baseModel: async ({ adapter }, signal) => findBaseModel(nodeFiles, await adapterOf(adapter, signal)),
+    compareWithBase: async ({ adapter, base, progressToken }, signal) =>
+      compareWithBase(await adapterOf(adapter, signal), await openPlain(base, signal), {
+        report: reportTo(progressToken),
+        signal,
+      }),
+    intruders: async ({ adapter, base, module }, signal) => {
+      const pause = () => pauseFor(signal);
+      const opened = await openPlain(base, signal);
+      return intrudersOfModule(await adapterOf(adapter, signal), opened, module, { pause }, signal);
+    },
     contentPage: ({ handle, path, from }) => sessions.get(handle).contentPage(path, from),
     optimizers: ({ handle }) => sessions.get(handle).optimizers(),
     optimizerPage: ({ handle, optimizer, first }, signal) =>
       sessions.get(handle).optimizerPage(optimizer, first, signal),
     resume: ({ handle }, signal) => sessions.get(handle).resume(signal),
   };
+}
+
+/** Singular values that a view of the adapter lists: most of a message of 1 MB. */
+const maxListedValues = 80_000;
+
+/** For a question in which stages play no part. */
+function openPlain(path: string, signal: AbortSignal): Promise<CheckpointSession> {
+  return CheckpointSession.open(nodeFiles, path, () => undefined, signal);
+}
+
+/** Lets the thread answer others, among them the wish to stop. */
+async function pauseFor(signal: AbortSignal): Promise<void> {
+  await new Promise<void>((resume) => setImmediate(resume));
+  signal.throwIfAborted();
 }
 
 /** A file whose content was handed over stands alone: nothing beside it can be read. */

@@ -4,6 +4,7 @@ import { extractReport, extractText, reduceReport, reduceText } from "../core/re
 import { toJsonText } from "../core/report/reportJson";
 import { nodeFiles } from "./nodeFiles";
 import { nodeSink } from "./nodeSink";
+import { toolVersion } from "./toolVersion";
 
 /** What `reduce` and `extract` of the command line are told. */
 export interface MakeFlags {
@@ -43,7 +44,7 @@ function makeOptions({ out, replace }: MakeFlags): MakeOptions {
     sink: nodeSink,
     out: resolve(out),
     replace,
-    toolVersion: "0.1.0",
+    toolVersion,
     now: new Date(),
   };
 }

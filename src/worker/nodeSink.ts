@@ -1,20 +1,22 @@
 import { randomBytes } from "node:crypto";
-import { type FileHandle, lstat, mkdir, open, rename, rm } from "node:fs/promises";
+import { type FileHandle, lstat, mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { FileOutput, FileSink, FileWriter, FolderOutput } from "../core/bytes/fileSink";
 import { FormatError } from "../core/formats/formatError";
 
 /** Writes to the local disk: temporary name, fsync, rename, fsync of the folder that holds it. */
 export const nodeSink: FileSink = {
-  async createFolder(path, { replace }) {
+  async createFolder(path, { replace, files }) {
     await refuseExisting(path, replace);
+    await refuseOthers(path, files);
     const temporaryPath = temporaryName(path, "");
     await mkdir(dirname(path), { recursive: true });
     await mkdir(temporaryPath);
-    return new NodeFolderOutput(path, temporaryPath, replace);
+    return new NodeFolderOutput(path, temporaryPath, replace, files);
   },
   async createFile(path, { replace }) {
     await refuseExisting(path, replace);
+    await refuseFolder(path);
     // The ending stays, so that what is written can be opened again for what it is.
     const temporaryPath = temporaryName(path, /\.[^./\\]+$/.exec(path)?.[0] ?? "");
     await mkdir(dirname(path), { recursive: true });
@@ -31,6 +33,27 @@ async function refuseExisting(path: string, replace: boolean): Promise<void> {
   const message =
     "There is something of this name already. Choose another name, or say that it may be replaced.";
   throw new FormatError("Exists", message, undefined, path);
+}
+
+/** What is replaced is removed: only a folder of the same files may be, whoever made it. */
+async function refuseOthers(path: string, files: readonly string[]): Promise<void> {
+  const found = await lstat(path).catch(() => undefined);
+  if (found === undefined) return;
+  if (!found.isDirectory()) throw holdsOthers(path, "It is no folder");
+  const entries = await readdir(path, { withFileTypes: true });
+  const others = entries.filter((entry) => !entry.isFile() || !files.includes(entry.name));
+  const named = others.slice(0, 3).map(({ name }) => name);
+  if (others.length > 0) throw holdsOthers(path, `It also holds ${named.join(", ")}`);
+}
+
+async function refuseFolder(path: string): Promise<void> {
+  const found = await lstat(path).catch(() => undefined);
+  if (found?.isDirectory() === true) throw holdsOthers(path, "It is a folder");
+}
+
+function holdsOthers(path: string, reason: string): FormatError {
+  const message = `${reason}, and is not replaced. Choose another name.`;
+  return new FormatError("HoldsOthers", message, undefined, path);
 }
 
 async function exists(path: string): Promise<boolean> {
@@ -71,6 +94,7 @@ class NodeFolderOutput implements FolderOutput {
     private readonly path: string,
     readonly temporaryPath: string,
     private readonly replace: boolean,
+    private readonly files: readonly string[],
   ) {}
 
   create(name: string): Promise<FileWriter> {
@@ -79,6 +103,8 @@ class NodeFolderOutput implements FolderOutput {
 
   async commit(): Promise<void> {
     await syncFolder(this.temporaryPath);
+    // It may have been filled since.
+    await refuseOthers(this.path, this.files);
     await moveInPlace(this.temporaryPath, this.path, this.replace);
     this.open = false;
   }

@@ -7,6 +7,7 @@ import { checkpointHandlers } from "./checkpointHandlers";
 import { compareHandlers } from "./compareHandlers";
 import { HandleMap, HandleNumbers } from "./handleMap";
 import { LineTables } from "./lineTables";
+import { makeHandlers } from "./makeHandlers";
 import { numbersHandlers } from "./numbersHandlers";
 import type { ReportProgress } from "./reportProgress";
 import { runHandlers } from "./runHandlers";
@@ -22,9 +23,10 @@ export function workerHandlers(reportProgress: ReportProgress): Handlers<WorkerC
   const runs = new HandleMap<ChartedRun>(numbers, "The run is no longer open. Read its logs again.");
   const tables = new LineTables();
   return {
-    ...checkpointHandlers(sessions),
+    ...checkpointHandlers(sessions, reportProgress),
     ...compareHandlers(comparisons, reportProgress),
     ...numbersHandlers(sessions),
+    ...makeHandlers(reportProgress),
     ...runHandlers(runs, tables),
     close: ({ handle }) => {
       sessions.close(handle);

@@ -86,9 +86,55 @@ test("findings lead to the modules they are about", async () => {
   await expect.poll(() => detail.innerText()).toContain("1 duplicate component");
 });
 
+test("a base model that is beside the adapter shows how large each update is in it", async () => {
+  const opened = await openLora({ base: "/home/ada/models/tiny-base" });
+  await opened.page.getByText("‖ΔW‖ is 3.1 % of ‖W‖ over 22 modules of tiny-base").waitFor();
+  await opened.page.getByText(/1 module has no weight in the base model/).waitFor();
+  const header = opened.rows.getByRole("columnheader", { name: "of ‖W‖" });
+  await header.getByRole("button").click();
+  await expect.poll(() => header.getAttribute("aria-sort")).toBe("descending");
+  const values = (await opened.column(8)).slice(0, -2).map((text) => Number.parseFloat(text ?? ""));
+  expect(values).toHaveLength(22);
+  expect(values).toEqual([...values].sort((a, b) => b - a));
+  // The module without a base weight, and the one without norms.
+  expect((await opened.column(8)).slice(-2)).toEqual(["–", "–"]);
+});
+
+test("a base model can be chosen where none is known, and asked about one module", async () => {
+  const opened = await openLora({ chosenBase: "/home/ada/models/chosen" });
+  await opened.rows.locator("[data-row='0']").click();
+  const detail = opened.page.getByRole("region", { name: "Module details" });
+  await detail.getByText("They are told from the base weight.").waitFor();
+  await opened.page.getByRole("button", { name: "Choose base model…" }).first().click();
+  await opened.page.getByText(/of ‖W‖ over 22 modules of chosen/).waitFor();
+  await detail.getByRole("button", { name: "Look for them" }).click();
+  await detail
+    .getByText("1 of the 3 strongest directions of W + ΔW is like none of W's (|cosine| below 0.5).")
+    .waitFor();
+  const rows = detail.getByRole("table", { name: "Strongest directions of W + ΔW" }).getByRole("row");
+  expect((await rows.allInnerTexts()).map((text) => text.split(/\s+/).slice(-1)[0])).toEqual([
+    "Intruder",
+    "yes",
+    "no",
+    "no",
+  ]);
+  expect(await opened.sent("intruders")).toEqual([
+    { base: "/home/ada/models/chosen", module: "model.layers.0.self_attn.k_proj" },
+  ]);
+});
+
+test("looking for intruder dimensions can be stopped", async () => {
+  const opened = await openLora({ base: "/home/ada/models/tiny-base", intrudersMs: 60_000 });
+  await opened.rows.locator("[data-row='0']").click();
+  await opened.page.getByRole("button", { name: "Look for them" }).click();
+  await opened.page.getByRole("button", { name: "Cancel" }).click();
+  await opened.page.getByRole("button", { name: "Look for them" }).waitFor();
+});
+
 test("computing can be cancelled, and asked for again", async () => {
   const opened = await openLora({ loraMs: 60_000 });
   await opened.page.getByRole("progressbar", { name: /computing norms/ }).waitFor();
+  await opened.page.getByText("5 of 24").waitFor();
   await opened.page.getByRole("button", { name: "Cancel" }).click();
   await opened.page.getByText("The norms were not computed.").waitFor();
   const messages = (await opened.webview.sentMessages()) as { type?: string }[];

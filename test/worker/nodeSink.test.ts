@@ -10,12 +10,13 @@ beforeEach(async () => {
 });
 afterEach(() => rm(root, { recursive: true, force: true }));
 
+const files = ["a", "a.txt", "new"];
 const bytes = (text: string) => new TextEncoder().encode(text);
 
 describe("nodeSink", () => {
   it("shows a folder only when it is whole", async () => {
     const path = join(root, "new", "folder");
-    const folder = await nodeSink.createFolder(path, { replace: false });
+    const folder = await nodeSink.createFolder(path, { replace: false, files });
     const file = await folder.create("a.txt");
     await file.writeAt(4, bytes("late"));
     await file.writeAt(0, bytes("soon"));
@@ -28,7 +29,7 @@ describe("nodeSink", () => {
   });
 
   it("leaves nothing of what was discarded", async () => {
-    const folder = await nodeSink.createFolder(join(root, "x"), { replace: false });
+    const folder = await nodeSink.createFolder(join(root, "x"), { replace: false, files });
     await (await folder.create("a")).close();
     await folder.discard();
     const file = await nodeSink.createFile(join(root, "y.bin"), { replace: false });
@@ -40,14 +41,35 @@ describe("nodeSink", () => {
   it("never takes a name that is taken, unless told", async () => {
     const path = join(root, "x");
     await mkdir(path);
-    await writeFile(join(path, "old"), "old");
-    await expect(nodeSink.createFolder(path, { replace: false })).rejects.toMatchObject({ code: "Exists" });
+    await writeFile(join(path, "a"), "old");
+    await expect(nodeSink.createFolder(path, { replace: false, files })).rejects.toMatchObject({
+      code: "Exists",
+    });
     await expect(nodeSink.createFile(path, { replace: false })).rejects.toMatchObject({ code: "Exists" });
-    const folder = await nodeSink.createFolder(path, { replace: true });
+    const folder = await nodeSink.createFolder(path, { replace: true, files });
     await (await folder.create("new")).close();
     await folder.commit();
     expect(await readdir(root)).toEqual(["x"]);
     expect(await readdir(path)).toEqual(["new"]);
+  });
+
+  it("never replaces what holds anything else, however it is asked", async () => {
+    const path = join(root, "home");
+    await mkdir(join(path, "a"), { recursive: true });
+    await writeFile(join(root, "file"), "theirs");
+    const replaced = { replace: true, files };
+    for (const place of [path, join(root, "file"), root]) {
+      await expect(nodeSink.createFolder(place, replaced)).rejects.toMatchObject({ code: "HoldsOthers" });
+    }
+    await expect(nodeSink.createFile(path, { replace: true })).rejects.toMatchObject({ code: "HoldsOthers" });
+    const folder = await nodeSink.createFolder(join(root, "new"), replaced);
+    await (await folder.create("a")).close();
+    await mkdir(join(root, "new"));
+    await writeFile(join(root, "new", "notes.txt"), "theirs");
+    await expect(folder.commit()).rejects.toThrow("It also holds notes.txt, and is not replaced.");
+    await folder.discard();
+    expect((await readdir(root)).sort()).toEqual(["file", "home", "new"]);
+    expect(await readdir(join(root, "new"))).toEqual(["notes.txt"]);
   });
 
   it("looks again before the last step: somebody else may have been faster", async () => {

@@ -50,6 +50,10 @@ export class ColumnActions {
     this.model.host.notify("open", { path: this.path });
   }
 
+  reduceRank(): void {
+    this.model.host.notify("reduceRank", { path: this.path });
+  }
+
   setStage(): void {
     this.model.host.notify("setStage", { path: this.path });
   }

@@ -13,6 +13,8 @@ const host = connect<ComparePageCalls, CompareHostCalls>({
   },
   // Nothing is drawn of a timeline yet.
   timelineProgress: () => {},
+  // Nor of base weights.
+  baseProgress: () => {},
 });
 const model = new CompareModel(host, placeFrom(loadState<ComparePlace>("compare")));
 

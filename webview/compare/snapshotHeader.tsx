@@ -88,6 +88,12 @@ export function SnapshotHeader({ model, columns, at }: SnapshotHeaderProps) {
             { label: "Open", onChoose: () => actions.open() },
             { label: "Set Stage…", onChoose: () => actions.setStage() },
             {
+              label: "Reduce Rank…",
+              disabled: column.rank === undefined,
+              ...(column.rank === undefined ? { title: "It is no LoRA adapter" } : {}),
+              onChoose: () => actions.reduceRank(),
+            },
+            {
               label: "Make Baseline",
               disabled: at === 0,
               ...(at === 0 ? { title: "It is the baseline" } : {}),

@@ -1,3 +1,4 @@
+import { methodName } from "../../src/core/lora/adapterText";
 import { plural } from "../../src/core/text/quantities";
 import { safeText } from "../ui/safeText";
 import { Section } from "../ui/section";
@@ -13,7 +14,7 @@ export function AdapterSection({ model, summary }: OverviewProps) {
         <tbody>
           <tr>
             <th scope="row">Method</th>
-            <td>{safeText(adapter.method)}</td>
+            <td>{safeText(methodName(adapter.method))}</td>
           </tr>
           <tr>
             <th scope="row">Base model</th>

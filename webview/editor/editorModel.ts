@@ -160,7 +160,7 @@ export class EditorModel {
   }
 
   private forgetAnswers(): void {
-    this.lora.view.forget();
+    this.lora.forget();
     this.content.forget();
     this.optimizer.forget();
     this.training.forget();

@@ -2,6 +2,7 @@ import type { LoraModuleMetrics, LoraModuleRow } from "../../src/core/lora/loraV
 import { formatAligned } from "../../src/core/text/quantities";
 import type { Column } from "../ui/dataTable";
 import { MiddleEllipsis } from "../ui/middleEllipsis";
+import type { BaseRatios } from "./loraRows";
 import type { LoraColumn } from "./place";
 
 interface NumberColumn {
@@ -92,7 +93,11 @@ const numberColumns: readonly NumberColumn[] = [
   },
 ];
 
-export function loraColumns(rows: readonly LoraModuleRow[]): readonly Column<LoraColumn>[] {
+/** @param ratios shown in a column of their own where they are known */
+export function loraColumns(
+  rows: readonly LoraModuleRow[],
+  ratios?: BaseRatios,
+): readonly Column<LoraColumn>[] {
   const row = (index: number) => rows[index] as LoraModuleRow;
   const shape = (index: number) => `${row(index).outFeatures} × ${row(index).inFeatures}`;
   const numbers = numberColumns.map(({ value, ...column }): Column<LoraColumn> => {
@@ -120,6 +125,21 @@ export function loraColumns(rows: readonly LoraModuleRow[]): readonly Column<Lor
     cell: shape,
     text: shape,
   };
+  const ratioText = (index: number) => {
+    const ratio = ratios?.get(row(index).module);
+    return ratio === undefined ? "" : formatPercent(ratio);
+  };
+  const ratioColumn: Column<LoraColumn> = {
+    id: "baseRatio",
+    title: "of ‖W‖",
+    help: "‖ΔW‖ / ‖W‖: how large the update is beside the base weight",
+    width: "64px",
+    align: "end",
+    sortable: true,
+    cell: (index) =>
+      ratioText(index) || <Missing reason="No weight of this name and shape is in the base model." />,
+    text: ratioText,
+  };
   return [
     {
       id: "module",
@@ -132,8 +152,15 @@ export function loraColumns(rows: readonly LoraModuleRow[]): readonly Column<Lor
     },
     ...numbers.slice(0, 3),
     shapeColumn,
-    ...numbers.slice(3),
+    ...numbers.slice(3, 6),
+    ...(ratios === undefined ? [] : [ratioColumn]),
+    ...numbers.slice(6),
   ];
+}
+
+/** With three digits, so that small ratios can be told apart. */
+function formatPercent(share: number): string {
+  return `${formatAligned(100 * share, 3)} %`;
 }
 
 function Missing({ reason }: { readonly reason: string | undefined }) {

@@ -1,9 +1,19 @@
 import { batch, type Signal, signal } from "@preact/signals";
+import type { BaseComparison } from "../../src/core/lora/baseWeights";
+import type { IntruderReport } from "../../src/core/lora/intruders";
 import type { LoraView } from "../../src/core/lora/loraView";
+import type { EditorWork } from "../../src/protocol/editorSurface";
 import type { SortOrder } from "../ui/dataTable";
 import type { EditorHost } from "./editorHost";
 import { OnDemand } from "./onDemand";
 import type { LoraColumn, LoraPlace } from "./place";
+import { ReduceModel } from "./reduceModel";
+
+export interface WorkProgress {
+  readonly done: number;
+  readonly total: number;
+  readonly label: string;
+}
 
 export class LoraModel {
   readonly view: OnDemand<LoraView | undefined>;
@@ -12,13 +22,63 @@ export class LoraModel {
   /** A module. */
   readonly selected: Signal<string | undefined>;
   readonly detailShare: Signal<number>;
+  readonly progress: Signal<Partial<Record<EditorWork, WorkProgress>>> = signal({});
+  /** Path of the base model, where it is known. */
+  readonly base: OnDemand<string | undefined>;
+  readonly ratios: OnDemand<BaseComparison>;
+  readonly reduce: ReduceModel;
+  /** What was asked about modules, by module; of the base that is chosen. */
+  private readonly intruders = new Map<string, OnDemand<IntruderReport>>();
 
-  constructor(host: EditorHost, place: LoraPlace) {
+  constructor(
+    private readonly host: EditorHost,
+    place: LoraPlace,
+  ) {
     this.view = new OnDemand((wanted) => host.call("lora", null, wanted));
     this.text = signal(place.text);
     this.sort = signal(place.sort);
     this.selected = signal(place.selected);
     this.detailShare = signal(place.detailShare);
+    this.base = new OnDemand((wanted) => host.call("baseModel", null, wanted));
+    this.ratios = new OnDemand((wanted) =>
+      host.call("compareWithBase", { base: this.basePath ?? "" }, wanted),
+    );
+    this.reduce = new ReduceModel(host, place.reduce);
+  }
+
+  /** Undefined while it is not known. */
+  get basePath(): string | undefined {
+    const answer = this.base.answer.value;
+    return answer.status === "ready" ? answer.value : undefined;
+  }
+
+  async chooseBase(): Promise<void> {
+    const chosen = await this.host.call("chooseBaseModel", null);
+    if (chosen === undefined) return;
+    this.forgetBase();
+    await this.base.ask();
+    void this.ratios.ask();
+  }
+
+  intrudersOf(module: string): OnDemand<IntruderReport> {
+    const known = this.intruders.get(module);
+    if (known !== undefined) return known;
+    const asked = new OnDemand((wanted) =>
+      this.host.call("intruders", { base: this.basePath ?? "", module }, wanted),
+    );
+    this.intruders.set(module, asked);
+    return asked;
+  }
+
+  receiveProgress({ work, ...step }: WorkProgress & { readonly work: EditorWork }): void {
+    this.progress.value = { ...this.progress.value, [work]: step };
+  }
+
+  /** The file has changed: all answers were about another one. */
+  forget(): void {
+    this.view.forget();
+    this.forgetBase();
+    this.reduce.forget();
   }
 
   /** Selects a module, whatever the filter hides. */
@@ -35,6 +95,14 @@ export class LoraModel {
       sort: this.sort.value,
       selected: this.selected.value,
       detailShare: this.detailShare.value,
+      reduce: this.reduce.place.value,
     };
+  }
+
+  private forgetBase(): void {
+    for (const asked of this.intruders.values()) asked.cancel();
+    this.intruders.clear();
+    this.base.forget();
+    this.ratios.forget();
   }
 }

@@ -6,15 +6,20 @@ import { SpectrumChart } from "../charts/spectrumChart";
 import { Button } from "../ui/controls";
 import { Icon } from "../ui/icon";
 import { safeText } from "../ui/safeText";
+import type { EditorModel } from "./editorModel";
+import { LoraIntruders } from "./loraIntruders";
 
 export interface LoraModuleDetailProps {
+  readonly model: EditorModel;
   readonly row: LoraModuleRow;
+  /** ‖ΔW‖ / ‖W‖, where the base weight is known. */
+  readonly baseRatio: number | undefined;
   readonly onCopy: (text: string, what: string) => void;
   readonly onClose: () => void;
 }
 
 /** The spectrum of one module's update, and what it says in numbers. */
-export function LoraModuleDetail({ row, onCopy, onClose }: LoraModuleDetailProps) {
+export function LoraModuleDetail({ model, row, baseRatio, onCopy, onClose }: LoraModuleDetailProps) {
   const { metrics } = row;
   return (
     <div class="detail">
@@ -57,6 +62,9 @@ export function LoraModuleDetail({ row, onCopy, onClose }: LoraModuleDetailProps
                 name="‖ΔW‖, σ₁"
                 value={`${formatNumber(metrics.frobenius)}, ${formatNumber(metrics.spectral)}`}
               />
+              {baseRatio !== undefined && (
+                <Fact name="‖ΔW‖ / ‖W‖" value={`${formatNumber(100 * baseRatio)} %`} />
+              )}
               <Fact name="Stable rank" value={formatNumber(metrics.stableRank)} />
               <Fact name="Effective rank" value={formatNumber(metrics.effectiveRank)} />
               <Fact name="Nuclear norm" value={formatNumber(metrics.nuclear)} />
@@ -70,6 +78,7 @@ export function LoraModuleDetail({ row, onCopy, onClose }: LoraModuleDetailProps
               {row.health !== undefined && <Fact name="Factors" value={healthText(row.health)} />}
             </tbody>
           </table>
+          <LoraIntruders model={model} module={row.module} />
         </>
       )}
       <div class="button-row">

@@ -12,7 +12,13 @@ export function filterModules(modules: readonly LoraModuleRow[], text: string): 
   });
 }
 
-const numberOf: Record<Exclude<LoraColumn, "module">, (row: LoraModuleRow) => number | undefined> = {
+/** ‖ΔW‖ / ‖W‖ of modules whose base weight was found. */
+export type BaseRatios = ReadonlyMap<string, number>;
+
+const numberOf: Record<
+  Exclude<LoraColumn, "module" | "baseRatio">,
+  (row: LoraModuleRow) => number | undefined
+> = {
   rank: (row) => row.rank,
   alpha: (row) => row.alpha,
   scale: (row) => row.scale,
@@ -30,11 +36,13 @@ const numberOf: Record<Exclude<LoraColumn, "module">, (row: LoraModuleRow) => nu
 export function sortModules(
   modules: readonly LoraModuleRow[],
   { column, descending }: SortOrder<LoraColumn>,
+  ratios?: BaseRatios,
 ): readonly LoraModuleRow[] {
   const sign = descending ? -1 : 1;
   const byName = (a: LoraModuleRow, b: LoraModuleRow) => compareNames(a.module, b.module, ".");
   if (column === "module") return [...modules].sort((a, b) => sign * byName(a, b));
-  const value = numberOf[column];
+  const value =
+    column === "baseRatio" ? ({ module }: LoraModuleRow) => ratios?.get(module) : numberOf[column];
   return [...modules].sort((a, b) => compareNumbers(value(a), value(b), sign) || byName(a, b));
 }
 

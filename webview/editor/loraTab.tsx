@@ -10,10 +10,12 @@ import { safeText } from "../ui/safeText";
 import { SplitPane } from "../ui/splitPane";
 import { Banner, Empty, ErrorState, Loading, Progress } from "../ui/states";
 import type { EditorModel } from "./editorModel";
+import { LoraBase } from "./loraBase";
 import { loraColumns } from "./loraColumns";
 import { LoraFindings } from "./loraFindings";
 import { LoraModuleDetail } from "./loraModuleDetail";
-import { filterModules, sortModules } from "./loraRows";
+import { type BaseRatios, filterModules, sortModules } from "./loraRows";
+import { ReducePane } from "./reducePane";
 
 export function LoraTab({ model }: { readonly model: EditorModel }) {
   const { view } = model.lora;
@@ -22,8 +24,17 @@ export function LoraTab({ model }: { readonly model: EditorModel }) {
   switch (answer.status) {
     case "not asked":
       return <Loading label="Reading the factors…" />;
-    case "waiting":
-      return <Progress label="Reading the factors and computing norms…" onCancel={() => view.cancel()} />;
+    case "waiting": {
+      const step = model.lora.progress.value.lora;
+      return (
+        <Progress
+          label="Reading the factors and computing norms…"
+          done={step?.done}
+          total={step?.total}
+          onCancel={() => view.cancel()}
+        />
+      );
+    }
     case "cancelled":
       return (
         <Empty title="The norms were not computed.">
@@ -40,9 +51,17 @@ export function LoraTab({ model }: { readonly model: EditorModel }) {
       return answer.value === undefined || answer.value.modules.length === 0 ? (
         <Empty title="No LoRA modules were found in this file." />
       ) : (
-        <LoraModules model={model} view={answer.value} />
+        <LoraContent model={model} view={answer.value} />
       );
   }
+}
+
+function LoraContent({ model, view }: { readonly model: EditorModel; readonly view: LoraView }) {
+  return model.lora.reduce.place.value.open ? (
+    <ReducePane model={model} view={view} />
+  ) : (
+    <LoraModules model={model} view={view} />
+  );
 }
 
 function LoraModules({ model, view }: { readonly model: EditorModel; readonly view: LoraView }) {
@@ -51,8 +70,12 @@ function LoraModules({ model, view }: { readonly model: EditorModel; readonly vi
   useFilterKeys(part);
   const text = lora.text.value;
   const sort = lora.sort.value;
-  const rows = useMemo(() => sortModules(filterModules(view.modules, text), sort), [view, text, sort]);
-  const columns = useMemo(() => loraColumns(rows), [rows]);
+  const ratios = useBaseRatios(model);
+  const rows = useMemo(
+    () => sortModules(filterModules(view.modules, text), sort, ratios),
+    [view, text, sort, ratios],
+  );
+  const columns = useMemo(() => loraColumns(rows, ratios), [rows, ratios]);
   const chosen = lora.selected.value;
   const selected = rows.findIndex(({ module }) => module === chosen);
   const detail = view.modules.find(({ module }) => module === chosen);
@@ -67,6 +90,7 @@ function LoraModules({ model, view }: { readonly model: EditorModel; readonly vi
         </Banner>
       ))}
       <LoraFindings model={model} view={view} />
+      <LoraBase model={model} view={view} />
       <div class="toolbar lora-toolbar">
         <TextField
           class="lora-filter"
@@ -83,6 +107,7 @@ function LoraModules({ model, view }: { readonly model: EditorModel; readonly vi
         </span>
         <span class="toolbar-rest">
           <CopyTableButtons columns={columns} count={rows.length} onCopy={copy} />
+          <Button onClick={() => lora.reduce.setOpen(true)}>Reduce rank…</Button>
         </span>
       </div>
       <SplitPane
@@ -105,7 +130,13 @@ function LoraModules({ model, view }: { readonly model: EditorModel; readonly vi
         }
         detail={
           detail && (
-            <LoraModuleDetail row={detail} onCopy={copy} onClose={() => (lora.selected.value = undefined)} />
+            <LoraModuleDetail
+              model={model}
+              row={detail}
+              baseRatio={ratios?.get(detail.module)}
+              onCopy={copy}
+              onClose={() => (lora.selected.value = undefined)}
+            />
           )
         }
         detailLabel="Module details"
@@ -113,6 +144,18 @@ function LoraModules({ model, view }: { readonly model: EditorModel; readonly vi
         onShare={(share) => (lora.detailShare.value = share)}
       />
     </div>
+  );
+}
+
+/** ‖ΔW‖ / ‖W‖ by module; undefined while it is not known. */
+function useBaseRatios(model: EditorModel): BaseRatios | undefined {
+  const answer = model.lora.ratios.answer.value;
+  return useMemo(
+    () =>
+      answer.status === "ready"
+        ? new Map(answer.value.modules.map(({ module, ratio }) => [module, ratio]))
+        : undefined,
+    [answer],
   );
 }
 

@@ -8,7 +8,11 @@ import { type EditorPlace, placeFrom } from "./place";
 
 const host = connect<EditorPageCalls, EditorHostCalls>({
   changed: (state) => model.receive(state),
-  showTab: ({ tab }) => model.showTab(tab),
+  showTab: ({ tab, reduce }) => {
+    model.showTab(tab);
+    if (reduce === true) model.lora.reduce.setOpen(true);
+  },
+  progress: (step) => model.lora.receiveProgress(step),
 });
 const model = new EditorModel(host, placeFrom(loadState<EditorPlace>("editor")));
 

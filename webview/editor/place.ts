@@ -1,3 +1,5 @@
+import type { ReductionOptions, ReductionRule } from "../../src/core/lora/reductionPlan";
+import type { WritableDtype } from "../../src/core/tensors/encode";
 import type { TensorSortKey } from "../../src/core/tensors/tensorQuery";
 import type { EditorTab } from "../../src/protocol/editorSurface";
 import type { SortOrder } from "../ui/dataTable";
@@ -54,6 +56,7 @@ export type LoraColumn =
   | "normA"
   | "normB"
   | "frobenius"
+  | "baseRatio"
   | "spectral"
   | "stableRank"
   | "effectiveRank"
@@ -64,6 +67,30 @@ export interface LoraPlace {
   readonly sort: SortOrder<LoraColumn>;
   readonly selected: string | undefined;
   readonly detailShare: number;
+  readonly reduce: ReducePlace;
+}
+
+export type ReduceColumn = "module" | "before" | "rank" | "energy" | "error" | "size";
+
+/** The form that lowers ranks. */
+export interface ReducePlace {
+  readonly open: boolean;
+  readonly kind: ReductionRule["kind"];
+  readonly scope: ReductionOptions["scope"];
+  /** One value a rule, so that switching between them loses none. */
+  /** Undefined while the user has not chosen one. */
+  readonly rank: number | undefined;
+  readonly energy: number;
+  readonly svFro: number;
+  readonly svCumulative: number;
+  readonly svRatio: number;
+  readonly limit: number | undefined;
+  readonly kohya: boolean;
+  readonly dtype: WritableDtype | "source";
+  /** Of the new snapshot; undefined while the user has not said otherwise than proposed. */
+  readonly name: string | undefined;
+  readonly folder: string | undefined;
+  readonly sort: SortOrder<ReduceColumn>;
 }
 
 export interface ContentPlace {
@@ -103,6 +130,22 @@ export const startPlace: EditorPlace = {
     sort: { column: "module", descending: false },
     selected: undefined,
     detailShare: 0.4,
+    reduce: {
+      open: false,
+      kind: "rank",
+      scope: "module",
+      rank: undefined,
+      energy: 0.95,
+      svFro: 0.95,
+      svCumulative: 0.9,
+      svRatio: 10,
+      limit: undefined,
+      kohya: false,
+      dtype: "source",
+      name: undefined,
+      folder: undefined,
+      sort: { column: "module", descending: false },
+    },
   },
   content: { opened: [], selected: undefined, hidePrefixes: false },
   optimizer: { optimizer: 0, text: "", hidePrefixes: false, selected: undefined, detailShare: 0.34 },
@@ -120,7 +163,11 @@ export function placeFrom(saved: Partial<EditorPlace>): EditorPlace {
       ...saved.tensors,
       values: { ...startValues, ...saved.tensors?.values },
     },
-    lora: { ...startPlace.lora, ...saved.lora },
+    lora: {
+      ...startPlace.lora,
+      ...saved.lora,
+      reduce: { ...startPlace.lora.reduce, ...saved.lora?.reduce },
+    },
     content: { ...startPlace.content, ...saved.content },
     optimizer: { ...startPlace.optimizer, ...saved.optimizer },
   };

@@ -3,10 +3,18 @@
  * reader finds all of it or nothing, and an interrupted work leaves nothing that looks finished.
  */
 export interface FileSink {
-  /** @throws FormatError `Exists` when something is at `path` and `replace` is false. */
-  createFolder(path: string, options: { readonly replace: boolean }): Promise<FolderOutput>;
-  /** @throws FormatError `Exists` when something is at `path` and `replace` is false. */
+  /**
+   * @throws FormatError `Exists` when something is at `path` and `replace` is false, `HoldsOthers` when it is no
+   * folder or holds more than `files`, the names that will be created: such a folder is never replaced.
+   */
+  createFolder(path: string, options: FolderOptions): Promise<FolderOutput>;
+  /** @throws FormatError `Exists` when something is at `path` and `replace` is false, `HoldsOthers` for a folder. */
   createFile(path: string, options: { readonly replace: boolean }): Promise<FileOutput>;
+}
+
+export interface FolderOptions {
+  readonly replace: boolean;
+  readonly files: readonly string[];
 }
 
 interface Output {

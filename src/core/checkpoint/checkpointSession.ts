@@ -8,7 +8,7 @@ import type { AdapterConfig } from "../lora/adapterConfig";
 import { adapterOf } from "../lora/adapterOf";
 import type { LoraView } from "../lora/loraView";
 import { detectStage, type StageLabel } from "../lora/stage";
-import { viewAdapter } from "../lora/viewAdapter";
+import { type ViewOptions, viewAdapter } from "../lora/viewAdapter";
 import {
   type OptimizerPage,
   type OptimizerView,
@@ -152,7 +152,7 @@ export class CheckpointSession {
   }
 
   /** The norms of every module's update. Reads the factors; undefined where the checkpoint is no adapter. */
-  async lora(signal?: AbortSignal): Promise<LoraView | undefined> {
+  async lora(signal?: AbortSignal, options: Omit<ViewOptions, "stage"> = {}): Promise<LoraView | undefined> {
     if (this.adapter === undefined) return undefined;
     const reader = this.tensorReader();
     try {
@@ -161,7 +161,7 @@ export class CheckpointSession {
         this.adapterConfig,
         (tensor) => reader.read(tensor, signal),
         signal,
-        { stage: this.stage },
+        { ...options, stage: this.stage },
       );
     } finally {
       await reader.close();

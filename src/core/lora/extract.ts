@@ -111,6 +111,7 @@ class Extraction {
       ...request,
       output,
       format: "peft",
+      sources: [request.base, request.tuned],
       parentConfig: undefined,
       config: this.config(saved),
       provenance: () => this.provenance(),

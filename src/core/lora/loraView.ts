@@ -34,6 +34,8 @@ export interface LoraModuleRow {
   /** Undefined where the factors hold NaN or Inf or could not be read; `unavailable` says why. */
   readonly metrics: LoraModuleMetrics | undefined;
   readonly unavailable?: string;
+  /** How many singular values follow those of `metrics`. */
+  readonly unlistedValues?: number;
   readonly fingerprint?: FingerprintKind;
   /** Undefined for updates that are zero or were not measured. */
   readonly health?: FactorHealth;
@@ -52,7 +54,6 @@ export interface LoraModuleMetrics {
   readonly rank90: number;
   readonly rank95: number;
   readonly rank99: number;
+  /** Largest first. */
   readonly singularValues: Float64Array;
-  /** Share of Σσ² in the first 1, 2, … singular values. */
-  readonly energy: Float64Array;
 }

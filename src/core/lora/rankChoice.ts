@@ -14,11 +14,15 @@ export interface UniformRank {
   readonly share: number;
 }
 
-/** The smallest rank that, applied to every module, keeps `share` of the energy of all of them together. */
+/**
+ * The smallest rank that, applied to every module, keeps `share` of the energy of all of them together.
+ * @param rest weight of values that the spectra do not list; where they are needed, all that is listed is kept
+ */
 export function rankKeeping(
   spectra: readonly Float64Array[],
   share: number,
   weight: (value: number) => number = (value) => value * value,
+  rest = 0,
 ): UniformRank {
   const byRank: number[] = [];
   for (const spectrum of spectra) {
@@ -26,12 +30,12 @@ export function rankKeeping(
       byRank[k] = (byRank[k] ?? 0) + weight(value);
     });
   }
-  const total = byRank.reduce((sum, part) => sum + part, 0);
+  const total = byRank.reduce((sum, part) => sum + part, rest);
   if (total === 0) return { rank: 0, share: 0 };
   let reached = 0;
   for (const [k, part] of byRank.entries()) {
     reached += part;
     if (reached >= (share - shareTolerance) * total) return { rank: k + 1, share: reached / total };
   }
-  return { rank: byRank.length, share: 1 };
+  return { rank: byRank.length, share: reached / total };
 }

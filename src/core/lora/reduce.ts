@@ -54,6 +54,7 @@ export async function reduceAdapter(request: ReduceRequest): Promise<ReduceResul
       ...request,
       output,
       format,
+      sources: [source.session],
       parentConfig: source.session.folder.adapterConfig?.value,
       config: configOf(source),
       provenance: () => provenanceOf(request, plan),

@@ -35,18 +35,8 @@ export async function openReduceSource(
   { report, signal }: Progress = {},
 ): Promise<ReduceSource> {
   const { adapter } = session;
-  if (adapter === undefined || adapter.modules.length === 0) {
-    throw notReducible(session, "It holds no factors of a product B·A, so there is no rank to reduce.");
-  }
-  if (adapter.dialect === "gguf") {
-    throw notReducible(
-      session,
-      "GGUF adapters are read but not written. Reduce the adapter that it was converted from.",
-    );
-  }
-  if (new Set(adapter.modules.map(({ adapterName }) => adapterName)).size > 1) {
-    throw notReducible(session, "The file holds several adapters. Save the one that is meant by itself.");
-  }
+  const problem = reductionProblem(session);
+  if (problem !== undefined || adapter === undefined) throw notReducible(session, problem ?? noFactors);
   const reader = session.tensorReader();
   const measurements: ModuleMeasurement[] = [];
   try {
@@ -60,6 +50,18 @@ export async function openReduceSource(
     await reader.close();
   }
   return { session, adapter, measurements, modules: measurements.map((each) => reducible(session, each)) };
+}
+
+const noFactors = "It holds no factors of a product B·A, so there is no rank to reduce.";
+
+/** Why a checkpoint cannot be reduced, as far as its names tell; undefined where it can be. */
+export function reductionProblem({ adapter }: CheckpointSession): string | undefined {
+  if (adapter === undefined || adapter.modules.length === 0) return noFactors;
+  if (adapter.dialect === "gguf")
+    return "GGUF adapters are read but not written. Reduce the adapter that it was converted from.";
+  if (new Set(adapter.modules.map(({ adapterName }) => adapterName)).size > 1)
+    return "The file holds several adapters. Save the one that is meant by itself.";
+  return undefined;
 }
 
 function reducible(

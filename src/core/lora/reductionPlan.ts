@@ -31,6 +31,8 @@ export interface ReducibleModule {
   readonly outFeatures: number;
   /** Largest first. */
   readonly singularValues: Float64Array;
+  /** Where the list ends early: Σσ² and Σσ of the rest, which no plan then keeps. */
+  readonly rest?: { readonly squares: number; readonly sum: number };
   readonly bytesPerValue: number;
 }
 
@@ -62,25 +64,42 @@ export interface ReductionPlan {
   readonly bytesAfter: number;
 }
 
-/** Chooses ranks by a rule. Time is linear in the number of singular values. */
-export function planReduction(modules: readonly ReducibleModule[], options: ReductionOptions): ReductionPlan {
+/**
+ * Chooses ranks by a rule. Time is linear in the number of singular values.
+ * @param bytesPerValue of the factors that will be written; without it those of the source
+ */
+export function planReduction(
+  modules: readonly ReducibleModule[],
+  options: ReductionOptions,
+  bytesPerValue?: number,
+): ReductionPlan {
   const ranks =
     options.scope === "uniform"
       ? uniformRanks(modules, options)
       : modules.map((module) => ownRank(module, options));
   const planned = modules.map((module, index) => plannedModule(module, ranks[index] ?? module.rank));
-  const total = sumOf(modules, ({ singularValues }) => squares(singularValues));
+  const total = sumOf(modules, totalSquares);
   const lost = sumOf(planned, ({ distance }) => distance * distance);
   const energyKept = total === 0 ? 1 : Math.max(1 - lost / total, 0);
-  const bytes = ({ inFeatures, outFeatures, bytesPerValue }: ReducibleModule, rank: number) =>
-    rank * (inFeatures + outFeatures) * bytesPerValue;
+  const after = modules.map((module, index) =>
+    factorBytes(module, planned[index]?.rank ?? 0, bytesPerValue ?? module.bytesPerValue),
+  );
   return {
     modules: planned,
     energyKept,
     error: total === 0 ? 0 : Math.sqrt(lost / total),
-    bytesBefore: sumOf(modules, (module) => bytes(module, module.rank)),
-    bytesAfter: modules.reduce((sum, module, index) => sum + bytes(module, planned[index]?.rank ?? 0), 0),
+    bytesBefore: sumOf(modules, (module) => factorBytes(module, module.rank, module.bytesPerValue)),
+    bytesAfter: sumOf(after, (bytes) => bytes),
   };
+}
+
+/** Of A and B together. */
+export function factorBytes(
+  { inFeatures, outFeatures }: Pick<ReducibleModule, "inFeatures" | "outFeatures">,
+  rank: number,
+  bytesPerValue: number,
+): number {
+  return rank * (inFeatures + outFeatures) * bytesPerValue;
 }
 
 /** Between 1 and what the module has. */
@@ -90,7 +109,7 @@ function bounded(rank: number, { singularValues }: ReducibleModule, maxRank: num
 
 function ownRank(module: ReducibleModule, { rule, maxRank, kohyaPlusOne }: ReductionOptions): number {
   const { singularValues } = module;
-  const exact = exactRank(singularValues, rule);
+  const exact = exactRank([module], rule);
   if (kohyaPlusOne !== true || rule.kind === "rank") return bounded(exact, module, maxRank);
   // networks/resize_lora.py: index functions clamp to [1, length - 1], rank_resize adds 1; nothing is left of zero.
   if ((singularValues[0] ?? 0) <= kohyaSmallestValue) return 1;
@@ -100,52 +119,43 @@ function ownRank(module: ReducibleModule, { rule, maxRank, kohyaPlusOne }: Reduc
 
 const kohyaSmallestValue = 1e-6;
 
-function exactRank(values: Float64Array, rule: ReductionRule): number {
+/** The smallest rank with which the rule holds for all of the modules together. */
+function exactRank(modules: readonly ReducibleModule[], rule: ReductionRule): number {
+  const spectra = modules.map(({ singularValues }) => singularValues);
+  const restSquares = sumOf(modules, ({ rest }) => rest?.squares ?? 0);
   switch (rule.kind) {
     case "rank":
       return rule.rank;
     case "energy":
-      return rankKeeping([values], rule.share).rank;
+      return rankKeeping(spectra, rule.share, squareOf, restSquares).rank;
     case "svFro":
-      return rankKeeping([values], rule.share ** 2).rank;
-    case "svCumulative":
-      return rankKeeping([values], rule.share, (value) => value).rank;
-    case "svRatio":
-      return values.filter((value) => value > (values[0] ?? 0) / rule.ratio).length;
+      return rankKeeping(spectra, rule.share ** 2, squareOf, restSquares).rank;
+    case "svCumulative": {
+      const restSum = sumOf(modules, ({ rest }) => rest?.sum ?? 0);
+      return rankKeeping(spectra, rule.share, (value) => value, restSum).rank;
+    }
+    case "svRatio": {
+      const counts = spectra.map(
+        (values) => values.filter((value) => value > (values[0] ?? 0) / rule.ratio).length,
+      );
+      return counts.reduce((most, count) => Math.max(most, count), 1);
+    }
   }
 }
 
 function uniformRanks(modules: readonly ReducibleModule[], options: ReductionOptions): number[] {
-  const spectra = modules.map(({ singularValues }) => singularValues);
   const { rule, maxRank, kohyaPlusOne } = options;
-  const rank = uniformRank(spectra, rule) + Number(kohyaPlusOne === true && rule.kind !== "rank");
+  const rank = exactRank(modules, rule) + Number(kohyaPlusOne === true && rule.kind !== "rank");
   return modules.map((module) => bounded(rank, module, maxRank));
 }
 
-function uniformRank(spectra: readonly Float64Array[], rule: ReductionRule): number {
-  switch (rule.kind) {
-    case "rank":
-      return rule.rank;
-    case "energy":
-      return rankKeeping(spectra, rule.share).rank;
-    case "svFro":
-      return rankKeeping(spectra, rule.share ** 2).rank;
-    case "svCumulative":
-      return rankKeeping(spectra, rule.share, (value) => value).rank;
-    case "svRatio":
-      return spectra.reduce((most, values) => Math.max(most, exactRank(values, rule)), 1);
-  }
-}
-
-function plannedModule(
-  { module, rank: rankBefore, singularValues }: ReducibleModule,
-  rank: number,
-): PlannedModule {
+function plannedModule(reducible: ReducibleModule, rank: number): PlannedModule {
+  const { module, rank: rankBefore, singularValues, rest } = reducible;
   const kept = singularValues.subarray(0, rank);
-  const total = squares(singularValues);
+  const total = totalSquares(reducible);
   // Summed from the small end, so that a cut of nothing loses exactly nothing.
-  const lost = squares(singularValues.subarray(rank));
-  const sum = singularValues.reduce((all, value) => all + value, 0);
+  const lost = (rest?.squares ?? 0) + squares(singularValues.subarray(rank));
+  const sum = singularValues.reduce((all, value) => all + value, rest?.sum ?? 0);
   return {
     module,
     rankBefore,
@@ -158,6 +168,12 @@ function plannedModule(
     norm: Math.sqrt(squares(kept)),
   };
 }
+
+function totalSquares({ singularValues, rest }: ReducibleModule): number {
+  return (rest?.squares ?? 0) + squares(singularValues);
+}
+
+const squareOf = (value: number) => value * value;
 
 function squares(values: Float64Array): number {
   let sum = 0;

@@ -4,15 +4,18 @@ import type { AdapterConfig } from "./adapterConfig";
 import { fingerprintOfAdapter, refineStage } from "./adapterFingerprint";
 import { methodName, rangeText } from "./adapterText";
 import type { ReadTensor } from "./factors";
-import type { LoraModuleRow, LoraView } from "./loraView";
+import type { LoraModuleMetrics, LoraModuleRow, LoraView } from "./loraView";
 import { type ModuleMeasurement, measureModule } from "./measureModule";
 import type { StageLabel } from "./stage";
+import type { UpdateMetrics } from "./updateMetrics";
 import { verdictsOf } from "./verdicts";
 
 export interface ViewOptions {
   /** As found on opening; the tensors may refine it. */
   readonly stage?: StageLabel | undefined;
   readonly report?: (done: number, total: number, label: string) => void;
+  /** Singular values that the view lists of all modules together; of a longer spectrum the first, and how many more. */
+  readonly maxListedValues?: number;
 }
 
 /** Reads and measures every module of an adapter. A module that cannot be measured says why; the others stand. */
@@ -21,7 +24,7 @@ export async function viewAdapter(
   config: AdapterConfig | undefined,
   readTensor: ReadTensor,
   signal?: AbortSignal,
-  { stage, report }: ViewOptions = {},
+  { stage, report, maxListedValues = Number.POSITIVE_INFINITY }: ViewOptions = {},
 ): Promise<LoraView> {
   const measurements: ModuleMeasurement[] = [];
   for (const module of adapter.modules) {
@@ -29,7 +32,8 @@ export async function viewAdapter(
     report?.(measurements.length, adapter.modules.length, module.module);
     measurements.push((await measureModule(module, readTensor, signal)).measurement);
   }
-  const modules = measurements.map(rowOf);
+  const listed = Math.max(fewestListed, Math.floor(maxListedValues / Math.max(measurements.length, 1)));
+  const modules = measurements.map((measurement) => rowOf(measurement, listed));
   const fingerprint = fingerprintOfAdapter(measurements.map((measurement) => measurement.fingerprint));
   const refined = refineStage(stage, fingerprint);
   return {
@@ -44,15 +48,14 @@ export async function viewAdapter(
   };
 }
 
-function rowOf({
-  module,
-  alpha,
-  scale,
-  metrics,
-  unavailable,
-  fingerprint,
-  health,
-}: ModuleMeasurement): LoraModuleRow {
+/** Of a module, however many there are. */
+const fewestListed = 16;
+
+function rowOf(
+  { module, alpha, scale, metrics, unavailable, fingerprint, health }: ModuleMeasurement,
+  listed: number,
+): LoraModuleRow {
+  const unlisted = Math.max((metrics?.singularValues.length ?? 0) - listed, 0);
   return {
     module: module.module,
     rank: module.rank,
@@ -61,11 +64,27 @@ function rowOf({
     inFeatures: module.inFeatures,
     outFeatures: module.outFeatures,
     dtype: module.a.dtype,
-    metrics,
+    metrics: metrics === undefined ? undefined : listedMetrics(metrics, listed),
+    ...(unlisted > 0 ? { unlistedValues: unlisted } : {}),
     ...(unavailable === undefined ? {} : { unavailable }),
     ...(fingerprint === undefined ? {} : { fingerprint: fingerprint.kind }),
     ...(health === undefined ? {} : { health }),
   };
+}
+
+function listedMetrics(
+  { energy: _, singularValues, ...numbers }: UpdateMetrics,
+  listed: number,
+): LoraModuleMetrics {
+  // A copy: what is sent of a part of an array would be all of it.
+  const values = singularValues.length > listed ? singularValues.slice(0, listed) : singularValues;
+  return { ...numbers, singularValues: values };
+}
+
+/** `true` is PEFT's word for its default: A random, B zero. */
+function initialisationText(value: AdapterConfig["initLoraWeights"]): string | undefined {
+  if (value === undefined || typeof value === "string") return value;
+  return value ? "default" : "random A and B";
 }
 
 function adapterFacts(
@@ -85,7 +104,7 @@ function adapterFacts(
     ["Scaling rule", config?.useRslora === true ? "alpha / √rank (rsLoRA)" : undefined],
     ["Adapted modules", plural(modules.length, "module")],
     ["Target modules", typeof targets === "string" ? targets : targets?.join(", ")],
-    ["Initialisation", config?.initLoraWeights === undefined ? undefined : String(config.initLoraWeights)],
+    ["Initialisation", initialisationText(config?.initLoraWeights)],
     ["DoRA", config?.useDora === true ? "yes" : undefined],
     ["Bias", config?.bias === "none" ? undefined : config?.bias],
     [

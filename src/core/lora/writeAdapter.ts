@@ -19,6 +19,8 @@ export interface WriteRequest extends WriteProgress {
   readonly format: OutputFormat;
   readonly path: string;
   readonly replace: boolean;
+  /** Checkpoints that it is made from. */
+  readonly sources: readonly CheckpointSession[];
   /** The configuration that the new one continues. */
   readonly parentConfig: JsonObject | undefined;
   /** Fields that differ from it or that it lacks. */
@@ -41,24 +43,57 @@ export interface WrittenAdapter {
 /**
  * Writes an adapter under another name, reads it back, and gives it its name only when every module has the norm
  * that it should have. Nothing is left behind when it fails or is cancelled.
- * @throws FormatError `Exists` when something is at the path, `WrongResult` when reading back shows another update.
+ * @throws FormatError `Exists` when something is at the path, `HoldsOthers` when it may not be replaced,
+ * `OutputName` when the path does not suit the format, `SourceInPlace` when it is that of a source, `WrongResult`
+ * when reading back shows another update.
  */
-export function writeAdapter(request: WriteRequest): Promise<WrittenAdapter> {
-  return request.format === "peft" ? writeFolder(request) : writeFile(request);
+export async function writeAdapter(request: WriteRequest): Promise<WrittenAdapter> {
+  const { files, path, format, sources } = request;
+  const isFile = format !== "peft";
+  if (path.endsWith(".safetensors") !== isFile)
+    throw new FormatError("OutputName", nameRule(isFile), undefined, path);
+  await refuseSources(files, path, sources);
+  return isFile ? writeFile(request) : writeFolder(request);
 }
+
+function nameRule(isFile: boolean): string {
+  return isFile
+    ? "An adapter of this dialect is one file: choose a name that ends with .safetensors."
+    : "A PEFT adapter is a folder: choose a name that does not end with .safetensors.";
+}
+
+/** Whatever may be replaced, a source never is. */
+async function refuseSources(
+  files: Files,
+  path: string,
+  sources: readonly CheckpointSession[],
+): Promise<void> {
+  if ((await files.stat(path)) === undefined) return;
+  const real = await files.realPath(path);
+  for (const { identity, checkpoint } of sources) {
+    for (const own of [identity, checkpoint.path, checkpoint.folder]) {
+      if ((await files.realPath(own)) === real) throw sourceInPlace(path);
+    }
+  }
+}
+
+function sourceInPlace(path: string): FormatError {
+  const message = "This is what the new snapshot is made from, and it is not replaced. Choose another name.";
+  return new FormatError("SourceInPlace", message, undefined, path);
+}
+
+const weightsName = "adapter_model.safetensors";
+const configName = "adapter_config.json";
+const stageName = "checkpoint-stage.json";
 
 async function writeFolder(request: WriteRequest): Promise<WrittenAdapter> {
   const { sink, output, path, replace, parentConfig, config, provenance } = request;
-  const folder = await sink.createFolder(path, { replace });
+  const folder = await sink.createFolder(path, { replace, files: [weightsName, configName, stageName] });
   return finished(folder, async () => {
-    const file = await folder.create("adapter_model.safetensors");
+    const file = await folder.create(weightsName);
     const { written, bytes } = await writeFactors(file, output, factorNames.peft, request);
-    const configBytes = await writeText(
-      folder,
-      "adapter_config.json",
-      peftConfigText(parentConfig, written, config),
-    );
-    const stageBytes = await writeText(folder, "checkpoint-stage.json", stageFileText(provenance(), path));
+    const configBytes = await writeText(folder, configName, peftConfigText(parentConfig, written, config));
+    const stageBytes = await writeText(folder, stageName, stageFileText(provenance(), path));
     const worstDeviation = await verify(request, folder.temporaryPath, written);
     return {
       path,
@@ -144,7 +179,7 @@ async function verify(
 
 /** A folder is opened by its weights, whatever the names beside it say. */
 function checkedPath(path: string): string {
-  return path.endsWith(".safetensors") ? path : joinPath(path, "adapter_model.safetensors");
+  return path.endsWith(".safetensors") ? path : joinPath(path, weightsName);
 }
 
 function wrongResult(module: string, expected: number, actual: number): FormatError {

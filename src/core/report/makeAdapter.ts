@@ -20,6 +20,8 @@ export interface MakeOptions {
   readonly now: Date;
   readonly report?: (done: number, total: number, label: string) => void;
   readonly signal?: AbortSignal;
+  /** Lets the thread answer others between two products of an extraction. */
+  readonly pause?: () => Promise<void>;
 }
 
 /** On the command line no user has set a stage: only files speak. */

@@ -7,7 +7,9 @@ import type { WorkerClient } from "../analysis/workerClient";
 import { copyText } from "../editor/openPath";
 import { savePicture } from "../files/savePicture";
 import type { Log } from "../log";
+import type { BaseModels } from "../make/baseModels";
 import { connectPage, keepPanelState } from "../webviewPage";
+import { baseHandlers } from "./baseHandlers";
 import { TimelineCache } from "./timelineCache";
 
 export const compareViewType = "checkpointExplorer.compare";
@@ -24,6 +26,8 @@ export interface CompareServices {
   pickSnapshots(exclude: readonly string[], title: string): Promise<readonly string[]>;
   open(path: string): Promise<void>;
   /** False when the user gave none. */
+  reduceRank(path: string): Promise<void>;
+  readonly baseModels: BaseModels;
   setStage(path: string): Promise<boolean>;
   readonly onStagesChanged: vscode.Event<void>;
 }
@@ -83,6 +87,8 @@ export class ComparePanel {
           return this.compute();
         },
         copy: copyText,
+        ...baseHandlers(services, (step) => this.channel.notify("baseProgress", step)),
+        reduceRank: ({ path }) => services.reduceRank(path),
         timelinePaths: () => this.timelinePaths,
         timeline: ({ paths: followed, metrics }, signal) => this.timelines.get(followed, metrics, signal),
         savePng: savePicture,

@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import * as vscode from "vscode";
+import { checkpointIdentity } from "../../core/checkpoint/identity";
 import { FormatError } from "../../core/formats/formatError";
 import { maxWholeFileBytes } from "../../core/formats/limits";
 import { formatBytes } from "../../core/text/quantities";
@@ -49,6 +50,12 @@ export class CheckpointDocument implements vscode.CustomDocument {
     await this.state();
     if (this.handle === undefined) throw new Error("The checkpoint is not open.");
     return this.handle;
+  }
+
+  /** The path that the checkpoint goes by: stages and choices of the user are kept under it. */
+  async identity(): Promise<string> {
+    const state = await this.state();
+    return checkpointIdentity(state.status === "ready" ? state.summary.path : state.path);
   }
 
   dispose(): void {

@@ -1,27 +1,29 @@
 import * as vscode from "vscode";
-import { checkpointIdentity } from "../../core/checkpoint/identity";
-import type { Channel } from "../../protocol/channel";
-import type { EditorHostCalls, EditorPageCalls, EditorTab } from "../../protocol/editorSurface";
+import type { Channel, ParamsOf } from "../../protocol/channel";
+import type { EditorHostCalls, EditorPageCalls } from "../../protocol/editorSurface";
 import type { WorkerClient } from "../analysis/workerClient";
 import { askStage } from "../files/askStage";
 import type { StageStore } from "../files/stageStore";
 import { connectPage } from "../webviewPage";
 import { CheckpointDocument } from "./checkpointDocument";
+import { type LoraServices, loraHandlers } from "./loraHandlers";
 import { numbersHandlers } from "./numbersHandlers";
-import { copyText, openAsText, openPath, viewTypeOf } from "./openPath";
+import { copyText, mainFilePath, openAsText, openPath, viewTypeOf } from "./openPath";
 
+type RequestedPlace = ParamsOf<EditorPageCalls, "showTab">;
 type EditorChannel = Channel<EditorHostCalls, EditorPageCalls>;
 
 /** The read-only editor of checkpoint files. It writes nothing, so it has nothing to save. */
 export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProvider<CheckpointDocument> {
-  /** Tabs that were asked for before the page could be told. */
-  private readonly requestedTabs = new Map<string, EditorTab>();
+  /** What was asked for before the page could be told. */
+  private readonly requestedPlaces = new Map<string, RequestedPlace>();
   private readonly channels = new Map<string, Set<EditorChannel>>();
 
   constructor(
     private readonly extensionUri: vscode.Uri,
     private readonly worker: WorkerClient,
     private readonly stages: StageStore,
+    private readonly lora: Omit<LoraServices, "worker">,
   ) {}
 
   openCustomDocument(uri: vscode.Uri): CheckpointDocument {
@@ -36,7 +38,7 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
       {
         ready: async () => {
           const state = await document.state();
-          this.showRequestedTab(document.uri, channel);
+          void this.showRequestedPlace(document.uri, channel);
           return state;
         },
         tensorChunk: async ({ first }, signal) => {
@@ -45,7 +47,14 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
         },
         training: async (_, signal) =>
           this.worker.call("training", { handle: await document.openHandle() }, signal),
-        lora: async (_, signal) => this.worker.call("lora", { handle: await document.openHandle() }, signal),
+        ...loraHandlers(
+          document,
+          { ...this.lora, worker: this.worker },
+          {
+            onProgress: (work) => (step) => channel.notify("progress", { ...step, work }),
+            isShown: () => panel.visible,
+          },
+        ),
         contentPage: async ({ path, from }, signal) =>
           this.worker.call("contentPage", { handle: await document.openHandle(), path, from }, signal),
         optimizers: async (_, signal) =>
@@ -62,7 +71,7 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
         openAsText: ({ path }) => openAsText(path),
         copy: copyText,
         setStage: async () => {
-          await askStage(this.stages, [await this.identityOf(document)]);
+          await askStage(this.stages, [await document.identity()]);
         },
         compare: async () => {
           await vscode.commands.executeCommand("checkpointExplorer.compareWith", document.uri);
@@ -77,21 +86,29 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
     });
   }
 
-  /** Opens a checkpoint on a tab, whether it is open already or not. */
-  async openOnTab(uri: vscode.Uri, tab: EditorTab): Promise<void> {
-    this.requestedTabs.set(uri.toString(), tab);
+  /** Opens an adapter at the form that lowers its rank. @param path of the file or of its folder */
+  async reduceRank(path: string): Promise<void> {
+    await this.openAt(vscode.Uri.file(await mainFilePath(path)), { tab: "lora", reduce: true });
+  }
+
+  /** Opens a checkpoint at a place in it, whether it is open already or not. */
+  async openAt(uri: vscode.Uri, place: RequestedPlace): Promise<void> {
+    this.requestedPlaces.set(uri.toString(), place);
     await vscode.commands.executeCommand("vscode.openWith", uri, viewTypeOf(uri));
-    for (const channel of this.channels.get(uri.toString()) ?? []) this.showRequestedTab(uri, channel);
+    for (const channel of this.channels.get(uri.toString()) ?? []) void this.showRequestedPlace(uri, channel);
   }
 
-  private async identityOf(document: CheckpointDocument): Promise<string> {
-    const state = await document.state();
-    return checkpointIdentity(state.status === "ready" ? state.summary.path : state.path);
-  }
-
-  private showRequestedTab(uri: vscode.Uri, channel: EditorChannel): void {
-    const tab = this.requestedTabs.get(uri.toString());
-    if (tab !== undefined) channel.notify("showTab", { tab });
+  /** Until a page has heard it: after that the user is elsewhere by choice. */
+  private async showRequestedPlace(uri: vscode.Uri, channel: EditorChannel): Promise<void> {
+    const key = uri.toString();
+    const place = this.requestedPlaces.get(key);
+    if (place === undefined) return;
+    try {
+      await channel.call("showTab", place);
+      if (this.requestedPlaces.get(key) === place) this.requestedPlaces.delete(key);
+    } catch {
+      // The editor was closed.
+    }
   }
 
   private remember(uri: vscode.Uri, channel: EditorChannel, panel: vscode.WebviewPanel): void {

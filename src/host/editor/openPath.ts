@@ -15,13 +15,14 @@ const checkpointFile =
 
 /** Opens a file in the editor that fits it; a checkpoint's folder by its main file. */
 export async function openPath(path: string): Promise<void> {
-  const file = await mainFileOf(path);
+  const file = await mainFilePath(path);
   const uri = vscode.Uri.file(file);
   if (checkpointFile.test(file)) await openCheckpointFile(uri);
   else await vscode.commands.executeCommand("vscode.open", uri);
 }
 
-async function mainFileOf(path: string): Promise<string> {
+/** The file that stands for a checkpoint: of a folder its weights. */
+export async function mainFilePath(path: string): Promise<string> {
   if (!(await stat(path)).isDirectory()) return path;
   const entries = await readdir(path, { withFileTypes: true });
   const name = mainFile(

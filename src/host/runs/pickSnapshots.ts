@@ -26,7 +26,8 @@ export async function pickSnapshots(
   return picked.includes(browse) ? [...paths, ...(await browseForFiles())] : paths;
 }
 
-async function knownSnapshots(runs: RunsModel, exclude: ReadonlySet<string>): Promise<SnapshotItem[]> {
+/** The checkpoints of the workspace's runs, under the names of their runs. */
+export async function knownSnapshots(runs: RunsModel, exclude: ReadonlySet<string>): Promise<SnapshotItem[]> {
   const { runs: known } = await runs.current();
   return known.flatMap((run) => {
     const choices = run.checkpoints.filter(

@@ -46,6 +46,11 @@ export function startAdapterCompareHost(send: Send, name: string): Receive {
       stages.set(path, "fine-tuning");
       void compareAgain();
     },
+    reduceRank: () => {},
+    baseModel: () => undefined,
+    chooseBaseModel: () => undefined,
+    compareWithBase: () => ({ modules: [], ratio: undefined, problems: [] }),
+    intruders: () => ({ exact: true, directions: [], compared: 0 }),
     setStages: ({ paths: unstaged }) => {
       for (const [at, path] of unstaged.entries()) stages.set(path, at === 0 ? "svd" : "fine-tuning");
       void compareAgain();

@@ -147,6 +147,17 @@ function loraSample(): LoraView {
   };
 }
 
+/** The same adapter after the factors of its broken module were saved anew. */
+export function measurableSample(): EditorSample {
+  const sample = adapterSample();
+  const { lora } = sample;
+  if (lora === undefined) return sample;
+  const modules = lora.modules.map((row) =>
+    row.metrics === undefined ? { ...(lora.modules[3] as LoraModuleRow), module: row.module } : row,
+  );
+  return { ...sample, lora: { ...lora, modules } };
+}
+
 /** A spectrum that falls off faster in deeper layers; the last module holds NaN. */
 function loraRow(module: string, index: number): LoraModuleRow {
   const row = {
@@ -190,7 +201,6 @@ function loraRow(module: string, index: number): LoraModuleRow {
       rank95: energyRank(0.95),
       rank99: energyRank(0.99),
       singularValues,
-      energy: singularValues.map((_, at) => 1 - tailEnergy(singularValues, at + 1) / energy),
     },
     fingerprint: "trained",
     health: {
@@ -200,8 +210,4 @@ function loraRow(module: string, index: number): LoraModuleRow {
       cancellation: 1.7,
     },
   };
-}
-
-function tailEnergy(values: Float64Array, from: number): number {
-  return values.slice(from).reduce((total, value) => total + value * value, 0);
 }

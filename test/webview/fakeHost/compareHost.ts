@@ -62,6 +62,11 @@ export const startCompareHost: StartHost = (send, options) => {
     copy: () => {},
     savePng: () => {},
     reload: compareAgain,
+    reduceRank: () => {},
+    baseModel: () => undefined,
+    chooseBaseModel: () => undefined,
+    compareWithBase: () => ({ modules: [], ratio: undefined, problems: [] }),
+    intruders: () => ({ exact: true, directions: [], compared: 0 }),
     timelinePaths: () => undefined,
     timeline: () => {
       throw new Error("The samples have no timeline.");

@@ -11,13 +11,13 @@ import type {
 import type { EditorSample } from "./editorSample";
 import { editorSamples, type SampleName } from "./editorSamples";
 import { fakeChannel, type Receive, type Send, waitUnlessAborted } from "./fakeChannel";
+import { fakeLoraCalls, type LoraHostOptions } from "./loraCalls";
 import { type NumbersHostOptions, numbersHost } from "./numbersHost";
 
-export interface EditorHostOptions extends NumbersHostOptions {
+export interface EditorHostOptions extends LoraHostOptions, NumbersHostOptions {
   readonly sample?: SampleName;
   /** How long each answer takes. */
   readonly chunkMs?: number;
-  readonly loraMs?: number;
   readonly readyMs?: number;
   /** From this row on the tensor table cannot be read, until `reload`. */
   readonly failChunkFrom?: number;
@@ -68,10 +68,6 @@ export function startEditorHost(send: Send, given: unknown): Receive {
       return encodeTensorChunk(sample.tensors, first);
     },
     training: () => sample.training,
-    lora: async (_params, signal) => {
-      await waitUnlessAborted(options.loraMs ?? 0, signal);
-      return sample.lora;
-    },
     contentPage: ({ path, from }) =>
       sample.content === undefined ? undefined : contentPage(sample.content, path, from),
     optimizers: () => (sample.optimizers ?? []).map(viewOptimizer),
@@ -81,6 +77,11 @@ export function startEditorHost(send: Send, given: unknown): Receive {
     },
     ...numbersHost(options, () => sample),
     resume: () => sample.resume ?? onlyWeights,
+    ...fakeLoraCalls(
+      () => sample,
+      options,
+      (step) => channel.notify("progress", step),
+    ),
     reload: () => publish(),
     open: () => {},
     openAsText: () => {},

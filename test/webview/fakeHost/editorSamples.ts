@@ -1,4 +1,4 @@
-import { adapterSample } from "./adapterSample";
+import { adapterSample, measurableSample } from "./adapterSample";
 import type { EditorSample } from "./editorSample";
 import { mixtureSample, modelSample, shardSample } from "./modelSamples";
 import { numbersSample } from "./numbersSample";
@@ -21,6 +21,7 @@ import {
 /** The checkpoints that the fake host can show. Functions: only the one asked for is made. */
 export const editorSamples = {
   adapter: adapterSample,
+  measurable: measurableSample,
   model: modelSample,
   shard: shardSample,
   mixture: mixtureSample,

@@ -1,0 +1,128 @@
+import { basename } from "node:path";
+import * as vscode from "vscode";
+import { formatShare } from "../../core/text/quantities";
+import type { Handlers } from "../../protocol/channel";
+import type { EditorHostCalls, EditorWork } from "../../protocol/editorSurface";
+import type { MadeSnapshot, ReductionStart } from "../../protocol/makeCalls";
+import type { ProgressListener, WorkerClient } from "../analysis/workerClient";
+import type { BaseModels } from "../make/baseModels";
+import { isTaken, type SnapshotMaker } from "../make/snapshotMaker";
+import type { CheckpointDocument } from "./checkpointDocument";
+import { openPath } from "./openPath";
+
+/** What the LoRA tab needs of the rest of the extension. */
+export interface LoraServices {
+  readonly worker: WorkerClient;
+  readonly maker: SnapshotMaker;
+  readonly baseModels: BaseModels;
+  compare(paths: readonly string[]): Promise<void>;
+}
+
+/** The page that asks. */
+export interface LoraPage {
+  onProgress(work: EditorWork): ProgressListener;
+  /** False while another tab hides it: there is then no page to see an answer. */
+  isShown(): boolean;
+}
+
+type LoraCalls =
+  | "lora"
+  | "baseModel"
+  | "chooseBaseModel"
+  | "compareWithBase"
+  | "intruders"
+  | "reductionStart"
+  | "chooseFolder"
+  | "isTaken"
+  | "reduce"
+  | "compareMade";
+
+/** Answers about the adapter that a document shows, and makes new ones of it. */
+export function loraHandlers(
+  document: CheckpointDocument,
+  { worker, maker, baseModels, compare }: LoraServices,
+  page: LoraPage,
+): Pick<Handlers<EditorHostCalls>, LoraCalls> {
+  let isReducing = false;
+  const isLocal = document.uri.scheme === "file";
+  const adapter = async () => ({ handle: await document.openHandle() });
+
+  /** Calls with a token under which the worker tells how far it is. */
+  const withProgress = async <T>(
+    work: EditorWork,
+    call: (progressToken: number) => Promise<T>,
+  ): Promise<T> => {
+    const progress = worker.listenToProgress(page.onProgress(work));
+    try {
+      return await call(progress.token);
+    } finally {
+      progress.dispose();
+    }
+  };
+
+  return {
+    lora: async (_, signal) => {
+      const handle = await document.openHandle();
+      return withProgress("lora", (progressToken) => worker.call("lora", { handle, progressToken }, signal));
+    },
+    baseModel: async () => {
+      if (!isLocal) return undefined;
+      const chosen = baseModels.get(await document.identity());
+      return chosen ?? worker.call("baseModel", { adapter: await adapter() });
+    },
+    chooseBaseModel: async () => baseModels.choose(await document.identity()),
+    compareWithBase: async ({ base }, signal) => {
+      const opened = await adapter();
+      return withProgress("base", (progressToken) =>
+        worker.call("compareWithBase", { adapter: opened, base, progressToken }, signal),
+      );
+    },
+    intruders: async ({ base, module }, signal) =>
+      worker.call("intruders", { adapter: await adapter(), base, module }, signal),
+    reductionStart: async (): Promise<ReductionStart> => {
+      const start = await worker.call("reductionStart", await adapter());
+      return isLocal ? start : { ...start, problem: start.problem ?? notLocal };
+    },
+    chooseFolder: async ({ folder }) => {
+      const picked = await vscode.window.showOpenDialog({
+        title: "Folder for the new snapshot",
+        openLabel: "Choose",
+        canSelectFiles: false,
+        canSelectFolders: true,
+        defaultUri: vscode.Uri.file(folder),
+      });
+      return picked?.[0]?.fsPath;
+    },
+    isTaken: ({ path }) => isTaken(path),
+    reduce: async ({ options, out, dtype }, signal) => {
+      if (isReducing) throw new Error("The rank of this adapter is being reduced already.");
+      isReducing = true;
+      try {
+        const path = document.uri.fsPath;
+        const wanted = { path, options, out, ...(dtype === undefined ? {} : { dtype }) };
+        const made = await maker.reduce(wanted, { signal, onProgress: page.onProgress("reduce") });
+        if (made !== undefined && !page.isShown())
+          void tellElsewhere(made, await document.identity(), compare);
+        return made;
+      } finally {
+        isReducing = false;
+      }
+    },
+    compareMade: async ({ path }) => compare([await document.identity(), path]),
+  };
+}
+
+/** The page that asked is hidden, which for a page is the end. */
+async function tellElsewhere(
+  { path, rank, energyKept, error }: MadeSnapshot,
+  original: string,
+  compare: LoraServices["compare"],
+): Promise<void> {
+  const message = `${basename(path)} is written: rank ${rank}, ${formatShare(energyKept)} of the energy kept (error ${formatShare(error)}).`;
+  const [open, compareThem] = ["Open", "Compare With Original"];
+  const answer = await vscode.window.showInformationMessage(message, open, compareThem);
+  if (answer === open) await openPath(path);
+  if (answer === compareThem) await compare([original, path]);
+}
+
+const notLocal = "The file is not on this disk, so nothing can be written beside it.";

@@ -1,0 +1,48 @@
+import * as vscode from "vscode";
+import { checkpointIdentity } from "../../core/checkpoint/identity";
+import { knownSnapshots } from "../runs/pickSnapshots";
+import type { RunsModel } from "../runs/runsModel";
+
+export interface PickOptions {
+  readonly title: string;
+  readonly placeHolder: string;
+  readonly exclude: readonly string[];
+}
+
+interface CheckpointItem extends vscode.QuickPickItem {
+  readonly path?: string;
+  readonly browse?: "files" | "folders";
+}
+
+const browseItems: readonly CheckpointItem[] = [
+  { label: "$(file) Browse for a file…", alwaysShow: true, browse: "files" },
+  { label: "$(folder-opened) Browse for a folder…", alwaysShow: true, browse: "folders" },
+];
+
+/** Lets the user choose one checkpoint of the workspace's runs, or any file or folder of the disk. */
+export async function pickCheckpoint(
+  runs: RunsModel,
+  { title, placeHolder, exclude }: PickOptions,
+): Promise<string | undefined> {
+  const known: readonly CheckpointItem[] = await knownSnapshots(runs, new Set(exclude));
+  const picked = await vscode.window.showQuickPick([...known, ...browseItems], {
+    title,
+    placeHolder,
+    matchOnDescription: true,
+  });
+  return picked?.browse === undefined ? picked?.path : browse(picked.browse, title);
+}
+
+async function browse(what: "files" | "folders", title: string): Promise<string | undefined> {
+  const uris = await vscode.window.showOpenDialog({
+    title,
+    openLabel: "Choose",
+    canSelectFiles: what === "files",
+    canSelectFolders: what === "folders",
+    ...(what === "files"
+      ? { filters: { Checkpoints: ["safetensors", "json", "bin", "pt", "pth", "ckpt"], "All files": ["*"] } }
+      : {}),
+  });
+  const path = uris?.[0]?.fsPath;
+  return path === undefined ? undefined : checkpointIdentity(path);
+}

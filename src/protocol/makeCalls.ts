@@ -1,0 +1,64 @@
+import type { ExtractionRule } from "../core/lora/extractionRank";
+import type { OutputFormat } from "../core/lora/outputNames";
+import type { ReductionOptions } from "../core/lora/reductionPlan";
+import type { Problem } from "../core/problem";
+import type { WritableDtype } from "../core/tensors/encode";
+import type { UserStages } from "./checkpointCalls";
+
+/** What the worker makes: new snapshots, each beside the one it comes from, which it never touches. */
+export interface MakeCalls {
+  /**
+   * Writes an adapter at lower ranks. `progressToken` names the work in `progress`.
+   * @throws FormatError `Exists` where something is at `out` and `replace` is false
+   */
+  reduce(params: {
+    readonly path: string;
+    readonly userStages: UserStages;
+    readonly options: ReductionOptions;
+    readonly out: string;
+    readonly replace: boolean;
+    /** Without it as in the source. */
+    readonly dtype?: WritableDtype;
+    readonly progressToken: number;
+  }): MadeSnapshot;
+  /**
+   * Writes the adapter that comes closest to the difference of two models.
+   * @throws FormatError `Exists`, `NothingToExtract`
+   */
+  extract(params: {
+    readonly base: string;
+    readonly tuned: string;
+    readonly rule: ExtractionRule;
+    /** Carries embeddings, norms and the like over whole where they changed. */
+    readonly saveOthers: boolean;
+    readonly out: string;
+    readonly replace: boolean;
+    readonly dtype?: WritableDtype;
+    readonly progressToken: number;
+  }): MadeSnapshot;
+}
+
+/** What must be known of an adapter before ranks are chosen. */
+export interface ReductionStart {
+  /** Why there is nothing to reduce; undefined where there is. */
+  readonly problem: string | undefined;
+  readonly format: OutputFormat;
+  /** Path that the adapter goes by. */
+  readonly identity: string;
+}
+
+/** A snapshot that was written and read back. */
+export interface MadeSnapshot {
+  /** The folder, or the file for kohya and diffusers. */
+  readonly path: string;
+  readonly bytes: number;
+  readonly moduleCount: number;
+  /** "4", or "2–8" where modules differ. */
+  readonly rank: string;
+  /** Share of Σσ² that was kept, and the relative error that goes with it. */
+  readonly energyKept: number;
+  readonly error: number;
+  /** Largest relative difference of ‖ΔW‖ between what was meant and what was read back. */
+  readonly worstDeviation: number;
+  readonly problems: readonly Problem[];
+}

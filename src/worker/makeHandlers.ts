@@ -1,0 +1,64 @@
+import { CheckpointSession } from "../core/checkpoint/checkpointSession";
+import { rangeText } from "../core/lora/adapterText";
+import { errorOfShare } from "../core/lora/rankChoice";
+import { reduceAdapter } from "../core/lora/reduce";
+import { openReduceSource } from "../core/lora/reduceSource";
+import type { WrittenAdapter } from "../core/lora/writeAdapter";
+import type { Problem } from "../core/problem";
+import { extractCheckpoint } from "../core/report/makeAdapter";
+import type { Handlers } from "../protocol/channel";
+import type { MadeSnapshot, MakeCalls } from "../protocol/makeCalls";
+import { nodeFiles } from "./nodeFiles";
+import { nodeSink } from "./nodeSink";
+import { overallProgress } from "./overallProgress";
+import type { ReportProgress } from "./reportProgress";
+import { stageLookup } from "./stageLookup";
+import { toolVersion } from "./toolVersion";
+
+/** Measuring or comparing, writing, reading back. */
+const passes = 3;
+
+/** Makes new snapshots. */
+export function makeHandlers(reportProgress: ReportProgress): Handlers<MakeCalls> {
+  const common = (token: number) => ({
+    files: nodeFiles,
+    sink: nodeSink,
+    toolVersion,
+    now: new Date(),
+    pause: () => new Promise<void>((resume) => setImmediate(resume)),
+    report: overallProgress(passes, (done, total, label) => reportProgress({ token, done, total, label })),
+  });
+  return {
+    reduce: async ({ path, userStages, options, out, replace, dtype, progressToken }, signal) => {
+      const request = { ...common(progressToken), signal };
+      const session = await CheckpointSession.open(nodeFiles, path, stageLookup(userStages), signal);
+      const source = await openReduceSource(session, request);
+      const given = dtype === undefined ? {} : { dtype };
+      const result = await reduceAdapter({ ...request, ...given, source, options, path: out, replace });
+      return made(result, result.plan.energyKept, result.problems);
+    },
+    extract: async ({ base, tuned, rule, saveOthers, out, replace, dtype, progressToken }, signal) => {
+      const given = dtype === undefined ? {} : { dtype };
+      const request = { ...common(progressToken), ...given, out, replace, signal };
+      const result = await extractCheckpoint(base, tuned, rule, saveOthers, request);
+      return made(result, result.energyKept, result.problems);
+    },
+  };
+}
+
+function made(
+  { path, bytes, modules, worstDeviation }: WrittenAdapter,
+  energyKept: number,
+  problems: readonly Problem[],
+): MadeSnapshot {
+  return {
+    path,
+    bytes,
+    moduleCount: modules.length,
+    rank: rangeText(modules.map(({ rank }) => rank)),
+    energyKept,
+    error: errorOfShare(energyKept),
+    worstDeviation,
+    problems,
+  };
+}

@@ -1,0 +1,111 @@
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { ParamsOf } from "../../src/protocol/channel";
+import type { WorkerHostCalls } from "../../src/protocol/workerApi";
+import { makeHandlers } from "../../src/worker/makeHandlers";
+import { workerHandlers } from "../../src/worker/workerHandlers";
+import { projectRoot } from "../support/projectRoot";
+
+let run = "";
+let steps: ParamsOf<WorkerHostCalls, "progress">[] = [];
+const never = new AbortController().signal;
+
+beforeEach(() => {
+  run = mkdtempSync(join(tmpdir(), "make-"));
+  steps = [];
+  for (const name of ["01-svd", "base"])
+    cpSync(join(projectRoot, "media", "sample", name), join(run, name), { recursive: true });
+});
+afterEach(() => rmSync(run, { recursive: true, force: true }));
+
+function reduce(
+  more: { readonly out?: string; readonly replace?: boolean; readonly signal?: AbortSignal } = {},
+) {
+  const { out = join(run, "02"), replace = false, signal = never } = more;
+  const params = {
+    ...{ path: join(run, "01-svd"), userStages: [], out, replace, progressToken: 7, dtype: "BF16" as const },
+    options: { rule: { kind: "rank" as const, rank: 4 }, scope: "module" as const },
+  };
+  return makeHandlers((step) => steps.push(step)).reduce(params, signal);
+}
+
+describe("reduce", () => {
+  it("writes beside the source, tells its progress and what it cost", async () => {
+    const before = readFileSync(join(run, "01-svd", "adapter_model.safetensors"));
+    const made = await reduce();
+    expect(made).toMatchObject({ path: join(run, "02"), rank: "4", moduleCount: 14 });
+    expect(made.error).toBeCloseTo(Math.sqrt(1 - made.energyKept), 12);
+    expect(readdirSync(join(run, "02")).sort()).toEqual([
+      "adapter_config.json",
+      "adapter_model.safetensors",
+      "checkpoint-stage.json",
+    ]);
+    expect(readFileSync(join(run, "01-svd", "adapter_model.safetensors")).equals(before)).toBe(true);
+    // Measured, written and read back: three passes over 14 modules.
+    expect(steps.map(({ done }) => done)).toEqual(Array.from({ length: 42 }, (_, at) => at));
+    expect(steps.every(({ token, total }) => token === 7 && total === 42)).toBe(true);
+  });
+
+  it("leaves nothing behind when it is cancelled", async () => {
+    const controller = new AbortController();
+    const handlers = makeHandlers(({ done }) => {
+      if (done === 20) controller.abort();
+    });
+    const params = {
+      ...{
+        path: join(run, "01-svd"),
+        userStages: [],
+        out: join(run, "02"),
+        replace: false,
+        progressToken: 1,
+      },
+      options: { rule: { kind: "rank" as const, rank: 4 }, scope: "module" as const },
+    };
+    await expect(handlers.reduce(params, controller.signal)).rejects.toMatchObject({ name: "AbortError" });
+    expect(readdirSync(run).sort()).toEqual(["01-svd", "base"]);
+  });
+
+  it("never replaces its own source, whatever it is told", async () => {
+    const out = join(run, "01-svd");
+    await expect(reduce({ out, replace: true })).rejects.toMatchObject({ code: "SourceInPlace" });
+    await expect(reduce({ out: join(run, "x.safetensors") })).rejects.toMatchObject({ code: "OutputName" });
+    expect(readdirSync(run).sort()).toEqual(["01-svd", "base"]);
+  });
+});
+
+describe("extract", () => {
+  it("says that there is nothing between a model and itself", async () => {
+    const base = join(run, "base");
+    const params = {
+      ...{ base, tuned: base, rule: { kind: "rank" as const, rank: 2 }, saveOthers: false },
+      ...{ out: join(run, "new"), replace: false, progressToken: 1 },
+    };
+    const work = makeHandlers((step) => steps.push(step)).extract(params, never);
+    await expect(work).rejects.toMatchObject({ code: "NothingToExtract" });
+  });
+});
+
+describe("an adapter and its base model", () => {
+  it("finds the base beside the run, and holds every update against it", async () => {
+    const handlers = workerHandlers((step) => steps.push(step));
+    const path = join(run, "01-svd");
+    const opened = await handlers.open({ location: { kind: "path", path }, userStages: [] }, never);
+    const adapter = { handle: opened.handle };
+    const base = await handlers.baseModel({ adapter }, never);
+    expect(base).toBe(join(run, "base"));
+    const params = { base: base ?? "", progressToken: 3 };
+    const byHandle = await handlers.compareWithBase({ ...params, adapter }, never);
+    expect(byHandle.modules).toHaveLength(14);
+    expect(byHandle.problems).toEqual([]);
+    expect(byHandle.ratio).toBeGreaterThan(0.01);
+    expect(byHandle.ratio).toBeLessThan(1);
+    expect(steps).toHaveLength(14);
+    expect(await handlers.compareWithBase({ ...params, adapter: { path } }, never)).toEqual(byHandle);
+    const module = byHandle.modules[0]?.module ?? "";
+    const intruders = await handlers.intruders({ adapter, base: base ?? "", module }, never);
+    expect(intruders).toMatchObject({ exact: true });
+    expect(intruders.directions).toHaveLength(10);
+  });
+});
