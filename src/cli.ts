@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { basename, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { CheckpointSession } from "./core/checkpoint/checkpointSession";
@@ -14,6 +13,7 @@ import { discoverRuns } from "./core/runs/discover";
 import { mergedRunLog } from "./core/runs/mergedRunLog";
 import { extractCommand, type MakeFlags, reduceCommand } from "./worker/makeCommands";
 import { nodeFiles } from "./worker/nodeFiles";
+import { findInTensors } from "./worker/numbers/findInTensors";
 
 const usage = `Usage:
   checkpoint-explorer inspect PATH [--json] [--stats] [--sha256]
@@ -109,8 +109,8 @@ async function inspect(path: string, { json, stats, sha256 }: InspectFlags): Pro
     return exitUnreadable;
   }
   if (json || stats || sha256) {
-    const options = { stats, sha256: sha256 ? nodeSha256 : undefined };
-    await print(toJsonText(await inspectReport(path, session, options)));
+    const findings = await findInTensors(session, { stats, sha256 });
+    await print(toJsonText(await inspectReport(path, session, findings)));
   } else {
     const lora = await session.lora();
     await print(inspectText(session.summary(), session.checkpoint.tensors, lora, await session.resume()));
@@ -180,11 +180,6 @@ async function make(write: () => Promise<string>, json: boolean): Promise<number
     await print(json ? toJsonText({ problems }) : `${error.code}: ${error.message}`);
     return exitUnreadable;
   }
-}
-
-function nodeSha256() {
-  const hash = createHash("sha256");
-  return { update: (bytes: Uint8Array) => void hash.update(bytes), digest: () => hash.digest("hex") };
 }
 
 function toFormatError(error: unknown): FormatError {

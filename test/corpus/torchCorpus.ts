@@ -191,7 +191,7 @@ async function compareTensors(
 }
 
 /** The levels that the oracle shows in brackets are no part of a name. */
-function nameOf(path: readonly (string | number)[]): string {
+export function nameOf(path: readonly (string | number)[]): string {
   const parts: string[] = [];
   for (const [at, part] of path.entries()) {
     if (/^\((?:state|map|items|args)\)$/.test(String(part))) continue;

@@ -1,23 +1,23 @@
-import { tensorStatistics } from "../analysis/tensorStatistics";
+import type { TensorStatistics } from "../analysis/tensorStatistics";
 import type { CheckpointSession } from "../checkpoint/checkpointSession";
 import type { FormatError } from "../formats/formatError";
 import type { LoraView } from "../lora/loraView";
 import type { OptimizerState } from "../optimizer/optimizerState";
 import { isReadingError } from "../problem";
-import type { Tensor } from "../tensors/tensor";
 import { toPlain } from "./reportJson";
 
-/** Hashes bytes that come in pieces; Node's crypto, which core has not. */
-export type StreamHash = () => { update(bytes: Uint8Array): void; digest(): string };
-
-export interface InspectOptions {
-  readonly stats: boolean;
-  /** Set to hash every tensor's bytes. */
-  readonly sha256: StreamHash | undefined;
+/** What was found in a tensor's bytes. */
+export interface TensorFindings {
+  readonly stats?: TensorStatistics;
+  /** Of its contiguous, little-endian bytes. */
+  readonly sha256?: string;
 }
 
+/** By the index of the tensor; those that could not be read are left out. */
+export type FindingsOfTensors = ReadonlyMap<number, TensorFindings>;
+
 /** What `inspect --json` prints: a contract that scripts depend on (README, "Command line"). */
-export async function inspectReport(path: string, session: CheckpointSession, options: InspectOptions) {
+export async function inspectReport(path: string, session: CheckpointSession, findings: FindingsOfTensors) {
   const summary = session.summary();
   const lora = await session.lora();
   const { adapterConfig, folder } = session;
@@ -26,7 +26,7 @@ export async function inspectReport(path: string, session: CheckpointSession, op
     path,
     format: summary.format,
     kind: summary.kind,
-    tensors: await tensorRows(session, options),
+    tensors: tensorRows(session, findings),
     metadata: Object.fromEntries(summary.metadata),
     ...(rawConfig === undefined ? {} : { config: toPlain(rawConfig.value) }),
     ...(lora === undefined || session.adapter === undefined
@@ -115,56 +115,20 @@ function moduleRow({ module, rank, alpha, scale, metrics }: LoraView["modules"][
   };
 }
 
-async function tensorRows(session: CheckpointSession, { stats, sha256 }: InspectOptions) {
-  const { checkpoint } = session;
+function tensorRows({ checkpoint }: CheckpointSession, findings: FindingsOfTensors) {
   const isSharded = checkpoint.files.length > 1;
-  const reader = session.tensorReader();
-  try {
-    const rows = [];
-    for (const tensor of checkpoint.tensors) {
-      const { name, dtype, shape, byteSize, fileIndex } = tensor;
-      const file = isSharded ? { file: checkpoint.files[fileIndex]?.name } : {};
-      const read = (offset: number, length: number) => reader.readRange(tensor, offset, length);
-      rows.push({
-        name,
-        dtype,
-        shape,
-        byteSize,
-        ...file,
-        ...(sha256 === undefined
-          ? {}
-          : await unlessCut(async () => ({ sha256: await hash(tensor, read, sha256) }))),
-        ...(stats ? await unlessCut(async () => ({ stats: await tensorStatistics(tensor, read) })) : {}),
-      });
-    }
-    return rows;
-  } finally {
-    await reader.close();
-  }
-}
-
-/** A tensor of a cut file has no bytes to look at; the file's problem says so already. */
-async function unlessCut<T extends object>(work: () => Promise<T>): Promise<T | object> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof RangeError) return {};
-    throw error;
-  }
-}
-
-const hashChunkBytes = 4 * 1024 * 1024;
-
-async function hash(
-  tensor: Tensor,
-  read: (offset: number, length: number) => Promise<Uint8Array>,
-  sha256: StreamHash,
-): Promise<string> {
-  const state = sha256();
-  for (let offset = 0; offset < tensor.byteSize; offset += hashChunkBytes) {
-    state.update(await read(offset, Math.min(hashChunkBytes, tensor.byteSize - offset)));
-  }
-  return state.digest();
+  return checkpoint.tensors.map(({ name, dtype, shape, byteSize, fileIndex }, index) => {
+    const { sha256, stats } = findings.get(index) ?? {};
+    return {
+      name,
+      dtype,
+      shape,
+      byteSize,
+      ...(isSharded ? { file: checkpoint.files[fileIndex]?.name } : {}),
+      ...(sha256 === undefined ? {} : { sha256 }),
+      ...(stats === undefined ? {} : { stats }),
+    };
+  });
 }
 
 /** The value that all share. */

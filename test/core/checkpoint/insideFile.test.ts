@@ -121,7 +121,7 @@ describe("an optimizer beside its adapter", () => {
     };
     const session = await open(files, "/c/optimizer.pt");
     expect(session.summary()).toMatchObject({ kind: "optimizer", format: "torch-zip" });
-    const report = await inspectReport("/c/optimizer.pt", session, { stats: false, sha256: undefined });
+    const report = await inspectReport("/c/optimizer.pt", session, new Map());
     expect(report).toMatchObject({
       kind: "optimizer",
       optimizer: {
