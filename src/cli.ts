@@ -2,7 +2,6 @@ import { basename, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { CheckpointSession } from "./core/checkpoint/checkpointSession";
 import { FormatError } from "./core/formats/formatError";
-import { peekWeights } from "./core/formats/safetensors/peekWeights";
 import { Comparison } from "./core/lora/comparison";
 import { compareReport } from "./core/report/compareReport";
 import { failedReport, hasReadingErrors, inspectReport } from "./core/report/inspectReport";
@@ -14,6 +13,7 @@ import { mergedRunLog } from "./core/runs/mergedRunLog";
 import { extractCommand, type MakeFlags, reduceCommand } from "./worker/makeCommands";
 import { nodeFiles } from "./worker/nodeFiles";
 import { findInTensors } from "./worker/numbers/findInTensors";
+import { PeekCache } from "./worker/peekCache";
 
 const usage = `Usage:
   checkpoint-explorer inspect PATH [--json] [--stats] [--sha256]
@@ -127,11 +127,12 @@ async function compare(paths: readonly string[], json: boolean): Promise<number>
 
 async function runs(path: string, json: boolean): Promise<number> {
   const root = resolve(path);
+  const peeks = new PeekCache(nodeFiles);
   const found = await discoverRuns(nodeFiles, [{ path: root, name: basename(root) }], {
     exclude: () => false,
     maxDepth: 32,
     maxFolders: 1_000_000,
-    peek: (file, signal) => peekWeights(nodeFiles, file, signal),
+    peek: (file, signal) => peeks.peek(file, signal),
   });
   if (json) {
     const reports = await Promise.all(

@@ -1,5 +1,10 @@
 import type { Files } from "../core/bytes/files";
-import { peekWeights, type WeightsPeek } from "../core/formats/safetensors/peekWeights";
+import { ReadAllowance } from "../core/bytes/limitedFiles";
+import { maxSearchPeekBytes } from "../core/formats/limits";
+import type { WeightsPeek } from "../core/formats/safetensors/peekWeights";
+import { peekFile } from "../core/runs/peekFile";
+
+const nothing: WeightsPeek = { metadata: undefined, problems: [] };
 
 interface KnownPeek {
   readonly size: number;
@@ -11,6 +16,7 @@ interface KnownPeek {
 /** Looks into weights files again only when they changed: a search looks into every one of the workspace. */
 export class PeekCache {
   private readonly known = new Map<string, KnownPeek>();
+  private allowance = new ReadAllowance(maxSearchPeekBytes);
 
   constructor(private readonly files: Files) {}
 
@@ -21,13 +27,15 @@ export class PeekCache {
       known.used = true;
       return known.peek;
     }
-    const peek = await peekWeights(this.files, path, signal);
+    const peek = await peekFile(this.files, path, this.allowance, signal);
+    if (peek === undefined) return nothing;
     this.known.set(path, { size, modifiedMs, peek, used: true });
     return peek;
   }
 
-  /** Called after each search: what it did not ask for is gone. */
+  /** Called after each search: what it did not ask for is gone, and the next may read anew. */
   forgetUnused(): void {
+    this.allowance = new ReadAllowance(maxSearchPeekBytes);
     for (const [path, known] of this.known) {
       if (known.used) known.used = false;
       else this.known.delete(path);

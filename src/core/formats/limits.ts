@@ -111,6 +111,12 @@ export const maxNestedPickleDepth = 4;
 /** A pickle up to here is read at once; a longer one holds arrays, which are passed over. */
 export const maxEagerPickleBytes = 4 * 1024 * 1024;
 
+/** What a look into one torch file for the tree of runs may read: the pickle of a model of 20,000 tensors. */
+export const maxPeekBytes = 4_000_000;
+
+/** What all looks of one search may read; the rest is looked into by the next. */
+export const maxSearchPeekBytes = 128_000_000;
+
 /** Members such as `byteorder` hold a word. */
 export const maxSmallMemberBytes = 1024;
 

@@ -12,6 +12,7 @@ import type { Problem } from "../problem";
 import { type AdapterSignature, adapterSignature } from "./adapterSignature";
 import type { Candidate } from "./candidate";
 import { digestTrainerState, type LogDigest } from "./logDigest";
+import { torchFile } from "./peekTorch";
 import { readTrainerState, trainerStateName } from "./readTrainerState";
 import type { RunPart } from "./run";
 import type { Folder } from "./walkFolders";
@@ -33,6 +34,8 @@ export interface CheckpointFacts {
   /** From trainer_state.json, else from the name. */
   readonly step: number | undefined;
   readonly epoch: number | undefined;
+  /** What the weights file itself says, where no trainer_state.json does. */
+  readonly inside: WeightsPeek["progress"];
   readonly problems: readonly Problem[];
 }
 
@@ -65,7 +68,13 @@ const cutCodes: ReadonlySet<string> = new Set([
   "InvalidHeaderLength",
   "HeaderTooSmall",
   "TrainerStateTruncated",
+  "NoZipDirectory",
+  "TruncatedPickle",
+  "TruncatedLegacy",
 ]);
+
+/** Files of one checkpoint that are looked into besides its weights; shards of a large one are all alike. */
+const maxPeekedParts = 8;
 
 /** Stats at once: they cost a round trip each on a network disk. */
 const parallelStats = 16;
@@ -101,15 +110,17 @@ class FactsReader {
     const hasState = isFolder && has(trainerStateName);
     const trainerStatePath = hasState ? joinPath(candidate.path, trainerStateName) : undefined;
     const log = trainerStatePath === undefined ? undefined : await this.readLog(trainerStatePath);
+    const main = this.mainFileOf(parts);
+    const seen = await this.peekInto(main, parts);
+    const inside = log === undefined ? seen?.progress : undefined;
     const { moment } = candidate;
-    const step = log?.globalStep ?? moment.step;
+    const step = log?.globalStep ?? moment.step ?? inside?.step;
     this.tellStep(log?.globalStep);
     this.tellParameters(parts);
     const halfWritten = findHalfWritten(isFolder ? candidate.name : "", own);
     this.problems.push(...halfWritten.problems);
     const adapterConfig: JsonObject | undefined = isJsonObject(config) ? config : undefined;
-    const main = this.mainFileOf(parts);
-    const stage = await this.detectStage(main, adapterConfig, step, has("checkpoint-stage.json"));
+    const stage = await this.detectStage(seen, adapterConfig, step, has("checkpoint-stage.json"));
     const isCut = this.problems.some(({ code }) => cutCodes.has(code));
     return {
       candidate,
@@ -124,7 +135,8 @@ class FactsReader {
       adapter: adapterConfig === undefined ? undefined : adapterSignature(adapterConfig),
       stage,
       step,
-      epoch: log?.epoch ?? moment.epoch,
+      epoch: log?.epoch ?? moment.epoch ?? inside?.epoch,
+      inside,
       problems: this.problems.map((problem) => ({ file: candidate.path, ...problem })),
     };
   }
@@ -220,17 +232,33 @@ class FactsReader {
     }
   }
 
-  private async detectStage(
+  /** What the main file tells. Of the other files that Python would unpickle only their problems are told. */
+  private async peekInto(
     main: string | undefined,
+    parts: readonly RunPart[],
+  ): Promise<WeightsPeek | undefined> {
+    const { peek, signal } = this.options;
+    if (peek === undefined) return undefined;
+    const seen = main === undefined ? undefined : await peek(main, signal);
+    this.problems.push(...(seen?.problems ?? []));
+    const isPickled = ({ kind, part, path, name }: RunPart) =>
+      kind === "file" && part !== "other" && path !== main && torchFile.test(name);
+    for (const { path } of parts.filter(isPickled).slice(0, maxPeekedParts)) {
+      const { problems } = await peek(path, signal);
+      this.problems.push(...problems.map((problem) => ({ file: path, ...problem })));
+    }
+    return seen;
+  }
+
+  private async detectStage(
+    seen: WeightsPeek | undefined,
     adapterConfig: JsonObject | undefined,
     step: number | undefined,
     hasLabel: boolean,
   ): Promise<StageLabel | undefined> {
     const { kind, path, name, folder } = this.candidate;
     const applies = hasLabel && (kind === "folder" || this.isOnlyCheckpoint());
-    const { userStage, peek, signal } = this.options;
-    const seen = main === undefined ? undefined : await peek?.(main, signal);
-    this.problems.push(...(seen?.problems ?? []));
+    const { userStage } = this.options;
     return detectStage({
       userStage: userStage?.(path),
       metadata: seen?.metadata,

@@ -59,7 +59,7 @@ function finishCheckpoint(
   marks: { readonly best: boolean; readonly last: boolean },
   borrowed: BorrowedMetrics | undefined,
 ): RunCheckpoint {
-  const { candidate, mainFile, step, stage, byteSize, modifiedMs, incomplete, parts, log } = facts;
+  const { candidate, mainFile, step, stage, byteSize, modifiedMs, incomplete, parts, log, inside } = facts;
   return {
     path: candidate.path,
     name,
@@ -68,9 +68,9 @@ function finishCheckpoint(
     ...given({ mainFile, step, stage }),
     ...given({
       epoch: facts.epoch ?? borrowed?.epoch,
-      loss: log?.loss ?? borrowed?.loss?.value,
-      evalLoss: log?.evalLoss ?? borrowed?.evalLoss?.value,
-      learningRate: log?.learningRate ?? borrowed?.learningRate?.value,
+      loss: log?.loss ?? borrowed?.loss?.value ?? inside?.loss,
+      evalLoss: log?.evalLoss ?? borrowed?.evalLoss?.value ?? inside?.evalLoss,
+      learningRate: log?.learningRate ?? borrowed?.learningRate?.value ?? inside?.learningRate,
       metrics: someOf(log?.metrics ?? borrowed?.metrics),
     }),
     byteSize,

@@ -2,6 +2,7 @@ import type { ByteSource } from "../../bytes/byteSource";
 import type { Files } from "../../bytes/files";
 import { readU64 } from "../../bytes/littleEndian";
 import { baseName } from "../../bytes/paths";
+import type { ProgressSummary } from "../../checkpoint/summary";
 import { JsonScanner, JsonSyntaxError } from "../../json/jsonScanner";
 import type { Problem } from "../../problem";
 import { FormatError } from "../formatError";
@@ -17,6 +18,8 @@ export interface WeightsPeek {
   readonly metadata: ReadonlyMap<string, string> | undefined;
   /** Why the file is not what its name says, or is not whole. Empty for headers too long for a look. */
   readonly problems: readonly Problem[];
+  /** How far the training was, where a file says so itself: Lightning, nanoGPT, dicts written by hand. */
+  readonly progress?: ProgressSummary;
 }
 
 /** Problems that one row of a list can carry. */
