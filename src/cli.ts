@@ -8,6 +8,7 @@ import { failedReport, hasReadingErrors, inspectReport } from "./core/report/ins
 import { toJsonText } from "./core/report/reportJson";
 import { compareText, inspectText, runText } from "./core/report/reportText";
 import { runReport } from "./core/report/runsReport";
+import { unreadableReport, verifyCheckpoint, verifyText } from "./core/report/verifyReport";
 import { discoverRuns } from "./core/runs/discover";
 import { mergedRunLog } from "./core/runs/mergedRunLog";
 import { extractCommand, type MakeFlags, reduceCommand } from "./worker/makeCommands";
@@ -19,11 +20,13 @@ const usage = `Usage:
   checkpoint-explorer inspect PATH [--json] [--stats] [--sha256]
   checkpoint-explorer compare A B [C …] [--json]
   checkpoint-explorer runs DIR [--json]
+  checkpoint-explorer verify PATH [--quick] [--json]
   checkpoint-explorer reduce ADAPTER (--rank N | --energy SHARE) --out DIR [--replace] [--json]
   checkpoint-explorer extract BASE TUNED (--rank N | --energy SHARE) --out DIR [--replace] [--json]
 
 PATH, A and B are checkpoint files, the index of a sharded model, or checkpoint folders.
-Exit codes: 0 read, 1 could not be read, 2 wrong usage.`;
+verify reads every value, --quick only the headers.
+Exit codes: 0 read, 1 could not be read or is not healthy, 2 wrong usage.`;
 
 const exitRead = 0;
 const exitUnreadable = 1;
@@ -49,6 +52,8 @@ async function main(): Promise<number> {
       return compare(paths, values.json);
     case "runs":
       return runs(only(paths), values.json);
+    case "verify":
+      return verify(only(paths), values);
     case "reduce":
       return make(() => reduceCommand(only(paths), readMakeFlags(values)), values.json);
     case "extract": {
@@ -74,6 +79,7 @@ function readArguments() {
         energy: { type: "string" },
         out: { type: "string", short: "o" },
         replace: { type: "boolean", default: false },
+        quick: { type: "boolean", default: false },
         help: { type: "boolean", short: "h", default: false },
       },
     });
@@ -121,7 +127,7 @@ async function inspect(path: string, { json, stats, sha256 }: InspectFlags): Pro
 async function compare(paths: readonly string[], json: boolean): Promise<number> {
   const absolute = paths.map((path) => resolve(path));
   const comparison = await Comparison.compute(nodeFiles, absolute, noUserStage, { pairing: "all" });
-  await print(json ? toJsonText(compareReport(comparison)) : compareText(comparison.view));
+  await print(json ? toJsonText(compareReport(comparison, paths)) : compareText(comparison.view));
   return comparison.snapshots.some(({ failure }) => failure !== undefined) ? exitUnreadable : exitRead;
 }
 
@@ -145,6 +151,18 @@ async function runs(path: string, json: boolean): Promise<number> {
   for (const problem of found.problems) process.stderr.write(`${problem.severity}: ${problem.message}\n`);
   const rootUnreadable = (await nodeFiles.stat(root))?.kind !== "directory";
   return rootUnreadable ? exitUnreadable : exitRead;
+}
+
+async function verify(
+  path: string,
+  { json, quick }: { readonly json: boolean; readonly quick: boolean },
+): Promise<number> {
+  const report = await CheckpointSession.open(nodeFiles, resolve(path), noUserStage).then(
+    (session) => verifyCheckpoint(path, session, { values: !quick }),
+    (error: unknown) => unreadableReport(path, toFormatError(error).toProblem()),
+  );
+  await print(json ? toJsonText(report) : verifyText(report));
+  return report.healthy ? exitRead : exitUnreadable;
 }
 
 interface MakeValues {

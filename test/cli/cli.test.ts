@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -63,6 +63,7 @@ beforeAll(() => {
     epoch: 1,
     log_history: [first, second],
   });
+  writeAdapter("../zero", 0);
   const data = floats(1, -2, 0, Number.NaN, Number.POSITIVE_INFINITY, 3);
   const tensors = [{ name: "w", dtype: "F32", shape: [2, 3] }];
   writeFileSync(join(folder, "numbers.safetensors"), safetensorsFile({ tensors, data }));
@@ -196,6 +197,93 @@ test("runs lists checkpoints by step, with the merged series", () => {
   expect(report.series.loss).toEqual({ steps: [10, 20], values: [2, "NaN"] });
 });
 
+describe("verify", () => {
+  test("ends with 0 where nothing is wrong", () => {
+    const { status, json } = run("verify", "run/checkpoint-10", "--json");
+    expect(status).toBe(0);
+    expect(json()).toMatchObject({ path: "run/checkpoint-10", healthy: true, tensors: 2, tensorsRead: 2 });
+  });
+
+  test("ends with 1 where values are not finite, which only reading them tells", () => {
+    const { status, json } = run("verify", "numbers.safetensors", "--json");
+    expect(status).toBe(1);
+    expect(json()).toMatchObject({
+      healthy: false,
+      problems: [
+        {
+          code: "NotFiniteValues",
+          tensor: "w",
+          message: expect.stringContaining("1 NaN and 1 infinite of 6"),
+        },
+      ],
+    });
+    expect(run("verify", "numbers.safetensors", "--quick").status).toBe(0);
+  });
+
+  test("ends with 1 for what is cut or no checkpoint, and says why", () => {
+    const cut = run("verify", "cut.safetensors");
+    expect(cut.status).toBe(1);
+    expect(cut.stdout).toMatch(/not healthy \(1 tensors?, headers only\)\nerror: MetadataIncompleteBuffer: /);
+    const pointer = run("verify", "pointer.safetensors", "--json");
+    expect(pointer.status).toBe(1);
+    expect(pointer.json()).toMatchObject({ healthy: false, problems: [{ code: "GitLfsPointer" }] });
+  });
+});
+
+describe("what an adapter's numbers mean", () => {
+  const sample = (name: string) => join(projectRoot, "media", "sample", name);
+
+  test("inspect gives findings and what the tensors look like", () => {
+    const { adapter } = run("inspect", sample("01-svd"), "--json").json();
+    expect(adapter.fingerprint).toMatchObject({ stage: "svd", count: 14, total: 14 });
+    expect(adapter.verdicts).toEqual(expect.any(Array));
+    expect(run("inspect", sample("01-svd")).stdout).toContain("Looks like: SVD product");
+    const untrained = run("inspect", "zero", "--json").json();
+    expect(untrained.adapter.verdicts).toMatchObject([
+      { code: "Untrained", severity: "warning", moduleCount: 1 },
+    ]);
+  });
+
+  test("compare tells what happened from each snapshot to the next", () => {
+    const paths = [sample("01-svd"), sample("02-rank-reduction"), sample("03-fine-tuning/checkpoint-240")];
+    const report = run("compare", ...paths, "--json").json();
+    expect(report.paths).toEqual(paths);
+    expect(report.steps).toHaveLength(2);
+    expect(report.steps[0].sentence).toMatch(/^rank 32 → 4 kept \d+\.\d % of the energy/);
+    expect(report.story).toContain("fine-tuning then moved the update by");
+    const { stdout } = run("compare", ...paths);
+    expect(stdout).toContain(`01-svd → 02-rank-reduction: ${report.steps[0].sentence}`);
+  });
+});
+
+describe("extract", () => {
+  test("finds the adapter between two models, whose update is their difference", () => {
+    // Base 0, tuned [[3, 0], [0, 1]]: rank 1 holds 9 of the 10 of the energy.
+    const write = (name: string, values: readonly number[]) => {
+      const tensors = [{ name: "model.layers.0.q_proj.weight", dtype: "F32", shape: [2, 2] }];
+      mkdirSync(join(folder, name), { recursive: true });
+      const file = safetensorsFile({ tensors, data: floats(...values) });
+      writeFileSync(join(folder, name, "model.safetensors"), file);
+    };
+    write("base", [0, 0, 0, 0]);
+    write("tuned", [3, 0, 0, 1]);
+    const { status, json } = run("extract", "base", "tuned", "--rank", "1", "--out", "extracted", "--json");
+    expect(status).toBe(0);
+    const report = json();
+    expect(report.energyKept).toBeCloseTo(0.9, 6);
+    expect(report.error).toBeCloseTo(Math.sqrt(0.1), 6);
+    expect(report.modules).toMatchObject([{ module: "model.layers.0.q_proj", rank: 1 }]);
+    const { adapter, stage } = run("inspect", "extracted", "--json").json();
+    expect(adapter.modules[0].frobenius).toBeCloseTo(3, 5);
+    expect(stage).toEqual({ name: "svd", source: "stage-file" });
+    const again = run("extract", "base", "tuned", "--rank", "1", "--out", "tuned", "--replace", "--json");
+    expect(again.status).toBe(1);
+    expect(again.json().problems).toMatchObject([{ code: "SourceInPlace" }]);
+    const nothing = run("extract", "base", "base", "--energy", "0.9", "--out", "none", "--json");
+    expect(nothing.json().problems).toMatchObject([{ code: "NothingToExtract" }]);
+  });
+});
+
 describe("reduce", () => {
   const svd = join(projectRoot, "media", "sample", "01-svd");
 
@@ -215,6 +303,10 @@ describe("reduce", () => {
     }
     const report = json();
     expect(report.error).toBeCloseTo(Math.sqrt(1 - report.energyKept), 12);
+    // The version that is installed, not one that somebody typed in.
+    const { version } = JSON.parse(readFileSync(join(projectRoot, "package.json"), "utf8"));
+    const stage = JSON.parse(readFileSync(join(folder, "reduced", "checkpoint-stage.json"), "utf8"));
+    expect(stage.createdBy).toBe(`checkpoint-explorer ${version}`);
   });
 
   test("never writes over what is there unless told to", () => {

@@ -2,14 +2,17 @@ import type { Comparison } from "../lora/comparison";
 import type { ModuleComparison } from "../lora/moduleComparison";
 
 /** What `compare --json` prints: a contract that scripts depend on (README, "Command line"). */
-export function compareReport(comparison: Comparison) {
+export function compareReport(comparison: Comparison, paths: readonly string[]) {
   return {
+    /** As they were given, one for each of `snapshots`. */
+    paths,
     snapshots: comparison.view.columns.map(({ path, label, stage, step }) => ({
       path,
       label,
       stage: stage?.stage,
       step,
     })),
+    story: comparison.view.story,
     steps: comparison.view.steps?.map(({ from, to, sentence }) => ({ from, to, sentence })),
     modules: comparison.modules.map(moduleReport),
     tensors: comparison.view.tensors.map(({ name, status, cells }) => ({ name, status, layouts: cells })),

@@ -40,6 +40,8 @@ export async function inspectReport(path: string, session: CheckpointSession, fi
             baseModel: adapterConfig?.baseModel,
             targetModules: adapterConfig?.targetModules,
             modules: lora.modules.map(moduleRow),
+            ...(lora.verdicts === undefined ? {} : { verdicts: lora.verdicts }),
+            ...(lora.fingerprint === undefined ? {} : { fingerprint: lora.fingerprint }),
           },
         }),
     ...optimizerReport(session.inside?.optimizers ?? []),

@@ -1,4 +1,5 @@
 import type { CheckpointSummary } from "../checkpoint/summary";
+import { fingerprintText } from "../lora/adapterFingerprint";
 import type { CompareView } from "../lora/compareView";
 import type { LoraView } from "../lora/loraView";
 import type { Problem } from "../problem";
@@ -36,6 +37,7 @@ export function inspectText(
     facts.join("\n"),
     problemText(summary.problems),
     resumeText(resume),
+    lora === undefined ? "" : findingText(lora),
     lora === undefined || lora.modules.length === 0 ? "" : loraText(lora),
     rows.length === 0 ? "" : textTable(["Tensor", "Dtype", "Shape", "Size"], rows),
   ]);
@@ -62,6 +64,17 @@ function progressText(progress: NonNullable<CheckpointSummary["progress"]>): str
     ...(learningRate === undefined ? [] : [`learning rate ${formatNumber(learningRate)}`]),
   ];
   return facts.join(", ");
+}
+
+/** What the numbers and the tensors of an adapter say. */
+function findingText({ verdicts = [], fingerprint, stageNote }: LoraView): string {
+  return [
+    ...(fingerprint === undefined
+      ? []
+      : [`Looks like: ${fingerprintText(fingerprint)}. ${printable(fingerprint.reason)}`]),
+    ...(stageNote === undefined ? [] : [printable(stageNote)]),
+    ...verdicts.map(({ severity, code, message }) => `${severity}: ${code}: ${printable(message)}`),
+  ].join("\n");
 }
 
 function loraText(lora: LoraView): string {
@@ -110,11 +123,20 @@ export function compareText(view: CompareView): string {
     ...cells.map((cell) => cell ?? "-"),
   ]);
   return sections([
+    stepsText(view),
     summary,
     problemText(view.problems),
     modules.length === 0 ? "" : textTable(moduleHeader, modules),
     tensors.length === 0 ? "" : textTable(["Tensor", "Status", ...labels], tensors),
   ]);
+}
+
+/** What happened from each snapshot to the next. */
+function stepsText({ steps = [], columns }: CompareView): string {
+  const label = (index: number) => printable(columns[index]?.label ?? "");
+  return steps
+    .map(({ from, to, sentence }) => `${label(from)} → ${label(to)}: ${printable(sentence)}`)
+    .join("\n");
 }
 
 export function runText(run: Run): string {
