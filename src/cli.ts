@@ -2,15 +2,14 @@ import { basename, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { CheckpointSession } from "./core/checkpoint/checkpointSession";
 import { FormatError } from "./core/formats/formatError";
-import { Comparison } from "./core/lora/comparison";
-import { compareReport } from "./core/report/compareReport";
 import { failedReport, hasReadingErrors, inspectReport } from "./core/report/inspectReport";
 import { toJsonText } from "./core/report/reportJson";
-import { compareText, inspectText, runText } from "./core/report/reportText";
+import { inspectText, runText } from "./core/report/reportText";
 import { runReport } from "./core/report/runsReport";
 import { unreadableReport, verifyCheckpoint, verifyText } from "./core/report/verifyReport";
 import { discoverRuns } from "./core/runs/discover";
 import { mergedRunLog } from "./core/runs/mergedRunLog";
+import { compareCommand } from "./worker/diff/compareCommand";
 import { extractCommand, type MakeFlags, reduceCommand } from "./worker/makeCommands";
 import { nodeFiles } from "./worker/nodeFiles";
 import { findInTensors } from "./worker/numbers/findInTensors";
@@ -18,7 +17,7 @@ import { PeekCache } from "./worker/peekCache";
 
 const usage = `Usage:
   checkpoint-explorer inspect PATH [--json] [--stats] [--sha256]
-  checkpoint-explorer compare A B [C …] [--json]
+  checkpoint-explorer compare A B [C …] [--json] [--no-values]
   checkpoint-explorer runs DIR [--json]
   checkpoint-explorer verify PATH [--quick] [--json]
   checkpoint-explorer reduce ADAPTER (--rank N | --energy SHARE) --out DIR [--replace] [--json]
@@ -49,7 +48,7 @@ async function main(): Promise<number> {
       return inspect(only(paths), values);
     case "compare":
       if (paths.length < 2) throw new UsageError("compare needs two or more checkpoints.");
-      return compare(paths, values.json);
+      return compare(paths, values.json, !values["no-values"]);
     case "runs":
       return runs(only(paths), values.json);
     case "verify":
@@ -74,6 +73,7 @@ function readArguments() {
       options: {
         json: { type: "boolean", default: false },
         stats: { type: "boolean", default: false },
+        "no-values": { type: "boolean", default: false },
         sha256: { type: "boolean", default: false },
         rank: { type: "string" },
         energy: { type: "string" },
@@ -124,11 +124,11 @@ async function inspect(path: string, { json, stats, sha256 }: InspectFlags): Pro
   return hasReadingErrors(session) ? exitUnreadable : exitRead;
 }
 
-async function compare(paths: readonly string[], json: boolean): Promise<number> {
-  const absolute = paths.map((path) => resolve(path));
-  const comparison = await Comparison.compute(nodeFiles, absolute, noUserStage, { pairing: "all" });
-  await print(json ? toJsonText(compareReport(comparison, paths)) : compareText(comparison.view));
-  return comparison.snapshots.some(({ failure }) => failure !== undefined) ? exitUnreadable : exitRead;
+async function compare(paths: readonly string[], json: boolean, values: boolean): Promise<number> {
+  const terminal = process.stderr.isTTY ? process.stderr : undefined;
+  const { text, failed } = await compareCommand(paths, { json, values, terminal });
+  await print(text);
+  return failed ? exitUnreadable : exitRead;
 }
 
 async function runs(path: string, json: boolean): Promise<number> {

@@ -1,4 +1,5 @@
 import { addDifferenceSums, type DifferenceSums, noDifferenceSums } from "./differenceSums";
+import { integerDifferences } from "./integerDifference";
 import type { NumberEncoding } from "./numberEncoding";
 import type { ComparedType, NumberKernels } from "./numberKernels";
 import type { PartialDifference } from "./tensorDifference";
@@ -11,6 +12,12 @@ export interface ComparedEncoding {
 
 /** Types of 32 bits and fewer that a kernel compares. */
 const floats: ReadonlySet<string> = new Set(["F32", "BF16", "F16"]);
+
+/** Doubles hold no more than 53 bits of these. */
+const longIntegers: ReadonlyMap<string, "signed" | "unsigned"> = new Map([
+  ["I64", "signed"],
+  ["U64", "unsigned"],
+]);
 
 /** A complex number is compared as two. */
 const components = new Map([
@@ -57,6 +64,11 @@ export class TensorComparer {
   /** Compares the values whose bytes lie at the start of the two chunks. The bytes may be gone afterwards. */
   add(values: number): void {
     const { kernels } = this;
+    const [signA, signB] = [longIntegers.get(this.a.dtype), longIntegers.get(this.b.dtype)];
+    if (signA !== undefined && signB !== undefined) {
+      this.sums = addDifferenceSums(this.sums, this.compareIntegers(signA, signB, values));
+      return;
+    }
     if (!this.direct[0]) this.decode(kernels.chunk, this.a, values);
     if (!this.direct[1]) this.decode(kernels.otherChunk, this.b, values);
     this.sums = addDifferenceSums(this.sums, kernels.compare(this.type, values));
@@ -67,6 +79,29 @@ export class TensorComparer {
     this.sums = noDifferenceSums;
     const codeBits = this.type === "F64" ? 20 : 16;
     return { sums, counts: this.kernels.takeCounts(codeBits), codeBits };
+  }
+
+  /** Differences are made of the integers themselves: neighbours beyond 2^53 are one double. */
+  private compareIntegers(
+    signA: "signed" | "unsigned",
+    signB: "signed" | "unsigned",
+    count: number,
+  ): DifferenceSums {
+    const { kernels } = this;
+    const [left, right] = [kernels.chunk.subarray(0, 8 * count), kernels.otherChunk.subarray(0, 8 * count)];
+    const differences = integerDifferences({ bytes: left, sign: signA }, { bytes: right, sign: signB });
+    const [a, b] = [decodeValues(left, this.a.encoding, count), decodeValues(right, this.b.encoding, count)];
+    let [squaresOfA, squaresOfB, product] = [0, 0, 0];
+    for (let at = 0; at < count; at++) {
+      const [x, y] = [a[at] as number, b[at] as number];
+      squaresOfA += x * x;
+      squaresOfB += y * y;
+      product += x * y;
+    }
+    left.fill(0);
+    const view = new DataView(right.buffer, right.byteOffset);
+    for (let at = 0; at < count; at++) view.setFloat64(8 * at, differences[at] as number, true);
+    return { ...kernels.compare("F64", count), squaresOfA, squaresOfB, product };
   }
 
   private decode(chunk: Uint8Array<ArrayBuffer>, { encoding }: ComparedEncoding, count: number): void {

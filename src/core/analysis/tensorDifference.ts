@@ -14,6 +14,9 @@ export interface TensorDifference {
   readonly relativeL2: number;
   /** ⟨a, b⟩ / (‖a‖ ‖b‖); NaN where one is all zero. */
   readonly cosine: number;
+  /** ‖a‖ and ‖b - a‖: what the numbers of many tensors together are made of. */
+  readonly normA: number;
+  readonly normDifference: number;
   /** Of all elements, how many have another value. Two NaN are the same value, 0 and -0 are too. */
   readonly changedShare: number;
   /** Pairs of which one value is NaN or infinite and the other is not, or is another infinity. */
@@ -44,13 +47,17 @@ const histogramBins = 128;
 export function finishDifference({ sums, counts, codeBits }: PartialDifference): TensorDifference {
   const { elements, compared, changed, mismatches, min, max } = sums;
   const none = compared === 0;
+  const normA = none ? Number.NaN : Math.sqrt(sums.squaresOfA);
+  const normDifference = none ? Number.NaN : Math.sqrt(sums.squares);
   return {
     elements,
     compared,
     maxAbs: none ? Number.NaN : Math.max(Math.abs(min), Math.abs(max)),
     meanAbs: sums.absolute / compared,
-    relativeL2: none ? Number.NaN : ratio(Math.sqrt(sums.squares), Math.sqrt(sums.squaresOfA)),
+    relativeL2: ratio(normDifference, normA),
     cosine: cosineOf(sums),
+    normA,
+    normDifference,
     changedShare: elements === 0 ? 0 : changed / elements,
     nanMismatches: mismatches,
     ...(none
@@ -63,8 +70,9 @@ function ratio(part: number, whole: number): number {
   return part === 0 ? 0 : part / whole;
 }
 
-/** Rounding can lead a little beyond 1. */
-function cosineOf({ product, squaresOfA, squaresOfB }: DifferenceSums): number {
+/** Rounding can lead a little beyond 1, and of equal tensors a little below. */
+function cosineOf({ product, squares, squaresOfA, squaresOfB }: DifferenceSums): number {
   const norms = Math.sqrt(squaresOfA) * Math.sqrt(squaresOfB);
+  if (squares === 0 && norms > 0 && squaresOfA === squaresOfB) return 1;
   return norms === 0 ? Number.NaN : Math.min(1, Math.max(-1, product / norms));
 }

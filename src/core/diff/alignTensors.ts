@@ -2,6 +2,7 @@ import type { Problem } from "../problem";
 import { compareNames, type NameSeparator, separatorOf } from "../tensors/nameOrder";
 import type { Tensor } from "../tensors/tensor";
 import { plural } from "../text/quantities";
+import { isSameShape } from "./diffPairs";
 import { findNameRule, type NameRule, renamed, ruleText, sameNames, withoutWrappers } from "./nameRule";
 import { TiedTensors } from "./tiedTensors";
 
@@ -179,10 +180,7 @@ function statusOf(tensors: readonly (Tensor | undefined)[], readable: readonly b
   const [first] = present;
   if (first === undefined) return "added";
   if (present.some((tensor) => tensor === undefined)) return "removed";
-  if (present.some((tensor) => !isSameShape(tensor, first))) return "shape";
+  if (present.some((tensor) => tensor !== undefined && !isSameShape(tensor.shape, first.shape)))
+    return "shape";
   return present.some((tensor) => tensor?.dtype !== first.dtype) ? "dtype" : "same layout";
-}
-
-function isSameShape(a: Tensor | undefined, { shape }: Tensor): boolean {
-  return a?.shape.length === shape.length && a.shape.every((size, axis) => size === shape[axis]);
 }

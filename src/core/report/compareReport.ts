@@ -1,8 +1,18 @@
 import type { Comparison } from "../lora/comparison";
 import type { ModuleComparison } from "../lora/moduleComparison";
+import type { Problem } from "../problem";
+import { type TensorFindings, tensorReport } from "./tensorReport";
+
+export interface CompareReportParts {
+  /** As they were given, one for each of the snapshots. */
+  readonly paths: readonly string[];
+  readonly findings: TensorFindings;
+  /** Those of the values' comparison. */
+  readonly problems: readonly Problem[];
+}
 
 /** What `compare --json` prints: a contract that scripts depend on (README, "Command line"). */
-export function compareReport(comparison: Comparison, paths: readonly string[]) {
+export function compareReport(comparison: Comparison, { paths, findings, problems }: CompareReportParts) {
   return {
     /** As they were given, one for each of `snapshots`. */
     paths,
@@ -15,9 +25,11 @@ export function compareReport(comparison: Comparison, paths: readonly string[]) 
     story: comparison.view.story,
     steps: comparison.view.steps?.map(({ from, to, sentence }) => ({ from, to, sentence })),
     modules: comparison.modules.map(moduleReport),
-    tensors: comparison.view.tensors.map(({ name, status, cells }) => ({ name, status, layouts: cells })),
+    tensors: tensorReport(findings),
     problems: [
       ...comparison.view.problems,
+      ...findings.alignment.problems,
+      ...problems,
       ...comparison.view.columns.flatMap(({ failure }) => failure ?? []),
     ],
   };

@@ -7,6 +7,7 @@ import type { ResumeReport } from "../resume/resumeReport";
 import type { Run } from "../runs/run";
 import type { Tensor } from "../tensors/tensor";
 import { formatBytes, formatCount, formatNumber } from "../text/quantities";
+import { type TensorFindings, tensorText } from "./tensorReport";
 import { printable, textTable } from "./textTable";
 
 /** The readable twins of the JSON reports. */
@@ -92,7 +93,11 @@ function loraText(lora: LoraView): string {
   return textTable(header, rows);
 }
 
-export function compareText(view: CompareView): string {
+export function compareText(
+  view: CompareView,
+  findings: TensorFindings,
+  problems: readonly Problem[],
+): string {
   const columns = view.columns.map(
     ({ label, stage, rank, step, frobenius, relativeChange, cosine, failure }) => [
       label,
@@ -117,17 +122,13 @@ export function compareText(view: CompareView): string {
     ...labels.map((label) => `‖ΔW‖ ${label}`),
     ...labels.slice(1).map((label) => `Change ${label}`),
   ];
-  const tensors = view.tensors.map(({ name, status, cells }) => [
-    name,
-    status,
-    ...cells.map((cell) => cell ?? "-"),
-  ]);
   return sections([
     stepsText(view),
     summary,
-    problemText(view.problems),
+    problemText([...view.problems, ...findings.alignment.problems, ...problems]),
     modules.length === 0 ? "" : textTable(moduleHeader, modules),
-    tensors.length === 0 ? "" : textTable(["Tensor", "Status", ...labels], tensors),
+    // Of adapters the modules tell more than their factors.
+    modules.length === 0 ? tensorText(findings, labels) : "",
   ]);
 }
 

@@ -72,6 +72,8 @@ describe("a comparison", () => {
       maxAbs: 1,
       meanAbs: 0.25,
       relativeL2: expect.closeTo(1 / Math.sqrt(21), 14),
+      normA: expect.closeTo(Math.sqrt(21), 14),
+      normDifference: 1,
       cosine: expect.closeTo(23 / Math.sqrt(21 * 26), 14),
       changedShare: 2 / 6,
       nanMismatches: 1,
