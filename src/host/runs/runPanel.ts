@@ -65,7 +65,7 @@ export class RunPanels implements vscode.WebviewPanelSerializer {
       },
       runId,
     );
-    const changes = runs.onDidChange(async () => channel.notify("changed", await load()));
+    const changes = runs.onDidUpdate(async () => channel.notify("changed", await load()));
     panel.onDidChangeViewState(() => this.lookedAt.fire());
     panel.onDidDispose(() => {
       changes.dispose();

@@ -23,6 +23,8 @@ export class RunStatusBar {
   );
   private readonly disposables: vscode.Disposable[] = [this.item];
   private isShown = false;
+  /** Of the run that the item's command opens. */
+  private shownId: string | undefined;
 
   constructor(private readonly services: StatusBarServices) {
     this.item.name = "Checkpoint Explorer: Watched Run";
@@ -51,11 +53,9 @@ export class RunStatusBar {
     }
     this.item.text = text.text;
     this.item.accessibilityInformation = { label: text.label };
-    this.item.command = {
-      command: "checkpointExplorer.openChart",
-      title: "Open Chart of Run",
-      arguments: [{ kind: "run", run }],
-    };
+    // A new command would take the place of the old one at every step, and a click in between would find neither.
+    if (this.shownId !== run.id) this.item.command = openChartCommand(run);
+    this.shownId = run.id;
     const tooltip = new vscode.MarkdownString();
     for (const line of [run.name, ...runDetails(run, nowMs)]) tooltip.appendText(line).appendMarkdown("\n\n");
     this.item.tooltip = tooltip;
@@ -69,4 +69,10 @@ export class RunStatusBar {
     const { active } = runPanels;
     return runs.find(({ id }) => id === active) ?? newestTraining(runs, nowMs);
   }
+}
+
+function openChartCommand(run: Run): vscode.Command {
+  const { id, name } = run;
+  const command = "checkpointExplorer.openChart";
+  return { command, title: "Open Chart of Run", arguments: [{ kind: "run", run: { id, name } }] };
 }

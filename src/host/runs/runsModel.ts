@@ -221,6 +221,8 @@ export class RunsModel {
     const read = debounce(quietMs, () => void this.readGrown(), longestQuietMs);
     const checkpoints = vscode.workspace.createFileSystemWatcher(checkpointFiles);
     const logs = vscode.workspace.createFileSystemWatcher(logFiles);
+    // Of a folder that goes VS Code tells alone, and nothing of the files in it.
+    const folders = vscode.workspace.createFileSystemWatcher("**", true, true, false);
     const searchAgain = () => search.run();
     const onFile = () => {
       if (attention.isHeld()) search.run();
@@ -233,6 +235,10 @@ export class RunsModel {
       checkpoints.onDidCreate(onFile),
       checkpoints.onDidChange(onFile),
       checkpoints.onDidDelete(onFile),
+      folders,
+      folders.onDidDelete(({ fsPath }) => {
+        if (this.holdsKnown(fsPath)) onFile();
+      }),
       logs,
       logs.onDidCreate(onFile),
       logs.onDidDelete(onFile),
@@ -244,6 +250,12 @@ export class RunsModel {
       onSearchSettingsChanged(searchAgain),
       stages.onDidChange(searchAgain),
     );
+  }
+
+  private holdsKnown(path: string): boolean {
+    const below = joinPath(path, "");
+    const isIn = (known: string) => known === path || known.startsWith(below);
+    return this.raw.runs.some((run) => isIn(run.path) || run.checkpoints.some((one) => isIn(one.path)));
   }
 
   /** Paths of logs that have grown since they were read. */
