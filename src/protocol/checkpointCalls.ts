@@ -4,6 +4,7 @@ import type { BaseComparison } from "../core/lora/baseWeights";
 import type { IntruderReport } from "../core/lora/intruders";
 import type { LoraView } from "../core/lora/loraView";
 import type { OptimizerPage, OptimizerView } from "../core/optimizer/optimizerView";
+import type { QuantisedState, QuantisedStateRequest } from "../core/optimizer/quantisedState";
 import type { ResumeReport } from "../core/resume/resumeReport";
 import type { TrainingView } from "../core/runs/trainingView";
 import type { TensorChunk } from "../core/tensors/tensorTable";
@@ -56,6 +57,8 @@ export interface CheckpointCalls {
     readonly optimizer: number;
     readonly first: number;
   }): OptimizerPage;
+  /** Reads a moment of 8 bits whole. */
+  quantisedState(params: QuantisedStateRequest & { readonly handle: number }): QuantisedState | undefined;
   /** Opens the other files of the checkpoint's folder. */
   resume(params: { readonly handle: number }): ResumeReport;
 }

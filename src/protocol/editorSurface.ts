@@ -5,6 +5,7 @@ import type { IntruderReport } from "../core/lora/intruders";
 import type { LoraView } from "../core/lora/loraView";
 import type { ReductionOptions } from "../core/lora/reductionPlan";
 import type { OptimizerPage, OptimizerView } from "../core/optimizer/optimizerView";
+import type { QuantisedState, QuantisedStateRequest } from "../core/optimizer/quantisedState";
 import type { Problem } from "../core/problem";
 import type { ResumeReport } from "../core/resume/resumeReport";
 import type { TrainingView } from "../core/runs/trainingView";
@@ -68,6 +69,8 @@ export interface EditorHostCalls extends NumbersHostCalls {
   optimizers(params: null): readonly OptimizerView[];
   /** Parameters of one of the optimizers; the first page starts at 0, each next where the last ended. */
   optimizerPage(params: { readonly optimizer: number; readonly first: number }): OptimizerPage;
+  /** Reads a moment of 8 bits whole and says what it stands for: may take a while. */
+  quantisedState(params: QuantisedStateRequest): QuantisedState | undefined;
   /** Opens the other files of the checkpoint's folder: asked for when Health is shown. */
   resume(params: null): ResumeReport;
   /** Reads the file again, after a change or a failure. The new state comes as `changed`. */

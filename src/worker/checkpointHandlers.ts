@@ -53,6 +53,7 @@ export function checkpointHandlers(
     optimizers: ({ handle }) => sessions.get(handle).optimizers(),
     optimizerPage: ({ handle, optimizer, first }, signal) =>
       sessions.get(handle).optimizerPage(optimizer, first, signal),
+    quantisedState: ({ handle, ...request }, signal) => sessions.get(handle).quantisedState(request, signal),
     resume: ({ handle }, signal) => sessions.get(handle).resume(signal),
   };
 }

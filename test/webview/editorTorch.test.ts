@@ -61,6 +61,20 @@ describe("Optimizer", () => {
     await opened.rows.getByText("parameter 2").waitFor();
   });
 
+  test("moments of 8 bits are dequantised on request, and said to be computed", async () => {
+    const opened = await open("eightBit");
+    await opened.rows.locator("[data-row='1']").click();
+    const detail = opened.page.getByRole("region", { name: "Parameter details" });
+    await detail.getByText("computed from these three, not stored").waitFor();
+    expect(await opened.sent("quantisedState")).toEqual([]);
+    await detail.getByRole("button", { name: "Dequantise state2" }).click();
+    const table = detail.getByRole("table", { name: "Dequantised state2" });
+    expect(await table.innerText()).toMatch(/16,384 in 64 blocks of 256/);
+    expect(await opened.sent("quantisedState")).toEqual([{ optimizer: 0, parameter: 1, key: "state2" }]);
+    await opened.rows.locator("[data-row='0']").click();
+    await detail.getByRole("button", { name: "Dequantise state2" }).waitFor();
+  });
+
   test("many parameters come in pages and stay a few rows in the page", async () => {
     const opened = await open("largeOptimizer");
     await opened.page.getByRole("status").getByText("20,000 parameters", { exact: true }).waitFor();
@@ -189,6 +203,7 @@ test("a file of tensors alone has no tab for what it does not hold", async () =>
 const screens: readonly (readonly [sample: SampleName, tab: string])[] = [
   ["optimizer", "Optimizer"],
   ["emptyOptimizer", "Optimizer"],
+  ["eightBit", "Optimizer"],
   ["trainingFile", "Content"],
   ["trainingFile", "Overview"],
   ["malicious", "Health"],
@@ -203,6 +218,11 @@ for (const theme of themeNames) {
     if (tab === "Optimizer" || tab === "Content") {
       await editor.rows.locator("[data-row='0']").click();
       await editor.rows.locator("[data-row='1']").waitFor();
+      const dequantise = editor.page.getByRole("button", { name: "Dequantise state1" });
+      if ((await dequantise.count()) > 0) {
+        await dequantise.click();
+        await editor.page.getByRole("table", { name: "Dequantised state1" }).scrollIntoViewIfNeeded();
+      }
     }
     await editor.webview.screenshot(`editor-${sample}-${tab}-${theme}`);
     expect(await findAccessibilityProblems(editor.page)).toEqual([]);

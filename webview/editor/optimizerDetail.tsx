@@ -6,6 +6,7 @@ import { safeName, safeText } from "../ui/safeText";
 import type { EditorModel } from "./editorModel";
 import { inferredMeaning, stateText } from "./optimizerColumns";
 import { nameOf } from "./optimizerModel";
+import { QuantisedSection } from "./quantisedSection";
 
 export interface OptimizerDetailProps {
   readonly model: EditorModel;
@@ -58,6 +59,7 @@ export function OptimizerDetail({ model, row, onCopy, onClose }: OptimizerDetail
           ))}
         </tbody>
       </table>
+      <QuantisedSection model={model} row={row} />
       {row.state.length === 0 && <p class="dim">The optimizer keeps nothing of this parameter yet.</p>}
       <div class="button-row">
         <Button onClick={() => onCopy(nameOf(row), "parameter name")}>Copy name</Button>

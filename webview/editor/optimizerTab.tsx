@@ -56,6 +56,7 @@ function OneOptimizer({ model, views, view }: OneOptimizerProps) {
         </p>
       </div>
       <OptimizerFacts view={view} />
+      {view.note !== undefined && <Banner>{safeText(view.note)}</Banner>}
       {view.emptyState && (
         <Banner tone="warning">
           The state is empty: no step was made before it was saved, or it was not saved. There are groups and
@@ -69,8 +70,10 @@ function OneOptimizer({ model, views, view }: OneOptimizerProps) {
 }
 
 function OptimizerFacts({ view }: { readonly view: OptimizerView }) {
-  const { elements, stateBytes, parameterCount, unknownShapes } = view;
-  const weightsBytes = elements * 4;
+  const { elements, stateBytes, parameterCount, unknownShapes, parameterBytes, parameterDtypes } = view;
+  // Without a model to look them up in, F32 is what they are compared with, and said to be.
+  const weightsBytes = parameterBytes ?? elements * 4;
+  const dtypes = parameterDtypes?.slice(0, 3).join(" + ") ?? "F32";
   const facts: { readonly name: string; readonly value: string; readonly note?: string | undefined }[] = [
     { name: "Parameters", value: plural(parameterCount, "tensor"), note: countNote(view) },
     {
@@ -83,7 +86,7 @@ function OptimizerFacts({ view }: { readonly view: OptimizerView }) {
     ...(elements > 0
       ? [
           {
-            name: "The parameters themselves in F32",
+            name: `The parameters themselves ${parameterBytes === undefined ? "if in" : "in"} ${dtypes}`,
             value: formatBytes(weightsBytes),
             note: `the state is ${formatNumber(stateBytes / weightsBytes, 3)} times that`,
           },

@@ -16,6 +16,12 @@ import {
   pageTensors,
   viewOptimizer,
 } from "../optimizer/optimizerView";
+import {
+  measureQuantised,
+  type QuantisedState,
+  type QuantisedStateRequest,
+  type ReadTensorRange,
+} from "../optimizer/quantisedState";
 import { judgeResume } from "../resume/judgeResume";
 import type { ResumeReport } from "../resume/resumeReport";
 import { buildSeries } from "../runs/metricSeries";
@@ -102,6 +108,23 @@ export class CheckpointSession {
     const wanted = pageTensors(state, first).slice(0, maxScalars);
     const numbers = wanted.length === 0 ? new Map<Tensor, number>() : await this.scalars(wanted, signal);
     return optimizerPage(state, first, (tensor) => numbers.get(tensor));
+  }
+
+  /** A moment of 8 bits as the values it stands for. Reads it whole; undefined where there is none. */
+  async quantisedState(
+    { optimizer, parameter, key }: QuantisedStateRequest,
+    signal?: AbortSignal,
+  ): Promise<QuantisedState | undefined> {
+    const found = this.inside?.optimizers[optimizer]?.parameters[parameter];
+    if (found === undefined) return undefined;
+    const reader = this.tensorReader();
+    try {
+      const read: ReadTensorRange = (tensor, offset, length) =>
+        reader.readRange(tensor, offset, length, signal);
+      return await measureQuantised(found, key, read, signal);
+    } finally {
+      await reader.close();
+    }
   }
 
   /** Whether training can be resumed from here, by what the files hold. Opens the other files of the folder. */

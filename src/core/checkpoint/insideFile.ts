@@ -1,7 +1,7 @@
 import type { Files } from "../bytes/files";
 import { joinPath } from "../bytes/paths";
 import type { FileContent } from "../formats/format";
-import { modelParameters } from "../optimizer/modelParameters";
+import { type ModelTensors, modelIn, modelParameters } from "../optimizer/modelParameters";
 import { nameParameters } from "../optimizer/nameParameters";
 import { type OptimizerState, optimizerStates } from "../optimizer/optimizerState";
 import { decodeTensor } from "../tensors/decode";
@@ -84,17 +84,20 @@ async function withNames(
   folder: FolderContext,
   signal?: AbortSignal,
 ): Promise<readonly OptimizerState[]> {
-  if (!optimizers.some(isUnnamed)) return optimizers;
+  if (!optimizers.some(isUnknown)) return optimizers;
   const own = modelParameters(content);
   const named = optimizers.map((optimizer) => nameParameters(optimizer, own, true));
-  if (!named.some(isUnnamed)) return named;
+  if (!named.some(isUnknown)) return named;
   const beside = await tensorsBeside(files, checkpoint, folder, signal);
-  return named.map((optimizer) => nameParameters(optimizer, beside, false));
+  return named.map((optimizer) => nameParameters(optimizer, beside.tensors, beside.inModelOrder));
 }
 
-function isUnnamed({ parameters, emptyState }: OptimizerState): boolean {
-  return !emptyState && parameters.some(({ name }) => name === undefined);
+/** What the model would tell is not known yet: a name, or what the parameter itself takes. */
+function isUnknown({ parameters, emptyState }: OptimizerState): boolean {
+  return !emptyState && parameters.some(({ name, dtype }) => name === undefined || dtype === undefined);
 }
+
+const noModel: ModelTensors = { tensors: [], inModelOrder: false };
 
 /** The weights that the folder is a checkpoint of; none where they cannot be read, which they tell themselves. */
 async function tensorsBeside(
@@ -102,14 +105,14 @@ async function tensorsBeside(
   checkpoint: Checkpoint,
   { files: entries, folder }: FolderContext,
   signal?: AbortSignal,
-): Promise<readonly Tensor[]> {
+): Promise<ModelTensors> {
   const name = mainFile(entries);
   const path = name === undefined ? undefined : joinPath(folder, name);
-  if (path === undefined || path === checkpoint.path) return [];
+  if (path === undefined || path === checkpoint.path) return noModel;
   try {
-    return (await openCheckpoint(files, path, signal)).tensors;
+    return modelIn(await openCheckpoint(files, path, signal));
   } catch {
     signal?.throwIfAborted();
-    return [];
+    return noModel;
   }
 }

@@ -22,8 +22,10 @@ export function dequantiseBlockwise(
   return values;
 }
 
-/** Blocks have 256 or 2048 values, in old versions 4096; only the number of blocks tells which. */
-function blockSize(values: number, blocks: number): number {
+/**
+ * Values of a block. Blocks have 256 or 2048 values, in old versions 4096; only the number of blocks tells which.
+ */
+export function blockSize(values: number, blocks: number): number {
   const sizes = [256, 2048, 4096, 64, 128, 512, 1024];
   return (
     sizes.find((size) => Math.ceil(values / size) === blocks) ??

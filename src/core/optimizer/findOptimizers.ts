@@ -1,5 +1,5 @@
 import { childrenOf } from "../formats/pickle/pickleChildren";
-import type { PickleValue, PyDict } from "../formats/pickle/pickleValue";
+import { type PickleValue, PyDict } from "../formats/pickle/pickleValue";
 import { mappingOf, sequenceOf } from "../formats/pickle/pickleView";
 
 /** A `state_dict` of a torch optimizer, where it was found. */
@@ -44,8 +44,18 @@ export function findOptimizers(root: PickleValue): readonly FoundOptimizer[] {
 
 function asOptimizer(value: PickleValue, path: string): FoundOptimizer | undefined {
   const mapping = mappingOf(value);
+  const perGroup = sequenceOf(mapping?.get("base_optimizer_state"));
+  if (perGroup !== undefined && perGroup.length > 0) return asGroupStates(perGroup, path);
   const state = mappingOf(mapping?.get("state"));
   const groups = sequenceOf(mapping?.get("param_groups"))?.map((group) => mappingOf(group));
   if (state === undefined || groups === undefined) return undefined;
   return { path, state, groups: groups.filter((group) => group !== undefined) };
+}
+
+/** DeepSpeed may keep the base optimizer's state as a list, one flat state for each group. */
+function asGroupStates(states: readonly PickleValue[], path: string): FoundOptimizer {
+  const state = new PyDict();
+  for (const [at, value] of states.entries()) state.set(at, value);
+  const name = "base_optimizer_state";
+  return { path: path === "" ? name : `${path}.${name}`, state, groups: [] };
 }

@@ -12,8 +12,29 @@ export const modelKeys = ["model", "model_state_dict", "state_dict", "module", "
 export function modelParameters(content: FileContent): readonly Tensor[] {
   const root = mappingOf(content.root);
   const key = modelKeys.find((candidate) => root?.has(candidate));
-  if (key === undefined) return [];
-  const prefix = `${key}.`;
+  return key === undefined ? [] : inDeclaredOrder(content, `${key}.`);
+}
+
+/** Tensors of a model, and whether they stand in the order in which it declares them. */
+export interface ModelTensors {
+  readonly tensors: readonly Tensor[];
+  readonly inModelOrder: boolean;
+}
+
+/** The model in a file of weights or of everything; a state dict that torch saved keeps its order. */
+export function modelIn({
+  content,
+  tensors,
+}: {
+  readonly content?: FileContent;
+  readonly tensors: readonly Tensor[];
+}): ModelTensors {
+  if (content === undefined) return { tensors, inModelOrder: false };
+  const inner = modelParameters(content);
+  return { tensors: inner.length > 0 ? inner : inDeclaredOrder(content, ""), inModelOrder: true };
+}
+
+function inDeclaredOrder(content: FileContent, prefix: string): readonly Tensor[] {
   const seen = new Set<string>();
   const parameters: Tensor[] = [];
   for (const tensor of content.tensors.values()) {

@@ -1,5 +1,6 @@
 import { compareNames } from "../tensors/nameOrder";
 import type { Tensor } from "../tensors/tensor";
+import { matchInOrder } from "./matchInOrder";
 import type { OptimizerParameter, OptimizerState } from "./optimizerState";
 import { compareParameterNames } from "./parameterOrder";
 
@@ -8,8 +9,8 @@ type Named = Pick<Tensor, "name" | "shape" | "dtype">;
 /**
  * Names the parameters of an optimizer from the tensors of the model or adapter beside it. The file numbers them
  * in the order of `named_parameters()`, group after group; names are sorted otherwise. So several orders and
- * several ways to split them into groups are tried, and one is taken only if it fits in number and in every shape
- * that is known. Even then equal shapes may be swapped: such names are marked as inferred.
+ * several ways to split them into groups are tried, and one is taken only if it fits in every shape that is known, and
+ * in number, or leaves no choice which tensors are buffers or frozen. Even then equal shapes may be swapped: such names are marked as inferred.
  * @param inModelOrder the tensors stand as the model declares them, and not sorted by name
  * @returns the same state where names are there already, or nothing fits.
  */
@@ -18,15 +19,29 @@ export function nameParameters(
   tensors: readonly Named[],
   inModelOrder: boolean,
 ): OptimizerState {
-  if (optimizer.parameters.length === 0 || optimizer.parameters.some(({ name }) => name !== undefined)) {
-    return optimizer;
-  }
+  // DeepSpeed joins parameters to flat tensors, whose length may be that of another by chance.
+  if (optimizer.parameters.length === 0 || optimizer.path.endsWith("base_optimizer_state")) return optimizer;
+  if (optimizer.parameters.some(({ name }) => name !== undefined)) return withDtypes(optimizer, tensors);
   const orders = ordersOf(tensors.filter(isTrainable), inModelOrder);
-  const names = inferNames(optimizer.parameters, optimizer.groups.length, orders);
-  if (names === undefined) return optimizer;
+  const matched = inferNames(optimizer.parameters, optimizer.groups.length, orders, inModelOrder);
+  if (matched === undefined) return optimizer;
   const parameters = optimizer.parameters.map((parameter, at): OptimizerParameter => {
-    const name = names[at];
-    return name === undefined ? parameter : { ...parameter, name, nameInferred: true };
+    const tensor = matched[at];
+    return tensor === undefined
+      ? parameter
+      : { ...parameter, name: tensor.name, nameInferred: true, dtype: tensor.dtype };
+  });
+  return { ...optimizer, parameters };
+}
+
+/** What the names in the file say of the parameters' own dtypes. */
+function withDtypes(optimizer: OptimizerState, tensors: readonly Named[]): OptimizerState {
+  if (tensors.length === 0 || optimizer.parameters.every(({ dtype }) => dtype !== undefined))
+    return optimizer;
+  const dtypes = new Map(tensors.map(({ name, dtype }) => [name, dtype]));
+  const parameters = optimizer.parameters.map((parameter): OptimizerParameter => {
+    const dtype = parameter.name === undefined ? undefined : dtypes.get(parameter.name);
+    return parameter.dtype !== undefined || dtype === undefined ? parameter : { ...parameter, dtype };
   });
   return { ...optimizer, parameters };
 }
@@ -50,22 +65,32 @@ function inferNames(
   parameters: readonly OptimizerParameter[],
   groupCount: number,
   orders: readonly (readonly Named[])[],
-): readonly string[] | undefined {
-  for (const ordered of orders) {
-    if (ordered.length !== parameters.length) return undefined;
-    for (const split of splits(groupCount)) {
-      const arranged = arrange(ordered, split);
-      if (fits(parameters, arranged)) return arranged.map(({ name }) => name);
-    }
+  inModelOrder: boolean,
+): readonly Named[] | undefined {
+  // At least one shape must speak for it.
+  if (parameters.every(({ shape }) => shape === undefined)) return undefined;
+  const splitNames = splits(groupCount);
+  const all = orders.flatMap((ordered) => splitNames.map((split) => ({ ordered, split })));
+  for (const { ordered, split } of all) {
+    const found = ordered.length === parameters.length ? matchWhole(parameters, ordered, split) : undefined;
+    if (found !== undefined) return found;
+  }
+  // Buffers and frozen parameters stand between: they are passed over where that leaves no choice.
+  // Where the model's own order is known, another in which there happens to be no choice proves nothing.
+  const trusted = inModelOrder ? all.filter(({ ordered }) => ordered === orders[0]) : all;
+  for (const { ordered, split } of trusted) {
+    const found = ordered.length > parameters.length ? matchSome(parameters, ordered, split) : undefined;
+    if (found !== undefined) return found;
   }
   return undefined;
 }
 
 type Split = (tensor: Named) => number;
 
+const together: Split = () => 0;
+
 /** Trainers put what is decayed into the first group: all but biases and norms, or all of two axes and more. */
 function splits(groupCount: number): readonly Split[] {
-  const together: Split = () => 0;
   if (groupCount < 2) return [together];
   return [
     together,
@@ -79,24 +104,46 @@ function splits(groupCount: number): readonly Split[] {
   ];
 }
 
-function arrange(tensors: readonly Named[], split: Split): readonly Named[] {
-  return [
+/** As many tensors as parameters: each must fit the one at its place. */
+function matchWhole(
+  parameters: readonly OptimizerParameter[],
+  tensors: readonly Named[],
+  split: Split,
+): readonly Named[] | undefined {
+  const arranged = [
     ...tensors.filter((tensor) => split(tensor) === 0),
     ...tensors.filter((tensor) => split(tensor) !== 0),
   ];
+  const fits = parameters.every(({ shape }, at) => shape === undefined || isShape(arranged[at], shape));
+  return fits ? arranged : undefined;
 }
 
-/** At least one shape must speak for it, and none against. */
-function fits(parameters: readonly OptimizerParameter[], tensors: readonly Named[]): boolean {
-  let known = 0;
-  for (const [at, { shape }] of parameters.entries()) {
-    if (shape === undefined) continue;
-    const tensor = tensors[at];
-    if (tensor === undefined || tensor.shape.length !== shape.length) return false;
-    if (!tensor.shape.every((size, axis) => size === shape[axis])) return false;
-    known++;
+function isShape(tensor: Named | undefined, shape: readonly number[]): boolean {
+  return tensor?.shape.length === shape.length && tensor.shape.every((size, axis) => size === shape[axis]);
+}
+
+/** More tensors than parameters: the only way to pass over the rest, group by group. */
+function matchSome(
+  parameters: readonly OptimizerParameter[],
+  tensors: readonly Named[],
+  split: Split,
+): readonly Named[] | undefined {
+  const isFirst = ({ group }: OptimizerParameter) => split === together || group === 0;
+  const matched: Named[] = [];
+  for (const first of [true, false]) {
+    const own = parameters.filter((parameter) => isFirst(parameter) === first);
+    const given = tensors.filter((tensor) => (split(tensor) === 0) === first);
+    const found =
+      own.length === 0
+        ? []
+        : matchInOrder(
+            own.map(({ shape }) => shape),
+            given,
+          );
+    if (found === undefined) return undefined;
+    matched.push(...found.map((at) => given[at] as Named));
   }
-  return known > 0;
+  return matched;
 }
 
 /** What a parameter is called in lists. */

@@ -3,6 +3,7 @@ import type { PickleValue, PyDict } from "../formats/pickle/pickleValue";
 import { mappingOf, numberOf, sequenceOf } from "../formats/pickle/pickleView";
 import { keyText, pythonText } from "../formats/pickle/pythonText";
 import type { Tensor } from "../tensors/tensor";
+import { describeLayout } from "./describeLayout";
 import { type FoundOptimizer, findOptimizers } from "./findOptimizers";
 import { optimizerKind } from "./optimizerKind";
 
@@ -26,6 +27,8 @@ export interface OptimizerParameter {
   readonly nameInferred?: true;
   /** Position of its group; undefined where no group lists it. */
   readonly group: number | undefined;
+  /** Of the parameter itself, from the model it was found in. */
+  readonly dtype?: string;
   /** As its moments have it; undefined where nothing tells. */
   readonly shape: readonly number[] | undefined;
   /** What the optimizer keeps: the name of a tensor, a number, or a value in words. */
@@ -46,11 +49,17 @@ export interface OptimizerState {
   readonly stateBytes: number;
   /** No step was made yet, or the state was not saved: there are groups and no moments. */
   readonly emptyState: boolean;
+  /** A sentence where the state is only a part of one, or lies otherwise than torch alone would lay it out. */
+  readonly note?: string;
 }
 
 /** Every optimizer whose state a file holds. */
 export function optimizerStates(content: FileContent): readonly OptimizerState[] {
-  return findOptimizers(content.root).map((found) => readOptimizer(found, content));
+  return findOptimizers(content.root).map((found) => {
+    const state = readOptimizer(found, content);
+    const note = describeLayout(content, found.path);
+    return note === undefined ? state : { ...state, note };
+  });
 }
 
 function readOptimizer(found: FoundOptimizer, content: FileContent): OptimizerState {

@@ -1,6 +1,8 @@
 import { maxShownNameLength } from "../formats/limits";
+import { dtypeBits } from "../tensors/dtype";
 import { elementCount, type Tensor } from "../tensors/tensor";
 import type { OptimizerParameter, OptimizerState } from "./optimizerState";
+import { quantisedTensors } from "./quantisedState";
 
 /** What a page shows of an optimizer, without its parameters, of which there may be many. Plain data. */
 export interface OptimizerView {
@@ -24,7 +26,12 @@ export interface OptimizerView {
   /** Parameters of which no shape is known. */
   readonly unknownShapes: number;
   readonly stateBytes: number;
+  /** Of the parameters themselves, where the dtype of each is known; and which these are, most frequent first. */
+  readonly parameterBytes?: number;
+  readonly parameterDtypes?: readonly string[];
   readonly emptyState: boolean;
+  /** A sentence about the layout, where it is not torch's own. */
+  readonly note?: string;
 }
 
 export interface OptimizerGroupView {
@@ -48,6 +55,8 @@ export interface OptimizerStateEntry {
   readonly tensor?: string;
   readonly dtype?: string;
   readonly shape?: readonly number[];
+  /** The tensor holds codes of 8 bits that `quantisedState` turns into values. */
+  readonly quantised?: true;
   /** A plain value, or that of a tensor of one element. */
   readonly value?: string | number;
 }
@@ -93,8 +102,27 @@ export function viewOptimizer(optimizer: OptimizerState): OptimizerView {
     elements: shapes.reduce((sum, shape) => sum + elementCount(shape), 0),
     unknownShapes: parameters.length - shapes.length,
     stateBytes,
+    ...parametersThemselves(parameters),
     emptyState,
+    ...(optimizer.note === undefined ? {} : { note: optimizer.note }),
   };
+}
+
+/** What the parameters take in their own dtypes; nothing where one is not known. */
+function parametersThemselves(
+  parameters: readonly OptimizerParameter[],
+): Pick<OptimizerView, "parameterBytes" | "parameterDtypes"> {
+  const counts = new Map<string, number>();
+  let bits = 0;
+  for (const { dtype, shape } of parameters) {
+    const width = dtype === undefined ? undefined : dtypeBits.get(dtype);
+    if (dtype === undefined || shape === undefined || width === undefined) return {};
+    bits += width * elementCount(shape);
+    counts.set(dtype, (counts.get(dtype) ?? 0) + 1);
+  }
+  if (counts.size === 0) return {};
+  const dtypes = [...counts].sort(([, a], [, b]) => b - a).map(([dtype]) => dtype);
+  return { parameterBytes: bits / 8, parameterDtypes: dtypes };
 }
 
 /** Rows from `first` on, as many as fit. `numberIn` tells the number in a tensor of one element, where it is known. */
@@ -139,6 +167,7 @@ function rowOf(
       dtype: tensor.dtype,
       ...(isSameShape(tensor.shape, shape) ? {} : { shape: tensor.shape }),
       ...(number === undefined ? {} : { value: number }),
+      ...(quantisedTensors({ tensors }, key) === undefined ? {} : { quantised: true as const }),
     };
   });
   return {

@@ -57,9 +57,10 @@ export async function inspectReport(path: string, session: CheckpointSession, fi
 
 /** The first; a file with several, as of a GAN, has the others under `optimizers`. */
 function optimizerReport(optimizers: readonly OptimizerState[]) {
-  const reports = optimizers.map(({ path, name, groups, parameters, stateBytes, emptyState }) => ({
+  const reports = optimizers.map(({ path, name, groups, parameters, stateBytes, emptyState, note }) => ({
     ...(path === "" ? {} : { path }),
     name,
+    ...(note === undefined ? {} : { note }),
     groups: groups.map(({ settings, parameterCount }) => ({
       ...Object.fromEntries(settings),
       parameterCount,

@@ -10,7 +10,7 @@ import { TensorReader } from "../checkpoint/tensorReader";
 import type { FileContent } from "../formats/format";
 import { PyObject } from "../formats/pickle/pickleValue";
 import { attributesOf, mappingOf, numberOf } from "../formats/pickle/pickleView";
-import { modelParameters } from "../optimizer/modelParameters";
+import { modelIn, modelParameters } from "../optimizer/modelParameters";
 import { optimizerStates } from "../optimizer/optimizerState";
 import { isReadingError } from "../problem";
 import { parseStageFileName, parseStepFolder } from "../runs/checkpointNames";
@@ -111,13 +111,11 @@ async function openModel(
   const opened = await opener.open(path, name, "parameters");
   if (opened === undefined || opened.tensors.length === 0) return undefined;
   const adapterFile = /adapter|lora/.test(name) || (isModel && isAdapter);
-  // The weights beside an optimizer may be a file that holds everything.
-  const inner = opened.content === undefined ? [] : modelParameters(opened.content);
+  const model = modelIn(opened);
   return {
     evidence: {
       place: name,
-      tensors: inner.length > 0 ? inner : opened.tensors,
-      inModelOrder: inner.length > 0,
+      ...model,
       isAdapter: adapterFile,
     },
     shardCount: opened.files.filter(({ status }) => status === "ok").length,

@@ -49,9 +49,11 @@ function byNames(
   if (parameters.some(({ name }) => name === undefined)) return undefined;
   const inferred = parameters.some(({ nameInferred }) => nameInferred);
   if (inferred) {
+    const rest = model.length - parameters.length;
+    const passed = rest <= 0 ? "" : ` ${plural(rest, "tensor")} without state: frozen, tied or buffers.`;
     return (place, modelPlace) => [
       "ok",
-      `All ${plural(parameters.length, "parameter")} of ${place} fit ${modelPlace} in number, order and shape.`,
+      `All ${plural(parameters.length, "parameter")} of ${place} fit ${modelPlace} in order and shape.${passed}`,
     ];
   }
   const tensors = new Map(model.map((tensor) => [plainName(tensor.name), tensor]));

@@ -64,6 +64,8 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
           return this.worker.call("optimizerPage", { handle, optimizer, first }, signal);
         },
         ...numbersHandlers(document, this.worker),
+        quantisedState: async (request, signal) =>
+          this.worker.call("quantisedState", { handle: await document.openHandle(), ...request }, signal),
         resume: async (_, signal) =>
           this.worker.call("resume", { handle: await document.openHandle() }, signal),
         reload: () => document.reload(),

@@ -76,6 +76,7 @@ export function startEditorHost(send: Send, given: unknown): Receive {
       return state === undefined ? { first, total: 0, rows: [] } : optimizerPage(state, first, () => 300);
     },
     ...numbersHost(options, () => sample),
+    quantisedState: ({ key }) => sample.quantised && { ...sample.quantised, key },
     resume: () => sample.resume ?? onlyWeights,
     ...fakeLoraCalls(
       () => sample,

@@ -2,6 +2,7 @@ import type { CheckpointSummary } from "../../../src/core/checkpoint/summary";
 import type { FileContent } from "../../../src/core/formats/format";
 import type { LoraView } from "../../../src/core/lora/loraView";
 import type { OptimizerState } from "../../../src/core/optimizer/optimizerState";
+import type { QuantisedState } from "../../../src/core/optimizer/quantisedState";
 import type { ResumeReport } from "../../../src/core/resume/resumeReport";
 import type { TrainingView } from "../../../src/core/runs/trainingView";
 import { compareNames } from "../../../src/core/tensors/nameOrder";
@@ -19,6 +20,7 @@ export interface EditorSample {
   readonly content?: FileContent;
   readonly optimizers?: readonly OptimizerState[];
   readonly resume?: ResumeReport;
+  readonly quantised?: QuantisedState;
 }
 
 export interface TensorSpec {

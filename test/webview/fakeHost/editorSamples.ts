@@ -11,6 +11,7 @@ import {
   problemsSample,
 } from "./oddSamples";
 import {
+  eightBitSample,
   emptyOptimizerSample,
   largeOptimizerSample,
   maliciousSample,
@@ -33,6 +34,7 @@ export const editorSamples = {
   problems: problemsSample,
   optimizer: optimizerSample,
   emptyOptimizer: emptyOptimizerSample,
+  eightBit: eightBitSample,
   largeOptimizer: largeOptimizerSample,
   trainingFile: trainingFileSample,
   malicious: maliciousSample,

@@ -12,6 +12,7 @@ import {
   PyTuple,
 } from "../../../src/core/formats/pickle/pickleValue";
 import { optimizerStates } from "../../../src/core/optimizer/optimizerState";
+import type { QuantisedState } from "../../../src/core/optimizer/quantisedState";
 import type { ResumeReport } from "../../../src/core/resume/resumeReport";
 import type { Tensor } from "../../../src/core/tensors/tensor";
 import { type EditorSample, layOut, summaryOf, type TensorSpec } from "./editorSample";
@@ -200,6 +201,51 @@ export function emptyOptimizerSample(): EditorSample {
     kind: "optimizer",
     headline: ["AdamW state, empty", "no tensors", "1.1 kB"],
   });
+}
+
+/** bitsandbytes' 8-bit Adam: moments as codes, with their tables and scales. */
+export function eightBitSample(): EditorSample {
+  const maker = new ContentMaker();
+  const moments = (at: number, number: number): (readonly [string, PyObject])[] => {
+    const name = (key: string) => `state.${at}.${key}${number}`;
+    return [
+      [`state${number}`, maker.tensor(name("state"), [256, 64], "U8")],
+      [`qmap${number}`, maker.tensor(name("qmap"), [256])],
+      [`absmax${number}`, maker.tensor(name("absmax"), [64])],
+    ];
+  };
+  const state = (at: number) => dict([["step", 300], ...moments(at, 1), ...moments(at, 2)]);
+  const root = dict([
+    ["state", dict([0, 1].map((at) => [at, state(at)]))],
+    ["param_groups", new PyList([group(0.01, [0, 1])])],
+  ]);
+  const sample = torchSample(maker, root, ["model.layers.0.q_proj.weight", "model.layers.0.v_proj.weight"], {
+    name: "optimizer.pt",
+    kind: "optimizer",
+    headline: ["bitsandbytes Adam 8-bit state", "12 tensors", "U8 + F32", "72 kB"],
+  });
+  const quantised: QuantisedState = {
+    key: "state1",
+    codes: "state.0.state1",
+    table: "state.0.qmap1",
+    scales: "state.0.absmax1",
+    values: 16_384,
+    blockSize: 256,
+    blocks: 64,
+    statistics: {
+      min: -0.0021,
+      max: 0.0019,
+      mean: 3.1e-7,
+      std: 0.00042,
+      absMax: 0.0021,
+      l2: 0.054,
+      zeros: 118,
+      nan: 0,
+      inf: 0,
+    },
+    first: [0.00012, -0.00034, 0, 0.0011, -2.4e-6, 0.00018, 0.00002, -0.0007],
+  };
+  return { ...sample, quantised };
 }
 
 export const manyParameters = 20_000;
