@@ -1,6 +1,6 @@
 import type { Page } from "playwright-core";
 import { afterEach, expect, test } from "vitest";
-import { ComparePage, columnLabels, filter, moduleRow, snapshots } from "./comparePage";
+import { ComparePage, columnLabels, details, filter, moduleRow, snapshots } from "./comparePage";
 
 let opened: ComparePage | undefined;
 
@@ -153,7 +153,7 @@ test("what was selected, filtered and chosen is there again when the tab is show
   await page.getByRole("button", { name: "Tint" }).click();
   await page.getByRole("button", { name: "model.layers.3.self_attn.k_proj" }).click();
   await page.getByRole("slider", { name: "Singular values of ΔW by k" }).waitFor();
-  await page.getByRole("button", { name: "Log", exact: true }).click();
+  await details(page).getByRole("button", { name: "Log", exact: true }).click();
   await page.waitForTimeout(300); // kept state is written a moment later
   await opened?.webview.reload();
   await page
@@ -165,9 +165,9 @@ test("what was selected, filtered and chosen is there again when the tab is show
     await page.getByRole("columnheader", { name: "Cosine in checkpoint-240" }).getAttribute("aria-sort"),
   ).toBe("descending");
   expect(await page.getByRole("button", { name: "Tint" }).getAttribute("aria-pressed")).toBe("false");
-  expect(await page.getByRole("button", { name: "Log", exact: true }).getAttribute("aria-pressed")).toBe(
-    "true",
-  );
+  expect(
+    await details(page).getByRole("button", { name: "Log", exact: true }).getAttribute("aria-pressed"),
+  ).toBe("true");
 });
 
 test("a comparison that is stopped leaves the one before in sight", async () => {

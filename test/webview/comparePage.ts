@@ -44,6 +44,8 @@ export const columnLabels = (page: Page) =>
   snapshots(page)
     .locator(".snapshot-name")
     .evaluateAll((names) => names.map((name) => name.getAttribute("aria-label")));
+export const heatMap = (page: Page) => page.locator(".heat-panels");
+export const details = (page: Page) => page.getByRole("region", { name: "Module details" });
 export const filter = (page: Page, placeholder: string) =>
   page.getByRole("textbox").and(page.getByPlaceholder(placeholder));
 

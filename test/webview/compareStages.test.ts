@@ -80,7 +80,9 @@ test("what does not fit into one message arrives in pieces", async () => {
   expect(await modules(page).getAttribute("aria-rowcount")).toBe("506");
   await page.getByRole("button", { name: "model.layers.0.mlp.down_proj" }).focus();
   await page.keyboard.press("End");
-  await expect.poll(async () => (await moduleNames(page)).at(-1)).toBe("model.layers.71.self_attn.v_proj");
+  await expect
+    .poll(async () => (await moduleNames(page)).at(-1), { timeout: 10_000 })
+    .toBe("model.layers.71.self_attn.v_proj");
 });
 
 test.each(themeNames)("axe finds nothing serious in the %s theme", async (theme) => {

@@ -3,6 +3,8 @@ import { type ReadonlySignal, signal } from "@preact/signals";
 /** What a chart needs of the colour theme; a canvas can't use CSS variables, so they are read and kept here. */
 export interface ChartTheme {
   readonly highContrast: boolean;
+  /** Light marks on a dark ground. */
+  readonly isDark: boolean;
   readonly background: string;
   readonly foreground: string;
   readonly muted: string;
@@ -95,6 +97,7 @@ function readTheme(): ChartTheme {
   const border = read("--vscode-contrastBorder", read("--vscode-panel-border", "#80808059"));
   return {
     highContrast,
+    isDark: luminance(parseColor(background)) < 0.2,
     background,
     foreground,
     muted: highContrast ? foreground : read("--vscode-descriptionForeground", foreground),

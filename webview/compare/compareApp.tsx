@@ -11,6 +11,7 @@ import { columnWidths, fittingMetrics } from "./columnWidths";
 import { CompareLead } from "./compareLead";
 import { knownMetrics } from "./compareMetrics";
 import type { CompareModel } from "./compareModel";
+import { HeatSection } from "./heatSection";
 import { ModuleDetailPane } from "./moduleDetailPane";
 import { isColumnSort } from "./moduleRows";
 import { ModuleSection } from "./moduleSection";
@@ -164,6 +165,9 @@ function Tables({ model, view }: ViewProps) {
         <CompareLead model={model} view={view} />
         <StageTrack model={model} view={view} widths={widths} />
         <SnapshotTable model={model} columns={view.columns} widths={widths} />
+        {view.modules.length > 0 && (
+          <HeatSection model={model} view={view} widths={widths} scroller={scroller} />
+        )}
         {view.modules.length > 0 && (
           <ModuleSection model={model} view={view} widths={widths} metrics={metrics} scroller={scroller} />
         )}

@@ -4,7 +4,7 @@ import { type Channel, isAbortError } from "../../src/protocol/channel";
 import { joinPieces } from "../../src/protocol/comparePieces";
 import type { CompareHostCalls, ComparePageCalls, CompareState } from "../../src/protocol/compareSurface";
 import { arrangedView } from "./arrangedView";
-import type { ComparePlace } from "./comparePlace";
+import type { ComparePlace, HeatChoice } from "./comparePlace";
 
 export type CompareHost = Channel<ComparePageCalls, CompareHostCalls>;
 
@@ -123,6 +123,10 @@ export class CompareModel {
 
   change(part: Partial<ComparePlace>): void {
     this.place.value = { ...this.place.value, ...part };
+  }
+
+  changeHeat(part: Partial<HeatChoice>): void {
+    this.change({ heat: { ...this.place.value.heat, ...part } });
   }
 
   rememberScroll(left: number, top: number): void {

@@ -2,6 +2,18 @@ import type { CompareMetric } from "../../src/core/lora/compareView";
 import { isMetric } from "./compareMetrics";
 import { type ModuleSort, type ModuleSubset, subsets } from "./moduleRows";
 
+/** What the heat map shows. */
+export interface HeatChoice {
+  readonly open: boolean;
+  readonly metric: CompareMetric;
+  /** Path of the snapshot that is taken off; undefined shows the values themselves. */
+  readonly from: string | undefined;
+  /** Undefined leaves it to the values. */
+  readonly log: boolean | undefined;
+  /** As numbers. */
+  readonly table: boolean;
+}
+
 /** Where the reader is in the comparison; it outlives the page, which is destroyed when its tab is hidden. */
 export interface ComparePlace {
   readonly filter: string;
@@ -11,6 +23,7 @@ export interface ComparePlace {
   /** Only as many of them as fit with all snapshots in sight. */
   readonly fit: boolean;
   readonly tint: boolean;
+  readonly heat: HeatChoice;
   readonly choosing: boolean;
   /** Name of the module whose singular values are shown. */
   readonly selected: string | undefined;
@@ -28,6 +41,7 @@ export const startPlace: ComparePlace = {
   metrics: ["rank", "frobenius", "change", "cosine"],
   fit: true,
   tint: true,
+  heat: { open: true, metric: "frobenius", from: undefined, log: undefined, table: false },
   choosing: false,
   selected: undefined,
   detailShare: 0.36,
@@ -44,6 +58,7 @@ export function placeFrom(saved: Partial<ComparePlace>): ComparePlace {
     ...saved,
     metrics: metrics.length > 0 ? metrics : startPlace.metrics,
     subset: subsets.some(({ id }) => id === saved.subset) ? (saved.subset as ModuleSubset) : "all",
+    heat: heatFrom(saved.heat),
     sort: isSort(saved.sort) ? saved.sort : startPlace.sort,
   };
 }
@@ -51,4 +66,9 @@ export function placeFrom(saved: Partial<ComparePlace>): ComparePlace {
 function isSort(sort: ModuleSort | undefined): sort is ModuleSort {
   if (typeof sort !== "object" || sort === null) return false;
   return sort.by === "module" || sort.by === "largestChange" || ("path" in sort && isMetric(sort.by));
+}
+
+function heatFrom(saved: Partial<HeatChoice> | undefined): HeatChoice {
+  const heat = { ...startPlace.heat, ...saved };
+  return isMetric(heat.metric) ? heat : { ...heat, metric: startPlace.heat.metric };
 }

@@ -1,10 +1,11 @@
 import { useId, useMemo } from "preact/hooks";
 import type { CompareMetric, CompareView } from "../../src/core/lora/compareView";
 import { formatCount, plural } from "../../src/core/text/quantities";
-import { Button, Checkbox, Dropdown, TextField } from "../ui/controls";
+import { Checkbox, Dropdown, TextField } from "../ui/controls";
 import { Icon } from "../ui/icon";
 import { knownMetrics, metricInfos } from "./compareMetrics";
 import type { CompareModel } from "./compareModel";
+import { CopyButtons } from "./copyButtons";
 import { type ColumnSort, isColumnSort, isInSubset, type ModuleSort, subsets } from "./moduleRows";
 
 export interface ModuleToolbarProps {
@@ -104,24 +105,7 @@ export function ModuleToolbar({ model, view, shown, shownMetrics, onCopy }: Modu
           >
             Tint
           </button>
-          <span class="copy-table">
-            <Button
-              look="icon"
-              icon="copy"
-              label="Copy the module table as Markdown"
-              onClick={() => onCopy("Markdown")}
-            >
-              Markdown
-            </Button>
-            <Button
-              look="icon"
-              icon="copy"
-              label="Copy the module table as CSV"
-              onClick={() => onCopy("CSV")}
-            >
-              CSV
-            </Button>
-          </span>
+          <CopyButtons what="the module table" onCopy={onCopy} />
         </span>
       </div>
       {place.choosing && (
