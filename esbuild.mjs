@@ -9,6 +9,7 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync 
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, context } from "esbuild";
+import { kernelsPlugin } from "./src/kernels/compileKernels.mjs";
 
 const root = dirname(fileURLToPath(import.meta.url));
 const dist = join(root, "dist");
@@ -30,7 +31,8 @@ const shared = {
     "process.env.NODE_ENV": dev ? '"development"' : '"production"',
     "process.env.CHECKPOINT_EXPLORER_VERSION": JSON.stringify(version),
   },
-  loader: { ".wasm": "binary", ".svg": "dataurl", ".ttf": "dataurl", ".woff2": "dataurl" },
+  plugins: [kernelsPlugin],
+  loader: { ".svg": "dataurl", ".ttf": "dataurl", ".woff2": "dataurl" },
 };
 
 // VS Code 1.96, the oldest we support, runs extensions under Node 20.

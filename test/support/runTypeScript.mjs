@@ -6,6 +6,7 @@ import { mkdirSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { build, stop } from "esbuild";
+import { kernelsPlugin } from "../../src/kernels/compileKernels.mjs";
 
 const [file, ...args] = process.argv.slice(2);
 if (file === undefined) {
@@ -27,7 +28,7 @@ await build({
   target: "node22",
   sourcemap: "inline",
   logLevel: "warning",
-  loader: { ".wasm": "binary" },
+  plugins: [kernelsPlugin],
 });
 await stop(); // its process would live as long as the script
 process.setSourceMapsEnabled(true);

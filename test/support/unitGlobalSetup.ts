@@ -3,12 +3,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "esbuild";
 import type { TestProject } from "vitest/node";
+import { compileKernels, kernelsPlugin } from "../../src/kernels/compileKernels.mjs";
 import { projectRoot } from "./projectRoot";
 
 declare module "vitest" {
   export interface ProvidedContext {
     /** The bundle that a thread of a NumbersPool runs. */
     numbersThreadFile: string;
+    /** The WebAssembly kernels. */
+    kernels: Uint8Array;
   }
 }
 
@@ -25,7 +28,9 @@ export default async function setUp(project: TestProject): Promise<() => void> {
     format: "cjs",
     target: "node20",
     logLevel: "warning",
+    plugins: [kernelsPlugin],
   });
   project.provide("numbersThreadFile", numbersThreadFile);
+  project.provide("kernels", await compileKernels());
   return () => rmSync(folder, { recursive: true });
 }

@@ -97,7 +97,7 @@ export class PlainKernels implements NumberKernels {
 }
 
 /** Twice over the values: the squares are taken about the mean, so that nothing cancels. */
-function momentsOf(total: number, valueAt: (at: number) => number): Moments {
+export function momentsOf(total: number, valueAt: (at: number) => number): Moments {
   let [count, sum, zeros, nan, inf] = [0, 0, 0, 0, 0];
   let min = Number.POSITIVE_INFINITY;
   let max = Number.NEGATIVE_INFINITY;
@@ -125,7 +125,8 @@ function momentsOf(total: number, valueAt: (at: number) => number): Moments {
   return { count, mean, squares, min, max, zeros, nan, inf };
 }
 
-function compareValues(
+/** Sums over the pairs of a and b. `count` is told the difference of each pair of finite values. */
+export function compareValues(
   a: Float64Array,
   b: Float64Array,
   isDouble: boolean,

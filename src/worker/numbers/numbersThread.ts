@@ -1,5 +1,7 @@
 import { parentPort } from "node:worker_threads";
+import { kernelBytes } from "compiled-kernels";
 import { PlainKernels } from "../../core/analysis/plainKernels";
+import { WasmKernels } from "../../kernels/wasmKernels";
 import { type Job, type JobAnswer, JobControl, type JobMessage } from "./numbersJob";
 import { runJob } from "./runJob";
 
@@ -7,7 +9,7 @@ import { runJob } from "./runJob";
 const port = parentPort;
 if (port === null) throw new Error("This file runs as a worker thread only.");
 
-const kernels = new PlainKernels();
+const kernels = WasmKernels.create(kernelBytes) ?? new PlainKernels();
 
 port.on("message", ({ id, job, control }: JobMessage) => {
   const answer = (message: JobAnswer) => port.postMessage(message);

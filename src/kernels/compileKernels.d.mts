@@ -1,0 +1,4 @@
+import type { Plugin } from "esbuild";
+
+export function compileKernels(): Promise<Uint8Array>;
+export const kernelsPlugin: Plugin;

@@ -1,0 +1,193 @@
+import { type DifferenceSums, noDifferenceSums } from "../core/analysis/differenceSums";
+import {
+  type CodeBits,
+  type CodeCounts,
+  type ComparedType,
+  type Moments,
+  mergeCounts,
+  type NumberKernels,
+  noMoments,
+} from "../core/analysis/numberKernels";
+import { compareValues, momentsOf } from "../core/analysis/plainKernels";
+import { decodeTensor } from "../core/tensors/decode";
+
+/** What assembly/numbers.ts exports. */
+interface Exports {
+  readonly memory: { readonly buffer: ArrayBuffer };
+  countBytes(length: number): void;
+  foldBytes(): void;
+  countWords(length: number): void;
+  takeTable(table: number, size: number): number;
+  measureF32(count: number): void;
+  countZerosF32(count: number): number;
+  measureF64(count: number): void;
+  compareF32(count: number): void;
+  compareBf16(count: number): void;
+  compareF16(count: number): void;
+}
+
+/** Where things lie in the memory of assembly/numbers.ts. */
+const layout = {
+  results: 0x400,
+  words: 0x10000,
+  bytes: 0x60000,
+  doubles: 0x100000,
+  codesOut: 0x500000,
+  countsOut: 0x900000,
+  chunk: 0xd00000,
+  otherChunk: 0xe00000,
+  chunkBytes: 0x100000,
+} as const;
+
+const tables: Record<CodeBits, number> = { 8: layout.bytes, 16: layout.words, 20: layout.doubles };
+
+/** Counters have 32 bits. */
+const maxCounted = 2 ** 32 - 1;
+
+/**
+ * Where the spread of values is this small beside their mean, the sum of their squares has lost too many digits for
+ * it: the squares are then taken about the mean.
+ */
+const leastSpread = 1e-4;
+
+/** The kernels in WebAssembly, with SIMD. */
+export class WasmKernels implements NumberKernels {
+  readonly chunk: Uint8Array<ArrayBuffer>;
+  readonly otherChunk: Uint8Array<ArrayBuffer>;
+  private readonly view: DataView;
+  private readonly results: Float64Array;
+  private readonly counters: Uint32Array;
+  /** Since counts were last taken out of the table. */
+  private readonly counted: Record<CodeBits, number> = { 8: 0, 16: 0, 20: 0 };
+  private readonly taken = new Map<CodeBits, CodeCounts>();
+
+  private constructor(private readonly wasm: Exports) {
+    const { buffer } = wasm.memory;
+    this.chunk = new Uint8Array(buffer, layout.chunk, layout.chunkBytes);
+    this.otherChunk = new Uint8Array(buffer, layout.otherChunk, layout.chunkBytes);
+    this.view = new DataView(buffer, layout.chunk, layout.chunkBytes);
+    this.results = new Float64Array(buffer, layout.results, 9);
+    this.counters = new Uint32Array(buffer);
+  }
+
+  /** Undefined where WebAssembly has no SIMD. */
+  static create(bytes: Uint8Array): WasmKernels | undefined {
+    if (!WebAssembly.validate(bytes)) return undefined;
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes));
+    return new WasmKernels(exports as unknown as Exports);
+  }
+
+  countBytes(length: number): void {
+    this.reserve(8, length);
+    this.wasm.countBytes(length);
+  }
+
+  countWords(length: number): void {
+    this.reserve(16, length / 2);
+    this.wasm.countWords(length);
+  }
+
+  measureF32(count: number): Moments {
+    this.reserve(16, count);
+    const { wasm, view } = this;
+    // Codes of zeros, and of numbers so small that only their lower bits are set.
+    const before = this.smallest();
+    wasm.measureF32(count);
+    const zeros = this.smallest() === before ? 0 : wasm.countZerosF32(count);
+    return this.moments(count, zeros, (at) => view.getFloat32(4 * at, true));
+  }
+
+  measureF64(count: number): Moments {
+    this.reserve(20, count);
+    const { view } = this;
+    this.wasm.measureF64(count);
+    return this.moments(count, this.results[4] as number, (at) => view.getFloat64(8 * at, true));
+  }
+
+  compare(type: ComparedType, count: number): DifferenceSums {
+    if (count === 0) return noDifferenceSums;
+    if (type === "F64") return this.compareF64(count);
+    this.reserve(16, count);
+    const { wasm, results } = this;
+    if (type === "F32") wasm.compareF32(count);
+    else if (type === "BF16") wasm.compareBf16(count);
+    else wasm.compareF16(count);
+    const sums = results.subarray(0, 5);
+    // What is not finite is told apart the slow way; the differences that are were counted.
+    if (!sums.every(Number.isFinite))
+      return compareValues(...this.decode(type, count), false, () => undefined);
+    const [absolute, squares, squaresOfA, squaresOfB, product, changed, , min, max] = results;
+    return {
+      elements: count,
+      compared: count,
+      changed: changed as number,
+      mismatches: 0,
+      min: min as number,
+      max: max as number,
+      absolute: absolute as number,
+      squares: squares as number,
+      squaresOfA: squaresOfA as number,
+      squaresOfB: squaresOfB as number,
+      product: product as number,
+    };
+  }
+
+  takeCounts(codeBits: CodeBits): CodeCounts {
+    const fresh = this.takeTable(codeBits);
+    const taken = this.taken.get(codeBits);
+    this.taken.delete(codeBits);
+    return taken === undefined ? fresh : mergeCounts(taken, fresh);
+  }
+
+  private moments(count: number, zeros: number, valueAt: (at: number) => number): Moments {
+    if (count === 0) return noMoments;
+    const [sum, squares, min, max] = this.results as unknown as [number, number, number, number];
+    const mean = sum / count;
+    const spread = squares - sum * mean;
+    const isExact = Number.isFinite(spread) && spread >= leastSpread * mean * mean * count;
+    if (!isExact) return momentsOf(count, valueAt);
+    return { count, mean, squares: spread, min, max, zeros, nan: 0, inf: 0 };
+  }
+
+  private compareF64(count: number): DifferenceSums {
+    this.reserve(20, count);
+    const { counters } = this;
+    const bits = new DataView(new ArrayBuffer(8));
+    const first = layout.doubles / 4;
+    return compareValues(...this.decode("F64", count), true, (difference) => {
+      bits.setFloat64(0, difference);
+      const at = first + (bits.getUint32(0) >>> 12);
+      counters[at] = (counters[at] as number) + 1;
+    });
+  }
+
+  private decode(type: ComparedType, count: number): [Float64Array, Float64Array] {
+    return [decodeTensor(this.chunk, type, count), decodeTensor(this.otherChunk, type, count)];
+  }
+
+  private smallest(): number {
+    const first = layout.words / 4;
+    return (this.counters[first] as number) + (this.counters[first + 0x8000] as number);
+  }
+
+  private reserve(codeBits: CodeBits, count: number): void {
+    if (this.counted[codeBits] + count > maxCounted) {
+      const taken = this.taken.get(codeBits);
+      const fresh = this.takeTable(codeBits);
+      this.taken.set(codeBits, taken === undefined ? fresh : mergeCounts(taken, fresh));
+    }
+    this.counted[codeBits] += count;
+  }
+
+  private takeTable(codeBits: CodeBits): CodeCounts {
+    const { wasm, counted } = this;
+    counted[codeBits] = 0;
+    if (codeBits === 8) wasm.foldBytes();
+    const { buffer } = wasm.memory;
+    const found = wasm.takeTable(tables[codeBits], 2 ** codeBits);
+    return {
+      codes: new Uint32Array(buffer, layout.codesOut, found).slice(),
+      counts: Float64Array.from(new Uint32Array(buffer, layout.countsOut, found)),
+    };
+  }
+}

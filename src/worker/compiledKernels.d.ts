@@ -1,0 +1,5 @@
+/** What the plugin of src/kernels/compileKernels.mjs puts into a bundle. */
+declare module "compiled-kernels" {
+  /** A WebAssembly module for WasmKernels. */
+  export const kernelBytes: Uint8Array;
+}

@@ -1,0 +1,126 @@
+import fc from "fast-check";
+import { describe, expect, inject, it } from "vitest";
+import type { DifferenceSums } from "../../src/core/analysis/differenceSums";
+import { encodingOf } from "../../src/core/analysis/numberEncoding";
+import type { ComparedType, NumberKernels } from "../../src/core/analysis/numberKernels";
+import { PlainKernels } from "../../src/core/analysis/plainKernels";
+import { TensorMeasurer } from "../../src/core/analysis/tensorMeasurer";
+import { WasmKernels } from "../../src/kernels/wasmKernels";
+
+const wasm = WasmKernels.create(inject("kernels")) as WasmKernels;
+const plain = new PlainKernels();
+
+/** Counts on both sides of every vector width and tile. */
+const counts = fc.oneof(fc.integer({ min: 0, max: 40 }), fc.constantFrom(255, 256, 8191, 8192, 8193, 20_000));
+
+type Fill = "normal" | "large mean" | "zeros" | "any bits" | "tiny" | "equal";
+const fills = fc.constantFrom<Fill>("normal", "large mean", "zeros", "any bits", "tiny", "equal");
+
+/** Values of a type, as bytes; the same for the same seed. */
+function bytesOf(type: "F32" | "F64" | "bytes", count: number, seed: number, fill: Fill): Uint8Array {
+  let state = seed | 1;
+  const random = () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) | 0;
+    return (state >>> 0) / 2 ** 32;
+  };
+  const width = type === "F64" ? 8 : type === "F32" ? 4 : 1;
+  const bytes = new Uint8Array(count * width);
+  if (fill === "any bits" || type === "bytes") return bytes.map(() => Math.floor(random() * 256));
+  const view = new DataView(bytes.buffer);
+  for (let at = 0; at < count; at++) {
+    const unit = random() + random() + random() - 1.5;
+    const value = {
+      normal: unit,
+      "large mean": 1 + unit * 1e-5,
+      zeros: random() < 0.5 ? 0 : random() < 0.5 ? -0 : unit,
+      tiny: unit * 1e-41,
+      equal: 3.25,
+    }[fill];
+    if (type === "F64") view.setFloat64(8 * at, value, true);
+    else view.setFloat32(4 * at, value, true);
+  }
+  return bytes;
+}
+
+function measure(kernels: NumberKernels, dtype: string, bytes: Uint8Array) {
+  kernels.chunk.set(bytes);
+  const measurer = new TensorMeasurer(kernels, encodingOf({ dtype }));
+  measurer.add(bytes.length);
+  return measurer.take();
+}
+
+function expectClose(actual: number, expected: number, scale: number): void {
+  if (Object.is(actual, expected) || actual === expected) return;
+  expect(Math.abs(actual - expected)).toBeLessThanOrEqual(1e-11 * Math.abs(scale));
+}
+
+describe("the WebAssembly kernels", () => {
+  it.each(["F32", "F64"] as const)("measure %s as the plain ones do", (dtype) => {
+    fc.assert(
+      fc.property(counts, fc.nat(), fills, (count, seed, fill) => {
+        const bytes = bytesOf(dtype, count, seed, fill);
+        const [found, wanted] = [measure(wasm, dtype, bytes), measure(plain, dtype, bytes)];
+        expect(found.counts).toEqual(wanted.counts);
+        const { mean, squares, ...exact } = wanted.moments as NonNullable<typeof wanted.moments>;
+        expect({ ...found.moments, min: found.moments?.min }).toMatchObject({
+          ...exact,
+          min: exact.min === 0 ? expect.closeTo(0) : exact.min,
+          max: exact.max === 0 ? expect.closeTo(0) : exact.max,
+        });
+        expectClose(found.moments?.mean as number, mean, Math.max(Math.abs(exact.min), Math.abs(exact.max)));
+        expectClose(found.moments?.squares as number, squares, squares);
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it.each(["U8", "BF16", "F4"])("count the codes of %s as the plain ones do", (dtype) => {
+    fc.assert(
+      fc.property(counts, fc.nat(), fills, (count, seed, fill) => {
+        const bytes = fill === "zeros" ? new Uint8Array(2 * count) : bytesOf("bytes", 2 * count, seed, fill);
+        expect(measure(wasm, dtype, bytes)).toEqual(measure(plain, dtype, bytes));
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it.each<ComparedType>(["F32", "BF16", "F16", "F64"])("compare %s as the plain ones do", (type) => {
+    const width = type === "F64" ? 8 : type === "F32" ? 4 : 2;
+    fc.assert(
+      fc.property(counts, fc.nat(), fc.boolean(), fc.boolean(), (count, seed, finite, some) => {
+        const a = bytesOf("bytes", count * width, seed, "any bits");
+        const b = bytesOf("bytes", count * width, seed + 7, "any bits");
+        for (let at = 0; at < count; at++) {
+          // The exponent of one bit less is that of a finite number.
+          const high = at * width + width - 1;
+          if (finite) for (const bytes of [a, b]) bytes[high] = (bytes[high] as number) & 0xbf;
+          if (some && at % 3 === 0) b.set(a.subarray(at * width, (at + 1) * width), at * width);
+        }
+        const compare = (kernels: NumberKernels) => {
+          kernels.chunk.set(a);
+          kernels.otherChunk.set(b);
+          return { sums: kernels.compare(type, count), codes: kernels.takeCounts(type === "F64" ? 20 : 16) };
+        };
+        const [found, wanted] = [compare(wasm), compare(plain)];
+        const { squaresOfA, squaresOfB } = wanted.sums;
+        for (const key of Object.keys(wanted.sums) as (keyof DifferenceSums)[]) {
+          const scale = key === "product" ? Math.sqrt(squaresOfA * squaresOfB) : wanted.sums[key];
+          expectClose(found.sums[key], wanted.sums[key], scale);
+        }
+        if (finite) expect(found.codes).toEqual(wanted.codes);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it("count beyond what one counter holds", () => {
+    const kernels = WasmKernels.create(inject("kernels")) as WasmKernels;
+    const words = 2 ** 19;
+    for (let done = 0; done < 2 ** 32 + 2 ** 22; done += words) kernels.countWords(2 * words);
+    expect(kernels.takeCounts(16)).toEqual({
+      codes: Uint32Array.of(0),
+      counts: Float64Array.of(2 ** 32 + 2 ** 22),
+    });
+    expect(kernels.takeCounts(16).codes).toHaveLength(0);
+  });
+});
