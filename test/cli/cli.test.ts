@@ -3,22 +3,18 @@ import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { projectRoot } from "../support/projectRoot";
 import { safetensorsFile } from "../support/safetensorsFile";
 
 let folder: string;
 
-/** Runs the built command line as a user does; `npm test` builds it first. */
+/** Runs the command line as a user does, built from the sources. */
 function run(...args: readonly string[]) {
-  const { status, stdout, stderr } = spawnSync(
-    process.execPath,
-    [join(projectRoot, "dist", "cli.js"), ...args],
-    {
-      encoding: "utf8",
-      cwd: folder,
-    },
-  );
+  const { status, stdout, stderr } = spawnSync(process.execPath, [inject("cliFile"), ...args], {
+    encoding: "utf8",
+    cwd: folder,
+  });
   return { status, stdout, stderr, json: () => JSON.parse(stdout) };
 }
 

@@ -4,10 +4,13 @@ import { join } from "node:path";
 import { build } from "esbuild";
 import type { TestProject } from "vitest/node";
 import { compileKernels, kernelsPlugin } from "../../src/kernels/compileKernels.mjs";
+import { readManifest } from "./packExtension";
 import { projectRoot } from "./projectRoot";
 
 declare module "vitest" {
   export interface ProvidedContext {
+    /** The bundle of the command line. */
+    cliFile: string;
     /** The bundle that a thread of a NumbersPool runs. */
     numbersThreadFile: string;
     /** The WebAssembly kernels. */
@@ -15,22 +18,25 @@ declare module "vitest" {
   }
 }
 
-/** Builds what tests of threads start, so that the tests run from the sources, without `npm run build`. */
+/** Builds what tests start as processes and threads, so that they test the sources, without `npm run build`. */
 export default async function setUp(project: TestProject): Promise<() => void> {
-  const folder = mkdtempSync(join(tmpdir(), "checkpoint-explorer-threads-"));
-  const numbersThreadFile = join(folder, "numbersThread.cjs");
+  const folder = mkdtempSync(join(tmpdir(), "checkpoint-explorer-unit-"));
   await build({
     absWorkingDir: projectRoot,
-    entryPoints: ["src/worker/numbers/numbersThread.ts"],
-    outfile: numbersThreadFile,
+    entryPoints: ["src/cli.ts", "src/worker/numbers/numbersThread.ts"],
+    entryNames: "[name]",
+    outdir: folder,
     bundle: true,
     platform: "node",
     format: "cjs",
+    mainFields: ["module", "main"],
     target: "node20",
     logLevel: "warning",
+    define: { "process.env.CHECKPOINT_EXPLORER_VERSION": JSON.stringify(readManifest().version) },
     plugins: [kernelsPlugin],
   });
-  project.provide("numbersThreadFile", numbersThreadFile);
+  project.provide("cliFile", join(folder, "cli.js"));
+  project.provide("numbersThreadFile", join(folder, "numbersThread.js"));
   project.provide("kernels", await compileKernels());
   return () => rmSync(folder, { recursive: true });
 }
