@@ -3,21 +3,19 @@ import type { CodeCounts, Moments } from "./numberKernels";
 import type { PartialNumbers } from "./tensorMeasurer";
 import type { Quantile, TensorNumbers } from "./tensorNumbers";
 import type { TensorStatistics } from "./tensorStatistics";
-import { bucketHistogram, type ValueCounts, valueHistogram } from "./valueHistogram";
-
-/** Bins of a histogram: more than a chart of a few hundred pixels shows, and 1 KB. */
-export const histogramBins = 128;
+import { bucketHistogram, histogramBins, type ValueCounts, valueHistogram } from "./valueHistogram";
 
 /** Shares that quantiles are given for: the tails, the quartiles and the median. */
 export const quantileShares: readonly number[] = [0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999];
 
 /** What the measured parts of a tensor, merged, tell of it. */
 export function finishNumbers(partial: PartialNumbers, encoding: NumberEncoding): TensorNumbers {
-  const { counts, moments } = partial;
+  const { counts, moments, histogram } = partial;
   if (encoding.codes !== undefined) return numbersOfCodes(counts, encoding.codes);
   if (moments === undefined) throw new RangeError("Values that are no codes need their moments.");
   const statistics = statisticsOf(moments);
   if (moments.count === 0) return { statistics };
+  if (histogram !== undefined) return { statistics, histogram };
   const bits = encoding.method === "f32" ? 16 : 20;
   return { statistics, histogram: bucketHistogram(counts, bits, moments, histogramBins) };
 }

@@ -1,7 +1,7 @@
 import { addDifferenceSums, type DifferenceSums } from "./differenceSums";
 import { type CodeCounts, mergeCounts } from "./numberKernels";
 import type { ValueHistogram } from "./tensorNumbers";
-import { bucketHistogram } from "./valueHistogram";
+import { bucketHistogram, histogramBins } from "./valueHistogram";
 
 /** How two tensors of as many elements differ, value by value: b - a. Plain data. */
 export interface TensorDifference {
@@ -40,9 +40,6 @@ export function mergeDifference(a: PartialDifference, b: PartialDifference): Par
     codeBits: a.codeBits,
   };
 }
-
-/** More than a chart of a few hundred pixels shows. */
-const histogramBins = 128;
 
 export function finishDifference({ sums, counts, codeBits }: PartialDifference): TensorDifference {
   const { elements, compared, changed, mismatches, min, max } = sums;

@@ -7,6 +7,8 @@ import {
   type NumberKernels,
   noMoments,
 } from "./numberKernels";
+import type { ValueHistogram } from "./tensorNumbers";
+import { histogramBins, histogramOf } from "./valueHistogram";
 
 /**
  * What is known of some of a tensor's values, so that those of all can be put together: plain data, small beside
@@ -17,7 +19,15 @@ export interface PartialNumbers {
   readonly counts: CodeCounts;
   /** Set where codes do not tell everything. */
   readonly moments?: Moments;
+  /** Of values that were all in memory at once, where counted codes are too coarse for it. */
+  readonly histogram?: ValueHistogram;
 }
+
+/**
+ * The upper bits of values tell them apart by a hundredth of their size. Where all lie closer together than by half of
+ * that size, as the weights of a norm do around 1, a histogram of them would show nothing.
+ */
+const narrowRange = 0.5;
 
 /** The numbers of two parts of a tensor together. Counts stay exact; moments depend on the order by rounding. */
 export function mergePartial(a: PartialNumbers, b: PartialNumbers): PartialNumbers {
@@ -29,6 +39,8 @@ export function mergePartial(a: PartialNumbers, b: PartialNumbers): PartialNumbe
 /** Measures a tensor, or a part of one, that comes chunk by chunk in the kernels' memory. */
 export class TensorMeasurer {
   private moments: Moments = noMoments;
+  private chunks = 0;
+  private histogram: ValueHistogram | undefined;
   /** Of codes that share bytes. */
   private readonly extra: Float64Array;
 
@@ -54,6 +66,7 @@ export class TensorMeasurer {
    */
   add(length: number, padding = 0): void {
     const { kernels, encoding } = this;
+    this.chunks++;
     switch (encoding.method) {
       case "bytes":
         kernels.countBytes(length);
@@ -66,10 +79,10 @@ export class TensorMeasurer {
         this.countSixBits(length);
         break;
       case "f32":
-        this.moments = mergeMoments(this.moments, kernels.measureF32(length / 4));
+        this.addMoments(kernels.measureF32(length / 4), (view, at) => view.getFloat32(4 * at, true));
         break;
       case "f64":
-        this.moments = mergeMoments(this.moments, kernels.measureF64(length / 8));
+        this.addMoments(kernels.measureF64(length / 8), getFloat64);
         break;
       case "decoded":
         this.measureDecoded(length);
@@ -92,16 +105,31 @@ export class TensorMeasurer {
       case "six-bits":
         return { counts: takeDense(extra) };
       case "f32":
-        return { counts: kernels.takeCounts(16), moments: this.takeMoments() };
+        return { counts: kernels.takeCounts(16), ...this.takeMoments() };
       default:
-        return { counts: kernels.takeCounts(20), moments: this.takeMoments() };
+        return { counts: kernels.takeCounts(20), ...this.takeMoments() };
     }
   }
 
-  private takeMoments(): Moments {
-    const { moments } = this;
+  private addMoments(moments: Moments, valueAt: (view: DataView, at: number) => number): void {
+    this.moments = mergeMoments(this.moments, moments);
+    this.histogram = undefined;
+    const { min, max, count, nan, inf } = moments;
+    const isNarrow = max - min < narrowRange * Math.max(Math.abs(min), Math.abs(max));
+    if (this.chunks > 1 || !isNarrow) return;
+    const view = new DataView(this.kernels.chunk.buffer, this.kernels.chunk.byteOffset);
+    const values = function* () {
+      for (let at = 0; at < count + nan + inf; at++) yield valueAt(view, at);
+    };
+    this.histogram = histogramOf(values(), min, max, count, histogramBins);
+  }
+
+  private takeMoments(): { moments: Moments; histogram?: ValueHistogram } {
+    const { moments, histogram } = this;
     this.moments = noMoments;
-    return moments;
+    this.histogram = undefined;
+    this.chunks = 0;
+    return histogram === undefined ? { moments } : { moments, histogram };
   }
 
   private measureDecoded(length: number): void {
@@ -110,7 +138,7 @@ export class TensorMeasurer {
     if (values === undefined) return;
     const view = new DataView(kernels.chunk.buffer, kernels.chunk.byteOffset);
     for (let at = 0; at < values.length; at++) view.setFloat64(8 * at, values[at] as number, true);
-    this.moments = mergeMoments(this.moments, kernels.measureF64(values.length));
+    this.addMoments(kernels.measureF64(values.length), getFloat64);
   }
 
   private countSixBits(length: number): void {
@@ -145,6 +173,10 @@ export class TensorMeasurer {
       this.extra[code] = (this.extra[code] as number) + count;
     }
   }
+}
+
+function getFloat64(view: DataView, at: number): number {
+  return view.getFloat64(8 * at, true);
 }
 
 function isPacked({ method, codesPerByte = 1 }: NumberEncoding): boolean {

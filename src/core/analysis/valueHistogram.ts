@@ -1,6 +1,9 @@
 import type { CodeCounts } from "./numberKernels";
 import type { ValueHistogram } from "./tensorNumbers";
 
+/** Bins of a histogram: more than a chart of a few hundred pixels shows, and 1 KB. */
+export const histogramBins = 128;
+
 /** Values with how often each is there, ascending. */
 export interface ValueCounts {
   readonly values: Float64Array;
@@ -22,6 +25,29 @@ export function valueHistogram({ values, counts, total }: ValueCounts, bins: num
     result[bin] = (result[bin] as number) + (counts[at] as number);
   }
   return { from, to, counts: result };
+}
+
+/** The exact histogram of values in any order, of which `count` are finite and lie from `min` to `max`. */
+export function histogramOf(
+  values: Iterable<number>,
+  min: number,
+  max: number,
+  count: number,
+  bins: number,
+): ValueHistogram {
+  if (min === max) return { from: min, to: max, counts: Float64Array.of(count) };
+  const edges = edgesOf(min, max, bins);
+  const step = max / bins - min / bins;
+  const result = new Float64Array(bins);
+  for (const value of values) {
+    if (value - value !== 0) continue;
+    let bin = Math.max(0, Math.min(bins - 1, Math.floor((value - min) / step)));
+    // The quotient may be rounded over an edge.
+    if (value < (edges[bin] as number)) bin--;
+    else if (bin < bins - 1 && value >= (edges[bin + 1] as number)) bin++;
+    result[bin] = (result[bin] as number) + 1;
+  }
+  return { from: min, to: max, counts: result };
 }
 
 /**
