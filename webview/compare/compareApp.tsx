@@ -1,3 +1,4 @@
+import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { CompareView } from "../../src/core/lora/compareView";
 import { plural } from "../../src/core/text/quantities";
@@ -18,9 +19,64 @@ import { ModuleSection } from "./moduleSection";
 import { SnapshotTable } from "./snapshotTable";
 import { StageTrack } from "./stageTrack";
 import { TensorSection } from "./tensorSection";
+import type { TimelineModel } from "./timelineModel";
+import { TimelineView } from "./timelineView";
 import { WorkingBar, WorkingView } from "./workingView";
 
-export function CompareApp({ model }: { readonly model: CompareModel }) {
+export interface CompareAppProps {
+  readonly model: CompareModel;
+  readonly timeline: TimelineModel;
+}
+
+/** Two pages where a run is followed: the timeline of its updates, and some of its checkpoints side by side. */
+export function CompareApp({ model, timeline }: CompareAppProps) {
+  if (timeline.paths.value === undefined) return <ComparePage model={model} />;
+  const { page } = model.place.value;
+  const choice = (
+    <fieldset class="segments" aria-label="Page">
+      {(["timeline", "comparison"] as const).map((each) => (
+        <button
+          key={each}
+          type="button"
+          class="chip"
+          aria-pressed={page === each}
+          onClick={() => model.change({ page: each })}
+        >
+          {each === "timeline" ? "Timeline" : "Comparison"}
+        </button>
+      ))}
+    </fieldset>
+  );
+  if (page === "comparison") return <ComparePage model={model} choice={choice} />;
+  return (
+    <main class="page">
+      <header class="compare-header">
+        <h1>
+          <strong>Timeline</strong>{" "}
+          <span class="dim">{plural(timeline.paths.value.length, "checkpoint")}</span>
+        </h1>
+        {choice}
+        <Button look="icon" label="Read the checkpoints again" onClick={() => void reload(model, timeline)}>
+          <Icon name="refresh" />
+        </Button>
+      </header>
+      <TimelineView model={model} timeline={timeline} />
+    </main>
+  );
+}
+
+/** The extension forgets what it computed; then both pages ask anew. */
+async function reload(model: CompareModel, timeline: TimelineModel): Promise<void> {
+  model.host.notify("reload", null);
+  await timeline.load();
+}
+
+interface ComparePageProps {
+  readonly model: CompareModel;
+  readonly choice?: ComponentChildren;
+}
+
+function ComparePage({ model, choice }: ComparePageProps) {
   const state = model.state.value;
   const view = model.view.value;
   const failure = model.failure.value;
@@ -61,7 +117,7 @@ export function CompareApp({ model }: { readonly model: CompareModel }) {
   }
   return (
     <main class="page" onKeyDown={findInTable}>
-      <CompareHeader model={model} view={view} />
+      <CompareHeader model={model} view={view} choice={choice} />
       {model.working.value && <WorkingBar model={model} />}
       {state.status === "failed" && (
         <Banner
@@ -86,13 +142,14 @@ interface ViewProps {
   readonly view: CompareView;
 }
 
-function CompareHeader({ model, view }: ViewProps) {
+function CompareHeader({ model, view, choice }: ViewProps & { readonly choice: ComponentChildren }) {
   const count = view.columns.length;
   return (
     <header class="compare-header">
       <h1>
         <strong>Comparison</strong> <span class="dim">{plural(count, "snapshot")}</span>
       </h1>
+      {choice}
       <Button
         disabled={count >= mostSnapshots}
         title={

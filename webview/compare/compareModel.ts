@@ -20,8 +20,9 @@ export type ModuleDetail =
   | {
       readonly status: "ready";
       readonly module: string;
-      /** σ of each snapshot by its path: columns may move after the answer. */
-      readonly singularValues: ReadonlyMap<string, Float64Array | null>;
+      readonly detail: CompareModuleDetail;
+      /** Of the columns when it was asked for; they may have moved since. */
+      readonly paths: readonly string[];
     };
 
 type ReadyState = Extract<CompareState, { readonly status: "ready" }>;
@@ -169,15 +170,11 @@ export class CompareModel {
     this.asking = controller;
     try {
       const detail = await this.host.call("moduleDetail", { module }, controller.signal);
-      if (!controller.signal.aborted)
-        this.detail.value = { status: "ready", module, singularValues: byPath(detail, this.computed) };
+      const paths = (this.computed?.columns ?? []).map(({ path }) => path);
+      if (!controller.signal.aborted) this.detail.value = { status: "ready", module, detail, paths };
     } catch (error) {
       if (controller.signal.aborted || isAbortError(error)) return;
       this.detail.value = { status: "failed", module, error: error as Error };
     }
   }
-}
-
-function byPath({ singularValues }: CompareModuleDetail, computed: CompareView | undefined) {
-  return new Map((computed?.columns ?? []).map(({ path }, at) => [path, singularValues[at] ?? null]));
 }

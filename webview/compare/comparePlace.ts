@@ -1,4 +1,5 @@
 import type { CompareMetric } from "../../src/core/lora/compareView";
+import { type TimelineMetric, timelineMetrics } from "../../src/core/lora/timeline";
 import { isMetric } from "./compareMetrics";
 import { type ModuleSort, type ModuleSubset, subsets } from "./moduleRows";
 
@@ -11,6 +12,25 @@ export interface HeatChoice {
   /** Undefined leaves it to the values. */
   readonly log: boolean | undefined;
   /** As numbers. */
+  readonly table: boolean;
+}
+
+export type DetailTab = "spectrum" | "subspaces" | "norms" | "values";
+
+/** Rows and columns of the update and of its factors. */
+export type NormProfileId =
+  | "outputs"
+  | "inputs"
+  | "componentsOfA"
+  | "inputsOfA"
+  | "componentsOfB"
+  | "outputsOfB";
+
+/** How a run is followed. */
+export interface FollowChoice {
+  readonly metric: TimelineMetric;
+  readonly order: "layer" | "kind";
+  readonly log: boolean | undefined;
   readonly table: boolean;
 }
 
@@ -28,6 +48,16 @@ export interface ComparePlace {
   /** Name of the module whose singular values are shown. */
   readonly selected: string | undefined;
   readonly detailShare: number;
+  readonly detailTab: DetailTab;
+  /** Paths of the two snapshots whose spaces are compared, with a line break between them. */
+  readonly pair: string | undefined;
+  readonly normProfile: NormProfileId;
+  readonly valuesLog: boolean;
+  /** Spectra of the true change instead of those of ΔW. */
+  readonly trueSpectrum: boolean;
+  /** What a panel that follows a run shows. */
+  readonly page: "timeline" | "comparison";
+  readonly followed: FollowChoice;
   readonly tensorFilter: string;
   readonly tensorStatus: string | undefined;
   /** How far the tables are scrolled. */
@@ -45,6 +75,13 @@ export const startPlace: ComparePlace = {
   choosing: false,
   selected: undefined,
   detailShare: 0.36,
+  detailTab: "spectrum",
+  pair: undefined,
+  normProfile: "outputs",
+  valuesLog: false,
+  trueSpectrum: false,
+  page: "timeline",
+  followed: { metric: "frobenius", order: "layer", log: undefined, table: false },
   tensorFilter: "",
   tensorStatus: undefined,
   scroll: { left: 0, top: 0 },
@@ -59,6 +96,7 @@ export function placeFrom(saved: Partial<ComparePlace>): ComparePlace {
     metrics: metrics.length > 0 ? metrics : startPlace.metrics,
     subset: subsets.some(({ id }) => id === saved.subset) ? (saved.subset as ModuleSubset) : "all",
     heat: heatFrom(saved.heat),
+    followed: followedFrom(saved.followed),
     sort: isSort(saved.sort) ? saved.sort : startPlace.sort,
   };
 }
@@ -71,4 +109,10 @@ function isSort(sort: ModuleSort | undefined): sort is ModuleSort {
 function heatFrom(saved: Partial<HeatChoice> | undefined): HeatChoice {
   const heat = { ...startPlace.heat, ...saved };
   return isMetric(heat.metric) ? heat : { ...heat, metric: startPlace.heat.metric };
+}
+
+function followedFrom(saved: Partial<FollowChoice> | undefined): FollowChoice {
+  const followed = { ...startPlace.followed, ...saved };
+  const isKnown = timelineMetrics.includes(followed.metric);
+  return isKnown ? followed : { ...followed, metric: startPlace.followed.metric };
 }

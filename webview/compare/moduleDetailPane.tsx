@@ -1,13 +1,18 @@
 import { useMemo } from "preact/hooks";
 import type { CompareView } from "../../src/core/lora/compareView";
-import type { SavePicture } from "../charts/picture";
-import { SpectrumChart, type SpectrumSeries } from "../charts/spectrumChart";
 import { Button } from "../ui/controls";
 import { Icon } from "../ui/icon";
 import { safeText } from "../ui/safeText";
 import { ErrorState, Loading } from "../ui/states";
-import { formatMetric, knownMetrics, metricInfos, metricOf, moduleLines } from "./compareMetrics";
+import { type Tab, Tabs } from "../ui/tabs";
+import { type ModuleLine, moduleLines } from "./compareMetrics";
 import type { CompareModel, ModuleDetail } from "./compareModel";
+import type { DetailTab } from "./comparePlace";
+import { ModuleNorms } from "./moduleNorms";
+import { ModuleNumbers } from "./moduleNumbers";
+import { ModuleSpectra } from "./moduleSpectra";
+import { ModuleValues } from "./moduleValues";
+import { SubspacePane } from "./subspacePane";
 
 export interface ModuleDetailPaneProps {
   readonly model: CompareModel;
@@ -15,9 +20,20 @@ export interface ModuleDetailPaneProps {
   readonly detail: ModuleDetail;
 }
 
-/** The selected module: its singular values in all snapshots over each other, and its numbers. */
+const tabs: readonly Tab<DetailTab>[] = [
+  { id: "spectrum", title: "Spectrum" },
+  { id: "subspaces", title: "Subspaces" },
+  { id: "norms", title: "Norms" },
+  { id: "values", title: "Values" },
+];
+
+/** The selected module in depth: spectra, spaces, profiles and values, of all snapshots over each other. */
 export function ModuleDetailPane({ model, view, detail }: ModuleDetailPaneProps) {
   const copy = (text: string, what: string) => model.host.notify("copy", { text, what });
+  const line = useMemo(
+    () => moduleLines(view).find(({ module }) => module === detail.module),
+    [view, detail.module],
+  );
   return (
     <section class="module-detail" aria-label="Module details">
       <div class="module-detail-head">
@@ -29,95 +45,56 @@ export function ModuleDetailPane({ model, view, detail }: ModuleDetailPaneProps)
           <Icon name="close" />
         </Button>
       </div>
-      <Spectra
-        view={view}
-        detail={detail}
-        onCopy={copy}
-        onSavePicture={(picture) => model.host.notify("savePng", picture)}
-      />
-      <ModuleNumbers view={view} module={detail.module} />
+      {line !== undefined && <Absences view={view} line={line} />}
+      <Tabs
+        label="Of the module"
+        tabs={tabs}
+        selected={model.place.value.detailTab}
+        onSelect={(detailTab) => model.change({ detailTab })}
+      >
+        <TabContent model={model} view={view} detail={detail} />
+        {line !== undefined && model.place.value.detailTab === "spectrum" && (
+          <ModuleNumbers model={model} view={view} line={line} />
+        )}
+      </Tabs>
     </section>
   );
 }
 
-interface SpectraProps {
-  readonly view: CompareView;
-  readonly detail: ModuleDetail;
-  readonly onCopy: (text: string, what: string) => void;
-  readonly onSavePicture: SavePicture;
-}
-
-function Spectra({ view, detail, onCopy, onSavePicture }: SpectraProps) {
-  const values = detail.status === "ready" ? detail.singularValues : undefined;
-  const series = useMemo<SpectrumSeries[]>(
-    () =>
-      view.columns.flatMap(({ path, label }, at) => {
-        const sigma = values?.get(path);
-        // Colour and shape follow the column, not the place among those that have the module.
-        return sigma === undefined || sigma === null || sigma.length === 0
-          ? []
-          : [{ label, values: sigma, style: at }];
-      }),
-    [view.columns, values],
-  );
+function TabContent({ model, view, detail }: ModuleDetailPaneProps) {
   if (detail.status === "failed")
-    return <ErrorState what="The singular values could not be computed." where={detail.error.message} />;
-  if (detail.status === "loading") return <Loading label="Computing the singular values…" />;
-  if (series.length === 0) return <p class="dim">No snapshot has singular values of this module.</p>;
-  return <SpectrumChart series={series} stateKey="spectrum" onCopy={onCopy} onSavePicture={onSavePicture} />;
+    return <ErrorState what="The module could not be computed." where={detail.error.message} />;
+  if (detail.status === "loading") return <Loading label="Computing the module…" />;
+  const props = { model, view, detail };
+  switch (model.place.value.detailTab) {
+    case "subspaces":
+      return <SubspacePane {...props} />;
+    case "norms":
+      return <ModuleNorms {...props} />;
+    case "values":
+      return <ModuleValues {...props} />;
+    default:
+      return <ModuleSpectra {...props} />;
+  }
 }
 
-/** As in the tables: a column a snapshot. */
-function ModuleNumbers({ view, module }: { readonly view: CompareView; readonly module: string }) {
-  const row = useMemo(() => moduleLines(view).find((each) => each.module === module), [view, module]);
-  if (row === undefined) return null;
+/** In which snapshots there is nothing to see of the module, and why. */
+function Absences({ view, line }: { readonly view: CompareView; readonly line: ModuleLine }) {
+  const absences = view.columns.flatMap(({ label, failure }, at) => {
+    const cell = line.cells[at];
+    if (failure !== undefined) return [`${label} could not be read.`];
+    if (!cell) return [`${label} does not adapt this module.`];
+    return cell.unavailable === undefined ? [] : [`${label}: ${cell.unavailable}`];
+  });
+  if (absences.length === 0) return null;
   return (
-    <div class="module-numbers">
-      <table aria-label={`Numbers of ${safeText(module)}`}>
-        <thead>
-          <tr>
-            <td />
-            {view.columns.map(({ path, label }) => (
-              <th key={path} scope="col" class="cell-end ellipsis" title={safeText(label)}>
-                {safeText(label)}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {knownMetrics(view).map((metric, at) => (
-            <tr key={metric}>
-              <th scope="row" title={metricInfos[metric].help}>
-                {metricInfos[metric].short}
-              </th>
-              {view.columns.map(({ path, failure }, column) => {
-                const cell = row.cells[column];
-                if (!cell) {
-                  return (
-                    <td key={path} class="cell-end dim">
-                      {at > 0 ? "" : failure === undefined ? "not adapted" : "unreadable"}
-                    </td>
-                  );
-                }
-                const value = metricOf(view, row, column, metric);
-                return (
-                  <td key={path} class="cell-end">
-                    {value === undefined ? <span class="dim">–</span> : formatMetric(metric, value)}
-                  </td>
-                );
-              })}
-            </tr>
-          ))}
-        </tbody>
-      </table>
-      {row.cells.map(
-        (cell, at) =>
-          cell?.unavailable !== undefined && (
-            <p key={view.columns[at]?.path} class="dim">
-              {safeText(`${view.columns[at]?.label}: ${cell.unavailable}`)}
-            </p>
-          ),
-      )}
-    </div>
+    <ul class="compare-notices" aria-label="Snapshots without this module">
+      {absences.map((absence) => (
+        <li key={absence} class="info">
+          <Icon name="info" class="info" label="Note" />
+          <span>{safeText(absence)}</span>
+        </li>
+      ))}
+    </ul>
   );
 }
