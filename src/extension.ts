@@ -1,4 +1,5 @@
 import * as vscode from "vscode";
+import { ScanMemory } from "./host/analysis/scanMemory";
 import { WorkerClient } from "./host/analysis/workerClient";
 import { registerCommands } from "./host/commands";
 import { compareViewType } from "./host/compare/comparePanel";
@@ -29,13 +30,14 @@ export function activate(context: vscode.ExtensionContext): void {
   const worker = new WorkerClient(context.extensionPath, log);
   const makerThread = new WorkerClient(context.extensionPath, log);
   const stages = new StageStore(context.workspaceState);
+  const scans = new ScanMemory(context.workspaceState);
   const sample = new SampleRun(context);
   const attention = new Attention();
   const sorting = new SortChoice(context.workspaceState);
   const runs = new RunsModel({ worker, stages, log, attention, extraRoots: () => sample.roots() });
   const baseModels = new BaseModels(context.workspaceState, runs);
   const maker = new SnapshotMaker(makerThread, stages, runs);
-  const editors = new CheckpointEditorProvider(extensionUri, worker, stages, {
+  const editors = new CheckpointEditorProvider(extensionUri, worker, stages, scans, {
     maker,
     baseModels,
     compare: (paths) => comparePanels.open(paths),
@@ -53,12 +55,13 @@ export function activate(context: vscode.ExtensionContext): void {
     setStage: (path) => askStage(stages, [path]),
     onStagesChanged: stages.onDidChange,
   });
-  const runsTree = new RunsTree(runs, sorting);
+  const runsTree = new RunsTree(runs, sorting, scans);
   const runsView = createRunsView(runsTree, { sorting, runs, attention, runPanels });
   subscriptions.push(
     worker,
     makerThread,
     stages,
+    scans,
     attention,
     sorting,
     runs,

@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import * as vscode from "vscode";
 import { type CheckpointOrder, checkpointOrders } from "../core/runs/checkpointOrder";
 
@@ -52,6 +53,13 @@ export function pollMs(): number | undefined {
 
 export function showsStatusBar(): boolean {
   return vscode.workspace.getConfiguration(section).get("runs.statusBar", true);
+}
+
+/** Threads that measure tensors. By default one core is left to the rest of the machine. */
+export function analysisThreads(): number {
+  const wanted = vscode.workspace.getConfiguration(section).get("analysis.threads", 0);
+  const threads = wanted >= 1 ? Math.floor(wanted) : availableParallelism() - 1;
+  return Math.min(Math.max(1, threads), 64);
 }
 
 export function revealRunsOnOpen(): boolean {

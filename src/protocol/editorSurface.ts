@@ -12,7 +12,7 @@ import type { TrainingView } from "../core/runs/trainingView";
 import type { WritableDtype } from "../core/tensors/encode";
 import type { TensorChunk } from "../core/tensors/tensorTable";
 import type { MadeSnapshot, ReductionStart } from "./makeCalls";
-import type { NumbersHostCalls } from "./numbersSurface";
+import type { NumbersHostCalls, NumbersPageCalls } from "./numbersSurface";
 
 /** What the checkpoint editor shows. `generation` grows each time the file is read anew. */
 export type EditorState =
@@ -87,7 +87,7 @@ export interface EditorHostCalls extends NumbersHostCalls {
 }
 
 /** What the extension tells the page. */
-export interface EditorPageCalls {
+export interface EditorPageCalls extends NumbersPageCalls {
   changed(state: EditorState): void;
   /** Switches to a tab, e.g. because the run tree asked for it, and there to the form that lowers ranks. */
   showTab(params: { readonly tab: EditorTab; readonly reduce?: boolean }): void;

@@ -1,3 +1,5 @@
+import type { ScanFindings } from "../core/analysis/scanFindings";
+import type { TensorNumbers } from "../core/analysis/tensorNumbers";
 import type { ValueBlock } from "../core/values/readBlock";
 import type { SliceBlock, TensorSlice } from "../core/values/tensorSlice";
 
@@ -17,9 +19,23 @@ export interface ValuesRequest {
   readonly block: SliceBlock;
 }
 
+/** Long work: how many threads may do it, and what it is called in `progress`. */
+export interface Threaded {
+  readonly threads: number;
+  readonly progressToken: number;
+}
+
 type OfCheckpoint<T> = T & { readonly handle: number };
 
 /** What the worker answers about the numbers in a checkpoint's tensors. */
 export interface NumbersCalls {
   values(params: OfCheckpoint<ValuesRequest>): ValueBlock;
+  /** Place of the next NaN or infinite value at or after `from`, in row-major order. Reads from there on. */
+  findNotFinite(
+    params: OfCheckpoint<{ readonly tensor: TensorPlace; readonly from: number }>,
+  ): number | undefined;
+  /** Reads the whole tensor. Undefined for dtypes that have no numbers. */
+  tensorNumbers(params: OfCheckpoint<Threaded & { readonly tensor: TensorPlace }>): TensorNumbers | undefined;
+  /** Measures every tensor. The results come as `scanned` while it runs. */
+  scan(params: OfCheckpoint<Threaded>): ScanFindings;
 }

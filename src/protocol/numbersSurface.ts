@@ -1,8 +1,42 @@
+import type { ScanFindings } from "../core/analysis/scanFindings";
+import type { ScanChunk } from "../core/analysis/scanTable";
+import type { TensorNumbers } from "../core/analysis/tensorNumbers";
 import type { ValueBlock } from "../core/values/readBlock";
-import type { ValuesRequest } from "./numbersCalls";
+import type { TensorPlace, ValuesRequest } from "./numbersCalls";
+
+/** How far a scan of the whole checkpoint is. Each scan has an id of its own. */
+export interface ScanState {
+  readonly id: number;
+  readonly status: "none" | "running" | "done" | "cancelled" | "failed";
+  readonly doneBytes: number;
+  readonly totalBytes: number;
+  readonly elapsedMs: number;
+  /** Chunks of results that can be asked for. */
+  readonly chunks: number;
+  readonly findings?: ScanFindings;
+  /** Why it failed. */
+  readonly message?: string;
+}
 
 /** What the page of the checkpoint editor may ask about the numbers in the tensors. */
 export interface NumbersHostCalls {
   /** Values of a block of a slice, read by range. */
   values(params: ValuesRequest): ValueBlock;
+  /** Place of the next NaN or infinite value at or after `from`, in row-major order. Reads from there on. */
+  findNotFinite(params: { readonly tensor: TensorPlace; readonly from: number }): number | undefined;
+  /** Reads a whole tensor; `token` names it in `measuring`. Undefined for dtypes that have no numbers. */
+  tensorNumbers(params: { readonly tensor: TensorPlace; readonly token: number }): TensorNumbers | undefined;
+  /** The scan that runs or ran; its results outlive the page. */
+  scanState(params: null): ScanState;
+  /** Results of the scan, by their number; undefined where the scan is another one by now. */
+  scanChunk(params: { readonly id: number; readonly chunk: number }): ScanChunk | undefined;
+  /** Begins to measure every tensor; the state comes as `scanChanged`. */
+  startScan(params: null): void;
+  cancelScan(params: null): void;
+}
+
+/** What the extension tells the page about the numbers in the tensors. */
+export interface NumbersPageCalls {
+  measuring(params: { readonly token: number; readonly done: number; readonly total: number }): void;
+  scanChanged(state: ScanState): void;
 }

@@ -1,3 +1,4 @@
+import type { ScanChunk } from "../core/analysis/scanTable";
 import type { CheckpointCalls } from "./checkpointCalls";
 import type { CompareCalls } from "./compareCalls";
 import type { MakeCalls } from "./makeCalls";
@@ -11,6 +12,8 @@ export interface WorkerCalls extends CheckpointCalls, CompareCalls, MakeCalls, N
 
 /** What the worker tells the extension. */
 export interface WorkerHostCalls {
+  /** Numbers of some more tensors of the scan that has this token. */
+  scanned(params: { readonly token: number; readonly chunk: ScanChunk }): void;
   progress(params: {
     readonly token: number;
     readonly done: number;

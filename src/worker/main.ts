@@ -12,5 +12,8 @@ const channel = new Channel<WorkerCalls, WorkerHostCalls>(
     post: (message) => port.postMessage(message),
     onMessage: (listener) => port.on("message", listener),
   },
-  workerHandlers((progress) => channel.notify("progress", progress)),
+  workerHandlers(
+    (progress) => channel.notify("progress", progress),
+    (scanned) => channel.notify("scanned", scanned),
+  ),
 );

@@ -1,15 +1,25 @@
+import type { ScanChunk } from "../core/analysis/scanTable";
 import type { CheckpointSession } from "../core/checkpoint/checkpointSession";
 import type { TensorReader } from "../core/checkpoint/tensorReader";
 import { FormatError } from "../core/formats/formatError";
 import { maxShownNameLength } from "../core/formats/limits";
 import type { Tensor } from "../core/tensors/tensor";
+import { findNotFinite } from "../core/values/findNotFinite";
 import { readBlock } from "../core/values/readBlock";
 import type { Handlers } from "../protocol/channel";
 import type { NumbersCalls, TensorPlace } from "../protocol/numbersCalls";
+import type { AnalysisPool } from "./analysisPool";
 import type { HandleMap } from "./handleMap";
+import type { ReportProgress, ReportScanned } from "./reportProgress";
+import { scanCheckpoint } from "./scanCheckpoint";
 
 /** Answers about the numbers in a checkpoint's tensors. */
-export function numbersHandlers(sessions: HandleMap<CheckpointSession>): Handlers<NumbersCalls> {
+export function numbersHandlers(
+  sessions: HandleMap<CheckpointSession>,
+  pool: AnalysisPool,
+  reportProgress: ReportProgress,
+  reportScanned: ReportScanned,
+): Handlers<NumbersCalls> {
   return {
     values: ({ handle, tensor, slice, block }, signal) => {
       const session = sessions.get(handle);
@@ -17,6 +27,27 @@ export function numbersHandlers(sessions: HandleMap<CheckpointSession>): Handler
       return withReader(session, (reader) =>
         readBlock(found, slice, block, (...range) => reader.readRange(...range), signal),
       );
+    },
+    findNotFinite: ({ handle, tensor, from }, signal) => {
+      const session = sessions.get(handle);
+      const found = tensorAt(session, tensor);
+      return withReader(session, (reader) =>
+        findNotFinite(found, Math.max(0, from), (...range) => reader.readRange(...range), signal),
+      );
+    },
+    tensorNumbers: ({ handle, tensor, threads, progressToken: token }, signal) => {
+      const session = sessions.get(handle);
+      const found = tensorAt(session, tensor);
+      const onBytes = (done: number, total: number) => reportProgress({ token, done, total, label: "" });
+      return pool.use(threads, (used) => used.measure(session, found, { signal, onBytes }));
+    },
+    scan: ({ handle, threads, progressToken: token }, signal) => {
+      const session = sessions.get(handle);
+      const listener = {
+        onBytes: (done: number, total: number) => reportProgress({ token, done, total, label: "" }),
+        onChunk: (chunk: ScanChunk) => reportScanned({ token, chunk }),
+      };
+      return pool.use(threads, (used) => scanCheckpoint(session, used, listener, signal));
     },
   };
 }

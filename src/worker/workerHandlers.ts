@@ -3,17 +3,21 @@ import type { Comparison } from "../core/lora/comparison";
 import type { ChartedRun } from "../core/runs/chartedRun";
 import type { Handlers } from "../protocol/channel";
 import type { WorkerCalls } from "../protocol/workerApi";
+import { AnalysisPool } from "./analysisPool";
 import { checkpointHandlers } from "./checkpointHandlers";
 import { compareHandlers } from "./compareHandlers";
 import { HandleMap, HandleNumbers } from "./handleMap";
 import { LineTables } from "./lineTables";
 import { makeHandlers } from "./makeHandlers";
 import { numbersHandlers } from "./numbersHandlers";
-import type { ReportProgress } from "./reportProgress";
+import type { ReportProgress, ReportScanned } from "./reportProgress";
 import { runHandlers } from "./runHandlers";
 
 /** Everything that the extension may ask: opening, reading and computing, beside the files. */
-export function workerHandlers(reportProgress: ReportProgress): Handlers<WorkerCalls> {
+export function workerHandlers(
+  reportProgress: ReportProgress,
+  reportScanned: ReportScanned = () => {},
+): Handlers<WorkerCalls> {
   const numbers = new HandleNumbers();
   const sessions = new HandleMap<CheckpointSession>(
     numbers,
@@ -25,7 +29,7 @@ export function workerHandlers(reportProgress: ReportProgress): Handlers<WorkerC
   return {
     ...checkpointHandlers(sessions, reportProgress),
     ...compareHandlers(comparisons, reportProgress),
-    ...numbersHandlers(sessions),
+    ...numbersHandlers(sessions, new AnalysisPool(), reportProgress, reportScanned),
     ...makeHandlers(reportProgress),
     ...runHandlers(runs, tables),
     close: ({ handle }) => {

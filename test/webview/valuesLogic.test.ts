@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { firstSlice, sliceSize } from "../../src/core/values/tensorSlice";
+import { sortByNumbers } from "../../webview/editor/numbers/sortByNumbers";
 import { parseGoTo } from "../../webview/editor/values/goTo";
 import {
   clampOffset,
@@ -71,5 +72,23 @@ describe("where to go", () => {
 
   it.each(["", "one", "1.5", "100", "0, 50", "1, 2, 3"])("%j is explained", (text) => {
     expect(typeof go(text, [100, 50])).toBe("string");
+  });
+});
+
+describe("rows sorted by numbers", () => {
+  it("are in their order, with those without a number last, and equal ones as they were", () => {
+    const numbers = fc.array(fc.oneof(fc.double(), fc.constantFrom(0, -0, 1, Number.NaN)), { maxLength: 60 });
+    fc.assert(
+      fc.property(numbers, fc.boolean(), (given, descending) => {
+        const column = Float64Array.from(given);
+        const rows = Uint32Array.from(given.keys()).filter((row) => row % 3 !== 1);
+        const expected = [...rows].sort((a, b) => {
+          const [x, y] = [column[a] as number, column[b] as number];
+          if (Number.isNaN(x) || Number.isNaN(y)) return Number(Number.isNaN(x)) - Number(Number.isNaN(y));
+          return x === y ? 0 : (x < y ? -1 : 1) * (descending ? -1 : 1);
+        });
+        expect([...sortByNumbers(rows, column, descending)]).toEqual(expected);
+      }),
+    );
   });
 });

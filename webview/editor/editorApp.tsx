@@ -1,7 +1,7 @@
 import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import type { CheckpointSummary } from "../../src/core/checkpoint/summary";
-import { worstSeverity } from "../../src/core/problem";
+import { type Problem, worstSeverity } from "../../src/core/problem";
 import { formatCount } from "../../src/core/text/quantities";
 import type { EditorTab } from "../../src/protocol/editorSurface";
 import { Button } from "../ui/controls";
@@ -70,7 +70,7 @@ function ReadyEditor({ model, summary }: ReadyEditorProps) {
       )}
       <Tabs
         label="Parts of the checkpoint"
-        tabs={model.tabs.value.map((id) => tabFor(id, summary))}
+        tabs={model.tabs.value.map((id) => tabFor(id, summary, model.scan.problems.value))}
         selected={selected}
         onSelect={(tab) => model.showTab(tab)}
       >
@@ -80,7 +80,7 @@ function ReadyEditor({ model, summary }: ReadyEditorProps) {
   );
 }
 
-function tabFor(id: EditorTab, summary: CheckpointSummary): Tab<EditorTab> {
+function tabFor(id: EditorTab, summary: CheckpointSummary, scanned: readonly Problem[]): Tab<EditorTab> {
   switch (id) {
     case "overview":
       return { id, title: "Overview" };
@@ -98,10 +98,14 @@ function tabFor(id: EditorTab, summary: CheckpointSummary): Tab<EditorTab> {
       return {
         id,
         title: "Health",
-        ...(summary.problems.length > 0 ? { badge: formatCount(summary.problems.length) } : {}),
-        badgeTone: worstSeverity(summary.problems),
+        ...badgeOf([...summary.problems, ...scanned]),
       };
   }
+}
+
+function badgeOf(problems: readonly Problem[]): Pick<Tab<EditorTab>, "badge" | "badgeTone"> {
+  if (problems.length === 0) return {};
+  return { badge: formatCount(problems.length), badgeTone: worstSeverity(problems) };
 }
 
 function TabContent({ model, summary, tab }: ReadyEditorProps & { readonly tab: EditorTab }) {

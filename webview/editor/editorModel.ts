@@ -6,6 +6,8 @@ import type { EditorState, EditorTab } from "../../src/protocol/editorSurface";
 import { ContentModel } from "./contentModel";
 import type { EditorHost } from "./editorHost";
 import { LoraModel } from "./loraModel";
+import { MeasureModel } from "./numbers/measureModel";
+import { ScanModel } from "./numbers/scanModel";
 import { OnDemand } from "./onDemand";
 import { OptimizerModel } from "./optimizerModel";
 import type { EditorPlace } from "./place";
@@ -25,6 +27,8 @@ export class EditorModel {
   readonly lora: LoraModel;
   readonly content: ContentModel;
   readonly optimizer: OptimizerModel;
+  readonly scan: ScanModel;
+  readonly measure: MeasureModel;
   readonly training: OnDemand<TrainingView | undefined>;
   readonly resume: OnDemand<ResumeReport>;
   /** Not a signal: nothing is drawn differently for it. */
@@ -48,7 +52,9 @@ export class EditorModel {
     this.toggledSections = signal(place.toggledSections);
     this.scrollTops = { ...place.scrollTops };
     this.directory = new TensorDirectory(host);
-    this.tensors = new TensorsModel(this.directory, place.tensors);
+    this.scan = new ScanModel(host);
+    this.measure = new MeasureModel(host);
+    this.tensors = new TensorsModel(this.directory, this.scan, place.tensors);
     this.lora = new LoraModel(host, place.lora);
     this.content = new ContentModel(host, place.content);
     this.optimizer = new OptimizerModel(host, place.optimizer);
@@ -56,7 +62,8 @@ export class EditorModel {
     this.resume = new OnDemand((wanted) => host.call("resume", null, wanted));
     this.tabs = computed(() => {
       const state = this.state.value;
-      return state?.status === "ready" ? tabsFor(state.summary) : [];
+      if (state?.status !== "ready") return [];
+      return tabsFor(state.summary, this.scan.problems.value.length > 0);
     });
     this.tab = computed(() => {
       const wanted = this.wantedTab.value ?? this.firstTab();
@@ -100,7 +107,9 @@ export class EditorModel {
       this.seenGeneration = state.generation;
       this.state.value = state;
       if (isNew) this.forgetAnswers();
+      if (state.status === "ready") this.scan.rows = state.summary.tensorCount;
     });
+    if (isNew) void this.scan.refresh().catch(() => undefined);
     if (state.status !== "ready") this.directory.stop();
     else if (isNew) this.directory.outdate();
   }
@@ -165,6 +174,7 @@ export class EditorModel {
     this.optimizer.forget();
     this.training.forget();
     this.resume.forget();
+    this.measure.forget();
   }
 }
 
@@ -173,7 +183,7 @@ function escapeForRegex(text: string): string {
 }
 
 /** A tab is there only when it has something to say. */
-function tabsFor(summary: CheckpointSummary): readonly EditorTab[] {
+function tabsFor(summary: CheckpointSummary, hasFindings: boolean): readonly EditorTab[] {
   const tabs: EditorTab[] = ["overview"];
   if (summary.content !== undefined) tabs.push("content");
   if (summary.tensorCount > 0) tabs.push("tensors");
@@ -181,6 +191,7 @@ function tabsFor(summary: CheckpointSummary): readonly EditorTab[] {
   if (summary.hasTraining) tabs.push("training");
   if (summary.adapter?.comparable) tabs.push("lora");
   const hasState = summary.hasOptimizer || summary.resumable.answer !== "no";
-  if (summary.problems.length > 0 || summary.imports !== undefined || hasState) tabs.push("health");
+  if (summary.problems.length > 0 || hasFindings || summary.imports !== undefined || hasState)
+    tabs.push("health");
   return tabs;
 }

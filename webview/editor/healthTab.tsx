@@ -14,7 +14,7 @@ export interface HealthTabProps {
 }
 
 export function HealthTab({ model, summary }: HealthTabProps) {
-  const problems = [...summary.problems].sort(compareProblems);
+  const problems = [...summary.problems, ...model.scan.problems.value].sort(compareProblems);
   const copy = () =>
     model.host.notify("copy", {
       text: problemsAsMarkdown(problems),

@@ -13,6 +13,8 @@ const host = connect<EditorPageCalls, EditorHostCalls>({
     if (reduce === true) model.lora.reduce.setOpen(true);
   },
   progress: (step) => model.lora.receiveProgress(step),
+  measuring: ({ token, done, total }) => model.measure.progress(token, done, total),
+  scanChanged: (state) => model.scan.receive(state),
 });
 const model = new EditorModel(host, placeFrom(loadState<EditorPlace>("editor")));
 

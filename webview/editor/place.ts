@@ -1,3 +1,4 @@
+import type { ScanColumn } from "../../src/core/analysis/scanTable";
 import type { ReductionOptions, ReductionRule } from "../../src/core/lora/reductionPlan";
 import type { WritableDtype } from "../../src/core/tensors/encode";
 import type { TensorSortKey } from "../../src/core/tensors/tensorQuery";
@@ -27,7 +28,9 @@ export interface TensorsPlace {
   readonly text: string;
   readonly regex: boolean;
   readonly dtypes: readonly string[];
-  readonly sort: SortOrder<TensorSortKey>;
+  readonly sort: SortOrder<TensorSortKey | ScanColumn>;
+  /** The columns are those of a scan, once there is one. */
+  readonly showsNumbers: boolean;
   readonly expansion: Expansion;
   readonly selected: Selection | undefined;
   /** Share of the room that the detail pane takes. */
@@ -118,6 +121,7 @@ export const startPlace: EditorPlace = {
     regex: false,
     dtypes: [],
     sort: { column: "name", descending: false },
+    showsNumbers: true,
     expansion: allClosed,
     selected: undefined,
     detailShare: 0.36,

@@ -8,6 +8,7 @@ import { Icon } from "../ui/icon";
 import { safeName, safeText } from "../ui/safeText";
 import type { EditorModel } from "./editorModel";
 import { moduleTotals } from "./moduleTotals";
+import { TensorStatisticsSection } from "./numbers/tensorStatisticsSection";
 import type { DetailPart } from "./place";
 import { pythonSnippet } from "./pythonSnippet";
 import { shareOf } from "./tensorColumns";
@@ -166,6 +167,7 @@ function TensorDetail({ model, summary, loaded, row }: TensorDetailProps) {
           </Button>
         )}
       </div>
+      <TensorStatisticsSection model={model} loaded={loaded} row={row} />
     </>
   );
 }

@@ -1,3 +1,4 @@
+import type { ScanColumn } from "../../src/core/analysis/scanTable";
 import type { CheckpointSummary } from "../../src/core/checkpoint/summary";
 import { formatShape } from "../../src/core/tensors/tensor";
 import type { TensorSortKey } from "../../src/core/tensors/tensorQuery";
@@ -6,9 +7,20 @@ import type { Column } from "../ui/dataTable";
 import { MiddleEllipsis } from "../ui/middleEllipsis";
 import { safeText } from "../ui/safeText";
 import { ShareBar } from "../ui/shareBar";
+import type { EditorModel } from "./editorModel";
+import { type NumberCells, numberColumns } from "./numbers/numberColumns";
 import type { LoadedTensors } from "./tensorDirectory";
 
-export type TensorColumn = TensorSortKey | "share";
+export type TensorColumn = TensorSortKey | ScanColumn | "share";
+
+/** What the scan knows, where there is one and its columns are wanted. */
+export type ScannedNumbers = Omit<NumberCells, "rowAt">;
+
+export function numberCells({ scan, tensors }: EditorModel): ScannedNumbers | undefined {
+  const status = scan.state.value?.status ?? "none";
+  if (status === "none" || !tensors.showsNumbers.value) return undefined;
+  return { table: scan.table.value, outliers: scan.outliers.value };
+}
 
 /** Widths that both views of the tensors share, so that switching moves nothing. */
 export const tensorTracks = {
@@ -30,6 +42,7 @@ export function tensorColumns(
   { table }: LoadedTensors,
   rows: Uint32Array,
   summary: CheckpointSummary,
+  numbers?: ScannedNumbers,
 ): readonly Column<TensorColumn>[] {
   const at = (index: number) => rows[index] ?? 0;
   const fileName = (index: number) => summary.files[table.fileIndex(at(index))]?.name ?? "";
@@ -115,7 +128,18 @@ export function tensorColumns(
       text: fileName,
     });
   }
-  return columns;
+  if (numbers === undefined) return columns;
+  // There is room for numbers or for where the bytes are, not for both.
+  const kept = besideNumbers(columns);
+  return [...kept, ...numberColumns({ ...numbers, rowAt: at }, true)];
+}
+
+/** The columns that stay beside those of a scan: there is not room for all. Names take what is left over. */
+export function besideNumbers(columns: readonly Column<TensorColumn>[]): readonly Column<TensorColumn>[] {
+  return columns
+    .filter(({ id }) => id === "name" || id === "shape" || id === "dtype" || id === "byteSize")
+    .map((column) => (column.id === "name" ? { ...column, width: "minmax(200px, 1fr)" } : column))
+    .map((column) => (column.id === "byteSize" ? { ...column, dropBelow: 700 } : column));
 }
 
 export function shareOf(bytes: number, { tensorBytes }: CheckpointSummary): number {

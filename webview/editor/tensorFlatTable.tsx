@@ -1,7 +1,6 @@
 import { useMemo } from "preact/hooks";
-import type { TensorSortKey } from "../../src/core/tensors/tensorQuery";
 import { DataTable } from "../ui/dataTable";
-import { type TensorColumn, tensorColumns } from "./tensorColumns";
+import { numberCells, type TensorColumn, tensorColumns } from "./tensorColumns";
 import type { TensorsTabProps } from "./tensorsTab";
 import { NoMatches } from "./tensorTreeTable";
 
@@ -11,9 +10,10 @@ export function TensorFlatTable({ model, summary }: TensorsTabProps) {
   const loaded = tensors.loaded.value;
   const rows = tensors.sorted.value;
   const selectedRow = tensors.selectedRow.value;
+  const numbers = numberCells(model);
   const columns = useMemo(
-    () => (loaded === undefined ? [] : tensorColumns(loaded, rows, summary)),
-    [loaded, rows, summary],
+    () => (loaded === undefined ? [] : tensorColumns(loaded, rows, summary, numbers)),
+    [loaded, rows, summary, numbers?.table, numbers?.outliers, model.scan.version.value],
   );
   if (loaded === undefined) return null;
   const { table } = loaded;
@@ -27,7 +27,7 @@ export function TensorFlatTable({ model, summary }: TensorsTabProps) {
       rowKey={(index) => rows[index] ?? index}
       sort={tensors.sort.value}
       onSort={({ column, descending }) => {
-        if (column !== "share") tensors.sort.value = { column: column satisfies TensorSortKey, descending };
+        if (column !== "share") tensors.sort.value = { column, descending };
       }}
       selected={selected < 0 ? undefined : selected}
       onSelect={(index) => (tensors.selected.value = { kind: "tensor", name: table.name(rows[index] ?? 0) })}

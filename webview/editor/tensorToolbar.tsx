@@ -5,8 +5,9 @@ import { CopyTableButtons } from "../ui/copyTableButtons";
 import { Icon } from "../ui/icon";
 import { safeText } from "../ui/safeText";
 import { allClosed, allOpen } from "./expansion";
+import { ScanBar } from "./numbers/scanBar";
 import { parameterText } from "./parameterText";
-import { tensorColumns } from "./tensorColumns";
+import { numberCells, tensorColumns } from "./tensorColumns";
 import type { TensorsTabProps } from "./tensorsTab";
 
 /** Finding: by words or pattern, by dtype; and how much was found. */
@@ -56,6 +57,7 @@ export function TensorToolbar({ model, summary }: TensorsTabProps) {
               </Button>
             </>
           )}
+          <ScanActions model={model} />
           <span class="segments" role="group" aria-label="View">
             <ViewButton model={model} view="tree" label="Tree" />
             <ViewButton model={model} view="table" label="Table" />
@@ -67,8 +69,36 @@ export function TensorToolbar({ model, summary }: TensorsTabProps) {
           {`Not a regular expression: ${safeText(problem)}. What is shown matches the last one that was.`}
         </p>
       )}
+      <ScanBar model={model} />
       <TensorCounts model={model} summary={summary} />
     </div>
+  );
+}
+
+/** Begins a scan; once there are numbers, says whether the columns show them. */
+function ScanActions({ model }: Pick<TensorsTabProps, "model">) {
+  const status = model.scan.state.value?.status ?? "none";
+  const { showsNumbers } = model.tensors;
+  if (status === "none") {
+    return (
+      <Button
+        title="Reads every tensor once: statistics, NaN, dead rows, duplicates and outliers"
+        onClick={() => model.scan.start()}
+      >
+        Scan values
+      </Button>
+    );
+  }
+  return (
+    <button
+      type="button"
+      class="chip"
+      aria-pressed={showsNumbers.value}
+      title="Columns of what the scan measured, in place of sizes and offsets"
+      onClick={() => (showsNumbers.value = !showsNumbers.value)}
+    >
+      Numbers
+    </button>
   );
 }
 
@@ -139,7 +169,7 @@ function TensorCounts({ model, summary }: TensorsTabProps) {
       </p>
       {!isTree && (
         <CopyTableButtons
-          columns={tensorColumns(loaded, tensors.sorted.value, summary)}
+          columns={tensorColumns(loaded, tensors.sorted.value, summary, numberCells(model))}
           count={count}
           onCopy={(text, what) => model.host.notify("copy", { text, what })}
         />

@@ -9,8 +9,18 @@ import { MiddleEllipsis } from "../ui/middleEllipsis";
 import { safeText } from "../ui/safeText";
 import type { EditorModel } from "./editorModel";
 import { allOpen } from "./expansion";
+import { numberColumns } from "./numbers/numberColumns";
 import type { Selection } from "./place";
-import { Shape, Share, shareOf, type TensorColumn, tensorTracks } from "./tensorColumns";
+import {
+  besideNumbers,
+  numberCells,
+  type ScannedNumbers,
+  Shape,
+  Share,
+  shareOf,
+  type TensorColumn,
+  tensorTracks,
+} from "./tensorColumns";
 import type { LoadedTensors } from "./tensorDirectory";
 import type { TensorsTabProps } from "./tensorsTab";
 
@@ -19,9 +29,10 @@ export function TensorTreeTable({ model, summary }: TensorsTabProps) {
   const { tensors } = model;
   const loaded = tensors.loaded.value;
   const nodes = tensors.nodes.value;
+  const numbers = numberCells(model);
   const columns = useMemo(
-    () => (loaded === undefined ? [] : treeColumns(loaded, nodes, summary)),
-    [loaded, nodes, summary],
+    () => (loaded === undefined ? [] : treeColumns(loaded, nodes, summary, numbers)),
+    [loaded, nodes, summary, numbers?.table, numbers?.outliers, model.scan.version.value],
   );
   const chosen = tensors.selected.value;
   const selected = useMemo(() => indexOfSelection(nodes, chosen), [nodes, chosen]);
@@ -73,9 +84,10 @@ function treeColumns(
   { table }: LoadedTensors,
   nodes: readonly TreeNode[],
   summary: CheckpointSummary,
+  numbers: ScannedNumbers | undefined,
 ): readonly Column<TensorColumn>[] {
   const node = (index: number) => nodes[index] as TreeNode;
-  return [
+  const columns: readonly Column<TensorColumn>[] = [
     {
       id: "name",
       title: "Name",
@@ -132,6 +144,9 @@ function treeColumns(
       cell: (index) => <Share share={shareOf(node(index).byteSize, summary)} />,
     },
   ];
+  if (numbers === undefined) return columns;
+  const kept = besideNumbers(columns);
+  return [...kept, ...numberColumns({ ...numbers, rowAt: (index) => node(index).tensorRow }, false)];
 }
 
 function NameCell({ node, next }: { readonly node: TreeNode; readonly next: TreeNode | undefined }) {

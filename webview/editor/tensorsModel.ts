@@ -1,8 +1,11 @@
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import { type ScanColumn, scanColumns } from "../../src/core/analysis/scanTable";
 import { filterTensors, sortTensors, type TensorSortKey } from "../../src/core/tensors/tensorQuery";
 import { TensorTree, type TreeNode } from "../../src/core/tensors/tensorTree";
 import type { SortOrder } from "../ui/dataTable";
 import { allOpen, type Expansion, isExpandedIn, withExpanded } from "./expansion";
+import type { ScanModel } from "./numbers/scanModel";
+import { sortByNumbers } from "./numbers/sortByNumbers";
 import type { DetailPart, Selection, TensorsPlace } from "./place";
 import type { LoadedTensors, TensorDirectory } from "./tensorDirectory";
 import { ValuesModel } from "./values/valuesModel";
@@ -29,7 +32,8 @@ export class TensorsModel {
   readonly text: Signal<string>;
   readonly regex: Signal<boolean>;
   readonly dtypes: Signal<readonly string[]>;
-  readonly sort: Signal<SortOrder<TensorSortKey>>;
+  readonly sort: Signal<SortOrder<TensorSortKey | ScanColumn>>;
+  readonly showsNumbers: Signal<boolean>;
   readonly expansion: Signal<Expansion>;
   readonly selected: Signal<Selection | undefined>;
   readonly detailShare: Signal<number>;
@@ -53,6 +57,7 @@ export class TensorsModel {
 
   constructor(
     readonly directory: TensorDirectory,
+    private readonly scan: ScanModel,
     place: TensorsPlace,
   ) {
     this.view = signal(place.view);
@@ -60,6 +65,7 @@ export class TensorsModel {
     this.regex = signal(place.regex);
     this.dtypes = signal(place.dtypes);
     this.sort = signal(place.sort);
+    this.showsNumbers = signal(place.showsNumbers);
     this.expansion = signal(place.expansion);
     this.selected = signal(place.selected);
     this.detailShare = signal(place.detailShare);
@@ -72,9 +78,11 @@ export class TensorsModel {
       const { column, descending } = this.sort.value;
       const loaded = this.loaded.value;
       const rows = this.filtered.value?.rows;
-      return loaded && rows
-        ? sortTensors(loaded.table, rows, { key: column, descending })
-        : new Uint32Array();
+      if (loaded === undefined || rows === undefined) return new Uint32Array();
+      if (!isScanColumn(column)) return sortTensors(loaded.table, rows, { key: column, descending });
+      void this.scan.orderVersion.value;
+      const numbers = this.scan.table.peek();
+      return numbers === undefined ? rows : sortByNumbers(rows, numbers.column(column), descending);
     });
     this.tree = computed(() => {
       const loaded = this.loaded.value;
@@ -102,6 +110,7 @@ export class TensorsModel {
       regex: this.regex.value,
       dtypes: this.dtypes.value,
       sort: this.sort.value,
+      showsNumbers: this.showsNumbers.value,
       expansion: this.expansion.value,
       selected: this.selected.value,
       detailShare: this.detailShare.value,
@@ -192,6 +201,10 @@ export class TensorsModel {
     }
     return { rows, problem, active, parameters, bytes };
   }
+}
+
+function isScanColumn(column: TensorSortKey | ScanColumn): column is ScanColumn {
+  return (scanColumns as readonly string[]).includes(column);
 }
 
 function rowNamed(loaded: LoadedTensors | undefined, name: string): number | undefined {

@@ -55,16 +55,18 @@ export interface ProgressProps {
   /** Both undefined while nobody knows how much there is to do. */
   readonly done?: number | undefined;
   readonly total?: number | undefined;
+  /** How `done` and `total` are written; by default as counts. */
+  readonly unit?: ((amount: number) => string) | undefined;
   readonly onCancel?: (() => void) | undefined;
 }
 
-export function Progress({ label, done, total, onCancel }: ProgressProps) {
+export function Progress({ label, done, total, unit = formatCount, onCancel }: ProgressProps) {
   const known = done !== undefined && total !== undefined && total > 0;
   return (
     <div class="state state-progress">
       <p role="status">
         {label}
-        {known && <span class="dim number">{` ${formatCount(done)} of ${formatCount(total)}`}</span>}
+        {known && <span class="dim number">{` ${unit(done)} of ${unit(total)}`}</span>}
       </p>
       <progress aria-label={label} {...(known ? { value: done, max: total } : {})} />
       {onCancel !== undefined && <Button onClick={onCancel}>Cancel</Button>}

@@ -1,9 +1,11 @@
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
+import type { ScanChunk } from "../../core/analysis/scanTable";
 import { Channel, type ParamsOf, type ResultOf } from "../../protocol/channel";
 import type { WorkerCalls, WorkerHostCalls } from "../../protocol/workerApi";
 import type { Log } from "../log";
 
+export type ChunkListener = (chunk: ScanChunk) => void;
 export type ProgressListener = (progress: { done: number; total: number; label: string }) => void;
 
 type WorkerChannel = Channel<WorkerHostCalls, WorkerCalls>;
@@ -15,6 +17,7 @@ type WorkerChannel = Channel<WorkerHostCalls, WorkerCalls>;
 export class WorkerClient {
   private running: { readonly worker: Worker; readonly channel: WorkerChannel } | undefined;
   private readonly progressListeners = new Map<number, ProgressListener>();
+  private readonly chunkListeners = new Map<number, ChunkListener>();
   private nextToken = 1;
 
   constructor(
@@ -30,11 +33,21 @@ export class WorkerClient {
     return this.channel().call(method, params, signal);
   }
 
-  /** A token to pass with a request whose progress `listener` wants to hear. */
-  listenToProgress(listener: ProgressListener): { readonly token: number; dispose(): void } {
+  /** A token to pass with a request whose progress, and of a scan the results, someone wants to hear. */
+  listenToProgress(
+    listener: ProgressListener,
+    onChunk?: ChunkListener,
+  ): { readonly token: number; dispose(): void } {
     const token = this.nextToken++;
     this.progressListeners.set(token, listener);
-    return { token, dispose: () => this.progressListeners.delete(token) };
+    if (onChunk !== undefined) this.chunkListeners.set(token, onChunk);
+    return {
+      token,
+      dispose: () => {
+        this.progressListeners.delete(token);
+        this.chunkListeners.delete(token);
+      },
+    };
   }
 
   dispose(): void {
@@ -55,7 +68,10 @@ export class WorkerClient {
         post: (message) => worker.postMessage(message),
         onMessage: (listener) => worker.on("message", listener),
       },
-      { progress: ({ token, ...progress }) => this.progressListeners.get(token)?.(progress) },
+      {
+        progress: ({ token, ...progress }) => this.progressListeners.get(token)?.(progress),
+        scanned: ({ token, chunk }) => this.chunkListeners.get(token)?.(chunk),
+      },
     );
     const stop = (reason: Error) => {
       this.log.error(reason);

@@ -6,9 +6,11 @@ import { maxWholeFileBytes } from "../../core/formats/limits";
 import { formatBytes } from "../../core/text/quantities";
 import type { CheckpointLocation } from "../../protocol/checkpointCalls";
 import type { EditorState } from "../../protocol/editorSurface";
+import type { ScanMemory } from "../analysis/scanMemory";
 import type { WorkerClient } from "../analysis/workerClient";
 import type { StageStore } from "../files/stageStore";
 import { debounce } from "../lifecycle";
+import { TensorScan } from "./tensorScan";
 
 /** A training writes a checkpoint file by file; wait until it has been quiet for so long. */
 const quietMs = 400;
@@ -22,12 +24,20 @@ export class CheckpointDocument implements vscode.CustomDocument {
   private handle: number | undefined;
   private loaded: Promise<EditorState> | undefined;
   private fingerprint: string | undefined;
+  readonly scan: TensorScan;
 
   constructor(
     readonly uri: vscode.Uri,
     private readonly worker: WorkerClient,
     private readonly stages: StageStore,
+    scans: ScanMemory,
   ) {
+    this.scan = new TensorScan(
+      worker,
+      () => this.openHandle(),
+      ({ problems }) => void scans.remember(this.path, problems),
+    );
+    this.disposables.push(this.scan);
     this.watch();
     this.disposables.push(stages.onDidChange(() => void this.reload()));
   }
@@ -65,7 +75,10 @@ export class CheckpointDocument implements vscode.CustomDocument {
 
   private async load(): Promise<EditorState> {
     const generation = ++this.generation;
+    const before = this.fingerprint;
     this.fingerprint = await fingerprintOf(this.uri);
+    // A stage that was set has the file read again too, and changes none of its numbers.
+    if (before !== this.fingerprint) this.scan.reset();
     const about = { generation, path: this.path, name: basename(this.path) };
     if (this.fingerprint === undefined) {
       this.release();

@@ -1,6 +1,7 @@
 import * as vscode from "vscode";
 import type { Channel, ParamsOf } from "../../protocol/channel";
 import type { EditorHostCalls, EditorPageCalls } from "../../protocol/editorSurface";
+import type { ScanMemory } from "../analysis/scanMemory";
 import type { WorkerClient } from "../analysis/workerClient";
 import { askStage } from "../files/askStage";
 import type { StageStore } from "../files/stageStore";
@@ -23,11 +24,12 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
     private readonly extensionUri: vscode.Uri,
     private readonly worker: WorkerClient,
     private readonly stages: StageStore,
+    private readonly scans: ScanMemory,
     private readonly lora: Omit<LoraServices, "worker">,
   ) {}
 
   openCustomDocument(uri: vscode.Uri): CheckpointDocument {
-    return new CheckpointDocument(uri, this.worker, this.stages);
+    return new CheckpointDocument(uri, this.worker, this.stages, this.scans);
   }
 
   resolveCustomEditor(document: CheckpointDocument, panel: vscode.WebviewPanel): void {
@@ -63,7 +65,7 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
           const handle = await document.openHandle();
           return this.worker.call("optimizerPage", { handle, optimizer, first }, signal);
         },
-        ...numbersHandlers(document, this.worker),
+        ...numbersHandlers(document, this.worker, (progress) => channel.notify("measuring", progress)),
         quantisedState: async (request, signal) =>
           this.worker.call("quantisedState", { handle: await document.openHandle(), ...request }, signal),
         resume: async (_, signal) =>
@@ -82,8 +84,10 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
     );
     this.remember(document.uri, channel, panel);
     const changes = document.onDidChange((state) => channel.notify("changed", state));
+    const scanned = document.scan.onDidChange((state) => channel.notify("scanChanged", state));
     panel.onDidDispose(() => {
       changes.dispose();
+      scanned.dispose();
       channel.close(new Error("The editor was closed."));
     });
   }

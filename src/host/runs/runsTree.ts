@@ -3,6 +3,7 @@ import { partLabels } from "../../core/checkpoint/parts";
 import { orderCheckpoints, orderRuns } from "../../core/runs/checkpointOrder";
 import type { Run, RunCheckpoint } from "../../core/runs/run";
 import { rowNames } from "../../core/runs/runRows";
+import type { ScanMemory } from "../analysis/scanMemory";
 import { shownMetrics } from "../settings";
 import { type RowOptions, type RunNode, tooltipOf, toTreeItem } from "./runNodes";
 import type { RunsModel } from "./runsModel";
@@ -28,7 +29,9 @@ export class RunsTree implements vscode.TreeDataProvider<RunNode> {
   constructor(
     private readonly model: RunsModel,
     private readonly sorting: SortChoice,
+    private readonly scans: ScanMemory,
   ) {
+    scans.onDidChange(() => void this.update());
     model.onDidUpdate(() => void this.update());
     sorting.onDidChange(() => void this.update());
   }
@@ -128,14 +131,22 @@ export class RunsTree implements vscode.TreeDataProvider<RunNode> {
     return node;
   }
 
+  /** With what a scan of its values found wrong. */
+  private withScan(checkpoint: RunCheckpoint): RunCheckpoint {
+    const { mainFile } = checkpoint;
+    const found = mainFile === undefined ? [] : this.scans.problemsOf(mainFile);
+    return found.length === 0 ? checkpoint : { ...checkpoint, problems: [...checkpoint.problems, ...found] };
+  }
+
   private checkpointNodes(run: Run): RunNode[] {
     const { order, reversed } = this.sorting.current;
     const names = rowNames(run);
     return orderCheckpoints(run.checkpoints, order, reversed).map((checkpoint) => {
       const id = checkpointId(run, checkpoint.path);
       const name = names.get(checkpoint) ?? checkpoint.name;
-      const node = this.node({ kind: "checkpoint", id, run, checkpoint, name });
-      if (node.kind === "checkpoint") Object.assign(node, { run, checkpoint, name });
+      const shown = this.withScan(checkpoint);
+      const node = this.node({ kind: "checkpoint", id, run, checkpoint: shown, name });
+      if (node.kind === "checkpoint") Object.assign(node, { run, checkpoint: shown, name });
       return node;
     });
   }

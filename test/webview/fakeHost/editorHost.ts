@@ -75,7 +75,10 @@ export function startEditorHost(send: Send, given: unknown): Receive {
       const state = sample.optimizers?.[optimizer];
       return state === undefined ? { first, total: 0, rows: [] } : optimizerPage(state, first, () => 300);
     },
-    ...numbersHost(options, () => sample),
+    ...numbersHost(options, () => sample, {
+      measuring: (progress) => channel.notify("measuring", progress),
+      scanChanged: (state) => channel.notify("scanChanged", state),
+    }),
     quantisedState: ({ key }) => sample.quantised && { ...sample.quantised, key },
     resume: () => sample.resume ?? onlyWeights,
     ...fakeLoraCalls(

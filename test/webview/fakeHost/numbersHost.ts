@@ -1,7 +1,16 @@
+import { layerOutliers, type ScannedTensor } from "../../../src/core/analysis/layerOutliers";
+import { measureTensor } from "../../../src/core/analysis/measureTensor";
+import { PlainKernels } from "../../../src/core/analysis/plainKernels";
+import type { ScanFindings } from "../../../src/core/analysis/scanFindings";
+import { packScanChunk, type ScanChunk } from "../../../src/core/analysis/scanTable";
+import { tensorFindings } from "../../../src/core/analysis/tensorFindings";
+import type { TensorNumbers } from "../../../src/core/analysis/tensorNumbers";
+import { elementCount, type Tensor } from "../../../src/core/tensors/tensor";
+import { findNotFinite } from "../../../src/core/values/findNotFinite";
 import { readBlock } from "../../../src/core/values/readBlock";
 import type { Handlers } from "../../../src/protocol/channel";
 import type { TensorPlace } from "../../../src/protocol/numbersCalls";
-import type { NumbersHostCalls } from "../../../src/protocol/numbersSurface";
+import type { NumbersHostCalls, NumbersPageCalls, ScanState } from "../../../src/protocol/numbersSurface";
 import type { EditorSample } from "./editorSample";
 import { waitUnlessAborted } from "./fakeChannel";
 import { sampleBytes } from "./sampleValues";
@@ -11,14 +20,22 @@ export interface NumbersHostOptions {
   readonly valuesMs?: number;
   /** The first this many blocks cannot be read. */
   readonly failValues?: number;
+  /** Between two chunks of a scan. */
+  readonly scanMs?: number;
+  /** Tensors in a chunk of a scan. Without it none can be begun. */
+  readonly scanRows?: number;
+  /** How long it takes to measure one tensor. */
+  readonly measureMs?: number;
 }
 
 /** Answers about numbers with those of made-up tensors. */
 export function numbersHost(
   options: NumbersHostOptions,
   sample: () => EditorSample,
+  tell: { measuring: NumbersPageCalls["measuring"]; scanChanged: NumbersPageCalls["scanChanged"] },
 ): Handlers<NumbersHostCalls> {
   let failures = options.failValues ?? 0;
+  const scan = new FakeScan(options, sample, tell.scanChanged);
   const tensorAt = ({ row, name }: TensorPlace) => {
     const tensor = sample().tensors[row];
     if (tensor?.name !== name) throw new Error(`Row ${row} is not ${name}.`);
@@ -34,6 +51,134 @@ export function numbersHost(
       return readBlock(tensorAt(tensor), slice, block, async (read, offset, length) =>
         sampleBytes(read, offset, length),
       );
+    },
+    findNotFinite: ({ tensor, from }) =>
+      findNotFinite(tensorAt(tensor), from, async (read, offset, length) =>
+        sampleBytes(read, offset, length),
+      ),
+    tensorNumbers: async ({ tensor, token }, signal) => {
+      const found = tensorAt(tensor);
+      tell.measuring({ token, done: found.byteSize / 4, total: found.byteSize });
+      await waitUnlessAborted(options.measureMs ?? 0, signal);
+      return measured(found);
+    },
+    scanState: () => scan.state,
+    scanChunk: ({ id, chunk }) => (id === scan.state.id ? scan.made?.chunks[chunk] : undefined),
+    startScan: () => scan.start(),
+    cancelScan: () => scan.end({ status: "cancelled" }),
+  };
+}
+
+/** Of the first megabyte: nobody waits for 131 million made-up values. */
+function measured(tensor: Tensor): Promise<TensorNumbers | undefined> {
+  const rows = tensor.shape[0] ?? 1;
+  const fewer = Math.max(1, Math.min(rows, Math.floor((rows * 1e6) / Math.max(1, tensor.byteSize))));
+  const part =
+    tensor.shape.length === 0
+      ? tensor
+      : {
+          ...tensor,
+          shape: [fewer, ...tensor.shape.slice(1)],
+          byteSize: (tensor.byteSize / rows) * fewer,
+        };
+  return measureTensor(
+    part,
+    async (read, offset, length) => sampleBytes(read, offset, length),
+    new PlainKernels(),
+  );
+}
+
+interface MadeUpScan {
+  readonly chunks: readonly ScanChunk[];
+  readonly findings: ScanFindings;
+  readonly totalBytes: number;
+}
+
+/** The extension computes in another process; here it is done before anything is timed. */
+function madeUpScan(tensors: readonly Tensor[], rowsAtOnce: number): MadeUpScan {
+  const all = tensors.map((tensor, row) => ({ row, numbers: madeUp(tensor) }));
+  const scanned = tensors.map((tensor, row): ScannedTensor => {
+    return { ...tensor, row, statistics: madeUp(tensor).statistics };
+  });
+  const outliers = layerOutliers(scanned);
+  const totalBytes = tensors.reduce((sum, { byteSize }) => sum + byteSize, 0);
+  return {
+    chunks: Array.from({ length: Math.ceil(all.length / rowsAtOnce) }, (_, at) =>
+      packScanChunk(all.slice(at * rowsAtOnce, (at + 1) * rowsAtOnce)),
+    ),
+    findings: {
+      problems: scanned.flatMap(tensorFindings).slice(0, 200),
+      outliers: outliers.slice(0, 1000),
+      outlierCount: outliers.length,
+      measured: all.length,
+      bytes: totalBytes,
+    },
+    totalBytes,
+  };
+}
+
+class FakeScan {
+  state: ScanState = { id: 0, status: "none", doneBytes: 0, totalBytes: 0, elapsedMs: 0, chunks: 0 };
+  readonly made: MadeUpScan | undefined;
+  private timer: ReturnType<typeof setInterval> | undefined;
+
+  constructor(
+    private readonly options: NumbersHostOptions,
+    sample: () => EditorSample,
+    private readonly tell: (state: ScanState) => void,
+  ) {
+    this.made = options.scanRows === undefined ? undefined : madeUpScan(sample().tensors, options.scanRows);
+  }
+
+  start(): void {
+    const { made } = this;
+    if (made === undefined) return;
+    const { totalBytes, chunks, findings } = made;
+    const id = this.state.id + 1;
+    this.set({ id, status: "running", doneBytes: 0, totalBytes, elapsedMs: 0, chunks: 0 });
+    this.timer = setInterval(() => {
+      const told = this.state.chunks + 1;
+      this.state = {
+        ...this.state,
+        doneBytes: (totalBytes * told) / chunks.length,
+        elapsedMs: this.state.elapsedMs + 1000,
+        chunks: told,
+      };
+      if (told < chunks.length) this.set(this.state);
+      else this.end({ status: "done", findings });
+    }, this.options.scanMs ?? 20);
+  }
+
+  end(outcome: Pick<ScanState, "status" | "findings">): void {
+    clearInterval(this.timer);
+    this.set({ ...this.state, ...outcome });
+  }
+
+  private set(state: ScanState): void {
+    this.state = state;
+    this.tell(state);
+  }
+}
+
+/** Statistics that follow from the name: some NaN where it says "broken", and a layer that stands out. */
+function madeUp({ name, shape }: Tensor): TensorNumbers {
+  let hash = 7;
+  for (let at = 0; at < name.length; at++) hash = (hash * 31 + name.charCodeAt(at)) % 1_000_003;
+  const share = hash / 1_000_003;
+  const std = 0.02 * (1 + 0.2 * share) * (name.includes("layers.17.mlp.up_proj") ? 40 : 1);
+  const absMax = std * (4 + share);
+  const count = elementCount(shape);
+  return {
+    statistics: {
+      min: -absMax,
+      max: absMax * 0.97,
+      mean: (share - 0.5) * 0.001,
+      std,
+      absMax,
+      l2: std * Math.sqrt(count),
+      zeros: hash % 5 === 0 ? hash % 97 : 0,
+      nan: name.includes("broken") || name.includes("layers.3.self_attn.q_proj") ? 1 : 0,
+      inf: 0,
     },
   };
 }

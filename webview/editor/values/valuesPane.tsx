@@ -19,6 +19,7 @@ import type { LoadedTensors } from "../tensorDirectory";
 import { BlockCache } from "./blockCache";
 import { copySelection, maxCopiedValues } from "./copySelection";
 import { parseGoTo } from "./goTo";
+import { NextNotFinite } from "./nextNotFinite";
 import { SliceBar } from "./sliceBar";
 import { ValuesGrid } from "./valuesGrid";
 import type { ValuesModel } from "./valuesModel";
@@ -83,6 +84,9 @@ function SomeValues({ model, loaded, row, shape, dtype }: SomeValuesProps) {
         <SliceBar shape={shape} slice={slice} onChange={(next) => values.layOut(next)} />
         <GoToField {...{ values, shape, slice, size }} />
         <FormatChoice values={values} dtype={dtype} />
+        {(dtype.kind === "float" || dtype.kind === "complex") && (
+          <NextNotFinite host={model.host} tensor={{ row, name }} {...{ shape, slice, values }} />
+        )}
       </div>
       {dtype.note !== undefined && <p class="dim values-note">{dtype.note}</p>}
       {failure !== undefined && (

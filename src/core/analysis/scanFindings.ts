@@ -1,0 +1,12 @@
+import type { Problem } from "../problem";
+import type { LayerOutlier } from "./layerOutliers";
+
+/** What a scan of a whole checkpoint found, besides the numbers of each tensor. Plain data. */
+export interface ScanFindings {
+  readonly problems: readonly Problem[];
+  /** The most conspicuous ones. */
+  readonly outliers: readonly LayerOutlier[];
+  readonly outlierCount: number;
+  readonly measured: number;
+  readonly bytes: number;
+}

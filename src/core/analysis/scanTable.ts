@@ -1,0 +1,94 @@
+import type { TensorNumbers } from "./tensorNumbers";
+import type { TensorStatistics } from "./tensorStatistics";
+
+/** What a scan tells of each tensor, in the order in which it is packed. */
+export const scanColumns = [
+  "min",
+  "max",
+  "mean",
+  "std",
+  "absMax",
+  "l2",
+  "zeros",
+  "nan",
+  "inf",
+] as const satisfies readonly (keyof TensorStatistics)[];
+
+export type ScanColumn = (typeof scanColumns)[number];
+
+/** Results of a scan that arrived together, packed so that 89,088 tensors cross in messages well under 1 MB. */
+export interface ScanChunk {
+  /** Rows of the tensor table. */
+  readonly rows: Uint32Array;
+  /** Column after column, each with a value for every row; all NaN where the dtype has no numbers. */
+  readonly values: Float64Array;
+}
+
+/** Rows of a chunk at most: about 310 kB. */
+export const scanChunkRows = 4096;
+
+export function packScanChunk(
+  measured: readonly { readonly row: number; readonly numbers: TensorNumbers | undefined }[],
+): ScanChunk {
+  const rows = Uint32Array.from(measured, ({ row }) => row);
+  const values = new Float64Array(rows.length * scanColumns.length);
+  scanColumns.forEach((column, at) => {
+    measured.forEach(({ numbers }, index) => {
+      values[at * rows.length + index] = numbers?.statistics[column] ?? Number.NaN;
+    });
+  });
+  return { rows, values };
+}
+
+/** The numbers of all tensors, as they come in. */
+export class ScanTable {
+  private readonly columns: readonly Float64Array[];
+  private readonly known: Uint8Array;
+  /** Rows of which numbers have come. */
+  measured = 0;
+
+  constructor(readonly rows: number) {
+    this.columns = scanColumns.map(() => new Float64Array(rows).fill(Number.NaN));
+    this.known = new Uint8Array(rows);
+  }
+
+  add({ rows, values }: ScanChunk): void {
+    for (let index = 0; index < rows.length; index++) {
+      const row = rows[index] as number;
+      if (row >= this.rows) continue;
+      if (this.known[row] === 0) this.measured++;
+      this.known[row] = 1;
+      for (let column = 0; column < this.columns.length; column++) {
+        (this.columns[column] as Float64Array)[row] = values[column * rows.length + index] ?? Number.NaN;
+      }
+    }
+  }
+
+  /** Undefined where nothing has come yet, or the tensor has no numbers. */
+  get(column: ScanColumn, row: number): number | undefined {
+    if (this.known[row] !== 1) return undefined;
+    const value = this.column(column)[row] as number;
+    // A tensor with numbers has counts, whatever its values are.
+    return Number.isNaN(value) && Number.isNaN(this.column("zeros")[row] as number) ? undefined : value;
+  }
+
+  statistics(row: number): TensorStatistics | undefined {
+    if (this.get("zeros", row) === undefined) return undefined;
+    const at = (column: ScanColumn) => this.column(column)[row] as number;
+    return {
+      min: at("min"),
+      max: at("max"),
+      mean: at("mean"),
+      std: at("std"),
+      absMax: at("absMax"),
+      l2: at("l2"),
+      zeros: at("zeros"),
+      nan: at("nan"),
+      inf: at("inf"),
+    };
+  }
+
+  column(column: ScanColumn): Float64Array {
+    return this.columns[scanColumns.indexOf(column)] as Float64Array;
+  }
+}
