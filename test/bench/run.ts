@@ -6,6 +6,7 @@ import { formatMs, printTable } from "./measure";
 import { measureFirstOpening, measureOpening } from "./openBench";
 import { writeSparseModels } from "./sparseModels";
 import { measureTable } from "./tableBench";
+import { benchTorch } from "./torchBench";
 
 /**
  * `npm run bench [-- ROUNDS]`: how long opening and the tensor table take (DESIGN §7), as medians, beside a
@@ -20,6 +21,8 @@ async function bench(rounds: number): Promise<void> {
   await benchOpening(models, rounds);
   console.log("");
   await benchTable(models.deepSeek, rounds);
+  console.log("");
+  await benchTorch(fileURLToPath(import.meta.url), folder, Math.min(rounds, 3));
 }
 
 async function benchOpening(

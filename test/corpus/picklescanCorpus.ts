@@ -8,6 +8,10 @@ export interface PicklescanRow {
   readonly path: string;
   /** What the import report says, or the code of the error where the file cannot be read at all. */
   readonly outcome: "dangerous" | "quiet" | "refused";
+  /** What picklescan's own tests expect of it. */
+  readonly picklescan: "dangerous" | "quiet";
+  /** Why it is quiet there; undefined for what is flagged. */
+  readonly why: string | undefined;
   /** The dangerous imports, or the error. */
   readonly found: readonly string[];
   /** What is not as picklescan has it, and why; undefined where both agree. */
@@ -46,7 +50,9 @@ export async function checkPicklescanFiles(corpus: string): Promise<readonly Pic
       const { outcome, found } = await reportOf(join(root, folder, name));
       const isExpected = (outcome === "dangerous") !== notFlagged.has(name);
       const difference = isExpected ? undefined : (explained.get(name) ?? "unexplained");
-      rows.push({ path: `${folder}/${name}`, outcome, found, difference });
+      const why = notFlagged.get(name);
+      const picklescan = why === undefined ? "dangerous" : "quiet";
+      rows.push({ path: `${folder}/${name}`, outcome, picklescan, why, found, difference });
     }
   }
   return rows;

@@ -4,9 +4,10 @@ import { join } from "node:path";
 import { CheckpointSession } from "../../src/core/checkpoint/checkpointSession";
 import type { TensorReader } from "../../src/core/checkpoint/tensorReader";
 import { FormatError } from "../../src/core/formats/formatError";
+import { textTable } from "../../src/core/report/textTable";
 import type { Tensor } from "../../src/core/tensors/tensor";
 import { nodeFiles } from "../../src/worker/nodeFiles";
-import { checkPicklescanFiles } from "./picklescanCorpus";
+import { checkPicklescanFiles, type PicklescanRow } from "./picklescanCorpus";
 import { parsePythonJson } from "./pythonJson";
 import { type ExpectedScalar, scalarDifference } from "./torchScalars";
 import { Comparison } from "./verdict";
@@ -250,6 +251,10 @@ async function compareTensor(
   comparison.equal(`${name}: sha256`, createHash("sha256").update(bytes).digest("hex"), sha256);
 }
 
+function picklescanCells({ path, outcome, picklescan, why, found, difference }: PicklescanRow): string[] {
+  return [path, outcome, picklescan, found.join(", "), difference ?? why ?? ""];
+}
+
 async function main(folder: string): Promise<void> {
   const { missed, ...counts } = await checkTorchFiles(folder);
   for (const { path, differences } of missed) {
@@ -258,13 +263,14 @@ async function main(folder: string): Promise<void> {
   }
   console.log(JSON.stringify(counts), `missed ${missed.length}`);
   const rows = await checkPicklescanFiles(folder);
-  for (const { path, outcome, found, difference } of rows) {
-    console.log(
-      `${outcome}\t${path}\t${found.join(", ")}${difference === undefined ? "" : `\t(${difference})`}`,
-    );
-  }
+  console.log("\nImport report against picklescan's own test files");
+  console.log(textTable(["File", "Here", "picklescan", "Found here", "Note"], rows.map(picklescanCells)));
   const unexplained = rows.filter(({ difference }) => difference === "unexplained").length;
-  console.log(`picklescan: ${rows.length} files, ${unexplained} unexplained differences`);
+  const differing = rows.filter(({ difference }) => difference !== undefined).length;
+  const flagged = rows.filter(({ outcome }) => outcome === "dangerous").length;
+  console.log(
+    `picklescan: ${rows.length} files, ${flagged} dangerous here, ${differing} differ, ${unexplained} unexplained`,
+  );
   if (missed.length > 0 || unexplained > 0) process.exitCode = 1;
 }
 
