@@ -13,10 +13,12 @@ import { createLog } from "./host/log";
 import { BaseModels } from "./host/make/baseModels";
 import { SnapshotMaker } from "./host/make/snapshotMaker";
 import { Attention } from "./host/runs/attention";
+import { ChartMemory } from "./host/runs/chartMemory";
 import { LiveRuns } from "./host/runs/liveRuns";
+import { pickRuns } from "./host/runs/pickRuns";
 import { pickSnapshots } from "./host/runs/pickSnapshots";
 import { revealRunsOnce } from "./host/runs/revealOnce";
-import { RunPanels, runViewType } from "./host/runs/runPanel";
+import { RunPanels, runViewType } from "./host/runs/runPanels";
 import { RunStatusBar } from "./host/runs/runStatusBar";
 import { RunsModel } from "./host/runs/runsModel";
 import { RunsTree } from "./host/runs/runsTree";
@@ -37,12 +39,21 @@ export function activate(context: vscode.ExtensionContext): void {
   const runs = new RunsModel({ worker, stages, log, attention, extraRoots: () => sample.roots() });
   const baseModels = new BaseModels(context.workspaceState, runs);
   const maker = new SnapshotMaker(makerThread, stages, runs);
-  const editors = new CheckpointEditorProvider(extensionUri, worker, stages, scans, {
+  const memory = new ChartMemory(context.workspaceState);
+  const editors = new CheckpointEditorProvider(extensionUri, worker, stages, scans, memory, {
     maker,
     baseModels,
     compare: (paths) => comparePanels.open(paths),
   });
-  const runPanels = new RunPanels({ extensionUri, worker, runs, open: openPath });
+  const runPanels = new RunPanels({
+    extensionUri,
+    worker,
+    log,
+    runs,
+    memory,
+    open: openPath,
+    pickRuns: (exclude) => pickRuns(runs, exclude, "Chart which runs together?"),
+  });
   const comparePanels = new ComparePanels({
     extensionUri,
     worker,

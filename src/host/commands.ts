@@ -14,7 +14,7 @@ import { pickCheckpoint } from "./make/pickCheckpoint";
 import type { SnapshotMaker } from "./make/snapshotMaker";
 import { askWhatToDelete, deleteCheckpoints } from "./runs/deleteCheckpoints";
 import type { RunNode } from "./runs/runNodes";
-import type { RunPanels } from "./runs/runPanel";
+import type { RunPanels } from "./runs/runPanels";
 import type { RunsModel } from "./runs/runsModel";
 import type { SortChoice } from "./runs/sortChoice";
 
@@ -51,7 +51,15 @@ export function registerCommands(services: CommandServices): vscode.Disposable[]
     openFile: (path) => openPath(String(path)),
     openChart: async (target) => {
       const run = runOf(target) ?? (await pickRun(runs, "Chart of which run?"));
-      if (run !== undefined) runPanels.show(run);
+      if (run !== undefined) await runPanels.showRuns([run.id]);
+    },
+    overlayRuns: async (target, selection) => {
+      const chosen = isNode(target) && selection === undefined ? runsView.selection : (selection ?? []);
+      await runPanels.showRuns(chosen.flatMap((each) => runOf(each)?.id ?? []));
+    },
+    openLogChart: async (target) => {
+      const path = pathOf(target) ?? (await askForLog());
+      if (path !== undefined) runPanels.showLog(path);
     },
     timeline: async (target) => {
       const run = isNode(target) && "run" in target ? target.run : await pickRun(runs, "Follow which run?");
@@ -200,6 +208,11 @@ function adapterPathsOf(run: Run): readonly string[] {
     ({ kind, parts }) => kind === "file" || parts.some(({ part }) => part === "adapter"),
   );
   return adapters.map(({ path }) => path);
+}
+
+async function askForLog(): Promise<string | undefined> {
+  const picked = await vscode.window.showOpenDialog({ openLabel: "Open Chart", title: "Log of a training" });
+  return picked?.[0]?.fsPath;
 }
 
 async function pickRun(runs: RunsModel, title: string): Promise<Run | undefined> {

@@ -6,9 +6,9 @@ import type { LoraView } from "../core/lora/loraView";
 import type { OptimizerPage, OptimizerView } from "../core/optimizer/optimizerView";
 import type { QuantisedState, QuantisedStateRequest } from "../core/optimizer/quantisedState";
 import type { ResumeReport } from "../core/resume/resumeReport";
-import type { TrainingView } from "../core/runs/trainingView";
 import type { TensorChunk } from "../core/tensors/tensorTable";
 import type { ReductionStart } from "./makeCalls";
+import type { OpenRun } from "./runCalls";
 
 /** Where a checkpoint's bytes are: a local path, or the content of a file that lives elsewhere. */
 export type CheckpointLocation =
@@ -28,7 +28,8 @@ export interface CheckpointCalls {
     readonly summary: CheckpointSummary;
   };
   tensorChunk(params: { readonly handle: number; readonly first: number }): TensorChunk;
-  training(params: { readonly handle: number }): TrainingView | undefined;
+  /** The log beside it as a run, which has a handle of its own; undefined where there is none. */
+  training(params: { readonly handle: number }): OpenRun | undefined;
   /** `progressToken` names the work in `progress`. */
   lora(params: { readonly handle: number; readonly progressToken: number }): LoraView | undefined;
   reductionStart(params: { readonly handle: number }): ReductionStart;

@@ -8,9 +8,10 @@ import type { OptimizerPage, OptimizerView } from "../core/optimizer/optimizerVi
 import type { QuantisedState, QuantisedStateRequest } from "../core/optimizer/quantisedState";
 import type { Problem } from "../core/problem";
 import type { ResumeReport } from "../core/resume/resumeReport";
-import type { TrainingView } from "../core/runs/trainingView";
+import type { RunHead } from "../core/runs/runHead";
 import type { WritableDtype } from "../core/tensors/encode";
 import type { TensorChunk } from "../core/tensors/tensorTable";
+import type { ChartChoices, ChartHostCalls } from "./chartCalls";
 import type { MadeSnapshot, ReductionStart } from "./makeCalls";
 import type { NumbersHostCalls, NumbersPageCalls } from "./numbersSurface";
 
@@ -28,13 +29,13 @@ export type EditorState =
   | { readonly status: "deleted"; readonly generation: number; readonly path: string; readonly name: string };
 
 /** What the page of the checkpoint editor may ask of the extension. */
-export interface EditorHostCalls extends NumbersHostCalls {
+export interface EditorHostCalls extends NumbersHostCalls, ChartHostCalls {
   /** May come many times: a hidden page is destroyed and runs again when shown. */
   ready(params: null): EditorState;
   /** Rows of the tensor table in name order; the first chunk starts at 0, each next where the last ended. */
   tensorChunk(params: { readonly first: number }): TensorChunk;
-  /** Undefined where no training log is beside the checkpoint. */
-  training(params: null): TrainingView | undefined;
+  /** Undefined where no training log is beside the checkpoint. Its charts ask what they need of the only run. */
+  training(params: null): { readonly head: RunHead; readonly choices: ChartChoices | undefined } | undefined;
   /** Reads the factors and computes the norms. Tells its progress; abort it when it is no longer wanted. */
   lora(params: null): LoraView | undefined;
   /**

@@ -1,11 +1,10 @@
 import type { ChartSource, RunNews } from "../core/runs/chartedRun";
 import type { LineTable, TableFormat, TableText } from "../core/runs/lineTable";
-import type { DiscoveredRuns, Run } from "../core/runs/run";
+import type { DiscoveredRuns } from "../core/runs/run";
 import type { RunHead } from "../core/runs/runHead";
 import type { LoggedRun, RunStatusNews } from "../core/runs/runStatusReader";
 import type { SampledSeries, SampleRequest } from "../core/runs/seriesSampler";
 import type { TablePage } from "../core/runs/seriesTable";
-import type { TrainingView } from "../core/runs/trainingView";
 import type { UserStages } from "./checkpointCalls";
 
 export interface DiscoverParams {
@@ -33,8 +32,6 @@ export interface RunCalls {
     readonly run: LoggedRun;
     readonly metrics: readonly string[];
   }): RunStatusNews | undefined;
-  /** The merged log of a run's checkpoints. */
-  runTraining(params: { readonly run: Run }): TrainingView;
   /** Reads all logs of a run. */
   followRun(params: { readonly run: ChartSource }): OpenRun;
   /** Reads one log, whatever kind it is. @throws FormatError `UnknownLog` where it is none. */
@@ -49,6 +46,11 @@ export interface RunCalls {
     readonly handle: number;
     readonly requests: readonly SampleRequest[];
   }): readonly (SampledSeries | undefined)[];
+  /** Values last logged at or before a step, in the order of the questions; NaN where there is none. */
+  valuesAt(params: {
+    readonly handle: number;
+    readonly of: readonly { readonly key: string; readonly step: number }[];
+  }): Float64Array<ArrayBuffer>;
   /** Rows of a table whose columns may be of several runs, which are named by their handles. */
   tablePage(params: {
     readonly table: LineTable<number>;

@@ -6,6 +6,7 @@ import { compareWithBase } from "../core/lora/baseWeights";
 import { intrudersOfModule } from "../core/lora/intrudersOfModule";
 import { outputFormatFor } from "../core/lora/outputNames";
 import { reductionProblem } from "../core/lora/reduceSource";
+import { ChartedRun } from "../core/runs/chartedRun";
 import type { Handlers } from "../protocol/channel";
 import type { AdapterRef, CheckpointCalls, CheckpointLocation } from "../protocol/checkpointCalls";
 import type { HandleMap } from "./handleMap";
@@ -16,6 +17,7 @@ import { stageLookup } from "./stageLookup";
 /** Answers about one open checkpoint. */
 export function checkpointHandlers(
   sessions: HandleMap<CheckpointSession>,
+  runs: HandleMap<ChartedRun>,
   reportProgress: ReportProgress,
 ): Handlers<CheckpointCalls> {
   const adapterOf = (adapter: AdapterRef, signal: AbortSignal) =>
@@ -30,7 +32,14 @@ export function checkpointHandlers(
       return { handle: sessions.add(session), summary: session.summary() };
     },
     tensorChunk: ({ handle, first }) => sessions.get(handle).tensorChunk(first),
-    training: ({ handle }, signal) => sessions.get(handle).training(signal),
+    training: async ({ handle }, signal) => {
+      const source = await sessions.get(handle).trainingSource(signal);
+      if (source === undefined) return undefined;
+      const run = await ChartedRun.follow(sessions.get(handle).files, source, { signal });
+      // Nobody would close it.
+      signal.throwIfAborted();
+      return { handle: runs.add(run), head: run.head() };
+    },
     lora: ({ handle, progressToken }, signal) =>
       sessions.get(handle).lora(signal, { report: reportTo(progressToken), maxListedValues }),
     reductionStart: ({ handle }) => {

@@ -3,7 +3,6 @@ import { ChartedRun } from "../core/runs/chartedRun";
 import type { DigestCache } from "../core/runs/checkpointFacts";
 import { discoverRuns } from "../core/runs/discover";
 import { lineTableText } from "../core/runs/lineTable";
-import { mergedRunLog } from "../core/runs/mergedRunLog";
 import { recogniseLogFile } from "../core/runs/readRunLog";
 import { RunStatusReader } from "../core/runs/runStatusReader";
 import type { Handlers } from "../protocol/channel";
@@ -21,7 +20,11 @@ export function runHandlers(runs: HandleMap<ChartedRun>, tables: LineTables): Ha
   const peeks = new PeekCache(nodeFiles);
   const statuses = new RunStatusReader(nodeFiles);
   const runOf = (handle: number) => runs.get(handle);
-  const opened = (run: ChartedRun) => ({ handle: runs.add(run), head: run.head() });
+  const opened = (run: ChartedRun, signal: AbortSignal) => {
+    // Nobody would close it.
+    signal.throwIfAborted();
+    return { handle: runs.add(run), head: run.head() };
+  };
   return {
     discoverRuns: async ({ roots, exclude, maxDepth, maxFolders, userStages, metrics }, signal) => {
       const isExcluded = exclude.length === 0 ? () => false : picomatch([...exclude], { dot: true });
@@ -42,15 +45,15 @@ export function runHandlers(runs: HandleMap<ChartedRun>, tables: LineTables): Ha
       return found;
     },
     runStatus: ({ run, metrics }, signal) => statuses.read(run, metrics, signal),
-    runTraining: ({ run }, signal) => mergedRunLog(nodeFiles, run, signal),
-    followRun: async ({ run }, signal) => opened(await ChartedRun.follow(nodeFiles, run, { signal })),
+    followRun: async ({ run }, signal) => opened(await ChartedRun.follow(nodeFiles, run, { signal }), signal),
     followLog: async ({ path }, signal) => {
       const log = await recogniseLogFile(nodeFiles, path, signal);
       const source = { checkpoints: [], logFiles: [], logs: [log] };
-      return opened(await ChartedRun.follow(nodeFiles, source, { signal }));
+      return opened(await ChartedRun.follow(nodeFiles, source, { signal }), signal);
     },
     pollRun: ({ handle, run }, signal) => runOf(handle).poll(run, signal),
     sampleRun: ({ handle, requests }) => runOf(handle).sample(requests),
+    valuesAt: ({ handle, of }) => runOf(handle).valuesAt(of),
     tablePage: ({ table, first, length }) => tables.get(table, runOf).page(first, length),
     tableRow: ({ table, x }) => tables.get(table, runOf).find(x),
     tableText: ({ table, headers, format }) => lineTableText(tables.get(table, runOf), headers, format),

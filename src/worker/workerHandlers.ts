@@ -27,7 +27,7 @@ export function workerHandlers(
   const runs = new HandleMap<ChartedRun>(numbers, "The run is no longer open. Read its logs again.");
   const tables = new LineTables();
   return {
-    ...checkpointHandlers(sessions, reportProgress),
+    ...checkpointHandlers(sessions, runs, reportProgress),
     ...compareHandlers(comparisons, reportProgress),
     ...numbersHandlers(sessions, new AnalysisPool(), reportProgress, reportScanned),
     ...makeHandlers(reportProgress),

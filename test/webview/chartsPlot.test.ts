@@ -21,21 +21,54 @@ function series(label: string, x: readonly number[], y: readonly number[]): Char
   return { key: label, label, x: Float64Array.from(x), y: Float64Array.from(y), style: 0 };
 }
 
+const line = (y: Float64Array, x = steps(y.length)): ChartSeries => ({
+  key: "a",
+  label: "a",
+  x,
+  y,
+  style: 0,
+});
+
 test("a spike of one step among 100,000 is drawn, in the whole and zoomed in", () => {
   const x = steps(100_000);
-  const y = x.map((step) => (step === 40_000 ? 99 : 1));
-  const whole = plotPoints(x, y, { min: 1, max: 100_000 }, 800, false);
-  expect(whole.points.length).toBeLessThan(4 * 800);
-  expect(whole.points).toContainEqual({ x: 40_000, y: 99 });
-  const near = plotPoints(x, y, { min: 39_990, max: 40_010 }, 800, false);
+  const spiked = line(x.map((step) => (step === 40_000 ? 99 : 1)));
+  const whole = plotPoints(spiked, { min: 1, max: 100_000 }, 800, false);
+  expect(whole.points.length).toBeLessThan(900);
+  expect(Math.max(...(whole.band?.max ?? []))).toBe(99);
+  expect([...(whole.band?.max ?? [])].filter((value) => value > 1)).toHaveLength(1);
+  const near = plotPoints(spiked, { min: 39_990, max: 40_010 }, 800, false);
   // All of them, and one more on each side, so that the line goes on to the edge.
   expect(near.points).toHaveLength(23);
   expect(near.points).toContainEqual({ x: 40_000, y: 99 });
+  expect(near.band).toBeUndefined();
+});
+
+test("a line of which only samples were sent is drawn as they are", () => {
+  const x = Float64Array.of(10, 20, 30);
+  const slices = {
+    first: Float64Array.of(1, Number.NaN, 3),
+    min: Float64Array.of(0, 2, 3),
+    max: Float64Array.of(9, 2, 4),
+    count: Uint32Array.of(5, 5, 1),
+    notFinite: Uint32Array.of(0, 1, 0),
+  };
+  const sampled = { ...line(Float64Array.of(1, 2, 3), x), slices, smoothed: Float64Array.of(1, 1.5, 2) };
+  const { points, gaps, band, smoothed } = plotPoints(sampled, { min: 0, max: 40 }, 800, false);
+  // The second slice begins with a gap, so that it is not joined to the first.
+  expect(points.map(({ y }) => y)).toEqual([1, Number.NaN, 2, 3]);
+  expect([gaps, [...(band?.max ?? [])], smoothed?.points.map(({ y }) => y)]).toEqual([
+    [20],
+    [9, 2, 4],
+    [1, 1.5, 2],
+  ]);
+  expect(valueRange(sampled, { min: 0, max: 40 }, false)).toEqual({ min: 0, max: 9 });
+  // The slice that ends beyond the range reaches into it.
+  expect(valueRange(sampled, { min: 12, max: 18 }, false)).toEqual({ min: 1.5, max: 2 });
 });
 
 test("what is not finite breaks the line and is marked; a point without neighbours is known as such", () => {
   const y = Float64Array.from([1, Number.NaN, 3, Number.POSITIVE_INFINITY, 5, 6]);
-  const { points, gaps, isolated } = plotPoints(steps(6), y, everything, 100, false);
+  const { points, gaps, isolated } = plotPoints(line(y), everything, 100, false);
   expect(points.map(({ y: value }) => value)).toEqual([1, Number.NaN, 3, Number.NaN, 5, 6]);
   expect(gaps).toEqual([2, 4]);
   expect([...isolated]).toEqual([0, 2]);
@@ -43,7 +76,7 @@ test("what is not finite breaks the line and is marked; a point without neighbou
 
 test("a logarithmic axis leaves out zero and negative values, says how many, and marks only what is not finite", () => {
   const y = Float64Array.from([0, -1, 2, Number.NaN, 4]);
-  const { points, gaps } = plotPoints(steps(5), y, everything, 100, true);
+  const { points, gaps } = plotPoints(line(y), everything, 100, true);
   expect(points.map(({ y: value }) => value)).toEqual([Number.NaN, Number.NaN, 2, Number.NaN, 4]);
   expect(gaps).toEqual([4]);
   expect(countLeftOut(y)).toEqual({ notFinite: 1, notPositive: 2 });
@@ -51,8 +84,8 @@ test("a logarithmic axis leaves out zero and negative values, says how many, and
     "loss: 1 value NaN or infinite, a gap marked ×",
     "loss: 2 values not above zero, left out of the logarithmic axis",
   ]);
-  expect(valueRange(steps(5), y, everything, true)).toEqual({ min: 2, max: 4 });
-  expect(valueRange(steps(5), y, { min: 1, max: 2 }, true)).toBeUndefined();
+  expect(valueRange(line(y), everything, true)).toEqual({ min: 2, max: 4 });
+  expect(valueRange(line(y), { min: 1, max: 2 }, true)).toBeUndefined();
 });
 
 test.each([
@@ -60,6 +93,7 @@ test.each([
   [0.1, 0.7, 4, [0.2, 0.4, 0.6]],
   [-3, 12, 5, [0, 5, 10]],
   [2, 480, 6, [100, 200, 300, 400]],
+  [0.53, 1.44, 3, [0.6, 0.8, 1, 1.2, 1.4]],
 ])("linear ticks between %d and %d are round", (min, max, count, ticks) => {
   expect(linearTicks({ min, max }, count)).toEqual(ticks);
 });

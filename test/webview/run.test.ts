@@ -31,13 +31,12 @@ test("the run is named, its log drawn, its checkpoints listed with what the log 
   const { page } = await open();
   await page.getByRole("heading", { name: "llama-lora 6 checkpoints" }).waitFor();
   const row = page
-    .getByRole("table", { name: "Checkpoints" })
+    .getByRole("grid", { name: "Checkpoints" })
     .getByRole("row")
     .filter({ hasText: "checkpoint-320" });
   await expect
-    .poll(() => row.getByRole("cell").allTextContents())
-    .toEqual(["320", "2", expect.stringMatching(/^0\.9\d+$/), "1.1229"]);
-  expect(await row.getByRole("rowheader").textContent()).toBe("checkpoint-320best");
+    .poll(() => row.getByRole("gridcell").allTextContents())
+    .toEqual(["checkpoint-320best", "320", "2.0", expect.stringMatching(/^0\.9\d{4}$/), "1.12290"]);
   await row.getByRole("button", { name: "checkpoint-320" }).click();
   await expect
     .poll(() => sent("open"))
@@ -100,12 +99,11 @@ test("the whole log is a table in which a value is found by its step, and is cop
   const row = table.locator('[aria-selected="true"]');
   await expect
     .poll(async () => (await row.getByRole("gridcell").allTextContents()).slice(0, 4))
-    .toEqual(["320", "2", expect.stringMatching(/^0\.9\d+$/), "1.1229"]);
-  await page.getByRole("button", { name: /as CSV$/ }).click();
-  await expect.poll(() => sent("copy")).toHaveLength(1);
-  const [copy] = (await sent("copy")) as [{ params: { text: string; what: string } }];
-  expect(copy.params.what).toBe("240 rows as CSV");
-  const lines = copy.params.text.trim().split("\r\n");
+    .toEqual(["320", expect.stringMatching(/^2(\.0+)?$/), expect.stringMatching(/^0\.9\d{4}$/), "1.12290"]);
+  await page.getByRole("button", { name: "Copy all rows as CSV" }).click();
+  await expect.poll(() => page.evaluate(() => window.__copiedTables.length)).toBe(1);
+  const lines = (await page.evaluate(() => window.__copiedTables[0] ?? "")).trim().split("\r\n");
+  expect(lines).toHaveLength(241);
   expect(lines[0]).toMatch(/^Step,Epoch,Loss,Eval loss,Learning rate,Gradient norm,/);
   expect(lines.find((line) => line.startsWith("192,"))).toMatch(/^192,1\.2,5\.75,,/);
   expect(lines.find((line) => line.startsWith("336,"))).toMatch(/^336,2\.1,NaN,,/);
@@ -113,10 +111,13 @@ test("the whole log is a table in which a value is found by its step, and is cop
 
 test("metrics are chosen by family; what was chosen is there again when the tab is shown again", async () => {
   const { webview, page } = await open();
-  await page.getByRole("button", { name: "Metrics 2 of 10" }).click();
-  await page.getByRole("group", { name: "rewards" }).getByRole("button", { name: "all of rewards" }).click();
+  await page.getByRole("button", { name: "Metrics 10 of 10" }).click();
+  await page.getByRole("group", { name: "rewards" }).getByRole("button", { name: "none of rewards" }).click();
   await page.getByRole("checkbox", { name: "Gradient norm" }).click();
+  await page.getByRole("checkbox", { name: "rewards/margins" }).click();
   await page.getByRole("slider", { name: "rewards/margins by step" }).waitFor();
+  await page.getByRole("button", { name: "Metrics 7 of 10" }).waitFor();
+  await page.getByRole("button", { name: "eval 1 chart" }).click();
   await page.getByRole("button", { name: "Epoch" }).click();
   await page.getByRole("button", { name: "Log scale" }).click();
   await page.getByRole("slider", { name: "Smoothing" }).fill("0.9");
@@ -127,7 +128,10 @@ test("metrics are chosen by family; what was chosen is there again when the tab 
   await page.waitForTimeout(300); // kept state is written a moment later
   await webview.reload();
   await page.getByRole("slider", { name: "rewards/margins by epoch" }).waitFor();
-  expect(await page.getByRole("slider", { name: /Gradient norm/ }).count()).toBe(0);
+  expect(await page.getByRole("slider", { name: /Gradient norm|rewards.chosen/ }).count()).toBe(0);
+  expect(await page.getByRole("button", { name: "eval 1 chart" }).getAttribute("aria-expanded")).toBe(
+    "false",
+  );
   expect(await page.getByRole("button", { name: "Log scale" }).getAttribute("aria-pressed")).toBe("true");
   expect(await page.getByRole("slider", { name: "Smoothing" }).inputValue()).toBe("0.9");
   expect(await zoom.textContent()).toBe(range);
@@ -188,7 +192,7 @@ test("100,000 entries: drawn, zoomed and looked up without a wait, and never mor
     .poll(
       async () => (await table.locator('[aria-selected="true"]').getByRole("gridcell").allTextContents())[2],
     )
-    .toBe("5.75");
+    .toBe("5.75000");
   expect(await table.getAttribute("aria-rowcount")).toBe("100001");
   expect(await page.locator("*").count()).toBeLessThan(3000);
   console.log(`zoom of 100,000 points with three charts: ${zoomMs.toFixed(0)} ms`);
@@ -205,7 +209,7 @@ test("names out of a log are text and nothing else", async () => {
   const { page } = await open({ sample: "hostile" });
   await page.getByRole("button", { name: /^Metrics/ }).click();
   for (const name of [/^<img src=x onerror/, "__proto__", "a⟨U+202E⟩gnp.x"]) {
-    await page.getByRole("checkbox", { name, exact: true }).click();
+    await page.getByRole("checkbox", { name, exact: true }).waitFor();
   }
   await page.getByRole("slider", { name: "a⟨U+202E⟩gnp.x by step" }).waitFor();
   await page.getByRole("slider", { name: "__proto__ by step" }).waitFor();

@@ -7,10 +7,19 @@ export function linearTicks({ min, max }: ChartRange, count: number, integers = 
   if (!(span > 0) || !Number.isFinite(span)) return [min];
   const rough = span / Math.max(1, count);
   const magnitude = 10 ** Math.floor(Math.log10(rough));
-  const factor = [1, 2, 5, 10].find((each) => each * magnitude >= rough * (1 - 1e-9)) ?? 10;
-  const step = integers ? Math.max(1, factor * magnitude) : factor * magnitude;
-  const first = Math.ceil(min / step - 1e-9);
-  const last = Math.floor(max / step + 1e-9);
+  const factors = [1, 2, 5, 10];
+  const fitting = factors.findIndex((each) => each * magnitude >= rough * (1 - 1e-9));
+  let step = 0;
+  let first = 0;
+  let last = 0;
+  // One label alone gives no scale: then a finer step, which may be one label too many.
+  for (let at = fitting < 0 ? factors.length - 1 : fitting; at >= 0; at--) {
+    const wanted = (factors[at] ?? 1) * magnitude;
+    step = integers ? Math.max(1, wanted) : wanted;
+    first = Math.ceil(min / step - 1e-9);
+    last = Math.floor(max / step + 1e-9);
+    if (last > first || count < 2) break;
+  }
   // Multiplying instead of adding up keeps 0.3 from becoming 0.30000000000000004.
   const digits = Math.max(0, Math.ceil(-Math.log10(step)) + 1);
   return Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => {

@@ -1,3 +1,5 @@
+import type { Envelope } from "../../src/core/runs/sampling";
+
 /** One line of a chart. `x` ascends and is finite; `y` may hold NaN and infinities, which are gaps. */
 export interface ChartSeries {
   /** Unique within the chart. */
@@ -7,11 +9,18 @@ export interface ChartSeries {
   readonly y: Float64Array;
   /** Drawn over `y`, which then becomes pale. Of the same length. */
   readonly smoothed?: Float64Array;
+  /**
+   * Where the line is longer than what was sent of it: what each point, the last of its slice, stands for. Without it
+   * every point is one.
+   */
+  readonly slices?: LineSlices;
   /** Which colour, dash and point shape; see seriesStyle. */
   readonly style: number;
   /** Overrides the colour of the style. */
   readonly color?: string;
 }
+
+export type LineSlices = Pick<Envelope, "first" | "min" | "max" | "count" | "notFinite">;
 
 /** A vertical line at a moment worth finding, such as a checkpoint. */
 export interface ChartMarker {
@@ -20,6 +29,8 @@ export interface ChartMarker {
   readonly x: number;
   readonly best: boolean;
   readonly current: boolean;
+  /** The newest that is whole. */
+  readonly last?: boolean;
 }
 
 export interface ChartRange {
@@ -28,7 +39,10 @@ export interface ChartRange {
 }
 
 /** From the first to the last x of all series and markers; never empty, so that one point has room around it. */
-export function domainOf(series: readonly ChartSeries[], markers: readonly ChartMarker[] = []): ChartRange {
+export function domainOf(
+  series: readonly { readonly x: Float64Array }[],
+  markers: readonly ChartMarker[] = [],
+): ChartRange {
   let min = Number.POSITIVE_INFINITY;
   let max = Number.NEGATIVE_INFINITY;
   const include = (x: number | undefined) => {

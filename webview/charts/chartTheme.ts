@@ -62,12 +62,16 @@ const shapes: readonly PointShape[] = [
 /** Graphics need a contrast of 3:1 (WCAG 1.4.11). Some themes' chart colours are paler on their own editor. */
 const minimumContrast = 3;
 
+const dashStep = 3;
+
 export function seriesStyle(theme: ChartTheme, index: number): SeriesStyle {
   const slot = index % seriesStyleCount;
+  // The same colour again has another dash and another shape.
+  const turn = slot + dashStep * Math.floor(index / seriesStyleCount);
   return {
     color: theme.series[slot] ?? theme.foreground,
-    dash: dashes[slot] ?? [],
-    shape: shapes[slot] ?? "circle",
+    dash: dashes[turn % dashes.length] ?? [],
+    shape: shapes[turn % shapes.length] ?? "circle",
   };
 }
 

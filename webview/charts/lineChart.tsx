@@ -1,5 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { useId, useMemo, useRef, useState } from "preact/hooks";
+import { formatOf } from "../../src/core/text/columnFormat";
 import { Icon } from "../ui/icon";
 import { safeText } from "../ui/safeText";
 import { formatPosition } from "./axisTicks";
@@ -11,10 +12,11 @@ import { IconButton } from "./iconButton";
 import { Legend } from "./legend";
 import { chartDrawing, pngOf, type SavePicture } from "./picture";
 import { PlotCanvas } from "./plotCanvas";
-import type { PlotModel } from "./plotModel";
+import type { PlotModel, PositionTicks } from "./plotModel";
 import { formatReading } from "./reading";
+import { LocalRows, type RowSource } from "./rowSource";
 import { type Formats, leftOutNotes, shortSummary, summarySentence } from "./seriesSummary";
-import { type TableSeries, ValuesTable } from "./valuesTable";
+import { type ValueColumn, ValuesTable } from "./valuesTable";
 
 export interface LineChartProps {
   readonly title: string;
@@ -23,7 +25,8 @@ export interface LineChartProps {
   readonly xLabel: string;
   /** Positions are whole numbers. */
   readonly integerX?: boolean;
-  readonly formatX?: (x: number) => string;
+  readonly formatX?: ((x: number) => string) | undefined;
+  readonly xTicks?: PositionTicks | undefined;
   readonly formatY?: (value: number) => string;
   readonly logarithmic?: boolean;
   readonly yRange?: ChartRange;
@@ -42,8 +45,25 @@ export interface LineChartProps {
   /** Buttons before the chart's own. */
   readonly actions?: ComponentChildren;
   readonly onCopy?: ((text: string, what: string) => void) | undefined;
+  /** What the lines leave out and why, where they are only a part of what was logged. */
+  readonly leftOut?: readonly string[] | undefined;
+  /** First and last position of the whole lines, where only what is in sight of them is here. */
+  readonly ends?: ChartRange | undefined;
+  /** The table of all values, where only what is in sight of the lines is here. */
+  readonly table?: ChartTable | undefined;
+  /** Copies all values as CSV. */
+  readonly onCopyCsv?: (() => void) | undefined;
+  readonly onWidth?: ((pixels: number) => void) | undefined;
+  /** Lines that are left out, where a legend for several charts decides. */
+  readonly hidden?: ReadonlySet<string> | undefined;
   /** Offers the chart as a picture. */
   readonly onSavePicture?: SavePicture | undefined;
+}
+
+export interface ChartTable {
+  readonly columns: readonly ValueColumn[];
+  readonly rows: RowSource;
+  readonly xWidth?: number | undefined;
 }
 
 export interface SeriesWords {
@@ -71,7 +91,10 @@ export function LineChart(props: LineChartProps) {
     [xLabel, props.formatX, props.formatY],
   );
 
-  const shown = useMemo(() => props.series.filter(({ key }) => !hidden.has(key)), [props.series, hidden]);
+  const shown = useMemo(
+    () => props.series.filter(({ key }) => !hidden.has(key) && props.hidden?.has(key) !== true),
+    [props.series, hidden, props.hidden],
+  );
   const domain = useMemo(
     () => props.domain ?? domainOf(props.series, markers),
     [props.domain, props.series, markers],
@@ -89,8 +112,24 @@ export function LineChart(props: LineChartProps) {
       theme,
       ...(props.yRange === undefined ? {} : { yRange: props.yRange }),
       ...(props.formatY === undefined ? {} : { formatY: props.formatY }),
+      xTicks: props.xTicks,
+      ends: props.ends,
     }),
-    [shown, markers, domain, range, logarithmic, props.integerX, flags, theme, props.yRange, props.formatY],
+    [
+      shown,
+      markers,
+      domain,
+      range,
+      logarithmic,
+      props.integerX,
+      flags,
+      theme,
+      props.yRange,
+      props.formatY,
+      props.xTicks,
+      props.ends?.min,
+      props.ends?.max,
+    ],
   );
   const words: SeriesWords = useMemo(
     () =>
@@ -102,8 +141,11 @@ export function LineChart(props: LineChartProps) {
   );
   const description = useMemo(() => props.series.map(words.sentence).join(" "), [props.series, words]);
   const notes = useMemo(
-    () => [...(props.note === undefined ? [] : [props.note]), ...leftOutNotes(shown, logarithmic)],
-    [shown, logarithmic, props.note],
+    () => [
+      ...(props.note === undefined ? [] : [props.note]),
+      ...(props.leftOut ?? leftOutNotes(shown, logarithmic)),
+    ],
+    [shown, logarithmic, props.note, props.leftOut],
   );
   const [only] = props.series.length === 1 ? props.series : [];
   const legend = props.legend ?? props.series.length > 1;
@@ -142,6 +184,11 @@ export function LineChart(props: LineChartProps) {
               <ChartIcon name="resetZoom" />
             </IconButton>
           )}
+          {props.onCopyCsv !== undefined && (
+            <IconButton label={`Copy ${safeText(title)} as CSV`} onClick={props.onCopyCsv}>
+              <Icon name="copy" />
+            </IconButton>
+          )}
           {props.onSavePicture !== undefined && !asTable && (
             <IconButton
               label={`Save ${safeText(title)} as a PNG picture`}
@@ -159,11 +206,12 @@ export function LineChart(props: LineChartProps) {
         </span>
       </figcaption>
       {asTable ? (
-        <ValuesTable
+        <ChartValues
+          table={props.table}
+          series={props.series}
           label={`Values of ${safeText(title)}`}
           xLabel={xLabel}
           formatX={formats.formatX}
-          series={tableSeries(props.series)}
           onCopy={props.onCopy}
         />
       ) : (
@@ -177,6 +225,7 @@ export function LineChart(props: LineChartProps) {
             formats={formats}
             flags={flags}
             onMarker={props.onMarker}
+            onWidth={props.onWidth}
           />
           {legend && <Legend series={props.series} theme={theme} hidden={hidden} onToggle={toggle} />}
         </>
@@ -186,11 +235,38 @@ export function LineChart(props: LineChartProps) {
   );
 }
 
-function tableSeries(series: readonly ChartSeries[]): TableSeries[] {
-  return series.flatMap(({ key, label, x, y, smoothed }) => [
-    { key, label, x, values: y },
+interface ChartValuesProps {
+  readonly table: ChartTable | undefined;
+  readonly series: readonly ChartSeries[];
+  readonly label: string;
+  readonly xLabel: string;
+  readonly formatX: (x: number) => string;
+  readonly onCopy: ((text: string, what: string) => void) | undefined;
+}
+
+function ChartValues({ table, series, label, xLabel, formatX, onCopy }: ChartValuesProps) {
+  const shown = useMemo(() => table ?? localTable(series, xLabel, onCopy), [table, series, xLabel]);
+  return <ValuesTable label={label} xLabel={xLabel} formatX={formatX} onCopy={onCopy} {...shown} />;
+}
+
+function localTable(
+  series: readonly ChartSeries[],
+  xLabel: string,
+  onCopy: ((text: string, what: string) => void) | undefined,
+): ChartTable {
+  const columns = series.flatMap(({ key, label, x, y, smoothed }) => [
+    { key, label, x, values: y, format: formatOf(y) },
     ...(smoothed === undefined
       ? []
-      : [{ key: `${key} smoothed`, label: `${label}, smoothed`, x, values: smoothed }]),
+      : [
+          {
+            key: `${key} smoothed`,
+            label: `${label}, smoothed`,
+            x,
+            values: smoothed,
+            format: formatOf(smoothed),
+          },
+        ]),
   ]);
+  return { columns, rows: new LocalRows(columns, xLabel, onCopy) };
 }

@@ -12,8 +12,8 @@ import type { ChartRange, ChartSeries } from "./chartSeries";
 import { seriesStyle, withAlpha } from "./chartTheme";
 import type { PlotModel } from "./plotModel";
 import { plotOptions } from "./plotOptions";
-import { gapMarks, markerLines, type PlotExtras } from "./plotPlugins";
-import { type PlotPoints, plotPoints, valueRange } from "./plotPoints";
+import { bands, gapMarks, markerLines, type PlotExtras } from "./plotPlugins";
+import { plotPoints, valueRange } from "./plotPoints";
 
 // Only what a line chart needs, so that only that is bundled.
 Chart.register(LineController, LineElement, PointElement, LinearScale, LogarithmicScale, zoomPlugin);
@@ -51,7 +51,7 @@ export class LinePlot {
     private readonly events: PlotEvents,
   ) {
     this.model = model;
-    this.extras = { theme: model.theme, markers: [], gaps: [] };
+    this.extras = { theme: model.theme, markers: [], gaps: [], bands: [] };
     const extras = () => this.extras;
     this.chart = new Chart<"line", { x: number; y: number }[]>(canvas, {
       type: "line",
@@ -63,6 +63,7 @@ export class LinePlot {
       }),
       plugins: [
         markerLines(extras),
+        bands(extras),
         gapMarks(extras),
         { id: "layout", afterUpdate: () => events.onLayout() },
       ],
@@ -122,7 +123,14 @@ export class LinePlot {
     const plotted = series.map((each) => this.plot(each));
     // chart.js draws the first dataset on top; dashed lines, which come later, must not hide under solid ones.
     this.chart.data.datasets = plotted.flatMap(({ datasets }) => datasets).reverse();
-    this.extras = { theme, markers, gaps: plotted.map(({ color, gaps }) => ({ color, at: gaps })) };
+    this.extras = {
+      theme,
+      markers,
+      gaps: plotted.map(({ color, gaps }) => ({ color, at: gaps })),
+      bands: plotted.flatMap(({ color, band, isPale }) =>
+        band === undefined ? [] : [{ color, band, isPale }],
+      ),
+    };
     this.chart.update("none");
   }
 
@@ -130,21 +138,22 @@ export class LinePlot {
     const { range, domain, logarithmic, theme } = this.model;
     const style = seriesStyle(theme, series.style);
     const color = series.color ?? style.color;
-    const pixels = this.width;
     // With everything in sight the first and the last point lie on the edge, and should be whole.
     const edge = range.min === domain.min && range.max === domain.max ? 4 : 0;
-    const raw = plotPoints(series.x, series.y, range, pixels, logarithmic);
-    if (series.smoothed === undefined) {
-      return { color, gaps: raw.gaps, datasets: [dataset(raw, color, style.dash, style.shape, 1.75, edge)] };
+    const { points, isolated, gaps, band, smoothed } = plotPoints(series, range, this.width, logarithmic);
+    if (smoothed === undefined) {
+      const line = dataset(points, isolated, color, style.dash, style.shape, 1.75, edge);
+      return { color, gaps, band, isPale: false, datasets: [line] };
     }
-    const smooth = plotPoints(series.x, series.smoothed, range, pixels, logarithmic);
     const pale = withAlpha(color, theme.highContrast ? 0.7 : 0.45);
     return {
       color,
-      gaps: raw.gaps,
+      gaps,
+      band,
+      isPale: true,
       datasets: [
-        dataset(raw, pale, [], "circle", 1, edge),
-        dataset(smooth, color, style.dash, style.shape, 2, edge),
+        dataset(points, isolated, pale, [], "circle", 1, edge),
+        dataset(smoothed.points, smoothed.isolated, color, style.dash, style.shape, 2, edge),
       ],
     };
   }
@@ -154,22 +163,21 @@ export class LinePlot {
     const { series, range, logarithmic, yRange } = this.model;
     if (yRange !== undefined) return yRange;
     let fitted: ChartRange | undefined;
-    for (const { x, y, smoothed } of series) {
-      for (const values of smoothed === undefined ? [y] : [y, smoothed]) {
-        const found = valueRange(x, values, range, logarithmic);
-        if (found === undefined) continue;
-        fitted = {
-          min: Math.min(found.min, fitted?.min ?? found.min),
-          max: Math.max(found.max, fitted?.max ?? found.max),
-        };
-      }
+    for (const each of series) {
+      const found = valueRange(each, range, logarithmic);
+      if (found === undefined) continue;
+      fitted = {
+        min: Math.min(found.min, fitted?.min ?? found.min),
+        max: Math.max(found.max, fitted?.max ?? found.max),
+      };
     }
     return fitted;
   }
 }
 
 function dataset(
-  { points, isolated }: PlotPoints,
+  points: readonly { readonly x: number; readonly y: number }[],
+  isolated: ReadonlySet<number>,
   color: string,
   dash: readonly number[],
   shape: string,

@@ -18,6 +18,8 @@ export interface PlotCanvasProps {
   readonly formats: Formats;
   readonly flags: boolean;
   readonly onMarker?: ((id: string) => void) | undefined;
+  /** Pixels from the left to the right end of the axis, whenever they are others. */
+  readonly onWidth?: ((pixels: number) => void) | undefined;
 }
 
 const hintDurationMs = 1500;
@@ -36,14 +38,26 @@ export function PlotCanvas(props: PlotCanvasProps) {
   const [hint, showHint] = useHint();
   // Listeners outlive a drawing, so they read the newest model here.
   const latest = useRef(props);
+  const toldWidth = useRef(0);
   const cursor = view.cursor.value;
   latest.current = props;
+
+  const tellWidth = () => {
+    const { left = 0, right = 0 } = plot.current?.area ?? {};
+    const width = Math.round(right - left);
+    if (width <= 0 || width === toldWidth.current) return;
+    toldWidth.current = width;
+    latest.current.onWidth?.(width);
+  };
 
   useLayoutEffect(() => {
     if (canvas.current === null) return;
     const created = new LinePlot(canvas.current, latest.current.model, {
       onRange: (range) => setRange(latest.current.view, latest.current.model.domain, range),
-      onLayout: () => moveOverlay(0),
+      onLayout: () => {
+        moveOverlay(0);
+        tellWidth();
+      },
       wheelZooms: (event) => {
         // A page of charts must still scroll: the wheel is the chart's only when that is clearly meant.
         const zooms =
@@ -54,6 +68,7 @@ export function PlotCanvas(props: PlotCanvasProps) {
     });
     plot.current = created;
     moveOverlay(0);
+    tellWidth();
     return () => {
       plot.current = undefined;
       created.destroy();
@@ -112,6 +127,7 @@ export function PlotCanvas(props: PlotCanvasProps) {
             view,
             domain: model.domain,
             series: model.series,
+            ends: model.ends,
             openAt: (x: number) => openAt(plot.current?.pixelForX(x) ?? Number.NaN),
           };
           if (handlePlotKey(event, target)) event.preventDefault();

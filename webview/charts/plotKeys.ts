@@ -6,6 +6,8 @@ export interface PlotKeyTarget {
   readonly view: ChartView;
   readonly domain: ChartRange;
   readonly series: readonly ChartSeries[];
+  /** First and last position, where only what is in sight of the lines is here. */
+  readonly ends?: ChartRange | undefined;
   /** Opens what is marked at this position. */
   readonly openAt: (x: number) => void;
 }
@@ -41,10 +43,10 @@ export function handlePlotKey(event: KeyboardEvent, target: PlotKeyTarget): bool
       return true;
     }
     case "Home":
-      setCursor(target, neighbourX(target.series, Number.NEGATIVE_INFINITY, 1));
+      setCursor(target, target.ends?.min ?? neighbourX(target.series, Number.NEGATIVE_INFINITY, 1));
       return true;
     case "End":
-      setCursor(target, neighbourX(target.series, Number.POSITIVE_INFINITY, -1));
+      setCursor(target, target.ends?.max ?? neighbourX(target.series, Number.POSITIVE_INFINITY, -1));
       return true;
     case "Enter":
       if (cursor === undefined) return false;

@@ -15,5 +15,15 @@ export interface PlotModel {
   /** Fixed value axis, e.g. 0 to 1 for shares. */
   readonly yRange?: ChartRange;
   readonly formatY?: (value: number) => string;
+  /** Positions to label between two, where round numbers are not what people count in. */
+  readonly xTicks?: PositionTicks | undefined;
+  /** First and last position of the whole lines, where only what is in sight of them is here. */
+  readonly ends?: ChartRange | undefined;
   readonly theme: ChartTheme;
 }
+
+/** At most about `count` of them, with their labels. */
+export type PositionTicks = (
+  range: ChartRange,
+  count: number,
+) => readonly { readonly value: number; readonly label: string }[];

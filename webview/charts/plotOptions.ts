@@ -41,10 +41,20 @@ export function plotOptions(
         ticks: { ...tickLook(model), maxRotation: 0, autoSkip: false },
         afterBuildTicks: (axis) => {
           const count = Math.max(2, Math.floor(axis.chart.width / pixelsPerXTick));
+          if (model.xTicks !== undefined) {
+            axis.ticks = model.xTicks(axis, count).map((tick) => ({ ...tick }));
+            return;
+          }
           const values = linearTicks(axis, count, model.integerX);
           axis.ticks = values.map((value) => ({ value, label: formatPosition(value) }));
         },
-        afterTickToLabelConversion: keepOwnLabels(formatPositions),
+        afterTickToLabelConversion: (axis) => {
+          const { xTicks } = model;
+          if (xTicks === undefined) return keepOwnLabels(formatPositions)(axis);
+          const count = Math.max(2, Math.floor(axis.chart.width / pixelsPerXTick));
+          const labels = new Map(xTicks(axis, count).map(({ value, label }) => [value, label]));
+          for (const tick of axis.ticks) tick.label = labels.get(tick.value) ?? "";
+        },
       },
       y: {
         type: model.logarithmic ? "logarithmic" : "linear",

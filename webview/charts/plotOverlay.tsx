@@ -34,14 +34,14 @@ export function PlotOverlay(props: PlotOverlayProps) {
           <button
             key={marker.id}
             type="button"
-            class={`plot-flag ${marker.best ? "best" : ""} ${marker.current ? "current" : ""}`}
+            class={`plot-flag ${marker.best ? "best" : ""} ${marker.current ? "current" : ""} ${marker.last ? "last" : ""}`}
             style={{ left: `${x}px` }}
             aria-label={`Open ${markerText(marker)}, ${position(marker, props.formats)}`}
             title={`${markerText(marker)}, ${position(marker, props.formats)}. Click to open.`}
             onClick={() => onMarker(marker.id)}
           >
             <svg viewBox="0 0 12 12" aria-hidden="true" focusable="false">
-              <path d={marker.best ? starPath : marker.current ? diamondPath : dotPath} />
+              <path d={flagPath(marker)} />
             </svg>
           </button>
         ))}
@@ -50,19 +50,26 @@ export function PlotOverlay(props: PlotOverlayProps) {
   );
 }
 
+function flagPath({ best, current, last }: ChartMarker): string {
+  if (best) return starPath;
+  if (current) return diamondPath;
+  return last ? pennantPath : dotPath;
+}
+
 const starPath = "M6 .8 7.6 4.3 11.4 4.7 8.6 7.2 9.4 11 6 9.1 2.6 11 3.4 7.2.6 4.7 4.4 4.3Z";
 const diamondPath = "M6 1 11 6 6 11 1 6Z";
+const pennantPath = "M3 1h1.4v10H3ZM5 1.6 11 4 5 6.4Z";
 const dotPath = "M6 3.2a2.8 2.8 0 1 1 0 5.6a2.8 2.8 0 0 1 0-5.6Z";
 
 function position({ x }: ChartMarker, { xLabel, formatX }: Formats): string {
   return `${xLabel.toLowerCase()} ${formatX(x)}`;
 }
 
-/** The current and the best first, then from the newest back, as long as there is room. */
+/** The current, the best and the last first, then from the newest back, as long as there is room. */
 function visibleFlags(plot: LinePlot, markers: readonly ChartMarker[]) {
   const { left, right } = plot.area;
   const placed: { marker: ChartMarker; x: number }[] = [];
-  const rank = (marker: ChartMarker) => (marker.current ? 0 : marker.best ? 1 : 2);
+  const rank = ({ current, best, last }: ChartMarker) => (current ? 0 : best ? 1 : last ? 2 : 3);
   for (const marker of [...markers].sort((a, b) => rank(a) - rank(b) || b.x - a.x)) {
     const x = plot.pixelForX(marker.x);
     if (!(x >= left - 0.5 && x <= right + 0.5)) continue;

@@ -1,6 +1,7 @@
 import type { Chart, Plugin } from "chart.js";
 import type { ChartMarker } from "./chartSeries";
-import type { ChartTheme } from "./chartTheme";
+import { type ChartTheme, withAlpha } from "./chartTheme";
+import type { PlotBand } from "./plotPoints";
 
 /** What is drawn besides the lines. */
 export interface PlotExtras {
@@ -8,6 +9,67 @@ export interface PlotExtras {
   readonly markers: readonly ChartMarker[];
   /** Per series: its colour and where its values are not finite. */
   readonly gaps: readonly { readonly color: string; readonly at: readonly number[] }[];
+  /** Between which values lines run that have more points than there are pixels; pale under a smoothed line. */
+  readonly bands: readonly { readonly color: string; readonly band: PlotBand; readonly isPale: boolean }[];
+}
+
+/**
+ * Behind the lines: filled, and with an edge, since a spike of one point is no wider than a pixel and would be lost
+ * as a pale fill.
+ */
+export function bands(extras: () => PlotExtras): Plugin<"line"> {
+  return {
+    id: "bands",
+    beforeDatasetsDraw(chart) {
+      const { theme, bands: drawn } = extras();
+      const { x: across, y: up } = chart.scales;
+      if (across === undefined || up === undefined || drawn.length === 0) return;
+      const { ctx, chartArea } = chart;
+      ctx.save();
+      ctx.beginPath();
+      ctx.rect(chartArea.left, chartArea.top, chartArea.width, chartArea.height);
+      ctx.clip();
+      ctx.lineWidth = 1;
+      ctx.lineJoin = "round";
+      for (const { color, band, isPale } of drawn) {
+        const area = bandPath(
+          band,
+          (x) => across.getPixelForValue(x),
+          (y) => up.getPixelForValue(y),
+        );
+        ctx.fillStyle = withAlpha(color, (isPale ? 0.14 : 0.25) * (theme.highContrast ? 1.6 : 1));
+        ctx.strokeStyle = withAlpha(color, (isPale ? 0.4 : 0.6) * (theme.highContrast ? 1.5 : 1));
+        ctx.fill(area);
+        ctx.stroke(area);
+      }
+      ctx.restore();
+    },
+  };
+}
+
+/** One closed shape for each stretch without a gap. */
+function bandPath(
+  { x, min, max }: PlotBand,
+  across: (x: number) => number,
+  up: (y: number) => number,
+): Path2D {
+  const path = new Path2D();
+  let start = 0;
+  while (start < x.length) {
+    while (start < x.length && Number.isNaN(min[start])) start++;
+    let end = start;
+    while (end < x.length && !Number.isNaN(min[end])) end++;
+    for (let index = start; index < end; index++) {
+      const at = across(x[index] ?? 0);
+      if (index === start) path.moveTo(at, up(max[index] ?? 0));
+      else path.lineTo(at, up(max[index] ?? 0));
+    }
+    for (let index = end - 1; index >= start; index--)
+      path.lineTo(across(x[index] ?? 0), up(min[index] ?? 0));
+    if (end > start) path.closePath();
+    start = end;
+  }
+  return path;
 }
 
 /** Vertical lines behind the data; the current and the best one differ in dash and weight, not only in colour. */

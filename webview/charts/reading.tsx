@@ -1,4 +1,5 @@
-import { formatNumber } from "../../src/core/text/quantities";
+import { formatOf } from "../../src/core/text/columnFormat";
+import { formatNumber, plural } from "../../src/core/text/quantities";
 import { safeText } from "../ui/safeText";
 import { type ChartMarker, type ChartSeries, nearestIndex } from "./chartSeries";
 import type { ChartTheme } from "./chartTheme";
@@ -11,6 +12,8 @@ export interface Reading {
   readonly x: number;
   readonly value: number;
   readonly smoothed: number | undefined;
+  /** Of the points that it stands for, where there are several. */
+  readonly among: { readonly count: number; readonly min: number; readonly max: number } | undefined;
 }
 
 export function readingsAt(series: readonly ChartSeries[], x: number): Reading[] {
@@ -19,8 +22,14 @@ export function readingsAt(series: readonly ChartSeries[], x: number): Reading[]
     const at = each.x[index];
     const value = each.y[index];
     if (at === undefined || value === undefined) return [];
-    return [{ series: each, x: at, value, smoothed: each.smoothed?.[index] }];
+    return [{ series: each, x: at, value, smoothed: each.smoothed?.[index], among: amongAt(each, index) }];
   });
+}
+
+function amongAt({ slices }: ChartSeries, index: number): Reading["among"] {
+  const count = slices?.count[index] ?? 1;
+  const [min, max] = [slices?.min[index] ?? Number.NaN, slices?.max[index] ?? Number.NaN];
+  return count > 1 && Number.isFinite(min) ? { count, min, max } : undefined;
 }
 
 export interface ReadingProps {
@@ -35,6 +44,8 @@ export interface ReadingProps {
 
 /** The values under the cursor, as a box beside it. */
 export function ReadingBox({ readings, x, xLabel, formatX, formatY, markers, theme }: ReadingProps) {
+  // One below the other the points of the numbers must be too.
+  const inLine = formatY === formatReading ? formatOf(readings.map(({ value }) => value)) : formatY;
   return (
     <>
       <div class="reading-title">{`${xLabel} ${formatX(x)}`}</div>
@@ -46,8 +57,8 @@ export function ReadingBox({ readings, x, xLabel, formatX, formatY, markers, the
                 <Swatch series={reading.series} theme={theme} />
                 <span class="ellipsis">{safeText(reading.series.label)}</span>
               </th>
-              <td class="number">{formatY(reading.value)}</td>
-              <td class="dim">{detail(reading, x, xLabel, formatX, formatY)}</td>
+              <td class="number">{inLine(reading.value)}</td>
+              <td class="dim">{detail(reading, x, xLabel, formatX, inLine)}</td>
             </tr>
           ))}
         </tbody>
@@ -87,6 +98,9 @@ function detail(
   const smoothed = reading.smoothed;
   return [
     smoothed !== undefined && Number.isFinite(smoothed) ? `smoothed ${formatY(smoothed)}` : "",
+    reading.among === undefined
+      ? ""
+      : `${formatY(reading.among.min)} to ${formatY(reading.among.max)} in ${plural(reading.among.count, "point")}`,
     reading.x === x ? "" : `at ${xLabel.toLowerCase()} ${formatX(reading.x)}`,
   ]
     .filter((part) => part !== "")
@@ -94,9 +108,12 @@ function detail(
 }
 
 export function markerText(marker: ChartMarker): string {
-  const marks = [marker.current ? "this checkpoint" : "", marker.best ? "best" : ""].filter(
-    (mark) => mark !== "",
-  );
+  const last = marker.last === true && !marker.current;
+  const marks = [
+    marker.current ? "this checkpoint" : "",
+    marker.best ? "best" : "",
+    last ? "last" : "",
+  ].filter((mark) => mark !== "");
   return safeText(marks.length === 0 ? marker.label : `${marker.label} (${marks.join(", ")})`);
 }
 

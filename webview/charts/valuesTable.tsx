@@ -1,16 +1,15 @@
-import { useMemo, useState } from "preact/hooks";
-import { rowAt, valueRows } from "../../src/core/runs/valueRows";
-import { formatCount, formatNumber } from "../../src/core/text/quantities";
-import { TextField } from "../ui/controls";
-import { CopyTableButtons } from "../ui/copyTableButtons";
+import { useMemo, useRef, useState } from "preact/hooks";
+import { formatCount } from "../../src/core/text/quantities";
+import { Button, TextField } from "../ui/controls";
 import { type Column, DataTable } from "../ui/dataTable";
 import { safeText } from "../ui/safeText";
+import type { RowSource } from "./rowSource";
 
-export interface TableSeries {
+export interface ValueColumn {
   readonly key: string;
   readonly label: string;
-  readonly x: Float64Array;
-  readonly values: Float64Array;
+  /** Writes all values of the column with their points in line. */
+  readonly format: (value: number) => string;
 }
 
 export interface ValuesTableProps {
@@ -18,29 +17,46 @@ export interface ValuesTableProps {
   /** What a row is, e.g. "Step". */
   readonly xLabel: string;
   readonly formatX: (x: number) => string;
-  readonly series: readonly TableSeries[];
+  /** Pixels that a position takes. */
+  readonly xWidth?: number | undefined;
+  readonly columns: readonly ValueColumn[];
+  readonly rows: RowSource;
   readonly onCopy?: ((text: string, what: string) => void) | undefined;
 }
 
 /** Every value as a number: what the charts show, for reading, searching and copying. */
-export function ValuesTable({ label, xLabel, formatX, series, onCopy }: ValuesTableProps) {
+export function ValuesTable({
+  label,
+  xLabel,
+  formatX,
+  xWidth = 84,
+  columns: given,
+  rows,
+  onCopy,
+}: ValuesTableProps) {
   const [selected, setSelected] = useState<number>();
   const [wanted, setWanted] = useState("");
-  const rows = useMemo(() => valueRows(series.map(({ x }) => x)), [series]);
+  const search = useRef(0);
+  const { count } = rows;
   const position = xLabel.toLowerCase();
+  // Rows that arrive are drawn.
+  const version = rows.version.value;
 
   const columns = useMemo<Column[]>(
     () => [
       {
         id: "position",
         title: xLabel,
-        width: "84px",
+        width: `${xWidth}px`,
         align: "end",
-        cell: (row) => formatX(rows.x[row] ?? Number.NaN),
-        text: (row) => String(rows.x[row]),
+        cell: (row) => {
+          const x = rows.row(row)?.x;
+          return x === undefined ? "…" : formatX(x);
+        },
+        text: (row) => String(rows.row(row)?.x ?? ""),
       },
-      ...series.map(({ key, label: title, values }, at): Column => {
-        const valueIn = (row: number) => values[rows.indices[at]?.[row] ?? -1];
+      ...given.map(({ key, label: title, format }, at): Column => {
+        const valueIn = (row: number) => rows.row(row)?.values[at];
         return {
           id: key,
           title: safeText(title),
@@ -51,26 +67,22 @@ export function ValuesTable({ label, xLabel, formatX, series, onCopy }: ValuesTa
           cell: (row) => {
             const value = valueIn(row);
             if (value === undefined) return "";
-            return Number.isFinite(value) ? (
-              formatNumber(value, 6)
-            ) : (
-              <span class="error">{formatNumber(value)}</span>
-            );
+            return Number.isFinite(value) ? format(value) : <span class="error">{format(value)}</span>;
           },
-          text: (row) => {
-            const value = valueIn(row);
-            return value === undefined ? "" : String(value);
-          },
+          text: (row) => String(valueIn(row) ?? ""),
         };
       }),
     ],
-    [series, rows, xLabel, formatX],
+    [given, rows, version, xLabel, xWidth, formatX],
   );
 
-  const find = (text: string) => {
+  const find = async (text: string) => {
     setWanted(text);
+    const asked = ++search.current;
     const number = Number(text.replaceAll(",", ""));
-    setSelected(text.trim() === "" || Number.isNaN(number) ? undefined : rowAt(rows, number));
+    const row = text.trim() === "" || Number.isNaN(number) ? undefined : await rows.find(number);
+    // What was typed meanwhile counts.
+    if (asked === search.current) setSelected(row);
   };
 
   return (
@@ -81,22 +93,41 @@ export function ValuesTable({ label, xLabel, formatX, series, onCopy }: ValuesTa
           label={`Go to ${position}`}
           placeholder={`Go to ${position}`}
           value={wanted}
-          onInput={find}
+          onInput={(text) => void find(text)}
         />
-        <span class="dim">{`${formatCount(rows.x.length)} rows`}</span>
-        {onCopy !== undefined && <CopyTableButtons columns={columns} count={rows.x.length} onCopy={onCopy} />}
+        <span class="dim">{count === undefined ? "Reading…" : `${formatCount(count)} rows`}</span>
+        <span class="copy-table">
+          {(["markdown", "csv"] as const).map((format) => {
+            const name = format === "csv" ? "CSV" : "Markdown";
+            return (
+              <Button
+                key={format}
+                look="icon"
+                icon="copy"
+                label={`Copy all rows as ${name}`}
+                disabled={!count}
+                onClick={() => rows.copy(format)}
+              >
+                {name}
+              </Button>
+            );
+          })}
+        </span>
       </div>
       <DataTable
         label={label}
         columns={columns}
-        count={rows.x.length}
+        count={count ?? 0}
         selected={selected}
         onSelect={setSelected}
         {...(onCopy === undefined
           ? {}
           : {
               onCopyRow: (row) =>
-                onCopy(rowText(columns, row), `the row of ${position} ${formatX(rows.x[row] ?? 0)}`),
+                onCopy(
+                  rowText(columns, row),
+                  `the row of ${position} ${formatX(rows.row(row)?.x ?? Number.NaN)}`,
+                ),
             })}
       />
     </div>

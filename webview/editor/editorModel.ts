@@ -1,8 +1,8 @@
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { CheckpointSummary } from "../../src/core/checkpoint/summary";
 import type { ResumeReport } from "../../src/core/resume/resumeReport";
-import type { TrainingView } from "../../src/core/runs/trainingView";
-import type { EditorState, EditorTab } from "../../src/protocol/editorSurface";
+import type { ResultOf } from "../../src/protocol/channel";
+import type { EditorHostCalls, EditorState, EditorTab } from "../../src/protocol/editorSurface";
 import { ContentModel } from "./contentModel";
 import type { EditorHost } from "./editorHost";
 import { LoraModel } from "./loraModel";
@@ -29,7 +29,7 @@ export class EditorModel {
   readonly optimizer: OptimizerModel;
   readonly scan: ScanModel;
   readonly measure: MeasureModel;
-  readonly training: OnDemand<TrainingView | undefined>;
+  readonly training: OnDemand<ResultOf<EditorHostCalls, "training">>;
   readonly resume: OnDemand<ResumeReport>;
   /** Not a signal: nothing is drawn differently for it. */
   readonly scrollTops: Record<string, number>;

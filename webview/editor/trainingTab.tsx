@@ -1,4 +1,7 @@
 import { useEffect } from "preact/hooks";
+import type { RunHead } from "../../src/core/runs/runHead";
+import type { DrawnRun } from "../training/chartPlans";
+import { TrainingFacts } from "../training/trainingFacts";
 import { TrainingPanel } from "../training/trainingPanel";
 import { Button } from "../ui/controls";
 import { Empty, ErrorState, Loading, Progress } from "../ui/states";
@@ -31,12 +34,24 @@ export function TrainingTab({ model }: { readonly model: EditorModel }) {
         <div class="panel-content">
           <h2 class="visually-hidden">Training</h2>
           <TrainingPanel
-            view={answer.value}
+            host={model.host}
+            runs={runOf(answer.value.head)}
             stateKey="training"
+            choices={answer.value.choices}
             onOpenCheckpoint={(path) => model.host.notify("open", { path })}
             onCopy={(text, what) => model.host.notify("copy", { text, what })}
           />
+          <TrainingFacts head={answer.value.head} />
         </div>
       );
   }
+}
+
+const runs = new WeakMap<RunHead, readonly DrawnRun[]>();
+
+/** The log beside a checkpoint is the only run of its page. The same array for the same log. */
+function runOf(head: RunHead): readonly DrawnRun[] {
+  const known = runs.get(head) ?? [{ id: "", name: "", style: 0, head }];
+  runs.set(head, known);
+  return known;
 }

@@ -1,19 +1,43 @@
-import { indexAtStep, type MetricSeries } from "../../src/core/runs/metricSeries";
-import type { CheckpointMarker, TrainingView } from "../../src/core/runs/trainingView";
-import { formatAligned, formatCount, formatNumber, plural } from "../../src/core/text/quantities";
+import { useMemo, useState } from "preact/hooks";
+import type { RunMarker } from "../../src/core/runs/runHead";
+import { evalLossKeyOf, lossKeyOf } from "../../src/core/runs/runProgress";
+import { shortestFormat } from "../../src/core/text/columnFormat";
+import { formatCount, plural } from "../../src/core/text/quantities";
+import type { DrawnRun } from "../training/chartPlans";
+import { formatOfMetric } from "../training/chartTable";
+import { type Column, DataTable } from "../ui/dataTable";
 import { safeText } from "../ui/safeText";
 import { Section } from "../ui/section";
+import type { RunHost } from "./runModel";
+import { questionKey, useValuesAt } from "./valuesAt";
 
 export interface CheckpointListProps {
-  readonly view: TrainingView;
+  readonly host: RunHost;
+  readonly run: DrawnRun;
   readonly onOpen: (path: string) => void;
 }
 
+/** Its steps fit one question. */
+const maxAsked = 2000;
+const rowHeight = 22;
+const mostRows = 20;
+
 /** The saved moments of the run with what the log says about each. */
-export function CheckpointList({ view, onOpen }: CheckpointListProps) {
-  const { checkpoints, series } = view;
-  const loss = series.find(({ key }) => key === "loss");
-  const evalLoss = series.find(({ key }) => key === "eval_loss");
+export function CheckpointList({ host, run, onOpen }: CheckpointListProps) {
+  const { checkpoints, metrics } = run.head;
+  const [selected, setSelected] = useState<number>();
+  const keys = metrics.map(({ key }) => key);
+  const losses = [lossKeyOf(keys), evalLossKeyOf(keys)].flatMap(
+    (key) => metrics.find((metric) => metric.key === key) ?? [],
+  );
+  const questions = useMemo(
+    () =>
+      losses
+        .flatMap(({ key }) => checkpoints.map(({ step }) => ({ run: run.id, key, step })))
+        .slice(-maxAsked),
+    [run],
+  );
+  const values = useValuesAt(host, questions, run);
   if (checkpoints.length === 0) {
     return (
       <Section title="Checkpoints">
@@ -21,56 +45,93 @@ export function CheckpointList({ view, onOpen }: CheckpointListProps) {
       </Section>
     );
   }
+  const formatEpoch = shortestFormat(checkpoints.map(({ epoch }) => epoch));
+  const columns: Column[] = [
+    {
+      id: "name",
+      title: "Checkpoint",
+      width: "minmax(180px, 320px)",
+      cell: (row) => <CheckpointName marker={checkpoints[row]} onOpen={onOpen} />,
+      text: (row) => checkpoints[row]?.name ?? "",
+    },
+    {
+      id: "step",
+      title: "Step",
+      width: "90px",
+      align: "end",
+      cell: (row) => formatCount(checkpoints[row]?.step ?? Number.NaN),
+    },
+    {
+      id: "epoch",
+      title: "Epoch",
+      width: "80px",
+      align: "end",
+      cell: (row) => {
+        const epoch = checkpoints[row]?.epoch ?? Number.NaN;
+        return Number.isFinite(epoch) ? formatEpoch(epoch) : "–";
+      },
+    },
+    ...losses.map((metric): Column => {
+      const format = formatOfMetric(metric);
+      return {
+        id: metric.key,
+        title: safeText(metric.label),
+        help: "Logged last at or before this step",
+        width: "100px",
+        align: "end",
+        cell: (row) => {
+          const step = checkpoints[row]?.step ?? Number.NaN;
+          // Before anything was logged, or while the answer is on its way.
+          if (step < metric.firstStep) return "–";
+          const value = values.get(questionKey({ run: run.id, key: metric.key, step }));
+          return value === undefined ? "" : format(value);
+        },
+      };
+    }),
+  ];
+  const rows = Math.min(mostRows, checkpoints.length);
   return (
     <Section title="Checkpoints" note={plural(checkpoints.length, "checkpoint")} class="run-checkpoints">
-      <table class="checkpoint-table" aria-label="Checkpoints">
-        <thead>
-          <tr>
-            <th scope="col">Checkpoint</th>
-            <th scope="col" class="cell-end">
-              Step
-            </th>
-            <th scope="col" class="cell-end">
-              Epoch
-            </th>
-            {loss !== undefined && (
-              <th scope="col" class="cell-end" title="Logged last at or before this step">
-                Loss
-              </th>
-            )}
-            {evalLoss !== undefined && (
-              <th scope="col" class="cell-end" title="Logged last at or before this step">
-                Eval loss
-              </th>
-            )}
-          </tr>
-        </thead>
-        <tbody>
-          {checkpoints.map((checkpoint) => (
-            <tr key={checkpoint.path} class={checkpoint.best ? "best" : ""}>
-              <th scope="row">
-                <span class="checkpoint-name">
-                  <button type="button" class="link ellipsis" onClick={() => onOpen(checkpoint.path)}>
-                    {safeText(checkpoint.name)}
-                  </button>
-                  {checkpoint.best && <span class="checkpoint-best">best</span>}
-                </span>
-              </th>
-              <td class="cell-end">{formatCount(checkpoint.step)}</td>
-              <td class="cell-end">
-                {Number.isFinite(checkpoint.epoch) ? formatNumber(checkpoint.epoch) : "–"}
-              </td>
-              {loss !== undefined && <td class="cell-end">{valueFor(loss, checkpoint)}</td>}
-              {evalLoss !== undefined && <td class="cell-end">{valueFor(evalLoss, checkpoint)}</td>}
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      <div class="run-checkpoints-table" style={{ height: `${(rows + 1) * rowHeight + 4}px` }}>
+        <DataTable
+          label="Checkpoints"
+          columns={columns}
+          count={checkpoints.length}
+          rowKey={(row) => checkpoints[row]?.path ?? row}
+          selected={selected}
+          onSelect={setSelected}
+          onOpen={(row) => {
+            const marker = checkpoints[row];
+            if (marker !== undefined) onOpen(marker.path);
+          }}
+        />
+      </div>
     </Section>
   );
 }
 
-function valueFor(series: MetricSeries, { step }: CheckpointMarker): string {
-  const value = series.values[indexAtStep(series, step)];
-  return value === undefined ? "–" : formatAligned(value, 5);
+interface CheckpointNameProps {
+  readonly marker: RunMarker | undefined;
+  readonly onOpen: (path: string) => void;
+}
+
+function CheckpointName({ marker, onOpen }: CheckpointNameProps) {
+  if (marker === undefined) return null;
+  const badges = [
+    ...(marker.best ? ["best"] : []),
+    ...(marker.last ? ["last"] : []),
+    ...(marker.incomplete ? ["not whole"] : []),
+  ];
+  return (
+    <span class="checkpoint-name">
+      <button type="button" class="link ellipsis" tabIndex={-1} onClick={() => onOpen(marker.path)}>
+        {safeText(marker.name)}
+      </button>
+      {badges.map((badge) => (
+        <span key={badge} class={`checkpoint-badge badge-${badge.replace(" ", "-")}`}>
+          {badge}
+        </span>
+      ))}
+    </span>
+  );
 }

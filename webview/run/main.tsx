@@ -4,7 +4,10 @@ import { connect } from "../host";
 import { RunApp } from "./runApp";
 import { RunModel } from "./runModel";
 
-const host = connect<RunPageCalls, RunHostCalls>({ changed: (state) => model.receive(state) });
+const host = connect<RunPageCalls, RunHostCalls>({
+  changed: (state) => model.receive(state),
+  grew: (update) => model.grow(update),
+});
 const model = new RunModel(host);
 
 render(<RunApp model={model} />, document.getElementById("root") ?? document.body);

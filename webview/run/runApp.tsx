@@ -1,14 +1,24 @@
-import { plural } from "../../src/core/text/quantities";
+import { useState } from "preact/hooks";
+import { formatCount, plural } from "../../src/core/text/quantities";
+import type { RunEntry, RunState } from "../../src/protocol/runSurface";
+import { loadState, saveState } from "../host";
+import { TrainingFacts } from "../training/trainingFacts";
 import { TrainingPanel } from "../training/trainingPanel";
 import { Button } from "../ui/controls";
 import { Icon } from "../ui/icon";
 import { MiddleEllipsis } from "../ui/middleEllipsis";
+import { ProblemList } from "../ui/problemList";
 import { safeText } from "../ui/safeText";
-import { ErrorState, Loading } from "../ui/states";
+import { Section } from "../ui/section";
+import { Empty, ErrorState, Loading } from "../ui/states";
 import { CheckpointList } from "./checkpointList";
+import { LogList } from "./logList";
+import { ProgressLine } from "./progressLine";
 import type { RunModel } from "./runModel";
+import { RunTable } from "./runTable";
+import { SettingsSection } from "./settingsSection";
 
-/** The chart of a run: the merged log of all its checkpoints, and the checkpoints. */
+/** The charts of one run or of several, and what else is known of them. */
 export function RunApp({ model }: { readonly model: RunModel }) {
   const state = model.state.value;
   const failure = model.failure.value;
@@ -27,64 +37,172 @@ export function RunApp({ model }: { readonly model: RunModel }) {
       </main>
     );
   }
-  const reload = () => model.host.notify("reload", null);
-  const open = (path: string) => model.host.notify("open", { path });
-  if (state.status === "failed") {
-    return (
-      <main class="page">
-        <RunHeader name={state.name} path={state.path} onReload={reload} />
-        <ErrorState what={state.problem.message} where={state.problem.file ?? state.path}>
-          <Button look="primary" onClick={reload}>
-            Read again
-          </Button>
-        </ErrorState>
-      </main>
-    );
-  }
-  const { training } = state;
   return (
     <main class="page">
-      <RunHeader
-        name={state.name}
-        path={state.path}
-        onReload={reload}
-        checkpoints={training.checkpoints.length}
-      />
-      <div class="run-content">
-        <TrainingPanel
-          view={training}
-          stateKey="training"
-          onOpenCheckpoint={open}
-          onCopy={(text, what) => model.host.notify("copy", { text, what })}
-        />
-        <CheckpointList view={training} onOpen={open} />
-      </div>
+      <RunHeader state={state} model={model} />
+      <RunContent state={state} model={model} />
     </main>
   );
 }
 
-interface RunHeaderProps {
-  readonly name: string;
-  readonly path: string;
-  readonly checkpoints?: number;
-  readonly onReload: () => void;
+interface RunPartProps {
+  readonly state: RunState;
+  readonly model: RunModel;
 }
 
-function RunHeader({ name, path, checkpoints, onReload }: RunHeaderProps) {
+function RunContent({ state, model }: RunPartProps) {
+  const { runs: entries } = state;
+  const [only, ...more] = entries;
+  const isReading = entries.every(({ content }) => content.status === "reading");
+  if (only === undefined) {
+    return (
+      <Empty title="There is no run on this page.">
+        <Button look="primary" onClick={() => model.host.notify("addRuns", null)}>
+          Add runs…
+        </Button>
+      </Empty>
+    );
+  }
+  if (isReading) {
+    return (
+      <Loading
+        label={more.length === 0 ? "Reading the run's logs…" : `Reading the logs of ${entries.length} runs…`}
+      />
+    );
+  }
+  if (more.length === 0 && only.content.status === "failed") {
+    const { problem } = only.content;
+    return (
+      <ErrorState what={problem.message} where={problem.file ?? only.path}>
+        <Button look="primary" onClick={() => model.host.notify("reload", null)}>
+          Read again
+        </Button>
+      </ErrorState>
+    );
+  }
+  return <Charts state={state} model={model} />;
+}
+
+interface SectionsPlace {
+  readonly settings: boolean;
+  readonly logs: boolean;
+}
+
+function Charts({ state, model }: RunPartProps) {
+  const { runs: entries, choices } = state;
+  const runs = model.drawn.value;
+  const [sections, setSections] = useState<SectionsPlace>(() => ({
+    settings: false,
+    logs: false,
+    ...loadState<SectionsPlace>("sections"),
+  }));
+  const toggle = (part: Partial<SectionsPlace>) => {
+    const next = { ...sections, ...part };
+    setSections(next);
+    saveState("sections", next);
+  };
+  const { host } = model;
+  const isOverlay = entries.length > 1;
+  const [only] = runs;
+  const open = (path: string) => host.notify("open", { path });
+  const copy = (text: string, what: string) => host.notify("copy", { text, what });
+  const progress = model.progress.value;
+  const clockAheadMs = model.clockAheadMs.value;
+  const ownProgress = only === undefined ? undefined : progress.get(only.id);
+  const problems = runs.flatMap(({ head }) => head.problems);
+  return (
+    <div class="run-content">
+      {!isOverlay && ownProgress !== undefined && (
+        <ProgressLine progress={ownProgress} clockAheadMs={clockAheadMs} />
+      )}
+      <TrainingPanel
+        host={host}
+        runs={runs}
+        stateKey="training"
+        choices={choices}
+        onOpenCheckpoint={open}
+        onCopy={copy}
+        {...(isOverlay
+          ? {
+              above: (place, change) => (
+                <>
+                  <RunTable
+                    host={host}
+                    entries={entries}
+                    runs={runs}
+                    progress={progress}
+                    clockAheadMs={clockAheadMs}
+                    place={place}
+                    change={change}
+                    onCopy={copy}
+                  />
+                  <SettingsSection
+                    runs={runs}
+                    open={sections.settings}
+                    onToggle={(settings) => toggle({ settings })}
+                    onCopy={copy}
+                  />
+                </>
+              ),
+            }
+          : {})}
+      />
+      {!isOverlay && only !== undefined && (
+        <>
+          {state.kind === "runs" && <CheckpointList host={host} run={only} onOpen={open} />}
+          <SettingsSection
+            runs={runs}
+            open={sections.settings}
+            onToggle={(settings) => toggle({ settings })}
+            onCopy={copy}
+          />
+          <TrainingFacts head={only.head} />
+        </>
+      )}
+      {isOverlay && problems.length > 0 && (
+        <Section title="About these logs" class="training-facts">
+          <ProblemList problems={problems} />
+        </Section>
+      )}
+      <LogList runs={runs} open={sections.logs} onToggle={(logs) => toggle({ logs })} onOpen={open} />
+    </div>
+  );
+}
+
+function RunHeader({ state, model }: RunPartProps) {
+  const { runs } = state;
+  const [only, ...more] = runs;
+  const isOne = only !== undefined && more.length === 0;
   return (
     <header class="run-header">
       <div class="run-header-main">
         <h1 class="run-title">
-          <strong class="ellipsis">{safeText(name)}</strong>
-          {checkpoints !== undefined && <span class="dim">{plural(checkpoints, "checkpoint")}</span>}
+          <strong class="ellipsis">{isOne ? safeText(only.name) : plural(runs.length, "run")}</strong>
+          {isOne && noteOf(only) !== undefined && <span class="dim">{noteOf(only)}</span>}
         </h1>
         <p class="dim run-path">
-          <MiddleEllipsis text={path} tail={32} />
+          <MiddleEllipsis text={isOne ? only.path : runs.map(({ name }) => name).join(", ")} tail={32} />
         </p>
       </div>
-      <Button look="icon" label="Read the logs again" onClick={onReload}>
+      {state.kind === "runs" && (
+        <Button
+          look="icon"
+          label="Add runs to chart beside this"
+          onClick={() => model.host.notify("addRuns", null)}
+        >
+          <Icon name="add" />
+        </Button>
+      )}
+      <Button look="icon" label="Read the logs again" onClick={() => model.host.notify("reload", null)}>
         <Icon name="refresh" />
       </Button>
     </header>
   );
+}
+
+function noteOf({ content }: RunEntry): string | undefined {
+  if (content.status !== "ready") return undefined;
+  const { checkpoints, sources } = content.head;
+  if (checkpoints.length > 0) return plural(checkpoints.length, "checkpoint");
+  return sources.length === 1 ? sources[0]?.label : `${formatCount(sources.length)} logs`;
 }

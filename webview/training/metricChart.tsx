@@ -1,71 +1,153 @@
-import { useMemo } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import type { MetricHead } from "../../src/core/runs/runHead";
+import type { Picture } from "../../src/protocol/picture";
 import { ChartIcon } from "../charts/chartIcon";
-import type { ChartMarker, ChartRange } from "../charts/chartSeries";
+import type { ChartMarker, ChartRange, ChartSeries } from "../charts/chartSeries";
 import type { ChartView } from "../charts/chartView";
 import { IconButton } from "../charts/iconButton";
 import { LineChart } from "../charts/lineChart";
-import { countLeftOut } from "../charts/plotPoints";
-import { type ChartPlan, chartSeries, isSmoothed } from "./trainingCharts";
-import type { TrainingPlace } from "./trainingPlace";
+import { safeText } from "../ui/safeText";
+import type { ChartAxis } from "./chartAxis";
+import { type ChartPlan, isSmoothed, seriesKey, smoothingOf } from "./chartPlans";
+import { copyChart, useChartTable } from "./chartTable";
+import type { Extents } from "./extents";
+import { leftOutNotes, metricWords } from "./metricWords";
+import { useOnScreen } from "./onScreen";
+import { type ChartHost, type RunLine, type SampledLine, useSampledLines } from "./sampledLines";
+import type { ChangePlace, TrainingPlace } from "./trainingPlace";
 
-export interface MetricChartProps {
-  readonly plan: ChartPlan;
+/** What all charts of a panel have in common. */
+export interface ChartSetting {
+  readonly host: ChartHost;
+  readonly axis: ChartAxis;
   readonly place: TrainingPlace;
-  readonly change: (part: Partial<TrainingPlace>) => void;
+  readonly change: ChangePlace;
   readonly view: ChartView;
+  readonly extents: Extents;
   readonly domain: ChartRange;
   readonly markers: readonly ChartMarker[];
+  /** Another one where the logs have grown. */
+  readonly version: number;
+  /** Of several runs, whose legend is beside the charts. */
+  readonly isOverlay: boolean;
   readonly onOpenCheckpoint: (path: string) => void;
   readonly onCopy: (text: string, what: string) => void;
 }
 
-/** The losses, or one other metric, along steps or epochs. */
-export function MetricChart(props: MetricChartProps) {
-  const { plan, place, change } = props;
+export interface MetricChartProps {
+  readonly plan: ChartPlan;
+  readonly setting: ChartSetting;
+}
+
+/** A metric, or the losses, along the axis that was chosen: only what is in sight of it is on the page. */
+export function MetricChart({ plan, setting }: MetricChartProps) {
+  const { place } = setting;
+  const frame = useRef<HTMLDivElement>(null);
+  const { isVisible, wasSeen } = useOnScreen(frame);
+  const logarithmic = place.logarithmic && !isMostlyNotPositive(plan);
+  const lines = useMemo(
+    () => plan.lines.map(({ run, metric }) => lineOf(run, metric, place, logarithmic)),
+    [plan, place.axis, place.smoothing, place.weight, place.radius, place.smoothed, logarithmic],
+  );
+  return (
+    <div ref={frame} class={`metric-chart metric-chart-${plan.size}`}>
+      {wasSeen ? (
+        <SeenChart
+          plan={plan}
+          setting={setting}
+          lines={lines}
+          logarithmic={logarithmic}
+          isVisible={isVisible}
+        />
+      ) : (
+        <div class={`chart chart-${plan.size}`}>
+          <h3 class="chart-title">{safeText(plan.title)}</h3>
+          <div class="plot" />
+        </div>
+      )}
+    </div>
+  );
+}
+
+interface SeenChartProps extends MetricChartProps {
+  readonly lines: readonly RunLine[];
+  readonly logarithmic: boolean;
+  readonly isVisible: boolean;
+}
+
+function SeenChart({ plan, setting, lines, logarithmic, isVisible }: SeenChartProps) {
+  const { host, axis, place, change, view, extents, markers, isOverlay } = setting;
+  const [pixels, setPixels] = useState(0);
+  const range = view.range.value;
+  const { version } = setting;
+  const { sampled, failure } = useSampledLines(host, lines, { range, pixels, version, isVisible });
+  useEffect(() => {
+    sampled?.forEach((sample, index) => {
+      const line = lines[index];
+      if (sample !== undefined && line !== undefined) extents.take(line, sample);
+    });
+  }, [sampled]);
+
   const series = useMemo(
-    () => plan.metrics.map((metric, index) => chartSeries(metric, index, place)),
-    [plan, place.axis, place.smoothing, place.smoothed],
-  );
-  // A logarithmic axis would leave out most of such a metric, so it keeps its linear one.
-  const mostlyNotPositive = useMemo(
     () =>
-      series.every(({ y }) => {
-        const { notFinite, notPositive } = countLeftOut(y);
-        return notPositive > (y.length - notFinite) / 2;
+      plan.lines.flatMap(({ run, metric, label, style }, index): ChartSeries[] => {
+        const sample = sampled?.[index];
+        return sample === undefined ? [] : [chartSeries(seriesKey(run, metric.key), label, style, sample)];
       }),
-    [series],
+    [plan, sampled],
   );
-  const smoothed = plan.metrics.filter((metric) => isSmoothed(metric, place));
+  const words = useMemo(() => metricWords(plan), [plan]);
+  const leftOut = useMemo(() => leftOutNotes(plan, logarithmic, sampled), [plan, logarithmic, sampled]);
+  const table = useChartTable(host, plan, lines, axis, version);
+  const hidden = useMemo(
+    () =>
+      new Set(
+        plan.lines
+          .filter(({ run }) => place.hiddenRuns.includes(run))
+          .map(({ run, metric }) => seriesKey(run, metric.key)),
+      ),
+    [plan, place.hiddenRuns],
+  );
   // In the chart of the losses the training's own is meant: evaluations are few and hold no noise to smooth.
-  const subject = plan.metrics.find(({ kind }) => kind !== "eval") ?? plan.metrics[0];
-  const pressed = subject !== undefined && smoothed.includes(subject);
+  const subject = plan.lines.find(({ metric }) => metric.kind !== "eval")?.metric ?? plan.lines[0]?.metric;
+  const smoothing = smoothingOf(place);
+  const pressed = subject !== undefined && isSmoothed(subject, place);
   return (
     <LineChart
       title={plan.title}
       series={series}
-      markers={props.markers}
-      xLabel={place.axis === "step" ? "Step" : "Epoch"}
-      integerX={place.axis === "step"}
-      logarithmic={place.logarithmic && !mostlyNotPositive}
-      note={
-        place.logarithmic && mostlyNotPositive
-          ? "Linear axis: most of the values are not above zero"
-          : undefined
-      }
-      domain={props.domain}
-      view={props.view}
+      markers={markers}
+      xLabel={axis.label}
+      integerX={axis.integer}
+      formatX={axis.format}
+      xTicks={axis.ticks}
+      logarithmic={logarithmic}
+      note={noteOf(failure, place.logarithmic && !logarithmic)}
+      leftOut={leftOut}
+      words={words}
+      domain={setting.domain}
+      ends={endsOf(sampled)}
+      view={view}
       size={plan.size}
-      onMarker={props.onOpenCheckpoint}
-      onCopy={props.onCopy}
+      legend={isOverlay ? false : plan.lines.length > 1}
+      hidden={hidden}
+      table={table}
+      onWidth={setPixels}
+      onMarker={setting.onOpenCheckpoint}
+      onCopy={setting.onCopy}
+      onCopyCsv={() => copyChart(host, plan, lines, axis, "csv")}
+      onSavePicture={(picture: Picture) => host.notify("savePng", picture)}
       actions={
         subject !== undefined && (
           <IconButton
-            label={`Smooth ${subject.label}`}
+            label={`Smooth ${safeText(subject.label)}`}
             title={
-              place.smoothing === 0 ? "Smoothing is off; move the slider first" : `Smooth ${subject.label}`
+              smoothing === undefined
+                ? "Smoothing is off; move the slider first"
+                : `Smooth ${safeText(subject.label)}`
             }
             pressed={pressed}
-            disabled={place.smoothing === 0}
+            disabled={smoothing === undefined}
             onClick={() => change({ smoothed: { ...place.smoothed, [subject.key]: !pressed } })}
           >
             <ChartIcon name="smooth" />
@@ -74,4 +156,49 @@ export function MetricChart(props: MetricChartProps) {
       }
     />
   );
+}
+
+function lineOf(run: string, metric: MetricHead, place: TrainingPlace, positiveOnly: boolean): RunLine {
+  const smoothing = isSmoothed(metric, place) ? smoothingOf(place) : undefined;
+  return {
+    run,
+    key: metric.key,
+    axis: place.axis,
+    ...(smoothing === undefined ? {} : { smoothing }),
+    ...(positiveOnly ? { positiveOnly } : {}),
+  };
+}
+
+/** A logarithmic axis would leave out most of such a metric, so it keeps its linear one. */
+function isMostlyNotPositive({ lines }: ChartPlan): boolean {
+  return lines.every(
+    ({ metric: { count, notFinite, notPositive } }) => notPositive > (count - notFinite) / 2,
+  );
+}
+
+function chartSeries(key: string, label: string, style: number, sample: SampledLine): ChartSeries {
+  const { x, first, last, min, max, count, notFinite, smoothed } = sample;
+  return {
+    key,
+    label,
+    x,
+    y: last,
+    style,
+    slices: { first, min, max, count, notFinite },
+    ...(smoothed === undefined ? {} : { smoothed }),
+  };
+}
+
+function endsOf(sampled: readonly (SampledLine | undefined)[] | undefined): ChartRange | undefined {
+  const known = (sampled ?? []).filter((line) => line !== undefined && line.firstX <= line.lastX);
+  if (known.length === 0) return undefined;
+  return {
+    min: Math.min(...known.map((line) => line?.firstX ?? 0)),
+    max: Math.max(...known.map((line) => line?.lastX ?? 0)),
+  };
+}
+
+function noteOf(failure: string | undefined, isLinear: boolean): string | undefined {
+  if (failure !== undefined) return `Could not be read: ${failure}`;
+  return isLinear ? "Linear axis: most of the values are not above zero" : undefined;
 }

@@ -1,13 +1,13 @@
-import type { TrainingView } from "../../src/core/runs/trainingView";
-import { formatCount, formatNumber, formatShare } from "../../src/core/text/quantities";
+import type { RunHead } from "../../src/core/runs/runHead";
+import { formatCount, formatNumber, formatShare, plural } from "../../src/core/text/quantities";
 import { KeyValueTable } from "../ui/keyValueTable";
 import { ProblemList } from "../ui/problemList";
 import { Section } from "../ui/section";
 
 /** What the log says about the training as a whole, which is no point of any line. */
-export function TrainingFacts({ view }: { readonly view: TrainingView }) {
-  const { maxSteps, summary, problems } = view;
-  const last = Math.max(...view.series.map(({ steps }) => steps[steps.length - 1] ?? 0), 0);
+export function TrainingFacts({ head }: { readonly head: RunHead }) {
+  const { maxSteps, summary, notes, problems, metrics, omittedMetrics } = head;
+  const last = Math.max(...metrics.map(({ lastStep }) => lastStep), 0);
   const rows: (readonly [string, string])[] = [];
   if (maxSteps !== undefined && maxSteps > 0) {
     const share =
@@ -17,6 +17,8 @@ export function TrainingFacts({ view }: { readonly view: TrainingView }) {
     rows.push(["Planned steps", `${formatCount(maxSteps)}${share}`]);
   }
   for (const [name, value] of summary) rows.push([name, factText(name, value)]);
+  rows.push(...notes);
+  if (omittedMetrics > 0) rows.push(["Not shown", plural(omittedMetrics, "more metric")]);
   return (
     <>
       {rows.length > 0 && (

@@ -1,123 +1,207 @@
-import { useEffect, useId, useMemo } from "preact/hooks";
-import { compareProblems } from "../../src/core/problem";
-import type { TrainingView } from "../../src/core/runs/trainingView";
+import type { ComponentChildren } from "preact";
+import { useEffect, useId, useMemo, useRef } from "preact/hooks";
+import { compareProblems, type Problem } from "../../src/core/problem";
 import { plural } from "../../src/core/text/quantities";
-import { domainOf } from "../charts/chartSeries";
+import type { ChartChoices } from "../../src/protocol/chartCalls";
 import { createChartView } from "../charts/chartView";
 import { safeText } from "../ui/safeText";
+import { Section } from "../ui/section";
 import { Banner, Empty } from "../ui/states";
-import { MetricChart } from "./metricChart";
-import { MetricChooser } from "./metricChooser";
+import { chartAxis } from "./chartAxis";
 import {
   type ChartPlan,
+  chartGroups,
   chartMarkers,
   chartPlans,
-  chartSeries,
-  chosenMetrics,
-  hasEpochs,
-  otherMetrics,
-} from "./trainingCharts";
-import { TrainingFacts } from "./trainingFacts";
-import { useTrainingPlace } from "./trainingPlace";
+  choosableMetrics,
+  type DrawnRun,
+  mainGroup,
+  shownPlans,
+} from "./chartPlans";
+import { Extents } from "./extents";
+import { type ChartSetting, MetricChart } from "./metricChart";
+import { MetricChooser } from "./metricChooser";
+import type { ChartHost } from "./sampledLines";
+import type { ChangePlace, TrainingPlace } from "./trainingPlace";
 import { TrainingTable } from "./trainingTable";
 import { TrainingToolbar } from "./trainingToolbar";
+import { useTrainingPlace } from "./useTrainingPlace";
 
 export interface TrainingPanelProps {
-  readonly view: TrainingView;
+  readonly host: ChartHost;
+  readonly runs: readonly DrawnRun[];
   /** Under which key of the page's state the choices of the reader (smoothing, axis, metrics) are kept. */
   readonly stateKey: string;
+  /** What was chosen in charts before. */
+  readonly choices: ChartChoices | undefined;
   readonly onOpenCheckpoint: (path: string) => void;
   readonly onCopy: (text: string, what: string) => void;
+  /** Between the toolbar and the charts: what is known of the runs apart from their lines. */
+  readonly above?: (place: TrainingPlace, change: ChangePlace) => ComponentChildren;
 }
 
-/** The log of a training as charts that zoom together, and as the table of all its values. */
-export function TrainingPanel({ view, stateKey, onOpenCheckpoint, onCopy }: TrainingPanelProps) {
+/** The logs of trainings as charts that zoom together, and as the table of all their values. */
+export function TrainingPanel(props: TrainingPanelProps) {
+  const { host, runs, stateKey, onOpenCheckpoint, onCopy } = props;
   const chooserId = useId();
-  const [saved, change] = useTrainingPlace(stateKey);
-  const epochsKnown = useMemo(() => hasEpochs(view.series), [view]);
+  const [place, change] = useTrainingPlace(stateKey, props.choices, (choices) =>
+    host.notify("rememberChoices", { choices }),
+  );
+  const axes = useMemo(() => [...new Set(runs.flatMap(({ head }) => head.axes))], [runs]);
   // The choice stays, for a log that has epochs; this one has none.
-  const place = saved.axis === "epoch" && !epochsKnown ? { ...saved, axis: "step" as const } : saved;
-  const charts = useMemo(() => {
+  const axis = chartAxis(axes.includes(place.axis) ? place.axis : "step");
+  const shown = axis.kind === place.axis ? place : { ...place, axis: axis.kind };
+  const view = useMemo(() => {
     const created = createChartView();
     created.range.value = place.range;
     return created;
   }, []);
-  const range = charts.range.value;
+  const range = view.range.value;
   useEffect(() => change({ range }), [range]);
+  const version = useVersion(runs);
+  const extents = useMemo(() => new Extents(), []);
 
-  const plans = useMemo(() => chartPlans(view.series, place.metrics), [view, place.metrics]);
-  const markers = useMemo(() => chartMarkers(view.checkpoints, place.axis), [view, place.axis]);
-  // Of all metrics, not of those that are shown: choosing one must not move the others.
-  const domain = useMemo(
-    () =>
-      domainOf(
-        view.series.map((metric) => chartSeries(metric, 0, { ...place, smoothing: 0 })),
-        markers,
-      ),
-    [view, place.axis, markers],
+  const isOverlay = runs.length > 1;
+  const plans = useMemo(() => chartPlans(runs), [runs]);
+  const drawn = useMemo(() => shownPlans(plans, place.hidden), [plans, place.hidden]);
+  const [only] = runs;
+  const markers = useMemo(
+    () => (only === undefined || isOverlay ? [] : chartMarkers(only.head, axis.kind)),
+    [only, isOverlay, axis],
   );
+  const reached = extents.version.value;
+  const domain = useMemo(
+    () => extents.domain(axis.kind, runs, markers),
+    [extents, reached, axis, runs, markers],
+  );
+  const choosable = useMemo(() => choosableMetrics(plans), [plans]);
+  const above = props.above?.(shown, change);
 
-  if (view.series.length === 0) {
+  if (plans.length === 0) {
     return (
       <div class="training">
-        <Empty title="No log entries yet.">
-          <p>
-            The trainer writes its log every <code>logging_steps</code> steps. The charts appear here once
-            trainer_state.json has a <code>log_history</code>.
-          </p>
-        </Empty>
-        <TrainingFacts view={view} />
+        {above}
+        <NoEntries runs={runs} />
       </div>
     );
   }
-  const chart = (plan: ChartPlan) => (
-    <MetricChart
-      key={plan.id}
-      plan={plan}
-      place={place}
-      change={change}
-      view={charts}
-      domain={domain}
-      markers={markers}
-      onOpenCheckpoint={onOpenCheckpoint}
-      onCopy={onCopy}
-    />
-  );
+  const setting: ChartSetting = {
+    host,
+    axis,
+    place: shown,
+    change,
+    view,
+    extents,
+    domain,
+    markers,
+    version,
+    isOverlay,
+    onOpenCheckpoint,
+    onCopy,
+  };
+  const chart = (plan: ChartPlan) => <MetricChart key={plan.id} plan={plan} setting={setting} />;
+  const main = drawn.filter(({ group, size }) => group === mainGroup || size === "large");
+  const hiddenCount = choosable.filter(({ key }) => place.hidden.includes(key)).length;
   return (
     <div class="training">
-      <WorstProblem problems={view.problems} />
+      <WorstProblem problems={runs.flatMap(({ head }) => head.problems)} />
       <TrainingToolbar
-        place={place}
+        place={shown}
         change={change}
-        view={charts}
-        epochsKnown={epochsKnown}
-        shownMetrics={chosenMetrics(view.series, place.metrics).length}
-        allMetrics={otherMetrics(view.series).length}
+        view={view}
+        axis={axis}
+        axes={axes}
+        shownMetrics={choosable.length - hiddenCount}
+        allMetrics={choosable.length}
         chooserId={chooserId}
       />
-      {place.choosing && place.shows === "charts" && (
+      {place.choosing && (
         <MetricChooser
           id={chooserId}
-          metrics={otherMetrics(view.series)}
-          chosen={chosenMetrics(view.series, place.metrics)}
-          onChange={(metrics) => change({ metrics })}
+          metrics={choosable}
+          hidden={place.hidden}
+          onChange={(hidden) => change({ hidden })}
         />
       )}
+      {above}
       {place.shows === "table" ? (
-        <TrainingTable view={view} onCopy={onCopy} />
+        <TrainingTable host={host} runs={runs} plans={drawn} version={version} onCopy={onCopy} />
       ) : (
-        <div class="training-charts">
-          {plans.filter(({ size }) => size === "large").map(chart)}
-          <div class="training-multiples">{plans.filter(({ size }) => size === "small").map(chart)}</div>
-        </div>
+        <>
+          <MainCharts plans={main} chart={chart} />
+          {chartGroups(drawn).map(({ name, plans: members, foldedByItself }) => {
+            const isFolded = Object.hasOwn(place.folded, name) ? place.folded[name] === true : foldedByItself;
+            return (
+              <Section
+                key={name}
+                title={safeText(name)}
+                note={plural(members.length, "chart")}
+                open={!isFolded}
+                onToggle={(open) => change({ folded: { ...place.folded, [name]: !open } })}
+                class="training-group"
+              >
+                <div class="training-multiples">{members.map(chart)}</div>
+              </Section>
+            );
+          })}
+        </>
       )}
-      <TrainingFacts view={view} />
     </div>
   );
 }
 
+interface MainChartsProps {
+  readonly plans: readonly ChartPlan[];
+  readonly chart: (plan: ChartPlan) => ComponentChildren;
+}
+
+/** As many as have room beside the large chart. */
+const besideLarge = 2;
+
+function MainCharts({ plans, chart }: MainChartsProps) {
+  const large = plans.filter(({ size }) => size === "large");
+  const small = plans.filter(({ size }) => size === "small");
+  const beside = large.length > 0 ? small.slice(0, besideLarge) : [];
+  const below = small.slice(beside.length);
+  return (
+    <>
+      {large.length > 0 && <div class="training-main with-large">{[...large, ...beside].map(chart)}</div>}
+      {below.length > 0 && <div class="training-multiples">{below.map(chart)}</div>}
+    </>
+  );
+}
+
+/** A number that is another one whenever a run is. */
+function useVersion(runs: readonly DrawnRun[]): number {
+  const known = useRef<{ readonly heads: readonly object[]; readonly version: number }>({
+    heads: [],
+    version: 0,
+  });
+  const heads = runs.map(({ head }) => head);
+  const isSame =
+    heads.length === known.current.heads.length &&
+    heads.every((head, index) => head === known.current.heads[index]);
+  if (!isSame) known.current = { heads, version: known.current.version + 1 };
+  return known.current.version;
+}
+
+function NoEntries({ runs }: { readonly runs: readonly DrawnRun[] }) {
+  const logs = runs.flatMap(({ head }) => head.sources);
+  return (
+    <Empty title="No log entries yet.">
+      <p>
+        {logs.length === 0
+          ? "No log was found."
+          : `${plural(logs.length, "log")} ${logs.length === 1 ? "was" : "were"} read, and no value is in ${logs.length === 1 ? "it" : "them"}.`}{" "}
+        Trainers write an entry every <code>logging_steps</code> steps, into trainer_state.json with each
+        checkpoint. The charts appear here as soon as there is one.
+      </p>
+    </Empty>
+  );
+}
+
 /** What the reader must know before the charts; all of it is listed below them. */
-function WorstProblem({ problems }: Pick<TrainingView, "problems">) {
+function WorstProblem({ problems }: { readonly problems: readonly Problem[] }) {
   const serious = problems.filter(({ severity }) => severity !== "info").sort(compareProblems);
   const [worst] = serious;
   if (worst === undefined) return null;

@@ -1,61 +1,68 @@
-import { useLayoutEffect, useState } from "preact/hooks";
+import type { ChartChoices } from "../../src/protocol/chartCalls";
 import type { ChartRange } from "../charts/chartSeries";
-import { loadState, saveState } from "../host";
+import { chartAxes } from "./chartAxis";
 
-/** What the reader chose in the training panel; it outlives the page, which is destroyed when its tab is hidden. */
-export interface TrainingPlace {
+/** Where the reader is in the charts; it outlives the page, which is destroyed when its tab is hidden. */
+export interface TrainingPlace extends ChartChoices {
   readonly shows: "charts" | "table";
-  readonly axis: "step" | "epoch";
-  /** 0 draws the values as they are. */
-  readonly smoothing: number;
-  readonly logarithmic: boolean;
-  /** Metrics with a chart of their own; undefined until the reader chooses. */
-  readonly metrics: readonly string[] | undefined;
-  /** Where smoothing differs from what it is by itself for that metric. */
-  readonly smoothed: Readonly<Record<string, boolean>>;
   readonly choosing: boolean;
   readonly range: ChartRange | undefined;
+  /** Runs whose lines are left out. */
+  readonly hiddenRuns: readonly string[];
 }
 
-export const maxSmoothing = 0.99;
+export const maxWeight = 0.99;
+/** Points on either side, as the slider counts them. */
+export const meanRadii: readonly number[] = [0, 1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
 
-const startPlace: TrainingPlace = {
+export const startPlace: TrainingPlace = {
   shows: "charts",
   axis: "step",
-  smoothing: 0.6,
   logarithmic: false,
-  metrics: undefined,
+  smoothing: "average",
+  weight: 0.6,
+  radius: 10,
   smoothed: {},
+  hidden: [],
+  folded: {},
   choosing: false,
   range: undefined,
+  hiddenRuns: [],
 };
 
-export function useTrainingPlace(
-  stateKey: string,
-): readonly [place: TrainingPlace, change: (part: Partial<TrainingPlace>) => void] {
-  const [place, setPlace] = useState<TrainingPlace>(() => placeFrom(loadState<TrainingPlace>(stateKey)));
-  // Not after the next paint: a page that is hidden before has none.
-  useLayoutEffect(() => saveState(stateKey, place), [stateKey, place]);
-  return [place, (part) => setPlace((current) => ({ ...current, ...part }))];
-}
+export type ChangePlace = (part: Partial<TrainingPlace>) => void;
 
 /** Another version of the page may have written it. */
-function placeFrom(saved: Partial<TrainingPlace>): TrainingPlace {
-  const { smoothing, metrics, smoothed, range } = saved;
+export function placeFrom(saved: Partial<TrainingPlace>): TrainingPlace {
+  const { range } = saved;
   return {
     shows: saved.shows === "table" ? "table" : "charts",
-    axis: saved.axis === "epoch" ? "epoch" : "step",
-    smoothing:
-      typeof smoothing === "number" && smoothing >= 0 && smoothing <= maxSmoothing
-        ? smoothing
-        : startPlace.smoothing,
+    axis: chartAxes.find(({ kind }) => kind === saved.axis)?.kind ?? startPlace.axis,
     logarithmic: saved.logarithmic === true,
-    metrics: Array.isArray(metrics) ? metrics.filter((key) => typeof key === "string") : undefined,
-    smoothed: typeof smoothed === "object" && smoothed !== null ? smoothed : {},
+    smoothing: saved.smoothing === "mean" ? "mean" : "average",
+    weight: numberIn(saved.weight, maxWeight, startPlace.weight),
+    radius: Math.round(numberIn(saved.radius, meanRadii.at(-1) ?? 0, startPlace.radius)),
+    smoothed: flagsOf(saved.smoothed),
+    hidden: textsOf(saved.hidden),
+    folded: flagsOf(saved.folded),
     choosing: saved.choosing === true,
     range:
       typeof range?.min === "number" && typeof range.max === "number" && range.min < range.max
         ? { min: range.min, max: range.max }
         : undefined,
+    hiddenRuns: textsOf(saved.hiddenRuns),
   };
+}
+
+function numberIn(value: unknown, max: number, otherwise: number): number {
+  return typeof value === "number" && value >= 0 && value <= max ? value : otherwise;
+}
+
+function textsOf(value: unknown): string[] {
+  return Array.isArray(value) ? value.filter((one) => typeof one === "string") : [];
+}
+
+function flagsOf(value: unknown): Readonly<Record<string, boolean>> {
+  if (typeof value !== "object" || value === null) return {};
+  return Object.fromEntries(Object.entries(value).filter(([, flag]) => typeof flag === "boolean"));
 }

@@ -1,14 +1,18 @@
-import { formatPosition } from "../charts/axisTicks";
+import type { AxisKind } from "../../src/core/runs/seriesAxis";
 import type { ChartRange } from "../charts/chartSeries";
 import type { ChartView } from "../charts/chartView";
 import { Icon } from "../ui/icon";
-import { maxSmoothing, type TrainingPlace } from "./trainingPlace";
+import { type ChartAxis, chartAxes } from "./chartAxis";
+import { SmoothingControl } from "./smoothingControl";
+import type { ChangePlace, TrainingPlace } from "./trainingPlace";
 
 export interface TrainingToolbarProps {
   readonly place: TrainingPlace;
-  readonly change: (part: Partial<TrainingPlace>) => void;
+  readonly change: ChangePlace;
   readonly view: ChartView;
-  readonly epochsKnown: boolean;
+  readonly axis: ChartAxis;
+  /** Those that a log knows. */
+  readonly axes: readonly AxisKind[];
   /** How many metrics have a chart, and how many could. */
   readonly shownMetrics: number;
   readonly allMetrics: number;
@@ -16,14 +20,15 @@ export interface TrainingToolbarProps {
 }
 
 export function TrainingToolbar(props: TrainingToolbarProps) {
-  const { place, change, view } = props;
+  const { place, change, view, axis } = props;
   const charts = place.shows === "charts";
   const range = view.range.value;
-  const show = (axis: TrainingPlace["axis"]) => {
+  const show = (kind: AxisKind) => {
     // A range in steps means nothing in epochs.
-    if (axis !== place.axis) view.range.value = undefined;
-    change({ axis });
+    if (kind !== axis.kind) view.range.value = undefined;
+    change({ axis: kind });
   };
+  const impossible = ({ kind, missing }: ChartAxis) => (props.axes.includes(kind) ? undefined : missing);
   return (
     <div class="toolbar training-toolbar" role="toolbar" aria-label="Training charts">
       <Choice
@@ -39,11 +44,8 @@ export function TrainingToolbar(props: TrainingToolbarProps) {
         <>
           <Choice
             label="Horizontal axis"
-            options={[
-              ["step", "Step", undefined],
-              ["epoch", "Epoch", props.epochsKnown ? undefined : "The log says no epochs"],
-            ]}
-            value={place.axis}
+            options={chartAxes.map((each) => [each.kind, each.choice, impossible(each)] as const)}
+            value={axis.kind}
             onChange={show}
           />
           <button
@@ -55,53 +57,44 @@ export function TrainingToolbar(props: TrainingToolbarProps) {
           >
             Log scale
           </button>
-          <label class="smoothing" title="Exponential moving average, drawn over the values as logged">
-            Smoothing
-            <input
-              type="range"
-              min="0"
-              max={maxSmoothing}
-              step="0.01"
-              value={place.smoothing}
-              onInput={(event) => change({ smoothing: Number(event.currentTarget.value) })}
-            />
-            <output class="number">{place.smoothing === 0 ? "off" : place.smoothing.toFixed(2)}</output>
-          </label>
-          {props.allMetrics > 0 && (
-            <button
-              type="button"
-              class="chip"
-              aria-expanded={place.choosing}
-              aria-controls={props.chooserId}
-              onClick={() => change({ choosing: !place.choosing })}
-            >
-              Metrics
-              <span class="dim number">{`${props.shownMetrics} of ${props.allMetrics}`}</span>
-              <Icon name={place.choosing ? "chevronUp" : "chevronDown"} />
-            </button>
-          )}
-          {range !== undefined && (
-            <button
-              type="button"
-              class="chip"
-              title="Show everything (0)"
-              onClick={() => {
-                view.range.value = undefined;
-              }}
-            >
-              Reset zoom
-              <span class="dim number">{rangeText(place.axis, range)}</span>
-            </button>
-          )}
+          <SmoothingControl place={place} change={change} />
         </>
+      )}
+      {props.allMetrics > 0 && (
+        <button
+          type="button"
+          class="chip"
+          aria-expanded={place.choosing}
+          aria-controls={props.chooserId}
+          onClick={() => change({ choosing: !place.choosing })}
+        >
+          Metrics
+          <span class="dim number">{`${props.shownMetrics} of ${props.allMetrics}`}</span>
+          <Icon name={place.choosing ? "chevronUp" : "chevronDown"} />
+        </button>
+      )}
+      {charts && range !== undefined && (
+        <button
+          type="button"
+          class="chip"
+          title="Show everything (0)"
+          onClick={() => {
+            view.range.value = undefined;
+          }}
+        >
+          Reset zoom
+          <span class="dim number">{rangeText(axis, range)}</span>
+        </button>
       )}
     </div>
   );
 }
 
-function rangeText(axis: TrainingPlace["axis"], { min, max }: ChartRange): string {
-  const round = axis === "step" ? Math.round : (value: number) => Number(value.toPrecision(4));
-  return `${axis}s ${formatPosition(round(min))} to ${formatPosition(round(max))}`;
+const namedRanges: Partial<Record<AxisKind, string>> = { step: "steps ", epoch: "epochs " };
+
+function rangeText({ kind, integer, format }: ChartAxis, { min, max }: ChartRange): string {
+  const text = (value: number) => format(integer ? Math.round(value) : value);
+  return `${namedRanges[kind] ?? ""}${text(min)} to ${text(max)}`;
 }
 
 interface ChoiceProps<Id extends string> {

@@ -24,9 +24,8 @@ import {
 } from "../optimizer/quantisedState";
 import { judgeResume } from "../resume/judgeResume";
 import type { ResumeReport } from "../resume/resumeReport";
-import { buildSeries } from "../runs/metricSeries";
+import type { ChartSource } from "../runs/chartedRun";
 import { readTrainerState } from "../runs/readTrainerState";
-import type { TrainingView } from "../runs/trainingView";
 import type { Tensor } from "../tensors/tensor";
 import { encodeTensorChunk, type TensorChunk } from "../tensors/tensorTable";
 import type { Checkpoint } from "./checkpoint";
@@ -150,27 +149,24 @@ export class CheckpointSession {
     }
   }
 
-  /** The log beside the checkpoint as charts; undefined where there is none. */
-  async training(signal?: AbortSignal): Promise<TrainingView | undefined> {
+  /** The log beside the checkpoint as a run to chart; undefined where there is none. */
+  async trainingSource(signal?: AbortSignal): Promise<ChartSource | undefined> {
     const { trainerStatePath } = this.folder;
     if (trainerStatePath === undefined) return undefined;
     const state = this.folder.trainerState ?? (await readTrainerState(this.files, trainerStatePath, signal));
     const { globalStep, epoch, bestModelCheckpoint } = state;
+    const { path } = this.checkpoint;
     const name = baseName(this.identity);
     const isBest = bestModelCheckpoint !== undefined && baseName(bestModelCheckpoint) === name;
-    const current = {
-      path: this.checkpoint.path,
-      name,
-      epoch: epoch ?? Number.NaN,
-      best: isBest,
-      current: true,
+    const moment = {
+      ...(globalStep === undefined ? {} : { step: globalStep }),
+      ...(epoch === undefined ? {} : { epoch }),
     };
     return {
-      series: buildSeries(state.log),
-      checkpoints: globalStep === undefined ? [] : [{ ...current, step: globalStep }],
-      summary: [...state.summary],
-      maxSteps: state.maxSteps,
-      problems: state.problems,
+      checkpoints: globalStep === undefined ? [] : [{ path, name, ...moment }],
+      logFiles: [trainerStatePath],
+      current: path,
+      ...(isBest ? { best: path } : {}),
     };
   }
 

@@ -3,6 +3,7 @@ import { baseName } from "../bytes/paths";
 import { parseStepFolder } from "./checkpointNames";
 import type { FollowedRun } from "./merge/logSet";
 import { MetricFacts } from "./metricFacts";
+import { indexAtStep } from "./metricSeries";
 import type { RunHead, RunMarker } from "./runHead";
 import { type RunLogChanges, RunLogFollower } from "./runLogFollower";
 import { type SampledSeries, type SampleRequest, SeriesSampler } from "./seriesSampler";
@@ -111,6 +112,14 @@ export class ChartedRun {
   /** What charts show of its lines, in the order of the requests; undefined where there is nothing to show. */
   sample(requests: readonly SampleRequest[]): (SampledSeries | undefined)[] {
     return requests.map((request) => this.sampler.sample(request));
+  }
+
+  /** Last logged at or before a step; NaN where nothing was. */
+  valuesAt(of: readonly { readonly key: string; readonly step: number }[]): Float64Array<ArrayBuffer> {
+    return Float64Array.from(of, ({ key, step }) => {
+      const columns = this.follower.columns(key);
+      return columns?.values[indexAtStep(columns, step)] ?? Number.NaN;
+    });
   }
 
   /** The epoch at each of ascending steps; NaN where no log says. */

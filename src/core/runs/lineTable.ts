@@ -22,7 +22,10 @@ export interface TableText {
 /** A clipboard of more helps nobody. */
 const maxTextCells = 2_000_000;
 
-export function seriesTableOf<Run>(table: LineTable<Run>, runOf: (run: Run) => ChartedRun): SeriesTable {
+export function seriesTableOf<Run>(
+  table: LineTable<Run>,
+  runOf: (run: Run) => Pick<ChartedRun, "lines" | "epochsAlong">,
+): SeriesTable {
   const { columns, epochsOf } = table;
   const lines = columns.map(({ run, smoothed, ...request }) => {
     const line = runOf(run).lines.line(request);

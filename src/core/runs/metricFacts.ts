@@ -18,6 +18,7 @@ interface Facts {
   highest: MetricPoint | undefined;
   notFinite: number;
   notPositive: number;
+  whole: boolean;
 }
 
 /** The numbers that stand for each metric, kept up to date at the cost of what is new. */
@@ -67,6 +68,7 @@ function noFacts(): Facts {
     highest: undefined,
     notFinite: 0,
     notPositive: 0,
+    whole: true,
   };
 }
 
@@ -80,6 +82,7 @@ function addPoint(facts: Facts, step: number, value: number): void {
     return;
   }
   if (value <= 0) facts.notPositive++;
+  if (facts.whole && !Number.isInteger(value)) facts.whole = false;
   if (facts.lowest === undefined || value < facts.lowest.value) facts.lowest = { step, value };
   if (facts.highest === undefined || value > facts.highest.value) facts.highest = { step, value };
 }

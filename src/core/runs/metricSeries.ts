@@ -57,7 +57,7 @@ export function compareSeries(
 }
 
 /** Index of the last point at or before `step`, or -1. */
-export function indexAtStep(series: MetricSeries, step: number): number {
+export function indexAtStep(series: { readonly steps: Float64Array }, step: number): number {
   let low = 0;
   let high = series.steps.length;
   while (low < high) {

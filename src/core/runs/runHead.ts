@@ -54,6 +54,8 @@ export interface MetricHead {
   readonly notFinite: number;
   /** Finite values that are zero or negative: no place on a logarithmic axis. */
   readonly notPositive: number;
+  /** Its finite values are whole numbers: a counter. */
+  readonly whole: boolean;
 }
 
 export interface MetricPoint {

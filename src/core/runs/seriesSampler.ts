@@ -50,6 +50,8 @@ export interface SeriesSource {
 /** A whole line: a metric along an axis, all of its points. */
 export interface WholeLine {
   readonly points: AxisPoints;
+  /** The values with those that have no place on a logarithmic axis. */
+  readonly logged: Float64Array;
   /** Of the length of the points. */
   readonly smoothed: Float64Array | undefined;
 }
@@ -58,6 +60,7 @@ export interface WholeLine {
 interface Prepared {
   readonly what: string;
   readonly points: AxisPoints | undefined;
+  readonly logged: Float64Array | undefined;
   readonly smoothed: Float64Array | undefined;
 }
 
@@ -74,9 +77,15 @@ export class SeriesSampler {
     if (line === undefined) return undefined;
     const { points, smoothed } = line;
     const { x, y, omitted } = points;
+    const envelope = sampleEnvelope(x, y, from, to, slices);
+    const { logged } = line;
     return {
       key,
-      envelope: sampleEnvelope(x, y, from, to, slices),
+      // What a logarithmic axis has no place for is a break in the line, but no NaN.
+      envelope:
+        logged === y
+          ? envelope
+          : { ...envelope, notFinite: sampleEnvelope(x, logged, from, to, slices).notFinite },
       ...(smoothed === undefined ? {} : { smoothed: sampleEnvelope(x, smoothed, from, to, slices) }),
       firstX: x[0] ?? Number.NaN,
       lastX: x.at(-1) ?? Number.NaN,
@@ -88,8 +97,8 @@ export class SeriesSampler {
   line(request: LineRequest): WholeLine | undefined {
     const series = this.source.series(request.key);
     if (series === undefined) return undefined;
-    const { points, smoothed } = this.prepare(series, request);
-    return points === undefined ? undefined : { points, smoothed };
+    const { points, logged, smoothed } = this.prepare(series, request);
+    return points === undefined || logged === undefined ? undefined : { points, logged, smoothed };
   }
 
   private prepare(series: MetricSeries, { axis, smoothing, positiveOnly = false }: LineRequest): Prepared {
@@ -100,7 +109,7 @@ export class SeriesSampler {
     const points = onAxis !== undefined && positiveOnly ? { ...onAxis, y: onlyPositive(onAxis.y) } : onAxis;
     const smoothed =
       points === undefined || smoothing === undefined ? undefined : smoothOf(points.y, smoothing);
-    const made = { what, points, smoothed };
+    const made = { what, points, logged: onAxis?.y, smoothed };
     this.prepared.set(series, made);
     return made;
   }

@@ -6,10 +6,12 @@ import { maxWholeFileBytes } from "../../core/formats/limits";
 import { formatBytes } from "../../core/text/quantities";
 import type { CheckpointLocation } from "../../protocol/checkpointCalls";
 import type { EditorState } from "../../protocol/editorSurface";
+import type { OpenRun } from "../../protocol/runCalls";
 import type { ScanMemory } from "../analysis/scanMemory";
 import type { WorkerClient } from "../analysis/workerClient";
 import type { StageStore } from "../files/stageStore";
 import { debounce } from "../lifecycle";
+import { toFormatError } from "../toFormatError";
 import { TensorScan } from "./tensorScan";
 
 /** A training writes a checkpoint file by file; wait until it has been quiet for so long. */
@@ -25,6 +27,7 @@ export class CheckpointDocument implements vscode.CustomDocument {
   private loaded: Promise<EditorState> | undefined;
   private fingerprint: string | undefined;
   readonly scan: TensorScan;
+  private trainingRun: Promise<OpenRun | undefined> | undefined;
 
   constructor(
     readonly uri: vscode.Uri,
@@ -66,6 +69,16 @@ export class CheckpointDocument implements vscode.CustomDocument {
   async identity(): Promise<string> {
     const state = await this.state();
     return checkpointIdentity(state.status === "ready" ? state.summary.path : state.path);
+  }
+
+  /** The log beside it, read once however many pages ask; undefined where there is none. */
+  training(): Promise<OpenRun | undefined> {
+    this.trainingRun ??= this.openHandle().then((handle) => this.worker.call("training", { handle }));
+    // A failure is told, and the next request tries again.
+    this.trainingRun.catch(() => {
+      this.trainingRun = undefined;
+    });
+    return this.trainingRun;
   }
 
   dispose(): void {
@@ -117,8 +130,11 @@ export class CheckpointDocument implements vscode.CustomDocument {
   }
 
   private release(): void {
+    const close = (handle: number) => this.worker.call("close", { handle }).catch(() => undefined);
+    void this.trainingRun?.then((run) => run && close(run.handle)).catch(() => undefined);
+    this.trainingRun = undefined;
     if (this.handle === undefined) return;
-    this.worker.call("close", { handle: this.handle }).catch(() => undefined);
+    void close(this.handle);
     this.handle = undefined;
   }
 
@@ -175,12 +191,4 @@ async function sizeOf(uri: vscode.Uri): Promise<number | undefined> {
   } catch {
     return undefined;
   }
-}
-
-export function toFormatError(error: unknown): FormatError {
-  if (error instanceof FormatError) return error;
-  const message = error instanceof Error ? error.message : String(error);
-  const code =
-    error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "Failed";
-  return new FormatError(code, code === "EACCES" ? "You have no permission to read this file." : message);
 }

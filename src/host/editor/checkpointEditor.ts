@@ -5,6 +5,8 @@ import type { ScanMemory } from "../analysis/scanMemory";
 import type { WorkerClient } from "../analysis/workerClient";
 import { askStage } from "../files/askStage";
 import type { StageStore } from "../files/stageStore";
+import { chartAnswers } from "../runs/chartAnswers";
+import type { ChartMemory } from "../runs/chartMemory";
 import { connectPage } from "../webviewPage";
 import { CheckpointDocument } from "./checkpointDocument";
 import { type LoraServices, loraHandlers } from "./loraHandlers";
@@ -25,6 +27,7 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
     private readonly worker: WorkerClient,
     private readonly stages: StageStore,
     private readonly scans: ScanMemory,
+    private readonly memory: ChartMemory,
     private readonly lora: Omit<LoraServices, "worker">,
   ) {}
 
@@ -47,8 +50,19 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
           const handle = await document.openHandle();
           return this.worker.call("tensorChunk", { handle, first }, signal);
         },
-        training: async (_, signal) =>
-          this.worker.call("training", { handle: await document.openHandle() }, signal),
+        ...chartAnswers({
+          worker: this.worker,
+          memory: this.memory,
+          handleOf: async () => {
+            const run = await document.training();
+            if (run === undefined) throw new Error("No training log is beside this checkpoint.");
+            return run.handle;
+          },
+        }),
+        training: async () => {
+          const run = await document.training();
+          return run && { head: run.head, choices: this.memory.get() };
+        },
         ...loraHandlers(
           document,
           { ...this.lora, worker: this.worker },

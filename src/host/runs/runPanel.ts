@@ -1,94 +1,220 @@
-import * as vscode from "vscode";
-import type { Run } from "../../core/runs/run";
-import type { Channel } from "../../protocol/channel";
-import type { RunHostCalls, RunPageCalls, RunState } from "../../protocol/runSurface";
+import type * as vscode from "vscode";
+import { plural } from "../../core/text/quantities";
+import { type Channel, isAbortError } from "../../protocol/channel";
+import type { RunHostCalls, RunPageCalls, RunState, ValueQuestion } from "../../protocol/runSurface";
 import type { WorkerClient } from "../analysis/workerClient";
-import { toFormatError } from "../editor/checkpointDocument";
 import { copyText } from "../editor/openPath";
-import { connectPage, keptPanelState } from "../webviewPage";
+import type { Log } from "../log";
+import { onViewSettingsChanged, pollMs } from "../settings";
+import { connectPage, keepPanelState } from "../webviewPage";
+import { chartAnswers } from "./chartAnswers";
+import type { ChartMemory } from "./chartMemory";
+import { type ChartTarget, FollowedRun } from "./followedRun";
+import { Poller } from "./poller";
 import type { RunsModel } from "./runsModel";
-
-export const runViewType = "checkpointExplorer.run";
+import { watchLogs } from "./watchLogs";
 
 export interface RunChartServices {
   readonly extensionUri: vscode.Uri;
   readonly worker: WorkerClient;
+  readonly log: Log;
   readonly runs: RunsModel;
+  readonly memory: ChartMemory;
   open(path: string): Promise<void>;
+  /** Asks the user for runs of the workspace; their ids. */
+  pickRuns(exclude: readonly string[]): Promise<readonly string[]>;
 }
 
-/** The charts of a run, one panel a run, made again after a window reload. */
-export class RunPanels implements vscode.WebviewPanelSerializer {
-  private readonly open = new Map<string, vscode.WebviewPanel>();
-  private readonly lookedAt = new vscode.EventEmitter<void>();
-  /** Another chart, or none, is before the user. */
-  readonly onDidChangeActive = this.lookedAt.event;
+/** More lines than that cannot be told apart. */
+export const maxRuns = 16;
 
-  constructor(private readonly services: RunChartServices) {}
+/** One panel: the runs that it charts, followed as long as it is in sight. */
+export class RunPanel {
+  private readonly channel: Channel<RunHostCalls, RunPageCalls>;
+  private readonly poller: Poller;
+  private readonly disposables: vscode.Disposable[] = [];
+  private watchers: vscode.Disposable[] = [];
+  private runs: FollowedRun[] = [];
+  private isShown: Promise<void> | undefined;
+  private generation = 0;
 
-  /** Id of the run whose chart the user looks at. */
-  get active(): string | undefined {
-    return [...this.open].find(([, panel]) => panel.visible)?.[0];
-  }
-
-  show(run: Run): void {
-    const known = this.open.get(run.id);
-    if (known !== undefined) {
-      known.reveal();
-      return;
-    }
-    const panel = vscode.window.createWebviewPanel(runViewType, run.name, vscode.ViewColumn.Active);
-    this.attach(panel, run.id);
-  }
-
-  async deserializeWebviewPanel(panel: vscode.WebviewPanel, state: unknown): Promise<void> {
-    const kept = keptPanelState(state);
-    if (typeof kept === "string") this.attach(panel, kept);
-    else panel.dispose();
-  }
-
-  private attach(panel: vscode.WebviewPanel, runId: string): void {
-    const { extensionUri, runs } = this.services;
-    panel.iconPath = vscode.Uri.joinPath(extensionUri, "media", "chart.svg");
-    this.open.set(runId, panel);
-    let generation = 0;
-    const load = () => this.load(runId, ++generation);
-    const channel: Channel<RunHostCalls, RunPageCalls> = connectPage<RunHostCalls, RunPageCalls>(
+  constructor(
+    private readonly panel: vscode.WebviewPanel,
+    /** What it charts, in this order. */
+    public targets: readonly ChartTarget[],
+    private readonly services: RunChartServices,
+  ) {
+    const { worker, memory } = services;
+    this.poller = new Poller({ look: () => this.look(), intervalMs: () => pollMs() ?? 0 });
+    this.channel = connectPage<RunHostCalls, RunPageCalls>(
       panel.webview,
-      extensionUri,
+      services.extensionUri,
       "run",
       {
-        ready: load,
-        open: ({ path }) => this.services.open(path),
-        reload: () => runs.refresh(),
+        ...chartAnswers({ worker, memory, handleOf: (run) => this.find(run).openHandle() }),
+        ready: async () => {
+          await this.isShown;
+          return this.state();
+        },
+        open: ({ path }) => services.open(path),
+        reload: () => this.reload(),
         copy: copyText,
+        addRuns: () => this.addRuns(),
+        removeRun: ({ run }) => this.show(this.targets.filter((target) => idOf(target) !== run)),
+        valuesAt: ({ of }, signal) => this.valuesAt(of, signal),
       },
-      runId,
+      panelState(targets),
     );
-    const changes = runs.onDidUpdate(async () => channel.notify("changed", await load()));
-    panel.onDidChangeViewState(() => this.lookedAt.fire());
-    panel.onDidDispose(() => {
-      changes.dispose();
-      channel.close(new Error("The chart was closed."));
-      this.open.delete(runId);
-      this.lookedAt.fire();
-    });
+    this.disposables.push(
+      panel.onDidChangeViewState(() => this.poller.setWatched(panel.visible)),
+      services.runs.onDidUpdate(() => this.poller.nudge()),
+      onViewSettingsChanged(() => this.poller.nudge()),
+    );
+    panel.onDidDispose(() => this.dispose());
+    void this.show(targets);
+    this.poller.setWatched(panel.visible);
   }
 
-  private async load(runId: string, generation: number): Promise<RunState> {
-    const { runs: discovered } = await this.services.runs.current();
-    const run = discovered.find((candidate) => candidate.id === runId);
-    if (run === undefined) return goneRun(runId);
-    try {
-      const training = await this.services.worker.call("runTraining", { run });
-      return { status: "ready", generation, name: run.name, path: run.path, training };
-    } catch (error) {
-      return { status: "failed", name: run.name, path: run.path, problem: toFormatError(error).toProblem() };
-    }
+  get isVisible(): boolean {
+    return this.panel.visible;
+  }
+
+  reveal(): void {
+    this.panel.reveal();
+  }
+
+  private async show(targets: readonly ChartTarget[]): Promise<void> {
+    this.targets = targets;
+    this.isShown = this.take(targets);
+    await this.isShown;
+    keepPanelState(this.panel.webview, panelState(targets));
+    this.tell();
+    await Promise.all(this.runs.map((run) => this.openAndTell(run)));
+    this.watch();
+  }
+
+  /** Runs that stay are not read again. */
+  private async take(targets: readonly ChartTarget[]): Promise<void> {
+    const { memory, runs, worker } = this.services;
+    const before = this.runs;
+    const current = new Map(before.map(({ id, style }) => [id, style]));
+    const styles = await memory.stylesOf(targets.map(idOf), current);
+    const findRun = async (id: string) => (await runs.current()).runs.find((run) => run.id === id);
+    this.runs = targets.map(
+      (target, index) =>
+        before.find(({ id }) => id === idOf(target)) ??
+        new FollowedRun(target, styles[index] ?? 0, { worker, findRun }),
+    );
+    for (const run of before) if (!this.runs.includes(run)) run.close();
+  }
+
+  private async openAndTell(run: FollowedRun): Promise<void> {
+    await run.open();
+    this.tell();
+  }
+
+  /** A hidden page is told nothing: it asks for everything when it is shown. */
+  private tell(): void {
+    this.generation++;
+    this.panel.title = titleOf(this.runs.map((run) => run.entry().name));
+    this.channel.notify("changed", this.state());
+  }
+
+  private state(): RunState {
+    return {
+      generation: this.generation,
+      kind: this.targets.some(({ kind }) => kind === "log") ? "log" : "runs",
+      runs: this.runs.map((run) => run.entry()),
+      choices: this.services.memory.get(),
+      nowMs: Date.now(),
+    };
+  }
+
+  private async look(): Promise<void> {
+    await Promise.all(
+      this.runs.map(async (run) => {
+        try {
+          const update = await run.look();
+          if (update === "reopened") {
+            this.tell();
+            this.watch();
+          } else if (update !== undefined) this.channel.notify("grew", update);
+        } catch (error) {
+          if (isAbortError(error)) return;
+          const message = error instanceof Error ? error.message : String(error);
+          this.services.log.error(`Reading the logs of ${run.entry().name} failed: ${message}`);
+        }
+      }),
+    );
+  }
+
+  private async reload(): Promise<void> {
+    await this.services.runs.refresh();
+    await Promise.all(this.runs.map((run) => run.reopen()));
+    this.tell();
+    this.watch();
+  }
+
+  private async addRuns(): Promise<void> {
+    const added = await this.services.pickRuns(this.runs.map(({ id }) => id));
+    if (added.length === 0) return;
+    const targets = [...this.targets, ...added.map((id) => ({ kind: "run" as const, id }))];
+    await this.show(targets.slice(0, maxRuns));
+  }
+
+  private async valuesAt(of: readonly ValueQuestion[], signal: AbortSignal): Promise<Float64Array> {
+    const values = new Float64Array(of.length).fill(Number.NaN);
+    await Promise.all(
+      this.runs.map(async (run) => {
+        const places = of.flatMap((question, place) => (question.run === run.id ? [place] : []));
+        if (places.length === 0) return;
+        const asked = places.flatMap((place) => of[place] ?? []).map(({ key, step }) => ({ key, step }));
+        const handle = await run.openHandle();
+        const own = await this.services.worker.call("valuesAt", { handle, of: asked }, signal);
+        places.forEach((place, index) => {
+          values[place] = own[index] ?? Number.NaN;
+        });
+      }),
+    );
+    return values;
+  }
+
+  /** File events make a look come sooner; where there are none, the interval is enough. */
+  private watch(): void {
+    for (const watcher of this.watchers) watcher.dispose();
+    const entries = this.runs.map((run) => run.entry());
+    this.watchers = watchLogs(entries, () => this.poller.nudge());
+  }
+
+  private find(id: string): FollowedRun {
+    const run = this.runs.find((one) => one.id === id);
+    if (run === undefined) throw new Error("The run is no longer on this page.");
+    return run;
+  }
+
+  private dispose(): void {
+    this.poller.dispose();
+    for (const disposable of [...this.disposables, ...this.watchers]) disposable.dispose();
+    for (const run of this.runs) run.close();
+    this.channel.close(new Error("The chart was closed."));
   }
 }
 
-function goneRun(path: string): RunState {
-  const message = "This run is no longer in the workspace: its folder was moved or deleted, or is excluded.";
-  return { status: "failed", name: path, path, problem: { severity: "error", code: "NotFound", message } };
+export function idOf(target: ChartTarget): string {
+  return target.kind === "run" ? target.id : target.path;
+}
+
+/** What a window reload needs to make the panel again. */
+export interface RunPanelState {
+  readonly targets: readonly ChartTarget[];
+}
+
+function panelState(targets: readonly ChartTarget[]): RunPanelState {
+  return { targets };
+}
+
+function titleOf(names: readonly string[]): string {
+  const [first = "Chart", second, ...more] = names;
+  if (second === undefined) return first;
+  return more.length === 0 ? `${first}, ${second}` : `${first} and ${plural(names.length - 1, "other run")}`;
 }

@@ -5,7 +5,7 @@ import { runDetails } from "../../core/runs/runRows";
 import { newestTraining, statusBarText } from "../../core/runs/statusBarText";
 import { onViewSettingsChanged, showsStatusBar } from "../settings";
 import type { Attention } from "./attention";
-import type { RunPanels } from "./runPanel";
+import type { RunPanels } from "./runPanels";
 import type { RunsModel } from "./runsModel";
 
 export interface StatusBarServices {

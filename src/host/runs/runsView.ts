@@ -1,7 +1,7 @@
 import * as vscode from "vscode";
 import type { Attention } from "./attention";
 import type { RunNode } from "./runNodes";
-import type { RunPanels } from "./runPanel";
+import type { RunPanels } from "./runPanels";
 import type { RunsModel } from "./runsModel";
 import type { RunsTree } from "./runsTree";
 import type { SortChoice } from "./sortChoice";

@@ -26,8 +26,9 @@ describe("MetricFacts", () => {
         highest: { step: 0, value: 3 },
         notFinite: 2,
         notPositive: 0,
+        whole: false,
       },
-      expect.objectContaining({ key: "reward", notPositive: 2, lowest: { step: 0, value: -1 } }),
+      expect.objectContaining({ key: "reward", notPositive: 2, whole: true, lowest: { step: 0, value: -1 } }),
     ]);
     expect(facts.heads(1).map(({ key }) => key)).toEqual(["loss"]);
   });

@@ -8,6 +8,8 @@ import type {
   EditorState,
   EditorTab,
 } from "../../../src/protocol/editorSurface";
+import { ChartedSample } from "./chartedSample";
+import { chartHandlers } from "./chartHandlers";
 import type { EditorSample } from "./editorSample";
 import { editorSamples, type SampleName } from "./editorSamples";
 import { fakeChannel, type Receive, type Send, waitUnlessAborted } from "./fakeChannel";
@@ -53,6 +55,13 @@ export function startEditorHost(send: Send, given: unknown): Receive {
   let failing = options.failChunkFrom !== undefined;
   let sample: EditorSample = editorSamples[options.sample ?? "adapter"]();
   const state = (): EditorState => ({ ...sample.state, generation });
+  const runs = new WeakMap<EditorSample, ChartedSample>();
+  const training = () => {
+    if (sample.training === undefined) return undefined;
+    const run = runs.get(sample) ?? new ChartedSample(sample.training);
+    runs.set(sample, run);
+    return run;
+  };
 
   const { channel, receive } = fakeChannel<EditorHostCalls, EditorPageCalls>(send, {
     ready: async (_params, signal) => {
@@ -67,7 +76,15 @@ export function startEditorHost(send: Send, given: unknown): Receive {
       }
       return encodeTensorChunk(sample.tensors, first);
     },
-    training: () => sample.training,
+    ...chartHandlers(() => {
+      const run = training();
+      if (run === undefined) throw new Error("No training log is beside this checkpoint.");
+      return run;
+    }),
+    training: () => {
+      const run = training();
+      return run && { head: run.head(), choices: undefined };
+    },
     contentPage: ({ path, from }) =>
       sample.content === undefined ? undefined : contentPage(sample.content, path, from),
     optimizers: () => (sample.optimizers ?? []).map(viewOptimizer),
