@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { formatMs, printTable } from "./measure";
+import { benchNumbers, memoryRun } from "./numbers";
 import { measureFirstOpening, measureOpening } from "./openBench";
 import { writeSparseModels } from "./sparseModels";
 import { measureTable } from "./tableBench";
@@ -21,6 +22,8 @@ async function bench(rounds: number): Promise<void> {
   await benchOpening(models, rounds);
   console.log("");
   await benchTable(models.deepSeek, rounds);
+  console.log("");
+  await benchNumbers(5, 1024);
   console.log("");
   await benchTorch(fileURLToPath(import.meta.url), folder, Math.min(rounds, 3));
 }
@@ -73,4 +76,4 @@ async function benchTable(indexPath: string, rounds: number): Promise<void> {
 const [first, path, what] = process.argv.slice(2);
 if (first === "first-opening" && path !== undefined && what !== undefined)
   await measureFirstOpening(path, what);
-else await bench(Math.max(1, Number(first ?? 9) || 9));
+else if (first !== memoryRun) await bench(Math.max(1, Number(first ?? 9) || 9));

@@ -4,7 +4,7 @@ import { formatBytes } from "../text/quantities";
 import { quote } from "../text/quote";
 import { RangeByteSource } from "./byteRange";
 import { type ByteSource, checkRange, MemoryByteSource } from "./byteSource";
-import { inflateRange } from "./inflate";
+import { InflateCursor, inflateRange } from "./inflate";
 import type { ZipEntry } from "./zipDirectory";
 
 /**
@@ -136,6 +136,7 @@ const inflateReadBytes = 256 * 1024;
 /** A deflated member. It can only be inflated from its start, so what was inflated is kept while it is small. */
 class InflatedByteSource implements ByteSource {
   private whole: Promise<Uint8Array> | undefined;
+  private cursor: InflateCursor | undefined;
 
   constructor(
     private readonly compressed: ByteSource,
@@ -146,18 +147,20 @@ class InflatedByteSource implements ByteSource {
     checkRange(this, offset, length);
     if (length === 0) return new Uint8Array();
     if (this.size > maxInflatedBytes) {
-      return inflateRange(this.chunks(signal), offset, offset + length, signal);
+      // Read from its start to its end, it is inflated once: each read goes on where the last one ended.
+      this.cursor ??= new InflateCursor(() => this.chunks());
+      return this.cursor.read(offset, length, signal);
     }
     // Not cancelled by one reader's signal: the next reader wants it as well.
     this.whole ??= inflateRange(this.chunks(), 0, this.size);
     return (await this.whole).slice(offset, offset + length);
   }
 
-  private async *chunks(signal?: AbortSignal): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  private async *chunks(): AsyncGenerator<Uint8Array<ArrayBuffer>> {
     for (let at = 0; at < this.compressed.size; at += inflateReadBytes) {
       const length = Math.min(inflateReadBytes, this.compressed.size - at);
       // A copy of its own: the bytes of a source may lie in memory that is shared.
-      yield new Uint8Array(await this.compressed.read(at, length, signal));
+      yield new Uint8Array(await this.compressed.read(at, length));
     }
   }
 }

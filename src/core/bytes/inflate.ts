@@ -28,6 +28,66 @@ export async function inflateRange(
   throw new FormatError("DamagedDeflate", message);
 }
 
+/**
+ * Reads parts of a raw deflate stream. A part that does not lie before the last one is inflated from there on, so that
+ * reading all of it in order takes one pass; going back begins anew.
+ */
+export class InflateCursor {
+  private stream: AsyncGenerator<Uint8Array> | undefined;
+  /** Where in what comes out `rest` begins. */
+  private position = 0;
+  private rest: Uint8Array = new Uint8Array();
+  private last: Promise<unknown> = Promise.resolve();
+
+  constructor(private readonly open: () => CompressedChunks) {}
+
+  /** @throws FormatError `DamagedDeflate` when the stream is damaged or ends before the part does. */
+  read(offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
+    const next = this.last.then(() => this.readNow(offset, length, signal));
+    this.last = next.catch(() => this.close());
+    return next;
+  }
+
+  private async readNow(
+    offset: number,
+    length: number,
+    signal?: AbortSignal,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    signal?.throwIfAborted();
+    if (this.stream === undefined || offset < this.position) {
+      await this.close();
+      this.stream = inflated(this.open());
+    }
+    const result = new Uint8Array(length);
+    let done = 0;
+    while (done < length) {
+      const skip = offset + done - this.position;
+      if (skip < this.rest.length) {
+        const piece = this.rest.subarray(skip, skip + length - done);
+        result.set(piece, done);
+        done += piece.length;
+        continue;
+      }
+      signal?.throwIfAborted();
+      this.position += this.rest.length;
+      const { done: ended, value } = await this.stream.next();
+      if (ended === true) {
+        const message = `The compressed data ends at byte ${this.position} of ${offset + length}. The file is damaged.`;
+        throw new FormatError("DamagedDeflate", message);
+      }
+      this.rest = value;
+    }
+    return result;
+  }
+
+  private async close(): Promise<void> {
+    await this.stream?.return(undefined);
+    this.stream = undefined;
+    this.position = 0;
+    this.rest = new Uint8Array();
+  }
+}
+
 async function* inflated(chunks: CompressedChunks, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
   const stream = new DecompressionStream("deflate-raw");
   const writer = stream.writable.getWriter();

@@ -30,6 +30,11 @@ export function countBytes(length: i32): void {
   let at = chunkA;
   const end: usize = chunkA + (length & ~7);
   while (at < end) {
+    if (load<u64>(at) === 0) {
+      store<u32>(bytes, load<u32>(bytes) + 8);
+      at += 8;
+      continue;
+    }
     countByte(<u32>load<u8>(at), 0);
     countByte(<u32>load<u8>(at, 1), 0x400);
     countByte(<u32>load<u8>(at, 2), 0x800);

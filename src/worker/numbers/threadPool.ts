@@ -15,6 +15,9 @@ interface Thread {
 /** A second job waits in the thread while the first runs, so that none is idle while a result is looked at. */
 const jobsPerThread = 2;
 
+/** A thread's work lies in the kernels' memory; what it makes besides is small and soon gone. */
+const maxYoungGenerationSizeMb = 8;
+
 /** Threads that start when there is work for them and end with the pool. */
 export class ThreadPool {
   private readonly threads: Thread[] = [];
@@ -83,7 +86,7 @@ export class ThreadPool {
   }
 
   private start(): Thread {
-    const worker = new Worker(this.threadFile);
+    const worker = new Worker(this.threadFile, { resourceLimits: { maxYoungGenerationSizeMb } });
     const thread: Thread = { worker, running: new Map() };
     worker.on("message", ({ id, results, error }: JobAnswer) => {
       const pending = thread.running.get(id);

@@ -1,0 +1,61 @@
+import { deflateRawSync } from "node:zlib";
+import { describe, expect, it } from "vitest";
+import { InflateCursor } from "../../../src/core/bytes/inflate";
+import { FormatError } from "../../../src/core/formats/formatError";
+
+const plain = Uint8Array.from({ length: 300_000 }, (_, at) => (at * at) >>> 7);
+
+function cursorOver(compressed: Uint8Array) {
+  let passes = 0;
+  const cursor = new InflateCursor(async function* () {
+    passes++;
+    for (let at = 0; at < compressed.length; at += 1000)
+      yield new Uint8Array(compressed.slice(at, at + 1000));
+  });
+  return { cursor, passes: () => passes };
+}
+
+describe("a cursor in a deflate stream", () => {
+  const compressed = deflateRawSync(plain);
+
+  it("takes one pass for parts in their order, with gaps and without", async () => {
+    const { cursor, passes } = cursorOver(compressed);
+    for (const [offset, length] of [
+      [0, 10],
+      [10, 65_000],
+      [65_010, 1],
+      [100_000, 150_000],
+      [250_000, 0],
+      [250_000, 50_000],
+    ] as const) {
+      expect(await cursor.read(offset, length)).toEqual(plain.slice(offset, offset + length));
+    }
+    expect(passes()).toBe(1);
+  });
+
+  it("begins anew for a part that lies before, also when several are asked for at once", async () => {
+    const { cursor, passes } = cursorOver(compressed);
+    const parts = await Promise.all([cursor.read(200_000, 5), cursor.read(3, 5), cursor.read(8, 5)]);
+    expect(parts).toEqual([plain.slice(200_000, 200_005), plain.slice(3, 8), plain.slice(8, 13)]);
+    expect(passes()).toBe(2);
+  });
+
+  it("says where the data end too soon, and reads on after that", async () => {
+    const { cursor } = cursorOver(compressed);
+    await expect(cursor.read(299_999, 2)).rejects.toThrow(FormatError);
+    expect(await cursor.read(299_999, 1)).toEqual(plain.slice(299_999));
+  });
+
+  it("refuses damaged data", async () => {
+    const { cursor } = cursorOver(compressed.subarray(0, 500));
+    await expect(cursor.read(0, 300_000)).rejects.toThrow(FormatError);
+  });
+
+  it("stops when it is cancelled", async () => {
+    const { cursor } = cursorOver(compressed);
+    const abort = new AbortController();
+    abort.abort();
+    await expect(cursor.read(0, 10, abort.signal)).rejects.toThrow(/abort/i);
+    expect(await cursor.read(0, 10)).toEqual(plain.slice(0, 10));
+  });
+});
