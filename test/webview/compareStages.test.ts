@@ -2,7 +2,7 @@ import type { Page } from "playwright-core";
 import { afterEach, expect, test } from "vitest";
 import { findAccessibilityProblems } from "../support/accessibility";
 import { themeNames } from "../support/themes";
-import { ComparePage, moduleNames, modules } from "./comparePage";
+import { ComparePage, details, moduleNames, modules, snapshots } from "./comparePage";
 
 /** The page over adapters in memory that the real arithmetic has compared. */
 let opened: ComparePage | undefined;
@@ -71,6 +71,43 @@ test("the same update in other factors is called the same, and a changed base is
       "pissa-init, trained, rewritten were initialised with pissa, which changes the base weights: their B·A is the change from that modified base, not from the public one. The change from the public base is computed against pissa-init.",
     )
     .waitFor();
+});
+
+test("each snapshot says what its tensors tell, its change from the left, and what is found in it", async () => {
+  const page = await open({ adapters: "odd" });
+  const row = (title: string) =>
+    snapshots(page)
+      .getByRole("row")
+      .filter({ has: page.getByRole("rowheader", { name: title, exact: true }) })
+      .getByRole("cell")
+      .allTextContents();
+  await expect
+    .poll(() => row("Fingerprint"))
+    .toEqual(["SVD product, balanced (PiSSA, mergekit)", "trained", "trained", "trained"]);
+  expect((await row("Step change"))[2]).toBe("same update");
+  expect(await row("True change")).toEqual(["–", ...Array(3).fill(expect.stringMatching(/^1\.\d{3}$/))]);
+  // Warnings are in sight, notes on request.
+  const warning = /^NaN or infinity in 1 of 24 modules, first in q_proj of layer 2/;
+  await snapshots(page).getByText(warning).waitFor();
+  expect(
+    await snapshots(page)
+      .getByText(/^Rank 7 instead of 8 would keep/)
+      .count(),
+  ).toBe(0);
+  await page.getByRole("button", { name: "Findings" }).click();
+  await snapshots(page)
+    .getByText(/^Rank 7 instead of 8 would keep/)
+    .first()
+    .waitFor();
+  await page.getByRole("button", { name: "Show q_proj of layer 2" }).click();
+  await details(page).getByRole("heading", { name: "model.layers.2.self_attn.q_proj" }).waitFor();
+  await page.getByRole("button", { name: "Copy the table of snapshots as CSV" }).click();
+  await expect.poll(() => opened?.sent("copy")).toHaveLength(1);
+  const [{ params }] = ((await opened?.sent("copy")) ?? []) as [{ params: { text: string } }];
+  expect(params.text.split("\r\n").slice(0, 2)).toEqual([
+    ",pissa-init,trained,rewritten,broken",
+    "Stage,svd,fine-tuning,fine-tuning,fine-tuning",
+  ]);
 });
 
 test("what does not fit into one message arrives in pieces", async () => {

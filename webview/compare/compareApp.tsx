@@ -201,11 +201,13 @@ function Tables({ model, view }: ViewProps) {
   }, []);
   const { metrics: chosen, fit, sort } = model.place.value;
   const count = view.columns.length;
-  const metrics = useMemo(() => {
-    const known = new Set(knownMetrics(view));
-    const shown = chosen.filter((metric) => known.has(metric));
-    return fit ? fittingMetrics(room, count, shown, isColumnSort(sort) ? sort.by : undefined) : shown;
-  }, [view, chosen, fit, sort, room, count]);
+  const known = useMemo(() => new Set(knownMetrics(view)), [view]);
+  const wanted = chosen.filter((metric) => known.has(metric));
+  const fitting = fit
+    ? fittingMetrics(room, count, wanted, isColumnSort(sort) ? sort.by : undefined)
+    : wanted;
+  // The same list while nothing about it changes: much is computed from it.
+  const metrics = useMemo(() => fitting, [fitting.join()]);
   const widths = columnWidths(room, count, metrics);
   const unreadable = view.columns.filter(({ failure }) => failure !== undefined).length;
   return (

@@ -47,6 +47,8 @@ export interface ComparePlace {
   readonly choosing: boolean;
   /** Name of the module whose singular values are shown. */
   readonly selected: string | undefined;
+  /** Notes on the snapshots, besides the warnings. */
+  readonly findings: boolean;
   readonly detailShare: number;
   readonly detailTab: DetailTab;
   /** Paths of the two snapshots whose spaces are compared, with a line break between them. */
@@ -74,6 +76,7 @@ export const startPlace: ComparePlace = {
   heat: { open: true, metric: "frobenius", from: undefined, log: undefined, table: false },
   choosing: false,
   selected: undefined,
+  findings: false,
   detailShare: 0.36,
   detailTab: "spectrum",
   pair: undefined,

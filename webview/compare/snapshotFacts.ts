@@ -1,6 +1,8 @@
-import type { SnapshotColumn } from "../../src/core/lora/compareView";
+import { fingerprintText } from "../../src/core/lora/adapterFingerprint";
+import type { SnapshotColumn, UpdateChange } from "../../src/core/lora/compareView";
 import { formatBytes, formatCount, formatNumber, formatShortCount } from "../../src/core/text/quantities";
-import { formatChange, formatCosine, formatLoss, formatNorm } from "./compareFormat";
+import type { TextTable } from "../../src/core/text/tableText";
+import { formatChange, formatCosine, formatLoss, formatNorm, formatShareOf } from "./compareFormat";
 
 /** A row of what is said about each snapshot as a whole. */
 export interface SnapshotFact {
@@ -14,6 +16,8 @@ export interface SnapshotFact {
   readonly value?: (column: SnapshotColumn) => number | undefined;
   /** Says nothing of the snapshot that the others are compared with. */
   readonly againstFirst?: boolean;
+  /** Words, which may take several lines. */
+  readonly wraps?: boolean;
 }
 
 const facts: readonly SnapshotFact[] = [
@@ -60,7 +64,43 @@ const facts: readonly SnapshotFact[] = [
     text: ({ cosine }) => optional(cosine, formatCosine),
     againstFirst: true,
   },
+  {
+    title: "Step change",
+    help: "‖ΔW − ΔW′‖ / ‖ΔW′‖ over all modules, where ΔW′ is the snapshot's to the left",
+    text: ({ previous }) => (previous === undefined ? undefined : stepText(previous)),
+    detail: ({ previous }) =>
+      previous?.sameness === "gauge" ? "Other factors A and B of the same product" : undefined,
+    againstFirst: true,
+  },
+  {
+    title: "Step kept",
+    help: "Share of the energy of the update to the left within the spaces of this one",
+    text: ({ previous }) => optional(previous?.energyKept, formatShareOf),
+    againstFirst: true,
+  },
+  {
+    title: "True change",
+    help: "‖s·(B·A − B₀·A₀)‖ over all modules: the change from the public base, counted from the initial adapter",
+    text: ({ trueChange }) => optional(trueChange, formatNorm),
+  },
+  {
+    title: "Fingerprint",
+    help: "What the tensors themselves tell of how the adapter was made",
+    text: ({ fingerprint }) =>
+      fingerprint === undefined
+        ? undefined
+        : `${fingerprint.label}${fingerprint.confidence === "high" ? "" : `, ${fingerprint.confidence} confidence`}`,
+    detail: ({ fingerprint }) =>
+      fingerprint === undefined ? undefined : `${fingerprintText(fingerprint)}. ${fingerprint.reason}`,
+    wraps: true,
+  },
 ];
+
+function stepText({ sameness, relativeChange }: UpdateChange): string | undefined {
+  if (sameness === "bytes") return "same factors";
+  if (sameness === "gauge") return "same update";
+  return optional(relativeChange, formatChange);
+}
 
 /** The rows of which at least one snapshot knows something. */
 export function snapshotFacts(columns: readonly SnapshotColumn[]): SnapshotFact[] {
@@ -83,6 +123,23 @@ export function bestColumn(
   const lowest = Math.min(...known.map(({ number }) => number));
   const best = known.filter(({ number }) => number === lowest);
   return known.length > best.length ? best[0]?.column : undefined;
+}
+
+/** The table as it is shown. */
+export function snapshotText(columns: readonly SnapshotColumn[]): TextTable {
+  const stages: readonly string[] = ["Stage", ...columns.map(({ stage }) => stage?.stage ?? "")];
+  const rows = snapshotFacts(columns).map(({ title, text, againstFirst }) => [
+    title,
+    ...columns.map((column, at) =>
+      column.failure !== undefined || (at === 0 && againstFirst === true) ? "" : (text(column) ?? ""),
+    ),
+  ]);
+  const findings = columns.map(({ verdicts }) => (verdicts ?? []).map(({ message }) => message).join(" "));
+  return {
+    headers: ["", ...columns.map(({ label }) => label)],
+    rows: [stages, ...rows, ...(findings.some((text) => text !== "") ? [["Findings", ...findings]] : [])],
+    alignEnd: new Set(columns.map((_, at) => at + 1)),
+  };
 }
 
 function optional<T>(value: T | undefined, format: (value: T) => string): string | undefined {

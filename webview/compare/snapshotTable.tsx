@@ -1,9 +1,12 @@
 import type { SnapshotColumn } from "../../src/core/lora/compareView";
+import { toCsv, toMarkdown } from "../../src/core/text/tableText";
 import { Icon } from "../ui/icon";
 import { safeText } from "../ui/safeText";
 import type { ColumnWidths } from "./columnWidths";
 import type { CompareModel } from "./compareModel";
-import { bestColumn, type SnapshotFact, snapshotFacts } from "./snapshotFacts";
+import { CopyButtons } from "./copyButtons";
+import { FindingsRow } from "./findingsRow";
+import { bestColumn, type SnapshotFact, snapshotFacts, snapshotText } from "./snapshotFacts";
 import { SnapshotHeader } from "./snapshotHeader";
 
 export interface SnapshotTableProps {
@@ -15,6 +18,12 @@ export interface SnapshotTableProps {
 /** The snapshots side by side: one column each, one row a fact. */
 export function SnapshotTable({ model, columns, widths }: SnapshotTableProps) {
   const facts = snapshotFacts(columns);
+  const hasFindings = columns.some(({ verdicts }) => (verdicts?.length ?? 0) > 0);
+  const copy = (format: "Markdown" | "CSV") => {
+    const table = snapshotText(columns);
+    const text = format === "CSV" ? toCsv(table) : toMarkdown(table);
+    model.host.notify("copy", { text, what: `${columns.length} snapshots as ${format}` });
+  };
   return (
     <table class="compare-table snapshot-table" aria-label="Snapshots" style={{ width: `${widths.total}px` }}>
       <colgroup>
@@ -25,7 +34,9 @@ export function SnapshotTable({ model, columns, widths }: SnapshotTableProps) {
       </colgroup>
       <thead>
         <tr>
-          <td class="name-cell corner" />
+          <td class="name-cell corner">
+            <CopyButtons what="the table of snapshots" onCopy={copy} />
+          </td>
           {columns.map(({ path }, at) => (
             <SnapshotHeader key={path} model={model} columns={columns} at={at} />
           ))}
@@ -33,8 +44,15 @@ export function SnapshotTable({ model, columns, widths }: SnapshotTableProps) {
       </thead>
       <tbody>
         {facts.map((fact, row) => (
-          <FactRow key={fact.title} fact={fact} first={row === 0} rows={facts.length} columns={columns} />
+          <FactRow
+            key={fact.title}
+            fact={fact}
+            first={row === 0}
+            rows={facts.length + (hasFindings ? 1 : 0)}
+            columns={columns}
+          />
         ))}
+        {hasFindings && <FindingsRow model={model} columns={columns} />}
       </tbody>
     </table>
   );
@@ -70,7 +88,7 @@ function FactRow({ fact, first, rows, columns }: FactRowProps) {
         return (
           <td
             key={column.path}
-            class={same ? "dim" : ""}
+            class={`${same ? "dim" : ""} ${fact.wraps === true ? "wraps" : ""}`}
             title={safeText(fact.detail?.(column) ?? "") || undefined}
           >
             {column === best && (

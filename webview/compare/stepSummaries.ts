@@ -104,5 +104,8 @@ function tensorsBetween({ tensors }: CompareView, before: number, after: number)
 
 /** A line break parts no number from its unit, and no range. */
 export function unbroken(text: string): string {
-  return text.replace(/(\d) (?=[%→])/g, "$1\u00a0").replace(/(\d)–(?=\d)/g, "$1\u2060–\u2060");
+  return text
+    .replace(/(\d) (?=[%→])/g, "$1\u00a0")
+    .replace(/(\d)–(?=\d)/g, "$1\u2060–\u2060")
+    .replace(/e-(?=\d)/g, "e\u2060-\u2060");
 }

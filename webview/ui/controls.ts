@@ -35,20 +35,17 @@ export interface ButtonProps {
   readonly label?: string | undefined;
   readonly title?: string | undefined;
   readonly disabled?: boolean | undefined;
-  /** For a button that stays pressed. */
-  readonly pressed?: boolean | undefined;
   readonly class?: string | undefined;
 }
 
-export function Button({ look = "secondary", icon, label, title, pressed, ...props }: ButtonProps): VNode {
+export function Button({ look = "secondary", icon, label, title, ...props }: ButtonProps): VNode {
   return h(
     "vscode-button",
     {
       appearance: look,
       title: title ?? label,
-      // The toolkit copies these attributes to the inner button.
+      // The toolkit copies it to the inner button, but not aria-pressed: what stays pressed is an IconButton or a chip.
       "aria-label": label,
-      "aria-pressed": pressed === undefined ? undefined : String(pressed),
       disabled: props.disabled ?? false,
       class: props.class,
       onClick: props.onClick,

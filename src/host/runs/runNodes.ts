@@ -128,7 +128,8 @@ const stateIcons: Readonly<Record<Exclude<RowState, "plain">, readonly [icon: st
   warning: ["warning", "problemsWarningIcon.foreground"],
   live: ["pulse", "charts.green"],
   saving: ["loading~spin"],
-  best: ["star-full", "charts.yellow"],
+  // The yellow of charts is olive in light themes.
+  best: ["star-full", "charts.orange"],
   final: ["flag"],
 };
 
