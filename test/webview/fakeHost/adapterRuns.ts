@@ -146,7 +146,7 @@ function pipeline(): AdapterRun {
   return { files, paths: folders };
 }
 
-/** Eight checkpoints of `layerCount` × 7 modules, moving a little further each. */
+/** Checkpoints of `layerCount` × 7 modules, moving a little further each. */
 function checkpoints(layerCount: number, count: number): AdapterRun {
   const random = randomNumbers(17);
   const files = new MemoryFiles();
@@ -161,7 +161,7 @@ function checkpoints(layerCount: number, count: number): AdapterRun {
     trainerState(files, folder, (index + 1) * 100);
     paths.push(folder);
   }
-  return { files, paths: paths.slice(0, 8), timeline: paths };
+  return { files, paths };
 }
 
 /** A PiSSA start, the same update in other factors, another base, missing modules, and NaN in a factor. */
@@ -210,8 +210,11 @@ export const adapterRuns: Readonly<Record<string, () => AdapterRun>> = {
   pipeline,
   /** 8 × 504 modules. */
   many: () => checkpoints(72, 8),
-  /** 40 checkpoints of 28 modules. */
-  long: () => checkpoints(4, 40),
+  /** A run of 40 checkpoints of 28 modules, to be followed. */
+  long: () => {
+    const { files, paths } = checkpoints(4, 40);
+    return { files, paths: paths.slice(0, 8), timeline: paths };
+  },
   odd,
   unstaged,
 };
