@@ -3,6 +3,7 @@ import type { CompareModuleDetail } from "../core/lora/compareView";
 import type { IntruderReport } from "../core/lora/intruders";
 import type { Timeline, TimelineMetric } from "../core/lora/timeline";
 import type { CompareHead, ComparePiece } from "./comparePieces";
+import type { DiffHostCalls, DiffPageCalls } from "./diffSurface";
 import type { Picture } from "./picture";
 
 export type CompareState =
@@ -17,7 +18,7 @@ export type CompareState =
   | { readonly status: "failed"; readonly message: string };
 
 /** What the page of the compare panel may ask of the extension. Snapshots are named by their paths. */
-export interface CompareHostCalls {
+export interface CompareHostCalls extends DiffHostCalls {
   /** May come many times: a hidden page is destroyed and runs again when shown. */
   ready(params: null): CompareState;
   /** More rows of that comparison, from `ComparePiece.next` on. Fails when a newer one has taken its place. */
@@ -64,7 +65,7 @@ export interface CompareHostCalls {
   cancel(params: null): void;
 }
 
-export interface ComparePageCalls {
+export interface ComparePageCalls extends DiffPageCalls {
   changed(state: CompareState): void;
   progress(params: { readonly done: number; readonly total: number; readonly label: string }): void;
   timelineProgress(params: { readonly done: number; readonly total: number; readonly label: string }): void;

@@ -6,6 +6,7 @@ import type { WorkerCalls } from "../protocol/workerApi";
 import { AnalysisPool } from "./analysisPool";
 import { checkpointHandlers } from "./checkpointHandlers";
 import { compareHandlers } from "./compareHandlers";
+import { diffHandlers } from "./diffHandlers";
 import { HandleMap, HandleNumbers } from "./handleMap";
 import { LineTables } from "./lineTables";
 import { makeHandlers } from "./makeHandlers";
@@ -26,10 +27,12 @@ export function workerHandlers(
   const comparisons = new HandleMap<Comparison>(numbers, "The comparison is no longer open.");
   const runs = new HandleMap<ChartedRun>(numbers, "The run is no longer open. Read its logs again.");
   const tables = new LineTables();
+  const pool = new AnalysisPool();
   return {
     ...checkpointHandlers(sessions, runs, reportProgress),
     ...compareHandlers(comparisons, reportProgress),
-    ...numbersHandlers(sessions, new AnalysisPool(), reportProgress, reportScanned),
+    ...diffHandlers(comparisons, pool, reportProgress),
+    ...numbersHandlers(sessions, pool, reportProgress, reportScanned),
     ...makeHandlers(reportProgress),
     ...runHandlers(runs, tables),
     close: ({ handle }) => {

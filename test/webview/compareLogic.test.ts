@@ -17,7 +17,6 @@ import { sharedPrefix } from "../../webview/compare/sharedPrefix";
 import { bestColumn, snapshotFacts } from "../../webview/compare/snapshotFacts";
 import { inStageOrder, isInStageOrder } from "../../webview/compare/stageOrder";
 import { stepSummaries } from "../../webview/compare/stepSummaries";
-import { queryTensors } from "../../webview/compare/tensorRows";
 import { compareSamples, compareView, tensorSample } from "./fakeHost/compareSamples";
 
 function sample(name: string): CompareView {
@@ -149,23 +148,13 @@ test("a step tells what became of the update, and the numbers between the two th
   ]);
 });
 
-test("tensors of models: what differs is counted and comes first", () => {
+test("tensors of models: what differs is counted", () => {
   const view = compareView(compareSamples.models?.() ?? [], tensorSample());
   expect(stepSummaries(view)[0]?.facts).toEqual([
     "1 tensor added",
     "1 tensor removed",
     "2 tensors of another shape or dtype",
   ]);
-  const rows = queryTensors(view.tensors, "", undefined);
-  expect(rows).toHaveLength(304);
-  expect(rows.slice(0, 5).map(({ status }) => status)).toEqual([
-    "added",
-    "shape",
-    "dtype",
-    "removed",
-    "same layout",
-  ]);
-  expect(queryTensors(view.tensors, "norm", "dtype").map(({ name }) => name)).toEqual(["model.norm.weight"]);
   const same = { ...view, tensors: view.tensors.slice(0, 300) };
   expect(stepSummaries(same)[0]?.facts).toEqual(["all 300 tensors of the same layout"]);
 });

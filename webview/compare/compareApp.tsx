@@ -12,13 +12,14 @@ import { columnWidths, fittingMetrics } from "./columnWidths";
 import { CompareLead } from "./compareLead";
 import { knownMetrics } from "./compareMetrics";
 import type { CompareModel } from "./compareModel";
+import { DiffPane } from "./diffPane";
+import { DiffSection } from "./diffSection";
 import { HeatSection } from "./heatSection";
 import { ModuleDetailPane } from "./moduleDetailPane";
 import { isColumnSort } from "./moduleRows";
 import { ModuleSection } from "./moduleSection";
 import { SnapshotTable } from "./snapshotTable";
 import { StageTrack } from "./stageTrack";
-import { TensorSection } from "./tensorSection";
 import type { TimelineModel } from "./timelineModel";
 import { TimelineView } from "./timelineView";
 import { WorkingBar, WorkingView } from "./workingView";
@@ -170,11 +171,18 @@ function CompareHeader({ model, view, choice }: ViewProps & { readonly choice: C
 
 function Comparison({ model, view }: ViewProps) {
   const detail = model.detail.value;
+  const hasTensor = model.diff.selected.value !== undefined;
   return (
     <SplitPane
       main={<Tables model={model} view={view} />}
-      detail={detail && <ModuleDetailPane model={model} view={view} detail={detail} />}
-      detailLabel="Module details"
+      detail={
+        hasTensor ? (
+          <DiffPane model={model} view={view} />
+        ) : (
+          detail && <ModuleDetailPane model={model} view={view} detail={detail} />
+        )
+      }
+      detailLabel={hasTensor ? "Tensor details" : "Module details"}
       share={model.place.value.detailShare}
       onShare={(detailShare) => model.change({ detailShare })}
     />
@@ -230,10 +238,8 @@ function Tables({ model, view }: ViewProps) {
         {view.modules.length > 0 && (
           <ModuleSection model={model} view={view} widths={widths} metrics={metrics} scroller={scroller} />
         )}
-        {view.tensors.length > 0 && (
-          <TensorSection model={model} view={view} widths={widths} scroller={scroller} />
-        )}
-        {view.modules.length === 0 && view.tensors.length === 0 && (
+        <DiffSection model={model} view={view} widths={widths} scroller={scroller} />
+        {view.modules.length === 0 && model.diff.rows.value?.length === 0 && (
           <div class="compare-section-head">
             <Empty
               title={unreadable > 0 ? "Nothing is left to compare." : "These snapshots hold no tensors."}

@@ -5,6 +5,7 @@ import { joinPieces } from "../../src/protocol/comparePieces";
 import type { CompareHostCalls, ComparePageCalls, CompareState } from "../../src/protocol/compareSurface";
 import { arrangedView } from "./arrangedView";
 import type { ComparePlace, HeatChoice } from "./comparePlace";
+import { DiffModel } from "./diffModel";
 
 export type CompareHost = Channel<ComparePageCalls, CompareHostCalls>;
 
@@ -42,6 +43,9 @@ export class CompareModel {
   readonly detail: Signal<ModuleDetail | undefined> = signal(undefined);
   readonly working: ReadonlySignal<boolean> = computed(() => this.state.value?.status === "working");
 
+  /** The tensors of the snapshots and the differences of their values. */
+  readonly diff: DiffModel;
+
   /** Not a signal: nothing is drawn differently for it. */
   scroll: ComparePlace["scroll"];
   onScroll: () => void = () => {};
@@ -60,6 +64,7 @@ export class CompareModel {
     place: ComparePlace,
   ) {
     this.place = signal(place);
+    this.diff = new DiffModel(host);
     this.scroll = place.scroll;
   }
 
@@ -119,6 +124,7 @@ export class CompareModel {
     this.unsettled = false;
     this.computed = view;
     this.view.value = view;
+    void this.diff.open(view.columns.map(({ path }) => path));
     this.askForDetail(0);
   }
 
@@ -136,6 +142,8 @@ export class CompareModel {
   }
 
   select(module: string | undefined): void {
+    // The pane shows one of both.
+    this.diff.select(undefined);
     if (this.place.value.selected === module) return;
     this.change({ selected: module });
     this.askForDetail(detailDelayMs);

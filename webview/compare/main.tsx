@@ -12,6 +12,7 @@ const host = connect<ComparePageCalls, CompareHostCalls>({
   progress: (progress) => {
     model.progress.value = progress;
   },
+  diffChanged: (state) => model.diff.receive(state),
   timelineProgress: (progress) => {
     timeline.progress.value = progress;
   },

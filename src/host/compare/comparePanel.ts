@@ -10,6 +10,7 @@ import type { Log } from "../log";
 import type { BaseModels } from "../make/baseModels";
 import { connectPage, keepPanelState } from "../webviewPage";
 import { baseHandlers } from "./baseHandlers";
+import { TensorDiffRun } from "./tensorDiffRun";
 import { TimelineCache } from "./timelineCache";
 
 export const compareViewType = "checkpointExplorer.compare";
@@ -50,6 +51,7 @@ export class ComparePanel {
   private handle: number | undefined;
   private generation = 0;
   private running: AbortController | undefined;
+  private readonly diff: TensorDiffRun;
   private readonly timelines = new TimelineCache((paths, signal) => this.computeTimeline(paths, signal));
 
   constructor(
@@ -60,6 +62,11 @@ export class ComparePanel {
     private readonly timelinePaths?: readonly string[],
   ) {
     this.state = { status: "working", paths };
+    this.diff = new TensorDiffRun(
+      services.worker,
+      () => this.handle,
+      (state) => this.channel.notify("diffChanged", state),
+    );
     this.channel = connectPage<CompareHostCalls, ComparePageCalls>(
       panel.webview,
       services.extensionUri,
@@ -87,6 +94,7 @@ export class ComparePanel {
           return this.compute();
         },
         copy: copyText,
+        ...this.diff.handlers(),
         ...baseHandlers(services, (step) => this.channel.notify("baseProgress", step)),
         reduceRank: ({ path }) => services.reduceRank(path),
         timelinePaths: () => this.timelinePaths,
@@ -100,6 +108,7 @@ export class ComparePanel {
     panel.onDidDispose(() => {
       stages.dispose();
       this.running?.abort();
+      this.diff.reset();
       this.release();
       this.channel.close(new Error("The comparison was closed."));
     });
@@ -137,6 +146,7 @@ export class ComparePanel {
       );
       this.release();
       this.handle = handle;
+      this.diff.reset();
       this.setState({ status: "ready", generation: ++this.generation, view });
     } catch (error) {
       if (isAbortError(error)) return;

@@ -1,8 +1,10 @@
+import { alignSnapshots } from "../../../src/core/diff/alignSnapshots";
 import { Comparison } from "../../../src/core/lora/comparison";
 import { computeTimeline } from "../../../src/core/lora/timeline";
 import { headOf, pieceOf } from "../../../src/protocol/comparePieces";
 import type { CompareHostCalls, ComparePageCalls, CompareState } from "../../../src/protocol/compareSurface";
 import { adapterRuns } from "./adapterRuns";
+import { fakeDiff, madeUpDifference } from "./diffHost";
 import { fakeChannel, type Receive, type Send } from "./fakeChannel";
 
 /** Compares adapters in memory with the real arithmetic, as the worker does. */
@@ -35,6 +37,12 @@ export function startAdapterCompareHost(send: Send, name: string): Receive {
   const { channel, receive } = fakeChannel<CompareHostCalls, ComparePageCalls>(send, {
     ready: state,
     rows: async ({ first }) => pieceOf((await comparison).view, first),
+    ...fakeDiff({
+      columns: () => paths.length,
+      alignment: async () => alignSnapshots((await comparison).snapshots),
+      difference: (row, pair) => madeUpDifference(`layers.${row}.part_${row % 4}`, pair),
+      notify: (changed) => channel.notify("diffChanged", changed),
+    }),
     moduleDetail: async ({ module }, signal) => (await comparison).moduleDetail(module, signal),
     arrange: ({ paths: arranged }) => {
       paths = arranged;

@@ -1,8 +1,9 @@
-import type { CompareModuleDetail } from "../../../src/core/lora/compareView";
+import type { CompareModuleDetail, CompareTensorRow } from "../../../src/core/lora/compareView";
 import { headOf, pieceOf } from "../../../src/protocol/comparePieces";
 import type { CompareHostCalls, ComparePageCalls, CompareState } from "../../../src/protocol/compareSurface";
 import { startAdapterCompareHost } from "./adapterCompareHost";
 import { compareSamples, compareView, type Snapshot, tensorSample } from "./compareSamples";
+import { alignmentOf, fakeDiff, madeUpDifference } from "./diffHost";
 import { fakeChannel, type StartHost } from "./fakeChannel";
 
 export interface CompareHostOptions {
@@ -12,18 +13,22 @@ export interface CompareHostOptions {
   readonly adapters?: string;
   /** How long a comparison takes. */
   readonly delayMs?: number;
+  /** How the comparison of values ends; without, it reaches its end. */
+  readonly diff?: "stalls" | "fails";
 }
 
 /** The extension as the page of the compare panel sees it. */
 export const startCompareHost: StartHost = (send, options) => {
-  const { sample = "stages", delayMs = 0, adapters } = (options ?? {}) as CompareHostOptions;
+  const { sample = "stages", delayMs = 0, adapters, diff } = (options ?? {}) as CompareHostOptions;
   if (adapters !== undefined) return startAdapterCompareHost(send, adapters);
   const known = (compareSamples[sample] ?? compareSamples.stages)?.() ?? [];
   let shown: readonly Snapshot[] = known;
   let generation = 1;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
-  const view = () => compareView(shown, sample === "models" ? tensorSample() : []);
+  const tensors = isModels(sample) ? tensorSample(sample === "manyTensors" ? 89_088 : 300) : [];
+  const view = () => compareView(shown, tensors.slice(0, 5000));
+  const alignment = alignmentOf(sample === "threeModels" ? withThird(tensors) : tensors);
   const state = (): CompareState =>
     sample === "failed"
       ? { status: "failed", message: "The folder /runs/pipeline was deleted." }
@@ -47,6 +52,17 @@ export const startCompareHost: StartHost = (send, options) => {
       return working();
     },
     rows: ({ first }) => pieceOf(view(), first),
+    ...fakeDiff({
+      columns: () => shown.length,
+      alignment: () => alignment,
+      difference: (row, pair) => madeUpDifference(alignment.rows[row]?.name ?? "", pair),
+      notify: (changed) => channel.notify("diffChanged", changed),
+      stalls: diff === "stalls",
+      fails:
+        diff === "fails"
+          ? "/runs/merged-model/model.safetensors: The file changed while it was read."
+          : undefined,
+    }),
     moduleDetail: ({ module }): CompareModuleDetail => ({
       module,
       singularValues: shown.map(({ modules }) => modules.get(module) ?? null),
@@ -78,3 +94,12 @@ export const startCompareHost: StartHost = (send, options) => {
   });
   return receive;
 };
+
+function isModels(sample: string): boolean {
+  return sample === "models" || sample === "manyTensors" || sample === "threeModels";
+}
+
+/** The same tensors once more in a third snapshot. */
+function withThird(rows: readonly CompareTensorRow[]): readonly CompareTensorRow[] {
+  return rows.map((row) => ({ ...row, cells: [...row.cells, row.cells[1] ?? null] }));
+}

@@ -212,6 +212,12 @@ export const compareSamples: Readonly<Record<string, () => Snapshot[]>> = {
     adapter("base-model", new Map(), { alpha: undefined }),
     adapter("merged-model", new Map(), { alpha: undefined }),
   ],
+  threeModels: () =>
+    ["base-model", "merged-model", "fine-tuned"].map((name) =>
+      adapter(name, new Map(), { alpha: undefined }),
+    ),
+  manyTensors: () =>
+    ["base-model", "merged-model"].map((name) => adapter(name, new Map(), { alpha: undefined })),
 };
 
 /** What the extension would compute of these snapshots, in this order. */
@@ -320,8 +326,8 @@ function columnOf(snapshot: Snapshot, first: Snapshot | undefined): SnapshotColu
 }
 
 /** Two models of the same family, one of them merged and saved in another dtype. */
-export function tensorSample(): CompareTensorRow[] {
-  const rows: CompareTensorRow[] = Array.from({ length: 300 }, (_, index) => ({
+export function tensorSample(count = 300): CompareTensorRow[] {
+  const rows: CompareTensorRow[] = Array.from({ length: count }, (_, index) => ({
     name: `model.layers.${Math.floor(index / 10)}.part_${index % 10}.weight`,
     cells: ["F32 [2048, 2048]", "F32 [2048, 2048]"],
     status: "same layout",

@@ -1,0 +1,25 @@
+import type { AlignedChunk } from "../core/diff/alignedChunk";
+import type { DiffDetail } from "../core/diff/diffDetail";
+import type { DiffChunk } from "../core/diff/diffTable";
+import type { Problem } from "../core/problem";
+
+/** What the worker answers about the tensors of snapshots side by side; `handle` is that of the comparison. */
+export interface DiffCalls {
+  /** Aligned rows from `first` on. */
+  alignedRows(params: { readonly handle: number; readonly first: number }): AlignedChunk;
+  /** Compares the values of all rows. Results are asked for meanwhile; `progressToken` tells of the bytes. */
+  diffTensors(params: {
+    readonly handle: number;
+    readonly threads: number;
+    readonly progressToken: number;
+  }): { readonly problems: readonly Problem[] };
+  /** What was found so far, from the entry `first` on. */
+  diffEntries(params: { readonly handle: number; readonly first: number }): DiffChunk;
+  /** One pair of tensors in depth: reads them again. */
+  diffDetail(params: {
+    readonly handle: number;
+    readonly row: number;
+    readonly pair: number;
+    readonly threads: number;
+  }): DiffDetail;
+}
