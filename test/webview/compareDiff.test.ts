@@ -155,7 +155,7 @@ test("89,088 tensors: a window of rows, whatever is scrolled to", async () => {
   await page.locator(".compare-scroll").evaluate((element) => element.scrollTo(0, element.scrollHeight));
   await expect.poll(async () => (await names(page)).length).toBeGreaterThan(5);
   expect(await tensors(page).locator("tbody tr").count()).toBeLessThan(80);
-});
+}, 90_000);
 
 test.each(themeNames)("nothing that axe finds serious, in %s", async (theme) => {
   const page = await open({ sample: "models" }, { theme, viewport: { width: 1400, height: 1000 } });

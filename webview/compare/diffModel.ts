@@ -135,14 +135,24 @@ export class DiffModel {
   private async pull(): Promise<void> {
     if (this.isPulling || this.rows.value === undefined) return;
     this.isPulling = true;
+    let hasNew = false;
     try {
-      for (;;) {
+      for (let drawn = performance.now(); ; ) {
         const { table } = this;
         const { id } = this.state.value;
         const chunk = await this.host.call("diffEntries", { id, first: table.length });
-        if (chunk === undefined || table !== this.table || chunk.rows.length === 0) break;
+        if (chunk === undefined || table !== this.table) break;
+        if (chunk.rows.length === 0) {
+          if (hasNew) this.version.value++;
+          hasNew = false;
+          break;
+        }
         table.append(chunk);
+        hasNew = true;
+        if (performance.now() - drawn < redrawMs) continue;
         this.version.value++;
+        hasNew = false;
+        drawn = performance.now();
         if (this.state.value.status === "running") await new Promise((done) => setTimeout(done, redrawMs));
       }
     } catch {

@@ -29,8 +29,17 @@ export function statusLabel(row: StatedRow): string {
   return diffStatuses.find(({ id }) => id === row.state)?.label ?? row.state;
 }
 
-export function statedRows(rows: readonly ShownRow[], table: DiffTable): readonly StatedRow[] {
-  return rows.map((row) => ({ ...row, state: diffStatus(row, row.index, table) }));
+/** Rows whose state is what it was stay the same objects: of tens of thousands few change at a time. */
+export function statedRows(
+  rows: readonly ShownRow[],
+  table: DiffTable,
+  before: readonly StatedRow[] | undefined,
+): readonly StatedRow[] {
+  return rows.map((row, at) => {
+    const state = diffStatus(row, row.index, table);
+    const known = before?.[at];
+    return known?.state === state && known.name === row.name ? known : { ...row, state };
+  });
 }
 
 export function countStates(rows: readonly StatedRow[]): ReadonlyMap<DiffStatus, number> {

@@ -1,5 +1,5 @@
 import type { RefObject } from "preact";
-import { useMemo } from "preact/hooks";
+import { useMemo, useRef } from "preact/hooks";
 import type { CompareView } from "../../src/core/lora/compareView";
 import { byteProgressText } from "../../src/core/text/byteProgress";
 import { formatBytes, formatCount, plural } from "../../src/core/text/quantities";
@@ -65,7 +65,14 @@ function Tensors({ model, view, widths, scroller }: DiffSectionProps) {
   const version = diff.version.value;
   const { table } = diff;
   const columns = view.columns.length;
-  const stated = useMemo(() => statedRows(diff.rows.value ?? [], table), [diff.rows.value, table, version]);
+  const before = useRef<{ readonly of: unknown; readonly rows: readonly StatedRow[] }>(undefined);
+  const stated = useMemo(() => {
+    const all = diff.rows.value ?? [];
+    const stale = before.current?.of === all ? before.current.rows : undefined;
+    const rows = statedRows(all, table, stale);
+    before.current = { of: all, rows };
+    return rows;
+  }, [diff.rows.value, table, version]);
   const counts = useMemo(() => countStates(stated), [stated]);
   const status = counts.has((tensorStatus ?? "") as StatedRow["state"]) ? tensorStatus : undefined;
   const rows = useMemo(

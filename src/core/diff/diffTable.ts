@@ -51,6 +51,7 @@ export interface DiffChunk {
 const chunkEntries = 8000;
 
 const width = diffFields.length;
+const placeOf = Object.fromEntries(diffFields.map((field, at) => [field, at])) as Record<DiffField, number>;
 
 /** What is known of the values of aligned tensors. It grows while they are compared, and crosses in chunks. */
 export class DiffTable {
@@ -90,8 +91,9 @@ export class DiffTable {
   /** NaN where the pair was not compared. */
   number(row: number, pair: number, field: DiffField): number {
     const cell = row * this.pairs.length + pair;
+    // Those that were not compared hold zeros.
     if (pairStates[this.states[cell] ?? 0] !== "compared") return Number.NaN;
-    return this.values[cell * width + diffFields.indexOf(field)] ?? Number.NaN;
+    return this.values[cell * width + placeOf[field]] ?? Number.NaN;
   }
 
   numbers(row: number, pair: number): DiffNumbers | undefined {
