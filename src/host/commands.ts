@@ -45,8 +45,9 @@ export function registerCommands(services: CommandServices): vscode.Disposable[]
 
   const commands: Record<string, (target: Target, selection?: readonly Target[]) => unknown> = {
     open: async (target) => {
-      const path = mainFileOf(target) ?? (await askForFile());
+      const path = mainFileOf(target);
       if (path !== undefined) await openCheckpointFile(vscode.Uri.file(path));
+      else await chooseAndOpen(runs);
     },
     openFile: (path) => openPath(String(path)),
     openChart: async (target) => {
@@ -188,9 +189,11 @@ function pathOf(target: Target): string | undefined {
   }
 }
 
-async function askForFile(): Promise<string | undefined> {
-  const picked = await vscode.window.showOpenDialog({ openLabel: "Open Checkpoint" });
-  return picked?.[0]?.fsPath;
+/** From the command palette and the walkthrough: one of the known checkpoints, or any file. */
+async function chooseAndOpen(runs: RunsModel): Promise<void> {
+  const options = { title: "Open which checkpoint?", placeHolder: "A checkpoint", exclude: [] };
+  const path = await pickCheckpoint(runs, options);
+  if (path !== undefined) await openPath(path);
 }
 
 function pickAdapter(runs: RunsModel): Promise<string | undefined> {

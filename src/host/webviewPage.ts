@@ -1,9 +1,8 @@
 import { randomBytes } from "node:crypto";
 import * as vscode from "vscode";
 import { Channel, type Handlers } from "../protocol/channel";
+import { type PageName, pageHtml } from "../protocol/pageHtml";
 import { decodeFromWebview, encodeForWebview } from "../protocol/webviewWire";
-
-export type PageName = "editor" | "compare" | "run";
 
 /**
  * Loads a page into a webview and connects to it. The page may be destroyed and run again at any time (a hidden
@@ -26,7 +25,15 @@ export function connectPage<HostCalls, PageCalls>(
     },
     handlers,
   );
-  webview.html = pageHtml(webview, folder, page, panelState);
+  const inFolder = (name: string) => webview.asWebviewUri(vscode.Uri.joinPath(folder, name)).toString();
+  webview.html = pageHtml({
+    page,
+    script: inFolder(`${page}.js`),
+    style: inFolder("styles.css"),
+    source: webview.cspSource,
+    nonce: randomBytes(16).toString("base64url"),
+    panelState,
+  });
   return channel;
 }
 
@@ -38,35 +45,4 @@ export function keepPanelState(webview: vscode.Webview, panelState: unknown): vo
 /** What `keepPanelState` kept, out of the state that VS Code hands to a serializer. */
 export function keptPanelState(state: unknown): unknown {
   return typeof state === "object" && state !== null && "host" in state ? state.host : undefined;
-}
-
-/** Nothing but our own script and style may run or load, whatever a tensor is called. */
-function pageHtml(webview: vscode.Webview, folder: vscode.Uri, page: PageName, panelState: unknown): string {
-  const nonce = randomBytes(16).toString("base64url");
-  const script = webview.asWebviewUri(vscode.Uri.joinPath(folder, `${page}.js`));
-  const style = webview.asWebviewUri(vscode.Uri.joinPath(folder, "styles.css"));
-  const policy = [
-    "default-src 'none'",
-    `script-src 'nonce-${nonce}'`,
-    `style-src ${webview.cspSource}`,
-    `font-src ${webview.cspSource}`,
-  ].join("; ");
-  return `<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="stylesheet" href="${style}">
-<title>Checkpoint Explorer</title>
-</head>
-<body data-page="${page}" data-host-state="${escapeAttribute(JSON.stringify(panelState))}">
-<div id="root"></div>
-<script nonce="${nonce}" src="${script}"></script>
-</body>
-</html>`;
-}
-
-function escapeAttribute(text: string): string {
-  return text.replace(/[&"<>]/g, (character) => `&#${character.charCodeAt(0)};`);
 }

@@ -14,13 +14,15 @@ import { Workbench, type WorkbenchConnection } from "../support/workbench";
 
 /**
  * Takes pictures of every screen in a real VS Code: `node test/support/bootstrap.mjs test/e2e/screenshots.ts`.
- * Those of the README go to media/screenshots/, and every screen in every theme to test-results/e2e/screens/.
+ * Those of the README go to media/screenshots/, those of Get Started to media/walkthrough/ in each theme, and every screen in every theme to test-results/e2e/screens/.
  */
 
 interface Screen {
   readonly name: string;
   /** Also a picture of the README. */
   readonly readme?: boolean;
+  /** Also a picture of the walkthrough, under this name: of that part of a smaller window. */
+  readonly walkthrough?: { readonly name: string; readonly part: "sidebar" | "editor" };
   show(stage: Stage): Promise<void>;
 }
 
@@ -66,17 +68,20 @@ const shownModule = "model.layers.0.self_attn.q_proj";
 const screens: readonly Screen[] = [
   {
     name: "tree",
+    walkthrough: { name: "tree", part: "sidebar" },
     async show(stage) {
       await stage.row("checkpoint-120").click();
       await stage.tab("Overview").waitFor();
       await stage.workbench.closeAllEditors();
-      await stage.row("checkpoint-120").locator(".monaco-tl-twistie").click();
+      const isExpanded = await stage.row("checkpoint-120").getAttribute("aria-expanded");
+      if (isExpanded !== "true") await stage.row("checkpoint-120").locator(".monaco-tl-twistie").click();
       await stage.runs.getByRole("treeitem", { name: /^optimizer state/i }).waitFor();
     },
   },
   {
     name: "overview",
     readme: true,
+    walkthrough: { name: "editor", part: "editor" },
     show: (stage) => stage.openCheckpoint("checkpoint-240", "Overview"),
   },
   {
@@ -151,6 +156,7 @@ const screens: readonly Screen[] = [
   {
     name: "compare",
     readme: true,
+    walkthrough: { name: "compare", part: "editor" },
     show: (stage) => stage.compare(),
   },
   {
@@ -163,6 +169,7 @@ const screens: readonly Screen[] = [
   },
   {
     name: "run",
+    walkthrough: { name: "chart", part: "editor" },
     async show(stage) {
       await stage.workbench.pickFromContextMenu(stage.row("lora-pipeline"), "Open Chart of Run");
       await stage.page.locator("canvas").first().waitFor();
@@ -213,6 +220,34 @@ async function takePicture(workbench: Workbench, name: string): Promise<string> 
   return workbench.screenshot(name);
 }
 
+const smallViewport = { width: 1080, height: 620 };
+
+/** A part of a window that is small enough for its text to be read in a picture of the walkthrough. */
+async function takeWalkthroughPictures(workbench: Workbench, stage: Stage, wanted: readonly Screen[]) {
+  const { page } = workbench;
+  const before = page.viewportSize() ?? smallViewport;
+  await page.setViewportSize(smallViewport);
+  for (const { walkthrough, show } of wanted) {
+    if (walkthrough === undefined) continue;
+    await workbench.closeAllEditors();
+    await show(stage);
+    const { name, part } = walkthrough;
+    for (const theme of themeNames) {
+      await workbench.setTheme(theme);
+      await page.mouse.move(2, 2);
+      await page.waitForTimeout(400);
+      const clip = await page.locator(`.part.${part}`).boundingBox();
+      if (clip === null) throw new Error(`There is no ${part}.`);
+      const picture = shrinkPng(await page.screenshot({ clip }));
+      const path = join(projectRoot, "media", "walkthrough", `${name}-${theme}.png`);
+      writeFileSync(path, picture);
+      console.log(`${path} ${picture.length} bytes`);
+    }
+    await workbench.setTheme("dark");
+  }
+  await page.setViewportSize(before);
+}
+
 async function takePictures(connection: WorkbenchConnection, workspace: string): Promise<void> {
   const viewport = { width: 1400, height: 900 };
   const workbench = await Workbench.open({ workspace, inPlace: true, viewport }, connection);
@@ -230,6 +265,7 @@ async function takePictures(connection: WorkbenchConnection, workspace: string):
       writeFileSync(path, shrinkPng(readFileSync(path)));
       console.log(`${path} ${statSync(path).size} bytes`);
     }
+    await takeWalkthroughPictures(workbench, stage, screens.filter(isWanted));
     addBroken(workspace);
     for (const screen of screens.filter(isWanted)) {
       await workbench.closeAllEditors();

@@ -3,12 +3,13 @@ import { basename, dirname, join } from "node:path";
 import { build } from "esbuild";
 import type { Browser, BrowserContext, Locator, Page, Route } from "playwright-core";
 import { inject } from "vitest";
+import { type PageName, pageHtml } from "../../src/protocol/pageHtml";
 import { connectToBrowser } from "./launchBrowser";
 import { projectRoot, resultsFolder } from "./projectRoot";
 import type { CapturedTheme, ThemeName } from "./themes";
 
 export interface WebviewPageOptions {
-  readonly page: "editor" | "compare" | "run";
+  readonly page: PageName;
   readonly theme?: ThemeName;
   readonly viewport?: { readonly width: number; readonly height: number };
   /**
@@ -152,29 +153,11 @@ async function buildFakeHost(file: string): Promise<string> {
   return outputFiles[0]?.text ?? "";
 }
 
-/** The same page as src/host/webviewPage.ts makes, with the same policy. */
+/** The page as the extension makes it, with the same policy. */
 function html({ page, panelState = null }: WebviewPageOptions): string {
-  const policy = [
-    "default-src 'none'",
-    "script-src 'nonce-test'",
-    `style-src ${origin}`,
-    `font-src ${origin}`,
-  ].join("; ");
-  const state = JSON.stringify(panelState).replace(/[&"<>]/g, (character) => `&#${character.charCodeAt(0)};`);
-  return `<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="stylesheet" href="${origin}/styles.css">
-<title>Checkpoint Explorer</title>
-</head>
-<body data-page="${page}" data-host-state="${state}">
-<div id="root"></div>
-<script nonce="test" src="${origin}/${page}.js"></script>
-</body>
-</html>`;
+  const inFolder = (name: string) => `${origin}/${name}`;
+  const [script, style] = [inFolder(`${page}.js`), inFolder("styles.css")];
+  return pageHtml({ page, script, style, source: origin, nonce: "test", panelState });
 }
 
 const contentTypes: Readonly<Record<string, string>> = { js: "text/javascript", css: "text/css" };

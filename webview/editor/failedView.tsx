@@ -2,6 +2,7 @@ import { formatBytes, formatCount } from "../../src/core/text/quantities";
 import type { EditorState } from "../../src/protocol/editorSurface";
 import { Button } from "../ui/controls";
 import { Icon } from "../ui/icon";
+import { MessageText } from "../ui/messageText";
 import { safeText } from "../ui/safeText";
 import type { EditorModel } from "./editorModel";
 
@@ -20,11 +21,14 @@ export function FailedView({ model, state }: FailedViewProps) {
         <h1 class="failed-title">
           <bdi>{safeText(name)}</bdi> could not be read
         </h1>
-        <p class="failed-message">{safeText(problem.message)}</p>
+        <p class="failed-message">
+          <MessageText text={problem.message} />
+        </p>
         <table class="key-value-table plain failed-facts" aria-label="Where">
           <tbody>
             <Fact name="File" value={problem.file ?? path} mono />
-            {problem.offset !== undefined && (
+            {/* What is wrong with a file from its first byte is wrong with all of it. */}
+            {problem.offset !== undefined && problem.offset > 0 && (
               <Fact name="At byte" value={`${formatCount(problem.offset)}${ofTotal(fileBytes)}`} />
             )}
             {fileBytes !== undefined && <Fact name="Size" value={sizeText(fileBytes)} />}

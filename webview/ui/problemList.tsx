@@ -1,6 +1,7 @@
 import type { Problem, Severity } from "../../src/core/problem";
 import { formatCount, plural } from "../../src/core/text/quantities";
 import { Icon } from "./icon";
+import { MessageText } from "./messageText";
 import { safeText } from "./safeText";
 
 export interface ProblemListProps {
@@ -31,7 +32,9 @@ export function ProblemList({ problems, onShowTensor }: ProblemListProps) {
                 <li key={`${index} ${problem.code}`} class="problem">
                   <Icon name={severity} class={severity} label={noun} />
                   <div>
-                    <p class="problem-message">{safeText(problem.message)}</p>
+                    <p class="problem-message">
+                      <MessageText text={problem.message} />
+                    </p>
                     <ProblemPlace problem={problem} onShowTensor={onShowTensor} />
                   </div>
                 </li>

@@ -97,6 +97,8 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
       },
     );
     this.remember(document.uri, channel, panel);
+    // A step of the walkthrough is done, however the checkpoint was opened.
+    void vscode.commands.executeCommand("setContext", "checkpointExplorer.checkpointOpened", true);
     const changes = document.onDidChange((state) => channel.notify("changed", state));
     const scanned = document.scan.onDidChange((state) => channel.notify("scanChanged", state));
     panel.onDidDispose(() => {

@@ -1,0 +1,42 @@
+export type PageName = "editor" | "compare" | "run";
+
+export interface PageHtmlOptions {
+  readonly page: PageName;
+  /** Addresses of the page's own script and style sheet. */
+  readonly script: string;
+  readonly style: string;
+  /** Where styles and fonts may come from. */
+  readonly source: string;
+  /** Fresh for each page: only a script with it runs. */
+  readonly nonce: string;
+  /** Handed to the page as JSON in `data-host-state`. */
+  readonly panelState: unknown;
+}
+
+/** The document of a page. Nothing but our own script and style may run or load, whatever a tensor is called. */
+export function pageHtml({ page, script, style, source, nonce, panelState }: PageHtmlOptions): string {
+  const policy = [
+    "default-src 'none'",
+    `script-src 'nonce-${nonce}'`,
+    `style-src ${source}`,
+    `font-src ${source}`,
+  ].join("; ");
+  return `<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="stylesheet" href="${style}">
+<title>Checkpoint Explorer</title>
+</head>
+<body data-page="${page}" data-host-state="${escapeAttribute(JSON.stringify(panelState))}">
+<div id="root"></div>
+<script nonce="${nonce}" src="${script}"></script>
+</body>
+</html>`;
+}
+
+function escapeAttribute(text: string): string {
+  return text.replace(/[&"<>]/g, (character) => `&#${character.charCodeAt(0)};`);
+}

@@ -1,0 +1,85 @@
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { openWindow, watchWindow } from "../support/openWindow";
+import type { Workbench } from "../support/workbench";
+
+let scratch: string;
+let workbench: Workbench;
+
+beforeAll(async () => {
+  scratch = mkdtempSync(join(tmpdir(), "walkthrough-"));
+  const workspace = join(scratch, "empty");
+  mkdirSync(workspace);
+  workbench = await openWindow({ workspace, viewport: { width: 1400, height: 900 } });
+});
+
+afterAll(async () => {
+  await workbench?.close();
+  rmSync(scratch, { recursive: true, force: true });
+});
+
+watchWindow(() => workbench);
+
+const walkthrough = "Get started with Checkpoint Explorer";
+
+async function openWalkthrough(): Promise<void> {
+  await workbench.runCommand("Welcome: Open Walkthrough...");
+  await workbench.pickQuickInput(walkthrough);
+  await workbench.page.getByRole("button", { name: /Browse a training run/ }).waitFor();
+}
+
+/** Titles of the steps that are checked off, in their order. */
+async function done(): Promise<string[]> {
+  await openWalkthrough();
+  const steps = workbench.page.locator(".getting-started-step").filter({
+    has: workbench.page.locator(".codicon.complete"),
+  });
+  return (await steps.locator(".step-title").allInnerTexts()).map((title) => title.trim());
+}
+
+test("Get Started leads from the sample to a comparison, and checks off what was done", async () => {
+  const titles = [
+    "Browse a training run",
+    "Ask what a checkpoint is",
+    "See how its training went",
+    "Compare snapshots",
+  ];
+  await openWalkthrough();
+  // A picture of each step ships with the extension.
+  for (const title of titles) {
+    await workbench.page
+      .getByRole("button", { name: new RegExp(title) })
+      .first()
+      .click();
+    const picture = workbench.page.locator(".getting-started-media img");
+    await expect
+      .poll(() => picture.evaluate((image: HTMLImageElement) => image.naturalWidth))
+      .toBeGreaterThan(100);
+  }
+  expect(await done()).toEqual([]);
+
+  await workbench.runCommand("Checkpoint Explorer: Open Sample Run");
+  const runs = workbench.view("Training Runs");
+  await runs.getByRole("treeitem", { name: /^checkpoint-120 / }).click();
+  await workbench
+    .webviewFrame()
+    .getByRole("tab", { name: /^Overview/ })
+    .waitFor();
+  await expect.poll(done).toEqual(titles.slice(0, 2));
+
+  await workbench.runCommand("Checkpoint Explorer: Open Chart of Run");
+  await workbench.page.keyboard.press("Enter");
+  await expect.poll(done).toEqual(titles.slice(0, 3));
+
+  await runs.getByRole("treeitem", { name: /^01-svd / }).click();
+  await runs.getByRole("treeitem", { name: /^02-rank-reduction / }).click({ modifiers: ["ControlOrMeta"] });
+  await workbench.pickFromContextMenu(
+    runs.getByRole("treeitem", { name: /^01-svd / }),
+    "Compare Selected Snapshots",
+  );
+  await workbench.waitForEditor("Compare Snapshots");
+  await expect.poll(done).toEqual(titles);
+  await workbench.runCommand("Checkpoint Explorer: Close Sample Run");
+});
