@@ -49,10 +49,8 @@ test("Get Started leads from the sample to a comparison, and checks off what was
   await openWalkthrough();
   // A picture of each step ships with the extension.
   for (const title of titles) {
-    await workbench.page
-      .getByRole("button", { name: new RegExp(title) })
-      .first()
-      .click();
+    // Where the step before has just been folded, the mouse would find something else.
+    await workbench.page.locator(".getting-started-step").filter({ hasText: title }).dispatchEvent("click");
     const picture = workbench.page.locator(".getting-started-media img");
     await expect
       .poll(() => picture.evaluate((image: HTMLImageElement) => image.naturalWidth))
@@ -67,11 +65,11 @@ test("Get Started leads from the sample to a comparison, and checks off what was
     .webviewFrame()
     .getByRole("tab", { name: /^Overview/ })
     .waitFor();
-  await expect.poll(done).toEqual(titles.slice(0, 2));
+  await expect.poll(done, { timeout: 30_000 }).toEqual(titles.slice(0, 2));
 
   await workbench.runCommand("Checkpoint Explorer: Open Chart of Run");
   await workbench.page.keyboard.press("Enter");
-  await expect.poll(done).toEqual(titles.slice(0, 3));
+  await expect.poll(done, { timeout: 30_000 }).toEqual(titles.slice(0, 3));
 
   await runs.getByRole("treeitem", { name: /^01-svd / }).click();
   await runs.getByRole("treeitem", { name: /^02-rank-reduction / }).click({ modifiers: ["ControlOrMeta"] });
@@ -80,6 +78,6 @@ test("Get Started leads from the sample to a comparison, and checks off what was
     "Compare Selected Snapshots",
   );
   await workbench.waitForEditor("Compare Snapshots");
-  await expect.poll(done).toEqual(titles);
+  await expect.poll(done, { timeout: 30_000 }).toEqual(titles);
   await workbench.runCommand("Checkpoint Explorer: Close Sample Run");
 });

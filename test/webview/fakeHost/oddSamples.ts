@@ -14,7 +14,7 @@ export function brokenSample(): EditorSample {
         code: "LfsPointer",
         message:
           "This is a Git LFS pointer, not the file itself: 134 bytes of text that name a file of 4.98 GB. " +
-          'Run `git lfs pull` in the repository to fetch it, then try again.',
+          "Run `git lfs pull` in the repository to fetch it, then try again.",
         offset: 0,
       },
     },
