@@ -5,7 +5,7 @@ import { registerCommands } from "./host/commands";
 import { compareViewType } from "./host/compare/comparePanel";
 import { ComparePanels } from "./host/compare/comparePanels";
 import { CheckpointEditorProvider } from "./host/editor/checkpointEditor";
-import { checkpointViewType, openPath, optionalViewType } from "./host/editor/openPath";
+import { openPath } from "./host/editor/openPath";
 import { askStage } from "./host/files/askStage";
 import { SampleRun } from "./host/files/sampleRun";
 import { StageStore } from "./host/files/stageStore";
@@ -30,7 +30,6 @@ export function activate(context: vscode.ExtensionContext): void {
   const { extensionUri, subscriptions } = context;
   const log = createLog(subscriptions);
   const worker = new WorkerClient(context.extensionPath, log);
-  const makerThread = new WorkerClient(context.extensionPath, log);
   const stages = new StageStore(context.workspaceState);
   const scans = new ScanMemory(context.workspaceState);
   const sample = new SampleRun(context);
@@ -38,7 +37,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const sorting = new SortChoice(context.workspaceState);
   const runs = new RunsModel({ worker, stages, log, attention, extraRoots: () => sample.roots() });
   const baseModels = new BaseModels(context.workspaceState, runs);
-  const maker = new SnapshotMaker(makerThread, stages, runs);
+  const maker = new SnapshotMaker(context.extensionPath, log, stages, runs);
   const memory = new ChartMemory(context.workspaceState);
   const editors = new CheckpointEditorProvider(extensionUri, worker, stages, scans, memory, {
     maker,
@@ -70,7 +69,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const runsView = createRunsView(runsTree, { sorting, runs, attention, runPanels });
   subscriptions.push(
     worker,
-    makerThread,
+    maker,
     stages,
     scans,
     attention,
@@ -78,11 +77,7 @@ export function activate(context: vscode.ExtensionContext): void {
     runs,
     new RunStatusBar({ model: runs, attention, runPanels }),
     new LiveRuns(runs, attention, log),
-    ...[checkpointViewType, optionalViewType].map((viewType) =>
-      vscode.window.registerCustomEditorProvider(viewType, editors, {
-        supportsMultipleEditorsPerDocument: true,
-      }),
-    ),
+    ...editors.register(),
     vscode.window.registerWebviewPanelSerializer(compareViewType, comparePanels),
     vscode.window.registerWebviewPanelSerializer(runViewType, runPanels),
     runsView,

@@ -93,6 +93,20 @@ test("the comparison of the three stages tells what each step did", async () => 
   await steps.getByText(/fine-tuning moved the update by \d+\.\d %/).waitFor();
 });
 
+test("the LoRA tab holds the updates against the base model beside the adapter", async () => {
+  await workbench.openFile("01-svd/adapter_model.safetensors");
+  await page().getByRole("tab", { name: "LoRA" }).click();
+  // From torch: √Σ‖ΔW‖² / √Σ‖W‖² is 0.19181.
+  await page().getByText("‖ΔW‖ is 19.2 % of ‖W‖ over 14 modules of base").waitFor();
+  await page()
+    .getByRole("grid", { name: "LoRA modules" })
+    .getByRole("row", { name: /layers\.0\.self_attn\.q_proj/ })
+    .click();
+  const detail = page().getByRole("region", { name: "Module details" });
+  await detail.getByRole("button", { name: "Look for them" }).click();
+  await detail.getByRole("table", { name: "Strongest directions of W + ΔW" }).waitFor();
+});
+
 test("reduces an adapter to rank 4 from the tree, finds the new snapshot there and compares it", async () => {
   const runs = await openRuns();
   const source = runs.getByRole("treeitem", { name: /^01-svd / });

@@ -11,7 +11,15 @@ import { connectPage } from "../webviewPage";
 import { CheckpointDocument } from "./checkpointDocument";
 import { type LoraServices, loraHandlers } from "./loraHandlers";
 import { numbersHandlers } from "./numbersHandlers";
-import { copyText, mainFilePath, openAsText, openPath, viewTypeOf } from "./openPath";
+import {
+  checkpointViewType,
+  copyText,
+  mainFilePath,
+  openAsText,
+  openPath,
+  optionalViewType,
+  viewTypeOf,
+} from "./openPath";
 
 type RequestedPlace = ParamsOf<EditorPageCalls, "showTab">;
 type EditorChannel = Channel<EditorHostCalls, EditorPageCalls>;
@@ -30,6 +38,14 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
     private readonly memory: ChartMemory,
     private readonly lora: Omit<LoraServices, "worker">,
   ) {}
+
+  /** Under both of its names. */
+  register(): vscode.Disposable[] {
+    const options = { supportsMultipleEditorsPerDocument: true };
+    return [checkpointViewType, optionalViewType].map((viewType) =>
+      vscode.window.registerCustomEditorProvider(viewType, this, options),
+    );
+  }
 
   openCustomDocument(uri: vscode.Uri): CheckpointDocument {
     return new CheckpointDocument(uri, this.worker, this.stages, this.scans);

@@ -3,8 +3,9 @@ import { basename } from "node:path";
 import * as vscode from "vscode";
 import type { ParamsOf } from "../../protocol/channel";
 import type { MadeSnapshot, MakeCalls } from "../../protocol/makeCalls";
-import type { ProgressListener, WorkerClient } from "../analysis/workerClient";
+import { type ProgressListener, WorkerClient } from "../analysis/workerClient";
 import type { StageStore } from "../files/stageStore";
+import type { Log } from "../log";
 import type { RunsModel } from "../runs/runsModel";
 
 /** What the caller chooses; the rest is the maker's affair. */
@@ -20,11 +21,20 @@ export interface MakeProgress {
 
 /** Makes new snapshots, in a thread of their own: an extraction takes minutes in which others want to look at files. */
 export class SnapshotMaker {
+  private readonly worker: WorkerClient;
+
   constructor(
-    private readonly worker: WorkerClient,
+    extensionPath: string,
+    log: Log,
     private readonly stages: StageStore,
     private readonly runs: RunsModel,
-  ) {}
+  ) {
+    this.worker = new WorkerClient(extensionPath, log);
+  }
+
+  dispose(): void {
+    this.worker.dispose();
+  }
 
   /** Undefined where the user decided against replacing what is there. */
   reduce(wanted: Wanted<"reduce">, progress: MakeProgress): Promise<MadeSnapshot | undefined> {
