@@ -90,7 +90,7 @@ test("the comparison of the three stages tells what each step did", async () => 
   const kept = keptByRank4();
   const reduction = `rank 32 → 4 kept ${percent(kept)} of the energy (error ${percent(Math.sqrt(1 - kept))})`;
   await steps.getByText(reduction).waitFor();
-  await steps.getByText(/fine-tuning moved the update by \d+\.\d %/).waitFor();
+  await steps.getByText(/fine-tuning\s+moved the update by\s\d+\.\d\s%/).waitFor();
 });
 
 test("the LoRA tab holds the updates against the base model beside the adapter", async () => {
