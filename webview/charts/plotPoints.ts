@@ -39,11 +39,35 @@ export function plotPoints(
   const { x, y, slices, smoothed } = series;
   const width = Math.max(16, pixels);
   const sample = (values: Float64Array) => sampleEnvelope(x, values, range.min, range.max, width);
-  if (slices !== undefined) return drawn({ x, last: y, ...slices }, slices.notFinite, range, smoothed);
+  if (slices !== undefined) {
+    // What lies beyond costs as much to draw as what is in sight.
+    const near = nearRange(x, range);
+    const { first, min, max, count, notFinite } = slices;
+    const cut = <T extends Float64Array | Uint32Array>(column: T) => column.subarray(...near) as T;
+    const seen = {
+      x: cut(x),
+      last: cut(y),
+      first: cut(first),
+      min: cut(min),
+      max: cut(max),
+      count: cut(count),
+    };
+    return drawn(seen, cut(notFinite), range, smoothed && cut(smoothed));
+  }
   const drawable = logarithmic ? y.map((value) => (value <= 0 ? Number.NaN : value)) : y;
   const envelope = sample(drawable);
   const { notFinite } = logarithmic ? sample(y) : envelope;
   return drawn(envelope, notFinite, range, smoothed === undefined ? undefined : sample(smoothed).last);
+}
+
+/** From the point before the range to the second one after it: the last point of a slice may lie far from its first. */
+function nearRange(x: Float64Array, { min, max }: ChartRange): readonly [start: number, end: number] {
+  const after = x.findIndex((at) => at >= min);
+  const beyond = x.findIndex((at) => at > max);
+  return [
+    Math.max(0, (after < 0 ? x.length : after) - 1),
+    beyond < 0 ? x.length : Math.min(x.length, beyond + 2),
+  ];
 }
 
 interface PlotSlices extends PlotBand, Pick<Envelope, "first" | "count"> {

@@ -1,5 +1,14 @@
 import { Channel, type Handlers } from "../../../src/protocol/channel";
 import { decodeFromWebview, encodeForWebview } from "../../../src/protocol/webviewWire";
+import { wireSize } from "../../support/vscodeMessage";
+
+declare global {
+  interface Window {
+    /** Bytes that the extension has sent to the page, as VS Code counts them, and those of the largest message. */
+    __receivedBytes: number;
+    __largestMessage: number;
+  }
+}
 
 export type Send = (message: unknown) => void;
 export type Receive = (message: unknown) => void;
@@ -13,7 +22,13 @@ export function fakeChannel<HostCalls, PageCalls>(
   let listener: Receive = () => {};
   const channel = new Channel<HostCalls, PageCalls>(
     {
-      post: (message) => send(encodeForWebview(message)),
+      post: (message) => {
+        const encoded = encodeForWebview(message);
+        const bytes = wireSize(encoded);
+        window.__receivedBytes = (window.__receivedBytes ?? 0) + bytes;
+        window.__largestMessage = Math.max(window.__largestMessage ?? 0, bytes);
+        send(encoded);
+      },
       onMessage: (added) => {
         listener = added;
       },

@@ -1,5 +1,4 @@
 import type { RunEntry, RunHostCalls, RunPageCalls, RunState } from "../../../src/protocol/runSurface";
-import type { ChartedSample } from "./chartedSample";
 import { chartHandlers } from "./chartHandlers";
 import { fakeChannel, type StartHost } from "./fakeChannel";
 import { type RunSample, runSamples, sampleNowMs } from "./runSamples";
@@ -29,6 +28,7 @@ export const startRunHost: StartHost = (send, options) => {
   const make = runSamples[sample];
   if (make === undefined) throw new Error(`No sample "${sample}"`);
   let runs: readonly RunSample[] = make();
+  const styles = runs.map(({ id }) => id);
   let generation = 1;
   let isMended = false;
   const runOf = (id: string) => {
@@ -39,7 +39,7 @@ export const startRunHost: StartHost = (send, options) => {
   const state = (): RunState => ({
     generation,
     kind: log ? "log" : "runs",
-    runs: runs.map((run, index) => entryOf(run, index, isMended)),
+    runs: runs.map((run) => entryOf(run, styles.indexOf(run.id), isMended)),
     choices: undefined,
     nowMs: sampleNowMs,
   });
@@ -87,7 +87,8 @@ export const startRunHost: StartHost = (send, options) => {
     addRun() {
       const added = runSamples.run?.()[0];
       if (added === undefined) return;
-      runs = [...runs, { ...added, id: "run:added", name: "added", run: added.run as ChartedSample }];
+      runs = [...runs, { ...added, id: "run:added", name: "added" }];
+      styles.push("run:added");
       publish();
     },
   };
