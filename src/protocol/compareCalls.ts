@@ -1,4 +1,4 @@
-import type { CompareModuleDetail, CompareView } from "../core/lora/compareView";
+import type { CompareModuleDetail, CompareView, ModulePairDetail } from "../core/lora/compareView";
 import type { Timeline } from "../core/lora/timeline";
 import type { UserStages } from "./checkpointCalls";
 
@@ -17,4 +17,11 @@ export interface CompareCalls {
     readonly progressToken: number;
   }): Timeline;
   compareModule(params: { readonly handle: number; readonly module: string }): CompareModuleDetail;
+  /** `a` and `b` are indexes of snapshots. Undefined where one of them has no update to compare. */
+  comparePair(params: {
+    readonly handle: number;
+    readonly module: string;
+    readonly a: number;
+    readonly b: number;
+  }): ModulePairDetail | undefined;
 }

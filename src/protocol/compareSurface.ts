@@ -1,5 +1,5 @@
 import type { BaseComparison } from "../core/lora/baseWeights";
-import type { CompareModuleDetail } from "../core/lora/compareView";
+import type { CompareModuleDetail, ModulePairDetail } from "../core/lora/compareView";
 import type { IntruderReport } from "../core/lora/intruders";
 import type { Timeline, TimelineMetric } from "../core/lora/timeline";
 import type { CompareHead, ComparePiece } from "./comparePieces";
@@ -24,6 +24,12 @@ export interface CompareHostCalls extends DiffHostCalls {
   /** More rows of that comparison, from `ComparePiece.next` on. Fails when a newer one has taken its place. */
   rows(params: { readonly generation: number; readonly first: number }): ComparePiece;
   moduleDetail(params: { readonly module: string }): CompareModuleDetail;
+  /** Any two columns, of which `moduleDetail` has only those with the first and with the left neighbour. */
+  modulePair(params: {
+    readonly module: string;
+    readonly a: number;
+    readonly b: number;
+  }): ModulePairDetail | undefined;
   /** The columns from left to right; the first is what the others are compared with. */
   arrange(params: { readonly paths: readonly string[] }): void;
   /** Asks the user for snapshots to add. */

@@ -26,5 +26,7 @@ export function compareHandlers(
         signal,
       }),
     compareModule: ({ handle, module }, signal) => comparisons.get(handle).moduleDetail(module, signal),
+    comparePair: ({ handle, module, a, b }, signal) =>
+      comparisons.get(handle).modulePair(module, a, b, signal),
   };
 }

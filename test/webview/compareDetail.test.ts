@@ -52,6 +52,18 @@ test("the spaces of two snapshots: what they share, direction by direction, and 
   await expect.poll(() => opened?.sent("copy")).toHaveLength(1);
 });
 
+test("any two of many snapshots, also those that are neither neighbours nor with the first", async () => {
+  const page = await openModule("many", "model.layers.9.self_attn.v_proj");
+  await tab(page, "Subspaces");
+  await page.getByRole("combobox", { name: "Which two snapshots" }).click();
+  await page.getByRole("option", { name: "checkpoint-300 and checkpoint-700" }).click();
+  const map = page.getByRole("slider", { name: "Output spaces of checkpoint-300 and checkpoint-700" });
+  await expect.poll(() => map.getAttribute("aria-valuetext")).toMatch(/^φ\(4, 4\) = 0\.\d{3}$/);
+  expect(await opened?.sent("modulePair")).toMatchObject([
+    { params: { module: "model.layers.9.self_attn.v_proj", a: 2, b: 6 } },
+  ]);
+});
+
 test("norms of rows and columns, and how the values of the factors spread", async () => {
   const page = await openModule("pipeline", "model.layers.9.self_attn.v_proj");
   await tab(page, "Norms");

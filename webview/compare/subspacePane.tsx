@@ -1,65 +1,117 @@
-import { useMemo } from "preact/hooks";
-import type { ModulePairDetail } from "../../src/core/lora/compareView";
+import { useEffect, useMemo, useState } from "preact/hooks";
+import type { CompareView, ModulePairDetail } from "../../src/core/lora/compareView";
+import { isAbortError } from "../../src/protocol/channel";
 import type { ChartSeries } from "../charts/chartSeries";
 import { LineChart, type SeriesWords } from "../charts/lineChart";
 import { ordinals } from "../charts/spectrum";
 import { Dropdown } from "../ui/controls";
 import { safeText } from "../ui/safeText";
+import { ErrorState, Loading } from "../ui/states";
 import { formatChange, formatCosine, formatShareOf } from "./compareFormat";
-import { chartOutlets, type DetailProps } from "./readyDetail";
+import { chartOutlets, type DetailProps, type ReadyDetail } from "./readyDetail";
 import { SubspaceMap } from "./subspaceMap";
 
-interface ShownPair {
+interface PairChoice {
   readonly id: string;
   readonly label: string;
   readonly first: string;
   readonly second: string;
-  readonly pair: ModulePairDetail;
+  /** Columns when the details were asked for. */
+  readonly a: number;
+  readonly b: number;
 }
 
 /** The spaces that two updates read from and write to: how much they share, direction by direction. */
 export function SubspacePane({ model, view, detail }: DetailProps) {
-  const pairs = useMemo<ShownPair[]>(() => {
-    const labelOf = (column: number) => view.columns.find(({ path }) => path === detail.paths[column])?.label;
-    return (detail.detail.pairs ?? []).flatMap((pair) => {
-      const [first, second] = [labelOf(pair.a), labelOf(pair.b)];
-      if (first === undefined || second === undefined) return [];
-      const id = `${detail.paths[pair.a]}\n${detail.paths[pair.b]}`;
-      return [{ id, label: `${first} and ${second}`, first, second, pair }];
-    });
-  }, [view, detail]);
-  const shown = pairs.find(({ id }) => id === model.place.value.pair) ?? pairs[0];
-  if (shown === undefined)
+  const choices = useMemo(() => pairChoices(view, detail), [view, detail]);
+  const chosen = choices.find(({ id }) => id === model.place.value.pair) ?? choices[0];
+  const found = usePair(model, detail, chosen);
+  if (chosen === undefined)
     return <p class="dim">No two snapshots have an update of this module that can be compared.</p>;
+  const { first, second } = chosen;
   return (
     <>
       <Dropdown
-        key={pairs.map(({ id }) => id).join()}
+        key={choices.map(({ id }) => id).join()}
         label="Which two snapshots"
-        value={shown.id}
-        options={pairs.map(({ id, label }) => ({ value: id, label: safeText(label) }))}
+        value={chosen.id}
+        options={choices.map(({ id, label }) => ({ value: id, label: safeText(label) }))}
         onChange={(pair) => model.change({ pair })}
       />
-      <PairNumbers pair={shown.pair} />
-      <SubspaceMap
-        model={model}
-        title="Input spaces"
-        help="Right singular vectors: the directions that the module reads"
-        map={shown.pair.input}
-        first={shown.first}
-        second={shown.second}
-      />
-      <SubspaceMap
-        model={model}
-        title="Output spaces"
-        help="Left singular vectors: the directions that the module writes"
-        map={shown.pair.output}
-        first={shown.first}
-        second={shown.second}
-      />
-      <Angles model={model} pair={shown.pair} />
+      {found instanceof Error && (
+        <ErrorState what="The spaces could not be computed." where={found.message} />
+      )}
+      {found === undefined && <Loading label="Computing the spaces…" />}
+      {found !== undefined && !(found instanceof Error) && (
+        <>
+          <PairNumbers pair={found} />
+          <SubspaceMap
+            model={model}
+            title="Input spaces"
+            help="Right singular vectors: the directions that the module reads"
+            map={found.input}
+            first={first}
+            second={second}
+          />
+          <SubspaceMap
+            model={model}
+            title="Output spaces"
+            help="Left singular vectors: the directions that the module writes"
+            map={found.output}
+            first={first}
+            second={second}
+          />
+          <Angles model={model} pair={found} />
+        </>
+      )}
     </>
   );
+}
+
+/** Each two snapshots that both have an update of the module. */
+function pairChoices(view: CompareView, { module, paths, detail }: ReadyDetail): PairChoice[] {
+  const row = view.modules.find((each) => each.module === module);
+  const columns = paths.flatMap((path, index) => {
+    const at = view.columns.findIndex((column) => column.path === path);
+    const cell = row?.cells[at];
+    const hasUpdate = cell !== undefined && cell !== null && cell.unavailable === undefined;
+    return hasUpdate && detail.singularValues[index]
+      ? [{ path, index, label: view.columns[at]?.label ?? "" }]
+      : [];
+  });
+  return columns.flatMap((first, at) =>
+    columns.slice(at + 1).map((second) => ({
+      id: `${first.path}\n${second.path}`,
+      label: `${first.label} and ${second.label}`,
+      first: first.label,
+      second: second.label,
+      a: first.index,
+      b: second.index,
+    })),
+  );
+}
+
+/** From the details where they have it; other pairs are asked for. Undefined while they are on their way. */
+function usePair(
+  model: DetailProps["model"],
+  { module, detail }: ReadyDetail,
+  choice: PairChoice | undefined,
+): ModulePairDetail | Error | undefined {
+  const [answer, setAnswer] = useState<{ readonly id: string; readonly pair: ModulePairDetail | Error }>();
+  const known = detail.pairs?.find(({ a, b }) => a === choice?.a && b === choice?.b);
+  const id = `${module}\n${choice?.id}`;
+  useEffect(() => {
+    if (choice === undefined || known !== undefined) return;
+    const controller = new AbortController();
+    model.host
+      .call("modulePair", { module, a: choice.a, b: choice.b }, controller.signal)
+      .then((pair) => setAnswer({ id, pair: pair ?? new Error("One of them has no update of this module.") }))
+      .catch((error: unknown) => {
+        if (!isAbortError(error)) setAnswer({ id, pair: error as Error });
+      });
+    return () => controller.abort();
+  }, [id, known]);
+  return known ?? (answer?.id === id ? answer.pair : undefined);
 }
 
 function PairNumbers({ pair }: { readonly pair: ModulePairDetail }) {

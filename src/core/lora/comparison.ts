@@ -3,12 +3,17 @@ import type { UserStage } from "../checkpoint/checkpointSession";
 import type { TensorReader } from "../checkpoint/tensorReader";
 import { compareUpdates } from "./compare";
 import { compareTensorLayouts } from "./compareTensors";
-import { type CompareModuleDetail, type CompareView, maxListedTensors } from "./compareView";
+import {
+  type CompareModuleDetail,
+  type CompareView,
+  type ModulePairDetail,
+  maxListedTensors,
+} from "./compareView";
 import type { UpdateAnalysis } from "./delta";
 import type { LoraModule } from "./loraModule";
 import { measureModule } from "./measureModule";
 import type { ModuleComparison, ModulePair } from "./moduleComparison";
-import { describeModule } from "./moduleDetail";
+import { describeModule, describePair } from "./moduleDetail";
 import { alignModules, openSnapshots, type Snapshot } from "./openSnapshots";
 import { describeBases } from "./snapshotProblems";
 import { changeFrom, findInitialSnapshot } from "./trueChange";
@@ -68,6 +73,29 @@ export class Comparison {
       // Measured without factors, e.g. the spectrum that a full decomposition lists.
       const singularValues = measured.map((each) => each?.measurement.metrics?.singularValues ?? null);
       return { ...detail, singularValues };
+    } finally {
+      await closeAll(readers);
+    }
+  }
+
+  /**
+   * Any two of the snapshots, of which `moduleDetail` has those with the first and with the left neighbour alone.
+   * @returns undefined where one of them has no update of the module that can be measured.
+   */
+  async modulePair(
+    module: string,
+    a: number,
+    b: number,
+    signal?: AbortSignal,
+  ): Promise<ModulePairDetail | undefined> {
+    const found = alignModules(this.snapshots).find(([name]) => name === module);
+    if (found === undefined) throw new Error(`No snapshot adapts "${module}".`);
+    const chosen = [a, b].map((index) => found[1][index]);
+    const readers = [a, b].map((index) => this.snapshots[index]?.session?.tensorReader());
+    try {
+      const [first, second] = await measureAll(chosen, readers, signal);
+      if (first?.analysis === undefined || second?.analysis === undefined) return undefined;
+      return describePair(a, b, first.analysis, second.analysis);
     } finally {
       await closeAll(readers);
     }

@@ -58,11 +58,20 @@ function pairsOf(analyses: readonly (UpdateAnalysis | undefined)[]): readonly Mo
       const first = analyses[a];
       const second = analyses[b];
       if (first === undefined || second === undefined) continue;
-      const comparison = compareUpdates(first, second);
-      pairs.push({ a, b, ...plain(comparison), ...spaces(first, second) });
+      pairs.push(describePair(a, b, first, second));
     }
   }
   return pairs;
+}
+
+/** Two updates of a module; `a` and `b` are the columns that they stand in. */
+export function describePair(
+  a: number,
+  b: number,
+  first: UpdateAnalysis,
+  second: UpdateAnalysis,
+): ModulePairDetail {
+  return { a, b, ...plain(compareUpdates(first, second)), ...spaces(first, second) };
 }
 
 function plain({ cosine, relativeChange, energyKept, newShare, sameness, reason }: UpdateComparison) {

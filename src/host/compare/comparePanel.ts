@@ -78,6 +78,10 @@ export class ComparePanel {
           if (this.handle === undefined) throw new Error("The comparison is not computed.");
           return services.worker.call("compareModule", { handle: this.handle, module }, signal);
         },
+        modulePair: async ({ module, a, b }, signal) => {
+          if (this.handle === undefined) throw new Error("The comparison is not computed.");
+          return services.worker.call("comparePair", { handle: this.handle, module, a, b }, signal);
+        },
         arrange: ({ paths: arranged }) => this.show(arranged),
         add: () => this.addSnapshots(),
         open: ({ path }) => services.open(path),

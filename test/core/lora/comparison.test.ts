@@ -147,6 +147,10 @@ describe("a pipeline of three snapshots", () => {
     expect(detail.factors?.map((factor) => factor?.norms.outputs.count)).toEqual([20, 20, 20]);
     expect(detail.factors?.[0]?.histogramA.limit).toBe(detail.factors?.[2]?.histogramA.limit);
     await expect(comparison.moduleDetail("nothing")).rejects.toThrow("No snapshot");
+    // The same pair, asked for alone.
+    const pair = detail.pairs?.find(({ a, b }) => a === 0 && b === 1);
+    expect(await comparison.modulePair("model.layers.3.self_attn.q_proj", 0, 1)).toEqual(pair);
+    expect(await comparison.modulePair("model.layers.3.self_attn.q_proj", 0, 9)).toBeUndefined();
   });
 });
 

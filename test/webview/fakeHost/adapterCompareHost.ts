@@ -44,6 +44,7 @@ export function startAdapterCompareHost(send: Send, name: string): Receive {
       notify: (changed) => channel.notify("diffChanged", changed),
     }),
     moduleDetail: async ({ module }, signal) => (await comparison).moduleDetail(module, signal),
+    modulePair: async ({ module, a, b }, signal) => (await comparison).modulePair(module, a, b, signal),
     arrange: ({ paths: arranged }) => {
       paths = arranged;
       void compareAgain();

@@ -67,6 +67,7 @@ export const startCompareHost: StartHost = (send, options) => {
       module,
       singularValues: shown.map(({ modules }) => modules.get(module) ?? null),
     }),
+    modulePair: () => undefined,
     arrange: ({ paths }) => {
       shown = paths.flatMap((path) => known.filter(({ column }) => column.path === path));
       compareAgain();
