@@ -14,6 +14,8 @@ import type { ByteSource } from "./byteSource";
 export interface ZipDirectory {
   /** In the order of the directory; names may occur twice. */
   readonly entries: readonly ZipEntry[];
+  /** Of two members of one name the last, as Python takes it. */
+  readonly byName: ReadonlyMap<string, ZipEntry>;
   /** Bytes before the archive, by which all its offsets are shifted. */
   readonly prefixBytes: number;
   readonly problems: readonly Problem[];
@@ -170,9 +172,9 @@ class DirectoryParser {
       this.problems.add({ severity: "error", code: "DamagedZipDirectory", message, offset });
     }
     this.reportOverlaps(entries);
-    this.reportDuplicates(entries);
+    const byName = this.indexByName(entries);
     const { prefixBytes } = this.end;
-    return { entries, prefixBytes, problems: this.problems.toArray() };
+    return { entries, byName, prefixBytes, problems: this.problems.toArray() };
   }
 
   private entryLength(at: number): number {
@@ -223,7 +225,11 @@ class DirectoryParser {
 
   /** Members that share bytes make a small file unpack to anything, or show one thing to a scanner and another to torch. */
   private reportOverlaps(entries: readonly ZipEntry[]): void {
-    const sorted = [...entries].sort((a, b) => a.localHeaderOffset - b.localHeaderOffset);
+    // Writers list members in the order of their bytes, and a large model has a hundred thousand.
+    const inOrder = entries.every(
+      (entry, at) => at === 0 || entry.localHeaderOffset >= (entries[at - 1] as ZipEntry).localHeaderOffset,
+    );
+    const sorted = inOrder ? entries : [...entries].sort((a, b) => a.localHeaderOffset - b.localHeaderOffset);
     let end = 0;
     let before: ZipEntry | undefined;
     for (const entry of sorted) {
@@ -257,25 +263,30 @@ class DirectoryParser {
     });
   }
 
-  private reportDuplicates(entries: readonly ZipEntry[]): void {
-    const seen = new Set<string>();
-    for (const { name } of entries) {
-      if (seen.has(name)) {
+  private indexByName(entries: readonly ZipEntry[]): ReadonlyMap<string, ZipEntry> {
+    const byName = new Map<string, ZipEntry>();
+    for (const entry of entries) {
+      const { name } = entry;
+      const count = byName.size;
+      byName.set(name, entry);
+      if (byName.size === count) {
         this.problems.addLazily("DuplicateMember", () => ({
           severity: "warning",
           code: "DuplicateMember",
           message: `The archive holds ${quote(name)} twice. Readers differ in which one they take.`,
         }));
       }
-      seen.add(name);
     }
+    return byName;
   }
 }
+
+const strictUtf8 = new TextDecoder("utf-8", { fatal: true });
 
 /** UTF-8, as the flag of every writer of checkpoints says; what is not UTF-8 is shown byte by byte. */
 function decodeName(bytes: Uint8Array): string {
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return strictUtf8.decode(bytes);
   } catch {
     return String.fromCharCode(...bytes);
   }

@@ -1,4 +1,5 @@
 import { formatBytes } from "../text/quantities";
+import { quote } from "../text/quote";
 import type { FormatId } from "./format";
 import { FormatError } from "./formatError";
 
@@ -51,7 +52,35 @@ export function diagnoseImpostor(head: Uint8Array): FormatError | undefined {
     const message = "This is a 7z archive, into which nothing here can look. Unpack it only if you trust it.";
     return new FormatError("SevenZip", message, 0);
   }
-  return undefined;
+  return diagnoseTar(head);
+}
+
+const tarMagicOffset = 257;
+const tarBlockBytes = 512;
+
+/** torch before 0.1.10 (2017) wrote a tar of these; later ones read it only through `torch.load` (formats.md §2). */
+const oldTorchMembers: ReadonlySet<string> = new Set(["sys_info", "pickle", "tensors", "storages"]);
+
+function diagnoseTar(head: Uint8Array): FormatError | undefined {
+  if (!startsWith(head.subarray(tarMagicOffset), "ustar")) return undefined;
+  const names: string[] = [];
+  for (let at = 0; at + tarBlockBytes <= head.length && names.length < 8; ) {
+    const block = head.subarray(at, at + tarBlockBytes);
+    if (!startsWith(block.subarray(tarMagicOffset), "ustar")) break;
+    names.push(latin1(block.subarray(0, 100)).replace(/\0.*$/s, ""));
+    const size = Number.parseInt(latin1(block.subarray(124, 136)), 8);
+    if (!Number.isSafeInteger(size) || size < 0) break;
+    at += tarBlockBytes * (1 + Math.ceil(size / tarBlockBytes));
+  }
+  if (names.some((name) => oldTorchMembers.has(name))) {
+    const message =
+      "This is a file of torch before 0.1.10 (2017): a tar archive, which is not read here. " +
+      "Load it with torch in Python, if you trust it, and save it again.";
+    return new FormatError("OldTorchTar", message, 0);
+  }
+  const first = names[0] === undefined || names[0] === "" ? "" : ` Its first member is ${quote(names[0])}.`;
+  const message = `This is a tar archive, not a checkpoint.${first} Unpack it and open what is in it.`;
+  return new FormatError("TarArchive", message, 0);
 }
 
 /** A file with nothing in it, for files of which nothing else is known. */

@@ -58,6 +58,7 @@ describe("a zip archive", () => {
   it("of nothing is read", async () => {
     expect(await readZipDirectory(new MemoryByteSource(zipFile([])))).toEqual({
       entries: [],
+      byName: new Map(),
       prefixBytes: 0,
       problems: [],
     });

@@ -16,6 +16,18 @@ function latin1(text: string): Uint8Array {
   return Uint8Array.from(text, (character) => character.charCodeAt(0));
 }
 
+/** ustar (POSIX.1-1988): blocks of 512 bytes; name at 0, size in octal at 124, magic at 257. */
+function tarFile(members: readonly string[]): Uint8Array {
+  const blocks = members.flatMap((name) => {
+    const header = new Uint8Array(512);
+    header.set(latin1(name), 0);
+    header.set(latin1("00000000700\0"), 124);
+    header.set(latin1("ustar\x0000"), 257);
+    return [header, new Uint8Array(512)];
+  });
+  return Uint8Array.from(blocks.flatMap((block) => [...block]));
+}
+
 const names = ["model.safetensors", "pytorch_model.bin", "adapter"];
 
 describe("a file that only has the name of a checkpoint", () => {
@@ -28,6 +40,23 @@ size 13476839424
     const error = await errorOf(readBytes(bytesOf(pointer), name));
     expect(error).toMatchObject({ code: "GitLfsPointer", offset: 0 });
     expect(error.message).toMatch(/Git LFS pointer.*13\.5 GB.*git lfs pull/);
+  });
+
+  it.each([
+    [["sys_info", "pickle", "storages", "tensors"], "OldTorchTar", /torch before 0\.1\.10/],
+    [["storages"], "OldTorchTar", /save it again/],
+    [["weights/model.pt", "config.json"], "TarArchive", /first member is "weights\/model\.pt"/],
+  ] as const)("is told to be a tar archive, by what is in it: %j", async (members, code, message) => {
+    for (const name of ["model.pt", "pytorch_model.bin", "model.pkl"]) {
+      const error = await errorOf(readBytes(tarFile(members), name));
+      expect(error).toMatchObject({ code, message: expect.stringMatching(message) });
+    }
+  });
+
+  it("is told to be a tar archive where its sizes are damaged", async () => {
+    const tar = tarFile(["sys_info", "pickle"]);
+    tar.fill(0x39, 124, 136);
+    expect((await errorOf(readBytes(tar, "model.pt"))).code).toBe("OldTorchTar");
   });
 
   it("is told to be a Git LFS pointer where its lines are damaged", async () => {

@@ -88,11 +88,13 @@ export class PickleMachine {
 
   private step(op: number): void {
     if (++this.opcodes > maxPickleOpcodes) throw new MachineError("PickleLimit", "is one opcode too many");
+    // First, because every second opcode of a model's pickle puts something into the memo.
+    if (this.stepMemo(op)) return;
     const scalar = readScalar(op, this.input);
     if (scalar !== undefined) {
       this.stack.create(scalar, scalarBytes(scalar));
       if (scalar instanceof PyBytes) this.found.note(scalar);
-    } else if (!this.stepMemo(op) && !stepContainer(op, this.stack) && !this.stepObject(op)) {
+    } else if (!stepContainer(op, this.stack) && !this.stepObject(op)) {
       const message = `There is no opcode ${opcodeName(op)}: the Python pickle is damaged, or this is none.`;
       throw new FormatError("UnknownOpcode", message, this.opcodeOffset);
     }

@@ -118,13 +118,14 @@ export class PyDict {
 /** A class or function that the pickle names. It was not imported. */
 export class PyGlobal {
   readonly kind = "global";
+  /** Made once: it is asked of every object that is made by a call of this. */
+  readonly qualifiedName: string;
+
   constructor(
     readonly module: string,
     readonly name: string,
-  ) {}
-
-  get qualifiedName(): string {
-    return `${this.module}.${this.name}`;
+  ) {
+    this.qualifiedName = `${module}.${name}`;
   }
 }
 

@@ -32,7 +32,7 @@ export async function openArchive(
   const source = new CachedByteSource(file, head);
   await source.keep(Math.max(0, file.size - zipTailBytes), zipTailBytes, signal);
   const directory = await readZipDirectory(source, signal);
-  const members = new Map(directory.entries.map((entry) => [entry.name, entry]));
+  const members = directory.byName;
   const folder = findFolder(directory.entries);
   return { source, directory, folder, members, region: (entry) => new ZipEntryRegion(entry, outer) };
 }

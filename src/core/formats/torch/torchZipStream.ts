@@ -114,30 +114,67 @@ function storageFinder(
   subfolder: "data/" | "constants/",
   bigEndian: boolean,
 ): TorchStream["findStorage"] {
-  const found = new Map<string, TorchStorage["storage"]>();
+  const prefix = archive.folder + subfolder;
+  const numbered = numberedEntries(archive, prefix);
+  const byNumber: (TorchStorage["storage"] | undefined)[] = [];
+  const byKey = new Map<string, TorchStorage["storage"]>();
   return (reference) => {
     const wanted = reference instanceof PyPersistentId ? storageReference(reference) : undefined;
     if (wanted === undefined) return undefined;
     const { key, dtype, untyped } = wanted;
-    const known = found.get(key);
-    const storage = known ?? locate(archive, `${archive.folder}${subfolder}${key}`, wanted, bigEndian);
-    if (known === undefined) found.set(key, storage);
+    const number = numberIn(key, 0);
+    const isNumbered = number >= 0 && number < numbered.length;
+    const known = isNumbered ? byNumber[number] : byKey.get(key);
+    if (known !== undefined) return { dtype, untyped, storage: known };
+    const entry = isNumbered ? numbered[number] : archive.members.get(prefix + key);
+    const storage = locate(archive, entry, prefix, wanted, bigEndian);
+    if (isNumbered) byNumber[number] = storage;
+    else byKey.set(key, storage);
     return { dtype, untyped, storage };
   };
 }
 
+/**
+ * Storages by the number that torch gives each: a large model has a hundred thousand, and looking each up by its
+ * whole name takes a tenth of the time to open it.
+ */
+function numberedEntries({ directory }: TorchArchive, prefix: string): readonly (ZipEntry | undefined)[] {
+  const { entries } = directory;
+  const numbered = new Array<ZipEntry | undefined>(entries.length).fill(undefined);
+  for (const entry of entries) {
+    if (!entry.name.startsWith(prefix)) continue;
+    const number = numberIn(entry.name, prefix.length);
+    // torch counts from 0 without gaps; a number beyond is a name like any other.
+    if (number >= 0 && number < numbered.length) numbered[number] = entry;
+  }
+  return numbered;
+}
+
+/** The whole of a text from `start` on as a number as torch writes it; -1 for all else. */
+function numberIn(text: string, start: number): number {
+  const length = text.length - start;
+  if (length < 1 || length > 8 || (length > 1 && text.charCodeAt(start) === 0x30)) return -1;
+  let number = 0;
+  for (let at = start; at < text.length; at++) {
+    const digit = text.charCodeAt(at) - 0x30;
+    if (digit < 0 || digit > 9) return -1;
+    number = 10 * number + digit;
+  }
+  return number;
+}
+
 function locate(
   archive: TorchArchive,
-  name: string,
+  entry: ZipEntry | undefined,
+  prefix: string,
   { key, location, byteSize }: StorageReference,
   bigEndian: boolean,
 ): TorchStorage["storage"] {
   if (location === "meta") {
     return { key: "", byteSize, bigEndian, region: undefined, absent: metaReason };
   }
-  const entry = archive.members.get(name);
   if (entry === undefined) {
-    return { key, byteSize, bigEndian, region: undefined, absent: `The archive holds no ${name}.` };
+    return { key, byteSize, bigEndian, region: undefined, absent: `The archive holds no ${prefix}${key}.` };
   }
   if (entry.size >= byteSize) {
     return { key, byteSize: entry.size, bigEndian, region: archive.region(entry) };
