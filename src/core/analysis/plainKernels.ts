@@ -3,7 +3,7 @@ import type { DifferenceSums } from "./differenceSums";
 import type { CodeBits, CodeCounts, ComparedType, Moments, NumberKernels } from "./numberKernels";
 
 /** Big enough that a read costs little beside its bytes, small enough for the caches of a core. */
-export const chunkBytes = 1024 * 1024;
+export const chunkBytes = 256 * 1024;
 
 /** The kernels in TypeScript: where WebAssembly has no SIMD, and as what the others must agree with. */
 export class PlainKernels implements NumberKernels {

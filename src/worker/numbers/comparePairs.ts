@@ -9,6 +9,7 @@ import {
 import type { Extent } from "../../core/tensors/plainExtent";
 import { elementCount, type Tensor } from "../../core/tensors/tensor";
 import { nodeFiles } from "../nodeFiles";
+import { abortable } from "./abortable";
 import { fileIdentity } from "./fileIdentity";
 import { type ComparePiece, type ComparePieceResult, JobControl } from "./numbersJob";
 import type { NumbersSource, ScanTools } from "./scan";
@@ -56,7 +57,7 @@ const reportEveryMs = 100;
 
 /**
  * Compares tensors of two checkpoints pair by pair, in the order of the list.
- * @throws the signal's reason when it is cancelled; the threads have stopped by then.
+ * @throws the signal's reason as soon as it is cancelled; the threads stop at their next chunk.
  */
 export async function comparePairs(
   a: NumbersSource,
@@ -67,11 +68,10 @@ export async function comparePairs(
 ): Promise<CompareOutcome> {
   options.signal?.throwIfAborted();
   const comparing = new PairComparing([a, b], pairs, options, tools);
-  try {
-    return await comparing.run();
-  } finally {
-    await comparing.close();
-  }
+  return abortable(
+    comparing.run().finally(() => comparing.close()),
+    options.signal,
+  );
 }
 
 type Side = 0 | 1;
@@ -162,7 +162,7 @@ class PairComparing {
   }
 
   private report(): void {
-    this.options.onBytes?.(this.doneBytes, this.totalBytes);
+    if (!this.control.isCancelled) this.options.onBytes?.(this.doneBytes, this.totalBytes);
   }
 
   private async identify(): Promise<void> {

@@ -69,7 +69,7 @@ export class NumbersPool {
   /**
    * Measures many tensors, all of them where `indexes` is undefined. What cannot be read is told in the outcome and
    * stops nothing.
-   * @throws the signal's reason when it is cancelled; the threads have stopped by then.
+   * @throws the signal's reason as soon as it is cancelled; the threads stop at their next chunk.
    */
   scan(
     source: NumbersSource,
@@ -83,7 +83,7 @@ export class NumbersPool {
 
   /**
    * Compares tensors of two checkpoints, pair by pair.
-   * @throws the signal's reason when it is cancelled; the threads have stopped by then.
+   * @throws the signal's reason as soon as it is cancelled; the threads stop at their next chunk.
    */
   compare(
     a: NumbersSource,

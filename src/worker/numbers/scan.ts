@@ -4,6 +4,7 @@ import type { Files } from "../../core/bytes/files";
 import type { Checkpoint } from "../../core/checkpoint/checkpoint";
 import type { Tensor } from "../../core/tensors/tensor";
 import { nodeFiles } from "../nodeFiles";
+import { abortable } from "./abortable";
 import { fileIdentity } from "./fileIdentity";
 import type { MeasuredTensor, NumbersCache } from "./numbersCache";
 import { JobControl } from "./numbersJob";
@@ -55,7 +56,7 @@ const reportEveryMs = 100;
 /**
  * Measures tensors of a checkpoint, file by file, in the order of their bytes.
  * @param indexes into the checkpoint's tensors.
- * @throws the signal's reason when it is cancelled; the threads have stopped by then.
+ * @throws the signal's reason as soon as it is cancelled; the threads stop at their next chunk.
  */
 export async function scanTensors(
   source: NumbersSource,
@@ -65,11 +66,10 @@ export async function scanTensors(
 ): Promise<ScanOutcome> {
   options.signal?.throwIfAborted();
   const scan = new Scan(source, options, tools);
-  try {
-    return await scan.run(indexes);
-  } finally {
-    await scan.close();
-  }
+  return abortable(
+    scan.run(indexes).finally(() => scan.close()),
+    options.signal,
+  );
 }
 
 class Scan {
@@ -128,7 +128,7 @@ class Scan {
   }
 
   private report(): void {
-    this.options.onBytes?.(this.doneBytes, this.totalBytes);
+    if (!this.control.isCancelled) this.options.onBytes?.(this.doneBytes, this.totalBytes);
   }
 
   private async scanFile(fileIndex: number, indexes: readonly number[]): Promise<void> {
