@@ -13,7 +13,7 @@ import type { WritableDtype } from "../core/tensors/encode";
 import type { TensorChunk } from "../core/tensors/tensorTable";
 import type { ChartChoices, ChartHostCalls } from "./chartCalls";
 import type { MadeSnapshot, ReductionStart } from "./makeCalls";
-import type { NumbersHostCalls, NumbersPageCalls } from "./numbersSurface";
+import type { ExportHostCalls, NumbersHostCalls, NumbersPageCalls } from "./numbersSurface";
 
 /** What the checkpoint editor shows. `generation` grows each time the file is read anew. */
 export type EditorState =
@@ -29,7 +29,7 @@ export type EditorState =
   | { readonly status: "deleted"; readonly generation: number; readonly path: string; readonly name: string };
 
 /** What the page of the checkpoint editor may ask of the extension. */
-export interface EditorHostCalls extends NumbersHostCalls, ChartHostCalls {
+export interface EditorHostCalls extends NumbersHostCalls, ExportHostCalls, ChartHostCalls {
   /** May come many times: a hidden page is destroyed and runs again when shown. */
   ready(params: null): EditorState;
   /** Rows of the tensor table in name order; the first chunk starts at 0, each next where the last ended. */

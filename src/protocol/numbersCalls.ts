@@ -1,4 +1,5 @@
 import type { ScanFindings } from "../core/analysis/scanFindings";
+import type { ScanChunk } from "../core/analysis/scanTable";
 import type { TensorNumbers } from "../core/analysis/tensorNumbers";
 import type { ValueBlock } from "../core/values/readBlock";
 import type { SliceBlock, TensorSlice } from "../core/values/tensorSlice";
@@ -25,6 +26,11 @@ export interface Threaded {
   readonly progressToken: number;
 }
 
+export interface Written {
+  readonly path: string;
+  readonly progressToken: number;
+}
+
 type OfCheckpoint<T> = T & { readonly handle: number };
 
 /** What the worker answers about the numbers in a checkpoint's tensors. */
@@ -36,6 +42,13 @@ export interface NumbersCalls {
   ): number | undefined;
   /** Reads the whole tensor. Undefined for dtypes that have no numbers. */
   tensorNumbers(params: OfCheckpoint<Threaded & { readonly tensor: TensorPlace }>): TensorNumbers | undefined;
+  /** Writes a tensor as `.npy`, a slice or a scan's table as text. What is at the path is replaced. */
+  exportTensor(params: OfCheckpoint<Written & { readonly tensor: TensorPlace }>): void;
+  exportSlice(
+    params: OfCheckpoint<Written & { readonly tensor: TensorPlace; readonly slice: TensorSlice }>,
+  ): void;
+  /** As JSON where the path ends in `.json`, else as CSV. */
+  exportScan(params: OfCheckpoint<{ readonly path: string; readonly chunks: readonly ScanChunk[] }>): void;
   /** Measures every tensor. The results come as `scanned` while it runs. */
   scan(params: OfCheckpoint<Threaded>): ScanFindings;
 }

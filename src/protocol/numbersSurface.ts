@@ -2,6 +2,7 @@ import type { ScanFindings } from "../core/analysis/scanFindings";
 import type { ScanChunk } from "../core/analysis/scanTable";
 import type { TensorNumbers } from "../core/analysis/tensorNumbers";
 import type { ValueBlock } from "../core/values/readBlock";
+import type { TensorSlice } from "../core/values/tensorSlice";
 import type { TensorPlace, ValuesRequest } from "./numbersCalls";
 
 /** How far a scan of the whole checkpoint is. Each scan has an id of its own. */
@@ -33,6 +34,16 @@ export interface NumbersHostCalls {
   /** Begins to measure every tensor; the state comes as `scanChanged`. */
   startScan(params: null): void;
   cancelScan(params: null): void;
+}
+
+/** Files that the page may ask for. The user is asked where to. */
+export interface ExportHostCalls {
+  /** As `.npy`; types that NumPy lacks as float32. */
+  exportTensor(params: { readonly tensor: TensorPlace; readonly dtype: string }): void;
+  /** As CSV. */
+  exportSlice(params: { readonly tensor: TensorPlace; readonly slice: TensorSlice }): void;
+  /** The numbers of all tensors that were measured, as CSV or JSON. */
+  exportScan(params: null): void;
 }
 
 /** What the extension tells the page about the numbers in the tensors. */

@@ -1,14 +1,18 @@
-import type { ScanChunk } from "../core/analysis/scanTable";
+import { scanCsv, scanJson } from "../core/analysis/scanExport";
+import { type ScanChunk, ScanTable } from "../core/analysis/scanTable";
 import type { CheckpointSession } from "../core/checkpoint/checkpointSession";
 import type { TensorReader } from "../core/checkpoint/tensorReader";
 import { FormatError } from "../core/formats/formatError";
 import { maxShownNameLength } from "../core/formats/limits";
+import { writeNpy } from "../core/formats/numpy/npyFile";
 import type { Tensor } from "../core/tensors/tensor";
 import { findNotFinite } from "../core/values/findNotFinite";
 import { readBlock } from "../core/values/readBlock";
+import { writeSliceCsv } from "../core/values/sliceCsv";
 import type { Handlers } from "../protocol/channel";
 import type { NumbersCalls, TensorPlace } from "../protocol/numbersCalls";
 import type { AnalysisPool } from "./analysisPool";
+import { exportFile } from "./exportFile";
 import type { HandleMap } from "./handleMap";
 import type { ReportProgress, ReportScanned } from "./reportProgress";
 import { scanCheckpoint } from "./scanCheckpoint";
@@ -40,6 +44,34 @@ export function numbersHandlers(
       const found = tensorAt(session, tensor);
       const onBytes = (done: number, total: number) => reportProgress({ token, done, total, label: "" });
       return pool.use(threads, (used) => used.measure(session, found, { signal, onBytes }));
+    },
+    exportTensor: ({ handle, tensor, path, progressToken: token }, signal) => {
+      const session = sessions.get(handle);
+      const found = tensorAt(session, tensor);
+      const onBytes = (done: number, total: number) => reportProgress({ token, done, total, label: "" });
+      return withReader(session, (reader) =>
+        exportFile(session, path, (writer) =>
+          writeNpy(found, (...range) => reader.readRange(...range), writer, onBytes, signal),
+        ),
+      );
+    },
+    exportSlice: ({ handle, tensor, slice, path, progressToken: token }, signal) => {
+      const session = sessions.get(handle);
+      const found = tensorAt(session, tensor);
+      const onRows = (done: number, total: number) => reportProgress({ token, done, total, label: "" });
+      return withReader(session, (reader) =>
+        exportFile(session, path, (writer) =>
+          writeSliceCsv(found, slice, (...range) => reader.readRange(...range), writer, onRows, signal),
+        ),
+      );
+    },
+    exportScan: ({ handle, path, chunks }) => {
+      const session = sessions.get(handle);
+      const { tensors } = session.checkpoint;
+      const table = new ScanTable(tensors.length);
+      for (const chunk of chunks) table.add(chunk);
+      const text = (path.toLowerCase().endsWith(".json") ? scanJson : scanCsv)(tensors, table);
+      return exportFile(session, path, (writer) => writer.writeAt(0, new TextEncoder().encode(text)));
     },
     scan: ({ handle, threads, progressToken: token }, signal) => {
       const session = sessions.get(handle);

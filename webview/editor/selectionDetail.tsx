@@ -166,6 +166,14 @@ function TensorDetail({ model, summary, loaded, row }: TensorDetailProps) {
             Copy Python
           </Button>
         )}
+        <Button
+          title="Writes the values to a NumPy file; asks where to"
+          onClick={() =>
+            model.host.notify("exportTensor", { tensor: { row, name }, dtype: table.dtype(row) })
+          }
+        >
+          Export .npy…
+        </Button>
       </div>
       <TensorStatisticsSection model={model} loaded={loaded} row={row} />
     </>

@@ -9,6 +9,7 @@ import { chartAnswers } from "../runs/chartAnswers";
 import type { ChartMemory } from "../runs/chartMemory";
 import { connectPage } from "../webviewPage";
 import { CheckpointDocument } from "./checkpointDocument";
+import { exportHandlers } from "./exportHandlers";
 import { type LoraServices, loraHandlers } from "./loraHandlers";
 import { numbersHandlers } from "./numbersHandlers";
 import {
@@ -95,6 +96,7 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
           const handle = await document.openHandle();
           return this.worker.call("optimizerPage", { handle, optimizer, first }, signal);
         },
+        ...exportHandlers(document, this.worker),
         ...numbersHandlers(document, this.worker, (progress) => channel.notify("measuring", progress)),
         quantisedState: async (request, signal) =>
           this.worker.call("quantisedState", { handle: await document.openHandle(), ...request }, signal),

@@ -46,6 +46,10 @@ export class TensorScan {
     return id === this.id ? this.chunks[index] : undefined;
   }
 
+  allChunks(): readonly ScanChunk[] {
+    return this.chunks;
+  }
+
   /** Begins anew, unless a scan is running. */
   async start(): Promise<void> {
     if (this.running !== undefined) return;

@@ -17,6 +17,14 @@ export function ScanBar({ model }: { readonly model: EditorModel }) {
         <ScanOutcome model={model} state={state} />
       </p>
       <Button onClick={() => scan.start()}>Scan again</Button>
+      {(scan.table.value?.measured ?? 0) > 0 && (
+        <Button
+          title="The numbers of all measured tensors as CSV or JSON; asks where to"
+          onClick={() => model.host.notify("exportScan", null)}
+        >
+          Export…
+        </Button>
+      )}
     </div>
   );
 }

@@ -1,6 +1,7 @@
 import { formatCount, plural } from "../../../src/core/text/quantities";
 import { formatCell } from "../../../src/core/values/formatValue";
 import { maxBlockValues } from "../../../src/core/values/readBlock";
+import { pythonNumber } from "../../../src/core/values/sliceCsv";
 import type { SliceBlock, TensorSlice } from "../../../src/core/values/tensorSlice";
 import type { ValueDtype } from "../../../src/core/values/valueDtype";
 import type { TensorPlace } from "../../../src/protocol/numbersCalls";
@@ -54,13 +55,8 @@ async function linesOf(
     const digits = new Map(block.exact);
     for (const [row, line] of lines.entries()) {
       for (let at = row * columns; at < (row + 1) * columns; at++)
-        line.push(pythonText(formatCell(block, at, digits.get(at), "full", dtype)));
+        line.push(pythonNumber(formatCell(block, at, digits.get(at), "full", dtype)));
     }
   }
   return lines.map((line) => line.join("\t"));
-}
-
-/** ∞ is for people; whatever the text is pasted into knows "inf". */
-function pythonText(text: string): string {
-  return text.replaceAll("∞", "inf").replaceAll("NaN", "nan");
 }

@@ -87,6 +87,13 @@ function SomeValues({ model, loaded, row, shape, dtype }: SomeValuesProps) {
         {(dtype.kind === "float" || dtype.kind === "complex") && (
           <NextNotFinite host={model.host} tensor={{ row, name }} {...{ shape, slice, values }} />
         )}
+        <Button
+          look="icon"
+          label="Export this slice as CSV…"
+          onClick={() => model.host.notify("exportSlice", { tensor: { row, name }, slice })}
+        >
+          <Icon name="export" />
+        </Button>
       </div>
       {dtype.note !== undefined && <p class="dim values-note">{dtype.note}</p>}
       {failure !== undefined && (

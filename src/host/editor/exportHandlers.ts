@@ -1,0 +1,92 @@
+import { dirname, join } from "node:path";
+import * as vscode from "vscode";
+import { valueDtype } from "../../core/values/valueDtype";
+import type { Handlers } from "../../protocol/channel";
+import { isAbortError } from "../../protocol/channel";
+import type { ExportHostCalls } from "../../protocol/numbersSurface";
+import type { WorkerClient } from "../analysis/workerClient";
+import type { CheckpointDocument } from "./checkpointDocument";
+
+/** Asks where to, writes beside the data, and says what was written. */
+export function exportHandlers(
+  document: CheckpointDocument,
+  worker: WorkerClient,
+): Handlers<ExportHostCalls> {
+  const work = async (
+    suggestion: string,
+    filters: Record<string, string[]>,
+    write: (path: string, handle: number, token: number, signal: AbortSignal) => Promise<string>,
+  ) => {
+    const folder = document.uri.scheme === "file" ? dirname(document.uri.fsPath) : "";
+    const defaultUri = vscode.Uri.file(join(folder, fileName(suggestion)));
+    // VS Code asks before it gives the name of a file that is there.
+    const target = await vscode.window.showSaveDialog({ defaultUri, filters });
+    if (target === undefined) return;
+    if (target.scheme !== "file") throw new Error("Files can only be written where the checkpoint is.");
+    await withProgress(worker, target.fsPath, async (token, signal) => {
+      const note = await write(target.fsPath, await document.openHandle(), token, signal);
+      void tellWritten(target, note);
+    });
+  };
+  return {
+    exportTensor: ({ tensor, dtype }) =>
+      work(`${tensor.name}.npy`, { NumPy: ["npy"] }, async (path, handle, progressToken, signal) => {
+        await worker.call("exportTensor", { handle, tensor, path, progressToken }, signal);
+        const isF32 = valueDtype(dtype)?.kind === "float" && !["F16", "F32", "F64"].includes(dtype);
+        return isF32 ? ` NumPy has no ${dtype}; the values are float32, in which each is exact.` : "";
+      }),
+    exportSlice: ({ tensor, slice }) =>
+      work(`${tensor.name}.csv`, { CSV: ["csv"] }, async (path, handle, progressToken, signal) => {
+        await worker.call("exportSlice", { handle, tensor, slice, path, progressToken }, signal);
+        return "";
+      }),
+    exportScan: () =>
+      work("statistics.csv", { CSV: ["csv"], JSON: ["json"] }, async (path, handle, _token, signal) => {
+        await worker.call("exportScan", { handle, chunks: document.scan.allChunks(), path }, signal);
+        return "";
+      }),
+  };
+}
+
+/** A tensor's name as that of a file: dots stay, what a file system refuses does not. */
+function fileName(name: string): string {
+  const kept = [...name].map((each) => (each < " " || '\\/:*?"<>|'.includes(each) ? "_" : each));
+  return kept.join("").slice(-120);
+}
+
+async function withProgress(
+  worker: WorkerClient,
+  path: string,
+  write: (token: number, signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const options = {
+    location: vscode.ProgressLocation.Notification,
+    title: `Writing ${path}`,
+    cancellable: true,
+  };
+  await vscode.window.withProgress(options, async (progress, cancellation) => {
+    const controller = new AbortController();
+    cancellation.onCancellationRequested(() => controller.abort());
+    let told = 0;
+    const listener = worker.listenToProgress(({ done, total }) => {
+      const percent = total > 0 ? (100 * done) / total : 0;
+      progress.report({ increment: percent - told });
+      told = percent;
+    });
+    try {
+      await write(listener.token, controller.signal);
+    } catch (error) {
+      if (isAbortError(error)) return;
+      const message = error instanceof Error ? error.message : String(error);
+      void vscode.window.showErrorMessage(`Nothing was written. ${message}`);
+    } finally {
+      listener.dispose();
+    }
+  });
+}
+
+async function tellWritten(target: vscode.Uri, note: string): Promise<void> {
+  const reveal = "Reveal in Explorer";
+  const chosen = await vscode.window.showInformationMessage(`Wrote ${target.fsPath}.${note}`, reveal);
+  if (chosen === reveal) await vscode.commands.executeCommand("revealInExplorer", target);
+}
