@@ -1,6 +1,7 @@
 import type { ScanFindings } from "../core/analysis/scanFindings";
 import type { ScanChunk } from "../core/analysis/scanTable";
 import type { TensorNumbers } from "../core/analysis/tensorNumbers";
+import type { HeatMap } from "../core/values/heatMap";
 import type { ValueBlock } from "../core/values/readBlock";
 import type { SliceBlock, TensorSlice } from "../core/values/tensorSlice";
 
@@ -26,6 +27,12 @@ export interface Threaded {
   readonly progressToken: number;
 }
 
+export interface HeatMapRequest {
+  readonly tensor: TensorPlace;
+  readonly slice: TensorSlice;
+  readonly part: SliceBlock;
+}
+
 export interface Written {
   readonly path: string;
   readonly progressToken: number;
@@ -40,6 +47,8 @@ export interface NumbersCalls {
   findNotFinite(
     params: OfCheckpoint<{ readonly tensor: TensorPlace; readonly from: number }>,
   ): number | undefined;
+  /** A picture of a part of a slice, all of which is read. */
+  heatMap(params: OfCheckpoint<HeatMapRequest & { readonly progressToken: number }>): HeatMap;
   /** Reads the whole tensor. Undefined for dtypes that have no numbers. */
   tensorNumbers(params: OfCheckpoint<Threaded & { readonly tensor: TensorPlace }>): TensorNumbers | undefined;
   /** Writes a tensor as `.npy`, a slice or a scan's table as text. What is at the path is replaced. */

@@ -1,9 +1,10 @@
 import type { ScanFindings } from "../core/analysis/scanFindings";
 import type { ScanChunk } from "../core/analysis/scanTable";
 import type { TensorNumbers } from "../core/analysis/tensorNumbers";
+import type { HeatMap } from "../core/values/heatMap";
 import type { ValueBlock } from "../core/values/readBlock";
 import type { TensorSlice } from "../core/values/tensorSlice";
-import type { TensorPlace, ValuesRequest } from "./numbersCalls";
+import type { HeatMapRequest, TensorPlace, ValuesRequest } from "./numbersCalls";
 
 /** How far a scan of the whole checkpoint is. Each scan has an id of its own. */
 export interface ScanState {
@@ -25,6 +26,8 @@ export interface NumbersHostCalls {
   values(params: ValuesRequest): ValueBlock;
   /** Place of the next NaN or infinite value at or after `from`, in row-major order. Reads from there on. */
   findNotFinite(params: { readonly tensor: TensorPlace; readonly from: number }): number | undefined;
+  /** A picture of a part of a slice, all of which is read; `token` names it in `measuring`. */
+  heatMap(params: HeatMapRequest & { readonly token: number }): HeatMap;
   /** Reads a whole tensor; `token` names it in `measuring`. Undefined for dtypes that have no numbers. */
   tensorNumbers(params: { readonly tensor: TensorPlace; readonly token: number }): TensorNumbers | undefined;
   /** The scan that runs or ran; its results outlive the page. */

@@ -7,6 +7,7 @@ import { maxShownNameLength } from "../core/formats/limits";
 import { writeNpy } from "../core/formats/numpy/npyFile";
 import type { Tensor } from "../core/tensors/tensor";
 import { findNotFinite } from "../core/values/findNotFinite";
+import { heatMap } from "../core/values/heatMap";
 import { readBlock } from "../core/values/readBlock";
 import { writeSliceCsv } from "../core/values/sliceCsv";
 import type { Handlers } from "../protocol/channel";
@@ -37,6 +38,14 @@ export function numbersHandlers(
       const found = tensorAt(session, tensor);
       return withReader(session, (reader) =>
         findNotFinite(found, Math.max(0, from), (...range) => reader.readRange(...range), signal),
+      );
+    },
+    heatMap: ({ handle, tensor, slice, part, progressToken: token }, signal) => {
+      const session = sessions.get(handle);
+      const found = tensorAt(session, tensor);
+      const onRows = (done: number, total: number) => reportProgress({ token, done, total, label: "" });
+      return withReader(session, (reader) =>
+        heatMap(found, slice, part, (...range) => reader.readRange(...range), onRows, signal),
       );
     },
     tensorNumbers: ({ handle, tensor, threads, progressToken: token }, signal) => {

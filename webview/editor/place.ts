@@ -42,7 +42,7 @@ export interface TensorsPlace {
 }
 
 /** What is shown of the selected tensor. */
-export type DetailPart = "summary" | "values";
+export type DetailPart = "summary" | "values" | "picture";
 
 /** A row of the Tensors tab, named so that it is found again after the file has changed. */
 export interface Selection {

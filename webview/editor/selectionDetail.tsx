@@ -7,6 +7,7 @@ import { Button } from "../ui/controls";
 import { Icon } from "../ui/icon";
 import { safeName, safeText } from "../ui/safeText";
 import type { EditorModel } from "./editorModel";
+import { HeatMapPane } from "./heatmap/heatMapPane";
 import { moduleTotals } from "./moduleTotals";
 import { TensorStatisticsSection } from "./numbers/tensorStatisticsSection";
 import type { DetailPart } from "./place";
@@ -56,6 +57,8 @@ export function SelectionDetail({ model, summary }: TensorsTabProps) {
           <DetailParts model={model} />
           {tensors.detailPart.value === "values" ? (
             <ValuesPane model={model} loaded={loaded} row={row} />
+          ) : tensors.detailPart.value === "picture" ? (
+            <HeatMapPane model={model} loaded={loaded} row={row} />
           ) : (
             <TensorDetail model={model} summary={summary} loaded={loaded} row={row} />
           )}
@@ -68,6 +71,7 @@ export function SelectionDetail({ model, summary }: TensorsTabProps) {
 const detailParts: readonly { readonly part: DetailPart; readonly title: string }[] = [
   { part: "summary", title: "Summary" },
   { part: "values", title: "Values" },
+  { part: "picture", title: "Heat map" },
 ];
 
 function DetailParts({ model }: { readonly model: EditorModel }) {

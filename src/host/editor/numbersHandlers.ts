@@ -17,6 +17,15 @@ export function numbersHandlers(
       worker.call("values", { handle: await document.openHandle(), ...request }, signal),
     findNotFinite: async (request, signal) =>
       worker.call("findNotFinite", { handle: await document.openHandle(), ...request }, signal),
+    heatMap: async ({ token, ...request }, signal) => {
+      const progress = worker.listenToProgress(({ done, total }) => measuring({ token, done, total }));
+      try {
+        const handle = await document.openHandle();
+        return await worker.call("heatMap", { handle, ...request, progressToken: progress.token }, signal);
+      } finally {
+        progress.dispose();
+      }
+    },
     tensorNumbers: async ({ tensor, token }, signal) => {
       const progress = worker.listenToProgress(({ done, total }) => measuring({ token, done, total }));
       try {

@@ -7,6 +7,7 @@ import { tensorFindings } from "../../../src/core/analysis/tensorFindings";
 import type { TensorNumbers } from "../../../src/core/analysis/tensorNumbers";
 import { elementCount, type Tensor } from "../../../src/core/tensors/tensor";
 import { findNotFinite } from "../../../src/core/values/findNotFinite";
+import { heatMap } from "../../../src/core/values/heatMap";
 import { readBlock } from "../../../src/core/values/readBlock";
 import type { Handlers } from "../../../src/protocol/channel";
 import type { TensorPlace } from "../../../src/protocol/numbersCalls";
@@ -52,6 +53,15 @@ export function numbersHost(
         sampleBytes(read, offset, length),
       );
     },
+    heatMap: ({ tensor, slice, part }, signal) =>
+      heatMap(
+        tensorAt(tensor),
+        slice,
+        part,
+        async (read, offset, length) => sampleBytes(read, offset, length),
+        () => {},
+        signal,
+      ),
     findNotFinite: ({ tensor, from }) =>
       findNotFinite(tensorAt(tensor), from, async (read, offset, length) =>
         sampleBytes(read, offset, length),

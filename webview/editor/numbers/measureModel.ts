@@ -18,6 +18,7 @@ export class MeasureModel {
     | { readonly token: number; readonly row: number; readonly abort: AbortController }
     | undefined;
   private nextToken = 1;
+  private readonly listeners = new Map<number, (done: number, total: number) => void>();
 
   constructor(private readonly host: EditorHost) {}
 
@@ -44,7 +45,19 @@ export class MeasureModel {
   }
 
   progress(token: number, done: number, total: number): void {
+    this.listeners.get(token)?.(done, total);
     if (this.running?.token === token) this.set(this.running.row, { status: "measuring", done, total });
+  }
+
+  /** A token for other long work, whose progress `listener` hears. */
+  listen(listener: (done: number, total: number) => void): number {
+    const token = this.nextToken++;
+    this.listeners.set(token, listener);
+    return token;
+  }
+
+  unlisten(token: number): void {
+    this.listeners.delete(token);
   }
 
   cancel(): void {
