@@ -1,6 +1,7 @@
 import type { ScanFindings } from "../core/analysis/scanFindings";
 import type { ScanChunk } from "../core/analysis/scanTable";
 import type { TensorNumbers } from "../core/analysis/tensorNumbers";
+import type { MomentNumbers } from "../core/optimizer/updateSize";
 import type { HeatMap } from "../core/values/heatMap";
 import type { ValueBlock } from "../core/values/readBlock";
 import type { SliceBlock, TensorSlice } from "../core/values/tensorSlice";
@@ -58,6 +59,10 @@ export interface NumbersCalls {
   ): void;
   /** As JSON where the path ends in `.json`, else as CSV. */
   exportScan(params: OfCheckpoint<{ readonly path: string; readonly chunks: readonly ScanChunk[] }>): void;
+  /** Of one parameter of an optimizer; undefined where it has no two moments as plain floats. Reads both. */
+  moments(
+    params: OfCheckpoint<{ readonly optimizer: number; readonly parameter: number }>,
+  ): MomentNumbers | undefined;
   /** Measures every tensor. The results come as `scanned` while it runs. */
   scan(params: OfCheckpoint<Threaded>): ScanFindings;
 }

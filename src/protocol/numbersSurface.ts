@@ -1,6 +1,7 @@
 import type { ScanFindings } from "../core/analysis/scanFindings";
 import type { ScanChunk } from "../core/analysis/scanTable";
 import type { TensorNumbers } from "../core/analysis/tensorNumbers";
+import type { MomentNumbers } from "../core/optimizer/updateSize";
 import type { HeatMap } from "../core/values/heatMap";
 import type { ValueBlock } from "../core/values/readBlock";
 import type { TensorSlice } from "../core/values/tensorSlice";
@@ -30,6 +31,8 @@ export interface NumbersHostCalls {
   heatMap(params: HeatMapRequest & { readonly token: number }): HeatMap;
   /** Reads a whole tensor; `token` names it in `measuring`. Undefined for dtypes that have no numbers. */
   tensorNumbers(params: { readonly tensor: TensorPlace; readonly token: number }): TensorNumbers | undefined;
+  /** Of one parameter of an optimizer; undefined where it has no two moments as plain floats. Reads both. */
+  moments(params: { readonly optimizer: number; readonly parameter: number }): MomentNumbers | undefined;
   /** The scan that runs or ran; its results outlive the page. */
   scanState(params: null): ScanState;
   /** Results of the scan, by their number; undefined where the scan is another one by now. */

@@ -5,6 +5,7 @@ import type { TensorReader } from "../core/checkpoint/tensorReader";
 import { FormatError } from "../core/formats/formatError";
 import { maxShownNameLength } from "../core/formats/limits";
 import { writeNpy } from "../core/formats/numpy/npyFile";
+import { momentNumbers } from "../core/optimizer/updateSize";
 import type { Tensor } from "../core/tensors/tensor";
 import { findNotFinite } from "../core/values/findNotFinite";
 import { heatMap } from "../core/values/heatMap";
@@ -53,6 +54,14 @@ export function numbersHandlers(
       const found = tensorAt(session, tensor);
       const onBytes = (done: number, total: number) => reportProgress({ token, done, total, label: "" });
       return pool.use(threads, (used) => used.measure(session, found, { signal, onBytes }));
+    },
+    moments: async ({ handle, optimizer, parameter }, signal) => {
+      const session = sessions.get(handle);
+      const state = session.inside?.optimizers[optimizer];
+      if (state === undefined) return undefined;
+      return withReader(session, (reader) =>
+        momentNumbers(state, parameter, (...range) => reader.readRange(...range), signal),
+      );
     },
     exportTensor: ({ handle, tensor, path, progressToken: token }, signal) => {
       const session = sessions.get(handle);

@@ -4,6 +4,7 @@ import { Button } from "../ui/controls";
 import { Icon } from "../ui/icon";
 import { safeName, safeText } from "../ui/safeText";
 import type { EditorModel } from "./editorModel";
+import { MomentsSection } from "./momentsSection";
 import { inferredMeaning, stateText } from "./optimizerColumns";
 import { nameOf } from "./optimizerModel";
 import { QuantisedSection } from "./quantisedSection";
@@ -61,6 +62,7 @@ export function OptimizerDetail({ model, row, onCopy, onClose }: OptimizerDetail
       </table>
       <QuantisedSection model={model} row={row} />
       {row.state.length === 0 && <p class="dim">The optimizer keeps nothing of this parameter yet.</p>}
+      <MomentsSection model={model} row={row} />
       <div class="button-row">
         <Button onClick={() => onCopy(nameOf(row), "parameter name")}>Copy name</Button>
       </div>

@@ -36,6 +36,8 @@ export function numbersHandlers(
         progress.dispose();
       }
     },
+    moments: async (request, signal) =>
+      worker.call("moments", { handle: await document.openHandle(), ...request }, signal),
     scanState: () => document.scan.state(),
     scanChunk: ({ id, chunk }) => document.scan.chunk(id, chunk),
     startScan: () => void document.scan.start(),

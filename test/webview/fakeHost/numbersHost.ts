@@ -5,6 +5,7 @@ import type { ScanFindings } from "../../../src/core/analysis/scanFindings";
 import { packScanChunk, type ScanChunk } from "../../../src/core/analysis/scanTable";
 import { tensorFindings } from "../../../src/core/analysis/tensorFindings";
 import type { TensorNumbers } from "../../../src/core/analysis/tensorNumbers";
+import { momentNumbers } from "../../../src/core/optimizer/updateSize";
 import { elementCount, type Tensor } from "../../../src/core/tensors/tensor";
 import { findNotFinite } from "../../../src/core/values/findNotFinite";
 import { heatMap } from "../../../src/core/values/heatMap";
@@ -71,6 +72,12 @@ export function numbersHost(
       tell.measuring({ token, done: found.byteSize / 4, total: found.byteSize });
       await waitUnlessAborted(options.measureMs ?? 0, signal);
       return measured(found);
+    },
+    moments: ({ optimizer, parameter }) => {
+      const state = sample().optimizers?.[optimizer];
+      return state === undefined
+        ? undefined
+        : momentNumbers(state, parameter, async (read, offset, length) => sampleBytes(read, offset, length));
     },
     scanState: () => scan.state,
     scanChunk: ({ id, chunk }) => (id === scan.state.id ? scan.made?.chunks[chunk] : undefined),

@@ -42,6 +42,9 @@ export const nanPlace = 12_345;
 
 function weight({ name, shape }: Tensor, place: number): number {
   if (name.includes("broken") && place === nanPlace) return Number.NaN;
+  if (name.endsWith(".step")) return 300;
+  if (name.endsWith("exp_avg_sq")) return (0.001 * bell(place)) ** 2;
+  if (name.endsWith("exp_avg")) return 0.001 * bell(place + 0.1);
   if (name.includes("norm")) return 1 + 0.05 * bell(place);
   const columns = shape.at(-1) ?? 1;
   const column = place % columns;
