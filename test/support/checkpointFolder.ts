@@ -5,7 +5,7 @@ import { safetensorsFile } from "./safetensorsFile";
 
 const module = "base_model.model.model.layers.0.self_attn.q_proj";
 
-/** A checkpoint folder of a PEFT training on disk: real weights, and state files of a few bytes. */
+/** A checkpoint folder of a PEFT training on disk: real weights, moments and progress. */
 export function writeCheckpointFolder(output: string, state: StateOptions): string {
   const folder = join(output, `checkpoint-${state.step}`);
   mkdirSync(folder, { recursive: true });
@@ -15,8 +15,8 @@ export function writeCheckpointFolder(output: string, state: StateOptions): stri
   ];
   writeFileSync(join(folder, "adapter_model.safetensors"), safetensorsFile({ tensors }));
   writeFileSync(join(folder, "adapter_config.json"), adapterConfig());
-  for (const name of ["optimizer.pt", "scheduler.pt", "rng_state.pth"])
-    writeFileSync(join(folder, name), "state");
+  const moments = tensors.map((tensor) => ({ ...tensor, name: `${tensor.name}.exp_avg` }));
+  writeFileSync(join(folder, "optimizer.safetensors"), safetensorsFile({ tensors: moments }));
   writeFileSync(join(folder, "trainer_state.json"), trainerState(state));
   return folder;
 }

@@ -1,3 +1,4 @@
+import type { Run } from "./run";
 import type { RunDraft } from "./runDraft";
 
 /** One name for each run: names that occur twice get the folders above them until they differ. */
@@ -36,4 +37,15 @@ export function uniqueIds(drafts: readonly RunDraft[]): string[] {
     used.set(id, count);
     return count === 1 ? id : `${id}-${count}`;
   });
+}
+
+/**
+ * The run of an id that was given out earlier. A training that had only a log gets another id with its first
+ * checkpoint, and again when that is whole: the only run of the same folder is then meant.
+ */
+export function findRun<T extends Pick<Run, "id" | "path">>(runs: readonly T[], id: string): T | undefined {
+  const same = runs.find((run) => run.id === id);
+  if (same !== undefined) return same;
+  const ofFolder = runs.filter(({ path }) => id.startsWith(`${path}#`));
+  return ofFolder.length === 1 ? ofFolder[0] : undefined;
 }

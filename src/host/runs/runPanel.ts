@@ -1,4 +1,5 @@
 import type * as vscode from "vscode";
+import { findRun } from "../../core/runs/runNames";
 import { plural } from "../../core/text/quantities";
 import { type Channel, isAbortError } from "../../protocol/channel";
 import type { RunHostCalls, RunPageCalls, RunState, ValueQuestion } from "../../protocol/runSurface";
@@ -99,11 +100,11 @@ export class RunPanel {
     const before = this.runs;
     const current = new Map(before.map(({ id, style }) => [id, style]));
     const styles = await memory.stylesOf(targets.map(idOf), current);
-    const findRun = async (id: string) => (await runs.current()).runs.find((run) => run.id === id);
+    const findKnown = async (id: string) => findRun((await runs.current()).runs, id);
     this.runs = targets.map(
       (target, index) =>
         before.find(({ id }) => id === idOf(target)) ??
-        new FollowedRun(target, styles[index] ?? 0, { worker, findRun }),
+        new FollowedRun(target, styles[index] ?? 0, { worker, findRun: findKnown }),
     );
     for (const run of before) if (!this.runs.includes(run)) run.close();
   }

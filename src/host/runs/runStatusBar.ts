@@ -1,6 +1,7 @@
 import * as vscode from "vscode";
 import { isTraining } from "../../core/runs/liveness";
 import type { Run } from "../../core/runs/run";
+import { findRun } from "../../core/runs/runNames";
 import { runDetails } from "../../core/runs/runRows";
 import { newestTraining, statusBarText } from "../../core/runs/statusBarText";
 import { onViewSettingsChanged, showsStatusBar } from "../settings";
@@ -67,7 +68,7 @@ export class RunStatusBar {
     const { model, runPanels } = this.services;
     const { runs } = model.known;
     const { active } = runPanels;
-    return runs.find(({ id }) => id === active) ?? newestTraining(runs, nowMs);
+    return (active === undefined ? undefined : findRun(runs, active)) ?? newestTraining(runs, nowMs);
   }
 }
 
