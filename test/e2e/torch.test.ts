@@ -79,6 +79,21 @@ test("opens optimizer.pt as a part of its checkpoint in Training Runs", async ()
   await page().getByRole("tab", { name: "Optimizer", selected: true }).waitFor();
 });
 
+test("Health answers whether training can be resumed, from all files of the folder", async () => {
+  const runs = workbench.view("Training Runs");
+  await runs.getByRole("treeitem", { name: /^checkpoint-240 / }).click();
+  await page()
+    .getByRole("tab", { name: /^Health/ })
+    .click();
+  await page()
+    .getByText(/^Yes from step 240: every part is here and whole/)
+    .waitFor();
+  await page()
+    .getByRole("row", { name: /Optimizer fits the parameters.*All 28 parameters/ })
+    .waitFor();
+  await workbench.screenshot("torch-resume");
+});
+
 test("a pickle that would run a command is reported, and nothing ran", async () => {
   // VS Code takes it for text: we only offer ourselves for such a file.
   await workbench.openFile("malicious.pkl");
