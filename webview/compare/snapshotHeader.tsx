@@ -60,28 +60,6 @@ export function SnapshotHeader({ model, columns, at }: SnapshotHeaderProps) {
         >
           <MiddleEllipsis text={column.label} tail={14} />
         </button>
-        <span class="snapshot-moves">
-          <IconButton
-            label={`Move ${label} left`}
-            disabled={!actions.canMoveLeft}
-            onClick={(button) => {
-              actions.moveLeft();
-              keepFocus(button);
-            }}
-          >
-            <Icon name="chevronRight" class="flipped" />
-          </IconButton>
-          <IconButton
-            label={`Move ${label} right`}
-            disabled={!actions.canMoveRight}
-            onClick={(button) => {
-              actions.moveRight();
-              keepFocus(button);
-            }}
-          >
-            <Icon name="chevronRight" />
-          </IconButton>
-        </span>
         <ColumnMenu
           label={`Actions for ${label}`}
           items={[
@@ -110,11 +88,35 @@ export function SnapshotHeader({ model, columns, at }: SnapshotHeaderProps) {
           ]}
         />
       </div>
-      {at === 0 && (
-        <p class="snapshot-baseline" title="The others are compared with this one">
-          baseline
-        </p>
-      )}
+      <div class="snapshot-head-line">
+        {at === 0 && (
+          <span class="snapshot-baseline" title="The others are compared with this one">
+            baseline
+          </span>
+        )}
+        <span class="snapshot-moves">
+          <IconButton
+            label={`Move ${label} left`}
+            disabled={!actions.canMoveLeft}
+            onClick={(button) => {
+              actions.moveLeft();
+              keepFocus(button);
+            }}
+          >
+            <Icon name="chevronRight" class="flipped" />
+          </IconButton>
+          <IconButton
+            label={`Move ${label} right`}
+            disabled={!actions.canMoveRight}
+            onClick={(button) => {
+              actions.moveRight();
+              keepFocus(button);
+            }}
+          >
+            <Icon name="chevronRight" />
+          </IconButton>
+        </span>
+      </div>
     </th>
   );
 }

@@ -37,6 +37,9 @@ export interface TimelineViewProps {
   readonly timeline: TimelineModel;
 }
 
+/** Few checkpoints need no more. */
+const widestCheckpointPx = 64;
+
 /** A metric of every module over all checkpoints of a run. */
 export function TimelineView({ model, timeline }: TimelineViewProps) {
   const state = timeline.state.value;
@@ -102,7 +105,10 @@ function TimelineContent({ model, source, timeline }: TimelineContentProps) {
   const module = isKnown ? selected : mostMoved(timeline);
   const { label, format } = timelineMetricInfos[metric];
   const failures = timeline.checkpoints.filter(({ failure }) => failure !== undefined);
-  const width = Math.max(120, Math.min(room - timelineNameWidth - 48, timeline.checkpoints.length * 40));
+  const width = Math.max(
+    120,
+    Math.min(room - timelineNameWidth - 48, timeline.checkpoints.length * widestCheckpointPx),
+  );
   const change = (part: Partial<typeof followed>) => model.change({ followed: { ...followed, ...part } });
   const copy = (kind: "Markdown" | "CSV") => {
     const table = timelineText(timeline, order, metric, kind === "CSV" ? "all" : "shown");
