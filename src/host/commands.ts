@@ -64,7 +64,7 @@ export function registerCommands(services: CommandServices): vscode.Disposable[]
     },
     timeline: async (target) => {
       const run = isNode(target) && "run" in target ? target.run : await pickRun(runs, "Follow which run?");
-      if (run !== undefined) comparePanels.openTimeline(run.name, adapterPathsOf(run));
+      if (run !== undefined) comparePanels.openTimeline(run.name, followedPathsOf(run));
     },
     // Called on a row outside the selection, VS Code passes that row alone; the words mean the selection.
     compareSelected: (target, selection) =>
@@ -205,12 +205,13 @@ function pickAdapter(runs: RunsModel): Promise<string | undefined> {
 }
 
 /** Checkpoints that hold an adapter, by their parts; files of their own may be one. */
-function adapterPathsOf(run: Run): readonly string[] {
+/** Checkpoints whose change can be followed: adapters, and where there are not two of them those with full weights. */
+function followedPathsOf(run: Run): readonly string[] {
   const readable = run.checkpoints.filter(({ mainFile }) => mainFile !== undefined);
   const adapters = readable.filter(
     ({ kind, parts }) => kind === "file" || parts.some(({ part }) => part === "adapter"),
   );
-  return adapters.map(({ path }) => path);
+  return (adapters.length > 1 ? adapters : readable).map(({ path }) => path);
 }
 
 async function askForLog(): Promise<string | undefined> {

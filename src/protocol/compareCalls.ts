@@ -10,10 +10,11 @@ export interface CompareCalls {
     readonly userStages: UserStages;
     readonly progressToken: number;
   }): { readonly handle: number; readonly view: CompareView };
-  /** The updates of every checkpoint of a run; `progressToken` names the work in `progress`. */
+  /** The updates of every checkpoint of a run, or the drift of its weights where it has no adapters; `progressToken` names the work in `progress`. */
   timeline(params: {
     readonly paths: readonly string[];
     readonly userStages: UserStages;
+    readonly threads: number;
     readonly progressToken: number;
   }): Timeline;
   compareModule(params: { readonly handle: number; readonly module: string }): CompareModuleDetail;

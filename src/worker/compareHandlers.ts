@@ -1,7 +1,10 @@
 import { Comparison } from "../core/lora/comparison";
-import { computeTimeline } from "../core/lora/timeline";
+import { openSnapshots } from "../core/lora/openSnapshots";
+import { computeTimeline, inStepOrder } from "../core/lora/timeline";
 import type { Handlers } from "../protocol/channel";
 import type { CompareCalls } from "../protocol/compareCalls";
+import type { AnalysisPool } from "./analysisPool";
+import { weightTimeline } from "./diff/weightTimeline";
 import type { HandleMap } from "./handleMap";
 import { nodeFiles } from "./nodeFiles";
 import type { ReportProgress } from "./reportProgress";
@@ -10,6 +13,7 @@ import { stageLookup } from "./stageLookup";
 /** Answers about snapshots side by side. */
 export function compareHandlers(
   comparisons: HandleMap<Comparison>,
+  analysis: AnalysisPool,
   reportProgress: ReportProgress,
 ): Handlers<CompareCalls> {
   return {
@@ -20,11 +24,25 @@ export function compareHandlers(
       });
       return { handle: comparisons.add(comparison), view: comparison.view };
     },
-    timeline: ({ paths, userStages, progressToken: token }, signal) =>
-      computeTimeline(nodeFiles, paths, stageLookup(userStages), {
-        report: (done, total, label) => reportProgress({ token, done, total, label }),
-        signal,
-      }),
+    timeline: async ({ paths, userStages, threads, progressToken: token }, signal) => {
+      const stages = stageLookup(userStages);
+      const snapshots = inStepOrder(await openSnapshots(nodeFiles, paths, stages, signal));
+      const hasAdapter = snapshots.some(({ session }) => session?.adapter !== undefined);
+      if (hasAdapter) {
+        return computeTimeline(nodeFiles, paths, stages, {
+          report: (done, total, label) => reportProgress({ token, done, total, label }),
+          signal,
+        });
+      }
+      const label = "Comparing weights, percent of the bytes";
+      return analysis.use(threads, (pool) =>
+        weightTimeline(snapshots, pool, {
+          signal,
+          report: (done, total) =>
+            reportProgress({ token, done: Math.round((100 * done) / Math.max(1, total)), total: 100, label }),
+        }),
+      );
+    },
     compareModule: ({ handle, module }, signal) => comparisons.get(handle).moduleDetail(module, signal),
     comparePair: ({ handle, module, a, b }, signal) =>
       comparisons.get(handle).modulePair(module, a, b, signal),

@@ -30,7 +30,7 @@ export function workerHandlers(
   const pool = new AnalysisPool();
   return {
     ...checkpointHandlers(sessions, runs, reportProgress),
-    ...compareHandlers(comparisons, reportProgress),
+    ...compareHandlers(comparisons, pool, reportProgress),
     ...diffHandlers(comparisons, pool, reportProgress),
     ...numbersHandlers(sessions, pool, reportProgress, reportScanned),
     ...makeHandlers(reportProgress),

@@ -68,7 +68,7 @@ export function TimelineView({ model, timeline }: TimelineViewProps) {
   }
   if (state.timeline.modules.length === 0) {
     return (
-      <Empty title="No checkpoint of this run holds an adapter that could be followed.">
+      <Empty title="No two checkpoints of this run hold weights that could be followed.">
         <p>Open the comparison to see why.</p>
       </Empty>
     );
@@ -94,7 +94,9 @@ function TimelineContent({ model, source, timeline }: TimelineContentProps) {
     observer.observe(element);
     return () => observer.disconnect();
   }, []);
-  const { metric, order: orderBy } = followed;
+  const { order: orderBy } = followed;
+  const known = timeline.metrics ?? timelineMetrics;
+  const metric = known.includes(followed.metric) ? followed.metric : (known[0] ?? "fromFirst");
   useEffect(() => void source.want(metric), [metric, timeline]);
   const order = useMemo(() => orderedModules(timeline, orderBy), [timeline, orderBy]);
   const matrix = useMemo(() => timelineMatrix(timeline, order, metric), [timeline, order, metric]);
@@ -133,7 +135,7 @@ function TimelineContent({ model, source, timeline }: TimelineContentProps) {
         <Dropdown
           label="Metric of the timeline"
           value={metric}
-          options={timelineMetrics.map((each) => ({ value: each, label: timelineMetricInfos[each].label }))}
+          options={known.map((each) => ({ value: each, label: timelineMetricInfos[each].label }))}
           onChange={(chosen) => change({ metric: chosen as TimelineMetric })}
         />
         <Dropdown

@@ -124,5 +124,8 @@ export const maxSmallMemberBytes = 1024;
 export const maxScannedMembers = 500;
 export const maxScannedMemberBytes = 64_000_000;
 
+/** Tensors × checkpoints of a timeline of weights: with two pairs each, 64 bytes a pair, 250 MB in the worker. */
+export const maxTimelineCells = 2_000_000;
+
 /** Pickles that follow each other in one file. */
 export const maxFollowingPickles = 1000;

@@ -29,6 +29,8 @@ export interface Timeline {
   readonly checkpoints: readonly TimelineCheckpoint[];
   readonly modules: readonly string[];
   readonly grid: ModuleGrid;
+  /** Those that there are; all where it is not said. */
+  readonly metrics?: readonly TimelineMetric[];
   /** By metric: modules × checkpoints, row by row; NaN where there is no value. */
   readonly values: Readonly<Partial<Record<TimelineMetric, Float32Array>>>;
 }
@@ -130,7 +132,7 @@ function compared(before: UpdateAnalysis | undefined, after: UpdateAnalysis): Up
   return before === undefined ? undefined : compareUpdates(before, after);
 }
 
-function checkpointOf(snapshot: Snapshot): TimelineCheckpoint {
+export function checkpointOf(snapshot: Snapshot): TimelineCheckpoint {
   const { path, label, failure } = snapshot;
   return { path, label, step: stepOf(snapshot), failure: failure?.message };
 }
@@ -144,7 +146,7 @@ function stepOf({ session, label }: Snapshot): number | undefined {
 }
 
 /** By step; those without one keep their place after the others. */
-function inStepOrder(snapshots: readonly Snapshot[]): readonly Snapshot[] {
+export function inStepOrder(snapshots: readonly Snapshot[]): readonly Snapshot[] {
   return snapshots
     .map((snapshot, index) => ({ snapshot, index, step: stepOf(snapshot) ?? Number.POSITIVE_INFINITY }))
     .sort((a, b) => (a.step === b.step ? a.index - b.index : a.step - b.step))

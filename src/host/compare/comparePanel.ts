@@ -8,6 +8,7 @@ import { copyText } from "../editor/openPath";
 import { savePicture } from "../files/savePicture";
 import type { Log } from "../log";
 import type { BaseModels } from "../make/baseModels";
+import { analysisThreads } from "../settings";
 import { connectPage, keepPanelState } from "../webviewPage";
 import { baseHandlers } from "./baseHandlers";
 import { TensorDiffRun } from "./tensorDiffRun";
@@ -166,7 +167,12 @@ export class ComparePanel {
     const { worker, userStages } = this.services;
     const progress = worker.listenToProgress((step) => this.channel.notify("timelineProgress", step));
     try {
-      const params = { paths, userStages: userStages(), progressToken: progress.token };
+      const params = {
+        paths,
+        userStages: userStages(),
+        threads: analysisThreads(),
+        progressToken: progress.token,
+      };
       return await worker.call("timeline", params, signal);
     } finally {
       progress.dispose();

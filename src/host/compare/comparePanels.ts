@@ -33,7 +33,7 @@ export class ComparePanels implements vscode.WebviewPanelSerializer {
   /** Follows the updates of a run's checkpoints, in their order; the columns are some of them, the ends among them. */
   openTimeline(runName: string, checkpoints: readonly string[]): void {
     if (checkpoints.length < fewestSnapshots) {
-      const message = `${runName} has ${checkpoints.length === 0 ? "no adapter" : "only one adapter"}: a timeline needs two or more.`;
+      const message = `${runName} has ${checkpoints.length === 0 ? "no checkpoint with weights" : "only one checkpoint with weights"}: a timeline needs two or more.`;
       void vscode.window.showInformationMessage(message);
       return;
     }

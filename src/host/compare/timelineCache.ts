@@ -22,7 +22,7 @@ export class TimelineCache {
     const { timeline } = this.known;
     const valuesEach = timeline.modules.length * timeline.checkpoints.length;
     const fitting = Math.max(1, Math.floor(maxMessageValues / Math.max(valuesEach, 1)));
-    const wanted = metrics ?? timelineMetrics.slice(0, fitting);
+    const wanted = metrics ?? (timeline.metrics ?? timelineMetrics).slice(0, fitting);
     const values = Object.fromEntries(wanted.map((metric) => [metric, timeline.values[metric]]));
     return { ...timeline, values };
   }
