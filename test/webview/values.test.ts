@@ -1,7 +1,6 @@
 import type { Locator } from "playwright-core";
 import { afterEach, expect, test } from "vitest";
 import { findAccessibilityProblems } from "../support/accessibility";
-import { themeNames } from "../support/themes";
 import { EditorPage } from "./editorPage";
 import type { EditorHostOptions } from "./fakeHost/editorHost";
 
@@ -155,11 +154,8 @@ test("the details take the whole tab and give it back", async () => {
   await opened.page.getByRole("button", { name: "Give the details the whole tab" }).click();
   await expect.poll(() => cell(0, 12)).toBeDefined();
   expect(await opened.page.getByRole("treegrid").count()).toBe(0);
-  for (const theme of themeNames) {
-    await opened.webview.setTheme(theme);
-    await opened.webview.screenshot(`values-${theme}`);
-    expect(await findAccessibilityProblems(opened.page), theme).toEqual([]);
-  }
+  // One theme here: axe looks at every cell, and the colours are those of all tables.
+  expect(await findAccessibilityProblems(opened.page)).toEqual([]);
   await opened.page.getByRole("button", { name: "Show the list beside the details" }).click();
   await opened.page.getByRole("treegrid").waitFor();
 });
