@@ -28,7 +28,7 @@ export function compareReport(comparison: Comparison, { paths, findings, problem
     tensors: tensorReport(findings),
     problems: [
       ...comparison.view.problems,
-      ...findings.alignment.problems,
+      ...(comparison.view.tensors.length > 0 ? [] : findings.alignment.problems),
       ...problems,
       ...comparison.view.columns.flatMap(({ failure }) => failure ?? []),
     ],

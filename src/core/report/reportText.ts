@@ -125,7 +125,11 @@ export function compareText(
   return sections([
     stepsText(view),
     summary,
-    problemText([...view.problems, ...findings.alignment.problems, ...problems]),
+    problemText([
+      ...view.problems,
+      ...(view.tensors.length > 0 ? [] : findings.alignment.problems),
+      ...problems,
+    ]),
     modules.length === 0 ? "" : textTable(moduleHeader, modules),
     // Of adapters the modules tell more than their factors.
     modules.length === 0 ? tensorText(findings, labels) : "",
