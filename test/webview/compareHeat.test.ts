@@ -94,11 +94,11 @@ test("8 × 504 modules are drawn once, and the map of a narrow column has its la
   const page = await open({ adapters: "many" }, { viewport: { width: 700, height: 900 } });
   expect(await page.locator(".heat-cells").count()).toBe(8);
   const sizes = await page
-    .locator(".heat-canvas")
+    .locator(".heat-picture")
     .evaluateAll((canvases) => canvases.map((canvas) => (canvas as HTMLCanvasElement).clientHeight));
   expect(new Set(sizes)).toEqual(new Set([504]));
   const painted = await page
-    .locator(".heat-canvas")
+    .locator(".heat-picture")
     .first()
     .evaluate((element) => {
       const canvas = element as HTMLCanvasElement;

@@ -115,7 +115,7 @@ test("what does not fit into one message arrives in pieces", async () => {
   await page.getByRole("status").filter({ hasText: "504 modules" }).waitFor();
   expect((await opened?.sent("rows"))?.length).toBeGreaterThan(0);
   expect(await modules(page).getAttribute("aria-rowcount")).toBe("506");
-  await page.getByRole("button", { name: "model.layers.0.mlp.down_proj" }).focus();
+  await page.getByRole("button", { name: "model.layers.0.mlp.down_proj", exact: true }).focus();
   await page.keyboard.press("End");
   await expect
     .poll(async () => (await moduleNames(page)).at(-1), { timeout: 10_000 })

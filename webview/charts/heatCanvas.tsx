@@ -26,5 +26,5 @@ export function HeatCanvas({ matrix, look, width, height }: HeatCanvasProps) {
     context.setTransform(unit, 0, 0, unit, 0, 0);
     paintCells(context, matrix, { scale, ramp, theme }, 0, 0, width, height);
   }, [matrix, scale, ramp, theme, width, height]);
-  return <canvas ref={canvas} class="heat-canvas" style={{ width: `${width}px`, height: `${height}px` }} />;
+  return <canvas ref={canvas} class="heat-picture" style={{ width: `${width}px`, height: `${height}px` }} />;
 }

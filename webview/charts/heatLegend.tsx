@@ -14,13 +14,13 @@ export interface HeatLegendProps {
 export function HeatLegend({ label, scale, ramp, format, hasAbsent, hasBroken }: HeatLegendProps) {
   const colors = ramp.filter((_, step) => step % 15 === 0).join(", ");
   return (
-    <div class="heat-legend">
-      <span class="heat-legend-label">{label}</span>
+    <div class="heat-scale-legend">
+      <span class="heat-scale-legend-label">{label}</span>
       {scale === undefined ? (
         <span class="dim">no values</span>
       ) : (
         <span class="heat-scale">
-          <span class="heat-bar" style={{ backgroundImage: `linear-gradient(to right, ${colors})` }} />
+          <span class="heat-scale-bar" style={{ backgroundImage: `linear-gradient(to right, ${colors})` }} />
           <span class="heat-ticks">
             {scaleTicks(scale, 3).map(({ value, share }) => (
               <span key={share} class="heat-tick number" style={{ left: `${100 * share}%` }}>
