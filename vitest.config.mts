@@ -25,8 +25,10 @@ export default defineConfig({
           environment: "node",
           include: ["test/webview/**/*.test.{ts,tsx}"],
           globalSetup: ["test/support/webviewGlobalSetup.ts"],
-          testTimeout: 30_000,
+          testTimeout: 60_000,
           hookTimeout: 60_000,
+          // Generous: a condition that is never met fails all the same, and a busy machine passes.
+          expect: { poll: { timeout: 10_000 } },
           // Each file drives a browser, which is itself several processes.
           maxWorkers: 2,
         },
@@ -39,6 +41,7 @@ export default defineConfig({
           globalSetup: ["test/support/e2eGlobalSetup.ts"],
           testTimeout: 90_000,
           hookTimeout: 120_000,
+          expect: { poll: { timeout: 10_000 } },
           // One server, and one workbench page at a time: two compete for the same cores.
           fileParallelism: false,
         },

@@ -132,6 +132,8 @@ test("a tensor is exported, byte by byte as NumPy has it", async () => {
   await page().getByRole("button", { name: "Export .npy…" }).click();
   const path = join(workbench.folder, "exported.npy");
   await workbench.quickInput.waitFor();
+  // It proposes a name only when it has listed the folder, over whatever was typed before.
+  await expect.poll(() => workbench.quickInput.inputValue()).toMatch(/layers\.0\.up\.weight\.npy$/);
   await workbench.quickInput.fill(path);
   // While the dialog still lists the folder, it takes no answer.
   const isWritten = async () => {
