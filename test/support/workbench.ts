@@ -91,7 +91,14 @@ export class Workbench {
     // The palette does not learn of a command that is registered after it was opened.
     for (let attempt = 0; attempt < attempts; attempt += 1) {
       await this.typeQuickInput("F1", `>${title}`);
-      if (await appears(this.quickInputRow(title))) return this.pickQuickInput(title);
+      if (await appears(this.quickInputRow(title))) {
+        try {
+          return await this.quickInputRow(title).click({ timeout: attemptMs });
+        } catch (error) {
+          // An editor that is just shown takes the focus, and the palette closes.
+          if (await this.quickInputRow(title).isVisible()) throw error;
+        }
+      }
       await this.dismissMenus();
     }
     throw new Error(`The command "${title}" is not in the command palette.`);
