@@ -6,7 +6,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
 
-const source = join(fileURLToPath(new URL(".", import.meta.url)), "assembly/numbers.ts");
+const folder = join(fileURLToPath(new URL(".", import.meta.url)), "assembly");
+/** What these export, the module exports. */
+const entries = ["measure.ts", "compare.ts"].map((name) => join(folder, name));
 
 /** @returns {Promise<Uint8Array>} a WebAssembly module. @throws {Error} with the compiler's messages. */
 export async function compileKernels() {
@@ -14,7 +16,7 @@ export async function compileKernels() {
   const options =
     "--outFile numbers.wasm --enable simd --optimizeLevel 3 --runtime stub --noAssert --use abort=";
   const memory = "--initialMemory 241 --maximumMemory 241";
-  const { error, stderr } = await asc.main([source, ...options.split(" "), ...memory.split(" ")], {
+  const { error, stderr } = await asc.main([...entries, ...options.split(" "), ...memory.split(" ")], {
     writeFile: (_name, contents) => {
       bytes = contents;
     },
@@ -31,7 +33,7 @@ export const kernelsPlugin = {
     build.onLoad({ filter: /.*/, namespace: "kernels" }, async () => {
       const text = Buffer.from(await compileKernels()).toString("base64");
       const contents = `export const kernelBytes = Buffer.from("${text}", "base64");`;
-      return { contents, loader: "js", watchFiles: [source] };
+      return { contents, loader: "js", watchFiles: [...entries, join(folder, "memory.ts")] };
     });
   },
 };

@@ -11,7 +11,7 @@ import {
 import { compareValues, momentsOf } from "../core/analysis/plainKernels";
 import { decodeTensor } from "../core/tensors/decode";
 
-/** What assembly/numbers.ts exports. */
+/** What assembly/measure.ts and compare.ts export. */
 interface Exports {
   readonly memory: { readonly buffer: ArrayBuffer };
   countBytes(length: number): void;
@@ -26,7 +26,7 @@ interface Exports {
   compareF16(count: number): void;
 }
 
-/** Where things lie in the memory of assembly/numbers.ts. */
+/** Where things lie in memory, as assembly/memory.ts has it. */
 const layout = {
   results: 0x400,
   words: 0x10000,

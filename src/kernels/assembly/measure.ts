@@ -1,0 +1,214 @@
+/** Measures one chunk: counts of codes, sums, least and largest. */
+import {
+  bytes,
+  chunkA,
+  codesOut,
+  countsOut,
+  countWord,
+  doubles,
+  largestFloat,
+  leastFloat,
+  results,
+  sumOfDoubles,
+  sumOfWords,
+  words,
+} from "./memory";
+
+export function countBytes(length: i32): void {
+  let at = chunkA;
+  const end: usize = chunkA + (length & ~7);
+  while (at < end) {
+    if (load<u64>(at) === 0) {
+      store<u32>(bytes, load<u32>(bytes) + 8);
+      at += 8;
+      continue;
+    }
+    countByte(<u32>load<u8>(at), 0);
+    countByte(<u32>load<u8>(at, 1), 0x400);
+    countByte(<u32>load<u8>(at, 2), 0x800);
+    countByte(<u32>load<u8>(at, 3), 0xc00);
+    countByte(<u32>load<u8>(at, 4), 0);
+    countByte(<u32>load<u8>(at, 5), 0x400);
+    countByte(<u32>load<u8>(at, 6), 0x800);
+    countByte(<u32>load<u8>(at, 7), 0xc00);
+    at += 8;
+  }
+  const last: usize = chunkA + length;
+  while (at < last) {
+    countByte(<u32>load<u8>(at), 0);
+    at++;
+  }
+}
+
+function countByte(code: u32, table: usize): void {
+  const at: usize = ((<usize>code) << 2) + table;
+  store<u32>(at, load<u32>(at, bytes) + 1, bytes);
+}
+
+/** Puts the four tables of bytes together in the first. */
+export function foldBytes(): void {
+  for (let at: usize = bytes; at < bytes + 0x400; at += 16) {
+    const a = i32x4.add(v128.load(at), v128.load(at, 0x400));
+    const b = i32x4.add(v128.load(at, 0x800), v128.load(at, 0xc00));
+    v128.store(at, i32x4.add(a, b));
+    v128.store(at, i64x2.splat(0), 0x400);
+    v128.store(at, i64x2.splat(0), 0x800);
+    v128.store(at, i64x2.splat(0), 0xc00);
+  }
+}
+
+export function countWords(length: i32): void {
+  let at = chunkA;
+  const end: usize = chunkA + (length & ~7);
+  while (at < end) {
+    if (load<u64>(at) === 0) {
+      // Sparse files and pruned weights: adding to one counter again and again would take its time.
+      store<u32>(words, load<u32>(words) + 4);
+    } else {
+      countWord(<u32>load<u16>(at));
+      countWord(<u32>load<u16>(at, 2));
+      countWord(<u32>load<u16>(at, 4));
+      countWord(<u32>load<u16>(at, 6));
+    }
+    at += 8;
+  }
+  const last: usize = chunkA + length;
+  while (at < last) {
+    countWord(<u32>load<u16>(at));
+    at += 2;
+  }
+}
+
+/** Lists the codes of a table that were counted, empties it, and returns how many they are. */
+export function takeTable(table: usize, size: i32): i32 {
+  let found: usize = 0;
+  for (let code: i32 = 0; code < size; code += 4) {
+    const at: usize = table + ((<usize>code) << 2);
+    const four = v128.load(at);
+    if (!v128.any_true(four)) continue;
+    for (let lane: i32 = 0; lane < 4; lane++) {
+      const count = load<u32>(at + ((<usize>lane) << 2));
+      if (count === 0) continue;
+      store<u32>(codesOut + (found << 2), <u32>(code + lane));
+      store<u32>(countsOut + (found << 2), count);
+      found++;
+    }
+    v128.store(at, i64x2.splat(0));
+  }
+  return <i32>found;
+}
+
+/**
+ * Sum, sum of squares, least and largest of F32 values, in doubles, which no square of an F32 leaves; counts their
+ * upper halves. A value that is not finite makes the sum of squares not finite, and no more is told then.
+ */
+export function measureF32(count: i32): void {
+  let sum0 = f64x2.splat(0);
+  let sum1 = f64x2.splat(0);
+  let squares0 = f64x2.splat(0);
+  let squares1 = f64x2.splat(0);
+  let min = f32x4.splat(Infinity);
+  let max = f32x4.splat(-Infinity);
+  let at = chunkA;
+  const end: usize = chunkA + ((<usize>(count & ~3)) << 2);
+  while (at < end) {
+    const x = v128.load(at);
+    min = f32x4.pmin(min, x);
+    max = f32x4.pmax(max, x);
+    const low = f64x2.promote_low_f32x4(x);
+    const high = f64x2.promote_low_f32x4(i64x2.shuffle(x, x, 1, 1));
+    sum0 = f64x2.add(sum0, low);
+    sum1 = f64x2.add(sum1, high);
+    squares0 = f64x2.add(squares0, f64x2.mul(low, low));
+    squares1 = f64x2.add(squares1, f64x2.mul(high, high));
+    countWord(<u32>load<u16>(at, 2));
+    countWord(<u32>load<u16>(at, 6));
+    countWord(<u32>load<u16>(at, 10));
+    countWord(<u32>load<u16>(at, 14));
+    at += 16;
+  }
+  sum0 = f64x2.add(sum0, sum1);
+  squares0 = f64x2.add(squares0, squares1);
+  let sum = sumOfDoubles(sum0);
+  let squares = sumOfDoubles(squares0);
+  let least = leastFloat(min);
+  let largest = largestFloat(max);
+  const last: usize = chunkA + ((<usize>count) << 2);
+  while (at < last) {
+    const value = load<f32>(at);
+    least = Mathf.min(least, value);
+    largest = Mathf.max(largest, value);
+    sum += <f64>value;
+    squares += <f64>value * <f64>value;
+    countWord(<u32>load<u16>(at, 2));
+    at += 4;
+  }
+  store<f64>(results, sum);
+  store<f64>(results, squares, 8);
+  store<f64>(results, <f64>least, 16);
+  store<f64>(results, <f64>largest, 24);
+}
+
+/** How many of the F32 values are zero, of either sign. */
+export function countZerosF32(count: i32): i32 {
+  let zeros = i32x4.splat(0);
+  let at = chunkA;
+  const end: usize = chunkA + ((<usize>(count & ~3)) << 2);
+  while (at < end) {
+    zeros = i32x4.sub(zeros, f32x4.eq(v128.load(at), f32x4.splat(0)));
+    at += 16;
+  }
+  let found = sumOfWords(zeros);
+  const last: usize = chunkA + ((<usize>count) << 2);
+  while (at < last) {
+    if (load<f32>(at) === 0) found++;
+    at += 4;
+  }
+  return found;
+}
+
+/** The same of F64 values; counts their upper 20 bits, and how many are zero. */
+export function measureF64(count: i32): void {
+  let sum = f64x2.splat(0);
+  let squares = f64x2.splat(0);
+  let min = f64x2.splat(Infinity);
+  let max = f64x2.splat(-Infinity);
+  let zeros = i64x2.splat(0);
+  let at = chunkA;
+  const end: usize = chunkA + ((<usize>(count & ~1)) << 3);
+  while (at < end) {
+    const x = v128.load(at);
+    min = f64x2.pmin(min, x);
+    max = f64x2.pmax(max, x);
+    sum = f64x2.add(sum, x);
+    squares = f64x2.add(squares, f64x2.mul(x, x));
+    zeros = i64x2.sub(zeros, f64x2.eq(x, f64x2.splat(0)));
+    countDouble(load<u32>(at, 4) >> 12);
+    countDouble(load<u32>(at, 12) >> 12);
+    at += 16;
+  }
+  let total = sumOfDoubles(sum);
+  let totalSquares = sumOfDoubles(squares);
+  let least = Math.min(f64x2.extract_lane(min, 0), f64x2.extract_lane(min, 1));
+  let largest = Math.max(f64x2.extract_lane(max, 0), f64x2.extract_lane(max, 1));
+  let found = i64x2.extract_lane(zeros, 0) + i64x2.extract_lane(zeros, 1);
+  if ((count & 1) !== 0) {
+    const value = load<f64>(at);
+    least = Math.min(least, value);
+    largest = Math.max(largest, value);
+    total += value;
+    totalSquares += value * value;
+    if (value === 0) found++;
+    countDouble(load<u32>(at, 4) >> 12);
+  }
+  store<f64>(results, total);
+  store<f64>(results, totalSquares, 8);
+  store<f64>(results, least, 16);
+  store<f64>(results, largest, 24);
+  store<f64>(results, <f64>found, 32);
+}
+
+function countDouble(code: u32): void {
+  const at: usize = code << 2;
+  store<u32>(at, load<u32>(at, doubles) + 1, doubles);
+}

@@ -1,0 +1,55 @@
+/**
+ * What the kernels share: the memory, which is laid out by hand and never grows, and sums over the lanes of a vector.
+ * See wasmKernels.ts for what calls the kernels and in which order. Nothing in this folder checks its arguments.
+ */
+
+/** Doubles that a kernel leaves for its caller. */
+export const results: usize = 0x400;
+/** Counts of 16-bit codes, 32 bits each. */
+export const words: usize = 0x10000;
+/** Four tables of counts of bytes: neighbours that are the same byte do not wait for each other. */
+export const bytes: usize = 0x60000;
+/** Values of 16 bits widened to F32, of either side. */
+export const tileA: usize = 0x70000;
+export const tileB: usize = 0x78000;
+export const tileValues: i32 = 8192;
+/** Counts of 20-bit codes, 32 bits each. */
+export const doubles: usize = 0x100000;
+/** Where the codes that were there, and their counts, are put. */
+export const codesOut: usize = 0x500000;
+export const countsOut: usize = 0x900000;
+export const chunkA: usize = 0xd00000;
+export const chunkB: usize = 0xe00000;
+
+export function sumOfDoubles(lanes: v128): f64 {
+  return f64x2.extract_lane(lanes, 0) + f64x2.extract_lane(lanes, 1);
+}
+
+export function sumOfWords(lanes: v128): i32 {
+  return (
+    i32x4.extract_lane(lanes, 0) +
+    i32x4.extract_lane(lanes, 1) +
+    i32x4.extract_lane(lanes, 2) +
+    i32x4.extract_lane(lanes, 3)
+  );
+}
+
+export function leastFloat(lanes: v128): f32 {
+  return Mathf.min(
+    Mathf.min(f32x4.extract_lane(lanes, 0), f32x4.extract_lane(lanes, 1)),
+    Mathf.min(f32x4.extract_lane(lanes, 2), f32x4.extract_lane(lanes, 3)),
+  );
+}
+
+export function largestFloat(lanes: v128): f32 {
+  return Mathf.max(
+    Mathf.max(f32x4.extract_lane(lanes, 0), f32x4.extract_lane(lanes, 1)),
+    Mathf.max(f32x4.extract_lane(lanes, 2), f32x4.extract_lane(lanes, 3)),
+  );
+}
+
+/** Counts a 16-bit code. */
+export function countWord(code: u32): void {
+  const at: usize = code << 2;
+  store<u32>(at, load<u32>(at, words) + 1, words);
+}
