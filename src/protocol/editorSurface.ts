@@ -1,18 +1,13 @@
 import type { CheckpointSummary } from "../core/checkpoint/summary";
 import type { ContentPage, ContentPath } from "../core/content/contentTree";
-import type { BaseComparison } from "../core/lora/baseWeights";
-import type { IntruderReport } from "../core/lora/intruders";
-import type { LoraView } from "../core/lora/loraView";
-import type { ReductionOptions } from "../core/lora/reductionPlan";
 import type { OptimizerPage, OptimizerView } from "../core/optimizer/optimizerView";
 import type { QuantisedState, QuantisedStateRequest } from "../core/optimizer/quantisedState";
 import type { Problem } from "../core/problem";
 import type { ResumeReport } from "../core/resume/resumeReport";
 import type { RunHead } from "../core/runs/runHead";
-import type { WritableDtype } from "../core/tensors/encode";
 import type { TensorChunk } from "../core/tensors/tensorTable";
 import type { ChartChoices, ChartHostCalls } from "./chartCalls";
-import type { MadeSnapshot, ReductionStart } from "./makeCalls";
+import type { LoraHostCalls } from "./loraSurface";
 import type { ExportHostCalls, NumbersHostCalls, NumbersPageCalls } from "./numbersSurface";
 
 /** What the checkpoint editor shows. `generation` grows each time the file is read anew. */
@@ -29,42 +24,13 @@ export type EditorState =
   | { readonly status: "deleted"; readonly generation: number; readonly path: string; readonly name: string };
 
 /** What the page of the checkpoint editor may ask of the extension. */
-export interface EditorHostCalls extends NumbersHostCalls, ExportHostCalls, ChartHostCalls {
+export interface EditorHostCalls extends LoraHostCalls, NumbersHostCalls, ExportHostCalls, ChartHostCalls {
   /** May come many times: a hidden page is destroyed and runs again when shown. */
   ready(params: null): EditorState;
   /** Rows of the tensor table in name order; the first chunk starts at 0, each next where the last ended. */
   tensorChunk(params: { readonly first: number }): TensorChunk;
   /** Undefined where no training log is beside the checkpoint. Its charts ask what they need of the only run. */
   training(params: null): { readonly head: RunHead; readonly choices: ChartChoices | undefined } | undefined;
-  /** Reads the factors and computes the norms. Tells its progress; abort it when it is no longer wanted. */
-  lora(params: null): LoraView | undefined;
-  /**
-   * Path of the adapter's base model: the one that the user chose, else the one that is beside the adapter. Undefined
-   * where none is known.
-   */
-  baseModel(params: null): string | undefined;
-  /** Asks the user for the base model; undefined where they gave none. */
-  chooseBaseModel(params: null): string | undefined;
-  /** Reads the adapted weights of the base model. Tells its progress; abort it when it is no longer wanted. */
-  compareWithBase(params: { readonly base: string }): BaseComparison;
-  /** Decomposes the base weight of a module: may take a minute; abort it when it is no longer wanted. */
-  intruders(params: { readonly base: string; readonly module: string }): IntruderReport;
-  reductionStart(params: null): ReductionStart;
-  /** Asks the user for a folder; undefined where they chose none. */
-  chooseFolder(params: { readonly folder: string }): string | undefined;
-  /** Something is at the path already. */
-  isTaken(params: { readonly path: string }): boolean;
-  /**
-   * Writes the adapter at lower ranks. Tells its progress; aborting the call stops it and leaves nothing behind.
-   * Undefined where the user decided against replacing what is there.
-   */
-  reduce(params: {
-    readonly options: ReductionOptions;
-    readonly out: string;
-    readonly dtype?: WritableDtype;
-  }): MadeSnapshot | undefined;
-  /** Compares this snapshot with one that was made of it. */
-  compareMade(params: { readonly path: string }): void;
   /** Children of a value of a torch file, from `from` on; undefined where the path leads nowhere. */
   contentPage(params: { readonly path: ContentPath; readonly from: number }): ContentPage | undefined;
   optimizers(params: null): readonly OptimizerView[];

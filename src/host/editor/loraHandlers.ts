@@ -2,7 +2,8 @@ import { basename } from "node:path";
 import * as vscode from "vscode";
 import { formatShare } from "../../core/text/quantities";
 import type { Handlers } from "../../protocol/channel";
-import type { EditorHostCalls, EditorWork } from "../../protocol/editorSurface";
+import type { EditorWork } from "../../protocol/editorSurface";
+import type { LoraHostCalls } from "../../protocol/loraSurface";
 import type { MadeSnapshot, ReductionStart } from "../../protocol/makeCalls";
 import type { ProgressListener, WorkerClient } from "../analysis/workerClient";
 import type { BaseModels } from "../make/baseModels";
@@ -25,24 +26,12 @@ export interface LoraPage {
   isShown(): boolean;
 }
 
-type LoraCalls =
-  | "lora"
-  | "baseModel"
-  | "chooseBaseModel"
-  | "compareWithBase"
-  | "intruders"
-  | "reductionStart"
-  | "chooseFolder"
-  | "isTaken"
-  | "reduce"
-  | "compareMade";
-
 /** Answers about the adapter that a document shows, and makes new ones of it. */
 export function loraHandlers(
   document: CheckpointDocument,
   { worker, maker, baseModels, compare }: LoraServices,
   page: LoraPage,
-): Pick<Handlers<EditorHostCalls>, LoraCalls> {
+): Handlers<LoraHostCalls> {
   let isReducing = false;
   const isLocal = document.uri.scheme === "file";
   const adapter = async () => ({ handle: await document.openHandle() });

@@ -2,7 +2,8 @@ import { rangeText } from "../../../src/core/lora/adapterText";
 import { reducibleModules } from "../../../src/core/lora/reducibleModules";
 import { planReduction } from "../../../src/core/lora/reductionPlan";
 import type { Handlers, ParamsOf } from "../../../src/protocol/channel";
-import type { EditorHostCalls, EditorPageCalls } from "../../../src/protocol/editorSurface";
+import type { EditorPageCalls } from "../../../src/protocol/editorSurface";
+import type { LoraHostCalls } from "../../../src/protocol/loraSurface";
 import type { EditorSample } from "./editorSample";
 import { waitUnlessAborted } from "./fakeChannel";
 
@@ -20,24 +21,12 @@ export interface LoraHostOptions {
   readonly taken?: readonly string[];
 }
 
-type LoraCalls =
-  | "lora"
-  | "baseModel"
-  | "chooseBaseModel"
-  | "compareWithBase"
-  | "intruders"
-  | "reductionStart"
-  | "chooseFolder"
-  | "isTaken"
-  | "reduce"
-  | "compareMade";
-
 /** Answers about the adapter of a sample, as the extension gives them. */
 export function fakeLoraCalls(
   sample: () => EditorSample,
   options: LoraHostOptions,
   progress: (step: ParamsOf<EditorPageCalls, "progress">) => void,
-): Pick<Handlers<EditorHostCalls>, LoraCalls> {
+): Handlers<LoraHostCalls> {
   let base = options.base;
   const modules = () => sample().lora?.modules ?? [];
   return {

@@ -1,0 +1,39 @@
+import type { BaseComparison } from "../core/lora/baseWeights";
+import type { IntruderReport } from "../core/lora/intruders";
+import type { LoraView } from "../core/lora/loraView";
+import type { ReductionOptions } from "../core/lora/reductionPlan";
+import type { WritableDtype } from "../core/tensors/encode";
+import type { MadeSnapshot, ReductionStart } from "./makeCalls";
+
+/** What the page of the checkpoint editor may ask about the adapter that it shows. */
+export interface LoraHostCalls {
+  /** Reads the factors and computes the norms. Tells its progress; abort it when it is no longer wanted. */
+  lora(params: null): LoraView | undefined;
+  /**
+   * Path of the adapter's base model: the one that the user chose, else the one that is beside the adapter. Undefined
+   * where none is known.
+   */
+  baseModel(params: null): string | undefined;
+  /** Asks the user for the base model; undefined where they gave none. */
+  chooseBaseModel(params: null): string | undefined;
+  /** Reads the adapted weights of the base model. Tells its progress; abort it when it is no longer wanted. */
+  compareWithBase(params: { readonly base: string }): BaseComparison;
+  /** Decomposes the base weight of a module: may take a minute; abort it when it is no longer wanted. */
+  intruders(params: { readonly base: string; readonly module: string }): IntruderReport;
+  reductionStart(params: null): ReductionStart;
+  /** Asks the user for a folder; undefined where they chose none. */
+  chooseFolder(params: { readonly folder: string }): string | undefined;
+  /** Something is at the path already. */
+  isTaken(params: { readonly path: string }): boolean;
+  /**
+   * Writes the adapter at lower ranks. Tells its progress; aborting the call stops it and leaves nothing behind.
+   * Undefined where the user decided against replacing what is there.
+   */
+  reduce(params: {
+    readonly options: ReductionOptions;
+    readonly out: string;
+    readonly dtype?: WritableDtype;
+  }): MadeSnapshot | undefined;
+  /** Compares this snapshot with one that was made of it. */
+  compareMade(params: { readonly path: string }): void;
+}
