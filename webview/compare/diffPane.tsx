@@ -1,10 +1,8 @@
-import { useMemo, useState } from "preact/hooks";
-import type { ValueHistogram } from "../../src/core/analysis/tensorNumbers";
 import type { ShownRow } from "../../src/core/diff/alignedChunk";
 import type { ChangedElement, DiffDetail } from "../../src/core/diff/diffDetail";
 import type { CompareView } from "../../src/core/lora/compareView";
 import { formatCount, formatNumber, formatShare, plural } from "../../src/core/text/quantities";
-import { LineChart } from "../charts/lineChart";
+import { HistogramChart } from "../charts/histogramChart";
 import { Button, Dropdown } from "../ui/controls";
 import { Icon } from "../ui/icon";
 import { safeText } from "../ui/safeText";
@@ -118,63 +116,17 @@ function Differences({ detail, row, onCopy }: DifferencesProps) {
         </tbody>
       </table>
       {difference.changedShare > 0 && difference.histogram !== undefined && (
-        <DifferenceHistogram histogram={difference.histogram} onCopy={onCopy} />
+        <HistogramChart
+          title="Histogram of the difference"
+          xLabel="b − a"
+          histogram={difference.histogram}
+          // Most values hardly change, which a logarithmic axis does not hide.
+          logarithmicAtFirst
+          onCopy={onCopy}
+        />
       )}
       {firstChanges.length > 0 && <FirstChanges changes={firstChanges} />}
     </>
-  );
-}
-
-interface DifferenceHistogramProps {
-  readonly histogram: ValueHistogram;
-  readonly onCopy: DifferencesProps["onCopy"];
-}
-
-/** Counts over the middles of the bins. Most values hardly change, which a logarithmic axis does not hide. */
-function DifferenceHistogram({ histogram, onCopy }: DifferenceHistogramProps) {
-  const [logarithmic, setLogarithmic] = useState(true);
-  const series = useMemo(() => {
-    const { from, to, counts } = histogram;
-    const width = (to - from) / counts.length;
-    const x = Float64Array.from(counts, (_, bin) => from + (bin + 0.5) * width);
-    return [{ key: "count", label: "Values in the bin", x, y: Float64Array.from(counts), style: 0 }];
-  }, [histogram]);
-  const largest = useMemo(
-    () => histogram.counts.reduce((most, count) => Math.max(most, count), 1),
-    [histogram],
-  );
-  const words = useMemo(
-    () => ({
-      short: () => plural(histogram.counts.length, "bin"),
-      sentence: () =>
-        `${plural(histogram.counts.length, "bin")} from ${formatNumber(histogram.from)} to ${formatNumber(histogram.to)}; the fullest has ${formatCount(largest)} values.`,
-    }),
-    [histogram, largest],
-  );
-  return (
-    <LineChart
-      title="Histogram of the difference"
-      series={series}
-      xLabel="b − a"
-      size="small"
-      formatX={(value) => formatNumber(value, 4)}
-      formatY={formatCount}
-      logarithmic={logarithmic}
-      words={words}
-      {...(logarithmic ? {} : { yRange: { min: 0, max: 1.05 * largest } })}
-      onCopy={onCopy}
-      actions={
-        <button
-          type="button"
-          class="chip"
-          aria-pressed={logarithmic}
-          title="Logarithmic counts"
-          onClick={() => setLogarithmic(!logarithmic)}
-        >
-          Log
-        </button>
-      }
-    />
   );
 }
 

@@ -1,5 +1,5 @@
 import type { RefObject } from "preact";
-import { useLayoutEffect, useRef } from "preact/hooks";
+import { useRef } from "preact/hooks";
 import type { DiffTable } from "../../src/core/diff/diffTable";
 import type { CompareView } from "../../src/core/lora/compareView";
 import { formatShare } from "../../src/core/text/quantities";
@@ -19,6 +19,7 @@ import {
   type StatedRow,
   statusLabel,
 } from "./diffRows";
+import { revealRow, useRowFocus } from "./rowFocus";
 import { useRowWindow } from "./rowWindow";
 import { rowHeight, SpacerRows } from "./spacerRows";
 
@@ -33,9 +34,6 @@ export interface DiffTableViewProps {
   readonly scroller: RefObject<HTMLElement | null>;
 }
 
-/** Two lines of titles that stay at the top. */
-const headHeight = 48;
-
 /** A row a tensor: its layout in the first snapshot, and the differences of the others. */
 export function DiffTableView({ diff, view, rows, table, widths, scroller }: DiffTableViewProps) {
   const body = useRef<HTMLTableSectionElement>(null);
@@ -43,26 +41,9 @@ export function DiffTableView({ diff, view, rows, table, widths, scroller }: Dif
   const { sort, against } = diff.place.value;
   const selected = diff.selected.value?.row;
   const active = rows.findIndex(({ index }) => index === selected);
-  const takeFocus = useRef(false);
+  const takeFocus = useRowFocus(body, active);
   const columns = view.columns.length;
 
-  useLayoutEffect(() => {
-    if (!takeFocus.current || active < 0) return;
-    const button = body.current?.querySelector<HTMLElement>(`[data-row="${active}"] button`);
-    if (!button) return;
-    takeFocus.current = false;
-    button.focus({ preventScroll: true });
-  });
-
-  const reveal = (row: number) => {
-    const outer = scroller.current?.getBoundingClientRect();
-    const inner = body.current?.getBoundingClientRect();
-    if (scroller.current === null || outer === undefined || inner === undefined) return;
-    const top = inner.top - outer.top + row * rowHeight;
-    const room = scroller.current.clientHeight;
-    if (top < headHeight) scroller.current.scrollTop += top - headHeight;
-    else if (top + rowHeight > room) scroller.current.scrollTop += top + rowHeight - room;
-  };
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "Escape" && selected !== undefined) return diff.select(undefined);
@@ -72,7 +53,7 @@ export function DiffTableView({ diff, view, rows, table, widths, scroller }: Dif
     if (next === undefined || row === undefined) return;
     event.preventDefault();
     takeFocus.current = true;
-    reveal(next);
+    revealRow({ scroller, body }, next);
     diff.select(row.index, pairFor(row, table, diff));
   };
 

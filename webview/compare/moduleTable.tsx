@@ -8,6 +8,7 @@ import { formatMetric, type ModuleLine, metricInfos, metricOf } from "./compareM
 import { ModuleHead } from "./moduleHead";
 import { ModuleRow } from "./moduleRow";
 import type { HeatScale, ModuleSort } from "./moduleRows";
+import { headHeight, type RowsOfTable, revealRow, topOfRow, useRowFocus } from "./rowFocus";
 import { useRowWindow } from "./rowWindow";
 import { sharedPrefix } from "./sharedPrefix";
 import { rowHeight, SpacerRows } from "./spacerRows";
@@ -26,9 +27,6 @@ export interface ModuleTableProps {
   readonly onSelect: (module: string | undefined) => void;
 }
 
-/** Two lines of titles that stay at the top. */
-const headHeight = 48;
-
 /** A row a module, its numbers in each snapshot side by side. */
 export function ModuleTable(props: ModuleTableProps) {
   const { scroller, view, rows, metrics, widths, selected, onSelect } = props;
@@ -46,32 +44,12 @@ export function ModuleTable(props: ModuleTableProps) {
   // Where the keys go on: the selected row, or the one that had the focus last, such as before it was closed.
   const [visited, setVisited] = useState<string>();
   const anchor = active >= 0 ? active : rows.findIndex(({ module }) => module === visited);
-  const takeFocus = useRef(false);
   const decimals = useMemo(() => mostDecimals(view, rows, metrics), [view, rows, metrics]);
 
-  const topOf = (row: number) => {
-    const outer = scroller.current?.getBoundingClientRect();
-    const inner = body.current?.getBoundingClientRect();
-    return outer === undefined || inner === undefined ? undefined : inner.top - outer.top + row * rowHeight;
-  };
-  const reveal = (row: number) => {
-    const top = topOf(row);
-    if (scroller.current === null || top === undefined) return;
-    if (top < headHeight) scroller.current.scrollTop += top - headHeight;
-    else if (top + rowHeight > scroller.current.clientHeight)
-      scroller.current.scrollTop += top + rowHeight - scroller.current.clientHeight;
-  };
+  const table = { scroller, body };
   const chosenHere = useRef(false);
-  useKeptInSight(scroller, active, chosenHere, topOf, reveal);
-
-  // After the row that was chosen is in the DOM, it has the focus.
-  useLayoutEffect(() => {
-    if (!takeFocus.current || active < 0) return;
-    const button = body.current?.querySelector<HTMLElement>(`[data-row="${active}"] button`);
-    if (!button) return;
-    takeFocus.current = false;
-    button.focus({ preventScroll: true });
-  });
+  useKeptInSight(table, active, chosenHere);
+  const takeFocus = useRowFocus(body, active);
 
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -89,7 +67,7 @@ export function ModuleTable(props: ModuleTableProps) {
     event.preventDefault();
     takeFocus.current = true;
     chosenHere.current = true;
-    reveal(next);
+    revealRow(table, next);
     onSelect(rows[next]?.module);
   };
 
@@ -157,30 +135,24 @@ export function ModuleTable(props: ModuleTableProps) {
  * Details that open beside or below take room from the table: a row that was chosen in it stays in sight. A reader
  * who has scrolled away from it since is left where they are.
  */
-function useKeptInSight(
-  scroller: RefObject<HTMLElement | null>,
-  row: number,
-  chosenHere: { current: boolean },
-  topOf: (row: number) => number | undefined,
-  reveal: (row: number) => void,
-): void {
+function useKeptInSight(table: RowsOfTable, row: number, chosenHere: { current: boolean }): void {
   const isKept = useRef(false);
-  const latest = useRef({ row, topOf, reveal });
-  latest.current = { row, topOf, reveal };
+  const latestRow = useRef(row);
+  latestRow.current = row;
   useLayoutEffect(() => {
     isKept.current = chosenHere.current && row >= 0;
     chosenHere.current = false;
-    if (isKept.current) reveal(row);
+    if (isKept.current) revealRow(table, row);
   }, [row]);
   useLayoutEffect(() => {
-    const element = scroller.current;
+    const element = table.scroller.current;
     if (element === null) return;
     const onScroll = () => {
-      const top = latest.current.topOf(latest.current.row);
+      const top = topOfRow(table, latestRow.current);
       isKept.current &&= top !== undefined && top > -rowHeight && top < element.clientHeight;
     };
     const onResize = () => {
-      if (isKept.current) latest.current.reveal(latest.current.row);
+      if (isKept.current) revealRow(table, latestRow.current);
     };
     element.addEventListener("scroll", onScroll, { passive: true });
     const observer = new ResizeObserver(onResize);

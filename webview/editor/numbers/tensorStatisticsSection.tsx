@@ -1,8 +1,8 @@
-import { useEffect, useMemo, useState } from "preact/hooks";
-import type { TensorNumbers, ValueHistogram } from "../../../src/core/analysis/tensorNumbers";
+import { useEffect } from "preact/hooks";
+import type { TensorNumbers } from "../../../src/core/analysis/tensorNumbers";
 import { formatBytes, formatCount, formatNumber, formatShare } from "../../../src/core/text/quantities";
 import { valueDtype } from "../../../src/core/values/valueDtype";
-import { LineChart } from "../../charts/lineChart";
+import { HistogramChart } from "../../charts/histogramChart";
 import { Button } from "../../ui/controls";
 import { Icon } from "../../ui/icon";
 import { Banner, Progress } from "../../ui/states";
@@ -120,66 +120,19 @@ function Numbers({ model, numbers, count, row }: NumbersProps) {
           </tbody>
         </table>
       )}
-      {histogram !== undefined && <Histogram model={model} histogram={histogram} />}
+      {histogram !== undefined && (
+        <HistogramChart
+          title="Histogram"
+          xLabel="Value"
+          histogram={histogram}
+          logarithmicAtFirst={false}
+          onCopy={(text, what) => model.host.notify("copy", { text, what })}
+        />
+      )}
     </>
   );
 }
 
 function countText(count: number, of: number): string {
   return count === 0 ? "0" : `${formatCount(count)} (${formatShare(count / of)})`;
-}
-
-/** Counts over the middles of the bins; its twin is their table. */
-function Histogram({
-  model,
-  histogram,
-}: {
-  readonly model: EditorModel;
-  readonly histogram: ValueHistogram;
-}) {
-  const [logarithmic, setLogarithmic] = useState(false);
-  const series = useMemo(() => {
-    const { from, to, counts } = histogram;
-    const width = (to - from) / counts.length;
-    const x = Float64Array.from(counts, (_, bin) => from + (bin + 0.5) * width);
-    return [{ key: "count", label: "Values in the bin", x, y: Float64Array.from(counts), style: 0 }];
-  }, [histogram]);
-  const largest = Math.max(1, ...histogram.counts);
-  const words = useMemo(
-    () => ({
-      short: () => `${histogram.counts.length} bins`,
-      sentence: () =>
-        `${histogram.counts.length} bins from ${formatNumber(histogram.from)} to ${formatNumber(histogram.to)}; the fullest has ${formatCount(largest)} values.`,
-    }),
-    [histogram],
-  );
-  return (
-    <LineChart
-      title="Histogram"
-      series={series}
-      xLabel="Value"
-      size="small"
-      formatX={formatBin}
-      formatY={formatCount}
-      logarithmic={logarithmic}
-      words={words}
-      {...(logarithmic ? {} : { yRange: { min: 0, max: 1.05 * largest } })}
-      onCopy={(text, what) => model.host.notify("copy", { text, what })}
-      actions={
-        <button
-          type="button"
-          class="chip"
-          aria-pressed={logarithmic}
-          title="Logarithmic counts"
-          onClick={() => setLogarithmic(!logarithmic)}
-        >
-          Log
-        </button>
-      }
-    />
-  );
-}
-
-function formatBin(value: number): string {
-  return formatNumber(value, 4);
 }
