@@ -1,7 +1,6 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Locator } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { openWindow, watchWindow } from "../support/openWindow";
 import {
@@ -49,12 +48,6 @@ async function start(trainer: Trainer, options: TrainingOptions): Promise<Traini
   return training;
 }
 
-async function openRuns(): Promise<Locator> {
-  await workbench.setViewExpanded("Training Runs", true);
-  await workbench.setViewExpanded(/^project/, false);
-  return workbench.view("Training Runs");
-}
-
 function page() {
   return workbench.webviewFrame();
 }
@@ -70,7 +63,7 @@ describe.each(trainers)("a training that writes while one looks (%s)", (trainer)
   const plan = { steps: 1000, logEvery: 5, saveEvery: 40, stepMs: 60 };
 
   test("shows its points and checkpoints as they come, survives a kill in a save, and goes on", async () => {
-    const runs = await openRuns();
+    const runs = await workbench.openRuns();
     await runs.getByText("No checkpoints were found").waitFor();
     const output = join(workbench.folder, trainer);
     const row = (says = "") => runs.getByRole("treeitem", { name: new RegExp(`^${trainer} .*${says}`) });
@@ -153,7 +146,7 @@ describe.each(trainers)("a training that writes while one looks (%s)", (trainer)
 
 test("the status bar says nothing once nothing is written, and nothing at all where the setting says so", async () => {
   const output = join(workbench.folder, "short");
-  const runs = await openRuns();
+  const runs = await workbench.openRuns();
   const short = await start("node", { output, steps: 40, logEvery: 5, saveEvery: 20, stepMs: 30 });
   await short.until("done");
   await runs.getByRole("treeitem", { name: /^short step 40 of 40 / }).waitFor();

@@ -1,10 +1,10 @@
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Locator } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { openWindow, watchWindow } from "../support/openWindow";
 import { projectRoot } from "../support/projectRoot";
+import { copySamplePipeline } from "../support/samplePipeline";
 import type { Workbench } from "../support/workbench";
 
 /** The sample pipeline: what its stages did, and the next snapshot made from them. */
@@ -14,11 +14,7 @@ let workbench: Workbench;
 
 beforeAll(async () => {
   workspace = join(mkdtempSync(join(tmpdir(), "reduce-")), "pipeline");
-  mkdirSync(workspace);
-  const sample = join(projectRoot, "media", "sample");
-  for (const name of ["01-svd", "02-rank-reduction", "03-fine-tuning", "base"]) {
-    cpSync(join(sample, name), join(workspace, name), { recursive: true });
-  }
+  copySamplePipeline(workspace);
   writeTuned(join(workspace, "base"), join(workspace, "tuned"));
   workbench = await openWindow({ workspace, viewport: { width: 1400, height: 900 } });
 });
@@ -72,14 +68,8 @@ function page() {
   return workbench.webviewFrame();
 }
 
-async function openRuns(): Promise<Locator> {
-  await workbench.setViewExpanded("Training Runs", true);
-  await workbench.setViewExpanded(/^pipeline/, false);
-  return workbench.view("Training Runs");
-}
-
 test("the comparison of the three stages tells what each step did", async () => {
-  const runs = await openRuns();
+  const runs = await workbench.openRuns();
   const row = (name: string) => runs.getByRole("treeitem", { name: new RegExp(`^${name} `) });
   await row("01-svd").click();
   await row("02-rank-reduction").click({ modifiers: ["ControlOrMeta"] });
@@ -108,7 +98,7 @@ test("the LoRA tab holds the updates against the base model beside the adapter",
 });
 
 test("reduces an adapter to rank 4 from the tree, finds the new snapshot there and compares it", async () => {
-  const runs = await openRuns();
+  const runs = await workbench.openRuns();
   const source = runs.getByRole("treeitem", { name: /^01-svd / });
   // Alone: of several selected rows there is no one to reduce.
   await source.click();
@@ -150,7 +140,7 @@ test("reduces an adapter to rank 4 from the tree, finds the new snapshot there a
 });
 
 test("what is there already is replaced only after a question", async () => {
-  const runs = await openRuns();
+  const runs = await workbench.openRuns();
   const tuned = runs.getByRole("treeitem", { name: /^checkpoint-240 / });
   await workbench.pickFromContextMenu(tuned, "Reduce Rank of LoRA…");
   await page().getByRole("textbox", { name: "Rank, as a number" }).fill("2");
@@ -174,7 +164,7 @@ test("what is there already is replaced only after a question", async () => {
 });
 
 test("extracts an adapter from a tuned model and its base", async () => {
-  const runs = await openRuns();
+  const runs = await workbench.openRuns();
   await workbench.pickFromContextMenu(
     runs.getByRole("treeitem", { name: /^tuned \d+ kB/ }),
     "Extract LoRA by SVD…",

@@ -1,7 +1,6 @@
 import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Locator } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { openWindow, watchWindow } from "../support/openWindow";
 import type { Workbench } from "../support/workbench";
@@ -36,16 +35,10 @@ afterAll(async () => {
 watchWindow(() => workbench);
 beforeEach(() => workbench.closeAllEditors());
 
-async function openRuns(): Promise<Locator> {
-  await workbench.setViewExpanded("Training Runs", true);
-  await workbench.setViewExpanded(/^sweep/, false);
-  return workbench.view("Training Runs");
-}
-
 const page = () => workbench.webviewFrame();
 
 test("charts the selected runs together, and does so again after a reload of the window", async () => {
-  const runs = await openRuns();
+  const runs = await workbench.openRuns();
   const row = (name: string) => runs.getByRole("treeitem", { name: new RegExp(`^${name} `) });
   await row("first").click();
   await row("second").click({ modifiers: ["ControlOrMeta"] });
@@ -66,7 +59,7 @@ test("charts the selected runs together, and does so again after a reload of the
 });
 
 test("opens a log by itself as a chart, which grows with the log", async () => {
-  await openRuns();
+  await workbench.openRuns();
   await workbench.setViewExpanded(/^sweep/, true);
   const path = join(workbench.folder, "first", "trainer_log.jsonl");
   await workbench.openFile("first/trainer_log.jsonl");

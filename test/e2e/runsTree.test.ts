@@ -33,12 +33,6 @@ watchWindow(() => workbench);
 
 beforeEach(() => workbench.closeAllEditors());
 
-async function openRuns(): Promise<Locator> {
-  await workbench.setViewExpanded("Training Runs", true);
-  await workbench.setViewExpanded(/^project/, false);
-  return workbench.view("Training Runs");
-}
-
 function checkpoint(runs: Locator, step: number, says = ""): Locator {
   return runs.getByRole("treeitem", { name: new RegExp(`^checkpoint-${step} .*${says}`) });
 }
@@ -51,7 +45,7 @@ async function stepsInOrder(runs: Locator): Promise<number[]> {
 }
 
 test("a run says how far it has come and which is best, and one without checkpoints what its log says", async () => {
-  const runs = await openRuns();
+  const runs = await workbench.openRuns();
   await runs
     .getByRole("treeitem", { name: /^results step 160 of 400 · ★ .*at step 80 · 4 checkpoints/ })
     .waitFor();
@@ -64,7 +58,7 @@ test("a run says how far it has come and which is best, and one without checkpoi
 });
 
 test("rows are sorted by what the view's menu says, and say the metrics of the setting", async () => {
-  const runs = await openRuns();
+  const runs = await workbench.openRuns();
   await checkpoint(runs, 160).waitFor();
   expect(await stepsInOrder(runs)).toEqual([40, 80, 120, 160]);
   await checkpoint(runs, 120).click();
@@ -91,7 +85,7 @@ test("rows are sorted by what the view's menu says, and say the metrics of the s
 });
 
 test("what a run could do without is found, named with its bytes, and deleted only after two confirmations", async () => {
-  const runs = await openRuns();
+  const runs = await workbench.openRuns();
   const run = runs.getByRole("treeitem", { name: /^results / });
   const dialog = workbench.page.locator(".monaco-dialog-box");
   const ask = async () => {
@@ -127,7 +121,7 @@ test("what a run could do without is found, named with its bytes, and deleted on
 });
 
 test("selected checkpoints are deleted with the same questions", async () => {
-  const runs = await openRuns();
+  const runs = await workbench.openRuns();
   for (const step of [200, 240]) writeCheckpointFolder(join(workbench.folder, "results"), { ...plan, step });
   await checkpoint(runs, 200).click();
   await checkpoint(runs, 240).click({ modifiers: ["ControlOrMeta"] });

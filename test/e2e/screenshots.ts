@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { FrameLocator, Locator } from "playwright-core";
@@ -7,6 +7,7 @@ import { launchBrowserServer } from "../support/launchBrowser";
 import { buildExtension, packExtension } from "../support/packExtension";
 import { projectRoot, scratchFolder } from "../support/projectRoot";
 import { safetensorsFile } from "../support/safetensorsFile";
+import { copySamplePipeline } from "../support/samplePipeline";
 import { shrinkPng } from "../support/shrinkPng";
 import { themeNames } from "../support/themes";
 import { quietSettings, startVscodeServer, writeUserSettings } from "../support/vscodeServer";
@@ -190,10 +191,7 @@ const wantedScreens = new Set(process.argv.slice(2));
 /** The sample as a user's own folder, with files beside it that are not what they seem. */
 function makeWorkspace(parent: string): string {
   const workspace = join(parent, "lora-pipeline");
-  mkdirSync(workspace);
-  const sample = join(projectRoot, "media", "sample");
-  for (const name of ["01-svd", "02-rank-reduction", "03-fine-tuning", "base"])
-    cpSync(join(sample, name), join(workspace, name), { recursive: true });
+  copySamplePipeline(workspace);
   return workspace;
 }
 

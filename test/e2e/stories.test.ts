@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Locator } from "playwright-core";
@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { openWindow, watchWindow } from "../support/openWindow";
 import { projectRoot } from "../support/projectRoot";
 import { safetensorsFile, type TensorSpec } from "../support/safetensorsFile";
+import { copySamplePipeline } from "../support/samplePipeline";
 import type { Workbench } from "../support/workbench";
 
 /** What a user does with the sample run and with files that are not what they seem: one story, one test. */
@@ -17,11 +18,7 @@ let workbench: Workbench;
 
 beforeAll(async () => {
   workspace = join(mkdtempSync(join(tmpdir(), "stories-")), "pipeline");
-  mkdirSync(workspace);
-  const sample = join(projectRoot, "media", "sample");
-  for (const name of ["01-svd", "02-rank-reduction", "03-fine-tuning", "base"]) {
-    cpSync(join(sample, name), join(workspace, name), { recursive: true });
-  }
+  copySamplePipeline(workspace);
   writeBroken(join(workspace, "broken"));
   writeSharded(join(workspace, "sharded"));
   workbench = await openWindow({ workspace, viewport: { width: 1400, height: 900 } });
@@ -74,12 +71,6 @@ async function openFiles(): Promise<Locator> {
 }
 
 /** The Training Runs view, with the files folded away: it is then high enough for all its rows. */
-async function openRuns(): Promise<Locator> {
-  await workbench.setViewExpanded("Training Runs", true);
-  await workbench.setViewExpanded(/^pipeline/, false);
-  return workbench.view("Training Runs");
-}
-
 function tab(name: RegExp): Locator {
   return page().getByRole("tab", { name });
 }
@@ -106,7 +97,7 @@ test("opens a checkpoint from the Explorer and finds a tensor by filter", async 
 });
 
 test("opens the chart of a run and reads a loss from its table", async () => {
-  const runs = await openRuns();
+  const runs = await workbench.openRuns();
   await workbench.pickFromContextMenu(runs.getByRole("treeitem", { name: /^pipeline/ }), "Open Chart of Run");
   await page().getByRole("button", { name: "Table", exact: true }).click();
   const table = page().getByRole("grid", { name: "Training log" });
@@ -131,7 +122,7 @@ async function moduleNumbers(module: string): Promise<Map<string, number>> {
 }
 
 test("selects three stages in the run tree and compares them", async () => {
-  const runs = await openRuns();
+  const runs = await workbench.openRuns();
   const row = (name: string) => runs.getByRole("treeitem", { name: new RegExp(`^${name} `) });
   await row("01-svd").click();
   await row("02-rank-reduction").click({ modifiers: ["ControlOrMeta"] });
@@ -202,7 +193,7 @@ describe("files that are not what they seem", () => {
 });
 
 test("the stage that the user sets is kept and shown in the tree", async () => {
-  const runs = await openRuns();
+  const runs = await workbench.openRuns();
   const row = runs.getByRole("treeitem", { name: /^checkpoint-60 / });
   // The menu is of the row it was opened on, not of the rows that are selected.
   await runs.getByRole("treeitem", { name: /^checkpoint-180 / }).click();
@@ -265,7 +256,7 @@ test("a file that changes on disk is read again, where the user was, and one tha
 });
 
 test("a reload of the window keeps what was open", async () => {
-  const runs = await openRuns();
+  const runs = await workbench.openRuns();
   const row = (name: string) => runs.getByRole("treeitem", { name: new RegExp(`^${name} `) });
   await workbench.pickFromContextMenu(row("pipeline"), "Open Chart of Run");
   await page().getByRole("button", { name: "Table", exact: true }).click();

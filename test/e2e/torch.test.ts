@@ -65,9 +65,7 @@ test("opens optimizer.pt from the Explorer and finds a parameter's exp_avg by th
 });
 
 test("opens optimizer.pt as a part of its checkpoint in Training Runs", async () => {
-  await workbench.setViewExpanded("Training Runs", true);
-  await workbench.setViewExpanded(/^pipeline/, false);
-  const runs = workbench.view("Training Runs");
+  const runs = await workbench.openRuns();
   const checkpoint = runs.getByRole("treeitem", { name: /^checkpoint-240 / });
   await checkpoint.click();
   await page()

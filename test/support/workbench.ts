@@ -208,6 +208,13 @@ export class Workbench {
     throw new Error(`The view ${title} could not be ${expanded ? "expanded" : "folded"}.`);
   }
 
+  /** Gives Training Runs the room of the folder's own view, and returns it. */
+  async openRuns(): Promise<Locator> {
+    await this.setViewExpanded("Training Runs", true);
+    await this.setViewExpanded(new RegExp(`^${basename(this.folder)}`), false);
+    return this.view("Training Runs");
+  }
+
   private viewHeader(title: string | RegExp): Locator {
     return this.page.locator(".pane-header").filter({ hasText: title });
   }
