@@ -1,7 +1,3 @@
-import { decodeTensor } from "../tensors/decode";
-import { dtypeBits } from "../tensors/dtype";
-import { elementCount, type Tensor } from "../tensors/tensor";
-
 /** Over the finite values of a tensor; where there is none, the numbers are NaN. */
 export interface TensorStatistics {
   readonly min: number;
@@ -20,31 +16,11 @@ export interface TensorStatistics {
 /** Reads a range of a tensor's bytes; offsets are relative to the tensor. */
 export type ReadRange = (offset: number, length: number) => Promise<Uint8Array>;
 
-/** Elements decoded at once: 2 MB as doubles. A multiple of 8, so that sub-byte dtypes end on a byte. */
-const chunkElements = 256 * 1024;
-
 /**
- * One pass over a tensor in chunks; memory does not grow with its size. Mean and variance are merged chunk by
- * chunk (Chan, Golub and LeVeque 1983), which stays accurate where a sum of squares cancels.
- * @returns undefined for dtypes that have no real values (complex, unknown).
+ * Statistics of values that were computed and lie in no file, which come in chunks; those of a file are measured by
+ * measureTensor.ts. Mean and variance are merged chunk by chunk (Chan, Golub and LeVeque 1983), which stays accurate
+ * where a sum of squares cancels.
  */
-export async function tensorStatistics(
-  tensor: Tensor,
-  read: ReadRange,
-): Promise<TensorStatistics | undefined> {
-  const bits = dtypeBits.get(tensor.dtype);
-  if (bits === undefined || tensor.dtype === "C64") return undefined;
-  const total = elementCount(tensor.shape);
-  const statistics = new StreamingStatistics();
-  for (let first = 0; first < total; first += chunkElements) {
-    const count = Math.min(chunkElements, total - first);
-    const bytes = await read((first * bits) / 8, Math.ceil((count * bits) / 8));
-    statistics.add(decodeTensor(bytes, tensor.dtype, count));
-  }
-  return statistics.finish();
-}
-
-/** Statistics of values that come in chunks. */
 export class StreamingStatistics {
   private count = 0;
   private mean = 0;

@@ -1,4 +1,5 @@
-import { tensorStatistics } from "../analysis/tensorStatistics";
+import { measureTensor, type ReadTensorRange } from "../analysis/measureTensor";
+import { PlainKernels } from "../analysis/plainKernels";
 import type { CheckpointSession } from "../checkpoint/checkpointSession";
 import type { Problem } from "../problem";
 import { elementCount, type Tensor } from "../tensors/tensor";
@@ -35,6 +36,9 @@ export async function compareWithBase(
   const modules = adapter.adapter?.modules ?? [];
   const weights = new BaseWeights(base.checkpoint.tensors);
   const [factors, values] = [adapter.tensorReader(), base.tensorReader()];
+  const readBase: ReadTensorRange = (tensor, offset, length) =>
+    values.readRange(tensor, offset, length, signal);
+  const kernels = new PlainKernels();
   const found: BaseRatio[] = [];
   const missing: string[] = [];
   const misfits: string[] = [];
@@ -49,11 +53,9 @@ export async function compareWithBase(
       else {
         const read = (tensor: Tensor) => factors.read(tensor, signal);
         const { metrics } = (await measureModule(module, read, signal)).measurement;
-        const statistics = await tensorStatistics(weight, (offset, length) =>
-          values.readRange(weight, offset, length, signal),
-        );
-        if (metrics === undefined || statistics === undefined) continue;
-        const baseNorm = statistics.l2;
+        const numbers = await measureTensor(weight, readBase, kernels, { signal });
+        if (metrics === undefined || numbers === undefined) continue;
+        const baseNorm = numbers.statistics.l2;
         updates = Math.hypot(updates, metrics.frobenius);
         found.push({
           module: module.module,

@@ -1,4 +1,5 @@
-import { tensorStatistics } from "../analysis/tensorStatistics";
+import { measureTensor, type ReadTensorRange } from "../analysis/measureTensor";
+import { PlainKernels } from "../analysis/plainKernels";
 import type { CheckpointSession } from "../checkpoint/checkpointSession";
 import type { Problem } from "../problem";
 import { isReadingError } from "../problem";
@@ -47,12 +48,12 @@ export function unreadableReport(path: string, problem: Problem): VerifyReport {
 
 async function notFinite(session: CheckpointSession): Promise<readonly Problem[]> {
   const reader = session.tensorReader();
+  const read: ReadTensorRange = (tensor, offset, length) => reader.readRange(tensor, offset, length);
+  const kernels = new PlainKernels();
   const problems: Problem[] = [];
   try {
     for (const tensor of session.checkpoint.tensors) {
-      const found = await tensorStatistics(tensor, (offset, length) =>
-        reader.readRange(tensor, offset, length),
-      );
+      const found = (await measureTensor(tensor, read, kernels))?.statistics;
       if (found === undefined || found.nan + found.inf === 0) continue;
       const count = formatCount(elementCount(tensor.shape));
       const what = [
