@@ -90,14 +90,18 @@ export function mergeCounts(a: CodeCounts, b: CodeCounts): CodeCounts {
   const codes = new Uint32Array(a.codes.length + b.codes.length);
   const counts = new Float64Array(codes.length);
   let [i, j, used] = [0, 0, 0];
-  while (i < a.codes.length || j < b.codes.length) {
-    const left = a.codes[i] ?? Number.POSITIVE_INFINITY;
-    const right = b.codes[j] ?? Number.POSITIVE_INFINITY;
+  while (i < a.codes.length && j < b.codes.length) {
+    const left = a.codes[i] as number;
+    const right = b.codes[j] as number;
     let count = 0;
     if (left <= right) count += a.counts[i++] as number;
     if (right <= left) count += b.counts[j++] as number;
-    codes[used] = Math.min(left, right);
+    codes[used] = left < right ? left : right;
     counts[used++] = count;
   }
+  const [rest, from] = i < a.codes.length ? [a, i] : [b, j];
+  codes.set(rest.codes.subarray(from), used);
+  counts.set(rest.counts.subarray(from), used);
+  used += rest.codes.length - from;
   return { codes: codes.slice(0, used), counts: counts.slice(0, used) };
 }

@@ -22,7 +22,7 @@ export interface PlanListener {
 }
 
 /** A tensor larger than this is measured by several threads. */
-const pieceBytes = 32 * 1024 * 1024;
+const pieceBytes = 64 * 1024 * 1024;
 
 /** Small tensors are sent to a thread by the hundred: a message costs more than measuring one. */
 const maxPiecesOfJob = 512;
@@ -36,8 +36,12 @@ interface Step {
 
 interface PlannedSegment {
   readonly segment: Segment;
-  readonly parts: (PartialNumbers | undefined)[];
-  missing: number;
+  readonly count: number;
+  /** Parts that came before one that lies in front of them. */
+  readonly waiting: Map<number, PartialNumbers>;
+  /** The first parts, put together as they come: at the end all threads would wait for it. */
+  merged: PartialNumbers | undefined;
+  mergedParts: number;
 }
 
 interface PlannedTensor {
@@ -104,7 +108,7 @@ export class ScanPlan {
     const stride = this.hash ? length : Math.floor(pieceBytes / unitBytes) * unitBytes;
     const count = Math.ceil(length / stride);
     const isWhole = count === 1 && indexes.every((index) => this.tensors.get(index)?.missingBytes === length);
-    const planned: PlannedSegment = { segment, parts: [], missing: count };
+    const planned: PlannedSegment = { segment, count, waiting: new Map(), merged: undefined, mergedParts: 0 };
     for (let at = 0; at < count; at++) {
       const start = at * stride;
       const isLast = at === count - 1;
@@ -132,12 +136,11 @@ export class ScanPlan {
       for (const index of indexes) this.listener.onMeasured(index, measured);
       return;
     }
-    planned.parts[at] = partial;
-    planned.missing--;
-    if (planned.missing > 0) return;
+    planned.waiting.set(at, partial);
+    mergeFirst(planned);
+    if (planned.mergedParts < planned.count || planned.merged === undefined) return;
     const { offset, length } = planned.segment;
-    const whole = mergeAll(planned.parts.splice(0));
-    for (const index of indexes) this.addPart(index, offset, length, whole, sha256);
+    for (const index of indexes) this.addPart(index, offset, length, planned.merged, sha256);
   }
 
   private addPart(
@@ -154,7 +157,7 @@ export class ScanPlan {
     planned.missingBytes -= length;
     if (planned.missingBytes > 0) return;
     const parts = planned.parts.splice(0).sort((a, b) => a.offset - b.offset);
-    const numbers = finishNumbers(mergeAll(parts.map((part) => part.partial)), encodingOf(key));
+    const numbers = finishNumbers(parts.map(({ partial }) => partial).reduce(mergePartial), encodingOf(key));
     this.listener.onMeasured(index, { numbers, ...(sha256 === undefined ? {} : { sha256 }) });
   }
 
@@ -168,6 +171,11 @@ export class ScanPlan {
 }
 
 /** In their order, so that rounding does not depend on which thread was first. */
-function mergeAll(parts: readonly (PartialNumbers | undefined)[]): PartialNumbers {
-  return parts.filter((part) => part !== undefined).reduce(mergePartial);
+function mergeFirst(planned: PlannedSegment): void {
+  for (;;) {
+    const next = planned.waiting.get(planned.mergedParts);
+    if (next === undefined) return;
+    planned.waiting.delete(planned.mergedParts++);
+    planned.merged = planned.merged === undefined ? next : mergePartial(planned.merged, next);
+  }
 }
