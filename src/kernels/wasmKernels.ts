@@ -67,7 +67,7 @@ export class WasmKernels implements NumberKernels {
     this.chunk = new Uint8Array(buffer, layout.chunk, layout.chunkBytes);
     this.otherChunk = new Uint8Array(buffer, layout.otherChunk, layout.chunkBytes);
     this.view = new DataView(buffer, layout.chunk, layout.chunkBytes);
-    this.results = new Float64Array(buffer, layout.results, 9);
+    this.results = new Float64Array(buffer, layout.results, 8);
     this.counters = new Uint32Array(buffer);
   }
 
@@ -117,7 +117,7 @@ export class WasmKernels implements NumberKernels {
     // What is not finite is told apart the slow way; the differences that are were counted.
     if (!sums.every(Number.isFinite))
       return compareValues(...this.decode(type, count), false, () => undefined);
-    const [absolute, squares, squaresOfA, squaresOfB, product, changed, , min, max] = results;
+    const [absolute, squares, squaresOfA, squaresOfB, product, changed, min, max] = results;
     return {
       elements: count,
       compared: count,

@@ -8,80 +8,50 @@ import {
   results,
   sumOfDoubles,
   sumOfWords,
-  tileA,
-  tileB,
-  tileValues,
   words,
 } from "./memory";
 
-/** Sets the sums of a comparison to those of no pair. */
-function clearSums(): void {
-  for (let at: usize = 0; at < 56; at += 8) store<f64>(results + at, 0);
-  store<f64>(results, Infinity, 56);
-  store<f64>(results, -Infinity, 64);
-}
+/** Bits that are read as F16 and as BF16: a loop is compiled for each. */
+type HalfBits = i16;
+type BrainBits = u16;
 
 /**
  * Sums over pairs of F32: |b - a|, (b - a)², a², b², a·b, changed pairs, least and largest difference. Counts the
  * upper halves of the differences. A value that is not finite makes a sum not finite, and no more is told then.
  */
 export function compareF32(count: i32): void {
-  clearSums();
-  addPairs(chunkA, chunkB, count);
+  comparePairs<f32>(count);
 }
 
+/** The same of BF16, widened to F32. */
 export function compareBf16(count: i32): void {
-  compareHalves(count, true);
+  comparePairs<BrainBits>(count);
 }
 
+/** The same of F16, widened to F32. */
 export function compareF16(count: i32): void {
-  compareHalves(count, false);
+  comparePairs<HalfBits>(count);
 }
 
-/** Tile by tile, so that what was widened is still in the cache. */
-function compareHalves(count: i32, areBf16: bool): void {
-  clearSums();
-  for (let done: i32 = 0; done < count; done += tileValues) {
-    const some = count - done < tileValues ? count - done : tileValues;
-    const offset: usize = (<usize>done) << 1;
-    if (areBf16) {
-      widenBf16(chunkA + offset, tileA, some);
-      widenBf16(chunkB + offset, tileB, some);
-    } else {
-      widenF16(chunkA + offset, tileA, some);
-      widenF16(chunkB + offset, tileB, some);
-    }
-    addPairs(tileA, tileB, some);
-  }
+/** Four values from an address on, in F32. Past the last value of a chunk there is memory to be read. */
+function floatsAt<T>(at: usize): v128 {
+  if (isFloat<T>()) return v128.load(at);
+  const halves = v128.load64_zero(at);
+  return isSigned<T>() ? floatsOfHalves(halves) : i32x4.shl(i32x4.extend_low_i16x8_u(halves), 16);
 }
 
-/** Reads up to 7 values too many, and writes as many. */
-function widenBf16(from: usize, to: usize, count: i32): void {
-  for (let done: i32 = 0; done < count; done += 8) {
-    const eight = v128.load(from + ((<usize>done) << 1));
-    const zero = i64x2.splat(0);
-    v128.store(to + ((<usize>done) << 2), i16x8.shuffle(zero, eight, 0, 8, 0, 9, 0, 10, 0, 11));
-    v128.store(to + ((<usize>done) << 2), i16x8.shuffle(zero, eight, 0, 12, 0, 13, 0, 14, 0, 15), 16);
-  }
-}
-
-function widenF16(from: usize, to: usize, count: i32): void {
-  for (let done: i32 = 0; done < count; done += 4) {
-    v128.store(to + ((<usize>done) << 2), floatsOfHalves(v128.load64_zero(from + ((<usize>done) << 1))));
-  }
-}
-
-/** The exponent is put right by a product with 2¹¹², which is exact for subnormals as well; infinities and NaN by their bits. */
+/**
+ * The bits of F16, moved to where F32 has them, are those of the value times 2⁻¹¹², subnormals too. Made 2¹¹² times too
+ * large on the way, infinity and NaN become infinity, as no other value does.
+ */
 function floatsOfHalves(halves: v128): v128 {
-  const wide = i32x4.extend_low_i16x8_u(halves);
-  const magnitude = v128.and(wide, i32x4.splat(0x7fff));
-  const sign = i32x4.shl(v128.and(wide, i32x4.splat(0x8000)), 16);
-  const scaled = f32x4.mul(i32x4.shl(magnitude, 13), f32x4.splat(reinterpret<f32>(0x77800000)));
-  const special = v128.and(i32x4.gt_s(magnitude, i32x4.splat(0x7bff)), i32x4.splat(0x7f800000));
-  return v128.or(v128.or(scaled, special), sign);
+  const moved = v128.and(i32x4.shl(i32x4.extend_low_i16x8_s(halves), 13), i32x4.splat(0x8fffffff));
+  const large = f32x4.splat(reinterpret<f32>(0x77800000));
+  const small = f32x4.splat(reinterpret<f32>(0x07800000));
+  return f32x4.mul(f32x4.mul(f32x4.mul(moved, large), large), small);
 }
 
-function addPairs(a: usize, b: usize, count: i32): void {
+function comparePairs<T>(count: i32): void {
   let absolute = f64x2.splat(0);
   let squares = f64x2.splat(0);
   let squaresOfA = f64x2.splat(0);
@@ -91,11 +61,11 @@ function addPairs(a: usize, b: usize, count: i32): void {
   let max = f32x4.splat(-Infinity);
   let changed = i32x4.splat(0);
   let unchanged: u32 = 0;
-  const end: usize = (<usize>(count & ~3)) << 2;
+  const end: usize = <usize>(count & ~3) * sizeof<T>();
   let at: usize = 0;
   while (at < end) {
-    const x = v128.load(a + at);
-    const y = v128.load(b + at);
+    const x = floatsAt<T>(chunkA + at);
+    const y = floatsAt<T>(chunkB + at);
     const xLow = f64x2.promote_low_f32x4(x);
     const xHigh = f64x2.promote_low_f32x4(i64x2.shuffle(x, x, 1, 1));
     squaresOfA = f64x2.add(squaresOfA, f64x2.add(f64x2.mul(xLow, xLow), f64x2.mul(xHigh, xHigh)));
@@ -120,7 +90,7 @@ function addPairs(a: usize, b: usize, count: i32): void {
       countWord(i32x4.extract_lane(codes, 2));
       countWord(i32x4.extract_lane(codes, 3));
     } else unchanged += 4;
-    at += 16;
+    at += 4 * sizeof<T>();
   }
   let sumAbsolute = sumOfDoubles(absolute);
   let sumSquares = sumOfDoubles(squares);
@@ -130,10 +100,10 @@ function addPairs(a: usize, b: usize, count: i32): void {
   let sumChanged = sumOfWords(changed);
   let least = leastFloat(min);
   let largest = largestFloat(max);
-  const last: usize = (<usize>count) << 2;
+  const last: usize = <usize>count * sizeof<T>();
   while (at < last) {
-    const x = load<f32>(a + at);
-    const y = load<f32>(b + at);
+    const x = f32x4.extract_lane(floatsAt<T>(chunkA + at), 0);
+    const y = f32x4.extract_lane(floatsAt<T>(chunkB + at), 0);
     const difference = y - x;
     sumA += <f64>x * <f64>x;
     sumB += <f64>y * <f64>y;
@@ -144,19 +114,15 @@ function addPairs(a: usize, b: usize, count: i32): void {
     least = Mathf.min(least, difference);
     largest = Mathf.max(largest, difference);
     countWord(reinterpret<u32>(difference) >> 16);
-    at += 4;
+    at += sizeof<T>();
   }
   store<u32>(words, load<u32>(words) + unchanged);
-  addTo(0, sumAbsolute);
-  addTo(8, sumSquares);
-  addTo(16, sumA);
-  addTo(24, sumB);
-  addTo(32, sumProducts);
-  addTo(40, <f64>sumChanged);
-  store<f64>(results, Math.min(load<f64>(results, 56), <f64>least), 56);
-  store<f64>(results, Math.max(load<f64>(results, 64), <f64>largest), 64);
-}
-
-function addTo(offset: usize, value: f64): void {
-  store<f64>(results + offset, load<f64>(results + offset) + value);
+  store<f64>(results, sumAbsolute);
+  store<f64>(results, sumSquares, 8);
+  store<f64>(results, sumA, 16);
+  store<f64>(results, sumB, 24);
+  store<f64>(results, sumProducts, 32);
+  store<f64>(results, <f64>sumChanged, 40);
+  store<f64>(results, <f64>least, 48);
+  store<f64>(results, <f64>largest, 56);
 }

@@ -9,10 +9,6 @@ export const results: usize = 0x400;
 export const words: usize = 0x10000;
 /** Four tables of counts of bytes: neighbours that are the same byte do not wait for each other. */
 export const bytes: usize = 0x60000;
-/** Values of 16 bits widened to F32, of either side. */
-export const tileA: usize = 0x70000;
-export const tileB: usize = 0x78000;
-export const tileValues: i32 = 8192;
 /** Counts of 20-bit codes, 32 bits each. */
 export const doubles: usize = 0x100000;
 /** Where the codes that were there, and their counts, are put. */
