@@ -2,15 +2,12 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { FrameLocator, Locator } from "playwright-core";
-import { installCodeServer } from "../support/installCodeServer";
-import { launchBrowserServer } from "../support/launchBrowser";
-import { buildExtension, packExtension } from "../support/packExtension";
-import { projectRoot, scratchFolder } from "../support/projectRoot";
+import { projectRoot } from "../support/projectRoot";
 import { safetensorsFile } from "../support/safetensorsFile";
 import { copySamplePipeline } from "../support/samplePipeline";
 import { shrinkPng } from "../support/shrinkPng";
 import { themeNames } from "../support/themes";
-import { quietSettings, startVscodeServer, writeUserSettings } from "../support/vscodeServer";
+import { withVscode } from "../support/withVscode";
 import { Workbench, type WorkbenchConnection } from "../support/workbench";
 
 /**
@@ -283,19 +280,9 @@ async function takePictures(connection: WorkbenchConnection, workspace: string):
   }
 }
 
-const home = join(scratchFolder, `screenshots-${process.pid}`);
 const parent = mkdtempSync(join(tmpdir(), "runs-"));
-if (!buildExtension()) process.exit(1);
-const vsix = join(home, "checkpoint-explorer.vsix");
-packExtension(vsix);
-writeUserSettings(home, quietSettings);
-const server = await startVscodeServer({ entry: installCodeServer(), home, vsix });
-const browser = await launchBrowserServer();
 try {
-  await takePictures({ server, browserEndpoint: browser.wsEndpoint() }, makeWorkspace(parent));
+  await withVscode("screenshots", (connection) => takePictures(connection, makeWorkspace(parent)));
 } finally {
-  await browser.close();
-  await server.stop();
-  rmSync(home, { recursive: true, force: true });
   rmSync(parent, { recursive: true, force: true });
 }

@@ -1,5 +1,5 @@
-import type { ComponentChildren, VNode } from "preact";
-import { useId, useLayoutEffect, useRef } from "preact/hooks";
+import { Component, type ComponentChildren, type VNode } from "preact";
+import { useId, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { rowForKey } from "./rowKeys";
 import { useScrollMemory } from "./scrollMemory";
 import { TableHeader } from "./tableHeader";
@@ -41,6 +41,7 @@ export interface TreeRows {
 
 export interface DataTableProps<Id extends string> {
   readonly label: string;
+  /** Others when anything that a cell shows has changed and is no signal: cells are not rendered again before. */
   readonly columns: readonly Column<Id>[];
   readonly count: number;
   /** Stable identity of a row, where rows move: of a sorted table, or of a tree. */
@@ -78,7 +79,10 @@ export function DataTable<Id extends string>(props: DataTableProps<Id>) {
   const id = useId();
   const scroller = useRef<HTMLDivElement>(null);
   const rows = useVirtualRows({ scroller, count, rowHeight, headerHeight, active: selected });
-  const columns = props.columns.filter(({ dropBelow = 0 }) => rows.width === 0 || rows.width >= dropBelow);
+  const columns = useMemo(
+    () => props.columns.filter(({ dropBelow = 0 }) => rows.width === 0 || rows.width >= dropBelow),
+    [props.columns, rows.width],
+  );
   const tracks = columns.map(({ width }) => width).join(" ");
 
   // Only a selection that moves scrolls: a sort or a filter leaves the view where the user put it.
@@ -173,22 +177,42 @@ export function DataTable<Id extends string>(props: DataTableProps<Id>) {
             aria-expanded={tree?.expanded(index)}
             style={{ gridTemplateColumns: tracks, transform: `translateY(${top}px)` }}
           >
-            {columns.map((column, at) => (
-              <div
-                key={column.id}
-                role="gridcell"
-                aria-colindex={at + 1}
-                class={`cell ${column.align === "end" ? "cell-end" : ""} ${column.mono ? "mono" : ""}`}
-              >
-                {column.cell(index)}
-              </div>
-            ))}
+            <RowCells columns={columns} row={index} />
           </div>
         ))}
       </div>
       {count === 0 && props.empty !== undefined && <div class="table-empty">{props.empty}</div>}
     </div>
   );
+}
+
+interface RowCellsProps {
+  readonly columns: readonly Column[];
+  readonly row: number;
+}
+
+/**
+ * Rendered again when the columns are others, which they are when their cells are, and not while the table is only
+ * scrolled.
+ */
+class RowCells extends Component<RowCellsProps> {
+  override shouldComponentUpdate(next: RowCellsProps, state: unknown): boolean {
+    // The state is another one when a signal that a cell has read has changed.
+    return next.columns !== this.props.columns || next.row !== this.props.row || state !== this.state;
+  }
+
+  override render({ columns, row }: RowCellsProps): ComponentChildren {
+    return columns.map((column, at) => (
+      <div
+        key={column.id}
+        role="gridcell"
+        aria-colindex={at + 1}
+        class={`cell ${column.align === "end" ? "cell-end" : ""} ${column.mono ? "mono" : ""}`}
+      >
+        {column.cell(row)}
+      </div>
+    ));
+  }
 }
 
 function rowOf(target: EventTarget | null): number | undefined {

@@ -11,20 +11,27 @@ export function sortByNumbers(
   numbers: Float64Array,
   descending: boolean,
 ): Uint32Array<ArrayBuffer> {
-  const known = rows.filter((row) => !Number.isNaN(numbers[row]));
-  const keys = Float64Array.from(known, (row) => {
+  const sorted = new Uint32Array(rows.length);
+  const known = new Uint32Array(rows.length);
+  const keys = new Float64Array(rows.length);
+  let count = 0;
+  // Those without a number are put at the end of the same list, and turned round there.
+  let unknown = rows.length;
+  for (let at = 0; at < rows.length; at++) {
+    const row = rows[at] as number;
     const value = numbers[row] as number;
+    if (Number.isNaN(value)) {
+      sorted[--unknown] = row;
+      continue;
+    }
     const bounded = Math.min(Number.MAX_VALUE, Math.max(-Number.MAX_VALUE, value));
     // Plus zero, so that there is one zero only.
-    return (descending ? -bounded : bounded) + 0;
-  });
-  const order = sortedOrder(keys);
-  const sorted = new Uint32Array(rows.length);
-  order.forEach((index, at) => {
-    sorted[at] = known[index] as number;
-  });
-  let at = known.length;
-  for (const row of rows) if (Number.isNaN(numbers[row])) sorted[at++] = row;
+    keys[count] = (descending ? -bounded : bounded) + 0;
+    known[count++] = row;
+  }
+  sorted.subarray(unknown).reverse();
+  const order = sortedOrder(keys.subarray(0, count));
+  for (let at = 0; at < count; at++) sorted[at] = known[order[at] as number] as number;
   return sorted;
 }
 
@@ -39,11 +46,12 @@ function sortedOrder(keys: Float64Array): Uint32Array {
     words[2 * index] = ((words[2 * index] as number) & ~mask) | carried;
   }
   carriers.sort();
-  const order = Uint32Array.from(carriers, (_, at) => {
+  const order = new Uint32Array(keys.length);
+  for (let at = 0; at < order.length; at++) {
     const carried = (words[2 * at] as number) & mask;
     const isNegative = (words[2 * at + 1] as number) >>> 31 === 1;
-    return isNegative ? mask - carried : carried;
-  });
+    order[at] = isNegative ? mask - carried : carried;
+  }
   for (let at = 1; at < order.length; at++) {
     const moved = order[at] as number;
     const key = keys[moved] as number;

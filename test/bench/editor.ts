@@ -1,0 +1,157 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { loadavg, tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { withVscode } from "../support/withVscode";
+import { Workbench } from "../support/workbench";
+import { writeSparseModels } from "./sparseModels";
+
+/**
+ * `npm run bench:editor`: what scanning takes in a real VS Code: the memory of the extension host, what a closed tab
+ * still reads, and how long the page is busy while results come in. Linux only: it looks into /proc.
+ */
+const shownSeconds = 30;
+
+/** A number of /proc/PID/FILE by its label. */
+function processNumber(pid: string, file: string, label: string): number {
+  const text = readFileSync(join("/proc", pid, file), "utf8");
+  return Number(new RegExp(`^${label}:\\s+(\\d+)`, "m").exec(text)?.[1] ?? Number.NaN);
+}
+
+function extensionHosts(): string[] {
+  const isHost = (pid: string) => {
+    try {
+      return readFileSync(join("/proc", pid, "cmdline"), "utf8").includes("--type=extensionHost");
+    } catch {
+      return false; // It ended meanwhile.
+    }
+  };
+  return readdirSync("/proc").filter((name) => /^\d+$/.test(name) && isHost(name));
+}
+
+const megabytesOf = (pid: string) => processNumber(pid, "status", "VmRSS") / 1000;
+
+const experts = "deepseek/model-00001-of-000163.safetensors";
+
+async function startScan(workbench: Workbench, path: string): Promise<void> {
+  await workbench.openFile(path);
+  const page = workbench.webviewFrame();
+  if (path.includes("-of-")) await page.getByRole("button", { name: "Open the whole model" }).click();
+  await page.getByRole("tab", { name: /^Tensors/ }).click();
+  await page.getByRole("button", { name: "Scan values" }).click();
+}
+
+async function measureMemory(workbench: Workbench, host: string): Promise<void> {
+  const before = megabytesOf(host);
+  await startScan(workbench, "llama.safetensors");
+  const scanned = workbench.webviewFrame().getByText(/^Scanned /);
+  let [peak, isRunning] = [before, true];
+  const watch = (async () => {
+    while (isRunning) {
+      peak = Math.max(peak, megabytesOf(host));
+      await delay(20);
+    }
+  })();
+  const start = performance.now();
+  await scanned.waitFor({ timeout: 300_000 });
+  const seconds = (performance.now() - start) / 1000;
+  isRunning = false;
+  await watch;
+  console.log(
+    `13.5 GB scanned in ${seconds.toFixed(1)} s. Extension host with all its threads: ${before.toFixed(0)} MB before, ` +
+      `at most ${peak.toFixed(0)} MB (target 300).`,
+  );
+}
+
+async function measureClosing(workbench: Workbench, host: string): Promise<void> {
+  const readBytes = () => processNumber(host, "io", "rchar");
+  await startScan(workbench, experts);
+  await workbench.webviewFrame().getByRole("button", { name: "Cancel" }).waitFor();
+  await delay(1000);
+  const running = readBytes();
+  await delay(1000);
+  const scanned = readBytes() - running;
+  await workbench.closeAllEditors();
+  const closed = readBytes();
+  await delay(1000);
+  const left = readBytes() - closed;
+  console.log(
+    `Read in a second of a scan: ${(scanned / 1e6).toFixed(0)} MB; in a second after its tab was closed: ` +
+      `${(left / 1e6).toFixed(1)} MB.`,
+  );
+}
+
+/** Of a trace of Chromium, with durations in µs. */
+interface TraceEvent {
+  readonly name: string;
+  readonly pid: number;
+  readonly tid: number;
+  readonly dur?: number;
+  /** What the thread itself took: the rest it waited for a processor. */
+  readonly tdur?: number;
+  readonly args?: { readonly name?: string };
+}
+
+/** The tasks of the window's main thread, which the page shares with all of VS Code. */
+function tasksOf(trace: readonly TraceEvent[]): readonly TraceEvent[] {
+  const isMain = ({ name, args }: TraceEvent) => name === "thread_name" && args?.name === "CrRendererMain";
+  const main = new Set(trace.filter(isMain).map(({ pid, tid }) => `${pid} ${tid}`));
+  return trace.filter(({ name, pid, tid }) => name.endsWith("::RunTask") && main.has(`${pid} ${tid}`));
+}
+
+async function measureLongTasks(workbench: Workbench): Promise<void> {
+  await startScan(workbench, experts);
+  const page = workbench.webviewFrame();
+  await page.getByRole("button", { name: "Table", exact: true }).click();
+  await page.getByRole("columnheader", { name: "Std" }).getByRole("button").click();
+  await delay(2000);
+  await page.getByRole("treegrid").or(page.getByRole("grid")).first().hover();
+  const browser = workbench.page.context().browser();
+  if (browser === null) throw new Error("The window has no browser.");
+  await browser.startTracing(workbench.page, { categories: ["toplevel"] });
+  const until = performance.now() + shownSeconds * 1000;
+  while (performance.now() < until) {
+    await workbench.page.mouse.wheel(0, 600);
+    await delay(100);
+  }
+  const trace = JSON.parse((await browser.stopTracing()).toString("utf8"));
+  const progress = await page.getByRole("status").first().innerText();
+  const longest = (key: "dur" | "tdur") => {
+    const times = tasksOf(trace.traceEvents).map((task) => (task[key] ?? 0) / 1000);
+    const sorted = times.filter((ms) => ms > 50).sort((a, b) => b - a);
+    return `${sorted.length} over 50 ms, longest ${sorted.slice(0, 4).map(Math.round).join(", ")} ms`;
+  };
+  console.log(
+    `89,088 tensors in a table sorted by Std and scrolled, ${shownSeconds} s of a scan (${progress}). Tasks of the ` +
+      `window by its processor time: ${longest("tdur")} (target 100); by the clock, with what else the machine ` +
+      `does: ${longest("dur")}.`,
+  );
+}
+
+const parent = mkdtempSync(join(tmpdir(), "checkpoint-explorer-bench-"));
+const workspace = join(parent, "models");
+try {
+  mkdirSync(workspace);
+  await writeSparseModels(workspace);
+  await withVscode("bench", async (connection) => {
+    const others = new Set(extensionHosts());
+    const options = { workspace, inPlace: true, viewport: { width: 1400, height: 900 } };
+    const workbench = await Workbench.open(options, connection);
+    try {
+      const host = extensionHosts().find((pid) => !others.has(pid));
+      if (host === undefined) throw new Error("The extension host was not found.");
+      console.log(`Scanning in VS Code; load ${loadavg()[0]?.toFixed(1)}.`);
+      await measureMemory(workbench, host);
+      await workbench.closeAllEditors();
+      await measureClosing(workbench, host);
+      await measureLongTasks(workbench);
+    } catch (error) {
+      console.error(`See ${await workbench.screenshot("failed-bench")}`);
+      throw error;
+    } finally {
+      await workbench.close();
+    }
+  });
+} finally {
+  rmSync(parent, { recursive: true, force: true });
+}
