@@ -1,6 +1,7 @@
 import type { Run, RunCheckpoint } from "./run";
+import { longestSilenceMs, runActivity } from "./runActivity";
 
-/** After so long without a byte in its logs nobody waits for the next one. */
+/** A run that was not written to for so long is not looked at again and again. */
 export const liveQuietMs = 10 * 60_000;
 
 /** A save that has not written anything for so long has stopped. */
@@ -11,11 +12,11 @@ export function isLive(run: Run, nowMs: number): boolean {
   return run.progress?.ended !== true && isRecent(lastWrittenMs(run), nowMs, liveQuietMs);
 }
 
-/** Whether a training is under way, as its log shows. Checkpoints alone may just have been copied or fetched. */
+/** Whether a training is under way, by its logs. Checkpoints alone may just have been copied or fetched. */
 export function isTraining({ progress, maxSteps }: Run, nowMs: number): boolean {
-  if (progress === undefined || progress.ended) return false;
-  const isDone = (progress.step ?? 0) >= (progress.maxSteps ?? maxSteps ?? Number.POSITIVE_INFINITY);
-  return !isDone && isRecent(progress.lastWrittenMs ?? 0, nowMs, liveQuietMs);
+  if (progress === undefined) return false;
+  const planned = maxSteps === undefined ? {} : { maxSteps };
+  return runActivity({ ...planned, ...progress }, nowMs) === "running";
 }
 
 /** Not whole yet, and written to a moment ago: nothing is wrong with it. */
@@ -26,10 +27,12 @@ export function isBeingSaved(
   return incomplete && isRecent(modifiedMs, nowMs, saveQuietMs);
 }
 
-/** When the first of them stops being live or being saved, as long as nothing more is written. */
+/** When the first of them stops running, being live or being saved, as long as nothing more is written. */
 export function nextChangeMs(runs: readonly Run[], nowMs: number): number | undefined {
   let next = Number.POSITIVE_INFINITY;
   for (const run of runs) {
+    if (isTraining(run, nowMs))
+      next = Math.min(next, (run.progress?.lastWrittenMs ?? 0) + longestSilenceMs(run.progress ?? {}));
     if (!isLive(run, nowMs)) continue;
     next = Math.min(next, lastWrittenMs(run) + liveQuietMs);
     for (const one of run.checkpoints)

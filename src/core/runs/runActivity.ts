@@ -20,8 +20,16 @@ export function runActivity(progress: RunProgress, nowMs: number): RunActivity {
   if (ended || (step !== undefined && maxSteps !== undefined && maxSteps > 0 && step >= maxSteps))
     return "ended";
   if (lastWrittenMs === undefined) return "unknown";
-  const silence = (nowMs - lastWrittenMs) / 1000;
-  if (silence > stoppedSeconds) return "stopped";
-  if (usualPauseSeconds === undefined) return silence > longSilenceSeconds ? "silent" : "running";
-  return silence > Math.max(bufferedSeconds, overduePauses * usualPauseSeconds) ? "stalled" : "running";
+  const silenceMs = nowMs - lastWrittenMs;
+  if (silenceMs > stoppedSeconds * 1000) return "stopped";
+  // A clock on a network disk may be somewhat ahead, not that far.
+  if (silenceMs < -stoppedSeconds * 1000) return "unknown";
+  if (silenceMs <= longestSilenceMs(progress)) return "running";
+  return usualPauseSeconds === undefined ? "silent" : "stalled";
+}
+
+/** After so long without a byte in its logs a training is no longer said to be running. */
+export function longestSilenceMs({ usualPauseSeconds }: Pick<RunProgress, "usualPauseSeconds">): number {
+  if (usualPauseSeconds === undefined) return longSilenceSeconds * 1000;
+  return Math.max(bufferedSeconds, overduePauses * usualPauseSeconds) * 1000;
 }

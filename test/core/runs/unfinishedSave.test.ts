@@ -75,12 +75,22 @@ describe("a moment ago", () => {
     expect(isLive(run([saving]), nowMs)).toBe(true);
   });
 
-  it("a training was under way if its log was written to and its plan is not done", () => {
-    const logged = (step: number, lastWrittenMs = nowMs) =>
-      run([], { progress: { ended: false, step, maxSteps: 100, lastWrittenMs } });
-    expect(isTraining(logged(50), nowMs)).toBe(true);
-    expect(isTraining(logged(100), nowMs)).toBe(false);
-    expect(isTraining(logged(50, nowMs - 11 * minuteMs), nowMs)).toBe(false);
+  /** `seconds` between two entries, as a rule. */
+  const logged = (step: number, lastWrittenMs: number, seconds?: number) => {
+    const progress = { ended: false, step, maxSteps: 100, lastWrittenMs };
+    return run([], {
+      progress: seconds === undefined ? progress : { ...progress, usualPauseSeconds: seconds },
+    });
+  };
+
+  it("a training was under way if its plan is not done and its log is no longer silent than a chart allows", () => {
+    expect(isTraining(logged(50, nowMs), nowMs)).toBe(true);
+    expect(isTraining(logged(100, nowMs), nowMs)).toBe(false);
+    expect(isTraining(logged(50, nowMs - 14 * minuteMs), nowMs)).toBe(true);
+    expect(isTraining(logged(50, nowMs - 16 * minuteMs), nowMs)).toBe(false);
+    expect(isTraining(logged(50, nowMs - 4 * minuteMs, 5), nowMs)).toBe(false);
+    expect(isTraining(logged(50, nowMs - 16 * minuteMs, 300), nowMs)).toBe(true);
+    expect(isTraining(logged(50, nowMs * 2), nowMs)).toBe(false);
     // Checkpoints alone may just have been copied.
     expect(isTraining(run([saving]), nowMs)).toBe(false);
   });
@@ -89,5 +99,7 @@ describe("a moment ago", () => {
     expect(nextChangeMs([run([saving])], nowMs)).toBe(nowMs + minuteMs);
     expect(nextChangeMs([run([{ ...saving, incomplete: false }])], nowMs)).toBe(nowMs + 9 * minuteMs);
     expect(nextChangeMs([run([checkpoint(10)])], nowMs)).toBeUndefined();
+    expect(nextChangeMs([logged(50, nowMs, 5)], nowMs)).toBe(nowMs + 3 * minuteMs);
+    expect(nextChangeMs([logged(50, nowMs - 14 * minuteMs)], nowMs)).toBe(nowMs + minuteMs);
   });
 });
