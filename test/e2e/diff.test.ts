@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openWindow, watchWindow } from "../support/openWindow";
 import { projectRoot } from "../support/projectRoot";
+import { safetensorsFile } from "../support/safetensorsFile";
 import type { Workbench } from "../support/workbench";
 
 /** Values compared across formats in a real VS Code: a .pt with a .safetensors of the same weights, but for one tensor. */
@@ -25,6 +26,7 @@ beforeAll(async () => {
   const file = readFileSync(join(fixtures, "model.safetensors"));
   norm = addTo(file, changed);
   writeFileSync(join(workspace, "tuned.safetensors"), file);
+  writeRun(join(workspace, "full-run"));
   workbench = await openWindow({ workspace, viewport: { width: 1400, height: 900 } });
 });
 
@@ -44,6 +46,26 @@ function addTo(file: Buffer, tensor: string): number {
   for (let at = begin; at < end; at += 4) squares += file.readFloatLE(at) ** 2;
   file.writeFloatLE(file.readFloatLE(begin + 8) + added, begin + 8);
   return Math.sqrt(squares);
+}
+
+/** Full weights at three steps: one module grows by a tenth each time, the other stays. */
+function writeRun(run: string): void {
+  for (const [at, step] of [10, 20, 30].entries()) {
+    const folder = join(run, `checkpoint-${step}`);
+    mkdirSync(folder, { recursive: true });
+    const grown = Float32Array.from({ length: 64 }, (_, index) => Math.sin(index + 1) * (1 + at / 10));
+    const still = Float32Array.from({ length: 64 }, (_, index) => Math.cos(index + 1));
+    const tensors = ["up", "down"].map((name) => ({
+      name: `layers.0.${name}.weight`,
+      dtype: "F32",
+      shape: [8, 8],
+    }));
+    const data = new Uint8Array(Buffer.concat([Buffer.from(grown.buffer), Buffer.from(still.buffer)]));
+    writeFileSync(join(folder, "model.safetensors"), safetensorsFile({ tensors, data }));
+    const logged = [10, 20, 30].slice(0, at + 1).map((done) => ({ step: done, loss: 2 - done / 30 }));
+    const state = { global_step: step, epoch: step / 10, log_history: logged };
+    writeFileSync(join(folder, "trainer_state.json"), JSON.stringify(state));
+  }
 }
 
 test("tells which tensor changed and by how much, behind prefixes and tied weights", async () => {
@@ -78,4 +100,27 @@ test("tells which tensor changed and by how much, behind prefixes and tied weigh
   await change.getByText("[0, 2]").waitFor();
   expect(await change.getByRole("cell").last().innerText()).toBe("0.75");
   await window.keyboard.press("Escape");
+});
+
+test("follows how far the weights of a run without adapters drifted", async () => {
+  await workbench.closeAllEditors();
+  const runs = await workbench.openRuns();
+  const run = runs.getByRole("treeitem", { name: /^full-run / });
+  await workbench.pickFromContextMenu(run, "Timeline of Weight Changes");
+  const page = workbench.webviewFrame();
+  await page.getByRole("slider", { name: / by module and checkpoint$/ }).waitFor();
+  await page.getByRole("button", { name: "Show the timeline as a table" }).click();
+  const table = page.getByRole("table", { name: /^Change since the first checkpoint/ });
+  const drift = async (module: string) => {
+    const row = table.getByRole("row").filter({ has: page.getByRole("button", { name: module }) });
+    return (await row.getByRole("cell").allTextContents()).map(Number.parseFloat);
+  };
+  expect(await drift("layers.0.up")).toEqual([Number.NaN, 10, 20]);
+  expect(await drift("layers.0.down")).toEqual([Number.NaN, 0, 0]);
+  // The first one, from which the others are measured, is no gap in the line.
+  await page
+    .getByRole("slider", { name: "Change since the first checkpoint: layers.0.up by step" })
+    .waitFor();
+  await page.getByText(/NaN or infinite/).waitFor({ state: "detached" });
+  await workbench.screenshot("timeline-weights");
 });

@@ -218,7 +218,12 @@ function ModuleLine({ model, timeline, metric, module }: ModuleLineProps) {
       checkpoints,
       (_, at) => values[metric]?.[row * checkpoints.length + at] ?? Number.NaN,
     );
-    return [{ key: module ?? "", label: module ?? "", x, y, style: 0 }];
+    // What is measured from an earlier checkpoint has no value at the first.
+    const first = Math.max(
+      0,
+      y.findIndex((value) => !Number.isNaN(value)),
+    );
+    return [{ key: module ?? "", label: module ?? "", x: x.subarray(first), y: y.subarray(first), style: 0 }];
   }, [checkpoints, modules, values, metric, module, hasSteps]);
   if (series.length === 0) return null;
   return (
