@@ -23,6 +23,7 @@ beforeAll(async () => {
     mkdirSync(join(workspace, name), { recursive: true });
     const lines = Array.from({ length: 10 }, (_, index) => line(index + 1, factor / (index + 1)));
     writeFileSync(join(workspace, name, "trainer_log.jsonl"), lines.join(""));
+    writeFileSync(join(workspace, name, "hparams.yaml"), `learning_rate: ${factor}e-4\nseed: 42\n`);
   }
   workbench = await openWindow({ workspace, viewport: { width: 1400, height: 900 } });
 });
@@ -51,6 +52,12 @@ test("charts the selected runs together, and does so again after a reload of the
   await table()
     .getByRole("row", { name: /^second .*\b10\b.*0\.2000/ })
     .waitFor();
+  await page()
+    .getByRole("button", { name: /^Settings 1 of 2 differ/ })
+    .click();
+  const settings = page().getByRole("grid", { name: "Settings" });
+  await settings.getByRole("row", { name: /^learning_rate 1e-4 2e-4/ }).waitFor();
+  expect(await settings.getByRole("row", { name: /^seed/ }).count()).toBe(0);
   await workbench.reload();
   await workbench.waitForEditor("first, second");
   await table()
