@@ -240,6 +240,8 @@ export class Workbench {
         continue;
       await this.page.keyboard.press("Enter");
       await this.menu.first().waitFor({ state: "hidden" });
+      // What lay under the menu would show its hover over the rest.
+      await this.page.mouse.move(1, 1);
       return;
     }
     throw new Error(`"${entry}" could not be chosen from the context menu.`);

@@ -30,6 +30,11 @@ test("a scan fills columns that sort, marks outliers, and its findings lead to t
   await expect.poll(async () => (await opened.column(0))[0]).toBe("model.layers.17.mlp.up_proj.weight");
   const mark = opened.rows.getByRole("img", { name: /^Outlier: std .* robust z/ });
   expect(await mark.count()).toBe(1);
+  const only = page.getByRole("button", { name: "Outliers 1" });
+  await only.click();
+  await expect.poll(() => opened.column(0)).toEqual(["model.layers.17.mlp.up_proj.weight"]);
+  await page.getByText(/^1 of 323 tensors/).waitFor();
+  await only.click();
   await opened.rows.getByRole("columnheader", { name: "NaN" }).getByRole("button").click();
   await expect.poll(async () => (await opened.column(0))[0]).toBe("model.layers.3.self_attn.q_proj.weight");
   await page.getByRole("button", { name: "Numbers" }).click();

@@ -28,6 +28,8 @@ export interface TensorsPlace {
   readonly text: string;
   readonly regex: boolean;
   readonly dtypes: readonly string[];
+  /** Of those that a scan marked against the same tensors of other layers. */
+  readonly onlyOutliers: boolean;
   readonly sort: SortOrder<TensorSortKey | ScanColumn>;
   /** The columns are those of a scan, once there is one. */
   readonly showsNumbers: boolean;
@@ -120,6 +122,7 @@ export const startPlace: EditorPlace = {
     text: "",
     regex: false,
     dtypes: [],
+    onlyOutliers: false,
     sort: { column: "name", descending: false },
     showsNumbers: true,
     expansion: allClosed,

@@ -46,6 +46,7 @@ export function TensorToolbar({ model, summary }: TensorsTabProps) {
           </button>
         </div>
         <DtypeFilter model={model} summary={summary} />
+        <OutlierFilter model={model} />
         <span class="toolbar-rest">
           {isTree && (
             <>
@@ -143,6 +144,23 @@ function DtypeFilter({ model, summary }: TensorsTabProps) {
         </button>
       ))}
     </div>
+  );
+}
+
+function OutlierFilter({ model }: Pick<TensorsTabProps, "model">) {
+  const { onlyOutliers } = model.tensors;
+  const count = model.scan.outliers.value.size;
+  if (count === 0) return null;
+  return (
+    <button
+      type="button"
+      class="chip"
+      aria-pressed={onlyOutliers.value}
+      title="Only tensors whose std or abs max stands out among the same tensors of other layers"
+      onClick={() => (onlyOutliers.value = !onlyOutliers.value)}
+    >
+      Outliers <span class="dim">{formatCount(count)}</span>
+    </button>
   );
 }
 

@@ -32,6 +32,7 @@ export class TensorsModel {
   readonly text: Signal<string>;
   readonly regex: Signal<boolean>;
   readonly dtypes: Signal<readonly string[]>;
+  readonly onlyOutliers: Signal<boolean>;
   readonly sort: Signal<SortOrder<TensorSortKey | ScanColumn>>;
   readonly showsNumbers: Signal<boolean>;
   readonly expansion: Signal<Expansion>;
@@ -64,6 +65,7 @@ export class TensorsModel {
     this.text = signal(place.text);
     this.regex = signal(place.regex);
     this.dtypes = signal(place.dtypes);
+    this.onlyOutliers = signal(place.onlyOutliers);
     this.sort = signal(place.sort);
     this.showsNumbers = signal(place.showsNumbers);
     this.expansion = signal(place.expansion);
@@ -109,6 +111,7 @@ export class TensorsModel {
       text: this.text.value,
       regex: this.regex.value,
       dtypes: this.dtypes.value,
+      onlyOutliers: this.onlyOutliers.value,
       sort: this.sort.value,
       showsNumbers: this.showsNumbers.value,
       expansion: this.expansion.value,
@@ -134,6 +137,7 @@ export class TensorsModel {
   clearFilter(): void {
     this.setText("");
     this.dtypes.value = [];
+    this.onlyOutliers.value = false;
   }
 
   toggleDtype(dtype: string): void {
@@ -181,7 +185,10 @@ export class TensorsModel {
     const loaded = this.loaded.value;
     if (loaded === undefined) return undefined;
     const query = { text: this.text.value, regex: this.regex.value, dtypes: new Set(this.dtypes.value) };
-    const active = query.text.trim() !== "" || query.dtypes.size > 0;
+    // Without a scan there is nothing that could be told apart.
+    const outliers = this.onlyOutliers.value ? this.scan.outliers.value : undefined;
+    const picked = outliers !== undefined && outliers.size > 0 ? outliers : undefined;
+    const active = query.text.trim() !== "" || query.dtypes.size > 0 || picked !== undefined;
     let problem: string | undefined;
     let rows: Uint32Array;
     try {
@@ -193,6 +200,7 @@ export class TensorsModel {
     }
     // After a reload the rows of before may be more than there are tensors now.
     if (problem !== undefined) rows = rows.filter((row) => row < loaded.table.length);
+    if (picked !== undefined) rows = rows.filter((row) => picked.has(row));
     let parameters = 0;
     let bytes = 0;
     for (const row of rows) {
