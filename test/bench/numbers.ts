@@ -1,11 +1,23 @@
 import { spawnSync } from "node:child_process";
-import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, rmSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
 import { cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { encodingOf } from "../../src/core/analysis/numberEncoding";
 import { PlainKernels } from "../../src/core/analysis/plainKernels";
+import { TensorMeasurer } from "../../src/core/analysis/tensorMeasurer";
 import { openCheckpoint } from "../../src/core/checkpoint/openCheckpoint";
 import { encodeValues } from "../../src/core/tensors/encode";
+import { WasmKernels } from "../../src/kernels/wasmKernels";
 import { nodeFiles } from "../../src/worker/nodeFiles";
 import { comparePairs } from "../../src/worker/numbers/comparePairs";
 import { NumbersCache } from "../../src/worker/numbers/numbersCache";
@@ -143,6 +155,12 @@ async function benchDtype(
     }
   }
   printCosts(dtype, bytes, costs);
+  await printProfile(
+    dtype,
+    path,
+    offset,
+    bytes / median((costs.get("read 1") ?? []).map((cost) => cost.seconds)),
+  );
   rmSync(path);
   rmSync(otherPath);
 }
@@ -181,6 +199,34 @@ function printCosts(dtype: Dtype, bytes: number, costs: Costs): void {
       "cpu × torch",
     ],
     rows,
+  );
+}
+
+/**
+ * Where the time of one thread goes: the kernel alone, over bytes that are in the cache, and what reading and it give
+ * one after the other. The rest of a scan is what they take from each other's caches, and putting parts together.
+ */
+async function printProfile(dtype: Dtype, path: string, offset: number, readRate: number): Promise<void> {
+  const script = pathToFileURL(join(projectRoot, "src/kernels/compileKernels.mjs")).href;
+  const { compileKernels } = (await import(script)) as typeof import("../../src/kernels/compileKernels.mjs");
+  const kernels = WasmKernels.create(await compileKernels());
+  if (kernels === undefined) return;
+  const file = openSync(path, "r");
+  readSync(file, kernels.chunk, 0, kernels.chunk.length, offset);
+  closeSync(file);
+  const measurer = new TensorMeasurer(kernels, encodingOf({ dtype }));
+  const repeats = 200;
+  const rates: number[] = [];
+  for (let round = 0; round < 9; round++) {
+    const { seconds } = await costOf(async () => {
+      for (let done = 0; done < repeats; done++) measurer.add(kernels.chunk.length);
+    });
+    rates.push((repeats * kernels.chunk.length) / seconds);
+  }
+  const kernelRate = median(rates);
+  const share = kernelRate / (readRate + kernelRate);
+  console.log(
+    `The kernel alone: ${(kernelRate / 1e9).toFixed(2)} GB/s; reading and it one after the other: ${share.toFixed(2)} of read 1.`,
   );
 }
 
