@@ -11,6 +11,7 @@ import {
   inGridOrder,
   shownLabels,
 } from "../../webview/compare/heatModel";
+import { colorLimit } from "../../webview/editor/heatmap/heatColors";
 import { compareSamples, compareView } from "./fakeHost/compareSamples";
 
 /** Relative luminance after WCAG. */
@@ -138,4 +139,19 @@ test("labels that would touch are left out evenly", () => {
   expect(shownLabels(10, 50, 12)).toEqual([0, 4, 8]);
   expect(shownLabels(0, 50, 12)).toEqual([]);
   expect(shownLabels(100_000, 1, 12)).toEqual([0]);
+});
+
+test("a few weights that are far larger than all others do not take the colours from them", () => {
+  const cells = Float64Array.from({ length: 1000 }, (_, at) => (at % 2 === 0 ? 1 : -1) * (at / 1000));
+  expect(colorLimit(cells)).toEqual({ limit: 0.999, largest: 0.999 });
+  cells[10] = -80;
+  cells[20] = 60;
+  cells[30] = Number.NaN;
+  const { limit, largest } = colorLimit(cells);
+  expect(largest).toBe(80);
+  expect(limit).toBeCloseTo(0.996, 2);
+  // Of few cells each is worth its colour.
+  expect(colorLimit([0, 0, 5])).toEqual({ limit: 5, largest: 5 });
+  expect(colorLimit([Number.NaN, 0])).toEqual({ limit: 0, largest: 0 });
+  expect(colorLimit([])).toEqual({ limit: 0, largest: 0 });
 });

@@ -9,6 +9,29 @@ export interface HeatScale {
   readonly notFinite: Rgb;
 }
 
+/** The magnitude that has the strongest colour. */
+export interface ColorLimit {
+  readonly limit: number;
+  /** Largest magnitude of all; beyond the limit it has the colour of the limit. */
+  readonly largest: number;
+}
+
+/** Cells that may lie beyond the limit, as a share. */
+const extremeShare = 0.005;
+/** Extremes less far out than by this factor leave enough colours for the others. */
+const farFactor = 3;
+
+/**
+ * A few weights of language models are a hundred times as large as all others: with colours up to those, nothing else
+ * would show. NaN does not count.
+ */
+export function colorLimit(cells: ArrayLike<number>): ColorLimit {
+  const sizes = Float64Array.from(cells, (value) => Math.abs(value) || 0).sort();
+  const largest = sizes.at(-1) ?? 0;
+  const usual = sizes[Math.ceil((1 - extremeShare) * sizes.length) - 1] ?? 0;
+  return { largest, limit: usual > 0 && largest > farFactor * usual ? usual : largest };
+}
+
 /**
  * Zero is the page itself, and what is far from it stands out from it, in every theme: blue below, orange above.
  * These two are told apart by people who confuse red and green.

@@ -20,7 +20,7 @@ import type { EditorModel } from "../editorModel";
 import { OnDemand } from "../onDemand";
 import type { LoadedTensors } from "../tensorDirectory";
 import { SliceBar } from "../values/sliceBar";
-import { heatScale, parseCssColor, type Rgb } from "./heatColors";
+import { type ColorLimit, colorLimit, heatScale, parseCssColor, type Rgb } from "./heatColors";
 
 export interface HeatMapPaneProps {
   readonly model: EditorModel;
@@ -133,10 +133,7 @@ function ReadyPicture({ model, slice, map, shows, label, onZoom }: ReadyPictureP
   const theme = chartTheme().value;
   const scale = useMemo(() => heatScale(theme, parseCssColor), [theme]);
   const cells = shows === "mean" ? map.mean : map.absMax;
-  const largest = useMemo(
-    () => cells.reduce((most, value) => Math.max(most, Math.abs(value) || 0), 0),
-    [cells],
-  );
+  const colors = useMemo(() => colorLimit(cells), [cells]);
   const [chosen, setChosen] = useState<{ readonly cell: GridCell; readonly anchor: GridCell }>({
     cell: { row: 0, column: 0 },
     anchor: { row: 0, column: 0 },
@@ -145,9 +142,9 @@ function ReadyPicture({ model, slice, map, shows, label, onZoom }: ReadyPictureP
     () =>
       (at: number): Rgb => {
         if ((map.notFinite[at] ?? 0) > 0) return scale.notFinite;
-        return scale.at(largest > 0 ? (cells[at] ?? 0) / largest : 0);
+        return scale.at(colors.limit > 0 ? (cells[at] ?? 0) / colors.limit : 0);
       },
-    [map, cells, largest, scale],
+    [map, cells, colors, scale],
   );
   const block = blockOf(map, chosen.cell, chosen.anchor);
   const at = chosen.cell.row * map.cellColumns + chosen.cell.column;
@@ -169,7 +166,7 @@ function ReadyPicture({ model, slice, map, shows, label, onZoom }: ReadyPictureP
         onChoose={(cell, extend) => setChosen({ cell, anchor: extend ? chosen.anchor : cell })}
         onOpen={showValues}
       />
-      <Legend largest={largest} isSigned={shows === "mean"} colorOf={scale.at} notFinite={scale.notFinite} />
+      <Legend colors={colors} isSigned={shows === "mean"} colorOf={scale.at} notFinite={scale.notFinite} />
       <p class="heat-reading number" role="status">
         <span class="dim">{placeText(block)}</span> {cellText(map, at)}
       </p>
@@ -209,7 +206,7 @@ function cellText(map: HeatMap, at: number): string {
 }
 
 interface LegendProps {
-  readonly largest: number;
+  readonly colors: ColorLimit;
   readonly isSigned: boolean;
   readonly colorOf: (share: number) => Rgb;
   readonly notFinite: Rgb;
@@ -217,11 +214,13 @@ interface LegendProps {
 
 const legendSteps = 33;
 
-function Legend({ largest, isSigned, colorOf, notFinite }: LegendProps) {
+function Legend({ colors, isSigned, colorOf, notFinite }: LegendProps) {
+  const { limit, largest } = colors;
   const from = isSigned ? -1 : 0;
+  const isCut = largest > limit;
   return (
     <div class="heat-legend">
-      <span class="number">{formatNumber(from * largest, 3)}</span>
+      <span class="number">{`${isCut && isSigned ? "≤ " : ""}${formatNumber(from * limit, 3)}`}</span>
       <svg class="heat-bar" viewBox={`0 0 ${legendSteps} 1`} preserveAspectRatio="none" aria-hidden="true">
         {Array.from({ length: legendSteps }, (_, step) => (
           <rect
@@ -233,7 +232,8 @@ function Legend({ largest, isSigned, colorOf, notFinite }: LegendProps) {
           />
         ))}
       </svg>
-      <span class="number">{formatNumber(largest, 3)}</span>
+      <span class="number">{`${isCut ? "≥ " : ""}${formatNumber(limit, 3)}`}</span>
+      {isCut && <span class="dim number">{`largest ${formatNumber(largest, 3)}`}</span>}
       <svg class="heat-swatch" viewBox="0 0 1 1" aria-hidden="true">
         <rect width={1} height={1} fill={css(notFinite)} />
       </svg>
