@@ -19,6 +19,7 @@ interface Exports {
   countWords(length: number): void;
   takeTable(table: number, size: number): number;
   measureF32(count: number): void;
+  measureFiniteF32(count: number): void;
   countZerosF32(count: number): number;
   measureF64(count: number): void;
   compareF32(count: number): void;
@@ -90,19 +91,26 @@ export class WasmKernels implements NumberKernels {
 
   measureF32(count: number): Moments {
     this.reserve(16, count);
-    const { wasm, view } = this;
+    const { wasm, view, results } = this;
     // Codes of zeros, and of numbers so small that only their lower bits are set.
     const before = this.smallest();
     wasm.measureF32(count);
-    const zeros = this.smallest() === before ? 0 : wasm.countZerosF32(count);
-    return this.moments(count, zeros, (at) => view.getFloat32(4 * at, true));
+    const valueAt = (at: number) => view.getFloat32(4 * at, true);
+    if (Number.isFinite(results[1])) {
+      const zeros = this.smallest() === before ? 0 : wasm.countZerosF32(count);
+      return this.moments(count, { count, zeros, nan: 0, inf: 0 }, valueAt);
+    }
+    wasm.measureFiniteF32(count);
+    const [, , , , zeros = 0, nan = 0, finite = 0] = results;
+    return this.moments(count, { count: finite, zeros, nan, inf: count - finite - nan }, valueAt);
   }
 
   measureF64(count: number): Moments {
     this.reserve(20, count);
     const { view } = this;
     this.wasm.measureF64(count);
-    return this.moments(count, this.results[4] as number, (at) => view.getFloat64(8 * at, true));
+    const counts = { count, zeros: this.results[4] as number, nan: 0, inf: 0 };
+    return this.moments(count, counts, (at) => view.getFloat64(8 * at, true));
   }
 
   compare(type: ComparedType, count: number): DifferenceSums {
@@ -140,14 +148,20 @@ export class WasmKernels implements NumberKernels {
     return taken === undefined ? fresh : mergeCounts(taken, fresh);
   }
 
-  private moments(count: number, zeros: number, valueAt: (at: number) => number): Moments {
-    if (count === 0) return noMoments;
+  /** @param values of the chunk, those too that are not finite. */
+  private moments(
+    values: number,
+    counts: Pick<Moments, "count" | "zeros" | "nan" | "inf">,
+    valueAt: (at: number) => number,
+  ): Moments {
+    const { count } = counts;
+    if (count === 0) return { ...noMoments, ...counts };
     const [sum, squares, min, max] = this.results as unknown as [number, number, number, number];
     const mean = sum / count;
     const spread = squares - sum * mean;
     const isExact = Number.isFinite(spread) && spread >= leastSpread * mean * mean * count;
-    if (!isExact) return momentsOf(count, valueAt);
-    return { count, mean, squares: spread, min, max, zeros, nan: 0, inf: 0 };
+    if (!isExact) return momentsOf(values, valueAt);
+    return { ...counts, mean, squares: spread, min, max };
   }
 
   private compareF64(count: number): DifferenceSums {

@@ -13,8 +13,17 @@ const plain = new PlainKernels();
 /** Counts on both sides of every vector width and tile. */
 const counts = fc.oneof(fc.integer({ min: 0, max: 40 }), fc.constantFrom(255, 256, 8191, 8192, 8193, 20_000));
 
-type Fill = "normal" | "large mean" | "zeros" | "any bits" | "tiny" | "equal";
-const fills = fc.constantFrom<Fill>("normal", "large mean", "zeros", "any bits", "tiny", "equal");
+type Fill = "normal" | "large mean" | "zeros" | "any bits" | "tiny" | "equal" | "broken" | "all NaN";
+const fills = fc.constantFrom<Fill>(
+  "normal",
+  "large mean",
+  "zeros",
+  "any bits",
+  "tiny",
+  "equal",
+  "broken",
+  "all NaN",
+);
 
 /** Values of a type, as bytes; the same for the same seed. */
 function bytesOf(type: "F32" | "F64" | "bytes", count: number, seed: number, fill: Fill): Uint8Array {
@@ -35,6 +44,8 @@ function bytesOf(type: "F32" | "F64" | "bytes", count: number, seed: number, fil
       zeros: random() < 0.5 ? 0 : random() < 0.5 ? -0 : unit,
       tiny: unit * 1e-41,
       equal: 3.25,
+      broken: random() < 0.1 ? ([Number.NaN, Infinity, -Infinity][Math.floor(random() * 3)] ?? 0) : unit,
+      "all NaN": Number.NaN,
     }[fill];
     if (type === "F64") view.setFloat64(8 * at, value, true);
     else view.setFloat32(4 * at, value, true);
