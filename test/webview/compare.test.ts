@@ -1,10 +1,9 @@
-import type { Page } from "playwright-core";
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { findAccessibilityProblems } from "../support/accessibility";
 import { themeNames } from "../support/themes";
 import {
-  ComparePage,
   columnLabels,
+  eachComparePage,
   filter,
   moduleNames,
   moduleRow,
@@ -14,20 +13,7 @@ import {
 } from "./comparePage";
 import { compareSamples } from "./fakeHost/compareSamples";
 
-let opened: ComparePage | undefined;
-
-afterEach(async () => {
-  expect(opened?.webview.errors ?? []).toEqual([]);
-  await opened?.webview.close();
-  opened = undefined;
-});
-
-async function open(...options: Parameters<typeof ComparePage.open>): Promise<Page> {
-  opened = await ComparePage.open(...options);
-  return opened.page;
-}
-
-const sent = async (method: string) => (await opened?.sent(method)) ?? [];
+const { open, sent } = eachComparePage();
 
 test("three stages side by side: where they come from, what they cost, which is best", async () => {
   const page = await open();

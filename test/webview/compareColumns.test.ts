@@ -1,21 +1,7 @@
-import type { Page } from "playwright-core";
-import { afterEach, expect, test } from "vitest";
-import { ComparePage, columnLabels, details, filter, moduleRow, snapshots } from "./comparePage";
+import { expect, test } from "vitest";
+import { columnLabels, details, eachComparePage, filter, moduleRow, snapshots } from "./comparePage";
 
-let opened: ComparePage | undefined;
-
-afterEach(async () => {
-  expect(opened?.webview.errors ?? []).toEqual([]);
-  await opened?.webview.close();
-  opened = undefined;
-});
-
-async function open(...options: Parameters<typeof ComparePage.open>): Promise<Page> {
-  opened = await ComparePage.open(...options);
-  return opened.page;
-}
-
-const sent = async (method: string) => (await opened?.sent(method)) ?? [];
+const { open, sent, reload } = eachComparePage();
 
 test("columns move at once, keep the focus, and the extension is told the order", async () => {
   const page = await open({ delayMs: 1500 });
@@ -155,7 +141,7 @@ test("what was selected, filtered and chosen is there again when the tab is show
   await page.getByRole("slider", { name: "Singular values of ΔW by k" }).waitFor();
   await details(page).getByRole("button", { name: "Log", exact: true }).click();
   await page.waitForTimeout(300); // kept state is written a moment later
-  await opened?.webview.reload();
+  await reload();
   await page
     .getByRole("region", { name: "Module details" })
     .getByRole("heading", { name: "model.layers.3.self_attn.k_proj" })

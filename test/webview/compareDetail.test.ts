@@ -1,24 +1,17 @@
 import type { Page } from "playwright-core";
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { findAccessibilityProblems } from "../support/accessibility";
 import { themeNames } from "../support/themes";
-import { ComparePage, details, filter } from "./comparePage";
+import { details, eachComparePage, filter } from "./comparePage";
 
-let opened: ComparePage | undefined;
-
-afterEach(async () => {
-  expect(opened?.webview.errors ?? []).toEqual([]);
-  await opened?.webview.close();
-  opened = undefined;
-});
+const { open, sent } = eachComparePage();
 
 async function openModule(
   adapters: string,
   module: string,
-  more: Parameters<typeof ComparePage.open>[1] = {},
+  more: Parameters<typeof open>[1] = {},
 ): Promise<Page> {
-  opened = await ComparePage.open({ adapters }, { viewport: { width: 1280, height: 1000 }, ...more });
-  const { page } = opened;
+  const page = await open({ adapters }, { viewport: { width: 1280, height: 1000 }, ...more });
   await filter(page, "Filter modules by words").fill(module);
   await page.getByRole("button", { name: module, exact: true }).click();
   await details(page).getByRole("tab", { name: "Spectrum" }).first().waitFor();
@@ -49,7 +42,7 @@ test("the spaces of two snapshots: what they share, direction by direction, and 
   const table = page.getByRole("table", { name: "Input spaces of 02-rank-reduction and 03-fine-tuning" });
   expect(await table.getByRole("row").count()).toBe(5);
   await page.getByRole("button", { name: "Copy the input spaces as CSV" }).click();
-  await expect.poll(() => opened?.sent("copy")).toHaveLength(1);
+  await expect.poll(() => sent("copy")).toHaveLength(1);
 });
 
 test("any two of many snapshots, also those that are neither neighbours nor with the first", async () => {
@@ -59,7 +52,7 @@ test("any two of many snapshots, also those that are neither neighbours nor with
   await page.getByRole("option", { name: "checkpoint-300 and checkpoint-700" }).click();
   const map = page.getByRole("slider", { name: "Output spaces of checkpoint-300 and checkpoint-700" });
   await expect.poll(() => map.getAttribute("aria-valuetext")).toMatch(/^φ\(4, 4\) = 0\.\d{3}$/);
-  expect(await opened?.sent("modulePair")).toMatchObject([
+  expect(await sent("modulePair")).toMatchObject([
     { params: { module: "model.layers.9.self_attn.v_proj", a: 2, b: 6 } },
   ]);
 });

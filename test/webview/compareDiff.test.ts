@@ -1,22 +1,11 @@
 import { writeFileSync } from "node:fs";
 import type { Page } from "playwright-core";
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { findAccessibilityProblems } from "../support/accessibility";
 import { themeNames } from "../support/themes";
-import { ComparePage, filter } from "./comparePage";
+import { eachComparePage, filter } from "./comparePage";
 
-let opened: ComparePage | undefined;
-
-afterEach(async () => {
-  expect(opened?.webview.errors ?? []).toEqual([]);
-  await opened?.webview.close();
-  opened = undefined;
-});
-
-async function open(...options: Parameters<typeof ComparePage.open>): Promise<Page> {
-  opened = await ComparePage.open(...options);
-  return opened.page;
-}
+const { open, sent } = eachComparePage();
 
 const tensors = (page: Page) => page.getByRole("table", { name: "Tensors", exact: true });
 const tensorRow = (page: Page, name: string) => tensors(page).getByRole("row").filter({ hasText: name });
@@ -87,8 +76,8 @@ test("sorting by a number and by name, copying what is shown", async () => {
   await page.getByRole("button", { name: "Tensor", exact: true }).click();
   await expect.poll(async () => (await names(page))[0]).toBe("model.layers.3.part_0.weight, changed");
   await page.getByRole("button", { name: "Copy the tensor table as CSV" }).click();
-  await expect.poll(() => opened?.sent("copy")).toHaveLength(1);
-  const [copied] = ((await opened?.sent("copy")) ?? []) as { params: { text: string; what: string } }[];
+  await expect.poll(() => sent("copy")).toHaveLength(1);
+  const [copied] = (await sent("copy")) as { params: { text: string; what: string } }[];
   expect(copied?.params.what).toBe("10 tensors as CSV");
   expect(copied?.params.text.split("\r\n")[1]).toMatch(
     /^model\.layers\.3\.part_0\.weight,changed,"F32 \[2048, 2048\]","F32 \[2048, 2048\]",0\.0016/,
@@ -124,7 +113,6 @@ test("it can be stopped, goes on, and a file that changed takes the numbers away
   await page.getByRole("button", { name: "Cancel" }).click();
   await page.getByText("Stopped. What was compared stands.").waitFor();
   await page.getByRole("button", { name: "Go on comparing values" }).waitFor();
-  await opened?.webview.close();
   const failed = await open({ sample: "models", diff: "fails" });
   await failed.getByRole("button", { name: "Compare values" }).click();
   await failed

@@ -1,21 +1,15 @@
 import type { Page } from "playwright-core";
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { findAccessibilityProblems } from "../support/accessibility";
 import { themeNames } from "../support/themes";
-import { ComparePage, details, heatMap, moduleRow } from "./comparePage";
+import { details, eachComparePage, heatMap, moduleRow } from "./comparePage";
 
-let opened: ComparePage | undefined;
+const { open: openPage, sent, reload } = eachComparePage();
 
-afterEach(async () => {
-  expect(opened?.webview.errors ?? []).toEqual([]);
-  await opened?.webview.close();
-  opened = undefined;
-});
-
-async function open(...options: Parameters<typeof ComparePage.open>): Promise<Page> {
-  opened = await ComparePage.open(...options);
-  await heatMap(opened.page).waitFor();
-  return opened.page;
+async function open(...options: Parameters<typeof openPage>): Promise<Page> {
+  const page = await openPage(...options);
+  await heatMap(page).waitFor();
+  return page;
 }
 
 /** The middle of a cell in a panel. */
@@ -75,13 +69,13 @@ test("differences from a snapshot are coloured to both sides of zero", async () 
 test("the map as a table, copied as CSV, and saved as a picture", async () => {
   const page = await open({ adapters: "pipeline" });
   await page.getByRole("button", { name: "Save the heat map as a PNG picture" }).click();
-  await expect.poll(() => opened?.sent("savePng"), { timeout: 25_000 }).toHaveLength(1);
+  await expect.poll(() => sent("savePng"), { timeout: 25_000 }).toHaveLength(1);
   await page.getByRole("button", { name: "Show the heat map as a table" }).click();
   const table = page.getByRole("table", { name: "‖ΔW‖ (Frobenius norm) by layer and kind" });
   expect(await table.getAttribute("aria-rowcount")).toBe("85");
   await page.getByRole("button", { name: "Copy the heat map as CSV" }).click();
-  await expect.poll(() => opened?.sent("copy")).toHaveLength(1);
-  const [{ params }] = ((await opened?.sent("copy")) ?? []) as [{ params: { text: string } }];
+  await expect.poll(() => sent("copy")).toHaveLength(1);
+  const [{ params }] = (await sent("copy")) as [{ params: { text: string } }];
   const lines = params.text.trim().split("\r\n");
   expect(lines).toHaveLength(85);
   expect(lines[0]).toBe("Module,01-svd,02-rank-reduction,03-fine-tuning");
@@ -118,7 +112,7 @@ test("what the map shows is there again when the tab is shown again", async () =
   await page.getByRole("button", { name: "Heat map", exact: true }).click();
   await expect.poll(() => heatMap(page).count()).toBe(0);
   await page.waitForTimeout(300); // kept state is written a moment later
-  await opened?.webview.reload();
+  await reload();
   await page.getByRole("button", { name: "Heat map", exact: true }).click();
   await expect
     .poll(() => heatMap(page).getAttribute("aria-label"))

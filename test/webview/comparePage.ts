@@ -1,33 +1,38 @@
 import type { Page } from "playwright-core";
+import { afterEach, expect } from "vitest";
 import { WebviewPage, type WebviewPageOptions } from "../support/webviewPage";
 import type { CompareHostOptions } from "./fakeHost/compareHost";
 import { compareSamples, compareView } from "./fakeHost/compareSamples";
 
-/** The compare panel in a browser, and where things are in it. */
-export class ComparePage {
-  private constructor(
-    readonly webview: WebviewPage,
-    readonly page: Page,
-  ) {}
-
-  static async open(
-    options: CompareHostOptions = {},
-    more: Partial<WebviewPageOptions> = {},
-  ): Promise<ComparePage> {
-    const webview = await WebviewPage.open({
-      page: "compare",
-      fakeHostOptions: options,
-      viewport: { width: 1280, height: 800 },
-      ...more,
-    });
-    return new ComparePage(webview, webview.page);
-  }
-
-  /** What the page asked of the extension by this name. */
-  async sent(method: string): Promise<unknown[]> {
-    const messages = await this.webview.sentMessages();
-    return messages.filter((message) => (message as { method?: string }).method === method);
-  }
+/**
+ * The compare panel in a browser, for the tests of a file: a page at a time, which is closed after its test and has
+ * reported no error then.
+ */
+export function eachComparePage() {
+  let webview: WebviewPage | undefined;
+  const close = async () => {
+    expect(webview?.errors ?? []).toEqual([]);
+    await webview?.close();
+    webview = undefined;
+  };
+  afterEach(close);
+  return {
+    /** Closes the one before. */
+    async open(options: CompareHostOptions = {}, more: Partial<WebviewPageOptions> = {}): Promise<Page> {
+      await close();
+      const viewport = { width: 1280, height: 800 };
+      webview = await WebviewPage.open({ page: "compare", fakeHostOptions: options, viewport, ...more });
+      return webview.page;
+    },
+    /** What the page asked of the extension by this name. */
+    async sent(method: string): Promise<unknown[]> {
+      const messages = (await webview?.sentMessages()) ?? [];
+      return messages.filter((message) => (message as { method?: string }).method === method);
+    },
+    async reload(): Promise<void> {
+      await webview?.reload();
+    },
+  };
 }
 
 export const snapshots = (page: Page) => page.getByRole("table", { name: "Snapshots" });

@@ -1,22 +1,16 @@
 import type { Page } from "playwright-core";
-import { afterEach, expect, test } from "vitest";
-import { ComparePage } from "./comparePage";
+import { expect, test } from "vitest";
+import { eachComparePage } from "./comparePage";
 
-let opened: ComparePage | undefined;
-
-afterEach(async () => {
-  expect(opened?.webview.errors ?? []).toEqual([]);
-  await opened?.webview.close();
-  opened = undefined;
-});
+const { open, sent } = eachComparePage();
 
 interface SavedPicture {
   readonly params: { readonly bytes: Record<string, number>; readonly name: string };
 }
 
 async function savedPicture(page: Page): Promise<{ width: number; height: number; name: string }> {
-  await expect.poll(() => opened?.sent("savePng"), { timeout: 25_000 }).toHaveLength(1);
-  const [{ params }] = ((await opened?.sent("savePng")) ?? []) as [SavedPicture];
+  await expect.poll(() => sent("savePng"), { timeout: 25_000 }).toHaveLength(1);
+  const [{ params }] = (await sent("savePng")) as [SavedPicture];
   const bytes = Object.values(params.bytes);
   expect(bytes.slice(0, 8)).toEqual([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
   const size = await page.evaluate(async (png) => {
@@ -27,8 +21,7 @@ async function savedPicture(page: Page): Promise<{ width: number; height: number
 }
 
 test("a chart is saved as a picture with its title and legend around it", async () => {
-  opened = await ComparePage.open();
-  const { page } = opened;
+  const page = await open();
   await page.getByRole("button", { name: "model.layers.0.self_attn.k_proj" }).click();
   const canvas = page.getByRole("slider", { name: "Singular values of ΔW by k" }).locator("canvas");
   const box = await canvas.boundingBox();

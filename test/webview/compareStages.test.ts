@@ -1,22 +1,11 @@
 import type { Page } from "playwright-core";
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { findAccessibilityProblems } from "../support/accessibility";
 import { themeNames } from "../support/themes";
-import { ComparePage, details, moduleNames, modules, snapshots } from "./comparePage";
+import { details, eachComparePage, moduleNames, modules, snapshots } from "./comparePage";
 
 /** The page over adapters in memory that the real arithmetic has compared. */
-let opened: ComparePage | undefined;
-
-afterEach(async () => {
-  expect(opened?.webview.errors ?? []).toEqual([]);
-  await opened?.webview.close();
-  opened = undefined;
-});
-
-async function open(...options: Parameters<typeof ComparePage.open>): Promise<Page> {
-  opened = await ComparePage.open(...options);
-  return opened.page;
-}
+const { open, sent } = eachComparePage();
 
 const track = (page: Page) => page.getByRole("list", { name: "Stages and what happened between them" });
 
@@ -55,7 +44,7 @@ test("without any stage the page says so and offers to set them, one after the o
   await page.getByRole("alert").filter({ hasText: "No stage of these snapshots is known" }).waitFor();
   await page.getByRole("button", { name: "Stage of a: Set stage…" }).waitFor();
   await page.getByRole("button", { name: "Set stages…" }).click();
-  expect(await opened?.sent("setStages")).toMatchObject([{ params: { paths: ["/runs/x/a", "/runs/x/b"] } }]);
+  expect(await sent("setStages")).toMatchObject([{ params: { paths: ["/runs/x/a", "/runs/x/b"] } }]);
   await page.getByRole("button", { name: /^Stage of a: svd\s*\. Set the stage\.$/ }).waitFor();
   await expect.poll(() => page.getByRole("alert").count()).toBe(0);
 });
@@ -102,8 +91,8 @@ test("each snapshot says what its tensors tell, its change from the left, and wh
   await page.getByRole("button", { name: "Show q_proj of layer 2" }).click();
   await details(page).getByRole("heading", { name: "model.layers.2.self_attn.q_proj" }).waitFor();
   await page.getByRole("button", { name: "Copy the table of snapshots as CSV" }).click();
-  await expect.poll(() => opened?.sent("copy")).toHaveLength(1);
-  const [{ params }] = ((await opened?.sent("copy")) ?? []) as [{ params: { text: string } }];
+  await expect.poll(() => sent("copy")).toHaveLength(1);
+  const [{ params }] = (await sent("copy")) as [{ params: { text: string } }];
   expect(params.text.split("\r\n").slice(0, 2)).toEqual([
     ",pissa-init,trained,rewritten,broken",
     "Stage,svd,fine-tuning,fine-tuning,fine-tuning",
@@ -113,7 +102,7 @@ test("each snapshot says what its tensors tell, its change from the left, and wh
 test("what does not fit into one message arrives in pieces", async () => {
   const page = await open({ adapters: "many" });
   await page.getByRole("status").filter({ hasText: "504 modules" }).waitFor();
-  expect((await opened?.sent("rows"))?.length).toBeGreaterThan(0);
+  expect((await sent("rows")).length).toBeGreaterThan(0);
   expect(await modules(page).getAttribute("aria-rowcount")).toBe("506");
   await page.getByRole("button", { name: "model.layers.0.mlp.down_proj", exact: true }).focus();
   await page.keyboard.press("End");

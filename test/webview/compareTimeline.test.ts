@@ -1,21 +1,15 @@
 import type { Page } from "playwright-core";
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { findAccessibilityProblems } from "../support/accessibility";
 import { themeNames } from "../support/themes";
-import { ComparePage } from "./comparePage";
+import { eachComparePage } from "./comparePage";
 
-let opened: ComparePage | undefined;
+const { open: openPage, sent, reload } = eachComparePage();
 
-afterEach(async () => {
-  expect(opened?.webview.errors ?? []).toEqual([]);
-  await opened?.webview.close();
-  opened = undefined;
-});
-
-async function open(more: Parameters<typeof ComparePage.open>[1] = {}): Promise<Page> {
-  opened = await ComparePage.open({ adapters: "long" }, more);
-  await map(opened.page).waitFor({ timeout: 20_000 });
-  return opened.page;
+async function open(more: Parameters<typeof openPage>[1] = {}): Promise<Page> {
+  const page = await openPage({ adapters: "long" }, more);
+  await map(page).waitFor({ timeout: 20_000 });
+  return page;
 }
 
 const map = (page: Page) => page.getByRole("slider", { name: / by module and checkpoint$/ });
@@ -58,7 +52,7 @@ test("another metric, kind by kind, as a table and as text", async () => {
   expect(cells[0]).toBe("–");
   expect(cells[39]).toMatch(/^\d+\.\d+ %$/);
   await page.getByRole("button", { name: "Copy the timeline as CSV" }).click();
-  await expect.poll(() => opened?.sent("copy")).toHaveLength(1);
+  await expect.poll(() => sent("copy")).toHaveLength(1);
 });
 
 test("the checkpoints side by side are a press away, and the choice is kept", async () => {
@@ -66,7 +60,7 @@ test("the checkpoints side by side are a press away, and the choice is kept", as
   await page.getByRole("button", { name: "Comparison", exact: true }).click();
   await page.getByRole("table", { name: "Snapshots" }).waitFor();
   await page.waitForTimeout(300); // kept state is written a moment later
-  await opened?.webview.reload();
+  await reload();
   await page.getByRole("table", { name: "Snapshots" }).waitFor();
   await page.getByRole("button", { name: "Timeline", exact: true }).click();
   await map(page).waitFor();

@@ -132,7 +132,7 @@ function Differences({ detail, row, onCopy }: DifferencesProps) {
 
 function FirstChanges({ changes }: { readonly changes: readonly ChangedElement[] }) {
   return (
-    <table class="diff-changes" aria-label="First values that differ">
+    <table class="plain-table diff-changes" aria-label="First values that differ">
       <thead>
         <tr>
           <th scope="col">First differences at</th>

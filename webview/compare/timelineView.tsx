@@ -123,7 +123,7 @@ function TimelineContent({ model, source, timeline }: TimelineContentProps) {
     model.host.notify("savePng", { bytes, name });
   };
   return (
-    <section ref={scroller} class="timeline-scroll" aria-label="Timeline">
+    <section ref={scroller} class="scrolled-parts timeline-scroll" aria-label="Timeline">
       {failures.length > 0 && (
         <Banner tone="warning">
           {safeText(

@@ -2,6 +2,7 @@ import { useEffect, useRef } from "preact/hooks";
 import type { OptimizerView } from "../../src/core/optimizer/optimizerView";
 import { formatBytes, formatNumber, formatShortCount, plural } from "../../src/core/text/quantities";
 import { Button, Dropdown } from "../ui/controls";
+import { type Fact, FactList } from "../ui/factList";
 import { useFilterKeys } from "../ui/filterKeys";
 import { safeText } from "../ui/safeText";
 import { Banner, Empty, ErrorState, Loading } from "../ui/states";
@@ -74,7 +75,7 @@ function OptimizerFacts({ view }: { readonly view: OptimizerView }) {
   // Without a model to look them up in, F32 is what they are compared with, and said to be.
   const weightsBytes = parameterBytes ?? elements * 4;
   const dtypes = parameterDtypes?.slice(0, 3).join(" + ") ?? "F32";
-  const facts: { readonly name: string; readonly value: string; readonly note?: string | undefined }[] = [
+  const facts: Fact[] = [
     { name: "Parameters", value: plural(parameterCount, "tensor"), note: countNote(view) },
     {
       name: "State",
@@ -94,19 +95,7 @@ function OptimizerFacts({ view }: { readonly view: OptimizerView }) {
       : []),
     { name: "Names", value: namesText(view) },
   ];
-  return (
-    <dl class="facts optimizer-facts">
-      {facts.map(({ name, value, note }) => (
-        <div key={name} class="fact">
-          <dt>{name}</dt>
-          <dd>
-            <span class="fact-value">{value}</span>
-            {note !== undefined && <span class="dim"> {note}</span>}
-          </dd>
-        </div>
-      ))}
-    </dl>
-  );
+  return <FactList facts={facts} class="optimizer-facts" />;
 }
 
 function countNote({ elements, unknownShapes }: OptimizerView): string | undefined {

@@ -1,5 +1,6 @@
 import type { CheckpointSummary } from "../../src/core/checkpoint/summary";
 import { formatAligned, formatCount, formatNumber } from "../../src/core/text/quantities";
+import { type Fact, FactList } from "../ui/factList";
 import { safeText } from "../ui/safeText";
 import { Section } from "../ui/section";
 
@@ -8,7 +9,7 @@ export function ProgressSection({ summary }: { readonly summary: CheckpointSumma
   const { progress } = summary;
   if (progress === undefined) return null;
   const { step, maxSteps, epoch, loss, evalLoss, learningRate, bestMetric, bestCheckpoint } = progress;
-  const facts: { readonly name: string; readonly value: string; readonly note?: string }[] = [];
+  const facts: Fact[] = [];
   if (step !== undefined) {
     facts.push({
       name: "Step",
@@ -24,17 +25,7 @@ export function ProgressSection({ summary }: { readonly summary: CheckpointSumma
   if (facts.length === 0 && bestCheckpoint === undefined) return null;
   return (
     <Section title="Training progress">
-      <dl class="facts">
-        {facts.map(({ name, value, note }) => (
-          <div key={name} class="fact">
-            <dt>{name}</dt>
-            <dd>
-              <span class="fact-value">{value}</span>
-              {note !== undefined && <span class="dim"> {note}</span>}
-            </dd>
-          </div>
-        ))}
-      </dl>
+      <FactList facts={facts} />
       {bestCheckpoint !== undefined && (
         <p class="facts-note">
           <span class="dim">Best checkpoint</span> <span class="mono wrap">{safeText(bestCheckpoint)}</span>

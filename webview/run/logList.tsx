@@ -22,7 +22,7 @@ export function LogList({ runs, open, onToggle, onOpen }: LogListProps) {
   if (logs.length === 0) return null;
   return (
     <Section title="Logs" note={plural(logs.length, "file")} open={open} onToggle={onToggle} class="run-logs">
-      <table class="log-table" aria-label="Logs">
+      <table class="plain-table log-table" aria-label="Logs">
         <thead>
           <tr>
             <th scope="col">Log</th>

@@ -111,7 +111,7 @@ function Charts({ state, model }: RunPartProps) {
   const ownProgress = only === undefined ? undefined : progress.get(only.id);
   const problems = runs.flatMap(({ head }) => head.problems);
   return (
-    <div class="run-content">
+    <div class="scrolled-parts run-content">
       {!isOverlay && ownProgress !== undefined && (
         <ProgressLine progress={ownProgress} clockAheadMs={clockAheadMs} />
       )}
