@@ -144,20 +144,14 @@ export function measureF32(count: i32): void {
     const y = v128.load(at, 16);
     min = f32x4.pmin(min, f32x4.pmin(x, y));
     max = f32x4.pmax(max, f32x4.pmax(x, y));
-    countWord(<u32>load<u16>(at, 2));
-    countWord(<u32>load<u16>(at, 6));
-    countWord(<u32>load<u16>(at, 10));
-    countWord(<u32>load<u16>(at, 14));
+    countUpperHalves(at);
     const low = f64x2.promote_low_f32x4(x);
     const high = f64x2.promote_low_f32x4(i64x2.shuffle(x, x, 1, 1));
     sum0 = f64x2.add(sum0, low);
     sum1 = f64x2.add(sum1, high);
     squares0 = f64x2.add(squares0, f64x2.mul(low, low));
     squares1 = f64x2.add(squares1, f64x2.mul(high, high));
-    countWord(<u32>load<u16>(at, 18));
-    countWord(<u32>load<u16>(at, 22));
-    countWord(<u32>load<u16>(at, 26));
-    countWord(<u32>load<u16>(at, 30));
+    countUpperHalves(at + 16);
     const nextLow = f64x2.promote_low_f32x4(y);
     const nextHigh = f64x2.promote_low_f32x4(i64x2.shuffle(y, y, 1, 1));
     sum0 = f64x2.add(sum0, nextLow);
@@ -244,6 +238,13 @@ export function measureFiniteF32(count: i32): void {
   store<f64>(results, <f64>foundZeros, 32);
   store<f64>(results, <f64>foundNans, 40);
   store<f64>(results, <f64>foundFinites, 48);
+}
+
+function countUpperHalves(at: usize): void {
+  countWord(<u32>load<u16>(at, 2));
+  countWord(<u32>load<u16>(at, 6));
+  countWord(<u32>load<u16>(at, 10));
+  countWord(<u32>load<u16>(at, 14));
 }
 
 /** How many of the F32 values are zero, of either sign. */
