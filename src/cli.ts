@@ -10,20 +10,24 @@ import { unreadableReport, verifyCheckpoint, verifyText } from "./core/report/ve
 import { discoverRuns } from "./core/runs/discover";
 import { mergedRunLog } from "./core/runs/mergedRunLog";
 import { compareCommand } from "./worker/diff/compareCommand";
-import { extractCommand, type MakeFlags, reduceCommand } from "./worker/makeCommands";
+import { extractCommand, reduceCommand } from "./worker/makeCommands";
+import { makeArguments, readMakeFlags } from "./worker/makeFlags";
 import { nodeFiles } from "./worker/nodeFiles";
 import { findInTensors } from "./worker/numbers/findInTensors";
 import { PeekCache } from "./worker/peekCache";
+import { UsageError } from "./worker/usageError";
 
 const usage = `Usage:
   checkpoint-explorer inspect PATH [--json] [--stats] [--sha256]
   checkpoint-explorer compare A B [C …] [--json] [--no-values]
   checkpoint-explorer runs DIR [--json]
   checkpoint-explorer verify PATH [--quick] [--json]
-  checkpoint-explorer reduce ADAPTER (--rank N | --energy SHARE) --out DIR [--replace] [--json]
-  checkpoint-explorer extract BASE TUNED (--rank N | --energy SHARE) --out DIR [--replace] [--json]
+  checkpoint-explorer reduce ADAPTER RULE [--max-rank N] [--uniform] [--kohya-plus-one] --out DIR [--replace] [--json]
+  checkpoint-explorer extract BASE TUNED (--rank N | --energy SHARE [--max-rank N]) --out DIR [--replace] [--json]
 
 PATH, A and B are checkpoint files, the index of a sharded model, or checkpoint folders.
+RULE is --rank N, --energy SHARE of Σσ², or kohya's --sv-fro SHARE, --sv-cumulative SHARE or --sv-ratio RATIO.
+--uniform gives all modules one rank, --kohya-plus-one keeps one component more than kohya's rule asks for.
 verify reads every value, --quick only the headers.
 Exit codes: 0 read, 1 could not be read or is not healthy, 2 wrong usage.`;
 
@@ -33,8 +37,6 @@ const exitUsage = 2;
 
 /** Labels that a user set live in VS Code; on the command line only files speak. */
 const noUserStage = () => undefined;
-
-class UsageError extends Error {}
 
 async function main(): Promise<number> {
   const { values, positionals } = readArguments();
@@ -54,12 +56,12 @@ async function main(): Promise<number> {
     case "verify":
       return verify(only(paths), values);
     case "reduce":
-      return make(() => reduceCommand(only(paths), readMakeFlags(values)), values.json);
+      return make(() => reduceCommand(only(paths), readMakeFlags(values), values.json), values.json);
     case "extract": {
       const [base, tuned, ...more] = paths;
       if (base === undefined || tuned === undefined || more.length > 0)
         throw new UsageError("extract needs BASE and TUNED.");
-      return make(() => extractCommand(base, tuned, readMakeFlags(values)), values.json);
+      return make(() => extractCommand(base, tuned, readMakeFlags(values), values.json), values.json);
     }
     default:
       throw new UsageError(command === undefined ? "Which command?" : `There is no command "${command}".`);
@@ -75,10 +77,7 @@ function readArguments() {
         stats: { type: "boolean", default: false },
         "no-values": { type: "boolean", default: false },
         sha256: { type: "boolean", default: false },
-        rank: { type: "string" },
-        energy: { type: "string" },
-        out: { type: "string", short: "o" },
-        replace: { type: "boolean", default: false },
+        ...makeArguments,
         quick: { type: "boolean", default: false },
         help: { type: "boolean", short: "h", default: false },
       },
@@ -163,29 +162,6 @@ async function verify(
   );
   await print(json ? toJsonText(report) : verifyText(report));
   return report.healthy ? exitRead : exitUnreadable;
-}
-
-interface MakeValues {
-  readonly rank?: string | undefined;
-  readonly energy?: string | undefined;
-  readonly out?: string | undefined;
-  readonly replace: boolean;
-  readonly json: boolean;
-}
-
-function readMakeFlags({ rank, energy, out, replace, json }: MakeValues): MakeFlags {
-  if (out === undefined) throw new UsageError("Where to? Name a new folder with --out.");
-  if ((rank === undefined) === (energy === undefined))
-    throw new UsageError("Either --rank or --energy is needed.");
-  const rankNumber = rank === undefined ? undefined : Number(rank);
-  if (rankNumber !== undefined && !(Number.isInteger(rankNumber) && rankNumber > 0)) {
-    throw new UsageError(`--rank takes a whole number from 1, not "${rank}".`);
-  }
-  const share = energy === undefined ? undefined : Number(energy);
-  if (share !== undefined && !(share > 0 && share <= 1)) {
-    throw new UsageError(`--energy takes a share above 0 and up to 1, e.g. 0.99, not "${energy}".`);
-  }
-  return { rank: rankNumber, energy: share, out, replace, json };
 }
 
 /** Writes a new adapter; a failure is told like that of a file which cannot be read. */

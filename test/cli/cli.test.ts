@@ -381,6 +381,26 @@ describe("reduce", () => {
     expect(stage.createdBy).toBe(`checkpoint-explorer ${version}`);
   });
 
+  const ranksBy = (...rule: string[]): number[] => {
+    const { status, json } = run("reduce", svd, ...rule, "--out", "by-rule", "--replace", "--json");
+    expect(status).toBe(0);
+    return json().modules.map(({ rank }: { rank: number }) => rank);
+  };
+
+  test("goes by kohya's rules too, up to a limit, and with one rank for all", () => {
+    // √Σσ² of a share is Σσ² of its square.
+    const byNorm = ranksBy("--sv-fro", "0.9");
+    expect(byNorm).toEqual(ranksBy("--energy", "0.81"));
+    expect(new Set(byNorm).size).toBeGreaterThan(1);
+    expect(ranksBy("--sv-fro", "0.9", "--kohya-plus-one")).toEqual(byNorm.map((rank) => rank + 1));
+    expect(ranksBy("--sv-fro", "0.9", "--max-rank", "3")).toEqual(byNorm.map((rank) => Math.min(3, rank)));
+    expect(new Set(ranksBy("--sv-fro", "0.9", "--uniform")).size).toBe(1);
+    // Σσ grows more slowly than Σσ², and no value is above the largest.
+    const bySum = ranksBy("--sv-cumulative", "0.9");
+    expect(bySum.every((rank, at) => rank >= (byNorm[at] ?? 0))).toBe(true);
+    expect(Math.max(...ranksBy("--sv-ratio", "1"))).toBe(1);
+  });
+
   test("never writes over what is there unless told to", () => {
     const again = run("reduce", svd, "--rank", "2", "--out", "reduced", "--json");
     expect(again.status).toBe(1);
@@ -402,6 +422,8 @@ describe("wrong usage", () => {
     ["reduce without a place to write", ["reduce", "a", "--rank", "4"]],
     ["reduce by two rules", ["reduce", "a", "--rank", "4", "--energy", "0.9", "--out", "b"]],
     ["a rank that is none", ["reduce", "a", "--rank", "0", "--out", "b"]],
+    ["a ratio below 1", ["reduce", "a", "--sv-ratio", "0.5", "--out", "b"]],
+    ["extract by a rule of kohya's", ["extract", "a", "c", "--sv-fro", "0.9", "--out", "b"]],
     ["extract of one model", ["extract", "a", "--rank", "4", "--out", "b"]],
   ])("%s ends with 2 and says how it goes", (_, args) => {
     const { status, stdout, stderr } = run(...args);
