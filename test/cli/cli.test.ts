@@ -1,26 +1,12 @@
-import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { projectRoot } from "../support/projectRoot";
 import { safetensorsFile } from "../support/safetensorsFile";
+import { cliFolder, floats } from "./cliFolder";
 
-let folder: string;
-
-/** Runs the command line as a user does, built from the sources. */
-function run(...args: readonly string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [inject("cliFile"), ...args], {
-    encoding: "utf8",
-    cwd: folder,
-  });
-  return { status, stdout, stderr, json: () => JSON.parse(stdout) };
-}
-
-function floats(...values: readonly number[]): Uint8Array {
-  return new Uint8Array(Float32Array.from(values).buffer);
-}
+const { run, folder } = cliFolder();
 
 /** Rank 1: B = [b, 0]ᵀ, A = [1, 0], so ΔW has one entry, alpha/r · b. */
 function writeAdapter(name: string, b: number, state?: object): void {
@@ -49,7 +35,6 @@ function writeAdapter(name: string, b: number, state?: object): void {
 }
 
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), "cli-"));
   const first = { step: 10, epoch: 0.5, loss: 2, learning_rate: 0.001 };
   const second = { step: 20, epoch: 1, loss: "NaN", learning_rate: 0.0005 };
   writeAdapter("checkpoint-10", 3, { global_step: 10, max_steps: 20, epoch: 0.5, log_history: [first] });
@@ -69,8 +54,6 @@ beforeAll(() => {
     `version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 13500000000\n`,
   );
 });
-
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe("inspect", () => {
   test("prints tensors, adapter and progress as the contract names them", () => {
@@ -325,89 +308,6 @@ describe("what an adapter's numbers mean", () => {
     expect(report.story).toContain("fine-tuning then moved the update by");
     const { stdout } = run("compare", ...paths);
     expect(stdout).toContain(`01-svd → 02-rank-reduction: ${report.steps[0].sentence}`);
-  });
-});
-
-describe("extract", () => {
-  test("finds the adapter between two models, whose update is their difference", () => {
-    // Base 0, tuned [[3, 0], [0, 1]]: rank 1 holds 9 of the 10 of the energy.
-    const write = (name: string, values: readonly number[]) => {
-      const tensors = [{ name: "model.layers.0.q_proj.weight", dtype: "F32", shape: [2, 2] }];
-      mkdirSync(join(folder, name), { recursive: true });
-      const file = safetensorsFile({ tensors, data: floats(...values) });
-      writeFileSync(join(folder, name, "model.safetensors"), file);
-    };
-    write("base", [0, 0, 0, 0]);
-    write("tuned", [3, 0, 0, 1]);
-    const { status, json } = run("extract", "base", "tuned", "--rank", "1", "--out", "extracted", "--json");
-    expect(status).toBe(0);
-    const report = json();
-    expect(report.energyKept).toBeCloseTo(0.9, 6);
-    expect(report.error).toBeCloseTo(Math.sqrt(0.1), 6);
-    expect(report.modules).toMatchObject([{ module: "model.layers.0.q_proj", rank: 1 }]);
-    const { adapter, stage } = run("inspect", "extracted", "--json").json();
-    expect(adapter.modules[0].frobenius).toBeCloseTo(3, 5);
-    expect(stage).toEqual({ name: "svd", source: "stage-file" });
-    const again = run("extract", "base", "tuned", "--rank", "1", "--out", "tuned", "--replace", "--json");
-    expect(again.status).toBe(1);
-    expect(again.json().problems).toMatchObject([{ code: "SourceInPlace" }]);
-    const nothing = run("extract", "base", "base", "--energy", "0.9", "--out", "none", "--json");
-    expect(nothing.json().problems).toMatchObject([{ code: "NothingToExtract" }]);
-  });
-});
-
-describe("reduce", () => {
-  const svd = join(projectRoot, "media", "sample", "01-svd");
-
-  test("writes an adapter of lower rank whose error is the energy that was cut", () => {
-    const { status, json } = run("reduce", svd, "--rank", "4", "--out", "reduced", "--json");
-    expect(status).toBe(0);
-    // The sample's own rank-4 cut of the same adapter, made with numpy, is the best there is (Eckart-Young).
-    const cut = run(
-      "compare",
-      "reduced",
-      join(projectRoot, "media", "sample", "02-rank-reduction"),
-      "--json",
-    ).json();
-    for (const { snapshots, pairs } of cut.modules) {
-      expect(snapshots.map(({ rank }: { rank: number }) => rank)).toEqual([4, 4]);
-      expect(pairs[0].relativeChange).toBeLessThan(1e-5);
-    }
-    const report = json();
-    expect(report.error).toBeCloseTo(Math.sqrt(1 - report.energyKept), 12);
-    // The version that is installed, not one that somebody typed in.
-    const { version } = JSON.parse(readFileSync(join(projectRoot, "package.json"), "utf8"));
-    const stage = JSON.parse(readFileSync(join(folder, "reduced", "checkpoint-stage.json"), "utf8"));
-    expect(stage.createdBy).toBe(`checkpoint-explorer ${version}`);
-  });
-
-  const ranksBy = (...rule: string[]): number[] => {
-    const { status, json } = run("reduce", svd, ...rule, "--out", "by-rule", "--replace", "--json");
-    expect(status).toBe(0);
-    return json().modules.map(({ rank }: { rank: number }) => rank);
-  };
-
-  test("goes by kohya's rules too, up to a limit, and with one rank for all", () => {
-    // √Σσ² of a share is Σσ² of its square.
-    const byNorm = ranksBy("--sv-fro", "0.9");
-    expect(byNorm).toEqual(ranksBy("--energy", "0.81"));
-    expect(new Set(byNorm).size).toBeGreaterThan(1);
-    expect(ranksBy("--sv-fro", "0.9", "--kohya-plus-one")).toEqual(byNorm.map((rank) => rank + 1));
-    expect(ranksBy("--sv-fro", "0.9", "--max-rank", "3")).toEqual(byNorm.map((rank) => Math.min(3, rank)));
-    expect(new Set(ranksBy("--sv-fro", "0.9", "--uniform")).size).toBe(1);
-    // Σσ grows more slowly than Σσ², and no value is above the largest.
-    const bySum = ranksBy("--sv-cumulative", "0.9");
-    expect(bySum.every((rank, at) => rank >= (byNorm[at] ?? 0))).toBe(true);
-    expect(Math.max(...ranksBy("--sv-ratio", "1"))).toBe(1);
-  });
-
-  test("never writes over what is there unless told to", () => {
-    const again = run("reduce", svd, "--rank", "2", "--out", "reduced", "--json");
-    expect(again.status).toBe(1);
-    expect(again.json().problems).toMatchObject([{ code: "Exists" }]);
-    expect(run("inspect", "reduced", "--json").json().adapter.rank).toBe(4);
-    expect(run("reduce", svd, "--rank", "2", "--out", "reduced", "--replace").status).toBe(0);
-    expect(run("inspect", "reduced", "--json").json().adapter.rank).toBe(2);
   });
 });
 
