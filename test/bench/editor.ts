@@ -1,7 +1,8 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { extensionHosts, readBytes, residentBytes } from "../support/extensionHosts";
 import { withVscode } from "../support/withVscode";
 import { Workbench } from "../support/workbench";
 import { writeSparseModels } from "./sparseModels";
@@ -12,24 +13,7 @@ import { writeSparseModels } from "./sparseModels";
  */
 const shownSeconds = 30;
 
-/** A number of /proc/PID/FILE by its label. */
-function processNumber(pid: string, file: string, label: string): number {
-  const text = readFileSync(join("/proc", pid, file), "utf8");
-  return Number(new RegExp(`^${label}:\\s+(\\d+)`, "m").exec(text)?.[1] ?? Number.NaN);
-}
-
-function extensionHosts(): string[] {
-  const isHost = (pid: string) => {
-    try {
-      return readFileSync(join("/proc", pid, "cmdline"), "utf8").includes("--type=extensionHost");
-    } catch {
-      return false; // It ended meanwhile.
-    }
-  };
-  return readdirSync("/proc").filter((name) => /^\d+$/.test(name) && isHost(name));
-}
-
-const megabytesOf = (pid: string) => processNumber(pid, "status", "VmRSS") / 1000;
+const megabytesOf = (pid: string) => residentBytes(pid) / 1e6;
 
 const experts = "deepseek/model-00001-of-000163.safetensors";
 
@@ -64,17 +48,16 @@ async function measureMemory(workbench: Workbench, host: string): Promise<void> 
 }
 
 async function measureClosing(workbench: Workbench, host: string): Promise<void> {
-  const readBytes = () => processNumber(host, "io", "rchar");
   await startScan(workbench, experts);
   await workbench.webviewFrame().getByRole("button", { name: "Cancel" }).waitFor();
   await delay(1000);
-  const running = readBytes();
+  const running = readBytes(host);
   await delay(1000);
-  const scanned = readBytes() - running;
+  const scanned = readBytes(host) - running;
   await workbench.closeAllEditors();
-  const closed = readBytes();
+  const closed = readBytes(host);
   await delay(1000);
-  const left = readBytes() - closed;
+  const left = readBytes(host) - closed;
   console.log(
     `Read in a second of a scan: ${(scanned / 1e6).toFixed(0)} MB; in a second after its tab was closed: ` +
       `${(left / 1e6).toFixed(1)} MB.`,

@@ -92,9 +92,7 @@ describe("the search", () => {
       files[`/ws/out/checkpoint-${step}/trainer_state.json`] = trainerState({ step, maxSteps: 20_000, log });
     }
     const memory = new MemoryFiles(files);
-    const started = performance.now();
     const run = only((await search(memory)).runs);
-    expect(performance.now() - started).toBeLessThan(5000);
     expect(run.checkpoints.map(({ step }) => step)).toEqual(
       Array.from({ length: 2000 }, (_, at) => (at + 1) * 10),
     );
