@@ -3,6 +3,7 @@ import type { TensorDifference } from "../analysis/tensorDifference";
 import { decodeTensor, UnsupportedDtypeError } from "../tensors/decode";
 import { dtypeBits } from "../tensors/dtype";
 import { elementCount, type Tensor } from "../tensors/tensor";
+import { indexesOfPlace } from "../values/findNotFinite";
 
 /** One pair of tensors in depth. Plain data. */
 export interface DiffDetail {
@@ -43,7 +44,7 @@ export async function firstChanges(
       for (let at = 0; at < count && found.length < maxChanges; at++) {
         const [left, right] = [x[at] as number, y[at] as number];
         if (left === right || (Number.isNaN(left) && Number.isNaN(right))) continue;
-        found.push({ index: indexOf(first + at, a.shape), a: left, b: right });
+        found.push({ index: indexesOfPlace(a.shape, first + at), a: left, b: right });
       }
     }
   } catch (error) {
@@ -65,16 +66,4 @@ async function values(
   const bits = dtypeBits.get(tensor.dtype) ?? 8;
   const bytes = await read(tensor, (first * bits) / 8, Math.ceil((count * bits) / 8));
   return decodeTensor(bytes, tensor.dtype, count);
-}
-
-/** The place of an element along each axis, in row-major order. */
-function indexOf(element: number, shape: readonly number[]): readonly number[] {
-  const index = new Array<number>(shape.length);
-  let rest = element;
-  for (let axis = shape.length - 1; axis >= 0; axis--) {
-    const size = shape[axis] as number;
-    index[axis] = rest % size;
-    rest = Math.floor(rest / size);
-  }
-  return index;
 }

@@ -12,6 +12,7 @@ import { nodeFiles } from "../nodeFiles";
 import { abortable } from "./abortable";
 import { fileIdentity } from "./fileIdentity";
 import { type ComparePiece, type ComparePieceResult, JobControl } from "./numbersJob";
+import { PartsInOrder } from "./partsInOrder";
 import type { NumbersSource, ScanTools } from "./scan";
 import { TensorPlaces } from "./tensorPlaces";
 
@@ -93,8 +94,7 @@ interface PairStep {
 
 interface PairParts {
   readonly pair: number;
-  readonly parts: PartialDifference[];
-  missing: number;
+  readonly parts: PartsInOrder<PartialDifference>;
   isFailed: boolean;
 }
 
@@ -261,10 +261,8 @@ class PairComparing {
         this.unreadable.push({ pair: target.pair, reason: failure ?? "" });
         continue;
       }
-      target.parts[at] = partial;
-      target.missing--;
-      if (target.missing > 0) continue;
-      this.tell(target.pair, finishDifference(target.parts.splice(0).reduce(mergeDifference)));
+      const whole = target.parts.add(at, partial);
+      if (whole !== undefined) this.tell(target.pair, finishDifference(whole));
     }
   }
 
@@ -305,7 +303,7 @@ function valuesPerElement(dtype: string): number {
 
 function* stepsOf({ pair, extents, encodings, values }: PlacedPair): Generator<PairStep> {
   const count = Math.ceil(values / pieceValues);
-  const target: PairParts = { pair, parts: [], missing: count, isFailed: false };
+  const target: PairParts = { pair, parts: new PartsInOrder(count, mergeDifference), isFailed: false };
   for (let at = 0; at < count; at++) {
     const first = at * pieceValues;
     const offsets = bothSides.map((side) => {

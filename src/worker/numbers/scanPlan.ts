@@ -6,6 +6,7 @@ import type { Extent } from "../../core/tensors/plainExtent";
 import type { Tensor } from "../../core/tensors/tensor";
 import type { MeasuredTensor } from "./numbersCache";
 import type { Piece, PieceResult } from "./numbersJob";
+import { PartsInOrder } from "./partsInOrder";
 import { planSegments, type Segment, type Wanted } from "./segments";
 
 /** A tensor that is to be measured, and where it lies. */
@@ -36,12 +37,7 @@ interface Step {
 
 interface PlannedSegment {
   readonly segment: Segment;
-  readonly count: number;
-  /** Parts that came before one that lies in front of them. */
-  readonly waiting: Map<number, PartialNumbers>;
-  /** The first parts, put together as they come: at the end all threads would wait for it. */
-  merged: PartialNumbers | undefined;
-  mergedParts: number;
+  readonly parts: PartsInOrder<PartialNumbers>;
 }
 
 interface PlannedTensor {
@@ -108,7 +104,7 @@ export class ScanPlan {
     const stride = this.hash ? length : Math.floor(pieceBytes / unitBytes) * unitBytes;
     const count = Math.ceil(length / stride);
     const isWhole = count === 1 && indexes.every((index) => this.tensors.get(index)?.missingBytes === length);
-    const planned: PlannedSegment = { segment, count, waiting: new Map(), merged: undefined, mergedParts: 0 };
+    const planned: PlannedSegment = { segment, parts: new PartsInOrder(count, mergePartial) };
     for (let at = 0; at < count; at++) {
       const start = at * stride;
       const isLast = at === count - 1;
@@ -136,11 +132,10 @@ export class ScanPlan {
       for (const index of indexes) this.listener.onMeasured(index, measured);
       return;
     }
-    planned.waiting.set(at, partial);
-    mergeFirst(planned);
-    if (planned.mergedParts < planned.count || planned.merged === undefined) return;
+    const whole = planned.parts.add(at, partial);
+    if (whole === undefined) return;
     const { offset, length } = planned.segment;
-    for (const index of indexes) this.addPart(index, offset, length, planned.merged, sha256);
+    for (const index of indexes) this.addPart(index, offset, length, whole, sha256);
   }
 
   private addPart(
@@ -167,15 +162,5 @@ export class ScanPlan {
     planned.isFailed = true;
     planned.parts.length = 0;
     this.listener.onUnreadable(index, reason);
-  }
-}
-
-/** In their order, so that rounding does not depend on which thread was first. */
-function mergeFirst(planned: PlannedSegment): void {
-  for (;;) {
-    const next = planned.waiting.get(planned.mergedParts);
-    if (next === undefined) return;
-    planned.waiting.delete(planned.mergedParts++);
-    planned.merged = planned.merged === undefined ? next : mergePartial(planned.merged, next);
   }
 }
