@@ -55,7 +55,7 @@ const bundles = [
   { ...node, entryPoints: ["src/worker/numbers/numbersThread.ts"], outfile: "dist/numbersThread.js" },
   {
     ...node,
-    entryPoints: ["src/cli.ts"],
+    entryPoints: ["src/cli/main.ts"],
     outfile: "dist/cli.js",
     banner: { js: "#!/usr/bin/env node" },
   },

@@ -12,7 +12,6 @@ import { StageStore } from "./host/files/stageStore";
 import { createLog } from "./host/log";
 import { BaseModels } from "./host/make/baseModels";
 import { SnapshotMaker } from "./host/make/snapshotMaker";
-import { Attention } from "./host/runs/attention";
 import { ChartMemory } from "./host/runs/chartMemory";
 import { LiveRuns } from "./host/runs/liveRuns";
 import { pickRuns } from "./host/runs/pickRuns";
@@ -23,6 +22,7 @@ import { RunStatusBar } from "./host/runs/runStatusBar";
 import { RunsModel } from "./host/runs/runsModel";
 import { RunsTree } from "./host/runs/runsTree";
 import { createRunsView } from "./host/runs/runsView";
+import { RunsVisibility } from "./host/runs/runsVisibility";
 import { SortChoice } from "./host/runs/sortChoice";
 
 /** Builds the parts and wires them; each part's logic lives with the part. */
@@ -33,9 +33,9 @@ export function activate(context: vscode.ExtensionContext): void {
   const stages = new StageStore(context.workspaceState);
   const scans = new ScanMemory(context.workspaceState);
   const sample = new SampleRun(context);
-  const attention = new Attention();
+  const visibility = new RunsVisibility();
   const sorting = new SortChoice(context.workspaceState);
-  const runs = new RunsModel({ worker, stages, log, attention, extraRoots: () => sample.roots() });
+  const runs = new RunsModel({ worker, stages, log, visibility, extraRoots: () => sample.roots() });
   const baseModels = new BaseModels(context.workspaceState, runs);
   const maker = new SnapshotMaker(context.extensionPath, log, stages, runs);
   const memory = new ChartMemory(context.workspaceState);
@@ -66,17 +66,17 @@ export function activate(context: vscode.ExtensionContext): void {
     onStagesChanged: stages.onDidChange,
   });
   const runsTree = new RunsTree(runs, sorting, scans);
-  const runsView = createRunsView(runsTree, { sorting, runs, attention, runPanels });
+  const runsView = createRunsView(runsTree, { sorting, runs, visibility, runPanels });
   subscriptions.push(
     worker,
     maker,
     stages,
     scans,
-    attention,
+    visibility,
     sorting,
     runs,
-    new RunStatusBar({ model: runs, attention, runPanels }),
-    new LiveRuns(runs, attention, log),
+    new RunStatusBar({ model: runs, visibility, runPanels }),
+    new LiveRuns(runs, visibility, log),
     ...editors.register(),
     vscode.window.registerWebviewPanelSerializer(compareViewType, comparePanels),
     vscode.window.registerWebviewPanelSerializer(runViewType, runPanels),

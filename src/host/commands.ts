@@ -1,7 +1,7 @@
 import * as vscode from "vscode";
 import { checkpointIdentity } from "../core/checkpoint/identity";
-import { pythonLoadSnippet } from "../core/checkpoint/loadSnippet";
 import type { Run, RunCheckpoint } from "../core/runs/run";
+import { pythonLoadSnippet } from "../core/session/loadSnippet";
 import type { ComparePanels } from "./compare/comparePanels";
 import type { CheckpointEditorProvider } from "./editor/checkpointEditor";
 import { copyText, openCheckpointFile, openPath, revealInExplorer } from "./editor/openPath";

@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import * as vscode from "vscode";
-import { type CheckpointOrder, checkpointOrders } from "../core/runs/checkpointOrder";
+import { type CheckpointOrder, checkpointOrders } from "../core/runs/discover/checkpointOrder";
 
 const section = "checkpointExplorer";
 

@@ -1,4 +1,4 @@
-import { FormatError } from "../core/formats/formatError";
+import { CheckpointError } from "../core/problem/checkpointError";
 
 /**
  * Requests and answers between two sides that only share messages. One interface per side lists what may be
@@ -166,7 +166,7 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
 }
 
 function toWireError(error: unknown): WireError {
-  if (error instanceof FormatError) {
+  if (error instanceof CheckpointError) {
     const { name, message, code, offset, file } = error;
     return {
       name,
@@ -184,8 +184,8 @@ function toWireError(error: unknown): WireError {
 }
 
 function fromWireError(error: WireError): Error {
-  if (error.name === "FormatError") {
-    return new FormatError(error.code ?? "Unknown", error.message, error.offset, error.file);
+  if (error.name === "CheckpointError") {
+    return new CheckpointError(error.code ?? "Unknown", error.message, error.offset, error.file);
   }
   const local = Object.assign(new Error(error.message), error.code === undefined ? {} : { code: error.code });
   local.name = error.name;

@@ -1,7 +1,7 @@
-import type { LineTable, TableFormat } from "../core/runs/lineTable";
-import type { AxisKind } from "../core/runs/seriesAxis";
-import type { SampledSeries, SampleRequest } from "../core/runs/seriesSampler";
-import type { TablePage } from "../core/runs/seriesTable";
+import type { LineTable, TableFormat } from "../core/runs/merge/lineTable";
+import type { AxisKind } from "../core/runs/series/seriesAxis";
+import type { SampledSeries, SampleRequest } from "../core/runs/series/seriesSampler";
+import type { TablePage } from "../core/runs/series/seriesTable";
 import type { Picture } from "./picture";
 
 /** What is in sight of one line. `run` is an id that the page was told. */

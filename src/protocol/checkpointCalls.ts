@@ -1,12 +1,12 @@
+import type { BaseComparison } from "../core/base/baseWeights";
 import type { CheckpointSummary } from "../core/checkpoint/summary";
 import type { ContentPage, ContentPath } from "../core/content/contentTree";
-import type { BaseComparison } from "../core/lora/baseWeights";
-import type { IntruderReport } from "../core/lora/intruders";
-import type { LoraView } from "../core/lora/loraView";
 import type { OptimizerPage, OptimizerView } from "../core/optimizer/optimizerView";
 import type { QuantisedState, QuantisedStateRequest } from "../core/optimizer/quantisedState";
 import type { ResumeReport } from "../core/resume/resumeReport";
+import type { LoraView } from "../core/session/loraView";
 import type { TensorChunk } from "../core/tensors/tensorTable";
+import type { IntruderReport } from "../core/update/intruders";
 import type { ReductionStart } from "./makeCalls";
 import type { OpenRun } from "./runCalls";
 

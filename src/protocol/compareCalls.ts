@@ -1,5 +1,5 @@
-import type { CompareModuleDetail, CompareView, ModulePairDetail } from "../core/lora/compareView";
-import type { Timeline } from "../core/lora/timeline";
+import type { CompareModuleDetail, CompareView, ModulePairDetail } from "../core/compare/compareView";
+import type { Timeline } from "../core/compare/timeline";
 import type { UserStages } from "./checkpointCalls";
 
 /** What the worker answers about snapshots side by side. */

@@ -3,7 +3,7 @@ import type {
   CompareModuleRow,
   CompareTensorRow,
   CompareView,
-} from "../core/lora/compareView";
+} from "../core/compare/compareView";
 
 /** A comparison without its rows, which may be too many for one message. The page lays out the grid itself. */
 export type CompareHead = Omit<CompareView, "modules" | "tensors" | "metrics" | "grid"> & {

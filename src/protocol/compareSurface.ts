@@ -1,7 +1,7 @@
-import type { BaseComparison } from "../core/lora/baseWeights";
-import type { CompareModuleDetail, ModulePairDetail } from "../core/lora/compareView";
-import type { IntruderReport } from "../core/lora/intruders";
-import type { Timeline, TimelineMetric } from "../core/lora/timeline";
+import type { BaseComparison } from "../core/base/baseWeights";
+import type { CompareModuleDetail, ModulePairDetail } from "../core/compare/compareView";
+import type { Timeline, TimelineMetric } from "../core/compare/timeline";
+import type { IntruderReport } from "../core/update/intruders";
 import type { CompareHead, ComparePiece } from "./comparePieces";
 import type { DiffHostCalls, DiffPageCalls } from "./diffSurface";
 import type { Picture } from "./picture";

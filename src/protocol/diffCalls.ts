@@ -1,7 +1,7 @@
-import type { AlignedChunk } from "../core/diff/alignedChunk";
-import type { DiffDetail } from "../core/diff/diffDetail";
-import type { DiffChunk } from "../core/diff/diffTable";
-import type { Problem } from "../core/problem";
+import type { AlignedChunk } from "../core/compare/tensors/alignedChunk";
+import type { DiffDetail } from "../core/compare/tensors/diffDetail";
+import type { DiffChunk } from "../core/compare/tensors/diffTable";
+import type { Problem } from "../core/problem/problem";
 
 /** What the worker answers about the tensors of snapshots side by side; `handle` is that of the comparison. */
 export interface DiffCalls {

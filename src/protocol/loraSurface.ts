@@ -1,8 +1,8 @@
-import type { BaseComparison } from "../core/lora/baseWeights";
-import type { IntruderReport } from "../core/lora/intruders";
-import type { LoraView } from "../core/lora/loraView";
-import type { ReductionOptions } from "../core/lora/reductionPlan";
+import type { BaseComparison } from "../core/base/baseWeights";
+import type { LoraView } from "../core/session/loraView";
 import type { WritableDtype } from "../core/tensors/encode";
+import type { ReductionOptions } from "../core/transform/reductionPlan";
+import type { IntruderReport } from "../core/update/intruders";
 import type { MadeSnapshot, ReductionStart } from "./makeCalls";
 
 /** What the page of the checkpoint editor may ask about the adapter that it shows. */

@@ -1,15 +1,15 @@
-import type { ExtractionRule } from "../core/lora/extractionRank";
-import type { OutputFormat } from "../core/lora/outputNames";
-import type { ReductionOptions } from "../core/lora/reductionPlan";
-import type { Problem } from "../core/problem";
+import type { Problem } from "../core/problem/problem";
 import type { WritableDtype } from "../core/tensors/encode";
+import type { ExtractionRule } from "../core/transform/extractionRank";
+import type { OutputFormat } from "../core/transform/outputNames";
+import type { ReductionOptions } from "../core/transform/reductionPlan";
 import type { UserStages } from "./checkpointCalls";
 
 /** What the worker makes: new snapshots, each beside the one it comes from, which it never touches. */
 export interface MakeCalls {
   /**
    * Writes an adapter at lower ranks. `progressToken` names the work in `progress`.
-   * @throws FormatError `Exists` where something is at `out` and `replace` is false
+   * @throws CheckpointError `Exists` where something is at `out` and `replace` is false
    */
   reduce(params: {
     readonly path: string;
@@ -23,7 +23,7 @@ export interface MakeCalls {
   }): MadeSnapshot;
   /**
    * Writes the adapter that comes closest to the difference of two models.
-   * @throws FormatError `Exists`, `NothingToExtract`
+   * @throws CheckpointError `Exists`, `NothingToExtract`
    */
   extract(params: {
     readonly base: string;

@@ -1,10 +1,10 @@
-import type { ChartSource, RunNews } from "../core/runs/chartedRun";
-import type { LineTable, TableFormat, TableText } from "../core/runs/lineTable";
+import type { ChartSource, RunNews } from "../core/runs/merge/chartedRun";
+import type { LineTable, TableFormat, TableText } from "../core/runs/merge/lineTable";
+import type { RunHead } from "../core/runs/merge/runHead";
 import type { DiscoveredRuns } from "../core/runs/run";
-import type { RunHead } from "../core/runs/runHead";
-import type { LoggedRun, RunStatusNews } from "../core/runs/runStatusReader";
-import type { SampledSeries, SampleRequest } from "../core/runs/seriesSampler";
-import type { TablePage } from "../core/runs/seriesTable";
+import type { SampledSeries, SampleRequest } from "../core/runs/series/seriesSampler";
+import type { TablePage } from "../core/runs/series/seriesTable";
+import type { LoggedRun, RunStatusNews } from "../core/runs/status/runStatusReader";
 import type { UserStages } from "./checkpointCalls";
 
 export interface DiscoverParams {
@@ -34,7 +34,7 @@ export interface RunCalls {
   }): RunStatusNews | undefined;
   /** Reads all logs of a run. */
   followRun(params: { readonly run: ChartSource }): OpenRun;
-  /** Reads one log, whatever kind it is. @throws FormatError `UnknownLog` where it is none. */
+  /** Reads one log, whatever kind it is. @throws CheckpointError `UnknownLog` where it is none. */
   followLog(params: { readonly path: string }): OpenRun;
   /**
    * Reads what is new in the logs since the last call. `run` says what is known of the run by now: its

@@ -1,6 +1,6 @@
-import type { Problem } from "../core/problem";
-import type { RunHead } from "../core/runs/runHead";
-import type { RunProgress } from "../core/runs/runProgress";
+import type { Problem } from "../core/problem/problem";
+import type { RunHead } from "../core/runs/merge/runHead";
+import type { RunProgress } from "../core/runs/series/runProgress";
 import type { ChartChoices, ChartHostCalls } from "./chartCalls";
 
 /** A run of the page. `id` is the same as long as the training is the same. */

@@ -1,8 +1,8 @@
 import { comparedIn } from "../core/analysis/tensorComparer";
-import { encodeAlignedChunk } from "../core/diff/alignedChunk";
-import { alignSnapshots } from "../core/diff/alignSnapshots";
-import { type DiffDetail, firstChanges } from "../core/diff/diffDetail";
-import type { Comparison } from "../core/lora/comparison";
+import type { Comparison } from "../core/compare/comparison";
+import { encodeAlignedChunk } from "../core/compare/tensors/alignedChunk";
+import { alignSnapshots } from "../core/compare/tensors/alignSnapshots";
+import { type DiffDetail, firstChanges } from "../core/compare/tensors/diffDetail";
 import type { Tensor } from "../core/tensors/tensor";
 import type { Handlers } from "../protocol/channel";
 import type { DiffCalls } from "../protocol/diffCalls";

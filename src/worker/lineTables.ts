@@ -1,6 +1,6 @@
-import type { ChartedRun } from "../core/runs/chartedRun";
-import { type LineTable, seriesTableOf } from "../core/runs/lineTable";
-import type { SeriesTable } from "../core/runs/seriesTable";
+import type { ChartedRun } from "../core/runs/merge/chartedRun";
+import { type LineTable, seriesTableOf } from "../core/runs/merge/lineTable";
+import type { SeriesTable } from "../core/runs/series/seriesTable";
 
 /** Tables that are being scrolled: at most as many as anybody looks at. */
 const keptTables = 4;

@@ -1,11 +1,11 @@
-import { CheckpointSession } from "../core/checkpoint/checkpointSession";
-import { rangeText } from "../core/lora/adapterText";
-import { errorOfShare } from "../core/lora/rankChoice";
-import { reduceAdapter } from "../core/lora/reduce";
-import { openReduceSource } from "../core/lora/reduceSource";
-import type { WrittenAdapter } from "../core/lora/writeAdapter";
-import type { Problem } from "../core/problem";
+import { rangeText } from "../core/adapter/adapterText";
+import type { Problem } from "../core/problem/problem";
 import { extractCheckpoint } from "../core/report/makeAdapter";
+import { CheckpointSession } from "../core/session/checkpointSession";
+import { reduceAdapter } from "../core/transform/reduce";
+import { openReduceSource } from "../core/transform/reduceSource";
+import type { WrittenAdapter } from "../core/transform/writeAdapter";
+import { errorOfShare } from "../core/update/rankChoice";
 import type { Handlers } from "../protocol/channel";
 import type { MadeSnapshot, MakeCalls } from "../protocol/makeCalls";
 import { nodeFiles } from "./nodeFiles";

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { type FileHandle, lstat, mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { FileOutput, FileSink, FileWriter, FolderOutput } from "../core/bytes/fileSink";
-import { FormatError } from "../core/formats/formatError";
+import { CheckpointError } from "../core/problem/checkpointError";
 
 /** Writes to the local disk: temporary name, fsync, rename, fsync of the folder that holds it. */
 export const nodeSink: FileSink = {
@@ -32,7 +32,7 @@ async function refuseExisting(path: string, replace: boolean): Promise<void> {
   if (replace || !(await exists(path))) return;
   const message =
     "There is something of this name already. Choose another name, or say that it may be replaced.";
-  throw new FormatError("Exists", message, undefined, path);
+  throw new CheckpointError("Exists", message, undefined, path);
 }
 
 /** What is replaced is removed: only a folder of the same files may be, whoever made it. */
@@ -51,9 +51,9 @@ async function refuseFolder(path: string): Promise<void> {
   if (found?.isDirectory() === true) throw holdsOthers(path, "It is a folder");
 }
 
-function holdsOthers(path: string, reason: string): FormatError {
+function holdsOthers(path: string, reason: string): CheckpointError {
   const message = `${reason}, and is not replaced. Choose another name.`;
-  return new FormatError("HoldsOthers", message, undefined, path);
+  return new CheckpointError("HoldsOthers", message, undefined, path);
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -1,11 +1,11 @@
 import { scanCsv, scanJson } from "../core/analysis/scanExport";
 import { type ScanChunk, ScanTable } from "../core/analysis/scanTable";
-import type { CheckpointSession } from "../core/checkpoint/checkpointSession";
 import type { TensorReader } from "../core/checkpoint/tensorReader";
-import { FormatError } from "../core/formats/formatError";
-import { maxShownNameLength } from "../core/formats/limits";
 import { writeNpy } from "../core/formats/numpy/npyFile";
 import { momentNumbers } from "../core/optimizer/updateSize";
+import { CheckpointError } from "../core/problem/checkpointError";
+import { maxShownNameLength } from "../core/problem/limits";
+import type { CheckpointSession } from "../core/session/checkpointSession";
 import type { Tensor } from "../core/tensors/tensor";
 import { findNotFinite } from "../core/values/findNotFinite";
 import { heatMap } from "../core/values/heatMap";
@@ -102,11 +102,11 @@ export function numbersHandlers(
   };
 }
 
-/** @throws FormatError where the row is another tensor's by now. */
+/** @throws CheckpointError where the row is another tensor's by now. */
 function tensorAt({ checkpoint }: CheckpointSession, { row, name }: TensorPlace): Tensor {
   const tensor = checkpoint.tensors[row];
   if (tensor !== undefined && tensor.name.slice(0, maxShownNameLength) === name) return tensor;
-  throw new FormatError("TensorMoved", "The file was read again meanwhile. Select the tensor once more.");
+  throw new CheckpointError("TensorMoved", "The file was read again meanwhile. Select the tensor once more.");
 }
 
 async function withReader<T>(

@@ -1,23 +1,23 @@
 import picomatch from "picomatch";
-import { ChartedRun } from "../core/runs/chartedRun";
-import type { DigestCache } from "../core/runs/checkpointFacts";
-import { discoverRuns } from "../core/runs/discover";
-import { lineTableText } from "../core/runs/lineTable";
-import { recogniseLogFile } from "../core/runs/readRunLog";
-import { RunStatusReader } from "../core/runs/runStatusReader";
+import type { DigestCache } from "../core/runs/discover/checkpointFacts";
+import { discoverRuns } from "../core/runs/discover/discover";
+import { ChartedRun } from "../core/runs/merge/chartedRun";
+import { lineTableText } from "../core/runs/merge/lineTable";
+import { recogniseLogFile } from "../core/runs/merge/readRunLog";
+import { RunStatusReader } from "../core/runs/status/runStatusReader";
 import type { Handlers } from "../protocol/channel";
 import type { RunCalls } from "../protocol/runCalls";
 import type { HandleMap } from "./handleMap";
 import type { LineTables } from "./lineTables";
 import { nodeFiles } from "./nodeFiles";
-import { PeekCache } from "./peekCache";
+import { ProbeCache } from "./probeCache";
 import { stageLookup } from "./stageLookup";
 
 /** Answers about training runs. */
 export function runHandlers(runs: HandleMap<ChartedRun>, tables: LineTables): Handlers<RunCalls> {
   // What was read at the last search, so that a refresh reads only what changed.
   let cache: { readonly metrics: string; readonly digests: DigestCache } | undefined;
-  const peeks = new PeekCache(nodeFiles);
+  const probes = new ProbeCache(nodeFiles);
   const statuses = new RunStatusReader(nodeFiles);
   const runOf = (handle: number) => runs.get(handle);
   const opened = (run: ChartedRun, signal: AbortSignal) => {
@@ -35,12 +35,12 @@ export function runHandlers(runs: HandleMap<ChartedRun>, tables: LineTables): Ha
         maxDepth,
         maxFolders,
         userStage: stageLookup(userStages),
-        peek: (path, peekSignal) => peeks.peek(path, peekSignal),
+        peek: (path, peekSignal) => probes.peek(path, peekSignal),
         cache: cache.digests,
         metrics,
         signal,
       });
-      peeks.forgetUnused();
+      probes.forgetUnused();
       statuses.retain(new Set(found.runs.map(({ id }) => id)));
       return found;
     },

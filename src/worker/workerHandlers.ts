@@ -1,6 +1,6 @@
-import type { CheckpointSession } from "../core/checkpoint/checkpointSession";
-import type { Comparison } from "../core/lora/comparison";
-import type { ChartedRun } from "../core/runs/chartedRun";
+import type { Comparison } from "../core/compare/comparison";
+import type { ChartedRun } from "../core/runs/merge/chartedRun";
+import type { CheckpointSession } from "../core/session/checkpointSession";
 import type { Handlers } from "../protocol/channel";
 import type { WorkerCalls } from "../protocol/workerApi";
 import { AnalysisPool } from "./analysisPool";

@@ -1,10 +1,10 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
-import { findAdapter } from "../../src/core/lora/adapter";
-import type { ReadTensor } from "../../src/core/lora/factors";
-import type { LoraModule } from "../../src/core/lora/loraModule";
-import { measureModule } from "../../src/core/lora/measureModule";
+import { findAdapter } from "../../src/core/adapter/adapter";
+import type { LoraModule } from "../../src/core/adapter/loraModule";
 import { elementCount, type Tensor } from "../../src/core/tensors/tensor";
+import type { ReadTensor } from "../../src/core/update/factors";
+import { measureModule } from "../../src/core/update/measureModule";
 import { projectRoot } from "../support/projectRoot";
 import { formatMs, median, printTable } from "./measure";
 

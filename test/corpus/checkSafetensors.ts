@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Checkpoint } from "../../src/core/checkpoint/checkpoint";
 import { openCheckpoint } from "../../src/core/checkpoint/openCheckpoint";
-import { FormatError } from "../../src/core/formats/formatError";
-import type { Problem } from "../../src/core/problem";
+import { CheckpointError } from "../../src/core/problem/checkpointError";
+import type { Problem } from "../../src/core/problem/problem";
 import type { Tensor } from "../../src/core/tensors/tensor";
 import { nodeFiles } from "../../src/worker/nodeFiles";
 import type { CorpusFile, CorpusFolder, ExpectedFile, ExpectedTensor } from "./corpusFolder";
@@ -34,12 +34,12 @@ export async function checkSafetensors(file: CorpusFile, corpus: CorpusFolder): 
   const comparison = new Comparison();
   const opened = await openOrError(file.absolutePath);
   if (reason !== undefined) {
-    const problems = opened instanceof FormatError ? [opened.toProblem()] : opened.problems;
+    const problems = opened instanceof CheckpointError ? [opened.toProblem()] : opened.problems;
     compareReason(reason, problems, comparison);
-    if (!(opened instanceof FormatError)) compareShown(opened, expected, comparison);
+    if (!(opened instanceof CheckpointError)) compareShown(opened, expected, comparison);
     return { outcome: "refused", reason: reason.code, differences: comparison.differences };
   }
-  if (opened instanceof FormatError) {
+  if (opened instanceof CheckpointError) {
     return { outcome: "agreed", differences: [`refused: ${opened.code}: ${opened.message}`] };
   }
   compareProblems(file, opened, comparison);
@@ -73,11 +73,11 @@ function readPlainly(path: string): ExpectedFile {
   return { kind: "safetensors", header_len, metadata, tensors };
 }
 
-export async function openOrError(path: string): Promise<Checkpoint | FormatError> {
+export async function openOrError(path: string): Promise<Checkpoint | CheckpointError> {
   try {
     return await openCheckpoint(nodeFiles, path);
   } catch (error) {
-    if (error instanceof FormatError) return error;
+    if (error instanceof CheckpointError) return error;
     throw error;
   }
 }

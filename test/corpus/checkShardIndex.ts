@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, posix } from "node:path";
-import { FormatError } from "../../src/core/formats/formatError";
+import { CheckpointError } from "../../src/core/problem/checkpointError";
 import { byName, openOrError } from "./checkSafetensors";
 import type { CorpusFile, CorpusFolder, ExpectedTensor } from "./corpusFolder";
 import { Comparison, type Verdict } from "./verdict";
@@ -17,7 +17,7 @@ interface IndexText {
 export async function checkShardIndex(file: CorpusFile, corpus: CorpusFolder): Promise<Verdict> {
   const comparison = new Comparison();
   const opened = await openOrError(file.absolutePath);
-  if (opened instanceof FormatError) {
+  if (opened instanceof CheckpointError) {
     return { outcome: "agreed", differences: [`refused: ${opened.code}: ${opened.message}`] };
   }
   const index = JSON.parse(readFileSync(file.absolutePath, "utf8")) as IndexText;

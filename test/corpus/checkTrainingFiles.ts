@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
+import { parseAdapterConfig } from "../../src/core/adapter/adapterConfig";
 import { parseJson } from "../../src/core/json/parseJson";
-import { parseAdapterConfig } from "../../src/core/lora/adapterConfig";
-import { parseTrainerState } from "../../src/core/runs/trainerState";
+import { parseTrainerState } from "../../src/core/progress/trainerState";
 import type { CorpusFile } from "./corpusFolder";
 import { parsePythonJson } from "./pythonJson";
 import { Comparison, type Verdict } from "./verdict";

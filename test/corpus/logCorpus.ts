@@ -3,13 +3,13 @@ import { readdirSync } from "node:fs";
 import { join, relative } from "node:path";
 import { MemoryByteSource } from "../../src/core/bytes/byteSource";
 import type { Files } from "../../src/core/bytes/files";
-import { discoverRuns } from "../../src/core/runs/discover";
+import { discoverRuns } from "../../src/core/runs/discover/discover";
 import type { LogCursor, LogFile, LogRead } from "../../src/core/runs/logs/logFormat";
 import { logFormatOf } from "../../src/core/runs/logs/logFormats";
 import { spelledOut, spelledOutTrainerName } from "../../src/core/runs/logs/metricNames";
 import type { PointColumns } from "../../src/core/runs/logs/pointColumns";
-import { mergedRunLog } from "../../src/core/runs/mergedRunLog";
-import { recogniseLogFile } from "../../src/core/runs/readRunLog";
+import { mergedRunLog } from "../../src/core/runs/merge/mergedRunLog";
+import { recogniseLogFile } from "../../src/core/runs/merge/readRunLog";
 import { nodeFiles } from "../../src/worker/nodeFiles";
 
 /** What the reference says of a metric; values that are not finite are words. */

@@ -1,10 +1,10 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
-import { CheckpointSession } from "../../src/core/checkpoint/checkpointSession";
-import { Comparison as SnapshotComparison } from "../../src/core/lora/comparison";
+import { Comparison as SnapshotComparison } from "../../src/core/compare/comparison";
 import { compareReport } from "../../src/core/report/compareReport";
 import { inspectReport } from "../../src/core/report/inspectReport";
+import { CheckpointSession } from "../../src/core/session/checkpointSession";
 import { nodeFiles } from "../../src/worker/nodeFiles";
 import { projectRoot } from "../support/projectRoot";
 import { parsePythonJson } from "./pythonJson";

@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { CheckpointSession } from "../../src/core/checkpoint/checkpointSession";
-import { FormatError } from "../../src/core/formats/formatError";
+import { CheckpointError } from "../../src/core/problem/checkpointError";
 import { inspectReport, type TensorFindings } from "../../src/core/report/inspectReport";
+import { CheckpointSession } from "../../src/core/session/checkpointSession";
 import { nodeFiles } from "../../src/worker/nodeFiles";
 import { findInTensors } from "../../src/worker/numbers/findInTensors";
 import { projectRoot } from "../support/projectRoot";
@@ -50,7 +50,7 @@ async function checkFile(path: string, expected: ExpectedFile): Promise<readonly
   try {
     session = await CheckpointSession.open(nodeFiles, path, () => undefined);
   } catch (error) {
-    if (!(error instanceof FormatError)) throw error;
+    if (!(error instanceof CheckpointError)) throw error;
     counts.refused++;
     return [];
   }

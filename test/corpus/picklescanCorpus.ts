@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { CheckpointSession } from "../../src/core/checkpoint/checkpointSession";
-import { FormatError } from "../../src/core/formats/formatError";
+import { CheckpointError } from "../../src/core/problem/checkpointError";
+import { CheckpointSession } from "../../src/core/session/checkpointSession";
 import { nodeFiles } from "../../src/worker/nodeFiles";
 
 export interface PicklescanRow {
@@ -67,7 +67,7 @@ async function reportOf(path: string): Promise<Pick<PicklescanRow, "outcome" | "
       found: dangerous.map(({ global }) => global),
     };
   } catch (error) {
-    if (error instanceof FormatError) return { outcome: "refused", found: [error.code] };
+    if (error instanceof CheckpointError) return { outcome: "refused", found: [error.code] };
     throw error;
   }
 }

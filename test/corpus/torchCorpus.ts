@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { CheckpointSession } from "../../src/core/checkpoint/checkpointSession";
 import type { TensorReader } from "../../src/core/checkpoint/tensorReader";
-import { FormatError } from "../../src/core/formats/formatError";
+import { CheckpointError } from "../../src/core/problem/checkpointError";
 import { textTable } from "../../src/core/report/textTable";
+import { CheckpointSession } from "../../src/core/session/checkpointSession";
 import type { Tensor } from "../../src/core/tensors/tensor";
 import { nodeFiles } from "../../src/worker/nodeFiles";
 import { checkPicklescanFiles, type PicklescanRow } from "./picklescanCorpus";
@@ -77,7 +77,7 @@ async function checkFile(
   counts: { tensors: number; scalars: number },
 ): Promise<"agreed" | "refused"> {
   const session = await openOrError(path);
-  if (session instanceof FormatError) {
+  if (session instanceof CheckpointError) {
     comparison.check(expected.err !== undefined, `refused: ${session.code}: ${session.message}`);
     return "refused";
   }
@@ -110,11 +110,11 @@ async function checkFile(
   return "agreed";
 }
 
-async function openOrError(path: string): Promise<CheckpointSession | FormatError> {
+async function openOrError(path: string): Promise<CheckpointSession | CheckpointError> {
   try {
     return await CheckpointSession.open(nodeFiles, path, () => undefined);
   } catch (error) {
-    if (error instanceof FormatError) return error;
+    if (error instanceof CheckpointError) return error;
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 /**
  * `npm run fuzz -- [COUNT] [SEED]`: damages the project's own torch files in many ways and opens each. A damaged
- * file may be refused with a FormatError or shown with problems; it must never crash, hang or take memory.
+ * file may be refused with a CheckpointError or shown with problems; it must never crash, hang or take memory.
  */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,10 +11,10 @@ import { progressInside } from "../../src/core/checkpoint/progressInside";
 import { TensorReader, UnreadableTensorError } from "../../src/core/checkpoint/tensorReader";
 import { contentPage, rootNode } from "../../src/core/content/contentTree";
 import { settingsTable } from "../../src/core/content/settingsTable";
-import { FormatError } from "../../src/core/formats/formatError";
 import { type ReadFileResult, readCheckpointFile } from "../../src/core/formats/readFile";
 import { nameParameters } from "../../src/core/optimizer/nameParameters";
 import { optimizerStates } from "../../src/core/optimizer/optimizerState";
+import { CheckpointError } from "../../src/core/problem/checkpointError";
 import { projectRoot } from "../support/projectRoot";
 import { mutate, Random } from "./mutate";
 
@@ -46,7 +46,7 @@ async function openAll(name: string, bytes: Uint8Array): Promise<string> {
   try {
     parsed = await readCheckpointFile(new MemoryByteSource(bytes), name, name);
   } catch (error) {
-    if (error instanceof FormatError) return `refused ${error.code}`;
+    if (error instanceof CheckpointError) return `refused ${error.code}`;
     throw error;
   }
   await readTensors(parsed, bytes);

@@ -6,7 +6,7 @@ import type { RunCheckpoint } from "../../src/core/runs/run";
 import { planRemovals } from "../../src/host/runs/removalPlan";
 import { removalQuestion } from "../../src/host/runs/removalText";
 import { type FileRemover, removeFiles } from "../../src/host/runs/removeFiles";
-import { checkpoint } from "../core/runs/runSamples";
+import { checkpoint } from "../core/runs/merge/runSamples";
 
 let scratch: string;
 let root: string;

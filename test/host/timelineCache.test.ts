@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { moduleGrid } from "../../src/core/lora/moduleGrid";
-import { type Timeline, timelineMetrics } from "../../src/core/lora/timeline";
+import { moduleGrid } from "../../src/core/compare/modules/moduleGrid";
+import { type Timeline, timelineMetrics } from "../../src/core/compare/timeline";
 import { TimelineCache } from "../../src/host/compare/timelineCache";
 
 function timelineOf(moduleCount: number, checkpointCount: number): Timeline {

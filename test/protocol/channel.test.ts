@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { FormatError } from "../../src/core/formats/formatError";
+import { CheckpointError } from "../../src/core/problem/checkpointError";
 import { isAbortError } from "../../src/protocol/channel";
 import { connected, nextTurn } from "./connectedChannels";
 
@@ -27,22 +27,22 @@ describe("Channel", () => {
     expect(order).toEqual(["added", "waited"]);
   });
 
-  it("carries code, offset and file of a FormatError, which is one again on arrival", async () => {
+  it("carries code, offset and file of a CheckpointError, which is one again on arrival", async () => {
     const { client } = connected({
       fail: () => {
-        throw new FormatError("InvalidOffset", "Bad.", 2 ** 40, "/m/a.safetensors");
+        throw new CheckpointError("InvalidOffset", "Bad.", 2 ** 40, "/m/a.safetensors");
       },
     });
     const error: unknown = await client.call("fail", { how: "" }).catch((reason) => reason);
-    expect(error).toBeInstanceOf(FormatError);
+    expect(error).toBeInstanceOf(CheckpointError);
     expect(error).toMatchObject({
-      name: "FormatError",
+      name: "CheckpointError",
       code: "InvalidOffset",
       message: "Bad.",
       offset: 2 ** 40,
       file: "/m/a.safetensors",
     });
-    expect((error as FormatError).toProblem()).toEqual({
+    expect((error as CheckpointError).toProblem()).toEqual({
       severity: "error",
       code: "InvalidOffset",
       message: "Bad.",
@@ -51,11 +51,11 @@ describe("Channel", () => {
     });
   });
 
-  it("leaves out what a FormatError does not have", async () => {
+  it("leaves out what a CheckpointError does not have", async () => {
     const { client } = connected({
-      fail: () => Promise.reject(new FormatError("NoWeights", "None.")) as never,
+      fail: () => Promise.reject(new CheckpointError("NoWeights", "None.")) as never,
     });
-    const error = (await client.call("fail", { how: "" }).catch((reason) => reason)) as FormatError;
+    const error = (await client.call("fail", { how: "" }).catch((reason) => reason)) as CheckpointError;
     expect(error.toProblem()).toEqual({ severity: "error", code: "NoWeights", message: "None." });
   });
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { CompareModuleRow, CompareView } from "../../src/core/lora/compareView";
+import type { CompareModuleRow, CompareView } from "../../src/core/compare/compareView";
 import { headOf, joinPieces, pieceOf } from "../../src/protocol/comparePieces";
 import { encodeForWebview } from "../../src/protocol/webviewWire";
 

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { adapterConfig, type StateOptions, trainerState } from "../core/runs/trainerFiles";
+import { adapterConfig, type StateOptions, trainerState } from "../core/runs/discover/trainerFiles";
 import { safetensorsFile } from "./safetensorsFile";
 
 const module = "base_model.model.model.layers.0.self_attn.q_proj";

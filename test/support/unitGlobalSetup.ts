@@ -23,7 +23,7 @@ export default async function setUp(project: TestProject): Promise<() => void> {
   const folder = mkdtempSync(join(tmpdir(), "checkpoint-explorer-unit-"));
   await build({
     absWorkingDir: projectRoot,
-    entryPoints: ["src/cli.ts", "src/worker/numbers/numbersThread.ts"],
+    entryPoints: ["src/cli/main.ts", "src/worker/numbers/numbersThread.ts"],
     entryNames: "[name]",
     outdir: folder,
     bundle: true,
@@ -35,7 +35,7 @@ export default async function setUp(project: TestProject): Promise<() => void> {
     define: { "process.env.CHECKPOINT_EXPLORER_VERSION": JSON.stringify(readManifest().version) },
     plugins: [kernelsPlugin],
   });
-  project.provide("cliFile", join(folder, "cli.js"));
+  project.provide("cliFile", join(folder, "main.js"));
   project.provide("numbersThreadFile", join(folder, "numbersThread.js"));
   project.provide("kernels", await compileKernels());
   return () => rmSync(folder, { recursive: true });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { rowAt, valueRows } from "../../src/core/runs/valueRows";
+import { rowAt, valueRows } from "../../src/core/runs/series/valueRows";
 import { axisLabels, linearTicks, logTicks } from "../../webview/charts/axisTicks";
 import { type ChartSeries, domainOf, nearestX, neighbourX } from "../../webview/charts/chartSeries";
 import {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { CompareStep } from "../../src/core/lora/compareSteps";
-import type { CompareView, SnapshotColumn } from "../../src/core/lora/compareView";
+import type { CompareStep } from "../../src/core/compare/compareSteps";
+import type { CompareView, SnapshotColumn } from "../../src/core/compare/compareView";
 import { arrangedView } from "../../webview/compare/arrangedView";
 import { columnWidths, fittingMetrics } from "../../webview/compare/columnWidths";
 import {
@@ -10,13 +10,18 @@ import {
   formatNorm,
 } from "../../webview/compare/compareFormat";
 import { moduleLines } from "../../webview/compare/compareMetrics";
-import { placeFrom, startPlace } from "../../webview/compare/comparePlace";
-import { heatScale, isInSubset, type ModuleSort, queryModules } from "../../webview/compare/moduleRows";
-import { moduleText } from "../../webview/compare/moduleText";
-import { sharedPrefix } from "../../webview/compare/sharedPrefix";
-import { bestColumn, snapshotFacts } from "../../webview/compare/snapshotFacts";
-import { inStageOrder, isInStageOrder } from "../../webview/compare/stageOrder";
-import { stepSummaries } from "../../webview/compare/stepSummaries";
+import { startViewState, viewStateFrom } from "../../webview/compare/compareViewState";
+import {
+  heatScale,
+  isInSubset,
+  type ModuleSort,
+  queryModules,
+} from "../../webview/compare/modules/moduleRows";
+import { moduleText } from "../../webview/compare/modules/moduleText";
+import { sharedPrefix } from "../../webview/compare/modules/sharedPrefix";
+import { bestColumn, snapshotFacts } from "../../webview/compare/snapshots/snapshotFacts";
+import { inStageOrder, isInStageOrder } from "../../webview/compare/snapshots/stageOrder";
+import { stepSummaries } from "../../webview/compare/snapshots/stepSummaries";
 import { compareSamples, compareView, tensorSample } from "./fakeHost/compareSamples";
 
 function sample(name: string): CompareView {
@@ -208,7 +213,7 @@ test("the best of a row is the lowest loss that is known, and there is none with
 });
 
 test("column widths fill the room, and never fall below what the numbers need", () => {
-  const metrics = startPlace.metrics;
+  const metrics = startViewState.metrics;
   const roomy = columnWidths(1800, 3, metrics);
   expect(roomy.total).toBeLessThanOrEqual(1800);
   expect(roomy.total).toBeGreaterThan(1795);
@@ -218,7 +223,7 @@ test("column widths fill the room, and never fall below what the numbers need", 
 });
 
 test("where there is no room for all numbers of all snapshots, the less important ones give way", () => {
-  const { metrics } = startPlace;
+  const { metrics } = startViewState;
   expect(fittingMetrics(1800, 3, metrics)).toEqual(metrics);
   expect(fittingMetrics(820, 3, metrics)).toEqual(["frobenius", "change"]);
   expect(fittingMetrics(900, 3, metrics)).toEqual(["frobenius", "change", "cosine"]);
@@ -243,7 +248,7 @@ test("a copied table of thousands of modules ends before the message gets too lo
   const { table, what } = moduleText(
     view,
     [...moduleLines(view), ...moduleLines(view)],
-    startPlace.metrics,
+    startViewState.metrics,
     "all",
   );
   expect(JSON.stringify(table.rows).length).toBeLessThan(1_000_000);
@@ -284,6 +289,6 @@ test("what all names begin with is cut at a dot, and only where there is no room
 
 test("a place that another version of the page wrote is read as far as it makes sense", () => {
   const odd = { metrics: ["rank", "nonsense"], subset: "gone", sort: { by: "nonsense", path: "/a" } };
-  expect(placeFrom(odd as never)).toMatchObject({ metrics: ["rank"], subset: "all", sort: byName });
-  expect(placeFrom({})).toEqual(startPlace);
+  expect(viewStateFrom(odd as never)).toMatchObject({ metrics: ["rank"], subset: "all", sort: byName });
+  expect(viewStateFrom({})).toEqual(startViewState);
 });

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { pythonString } from "../../src/core/text/pythonString";
-import { pythonSnippet } from "../../webview/editor/pythonSnippet";
+import { pythonSnippet } from "../../webview/editor/tensors/pythonSnippet";
 
 test("the snippet opens the file of the tensor and loads only that tensor", () => {
   expect(pythonSnippet("safetensors", "/data/model-00001-of-00002.safetensors", "model.norm.weight")).toBe(

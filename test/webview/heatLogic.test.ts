@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { moduleGrid } from "../../src/core/lora/moduleGrid";
+import { moduleGrid } from "../../src/core/compare/modules/moduleGrid";
 import { colorRamp, type RampKind, rampColor } from "../../webview/charts/colorRamp";
 import { scaleTicks, shareOf, valueScale } from "../../webview/charts/valueScale";
 import { moduleLines } from "../../webview/compare/compareMetrics";
@@ -10,7 +10,7 @@ import {
   heatText,
   inGridOrder,
   shownLabels,
-} from "../../webview/compare/heatModel";
+} from "../../webview/compare/heat/heatModel";
 import { colorLimit } from "../../webview/editor/heatmap/heatColors";
 import { compareSamples, compareView } from "./fakeHost/compareSamples";
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import type { RunHead } from "../../src/core/runs/runHead";
-import type { SampledSeries } from "../../src/core/runs/seriesSampler";
-import { SeriesSampler } from "../../src/core/runs/seriesSampler";
+import type { RunHead } from "../../src/core/runs/merge/runHead";
+import type { SampledSeries } from "../../src/core/runs/series/seriesSampler";
+import { SeriesSampler } from "../../src/core/runs/series/seriesSampler";
 import {
   chartGroups,
   chartMarkers,
@@ -13,7 +13,7 @@ import {
   smoothingOf,
 } from "../../webview/training/chartPlans";
 import { joinSamples } from "../../webview/training/sampledLines";
-import { placeFrom, startPlace } from "../../webview/training/trainingPlace";
+import { startViewState, viewStateFrom } from "../../webview/training/trainingViewState";
 import { runSamples } from "./fakeHost/runSamples";
 import { trainingSamples } from "./fakeHost/trainingSamples";
 
@@ -34,14 +34,17 @@ const metric = (key: string) => {
 
 test("only losses of the training are smoothed by themselves: neither learning rate nor evaluations", () => {
   expect(head.metrics.filter(isSmoothedByItself).map(({ key }) => key)).toEqual(["loss"]);
-  expect(isSmoothed(metric("learning_rate"), startPlace)).toBe(false);
-  expect(isSmoothed(metric("learning_rate"), { ...startPlace, smoothed: { learning_rate: true } })).toBe(
+  expect(isSmoothed(metric("learning_rate"), startViewState)).toBe(false);
+  expect(isSmoothed(metric("learning_rate"), { ...startViewState, smoothed: { learning_rate: true } })).toBe(
     true,
   );
-  expect(isSmoothed(metric("loss"), { ...startPlace, smoothed: { loss: false } })).toBe(false);
-  expect(isSmoothed(metric("loss"), { ...startPlace, weight: 0 })).toBe(false);
-  expect(smoothingOf({ ...startPlace, smoothing: "mean", radius: 20 })).toEqual({ kind: "mean", radius: 20 });
-  expect(smoothingOf({ ...startPlace, smoothing: "mean", radius: 0 })).toBeUndefined();
+  expect(isSmoothed(metric("loss"), { ...startViewState, smoothed: { loss: false } })).toBe(false);
+  expect(isSmoothed(metric("loss"), { ...startViewState, weight: 0 })).toBe(false);
+  expect(smoothingOf({ ...startViewState, smoothing: "mean", radius: 20 })).toEqual({
+    kind: "mean",
+    radius: 20,
+  });
+  expect(smoothingOf({ ...startViewState, smoothing: "mean", radius: 0 })).toBeUndefined();
 });
 
 test("of one run the losses share the large chart, and every other metric has its own in its family", () => {
@@ -126,7 +129,7 @@ test("where the reader looks is drawn finely, and what lies beyond as before", (
 });
 
 test("what another version of the page kept is read as far as it means anything", () => {
-  expect(placeFrom({})).toEqual(startPlace);
+  expect(viewStateFrom({})).toEqual(startViewState);
   const odd = {
     axis: "phase of the moon",
     weight: 7,
@@ -136,8 +139,8 @@ test("what another version of the page kept is read as far as it means anything"
     folded: null,
     range: { min: 5, max: 5 },
   };
-  expect(placeFrom(odd as never)).toEqual({ ...startPlace, hidden: ["a"], smoothed: { a: true } });
-  expect(placeFrom({ axis: "tokens", smoothing: "mean", radius: 50 })).toMatchObject({
+  expect(viewStateFrom(odd as never)).toEqual({ ...startViewState, hidden: ["a"], smoothed: { a: true } });
+  expect(viewStateFrom({ axis: "tokens", smoothing: "mean", radius: 50 })).toMatchObject({
     axis: "tokens",
     radius: 50,
   });

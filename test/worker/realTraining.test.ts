@@ -2,12 +2,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { peekWeights } from "../../src/core/formats/safetensors/peekWeights";
-import { discoverRuns } from "../../src/core/runs/discover";
-import { isBeingSaved } from "../../src/core/runs/liveness";
+import { probeWeights } from "../../src/core/checkpoint/probeWeights";
+import { discoverRuns } from "../../src/core/runs/discover/discover";
+import { RunLogFollower } from "../../src/core/runs/merge/runLogFollower";
 import type { Run } from "../../src/core/runs/run";
-import { RunLogFollower } from "../../src/core/runs/runLogFollower";
-import { loggedRun, RunStatusReader } from "../../src/core/runs/runStatusReader";
+import { isBeingSaved } from "../../src/core/runs/status/liveness";
+import { loggedRun, RunStatusReader } from "../../src/core/runs/status/runStatusReader";
 import { nodeFiles } from "../../src/worker/nodeFiles";
 import { type Trainer, TrainingProcess, whyNoTorch } from "../support/training/trainingProcess";
 
@@ -30,7 +30,7 @@ async function onlyRun(root: string): Promise<Run> {
     exclude: () => false,
     maxDepth: 8,
     maxFolders: 1000,
-    peek: (path) => peekWeights(nodeFiles, path),
+    peek: (path) => probeWeights(nodeFiles, path),
   });
   expect(runs).toHaveLength(1);
   return runs[0] as Run;

@@ -2,7 +2,7 @@ import { appendFile, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import type { LineTable } from "../../src/core/runs/lineTable";
+import type { LineTable } from "../../src/core/runs/merge/lineTable";
 import type { Handlers } from "../../src/protocol/channel";
 import type { WorkerCalls } from "../../src/protocol/workerApi";
 import { workerHandlers } from "../../src/worker/workerHandlers";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, inject, it } from "vitest";
 import { type ScanChunk, ScanTable } from "../../src/core/analysis/scanTable";
-import { CheckpointSession } from "../../src/core/checkpoint/checkpointSession";
+import { CheckpointSession } from "../../src/core/session/checkpointSession";
 import { nodeFiles } from "../../src/worker/nodeFiles";
 import { NumbersPool } from "../../src/worker/numbers/numbersPool";
 import { scanCheckpoint } from "../../src/worker/scanCheckpoint";

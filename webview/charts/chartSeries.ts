@@ -1,4 +1,4 @@
-import type { Envelope } from "../../src/core/runs/sampling";
+import type { Envelope } from "../../src/core/runs/series/sampling";
 
 /** One line of a chart. `x` ascends and is finite; `y` may hold NaN and infinities, which are gaps. */
 export interface ChartSeries {

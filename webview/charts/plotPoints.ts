@@ -1,4 +1,4 @@
-import { type Envelope, sampleEnvelope } from "../../src/core/runs/sampling";
+import { type Envelope, sampleEnvelope } from "../../src/core/runs/series/sampling";
 import type { ChartRange, ChartSeries } from "./chartSeries";
 
 interface Point {

@@ -1,6 +1,6 @@
 import { type Signal, signal } from "@preact/signals";
-import type { TableFormat } from "../../src/core/runs/lineTable";
-import { SeriesTable, type TablePage } from "../../src/core/runs/seriesTable";
+import type { TableFormat } from "../../src/core/runs/merge/lineTable";
+import { SeriesTable, type TablePage } from "../../src/core/runs/series/seriesTable";
 import { plural } from "../../src/core/text/quantities";
 import { toCsv, toMarkdown } from "../../src/core/text/tableText";
 

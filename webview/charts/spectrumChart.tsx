@@ -25,7 +25,7 @@ export interface SpectrumChartProps {
   readonly onSavePicture?: SavePicture | undefined;
 }
 
-interface SpectrumPlace {
+interface SpectrumViewState {
   readonly shows: "values" | "energy";
   readonly logarithmic: boolean;
 }
@@ -47,8 +47,8 @@ const energyRange = { min: 0, max: 1 };
 /** Singular values over each other: as they are, or as the share of the energy that the first k hold. */
 export function SpectrumChart(props: SpectrumChartProps) {
   const { series, title = "Singular values of ΔW", size = "large", stateKey = "spectrum", onCopy } = props;
-  const [place, setPlace] = useState<SpectrumPlace>(() => placeFrom(loadState(stateKey)));
-  const change = (part: Partial<SpectrumPlace>) => {
+  const [place, setPlace] = useState<SpectrumViewState>(() => viewStateFrom(loadState(stateKey)));
+  const change = (part: Partial<SpectrumViewState>) => {
     const next = { ...place, ...part };
     setPlace(next);
     saveState(stateKey, next);
@@ -131,7 +131,7 @@ function formatEnergy(share: number): string {
   return `${Number((share * 100).toPrecision(4))} %`;
 }
 
-function placeFrom(saved: Partial<SpectrumPlace>): SpectrumPlace {
+function viewStateFrom(saved: Partial<SpectrumViewState>): SpectrumViewState {
   return {
     shows: saved.shows === "energy" ? "energy" : "values",
     logarithmic: saved.logarithmic === true,

@@ -1,5 +1,5 @@
-import type { CompareStep } from "../../src/core/lora/compareSteps";
-import type { CompareMetric, CompareView, SnapshotColumn } from "../../src/core/lora/compareView";
+import type { CompareStep } from "../../src/core/compare/compareSteps";
+import type { CompareMetric, CompareView, SnapshotColumn } from "../../src/core/compare/compareView";
 
 type Tables = NonNullable<CompareView["metrics"]>;
 
@@ -17,13 +17,14 @@ export function arrangedView(view: CompareView, paths: readonly string[]): Compa
     pick(cells).some((cell) => cell !== null) ? [row] : [],
   );
   const { grid: _grid, story, steps, metrics, initialColumn, ...rest } = view;
-  const isSameOrder = order.length === view.columns.length && order.every((at, place) => at === place);
+  const isSameOrder =
+    order.length === view.columns.length && order.every((at, viewState) => at === viewState);
   const movedSteps = arrangedSteps(steps, order);
   const initial = initialColumn === undefined ? -1 : order.indexOf(initialColumn);
   return {
     ...rest,
-    columns: order.map((at, place) =>
-      arrangedColumn(view.columns[at] as SnapshotColumn, at, order[place - 1]),
+    columns: order.map((at, viewState) =>
+      arrangedColumn(view.columns[at] as SnapshotColumn, at, order[viewState - 1]),
     ),
     modules: kept.map((row) => {
       const { module, cells } = view.modules[row] as CompareView["modules"][number];
@@ -48,9 +49,9 @@ function arrangedSteps(
   steps: readonly CompareStep[] | undefined,
   order: readonly number[],
 ): readonly CompareStep[] | undefined {
-  const moved = order.slice(1).map((to, place) => {
-    const step = steps?.find((each) => each.from === order[place] && each.to === to);
-    return step === undefined ? undefined : { ...step, from: place, to: place + 1 };
+  const moved = order.slice(1).map((to, viewState) => {
+    const step = steps?.find((each) => each.from === order[viewState] && each.to === to);
+    return step === undefined ? undefined : { ...step, from: viewState, to: viewState + 1 };
   });
   return moved.every((step) => step !== undefined) ? moved : undefined;
 }
@@ -65,9 +66,11 @@ function arrangedTables(
     const needsLeft = isAgainstPrevious(metric as CompareMetric);
     const table = new Float32Array(rows.length * order.length);
     for (const [row, from] of rows.entries()) {
-      for (const [place, at] of order.entries()) {
-        const isKnown = !needsLeft || place === 0 || order[place - 1] === at - 1;
-        table[row * order.length + place] = isKnown ? (values[from * columns + at] as number) : Number.NaN;
+      for (const [viewState, at] of order.entries()) {
+        const isKnown = !needsLeft || viewState === 0 || order[viewState - 1] === at - 1;
+        table[row * order.length + viewState] = isKnown
+          ? (values[from * columns + at] as number)
+          : Number.NaN;
       }
     }
     return [metric, table] as const;

@@ -1,4 +1,4 @@
-import type { CompareMetric } from "../../src/core/lora/compareView";
+import type { CompareMetric } from "../../src/core/compare/compareView";
 import { isRelative, metricInfos } from "./compareMetrics";
 
 /** Widths in pixels, the same for both tables, so that what belongs to a snapshot is in one column. */

@@ -1,27 +1,27 @@
 import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import type { CompareView } from "../../src/core/lora/compareView";
+import type { CompareView } from "../../src/core/compare/compareView";
 import { plural } from "../../src/core/text/quantities";
 import { Button } from "../ui/controls";
 import { Icon } from "../ui/icon";
 import { safeText } from "../ui/safeText";
 import { SplitPane } from "../ui/splitPane";
 import { Banner, Empty, ErrorState, Loading } from "../ui/states";
-import { mostSnapshots } from "./columnActions";
 import { columnWidths, fittingMetrics } from "./columnWidths";
-import { CompareLead } from "./compareLead";
 import { knownMetrics } from "./compareMetrics";
 import type { CompareModel } from "./compareModel";
-import { DiffPane } from "./diffPane";
-import { DiffSection } from "./diffSection";
-import { HeatSection } from "./heatSection";
-import { ModuleDetailPane } from "./moduleDetailPane";
-import { isColumnSort } from "./moduleRows";
-import { ModuleSection } from "./moduleSection";
-import { SnapshotTable } from "./snapshotTable";
-import { StageTrack } from "./stageTrack";
-import type { TimelineModel } from "./timelineModel";
-import { TimelineView } from "./timelineView";
+import { ModuleDetailPane } from "./detail/moduleDetailPane";
+import { DiffPane } from "./diff/diffPane";
+import { DiffSection } from "./diff/diffSection";
+import { HeatSection } from "./heat/heatSection";
+import { isColumnSort } from "./modules/moduleRows";
+import { ModuleSection } from "./modules/moduleSection";
+import { mostSnapshots } from "./snapshots/columnActions";
+import { CompareLead } from "./snapshots/compareLead";
+import { SnapshotTable } from "./snapshots/snapshotTable";
+import { StageTrack } from "./snapshots/stageTrack";
+import type { TimelineModel } from "./timeline/timelineModel";
+import { TimelineView } from "./timeline/timelineView";
 import { WorkingBar, WorkingView } from "./workingView";
 
 export interface CompareAppProps {
@@ -32,7 +32,7 @@ export interface CompareAppProps {
 /** Two pages where a run is followed: the timeline of its updates, and some of its checkpoints side by side. */
 export function CompareApp({ model, timeline }: CompareAppProps) {
   if (timeline.paths.value === undefined) return <ComparePage model={model} />;
-  const { page } = model.place.value;
+  const { page } = model.viewState.value;
   const choice = (
     <fieldset class="segments" aria-label="Page">
       {(["timeline", "comparison"] as const).map((each) => (
@@ -183,7 +183,7 @@ function Comparison({ model, view }: ViewProps) {
         )
       }
       detailLabel={hasTensor ? "Tensor details" : "Module details"}
-      share={model.place.value.detailShare}
+      share={model.viewState.value.detailShare}
       onShare={(detailShare) => model.change({ detailShare })}
     />
   );
@@ -207,7 +207,7 @@ function Tables({ model, view }: ViewProps) {
     observer.observe(element);
     return () => observer.disconnect();
   }, []);
-  const { metrics: chosen, fit, sort } = model.place.value;
+  const { metrics: chosen, fit, sort } = model.viewState.value;
   const count = view.columns.length;
   const known = useMemo(() => new Set(knownMetrics(view)), [view]);
   const wanted = chosen.filter((metric) => known.has(metric));

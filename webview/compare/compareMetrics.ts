@@ -4,7 +4,7 @@ import {
   type CompareModuleRow,
   type CompareView,
   compareMetrics,
-} from "../../src/core/lora/compareView";
+} from "../../src/core/compare/compareView";
 import { formatCount } from "../../src/core/text/quantities";
 import { formatChange, formatCosine, formatNorm, formatShareOf } from "./compareFormat";
 

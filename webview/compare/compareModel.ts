@@ -1,11 +1,11 @@
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
-import type { CompareModuleDetail, CompareView } from "../../src/core/lora/compareView";
+import type { CompareModuleDetail, CompareView } from "../../src/core/compare/compareView";
 import { type Channel, isAbortError } from "../../src/protocol/channel";
 import { joinPieces } from "../../src/protocol/comparePieces";
 import type { CompareHostCalls, ComparePageCalls, CompareState } from "../../src/protocol/compareSurface";
 import { arrangedView } from "./arrangedView";
-import type { ComparePlace, HeatChoice } from "./comparePlace";
-import { DiffModel } from "./diffModel";
+import type { CompareViewState, HeatChoice } from "./compareViewState";
+import { DiffModel } from "./diff/diffModel";
 
 export type CompareHost = Channel<ComparePageCalls, CompareHostCalls>;
 
@@ -39,7 +39,7 @@ export class CompareModel {
   readonly progress: Signal<WorkProgress | undefined> = signal(undefined);
   /** The last finished comparison: it stays in sight while the next one is computed. */
   readonly view: Signal<CompareView | undefined> = signal(undefined);
-  readonly place: Signal<ComparePlace>;
+  readonly viewState: Signal<CompareViewState>;
   readonly detail: Signal<ModuleDetail | undefined> = signal(undefined);
   readonly working: ReadonlySignal<boolean> = computed(() => this.state.value?.status === "working");
 
@@ -47,7 +47,7 @@ export class CompareModel {
   readonly diff: DiffModel;
 
   /** Not a signal: nothing is drawn differently for it. */
-  scroll: ComparePlace["scroll"];
+  scroll: CompareViewState["scroll"];
   onScroll: () => void = () => {};
 
   private asking: AbortController | undefined;
@@ -61,11 +61,11 @@ export class CompareModel {
 
   constructor(
     readonly host: CompareHost,
-    place: ComparePlace,
+    viewState: CompareViewState,
   ) {
-    this.place = signal(place);
+    this.viewState = signal(viewState);
     this.diff = new DiffModel(host);
-    this.scroll = place.scroll;
+    this.scroll = viewState.scroll;
   }
 
   async start(): Promise<void> {
@@ -128,12 +128,12 @@ export class CompareModel {
     this.askForDetail(0);
   }
 
-  change(part: Partial<ComparePlace>): void {
-    this.place.value = { ...this.place.value, ...part };
+  change(part: Partial<CompareViewState>): void {
+    this.viewState.value = { ...this.viewState.value, ...part };
   }
 
   changeHeat(part: Partial<HeatChoice>): void {
-    this.change({ heat: { ...this.place.value.heat, ...part } });
+    this.change({ heat: { ...this.viewState.value.heat, ...part } });
   }
 
   rememberScroll(left: number, top: number): void {
@@ -144,7 +144,7 @@ export class CompareModel {
   select(module: string | undefined): void {
     // The pane shows one of both.
     this.diff.select(undefined);
-    if (this.place.value.selected === module) return;
+    if (this.viewState.value.selected === module) return;
     this.change({ selected: module });
     this.askForDetail(detailDelayMs);
   }
@@ -162,7 +162,7 @@ export class CompareModel {
   private askForDetail(delayMs: number): void {
     clearTimeout(this.detailTimer);
     this.asking?.abort();
-    const module = this.place.value.selected;
+    const module = this.viewState.value.selected;
     const view = this.view.value;
     if (module === undefined || view === undefined || !view.modules.some((row) => row.module === module)) {
       this.detail.value = undefined;

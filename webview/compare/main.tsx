@@ -4,8 +4,8 @@ import type { CompareHostCalls, ComparePageCalls } from "../../src/protocol/comp
 import { connect, loadState, saveState } from "../host";
 import { CompareApp } from "./compareApp";
 import { CompareModel } from "./compareModel";
-import { type ComparePlace, placeFrom } from "./comparePlace";
-import { TimelineModel } from "./timelineModel";
+import { type CompareViewState, viewStateFrom } from "./compareViewState";
+import { TimelineModel } from "./timeline/timelineModel";
 
 const host = connect<ComparePageCalls, CompareHostCalls>({
   changed: (state) => model.receive(state),
@@ -19,10 +19,10 @@ const host = connect<ComparePageCalls, CompareHostCalls>({
   // Nor of base weights.
   baseProgress: () => {},
 });
-const model = new CompareModel(host, placeFrom(loadState<ComparePlace>("compare")));
+const model = new CompareModel(host, viewStateFrom(loadState<CompareViewState>("compare")));
 const timeline = new TimelineModel(host);
 
-const save = () => saveState<ComparePlace>("compare", { ...model.place.value, scroll: model.scroll });
+const save = () => saveState<CompareViewState>("compare", { ...model.viewState.value, scroll: model.scroll });
 // Runs whenever the place changes.
 effect(save);
 model.onScroll = save;

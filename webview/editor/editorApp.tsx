@@ -1,23 +1,23 @@
 import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import type { CheckpointSummary } from "../../src/core/checkpoint/summary";
-import { type Problem, worstSeverity } from "../../src/core/problem";
+import { type Problem, worstSeverity } from "../../src/core/problem/problem";
 import { formatCount } from "../../src/core/text/quantities";
 import type { EditorTab } from "../../src/protocol/editorSurface";
 import { Button } from "../ui/controls";
 import { safeText } from "../ui/safeText";
 import { Banner, ErrorState, Loading } from "../ui/states";
 import { type Tab, Tabs } from "../ui/tabs";
-import { ContentTab } from "./contentTab";
+import { ContentTab } from "./content/contentTab";
 import { EditorHeader } from "./editorHeader";
 import type { EditorModel } from "./editorModel";
 import { DeletedView, FailedView } from "./failedView";
-import { HealthTab } from "./healthTab";
-import { LoraTab } from "./loraTab";
-import { OptimizerTab } from "./optimizerTab";
-import { OverviewTab } from "./overviewTab";
-import { TensorsTab } from "./tensorsTab";
-import { TrainingTab } from "./trainingTab";
+import { HealthTab } from "./health/healthTab";
+import { LoraTab } from "./lora/loraTab";
+import { OptimizerTab } from "./optimizer/optimizerTab";
+import { OverviewTab } from "./overview/overviewTab";
+import { TensorsTab } from "./tensors/tensorsTab";
+import { TrainingTab } from "./training/trainingTab";
 
 export function EditorApp({ model }: { readonly model: EditorModel }) {
   const state = model.state.value;

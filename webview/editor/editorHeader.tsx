@@ -1,5 +1,5 @@
 import type { CheckpointSummary } from "../../src/core/checkpoint/summary";
-import { worstSeverity } from "../../src/core/problem";
+import { worstSeverity } from "../../src/core/problem/problem";
 import { plural } from "../../src/core/text/quantities";
 import { Button } from "../ui/controls";
 import { Icon } from "../ui/icon";

@@ -3,16 +3,16 @@ import type { CheckpointSummary } from "../../src/core/checkpoint/summary";
 import type { ResumeReport } from "../../src/core/resume/resumeReport";
 import type { ResultOf } from "../../src/protocol/channel";
 import type { EditorHostCalls, EditorState, EditorTab } from "../../src/protocol/editorSurface";
-import { ContentModel } from "./contentModel";
+import { ContentModel } from "./content/contentModel";
 import type { EditorHost } from "./editorHost";
-import { LoraModel } from "./loraModel";
+import { LoraModel } from "./lora/loraModel";
 import { MeasureModel } from "./numbers/measureModel";
 import { ScanModel } from "./numbers/scanModel";
 import { OnDemand } from "./onDemand";
-import { OptimizerModel } from "./optimizerModel";
-import type { EditorPlace } from "./place";
-import { TensorDirectory } from "./tensorDirectory";
-import { TensorsModel } from "./tensorsModel";
+import { OptimizerModel } from "./optimizer/optimizerModel";
+import { TensorDirectory } from "./tensors/tensorDirectory";
+import { TensorsModel } from "./tensors/tensorsModel";
+import type { EditorViewState } from "./viewState";
 
 /** What the page knows and where the user is in it. */
 export class EditorModel {
@@ -45,19 +45,19 @@ export class EditorModel {
 
   constructor(
     readonly host: EditorHost,
-    place: EditorPlace,
+    viewState: EditorViewState,
   ) {
-    this.seenGeneration = place.generation;
-    this.wantedTab = signal(place.tab);
-    this.toggledSections = signal(place.toggledSections);
-    this.scrollTops = { ...place.scrollTops };
+    this.seenGeneration = viewState.generation;
+    this.wantedTab = signal(viewState.tab);
+    this.toggledSections = signal(viewState.toggledSections);
+    this.scrollTops = { ...viewState.scrollTops };
     this.directory = new TensorDirectory(host);
     this.scan = new ScanModel(host);
     this.measure = new MeasureModel(host);
-    this.tensors = new TensorsModel(this.directory, this.scan, place.tensors);
-    this.lora = new LoraModel(host, place.lora);
-    this.content = new ContentModel(host, place.content);
-    this.optimizer = new OptimizerModel(host, place.optimizer);
+    this.tensors = new TensorsModel(this.directory, this.scan, viewState.tensors);
+    this.lora = new LoraModel(host, viewState.lora);
+    this.content = new ContentModel(host, viewState.content);
+    this.optimizer = new OptimizerModel(host, viewState.optimizer);
     this.training = new OnDemand((wanted) => host.call("training", null, wanted));
     this.resume = new OnDemand((wanted) => host.call("resume", null, wanted));
     this.tabs = computed(() => {
@@ -71,14 +71,14 @@ export class EditorModel {
     });
   }
 
-  place(): EditorPlace {
+  viewState(): EditorViewState {
     return {
       tab: this.wantedTab.value,
       generation: this.state.value?.generation ?? this.seenGeneration,
-      tensors: this.tensors.place(),
-      lora: this.lora.place(),
-      content: this.content.place(),
-      optimizer: this.optimizer.place(),
+      tensors: this.tensors.viewState(),
+      lora: this.lora.viewState(),
+      content: this.content.viewState(),
+      optimizer: this.optimizer.viewState(),
       toggledSections: this.toggledSections.value,
       scrollTops: { ...this.scrollTops },
     };
@@ -106,7 +106,7 @@ export class EditorModel {
       this.reloading = false;
       this.seenGeneration = state.generation;
       this.state.value = state;
-      if (isNew) this.forgetAnswers();
+      if (isNew) this.invalidateAnswers();
       if (state.status === "ready") this.scan.rows = state.summary.tensorCount;
     });
     if (isNew) void this.scan.refresh().catch(() => undefined);
@@ -168,13 +168,13 @@ export class EditorModel {
     return state?.status === "ready" && state.summary.kind === "optimizer" ? "optimizer" : "overview";
   }
 
-  private forgetAnswers(): void {
-    this.lora.forget();
-    this.content.forget();
-    this.optimizer.forget();
-    this.training.forget();
-    this.resume.forget();
-    this.measure.forget();
+  private invalidateAnswers(): void {
+    this.lora.invalidate();
+    this.content.invalidate();
+    this.optimizer.invalidate();
+    this.training.invalidate();
+    this.resume.invalidate();
+    this.measure.invalidate();
   }
 }
 

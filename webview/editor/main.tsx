@@ -4,7 +4,7 @@ import type { EditorHostCalls, EditorPageCalls } from "../../src/protocol/editor
 import { connect, loadState, saveState } from "../host";
 import { EditorApp } from "./editorApp";
 import { EditorModel } from "./editorModel";
-import { type EditorPlace, placeFrom } from "./place";
+import { type EditorViewState, viewStateFrom } from "./viewState";
 
 const host = connect<EditorPageCalls, EditorHostCalls>({
   changed: (state) => model.receive(state),
@@ -16,9 +16,9 @@ const host = connect<EditorPageCalls, EditorHostCalls>({
   measuring: ({ token, done, total }) => model.measure.progress(token, done, total),
   scanChanged: (state) => model.scan.receive(state),
 });
-const model = new EditorModel(host, placeFrom(loadState<EditorPlace>("editor")));
+const model = new EditorModel(host, viewStateFrom(loadState<EditorViewState>("editor")));
 
-const save = () => saveState<EditorPlace>("editor", model.place());
+const save = () => saveState<EditorViewState>("editor", model.viewState());
 // Runs whenever one of the signals that `place` reads has changed.
 effect(save);
 model.onScroll = save;

@@ -14,7 +14,7 @@ export class OnDemand<T> {
   constructor(private readonly request: (signal: AbortSignal) => Promise<T>) {}
 
   /** Does nothing where the answer is there or on its way. */
-  want(): void {
+  ensureLoaded(): void {
     if (this.answer.value.status === "not asked") void this.ask();
   }
 
@@ -39,7 +39,7 @@ export class OnDemand<T> {
   }
 
   /** The file has changed: the answer was about another one. */
-  forget(): void {
+  invalidate(): void {
     this.asking?.abort();
     this.answer.value = { status: "not asked" };
   }

@@ -1,6 +1,6 @@
 import { useMemo, useState } from "preact/hooks";
-import type { RunMarker } from "../../src/core/runs/runHead";
-import { evalLossKeyOf, lossKeyOf } from "../../src/core/runs/runProgress";
+import type { RunMarker } from "../../src/core/runs/merge/runHead";
+import { evalLossKeyOf, lossKeyOf } from "../../src/core/runs/series/runProgress";
 import { shortestFormat } from "../../src/core/text/columnFormat";
 import { formatCount, plural } from "../../src/core/text/quantities";
 import type { DrawnRun } from "../training/chartPlans";

@@ -1,4 +1,4 @@
-import type { RunProgress } from "../../src/core/runs/runProgress";
+import type { RunProgress } from "../../src/core/runs/series/runProgress";
 import { ShareBar } from "../ui/shareBar";
 import { useClock } from "./clock";
 import { progressText } from "./progressText";

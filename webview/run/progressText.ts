@@ -1,5 +1,5 @@
-import { type RunActivity, runActivity } from "../../src/core/runs/runActivity";
-import type { RunProgress } from "../../src/core/runs/runProgress";
+import type { RunProgress } from "../../src/core/runs/series/runProgress";
+import { type RunActivity, runActivity } from "../../src/core/runs/status/runActivity";
 import { formatCount, formatNumber } from "../../src/core/text/quantities";
 import { formatClock, formatDuration } from "../charts/timeAxis";
 

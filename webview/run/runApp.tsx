@@ -83,7 +83,7 @@ function RunContent({ state, model }: RunPartProps) {
   return <Charts state={state} model={model} />;
 }
 
-interface SectionsPlace {
+interface SectionsViewState {
   readonly settings: boolean;
   readonly logs: boolean;
 }
@@ -91,12 +91,12 @@ interface SectionsPlace {
 function Charts({ state, model }: RunPartProps) {
   const { runs: entries, choices } = state;
   const runs = model.drawn.value;
-  const [sections, setSections] = useState<SectionsPlace>(() => ({
+  const [sections, setSections] = useState<SectionsViewState>(() => ({
     settings: false,
     logs: false,
-    ...loadState<SectionsPlace>("sections"),
+    ...loadState<SectionsViewState>("sections"),
   }));
-  const toggle = (part: Partial<SectionsPlace>) => {
+  const toggle = (part: Partial<SectionsViewState>) => {
     const next = { ...sections, ...part };
     setSections(next);
     saveState("sections", next);
@@ -124,7 +124,7 @@ function Charts({ state, model }: RunPartProps) {
         onCopy={copy}
         {...(isOverlay
           ? {
-              above: (place, change) => (
+              above: (viewState, change) => (
                 <>
                   <RunTable
                     host={host}
@@ -132,7 +132,7 @@ function Charts({ state, model }: RunPartProps) {
                     runs={runs}
                     progress={progress}
                     clockAheadMs={clockAheadMs}
-                    place={place}
+                    viewState={viewState}
                     change={change}
                     onCopy={copy}
                   />

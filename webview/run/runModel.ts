@@ -1,5 +1,5 @@
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
-import type { RunProgress } from "../../src/core/runs/runProgress";
+import type { RunProgress } from "../../src/core/runs/series/runProgress";
 import type { Channel } from "../../src/protocol/channel";
 import type {
   RunEntry,

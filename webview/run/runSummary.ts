@@ -1,6 +1,6 @@
-import { betterEnd } from "../../src/core/runs/metricDirection";
-import type { MetricHead, MetricPoint } from "../../src/core/runs/runHead";
-import { evalLossKeyOf, lossKeyOf } from "../../src/core/runs/runProgress";
+import type { MetricHead, MetricPoint } from "../../src/core/runs/merge/runHead";
+import { betterEnd } from "../../src/core/runs/series/metricDirection";
+import { evalLossKeyOf, lossKeyOf } from "../../src/core/runs/series/runProgress";
 import type { DrawnRun } from "../training/chartPlans";
 
 /** What the table of runs says of one metric. */

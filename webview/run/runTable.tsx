@@ -1,12 +1,12 @@
 import { useMemo, useState } from "preact/hooks";
-import type { RunProgress } from "../../src/core/runs/runProgress";
+import type { RunProgress } from "../../src/core/runs/series/runProgress";
 import { columnFormat } from "../../src/core/text/columnFormat";
 import { formatCount } from "../../src/core/text/quantities";
 import type { RunEntry } from "../../src/protocol/runSurface";
 import { chartTheme } from "../charts/chartTheme";
 import { Swatch } from "../charts/legend";
 import type { DrawnRun } from "../training/chartPlans";
-import type { ChangePlace, TrainingPlace } from "../training/trainingPlace";
+import type { ChangeViewState, TrainingViewState } from "../training/trainingViewState";
 import { Button, Dropdown, TextField } from "../ui/controls";
 import { CopyTableButtons } from "../ui/copyTableButtons";
 import { type Column, DataTable, type SortOrder } from "../ui/dataTable";
@@ -24,8 +24,8 @@ export interface RunTableProps {
   readonly runs: readonly DrawnRun[];
   readonly progress: ReadonlyMap<string, RunProgress>;
   readonly clockAheadMs: number;
-  readonly place: TrainingPlace;
-  readonly change: ChangePlace;
+  readonly viewState: TrainingViewState;
+  readonly change: ChangeViewState;
   readonly onCopy: (text: string, what: string) => void;
 }
 
@@ -38,7 +38,7 @@ interface SummaryColumn extends Column {
 
 /** The runs beside each other in numbers, which is the legend of the charts too. */
 export function RunTable(props: RunTableProps) {
-  const { host, entries, runs, place, change, onCopy } = props;
+  const { host, entries, runs, viewState, change, onCopy } = props;
   const [sort, setSort] = useState<SortOrder>();
   const [selected, setSelected] = useState<string>();
   const [chosen, setChosen] = useState(noMetric);
@@ -61,7 +61,7 @@ export function RunTable(props: RunTableProps) {
   const now = useClock(props.clockAheadMs);
 
   const columns: SummaryColumn[] = [
-    runColumn(entries, place, change),
+    runColumn(entries, viewState, change),
     ...stateColumns(entries, props.progress, now),
     ...metrics.flatMap((metric) => metricColumns(metric, entries, step, values)),
     {
@@ -133,7 +133,7 @@ export function RunTable(props: RunTableProps) {
           selected={indexOf(selected, entries, order)}
           onSelect={(row) => setSelected(entries[order[row] ?? row]?.id)}
           rowClass={(row) =>
-            place.hiddenRuns.includes(entries[order[row] ?? row]?.id ?? "") ? "run-hidden" : undefined
+            viewState.hiddenRuns.includes(entries[order[row] ?? row]?.id ?? "") ? "run-hidden" : undefined
           }
         />
       </div>
@@ -152,8 +152,12 @@ function indexOf(
   return row < 0 ? undefined : row;
 }
 
-function runColumn(entries: readonly RunEntry[], place: TrainingPlace, change: ChangePlace): SummaryColumn {
-  const { hiddenRuns } = place;
+function runColumn(
+  entries: readonly RunEntry[],
+  viewState: TrainingViewState,
+  change: ChangeViewState,
+): SummaryColumn {
+  const { hiddenRuns } = viewState;
   const toggle = (id: string) =>
     change({
       hiddenRuns: hiddenRuns.includes(id) ? hiddenRuns.filter((run) => run !== id) : [...hiddenRuns, id],

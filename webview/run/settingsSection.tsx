@@ -1,5 +1,5 @@
 import { useMemo, useState } from "preact/hooks";
-import { settingRows } from "../../src/core/runs/configTable";
+import { settingRows } from "../../src/core/runs/series/configTable";
 import { formatCount, plural } from "../../src/core/text/quantities";
 import type { DrawnRun } from "../training/chartPlans";
 import { Checkbox, TextField } from "../ui/controls";

@@ -1,4 +1,4 @@
-import type { AxisKind } from "../../src/core/runs/seriesAxis";
+import type { AxisKind } from "../../src/core/runs/series/seriesAxis";
 import { formatPosition, linearTicks } from "../charts/axisTicks";
 import type { PositionTicks } from "../charts/plotModel";
 import { clockTicks, elapsedTicks, formatClock, formatDuration } from "../charts/timeAxis";

@@ -1,9 +1,9 @@
-import { compareSeries } from "../../src/core/runs/metricSeries";
-import type { MetricHead, RunHead, RunMarker } from "../../src/core/runs/runHead";
-import type { AxisKind } from "../../src/core/runs/seriesAxis";
-import type { Smoothing } from "../../src/core/runs/seriesSampler";
+import type { MetricHead, RunHead, RunMarker } from "../../src/core/runs/merge/runHead";
+import { compareSeries } from "../../src/core/runs/series/metricSeries";
+import type { AxisKind } from "../../src/core/runs/series/seriesAxis";
+import type { Smoothing } from "../../src/core/runs/series/seriesSampler";
 import type { ChartMarker } from "../charts/chartSeries";
-import type { TrainingPlace } from "./trainingPlace";
+import type { TrainingViewState } from "./trainingViewState";
 
 /** A run that is drawn. */
 export interface DrawnRun {
@@ -44,7 +44,7 @@ export function isSmoothedByItself({ key, kind }: MetricHead): boolean {
   return kind === "train" && lossLike.test(key);
 }
 
-export function isSmoothed(metric: MetricHead, place: Pick<TrainingPlace, SmoothingPart>): boolean {
+export function isSmoothed(metric: MetricHead, place: Pick<TrainingViewState, SmoothingPart>): boolean {
   const { smoothed } = place;
   if (smoothingOf(place) === undefined) return false;
   return Object.hasOwn(smoothed, metric.key) ? smoothed[metric.key] === true : isSmoothedByItself(metric);
@@ -57,7 +57,7 @@ export function smoothingOf({
   smoothing,
   weight,
   radius,
-}: Pick<TrainingPlace, "smoothing" | "weight" | "radius">): Smoothing | undefined {
+}: Pick<TrainingViewState, "smoothing" | "weight" | "radius">): Smoothing | undefined {
   if (smoothing === "average") return weight > 0 ? { kind: "average", weight } : undefined;
   return radius > 0 ? { kind: "mean", radius } : undefined;
 }

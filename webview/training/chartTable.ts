@@ -1,6 +1,6 @@
 import { useEffect, useMemo, useRef } from "preact/hooks";
-import type { LineTable, TableFormat } from "../../src/core/runs/lineTable";
-import type { MetricHead } from "../../src/core/runs/runHead";
+import type { LineTable, TableFormat } from "../../src/core/runs/merge/lineTable";
+import type { MetricHead } from "../../src/core/runs/merge/runHead";
 import { columnFormat } from "../../src/core/text/columnFormat";
 import { formatCount, formatNumber } from "../../src/core/text/quantities";
 import type { ChartTable } from "../charts/lineChart";

@@ -1,5 +1,5 @@
 import { type Signal, signal } from "@preact/signals";
-import type { AxisKind } from "../../src/core/runs/seriesAxis";
+import type { AxisKind } from "../../src/core/runs/series/seriesAxis";
 import { type ChartMarker, type ChartRange, domainOf } from "../charts/chartSeries";
 import type { DrawnRun } from "./chartPlans";
 import type { RunLine, SampledLine } from "./sampledLines";

@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import type { MetricHead } from "../../src/core/runs/runHead";
+import type { MetricHead } from "../../src/core/runs/merge/runHead";
 import type { Picture } from "../../src/protocol/picture";
 import { ChartIcon } from "../charts/chartIcon";
 import type { ChartMarker, ChartRange, ChartSeries } from "../charts/chartSeries";
@@ -14,14 +14,14 @@ import type { Extents } from "./extents";
 import { leftOutNotes, metricWords } from "./metricWords";
 import { useOnScreen } from "./onScreen";
 import { type ChartHost, type RunLine, type SampledLine, useSampledLines } from "./sampledLines";
-import type { ChangePlace, TrainingPlace } from "./trainingPlace";
+import type { ChangeViewState, TrainingViewState } from "./trainingViewState";
 
 /** What all charts of a panel have in common. */
 export interface ChartSetting {
   readonly host: ChartHost;
   readonly axis: ChartAxis;
-  readonly place: TrainingPlace;
-  readonly change: ChangePlace;
+  readonly viewState: TrainingViewState;
+  readonly change: ChangeViewState;
   readonly view: ChartView;
   readonly extents: Extents;
   readonly domain: ChartRange;
@@ -41,13 +41,21 @@ export interface MetricChartProps {
 
 /** A metric, or the losses, along the axis that was chosen: only what is in sight of it is on the page. */
 export function MetricChart({ plan, setting }: MetricChartProps) {
-  const { place } = setting;
+  const { viewState } = setting;
   const frame = useRef<HTMLDivElement>(null);
   const { isVisible, wasSeen } = useOnScreen(frame);
-  const logarithmic = place.logarithmic && !isMostlyNotPositive(plan);
+  const logarithmic = viewState.logarithmic && !isMostlyNotPositive(plan);
   const lines = useMemo(
-    () => plan.lines.map(({ run, metric }) => lineOf(run, metric, place, logarithmic)),
-    [plan, place.axis, place.smoothing, place.weight, place.radius, place.smoothed, logarithmic],
+    () => plan.lines.map(({ run, metric }) => lineOf(run, metric, viewState, logarithmic)),
+    [
+      plan,
+      viewState.axis,
+      viewState.smoothing,
+      viewState.weight,
+      viewState.radius,
+      viewState.smoothed,
+      logarithmic,
+    ],
   );
   return (
     <div ref={frame} class={`metric-chart metric-chart-${plan.size}`}>
@@ -76,7 +84,7 @@ interface SeenChartProps extends MetricChartProps {
 }
 
 function SeenChart({ plan, setting, lines, logarithmic, isVisible }: SeenChartProps) {
-  const { host, axis, place, change, view, extents, markers, isOverlay } = setting;
+  const { host, axis, viewState, change, view, extents, markers, isOverlay } = setting;
   const [pixels, setPixels] = useState(0);
   const range = view.range.value;
   const { version } = setting;
@@ -103,15 +111,15 @@ function SeenChart({ plan, setting, lines, logarithmic, isVisible }: SeenChartPr
     () =>
       new Set(
         plan.lines
-          .filter(({ run }) => place.hiddenRuns.includes(run))
+          .filter(({ run }) => viewState.hiddenRuns.includes(run))
           .map(({ run, metric }) => seriesKey(run, metric.key)),
       ),
-    [plan, place.hiddenRuns],
+    [plan, viewState.hiddenRuns],
   );
   // In the chart of the losses the training's own is meant: evaluations are few and hold no noise to smooth.
   const subject = plan.lines.find(({ metric }) => metric.kind !== "eval")?.metric ?? plan.lines[0]?.metric;
-  const smoothing = smoothingOf(place);
-  const pressed = subject !== undefined && isSmoothed(subject, place);
+  const smoothing = smoothingOf(viewState);
+  const pressed = subject !== undefined && isSmoothed(subject, viewState);
   return (
     <LineChart
       title={plan.title}
@@ -122,7 +130,7 @@ function SeenChart({ plan, setting, lines, logarithmic, isVisible }: SeenChartPr
       formatX={axis.format}
       xTicks={axis.ticks}
       logarithmic={logarithmic}
-      note={noteOf(failure, place.logarithmic && !logarithmic)}
+      note={noteOf(failure, viewState.logarithmic && !logarithmic)}
       leftOut={leftOut}
       words={words}
       domain={setting.domain}
@@ -148,7 +156,7 @@ function SeenChart({ plan, setting, lines, logarithmic, isVisible }: SeenChartPr
             }
             pressed={pressed}
             disabled={smoothing === undefined}
-            onClick={() => change({ smoothed: { ...place.smoothed, [subject.key]: !pressed } })}
+            onClick={() => change({ smoothed: { ...viewState.smoothed, [subject.key]: !pressed } })}
           >
             <ChartIcon name="smooth" />
           </IconButton>
@@ -158,12 +166,17 @@ function SeenChart({ plan, setting, lines, logarithmic, isVisible }: SeenChartPr
   );
 }
 
-function lineOf(run: string, metric: MetricHead, place: TrainingPlace, positiveOnly: boolean): RunLine {
-  const smoothing = isSmoothed(metric, place) ? smoothingOf(place) : undefined;
+function lineOf(
+  run: string,
+  metric: MetricHead,
+  viewState: TrainingViewState,
+  positiveOnly: boolean,
+): RunLine {
+  const smoothing = isSmoothed(metric, viewState) ? smoothingOf(viewState) : undefined;
   return {
     run,
     key: metric.key,
-    axis: place.axis,
+    axis: viewState.axis,
     ...(smoothing === undefined ? {} : { smoothing }),
     ...(positiveOnly ? { positiveOnly } : {}),
   };

@@ -1,5 +1,5 @@
 import { useMemo, useState } from "preact/hooks";
-import type { MetricHead } from "../../src/core/runs/runHead";
+import type { MetricHead } from "../../src/core/runs/merge/runHead";
 import { Checkbox, TextField } from "../ui/controls";
 import { safeText } from "../ui/safeText";
 

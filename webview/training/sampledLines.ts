@@ -1,6 +1,6 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
-import type { Envelope } from "../../src/core/runs/sampling";
-import type { LineRequest, SampledSeries } from "../../src/core/runs/seriesSampler";
+import type { Envelope } from "../../src/core/runs/series/sampling";
+import type { LineRequest, SampledSeries } from "../../src/core/runs/series/seriesSampler";
 import type { Channel } from "../../src/protocol/channel";
 import { isAbortError } from "../../src/protocol/channel";
 import type { ChartHostCalls } from "../../src/protocol/chartCalls";

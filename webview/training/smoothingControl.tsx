@@ -1,14 +1,14 @@
 import { smoothingOf } from "./chartPlans";
-import { type ChangePlace, maxWeight, meanRadii, type TrainingPlace } from "./trainingPlace";
+import { type ChangeViewState, maxWeight, meanRadii, type TrainingViewState } from "./trainingViewState";
 
 export interface SmoothingControlProps {
-  readonly place: TrainingPlace;
-  readonly change: ChangePlace;
+  readonly viewState: TrainingViewState;
+  readonly change: ChangeViewState;
 }
 
 /** How lines are smoothed, and how much. */
-export function SmoothingControl({ place, change }: SmoothingControlProps) {
-  const { smoothing, weight, radius } = place;
+export function SmoothingControl({ viewState, change }: SmoothingControlProps) {
+  const { smoothing, weight, radius } = viewState;
   const isAverage = smoothing === "average";
   const stop = meanRadii.findLastIndex((each) => each <= radius);
   return (
@@ -27,7 +27,7 @@ export function SmoothingControl({ place, change }: SmoothingControlProps) {
             change(isAverage ? { weight: value } : { radius: meanRadii[value] ?? 0 });
           }}
         />
-        <output class="number">{smoothingText(place)}</output>
+        <output class="number">{smoothingText(viewState)}</output>
       </label>
       <fieldset class="segments" aria-label="Kind of smoothing">
         <button
@@ -53,7 +53,9 @@ export function SmoothingControl({ place, change }: SmoothingControlProps) {
   );
 }
 
-function smoothingText(place: TrainingPlace): string {
-  if (smoothingOf(place) === undefined) return "off";
-  return place.smoothing === "average" ? place.weight.toFixed(2) : `±${place.radius.toLocaleString("en")}`;
+function smoothingText(viewState: TrainingViewState): string {
+  if (smoothingOf(viewState) === undefined) return "off";
+  return viewState.smoothing === "average"
+    ? viewState.weight.toFixed(2)
+    : `±${viewState.radius.toLocaleString("en")}`;
 }

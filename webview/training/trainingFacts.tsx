@@ -1,4 +1,4 @@
-import type { RunHead } from "../../src/core/runs/runHead";
+import type { RunHead } from "../../src/core/runs/merge/runHead";
 import { formatCount, formatNumber, formatShare, plural } from "../../src/core/text/quantities";
 import { KeyValueTable } from "../ui/keyValueTable";
 import { ProblemList } from "../ui/problemList";

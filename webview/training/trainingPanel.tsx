@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useMemo, useRef } from "preact/hooks";
-import { compareProblems, type Problem } from "../../src/core/problem";
+import { compareProblems, type Problem } from "../../src/core/problem/problem";
 import { plural } from "../../src/core/text/quantities";
 import type { ChartChoices } from "../../src/protocol/chartCalls";
 import { createChartView } from "../charts/chartView";
@@ -22,10 +22,10 @@ import { Extents } from "./extents";
 import { type ChartSetting, MetricChart } from "./metricChart";
 import { MetricChooser } from "./metricChooser";
 import type { ChartHost } from "./sampledLines";
-import type { ChangePlace, TrainingPlace } from "./trainingPlace";
 import { TrainingTable } from "./trainingTable";
 import { TrainingToolbar } from "./trainingToolbar";
-import { useTrainingPlace } from "./useTrainingPlace";
+import type { ChangeViewState, TrainingViewState } from "./trainingViewState";
+import { useTrainingViewState } from "./useTrainingViewState";
 
 export interface TrainingPanelProps {
   readonly host: ChartHost;
@@ -37,23 +37,23 @@ export interface TrainingPanelProps {
   readonly onOpenCheckpoint: (path: string) => void;
   readonly onCopy: (text: string, what: string) => void;
   /** Between the toolbar and the charts: what is known of the runs apart from their lines. */
-  readonly above?: (place: TrainingPlace, change: ChangePlace) => ComponentChildren;
+  readonly above?: (viewState: TrainingViewState, change: ChangeViewState) => ComponentChildren;
 }
 
 /** The logs of trainings as charts that zoom together, and as the table of all their values. */
 export function TrainingPanel(props: TrainingPanelProps) {
   const { host, runs, stateKey, onOpenCheckpoint, onCopy } = props;
   const chooserId = useId();
-  const [place, change] = useTrainingPlace(stateKey, props.choices, (choices) =>
+  const [viewState, change] = useTrainingViewState(stateKey, props.choices, (choices) =>
     host.notify("rememberChoices", { choices }),
   );
   const axes = useMemo(() => [...new Set(runs.flatMap(({ head }) => head.axes))], [runs]);
   // The choice stays, for a log that has epochs; this one has none.
-  const axis = chartAxis(axes.includes(place.axis) ? place.axis : "step");
-  const shown = axis.kind === place.axis ? place : { ...place, axis: axis.kind };
+  const axis = chartAxis(axes.includes(viewState.axis) ? viewState.axis : "step");
+  const shown = axis.kind === viewState.axis ? viewState : { ...viewState, axis: axis.kind };
   const view = useMemo(() => {
     const created = createChartView();
-    created.range.value = place.range;
+    created.range.value = viewState.range;
     return created;
   }, []);
   const range = view.range.value;
@@ -63,7 +63,7 @@ export function TrainingPanel(props: TrainingPanelProps) {
 
   const isOverlay = runs.length > 1;
   const plans = useMemo(() => chartPlans(runs), [runs]);
-  const drawn = useMemo(() => shownPlans(plans, place.hidden), [plans, place.hidden]);
+  const drawn = useMemo(() => shownPlans(plans, viewState.hidden), [plans, viewState.hidden]);
   const [only] = runs;
   const markers = useMemo(
     () => (only === undefined || isOverlay ? [] : chartMarkers(only.head, axis.kind)),
@@ -88,7 +88,7 @@ export function TrainingPanel(props: TrainingPanelProps) {
   const setting: ChartSetting = {
     host,
     axis,
-    place: shown,
+    viewState: shown,
     change,
     view,
     extents,
@@ -101,12 +101,12 @@ export function TrainingPanel(props: TrainingPanelProps) {
   };
   const chart = (plan: ChartPlan) => <MetricChart key={plan.id} plan={plan} setting={setting} />;
   const main = drawn.filter(({ group, size }) => group === mainGroup || size === "large");
-  const hiddenCount = choosable.filter(({ key }) => place.hidden.includes(key)).length;
+  const hiddenCount = choosable.filter(({ key }) => viewState.hidden.includes(key)).length;
   return (
     <div class="training">
       <WorstProblem problems={runs.flatMap(({ head }) => head.problems)} />
       <TrainingToolbar
-        place={shown}
+        viewState={shown}
         change={change}
         view={view}
         axis={axis}
@@ -115,29 +115,31 @@ export function TrainingPanel(props: TrainingPanelProps) {
         allMetrics={choosable.length}
         chooserId={chooserId}
       />
-      {place.choosing && (
+      {viewState.choosing && (
         <MetricChooser
           id={chooserId}
           metrics={choosable}
-          hidden={place.hidden}
+          hidden={viewState.hidden}
           onChange={(hidden) => change({ hidden })}
         />
       )}
       {above}
-      {place.shows === "table" ? (
+      {viewState.shows === "table" ? (
         <TrainingTable host={host} runs={runs} plans={drawn} version={version} onCopy={onCopy} />
       ) : (
         <>
           <MainCharts plans={main} chart={chart} />
           {chartGroups(drawn).map(({ name, plans: members, foldedByItself }) => {
-            const isFolded = Object.hasOwn(place.folded, name) ? place.folded[name] === true : foldedByItself;
+            const isFolded = Object.hasOwn(viewState.folded, name)
+              ? viewState.folded[name] === true
+              : foldedByItself;
             return (
               <Section
                 key={name}
                 title={safeText(name)}
                 note={plural(members.length, "chart")}
                 open={!isFolded}
-                onToggle={(open) => change({ folded: { ...place.folded, [name]: !open } })}
+                onToggle={(open) => change({ folded: { ...viewState.folded, [name]: !open } })}
                 class="training-group"
               >
                 <div class="training-multiples">{members.map(chart)}</div>

@@ -1,14 +1,14 @@
-import type { AxisKind } from "../../src/core/runs/seriesAxis";
+import type { AxisKind } from "../../src/core/runs/series/seriesAxis";
 import type { ChartRange } from "../charts/chartSeries";
 import type { ChartView } from "../charts/chartView";
 import { Icon } from "../ui/icon";
 import { type ChartAxis, chartAxes } from "./chartAxis";
 import { SmoothingControl } from "./smoothingControl";
-import type { ChangePlace, TrainingPlace } from "./trainingPlace";
+import type { ChangeViewState, TrainingViewState } from "./trainingViewState";
 
 export interface TrainingToolbarProps {
-  readonly place: TrainingPlace;
-  readonly change: ChangePlace;
+  readonly viewState: TrainingViewState;
+  readonly change: ChangeViewState;
   readonly view: ChartView;
   readonly axis: ChartAxis;
   /** Those that a log knows. */
@@ -20,8 +20,8 @@ export interface TrainingToolbarProps {
 }
 
 export function TrainingToolbar(props: TrainingToolbarProps) {
-  const { place, change, view, axis } = props;
-  const charts = place.shows === "charts";
+  const { viewState, change, view, axis } = props;
+  const charts = viewState.shows === "charts";
   const range = view.range.value;
   const show = (kind: AxisKind) => {
     // A range in steps means nothing in epochs.
@@ -37,7 +37,7 @@ export function TrainingToolbar(props: TrainingToolbarProps) {
           ["charts", "Charts", undefined],
           ["table", "Table", undefined],
         ]}
-        value={place.shows}
+        value={viewState.shows}
         onChange={(shows) => change({ shows })}
       />
       {charts && (
@@ -51,26 +51,26 @@ export function TrainingToolbar(props: TrainingToolbarProps) {
           <button
             type="button"
             class="chip"
-            aria-pressed={place.logarithmic}
+            aria-pressed={viewState.logarithmic}
             title="Logarithmic value axes"
-            onClick={() => change({ logarithmic: !place.logarithmic })}
+            onClick={() => change({ logarithmic: !viewState.logarithmic })}
           >
             Log scale
           </button>
-          <SmoothingControl place={place} change={change} />
+          <SmoothingControl viewState={viewState} change={change} />
         </>
       )}
       {props.allMetrics > 0 && (
         <button
           type="button"
           class="chip"
-          aria-expanded={place.choosing}
+          aria-expanded={viewState.choosing}
           aria-controls={props.chooserId}
-          onClick={() => change({ choosing: !place.choosing })}
+          onClick={() => change({ choosing: !viewState.choosing })}
         >
           Metrics
           <span class="dim number">{`${props.shownMetrics} of ${props.allMetrics}`}</span>
-          <Icon name={place.choosing ? "chevronUp" : "chevronDown"} />
+          <Icon name={viewState.choosing ? "chevronUp" : "chevronDown"} />
         </button>
       )}
       {charts && range !== undefined && (

@@ -1,4 +1,4 @@
-import type { Problem, Severity } from "../../src/core/problem";
+import type { Problem, Severity } from "../../src/core/problem/problem";
 import { formatCount, plural } from "../../src/core/text/quantities";
 import { Icon } from "./icon";
 import { MessageText } from "./messageText";

@@ -1,4 +1,4 @@
-import type { Problem } from "../problem";
+import type { Problem } from "../problem/problem";
 import type { LayerOutlier } from "./layerOutliers";
 
 /** What a scan of a whole checkpoint found, besides the numbers of each tensor. Plain data. */

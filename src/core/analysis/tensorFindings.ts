@@ -1,4 +1,4 @@
-import type { Problem } from "../problem";
+import type { Problem } from "../problem/problem";
 import { elementCount } from "../tensors/tensor";
 import { formatCount, formatNumber, formatShare, plural } from "../text/quantities";
 import type { ScannedTensor } from "./layerOutliers";

@@ -1,5 +1,5 @@
-import { FormatError } from "../formats/formatError";
-import { maxInflatedBytes } from "../formats/limits";
+import { CheckpointError } from "../problem/checkpointError";
+import { maxInflatedBytes } from "../problem/limits";
 import { formatBytes } from "../text/quantities";
 import { quote } from "../text/quote";
 import { RangeByteSource } from "./byteRange";
@@ -15,7 +15,7 @@ export interface ByteRegion {
   readonly size: number;
   /** Where it begins in the file, as far as that is known without reading. For ordering, not for reading. */
   readonly fileOffset: number;
-  /** @throws FormatError where the bytes cannot be had. */
+  /** @throws CheckpointError where the bytes cannot be had. */
   open(file: ByteSource, signal?: AbortSignal): Promise<ByteSource>;
 }
 
@@ -88,7 +88,7 @@ export class ZipEntryRegion implements ByteRegion {
 
 /**
  * Opens a member: reads its local header, whose name and padding may be longer than the directory says.
- * @throws FormatError where the header is not there or the compression is unknown.
+ * @throws CheckpointError where the header is not there or the compression is unknown.
  */
 export async function openZipEntry(
   archive: ByteSource,
@@ -100,14 +100,14 @@ export async function openZipEntry(
   if (start + compressedSize > archive.size) {
     const missing = formatBytes(start + compressedSize - archive.size);
     const message = `Member ${quote(entry.name)} of the archive is cut: ${missing} are missing.`;
-    throw new FormatError("MemberBeyondEnd", message, localHeaderOffset);
+    throw new CheckpointError("MemberBeyondEnd", message, localHeaderOffset);
   }
   const data = new RangeByteSource(archive, start, compressedSize);
   // A stored member is as long as its bytes, whatever the directory says.
   if (method === 0) return size <= compressedSize ? new RangeByteSource(data, 0, size) : data;
   if (method === 8) return new InflatedByteSource(data, checkInflatedSize(entry));
   const message = `Member ${quote(entry.name)} is compressed by method ${method}; only deflate can be read.`;
-  throw new FormatError("UnknownCompression", message, localHeaderOffset);
+  throw new CheckpointError("UnknownCompression", message, localHeaderOffset);
 }
 
 /** Deflate makes at most 1032 bytes of one: what claims more is a lie, for which nothing is allocated. */
@@ -115,7 +115,7 @@ function checkInflatedSize({ name, size, compressedSize, localHeaderOffset }: Zi
   if (size <= compressedSize * 1032 + 1024) return size;
   const claim = `${formatBytes(compressedSize)} that should inflate to ${formatBytes(size)}`;
   const message = `Member ${quote(name)} of the archive has ${claim}, which is impossible.`;
-  throw new FormatError("DamagedDeflate", message, localHeaderOffset);
+  throw new CheckpointError("DamagedDeflate", message, localHeaderOffset);
 }
 
 async function dataStart(archive: ByteSource, entry: ZipEntry, signal?: AbortSignal): Promise<number> {
@@ -125,7 +125,7 @@ async function dataStart(archive: ByteSource, entry: ZipEntry, signal?: AbortSig
   const view = new DataView(header.buffer, header.byteOffset, header.byteLength);
   if (header.length < localHeaderBytes || view.getUint32(0, true) !== localHeaderSignature) {
     const message = `Member ${quote(name)} is not where the archive's directory says. The file is damaged.`;
-    throw new FormatError("NoLocalHeader", message, localHeaderOffset);
+    throw new CheckpointError("NoLocalHeader", message, localHeaderOffset);
   }
   return localHeaderOffset + localHeaderBytes + view.getUint16(26, true) + view.getUint16(28, true);
 }

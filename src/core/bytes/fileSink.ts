@@ -4,11 +4,11 @@
  */
 export interface FileSink {
   /**
-   * @throws FormatError `Exists` when something is at `path` and `replace` is false, `HoldsOthers` when it is no
+   * @throws CheckpointError `Exists` when something is at `path` and `replace` is false, `HoldsOthers` when it is no
    * folder or holds more than `files`, the names that will be created: such a folder is never replaced.
    */
   createFolder(path: string, options: FolderOptions): Promise<FolderOutput>;
-  /** @throws FormatError `Exists` when something is at `path` and `replace` is false, `HoldsOthers` for a folder. */
+  /** @throws CheckpointError `Exists` when something is at `path` and `replace` is false, `HoldsOthers` for a folder. */
   createFile(path: string, options: { readonly replace: boolean }): Promise<FileOutput>;
 }
 

@@ -1,4 +1,4 @@
-import { FormatError } from "../formats/formatError";
+import { CheckpointError } from "../problem/checkpointError";
 
 /** Compressed bytes in the order of the file; they are asked for only as fast as they are consumed. */
 export type CompressedChunks = AsyncIterable<Uint8Array<ArrayBuffer>>;
@@ -6,7 +6,7 @@ export type CompressedChunks = AsyncIterable<Uint8Array<ArrayBuffer>>;
 /**
  * Inflates a raw deflate stream and gives bytes `from` to `to` of what comes out. Stops reading as soon as
  * those are there, and never holds more than them and one chunk: the size that an archive claims is not trusted.
- * @throws FormatError `DamagedDeflate` when the stream is damaged or ends before `to`.
+ * @throws CheckpointError `DamagedDeflate` when the stream is damaged or ends before `to`.
  */
 export async function inflateRange(
   chunks: CompressedChunks,
@@ -25,7 +25,7 @@ export async function inflateRange(
   }
   if (position >= to) return result;
   const message = `The compressed data ends at byte ${position} of ${to}. The file is damaged.`;
-  throw new FormatError("DamagedDeflate", message);
+  throw new CheckpointError("DamagedDeflate", message);
 }
 
 /**
@@ -41,7 +41,7 @@ export class InflateCursor {
 
   constructor(private readonly open: () => CompressedChunks) {}
 
-  /** @throws FormatError `DamagedDeflate` when the stream is damaged or ends before the part does. */
+  /** @throws CheckpointError `DamagedDeflate` when the stream is damaged or ends before the part does. */
   read(offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
     const next = this.last.then(() => this.readNow(offset, length, signal));
     this.last = next.catch(() => this.close());
@@ -73,7 +73,7 @@ export class InflateCursor {
       const { done: ended, value } = await this.stream.next();
       if (ended === true) {
         const message = `The compressed data ends at byte ${this.position} of ${offset + length}. The file is damaged.`;
-        throw new FormatError("DamagedDeflate", message);
+        throw new CheckpointError("DamagedDeflate", message);
       }
       this.rest = value;
     }
@@ -108,7 +108,7 @@ async function* inflated(chunks: CompressedChunks, signal?: AbortSignal): AsyncG
     const cause = await Promise.race([writing, Promise.resolve(undefined)]);
     if (cause instanceof Error && !(cause instanceof TypeError)) throw cause;
     if (signal?.aborted || !(error instanceof TypeError)) throw error;
-    throw new FormatError("DamagedDeflate", "The compressed data of a member of the archive is damaged.");
+    throw new CheckpointError("DamagedDeflate", "The compressed data of a member of the archive is damaged.");
   } finally {
     reader.cancel().catch(() => undefined);
   }

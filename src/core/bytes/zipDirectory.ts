@@ -1,7 +1,7 @@
-import { FormatError } from "../formats/formatError";
-import { maxListedProblems, maxZipDirectoryBytes } from "../formats/limits";
-import type { Problem } from "../problem";
-import { ProblemList } from "../problemList";
+import { CheckpointError } from "../problem/checkpointError";
+import { maxListedProblems, maxZipDirectoryBytes } from "../problem/limits";
+import type { Problem } from "../problem/problem";
+import { ProblemList } from "../problem/problemList";
 import { formatBytes } from "../text/quantities";
 import { quote } from "../text/quote";
 import type { ByteSource } from "./byteSource";
@@ -44,7 +44,7 @@ const entryBytes = 46;
 /** The end record is the last thing but for a comment, whose length has 16 bits. */
 export const zipTailBytes = 64 * 1024 + endBytes + zip64LocatorBytes + zip64EndBytes;
 
-/** @throws FormatError `NoZipDirectory` where there is none: a save that was interrupted writes it last. */
+/** @throws CheckpointError `NoZipDirectory` where there is none: a save that was interrupted writes it last. */
 export async function readZipDirectory(source: ByteSource, signal?: AbortSignal): Promise<ZipDirectory> {
   const tailStart = Math.max(0, source.size - zipTailBytes);
   const tail = new Tail(await source.read(tailStart, source.size - tailStart, signal), tailStart);
@@ -52,7 +52,7 @@ export async function readZipDirectory(source: ByteSource, signal?: AbortSignal)
   const { size, prefixBytes } = end;
   if (size > maxZipDirectoryBytes) {
     const message = `The archive's directory has ${formatBytes(size)}; up to ${formatBytes(maxZipDirectoryBytes)} are read.`;
-    throw new FormatError("ZipDirectoryTooLarge", message, end.position);
+    throw new CheckpointError("ZipDirectoryTooLarge", message, end.position);
   }
   const start = end.offset + prefixBytes;
   const bytes = start >= tailStart ? tail.slice(start, size) : await source.read(start, size, signal);
@@ -63,7 +63,7 @@ function fail(size: number): never {
   const message =
     "The archive has no directory (torch says: failed finding central directory). It is written last: " +
     "the save or the download was interrupted. Use an earlier checkpoint.";
-  throw new FormatError("NoZipDirectory", message, size);
+  throw new CheckpointError("NoZipDirectory", message, size);
 }
 
 /** The last bytes of the file, addressed from the file's start. */

@@ -1,6 +1,6 @@
 import type { FileContent, FormatId } from "../formats/format";
 import type { ImportFinding } from "../formats/pickle/importReport";
-import type { Problem } from "../problem";
+import type { Problem } from "../problem/problem";
 import type { Tensor } from "../tensors/tensor";
 import type { CheckpointFile } from "./summary";
 

@@ -2,15 +2,15 @@ import type { Files } from "../bytes/files";
 import { mapParallel } from "../bytes/mapParallel";
 import { baseName, joinPath } from "../bytes/paths";
 import { readText } from "../bytes/readText";
-import { FormatError } from "../formats/formatError";
-import { maxConfigBytes, maxEagerTrainerStateBytes, maxListedFiles } from "../formats/limits";
 import { JsonSyntaxError } from "../json/jsonScanner";
 import { isJsonObject, type JsonObject, parseJson } from "../json/parseJson";
-import type { Problem } from "../problem";
-import { readTrainerState, trainerStateName } from "../runs/readTrainerState";
-import type { TrainerState } from "../runs/trainerState";
-import { findHalfWritten } from "./halfWritten";
-import { classifyEntry, type PartFile } from "./parts";
+import { findHalfWritten } from "../parts/halfWritten";
+import { classifyEntry, type PartFile } from "../parts/parts";
+import { CheckpointError } from "../problem/checkpointError";
+import { maxConfigBytes, maxEagerTrainerStateBytes, maxListedFiles } from "../problem/limits";
+import type { Problem } from "../problem/problem";
+import { readTrainerState, trainerStateName } from "../progress/readTrainerState";
+import type { TrainerState } from "../progress/trainerState";
 
 /** A file of a checkpoint folder with its size; of a folder the size is not known here. */
 export interface FolderFile extends PartFile {
@@ -112,7 +112,7 @@ function unreadable(path: string, error: unknown): Problem {
     const message = `${name} is not valid JSON: ${error.message}.`;
     return { severity: "warning", code: "InvalidJson", message, file: path, offset: error.offset };
   }
-  if (error instanceof FormatError) return { ...error.inFile(path).toProblem(), severity: "warning" };
+  if (error instanceof CheckpointError) return { ...error.inFile(path).toProblem(), severity: "warning" };
   const reason = error instanceof Error ? error.message : String(error);
   return {
     severity: "warning",

@@ -1,24 +1,24 @@
 import type { Files } from "../bytes/files";
 import { baseName, joinPath, parentPath } from "../bytes/paths";
-import { FormatError } from "../formats/formatError";
 import { readCheckpointFile } from "../formats/readFile";
-import { isReadingError } from "../problem";
+import { classifyEntry, mainFile } from "../parts/parts";
+import { CheckpointError } from "../problem/checkpointError";
+import { isReadingError } from "../problem/problem";
 import { inNameOrder } from "../tensors/nameOrder";
 import type { Checkpoint } from "./checkpoint";
 import { openShardedModel } from "./openShardedModel";
-import { classifyEntry, mainFile } from "./parts";
 
 const indexEnding = ".index.json";
 
 /**
  * Opens a checkpoint file, the index of a sharded model, or a checkpoint folder by its main file. Reads
  * directories of files (headers), never tensors.
- * @throws FormatError when there is nothing to show; the message says what the path holds instead.
+ * @throws CheckpointError when there is nothing to show; the message says what the path holds instead.
  */
 export async function openCheckpoint(files: Files, path: string, signal?: AbortSignal): Promise<Checkpoint> {
   const found = await files.stat(path);
   if (found === undefined)
-    throw new FormatError("NotFound", "There is no such file or folder.", undefined, path);
+    throw new CheckpointError("NotFound", "There is no such file or folder.", undefined, path);
   if (found.kind === "directory") return openFolder(files, path, signal);
   // What lies beside the weights and only speaks of them: the folder is what is meant.
   if (descriptions.has(baseName(path))) return openFolder(files, parentPath(path), signal);
@@ -39,7 +39,7 @@ async function openFolder(files: Files, folder: string, signal?: AbortSignal): P
   if (name !== undefined) return openFile(files, joinPath(folder, name), signal);
   const fact = "The folder holds no weights: no model, adapter or index file that is known here.";
   const isCheckpoint = entries.some((entry) => classifyEntry(entry).part !== "other");
-  if (!isCheckpoint) throw new FormatError("NoWeights", fact, undefined, folder);
+  if (!isCheckpoint) throw new CheckpointError("NoWeights", fact, undefined, folder);
   return {
     path: folder,
     name: baseName(folder),

@@ -3,13 +3,13 @@ import { mapParallel } from "../bytes/mapParallel";
 import { baseName, joinPath, parentPath } from "../bytes/paths";
 import { readText } from "../bytes/readText";
 import type { FormatId } from "../formats/format";
-import { FormatError } from "../formats/formatError";
-import { maxIndexBytes, maxListedProblems, parallelShardReads } from "../formats/limits";
 import { mergeImports } from "../formats/pickle/importReport";
 import { type ReadFileResult, readCheckpointFile } from "../formats/readFile";
 import { parseShardIndex, type ShardIndex } from "../formats/safetensors/shardIndex";
-import { isReadingError } from "../problem";
-import { ProblemList } from "../problemList";
+import { CheckpointError } from "../problem/checkpointError";
+import { maxIndexBytes, maxListedProblems, parallelShardReads } from "../problem/limits";
+import { isReadingError } from "../problem/problem";
+import { ProblemList } from "../problem/problemList";
 import { inNameOrder } from "../tensors/nameOrder";
 import { formatShape, type Tensor } from "../tensors/tensor";
 import { formatBytes, plural } from "../text/quantities";
@@ -20,13 +20,13 @@ import type { CheckpointFile } from "./summary";
 interface Shard {
   readonly file: CheckpointFile;
   readonly parsed: ReadFileResult | undefined;
-  readonly failure: FormatError | undefined;
+  readonly failure: CheckpointError | undefined;
 }
 
 /**
  * Opens all shards that an index names as one model. What disagrees between index, shards and folder is
  * reported; the tensors that are there are shown.
- * @throws FormatError when the index itself cannot be read.
+ * @throws CheckpointError when the index itself cannot be read.
  */
 export async function openShardedModel(
   files: Files,
@@ -73,7 +73,7 @@ async function readIndex(files: Files, path: string, signal?: AbortSignal): Prom
   try {
     return parseShardIndex(await readText(files, path, maxIndexBytes, signal));
   } catch (error) {
-    throw error instanceof FormatError ? error.inFile(path) : error;
+    throw error instanceof CheckpointError ? error.inFile(path) : error;
   }
 }
 
@@ -97,13 +97,18 @@ async function openShard(files: Files, path: string, signal?: AbortSignal): Prom
   } catch (error) {
     if (signal?.aborted || !(error instanceof Error)) throw error;
     // Such as a shard that may not be read: the others are still worth showing.
-    const failure = error instanceof FormatError ? error : unreadable(error, path);
+    const failure = error instanceof CheckpointError ? error : unreadable(error, path);
     return { file: { ...file, bytes, status: "broken" }, parsed: undefined, failure };
   }
 }
 
-function unreadable(error: Error, path: string): FormatError {
-  return new FormatError("UnreadableFile", `The file could not be read: ${error.message}`, undefined, path);
+function unreadable(error: Error, path: string): CheckpointError {
+  return new CheckpointError(
+    "UnreadableFile",
+    `The file could not be read: ${error.message}`,
+    undefined,
+    path,
+  );
 }
 
 function reportShard({ file, parsed, failure }: Shard, problems: ProblemList): void {

@@ -1,7 +1,7 @@
 import type { SettingsSection } from "../content/settingsSections";
 import type { FormatId } from "../formats/format";
 import type { ImportFinding } from "../formats/pickle/importReport";
-import type { Problem } from "../problem";
+import type { Problem } from "../problem/problem";
 
 /** What a checkpoint is for; the contract of the command line uses the same words. */
 export type CheckpointKind =

@@ -1,7 +1,7 @@
 import type { ByteRegion } from "../bytes/byteRegion";
 import type { ByteSource, OpenByteSource } from "../bytes/byteSource";
 import type { Files } from "../bytes/files";
-import { FormatError } from "../formats/formatError";
+import { CheckpointError } from "../problem/checkpointError";
 import { readLayout } from "../tensors/readLayout";
 import type { Tensor } from "../tensors/tensor";
 import type { TensorStorage } from "../tensors/tensorLayout";
@@ -40,7 +40,7 @@ export class TensorReader {
       const open = (storage: TensorStorage) => this.open(source, storage);
       return await readLayout(tensor, layout, offset, length, open, signal);
     } catch (error) {
-      throw error instanceof FormatError ? new UnreadableTensorError(error.message) : error;
+      throw error instanceof CheckpointError ? new UnreadableTensorError(error.message) : error;
     }
   }
 

@@ -1,5 +1,5 @@
 import type { ByteSource } from "../bytes/byteSource";
-import type { Problem } from "../problem";
+import type { Problem } from "../problem/problem";
 import type { Tensor } from "../tensors/tensor";
 import type { ImportFinding } from "./pickle/importReport";
 import type { PickleValue } from "./pickle/pickleValue";
@@ -53,7 +53,7 @@ export interface Format {
   /**
    * Reads the directory of the file, never the tensors. `head` holds the first bytes, which were already read
    * to recognise it.
-   * @throws FormatError when nothing can be shown.
+   * @throws CheckpointError when nothing can be shown.
    */
   parse(source: ByteSource, head: Uint8Array, signal?: AbortSignal): Promise<ParsedFile>;
 }

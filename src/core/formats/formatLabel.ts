@@ -1,5 +1,5 @@
+import { CheckpointError } from "../problem/checkpointError";
 import type { FormatId } from "./format";
-import { FormatError } from "./formatError";
 
 /** What people call a format. */
 export function formatLabel(id: FormatId): string {
@@ -21,7 +21,7 @@ const labels: Record<FormatId, string> = {
 };
 
 /** For files that are recognised, but have no reader yet. */
-export function unsupportedFormat(kind: FormatId): FormatError {
+export function unsupportedFormat(kind: FormatId): CheckpointError {
   const message = `This is a ${formatLabel(kind)} file. This version reads safetensors and PyTorch files; the file is recognised, but its contents cannot be shown yet.`;
-  return new FormatError("UnsupportedFormat", message, 0);
+  return new CheckpointError("UnsupportedFormat", message, 0);
 }

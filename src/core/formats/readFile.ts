@@ -1,9 +1,9 @@
 import type { ByteSource } from "../bytes/byteSource";
 import { UnexpectedEndError } from "../bytes/byteSource";
+import { CheckpointError } from "../problem/checkpointError";
+import { headerProbeBytes } from "../problem/limits";
 import type { FormatId, ParsedFile } from "./format";
-import { FormatError } from "./formatError";
 import { unsupportedFormat } from "./formatLabel";
-import { headerProbeBytes } from "./limits";
 import { diagnoseBlank, diagnoseImpostor, isTextMangled, recogniseKind, textMangledError } from "./recognise";
 import { formatOf } from "./registry";
 
@@ -16,7 +16,7 @@ const mangledSampleBytes = 64 * 1024;
 
 /**
  * Recognises a file and reads its directory.
- * @throws FormatError with the file's name when it can't be read, in words that say what the file is instead.
+ * @throws CheckpointError with the file's name when it can't be read, in words that say what the file is instead.
  */
 export async function readCheckpointFile(
   source: ByteSource,
@@ -27,9 +27,9 @@ export async function readCheckpointFile(
   try {
     return await recogniseAndParse(source, fileName, signal);
   } catch (error) {
-    if (error instanceof FormatError) throw error.inFile(path);
+    if (error instanceof CheckpointError) throw error.inFile(path);
     if (error instanceof UnexpectedEndError)
-      throw new FormatError("UnexpectedEnd", error.message, error.offset, path);
+      throw new CheckpointError("UnexpectedEnd", error.message, error.offset, path);
     throw error;
   }
 }
@@ -57,7 +57,7 @@ async function recogniseAndParse(
     const problems = mangled === undefined ? parsed.problems : [mangled.toProblem(), ...parsed.problems];
     return { ...parsed, problems, format: format.id };
   } catch (error) {
-    if (error instanceof FormatError && isTextMangled(head)) throw textMangledError();
+    if (error instanceof CheckpointError && isTextMangled(head)) throw textMangledError();
     throw error;
   }
 }
@@ -67,16 +67,16 @@ async function findMangling(
   source: ByteSource,
   parsed: ParsedFile,
   signal?: AbortSignal,
-): Promise<FormatError | undefined> {
+): Promise<CheckpointError | undefined> {
   const offset = Math.min(parsed.tensors[0]?.offset ?? 0, source.size);
   const length = Math.min(mangledSampleBytes, source.size - offset);
   const sample = await source.read(offset, length, signal);
   return isTextMangled(sample) ? textMangledError() : undefined;
 }
 
-function unknownKind(head: Uint8Array): FormatError {
+function unknownKind(head: Uint8Array): CheckpointError {
   if (isTextMangled(head)) return textMangledError();
   const start = [...head.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
   const message = `The first bytes (${start}) belong to no checkpoint format that is known here.`;
-  return new FormatError("UnknownFormat", message, 0);
+  return new CheckpointError("UnknownFormat", message, 0);
 }

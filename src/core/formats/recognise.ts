@@ -1,7 +1,7 @@
+import { CheckpointError } from "../problem/checkpointError";
 import { formatBytes } from "../text/quantities";
 import { quote } from "../text/quote";
 import type { FormatId } from "./format";
-import { FormatError } from "./formatError";
 
 /** Names the kind of a file from its first bytes, for files that no reader claims. Names are hints: they lie. */
 export function recogniseKind(head: Uint8Array, fileName: string): FormatId {
@@ -33,7 +33,7 @@ function zipKind(head: Uint8Array, fileName: string): FormatId {
  * Says in plain words what a file is that only looks like a checkpoint: a Git LFS pointer, or an error page that
  * was saved under the model's name. Undefined when it is none of these.
  */
-export function diagnoseImpostor(head: Uint8Array): FormatError | undefined {
+export function diagnoseImpostor(head: Uint8Array): CheckpointError | undefined {
   if (startsWith(head, "version https://git-lfs")) return describeLfsPointer(head);
   const text = latin1(head.subarray(0, 512))
     .replace(/^\u00ef\u00bb\u00bf/, "")
@@ -42,15 +42,15 @@ export function diagnoseImpostor(head: Uint8Array): FormatError | undefined {
     const title = /<title>([^<]{1,80})/i.exec(text)?.[1];
     const quoted = title === undefined ? "" : ` ("${title.trim()}")`;
     const message = `This is a web page${quoted}, saved under the name of a checkpoint. The download failed: fetch it again.`;
-    return new FormatError("WebPage", message, 0);
+    return new CheckpointError("WebPage", message, 0);
   }
   if (/^\{\s*"(error|message|detail)"/.test(text)) {
     const message = `This is a server's error message, not a checkpoint: ${text.slice(0, 120)}. Fetch the file again.`;
-    return new FormatError("ServerError", message, 0);
+    return new CheckpointError("ServerError", message, 0);
   }
   if (startsWith(head, "7z\xbc\xaf\x27\x1c")) {
     const message = "This is a 7z archive, into which nothing here can look. Unpack it only if you trust it.";
-    return new FormatError("SevenZip", message, 0);
+    return new CheckpointError("SevenZip", message, 0);
   }
   return diagnoseTar(head);
 }
@@ -61,7 +61,7 @@ const tarBlockBytes = 512;
 /** torch before 0.1.10 (2017) wrote a tar of these; later ones read it only through `torch.load` (formats.md §2). */
 const oldTorchMembers: ReadonlySet<string> = new Set(["sys_info", "pickle", "tensors", "storages"]);
 
-function diagnoseTar(head: Uint8Array): FormatError | undefined {
+function diagnoseTar(head: Uint8Array): CheckpointError | undefined {
   if (!startsWith(head.subarray(tarMagicOffset), "ustar")) return undefined;
   const names: string[] = [];
   for (let at = 0; at + tarBlockBytes <= head.length && names.length < 8; ) {
@@ -76,30 +76,30 @@ function diagnoseTar(head: Uint8Array): FormatError | undefined {
     const message =
       "This is a file of torch before 0.1.10 (2017): a tar archive, which is not read here. " +
       "Load it with torch in Python, if you trust it, and save it again.";
-    return new FormatError("OldTorchTar", message, 0);
+    return new CheckpointError("OldTorchTar", message, 0);
   }
   const first = names[0] === undefined || names[0] === "" ? "" : ` Its first member is ${quote(names[0])}.`;
   const message = `This is a tar archive, not a checkpoint.${first} Unpack it and open what is in it.`;
-  return new FormatError("TarArchive", message, 0);
+  return new CheckpointError("TarArchive", message, 0);
 }
 
 /** A file with nothing in it, for files of which nothing else is known. */
-export function diagnoseBlank(head: Uint8Array): FormatError | undefined {
+export function diagnoseBlank(head: Uint8Array): CheckpointError | undefined {
   if (head.length === 0) {
     const message = "The file is empty (0 bytes). The save was interrupted before anything was written.";
-    return new FormatError("EmptyFile", message, 0);
+    return new CheckpointError("EmptyFile", message, 0);
   }
   if (head.length >= 16 || latin1(head).trim() !== "") return undefined;
   const message = `The file holds ${formatBytes(head.length)} of white space and nothing else. The save or the download failed.`;
-  return new FormatError("BlankFile", message, 0);
+  return new CheckpointError("BlankFile", message, 0);
 }
 
 /** https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md: `version`, `oid`, `size` lines. */
-function describeLfsPointer(head: Uint8Array): FormatError {
+function describeLfsPointer(head: Uint8Array): CheckpointError {
   const size = /^size (\d{1,15})$/m.exec(latin1(head.subarray(0, 1024)))?.[1];
   const real = size === undefined ? "" : ` The real file has ${formatBytes(Number(size))}.`;
   const message = `This is a Git LFS pointer, not the weights themselves.${real} Run \`git lfs pull\` in the repository to fetch it.`;
-  return new FormatError("GitLfsPointer", message, 0);
+  return new CheckpointError("GitLfsPointer", message, 0);
 }
 
 /**
@@ -117,11 +117,11 @@ export function isTextMangled(bytes: Uint8Array): boolean {
   }
 }
 
-export function textMangledError(): FormatError {
+export function textMangledError(): CheckpointError {
   const message =
     "The file was damaged by a text conversion: its bytes above 0x7F were replaced. " +
     "Mark such files as binary in .gitattributes and fetch an undamaged copy.";
-  return new FormatError("TextMangled", message, 0);
+  return new CheckpointError("TextMangled", message, 0);
 }
 
 function startsWith(bytes: Uint8Array, magic: string): boolean {

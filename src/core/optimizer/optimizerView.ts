@@ -1,4 +1,4 @@
-import { maxShownNameLength } from "../formats/limits";
+import { maxShownNameLength } from "../problem/limits";
 import { dtypeBits } from "../tensors/dtype";
 import { elementCount, type Tensor } from "../tensors/tensor";
 import type { OptimizerParameter, OptimizerState } from "./optimizerState";

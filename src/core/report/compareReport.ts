@@ -1,6 +1,6 @@
-import type { Comparison } from "../lora/comparison";
-import type { ModuleComparison } from "../lora/moduleComparison";
-import type { Problem } from "../problem";
+import type { Comparison } from "../compare/comparison";
+import type { ModuleComparison } from "../compare/modules/moduleComparison";
+import type { Problem } from "../problem/problem";
 import { type TensorFindings, tensorReport } from "./tensorReport";
 
 export interface CompareReportParts {

@@ -1,9 +1,9 @@
 import type { TensorStatistics } from "../analysis/tensorStatistics";
-import type { CheckpointSession } from "../checkpoint/checkpointSession";
-import type { FormatError } from "../formats/formatError";
-import type { LoraView } from "../lora/loraView";
 import type { OptimizerState } from "../optimizer/optimizerState";
-import { isReadingError } from "../problem";
+import type { CheckpointError } from "../problem/checkpointError";
+import { isReadingError } from "../problem/problem";
+import type { CheckpointSession } from "../session/checkpointSession";
+import type { LoraView } from "../session/loraView";
 import { toPlain } from "./reportJson";
 
 /** What was found in a tensor's bytes. */
@@ -40,7 +40,7 @@ export async function inspectReport(path: string, session: CheckpointSession, fi
             baseModel: adapterConfig?.baseModel,
             targetModules: adapterConfig?.targetModules,
             modules: lora.modules.map(moduleRow),
-            ...(lora.verdicts === undefined ? {} : { verdicts: lora.verdicts }),
+            ...(lora.findings === undefined ? {} : { verdicts: lora.findings }),
             ...(lora.fingerprint === undefined ? {} : { fingerprint: lora.fingerprint }),
           },
         }),
@@ -86,7 +86,7 @@ function importsReport({ checkpoint: { imports } }: CheckpointSession) {
 }
 
 /** What is printed when nothing could be read. */
-export function failedReport(path: string, error: FormatError) {
+export function failedReport(path: string, error: CheckpointError) {
   return {
     path,
     format: "unknown" as const,

@@ -1,12 +1,12 @@
 import type { FileSink } from "../bytes/fileSink";
 import type { Files } from "../bytes/files";
-import { CheckpointSession } from "../checkpoint/checkpointSession";
-import { type ExtractResult, extractAdapter } from "../lora/extract";
-import type { ExtractionRule } from "../lora/extractionRank";
-import { type ReduceResult, reduceAdapter } from "../lora/reduce";
-import { openReduceSource } from "../lora/reduceSource";
-import type { ReductionOptions } from "../lora/reductionPlan";
+import { CheckpointSession } from "../session/checkpointSession";
 import type { WritableDtype } from "../tensors/encode";
+import { type ExtractResult, extractAdapter } from "../transform/extract";
+import type { ExtractionRule } from "../transform/extractionRank";
+import { type ReduceResult, reduceAdapter } from "../transform/reduce";
+import { openReduceSource } from "../transform/reduceSource";
+import type { ReductionOptions } from "../transform/reductionPlan";
 
 /** Where results go, and what they say of their making. */
 export interface MakeOptions {
@@ -29,7 +29,7 @@ const noUserStage = () => undefined;
 
 /**
  * `reduce PATH`: opens, plans and writes.
- * @throws FormatError with a code: `NotFound`, `NotReducible`, `Exists`, `WrongResult`, …
+ * @throws CheckpointError with a code: `NotFound`, `NotReducible`, `Exists`, `WrongResult`, …
  */
 export async function reduceCheckpoint(
   path: string,
@@ -44,7 +44,7 @@ export async function reduceCheckpoint(
 
 /**
  * `extract BASE TUNED`.
- * @throws FormatError with a code: `NotFound`, `NothingToExtract`, `Exists`, …
+ * @throws CheckpointError with a code: `NotFound`, `NothingToExtract`, `Exists`, …
  */
 export async function extractCheckpoint(
   basePath: string,

@@ -1,9 +1,9 @@
-import type { ExtractResult } from "../lora/extract";
-import type { ReduceResult } from "../lora/reduce";
-import type { PlannedModule } from "../lora/reductionPlan";
-import type { WrittenAdapter } from "../lora/writeAdapter";
-import type { Problem } from "../problem";
+import type { Problem } from "../problem/problem";
 import { formatBytes, formatNumber, formatShare } from "../text/quantities";
+import type { ExtractResult } from "../transform/extract";
+import type { ReduceResult } from "../transform/reduce";
+import type { PlannedModule } from "../transform/reductionPlan";
+import type { WrittenAdapter } from "../transform/writeAdapter";
 import { printable, textTable } from "./textTable";
 
 /** What `reduce --json` prints: a contract that scripts depend on (README, "Command line"). */

@@ -1,12 +1,12 @@
 import type { CheckpointSummary } from "../checkpoint/summary";
-import { fingerprintText } from "../lora/adapterFingerprint";
-import type { CompareView } from "../lora/compareView";
-import type { LoraView } from "../lora/loraView";
-import type { Problem } from "../problem";
+import type { CompareView } from "../compare/compareView";
+import type { Problem } from "../problem/problem";
 import type { ResumeReport } from "../resume/resumeReport";
 import type { Run } from "../runs/run";
+import type { LoraView } from "../session/loraView";
 import type { Tensor } from "../tensors/tensor";
 import { formatBytes, formatCount, formatNumber } from "../text/quantities";
+import { fingerprintText } from "../update/adapterFingerprint";
 import { type TensorFindings, tensorText } from "./tensorReport";
 import { printable, textTable } from "./textTable";
 
@@ -68,13 +68,13 @@ function progressText(progress: NonNullable<CheckpointSummary["progress"]>): str
 }
 
 /** What the numbers and the tensors of an adapter say. */
-function findingText({ verdicts = [], fingerprint, stageNote }: LoraView): string {
+function findingText({ findings = [], fingerprint, stageNote }: LoraView): string {
   return [
     ...(fingerprint === undefined
       ? []
       : [`Looks like: ${fingerprintText(fingerprint)}. ${printable(fingerprint.reason)}`]),
     ...(stageNote === undefined ? [] : [printable(stageNote)]),
-    ...verdicts.map(({ severity, code, message }) => `${severity}: ${code}: ${printable(message)}`),
+    ...findings.map(({ severity, code, message }) => `${severity}: ${code}: ${printable(message)}`),
   ].join("\n");
 }
 

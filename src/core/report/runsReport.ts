@@ -1,5 +1,5 @@
+import type { TrainingView } from "../runs/merge/trainingView";
 import type { Run, RunCheckpoint } from "../runs/run";
-import type { TrainingView } from "../runs/trainingView";
 
 /** One run as `runs --json` prints it: a contract that scripts depend on (README, "Command line"). */
 export function runReport(run: Run, training: TrainingView) {

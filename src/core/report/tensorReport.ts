@@ -1,6 +1,6 @@
-import type { AlignedRow, Alignment } from "../diff/alignTensors";
-import { isTransposed } from "../diff/diffPairs";
-import { type DiffNumbers, type DiffTable, diffStatus } from "../diff/diffTable";
+import type { AlignedRow, Alignment } from "../compare/tensors/alignTensors";
+import { isTransposed } from "../compare/tensors/diffPairs";
+import { type DiffNumbers, type DiffTable, diffStatus } from "../compare/tensors/diffTable";
 import { formatCount, formatNumber, plural } from "../text/quantities";
 import { textTable } from "./textTable";
 

@@ -1,8 +1,8 @@
 import { measureTensor, type ReadTensorRange } from "../analysis/measureTensor";
 import { PlainKernels } from "../analysis/plainKernels";
-import type { CheckpointSession } from "../checkpoint/checkpointSession";
-import type { Problem } from "../problem";
-import { isReadingError } from "../problem";
+import type { Problem } from "../problem/problem";
+import { isReadingError } from "../problem/problem";
+import type { CheckpointSession } from "../session/checkpointSession";
 import { elementCount } from "../tensors/tensor";
 import { formatCount } from "../text/quantities";
 import { printable } from "./textTable";

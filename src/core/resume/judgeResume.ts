@@ -1,8 +1,8 @@
 import { modelParameters } from "../optimizer/modelParameters";
 import { formatCount } from "../text/quantities";
-import { gatherFromFile, gatherFromFolder, type ResumeSubject } from "./gatherEvidence";
+import { gatherFromFile, gatherFromFolder, type ResumeSubject } from "./collectResumeInputs";
 import { checkOptimizerFits } from "./optimizerCheck";
-import type { ResumeEvidence } from "./resumeEvidence";
+import type { ResumeInputs } from "./resumeInputs";
 import { type ResumeCheck, type ResumeReport, type ResumeTopic, weighChecks } from "./resumeReport";
 import {
   checkOptimizerState,
@@ -24,11 +24,11 @@ export async function judgeResume(subject: ResumeSubject, signal?: AbortSignal):
   const { content } = checkpoint;
   const holdsAll =
     inside?.kind === "training-checkpoint" && content !== undefined && !isShardName(checkpoint.name);
-  const evidence =
+  const inputs =
     holdsAll && modelParameters(content).length > 0
       ? await gatherFromFile(subject, content, signal)
       : await gatherFromFolder(subject, signal);
-  return judgeEvidence(evidence);
+  return judgeResumeInputs(inputs);
 }
 
 /** One file of many that only together are a checkpoint: DeepSpeed's and Megatron's. */
@@ -36,30 +36,30 @@ function isShardName(name: string): boolean {
   return /_model_states\.pt$|^model_optim_rng\.pt$/.test(name);
 }
 
-export function judgeEvidence(evidence: ResumeEvidence): ResumeReport {
-  const { model, optimizer, layout, kind, broken } = evidence;
+export function judgeResumeInputs(inputs: ResumeInputs): ResumeReport {
+  const { model, optimizer, layout, kind, broken } = inputs;
   // What a cut file still tells is of no use to whoever loads it.
   if (kind === "file" && broken.length > 0) {
-    return weighChecks([checkParameters(evidence), checkProgress(evidence)], undefined);
+    return weighChecks([checkParameters(inputs), checkProgress(inputs)], undefined);
   }
   const hasState = optimizer !== undefined && optimizer.states.length > 0;
   const fits = hasState && model !== undefined ? checkOptimizerFits(optimizer, model) : undefined;
   const usual: readonly (ResumeCheck | undefined)[] = [
-    checkParameters(evidence),
-    checkShards(evidence),
-    checkOptimizerState(evidence),
+    checkParameters(inputs),
+    checkShards(inputs),
+    checkOptimizerState(inputs),
     fits,
-    checkSchedule(evidence),
-    checkRandomState(evidence),
-    checkScaler(evidence),
-    checkProgress(evidence),
-    hasState || evidence.schedulers.length > 0 || layout !== undefined ? checkSteps(evidence) : undefined,
+    checkSchedule(inputs),
+    checkRandomState(inputs),
+    checkScaler(inputs),
+    checkProgress(inputs),
+    hasState || inputs.schedulers.length > 0 || layout !== undefined ? checkSteps(inputs) : undefined,
   ];
   const checks = topics.flatMap((topic) => {
     const own = layout?.checks.find(({ what }) => what === topic);
     return own ?? usual.find((check) => check?.what === topic) ?? [];
   });
-  return weighChecks(checks, whereItStands(evidence));
+  return weighChecks(checks, whereItStands(inputs));
 }
 
 const topics: readonly ResumeTopic[] = [
@@ -74,7 +74,7 @@ const topics: readonly ResumeTopic[] = [
   "Steps agree",
 ];
 
-function whereItStands({ progress, namedStep }: ResumeEvidence): string | undefined {
+function whereItStands({ progress, namedStep }: ResumeInputs): string | undefined {
   const step = progress?.step ?? namedStep;
   if (step !== undefined) return `step ${formatCount(step)}`;
   return progress?.epoch === undefined ? undefined : `epoch ${formatCount(Math.floor(progress.epoch))}`;

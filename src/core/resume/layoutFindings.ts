@@ -1,14 +1,14 @@
 import type { Files } from "../bytes/files";
 import { joinPath } from "../bytes/paths";
-import { maxListedFiles } from "../formats/limits";
-import type { ProgressEvidence, ResumeEvidence } from "./resumeEvidence";
+import { maxListedFiles } from "../problem/limits";
+import type { ProgressInputs, ResumeInputs } from "./resumeInputs";
 import type { ResumeCheck, ResumeTopic, ResumeVerdict } from "./resumeReport";
 
 /** What a layout of its own (shards of many processes, a recipe's file elsewhere) says in place of the usual files. */
 export interface LayoutFindings {
   readonly checks: readonly ResumeCheck[];
-  readonly progress: ProgressEvidence | undefined;
-  readonly worldSize: ResumeEvidence["worldSize"];
+  readonly progress: ProgressInputs | undefined;
+  readonly worldSize: ResumeInputs["worldSize"];
   /** All that counts steps in this layout. */
   readonly steps: readonly StepStatement[];
 }

@@ -1,10 +1,10 @@
 import type { Files } from "../bytes/files";
 import type { Checkpoint } from "../checkpoint/checkpoint";
 import { openCheckpoint } from "../checkpoint/openCheckpoint";
-import { FormatError } from "../formats/formatError";
-import { isReadingError, type Problem } from "../problem";
+import { CheckpointError } from "../problem/checkpointError";
+import { isReadingError, type Problem } from "../problem/problem";
 import { formatCount } from "../text/quantities";
-import type { BrokenFile, PartRole } from "./resumeEvidence";
+import type { BrokenFile, PartRole } from "./resumeInputs";
 
 /** A file that says by its end that it is not whole. */
 const cutCodes: ReadonlySet<string> = new Set([
@@ -44,7 +44,7 @@ export class PartOpener {
       return await openCheckpoint(this.files, path, this.signal);
     } catch (error) {
       this.signal?.throwIfAborted();
-      const problem = error instanceof FormatError ? error.toProblem() : undefined;
+      const problem = error instanceof CheckpointError ? error.toProblem() : undefined;
       const reason =
         problem === undefined
           ? `cannot be read: ${error instanceof Error ? error.message : String(error)}.`

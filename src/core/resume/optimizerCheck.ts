@@ -2,7 +2,7 @@ import { nameParameters } from "../optimizer/nameParameters";
 import type { OptimizerParameter, OptimizerState } from "../optimizer/optimizerState";
 import { formatShape, type Tensor } from "../tensors/tensor";
 import { formatCount, plural } from "../text/quantities";
-import type { ModelEvidence, OptimizerEvidence } from "./resumeEvidence";
+import type { ModelInputs, OptimizerInputs } from "./resumeInputs";
 import type { ResumeCheck, ResumeVerdict } from "./resumeReport";
 
 const what = "Optimizer fits the parameters";
@@ -15,8 +15,8 @@ const ownShapes: ReadonlySet<string> = new Set(["GaLore", "SOAP", "Shampoo", "LB
  * the state. Frozen parameters have no state, so that fewer are no contradiction; more, or other shapes, are.
  */
 export function checkOptimizerFits(
-  { place, states }: OptimizerEvidence,
-  { place: modelPlace, tensors, inModelOrder }: ModelEvidence,
+  { place, states }: OptimizerInputs,
+  { place: modelPlace, tensors, inModelOrder }: ModelInputs,
 ): ResumeCheck {
   const judge = (verdict: ResumeVerdict, reason: string): ResumeCheck => ({ what, verdict, reason });
   const model = tensors.filter(({ dtype }) => /^(?:F|BF|C)/.test(dtype));

@@ -1,6 +1,6 @@
 import type { OptimizerState } from "../optimizer/optimizerState";
 import type { Tensor } from "../tensors/tensor";
-import type { StepRange } from "./resumeEvidence";
+import type { StepRange } from "./resumeInputs";
 
 /** Each may be a read of its own; parameters are trained together, so that a sample tells. */
 const maxLookedAt = 48;

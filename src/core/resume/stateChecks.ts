@@ -1,11 +1,11 @@
 import { formatCount, formatNumber, plural } from "../text/quantities";
-import type { BrokenFile, PartRole, ResumeEvidence } from "./resumeEvidence";
+import type { BrokenFile, PartRole, ResumeInputs } from "./resumeInputs";
 import type { ResumeCheck, ResumeTopic, ResumeVerdict } from "./resumeReport";
 
 /** Ranks and names listed before the rest is counted. */
 const maxNamed = 5;
 
-export function checkParameters({ model, name, broken, kind }: ResumeEvidence): ResumeCheck {
+export function checkParameters({ model, name, broken, kind }: ResumeInputs): ResumeCheck {
   const what = "Parameters";
   const failed = brokenCheck(what, broken, "parameters");
   if (failed !== undefined) return failed;
@@ -26,7 +26,7 @@ function inFile(place: string, tensors: number): string {
   return `${plural(tensors, "tensor")} under ${place}.`;
 }
 
-export function checkOptimizerState({ optimizer, broken, name, progress }: ResumeEvidence): ResumeCheck {
+export function checkOptimizerState({ optimizer, broken, name, progress }: ResumeInputs): ResumeCheck {
   const what = "Optimizer state";
   const failed = brokenCheck(what, broken, "optimizer");
   if (failed !== undefined) return failed;
@@ -60,7 +60,7 @@ function keepsNothing({
   return name === "SGD" && groups.every(({ settings }) => settings.get("momentum") === 0);
 }
 
-export function checkSchedule({ schedulers, broken, optimizer }: ResumeEvidence): ResumeCheck {
+export function checkSchedule({ schedulers, broken, optimizer }: ResumeInputs): ResumeCheck {
   const what = "Schedule";
   const failed = brokenCheck(what, broken, "scheduler");
   if (failed !== undefined) return failed;
@@ -91,7 +91,7 @@ function isClose(a: number, b: number): boolean {
   return Math.abs(a - b) <= 1e-6 * Math.max(Math.abs(a), Math.abs(b));
 }
 
-export function checkRandomState({ random, broken, worldSize, kind }: ResumeEvidence): ResumeCheck {
+export function checkRandomState({ random, broken, worldSize, kind }: ResumeInputs): ResumeCheck {
   const what = "Random state";
   const failed = brokenCheck(what, broken, "random");
   if (failed !== undefined) return failed;
@@ -127,7 +127,7 @@ export function checkRandomState({ random, broken, worldSize, kind }: ResumeEvid
 }
 
 /** Undefined where no scaler is needed and none is there: then there is nothing to tell. */
-export function checkScaler({ scaler, precision, broken }: ResumeEvidence): ResumeCheck | undefined {
+export function checkScaler({ scaler, precision, broken }: ResumeInputs): ResumeCheck | undefined {
   const what = "Gradient scaler";
   const failed = brokenCheck(what, broken, "scaler");
   if (failed !== undefined) return failed;
@@ -143,7 +143,7 @@ export function checkScaler({ scaler, precision, broken }: ResumeEvidence): Resu
   return { what, verdict: "ok", reason: `Not needed: trained in ${precision.name} (${precision.place}).` };
 }
 
-export function checkProgress({ progress, broken, namedStep, kind }: ResumeEvidence): ResumeCheck {
+export function checkProgress({ progress, broken, namedStep, kind }: ResumeInputs): ResumeCheck {
   const what = "Progress";
   const failed = brokenCheck(what, broken, "progress");
   if (failed !== undefined) return failed;
@@ -159,7 +159,7 @@ export function checkProgress({ progress, broken, namedStep, kind }: ResumeEvide
 }
 
 /** Undefined for a checkpoint of one file. */
-export function checkShards({ missingShards, shardCount }: ResumeEvidence): ResumeCheck | undefined {
+export function checkShards({ missingShards, shardCount }: ResumeInputs): ResumeCheck | undefined {
   const what = "Shards";
   const [first] = missingShards;
   if (first !== undefined)

@@ -3,7 +3,7 @@ import type { PickleValue, PyDict } from "../formats/pickle/pickleValue";
 import { PyObject } from "../formats/pickle/pickleValue";
 import { attributesOf, mappingOf, numberOf, sequenceOf, stringOf } from "../formats/pickle/pickleView";
 import { keyText } from "../formats/pickle/pythonText";
-import type { ResumeEvidence, SchedulerEvidence } from "./resumeEvidence";
+import type { ResumeInputs, SchedulerInputs } from "./resumeInputs";
 
 const maxKeys = 200;
 const maxSchedulers = 16;
@@ -21,7 +21,7 @@ export function topEntries({ root }: FileContent): readonly (readonly [key: stri
 }
 
 /** The state of a scheduler as torch saves it; undefined for what is none. */
-export function schedulerState(value: PickleValue, place: string): SchedulerEvidence | undefined {
+export function schedulerState(value: PickleValue, place: string): SchedulerInputs | undefined {
   const state = mappingOf(value) ?? (value instanceof PyObject ? attributesOf(value) : undefined);
   if (state === undefined) return undefined;
   const step = numberOf(state.get("last_epoch")) ?? numberOf(state.get("last_batch_iteration"));
@@ -37,7 +37,7 @@ const scalerKeys =
   /^(?:grad_?|amp_?)?scaler(?:_state(?:_dict)?)?$|^amp$|^native_amp_scaling_state$|^(?:Native)?MixedPrecision(?:Plugin)?$/i;
 
 /** Schedules in a file that holds everything; Lightning keeps a list of them. */
-export function schedulersInside(content: FileContent): readonly SchedulerEvidence[] {
+export function schedulersInside(content: FileContent): readonly SchedulerInputs[] {
   return topEntries(content)
     .filter(([key]) => schedulerKeys.test(key))
     .flatMap(([key, value]) => {
@@ -54,7 +54,7 @@ export function randomInside(content: FileContent): readonly string[] {
     .map(([key]) => key);
 }
 
-export function scalerInside(content: FileContent): ResumeEvidence["scaler"] {
+export function scalerInside(content: FileContent): ResumeInputs["scaler"] {
   for (const [key, value] of topEntries(content)) {
     if (!scalerKeys.test(key)) continue;
     const scale = scaleOf(mappingOf(value));
@@ -69,7 +69,7 @@ export function scaleOf(state: PyDict | undefined): number | undefined {
 }
 
 /** nanoGPT and others write the dtype of autocast into the configuration beside the model. */
-export function precisionInside(content: FileContent): ResumeEvidence["precision"] {
+export function precisionInside(content: FileContent): ResumeInputs["precision"] {
   for (const [key, value] of topEntries(content)) {
     const dict = mappingOf(value) ?? (value instanceof PyObject ? attributesOf(value) : undefined);
     const found = dict === undefined ? undefined : precisionOf(dict);

@@ -1,6 +1,6 @@
 import { formatCount, formatNumber } from "../text/quantities";
 import type { StepStatement } from "./layoutFindings";
-import type { ResumeEvidence, SchedulerEvidence, StepRange } from "./resumeEvidence";
+import type { ResumeInputs, SchedulerInputs, StepRange } from "./resumeInputs";
 import type { ResumeCheck } from "./resumeReport";
 
 const what = "Steps agree";
@@ -12,15 +12,15 @@ const maxSkippedShare = 0.05;
  * Whether all that counts steps has counted as many: progress, optimizer, schedule and name. A part copied from
  * another checkpoint, or a save that was interrupted between two files, shows here.
  */
-export function checkSteps(evidence: ResumeEvidence): ResumeCheck {
-  const { progress, namedStep, name, kind, layout } = evidence;
+export function checkSteps(inputs: ResumeInputs): ResumeCheck {
+  const { progress, namedStep, name, kind, layout } = inputs;
   const stated: StepStatement[] = [];
   if (progress?.step !== undefined) stated.push({ who: progress.place, step: progress.step });
   for (const statement of layout?.steps ?? []) {
     if (statement.who !== progress?.place) stated.push(statement);
   }
   if (namedStep !== undefined) stated.push({ who: `the ${kind}'s name`, step: namedStep });
-  const optimizers = optimizerStatements(evidence);
+  const optimizers = optimizerStatements(inputs);
   const reference = stated[0]?.step ?? optimizers[0]?.step;
   if (reference === undefined) {
     return { what, verdict: "unknown", reason: `Nothing in ${name} says how many steps were made.` };
@@ -34,16 +34,16 @@ export function checkSteps(evidence: ResumeEvidence): ResumeCheck {
     else disagreeing.push(`${who} says ${formatCount(step)}`);
   }
   for (const { who, step } of optimizers) {
-    const note = step === reference ? "" : optimizerNote(step, reference, evidence);
-    const doubt = note === undefined ? skippedDoubt(step, reference, evidence) : undefined;
+    const note = step === reference ? "" : optimizerNote(step, reference, inputs);
+    const doubt = note === undefined ? skippedDoubt(step, reference, inputs) : undefined;
     if (doubt !== undefined) doubts.push(`${who} says ${formatCount(step)}: ${doubt}`);
     else if (note === undefined) disagreeing.push(`${who} says ${formatCount(step)}`);
     else agreeing.push(who);
     if (note) notes.push(note);
   }
-  for (const scheduler of evidence.schedulers) {
+  for (const scheduler of inputs.schedulers) {
     if (scheduler.step === undefined) continue;
-    const note = schedulerNote(scheduler, reference, evidence);
+    const note = schedulerNote(scheduler, reference, inputs);
     if (note === undefined) disagreeing.push(`${scheduler.place} says ${formatCount(scheduler.step)}`);
     else agreeing.push(scheduler.place);
     if (note) notes.push(note);
@@ -52,7 +52,7 @@ export function checkSteps(evidence: ResumeEvidence): ResumeCheck {
     const reason = `${saying(reference, agreeing)}, and ${doubts.join("; ")}`;
     return { what, verdict: "unknown", reason };
   }
-  return told(reference, agreeing, disagreeing, [...notes, ...rangeNotes(evidence)]);
+  return told(reference, agreeing, disagreeing, [...notes, ...rangeNotes(inputs)]);
 }
 
 function told(
@@ -83,7 +83,7 @@ function capitalised(text: string): string {
   return text.startsWith("the ") ? `The ${text.slice(4)}` : text;
 }
 
-function optimizerStatements({ optimizer }: ResumeEvidence): readonly StepStatement[] {
+function optimizerStatements({ optimizer }: ResumeInputs): readonly StepStatement[] {
   if (optimizer === undefined) return [];
   const ranges = optimizer.steps.filter((range): range is StepRange => range !== undefined);
   if (ranges.length === 0) return [];
@@ -93,7 +93,7 @@ function optimizerStatements({ optimizer }: ResumeEvidence): readonly StepStatem
 }
 
 /** A few steps fewer, where nothing says in which precision it was trained. */
-function skippedDoubt(step: number, reference: number, { precision }: ResumeEvidence): string | undefined {
+function skippedDoubt(step: number, reference: number, { precision }: ResumeInputs): string | undefined {
   const skipped = reference - step;
   if (precision !== undefined || skipped <= 0 || skipped > Math.max(8, reference * maxSkippedShare)) {
     return undefined;
@@ -102,8 +102,8 @@ function skippedDoubt(step: number, reference: number, { precision }: ResumeEvid
 }
 
 /** Why a count that differs is none the less right; empty where that needs no words, undefined where it is wrong. */
-function optimizerNote(step: number, reference: number, evidence: ResumeEvidence): string | undefined {
-  const { optimizer, scaler, precision } = evidence;
+function optimizerNote(step: number, reference: number, inputs: ResumeInputs): string | undefined {
+  const { optimizer, scaler, precision } = inputs;
   const isScaled = scaler !== undefined || precision?.name === "fp16";
   const skipped = reference - step;
   if (isScaled && skipped > 0 && skipped <= Math.max(8, reference * maxSkippedShare)) {
@@ -117,9 +117,9 @@ function optimizerNote(step: number, reference: number, evidence: ResumeEvidence
 }
 
 function schedulerNote(
-  { step = 0 }: SchedulerEvidence,
+  { step = 0 }: SchedulerInputs,
   reference: number,
-  { progress, optimizer, scaler, precision }: ResumeEvidence,
+  { progress, optimizer, scaler, precision }: ResumeInputs,
 ): string | undefined {
   if (step === reference) return "";
   const epoch = progress?.epoch;
@@ -135,7 +135,7 @@ function schedulerNote(
   return undefined;
 }
 
-function rangeNotes({ optimizer }: ResumeEvidence): string[] {
+function rangeNotes({ optimizer }: ResumeInputs): string[] {
   const notes: string[] = [];
   for (const range of optimizer?.steps ?? []) {
     if (range === undefined) continue;

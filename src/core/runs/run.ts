@@ -1,8 +1,8 @@
-import type { PartFile } from "../checkpoint/parts";
-import type { StageLabel } from "../lora/stage";
-import type { Problem } from "../problem";
+import type { PartFile } from "../parts/parts";
+import type { Problem } from "../problem/problem";
+import type { StageLabel } from "../stage/stage";
 import type { LogFile } from "./logs/logFormat";
-import type { RunProgress } from "./runProgress";
+import type { RunProgress } from "./series/runProgress";
 
 /** What a search for checkpoints found. Plain data. */
 export interface DiscoveredRuns {

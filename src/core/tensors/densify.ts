@@ -1,5 +1,5 @@
-import { FormatError } from "../formats/formatError";
-import { maxDenseBytes } from "../formats/limits";
+import { CheckpointError } from "../problem/checkpointError";
+import { maxDenseBytes } from "../problem/limits";
 import { formatBytes } from "../text/quantities";
 import { decodeTensor } from "./decode";
 import { elementCount, type Tensor } from "./tensor";
@@ -8,7 +8,7 @@ import type { SparseLayout } from "./tensorLayout";
 /**
  * A sparse tensor as a dense one. Blocks of values (hybrid tensors) are copied whole; values that are given twice,
  * which torch would add up, are refused: sums would need every dtype's arithmetic.
- * @throws FormatError when it is too large, or its indices lie outside.
+ * @throws CheckpointError when it is too large, or its indices lie outside.
  */
 export async function densify(
   tensor: Tensor,
@@ -17,7 +17,7 @@ export async function densify(
 ): Promise<Uint8Array> {
   if (tensor.byteSize > maxDenseBytes) {
     const size = `${formatBytes(tensor.byteSize)}; up to ${formatBytes(maxDenseBytes)} are shown`;
-    throw new FormatError("SparseTooLarge", `As a dense tensor it would have ${size}.`);
+    throw new CheckpointError("SparseTooLarge", `As a dense tensor it would have ${size}.`);
   }
   const { values } = sparse;
   const [count = 0] = values.shape;
@@ -29,10 +29,13 @@ export async function densify(
   for (const [at, place] of places.entries()) {
     const start = place * blockBytes;
     if (!(start >= 0 && start + blockBytes <= dense.length)) {
-      throw new FormatError("SparseIndex", `Index ${at} of the sparse tensor lies outside of its shape.`);
+      throw new CheckpointError("SparseIndex", `Index ${at} of the sparse tensor lies outside of its shape.`);
     }
     if (seen.has(place)) {
-      throw new FormatError("SparseDuplicates", "The sparse tensor is not coalesced: it gives values twice.");
+      throw new CheckpointError(
+        "SparseDuplicates",
+        "The sparse tensor is not coalesced: it gives values twice.",
+      );
     }
     seen.add(place);
     dense.set(bytes.subarray(at * blockBytes, (at + 1) * blockBytes), start);
@@ -48,7 +51,7 @@ type Places = (
 
 /** Indices [axes, count] of blocks over the first axes. */
 const cooPlaces: Places = async ({ shape }, { indices: [indices] }, read) => {
-  if (indices === undefined) throw new FormatError("SparseIndex", "The sparse tensor has no indices.");
+  if (indices === undefined) throw new CheckpointError("SparseIndex", "The sparse tensor has no indices.");
   const [axes = 0, count = 0] = indices.shape;
   const values = decodeTensor(await read(indices), indices.dtype, axes * count);
   const places = new Float64Array(count);
@@ -67,9 +70,10 @@ const cooPlaces: Places = async ({ shape }, { indices: [indices] }, read) => {
 const compressedPlaces: Places = async ({ shape }, { kind, indices: [compressed, plain] }, read) => {
   const [rows, columns] = shape;
   if (compressed === undefined || plain === undefined || rows === undefined || columns === undefined) {
-    throw new FormatError("SparseIndex", "The sparse matrix has no indices.");
+    throw new CheckpointError("SparseIndex", "The sparse matrix has no indices.");
   }
-  if (shape.length !== 2) throw new FormatError("SparseBatches", "Batches of sparse matrices are not shown.");
+  if (shape.length !== 2)
+    throw new CheckpointError("SparseBatches", "Batches of sparse matrices are not shown.");
   const starts = decodeTensor(await read(compressed), compressed.dtype, elementCount(compressed.shape));
   const inner = decodeTensor(await read(plain), plain.dtype, elementCount(plain.shape));
   const places = new Float64Array(inner.length).fill(Number.NaN);

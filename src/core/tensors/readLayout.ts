@@ -1,18 +1,18 @@
 import type { ByteSource } from "../bytes/byteSource";
-import { FormatError } from "../formats/formatError";
-import { maxGatherBytes } from "../formats/limits";
+import { CheckpointError } from "../problem/checkpointError";
+import { maxGatherBytes } from "../problem/limits";
 import { formatBytes } from "../text/quantities";
 import { densify } from "./densify";
 import type { Tensor } from "./tensor";
 import { isContiguous, reach, type TensorLayout, type TensorStorage } from "./tensorLayout";
 
-/** Opens the bytes of a storage. @throws FormatError where there are none. */
+/** Opens the bytes of a storage. @throws CheckpointError where there are none. */
 export type OpenStorage = (storage: TensorStorage, signal?: AbortSignal) => Promise<ByteSource>;
 
 /**
  * Bytes `offset` to `offset + length` of a tensor as it would lie in a file of its own: contiguous and
  * little-endian, conjugated where it is. Reads the part of the storage that holds them.
- * @throws FormatError where the bytes are not there.
+ * @throws CheckpointError where the bytes are not there.
  */
 export async function readLayout(
   tensor: Tensor,
@@ -63,7 +63,7 @@ async function readElements(
   if (offset + length > source.size) {
     const missing = formatBytes(offset + length - source.size);
     const message = `Storage ${storage.key} is cut: ${missing} of what the tensor needs are missing.`;
-    throw new FormatError("StorageCut", message, storage.region?.fileOffset);
+    throw new CheckpointError("StorageCut", message, storage.region?.fileOffset);
   }
   return source.read(offset, length, signal);
 }

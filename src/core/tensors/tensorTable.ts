@@ -1,4 +1,4 @@
-import { maxShownNameLength } from "../formats/limits";
+import { maxShownNameLength } from "../problem/limits";
 import { type NameSeparator, separatorOf } from "./nameOrder";
 import { elementCount, type Tensor } from "./tensor";
 

@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import * as vscode from "vscode";
-import { compareProblems, type Problem } from "../../core/problem";
+import { compareProblems, type Problem } from "../../core/problem/problem";
 
 const storageKey = "checkpointExplorer.scans";
 

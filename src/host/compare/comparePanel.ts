@@ -1,5 +1,5 @@
 import type * as vscode from "vscode";
-import type { CompareView } from "../../core/lora/compareView";
+import type { CompareView } from "../../core/compare/compareView";
 import { type Channel, isAbortError } from "../../protocol/channel";
 import { headOf, pieceOf } from "../../protocol/comparePieces";
 import type { CompareHostCalls, ComparePageCalls, CompareState } from "../../protocol/compareSurface";

@@ -1,4 +1,4 @@
-import { type Timeline, type TimelineMetric, timelineMetrics } from "../../core/lora/timeline";
+import { type Timeline, type TimelineMetric, timelineMetrics } from "../../core/compare/timeline";
 
 /** Computes a timeline; it may take minutes. */
 export type ComputeTimeline = (paths: readonly string[], signal: AbortSignal) => Promise<Timeline>;

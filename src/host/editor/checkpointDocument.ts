@@ -1,8 +1,8 @@
 import { basename } from "node:path";
 import * as vscode from "vscode";
 import { checkpointIdentity } from "../../core/checkpoint/identity";
-import { FormatError } from "../../core/formats/formatError";
-import { maxWholeFileBytes } from "../../core/formats/limits";
+import { CheckpointError } from "../../core/problem/checkpointError";
+import { maxWholeFileBytes } from "../../core/problem/limits";
 import { formatBytes } from "../../core/text/quantities";
 import type { CheckpointLocation } from "../../protocol/checkpointCalls";
 import type { EditorState } from "../../protocol/editorSurface";
@@ -11,7 +11,7 @@ import type { ScanMemory } from "../analysis/scanMemory";
 import type { WorkerClient } from "../analysis/workerClient";
 import type { StageStore } from "../files/stageStore";
 import { debounce } from "../lifecycle";
-import { toFormatError } from "../toFormatError";
+import { toCheckpointError } from "../toCheckpointError";
 import { TensorScan } from "./tensorScan";
 
 /** A training writes a checkpoint file by file; wait until it has been quiet for so long. */
@@ -108,7 +108,7 @@ export class CheckpointDocument implements vscode.CustomDocument {
     } catch (error) {
       this.release();
       const fileBytes = await sizeOf(this.uri);
-      return { status: "failed", ...about, fileBytes, problem: toFormatError(error).toProblem() };
+      return { status: "failed", ...about, fileBytes, problem: toCheckpointError(error).toProblem() };
     }
   }
 
@@ -124,7 +124,7 @@ export class CheckpointDocument implements vscode.CustomDocument {
       const message =
         `Files of ${this.uri.scheme}: can only be read whole, and this one has ${formatBytes(size)} ` +
         `(the limit is ${formatBytes(maxWholeFileBytes)}). Open it from a local folder or over Remote-SSH.`;
-      throw new FormatError("FileTooLarge", message);
+      throw new CheckpointError("FileTooLarge", message);
     }
     return { kind: "content", path: this.uri.path, content: await vscode.workspace.fs.readFile(this.uri) };
   }

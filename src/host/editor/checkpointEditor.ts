@@ -22,13 +22,13 @@ import {
   viewTypeOf,
 } from "./openPath";
 
-type RequestedPlace = ParamsOf<EditorPageCalls, "showTab">;
+type RequestedTab = ParamsOf<EditorPageCalls, "showTab">;
 type EditorChannel = Channel<EditorHostCalls, EditorPageCalls>;
 
 /** The read-only editor of checkpoint files. It writes nothing, so it has nothing to save. */
 export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProvider<CheckpointDocument> {
   /** What was asked for before the page could be told. */
-  private readonly requestedPlaces = new Map<string, RequestedPlace>();
+  private readonly requestedTabs = new Map<string, RequestedTab>();
   private readonly channels = new Map<string, Set<EditorChannel>>();
 
   constructor(
@@ -60,7 +60,7 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
       {
         ready: async () => {
           const state = await document.state();
-          void this.showRequestedPlace(document.uri, channel);
+          void this.showRequestedTab(document.uri, channel);
           return state;
         },
         tensorChunk: async ({ first }, signal) => {
@@ -132,20 +132,20 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
   }
 
   /** Opens a checkpoint at a place in it, whether it is open already or not. */
-  async openAt(uri: vscode.Uri, place: RequestedPlace): Promise<void> {
-    this.requestedPlaces.set(uri.toString(), place);
+  async openAt(uri: vscode.Uri, place: RequestedTab): Promise<void> {
+    this.requestedTabs.set(uri.toString(), place);
     await vscode.commands.executeCommand("vscode.openWith", uri, viewTypeOf(uri));
-    for (const channel of this.channels.get(uri.toString()) ?? []) void this.showRequestedPlace(uri, channel);
+    for (const channel of this.channels.get(uri.toString()) ?? []) void this.showRequestedTab(uri, channel);
   }
 
   /** Until a page has heard it: after that the user is elsewhere by choice. */
-  private async showRequestedPlace(uri: vscode.Uri, channel: EditorChannel): Promise<void> {
+  private async showRequestedTab(uri: vscode.Uri, channel: EditorChannel): Promise<void> {
     const key = uri.toString();
-    const place = this.requestedPlaces.get(key);
+    const place = this.requestedTabs.get(key);
     if (place === undefined) return;
     try {
       await channel.call("showTab", place);
-      if (this.requestedPlaces.get(key) === place) this.requestedPlaces.delete(key);
+      if (this.requestedTabs.get(key) === place) this.requestedTabs.delete(key);
     } catch {
       // The editor was closed.
     }

@@ -2,7 +2,7 @@ import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import * as vscode from "vscode";
 import { parentPath } from "../../core/bytes/paths";
-import { mainFile } from "../../core/checkpoint/parts";
+import { mainFile } from "../../core/parts/parts";
 
 export const checkpointViewType = "checkpointExplorer.checkpoint";
 

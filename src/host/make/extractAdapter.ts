@@ -1,8 +1,8 @@
 import { isAbsolute, join } from "node:path";
 import * as vscode from "vscode";
-import type { ExtractionRule } from "../../core/lora/extractionRank";
-import { extractionPlace } from "../../core/lora/outputPlace";
 import { formatBytes, formatShare, plural } from "../../core/text/quantities";
+import type { ExtractionRule } from "../../core/transform/extractionRank";
+import { extractionPlace } from "../../core/transform/outputPlace";
 import { isAbortError } from "../../protocol/channel";
 import type { MadeSnapshot } from "../../protocol/makeCalls";
 import type { RunsModel } from "../runs/runsModel";

@@ -1,6 +1,6 @@
 import * as vscode from "vscode";
-import type { LineTable } from "../../core/runs/lineTable";
-import type { SampledSeries } from "../../core/runs/seriesSampler";
+import type { LineTable } from "../../core/runs/merge/lineTable";
+import type { SampledSeries } from "../../core/runs/series/seriesSampler";
 import { formatCount } from "../../core/text/quantities";
 import type { Handlers } from "../../protocol/channel";
 import type { ChartHostCalls } from "../../protocol/chartCalls";

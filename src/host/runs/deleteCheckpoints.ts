@@ -1,7 +1,7 @@
 import * as vscode from "vscode";
-import { findDeletable } from "../../core/runs/deletable";
-import { isBeingSaved } from "../../core/runs/liveness";
 import type { Run, RunCheckpoint } from "../../core/runs/run";
+import { findDeletable } from "../../core/runs/status/deletable";
+import { isBeingSaved } from "../../core/runs/status/liveness";
 import { formatBytes, plural } from "../../core/text/quantities";
 import type { StageStore } from "../files/stageStore";
 import type { Log } from "../log";

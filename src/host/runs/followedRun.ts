@@ -1,10 +1,10 @@
 import { basename } from "node:path";
+import type { RunHead } from "../../core/runs/merge/runHead";
 import type { Run } from "../../core/runs/run";
-import type { RunHead } from "../../core/runs/runHead";
 import type { OpenRun } from "../../protocol/runCalls";
 import type { RunEntry, RunUpdate } from "../../protocol/runSurface";
 import type { WorkerClient } from "../analysis/workerClient";
-import { toFormatError } from "../toFormatError";
+import { toCheckpointError } from "../toCheckpointError";
 
 /** What is charted: a run of the workspace, or a log by itself. */
 export type ChartTarget =
@@ -120,7 +120,7 @@ export class FollowedRun {
       this.handle = opened.handle;
       this.content = { status: "ready", head: opened.head };
     } catch (error) {
-      this.content = { status: "failed", problem: toFormatError(error).toProblem() };
+      this.content = { status: "failed", problem: toCheckpointError(error).toProblem() };
     }
   }
 

@@ -1,9 +1,9 @@
 import * as vscode from "vscode";
-import { isBeingSaved, isLive, nextChangeMs } from "../../core/runs/liveness";
+import { isBeingSaved, isLive, nextChangeMs } from "../../core/runs/status/liveness";
 import type { Log } from "../log";
 import { onViewSettingsChanged, pollMs } from "../settings";
-import type { Attention } from "./attention";
 import type { RunsModel } from "./runsModel";
+import type { RunsVisibility } from "./runsVisibility";
 
 /** In a window that is in the background nobody waits for the next point. */
 const backgroundFactor = 6;
@@ -23,7 +23,7 @@ export class LiveRuns {
 
   constructor(
     private readonly model: RunsModel,
-    private readonly attention: Attention,
+    private readonly visibility: RunsVisibility,
     private readonly log: Log,
   ) {
     const rearm = () => {
@@ -34,8 +34,8 @@ export class LiveRuns {
     this.disposables = [
       model.onDidUpdate(() => this.arm()),
       onViewSettingsChanged(rearm),
-      attention.onDidChange(() => {
-        if (attention.isHeld() && model.isStarted) void model.catchUp(maxAgeMs).catch(() => undefined);
+      visibility.onDidChange(() => {
+        if (visibility.isHeld() && model.isStarted) void model.catchUp(maxAgeMs).catch(() => undefined);
         rearm();
       }),
       vscode.window.onDidChangeWindowState(rearm),
@@ -50,7 +50,7 @@ export class LiveRuns {
 
   private arm(): void {
     clearTimeout(this.changeTimer);
-    if (!this.attention.isHeld()) {
+    if (!this.visibility.isHeld()) {
       clearTimeout(this.pollTimer);
       this.pollTimer = undefined;
       return;

@@ -1,8 +1,13 @@
 import { lstat, readdir, realpath } from "node:fs/promises";
 import { basename, dirname, join, sep } from "node:path";
 import { mapParallel } from "../../core/bytes/mapParallel";
-import { holdsCheckpointFiles, type Removal, removalsOf, unrecognisedNames } from "../../core/runs/deletable";
 import type { RunCheckpoint } from "../../core/runs/run";
+import {
+  holdsCheckpointFiles,
+  type Removal,
+  removalsOf,
+  unrecognisedNames,
+} from "../../core/runs/status/deletable";
 
 /** A checkpoint that can be deleted, with what would go, measured on disk. */
 export interface PlannedRemoval {

@@ -1,7 +1,13 @@
 import * as vscode from "vscode";
 import { baseName } from "../../core/bytes/paths";
 import type { Run, RunCheckpoint } from "../../core/runs/run";
-import { checkpointDetails, checkpointRow, type RowState, runDetails, runRow } from "../../core/runs/runRows";
+import {
+  checkpointDetails,
+  checkpointRow,
+  type RowState,
+  runDetails,
+  runRow,
+} from "../../core/runs/status/runRows";
 import { formatBytes } from "../../core/text/quantities";
 
 /**

@@ -1,5 +1,5 @@
 import type * as vscode from "vscode";
-import { findRun } from "../../core/runs/runNames";
+import { findRun } from "../../core/runs/discover/runNames";
 import { plural } from "../../core/text/quantities";
 import { type Channel, isAbortError } from "../../protocol/channel";
 import type { RunHostCalls, RunPageCalls, RunState, ValueQuestion } from "../../protocol/runSurface";

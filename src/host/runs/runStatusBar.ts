@@ -1,17 +1,17 @@
 import * as vscode from "vscode";
-import { isTraining } from "../../core/runs/liveness";
+import { findRun } from "../../core/runs/discover/runNames";
 import type { Run } from "../../core/runs/run";
-import { findRun } from "../../core/runs/runNames";
-import { runDetails } from "../../core/runs/runRows";
-import { newestTraining, statusBarText } from "../../core/runs/statusBarText";
+import { isTraining } from "../../core/runs/status/liveness";
+import { runDetails } from "../../core/runs/status/runRows";
+import { newestTraining, statusBarText } from "../../core/runs/status/statusBarText";
 import { onViewSettingsChanged, showsStatusBar } from "../settings";
-import type { Attention } from "./attention";
 import type { RunPanels } from "./runPanels";
 import type { RunsModel } from "./runsModel";
+import type { RunsVisibility } from "./runsVisibility";
 
 export interface StatusBarServices {
   readonly model: RunsModel;
-  readonly attention: Attention;
+  readonly visibility: RunsVisibility;
   readonly runPanels: RunPanels;
 }
 
@@ -29,9 +29,9 @@ export class RunStatusBar {
 
   constructor(private readonly services: StatusBarServices) {
     this.item.name = "Checkpoint Explorer: Watched Run";
-    const { model, attention, runPanels } = services;
+    const { model, visibility, runPanels } = services;
     const update = () => this.update();
-    attention.add(() => this.isShown);
+    visibility.add(() => this.isShown);
     this.disposables.push(
       model.onDidUpdate(update),
       onViewSettingsChanged(update),

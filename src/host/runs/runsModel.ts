@@ -1,14 +1,14 @@
 import * as vscode from "vscode";
 import { joinPath } from "../../core/bytes/paths";
 import type { DiscoveredRuns, Run } from "../../core/runs/run";
-import { liveLogs, type RunStatus, withStatus } from "../../core/runs/runStatus";
-import { loggedRun } from "../../core/runs/runStatusReader";
+import { liveLogs, type RunStatus, withStatus } from "../../core/runs/status/runStatus";
+import { loggedRun } from "../../core/runs/status/runStatusReader";
 import type { WorkerClient } from "../analysis/workerClient";
 import type { StageStore } from "../files/stageStore";
 import { debounce } from "../lifecycle";
 import type { Log } from "../log";
 import { onSearchSettingsChanged, runSettings, shownMetrics } from "../settings";
-import type { Attention } from "./attention";
+import type { RunsVisibility } from "./runsVisibility";
 
 /** A training writes many files at a time; look again when it has been quiet for so long. */
 const quietMs = 1000;
@@ -36,7 +36,7 @@ export interface RunsServices {
   readonly worker: WorkerClient;
   readonly stages: StageStore;
   readonly log: Log;
-  readonly attention: Attention;
+  readonly visibility: RunsVisibility;
   extraRoots(): readonly ExtraRoot[];
 }
 
@@ -216,7 +216,7 @@ export class RunsModel {
   }
 
   private watch(): void {
-    const { attention, stages } = this.services;
+    const { visibility, stages } = this.services;
     const search = debounce(quietMs, () => void this.refresh(), longestQuietMs);
     const read = debounce(quietMs, () => void this.readGrown(), longestQuietMs);
     const checkpoints = vscode.workspace.createFileSystemWatcher(checkpointFiles);
@@ -225,7 +225,7 @@ export class RunsModel {
     const folders = vscode.workspace.createFileSystemWatcher("**", true, true, false);
     const searchAgain = () => search.run();
     const onFile = () => {
-      if (attention.isHeld()) search.run();
+      if (visibility.isHeld()) search.run();
       else this.isStale = true;
     };
     this.disposables.push(
@@ -244,7 +244,7 @@ export class RunsModel {
       logs.onDidDelete(onFile),
       logs.onDidChange(({ fsPath }) => {
         this.grown.add(fsPath);
-        if (attention.isHeld()) read.run();
+        if (visibility.isHeld()) read.run();
       }),
       vscode.workspace.onDidChangeWorkspaceFolders(searchAgain),
       onSearchSettingsChanged(searchAgain),

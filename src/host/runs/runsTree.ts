@@ -1,8 +1,8 @@
 import * as vscode from "vscode";
-import { partLabels } from "../../core/checkpoint/parts";
-import { orderCheckpoints, orderRuns } from "../../core/runs/checkpointOrder";
+import { partLabels } from "../../core/parts/parts";
+import { orderCheckpoints, orderRuns } from "../../core/runs/discover/checkpointOrder";
 import type { Run, RunCheckpoint } from "../../core/runs/run";
-import { rowNames } from "../../core/runs/runRows";
+import { rowNames } from "../../core/runs/status/runRows";
 import type { ScanMemory } from "../analysis/scanMemory";
 import { shownMetrics } from "../settings";
 import { type RowOptions, type RunNode, tooltipOf, toTreeItem } from "./runNodes";

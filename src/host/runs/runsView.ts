@@ -1,9 +1,9 @@
 import * as vscode from "vscode";
-import type { Attention } from "./attention";
 import type { RunNode } from "./runNodes";
 import type { RunPanels } from "./runPanels";
 import type { RunsModel } from "./runsModel";
 import type { RunsTree } from "./runsTree";
+import type { RunsVisibility } from "./runsVisibility";
 import type { SortChoice } from "./sortChoice";
 
 const runsViewId = "checkpointExplorer.runs";
@@ -11,14 +11,14 @@ const runsViewId = "checkpointExplorer.runs";
 export interface RunsViewServices {
   readonly sorting: SortChoice;
   readonly runs: RunsModel;
-  readonly attention: Attention;
+  readonly visibility: RunsVisibility;
   readonly runPanels: RunPanels;
 }
 
 /** The Training Runs view: says in its head how it is sorted, and below it where the search has stopped. */
 export function createRunsView(
   tree: RunsTree,
-  { sorting, runs, attention, runPanels }: RunsViewServices,
+  { sorting, runs, visibility, runPanels }: RunsViewServices,
 ): vscode.TreeView<RunNode> {
   const view = vscode.window.createTreeView(runsViewId, {
     treeDataProvider: tree,
@@ -35,9 +35,9 @@ export function createRunsView(
     const message = cut?.message ?? "";
     if ((view.message ?? "") !== message) view.message = message;
   });
-  attention.add(() => view.visible);
-  attention.add(() => runPanels.active !== undefined);
-  view.onDidChangeVisibility(() => attention.notify());
-  runPanels.onDidChangeActive(() => attention.notify());
+  visibility.add(() => view.visible);
+  visibility.add(() => runPanels.active !== undefined);
+  view.onDidChangeVisibility(() => visibility.notify());
+  runPanels.onDidChangeActive(() => visibility.notify());
   return view;
 }

@@ -1,5 +1,5 @@
 import * as vscode from "vscode";
-import { type CheckpointOrder, checkpointOrders } from "../../core/runs/checkpointOrder";
+import { type CheckpointOrder, checkpointOrders } from "../../core/runs/discover/checkpointOrder";
 import { onSortSettingsChanged, type RunSorting, runSorting } from "../settings";
 
 const storageKey = "checkpointExplorer.runSorting";

@@ -1,4 +1,4 @@
-import type { CheckpointSession } from "../../core/checkpoint/checkpointSession";
+import type { CheckpointSession } from "../../core/session/checkpointSession";
 import type { Tensor } from "../../core/tensors/tensor";
 
 const stepBytes = 4 * 1024 * 1024;

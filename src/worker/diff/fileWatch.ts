@@ -1,5 +1,5 @@
-import type { CheckpointSession } from "../../core/checkpoint/checkpointSession";
-import { FormatError } from "../../core/formats/formatError";
+import { CheckpointError } from "../../core/problem/checkpointError";
+import type { CheckpointSession } from "../../core/session/checkpointSession";
 import { fileIdentity } from "../numbers/fileIdentity";
 
 /** The files of checkpoints as they were when long work on them began. */
@@ -15,7 +15,7 @@ export class FileWatch {
     return new FileWatch(identities);
   }
 
-  /** @throws FormatError when one of them is another file by now, was written to or is gone. */
+  /** @throws CheckpointError when one of them is another file by now, was written to or is gone. */
   async check(): Promise<void> {
     for (const [path, before] of this.identities) {
       if ((await fileIdentity(path)) !== before) throw fileChanged(path);
@@ -23,8 +23,8 @@ export class FileWatch {
   }
 }
 
-export function fileChanged(path: string): FormatError {
+export function fileChanged(path: string): CheckpointError {
   const message =
     "The file changed while it was read, so that its numbers would mix two contents. Compare again.";
-  return new FormatError("FileChanged", message, undefined, path);
+  return new CheckpointError("FileChanged", message, undefined, path);
 }

@@ -1,10 +1,10 @@
-import type { CheckpointSession } from "../../core/checkpoint/checkpointSession";
-import type { Alignment } from "../../core/diff/alignTensors";
-import { diffPairs, isSameShape } from "../../core/diff/diffPairs";
-import { DiffTable, numbersOf } from "../../core/diff/diffTable";
-import { SeenPairs } from "../../core/diff/seenPairs";
-import { TiedTensors } from "../../core/diff/tiedTensors";
-import { ProblemList } from "../../core/problemList";
+import type { Alignment } from "../../core/compare/tensors/alignTensors";
+import { diffPairs, isSameShape } from "../../core/compare/tensors/diffPairs";
+import { DiffTable, numbersOf } from "../../core/compare/tensors/diffTable";
+import { SeenPairs } from "../../core/compare/tensors/seenPairs";
+import { TiedTensors } from "../../core/compare/tensors/tiedTensors";
+import { ProblemList } from "../../core/problem/problemList";
+import type { CheckpointSession } from "../../core/session/checkpointSession";
 import type { Tensor } from "../../core/tensors/tensor";
 import type { NumbersPool } from "../numbers/numbersPool";
 import { hasEqualBytes } from "./equalBytes";
@@ -46,7 +46,7 @@ export class TensorDiffing {
 
   /**
    * Compares what is not compared yet. The table grows meanwhile.
-   * @throws FormatError when a file changes: what was found before is of another content then and must be dropped.
+   * @throws CheckpointError when a file changes: what was found before is of another content then and must be dropped.
    * @throws the signal's reason when it is cancelled; what was found until then stands.
    */
   async run(pool: NumbersPool, { signal, report }: DiffRunOptions = {}): Promise<void> {

@@ -1,10 +1,10 @@
-import { alignSnapshots } from "../../core/diff/alignSnapshots";
-import type { DiffTable } from "../../core/diff/diffTable";
-import { FormatError } from "../../core/formats/formatError";
-import { maxTimelineCells } from "../../core/formats/limits";
-import { moduleGrid } from "../../core/lora/moduleGrid";
-import type { Snapshot } from "../../core/lora/openSnapshots";
-import { checkpointOf, type Timeline, type TimelineMetric } from "../../core/lora/timeline";
+import { moduleGrid } from "../../core/compare/modules/moduleGrid";
+import type { Snapshot } from "../../core/compare/openSnapshots";
+import { alignSnapshots } from "../../core/compare/tensors/alignSnapshots";
+import type { DiffTable } from "../../core/compare/tensors/diffTable";
+import { checkpointOf, type Timeline, type TimelineMetric } from "../../core/compare/timeline";
+import { CheckpointError } from "../../core/problem/checkpointError";
+import { maxTimelineCells } from "../../core/problem/limits";
 import { formatCount } from "../../core/text/quantities";
 import type { NumbersPool } from "../numbers/numbersPool";
 import { type DiffRunOptions, TensorDiffing } from "./tensorDiffing";
@@ -16,7 +16,7 @@ const weightMetrics: readonly TimelineMetric[] = ["fromFirst", "relativeChange"]
  * How far the weights of every module drifted over a run: √Σ‖b − a‖² / √Σ‖a‖² over its tensors, against the first
  * checkpoint and against the one before. The rows of a module are its name without the tensor's.
  * @param snapshots in the order of their steps.
- * @throws FormatError when a file changes meanwhile, or there are more pairs of tensors than are kept.
+ * @throws CheckpointError when a file changes meanwhile, or there are more pairs of tensors than are kept.
  */
 export async function weightTimeline(
   snapshots: readonly Snapshot[],
@@ -27,7 +27,7 @@ export async function weightTimeline(
   const cells = alignment.rows.length * snapshots.length;
   if (cells > maxTimelineCells) {
     const message = `${formatCount(alignment.rows.length)} tensors in ${formatCount(snapshots.length)} checkpoints are more than are followed at once. Compare some of the checkpoints.`;
-    throw new FormatError("TimelineTooLarge", message);
+    throw new CheckpointError("TimelineTooLarge", message);
   }
   const diffing = new TensorDiffing(
     snapshots.map(({ session }) => session),

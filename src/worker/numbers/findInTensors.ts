@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
-import type { CheckpointSession } from "../../core/checkpoint/checkpointSession";
-import { FormatError } from "../../core/formats/formatError";
+import { CheckpointError } from "../../core/problem/checkpointError";
 import type { FindingsOfTensors, TensorFindings } from "../../core/report/inspectReport";
+import type { CheckpointSession } from "../../core/session/checkpointSession";
 import { NumbersPool, type NumbersPoolOptions } from "./numbersPool";
 
 /** One core is left to whatever else the machine does. */
@@ -11,7 +11,7 @@ export function defaultThreads(): number {
 
 /**
  * Reads all tensors of a checkpoint for what is asked, in one pass, and ends its threads.
- * @throws FormatError where a file changes meanwhile: nothing that was found is certain then.
+ * @throws CheckpointError where a file changes meanwhile: nothing that was found is certain then.
  */
 export async function findInTensors(
   session: CheckpointSession,
@@ -34,7 +34,7 @@ export async function findInTensors(
     const [changed] = changedFiles;
     if (changed !== undefined) {
       const path = session.checkpoint.files[changed]?.path;
-      throw new FormatError("FileChanged", "The file changed while it was read.", undefined, path);
+      throw new CheckpointError("FileChanged", "The file changed while it was read.", undefined, path);
     }
     return findings;
   } finally {

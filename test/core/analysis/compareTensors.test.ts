@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { compareTensors } from "../../../src/core/analysis/compareTensors";
 import { PlainKernels } from "../../../src/core/analysis/plainKernels";
-import { CheckpointSession } from "../../../src/core/checkpoint/checkpointSession";
+import { CheckpointSession } from "../../../src/core/session/checkpointSession";
 import type { Tensor } from "../../../src/core/tensors/tensor";
 import { MemoryFiles } from "../../support/memoryFiles";
 import { projectRoot } from "../../support/projectRoot";

@@ -1,7 +1,7 @@
 import { deflateRawSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { InflateCursor } from "../../../src/core/bytes/inflate";
-import { FormatError } from "../../../src/core/formats/formatError";
+import { CheckpointError } from "../../../src/core/problem/checkpointError";
 
 const plain = Uint8Array.from({ length: 300_000 }, (_, at) => (at * at) >>> 7);
 
@@ -42,13 +42,13 @@ describe("a cursor in a deflate stream", () => {
 
   it("says where the data end too soon, and reads on after that", async () => {
     const { cursor } = cursorOver(compressed);
-    await expect(cursor.read(299_999, 2)).rejects.toThrow(FormatError);
+    await expect(cursor.read(299_999, 2)).rejects.toThrow(CheckpointError);
     expect(await cursor.read(299_999, 1)).toEqual(plain.slice(299_999));
   });
 
   it("refuses damaged data", async () => {
     const { cursor } = cursorOver(compressed.subarray(0, 500));
-    await expect(cursor.read(0, 300_000)).rejects.toThrow(FormatError);
+    await expect(cursor.read(0, 300_000)).rejects.toThrow(CheckpointError);
   });
 
   it("stops when it is cancelled", async () => {

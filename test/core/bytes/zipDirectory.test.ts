@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { openZipEntry } from "../../../src/core/bytes/byteRegion";
 import { MemoryByteSource } from "../../../src/core/bytes/byteSource";
 import { readZipDirectory } from "../../../src/core/bytes/zipDirectory";
-import { FormatError } from "../../../src/core/formats/formatError";
+import { CheckpointError } from "../../../src/core/problem/checkpointError";
 import { CountingSource } from "../../support/countingSource";
 import { type ZipMember, type ZipOptions, zipFile } from "../../support/zipFile";
 
@@ -129,7 +129,7 @@ describe("a zip archive", () => {
     await expect(contents(zipFile([short]))).rejects.toMatchObject({ code: "DamagedDeflate" });
   });
 
-  it("that was damaged anywhere fails with a FormatError or is read", async () => {
+  it("that was damaged anywhere fails with a CheckpointError or is read", async () => {
     const whole = zipFile([plain, { ...plain, name: "a/b", deflated: true, zip64: true }], { zip64: true });
     const change = fc.record({ at: fc.nat(whole.length - 1), value: fc.nat(255) });
     await fc.assert(
@@ -139,7 +139,7 @@ describe("a zip archive", () => {
         try {
           await contents(zip);
         } catch (error) {
-          if (!(error instanceof FormatError)) throw error;
+          if (!(error instanceof CheckpointError)) throw error;
         }
       }),
       { numRuns: 400 },

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { CheckpointSession } from "../../../src/core/checkpoint/checkpointSession";
 import { contentKind } from "../../../src/core/checkpoint/contentKind";
 import { inspectReport } from "../../../src/core/report/inspectReport";
+import { CheckpointSession } from "../../../src/core/session/checkpointSession";
 import { MemoryFiles } from "../../support/memoryFiles";
 import { safetensorsFile } from "../../support/safetensorsFile";
 import { text } from "../formats/pickle/latin1";

@@ -101,7 +101,7 @@ describe("openCheckpoint", () => {
     const path = "/run/model.safetensors";
     const pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 10\n";
     await expect(openCheckpoint(new MemoryFiles({ [path]: pointer }), path)).rejects.toMatchObject({
-      name: "FormatError",
+      name: "CheckpointError",
       code: "GitLfsPointer",
       offset: 0,
       file: path,

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { CheckpointSession } from "../../../src/core/checkpoint/checkpointSession";
+import { CheckpointSession } from "../../../src/core/session/checkpointSession";
 import { MemoryFiles } from "../../support/memoryFiles";
 import { safetensorsFile } from "../../support/safetensorsFile";
 import { dict, floatBytes, storage, tensorV2, torchArchive } from "../formats/torch/torchPickle";

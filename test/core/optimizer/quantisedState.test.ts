@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { TensorStatistics } from "../../../src/core/analysis/tensorStatistics";
-import { CheckpointSession } from "../../../src/core/checkpoint/checkpointSession";
+import { CheckpointSession } from "../../../src/core/session/checkpointSession";
 import { MemoryFiles } from "../../support/memoryFiles";
 import { bytesAt, trainingFixtures } from "../resume/resumeFiles";
 

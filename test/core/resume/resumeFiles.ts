@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { CheckpointSession } from "../../../src/core/checkpoint/checkpointSession";
 import type { ResumeCheck, ResumeReport, ResumeTopic } from "../../../src/core/resume/resumeReport";
+import { CheckpointSession } from "../../../src/core/session/checkpointSession";
 import { MemoryFiles } from "../../support/memoryFiles";
 import { projectRoot } from "../../support/projectRoot";
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { OptimizerState } from "../../../src/core/optimizer/optimizerState";
-import { judgeEvidence } from "../../../src/core/resume/judgeResume";
-import type { ResumeEvidence } from "../../../src/core/resume/resumeEvidence";
+import { judgeResumeInputs } from "../../../src/core/resume/judgeResume";
+import type { ResumeInputs } from "../../../src/core/resume/resumeInputs";
 import { checkOf } from "./resumeFiles";
 
 function optimizer(
@@ -35,7 +35,7 @@ function optimizer(
   };
 }
 
-function model(shapes: readonly (readonly number[])[]): ResumeEvidence["model"] {
+function model(shapes: readonly (readonly number[])[]): ResumeInputs["model"] {
   const tensors = shapes.map((shape, at) => ({
     name: `layers.${at}.weight`,
     dtype: "F32",
@@ -49,7 +49,7 @@ function model(shapes: readonly (readonly number[])[]): ResumeEvidence["model"] 
 
 const range = (most: number, least = most) => ({ least, most, looked: 1, counting: 1 });
 
-function evidence(given: Partial<ResumeEvidence>): ResumeEvidence {
+function inputs(given: Partial<ResumeInputs>): ResumeInputs {
   return {
     name: "checkpoint-100",
     kind: "folder",
@@ -72,14 +72,14 @@ function evidence(given: Partial<ResumeEvidence>): ResumeEvidence {
 }
 
 test("all of it in order", () => {
-  expect(judgeEvidence(evidence({})).answer).toBe("yes");
+  expect(judgeResumeInputs(inputs({})).answer).toBe("yes");
 });
 
 describe("optimizer against parameters", () => {
   const fits = (states: readonly OptimizerState[], shapes: readonly (readonly number[])[]) =>
     checkOf(
-      judgeEvidence(
-        evidence({ model: model(shapes), optimizer: { place: "optimizer.pt", states, steps: [] } }),
+      judgeResumeInputs(
+        inputs({ model: model(shapes), optimizer: { place: "optimizer.pt", states, steps: [] } }),
       ),
       "Optimizer fits the parameters",
     );
@@ -135,8 +135,8 @@ describe("optimizer against parameters", () => {
 describe("optimizer state", () => {
   const state = (given: Partial<OptimizerState>, step = 100) =>
     checkOf(
-      judgeEvidence(
-        evidence({
+      judgeResumeInputs(
+        inputs({
           optimizer: {
             place: "optimizer.pt",
             states: [optimizer([[4]], { emptyState: true, ...given })],
@@ -165,8 +165,8 @@ describe("schedule", () => {
   const schedule = (settings: ReadonlyMap<string, number>) => {
     const one = optimizer([[4, 4], [4]]);
     const states = [{ ...one, groups: one.groups.map((group) => ({ ...group, settings })) }];
-    const report = judgeEvidence(
-      evidence({ schedulers: [], optimizer: { place: "optimizer.pt", states, steps: [range(100)] } }),
+    const report = judgeResumeInputs(
+      inputs({ schedulers: [], optimizer: { place: "optimizer.pt", states, steps: [range(100)] } }),
     );
     return checkOf(report, "Schedule");
   };
@@ -179,8 +179,8 @@ describe("schedule", () => {
 
 describe("gradient scaler", () => {
   test("missing only where fp16 was used", () => {
-    const scaler = (given: Partial<ResumeEvidence>) =>
-      checkOf(judgeEvidence(evidence(given)), "Gradient scaler");
+    const scaler = (given: Partial<ResumeInputs>) =>
+      checkOf(judgeResumeInputs(inputs(given)), "Gradient scaler");
     const place = "training_args.bin";
     expect(scaler({})).toBeUndefined();
     expect(scaler({ precision: { name: "fp16", place } })?.verdict).toBe("missing");
@@ -196,8 +196,8 @@ describe("gradient scaler", () => {
 describe("random states against the number of processes", () => {
   const random = (ranks: readonly number[], count: number) =>
     checkOf(
-      judgeEvidence(
-        evidence({
+      judgeResumeInputs(
+        inputs({
           random: { ranks, places: ranks.map((rank) => `rng_state_${rank}.pth`) },
           worldSize: { count, place: "training_args.bin" },
         }),
@@ -217,7 +217,7 @@ describe("random states against the number of processes", () => {
 });
 
 describe("steps", () => {
-  const steps = (given: Partial<ResumeEvidence>) => checkOf(judgeEvidence(evidence(given)), "Steps agree");
+  const steps = (given: Partial<ResumeInputs>) => checkOf(judgeResumeInputs(inputs(given)), "Steps agree");
   const at = (...most: readonly number[]) => ({
     place: "optimizer.pt",
     states: most.map(() => optimizer([[4]])),

@@ -1,7 +1,7 @@
 import { createMatrix, type Matrix, transpose } from "../../../src/core/linalg/matrix";
 import { multiply } from "../../../src/core/linalg/multiply";
 import { svd } from "../../../src/core/linalg/svd";
-import { type MemoryModule, writeAdapterFolder } from "../../core/lora/memoryAdapters";
+import { type MemoryModule, writeAdapterFolder } from "../../core/adapter/memoryAdapters";
 import { MemoryFiles } from "../../support/memoryFiles";
 import { randomNumbers } from "./trainingSamples";
 

@@ -1,4 +1,4 @@
-import type { LoraModuleRow, LoraView } from "../../../src/core/lora/loraView";
+import type { LoraModuleRow, LoraView } from "../../../src/core/session/loraView";
 import { type EditorSample, layOut, summaryOf, type TensorSpec } from "./editorSample";
 import { trainingSample } from "./trainingSample";
 
@@ -119,7 +119,7 @@ function loraSample(): LoraView {
     modules: moduleNames.map(loraRow),
     savedWhole: [{ name: "lm_head.weight", shape: [1024, hidden] }],
     problems: [],
-    verdicts: [
+    findings: [
       {
         code: "DuplicateComponents",
         severity: "warning",

@@ -1,4 +1,4 @@
-import { type LineTable, lineTableText, seriesTableOf } from "../../../src/core/runs/lineTable";
+import { type LineTable, lineTableText, seriesTableOf } from "../../../src/core/runs/merge/lineTable";
 import type { Handlers } from "../../../src/protocol/channel";
 import type { ChartHostCalls } from "../../../src/protocol/chartCalls";
 import type { ChartedSample } from "./chartedSample";

@@ -1,4 +1,4 @@
-import type { CompareModuleDetail, CompareTensorRow } from "../../../src/core/lora/compareView";
+import type { CompareModuleDetail, CompareTensorRow } from "../../../src/core/compare/compareView";
 import { headOf, pieceOf } from "../../../src/protocol/comparePieces";
 import type { CompareHostCalls, ComparePageCalls, CompareState } from "../../../src/protocol/compareSurface";
 import { startAdapterCompareHost } from "./adapterCompareHost";

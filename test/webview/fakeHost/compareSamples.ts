@@ -4,7 +4,7 @@ import type {
   CompareTensorRow,
   CompareView,
   SnapshotColumn,
-} from "../../../src/core/lora/compareView";
+} from "../../../src/core/compare/compareView";
 import { hostileName, randomNumbers } from "./trainingSamples";
 
 /** Comparisons made in code, so that a test can know every number. */

@@ -1,9 +1,9 @@
 import type { TensorDifference } from "../../../src/core/analysis/tensorDifference";
-import { encodeAlignedChunk } from "../../../src/core/diff/alignedChunk";
-import type { Alignment } from "../../../src/core/diff/alignTensors";
-import { diffPairs } from "../../../src/core/diff/diffPairs";
-import { DiffTable, numbersOf } from "../../../src/core/diff/diffTable";
-import type { CompareTensorRow } from "../../../src/core/lora/compareView";
+import type { CompareTensorRow } from "../../../src/core/compare/compareView";
+import { encodeAlignedChunk } from "../../../src/core/compare/tensors/alignedChunk";
+import type { Alignment } from "../../../src/core/compare/tensors/alignTensors";
+import { diffPairs } from "../../../src/core/compare/tensors/diffPairs";
+import { DiffTable, numbersOf } from "../../../src/core/compare/tensors/diffTable";
 import { compareNames } from "../../../src/core/tensors/nameOrder";
 import type { Tensor } from "../../../src/core/tensors/tensor";
 import type { Handlers } from "../../../src/protocol/channel";

@@ -1,10 +1,10 @@
 import type { CheckpointSummary } from "../../../src/core/checkpoint/summary";
 import type { FileContent } from "../../../src/core/formats/format";
-import type { LoraView } from "../../../src/core/lora/loraView";
 import type { OptimizerState } from "../../../src/core/optimizer/optimizerState";
 import type { QuantisedState } from "../../../src/core/optimizer/quantisedState";
 import type { ResumeReport } from "../../../src/core/resume/resumeReport";
-import type { TrainingView } from "../../../src/core/runs/trainingView";
+import type { TrainingView } from "../../../src/core/runs/merge/trainingView";
+import type { LoraView } from "../../../src/core/session/loraView";
 import { compareNames } from "../../../src/core/tensors/nameOrder";
 import { elementCount, type Tensor } from "../../../src/core/tensors/tensor";
 import type { EditorState } from "../../../src/protocol/editorSurface";

@@ -1,6 +1,6 @@
-import { rangeText } from "../../../src/core/lora/adapterText";
-import { reducibleModules } from "../../../src/core/lora/reducibleModules";
-import { planReduction } from "../../../src/core/lora/reductionPlan";
+import { rangeText } from "../../../src/core/adapter/adapterText";
+import { reducibleModules } from "../../../src/core/transform/reducibleModules";
+import { planReduction } from "../../../src/core/transform/reductionPlan";
 import type { Handlers, ParamsOf } from "../../../src/protocol/channel";
 import type { EditorPageCalls } from "../../../src/protocol/editorSurface";
 import type { LoraHostCalls } from "../../../src/protocol/loraSurface";

@@ -1,4 +1,4 @@
-import type { Problem, Severity } from "../../../src/core/problem";
+import type { Problem, Severity } from "../../../src/core/problem/problem";
 import { type EditorSample, layOut, summaryOf } from "./editorSample";
 
 export function brokenSample(): EditorSample {

@@ -1,6 +1,6 @@
-import { buildSeries } from "../../../src/core/runs/metricSeries";
-import type { LogEntry } from "../../../src/core/runs/trainerState";
-import type { TrainingView } from "../../../src/core/runs/trainingView";
+import type { LogEntry } from "../../../src/core/progress/trainerState";
+import type { TrainingView } from "../../../src/core/runs/merge/trainingView";
+import { buildSeries } from "../../../src/core/runs/series/metricSeries";
 import { ChartedSample } from "./chartedSample";
 import { hostileName, randomNumbers, trainingSamples } from "./trainingSamples";
 

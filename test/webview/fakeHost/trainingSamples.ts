@@ -1,6 +1,6 @@
-import { buildSeries } from "../../../src/core/runs/metricSeries";
-import type { LogEntry } from "../../../src/core/runs/trainerState";
-import type { CheckpointMarker, TrainingView } from "../../../src/core/runs/trainingView";
+import type { LogEntry } from "../../../src/core/progress/trainerState";
+import type { CheckpointMarker, TrainingView } from "../../../src/core/runs/merge/trainingView";
+import { buildSeries } from "../../../src/core/runs/series/metricSeries";
 
 /** Logs as trainers write them, made in code so that a test can know every value. */
 

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, inject, it } from "vitest";
 import type { TensorNumbers } from "../../../src/core/analysis/tensorNumbers";
-import { CheckpointSession } from "../../../src/core/checkpoint/checkpointSession";
+import { CheckpointSession } from "../../../src/core/session/checkpointSession";
 import type { Tensor } from "../../../src/core/tensors/tensor";
 import { nodeFiles } from "../../../src/worker/nodeFiles";
 import { NumbersPool, type TensorOf } from "../../../src/worker/numbers/numbersPool";

@@ -18,7 +18,7 @@ import { safeName } from "../../ui/safeText";
 import { Banner, Empty, Progress } from "../../ui/states";
 import type { EditorModel } from "../editorModel";
 import { OnDemand } from "../onDemand";
-import type { LoadedTensors } from "../tensorDirectory";
+import type { LoadedTensors } from "../tensors/tensorDirectory";
 import { SliceBar } from "../values/sliceBar";
 import { type ColorLimit, colorLimit, heatScale, parseCssColor, type Rgb } from "./heatColors";
 
@@ -66,7 +66,7 @@ function Picture({ model, loaded, row, dtype }: HeatMapPaneProps & { readonly dt
   );
   const bytes = (part.rows * part.columns * dtype.bitsPerValue) / 8;
   useEffect(() => {
-    if (bytes <= madeAtOnceBytes) picture.want();
+    if (bytes <= madeAtOnceBytes) picture.ensureLoaded();
     return () => picture.cancel();
   }, [picture]);
   const answer = picture.answer.value;

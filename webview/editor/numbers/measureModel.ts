@@ -69,7 +69,7 @@ export class MeasureModel {
   }
 
   /** The file has changed. */
-  forget(): void {
+  invalidate(): void {
     this.cancel();
     this.measurements.value = new Map();
   }

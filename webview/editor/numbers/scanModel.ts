@@ -1,7 +1,7 @@
 import { batch, computed, type Signal, signal } from "@preact/signals";
 import type { LayerOutlier } from "../../../src/core/analysis/layerOutliers";
 import { ScanTable } from "../../../src/core/analysis/scanTable";
-import type { Problem } from "../../../src/core/problem";
+import type { Problem } from "../../../src/core/problem/problem";
 import type { ScanState } from "../../../src/protocol/numbersSurface";
 import type { EditorHost } from "../editorHost";
 

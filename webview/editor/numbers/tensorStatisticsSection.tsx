@@ -7,7 +7,7 @@ import { Button } from "../../ui/controls";
 import { Icon } from "../../ui/icon";
 import { Banner, Progress } from "../../ui/states";
 import type { EditorModel } from "../editorModel";
-import type { LoadedTensors } from "../tensorDirectory";
+import type { LoadedTensors } from "../tensors/tensorDirectory";
 
 export interface TensorStatisticsSectionProps {
   readonly model: EditorModel;

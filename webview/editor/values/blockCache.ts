@@ -42,7 +42,7 @@ export class BlockCache {
   ) {}
 
   /** What is in view now; what was wanted before and has not been asked for yet no longer is. */
-  want(block: SliceBlock): void {
+  request(block: SliceBlock): void {
     this.wanted = block;
     this.fetchNext();
   }

@@ -20,7 +20,7 @@ export interface ValuesGridProps {
 /** The values of a slice of any size: only what is seen is read. */
 export function ValuesGrid({ label, values, cache, size, dtype, corner, onCopy }: ValuesGridProps) {
   const format = values.format.value;
-  const onSeen = useCallback((block: GridBlock) => cache.want(block), [cache]);
+  const onSeen = useCallback((block: GridBlock) => cache.request(block), [cache]);
   void cache.version.value;
   return (
     <VirtualGrid

@@ -5,7 +5,7 @@ import { blockBetween, type GridBlock, type GridCell } from "../../ui/gridCell";
 import type { GridOffset } from "../../ui/gridScroll";
 
 /** Where the user is among the values; kept for the next tensor too, where it has such a place. */
-export interface ValuesPlace {
+export interface ValuesViewState {
   readonly format: ValueFormat;
   readonly slice: TensorSlice | undefined;
   readonly cell: GridCell;
@@ -14,7 +14,7 @@ export interface ValuesPlace {
   readonly offset: GridOffset;
 }
 
-export const startValues: ValuesPlace = {
+export const startValues: ValuesViewState = {
   format: "decimal",
   slice: undefined,
   cell: { row: 0, column: 0 },
@@ -34,15 +34,15 @@ export class ValuesModel {
   offset: GridOffset;
   onScroll: () => void = () => {};
 
-  constructor(place: ValuesPlace) {
-    this.format = signal(place.format);
-    this.slice = signal(place.slice);
-    this.cell = signal(place.cell);
-    this.anchor = signal(place.anchor);
-    this.offset = place.offset;
+  constructor(viewState: ValuesViewState) {
+    this.format = signal(viewState.format);
+    this.slice = signal(viewState.slice);
+    this.cell = signal(viewState.cell);
+    this.anchor = signal(viewState.anchor);
+    this.offset = viewState.offset;
   }
 
-  place(): ValuesPlace {
+  viewState(): ValuesViewState {
     return {
       format: this.format.value,
       slice: this.slice.value,

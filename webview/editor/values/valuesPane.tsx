@@ -15,7 +15,7 @@ import { Icon } from "../../ui/icon";
 import { safeName, safeText } from "../../ui/safeText";
 import { Banner, Empty } from "../../ui/states";
 import type { EditorModel } from "../editorModel";
-import type { LoadedTensors } from "../tensorDirectory";
+import type { LoadedTensors } from "../tensors/tensorDirectory";
 import { BlockCache } from "./blockCache";
 import { copySelection, maxCopiedValues } from "./copySelection";
 import { parseGoTo } from "./goTo";

@@ -1,4 +1,4 @@
-import { maxPickleImports } from "../limits";
+import { maxPickleImports } from "../../problem/limits";
 
 /** What a pickle would import, and how often it says so. */
 export interface PickleImport {

@@ -1,4 +1,4 @@
-import type { Problem } from "../../problem";
+import type { Problem } from "../../problem/problem";
 import { plural } from "../../text/quantities";
 import { isDangerousGlobal } from "./dangerousGlobals";
 import type { PickleImport } from "./importLog";

@@ -1,4 +1,4 @@
-import { maxPickleLineBytes, maxPickleOpcodes } from "../limits";
+import { maxPickleLineBytes, maxPickleOpcodes } from "../../problem/limits";
 import type { ImportLog } from "./importLog";
 import { Op } from "./opcode";
 import type { PickleInput } from "./pickleInput";

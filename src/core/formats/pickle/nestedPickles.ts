@@ -1,4 +1,4 @@
-import { maxNestedPickleBytes, maxNestedPickleDepth, maxNestedPickles } from "../limits";
+import { maxNestedPickleBytes, maxNestedPickleDepth, maxNestedPickles } from "../../problem/limits";
 import { type FoundValues, looksLikePickle } from "./foundValues";
 import { type ImportFinding, judgeImports } from "./importReport";
 import { latin1Bytes } from "./pickleText";

@@ -1,7 +1,12 @@
-import type { Problem } from "../../problem";
-import { ProblemList } from "../../problemList";
-import { FormatError } from "../formatError";
-import { maxListedProblems, maxPickleLineBytes, maxPickleOpcodes, maxPickleRetainedBytes } from "../limits";
+import { CheckpointError } from "../../problem/checkpointError";
+import {
+  maxListedProblems,
+  maxPickleLineBytes,
+  maxPickleOpcodes,
+  maxPickleRetainedBytes,
+} from "../../problem/limits";
+import type { Problem } from "../../problem/problem";
+import { ProblemList } from "../../problem/problemList";
 import { stepContainer } from "./containerOpcodes";
 import { FoundValues } from "./foundValues";
 import type { ImportLog } from "./importLog";
@@ -51,7 +56,7 @@ export class PickleMachine {
   /**
    * Runs to STOP and gives the value.
    * @throws NeedBytes when the window ends; run again once it was moved, and it goes on.
-   * @throws FormatError with the offset of the opcode that could not be carried out.
+   * @throws CheckpointError with the offset of the opcode that could not be carried out.
    */
   run(): PickleValue {
     const { input } = this;
@@ -96,7 +101,7 @@ export class PickleMachine {
       if (scalar instanceof PyBytes) this.found.note(scalar);
     } else if (!stepContainer(op, this.stack) && !this.stepObject(op)) {
       const message = `There is no opcode ${opcodeName(op)}: the Python pickle is damaged, or this is none.`;
-      throw new FormatError("UnknownOpcode", message, this.opcodeOffset);
+      throw new CheckpointError("UnknownOpcode", message, this.opcodeOffset);
     }
   }
 
@@ -284,6 +289,6 @@ export class PickleMachine {
 
   private fail(code: string, fact: string): never {
     const message = `The pickle cannot be read on: ${opcodeName(this.currentOp)} ${fact}.`;
-    throw new FormatError(code, message, this.opcodeOffset);
+    throw new CheckpointError(code, message, this.opcodeOffset);
   }
 }

@@ -3,7 +3,7 @@ import {
   maxInlinePickleText,
   maxPickleIntegerBytes,
   maxPickleLineBytes,
-} from "../limits";
+} from "../../problem/limits";
 import { Op } from "./opcode";
 import type { PickleInput } from "./pickleInput";
 import { decodeLong, parseFloatText, parseInteger } from "./pickleNumber";

@@ -1,8 +1,8 @@
 import type { ByteSource } from "../../bytes/byteSource";
-import type { Problem } from "../../problem";
+import { CheckpointError } from "../../problem/checkpointError";
+import { maxPickleWindowBytes, pickleWindowBytes } from "../../problem/limits";
+import type { Problem } from "../../problem/problem";
 import { formatBytes } from "../../text/quantities";
-import { FormatError } from "../formatError";
-import { maxPickleWindowBytes, pickleWindowBytes } from "../limits";
 import type { FoundValues } from "./foundValues";
 import { ImportLog, type PickleImport } from "./importLog";
 import { ImportScanner } from "./importScanner";
@@ -14,7 +14,7 @@ export interface Unpickled {
   /** Undefined where the pickle failed before there was anything to show. */
   readonly value: PickleValue | undefined;
   /** Why the pickle could not be read to its end; what `value` holds was read before. */
-  readonly failure: FormatError | undefined;
+  readonly failure: CheckpointError | undefined;
   readonly imports: readonly PickleImport[];
   readonly problems: readonly Problem[];
   /** Offset behind the STOP, or of the opcode that failed. */
@@ -62,11 +62,11 @@ export async function unpickleFrom(source: ByteSource, options: UnpickleOptions 
   }
 }
 
-function truncated({ offset, length }: NeedBytes, size: number): FormatError {
+function truncated({ offset, length }: NeedBytes, size: number): CheckpointError {
   const missing = offset + length - size;
   const fact = missing > 1 ? ` At least ${formatBytes(missing)} are missing.` : "";
   const message = `The pickle is cut: it ends before its end mark.${fact} The save or the download did not finish.`;
-  return new FormatError("TruncatedPickle", message, offset);
+  return new CheckpointError("TruncatedPickle", message, offset);
 }
 
 /** One run of the machine, and after a failure of the scanner that looks for imports in what follows. */
@@ -75,7 +75,7 @@ class Run {
   private readonly imports = new ImportLog();
   private readonly machine: PickleMachine;
   private value: PickleValue | undefined;
-  private failure: FormatError | undefined;
+  private failure: CheckpointError | undefined;
   private scanner: ImportScanner | undefined;
   private windowEnd = 0;
 
@@ -111,7 +111,7 @@ class Run {
     }
   }
 
-  finish(truncation: FormatError | undefined): Unpickled {
+  finish(truncation: CheckpointError | undefined): Unpickled {
     const failure = this.failure ?? truncation;
     return {
       value: failure === undefined ? this.value : this.machine.salvage(),
@@ -128,7 +128,7 @@ class Run {
     try {
       this.value = this.machine.run();
     } catch (error) {
-      if (!(error instanceof FormatError)) throw error;
+      if (!(error instanceof CheckpointError)) throw error;
       this.failure = error;
       // Python stops here as well, as far as we know. The rest is read for the report only.
       this.scanner = new ImportScanner(this.input, this.imports);

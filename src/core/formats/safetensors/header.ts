@@ -1,9 +1,9 @@
 import { JsonScanner, JsonSyntaxError } from "../../json/jsonScanner";
 import { TextOffsets } from "../../json/textOffsets";
-import { ProblemList } from "../../problemList";
+import { CheckpointError } from "../../problem/checkpointError";
+import { maxDtypeLength, maxHeaderDepth, maxListedProblems, maxTensorAxes } from "../../problem/limits";
+import { ProblemList } from "../../problem/problemList";
 import { quote } from "../../text/quote";
-import { FormatError } from "../formatError";
-import { maxDtypeLength, maxHeaderDepth, maxListedProblems, maxTensorAxes } from "../limits";
 
 /** One entry of the header as it is written, before it is held against the others and the file's size. */
 export interface HeaderEntry {
@@ -48,7 +48,7 @@ const headerStart = 8;
 /**
  * Parses the JSON header of a safetensors file (https://github.com/huggingface/safetensors, format section, and
  * the order of checks of the reference reader). Entries that break a rule are left out and reported.
- * @throws FormatError `InvalidHeader` for text that is not UTF-8, `InvalidHeaderDeserialization` for text that is
+ * @throws CheckpointError `InvalidHeader` for text that is not UTF-8, `InvalidHeaderDeserialization` for text that is
  * not one JSON object.
  */
 export function parseHeader(bytes: Uint8Array): Header {
@@ -87,7 +87,7 @@ class HeaderParser {
     } catch (error) {
       if (!(error instanceof JsonSyntaxError)) throw error;
       const message = `The header is not valid JSON: ${error.message}.`;
-      throw new FormatError("InvalidHeaderDeserialization", message, this.fileOffset(error.offset));
+      throw new CheckpointError("InvalidHeaderDeserialization", message, this.fileOffset(error.offset));
     }
     return {
       entries: this.entries,
@@ -255,6 +255,10 @@ function decodeUtf8(bytes: Uint8Array): string {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
-    throw new FormatError("InvalidHeader", "The header is not UTF-8 text. The file is damaged.", headerStart);
+    throw new CheckpointError(
+      "InvalidHeader",
+      "The header is not UTF-8 text. The file is damaged.",
+      headerStart,
+    );
   }
 }

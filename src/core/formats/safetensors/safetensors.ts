@@ -1,10 +1,10 @@
 import type { ByteSource } from "../../bytes/byteSource";
 import { readU64 } from "../../bytes/littleEndian";
+import { CheckpointError } from "../../problem/checkpointError";
+import { maxSafetensorsHeaderBytes } from "../../problem/limits";
 import type { Tensor } from "../../tensors/tensor";
 import { formatBytes, formatCount } from "../../text/quantities";
 import type { Format, ParsedFile } from "../format";
-import { FormatError } from "../formatError";
-import { maxSafetensorsHeaderBytes } from "../limits";
 import { type Header, parseHeader } from "./header";
 import { checkLayout } from "./layout";
 
@@ -57,20 +57,20 @@ async function parse(source: ByteSource, head: Uint8Array, signal?: AbortSignal)
 
 /** In at most one read beyond `head`. Nothing is allocated before the length was held against the file's size. */
 async function readHeader(source: ByteSource, head: Uint8Array, signal?: AbortSignal): Promise<Uint8Array> {
-  if (source.size < lengthFieldBytes) throw new FormatError("HeaderTooSmall", describeTiny(head), 0);
+  if (source.size < lengthFieldBytes) throw new CheckpointError("HeaderTooSmall", describeTiny(head), 0);
   const length = readU64(head, 0);
   if (length > BigInt(maxSafetensorsHeaderBytes)) {
     const message =
       `The file says that its header has ${formatCount(Number(length))} bytes; the limit of the format is 100 MB. ` +
       "Either the file is damaged or it is not a safetensors file.";
-    throw new FormatError("HeaderTooLarge", message, 0);
+    throw new CheckpointError("HeaderTooLarge", message, 0);
   }
   const end = lengthFieldBytes + Number(length);
   if (end > source.size) {
     const message =
       `The header should end at byte ${formatCount(end)}, but the file has only ${formatBytes(source.size)}. ` +
       "The save or the download did not finish, or it is not a safetensors file.";
-    throw new FormatError("InvalidHeaderLength", message, 0);
+    throw new CheckpointError("InvalidHeaderLength", message, 0);
   }
   if (end <= head.length) return head.subarray(lengthFieldBytes, end);
   const header = new Uint8Array(Number(length));

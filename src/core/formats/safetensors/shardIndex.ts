@@ -9,12 +9,12 @@ import {
   parseJson,
 } from "../../json/parseJson";
 import { utf8Length } from "../../json/textOffsets";
-import type { Problem } from "../../problem";
-import { ProblemList } from "../../problemList";
+import { CheckpointError } from "../../problem/checkpointError";
+import { maxListedProblems, maxShards } from "../../problem/limits";
+import type { Problem } from "../../problem/problem";
+import { ProblemList } from "../../problem/problemList";
 import { formatCount } from "../../text/quantities";
 import { quote } from "../../text/quote";
-import { FormatError } from "../formatError";
-import { maxListedProblems, maxShards } from "../limits";
 
 /** `model.safetensors.index.json` of a sharded model (Hugging Face transformers, `save_pretrained`). */
 export interface ShardIndex {
@@ -27,11 +27,12 @@ export interface ShardIndex {
   readonly problems: readonly Problem[];
 }
 
-/** @throws FormatError `InvalidIndex` when there is no usable weight_map. */
+/** @throws CheckpointError `InvalidIndex` when there is no usable weight_map. */
 export function parseShardIndex(text: string): ShardIndex {
   const root = parseRoot(text);
   const written = root.get("weight_map");
-  if (!isJsonObject(written)) throw new FormatError("InvalidIndex", "The index has no weight_map object.");
+  if (!isJsonObject(written))
+    throw new CheckpointError("InvalidIndex", "The index has no weight_map object.");
   const problems = new ProblemList(maxListedProblems);
   const weightMap = new Map<string, string>();
   const shards = new Set<string>();
@@ -45,7 +46,7 @@ export function parseShardIndex(text: string): ShardIndex {
   const totalSize = isJsonObject(metadata) ? jsonNumber(metadata.get("total_size")) : undefined;
   if (shards.size > maxShards) {
     const message = `The index names ${formatCount(shards.size)} shards; a model is read with up to ${formatCount(maxShards)}.`;
-    throw new FormatError("InvalidIndex", message);
+    throw new CheckpointError("InvalidIndex", message);
   }
   const shardNames = [...shards].sort(new Intl.Collator("en", { numeric: true }).compare);
   return { weightMap, shardNames, totalSize, problems: problems.toArray() };
@@ -56,14 +57,14 @@ function parseRoot(text: string): JsonObject {
     const { value, truncatedAt } = parseJson(text);
     if (truncatedAt !== undefined) {
       const message = "The index ends early: it is half-written or was cut.";
-      throw new FormatError("InvalidIndex", message, utf8Length(text, 0, truncatedAt));
+      throw new CheckpointError("InvalidIndex", message, utf8Length(text, 0, truncatedAt));
     }
-    if (!isJsonObject(value)) throw new FormatError("InvalidIndex", "The index is not a JSON object.", 0);
+    if (!isJsonObject(value)) throw new CheckpointError("InvalidIndex", "The index is not a JSON object.", 0);
     return value;
   } catch (error) {
     if (error instanceof JsonSyntaxError) {
       const message = `The index is not valid JSON: ${error.message}.`;
-      throw new FormatError("InvalidIndex", message, utf8Length(text, 0, error.offset));
+      throw new CheckpointError("InvalidIndex", message, utf8Length(text, 0, error.offset));
     }
     throw error;
   }

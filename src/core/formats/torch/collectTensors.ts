@@ -1,7 +1,7 @@
-import type { Problem } from "../../problem";
-import { ProblemList } from "../../problemList";
+import { maxCollectedTensors, maxListedProblems, maxWalkedValues } from "../../problem/limits";
+import type { Problem } from "../../problem/problem";
+import { ProblemList } from "../../problem/problemList";
 import type { Tensor } from "../../tensors/tensor";
-import { maxCollectedTensors, maxListedProblems, maxWalkedValues } from "../limits";
 import { childrenOf, type PickleChildren } from "../pickle/pickleChildren";
 import { type PickleValue, PyObject } from "../pickle/pickleValue";
 import { toTensor } from "./rebuiltTensor";

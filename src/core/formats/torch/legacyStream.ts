@@ -1,8 +1,8 @@
 import { type ByteRegion, SubRegion } from "../../bytes/byteRegion";
 import type { ByteSource } from "../../bytes/byteSource";
-import type { Problem } from "../../problem";
+import { CheckpointError } from "../../problem/checkpointError";
+import type { Problem } from "../../problem/problem";
 import { formatBytes } from "../../text/quantities";
-import { FormatError } from "../formatError";
 import { type ImportFinding, judgeImports } from "../pickle/importReport";
 import { type PickleValue, PyDict, PyGlobal, PyPersistentId } from "../pickle/pickleValue";
 import { sequenceOf, tupleItems } from "../pickle/pickleView";
@@ -20,7 +20,7 @@ const storageHeaderBytes = 8;
  * A file of torch before 1.6, which later versions still write on request (torch/serialization.py, `_legacy_save`):
  * five pickles (magic number, protocol, system, the object, keys of storages), then the storages in the order of
  * the keys.
- * @throws FormatError where not even the object can be shown.
+ * @throws CheckpointError where not even the object can be shown.
  */
 export async function readLegacyStream(
   source: ByteSource,
@@ -48,7 +48,7 @@ class LegacyReader {
   async read(): Promise<TorchStream> {
     const magic = this.whole(await this.nextPickle());
     if (!isLegacyMagic(magic)) {
-      throw new FormatError("NotLegacyTorch", "The file does not begin with torch's magic number.", 0);
+      throw new CheckpointError("NotLegacyTorch", "The file does not begin with torch's magic number.", 0);
     }
     this.checkProtocol(this.whole(await this.nextPickle()));
     const system = this.whole(await this.nextPickle());
@@ -56,7 +56,7 @@ class LegacyReader {
     const object = await this.nextPickle();
     const root = object.value;
     if (root === undefined)
-      throw object.failure ?? new FormatError("EmptyPickle", "The file holds no object.");
+      throw object.failure ?? new CheckpointError("EmptyPickle", "The file holds no object.");
     if (object.failure !== undefined) this.problems.push(object.failure.toProblem());
     const keys = object.failure === undefined ? await this.readKeys() : [];
     const storages = this.locate(keys, referencesIn(object.found.persistentIds), !isLittleEndian);

@@ -1,9 +1,9 @@
 import { ZipEntryRegion } from "../../bytes/byteRegion";
 import type { ByteSource } from "../../bytes/byteSource";
 import type { ZipEntry } from "../../bytes/zipDirectory";
-import type { Problem } from "../../problem";
-import { FormatError } from "../formatError";
-import { maxScannedMemberBytes, maxScannedMembers, maxSmallMemberBytes } from "../limits";
+import { CheckpointError } from "../../problem/checkpointError";
+import { maxScannedMemberBytes, maxScannedMembers, maxSmallMemberBytes } from "../../problem/limits";
+import type { Problem } from "../../problem/problem";
 import { isNpy, objectArrayStart } from "../numpy/npyHeader";
 import { type ImportFinding, judgeImports } from "../pickle/importReport";
 import { isPickleHead } from "../pickle/isPickleHead";
@@ -55,7 +55,7 @@ async function scanMembers(
       pickles++;
       imports.push(...found);
     } catch (error) {
-      if (!(error instanceof FormatError || error instanceof RangeError)) throw error;
+      if (!(error instanceof CheckpointError || error instanceof RangeError)) throw error;
       const message = `${entry.name} cannot be looked into: ${error.message}`;
       problems.push({
         severity: "warning",
@@ -85,9 +85,10 @@ async function scanMember(
   if (start === undefined) return undefined;
   const isNamedPickle = /\.(?:pkl|pickle|joblib)$/i.test(entry.name);
   if (start === 0 && !isNamedPickle && !isPickleHead(head)) return undefined;
-  if (entry.encrypted && !isPickleHead(head)) throw new FormatError("EncryptedMember", "it is encrypted.");
+  if (entry.encrypted && !isPickleHead(head))
+    throw new CheckpointError("EncryptedMember", "it is encrypted.");
   if (entry.size > maxScannedMemberBytes && entry.method !== 0) {
-    throw new FormatError("MemberTooLarge", "it is compressed and too large.");
+    throw new CheckpointError("MemberTooLarge", "it is compressed and too large.");
   }
   const { found, imports } = await unpickleFrom(member, { start, signal });
   return [...judgeImports(imports, entry.name), ...nestedImports(found, entry.name)];

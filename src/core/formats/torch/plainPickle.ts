@@ -1,9 +1,9 @@
 import { FileRegion } from "../../bytes/byteRegion";
 import type { ByteSource } from "../../bytes/byteSource";
-import type { Problem } from "../../problem";
+import { maxFollowingPickles } from "../../problem/limits";
+import type { Problem } from "../../problem/problem";
 import { formatBytes } from "../../text/quantities";
 import type { Format, ParsedFile } from "../format";
-import { maxFollowingPickles } from "../limits";
 import { type ImportFinding, judgeImports } from "../pickle/importReport";
 import { isPickleHead } from "../pickle/isPickleHead";
 import { nestedImports } from "../pickle/nestedPickles";
@@ -25,7 +25,7 @@ async function parse(source: ByteSource, head: Uint8Array, signal?: AbortSignal)
   return parsePickleAt(source, head, 0, signal);
 }
 
-/** @throws FormatError where the pickle can't be read at all. */
+/** @throws CheckpointError where the pickle can't be read at all. */
 export async function parsePickleAt(
   source: ByteSource,
   head: Uint8Array,

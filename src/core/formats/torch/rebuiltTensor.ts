@@ -1,7 +1,7 @@
+import { maxTensorAxes } from "../../problem/limits";
 import { fitsStorage } from "../../tensors/readLayout";
 import { elementCount, type Tensor } from "../../tensors/tensor";
 import { contiguousStrides, type TensorLayout, type TensorStorage } from "../../tensors/tensorLayout";
-import { maxTensorAxes } from "../limits";
 import type { PickleValue } from "../pickle/pickleValue";
 import { numberOf, sequenceOf } from "../pickle/pickleView";
 import type { TorchDtype } from "./torchDtype";

@@ -1,4 +1,4 @@
-import { maxTensorNesting } from "../limits";
+import { maxTensorNesting } from "../../problem/limits";
 import { type PickleValue, PyDict, PyGlobal, PyObject, PyPersistentId } from "../pickle/pickleValue";
 import { argsOf, numberOf, stringOf, tupleItems } from "../pickle/pickleView";
 import { type ArrayPlace, numpyArray } from "./numpyArray";

@@ -1,7 +1,7 @@
 import type { ByteRegion } from "../../bytes/byteRegion";
 import { type ByteSource, MemoryByteSource } from "../../bytes/byteSource";
-import { FormatError } from "../formatError";
-import { maxLatin1TextBytes } from "../limits";
+import { CheckpointError } from "../../problem/checkpointError";
+import { maxLatin1TextBytes } from "../../problem/limits";
 import { latin1Bytes } from "../pickle/pickleText";
 
 /** Bytes that a pickle holds as text: protocol 2 has no other way for Python 3. */
@@ -36,11 +36,11 @@ export class Latin1TextRegion implements ByteRegion {
   async open(file: ByteSource, signal?: AbortSignal): Promise<ByteSource> {
     const source = await this.text.open(file, signal);
     if (source.size > maxLatin1TextBytes) {
-      throw new FormatError("TextTooLong", "An array that is written as text is too long to be decoded.");
+      throw new CheckpointError("TextTooLong", "An array that is written as text is too long to be decoded.");
     }
     const bytes = decodeLatin1Utf8(await source.read(0, source.size, signal));
     if (!this.exact || bytes.length >= this.size) return new MemoryByteSource(bytes);
-    throw new FormatError("TextTooShort", "An array that is written as text is shorter than its shape.");
+    throw new CheckpointError("TextTooShort", "An array that is written as text is shorter than its shape.");
   }
 }
 

@@ -2,7 +2,7 @@ import { type ByteRegion, ZipEntryRegion } from "../../bytes/byteRegion";
 import type { ByteSource } from "../../bytes/byteSource";
 import { CachedByteSource } from "../../bytes/cachedSource";
 import { readZipDirectory, type ZipDirectory, type ZipEntry, zipTailBytes } from "../../bytes/zipDirectory";
-import { maxSmallMemberBytes } from "../limits";
+import { maxSmallMemberBytes } from "../../problem/limits";
 
 /** A zip archive with what torch calls its parts. */
 export interface TorchArchive {

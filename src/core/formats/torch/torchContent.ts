@@ -1,9 +1,9 @@
 import { type ByteRegion, MemoryRegion, SubRegion } from "../../bytes/byteRegion";
 import type { ByteSource } from "../../bytes/byteSource";
-import type { Problem } from "../../problem";
+import { CheckpointError } from "../../problem/checkpointError";
+import { headerProbeBytes } from "../../problem/limits";
+import type { Problem } from "../../problem/problem";
 import type { Tensor } from "../../tensors/tensor";
-import { FormatError } from "../formatError";
-import { headerProbeBytes } from "../limits";
 import type { FoundValues } from "../pickle/foundValues";
 import type { ImportFinding } from "../pickle/importReport";
 import { nestedImports } from "../pickle/nestedPickles";
@@ -80,7 +80,7 @@ async function readNestedFiles(
         imports.push(...inner.imports.map((found) => ({ ...found, where: nestedPlace })));
       problems.push(...inner.problems);
     } catch (error) {
-      if (!(error instanceof FormatError)) throw error;
+      if (!(error instanceof CheckpointError)) throw error;
       problems.push({ ...error.toProblem(), message: `A storage inside the pickle: ${error.message}` });
     }
   }

@@ -1,5 +1,5 @@
 import type { ByteSource } from "../../bytes/byteSource";
-import type { Problem } from "../../problem";
+import type { Problem } from "../../problem/problem";
 import type { FormatId, ParsedFile } from "../format";
 import { type ImportFinding, importProblems, mergeImports } from "../pickle/importReport";
 import { readContent } from "./torchContent";

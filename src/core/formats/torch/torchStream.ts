@@ -1,5 +1,5 @@
 import type { ByteRegion } from "../../bytes/byteRegion";
-import type { Problem } from "../../problem";
+import type { Problem } from "../../problem/problem";
 import type { FoundValues } from "../pickle/foundValues";
 import type { ImportFinding } from "../pickle/importReport";
 import type { PickleValue } from "../pickle/pickleValue";

@@ -1,8 +1,8 @@
 import { RangeByteSource } from "../../bytes/byteRange";
 import { FileRegion, SubRegion } from "../../bytes/byteRegion";
 import type { ByteSource } from "../../bytes/byteSource";
+import { CheckpointError } from "../../problem/checkpointError";
 import type { Format, FormatId, ParsedFile } from "../format";
-import { FormatError } from "../formatError";
 import { unsupportedFormat } from "../formatLabel";
 import { judgeImports } from "../pickle/importReport";
 import { PyPersistentId } from "../pickle/pickleValue";
@@ -34,10 +34,10 @@ async function parse(source: ByteSource, head: Uint8Array, signal?: AbortSignal)
   const blank = diagnoseBlank(head);
   if (blank !== undefined) throw blank;
   const archive = await openArchive(source, head, undefined, signal).catch((error: unknown) => {
-    if (error instanceof FormatError && error.code === "NoZipDirectory") return error;
+    if (error instanceof CheckpointError && error.code === "NoZipDirectory") return error;
     throw error;
   });
-  if (archive instanceof FormatError) {
+  if (archive instanceof CheckpointError) {
     const kind = recogniseKind(head, "");
     if (kind === "zip" || kind === "npz") throw unsupportedFormat(kind);
     return isZip(head) ? readCutArchive(source, head, archive, signal) : readNamedOnly(source, head, signal);
@@ -50,11 +50,11 @@ async function parse(source: ByteSource, head: Uint8Array, signal?: AbortSignal)
     return readCutArchive(source, head, damagedDirectory(archive), signal);
   }
   const stream = await readTorchZip(archive, signal).catch((error: unknown) => {
-    if (error instanceof FormatError && error.code === "NoLocalHeader") return error;
+    if (error instanceof CheckpointError && error.code === "NoLocalHeader") return error;
     throw error;
   });
   // Bytes were lost or added on the way: the pickle may still be where it was written first.
-  if (stream instanceof FormatError) return readCutArchive(source, head, stream, signal);
+  if (stream instanceof CheckpointError) return readCutArchive(source, head, stream, signal);
   const scan = await memberImports(archive, entry, signal);
   const prefix = archive.directory.prefixBytes;
   const problems = [
@@ -94,17 +94,17 @@ async function readNamedOnly(
   try {
     return { ...(await pickle.parse(source, head, signal)), format: "pickle" };
   } catch (error) {
-    if (!(error instanceof FormatError)) throw error;
+    if (!(error instanceof CheckpointError)) throw error;
     const start = [...head.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
     const message = `The name says PyTorch, but the first bytes (${start}) are neither a zip archive nor a pickle.`;
-    throw new FormatError("NotTorch", message, 0);
+    throw new CheckpointError("NotTorch", message, 0);
   }
 }
 
-function damagedDirectory({ directory }: TorchArchive): FormatError {
+function damagedDirectory({ directory }: TorchArchive): CheckpointError {
   const [problem] = directory.problems;
   const message = problem?.message ?? "The archive's directory does not list the object that torch saved.";
-  return new FormatError("DamagedZipDirectory", message, problem?.offset);
+  return new CheckpointError("DamagedZipDirectory", message, problem?.offset);
 }
 
 /** torch writes these beside data.pkl, also where writing that failed. */
@@ -133,7 +133,7 @@ const localHeaderBytes = 30;
 async function readCutArchive(
   source: ByteSource,
   head: Uint8Array,
-  failure: FormatError,
+  failure: CheckpointError,
   signal?: AbortSignal,
 ): Promise<ParsedFile> {
   if (head.length < localHeaderBytes) throw failure;

@@ -1,9 +1,9 @@
 import { ZipEntryRegion } from "../../bytes/byteRegion";
 import type { ZipEntry } from "../../bytes/zipDirectory";
-import type { Problem } from "../../problem";
+import { CheckpointError } from "../../problem/checkpointError";
+import { maxEagerPickleBytes } from "../../problem/limits";
+import type { Problem } from "../../problem/problem";
 import { quote } from "../../text/quote";
-import { FormatError } from "../formatError";
-import { maxEagerPickleBytes } from "../limits";
 import { type ImportFinding, judgeImports } from "../pickle/importReport";
 import { PyPersistentId } from "../pickle/pickleValue";
 import { type Unpickled, unpickleFrom } from "../pickle/unpickle";
@@ -25,7 +25,7 @@ const tinyMembers = ["version", ".format_version", ".storage_alignment"] as cons
 /**
  * Reads the pickle of a torch archive (`<folder>/data.pkl`, with a member `<folder>/data/<key>` for each storage;
  * torch/serialization.py `_save`). Storages are located, not read.
- * @throws FormatError where there is no object to show.
+ * @throws CheckpointError where there is no object to show.
  */
 export async function readTorchZip(archive: TorchArchive, signal?: AbortSignal): Promise<TorchZipStream> {
   const entry = archive.members.get(`${archive.folder}data.pkl`);
@@ -46,13 +46,13 @@ export async function readTorchZip(archive: TorchArchive, signal?: AbortSignal):
   };
 }
 
-function noPickle({ directory }: TorchArchive): FormatError {
+function noPickle({ directory }: TorchArchive): CheckpointError {
   const names = directory.entries.slice(0, 5).map(({ name }) => quote(name));
   const list = names.length === 0 ? "nothing" : names.join(", ");
   const message =
     `The archive holds no data.pkl, but ${list}. ` +
     "Either saving failed before the object was written, or it is not a torch file.";
-  return new FormatError("NoDataPickle", message);
+  return new CheckpointError("NoDataPickle", message);
 }
 
 async function readPickle(
@@ -67,7 +67,7 @@ async function readPickle(
   return { unpickled, problems: [...failure, ...unpickled.problems] };
 }
 
-function inMember(failure: FormatError, { name, encrypted }: ZipEntry): Problem {
+function inMember(failure: CheckpointError, { name, encrypted }: ZipEntry): Problem {
   const problem = failure.toProblem();
   const reason = encrypted ? " It is marked as encrypted." : "";
   return { ...problem, message: `${name}: ${problem.message}${reason}` };

@@ -1,4 +1,4 @@
-import type { Problem } from "../../problem";
+import type { Problem } from "../../problem/problem";
 
 /** The log ends inside a record, at rest. */
 export function cutLog(offset: number): Problem {

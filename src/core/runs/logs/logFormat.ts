@@ -1,5 +1,5 @@
 import type { Files } from "../../bytes/files";
-import type { Problem } from "../../problem";
+import type { Problem } from "../../problem/problem";
 import type { PointBatch } from "./pointBatch";
 
 export type LogFormatId =

@@ -1,5 +1,5 @@
 import { readText } from "../../bytes/readText";
-import { FormatError } from "../../formats/formatError";
+import { CheckpointError } from "../../problem/checkpointError";
 import type { LogCursor, LogInput, LogRead, LogReadOptions, LogReport } from "./logFormat";
 import { PointBatch } from "./pointBatch";
 
@@ -35,7 +35,7 @@ async function readWithin(
   try {
     return await readText(files, path, maxBytes, signal);
   } catch (error) {
-    if (!(error instanceof FormatError)) throw error;
+    if (!(error instanceof CheckpointError)) throw error;
     return { ...emptyReport, problems: [error.toProblem()] };
   }
 }

@@ -1,5 +1,5 @@
 import type { Files } from "../../bytes/files";
-import { FormatError } from "../../formats/formatError";
+import { CheckpointError } from "../../problem/checkpointError";
 import type { LogCursor, LogFile, LogRead, LogReport, Purge } from "../logs/logFormat";
 import { logFormatOf } from "../logs/logFormats";
 import type { PointColumns } from "../logs/pointColumns";
@@ -114,7 +114,7 @@ export class FollowedLog {
     const wasUnreadable = this.unreadable;
     this.unreadable = true;
     const { path, format } = this.log;
-    const code = error instanceof FormatError ? error.code : "FileUnreadable";
+    const code = error instanceof CheckpointError ? error.code : "FileUnreadable";
     const cause = error instanceof Error ? error.message : String(error);
     const message = `${logFormatOf(format).label} cannot be read: ${cause}`;
     const problems = [{ severity: "error" as const, code, message, file: path }];

@@ -1,8 +1,8 @@
 import type { Files } from "../../bytes/files";
 import { mapParallel } from "../../bytes/mapParallel";
 import { joinPath } from "../../bytes/paths";
+import { trainerStateName } from "../../progress/readTrainerState";
 import type { LogFacts, LogFile } from "../logs/logFormat";
-import { trainerStateName } from "../readTrainerState";
 import { FollowedLog, type LogChange } from "./followedLog";
 import { dropSuperseded } from "./superseded";
 

@@ -7,8 +7,8 @@ import {
   type RunProgress,
   type StepTimes,
   secondsLeft,
-} from "../runProgress";
-import { tokenKeyOf } from "../seriesAxis";
+} from "../series/runProgress";
+import { tokenKeyOf } from "../series/seriesAxis";
 import type { FollowedLog } from "./followedLog";
 import type { MergedMetrics } from "./mergedMetrics";
 

@@ -1,6 +1,6 @@
 import type { PointColumns } from "../logs/pointColumns";
-import { describeMetric } from "../metricFamily";
-import type { MetricSeries } from "../metricSeries";
+import { describeMetric } from "../series/metricFamily";
+import type { MetricSeries } from "../series/metricSeries";
 import type { FollowedLog } from "./followedLog";
 import { isClockTime } from "./runCurves";
 import { StepCurve } from "./stepCurve";

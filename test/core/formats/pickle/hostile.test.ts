@@ -38,7 +38,7 @@ const failures: readonly (readonly [what: string, pickle: string, code: string, 
 describe("a pickle that is wrong", () => {
   it.each(failures)("because of %s fails at the opcode", (_what, pickle, code, offset) => {
     const { failure, end } = unpickle(latin1(pickle));
-    expect(failure).toMatchObject({ name: "FormatError", code });
+    expect(failure).toMatchObject({ name: "CheckpointError", code });
     if (code !== "TruncatedPickle") expect(end).toBe(offset);
   });
 
@@ -61,7 +61,7 @@ describe("a pickle that is wrong", () => {
     const bytes = readFileSync(join(fixtures, name));
     for (let length = 0; length < bytes.length; length += step) {
       const { failure, value } = unpickle(new Uint8Array(bytes.subarray(0, length)));
-      if (failure?.name !== "FormatError") throw new Error(`no failure at ${length}`);
+      if (failure?.name !== "CheckpointError") throw new Error(`no failure at ${length}`);
       if (value !== undefined) childrenOf(value);
     }
     expect(unpickle(new Uint8Array(bytes)).failure).toBeUndefined();

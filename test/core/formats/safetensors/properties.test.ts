@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { MemoryByteSource } from "../../../../src/core/bytes/byteSource";
-import { FormatError } from "../../../../src/core/formats/formatError";
 import { readCheckpointFile } from "../../../../src/core/formats/readFile";
+import { CheckpointError } from "../../../../src/core/problem/checkpointError";
 import {
   bitsOf,
   byteSizeOf,
@@ -106,7 +106,7 @@ describe("any valid file", () => {
           const bytes = whole.subarray(0, Math.floor(whole.length * share));
           const problems = await readBytes(bytes).then(
             (result) => result.problems.map(({ code }) => code),
-            (error) => [error instanceof FormatError ? error.code : `${error}`],
+            (error) => [error instanceof CheckpointError ? error.code : `${error}`],
           );
           expect(["HeaderTooSmall", "InvalidHeaderLength", "MetadataIncompleteBuffer"]).toContain(
             problems[0],
@@ -127,7 +127,7 @@ describe("any damaged file", () => {
     kind: fc.constantFrom("set", "insert", "delete"),
   });
 
-  it("is read, or refused with a FormatError, and every tensor that is shown is sound", async () => {
+  it("is read, or refused with a CheckpointError, and every tensor that is shown is sound", async () => {
     await fc.assert(
       fc.asyncProperty(file, fc.array(mutation, { minLength: 1, maxLength: 4 }), async (spec, mutations) => {
         const bytes = [...safetensorsFile(spec)];
@@ -146,7 +146,7 @@ describe("any damaged file", () => {
           }
           for (const { offset } of problems) expect(offset === undefined || offset >= 0).toBe(true);
         } catch (error) {
-          if (!(error instanceof FormatError)) throw error;
+          if (!(error instanceof CheckpointError)) throw error;
           expect(error.file).toBe("/m.safetensors");
           expect(error.offset).toBeLessThanOrEqual(source.size);
         }

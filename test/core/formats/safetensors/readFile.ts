@@ -1,7 +1,7 @@
 import { MemoryByteSource } from "../../../../src/core/bytes/byteSource";
-import { FormatError } from "../../../../src/core/formats/formatError";
 import { type ReadFileResult, readCheckpointFile } from "../../../../src/core/formats/readFile";
-import type { Problem } from "../../../../src/core/problem";
+import { CheckpointError } from "../../../../src/core/problem/checkpointError";
+import type { Problem } from "../../../../src/core/problem/problem";
 import { type FileSpec, fileHead, safetensorsFile } from "../../../support/safetensorsFile";
 
 export const path = "/run/model.safetensors";
@@ -20,11 +20,11 @@ export function readHeader(header: string, dataSize = 0): Promise<ReadFileResult
 }
 
 /** The error that reading must end with. */
-export async function errorOf(reading: Promise<unknown>): Promise<FormatError> {
+export async function errorOf(reading: Promise<unknown>): Promise<CheckpointError> {
   try {
     await reading;
   } catch (error) {
-    if (error instanceof FormatError) return error;
+    if (error instanceof CheckpointError) return error;
     throw error;
   }
   throw new Error("The file was read");

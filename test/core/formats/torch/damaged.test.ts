@@ -138,7 +138,7 @@ describe("a legacy file that is damaged", () => {
   it("at any byte is refused or shown with a problem", async () => {
     for (let length = 0; length < whole.length; length += 13) {
       const outcome = await read(whole.slice(0, length)).catch((error: Error) => error);
-      if (outcome instanceof Error) expect(outcome.name).toBe("FormatError");
+      if (outcome instanceof Error) expect(outcome.name).toBe("CheckpointError");
       else expect(outcome.problems.length).toBeGreaterThan(0);
     }
   });

@@ -1,7 +1,7 @@
-import { maxConfigBytes } from "../../../formats/limits";
 import { flattenJson } from "../../../json/flattenJson";
 import { isJsonObject, parseJson } from "../../../json/parseJson";
-import { loggedNumber } from "../../loggedNumber";
+import { maxConfigBytes } from "../../../problem/limits";
+import { loggedNumber } from "../../../progress/loggedNumber";
 import type { ConfigRow, LogFormat, LogReport } from "../logFormat";
 import { emptyReport, readWholeLog } from "../wholeLog";
 import { flatYaml } from "./flatYaml";

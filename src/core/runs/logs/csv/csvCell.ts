@@ -1,4 +1,4 @@
-import { loggedNumber } from "../../loggedNumber";
+import { loggedNumber } from "../../../progress/loggedNumber";
 
 /** The number in a cell; undefined where it is empty or holds something else. */
 export function cellNumber(cell: string | undefined, decimalComma: boolean): number | undefined {

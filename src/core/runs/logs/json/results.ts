@@ -1,6 +1,6 @@
-import { maxConfigBytes } from "../../../formats/limits";
 import { parseJson } from "../../../json/parseJson";
-import { flattenNumbers } from "../../loggedNumber";
+import { maxConfigBytes } from "../../../problem/limits";
+import { flattenNumbers } from "../../../progress/loggedNumber";
 import type { LogFormat, LogReport } from "../logFormat";
 import { emptyReport, readWholeLog } from "../wholeLog";
 

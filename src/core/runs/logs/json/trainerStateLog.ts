@@ -1,6 +1,6 @@
-import { maxTrainerStateBytes } from "../../../formats/limits";
-import { trainerStateName } from "../../readTrainerState";
-import { parseTrainerState, type TrainerState } from "../../trainerState";
+import { maxTrainerStateBytes } from "../../../problem/limits";
+import { trainerStateName } from "../../../progress/readTrainerState";
+import { parseTrainerState, type TrainerState } from "../../../progress/trainerState";
 import type { LogFacts, LogFormat, LogReport } from "../logFormat";
 import type { PointBatch } from "../pointBatch";
 import { readWholeLog } from "../wholeLog";

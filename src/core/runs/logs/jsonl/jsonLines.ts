@@ -1,6 +1,6 @@
 import { parseJson } from "../../../json/parseJson";
+import { flattenNumbers } from "../../../progress/loggedNumber";
 import { plural } from "../../../text/quantities";
-import { flattenNumbers } from "../../loggedNumber";
 import { clockSeconds, elapsedSeconds, timeKindOf } from "../clockTimes";
 import type { ConfigRow, LogReport, SummaryRow } from "../logFormat";
 import { MetricNames, spelledOut } from "../metricNames";
@@ -79,7 +79,7 @@ export class JsonLinesParser extends LineParser {
     copy.rows = this.rows;
     copy.otherLines = this.otherLines;
     copy.withoutStep = this.withoutStep;
-    return copy.keepPlace(this);
+    return copy.keepViewState(this);
   }
 
   private stepOf(logged: number | undefined): number {

@@ -1,4 +1,4 @@
-import { loggedNumber, membersOf } from "../../loggedNumber";
+import { loggedNumber, membersOf } from "../../../progress/loggedNumber";
 import type { LogFormat, LogReport } from "../logFormat";
 import type { LogSink } from "../streamLog";
 import { readStreamLog } from "../streamLog";

@@ -1,4 +1,4 @@
-import { loggedNumber } from "../../loggedNumber";
+import { loggedNumber } from "../../../progress/loggedNumber";
 import type { LogReport } from "../logFormat";
 import type { LogSink } from "../streamLog";
 import { LineParser } from "../text/lineParser";
@@ -31,6 +31,6 @@ export class MetricFileParser extends LineParser {
   override fork(): MetricFileParser {
     const copy = new MetricFileParser(this.name);
     copy.rows = this.rows;
-    return copy.keepPlace(this);
+    return copy.keepViewState(this);
   }
 }

@@ -2,7 +2,7 @@ import type { Files } from "../../../bytes/files";
 import { mapParallel } from "../../../bytes/mapParallel";
 import { baseName, joinPath, parentPath } from "../../../bytes/paths";
 import { readText } from "../../../bytes/readText";
-import { maxConfigBytes } from "../../../formats/limits";
+import { maxConfigBytes } from "../../../problem/limits";
 import { flatYaml } from "../config/flatYaml";
 import type { LogCursor, LogFacts, LogFormat, LogRead, LogReadOptions, SummaryRow } from "../logFormat";
 import { PointBatch } from "../pointBatch";

@@ -2,7 +2,7 @@ import type { Files } from "../../../bytes/files";
 import { mapParallel } from "../../../bytes/mapParallel";
 import { joinPath } from "../../../bytes/paths";
 import { readText } from "../../../bytes/readText";
-import { maxConfigBytes } from "../../../formats/limits";
+import { maxConfigBytes } from "../../../problem/limits";
 import { maskSecrets } from "../config/maskSecrets";
 import type { ConfigRow } from "../logFormat";
 import { listBelow } from "./listBelow";

@@ -1,4 +1,4 @@
-import type { Problem } from "../../../problem";
+import type { Problem } from "../../../problem/problem";
 import { formatBytes, plural } from "../../../text/quantities";
 import { maskedCrc32c } from "../crc32";
 import { cutLog, damagedLog } from "../logEnd";

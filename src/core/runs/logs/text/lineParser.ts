@@ -46,7 +46,7 @@ export abstract class LineParser implements LogParser {
   /** Whole lines, each with its end. */
   protected abstract takeText(text: string, sink: LogSink): void;
 
-  protected keepPlace(original: LineParser): this {
+  protected keepViewState(original: LineParser): this {
     this.tookTail = original.tookTail;
     this.skipping = original.skipping;
     return this;

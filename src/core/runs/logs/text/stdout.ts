@@ -1,5 +1,5 @@
+import { loggedNumber } from "../../../progress/loggedNumber";
 import { plural } from "../../../text/quantities";
-import { loggedNumber } from "../../loggedNumber";
 import type { LogFormat, LogReport, SummaryRow } from "../logFormat";
 import type { LogSink } from "../streamLog";
 import { readStreamLog } from "../streamLog";
@@ -53,7 +53,7 @@ class StdoutParser extends LineParser {
     copy.maxSteps = this.maxSteps;
     copy.numbered = this.numbered;
     copy.summary = this.summary;
-    return copy.keepPlace(this);
+    return copy.keepViewState(this);
   }
 
   private noteProgress(line: string): void {

@@ -1,4 +1,4 @@
-import { loggedNumber } from "../../loggedNumber";
+import { loggedNumber } from "../../../progress/loggedNumber";
 import type { LogFormat, LogReport } from "../logFormat";
 import { MetricNames, spelledOut } from "../metricNames";
 import type { LogSink } from "../streamLog";
@@ -32,7 +32,7 @@ class TorchtuneParser extends LineParser {
   override fork(): TorchtuneParser {
     const copy = new TorchtuneParser();
     copy.names = this.names.fork();
-    return copy.keepPlace(this);
+    return copy.keepViewState(this);
   }
 }
 

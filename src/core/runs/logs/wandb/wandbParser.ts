@@ -1,8 +1,8 @@
 import { flattenJson } from "../../../json/flattenJson";
 import type { JsonValue } from "../../../json/parseJson";
-import type { Problem } from "../../../problem";
+import type { Problem } from "../../../problem/problem";
+import { flattenNumbers, loggedNumber } from "../../../progress/loggedNumber";
 import { plural } from "../../../text/quantities";
-import { flattenNumbers, loggedNumber } from "../../loggedNumber";
 import { maskSecrets } from "../config/maskSecrets";
 import { cutLog, damagedLog } from "../logEnd";
 import type { ConfigRow, LogFacts, LogReport, SummaryRow } from "../logFormat";

@@ -1,0 +1,60 @@
+import type { Files } from "../bytes/files";
+import { joinPath, parentPath } from "../bytes/paths";
+import { isJsonObject, jsonString } from "../json/parseJson";
+import { mainFile } from "../parts/parts";
+import type { CheckpointSession } from "../session/checkpointSession";
+
+/** Folders above an adapter in which its base model is looked for by name. */
+const searchedLevels = 4;
+
+/**
+ * The base model of an adapter on this disk: the path that its configuration names, as it stands or beside one of
+ * the folders above, or the one that its `checkpoint-stage.json` says it was extracted from. Undefined where it is
+ * elsewhere, e.g. only a name on a hub.
+ * @returns path of a file or folder that holds weights
+ */
+export async function findBaseModel(files: Files, session: CheckpointSession): Promise<string | undefined> {
+  const folder = session.checkpoint.folder;
+  const named = session.adapterConfig?.baseModel;
+  const method = session.folder.stageFile?.value.get("method");
+  const extractedFrom = isJsonObject(method) ? jsonString(method.get("base")) : undefined;
+  for (const path of [named, extractedFrom]) {
+    for (const candidate of path === undefined || path === "" ? [] : candidates(folder, path)) {
+      if (await holdsWeights(files, candidate)) return candidate;
+    }
+  }
+  return undefined;
+}
+
+function candidates(folder: string, path: string): string[] {
+  if (/^(?:[A-Za-z]:)?[\\/]/.test(path)) return [path];
+  const above: string[] = [];
+  let from = folder;
+  for (let level = 0; level < searchedLevels && above.at(-1) !== from; level++) {
+    above.push(from);
+    from = parentPath(from);
+  }
+  return above.map((start) => resolveFrom(start, path));
+}
+
+/** `..` and `.` are taken out: a path is compared with others and shown. */
+function resolveFrom(start: string, path: string): string {
+  let result = start;
+  for (const part of path.split(/[\\/]/)) {
+    if (part === "" || part === ".") continue;
+    result = part === ".." ? parentPath(result) : joinPath(result, part);
+  }
+  return result;
+}
+
+async function holdsWeights(files: Files, path: string): Promise<boolean> {
+  const found = await files.stat(path);
+  if (found?.kind === "file") return /\.(?:safetensors|bin|pt|pth|json)$/.test(path);
+  if (found === undefined) return false;
+  try {
+    const name = mainFile(await files.list(path));
+    return name !== undefined && !name.startsWith("adapter_");
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,23 @@
+import type { Files } from "../bytes/files";
+import { type ReadAllowance, ReadLimitError } from "../bytes/limitedFiles";
+import { probeTorch, torchFile } from "./probeTorch";
+import { probeWeights, type WeightsProbe } from "./probeWeights";
+
+/**
+ * Looks into a file of a checkpoint, of whatever kind. Undefined where the search has read as much as it may: then
+ * nothing is known, and the next search can look.
+ */
+export async function probeFile(
+  files: Files,
+  path: string,
+  allowance: ReadAllowance,
+  signal?: AbortSignal,
+): Promise<WeightsProbe | undefined> {
+  if (!torchFile.test(path)) return probeWeights(files, path, signal);
+  try {
+    return await probeTorch(files, path, allowance, signal);
+  } catch (error) {
+    if (error instanceof ReadLimitError) return undefined;
+    throw error;
+  }
+}

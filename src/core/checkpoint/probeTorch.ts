@@ -1,0 +1,78 @@
+import type { Files } from "../bytes/files";
+import { limitedFiles, ReadAllowance, ReadLimitError } from "../bytes/limitedFiles";
+import { CheckpointError } from "../problem/checkpointError";
+import { maxProbeBytes } from "../problem/limits";
+import type { Problem } from "../problem/problem";
+import type { Checkpoint } from "./checkpoint";
+import { contentKind } from "./contentKind";
+import { openCheckpoint } from "./openCheckpoint";
+import type { WeightsProbe } from "./probeWeights";
+import { progressInside } from "./progressInside";
+import { readScalars } from "./readScalars";
+import { TensorReader } from "./tensorReader";
+
+/** Endings of files that torch.load is used on. */
+export const torchFile = /\.(?:pt|pth|bin|ckpt|pkl)$/i;
+
+/** Problems that one row of a list can carry. */
+const maxProbeProblems = 3;
+
+const nothing: WeightsProbe = { metadata: undefined, problems: [] };
+
+/**
+ * Looks into a torch file for a list of many: what Python would import from it, whether it is whole, and how far the
+ * training was where the file says so. Gives up where that takes more reading than a look may; never rejects for
+ * what is in the file.
+ * @throws ReadLimitError where `allowance`, which many looks share, is used up.
+ */
+export async function probeTorch(
+  files: Files,
+  path: string,
+  allowance: ReadAllowance,
+  signal?: AbortSignal,
+): Promise<WeightsProbe> {
+  const own = new ReadAllowance(maxProbeBytes);
+  const limited = limitedFiles(files, own, allowance);
+  try {
+    const checkpoint = await openCheckpoint(limited, path, signal);
+    const progress = await progressOf(limited, checkpoint, signal);
+    return {
+      metadata: undefined,
+      problems: checkpoint.problems.filter(isForRow).slice(0, maxProbeProblems),
+      ...(progress === undefined ? {} : { progress }),
+    };
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (error instanceof ReadLimitError && error.allowance === allowance) throw error;
+    return error instanceof CheckpointError && isTold(error)
+      ? { metadata: undefined, problems: [error.toProblem()] }
+      : nothing;
+  }
+}
+
+/** Files of another kind under such a name, token files for one, are no fault of a checkpoint; sizes tell empty ones. */
+function isTold({ code }: CheckpointError): boolean {
+  return code !== "UnknownFormat" && code !== "UnsupportedFormat" && code !== "EmptyFile";
+}
+
+function isForRow({ severity, code }: Problem): boolean {
+  return severity === "error" || code === "UnknownImports";
+}
+
+async function progressOf(
+  files: Files,
+  checkpoint: Checkpoint,
+  signal?: AbortSignal,
+): Promise<WeightsProbe["progress"]> {
+  const { content } = checkpoint;
+  const kind = content === undefined ? undefined : contentKind(content);
+  if (content === undefined || (kind !== "training-checkpoint" && kind !== undefined)) return undefined;
+  const reader = new TensorReader(files, checkpoint);
+  try {
+    return await progressInside(content, async (tensor) =>
+      (await readScalars(reader, [tensor], signal)).get(tensor),
+    );
+  } finally {
+    await reader.close();
+  }
+}

@@ -1,0 +1,65 @@
+import type { UpdateChange } from "./compareView";
+import type { ModuleComparison } from "./modules/moduleComparison";
+
+/** ‖ΔW‖_F over all modules of a snapshot that could be measured: √Σ‖ΔW_i‖². */
+export function totalNorm(modules: readonly ModuleComparison[], index: number): number {
+  return Math.hypot(...modules.map((module) => normIn(module, index)));
+}
+
+function normIn({ measurements }: ModuleComparison, index: number): number {
+  const norm = measurements[index]?.metrics?.frobenius ?? 0;
+  return Number.isFinite(norm) ? norm : 0;
+}
+
+/**
+ * A whole adapter against another, as one long vector: a module that only one of them adapts counts as zero in the
+ * other. Shares are weighted by the energy of the modules. Undefined where either is zero.
+ */
+export function totalChange(
+  modules: readonly ModuleComparison[],
+  before: number,
+  after: number,
+): UpdateChange | undefined {
+  const normBefore = totalNorm(modules, before);
+  const normAfter = totalNorm(modules, after);
+  if (normBefore === 0 || normAfter === 0) return undefined;
+  let inner = 0;
+  let kept = 0;
+  let added = 0;
+  const samenesses = new Set<UpdateChange["sameness"]>();
+  const distances = modules.map((module) => {
+    const pair = pairOf(module, before, after);
+    const own = [normIn(module, before), normIn(module, after)] as const;
+    if (pair?.distance === undefined) {
+      added += own[1] ** 2;
+      if (own[0] !== 0 || own[1] !== 0) samenesses.add(undefined);
+      return Math.hypot(...own);
+    }
+    inner += pair.inner ?? 0;
+    kept += (pair.energyKept ?? 0) * own[0] ** 2;
+    added += (pair.newShare ?? 1) * own[1] ** 2;
+    // Two updates that are zero differ in nothing.
+    if (own[0] !== 0 || own[1] !== 0) samenesses.add(pair.sameness);
+    return pair.distance;
+  });
+  return {
+    relativeChange: Math.hypot(...distances) / normBefore,
+    cosine: Math.min(Math.max(inner / (normBefore * normAfter), -1), 1),
+    energyKept: kept / normBefore ** 2,
+    newShare: added / normAfter ** 2,
+    sameness: samenesses.has(undefined) ? undefined : samenesses.has("gauge") ? "gauge" : "bytes",
+  };
+}
+
+export function pairOf(module: ModuleComparison, before: number, after: number) {
+  return module.pairs.find(({ a, b }) => a === before && b === after);
+}
+
+/** Squared distance of every module that either snapshot adapts. */
+export function squaredMoves(modules: readonly ModuleComparison[], before: number, after: number) {
+  return modules.flatMap((module) => {
+    const distance =
+      pairOf(module, before, after)?.distance ?? Math.hypot(normIn(module, before), normIn(module, after));
+    return distance > 0 ? [{ module: module.module, square: distance * distance }] : [];
+  });
+}

@@ -1,0 +1,177 @@
+import type { LoraModule } from "../adapter/loraModule";
+import type { Files } from "../bytes/files";
+import type { TensorReader } from "../checkpoint/tensorReader";
+import type { UserStage } from "../session/checkpointSession";
+import { measureModule } from "../update/measureModule";
+import type { UpdateAnalysis } from "../update/updateAnalysis";
+import {
+  type CompareModuleDetail,
+  type CompareView,
+  type ModulePairDetail,
+  maxListedTensors,
+} from "./compareView";
+import { compareUpdates } from "./modules/compareUpdates";
+import type { ModuleComparison, ModulePair } from "./modules/moduleComparison";
+import { describeModule, describePair } from "./modules/moduleDetail";
+import { changeFrom, findInitialSnapshot } from "./modules/trueChange";
+import { alignModules, openSnapshots, type Snapshot } from "./openSnapshots";
+import { describeBases } from "./snapshotProblems";
+import { compareTensorLayouts } from "./tensorDiffSummary";
+import { viewComparison } from "./viewComparison";
+
+/** Which snapshots are held against each other: all against the first and against their left one, or each against each. */
+export type Pairing = "first" | "all";
+
+export interface ComparisonOptions {
+  readonly pairing?: Pairing;
+  readonly report?: (done: number, total: number, label: string) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Two to eight snapshots side by side. Modules are read and measured one at a time: of a module's factors
+ * nothing is kept but its numbers, so that adapters of any size fit.
+ */
+export class Comparison {
+  private constructor(
+    readonly snapshots: readonly Snapshot[],
+    readonly modules: readonly ModuleComparison[],
+    readonly view: CompareView,
+  ) {}
+
+  /** Never rejects for a snapshot that can't be read: its column says why, the others stand. */
+  static async compute(
+    files: Files,
+    paths: readonly string[],
+    userStage: UserStage,
+    options: ComparisonOptions = {},
+  ): Promise<Comparison> {
+    const snapshots = await openSnapshots(files, paths, userStage, options.signal);
+    const initial = findInitialSnapshot(snapshots);
+    const modules = await compareModules(snapshots, initial, options);
+    const tensors = compareTensorLayouts(
+      snapshots.map(({ session }) => session),
+      maxListedTensors,
+    );
+    const problems = [...describeBases(snapshots, initial), ...tensors.problems];
+    const view = viewComparison(snapshots, modules, tensors.rows, problems, initial);
+    return new Comparison(snapshots, modules, view);
+  }
+
+  /**
+   * Reads the module's factors again and describes them in depth.
+   * @throws when no snapshot adapts the module.
+   */
+  async moduleDetail(module: string, signal?: AbortSignal): Promise<CompareModuleDetail> {
+    const found = alignModules(this.snapshots).find(([name]) => name === module);
+    if (found === undefined) throw new Error(`No snapshot adapts "${module}".`);
+    const readers = this.snapshots.map(({ session }) => session?.tensorReader());
+    try {
+      const measured = await measureAll(found[1], readers, signal);
+      const analyses = measured.map((each) => each?.analysis);
+      const detail = describeModule(module, analyses, this.view.initialColumn);
+      // Measured without factors, e.g. the spectrum that a full decomposition lists.
+      const singularValues = measured.map((each) => each?.measurement.metrics?.singularValues ?? null);
+      return { ...detail, singularValues };
+    } finally {
+      await closeAll(readers);
+    }
+  }
+
+  /**
+   * Any two of the snapshots, of which `moduleDetail` has those with the first and with the left neighbour alone.
+   * @returns undefined where one of them has no update of the module that can be measured.
+   */
+  async modulePair(
+    module: string,
+    a: number,
+    b: number,
+    signal?: AbortSignal,
+  ): Promise<ModulePairDetail | undefined> {
+    const found = alignModules(this.snapshots).find(([name]) => name === module);
+    if (found === undefined) throw new Error(`No snapshot adapts "${module}".`);
+    const chosen = [a, b].map((index) => found[1][index]);
+    const readers = [a, b].map((index) => this.snapshots[index]?.session?.tensorReader());
+    try {
+      const [first, second] = await measureAll(chosen, readers, signal);
+      if (first?.analysis === undefined || second?.analysis === undefined) return undefined;
+      return describePair(a, b, first.analysis, second.analysis);
+    } finally {
+      await closeAll(readers);
+    }
+  }
+}
+
+async function compareModules(
+  snapshots: readonly Snapshot[],
+  initial: number | undefined,
+  { pairing = "first", report, signal }: ComparisonOptions,
+): Promise<ModuleComparison[]> {
+  const aligned = alignModules(snapshots);
+  const readers = snapshots.map(({ session }) => session?.tensorReader());
+  const compared: ModuleComparison[] = [];
+  try {
+    for (const [module, bySnapshot] of aligned) {
+      signal?.throwIfAborted();
+      report?.(compared.length, aligned.length, module);
+      compared.push(await compareModule(module, bySnapshot, readers, pairing, initial, signal));
+    }
+    return compared;
+  } finally {
+    await closeAll(readers);
+  }
+}
+
+async function compareModule(
+  module: string,
+  bySnapshot: readonly (LoraModule | undefined)[],
+  readers: readonly (TensorReader | undefined)[],
+  pairing: Pairing,
+  initial: number | undefined,
+  signal?: AbortSignal,
+): Promise<ModuleComparison> {
+  const measured = await measureAll(bySnapshot, readers, signal);
+  const analyses = measured.map((each) => each?.analysis);
+  return {
+    module,
+    measurements: measured.map((each) => each?.measurement),
+    pairs: comparePairs(analyses, pairing),
+    ...(initial === undefined ? {} : { trueChanges: changesFrom(analyses, initial) }),
+  };
+}
+
+function measureAll(
+  bySnapshot: readonly (LoraModule | undefined)[],
+  readers: readonly (TensorReader | undefined)[],
+  signal?: AbortSignal,
+) {
+  return Promise.all(
+    bySnapshot.map(async (loraModule, index) => {
+      const reader = readers[index];
+      if (loraModule === undefined || reader === undefined) return undefined;
+      return measureModule(loraModule, (tensor) => reader.read(tensor, signal), signal);
+    }),
+  );
+}
+
+function comparePairs(analyses: readonly (UpdateAnalysis | undefined)[], pairing: Pairing): ModulePair[] {
+  const pairs: ModulePair[] = [];
+  for (const [a, first] of analyses.entries()) {
+    for (const [b, second] of analyses.entries()) {
+      if (b <= a || first === undefined || second === undefined) continue;
+      if (pairing === "first" && a !== 0 && b !== a + 1) continue;
+      pairs.push({ a, b, ...compareUpdates(first, second) });
+    }
+  }
+  return pairs;
+}
+
+function changesFrom(analyses: readonly (UpdateAnalysis | undefined)[], initial: number) {
+  return analyses.map((analysis, index) =>
+    index === initial ? undefined : changeFrom(analyses[initial], analysis),
+  );
+}
+
+async function closeAll(readers: readonly (TensorReader | undefined)[]): Promise<void> {
+  await Promise.all(readers.map((reader) => reader?.close()));
+}

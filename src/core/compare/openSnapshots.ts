@@ -1,0 +1,61 @@
+import type { LoraModule } from "../adapter/loraModule";
+import type { Files } from "../bytes/files";
+import { checkpointIdentity } from "../checkpoint/identity";
+import { CheckpointError } from "../problem/checkpointError";
+import type { Problem } from "../problem/problem";
+import { CheckpointSession, type UserStage } from "../session/checkpointSession";
+import { snapshotLabels } from "./snapshotLabels";
+
+/** One of the snapshots: open, or the reason why it is not. */
+export interface Snapshot {
+  readonly path: string;
+  readonly label: string;
+  readonly session: CheckpointSession | undefined;
+  readonly failure: Problem | undefined;
+}
+
+/** Opens each of the paths. Never rejects for one that can't be read, only when cancelled. */
+export async function openSnapshots(
+  files: Files,
+  paths: readonly string[],
+  userStage: UserStage,
+  signal?: AbortSignal,
+): Promise<Snapshot[]> {
+  const labels = snapshotLabels(paths.map(checkpointIdentity));
+  return Promise.all(
+    paths.map(async (path, index): Promise<Snapshot> => {
+      const about = { path: checkpointIdentity(path), label: labels[index] ?? path };
+      try {
+        const session = await CheckpointSession.open(files, path, userStage, signal);
+        return { ...about, session, failure: undefined };
+      } catch (error) {
+        signal?.throwIfAborted();
+        const failure =
+          error instanceof CheckpointError ? error : new CheckpointError("Unreadable", messageOf(error));
+        return { ...about, session: undefined, failure: failure.toProblem() };
+      }
+    }),
+  );
+}
+
+/** The modules of all snapshots by name, in the order of the first that has them. */
+export function alignModules(
+  snapshots: readonly Snapshot[],
+): readonly (readonly [string, readonly (LoraModule | undefined)[]])[] {
+  const aligned = new Map<string, (LoraModule | undefined)[]>();
+  for (const [index, { session }] of snapshots.entries()) {
+    for (const module of session?.adapter?.modules ?? []) {
+      let bySnapshot = aligned.get(module.module);
+      if (bySnapshot === undefined) {
+        bySnapshot = new Array<LoraModule | undefined>(snapshots.length).fill(undefined);
+        aligned.set(module.module, bySnapshot);
+      }
+      bySnapshot[index] ??= module;
+    }
+  }
+  return [...aligned];
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,186 @@
+import type { Problem } from "../../problem/problem";
+import { compareNames, type NameSeparator, separatorOf } from "../../tensors/nameOrder";
+import type { Tensor } from "../../tensors/tensor";
+import { plural } from "../../text/quantities";
+import { isSameShape } from "./diffPairs";
+import { findNameRule, type NameRule, renamed, ruleText, sameNames, withoutWrappers } from "./nameRule";
+import { TiedTensors } from "./tiedTensors";
+
+/** The tensors of one snapshot. */
+export interface AlignedSource {
+  readonly label: string;
+  readonly tensors: readonly Tensor[];
+  /** Names that were saved as another tensor because both share memory. */
+  readonly aliases: ReadonlyMap<string, string>;
+}
+
+/**
+ * What is known from the headers alone. `added`: not in the first snapshot; `removed`: in the first and not in all
+ * others; `shape` and `dtype`: these differ.
+ */
+export type LayoutStatus = "same layout" | "added" | "removed" | "shape" | "dtype";
+
+/** Tensors of several snapshots that have one name. */
+export interface AlignedRow {
+  /** As the first snapshot writes it that has the tensor. */
+  readonly name: string;
+  /** One for each snapshot; undefined where it lacks the tensor. */
+  readonly tensors: readonly (Tensor | undefined)[];
+  readonly status: LayoutStatus;
+  /** Set where a snapshot has the tensor only under this name, with which another has it tied. */
+  readonly tiedTo?: string;
+}
+
+export interface Alignment {
+  /** In the order of their names. */
+  readonly rows: readonly AlignedRow[];
+  readonly separator: NameSeparator;
+  /** What was done so that names agree. */
+  readonly problems: readonly Problem[];
+}
+
+/**
+ * Aligns the tensors of snapshots by name, whatever file or shard they are in. Prefixes that wrappers put in front
+ * are left out where that makes names agree, and a tied tensor that one snapshot keeps under a single name is found.
+ * @param sources one for each snapshot; undefined for one that could not be read.
+ */
+export function alignTensors(sources: readonly (AlignedSource | undefined)[]): Alignment {
+  const aligning = new Aligning(sources);
+  for (const [column, source] of sources.entries()) if (source !== undefined) aligning.add(column, source);
+  return aligning.finish();
+}
+
+interface Row {
+  readonly name: string;
+  readonly tensors: (Tensor | undefined)[];
+  tiedTo?: string;
+}
+
+/** Names of one tensor that are looked at; models tie two or three. */
+const maxTwins = 16;
+
+class Aligning {
+  private readonly rows: Row[] = [];
+  private readonly byName = new Map<string, Row>();
+  /** By the name without wrappers, in the names of the first snapshot. */
+  private readonly byKey = new Map<string, Row>();
+  private readonly problems: Problem[] = [];
+  private readonly rules: NameRule[] = [];
+
+  constructor(private readonly sources: readonly (AlignedSource | undefined)[]) {}
+
+  add(column: number, { label, tensors }: AlignedSource): void {
+    const rest = tensors.filter((tensor) => !this.place(this.byName.get(tensor.name), column, tensor));
+    const keys = rest.map(({ name }) => withoutWrappers(name));
+    const free = new Set<string>();
+    for (const [key, row] of this.byKey) if (row.tensors[column] === undefined) free.add(key);
+    const rule = free.size === 0 ? sameNames : findNameRule(keys, free);
+    this.rules[column] = rule;
+    let [matched, unwrapped] = [0, 0];
+    for (const [at, tensor] of rest.entries()) {
+      const plain = keys[at] as string;
+      const key = renamed(plain, rule);
+      // What agrees as it is needs no rule.
+      const wanted = this.byKey.has(key) ? key : plain;
+      if (this.place(this.byKey.get(wanted), column, tensor)) {
+        if (wanted !== plain) matched++;
+        if (plain !== tensor.name) unwrapped++;
+      } else this.addRow(column, tensor, key);
+    }
+    const text = ruleText(rule, matched, label);
+    if (text !== undefined) this.problems.push({ severity: "info", code: "NamesAligned", message: text });
+    if (unwrapped > 0) {
+      const message = `${label}: what wrappers (FSDP, torch.compile, PEFT) put into ${plural(unwrapped, "name")} is left out, so that they agree.`;
+      this.problems.push({ severity: "info", code: "NamesAligned", message });
+    }
+  }
+
+  finish(): Alignment {
+    this.findTied();
+    const separator = separatorOf(this.rows.map(({ name }) => name));
+    const readable = this.sources.map((source) => source !== undefined);
+    const rows = this.rows
+      .sort((a, b) => compareNames(a.name, b.name, separator))
+      .map((row) => ({ ...row, status: statusOf(row.tensors, readable) }));
+    return { rows, separator, problems: this.problems };
+  }
+
+  private addRow(column: number, tensor: Tensor, key: string): void {
+    const tensors = new Array<Tensor | undefined>(this.sources.length).fill(undefined);
+    tensors[column] = tensor;
+    const row: Row = { name: tensor.name, tensors };
+    this.rows.push(row);
+    if (!this.byName.has(tensor.name)) this.byName.set(tensor.name, row);
+    if (!this.byKey.has(key)) this.byKey.set(key, row);
+  }
+
+  /** False where there is no such row, or the snapshot is in it already. */
+  private place(row: Row | undefined, column: number, tensor: Tensor): boolean {
+    if (row === undefined || row.tensors[column] !== undefined) return false;
+    row.tensors[column] = tensor;
+    return true;
+  }
+
+  /** A row that lacks a snapshot may be there under the name of the tensor that it shares its memory with. */
+  private findTied(): void {
+    const tied = this.sources.map((source) => source && new TiedTensors(source.tensors));
+    const aliases = this.sources.map((source, column) => source && this.aliasesOf(source, column));
+    const rowOf = new Map<Tensor, Row>();
+    for (const row of this.rows) for (const tensor of row.tensors) if (tensor) rowOf.set(tensor, row);
+    let found = 0;
+    for (const row of this.rows) {
+      for (const column of this.sources.keys()) {
+        if (row.tensors[column] !== undefined) continue;
+        const twin = aliases[column]?.get(withoutWrappers(row.name)) ?? this.twinOf(row, column, tied, rowOf);
+        if (twin === undefined) continue;
+        row.tensors[column] = twin;
+        row.tiedTo ??= twin.name;
+        found++;
+      }
+    }
+    if (found === 0) return;
+    const message = `${plural(found, "tensor")} that one snapshot keeps under two names (tied weights) and another under one ${found === 1 ? "is" : "are"} compared with that one.`;
+    this.problems.push({ severity: "info", code: "TiedTensors", message });
+  }
+
+  /** The tensors that were saved for others, by the names of those. */
+  private aliasesOf({ tensors, aliases }: AlignedSource, column: number): ReadonlyMap<string, Tensor> {
+    const found = new Map<string, Tensor>();
+    if (aliases.size === 0) return found;
+    const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]));
+    for (const [alias, kept] of aliases) {
+      const tensor = byName.get(kept);
+      const plain = withoutWrappers(alias);
+      if (tensor === undefined) continue;
+      for (const key of [plain, renamed(plain, this.rules[column] ?? sameNames)]) found.set(key, tensor);
+    }
+    return found;
+  }
+
+  /** What this snapshot has where another one has the tensor that it ties to this name. */
+  private twinOf(
+    row: Row,
+    column: number,
+    tied: readonly (TiedTensors | undefined)[],
+    rowOf: ReadonlyMap<Tensor, Row>,
+  ): Tensor | undefined {
+    for (const [other, tensor] of row.tensors.entries()) {
+      if (tensor === undefined || other === column) continue;
+      for (const twin of tied[other]?.with(tensor).slice(0, maxTwins) ?? []) {
+        const own = rowOf.get(twin)?.tensors[column];
+        if (own !== undefined) return own;
+      }
+    }
+    return undefined;
+  }
+}
+
+function statusOf(tensors: readonly (Tensor | undefined)[], readable: readonly boolean[]): LayoutStatus {
+  const present = tensors.filter((_, column) => readable[column]);
+  const [first] = present;
+  if (first === undefined) return "added";
+  if (present.some((tensor) => tensor === undefined)) return "removed";
+  if (present.some((tensor) => tensor !== undefined && !isSameShape(tensor.shape, first.shape)))
+    return "shape";
+  return present.some((tensor) => tensor?.dtype !== first.dtype) ? "dtype" : "same layout";
+}

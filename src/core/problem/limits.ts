@@ -1,0 +1,131 @@
+/**
+ * Every bound on what a file may make us do, with its reason. A number in a header is a claim by a stranger:
+ * it is checked against these and against the file's size before anything is allocated.
+ */
+
+/** The reference safetensors reader refuses larger headers (safetensors 0.8, `MAX_HEADER_SIZE`). */
+export const maxSafetensorsHeaderBytes = 100_000_000;
+
+/** The reference reader uses serde_json, which refuses the 128th level. */
+export const maxHeaderDepth = 127;
+
+/** NumPy and PyTorch compute with at most 64 axes; a header of 100 MB could claim fifty million for one tensor. */
+export const maxTensorAxes = 256;
+
+/** The longest name of a dtype has 11 characters. What is longer is no unknown dtype but damage. */
+export const maxDtypeLength = 64;
+
+/** Longer names are hostile; what is shown of them is cut here. The longest real name seen has 180 characters. */
+export const maxShownNameLength = 2000;
+
+/**
+ * First read of a safetensors file. Covers the whole header of adapters and of most shards, so that they
+ * open in one read; larger headers take one more.
+ */
+export const headerProbeBytes = 64 * 1024;
+
+/** An index of 89,088 tensors has 9 MB; ten times that is still read in a second. */
+export const maxIndexBytes = 100_000_000;
+
+/** trainer_state.json with a million log entries has about 150 MB. */
+export const maxTrainerStateBytes = 256_000_000;
+
+/** Logs of one run that a list of runs reads by the way, for a line of text each: about three seconds. */
+export const maxStatusLogBytes = 256_000_000;
+
+/** config.json, adapter_config.json and the like; the largest seen (AdaLoRA's boolean lists) has 2 MB. */
+export const maxConfigBytes = 16_000_000;
+
+/** Shards of one model. The largest published models have some hundreds; the tensor table numbers files in 16 bits. */
+export const maxShards = 20_000;
+
+/** Headers read at once: enough to hide latency of a network disk, few enough file descriptors. */
+export const parallelShardReads = 16;
+
+/** Problems of one kind listed one by one before the rest is counted: a broken header can hold a million. */
+export const maxListedProblems = 200;
+
+/** Whole-file reads for file systems without ranged reads (`vscode-vfs:` and other remote schemes). */
+export const maxWholeFileBytes = 256_000_000;
+
+/** A trainer_state.json up to here is parsed on open (about 0.1 s); a larger one when its charts are asked for. */
+export const maxEagerTrainerStateBytes = 8_000_000;
+
+/** Entries of a checkpoint's folder that are looked at; a folder of downloads may hold any number. */
+export const maxListedFiles = 2000;
+
+/** The directory of a torch file takes about 100 bytes for each storage: two million storages. */
+export const maxZipDirectoryBytes = 200_000_000;
+
+/** A compressed member of an archive is kept inflated up to here; of a larger one only the asked-for part is. */
+export const maxInflatedBytes = 128_000_000;
+
+/** Opcodes of one pickle. A model of 89,088 tensors has three million; a hundred million run for some seconds. */
+export const maxPickleOpcodes = 100_000_000;
+
+/** Memory that one unpickled value may take, by a rough count: fifty times what the largest real pickle needs. */
+export const maxPickleRetainedBytes = 512_000_000;
+
+/** Longer bytes of a pickle stay in the file: an array of gigabytes is passed over and read when it is wanted. */
+export const maxInlinePickleBytes = 64 * 1024;
+
+/** The same for strings, in which protocol 2 writes the bytes of arrays. The longest real text is a licence. */
+export const maxInlinePickleText = 1024 * 1024;
+
+/** A line of protocol 0 holds a name, a number or a whole string. */
+export const maxPickleLineBytes = 16 * 1024 * 1024;
+
+/** Integers of more bytes are no numbers that anyone reads; arithmetic on them would take long. */
+export const maxPickleIntegerBytes = 4096;
+
+/** Distinct imports of a file; real files name at most some hundred. */
+export const maxPickleImports = 10_000;
+
+/** The first read of a pickle's stream; the pickle of a usual checkpoint is smaller. Each next is twice as long. */
+export const pickleWindowBytes = 64 * 1024;
+export const maxPickleWindowBytes = 4 * 1024 * 1024;
+
+/** What a view may span in its storage to be gathered from one read. */
+export const maxGatherBytes = 256_000_000;
+
+/** A sparse tensor is shown as a dense one up to here. */
+export const maxDenseBytes = 256_000_000;
+
+/** Tensors inside of tensors: a parameter of a subclass of a quantised tensor has three levels. */
+export const maxTensorNesting = 16;
+
+/** Text of protocol 2 that is decoded to an array's bytes when those are asked for. */
+export const maxLatin1TextBytes = 1_000_000_000;
+
+/** Tensors of one file. The largest published models have some hundred thousand. */
+export const maxCollectedTensors = 1_000_000;
+
+/** Values looked at for tensors; sharing makes this differ from what is in the file. */
+export const maxWalkedValues = 20_000_000;
+
+/** Pickles inside of pickles: how many are looked into, how many bytes of them in all, and how deep they nest. */
+export const maxNestedPickles = 1000;
+export const maxNestedPickleBytes = 64_000_000;
+export const maxNestedPickleDepth = 4;
+
+/** A pickle up to here is read at once; a longer one holds arrays, which are passed over. */
+export const maxEagerPickleBytes = 4 * 1024 * 1024;
+
+/** What a look into one torch file for the tree of runs may read: the pickle of a model of 20,000 tensors. */
+export const maxProbeBytes = 4_000_000;
+
+/** What all looks of one search may read; the rest is looked into by the next. */
+export const maxSearchProbeBytes = 128_000_000;
+
+/** Members such as `byteorder` hold a word. */
+export const maxSmallMemberBytes = 1024;
+
+/** Pickles in an archive besides the one that is shown, and the longest of them that is looked into. */
+export const maxScannedMembers = 500;
+export const maxScannedMemberBytes = 64_000_000;
+
+/** Tensors × checkpoints of a timeline of weights: with two pairs each, 64 bytes a pair, 250 MB in the worker. */
+export const maxTimelineCells = 2_000_000;
+
+/** Pickles that follow each other in one file. */
+export const maxFollowingPickles = 1000;

@@ -1,0 +1,24 @@
+import type { Files } from "../bytes/files";
+import { readText } from "../bytes/readText";
+import { CheckpointError } from "../problem/checkpointError";
+import { maxTrainerStateBytes } from "../problem/limits";
+import { parseTrainerState, type TrainerState } from "./trainerState";
+
+export const trainerStateName = "trainer_state.json";
+
+/** Reads and parses a trainer_state.json. A file that cannot be read gives an empty state with the reason. */
+export async function readTrainerState(
+  files: Files,
+  path: string,
+  signal?: AbortSignal,
+): Promise<TrainerState> {
+  try {
+    return parseTrainerState(await readText(files, path, maxTrainerStateBytes, signal), path);
+  } catch (error) {
+    signal?.throwIfAborted();
+    const code = error instanceof CheckpointError ? error.code : "FileUnreadable";
+    const cause = error instanceof Error ? error.message : String(error);
+    const message = `${trainerStateName} cannot be read: ${cause}`;
+    return { ...parseTrainerState("{}"), problems: [{ severity: "error", code, message, file: path }] };
+  }
+}

@@ -1,0 +1,297 @@
+import type { Files } from "../bytes/files";
+import { baseName, joinPath } from "../bytes/paths";
+import type { Checkpoint } from "../checkpoint/checkpoint";
+import type { FolderContext, FolderFile } from "../checkpoint/folderContext";
+import type { InsideFile } from "../checkpoint/insideFile";
+import { readScalars } from "../checkpoint/readScalars";
+import { TensorReader } from "../checkpoint/tensorReader";
+import type { FileContent } from "../formats/format";
+import { PyObject } from "../formats/pickle/pickleValue";
+import { attributesOf, mappingOf, numberOf } from "../formats/pickle/pickleView";
+import { modelIn, modelParameters } from "../optimizer/modelParameters";
+import { optimizerStates } from "../optimizer/optimizerState";
+import { findHalfWritten } from "../parts/halfWritten";
+import { mainFile } from "../parts/parts";
+import { isReadingError } from "../problem/problem";
+import { parseStageFileName, parseStepFolder } from "../progress/checkpointNames";
+import { readTrainerState } from "../progress/readTrainerState";
+import type { TrainerState } from "../progress/trainerState";
+import { findLayout } from "./findLayout";
+import { PartOpener } from "./openedParts";
+import { readSteps } from "./readSteps";
+import type { ModelInputs, OptimizerInputs, ProgressInputs, ResumeInputs } from "./resumeInputs";
+import type { ResumeTopic } from "./resumeReport";
+import {
+  precisionInside,
+  precisionOf,
+  randomInside,
+  scaleOf,
+  scalerInside,
+  schedulerState,
+  schedulersInside,
+  topEntries,
+  worldSizeOf,
+} from "./stateInside";
+
+/** What is open, and where it lies. */
+export interface ResumeSubject {
+  readonly files: Files;
+  readonly checkpoint: Checkpoint;
+  readonly folder: FolderContext;
+  readonly inside: InsideFile | undefined;
+  readonly isAdapter: boolean;
+}
+
+/** Files of one part that are opened; a folder of a large cluster has hundreds, all alike. */
+const maxOpened = 8;
+
+/** A folder in which each part is a file of its own, as the trainers of transformers and accelerate write it. */
+export async function gatherFromFolder(subject: ResumeSubject, signal?: AbortSignal): Promise<ResumeInputs> {
+  const { files, checkpoint, folder } = subject;
+  const opener = new PartOpener(files, checkpoint, signal);
+  const of = (part: FolderFile["part"]) =>
+    folder.files.filter((file) => file.part === part && file.kind === "file");
+  const layout = await findLayout(files, folder, opener);
+  const answers = (what: ResumeTopic) => layout?.checks.some((check) => check.what === what) === true;
+  const model = answers("Parameters") ? undefined : await openModel(subject, opener);
+  const optimizer = answers("Optimizer state")
+    ? undefined
+    : await openOptimizer(subject, of("optimizer"), opener, signal);
+  const schedulers = [];
+  for (const { path, name } of of("scheduler").slice(0, maxOpened)) {
+    const opened = await opener.open(path, name, "scheduler");
+    const state = opened?.content === undefined ? undefined : schedulerState(opened.content.root, name);
+    if (state !== undefined) schedulers.push(state);
+  }
+  const settings = await openSettings(of("training-args"), opener);
+  const randomFiles = of("rng-state").sort((a, b) => rankOf(a.name) - rankOf(b.name));
+  const accelerate = await openRandomStates(randomFiles, opener);
+  const progress = await readProgress(subject, accelerate, opener, signal);
+  const shards = findHalfWritten("", folder.files).problems.filter(({ code }) => code === "MissingShards");
+  return {
+    name: baseName(folder.folder),
+    kind: "folder",
+    model: model?.inputs,
+    optimizer,
+    schedulers,
+    random: {
+      ranks: randomFiles.map(({ name }) => rankOf(name)),
+      places: randomFiles.map(({ name }) => name),
+    },
+    scaler: await openScaler(of("scaler"), opener),
+    precision: settings?.precision,
+    worldSize: settings?.worldSize ?? layout?.worldSize,
+    progress: progress ?? layout?.progress,
+    layout,
+    namedStep: parseStepFolder(baseName(folder.folder), accelerate !== undefined)?.step,
+    broken: opener.broken,
+    whole: opener.whole,
+    missingShards: shards.map(({ message }) => message),
+    shardCount: model?.shardCount ?? 0,
+  };
+}
+
+/** `rng_state.pth` is that of the only process. */
+function rankOf(name: string): number {
+  return Number(/_(\d+)\.\w+$/.exec(name)?.[1] ?? 0);
+}
+
+async function openModel(
+  { checkpoint, folder, inside, isAdapter }: ResumeSubject,
+  opener: PartOpener,
+): Promise<{ inputs: ModelInputs; shardCount: number } | undefined> {
+  // What was opened is meant, where it is weights; other files of the folder may be those of other moments.
+  const isModel = checkpoint.tensors.length > 0 && (inside === undefined || inside.kind === undefined);
+  const name = isModel ? checkpoint.name : mainFile(folder.files);
+  if (name === undefined) return undefined;
+  const path = isModel ? checkpoint.path : joinPath(folder.folder, name);
+  const opened = await opener.open(path, name, "parameters");
+  if (opened === undefined || opened.tensors.length === 0) return undefined;
+  const adapterFile = /adapter|lora/.test(name) || (isModel && isAdapter);
+  const model = modelIn(opened);
+  return {
+    inputs: {
+      place: name,
+      ...model,
+      isAdapter: adapterFile,
+    },
+    shardCount: opened.files.filter(({ status }) => status === "ok").length,
+  };
+}
+
+async function openOptimizer(
+  { files }: ResumeSubject,
+  entries: readonly FolderFile[],
+  opener: PartOpener,
+  signal?: AbortSignal,
+): Promise<OptimizerInputs | undefined> {
+  const found: OptimizerInputs[] = [];
+  for (const { path, name } of entries.slice(0, maxOpened)) {
+    const opened = await opener.open(path, name, "optimizer");
+    if (opened?.content === undefined) continue;
+    const states = optimizerStates(opened.content);
+    found.push({ place: name, states, steps: await readAllSteps(files, opened, states, signal) });
+  }
+  const [first] = found;
+  if (first === undefined || found.length === 1) return first;
+  return {
+    place: `${first.place} and ${found.length - 1} more`,
+    states: found.flatMap(({ states }) => states),
+    steps: found.flatMap(({ steps }) => steps),
+  };
+}
+
+export async function readAllSteps(
+  files: Files,
+  checkpoint: Checkpoint,
+  states: OptimizerInputs["states"],
+  signal?: AbortSignal,
+): Promise<OptimizerInputs["steps"]> {
+  const reader = new TensorReader(files, checkpoint);
+  try {
+    const steps = [];
+    for (const state of states) {
+      steps.push(
+        await readSteps(state, async (tensor) => (await readScalars(reader, [tensor], signal)).get(tensor)),
+      );
+    }
+    return steps;
+  } finally {
+    await reader.close();
+  }
+}
+
+interface Settings {
+  readonly precision: ResumeInputs["precision"];
+  readonly worldSize: ResumeInputs["worldSize"];
+}
+
+async function openSettings(
+  entries: readonly FolderFile[],
+  opener: PartOpener,
+): Promise<Settings | undefined> {
+  const [file] = entries;
+  if (file === undefined || !file.name.endsWith(".bin")) return undefined;
+  const opened = await opener.open(file.path, file.name, "other");
+  const root = opened?.content?.root;
+  const settings = root instanceof PyObject ? attributesOf(root) : mappingOf(root);
+  if (settings === undefined) return undefined;
+  const name = precisionOf(settings);
+  const count = worldSizeOf(settings);
+  return {
+    precision: name === undefined ? undefined : { name, place: file.name },
+    worldSize: count === undefined ? undefined : { count, place: file.name },
+  };
+}
+
+/** The step that accelerate keeps with its random states; undefined without one. */
+async function openRandomStates(
+  entries: readonly FolderFile[],
+  opener: PartOpener,
+): Promise<ProgressInputs | undefined> {
+  let progress: ProgressInputs | undefined;
+  for (const { path, name } of entries.slice(0, maxOpened)) {
+    const opened = await opener.open(path, name, "random");
+    const step = numberOf(mappingOf(opened?.content?.root)?.get("step"));
+    if (name.startsWith("random_states_") && opened !== undefined)
+      progress ??= { place: name, step, epoch: undefined };
+  }
+  return progress;
+}
+
+async function openScaler(
+  entries: readonly FolderFile[],
+  opener: PartOpener,
+): Promise<ResumeInputs["scaler"]> {
+  const [file] = entries;
+  const opened = file && (await opener.open(file.path, file.name, "scaler"));
+  return opened && { place: file.name, scale: scaleOf(mappingOf(opened.content?.root)) };
+}
+
+async function readProgress(
+  { files, folder }: ResumeSubject,
+  accelerate: ProgressInputs | undefined,
+  opener: PartOpener,
+  signal?: AbortSignal,
+): Promise<ProgressInputs | undefined> {
+  const { trainerStatePath } = folder;
+  if (trainerStatePath === undefined) return accelerate?.step === undefined ? undefined : accelerate;
+  const name = baseName(trainerStatePath);
+  const state: TrainerState =
+    folder.trainerState ?? (await readTrainerState(files, trainerStatePath, signal));
+  const failure = state.problems.find(
+    (problem) => isReadingError(problem) || /Truncated|Invalid/.test(problem.code),
+  );
+  if (failure !== undefined) {
+    const reason = `cannot be loaded: ${failure.message.charAt(0).toLowerCase()}${failure.message.slice(1)}`;
+    opener.broken.push({ name, role: "progress", reason });
+  }
+  return { place: name, step: state.globalStep, epoch: state.epoch };
+}
+
+/** One file that holds everything: Lightning, nanoGPT, and dicts that people write by hand. */
+export async function gatherFromFile(
+  { files, checkpoint, inside }: ResumeSubject,
+  content: FileContent,
+  signal?: AbortSignal,
+): Promise<ResumeInputs> {
+  const opener = new PartOpener(files, checkpoint, signal);
+  await opener.open(checkpoint.path, checkpoint.name, "parameters");
+  const states = inside?.optimizers ?? [];
+  const tensors = modelParameters(content);
+  const random = randomInside(content);
+  const moment = parseStageFileName(checkpoint.name);
+  return {
+    name: checkpoint.name,
+    kind: "file",
+    model:
+      tensors.length === 0
+        ? undefined
+        : { place: modelPlace(checkpoint, tensors), tensors, inModelOrder: true, isAdapter: false },
+    optimizer:
+      states.length === 0
+        ? undefined
+        : {
+            place: states.map(({ path }) => path).join(", "),
+            states,
+            steps: await readAllSteps(files, checkpoint, states, signal),
+          },
+    schedulers: schedulersInside(content),
+    random: { ranks: random.length > 0 ? [0] : [], places: random },
+    scaler: scalerInside(content),
+    precision: precisionInside(content),
+    worldSize: undefined,
+    progress: statedProgress(content),
+    layout: undefined,
+    namedStep: moment.step,
+    broken: opener.broken,
+    whole: opener.whole,
+    missingShards: [],
+    shardCount: 0,
+  };
+}
+
+/** The key under which the model lies. */
+function modelPlace({ tensors }: Checkpoint, parameters: ModelInputs["tensors"]): string {
+  const [first] = parameters;
+  const whole = tensors.find(({ name }) => first !== undefined && name.endsWith(`.${first.name}`));
+  return whole === undefined || first === undefined
+    ? "the file"
+    : whole.name.slice(0, -first.name.length - 1);
+}
+
+const stepKeys = ["global_step", "global_steps", "iter_num", "iteration", "step", "iter", "steps_run"];
+const epochKeys = ["epoch", "epochs_run", "current_epoch"];
+
+/** What the file says itself, and not what its optimizer counted. */
+function statedProgress(content: FileContent): ProgressInputs | undefined {
+  const entries = new Map(topEntries(content));
+  const first = (keys: readonly string[]) =>
+    keys
+      .map((key) => ({ key, value: numberOf(entries.get(key)) }))
+      .find((found) => found.value !== undefined);
+  const step = first(stepKeys);
+  const epoch = first(epochKeys);
+  if (step === undefined && epoch === undefined) return undefined;
+  return { place: step?.key ?? epoch?.key ?? "", step: step?.value, epoch: epoch?.value };
+}

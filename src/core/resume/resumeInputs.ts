@@ -1,0 +1,82 @@
+import type { OptimizerState } from "../optimizer/optimizerState";
+import type { Tensor } from "../tensors/tensor";
+import type { LayoutFindings } from "./layoutFindings";
+
+/** What was found of a checkpoint, on which its checks rest. Nothing here is a judgement yet. */
+export interface ResumeInputs {
+  /** Name of the folder, or of the file that holds everything. */
+  readonly name: string;
+  readonly kind: "folder" | "file";
+  readonly model: ModelInputs | undefined;
+  readonly optimizer: OptimizerInputs | undefined;
+  readonly schedulers: readonly SchedulerInputs[];
+  readonly random: RandomInputs;
+  readonly scaler: { readonly place: string; readonly scale: number | undefined } | undefined;
+  /** Whether the loss was scaled in training; undefined where nothing tells. */
+  readonly precision: { readonly name: "fp16" | "bf16" | "fp32"; readonly place: string } | undefined;
+  /** Processes that trained; undefined where nothing tells. */
+  readonly worldSize: { readonly count: number; readonly place: string } | undefined;
+  readonly progress: ProgressInputs | undefined;
+  /** What a layout of its own says in place of the usual files. */
+  readonly layout: LayoutFindings | undefined;
+  /** Of the folder's or the file's name. */
+  readonly namedStep: number | undefined;
+  /** Files that cannot be loaded, each with the reason. */
+  readonly broken: readonly BrokenFile[];
+  /** Names of the files that were opened and are whole. */
+  readonly whole: readonly string[];
+  /** What names and sizes say about shards, in sentences; empty where all are there. */
+  readonly missingShards: readonly string[];
+  readonly shardCount: number;
+}
+
+export interface ModelInputs {
+  readonly place: string;
+  readonly tensors: readonly Tensor[];
+  readonly inModelOrder: boolean;
+  readonly isAdapter: boolean;
+}
+
+export interface OptimizerInputs {
+  readonly place: string;
+  readonly states: readonly OptimizerState[];
+  /** By optimizer: the steps that its parameters count; undefined where none is kept or readable. */
+  readonly steps: readonly (StepRange | undefined)[];
+}
+
+export interface StepRange {
+  readonly least: number;
+  readonly most: number;
+  /** Parameters that were looked at, of those that count steps. */
+  readonly looked: number;
+  readonly counting: number;
+}
+
+export interface SchedulerInputs {
+  readonly place: string;
+  /** Its own count of steps, `last_epoch`; of whatever it counts. */
+  readonly step: number | undefined;
+  readonly learningRates: readonly number[];
+}
+
+export interface RandomInputs {
+  /** Process numbers of which a state is there; a single `rng_state.pth` is process 0. */
+  readonly ranks: readonly number[];
+  /** Where they are, e.g. "rng_state_0.pth"; empty without any. */
+  readonly places: readonly string[];
+}
+
+export interface ProgressInputs {
+  readonly place: string;
+  readonly step: number | undefined;
+  readonly epoch: number | undefined;
+}
+
+export type PartRole = "parameters" | "optimizer" | "scheduler" | "random" | "scaler" | "progress" | "other";
+
+export interface BrokenFile {
+  readonly name: string;
+  readonly role: PartRole;
+  /** A sentence without the file's name, e.g. "is cut at byte 16,725: the archive has no directory". */
+  readonly reason: string;
+}

@@ -1,0 +1,36 @@
+import type { NamedMoment } from "../../progress/checkpointNames";
+import type { Folder } from "./walkFolders";
+
+/** A checkpoint as names alone show it; nothing of it was read. */
+export interface Candidate {
+  readonly kind: "folder" | "file";
+  readonly path: string;
+  readonly name: string;
+  /** The checkpoint's folder, or the folder its file lies in. */
+  readonly folder: Folder;
+  /** Of a single file: its name, or the names of its shards. */
+  readonly fileNames: readonly string[];
+  /** Subfolders that are parts of this checkpoint. */
+  readonly partFolders: readonly Folder[];
+  readonly moment: NamedMoment;
+  readonly temporary: boolean;
+}
+
+/** Checkpoints that lie together. What they have in common is known only when they are read. */
+export interface CandidateGroup {
+  /**
+   * `steps`: the step folders of one output folder; `model`: one folder that holds a model or an adapter;
+   * `files`: single files of one folder.
+   */
+  readonly kind: "steps" | "model" | "files";
+  readonly folder: Folder;
+  /** Set where the folder's name is not the group's: kohya's `output_name`. */
+  readonly series?: string;
+  readonly members: readonly Candidate[];
+  /** The output folder itself: its own model and trainer_state.json, written when training ended. */
+  readonly output?: Candidate;
+  /** Single files of the folder beyond the bound; they are counted, not listed. */
+  readonly omitted?: number;
+  /** The member that was saved when training ended, of a series of single files. */
+  readonly finalPath?: string;
+}

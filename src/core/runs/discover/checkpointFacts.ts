@@ -1,0 +1,300 @@
+import type { Files } from "../../bytes/files";
+import { mapParallel } from "../../bytes/mapParallel";
+import { joinPath } from "../../bytes/paths";
+import { readText } from "../../bytes/readText";
+import { torchFile } from "../../checkpoint/probeTorch";
+import type { WeightsProbe } from "../../checkpoint/probeWeights";
+import { isJsonObject, type JsonObject, type JsonValue, parseJson } from "../../json/parseJson";
+import { findHalfWritten } from "../../parts/halfWritten";
+import { assessParts, classifyEntry, mainFile, type PartEntry } from "../../parts/parts";
+import { maxConfigBytes } from "../../problem/limits";
+import type { Problem } from "../../problem/problem";
+import { readTrainerState, trainerStateName } from "../../progress/readTrainerState";
+import { detectStage, type StageLabel } from "../../stage/stage";
+import type { RunPart } from "../run";
+import { type AdapterSignature, adapterSignature } from "./adapterSignature";
+import type { Candidate } from "./candidate";
+import { digestTrainerState, type LogDigest } from "./logDigest";
+import type { Folder } from "./walkFolders";
+
+/** A candidate with what its small files say. */
+export interface CheckpointFacts {
+  readonly candidate: Candidate;
+  readonly mainFile: string | undefined;
+  /** All that lies in its folder belongs to it. */
+  readonly ownsFolder: boolean;
+  readonly byteSize: number;
+  readonly modifiedMs: number;
+  readonly parts: readonly RunPart[];
+  readonly incomplete: boolean;
+  readonly trainerStatePath: string | undefined;
+  readonly log: LogDigest | undefined;
+  readonly adapter: AdapterSignature | undefined;
+  readonly stage: StageLabel | undefined;
+  /** From trainer_state.json, else from the name. */
+  readonly step: number | undefined;
+  readonly epoch: number | undefined;
+  /** What the weights file itself says, where no trainer_state.json does. */
+  readonly inside: WeightsProbe["progress"];
+  readonly problems: readonly Problem[];
+}
+
+/** Digests by path of trainer_state.json, kept between searches: an unchanged file is not read again. */
+export type DigestCache = Map<string, CachedDigest>;
+
+interface CachedDigest {
+  readonly size: number;
+  readonly modifiedMs: number;
+  readonly log: LogDigest;
+  readonly problems: readonly Problem[];
+}
+
+export type ProbeWeights = (path: string, signal?: AbortSignal) => Promise<WeightsProbe>;
+
+export interface FactsOptions {
+  readonly userStage?: ((path: string) => string | undefined) | undefined;
+  /** Looks at the first bytes of a weights file: they may name the stage, or show that it is not whole. */
+  readonly peek?: ProbeWeights | undefined;
+  /** Keep it for one set of `metrics` only. */
+  readonly cache?: DigestCache | undefined;
+  /** Names of metrics to keep besides the losses, as they were logged. */
+  readonly metrics?: readonly string[] | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Files that end before they should: the weights as their header tells, the log as its text. */
+const cutCodes: ReadonlySet<string> = new Set([
+  "MetadataIncompleteBuffer",
+  "InvalidHeaderLength",
+  "HeaderTooSmall",
+  "TrainerStateTruncated",
+  "NoZipDirectory",
+  "TruncatedPickle",
+  "TruncatedLegacy",
+]);
+
+/** Files of one checkpoint that are looked into besides its weights; shards of a large one are all alike. */
+const maxPeekedParts = 8;
+
+/** Stats at once: they cost a round trip each on a network disk. */
+const parallelStats = 16;
+
+/** Reads the sizes and small files: trainer_state.json, adapter_config.json, checkpoint-stage.json. */
+export async function readCheckpointFacts(
+  files: Files,
+  candidate: Candidate,
+  options: FactsOptions,
+): Promise<CheckpointFacts> {
+  options.signal?.throwIfAborted();
+  const reader = new FactsReader(files, candidate, options);
+  return await reader.read();
+}
+
+class FactsReader {
+  private readonly problems: Problem[] = [];
+  private modifiedMs = 0;
+  private trainerStat: { size: number; modifiedMs: number } | undefined;
+
+  constructor(
+    private readonly files: Files,
+    private readonly candidate: Candidate,
+    private readonly options: FactsOptions,
+  ) {}
+
+  async read(): Promise<CheckpointFacts> {
+    const { candidate } = this;
+    const { own, parts } = await this.readParts();
+    const has = (wanted: string) => candidate.folder.files.some(({ name }) => name === wanted);
+    const config = has("adapter_config.json") ? await this.readJson("adapter_config.json") : undefined;
+    const isFolder = candidate.kind === "folder";
+    const hasState = isFolder && has(trainerStateName);
+    const trainerStatePath = hasState ? joinPath(candidate.path, trainerStateName) : undefined;
+    const log = trainerStatePath === undefined ? undefined : await this.readLog(trainerStatePath);
+    const main = this.mainFileOf(parts);
+    const seen = await this.peekInto(main, parts);
+    const inside = log === undefined ? seen?.progress : undefined;
+    const { moment } = candidate;
+    const step = log?.globalStep ?? moment.step ?? inside?.step;
+    this.tellStep(log?.globalStep);
+    this.tellParameters(parts);
+    const halfWritten = findHalfWritten(isFolder ? candidate.name : "", own);
+    this.problems.push(...halfWritten.problems);
+    const adapterConfig: JsonObject | undefined = isJsonObject(config) ? config : undefined;
+    const stage = await this.detectStage(seen, adapterConfig, step, has("checkpoint-stage.json"));
+    const isCut = this.problems.some(({ code }) => cutCodes.has(code));
+    return {
+      candidate,
+      mainFile: main,
+      ownsFolder: isFolder && this.isStepFolder(),
+      byteSize: parts.reduce((sum, { size }) => sum + size, 0),
+      modifiedMs: this.modifiedMs,
+      parts,
+      incomplete: halfWritten.incomplete || candidate.temporary || isCut,
+      trainerStatePath,
+      log,
+      adapter: adapterConfig === undefined ? undefined : adapterSignature(adapterConfig),
+      stage,
+      step,
+      epoch: log?.epoch ?? moment.epoch ?? inside?.epoch,
+      inside,
+      problems: this.problems.map((problem) => ({ file: candidate.path, ...problem })),
+    };
+  }
+
+  /** `own` is every file that was looked at, `parts` what belongs to the checkpoint. */
+  private async readParts(): Promise<{ own: readonly RunPart[]; parts: readonly RunPart[] }> {
+    const { folder, fileNames, kind, partFolders } = this.candidate;
+    const names = kind === "file" ? fileNames : folder.files.map(({ name }) => name);
+    const own = await this.statFiles(folder, names);
+    // The folder may be a whole repository: only a step folder owns all that lies in it.
+    const ownsAll = kind === "file" || this.isStepFolder();
+    const parts = ownsAll ? [...own] : own.filter(({ part }) => part !== "other");
+    const direct = partFolders.filter(({ parent }) => parent === folder);
+    for (const partFolder of direct) parts.push(await this.statFolder(partFolder));
+    return { own, parts };
+  }
+
+  private isStepFolder(): boolean {
+    const { moment, temporary } = this.candidate;
+    return temporary || moment.step !== undefined || moment.epoch !== undefined || moment.index !== undefined;
+  }
+
+  private async statFolder(folder: Folder): Promise<RunPart> {
+    const all = this.candidate.partFolders.filter(
+      ({ path }) => path === folder.path || isBelow(folder, path),
+    );
+    let size = 0;
+    for (const part of all) {
+      const names = part.files.map(({ name }) => name);
+      for (const file of await this.statFiles(part, names)) size += file.size;
+    }
+    const { name, path } = folder;
+    return { ...classifyEntry({ name, kind: "directory" }), path, size };
+  }
+
+  private async statFiles(folder: Folder, names: readonly string[]): Promise<RunPart[]> {
+    const parts = await mapParallel(names, parallelStats, async (name): Promise<RunPart[]> => {
+      const path = joinPath(folder.path, name);
+      const stat = await this.files.stat(path).catch(() => undefined);
+      // Gone since the folder was listed: a training that tidies up its old checkpoints.
+      if (stat === undefined) return [];
+      this.modifiedMs = Math.max(this.modifiedMs, stat.modifiedMs);
+      if (name === trainerStateName && folder === this.candidate.folder) this.trainerStat = stat;
+      const { size } = stat;
+      return [{ ...classifyEntry({ name, kind: "file" }), path, size }];
+    });
+    return parts.flat();
+  }
+
+  /** Its own parameters, else those of a part folder: PEFT keeps a named adapter in a folder of that name. */
+  private mainFileOf(parts: readonly PartEntry[]): string | undefined {
+    const { kind, path, folder, partFolders } = this.candidate;
+    if (kind === "file") return path;
+    const own = mainFile(parts);
+    if (own !== undefined) return joinPath(folder.path, own);
+    for (const partFolder of partFolders) {
+      const name = mainFile(partFolder.files);
+      if (name !== undefined) return joinPath(partFolder.path, name);
+    }
+    return undefined;
+  }
+
+  private async readLog(path: string): Promise<LogDigest> {
+    const { cache, signal } = this.options;
+    const { size = 0, modifiedMs = 0 } = this.trainerStat ?? {};
+    const cached = cache?.get(path);
+    if (cached !== undefined && cached.size === size && cached.modifiedMs === modifiedMs) {
+      this.problems.push(...cached.problems);
+      return cached.log;
+    }
+    const state = await readTrainerState(this.files, path, signal);
+    const log = digestTrainerState(state, this.options.metrics);
+    cache?.set(path, { size, modifiedMs, log, problems: state.problems });
+    this.problems.push(...state.problems);
+    return log;
+  }
+
+  private async readJson(name: string): Promise<JsonValue | undefined> {
+    const path = joinPath(this.candidate.folder.path, name);
+    try {
+      const { value, truncatedAt } = parseJson(
+        await readText(this.files, path, maxConfigBytes, this.options.signal),
+      );
+      if (truncatedAt === undefined) return value;
+      const message = `${name} ends early: it is still being written, or was cut.`;
+      this.problems.push({ severity: "warning", code: "ConfigUnreadable", message, file: path });
+      return undefined;
+    } catch (error) {
+      this.options.signal?.throwIfAborted();
+      const message = `${name} cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+      this.problems.push({ severity: "warning", code: "ConfigUnreadable", message, file: path });
+      return undefined;
+    }
+  }
+
+  /** What the main file tells. Of the other files that Python would unpickle only their problems are told. */
+  private async peekInto(
+    main: string | undefined,
+    parts: readonly RunPart[],
+  ): Promise<WeightsProbe | undefined> {
+    const { peek, signal } = this.options;
+    if (peek === undefined) return undefined;
+    const seen = main === undefined ? undefined : await peek(main, signal);
+    this.problems.push(...(seen?.problems ?? []));
+    const isPickled = ({ kind, part, path, name }: RunPart) =>
+      kind === "file" && part !== "other" && path !== main && torchFile.test(name);
+    for (const { path } of parts.filter(isPickled).slice(0, maxPeekedParts)) {
+      const { problems } = await peek(path, signal);
+      this.problems.push(...problems.map((problem) => ({ file: path, ...problem })));
+    }
+    return seen;
+  }
+
+  private async detectStage(
+    seen: WeightsProbe | undefined,
+    adapterConfig: JsonObject | undefined,
+    step: number | undefined,
+    hasLabel: boolean,
+  ): Promise<StageLabel | undefined> {
+    const { kind, path, name, folder } = this.candidate;
+    const applies = hasLabel && (kind === "folder" || this.isOnlyCheckpoint());
+    const { userStage } = this.options;
+    return detectStage({
+      userStage: userStage?.(path),
+      metadata: seen?.metadata,
+      stageFile: applies ? await this.readJson("checkpoint-stage.json") : undefined,
+      adapterConfig,
+      step,
+      folderNames: folder.lineage,
+      fileName: kind === "file" ? name : undefined,
+    });
+  }
+
+  /** A label beside several single files cannot mean each of them. */
+  private isOnlyCheckpoint(): boolean {
+    const { folder, fileNames } = this.candidate;
+    return folder.files.every((file) => {
+      const { part } = classifyEntry(file);
+      return (part !== "weights" && part !== "adapter") || fileNames.includes(file.name);
+    });
+  }
+
+  private tellParameters(parts: readonly RunPart[]): void {
+    const { present, resumable } = assessParts(parts);
+    if (present.includes("weights") || present.includes("adapter")) return;
+    this.problems.push({ severity: "warning", code: "NoParameters", message: resumable.reason });
+  }
+
+  private tellStep(globalStep: number | undefined): void {
+    const { moment, name } = this.candidate;
+    if (globalStep === undefined || moment.step === undefined || moment.step === globalStep) return;
+    const message =
+      `${name} says step ${moment.step}, but its trainer_state.json says ${globalStep}: ` +
+      "it was copied or renamed.";
+    this.problems.push({ severity: "warning", code: "StepDisagrees", message });
+  }
+}
+
+function isBelow(folder: Folder, path: string): boolean {
+  return path.startsWith(joinPath(folder.path, ""));
+}

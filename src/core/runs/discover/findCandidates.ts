@@ -1,0 +1,130 @@
+import { classifyEntry, type Part } from "../../parts/parts";
+import { parseStepFolder, type StepFolderName } from "../../progress/checkpointNames";
+import type { Candidate, CandidateGroup } from "./candidate";
+import { groupStageFiles } from "./stageFiles";
+import type { Folder } from "./walkFolders";
+
+/** Finds what may be a checkpoint in listed folders, by names alone, and groups it by where it lies. */
+export function findCandidates(tops: readonly Folder[]): CandidateGroup[] {
+  const finder = new Finder();
+  for (const top of tops) finder.visit(top);
+  return finder.groups();
+}
+
+class Finder {
+  private readonly others: CandidateGroup[] = [];
+  /** Step folders by the folder they lie in; of a root that is a step folder, by the root itself. */
+  private readonly steps = new Map<Folder, Candidate[]>();
+
+  visit(folder: Folder): void {
+    const step = asStepFolder(folder);
+    if (step !== undefined) {
+      const holder = folder.parent ?? folder;
+      const siblings = this.steps.get(holder) ?? [];
+      siblings.push(stepCandidate(folder, step));
+      this.steps.set(holder, siblings);
+      return;
+    }
+    const isCheckpoint = holdsCheckpoint(folder);
+    const partFolders = isCheckpoint ? folder.folders.filter(isPartFolder) : [];
+    for (const child of folder.folders) if (!partFolders.includes(child)) this.visit(child);
+    if (this.steps.has(folder) && (isCheckpoint || holdsLibraryWeights(folder))) {
+      const output = folderCandidate(folder, partFolders);
+      this.others.push({ kind: "model", folder, members: [], output });
+    } else if (isCheckpoint) {
+      this.others.push({ kind: "model", folder, members: [folderCandidate(folder, partFolders)] });
+    } else {
+      this.others.push(...groupStageFiles(folder));
+    }
+  }
+
+  groups(): CandidateGroup[] {
+    const outputs = new Map(this.others.flatMap(({ folder, output }) => (output ? [[folder, output]] : [])));
+    const groups = this.others.filter(({ output }) => output === undefined);
+    for (const [folder, members] of this.steps) {
+      const output = outputs.get(folder);
+      groups.push({ kind: "steps", folder, members, ...(output === undefined ? {} : { output }) });
+    }
+    return groups;
+  }
+}
+
+/**
+ * A folder named after a step that holds weights or state, itself or in its part folders. Not one that holds
+ * step folders in turn: `step_1/checkpoint-500` is the first part of a procedure, not a checkpoint.
+ */
+function asStepFolder(folder: Folder): StepFolderName | undefined {
+  const isAccelerate = folder.files.some(({ name }) => /^random_states_\d+\.pkl$/.test(name));
+  const step = parseStepFolder(folder.name, isAccelerate);
+  if (step === undefined) return undefined;
+  if (step.temporary) return step;
+  if (!holdsState(folder) && !folder.folders.some((child) => holdsState(child))) return undefined;
+  return folder.folders.some((child) => !isPartFolder(child) && asStepFolder(child) !== undefined)
+    ? undefined
+    : step;
+}
+
+const stateParts: ReadonlySet<Part> = new Set<Part>([
+  "weights",
+  "adapter",
+  "optimizer",
+  "scheduler",
+  "rng-state",
+  "trainer-state",
+]);
+
+function partsOf(folder: Folder): Set<Part> {
+  return new Set(folder.files.map((file) => classifyEntry(file).part));
+}
+
+function holdsState(folder: Folder): boolean {
+  return [...partsOf(folder)].some((part) => stateParts.has(part));
+}
+
+/** Weights under the names of the libraries, which belong with what lies beside them. */
+const libraryWeights =
+  /^(?:adapter_|(?:diffusion_)?pytorch_)?(?:model|lora_weights)(?:[.-].*)?\.(?:safetensors|bin)$/;
+
+function holdsLibraryWeights({ files }: Folder): boolean {
+  return files.some(({ name }) => libraryWeights.test(name.replace(/\.index\.json$/, "")));
+}
+
+/** A folder that is a checkpoint as a whole, rather than a place where single files lie. */
+function holdsCheckpoint(folder: Folder): boolean {
+  const parts = partsOf(folder);
+  if (parts.has("trainer-state")) return true;
+  if (folder.files.some(({ name }) => name.endsWith(".distcp"))) return true;
+  if (!holdsLibraryWeights(folder)) return false;
+  const beside: readonly Part[] = ["adapter-config", "config", "optimizer", "scheduler", "rng-state"];
+  return beside.some((part) => parts.has(part));
+}
+
+function isPartFolder({ name }: Folder): boolean {
+  const { part } = classifyEntry({ name, kind: "directory" });
+  return part !== "other" && part !== "log";
+}
+
+function stepCandidate(folder: Folder, step: StepFolderName): Candidate {
+  const { temporary, ...moment } = step;
+  return { ...folderCandidate(folder, allBelow(folder)), moment, temporary };
+}
+
+function folderCandidate(folder: Folder, partFolders: readonly Folder[]): Candidate {
+  const { path, name } = folder;
+  const all = partFolders.flatMap((part) => [part, ...allBelow(part)]);
+  const unique = [...new Set(all)];
+  return {
+    kind: "folder",
+    path,
+    name,
+    folder,
+    fileNames: [],
+    partFolders: unique,
+    moment: {},
+    temporary: false,
+  };
+}
+
+function allBelow(folder: Folder): Folder[] {
+  return folder.folders.flatMap((child) => [child, ...allBelow(child)]);
+}

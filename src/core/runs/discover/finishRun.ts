@@ -1,0 +1,95 @@
+import type { LogFile } from "../logs/logFormat";
+import type { MetricValue, Run, RunCheckpoint } from "../run";
+import { chooseBest } from "./bestCheckpoint";
+import type { CheckpointFacts } from "./checkpointFacts";
+import type { LoggedValue } from "./logDigest";
+import { compareMembers, logFilesOf, type RunDraft, type RunMember } from "./runDraft";
+
+/** What the run's log says about a checkpoint that has no trainer_state.json of its own. */
+export interface BorrowedMetrics {
+  readonly epoch: number | undefined;
+  readonly loss: LoggedValue | undefined;
+  readonly evalLoss: LoggedValue | undefined;
+  readonly learningRate: LoggedValue | undefined;
+  readonly metrics: readonly MetricValue[];
+}
+
+export interface FinishOptions {
+  readonly id: string;
+  readonly name: string;
+  readonly borrowed: ReadonlyMap<CheckpointFacts, BorrowedMetrics>;
+}
+
+/** Puts the checkpoints in order and marks the best, the last and the final one. */
+export function finishRun(draft: RunDraft, { id, name, borrowed }: FinishOptions): Run {
+  const members = [...draft.members].sort(compareMembers);
+  const { best, reason, problem } = chooseBest(draft);
+  const logFiles = logFilesOf(draft);
+  const { logs = [] } = draft;
+  const last = lastOf(members);
+  const checkpoints = members.map((one) =>
+    finishCheckpoint(one, { best: one === best, last: one === last }, borrowed.get(one.facts)),
+  );
+  return {
+    id,
+    name,
+    path: draft.folder.path,
+    rootName: draft.folder.root.name,
+    checkpoints,
+    ...given({ maxSteps: draft.maxSteps, numTrainEpochs: draft.numTrainEpochs }),
+    ...given({ best: best?.facts.candidate.path, bestReason: reason }),
+    logFiles,
+    logs: [...logFiles.map((path): LogFile => ({ path, format: "trainer-state" })), ...logs],
+    problems: problem === undefined ? draft.problems : [...draft.problems, problem],
+  };
+}
+
+/** The highest step that was saved completely; the final model only where it is the only one with a step. */
+function lastOf(members: readonly RunMember[]): RunMember | undefined {
+  const moment = ({ facts }: RunMember) => facts.step ?? facts.candidate.moment.index ?? facts.epoch;
+  const saved = members.filter((one) => !one.facts.incomplete && moment(one) !== undefined);
+  const trained = saved.filter(({ final }) => !final);
+  const highest = (best: RunMember | undefined, one: RunMember) =>
+    best === undefined || (moment(one) ?? 0) >= (moment(best) ?? 0) ? one : best;
+  return (trained.length > 0 ? trained : saved).reduce<RunMember | undefined>(highest, undefined);
+}
+
+function finishCheckpoint(
+  { facts, name, final, problems }: RunMember,
+  marks: { readonly best: boolean; readonly last: boolean },
+  borrowed: BorrowedMetrics | undefined,
+): RunCheckpoint {
+  const { candidate, mainFile, step, stage, byteSize, modifiedMs, incomplete, parts, log, inside } = facts;
+  return {
+    path: candidate.path,
+    name,
+    kind: candidate.kind,
+    ownsFolder: facts.ownsFolder,
+    ...given({ mainFile, step, stage }),
+    ...given({
+      epoch: facts.epoch ?? borrowed?.epoch,
+      loss: log?.loss ?? borrowed?.loss?.value ?? inside?.loss,
+      evalLoss: log?.evalLoss ?? borrowed?.evalLoss?.value ?? inside?.evalLoss,
+      learningRate: log?.learningRate ?? borrowed?.learningRate?.value ?? inside?.learningRate,
+      metrics: someOf(log?.metrics ?? borrowed?.metrics),
+    }),
+    byteSize,
+    modifiedMs,
+    ...marks,
+    final,
+    incomplete,
+    parts,
+    problems: [...facts.problems, ...problems],
+  };
+}
+
+function someOf<T>(list: readonly T[] | undefined): readonly T[] | undefined {
+  return list === undefined || list.length === 0 ? undefined : list;
+}
+
+type Given<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
+
+/** Only the members that have a value. */
+function given<T extends object>(members: T): Given<T> {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as Given<T>;
+}

@@ -1,0 +1,215 @@
+import { baseName } from "../../bytes/paths";
+import { type Problem, worstSeverity } from "../../problem/problem";
+import {
+  formatAligned,
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatNumber,
+  plural,
+} from "../../text/quantities";
+import type { Run, RunCheckpoint } from "../run";
+import { findDeletable } from "./deletable";
+import { isBeingSaved, isTraining } from "./liveness";
+
+/** What a row of a list of runs says of one run or checkpoint. Plain text: names come from strangers. */
+export interface RunRow {
+  /** Behind the name, most telling first: a row is narrow. */
+  readonly description: string;
+  readonly state: RowState;
+}
+
+/** What a row's icon says; the description says it too, for those who do not see it. */
+export type RowState = "error" | "warning" | "live" | "saving" | "best" | "final" | "plain";
+
+/** How the losses are called in a row. */
+const shortNames: ReadonlyMap<string, string> = new Map([
+  ["eval_loss", "eval"],
+  ["learning_rate", "lr"],
+  ["eval_accuracy", "eval acc"],
+]);
+
+export function runRow(run: Run, nowMs: number): RunRow {
+  const { checkpoints, progress } = run;
+  const live = isTraining(run, nowMs);
+  const facts = [
+    ...problemFacts(run.problems),
+    ...(checkpoints.length === 0 ? ["log only"] : []),
+    ...progressFacts(run),
+    ...(live ? lossFacts(progress?.lastLoss) : []),
+    ...(live && progress?.secondsLeft !== undefined ? [`${formatDuration(progress.secondsLeft)} left`] : []),
+    ...bestFacts(run),
+    // A training that was only logged, or whose checkpoints are gone.
+    ...(checkpoints.length === 0
+      ? [...(live ? [] : lossFacts(progress?.lastLoss)), plural(run.logs.length, "log file")]
+      : [plural(checkpoints.length, "checkpoint"), formatBytes(bytesOf(checkpoints))]),
+  ];
+  return { description: facts.join(" · "), state: worstSeverity(run.problems) ?? (live ? "live" : "plain") };
+}
+
+/** Lines that say more than the row has room for. */
+export function runDetails(run: Run, nowMs: number): readonly string[] {
+  const { progress, checkpoints } = run;
+  const best = checkpoints.find((one) => one.best);
+  const { deletable } = findDeletable(run, nowMs);
+  const bytes = bytesOf(deletable.map(({ checkpoint }) => checkpoint));
+  const writtenMs = progress?.lastWrittenMs;
+  return [
+    run.path,
+    ...progressFacts(run).map(capitalised),
+    ...(progress?.lastLoss === undefined ? [] : [`Last loss ${formatNumber(progress.lastLoss, 6)}`]),
+    ...(progress?.lastEvalLoss === undefined
+      ? []
+      : [`Last evaluation loss ${formatNumber(progress.lastEvalLoss, 6)}`]),
+    ...(progress?.stepsPerSecond === undefined ? [] : [speedText(progress.stepsPerSecond)]),
+    ...(progress?.ended === true ? ["The log says that the training has ended."] : []),
+    ...(writtenMs === undefined
+      ? []
+      : [`Last written to ${formatDuration(Math.max(0, nowMs - writtenMs) / 1000)} ago`]),
+    ...(best === undefined ? [] : [`Best: ${best.name}. ${run.bestReason ?? ""}`.trim()]),
+    ...(checkpoints.length === 0
+      ? []
+      : [`${plural(checkpoints.length, "checkpoint")}, ${formatBytes(bytesOf(checkpoints))}`]),
+    ...(deletable.length === 0
+      ? []
+      : [`Neither best, last nor a stage: ${plural(deletable.length, "checkpoint")}, ${formatBytes(bytes)}`]),
+    ...run.problems.map((problem) => problem.message),
+  ];
+}
+
+function speedText(stepsPerSecond: number): string {
+  return stepsPerSecond >= 1
+    ? `${formatNumber(stepsPerSecond, 3)} steps per second`
+    : `${formatNumber(1 / stepsPerSecond, 3)} seconds per step`;
+}
+
+/** Steps that the logs or the checkpoints say were done, of those that were planned. */
+export function stepsOf({ checkpoints, progress, maxSteps }: Run): {
+  readonly done: number | undefined;
+  readonly planned: number | undefined;
+} {
+  const saved = checkpoints.map(({ step }) => step ?? Number.NaN).filter(Number.isFinite);
+  const steps = progress?.step === undefined ? saved : [...saved, progress.step];
+  const done = steps.length === 0 ? undefined : steps.reduce((a, b) => Math.max(a, b));
+  return { done, planned: progress?.maxSteps ?? maxSteps };
+}
+
+function progressFacts(run: Run): string[] {
+  const { done, planned } = stepsOf(run);
+  if (done === undefined) return [];
+  // A plan that was changed on resuming is below what was done: then it says nothing.
+  const of = planned === undefined || planned < done ? "" : ` of ${formatCount(planned)}`;
+  return [`step ${formatCount(done)}${of}`];
+}
+
+function lossFacts(loss: number | undefined): string[] {
+  return loss === undefined ? [] : [`loss ${formatAligned(loss)}`];
+}
+
+function bestFacts({ checkpoints }: Run): string[] {
+  // Of one there is nothing to choose.
+  const best = checkpoints.length > 1 ? checkpoints.find((one) => one.best) : undefined;
+  if (best === undefined) return [];
+  const { evalLoss, step, name } = best;
+  const value = evalLoss === undefined ? [] : [`eval ${formatAligned(evalLoss)}`];
+  const place = step === undefined ? baseName(name) : `step ${formatCount(step)}`;
+  return [`★ ${[...value, place].join(" at ")}`];
+}
+
+/** @param metrics names of the metrics to show, as they were logged. */
+export function checkpointRow(
+  run: Run,
+  checkpoint: RunCheckpoint,
+  metrics: readonly string[],
+  nowMs: number,
+): RunRow {
+  const { step, stage, byteSize, incomplete } = checkpoint;
+  if (isBeingSaved(checkpoint, nowMs)) {
+    const stepFact = step === undefined || checkpoint.name.endsWith(`-${step}`) ? [] : [`step ${step}`];
+    return {
+      description: ["being saved", ...stepFact, `${formatBytes(byteSize)} so far`].join(" · "),
+      state: "saving",
+    };
+  }
+  const facts = [
+    ...problemFacts(checkpoint.problems),
+    ...(checkpoint.best ? ["★ best"] : []),
+    ...(incomplete ? ["incomplete"] : []),
+    ...metrics.flatMap((name) => metricFact(checkpoint, name)),
+    ...(step === undefined || checkpoint.name.endsWith(`-${step}`) ? [] : [`step ${step}`]),
+    ...(stage === undefined ? [] : [stage.inferred ? `${stage.stage} (inferred)` : stage.stage]),
+    ...(checkpoint.last && run.checkpoints.length > 1 ? ["last"] : []),
+    formatBytes(byteSize),
+  ];
+  return { description: facts.join(" · "), state: checkpointState(checkpoint) };
+}
+
+/** Lines that say more than the row has room for. */
+export function checkpointDetails(run: Run, checkpoint: RunCheckpoint, nowMs: number): readonly string[] {
+  const { step, epoch, loss, evalLoss, learningRate, stage, modifiedMs } = checkpoint;
+  const saving = isBeingSaved(checkpoint, nowMs);
+  return [
+    checkpoint.path,
+    ...(saving ? ["It is being saved: what is missing may still come."] : []),
+    ...(step === undefined
+      ? []
+      : [`Step ${formatCount(step)}${epoch === undefined ? "" : `, epoch ${formatNumber(epoch)}`}`]),
+    ...(loss === undefined ? [] : [`Loss ${formatNumber(loss, 6)}`]),
+    ...(evalLoss === undefined ? [] : [`Evaluation loss ${formatNumber(evalLoss, 6)}`]),
+    ...(learningRate === undefined ? [] : [`Learning rate ${formatNumber(learningRate)}`]),
+    ...(checkpoint.metrics ?? [])
+      .filter(([name]) => !["loss", "eval_loss", "learning_rate"].includes(name))
+      .map(([name, value]) => `${name} ${formatNumber(value, 6)}`),
+    ...(stage === undefined ? [] : [`Stage ${stage.stage}: ${stage.reason}`]),
+    ...(checkpoint.best && run.bestReason !== undefined ? [`Best: ${run.bestReason}`] : []),
+    ...(checkpoint.last ? ["Last: the highest step that was saved completely, to resume from."] : []),
+    ...(checkpoint.final ? ["Final: the model that the training ended with."] : []),
+    `${formatBytes(checkpoint.byteSize)} in all files`,
+    ...(modifiedMs > 0 ? [`Written ${formatDuration(Math.max(0, nowMs - modifiedMs) / 1000)} ago`] : []),
+    ...(saving ? [] : checkpoint.problems.map((problem) => problem.message)),
+  ];
+}
+
+function metricFact(checkpoint: RunCheckpoint, name: string): string[] {
+  const value = metricOf(checkpoint, name);
+  return value === undefined ? [] : [`${shortNames.get(name) ?? name} ${formatAligned(value)}`];
+}
+
+function metricOf(
+  { loss, evalLoss, learningRate, metrics }: RunCheckpoint,
+  name: string,
+): number | undefined {
+  if (name === "loss") return loss;
+  if (name === "eval_loss") return evalLoss;
+  return metrics?.find(([key]) => key === name)?.[1] ?? (name === "learning_rate" ? learningRate : undefined);
+}
+
+function checkpointState({ problems, incomplete, best, final }: RunCheckpoint): RowState {
+  return worstSeverity(problems) ?? (incomplete ? "warning" : best ? "best" : final ? "final" : "plain");
+}
+
+/** The icon says so too, but not to a screen reader. */
+function problemFacts(problems: readonly Problem[]): string[] {
+  const serious = problems.filter(({ severity }) => severity !== "info").length;
+  return serious > 0 ? [plural(serious, "problem")] : [];
+}
+
+function bytesOf(checkpoints: readonly RunCheckpoint[]): number {
+  return checkpoints.reduce((sum, { byteSize }) => sum + byteSize, 0);
+}
+
+function capitalised(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
+}
+
+/**
+ * Names for the rows of a run's checkpoints: a checkpoint of a pipeline is named with its folder, and a row has no
+ * room for that where it is not needed.
+ */
+export function rowNames({ checkpoints }: Run): ReadonlyMap<RunCheckpoint, string> {
+  const counts = new Map<string, number>();
+  for (const { name } of checkpoints) counts.set(baseName(name), (counts.get(baseName(name)) ?? 0) + 1);
+  return new Map(
+    checkpoints.map((one) => [one, counts.get(baseName(one.name)) === 1 ? baseName(one.name) : one.name]),
+  );
+}

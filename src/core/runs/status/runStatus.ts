@@ -1,0 +1,96 @@
+import type { LogFile, LogFormatId } from "../logs/logFormat";
+import type { MetricValue, Run, RunCheckpoint } from "../run";
+import { type MetricSeries, valueAtStep } from "../series/metricSeries";
+import { evalLossKeyOf, lossKeyOf, type RunProgress } from "../series/runProgress";
+
+/** What the logs of a run say that its checkpoints' own files do not. Plain data. */
+export interface RunStatus {
+  readonly progress: RunProgress;
+  /** In the order of the run's checkpoints; empty for one whose step is not known. */
+  readonly values: readonly (readonly MetricValue[])[];
+}
+
+/** What a status is read from: a follower of the run's logs, after a look. */
+export interface FollowedMetrics {
+  keys(): string[];
+  series(key: string): MetricSeries | undefined;
+  progress(): RunProgress;
+}
+
+/**
+ * The last values at or before each checkpoint's step.
+ * @param metrics names as the user wrote them: `loss` and `eval_loss` stand for what the log calls so, e.g.
+ * `train_loss_step` and `val_loss`.
+ */
+export function runStatusOf(
+  followed: FollowedMetrics,
+  checkpoints: readonly Pick<RunCheckpoint, "step">[],
+  metrics: readonly string[],
+): RunStatus {
+  const keys = followed.keys();
+  const named = [...new Set([...lossMetrics, ...metrics])].flatMap((name) => {
+    const series = followed.series(keyOf(name, keys) ?? name);
+    return series === undefined ? [] : [{ name, series }];
+  });
+  const valuesAt = (step: number) =>
+    named.flatMap(({ name, series }): MetricValue[] => {
+      const value = valueAtStep(series, step);
+      return value === undefined ? [] : [[name, value]];
+    });
+  return {
+    progress: followed.progress(),
+    values: checkpoints.map(({ step }) => (step === undefined ? [] : valuesAt(step))),
+  };
+}
+
+const lossMetrics = ["loss", "eval_loss"];
+
+function keyOf(name: string, keys: readonly string[]): string | undefined {
+  if (keys.includes(name)) return name;
+  if (name === "loss") return lossKeyOf(keys);
+  return name === "eval_loss" ? evalLossKeyOf(keys) : undefined;
+}
+
+/** The run with what its logs say where its checkpoints' own files say nothing, and the best by it. */
+export function withStatus(run: Run, { progress, values }: RunStatus): Run {
+  const checkpoints = run.checkpoints.map((checkpoint, at) => addValues(checkpoint, values[at] ?? []));
+  return chooseByEvalLoss({ ...run, progress, checkpoints }, run);
+}
+
+function addValues(checkpoint: RunCheckpoint, values: readonly MetricValue[]): RunCheckpoint {
+  const logged = new Map(values);
+  const loss = checkpoint.loss ?? logged.get("loss");
+  const evalLoss = checkpoint.evalLoss ?? logged.get("eval_loss");
+  const known = new Set(checkpoint.metrics?.map(([name]) => name));
+  const added = values.filter(([name]) => !known.has(name) && !lossMetrics.includes(name));
+  return {
+    ...checkpoint,
+    ...(loss === undefined ? {} : { loss }),
+    ...(evalLoss === undefined ? {} : { evalLoss }),
+    ...(added.length === 0 ? {} : { metrics: [...(checkpoint.metrics ?? []), ...added] }),
+  };
+}
+
+/** Only where nothing was known to tell the best: the trainer's own word and its own evaluations come first. */
+function chooseByEvalLoss(run: Run, before: Run): Run {
+  if (before.best !== undefined || before.checkpoints.some(({ evalLoss }) => evalLoss !== undefined))
+    return run;
+  let best: RunCheckpoint | undefined;
+  for (const one of run.checkpoints) {
+    if (one.incomplete || !Number.isFinite(one.evalLoss ?? Number.NaN)) continue;
+    if ((one.evalLoss ?? 0) < (best?.evalLoss ?? Number.POSITIVE_INFINITY)) best = one;
+  }
+  if (best === undefined) return run;
+  const { path } = best;
+  const checkpoints = run.checkpoints.map((one) => (one === best ? { ...one, best: true } : one));
+  const bestReason =
+    "The lowest evaluation loss of its run, as its log has it at the step of each checkpoint.";
+  return { ...run, checkpoints, best: path, bestReason };
+}
+
+/** Logs that are written while the training goes on; trainer_state.json comes with each checkpoint only. */
+export function liveLogs(run: Pick<Run, "logs">): readonly LogFile[] {
+  return run.logs.filter(({ format }) => !closedFormats.has(format));
+}
+
+const closedFormats: ReadonlySet<LogFormatId> = new Set<LogFormatId>(["trainer-state", "results", "config"]);

@@ -1,0 +1,224 @@
+import type { Adapter } from "../adapter/adapter";
+import type { AdapterConfig } from "../adapter/adapterConfig";
+import type { Files } from "../bytes/files";
+import { baseName, parentPath } from "../bytes/paths";
+import type { Checkpoint } from "../checkpoint/checkpoint";
+import { type FolderContext, readFolderContext } from "../checkpoint/folderContext";
+import { checkpointIdentity } from "../checkpoint/identity";
+import { type InsideFile, readInsideFile } from "../checkpoint/insideFile";
+import { openCheckpoint } from "../checkpoint/openCheckpoint";
+import { readScalars } from "../checkpoint/readScalars";
+import type { CheckpointSummary } from "../checkpoint/summary";
+import { TensorReader } from "../checkpoint/tensorReader";
+import { type ContentNode, type ContentPage, type ContentPath, contentPage } from "../content/contentTree";
+import { type SettingsSection, settingsSections } from "../content/settingsSections";
+import {
+  type OptimizerPage,
+  type OptimizerView,
+  optimizerPage,
+  pageTensors,
+  viewOptimizer,
+} from "../optimizer/optimizerView";
+import {
+  measureQuantised,
+  type QuantisedState,
+  type QuantisedStateRequest,
+  type ReadTensorRange,
+} from "../optimizer/quantisedState";
+import { maxShownNameLength } from "../problem/limits";
+import { readTrainerState } from "../progress/readTrainerState";
+import { judgeResume } from "../resume/judgeResume";
+import type { ResumeReport } from "../resume/resumeReport";
+import type { ChartSource } from "../runs/merge/chartedRun";
+import { detectStage, type StageLabel } from "../stage/stage";
+import type { Tensor } from "../tensors/tensor";
+import { encodeTensorChunk, type TensorChunk } from "../tensors/tensorTable";
+import { adapterOf } from "./adapterOf";
+import type { LoraView } from "./loraView";
+import { summarise } from "./summarise";
+import { type ViewOptions, viewAdapter } from "./viewAdapter";
+
+/** How stages that the user set are looked up: by the checkpoint's identity. */
+export type UserStage = (path: string) => string | undefined;
+
+const maxOptimizers = 32;
+
+/** Each is a read of its own; the steps of more parameters are seen one by one, in the Tensors tab. */
+const maxScalars = 500;
+
+/** An open checkpoint and all that can be asked about it. Holds no file open between questions. */
+export class CheckpointSession {
+  private constructor(
+    readonly files: Files,
+    readonly checkpoint: Checkpoint,
+    readonly folder: FolderContext,
+    readonly adapter: Adapter | undefined,
+    readonly adapterConfig: AdapterConfig | undefined,
+    readonly stage: StageLabel | undefined,
+    /** What a torch file says besides its tensors. */
+    readonly inside: InsideFile | undefined,
+  ) {}
+
+  /** @throws CheckpointError when there is nothing to show. */
+  static async open(
+    files: Files,
+    path: string,
+    userStage: UserStage,
+    signal?: AbortSignal,
+  ): Promise<CheckpointSession> {
+    const checkpoint = await openCheckpoint(files, path, signal);
+    const folder = await readFolderContext(files, checkpoint.folder, signal);
+    const { adapter, config } = adapterOf(checkpoint, folder);
+    const stage = stageOf(checkpoint, folder, userStage);
+    const inside = await readInsideFile(files, checkpoint, folder, signal);
+    return new CheckpointSession(files, checkpoint, folder, adapter, config, stage, inside);
+  }
+
+  /** The path that stages and labels go by. */
+  get identity(): string {
+    return checkpointIdentity(this.checkpoint.path);
+  }
+
+  summary(): CheckpointSummary {
+    const { checkpoint, folder, adapter, adapterConfig, stage, inside } = this;
+    return summarise({ checkpoint, folder, adapter, adapterConfig, stage, inside });
+  }
+
+  tensorChunk(first: number): TensorChunk {
+    return encodeTensorChunk(this.checkpoint.tensors, first);
+  }
+
+  /** Some of the children of a value of a torch file; undefined where the path leads nowhere. */
+  contentPage(path: ContentPath, from: number): ContentPage | undefined {
+    const { content } = this.checkpoint;
+    const page = content === undefined ? undefined : contentPage(content, path, from);
+    return page && { ...page, nodes: page.nodes.map(shortened) };
+  }
+
+  /** The optimizers whose state the file holds; a file of a GAN holds several. */
+  optimizers(): readonly OptimizerView[] {
+    return (this.inside?.optimizers ?? []).slice(0, maxOptimizers).map(viewOptimizer);
+  }
+
+  /** Parameters of an optimizer with their state, from `first` on. Reads the numbers that are kept as tensors. */
+  async optimizerPage(optimizer: number, first: number, signal?: AbortSignal): Promise<OptimizerPage> {
+    const state = this.inside?.optimizers[optimizer];
+    if (state === undefined) return { first, total: 0, rows: [] };
+    const wanted = pageTensors(state, first).slice(0, maxScalars);
+    const numbers = wanted.length === 0 ? new Map<Tensor, number>() : await this.scalars(wanted, signal);
+    return optimizerPage(state, first, (tensor) => numbers.get(tensor));
+  }
+
+  /** A moment of 8 bits as the values it stands for. Reads it whole; undefined where there is none. */
+  async quantisedState(
+    { optimizer, parameter, key }: QuantisedStateRequest,
+    signal?: AbortSignal,
+  ): Promise<QuantisedState | undefined> {
+    const found = this.inside?.optimizers[optimizer]?.parameters[parameter];
+    if (found === undefined) return undefined;
+    const reader = this.tensorReader();
+    try {
+      const read: ReadTensorRange = (tensor, offset, length) =>
+        reader.readRange(tensor, offset, length, signal);
+      return await measureQuantised(found, key, read, signal);
+    } finally {
+      await reader.close();
+    }
+  }
+
+  /** Whether training can be resumed from here, by what the files hold. Opens the other files of the folder. */
+  resume(signal?: AbortSignal): Promise<ResumeReport> {
+    const { files, checkpoint, folder, inside, adapter } = this;
+    return judgeResume({ files, checkpoint, folder, inside, isAdapter: adapter !== undefined }, signal);
+  }
+
+  settings(): readonly SettingsSection[] {
+    const { content } = this.checkpoint;
+    return content === undefined ? [] : settingsSections(content, this.inside?.kind);
+  }
+
+  private async scalars(
+    tensors: readonly Tensor[],
+    signal?: AbortSignal,
+  ): Promise<ReadonlyMap<Tensor, number>> {
+    const reader = this.tensorReader();
+    try {
+      return await readScalars(reader, tensors, signal);
+    } finally {
+      await reader.close();
+    }
+  }
+
+  /** The log beside the checkpoint as a run to chart; undefined where there is none. */
+  async trainingSource(signal?: AbortSignal): Promise<ChartSource | undefined> {
+    const { trainerStatePath } = this.folder;
+    if (trainerStatePath === undefined) return undefined;
+    const state = this.folder.trainerState ?? (await readTrainerState(this.files, trainerStatePath, signal));
+    const { globalStep, epoch, bestModelCheckpoint } = state;
+    const { path } = this.checkpoint;
+    const name = baseName(this.identity);
+    const isBest = bestModelCheckpoint !== undefined && baseName(bestModelCheckpoint) === name;
+    const moment = {
+      ...(globalStep === undefined ? {} : { step: globalStep }),
+      ...(epoch === undefined ? {} : { epoch }),
+    };
+    return {
+      checkpoints: globalStep === undefined ? [] : [{ path, name, ...moment }],
+      logFiles: [trainerStatePath],
+      current: path,
+      ...(isBest ? { best: path } : {}),
+    };
+  }
+
+  /** The norms of every module's update. Reads the factors; undefined where the checkpoint is no adapter. */
+  async lora(signal?: AbortSignal, options: Omit<ViewOptions, "stage"> = {}): Promise<LoraView | undefined> {
+    if (this.adapter === undefined) return undefined;
+    const reader = this.tensorReader();
+    try {
+      return await viewAdapter(
+        this.adapter,
+        this.adapterConfig,
+        (tensor) => reader.read(tensor, signal),
+        signal,
+        { ...options, stage: this.stage },
+      );
+    } finally {
+      await reader.close();
+    }
+  }
+
+  tensorReader(): TensorReader {
+    return new TensorReader(this.files, this.checkpoint);
+  }
+}
+
+/** Keys and names are as long as a file wants them, and a page of them is one message. */
+function shortened(node: ContentNode): ContentNode {
+  const { key, text, tensor } = node;
+  return {
+    ...node,
+    key: key.slice(0, maxShownNameLength),
+    text: text.slice(0, maxShownNameLength),
+    ...(tensor === undefined ? {} : { tensor: tensor.slice(0, maxShownNameLength) }),
+  };
+}
+
+function stageOf(
+  checkpoint: Checkpoint,
+  folder: FolderContext,
+  userStage: UserStage,
+): StageLabel | undefined {
+  const identity = checkpointIdentity(checkpoint.path);
+  const isFolder = identity === checkpoint.folder;
+  const own = isFolder ? identity : checkpoint.folder;
+  return detectStage({
+    userStage: userStage(identity),
+    // A label beside several files of their own cannot mean each of them.
+    stageFile: isFolder ? folder.stageFile?.value : undefined,
+    metadata: checkpoint.metadata,
+    adapterConfig: folder.adapterConfig?.value,
+    step: folder.trainerState?.globalStep,
+    folderNames: [baseName(own), baseName(parentPath(own))],
+    fileName: isFolder ? undefined : checkpoint.name,
+  });
+}

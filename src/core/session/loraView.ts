@@ -1,0 +1,59 @@
+import type { Problem } from "../problem/problem";
+import type { StageLabel } from "../stage/stage";
+import type { AdapterFingerprint } from "../update/adapterFingerprint";
+import type { FactorHealth } from "../update/factorHealth";
+import type { Finding } from "../update/findings";
+import type { FingerprintKind } from "../update/stageFingerprint";
+
+/** The LoRA tab: facts about the adapter and one row a module. Plain data. */
+export interface LoraView {
+  /** Name and value of what describes the adapter as a whole, e.g. ["Rank", "8"]. */
+  readonly facts: readonly (readonly [name: string, value: string])[];
+  readonly modules: readonly LoraModuleRow[];
+  /** Tensors that were trained or saved whole beside the factors (modules_to_save). */
+  readonly savedWhole: readonly { readonly name: string; readonly shape: readonly number[] }[];
+  readonly problems: readonly Problem[];
+  /** Findings with their numbers, most urgent first. */
+  readonly findings?: readonly Finding[];
+  /** What the tensors tell of how the adapter was made; undefined where they cannot tell. */
+  readonly fingerprint?: AdapterFingerprint;
+  /** The stage after a look at the tensors, which may differ from the one found on opening. */
+  readonly stage?: StageLabel;
+  /** Where the tensors speak against the stage. */
+  readonly stageNote?: string;
+}
+
+export interface LoraModuleRow {
+  readonly module: string;
+  readonly rank: number;
+  readonly alpha: number | undefined;
+  readonly scale: number;
+  readonly inFeatures: number;
+  readonly outFeatures: number;
+  readonly dtype: string;
+  /** Undefined where the factors hold NaN or Inf or could not be read; `unavailable` says why. */
+  readonly metrics: LoraModuleMetrics | undefined;
+  readonly unavailable?: string;
+  /** How many singular values follow those of `metrics`. */
+  readonly unlistedValues?: number;
+  readonly fingerprint?: FingerprintKind;
+  /** Undefined for updates that are zero or were not measured. */
+  readonly health?: FactorHealth;
+}
+
+/** Norms of the factors and of the update ΔW = scale · B · A. */
+export interface LoraModuleMetrics {
+  readonly normA: number;
+  readonly normB: number;
+  readonly frobenius: number;
+  readonly spectral: number;
+  readonly nuclear: number;
+  readonly stableRank: number;
+  readonly effectiveRank: number;
+  /** Ranks that keep 90, 95 and 99 % of the energy (squared singular values). */
+  readonly rank90: number;
+  readonly rank95: number;
+  readonly rank99: number;
+  /** Largest first. */
+  readonly singularValues: Float64Array;
+}

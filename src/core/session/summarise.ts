@@ -1,0 +1,195 @@
+import type { Adapter } from "../adapter/adapter";
+import type { AdapterConfig } from "../adapter/adapterConfig";
+import { methodName, rangeText } from "../adapter/adapterText";
+import type { Checkpoint } from "../checkpoint/checkpoint";
+import { dtypeShares, moduleShares } from "../checkpoint/composition";
+import type { FolderContext } from "../checkpoint/folderContext";
+import type { InsideFile } from "../checkpoint/insideFile";
+import { insideSummary } from "../checkpoint/insideSummary";
+import type {
+  AdapterSummary,
+  CheckpointKind,
+  CheckpointSummary,
+  ConfigSummary,
+  PartSummary,
+} from "../checkpoint/summary";
+import { formatLabel } from "../formats/formatLabel";
+import { flattenJson } from "../json/flattenJson";
+import { isJsonArray, jsonString } from "../json/parseJson";
+import { assessParts, partLabels } from "../parts/parts";
+import { compareProblems, type Problem } from "../problem/problem";
+import type { StageLabel } from "../stage/stage";
+import { separatorOf } from "../tensors/nameOrder";
+import { elementCount } from "../tensors/tensor";
+import { formatBytes, formatShortCount, plural } from "../text/quantities";
+import { latestProgress } from "./progressSummary";
+
+/** What was found out about a checkpoint, from which its summary is made. */
+export interface SummaryFacts {
+  readonly checkpoint: Checkpoint;
+  readonly folder: FolderContext;
+  readonly adapter: Adapter | undefined;
+  readonly adapterConfig: AdapterConfig | undefined;
+  readonly stage: StageLabel | undefined;
+  readonly inside: InsideFile | undefined;
+}
+
+export function summarise(facts: SummaryFacts): CheckpointSummary {
+  const { checkpoint, folder, adapter, adapterConfig, stage } = facts;
+  const { tensors } = checkpoint;
+  const assessment = assessParts(folder.files);
+  const sum = (column: (tensor: (typeof tensors)[number]) => number) =>
+    tensors.reduce((total, tensor) => total + column(tensor), 0);
+  const parameterCount = sum((tensor) => elementCount(tensor.shape));
+  const fileBytes = checkpoint.files.reduce((total, file) => total + file.bytes, 0);
+  const dtypes = dtypeShares(tensors);
+  const kind = kindOf(facts);
+  return {
+    path: checkpoint.path,
+    name: checkpoint.name,
+    format: checkpoint.format,
+    formatLabel: formatLabel(checkpoint.format),
+    kind,
+    headline: headline(
+      facts,
+      kind,
+      parameterCount,
+      fileBytes,
+      dtypes.map((share) => share.dtype),
+    ),
+    fileBytes,
+    tensorCount: tensors.length,
+    tensorBytes: sum((tensor) => tensor.byteSize),
+    parameterCount,
+    dtypes,
+    composition: moduleShares(tensors, separatorOf(tensors.slice(0, 1000).map((tensor) => tensor.name))),
+    files: checkpoint.files,
+    ...wholeModel(checkpoint),
+    parts: partSummaries(folder),
+    missingParts: assessment.missing.map(({ part, meaning }) => ({ label: partLabels[part], meaning })),
+    resumable: assessment.resumable,
+    metadata: [...checkpoint.metadata],
+    configs: configSummaries(folder),
+    ...(adapter === undefined ? {} : { adapter: adapterSummary(adapter, adapterConfig) }),
+    ...progress(facts),
+    ...(stage === undefined ? {} : { stage }),
+    aliases: [...checkpoint.aliases],
+    hasTraining: folder.trainerStatePath !== undefined,
+    ...insideSummary(facts, kind),
+    problems: collectProblems(facts),
+  };
+}
+
+function kindOf({ checkpoint, folder, adapter, inside }: SummaryFacts): CheckpointKind {
+  if (adapter !== undefined) return "adapter";
+  if (inside?.kind !== undefined) return inside.kind;
+  if (checkpoint.tensors.length > 0) return "model";
+  return folder.trainerStatePath === undefined ? "unknown" : "training-checkpoint";
+}
+
+function headline(
+  facts: SummaryFacts,
+  kind: CheckpointKind,
+  parameterCount: number,
+  fileBytes: number,
+  dtypes: readonly string[],
+): string[] {
+  const { checkpoint, adapter, adapterConfig } = facts;
+  const isOfParameters = kind === "model" || kind === "adapter" || kind === "training-checkpoint";
+  const shards = checkpoint.files.filter((file) => file.status !== "extra").length;
+  return [
+    ...(adapter === undefined ? [whatItIs(kind, facts)] : adapterFacts(adapter, adapterConfig)),
+    plural(checkpoint.tensors.length, "tensor"),
+    ...(parameterCount > 0 && isOfParameters ? [`${formatShortCount(parameterCount)} parameters`] : []),
+    ...(dtypes.length > 0 ? [dtypes.slice(0, 3).join(" + ") + (dtypes.length > 3 ? " + …" : "")] : []),
+    formatBytes(fileBytes),
+    ...(shards > 1 ? [`${shards} shards`] : []),
+  ];
+}
+
+function whatItIs(kind: CheckpointKind, { checkpoint, folder, inside }: SummaryFacts): string {
+  const optimizer = inside?.optimizers[0];
+  switch (kind) {
+    case "model":
+      return modelName(folder);
+    case "training-checkpoint":
+      return checkpoint.tensors.length > 0 ? "Training checkpoint" : "Training state without weights";
+    case "optimizer":
+      return `${optimizer?.name ?? "Optimizer"} state${optimizer?.emptyState === true ? ", empty" : ""}`;
+    case "scheduler":
+      return "Scheduler state";
+    case "rng-state":
+      return "Random state";
+    case "training-args":
+      return "Training arguments";
+    default:
+  }
+  return checkpoint.format === "unknown"
+    ? "Folder without weights"
+    : `${formatLabel(checkpoint.format)} file`;
+}
+
+/** The architecture that config.json names, e.g. "LlamaForCausalLM model". */
+function modelName(folder: FolderContext): string {
+  const architectures = folder.config?.value.get("architectures");
+  const first = isJsonArray(architectures) ? jsonString(architectures[0]) : undefined;
+  const name = first ?? jsonString(folder.config?.value.get("model_type"));
+  return name === undefined ? "Model weights" : `${name} model`;
+}
+
+function adapterFacts(adapter: Adapter, config: AdapterConfig | undefined): string[] {
+  const ranks = adapter.modules.map((module) => module.rank);
+  return [
+    config?.useDora === true ? "DoRA adapter" : `${methodName(adapter.method)} adapter`,
+    ...(ranks.length > 0 ? [`rank ${rangeText(ranks)}`, plural(ranks.length, "module")] : []),
+  ];
+}
+
+function wholeModel({ wholeModelPath, name }: Checkpoint): Pick<CheckpointSummary, "wholeModel"> | object {
+  if (wholeModelPath === undefined) return {};
+  const [, part, of] = /-0*(\d+)-of-0*(\d+)\./.exec(name) ?? [];
+  return { wholeModel: { path: wholeModelPath, message: `This is shard ${part} of ${of} of a model.` } };
+}
+
+function partSummaries(folder: FolderContext): PartSummary[] {
+  const shown = folder.files.filter((file) => file.part !== "other");
+  const parts = [...new Set(shown.map((file) => file.part))];
+  return parts.map((part) => ({
+    label: partLabels[part],
+    files: shown
+      .filter((file) => file.part === part)
+      .map(({ name, path, size }) => ({ name, path, bytes: size ?? 0 })),
+  }));
+}
+
+function configSummaries(folder: FolderContext): ConfigSummary[] {
+  return [folder.adapterConfig, folder.config, folder.stageFile].flatMap((file) =>
+    file === undefined ? [] : [{ fileName: file.name, path: file.path, rows: flattenJson(file.value) }],
+  );
+}
+
+function adapterSummary(adapter: Adapter, config: AdapterConfig | undefined): AdapterSummary {
+  return {
+    method: adapter.method,
+    baseModel: config?.baseModel,
+    moduleCount: adapter.modules.length,
+    comparable: adapter.modules.length > 0,
+  };
+}
+
+/** The log beside the checkpoint knows more than the file itself. */
+function progress({ folder, inside }: SummaryFacts): Pick<CheckpointSummary, "progress"> | object {
+  const { trainerState } = folder;
+  if (trainerState !== undefined) return { progress: latestProgress(trainerState) };
+  return inside?.progress === undefined ? {} : { progress: inside.progress };
+}
+
+function collectProblems({ checkpoint, folder, adapter }: SummaryFacts): Problem[] {
+  const all = [
+    ...checkpoint.problems,
+    ...(adapter?.problems ?? []),
+    ...folder.problems,
+    ...(folder.trainerState?.problems ?? []),
+  ];
+  return all.sort(compareProblems);
+}

@@ -1,0 +1,119 @@
+import type { Adapter } from "../adapter/adapter";
+import type { AdapterConfig } from "../adapter/adapterConfig";
+import { methodName, rangeText } from "../adapter/adapterText";
+import type { StageLabel } from "../stage/stage";
+import { plural } from "../text/quantities";
+import { fingerprintOfAdapter, refineStage } from "../update/adapterFingerprint";
+import type { ReadTensor } from "../update/factors";
+import { findingsOf } from "../update/findings";
+import { type ModuleMeasurement, measureModule } from "../update/measureModule";
+import type { UpdateMetrics } from "../update/updateMetrics";
+import type { LoraModuleMetrics, LoraModuleRow, LoraView } from "./loraView";
+
+export interface ViewOptions {
+  /** As found on opening; the tensors may refine it. */
+  readonly stage?: StageLabel | undefined;
+  readonly report?: (done: number, total: number, label: string) => void;
+  /** Singular values that the view lists of all modules together; of a longer spectrum the first, and how many more. */
+  readonly maxListedValues?: number;
+}
+
+/** Reads and measures every module of an adapter. A module that cannot be measured says why; the others stand. */
+export async function viewAdapter(
+  adapter: Adapter,
+  config: AdapterConfig | undefined,
+  readTensor: ReadTensor,
+  signal?: AbortSignal,
+  { stage, report, maxListedValues = Number.POSITIVE_INFINITY }: ViewOptions = {},
+): Promise<LoraView> {
+  const measurements: ModuleMeasurement[] = [];
+  for (const module of adapter.modules) {
+    signal?.throwIfAborted();
+    report?.(measurements.length, adapter.modules.length, module.module);
+    measurements.push((await measureModule(module, readTensor, signal)).measurement);
+  }
+  const listed = Math.max(fewestListed, Math.floor(maxListedValues / Math.max(measurements.length, 1)));
+  const modules = measurements.map((measurement) => rowOf(measurement, listed));
+  const fingerprint = fingerprintOfAdapter(measurements.map((measurement) => measurement.fingerprint));
+  const refined = refineStage(stage, fingerprint);
+  return {
+    facts: adapterFacts(adapter, config, modules),
+    modules,
+    savedWhole: adapter.savedTensors.map(({ name, shape }) => ({ name, shape })),
+    problems: adapter.problems,
+    findings: findingsOf(measurements, adapter.unpaired),
+    ...(fingerprint === undefined ? {} : { fingerprint }),
+    ...(refined.stage === undefined ? {} : { stage: refined.stage }),
+    ...(refined.note === undefined ? {} : { stageNote: refined.note }),
+  };
+}
+
+/** Of a module, however many there are. */
+const fewestListed = 16;
+
+function rowOf(
+  { module, alpha, scale, metrics, unavailable, fingerprint, health }: ModuleMeasurement,
+  listed: number,
+): LoraModuleRow {
+  const unlisted = Math.max((metrics?.singularValues.length ?? 0) - listed, 0);
+  return {
+    module: module.module,
+    rank: module.rank,
+    alpha,
+    scale,
+    inFeatures: module.inFeatures,
+    outFeatures: module.outFeatures,
+    dtype: module.a.dtype,
+    metrics: metrics === undefined ? undefined : listedMetrics(metrics, listed),
+    ...(unlisted > 0 ? { unlistedValues: unlisted } : {}),
+    ...(unavailable === undefined ? {} : { unavailable }),
+    ...(fingerprint === undefined ? {} : { fingerprint: fingerprint.kind }),
+    ...(health === undefined ? {} : { health }),
+  };
+}
+
+function listedMetrics(
+  { energy: _, singularValues, ...numbers }: UpdateMetrics,
+  listed: number,
+): LoraModuleMetrics {
+  // A copy: what is sent of a part of an array would be all of it.
+  const values = singularValues.length > listed ? singularValues.slice(0, listed) : singularValues;
+  return { ...numbers, singularValues: values };
+}
+
+/** `true` is PEFT's word for its default: A random, B zero. */
+function initialisationText(value: AdapterConfig["initLoraWeights"]): string | undefined {
+  if (value === undefined || typeof value === "string") return value;
+  return value ? "default" : "random A and B";
+}
+
+function adapterFacts(
+  adapter: Adapter,
+  config: AdapterConfig | undefined,
+  modules: readonly LoraModuleRow[],
+): (readonly [string, string])[] {
+  const targets = config?.targetModules;
+  const alphas = modules.flatMap(({ alpha }) => (alpha === undefined ? [] : [alpha]));
+  const facts: (readonly [string, string | undefined])[] = [
+    ["Method", methodName(adapter.method)],
+    ["Base model", config?.baseModel],
+    ["Task", config?.taskType],
+    ["Rank", modules.length > 0 ? rangeText(modules.map(({ rank }) => rank)) : undefined],
+    ["Alpha", alphas.length > 0 ? rangeText(alphas) : undefined],
+    ["Scale", modules.length > 0 ? rangeText(modules.map(({ scale }) => scale)) : undefined],
+    ["Scaling rule", config?.useRslora === true ? "alpha / √rank (rsLoRA)" : undefined],
+    ["Adapted modules", plural(modules.length, "module")],
+    ["Target modules", typeof targets === "string" ? targets : targets?.join(", ")],
+    ["Initialisation", initialisationText(config?.initLoraWeights)],
+    ["DoRA", config?.useDora === true ? "yes" : undefined],
+    ["Bias", config?.bias === "none" ? undefined : config?.bias],
+    [
+      "Saved whole",
+      config !== undefined && config.modulesToSave.length > 0 ? config.modulesToSave.join(", ") : undefined,
+    ],
+    ["PEFT version", config?.peftVersion],
+  ];
+  return facts.flatMap(([name, value]) =>
+    value === undefined || value === "" ? [] : [[name, value] as const],
+  );
+}

@@ -1,0 +1,259 @@
+import { rangeText } from "../adapter/adapterText";
+import { hasStoredFactors } from "../adapter/factorLayout";
+import type { LoraModule } from "../adapter/loraModule";
+import { changesBase } from "../adapter/modifiedBase";
+import type { ReadRange } from "../analysis/tensorStatistics";
+import type { FileSink } from "../bytes/fileSink";
+import type { Files } from "../bytes/files";
+import type { TensorReader } from "../checkpoint/tensorReader";
+import type { Problem } from "../problem/problem";
+import type { Provenance } from "../stage/stageFileText";
+import { isWritableDtype, type WritableDtype } from "../tensors/encode";
+import type { Tensor } from "../tensors/tensor";
+import { formatShare } from "../text/quantities";
+import type { AdapterOutput, OutputCopy, OutputForm, OutputModule } from "./adapterOutput";
+import { type OutputFormat, outputFormatFor, partName } from "./outputNames";
+import { type Progress, type ReduceSource, reducedFactors } from "./reduceSource";
+import { planReduction, type ReductionOptions, type ReductionPlan } from "./reductionPlan";
+import { type WrittenAdapter, writeAdapter } from "./writeAdapter";
+
+export interface ReduceRequest extends Progress {
+  readonly files: Files;
+  readonly sink: FileSink;
+  readonly source: ReduceSource;
+  readonly options: ReductionOptions;
+  /** A folder for PEFT, a file for kohya, diffusers and ComfyUI. */
+  readonly path: string;
+  readonly replace: boolean;
+  /** In place of the format that suits the source. */
+  readonly format?: OutputFormat;
+  /** In place of the source's own. */
+  readonly dtype?: WritableDtype;
+  readonly toolVersion: string;
+  readonly now: Date;
+}
+
+export interface ReduceResult extends WrittenAdapter {
+  readonly plan: ReductionPlan;
+  /** What the user should know of the new snapshot. */
+  readonly problems: readonly Problem[];
+}
+
+/**
+ * Writes an adapter at lower ranks: the best approximation of each module's update, exact to rounding, with the
+ * scale of the source, and everything else of it carried over. The source is not touched.
+ */
+export async function reduceAdapter(request: ReduceRequest): Promise<ReduceResult> {
+  const { source, options } = request;
+  const plan = planReduction(source.modules, options);
+  const format = request.format ?? outputFormatFor(source.adapter.dialect);
+  const reader = source.session.tensorReader();
+  try {
+    const output = reductionOutput(request, plan, format, reader);
+    const written = await writeAdapter({
+      ...request,
+      output,
+      format,
+      sources: [source.session],
+      parentConfig: source.session.folder.adapterConfig?.value,
+      config: configOf(source),
+      provenance: () => provenanceOf(request, plan),
+    });
+    return { ...written, plan, problems: warningsOf(source, format) };
+  } finally {
+    await reader.close();
+  }
+}
+
+function reductionOutput(
+  { source, dtype, signal }: ReduceRequest,
+  plan: ReductionPlan,
+  format: OutputFormat,
+  reader: TensorReader,
+): AdapterOutput {
+  const { adapter, measurements } = source;
+  const scales = outputScales(source, format);
+  const modules = measurements.map(({ module }, index): OutputModule => {
+    const { inFeatures, outFeatures } = module;
+    return {
+      module: module.module,
+      inFeatures,
+      outFeatures,
+      maxRank: plan.modules[index]?.rank ?? module.rank,
+      dtype: dtype ?? (isWritableDtype(module.a.dtype) ? module.a.dtype : "F32"),
+      form: formOf(module, format),
+      ...(format === "plain" && hasStoredFactors(module.layout) ? { names: namesOf(module) } : {}),
+    };
+  });
+  return {
+    modules,
+    copies: copiesOf(source, format, reader, signal),
+    metadata: metadataOf(source, plan),
+    factorsOf: async (_, index) => {
+      const planned = plan.modules[index];
+      const measurement = measurements[index];
+      const scale = scales[index] ?? 1;
+      if (planned === undefined || measurement === undefined) throw new Error(`No module ${index}`);
+      const factors = await reducedFactors(measurement, planned.rank, scale, reader, signal);
+      return { ...factors, scale, norm: planned.norm };
+    },
+  };
+
+  function metadataOf(
+    { session }: ReduceSource,
+    { modules: planned }: ReductionPlan,
+  ): ReadonlyMap<string, string> {
+    const metadata = new Map(session.checkpoint.metadata);
+    metadata.set("stage", stageOf(source, plan));
+    // Ranks and alphas of the source, which its factors no longer have.
+    metadata.delete("lora_adapter_metadata");
+    if (format !== "kohya") return metadata.set("format", "pt");
+    const [before, after] = [
+      rangeText(planned.map(({ rankBefore }) => rankBefore)),
+      rangeText(planned.map(({ rank }) => rank)),
+    ];
+    const comment = metadata.get("ss_training_comment");
+    const said = `dimension is resized from ${before} to ${after}`;
+    metadata.set("ss_training_comment", comment === undefined ? said : `${said}; ${comment}`);
+    const isUniform = new Set(planned.map(({ rank }) => rank)).size === 1;
+    metadata.set("ss_network_dim", isUniform ? after : "Dynamic");
+    const alphas = new Set(planned.map(({ rank }, index) => rank * (scales[index] ?? 1)));
+    metadata.set("ss_network_alpha", alphas.size === 1 ? String([...alphas][0]) : "Dynamic");
+    // Hashes of the old contents would be wrong.
+    for (const key of ["sshs_model_hash", "sshs_legacy_hash"]) metadata.delete(key);
+    if (adapter.method !== "LORA") metadata.set("ss_network_module", "networks.lora");
+    return metadata;
+  }
+}
+
+/**
+ * One scale for all modules where that can be: readers that ignore alpha_pattern then stay right. Factors take up
+ * the difference, but a bias of B is multiplied by the scale as well, so such a module keeps its own.
+ */
+function outputScales({ measurements }: ReduceSource, format: OutputFormat): readonly number[] {
+  const usable = measurements.map(({ scale }) => (Math.abs(scale) > 0 ? Math.abs(scale) : 1));
+  const counts = new Map<number, number>();
+  for (const scale of usable) counts.set(scale, (counts.get(scale) ?? 0) + 1);
+  const common = [...counts].sort(([, a], [, b]) => b - a)[0]?.[0] ?? 1;
+  return measurements.map(({ module }, index) => {
+    // Without an alpha beside the factors, readers take 1.
+    if (format === "plain" && module.alphaTensor === undefined) return 1;
+    return module.bias === undefined ? common : (usable[index] as number);
+  });
+}
+
+function namesOf({ a, b, alphaTensor }: LoraModule): NonNullable<OutputModule["names"]> {
+  return { a: a.name, b: b.name, ...(alphaTensor === undefined ? {} : { alpha: alphaTensor.name }) };
+}
+
+function formOf(module: LoraModule, format: OutputFormat): OutputForm {
+  const { layout, a, mid, inFeatures, parts } = module;
+  if (layout === "embedding" && format === "peft") return { kind: "embedding" };
+  if (layout === "conv") return { kind: "conv", axes: a.shape.slice(1) };
+  if (layout === "tucker" && mid !== undefined) {
+    const kernel = mid.shape.slice(2);
+    const channels = inFeatures / kernel.reduce((product, size) => product * size, 1);
+    return { kind: "conv", axes: [channels, ...kernel] };
+  }
+  const second = parts?.second;
+  const whole = second !== undefined && "whole" in second ? second.whole.shape : [];
+  if (layout === "kron" && whole.length > 2) {
+    const kernel = whole.slice(2);
+    const channels = inFeatures / kernel.reduce((product, size) => product * size, 1);
+    return { kind: "conv", axes: [channels, ...kernel] };
+  }
+  return { kind: "linear" };
+}
+
+/** DoRA's magnitudes, biases, and everything that was saved whole. */
+function copiesOf(
+  { adapter }: ReduceSource,
+  format: OutputFormat,
+  reader: TensorReader,
+  signal: AbortSignal | undefined,
+): readonly OutputCopy[] {
+  const copy = (name: string, tensor: Tensor): OutputCopy => {
+    const read: ReadRange = (offset, length) => reader.readRange(tensor, offset, length, signal);
+    return { name, tensor, read };
+  };
+  const parts = adapter.modules.flatMap((module) => {
+    const named = (["magnitude", "bias"] as const).flatMap((part) => {
+      const tensor = module[part];
+      const name = tensor === undefined ? undefined : partName(format, module, part);
+      return tensor === undefined || name === undefined ? [] : [copy(name, tensor)];
+    });
+    return named;
+  });
+  const whole = [...adapter.savedTensors, ...adapter.otherTensors].map((tensor) => copy(tensor.name, tensor));
+  return [...parts, ...whole];
+}
+
+/** Rewritten at its own rank, a snapshot is still of its own stage. */
+function stageOf({ session }: ReduceSource, { modules }: ReductionPlan): string {
+  const isReduced = modules.some(({ rank, rankBefore }) => rank < rankBefore);
+  return isReduced ? "rank-reduction" : (session.stage?.stage ?? "rank-reduction");
+}
+
+/** What a configuration of another library says under other names. */
+function configOf({ session, adapter }: ReduceSource): Readonly<Record<string, unknown>> {
+  if (session.folder.adapterConfig?.value.has("peft_type") === true) return {};
+  const baseModel = session.adapterConfig?.baseModel;
+  const useDora = adapter.modules.some(({ magnitude }) => magnitude !== undefined);
+  return {
+    ...(baseModel === undefined ? {} : { base_model_name_or_path: baseModel }),
+    ...(useDora ? { use_dora: true } : {}),
+  };
+}
+
+function provenanceOf(request: ReduceRequest, plan: ReductionPlan): Provenance {
+  const { source, options, toolVersion, now } = request;
+  const before = rangeText(plan.modules.map(({ rankBefore }) => rankBefore));
+  const after = rangeText(plan.modules.map(({ rank }) => rank));
+  const init = source.session.adapterConfig?.initLoraWeights;
+  return {
+    stage: stageOf(source, plan),
+    note: `Rank ${before} → ${after} by truncated SVD; ${formatShare(plan.energyKept)} of the energy kept, error ${formatShare(plan.error)} of ‖ΔW‖.`,
+    createdBy: `checkpoint-explorer ${toolVersion}`,
+    createdAt: now,
+    parent: source.session.identity,
+    method: {
+      name: "truncated-svd",
+      ...options.rule,
+      scope: options.scope,
+      ...(options.maxRank === undefined ? {} : { maxRank: options.maxRank }),
+      ...(options.kohyaPlusOne === true ? { kohyaPlusOne: true } : {}),
+      ...(changesBase(init) ? { relativeTo: `the base as ${init} changed it` } : {}),
+    },
+    energyKept: plan.energyKept,
+    modules: Object.fromEntries(
+      plan.modules.map(({ module, rank, energyKept }) => [module, { rank, energyKept }]),
+    ),
+  };
+}
+
+function warningsOf({ adapter, session }: ReduceSource, format: OutputFormat): readonly Problem[] {
+  const problems: Problem[] = [];
+  const warn = (code: string, message: string) => problems.push({ severity: "warning", code, message });
+  if (adapter.modules.some(({ magnitude }) => magnitude !== undefined)) {
+    const message =
+      "DoRA: the magnitudes are carried over, but they were trained with the directions of the whole update. Train a few steps more, or check the loss.";
+    warn("DoraReduced", message);
+  }
+  if (adapter.method === "ADALORA") {
+    warn(
+      "AdaLoraFolded",
+      "AdaLoRA: the values between the factors are multiplied in; the result is a plain LoRA.",
+    );
+  }
+  const init = session.adapterConfig?.initLoraWeights;
+  if (changesBase(init)) {
+    const message = `The adapter belongs to the base that ${init} changed. init_lora_weights is now true, so that PEFT does not change a base again when it loads it: load it over the changed base.`;
+    warn("ModifiedBase", message);
+  }
+  const dropped = format === "kohya" && adapter.modules.some(({ bias }) => bias !== undefined);
+  if (dropped) warn("BiasDropped", "kohya's format has no bias of B; these were left out.");
+  if (adapter.unpaired.length > 0) {
+    warn("UnpairedDropped", `${adapter.unpaired.length} factors without a partner were left out.`);
+  }
+  return problems;
+}

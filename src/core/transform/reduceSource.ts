@@ -1,0 +1,140 @@
+import type { Adapter } from "../adapter/adapter";
+import type { LoraModule } from "../adapter/loraModule";
+import type { TensorReader } from "../checkpoint/tensorReader";
+import { createMatrix } from "../linalg/matrix";
+import { CheckpointError } from "../problem/checkpointError";
+import type { CheckpointSession } from "../session/checkpointSession";
+import { decodeTensor } from "../tensors/decode";
+import { dtypeBits } from "../tensors/dtype";
+import { loadFactors } from "../update/factors";
+import { type ModuleMeasurement, measureModule } from "../update/measureModule";
+import { type PlainFactors, truncatedFactors } from "../update/truncatedFactors";
+import { UpdateAnalysis } from "../update/updateAnalysis";
+import type { ReducibleModule } from "./reductionPlan";
+
+/** An adapter whose modules have all been measured, ready to be reduced. */
+export interface ReduceSource {
+  readonly session: CheckpointSession;
+  readonly adapter: Adapter;
+  readonly measurements: readonly ModuleMeasurement[];
+  readonly modules: readonly ReducibleModule[];
+}
+
+export interface Progress {
+  readonly report?: (done: number, total: number, label: string) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Measures every module of an adapter: what the preview of a reduction needs.
+ * @throws CheckpointError `NotReducible` where the checkpoint is no adapter or a module cannot be measured: a snapshot
+ * without it would not be the same adapter.
+ */
+export async function openReduceSource(
+  session: CheckpointSession,
+  { report, signal }: Progress = {},
+): Promise<ReduceSource> {
+  const { adapter } = session;
+  const problem = reductionProblem(session);
+  if (problem !== undefined || adapter === undefined) throw notReducible(session, problem ?? noFactors);
+  const reader = session.tensorReader();
+  const measurements: ModuleMeasurement[] = [];
+  try {
+    for (const module of adapter.modules) {
+      signal?.throwIfAborted();
+      report?.(measurements.length, adapter.modules.length, module.module);
+      const read = (tensor: LoraModule["a"]) => reader.read(tensor, signal);
+      measurements.push((await measureModule(module, read, signal)).measurement);
+    }
+  } finally {
+    await reader.close();
+  }
+  return { session, adapter, measurements, modules: measurements.map((each) => reducible(session, each)) };
+}
+
+const noFactors = "It holds no factors of a product B·A, so there is no rank to reduce.";
+
+/** Why a checkpoint cannot be reduced, as far as its names tell; undefined where it can be. */
+export function reductionProblem({ adapter }: CheckpointSession): string | undefined {
+  if (adapter === undefined || adapter.modules.length === 0) return noFactors;
+  if (adapter.dialect === "gguf")
+    return "GGUF adapters are read but not written. Reduce the adapter that it was converted from.";
+  if (new Set(adapter.modules.map(({ adapterName }) => adapterName)).size > 1)
+    return "The file holds several adapters. Save the one that is meant by itself.";
+  return undefined;
+}
+
+function reducible(
+  session: CheckpointSession,
+  { module, metrics, unavailable }: ModuleMeasurement,
+): ReducibleModule {
+  if (metrics === undefined) {
+    throw notReducible(
+      session,
+      `${module.module} cannot be reduced: ${unavailable ?? "it was not measured."}`,
+    );
+  }
+  const { rank, inFeatures, outFeatures } = module;
+  const bytesPerValue = (dtypeBits.get(module.a.dtype) ?? 32) / 8;
+  return {
+    module: module.module,
+    rank,
+    inFeatures,
+    outFeatures,
+    singularValues: metrics.singularValues,
+    bytesPerValue,
+  };
+}
+
+export function notReducible(session: CheckpointSession, message: string): CheckpointError {
+  return new CheckpointError("NotReducible", message, undefined, session.checkpoint.path);
+}
+
+/** The factors of one module at a lower rank. */
+export async function reducedFactors(
+  { module, metrics }: ModuleMeasurement,
+  rank: number,
+  scale: number,
+  reader: TensorReader,
+  signal?: AbortSignal,
+): Promise<PlainFactors> {
+  const read = (tensor: LoraModule["a"]) => reader.read(tensor, signal);
+  try {
+    return truncatedFactors(new UpdateAnalysis(await loadFactors(module, read, signal)), rank, scale);
+  } catch (error) {
+    signal?.throwIfAborted();
+    const { diagonal } = module;
+    if (diagonal === undefined || metrics === undefined) throw error;
+    // A decomposition of full rank: its first vectors are the answer already.
+    const [u, v] = [await read(module.b), await read(module.a)];
+    return firstVectors(
+      module,
+      decodeTensor(u, module.b.dtype, module.outFeatures * module.rank),
+      decodeTensor(v, module.a.dtype, module.inFeatures * module.rank),
+      metrics.singularValues,
+      rank,
+      scale,
+    );
+  }
+}
+
+function firstVectors(
+  { rank: all, inFeatures, outFeatures, layout }: LoraModule,
+  u: Float64Array,
+  v: Float64Array,
+  values: Float64Array,
+  rank: number,
+  scale: number,
+): PlainFactors {
+  const a = createMatrix(rank, inFeatures);
+  const b = createMatrix(outFeatures, rank);
+  for (let k = 0; k < rank; k++) {
+    const weight = Math.sqrt((values[k] as number) / scale);
+    for (let j = 0; j < inFeatures; j++) {
+      a.data[k * inFeatures + j] =
+        weight * (v[layout === "svdV" ? j * all + k : k * inFeatures + j] as number);
+    }
+    for (let i = 0; i < outFeatures; i++) b.data[i * rank + k] = weight * (u[i * all + k] as number);
+  }
+  return { a, b };
+}

@@ -1,0 +1,190 @@
+import type { FileOutput, FileSink, FolderOutput } from "../bytes/fileSink";
+import type { Files } from "../bytes/files";
+import { joinPath } from "../bytes/paths";
+import type { JsonObject } from "../json/parseJson";
+import { CheckpointError } from "../problem/checkpointError";
+import { CheckpointSession } from "../session/checkpointSession";
+import { type Provenance, stageFileText } from "../stage/stageFileText";
+import { rmsRounding } from "../update/dtypeRounding";
+import { measureModule } from "../update/measureModule";
+import type { AdapterOutput, OutputModule, WrittenModule } from "./adapterOutput";
+import { factorNames, type OutputFormat } from "./outputNames";
+import { peftConfigText } from "./peftConfig";
+import { type WriteProgress, writeFactors } from "./writeFactors";
+
+export interface WriteRequest extends WriteProgress {
+  readonly files: Files;
+  readonly sink: FileSink;
+  readonly output: AdapterOutput;
+  readonly format: OutputFormat;
+  readonly path: string;
+  readonly replace: boolean;
+  /** Checkpoints that it is made from. */
+  readonly sources: readonly CheckpointSession[];
+  /** The configuration that the new one continues. */
+  readonly parentConfig: JsonObject | undefined;
+  /** Fields that differ from it or that it lacks. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** Asked for when all factors are written. */
+  readonly provenance: () => Provenance;
+}
+
+export interface WrittenAdapter {
+  /** The folder, or the file for kohya and diffusers. */
+  readonly path: string;
+  readonly format: OutputFormat;
+  /** Of all files. */
+  readonly bytes: number;
+  readonly modules: readonly WrittenModule[];
+  /** Largest relative difference of ‖ΔW‖ between what was meant and what was read back. */
+  readonly worstDeviation: number;
+}
+
+/**
+ * Writes an adapter under another name, reads it back, and gives it its name only when every module has the norm
+ * that it should have. Nothing is left behind when it fails or is cancelled.
+ * @throws CheckpointError `Exists` when something is at the path, `HoldsOthers` when it may not be replaced,
+ * `OutputName` when the path does not suit the format, `SourceInPlace` when it is that of a source, `WrongResult`
+ * when reading back shows another update.
+ */
+export async function writeAdapter(request: WriteRequest): Promise<WrittenAdapter> {
+  const { files, path, format, sources } = request;
+  const isFile = format !== "peft";
+  if (path.endsWith(".safetensors") !== isFile)
+    throw new CheckpointError("OutputName", nameRule(isFile), undefined, path);
+  await refuseSources(files, path, sources);
+  return isFile ? writeFile(request) : writeFolder(request);
+}
+
+function nameRule(isFile: boolean): string {
+  return isFile
+    ? "An adapter of this dialect is one file: choose a name that ends with .safetensors."
+    : "A PEFT adapter is a folder: choose a name that does not end with .safetensors.";
+}
+
+/** Whatever may be replaced, a source never is. */
+async function refuseSources(
+  files: Files,
+  path: string,
+  sources: readonly CheckpointSession[],
+): Promise<void> {
+  if ((await files.stat(path)) === undefined) return;
+  const real = await files.realPath(path);
+  for (const { identity, checkpoint } of sources) {
+    for (const own of [identity, checkpoint.path, checkpoint.folder]) {
+      if ((await files.realPath(own)) === real) throw sourceInPlace(path);
+    }
+  }
+}
+
+function sourceInPlace(path: string): CheckpointError {
+  const message = "This is what the new snapshot is made from, and it is not replaced. Choose another name.";
+  return new CheckpointError("SourceInPlace", message, undefined, path);
+}
+
+const weightsName = "adapter_model.safetensors";
+const configName = "adapter_config.json";
+const stageName = "checkpoint-stage.json";
+
+async function writeFolder(request: WriteRequest): Promise<WrittenAdapter> {
+  const { sink, output, path, replace, parentConfig, config, provenance } = request;
+  const folder = await sink.createFolder(path, { replace, files: [weightsName, configName, stageName] });
+  return finished(folder, async () => {
+    const file = await folder.create(weightsName);
+    const { written, bytes } = await writeFactors(file, output, factorNames.peft, request);
+    const configBytes = await writeText(folder, configName, peftConfigText(parentConfig, written, config));
+    const stageBytes = await writeText(folder, stageName, stageFileText(provenance(), path));
+    const worstDeviation = await verify(request, folder.temporaryPath, written);
+    return {
+      path,
+      format: "peft",
+      bytes: bytes + configBytes + stageBytes,
+      modules: written,
+      worstDeviation,
+    };
+  });
+}
+
+async function writeFile(request: WriteRequest): Promise<WrittenAdapter> {
+  const { sink, output, path, replace, format } = request;
+  const file = await sink.createFile(path, { replace });
+  return finished(file, async () => {
+    const { written, bytes } = await writeFactors(file.writer, output, factorNames[format], request);
+    const worstDeviation = await verify(request, file.temporaryPath, written);
+    return { path, format, bytes, modules: written, worstDeviation };
+  });
+}
+
+async function finished(
+  output: FolderOutput | FileOutput,
+  work: () => Promise<WrittenAdapter>,
+): Promise<WrittenAdapter> {
+  try {
+    const written = await work();
+    await output.commit();
+    return written;
+  } catch (error) {
+    await output.discard();
+    throw error;
+  }
+}
+
+async function writeText(folder: FolderOutput, name: string, text: string): Promise<number> {
+  const bytes = new TextEncoder().encode(text);
+  const writer = await folder.create(name);
+  try {
+    await writer.writeAt(0, bytes);
+  } finally {
+    await writer.close();
+  }
+  return bytes.length;
+}
+
+/** Rounding of the factors changes a norm by far less; a wrong scale, order or shape by more. */
+function toleranceOf({ dtype }: OutputModule): number {
+  return 1e-5 + 6 * rmsRounding(dtype);
+}
+
+async function verify(
+  { files, output, signal, report }: WriteRequest,
+  path: string,
+  written: readonly WrittenModule[],
+): Promise<number> {
+  const session = await CheckpointSession.open(files, checkedPath(path), () => undefined, signal);
+  const found = new Map(session.adapter?.modules.map((module) => [module.module, module]));
+  const reader = session.tensorReader();
+  let worst = 0;
+  try {
+    for (const [index, { module, norm, rank }] of written.entries()) {
+      signal?.throwIfAborted();
+      report?.(index, written.length, `Reading back ${module}`);
+      const own = found.get(module);
+      const measured =
+        own === undefined
+          ? undefined
+          : await measureModule(own, (tensor) => reader.read(tensor, signal), signal);
+      const actual = measured?.measurement.metrics?.frobenius ?? Number.NaN;
+      const deviation = norm === 0 ? actual : Math.abs(actual / norm - 1);
+      const planned = output.modules[index];
+      if (own?.rank !== rank || planned === undefined || !(deviation <= toleranceOf(planned))) {
+        throw wrongResult(module, norm, actual);
+      }
+      worst = Math.max(worst, deviation);
+    }
+  } finally {
+    await reader.close();
+  }
+  return worst;
+}
+
+/** A folder is opened by its weights, whatever the names beside it say. */
+function checkedPath(path: string): string {
+  return path.endsWith(".safetensors") ? path : joinPath(path, weightsName);
+}
+
+function wrongResult(module: string, expected: number, actual: number): CheckpointError {
+  const message =
+    `What was written was read back and is not what was meant: ‖ΔW‖ of ${module} is ${actual} and should be ` +
+    `${expected}. Nothing was kept. In F16 values may be out of range: try F32 or BF16.`;
+  return new CheckpointError("WrongResult", message);
+}

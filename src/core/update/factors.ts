@@ -1,0 +1,252 @@
+import type { ComposedPart } from "../adapter/composedFactors";
+import type { LoraModule } from "../adapter/loraModule";
+import { scaleOf } from "../adapter/scaleRules";
+import { createMatrix, isFiniteMatrix, type Matrix, transpose } from "../linalg/matrix";
+import type { Problem } from "../problem/problem";
+import { decodeTensor, UnsupportedDtypeError } from "../tensors/decode";
+import { elementCount, type Tensor } from "../tensors/tensor";
+import { asLowRank, hadamardFactors, kroneckerFactors, type LowRank } from "./composedMatrices";
+import { unitRoundoff } from "./dtypeRounding";
+
+/** One module's update in one orientation, whatever the dialect: ΔW = scale · b · a, out×in. */
+export interface Factors {
+  /** r×in. A convolution's kernel is part of `in`; a diagonal between the factors is multiplied in. */
+  readonly a: Matrix;
+  /** out×r. */
+  readonly b: Matrix;
+  readonly scale: number;
+  /** Undefined for dialects without alpha. */
+  readonly alpha: number | undefined;
+  /** False when a factor or the scale holds NaN or infinities: then no number about ΔW has a meaning. */
+  readonly finite: boolean;
+  /** Largest relative error of rounding to the dtype they are stored in; undefined where it is not known. */
+  readonly rounding?: number;
+}
+
+/** Reads the bytes of one tensor, contiguous and little-endian. */
+export type ReadTensor = (tensor: Tensor, signal?: AbortSignal) => Promise<Uint8Array>;
+
+export type UnavailableReason = "ShapeMismatch" | "UnsupportedDtype" | "TooLarge" | "ShortData" | "Experts";
+
+/** The update of a module cannot be computed; the message says why, in one sentence. */
+export class UpdateUnavailableError extends Error {
+  override readonly name = "UpdateUnavailableError";
+
+  constructor(
+    readonly code: UnavailableReason,
+    readonly module: string,
+    message: string,
+  ) {
+    super(message);
+  }
+
+  toProblem(): Problem {
+    return { severity: "warning", code: `Update${this.code}`, message: `${this.module}: ${this.message}` };
+  }
+}
+
+/**
+ * A factor of rank 256 over a vocabulary of 256,000 has 64 M values, half a gigabyte as doubles; beyond that a
+ * worker would run out of memory.
+ */
+const maxFactorValues = 64 * 1024 * 1024;
+
+/** The r×r core costs r³: half a minute at 1024, an hour at the full rank of a weight. */
+export const maxAnalysedRank = 1024;
+
+/**
+ * Reads and orients the factors of a module.
+ * @throws UpdateUnavailableError when shapes, dtypes or sizes do not allow it. NaN does not: see `finite`.
+ */
+export async function loadFactors(
+  module: LoraModule,
+  readTensor: ReadTensor,
+  signal?: AbortSignal,
+): Promise<Factors> {
+  if (module.layout === "experts") {
+    const message = "It holds one update for each expert of a mixture, not a single one.";
+    throw new UpdateUnavailableError("Experts", module.module, message);
+  }
+  const reader = new FactorReader(module, readTensor, signal);
+  if (module.rank > maxAnalysedRank) throw reader.tooHigh();
+  const [{ alpha, scale }, { a, b }] = await Promise.all([reader.scale(), reader.pair()]);
+  const finite = Number.isFinite(scale) && isFiniteMatrix(a) && isFiniteMatrix(b);
+  const rounding = Math.max(unitRoundoff(module.a.dtype), unitRoundoff(module.b.dtype));
+  return { a, b, scale, alpha, finite, rounding };
+}
+
+export interface ModuleScale {
+  readonly alpha: number | undefined;
+  readonly scale: number;
+}
+
+/**
+ * The scale of a module, read from its alpha tensor where it has one (a few bytes).
+ * @throws UpdateUnavailableError when that tensor cannot be decoded.
+ */
+export function readScale(
+  module: LoraModule,
+  readTensor: ReadTensor,
+  signal?: AbortSignal,
+): Promise<ModuleScale> {
+  return new FactorReader(module, readTensor, signal).scale();
+}
+
+class FactorReader {
+  constructor(
+    private readonly module: LoraModule,
+    private readonly readTensor: ReadTensor,
+    private readonly signal: AbortSignal | undefined,
+  ) {}
+
+  async scale(): Promise<ModuleScale> {
+    const { alphaTensor, alpha, scale, rank, scaleRank } = this.module;
+    if (alphaTensor === undefined) return { alpha, scale: scale ?? 1 };
+    const [value] = await this.values(alphaTensor, 1);
+    return { alpha: value, scale: scaleOf(value as number, scaleRank ?? rank) };
+  }
+
+  tooHigh(): UpdateUnavailableError {
+    const message = `Its rank is ${this.module.rank}; updates are analysed up to rank ${maxAnalysedRank}.`;
+    return this.unavailable("TooLarge", message);
+  }
+
+  async pair(): Promise<{ readonly a: Matrix; readonly b: Matrix }> {
+    const { parts, layout } = this.module;
+    if (parts === undefined) {
+      const [a, b] = await Promise.all([this.a(), this.b()]);
+      return { a, b };
+    }
+    const [first, second] = await Promise.all([this.part(parts.first), this.part(parts.second)]);
+    const { left, right } =
+      layout === "kron" ? kroneckerFactors(first, second) : hadamardFactors(first, second);
+    return { a: right, b: left };
+  }
+
+  private async part(part: ComposedPart): Promise<LowRank> {
+    const { rows, cols } = part;
+    if ("whole" in part) return asLowRank(await this.matrix(part.whole, rows, cols));
+    const rank = part.left.shape[1] ?? 0;
+    const [left, right] = await Promise.all([
+      this.matrix(part.left, rows, rank),
+      this.matrix(part.right, rank, cols),
+    ]);
+    return { left, right };
+  }
+
+  private async a(): Promise<Matrix> {
+    const { a, layout, rank, inFeatures, diagonal } = this.module;
+    const isTransposed =
+      layout === "mlx" || layout === "svdV" || (layout === "embedding" && a.shape[0] !== rank);
+    const matrix = isTransposed
+      ? transpose(await this.matrix(a, inFeatures, rank))
+      : layout === "tucker"
+        ? await this.tuckerA()
+        : await this.matrix(a, rank, inFeatures);
+    if (diagonal !== undefined) scaleRows(matrix, await this.values(diagonal, rank));
+    return matrix;
+  }
+
+  private async b(): Promise<Matrix> {
+    const { b, layout, rank, outFeatures } = this.module;
+    if (layout === "mlx") return transpose(await this.matrix(b, rank, outFeatures));
+    return this.matrix(b, outFeatures, rank);
+  }
+
+  /** The convolution with `mid` [r, r, …kernel] after a pointwise A: Σ_q mid[p, q, k] · a[q, i] at [p, i, k]. */
+  private async tuckerA(): Promise<Matrix> {
+    const { a, mid, rank, inFeatures } = this.module;
+    if (mid === undefined)
+      throw this.unavailable("ShapeMismatch", "The tensor between its factors is missing.");
+    const kernel = rank === 0 ? 1 : elementCount(mid.shape) / (rank * rank);
+    const inputs = inFeatures / kernel;
+    const down = await this.matrix(a, rank, inputs);
+    const core = await this.values(mid, rank * rank * kernel);
+    const result = createMatrix(rank, inFeatures);
+    for (let p = 0; p < rank; p++) {
+      for (let q = 0; q < rank; q++) {
+        addOuterProduct(
+          result.data,
+          p * inFeatures,
+          down.data,
+          q * inputs,
+          inputs,
+          core,
+          (p * rank + q) * kernel,
+          kernel,
+        );
+      }
+    }
+    return result;
+  }
+
+  private async matrix(tensor: Tensor, rows: number, cols: number): Promise<Matrix> {
+    return createMatrix(rows, cols, await this.values(tensor, rows * cols));
+  }
+
+  private async values(tensor: Tensor, count: number): Promise<Float64Array> {
+    if (elementCount(tensor.shape) !== count) {
+      const shape = tensor.shape.join(", ");
+      throw this.unavailable(
+        "ShapeMismatch",
+        `${tensor.name} should hold ${count} values; its shape is [${shape}].`,
+      );
+    }
+    if (count > maxFactorValues) {
+      throw this.unavailable(
+        "TooLarge",
+        `${tensor.name} holds ${count} values, more than are loaded at once.`,
+      );
+    }
+    const bytes = await this.readTensor(tensor, this.signal);
+    try {
+      return decodedDirectly(bytes, tensor.dtype, count) ?? decodeTensor(bytes, tensor.dtype, count);
+    } catch (error) {
+      if (error instanceof UnsupportedDtypeError) throw this.unavailable("UnsupportedDtype", error.message);
+      if (error instanceof RangeError)
+        throw this.unavailable("ShortData", `${tensor.name}: ${error.message}`);
+      throw error;
+    }
+  }
+
+  private unavailable(code: UnavailableReason, message: string): UpdateUnavailableError {
+    return new UpdateUnavailableError(code, this.module.module, message);
+  }
+}
+
+const isLittleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
+
+/** F32 that lies as this machine keeps it: three times as fast as value by value. */
+function decodedDirectly(bytes: Uint8Array, dtype: string, count: number): Float64Array | undefined {
+  if (dtype !== "F32" || !isLittleEndian || bytes.byteOffset % 4 !== 0 || bytes.byteLength < 4 * count)
+    return undefined;
+  return new Float64Array(new Float32Array(bytes.buffer, bytes.byteOffset, count));
+}
+
+/** result[at + i·kernel + k] += down[downAt + i] · core[coreAt + k] */
+function addOuterProduct(
+  result: Float64Array,
+  at: number,
+  down: Float64Array,
+  downAt: number,
+  inputs: number,
+  core: Float64Array,
+  coreAt: number,
+  kernel: number,
+): void {
+  for (let i = 0; i < inputs; i++) {
+    const x = down[downAt + i] as number;
+    for (let k = 0; k < kernel; k++) {
+      const target = at + i * kernel + k;
+      result[target] = (result[target] as number) + x * (core[coreAt + k] as number);
+    }
+  }
+}
+
+function scaleRows(matrix: Matrix, factors: Float64Array): void {
+  const { rows, cols, data } = matrix;
+  for (let i = 0; i < rows; i++) {
+    const factor = factors[i] as number;
+    for (let j = i * cols; j < (i + 1) * cols; j++) data[j] = (data[j] as number) * factor;
+  }
+}

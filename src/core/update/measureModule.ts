@@ -1,0 +1,71 @@
+import { hasStoredFactors } from "../adapter/factorLayout";
+import type { LoraModule } from "../adapter/loraModule";
+import { type FactorHealth, factorHealth } from "./factorHealth";
+import { loadFactors, type ReadTensor, UpdateUnavailableError } from "./factors";
+import { listedSpectrum } from "./listedSpectrum";
+import { fingerprintOf, type ModuleFingerprint } from "./stageFingerprint";
+import { UpdateAnalysis } from "./updateAnalysis";
+import type { UpdateMetrics } from "./updateMetrics";
+
+/** What an adapter does to one module. */
+export interface ModuleMeasurement {
+  readonly module: LoraModule;
+  readonly alpha: number | undefined;
+  /** NaN where it could not be read. */
+  readonly scale: number;
+  /** Undefined where the factors cannot be read or are not finite; `unavailable` says why. */
+  readonly metrics: UpdateMetrics | undefined;
+  readonly unavailable: string | undefined;
+  /** The factors or their product hold NaN or infinity. */
+  readonly notFinite: boolean;
+  /** What the factors tell of their making; undefined where they cannot tell. */
+  readonly fingerprint: ModuleFingerprint | undefined;
+  /** Undefined for updates that are zero or were not measured. */
+  readonly health: FactorHealth | undefined;
+}
+
+export interface MeasuredModule {
+  readonly measurement: ModuleMeasurement;
+  /** For comparisons; holds the factors, so drop it as soon as possible. */
+  readonly analysis: UpdateAnalysis | undefined;
+}
+
+/** Reads the factors of a module and measures its update. Rejects only when cancelled or on a fault of ours. */
+export async function measureModule(
+  module: LoraModule,
+  readTensor: ReadTensor,
+  signal?: AbortSignal,
+): Promise<MeasuredModule> {
+  try {
+    const listed = await listedSpectrum(module, readTensor, signal);
+    if (listed !== undefined) {
+      const about = { module, alpha: module.alpha, scale: module.scale ?? 1 };
+      return { measurement: { ...about, ...nothing, metrics: listed }, analysis: undefined };
+    }
+    const factors = await loadFactors(module, readTensor, signal);
+    const analysis = new UpdateAnalysis(factors);
+    const { metrics } = analysis;
+    const about = { module, alpha: factors.alpha, scale: factors.scale };
+    if (!metrics.finite) {
+      const unavailable = "Its factors or their product hold NaN or infinity.";
+      return { measurement: { ...about, ...nothing, unavailable, notFinite: true }, analysis: undefined };
+    }
+    const fingerprint = hasStoredFactors(module.layout) ? fingerprintOf(analysis, module.a.dtype) : undefined;
+    const health = factorHealth(analysis);
+    return { measurement: { ...about, ...nothing, metrics, fingerprint, health }, analysis };
+  } catch (error) {
+    signal?.throwIfAborted();
+    // A RangeError is a tensor beyond the end of a cut file.
+    if (!(error instanceof UpdateUnavailableError || error instanceof RangeError)) throw error;
+    const about = { module, alpha: module.alpha, scale: module.scale ?? Number.NaN };
+    return { measurement: { ...about, ...nothing, unavailable: error.message }, analysis: undefined };
+  }
+}
+
+const nothing = {
+  metrics: undefined,
+  unavailable: undefined,
+  notFinite: false,
+  fingerprint: undefined,
+  health: undefined,
+};

@@ -1,0 +1,167 @@
+import { describe, expect, it } from "vitest";
+import { discoverRuns } from "../../../../src/core/runs/discover/discover";
+import { MemoryFiles } from "../../../support/memoryFiles";
+import { type Contents, codes, only, outline, search } from "./searchMemory";
+import { peftCheckpoint, trainerState, weights } from "./trainerFiles";
+
+describe("single files", () => {
+  it("of kohya are a run of their own, by epoch, the unnumbered one last", async () => {
+    const files: Contents = {};
+    for (const name of ["my-lora", "my-lora-000002", "my-lora-000001", "my-lora-step00000500", "other"]) {
+      files[`/ws/out/${name}.safetensors`] = weights;
+    }
+    const { runs } = await search(files);
+    expect(outline(runs)).toEqual({
+      "my-lora": [
+        "my-lora-step00000500.safetensors",
+        "my-lora-000001.safetensors",
+        "my-lora-000002.safetensors",
+        "my-lora.safetensors",
+      ],
+      out: ["other.safetensors"],
+    });
+    expect(runs[0]?.checkpoints.map(({ epoch, step, final }) => [epoch, step, final])).toEqual([
+      [undefined, 500, false],
+      [1, undefined, false],
+      [2, undefined, false],
+      [undefined, undefined, true],
+    ]);
+  });
+
+  it("of MLX are a run with a final one", async () => {
+    const run = only(
+      (
+        await search({
+          "/ws/adapters/0000200_adapters.safetensors": weights,
+          "/ws/adapters/0000100_adapters.safetensors": weights,
+          "/ws/adapters/adapters.safetensors": weights,
+          "/ws/adapters/adapter_config.json": '{"fine_tune_type": "lora"}',
+        })
+      ).runs,
+    );
+    expect(run.checkpoints.map(({ name, step, final, last }) => [name, step, final, last])).toEqual([
+      ["0000100_adapters.safetensors", 100, false, false],
+      ["0000200_adapters.safetensors", 200, false, true],
+      ["adapters.safetensors", undefined, true, false],
+    ]);
+  });
+
+  it("anywhere else are not hidden", async () => {
+    const { runs } = await search({
+      "/ws/a/model.gguf": weights,
+      "/ws/a/b.pth": weights,
+      "/ws/a/optimizer.pt": weights,
+      "/ws/a/train.bin": weights,
+      "/ws/notes.txt": "x",
+      "/ws/deep/er/x.ckpt": weights,
+    });
+    expect(outline(runs)).toEqual({ a: ["b.pth", "model.gguf"], er: ["x.ckpt"] });
+    expect(runs[0]?.checkpoints[0]).toMatchObject({
+      kind: "file",
+      path: "/ws/a/b.pth",
+      mainFile: "/ws/a/b.pth",
+    });
+  });
+
+  it("in shards are one, by the index if there is one", async () => {
+    const shards: Contents = {
+      "/ws/a/m-00001-of-00002.safetensors": weights,
+      "/ws/a/m-00002-of-00002.safetensors": weights,
+    };
+    expect(outline((await search(shards)).runs)).toEqual({ a: ["m-00001-of-00002.safetensors"] });
+    const indexed = { ...shards, "/ws/a/m.safetensors.index.json": "{}" };
+    const [checkpoint] = only((await search(indexed)).runs).checkpoints;
+    expect(checkpoint).toMatchObject({ name: "m.safetensors.index.json", byteSize: 2002, incomplete: false });
+  });
+
+  it("of a data set are counted, not listed", async () => {
+    const files: Contents = {};
+    for (let index = 0; index < 5000; index++) files[`/ws/processed/data_${index}.pt`] = weights;
+    const run = only((await search(files)).runs);
+    expect(run.checkpoints).toHaveLength(500);
+    expect(run.problems).toMatchObject([{ severity: "info", code: "MoreFiles" }]);
+    expect(run.problems[0]?.message).toContain("4,500 more files");
+  });
+
+  it("beside a training's checkpoints have a run of their own", async () => {
+    const { runs } = await search({
+      ...peftCheckpoint("/ws/out/checkpoint-10", { step: 10 }),
+      "/ws/out/ema.pt": weights,
+    });
+    expect(outline(runs)).toEqual({ out: ["checkpoint-10"], "out (files)": ["ema.pt"] });
+  });
+});
+
+describe("other layouts", () => {
+  it("of DeepSpeed, Megatron, torchtune, accelerate and Lightning are found", async () => {
+    const { runs } = await search({
+      "/ws/ds/latest": "global_step10",
+      "/ws/ds/global_step10/mp_rank_00_model_states.pt": weights,
+      "/ws/ds/global_step10/zero_pp_rank_0_mp_rank_00_optim_states.pt": weights,
+      "/ws/mg/iter_0000100/mp_rank_00/model_optim_rng.pt": weights,
+      "/ws/tt/epoch_0/adapter_model.safetensors": weights,
+      "/ws/tt/epoch_1/adapter_model.safetensors": weights,
+      "/ws/ac/checkpoints/checkpoint_0/model.safetensors": weights,
+      "/ws/ac/checkpoints/checkpoint_0/random_states_0.pkl": weights,
+      "/ws/ac/checkpoints/checkpoint_10/random_states_0.pkl": weights,
+      "/ws/ac/checkpoints/checkpoint_2/random_states_0.pkl": weights,
+      "/ws/li/version_0/checkpoints/epoch=1-step=20.ckpt": weights,
+      "/ws/li/version_1/checkpoints/epoch=1-step=20.ckpt": weights,
+    });
+    expect(outline(runs)).toEqual({
+      checkpoints: ["checkpoint_0", "checkpoint_2", "checkpoint_10"],
+      ds: ["global_step10"],
+      version_0: ["epoch=1-step=20.ckpt"],
+      version_1: ["epoch=1-step=20.ckpt"],
+      mg: ["iter_0000100"],
+      tt: ["epoch_0", "epoch_1"],
+    });
+    const [megatron] = runs[4]?.checkpoints ?? [];
+    expect(megatron?.mainFile).toBe("/ws/mg/iter_0000100/mp_rank_00/model_optim_rng.pt");
+    expect(megatron?.step).toBe(100);
+    expect(runs[0]?.checkpoints.map(({ step, last }) => [step, last])).toEqual([
+      [undefined, false],
+      [undefined, false],
+      [undefined, true],
+    ]);
+  });
+
+  it("keep a DeepSpeed folder as a part of the Trainer's checkpoint", async () => {
+    const run = only(
+      (
+        await search({
+          "/ws/o/checkpoint-500/adapter_model.safetensors": weights,
+          "/ws/o/checkpoint-500/trainer_state.json": trainerState({ step: 500 }),
+          "/ws/o/checkpoint-500/global_step500/mp_rank_00_model_states.pt": { bulk: 7000 },
+        })
+      ).runs,
+    );
+    expect(run.checkpoints).toHaveLength(1);
+    const part = run.checkpoints[0]?.parts.find(({ name }) => name === "global_step500");
+    expect(part).toMatchObject({ part: "optimizer", kind: "directory", size: 7000 });
+  });
+
+  it("are no checkpoint when a step folder holds step folders: it is part of a procedure", async () => {
+    const { runs } = await search({
+      ...peftCheckpoint("/ws/p/step_1/checkpoint-10", { step: 10 }),
+      ...peftCheckpoint("/ws/p/step_2/checkpoint-10", { step: 10, seed: 2 }),
+    });
+    expect(outline(runs)).toEqual({ step_1: ["checkpoint-10"], step_2: ["checkpoint-10"] });
+  });
+
+  it("are searched when the root itself is a checkpoint", async () => {
+    const memory = new MemoryFiles(peftCheckpoint("/ws/checkpoint-5", { step: 5 }));
+    const roots = [{ path: "/ws/checkpoint-5", name: "checkpoint-5" }];
+    const { runs } = await discoverRuns(memory, roots, { exclude: () => false, maxDepth: 3, maxFolders: 9 });
+    expect(outline(runs)).toEqual({ "checkpoint-5": ["checkpoint-5"] });
+  });
+
+  it("show a log without a model", async () => {
+    const [checkpoint] = only(
+      (await search({ "/ws/logs/a/trainer_state.json": trainerState({ step: 20 }) })).runs,
+    ).checkpoints;
+    expect(checkpoint).toMatchObject({ step: 20 });
+    expect(checkpoint).not.toHaveProperty("mainFile");
+    expect(codes(checkpoint?.problems ?? [])).toEqual(["NoParameters"]);
+  });
+});

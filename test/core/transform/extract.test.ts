@@ -1,0 +1,160 @@
+import { describe, expect, it } from "vitest";
+import { createMatrix, frobeniusNorm, type Matrix } from "../../../src/core/linalg/matrix";
+import { multiply } from "../../../src/core/linalg/multiply";
+import { singularValuesOf } from "../../../src/core/linalg/svd";
+import { extractCheckpoint } from "../../../src/core/report/makeAdapter";
+import { extractReport, extractText } from "../../../src/core/report/reduceReport";
+import { CheckpointSession } from "../../../src/core/session/checkpointSession";
+import type { WritableDtype } from "../../../src/core/tensors/encode";
+import type { ExtractionRule } from "../../../src/core/transform/extractionRank";
+import { loadFactors } from "../../../src/core/update/factors";
+import { MemoryFiles } from "../../support/memoryFiles";
+import { type MemoryTensor, memorySink, now, writeTensors } from "../adapter/memoryAdapters";
+import { randomMatrix, scaled } from "../linalg/matrices";
+import { dense } from "../update/randomFactors";
+
+function weight(name: string, matrix: Matrix, dtype: WritableDtype = "F64"): MemoryTensor {
+  return { name, shape: [matrix.rows, matrix.cols], values: matrix.data, dtype };
+}
+
+function vector(name: string, values: readonly number[]): MemoryTensor {
+  return { name, shape: [values.length], values: Float64Array.from(values) };
+}
+
+function sum(x: Matrix, y: Matrix): Matrix {
+  return createMatrix(
+    x.rows,
+    x.cols,
+    x.data.map((value, at) => value + (y.data[at] as number)),
+  );
+}
+
+const lowRank = (rows: number, cols: number, seed: number) =>
+  scaled(multiply(randomMatrix(rows, 3, seed), randomMatrix(3, cols, seed + 1)), 0.01);
+
+const q0 = randomMatrix(40, 30, 1);
+const up0 = randomMatrix(60, 30, 2);
+const same0 = randomMatrix(30, 30, 3);
+const embed = randomMatrix(50, 30, 4);
+const dq = lowRank(40, 30, 5);
+const dup = scaled(randomMatrix(60, 30, 6), 0.01);
+
+function models(): MemoryFiles {
+  const files = new MemoryFiles();
+  const base = [
+    weight("model.layers.0.q_proj.weight", q0),
+    weight("model.layers.0.up_proj.weight", up0),
+    weight("model.layers.0.same.weight", same0),
+    weight("model.embed_tokens.weight", embed),
+    vector("model.norm.weight", [1, 1, 1]),
+    vector("old.weight", [1]),
+  ];
+  const tuned = [
+    weight("model.layers.0.q_proj.weight", sum(q0, dq)),
+    weight("model.layers.0.up_proj.weight", sum(up0, dup)),
+    weight("model.layers.0.same.weight", same0),
+    weight("model.embed_tokens.weight", embed),
+    vector("model.norm.weight", [1, 2, 1]),
+  ];
+  writeTensors(files, "/base/model.safetensors", base);
+  writeTensors(files, "/tuned/model.safetensors", tuned);
+  files.write("/base/config.json", '{"_name_or_path": "tiny/base"}');
+  return files;
+}
+
+function extract(files: MemoryFiles, rule: ExtractionRule, saveOthers = false) {
+  const make = { files, sink: memorySink(files), out: "/out", replace: false, toolVersion: "1", now };
+  return extractCheckpoint("/base", "/tuned", rule, saveOthers, make);
+}
+
+describe("extractAdapter", () => {
+  it("makes an adapter whose error is what it says, close to the best of its rank", async () => {
+    const files = models();
+    const result = await extract(files, { kind: "rank", rank: 4 });
+    const session = await CheckpointSession.open(files, "/out", () => undefined);
+    const reader = session.tensorReader();
+    const modules = new Map(session.adapter?.modules.map((module) => [module.module, module]));
+    expect([...modules.keys()].sort()).toEqual(["model.layers.0.q_proj", "model.layers.0.up_proj"]);
+    for (const [name, difference] of [
+      ["model.layers.0.q_proj", dq],
+      ["model.layers.0.up_proj", dup],
+    ] as const) {
+      const module = modules.get(name);
+      const about = result.extracted.find((each) => each.module === name);
+      if (module === undefined || about === undefined) throw new Error(`${name} is missing.`);
+      const factors = await loadFactors(module, (tensor) => reader.read(tensor));
+      const rest = sum(difference, scaled(dense(factors), -1));
+      const norm = frobeniusNorm(difference);
+      const error = frobeniusNorm(rest) / norm;
+      expect(about.norm / norm).toBeCloseTo(1, 12);
+      expect(error ** 2).toBeCloseTo(1 - about.energyKept, 6);
+      const best = singularValuesOf(difference).subarray(4);
+      const least = Math.sqrt(best.reduce((total, value) => total + value * value, 0)) / norm;
+      expect(error - least).toBeLessThan(2e-3);
+      expect(about.unfound).toBeLessThan(1);
+    }
+    expect(result.extracted[0]?.energyKept).toBeCloseTo(1, 6);
+    expect(result.problems.map(({ code }) => code)).toEqual(["NotExtracted", "OnlyInOne"]);
+    expect(session.stage).toMatchObject({ stage: "svd", source: "stage-file" });
+    expect(session.adapterConfig).toMatchObject({ baseModel: "tiny/base", r: 4, loraAlpha: 4 });
+  });
+
+  it("chooses the rank by energy where asked", async () => {
+    const result = await extract(models(), { kind: "energy", share: 0.9, maxRank: 20 });
+    const [q, up] = result.extracted;
+    expect(q?.rank).toBeLessThanOrEqual(3);
+    for (const module of [q, up]) {
+      const total = (module?.norm ?? 0) ** 2;
+      const reached = (rank: number) =>
+        (module?.singularValues ?? new Float64Array())
+          .subarray(0, rank)
+          .reduce((energy, value) => energy + value * value, 0);
+      expect(reached(module?.rank ?? 0)).toBeGreaterThanOrEqual(0.9 * total);
+      expect(reached((module?.rank ?? 1) - 1)).toBeLessThan(0.9 * total);
+    }
+  });
+
+  it("carries over whole what is no linear layer, where asked", async () => {
+    const files = models();
+    const result = await extract(files, { kind: "rank", rank: 2 }, true);
+    const session = await CheckpointSession.open(files, "/out", () => undefined);
+    expect(session.adapterConfig?.modulesToSave).toEqual(["norm"]);
+    expect(session.adapter?.savedTensors.map(({ name }) => name)).toEqual([
+      "base_model.model.model.norm.weight",
+    ]);
+    expect(result.problems.map(({ code }) => code)).toEqual(["OnlyInOne"]);
+  });
+
+  it("draws the line of rounding for 16-bit weights", async () => {
+    const files = new MemoryFiles();
+    writeTensors(files, "/base/model.safetensors", [weight("a.weight", randomMatrix(64, 48, 1), "BF16")]);
+    const noisy = sum(randomMatrix(64, 48, 1), scaled(lowRank(64, 48, 5), 0.1));
+    writeTensors(files, "/tuned/model.safetensors", [weight("a.weight", noisy, "BF16")]);
+    const result = await extract(files, { kind: "rank", rank: 16 });
+    const { noise, singularValues } = result.extracted[0] ?? { noise: 0, singularValues: new Float64Array() };
+    // Predicted √2·ε·(√m + √n); beyond the three real components the spectrum starts there.
+    expect(noise / (singularValues[3] as number)).toBeGreaterThan(0.7);
+    expect(noise / (singularValues[3] as number)).toBeLessThan(1.5);
+    expect(result.problems.map(({ code }) => code)).toContain("BelowNoise");
+  });
+
+  it("says why there is nothing to extract", async () => {
+    const files = models();
+    const make = { files, sink: memorySink(files), out: "/out", replace: false, toolVersion: "1", now };
+    const rule = { kind: "rank", rank: 2 } as const;
+    await expect(extractCheckpoint("/base", "/base", rule, false, make)).rejects.toThrow("are equal");
+    writeTensors(files, "/other/model.safetensors", [vector("x", [1])]);
+    await expect(extractCheckpoint("/base", "/other", rule, false, make)).rejects.toMatchObject({
+      code: "NothingToExtract",
+    });
+  });
+
+  it("reports for scripts and for people", async () => {
+    const result = await extract(models(), { kind: "rank", rank: 2 });
+    expect(extractReport(result).modules.map(({ module, rank }) => [module, rank])).toEqual([
+      ["model.layers.0.q_proj", 2],
+      ["model.layers.0.up_proj", 2],
+    ]);
+    expect(extractText(result)).toContain("of the energy of the difference");
+  });
+});

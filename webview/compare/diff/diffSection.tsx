@@ -1,0 +1,285 @@
+import type { RefObject } from "preact";
+import { useMemo, useRef } from "preact/hooks";
+import type { CompareView } from "../../../src/core/compare/compareView";
+import { byteProgressText } from "../../../src/core/text/byteProgress";
+import { formatBytes, formatCount, plural } from "../../../src/core/text/quantities";
+import { toCsv, toMarkdown } from "../../../src/core/text/tableText";
+import { Button, TextField } from "../../ui/controls";
+import { Icon } from "../../ui/icon";
+import { ProblemList } from "../../ui/problemList";
+import { safeText } from "../../ui/safeText";
+import { Banner, Loading } from "../../ui/states";
+import type { ColumnWidths } from "../columnWidths";
+import { formatChange } from "../compareFormat";
+import type { CompareModel } from "../compareModel";
+import { CopyButtons } from "../copyButtons";
+import { DiffHeat } from "./diffHeat";
+import type { DiffModel } from "./diffModel";
+import {
+  countStates,
+  diffStatuses,
+  diffText,
+  pairOfColumn,
+  queryRows,
+  type StatedRow,
+  statedRows,
+  summarise,
+} from "./diffRows";
+import { DiffTableView } from "./diffTableView";
+
+export interface DiffSectionProps {
+  readonly model: CompareModel;
+  readonly view: CompareView;
+  readonly widths: ColumnWidths;
+  readonly scroller: RefObject<HTMLElement | null>;
+}
+
+/** The tensors of all snapshots by name: what differs in layout, and on demand by how much their values differ. */
+export function DiffSection({ model, view, widths, scroller }: DiffSectionProps) {
+  const { diff } = model;
+  const rows = diff.rows.value;
+  const failure = diff.failure.value;
+  const isOurs = view.columns.every(({ path }, at) => diff.paths.value[at] === path);
+  if (failure !== undefined) {
+    return (
+      <section class="compare-section compare-section-head" aria-label="Tensors">
+        <Banner tone="error">{`The tensors could not be aligned. ${safeText(failure.message)}`}</Banner>
+      </section>
+    );
+  }
+  if (rows === undefined || !isOurs) {
+    return (
+      <section class="compare-section compare-section-head" aria-label="Tensors">
+        <Loading label="Aligning the tensors by name…" />
+      </section>
+    );
+  }
+  if (rows.length === 0) return null;
+  return <Tensors model={model} view={view} widths={widths} scroller={scroller} />;
+}
+
+function Tensors({ model, view, widths, scroller }: DiffSectionProps) {
+  const { diff } = model;
+  const { tensorFilter: filter, tensorStatus } = model.viewState.value;
+  const viewState = diff.viewState.value;
+  const version = diff.version.value;
+  const { table } = diff;
+  const columns = view.columns.length;
+  const before = useRef<{ readonly of: unknown; readonly rows: readonly StatedRow[] }>(undefined);
+  const stated = useMemo(() => {
+    const all = diff.rows.value ?? [];
+    const stale = before.current?.of === all ? before.current.rows : undefined;
+    const rows = statedRows(all, table, stale);
+    before.current = { of: all, rows };
+    return rows;
+  }, [diff.rows.value, table, version]);
+  const counts = useMemo(() => countStates(stated), [stated]);
+  const status = counts.has((tensorStatus ?? "") as StatedRow["state"]) ? tensorStatus : undefined;
+  const rows = useMemo(
+    () => queryRows(stated, table, { filter, status, viewState, columns }),
+    [stated, filter, status, viewState, columns],
+  );
+  const labels = view.columns.map(({ label }) => label);
+  const copy = (format: "Markdown" | "CSV") => {
+    const text = diffText(rows, table, labels, viewState.against, format === "CSV" ? "all" : "shown");
+    model.host.notify("copy", {
+      text: format === "CSV" ? toCsv(text) : toMarkdown(text),
+      what: `${plural(text.rows.length, "tensor")} as ${format}`,
+    });
+  };
+  return (
+    <section class="compare-section" aria-label="Tensors">
+      <div class="compare-section-head">
+        <h2 class="section-title">Tensors</h2>
+        <DiffProgress model={model} diff={diff} />
+        <Summaries view={view} diff={diff} rows={stated} />
+      </div>
+      {viewState.showsMap && table.length > 0 && (
+        <DiffHeat model={model} view={view} widths={widths} rows={stated} />
+      )}
+      <div class="compare-section-head diff-table-head">
+        <div class="toolbar" role="toolbar" aria-label="Tensor table">
+          <TextField
+            class="compare-filter"
+            label="Filter tensors by name"
+            placeholder="Filter tensors by words"
+            value={filter}
+            onInput={(text) => model.change({ tensorFilter: text })}
+            start={<Icon name="search" />}
+          />
+          <fieldset class="chips" aria-label="Status">
+            {diffStatuses
+              .filter(({ id }) => (counts.get(id) ?? 0) > 0)
+              .map(({ id, label, help }) => (
+                <button
+                  key={id}
+                  type="button"
+                  class="chip"
+                  aria-pressed={status === id}
+                  title={help}
+                  onClick={() => model.change({ tensorStatus: status === id ? undefined : id })}
+                >
+                  {label}
+                  <span class="dim number">{formatCount(counts.get(id) ?? 0)}</span>
+                </button>
+              ))}
+          </fieldset>
+          {columns > 2 && (
+            <fieldset class="chips" aria-label="Differences are counted from">
+              {(["first", "previous"] as const).map((each) => (
+                <button
+                  key={each}
+                  type="button"
+                  class="chip"
+                  aria-pressed={viewState.against === each}
+                  onClick={() => diff.change({ against: each })}
+                >
+                  {each === "first" ? "against the first" : "against the left neighbour"}
+                </button>
+              ))}
+            </fieldset>
+          )}
+          <span class="dim number" role="status">
+            {rows.length === stated.length
+              ? plural(rows.length, "tensor")
+              : `${formatCount(rows.length)} of ${plural(stated.length, "tensor")}`}
+          </span>
+          <span class="toolbar-rest">
+            {table.length > 0 && (
+              <button
+                type="button"
+                class="chip"
+                aria-pressed={viewState.showsMap}
+                title="Relative L2 by layer and kind"
+                onClick={() => diff.change({ showsMap: !viewState.showsMap })}
+              >
+                Heat map
+              </button>
+            )}
+            <CopyButtons what="the tensor table" onCopy={copy} />
+          </span>
+        </div>
+      </div>
+      <DiffTableView
+        diff={diff}
+        view={view}
+        rows={rows}
+        table={table}
+        version={version}
+        widths={widths}
+        scroller={scroller}
+      />
+      {rows.length === 0 && (
+        <p class="compare-none">
+          <span class="dim">No tensor matches the filter.</span>
+          <Button onClick={() => model.change({ tensorFilter: "", tensorStatus: undefined })}>
+            Show all tensors
+          </Button>
+        </p>
+      )}
+    </section>
+  );
+}
+
+/** The button that begins, how far it is, and how it ended. */
+function DiffProgress({ model, diff }: { readonly model: CompareModel; readonly diff: DiffModel }) {
+  const state = diff.state.value;
+  const bytes = useMemo(
+    () => (diff.rows.value ?? []).reduce((sum, row) => sum + row.bytes, 0),
+    [diff.rows.value],
+  );
+  switch (state.status) {
+    case "running":
+      return (
+        <div class="diff-progress">
+          <p role="status" class="number">{`Comparing values: ${byteProgressText(state)}`}</p>
+          <progress
+            aria-label="Comparing values"
+            {...(state.totalBytes > 0 ? { value: state.doneBytes, max: state.totalBytes } : {})}
+          />
+          <Button onClick={() => diff.stop()}>Cancel</Button>
+        </div>
+      );
+    case "done":
+      return (
+        <>
+          <p class="dim number">{`Values compared: ${formatBytes(state.totalBytes)} read in ${seconds(state.elapsedMs)}.`}</p>
+          <ProblemList problems={state.problems} />
+        </>
+      );
+    case "failed":
+      return (
+        <Banner
+          tone="error"
+          action={{ label: "Read the snapshots again", onClick: () => model.host.notify("reload", null) }}
+        >{`The values could not be compared. ${safeText(state.message ?? "")}`}</Banner>
+      );
+    default:
+      return (
+        <div class="diff-progress">
+          <Button look="primary" onClick={() => diff.start()}>
+            {state.status === "stopped" ? "Go on comparing values" : "Compare values"}
+          </Button>
+          <span class="dim number">
+            {state.status === "stopped"
+              ? "Stopped. What was compared stands."
+              : `Names, shapes and dtypes are compared. Values are ${formatBytes(bytes)} to read.`}
+          </span>
+        </div>
+      );
+  }
+}
+
+function seconds(elapsedMs: number): string {
+  return elapsedMs < 100 ? "less than 0.1 s" : `${(elapsedMs / 1000).toFixed(elapsedMs < 10_000 ? 1 : 0)} s`;
+}
+
+interface SummariesProps {
+  readonly view: CompareView;
+  readonly diff: DiffModel;
+  readonly rows: readonly StatedRow[];
+}
+
+/** One sentence a snapshot: how much of it changed, and where most. */
+function Summaries({ view, diff, rows }: SummariesProps) {
+  const { against } = diff.viewState.value;
+  const columns = view.columns.length;
+  const summaries = useMemo(
+    () =>
+      view.columns.slice(1).map((_, at) => {
+        const pair = pairOfColumn(at + 1, columns, against) ?? 0;
+        return { pair, summary: summarise(rows, diff.table, pair) };
+      }),
+    [rows, against, columns],
+  );
+  if (diff.table.length === 0) return null;
+  return (
+    <ul class="diff-summaries" aria-label="What changed">
+      {summaries.map(({ pair, summary }, at) => {
+        const { compared, changed, relativeL2, largest, broken } = summary;
+        if (compared === 0) return null;
+        const [from, to] = [diff.table.pairs[pair]?.a ?? 0, at + 1];
+        return (
+          <li key={view.columns[to]?.path}>
+            <strong>{safeText(`${view.columns[from]?.label} → ${view.columns[to]?.label}`)}</strong>
+            {changed === 0
+              ? `: all ${plural(compared, "compared tensor")} equal`
+              : `: ${formatCount(changed)} of ${plural(compared, "tensor")} changed, relative L2 ${formatChange(relativeL2)}`}
+            {broken > 0 && (
+              <span class="error">{`, ${plural(broken, "tensor")} with new NaN or infinity`}</span>
+            )}
+            {largest !== undefined && (
+              <>
+                {", most in "}
+                <button type="button" class="link mono" onClick={() => diff.select(largest.row.index, pair)}>
+                  {safeText(largest.row.name)}
+                </button>
+                {` (${formatChange(largest.relativeL2)})`}
+              </>
+            )}
+          </li>
+        );
+      })}
+    </ul>
+  );
+}

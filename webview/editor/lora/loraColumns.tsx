@@ -1,0 +1,172 @@
+import type { LoraModuleMetrics, LoraModuleRow } from "../../../src/core/session/loraView";
+import { formatAligned } from "../../../src/core/text/quantities";
+import type { Column } from "../../ui/dataTable";
+import { MiddleEllipsis } from "../../ui/middleEllipsis";
+import type { LoraColumn } from "../viewState";
+import type { BaseRatios } from "./loraRows";
+
+interface NumberColumn {
+  readonly id: LoraColumn;
+  readonly title: string;
+  readonly help: string;
+  readonly width: string;
+  readonly dropBelow: number;
+  readonly value: (row: LoraModuleRow) => number | undefined;
+}
+
+const metric = (pick: (metrics: LoraModuleMetrics) => number) => (row: LoraModuleRow) =>
+  row.metrics === undefined ? undefined : pick(row.metrics);
+
+const numberColumns: readonly NumberColumn[] = [
+  {
+    id: "rank",
+    title: "Rank",
+    help: "Rank r of the factors",
+    width: "44px",
+    dropBelow: 0,
+    value: (row) => row.rank,
+  },
+  { id: "alpha", title: "Alpha", help: "Alpha", width: "50px", dropBelow: 580, value: (row) => row.alpha },
+  {
+    id: "scale",
+    title: "Scale",
+    help: "Scale s of the update ΔW = s · B · A",
+    width: "52px",
+    dropBelow: 520,
+    value: (row) => row.scale,
+  },
+  {
+    id: "normA",
+    title: "‖A‖",
+    help: "Frobenius norm of the factor A",
+    width: "62px",
+    dropBelow: 730,
+    value: metric(({ normA }) => normA),
+  },
+  {
+    id: "normB",
+    title: "‖B‖",
+    help: "Frobenius norm of the factor B",
+    width: "62px",
+    dropBelow: 730,
+    value: metric(({ normB }) => normB),
+  },
+  {
+    id: "frobenius",
+    title: "‖ΔW‖",
+    help: "Frobenius norm of the update ΔW: how much the module changes",
+    width: "68px",
+    dropBelow: 0,
+    value: metric(({ frobenius }) => frobenius),
+  },
+  {
+    id: "spectral",
+    title: "σ₁",
+    help: "Largest singular value of ΔW",
+    width: "62px",
+    dropBelow: 430,
+    value: metric(({ spectral }) => spectral),
+  },
+  {
+    id: "stableRank",
+    title: "Stable rank",
+    help: "‖ΔW‖² / σ₁²: how many directions carry the update",
+    width: "86px",
+    dropBelow: 830,
+    value: metric(({ stableRank }) => stableRank),
+  },
+  {
+    id: "effectiveRank",
+    title: "Eff. rank",
+    help: "Effective rank: exponential of the entropy of the singular values",
+    width: "72px",
+    dropBelow: 1004,
+    value: metric(({ effectiveRank }) => effectiveRank),
+  },
+  {
+    id: "rank99",
+    title: "Rank 99 %",
+    help: "Rank that keeps 99 % of the energy (squared singular values)",
+    width: "78px",
+    dropBelow: 920,
+    value: metric(({ rank99 }) => rank99),
+  },
+];
+
+/** @param ratios shown in a column of their own where they are known */
+export function loraColumns(
+  rows: readonly LoraModuleRow[],
+  ratios?: BaseRatios,
+): readonly Column<LoraColumn>[] {
+  const row = (index: number) => rows[index] as LoraModuleRow;
+  const shape = (index: number) => `${row(index).outFeatures} × ${row(index).inFeatures}`;
+  const numbers = numberColumns.map(({ value, ...column }): Column<LoraColumn> => {
+    const text = (index: number) => {
+      const number = value(row(index));
+      return number === undefined ? "" : formatAligned(number);
+    };
+    return {
+      ...column,
+      align: "end",
+      sortable: true,
+      cell: (index) => text(index) || <Missing reason={row(index).unavailable} />,
+      text,
+    };
+  });
+  const shapeColumn: Column<LoraColumn> = {
+    id: "shape",
+    title: "Out × in",
+    help: "Shape of ΔW: output and input features",
+    width: "104px",
+    align: "end",
+    mono: true,
+    sortable: true,
+    dropBelow: 1120,
+    cell: shape,
+    text: shape,
+  };
+  const ratioText = (index: number) => {
+    const ratio = ratios?.get(row(index).module);
+    return ratio === undefined ? "" : formatPercent(ratio);
+  };
+  const ratioColumn: Column<LoraColumn> = {
+    id: "baseRatio",
+    title: "of ‖W‖",
+    help: "‖ΔW‖ / ‖W‖: how large the update is beside the base weight",
+    width: "64px",
+    align: "end",
+    sortable: true,
+    cell: (index) =>
+      ratioText(index) || <Missing reason="No weight of this name and shape is in the base model." />,
+    text: ratioText,
+  };
+  return [
+    {
+      id: "module",
+      title: "Module",
+      width: "minmax(140px, 1fr)",
+      mono: true,
+      sortable: true,
+      cell: (index) => <MiddleEllipsis text={row(index).module} />,
+      text: (index) => row(index).module,
+    },
+    ...numbers.slice(0, 3),
+    shapeColumn,
+    ...numbers.slice(3, 6),
+    ...(ratios === undefined ? [] : [ratioColumn]),
+    ...numbers.slice(6),
+  ];
+}
+
+/** With three digits, so that small ratios can be told apart. */
+function formatPercent(share: number): string {
+  return `${formatAligned(100 * share, 3)} %`;
+}
+
+function Missing({ reason }: { readonly reason: string | undefined }) {
+  return (
+    <span class="dim" title={reason}>
+      –
+    </span>
+  );
+}

@@ -1,0 +1,191 @@
+import { useEffect, useMemo, useRef } from "preact/hooks";
+import type { LoraView } from "../../../src/core/session/loraView";
+import { plural } from "../../../src/core/text/quantities";
+import { Button, TextField } from "../../ui/controls";
+import { CopyTableButtons } from "../../ui/copyTableButtons";
+import { DataTable } from "../../ui/dataTable";
+import { useFilterKeys } from "../../ui/filterKeys";
+import { Icon } from "../../ui/icon";
+import { safeText } from "../../ui/safeText";
+import { SplitPane } from "../../ui/splitPane";
+import { Banner, Empty, ErrorState, Loading, Progress } from "../../ui/states";
+import type { EditorModel } from "../editorModel";
+import { ReducePane } from "../reduce/reducePane";
+import { LoraBase } from "./loraBase";
+import { loraColumns } from "./loraColumns";
+import { LoraFindings } from "./loraFindings";
+import { LoraModuleDetail } from "./loraModuleDetail";
+import { type BaseRatios, filterModules, sortModules } from "./loraRows";
+
+export function LoraTab({ model }: { readonly model: EditorModel }) {
+  const { view } = model.lora;
+  const answer = view.answer.value;
+  useEffect(() => view.ensureLoaded(), [answer.status]);
+  switch (answer.status) {
+    case "not asked":
+      return <Loading label="Reading the factors…" />;
+    case "waiting": {
+      const step = model.lora.progress.value.lora;
+      return (
+        <Progress
+          label="Reading the factors and computing norms…"
+          done={step?.done}
+          total={step?.total}
+          onCancel={() => view.cancel()}
+        />
+      );
+    }
+    case "cancelled":
+      return (
+        <Empty title="The norms were not computed.">
+          <Button onClick={() => void view.ask()}>Compute them</Button>
+        </Empty>
+      );
+    case "failed":
+      return (
+        <ErrorState what="The adapter's factors could not be read." where={answer.error.message}>
+          <Button onClick={() => void view.ask()}>Try again</Button>
+        </ErrorState>
+      );
+    case "ready":
+      return answer.value === undefined || answer.value.modules.length === 0 ? (
+        <Empty title="No LoRA modules were found in this file." />
+      ) : (
+        <LoraContent model={model} view={answer.value} />
+      );
+  }
+}
+
+function LoraContent({ model, view }: { readonly model: EditorModel; readonly view: LoraView }) {
+  return model.lora.reduce.viewState.value.open ? (
+    <ReducePane model={model} view={view} />
+  ) : (
+    <LoraModules model={model} view={view} />
+  );
+}
+
+function LoraModules({ model, view }: { readonly model: EditorModel; readonly view: LoraView }) {
+  const { lora } = model;
+  const part = useRef<HTMLDivElement>(null);
+  useFilterKeys(part);
+  const text = lora.text.value;
+  const sort = lora.sort.value;
+  const ratios = useBaseRatios(model);
+  const rows = useMemo(
+    () => sortModules(filterModules(view.modules, text), sort, ratios),
+    [view, text, sort, ratios],
+  );
+  const columns = useMemo(() => loraColumns(rows, ratios), [rows, ratios]);
+  const chosen = lora.selected.value;
+  const selected = rows.findIndex(({ module }) => module === chosen);
+  const detail = view.modules.find(({ module }) => module === chosen);
+  const copy = (copied: string, what: string) => model.host.notify("copy", { text: copied, what });
+  return (
+    <div ref={part} class="lora">
+      <LoraFacts view={view} />
+      {view.stageNote !== undefined && <Banner tone="info">{safeText(view.stageNote)}</Banner>}
+      {view.problems.map((problem) => (
+        <Banner key={`${problem.code} ${problem.message}`} tone={problem.severity}>
+          {safeText(problem.message)}
+        </Banner>
+      ))}
+      <LoraFindings model={model} view={view} />
+      <LoraBase model={model} view={view} />
+      <div class="toolbar lora-toolbar">
+        <TextField
+          class="lora-filter"
+          label="Filter modules by name"
+          placeholder="Filter modules by words"
+          value={text}
+          onInput={(value) => (lora.text.value = value)}
+          start={<Icon name="search" />}
+        />
+        <span class="dim number" role="status">
+          {rows.length === view.modules.length
+            ? plural(rows.length, "module")
+            : `${rows.length} of ${plural(view.modules.length, "module")}`}
+        </span>
+        <span class="toolbar-rest">
+          <CopyTableButtons columns={columns} count={rows.length} onCopy={copy} />
+          <Button onClick={() => lora.reduce.setOpen(true)}>Reduce rank…</Button>
+        </span>
+      </div>
+      <SplitPane
+        main={
+          <DataTable
+            label="LoRA modules"
+            class="lora-rows"
+            columns={columns}
+            count={rows.length}
+            rowKey={(index) => rows[index]?.module ?? index}
+            sort={sort}
+            onSort={(order) => (lora.sort.value = order)}
+            selected={selected < 0 ? undefined : selected}
+            onSelect={(index) => (lora.selected.value = rows[index]?.module)}
+            onCopyRow={(index) => copy(rows[index]?.module ?? "", "module name")}
+            initialScrollTop={model.scrollTops.lora}
+            onScroll={(scrollTop) => model.rememberScroll("lora", scrollTop)}
+            empty="No module matches the filter."
+          />
+        }
+        detail={
+          detail && (
+            <LoraModuleDetail
+              model={model}
+              row={detail}
+              baseRatio={ratios?.get(detail.module)}
+              onCopy={copy}
+              onClose={() => (lora.selected.value = undefined)}
+            />
+          )
+        }
+        detailLabel="Module details"
+        share={lora.detailShare.value}
+        onShare={(share) => (lora.detailShare.value = share)}
+      />
+    </div>
+  );
+}
+
+/** ‖ΔW‖ / ‖W‖ by module; undefined while it is not known. */
+function useBaseRatios(model: EditorModel): BaseRatios | undefined {
+  const answer = model.lora.ratios.answer.value;
+  return useMemo(
+    () =>
+      answer.status === "ready"
+        ? new Map(answer.value.modules.map(({ module, ratio }) => [module, ratio]))
+        : undefined,
+    [answer],
+  );
+}
+
+function LoraFacts({ view }: { readonly view: LoraView }) {
+  return (
+    <dl class="facts lora-facts">
+      {view.facts.map(([name, value], index) => (
+        <div key={`${index} ${name}`} class="fact">
+          <dt>{safeText(name)}</dt>
+          <dd class="fact-value" title={safeText(value)}>
+            {safeText(value)}
+          </dd>
+        </div>
+      ))}
+      {view.fingerprint !== undefined && (
+        <div class="fact">
+          <dt>Looks like</dt>
+          <dd class="fact-value" title={safeText(view.fingerprint.reason)}>
+            {safeText(view.fingerprint.label)}
+          </dd>
+        </div>
+      )}
+      {view.savedWhole.length > 0 && (
+        <div class="fact">
+          <dt>Saved whole</dt>
+          <dd class="fact-value" title={safeText(view.savedWhole.map(({ name }) => name).join("\n"))}>
+            {plural(view.savedWhole.length, "tensor")}
+          </dd>
+        </div>
+      )}
+    </dl>
+  );
+}

@@ -1,0 +1,44 @@
+import { methodName } from "../../../src/core/adapter/adapterText";
+import { plural } from "../../../src/core/text/quantities";
+import { safeText } from "../../ui/safeText";
+import { Section } from "../../ui/section";
+import type { OverviewProps } from "./overviewTab";
+
+/** What the adapter is, in three facts; the LoRA tab has the rest. */
+export function AdapterSection({ model, summary }: OverviewProps) {
+  const { adapter } = summary;
+  if (adapter === undefined) return null;
+  return (
+    <Section title="Adapter">
+      <table class="key-value-table plain" aria-label="Adapter">
+        <tbody>
+          <tr>
+            <th scope="row">Method</th>
+            <td>{safeText(methodName(adapter.method))}</td>
+          </tr>
+          <tr>
+            <th scope="row">Base model</th>
+            <td>
+              {adapter.baseModel === undefined ? (
+                <span class="dim">not stated</span>
+              ) : (
+                <span class="mono">{safeText(adapter.baseModel)}</span>
+              )}
+            </td>
+          </tr>
+          <tr>
+            <th scope="row">Adapted</th>
+            <td>
+              {plural(adapter.moduleCount, "module")}{" "}
+              {adapter.comparable && (
+                <button type="button" class="link" onClick={() => model.showTab("lora")}>
+                  Show
+                </button>
+              )}
+            </td>
+          </tr>
+        </tbody>
+      </table>
+    </Section>
+  );
+}

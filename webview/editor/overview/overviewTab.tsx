@@ -1,0 +1,112 @@
+import type { ComponentChildren } from "preact";
+import type { CheckpointSummary, ConfigSummary } from "../../../src/core/checkpoint/summary";
+import { plural } from "../../../src/core/text/quantities";
+import { KeyValueTable } from "../../ui/keyValueTable";
+import { safeText } from "../../ui/safeText";
+import { Section } from "../../ui/section";
+import type { EditorModel } from "../editorModel";
+import { AdapterSection } from "./adapterSection";
+import { CompositionSection } from "./compositionSection";
+import { FilesSection } from "./filesSection";
+import { PartsSection } from "./partsSection";
+import { ProgressSection } from "./progressSection";
+
+export interface OverviewProps {
+  readonly model: EditorModel;
+  readonly summary: CheckpointSummary;
+}
+
+/** Two columns where there is room: what the checkpoint holds, and what is written about it. */
+export function OverviewTab({ model, summary }: OverviewProps) {
+  const { metadata, configs, aliases } = summary;
+  return (
+    <div class="panel-content overview">
+      <div class="overview-column">
+        <PartsSection model={model} summary={summary} />
+        <CompositionSection model={model} summary={summary} />
+        <FilesSection model={model} summary={summary} />
+      </div>
+      <div class="overview-column">
+        <ProgressSection summary={summary} />
+        {(summary.settings ?? []).map(({ title, rows }, at) => (
+          <FoldedRows
+            key={`${at} ${title}`}
+            model={model}
+            title={safeText(title)}
+            note={plural(rows.length, "entry", "entries")}
+            rows={rows}
+            opened={isSettingsFile(summary)}
+          />
+        ))}
+        <AdapterSection model={model} summary={summary} />
+        {configs.map((config) => (
+          <ConfigSection key={config.path} model={model} config={config} />
+        ))}
+        {metadata.length > 0 && (
+          <FoldedRows
+            model={model}
+            title="Metadata"
+            note={plural(metadata.length, "entry", "entries")}
+            rows={metadata}
+          />
+        )}
+        {aliases.length > 0 && (
+          <FoldedRows
+            model={model}
+            title="Tied tensors"
+            note={`${plural(aliases.length, "name")} saved once under another`}
+            rows={aliases}
+          />
+        )}
+      </div>
+    </div>
+  );
+}
+
+/** Its settings are all that it holds. */
+function isSettingsFile({ kind }: CheckpointSummary): boolean {
+  return kind === "scheduler" || kind === "rng-state" || kind === "training-args";
+}
+
+function ConfigSection({ model, config }: { readonly model: EditorModel; readonly config: ConfigSummary }) {
+  const name = safeText(config.fileName);
+  return (
+    <FoldedRows
+      model={model}
+      title={name}
+      note={plural(config.rows.length, "entry", "entries")}
+      rows={config.rows}
+    >
+      <button
+        type="button"
+        class="link"
+        onClick={() => model.host.notify("openAsText", { path: config.path })}
+      >
+        Open file
+      </button>
+    </FoldedRows>
+  );
+}
+
+interface FoldedRowsProps {
+  readonly model: EditorModel;
+  readonly title: string;
+  readonly note: string;
+  readonly rows: readonly (readonly [key: string, value: string])[];
+  readonly children?: ComponentChildren;
+  /** Open at first, however long. */
+  readonly opened?: boolean;
+}
+
+/** A long table would push everything below it out of sight. */
+const openedRows = 12;
+
+function FoldedRows({ model, title, note, rows, children, opened = false }: FoldedRowsProps) {
+  const open = model.isSectionToggled(title) !== (opened || rows.length <= openedRows);
+  return (
+    <Section title={title} note={note} open={open} onToggle={() => model.toggleSection(title)}>
+      <KeyValueTable label={title} rows={rows} />
+      {children}
+    </Section>
+  );
+}

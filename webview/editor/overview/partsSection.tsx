@@ -1,0 +1,63 @@
+import type { CheckpointSummary } from "../../../src/core/checkpoint/summary";
+import { formatBytes } from "../../../src/core/text/quantities";
+import { Icon, type IconName } from "../../ui/icon";
+import { safeText } from "../../ui/safeText";
+import { Section } from "../../ui/section";
+import type { OverviewProps } from "./overviewTab";
+
+type Answer = CheckpointSummary["resumable"]["answer"];
+
+const verdicts: Record<Answer, { readonly icon: IconName; readonly tone: string; readonly text: string }> = {
+  yes: { icon: "check", tone: "good", text: "Training can be resumed" },
+  partly: { icon: "warning", tone: "warning", text: "Training can be resumed in part" },
+  no: { icon: "info", tone: "info", text: "Training cannot be resumed" },
+};
+
+/** Which of the parts of a checkpoint are there, and what follows from it. */
+export function PartsSection({ model, summary }: OverviewProps) {
+  const { parts, missingParts, resumable } = summary;
+  const verdict = verdicts[resumable.answer];
+  return (
+    <Section title="Parts">
+      <p class="verdict">
+        <Icon name={verdict.icon} class={verdict.tone} />
+        <span>
+          <span class="strong">{verdict.text}.</span> {safeText(resumable.reason)}
+        </span>
+      </p>
+      <ul class="parts">
+        {parts.map((part, index) => (
+          <li key={`${index} ${part.label}`} class="part">
+            <Icon name="check" class="good" label="Present" />
+            <span class="part-label">{safeText(part.label)}</span>
+            <span class="part-files">
+              {part.files.map((file) => (
+                <span key={file.path} class="part-file">
+                  {file.path === summary.path ? (
+                    <span class="mono wrap">{safeText(file.name)}</span>
+                  ) : (
+                    <button
+                      type="button"
+                      class="link mono"
+                      onClick={() => model.host.notify("open", { path: file.path })}
+                    >
+                      {safeText(file.name)}
+                    </button>
+                  )}{" "}
+                  <span class="dim number">{formatBytes(file.bytes)}</span>
+                </span>
+              ))}
+            </span>
+          </li>
+        ))}
+        {missingParts.map((part, index) => (
+          <li key={`missing ${index} ${part.label}`} class="part dim">
+            <Icon name="close" label="Missing" />
+            <span class="part-label">{safeText(part.label)}</span>
+            <span class="part-files">{safeText(part.meaning)}</span>
+          </li>
+        ))}
+      </ul>
+    </Section>
+  );
+}

@@ -1,0 +1,161 @@
+import type { ScanColumn } from "../../../src/core/analysis/scanTable";
+import type { CheckpointSummary } from "../../../src/core/checkpoint/summary";
+import { formatShape } from "../../../src/core/tensors/tensor";
+import type { TensorSortKey } from "../../../src/core/tensors/tensorQuery";
+import { formatBytes, formatCount, formatShare, formatShortCount } from "../../../src/core/text/quantities";
+import type { Column } from "../../ui/dataTable";
+import { MiddleEllipsis } from "../../ui/middleEllipsis";
+import { safeText } from "../../ui/safeText";
+import { ShareBar } from "../../ui/shareBar";
+import type { EditorModel } from "../editorModel";
+import { type NumberCells, numberColumns } from "../numbers/numberColumns";
+import type { LoadedTensors } from "./tensorDirectory";
+
+export type TensorColumn = TensorSortKey | ScanColumn | "share";
+
+/** What the scan knows, where there is one and its columns are wanted. */
+export type ScannedNumbers = Omit<NumberCells, "rowAt">;
+
+export function numberCells({ scan, tensors }: EditorModel): ScannedNumbers | undefined {
+  const status = scan.state.value?.status ?? "none";
+  if (status === "none" || !tensors.showsNumbers.value) return undefined;
+  return { table: scan.table.value, outliers: scan.outliers.value };
+}
+
+/** Widths that both views of the tensors share, so that switching moves nothing. */
+export const tensorTracks = {
+  name: "minmax(120px, 1fr)",
+  shape: "128px",
+  dtype: "72px",
+  parameters: "76px",
+  byteSize: "72px",
+  share: "104px",
+  offset: "124px",
+  file: "minmax(120px, 200px)",
+} as const;
+
+/** Columns are left out from the least telling on where the table is narrow. */
+export const tensorDropBelow = { dtype: 560, parameters: 650, share: 770, offset: 900, file: 1090 } as const;
+
+/** The columns of the flat table over rows in their sorted order. */
+export function tensorColumns(
+  { table }: LoadedTensors,
+  rows: Uint32Array,
+  summary: CheckpointSummary,
+  numbers?: ScannedNumbers,
+): readonly Column<TensorColumn>[] {
+  const at = (index: number) => rows[index] ?? 0;
+  const fileName = (index: number) => summary.files[table.fileIndex(at(index))]?.name ?? "";
+  const columns: Column<TensorColumn>[] = [
+    {
+      id: "name",
+      title: "Name",
+      width: tensorTracks.name,
+      mono: true,
+      sortable: true,
+      cell: (index) => <MiddleEllipsis text={table.name(at(index))} />,
+      text: (index) => table.name(at(index)),
+    },
+    {
+      id: "shape",
+      title: "Shape",
+      width: tensorTracks.shape,
+      mono: true,
+      align: "end",
+      sortable: true,
+      cell: (index) => <Shape shape={table.shape(at(index))} />,
+      text: (index) => formatShape(table.shape(at(index))),
+    },
+    {
+      id: "dtype",
+      title: "Dtype",
+      width: tensorTracks.dtype,
+      mono: true,
+      sortable: true,
+      dropBelow: tensorDropBelow.dtype,
+      cell: (index) => safeText(table.dtype(at(index))),
+      text: (index) => table.dtype(at(index)),
+    },
+    {
+      id: "parameters",
+      title: "Params",
+      help: "Parameters: elements of the tensor",
+      width: tensorTracks.parameters,
+      align: "end",
+      sortable: true,
+      dropBelow: tensorDropBelow.parameters,
+      cell: (index) => formatShortCount(table.parameters(at(index))),
+      text: (index) => String(table.parameters(at(index))),
+    },
+    {
+      id: "byteSize",
+      title: "Size",
+      width: tensorTracks.byteSize,
+      align: "end",
+      sortable: true,
+      cell: (index) => formatBytes(table.byteSize(at(index))),
+      text: (index) => String(table.byteSize(at(index))),
+    },
+    {
+      id: "share",
+      title: "Share",
+      help: "Share of the bytes of all tensors",
+      width: tensorTracks.share,
+      align: "end",
+      dropBelow: tensorDropBelow.share,
+      cell: (index) => <Share share={shareOf(table.byteSize(at(index)), summary)} />,
+    },
+    {
+      id: "offset",
+      title: "First byte",
+      width: tensorTracks.offset,
+      align: "end",
+      sortable: true,
+      dropBelow: tensorDropBelow.offset,
+      cell: (index) => formatCount(table.offset(at(index))),
+      text: (index) => String(table.offset(at(index))),
+    },
+  ];
+  if (summary.files.length > 1) {
+    columns.push({
+      id: "file",
+      title: "File",
+      width: tensorTracks.file,
+      mono: true,
+      sortable: true,
+      dropBelow: tensorDropBelow.file,
+      cell: (index) => <MiddleEllipsis text={fileName(index)} />,
+      text: fileName,
+    });
+  }
+  if (numbers === undefined) return columns;
+  // There is room for numbers or for where the bytes are, not for both.
+  const kept = besideNumbers(columns);
+  return [...kept, ...numberColumns({ ...numbers, rowAt: at }, true)];
+}
+
+/** The columns that stay beside those of a scan: there is not room for all. Names take what is left over. */
+export function besideNumbers(columns: readonly Column<TensorColumn>[]): readonly Column<TensorColumn>[] {
+  return columns
+    .filter(({ id }) => id === "name" || id === "shape" || id === "dtype" || id === "byteSize")
+    .map((column) => (column.id === "name" ? { ...column, width: "minmax(200px, 1fr)" } : column))
+    .map((column) => (column.id === "byteSize" ? { ...column, dropBelow: 700 } : column));
+}
+
+export function shareOf(bytes: number, { tensorBytes }: CheckpointSummary): number {
+  return tensorBytes > 0 ? bytes / tensorBytes : 0;
+}
+
+export function Shape({ shape }: { readonly shape: readonly number[] }) {
+  const text = formatShape(shape);
+  return <span title={text}>{text}</span>;
+}
+
+export function Share({ share }: { readonly share: number }) {
+  return (
+    <span class="share">
+      <ShareBar share={share} />
+      <span>{formatShare(share)}</span>
+    </span>
+  );
+}
