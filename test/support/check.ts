@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { extname, join } from "node:path";
 import { projectRoot } from "./projectRoot";
+import { coreImports, wrongImports } from "./rooms";
 
 /**
  * `npm run check`: types, lint and format, and what neither of these tools can be told to check.
@@ -59,6 +60,13 @@ function lockWithoutAddresses(): boolean {
   return found.length === 0;
 }
 
+/** Rooms of core import only floors below their own. */
+function roomsOnTheirFloors(): boolean {
+  const found = wrongImports(coreImports(projectRoot));
+  for (const sentence of found) console.error(sentence);
+  return found.length === 0;
+}
+
 const biome = "@biomejs/biome/bin/biome";
 const checks: readonly Check[] = [
   { name: "types", run: () => tool("typescript/bin/tsc", ["-b"]) },
@@ -66,6 +74,7 @@ const checks: readonly Check[] = [
     name: "lint and format",
     run: () => tool(biome, ["check", "--error-on-warnings", ...(write ? ["--write"] : [])]),
   },
+  { name: "rooms on their floors", run: roomsOnTheirFloors },
   { name: "no suppressed findings", run: noSuppressions },
   { name: "lock file without addresses", run: lockWithoutAddresses },
 ];

@@ -4,9 +4,9 @@ import { measureTensor, type ReadTensorRange } from "../analysis/measureTensor";
 import { PlainKernels } from "../analysis/plainKernels";
 import type { Problem } from "../problem/problem";
 import type { CheckpointSession } from "../session/checkpointSession";
+import type { LongWork } from "../session/longWork";
 import { elementCount, type Tensor } from "../tensors/tensor";
 import { plural } from "../text/quantities";
-import type { Progress } from "../transform/reduceSource";
 import { measureModule } from "../update/measureModule";
 
 /** How large an update is beside the weight that it is added to. */
@@ -31,7 +31,7 @@ export interface BaseComparison {
 export async function compareWithBase(
   adapter: CheckpointSession,
   base: CheckpointSession,
-  { report, signal }: Progress = {},
+  { report, signal }: LongWork = {},
 ): Promise<BaseComparison> {
   const modules = adapter.adapter?.modules ?? [];
   const weights = new BaseWeights(base.checkpoint.tensors);

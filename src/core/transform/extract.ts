@@ -12,15 +12,15 @@ import { randomizedSvd } from "../linalg/randomizedSvd";
 import { CheckpointError } from "../problem/checkpointError";
 import type { Problem } from "../problem/problem";
 import type { CheckpointSession } from "../session/checkpointSession";
+import type { LongWork } from "../session/longWork";
 import type { WritableDtype } from "../tensors/encode";
 import { formatShare, plural } from "../text/quantities";
 import type { AdapterOutput, OutputCopy, OutputFactors, OutputModule } from "./adapterOutput";
 import { extractionProblems } from "./extractionProblems";
 import { type ExtractionRule, largestRank, rankOfExtraction, searchSize } from "./extractionRank";
-import type { Progress } from "./reduceSource";
 import { type WrittenAdapter, writeAdapter } from "./writeAdapter";
 
-export interface ExtractRequest extends Progress {
+export interface ExtractRequest extends LongWork {
   readonly files: Files;
   readonly sink: FileSink;
   readonly base: CheckpointSession;

@@ -7,17 +7,18 @@ import type { FileSink } from "../bytes/fileSink";
 import type { Files } from "../bytes/files";
 import type { TensorReader } from "../checkpoint/tensorReader";
 import type { Problem } from "../problem/problem";
+import type { LongWork } from "../session/longWork";
 import type { Provenance } from "../stage/stageFileText";
 import { isWritableDtype, type WritableDtype } from "../tensors/encode";
 import type { Tensor } from "../tensors/tensor";
 import { formatShare } from "../text/quantities";
 import type { AdapterOutput, OutputCopy, OutputForm, OutputModule } from "./adapterOutput";
 import { type OutputFormat, outputFormatFor, partName } from "./outputNames";
-import { type Progress, type ReduceSource, reducedFactors } from "./reduceSource";
+import { type ReduceSource, reducedFactors } from "./reduceSource";
 import { planReduction, type ReductionOptions, type ReductionPlan } from "./reductionPlan";
 import { type WrittenAdapter, writeAdapter } from "./writeAdapter";
 
-export interface ReduceRequest extends Progress {
+export interface ReduceRequest extends LongWork {
   readonly files: Files;
   readonly sink: FileSink;
   readonly source: ReduceSource;

@@ -4,6 +4,7 @@ import type { TensorReader } from "../checkpoint/tensorReader";
 import { createMatrix } from "../linalg/matrix";
 import { CheckpointError } from "../problem/checkpointError";
 import type { CheckpointSession } from "../session/checkpointSession";
+import type { LongWork } from "../session/longWork";
 import { decodeTensor } from "../tensors/decode";
 import { dtypeBits } from "../tensors/dtype";
 import { loadFactors } from "../update/factors";
@@ -20,11 +21,6 @@ export interface ReduceSource {
   readonly modules: readonly ReducibleModule[];
 }
 
-export interface Progress {
-  readonly report?: (done: number, total: number, label: string) => void;
-  readonly signal?: AbortSignal | undefined;
-}
-
 /**
  * Measures every module of an adapter: what the preview of a reduction needs.
  * @throws CheckpointError `NotReducible` where the checkpoint is no adapter or a module cannot be measured: a snapshot
@@ -32,7 +28,7 @@ export interface Progress {
  */
 export async function openReduceSource(
   session: CheckpointSession,
-  { report, signal }: Progress = {},
+  { report, signal }: LongWork = {},
 ): Promise<ReduceSource> {
   const { adapter } = session;
   const problem = reductionProblem(session);

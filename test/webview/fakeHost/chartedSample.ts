@@ -1,11 +1,11 @@
 import { MetricFacts } from "../../../src/core/runs/merge/metricFacts";
 import type { RunHead } from "../../../src/core/runs/merge/runHead";
-import { StepCurve } from "../../../src/core/runs/merge/stepCurve";
 import type { TrainingView } from "../../../src/core/runs/merge/trainingView";
 import { indexAtStep, type MetricSeries } from "../../../src/core/runs/series/metricSeries";
 import { evalLossKeyOf, lossKeyOf, type RunProgress } from "../../../src/core/runs/series/runProgress";
 import { type AxisKind, tokenKeyOf } from "../../../src/core/runs/series/seriesAxis";
 import { SeriesSampler } from "../../../src/core/runs/series/seriesSampler";
+import { StepCurve } from "../../../src/core/runs/series/stepCurve";
 
 export interface ChartedSampleOptions {
   /** Where the training stands, beyond what the points say. */

@@ -1,8 +1,8 @@
 import type { LogFormatId } from "../logs/logFormat";
 import { PointColumns } from "../logs/pointColumns";
 import { isTrainingSummary } from "../logs/trainingSummary";
+import { firstIndexAtStep, mergeParts } from "../series/mergeParts";
 import type { FollowedLog, LogChange } from "./followedLog";
-import { firstIndexAtStep, mergeParts } from "./mergeParts";
 import { findOtherTrainings } from "./otherTrainings";
 
 /** Which log counts where two say the same metric equally often; what was printed counts only alone. */

@@ -1,12 +1,6 @@
 import { describeMetric } from "../series/metricFamily";
-import { compareSeries } from "../series/metricSeries";
+import { compareSeries, type MetricColumns } from "../series/metricSeries";
 import type { MetricHead, MetricPoint } from "./runHead";
-
-/** Numbers in the order of their steps. */
-export interface MetricColumns {
-  readonly steps: Float64Array;
-  readonly values: Float64Array;
-}
 
 /** What is known of a metric so far. */
 interface Facts {

@@ -1,7 +1,7 @@
 import { baseName } from "../../bytes/paths";
 import type { PointColumns } from "../logs/pointColumns";
+import { firstIndexAtStep } from "../series/mergeParts";
 import type { FollowedLog } from "./followedLog";
-import { firstIndexAtStep } from "./mergeParts";
 
 /** Logs of these kinds lie in folders that several trainings write into. */
 const shared: ReadonlySet<string> = new Set(["tensorboard", "wandb"]);

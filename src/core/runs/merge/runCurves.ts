@@ -1,8 +1,8 @@
 import type { LogFormatId } from "../logs/logFormat";
 import { PointColumns } from "../logs/pointColumns";
+import { mergeParts } from "../series/mergeParts";
+import { StepCurve } from "../series/stepCurve";
 import type { FollowedLog } from "./followedLog";
-import { mergeParts } from "./mergeParts";
-import { StepCurve } from "./stepCurve";
 
 /** Before that, in 1973, nobody trained: smaller ones are seconds since the training began. */
 const firstClockSeconds = 1e8;

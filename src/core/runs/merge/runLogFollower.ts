@@ -3,19 +3,18 @@ import type { Problem } from "../../problem/problem";
 import { plural } from "../../text/quantities";
 import type { LogFile, SummaryRow } from "../logs/logFormat";
 import { logFormatOf } from "../logs/logFormats";
-import { compareSeries, type MetricSeries } from "../series/metricSeries";
+import { compareSeries, type MetricColumns, type MetricSeries } from "../series/metricSeries";
 import type { RunProgress } from "../series/runProgress";
 import { type AxisKind, tokenKeyOf } from "../series/seriesAxis";
+import { StepCurve } from "../series/stepCurve";
 import type { FollowedLog } from "./followedLog";
 import { type FollowedRun, LogSet } from "./logSet";
 import { MergedMetrics } from "./mergedMetrics";
-import type { MetricColumns } from "./metricFacts";
 import { epochCurve, isClockTime, wallTimeCurve } from "./runCurves";
 import type { LogSource, RunLog } from "./runLog";
 import { RunMeter } from "./runMeter";
 import { type NamedCheckpoint, RunWatcher } from "./runWatcher";
 import { SeriesView } from "./seriesView";
-import { StepCurve } from "./stepCurve";
 
 export interface FollowOptions {
   /** Also look for new checkpoints and logs in the run's folder, from the second look on. */

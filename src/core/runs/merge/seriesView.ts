@@ -1,9 +1,9 @@
 import type { PointColumns } from "../logs/pointColumns";
 import { describeMetric } from "../series/metricFamily";
 import type { MetricSeries } from "../series/metricSeries";
+import { StepCurve } from "../series/stepCurve";
 import type { FollowedLog } from "./followedLog";
 import { isClockTime } from "./runCurves";
-import { StepCurve } from "./stepCurve";
 
 export interface RunCurves {
   readonly epochs: StepCurve;

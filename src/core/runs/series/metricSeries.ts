@@ -1,6 +1,12 @@
 import type { LogEntry } from "../../progress/trainerState";
 import { describeMetric, type MetricKind, metricRank } from "./metricFamily";
 
+/** Numbers in the order of their steps. */
+export interface MetricColumns {
+  readonly steps: Float64Array;
+  readonly values: Float64Array;
+}
+
 /** One metric over the training, in the order of its steps, one value a step. */
 export interface MetricSeries {
   /** The name under which it was logged, e.g. `eval_loss` or `rewards/chosen`. */

@@ -1,4 +1,4 @@
-import type { MetricColumns } from "../merge/metricFacts";
+import type { MetricColumns } from "./metricSeries";
 
 /** Where a training stands, as its logs say. */
 export interface RunProgress {

@@ -1,4 +1,4 @@
-import { firstIndexAtStep } from "../merge/mergeParts";
+import { firstIndexAtStep } from "./mergeParts";
 
 /**
  * A line as a picture of limited width shows it: for each slice of the visible range that holds points,

@@ -1,5 +1,5 @@
-import { StepCurve } from "../merge/stepCurve";
 import type { MetricSeries } from "./metricSeries";
+import { StepCurve } from "./stepCurve";
 
 /** What a chart of a training may have from left to right. */
 export type AxisKind = "step" | "epoch" | "wallTime" | "relativeTime" | "tokens";

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { PointColumns } from "../../../../src/core/runs/logs/pointColumns";
-import { mergeParts } from "../../../../src/core/runs/merge/mergeParts";
+import { mergeParts } from "../../../../src/core/runs/series/mergeParts";
 
 type Point = readonly [step: number, value: number, wallTime?: number];
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { StepCurve } from "../../../../src/core/runs/merge/stepCurve";
+import { StepCurve } from "../../../../src/core/runs/series/stepCurve";
 
 const curve = StepCurve.of(Float64Array.of(10, 20, 30), Float64Array.of(1, Number.NaN, 3));
 

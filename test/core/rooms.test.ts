@@ -1,0 +1,31 @@
+import { describe, expect, test } from "vitest";
+import { projectRoot } from "../support/projectRoot";
+import { coreImports, floors, wrongImports } from "../support/rooms";
+
+describe("the rooms of core", () => {
+  test("import only floors below their own", () => {
+    expect(wrongImports(coreImports(projectRoot))).toEqual([]);
+  });
+
+  test("are all there", () => {
+    const rooms = new Set(coreImports(projectRoot).map(({ file }) => file.split("/").slice(0, -1).join("/")));
+    for (const room of floors.flat()) expect(rooms, room).toContain(room);
+  });
+
+  test.each([
+    ["up", "bytes/inflate.ts", "session/checkpointSession", "below session"],
+    ["to a neighbour", "compare/comparison.ts", "transform/reduce", "beside transform"],
+    ["up within runs", "runs/series/sampling.ts", "runs/merge/runHead", "below runs/merge"],
+  ])("a wrong import %s is named, with where the code should go", (_, file, target, says) => {
+    const [sentence] = wrongImports([{ file, imports: [target] }]);
+    expect(sentence).toContain(`src/core/${file} imports ${target}`);
+    expect(sentence).toContain(says);
+    expect(sentence).toContain("Move what both need down");
+  });
+
+  test("a room without a floor is told", () => {
+    expect(wrongImports([{ file: "attic/box.ts", imports: [] }])).toEqual([
+      "src/core/attic/box.ts: the room attic has no floor. Give it one in test/support/rooms.ts.",
+    ]);
+  });
+});
