@@ -16,6 +16,7 @@ export type FormatId =
   | "npy"
   | "hdf5"
   | "zip"
+  | "onnx"
   | "unknown";
 
 /** What a file holds besides tensors, where it is more than a list of them: the value that was saved, inert. */

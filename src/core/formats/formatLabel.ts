@@ -17,6 +17,7 @@ const labels: Record<FormatId, string> = {
   npy: "NumPy array (.npy)",
   hdf5: "HDF5",
   zip: "zip archive",
+  onnx: "ONNX",
   unknown: "unknown",
 };
 

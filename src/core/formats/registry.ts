@@ -1,12 +1,13 @@
 import type { Format } from "./format";
 import { npyObjects } from "./numpy/npyObjects";
+import { onnx } from "./onnx/onnx";
 import { safetensors } from "./safetensors/safetensors";
 import { pickle } from "./torch/plainPickle";
 import { torchLegacy } from "./torch/torchLegacy";
 import { torchZip } from "./torch/torchZip";
 
 /** Every format that can be read; the first that recognises a file reads it. A new format is one line here. */
-export const formats: readonly Format[] = [safetensors, torchZip, torchLegacy, pickle, npyObjects];
+export const formats: readonly Format[] = [safetensors, torchZip, torchLegacy, pickle, npyObjects, onnx];
 
 export function formatOf(head: Uint8Array, fileName: string): Format | undefined {
   const recognised = formats.find((format) => format.matches(head));

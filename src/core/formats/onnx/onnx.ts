@@ -1,0 +1,171 @@
+import { ByteCursor } from "../../bytes/byteCursor";
+import type { ByteSource } from "../../bytes/byteSource";
+import { CheckpointError } from "../../problem/checkpointError";
+import { maxCollectedTensors, maxListedProblems } from "../../problem/limits";
+import type { Problem } from "../../problem/problem";
+import { ProblemList } from "../../problem/problemList";
+import type { Tensor } from "../../tensors/tensor";
+import { formatCount } from "../../text/quantities";
+import type { Format, ParsedFile } from "../format";
+import { readOnnxTensor, text } from "./onnxTensor";
+import { damaged, type Field, fieldsOf } from "./protobuf";
+
+/** Subgraphs of If, Loop and Scan nest; ten deep is far beyond what exporters write. */
+const maxGraphDepth = 10;
+
+/** Nodes that are looked into for constants and subgraphs. */
+const maxNodes = 2_000_000;
+
+/** https://github.com/onnx/onnx/blob/main/onnx/onnx.proto: a ModelProto, which has no magic number. */
+export const onnx: Format = {
+  id: "onnx",
+  label: "ONNX",
+  extensions: [".onnx"],
+  matches,
+  parse,
+};
+
+/** `ir_version` as the first field, as every exporter writes it, then a producer, a graph or an operator set. */
+function matches(head: Uint8Array): boolean {
+  if (head[0] !== 0x08 || (head[1] ?? 0) < 1 || (head[1] ?? 0) > 64) return false;
+  return head[2] === 0x12 || head[2] === 0x3a || head[2] === 0x42;
+}
+
+interface Found {
+  readonly tensors: Tensor[];
+  readonly names: Set<string>;
+  readonly problems: ProblemList;
+  nodes: number;
+}
+
+async function parse(source: ByteSource, _head: Uint8Array, signal?: AbortSignal): Promise<ParsedFile> {
+  const cursor = new ByteCursor(source, signal);
+  const metadata = new Map<string, string>();
+  const found: Found = {
+    tensors: [],
+    names: new Set(),
+    problems: new ProblemList(maxListedProblems),
+    nodes: 0,
+  };
+  try {
+    for await (const field of fieldsOf(cursor, 0, source.size))
+      await readModelField(cursor, field, metadata, found);
+  } catch (error) {
+    if (!(error instanceof CheckpointError) || found.tensors.length === 0) throw error;
+    // What was read before the damage can be shown.
+    found.problems.add(error.toProblem());
+  }
+  const aliases = new Map<string, string>();
+  return { tensors: found.tensors, metadata, aliases, problems: found.problems.toArray() };
+}
+
+/** ModelProto: 1 ir_version, 2 producer_name, 3 producer_version, 7 graph, 8 opset_import, 14 metadata_props. */
+async function readModelField(cursor: ByteCursor, field: Field, metadata: Map<string, string>, found: Found) {
+  if (field.number === 1) metadata.set("ir_version", String(field.value));
+  else if (field.number === 2) metadata.set("producer_name", await text(cursor, field));
+  else if (field.number === 3) metadata.set("producer_version", await text(cursor, field));
+  else if (field.number === 7) await readGraph(cursor, field, "", 0, found);
+  else if (field.number === 8 || field.number === 14) {
+    const [key, value] = await readPair(cursor, field);
+    if (field.number === 14) metadata.set(key, value);
+    else metadata.set(key === "" ? "opset" : `opset ${key}`, value);
+  }
+}
+
+/** OperatorSetIdProto {1 domain, 2 version} and StringStringEntryProto {1 key, 2 value}. */
+async function readPair(cursor: ByteCursor, { start, end }: Field): Promise<[string, string]> {
+  let [key, value] = ["", ""];
+  for await (const field of fieldsOf(cursor, start, end)) {
+    if (field.number === 1) key = await text(cursor, field);
+    else if (field.number === 2)
+      value = field.wireType === 0 ? String(field.value) : await text(cursor, field);
+  }
+  return [key, value];
+}
+
+/** GraphProto: 1 node, 5 initializer, 15 sparse_initializer. */
+async function readGraph(
+  cursor: ByteCursor,
+  graph: Field,
+  prefix: string,
+  depth: number,
+  found: Found,
+): Promise<void> {
+  if (graph.wireType !== 2) throw damaged(graph.start, "a number where a graph belongs");
+  if (depth > maxGraphDepth) {
+    found.problems.add(
+      warning("GraphTooDeep", `Subgraphs more than ${maxGraphDepth} deep are not looked into.`),
+    );
+    return;
+  }
+  let constants = 0;
+  for await (const field of fieldsOf(cursor, graph.start, graph.end)) {
+    if (field.number === 5)
+      await addTensor(cursor, field, prefix, `initializer_${found.tensors.length}`, found);
+    else if (field.number === 15)
+      found.problems.add(warning("SparseInitializer", "A sparse initializer is not shown.", field.start));
+    else if (field.number === 1) constants += await readNode(cursor, field, prefix, depth, constants, found);
+  }
+}
+
+/** NodeProto: 2 output, 4 op_type, 5 attribute {1 name, 5 t, 6 g, 11 graphs}. Returns how many constants it held. */
+async function readNode(
+  cursor: ByteCursor,
+  node: Field,
+  prefix: string,
+  depth: number,
+  constants: number,
+  found: Found,
+): Promise<number> {
+  found.nodes++;
+  if (found.nodes > maxNodes)
+    throw new CheckpointError(
+      "TooManyNodes",
+      `The graph has more than ${formatCount(maxNodes)} nodes.`,
+      node.start,
+    );
+  let [output, type] = ["", ""];
+  const attributes: Field[] = [];
+  for await (const field of fieldsOf(cursor, node.start, node.end)) {
+    if (field.number === 2 && output === "") output = await text(cursor, field);
+    else if (field.number === 4) type = await text(cursor, field);
+    else if (field.number === 5) attributes.push(field);
+  }
+  let added = 0;
+  for (const attribute of attributes) {
+    for await (const field of fieldsOf(cursor, attribute.start, attribute.end)) {
+      if (field.number === 5 && type === "Constant" && field.wireType === 2) {
+        const name = output === "" ? `constant_${constants + added}` : output;
+        added += 1;
+        await addTensor(cursor, field, prefix, name, found);
+      } else if ((field.number === 6 || field.number === 11) && field.wireType === 2) {
+        await readGraph(cursor, field, `${prefix}${output === "" ? type : output}/`, depth + 1, found);
+      }
+    }
+  }
+  return added;
+}
+
+async function addTensor(cursor: ByteCursor, field: Field, prefix: string, fallback: string, found: Found) {
+  if (found.tensors.length >= maxCollectedTensors)
+    throw new CheckpointError(
+      "TooManyTensors",
+      `The file has more than ${formatCount(maxCollectedTensors)} tensors.`,
+    );
+  const { tensor, problem } = await readOnnxTensor(cursor, field, fallback);
+  if (problem !== undefined) found.problems.add(problem);
+  if (tensor === undefined) return;
+  const name = prefix + tensor.name;
+  if (found.names.has(name)) {
+    found.problems.add(
+      warning("DuplicateName", `Two tensors are called ${name}; the first is shown.`, field.start),
+    );
+    return;
+  }
+  found.names.add(name);
+  found.tensors.push({ ...tensor, name });
+}
+
+function warning(code: string, message: string, offset?: number): Problem {
+  return { severity: "warning", code, message, ...(offset === undefined ? {} : { offset }) };
+}
