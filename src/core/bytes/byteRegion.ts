@@ -110,6 +110,18 @@ export async function openZipEntry(
   throw new CheckpointError("UnknownCompression", message, localHeaderOffset);
 }
 
+/** The first bytes of a member, at most `length`; of a deflated one no more is inflated than that. */
+export async function readMemberStart(
+  archive: ByteSource,
+  entry: ZipEntry,
+  length: number,
+  signal?: AbortSignal,
+): Promise<Uint8Array> {
+  const member = await openZipEntry(archive, entry, signal);
+  const wanted = Math.min(length, member.size);
+  return member instanceof InflatedByteSource ? member.start(wanted) : member.read(0, wanted, signal);
+}
+
 /** Deflate makes at most 1032 bytes of one: what claims more is a lie, for which nothing is allocated. */
 function checkInflatedSize({ name, size, compressedSize, localHeaderOffset }: ZipEntry): number {
   if (size <= compressedSize * 1032 + 1024) return size;
@@ -154,6 +166,11 @@ class InflatedByteSource implements ByteSource {
     // Not cancelled by one reader's signal: the next reader wants it as well.
     this.whole ??= inflateRange(this.chunks(), 0, this.size);
     return (await this.whole).slice(offset, offset + length);
+  }
+
+  /** The first bytes, without inflating what is behind them. */
+  start(length: number): Promise<Uint8Array> {
+    return inflateRange(this.chunks(), 0, length);
   }
 
   private async *chunks(): AsyncGenerator<Uint8Array<ArrayBuffer>> {

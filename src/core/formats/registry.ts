@@ -1,5 +1,6 @@
 import type { Format } from "./format";
-import { npyObjects } from "./numpy/npyObjects";
+import { npy } from "./numpy/npy";
+import { npz } from "./numpy/npz";
 import { onnx } from "./onnx/onnx";
 import { safetensors } from "./safetensors/safetensors";
 import { pickle } from "./torch/plainPickle";
@@ -7,7 +8,7 @@ import { torchLegacy } from "./torch/torchLegacy";
 import { torchZip } from "./torch/torchZip";
 
 /** Every format that can be read; the first that recognises a file reads it. A new format is one line here. */
-export const formats: readonly Format[] = [safetensors, torchZip, torchLegacy, pickle, npyObjects, onnx];
+export const formats: readonly Format[] = [safetensors, npz, torchZip, torchLegacy, pickle, npy, onnx];
 
 export function formatOf(head: Uint8Array, fileName: string): Format | undefined {
   const recognised = formats.find((format) => format.matches(head));

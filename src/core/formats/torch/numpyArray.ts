@@ -1,6 +1,7 @@
 import { type ByteRegion, MemoryRegion } from "../../bytes/byteRegion";
 import { elementCount } from "../../tensors/tensor";
 import { contiguousStrides } from "../../tensors/tensorLayout";
+import { numpySpellings } from "../numpy/numpyDtypes";
 import { type PickleValue, PyBytes, PyGlobal, PyLongText, PyObject } from "../pickle/pickleValue";
 import { argsOf, encodedText, numberOf, sequenceOf, stringOf, tupleItems } from "../pickle/pickleView";
 import { type RebuiltTensor, sizesOf } from "./rebuiltTensor";
@@ -18,25 +19,6 @@ export interface NumpyDtype {
   readonly fields: readonly string[];
 }
 
-const spellings = new Map<string, string>(
-  Object.entries({
-    b1: "BOOL",
-    u1: "U8",
-    i1: "I8",
-    u2: "U16",
-    i2: "I16",
-    u4: "U32",
-    i4: "I32",
-    u8: "U64",
-    i8: "I64",
-    f2: "F16",
-    f4: "F32",
-    f8: "F64",
-    c8: "C64",
-    c16: "C128",
-  }),
-);
-
 /** `numpy.dtype("f4", False, True)` with the state (3, "<", None, names, fields, size, …). */
 export function numpyDtype(value: PickleValue | undefined): NumpyDtype | undefined {
   if (value instanceof PyGlobal && value.module === "numpy") return scalarClass(value.name);
@@ -47,7 +29,7 @@ export function numpyDtype(value: PickleValue | undefined): NumpyDtype | undefin
   const fields = (sequenceOf(names) ?? []).flatMap((name) => (typeof name === "string" ? [name] : []));
   const itemBytes = itemSize(code, numberOf(size));
   if (itemBytes === undefined) return undefined;
-  const dtype = spellings.get(code) ?? code;
+  const dtype = numpySpellings.get(code) ?? code;
   return { dtype, itemBytes, bigEndian: order === ">", fields };
 }
 
@@ -66,7 +48,7 @@ function scalarClass(name: string): NumpyDtype | undefined {
   if (match === null) return undefined;
   const itemBytes = Number(match[2]) / 8;
   const letter = { float: "f", int: "i", uint: "u", complex: "c" }[match[1] as "float"];
-  const dtype = spellings.get(`${letter}${itemBytes}`);
+  const dtype = numpySpellings.get(`${letter}${itemBytes}`);
   return dtype === undefined ? undefined : { dtype, itemBytes, bigEndian: false, fields: [] };
 }
 
