@@ -1,7 +1,9 @@
+import { constants } from "node:fs";
 import { type FileHandle, open, readdir, realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { checkRange, type OpenByteSource, UnexpectedEndError } from "../core/bytes/byteSource";
 import type { FileEntry, FileKind, FileStat, Files } from "../core/bytes/files";
+import { CheckpointError } from "../core/problem/checkpointError";
 
 /** Node ends the whole process, without an exception, when one read asks for 2 GiB or more. */
 const maxReadBytes = 2 ** 30;
@@ -21,7 +23,8 @@ export const nodeFiles: Files = {
   },
   stat: statOrUndefined,
   async open(path) {
-    const handle = await open(path, "r");
+    // Without O_NONBLOCK the opening of a pipe waits until somebody writes into it, which may be never.
+    const handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
     try {
       return await NodeByteSource.over(handle);
     } catch (error) {
@@ -55,7 +58,10 @@ class NodeByteSource implements OpenByteSource {
   ) {}
 
   static async over(handle: FileHandle): Promise<NodeByteSource> {
-    return new NodeByteSource(handle, (await handle.stat()).size);
+    const found = await handle.stat();
+    if (!found.isFile())
+      throw new CheckpointError("NotAFile", "This is no file: only files and folders are read.");
+    return new NodeByteSource(handle, found.size);
   }
 
   async read(offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array> {

@@ -1,6 +1,8 @@
-import { randomBytes } from "node:crypto";
-import { type FileHandle, lstat, mkdir, open, readdir, rename, rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { createHash, randomBytes } from "node:crypto";
+import { rmSync } from "node:fs";
+import { type FileHandle, lstat, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { hostname } from "node:os";
+import { basename, dirname, join } from "node:path";
 import type { FileOutput, FileSink, FileWriter, FolderOutput } from "../core/bytes/fileSink";
 import { CheckpointError } from "../core/problem/checkpointError";
 
@@ -11,7 +13,9 @@ export const nodeSink: FileSink = {
     await refuseOthers(path, files);
     const temporaryPath = temporaryName(path, "");
     await mkdir(dirname(path), { recursive: true });
+    await removeLeftovers(path);
     await mkdir(temporaryPath);
+    unfinished.add(temporaryPath);
     return new NodeFolderOutput(path, temporaryPath, replace, files);
   },
   async createFile(path, { replace }) {
@@ -20,12 +24,62 @@ export const nodeSink: FileSink = {
     // The ending stays, so that what is written can be opened again for what it is.
     const temporaryPath = temporaryName(path, /\.[^./\\]+$/.exec(path)?.[0] ?? "");
     await mkdir(dirname(path), { recursive: true });
-    return new NodeFileOutput(path, temporaryPath, replace, await NodeFileWriter.create(temporaryPath));
+    await removeLeftovers(path);
+    const writer = await NodeFileWriter.create(temporaryPath);
+    unfinished.add(temporaryPath);
+    return new NodeFileOutput(path, temporaryPath, replace, writer);
   },
 };
 
+/** Temporary names that this process gave and that are not settled yet. */
+const unfinished = new Set<string>();
+
+/** Removes what was not finished, without waiting: for a process that ends. */
+export function removeUnfinished(): void {
+  for (const path of unfinished) rmSync(path, { recursive: true, force: true });
+  unfinished.clear();
+}
+
+/** Tells the machines of a shared disk apart. */
+const machine = createHash("sha256").update(hostname()).digest("hex").slice(0, 6);
+
+/** Says who writes it, so that what a process left behind that was killed can be told from what is being written. */
 function temporaryName(path: string, ending: string): string {
-  return `${path}.${randomBytes(6).toString("hex")}.tmp${ending}`;
+  return `${path}.${machine}-${process.pid}-${randomBytes(6).toString("hex")}.tmp${ending}`;
+}
+
+/** Removes what earlier writes of the same place left behind whose process was killed. */
+async function removeLeftovers(path: string): Promise<void> {
+  const folder = dirname(path);
+  for (const name of await readdir(folder)) {
+    if (!name.startsWith(`${basename(path)}.`)) continue;
+    const owner = /^([0-9a-f]{6})-(\d{1,10})-[0-9a-f]{12}\.tmp(?:\.[^./\\]+)?$/.exec(
+      name.slice(basename(path).length + 1),
+    );
+    if (owner?.[1] !== machine || isRunning(Number(owner[2]))) continue;
+    const leftover = join(folder, name);
+    if (await isStale(leftover)) await rm(leftover, { recursive: true, force: true });
+  }
+}
+
+/** Two containers of one name on one disk do not see each other's processes, but what they write is fresh. */
+const staleMs = 10_000;
+
+async function isStale(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined);
+  if (found === undefined) return false;
+  const inside = found.isDirectory() ? (await readdir(path)).map((name) => join(path, name)) : [];
+  const times = await Promise.all(inside.map((each) => stat(each).then(({ mtimeMs }) => mtimeMs)));
+  return Date.now() - Math.max(found.mtimeMs, ...times) > staleMs;
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    // Another user's process may not be asked, but it is there.
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
 }
 
 async function refuseExisting(path: string, replace: boolean): Promise<void> {
@@ -106,11 +160,13 @@ class NodeFolderOutput implements FolderOutput {
     // It may have been filled since.
     await refuseOthers(this.path, this.files);
     await moveInPlace(this.temporaryPath, this.path, this.replace);
+    unfinished.delete(this.temporaryPath);
     this.open = false;
   }
 
   async discard(): Promise<void> {
     if (this.open) await rm(this.temporaryPath, { recursive: true, force: true });
+    unfinished.delete(this.temporaryPath);
   }
 }
 
@@ -126,11 +182,13 @@ class NodeFileOutput implements FileOutput {
 
   async commit(): Promise<void> {
     await moveInPlace(this.temporaryPath, this.path, this.replace);
+    unfinished.delete(this.temporaryPath);
     this.open = false;
   }
 
   async discard(): Promise<void> {
     if (this.open) await rm(this.temporaryPath, { force: true });
+    unfinished.delete(this.temporaryPath);
   }
 }
 

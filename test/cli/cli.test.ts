@@ -115,7 +115,10 @@ describe("inspect", () => {
     const { status, json } = run("inspect", "cut.safetensors", "--json", "--stats");
     expect(status).toBe(1);
     expect(json().tensors).toMatchObject([{ name: "w", shape: [2, 3] }]);
-    expect(json().problems).toMatchObject([{ severity: "error", code: "MetadataIncompleteBuffer" }]);
+    expect(json().problems).toMatchObject([
+      { severity: "error", code: "MetadataIncompleteBuffer" },
+      { severity: "error", code: "UnreadableTensor", tensor: "w" },
+    ]);
   });
 
   test("says what a file is instead, without a stack trace", () => {

@@ -87,7 +87,12 @@ function spectrum(what: string, actual: Float64Array | readonly number[], expect
 /** The rows of `inspect --json`, by the name of each module's first factor. */
 async function inspectRows(path: string) {
   const session = await CheckpointSession.open(nodeFiles, path, () => undefined);
-  const report = await inspectReport(path, session, new Map());
+  const report = await inspectReport(
+    path,
+    session,
+    { tensors: new Map(), problems: [] },
+    { showSecrets: true },
+  );
   const rows = "adapter" in report ? (report as { adapter: NonNullable<Row> }).adapter.modules : [];
   return new Map(rows.map((row, index) => [session.adapter?.modules[index]?.a.name ?? row.module, row]));
 }

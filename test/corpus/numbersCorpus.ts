@@ -1,7 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { CheckpointError } from "../../src/core/problem/checkpointError";
-import { inspectReport, type TensorFindings } from "../../src/core/report/inspectReport";
+import { inspectReport } from "../../src/core/report/inspectReport";
+import type { TensorValues } from "../../src/core/report/valueFindings";
 import { CheckpointSession } from "../../src/core/session/checkpointSession";
 import { nodeFiles } from "../../src/worker/nodeFiles";
 import { findInTensors } from "../../src/worker/numbers/findInTensors";
@@ -57,8 +58,8 @@ async function checkFile(path: string, expected: ExpectedFile): Promise<readonly
   const threadFile = join(projectRoot, "dist/numbersThread.js");
   const wanted = { stats: true, sha256: true };
   const findings = await findInTensors(session, wanted, { threads: 2, threadFile });
-  const { tensors } = await inspectReport(path, session, findings);
-  const found = new Map<string, TensorFindings>(tensors.map((tensor) => [tensor.name, tensor]));
+  const { tensors } = await inspectReport(path, session, findings, { showSecrets: true });
+  const found = new Map<string, TensorValues>(tensors.map((tensor) => [tensor.name, tensor]));
   // Of TorchScript the oracle could not read the object, and names its tensors otherwise.
   if (session.checkpoint.format === "torchscript") return [];
   for (const each of expected.tensors ?? []) {
@@ -72,7 +73,7 @@ async function checkFile(path: string, expected: ExpectedFile): Promise<readonly
   return comparison.differences;
 }
 
-function compareTensor(name: string, found: TensorFindings, each: ExpectedTensor, comparison: Comparison) {
+function compareTensor(name: string, found: TensorValues, each: ExpectedTensor, comparison: Comparison) {
   const sha256 = each.sha256 ?? each.int_repr_sha256;
   if (sha256 !== undefined) {
     counts.hashes++;

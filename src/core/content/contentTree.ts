@@ -2,7 +2,7 @@ import type { FileContent } from "../formats/format";
 import { childrenOf } from "../formats/pickle/pickleChildren";
 import { type PickleValue, PyFloat, PyList, PyObject, PySet, PyTuple } from "../formats/pickle/pickleValue";
 import { sequenceOf } from "../formats/pickle/pickleView";
-import { isSecretKey, maskedSecret } from "../text/secretKeys";
+import { isSecret, maskedSecret } from "../text/secretKeys";
 import { describeValue, typeLabel } from "./describeValue";
 
 /** One row of the content tree, ready to be shown. Plain data. */
@@ -86,7 +86,7 @@ function describe(
     return { key, type: "tensor", text: describeValue(value, tensor), childCount: 0, tensor: tensor.name };
   }
   const type = typeLabel(value);
-  if (typeof value === "string" && value !== "" && isSecretKey(key)) {
+  if (typeof value === "string" && isSecret(key, value)) {
     return { key, type, text: maskedSecret, childCount: 0 };
   }
   if (value !== null && typeof value === "object" && ancestors.includes(value)) {

@@ -1,7 +1,7 @@
 import { type PickleValue, type PyDict, PyObject } from "../formats/pickle/pickleValue";
 import { attributesOf, mappingOf, sequenceOf } from "../formats/pickle/pickleView";
 import { keyText } from "../formats/pickle/pythonText";
-import { isSecretKey, maskedSecret } from "../text/secretKeys";
+import { isSecret, maskedSecret } from "../text/secretKeys";
 import { describeValue } from "./describeValue";
 
 export type SettingRow = readonly [key: string, value: string];
@@ -79,8 +79,7 @@ function membersOf(value: PickleValue): PyDict | undefined {
 }
 
 function rowText(path: string, value: PickleValue): string {
-  if (typeof value === "string")
-    return value !== "" && isSecretKey(path) ? maskedSecret : value.slice(0, 2000);
+  if (typeof value === "string") return isSecret(path, value) ? maskedSecret : value.slice(0, 2000);
   return enumText(value) ?? describeValue(value, undefined);
 }
 

@@ -1,4 +1,4 @@
-import { isSecretKey, maskedSecret } from "../text/secretKeys";
+import { isSecret, maskedSecret } from "../text/secretKeys";
 import { formatJson, isJsonArray, isJsonObject, type JsonObject, type JsonValue } from "./parseJson";
 
 /** Longer values are cut in a table; the file itself is one click away. */
@@ -19,8 +19,8 @@ export function flattenJson(object: JsonObject): (readonly [key: string, value: 
     if (isJsonObject(value) && value.size > 0) {
       for (const [name, member] of [...value].reverse()) pending.push([`${key}.${name}`, member]);
     } else {
-      const isSecret = typeof value === "string" && value !== "" && isSecretKey(key);
-      rows.push([key, isSecret ? maskedSecret : describe(value)]);
+      const isMasked = typeof value === "string" && isSecret(key, value);
+      rows.push([key, isMasked ? maskedSecret : describe(value)]);
     }
   }
   if (pending.length > 0) rows.push(["…", `${pending.length} more rows are not shown`]);

@@ -1,23 +1,22 @@
-import type { TensorStatistics } from "../analysis/tensorStatistics";
 import type { OptimizerState } from "../optimizer/optimizerState";
-import type { CheckpointError } from "../problem/checkpointError";
-import { isReadingError } from "../problem/problem";
+import { isReadingError, type Problem } from "../problem/problem";
 import type { CheckpointSession } from "../session/checkpointSession";
 import type { LoraView } from "../session/loraView";
+import { maskSecretsOf } from "../text/secretKeys";
 import { toPlain } from "./reportJson";
+import type { ValueFindings } from "./valueFindings";
 
-/** What was found in a tensor's bytes. */
-export interface TensorFindings {
-  readonly stats?: TensorStatistics;
-  /** Of its contiguous, little-endian bytes. */
-  readonly sha256?: string;
-}
-
-/** By the index of the tensor; those that could not be read are left out. */
-export type FindingsOfTensors = ReadonlyMap<number, TensorFindings>;
-
-/** What `inspect --json` prints: a contract that scripts depend on (README, "Command line"). */
-export async function inspectReport(path: string, session: CheckpointSession, findings: FindingsOfTensors) {
+/**
+ * What `inspect --json` prints: a contract that scripts depend on (README, "Command line"). Settings that look like
+ * credentials are masked unless `showSecrets` is set.
+ */
+export async function inspectReport(
+  path: string,
+  session: CheckpointSession,
+  values: ValueFindings,
+  { showSecrets }: { readonly showSecrets: boolean },
+) {
+  const shown = (settings: unknown) => (showSecrets ? settings : maskSecretsOf(settings));
   const summary = session.summary();
   const lora = await session.lora();
   const { adapterConfig, folder } = session;
@@ -26,9 +25,9 @@ export async function inspectReport(path: string, session: CheckpointSession, fi
     path,
     format: summary.format,
     kind: summary.kind,
-    tensors: tensorRows(session, findings),
-    metadata: Object.fromEntries(summary.metadata),
-    ...(rawConfig === undefined ? {} : { config: toPlain(rawConfig.value) }),
+    tensors: tensorRows(session, values),
+    metadata: shown(Object.fromEntries(summary.metadata)),
+    ...(rawConfig === undefined ? {} : { config: shown(toPlain(rawConfig.value)) }),
     ...(lora === undefined || session.adapter === undefined
       ? {}
       : {
@@ -51,7 +50,7 @@ export async function inspectReport(path: string, session: CheckpointSession, fi
       : { stage: { name: session.stage.stage, source: session.stage.source } }),
     ...importsReport(session),
     resume: await session.resume(),
-    problems: summary.problems,
+    problems: [...summary.problems, ...values.problems],
   };
 }
 
@@ -86,14 +85,14 @@ function importsReport({ checkpoint: { imports } }: CheckpointSession) {
 }
 
 /** What is printed when nothing could be read. */
-export function failedReport(path: string, error: CheckpointError) {
+export function failedReport(path: string, problem: Problem) {
   return {
     path,
     format: "unknown" as const,
     kind: "unknown" as const,
     tensors: [],
     metadata: {},
-    problems: [error.toProblem()],
+    problems: [problem],
   };
 }
 
@@ -118,10 +117,10 @@ function moduleRow({ module, rank, alpha, scale, metrics }: LoraView["modules"][
   };
 }
 
-function tensorRows({ checkpoint }: CheckpointSession, findings: FindingsOfTensors) {
+function tensorRows({ checkpoint }: CheckpointSession, { tensors }: ValueFindings) {
   const isSharded = checkpoint.files.length > 1;
   return checkpoint.tensors.map(({ name, dtype, shape, byteSize, fileIndex }, index) => {
-    const { sha256, stats } = findings.get(index) ?? {};
+    const { sha256, stats } = tensors.get(index) ?? {};
     return {
       name,
       dtype,

@@ -1,10 +1,11 @@
-import type { Problem } from "../problem/problem";
+import { printable } from "../text/printable";
 import { formatBytes, formatNumber, formatShare } from "../text/quantities";
 import type { ExtractResult } from "../transform/extract";
 import type { ReduceResult } from "../transform/reduce";
 import type { PlannedModule } from "../transform/reductionPlan";
 import type { WrittenAdapter } from "../transform/writeAdapter";
-import { printable, textTable } from "./textTable";
+import { problemLine } from "./problemText";
+import { textTable } from "./textTable";
 
 /** What `reduce --json` prints: a contract that scripts depend on (README, "Command line"). */
 export function reduceReport(result: ReduceResult) {
@@ -54,7 +55,7 @@ export function reduceText(result: ReduceResult): string {
   return [
     writtenText(result),
     summary,
-    ...problemLines(result.problems),
+    ...result.problems.map(problemLine),
     "",
     textTable(["Module", "Rank", "New", "Energy", "Error", "‖ΔW‖"], rows),
   ].join("\n");
@@ -96,7 +97,7 @@ export function extractText(result: ExtractResult): string {
   return [
     writtenText(result),
     `Holds ${formatShare(result.energyKept)} of the energy of the difference (error ${formatShare(error)}).`,
-    ...problemLines(result.problems),
+    ...result.problems.map(problemLine),
     "",
     textTable(["Module", "Rank", "‖W - W₀‖", "of ‖W₀‖", "Energy", "Noise"], rows),
   ].join("\n");
@@ -104,8 +105,4 @@ export function extractText(result: ExtractResult): string {
 
 function writtenText({ path, bytes, worstDeviation }: WrittenAdapter): string {
   return `Written to ${printable(path)}: ${formatBytes(bytes)}, read back with ‖ΔW‖ right to ${formatNumber(worstDeviation, 2)}.`;
-}
-
-function problemLines(problems: readonly Problem[]): readonly string[] {
-  return problems.map(({ severity, code, message }) => `${severity}: ${code}: ${printable(message)}`);
 }

@@ -5,19 +5,22 @@ import type { ResumeReport } from "../resume/resumeReport";
 import type { Run } from "../runs/run";
 import type { LoraView } from "../session/loraView";
 import type { Tensor } from "../tensors/tensor";
+import { printable } from "../text/printable";
 import { formatBytes, formatCount, formatNumber } from "../text/quantities";
 import { fingerprintText } from "../update/adapterFingerprint";
+import { problemLine } from "./problemText";
 import { type TensorFindings, tensorText } from "./tensorReport";
-import { printable, textTable } from "./textTable";
+import { tableLines, textTable } from "./textTable";
 
 /** The readable twins of the JSON reports. */
 
-export function inspectText(
+/** In pieces, each with its end of line: a checkpoint can have more tensors than fit one string. */
+export function* inspectText(
   summary: CheckpointSummary,
   tensors: readonly Tensor[],
   lora: LoraView | undefined,
   resume: ResumeReport,
-): string {
+): Generator<string> {
   const { stage, progress } = summary;
   const inferred = stage?.inferred === true ? ", inferred" : "";
   const facts = [
@@ -34,14 +37,17 @@ export function inspectText(
     `[${shape.join(", ")}]`,
     formatBytes(byteSize),
   ]);
-  return sections([
+  yield sections([
     facts.join("\n"),
     problemText(summary.problems),
     resumeText(resume),
     lora === undefined ? "" : findingText(lora),
     lora === undefined || lora.modules.length === 0 ? "" : loraText(lora),
-    rows.length === 0 ? "" : textTable(["Tensor", "Dtype", "Shape", "Size"], rows),
   ]);
+  yield "\n";
+  if (rows.length === 0) return;
+  yield "\n";
+  for (const line of tableLines(["Tensor", "Dtype", "Shape", "Size"], rows)) yield `${line}\n`;
 }
 
 /** A model alone has nothing more to say than the sentence. */
@@ -159,12 +165,7 @@ export function runText(run: Run): string {
 }
 
 function problemText(problems: readonly Problem[]): string {
-  return problems
-    .map(({ severity, code, message, offset }) => {
-      const place = offset === undefined ? "" : ` (byte ${offset})`;
-      return `${severity}: ${code}: ${printable(message)}${place}`;
-    })
-    .join("\n");
+  return problems.map(problemLine).join("\n");
 }
 
 function optional(value: number | undefined): string {

@@ -1,6 +1,6 @@
 import type { FileOutput, FileSink, FolderOutput } from "../bytes/fileSink";
 import type { Files } from "../bytes/files";
-import { joinPath } from "../bytes/paths";
+import { baseName, joinPath, parentPath, relativePath } from "../bytes/paths";
 import type { JsonObject } from "../json/parseJson";
 import { CheckpointError } from "../problem/checkpointError";
 import { CheckpointSession } from "../session/checkpointSession";
@@ -44,7 +44,7 @@ export interface WrittenAdapter {
  * Writes an adapter under another name, reads it back, and gives it its name only when every module has the norm
  * that it should have. Nothing is left behind when it fails or is cancelled.
  * @throws CheckpointError `Exists` when something is at the path, `HoldsOthers` when it may not be replaced,
- * `OutputName` when the path does not suit the format, `SourceInPlace` when it is that of a source, `WrongResult`
+ * `OutputName` when the path does not suit the format, `SourceInPlace` when it is that of a source, `InsideSource` when it lies in the folder of one, `WrongResult`
  * when reading back shows another update.
  */
 export async function writeAdapter(request: WriteRequest): Promise<WrittenAdapter> {
@@ -62,19 +62,33 @@ function nameRule(isFile: boolean): string {
     : "A PEFT adapter is a folder: choose a name that does not end with .safetensors.";
 }
 
-/** Whatever may be replaced, a source never is. */
+/** Whatever may be replaced, a source never is, and nothing is written into the folder of one. */
 async function refuseSources(
   files: Files,
   path: string,
   sources: readonly CheckpointSession[],
 ): Promise<void> {
-  if ((await files.stat(path)) === undefined) return;
-  const real = await files.realPath(path);
+  const real = await futurePath(files, path);
   for (const { identity, checkpoint } of sources) {
     for (const own of [identity, checkpoint.path, checkpoint.folder]) {
       if ((await files.realPath(own)) === real) throw sourceInPlace(path);
     }
+    if (identity !== checkpoint.folder) continue;
+    if (relativePath(await files.realPath(identity), real) !== real) throw insideSource(path);
   }
+}
+
+/** The path with every link of what exists of it resolved. */
+async function futurePath(files: Files, path: string): Promise<string> {
+  if ((await files.stat(path)) !== undefined) return files.realPath(path);
+  const parent = parentPath(path);
+  return parent === path ? path : joinPath(await futurePath(files, parent), baseName(path));
+}
+
+function insideSource(path: string): CheckpointError {
+  const message =
+    "This lies inside the checkpoint that the new snapshot is made from. Choose a folder beside it.";
+  return new CheckpointError("InsideSource", message, undefined, path);
 }
 
 function sourceInPlace(path: string): CheckpointError {

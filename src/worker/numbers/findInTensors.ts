@@ -1,8 +1,14 @@
 import { availableParallelism } from "node:os";
-import { CheckpointError } from "../../core/problem/checkpointError";
-import type { FindingsOfTensors, TensorFindings } from "../../core/report/inspectReport";
+import type { Problem } from "../../core/problem/problem";
+import { ProblemList } from "../../core/problem/problemList";
+import type { TensorValues, ValueFindings } from "../../core/report/valueFindings";
 import type { CheckpointSession } from "../../core/session/checkpointSession";
+import { quote } from "../../core/text/quote";
 import { NumbersPool, type NumbersPoolOptions } from "./numbersPool";
+import type { ScanOutcome } from "./scan";
+
+/** Problems of one kind that are listed; the others are counted. */
+const maxListed = 200;
 
 /** One core is left to whatever else the machine does. */
 export function defaultThreads(): number {
@@ -10,34 +16,50 @@ export function defaultThreads(): number {
 }
 
 /**
- * Reads all tensors of a checkpoint for what is asked, in one pass, and ends its threads.
- * @throws CheckpointError where a file changes meanwhile: nothing that was found is certain then.
+ * Reads all tensors of a checkpoint for what is asked, in one pass, and ends its threads. What cannot be read is told
+ * among the problems and stops nothing; of a file that changes meanwhile nothing is told but that.
  */
 export async function findInTensors(
   session: CheckpointSession,
   { stats, sha256 }: { readonly stats: boolean; readonly sha256: boolean },
   options: NumbersPoolOptions = { threads: defaultThreads() },
-): Promise<FindingsOfTensors> {
-  const findings = new Map<number, TensorFindings>();
-  if (!stats && !sha256) return findings;
+): Promise<ValueFindings> {
+  const found = new Map<number, TensorValues>();
+  if (!stats && !sha256) return { tensors: found, problems: [] };
   const pool = new NumbersPool(options);
   try {
-    const { changedFiles } = await pool.scan(session, undefined, {
+    const outcome = await pool.scan(session, undefined, {
       withHashes: sha256,
       onTensor: (index, numbers, hash) => {
-        findings.set(index, {
+        found.set(index, {
           ...(stats && numbers !== undefined ? { stats: numbers.statistics } : {}),
           ...(hash === undefined ? {} : { sha256: hash }),
         });
       },
     });
-    const [changed] = changedFiles;
-    if (changed !== undefined) {
-      const path = session.checkpoint.files[changed]?.path;
-      throw new CheckpointError("FileChanged", "The file changed while it was read.", undefined, path);
+    const changed = new Set(outcome.changedFiles);
+    for (const index of [...found.keys()]) {
+      if (changed.has(session.checkpoint.tensors[index]?.fileIndex ?? -1)) found.delete(index);
     }
-    return findings;
+    return { tensors: found, problems: problemsOf(session, outcome) };
   } finally {
     await pool.dispose();
   }
+}
+
+function problemsOf(
+  { checkpoint: { tensors, files } }: CheckpointSession,
+  { unreadable, changedFiles }: ScanOutcome,
+): readonly Problem[] {
+  const problems = new ProblemList(maxListed);
+  for (const { index, reason } of unreadable) {
+    const name = tensors[index]?.name ?? "";
+    const message = `${quote(name)} could not be read: ${reason}`;
+    problems.add({ severity: "error", code: "UnreadableTensor", message, tensor: name });
+  }
+  for (const index of changedFiles) {
+    const message = "The file changed while it was read: nothing is told of its values.";
+    problems.add({ severity: "error", code: "FileChanged", message, file: files[index]?.path ?? "" });
+  }
+  return problems.toArray();
 }

@@ -121,7 +121,12 @@ describe("an optimizer beside its adapter", () => {
     };
     const session = await open(files, "/c/optimizer.pt");
     expect(session.summary()).toMatchObject({ kind: "optimizer", format: "torch-zip" });
-    const report = await inspectReport("/c/optimizer.pt", session, new Map());
+    const report = await inspectReport(
+      "/c/optimizer.pt",
+      session,
+      { tensors: new Map(), problems: [] },
+      { showSecrets: true },
+    );
     expect(report).toMatchObject({
       kind: "optimizer",
       optimizer: {

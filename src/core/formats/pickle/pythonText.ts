@@ -1,4 +1,4 @@
-import { isSecretKey, maskedSecret } from "../../text/secretKeys";
+import { isSecret, maskedSecret } from "../../text/secretKeys";
 import { latin1Text } from "./pickleText";
 import {
   type PickleValue,
@@ -104,7 +104,7 @@ function dictText(dict: PyDict, nesting: number): string {
 
 /** A credential does not show through the line for the dict that holds it either. */
 function memberText(key: PickleValue, value: PickleValue, nesting: number): string {
-  const isMasked = typeof key === "string" && typeof value === "string" && value !== "" && isSecretKey(key);
+  const isMasked = typeof key === "string" && typeof value === "string" && isSecret(key, value);
   return isMasked ? maskedSecret : pythonText(value, nesting + 1);
 }
 

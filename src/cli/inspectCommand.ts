@@ -1,0 +1,32 @@
+import { resolve } from "node:path";
+import { failedReport, hasReadingErrors, inspectReport } from "../core/report/inspectReport";
+import { inspectText } from "../core/report/reportText";
+import { CheckpointSession } from "../core/session/checkpointSession";
+import { nodeFiles } from "../worker/nodeFiles";
+import { findInTensors } from "../worker/numbers/findInTensors";
+import { defineCommand, jsonFlag, noUserStage, onePath } from "./command";
+
+export const inspectCommand = defineCommand({
+  usage: "inspect PATH [--json] [--stats] [--sha256] [--show-secrets]",
+  options: {
+    ...jsonFlag,
+    stats: { type: "boolean", default: false },
+    sha256: { type: "boolean", default: false },
+    "show-secrets": { type: "boolean", default: false },
+  },
+  jsonFlags: ["stats", "sha256"],
+  async run(paths, { json, stats, sha256, "show-secrets": showSecrets }) {
+    const path = onePath(paths);
+    const session = await CheckpointSession.open(nodeFiles, resolve(path), noUserStage);
+    const failed = hasReadingErrors(session);
+    if (!json && !stats && !sha256) {
+      const lora = await session.lora();
+      const text = inspectText(session.summary(), session.checkpoint.tensors, lora, await session.resume());
+      return { failed, text };
+    }
+    const values = await findInTensors(session, { stats, sha256 });
+    const report = await inspectReport(path, session, values, { showSecrets });
+    return { failed: failed || values.problems.length > 0, report };
+  },
+  failure: (paths, problem) => failedReport(paths[0] ?? "", problem),
+});

@@ -1,0 +1,34 @@
+import { resolve } from "node:path";
+import type { MakeOptions } from "../core/report/makeAdapter";
+import { nodeFiles } from "../worker/nodeFiles";
+import { nodeSink, removeUnfinished } from "../worker/nodeSink";
+import { toolVersion } from "../worker/toolVersion";
+import type { MakeFlags } from "./makeFlags";
+
+/** The signals that ask a program to end. */
+const endings = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/**
+ * For what `reduce` and `extract` write. Whatever ends the program, nothing half-written stays: the first Ctrl-C
+ * cancels, which waits for the product that is being computed, the second ends at once.
+ */
+export function makeOptions({ out, replace }: MakeFlags): MakeOptions {
+  const controller = new AbortController();
+  process.once("exit", removeUnfinished);
+  for (const ending of endings) {
+    process.on(ending, () => {
+      if (controller.signal.aborted) process.exit(130);
+      controller.abort();
+    });
+  }
+  return {
+    files: nodeFiles,
+    sink: nodeSink,
+    out: resolve(out),
+    replace,
+    toolVersion,
+    now: new Date(),
+    signal: controller.signal,
+    pause: () => new Promise((resume) => setImmediate(resume)),
+  };
+}

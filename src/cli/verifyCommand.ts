@@ -1,0 +1,32 @@
+import { resolve } from "node:path";
+import { CheckpointError } from "../core/problem/checkpointError";
+import { unreadableReport, verifyCheckpoint, verifyText } from "../core/report/verifyReport";
+import { CheckpointSession } from "../core/session/checkpointSession";
+import { nodeFiles } from "../worker/nodeFiles";
+import { findInTensors } from "../worker/numbers/findInTensors";
+import { defineCommand, jsonFlag, noUserStage, onePath } from "./command";
+
+export const verifyCommand = defineCommand({
+  usage: "verify PATH [--quick] [--strict] [--json]",
+  options: {
+    ...jsonFlag,
+    quick: { type: "boolean", default: false },
+    strict: { type: "boolean", default: false },
+  },
+  async run(paths, { json, quick, strict }) {
+    const path = onePath(paths);
+    const report = await CheckpointSession.open(nodeFiles, resolve(path), noUserStage).then(
+      (session) => verifyCheckpoint(path, session, quick ? undefined : readValues),
+      (error: unknown) => {
+        if (!(error instanceof CheckpointError)) throw error;
+        return unreadableReport(path, error.toProblem());
+      },
+    );
+    const hasWarnings = report.problems.some(({ severity }) => severity === "warning");
+    const failed = !report.healthy || (strict && hasWarnings);
+    return json ? { failed, report } : { failed, text: verifyText(report) };
+  },
+  failure: (paths, problem) => unreadableReport(paths[0] ?? "", problem),
+});
+
+const readValues = (session: CheckpointSession) => findInTensors(session, { stats: true, sha256: false });
