@@ -75,7 +75,7 @@ test("tells which tensor changed and by how much, behind prefixes and tied weigh
     workbench.treeItem(/^tuned\.safetensors/).first(),
     "Compare with Selected",
   );
-  await workbench.waitForEditor("Compare Snapshots");
+  await workbench.waitForEditor("↔");
   const page = workbench.webviewFrame();
   await page.getByText(/^Names, shapes and dtypes are compared\./).waitFor();
   await page.getByRole("button", { name: "Compare values" }).click();

@@ -75,7 +75,7 @@ test("the comparison of the three stages tells what each step did", async () => 
   await row("02-rank-reduction").click({ modifiers: ["ControlOrMeta"] });
   await row("checkpoint-240").click({ modifiers: ["ControlOrMeta"] });
   await workbench.pickFromContextMenu(row("02-rank-reduction"), "Compare Selected Snapshots");
-  await workbench.waitForEditor("Compare Snapshots");
+  await workbench.waitForEditor("↔");
   const steps = page().getByRole("list", { name: "Stages and what happened between them" });
   const kept = keptByRank4();
   const reduction = `rank 32 → 4 kept ${percent(kept)} of the energy (error ${percent(Math.sqrt(1 - kept))})`;
@@ -128,7 +128,7 @@ test("reduces an adapter to rank 4 from the tree, finds the new snapshot there a
 
   await runs.getByRole("treeitem", { name: /^02-rank-reduction-r4 .*rank-reduction/ }).waitFor();
   await page().getByRole("button", { name: "Compare with the original" }).click();
-  await workbench.waitForEditor("Compare Snapshots");
+  await workbench.waitForEditor("↔");
   const heads = page().getByRole("table", { name: "Snapshots" }).getByRole("columnheader");
   await heads.nth(1).waitFor();
   expect(await heads.nth(0).innerText()).toContain("01-svd");

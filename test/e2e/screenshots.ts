@@ -56,7 +56,7 @@ class Stage {
     await this.row("02-rank-reduction").click({ modifiers: ["ControlOrMeta"] });
     await this.row("checkpoint-240").click({ modifiers: ["ControlOrMeta"] });
     await this.workbench.pickFromContextMenu(this.row("01-svd"), "Compare Selected Snapshots");
-    await this.workbench.waitForEditor("Compare Snapshots");
+    await this.workbench.waitForEditor("↔");
     await this.page.getByRole("table", { name: "Modules" }).waitFor();
   }
 }

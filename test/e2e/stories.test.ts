@@ -128,7 +128,7 @@ test("selects three stages in the run tree and compares them", async () => {
   await row("02-rank-reduction").click({ modifiers: ["ControlOrMeta"] });
   await row("checkpoint-240").click({ modifiers: ["ControlOrMeta"] });
   await workbench.pickFromContextMenu(row("02-rank-reduction"), "Compare Selected Snapshots");
-  await workbench.waitForEditor("Compare Snapshots");
+  await workbench.waitForEditor("↔");
 
   const heads = page().getByRole("table", { name: "Snapshots" }).getByRole("columnheader");
   await heads.nth(2).waitFor();
@@ -267,7 +267,7 @@ test("a reload of the window keeps what was open", async () => {
   await row("checkpoint-120").click({ modifiers: ["ControlOrMeta"] });
   await row("checkpoint-240").click({ modifiers: ["ControlOrMeta"] });
   await workbench.pickFromContextMenu(row("01-svd"), "Compare Selected Snapshots");
-  await workbench.waitForEditor("Compare Snapshots");
+  await workbench.waitForEditor("↔");
   const heads = page().getByRole("table", { name: "Snapshots" }).getByRole("columnheader");
   await heads.nth(2).waitFor();
 
@@ -278,7 +278,7 @@ test("a reload of the window keeps what was open", async () => {
 
   await workbench.reload();
   await lora.waitFor();
-  await workbench.editorTab("Compare Snapshots").click();
+  await workbench.editorTab("↔").click();
   await heads.nth(2).waitFor();
   const labels = ["01-svd", "checkpoint-120", "checkpoint-240"];
   for (const [at, label] of labels.entries()) expect(await heads.nth(at).innerText()).toContain(label);

@@ -77,7 +77,7 @@ test("Get Started leads from the sample to a comparison, and checks off what was
     runs.getByRole("treeitem", { name: /^01-svd / }),
     "Compare Selected Snapshots",
   );
-  await workbench.waitForEditor("Compare Snapshots");
+  await workbench.waitForEditor("↔");
   await expect.poll(done, { timeout: 30_000 }).toEqual(titles);
   await workbench.runCommand("Checkpoint Explorer: Close Sample Run");
 });

@@ -64,10 +64,13 @@ function runSuite(suite: Suite, options: readonly string[]): Counts {
   ];
   console.log(`\n== ${suite} ==`);
   const vitest = join("node_modules", "vitest", "vitest.mjs");
+  const started = Date.now();
   const { status } = spawnSync(process.execPath, [vitest, ...args, ...options], { stdio: "inherit" });
+  seconds.set(suite, Math.round((Date.now() - started) / 1000));
   return countsOf(readReport(report), status ?? 1);
 }
 
+const seconds = new Map<Suite, number>();
 const given = process.argv.slice(2);
 const named = given.filter(isSuite);
 const options = given.filter((argument) => !isSuite(argument));
@@ -79,5 +82,7 @@ const counts = wanted.filter((suite) => isBuilt || suite === "unit").map((suite)
 if (!isBuilt) counts.push({ passed: 0, failed: 1, skipped: 0 });
 const sum = (key: keyof Counts) => counts.reduce((total, each) => total + each[key], 0);
 const skipped = sum("skipped") > 0 ? `, ${sum("skipped")} skipped` : "";
+const times = [...seconds].map(([suite, taken]) => `${suite} ${taken} s`).join(", ");
+if (times !== "") console.log(`\n${times}`);
 console.log(`\n${sum("passed")} passed, ${sum("failed")} failed${skipped}`);
 process.exitCode = sum("failed") === 0 ? 0 : 1;

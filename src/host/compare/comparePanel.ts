@@ -152,6 +152,7 @@ export class ComparePanel {
       this.release();
       this.handle = handle;
       this.diff.reset();
+      if (this.timelinePaths === undefined) this.panel.title = comparisonTitle(view);
       this.setState({ status: "ready", generation: ++this.generation, view });
     } catch (error) {
       if (isAbortError(error)) return;
@@ -210,4 +211,10 @@ export class ComparePanel {
     this.services.worker.call("close", { handle: this.handle }).catch(() => undefined);
     this.handle = undefined;
   }
+}
+
+/** "01-svd ↔ checkpoint-240": the first and the last of what is compared, with how many there are. */
+export function comparisonTitle({ columns }: Pick<CompareView, "columns">): string {
+  const ends = `${columns[0]?.label ?? ""} ↔ ${columns.at(-1)?.label ?? ""}`;
+  return columns.length > 2 ? `${ends} (${columns.length})` : ends;
 }

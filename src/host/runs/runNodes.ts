@@ -134,8 +134,8 @@ const stateIcons: Readonly<Record<Exclude<RowState, "plain">, readonly [icon: st
   warning: ["warning", "problemsWarningIcon.foreground"],
   live: ["pulse", "charts.green"],
   saving: ["loading~spin"],
-  // The yellow of charts is olive in light themes.
-  best: ["star-full", "charts.orange"],
+  // A colour of our own: the orange of charts is half transparent in dark themes, their yellow olive in light ones.
+  best: ["star-full", "checkpointExplorer.bestCheckpoint"],
   final: ["flag"],
 };
 

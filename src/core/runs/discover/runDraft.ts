@@ -37,9 +37,13 @@ export function member(facts: CheckpointFacts, options: Partial<Omit<RunMember, 
   return { facts, name: facts.candidate.name, final: false, stageFolder: "", problems: [], ...options };
 }
 
-/** By stage, then by step; what has no step comes after what has, the final model last. Never by time. */
+/**
+ * The base model of a run of stages first, then by stage and by step; what has no step comes after what has, the
+ * final model last. Never by time.
+ */
 export function compareMembers(a: RunMember, b: RunMember): number {
   return (
+    Number(isBase(b)) - Number(isBase(a)) ||
     compareNames(a.stageFolder, b.stageFolder, "/") ||
     Number(a.final) - Number(b.final) ||
     compareMaybe(a.facts.step, b.facts.step) ||
@@ -47,6 +51,11 @@ export function compareMembers(a: RunMember, b: RunMember): number {
     compareMaybe(a.facts.epoch, b.facts.epoch) ||
     compareNames(a.name, b.name, "/")
   );
+}
+
+/** Every stage begins with it, whatever its folder is called. */
+function isBase({ stageFolder, facts }: RunMember): boolean {
+  return stageFolder !== "" && facts.stage?.stage === "base";
 }
 
 function compareMaybe(a: number | undefined, b: number | undefined): number {
