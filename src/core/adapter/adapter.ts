@@ -1,47 +1,36 @@
+import type { JsonObject } from "../json/parseJson";
 import type { Problem } from "../problem/problem";
 import type { Tensor } from "../tensors/tensor";
 import type { AdapterConfig } from "./adapterConfig";
-import { isProductMethod } from "./adapterMethod";
 import { type AdapterParts, type ComposedGroup, collectParts, type PartGroup } from "./adapterParts";
 import { AdapterProblems } from "./adapterProblems";
 import { composedLayout } from "./composedFactors";
-import {
-  embeddingLayout,
-  type FactorLayout,
-  ggufLayout,
-  LayoutError,
-  mlxLayout,
-  standardLayout,
-} from "./factorLayout";
+import type { DialectId } from "./dialects/dialect";
+import { dialectOf } from "./dialects/dialectTable";
+import { type FactorLayout, LayoutError } from "./factorLayout";
 import { modulePath } from "./loraKey";
 import type { LoraModule } from "./loraModule";
+import { isProductMethod } from "./methods/methodTable";
+import { areStoredTransposed, type FormContext, formsOf } from "./moduleForms";
 import { type ScaleRule, ScaleRules } from "./scaleRules";
 import { findUnmarkedFactors } from "./unmarkedFactors";
-
-export type AdapterDialect =
-  | "peft"
-  | "kohya"
-  | "diffusers"
-  | "comfyui"
-  | "mlx"
-  | "torchtune"
-  | "gguf"
-  | "lycoris"
-  /** Weights kept as factors: their product is the weight itself, not a change of it. */
-  | "svd-factors"
-  | "control-lora"
-  | "unknown";
 
 /** A LoRA or a relative of it, as the names and shapes of its tensors tell. */
 export interface Adapter {
   /** The naming most of its modules follow. */
-  readonly dialect: AdapterDialect;
+  readonly dialect: DialectId;
   /** PEFT's word for the method, e.g. `LORA`; LyCORIS's and others' methods are given the same words. */
   readonly method: string;
   /** In the order of the file. Empty for methods whose update is no product of two factors. */
   readonly modules: readonly LoraModule[];
   /** Trained or saved whole beside the factors: `modules_to_save`, embeddings, biases. */
   readonly savedTensors: readonly Tensor[];
+  /** Whole differences beside the factors (`.diff`, `.diff_b`), which no module's ΔW contains. */
+  readonly differences: readonly Tensor[];
+  /** Copies of base weights that were not trained (`base_layer`, PEFT's `original_module`). */
+  readonly frozenTensors: readonly Tensor[];
+  /** A full model in which the adapters stand unmerged or are built in. */
+  readonly carriesModel: boolean;
   /** Tensors of a method that is not compared, e.g. LoHa's `hada_w1_a`. */
   readonly otherTensors: readonly Tensor[];
   /** Parts of a LoRA that belong to no complete pair. */
@@ -53,51 +42,74 @@ export interface Adapter {
  * Recognises an adapter among `tensors` and pairs its factors, in time linear in their number. Undefined when
  * neither names nor `config` speak of one.
  * @param metadata The file's text metadata (`__metadata__` of safetensors, string values of GGUF).
+ * @param modelConfig config.json beside the file, which gives the scale of built-in adapters.
  */
 export function findAdapter(
   tensors: readonly Tensor[],
   config: AdapterConfig | undefined,
   metadata: ReadonlyMap<string, string>,
+  modelConfig?: JsonObject,
 ): Adapter | undefined {
   const method = config?.peftType;
   if (method !== undefined && !isProductMethod(method)) return otherAdapter(tensors, method, config);
   const parts = collectParts(tensors);
   const isLora = parts.groups.size > 0 || parts.composed.length > 0 || parts.otherMethod !== undefined;
   if (!isLora) {
-    const unmarked = unmarkedAdapter(tensors);
+    const unmarked = unmarkedAdapter(tensors, config, metadata);
     if (unmarked !== undefined || method === undefined) return unmarked;
   }
-  return new AdapterBuilder(config, metadata).build(parts, method);
+  return new AdapterBuilder(config, metadata, modelConfig).build(parts, method);
 }
 
-/** Factors whose names do not speak of LoRA. Their singular values stand between them, so the scale is 1. */
-function unmarkedAdapter(tensors: readonly Tensor[]): Adapter | undefined {
+/** Factors whose names do not speak of LoRA. An SVD's singular values stand between them, so the scale is 1. */
+function unmarkedAdapter(
+  tensors: readonly Tensor[],
+  config: AdapterConfig | undefined,
+  metadata: ReadonlyMap<string, string>,
+): Adapter | undefined {
   const factors = findUnmarkedFactors(tensors);
-  if (factors.length === 0) return undefined;
+  const [first] = factors;
+  if (first === undefined) return undefined;
   const used = new Set(factors.flatMap(({ a, b, diagonal }) => [a, b, diagonal]));
   const isSvd = factors.some(({ family }) => family === "svd");
+  const scales = new ScaleRules(config, metadata);
   const problems = new AdapterProblems();
   if (isSvd) problems.factoredWeights(factors.length);
-  return {
-    dialect: isSvd ? "svd-factors" : "control-lora",
-    method: isSvd ? "SVD" : "LORA",
-    modules: factors.map(({ family: _, ...factor }) => ({
+  const modules = factors.map(({ family, ...factor }) => {
+    const isMlx = family === "mlx-vlm";
+    const rule = isMlx ? scales.find(factor.module, factor.rank, true) : undefined;
+    return {
       ...factor,
       adapterName: undefined,
-      alpha: undefined,
-      scale: 1,
-      scaleSource: "factors",
+      alpha: rule?.alpha,
+      scale: rule?.scale ?? 1,
+      scaleSource: rule?.source ?? ("factors" as const),
       alphaTensor: undefined,
       mid: undefined,
       magnitude: undefined,
       bias: undefined,
-    })),
-    savedTensors: tensors.filter((tensor) => !used.has(tensor)),
-    otherTensors: [],
-    unpaired: [],
+    };
+  });
+  if (first.family === "mlx-vlm") problems.mlxVlmScale(config?.mlx);
+  const saved = tensors.filter((tensor) => !used.has(tensor));
+  if (!isSvd) problems.shares({ modules, saved, differences: [], frozen: [], other: [] });
+  return {
+    ...nothingElse,
+    dialect: first.family === "svd" || isSvd ? "svd-factors" : first.family,
+    method: isSvd ? "SVD" : "LORA",
+    modules,
+    savedTensors: saved,
     problems: problems.list,
   };
 }
+
+const nothingElse = {
+  otherTensors: [],
+  unpaired: [],
+  differences: [],
+  frozenTensors: [],
+  carriesModel: false,
+};
 
 function otherAdapter(
   tensors: readonly Tensor[],
@@ -108,14 +120,14 @@ function otherAdapter(
   const isSaved = (tensor: Tensor) =>
     saved.size > 0 && tensor.name.split(".").some((part) => saved.has(part));
   const problems = new AdapterProblems();
-  problems.notCompared(method);
+  problems.notMeasured(method);
   return {
+    ...nothingElse,
     dialect: "peft",
     method,
     modules: [],
     savedTensors: tensors.filter(isSaved),
     otherTensors: tensors.filter((tensor) => !isSaved(tensor)),
-    unpaired: [],
     problems: problems.list,
   };
 }
@@ -124,22 +136,26 @@ class AdapterBuilder {
   private readonly scales: ScaleRules;
   private readonly problems = new AdapterProblems();
   private readonly unpaired: Tensor[] = [];
-  private readonly dialects = new Map<AdapterDialect, number>();
+  private readonly dialects = new Map<DialectId, number>();
+  private readonly unusedAlpha: string[] = [];
+  private isTransposed = false;
+  private withAdapterName = false;
 
   constructor(
     private readonly config: AdapterConfig | undefined,
-    metadata: ReadonlyMap<string, string>,
+    private readonly metadata: ReadonlyMap<string, string>,
+    modelConfig: JsonObject | undefined,
   ) {
-    this.scales = new ScaleRules(config, metadata);
+    this.scales = new ScaleRules(config, metadata, modelConfig);
   }
 
   build(parts: AdapterParts, configured: string | undefined): Adapter {
-    const names = new Set([...parts.groups.values()].map((group) => group.adapterName));
-    const modules: LoraModule[] = [];
-    for (const group of parts.groups.values()) {
-      const module = this.buildModule(group, names.size > 1);
-      if (module !== undefined) modules.push(module);
-    }
+    const groups = [...parts.groups.values()];
+    const names = new Set(groups.map((group) => group.adapterName));
+    this.withAdapterName = names.size > 1;
+    this.isTransposed = areStoredTransposed(groups.flatMap(({ tensors }) => completePair(tensors) ?? []));
+    const paths = new Set(groups.map(({ module }) => module));
+    const modules = groups.flatMap((group) => this.buildModules(group, paths));
     const uncomposed: Tensor[] = [];
     for (const group of parts.composed) {
       const module = this.buildComposed(group);
@@ -147,24 +163,40 @@ class AdapterBuilder {
       else uncomposed.push(...group.tensors.values(), ...[group.alpha, group.magnitude].filter(isTensor));
     }
     const method = configured ?? methodOf(modules, parts);
-    const notCompared = parts.otherMethod ?? (uncomposed.length > 0 ? parts.composed[0]?.method : undefined);
-    if (notCompared !== undefined) this.problems.notCompared(notCompared);
-    else if (parts.groups.size + parts.composed.length === 0) this.problems.noFactors(method);
+    const carriesModel = isModelWith(modules, parts);
+    this.report(parts, { modules, uncomposed, method, carriesModel });
     this.problems.adapterNames([...names].filter((name) => name !== undefined));
-    this.problems.recipe(this.config, modules);
-    this.problems.add(this.scales.problems);
     return {
       dialect: this.mostCommonDialect(),
       method,
       modules,
       savedTensors: parts.saved,
+      differences: parts.differences,
+      frozenTensors: parts.frozen,
+      carriesModel,
       otherTensors: [...parts.other, ...uncomposed],
       unpaired: [...this.unpaired, ...parts.unpaired],
       problems: this.problems.list,
     };
   }
 
-  private buildModule(group: PartGroup, withAdapterName: boolean): LoraModule | undefined {
+  private report(parts: AdapterParts, { modules, uncomposed, method, carriesModel }: Built): void {
+    const { problems, config } = this;
+    if (uncomposed.length > 0) problems.notMeasured(parts.composed[0]?.method ?? method, true);
+    if (parts.otherMethod !== undefined && modules.length === 0) problems.notMeasured(parts.otherMethod);
+    else if (parts.otherMethod !== undefined) problems.besides(parts.other, config);
+    if (parts.otherMethod === undefined && parts.groups.size + parts.composed.length === 0)
+      problems.noFactors(method);
+    problems.recipe(config, modules);
+    problems.unusedAlpha(this.unusedAlpha, this.metadata);
+    problems.wrappedNames([...parts.groups.values()].flatMap(({ tensors }) => [...tensors.values()]));
+    const { saved, differences, frozen, other } = parts;
+    if (carriesModel) problems.builtIn(modules, [...saved, ...frozen]);
+    else problems.shares({ modules, saved, differences, frozen, other });
+    problems.add(this.scales.problems);
+  }
+
+  private buildModules(group: PartGroup, paths: ReadonlySet<string>): LoraModule[] {
     const { tensors } = group;
     const isEmbedding = tensors.has("embeddingA") || tensors.has("embeddingB");
     const a = tensors.get(isEmbedding ? "embeddingA" : "a");
@@ -172,15 +204,24 @@ class AdapterBuilder {
     if (a === undefined || b === undefined) {
       this.unpaired.push(...tensors.values());
       this.problems.withoutPartner(a ?? (b as Tensor), a === undefined ? "A" : "B");
-      return undefined;
+      return [];
     }
-    const dialect = dialectOf(group, a, this.config);
-    const layout = this.layoutOf(group, dialect, isEmbedding, a, b);
-    if (layout === undefined) return undefined;
-    this.dialects.set(dialect, (this.dialects.get(dialect) ?? 0) + 1);
-    const rule = this.scales.find(group.module, layout.rank, dialect === "mlx");
-    const perExpert = this.perExpert(group.module, layout, rule);
-    return this.moduleOf(group, withAdapterName, a, b, perExpert?.layout ?? layout, perExpert?.rule ?? rule);
+    const dialect = dialectOf({ ...group, nameOfA: a.name }, this.config);
+    const isMlx = dialect === "mlx";
+    const layouts = this.layoutsOf(group, a, b, {
+      module: group.module,
+      dialect,
+      config: this.config,
+      isEmbedding,
+      announcedRank: this.scales.find(group.module, 1, isMlx, group.adapterName).announcedRank,
+      isNested: isNestedExperts(group.module, paths),
+      isTransposed: this.isTransposed,
+    });
+    if (layouts.length > 0) this.dialects.set(dialect, (this.dialects.get(dialect) ?? 0) + 1);
+    return layouts.map((layout) => {
+      const rule = this.scales.find(group.module, layout.rank, isMlx, group.adapterName);
+      return this.moduleOf(group, a, b, layout, rule);
+    });
   }
 
   /** LoHa and LoKr, where their update has small factors. */
@@ -201,6 +242,7 @@ class AdapterBuilder {
       rule.source === "config" || rule.source === "alphaPattern" || rule.source === "configDefault";
     const dialect = isPeft ? "peft" : "lycoris";
     this.dialects.set(dialect, (this.dialects.get(dialect) ?? 0) + 1);
+    if (ignoresAlpha && alpha !== undefined && !isPeft) this.unusedAlpha.push(module);
     if (isAlone && !ignoresAlpha && rule.source === "assumed") this.problems.assumedScale(rule.scale);
     return {
       module,
@@ -220,51 +262,19 @@ class AdapterBuilder {
     };
   }
 
-  private layoutOf(
-    group: PartGroup,
-    dialect: AdapterDialect,
-    isEmbedding: boolean,
-    a: Tensor,
-    b: Tensor,
-  ): FactorLayout | undefined {
-    const factors = { a, b, mid: group.tensors.get("mid") };
+  private layoutsOf(group: PartGroup, a: Tensor, b: Tensor, context: FormContext): readonly FactorLayout[] {
     try {
-      if (isEmbedding) return embeddingLayout(factors);
-      if (dialect === "mlx") return mlxLayout(factors);
-      return dialect === "gguf" ? ggufLayout(factors) : standardLayout(factors);
+      return formsOf({ a, b, mid: group.tensors.get("mid") }, context);
     } catch (error) {
       if (!(error instanceof LayoutError)) throw error;
       this.problems.misfit(error.message, a);
       this.unpaired.push(...group.tensors.values());
-      return undefined;
+      return [];
     }
-  }
-
-  /**
-   * PEFT's `target_parameters` adapt the fused weights of E experts with A [r·E, in] and B [out, r·E]: the rank
-   * of the tensors is E times the configured one.
-   */
-  private perExpert(
-    module: string,
-    layout: FactorLayout,
-    rule: ScaleRule,
-  ): { readonly layout: FactorLayout; readonly rule: ScaleRule } | undefined {
-    const targets = this.config?.targetParameters ?? [];
-    const rank = rule.announcedRank;
-    if (targets.length === 0 || layout.layout !== "linear" || rank === undefined || rank < 1)
-      return undefined;
-    const path = module.replace(/(?:\.base_layer)+$/, "");
-    const isTarget = targets.some((target) =>
-      `.${path}`.endsWith(`.${target.slice(0, target.lastIndexOf("."))}`),
-    );
-    if (!isTarget || layout.rank === rank || layout.rank % rank !== 0) return undefined;
-    const expertRule = this.scales.find(module, rank, false);
-    return { layout: { ...layout, layout: "experts", rank }, rule: expertRule };
   }
 
   private moduleOf(
     group: PartGroup,
-    withAdapterName: boolean,
     a: Tensor,
     b: Tensor,
     layout: FactorLayout,
@@ -272,8 +282,10 @@ class AdapterBuilder {
   ): LoraModule {
     const { tensors, adapterName } = group;
     const alphaTensor = tensors.get("alpha");
-    const module = withAdapterName ? `${group.module} (${adapterName ?? "unnamed"})` : group.module;
-    this.problems.rank(module, layout.rank, rule.announcedRank);
+    const label = layout.slice?.part ?? (this.withAdapterName ? (adapterName ?? "unnamed") : undefined);
+    const path = expertParameter(group.module, layout, this.config);
+    const module = label === undefined ? path : `${path} (${label})`;
+    this.problems.rank(module, layout, rule.announcedRank);
     if (alphaTensor === undefined && rule.source === "assumed") this.problems.assumedScale(rule.scale);
     return {
       module,
@@ -292,8 +304,8 @@ class AdapterBuilder {
     };
   }
 
-  private mostCommonDialect(): AdapterDialect {
-    let best: AdapterDialect = "unknown";
+  private mostCommonDialect(): DialectId {
+    let best: DialectId = "unknown";
     for (const [dialect, count] of this.dialects) {
       if (count > (this.dialects.get(best) ?? 0)) best = dialect;
     }
@@ -311,18 +323,54 @@ function methodOf(modules: readonly LoraModule[], parts: AdapterParts): string {
   return modules.some((module) => module.diagonal?.name.includes("lora_E")) ? "ADALORA" : "LORA";
 }
 
-/** Parts of a diffusers pipeline; GPT-2's `transformer.` is one of them too, but comes with a configuration. */
-const pipelinePart = /^(?:unet|transformer|text_encoder(?:_\d)?|vae|prior)\./;
+interface Built {
+  readonly modules: readonly LoraModule[];
+  readonly uncomposed: readonly Tensor[];
+  readonly method: string;
+  readonly carriesModel: boolean;
+}
 
-function dialectOf(group: PartGroup, a: Tensor, config: AdapterConfig | undefined): AdapterDialect {
-  const { grammar, module } = group;
-  if (grammar === "diffusers") return "diffusers";
-  if (grammar === "lowerCase") {
-    if (group.hasWeightSuffix) return "torchtune";
-    return module.endsWith(".weight") ? "gguf" : "mlx";
-  }
-  if (module.startsWith("diffusion_model.")) return "comfyui";
-  if (grammar === "kohya") return "kohya";
-  const bare = config === undefined && modulePath(a.name) === a.name;
-  return bare && pipelinePart.test(module) ? "diffusers" : "peft";
+function completePair(tensors: PartGroup["tensors"]) {
+  const a = tensors.get("a");
+  const b = tensors.get("b");
+  return a === undefined || b === undefined ? undefined : { a, b };
+}
+
+const baseLayers = /(?:\.base_layer)+$/;
+
+/** PEFT wraps the parameters of a module of experts into each other: `experts.base_layer` beside `experts`. */
+function isNestedExperts(module: string, paths: ReadonlySet<string>): boolean {
+  return baseLayers.test(module) || paths.has(`${module}.base_layer`);
+}
+
+/**
+ * The parameter that a wrapper of fused experts stands for. PEFT wraps them in the order of the module, in which
+ * gate_up_proj comes before down_proj: the inner one is gate_up_proj.
+ */
+function expertParameter(module: string, layout: FactorLayout, config: AdapterConfig | undefined): string {
+  if (layout.experts?.order !== "fused") return module;
+  const path = module.replace(baseLayers, "");
+  const targets = (config?.targetParameters ?? []).flatMap((target) => {
+    const dot = target.lastIndexOf(".");
+    return `.${path}`.endsWith(`.${target.slice(0, dot)}`) ? [target.slice(dot + 1)] : [];
+  });
+  const [only] = targets;
+  if (targets.length === 1 && only !== undefined) return `${path}.${only}`;
+  if (targets.length !== 2 || !targets.includes("gate_up_proj") || !targets.includes("down_proj"))
+    return module;
+  return `${path}.${module === path ? "down_proj" : "gate_up_proj"}`;
+}
+
+/** Most adapted modules have their weight beside them: this is a model, not what was trained on top of one. */
+function isModelWith(modules: readonly LoraModule[], { groups, saved, frozen }: AdapterParts): boolean {
+  if (modules.length === 0) return false;
+  const weights = new Set([...saved, ...frozen].map(({ name }) => modulePath(name)));
+  const paths = new Set([...groups.values()].map(({ module }) => module));
+  const found = [...paths].filter(
+    (path) =>
+      weights.has(`${path}.base_layer.weight`) ||
+      weights.has(`${path}.weight`) ||
+      weights.has(`${path}.linear.weight`),
+  );
+  return 2 * found.length > paths.size && saved.length > 0;
 }

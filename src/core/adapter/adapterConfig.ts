@@ -41,6 +41,18 @@ export interface AdapterConfig {
   /** The recipe that initialised the factors. It is not updated after training. */
   readonly initLoraWeights: boolean | string | undefined;
   readonly peftVersion: string | undefined;
+  /** Inputs that QALoRA averages (`use_qalora`); undefined for others. */
+  readonly qaloraGroupSize: number | undefined;
+  /** BD-LoRA's block-diagonal factors (`use_bdlora`): how many blocks, and in which modules A has them. */
+  readonly blocks: { readonly count: number; readonly modulesOfA: readonly string[] } | undefined;
+  /** PEFT until 0.2: which of the equal parts of a fused layer are adapted. */
+  readonly enableLora: readonly boolean[] | undefined;
+  /** aLoRA: acts only after its invocation tokens. */
+  readonly isActivated: boolean;
+  /** Arrow: several adapters are mixed by the input. */
+  readonly isRouted: boolean;
+  /** Rows of the embedding that are trained, where they are listed. */
+  readonly trainableTokens: readonly number[];
   /** Set when the file is mlx-lm's training configuration. */
   readonly mlx: MlxConfig | undefined;
 }
@@ -83,15 +95,50 @@ export function parseAdapterConfig(value: JsonValue): AdapterConfig {
     alphaPattern: patternOf(object, "alpha_pattern"),
     initLoraWeights: initOf(object.get("init_lora_weights")),
     peftVersion: stringOf(object, "peft_version"),
+    qaloraGroupSize:
+      object.get("use_qalora") === true ? (numberOf(object, "qalora_group_size") ?? 16) : undefined,
+    blocks: blocksOf(object.get("use_bdlora")),
+    enableLora: booleansOf(object.get("enable_lora")),
+    isActivated: isJsonArray(object.get("alora_invocation_tokens")),
+    isRouted: isJsonObject(object.get("arrow_config")),
+    trainableTokens: tokensOf(object.get("trainable_token_indices")),
     mlx,
   };
+}
+
+function blocksOf(value: JsonValue | undefined): AdapterConfig["blocks"] {
+  if (!isJsonObject(value)) return undefined;
+  return {
+    count: numberOf(value, "nblocks") ?? 1,
+    modulesOfA: stringsOf(value, "target_modules_bd_a") ?? [],
+  };
+}
+
+function booleansOf(value: JsonValue | undefined): readonly boolean[] | undefined {
+  return isJsonArray(value) ? value.filter((item) => typeof item === "boolean") : undefined;
+}
+
+/** A list for the input embedding, or lists by the name of an embedding. */
+function tokensOf(value: JsonValue | undefined): readonly number[] {
+  if (isJsonObject(value)) return [...value.values()].flatMap(tokensOf);
+  return isJsonArray(value) ? value.filter((item) => typeof item === "number") : [];
+}
+
+/** mlx-vlm's three fields; it multiplied by alpha alone, as long as it wrote this file. */
+function parseMlxVlmConfig(object: JsonObject): MlxConfig | undefined {
+  const alpha = numberOf(object, "alpha");
+  const rank = numberOf(object, "rank");
+  if (alpha === undefined || rank === undefined || object.has("r") || object.has("lora_alpha"))
+    return undefined;
+  return { fineTuneType: "lora", rank, scale: alpha, alpha: undefined, layers: undefined };
 }
 
 /** mlx-lm saves its whole training configuration under PEFT's file name. */
 function parseMlxConfig(object: JsonObject): MlxConfig | undefined {
   const parameters = object.get("lora_parameters");
   const fineTuneType = stringOf(object, "fine_tune_type");
-  if (object.has("peft_type") || (fineTuneType === undefined && !isJsonObject(parameters))) return undefined;
+  if (object.has("peft_type")) return undefined;
+  if (fineTuneType === undefined && !isJsonObject(parameters)) return parseMlxVlmConfig(object);
   const lora: JsonObject = isJsonObject(parameters) ? parameters : new Map();
   return {
     fineTuneType: fineTuneType ?? "lora",

@@ -1,7 +1,8 @@
 import type { Tensor } from "../tensors/tensor";
-import { otherMethodOf } from "./adapterMethod";
 import { type ComposedRole, parseComposedKey } from "./composedKey";
-import { type KeyGrammar, type LoraKey, type LoraRole, modulePath, parseLoraKey } from "./loraKey";
+import { parseLoraKey } from "./dialects/dialectTable";
+import { type KeyGrammar, type LoraKey, type LoraRole, modulePath } from "./loraKey";
+import { otherMethodOf } from "./methods/methodTable";
 
 /** The tensors of one module, by role. */
 export interface PartGroup {
@@ -20,6 +21,10 @@ export interface AdapterParts {
   readonly composed: readonly ComposedGroup[];
   readonly unpaired: readonly Tensor[];
   readonly saved: readonly Tensor[];
+  /** Whole differences that are added to weights, norms and biases: `.diff`, `.diff_b`. */
+  readonly differences: readonly Tensor[];
+  /** Weights of the base that were not trained: `base_layer`, PEFT's `original_module`. */
+  readonly frozen: readonly Tensor[];
   readonly other: readonly Tensor[];
   readonly otherMethod: string | undefined;
 }
@@ -42,6 +47,7 @@ export function collectParts(tensors: readonly Tensor[]): AdapterParts {
   const unpaired: Tensor[] = [];
   const saved: Tensor[] = [];
   const other: Tensor[] = [];
+  const frozen: Tensor[] = [];
   const composed = new Map<string, ComposedGroup>();
   const otherModules = new Set<string>();
   let otherMethod: string | undefined;
@@ -50,7 +56,7 @@ export function collectParts(tensors: readonly Tensor[]): AdapterParts {
     const method = key === undefined ? otherMethodOf(tensor.name) : undefined;
     if (key !== undefined && factorRoles.has(key.role)) addFactor(groups, key, tensor, unpaired);
     else if (key !== undefined) auxiliary.push([tensor, key]);
-    else if (method === undefined) saved.push(tensor);
+    else if (method === undefined) (frozenName.test(tensor.name) ? frozen : saved).push(tensor);
     else if (!addComposed(composed, tensor)) {
       other.push(tensor);
       otherModules.add(modulePath(tensor.name.slice(0, Math.max(tensor.name.lastIndexOf("."), 0))));
@@ -63,8 +69,22 @@ export function collectParts(tensors: readonly Tensor[]): AdapterParts {
     else if (isLoraOnly(tensor, key)) unpaired.push(tensor);
     else saved.push(tensor);
   }
-  return { groups, composed: [...composed.values()], unpaired, saved, other, otherMethod };
+  const isDifference = ({ name }: Tensor) => groups.size > 0 && differenceName.test(name);
+  return {
+    groups,
+    composed: [...composed.values()],
+    unpaired,
+    saved: saved.filter((tensor) => !isDifference(tensor)),
+    differences: [...saved, ...other].filter(isDifference),
+    frozen,
+    other: other.filter((tensor) => !isDifference(tensor)),
+    otherMethod: other.some((tensor) => !isDifference(tensor)) ? otherMethod : undefined,
+  };
 }
+
+const frozenName = /\.(?:base_layer|original_module)\./;
+/** Common words, so they count only in a file that has factors. */
+const differenceName = /\.(?:diff|diff_[a-z]|w_norm|b_norm)$/;
 
 function groupId(key: LoraKey): string {
   return `${key.module}\0${key.adapterName ?? ""}`;

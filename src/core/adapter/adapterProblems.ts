@@ -1,14 +1,17 @@
 import type { Problem, Severity } from "../problem/problem";
 import type { Tensor } from "../tensors/tensor";
 import type { AdapterConfig } from "./adapterConfig";
-import { whyNotCompared } from "./adapterMethod";
+import { type ShareParts, shareSentences } from "./adapterShares";
+import { rangeText } from "./adapterText";
+import type { FactorLayout } from "./factorLayout";
+import { groupBy } from "./groupBy";
 import type { LoraModule } from "./loraModule";
+import { methodName, otherMethodOf, whyNotMeasured } from "./methods/methodTable";
+import { loraVariants } from "./methods/variants";
+import { changesBase } from "./modifiedBase";
 
 /** Findings of one kind listed one by one; a broken file of 10,000 modules has 10,000 of them. */
 const maxListed = 20;
-
-/** Initialisations that also change the base weights, so that ΔW is relative to a base nobody has published. */
-const baseChangingInit = /^(?:pissa|olora|corda|loftq|lora_ga)/;
 
 /** Collects what is to be said about an adapter; the same finding about many modules is said once. */
 export class AdapterProblems {
@@ -49,8 +52,10 @@ export class AdapterProblems {
     this.listed("LoraShapeMismatch", message, tensor);
   }
 
-  rank(module: string, rank: number, announced: number | undefined): void {
+  rank(module: string, { rank, layout, experts }: FactorLayout, announced: number | undefined): void {
     if (announced === undefined || announced === rank) return;
+    // Of experts whose number is not known the rank is not known either.
+    if (layout === "experts" && experts?.count === undefined) return;
     if (this.rankMismatch !== undefined) this.rankMismatch.count++;
     else {
       const example = `${module} has rank ${rank} in its tensors and ${announced} in the configuration`;
@@ -62,8 +67,73 @@ export class AdapterProblems {
     this.assumed.set(scale, (this.assumed.get(scale) ?? 0) + 1);
   }
 
-  notCompared(method: string): void {
-    this.push("info", "AdapterMethod", whyNotCompared(method));
+  notMeasured(method: string, isTuckerForm = false): void {
+    this.push("info", "AdapterMethod", whyNotMeasured(method, isTuckerForm));
+  }
+
+  /** Tensors of another method beside LoRA modules, which stand by themselves. */
+  besides(tensors: readonly Tensor[], config: AdapterConfig | undefined): void {
+    const byMethod = groupBy(tensors, ({ name }) => otherMethodOf(name) ?? "");
+    for (const [method, own] of byMethod) {
+      if (method === "TRAINABLE_TOKENS") for (const tensor of own) this.tokens(tensor, config);
+      else if (method !== "") {
+        const message = `Beside the modules below, ${own.length === 1 ? "1 tensor" : `${own.length} tensors`} of ${methodName(method)} are trained (${own[0]?.name}); the numbers do not contain them.`;
+        this.push("info", "AdapterMethod", message);
+      }
+    }
+  }
+
+  private tokens({ name, shape }: Tensor, config: AdapterConfig | undefined): void {
+    const embedding = name
+      .replace(/\.token_adapter\..*$|\.trainable_tokens_delta.*$/, "")
+      .replace(/^.*\./, "");
+    const ids = config?.trainableTokens ?? [];
+    const which = ids.length === shape[0] ? ` (ids ${rangesOf(ids)})` : "";
+    const message = `${shape[0]} rows of ${embedding}${which} are trained besides and saved whole: they replace the rows of the base.`;
+    this.push("info", "TrainableTokens", message);
+  }
+
+  /** LoKr of two whole matrices: loaders and trainers disagree about its scale. */
+  unusedAlpha(modules: readonly string[], metadata: ReadonlyMap<string, string>): void {
+    if (modules.length === 0) return;
+    const alpha = Number(metadata.get("ss_network_alpha"));
+    const dim = Number(metadata.get("ss_network_dim"));
+    const isKnown = alpha > 0 && dim > 0;
+    if (isKnown && alpha === dim) return;
+    const other = isKnown
+      ? `alpha / dim = ${rangeText([alpha])}/${rangeText([dim])} = ${rangeText([alpha / dim])}`
+      : "alpha / dim";
+    const message = `Both matrices of LoKr are whole in ${modulesOf(modules.length)}. Programs disagree about the scale of such modules: LyCORIS and ComfyUI leave alpha out and use 1, which is shown; a trainer that applied ${other} needs that strength.`;
+    this.push("warning", "LokrScale", message);
+  }
+
+  /** Names that torch.compile wrote, and PEFT does not know. */
+  wrappedNames(tensors: readonly Tensor[]): void {
+    const wrapped = tensors.filter(({ name }) => /(?:^|\.)_orig_mod\./.test(name));
+    const [first] = wrapped;
+    if (first === undefined) return;
+    const message = `${wrapped.length} of ${tensors.length} names hold "_orig_mod." (torch.compile). PEFT and transformers match none of these, so that the adapter would load as nothing; without it the first is ${first.name.replaceAll("_orig_mod.", "")}.`;
+    this.push("warning", "WrappedNames", message);
+  }
+
+  mlxVlmScale(mlx: AdapterConfig["mlx"]): void {
+    if (mlx?.scale === undefined || mlx.rank === undefined) return;
+    const message = `mlx-vlm multiplied by alpha alone (${rangeText([mlx.scale])}) while it wrote such files, which is shown; newer versions divide it by the rank (${rangeText([mlx.scale / mlx.rank])}).`;
+    this.push("info", "MlxVlmScale", message);
+  }
+
+  shares(parts: ShareParts): void {
+    for (const message of shareSentences(parts)) this.push("info", "AdapterShares", message);
+  }
+
+  /** Adapters inside a full model. */
+  builtIn(modules: readonly LoraModule[], model: readonly Tensor[]): void {
+    const byName = groupBy(modules, ({ adapterName }) => adapterName ?? "unnamed");
+    const adapters = [...byName].map(
+      ([name, own]) => `${name} (rank ${rangeText(own.map(({ rank }) => rank))})`,
+    );
+    const message = `A full model of ${model.length} tensors with ${adapters.length === 1 ? "an unmerged adapter" : `${adapters.length} adapters`} in it: ${adapters.slice(0, maxListed).join(", ")}. The numbers below are those of the adapters.`;
+    this.push("info", "ModelWithAdapter", message);
   }
 
   noFactors(method: string): void {
@@ -87,22 +157,35 @@ export class AdapterProblems {
   /** What the recipe of the adapter means for reading its numbers. */
   recipe(config: AdapterConfig | undefined, modules: readonly LoraModule[]): void {
     const init = config?.initLoraWeights;
-    if (typeof init === "string" && baseChangingInit.test(init)) {
+    if (changesBase(init)) {
       const message =
         `Initialised with ${init}, which also changes the base weights: the update is relative to that changed ` +
         "base. Its change from the published base is the difference from the snapshot at step 0.";
       this.push("info", "LoraModifiedBase", message);
     }
-    if (modules.some((module) => module.magnitude !== undefined)) {
-      const message =
-        "DoRA rescales each output after adding the update; the numbers are those of the update alone.";
-      this.push("info", "LoraDora", message);
+    for (const { isOf, remark, id } of loraVariants) {
+      if (remark !== undefined && isOf(config, modules))
+        this.push("info", variantCodes.get(id) ?? "LoraVariant", remark);
     }
-    const experts = modules.filter((module) => module.layout === "experts").length;
-    if (experts > 0) {
-      const message = `${modulesOf(experts)} hold one update for each expert; these are listed but not measured.`;
-      this.push("info", "LoraExperts", message);
+    if (
+      config?.useDora === true &&
+      modules.length > 0 &&
+      modules.every(({ magnitude }) => magnitude === undefined)
+    ) {
+      const message = `use_dora is true, and none of ${modulesOf(modules.length)} has a magnitude vector (lora_magnitude_vector): what DoRA trained beside the factors is missing.`;
+      this.push("warning", "DoraWithoutMagnitudes", message);
     }
+    this.experts(modules.filter((module) => module.layout === "experts"));
+  }
+
+  private experts(modules: readonly LoraModule[]): void {
+    if (modules.length === 0) return;
+    const known = modules.flatMap(({ experts }) => experts?.count ?? []);
+    const message =
+      known.length === 0
+        ? `${modulesOf(modules.length)} hold one update for each expert, one inside the other. How many experts share the rank of the tensors stands in adapter_config.json, which is missing: they are listed but not measured.`
+        : `${modulesOf(modules.length)} hold one update for each of ${rangeText(known)} experts; each is measured by itself.`;
+    this.push("info", "LoraExperts", message);
   }
 
   private listed(code: string, message: string, tensor: Tensor): void {
@@ -120,6 +203,23 @@ export class AdapterProblems {
     const message = `${example}${more}. The tensors are believed; the scale is computed with their rank.`;
     return { severity: "warning", code: "LoraRankMismatch", message };
   }
+}
+
+const variantCodes: ReadonlyMap<string, string> = new Map([
+  ["dora", "LoraDora"],
+  ["transposed", "LoraTransposed"],
+]);
+
+/** "5–9, 12" */
+function rangesOf(ids: readonly number[]): string {
+  const runs: [number, number][] = [];
+  for (const id of [...ids].sort((a, b) => a - b)) {
+    const last = runs.at(-1);
+    if (last !== undefined && id === last[1] + 1) last[1] = id;
+    else runs.push([id, id]);
+  }
+  const texts = runs.slice(0, 5).map(([from, to]) => (from === to ? `${from}` : `${from}–${to}`));
+  return texts.join(", ") + (runs.length > 5 ? ", …" : "");
 }
 
 function modulesOf(count: number): string {

@@ -1,18 +1,3 @@
-/** PEFT's method names as their authors spell them. */
-const spellings: ReadonlyMap<string, string> = new Map([
-  ["LORA", "LoRA"],
-  ["ADALORA", "AdaLoRA"],
-  ["LOHA", "LoHa"],
-  ["LOKR", "LoKr"],
-  ["VERA", "VeRA"],
-  ["IA3", "IA³"],
-  ["SVD", "SVD-factor"],
-]);
-
-export function methodName(method: string): string {
-  return spellings.get(method) ?? method;
-}
-
 /** "8" where all are equal, else "4–16". */
 export function rangeText(values: readonly number[]): string {
   const low = values.reduce((smallest, value) => Math.min(smallest, value), Number.POSITIVE_INFINITY);

@@ -8,7 +8,11 @@ import type { Tensor } from "../tensors/tensor";
  * - `conv`: A [r, in, …kernel], B [out, r, 1, …]; the kernel counts as input.
  * - `tucker`: LoCon's A [r, in, 1, …], mid [r, r, …kernel], B [out, r, 1, …].
  * - `mlx`: A [in, r], B [r, out].
- * - `experts`: one pair for each expert of a mixture, stacked. There is no single ΔW.
+ * - `experts`: one pair for each expert of a mixture, stacked. There is no single ΔW; see `experts`.
+ * - `transposed`: as `mlx`, but under names that promise the other way.
+ * - `slice`: rows of both factors for one part of a fused layer's outputs; see `slice`.
+ * - `pooled`: QALoRA's A [r, in / groupSize], whose inputs are averaged by groups.
+ * - `blocks`: one factor is block-diagonal and keeps its blocks one below the other; see `blocks`.
  * - `svd`: A = Vh [r, in], B = U [out, r], with the singular values between; `svdV` keeps V [in, r].
  * - `hadamard`, `kron`: LoHa and LoKr, whose factors are composed of two matrices (composedFactors.ts).
  */
@@ -19,14 +23,47 @@ export type LoraLayout =
   | "tucker"
   | "mlx"
   | "experts"
+  | "transposed"
+  | "slice"
+  | "pooled"
+  | "blocks"
   | "svd"
   | "svdV"
   | "hadamard"
   | "kron";
 
-/** The factors are in the file as they are; LoHa's and LoKr's are made from other matrices. */
+const composedLayouts: ReadonlySet<LoraLayout> = new Set([
+  "hadamard",
+  "kron",
+  "experts",
+  "slice",
+  "pooled",
+  "blocks",
+]);
+
+/** The factors are in the file as they are; LoHa's, LoKr's and others' are made from what is there. */
 export function hasStoredFactors(layout: LoraLayout): boolean {
-  return layout !== "hadamard" && layout !== "kron" && layout !== "experts";
+  return !composedLayouts.has(layout);
+}
+
+/** How the factors of a mixture's experts are stored. */
+export interface ExpertForm {
+  /** Undefined where neither shapes nor configuration tell it. */
+  readonly count: number | undefined;
+  /**
+   * `fused`: PEFT's A [E·r, in] with the experts outermost, B [out, r·E] with the experts innermost. `stacked`:
+   * A [E, r, in], B [E, out, r]. `grouped`: A [E, in, r], B [E, r, out]. A first axis of 1 is shared by all experts.
+   */
+  readonly order: "fused" | "stacked" | "grouped";
+}
+
+/** One part of a fused layer's outputs. */
+export interface FactorSlice {
+  /** e.g. `q`, as in "attn.qkv (q)". */
+  readonly part: string;
+  /** First row of A and of B. There are `rank` and `outFeatures` of them. */
+  readonly rowOfA: number;
+  readonly rowOfB: number;
 }
 
 export interface FactorLayout {
@@ -36,6 +73,12 @@ export interface FactorLayout {
   readonly inFeatures: number;
   /** Rows of ΔW. */
   readonly outFeatures: number;
+  readonly experts?: ExpertForm;
+  readonly slice?: FactorSlice;
+  /** Inputs that QALoRA averages. */
+  readonly groupSize?: number;
+  /** The number of blocks of A and of B on their diagonals; 1 for a whole matrix. */
+  readonly blocks?: { readonly ofA: number; readonly ofB: number };
 }
 
 /** Shapes that fit no layout. The message says what is wrong. */
@@ -89,14 +132,8 @@ export function embeddingLayout({ a, b }: FactorTensors): FactorLayout {
   return { layout: "embedding", rank, inFeatures: vocabulary, outFeatures: dimension };
 }
 
-/** `lora_a` and `lora_b` of MLX: transposed, and for mixtures of experts stacked as [E, r, in] and [E, out, r]. */
+/** `lora_a` and `lora_b` of MLX: transposed. */
 export function mlxLayout({ a, b, mid }: FactorTensors): FactorLayout {
-  if (a.shape.length === 3 && b.shape.length === 3) {
-    const [experts, rank, inFeatures] = a.shape as [number, number, number];
-    const [expertsOfB, outFeatures, rankOfB] = b.shape as [number, number, number];
-    if (experts !== expertsOfB || rank !== rankOfB) throw mismatch(a, b, "");
-    return { layout: "experts", rank, inFeatures, outFeatures };
-  }
   const [inFeatures, rank] = exactlyTwo(a);
   const [rankOfB, outFeatures] = exactlyTwo(b);
   if (rank === rankOfB) return { layout: "mlx", rank, inFeatures, outFeatures };
@@ -115,6 +152,14 @@ export function ggufLayout(tensors: FactorTensors): FactorLayout {
   return standardLayout(tensors);
 }
 
+/** Factors under PEFT's names that lie as MLX's. */
+export function transposedLayout({ a, b }: FactorTensors): FactorLayout {
+  const [inFeatures, rank] = exactlyTwo(a);
+  const [rankOfB, outFeatures] = exactlyTwo(b);
+  if (rank !== rankOfB) throw mismatch(a, b, "");
+  return { layout: "transposed", rank, inFeatures, outFeatures };
+}
+
 function atLeastTwo(tensor: Tensor): [number, number, ...number[]] {
   if (tensor.shape.length < 2)
     throw new LayoutError(`${tensor.name} is no matrix: its shape is ${shapeOf(tensor)}.`);
@@ -131,7 +176,7 @@ function product(sizes: readonly number[]): number {
   return sizes.reduce((result, size) => result * size, 1);
 }
 
-function mismatch(a: Tensor, b: Tensor, hint: string): LayoutError {
+export function mismatch(a: Tensor, b: Tensor, hint: string): LayoutError {
   const shapes = `${a.name} ${shapeOf(a)} and ${b.name} ${shapeOf(b)}`;
   return new LayoutError(`The shapes of ${shapes} do not belong together.${hint === "" ? "" : ` ${hint}`}`);
 }

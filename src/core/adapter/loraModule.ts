@@ -1,25 +1,22 @@
 import type { Tensor } from "../tensors/tensor";
 import type { ComposedParts } from "./composedFactors";
-import type { LoraLayout } from "./factorLayout";
+import type { FactorLayout } from "./factorLayout";
 import type { ScaleSource } from "./scaleRules";
 
 /** One adapted module: ΔW = scale · B · A, out×in (for an embedding or a Conv1D the base is its transpose). */
-export interface LoraModule {
+export interface LoraModule extends FactorLayout {
   /** Path of the module in its dialect's spelling, without `base_model.model.` and the adapter's name. */
   readonly module: string;
   /** PEFT's name of the adapter where the file keeps it, e.g. `default`. */
   readonly adapterName: string | undefined;
   readonly a: Tensor;
   readonly b: Tensor;
-  readonly layout: LoraLayout;
   /** The rank the tensors have; for `experts` that of one expert, for LoHa and LoKr that of their product. */
   readonly rank: number;
   /** The rank that alpha is divided by, where it is another: that of one of LoHa's or LoKr's parts. */
   readonly scaleRank?: number;
   /** LoHa's and LoKr's matrices; `a` and `b` are then two of their tensors, for what is said of a module. */
   readonly parts?: ComposedParts;
-  readonly inFeatures: number;
-  readonly outFeatures: number;
   /** Undefined where it stands in `alphaTensor`, or where the dialect has none. */
   readonly alpha: number | undefined;
   /** Undefined where `alphaTensor` must be read first: see `readScale`. */

@@ -1,5 +1,5 @@
 import { JsonSyntaxError } from "../json/jsonScanner";
-import { isJsonObject, type JsonValue, parseJson } from "../json/parseJson";
+import { isJsonObject, type JsonObject, type JsonValue, jsonNumber, parseJson } from "../json/parseJson";
 import type { Problem } from "../problem/problem";
 import { type AdapterConfig, parseAdapterConfig } from "./adapterConfig";
 import { ModulePatterns } from "./modulePatterns";
@@ -8,7 +8,8 @@ import { ModulePatterns } from "./modulePatterns";
  * Where a module's scale was found, in the order of the search: the module's own `.alpha` tensor, a pattern of
  * the configuration, its `lora_alpha`, the library's default where the configuration is silent, mlx-lm's
  * `scale`, diffusers' `lora_adapter_metadata`, kohya's `ss_network_alpha`, GGUF's `adapter.lora.alpha`, the
- * factors themselves where they need none (an SVD), or nowhere (`assumed`).
+ * factors themselves where they need none (an SVD), the model's config.json where the adapter is built in
+ * (Phi-4-multimodal), or nowhere (`assumed`).
  */
 export type ScaleSource =
   | "alphaTensor"
@@ -20,6 +21,7 @@ export type ScaleSource =
   | "kohyaMetadata"
   | "ggufMetadata"
   | "factors"
+  | "modelConfig"
   | "assumed";
 
 export interface ScaleRule {
@@ -59,6 +61,7 @@ export class ScaleRules {
   constructor(
     private readonly config: AdapterConfig | undefined,
     metadata: ReadonlyMap<string, string>,
+    private readonly modelConfig?: JsonObject,
   ) {
     this.rules = config && new ConfigRules(config);
     this.partRules = partRulesOf(metadata.get("lora_adapter_metadata"));
@@ -71,8 +74,9 @@ export class ScaleRules {
     return [this.rules, ...this.partRules.values()].flatMap((rules) => rules?.problems ?? []);
   }
 
-  find(module: string, rank: number, isMlx: boolean): ScaleRule {
+  find(module: string, rank: number, isMlx: boolean, adapterName?: string): ScaleRule {
     return (
+      this.builtInRule(adapterName, rank) ??
       (isMlx ? this.mlxRule(rank) : this.rules?.find(module, rank)) ??
       this.partRule(module, rank) ??
       alphaRule(this.kohyaAlpha, rank, "kohyaMetadata") ??
@@ -81,6 +85,14 @@ export class ScaleRules {
         ? { alpha: undefined, scale: mlxDefaultScale, source: "assumed", announcedRank: undefined }
         : { alpha: rank, scale: 1, source: "assumed", announcedRank: undefined })
     );
+  }
+
+  /** Phi-4-multimodal's config.json has `vision_lora` and `speech_lora` with r and lora_alpha. */
+  private builtInRule(adapterName: string | undefined, rank: number): ScaleRule | undefined {
+    const own = adapterName === undefined ? undefined : this.modelConfig?.get(`${adapterName}_lora`);
+    const alpha = isJsonObject(own) ? jsonNumber(own.get("lora_alpha")) : undefined;
+    const rule = alphaRule(alpha, rank, "modelConfig");
+    return rule && isJsonObject(own) ? { ...rule, announcedRank: jsonNumber(own.get("r")) } : rule;
   }
 
   private mlxRule(rank: number): ScaleRule | undefined {

@@ -1,14 +1,15 @@
 import type { Tensor } from "../tensors/tensor";
-import { type FactorLayout, LayoutError, standardLayout } from "./factorLayout";
+import { type FactorLayout, LayoutError, mlxLayout, standardLayout } from "./factorLayout";
 import { modulePath } from "./loraKey";
 
 /**
  * Weights kept as low-rank factors under names that do not speak of LoRA (lora.md §1.3): `X.U`, `X.S`, `X.Vh` of an
- * SVD, ASVD's `ALinear` and `BLinear`, SVD-LLM's `q_u_proj` and `q_v_proj`, and ControlLoRA's bare `down` and `up`.
+ * SVD, ASVD's `ALinear` and `BLinear`, SVD-LLM's `q_u_proj` and `q_v_proj`, ControlLoRA's bare `down` and `up`,
+ * mlx-vlm's `A` and `B`, and `w_a_000` and `w_b_000` of LoRA for Segment Anything.
  */
 export interface UnmarkedFactors extends FactorLayout {
   readonly module: string;
-  readonly family: "svd" | "control-lora";
+  readonly family: "svd" | "control-lora" | "mlx-vlm" | "sam";
   readonly a: Tensor;
   readonly b: Tensor;
   /** The singular values between them. */
@@ -17,7 +18,7 @@ export interface UnmarkedFactors extends FactorLayout {
 
 /** Of the last part of a name; nearly all names of ordinary models fail it at once. */
 const mayBeFactor =
-  /(?:[._](?:U|S|V|Vh|Vt|VT|V_T|u|s|v|vh|vt)|[AB]Linear|_[uv]_proj|\.down|\.up)(?:\.weight)?$/;
+  /(?:[._](?:U|S|V|Vh|Vt|VT|V_T|u|s|v|vh|vt)|[AB]Linear|_[uv]_proj|\.down|\.up|\.[AB])(?:\.weight)?$|^(?:.*\.)?w_[ab]_\d+(?:\.weight)?$/;
 
 const patterns: readonly (readonly [RegExp, Record<string, Role>, UnmarkedFactors["family"]])[] = [
   [
@@ -29,6 +30,8 @@ const patterns: readonly (readonly [RegExp, Record<string, Role>, UnmarkedFactor
   [/^(.+)\.(ALinear|BLinear)\.weight$/, { ALinear: "left", BLinear: "right" }, "svd"],
   [/^(.+)_(u|v)_proj\.weight$/, { u: "left", v: "right" }, "svd"],
   [/^(.+)\.(up|down)$/, { up: "left", down: "right" }, "control-lora"],
+  [/^(.+)\.(A|B)$/, { A: "left", B: "right" }, "mlx-vlm"],
+  [/^((?:.*\.)?w)_(a|b)(?=_\d+(?:\.weight)?$)/, { b: "left", a: "right" }, "sam"],
 ];
 
 /** `left` and `right` are a product without values between; `u`, `s` and `v`/`vh` are an SVD. */
@@ -49,7 +52,8 @@ export function findUnmarkedFactors(tensors: readonly Tensor[]): readonly Unmark
       const match = pattern.exec(tensor.name);
       const role = roles[match?.[2] ?? ""];
       if (match === null || role === undefined) continue;
-      const suffix = index === 3 ? "_proj" : "";
+      const suffix =
+        index === 3 ? "_proj" : family === "sam" ? tensor.name.replace(/^.*w_[ab]|\.weight$/g, "") : "";
       const module = modulePath(`${match[1] ?? ""}${suffix}`);
       const id = `${index}\0${module}`;
       const group = groups.get(id) ?? { module, family, tensors: new Map<Role, Tensor>() };
@@ -82,12 +86,17 @@ function productOf(
   a: Tensor,
 ): UnmarkedFactors | undefined {
   try {
-    const layout = standardLayout({ a, b, mid: undefined });
+    // mlx-vlm's A [in, r] and B [r, out] lie the other way round.
+    const isMlx = family === "mlx-vlm";
+    const layout = isMlx
+      ? mlxLayout({ a: b, b: a, mid: undefined })
+      : standardLayout({ a, b, mid: undefined });
     const { rank, inFeatures, outFeatures } = layout;
     // ASVD and SVD-LLM may keep most of the rank; nothing else has their names.
     const limit = family === "svd" ? 1 : largestShare;
     if (rank === 0 || rank > limit * Math.min(inFeatures, outFeatures)) return undefined;
-    return { ...layout, module, family, a, b, diagonal: undefined };
+    if (isMlx && layout.layout !== "mlx") return undefined;
+    return { ...layout, module, family, a: isMlx ? b : a, b: isMlx ? a : b, diagonal: undefined };
   } catch (error) {
     if (error instanceof LayoutError) return undefined;
     throw error;

@@ -7,6 +7,8 @@ import type { Problem } from "../problem/problem";
 export type CheckpointKind =
   | "model"
   | "adapter"
+  /** A full model with unmerged or built-in adapters. */
+  | "model-with-adapter"
   | "optimizer"
   | "training-checkpoint"
   | "scheduler"

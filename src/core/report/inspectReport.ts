@@ -101,7 +101,7 @@ export function hasReadingErrors(session: CheckpointSession): boolean {
   return session.checkpoint.problems.some(isReadingError);
 }
 
-function moduleRow({ module, rank, alpha, scale, metrics }: LoraView["modules"][number]) {
+function moduleRow({ module, rank, alpha, scale, metrics, experts }: LoraView["modules"][number]) {
   return {
     module,
     rank,
@@ -114,6 +114,7 @@ function moduleRow({ module, rank, alpha, scale, metrics }: LoraView["modules"][
     stableRank: metrics?.stableRank,
     effectiveRank: metrics?.effectiveRank,
     singularValues: metrics?.singularValues ?? [],
+    ...(experts === undefined ? {} : { experts }),
   };
 }
 

@@ -21,5 +21,8 @@ export function adapterOf(
       : classifyEntry({ name: checkpoint.name, kind: "file" }).part === "adapter";
   const looksLikeOne = findAdapter(checkpoint.tensors, undefined, checkpoint.metadata) !== undefined;
   if (!isNamedAdapter && !looksLikeOne) return { adapter: undefined, config: undefined };
-  return { adapter: findAdapter(checkpoint.tensors, config, checkpoint.metadata), config };
+  return {
+    adapter: findAdapter(checkpoint.tensors, config, checkpoint.metadata, folder.config?.value),
+    config,
+  };
 }

@@ -34,12 +34,20 @@ export interface LoraModuleRow {
   /** Undefined where the factors hold NaN or Inf or could not be read; `unavailable` says why. */
   readonly metrics: LoraModuleMetrics | undefined;
   readonly unavailable?: string;
+  /** Of each expert, in order, where the module holds those of a mixture. */
+  readonly experts?: readonly ExpertNumbers[];
   /** How many singular values follow those of `metrics`. */
   readonly unlistedValues?: number;
   readonly fingerprint?: FingerprintKind;
   /** Undefined for updates that are zero or were not measured. */
   readonly health?: FactorHealth;
 }
+
+/** The update of one expert. NaN where its factors are not finite. */
+export type ExpertNumbers = Pick<
+  LoraModuleMetrics,
+  "frobenius" | "spectral" | "stableRank" | "effectiveRank" | "rank99"
+>;
 
 /** Norms of the factors and of the update ΔW = scale · B · A. */
 export interface LoraModuleMetrics {

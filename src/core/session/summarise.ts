@@ -1,6 +1,7 @@
 import type { Adapter } from "../adapter/adapter";
 import type { AdapterConfig } from "../adapter/adapterConfig";
-import { methodName, rangeText } from "../adapter/adapterText";
+import { rangeText } from "../adapter/adapterText";
+import { methodName } from "../adapter/methods/methodTable";
 import type { Checkpoint } from "../checkpoint/checkpoint";
 import { dtypeShares, moduleShares } from "../checkpoint/composition";
 import type { FolderContext } from "../checkpoint/folderContext";
@@ -81,7 +82,7 @@ export function summarise(facts: SummaryFacts): CheckpointSummary {
 }
 
 function kindOf({ checkpoint, folder, adapter, inside }: SummaryFacts): CheckpointKind {
-  if (adapter !== undefined) return "adapter";
+  if (adapter !== undefined) return adapter.carriesModel ? "model-with-adapter" : "adapter";
   if (inside?.kind !== undefined) return inside.kind;
   if (checkpoint.tensors.length > 0) return "model";
   return folder.trainerStatePath === undefined ? "unknown" : "training-checkpoint";
@@ -95,10 +96,12 @@ function headline(
   dtypes: readonly string[],
 ): string[] {
   const { checkpoint, adapter, adapterConfig } = facts;
-  const isOfParameters = kind === "model" || kind === "adapter" || kind === "training-checkpoint";
+  const isOfParameters =
+    kind === "model" || kind === "adapter" || kind === "model-with-adapter" || kind === "training-checkpoint";
   const shards = checkpoint.files.filter((file) => file.status !== "extra").length;
   return [
-    ...(adapter === undefined ? [whatItIs(kind, facts)] : adapterFacts(adapter, adapterConfig)),
+    ...(adapter === undefined || adapter.carriesModel ? [whatItIs(kind, facts)] : []),
+    ...(adapter === undefined ? [] : adapterFacts(adapter, adapterConfig)),
     plural(checkpoint.tensors.length, "tensor"),
     ...(parameterCount > 0 && isOfParameters ? [`${formatShortCount(parameterCount)} parameters`] : []),
     ...(dtypes.length > 0 ? [dtypes.slice(0, 3).join(" + ") + (dtypes.length > 3 ? " + …" : "")] : []),
@@ -111,6 +114,7 @@ function whatItIs(kind: CheckpointKind, { checkpoint, folder, inside }: SummaryF
   const optimizer = inside?.optimizers[0];
   switch (kind) {
     case "model":
+    case "model-with-adapter":
       return modelName(folder);
     case "training-checkpoint":
       return checkpoint.tensors.length > 0 ? "Training checkpoint" : "Training state without weights";

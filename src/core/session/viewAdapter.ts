@@ -1,6 +1,7 @@
 import type { Adapter } from "../adapter/adapter";
 import type { AdapterConfig } from "../adapter/adapterConfig";
-import { methodName, rangeText } from "../adapter/adapterText";
+import { rangeText } from "../adapter/adapterText";
+import { methodName } from "../adapter/methods/methodTable";
 import type { StageLabel } from "../stage/stage";
 import { plural } from "../text/quantities";
 import { fingerprintOfAdapter, refineStage } from "../update/adapterFingerprint";
@@ -52,7 +53,7 @@ export async function viewAdapter(
 const fewestListed = 16;
 
 function rowOf(
-  { module, alpha, scale, metrics, unavailable, fingerprint, health }: ModuleMeasurement,
+  { module, alpha, scale, metrics, experts, unavailable, fingerprint, health }: ModuleMeasurement,
   listed: number,
 ): LoraModuleRow {
   const unlisted = Math.max((metrics?.singularValues.length ?? 0) - listed, 0);
@@ -67,9 +68,14 @@ function rowOf(
     metrics: metrics === undefined ? undefined : listedMetrics(metrics, listed),
     ...(unlisted > 0 ? { unlistedValues: unlisted } : {}),
     ...(unavailable === undefined ? {} : { unavailable }),
+    ...(experts === undefined ? {} : { experts: experts.map(expertNumbers) }),
     ...(fingerprint === undefined ? {} : { fingerprint: fingerprint.kind }),
     ...(health === undefined ? {} : { health }),
   };
+}
+
+function expertNumbers({ frobenius, spectral, stableRank, effectiveRank, rank99 }: UpdateMetrics) {
+  return { frobenius, spectral, stableRank, effectiveRank, rank99 };
 }
 
 function listedMetrics(

@@ -1,4 +1,5 @@
-import type { AdapterDialect } from "../adapter/adapter";
+import type { DialectId } from "../adapter/dialects/dialect";
+import { dialectNamed } from "../adapter/dialects/dialectTable";
 import type { LoraModule } from "../adapter/loraModule";
 import type { OutputModule } from "./adapterOutput";
 import type { FactorNames } from "./writeFactors";
@@ -10,18 +11,8 @@ import type { FactorNames } from "./writeFactors";
 export type OutputFormat = "peft" | "kohya" | "plain";
 
 /** The format in which the programs that read a dialect will read the result. */
-export function outputFormatFor(dialect: AdapterDialect): OutputFormat {
-  switch (dialect) {
-    case "kohya":
-    case "lycoris":
-      return "kohya";
-    case "diffusers":
-    case "comfyui":
-    case "control-lora":
-      return "plain";
-    default:
-      return "peft";
-  }
+export function outputFormatFor(dialect: DialectId): OutputFormat {
+  return dialectNamed(dialect)?.writtenAs ?? "peft";
 }
 
 const peftPrefix = "base_model.model.";

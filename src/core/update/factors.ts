@@ -92,7 +92,8 @@ export function readScale(
   return new FactorReader(module, readTensor, signal).scale();
 }
 
-class FactorReader {
+/** Reads the tensors of one module. */
+export class FactorReader {
   constructor(
     private readonly module: LoraModule,
     private readonly readTensor: ReadTensor,
@@ -135,22 +136,40 @@ class FactorReader {
   }
 
   private async a(): Promise<Matrix> {
-    const { a, layout, rank, inFeatures, diagonal } = this.module;
-    const isTransposed =
-      layout === "mlx" || layout === "svdV" || (layout === "embedding" && a.shape[0] !== rank);
-    const matrix = isTransposed
-      ? transpose(await this.matrix(a, inFeatures, rank))
-      : layout === "tucker"
-        ? await this.tuckerA()
-        : await this.matrix(a, rank, inFeatures);
+    const { layout, rank, diagonal } = this.module;
+    const matrix = layout === "tucker" ? await this.tuckerA() : await this.storedA();
     if (diagonal !== undefined) scaleRows(matrix, await this.values(diagonal, rank));
     return matrix;
   }
 
+  private async storedA(): Promise<Matrix> {
+    const { a, layout, rank, inFeatures, slice, blocks, groupSize } = this.module;
+    if (isTransposed(layout) || layout === "svdV" || (layout === "embedding" && a.shape[0] !== rank)) {
+      return transpose(await this.matrix(a, inFeatures, rank));
+    }
+    if (slice !== undefined) return this.rows(a, slice.rowOfA, rank, inFeatures);
+    if (groupSize !== undefined) {
+      return spread(await this.matrix(a, rank, inFeatures / groupSize), groupSize);
+    }
+    const count = blocks?.ofA ?? 1;
+    return blockDiagonal(await this.matrix(a, rank, inFeatures / count), count);
+  }
+
   private async b(): Promise<Matrix> {
-    const { b, layout, rank, outFeatures } = this.module;
-    if (layout === "mlx") return transpose(await this.matrix(b, rank, outFeatures));
-    return this.matrix(b, outFeatures, rank);
+    const { b, layout, rank, outFeatures, slice, blocks } = this.module;
+    if (isTransposed(layout)) return transpose(await this.matrix(b, rank, outFeatures));
+    if (slice !== undefined) return this.rows(b, slice.rowOfB, outFeatures, rank);
+    const count = blocks?.ofB ?? 1;
+    return blockDiagonal(await this.matrix(b, outFeatures, rank / count), count);
+  }
+
+  /** Some rows of a tensor whose first axis counts rows. */
+  private async rows(tensor: Tensor, first: number, rows: number, cols: number): Promise<Matrix> {
+    const all = await this.values(tensor, elementCount(tensor.shape));
+    if (all.length < (first + rows) * cols) {
+      throw this.unavailable("ShapeMismatch", `${tensor.name} has fewer rows than its module needs.`);
+    }
+    return createMatrix(rows, cols, all.slice(first * cols, (first + rows) * cols));
   }
 
   /** The convolution with `mid` [r, r, …kernel] after a pointwise A: Σ_q mid[p, q, k] · a[q, i] at [p, i, k]. */
@@ -184,7 +203,7 @@ class FactorReader {
     return createMatrix(rows, cols, await this.values(tensor, rows * cols));
   }
 
-  private async values(tensor: Tensor, count: number): Promise<Float64Array> {
+  async values(tensor: Tensor, count: number): Promise<Float64Array> {
     if (elementCount(tensor.shape) !== count) {
       const shape = tensor.shape.join(", ");
       throw this.unavailable(
@@ -209,9 +228,41 @@ class FactorReader {
     }
   }
 
-  private unavailable(code: UnavailableReason, message: string): UpdateUnavailableError {
+  unavailable(code: UnavailableReason, message: string): UpdateUnavailableError {
     return new UpdateUnavailableError(code, this.module.module, message);
   }
+}
+
+function isTransposed(layout: LoraModule["layout"]): boolean {
+  return layout === "mlx" || layout === "transposed";
+}
+
+/**
+ * QALoRA feeds A the mean of each group of inputs times the number of groups, so that each column of A stands for all
+ * inputs of its group (peft/tuners/lora/variants.py, QALoraLinearVariant).
+ */
+function spread({ rows, cols: groups, data }: Matrix, groupSize: number): Matrix {
+  const factor = groups / groupSize;
+  const cols = groups * groupSize;
+  const result = createMatrix(rows, cols);
+  for (let at = 0; at < rows * cols; at++) {
+    result.data[at] = factor * (data[Math.floor(at / groupSize)] as number);
+  }
+  return result;
+}
+
+/** The blocks lie one below the other; on the diagonal each has columns of its own. */
+function blockDiagonal(stacked: Matrix, count: number): Matrix {
+  if (count === 1) return stacked;
+  const { rows, cols: width, data } = stacked;
+  const cols = width * count;
+  const height = rows / count;
+  const result = createMatrix(rows, cols);
+  for (let i = 0; i < rows; i++) {
+    const from = i * width;
+    result.data.set(data.subarray(from, from + width), i * cols + Math.floor(i / height) * width);
+  }
+  return result;
 }
 
 const isLittleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;

@@ -1,5 +1,6 @@
 import { hasStoredFactors } from "../adapter/factorLayout";
 import type { LoraModule } from "../adapter/loraModule";
+import { loadExpertFactors } from "./expertFactors";
 import { type FactorHealth, factorHealth } from "./factorHealth";
 import { loadFactors, type ReadTensor, UpdateUnavailableError } from "./factors";
 import { listedSpectrum } from "./listedSpectrum";
@@ -15,6 +16,8 @@ export interface ModuleMeasurement {
   readonly scale: number;
   /** Undefined where the factors cannot be read or are not finite; `unavailable` says why. */
   readonly metrics: UpdateMetrics | undefined;
+  /** Of each expert's update, where the module holds those of a mixture: then there are no `metrics` of the whole. */
+  readonly experts?: readonly UpdateMetrics[];
   readonly unavailable: string | undefined;
   /** The factors or their product hold NaN or infinity. */
   readonly notFinite: boolean;
@@ -37,6 +40,7 @@ export async function measureModule(
   signal?: AbortSignal,
 ): Promise<MeasuredModule> {
   try {
+    if (module.layout === "experts") return await measureExperts(module, readTensor, signal);
     const listed = await listedSpectrum(module, readTensor, signal);
     if (listed !== undefined) {
       const about = { module, alpha: module.alpha, scale: module.scale ?? 1 };
@@ -60,6 +64,26 @@ export async function measureModule(
     const about = { module, alpha: module.alpha, scale: module.scale ?? Number.NaN };
     return { measurement: { ...about, ...nothing, unavailable: error.message }, analysis: undefined };
   }
+}
+
+async function measureExperts(
+  module: LoraModule,
+  readTensor: ReadTensor,
+  signal?: AbortSignal,
+): Promise<MeasuredModule> {
+  const { count, alpha, scale, factorsOf } = await loadExpertFactors(module, readTensor, signal);
+  const experts: UpdateMetrics[] = [];
+  for (let expert = 0; expert < count; expert++) {
+    signal?.throwIfAborted();
+    experts.push(new UpdateAnalysis(factorsOf(expert)).metrics);
+  }
+  const broken = experts.filter(({ finite }) => !finite).length;
+  const unavailable =
+    broken > 0
+      ? `The factors of ${broken} of its ${count} experts hold NaN or infinity.`
+      : `It holds one update for each of ${count} experts, whose numbers stand one by one; there is no single ΔW.`;
+  const measurement = { module, alpha, scale, ...nothing, experts, unavailable, notFinite: broken > 0 };
+  return { measurement, analysis: undefined };
 }
 
 const nothing = {

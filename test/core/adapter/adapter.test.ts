@@ -143,7 +143,7 @@ describe("findAdapter", () => {
         severity: "info",
         code: "AdapterMethod",
         message:
-          "PROMPT_TUNING trains virtual tokens and changes no weights. " +
+          "Prompt tuning trains virtual tokens and changes no weights. " +
           "Its tensors are listed; update spectra and comparisons are not available.",
       },
     ]);
@@ -170,7 +170,10 @@ describe("findAdapter", () => {
     );
     expect(mixed.modules).toHaveLength(1);
     expect(mixed).toMatchObject({ method: "LORA", otherTensors: [{ shape: [3, 16] }] });
-    expect(mixed.problems[0]?.message).toContain("TRAINABLE_TOKENS");
+    expect(mixed.problems[0]).toMatchObject({
+      code: "TrainableTokens",
+      message: "3 rows of embed are trained besides and saved whole: they replace the rows of the base.",
+    });
   });
 
   it("says when the configuration announces a LoRA that is not there", () => {
@@ -219,7 +222,7 @@ describe("findAdapter", () => {
       "LoraModifiedBase",
     ]);
     const { problems } = openFixture("peft_layers").adapter;
-    expect(problems.map(({ code }) => code)).toEqual(["LoraDora"]);
+    expect(problems.map(({ code }) => code)).toEqual(["LoraDora", "LoraVariant", "AdapterShares"]);
   });
 
   it("pairs 10,000 modules", () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { modulePath, parseLoraKey } from "../../../src/core/adapter/loraKey";
+import { parseLoraKey } from "../../../src/core/adapter/dialects/dialectTable";
+import { modulePath } from "../../../src/core/adapter/loraKey";
 
 const keys: readonly (readonly [
   name: string,
@@ -30,7 +31,10 @@ const keys: readonly (readonly [
   ["lora_unet_mid_to_k.alpha", "kohya", "alpha", "lora_unet_mid_to_k"],
   ["lora_unet_mid_to_k.dora_scale", "kohya", "magnitude", "lora_unet_mid_to_k"],
   ["unet.mid.to_k.lora.down.weight", "diffusers", "a", "unet.mid.to_k"],
-  ["mid.attn1.processor.to_k_lora.up.weight", "diffusers", "b", "mid.attn1.processor.to_k"],
+  ["mid.attn1.processor.to_k_lora.up.weight", "diffusers", "b", "mid.attn1.to_k"],
+  ["up_blocks.0.attn1.processor.to_out_lora.up.weight", "diffusers", "b", "unet.up_blocks.0.attn1.to_out.0"],
+  ["double_blocks.0.processor.qkv_lora1.down.weight", "xlabs", "a", "double_blocks.0.processor.qkv_lora1"],
+  ["layers.0.moe.experts.lora_gate_a", "grouped", "a", "layers.0.moe.experts.gate"],
   ["text_encoder.q_proj.lora_linear_layer.down.weight", "diffusers", "a", "text_encoder.q_proj"],
   ["text_encoder.q_proj.lora_linear_layer.alpha", "kohya", "alpha", "text_encoder.q_proj"],
   ["model.layers.0.q_proj.lora_a", "lowerCase", "a", "model.layers.0.q_proj"],

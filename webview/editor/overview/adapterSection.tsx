@@ -1,4 +1,4 @@
-import { methodName } from "../../../src/core/adapter/adapterText";
+import { methodName } from "../../../src/core/adapter/methods/methodTable";
 import { plural } from "../../../src/core/text/quantities";
 import { safeText } from "../../ui/safeText";
 import { Section } from "../../ui/section";

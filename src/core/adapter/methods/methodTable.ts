@@ -1,0 +1,55 @@
+import type { Method } from "./method";
+import { mixtureMethods } from "./mixtures";
+import { productMethods } from "./products";
+import { promptMethods } from "./prompts";
+import { transformMethods } from "./transforms";
+import { vectorMethods } from "./vectors";
+
+/** Every method that is known by name. A new one is one descriptor here and nothing elsewhere. */
+export const methods: readonly Method[] = [
+  ...productMethods,
+  ...transformMethods,
+  ...vectorMethods,
+  ...mixtureMethods,
+  ...promptMethods,
+];
+
+const byId = new Map(methods.map((method) => [method.id, method]));
+
+/** The name of a method as its authors spell it, or the word that the configuration has. */
+export function methodName(id: string): string {
+  return byId.get(id)?.name ?? id;
+}
+
+export function methodWithId(id: string): Method | undefined {
+  return byId.get(id);
+}
+
+/** Whether the updates of a method have small factors, as LoRA's. */
+export function isProductMethod(id: string): boolean {
+  const method = byId.get(id);
+  return method !== undefined && method.whyNotMeasured === undefined;
+}
+
+const mayBeOtherMethod =
+  /hada_|lokr_|oft_|ia3_l|on_input|vera_lambda|prompt_embeddings|hra_u|hira_|vblora|fourierft|waveft|randlora|delora|road_|miss_block|bone_|c3a_|shira_|gralora|trainable_tokens|diff|_norm|xlora|poly_|lily_|osf_|psoft_|glora|adamss|peanut_|frod_|deft_|beft_|tinylora|unilora|ln_tuning|supertuning|adaption_/;
+
+const named = methods.filter(({ names }) => names !== undefined);
+
+/** The method that a tensor's name gives away, other than LoRA. */
+export function otherMethodOf(name: string): string | undefined {
+  if (!mayBeOtherMethod.test(name)) return undefined;
+  return named.find(({ names }) => names?.test(name))?.id;
+}
+
+/** One sentence: why a method is shown without spectra. */
+export function whyNotMeasured(id: string, isTuckerForm = false): string {
+  const { name = id, trains, whyNotMeasured: reason } = byId.get(id) ?? {};
+  const why =
+    reason ??
+    (isTuckerForm
+      ? "is here in a form that has no small factors"
+      : "does not add one plain product of two factors to each module's weight");
+  const what = trains === undefined || why.startsWith("trains") ? "" : ` It trains ${trains}.`;
+  return `${name} ${why}.${what} Its tensors are listed; update spectra and comparisons are not available.`;
+}

@@ -1,0 +1,210 @@
+import type { Tensor } from "../tensors/tensor";
+import type { AdapterConfig } from "./adapterConfig";
+import type { DialectId } from "./dialects/dialect";
+import {
+  embeddingLayout,
+  type FactorLayout,
+  type FactorTensors,
+  ggufLayout,
+  mismatch,
+  mlxLayout,
+  standardLayout,
+  transposedLayout,
+} from "./factorLayout";
+
+/** What else is known of a module when the shapes of its factors are read. */
+export interface FormContext {
+  readonly module: string;
+  readonly dialect: DialectId;
+  readonly config: AdapterConfig | undefined;
+  readonly isEmbedding: boolean;
+  /** The rank that the configuration gives the module. */
+  readonly announcedRank: number | undefined;
+  /** PEFT wrapped several parameters of one module into each other, which it does for experts only. */
+  readonly isNested: boolean;
+  /** Other modules of the file can only be read transposed. */
+  readonly isTransposed: boolean;
+}
+
+/**
+ * How the factors of one module lie, by their shapes and the configuration. Several where the module is a fused layer
+ * with one update a part.
+ * @throws LayoutError
+ */
+export function formsOf(factors: FactorTensors, context: FormContext): readonly FactorLayout[] {
+  const { dialect, isEmbedding, config } = context;
+  const { a, b } = factors;
+  if (isEmbedding) return [embeddingLayout(factors)];
+  const experts = stackedExperts(a, b, context);
+  if (experts !== undefined) return [experts];
+  if (dialect === "mlx") return [mlxLayout(factors)];
+  if (dialect === "gguf") return [ggufLayout(factors)];
+  const blocks = blockLayout(a, b, context);
+  if (blocks !== undefined) return [blocks];
+  const slices = slicesOf(a, b, context);
+  if (slices.length > 0) return slices;
+  if (isStoredTransposed(factors, context)) return [transposedLayout(factors)];
+  const plain = standardLayout(factors);
+  return [fusedExperts(plain, context) ?? pooled(plain, config?.qaloraGroupSize) ?? plain];
+}
+
+/** [E, r, in] with [E, out, r], or [E, in, r] with [E, r, out]. A convolution over one axis has three axes, too. */
+function stackedExperts(
+  a: Tensor,
+  b: Tensor,
+  { module, announcedRank }: FormContext,
+): FactorLayout | undefined {
+  if (a.shape.length !== 3 || b.shape.length !== 3) return undefined;
+  const [expertsOfA, second, third] = a.shape as [number, number, number];
+  const [expertsOfB, secondOfB, thirdOfB] = b.shape as [number, number, number];
+  const isConvolution = secondOfB === expertsOfA && thirdOfB === 1;
+  if (isConvolution && !/expert|moe|switch_mlp/i.test(module)) return undefined;
+  if (expertsOfA !== expertsOfB && expertsOfA !== 1 && expertsOfB !== 1) return undefined;
+  const count = Math.max(expertsOfA, expertsOfB);
+  const isStacked = second === thirdOfB;
+  const isGrouped = third === secondOfB;
+  if (!isStacked && !isGrouped) return undefined;
+  const isGroupedOnly = isGrouped && (!isStacked || (announcedRank === third && announcedRank !== second));
+  return isGroupedOnly
+    ? {
+        layout: "experts",
+        rank: third,
+        inFeatures: second,
+        outFeatures: thirdOfB,
+        experts: { count, order: "grouped" },
+      }
+    : {
+        layout: "experts",
+        rank: second,
+        inFeatures: third,
+        outFeatures: secondOfB,
+        experts: { count, order: "stacked" },
+      };
+}
+
+/**
+ * PEFT's `target_parameters` adapt the fused weights of E experts with A [r·E, in] and B [out, r·E]: the rank of the
+ * tensors is E times the configured one.
+ */
+function fusedExperts(
+  plain: FactorLayout,
+  { module, config, announcedRank, isNested }: FormContext,
+): FactorLayout | undefined {
+  if (plain.layout !== "linear" || !(isNested || isTargetParameter(module, config))) return undefined;
+  const isDivisible = announcedRank !== undefined && announcedRank > 0 && plain.rank % announcedRank === 0;
+  if (!isDivisible) {
+    return isNested
+      ? { ...plain, layout: "experts", experts: { count: undefined, order: "fused" } }
+      : undefined;
+  }
+  const count = plain.rank / announcedRank;
+  if (count === 1 && !isNested) return undefined;
+  return { ...plain, layout: "experts", rank: announcedRank, experts: { count, order: "fused" } };
+}
+
+function isTargetParameter(module: string, config: AdapterConfig | undefined): boolean {
+  const path = module.replace(/(?:\.base_layer)+$/, "");
+  return (config?.targetParameters ?? []).some((target) =>
+    `.${path}`.endsWith(`.${target.slice(0, target.lastIndexOf("."))}`),
+  );
+}
+
+function pooled(plain: FactorLayout, groupSize: number | undefined): FactorLayout | undefined {
+  if (groupSize === undefined || groupSize < 1 || plain.layout !== "linear") return undefined;
+  return { ...plain, layout: "pooled", inFeatures: plain.inFeatures * groupSize, groupSize };
+}
+
+/** BD-LoRA keeps A as [r, in / n] or B as [out, r / n]: n blocks, one below the other. */
+function blockLayout(a: Tensor, b: Tensor, { config, module }: FormContext): FactorLayout | undefined {
+  const { count, modulesOfA } = config?.blocks ?? { count: 1, modulesOfA: [] };
+  if (count < 2 || a.shape.length !== 2 || b.shape.length !== 2) return undefined;
+  const [rank, inFeatures] = a.shape as [number, number];
+  const [outFeatures, rankOfB] = b.shape as [number, number];
+  if (rankOfB * count === rank && outFeatures % count === 0)
+    return { layout: "blocks", rank, inFeatures, outFeatures, blocks: { ofA: 1, ofB: count } };
+  const target = module.slice(module.lastIndexOf(".") + 1);
+  const isOfA = modulesOfA.some((name) => target.includes(name));
+  if (!isOfA || rankOfB !== rank || rank % count !== 0) return undefined;
+  return {
+    layout: "blocks",
+    rank,
+    inFeatures: inFeatures * count,
+    outFeatures,
+    blocks: { ofA: count, ofB: 1 },
+  };
+}
+
+const queryKeyValue = ["q", "k", "v"];
+
+/** A fused layer with one product a part: A [r·k, in], B [Σ outputs, r], in early PEFT with a last axis of 1. */
+function slicesOf(a: Tensor, b: Tensor, { config, dialect }: FormContext): readonly FactorLayout[] {
+  const isGroupedConvolution = b.shape.length === 3 && b.shape[2] === 1;
+  if (a.shape.length !== 2 || !(isGroupedConvolution || (dialect === "litgpt" && b.shape.length === 2)))
+    return [];
+  const [rows, inFeatures] = a.shape as [number, number];
+  const [outputs = 0, rank = 0] = b.shape;
+  const count = rank === 0 ? 0 : rows / rank;
+  if (!Number.isInteger(count) || (count < 2 && !isGroupedConvolution)) return [];
+  const sizes = isGroupedConvolution
+    ? equalParts(outputs, count)
+    : attentionParts(outputs, inFeatures, count);
+  if (sizes === undefined)
+    throw mismatch(a, b, "How its outputs divide into query, key and value is not known.");
+  const names = partNames(config?.enableLora, count, isGroupedConvolution);
+  let rowOfB = 0;
+  return sizes.map((outFeatures, index) => {
+    const slice = { part: names[index] as string, rowOfA: index * rank, rowOfB };
+    rowOfB += outFeatures;
+    return { layout: "slice" as const, rank, inFeatures, outFeatures, slice };
+  });
+}
+
+function equalParts(outputs: number, count: number): readonly number[] | undefined {
+  return outputs % count === 0 ? Array.from({ length: count }, () => outputs / count) : undefined;
+}
+
+/** Query has as many outputs as the layer has inputs; key and value may share heads, and are equal. */
+function attentionParts(outputs: number, inFeatures: number, count: number): readonly number[] | undefined {
+  if (count > 3) return undefined;
+  const rest = (outputs - inFeatures) / (count - 1);
+  if (!Number.isInteger(rest) || rest < 1 || inFeatures % rest !== 0) return undefined;
+  return [inFeatures, ...Array.from({ length: count - 1 }, () => rest)];
+}
+
+function partNames(
+  enabled: readonly boolean[] | undefined,
+  count: number,
+  isGroupedConvolution: boolean,
+): readonly string[] {
+  const indexes = enabled?.flatMap((isOn, index) => (isOn ? [index] : []));
+  if (indexes?.length === count && enabled !== undefined) {
+    return indexes.map(
+      (index) => (enabled.length === 3 ? queryKeyValue[index] : undefined) ?? `part ${index + 1}`,
+    );
+  }
+  // litgpt adapts query and value unless it is told otherwise.
+  if (!isGroupedConvolution) return count === 3 ? queryKeyValue : ["q", "v"];
+  return Array.from({ length: count }, (_, index) => `part ${index + 1}`);
+}
+
+function isStoredTransposed({ a, b, mid }: FactorTensors, context: FormContext): boolean {
+  const { announcedRank, isTransposed } = context;
+  const canBe =
+    a.shape.length === 2 && b.shape.length === 2 && a.shape[1] === b.shape[0] && mid === undefined;
+  if (!canBe) return false;
+  const rank = a.shape[0] as number;
+  const transposedRank = a.shape[1] as number;
+  if (b.shape[1] !== rank) return true;
+  if (announcedRank !== undefined && rank !== transposedRank) {
+    return announcedRank === transposedRank && announcedRank !== rank;
+  }
+  return isTransposed && transposedRank < rank;
+}
+
+/** Whether a file's factors can only be read transposed: some modules say so, and none says the contrary. */
+export function areStoredTransposed(pairs: readonly { readonly a: Tensor; readonly b: Tensor }[]): boolean {
+  const flat = pairs.filter(({ a, b }) => a.shape.length === 2 && b.shape.length === 2);
+  const standard = flat.filter(({ a, b }) => a.shape[0] === b.shape[1] && a.shape[1] !== b.shape[0]).length;
+  const transposed = flat.filter(({ a, b }) => a.shape[0] !== b.shape[1] && a.shape[1] === b.shape[0]).length;
+  return transposed > 0 && standard === 0;
+}
