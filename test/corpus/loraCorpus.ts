@@ -116,7 +116,10 @@ async function checkFile(folder: string, file: string, expected: Readonly<Record
   }
 }
 
-const noTensors = { alignment: { rows: [], separator: ".", problems: [] }, table: undefined } as const;
+const noTensors = {
+  alignment: { rows: [], separator: ".", aligned: [], problems: [] },
+  table: undefined,
+} as const;
 
 /** The pairs of `compare --json`, by the name of each module's first factor. */
 async function comparedPairs(paths: readonly string[]) {

@@ -7,7 +7,7 @@ import { dirname, join, relative, resolve } from "node:path";
  */
 export const floors: readonly (readonly string[])[] = [
   ["text", "linalg", "problem"],
-  ["json", "bytes"],
+  ["json", "bytes", "names"],
   ["tensors"],
   ["values"],
   ["analysis"],
@@ -31,6 +31,7 @@ const questions: Readonly<Record<string, string>> = {
   linalg: "matrices and decompositions",
   problem: "errors, problems and limits",
   json: "JSON as Python writes it",
+  names: "which names are spellings of one",
   bytes: "bytes by range, files, zip directories",
   tensors: "names, dtypes, shapes and layouts of tensors",
   values: "values of one tensor by range",

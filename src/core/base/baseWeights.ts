@@ -2,6 +2,7 @@ import { modulePath } from "../adapter/loraKey";
 import type { LoraModule } from "../adapter/loraModule";
 import { measureTensor, type ReadTensorRange } from "../analysis/measureTensor";
 import { PlainKernels } from "../analysis/plainKernels";
+import { canonicalName } from "../names/canonicalName";
 import type { Problem } from "../problem/problem";
 import type { CheckpointSession } from "../session/checkpointSession";
 import type { LongWork } from "../session/longWork";
@@ -92,31 +93,33 @@ function fits({ inFeatures, outFeatures }: LoraModule, { shape }: Tensor): boole
   return (rows === outFeatures && cols === inFeatures) || (rows === inFeatures && cols === outFeatures);
 }
 
-/** Finds a module's weight by path, whatever stands in front of it in either file. */
+/** Finds a module's weight by path, whatever wrapper, nesting or dialect either file is in. */
 export class BaseWeights {
   private readonly byPath = new Map<string, Tensor>();
-  /** By the path with `_` for dots, as kohya writes modules. */
-  private readonly byFlatPath = new Map<string, Tensor>();
+  /** Undefined where two weights have one canonical name: then it tells neither. */
+  private readonly byCanonical = new Map<string, Tensor | undefined>();
   private readonly byEnding = new Map<string, Tensor | undefined>();
 
   constructor(tensors: readonly Tensor[]) {
     for (const tensor of tensors) {
       const path = modulePath(tensor.name).replace(/\.weight$/, "");
       this.byPath.set(path, tensor);
-      this.byFlatPath.set(path.replaceAll(".", "_"), tensor);
-      const ending = path.slice(path.indexOf(".") + 1);
-      this.byEnding.set(ending, this.byEnding.has(ending) ? undefined : tensor);
+      addUnique(this.byCanonical, canonicalName(path), tensor);
+      addUnique(this.byEnding, path.slice(path.indexOf(".") + 1), tensor);
     }
   }
 
   find(module: string): Tensor | undefined {
-    const flat = module.replace(/^lora_(?:unet|te\d?|transformer)_/, "");
     return (
       this.byPath.get(module) ??
-      this.byFlatPath.get(flat) ??
-      // `model.layers…` in one file and `layers…` in the other.
+      this.byCanonical.get(canonicalName(module)) ??
+      // `backbone.layers…` in one file and `layers…` in the other.
       this.byPath.get(module.slice(module.indexOf(".") + 1)) ??
       this.byEnding.get(module)
     );
   }
+}
+
+function addUnique(map: Map<string, Tensor | undefined>, key: string, tensor: Tensor): void {
+  map.set(key, map.has(key) ? undefined : tensor);
 }

@@ -13,7 +13,8 @@ function normIn({ measurements }: ModuleComparison, index: number): number {
 
 /**
  * A whole adapter against another, as one long vector: a module that only one of them adapts counts as zero in the
- * other. Shares are weighted by the energy of the modules. Undefined where either is zero.
+ * other. Shares are weighted by the energy of the modules. Undefined where either is zero, and where no module is
+ * measured in both: of what was not aligned nothing is known, so the two are not called unrelated.
  */
 export function totalChange(
   modules: readonly ModuleComparison[],
@@ -23,6 +24,7 @@ export function totalChange(
   const normBefore = totalNorm(modules, before);
   const normAfter = totalNorm(modules, after);
   if (normBefore === 0 || normAfter === 0) return undefined;
+  if (!modules.some((module) => pairOf(module, before, after)?.distance !== undefined)) return undefined;
   let inner = 0;
   let kept = 0;
   let added = 0;

@@ -6,6 +6,8 @@ import type { UpdateChange } from "./compareView";
 import { type ChangeRegion, regionOfChange } from "./modules/changeRegion";
 import type { ModuleComparison } from "./modules/moduleComparison";
 import type { Snapshot } from "./openSnapshots";
+import type { AlignedRow } from "./tensors/alignTensors";
+import { tensorSentence } from "./tensors/tensorSentence";
 
 /** What happened between two neighbouring snapshots, with its numbers. Plain data. */
 export interface CompareStep {
@@ -19,6 +21,8 @@ export interface CompareStep {
   readonly movedBeyond: number | undefined;
   /** Where more than half of the squared change is. */
   readonly region: ChangeRegion | undefined;
+  /** Set where neither is an adapter: the sentence is of their tensors. */
+  readonly ofTensors?: true;
 }
 
 /** Below this a difference between what was kept and what is left is rounding. */
@@ -29,10 +33,29 @@ export function compareSteps(
   snapshots: readonly Snapshot[],
   modules: readonly ModuleComparison[],
   stages: readonly (StageLabel | undefined)[],
+  tensors: readonly AlignedRow[],
 ): readonly CompareStep[] {
-  return snapshots
-    .slice(1)
-    .map((_, index) => new StepTeller(snapshots, modules, stages, index, index + 1).tell());
+  const hasAdapter = (index: number) => snapshots[index]?.session?.adapter !== undefined;
+  return snapshots.slice(1).map((_, from): CompareStep => {
+    const to = from + 1;
+    if (isReadable(snapshots[from]) && isReadable(snapshots[to]) && !hasAdapter(from) && !hasAdapter(to)) {
+      const sentence = tensorSentence(tensors, from, to, undefined);
+      return {
+        from,
+        to,
+        sentence,
+        change: undefined,
+        movedBeyond: undefined,
+        region: undefined,
+        ofTensors: true,
+      };
+    }
+    return new StepTeller(snapshots, modules, stages, from, to).tell();
+  });
+}
+
+function isReadable(snapshot: Snapshot | undefined): boolean {
+  return snapshot?.session !== undefined;
 }
 
 /** The steps as one sentence: "rank 64 → 8 kept 97.2 % of the energy; fine-tuning then moved the update by 31 %". */
@@ -80,14 +103,19 @@ class StepTeller {
   ): string {
     const unreadable = [this.from, this.to].find((index) => this.snapshots[index]?.failure !== undefined);
     if (unreadable !== undefined) return `${this.snapshots[unreadable]?.label} could not be read`;
+    const models = [this.from, this.to].filter(
+      (index) => this.snapshots[index]?.session?.adapter === undefined,
+    );
+    if (models.length === 1) return `${this.snapshots[models[0] as number]?.label} is no adapter`;
     if (this.common.length === 0) return "the two have no module in common that can be measured";
-    const main = change === undefined ? this.fromOrToZero() : this.mainClause(change, moved, region);
+    const main = change === undefined ? this.withoutChange() : this.mainClause(change, moved, region);
     return [main, ...this.moduleChanges()].join(", ");
   }
 
-  private fromOrToZero(): string {
+  private withoutChange(): string {
     const [before, after] = [totalNorm(this.modules, this.from), totalNorm(this.modules, this.to)];
     if (before === 0 && after === 0) return "both updates are zero";
+    if (before !== 0 && after !== 0) return "the modules that both adapt have other shapes";
     return before === 0
       ? `training began: ‖ΔW‖ 0 → ${formatNumber(after, 3)}`
       : `the update became zero: ‖ΔW‖ ${formatNumber(before, 3)} → 0`;

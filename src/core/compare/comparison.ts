@@ -10,11 +10,12 @@ import {
   type ModulePairDetail,
   maxListedTensors,
 } from "./compareView";
+import { alignModules, type ModuleAlignment } from "./modules/alignModules";
 import { compareUpdates } from "./modules/compareUpdates";
 import type { ModuleComparison, ModulePair } from "./modules/moduleComparison";
 import { describeModule, describePair } from "./modules/moduleDetail";
 import { changeFrom, findInitialSnapshot } from "./modules/trueChange";
-import { alignModules, openSnapshots, type Snapshot } from "./openSnapshots";
+import { openSnapshots, type Snapshot } from "./openSnapshots";
 import { describeBases } from "./snapshotProblems";
 import { compareTensorLayouts } from "./tensorDiffSummary";
 import { viewComparison } from "./viewComparison";
@@ -36,6 +37,8 @@ export class Comparison {
   private constructor(
     readonly snapshots: readonly Snapshot[],
     readonly modules: readonly ModuleComparison[],
+    /** Which module of one snapshot is which of another. */
+    readonly alignment: ModuleAlignment,
     readonly view: CompareView,
   ) {}
 
@@ -48,14 +51,12 @@ export class Comparison {
   ): Promise<Comparison> {
     const snapshots = await openSnapshots(files, paths, userStage, options.signal);
     const initial = findInitialSnapshot(snapshots);
-    const modules = await compareModules(snapshots, initial, options);
-    const tensors = compareTensorLayouts(
-      snapshots.map(({ session }) => session),
-      maxListedTensors,
-    );
-    const problems = [...describeBases(snapshots, initial), ...tensors.problems];
-    const view = viewComparison(snapshots, modules, tensors.rows, problems, initial);
-    return new Comparison(snapshots, modules, view);
+    const alignment = alignModules(snapshots);
+    const modules = await compareModules(snapshots, alignment, initial, options);
+    const tensors = compareTensorLayouts(snapshots, maxListedTensors);
+    const problems = [...describeBases(snapshots, initial), ...alignment.problems, ...tensors.problems];
+    const view = viewComparison(snapshots, modules, tensors, problems, initial);
+    return new Comparison(snapshots, modules, alignment, view);
   }
 
   /**
@@ -63,11 +64,10 @@ export class Comparison {
    * @throws when no snapshot adapts the module.
    */
   async moduleDetail(module: string, signal?: AbortSignal): Promise<CompareModuleDetail> {
-    const found = alignModules(this.snapshots).find(([name]) => name === module);
-    if (found === undefined) throw new Error(`No snapshot adapts "${module}".`);
+    const found = this.alignedModule(module);
     const readers = this.snapshots.map(({ session }) => session?.tensorReader());
     try {
-      const measured = await measureAll(found[1], readers, signal);
+      const measured = await measureAll(found, readers, signal);
       const analyses = measured.map((each) => each?.analysis);
       const detail = describeModule(module, analyses, this.view.initialColumn);
       // Measured without factors, e.g. the spectrum that a full decomposition lists.
@@ -76,6 +76,13 @@ export class Comparison {
     } finally {
       await closeAll(readers);
     }
+  }
+
+  /** @throws when no snapshot adapts the module. */
+  private alignedModule(module: string): readonly (LoraModule | undefined)[] {
+    const found = this.alignment.rows.find(({ name }) => name === module);
+    if (found === undefined) throw new Error(`No snapshot adapts "${module}".`);
+    return found.modules;
   }
 
   /**
@@ -88,9 +95,8 @@ export class Comparison {
     b: number,
     signal?: AbortSignal,
   ): Promise<ModulePairDetail | undefined> {
-    const found = alignModules(this.snapshots).find(([name]) => name === module);
-    if (found === undefined) throw new Error(`No snapshot adapts "${module}".`);
-    const chosen = [a, b].map((index) => found[1][index]);
+    const found = this.alignedModule(module);
+    const chosen = [a, b].map((index) => found[index]);
     const readers = [a, b].map((index) => this.snapshots[index]?.session?.tensorReader());
     try {
       const [first, second] = await measureAll(chosen, readers, signal);
@@ -104,17 +110,17 @@ export class Comparison {
 
 async function compareModules(
   snapshots: readonly Snapshot[],
+  { rows }: ModuleAlignment,
   initial: number | undefined,
   { pairing = "first", report, signal }: ComparisonOptions,
 ): Promise<ModuleComparison[]> {
-  const aligned = alignModules(snapshots);
   const readers = snapshots.map(({ session }) => session?.tensorReader());
   const compared: ModuleComparison[] = [];
   try {
-    for (const [module, bySnapshot] of aligned) {
+    for (const { name, modules } of rows) {
       signal?.throwIfAborted();
-      report?.(compared.length, aligned.length, module);
-      compared.push(await compareModule(module, bySnapshot, readers, pairing, initial, signal));
+      report?.(compared.length, rows.length, name);
+      compared.push(await compareModule(name, modules, readers, pairing, initial, signal));
     }
     return compared;
   } finally {

@@ -1,4 +1,3 @@
-import type { LoraModule } from "../adapter/loraModule";
 import type { Files } from "../bytes/files";
 import { checkpointIdentity } from "../checkpoint/identity";
 import { CheckpointError } from "../problem/checkpointError";
@@ -36,24 +35,6 @@ export async function openSnapshots(
       }
     }),
   );
-}
-
-/** The modules of all snapshots by name, in the order of the first that has them. */
-export function alignModules(
-  snapshots: readonly Snapshot[],
-): readonly (readonly [string, readonly (LoraModule | undefined)[]])[] {
-  const aligned = new Map<string, (LoraModule | undefined)[]>();
-  for (const [index, { session }] of snapshots.entries()) {
-    for (const module of session?.adapter?.modules ?? []) {
-      let bySnapshot = aligned.get(module.module);
-      if (bySnapshot === undefined) {
-        bySnapshot = new Array<LoraModule | undefined>(snapshots.length).fill(undefined);
-        aligned.set(module.module, bySnapshot);
-      }
-      bySnapshot[index] ??= module;
-    }
-  }
-  return [...aligned];
 }
 
 function messageOf(error: unknown): string {

@@ -1,37 +1,56 @@
+import type { AlignedNames } from "../names/matchNames";
 import type { Problem } from "../problem/problem";
-import type { CheckpointSession } from "../session/checkpointSession";
 import type { Tensor } from "../tensors/tensor";
 import { formatCount } from "../text/quantities";
 import type { CompareTensorRow, TensorStatus } from "./compareView";
-import { alignTensors } from "./tensors/alignTensors";
+import type { Snapshot } from "./openSnapshots";
+import { type AlignedRow, alignTensors } from "./tensors/alignTensors";
+
+export interface TensorLayouts {
+  readonly rows: readonly CompareTensorRow[];
+  /** All of them, one tensor a snapshot. */
+  readonly aligned: readonly AlignedRow[];
+  readonly problems: readonly Problem[];
+}
 
 /**
  * Aligns the tensors of full models by name and says what differs in layout. Adapters are left out: their
  * factors are compared as updates.
  * @param maxRows rows listed; those that differ come first.
  */
-export function compareTensorLayouts(
-  sessions: readonly (CheckpointSession | undefined)[],
-  maxRows: number,
-): { readonly rows: readonly CompareTensorRow[]; readonly problems: readonly Problem[] } {
-  const isModel = sessions.map((session) => session !== undefined && session.adapter === undefined);
-  if (isModel.filter(Boolean).length < 2) return { rows: [], problems: [] };
+export function compareTensorLayouts(snapshots: readonly Snapshot[], maxRows: number): TensorLayouts {
+  const isModel = snapshots.map(({ session }) => session !== undefined && session.adapter === undefined);
+  if (isModel.filter(Boolean).length < 2) return { rows: [], aligned: [], problems: [] };
   const aligned = alignTensors(
-    sessions.map((session, index) => {
+    snapshots.map(({ label, session }, index) => {
       if (session === undefined || !isModel[index]) return undefined;
-      const { name, tensors, aliases } = session.checkpoint;
-      return { label: name, tensors, aliases };
+      const { tensors, aliases } = session.checkpoint;
+      return { label, tensors, aliases };
     }),
   );
+  const problems = [...aligned.problems, ...loaderWarnings(aligned.aligned, snapshots)];
   const rows = aligned.rows
     .map(({ name, tensors, status }) => ({ name, cells: tensors.map(describe), status }))
     .sort((a, b) => statusOrder[a.status] - statusOrder[b.status]);
-  if (rows.length <= maxRows) return { rows, problems: aligned.problems };
+  if (rows.length <= maxRows) return { rows, aligned: aligned.rows, problems };
   const message = `${formatCount(rows.length - maxRows)} of ${formatCount(rows.length)} tensors are not listed; those that differ come first.`;
   return {
     rows: rows.slice(0, maxRows),
-    problems: [...aligned.problems, { severity: "info", code: "ManyTensors", message }],
+    aligned: aligned.rows,
+    problems: [...problems, { severity: "info", code: "ManyTensors", message }],
   };
+}
+
+/** A model under other names is another model to whoever matches names exactly. */
+function loaderWarnings(
+  aligned: readonly AlignedNames[],
+  snapshots: readonly Snapshot[],
+): readonly Problem[] {
+  const renamed = new Set(aligned.flatMap(({ snapshot, kind }) => (kind === "prefix" ? [] : [snapshot])));
+  if (renamed.size === 0) return [];
+  const labels = [...renamed].map((index) => snapshots[index]?.label ?? "").join(", ");
+  const message = `${labels}: a loader that matches names exactly (torch's load_state_dict, an adapter made for the other names) does not take the one for the other; newer versions of transformers rename some of them when they load.`;
+  return [{ severity: "warning", code: "NamesNotInterchangeable", message }];
 }
 
 const statusOrder: Record<TensorStatus, number> = {

@@ -2,9 +2,10 @@ import type { Files } from "../bytes/files";
 import type { UserStage } from "../session/checkpointSession";
 import { type ModuleMeasurement, measureModule } from "../update/measureModule";
 import type { UpdateAnalysis } from "../update/updateAnalysis";
+import { alignModules } from "./modules/alignModules";
 import { compareUpdates, type UpdateComparison } from "./modules/compareUpdates";
 import { type ModuleGrid, moduleGrid } from "./modules/moduleGrid";
-import { alignModules, openSnapshots, type Snapshot } from "./openSnapshots";
+import { openSnapshots, type Snapshot } from "./openSnapshots";
 
 /** What can be followed over a run. `change…` are against the checkpoint before, `fromFirst` against the first. */
 export const timelineMetrics = [
@@ -57,14 +58,14 @@ export async function computeTimeline(
   { metrics = timelineMetrics, report, signal }: TimelineOptions = {},
 ): Promise<Timeline> {
   const snapshots = inStepOrder(await openSnapshots(files, paths, userStage, signal));
-  const aligned = alignModules(snapshots);
+  const aligned = alignModules(snapshots).rows;
   const values = Object.fromEntries(
     metrics.map((metric) => [metric, new Float32Array(aligned.length * snapshots.length).fill(Number.NaN)]),
   ) as Partial<Record<TimelineMetric, Float32Array>>;
   const readers = snapshots.map(({ session }) => session?.tensorReader());
   const needsPairs = metrics.some((metric) => pairMetrics.has(metric));
   try {
-    for (const [row, [name, bySnapshot]] of aligned.entries()) {
+    for (const [row, { name, modules: bySnapshot }] of aligned.entries()) {
       signal?.throwIfAborted();
       report?.(row, aligned.length, name);
       let first: UpdateAnalysis | undefined;
@@ -91,7 +92,7 @@ export async function computeTimeline(
   } finally {
     await Promise.all(readers.map((reader) => reader?.close()));
   }
-  const modules = aligned.map(([name]) => name);
+  const modules = aligned.map(({ name }) => name);
   return { checkpoints: snapshots.map(checkpointOf), modules, grid: moduleGrid(modules), values };
 }
 

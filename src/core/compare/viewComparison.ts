@@ -2,19 +2,20 @@ import type { Problem } from "../problem/problem";
 import type { ModuleMeasurement } from "../update/measureModule";
 import { pairOf } from "./adapterTotals";
 import { compareSteps, storyOf } from "./compareSteps";
-import type { CompareCell, CompareModuleRow, CompareTensorRow, CompareView } from "./compareView";
+import type { CompareCell, CompareModuleRow, CompareView } from "./compareView";
 import { metricTables } from "./metricTables";
 import type { ModuleComparison } from "./modules/moduleComparison";
 import { moduleGrid } from "./modules/moduleGrid";
 import type { Snapshot } from "./openSnapshots";
 import { snapshotColumn } from "./snapshotColumn";
 import { refinedStages } from "./snapshotStages";
+import type { TensorLayouts } from "./tensorDiffSummary";
 
 /** Shapes a comparison for the panel. */
 export function viewComparison(
   snapshots: readonly Snapshot[],
   modules: readonly ModuleComparison[],
-  tensors: readonly CompareTensorRow[],
+  tensors: TensorLayouts,
   problems: readonly Problem[],
   initial: number | undefined,
 ): CompareView {
@@ -23,12 +24,13 @@ export function viewComparison(
     snapshots,
     modules,
     stages.map(({ stage }) => stage),
+    tensors.aligned,
   );
   const story = storyOf(steps);
   return {
     columns: snapshots.map((snapshot, index) => snapshotColumn(snapshot, index, modules, stages[index])),
     modules: modules.map(rowOf),
-    tensors,
+    tensors: tensors.rows,
     problems,
     grid: moduleGrid(modules.map(({ module }) => module)),
     metrics: metricTables(modules, snapshots.length),

@@ -1,7 +1,7 @@
 import type { Comparison } from "../compare/comparison";
 import type { ModuleComparison } from "../compare/modules/moduleComparison";
 import type { Problem } from "../problem/problem";
-import { type TensorFindings, tensorReport } from "./tensorReport";
+import { stepSentence, type TensorFindings, tensorReport } from "./tensorReport";
 
 export interface CompareReportParts {
   /** As they were given, one for each of the snapshots. */
@@ -22,13 +22,21 @@ export function compareReport(comparison: Comparison, { paths, findings, problem
       stage: stage?.stage,
       step,
     })),
+    /** How names of modules and of tensors were made to agree. */
+    aligned: (comparison.modules.length > 0 ? comparison : findings).alignment.aligned,
     story: comparison.view.story,
-    steps: comparison.view.steps?.map(({ from, to, sentence }) => ({ from, to, sentence })),
+    steps: comparison.view.steps?.map((step) => ({
+      from: step.from,
+      to: step.to,
+      sentence: stepSentence(step, findings),
+    })),
     modules: comparison.modules.map(moduleReport),
     tensors: tensorReport(findings),
     problems: [
       ...comparison.view.problems,
-      ...(comparison.view.tensors.length > 0 ? [] : findings.alignment.problems),
+      ...(comparison.view.tensors.length + comparison.view.modules.length > 0
+        ? []
+        : findings.alignment.problems),
       ...problems,
       ...comparison.view.columns.flatMap(({ failure }) => failure ?? []),
     ],

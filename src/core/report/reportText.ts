@@ -9,7 +9,7 @@ import { printable } from "../text/printable";
 import { formatBytes, formatCount, formatNumber } from "../text/quantities";
 import { fingerprintText } from "../update/adapterFingerprint";
 import { problemLine } from "./problemText";
-import { type TensorFindings, tensorText } from "./tensorReport";
+import { stepSentence, type TensorFindings, tensorText } from "./tensorReport";
 import { tableLines, textTable } from "./textTable";
 
 /** The readable twins of the JSON reports. */
@@ -129,11 +129,11 @@ export function compareText(
     ...labels.slice(1).map((label) => `Change ${label}`),
   ];
   return sections([
-    stepsText(view),
+    stepsText(view, findings),
     summary,
     problemText([
       ...view.problems,
-      ...(view.tensors.length > 0 ? [] : findings.alignment.problems),
+      ...(view.tensors.length + view.modules.length > 0 ? [] : findings.alignment.problems),
       ...problems,
     ]),
     modules.length === 0 ? "" : textTable(moduleHeader, modules),
@@ -143,10 +143,10 @@ export function compareText(
 }
 
 /** What happened from each snapshot to the next. */
-function stepsText({ steps = [], columns }: CompareView): string {
+function stepsText({ steps = [], columns }: CompareView, findings: TensorFindings): string {
   const label = (index: number) => printable(columns[index]?.label ?? "");
   return steps
-    .map(({ from, to, sentence }) => `${label(from)} → ${label(to)}: ${printable(sentence)}`)
+    .map((step) => `${label(step.from)} → ${label(step.to)}: ${printable(stepSentence(step, findings))}`)
     .join("\n");
 }
 

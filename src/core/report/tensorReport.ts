@@ -1,6 +1,8 @@
+import type { CompareStep } from "../compare/compareSteps";
 import type { AlignedRow, Alignment } from "../compare/tensors/alignTensors";
 import { isTransposed } from "../compare/tensors/diffPairs";
 import { type DiffNumbers, type DiffTable, diffStatus } from "../compare/tensors/diffTable";
+import { tensorSentence } from "../compare/tensors/tensorSentence";
 import { formatCount, formatNumber, plural } from "../text/quantities";
 import { textTable } from "./textTable";
 
@@ -29,6 +31,14 @@ export function tensorReport({ alignment, table }: TensorFindings) {
       ...(isSeveral ? { pairs: pairReports(table, index) } : {}),
     };
   });
+}
+
+/** What a comparison says of two neighbours: of two models what became of their values, where these were compared. */
+export function stepSentence(
+  { from, to, sentence, ofTensors }: CompareStep,
+  { alignment, table }: TensorFindings,
+): string {
+  return ofTensors === true ? tensorSentence(alignment.rows, from, to, table) : sentence;
 }
 
 function pairReports(table: DiffTable, row: number) {

@@ -1,4 +1,5 @@
 import { rangeText } from "../adapter/adapterText";
+import { modulePath } from "../adapter/loraKey";
 import { readDifference, scanDifference } from "../base/weightDifference";
 import { pairWeights, type WeightPair, type WeightPairs } from "../base/weightPairs";
 import type { FileSink } from "../bytes/fileSink";
@@ -191,9 +192,9 @@ class Extraction {
     };
   }
 
-  private copyOf({ tuned }: WeightPair): OutputCopy {
+  private copyOf({ base, tuned }: WeightPair): OutputCopy {
     return {
-      name: `base_model.model.${tuned.name}`,
+      name: `base_model.model.${modulePath(base.name)}`,
       tensor: tuned,
       read: (offset, length) => this.readTuned(tuned, offset, length),
     };

@@ -1,4 +1,5 @@
 import type { WeightPair, WeightPairs } from "../base/weightPairs";
+import { renameText } from "../names/matchNames";
 import type { Problem } from "../problem/problem";
 import { formatNumber, plural } from "../text/quantities";
 import type { ExtractedModule } from "./extract";
@@ -10,6 +11,13 @@ export function extractionProblems(
   extracted: readonly ExtractedModule[],
 ): readonly Problem[] {
   return [
+    ...pairs.renames.map(
+      (rename): Problem => ({
+        severity: "info",
+        code: "NamesAligned",
+        message: `The fine-tuned model: ${renameText(rename)} The adapter has the names of the base.`,
+      }),
+    ),
     leftOut(
       "NotExtracted",
       missing.map(({ tuned }) => tuned.name),

@@ -296,3 +296,65 @@ describe("computeTimeline", () => {
     ).rejects.toThrow();
   });
 });
+
+describe("adapters under other names", () => {
+  const moved = (prefix: string, scale: number): Modules =>
+    Object.fromEntries(
+      Object.entries(svdModules).map(([name, { a, b }]) => [
+        name.replace(/^model\./, prefix),
+        { a, b: scaled(b, scale) },
+      ]),
+    );
+
+  it("have the true change and cosine, the rule, and a warning for loaders", async () => {
+    const files = new MemoryFiles();
+    writeAdapterFolder(files, "/run/old", moved("language_model.model.", 1));
+    writeAdapterFolder(files, "/run/new", moved("model.language_model.", 1.1));
+    const { modules, view, alignment } = await Comparison.compute(files, ["/run/old", "/run/new"], noStage);
+    expect(modules).toHaveLength(36);
+    for (const { pairs } of modules) {
+      expect(pairs).toHaveLength(1);
+      expect(pairs[0]?.relativeChange).toBeCloseTo(0.1, 12);
+      expect(pairs[0]?.cosine).toBeCloseTo(1, 12);
+    }
+    expect(view.columns[1]?.relativeChange).toBeCloseTo(0.1, 12);
+    expect(alignment.aligned).toMatchObject([{ snapshot: 1, kind: "nesting" }]);
+    expect(view.problems.map(({ code, severity }) => [code, severity])).toEqual([
+      ["NamesAligned", "info"],
+      ["NamesNotInterchangeable", "warning"],
+    ]);
+  });
+
+  it("have no change and no cosine where nothing is aligned", async () => {
+    const files = new MemoryFiles();
+    writeAdapterFolder(files, "/run/one", moved("model.", 1));
+    writeAdapterFolder(files, "/run/other", moved("decoder.", 1));
+    const { view } = await Comparison.compute(files, ["/run/one", "/run/other"], noStage);
+    expect(view.columns[1]).toMatchObject({ relativeChange: undefined, cosine: undefined });
+    expect(view.steps?.[0]).toMatchObject({ change: undefined });
+    expect(view.modules).toHaveLength(72);
+  });
+});
+
+describe("two models", () => {
+  it("are told by their tensors, without a word of adapters", async () => {
+    const files = new MemoryFiles();
+    const tensors = (prefix: string) =>
+      ["layers.0.q.weight", "layers.1.q.weight"].map((name) => ({
+        name: prefix + name,
+        shape: [2, 2],
+        values: new Float64Array(4),
+      }));
+    writeTensors(files, "/a/model.safetensors", tensors("model."));
+    writeTensors(files, "/b/model.safetensors", tensors("model.language_model."));
+    const { view } = await Comparison.compute(files, ["/a", "/b"], noStage);
+    expect(view.steps).toMatchObject([
+      {
+        ofTensors: true,
+        sentence: "2 tensors of one name and shape in both, whose values were not compared",
+      },
+    ]);
+    expect(view.story).toBeUndefined();
+    expect(view.problems.map(({ code }) => code)).toEqual(["NamesAligned", "NamesNotInterchangeable"]);
+  });
+});

@@ -99,6 +99,7 @@ export function fakeDiff(options: FakeDiffOptions): Handlers<DiffHostCalls> {
 export function alignmentOf(rows: readonly CompareTensorRow[]): Alignment {
   return {
     separator: ".",
+    aligned: [],
     problems: [],
     rows: rows
       .map(({ name, cells, status }) => ({

@@ -1,9 +1,18 @@
+import { type AlignedNames, matchNames, type NameRename, renameText } from "../../names/matchNames";
+import {
+  findNameRule,
+  isWrapper,
+  type NameRule,
+  renamed,
+  ruleText,
+  sameNames,
+  withoutWrappers,
+} from "../../names/nameRule";
 import type { Problem } from "../../problem/problem";
 import { compareNames, type NameSeparator, separatorOf } from "../../tensors/nameOrder";
 import type { Tensor } from "../../tensors/tensor";
 import { plural } from "../../text/quantities";
 import { isSameShape } from "./diffPairs";
-import { findNameRule, type NameRule, renamed, ruleText, sameNames, withoutWrappers } from "./nameRule";
 import { TiedTensors } from "./tiedTensors";
 
 /** The tensors of one snapshot. */
@@ -35,7 +44,9 @@ export interface Alignment {
   /** In the order of their names. */
   readonly rows: readonly AlignedRow[];
   readonly separator: NameSeparator;
-  /** What was done so that names agree. */
+  /** What was done so that names agree, and to which snapshot. */
+  readonly aligned: readonly AlignedNames[];
+  /** The same as notes, and what is tied. */
   readonly problems: readonly Problem[];
 }
 
@@ -65,6 +76,7 @@ class Aligning {
   /** By the name without wrappers, in the names of the first snapshot. */
   private readonly byKey = new Map<string, Row>();
   private readonly problems: Problem[] = [];
+  private readonly aligned: AlignedNames[] = [];
   private readonly rules: NameRule[] = [];
 
   constructor(private readonly sources: readonly (AlignedSource | undefined)[]) {}
@@ -77,6 +89,7 @@ class Aligning {
     const rule = free.size === 0 ? sameNames : findNameRule(keys, free);
     this.rules[column] = rule;
     let [matched, unwrapped] = [0, 0];
+    const left: { readonly tensor: Tensor; readonly key: string }[] = [];
     for (const [at, tensor] of rest.entries()) {
       const plain = keys[at] as string;
       const key = renamed(plain, rule);
@@ -85,14 +98,45 @@ class Aligning {
       if (this.place(this.byKey.get(wanted), column, tensor)) {
         if (wanted !== plain) matched++;
         if (plain !== tensor.name) unwrapped++;
-      } else this.addRow(column, tensor, key);
+      } else left.push({ tensor, key });
     }
-    const text = ruleText(rule, matched, label);
-    if (text !== undefined) this.problems.push({ severity: "info", code: "NamesAligned", message: text });
+    const renames = this.placeBySpelling(column, left);
+    const text = ruleText(rule, matched);
+    if (text !== undefined)
+      this.note(column, label, isWrapper(rule.strip + rule.add) ? "wrapper" : "prefix", text);
     if (unwrapped > 0) {
-      const message = `${label}: what wrappers (FSDP, torch.compile, PEFT) put into ${plural(unwrapped, "name")} is left out, so that they agree.`;
-      this.problems.push({ severity: "info", code: "NamesAligned", message });
+      const rule = `what wrappers (FSDP, torch.compile, PEFT) put into ${plural(unwrapped, "name")} is left out, so that they agree.`;
+      this.note(column, label, "wrapper", rule);
     }
+    for (const rename of renames) this.note(column, label, rename.kind, renameText(rename));
+  }
+
+  private note(snapshot: number, label: string, kind: AlignedNames["kind"], rule: string): void {
+    this.aligned.push({ snapshot, kind, rule });
+    this.problems.push({ severity: "info", code: "NamesAligned", message: `${label}: ${rule}` });
+  }
+
+  /** What no prefix explains: the nesting of a model that moved, dialects. The rest gets rows of its own. */
+  private placeBySpelling(
+    column: number,
+    left: readonly { readonly tensor: Tensor; readonly key: string }[],
+  ): readonly NameRename[] {
+    const free = this.rows.filter((row) => row.tensors[column] === undefined);
+    const { matches, renames } = matchNames(
+      left.map(({ tensor }) => namedShape(tensor.name, tensor)),
+      free.map(({ name, tensors }) =>
+        namedShape(
+          name,
+          tensors.find((tensor) => tensor !== undefined),
+        ),
+      ),
+    );
+    for (const [at, { tensor, key }] of left.entries()) {
+      const index = matches[at];
+      const row = index === undefined ? undefined : free[index];
+      if (!this.place(row, column, tensor)) this.addRow(column, tensor, key);
+    }
+    return renames;
   }
 
   finish(): Alignment {
@@ -102,7 +146,7 @@ class Aligning {
     const rows = this.rows
       .sort((a, b) => compareNames(a.name, b.name, separator))
       .map((row) => ({ ...row, status: statusOf(row.tensors, readable) }));
-    return { rows, separator, problems: this.problems };
+    return { rows, separator, aligned: this.aligned, problems: this.problems };
   }
 
   private addRow(column: number, tensor: Tensor, key: string): void {
@@ -173,6 +217,10 @@ class Aligning {
     }
     return undefined;
   }
+}
+
+function namedShape(name: string, tensor: Tensor | undefined) {
+  return { name, shape: tensor?.shape.join() ?? "" };
 }
 
 function statusOf(tensors: readonly (Tensor | undefined)[], readable: readonly boolean[]): LayoutStatus {

@@ -1,4 +1,4 @@
-import { plural } from "../../text/quantities";
+import { plural } from "../text/quantities";
 
 /** How the names of one snapshot become those of another: without `strip` in front, with `add` in its place. */
 export interface NameRule {
@@ -57,12 +57,12 @@ export function renamed(name: string, { strip, add }: NameRule): string {
 }
 
 /** Says what was done so that names agree; undefined where nothing was. */
-export function ruleText({ strip, add }: NameRule, matched: number, label: string): string | undefined {
+export function ruleText({ strip, add }: NameRule, matched: number): string | undefined {
   if (matched === 0 || (strip === "" && add === "")) return undefined;
   const names = plural(matched, "name");
-  if (add === "") return `${label}: "${strip}" in front of ${names} is left out, so that they agree.`;
-  if (strip === "") return `${label}: ${names} are taken as if "${add}" stood in front, so that they agree.`;
-  return `${label}: "${strip}" in front of ${names} is taken for "${add}", so that they agree.`;
+  if (add === "") return `"${strip}" in front of ${names} is left out, so that they agree.`;
+  if (strip === "") return `${names} are taken as if "${add}" stood in front, so that they agree.`;
+  return `"${strip}" in front of ${names} is taken for "${add}", so that they agree.`;
 }
 
 /** FSDP, torch.compile and activation checkpointing put parts into the middle of names; PEFT the adapter's name. */
@@ -77,7 +77,8 @@ export function withoutWrappers(name: string): string {
   return unwrapped.includes(".lora_") ? unwrapped.replace(adapterName, "$1") : unwrapped;
 }
 
-function isWrapper(prefix: string): boolean {
+/** Whether a prefix is made of words of wrappers alone. */
+export function isWrapper(prefix: string): boolean {
   return prefix.split(".").every((word) => word === "" || wrapperWords.has(word));
 }
 
