@@ -1,4 +1,5 @@
 import { decodeTensor } from "../tensors/decode";
+import { decodeBlocks, ggmlBlocks } from "../tensors/ggmlBlocks";
 import type { Tensor } from "../tensors/tensor";
 
 /** How the numbers of a dtype are found in its bytes. */
@@ -15,7 +16,9 @@ export interface NumberEncoding {
   readonly codes?: CodeTable;
   /** Codes in a byte, the first in its low bits; 1 where it is not said. */
   readonly codesPerByte?: number;
-  /** Bits of the values that `decoded` makes. */
+  /** Values in a unit of `decoded`; 1 where it is not said. */
+  readonly valuesPerUnit?: number;
+  /** Makes the values of `decoded`. */
   readonly decode?: (bytes: Uint8Array, count: number) => Float64Array;
 }
 
@@ -101,6 +104,9 @@ const encodings = new Map<string, () => NumberEncoding>([
   entry("C128", () => ({ method: "f64", unitBytes: 16 })),
   ...["U32", "I32", "U64", "I64"].map((dtype) => entry(dtype, () => decoded(dtype))),
   entry("QINT32", () => decoded("I32")),
+  ...[...ggmlBlocks]
+    .filter(([, { decode }]) => decode !== undefined)
+    .map(([dtype, { bytes, values }]) => entry(dtype, () => blocks(dtype, bytes, values))),
 ]);
 
 function entry(dtype: string, make: () => NumberEncoding): [string, () => NumberEncoding] {
@@ -122,6 +128,11 @@ function sixBitCodes(dtype: string): NumberEncoding {
 
 function wordCodes(dtype: string, order: CodeOrder): NumberEncoding {
   return { method: "words", unitBytes: 2, codes: { values: decodeCodes(dtype, 65_536, 16), order } };
+}
+
+function blocks(dtype: string, unitBytes: number, valuesPerUnit: number): NumberEncoding {
+  const decode = (bytes: Uint8Array, count: number) => decodeBlocks(bytes, dtype, count);
+  return { method: "decoded", unitBytes, valuesPerUnit, decode };
 }
 
 function decoded(dtype: string): NumberEncoding {

@@ -55,10 +55,11 @@ export class TensorComparer {
     this.direct = [left === this.type, right === this.type];
   }
 
-  /** Values, the parts of complex numbers counted one by one, that fit the kernels' memory; a multiple of 8. */
+  /** Values, the parts of complex numbers counted one by one, that fit the kernels' memory; a multiple of every block. */
   get chunkValues(): number {
     const bytes = this.type === "F64" ? 8 : this.type === "F32" ? 4 : 2;
-    return Math.floor(this.kernels.chunk.length / bytes / 8) * 8;
+    const unit = Math.max(8, ...[this.a, this.b].map(({ encoding }) => encoding.valuesPerUnit ?? 1));
+    return Math.floor(this.kernels.chunk.length / bytes / unit) * unit;
   }
 
   /** Compares the values whose bytes lie at the start of the two chunks. The bytes may be gone afterwards. */
@@ -114,12 +115,12 @@ export class TensorComparer {
 
 /** Bytes of so many values, the parts of complex numbers counted one by one. */
 export function bytesOfValues(
-  { unitBytes, codesPerByte = 1, method }: NumberEncoding,
+  { unitBytes, codesPerByte = 1, valuesPerUnit = 1, method }: NumberEncoding,
   dtype: string,
   values: number,
 ): number {
   if (method === "six-bits") return Math.ceil((values * 6) / 8);
-  const perUnit = codesPerByte * (components.has(dtype) ? 2 : 1);
+  const perUnit = valuesPerUnit * codesPerByte * (components.has(dtype) ? 2 : 1);
   return Math.ceil(values / perUnit) * unitBytes;
 }
 
@@ -138,7 +139,8 @@ function decodeValues(bytes: Uint8Array, encoding: NumberEncoding, count: number
     return values;
   }
   if (encoding.decode !== undefined) {
-    return encoding.decode(bytes.subarray(0, count * encoding.unitBytes), count);
+    const units = count / (encoding.valuesPerUnit ?? 1);
+    return encoding.decode(bytes.subarray(0, units * encoding.unitBytes), count);
   }
   const isDouble = method === "f64";
   for (let at = 0; at < count; at++) {

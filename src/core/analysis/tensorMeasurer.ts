@@ -53,10 +53,12 @@ export class TensorMeasurer {
 
   /** The largest chunk that `add` takes: the kernels' memory holds it, and it ends where a value does. */
   get chunkBytes(): number {
-    const { unitBytes, method } = this.encoding;
+    const { unitBytes, method, valuesPerUnit = 1 } = this.encoding;
     // Decoded values take up to twice the memory of what they are decoded from.
     const room =
-      method === "decoded" ? (this.kernels.chunk.length * unitBytes) / 8 : this.kernels.chunk.length;
+      method === "decoded"
+        ? (this.kernels.chunk.length * unitBytes) / (8 * valuesPerUnit)
+        : this.kernels.chunk.length;
     return Math.floor(room / unitBytes) * unitBytes;
   }
 
@@ -134,7 +136,9 @@ export class TensorMeasurer {
 
   private measureDecoded(length: number): void {
     const { kernels, encoding } = this;
-    const values = encoding.decode?.(kernels.chunk.subarray(0, length), length / encoding.unitBytes);
+    const { unitBytes, valuesPerUnit = 1 } = encoding;
+    const count = (length / unitBytes) * valuesPerUnit;
+    const values = encoding.decode?.(kernels.chunk.subarray(0, length), count);
     if (values === undefined) return;
     const view = new DataView(kernels.chunk.buffer, kernels.chunk.byteOffset);
     for (let at = 0; at < values.length; at++) view.setFloat64(8 * at, values[at] as number, true);

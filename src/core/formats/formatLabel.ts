@@ -23,6 +23,6 @@ const labels: Record<FormatId, string> = {
 
 /** For files that are recognised, but have no reader yet. */
 export function unsupportedFormat(kind: FormatId): CheckpointError {
-  const message = `This is a ${formatLabel(kind)} file. This version reads safetensors and PyTorch files; the file is recognised, but its contents cannot be shown yet.`;
+  const message = `This is a ${formatLabel(kind)} file. The file is recognised, but this version cannot show what is in it yet.`;
   return new CheckpointError("UnsupportedFormat", message, 0);
 }

@@ -1,4 +1,5 @@
 import type { Format } from "./format";
+import { gguf } from "./gguf/gguf";
 import { npy } from "./numpy/npy";
 import { npz } from "./numpy/npz";
 import { onnx } from "./onnx/onnx";
@@ -8,7 +9,7 @@ import { torchLegacy } from "./torch/torchLegacy";
 import { torchZip } from "./torch/torchZip";
 
 /** Every format that can be read; the first that recognises a file reads it. A new format is one line here. */
-export const formats: readonly Format[] = [safetensors, npz, torchZip, torchLegacy, pickle, npy, onnx];
+export const formats: readonly Format[] = [safetensors, npz, torchZip, torchLegacy, pickle, npy, gguf, onnx];
 
 export function formatOf(head: Uint8Array, fileName: string): Format | undefined {
   const recognised = formats.find((format) => format.matches(head));
