@@ -2,23 +2,55 @@ import { CheckpointError } from "../core/problem/checkpointError";
 
 /**
  * Requests and answers between two sides that only share messages. One interface per side lists what may be
- * asked of it, as `method(params): result`; both ends are typed from it, so that neither can drift.
+ * asked of it, as `method(params): result`, or `method(params, chunk): result` where parts of the result come while it
+ * is made; both ends are typed from it, so that neither can drift.
  */
 
-type Method = (params: never) => unknown;
+type Method = (params: never, chunk: never) => unknown;
 export type Calls = { readonly [name: string]: Method };
 /** Makes an interface usable as Calls, which an interface's missing index signature would prevent. */
 export type CallsOf<T> = { readonly [K in keyof T]: T[K] extends Method ? T[K] : never };
 
-export type ParamsOf<C, K extends keyof C> = C[K] extends (params: infer P) => unknown ? P : never;
-export type ResultOf<C, K extends keyof C> = C[K] extends (params: never) => infer R ? R : never;
+export type ParamsOf<C, K extends keyof C> = C[K] extends (params: infer P, chunk: never) => unknown
+  ? P
+  : never;
+export type ChunkOf<C, K extends keyof C> = C[K] extends (params: never, chunk: infer H) => unknown
+  ? H
+  : never;
+export type ResultOf<C, K extends keyof C> = C[K] extends (params: never, chunk: never) => infer R
+  ? R
+  : never;
+
+/** How far a call is. */
+export interface CallProgress {
+  readonly done: number;
+  readonly total: number;
+  /** What is being done; empty where there is nothing to say of it. */
+  readonly label: string;
+}
+
+/** What the caller hears before the answer. */
+export interface CallListeners<Chunk = unknown> {
+  readonly onProgress?: (progress: CallProgress) => void;
+  readonly onChunk?: (chunk: Chunk) => void;
+}
+
+/** What the one who answers can say before the answer. */
+export interface Tell<Chunk = unknown> {
+  readonly progress: (done: number, total: number, label?: string) => void;
+  readonly chunk: (chunk: Chunk) => void;
+}
 
 export type Handlers<C> = {
   readonly [K in keyof C]: (
     params: ParamsOf<C, K>,
     signal: AbortSignal,
+    tell: Tell<ChunkOf<C, K>>,
   ) => Promise<ResultOf<C, K>> | ResultOf<C, K>;
 };
+
+/** Of a side that is asked nothing. */
+export type NoCalls = Readonly<Record<never, never>>;
 
 /** One direction of messages each way. `post` may lose a message: a hidden webview does not exist. */
 export interface Transport {
@@ -38,12 +70,15 @@ export interface WireError {
 type Message =
   | { readonly type: "call"; readonly id: number; readonly method: string; readonly params: unknown }
   | { readonly type: "cancel"; readonly id: number }
+  | { readonly type: "progress"; readonly id: number; readonly progress: CallProgress }
+  | { readonly type: "chunk"; readonly id: number; readonly chunk: unknown }
   | { readonly type: "ok"; readonly id: number; readonly result: unknown }
   | { readonly type: "failed"; readonly id: number; readonly error: WireError };
 
 interface Pending {
   resolve(value: unknown): void;
   reject(error: Error): void;
+  readonly listeners: CallListeners;
 }
 
 /** `Local` is what the other side may ask of us, `Remote` what we may ask of it. */
@@ -65,6 +100,7 @@ export class Channel<Local, Remote> {
     method: K,
     params: ParamsOf<Remote, K>,
     signal?: AbortSignal,
+    listeners: CallListeners<ChunkOf<Remote, K>> = {},
   ): Promise<ResultOf<Remote, K>> {
     if (this.closedBy !== undefined) return Promise.reject(this.closedBy);
     if (signal?.aborted) return Promise.reject(abortError());
@@ -85,6 +121,7 @@ export class Channel<Local, Remote> {
           settle();
           reject(error);
         },
+        listeners: listeners as CallListeners,
       });
       signal?.addEventListener("abort", onAbort);
       try {
@@ -126,6 +163,10 @@ export class Channel<Local, Remote> {
       void this.answer(received.id, received.method, received.params);
     } else if (received.type === "cancel") {
       this.running.get(received.id)?.abort();
+    } else if (received.type === "progress") {
+      this.pending.get(received.id)?.listeners.onProgress?.(received.progress);
+    } else if (received.type === "chunk") {
+      this.pending.get(received.id)?.listeners.onChunk?.(received.chunk);
     } else {
       const waiting = this.pending.get(received.id);
       this.pending.delete(received.id);
@@ -141,7 +182,7 @@ export class Channel<Local, Remote> {
       // A method name comes from the other side: only own properties count, never `constructor`.
       const handler = Object.hasOwn(this.handlers, method) ? this.handlers[method as keyof Local] : undefined;
       if (handler === undefined) throw new Error(`No method "${method}"`);
-      const result = await handler(params as never, controller.signal);
+      const result = await handler(params as never, controller.signal, this.tellOf(id, controller.signal));
       if (id !== 0 && !controller.signal.aborted)
         this.transport.post({ type: "ok", id, result } satisfies Message);
     } catch (error) {
@@ -151,14 +192,32 @@ export class Channel<Local, Remote> {
       this.running.delete(id);
     }
   }
+
+  /** A caller that has given up, or never waited, is told nothing. */
+  private tellOf(id: number, signal: AbortSignal): Tell {
+    const tell = (message: Message) => {
+      if (id !== 0 && !signal.aborted) this.tryPost(message);
+    };
+    return {
+      progress: (done, total, label = "") => tell({ type: "progress", id, progress: { done, total, label } }),
+      chunk: (chunk) => tell({ type: "chunk", id, chunk }),
+    };
+  }
 }
 
 /** A page also gets messages of others (VS Code's own, browser extensions): only ours are looked at. */
 function isMessage(value: unknown): value is Message {
   if (!isRecord(value) || typeof value.id !== "number") return false;
   if (value.type === "call") return typeof value.method === "string";
+  if (value.type === "progress") return isProgress(value.progress);
   if (value.type === "failed") return isRecord(value.error) && typeof value.error.message === "string";
-  return value.type === "ok" || value.type === "cancel";
+  return value.type === "ok" || value.type === "cancel" || value.type === "chunk";
+}
+
+function isProgress(value: unknown): value is CallProgress {
+  if (!isRecord(value)) return false;
+  const { done, total, label } = value;
+  return typeof done === "number" && typeof total === "number" && typeof label === "string";
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -27,38 +27,40 @@ export interface CheckpointCalls {
     readonly handle: number;
     readonly summary: CheckpointSummary;
   };
+  /** Rows of the tensor table in name order; the first chunk starts at 0, each next where the last ended. */
   tensorChunk(params: { readonly handle: number; readonly first: number }): TensorChunk;
   /** The log beside it as a run, which has a handle of its own; undefined where there is none. */
   training(params: { readonly handle: number }): OpenRun | undefined;
-  /** `progressToken` names the work in `progress`. */
-  lora(params: { readonly handle: number; readonly progressToken: number }): LoraView | undefined;
+  /** Reads the factors and computes the norms. Tells its progress; abort it when it is no longer wanted. */
+  lora(params: { readonly handle: number }): LoraView | undefined;
   reductionStart(params: { readonly handle: number }): ReductionStart;
   /** Path of an adapter's base model where it is on this disk. */
   baseModel(params: { readonly adapter: AdapterRef }): string | undefined;
-  /** Holds every update against the weight it is added to. `progressToken` names the work in `progress`. */
-  compareWithBase(params: {
-    readonly adapter: AdapterRef;
-    readonly base: string;
-    readonly progressToken: number;
-  }): BaseComparison;
+  /**
+   * Holds every update against the weight it is added to. Reads the adapted weights of the base model and tells its
+   * progress; abort it when it is no longer wanted.
+   */
+  compareWithBase(params: { readonly adapter: AdapterRef; readonly base: string }): BaseComparison;
   /** Intruder dimensions of one module; a decomposition of the whole weight, which may take a minute. */
   intruders(params: {
     readonly adapter: AdapterRef;
     readonly base: string;
     readonly module: string;
   }): IntruderReport;
+  /** Children of a value of a torch file, from `from` on; undefined where the path leads nowhere. */
   contentPage(params: {
     readonly handle: number;
     readonly path: ContentPath;
     readonly from: number;
   }): ContentPage | undefined;
   optimizers(params: { readonly handle: number }): readonly OptimizerView[];
+  /** Parameters of one of the optimizers; the first page starts at 0, each next where the last ended. */
   optimizerPage(params: {
     readonly handle: number;
     readonly optimizer: number;
     readonly first: number;
   }): OptimizerPage;
-  /** Reads a moment of 8 bits whole. */
+  /** Reads a moment of 8 bits whole and says what it stands for: may take a while. */
   quantisedState(params: QuantisedStateRequest & { readonly handle: number }): QuantisedState | undefined;
   /** Opens the other files of the checkpoint's folder. */
   resume(params: { readonly handle: number }): ResumeReport;

@@ -4,18 +4,16 @@ import type { UserStages } from "./checkpointCalls";
 
 /** What the worker answers about snapshots side by side. */
 export interface CompareCalls {
-  /** `progressToken` names this comparison in `progress`. */
-  compare(params: {
-    readonly paths: readonly string[];
-    readonly userStages: UserStages;
-    readonly progressToken: number;
-  }): { readonly handle: number; readonly view: CompareView };
-  /** The updates of every checkpoint of a run, or the drift of its weights where it has no adapters; `progressToken` names the work in `progress`. */
+  /** Tells its progress. */
+  compare(params: { readonly paths: readonly string[]; readonly userStages: UserStages }): {
+    readonly handle: number;
+    readonly view: CompareView;
+  };
+  /** The updates of every checkpoint of a run, or the drift of its weights where it has no adapters. Tells its progress. */
   timeline(params: {
     readonly paths: readonly string[];
     readonly userStages: UserStages;
     readonly threads: number;
-    readonly progressToken: number;
   }): Timeline;
   compareModule(params: { readonly handle: number; readonly module: string }): CompareModuleDetail;
   /** `a` and `b` are indexes of snapshots. Undefined where one of them has no update to compare. */

@@ -1,9 +1,11 @@
 import type { BaseComparison } from "../core/base/baseWeights";
-import type { CompareModuleDetail, ModulePairDetail } from "../core/compare/compareView";
 import type { Timeline, TimelineMetric } from "../core/compare/timeline";
 import type { IntruderReport } from "../core/update/intruders";
+import type { CallProgress } from "./channel";
+import type { CompareCalls } from "./compareCalls";
 import type { CompareHead, ComparePiece } from "./comparePieces";
 import type { DiffHostCalls, DiffPageCalls } from "./diffSurface";
+import type { PageCall } from "./pageCalls";
 import type { Picture } from "./picture";
 
 export type CompareState =
@@ -23,13 +25,9 @@ export interface CompareHostCalls extends DiffHostCalls {
   ready(params: null): CompareState;
   /** More rows of that comparison, from `ComparePiece.next` on. Fails when a newer one has taken its place. */
   rows(params: { readonly generation: number; readonly first: number }): ComparePiece;
-  moduleDetail(params: { readonly module: string }): CompareModuleDetail;
+  readonly moduleDetail: PageCall<CompareCalls, "compareModule">;
   /** Any two columns, of which `moduleDetail` has only those with the first and with the left neighbour. */
-  modulePair(params: {
-    readonly module: string;
-    readonly a: number;
-    readonly b: number;
-  }): ModulePairDetail | undefined;
+  readonly modulePair: PageCall<CompareCalls, "comparePair">;
   /** The columns from left to right; the first is what the others are compared with. */
   arrange(params: { readonly paths: readonly string[] }): void;
   /** Asks the user for snapshots to add. */
@@ -43,8 +41,8 @@ export interface CompareHostCalls extends DiffHostCalls {
   /** The checkpoints of the run that the panel was opened to follow; undefined where it was opened to compare. */
   timelinePaths(params: null): readonly string[] | undefined;
   /**
-   * The updates of all `paths`, which may be more than the columns. Computed once however often it is asked;
-   * `timelineProgress` says how far it is, and aborting the call stops it. `values` holds the metrics asked for,
+   * The updates of all `paths`, which may be more than the columns. Computed once however often it is asked.
+   * Tells its progress; aborting the call stops it. `values` holds the metrics asked for,
    * without `metrics` as many as fit into one message, the first of `timelineMetrics` first.
    */
   timeline(params: {
@@ -57,7 +55,7 @@ export interface CompareHostCalls extends DiffHostCalls {
   baseModel(params: { readonly path: string }): string | undefined;
   /** Asks the user for the base model of a snapshot; undefined where they gave none. */
   chooseBaseModel(params: { readonly path: string }): string | undefined;
-  /** ‖ΔW‖/‖W‖ of a snapshot's modules. Reads the adapted weights of the base: abort it when it is no longer wanted. */
+  /** ‖ΔW‖/‖W‖ of a snapshot's modules. Reads the adapted weights of the base and tells its progress: abort it when it is no longer wanted. */
   compareWithBase(params: { readonly path: string; readonly base: string }): BaseComparison;
   /** Intruder dimensions of a module, from a decomposition of its base weight: may take a minute; can be aborted. */
   intruders(params: {
@@ -73,8 +71,6 @@ export interface CompareHostCalls extends DiffHostCalls {
 
 export interface ComparePageCalls extends DiffPageCalls {
   changed(state: CompareState): void;
-  progress(params: { readonly done: number; readonly total: number; readonly label: string }): void;
-  timelineProgress(params: { readonly done: number; readonly total: number; readonly label: string }): void;
-  /** Of `compareWithBase`. */
-  baseProgress(params: { readonly done: number; readonly total: number; readonly label: string }): void;
+  /** How far the comparison is that the extension computes. */
+  progress(progress: CallProgress): void;
 }

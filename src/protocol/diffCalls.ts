@@ -7,12 +7,10 @@ import type { Problem } from "../core/problem/problem";
 export interface DiffCalls {
   /** Aligned rows from `first` on. */
   alignedRows(params: { readonly handle: number; readonly first: number }): AlignedChunk;
-  /** Compares the values of all rows. Results are asked for meanwhile; `progressToken` tells of the bytes. */
-  diffTensors(params: {
-    readonly handle: number;
-    readonly threads: number;
-    readonly progressToken: number;
-  }): { readonly problems: readonly Problem[] };
+  /** Compares the values of all rows. Results are asked for meanwhile; its progress is in bytes. */
+  diffTensors(params: { readonly handle: number; readonly threads: number }): {
+    readonly problems: readonly Problem[];
+  };
   /** What was found so far, from the entry `first` on. */
   diffEntries(params: { readonly handle: number; readonly first: number }): DiffChunk;
   /** One pair of tensors in depth: reads them again. */

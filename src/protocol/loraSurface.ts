@@ -1,14 +1,12 @@
-import type { BaseComparison } from "../core/base/baseWeights";
-import type { LoraView } from "../core/session/loraView";
 import type { WritableDtype } from "../core/tensors/encode";
 import type { ReductionOptions } from "../core/transform/reductionPlan";
-import type { IntruderReport } from "../core/update/intruders";
-import type { MadeSnapshot, ReductionStart } from "./makeCalls";
+import type { CheckpointCalls } from "./checkpointCalls";
+import type { MadeSnapshot } from "./makeCalls";
+import type { PageCalls } from "./pageCalls";
 
 /** What the page of the checkpoint editor may ask about the adapter that it shows. */
-export interface LoraHostCalls {
-  /** Reads the factors and computes the norms. Tells its progress; abort it when it is no longer wanted. */
-  lora(params: null): LoraView | undefined;
+export interface LoraHostCalls
+  extends PageCalls<CheckpointCalls, "lora" | "compareWithBase" | "intruders" | "reductionStart"> {
   /**
    * Path of the adapter's base model: the one that the user chose, else the one that is beside the adapter. Undefined
    * where none is known.
@@ -16,11 +14,6 @@ export interface LoraHostCalls {
   baseModel(params: null): string | undefined;
   /** Asks the user for the base model; undefined where they gave none. */
   chooseBaseModel(params: null): string | undefined;
-  /** Reads the adapted weights of the base model. Tells its progress; abort it when it is no longer wanted. */
-  compareWithBase(params: { readonly base: string }): BaseComparison;
-  /** Decomposes the base weight of a module: may take a minute; abort it when it is no longer wanted. */
-  intruders(params: { readonly base: string; readonly module: string }): IntruderReport;
-  reductionStart(params: null): ReductionStart;
   /** Asks the user for a folder; undefined where they chose none. */
   chooseFolder(params: { readonly folder: string }): string | undefined;
   /** Something is at the path already. */

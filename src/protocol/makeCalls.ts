@@ -8,7 +8,7 @@ import type { UserStages } from "./checkpointCalls";
 /** What the worker makes: new snapshots, each beside the one it comes from, which it never touches. */
 export interface MakeCalls {
   /**
-   * Writes an adapter at lower ranks. `progressToken` names the work in `progress`.
+   * Writes an adapter at lower ranks. Tells its progress.
    * @throws CheckpointError `Exists` where something is at `out` and `replace` is false
    */
   reduce(params: {
@@ -19,10 +19,9 @@ export interface MakeCalls {
     readonly replace: boolean;
     /** Without it as in the source. */
     readonly dtype?: WritableDtype;
-    readonly progressToken: number;
   }): MadeSnapshot;
   /**
-   * Writes the adapter that comes closest to the difference of two models.
+   * Writes the adapter that comes closest to the difference of two models. Tells its progress.
    * @throws CheckpointError `Exists`, `NothingToExtract`
    */
   extract(params: {
@@ -34,7 +33,6 @@ export interface MakeCalls {
     readonly out: string;
     readonly replace: boolean;
     readonly dtype?: WritableDtype;
-    readonly progressToken: number;
   }): MadeSnapshot;
 }
 

@@ -22,10 +22,9 @@ export interface ValuesRequest {
   readonly block: SliceBlock;
 }
 
-/** Long work: how many threads may do it, and what it is called in `progress`. */
+/** How many threads may do the work. */
 export interface Threaded {
   readonly threads: number;
-  readonly progressToken: number;
 }
 
 export interface HeatMapRequest {
@@ -36,21 +35,21 @@ export interface HeatMapRequest {
 
 export interface Written {
   readonly path: string;
-  readonly progressToken: number;
 }
 
 type OfCheckpoint<T> = T & { readonly handle: number };
 
 /** What the worker answers about the numbers in a checkpoint's tensors. */
 export interface NumbersCalls {
+  /** Values of a block of a slice, read by range. */
   values(params: OfCheckpoint<ValuesRequest>): ValueBlock;
   /** Place of the next NaN or infinite value at or after `from`, in row-major order. Reads from there on. */
   findNotFinite(
     params: OfCheckpoint<{ readonly tensor: TensorPlace; readonly from: number }>,
   ): number | undefined;
-  /** A picture of a part of a slice, all of which is read. */
-  heatMap(params: OfCheckpoint<HeatMapRequest & { readonly progressToken: number }>): HeatMap;
-  /** Reads the whole tensor. Undefined for dtypes that have no numbers. */
+  /** A picture of a part of a slice, all of which is read. Tells its progress. */
+  heatMap(params: OfCheckpoint<HeatMapRequest>): HeatMap;
+  /** Reads the whole tensor. Tells its progress. Undefined for dtypes that have no numbers. */
   tensorNumbers(params: OfCheckpoint<Threaded & { readonly tensor: TensorPlace }>): TensorNumbers | undefined;
   /** Writes a tensor as `.npy`, a slice or a scan's table as text. What is at the path is replaced. */
   exportTensor(params: OfCheckpoint<Written & { readonly tensor: TensorPlace }>): void;
@@ -63,6 +62,6 @@ export interface NumbersCalls {
   moments(
     params: OfCheckpoint<{ readonly optimizer: number; readonly parameter: number }>,
   ): MomentNumbers | undefined;
-  /** Measures every tensor. The results come as `scanned` while it runs. */
-  scan(params: OfCheckpoint<Threaded>): ScanFindings;
+  /** Measures every tensor. The results come in chunks while it runs. */
+  scan(params: OfCheckpoint<Threaded>, chunk: ScanChunk): ScanFindings;
 }

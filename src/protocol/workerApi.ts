@@ -1,4 +1,3 @@
-import type { ScanChunk } from "../core/analysis/scanTable";
 import type { CheckpointCalls } from "./checkpointCalls";
 import type { CompareCalls } from "./compareCalls";
 import type { DiffCalls } from "./diffCalls";
@@ -15,16 +14,4 @@ export interface WorkerCalls
     NumbersCalls,
     RunCalls {
   close(params: { readonly handle: number }): void;
-}
-
-/** What the worker tells the extension. */
-export interface WorkerHostCalls {
-  /** Numbers of some more tensors of the scan that has this token. */
-  scanned(params: { readonly token: number; readonly chunk: ScanChunk }): void;
-  progress(params: {
-    readonly token: number;
-    readonly done: number;
-    readonly total: number;
-    readonly label: string;
-  }): void;
 }

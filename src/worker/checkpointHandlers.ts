@@ -11,19 +11,15 @@ import type { Handlers } from "../protocol/channel";
 import type { AdapterRef, CheckpointCalls, CheckpointLocation } from "../protocol/checkpointCalls";
 import type { HandleMap } from "./handleMap";
 import { nodeFiles } from "./nodeFiles";
-import type { ReportProgress } from "./reportProgress";
 import { stageLookup } from "./stageLookup";
 
 /** Answers about one open checkpoint. */
 export function checkpointHandlers(
   sessions: HandleMap<CheckpointSession>,
   runs: HandleMap<ChartedRun>,
-  reportProgress: ReportProgress,
 ): Handlers<CheckpointCalls> {
   const adapterOf = (adapter: AdapterRef, signal: AbortSignal) =>
     "handle" in adapter ? sessions.get(adapter.handle) : openPlain(adapter.path, signal);
-  const reportTo = (token: number) => (done: number, total: number, label: string) =>
-    reportProgress({ token, done, total, label });
   return {
     open: async ({ location, userStages }, signal) => {
       const { path } = location;
@@ -40,17 +36,17 @@ export function checkpointHandlers(
       signal.throwIfAborted();
       return { handle: runs.add(run), head: run.head() };
     },
-    lora: ({ handle, progressToken }, signal) =>
-      sessions.get(handle).lora(signal, { report: reportTo(progressToken), maxListedValues }),
+    lora: ({ handle }, signal, tell) =>
+      sessions.get(handle).lora(signal, { report: tell.progress, maxListedValues }),
     reductionStart: ({ handle }) => {
       const session = sessions.get(handle);
       const format = outputFormatFor(session.adapter?.dialect ?? "peft");
       return { problem: reductionProblem(session), format, identity: session.identity };
     },
     baseModel: async ({ adapter }, signal) => findBaseModel(nodeFiles, await adapterOf(adapter, signal)),
-    compareWithBase: async ({ adapter, base, progressToken }, signal) =>
+    compareWithBase: async ({ adapter, base }, signal, tell) =>
       compareWithBase(await adapterOf(adapter, signal), await openPlain(base, signal), {
-        report: reportTo(progressToken),
+        report: tell.progress,
         signal,
       }),
     intruders: async ({ adapter, base, module }, signal) => {

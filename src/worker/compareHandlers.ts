@@ -7,30 +7,28 @@ import type { AnalysisPool } from "./analysisPool";
 import { weightTimeline } from "./diff/weightTimeline";
 import type { HandleMap } from "./handleMap";
 import { nodeFiles } from "./nodeFiles";
-import type { ReportProgress } from "./reportProgress";
 import { stageLookup } from "./stageLookup";
 
 /** Answers about snapshots side by side. */
 export function compareHandlers(
   comparisons: HandleMap<Comparison>,
   analysis: AnalysisPool,
-  reportProgress: ReportProgress,
 ): Handlers<CompareCalls> {
   return {
-    compare: async ({ paths, userStages, progressToken: token }, signal) => {
+    compare: async ({ paths, userStages }, signal, tell) => {
       const comparison = await Comparison.compute(nodeFiles, paths, stageLookup(userStages), {
-        report: (done, total, label) => reportProgress({ token, done, total, label }),
+        report: tell.progress,
         signal,
       });
       return { handle: comparisons.add(comparison), view: comparison.view };
     },
-    timeline: async ({ paths, userStages, threads, progressToken: token }, signal) => {
+    timeline: async ({ paths, userStages, threads }, signal, tell) => {
       const stages = stageLookup(userStages);
       const snapshots = inStepOrder(await openSnapshots(nodeFiles, paths, stages, signal));
       const hasAdapter = snapshots.some(({ session }) => session?.adapter !== undefined);
       if (hasAdapter) {
         return computeTimeline(nodeFiles, paths, stages, {
-          report: (done, total, label) => reportProgress({ token, done, total, label }),
+          report: tell.progress,
           signal,
         });
       }
@@ -38,8 +36,7 @@ export function compareHandlers(
       return analysis.use(threads, (pool) =>
         weightTimeline(snapshots, pool, {
           signal,
-          report: (done, total) =>
-            reportProgress({ token, done: Math.round((100 * done) / Math.max(1, total)), total: 100, label }),
+          report: (done, total) => tell.progress(Math.round((100 * done) / Math.max(1, total)), 100, label),
         }),
       );
     },

@@ -9,13 +9,11 @@ import type { DiffCalls } from "../protocol/diffCalls";
 import type { AnalysisPool } from "./analysisPool";
 import { TensorDiffing } from "./diff/tensorDiffing";
 import type { HandleMap } from "./handleMap";
-import type { ReportProgress } from "./reportProgress";
 
 /** Answers about the tensors of snapshots and their values. What was aligned and compared lives with the comparison. */
 export function diffHandlers(
   comparisons: HandleMap<Comparison>,
   analysis: AnalysisPool,
-  reportProgress: ReportProgress,
 ): Handlers<DiffCalls> {
   const diffings = new WeakMap<Comparison, TensorDiffing>();
   const diffingOf = (handle: number): TensorDiffing => {
@@ -35,13 +33,13 @@ export function diffHandlers(
       const columns = comparisons.get(handle).snapshots.length;
       return encodeAlignedChunk(diffingOf(handle).alignment, columns, first);
     },
-    diffTensors: async ({ handle, threads, progressToken: token }, signal) => {
+    diffTensors: async ({ handle, threads }, signal, tell) => {
       const diffing = diffingOf(handle);
       try {
         await analysis.use(threads, (pool) =>
           diffing.run(pool, {
             signal,
-            report: (done, total) => reportProgress({ token, done, total, label: "Comparing values" }),
+            report: (done, total) => tell.progress(done, total, "Comparing values"),
           }),
         );
       } catch (error) {

@@ -6,12 +6,11 @@ import { reduceAdapter } from "../core/transform/reduce";
 import { openReduceSource } from "../core/transform/reduceSource";
 import type { WrittenAdapter } from "../core/transform/writeAdapter";
 import { errorOfShare } from "../core/update/rankChoice";
-import type { Handlers } from "../protocol/channel";
+import type { Handlers, Tell } from "../protocol/channel";
 import type { MadeSnapshot, MakeCalls } from "../protocol/makeCalls";
 import { nodeFiles } from "./nodeFiles";
 import { nodeSink } from "./nodeSink";
 import { overallProgress } from "./overallProgress";
-import type { ReportProgress } from "./reportProgress";
 import { stageLookup } from "./stageLookup";
 import { toolVersion } from "./toolVersion";
 
@@ -19,27 +18,27 @@ import { toolVersion } from "./toolVersion";
 const passes = 3;
 
 /** Makes new snapshots. */
-export function makeHandlers(reportProgress: ReportProgress): Handlers<MakeCalls> {
-  const common = (token: number) => ({
+export function makeHandlers(): Handlers<MakeCalls> {
+  const common = (tell: Tell) => ({
     files: nodeFiles,
     sink: nodeSink,
     toolVersion,
     now: new Date(),
     pause: () => new Promise<void>((resume) => setImmediate(resume)),
-    report: overallProgress(passes, (done, total, label) => reportProgress({ token, done, total, label })),
+    report: overallProgress(passes, tell.progress),
   });
   return {
-    reduce: async ({ path, userStages, options, out, replace, dtype, progressToken }, signal) => {
-      const request = { ...common(progressToken), signal };
+    reduce: async ({ path, userStages, options, out, replace, dtype }, signal, tell) => {
+      const request = { ...common(tell), signal };
       const session = await CheckpointSession.open(nodeFiles, path, stageLookup(userStages), signal);
       const source = await openReduceSource(session, request);
       const given = dtype === undefined ? {} : { dtype };
       const result = await reduceAdapter({ ...request, ...given, source, options, path: out, replace });
       return made(result, result.plan.energyKept, result.problems);
     },
-    extract: async ({ base, tuned, rule, saveOthers, out, replace, dtype, progressToken }, signal) => {
+    extract: async ({ base, tuned, rule, saveOthers, out, replace, dtype }, signal, tell) => {
       const given = dtype === undefined ? {} : { dtype };
-      const request = { ...common(progressToken), ...given, out, replace, signal };
+      const request = { ...common(tell), ...given, out, replace, signal };
       const result = await extractCheckpoint(base, tuned, rule, saveOthers, request);
       return made(result, result.energyKept, result.problems);
     },

@@ -1,5 +1,5 @@
 import { scanCsv, scanJson } from "../core/analysis/scanExport";
-import { type ScanChunk, ScanTable } from "../core/analysis/scanTable";
+import { ScanTable } from "../core/analysis/scanTable";
 import type { TensorReader } from "../core/checkpoint/tensorReader";
 import { writeNpy } from "../core/formats/numpy/npyFile";
 import { momentNumbers } from "../core/optimizer/updateSize";
@@ -16,15 +16,12 @@ import type { NumbersCalls, TensorPlace } from "../protocol/numbersCalls";
 import type { AnalysisPool } from "./analysisPool";
 import { exportFile } from "./exportFile";
 import type { HandleMap } from "./handleMap";
-import type { ReportProgress, ReportScanned } from "./reportProgress";
 import { scanCheckpoint } from "./scanCheckpoint";
 
 /** Answers about the numbers in a checkpoint's tensors. */
 export function numbersHandlers(
   sessions: HandleMap<CheckpointSession>,
   pool: AnalysisPool,
-  reportProgress: ReportProgress,
-  reportScanned: ReportScanned,
 ): Handlers<NumbersCalls> {
   return {
     values: ({ handle, tensor, slice, block }, signal) => {
@@ -41,19 +38,17 @@ export function numbersHandlers(
         findNotFinite(found, Math.max(0, from), (...range) => reader.readRange(...range), signal),
       );
     },
-    heatMap: ({ handle, tensor, slice, part, progressToken: token }, signal) => {
+    heatMap: ({ handle, tensor, slice, part }, signal, tell) => {
       const session = sessions.get(handle);
       const found = tensorAt(session, tensor);
-      const onRows = (done: number, total: number) => reportProgress({ token, done, total, label: "" });
       return withReader(session, (reader) =>
-        heatMap(found, slice, part, (...range) => reader.readRange(...range), onRows, signal),
+        heatMap(found, slice, part, (...range) => reader.readRange(...range), tell.progress, signal),
       );
     },
-    tensorNumbers: ({ handle, tensor, threads, progressToken: token }, signal) => {
+    tensorNumbers: ({ handle, tensor, threads }, signal, tell) => {
       const session = sessions.get(handle);
       const found = tensorAt(session, tensor);
-      const onBytes = (done: number, total: number) => reportProgress({ token, done, total, label: "" });
-      return pool.use(threads, (used) => used.measure(session, found, { signal, onBytes }));
+      return pool.use(threads, (used) => used.measure(session, found, { signal, onBytes: tell.progress }));
     },
     moments: async ({ handle, optimizer, parameter }, signal) => {
       const session = sessions.get(handle);
@@ -63,23 +58,28 @@ export function numbersHandlers(
         momentNumbers(state, parameter, (...range) => reader.readRange(...range), signal),
       );
     },
-    exportTensor: ({ handle, tensor, path, progressToken: token }, signal) => {
+    exportTensor: ({ handle, tensor, path }, signal, tell) => {
       const session = sessions.get(handle);
       const found = tensorAt(session, tensor);
-      const onBytes = (done: number, total: number) => reportProgress({ token, done, total, label: "" });
       return withReader(session, (reader) =>
         exportFile(session, path, (writer) =>
-          writeNpy(found, (...range) => reader.readRange(...range), writer, onBytes, signal),
+          writeNpy(found, (...range) => reader.readRange(...range), writer, tell.progress, signal),
         ),
       );
     },
-    exportSlice: ({ handle, tensor, slice, path, progressToken: token }, signal) => {
+    exportSlice: ({ handle, tensor, slice, path }, signal, tell) => {
       const session = sessions.get(handle);
       const found = tensorAt(session, tensor);
-      const onRows = (done: number, total: number) => reportProgress({ token, done, total, label: "" });
       return withReader(session, (reader) =>
         exportFile(session, path, (writer) =>
-          writeSliceCsv(found, slice, (...range) => reader.readRange(...range), writer, onRows, signal),
+          writeSliceCsv(
+            found,
+            slice,
+            (...range) => reader.readRange(...range),
+            writer,
+            tell.progress,
+            signal,
+          ),
         ),
       );
     },
@@ -91,12 +91,9 @@ export function numbersHandlers(
       const text = (path.toLowerCase().endsWith(".json") ? scanJson : scanCsv)(tensors, table);
       return exportFile(session, path, (writer) => writer.writeAt(0, new TextEncoder().encode(text)));
     },
-    scan: ({ handle, threads, progressToken: token }, signal) => {
+    scan: ({ handle, threads }, signal, tell) => {
       const session = sessions.get(handle);
-      const listener = {
-        onBytes: (done: number, total: number) => reportProgress({ token, done, total, label: "" }),
-        onChunk: (chunk: ScanChunk) => reportScanned({ token, chunk }),
-      };
+      const listener = { onBytes: tell.progress, onChunk: tell.chunk };
       return pool.use(threads, (used) => scanCheckpoint(session, used, listener, signal));
     },
   };

@@ -11,14 +11,10 @@ import { HandleMap, HandleNumbers } from "./handleMap";
 import { LineTables } from "./lineTables";
 import { makeHandlers } from "./makeHandlers";
 import { numbersHandlers } from "./numbersHandlers";
-import type { ReportProgress, ReportScanned } from "./reportProgress";
 import { runHandlers } from "./runHandlers";
 
 /** Everything that the extension may ask: opening, reading and computing, beside the files. */
-export function workerHandlers(
-  reportProgress: ReportProgress,
-  reportScanned: ReportScanned = () => {},
-): Handlers<WorkerCalls> {
+export function workerHandlers(): Handlers<WorkerCalls> {
   const numbers = new HandleNumbers();
   const sessions = new HandleMap<CheckpointSession>(
     numbers,
@@ -29,11 +25,11 @@ export function workerHandlers(
   const tables = new LineTables();
   const pool = new AnalysisPool();
   return {
-    ...checkpointHandlers(sessions, runs, reportProgress),
-    ...compareHandlers(comparisons, pool, reportProgress),
-    ...diffHandlers(comparisons, pool, reportProgress),
-    ...numbersHandlers(sessions, pool, reportProgress, reportScanned),
-    ...makeHandlers(reportProgress),
+    ...checkpointHandlers(sessions, runs),
+    ...compareHandlers(comparisons, pool),
+    ...diffHandlers(comparisons, pool),
+    ...numbersHandlers(sessions, pool),
+    ...makeHandlers(),
     ...runHandlers(runs, tables),
     close: ({ handle }) => {
       sessions.close(handle);

@@ -7,14 +7,16 @@ import { FollowedRun } from "../../src/host/runs/followedRun";
 import type { Handlers } from "../../src/protocol/channel";
 import type { WorkerCalls } from "../../src/protocol/workerApi";
 import { workerHandlers } from "../../src/worker/workerHandlers";
+import { quietCall } from "../support/quietCall";
 
 /** The worker's own answers, without the thread. */
 function workerHere() {
-  const handlers: Handlers<WorkerCalls> = workerHandlers(() => {});
+  const handlers: Handlers<WorkerCalls> = workerHandlers();
   const calls: string[] = [];
-  const call = async (method: keyof WorkerCalls, params: never, signal = new AbortController().signal) => {
+  const call = async (method: keyof WorkerCalls, params: never, signal: AbortSignal = quietCall[0]) => {
     calls.push(method);
-    return (handlers[method] as (params: never, signal: AbortSignal) => unknown)(params, signal);
+    const answer = handlers[method] as (params: never, ...others: typeof quietCall) => unknown;
+    return answer(params, signal, quietCall[1]);
   };
   return { worker: { call: call as never }, calls };
 }

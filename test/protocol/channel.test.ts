@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { CheckpointError } from "../../src/core/problem/checkpointError";
-import { isAbortError } from "../../src/protocol/channel";
-import { connected, nextTurn } from "./connectedChannels";
+import { Channel, isAbortError, type NoCalls } from "../../src/protocol/channel";
+import { connected, nextTurn, wire } from "./connectedChannels";
 
 describe("Channel", () => {
   it("answers calls in both directions, several at a time, each with its own answer", async () => {
@@ -226,5 +226,60 @@ describe("closing a channel", () => {
     await nextTurn();
     expect(serverEnd.sent).toEqual([]);
     expect(notes).toEqual([]);
+  });
+});
+
+describe("what is said before the answer", () => {
+  interface SlowCalls {
+    sum(params: { readonly of: readonly number[] }, chunk: number): number;
+  }
+  const open = (signal?: AbortSignal) => {
+    const { clientEnd, serverEnd } = wire();
+    let hold: () => void = () => {};
+    const held = new Promise<void>((resolve) => {
+      hold = resolve;
+    });
+    new Channel<SlowCalls, NoCalls>(serverEnd, {
+      sum: async ({ of }, _signal, tell) => {
+        for (const [at, value] of of.entries()) {
+          tell.progress(at + 1, of.length, "Adding");
+          tell.chunk(value);
+        }
+        await held;
+        tell.progress(9, 9);
+        return of.reduce((sum, value) => sum + value, 0);
+      },
+    });
+    const client = new Channel<NoCalls, SlowCalls>(clientEnd, {});
+    const heard: unknown[] = [];
+    const answer = client.call("sum", { of: [5, 7] }, signal, {
+      onProgress: (progress) => heard.push(progress),
+      onChunk: (chunk) => heard.push(chunk),
+    });
+    return { hold, heard, answer };
+  };
+
+  it("comes in its order, to the one who called", async () => {
+    const { hold, heard, answer } = open();
+    hold();
+    expect(await answer).toBe(12);
+    expect(heard).toEqual([
+      { done: 1, total: 2, label: "Adding" },
+      5,
+      { done: 2, total: 2, label: "Adding" },
+      7,
+      { done: 9, total: 9, label: "" },
+    ]);
+  });
+
+  it("is not heard by one who has given up", async () => {
+    const controller = new AbortController();
+    const { hold, heard, answer } = open(controller.signal);
+    controller.abort();
+    hold();
+    await expect(answer).rejects.toThrow("Cancelled");
+    await nextTurn();
+    await nextTurn();
+    expect(heard).toEqual([]);
   });
 });

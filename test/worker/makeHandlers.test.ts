@@ -2,15 +2,18 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { ParamsOf } from "../../src/protocol/channel";
-import type { WorkerHostCalls } from "../../src/protocol/workerApi";
+import type { CallProgress, Tell } from "../../src/protocol/channel";
 import { makeHandlers } from "../../src/worker/makeHandlers";
 import { workerHandlers } from "../../src/worker/workerHandlers";
 import { projectRoot } from "../support/projectRoot";
 
 let run = "";
-let steps: ParamsOf<WorkerHostCalls, "progress">[] = [];
+let steps: CallProgress[] = [];
 const never = new AbortController().signal;
+const tell: Tell = {
+  progress: (done, total, label = "") => void steps.push({ done, total, label }),
+  chunk: () => {},
+};
 
 beforeEach(() => {
   run = mkdtempSync(join(tmpdir(), "make-"));
@@ -25,10 +28,10 @@ function reduce(
 ) {
   const { out = join(run, "02"), replace = false, signal = never } = more;
   const params = {
-    ...{ path: join(run, "01-svd"), userStages: [], out, replace, progressToken: 7, dtype: "BF16" as const },
+    ...{ path: join(run, "01-svd"), userStages: [], out, replace, dtype: "BF16" as const },
     options: { rule: { kind: "rank" as const, rank: 4 }, scope: "module" as const },
   };
-  return makeHandlers((step) => steps.push(step)).reduce(params, signal);
+  return makeHandlers().reduce(params, signal, tell);
 }
 
 describe("reduce", () => {
@@ -45,25 +48,28 @@ describe("reduce", () => {
     expect(readFileSync(join(run, "01-svd", "adapter_model.safetensors")).equals(before)).toBe(true);
     // Measured, written and read back: three passes over 14 modules.
     expect(steps.map(({ done }) => done)).toEqual(Array.from({ length: 42 }, (_, at) => at));
-    expect(steps.every(({ token, total }) => token === 7 && total === 42)).toBe(true);
+    expect(steps.every(({ total }) => total === 42)).toBe(true);
   });
 
   it("leaves nothing behind when it is cancelled", async () => {
     const controller = new AbortController();
-    const handlers = makeHandlers(({ done }) => {
-      if (done === 20) controller.abort();
-    });
+    const stopping: Tell = {
+      ...tell,
+      progress: (done) => {
+        if (done === 20) controller.abort();
+      },
+    };
     const params = {
       ...{
         path: join(run, "01-svd"),
         userStages: [],
         out: join(run, "02"),
         replace: false,
-        progressToken: 1,
       },
       options: { rule: { kind: "rank" as const, rank: 4 }, scope: "module" as const },
     };
-    await expect(handlers.reduce(params, controller.signal)).rejects.toMatchObject({ name: "AbortError" });
+    const work = makeHandlers().reduce(params, controller.signal, stopping);
+    await expect(work).rejects.toMatchObject({ name: "AbortError" });
     expect(readdirSync(run).sort()).toEqual(["01-svd", "base"]);
   });
 
@@ -80,23 +86,23 @@ describe("extract", () => {
     const base = join(run, "base");
     const params = {
       ...{ base, tuned: base, rule: { kind: "rank" as const, rank: 2 }, saveOthers: false },
-      ...{ out: join(run, "new"), replace: false, progressToken: 1 },
+      ...{ out: join(run, "new"), replace: false },
     };
-    const work = makeHandlers((step) => steps.push(step)).extract(params, never);
+    const work = makeHandlers().extract(params, never, tell);
     await expect(work).rejects.toMatchObject({ code: "NothingToExtract" });
   });
 });
 
 describe("an adapter and its base model", () => {
   it("finds the base beside the run, and holds every update against it", async () => {
-    const handlers = workerHandlers((step) => steps.push(step));
+    const handlers = workerHandlers();
     const path = join(run, "01-svd");
-    const opened = await handlers.open({ location: { kind: "path", path }, userStages: [] }, never);
+    const opened = await handlers.open({ location: { kind: "path", path }, userStages: [] }, never, tell);
     const adapter = { handle: opened.handle };
-    const base = await handlers.baseModel({ adapter }, never);
+    const base = await handlers.baseModel({ adapter }, never, tell);
     expect(base).toBe(join(run, "base"));
-    const params = { base: base ?? "", progressToken: 3 };
-    const byHandle = await handlers.compareWithBase({ ...params, adapter }, never);
+    const params = { base: base ?? "" };
+    const byHandle = await handlers.compareWithBase({ ...params, adapter }, never, tell);
     expect(byHandle.modules).toHaveLength(14);
     expect(byHandle.problems).toEqual([]);
     // From torch: norms of the bfloat16 weights in double precision, and of the dense updates in sampleReference.json.
@@ -104,9 +110,9 @@ describe("an adapter and its base model", () => {
     const queries = byHandle.modules.find((each) => each.module === "model.layers.0.self_attn.q_proj");
     expect(queries?.ratio).toBeCloseTo(0.21265865344757973, 9);
     expect(steps).toHaveLength(14);
-    expect(await handlers.compareWithBase({ ...params, adapter: { path } }, never)).toEqual(byHandle);
+    expect(await handlers.compareWithBase({ ...params, adapter: { path } }, never, tell)).toEqual(byHandle);
     const module = byHandle.modules[0]?.module ?? "";
-    const intruders = await handlers.intruders({ adapter, base: base ?? "", module }, never);
+    const intruders = await handlers.intruders({ adapter, base: base ?? "", module }, never, tell);
     expect(intruders).toMatchObject({ exact: true });
     expect(intruders.directions).toHaveLength(10);
   });

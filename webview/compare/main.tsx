@@ -13,11 +13,6 @@ const host = connect<ComparePageCalls, CompareHostCalls>({
     model.progress.value = progress;
   },
   diffChanged: (state) => model.diff.receive(state),
-  timelineProgress: (progress) => {
-    timeline.progress.value = progress;
-  },
-  // Nor of base weights.
-  baseProgress: () => {},
 });
 const model = new CompareModel(host, viewStateFrom(loadState<CompareViewState>("compare")));
 const timeline = new TimelineModel(host);

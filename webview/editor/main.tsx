@@ -12,8 +12,6 @@ const host = connect<EditorPageCalls, EditorHostCalls>({
     model.showTab(tab);
     if (reduce === true) model.lora.reduce.setOpen(true);
   },
-  progress: (step) => model.lora.receiveProgress(step),
-  measuring: ({ token, done, total }) => model.measure.progress(token, done, total),
   scanChanged: (state) => model.scan.receive(state),
 });
 const model = new EditorModel(host, viewStateFrom(loadState<EditorViewState>("editor")));

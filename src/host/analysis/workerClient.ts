@@ -1,14 +1,17 @@
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
-import type { ScanChunk } from "../../core/analysis/scanTable";
-import { Channel, type ParamsOf, type ResultOf } from "../../protocol/channel";
-import type { WorkerCalls, WorkerHostCalls } from "../../protocol/workerApi";
+import {
+  type CallListeners,
+  Channel,
+  type ChunkOf,
+  type NoCalls,
+  type ParamsOf,
+  type ResultOf,
+} from "../../protocol/channel";
+import type { WorkerCalls } from "../../protocol/workerApi";
 import type { Log } from "../log";
 
-export type ChunkListener = (chunk: ScanChunk) => void;
-export type ProgressListener = (progress: { done: number; total: number; label: string }) => void;
-
-type WorkerChannel = Channel<WorkerHostCalls, WorkerCalls>;
+type WorkerChannel = Channel<NoCalls, WorkerCalls>;
 
 /**
  * The thread that reads and computes. It starts with the first request, so that activation costs nothing, and
@@ -16,9 +19,6 @@ type WorkerChannel = Channel<WorkerHostCalls, WorkerCalls>;
  */
 export class WorkerClient {
   private running: { readonly worker: Worker; readonly channel: WorkerChannel } | undefined;
-  private readonly progressListeners = new Map<number, ProgressListener>();
-  private readonly chunkListeners = new Map<number, ChunkListener>();
-  private nextToken = 1;
 
   constructor(
     private readonly extensionPath: string,
@@ -29,25 +29,9 @@ export class WorkerClient {
     method: K,
     params: ParamsOf<WorkerCalls, K>,
     signal?: AbortSignal,
+    listeners?: CallListeners<ChunkOf<WorkerCalls, K>>,
   ): Promise<ResultOf<WorkerCalls, K>> {
-    return this.channel().call(method, params, signal);
-  }
-
-  /** A token to pass with a request whose progress, and of a scan the results, someone wants to hear. */
-  listenToProgress(
-    listener: ProgressListener,
-    onChunk?: ChunkListener,
-  ): { readonly token: number; dispose(): void } {
-    const token = this.nextToken++;
-    this.progressListeners.set(token, listener);
-    if (onChunk !== undefined) this.chunkListeners.set(token, onChunk);
-    return {
-      token,
-      dispose: () => {
-        this.progressListeners.delete(token);
-        this.chunkListeners.delete(token);
-      },
-    };
+    return this.channel().call(method, params, signal, listeners);
   }
 
   dispose(): void {
@@ -63,15 +47,12 @@ export class WorkerClient {
 
   private start(): { worker: Worker; channel: WorkerChannel } {
     const worker = new Worker(join(this.extensionPath, "dist", "worker.js"));
-    const channel: WorkerChannel = new Channel<WorkerHostCalls, WorkerCalls>(
+    const channel: WorkerChannel = new Channel<NoCalls, WorkerCalls>(
       {
         post: (message) => worker.postMessage(message),
         onMessage: (listener) => worker.on("message", listener),
       },
-      {
-        progress: ({ token, ...progress }) => this.progressListeners.get(token)?.(progress),
-        scanned: ({ token, chunk }) => this.chunkListeners.get(token)?.(chunk),
-      },
+      {},
     );
     const stop = (reason: Error) => {
       this.log.error(reason);

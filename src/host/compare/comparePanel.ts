@@ -1,8 +1,9 @@
 import type * as vscode from "vscode";
 import type { CompareView } from "../../core/compare/compareView";
-import { type Channel, isAbortError } from "../../protocol/channel";
+import { type CallListeners, type Channel, isAbortError } from "../../protocol/channel";
 import { headOf, pieceOf } from "../../protocol/comparePieces";
 import type { CompareHostCalls, ComparePageCalls, CompareState } from "../../protocol/compareSurface";
+import { forward, listenersOf } from "../analysis/forward";
 import type { WorkerClient } from "../analysis/workerClient";
 import { copyText } from "../editor/openPath";
 import { savePicture } from "../files/savePicture";
@@ -53,7 +54,7 @@ export class ComparePanel {
   private generation = 0;
   private running: AbortController | undefined;
   private readonly diff: TensorDiffRun;
-  private readonly timelines = new TimelineCache((paths, signal) => this.computeTimeline(paths, signal));
+  private readonly timelines = new TimelineCache((...wanted) => this.computeTimeline(...wanted));
 
   constructor(
     private readonly panel: vscode.WebviewPanel,
@@ -65,9 +66,10 @@ export class ComparePanel {
     this.state = { status: "working", paths };
     this.diff = new TensorDiffRun(
       services.worker,
-      () => this.handle,
+      () => this.openHandle(),
       (state) => this.channel.notify("diffChanged", state),
     );
+    const own = () => ({ handle: this.openHandle() });
     this.channel = connectPage<CompareHostCalls, ComparePageCalls>(
       panel.webview,
       services.extensionUri,
@@ -75,14 +77,8 @@ export class ComparePanel {
       {
         ready: () => this.pageState(),
         rows: ({ generation, first }) => this.rows(generation, first),
-        moduleDetail: async ({ module }, signal) => {
-          if (this.handle === undefined) throw new Error("The comparison is not computed.");
-          return services.worker.call("compareModule", { handle: this.handle, module }, signal);
-        },
-        modulePair: async ({ module, a, b }, signal) => {
-          if (this.handle === undefined) throw new Error("The comparison is not computed.");
-          return services.worker.call("comparePair", { handle: this.handle, module, a, b }, signal);
-        },
+        moduleDetail: forward(services.worker, "compareModule", own),
+        modulePair: forward(services.worker, "comparePair", own),
         arrange: ({ paths: arranged }) => this.show(arranged),
         add: () => this.addSnapshots(),
         open: ({ path }) => services.open(path),
@@ -100,10 +96,11 @@ export class ComparePanel {
         },
         copy: copyText,
         ...this.diff.handlers(),
-        ...baseHandlers(services, (step) => this.channel.notify("baseProgress", step)),
+        ...baseHandlers(services),
         reduceRank: ({ path }) => services.reduceRank(path),
         timelinePaths: () => this.timelinePaths,
-        timeline: ({ paths: followed, metrics }, signal) => this.timelines.get(followed, metrics, signal),
+        timeline: ({ paths: followed, metrics }, signal, tell) =>
+          this.timelines.get(followed, metrics, signal, listenersOf(tell)),
         savePng: savePicture,
         cancel: () => this.cancel(),
       },
@@ -142,12 +139,12 @@ export class ComparePanel {
     this.running = running;
     this.setState({ status: "working", paths: this.paths });
     const { worker, log } = this.services;
-    const progress = worker.listenToProgress((step) => this.channel.notify("progress", step));
     try {
       const { handle, view } = await worker.call(
         "compare",
-        { paths: this.paths, userStages: this.services.userStages(), progressToken: progress.token },
+        { paths: this.paths, userStages: this.services.userStages() },
         running.signal,
+        { onProgress: (step) => this.channel.notify("progress", step) },
       );
       this.release();
       this.handle = handle;
@@ -159,25 +156,13 @@ export class ComparePanel {
       const message = error instanceof Error ? error.message : String(error);
       log.error(`Comparison failed: ${message}`);
       this.setState({ status: "failed", message });
-    } finally {
-      progress.dispose();
     }
   }
 
-  private async computeTimeline(paths: readonly string[], signal: AbortSignal) {
+  private computeTimeline(paths: readonly string[], signal: AbortSignal, listeners: CallListeners) {
     const { worker, userStages } = this.services;
-    const progress = worker.listenToProgress((step) => this.channel.notify("timelineProgress", step));
-    try {
-      const params = {
-        paths,
-        userStages: userStages(),
-        threads: analysisThreads(),
-        progressToken: progress.token,
-      };
-      return await worker.call("timeline", params, signal);
-    } finally {
-      progress.dispose();
-    }
+    const params = { paths, userStages: userStages(), threads: analysisThreads() };
+    return worker.call("timeline", params, signal, listeners);
   }
 
   private setState(state: ComparePanel["state"]): void {
@@ -204,6 +189,11 @@ export class ComparePanel {
   private panelState(): PanelState {
     const { paths, timelinePaths: timeline } = this;
     return timeline === undefined ? { paths } : { paths, timeline };
+  }
+
+  private openHandle(): number {
+    if (this.handle === undefined) throw new Error("The comparison is not computed.");
+    return this.handle;
   }
 
   private release(): void {

@@ -1,5 +1,6 @@
-import { type Handlers, isAbortError } from "../../protocol/channel";
+import { type CallProgress, type Handlers, isAbortError } from "../../protocol/channel";
 import type { DiffHostCalls, DiffState } from "../../protocol/diffSurface";
+import { forward } from "../analysis/forward";
 import type { WorkerClient } from "../analysis/workerClient";
 import { analysisThreads } from "../settings";
 
@@ -12,15 +13,14 @@ export class TensorDiffRun {
 
   constructor(
     private readonly worker: WorkerClient,
-    /** Of the comparison that is shown; undefined while it is computed. */
-    private readonly handle: () => number | undefined,
+    /** Of the comparison that is shown. @throws while it is computed. */
+    private readonly openHandle: () => number,
     private readonly tell: (state: DiffState) => void,
   ) {}
 
   handlers(): Handlers<DiffHostCalls> {
     return {
-      alignedRows: ({ first }, signal) =>
-        this.worker.call("alignedRows", { handle: this.openHandle(), first }, signal),
+      alignedRows: forward(this.worker, "alignedRows", () => ({ handle: this.openHandle() })),
       diffState: () => this.state,
       startDiff: () => void this.start(),
       stopDiff: () => this.running?.abort(),
@@ -28,12 +28,10 @@ export class TensorDiffRun {
         id === this.state.id
           ? this.worker.call("diffEntries", { handle: this.openHandle(), first }, signal)
           : undefined,
-      diffDetail: ({ row, pair }, signal) =>
-        this.worker.call(
-          "diffDetail",
-          { handle: this.openHandle(), row, pair, threads: analysisThreads() },
-          signal,
-        ),
+      diffDetail: forward(this.worker, "diffDetail", () => ({
+        handle: this.openHandle(),
+        threads: analysisThreads(),
+      })),
     };
   }
 
@@ -51,15 +49,15 @@ export class TensorDiffRun {
     const { id } = this.state;
     const start = Date.now();
     const isOurs = () => this.running === running;
-    const progress = this.worker.listenToProgress(({ done, total }) => {
+    const onProgress = ({ done, total }: CallProgress) => {
       if (!isOurs()) return;
       const bytes = { doneBytes: done, totalBytes: total, elapsedMs: Date.now() - start };
       this.change({ id, status: "running", ...bytes, problems: [] });
-    });
+    };
     this.change({ id, status: "running", ...nothing });
     try {
-      const params = { handle: this.openHandle(), threads: analysisThreads(), progressToken: progress.token };
-      const { problems } = await this.worker.call("diffTensors", params, running.signal);
+      const params = { handle: this.openHandle(), threads: analysisThreads() };
+      const { problems } = await this.worker.call("diffTensors", params, running.signal, { onProgress });
       if (!isOurs()) return;
       this.change({ ...this.state, status: "done", elapsedMs: Date.now() - start, problems });
     } catch (error) {
@@ -67,20 +65,12 @@ export class TensorDiffRun {
       if (isAbortError(error)) this.change({ ...this.state, status: "stopped" });
       // With another id, so that the page drops what it has.
       else this.change({ id: id + 1, status: "failed", ...nothing, message: messageOf(error) });
-    } finally {
-      progress.dispose();
     }
   }
 
   private change(state: DiffState): void {
     this.state = state;
     this.tell(state);
-  }
-
-  private openHandle(): number {
-    const handle = this.handle();
-    if (handle === undefined) throw new Error("The comparison is not computed.");
-    return handle;
   }
 }
 

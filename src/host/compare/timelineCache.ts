@@ -1,7 +1,12 @@
 import { type Timeline, type TimelineMetric, timelineMetrics } from "../../core/compare/timeline";
+import type { CallListeners } from "../../protocol/channel";
 
 /** Computes a timeline; it may take minutes. */
-export type ComputeTimeline = (paths: readonly string[], signal: AbortSignal) => Promise<Timeline>;
+export type ComputeTimeline = (
+  paths: readonly string[],
+  signal: AbortSignal,
+  listeners: CallListeners,
+) => Promise<Timeline>;
 
 /** Values that one message to a page may hold: larger messages block it (1 MB, 4 bytes each, with room for names). */
 const maxMessageValues = 200_000;
@@ -16,9 +21,10 @@ export class TimelineCache {
     paths: readonly string[],
     metrics: readonly TimelineMetric[] | undefined,
     signal: AbortSignal,
+    listeners: CallListeners = {},
   ): Promise<Timeline> {
     const key = JSON.stringify(paths);
-    if (this.known?.key !== key) this.known = { key, timeline: await this.compute(paths, signal) };
+    if (this.known?.key !== key) this.known = { key, timeline: await this.compute(paths, signal, listeners) };
     const { timeline } = this.known;
     const valuesEach = timeline.modules.length * timeline.checkpoints.length;
     const fitting = Math.max(1, Math.floor(maxMessageValues / Math.max(valuesEach, 1)));

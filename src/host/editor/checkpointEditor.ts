@@ -1,6 +1,7 @@
 import * as vscode from "vscode";
 import type { Channel, ParamsOf } from "../../protocol/channel";
 import type { EditorHostCalls, EditorPageCalls } from "../../protocol/editorSurface";
+import { forward } from "../analysis/forward";
 import type { ScanMemory } from "../analysis/scanMemory";
 import type { WorkerClient } from "../analysis/workerClient";
 import { askStage } from "../files/askStage";
@@ -53,6 +54,7 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
   }
 
   resolveCustomEditor(document: CheckpointDocument, panel: vscode.WebviewPanel): void {
+    const own = async () => ({ handle: await document.openHandle() });
     const channel: EditorChannel = connectPage<EditorHostCalls, EditorPageCalls>(
       panel.webview,
       this.extensionUri,
@@ -63,10 +65,7 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
           void this.showRequestedTab(document.uri, channel);
           return state;
         },
-        tensorChunk: async ({ first }, signal) => {
-          const handle = await document.openHandle();
-          return this.worker.call("tensorChunk", { handle, first }, signal);
-        },
+        tensorChunk: forward(this.worker, "tensorChunk", own),
         ...chartAnswers({
           worker: this.worker,
           memory: this.memory,
@@ -80,28 +79,14 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
           const run = await document.training();
           return run && { head: run.head, choices: this.memory.get() };
         },
-        ...loraHandlers(
-          document,
-          { ...this.lora, worker: this.worker },
-          {
-            onProgress: (work) => (step) => channel.notify("progress", { ...step, work }),
-            isShown: () => panel.visible,
-          },
-        ),
-        contentPage: async ({ path, from }, signal) =>
-          this.worker.call("contentPage", { handle: await document.openHandle(), path, from }, signal),
-        optimizers: async (_, signal) =>
-          this.worker.call("optimizers", { handle: await document.openHandle() }, signal),
-        optimizerPage: async ({ optimizer, first }, signal) => {
-          const handle = await document.openHandle();
-          return this.worker.call("optimizerPage", { handle, optimizer, first }, signal);
-        },
+        ...loraHandlers(document, { ...this.lora, worker: this.worker }, () => panel.visible),
+        contentPage: forward(this.worker, "contentPage", own),
+        optimizers: forward(this.worker, "optimizers", own),
+        optimizerPage: forward(this.worker, "optimizerPage", own),
         ...exportHandlers(document, this.worker),
-        ...numbersHandlers(document, this.worker, (progress) => channel.notify("measuring", progress)),
-        quantisedState: async (request, signal) =>
-          this.worker.call("quantisedState", { handle: await document.openHandle(), ...request }, signal),
-        resume: async (_, signal) =>
-          this.worker.call("resume", { handle: await document.openHandle() }, signal),
+        ...numbersHandlers(document, this.worker),
+        quantisedState: forward(this.worker, "quantisedState", own),
+        resume: forward(this.worker, "resume", own),
         reload: () => document.reload(),
         open: ({ path }) => openPath(path),
         openAsText: ({ path }) => openAsText(path),

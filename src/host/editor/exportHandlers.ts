@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path";
 import * as vscode from "vscode";
 import { valueDtype } from "../../core/values/valueDtype";
-import type { Handlers } from "../../protocol/channel";
+import type { CallListeners, CallProgress, Handlers } from "../../protocol/channel";
 import { isAbortError } from "../../protocol/channel";
 import type { ExportHostCalls } from "../../protocol/numbersSurface";
 import type { WorkerClient } from "../analysis/workerClient";
@@ -15,7 +15,7 @@ export function exportHandlers(
   const work = async (
     suggestion: string,
     filters: Record<string, string[]>,
-    write: (path: string, handle: number, token: number, signal: AbortSignal) => Promise<string>,
+    write: (path: string, handle: number, signal: AbortSignal, listeners: CallListeners) => Promise<string>,
   ) => {
     const folder = document.uri.scheme === "file" ? dirname(document.uri.fsPath) : "";
     const defaultUri = vscode.Uri.file(join(folder, fileName(suggestion)));
@@ -23,25 +23,25 @@ export function exportHandlers(
     const target = await vscode.window.showSaveDialog({ defaultUri, filters });
     if (target === undefined) return;
     if (target.scheme !== "file") throw new Error("Files can only be written where the checkpoint is.");
-    await withProgress(worker, target.fsPath, async (token, signal) => {
-      const note = await write(target.fsPath, await document.openHandle(), token, signal);
+    await withProgress(target.fsPath, async (signal, listeners) => {
+      const note = await write(target.fsPath, await document.openHandle(), signal, listeners);
       void tellWritten(target, note);
     });
   };
   return {
     exportTensor: ({ tensor, dtype }) =>
-      work(`${tensor.name}.npy`, { NumPy: ["npy"] }, async (path, handle, progressToken, signal) => {
-        await worker.call("exportTensor", { handle, tensor, path, progressToken }, signal);
+      work(`${tensor.name}.npy`, { NumPy: ["npy"] }, async (path, handle, signal, listeners) => {
+        await worker.call("exportTensor", { handle, tensor, path }, signal, listeners);
         const isF32 = valueDtype(dtype)?.kind === "float" && !["F16", "F32", "F64"].includes(dtype);
         return isF32 ? ` NumPy has no ${dtype}; the values are float32, in which each is exact.` : "";
       }),
     exportSlice: ({ tensor, slice }) =>
-      work(`${tensor.name}.csv`, { CSV: ["csv"] }, async (path, handle, progressToken, signal) => {
-        await worker.call("exportSlice", { handle, tensor, slice, path, progressToken }, signal);
+      work(`${tensor.name}.csv`, { CSV: ["csv"] }, async (path, handle, signal, listeners) => {
+        await worker.call("exportSlice", { handle, tensor, slice, path }, signal, listeners);
         return "";
       }),
     exportScan: () =>
-      work("statistics.csv", { CSV: ["csv"], JSON: ["json"] }, async (path, handle, _token, signal) => {
+      work("statistics.csv", { CSV: ["csv"], JSON: ["json"] }, async (path, handle, signal) => {
         await worker.call("exportScan", { handle, chunks: document.scan.allChunks(), path }, signal);
         return "";
       }),
@@ -55,9 +55,8 @@ function fileName(name: string): string {
 }
 
 async function withProgress(
-  worker: WorkerClient,
   path: string,
-  write: (token: number, signal: AbortSignal) => Promise<void>,
+  write: (signal: AbortSignal, listeners: CallListeners) => Promise<void>,
 ): Promise<void> {
   const options = {
     location: vscode.ProgressLocation.Notification,
@@ -68,19 +67,17 @@ async function withProgress(
     const controller = new AbortController();
     cancellation.onCancellationRequested(() => controller.abort());
     let told = 0;
-    const listener = worker.listenToProgress(({ done, total }) => {
+    const onProgress = ({ done, total }: CallProgress) => {
       const percent = total > 0 ? (100 * done) / total : 0;
       progress.report({ increment: percent - told });
       told = percent;
-    });
+    };
     try {
-      await write(listener.token, controller.signal);
+      await write(controller.signal, { onProgress });
     } catch (error) {
       if (isAbortError(error)) return;
       const message = error instanceof Error ? error.message : String(error);
       void vscode.window.showErrorMessage(`Nothing was written. ${message}`);
-    } finally {
-      listener.dispose();
     }
   });
 }

@@ -2,10 +2,10 @@ import { basename } from "node:path";
 import * as vscode from "vscode";
 import { formatShare } from "../../core/text/quantities";
 import type { Handlers } from "../../protocol/channel";
-import type { EditorWork } from "../../protocol/editorSurface";
 import type { LoraHostCalls } from "../../protocol/loraSurface";
 import type { MadeSnapshot, ReductionStart } from "../../protocol/makeCalls";
-import type { ProgressListener, WorkerClient } from "../analysis/workerClient";
+import { forward, listenersOf } from "../analysis/forward";
+import type { WorkerClient } from "../analysis/workerClient";
 import type { BaseModels } from "../make/baseModels";
 import { isTaken, type SnapshotMaker } from "../make/snapshotMaker";
 import type { CheckpointDocument } from "./checkpointDocument";
@@ -19,55 +19,27 @@ export interface LoraServices {
   compare(paths: readonly string[]): Promise<void>;
 }
 
-/** The page that asks. */
-export interface LoraPage {
-  onProgress(work: EditorWork): ProgressListener;
-  /** False while another tab hides it: there is then no page to see an answer. */
-  isShown(): boolean;
-}
-
 /** Answers about the adapter that a document shows, and makes new ones of it. */
 export function loraHandlers(
   document: CheckpointDocument,
   { worker, maker, baseModels, compare }: LoraServices,
-  page: LoraPage,
+  /** False while another tab hides the page: there is then no page to see an answer. */
+  isPageShown: () => boolean,
 ): Handlers<LoraHostCalls> {
   let isReducing = false;
   const isLocal = document.uri.scheme === "file";
   const adapter = async () => ({ handle: await document.openHandle() });
 
-  /** Calls with a token under which the worker tells how far it is. */
-  const withProgress = async <T>(
-    work: EditorWork,
-    call: (progressToken: number) => Promise<T>,
-  ): Promise<T> => {
-    const progress = worker.listenToProgress(page.onProgress(work));
-    try {
-      return await call(progress.token);
-    } finally {
-      progress.dispose();
-    }
-  };
-
   return {
-    lora: async (_, signal) => {
-      const handle = await document.openHandle();
-      return withProgress("lora", (progressToken) => worker.call("lora", { handle, progressToken }, signal));
-    },
+    lora: forward(worker, "lora", adapter),
     baseModel: async () => {
       if (!isLocal) return undefined;
       const chosen = baseModels.get(await document.identity());
       return chosen ?? worker.call("baseModel", { adapter: await adapter() });
     },
     chooseBaseModel: async () => baseModels.choose(await document.identity()),
-    compareWithBase: async ({ base }, signal) => {
-      const opened = await adapter();
-      return withProgress("base", (progressToken) =>
-        worker.call("compareWithBase", { adapter: opened, base, progressToken }, signal),
-      );
-    },
-    intruders: async ({ base, module }, signal) =>
-      worker.call("intruders", { adapter: await adapter(), base, module }, signal),
+    compareWithBase: forward(worker, "compareWithBase", async () => ({ adapter: await adapter() })),
+    intruders: forward(worker, "intruders", async () => ({ adapter: await adapter() })),
     reductionStart: async (): Promise<ReductionStart> => {
       const start = await worker.call("reductionStart", await adapter());
       return isLocal ? start : { ...start, problem: start.problem ?? notLocal };
@@ -83,14 +55,14 @@ export function loraHandlers(
       return picked?.[0]?.fsPath;
     },
     isTaken: ({ path }) => isTaken(path),
-    reduce: async ({ options, out, dtype }, signal) => {
+    reduce: async ({ options, out, dtype }, signal, tell) => {
       if (isReducing) throw new Error("The rank of this adapter is being reduced already.");
       isReducing = true;
       try {
         const path = document.uri.fsPath;
         const wanted = { path, options, out, ...(dtype === undefined ? {} : { dtype }) };
-        const made = await maker.reduce(wanted, { signal, onProgress: page.onProgress("reduce") });
-        if (made !== undefined && !page.isShown())
+        const made = await maker.reduce(wanted, { signal, listeners: listenersOf(tell) });
+        if (made !== undefined && !isPageShown())
           void tellElsewhere(made, await document.identity(), compare);
         return made;
       } finally {

@@ -1,43 +1,25 @@
 import type { Handlers } from "../../protocol/channel";
-import type { NumbersHostCalls, NumbersPageCalls } from "../../protocol/numbersSurface";
+import type { NumbersHostCalls } from "../../protocol/numbersSurface";
+import { forward } from "../analysis/forward";
 import type { WorkerClient } from "../analysis/workerClient";
 import { analysisThreads } from "../settings";
 import type { CheckpointDocument } from "./checkpointDocument";
-
-export type TellMeasuring = NumbersPageCalls["measuring"];
 
 /** Answers the page's questions about the numbers in the tensors of an open checkpoint. */
 export function numbersHandlers(
   document: CheckpointDocument,
   worker: WorkerClient,
-  measuring: TellMeasuring,
 ): Handlers<NumbersHostCalls> {
+  const own = async () => ({ handle: await document.openHandle() });
   return {
-    values: async (request, signal) =>
-      worker.call("values", { handle: await document.openHandle(), ...request }, signal),
-    findNotFinite: async (request, signal) =>
-      worker.call("findNotFinite", { handle: await document.openHandle(), ...request }, signal),
-    heatMap: async ({ token, ...request }, signal) => {
-      const progress = worker.listenToProgress(({ done, total }) => measuring({ token, done, total }));
-      try {
-        const handle = await document.openHandle();
-        return await worker.call("heatMap", { handle, ...request, progressToken: progress.token }, signal);
-      } finally {
-        progress.dispose();
-      }
-    },
-    tensorNumbers: async ({ tensor, token }, signal) => {
-      const progress = worker.listenToProgress(({ done, total }) => measuring({ token, done, total }));
-      try {
-        const handle = await document.openHandle();
-        const long = { threads: analysisThreads(), progressToken: progress.token };
-        return await worker.call("tensorNumbers", { handle, tensor, ...long }, signal);
-      } finally {
-        progress.dispose();
-      }
-    },
-    moments: async (request, signal) =>
-      worker.call("moments", { handle: await document.openHandle(), ...request }, signal),
+    values: forward(worker, "values", own),
+    findNotFinite: forward(worker, "findNotFinite", own),
+    heatMap: forward(worker, "heatMap", own),
+    tensorNumbers: forward(worker, "tensorNumbers", async () => ({
+      ...(await own()),
+      threads: analysisThreads(),
+    })),
+    moments: forward(worker, "moments", own),
     scanState: () => document.scan.state(),
     scanChunk: ({ id, chunk }) => document.scan.chunk(id, chunk),
     startScan: () => void document.scan.start(),

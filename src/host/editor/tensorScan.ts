@@ -1,7 +1,7 @@
 import * as vscode from "vscode";
 import type { ScanFindings } from "../../core/analysis/scanFindings";
 import type { ScanChunk } from "../../core/analysis/scanTable";
-import { isAbortError } from "../../protocol/channel";
+import { type CallListeners, isAbortError } from "../../protocol/channel";
 import type { ScanState } from "../../protocol/numbersSurface";
 import type { WorkerClient } from "../analysis/workerClient";
 import { analysisThreads } from "../settings";
@@ -25,7 +25,7 @@ export class TensorScan {
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
-    private readonly worker: WorkerClient,
+    private readonly worker: Pick<WorkerClient, "call">,
     private readonly openHandle: () => Promise<number>,
     private readonly onFinished: (findings: ScanFindings) => void,
   ) {}
@@ -59,22 +59,22 @@ export class TensorScan {
     this.startedMs = performance.now();
     this.outcome = { status: "running" };
     this.tell();
-    const progress = this.worker.listenToProgress(
-      ({ done, total }) => {
+    const listeners: CallListeners<ScanChunk> = {
+      onProgress: ({ done, total }) => {
         if (this.running !== running) return;
         this.done = { bytes: done, total };
         this.tellSoon();
       },
-      (chunk) => {
+      onChunk: (chunk) => {
         if (this.running !== running) return;
         this.chunks.push(chunk);
         this.tellSoon();
       },
-    );
+    };
     try {
       const handle = await this.openHandle();
-      const request = { handle, threads: analysisThreads(), progressToken: progress.token };
-      const findings = await this.worker.call("scan", request, running.signal);
+      const request = { handle, threads: analysisThreads() };
+      const findings = await this.worker.call("scan", request, running.signal, listeners);
       if (this.running !== running) return;
       this.done = { bytes: this.done.total, total: this.done.total };
       this.end({ status: "done", findings });
@@ -83,8 +83,6 @@ export class TensorScan {
       if (this.running !== running) return;
       if (isAbortError(error)) this.end({ status: "cancelled" });
       else this.end({ status: "failed", message: error instanceof Error ? error.message : String(error) });
-    } finally {
-      progress.dispose();
     }
   }
 

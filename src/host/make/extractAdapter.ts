@@ -141,11 +141,13 @@ function runWithProgress(
     try {
       return await maker.extract(wanted, {
         signal: controller.signal,
-        onProgress: ({ done, total, label }) => {
-          // Passes over fewer modules than the first: the bar never goes back.
-          const percent = Math.max(reached, (100 * done) / total);
-          progress.report({ increment: percent - reached, message: label });
-          reached = percent;
+        listeners: {
+          onProgress: ({ done, total, label }) => {
+            // Passes over fewer modules than the first: the bar never goes back.
+            const percent = Math.max(reached, (100 * done) / total);
+            progress.report({ increment: percent - reached, message: label });
+            reached = percent;
+          },
         },
       });
     } catch (error) {

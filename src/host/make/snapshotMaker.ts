@@ -1,21 +1,18 @@
 import { lstat } from "node:fs/promises";
 import { basename } from "node:path";
 import * as vscode from "vscode";
-import type { ParamsOf } from "../../protocol/channel";
+import type { CallListeners, ParamsOf } from "../../protocol/channel";
 import type { MadeSnapshot, MakeCalls } from "../../protocol/makeCalls";
-import { type ProgressListener, WorkerClient } from "../analysis/workerClient";
+import { WorkerClient } from "../analysis/workerClient";
 import type { StageStore } from "../files/stageStore";
 import type { Log } from "../log";
 import type { RunsModel } from "../runs/runsModel";
 
 /** What the caller chooses; the rest is the maker's affair. */
-export type Wanted<K extends keyof MakeCalls> = Omit<
-  ParamsOf<MakeCalls, K>,
-  "replace" | "userStages" | "progressToken"
->;
+export type Wanted<K extends keyof MakeCalls> = Omit<ParamsOf<MakeCalls, K>, "replace" | "userStages">;
 
 export interface MakeProgress {
-  readonly onProgress: ProgressListener;
+  readonly listeners: CallListeners;
   readonly signal: AbortSignal;
 }
 
@@ -37,35 +34,29 @@ export class SnapshotMaker {
   }
 
   /** Undefined where the user decided against replacing what is there. */
-  reduce(wanted: Wanted<"reduce">, progress: MakeProgress): Promise<MadeSnapshot | undefined> {
+  reduce(wanted: Wanted<"reduce">, { signal, listeners }: MakeProgress): Promise<MadeSnapshot | undefined> {
     const userStages = this.stages.entries();
-    return this.make(wanted.out, progress, (replace, progressToken) =>
-      this.worker.call("reduce", { ...wanted, userStages, replace, progressToken }, progress.signal),
+    return this.make(wanted.out, (replace) =>
+      this.worker.call("reduce", { ...wanted, userStages, replace }, signal, listeners),
     );
   }
 
   /** Undefined where the user decided against replacing what is there. */
-  extract(wanted: Wanted<"extract">, progress: MakeProgress): Promise<MadeSnapshot | undefined> {
-    return this.make(wanted.out, progress, (replace, progressToken) =>
-      this.worker.call("extract", { ...wanted, replace, progressToken }, progress.signal),
+  extract(wanted: Wanted<"extract">, { signal, listeners }: MakeProgress): Promise<MadeSnapshot | undefined> {
+    return this.make(wanted.out, (replace) =>
+      this.worker.call("extract", { ...wanted, replace }, signal, listeners),
     );
   }
 
   private async make(
     out: string,
-    { onProgress }: MakeProgress,
-    work: (replace: boolean, progressToken: number) => Promise<MadeSnapshot>,
+    work: (replace: boolean) => Promise<MadeSnapshot>,
   ): Promise<MadeSnapshot | undefined> {
     const replace = await isTaken(out);
     if (replace && !(await askToReplace(out))) return undefined;
-    const progress = this.worker.listenToProgress(onProgress);
-    try {
-      const made = await work(replace, progress.token);
-      await this.runs.refresh();
-      return made;
-    } finally {
-      progress.dispose();
-    }
+    const made = await work(replace);
+    await this.runs.refresh();
+    return made;
   }
 }
 

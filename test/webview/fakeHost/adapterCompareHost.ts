@@ -67,10 +67,10 @@ export function startAdapterCompareHost(send: Send, name: string): Receive {
     copy: () => {},
     savePng: () => {},
     timelinePaths: () => timeline,
-    timeline: ({ paths: followed, metrics }, signal) =>
+    timeline: ({ paths: followed, metrics }, signal, tell) =>
       computeTimeline(files, followed, userStage, {
         ...(metrics === undefined ? {} : { metrics }),
-        report: (done, total, label) => channel.notify("timelineProgress", { done, total, label }),
+        report: tell.progress,
         signal,
       }),
     reload: () => void compareAgain(),

@@ -92,17 +92,14 @@ export function startEditorHost(send: Send, given: unknown): Receive {
       const state = sample.optimizers?.[optimizer];
       return state === undefined ? { first, total: 0, rows: [] } : optimizerPage(state, first, () => 300);
     },
-    ...numbersHost(options, () => sample, {
-      measuring: (progress) => channel.notify("measuring", progress),
-      scanChanged: (state) => channel.notify("scanChanged", state),
-    }),
+    ...numbersHost(
+      options,
+      () => sample,
+      (state) => channel.notify("scanChanged", state),
+    ),
     quantisedState: ({ key }) => sample.quantised && { ...sample.quantised, key },
     resume: () => sample.resume ?? onlyWeights,
-    ...fakeLoraCalls(
-      () => sample,
-      options,
-      (step) => channel.notify("progress", step),
-    ),
+    ...fakeLoraCalls(() => sample, options),
     exportTensor: () => {},
     exportSlice: () => {},
     exportScan: () => {},

@@ -1,8 +1,7 @@
 import { rangeText } from "../../../src/core/adapter/adapterText";
 import { reducibleModules } from "../../../src/core/transform/reducibleModules";
 import { planReduction } from "../../../src/core/transform/reductionPlan";
-import type { Handlers, ParamsOf } from "../../../src/protocol/channel";
-import type { EditorPageCalls } from "../../../src/protocol/editorSurface";
+import type { Handlers } from "../../../src/protocol/channel";
 import type { LoraHostCalls } from "../../../src/protocol/loraSurface";
 import type { EditorSample } from "./editorSample";
 import { waitUnlessAborted } from "./fakeChannel";
@@ -22,18 +21,13 @@ export interface LoraHostOptions {
 }
 
 /** Answers about the adapter of a sample, as the extension gives them. */
-export function fakeLoraCalls(
-  sample: () => EditorSample,
-  options: LoraHostOptions,
-  progress: (step: ParamsOf<EditorPageCalls, "progress">) => void,
-): Handlers<LoraHostCalls> {
+export function fakeLoraCalls(sample: () => EditorSample, options: LoraHostOptions): Handlers<LoraHostCalls> {
   let base = options.base;
   const modules = () => sample().lora?.modules ?? [];
   return {
-    lora: async (_, signal) => {
+    lora: async (_, signal, tell) => {
       const total = modules().length;
-      if ((options.loraMs ?? 0) > 0)
-        progress({ work: "lora", done: 5, total, label: "model.layers.1.q_proj" });
+      if ((options.loraMs ?? 0) > 0) tell.progress(5, total, "model.layers.1.q_proj");
       await waitUnlessAborted(options.loraMs ?? 0, signal);
       return sample().lora;
     },
@@ -76,9 +70,9 @@ export function fakeLoraCalls(
     }),
     chooseFolder: () => options.chosenFolder,
     isTaken: ({ path }) => (options.taken ?? []).includes(path),
-    reduce: async ({ options: reduction, out }, signal) => {
+    reduce: async ({ options: reduction, out }, signal, tell) => {
       if (options.reduceFailure !== undefined) throw new Error(options.reduceFailure);
-      progress({ work: "reduce", done: 24, total: 69, label: "model.layers.0.q_proj" });
+      tell.progress(24, 69, "model.layers.0.q_proj");
       await waitUnlessAborted(options.reduceMs ?? 0, signal);
       const plan = planReduction(reducibleModules(modules()).modules, reduction);
       return {

@@ -34,10 +34,10 @@ export interface NumbersHostOptions {
 export function numbersHost(
   options: NumbersHostOptions,
   sample: () => EditorSample,
-  tell: { measuring: NumbersPageCalls["measuring"]; scanChanged: NumbersPageCalls["scanChanged"] },
+  scanChanged: NumbersPageCalls["scanChanged"],
 ): Handlers<NumbersHostCalls> {
   let failures = options.failValues ?? 0;
-  const scan = new FakeScan(options, sample, tell.scanChanged);
+  const scan = new FakeScan(options, sample, scanChanged);
   const tensorAt = ({ row, name }: TensorPlace) => {
     const tensor = sample().tensors[row];
     if (tensor?.name !== name) throw new Error(`Row ${row} is not ${name}.`);
@@ -67,9 +67,9 @@ export function numbersHost(
       findNotFinite(tensorAt(tensor), from, async (read, offset, length) =>
         sampleBytes(read, offset, length),
       ),
-    tensorNumbers: async ({ tensor, token }, signal) => {
+    tensorNumbers: async ({ tensor }, signal, tell) => {
       const found = tensorAt(tensor);
-      tell.measuring({ token, done: found.byteSize / 4, total: found.byteSize });
+      tell.progress(found.byteSize / 4, found.byteSize);
       await waitUnlessAborted(options.measureMs ?? 0, signal);
       return measured(found);
     },

@@ -69,6 +69,10 @@ export class TimelineModel {
   private ask(metrics: readonly TimelineMetric[] | undefined): Promise<Timeline> {
     this.asking = new AbortController();
     const params = { paths: this.paths.value ?? [], ...(metrics === undefined ? {} : { metrics }) };
-    return this.host.call("timeline", params, this.asking.signal);
+    return this.host.call("timeline", params, this.asking.signal, {
+      onProgress: (progress) => {
+        this.progress.value = progress;
+      },
+    });
   }
 }

@@ -1,4 +1,3 @@
-import { type Signal, signal } from "@preact/signals";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { formatBytes, formatNumber, plural } from "../../../src/core/text/quantities";
 import { type HeatMap, valuesOfCell } from "../../../src/core/values/heatMap";
@@ -52,16 +51,9 @@ function Picture({ model, loaded, row, dtype }: HeatMapPaneProps & { readonly dt
   const [part, setPart] = useState<SliceBlock>({ row: 0, column: 0, ...size });
   const [shows, setShows] = useState<Shows>("mean");
   const tensor = { row, name: table.name(row) };
-  const progress: Signal<{ done: number; total: number } | undefined> = useMemo(() => signal(undefined), []);
   const picture = useMemo(
     () =>
-      new OnDemand<HeatMap>((wanted) => {
-        const token = model.measure.listen((done, total) => {
-          progress.value = { done, total };
-        });
-        const request = { tensor, slice, part, token };
-        return model.host.call("heatMap", request, wanted).finally(() => model.measure.unlisten(token));
-      }),
+      new OnDemand<HeatMap>((...wanted) => model.host.call("heatMap", { tensor, slice, part }, ...wanted)),
     [table, slice, part],
   );
   const bytes = (part.rows * part.columns * dtype.bitsPerValue) / 8;
@@ -110,7 +102,12 @@ function Picture({ model, loaded, row, dtype }: HeatMapPaneProps & { readonly dt
           {`The picture could not be made. ${answer.error.message}`}
         </Banner>
       ) : answer.status === "waiting" ? (
-        <Progress label="Reading rows:" {...(progress.value ?? {})} onCancel={() => picture.cancel()} />
+        <Progress
+          label="Reading rows:"
+          done={picture.progress.value?.done}
+          total={picture.progress.value?.total}
+          onCancel={() => picture.cancel()}
+        />
       ) : (
         <div class="button-row">
           <Button onClick={() => void picture.ask()}>{`Draw (reads ${formatBytes(bytes)})`}</Button>

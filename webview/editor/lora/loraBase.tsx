@@ -17,7 +17,7 @@ const maxEagerParameters = 1e8;
 
 /** How large the updates are beside the weights of the base model, where one is known. */
 export function LoraBase({ model, view }: LoraBaseProps) {
-  const { base, ratios, progress } = model.lora;
+  const { base, ratios } = model.lora;
   const known = base.answer.value;
   const answer = ratios.answer.value;
   const path = known.status === "ready" ? known.value : undefined;
@@ -44,7 +44,7 @@ export function LoraBase({ model, view }: LoraBaseProps) {
       {safeText(baseName(path))}
     </bdi>
   );
-  const step = progress.value.base;
+  const step = ratios.progress.value;
   return (
     <div class="lora-base">
       {answer.status === "waiting" ? (

@@ -2,18 +2,11 @@ import { batch, type Signal, signal } from "@preact/signals";
 import type { BaseComparison } from "../../../src/core/base/baseWeights";
 import type { LoraView } from "../../../src/core/session/loraView";
 import type { IntruderReport } from "../../../src/core/update/intruders";
-import type { EditorWork } from "../../../src/protocol/editorSurface";
 import type { SortOrder } from "../../ui/dataTable";
 import type { EditorHost } from "../editorHost";
 import { OnDemand } from "../onDemand";
 import { ReduceModel } from "../reduce/reduceModel";
 import type { LoraColumn, LoraViewState } from "../viewState";
-
-export interface WorkProgress {
-  readonly done: number;
-  readonly total: number;
-  readonly label: string;
-}
 
 export class LoraModel {
   readonly view: OnDemand<LoraView | undefined>;
@@ -22,7 +15,6 @@ export class LoraModel {
   /** A module. */
   readonly selected: Signal<string | undefined>;
   readonly detailShare: Signal<number>;
-  readonly progress: Signal<Partial<Record<EditorWork, WorkProgress>>> = signal({});
   /** Path of the base model, where it is known. */
   readonly base: OnDemand<string | undefined>;
   readonly ratios: OnDemand<BaseComparison>;
@@ -34,14 +26,14 @@ export class LoraModel {
     private readonly host: EditorHost,
     viewState: LoraViewState,
   ) {
-    this.view = new OnDemand((wanted) => host.call("lora", null, wanted));
+    this.view = new OnDemand((...wanted) => host.call("lora", null, ...wanted));
     this.text = signal(viewState.text);
     this.sort = signal(viewState.sort);
     this.selected = signal(viewState.selected);
     this.detailShare = signal(viewState.detailShare);
     this.base = new OnDemand((wanted) => host.call("baseModel", null, wanted));
-    this.ratios = new OnDemand((wanted) =>
-      host.call("compareWithBase", { base: this.basePath ?? "" }, wanted),
+    this.ratios = new OnDemand((...wanted) =>
+      host.call("compareWithBase", { base: this.basePath ?? "" }, ...wanted),
     );
     this.reduce = new ReduceModel(host, viewState.reduce);
   }
@@ -68,10 +60,6 @@ export class LoraModel {
     );
     this.intruders.set(module, asked);
     return asked;
-  }
-
-  receiveProgress({ work, ...step }: WorkProgress & { readonly work: EditorWork }): void {
-    this.progress.value = { ...this.progress.value, [work]: step };
   }
 
   /** The file has changed: all answers were about another one. */

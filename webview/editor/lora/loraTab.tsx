@@ -25,7 +25,7 @@ export function LoraTab({ model }: { readonly model: EditorModel }) {
     case "not asked":
       return <Loading label="Reading the factors…" />;
     case "waiting": {
-      const step = model.lora.progress.value.lora;
+      const step = model.lora.view.progress.value;
       return (
         <Progress
           label="Reading the factors and computing norms…"

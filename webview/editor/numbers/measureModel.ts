@@ -1,6 +1,6 @@
 import { type Signal, signal } from "@preact/signals";
 import type { TensorNumbers } from "../../../src/core/analysis/tensorNumbers";
-import { isAbortError } from "../../../src/protocol/channel";
+import { type CallProgress, isAbortError } from "../../../src/protocol/channel";
 import type { TensorPlace } from "../../../src/protocol/numbersCalls";
 import type { EditorHost } from "../editorHost";
 
@@ -14,11 +14,7 @@ const mostKept = 200;
 /** Numbers of single tensors that were asked for, by the tensor's row. */
 export class MeasureModel {
   readonly measurements: Signal<ReadonlyMap<number, Measurement>> = signal(new Map());
-  private running:
-    | { readonly token: number; readonly row: number; readonly abort: AbortController }
-    | undefined;
-  private nextToken = 1;
-  private readonly listeners = new Map<number, (done: number, total: number) => void>();
+  private running: { readonly row: number; readonly abort: AbortController } | undefined;
 
   constructor(private readonly host: EditorHost) {}
 
@@ -26,15 +22,14 @@ export class MeasureModel {
   async measure(tensor: TensorPlace): Promise<void> {
     if (this.running?.row === tensor.row) return;
     this.cancel();
-    const running = { token: this.nextToken++, row: tensor.row, abort: new AbortController() };
+    const running = { row: tensor.row, abort: new AbortController() };
     this.running = running;
     this.set(tensor.row, { status: "measuring", done: 0, total: 0 });
+    const onProgress = ({ done, total }: CallProgress) => {
+      if (this.running === running) this.set(tensor.row, { status: "measuring", done, total });
+    };
     try {
-      const numbers = await this.host.call(
-        "tensorNumbers",
-        { tensor, token: running.token },
-        running.abort.signal,
-      );
+      const numbers = await this.host.call("tensorNumbers", { tensor }, running.abort.signal, { onProgress });
       if (this.running === running) this.set(tensor.row, { status: "ready", numbers });
     } catch (error) {
       if (this.running === running && !isAbortError(error))
@@ -42,22 +37,6 @@ export class MeasureModel {
     } finally {
       if (this.running === running) this.running = undefined;
     }
-  }
-
-  progress(token: number, done: number, total: number): void {
-    this.listeners.get(token)?.(done, total);
-    if (this.running?.token === token) this.set(this.running.row, { status: "measuring", done, total });
-  }
-
-  /** A token for other long work, whose progress `listener` hears. */
-  listen(listener: (done: number, total: number) => void): number {
-    const token = this.nextToken++;
-    this.listeners.set(token, listener);
-    return token;
-  }
-
-  unlisten(token: number): void {
-    this.listeners.delete(token);
   }
 
   cancel(): void {

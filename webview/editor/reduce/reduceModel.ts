@@ -3,6 +3,7 @@ import type { WritableDtype } from "../../../src/core/tensors/encode";
 import type { Reducible } from "../../../src/core/transform/reducibleModules";
 import type { ReductionOptions, ReductionRule } from "../../../src/core/transform/reductionPlan";
 import { rankKeeping } from "../../../src/core/update/rankChoice";
+import type { CallListeners } from "../../../src/protocol/channel";
 import type { MadeSnapshot, ReductionStart } from "../../../src/protocol/makeCalls";
 import type { EditorHost } from "../editorHost";
 import { OnDemand } from "../onDemand";
@@ -28,7 +29,7 @@ export class ReduceModel {
   ) {
     this.viewState = signal(viewState);
     this.start = new OnDemand((wanted) => host.call("reductionStart", null, wanted));
-    this.writing = new OnDemand((signal) => this.write(signal));
+    this.writing = new OnDemand((...wanted) => this.write(...wanted));
   }
 
   change(part: Partial<ReduceViewState>): void {
@@ -66,10 +67,11 @@ export class ReduceModel {
     this.start.invalidate();
   }
 
-  private write(signal: AbortSignal): Promise<MadeSnapshot | undefined> {
+  private write(signal: AbortSignal, listeners: CallListeners): Promise<MadeSnapshot | undefined> {
     if (this.wanted === undefined) throw new Error("Nothing was chosen.");
     const { options, out, dtype } = this.wanted;
-    return this.host.call("reduce", { options, out, ...(dtype === undefined ? {} : { dtype }) }, signal);
+    const params = { options, out, ...(dtype === undefined ? {} : { dtype }) };
+    return this.host.call("reduce", params, signal, listeners);
   }
 }
 

@@ -61,7 +61,7 @@ function Reduction({ model, view, start }: ReducePaneProps & { readonly start: R
     return <ReduceResult reduce={reduce} made={writing.value} />;
   }
   if (writing.status === "waiting") {
-    const step = model.lora.progress.value.reduce;
+    const step = model.lora.reduce.writing.progress.value;
     const label = step === undefined ? "Reducing…" : `Reducing: ${safeText(step.label)}`;
     return (
       <Progress
