@@ -163,9 +163,8 @@ export class AdapterProblems {
         "base. Its change from the published base is the difference from the snapshot at step 0.";
       this.push("info", "LoraModifiedBase", message);
     }
-    for (const { isOf, remark, id } of loraVariants) {
-      if (remark !== undefined && isOf(config, modules))
-        this.push("info", variantCodes.get(id) ?? "LoraVariant", remark);
+    for (const { isOf, remark, code = "LoraVariant", severity = "info" } of loraVariants) {
+      if (remark !== undefined && isOf(config, modules)) this.push(severity, code, remark);
     }
     if (
       config?.useDora === true &&
@@ -204,11 +203,6 @@ export class AdapterProblems {
     return { severity: "warning", code: "LoraRankMismatch", message };
   }
 }
-
-const variantCodes: ReadonlyMap<string, string> = new Map([
-  ["dora", "LoraDora"],
-  ["transposed", "LoraTransposed"],
-]);
 
 /** "5–9, 12" */
 function rangesOf(ids: readonly number[]): string {

@@ -46,6 +46,22 @@ export function hasStoredFactors(layout: LoraLayout): boolean {
   return !composedLayouts.has(layout);
 }
 
+const writtenOtherwise: ReadonlySet<LoraLayout> = new Set([
+  "experts",
+  "slice",
+  "pooled",
+  "blocks",
+  "transposed",
+]);
+
+/**
+ * Whether the update can be written anew as one plain pair of factors without losing what it was: not for experts, parts
+ * of a fused layer, pooled inputs, blocks on a diagonal, and factors that no program would read as they lie.
+ */
+export function hasPlainFactors(layout: LoraLayout): boolean {
+  return !writtenOtherwise.has(layout);
+}
+
 /** How the factors of a mixture's experts are stored. */
 export interface ExpertForm {
   /** Undefined where neither shapes nor configuration tell it. */

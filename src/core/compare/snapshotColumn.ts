@@ -2,7 +2,7 @@ import { rangeText } from "../adapter/adapterText";
 import { latestProgress } from "../session/progressSummary";
 import { elementCount } from "../tensors/tensor";
 import type { RefinedStage } from "../update/adapterFingerprint";
-import { fingerprintOfAdapter } from "../update/adapterFingerprint";
+import { fingerprintOfMeasurements } from "../update/adapterFingerprint";
 import { findingsOf } from "../update/findings";
 import { totalChange, totalNorm } from "./adapterTotals";
 import type { SnapshotColumn } from "./compareView";
@@ -23,7 +23,7 @@ export function snapshotColumn(
   const alphas = own.flatMap(({ alpha }) => alpha ?? []);
   const againstFirst = index === 0 ? undefined : totalChange(modules, 0, index);
   const previous = index === 0 ? undefined : totalChange(modules, index - 1, index);
-  const fingerprint = fingerprintOfAdapter(own.map((measurement) => measurement.fingerprint));
+  const fingerprint = fingerprintOfMeasurements(own);
   const trueChange = totalTrueChange(modules, index);
   return {
     path,

@@ -1,4 +1,4 @@
-import { fingerprintOfAdapter, type RefinedStage, refineStage } from "../update/adapterFingerprint";
+import { fingerprintOfMeasurements, type RefinedStage, refineStage } from "../update/adapterFingerprint";
 import type { ModuleMeasurement } from "../update/measureModule";
 import type { ModuleComparison } from "./modules/moduleComparison";
 import type { Snapshot } from "./openSnapshots";
@@ -13,7 +13,7 @@ export function refinedStages(
 ): readonly RefinedStage[] {
   return snapshots.map(({ session }, index) => {
     const own = modules.flatMap(({ measurements }) => measurements[index] ?? []);
-    const fingerprint = fingerprintOfAdapter(own.map((measurement) => measurement.fingerprint));
+    const fingerprint = fingerprintOfMeasurements(own);
     const refined = refineStage(session?.stage, fingerprint);
     const isGuess = refined.stage === undefined || refined.stage.source === "tensors";
     if (!isGuess || (fingerprint !== undefined && fingerprint.stage !== "svd")) return refined;

@@ -4,7 +4,7 @@ import { rangeText } from "../adapter/adapterText";
 import { methodName } from "../adapter/methods/methodTable";
 import type { StageLabel } from "../stage/stage";
 import { plural } from "../text/quantities";
-import { fingerprintOfAdapter, refineStage } from "../update/adapterFingerprint";
+import { fingerprintOfMeasurements, refineStage } from "../update/adapterFingerprint";
 import type { ReadTensor } from "../update/factors";
 import { findingsOf } from "../update/findings";
 import { type ModuleMeasurement, measureModule } from "../update/measureModule";
@@ -35,7 +35,7 @@ export async function viewAdapter(
   }
   const listed = Math.max(fewestListed, Math.floor(maxListedValues / Math.max(measurements.length, 1)));
   const modules = measurements.map((measurement) => rowOf(measurement, listed));
-  const fingerprint = fingerprintOfAdapter(measurements.map((measurement) => measurement.fingerprint));
+  const fingerprint = fingerprintOfMeasurements(measurements, adapter.unpaired.length);
   const refined = refineStage(stage, fingerprint);
   return {
     facts: adapterFacts(adapter, config, modules),

@@ -1,5 +1,6 @@
 import type { StageLabel } from "../stage/stage";
 import { formatNumber, formatShare, plural } from "../text/quantities";
+import type { ModuleMeasurement } from "./measureModule";
 import type { Confidence, FingerprintKind, ModuleFingerprint } from "./stageFingerprint";
 
 /** What the tensors of a whole adapter say about how it was made: the majority of its modules. Plain data. */
@@ -47,10 +48,18 @@ const stages: Record<FingerprintKind, string> = {
 
 const weaker: Record<Confidence, Confidence> = { high: "medium", medium: "low", low: "low" };
 
-/** The kind that most modules have; undefined where none can be judged or no kind has half of them. */
+/** Fewer readable modules than this share say nothing of the others. */
+const smallestReadShare = 0.5;
+
+/**
+ * The kind that most modules have; undefined where none can be judged or no kind has half of them.
+ * @param unread Modules that could not be read, of which nothing is known.
+ */
 export function fingerprintOfAdapter(
   modules: readonly (ModuleFingerprint | undefined)[],
+  unread = 0,
 ): AdapterFingerprint | undefined {
+  if (unread > (1 - smallestReadShare) * modules.length) return undefined;
   const judged = modules.filter((module) => module !== undefined);
   const counts = new Map<FingerprintKind, number>();
   for (const { kind } of judged) counts.set(kind, (counts.get(kind) ?? 0) + 1);
@@ -59,21 +68,38 @@ export function fingerprintOfAdapter(
   const example = typicalOf(judged.filter((module) => module.kind === kind));
   const isUnanimous = count >= 0.8 * judged.length;
   const share =
-    count === judged.length
+    count === judged.length && unread === 0
       ? judged.length === 1
         ? "In its only module"
         : `In all ${plural(count, "module")}`
-      : `In ${count} of ${plural(judged.length, "module")}`;
+      : `In ${count} of ${plural(judged.length + unread, "module")}`;
   const init = example.initialisation === undefined ? "" : ` (${example.initialisation})`;
   return {
     kind,
     label: fingerprintLabels[kind],
     stage: stages[kind],
-    confidence: isUnanimous ? example.confidence : weaker[example.confidence],
+    confidence: isUnanimous && unread === 0 ? example.confidence : weaker[example.confidence],
     reason: `${share} ${example.evidence()}${init}.`,
     count,
-    total: judged.length,
+    total: judged.length + unread,
   };
+}
+
+/**
+ * The fingerprint of an adapter from its measured modules.
+ * @param unpaired Factors whose modules are not among them.
+ */
+export function fingerprintOfMeasurements(
+  measurements: readonly ModuleMeasurement[],
+  unpaired = 0,
+): AdapterFingerprint | undefined {
+  const unread = measurements.filter(
+    ({ metrics, experts }) => metrics === undefined && experts === undefined,
+  );
+  return fingerprintOfAdapter(
+    measurements.map(({ fingerprint }) => fingerprint),
+    unread.length + unpaired,
+  );
 }
 
 /** The module whose larger off-diagonal share is the median: its numbers stand for the others. */

@@ -1,3 +1,6 @@
+import type { ComposedPart } from "../adapter/composedFactors";
+import { hasPlainFactors } from "../adapter/factorLayout";
+import type { LoraModule } from "../adapter/loraModule";
 import { placeOfModule, shortKind, shortModuleName } from "../adapter/moduleName";
 import { dtypeBits } from "../tensors/dtype";
 import type { Tensor } from "../tensors/tensor";
@@ -5,13 +8,16 @@ import { formatBytes, formatNumber, formatShare, plural } from "../text/quantiti
 import { unitRoundoff } from "./dtypeRounding";
 import type { ModuleMeasurement } from "./measureModule";
 import { errorOfShare, rankKeeping } from "./rankChoice";
+import type { UpdateMetrics } from "./updateMetrics";
 
 export type FindingCode =
   | "Untrained"
+  | "UntrainedExperts"
   | "OneDirection"
   | "RankToSpare"
   | "ScaleUnlike"
   | "NotFinite"
+  | "NotRead"
   | "Exploding"
   | "MissingPair"
   | "DeadComponents"
@@ -54,6 +60,7 @@ export function findingsOf(
 ): readonly Finding[] {
   return [
     notFinite(modules),
+    notRead(modules),
     missingPair(unpaired),
     untrained(modules),
     exploding(modules),
@@ -90,6 +97,17 @@ function notFinite(modules: readonly ModuleMeasurement[]): Finding | undefined {
   return finding("NotFinite", "warning", bad, message);
 }
 
+/** Modules whose factors the file should hold and does not, or not in a form that can be measured. */
+function notRead(modules: readonly ModuleMeasurement[]): Finding | undefined {
+  const found = modules.filter(
+    (each) => !isMeasured(each) && !each.notFinite && each.module.layout !== "experts",
+  );
+  const [first] = found;
+  if (first === undefined) return undefined;
+  const message = `${countOf(found.length, modules.length)} could not be measured, first ${nameOf(first)}: ${first.unavailable ?? "its factors could not be read."} Nothing is said of the whole adapter.`;
+  return finding("NotRead", "warning", found, message.charAt(0).toUpperCase() + message.slice(1));
+}
+
 function missingPair(unpaired: readonly Tensor[]): Finding | undefined {
   if (unpaired.length === 0) return undefined;
   const message = `${plural(unpaired.length, "factor has", "factors have")} no partner, e.g. ${unpaired[0]?.name}: the update of its module cannot be computed.`;
@@ -97,9 +115,10 @@ function missingPair(unpaired: readonly Tensor[]): Finding | undefined {
 }
 
 function untrained(modules: readonly ModuleMeasurement[]): Finding | undefined {
-  const zero = modules.filter(({ metrics }) => metrics?.zero === true);
-  if (zero.length === 0) return undefined;
-  const noB = zero.filter(({ metrics }) => metrics?.normB === 0).length;
+  const measured = modules.filter(isMeasured);
+  const zero = measured.filter((module) => metricsOf(module).every((metrics) => metrics.zero));
+  if (zero.length === 0) return untrainedExperts(measured);
+  const noB = zero.filter((module) => metricsOf(module).every(({ normB }) => normB === 0)).length;
   const which = noB === zero.length ? "B is all zeros" : noB === 0 ? "A is all zeros" : "B or A is all zeros";
   const meaning =
     zero.length === modules.length
@@ -107,6 +126,25 @@ function untrained(modules: readonly ModuleMeasurement[]): Finding | undefined {
       : "these were not trained and change nothing";
   const message = `${which} in ${countOf(zero.length, modules.length)}: ${meaning}.`;
   return finding("Untrained", "warning", zero, message);
+}
+
+/** Experts that no token was sent to get no gradient. */
+function untrainedExperts(modules: readonly ModuleMeasurement[]): Finding | undefined {
+  const idle = ({ experts = [] }: ModuleMeasurement) => experts.filter(({ zero }) => zero).length;
+  const found = modules.filter((module) => idle(module) > 0).sort((a, b) => idle(b) - idle(a));
+  const [first] = found;
+  if (first === undefined) return undefined;
+  const message = `${idle(first)} of ${first.experts?.length} experts of ${nameOf(first)} were not trained and change nothing (${countOf(found.length, modules.length)} with such experts).`;
+  return finding("UntrainedExperts", "info", found, message);
+}
+
+function isMeasured({ metrics, experts }: ModuleMeasurement): boolean {
+  return metrics !== undefined || (experts !== undefined && experts.length > 0);
+}
+
+/** Of the one update, or of each expert's. */
+function metricsOf({ metrics, experts = [] }: ModuleMeasurement): readonly UpdateMetrics[] {
+  return metrics === undefined ? experts : [metrics];
 }
 
 function exploding(modules: readonly ModuleMeasurement[]): Finding | undefined {
@@ -144,7 +182,8 @@ function exploding(modules: readonly ModuleMeasurement[]): Finding | undefined {
 /** Scales that few modules have: a wrong alpha is as likely as a pattern that was meant. */
 function scaleUnlike(modules: readonly ModuleMeasurement[]): Finding | undefined {
   const counts = new Map<number, number>();
-  for (const { scale } of modules) counts.set(scale, (counts.get(scale) ?? 0) + 1);
+  for (const { scale } of modules)
+    if (Number.isFinite(scale)) counts.set(scale, (counts.get(scale) ?? 0) + 1);
   const [usual, usualCount] = [...counts].sort(([, a], [, b]) => b - a)[0] ?? [Number.NaN, 0];
   const odd = modules.filter(({ scale }) => Number.isFinite(scale) && isFarFrom(scale, usual));
   if (odd.length === 0 || usualCount < 0.8 * modules.length) return undefined;
@@ -168,17 +207,21 @@ function oneDirection(modules: readonly ModuleMeasurement[]): Finding | undefine
   return finding("OneDirection", "info", found, message);
 }
 
-/** The one rank for all modules that keeps 99 % of the energy of the whole adapter. */
+/**
+ * The one rank for all modules that keeps 99 % of the energy of the whole adapter. Nothing is said of the whole where a
+ * module could not be measured, or could not be written with a smaller rank.
+ */
 function rankToSpare(modules: readonly ModuleMeasurement[]): Finding | undefined {
-  const spectra = modules.flatMap(({ metrics }) => (metrics === undefined ? [] : [metrics.singularValues]));
-  if (spectra.length === 0) return undefined;
+  const spectra = modules.flatMap(({ metrics, module }) =>
+    metrics === undefined || !hasPlainFactors(module.layout) ? [] : [metrics.singularValues],
+  );
+  if (spectra.length === 0 || spectra.length < modules.length) return undefined;
   const { rank, share } = rankKeeping(spectra, keptShare);
   const ranks = modules.map(({ module }) => module.rank);
   const largest = ranks.reduce((most, own) => Math.max(most, own), 0);
   if (rank === 0 || rank >= largest) return undefined;
-  const bytes = modules.map((module) => factorBytes(module, module.module.rank));
   const left = modules.map((module) => factorBytes(module, Math.min(rank, module.module.rank)));
-  const total = sum(bytes);
+  const total = sum(modules.map(({ module }) => storedBytes(module)));
   const saved = total - sum(left);
   if (saved < smallestSaving * total) return undefined;
   const error = formatShare(errorOfShare(share));
@@ -189,6 +232,16 @@ function rankToSpare(modules: readonly ModuleMeasurement[]): Finding | undefined
 function factorBytes({ module }: ModuleMeasurement, rank: number): number {
   const bytesPerValue = (dtypeBits.get(module.a.dtype) ?? 32) / 8;
   return rank * (module.inFeatures + module.outFeatures) * bytesPerValue;
+}
+
+/** What the factors take in the file: of LoHa and LoKr far less than a product of their rank would. */
+function storedBytes({ a, b, parts }: LoraModule): number {
+  const tensors = parts === undefined ? [a, b] : [parts.first, parts.second].flatMap(tensorsOf);
+  return sum(tensors.map(({ byteSize }) => byteSize));
+}
+
+function tensorsOf(part: ComposedPart): readonly Tensor[] {
+  return "whole" in part ? [part.whole] : [part.left, part.right];
 }
 
 const componentTexts = {

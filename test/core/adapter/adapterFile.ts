@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type Adapter, findAdapter } from "../../../src/core/adapter/adapter";
 import { type AdapterConfig, parseAdapterConfig } from "../../../src/core/adapter/adapterConfig";
 import type { LoraModule } from "../../../src/core/adapter/loraModule";
-import { parseJson } from "../../../src/core/json/parseJson";
+import { isJsonObject, type JsonObject, parseJson } from "../../../src/core/json/parseJson";
 import { elementCount, type Tensor } from "../../../src/core/tensors/tensor";
 import type { ReadTensor } from "../../../src/core/update/factors";
 
@@ -37,7 +37,8 @@ export function openFixture(name: string, from = folder): AdapterFile {
     }),
   );
   const config = readConfig(name, from);
-  const adapter = findAdapter(tensors, config, new Map(Object.entries(metadata ?? {}) as [string, never][]));
+  const texts = new Map(Object.entries(metadata ?? {}) as [string, never][]);
+  const adapter = findAdapter(tensors, config, texts, readModelConfig(name, from));
   if (adapter === undefined) throw new Error(`${name} was not recognised.`);
   return {
     adapter,
@@ -49,6 +50,15 @@ export function openFixture(name: string, from = folder): AdapterFile {
 function readConfig(name: string, from: string): AdapterConfig | undefined {
   try {
     return configOf(readFileSync(join(from, `${name}.config.json`), "utf8"));
+  } catch {
+    return undefined;
+  }
+}
+
+function readModelConfig(name: string, from: string): JsonObject | undefined {
+  try {
+    const { value } = parseJson(readFileSync(join(from, `${name}.modelConfig.json`), "utf8"));
+    return isJsonObject(value) ? value : undefined;
   } catch {
     return undefined;
   }

@@ -14,19 +14,24 @@ async function viewOf(
   more: readonly MemoryTensor[] = [],
   dtype: WritableDtype = "F32",
 ) {
-  const all = [...peftTensors(modules, dtype), ...more];
-  const tensors = all.map(
-    ({ name, shape, dtype: own = "F32" }): Tensor => ({
-      ...{ name, shape, dtype: own, offset: 0, fileIndex: 0 },
-      byteSize: elementCount(shape) * (own === "F32" ? 4 : 2),
-    }),
-  );
+  const { tensors, read } = inMemory([...peftTensors(modules, dtype), ...more]);
   const adapter = findAdapter(tensors, undefined, new Map());
   if (adapter === undefined) throw new Error("Not recognised.");
-  const values = new Map(all.map((tensor) => [tensor.name, tensor]));
-  return viewAdapter(adapter, undefined, async ({ name, dtype: own }) =>
-    encodeValues((values.get(name) as MemoryTensor).values, own as WritableDtype),
+  return viewAdapter(adapter, undefined, read);
+}
+
+function inMemory(all: readonly MemoryTensor[], usual: WritableDtype = "F32") {
+  const bytes: Partial<Record<string, number>> = { F64: 8, F32: 4 };
+  const tensors = all.map(
+    ({ name, shape, dtype = usual }): Tensor => ({
+      ...{ name, shape, dtype, offset: 0, fileIndex: 0 },
+      byteSize: elementCount(shape) * (bytes[dtype] ?? 2),
+    }),
   );
+  const values = new Map(all.map((tensor) => [tensor.name, tensor]));
+  const read = async ({ name, dtype }: Tensor) =>
+    encodeValues((values.get(name) as MemoryTensor).values, dtype as WritableDtype);
+  return { tensors, read };
 }
 
 async function findingsOf(...args: Parameters<typeof viewOf>) {
@@ -61,6 +66,57 @@ describe("findings", () => {
     const [some] = await findingsOf(layers((layer) => (layer < 2 ? untrained(layer) : plain(layer))));
     expect(some?.message).toContain("in 2 of 6 modules: these were not trained");
     expect(some?.modules).toEqual(["model.layers.0.q_proj", "model.layers.1.q_proj"]);
+  });
+
+  it("say nothing of the whole where most modules cannot be read", async () => {
+    const steep = Float64Array.of(1, 0.05, 0.001, 0.0005);
+    const modules = layers((layer) => ({ ...plain(layer), b: scaleColumns(plain(layer).b, steep) }));
+    const { tensors, read } = inMemory(peftTensors(modules, "F32"));
+    const adapter = findAdapter(tensors, undefined, new Map());
+    if (adapter === undefined) throw new Error("Not recognised.");
+    const view = await viewAdapter(adapter, undefined, async (tensor) => {
+      if (!tensor.name.includes("layers.0.")) throw new RangeError("The file ends before it.");
+      return read(tensor);
+    });
+    expect(view.fingerprint).toBeUndefined();
+    expect(view.findings?.map(({ code }) => code)).toEqual(["NotRead", "OneDirection"]);
+    expect(view.findings?.[0]?.message).toBe(
+      "5 of 6 modules could not be measured, first q_proj of layer 1: The file ends before it. " +
+        "Nothing is said of the whole adapter.",
+    );
+  });
+
+  it("count what LoHa and LoKr take in the file, not what a product of their rank would", async () => {
+    const whole = (name: string, rows: number, cols: number, seed: number): MemoryTensor => ({
+      name: `lora_unet_q.${name}`,
+      shape: [rows, cols],
+      values: randomMatrix(rows, cols, seed).data,
+    });
+    const { tensors, read } = inMemory([whole("lokr_w1", 8, 8, 1), whole("lokr_w2", 16, 16, 2)], "F64");
+    const adapter = findAdapter(tensors, undefined, new Map());
+    if (adapter === undefined) throw new Error("Not recognised.");
+    const view = await viewAdapter(adapter, undefined, read);
+    expect(view.modules[0]).toMatchObject({ rank: 128 });
+    expect(view.findings).toEqual([]);
+  });
+
+  it("name experts that were not trained", async () => {
+    const stacked = (name: string, shape: number[], values: Float64Array): MemoryTensor => ({
+      name: `base_model.model.mlp.experts.up_proj.${name}.weight`,
+      shape,
+      values,
+    });
+    const b = randomMatrix(3 * 6, 2, 5).data.fill(0, 12, 24);
+    const { tensors, read } = inMemory(
+      [stacked("lora_A", [3, 2, 5], randomMatrix(3 * 2, 5, 4).data), stacked("lora_B", [3, 6, 2], b)],
+      "F64",
+    );
+    const adapter = findAdapter(tensors, undefined, new Map());
+    if (adapter === undefined) throw new Error("Not recognised.");
+    const { findings, modules } = await viewAdapter(adapter, undefined, read);
+    expect(modules[0]?.experts?.map(({ frobenius }) => frobenius > 0)).toEqual([true, false, true]);
+    expect(findings?.map(({ code }) => code)).toEqual(["UntrainedExperts"]);
+    expect(findings?.[0]?.message).toContain("1 of 3 experts of mlp.experts.up_proj were not trained");
   });
 
   it("name one direction that holds nearly everything, and the rank that would do", async () => {

@@ -11,6 +11,9 @@ export interface LoraVariant {
   readonly isOf: (config: AdapterConfig | undefined, modules: readonly LoraModule[]) => boolean;
   /** What is said of an adapter of this kind; absent where nothing needs to be said. */
   readonly remark?: string;
+  /** The code of the problem that says it, where it has one of its own, and how grave it is. */
+  readonly code?: string;
+  readonly severity?: "warning" | "info";
   readonly reduces: boolean;
   readonly merges: boolean;
 }
@@ -34,6 +37,7 @@ export const loraVariants: readonly LoraVariant[] = [
     update: "W' = m·(W + ΔW) / ‖W + ΔW‖",
     toldBy: "use_dora, lora_magnitude_vector, dora_scale, magnitude, m",
     isOf: (_, modules) => modules.some(({ magnitude }) => magnitude !== undefined),
+    code: "LoraDora",
     remark: "DoRA rescales each output after adding the update; the numbers are those of the update alone.",
     reduces: true,
     merges: true,
@@ -107,6 +111,8 @@ export const loraVariants: readonly LoraVariant[] = [
     update: "ΔW = s·(A·B)ᵀ",
     toldBy: "A [in, r] and B [r, out] under PEFT's names",
     isOf: hasLayout("transposed"),
+    code: "LoraTransposed",
+    severity: "warning",
     remark:
       "The factors are stored transposed, A [in, r] and B [r, out]: PEFT cannot load them under these names. They are read the right way here.",
     reduces: false,
