@@ -1,8 +1,12 @@
 import { basename, resolve } from "node:path";
-import { runText } from "../core/report/reportText";
 import { runReport } from "../core/report/runsReport";
+import { runText } from "../core/report/runsText";
 import { discoverRuns } from "../core/runs/discover/discover";
-import { mergedRunLog } from "../core/runs/merge/mergedRunLog";
+import { trainingViewOf } from "../core/runs/merge/mergedRunLog";
+import { RunLogFollower } from "../core/runs/merge/runLogFollower";
+import type { TrainingView } from "../core/runs/merge/trainingView";
+import type { Run } from "../core/runs/run";
+import { runStatusOf, withStatus } from "../core/runs/status/runStatus";
 import { nodeFiles } from "../worker/nodeFiles";
 import { ProbeCache } from "../worker/probeCache";
 import { defineCommand, jsonFlag, onePath } from "./command";
@@ -22,10 +26,18 @@ export const runsCommand = defineCommand({
     });
     for (const { severity, message } of found.problems) warn(`${severity}: ${message}`);
     const failed = (await nodeFiles.stat(root))?.kind !== "directory";
-    if (!json) return { failed, text: found.runs.map(runText).join("\n\n") || "No checkpoints were found." };
-    const report = await Promise.all(
-      found.runs.map(async (run) => runReport(run, await mergedRunLog(nodeFiles, run))),
-    );
-    return { failed, report };
+    const read = found.runs.map(async (run) => await readRun(run));
+    const runs = await Promise.all(read);
+    if (json) return { failed, report: runs.map(({ run, training }) => runReport(run, training)) };
+    const text = runs.map(({ run }) => runText(run)).join("\n\n");
+    return { failed, text: text || "No checkpoints were found." };
   },
 });
+
+/** A run with what its logs say of it and of each of its checkpoints. */
+async function readRun(run: Run): Promise<{ run: Run; training: TrainingView }> {
+  const follower = new RunLogFollower(nodeFiles, run);
+  await follower.poll();
+  const status = runStatusOf(follower, run.checkpoints, []);
+  return { run: withStatus(run, status), training: trainingViewOf(follower, run) };
+}

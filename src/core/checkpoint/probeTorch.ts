@@ -12,7 +12,7 @@ import { readScalars } from "./readScalars";
 import { TensorReader } from "./tensorReader";
 
 /** Endings of files that torch.load is used on. */
-export const torchFile = /\.(?:pt|pth|bin|ckpt|pkl)$/i;
+export const torchFile = /\.(?:pt|pth|bin|ckpt|pkl)(?:\.tar)?$/i;
 
 /** Problems that one row of a list can carry. */
 const maxProbeProblems = 3;

@@ -4,6 +4,8 @@ export interface NamedMoment {
   readonly epoch?: number;
   /** A count of saves, which orders checkpoints but is no step. */
   readonly index?: number;
+  /** Values that a file name tells, as Lightning writes them: `epoch=3-val_loss=0.25`. */
+  readonly metrics?: readonly (readonly [name: string, value: number])[];
 }
 
 export interface StepFolderName extends NamedMoment {
@@ -34,23 +36,51 @@ export interface StageFileName extends NamedMoment {
 }
 
 /**
- * The moment in a file name: kohya `<name>-000001` (epoch) and `<name>-step00000500`, MLX
- * `0000100_adapters`, Lightning `epoch=9-step=5000`, and plain `…step_500`, `…epoch_3`, `iter-100`.
+ * The moment in a file name: kohya `<name>-000001` (epoch) and `<name>-step00000500`, ai-toolkit
+ * `<name>_000000500`, OneTrainer `…-save-500-2-10` (step, epoch, step of the epoch), MLX `0000100_adapters`,
+ * Lightning `epoch=9-step=5000-val_loss=0.25`, and plain `…step_500`, `…epoch_3`, `iter-100`, `ckpt_7`.
  */
 export function parseStageFileName(fileName: string): StageFileName {
-  const stem = fileName.replace(/\.[A-Za-z]\w*$/, "");
+  const stem = stemOfFile(fileName);
   const kohya = /^(.+)-(\d{6})$/.exec(stem);
   if (kohya?.[1] !== undefined) return { series: kohya[1], epoch: Number(kohya[2]) };
-  const kohyaStep = /^(.+)-step(\d{8})$/.exec(stem);
-  if (kohyaStep?.[1] !== undefined) return { series: kohyaStep[1], step: Number(kohyaStep[2]) };
+  const stepped = /^(.+)(?:-step(\d{8})|_(0\d{8}))$/.exec(stem);
+  if (stepped?.[1] !== undefined) return { series: stepped[1], step: Number(stepped[2] ?? stepped[3]) };
+  const oneTrainer = /-save-(\d+)-(\d+)-\d+$/.exec(stem);
+  if (oneTrainer !== null) return { step: Number(oneTrainer[1]), epoch: Number(oneTrainer[2]) };
   const mlx = /^(\d+)_adapters$/.exec(stem);
   if (mlx !== null) return { step: Number(mlx[1]) };
   const step = numberAfter(stem, "(?:global[-_]?)?steps?|iter|iteration");
   const epoch = numberAfter(stem, "epoch");
-  return { ...(step === undefined ? {} : { step }), ...(epoch === undefined ? {} : { epoch }) };
+  const index = step ?? epoch ?? numberAfter(stem, "checkpoint|ckpt");
+  const metrics = valuesIn(stem);
+  return {
+    ...(step === undefined ? {} : { step }),
+    ...(epoch === undefined ? {} : { epoch }),
+    ...(step !== undefined || epoch !== undefined || index === undefined ? {} : { index }),
+    ...(metrics.length === 0 ? {} : { metrics }),
+  };
+}
+
+/** A file's name without its ending, which may be double: `model_best.pth.tar`. */
+export function stemOfFile(name: string): string {
+  return name.replace(/(?:\.(?:pth?|ckpt))?\.[A-Za-z]\w*$/, "");
 }
 
 function numberAfter(stem: string, words: string): number | undefined {
   const match = new RegExp(`(?:^|[-_.=\\s])(?:${words})[-_=]?(\\d{1,15})(?![\\d.]*\\d)`, "i").exec(stem);
   return match === null ? undefined : Number(match[1]);
+}
+
+const counters: ReadonlySet<string> = new Set(["epoch", "step", "global_step"]);
+const metricValue =
+  /(?:^|[-_])([A-Za-z]\w*(?:\/\w+)*?)=(-?\d{1,15}(?:\.\d{1,20})?(?:e[-+]?\d{1,3})?)(?=[-_]|$)/g;
+const plainLoss =
+  /(?:^|[-_])((?:(?:train|val|valid|eval|test)[-_])?(?:loss|acc|accuracy|f1|auc|map))[-_](\d{0,6}\.\d{1,20})(?=[-_]|$)/gi;
+
+function valuesIn(stem: string): (readonly [string, number])[] {
+  if (stem.length > 512) return [];
+  return [...stem.matchAll(metricValue), ...stem.matchAll(plainLoss)].flatMap(([, name = "", value]) =>
+    counters.has(name.toLowerCase()) ? [] : [[name, Number(value)] as const],
+  );
 }

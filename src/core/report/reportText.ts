@@ -2,11 +2,10 @@ import type { CheckpointSummary } from "../checkpoint/summary";
 import type { CompareView } from "../compare/compareView";
 import type { Problem } from "../problem/problem";
 import type { ResumeReport } from "../resume/resumeReport";
-import type { Run } from "../runs/run";
 import type { LoraView } from "../session/loraView";
 import type { Tensor } from "../tensors/tensor";
 import { printable } from "../text/printable";
-import { formatBytes, formatCount, formatNumber } from "../text/quantities";
+import { formatBytes, formatNumber } from "../text/quantities";
 import { fingerprintText } from "../update/adapterFingerprint";
 import { problemLine } from "./problemText";
 import { stepSentence, type TensorFindings, tensorText } from "./tensorReport";
@@ -150,28 +149,14 @@ function stepsText({ steps = [], columns }: CompareView, findings: TensorFinding
     .join("\n");
 }
 
-export function runText(run: Run): string {
-  const rows = run.checkpoints.map(({ name, step, loss, evalLoss, byteSize, stage, best, problems }) => [
-    best ? `${name} *` : name,
-    step === undefined ? "-" : formatCount(step),
-    optional(loss),
-    optional(evalLoss),
-    formatBytes(byteSize),
-    stage?.stage ?? "",
-    problems.map((problem) => problem.message).join(" "),
-  ]);
-  const table = textTable(["Checkpoint", "Step", "Loss", "Eval loss", "Size", "Stage", "Problems"], rows);
-  return sections([`${printable(run.name)}  (${printable(run.path)})`, problemText(run.problems), table]);
-}
-
-function problemText(problems: readonly Problem[]): string {
+export function problemText(problems: readonly Problem[]): string {
   return problems.map(problemLine).join("\n");
 }
 
-function optional(value: number | undefined): string {
+export function optional(value: number | undefined): string {
   return value === undefined ? "-" : formatNumber(value);
 }
 
-function sections(texts: readonly string[]): string {
+export function sections(texts: readonly string[]): string {
   return texts.filter((text) => text !== "").join("\n\n");
 }

@@ -10,6 +10,8 @@ export function runReport(run: Run, training: TrainingView) {
     series: Object.fromEntries(
       training.series.map(({ key, steps, values }) => [key, { steps: [...steps], values: [...values] }]),
     ),
+    best: run.best,
+    bestReason: run.bestReason,
     problems: run.problems,
   };
 }
@@ -17,6 +19,7 @@ export function runReport(run: Run, training: TrainingView) {
 function checkpointReport(checkpoint: RunCheckpoint) {
   const { path, step, epoch, loss, evalLoss, learningRate, byteSize, stage, best, parts, problems } =
     checkpoint;
+  const { metrics = [] } = checkpoint;
   return {
     path,
     step,
@@ -24,6 +27,7 @@ function checkpointReport(checkpoint: RunCheckpoint) {
     loss,
     evalLoss,
     learningRate,
+    metrics: Object.fromEntries(metrics),
     byteSize,
     stage: stage?.stage,
     best,

@@ -49,6 +49,17 @@ describe("parseStageFileName", () => {
     ["ckpt_epoch_3.pth", { epoch: 3 }],
     ["iter-100.pt", { step: 100 }],
     ["last.ckpt", {}],
+    ["my_char_000000250.safetensors", { series: "my_char", step: 250 }],
+    ["header_len_100000001.safetensors", {}],
+    ["2024-05-01_12-00-00-save-250-1-30.safetensors", { step: 250, epoch: 1 }],
+    ["checkpoint_0010.pth.tar", { index: 10 }],
+    ["model_best.pth.tar", {}],
+    ["epoch=3-train_loss=0.69.ckpt", { epoch: 3, metrics: [["train_loss", 0.69]] }],
+    [
+      "epoch=03-step=40-val_loss=1.5e-3-v1.ckpt",
+      { step: 40, epoch: 3, metrics: [["val_loss", 0.0015]] },
+    ],
+    ["net_epoch_3_val_acc_0.91.pth", { epoch: 3, metrics: [["val_acc", 0.91]] }],
     ["stepwise.pt", {}],
     ["two-steps.pt", {}],
   ])("%s", (name, moment) => {

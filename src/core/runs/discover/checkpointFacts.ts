@@ -9,6 +9,7 @@ import { findHalfWritten } from "../../parts/halfWritten";
 import { assessParts, classifyEntry, mainFile, type PartEntry } from "../../parts/parts";
 import { maxConfigBytes } from "../../problem/limits";
 import type { Problem } from "../../problem/problem";
+import { metadataProgress } from "../../progress/metadataProgress";
 import { readTrainerState, trainerStateName } from "../../progress/readTrainerState";
 import { detectStage, type StageLabel } from "../../stage/stage";
 import type { RunPart } from "../run";
@@ -114,7 +115,8 @@ class FactsReader {
     const seen = await this.peekInto(main, parts);
     const inside = log === undefined ? seen?.progress : undefined;
     const { moment } = candidate;
-    const step = log?.globalStep ?? moment.step ?? inside?.step;
+    const written = metadataProgress(seen?.metadata ?? new Map());
+    const step = log?.globalStep ?? moment.step ?? inside?.step ?? written.step;
     this.tellStep(log?.globalStep);
     this.tellParameters(parts);
     const halfWritten = findHalfWritten(isFolder ? candidate.name : "", own);
@@ -135,7 +137,7 @@ class FactsReader {
       adapter: adapterConfig === undefined ? undefined : adapterSignature(adapterConfig),
       stage,
       step,
-      epoch: log?.epoch ?? moment.epoch ?? inside?.epoch,
+      epoch: log?.epoch ?? moment.epoch ?? inside?.epoch ?? written.epoch,
       inside,
       problems: this.problems.map((problem) => ({ file: candidate.path, ...problem })),
     };

@@ -1,7 +1,9 @@
 import type { LogFile } from "../logs/logFormat";
 import type { MetricValue, Run, RunCheckpoint } from "../run";
+import { evalLossKeyOf, lossKeyOf } from "../series/runProgress";
 import { chooseBest } from "./bestCheckpoint";
 import type { CheckpointFacts } from "./checkpointFacts";
+import { tellCollapse } from "./collapse";
 import type { LoggedValue } from "./logDigest";
 import { compareMembers, logFilesOf, type RunDraft, type RunMember } from "./runDraft";
 
@@ -26,6 +28,7 @@ export function finishRun(draft: RunDraft, { id, name, borrowed }: FinishOptions
   const { best, reason, problem } = chooseBest(draft);
   const logFiles = logFilesOf(draft);
   const { logs = [] } = draft;
+  tellCollapse(draft);
   const last = lastOf(members);
   const checkpoints = members.map((one) =>
     finishCheckpoint(one, { best: one === best, last: one === last }, borrowed.get(one.facts)),
@@ -60,6 +63,7 @@ function finishCheckpoint(
   borrowed: BorrowedMetrics | undefined,
 ): RunCheckpoint {
   const { candidate, mainFile, step, stage, byteSize, modifiedMs, incomplete, parts, log, inside } = facts;
+  const named = (key: string) => namedLoss(candidate.moment.metrics, key);
   return {
     path: candidate.path,
     name,
@@ -68,10 +72,10 @@ function finishCheckpoint(
     ...given({ mainFile, step, stage }),
     ...given({
       epoch: facts.epoch ?? borrowed?.epoch,
-      loss: log?.loss ?? borrowed?.loss?.value ?? inside?.loss,
-      evalLoss: log?.evalLoss ?? borrowed?.evalLoss?.value ?? inside?.evalLoss,
+      loss: log?.loss ?? borrowed?.loss?.value ?? inside?.loss ?? named("loss"),
+      evalLoss: log?.evalLoss ?? borrowed?.evalLoss?.value ?? inside?.evalLoss ?? named("eval_loss"),
       learningRate: log?.learningRate ?? borrowed?.learningRate?.value ?? inside?.learningRate,
-      metrics: someOf(log?.metrics ?? borrowed?.metrics),
+      metrics: someOf(log?.metrics ?? borrowed?.metrics ?? candidate.moment.metrics),
     }),
     byteSize,
     modifiedMs,
@@ -81,6 +85,13 @@ function finishCheckpoint(
     parts,
     problems: [...facts.problems, ...problems],
   };
+}
+
+/** A loss that the file's name tells, by any of the names that it goes by. */
+function namedLoss(metrics: readonly MetricValue[] | undefined, key: string): number | undefined {
+  const names = metrics?.map(([name]) => name) ?? [];
+  const found = key === "loss" ? lossKeyOf(names) : evalLossKeyOf(names);
+  return metrics?.find(([name]) => name === found)?.[1];
 }
 
 function someOf<T>(list: readonly T[] | undefined): readonly T[] | undefined {

@@ -1,5 +1,6 @@
 import type { LogEntry, TrainerState } from "../../progress/trainerState";
 import type { MetricValue } from "../run";
+import { type BestWord, bestWordOf, collapsedFrom, lastEvaluations } from "./evaluations";
 
 /** What grouping and listing need of a trainer_state.json, without the log itself. */
 export interface LogDigest {
@@ -8,15 +9,17 @@ export interface LogDigest {
   readonly maxSteps: number | undefined;
   readonly numTrainEpochs: number | undefined;
   readonly saveSteps: number | undefined;
-  readonly bestMetric: number | undefined;
-  readonly bestModelCheckpoint: string | undefined;
+  /** What the trainer says of the best step. */
+  readonly best: BestWord | undefined;
+  /** The step from which on the training was lost. */
+  readonly collapsedFrom: number | undefined;
   /** Last logged at or before the step. */
   readonly loss: number | undefined;
   readonly evalLoss: number | undefined;
   /** Step of that evaluation. */
   readonly evalStep: number | undefined;
   readonly learningRate: number | undefined;
-  /** The metrics that were asked for, last logged at or before the step. */
+  /** Those of the evaluation, a reward, and those that were asked for, last logged at or before the step. */
   readonly metrics: readonly MetricValue[];
   /** One hash and one step per log entry: enough to tell whether one log continues another. */
   readonly hashes: Uint32Array;
@@ -25,8 +28,7 @@ export interface LogDigest {
 
 /** @param metrics names of further metrics to keep, as they were logged. */
 export function digestTrainerState(state: TrainerState, metrics: readonly string[] = []): LogDigest {
-  const { globalStep, epoch, maxSteps, numTrainEpochs, saveSteps, bestMetric, bestModelCheckpoint, log } =
-    state;
+  const { globalStep, epoch, maxSteps, numTrainEpochs, saveSteps, log } = state;
   const at = globalStep ?? Number.POSITIVE_INFINITY;
   const evaluation = lastLogged(log, "eval_loss", at);
   return {
@@ -35,8 +37,8 @@ export function digestTrainerState(state: TrainerState, metrics: readonly string
     maxSteps,
     numTrainEpochs,
     saveSteps,
-    bestMetric,
-    bestModelCheckpoint,
+    best: bestWordOf(state),
+    collapsedFrom: collapsedFrom(log),
     loss: lastLogged(log, "loss", at)?.value,
     evalLoss: evaluation?.value,
     evalStep: evaluation?.step,
@@ -63,16 +65,19 @@ export function lastLogged(log: readonly LogEntry[], key: string, step: number):
   return last;
 }
 
-/** The same of several metrics; those that were not logged are left out. */
+/** The same of the evaluation's metrics and of those named; those that were not logged are left out. */
 export function lastMetrics(
   log: readonly LogEntry[],
   names: readonly string[],
   step: number,
 ): readonly MetricValue[] {
-  return names.flatMap((name): MetricValue[] => {
+  const metrics = new Map<string, number>();
+  for (const name of names) {
     const last = lastLogged(log, name, step);
-    return last === undefined ? [] : [[name, last.value]];
-  });
+    if (last !== undefined) metrics.set(name, last.value);
+  }
+  for (const [name, value] of lastEvaluations(log, step)) if (!metrics.has(name)) metrics.set(name, value);
+  return [...metrics];
 }
 
 /** One log is the beginning of the other, they share a beginning, or they share nothing. */

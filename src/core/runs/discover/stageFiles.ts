@@ -1,10 +1,10 @@
 import { joinPath } from "../../bytes/paths";
 import { classifyEntry } from "../../parts/parts";
-import { parseStageFileName } from "../../progress/checkpointNames";
+import { parseStageFileName, stemOfFile } from "../../progress/checkpointNames";
 import type { Candidate, CandidateGroup } from "./candidate";
 import type { Folder } from "./walkFolders";
 
-const singleFile = /\.(?:safetensors|gguf|pt|pth|ckpt)$/i;
+const singleFile = /\.(?:safetensors|gguf|(?:pt|pth|ckpt)(?:\.tar)?)$/i;
 const otherSingleFile =
   /^(?:adapter_model|pytorch_model|pytorch_lora_weights)(?:[.-].*)?\.bin$|^adapters\.npz$/;
 const index = /^(.+\.(?:safetensors|bin))\.index\.json$/;
@@ -27,7 +27,7 @@ export function groupStageFiles(folder: Folder): CandidateGroup[] {
   const seriesNames = new Set(candidates.flatMap(({ name }) => parseStageFileName(name).series ?? []));
   const bySeries = new Map<string | undefined, Candidate[]>();
   for (const candidate of candidates) {
-    const stem = candidate.name.replace(/\.[A-Za-z]\w*$/, "");
+    const stem = stemOfFile(candidate.name);
     const series = parseStageFileName(candidate.name).series ?? (seriesNames.has(stem) ? stem : undefined);
     pushTo(bySeries, series, candidate);
   }

@@ -20,6 +20,8 @@ const rules: readonly Rule[] = [
   rule("lightning-csv", true, /^metrics\.csv$/),
   rule("llama-factory", true, /^trainer_log\.jsonl$/),
   rule("torchtune", true, /^log_\d{6,}\.txt$/),
+  // ms-swift's, which says `global_step/max_steps`.
+  rule("jsonl", true, /^logging\.jsonl$/),
   rule("jsonl", true, /^(?:metrics|train(?:ing)?[-_]?(?:log|metrics)|scalars)\.jsonl$/i),
   rule("jsonl", false, /^(?:log|history|progress|stats|results|eval[-_]?(?:log|metrics))\.jsonl$/i),
   rule(

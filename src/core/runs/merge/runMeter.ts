@@ -1,3 +1,4 @@
+import { describeMetric, metricRank } from "../series/metricFamily";
 import {
   evalLossKeyOf,
   lossKeyOf,
@@ -11,6 +12,15 @@ import {
 import { tokenKeyOf } from "../series/seriesAxis";
 import type { FollowedLog } from "./followedLog";
 import type { MergedMetrics } from "./mergedMetrics";
+import { isClockTime } from "./runCurves";
+
+/** Values that stand for a training without a loss. */
+const maxLastMetrics = 4;
+
+/** `lr/pg0`, `lr-AdamW`: a plan, not an outcome. */
+function isRate(key: string): boolean {
+  return /^(?:lr|learning_rate)(?:$|[-_/])/i.test(key);
+}
 
 /** Observations of where a training stood, for logs that tell no times. */
 const keptObservations = 32;
@@ -57,7 +67,8 @@ export class RunMeter {
       secondsLeft: ended ? undefined : secondsLeft(step, maxSteps, stepsPerSecond),
       lastLoss: lastOf(lossKeyOf(keys)),
       lastEvalLoss: lastOf(evalLossKeyOf(keys)),
-      lastWrittenMs: largest(this.logs().map(({ modifiedMs }) => modifiedMs ?? Number.NaN)),
+      lastMetrics: lossKeyOf(keys) === undefined ? this.lastMetrics(keys) : undefined,
+      lastWrittenMs: lastWrittenMs(this.logs()),
       ended,
     });
   }
@@ -78,6 +89,13 @@ export class RunMeter {
         (a.report.facts.step ?? -1) - (b.report.facts.step ?? -1),
     );
     return inOrder.findLast(({ report }) => report.facts.maxSteps !== undefined)?.report.facts.maxSteps;
+  }
+
+  private lastMetrics(keys: readonly string[]): RunProgress["lastMetrics"] {
+    const told = [...keys].filter((key) => describeMetric(key).group !== "speed" && !isRate(key));
+    const last = told.sort((a, b) => metricRank(a) - metricRank(b)).slice(0, maxLastMetrics);
+    const values = last.map((key) => [key, this.metrics.get(key)?.values.at(-1) ?? Number.NaN] as const);
+    return values.length === 0 ? undefined : values;
   }
 
   private hasEnded(): boolean {
@@ -101,6 +119,43 @@ export class RunMeter {
       }
     );
   }
+}
+
+/** A log goes into its file within minutes; one that is so much older than its file was copied. */
+const copiedAfterMs = 30 * 60_000;
+
+/** Files that are copied together get their new times within minutes of each other. */
+const copiedTogetherMs = 10 * 60_000;
+
+/**
+ * When the newest log was written to. The times inside a log count where its file is much younger: it was copied or
+ * fetched, and so were the logs without times whose files are of the same age.
+ */
+function lastWrittenMs(logs: readonly FollowedLog[]): number | undefined {
+  const copies: { readonly modifiedMs: number; readonly ownMs: number }[] = [];
+  for (const log of logs) {
+    const { modifiedMs = Number.NaN } = log;
+    const ownMs = newestTimeMs(log);
+    if (modifiedMs - ownMs > copiedAfterMs) copies.push({ modifiedMs, ownMs });
+  }
+  const times = logs.map((log) => {
+    const { modifiedMs = Number.NaN } = log;
+    const copy = copies.find((one) => Math.abs(one.modifiedMs - modifiedMs) < copiedTogetherMs);
+    const ownMs = newestTimeMs(log);
+    if (copy === undefined) return modifiedMs;
+    return Number.isFinite(ownMs) ? Math.min(ownMs, modifiedMs) : copy.ownMs;
+  });
+  return largest(times);
+}
+
+/** NaN where a log tells no times of day. */
+function newestTimeMs({ columns }: FollowedLog): number {
+  let newest = Number.NaN;
+  for (const { wallTimes } of columns.values()) {
+    const seconds = wallTimes?.at(-1) ?? Number.NaN;
+    if (isClockTime(seconds) && !(seconds * 1000 <= newest)) newest = seconds * 1000;
+  }
+  return newest;
 }
 
 /** Of those that are numbers. */

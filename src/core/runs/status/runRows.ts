@@ -9,6 +9,7 @@ import {
   plural,
 } from "../../text/quantities";
 import type { Run, RunCheckpoint } from "../run";
+import { isEvaluationLoss, rewardMetric } from "../series/outcomeMetrics";
 import { findDeletable } from "./deletable";
 import { isBeingSaved, isTraining } from "./liveness";
 
@@ -170,8 +171,19 @@ export function checkpointDetails(run: Run, checkpoint: RunCheckpoint, nowMs: nu
   ];
 }
 
+/** A row is narrow. */
+const maxStandIns = 3;
+
 function metricFact(checkpoint: RunCheckpoint, name: string): string[] {
   const value = metricOf(checkpoint, name);
+  const { metrics = [] } = checkpoint;
+  // Several evaluation sets have no loss of all; what reinforcement learning is judged by is its reward.
+  const stands = (key: string) => (name === "loss" ? key === rewardMetric : isEvaluationLoss(key));
+  if (name === "loss" || (name === "eval_loss" && value === undefined)) {
+    const others = metrics.filter(([key]) => stands(key)).slice(0, maxStandIns);
+    const told = others.map(([key, one]) => `${shortNames.get(key) ?? key} ${formatAligned(one)}`);
+    if (told.length > 0) return [...(value === undefined ? [] : [`loss ${formatAligned(value)}`]), ...told];
+  }
   return value === undefined ? [] : [`${shortNames.get(name) ?? name} ${formatAligned(value)}`];
 }
 

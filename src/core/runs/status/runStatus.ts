@@ -1,6 +1,7 @@
 import type { LogFile, LogFormatId } from "../logs/logFormat";
 import type { MetricValue, Run, RunCheckpoint } from "../run";
 import { type MetricSeries, valueAtStep } from "../series/metricSeries";
+import { isOutcome, maxOutcomes } from "../series/outcomeMetrics";
 import { evalLossKeyOf, lossKeyOf, type RunProgress } from "../series/runProgress";
 
 /** What the logs of a run say that its checkpoints' own files do not. Plain data. */
@@ -24,23 +25,35 @@ export interface FollowedMetrics {
  */
 export function runStatusOf(
   followed: FollowedMetrics,
-  checkpoints: readonly Pick<RunCheckpoint, "step">[],
+  checkpoints: readonly Pick<RunCheckpoint, "step" | "epoch">[],
   metrics: readonly string[],
 ): RunStatus {
   const keys = followed.keys();
-  const named = [...new Set([...lossMetrics, ...metrics])].flatMap((name) => {
+  const evaluations = keys
+    .filter((key) => isOutcome(key) && key !== evalLossKeyOf(keys))
+    .slice(0, maxOutcomes);
+  const named = [...new Set([...lossMetrics, ...metrics, ...evaluations])].flatMap((name) => {
     const series = followed.series(keyOf(name, keys) ?? name);
     return series === undefined ? [] : [{ name, series }];
   });
-  const valuesAt = (step: number) =>
+  const valuesBy = (read: (series: MetricSeries) => number | undefined) =>
     named.flatMap(({ name, series }): MetricValue[] => {
-      const value = valueAtStep(series, step);
+      const value = read(series);
       return value === undefined ? [] : [[name, value]];
     });
   return {
     progress: followed.progress(),
-    values: checkpoints.map(({ step }) => (step === undefined ? [] : valuesAt(step))),
+    values: checkpoints.map(({ step, epoch }) => {
+      if (step !== undefined) return valuesBy((series) => valueAtStep(series, step));
+      return epoch === undefined ? [] : valuesBy((series) => valueAtEpoch(series, epoch));
+    }),
   };
+}
+
+/** For a checkpoint that only counts passes over the data: the value of that epoch, not of one before it. */
+function valueAtEpoch({ epochs, values }: MetricSeries, epoch: number): number | undefined {
+  const at = epochs.lastIndexOf(epoch);
+  return at < 0 ? undefined : values[at];
 }
 
 const lossMetrics = ["loss", "eval_loss"];

@@ -15,7 +15,7 @@ export interface RunStatusNews {
 
 /** As much of a run as its logs need. */
 export type LoggedRun = Pick<Run, "id" | "path" | "logFiles" | "logs"> & {
-  readonly checkpoints: readonly Pick<RunCheckpoint, "path" | "step">[];
+  readonly checkpoints: readonly Pick<RunCheckpoint, "path" | "step" | "epoch">[];
 };
 
 /** Only that: a run with a thousand checkpoints is large. */
@@ -23,6 +23,7 @@ export function loggedRun({ id, path, logFiles, logs, checkpoints }: Run): Logge
   const steps = checkpoints.map((one) => ({
     path: one.path,
     ...(one.step === undefined ? {} : { step: one.step }),
+    ...(one.epoch === undefined ? {} : { epoch: one.epoch }),
   }));
   return { id, path, logFiles, logs, checkpoints: steps };
 }
@@ -107,6 +108,6 @@ function stampOf(
   stats: readonly (FileStat | undefined)[],
 ): string {
   const logs = run.logs.map(({ path }) => path);
-  const steps = run.checkpoints.map(({ step }) => step ?? null);
+  const steps = run.checkpoints.map(({ step, epoch }) => step ?? [epoch ?? null]);
   return JSON.stringify([logs, stats.map((stat) => [stat?.size, stat?.modifiedMs]), steps, metrics]);
 }

@@ -25,6 +25,20 @@ describe("JSON lines", () => {
     ]);
   });
 
+  it("may say steps done and planned in one field, as ms-swift does, and end with the Trainer's state", async () => {
+    const plan = "global_step/max_steps";
+    const content = lines(
+      { loss: 1.875, epoch: 0.1, [plan]: "5/40", percentage: "12.50%", elapsed_time: "5s" },
+      { eval_loss: 1, epoch: 1, [plan]: "40/40" },
+      { train_runtime: 40, train_loss: 1.5, total_flos: 1e15, epoch: 1, [plan]: "40/40" },
+      { global_step: 40, best_metric: 1, log_history: [] },
+    );
+    const read = await readLog("jsonl", content);
+    expect(pointsOf(read)).toEqual({ loss: [[5, 1.875]], eval_loss: [[40, 1]] });
+    expect(read.facts).toEqual({ maxSteps: 40, ended: true });
+    expect(read.problems).toEqual([]);
+  });
+
   it("take the surest count of steps, and keep the rest", async () => {
     const content = lines({ epoch: 1, iter: 5, step: 50, loss: 1, lr: 0.1 }, { epoch: 2, loss: 2 });
     const read = await readLog("jsonl", content);

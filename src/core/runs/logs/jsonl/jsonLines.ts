@@ -21,6 +21,8 @@ export class JsonLinesParser extends LineParser {
   private rows = 0;
   private otherLines = 0;
   private withoutStep = 0;
+  private maxSteps: number | undefined;
+  private ended = false;
 
   protected override takeText(text: string, sink: LogSink): void {
     for (const line of text.split("\n")) {
@@ -32,8 +34,10 @@ export class JsonLinesParser extends LineParser {
 
   protected takeRow(row: unknown, sink: LogSink): void {
     const values = flattenNumbers(row);
-    if (values === undefined || values.size === 0) return;
+    // ms-swift ends its log with a copy of the Trainer's state, which is no row.
+    if (values === undefined || values.size === 0 || Array.isArray(memberOf(row, "log_history"))) return;
     this.rows++;
+    this.takePlan(row, values);
     const stepField = stepFieldOf((name) => values.has(name));
     const step = this.stepOf(stepField === undefined ? undefined : values.get(stepField));
     const epoch = values.get("epoch") ?? Number.NaN;
@@ -64,7 +68,8 @@ export class JsonLinesParser extends LineParser {
       const rows = plural(this.withoutStep, "row");
       tell("LogStepsMissing", `Without a step: ${rows}, placed by the order in which they were written.`);
     }
-    return { config, summary, facts: {}, problems };
+    const { maxSteps, ended } = this;
+    return { config, summary, facts: maxSteps === undefined ? {} : { maxSteps, ended }, problems };
   }
 
   override fork(): JsonLinesParser {
@@ -79,7 +84,19 @@ export class JsonLinesParser extends LineParser {
     copy.rows = this.rows;
     copy.otherLines = this.otherLines;
     copy.withoutStep = this.withoutStep;
+    copy.maxSteps = this.maxSteps;
+    copy.ended = this.ended;
     return copy.keepViewState(this);
+  }
+
+  /** ms-swift writes `"global_step/max_steps": "5/40"`, and the share of it that is done. */
+  private takePlan(row: unknown, values: Map<string, number>): void {
+    const told = memberOf(row, "global_step/max_steps");
+    const [, step, planned] = typeof told === "string" ? (/^(\d{1,15})\/(\d{1,15})$/.exec(told) ?? []) : [];
+    if (step === undefined || planned === undefined) return;
+    values.set("global_step", Number(step));
+    this.maxSteps = Number(planned);
+    this.ended = Number(step) === this.maxSteps;
   }
 
   private stepOf(logged: number | undefined): number {

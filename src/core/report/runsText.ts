@@ -1,0 +1,76 @@
+import { baseName } from "../bytes/paths";
+import type { Run, RunCheckpoint } from "../runs/run";
+import { isEvaluationLoss, rewardMetric } from "../runs/series/outcomeMetrics";
+import { stepsOf } from "../runs/status/runRows";
+import { printable } from "../text/printable";
+import { formatBytes, formatCount, formatNumber, plural } from "../text/quantities";
+import { optional, problemText, sections } from "./reportText";
+import { textTable } from "./textTable";
+
+/** Metrics that get a column of their own: more do not fit a line. */
+const maxMetricColumns = 4;
+
+/** A run as `runs` prints it: what the training says as a whole, then a line for each checkpoint. */
+export function runText(run: Run): string {
+  const metrics = metricColumns(run.checkpoints);
+  const rows = run.checkpoints.map((checkpoint) => {
+    const { name, step, epoch, loss, evalLoss, byteSize, stage, best, problems } = checkpoint;
+    const moment = step === undefined ? epochText(epoch) : formatCount(step);
+    return [
+      best ? `${name} *` : name,
+      moment,
+      optional(loss),
+      optional(evalLoss),
+      ...metrics.map((metric) => optional(checkpoint.metrics?.find(([key]) => key === metric)?.[1])),
+      formatBytes(byteSize),
+      stage?.stage ?? "",
+      problems.map((problem) => problem.message).join(" "),
+    ];
+  });
+  const header = ["Checkpoint", "Step", "Loss", "Eval loss", ...metrics, "Size", "Stage", "Problems"];
+  const title = `${printable(run.name)}  (${printable(run.path)})`;
+  const best = bestText(run);
+  return sections([
+    [title, ...progressText(run), ...(best === undefined ? [] : [best])].join("\n"),
+    problemText(run.problems),
+    rows.length === 0 ? "" : textTable(header, rows),
+  ]);
+}
+
+/** What a column is worth: rewards and the losses of several evaluation sets, then what file names tell. */
+function metricColumns(checkpoints: readonly RunCheckpoint[]): string[] {
+  const names = new Set(checkpoints.flatMap(({ metrics = [] }) => metrics.map(([name]) => name)));
+  const rank = (name: string) => (name === rewardMetric ? 0 : isEvaluationLoss(name) ? 1 : 2);
+  const isSpeed = /(?:runtime|per_second)$/;
+  const shown = [...names].filter((name) => !isSpeed.test(name));
+  return shown.sort((a, b) => rank(a) - rank(b)).slice(0, maxMetricColumns);
+}
+
+function epochText(epoch: number | undefined): string {
+  return epoch === undefined ? "-" : `epoch ${formatNumber(epoch)}`;
+}
+
+/** Of a training that left only a log this is all there is. */
+function progressText(run: Run): string[] {
+  const { progress, checkpoints, logs } = run;
+  if (progress === undefined) return [];
+  const { done, planned } = stepsOf(run);
+  const { epoch, lastLoss, lastEvalLoss } = progress;
+  const of = planned === undefined || (done ?? 0) > planned ? "" : ` of ${formatCount(planned)}`;
+  const facts = [
+    ...(checkpoints.length === 0 ? [`log only: ${plural(logs.length, "log file")}`] : []),
+    ...(done === undefined ? [] : [`step ${formatCount(done)}${of}`]),
+    ...(epoch === undefined ? [] : [`epoch ${formatNumber(epoch)}`]),
+    ...(lastLoss === undefined ? [] : [`last loss ${formatNumber(lastLoss)}`]),
+    ...(lastEvalLoss === undefined ? [] : [`last eval loss ${formatNumber(lastEvalLoss)}`]),
+    ...(progress.lastMetrics ?? []).map(([name, value]) => `${printable(name)} ${formatNumber(value)}`),
+    ...(progress.ended ? ["ended"] : []),
+  ];
+  return facts.length === 0 ? [] : [facts.join(", ")];
+}
+
+function bestText({ best, bestReason, checkpoints }: Run): string | undefined {
+  if (best === undefined || bestReason === undefined) return undefined;
+  const name = checkpoints.find(({ path }) => path === best)?.name ?? baseName(best);
+  return `Best: ${printable(name)}. ${printable(bestReason)}`;
+}
