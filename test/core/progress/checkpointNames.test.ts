@@ -55,10 +55,7 @@ describe("parseStageFileName", () => {
     ["checkpoint_0010.pth.tar", { index: 10 }],
     ["model_best.pth.tar", {}],
     ["epoch=3-train_loss=0.69.ckpt", { epoch: 3, metrics: [["train_loss", 0.69]] }],
-    [
-      "epoch=03-step=40-val_loss=1.5e-3-v1.ckpt",
-      { step: 40, epoch: 3, metrics: [["val_loss", 0.0015]] },
-    ],
+    ["epoch=03-step=40-val_loss=1.5e-3-v1.ckpt", { step: 40, epoch: 3, metrics: [["val_loss", 0.0015]] }],
     ["net_epoch_3_val_acc_0.91.pth", { epoch: 3, metrics: [["val_acc", 0.91]] }],
     ["stepwise.pt", {}],
     ["two-steps.pt", {}],
