@@ -6,7 +6,7 @@ import type { Files } from "../core/bytes/files";
 import { ChartedRun } from "../core/runs/merge/chartedRun";
 import { CheckpointSession } from "../core/session/checkpointSession";
 import { outputFormatFor } from "../core/transform/outputNames";
-import { reductionProblem } from "../core/transform/reduceSource";
+import { reductionProblem } from "../core/transform/reductionRefusal";
 import type { Handlers } from "../protocol/channel";
 import type { AdapterRef, CheckpointCalls, CheckpointLocation } from "../protocol/checkpointCalls";
 import type { HandleMap } from "./handleMap";

@@ -32,3 +32,18 @@ export interface LoraModule extends FactorLayout {
   /** The bias of B that PEFT's `lora_bias` trains. */
   readonly bias: Tensor | undefined;
 }
+
+/** The tensors that ΔW is made of, without its scale. */
+export function storedTensors({ a, b, mid, diagonal, parts }: LoraModule): readonly Tensor[] {
+  const composed = [parts?.first, parts?.second].flatMap((part) => {
+    if (part === undefined) return [];
+    return "whole" in part ? [part.whole] : [part.left, part.right];
+  });
+  const plain = [mid, diagonal].filter((tensor) => tensor !== undefined);
+  return [...new Set([...(parts === undefined ? [a, b] : composed), ...plain])];
+}
+
+/** What they take in the file, whatever rank their product has. */
+export function storedBytes(module: LoraModule): number {
+  return storedTensors(module).reduce((sum, { byteSize }) => sum + byteSize, 0);
+}

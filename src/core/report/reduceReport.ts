@@ -14,6 +14,8 @@ export function reduceReport(result: ReduceResult) {
     ...written(result),
     energyKept: plan.energyKept,
     error: plan.error,
+    fileBytesBefore: result.fileBytesBefore,
+    fileBytesAfter: result.weightBytes,
     factorBytesBefore: plan.bytesBefore,
     factorBytesAfter: plan.bytesAfter,
     modules: plan.modules.map(reducedModule),
@@ -51,7 +53,8 @@ export function reduceText(result: ReduceResult): string {
   ]);
   const summary =
     `Kept ${formatShare(plan.energyKept)} of the energy (error ${formatShare(plan.error)} of ‖ΔW‖), ` +
-    `${formatBytes(plan.bytesBefore)} → ${formatBytes(plan.bytesAfter)} of factors.`;
+    `${formatBytes(plan.bytesBefore)} → ${formatBytes(plan.bytesAfter)} of factors; ` +
+    `the file ${formatBytes(result.fileBytesBefore)} → ${formatBytes(result.weightBytes)}.`;
   return [
     writtenText(result),
     summary,

@@ -31,6 +31,8 @@ export interface LoraModuleRow {
   readonly inFeatures: number;
   readonly outFeatures: number;
   readonly dtype: string;
+  /** What its tensors take in the file. */
+  readonly storedBytes?: number;
   /** Undefined where the factors hold NaN or Inf or could not be read; `unavailable` says why. */
   readonly metrics: LoraModuleMetrics | undefined;
   readonly unavailable?: string;

@@ -1,6 +1,7 @@
 import type { Adapter } from "../adapter/adapter";
 import type { AdapterConfig } from "../adapter/adapterConfig";
 import { rangeText } from "../adapter/adapterText";
+import { storedBytes } from "../adapter/loraModule";
 import { methodName } from "../adapter/methods/methodTable";
 import type { StageLabel } from "../stage/stage";
 import { plural } from "../text/quantities";
@@ -65,6 +66,7 @@ function rowOf(
     inFeatures: module.inFeatures,
     outFeatures: module.outFeatures,
     dtype: module.a.dtype,
+    storedBytes: storedBytes(module),
     metrics: metrics === undefined ? undefined : listedMetrics(metrics, listed),
     ...(unlisted > 0 ? { unlistedValues: unlisted } : {}),
     ...(unavailable === undefined ? {} : { unavailable }),

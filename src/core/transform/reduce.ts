@@ -1,4 +1,5 @@
 import { rangeText } from "../adapter/adapterText";
+import { dialectNamed } from "../adapter/dialects/dialectTable";
 import { hasStoredFactors } from "../adapter/factorLayout";
 import type { LoraModule } from "../adapter/loraModule";
 import { changesBase } from "../adapter/modifiedBase";
@@ -7,15 +8,17 @@ import type { FileSink } from "../bytes/fileSink";
 import type { Files } from "../bytes/files";
 import type { TensorReader } from "../checkpoint/tensorReader";
 import type { Problem } from "../problem/problem";
+import type { CheckpointSession } from "../session/checkpointSession";
 import type { LongWork } from "../session/longWork";
 import type { Provenance } from "../stage/stageFileText";
 import { isWritableDtype, type WritableDtype } from "../tensors/encode";
 import type { Tensor } from "../tensors/tensor";
-import { formatShare } from "../text/quantities";
+import { formatBytes, formatShare } from "../text/quantities";
 import type { AdapterOutput, OutputCopy, OutputForm, OutputModule } from "./adapterOutput";
 import { type OutputFormat, outputFormatFor, partName } from "./outputNames";
-import { type ReduceSource, reducedFactors } from "./reduceSource";
+import { notReducible, type ReduceSource, reducedFactors } from "./reduceSource";
 import { planReduction, type ReductionOptions, type ReductionPlan } from "./reductionPlan";
+import { copiedWhole } from "./reductionRefusal";
 import { type WrittenAdapter, writeAdapter } from "./writeAdapter";
 
 export interface ReduceRequest extends LongWork {
@@ -36,6 +39,8 @@ export interface ReduceRequest extends LongWork {
 
 export interface ReduceResult extends WrittenAdapter {
   readonly plan: ReductionPlan;
+  /** Of the source's weights on the disk. */
+  readonly fileBytesBefore: number;
   /** What the user should know of the new snapshot. */
   readonly problems: readonly Problem[];
 }
@@ -48,6 +53,7 @@ export async function reduceAdapter(request: ReduceRequest): Promise<ReduceResul
   const { source, options } = request;
   const plan = planReduction(source.modules, options);
   const format = request.format ?? outputFormatFor(source.adapter.dialect);
+  refuseFormat(source, format);
   const reader = source.session.tensorReader();
   try {
     const output = reductionOutput(request, plan, format, reader);
@@ -60,7 +66,12 @@ export async function reduceAdapter(request: ReduceRequest): Promise<ReduceResul
       config: configOf(source),
       provenance: () => provenanceOf(request, plan),
     });
-    return { ...written, plan, problems: warningsOf(source, format) };
+    return {
+      ...written,
+      plan,
+      fileBytesBefore: fileBytes(source.session),
+      problems: warningsOf(source, written),
+    };
   } finally {
     await reader.close();
   }
@@ -185,7 +196,7 @@ function copiesOf(
     });
     return named;
   });
-  const whole = [...adapter.savedTensors, ...adapter.otherTensors].map((tensor) => copy(tensor.name, tensor));
+  const whole = copiedWhole(adapter).map((tensor) => copy(tensor.name, tensor));
   return [...parts, ...whole];
 }
 
@@ -232,13 +243,37 @@ function provenanceOf(request: ReduceRequest, plan: ReductionPlan): Provenance {
   };
 }
 
-function warningsOf({ adapter, session }: ReduceSource, format: OutputFormat): readonly Problem[] {
+/** Bytes of the source's weights on the disk. */
+function fileBytes({ checkpoint }: CheckpointSession): number {
+  return checkpoint.files.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+/** @throws CheckpointError `NotReducible` where the format has no place for a part of the source. */
+function refuseFormat({ adapter, session }: ReduceSource, format: OutputFormat): void {
+  if (format === "kohya" && adapter.modules.some(({ bias }) => bias !== undefined))
+    throw notReducible(session, "kohya's format has no place for the biases of B. Write it as PEFT.");
+  const natural = outputFormatFor(adapter.dialect);
+  const [named] = [...adapter.differences, ...adapter.otherTensors];
+  if (format !== natural && named !== undefined)
+    throw notReducible(session, `${named.name} has no name in the other format. Keep the source's own.`);
+}
+
+function warningsOf(
+  { adapter, session }: ReduceSource,
+  { weightBytes, format }: WrittenAdapter,
+): readonly Problem[] {
   const problems: Problem[] = [];
   const warn = (code: string, message: string) => problems.push({ severity: "warning", code, message });
   if (adapter.modules.some(({ magnitude }) => magnitude !== undefined)) {
     const message =
       "DoRA: the magnitudes are carried over, but they were trained with the directions of the whole update. Train a few steps more, or check the loss.";
     warn("DoraReduced", message);
+  }
+  const { writtenAs } = dialectNamed(adapter.dialect) ?? {};
+  if (format === "peft" && adapter.dialect !== "peft" && writtenAs === "peft") {
+    const name = dialectNamed(adapter.dialect)?.name ?? adapter.dialect;
+    const message = `The source is in the dialect of ${name}, and the result is a PEFT adapter, which reads otherwise. Programs that load the one may not load the other.`;
+    warn("DialectChanged", message);
   }
   if (adapter.method === "ADALORA") {
     warn(
@@ -251,10 +286,10 @@ function warningsOf({ adapter, session }: ReduceSource, format: OutputFormat): r
     const message = `The adapter belongs to the base that ${init} changed. init_lora_weights is now true, so that PEFT does not change a base again when it loads it: load it over the changed base.`;
     warn("ModifiedBase", message);
   }
-  const dropped = format === "kohya" && adapter.modules.some(({ bias }) => bias !== undefined);
-  if (dropped) warn("BiasDropped", "kohya's format has no bias of B; these were left out.");
-  if (adapter.unpaired.length > 0) {
-    warn("UnpairedDropped", `${adapter.unpaired.length} factors without a partner were left out.`);
+  const before = fileBytes(session);
+  if (weightBytes > before) {
+    const message = `The result is larger than what it is made from: ${formatBytes(before)} → ${formatBytes(weightBytes)}. ${adapter.method} keeps its update in fewer values than factors of this rank need.`;
+    warn("LargerThanSource", message);
   }
   return problems;
 }

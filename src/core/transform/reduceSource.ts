@@ -1,5 +1,5 @@
 import type { Adapter } from "../adapter/adapter";
-import type { LoraModule } from "../adapter/loraModule";
+import { type LoraModule, storedBytes } from "../adapter/loraModule";
 import type { TensorReader } from "../checkpoint/tensorReader";
 import { createMatrix } from "../linalg/matrix";
 import { CheckpointError } from "../problem/checkpointError";
@@ -12,6 +12,7 @@ import { type ModuleMeasurement, measureModule } from "../update/measureModule";
 import { type PlainFactors, truncatedFactors } from "../update/truncatedFactors";
 import { UpdateAnalysis } from "../update/updateAnalysis";
 import type { ReducibleModule } from "./reductionPlan";
+import { reductionProblem } from "./reductionRefusal";
 
 /** An adapter whose modules have all been measured, ready to be reduced. */
 export interface ReduceSource {
@@ -32,7 +33,8 @@ export async function openReduceSource(
 ): Promise<ReduceSource> {
   const { adapter } = session;
   const problem = reductionProblem(session);
-  if (problem !== undefined || adapter === undefined) throw notReducible(session, problem ?? noFactors);
+  if (problem !== undefined || adapter === undefined)
+    throw notReducible(session, problem ?? "It is no adapter.");
   const reader = session.tensorReader();
   const measurements: ModuleMeasurement[] = [];
   try {
@@ -46,18 +48,6 @@ export async function openReduceSource(
     await reader.close();
   }
   return { session, adapter, measurements, modules: measurements.map((each) => reducible(session, each)) };
-}
-
-const noFactors = "It holds no factors of a product B·A, so there is no rank to reduce.";
-
-/** Why a checkpoint cannot be reduced, as far as its names tell; undefined where it can be. */
-export function reductionProblem({ adapter }: CheckpointSession): string | undefined {
-  if (adapter === undefined || adapter.modules.length === 0) return noFactors;
-  if (adapter.dialect === "gguf")
-    return "GGUF adapters are read but not written. Reduce the adapter that it was converted from.";
-  if (new Set(adapter.modules.map(({ adapterName }) => adapterName)).size > 1)
-    return "The file holds several adapters. Save the one that is meant by itself.";
-  return undefined;
 }
 
 function reducible(
@@ -79,6 +69,7 @@ function reducible(
     outFeatures,
     singularValues: metrics.singularValues,
     bytesPerValue,
+    storedBytes: storedBytes(module),
   };
 }
 

@@ -17,7 +17,8 @@ export function reducibleModules(rows: readonly LoraModuleRow[]): Reducible {
   const modules: ReducibleModule[] = [];
   let problem: string | undefined;
   let maxRank: number | undefined;
-  for (const { module, rank, inFeatures, outFeatures, dtype, metrics, unavailable, unlistedValues } of rows) {
+  for (const row of rows) {
+    const { module, rank, inFeatures, outFeatures, dtype, metrics, unavailable, unlistedValues } = row;
     if (metrics === undefined) {
       problem ??= `${module} cannot be reduced: ${unavailable ?? "it was not measured."}`;
       continue;
@@ -26,7 +27,17 @@ export function reducibleModules(rows: readonly LoraModuleRow[]): Reducible {
     if (unlistedValues !== undefined) maxRank = Math.max(maxRank ?? 0, singularValues.length);
     const bytesPerValue = (dtypeBits.get(dtype) ?? 32) / 8;
     const rest = unlistedValues === undefined ? {} : { rest: restOf(metrics) };
-    modules.push({ module, rank, inFeatures, outFeatures, singularValues, bytesPerValue, ...rest });
+    const stored = row.storedBytes === undefined ? {} : { storedBytes: row.storedBytes };
+    modules.push({
+      module,
+      rank,
+      inFeatures,
+      outFeatures,
+      singularValues,
+      bytesPerValue,
+      ...stored,
+      ...rest,
+    });
   }
   const largestRank = modules.reduce((most, { singularValues }) => Math.max(most, singularValues.length), 1);
   return { modules, largestRank, maxRank, problem };

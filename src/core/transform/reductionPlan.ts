@@ -34,6 +34,8 @@ export interface ReducibleModule {
   /** Where the list ends early: Σσ² and Σσ of the rest, which no plan then keeps. */
   readonly rest?: { readonly squares: number; readonly sum: number };
   readonly bytesPerValue: number;
+  /** What the module takes in the file, where that is known: LoKr's matrices are far smaller than their product's factors. */
+  readonly storedBytes?: number;
 }
 
 export interface PlannedModule {
@@ -88,7 +90,10 @@ export function planReduction(
     modules: planned,
     energyKept,
     error: total === 0 ? 0 : Math.sqrt(lost / total),
-    bytesBefore: sumOf(modules, (module) => factorBytes(module, module.rank, module.bytesPerValue)),
+    bytesBefore: sumOf(
+      modules,
+      (module) => module.storedBytes ?? factorBytes(module, module.rank, module.bytesPerValue),
+    ),
     bytesAfter: sumOf(after, (bytes) => bytes),
   };
 }

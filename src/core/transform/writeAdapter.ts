@@ -35,6 +35,8 @@ export interface WrittenAdapter {
   readonly format: OutputFormat;
   /** Of all files. */
   readonly bytes: number;
+  /** Of the file of weights. */
+  readonly weightBytes: number;
   readonly modules: readonly WrittenModule[];
   /** Largest relative difference of ‖ΔW‖ between what was meant and what was read back. */
   readonly worstDeviation: number;
@@ -113,6 +115,7 @@ async function writeFolder(request: WriteRequest): Promise<WrittenAdapter> {
       path,
       format: "peft",
       bytes: bytes + configBytes + stageBytes,
+      weightBytes: bytes,
       modules: written,
       worstDeviation,
     };
@@ -125,7 +128,7 @@ async function writeFile(request: WriteRequest): Promise<WrittenAdapter> {
   return finished(file, async () => {
     const { written, bytes } = await writeFactors(file.writer, output, factorNames[format], request);
     const worstDeviation = await verify(request, file.temporaryPath, written);
-    return { path, format, bytes, modules: written, worstDeviation };
+    return { path, format, bytes, weightBytes: bytes, modules: written, worstDeviation };
   });
 }
 

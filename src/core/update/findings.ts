@@ -1,6 +1,5 @@
-import type { ComposedPart } from "../adapter/composedFactors";
 import { hasPlainFactors } from "../adapter/factorLayout";
-import type { LoraModule } from "../adapter/loraModule";
+import { storedBytes } from "../adapter/loraModule";
 import { placeOfModule, shortKind, shortModuleName } from "../adapter/moduleName";
 import { dtypeBits } from "../tensors/dtype";
 import type { Tensor } from "../tensors/tensor";
@@ -232,16 +231,6 @@ function rankToSpare(modules: readonly ModuleMeasurement[]): Finding | undefined
 function factorBytes({ module }: ModuleMeasurement, rank: number): number {
   const bytesPerValue = (dtypeBits.get(module.a.dtype) ?? 32) / 8;
   return rank * (module.inFeatures + module.outFeatures) * bytesPerValue;
-}
-
-/** What the factors take in the file: of LoHa and LoKr far less than a product of their rank would. */
-function storedBytes({ a, b, parts }: LoraModule): number {
-  const tensors = parts === undefined ? [a, b] : [parts.first, parts.second].flatMap(tensorsOf);
-  return sum(tensors.map(({ byteSize }) => byteSize));
-}
-
-function tensorsOf(part: ComposedPart): readonly Tensor[] {
-  return "whole" in part ? [part.whole] : [part.left, part.right];
 }
 
 const componentTexts = {

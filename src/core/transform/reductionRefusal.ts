@@ -1,0 +1,88 @@
+import type { Adapter } from "../adapter/adapter";
+import type { LoraLayout } from "../adapter/factorLayout";
+import { type LoraModule, storedTensors } from "../adapter/loraModule";
+import type { CheckpointSession } from "../session/checkpointSession";
+import type { Tensor } from "../tensors/tensor";
+import { plural } from "../text/quantities";
+
+const noFactors = "It holds no factors of a product B·A, so there is no rank to reduce.";
+
+/** Why factors of a layout cannot be written at another rank as what they are, as the end of a sentence. */
+const unwritable: Readonly<Partial<Record<LoraLayout, string>>> = {
+  experts:
+    "holds one update for each expert, and no rule reduces them one by one and writes them as they were",
+  pooled: "averages its inputs by groups (QALoRA), and its factors of another rank would not fit them",
+  blocks: "has block-diagonal factors, which a truncation does not keep",
+  slice: "shares one pair of factors with other parts of a fused layer",
+  transposed:
+    "has its factors stored transposed, so that what should load them does not. Save them the right way round first",
+};
+
+/**
+ * Why a checkpoint cannot be reduced, as far as its names and shapes tell; undefined where it can be. Whatever
+ * cannot be carried over exactly is refused: an adapter without a part of itself is another adapter.
+ */
+export function reductionProblem({ adapter, checkpoint }: CheckpointSession): string | undefined {
+  if (adapter === undefined) return noFactors;
+  return wholeProblem(adapter) ?? moduleProblem(adapter) ?? leftBehind(adapter, checkpoint.tensors);
+}
+
+function wholeProblem(adapter: Adapter): string | undefined {
+  const { modules, unpaired, frozenTensors } = adapter;
+  if (unpaired.length > 0) {
+    const [first] = unpaired;
+    return `${plural(unpaired.length, "factor has", "factors have")} no partner, e.g. ${first?.name}: the updates of their modules are not known and would be lost.`;
+  }
+  if (modules.length === 0) return noFactors;
+  if (adapter.carriesModel)
+    return "It is a model that carries its adapters unmerged, and no adapter. Save the adapter by itself first.";
+  if (frozenTensors.length > 0)
+    return `It holds ${plural(frozenTensors.length, "copy", "copies")} of base weights that were not trained, e.g. ${frozenTensors[0]?.name}. Save the adapter by itself first.`;
+  if (adapter.dialect === "gguf")
+    return "GGUF adapters are read but not written. Reduce the adapter that it was converted from.";
+  if (new Set(modules.map(({ adapterName }) => adapterName)).size > 1)
+    return "The file holds several adapters. Save the one that is meant by itself.";
+  return undefined;
+}
+
+function moduleProblem({ modules }: Adapter): string | undefined {
+  for (const { module, layout } of modules) {
+    const reason = unwritable[layout];
+    if (reason !== undefined) return `${module} ${reason}.`;
+  }
+  return undefined;
+}
+
+/** A method's tensors that are applied as they are, whatever the rank of the factors beside them. */
+const independent = /\.(?:diff|diff_[bm]|w_norm|b_norm|trainable_tokens_(?:delta|indices))(?:\.[^.]+)?$/;
+
+/** Every tensor of the source is a factor of a reduced module or is copied; what is neither would be lost. */
+function leftBehind(adapter: Adapter, tensors: readonly Tensor[]): string | undefined {
+  const foreign = adapter.otherTensors.find(({ name }) => !independent.test(name));
+  if (foreign !== undefined)
+    return `${foreign.name} belongs to an update for whose reduction there is no exact rule.`;
+  const part = adapter.savedTensors.find(({ name }) => looksLikeFactor(name));
+  if (part !== undefined)
+    return `${part.name} looks like a part of an update, but how it is read is not known. What it does would be lost or wrong.`;
+  const kept = new Set<Tensor>([...adapter.modules.flatMap(partsOf), ...copiedWhole(adapter)]);
+  const lost = tensors.find((tensor) => !kept.has(tensor) && !/\branknum\b/.test(tensor.name));
+  return lost === undefined ? undefined : `${lost.name} would be lost: there is no rule to carry it over.`;
+}
+
+/** kohya's `lora_unet_` in front says nothing of a tensor. */
+function looksLikeFactor(name: string): boolean {
+  return /[._](?:lora|lokr|hada)_/i.test(name);
+}
+
+/** Tensors that a reduced adapter keeps byte by byte under their names. */
+export function copiedWhole({ savedTensors, differences, otherTensors }: Adapter): readonly Tensor[] {
+  return [...savedTensors, ...differences, ...otherTensors];
+}
+
+function partsOf(module: LoraModule): readonly Tensor[] {
+  const { alphaTensor, magnitude, bias } = module;
+  return [
+    ...storedTensors(module),
+    ...[alphaTensor, magnitude, bias].filter((tensor) => tensor !== undefined),
+  ];
+}
