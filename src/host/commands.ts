@@ -12,6 +12,7 @@ import type { Log } from "./log";
 import { extractAdapter } from "./make/extractAdapter";
 import { pickCheckpoint } from "./make/pickCheckpoint";
 import type { SnapshotMaker } from "./make/snapshotMaker";
+import { pickOne, showError } from "./messages";
 import { askWhatToDelete, deleteCheckpoints } from "./runs/deleteCheckpoints";
 import type { RunNode } from "./runs/runNodes";
 import type { RunPanels } from "./runs/runPanels";
@@ -135,7 +136,7 @@ export function registerCommands(services: CommandServices): vscode.Disposable[]
         } catch (error) {
           const message = error instanceof Error ? error.message : String(error);
           log.error(`${name}: ${message}`);
-          void vscode.window.showErrorMessage(`Checkpoint Explorer: ${message}`);
+          showError(`Checkpoint Explorer: ${message}`);
         }
       },
     ),
@@ -204,7 +205,6 @@ function pickAdapter(runs: RunsModel): Promise<string | undefined> {
   });
 }
 
-/** Checkpoints that hold an adapter, by their parts; files of their own may be one. */
 /** Checkpoints whose change can be followed: adapters, and where there are not two of them those with full weights. */
 function followedPathsOf(run: Run): readonly string[] {
   const readable = run.checkpoints.filter(({ mainFile }) => mainFile !== undefined);
@@ -222,7 +222,7 @@ async function askForLog(): Promise<string | undefined> {
 async function pickRun(runs: RunsModel, title: string): Promise<Run | undefined> {
   const { runs: known } = await runs.current();
   const items = known.map((run) => ({ label: run.name, description: run.path, run }));
-  const picked = await vscode.window.showQuickPick(items, {
+  const picked = await pickOne(items, {
     title,
     matchOnDescription: true,
   });

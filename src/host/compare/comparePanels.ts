@@ -1,4 +1,5 @@
 import * as vscode from "vscode";
+import { showInformation, showWarning } from "../messages";
 import { keptPanelState } from "../webviewPage";
 import {
   ComparePanel,
@@ -23,9 +24,7 @@ export class ComparePanels implements vscode.WebviewPanelSerializer {
       return this.open([...paths, ...picked]);
     }
     if (paths.length > maxSnapshots) {
-      void vscode.window.showWarningMessage(
-        `${paths.length} snapshots are selected; the first ${maxSnapshots} are compared.`,
-      );
+      showWarning(`${paths.length} snapshots are selected; the first ${maxSnapshots} are compared.`);
     }
     this.attach(this.createPanel("Compare Snapshots"), { paths: paths.slice(0, maxSnapshots) });
   }
@@ -34,7 +33,7 @@ export class ComparePanels implements vscode.WebviewPanelSerializer {
   openTimeline(runName: string, checkpoints: readonly string[]): void {
     if (checkpoints.length < fewestSnapshots) {
       const message = `${runName} has ${checkpoints.length === 0 ? "no checkpoint with weights" : "only one checkpoint with weights"}: a timeline needs two or more.`;
-      void vscode.window.showInformationMessage(message);
+      void showInformation(message);
       return;
     }
     const paths = spread(checkpoints, maxSnapshots);

@@ -5,6 +5,7 @@ import type { CallListeners, CallProgress, Handlers } from "../../protocol/chann
 import { isAbortError } from "../../protocol/channel";
 import type { ExportHostCalls } from "../../protocol/numbersSurface";
 import type { WorkerClient } from "../analysis/workerClient";
+import { showError, showInformation, withProgress } from "../messages";
 import type { CheckpointDocument } from "./checkpointDocument";
 
 /** Asks where to, writes beside the data, and says what was written. */
@@ -23,7 +24,7 @@ export function exportHandlers(
     const target = await vscode.window.showSaveDialog({ defaultUri, filters });
     if (target === undefined) return;
     if (target.scheme !== "file") throw new Error("Files can only be written where the checkpoint is.");
-    await withProgress(target.fsPath, async (signal, listeners) => {
+    await writeWithProgress(target.fsPath, async (signal, listeners) => {
       const note = await write(target.fsPath, await document.openHandle(), signal, listeners);
       void tellWritten(target, note);
     });
@@ -54,36 +55,28 @@ function fileName(name: string): string {
   return kept.join("").slice(-120);
 }
 
-async function withProgress(
+function writeWithProgress(
   path: string,
   write: (signal: AbortSignal, listeners: CallListeners) => Promise<void>,
-): Promise<void> {
-  const options = {
-    location: vscode.ProgressLocation.Notification,
-    title: `Writing ${path}`,
-    cancellable: true,
-  };
-  await vscode.window.withProgress(options, async (progress, cancellation) => {
-    const controller = new AbortController();
-    cancellation.onCancellationRequested(() => controller.abort());
+): Thenable<void> {
+  return withProgress(`Writing ${path}`, async (report, signal) => {
     let told = 0;
     const onProgress = ({ done, total }: CallProgress) => {
       const percent = total > 0 ? (100 * done) / total : 0;
-      progress.report({ increment: percent - told });
+      report({ increment: percent - told });
       told = percent;
     };
     try {
-      await write(controller.signal, { onProgress });
+      await write(signal, { onProgress });
     } catch (error) {
       if (isAbortError(error)) return;
-      const message = error instanceof Error ? error.message : String(error);
-      void vscode.window.showErrorMessage(`Nothing was written. ${message}`);
+      showError(`Nothing was written. ${error instanceof Error ? error.message : String(error)}`);
     }
   });
 }
 
 async function tellWritten(target: vscode.Uri, note: string): Promise<void> {
   const reveal = "Reveal in Explorer";
-  const chosen = await vscode.window.showInformationMessage(`Wrote ${target.fsPath}.${note}`, reveal);
+  const chosen = await showInformation(`Wrote ${target.fsPath}.${note}`, reveal);
   if (chosen === reveal) await vscode.commands.executeCommand("revealInExplorer", target);
 }

@@ -8,6 +8,7 @@ import { forward, listenersOf } from "../analysis/forward";
 import type { WorkerClient } from "../analysis/workerClient";
 import type { BaseModels } from "../make/baseModels";
 import { isTaken, type SnapshotMaker } from "../make/snapshotMaker";
+import { showInformation } from "../messages";
 import type { CheckpointDocument } from "./checkpointDocument";
 import { openPath } from "./openPath";
 
@@ -81,7 +82,7 @@ async function tellElsewhere(
 ): Promise<void> {
   const message = `${basename(path)} is written: rank ${rank}, ${formatShare(energyKept)} of the energy kept (error ${formatShare(error)}).`;
   const [open, compareThem] = ["Open", "Compare With Original"];
-  const answer = await vscode.window.showInformationMessage(message, open, compareThem);
+  const answer = await showInformation(message, open, compareThem);
   if (answer === open) await openPath(path);
   if (answer === compareThem) await compare([original, path]);
 }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import * as vscode from "vscode";
 import { parentPath } from "../../core/bytes/paths";
 import { mainFile } from "../../core/parts/parts";
+import { showStatus } from "../messages";
 
 export const checkpointViewType = "checkpointExplorer.checkpoint";
 
@@ -54,7 +55,7 @@ export async function copyText({
   readonly what: string;
 }): Promise<void> {
   await vscode.env.clipboard.writeText(text);
-  vscode.window.setStatusBarMessage(`Copied ${what}`, 3000);
+  showStatus(`Copied ${what}`, 3000);
 }
 
 export async function revealInExplorer(path: string): Promise<void> {
@@ -65,8 +66,5 @@ export async function revealInExplorer(path: string): Promise<void> {
   }
   // Outside the workspace the explorer has nothing to select: offer the folder instead.
   await vscode.env.clipboard.writeText(path);
-  vscode.window.setStatusBarMessage(
-    `${parentPath(path)} is outside the workspace; its path was copied`,
-    5000,
-  );
+  showStatus(`${parentPath(path)} is outside the workspace; its path was copied`, 5000);
 }

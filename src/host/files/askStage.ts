@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import * as vscode from "vscode";
+import { confirm, pickOne } from "../messages";
 import { atomicWrite } from "./atomicWrite";
 import type { StageStore } from "./stageStore";
 
@@ -31,7 +32,7 @@ export async function askStage(stages: StageStore, paths: readonly string[]): Pr
   if (first === undefined) return false;
   const title =
     paths.length === 1 ? `Stage of ${basename(first)}` : `Stage of these ${paths.length} snapshots`;
-  const picked = await vscode.window.showQuickPick([...choices, ...clearChoice(stages, paths)], {
+  const picked = await pickOne([...choices, ...clearChoice(stages, paths)], {
     title,
     placeHolder: "Where in the pipeline was it saved?",
   });
@@ -72,7 +73,7 @@ async function askFreeText(title: string): Promise<string | undefined> {
 }
 
 async function askPlace(): Promise<"workspace" | "file" | undefined> {
-  const picked = await vscode.window.showQuickPick(
+  const picked = await pickOne(
     [
       { label: "Keep in this workspace", description: "no file is written", place: "workspace" as const },
       { label: `Also write ${stageFileName}`, description: "beside the checkpoint", place: "file" as const },
@@ -93,13 +94,7 @@ async function writeStageFile(folder: string, stage: string): Promise<boolean> {
   } catch (error) {
     if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
   }
-  const replace = "Replace";
-  const answer = await vscode.window.showWarningMessage(
-    `${path} is there already. Replace it?`,
-    { modal: true },
-    replace,
-  );
-  if (answer !== replace) return false;
+  if (!(await confirm(`${path} is there already. Replace it?`, "", "Replace"))) return false;
   await atomicWrite(path, text, true);
   return true;
 }

@@ -1,6 +1,7 @@
 import { homedir } from "node:os";
 import * as vscode from "vscode";
 import type { Picture } from "../../protocol/picture";
+import { showError, showInformation } from "../messages";
 import { atomicWrite } from "./atomicWrite";
 import { isPng, pictureFileName } from "./pictureFile";
 
@@ -24,10 +25,10 @@ export async function savePicture({ bytes, name }: Picture): Promise<void> {
     else await vscode.workspace.fs.writeFile(target, bytes);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    void vscode.window.showErrorMessage(`The picture could not be saved: ${reason}`);
+    showError(`The picture could not be saved: ${reason}`);
     return;
   }
   const open = "Open";
-  const answer = await vscode.window.showInformationMessage(`Saved ${target.path.split("/").pop()}`, open);
+  const answer = await showInformation(`Saved ${target.path.split("/").pop()}`, open);
   if (answer === open) await vscode.commands.executeCommand("vscode.open", target);
 }

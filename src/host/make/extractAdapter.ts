@@ -5,6 +5,7 @@ import type { ExtractionRule } from "../../core/transform/extractionRank";
 import { extractionPlace } from "../../core/transform/outputPlace";
 import { isAbortError } from "../../protocol/channel";
 import type { MadeSnapshot } from "../../protocol/makeCalls";
+import { pickOne, showInformation, withProgress } from "../messages";
 import type { RunsModel } from "../runs/runsModel";
 import { pickCheckpoint } from "./pickCheckpoint";
 import type { SnapshotMaker } from "./snapshotMaker";
@@ -74,7 +75,7 @@ export async function extractAdapter(services: ExtractServices, given: string | 
   if (base === undefined) return;
   const rule = await askRule();
   if (rule === undefined) return;
-  const scope = await vscode.window.showQuickPick(scopeItems, {
+  const scope = await pickOne(scopeItems, {
     title: "Extract adapter (4 of 5): what to take",
     placeHolder: "Which of the changed tensors?",
   });
@@ -89,7 +90,7 @@ export async function extractAdapter(services: ExtractServices, given: string | 
 
 async function askRule(): Promise<ExtractionRule | undefined> {
   const title = "Extract adapter (3 of 5): rank";
-  const picked = await vscode.window.showQuickPick(ruleItems, {
+  const picked = await pickOne(ruleItems, {
     title,
     placeHolder: "How many directions of the difference?",
   });
@@ -129,23 +130,16 @@ function runWithProgress(
   { maker }: ExtractServices,
   wanted: Parameters<SnapshotMaker["extract"]>[0],
 ): Thenable<MadeSnapshot | undefined> {
-  const options = {
-    location: vscode.ProgressLocation.Notification,
-    title: "Extracting the adapter",
-    cancellable: true,
-  };
-  return vscode.window.withProgress(options, async (progress, token) => {
-    const controller = new AbortController();
-    token.onCancellationRequested(() => controller.abort());
+  return withProgress("Extracting the adapter", async (report, signal) => {
     let reached = 0;
     try {
       return await maker.extract(wanted, {
-        signal: controller.signal,
+        signal,
         listeners: {
           onProgress: ({ done, total, label }) => {
             // Passes over fewer modules than the first: the bar never goes back.
             const percent = Math.max(reached, (100 * done) / total);
-            progress.report({ increment: percent - reached, message: label });
+            report({ increment: percent - reached, message: label });
             reached = percent;
           },
         },
@@ -164,7 +158,7 @@ async function tell(made: MadeSnapshot): Promise<void> {
     `Rank ${rank} of ${plural(moduleCount, "module")} holds ${formatShare(energyKept)} of the energy of the ` +
     `difference (error ${formatShare(error)}), ${formatBytes(bytes)}. ${notes}`;
   const compare = "Compare With…";
-  const answer = await vscode.window.showInformationMessage(message.trim(), compare);
+  const answer = await showInformation(message.trim(), compare);
   if (answer === compare) {
     await vscode.commands.executeCommand("checkpointExplorer.compareWith", vscode.Uri.file(made.path));
   }

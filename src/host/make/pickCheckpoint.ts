@@ -1,5 +1,6 @@
 import * as vscode from "vscode";
 import { checkpointIdentity } from "../../core/checkpoint/identity";
+import { pickOne } from "../messages";
 import { knownSnapshots } from "../runs/pickSnapshots";
 import type { RunsModel } from "../runs/runsModel";
 
@@ -14,9 +15,14 @@ interface CheckpointItem extends vscode.QuickPickItem {
   readonly browse?: "files" | "folders";
 }
 
-const browseItems: readonly CheckpointItem[] = [
-  { label: "$(file) Browse for a file…", alwaysShow: true, browse: "files" },
-  { label: "$(folder-opened) Browse for a folder…", alwaysShow: true, browse: "folders" },
+const browseItems = (): readonly CheckpointItem[] => [
+  { label: "Browse for a file…", iconPath: new vscode.ThemeIcon("file"), alwaysShow: true, browse: "files" },
+  {
+    label: "Browse for a folder…",
+    iconPath: new vscode.ThemeIcon("folder-opened"),
+    alwaysShow: true,
+    browse: "folders",
+  },
 ];
 
 /** Lets the user choose one checkpoint of the workspace's runs, or any file or folder of the disk. */
@@ -25,7 +31,7 @@ export async function pickCheckpoint(
   { title, placeHolder, exclude }: PickOptions,
 ): Promise<string | undefined> {
   const known: readonly CheckpointItem[] = await knownSnapshots(runs, new Set(exclude));
-  const picked = await vscode.window.showQuickPick([...known, ...browseItems], {
+  const picked = await pickOne([...known, ...browseItems()], {
     title,
     placeHolder,
     matchOnDescription: true,

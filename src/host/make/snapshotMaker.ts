@@ -1,11 +1,11 @@
 import { lstat } from "node:fs/promises";
 import { basename } from "node:path";
-import * as vscode from "vscode";
 import type { CallListeners, ParamsOf } from "../../protocol/channel";
 import type { MadeSnapshot, MakeCalls } from "../../protocol/makeCalls";
 import { WorkerClient } from "../analysis/workerClient";
 import type { StageStore } from "../files/stageStore";
 import type { Log } from "../log";
+import { confirm } from "../messages";
 import type { RunsModel } from "../runs/runsModel";
 
 /** What the caller chooses; the rest is the maker's affair. */
@@ -68,12 +68,7 @@ export async function isTaken(path: string): Promise<boolean> {
   );
 }
 
-async function askToReplace(path: string): Promise<boolean> {
-  const replace = "Replace";
-  const answer = await vscode.window.showWarningMessage(
-    `${basename(path)} is there already. Replace it?`,
-    { modal: true, detail: `${path}\n\nIt is removed when the new snapshot is complete.` },
-    replace,
-  );
-  return answer === replace;
+function askToReplace(path: string): Promise<boolean> {
+  const question = `${basename(path)} is there already. Replace it?`;
+  return confirm(question, `${path}\n\nIt is removed when the new snapshot is complete.`, "Replace");
 }

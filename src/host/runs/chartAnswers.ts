@@ -1,4 +1,3 @@
-import * as vscode from "vscode";
 import type { LineTable } from "../../core/runs/merge/lineTable";
 import type { SampledSeries } from "../../core/runs/series/seriesSampler";
 import { formatCount } from "../../core/text/quantities";
@@ -7,6 +6,7 @@ import type { ChartHostCalls } from "../../protocol/chartCalls";
 import type { WorkerClient } from "../analysis/workerClient";
 import { copyText } from "../editor/openPath";
 import { savePicture } from "../files/savePicture";
+import { showInformation } from "../messages";
 import type { ChartMemory } from "./chartMemory";
 
 export interface ChartAnswerServices {
@@ -56,8 +56,7 @@ export function chartAnswers({ worker, memory, handleOf }: ChartAnswerServices):
           ? `the first ${formatCount(rows)} of ${formatCount(count)} rows`
           : `${formatCount(rows)} rows`;
       await copyText({ text, what: `${what} as ${format === "csv" ? "CSV" : "Markdown"}` });
-      if (rows < count)
-        void vscode.window.showInformationMessage(`Copied ${what}: more is too much for a clipboard.`);
+      if (rows < count) void showInformation(`Copied ${what}: more is too much for a clipboard.`);
     },
     savePng: savePicture,
     rememberChoices: ({ choices }) => memory.set(choices),

@@ -5,6 +5,8 @@ import { isBeingSaved } from "../../core/runs/status/liveness";
 import { formatBytes, plural } from "../../core/text/quantities";
 import type { StageStore } from "../files/stageStore";
 import type { Log } from "../log";
+import { confirm, createPick, plainItem, showInformation, showWarning } from "../messages";
+import { plainText } from "../plainText";
 import { type PlannedRemoval, planRemovals, type RefusedRemoval } from "./removalPlan";
 import { removalQuestion, totalBytes } from "./removalText";
 import { removeFiles } from "./removeFiles";
@@ -26,7 +28,7 @@ export async function askWhatToDelete(services: DeleteServices, run: Run): Promi
   const keptText = keptReasons(kept);
   if (deletable.length === 0) {
     const why = kept.length === 0 ? "it has no checkpoints." : `${namedReasons(kept)}.`;
-    void vscode.window.showInformationMessage(`Nothing to delete in ${run.name}: ${why}`);
+    void showInformation(`Nothing to delete in ${run.name}: ${why}`);
     return;
   }
   const { planned, refused } = await planRemovals(
@@ -70,22 +72,25 @@ async function pickDeletable(
   items: readonly DeletableItem[],
   keptText: string,
 ): Promise<readonly PlannedRemoval[] | undefined> {
-  const pick = vscode.window.createQuickPick<DeletableItem>();
+  const pick = createPick<DeletableItem>();
+  const shown = items.map(plainItem);
   const titleOf = (chosen: readonly DeletableItem[]) => {
     const bytes = totalBytes(chosen.map(({ planned }) => planned));
-    return `Delete from ${run.name}: ${plural(chosen.length, "checkpoint")}, ${formatBytes(bytes)}`;
+    return plainText(
+      `Delete from ${run.name}: ${plural(chosen.length, "checkpoint")}, ${formatBytes(bytes)}`,
+    );
   };
   try {
     pick.canSelectMany = true;
-    pick.items = items;
-    pick.selectedItems = items;
+    pick.items = shown;
+    pick.selectedItems = shown;
     pick.title = titleOf(items);
     pick.placeholder = keptText === "" ? "Nothing else is here" : `Kept: ${keptText}`;
     pick.onDidChangeSelection((chosen) => {
-      pick.title = titleOf(chosen);
+      pick.title = titleOf(chosen.map(({ own }) => own));
     });
     return await new Promise((resolve) => {
-      pick.onDidAccept(() => resolve(pick.selectedItems.map(({ planned }) => planned)));
+      pick.onDidAccept(() => resolve(pick.selectedItems.map(({ own }) => own.planned)));
       pick.onDidHide(() => resolve(undefined));
       pick.show();
     });
@@ -101,24 +106,17 @@ async function confirmAndDelete(
 ): Promise<void> {
   const shownPath = (path: string) => vscode.workspace.asRelativePath(path, true);
   const { title, detail } = removalQuestion(planned, refused, shownPath);
-  const toTrash = "Move to Trash";
-  if ((await vscode.window.showWarningMessage(title, { modal: true, detail }, toTrash)) !== toTrash) return;
+  if (!(await confirm(title, detail, "Move to Trash"))) return;
   const outcome = await removeFiles(planned, {
     moveToTrash: async (path) =>
       vscode.workspace.fs.delete(vscode.Uri.file(path), { recursive: true, useTrash: true }),
     deleteForGood: async (path) =>
       vscode.workspace.fs.delete(vscode.Uri.file(path), { recursive: true, useTrash: false }),
     askForGood: async (reason) => {
-      const forGood = "Delete Permanently";
       const why = noTrash.test(reason) ? "This machine has no trash." : `The trash refuses it: ${reason}`;
       const warning = `${why} Deleting permanently cannot be undone:\n\n${detail}`;
       const question = title.replace(/^Delete/, "Permanently delete");
-      const answer = await vscode.window.showWarningMessage(
-        question,
-        { modal: true, detail: warning },
-        forGood,
-      );
-      return answer === forGood;
+      return confirm(question, warning, "Delete Permanently");
     },
   });
   for (const { removals, bytes } of outcome.removed) {
@@ -141,11 +139,11 @@ async function confirmAndDelete(
   const message = outcome.forGood
     ? `Deleted ${what}: ${size} are free again.`
     : `Moved ${what} to the trash: ${size} are free once it is emptied.`;
-  void vscode.window.showInformationMessage(message);
+  void showInformation(message);
 }
 
 function tellRefused(refused: readonly RefusedRemoval[]): void {
-  void vscode.window.showWarningMessage(`Nothing was deleted. ${namedReasons(refused)}`);
+  showWarning(`Nothing was deleted. ${namedReasons(refused)}`);
 }
 
 /** `the best, the last, 2 marked as merged`: the field it stands in is short. */

@@ -1,6 +1,6 @@
-import * as vscode from "vscode";
 import type { Run } from "../../core/runs/run";
 import { plural } from "../../core/text/quantities";
+import { pickMany, showInformation } from "../messages";
 import type { RunsModel } from "./runsModel";
 
 /** Lets the user choose runs of the workspace; their ids, in the order of the list. */
@@ -14,17 +14,16 @@ export async function pickRuns(
     .filter(({ id }) => !exclude.includes(id))
     .map((run) => ({ label: run.name, description: describe(run), detail: run.path, id: run.id }));
   if (items.length === 0) {
-    void vscode.window.showInformationMessage(
+    void showInformation(
       exclude.length === 0
         ? "No training runs were found in this workspace."
         : "There are no other training runs in this workspace.",
     );
     return [];
   }
-  const picked = await vscode.window.showQuickPick(items, {
+  const picked = await pickMany(items, {
     title,
     placeHolder: "Choose one or more runs",
-    canPickMany: true,
     matchOnDetail: true,
   });
   return (picked ?? []).map(({ id }) => id);

@@ -1,12 +1,11 @@
 import * as vscode from "vscode";
 import { checkpointIdentity } from "../../core/checkpoint/identity";
+import { pickMany } from "../messages";
 import type { RunsModel } from "./runsModel";
 
 interface SnapshotItem extends vscode.QuickPickItem {
   readonly path?: string;
 }
-
-const browse: SnapshotItem = { label: "$(folder-opened) Browse for a file…", alwaysShow: true };
 
 /** Lets the user choose checkpoints of the workspace's runs, or any file. */
 export async function pickSnapshots(
@@ -14,11 +13,15 @@ export async function pickSnapshots(
   exclude: readonly string[],
   title: string,
 ): Promise<readonly string[]> {
+  const browse: SnapshotItem = {
+    label: "Browse for a file…",
+    iconPath: new vscode.ThemeIcon("folder-opened"),
+    alwaysShow: true,
+  };
   const items = [...(await knownSnapshots(runs, new Set(exclude))), browse];
-  const picked = await vscode.window.showQuickPick(items, {
+  const picked = await pickMany(items, {
     title,
     placeHolder: "Choose one or more snapshots",
-    canPickMany: true,
     matchOnDescription: true,
   });
   if (picked === undefined) return [];

@@ -9,6 +9,7 @@ import {
   runRow,
 } from "../../core/runs/status/runRows";
 import { formatBytes } from "../../core/text/quantities";
+import { plainText } from "../plainText";
 
 /**
  * A row of the Training Runs view. VS Code knows rows by these objects: one stays the same as long as its id does, and
@@ -37,6 +38,8 @@ export interface RowOptions {
 export function toTreeItem(node: RunNode, options: RowOptions): vscode.TreeItem {
   const item = makeItem(node, options);
   item.id = node.id;
+  if (typeof item.label === "string") item.label = plainText(item.label);
+  if (typeof item.description === "string") item.description = plainText(item.description);
   return item;
 }
 

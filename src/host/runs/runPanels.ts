@@ -1,4 +1,5 @@
 import * as vscode from "vscode";
+import { showWarning } from "../messages";
 import { keptPanelState } from "../webviewPage";
 import type { ChartTarget } from "./followedRun";
 import { idOf, maxRuns, type RunChartServices, RunPanel } from "./runPanel";
@@ -25,9 +26,7 @@ export class RunPanels implements vscode.WebviewPanelSerializer {
     const chosen = [...new Set(runs.length > 0 ? runs : await this.services.pickRuns([]))];
     if (chosen.length === 0) return;
     if (chosen.length > maxRuns) {
-      void vscode.window.showWarningMessage(
-        `${chosen.length} runs are selected; the first ${maxRuns} are charted.`,
-      );
+      showWarning(`${chosen.length} runs are selected; the first ${maxRuns} are charted.`);
     }
     this.show(chosen.slice(0, maxRuns).map((id) => ({ kind: "run", id })));
   }
