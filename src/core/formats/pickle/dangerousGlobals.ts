@@ -1,3 +1,5 @@
+import { isStandardDanger } from "./standardLibrary";
+
 /**
  * What a checkpoint has no honest reason to import: ways to run code or commands, to load code or further pickles,
  * to write files, to reach the network. A list can never be complete, which is why what is on neither list is
@@ -124,18 +126,25 @@ const modules: ReadonlySet<string> = new Set([
   ...["torch.utils.benchmark", "torch.utils.hipify"],
 ]);
 
+/** Honest names in modules of the list: classes of state, and what old code kept as data. */
+const harmless: readonly RegExp[] = [
+  /^sys\.version_info$/,
+  /^multiprocessing\.(?:synchronize|queues)\.[A-Z]\w*$/,
+  /^ruamel\.yaml\.(?:comments|anchor|scalarstring|scalarint|scalarfloat|scalarbool|timestamp)\.[A-Z]\w*$/,
+];
+
 /** Names of modules that are otherwise harmless. */
 const names = new Map<string, RegExp>(
   Object.entries({
     builtins:
-      /^(?:eval|exec|execfile|compile|open|file|__import__|reload|input|raw_input|globals|locals|vars|dir|setattr|delattr|hasattr|breakpoint|help|exit|quit|apply|callable|memoryview|__build_class__|credits|license|copyright|map|filter|classmethod|staticmethod|property|super|type\.)/,
+      /^(?:eval|exec|execfile|compile|open|file|__import__|reload|input|raw_input|globals|locals|vars|dir|setattr|delattr|hasattr|breakpoint|help|exit|quit|apply|callable|memoryview|__build_class__|credits|license|copyright|type\.)/,
     __builtin__: /./,
-    operator: /^(?:attrgetter|itemgetter|methodcaller|call|iadd|setitem|delitem|getitem)$/,
-    _operator: /^(?:attrgetter|itemgetter|methodcaller|call|iadd|setitem|delitem|getitem)$/,
+    operator: /^(?:attrgetter|methodcaller|call|iadd|setitem|delitem)$/,
+    _operator: /^(?:attrgetter|methodcaller|call|iadd|setitem|delitem)$/,
     functools: /^(?:reduce|partialmethod|singledispatch|cached_property|lru_cache|_lru_cache_wrapper)/,
     itertools: /^(?:starmap|accumulate)$/,
     types:
-      /^(?:CodeType|FunctionType|LambdaType|MethodType|BuiltinFunctionType|ModuleType|new_class|coroutine|DynamicClassAttribute|CoroutineType|GeneratorType)$/,
+      /^(?:CodeType|FunctionType|LambdaType|BuiltinFunctionType|ModuleType|new_class|coroutine|DynamicClassAttribute|CoroutineType|GeneratorType)$/,
     io: /^(?:open|FileIO|open_code|OpenWrapper|TextIOWrapper)/,
     _io: /^(?:open|FileIO|open_code|TextIOWrapper)/,
     _pyio: /./,
@@ -182,6 +191,20 @@ const names = new Map<string, RegExp>(
     "keras.models": /^(?:load_model|model_from)/,
     "tensorflow.keras.models": /^(?:load_model|model_from)/,
     tensorflow: /^(?:io|saved_model|load_library|load_op_library|py_function|numpy_function)/,
+    pathlib:
+      /^(?:\w*Path\.(?:write|read|unlink|rmdir|open|chmod|lchmod|touch|rename|replace|symlink|link|hardlink|mkdir|copy|move))/,
+    "pathlib._local":
+      /^(?:\w*Path\.(?:write|read|unlink|rmdir|open|chmod|lchmod|touch|rename|replace|symlink|link|hardlink|mkdir|copy|move))/,
+    "torch.distributed.checkpoint":
+      /^(?:load|save|async_save|state_dict_loader|state_dict_saver|filesystem|FileSystem|format_utils|_fsspec|Fsspec)/,
+    "torch.distributed.checkpoint.state_dict_loader": /./,
+    "torch.distributed.checkpoint.state_dict_saver": /./,
+    "torch.distributed.checkpoint.format_utils": /./,
+    "torch.distributed.checkpoint.filesystem": /^(?:FileSystem|_?FileSystem|_write|SerializationFormat$)/,
+    "lightning.pytorch.cli": /./,
+    "pytorch_lightning.cli": /./,
+    "pytorch_lightning.utilities.cli": /./,
+    "omegaconf.omegaconf": /^OmegaConf\./,
     "transformers.utils.hub": /./,
     "transformers.dynamic_module_utils": /./,
   }),
@@ -194,11 +217,43 @@ const harmfulParts: ReadonlySet<string> = new Set(
   ),
 );
 
+/** Parts by which a module's path leads out of its package, into what it imported itself. */
+const roots: ReadonlySet<string> = new Set([
+  ...["os", "sys", "subprocess", "builtins", "posix", "nt", "importlib", "pickle", "ctypes", "runpy"],
+  ...["shutil", "marshal", "six"],
+]);
+
+/** Loading by these runs what is loaded, unpickles it or fetches it, whatever class they are methods of. */
+const loaders =
+  /(?:^|\.)(?:load_from_checkpoint|from_pretrained|push_to_hub|save_pretrained|load_library|load_module|from_file|tofile|fromfile|write_text|write_bytes|read_text|read_bytes|unlink|rmdir|load_state_dict_from_url|hf_hub_download|snapshot_download|unsafe_load|unsafe_load_all|read_pickle|to_pickle|exec_module|run_module|run_path|run_string|load_model|torch_load|cached_download)$/;
+
+/** Classes that begin with a small letter: a walk through them is one through a class. */
+const smallClasses =
+  /^(?:bytes|bytearray|str|int|float|complex|bool|dict|list|tuple|set|frozenset|object|type|range|slice|datetime|date|time|timedelta|timezone|ndarray|matrix|recarray|dtype|deque|defaultdict|partial)$/;
+
+/** A dotted name of protocol 4 is honest where it walks from a class to its method or to a nested class. */
+function walksThroughModule(module: string, walked: readonly string[]): boolean {
+  const first = walked[0] as string;
+  if (/^_*[A-Z]/.test(first) || smallClasses.test(first)) return false;
+  // In a program's own code classes may be called anything, but what it imports is not there for a checkpoint.
+  return module !== "__main__" || harmfulParts.has(first.replace(/^_+/, ""));
+}
+
 const hiddenParts =
   /^__(?:globals|builtins|subclasses|import|code|closure|dict|class|mro|bases|getattribute|init|loader|spec|reduce|reduce_ex|call|wrapped|self)__$/;
 
 export function isDangerousGlobal(module: string, name: string): boolean {
+  const qualifiedName = `${module}.${name}`;
+  if (harmless.some((pattern) => pattern.test(qualifiedName))) return false;
+  // six.moves is a second name of the standard library.
+  const moved = /^six\.moves\.(.+)$/.exec(module)?.[1];
+  if (moved !== undefined) return isDangerousGlobal(moved, name);
+  if (module === "six.moves" && name.includes(".")) {
+    return isDangerousGlobal(name.slice(0, name.lastIndexOf(".")), name.slice(name.lastIndexOf(".") + 1));
+  }
   const parts = module.split(".");
+  if (isStandardDanger(module, name) || loaders.test(name)) return true;
+  if (parts.slice(1).some((part) => roots.has(part.replace(/^_+(?=os$|sys$)/, "")))) return true;
   for (let length = parts.length; length > 0; length--) {
     const prefix = parts.slice(0, length).join(".");
     if (modules.has(prefix)) return true;
@@ -213,11 +268,17 @@ export function isDangerousGlobal(module: string, name: string): boolean {
   return nameWalksIntoDanger(module, name);
 }
 
+/** Harmless to name, but a way to call or to hide a call when it is called. */
+export function isDangerousWhenCalled(module: string, name: string): boolean {
+  return module === "builtins" && /^(?:map|filter|property|super|classmethod|staticmethod)$/.test(name);
+}
+
 function nameWalksIntoDanger(module: string, name: string): boolean {
   const walked = name.split(".");
+  if (walked.length > 1 && walksThroughModule(module, walked)) return true;
   let path = module;
   for (const [at, part] of walked.entries()) {
-    if (harmfulParts.has(part) || hiddenParts.test(part)) return true;
+    if (harmfulParts.has(part.replace(/^_+/, "")) || hiddenParts.test(part)) return true;
     path += `.${part}`;
     if (modules.has(path)) return true;
     if (at + 1 < walked.length && names.get(path)?.test(walked.slice(at + 1).join(".")) === true) return true;

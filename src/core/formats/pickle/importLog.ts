@@ -1,4 +1,5 @@
 import { maxPickleImports } from "../../problem/limits";
+import { isDangerousGlobal } from "./dangerousGlobals";
 
 /** What a pickle would import, and how often it says so. */
 export interface PickleImport {
@@ -10,16 +11,17 @@ export interface PickleImport {
   readonly offset: number;
   /** The name is not written in the pickle, but would be computed while it is loaded: it can be anything. */
   readonly computed: boolean;
-  /** Its result is called, or is got from what only an attacker reaches for: see `flagIndirectCall`. */
-  readonly calledIndirectly: boolean;
+  /** The pickle calls it; a class that is only given its state is not called. */
+  readonly called: boolean;
+  /** The pickle does with it what no honest one does: see `raiseAlarm`. */
+  readonly alarm: boolean;
 }
+
+type Writable<T> = { -readonly [Field in keyof T]: T[Field] };
 
 /** Collects imports as a pickle is read, whether or not it can be read to its end. */
 export class ImportLog {
-  private readonly found = new Map<
-    string,
-    { -readonly [Field in keyof PickleImport]: PickleImport[Field] }
-  >();
+  private readonly found = new Map<string, Writable<PickleImport>>();
   /** More were found than are kept. */
   overflow = false;
 
@@ -27,20 +29,33 @@ export class ImportLog {
     const key = `${computed ? "?" : ""}${module}\n${name}`;
     const known = this.found.get(key);
     if (known !== undefined) known.count++;
-    else if (this.found.size >= maxPickleImports) this.overflow = true;
-    else this.found.set(key, { module, name, count: 1, offset, computed, calledIndirectly: false });
+    else if (this.hasRoomFor(module, name)) {
+      this.found.set(key, { module, name, count: 1, offset, computed, called: false, alarm: false });
+    }
+  }
+
+  noteCall(module: string, name: string): void {
+    const known = this.found.get(`${module}\n${name}`);
+    if (known !== undefined) known.called = true;
   }
 
   /**
    * `getattr` and `partial` are honest where they name a method or wrap a class (schedulers and enums do), and a
-   * way around every list where the pickle calls what they give.
+   * way around every list where the pickle calls what they give. The same goes for classes that a pickle changes.
    */
-  flagIndirectCall(module: string, name: string): void {
+  raiseAlarm(module: string, name: string): void {
     const known = this.found.get(`${module}\n${name}`);
-    if (known !== undefined) known.calledIndirectly = true;
+    if (known !== undefined) known.alarm = true;
   }
 
   toArray(): PickleImport[] {
     return [...this.found.values()];
+  }
+
+  /** Decoys must not push out what they are to hide: as many dangerous names as others are kept beside them. */
+  private hasRoomFor(module: string, name: string): boolean {
+    if (this.found.size < maxPickleImports) return true;
+    this.overflow = true;
+    return this.found.size < 2 * maxPickleImports && isDangerousGlobal(module, name);
   }
 }

@@ -15,6 +15,8 @@ export interface ImportFinding {
   readonly count: number;
   /** Of the first opcode that names it, in the pickle that `where` says. */
   readonly offset: number;
+  /** Python would call it, so that code of this name runs; set where that code is not known. */
+  readonly called?: true;
   /** The member of the archive, or the pickle inside a pickle; undefined for the file itself. */
   readonly where?: string;
 }
@@ -23,17 +25,24 @@ export interface ImportFinding {
 export function judgeImports(imports: readonly PickleImport[], where?: string, shift = 0): ImportFinding[] {
   return imports.map((found) => ({
     global: found.computed ? `${found.module}.${found.name} (computed)` : `${found.module}.${found.name}`,
-    verdict: verdictOf(found),
+    ...verdictOf(found),
     count: found.count,
     offset: found.offset + shift,
     ...(where === undefined ? {} : { where }),
   }));
 }
 
-function verdictOf({ module, name, computed, calledIndirectly }: PickleImport): ImportVerdict {
+function verdictOf({
+  module,
+  name,
+  computed,
+  called,
+  alarm,
+}: PickleImport): Pick<ImportFinding, "verdict" | "called"> {
   // A name that is only known once the pickle runs can be any name.
-  if (computed || calledIndirectly || isDangerousGlobal(module, name)) return "dangerous";
-  return isKnownGlobal(module, name) ? "known" : "unknown";
+  if (computed || alarm || isDangerousGlobal(module, name)) return { verdict: "dangerous" };
+  if (isKnownGlobal(module, name)) return { verdict: "known" };
+  return { verdict: "unknown", ...(called ? { called } : {}) };
 }
 
 /** One line for each global of the whole file, worst first. */
@@ -44,7 +53,9 @@ export function mergeImports(findings: readonly ImportFinding[]): readonly Impor
     if (known === undefined) merged.set(finding.global, finding);
     else {
       const worst = order[finding.verdict] < order[known.verdict] ? finding : known;
-      merged.set(finding.global, { ...worst, count: known.count + finding.count });
+      const isCalled = worst.verdict === "unknown" && (known.called ?? finding.called ?? false);
+      const count = known.count + finding.count;
+      merged.set(finding.global, { ...worst, count, ...(isCalled ? { called: true as const } : {}) });
     }
   }
   return [...merged.values()].sort((a, b) => order[a.verdict] - order[b.verdict]);
@@ -66,11 +77,21 @@ export function importProblems(findings: readonly ImportFinding[]): Problem[] {
     problems.push({ severity: "error", code: "DangerousImport", message, offset });
   }
   const unknown = findings.filter(({ verdict }) => verdict === "unknown");
-  if (unknown.length > 0) {
-    const named = unknown.slice(0, maxNamed).map(({ global }) => global);
-    const list = `${named.join(", ")}${unknown.length > maxNamed ? ", …" : ""}`;
-    const message = `Loading the file in Python needs ${plural(unknown.length, "class or function", "classes or functions")} that are not on the list of known ones: ${list}.`;
+  const called = unknown.filter((finding) => finding.called);
+  if (called.length > 0) {
+    const message = `Loading the file in Python would run code of ${listed(called)}, which is not known here. Load it only if you trust who made it.`;
+    problems.push({ severity: "warning", code: "UnknownCalls", message });
+  }
+  const named = unknown.filter((finding) => !finding.called);
+  if (named.length > 0) {
+    const message = `Loading the file in Python needs ${plural(named.length, "class or function", "classes or functions")} that are not on the list of known ones: ${listed(named)}.`;
     problems.push({ severity: "info", code: "UnknownImports", message });
   }
   return problems;
+}
+
+function listed(findings: readonly ImportFinding[]): string {
+  const names = findings.slice(0, maxNamed).map(({ global }) => global);
+  const rest = findings.length - names.length;
+  return `${names.join(", ")}${rest > 0 ? ` and ${rest} more` : ""}`;
 }

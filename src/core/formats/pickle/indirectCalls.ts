@@ -1,23 +1,125 @@
+import { isDangerousGlobal, isDangerousWhenCalled } from "./dangerousGlobals";
 import type { ImportLog } from "./importLog";
-import { type PickleValue, PyGlobal, PyObject, PyTuple } from "./pickleValue";
+import { type PickleValue, PyDict, PyGlobal, PyList, PyObject, PyTuple } from "./pickleValue";
 
-/** Functions whose result is a function again. */
-const makers: ReadonlySet<string> = new Set(["builtins.getattr", "functools.partial"]);
+/** Functions whose result is a function again, or whatever an object keeps under a name. */
+const makers: ReadonlySet<string> = new Set([
+  "builtins.getattr",
+  "functools.partial",
+  "operator.attrgetter",
+  "operator.methodcaller",
+  "operator.itemgetter",
+  "operator.getitem",
+  "_operator.attrgetter",
+  "_operator.methodcaller",
+  "_operator.itemgetter",
+  "_operator.getitem",
+  "types.MethodType",
+]);
 
-/** Notes in the log where a call is what no honest pickle has: of something that another call gave. */
-export function flagIndirectCalls(callee: PickleValue, args: PickleValue, imports: ImportLog): void {
-  if (callee instanceof PyObject && makers.has(callee.qualifiedName)) {
-    imports.flagIndirectCall(callee.module, callee.name);
+/** Callables that only keep what they are given, or say a part of it. */
+const keepers: ReadonlySet<string> = new Set([
+  ...[
+    "functools.partial",
+    "builtins.getattr",
+    "types.MethodType",
+    "types.SimpleNamespace",
+    "argparse.Namespace",
+  ],
+  ...["list", "tuple", "dict", "set", "frozenset"].map((name) => `builtins.${name}`),
+  ...["OrderedDict", "defaultdict", "deque"].map((name) => `collections.${name}`),
+]);
+
+/** Functions that call their first argument. */
+const callers: ReadonlySet<string> = new Set([
+  "torch._tensor._rebuild_from_type",
+  "torch._tensor._rebuild_from_type_v2",
+  "torch.tensor._rebuild_from_type",
+]);
+
+/** How an opcode makes an object: by a call, or without one, so that the class only holds what is set on it. */
+export type Making = "called" | "instantiated";
+
+/** Notes in the log what is called, and where that is what no honest pickle has: of something that a call gave. */
+export function noteMaking(object: PyObject, making: Making, imports: ImportLog): void {
+  const { callee } = object;
+  const args = itemsOf(object.args);
+  if (callee instanceof PyObject) {
+    const maker = makerOf(callee);
+    const isNestedClass = making === "instantiated" && isCapitalAttribute(callee);
+    if (maker !== undefined && !isNestedClass) imports.raiseAlarm(maker.module, maker.name);
   }
-  if (callee instanceof PyGlobal && callee.qualifiedName === "builtins.getattr" && !isPlainAttribute(args)) {
-    imports.flagIndirectCall(callee.module, callee.name);
+  if (!(callee instanceof PyGlobal)) return;
+  const { module, name, qualifiedName } = callee;
+  if (making === "called") {
+    if (!keepers.has(qualifiedName)) imports.noteCall(module, name);
+    if (isDangerousWhenCalled(module, name)) imports.raiseAlarm(module, name);
+  }
+  if (qualifiedName === "builtins.getattr" && !isPlainAttribute(args)) imports.raiseAlarm(module, name);
+  // With two arguments it calls the first until that gives the second.
+  if (qualifiedName === "builtins.iter" && args.length > 1) imports.raiseAlarm(module, name);
+  if (callers.has(qualifiedName)) noteCaller(callee, args, imports);
+  else if (!keepers.has(qualifiedName)) flagHandedOver(args, object.kwargs, making, imports);
+}
+
+/** Attributes set on a class, items put into a container of a module: they change what other code does. */
+export function noteChange(target: PickleValue, imports: ImportLog): void {
+  const changed = target instanceof PyObject ? makerOf(target) : target;
+  // What wraps a function is an object of the pickle's own, and has a state of its own.
+  if (changed instanceof PyGlobal && changed.qualifiedName === "functools.partial") return;
+  if (changed instanceof PyGlobal) imports.raiseAlarm(changed.module, changed.name);
+}
+
+/** The function whose call gave a value, if what it gives can be called. */
+function makerOf(value: PyObject): PyGlobal | undefined {
+  const { callee } = value;
+  return callee instanceof PyGlobal && makers.has(callee.qualifiedName) ? callee : undefined;
+}
+
+function noteCaller(caller: PyGlobal, [callee, , args]: readonly PickleValue[], imports: ImportLog): void {
+  if (callee instanceof PyGlobal) {
+    noteMaking(new PyObject(callee, args ?? new PyTuple([]), false), "called", imports);
+  } else imports.raiseAlarm(caller.module, caller.name);
+}
+
+/** What is handed to a function or class may be called by it. */
+function flagHandedOver(
+  args: readonly PickleValue[],
+  kwargs: PickleValue | undefined,
+  making: Making,
+  imports: ImportLog,
+): void {
+  if (making === "instantiated") return;
+  const named = kwargs instanceof PyDict ? kwargs.values : [];
+  for (const arg of [...args, ...named].flatMap((item) => [item, ...listItems(item)])) {
+    if (!(arg instanceof PyObject) || isCapitalAttribute(arg)) continue;
+    const maker = makerOf(arg);
+    if (maker !== undefined && maker.qualifiedName !== "functools.partial") {
+      imports.raiseAlarm(maker.module, maker.name);
+    }
   }
 }
 
+const maxListItems = 1000;
+
+function listItems(value: PickleValue): readonly PickleValue[] {
+  return value instanceof PyList ? value.items.slice(0, maxListItems) : [];
+}
+
+function itemsOf(args: PickleValue): readonly PickleValue[] {
+  return args instanceof PyTuple ? args.items.slice(0, maxListItems) : [];
+}
+
+/** Members of enums and nested classes, which `getattr` names by a capital. */
+function isCapitalAttribute(value: PyObject): boolean {
+  if (value.qualifiedName !== "builtins.getattr") return false;
+  const name = itemsOf(value.args)[1];
+  return typeof name === "string" && /^[A-Z]/.test(name);
+}
+
 /** An attribute by a plain name of a class, or of an object that the pickle made: an enum, a bound method. */
-function isPlainAttribute(args: PickleValue): boolean {
-  const [target, name] = args instanceof PyTuple ? args.items : [];
-  if (!(target instanceof PyGlobal || target instanceof PyObject)) return false;
-  if (target instanceof PyObject && !(target.callee instanceof PyGlobal)) return false;
-  return typeof name === "string" && !name.startsWith("__");
+function isPlainAttribute([target, name]: readonly PickleValue[]): boolean {
+  if (typeof name !== "string" || name.startsWith("__")) return false;
+  if (target instanceof PyGlobal) return !isDangerousGlobal(target.module, `${target.name}.${name}`);
+  return target instanceof PyObject && target.callee instanceof PyGlobal;
 }

@@ -23,6 +23,10 @@ const exact: ReadonlySet<string> = new Set([
   ...["range", "slice", "object", "len", "getattr", "print", "Ellipsis", "NotImplemented"].map(
     (name) => `builtins.${name}`,
   ),
+  // How compiled expressions, arrays, loggers and iterators are written.
+  ...["re._compile", "array._array_reconstructor", "array.array", "logging.getLogger"],
+  ...["zoneinfo.ZoneInfo._unpickle", "builtins.iter", "builtins.reversed", "builtins.enumerate"],
+  ...["count", "cycle", "repeat", "islice"].map((name) => `itertools.${name}`),
   "_codecs.encode",
   "copyreg._reconstructor",
   "copyreg.__newobj__",
@@ -58,6 +62,13 @@ const exact: ReadonlySet<string> = new Set([
   "torch._C._VariableFunctionsClass",
   "torch.nn.parameter.Parameter",
   "torch.nn.parameter.Buffer",
+  ...["itemgetter", "getitem"].flatMap((name) => [`operator.${name}`, `_operator.${name}`]),
+  ...[
+    ...["tensor", "tensor_v2", "tensor_v3", "parameter", "parameter_with_state", "qtensor", "sparse_tensor"],
+    ...["sparse_csr_tensor", "nested_tensor", "device_tensor_from_numpy", "device_tensor_from_cpu_tensor"],
+    ...["xla_tensor", "meta_tensor_no_storage", "wrapper_subclass"],
+  ].map((name) => `torch._utils._rebuild_${name}`),
+  // They call their first argument, which is judged as called.
   "torch._tensor._rebuild_from_type",
   "torch._tensor._rebuild_from_type_v2",
   "torch.tensor._rebuild_from_type",
@@ -73,7 +84,6 @@ const patterns: readonly RegExp[] = [
   /^torch(?:\.cuda|\.storage|\.sparse)?\.(?:\w+Storage|_?(?:Typed|Untyped)Storage|_UntypedStorage)$/,
   /^torch\.(?:q?u?int\d+\w*|b?float\d+\w*|complex\d+|bool|bits\w+|strided|sparse_\w+|per_(?:tensor|channel)_\w+)$/,
   /^torch\.(?:half|float|double|short|int|long|cfloat|cdouble|chalf|(?:contiguous|preserve|channels_last\w*)_?format|channels_last\w*)$/,
-  /^torch\._utils\._rebuild_\w+$/,
   // Functions by which TorchScript writes lists.
   /^torch\.jit\._pickle\.(?:build_\w+|restore_type_tag)$/,
   /^__torch__\./,
@@ -82,19 +92,29 @@ const patterns: readonly RegExp[] = [
   /^torch\.ao\.(?:nn|quantization)(?:\.\w+)*\.[A-Z]\w*$/,
   /^torch\.optim(?:\.\w+)*\.[A-Z]\w*$/,
   /^torch\.(?:cuda\.)?amp\.grad_scaler\.[A-Z]\w*$/,
-  /^torch\.distributed\.(?:_shard|checkpoint|_tensor|tensor|fsdp|device_mesh)(?:\.\w+)*\.[A-Z_]\w*$/,
-  /^torchao(?:\.\w+)*\.[A-Z]\w*$/,
+  // What torch.distributed says of the parts of a tensor. Readers and writers of files are not among them.
+  /^torch\.distributed\.checkpoint\.(?:metadata|planner)\.[A-Z]\w*$/,
+  /^torch\.distributed\.checkpoint\.filesystem\._Storage(?:Info|Prefix)$/,
+  /^torch\.distributed\._shard(?:\.\w+)*\.(?:metadata\.\w*Metadata|\w*Sharding_?Spec|ShardedTensor|Shard|TensorProperties|MEM_FORMAT_ENCODING)$/,
+  /^torch\.distributed\._shard\.sharding_spec\.\w+\.[A-Z]\w*$/,
+  /^torch\.distributed\.(?:_tensor|tensor)(?:\.\w+)?\.(?:DTensor|DTensorSpec|TensorMeta|Shard|Replicate|Partial|_StridedShard|_Partial)$/,
+  /^torch\.distributed\.(?:device_mesh|_tensor\.device_mesh)\.DeviceMesh$/,
+  /^torch\.distributed\.remote_device\._remote_device$/,
+  /^torch\.distributed\.fsdp\.(?:api|fully_sharded_data_parallel)\.\w*(?:Config|Type|Strategy)$/,
+  /^torchao\.(?:quantization|dtypes|prototype|float8|optim|core)(?:\.\w+)*\.[A-Z]\w*$/,
   // What Trainer and its relatives write.
-  /^transformers\.(?:training_args\w*|trainer_utils|trainer_pt_utils|utils\.generic|integrations\.\w+|debug_utils)\.[A-Z]\w*$/,
+  /^transformers\.(?:training_args\w*|trainer_utils|trainer_pt_utils|utils\.generic|integrations\.(?:deepspeed|integration_utils)|debug_utils)\.[A-Z]\w*$/,
   /^transformers\.(?:configuration_utils|models\.\w+\.configuration_\w+|generation\.configuration_utils)\.[A-Z]\w*$/,
   /^trl\.trainer\.\w+_config\.[A-Z]\w*$/,
   /^accelerate\.utils\.(?:dataclasses|constants)\.[A-Z]\w*$/,
   /^peft\.(?:utils\.peft_types|tuners\.\w+\.config|config)\.[A-Z]\w*$/,
   /^Unsloth\w+Trainer\.Unsloth\w+Config$/,
-  /^(?:lightning|pytorch_lightning|lightning_fabric|lightning_utilities)(?:\.\w+)*\.[A-Z]\w*$/,
-  /^omegaconf(?:\.\w+)*\.[A-Z]\w*$/,
+  /^(?:lightning\.pytorch|pytorch_lightning|lightning\.fabric|lightning_fabric)\.utilities\.(?:parsing|data|enums|types)\.[A-Z]\w*$/,
+  /^(?:lightning\.pytorch|pytorch_lightning)\.callbacks(?:\.\w+)?\.[A-Z]\w*$/,
+  /^lightning_utilities\.core\.enums\.[A-Z]\w*$/,
+  /^omegaconf\.(?:dictconfig\.DictConfig|listconfig\.ListConfig|base\.\w*Metadata|nodes\.\w+Node)$/,
   /^deepspeed\.(?:runtime|utils)(?:\.\w+)*\.(?:LossScaler|DynamicLossScaler|ZeroStageEnum|fragment_address)$/,
-  /^megatron\.core(?:\.\w+)*\.[A-Z]\w*$/,
+  /^megatron\.core(?:\.\w+)*\.(?:enums|\w*config|mapping|rerun_state_machine)\.[A-Z]\w*$/,
 ];
 
 export function isKnownGlobal(module: string, name: string): boolean {

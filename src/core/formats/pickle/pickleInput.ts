@@ -78,6 +78,12 @@ export class PickleInput {
     return this.bytes.subarray(at, at + length);
   }
 
+  /** What the window holds of a part of the stream, without moving. */
+  peek(from: number, to: number): Uint8Array {
+    const at = Math.max(0, from - this.start);
+    return this.bytes.subarray(at, Math.max(at, to - this.start));
+  }
+
   /** Passes over bytes without having them. */
   skip(length: number): void {
     if (this.position + length > this.size) throw new NeedBytes(this.position, length, true);

@@ -9,8 +9,9 @@ import type { Problem } from "../../problem/problem";
 import { ProblemList } from "../../problem/problemList";
 import { stepContainer } from "./containerOpcodes";
 import { FoundValues } from "./foundValues";
+import { FrameCheck } from "./frameCheck";
 import type { ImportLog } from "./importLog";
-import { flagIndirectCalls } from "./indirectCalls";
+import { type Making, noteChange, noteMaking } from "./indirectCalls";
 import { Op, opcodeName } from "./opcode";
 import { NeedBytes, type PickleInput } from "./pickleInput";
 import { asInstance, describeName, objectBytes, scalarBytes } from "./pickleObjects";
@@ -38,6 +39,7 @@ export class PickleMachine {
   private readonly stack: PickleStack;
   private readonly globals = new Map<string, PyGlobal>();
   private readonly problems = new ProblemList(maxListedProblems);
+  private readonly frames = new FrameCheck();
   private opcodes = 0;
   private opcodeOffset: number;
   private currentOp = 0;
@@ -49,7 +51,7 @@ export class PickleMachine {
     private readonly resolvePersistentId: ResolvePersistentId = () => undefined,
     maxRetainedBytes = maxPickleRetainedBytes,
   ) {
-    this.stack = new PickleStack(maxRetainedBytes);
+    this.stack = new PickleStack(maxRetainedBytes, (target) => noteChange(target, imports));
     this.opcodeOffset = input.position;
   }
 
@@ -65,6 +67,7 @@ export class PickleMachine {
         this.opcodeOffset = input.position;
         this.currentOp = input.readU8();
         this.step(this.currentOp);
+        if (this.frames.isCrossed(input)) this.reportCrossedFrame();
       }
       return this.stack.pop();
     } catch (error) {
@@ -133,8 +136,7 @@ export class PickleMachine {
         this.startProtocol(input.readU8());
         return true;
       case Op.FRAME:
-        // A frame only says how much to read ahead.
-        input.readU64();
+        this.frames.begin(input.readU64(), input);
         return true;
       case Op.STOP:
         this.stopped = true;
@@ -186,15 +188,14 @@ export class PickleMachine {
       case Op.REDUCE: {
         const args = stack.pop();
         const callee = stack.pop();
-        const object = asInstance(callee, args) ?? new PyObject(callee, args, false);
-        flagIndirectCalls(callee, args, this.imports);
-        this.found.noteCall(object);
-        this.stack.create(object, objectBytes);
+        const instance = asInstance(callee, args);
+        if (instance === undefined) this.make(new PyObject(callee, args, false), "called");
+        else this.make(instance, "instantiated");
         return true;
       }
       case Op.NEWOBJ: {
         const args = stack.pop();
-        this.stack.create(new PyObject(stack.pop(), args, true), objectBytes);
+        this.make(new PyObject(stack.pop(), args, true), "instantiated");
         return true;
       }
       case Op.NEWOBJ_EX: {
@@ -202,23 +203,24 @@ export class PickleMachine {
         const args = stack.pop();
         const object = new PyObject(stack.pop(), args, true);
         object.kwargs = kwargs;
-        this.stack.create(object, objectBytes);
+        this.make(object, "instantiated");
         return true;
       }
       case Op.INST: {
         const callee = this.global(this.readTextLine(), this.readTextLine());
-        this.stack.create(new PyObject(callee, new PyTuple(stack.popMark()), false), objectBytes);
+        this.makeOld(callee, stack.popMark());
         return true;
       }
       case Op.OBJ: {
         const [callee, ...args] = stack.popMark();
         if (callee === undefined) throw new MachineError("PickleStackUnderflow", "has no class");
-        this.stack.create(new PyObject(callee, new PyTuple(args), false), objectBytes);
+        this.makeOld(callee, args);
         return true;
       }
       case Op.BUILD: {
         const state = stack.pop();
         const target = stack.top();
+        noteChange(target, this.imports);
         if (target instanceof PyObject) target.state = state;
         else this.warn("StateWithoutObject", "The pickle sets attributes of something that has none.");
         return true;
@@ -226,6 +228,19 @@ export class PickleMachine {
       default:
         return false;
     }
+  }
+
+  /** OBJ and INST make an instance without a call only where there are no arguments, and only of a class. */
+  private makeOld(callee: PickleValue, args: PickleValue[]): void {
+    const isClass = callee instanceof PyGlobal && /^_*[A-Z]/.test(callee.name);
+    const making = args.length === 0 && isClass ? "instantiated" : "called";
+    this.make(new PyObject(callee, new PyTuple(args), false), making);
+  }
+
+  private make(object: PyObject, making: Making): void {
+    noteMaking(object, making, this.imports);
+    this.found.noteCall(object);
+    this.stack.create(object, objectBytes);
   }
 
   private pushReference(id: PickleValue): void {
@@ -281,6 +296,20 @@ export class PickleMachine {
     const text = this.readTextLine();
     if (!/^\s*\d{1,15}\s*$/.test(text)) throw new BadOperand("no memo number behind it");
     return Number(text);
+  }
+
+  private reportCrossedFrame(): void {
+    const hidden = this.frames.hiddenImports(this.input);
+    for (const { module, name, offset } of hidden) this.imports.add(module, name, offset);
+    const message =
+      `${opcodeName(this.currentOp)} takes bytes from beyond the end of its frame. No pickler writes that, and ` +
+      "readers differ in what they make of it: what Python runs may not be what is shown here.";
+    this.problems.addLazily("CrossedFrame", () => ({
+      severity: "error",
+      code: "CrossedFrame",
+      message,
+      offset: this.opcodeOffset,
+    }));
   }
 
   private warn(code: string, message: string): void {

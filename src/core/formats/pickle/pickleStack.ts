@@ -1,4 +1,4 @@
-import { type PickleValue, PyDict, PyList, PyObject, PySet, PyTuple } from "./pickleValue";
+import { type PickleValue, PyDict, PyGlobal, PyList, PyObject, PySet, PyTuple } from "./pickleValue";
 
 /** An opcode found the stack, the memo or its operands other than it needs them. */
 export class MachineError extends Error {
@@ -23,7 +23,11 @@ export class PickleStack {
   private readonly farMemo = new Map<number, PickleValue>();
   private retained = 0;
 
-  constructor(private readonly maxRetainedBytes: number) {}
+  constructor(
+    private readonly maxRetainedBytes: number,
+    /** Told of what is not the pickle's own, but is filled by it. */
+    private readonly noteChange: (target: PickleValue) => void = () => undefined,
+  ) {}
 
   get memoSize(): number {
     return this.memo.length + this.farMemo.size;
@@ -103,6 +107,9 @@ export class PickleStack {
 
   append(target: PickleValue, items: readonly PickleValue[]): void {
     this.retain(8 * items.length);
+    this.noteChange(target);
+    // A list that the pickle imported: what is added to it is not the pickle's to hold.
+    if (target instanceof PyGlobal) return;
     const list = listOf(target);
     if (list === undefined) throw new MachineError("InvalidPickle", "has nothing to append to");
     // Not spread: there may be more than a call can take.
@@ -111,6 +118,8 @@ export class PickleStack {
 
   setItems(target: PickleValue, items: readonly PickleValue[]): void {
     this.retain(48 * items.length);
+    this.noteChange(target);
+    if (target instanceof PyGlobal) return;
     const dict = dictOf(target);
     if (dict === undefined) throw new MachineError("InvalidPickle", "has nothing to set items on");
     for (let at = 0; at + 1 < items.length; at += 2) {

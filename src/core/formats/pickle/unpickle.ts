@@ -1,6 +1,6 @@
 import type { ByteSource } from "../../bytes/byteSource";
 import { CheckpointError } from "../../problem/checkpointError";
-import { maxPickleWindowBytes, pickleWindowBytes } from "../../problem/limits";
+import { maxPickleImports, maxPickleWindowBytes, pickleWindowBytes } from "../../problem/limits";
 import type { Problem } from "../../problem/problem";
 import { formatBytes } from "../../text/quantities";
 import type { FoundValues } from "./foundValues";
@@ -117,11 +117,17 @@ class Run {
       value: failure === undefined ? this.value : this.machine.salvage(),
       failure,
       imports: this.imports.toArray(),
-      problems: this.machine.foundProblems,
+      problems: [...this.machine.foundProblems, ...this.limits()],
       end: failure?.offset ?? this.input.position,
       protocol: this.machine.protocol,
       found: this.machine.found,
     };
+  }
+
+  private limits(): readonly Problem[] {
+    if (!this.imports.overflow) return [];
+    const message = `The pickle imports more than ${maxPickleImports} different names; of the rest only such were kept as are known to be dangerous.`;
+    return [{ severity: "warning", code: "TooManyImports", message }];
   }
 
   private runMachine(): void {

@@ -1,0 +1,68 @@
+import { isDangerousGlobal } from "./dangerousGlobals";
+import type { PickleInput } from "./pickleInput";
+import { decodeUtf8, latin1Text } from "./pickleText";
+
+export interface HiddenImport {
+  readonly module: string;
+  readonly name: string;
+  readonly offset: number;
+}
+
+/** How much of what an opcode took from beyond its frame is looked at. */
+const maxSweptBytes = 64 * 1024;
+
+/**
+ * A frame says how many bytes of opcodes follow. An opcode whose operand ends beyond its frame is read differently
+ * by Python's own two unpicklers (CPython issue 154848), so that what is data for one is code for the other.
+ */
+export class FrameCheck {
+  private end = 0;
+  private crossedFrom = 0;
+  private crossedTo = 0;
+
+  begin(length: number, input: PickleInput): void {
+    // A frame in a frame may end where it likes: the outer one's end is passed over.
+    this.end = Math.max(this.end, input.position + length);
+  }
+
+  /** Asked after every opcode. */
+  isCrossed(input: PickleInput): boolean {
+    const { end } = this;
+    if (end === 0 || input.position < end) return false;
+    this.end = 0;
+    this.crossedFrom = end;
+    this.crossedTo = input.position;
+    return input.position > end;
+  }
+
+  /** Dangerous names in the bytes that were taken for an operand, as any opcode would write them. */
+  hiddenImports(input: PickleInput): readonly HiddenImport[] {
+    const to = Math.min(this.crossedTo, this.crossedFrom + maxSweptBytes);
+    const bytes = input.peek(this.crossedFrom, to);
+    const text = latin1Text(bytes);
+    const found: HiddenImport[] = [];
+    const add = (module: string, name: string, at: number) => {
+      if (isDangerousGlobal(module, name)) found.push({ module, name, offset: this.crossedFrom + at });
+    };
+    for (const { 1: module, 2: name, index } of text.matchAll(/[ci]([\w.]{1,200}?)\n([\w.]{1,200})\n/g)) {
+      add(module as string, name as string, index);
+    }
+    const strings: string[] = [];
+    for (let at = 0; at < bytes.length; at++) {
+      const length = shortTextAt(bytes, at);
+      if (length !== undefined) strings.push(decodeUtf8(bytes.subarray(at + 2, at + 2 + length)));
+      else if (bytes[at] === 0x93) {
+        const [module, name] = strings.slice(-2);
+        if (module !== undefined && name !== undefined) add(module, name, at);
+      }
+    }
+    return found;
+  }
+}
+
+/** The length of a SHORT_BINUNICODE that could be a name. */
+function shortTextAt(bytes: Uint8Array, at: number): number | undefined {
+  const length = bytes[at + 1];
+  if (bytes[at] !== 0x8c || length === undefined || at + 2 + length > bytes.length) return undefined;
+  return /^[\w.]+$/.test(latin1Text(bytes.subarray(at + 2, at + 2 + length))) ? length : undefined;
+}
