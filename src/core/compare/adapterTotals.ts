@@ -7,7 +7,8 @@ export function totalNorm(modules: readonly ModuleComparison[], index: number): 
 }
 
 function normIn({ measurements }: ModuleComparison, index: number): number {
-  const norm = measurements[index]?.metrics?.frobenius ?? 0;
+  const { metrics, experts = [] } = measurements[index] ?? {};
+  const norm = metrics?.frobenius ?? Math.hypot(...experts.map(({ frobenius }) => frobenius));
   return Number.isFinite(norm) ? norm : 0;
 }
 

@@ -1,6 +1,7 @@
 import { rangeText } from "../adapter/adapterText";
 import type { StageLabel } from "../stage/stage";
 import { formatNumber, formatShare, plural } from "../text/quantities";
+import type { ModuleMeasurement } from "../update/measureModule";
 import { pairOf, squaredMoves, totalChange, totalNorm } from "./adapterTotals";
 import type { UpdateChange } from "./compareView";
 import { type ChangeRegion, regionOfChange } from "./modules/changeRegion";
@@ -82,8 +83,7 @@ class StepTeller {
     private readonly to: number,
   ) {
     this.common = modules.filter(
-      ({ measurements }) =>
-        measurements[from]?.metrics !== undefined && measurements[to]?.metrics !== undefined,
+      ({ measurements }) => isMeasured(measurements[from]) && isMeasured(measurements[to]),
     );
   }
 
@@ -179,6 +179,10 @@ class StepTeller {
       ...(odd > 0 ? [`${plural(odd, "module")} of other shapes`] : []),
     ];
   }
+}
+
+function isMeasured(measurement: ModuleMeasurement | undefined): boolean {
+  return (measurement?.metrics ?? measurement?.experts) !== undefined;
 }
 
 /**

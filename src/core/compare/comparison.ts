@@ -11,17 +11,14 @@ import {
   maxListedTensors,
 } from "./compareView";
 import { alignModules, type ModuleAlignment } from "./modules/alignModules";
-import { compareUpdates } from "./modules/compareUpdates";
-import type { ModuleComparison, ModulePair } from "./modules/moduleComparison";
+import { comparePairs, type Pairing } from "./modules/comparePairs";
+import type { ModuleComparison } from "./modules/moduleComparison";
 import { describeModule, describePair } from "./modules/moduleDetail";
 import { changeFrom, findInitialSnapshot } from "./modules/trueChange";
 import { openSnapshots, type Snapshot } from "./openSnapshots";
 import { describeBases } from "./snapshotProblems";
 import { compareTensorLayouts } from "./tensorDiffSummary";
 import { viewComparison } from "./viewComparison";
-
-/** Which snapshots are held against each other: all against the first and against their left one, or each against each. */
-export type Pairing = "first" | "all";
 
 export interface ComparisonOptions {
   readonly pairing?: Pairing;
@@ -141,7 +138,7 @@ async function compareModule(
   return {
     module,
     measurements: measured.map((each) => each?.measurement),
-    pairs: comparePairs(analyses, pairing),
+    pairs: comparePairs(measured, pairing),
     ...(initial === undefined ? {} : { trueChanges: changesFrom(analyses, initial) }),
   };
 }
@@ -158,18 +155,6 @@ function measureAll(
       return measureModule(loraModule, (tensor) => reader.read(tensor, signal), signal);
     }),
   );
-}
-
-function comparePairs(analyses: readonly (UpdateAnalysis | undefined)[], pairing: Pairing): ModulePair[] {
-  const pairs: ModulePair[] = [];
-  for (const [a, first] of analyses.entries()) {
-    for (const [b, second] of analyses.entries()) {
-      if (b <= a || first === undefined || second === undefined) continue;
-      if (pairing === "first" && a !== 0 && b !== a + 1) continue;
-      pairs.push({ a, b, ...compareUpdates(first, second) });
-    }
-  }
-  return pairs;
 }
 
 function changesFrom(analyses: readonly (UpdateAnalysis | undefined)[], initial: number) {

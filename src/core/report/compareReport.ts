@@ -58,19 +58,25 @@ function moduleReport({ module, measurements, pairs }: ModuleComparison) {
             stableRank: measurement.metrics?.stableRank,
             effectiveRank: measurement.metrics?.effectiveRank,
             energy: measurement.metrics?.energy ?? [],
+            experts: measurement.experts?.map(({ frobenius, spectral, stableRank, effectiveRank }) => ({
+              frobenius,
+              spectral,
+              stableRank,
+              effectiveRank,
+            })),
           },
     ),
-    pairs: pairs.map(
-      ({ a, b, cosine, relativeChange, subspaceSimilarity, energyKept, newShare, sameness }) => ({
-        a,
-        b,
-        cosine,
-        relativeChange,
-        subspaceSimilarity,
-        energyKept,
-        newShare,
-        sameness,
-      }),
-    ),
+    pairs: pairs.map((pair) => ({
+      a: pair.a,
+      b: pair.b,
+      cosine: pair.cosine,
+      relativeChange: pair.relativeChange,
+      subspaceSimilarity: pair.subspaceSimilarity,
+      energyKept: pair.energyKept,
+      newShare: pair.newShare,
+      sameness: pair.sameness,
+      experts: pair.experts,
+      reason: pair.reason,
+    })),
   };
 }

@@ -31,6 +31,8 @@ export interface MeasuredModule {
   readonly measurement: ModuleMeasurement;
   /** For comparisons; holds the factors, so drop it as soon as possible. */
   readonly analysis: UpdateAnalysis | undefined;
+  /** The same of one expert, made anew at each call, where the module holds those of a mixture. */
+  readonly expertAnalysis?: (expert: number) => UpdateAnalysis;
 }
 
 /** Reads the factors of a module and measures its update. Rejects only when cancelled or on a fault of ours. */
@@ -83,7 +85,8 @@ async function measureExperts(
       ? `The factors of ${broken} of its ${count} experts hold NaN or infinity.`
       : `It holds one update for each of ${count} experts, whose numbers stand one by one; there is no single ΔW.`;
   const measurement = { module, alpha, scale, ...nothing, experts, unavailable, notFinite: broken > 0 };
-  return { measurement, analysis: undefined };
+  const expertAnalysis = (expert: number) => new UpdateAnalysis(factorsOf(expert));
+  return { measurement, analysis: undefined, expertAnalysis };
 }
 
 const nothing = {

@@ -358,3 +358,61 @@ describe("two models", () => {
     expect(view.problems.map(({ code }) => code)).toEqual(["NamesAligned", "NamesNotInterchangeable"]);
   });
 });
+
+describe("pairs of aligned modules", () => {
+  const [up, bare] = ["model.layers.0.mlp.experts.up_proj", "model.layers.0.q_proj"];
+  const q = { a: randomMatrix(2, 6, 1), b: randomMatrix(5, 2, 2) };
+
+  /** Three experts of rank 2, 6 → 5, the factors of each scaled as it is said. */
+  function withExperts(files: MemoryFiles, path: string, scales: readonly number[]): void {
+    const [a, b] = [randomMatrix(1, 36, 3), randomMatrix(1, 30, 4)];
+    const values = b.data.map((value, at) => value * (scales[Math.floor(at / 10)] as number));
+    writeAdapterFolder(files, path, { [bare]: q }, { r: 2, lora_alpha: 2 }, [
+      { name: `base_model.model.${up}.lora_A.weight`, shape: [3, 2, 6], values: a.data },
+      { name: `base_model.model.${up}.lora_B.weight`, shape: [3, 5, 2], values },
+    ]);
+  }
+
+  it("compare a mixture expert by expert, and the whole as all of them together", async () => {
+    const files = new MemoryFiles();
+    withExperts(files, "/a", [1, 1, 1]);
+    withExperts(files, "/b", [1.1, 1, -1]);
+    const { modules } = await Comparison.compute(files, ["/a", "/b"], noStage);
+    const module = modules.find(({ module: name }) => name === up);
+    const [pair] = module?.pairs ?? [];
+    const norms = module?.measurements[0]?.experts?.map(({ frobenius }) => frobenius) ?? [];
+    const [n0 = 0, n1 = 0, n2 = 0] = norms;
+    expect(pair?.experts?.map(({ relativeChange }) => relativeChange)).toEqual([
+      expect.closeTo(0.1, 12),
+      0,
+      expect.closeTo(2, 12),
+    ]);
+    expect(pair?.experts?.map(({ cosine }) => cosine)).toEqual([
+      expect.closeTo(1, 12),
+      1,
+      expect.closeTo(-1, 12),
+    ]);
+    expect(pair?.relativeChange).toBeCloseTo(Math.hypot(0.1 * n0, 2 * n2) / Math.hypot(n0, n1, n2), 12);
+    const norm = Math.hypot(n0, n1, n2) * Math.hypot(1.1 * n0, n1, n2);
+    expect(pair?.cosine).toBeCloseTo((1.1 * n0 ** 2 + n1 ** 2 - n2 ** 2) / norm, 12);
+  });
+
+  it("are there where one of them was not measured, with the reason and no numbers", async () => {
+    const files = new MemoryFiles();
+    writeAdapterFolder(files, "/a", { [bare]: q });
+    const broken = {
+      a: q.a,
+      b: createMatrix(
+        5,
+        2,
+        q.b.data.map(() => Number.NaN),
+      ),
+    };
+    writeAdapterFolder(files, "/b", { [bare]: broken });
+    const { modules, view } = await Comparison.compute(files, ["/a", "/b"], noStage);
+    expect(modules[0]?.pairs).toMatchObject([
+      { a: 0, b: 1, cosine: undefined, relativeChange: undefined, reason: expect.stringContaining("NaN") },
+    ]);
+    expect(view.columns[1]).toMatchObject({ relativeChange: undefined, cosine: undefined });
+  });
+});

@@ -51,12 +51,12 @@ export interface UpdateComparison {
  */
 export function compareUpdates(first: UpdateAnalysis, second: UpdateAnalysis): UpdateComparison {
   const obstacle = obstacleTo(first, second);
-  if (obstacle !== undefined) return { ...nothing, reason: obstacle };
+  if (obstacle !== undefined) return { ...notCompared, reason: obstacle };
   const [norm1, norm2] = [first.metrics.frobenius, second.metrics.frobenius];
   if (first.metrics.zero || second.metrics.zero) {
     const distance = Math.max(norm1, norm2);
     return {
-      ...nothing,
+      ...notCompared,
       relativeChange: first.metrics.zero ? undefined : distance / norm1,
       distance,
       inner: 0,
@@ -142,7 +142,8 @@ export function subspaceMap(first: UpdateAnalysis, second: UpdateAnalysis, side:
   return map;
 }
 
-const nothing: UpdateComparison = {
+/** Of two updates that cannot be compared nothing is said. */
+export const notCompared: UpdateComparison = {
   cosine: undefined,
   relativeChange: undefined,
   subspaceSimilarity: undefined,
@@ -156,7 +157,7 @@ const nothing: UpdateComparison = {
 
 /** Of two files with equal bytes nobody wants to read that they differ by 1e-15. */
 const unchanged: UpdateComparison = {
-  ...nothing,
+  ...notCompared,
   cosine: 1,
   relativeChange: 0,
   subspaceSimilarity: 1,

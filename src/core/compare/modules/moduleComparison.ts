@@ -6,7 +6,12 @@ export interface ModulePair extends UpdateComparison {
   /** Indexes of the snapshots. */
   readonly a: number;
   readonly b: number;
+  /** Of each expert, in order, where the module holds those of a mixture. */
+  readonly experts?: readonly ExpertChange[];
 }
+
+/** How the update of one expert differs. */
+export type ExpertChange = Pick<UpdateComparison, "cosine" | "relativeChange" | "sameness">;
 
 export interface ModuleComparison {
   readonly module: string;
