@@ -97,6 +97,10 @@ const rules: readonly Rule[] = [
     /^(?:\d+_)?adapters\.(?:safetensors|npz)$|^adapter_\d+\.pt$|^pytorch_lora_weights\.(?:safetensors|bin)$/,
   ),
   file("weights", /^model_optim_rng\.pt$/, ["optimizer", "scheduler", "rng-state", "trainer-state"]),
+  // verl: the place of its data loader, and the ranks' slices of the optimizer and the random state.
+  file("other", /^data\.pt$/),
+  file("optimizer", /^optim_world_size_\d+_rank_\d+\.pt$/),
+  file("rng-state", /^extra_state_world_size_\d+_rank_\d+\.pt$/, ["scheduler"]),
   file("weights", /_model_states\.pt$/, inDeepSpeedModel),
   file("weights", /\.(?:safetensors|bin)\.index\.json$|\.safetensors$|\.gguf$/),
   // A distributed checkpoint: `.metadata` is the directory of the .distcp files, and written last.
@@ -108,6 +112,8 @@ const rules: readonly Rule[] = [
   directory("optimizer", /^recipe_state$/, ["trainer-state"]),
   directory("weights", /^pytorch_model_fsdp(?:_\d+)?$|^model_\d+$/),
   directory("weights", /^mp_rank_\d+(?:_\d+)*$/, ["optimizer", "scheduler", "rng-state", "trainer-state"]),
+  // verl: the slices of all ranks, with the optimizer and the random state of each.
+  directory("weights", /^(?:actor|critic)$/, ["optimizer", "scheduler", "rng-state"]),
   directory("log", /^(?:runs|logs|wandb|tensorboard)$/),
 ];
 

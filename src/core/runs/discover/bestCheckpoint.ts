@@ -192,13 +192,18 @@ function lowestEvalLoss(members: readonly RunMember[]): BestChoice {
   };
 }
 
-/** Of equal ones the first that is no final model. */
+/** Of equal ones the first that is no final model, and `x.ckpt` before its twin `x-v1.ckpt`. */
 function lowest(
   members: readonly RunMember[],
   measure: (one: RunMember) => number | undefined,
 ): RunMember | undefined {
   const valued = members.filter((one) => Number.isFinite(measure(one) ?? Number.NaN));
-  return valued.sort((a, b) => (measure(a) ?? 0) - (measure(b) ?? 0) || Number(a.final) - Number(b.final))[0];
+  return valued.sort(
+    (a, b) =>
+      (measure(a) ?? 0) - (measure(b) ?? 0) ||
+      Number(a.final) - Number(b.final) ||
+      a.name.length - b.name.length,
+  )[0];
 }
 
 function signed(value: number | undefined, highestFirst: boolean): number | undefined {

@@ -137,7 +137,7 @@ class FactsReader {
       adapter: adapterConfig === undefined ? undefined : adapterSignature(adapterConfig),
       stage,
       step,
-      epoch: log?.epoch ?? moment.epoch ?? inside?.epoch ?? written.epoch,
+      epoch: log?.epoch ?? moment.epoch ?? epochDone(inside?.epoch) ?? written.epoch,
       inside,
       problems: this.problems.map((problem) => ({ file: candidate.path, ...problem })),
     };
@@ -194,11 +194,14 @@ class FactsReader {
     if (kind === "file") return path;
     const own = mainFile(parts);
     if (own !== undefined) return joinPath(folder.path, own);
-    for (const partFolder of partFolders) {
+    const found = partFolders.flatMap((partFolder) => {
       const name = mainFile(partFolder.files);
-      if (name !== undefined) return joinPath(partFolder.path, name);
-    }
-    return undefined;
+      return name === undefined ? [] : [{ name, path: joinPath(partFolder.path, name) }];
+    });
+    // verl keeps the adapter whole beside the slices of its ranks.
+    const isAdapter = ({ name }: { readonly name: string }) =>
+      classifyEntry({ name, kind: "file" }).part === "adapter";
+    return (found.find(isAdapter) ?? found[0])?.path;
   }
 
   private async readLog(path: string): Promise<LogDigest> {
@@ -295,6 +298,11 @@ class FactsReader {
       "it was copied or renamed.";
     this.problems.push({ severity: "warning", code: "StepDisagrees", message });
   }
+}
+
+/** -1 is what YOLO leaves in a file that it has stripped for use. */
+function epochDone(epoch: number | undefined): number | undefined {
+  return epoch === undefined || epoch < 0 ? undefined : epoch;
 }
 
 function isBelow(folder: Folder, path: string): boolean {

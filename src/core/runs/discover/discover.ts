@@ -3,7 +3,6 @@ import { mapParallel } from "../../bytes/mapParallel";
 import { readTrainerState } from "../../progress/readTrainerState";
 import { compareNames } from "../../tensors/nameOrder";
 import { plural } from "../../text/quantities";
-import { isVersionFolder } from "../logs/logNames";
 import type { DiscoveredRuns } from "../run";
 import type { Candidate, CandidateGroup } from "./candidate";
 import {
@@ -15,6 +14,8 @@ import {
 import { tellCopies } from "./copies";
 import { findCandidates } from "./findCandidates";
 import { type BorrowedMetrics, finishRun } from "./finishRun";
+import { homeOf } from "./homeFolder";
+import { tellIdenticalFiles } from "./identicalFiles";
 import { lastLogged, lastMetrics } from "./logDigest";
 import { placeLogs } from "./placeLogs";
 import { logFilesOf, member, type RunDraft } from "./runDraft";
@@ -22,7 +23,7 @@ import { uniqueIds, uniqueNames } from "./runNames";
 import { joinStages } from "./stageDrafts";
 import { draftModel, draftTrainings } from "./trainingDrafts";
 import { markUnfinished } from "./unfinishedSave";
-import { type Folder, type WalkOptions, type WalkRoot, walkFolders } from "./walkFolders";
+import { type WalkOptions, type WalkRoot, walkFolders } from "./walkFolders";
 
 export interface DiscoverOptions extends WalkOptions {
   /** The stage that the user gave a checkpoint, by its path. */
@@ -57,6 +58,7 @@ export async function discoverRuns(
   const drafts = (await placeLogs(files, walk.tops, joined, options.signal)).sort(compareDrafts);
   for (const draft of drafts) markUnfinished(draft);
   tellCopies(drafts);
+  if (options.peek !== undefined) await tellIdenticalFiles(files, drafts, options.signal);
   const borrowed = await borrowMetrics(files, drafts, options);
   const names = uniqueNames(drafts);
   const ids = uniqueIds(drafts);
@@ -131,17 +133,6 @@ function draftFiles(
     numTrainEpochs: undefined,
     problems: omitted > 0 ? [{ severity: "info", code: "MoreFiles", message, file: folder.path }] : [],
   };
-}
-
-/**
- * Lightning keeps the checkpoints of a training in a folder beside its log: the run is the one around both.
- */
-function homeOf(folder: Folder): Folder {
-  const { name, parent } = folder;
-  if (parent === undefined || name !== "checkpoints") return folder;
-  const isRun =
-    isVersionFolder(parent.name) || parent.files.some((file) => /^hparams\.yaml$|tfevents\./.test(file.name));
-  return isRun ? parent : folder;
 }
 
 function compareDrafts(a: RunDraft, b: RunDraft): number {

@@ -51,7 +51,7 @@ export async function placeLogs(
   const withLogs = drafts.map((draft) => addLogs(draft, placed.get(draft) ?? []));
   const unowned = [...alone].filter(([, found]) => found.some(({ certain }) => certain));
   const own = unowned.map(([folder, found]) => draftLog(folder, found));
-  await nameMlflowRuns(files, own, signal);
+  await nameMlflowRuns(files, [...withLogs, ...own], signal);
   return [...withLogs, ...own];
 }
 

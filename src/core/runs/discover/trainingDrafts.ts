@@ -1,4 +1,5 @@
 import type { CheckpointFacts } from "./checkpointFacts";
+import { mlflowRunAround } from "./homeFolder";
 import { hashText, relateLogs } from "./logDigest";
 import { member, type RunDraft } from "./runDraft";
 import { splitTrainings, type Training, trainingOfOutput } from "./splitTrainings";
@@ -55,7 +56,7 @@ export function draftTrainings({ folder, steps, output, namedModels }: OutputFol
 export function draftModel(facts: CheckpointFacts, name = facts.candidate.name): RunDraft {
   return {
     kind: "model",
-    folder: facts.candidate.folder,
+    folder: mlflowRunAround(facts.candidate.folder) ?? facts.candidate.folder,
     name,
     key: "model",
     members: [member(facts)],

@@ -1,6 +1,6 @@
 import type { Files } from "../../bytes/files";
 import type { Problem } from "../../problem/problem";
-import { plural } from "../../text/quantities";
+import { formatCount, plural } from "../../text/quantities";
 import type { LogFile, SummaryRow } from "../logs/logFormat";
 import { logFormatOf } from "../logs/logFormats";
 import { compareSeries, type MetricColumns, type MetricSeries } from "../series/metricSeries";
@@ -120,8 +120,13 @@ export class RunLogFollower {
       maxSteps: this.meter.maxSteps(),
       name: reports.find(({ facts }) => facts.name !== undefined)?.facts.name,
       sources: this.set.logs.map((log) => this.sourceOf(log)),
-      problems: [...this.set.logs.flatMap(({ report }) => report.problems), ...this.otherTrainings()],
+      problems: [...this.set.logs.flatMap(({ report }) => report.problems), ...this.notes()],
     };
+  }
+
+  /** What was left out of the logs, and why. */
+  notes(): Problem[] {
+    return [...this.otherTrainings(), ...this.longerStarts()];
   }
 
   progress(): RunProgress {
@@ -277,6 +282,20 @@ export class RunLogFollower {
     return { ...log, label: logFormatOf(log.format).label, metrics: columns.size, points, otherTraining };
   }
 
+  /** A training that was started again goes on where it was started; what came beyond is void, but no secret. */
+  private longerStarts(): Problem[] {
+    const shown = largestStep(this.keys().map((key) => this.metrics.get(key)?.lastStep));
+    const logged = this.metrics.counted().map(({ columns }) => {
+      return largestStep([...columns.values()].map(({ lastStep }) => lastStep));
+    });
+    const longest = largestStep(logged);
+    if (longest <= shown || !Number.isFinite(shown)) return [];
+    const message =
+      `An earlier start of the training went on to step ${formatCount(longest)}. ` +
+      `A later one began again before that and came to step ${formatCount(shown)}: its values are shown.`;
+    return [{ severity: "info", code: "LongerEarlierStart", message }];
+  }
+
   private otherTrainings(): Problem[] {
     const count = this.metrics.otherTrainings.size;
     if (count === 0) return [];
@@ -285,6 +304,13 @@ export class RunLogFollower {
       "Their values differ from trainer_state.json at the same steps.";
     return [{ severity: "info", code: "OtherTraining", message }];
   }
+}
+
+function largestStep(steps: readonly (number | undefined)[]): number {
+  return steps.reduce<number>(
+    (largest, step) => Math.max(largest, step ?? largest),
+    Number.NEGATIVE_INFINITY,
+  );
 }
 
 function copySeries(series: MetricSeries): MetricSeries {

@@ -6,9 +6,12 @@ export const maxOutcomes = 32;
 /** What reinforcement learning is judged by; its loss says little. */
 export const rewardMetric = "reward";
 
-/** A reward, or a metric of an evaluation other than its loss, which has a column of its own. */
+/**
+ * A reward, or a metric of an evaluation other than its loss, which has a column of its own. YOLO calls its precision
+ * and recall `metrics/…`.
+ */
 export function isOutcome(name: string): boolean {
-  return name === rewardMetric || (name !== "eval_loss" && isEvaluation(name));
+  return name === rewardMetric || name.startsWith("metrics/") || (name !== "eval_loss" && isEvaluation(name));
 }
 
 export function isEvaluation(name: string): boolean {

@@ -1,3 +1,4 @@
+import type { Problem } from "../../problem/problem";
 import type { LogFile, LogFormatId } from "../logs/logFormat";
 import type { MetricValue, Run, RunCheckpoint } from "../run";
 import { type MetricSeries, valueAtStep } from "../series/metricSeries";
@@ -9,6 +10,8 @@ export interface RunStatus {
   readonly progress: RunProgress;
   /** In the order of the run's checkpoints; empty for one whose step is not known. */
   readonly values: readonly (readonly MetricValue[])[];
+  /** What was left out of the logs, and why. */
+  readonly notes: readonly Problem[];
 }
 
 /** What a status is read from: a follower of the run's logs, after a look. */
@@ -16,6 +19,8 @@ export interface FollowedMetrics {
   keys(): string[];
   series(key: string): MetricSeries | undefined;
   progress(): RunProgress;
+  /** What was left out of the logs, and why. */
+  notes(): readonly Problem[];
 }
 
 /**
@@ -43,6 +48,7 @@ export function runStatusOf(
     });
   return {
     progress: followed.progress(),
+    notes: followed.notes(),
     values: checkpoints.map(({ step, epoch }) => {
       if (step !== undefined) return valuesBy((series) => valueAtStep(series, step));
       return epoch === undefined ? [] : valuesBy((series) => valueAtEpoch(series, epoch));
@@ -65,9 +71,9 @@ function keyOf(name: string, keys: readonly string[]): string | undefined {
 }
 
 /** The run with what its logs say where its checkpoints' own files say nothing, and the best by it. */
-export function withStatus(run: Run, { progress, values }: RunStatus): Run {
+export function withStatus(run: Run, { progress, values, notes }: RunStatus): Run {
   const checkpoints = run.checkpoints.map((checkpoint, at) => addValues(checkpoint, values[at] ?? []));
-  return chooseByEvalLoss({ ...run, progress, checkpoints }, run);
+  return chooseByEvalLoss({ ...run, progress, checkpoints, problems: [...run.problems, ...notes] }, run);
 }
 
 function addValues(checkpoint: RunCheckpoint, values: readonly MetricValue[]): RunCheckpoint {

@@ -203,8 +203,9 @@ describe("a training that left only a log", () => {
     expect(logsOf(runs)).toMatchObject({
       "gentle-sun-7": ["mlflow mlruns/0/aaa"],
       bbb: ["mlflow mlruns/0/bbb"],
-      model: [],
     });
+    const named = runs.find(({ name }) => name === "gentle-sun-7");
+    expect(named?.checkpoints.map(({ name }) => name)).toEqual(["model.safetensors"]);
     expect(memory.opened.sort()).toEqual(["/ws/mlruns/0/aaa/meta.yaml", "/ws/mlruns/0/bbb/meta.yaml"]);
     // Of a run only the artifacts are looked into.
     expect(memory.counts.list).toBe(8);

@@ -1,0 +1,104 @@
+import type { Files } from "../../bytes/files";
+import { limitedFiles, ReadAllowance, ReadLimitError } from "../../bytes/limitedFiles";
+import type { RunDraft, RunMember } from "./runDraft";
+
+/** Read in all, to compare files of one size: a search is no check sum of a disk. */
+const maxComparedBytes = 64_000_000;
+
+/** What is read of each file before files that differ are let go. */
+const chunkBytes = 256 * 1024;
+
+/** Files of one run that are compared. */
+const maxCompared = 64;
+
+/**
+ * Tells of single files of one run that are the same byte for byte: `best.pt` beside the epoch it was copied from,
+ * `…-v1.ckpt` beside its twin. Says nothing of files that were not compared to their ends.
+ */
+export async function tellIdenticalFiles(
+  files: Files,
+  drafts: readonly RunDraft[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const limited = limitedFiles(
+    files,
+    new ReadAllowance(maxComparedBytes),
+    new ReadAllowance(maxComparedBytes),
+  );
+  for (const { kind, members } of drafts) {
+    if (kind !== "files") continue;
+    for (const [size, alike] of bySize(members)) {
+      try {
+        for (const same of await identical(limited, alike, size, signal)) tell(same);
+      } catch (error) {
+        signal?.throwIfAborted();
+        if (error instanceof ReadLimitError) return;
+      }
+    }
+  }
+}
+
+/** Of files that are one checkpoint each; of shards the index alone would be compared. */
+function bySize(members: readonly RunMember[]): [number, RunMember[]][] {
+  const sizes = new Map<number, RunMember[]>();
+  for (const one of members.slice(0, maxCompared)) {
+    const { candidate, byteSize } = one.facts;
+    if (candidate.fileNames.length !== 1 || byteSize === 0) continue;
+    sizes.set(byteSize, [...(sizes.get(byteSize) ?? []), one]);
+  }
+  return [...sizes].filter(([, alike]) => alike.length > 1);
+}
+
+/** Sets of two or more that are the same to the end. */
+async function identical(
+  files: Files,
+  members: readonly RunMember[],
+  size: number,
+  signal: AbortSignal | undefined,
+): Promise<RunMember[][]> {
+  let sets: RunMember[][] = [[...members]];
+  // The end first: files of one training begin alike and differ in what comes last.
+  const offsets = Array.from({ length: Math.ceil(size / chunkBytes) }, (_, at) => at * chunkBytes).reverse();
+  for (const offset of offsets) {
+    if (sets.length === 0) return [];
+    const next: RunMember[][] = [];
+    for (const set of sets) next.push(...(await split(files, set, offset, size, signal)));
+    sets = next;
+  }
+  return sets;
+}
+
+async function split(
+  files: Files,
+  set: readonly RunMember[],
+  offset: number,
+  size: number,
+  signal: AbortSignal | undefined,
+): Promise<RunMember[][]> {
+  const found: { bytes: Uint8Array; members: RunMember[] }[] = [];
+  for (const one of set) {
+    const source = await files.open(one.facts.candidate.path);
+    try {
+      if (source.size !== size) continue;
+      const bytes = await source.read(offset, Math.min(chunkBytes, size - offset), signal);
+      const twin = found.find((other) => isSame(other.bytes, bytes));
+      if (twin === undefined) found.push({ bytes, members: [one] });
+      else twin.members.push(one);
+    } finally {
+      await source.close();
+    }
+  }
+  return found.flatMap(({ members }) => (members.length > 1 ? [members] : []));
+}
+
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, at) => byte === b[at]);
+}
+
+function tell(same: readonly RunMember[]): void {
+  for (const one of same) {
+    const others = same.filter((other) => other !== one).map(({ name }) => name);
+    const message = `Byte for byte the same as ${others.join(", ")}.`;
+    one.problems.push({ severity: "info", code: "IdenticalFiles", message, file: one.facts.candidate.path });
+  }
+}

@@ -1,0 +1,140 @@
+import { describe, expect, it } from "vitest";
+import { RunLogFollower } from "../../../../src/core/runs/merge/runLogFollower";
+import { runStatusOf, withStatus } from "../../../../src/core/runs/status/runStatus";
+import { MemoryFiles } from "../../../support/memoryFiles";
+import { type Contents, codes, only, outline, search } from "./searchMemory";
+import { adapterConfig, weights } from "./trainerFiles";
+
+const nothing = { metadata: undefined, problems: [] };
+
+async function read(contents: Contents, peek: (path: string) => object = () => ({})) {
+  const memory = new MemoryFiles(contents);
+  const found = await search(memory, { peek: async (path) => ({ ...nothing, ...peek(path) }) });
+  const run = only(found.runs);
+  const follower = new RunLogFollower(memory, run);
+  await follower.poll();
+  return withStatus(run, runStatusOf(follower, run.checkpoints, []));
+}
+
+describe("a YOLO training", () => {
+  const table = [
+    "   epoch,   train/box_loss,  metrics/mAP_0.5,  val/box_loss",
+    "   0,   0.5,  0.1,  0.7",
+    "   1,   0.4,  0.2,  0.6",
+    "   2,   0.3,  0.3,  0.5",
+  ].join("\n");
+
+  it("is one run around its weights and its results, whose values reach the epochs", async () => {
+    const contents = {
+      "/ws/exp/results.csv": table,
+      "/ws/exp/weights/best.pt": weights,
+      "/ws/exp/weights/epoch1.pt": weights,
+    };
+    const run = await read(contents, (path) => (path.endsWith("best.pt") ? { progress: { epoch: -1 } } : {}));
+    expect(run).toMatchObject({ name: "exp", path: "/ws/exp", best: "/ws/exp/weights/best.pt" });
+    expect(run.checkpoints[0]).toMatchObject({ name: "epoch1.pt", epoch: 1 });
+    expect(run.checkpoints[0]?.metrics).toEqual([
+      ["metrics/mAP_0.5", 0.2],
+      ["val/box_loss", 0.6],
+    ]);
+    expect(run.checkpoints[1]).not.toHaveProperty("epoch");
+    expect(run.progress?.lastMetrics).toContainEqual(["val/box_loss", 0.5]);
+  });
+});
+
+describe("single files", () => {
+  it("of .pth.tar are checkpoints, and the one called best is the best", async () => {
+    const run = await read({
+      "/ws/out/checkpoint_0002.pth.tar": weights,
+      "/ws/out/checkpoint_0010.pth.tar": weights,
+      "/ws/out/model_best.pth.tar": { bulk: 900 },
+    });
+    expect(run.checkpoints.map(({ name, best }) => [name, best])).toEqual([
+      ["checkpoint_0002.pth.tar", false],
+      ["checkpoint_0010.pth.tar", false],
+      ["model_best.pth.tar", true],
+    ]);
+  });
+
+  it("tell losses in their names, and which are the same byte for byte", async () => {
+    const run = await read({
+      "/ws/out/epoch=0-train_loss=0.9.ckpt": "one",
+      "/ws/out/epoch=1-train_loss=0.69.ckpt": "two",
+      "/ws/out/epoch=1-train_loss=0.69-v1.ckpt": "two",
+    });
+    const rows = run.checkpoints.map(({ name, loss, best, problems }) => [name, loss, best, codes(problems)]);
+    expect(rows).toEqual([
+      ["epoch=0-train_loss=0.9.ckpt", 0.9, false, []],
+      ["epoch=1-train_loss=0.69-v1.ckpt", 0.69, false, ["IdenticalFiles"]],
+      ["epoch=1-train_loss=0.69.ckpt", 0.69, true, ["IdenticalFiles"]],
+    ]);
+  });
+
+  it("of ai-toolkit have the step of their name or their metadata, the final one last", async () => {
+    const info = new Map([["training_info", '{"step": 750, "epoch": 3}']]);
+    const run = await read(
+      { "/ws/x/char.safetensors": weights, "/ws/x/char_000000250.safetensors": weights },
+      (path) => (path.endsWith("char.safetensors") ? { metadata: info } : {}),
+    );
+    expect(run.checkpoints.map(({ name, step, final }) => [name, step, final])).toEqual([
+      ["char_000000250.safetensors", 250, false],
+      ["char.safetensors", 750, true],
+    ]);
+  });
+});
+
+describe("verl", () => {
+  it("keeps a checkpoint in the slices of its ranks, and opens the adapter that is whole", async () => {
+    const actor = "/ws/out/global_step_10/actor";
+    const run = only(
+      (
+        await search({
+          [`${actor}/model_world_size_2_rank_0.pt`]: weights,
+          [`${actor}/model_world_size_2_rank_1.pt`]: weights,
+          [`${actor}/optim_world_size_2_rank_0.pt`]: weights,
+          [`${actor}/extra_state_world_size_2_rank_0.pt`]: weights,
+          [`${actor}/lora_adapter/adapter_model.safetensors`]: weights,
+          [`${actor}/lora_adapter/adapter_config.json`]: adapterConfig(),
+          "/ws/out/global_step_10/data.pt": weights,
+        })
+      ).runs,
+    );
+    expect(run.checkpoints).toHaveLength(1);
+    expect(run.checkpoints[0]).toMatchObject({
+      name: "global_step_10",
+      step: 10,
+      mainFile: `${actor}/lora_adapter/adapter_model.safetensors`,
+      problems: [],
+    });
+  });
+});
+
+describe("MLflow", () => {
+  it("keeps the model of a run among its artifacts: they are one", async () => {
+    const folder = "/ws/mlruns/0/abc";
+    const contents = {
+      [`${folder}/meta.yaml`]: "run_id: abc\nrun_name: lively-fox\nstatus: 3\n",
+      [`${folder}/metrics/val_loss`]: "1700000000000 0.5 1\n",
+      [`${folder}/artifacts/model/data/model.pth`]: weights,
+    };
+    const found = await search(contents);
+    expect(outline(found.runs)).toEqual({ "lively-fox": ["model.pth"] });
+    expect(found.runs[0]?.logs.map(({ format }) => format)).toEqual(["mlflow"]);
+  });
+});
+
+describe("a log of a training that was started again", () => {
+  it("tells that an earlier start had gone further", async () => {
+    const rows = (steps: readonly number[], time: number) =>
+      `step,loss,wall_time\n${steps.map((step) => `${step},1,${time + step}`).join("\n")}\n`;
+    const memory = new MemoryFiles({
+      "/ws/a.csv": rows([1, 2, 3, 4], 1_700_000_000),
+      "/ws/b.csv": rows([1, 2], 1_700_100_000),
+    });
+    const logs = ["/ws/a.csv", "/ws/b.csv"].map((path) => ({ path, format: "csv" as const }));
+    const follower = new RunLogFollower(memory, { checkpoints: [], logFiles: [], logs });
+    await follower.poll();
+    expect(codes(follower.notes())).toEqual(["LongerEarlierStart"]);
+    expect(follower.notes()[0]?.message).toContain("step 4");
+  });
+});
