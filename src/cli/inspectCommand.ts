@@ -21,7 +21,8 @@ export const inspectCommand = defineCommand({
     const failed = hasReadingErrors(session);
     if (!json && !stats && !sha256) {
       const lora = await session.lora();
-      const text = inspectText(session.summary(), session.checkpoint.tensors, lora, await session.resume());
+      const summary = { ...session.summary(), problems: await session.health() };
+      const text = inspectText(summary, session.checkpoint.tensors, lora, await session.resume());
       return { failed, text };
     }
     const values = await findInTensors(session, { stats, sha256 });

@@ -50,7 +50,7 @@ export async function inspectReport(
       : { stage: { name: session.stage.stage, source: session.stage.source } }),
     ...importsReport(session),
     resume: await session.resume(),
-    problems: [...summary.problems, ...values.problems],
+    problems: [...(await session.health()), ...values.problems],
   };
 }
 

@@ -33,7 +33,7 @@ export async function verifyCheckpoint(
   const isWhole = !checkpoint.problems.some(isReadingError);
   const values = isWhole ? await readValues?.(session) : undefined;
   const problems = [
-    ...session.summary().problems,
+    ...(await session.health()),
     ...(values === undefined ? [] : [...values.problems, ...notFinite(session, values)]),
   ];
   return {

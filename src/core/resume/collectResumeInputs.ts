@@ -12,7 +12,7 @@ import { modelIn, modelParameters } from "../optimizer/modelParameters";
 import { optimizerStates } from "../optimizer/optimizerState";
 import { findHalfWritten } from "../parts/halfWritten";
 import { mainFile } from "../parts/parts";
-import { isReadingError } from "../problem/problem";
+import { isReadingError, type Problem } from "../problem/problem";
 import { parseStageFileName, parseStepFolder } from "../progress/checkpointNames";
 import { readTrainerState } from "../progress/readTrainerState";
 import type { TrainerState } from "../progress/trainerState";
@@ -40,6 +40,8 @@ export interface ResumeSubject {
   readonly folder: FolderContext;
   readonly inside: InsideFile | undefined;
   readonly isAdapter: boolean;
+  /** What makes the open weights useless, although the file can be read: no values, one process's slice. */
+  readonly faults: readonly Problem[];
 }
 
 /** Files of one part that are opened; a folder of a large cluster has hundreds, all alike. */
@@ -49,6 +51,8 @@ const maxOpened = 8;
 export async function gatherFromFolder(subject: ResumeSubject, signal?: AbortSignal): Promise<ResumeInputs> {
   const { files, checkpoint, folder } = subject;
   const opener = new PartOpener(files, checkpoint, signal);
+  for (const { message } of subject.faults)
+    opener.broken.push({ name: checkpoint.name, role: "parameters", reason: `cannot be used: ${message}` });
   const of = (part: FolderFile["part"]) =>
     folder.files.filter((file) => file.part === part && file.kind === "file");
   const layout = await findLayout(files, folder, opener);

@@ -1,4 +1,5 @@
 import type { Files } from "../bytes/files";
+import { baseName } from "../bytes/paths";
 import type { Checkpoint } from "../checkpoint/checkpoint";
 import { openCheckpoint } from "../checkpoint/openCheckpoint";
 import { CheckpointError } from "../problem/checkpointError";
@@ -35,7 +36,11 @@ export class PartOpener {
     if (checkpoint === undefined) return undefined;
     const failure = checkpoint.problems.find(isReadingError);
     if (failure === undefined) this.whole.push(name);
-    else this.broken.push({ name, role, reason: failureText(failure) });
+    else {
+      // Of a sharded model the shard is broken, and not the index that was opened.
+      const culprit = failure.file === undefined ? name : baseName(failure.file);
+      this.broken.push({ name: culprit, role, reason: failureText(failure) });
+    }
     return checkpoint;
   }
 

@@ -12,6 +12,8 @@ import type { CheckpointSummary } from "../checkpoint/summary";
 import { TensorReader } from "../checkpoint/tensorReader";
 import { type ContentNode, type ContentPage, type ContentPath, contentPage } from "../content/contentTree";
 import { type SettingsSection, settingsSections } from "../content/settingsSections";
+import { folderFindings } from "../health/folderFindings";
+import { ownFindings, weightFindings } from "../health/weightFindings";
 import {
   type OptimizerPage,
   type OptimizerView,
@@ -25,7 +27,9 @@ import {
   type QuantisedStateRequest,
   type ReadTensorRange,
 } from "../optimizer/quantisedState";
+import { findHalfWritten } from "../parts/halfWritten";
 import { maxShownNameLength } from "../problem/limits";
+import { compareProblems, type Problem } from "../problem/problem";
 import { readTrainerState } from "../progress/readTrainerState";
 import { judgeResume } from "../resume/judgeResume";
 import type { ResumeReport } from "../resume/resumeReport";
@@ -57,6 +61,8 @@ export class CheckpointSession {
     readonly stage: StageLabel | undefined,
     /** What a torch file says besides its tensors. */
     readonly inside: InsideFile | undefined,
+    /** Whether the folder was opened, or one file that is judged by itself. */
+    readonly openedFolder: boolean,
   ) {}
 
   /** @throws CheckpointError when there is nothing to show. */
@@ -71,7 +77,16 @@ export class CheckpointSession {
     const { adapter, config } = adapterOf(checkpoint, folder);
     const stage = stageOf(checkpoint, folder, userStage);
     const inside = await readInsideFile(files, checkpoint, folder, signal);
-    return new CheckpointSession(files, checkpoint, folder, adapter, config, stage, inside);
+    return new CheckpointSession(
+      files,
+      checkpoint,
+      folder,
+      adapter,
+      config,
+      stage,
+      inside,
+      path !== checkpoint.path || checkpoint.path === folder.folder,
+    );
   }
 
   /** The path that stages and labels go by. */
@@ -129,7 +144,28 @@ export class CheckpointSession {
   /** Whether training can be resumed from here, by what the files hold. Opens the other files of the folder. */
   resume(signal?: AbortSignal): Promise<ResumeReport> {
     const { files, checkpoint, folder, inside, adapter } = this;
-    return judgeResume({ files, checkpoint, folder, inside, isAdapter: adapter !== undefined }, signal);
+    const faults = weightFindings(this).filter(({ severity }) => severity === "error");
+    const isAdapter = adapter !== undefined;
+    return judgeResume({ files, checkpoint, folder, inside, isAdapter, faults }, signal);
+  }
+
+  /**
+   * All that is known to be wrong, worst first. Of a folder every file counts, and each is opened; one file is not
+   * judged by its neighbours.
+   */
+  async health(signal?: AbortSignal): Promise<readonly Problem[]> {
+    const { files, checkpoint, folder } = this;
+    if (!this.openedFolder) {
+      const ofNeighbours = new Set(
+        findHalfWritten(baseName(folder.folder), folder.files).problems.map(({ message }) => message),
+      );
+      const own = folder.problems.filter(({ message }) => !ofNeighbours.has(message));
+      return [...ownFindings(this), ...own].sort(compareProblems);
+    }
+    const known = this.summary().problems;
+    const told = new Set(known.map(({ message }) => message));
+    const others = await folderFindings(files, checkpoint, folder, signal);
+    return [...known, ...others.filter(({ message }) => !told.has(message))].sort(compareProblems);
   }
 
   settings(): readonly SettingsSection[] {

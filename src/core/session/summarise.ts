@@ -15,6 +15,7 @@ import type {
   PartSummary,
 } from "../checkpoint/summary";
 import { formatLabel } from "../formats/formatLabel";
+import { ownFindings } from "../health/weightFindings";
 import { flattenJson } from "../json/flattenJson";
 import { isJsonArray, jsonString } from "../json/parseJson";
 import { assessParts, partLabels } from "../parts/parts";
@@ -188,12 +189,8 @@ function progress({ folder, inside }: SummaryFacts): Pick<CheckpointSummary, "pr
   return inside?.progress === undefined ? {} : { progress: inside.progress };
 }
 
-function collectProblems({ checkpoint, folder, adapter }: SummaryFacts): Problem[] {
-  const all = [
-    ...checkpoint.problems,
-    ...(adapter?.problems ?? []),
-    ...folder.problems,
-    ...(folder.trainerState?.problems ?? []),
-  ];
+function collectProblems(facts: SummaryFacts): Problem[] {
+  const { folder } = facts;
+  const all = [...ownFindings(facts), ...folder.problems, ...(folder.trainerState?.problems ?? [])];
   return all.sort(compareProblems);
 }

@@ -1,0 +1,73 @@
+import type { Problem } from "../problem/problem";
+import { elementCount, type Tensor } from "../tensors/tensor";
+import { plural } from "../text/quantities";
+import type { HealthSubject } from "./healthSubject";
+
+/** Formats that hold nothing but tensors, so that a file without any is no file of weights. */
+const tensorFormats: ReadonlySet<string> = new Set(["safetensors", "gguf"]);
+
+/** Names under which torch files hold weights and nothing else. */
+const weightsName =
+  /^(?:adapter_model|pytorch_model|pytorch_lora_weights|model|consolidated)[\w.-]*\.(?:bin|pt|pth)$/;
+
+const floating: ReadonlySet<string> = new Set(["F64", "F32", "F16", "BF16"]);
+
+/** No weights at all, and weights of no values: what a save of sharded parameters leaves that did not gather them. */
+export function absentValues(subject: HealthSubject): readonly Problem[] {
+  const { checkpoint } = subject;
+  return checkpoint.tensors.length === 0 ? withoutTensors(subject) : withoutValues(subject);
+}
+
+function withoutTensors(subject: HealthSubject): readonly Problem[] {
+  const { checkpoint, adapterConfig } = subject;
+  const { format, name, path } = checkpoint;
+  const isWeights =
+    tensorFormats.has(format) || (subject.inside?.kind === undefined && weightsName.test(name));
+  if (!isWeights || checkpoint.problems.some(({ severity }) => severity === "error")) return [];
+  const announced =
+    adapterConfig?.peftType === undefined
+      ? ""
+      : `, although adapter_config.json announces ${adapterConfig.peftType}`;
+  const message = `${name} holds no tensors at all${announced}. ${cause(subject)}`;
+  return [{ severity: "error", code: "NoTensors", message, file: path }];
+}
+
+function withoutValues(subject: HealthSubject): readonly Problem[] {
+  const { checkpoint } = subject;
+  const weights = checkpoint.tensors.filter(isParameter);
+  const empty = emptyParameters(subject);
+  const [first] = empty;
+  if (first === undefined) return [];
+  const which = `${empty.length} of ${plural(weights.length, "tensor")} ${empty.length === 1 ? "holds" : "hold"} no values`;
+  const message = `${which}: ${first.name} has the shape [${first.shape.join(", ")}]${empty.length === 1 ? "" : ", and the others likewise"}. ${cause(subject)}`;
+  const file = checkpoint.files[first.fileIndex]?.path ?? checkpoint.path;
+  return [{ severity: "error", code: "NoValues", message, file, tensor: first.name }];
+}
+
+/** Parameters that were saved with no values. */
+export function emptyParameters({ checkpoint }: HealthSubject): readonly Tensor[] {
+  const empty = checkpoint.tensors.filter(
+    (tensor) => isParameter(tensor) && elementCount(tensor.shape) === 0,
+  );
+  // A bias may be switched off that way; a weight is not.
+  return empty.some(({ name }) => !/(?:^|\.)bias$/.test(name)) ? empty : [];
+}
+
+function isParameter({ name, shape, dtype }: Tensor): boolean {
+  if (!floating.has(dtype)) return false;
+  const isFactor = /(?:^|\.)lora_(?:A|B|up|down|embedding_[AB])(?:\.|$)/.test(name);
+  // AdaLoRA prunes factors to no rows; one dimension of 0 is a placeholder.
+  if (isFactor) return shape.length === 1 || elementCount(shape) > 0;
+  return /(?:^|\.)(?:weight|bias)$/.test(name);
+}
+
+function cause({ folder }: HealthSubject): string {
+  const sharded = folder.files.find(
+    ({ kind, name }) => kind === "directory" && /^(?:global_step\d+|pytorch_model_fsdp(?:_\d+)?)$/.test(name),
+  );
+  const why =
+    "The parameters were probably not gathered from all processes when this was saved (ZeRO-3 or FSDP)";
+  return sharded === undefined
+    ? `${why}; save again, or use an earlier checkpoint.`
+    : `${why}: the real ones lie in ${sharded.name}/, from which they can be put together.`;
+}

@@ -1,0 +1,159 @@
+import type { Problem, Severity } from "../problem/problem";
+import { elementCount, formatShape, type Tensor } from "../tensors/tensor";
+import { plural } from "../text/quantities";
+import { type HealthSubject, isWhole } from "./healthSubject";
+import { type ModelConfig, parseModelConfig } from "./modelConfig";
+
+/** Names of decoders as transformers writes them; towers of images and sound have others. */
+const decoderLayer =
+  /^(?:model\.)?(?:language_model\.)?(?:model\.)?layers\.(\d+)\.|^(?:transformer\.)?h\.(\d+)\./;
+const decoderEmbedding =
+  /^(?:model\.)?(?:language_model\.)?(?:model\.)?embed_tokens\.weight$|^(?:transformer\.)?wte\.weight$/;
+const headWeight = /(?:^|\.)(?:lm_head|output|embed_out|score)\.(?:weight|qweight|weight_packed)$/;
+const expertName = /\.experts\.(\d+)\./;
+
+const plainDtypes: ReadonlySet<string> = new Set(["F64", "F32", "F16", "BF16"]);
+
+/** Numbers of config.json that the weights contradict: one finding each, with both numbers. */
+export function configFindings(subject: HealthSubject): readonly Problem[] {
+  const { checkpoint, folder, adapter } = subject;
+  if (folder.config === undefined || adapter !== undefined || !isWhole(subject)) return [];
+  const decoder = findDecoder(checkpoint.tensors);
+  // Part of a model, such as a projector that was trained alone, has no embedding.
+  if (decoder.embedding === undefined || decoder.layers.size === 0) return [];
+  const config = parseModelConfig(folder.config.value);
+  const found = [
+    ...layerFindings(config, decoder.layers),
+    ...shapeFindings(config, decoder),
+    ...expertFindings(config, checkpoint.tensors),
+    ...headFindings(config, decoder),
+  ];
+  return found.map((problem) => ({ ...problem, file: checkpoint.path }));
+}
+
+interface Decoder {
+  readonly layers: ReadonlySet<number>;
+  readonly embedding: Tensor | undefined;
+  readonly head: Tensor | undefined;
+  /** The first up-projection of a dense layer. */
+  readonly up: Tensor | undefined;
+}
+
+function findDecoder(tensors: readonly Tensor[]): Decoder {
+  const layers = new Set<number>();
+  let embedding: Tensor | undefined;
+  let head: Tensor | undefined;
+  let up: Tensor | undefined;
+  for (const tensor of tensors) {
+    const { name } = tensor;
+    const match = decoderLayer.exec(name);
+    if (match !== null) {
+      layers.add(Number(match[1] ?? match[2]));
+      if (/\.mlp\.(?:up|gate)_proj\.weight$/.test(name)) up ??= tensor;
+    } else if (decoderEmbedding.test(name)) embedding ??= tensor;
+    else if (headWeight.test(name)) head ??= tensor;
+  }
+  return { layers, embedding, head, up };
+}
+
+function layerFindings(config: ModelConfig, layers: ReadonlySet<number>): readonly Problem[] {
+  if (config.layers === undefined) return [];
+  const missing: number[] = [];
+  for (let layer = 0; layer < Math.min(config.layers, 10_000); layer++)
+    if (!layers.has(layer)) missing.push(layer);
+  const said = `config.json says ${plural(config.layers, "layer")}`;
+  if (missing.length > 0) {
+    const message = `${said}, the weights hold ${layers.size}: ${missing.length === 1 ? "layer" : "layers"} ${listed(missing)} ${missing.length === 1 ? "is" : "are"} missing and would be initialised at random.`;
+    return [finding("error", "LayersMissing", message)];
+  }
+  const surplus = layers.size - config.layers;
+  if (surplus <= config.extraLayers) return [];
+  const message = `${said}, the weights hold ${layers.size}: loaders leave the others out.`;
+  return [finding("warning", "LayersUnused", message)];
+}
+
+function listed(numbers: readonly number[]): string {
+  const shown = numbers.slice(0, 5).join(", ");
+  return numbers.length > 5 ? `${shown} and ${numbers.length - 5} more` : shown;
+}
+
+function shapeFindings(config: ModelConfig, { embedding, head, up }: Decoder): readonly Problem[] {
+  const { vocabulary, hidden, intermediate } = config;
+  const expected = [
+    ...expectation(embedding, [vocabulary, hidden]),
+    ...expectation(head?.name.includes("score") ? undefined : head, [vocabulary, hidden]),
+    ...expectation(up, [intermediate, hidden]),
+  ];
+  const sliced = sliceOf(expected);
+  if (sliced !== undefined) return [sliced];
+  const rows = embedding?.shape[0];
+  const found: Problem[] = [];
+  const tell = (what: string, said: number | undefined, actual: number | undefined, tensor: Tensor) => {
+    if (said === undefined || actual === undefined || said === actual) return;
+    const message = `config.json says ${what} ${said}, ${tensor.name} is ${formatShape(tensor.shape)} (${actual}): loaders expect them to agree.`;
+    found.push({ ...finding("warning", "ConfigDisagrees", message), tensor: tensor.name });
+  };
+  if (embedding !== undefined && isPlain(embedding)) {
+    tell("vocab_size", vocabulary, rows, embedding);
+    tell("hidden_size", hidden, embedding.shape[1], embedding);
+  }
+  if (up !== undefined && isPlain(up)) tell("intermediate_size", intermediate, up.shape[0], up);
+  return found;
+}
+
+interface Expectation {
+  readonly tensor: Tensor;
+  readonly shape: readonly [number, number];
+}
+
+function expectation(
+  tensor: Tensor | undefined,
+  [rows, columns]: readonly [number | undefined, number | undefined],
+): Expectation[] {
+  if (tensor === undefined || !isPlain(tensor) || rows === undefined || columns === undefined) return [];
+  return [{ tensor, shape: [rows, columns] }];
+}
+
+function isPlain({ dtype, shape }: Tensor): boolean {
+  return plainDtypes.has(dtype) && shape.length === 2;
+}
+
+/** All known matrices are the same fraction of what the configuration says. */
+function sliceOf(expected: readonly Expectation[]): Problem | undefined {
+  const [first] = expected;
+  if (first === undefined || expected.length < 2) return undefined;
+  const parts = elementCount(first.shape) / elementCount(first.tensor.shape);
+  if (!Number.isInteger(parts) || parts < 2) return undefined;
+  const isSlice = ({ tensor, shape }: Expectation) =>
+    (tensor.shape[0] === shape[0] / parts && tensor.shape[1] === shape[1]) ||
+    (tensor.shape[0] === shape[0] && tensor.shape[1] === shape[1] / parts);
+  if (!expected.every(isSlice)) return undefined;
+  const message = `The weights are the slice of one of ${parts} processes, saved as the whole: by config.json ${first.tensor.name} is ${formatShape(first.shape)}, here it is ${formatShape(first.tensor.shape)}, exactly 1/${parts}. The other slices were not saved here.`;
+  return { ...finding("error", "OneRankOnly", message), tensor: first.tensor.name };
+}
+
+function expertFindings({ experts }: ModelConfig, tensors: readonly Tensor[]): readonly Problem[] {
+  const present = new Set<number>();
+  for (const { name } of tensors) {
+    const match = decoderLayer.test(name) ? expertName.exec(name) : null;
+    if (match !== null) present.add(Number(match[1]));
+  }
+  if (experts === undefined || present.size === 0 || present.size === experts) return [];
+  const message = `config.json says ${plural(experts, "expert")}, the weights hold ${present.size}.`;
+  return [finding(present.size < experts ? "error" : "warning", "ExpertsDisagree", message)];
+}
+
+function headFindings({ tied, isGenerator }: ModelConfig, { head, embedding }: Decoder): readonly Problem[] {
+  if (tied === false && head === undefined && isGenerator) {
+    const message =
+      "config.json says tie_word_embeddings false, and there is no lm_head.weight: it would be initialised at random.";
+    return [finding("warning", "HeadMissing", message)];
+  }
+  if (tied !== true || head === undefined || embedding === undefined || !/lm_head/.test(head.name)) return [];
+  const message = `config.json says tie_word_embeddings true, and the weights hold ${head.name} (${formatShape(head.shape)}) beside ${embedding.name} (${formatShape(embedding.shape)}): loaders use the embedding and leave ${head.name} out.`;
+  return [{ ...finding("warning", "HeadUnused", message), tensor: head.name }];
+}
+
+function finding(severity: Severity, code: string, message: string): Problem {
+  return { severity, code, message };
+}

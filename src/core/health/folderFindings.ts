@@ -1,0 +1,111 @@
+import type { Files } from "../bytes/files";
+import { baseName } from "../bytes/paths";
+import type { Checkpoint } from "../checkpoint/checkpoint";
+import type { FolderContext, FolderFile } from "../checkpoint/folderContext";
+import { openCheckpoint } from "../checkpoint/openCheckpoint";
+import { CheckpointError } from "../problem/checkpointError";
+import { maxListedProblems } from "../problem/limits";
+import type { Problem } from "../problem/problem";
+import { ProblemList } from "../problem/problemList";
+import { findLayout } from "../resume/findLayout";
+import { listOrNothing } from "../resume/layoutFindings";
+import { PartOpener } from "../resume/openedParts";
+import { namesItsFile } from "./namesItsFile";
+
+/** Files beside the weights that are opened; the checkpoint of a large cluster has more, all alike. */
+const maxOpened = 256;
+
+/** What loaders open, or what people load by hand: pickles in all their wrappings, and tensors. */
+const openable = /\.(?:pt|pth|tar|bin|ckpt|pkl|pickle|safetensors|npy|npz)$/i;
+
+/** Folders that are part of one checkpoint. */
+const partFolder =
+  /^(?:global_step\d+|pytorch_model_fsdp(?:_\d+)?|optimizer(?:_\d+)?|model_\d+|mp_rank_\d+.*|recipe_state)$/;
+
+/** Problems of a file beside the weights that are no fault of the checkpoint: another kind of file under such a name. */
+const ofOtherKinds: ReadonlySet<string> = new Set([
+  "UnknownFormat",
+  "UnsupportedFormat",
+  "EmptyFile",
+  "UnlistedTensor",
+]);
+
+/**
+ * What is wrong in the other files of a checkpoint folder: each is opened (its directory and pickles, never its
+ * tensors), also those in the folders that belong to it; and layouts of many processes are asked for missing shards.
+ */
+export async function folderFindings(
+  files: Files,
+  checkpoint: Checkpoint,
+  folder: FolderContext,
+  signal?: AbortSignal,
+): Promise<readonly Problem[]> {
+  const problems = new ProblemList(maxListedProblems);
+  const known = new Set([checkpoint.path, ...checkpoint.files.map(({ path }) => path)]);
+  const candidates = (await filesOf(files, folder)).filter(
+    ({ name, path }) => openable.test(name) && !known.has(path),
+  );
+  for (const file of candidates.slice(0, maxOpened)) {
+    signal?.throwIfAborted();
+    for (const problem of await problemsIn(files, file, signal)) problems.add(problem);
+  }
+  if (candidates.length > maxOpened) {
+    const message = `${candidates.length} files lie beside the weights; the first ${maxOpened} were looked into.`;
+    problems.add({ severity: "warning", code: "ManyFiles", message, file: folder.folder });
+  }
+  for (const problem of await layoutProblems(files, checkpoint, folder, signal)) problems.add(problem);
+  return problems.toArray();
+}
+
+type Named = Pick<FolderFile, "name" | "path">;
+
+async function filesOf(files: Files, folder: FolderContext): Promise<readonly Named[]> {
+  const own = folder.files.filter(({ kind }) => kind === "file");
+  const below: Named[] = [];
+  for (const { kind, name, path } of folder.files) {
+    if (kind !== "directory" || !partFolder.test(name)) continue;
+    const listed = await listOrNothing(files, path);
+    below.push(...listed.filter((entry) => entry.kind === "file"));
+  }
+  return [...own, ...below];
+}
+
+async function problemsIn(files: Files, { path }: Named, signal?: AbortSignal): Promise<readonly Problem[]> {
+  try {
+    const { problems } = await openCheckpoint(files, path, signal);
+    return problems.filter(isTold).map((problem) => namesItsFile({ file: path, ...problem }));
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (!(error instanceof CheckpointError)) {
+      const message = `${baseName(path)} cannot be read: ${error instanceof Error ? error.message : String(error)}.`;
+      return [{ severity: "error", code: "UnreadableFile", message, file: path }];
+    }
+    const problem = { file: path, ...error.toProblem() };
+    if (ofOtherKinds.has(problem.code)) return [];
+    // A copy that was not fetched is not loaded either; the weights that are open are no worse for it.
+    const severity = problem.code === "GitLfsPointer" ? "warning" : problem.severity;
+    return [namesItsFile({ ...problem, severity })];
+  }
+}
+
+function isTold({ severity, code }: Problem): boolean {
+  return severity !== "info" && !ofOtherKinds.has(code);
+}
+
+/** Shards of DeepSpeed, Megatron and torch.distributed.checkpoint that are missing or cut. */
+async function layoutProblems(
+  files: Files,
+  checkpoint: Checkpoint,
+  folder: FolderContext,
+  signal?: AbortSignal,
+): Promise<readonly Problem[]> {
+  const layout = await findLayout(files, folder, new PartOpener(files, checkpoint, signal));
+  const failed = (layout?.checks ?? []).filter(({ verdict }) => verdict === "error");
+  const messages = new Set(failed.map(({ reason }) => reason));
+  return [...messages].map((message) => ({
+    severity: "error",
+    code: "IncompleteShards",
+    message,
+    file: folder.folder,
+  }));
+}

@@ -1,0 +1,52 @@
+import { ModulePatterns } from "../adapter/modulePatterns";
+import type { Problem } from "../problem/problem";
+import { plural } from "../text/quantities";
+import { quote } from "../text/quote";
+import { type HealthSubject, isWhole } from "./healthSubject";
+
+/** Keys looked at; files of one key a module have thousands, all plain paths. */
+const maxKeys = 200;
+const maxNamed = 3;
+
+/** Settings of single modules, and targets, that fit none of the modules: misspelt, or of another model. */
+export function unmatchedPatterns(subject: HealthSubject): readonly Problem[] {
+  const { adapter, adapterConfig: config } = subject;
+  if (adapter === undefined || config === undefined || adapter.modules.length === 0) return [];
+  if (adapter.dialect !== "peft" || !isWhole(subject)) return [];
+  const modules = adapter.modules.map(({ module }) => module);
+  return [
+    ...unmatched("rank_pattern", [...config.rankPattern.keys()], modules),
+    ...unmatched("alpha_pattern", [...config.alphaPattern.keys()], modules),
+    ...unmatchedTargets(config.targetModules, modules),
+  ];
+}
+
+function unmatched(field: string, keys: readonly string[], modules: readonly string[]): readonly Problem[] {
+  const lost = keys.slice(0, maxKeys).filter((key) => {
+    const patterns = new ModulePatterns(field, new Map([[key, 1]]));
+    // What cannot be used as an expression is told where it is used.
+    return modules.every((module) => patterns.find(module) === undefined) && patterns.problems.length === 0;
+  });
+  return told(field, lost, "match no module of the adapter and change nothing");
+}
+
+function unmatchedTargets(targets: readonly string[] | string | undefined, modules: readonly string[]) {
+  if (!Array.isArray(targets)) return [];
+  const lost = (targets as readonly string[])
+    .slice(0, maxKeys)
+    .filter((target) => !modules.some((module) => isTarget(module, target)));
+  return told("target_modules", lost, "match no module of the adapter");
+}
+
+/** Experts and parts of fused layers are listed with their part behind the path. */
+function isTarget(module: string, target: string): boolean {
+  const path = module.replace(/ \(.*\)$/, "");
+  return path === target || path.endsWith(`.${target}`);
+}
+
+function told(field: string, lost: readonly string[], what: string): readonly Problem[] {
+  if (lost.length === 0) return [];
+  const shown = lost.slice(0, maxNamed).map(quote).join(", ") + (lost.length > maxNamed ? ", …" : "");
+  const message = `${plural(lost.length, "entry", "entries")} of ${field} (${shown}) ${what}.`;
+  return [{ severity: "warning", code: "UnmatchedPattern", message }];
+}

@@ -1,0 +1,48 @@
+import type { Problem } from "../problem/problem";
+import { absentValues, emptyParameters } from "./absentValues";
+import { configFindings } from "./configFindings";
+import { type HealthSubject, isWhole } from "./healthSubject";
+import { namesItsFile } from "./namesItsFile";
+import { slicedFactors } from "./slicedFactors";
+import { unmatchedPatterns } from "./unmatchedPatterns";
+
+type Rule = (subject: HealthSubject) => readonly Problem[];
+
+/** The rules that need no further file; each says one cause once. */
+const rules: readonly Rule[] = [absentValues, slicedFactors, configFindings, unmatchedPatterns];
+
+/** What is wrong with the weights that are open, by their names, shapes and configuration. */
+export function weightFindings(subject: HealthSubject): readonly Problem[] {
+  return rules.flatMap((rule) => rule(subject));
+}
+
+/** All that is known without opening another file: what reading the weights told, and what the rules say of them. */
+export function ownFindings(subject: HealthSubject): readonly Problem[] {
+  const found = weightFindings(subject);
+  const told = toldByReading(subject, found);
+  return [...told, ...found];
+}
+
+/** Without what one of the rules says better, and as grave as it is for who loads the file. */
+function toldByReading(subject: HealthSubject, found: readonly Problem[]): Problem[] {
+  const { checkpoint, adapter, folder } = subject;
+  const has = (code: string) => found.some((problem) => problem.code === code);
+  const empty = new Set(emptyParameters(subject).map(({ name }) => name));
+  const whole = isWhole(subject);
+  const holdsShards = folder.files.some(
+    ({ kind, part }) => kind === "directory" && (part === "weights" || part === "optimizer"),
+  );
+  const ofAdapter = (adapter?.problems ?? []).flatMap((problem): Problem[] => {
+    const { code, tensor } = problem;
+    if (tensor !== undefined && empty.has(tensor)) return [];
+    if (code === "LoraWithoutFactors" && (has("NoTensors") || has("NoValues"))) return [];
+    if (code === "LoraShapeMismatch" && has("OneRankOnly")) return [];
+    // Of a cut file the partner may be what was cut off, which is told already.
+    return code === "LoraUnpaired" && whole ? [{ ...problem, severity: "error" }] : [problem];
+  });
+  const ofFile = checkpoint.problems.map((problem): Problem => {
+    if (problem.code === "NoWeights" && !holdsShards) return { ...problem, severity: "error" };
+    return checkpoint.files.length > 1 ? namesItsFile(problem) : problem;
+  });
+  return [...ofFile, ...ofAdapter];
+}
