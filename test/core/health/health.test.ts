@@ -1,0 +1,191 @@
+import { describe, expect, it } from "vitest";
+import { CheckpointSession } from "../../../src/core/session/checkpointSession";
+import { MemoryFiles } from "../../support/memoryFiles";
+import { safetensorsFile } from "../../support/safetensorsFile";
+
+type Shapes = Readonly<Record<string, readonly number[]>>;
+
+function weights(shapes: Shapes): Uint8Array {
+  const tensors = Object.entries(shapes).map(([name, shape]) => ({ name, dtype: "F32" as const, shape }));
+  return safetensorsFile({ tensors });
+}
+
+const module = "base_model.model.model.layers.0.self_attn.q_proj";
+const factors: Shapes = { [`${module}.lora_A.weight`]: [8, 16], [`${module}.lora_B.weight`]: [16, 8] };
+const adapterConfig = { peft_type: "LORA", r: 8, lora_alpha: 16, target_modules: ["q_proj"] };
+
+async function healthOf(entries: Readonly<Record<string, string | Uint8Array>>, path = "/run") {
+  const files = new MemoryFiles(
+    Object.fromEntries(Object.entries(entries).map(([name, content]) => [`/run/${name}`, content])),
+  );
+  const session = await CheckpointSession.open(files, path, () => undefined);
+  return { session, problems: await session.health() };
+}
+
+const adapterOf = (shapes: Shapes, config: object = adapterConfig) => ({
+  "adapter_model.safetensors": weights(shapes),
+  "adapter_config.json": JSON.stringify(config),
+});
+
+const modelOf = (shapes: Shapes, config: object) => ({
+  "model.safetensors": weights(shapes),
+  "config.json": JSON.stringify(config),
+});
+
+describe("an adapter", () => {
+  it("that is whole has nothing wrong with it", async () => {
+    expect((await healthOf(adapterOf(factors))).problems).toEqual([]);
+  });
+
+  it("without any tensor is an error, with its cause", async () => {
+    const { problems } = await healthOf({ ...adapterOf({}), "global_step10/latest": "x" });
+    expect(problems).toContainEqual(
+      expect.objectContaining({
+        severity: "error",
+        code: "NoTensors",
+        message: expect.stringContaining("global_step10/"),
+      }),
+    );
+  });
+
+  it("of tensors without values is one error, and its parameters are no start for a training", async () => {
+    const { session, problems } = await healthOf(
+      adapterOf({ [`${module}.lora_A.weight`]: [0], [`${module}.lora_B.weight`]: [0] }),
+    );
+    expect(problems.map(({ severity, code }) => [severity, code])).toEqual([["error", "NoValues"]]);
+    expect((await session.resume()).checks[0]).toMatchObject({ what: "Parameters", verdict: "error" });
+  });
+
+  it("whose saved embedding alone was not gathered is an error", async () => {
+    const { problems } = await healthOf(adapterOf({ ...factors, "base_model.model.lm_head.weight": [0] }));
+    expect(problems[0]).toMatchObject({ code: "NoValues", tensor: "base_model.model.lm_head.weight" });
+  });
+
+  it("with a factor without its partner is an error", async () => {
+    const { problems } = await healthOf(
+      adapterOf({ ...factors, "base_model.model.v.lora_A.weight": [8, 16] }),
+    );
+    expect(problems[0]).toMatchObject({ severity: "error", code: "LoraUnpaired" });
+  });
+
+  it("of one process's rows is told by the fraction", async () => {
+    const { problems } = await healthOf(
+      adapterOf({ [`${module}.lora_A.weight`]: [2, 16], [`${module}.lora_B.weight`]: [4, 8] }),
+    );
+    expect(problems.map(({ code, message }) => [code, /exactly 1\/4/.test(message)])).toEqual([
+      ["OneRankOnly", true],
+    ]);
+  });
+
+  it("is told which of its settings match no module", async () => {
+    const config = {
+      ...adapterConfig,
+      target_modules: ["q_proj", "w_proj"],
+      rank_pattern: { "mlp.up": 4, q_proj: 8 },
+    };
+    const { problems } = await healthOf(adapterOf(factors, config));
+    expect(problems.map(({ severity, message }) => [severity, message])).toEqual([
+      ["warning", '1 entry of rank_pattern ("mlp.up") match no module of the adapter and change nothing.'],
+      ["warning", '1 entry of target_modules ("w_proj") match no module of the adapter.'],
+    ]);
+  });
+});
+
+describe("a model beside its configuration", () => {
+  const config = {
+    architectures: ["LlamaForCausalLM"],
+    num_hidden_layers: 2,
+    vocab_size: 10,
+    hidden_size: 4,
+    intermediate_size: 8,
+    tie_word_embeddings: false,
+  };
+  const layer = (number: number): Shapes => ({ [`model.layers.${number}.mlp.up_proj.weight`]: [8, 4] });
+  const ends: Shapes = { "model.embed_tokens.weight": [10, 4], "lm_head.weight": [10, 4] };
+  const codes = async (shapes: Shapes, changed: object = {}) =>
+    (await healthOf(modelOf(shapes, { ...config, ...changed }))).problems.map(({ severity, code }) => [
+      severity,
+      code,
+    ]);
+
+  it("that agrees with it has nothing wrong with it", async () => {
+    expect(await codes({ ...ends, ...layer(0), ...layer(1) })).toEqual([]);
+  });
+
+  it("lacks layers", async () => {
+    expect(await codes({ ...ends, ...layer(1) })).toEqual([["error", "LayersMissing"]]);
+  });
+
+  it("has layers that nobody loads, unless they predict further tokens", async () => {
+    const shapes = { ...ends, ...layer(0), ...layer(1), ...layer(2) };
+    expect(await codes(shapes)).toEqual([["warning", "LayersUnused"]]);
+    expect(await codes(shapes, { num_nextn_predict_layers: 1 })).toEqual([]);
+  });
+
+  it("has another vocabulary, no head, or one too many", async () => {
+    const both = { ...ends, ...layer(0), ...layer(1) };
+    expect(await codes(both, { vocab_size: 9 })).toEqual([["warning", "ConfigDisagrees"]]);
+    expect(await codes(both, { tie_word_embeddings: true })).toEqual([["warning", "HeadUnused"]]);
+    const { "lm_head.weight": _, ...headless } = both;
+    expect(await codes(headless)).toEqual([["warning", "HeadMissing"]]);
+  });
+
+  it("is the slice of one of two processes", async () => {
+    const half = { "model.embed_tokens.weight": [5, 4], "model.layers.0.mlp.up_proj.weight": [4, 4] };
+    const found = await codes({
+      ...half,
+      "model.layers.1.mlp.up_proj.weight": [4, 4],
+      "lm_head.weight": [5, 4],
+    });
+    expect(found).toEqual([["error", "OneRankOnly"]]);
+  });
+
+  it("lacks experts", async () => {
+    const experts = {
+      "model.layers.0.mlp.experts.0.up_proj.weight": [8, 4],
+      "model.layers.1.mlp.experts.1.up_proj.weight": [8, 4],
+    };
+    expect(await codes({ ...ends, ...experts }, { num_experts: 4 })).toEqual([["error", "ExpertsDisagree"]]);
+  });
+});
+
+describe("the other files of a folder", () => {
+  const hostile = new TextEncoder().encode("cos\nsystem\n(S'true'\ntR.");
+
+  it("count, each under its name, also those in folders that belong to it", async () => {
+    const entries = {
+      ...adapterOf(factors),
+      "scheduler.pt": hostile,
+      "global_step3/x_optim_states.pt": hostile,
+    };
+    const { problems } = await healthOf(entries);
+    const named = problems
+      .filter(({ code }) => code === "DangerousImport")
+      .map(({ message }) => message.split(" ")[0]);
+    expect(named.sort()).toEqual(["scheduler.pt", "x_optim_states.pt"]);
+  });
+
+  it("do not judge a file that is opened by itself", async () => {
+    const entries = { ...adapterOf(factors), "scheduler.pt": hostile, "optimizer.pt": "" };
+    expect((await healthOf(entries, "/run/adapter_model.safetensors")).problems).toEqual([]);
+  });
+
+  it("without any weights are no healthy checkpoint", async () => {
+    const { problems } = await healthOf({ "config.json": "{}" });
+    expect(problems).toEqual([expect.objectContaining({ severity: "error", code: "NoWeights" })]);
+  });
+
+  it("are named where a shard is cut, and not the index", async () => {
+    const shard = weights({ b: [8] });
+    const index = {
+      weight_map: { a: "model-00001-of-00002.safetensors", b: "model-00002-of-00002.safetensors" },
+    };
+    const { session, problems } = await healthOf({
+      "model.safetensors.index.json": JSON.stringify(index),
+      "model-00001-of-00002.safetensors": weights({ a: [8] }),
+      "model-00002-of-00002.safetensors": shard.subarray(0, shard.length - 4),
+    });
+    expect(problems[0]?.message).toMatch(/^model-00002-of-00002\.safetensors is cut/);
+    expect((await session.resume()).checks[0]?.reason).toMatch(/^model-00002-of-00002\.safetensors is cut/);
+  });
+});
