@@ -77,7 +77,10 @@ function unmarkedAdapter(
   if (isSvd) problems.factoredWeights(factors.length);
   const modules = factors.map(({ family, ...factor }) => {
     const isMlx = family === "mlx-vlm";
-    const rule = isMlx ? scales.find(factor.module, factor.rank, true) : undefined;
+    const found = isMlx ? scales.find(factor.module, factor.rank, true) : undefined;
+    // Without its configuration not even mlx-lm's default is known to hold.
+    const rule = found?.source === "assumed" ? { ...found, scale: 1 } : found;
+    if (rule?.source === "assumed") problems.assumedScale(rule.scale);
     return {
       ...factor,
       adapterName: undefined,

@@ -4,6 +4,7 @@ import type { AdapterFingerprint } from "../update/adapterFingerprint";
 import type { FactorHistogram } from "../update/factorHistogram";
 import type { FactorNorms } from "../update/factorNorms";
 import type { Finding } from "../update/findings";
+import { moduleMetricIds } from "../update/moduleMetrics";
 import type { CompareStep } from "./compareSteps";
 import type { ModuleGrid } from "./modules/moduleGrid";
 
@@ -73,13 +74,7 @@ export interface SnapshotColumn {
  */
 export const compareMetrics = [
   "rank",
-  "frobenius",
-  "spectral",
-  "stableRank",
-  "effectiveRank",
-  "rank99",
-  "normA",
-  "normB",
+  ...moduleMetricIds,
   "change",
   "cosine",
   "similarity",

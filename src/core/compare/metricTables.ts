@@ -1,3 +1,4 @@
+import { numbersOf } from "../update/moduleMetrics";
 import { pairOf } from "./adapterTotals";
 import { type CompareMetric, compareMetrics } from "./compareView";
 import type { ModuleComparison } from "./modules/moduleComparison";
@@ -37,13 +38,7 @@ function valuesOf(
   const previous = pairOf(module, column - 1, column);
   return {
     rank: measurement.module.rank,
-    frobenius: metrics?.frobenius,
-    spectral: metrics?.spectral,
-    stableRank: metrics?.stableRank,
-    effectiveRank: metrics?.effectiveRank,
-    rank99: metrics?.rank99,
-    normA: metrics?.normA,
-    normB: metrics?.normB,
+    ...(metrics === undefined ? {} : numbersOf(metrics)),
     change: first?.relativeChange,
     cosine: first?.cosine,
     similarity: first?.subspaceSimilarity,

@@ -1,6 +1,7 @@
 import type { Files } from "../bytes/files";
 import type { UserStage } from "../session/checkpointSession";
 import { type ModuleMeasurement, measureModule } from "../update/measureModule";
+import { moduleMetricIds, numbersOf } from "../update/moduleMetrics";
 import type { UpdateAnalysis } from "../update/updateAnalysis";
 import { alignModules } from "./modules/alignModules";
 import { compareUpdates, type UpdateComparison } from "./modules/compareUpdates";
@@ -9,13 +10,7 @@ import { openSnapshots, type Snapshot } from "./openSnapshots";
 
 /** What can be followed over a run. `change…` are against the checkpoint before, `fromFirst` against the first. */
 export const timelineMetrics = [
-  "frobenius",
-  "spectral",
-  "stableRank",
-  "effectiveRank",
-  "rank99",
-  "normA",
-  "normB",
+  ...moduleMetricIds,
   "relativeChange",
   "cosine",
   "energyKept",
@@ -114,8 +109,7 @@ function valuesOf(
   pairs: Neighbours | undefined,
 ): Partial<Record<TimelineMetric, number | undefined>> {
   if (metrics === undefined) return {};
-  const { frobenius, spectral, stableRank, effectiveRank, rank99, normA, normB } = metrics;
-  const plain = { frobenius, spectral, stableRank, effectiveRank, rank99, normA, normB };
+  const plain = numbersOf(metrics);
   if (pairs === undefined) return plain;
   const { first, previous, own } = pairs;
   const change = compared(previous, own);

@@ -3,6 +3,7 @@ import { isReadingError, type Problem } from "../problem/problem";
 import type { CheckpointSession } from "../session/checkpointSession";
 import type { LoraView } from "../session/loraView";
 import { maskSecretsOf } from "../text/secretKeys";
+import { numbersOf } from "../update/moduleMetrics";
 import { toPlain } from "./reportJson";
 import type { ValueFindings } from "./valueFindings";
 
@@ -107,12 +108,7 @@ function moduleRow({ module, rank, alpha, scale, metrics, experts }: LoraView["m
     rank,
     alpha,
     scale,
-    normA: metrics?.normA,
-    normB: metrics?.normB,
-    frobenius: metrics?.frobenius,
-    spectral: metrics?.spectral,
-    stableRank: metrics?.stableRank,
-    effectiveRank: metrics?.effectiveRank,
+    ...(metrics === undefined ? {} : numbersOf(metrics)),
     singularValues: metrics?.singularValues ?? [],
     ...(experts === undefined ? {} : { experts }),
   };

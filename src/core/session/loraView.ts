@@ -3,6 +3,7 @@ import type { StageLabel } from "../stage/stage";
 import type { AdapterFingerprint } from "../update/adapterFingerprint";
 import type { FactorHealth } from "../update/factorHealth";
 import type { Finding } from "../update/findings";
+import type { ModuleNumbers } from "../update/moduleMetrics";
 import type { FingerprintKind } from "../update/stageFingerprint";
 
 /** The LoRA tab: facts about the adapter and one row a module. Plain data. */
@@ -46,24 +47,14 @@ export interface LoraModuleRow {
 }
 
 /** The update of one expert. NaN where its factors are not finite. */
-export type ExpertNumbers = Pick<
-  LoraModuleMetrics,
-  "frobenius" | "spectral" | "stableRank" | "effectiveRank" | "rank99"
->;
+export type ExpertNumbers = ModuleNumbers;
 
 /** Norms of the factors and of the update ΔW = scale · B · A. */
-export interface LoraModuleMetrics {
-  readonly normA: number;
-  readonly normB: number;
-  readonly frobenius: number;
-  readonly spectral: number;
+export interface LoraModuleMetrics extends ModuleNumbers {
   readonly nuclear: number;
-  readonly stableRank: number;
-  readonly effectiveRank: number;
-  /** Ranks that keep 90, 95 and 99 % of the energy (squared singular values). */
+  /** Ranks that keep 90 and 95 % of the energy (squared singular values). */
   readonly rank90: number;
   readonly rank95: number;
-  readonly rank99: number;
   /** Largest first. */
   readonly singularValues: Float64Array;
 }

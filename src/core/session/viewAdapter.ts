@@ -9,6 +9,7 @@ import { fingerprintOfMeasurements, refineStage } from "../update/adapterFingerp
 import type { ReadTensor } from "../update/factors";
 import { findingsOf } from "../update/findings";
 import { type ModuleMeasurement, measureModule } from "../update/measureModule";
+import { numbersOf } from "../update/moduleMetrics";
 import type { UpdateMetrics } from "../update/updateMetrics";
 import type { LoraModuleMetrics, LoraModuleRow, LoraView } from "./loraView";
 
@@ -70,14 +71,10 @@ function rowOf(
     metrics: metrics === undefined ? undefined : listedMetrics(metrics, listed),
     ...(unlisted > 0 ? { unlistedValues: unlisted } : {}),
     ...(unavailable === undefined ? {} : { unavailable }),
-    ...(experts === undefined ? {} : { experts: experts.map(expertNumbers) }),
+    ...(experts === undefined ? {} : { experts: experts.map(numbersOf) }),
     ...(fingerprint === undefined ? {} : { fingerprint: fingerprint.kind }),
     ...(health === undefined ? {} : { health }),
   };
-}
-
-function expertNumbers({ frobenius, spectral, stableRank, effectiveRank, rank99 }: UpdateMetrics) {
-  return { frobenius, spectral, stableRank, effectiveRank, rank99 };
 }
 
 function listedMetrics(
