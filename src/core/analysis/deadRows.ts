@@ -1,6 +1,6 @@
 import { elementCount, type Tensor } from "../tensors/tensor";
 import { valueDtype } from "../values/valueDtype";
-import type { TensorStatistics } from "./tensorStatistics";
+import type { TensorStatistics } from "./statisticColumns";
 
 /** Bytes looked at at once. */
 const chunkBytes = 4 * 1024 * 1024;

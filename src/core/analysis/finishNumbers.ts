@@ -1,8 +1,8 @@
 import type { CodeTable, NumberEncoding } from "./numberEncoding";
-import type { CodeCounts, Moments } from "./numberKernels";
+import { type CodeCounts, type Moments, noMoments } from "./numberKernels";
+import { statisticsOf } from "./statisticColumns";
 import type { PartialNumbers } from "./tensorMeasurer";
 import type { Quantile, TensorNumbers } from "./tensorNumbers";
-import type { TensorStatistics } from "./tensorStatistics";
 import { bucketHistogram, histogramBins, type ValueCounts, valueHistogram } from "./valueHistogram";
 
 /** Shares that quantiles are given for: the tails, the quartiles and the median. */
@@ -20,36 +20,9 @@ export function finishNumbers(partial: PartialNumbers, encoding: NumberEncoding)
   return { statistics, histogram: bucketHistogram(counts, bits, moments, histogramBins) };
 }
 
-function statisticsOf({ count, mean, squares, min, max, zeros, nan, inf }: Moments): TensorStatistics {
-  if (count === 0) return { ...noStatistics, nan, inf };
-  return {
-    min,
-    max,
-    mean,
-    std: Math.sqrt(squares / count),
-    absMax: Math.max(Math.abs(min), Math.abs(max)),
-    l2: Math.sqrt(squares + count * mean * mean),
-    zeros,
-    nan,
-    inf,
-  };
-}
-
-const noStatistics: TensorStatistics = {
-  min: Number.NaN,
-  max: Number.NaN,
-  mean: Number.NaN,
-  std: Number.NaN,
-  absMax: Number.NaN,
-  l2: Number.NaN,
-  zeros: 0,
-  nan: 0,
-  inf: 0,
-};
-
 function numbersOfCodes(codeCounts: CodeCounts, table: CodeTable): TensorNumbers {
   const { finite, nan, inf } = sortByValue(codeCounts, table);
-  if (finite.total === 0) return { statistics: { ...noStatistics, nan, inf } };
+  if (finite.total === 0) return { statistics: statisticsOf({ ...noMoments, nan, inf }) };
   return {
     statistics: statisticsOf({ ...momentsOf(finite), nan, inf }),
     histogram: valueHistogram(finite, histogramBins),

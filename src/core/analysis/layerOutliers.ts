@@ -1,5 +1,5 @@
 import { formatNumber } from "../text/quantities";
-import type { TensorStatistics } from "./tensorStatistics";
+import type { TensorStatistics } from "./statisticColumns";
 
 export interface ScannedTensor {
   readonly row: number;

@@ -1,20 +1,15 @@
+import {
+  type StatisticId,
+  statisticColumns,
+  statisticsFrom,
+  type TensorStatistics,
+} from "./statisticColumns";
 import type { TensorNumbers } from "./tensorNumbers";
-import type { TensorStatistics } from "./tensorStatistics";
+
+export type ScanColumn = StatisticId;
 
 /** What a scan tells of each tensor, in the order in which it is packed. */
-export const scanColumns = [
-  "min",
-  "max",
-  "mean",
-  "std",
-  "absMax",
-  "l2",
-  "zeros",
-  "nan",
-  "inf",
-] as const satisfies readonly (keyof TensorStatistics)[];
-
-export type ScanColumn = (typeof scanColumns)[number];
+export const scanColumns: readonly StatisticId[] = statisticColumns.map(({ id }) => id);
 
 /** Results of a scan that arrived together, packed so that 89,088 tensors cross in messages well under 1 MB. */
 export interface ScanChunk {
@@ -65,7 +60,7 @@ export class ScanTable {
   }
 
   /** Undefined where nothing has come yet, or the tensor has no numbers. */
-  get(column: ScanColumn, row: number): number | undefined {
+  get(column: StatisticId, row: number): number | undefined {
     if (this.known[row] !== 1) return undefined;
     const value = this.column(column)[row] as number;
     // A tensor with numbers has counts, whatever its values are.
@@ -74,21 +69,10 @@ export class ScanTable {
 
   statistics(row: number): TensorStatistics | undefined {
     if (this.get("zeros", row) === undefined) return undefined;
-    const at = (column: ScanColumn) => this.column(column)[row] as number;
-    return {
-      min: at("min"),
-      max: at("max"),
-      mean: at("mean"),
-      std: at("std"),
-      absMax: at("absMax"),
-      l2: at("l2"),
-      zeros: at("zeros"),
-      nan: at("nan"),
-      inf: at("inf"),
-    };
+    return statisticsFrom(({ id }) => this.column(id)[row] as number);
   }
 
-  column(column: ScanColumn): Float64Array {
+  column(column: StatisticId): Float64Array {
     return this.columns[scanColumns.indexOf(column)] as Float64Array;
   }
 }

@@ -1,4 +1,4 @@
-import type { TensorStatistics } from "./tensorStatistics";
+import type { TensorStatistics } from "./statisticColumns";
 
 /** What one pass over a tensor's values tells. Plain data. */
 export interface TensorNumbers {

@@ -1,17 +1,4 @@
-/** Over the finite values of a tensor; where there is none, the numbers are NaN. */
-export interface TensorStatistics {
-  readonly min: number;
-  readonly max: number;
-  readonly mean: number;
-  /** Population standard deviation. */
-  readonly std: number;
-  readonly absMax: number;
-  /** √Σx² */
-  readonly l2: number;
-  readonly zeros: number;
-  readonly nan: number;
-  readonly inf: number;
-}
+import { statisticsOf, type TensorStatistics } from "./statisticColumns";
 
 /** Reads a range of a tensor's bytes; offsets are relative to the tensor. */
 export type ReadRange = (offset: number, length: number) => Promise<Uint8Array>;
@@ -28,7 +15,6 @@ export class StreamingStatistics {
   private squares = 0;
   private min = Number.POSITIVE_INFINITY;
   private max = Number.NEGATIVE_INFINITY;
-  private sumOfSquares = 0;
   private zeros = 0;
   private nan = 0;
   private inf = 0;
@@ -36,7 +22,6 @@ export class StreamingStatistics {
   add(values: Float64Array): void {
     let count = 0;
     let sum = 0;
-    let sumOfSquares = 0;
     for (const value of values) {
       if (value - value !== 0) {
         if (Number.isNaN(value)) this.nan++;
@@ -45,29 +30,16 @@ export class StreamingStatistics {
       }
       count++;
       sum += value;
-      sumOfSquares += value * value;
       if (value === 0) this.zeros++;
       if (value < this.min) this.min = value;
       if (value > this.max) this.max = value;
     }
-    this.sumOfSquares += sumOfSquares;
     if (count > 0) this.merge(values, count, sum / count);
   }
 
   finish(): TensorStatistics {
-    const { count, min, max, zeros, nan, inf } = this;
-    const none = count === 0;
-    return {
-      min: none ? Number.NaN : min,
-      max: none ? Number.NaN : max,
-      mean: none ? Number.NaN : this.mean,
-      std: none ? Number.NaN : Math.sqrt(this.squares / count),
-      absMax: none ? Number.NaN : Math.max(Math.abs(min), Math.abs(max)),
-      l2: none ? Number.NaN : Math.sqrt(this.sumOfSquares),
-      zeros,
-      nan,
-      inf,
-    };
+    const { count, mean, squares, min, max, zeros, nan, inf } = this;
+    return statisticsOf({ count, mean, squares, min, max, zeros, nan, inf });
   }
 
   private merge(values: Float64Array, count: number, chunkMean: number): void {

@@ -1,4 +1,5 @@
-import { StreamingStatistics, type TensorStatistics } from "../analysis/tensorStatistics";
+import type { TensorStatistics } from "../analysis/statisticColumns";
+import { StreamingStatistics } from "../analysis/tensorStatistics";
 import { decodeTensor } from "../tensors/decode";
 import { dtypeBits } from "../tensors/dtype";
 import { elementCount, type Tensor } from "../tensors/tensor";

@@ -1,4 +1,4 @@
-import type { TensorStatistics } from "../analysis/tensorStatistics";
+import type { TensorStatistics } from "../analysis/statisticColumns";
 import type { Problem } from "../problem/problem";
 import type { CheckpointSession } from "../session/checkpointSession";
 

@@ -3,8 +3,8 @@ import { countDeadRows, mayHaveDeadRows } from "../../../src/core/analysis/deadR
 import { duplicateCandidates } from "../../../src/core/analysis/duplicateCandidates";
 import { layerOutliers, type ScannedTensor } from "../../../src/core/analysis/layerOutliers";
 import { packScanChunk, ScanTable, scanColumns } from "../../../src/core/analysis/scanTable";
+import type { TensorStatistics } from "../../../src/core/analysis/statisticColumns";
 import { deadRowsFinding, tensorFindings } from "../../../src/core/analysis/tensorFindings";
-import type { TensorStatistics } from "../../../src/core/analysis/tensorStatistics";
 
 const usual: TensorStatistics = {
   min: -0.1,

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import type { TensorStatistics } from "../../../src/core/analysis/tensorStatistics";
+import type { TensorStatistics } from "../../../src/core/analysis/statisticColumns";
 import { CheckpointSession } from "../../../src/core/session/checkpointSession";
 import { MemoryFiles } from "../../support/memoryFiles";
 import { bytesAt, trainingFixtures } from "../resume/resumeFiles";

@@ -1,5 +1,5 @@
 import { useEffect, useMemo } from "preact/hooks";
-import type { TensorStatistics } from "../../../src/core/analysis/tensorStatistics";
+import type { TensorStatistics } from "../../../src/core/analysis/statisticColumns";
 import type { OptimizerRow } from "../../../src/core/optimizer/optimizerView";
 import type { MomentNumbers } from "../../../src/core/optimizer/updateSize";
 import { formatCount, formatNumber } from "../../../src/core/text/quantities";
