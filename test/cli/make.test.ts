@@ -1,6 +1,7 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, inject, test } from "vitest";
 import { projectRoot } from "../support/projectRoot";
 import { safetensorsFile } from "../support/safetensorsFile";
 import { cliFolder, floats } from "./cliFolder";
@@ -89,4 +90,36 @@ describe("reduce", () => {
     expect(run("reduce", svd, "--rank", "2", "--out", "reduced", "--replace").status).toBe(0);
     expect(run("inspect", "reduced", "--json").json().adapter.rank).toBe(2);
   });
+});
+
+test.skipIf(process.platform === "win32")("Ctrl-C in the middle leaves nothing behind", async () => {
+  const names = Array.from({ length: 12 }, (_, layer) => `model.layers.${layer}.q_proj.weight`);
+  const tensors = names.map((name) => ({ name, dtype: "F32", shape: [256, 256] }));
+  for (const [name, factor] of [
+    ["long-base", 0],
+    ["long-tuned", 1],
+  ] as const) {
+    mkdirSync(join(folder, name));
+    const values = Float32Array.from({ length: 12 * 256 * 256 }, (_, at) => factor * Math.sin(at * at));
+    const data = new Uint8Array(values.buffer);
+    writeFileSync(join(folder, name, "model.safetensors"), safetensorsFile({ tensors, data }));
+  }
+  const before = readdirSync(folder).sort();
+  const args = ["extract", "long-base", "long-tuned", "--rank", "64", "--out", "stopped", "--json"];
+  const child = spawn(process.execPath, [inject("cliFile"), ...args], { cwd: folder });
+  let printed = "";
+  child.stdout.on("data", (text) => {
+    printed += String(text);
+  });
+  const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
+  await expect
+    .poll(() => readdirSync(folder).some((name) => name.startsWith("stopped.")), {
+      timeout: 20_000,
+      interval: 5,
+    })
+    .toBe(true);
+  child.kill("SIGINT");
+  expect(await ended).toBe(130);
+  expect(JSON.parse(printed).problems).toMatchObject([{ code: "Cancelled" }]);
+  expect(readdirSync(folder).sort()).toEqual(before);
 });

@@ -1,8 +1,9 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { createHash } from "node:crypto";
+import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { nodeSink } from "../../src/worker/nodeSink";
+import { nodeSink, removeUnfinished } from "../../src/worker/nodeSink";
 
 let root = "";
 beforeEach(async () => {
@@ -83,5 +84,42 @@ describe("nodeSink", () => {
     await file.discard();
     expect(await readdir(root)).toEqual(["x.safetensors"]);
     expect(await readFile(path, "utf8")).toBe("theirs");
+  });
+});
+
+describe("what an interrupted write leaves", () => {
+  const machine = createHash("sha256").update(hostname()).digest("hex").slice(0, 6);
+  const old = new Date(Date.now() - 60_000);
+
+  async function leave(name: string, when = old): Promise<void> {
+    await mkdir(join(root, name));
+    await writeFile(join(root, name, "a"), "half");
+    await utimes(join(root, name, "a"), when, when);
+    await utimes(join(root, name), when, when);
+  }
+
+  it("is removed by the next write of the same place, where its process is gone", async () => {
+    // No process has a number above the limit of the kernel.
+    const gone = `x.${machine}-4194399-0123456789ab.tmp`;
+    const kept = [
+      `x.${machine}-${process.pid}-0123456789ab.tmp`,
+      "x.ffffff-4194399-0123456789ab.tmp",
+      `y.${machine}-4194399-0123456789ab.tmp`,
+      "x.notes.tmp",
+    ];
+    for (const name of [gone, ...kept]) await leave(name);
+    await leave(`x.${machine}-4194399-ba9876543210.tmp`, new Date());
+    const folder = await nodeSink.createFolder(join(root, "x"), { replace: false, files });
+    await folder.discard();
+    expect((await readdir(root)).sort()).toEqual([...kept, `x.${machine}-4194399-ba9876543210.tmp`].sort());
+  });
+
+  it("is removed at once by a process that ends", async () => {
+    const folder = await nodeSink.createFolder(join(root, "x"), { replace: false, files });
+    await (await folder.create("a")).close();
+    const done = await nodeSink.createFolder(join(root, "z"), { replace: false, files });
+    await done.commit();
+    removeUnfinished();
+    expect(await readdir(root)).toEqual(["z"]);
   });
 });
