@@ -4,6 +4,7 @@ import type { Tensor } from "../tensors/tensor";
 import { formatCount } from "../text/quantities";
 import type { CompareTensorRow, TensorStatus } from "./compareView";
 import type { Snapshot } from "./openSnapshots";
+import { alignedSource } from "./tensors/alignSnapshots";
 import { type AlignedRow, alignTensors } from "./tensors/alignTensors";
 
 export interface TensorLayouts {
@@ -22,16 +23,13 @@ export function compareTensorLayouts(snapshots: readonly Snapshot[], maxRows: nu
   const isModel = snapshots.map(({ session }) => session !== undefined && session.adapter === undefined);
   if (isModel.filter(Boolean).length < 2) return { rows: [], aligned: [], problems: [] };
   const aligned = alignTensors(
-    snapshots.map(({ label, session }, index) => {
-      if (session === undefined || !isModel[index]) return undefined;
-      const { tensors, aliases } = session.checkpoint;
-      return { label, tensors, aliases };
-    }),
+    snapshots.map((snapshot, index) => (isModel[index] ? alignedSource(snapshot) : undefined)),
   );
   const problems = [...aligned.problems, ...loaderWarnings(aligned.aligned, snapshots)];
   const rows = aligned.rows
-    .map(({ name, tensors, status }) => ({ name, cells: tensors.map(describe), status }))
-    .sort((a, b) => statusOrder[a.status] - statusOrder[b.status]);
+    .map(({ name, tensors, status, part }) => ({ name, cells: tensors.map(describe), status, part }))
+    .sort((a, b) => partOrder(a.part) - partOrder(b.part) || statusOrder[a.status] - statusOrder[b.status])
+    .map(({ name, cells, status }) => ({ name, cells, status }));
   if (rows.length <= maxRows) return { rows, aligned: aligned.rows, problems };
   const message = `${formatCount(rows.length - maxRows)} of ${formatCount(rows.length)} tensors are not listed; those that differ come first.`;
   return {
@@ -60,6 +58,11 @@ const statusOrder: Record<TensorStatus, number> = {
   added: 3,
   "same layout": 4,
 };
+
+/** Weights first. */
+function partOrder(part: AlignedRow["part"]): number {
+  return part === undefined ? 0 : 1;
+}
 
 function describe(tensor: Tensor | undefined): string | null {
   return tensor === undefined ? null : `${tensor.dtype} [${tensor.shape.join(", ")}]`;

@@ -23,6 +23,7 @@ export function tensorReport({ alignment, table }: TensorFindings) {
     const isSeveral = table !== undefined && table.pairs.length > 1;
     return {
       name: row.name,
+      ...(row.part === undefined ? {} : { part: row.part }),
       status: table === undefined ? row.status : diffStatus(row, index, table),
       ...(numbers === undefined ? {} : numbersReport(numbers)),
       layouts: row.tensors.map((tensor) => tensor && layoutText(tensor)).map((text) => text ?? null),
@@ -79,12 +80,14 @@ function weight({ relativeL2, mismatches }: DiffNumbers): number {
 
 /** Tensors that are the same everywhere are counted, the others listed, the largest change first. */
 export function tensorText({ alignment, table }: TensorFindings, labels: readonly string[]): string {
-  const rows = alignment.rows.map((row, index) => ({
+  const all = alignment.rows.map((row, index) => ({
     row,
     status: table === undefined ? row.status : diffStatus(row, index, table),
     numbers: table && largestChange(table, index),
   }));
   const isQuiet = (status: string) => status === "equal" || status === "same layout";
+  const rows = all.filter(({ row }) => row.part === undefined);
+  const states = all.filter(({ row }) => row.part !== undefined);
   const listed = rows
     .filter(({ status }) => !isQuiet(status))
     .sort((a, b) => order(b.numbers) - order(a.numbers));
@@ -102,7 +105,12 @@ export function tensorText({ alignment, table }: TensorFindings, labels: readonl
   const word = table === undefined ? "have the same layout; their values were not compared" : "are equal";
   const count =
     quiet === 0 ? [] : [`${plural(quiet, "tensor")} ${quiet === 1 ? word.replace("are", "is") : word}.`];
-  return [...(cells.length === 0 ? [] : [textTable(header, cells)]), ...count].join("\n\n");
+  const moved = states.filter(({ status }) => !isQuiet(status)).length;
+  const optimizer =
+    states.length === 0
+      ? []
+      : [`Optimizer state: ${moved} of ${plural(states.length, "tensor")} differ${table === undefined ? " in layout; their values were not compared" : ""}. --json lists them.`];
+  return [...(cells.length === 0 ? [] : [textTable(header, cells)]), ...count, ...optimizer].join("\n\n");
 }
 
 function statusText(row: AlignedRow, status: string, numbers: DiffNumbers | undefined): string {

@@ -188,3 +188,20 @@ describe("containers", () => {
     ]);
   });
 });
+
+describe("training checkpoints", () => {
+  it("have their weights first, and what an optimizer keeps behind them", () => {
+    const names = ["model.z.weight", "optimizer.state.0.exp_avg", "z_loss_scale"];
+    const both = ["a", "b"].map((label) => ({ ...source(label, names), optimizerPaths: ["optimizer"] }));
+    expect(alignTensors(both).rows.map(({ name, part }) => [name, part])).toEqual([
+      ["model.z.weight", undefined],
+      ["z_loss_scale", undefined],
+      ["optimizer.state.0.exp_avg", "optimizer"],
+    ]);
+  });
+
+  it("are not set apart where there is nothing but an optimizer", () => {
+    const one = { ...source("a", ["optimizer.state.0.exp_avg"]), optimizerPaths: ["optimizer"] };
+    expect(alignTensors([one, one]).rows.map(({ part }) => part)).toEqual([undefined]);
+  });
+});

@@ -21,6 +21,8 @@ export interface AlignedSource {
   readonly tensors: readonly Tensor[];
   /** Names that were saved as another tensor because both share memory. */
   readonly aliases: ReadonlyMap<string, string>;
+  /** Where optimizers keep their state, e.g. "optimizer"; names in dots below are theirs. */
+  readonly optimizerPaths?: readonly string[];
 }
 
 /**
@@ -38,10 +40,12 @@ export interface AlignedRow {
   readonly status: LayoutStatus;
   /** Set where a snapshot has the tensor only under this name, with which another has it tied. */
   readonly tiedTo?: string;
+  /** Set for the state of an optimizer, which stands behind the weights. */
+  readonly part?: "optimizer";
 }
 
 export interface Alignment {
-  /** In the order of their names. */
+  /** The weights in the order of their names, then what optimizers keep. */
   readonly rows: readonly AlignedRow[];
   readonly separator: NameSeparator;
   /** What was done so that names agree, and to which snapshot. */
@@ -143,10 +147,24 @@ class Aligning {
     this.findTied();
     const separator = separatorOf(this.rows.map(({ name }) => name));
     const readable = this.sources.map((source) => source !== undefined);
-    const rows = this.rows
+    const sorted = this.rows
       .sort((a, b) => compareNames(a.name, b.name, separator))
       .map((row) => ({ ...row, status: statusOf(row.tensors, readable) }));
+    const rows = this.weightsFirst(sorted);
     return { rows, separator, aligned: this.aligned, problems: this.problems };
+  }
+
+  /** Weights are what people compare; of optimizers alone nothing is set apart. */
+  private weightsFirst(rows: readonly AlignedRow[]): readonly AlignedRow[] {
+    const isState = ({ tensors }: AlignedRow) =>
+      tensors.some((tensor, column) => {
+        const paths = this.sources[column]?.optimizerPaths ?? [];
+        return tensor !== undefined && paths.some((path) => tensor.name.startsWith(`${path}.`));
+      });
+    const weights = rows.filter((row) => !isState(row));
+    if (weights.length === 0 || weights.length === rows.length) return rows;
+    const states = rows.filter(isState).map((row): AlignedRow => ({ ...row, part: "optimizer" }));
+    return [...weights, ...states];
   }
 
   private addRow(column: number, tensor: Tensor, key: string): void {

@@ -5,7 +5,7 @@ import type { DiffTable } from "./diffTable";
 
 /**
  * What happened to the tensors from one snapshot to its neighbour, in one sentence: of their values where they were
- * compared, otherwise of their names and shapes alone.
+ * compared, otherwise of their names and shapes alone. What optimizers keep is not counted.
  */
 export function tensorSentence(
   rows: readonly AlignedRow[],
@@ -16,7 +16,8 @@ export function tensorSentence(
   const counts = { common: 0, shape: 0, added: 0, removed: 0, changed: 0, equal: 0 };
   const changes: number[] = [];
   const pair = table?.pairs.findIndex(({ a, b }) => a === from && b === to) ?? -1;
-  for (const [row, { tensors }] of rows.entries()) {
+  for (const [row, { tensors, part }] of rows.entries()) {
+    if (part !== undefined) continue;
     const [before, after] = [tensors[from], tensors[to]];
     if (before === undefined && after === undefined) continue;
     if (before === undefined) counts.added++;
