@@ -109,7 +109,9 @@ export function tensorText({ alignment, table }: TensorFindings, labels: readonl
   const optimizer =
     states.length === 0
       ? []
-      : [`Optimizer state: ${moved} of ${plural(states.length, "tensor")} differ${table === undefined ? " in layout; their values were not compared" : ""}. --json lists them.`];
+      : [
+          `Optimizer state: ${moved} of ${plural(states.length, "tensor")} differ${table === undefined ? " in layout; their values were not compared" : ""}. --json lists them.`,
+        ];
   return [...(cells.length === 0 ? [] : [textTable(header, cells)]), ...count, ...optimizer].join("\n\n");
 }
 
