@@ -1,6 +1,7 @@
 import type { Files } from "../bytes/files";
 import { type ReadAllowance, ReadLimitError } from "../bytes/limitedFiles";
-import { probeTorch, torchFile } from "./probeTorch";
+import { torchFile } from "../formats/fileKinds";
+import { probeTorch } from "./probeTorch";
 import { probeWeights, type WeightsProbe } from "./probeWeights";
 
 /**

@@ -11,9 +11,6 @@ import { progressInside } from "./progressInside";
 import { readScalars } from "./readScalars";
 import { TensorReader } from "./tensorReader";
 
-/** Endings of files that torch.load is used on. */
-export const torchFile = /\.(?:pt|pth|bin|ckpt|pkl)(?:\.tar)?$/i;
-
 /** Problems that one row of a list can carry. */
 const maxProbeProblems = 3;
 

@@ -1,5 +1,6 @@
 import * as vscode from "vscode";
 import { joinPath } from "../../core/bytes/paths";
+import { checkpointGlob, logGlob } from "../../core/formats/fileKinds";
 import type { DiscoveredRuns, Run } from "../../core/runs/run";
 import { liveLogs, type RunStatus, withStatus } from "../../core/runs/status/runStatus";
 import { loggedRun } from "../../core/runs/status/runStatusReader";
@@ -18,14 +19,6 @@ const longestQuietMs = 5000;
 
 /** A search that was asked for by the way may take a tenth of the time. */
 const restPerSearch = 10;
-
-/** Files whose coming or going changes what the tree says. Optimizer shards and the like don't. */
-const checkpointFiles =
-  "**/{trainer_state.json,adapter_config.json,checkpoint-stage.json,*.safetensors,*.safetensors.index.json}";
-
-/** They grow by every step; only their coming and going asks for a search. */
-const logFiles =
-  "**/{*tfevents*,metrics.csv,trainer_log.jsonl,metrics.jsonl,scalars.jsonl,train*.jsonl,log_*.txt,*.wandb}";
 
 export interface ExtraRoot {
   readonly path: string;
@@ -219,8 +212,8 @@ export class RunsModel {
     const { visibility, stages } = this.services;
     const search = debounce(quietMs, () => void this.refresh(), longestQuietMs);
     const read = debounce(quietMs, () => void this.readGrown(), longestQuietMs);
-    const checkpoints = vscode.workspace.createFileSystemWatcher(checkpointFiles);
-    const logs = vscode.workspace.createFileSystemWatcher(logFiles);
+    const checkpoints = vscode.workspace.createFileSystemWatcher(checkpointGlob);
+    const logs = vscode.workspace.createFileSystemWatcher(logGlob);
     // Of a folder that goes VS Code tells alone, and nothing of the files in it.
     const folders = vscode.workspace.createFileSystemWatcher("**", true, true, false);
     const searchAgain = () => search.run();

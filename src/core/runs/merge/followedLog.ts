@@ -1,7 +1,8 @@
 import type { Files } from "../../bytes/files";
 import { CheckpointError } from "../../problem/checkpointError";
-import type { LogCursor, LogFile, LogRead, LogReport, Purge } from "../logs/logFormat";
+import type { LogCursor, LogFile, LogRead, LogReport, Purge, SummaryRow } from "../logs/logFormat";
 import { logFormatOf } from "../logs/logFormats";
+import { PointBatch } from "../logs/pointBatch";
 import type { PointColumns } from "../logs/pointColumns";
 import { emptyReport } from "../logs/wholeLog";
 
@@ -86,13 +87,21 @@ export class FollowedLog {
   }
 
   private take(read: LogRead): LogChange {
-    const { points, restarted, purges, cursor, waiting } = read;
+    const { restarted, purges, cursor, waiting } = read;
+    const isSettings = this.holdsSettings(read);
+    const points = isSettings ? new PointBatch() : read.points;
+    const outcome = isSettings ? lastValues(read.points) : [];
     this.unreadable = false;
     this.cursor = cursor;
     this.waiting = waiting;
     const { path } = this.log;
     const problems = read.problems.map((problem) => ({ file: path, ...problem }));
-    this.report = { config: read.config, summary: read.summary, facts: read.facts, problems };
+    this.report = {
+      config: read.config,
+      summary: [...read.summary, ...outcome],
+      facts: read.facts,
+      problems,
+    };
     if (restarted) {
       this.columns = new Map();
       this.purges = [];
@@ -110,6 +119,16 @@ export class FollowedLog {
     return { restarted, keys, purged: purges.length > 0 };
   }
 
+  /**
+   * `add_hparams` writes the settings and the outcome of a training into a folder of its own below the log: its one
+   * point of each metric is no curve.
+   */
+  private holdsSettings({ config, points }: LogRead): boolean {
+    const { format, scope } = this.log;
+    if (format !== "tensorboard" || scope === undefined || config.length === 0) return false;
+    return this.columns.size === 0 && [...points.columns.values()].every(({ length }) => length <= 1);
+  }
+
   private fail(error: unknown): LogChange | undefined {
     const wasUnreadable = this.unreadable;
     this.unreadable = true;
@@ -121,6 +140,13 @@ export class FollowedLog {
     this.report = { ...this.report, problems };
     return wasUnreadable ? undefined : { restarted: false, keys: [], purged: false };
   }
+}
+
+function lastValues({ columns }: PointBatch): SummaryRow[] {
+  return [...columns].flatMap(([name, { values }]) => {
+    const value = values.at(-1);
+    return value === undefined ? [] : [[name, value] as const];
+  });
 }
 
 function pointsOf(columns: ReadonlyMap<string, PointColumns>): number {

@@ -1,0 +1,67 @@
+/** A file name or ending that means something to the extension, and where it means it. */
+export interface FileKind {
+  /** With a dot in front an ending, else a whole name. */
+  readonly name: string;
+  /** `default`: opens in the checkpoint editor; `option`: may be opened with it. */
+  readonly editor?: "default" | "option";
+  /** Stands in the Explorer's menu to be opened; `compare`: to be compared as well. */
+  readonly menu?: "open" | "compare";
+  /** Its coming, change or going is news for the list of runs; `log`: its coming and going only. */
+  readonly watched?: "checkpoint" | "log";
+  /** torch.load is used on such files. */
+  readonly torch?: boolean;
+}
+
+/**
+ * Every file name and ending that the manifest and the watchers name. A test holds package.json's selectors and menus to
+ * it, and the watchers are made of it. What a file is for in a folder says `parts/parts.ts`, which logs there are says
+ * `runs/logs/logNames.ts`.
+ */
+export const fileKinds: readonly FileKind[] = [
+  { name: ".safetensors", editor: "default", menu: "compare", watched: "checkpoint" },
+  { name: ".safetensors.index.json", editor: "option", watched: "checkpoint" },
+  { name: ".pt", editor: "option", menu: "compare", torch: true },
+  { name: ".pth", editor: "option", menu: "compare", torch: true },
+  { name: ".ckpt", editor: "option", menu: "compare", torch: true },
+  { name: ".bin", editor: "option", menu: "compare", torch: true },
+  { name: ".pkl", editor: "option", menu: "open", torch: true },
+  { name: ".pth.tar", editor: "option", torch: true },
+  { name: ".bin.index.json", editor: "option" },
+  { name: ".gguf", menu: "open" },
+  { name: ".npz", menu: "open" },
+  { name: ".h5", menu: "open" },
+  { name: "trainer_state.json", watched: "checkpoint" },
+  { name: "adapter_config.json", watched: "checkpoint" },
+  { name: "checkpoint-stage.json", watched: "checkpoint" },
+  { name: "*tfevents*", watched: "log" },
+  { name: "metrics.csv", watched: "log" },
+  { name: "results.csv", watched: "log" },
+  { name: "trainer_log.jsonl", watched: "log" },
+  { name: "logging.jsonl", watched: "log" },
+  { name: "metrics.jsonl", watched: "log" },
+  { name: "scalars.jsonl", watched: "log" },
+  { name: "train*.jsonl", watched: "log" },
+  { name: "log_*.txt", watched: "log" },
+  { name: ".wandb", watched: "log" },
+];
+
+/** Files whose coming, change or going changes what a list of runs says. Optimizer shards and the like don't. */
+export const checkpointGlob = globOf("checkpoint");
+
+/** Logs grow by every step; only their coming and going asks for a search. */
+export const logGlob = globOf("log");
+
+/** Endings of files that torch.load is used on. */
+export const torchFile = new RegExp(
+  `(?:${fileKinds.flatMap(({ name, torch }) => (torch === true ? [name.replaceAll(".", "\\.")] : [])).join("|")})$`,
+  "i",
+);
+
+function globOf(watched: FileKind["watched"]): string {
+  return `**/{${fileKinds.flatMap((kind) => (kind.watched === watched ? [patternOf(kind)] : [])).join(",")}}`;
+}
+
+/** As VS Code writes it: an ending goes with any name before it. */
+export function patternOf({ name }: FileKind): string {
+  return name.startsWith(".") ? `*${name}` : name;
+}

@@ -1,0 +1,96 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import {
+  checkpointGlob,
+  type FileKind,
+  fileKinds,
+  logGlob,
+  patternOf,
+  torchFile,
+} from "../../../src/core/formats/fileKinds";
+import { logOfName } from "../../../src/core/runs/logs/logNames";
+
+interface Manifest {
+  readonly activationEvents: readonly string[];
+  readonly contributes: {
+    readonly customEditors: readonly {
+      readonly priority: string;
+      readonly selector: readonly { readonly filenamePattern: string }[];
+    }[];
+    readonly menus: Readonly<Record<string, readonly { readonly command: string; readonly when?: string }[]>>;
+  };
+}
+
+const manifest = JSON.parse(readFileSync("package.json", "utf8")) as Manifest;
+const { contributes, activationEvents } = manifest;
+
+/** `*.{pt,pth}` is `*.pt` and `*.pth`. */
+function expanded(pattern: string): string[] {
+  const [, before, list, after] = /^(.*)\{(.*)\}(.*)$/.exec(pattern) ?? [];
+  return list === undefined ? [pattern] : list.split(",").map((one) => `${before}${one}${after}`);
+}
+
+function patternsOf(is: (kind: FileKind) => boolean): string[] {
+  return fileKinds.filter(is).map(patternOf).sort();
+}
+
+/** The endings in the alternatives of a menu's condition. */
+function endingsIn(menu: string, command: string): string[] {
+  const entry = contributes.menus[menu]?.find((one) => one.command === `checkpointExplorer.${command}`);
+  const [, list = ""] = /resourceExtname =~ \/\\\.\(([^)]*)\)\$\//.exec(entry?.when ?? "") ?? [];
+  return list
+    .split("|")
+    .map((one) => `*.${one}`)
+    .sort();
+}
+
+describe("the manifest names the files that the table names", () => {
+  it.each(["default", "option"] as const)("in the editor that is %s", (priority) => {
+    const editors = contributes.customEditors.filter((one) => one.priority === priority);
+    const selected = editors.flatMap(({ selector }) =>
+      selector.flatMap((one) => expanded(one.filenamePattern)),
+    );
+    expect(selected.sort()).toEqual(patternsOf(({ editor }) => editor === priority));
+  });
+
+  it("in the Explorer's menu", () => {
+    expect(endingsIn("explorer/context", "open")).toEqual(patternsOf(({ menu }) => menu !== undefined));
+    for (const command of ["compareSelected", "selectForCompare"])
+      expect(endingsIn("explorer/context", command)).toEqual(patternsOf(({ menu }) => menu === "compare"));
+  });
+
+  it("in what wakes the extension: names that are watched", () => {
+    const waking = activationEvents.flatMap(
+      (event) => /^workspaceContains:\*\*\/(.+)$/.exec(event)?.[1] ?? [],
+    );
+    const watched = patternsOf(({ watched: kind }) => kind === "checkpoint");
+    expect(waking.filter((name) => !watched.includes(name) && logOfName(name) === undefined)).toEqual([]);
+  });
+});
+
+describe("the table of files", () => {
+  it("watches what it says", () => {
+    expect(expanded(checkpointGlob).sort()).toEqual(
+      patternsOf(({ watched }) => watched === "checkpoint").map((one) => `**/${one}`),
+    );
+    expect(expanded(logGlob)).toContain("**/*tfevents*");
+  });
+
+  it("watches logs by names that are read as logs", () => {
+    const names = fileKinds.filter(({ watched }) => watched === "log").map(({ name }) => name);
+    const samples: Readonly<Record<string, string>> = {
+      "*tfevents*": "events.out.tfevents.1700000000.host",
+      "train*.jsonl": "train_log.jsonl",
+      "log_*.txt": "log_1700000000.txt",
+      ".wandb": "run-abc.wandb",
+    };
+    expect(names.filter((name) => logOfName(samples[name] ?? name) === undefined)).toEqual([]);
+  });
+
+  it("tells torch's files by their endings", () => {
+    expect(["a.pt", "b.PTH", "c.pth.tar", "d.ckpt", "e.bin"].every((name) => torchFile.test(name))).toBe(
+      true,
+    );
+    expect(["a.tar", "b.safetensors", "pth.txt"].some((name) => torchFile.test(name))).toBe(false);
+  });
+});
