@@ -45,7 +45,7 @@ export interface AdapterConfig {
   readonly qaloraGroupSize: number | undefined;
   /** BD-LoRA's block-diagonal factors (`use_bdlora`): how many blocks, and in which modules A has them. */
   readonly blocks: { readonly count: number; readonly modulesOfA: readonly string[] } | undefined;
-  /** PEFT until 0.2: which of the equal parts of a fused layer are adapted. */
+  /** PEFT until 0.2 and litgpt: which parts of a fused layer are adapted. */
   readonly enableLora: readonly boolean[] | undefined;
   /** aLoRA: acts only after its invocation tokens. */
   readonly isActivated: boolean;
@@ -78,7 +78,7 @@ export function parseAdapterConfig(value: JsonValue): AdapterConfig {
     taskType: stringOf(object, "task_type"),
     baseModel: stringOf(object, "base_model_name_or_path") ?? (mlx && stringOf(object, "model")),
     revision: stringOf(object, "revision"),
-    r: numberOf(object, "r") ?? mlx?.rank,
+    r: numberOf(object, "r") ?? numberOf(object, "lora_r") ?? mlx?.rank,
     initR: numberOf(object, "init_r"),
     loraAlpha:
       numberOf(object, "lora_alpha") ??
@@ -98,7 +98,7 @@ export function parseAdapterConfig(value: JsonValue): AdapterConfig {
     qaloraGroupSize:
       object.get("use_qalora") === true ? (numberOf(object, "qalora_group_size") ?? 16) : undefined,
     blocks: blocksOf(object.get("use_bdlora")),
-    enableLora: booleansOf(object.get("enable_lora")),
+    enableLora: booleansOf(object.get("enable_lora")) ?? litgptParts(object),
     isActivated: isJsonArray(object.get("alora_invocation_tokens")),
     isRouted: isJsonObject(object.get("arrow_config")),
     trainableTokens: tokensOf(object.get("trainable_token_indices")),
@@ -116,6 +116,12 @@ function blocksOf(value: JsonValue | undefined): AdapterConfig["blocks"] {
 
 function booleansOf(value: JsonValue | undefined): readonly boolean[] | undefined {
   return isJsonArray(value) ? value.filter((item) => typeof item === "boolean") : undefined;
+}
+
+/** litgpt's switches for the parts of its fused attention. */
+function litgptParts(object: JsonObject): readonly boolean[] | undefined {
+  const parts = ["lora_query", "lora_key", "lora_value"].map((key) => object.get(key));
+  return parts.every((part) => typeof part === "boolean") ? parts : undefined;
 }
 
 /** A list for the input embedding, or lists by the name of an embedding. */

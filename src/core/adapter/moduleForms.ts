@@ -147,7 +147,9 @@ function slicesOf(a: Tensor, b: Tensor, { config, dialect }: FormContext): reado
   if (!Number.isInteger(count) || (count < 2 && !isGroupedConvolution)) return [];
   const sizes = isGroupedConvolution
     ? equalParts(outputs, count)
-    : attentionParts(outputs, inFeatures, count);
+    : config?.enableLora?.[0] === false
+      ? equalParts(outputs, count)
+      : attentionParts(outputs, inFeatures, count);
   if (sizes === undefined)
     throw mismatch(a, b, "How its outputs divide into query, key and value is not known.");
   const names = partNames(config?.enableLora, count, isGroupedConvolution);

@@ -1,3 +1,4 @@
+import { litgptSettingsName, parseLitgptSettings } from "../adapter/litgptSettings";
 import type { Files } from "../bytes/files";
 import { mapParallel } from "../bytes/mapParallel";
 import { baseName, joinPath } from "../bytes/paths";
@@ -48,10 +49,11 @@ export async function readFolderContext(
     const found = listed.find((file) => file.name === name && file.kind === "file");
     return found === undefined ? undefined : readJsonFile(files, found.path, problems, signal);
   };
+  const litgpt = listed.find((file) => file.name === litgptSettingsName && file.kind === "file");
   const state = listed.find((file) => file.name === trainerStateName && file.kind === "file");
   const small = state !== undefined && (state.size ?? 0) <= maxEagerTrainerStateBytes;
   const [adapterConfig, config, stageFile, trainerState] = await Promise.all([
-    json("adapter_config.json"),
+    json("adapter_config.json").then((found) => found ?? (litgpt && readLitgpt(files, litgpt.path, signal))),
     json("config.json"),
     json("checkpoint-stage.json"),
     small ? readTrainerState(files, state.path, signal) : undefined,
@@ -103,6 +105,19 @@ async function readJsonFile(
     signal?.throwIfAborted();
     problems.push(unreadable(path, error));
     return undefined;
+  }
+}
+
+/** litgpt's settings of a LoRA as a configuration; undefined where the file says nothing of one. */
+async function readLitgpt(files: Files, path: string, signal?: AbortSignal): Promise<JsonFile | undefined> {
+  try {
+    const value = parseLitgptSettings(await readText(files, path, maxConfigBytes, signal));
+    return value && { name: baseName(path), path, value };
+  } catch (error) {
+    signal?.throwIfAborted();
+    // Other programs keep a file of this name too; what it says is then not ours to judge.
+    if (error instanceof CheckpointError) return undefined;
+    throw error;
   }
 }
 

@@ -90,8 +90,9 @@ module, named the newer way. Wrappers' parts of a name (\`module.\`, \`_orig_mod
 \`base_model.model.\`) are not part of it; \`_orig_mod.\` is warned of, because PEFT does not match it.
 
 litgpt's fused attention is divided into query (as many outputs as inputs), key and value (equal); files from before
-litgpt 0.5.5 keep these rows interleaved by head, which nothing in the file tells. Its alpha stands in
-hyperparameters.yaml, which is not read: the scale is then said to be assumed.
+litgpt 0.5.5 keep these rows interleaved by head, which nothing in the file tells. Rank, alpha and which parts are
+adapted come from hyperparameters.yaml beside it; without that file the scale is said to be assumed, and two parts are
+taken for query and value.
 
 ## Variants of LoRA
 
