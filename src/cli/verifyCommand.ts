@@ -1,22 +1,27 @@
 import { resolve } from "node:path";
 import { CheckpointError } from "../core/problem/checkpointError";
-import { unreadableReport, verifyCheckpoint, verifyText } from "../core/report/verifyReport";
+import { unreadableReport, verifyCheckpoint, verifyText, withProblems } from "../core/report/verifyReport";
 import { CheckpointSession } from "../core/session/checkpointSession";
 import { nodeFiles } from "../worker/nodeFiles";
 import { findInTensors } from "../worker/numbers/findInTensors";
+import { baseProblems } from "./baseProblems";
 import { defineCommand, jsonFlag, noUserStage, onePath } from "./command";
 
 export const verifyCommand = defineCommand({
-  usage: "verify PATH [--quick] [--strict] [--json]",
+  usage: "verify PATH [--base PATH] [--quick] [--strict] [--json]",
   options: {
     ...jsonFlag,
+    base: { type: "string" },
     quick: { type: "boolean", default: false },
     strict: { type: "boolean", default: false },
   },
-  async run(paths, { json, quick, strict }) {
+  async run(paths, { json, base, quick, strict }) {
     const path = onePath(paths);
     const report = await CheckpointSession.open(nodeFiles, resolve(path), noUserStage).then(
-      (session) => verifyCheckpoint(path, session, quick ? undefined : readValues),
+      async (session) => {
+        const report = await verifyCheckpoint(path, session, quick ? undefined : readValues);
+        return withProblems(report, await baseProblems(session, base));
+      },
       (error: unknown) => {
         if (!(error instanceof CheckpointError)) throw error;
         return unreadableReport(path, error.toProblem());

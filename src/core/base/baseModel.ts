@@ -11,15 +11,42 @@ const searchedLevels = 4;
  * The base model of an adapter on this disk: the path that its configuration names, as it stands or beside one of
  * the folders above, or the one that its `checkpoint-stage.json` says it was extracted from. Undefined where it is
  * elsewhere, e.g. only a name on a hub.
+ * @param hubFolders Caches of Hugging Face (`HF_HOME/hub`) in which a name on the hub is looked for.
  * @returns path of a file or folder that holds weights
  */
-export async function findBaseModel(files: Files, session: CheckpointSession): Promise<string | undefined> {
+export async function findBaseModel(
+  files: Files,
+  session: CheckpointSession,
+  hubFolders: readonly string[] = [],
+): Promise<string | undefined> {
   const folder = session.checkpoint.folder;
   const named = session.adapterConfig?.baseModel;
   const method = session.folder.stageFile?.value.get("method");
   const extractedFrom = isJsonObject(method) ? jsonString(method.get("base")) : undefined;
   for (const path of [named, extractedFrom]) {
     for (const candidate of path === undefined || path === "" ? [] : candidates(folder, path)) {
+      if (await holdsWeights(files, candidate)) return candidate;
+    }
+  }
+  return named === undefined
+    ? undefined
+    : findInHub(files, named, session.adapterConfig?.revision, hubFolders);
+}
+
+/** A snapshot in the cache of Hugging Face: `models--OWNER--NAME/snapshots/COMMIT`. */
+async function findInHub(
+  files: Files,
+  name: string,
+  revision: string | undefined,
+  hubFolders: readonly string[],
+): Promise<string | undefined> {
+  if (!/^[\w.-]+(?:\/[\w.-]+)?$/.test(name)) return undefined;
+  for (const hub of hubFolders) {
+    const snapshots = joinPath(joinPath(hub, `models--${name.replace("/", "--")}`), "snapshots");
+    const listed = await files.list(snapshots).catch(() => []);
+    const ordered = [...listed].sort((a, b) => Number(b.name === revision) - Number(a.name === revision));
+    for (const { name: commit } of ordered) {
+      const candidate = joinPath(snapshots, commit);
       if (await holdsWeights(files, candidate)) return candidate;
     }
   }

@@ -87,7 +87,7 @@ function absent(code: string, modules: readonly string[], what: string): readonl
 }
 
 /** The base keeps a weight as ΔW, or turned: embeddings, and GPT-2's Conv1D. */
-function fits({ inFeatures, outFeatures }: LoraModule, { shape }: Tensor): boolean {
+export function fits({ inFeatures, outFeatures }: LoraModule, { shape }: Tensor): boolean {
   const [rows = 0, ...rest] = shape;
   const cols = elementCount(rest);
   return (rows === outFeatures && cols === inFeatures) || (rows === inFeatures && cols === outFeatures);

@@ -1,7 +1,7 @@
 import type { Problem } from "../problem/problem";
 import { isReadingError } from "../problem/problem";
 import type { CheckpointSession } from "../session/checkpointSession";
-import { elementCount } from "../tensors/tensor";
+import { elementCount, type Tensor } from "../tensors/tensor";
 import { printable } from "../text/printable";
 import { formatCount } from "../text/quantities";
 import { quote } from "../text/quote";
@@ -34,7 +34,9 @@ export async function verifyCheckpoint(
   const values = isWhole ? await readValues?.(session) : undefined;
   const problems = [
     ...(await session.health()),
-    ...(values === undefined ? [] : [...values.problems, ...notFinite(session, values)]),
+    ...(values === undefined
+      ? []
+      : [...values.problems, ...notFinite(session, values), ...untrained(session, values)]),
   ];
   return {
     path,
@@ -43,6 +45,12 @@ export async function verifyCheckpoint(
     tensorsRead: values?.tensors.size ?? 0,
     problems,
   };
+}
+
+/** With what is known besides, such as whether an adapter fits its base. */
+export function withProblems(report: VerifyReport, more: readonly Problem[]): VerifyReport {
+  const problems = [...report.problems, ...more];
+  return { ...report, problems, healthy: problems.every(({ severity }) => severity !== "error") };
 }
 
 /** Of a checkpoint that could not be opened. */
@@ -62,6 +70,23 @@ function* notFinite({ checkpoint }: CheckpointSession, { tensors }: ValueFinding
     const message = `${quote(name)} holds ${what} of ${count} values: training diverged, or the file is damaged.`;
     yield { severity: "error", code: "NotFiniteValues", message, tensor: name };
   }
+}
+
+/** Every B all zeros: as it was initialised. */
+function* untrained(
+  { checkpoint, adapter }: CheckpointSession,
+  { tensors }: ValueFindings,
+): Generator<Problem> {
+  const indexOf = new Map(checkpoint.tensors.map((tensor, index) => [tensor, index]));
+  const isZero = (tensor: Tensor) => {
+    const stats = tensors.get(indexOf.get(tensor) ?? -1)?.stats;
+    return stats !== undefined && stats.zeros === elementCount(tensor.shape);
+  };
+  const modules = adapter?.modules ?? [];
+  // PiSSA and its kin, and embeddings (whose A starts at zero), are zero in another factor.
+  if (modules.length === 0 || !modules.every(({ a, b }) => isZero(b) || isZero(a))) return;
+  const message = `The adapter is untrained: in every one of its ${formatCount(modules.length)} modules one factor is all zeros, so that it changes nothing.`;
+  yield { severity: "warning", code: "Untrained", message };
 }
 
 /** The same for people. */
