@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
 const jsx = { jsx: { runtime: "automatic", importSource: "preact" } } as const;
@@ -10,6 +11,10 @@ export default defineConfig({
     projects: [
       {
         oxc: jsx,
+        // The real one exists in VS Code alone.
+        resolve: {
+          alias: { vscode: fileURLToPath(new URL("test/support/vscodeStandIn.ts", import.meta.url)) },
+        },
         test: {
           name: "unit",
           environment: "node",

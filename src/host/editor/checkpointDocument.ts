@@ -31,7 +31,7 @@ export class CheckpointDocument implements vscode.CustomDocument {
 
   constructor(
     readonly uri: vscode.Uri,
-    private readonly worker: WorkerClient,
+    private readonly worker: Pick<WorkerClient, "call">,
     private readonly stages: StageStore,
     scans: ScanMemory,
   ) {
