@@ -53,4 +53,6 @@ export interface WrittenModule {
   readonly rank: number;
   readonly scale: number;
   readonly norm: number;
+  /** What its update does to a fixed input (updateProbe.ts). */
+  readonly probe: Float64Array;
 }

@@ -5,11 +5,13 @@ import type { JsonObject } from "../json/parseJson";
 import { CheckpointError } from "../problem/checkpointError";
 import { CheckpointSession } from "../session/checkpointSession";
 import { type Provenance, stageFileText } from "../stage/stageFileText";
+import type { Tensor } from "../tensors/tensor";
 import { rmsRounding } from "../update/dtypeRounding";
 import { measureModule } from "../update/measureModule";
 import type { AdapterOutput, OutputModule, WrittenModule } from "./adapterOutput";
 import { factorNames, type OutputFormat } from "./outputNames";
 import { peftConfigText } from "./peftConfig";
+import { probeDeviation, probeOf } from "./updateProbe";
 import { type WriteProgress, writeFactors } from "./writeFactors";
 
 export interface WriteRequest extends WriteProgress {
@@ -163,16 +165,18 @@ function toleranceOf({ dtype }: OutputModule): number {
 }
 
 async function verify(
-  { files, output, signal, report }: WriteRequest,
+  request: WriteRequest,
   path: string,
   written: readonly WrittenModule[],
 ): Promise<number> {
+  const { files, output, signal, report } = request;
   const session = await CheckpointSession.open(files, checkedPath(path), () => undefined, signal);
+  checkCopies(request, session.checkpoint.tensors);
   const found = new Map(session.adapter?.modules.map((module) => [module.module, module]));
   const reader = session.tensorReader();
   let worst = 0;
   try {
-    for (const [index, { module, norm, rank }] of written.entries()) {
+    for (const [index, { module, norm, rank, probe }] of written.entries()) {
       signal?.throwIfAborted();
       report?.(index, written.length, `Reading back ${module}`);
       const own = found.get(module);
@@ -186,12 +190,43 @@ async function verify(
       if (own?.rank !== rank || planned === undefined || !(deviation <= toleranceOf(planned))) {
         throw wrongResult(module, norm, actual);
       }
+      const factors = measured?.analysis?.factors;
+      if (factors !== undefined) {
+        const moved = probeDeviation(
+          probe,
+          probeOf(factors.a, factors.b, factors.scale),
+          norm,
+          factors.a.cols,
+        );
+        if (!(moved <= probeTolerance * toleranceOf(planned))) throw otherUpdate(module, moved);
+      }
       worst = Math.max(worst, deviation);
     }
   } finally {
     await reader.close();
   }
   return worst;
+}
+
+/** Of a vector rounding shows at first order, of a norm at second. */
+const probeTolerance = 8;
+
+function otherUpdate(module: string, moved: number): CheckpointError {
+  const message = `What was written was read back and is another update: ΔW of ${module} has the right norm, but acts otherwise (by ${moved} of it). Nothing was kept.`;
+  return new CheckpointError("WrongResult", message);
+}
+
+/** @throws CheckpointError `WrongResult` where a tensor that was carried over is not there as it was. */
+function checkCopies({ output }: WriteRequest, tensors: readonly Tensor[]): void {
+  const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]));
+  for (const { name, tensor } of output.copies) {
+    const own = byName.get(name);
+    if (own?.dtype === tensor.dtype && own.shape.join() === tensor.shape.join()) continue;
+    throw new CheckpointError(
+      "WrongResult",
+      `${name} was carried over and is not there as it was. Nothing was kept.`,
+    );
+  }
 }
 
 /** A folder is opened by its weights, whatever the names beside it say. */

@@ -2,6 +2,7 @@ import type { FileWriter } from "../bytes/fileSink";
 import { SafetensorsWriter } from "../formats/safetensors/write";
 import { encodeValues } from "../tensors/encode";
 import type { AdapterOutput, OutputCopy, OutputModule, WrittenModule } from "./adapterOutput";
+import { probeOf } from "./updateProbe";
 
 /** How a dialect names the tensors of a module. */
 export interface FactorNames {
@@ -64,7 +65,7 @@ async function writeModule(
   if (alpha !== undefined) {
     await writer.add(alpha, [], encodeValues(Float64Array.of(scale * rank), alphaDtype));
   }
-  return { module: module.module, rank, scale, norm };
+  return { module: module.module, rank, scale, norm, probe: probeOf(a, b, scale) };
 }
 
 function plannedTensors(module: OutputModule, names: FactorNames) {
