@@ -13,7 +13,7 @@ export interface RankFields {
  * The most common rank and alpha as defaults, and the other modules as exceptions under their whole paths, longest
  * first: PEFT takes the first key that matches the end of a path (lora.md §3.3).
  */
-export function rankFields(modules: readonly WrittenModule[]): RankFields {
+export function rankFields(modules: readonly Pick<WrittenModule, "module" | "rank" | "scale">[]): RankFields {
   const r = mostCommon(modules.map(({ rank }) => rank)) ?? 8;
   const alphas = modules.map(({ scale, rank }) => scale * rank);
   const usual = modules.findIndex(({ rank }) => rank === r);
