@@ -27,6 +27,7 @@ export async function tellIdenticalFiles(
   );
   for (const { kind, members } of drafts) {
     if (kind !== "files") continue;
+    tellVersions(members);
     for (const [size, alike] of bySize(members)) {
       try {
         for (const same of await identical(limited, alike, size, signal)) tell(same);
@@ -35,6 +36,20 @@ export async function tellIdenticalFiles(
         if (error instanceof ReadLimitError) return;
       }
     }
+  }
+}
+
+/** Lightning's `x-v1.ckpt`: a name was taken, by an earlier save or by another training in the same folder. */
+function tellVersions(members: readonly RunMember[]): void {
+  const names = new Map(members.map((one) => [one.name, one]));
+  for (const one of members) {
+    const [, stem, ending] = /^(.+)-v\d{1,4}(\.ckpt)$/.exec(one.name) ?? [];
+    const first = names.get(`${stem}${ending}`);
+    if (first === undefined || first.facts.byteSize === one.facts.byteSize) continue;
+    const message =
+      `${first.name} was there already, and is of another size: ` +
+      "another save of the same moment, or another training in the same folder.";
+    one.problems.push({ severity: "info", code: "NameTaken", message, file: one.facts.candidate.path });
   }
 }
 

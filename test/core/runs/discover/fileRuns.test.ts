@@ -70,6 +70,18 @@ describe("single files", () => {
     ]);
   });
 
+  it("of Lightning whose name was taken tell so", async () => {
+    const run = await read({
+      "/ws/out/epoch=1-step=5.ckpt": "one",
+      "/ws/out/epoch=1-step=5-v1.ckpt": "another",
+    });
+    const told = run.checkpoints.map(({ name, problems }) => [name, codes(problems)]);
+    expect(told).toEqual([
+      ["epoch=1-step=5-v1.ckpt", ["NameTaken"]],
+      ["epoch=1-step=5.ckpt", []],
+    ]);
+  });
+
   it("of ai-toolkit have the step of their name or their metadata, the final one last", async () => {
     const info = new Map([["training_info", '{"step": 750, "epoch": 3}']]);
     const run = await read(
