@@ -1,9 +1,11 @@
 import { rangeText } from "../core/adapter/adapterText";
+import { CheckpointError } from "../core/problem/checkpointError";
 import type { Problem } from "../core/problem/problem";
 import { extractCheckpoint } from "../core/report/makeAdapter";
 import { CheckpointSession } from "../core/session/checkpointSession";
 import { reduceAdapter } from "../core/transform/reduce";
 import { openReduceSource } from "../core/transform/reduceSource";
+import { ruleProblem } from "../core/transform/reductionPlan";
 import type { WrittenAdapter } from "../core/transform/writeAdapter";
 import { errorOfShare } from "../core/update/rankChoice";
 import type { Handlers, Tell } from "../protocol/channel";
@@ -29,6 +31,9 @@ export function makeHandlers(): Handlers<MakeCalls> {
   });
   return {
     reduce: async ({ path, userStages, options, out, replace, dtype }, signal, tell) => {
+      // Options come from a page.
+      const wrong = ruleProblem(options.rule);
+      if (wrong !== undefined) throw new CheckpointError("WrongRule", wrong);
       const request = { ...common(tell), signal };
       const session = await CheckpointSession.open(nodeFiles, path, stageLookup(userStages), signal);
       const source = await openReduceSource(session, request);

@@ -73,6 +73,12 @@ describe("reduce", () => {
     expect(readdirSync(run).sort()).toEqual(["01-svd", "base"]);
   });
 
+  it("refuses a rule that no form gives", async () => {
+    const options = { rule: { kind: "energy" as const, share: Number.NaN }, scope: "module" as const };
+    const params = { path: run, userStages: [], out: join(run, "02"), replace: false, options };
+    await expect(makeHandlers().reduce(params, never, tell)).rejects.toMatchObject({ code: "WrongRule" });
+  });
+
   it("never replaces its own source, whatever it is told", async () => {
     const out = join(run, "01-svd");
     await expect(reduce({ out, replace: true })).rejects.toMatchObject({ code: "SourceInPlace" });
