@@ -18,7 +18,6 @@ import {
   queryModules,
 } from "../../webview/compare/modules/moduleRows";
 import { moduleText } from "../../webview/compare/modules/moduleText";
-import { sharedPrefix } from "../../webview/compare/modules/sharedPrefix";
 import { bestColumn, snapshotFacts } from "../../webview/compare/snapshots/snapshotFacts";
 import { inStageOrder, isInStageOrder } from "../../webview/compare/snapshots/stageOrder";
 import { stepSummaries } from "../../webview/compare/snapshots/stepSummaries";
@@ -278,13 +277,6 @@ test("numbers in a column keep their digits, differences their sign", () => {
   expect([1.35, 0.8454, 10.034, 1e-7].map(formatNorm)).toEqual(["1.350", "0.8454", "10.03", "1e-7"]);
   expect(formatDifference(2, 1.9)).toBe("−5.0 %");
   expect(formatDifference(0, 1)).toBe("");
-});
-
-test("what all names begin with is cut at a dot, and only where there is no room for it", () => {
-  const modules = ["model.layers.1.q", "model.layers.10.q"];
-  expect(sharedPrefix(modules, 150)).toBe("model.layers.");
-  expect(sharedPrefix(modules, 300)).toBe("");
-  expect(sharedPrefix(["model.a", "other.b"], 150)).toBe("");
 });
 
 test("a place that another version of the page wrote is read as far as it makes sense", () => {

@@ -1,5 +1,12 @@
 import type { CompareMetric } from "../../src/core/compare/compareView";
+import { letterWidth } from "../ui/letterWidth";
+import type { NameColumn } from "../ui/nameColumn";
 import { isRelative, metricInfos } from "./compareMetrics";
+
+/** How wide the numbers of a metric are with the room around them, in pixels. */
+export type MetricWidth = (metric: CompareMetric) => number;
+
+const usualWidth: MetricWidth = (metric) => metricInfos[metric].width;
 
 /** Widths in pixels, the same for both tables, so that what belongs to a snapshot is in one column. */
 export interface ColumnWidths {
@@ -8,10 +15,35 @@ export interface ColumnWidths {
   readonly total: number;
 }
 
+export interface WidthOptions {
+  readonly wantedName?: number;
+  readonly widthOf?: MetricWidth;
+}
+
 /** A header has a name, a stage and buttons to show. */
 const narrowestColumn = 176;
 const narrowestName = 148;
 const widestName = 320;
+/** Names take no more of the room where numbers need it. */
+const nameShare = 0.4;
+/** Names of this many characters are read at a glance. */
+const comfortableNameLength = 40;
+const besideNamePx = 30;
+
+/** What the names would like to have, in pixels. */
+export function wantedNameWidth({ longest }: NameColumn): number {
+  return Math.min(longest, comfortableNameLength) * letterWidth() + besideNamePx;
+}
+
+/** How many characters of a name a column shows, with `usedPx` for what stands beside the name. */
+export function nameRoom({ name }: Pick<ColumnWidths, "name">, usedPx = 0): number {
+  return Math.floor((name - besideNamePx - usedPx) / letterWidth());
+}
+
+/** Names get the room first, up to their share of it. */
+function nameWidthIn(room: number, wanted: number): number {
+  return Math.max(narrowestName, Math.min(widestName, wanted, room * nameShare));
+}
 
 /** Which metrics the snapshot at this place shows; the first is not compared with itself. */
 export function metricsAt(place: number, metrics: readonly CompareMetric[]): readonly CompareMetric[] {
@@ -38,8 +70,9 @@ export function fittingMetrics(
   count: number,
   metrics: readonly CompareMetric[],
   sorted?: CompareMetric,
+  { wantedName = narrowestName, widthOf = usualWidth }: WidthOptions = {},
 ): readonly CompareMetric[] {
-  const each = Math.max(narrowestColumn, (room - narrowestName) / Math.max(1, count));
+  const each = Math.max(narrowestColumn, (room - nameWidthIn(room, wantedName)) / Math.max(1, count));
   const place = (metric: CompareMetric) => {
     if (metric === sorted) return -1;
     return importance.includes(metric) ? importance.indexOf(metric) : importance.length;
@@ -47,26 +80,29 @@ export function fittingMetrics(
   const fitting = new Set<CompareMetric>();
   let used = 0;
   for (const metric of [...metrics].sort((a, b) => place(a) - place(b))) {
-    used += metricInfos[metric].width;
+    used += widthOf(metric);
     if (used > each && fitting.size > 0) break;
     fitting.add(metric);
   }
   return metrics.filter((metric) => fitting.has(metric));
 }
 
-/** What is left of the room goes to all columns alike; what is missing makes the tables scroll sideways. */
-export function columnWidths(room: number, count: number, metrics: readonly CompareMetric[]): ColumnWidths {
-  const wanted = Array.from({ length: count }, (_, place) =>
-    Math.max(
-      narrowestColumn,
-      metricsAt(place, metrics).reduce((sum, metric) => sum + metricInfos[metric].width, 0),
-    ),
-  );
-  const wantedTotal = wanted.reduce((sum, width) => sum + width, 0);
+/**
+ * All snapshots have one width. What is left of the room goes to all alike; what is missing makes the tables scroll
+ * sideways.
+ */
+export function columnWidths(
+  room: number,
+  count: number,
+  metrics: readonly CompareMetric[],
+  { wantedName = widestName, widthOf = usualWidth }: WidthOptions = {},
+): ColumnWidths {
+  const metricPx = metrics.reduce((sum, metric) => sum + widthOf(metric), 0);
+  const wanted = Math.max(narrowestColumn, count === 0 ? 0 : metricPx);
+  const spare = room - nameWidthIn(room, wantedName) - wanted * count;
   const name = Math.round(
-    Math.min(widestName, Math.max(narrowestName, Math.max(room * 0.24, room - wantedTotal))),
+    spare > 0 ? Math.max(narrowestName, Math.min(widestName, wantedName)) : nameWidthIn(room, wantedName),
   );
-  const spare = Math.max(0, room - name - wantedTotal);
-  const snapshots = wanted.map((width) => Math.floor(width + spare / Math.max(1, count)));
-  return { name, snapshots, total: name + snapshots.reduce((sum, width) => sum + width, 0) };
+  const each = Math.floor(wanted + Math.max(0, room - name - wanted * count) / Math.max(1, count));
+  return { name, snapshots: Array.from({ length: count }, () => each), total: name + each * count };
 }

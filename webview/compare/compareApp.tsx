@@ -4,16 +4,18 @@ import type { CompareView } from "../../src/core/compare/compareView";
 import { plural } from "../../src/core/text/quantities";
 import { Button } from "../ui/controls";
 import { Icon } from "../ui/icon";
+import { NameColumn } from "../ui/nameColumn";
 import { safeText } from "../ui/safeText";
 import { SplitPane } from "../ui/splitPane";
 import { Banner, Empty, ErrorState, Loading } from "../ui/states";
-import { columnWidths, fittingMetrics } from "./columnWidths";
+import { columnWidths, fittingMetrics, wantedNameWidth } from "./columnWidths";
 import { knownMetrics } from "./compareMetrics";
 import type { CompareModel } from "./compareModel";
 import { ModuleDetailPane } from "./detail/moduleDetailPane";
 import { DiffPane } from "./diff/diffPane";
 import { DiffSection } from "./diff/diffSection";
 import { HeatSection } from "./heat/heatSection";
+import { metricWidths } from "./metricWidths";
 import { isColumnSort } from "./modules/moduleRows";
 import { ModuleSection } from "./modules/moduleSection";
 import { mostSnapshots } from "./snapshots/columnActions";
@@ -211,12 +213,21 @@ function Tables({ model, view }: ViewProps) {
   const count = view.columns.length;
   const known = useMemo(() => new Set(knownMetrics(view)), [view]);
   const wanted = chosen.filter((metric) => known.has(metric));
+  const widthOf = useMemo(() => metricWidths(view, wanted), [view, wanted.join()]);
+  const wantedName = useMemo(
+    () =>
+      view.modules.length === 0
+        ? undefined
+        : wantedNameWidth(NameColumn.of(view.modules.map(({ module }) => module))),
+    [view],
+  );
+  const options = { widthOf, ...(wantedName === undefined ? {} : { wantedName }) };
   const fitting = fit
-    ? fittingMetrics(room, count, wanted, isColumnSort(sort) ? sort.by : undefined)
+    ? fittingMetrics(room, count, wanted, isColumnSort(sort) ? sort.by : undefined, options)
     : wanted;
   // The same list while nothing about it changes: much is computed from it.
   const metrics = useMemo(() => fitting, [fitting.join()]);
-  const widths = columnWidths(room, count, metrics);
+  const widths = columnWidths(room, count, metrics, options);
   const unreadable = view.columns.filter(({ failure }) => failure !== undefined).length;
   return (
     <section
@@ -228,7 +239,7 @@ function Tables({ model, view }: ViewProps) {
         model.rememberScroll(currentTarget.scrollLeft, currentTarget.scrollTop)
       }
     >
-      <div class="compare-content" style={{ "--room": `${room}px` }}>
+      <div class="compare-content" style={{ "--room": `${room}px`, "--name-width": `${widths.name}px` }}>
         <CompareLead model={model} view={view} />
         <StageTrack model={model} view={view} widths={widths} />
         <SnapshotTable model={model} columns={view.columns} widths={widths} />
@@ -236,7 +247,14 @@ function Tables({ model, view }: ViewProps) {
           <HeatSection model={model} view={view} widths={widths} scroller={scroller} />
         )}
         {view.modules.length > 0 && (
-          <ModuleSection model={model} view={view} widths={widths} metrics={metrics} scroller={scroller} />
+          <ModuleSection
+            model={model}
+            view={view}
+            widths={widths}
+            widthOf={widthOf}
+            metrics={metrics}
+            scroller={scroller}
+          />
         )}
         <DiffSection model={model} view={view} widths={widths} scroller={scroller} />
         {view.modules.length === 0 && model.diff.rows.value?.length === 0 && (

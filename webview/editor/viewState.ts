@@ -108,7 +108,6 @@ export interface ContentViewState {
 export interface OptimizerViewState {
   readonly optimizer: number;
   readonly text: string;
-  readonly hidePrefixes: boolean;
   /** Index of a parameter. */
   readonly selected: number | undefined;
   readonly detailShare: number;
@@ -155,7 +154,7 @@ export const startViewState: EditorViewState = {
     },
   },
   content: { opened: [], selected: undefined, hidePrefixes: false },
-  optimizer: { optimizer: 0, text: "", hidePrefixes: false, selected: undefined, detailShare: 0.34 },
+  optimizer: { optimizer: 0, text: "", selected: undefined, detailShare: 0.34 },
   toggledSections: [],
   scrollTops: {},
 };

@@ -95,7 +95,7 @@ export function RunTable(props: RunTableProps) {
   const inOrder = columns.map((column) => ({
     ...column,
     sortable: column.sortValue !== undefined,
-    cell: (row: number) => column.cell(order[row] ?? row),
+    cell: (row: number) => column.cell(order[row] ?? row, Number.POSITIVE_INFINITY),
     ...(column.text === undefined ? {} : { text: (row: number) => column.text?.(order[row] ?? row) ?? "" }),
   }));
   const others = useMemo(() => otherMetrics(runs, metrics), [runs, metrics]);
@@ -293,7 +293,7 @@ function metricColumns(
         const point = bestOf(metric, idOf(row));
         return (
           <>
-            {best.cell(row)}
+            {best.cell(row, Number.POSITIVE_INFINITY)}
             {point !== undefined && <span class="dim best-step">{`at ${formatCount(point.step)}`}</span>}
           </>
         );

@@ -1,5 +1,8 @@
 import { Component, type ComponentChildren, type VNode } from "preact";
 import { useId, useLayoutEffect, useMemo, useRef } from "preact/hooks";
+import { layoutColumns } from "./columnLayout";
+import { letterWidth } from "./letterWidth";
+import type { NameColumn } from "./nameColumn";
 import { rowForKey } from "./rowKeys";
 import { useScrollMemory } from "./scrollMemory";
 import { TableHeader } from "./tableHeader";
@@ -16,9 +19,12 @@ export interface Column<Id extends string = string> {
   readonly align?: "start" | "end" | undefined;
   readonly mono?: boolean | undefined;
   readonly sortable?: boolean | undefined;
-  /** Left out where the table is narrower than this many pixels. */
-  readonly dropBelow?: number | undefined;
-  readonly cell: (row: number) => ComponentChildren;
+  /** Where there is too little room, the column with the largest number is left out first; one without stays. */
+  readonly givesWay?: number | undefined;
+  /** Of a column of names: it gets the room first, and what all names share is said above it. */
+  readonly names?: NameColumn | undefined;
+  /** @param nameRoom for a name, in characters */
+  readonly cell: (row: number, nameRoom: number) => ComponentChildren;
   /** For copying; without it the column is not copied. */
   readonly text?: ((row: number) => string) | undefined;
 }
@@ -79,11 +85,10 @@ export function DataTable<Id extends string>(props: DataTableProps<Id>) {
   const id = useId();
   const scroller = useRef<HTMLDivElement>(null);
   const rows = useVirtualRows({ scroller, count, rowHeight, headerHeight, active: selected });
-  const columns = useMemo(
-    () => props.columns.filter(({ dropBelow = 0 }) => rows.width === 0 || rows.width >= dropBelow),
+  const { columns, tracks, nameRoom } = useMemo(
+    () => layoutColumns(props.columns, rows.width, letterWidth()),
     [props.columns, rows.width],
   );
-  const tracks = columns.map(({ width }) => width).join(" ");
 
   // Only a selection that moves scrolls: a sort or a filter leaves the view where the user put it.
   const key = selected === undefined ? undefined : (props.rowKey?.(selected) ?? selected);
@@ -177,7 +182,7 @@ export function DataTable<Id extends string>(props: DataTableProps<Id>) {
             aria-expanded={tree?.expanded(index)}
             style={{ gridTemplateColumns: tracks, transform: `translateY(${top}px)` }}
           >
-            <RowCells columns={columns} row={index} />
+            <RowCells columns={columns} row={index} nameRoom={nameRoom} />
           </div>
         ))}
       </div>
@@ -189,6 +194,7 @@ export function DataTable<Id extends string>(props: DataTableProps<Id>) {
 interface RowCellsProps {
   readonly columns: readonly Column[];
   readonly row: number;
+  readonly nameRoom: number;
 }
 
 /**
@@ -198,10 +204,11 @@ interface RowCellsProps {
 class RowCells extends Component<RowCellsProps> {
   override shouldComponentUpdate(next: RowCellsProps, state: unknown): boolean {
     // The state is another one when a signal that a cell has read has changed.
-    return next.columns !== this.props.columns || next.row !== this.props.row || state !== this.state;
+    const { columns, row, nameRoom } = this.props;
+    return next.columns !== columns || next.row !== row || next.nameRoom !== nameRoom || state !== this.state;
   }
 
-  override render({ columns, row }: RowCellsProps): ComponentChildren {
+  override render({ columns, row, nameRoom }: RowCellsProps): ComponentChildren {
     return columns.map((column, at) => (
       <div
         key={column.id}
@@ -209,7 +216,7 @@ class RowCells extends Component<RowCellsProps> {
         aria-colindex={at + 1}
         class={`cell ${column.align === "end" ? "cell-end" : ""} ${column.mono ? "mono" : ""}`}
       >
-        {column.cell(row)}
+        {column.cell(row, nameRoom)}
       </div>
     ));
   }

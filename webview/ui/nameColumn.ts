@@ -114,9 +114,9 @@ function alternativesOf(segments: readonly string[], root: Choice): readonly (re
   });
 }
 
-/** Neighbours that were left out are one ellipsis. */
+/** Neighbours that were left out are one ellipsis, which separates as well. */
 function joined(pieces: readonly string[]): string {
-  return pieces.join("").replace(/…{2,}/g, ellipsis);
+  return pieces.join("").replace(/[._/]?…+/g, ellipsis);
 }
 
 /** The shortest beginning, or end, that no alternative shares; the segment itself where that saves nothing. */

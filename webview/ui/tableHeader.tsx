@@ -1,6 +1,7 @@
 import { useRef } from "preact/hooks";
 import type { Column, SortOrder } from "./dataTable";
 import { Icon } from "./icon";
+import { NamePrefix } from "./nameText";
 
 export interface TableHeaderProps<Id extends string> {
   readonly columns: readonly Column<Id>[];
@@ -67,6 +68,7 @@ export function TableHeader<Id extends string>({
               ) : (
                 <span class="header-title">{column.title}</span>
               )}
+              <NamePrefix prefix={column.names?.prefix ?? ""} />
             </div>
           );
         })}

@@ -24,7 +24,7 @@ export interface VirtualRows {
   readonly items: readonly { readonly index: number; readonly top: number }[];
   readonly totalHeight: number;
   readonly pageRows: number;
-  /** Width of the scroller, 0 before the first layout. */
+  /** Width within the scroller, 0 before the first layout. */
   readonly width: number;
   /** Scrolls as little as needed to show the row. */
   reveal(row: number): void;
@@ -45,7 +45,7 @@ export function useVirtualRows(options: VirtualRowsOptions): VirtualRows {
     observeElementRect: (instance, report) =>
       observeElementRect(instance, (rect) => {
         report(rect);
-        setWidth(rect.width);
+        setWidth(scroller.current?.clientWidth ?? 0);
       }),
     observeElementOffset,
     scrollToFn: elementScroll,
@@ -65,6 +65,8 @@ export function useVirtualRows(options: VirtualRowsOptions): VirtualRows {
   virtualizer.setOptions(settings);
   useLayoutEffect(() => virtualizer._didMount(), [virtualizer]);
   useLayoutEffect(() => virtualizer._willUpdate());
+  // A scroll bar that comes with the rows takes some of it.
+  useLayoutEffect(() => setWidth(scroller.current?.clientWidth ?? 0));
 
   const height = virtualizer.scrollRect?.height ?? 0;
   return {

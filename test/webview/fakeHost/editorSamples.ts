@@ -1,6 +1,7 @@
 import { adapterSample, measurableSample } from "./adapterSample";
 import type { EditorSample } from "./editorSample";
 import { mixtureSample, modelSample, shardSample } from "./modelSamples";
+import { namedAdapter, namedModel } from "./namedSamples";
 import { numbersSample } from "./numbersSample";
 import {
   brokenSample,
@@ -39,6 +40,11 @@ export const editorSamples = {
   trainingFile: trainingFileSample,
   malicious: maliciousSample,
   numbers: numbersSample,
+  peft7b: () => namedAdapter("adapter of PEFT for a model of 7B"),
+  kohya: () => namedAdapter("LoRA of kohya"),
+  deepseek: () => namedModel("experts of DeepSeek"),
+  diffusers: () => namedModel("UNet of diffusers"),
+  optimizerTensors: () => namedModel("state of an optimizer"),
 } satisfies Record<string, () => EditorSample>;
 
 export type SampleName = keyof typeof editorSamples;

@@ -1,13 +1,15 @@
 import type { RefObject } from "preact";
-import { useRef } from "preact/hooks";
+import { useMemo, useRef } from "preact/hooks";
 import type { CompareView } from "../../../src/core/compare/compareView";
 import type { DiffTable } from "../../../src/core/compare/tensors/diffTable";
 import { formatShare } from "../../../src/core/text/quantities";
 import { Icon } from "../../ui/icon";
 import { MiddleEllipsis } from "../../ui/middleEllipsis";
+import { NameColumn } from "../../ui/nameColumn";
+import { NamePrefix, NameText } from "../../ui/nameText";
 import { rowForKey } from "../../ui/rowKeys";
 import { safeText } from "../../ui/safeText";
-import type { ColumnWidths } from "../columnWidths";
+import { type ColumnWidths, nameRoom } from "../columnWidths";
 import { revealRow, useRowFocus } from "../rowFocus";
 import { useRowWindow } from "../rowWindow";
 import { rowHeight, SpacerRows } from "../spacerRows";
@@ -37,6 +39,7 @@ export interface DiffTableViewProps {
 /** A row a tensor: its layout in the first snapshot, and the differences of the others. */
 export function DiffTableView({ diff, view, rows, table, widths, scroller }: DiffTableViewProps) {
   const body = useRef<HTMLTableSectionElement>(null);
+  const names = useMemo(() => NameColumn.of(rows.map(({ name }) => name)), [rows]);
   const { first, end } = useRowWindow(scroller, body, rows.length);
   const { sort, against } = diff.viewState.value;
   const selected = diff.selected.value?.row;
@@ -77,7 +80,9 @@ export function DiffTableView({ diff, view, rows, table, widths, scroller }: Dif
       </colgroup>
       <thead>
         <tr>
-          <td class="name-cell" />
+          <td class="name-cell">
+            <NamePrefix prefix={names.prefix} />
+          </td>
           {view.columns.map(({ path, label }, at) => (
             <th
               key={path}
@@ -136,6 +141,8 @@ export function DiffTableView({ diff, view, rows, table, widths, scroller }: Dif
             view={view}
             table={table}
             against={against}
+            names={names}
+            widths={widths}
             selected={row.index === selected}
             tabStop={first + index === (active >= first && active < end ? active : first)}
           />
@@ -192,7 +199,14 @@ function SortTitle({ diff, field, column, label }: SortTitleProps) {
   );
 }
 
+/** Small letters in a frame, and the gap before it. */
+function chipPx(text: string): number {
+  return text.length * 6 + 18;
+}
+
 interface DiffRowProps {
+  readonly names: NameColumn;
+  readonly widths: ColumnWidths;
   readonly row: StatedRow;
   readonly at: number;
   readonly view: CompareView;
@@ -202,9 +216,14 @@ interface DiffRowProps {
   readonly tabStop: boolean;
 }
 
-function DiffRow({ row, at, view, table, against, selected, tabStop }: DiffRowProps) {
+function DiffRow({ row, at, view, table, against, selected, tabStop, names, widths }: DiffRowProps) {
   const label = statusLabel(row);
   const isQuiet = row.state === "same layout" || row.state === "equal";
+  const chips = [...(row.tiedTo === undefined ? [] : ["tied"]), ...(isQuiet ? [] : [label])];
+  const room = nameRoom(
+    widths,
+    chips.reduce((sum, chip) => sum + chipPx(chip), 0),
+  );
   return (
     <tr
       data-row={at}
@@ -222,10 +241,13 @@ function DiffRow({ row, at, view, table, against, selected, tabStop }: DiffRowPr
             aria-pressed={selected}
             title={safeText(row.tiedTo === undefined ? row.name : `${row.name}, tied to ${row.tiedTo}`)}
           >
-            <MiddleEllipsis text={row.name} />
+            <NameText names={names} name={row.name} room={room} />
           </button>
-          {row.tiedTo !== undefined && <span class="tensor-status">tied</span>}
-          {!isQuiet && <span class={`tensor-status ${row.state}`}>{label}</span>}
+          {chips.map((chip) => (
+            <span key={chip} class={`tensor-status ${chip === label ? row.state : ""}`}>
+              {chip}
+            </span>
+          ))}
         </span>
       </th>
       {view.columns.map(({ path, failure }, column) => (

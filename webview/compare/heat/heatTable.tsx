@@ -1,9 +1,11 @@
 import type { RefObject } from "preact";
-import { useRef } from "preact/hooks";
+import { useMemo, useRef } from "preact/hooks";
 import type { CompareView } from "../../../src/core/compare/compareView";
 import { MiddleEllipsis } from "../../ui/middleEllipsis";
+import { NameColumn } from "../../ui/nameColumn";
+import { NamePrefix, NameText } from "../../ui/nameText";
 import { safeText } from "../../ui/safeText";
-import type { ColumnWidths } from "../columnWidths";
+import { type ColumnWidths, nameRoom } from "../columnWidths";
 import type { ModuleLine } from "../compareMetrics";
 import { useRowWindow } from "../rowWindow";
 import { SpacerRows } from "../spacerRows";
@@ -24,6 +26,7 @@ export interface HeatTableProps {
 /** What the map shows, in numbers. */
 export function HeatTable({ view, lines, widths, subject, scroller, selected, ...props }: HeatTableProps) {
   const body = useRef<HTMLTableSectionElement>(null);
+  const names = useMemo(() => NameColumn.of(lines.map(({ module }) => module)), [lines]);
   const { first, end } = useRowWindow(scroller, body, lines.length);
   return (
     <table
@@ -42,6 +45,7 @@ export function HeatTable({ view, lines, widths, subject, scroller, selected, ..
         <tr>
           <th scope="col" class="name-cell">
             Module
+            <NamePrefix prefix={names.prefix} />
           </th>
           {view.columns.map(({ path, label }) => (
             <th key={path} scope="col" class="snapshot-title" aria-label={safeText(label)}>
@@ -66,7 +70,7 @@ export function HeatTable({ view, lines, widths, subject, scroller, selected, ..
                 aria-pressed={line.module === selected}
                 onClick={() => props.onSelect(line.module)}
               >
-                <MiddleEllipsis text={line.module} tail={24} />
+                <NameText names={names} name={line.module} room={nameRoom(widths)} />
               </button>
             </th>
             {view.columns.map(({ path }, at) => {

@@ -1,6 +1,7 @@
 import type { CompareMetric, SnapshotColumn } from "../../../src/core/compare/compareView";
 import { Icon } from "../../ui/icon";
 import { MiddleEllipsis } from "../../ui/middleEllipsis";
+import { NamePrefix } from "../../ui/nameText";
 import { safeText } from "../../ui/safeText";
 import { metricsAt } from "../columnWidths";
 import { metricInfos } from "../compareMetrics";
@@ -26,11 +27,7 @@ export function ModuleHead({ columns, prefix, metrics, sort, onSort }: ModuleHea
           class="name-cell"
           aria-sort={sort.by === "module" ? ariaSort(sort) : "none"}
         >
-          {prefix !== "" && (
-            <span class="name-prefix mono ellipsis" title={safeText(prefix)}>
-              {safeText(prefix)}
-            </span>
-          )}
+          <NamePrefix prefix={prefix} />
           <SortButton
             title="Module"
             sorted={sort.by === "module" ? sort : undefined}

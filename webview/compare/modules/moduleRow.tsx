@@ -1,6 +1,7 @@
 import { useMemo } from "preact/hooks";
 import type { CompareMetric, CompareView } from "../../../src/core/compare/compareView";
-import { MiddleEllipsis } from "../../ui/middleEllipsis";
+import type { NameColumn } from "../../ui/nameColumn";
+import { NameText } from "../../ui/nameText";
 import { safeText } from "../../ui/safeText";
 import { metricsAt } from "../columnWidths";
 import { decimalsOf } from "../compareFormat";
@@ -11,8 +12,9 @@ export interface ModuleRowProps {
   readonly view: CompareView;
   readonly row: ModuleLine;
   readonly index: number;
-  /** Said once in the header and left out here. */
-  readonly prefix: string;
+  readonly names: NameColumn;
+  /** In characters. */
+  readonly nameRoom: number;
   readonly metrics: readonly CompareMetric[];
   /** The most digits after the point of each metric, for which room is left, so that the points line up. */
   readonly decimals: ReadonlyMap<CompareMetric, number>;
@@ -23,15 +25,15 @@ export interface ModuleRowProps {
 
 /** Scrolling draws the table again; a row in which nothing changed gives the same node and is passed over. */
 export function ModuleRow(props: ModuleRowProps) {
-  const { view, row, index, prefix, metrics, decimals, heat, selected, tabStop } = props;
+  const { view, row, index, names, metrics, decimals, heat, selected, tabStop } = props;
   return useMemo(
     () => drawRow(props),
-    [view, row, index, prefix, metrics, decimals, heat, selected, tabStop],
+    [view, row, index, names, props.nameRoom, metrics, decimals, heat, selected, tabStop],
   );
 }
 
 function drawRow(props: ModuleRowProps) {
-  const { view, row, index, prefix, metrics, selected, tabStop } = props;
+  const { view, row, index, metrics, selected, tabStop } = props;
   return (
     <tr
       data-row={index}
@@ -48,8 +50,7 @@ function drawRow(props: ModuleRowProps) {
           aria-pressed={selected}
           tabIndex={tabStop ? 0 : -1}
         >
-          {prefix !== "" && <span class="dim">…</span>}
-          <MiddleEllipsis text={row.module.slice(prefix.length)} tail={prefix === "" ? 24 : 14} />
+          <NameText names={props.names} name={row.module} room={props.nameRoom} />
         </button>
       </th>
       {view.columns.map((column, at) => {

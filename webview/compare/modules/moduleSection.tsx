@@ -3,7 +3,7 @@ import { useMemo } from "preact/hooks";
 import type { CompareMetric, CompareView } from "../../../src/core/compare/compareView";
 import { toCsv, toMarkdown } from "../../../src/core/text/tableText";
 import { Button } from "../../ui/controls";
-import type { ColumnWidths } from "../columnWidths";
+import type { ColumnWidths, MetricWidth } from "../columnWidths";
 import type { CompareModel } from "../compareModel";
 import { heatScale, queryModules } from "./moduleRows";
 import { ModuleTable } from "./moduleTable";
@@ -14,12 +14,13 @@ export interface ModuleSectionProps {
   readonly model: CompareModel;
   readonly view: CompareView;
   readonly widths: ColumnWidths;
+  readonly widthOf: MetricWidth;
   readonly metrics: readonly CompareMetric[];
   readonly scroller: RefObject<HTMLElement | null>;
 }
 
 /** The modules that the snapshots adapt, aligned by name. */
-export function ModuleSection({ model, view, widths, metrics, scroller }: ModuleSectionProps) {
+export function ModuleSection({ model, view, widths, widthOf, metrics, scroller }: ModuleSectionProps) {
   const { filter, subset, sort, tint, selected } = model.viewState.value;
   const rows = useMemo(() => queryModules(view, { filter, subset, sort }), [view, filter, subset, sort]);
   const heat = useMemo(() => heatScale(view, metrics), [view, metrics]);
@@ -47,6 +48,7 @@ export function ModuleSection({ model, view, widths, metrics, scroller }: Module
         rows={rows}
         metrics={metrics}
         widths={widths}
+        widthOf={widthOf}
         heat={tint ? heat : undefined}
         sort={sort}
         onSort={(order) => model.change({ sort: order })}

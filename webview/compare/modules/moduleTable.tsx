@@ -1,17 +1,17 @@
 import type { RefObject } from "preact";
 import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { CompareMetric, CompareView } from "../../../src/core/compare/compareView";
+import { NameColumn } from "../../ui/nameColumn";
 import { rowForKey } from "../../ui/rowKeys";
-import { type ColumnWidths, metricsAt } from "../columnWidths";
-import { decimalsOf } from "../compareFormat";
-import { formatMetric, type ModuleLine, metricInfos, metricOf } from "../compareMetrics";
+import { type ColumnWidths, type MetricWidth, metricsAt, nameRoom } from "../columnWidths";
+import type { ModuleLine } from "../compareMetrics";
+import { mostDecimals } from "../metricWidths";
 import { headHeight, type RowsOfTable, revealRow, topOfRow, useRowFocus } from "../rowFocus";
 import { useRowWindow } from "../rowWindow";
 import { rowHeight, SpacerRows } from "../spacerRows";
 import { ModuleHead } from "./moduleHead";
 import { ModuleRow } from "./moduleRow";
 import type { HeatScale, ModuleSort } from "./moduleRows";
-import { sharedPrefix } from "./sharedPrefix";
 
 export interface ModuleTableProps {
   readonly scroller: RefObject<HTMLElement | null>;
@@ -19,6 +19,7 @@ export interface ModuleTableProps {
   readonly rows: readonly ModuleLine[];
   readonly metrics: readonly CompareMetric[];
   readonly widths: ColumnWidths;
+  readonly widthOf: MetricWidth;
   /** Undefined without tint. */
   readonly heat: HeatScale | undefined;
   readonly sort: ModuleSort;
@@ -32,14 +33,7 @@ export function ModuleTable(props: ModuleTableProps) {
   const { scroller, view, rows, metrics, widths, selected, onSelect } = props;
   const body = useRef<HTMLTableSectionElement>(null);
   const { first, end } = useRowWindow(scroller, body, rows.length);
-  const prefix = useMemo(
-    () =>
-      sharedPrefix(
-        view.modules.map(({ module }) => module),
-        widths.name,
-      ),
-    [view, widths.name],
-  );
+  const names = useMemo(() => NameColumn.of(view.modules.map(({ module }) => module)), [view]);
   const active = rows.findIndex(({ module }) => module === selected);
   // Where the keys go on: the selected row, or the one that had the focus last, such as before it was closed.
   const [visited, setVisited] = useState<string>();
@@ -84,13 +78,13 @@ export function ModuleTable(props: ModuleTableProps) {
       <colgroup>
         <col style={{ width: `${widths.name}px` }} />
         {view.columns.map(({ path }, at) =>
-          metricTracks(widths.snapshots[at] ?? 0, metricsAt(at, metrics)).map((width, index) => (
-            <col key={`${path} ${index}`} style={{ width: `${width}px` }} />
-          )),
+          metricTracks(widths.snapshots[at] ?? 0, metricsAt(at, metrics), props.widthOf).map(
+            (width, index) => <col key={`${path} ${index}`} style={{ width: `${width}px` }} />,
+          ),
         )}
       </colgroup>
       <ModuleHead
-        prefix={prefix}
+        prefix={names.prefix}
         columns={view.columns}
         metrics={metrics}
         sort={props.sort}
@@ -117,7 +111,8 @@ export function ModuleTable(props: ModuleTableProps) {
             view={view}
             row={rows[index] as ModuleLine}
             index={index}
-            prefix={prefix}
+            names={names}
+            nameRoom={nameRoom(widths)}
             metrics={metrics}
             decimals={decimals}
             heat={props.heat}
@@ -173,36 +168,12 @@ function windowRows(first: number, end: number, anchor: number): number[] {
 }
 
 /** Shares a snapshot's width among its metrics by what each needs; the last takes what rounding leaves. */
-function metricTracks(width: number, metrics: readonly CompareMetric[]): number[] {
-  const needed = metrics.reduce((sum, metric) => sum + metricInfos[metric].width, 0);
+function metricTracks(width: number, metrics: readonly CompareMetric[], widthOf: MetricWidth): number[] {
+  const needed = metrics.reduce((sum, metric) => sum + widthOf(metric), 0);
   if (metrics.length === 0) return [width];
-  const tracks = metrics.map((metric) => Math.floor((metricInfos[metric].width / needed) * width));
+  const tracks = metrics.map((metric) => Math.floor((widthOf(metric) / needed) * width));
   const rest = width - tracks.reduce((sum, track) => sum + track, 0);
   return tracks.map((track, index) => (index === tracks.length - 1 ? track + rest : track));
-}
-
-/** More would push the other numbers of a column too far from its edge. */
-const mostAlignedDecimals = 5;
-
-/** The smallest numbers have the most digits after the point. */
-function mostDecimals(
-  view: CompareView,
-  rows: readonly ModuleLine[],
-  metrics: readonly CompareMetric[],
-): ReadonlyMap<CompareMetric, number> {
-  const decimals = new Map<CompareMetric, number>();
-  for (const metric of metrics) {
-    let smallest = Number.POSITIVE_INFINITY;
-    for (const row of rows) {
-      for (let at = 0; at < view.columns.length; at++) {
-        const size = Math.abs(metricOf(view, row, at, metric) ?? 0);
-        if (size > 0 && size < smallest) smallest = size;
-      }
-    }
-    if (smallest < Number.POSITIVE_INFINITY)
-      decimals.set(metric, Math.min(mostAlignedDecimals, decimalsOf(formatMetric(metric, smallest))));
-  }
-  return decimals;
 }
 
 function rowOf(target: EventTarget | null): number | undefined {

@@ -1,7 +1,8 @@
-import { useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 import type { Timeline, TimelineMetric } from "../../../src/core/compare/timeline";
 import { HeatCanvas } from "../../charts/heatCanvas";
 import type { HeatLook, HeatMatrix } from "../../charts/heatPaint";
+import { NameColumn } from "../../ui/nameColumn";
 import { safeText } from "../../ui/safeText";
 import { shownLabels } from "../heat/heatModel";
 import { checkpointName, timelineMetricInfos } from "./timelineRows";
@@ -19,6 +20,8 @@ export interface TimelineMapProps {
 }
 
 export const timelineNameWidth = 190;
+/** Labels are small: about six pixels a character. */
+const labelLength = 28;
 const roomPx = 620;
 
 export function timelineHeight(rows: number): number {
@@ -30,6 +33,7 @@ export function TimelineMap(props: TimelineMapProps) {
   const { timeline, order, metric, matrix, look, width, selected } = props;
   const [cursor, setCursor] = useState<{ readonly row: number; readonly col: number }>();
   const { checkpoints, modules } = timeline;
+  const names = useMemo(() => NameColumn.of(modules), [modules]);
   const cols = checkpoints.length;
   const height = timelineHeight(order.length);
   const rowHeight = height / Math.max(1, order.length);
@@ -71,7 +75,7 @@ export function TimelineMap(props: TimelineMapProps) {
               style={{ top: `${(row + 0.5) * rowHeight}px` }}
               title={safeText(modules[order[row] ?? -1] ?? "")}
             >
-              {safeText(shortName(modules[order[row] ?? -1] ?? ""))}
+              {safeText(names.shown(modules[order[row] ?? -1] ?? "", labelLength))}
             </span>
           ))}
         </div>
@@ -153,8 +157,4 @@ function readingOf(
         ? "no value"
         : timelineMetricInfos[metric].format(value);
   return `${modules[module]}, ${checkpointName(checkpoint)}: ${text}`;
-}
-
-function shortName(module: string): string {
-  return module.replace(/^(?:base_model\.)?(?:model\.)+/, "");
 }

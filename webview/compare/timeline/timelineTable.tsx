@@ -1,8 +1,10 @@
 import type { RefObject } from "preact";
-import { useRef } from "preact/hooks";
+import { useMemo, useRef } from "preact/hooks";
 import type { Timeline, TimelineMetric } from "../../../src/core/compare/timeline";
-import { MiddleEllipsis } from "../../ui/middleEllipsis";
+import { NameColumn } from "../../ui/nameColumn";
+import { NamePrefix, NameText } from "../../ui/nameText";
 import { safeText } from "../../ui/safeText";
+import { nameRoom } from "../columnWidths";
 import { useRowWindow } from "../rowWindow";
 import { SpacerRows } from "../spacerRows";
 import { checkpointName, timelineMetricInfos } from "./timelineRows";
@@ -24,6 +26,7 @@ export function TimelineTable({ timeline, order, metric, scroller, selected, onS
   const body = useRef<HTMLTableSectionElement>(null);
   const { first, end } = useRowWindow(scroller, body, order.length);
   const { checkpoints, modules, values } = timeline;
+  const names = useMemo(() => NameColumn.of(modules), [modules]);
   const { label, format } = timelineMetricInfos[metric];
   return (
     <table
@@ -42,6 +45,7 @@ export function TimelineTable({ timeline, order, metric, scroller, selected, onS
         <tr>
           <th scope="col" class="name-cell">
             Module
+            <NamePrefix prefix={names.prefix} />
           </th>
           {checkpoints.map((checkpoint) => (
             <th key={checkpoint.path} scope="col" title={safeText(checkpoint.label)}>
@@ -64,7 +68,7 @@ export function TimelineTable({ timeline, order, metric, scroller, selected, onS
                   aria-pressed={name === selected}
                   onClick={() => onSelect(name)}
                 >
-                  <MiddleEllipsis text={name} tail={24} />
+                  <NameText names={names} name={name} room={nameRoom({ name: nameWidth })} />
                 </button>
               </th>
               {checkpoints.map(({ path }, col) => {

@@ -111,7 +111,7 @@ function contentColumns(model: EditorModel, rows: readonly ContentRow[]): readon
       title: "Type",
       width: "112px",
       mono: true,
-      dropBelow: 420,
+      givesWay: 1,
       cell: (index) => {
         const each = row(index);
         return each.kind === "node" ? <span class="dim ellipsis">{safeText(each.node.type)}</span> : null;

@@ -1,7 +1,8 @@
 import type { LoraModuleMetrics, LoraModuleRow } from "../../../src/core/session/loraView";
 import { formatAligned } from "../../../src/core/text/quantities";
 import type { Column } from "../../ui/dataTable";
-import { MiddleEllipsis } from "../../ui/middleEllipsis";
+import type { NameColumn } from "../../ui/nameColumn";
+import { NameText } from "../../ui/nameText";
 import type { LoraColumn } from "../viewState";
 import type { BaseRatios } from "./loraRows";
 
@@ -10,7 +11,7 @@ interface NumberColumn {
   readonly title: string;
   readonly help: string;
   readonly width: string;
-  readonly dropBelow: number;
+  readonly givesWay: number;
   readonly value: (row: LoraModuleRow) => number | undefined;
 }
 
@@ -23,16 +24,16 @@ const numberColumns: readonly NumberColumn[] = [
     title: "Rank",
     help: "Rank r of the factors",
     width: "44px",
-    dropBelow: 0,
+    givesWay: 0,
     value: (row) => row.rank,
   },
-  { id: "alpha", title: "Alpha", help: "Alpha", width: "50px", dropBelow: 580, value: (row) => row.alpha },
+  { id: "alpha", title: "Alpha", help: "Alpha", width: "50px", givesWay: 3, value: (row) => row.alpha },
   {
     id: "scale",
     title: "Scale",
     help: "Scale s of the update ΔW = s · B · A",
     width: "52px",
-    dropBelow: 520,
+    givesWay: 2,
     value: (row) => row.scale,
   },
   {
@@ -40,7 +41,7 @@ const numberColumns: readonly NumberColumn[] = [
     title: "‖A‖",
     help: "Frobenius norm of the factor A",
     width: "62px",
-    dropBelow: 730,
+    givesWay: 4,
     value: metric(({ normA }) => normA),
   },
   {
@@ -48,7 +49,7 @@ const numberColumns: readonly NumberColumn[] = [
     title: "‖B‖",
     help: "Frobenius norm of the factor B",
     width: "62px",
-    dropBelow: 730,
+    givesWay: 4,
     value: metric(({ normB }) => normB),
   },
   {
@@ -56,7 +57,7 @@ const numberColumns: readonly NumberColumn[] = [
     title: "‖ΔW‖",
     help: "Frobenius norm of the update ΔW: how much the module changes",
     width: "68px",
-    dropBelow: 0,
+    givesWay: 0,
     value: metric(({ frobenius }) => frobenius),
   },
   {
@@ -64,7 +65,7 @@ const numberColumns: readonly NumberColumn[] = [
     title: "σ₁",
     help: "Largest singular value of ΔW",
     width: "62px",
-    dropBelow: 430,
+    givesWay: 1,
     value: metric(({ spectral }) => spectral),
   },
   {
@@ -72,7 +73,7 @@ const numberColumns: readonly NumberColumn[] = [
     title: "Stable rank",
     help: "‖ΔW‖² / σ₁²: how many directions carry the update",
     width: "86px",
-    dropBelow: 830,
+    givesWay: 5,
     value: metric(({ stableRank }) => stableRank),
   },
   {
@@ -80,7 +81,7 @@ const numberColumns: readonly NumberColumn[] = [
     title: "Eff. rank",
     help: "Effective rank: exponential of the entropy of the singular values",
     width: "72px",
-    dropBelow: 1004,
+    givesWay: 7,
     value: metric(({ effectiveRank }) => effectiveRank),
   },
   {
@@ -88,7 +89,7 @@ const numberColumns: readonly NumberColumn[] = [
     title: "Rank 99 %",
     help: "Rank that keeps 99 % of the energy (squared singular values)",
     width: "78px",
-    dropBelow: 920,
+    givesWay: 6,
     value: metric(({ rank99 }) => rank99),
   },
 ];
@@ -96,6 +97,7 @@ const numberColumns: readonly NumberColumn[] = [
 /** @param ratios shown in a column of their own where they are known */
 export function loraColumns(
   rows: readonly LoraModuleRow[],
+  names: NameColumn,
   ratios?: BaseRatios,
 ): readonly Column<LoraColumn>[] {
   const row = (index: number) => rows[index] as LoraModuleRow;
@@ -121,7 +123,7 @@ export function loraColumns(
     align: "end",
     mono: true,
     sortable: true,
-    dropBelow: 1120,
+    givesWay: 8,
     cell: shape,
     text: shape,
   };
@@ -147,7 +149,8 @@ export function loraColumns(
       width: "minmax(140px, 1fr)",
       mono: true,
       sortable: true,
-      cell: (index) => <MiddleEllipsis text={row(index).module} />,
+      names,
+      cell: (index, room) => <NameText names={names} name={row(index).module} room={room} />,
       text: (index) => row(index).module,
     },
     ...numbers.slice(0, 3),

@@ -6,6 +6,7 @@ import { CopyTableButtons } from "../../ui/copyTableButtons";
 import { DataTable } from "../../ui/dataTable";
 import { useFilterKeys } from "../../ui/filterKeys";
 import { Icon } from "../../ui/icon";
+import { NameColumn } from "../../ui/nameColumn";
 import { safeText } from "../../ui/safeText";
 import { SplitPane } from "../../ui/splitPane";
 import { Banner, Empty, ErrorState, Loading, Progress } from "../../ui/states";
@@ -75,7 +76,8 @@ function LoraModules({ model, view }: { readonly model: EditorModel; readonly vi
     () => sortModules(filterModules(view.modules, text), sort, ratios),
     [view, text, sort, ratios],
   );
-  const columns = useMemo(() => loraColumns(rows, ratios), [rows, ratios]);
+  const names = useMemo(() => NameColumn.of(view.modules.map(({ module }) => module)), [view]);
+  const columns = useMemo(() => loraColumns(rows, names, ratios), [rows, names, ratios]);
   const chosen = lora.selected.value;
   const selected = rows.findIndex(({ module }) => module === chosen);
   const detail = view.modules.find(({ module }) => module === chosen);

@@ -8,20 +8,20 @@ interface NumberColumn {
   readonly id: ScanColumn;
   readonly title: string;
   readonly help: string;
-  readonly dropBelow: number;
+  readonly givesWay: number;
 }
 
 /** The first ones stay the longest where the table is narrow. */
 const numberColumnsShown: readonly NumberColumn[] = [
-  { id: "mean", title: "Mean", help: "Mean of the finite values", dropBelow: 860 },
-  { id: "std", title: "Std", help: "Standard deviation of the finite values", dropBelow: 480 },
-  { id: "absMax", title: "Abs max", help: "Largest magnitude of the finite values", dropBelow: 660 },
-  { id: "min", title: "Min", help: "Least finite value", dropBelow: 1040 },
-  { id: "max", title: "Max", help: "Largest finite value", dropBelow: 1040 },
-  { id: "l2", title: "L2", help: "√Σx² of the finite values", dropBelow: 1240 },
-  { id: "zeros", title: "Zeros", help: "Values that are exactly zero", dropBelow: 1150 },
-  { id: "nan", title: "NaN", help: "Values that are not a number", dropBelow: 560 },
-  { id: "inf", title: "Inf", help: "Infinite values", dropBelow: 760 },
+  { id: "mean", title: "Mean", help: "Mean of the finite values", givesWay: 7 },
+  { id: "std", title: "Std", help: "Standard deviation of the finite values", givesWay: 1 },
+  { id: "absMax", title: "Abs max", help: "Largest magnitude of the finite values", givesWay: 4 },
+  { id: "min", title: "Min", help: "Least finite value", givesWay: 8 },
+  { id: "max", title: "Max", help: "Largest finite value", givesWay: 8 },
+  { id: "l2", title: "L2", help: "√Σx² of the finite values", givesWay: 10 },
+  { id: "zeros", title: "Zeros", help: "Values that are exactly zero", givesWay: 9 },
+  { id: "nan", title: "NaN", help: "Values that are not a number", givesWay: 3 },
+  { id: "inf", title: "Inf", help: "Infinite values", givesWay: 6 },
 ];
 
 export interface NumberCells {
@@ -40,14 +40,14 @@ export function numberColumns(
     const row = rowAt(index);
     return row === undefined ? undefined : table?.get(column, row);
   };
-  return numberColumnsShown.map(({ id, title, help, dropBelow }) => ({
+  return numberColumnsShown.map(({ id, title, help, givesWay }) => ({
     id,
     title,
     help,
     width: isCount(id) ? "68px" : "78px",
     align: "end",
     sortable,
-    dropBelow,
+    givesWay,
     cell: (index) => {
       const row = rowAt(index);
       const outlier = row === undefined ? undefined : outliers.get(row);

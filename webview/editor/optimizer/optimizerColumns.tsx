@@ -1,4 +1,3 @@
-import { withoutPrefix } from "../../../src/core/content/keyPrefixes";
 import type {
   OptimizerRow,
   OptimizerStateEntry,
@@ -7,7 +6,8 @@ import type {
 import { formatShape } from "../../../src/core/tensors/tensor";
 import { formatCount, formatNumber } from "../../../src/core/text/quantities";
 import type { Column } from "../../ui/dataTable";
-import { MiddleEllipsis } from "../../ui/middleEllipsis";
+import type { NameColumn } from "../../ui/nameColumn";
+import { NameText } from "../../ui/nameText";
 import { safeText } from "../../ui/safeText";
 import type { EditorModel } from "../editorModel";
 import { TensorLink } from "../tensorLink";
@@ -23,7 +23,7 @@ export function optimizerColumns(
   model: EditorModel,
   view: OptimizerView,
   rows: readonly OptimizerRow[],
-  prefix: string,
+  names: NameColumn,
 ): readonly Column[] {
   const row = (index: number) => rows[index] as OptimizerRow;
   const shape = (index: number) => {
@@ -46,7 +46,8 @@ export function optimizerColumns(
       title: "Parameter",
       width: "minmax(150px, 1fr)",
       mono: true,
-      cell: (index) => <ParameterName row={row(index)} prefix={prefix} />,
+      names,
+      cell: (index, room) => <ParameterName row={row(index)} names={names} room={room} />,
       text: (index) => nameOf(row(index)),
     },
     {
@@ -54,7 +55,7 @@ export function optimizerColumns(
       title: "Group",
       width: "52px",
       align: "end",
-      dropBelow: 520,
+      givesWay: 4,
       cell: (index) => group(index) || <span class="dim">–</span>,
       text: group,
     },
@@ -64,7 +65,7 @@ export function optimizerColumns(
       width: "110px",
       align: "end",
       mono: true,
-      dropBelow: 600,
+      givesWay: 3,
       cell: (index) => shape(index) || <span class="dim">–</span>,
       text: shape,
     },
@@ -77,7 +78,7 @@ export function optimizerColumns(
         width: `${Math.min(140, Math.max(72, key.length * 8 + 12))}px`,
         align: "end",
         mono: true,
-        dropBelow: at < 3 ? 0 : 760 + at * 90,
+        givesWay: at < 3 ? at : at + 4,
         cell: (index) => <StateCell model={model} entry={entry(index)} />,
         text: (index) => stateText(entry(index)),
       };
@@ -85,11 +86,17 @@ export function optimizerColumns(
   ];
 }
 
-function ParameterName({ row, prefix }: { readonly row: OptimizerRow; readonly prefix: string }) {
+interface ParameterNameProps {
+  readonly row: OptimizerRow;
+  readonly names: NameColumn;
+  readonly room: number;
+}
+
+function ParameterName({ row, names, room }: ParameterNameProps) {
   if (row.name === undefined) return <span class="dim">{nameOf(row)}</span>;
   return (
     <span class="parameter-name">
-      <MiddleEllipsis text={withoutPrefix(row.name, prefix)} />
+      <NameText names={names} name={row.name} room={room} />
       {row.nameInferred && (
         <span class="inferred-mark" title={inferredMeaning}>
           <span aria-hidden="true">≈</span>

@@ -1,5 +1,4 @@
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
-import { sharedWrapperPrefix } from "../../../src/core/content/keyPrefixes";
 import type { OptimizerRow, OptimizerView } from "../../../src/core/optimizer/optimizerView";
 import { isAbortError } from "../../../src/protocol/channel";
 import type { EditorHost } from "../editorHost";
@@ -19,12 +18,9 @@ export class OptimizerModel {
   /** Which of them is shown. */
   readonly optimizer: Signal<number>;
   readonly text: Signal<string>;
-  readonly hidePrefixes: Signal<boolean>;
   readonly selected: Signal<number | undefined>;
   readonly detailShare: Signal<number>;
   readonly parameters: Signal<LoadedParameters | undefined> = signal(undefined);
-  /** What all names begin with that tells of a wrapper; empty where there is nothing to hide. */
-  readonly prefix: ReadonlySignal<string>;
   readonly shownRows: ReadonlySignal<readonly OptimizerRow[]>;
   private loading = new AbortController();
 
@@ -35,13 +31,8 @@ export class OptimizerModel {
     this.view = new OnDemand((wanted) => host.call("optimizers", null, wanted));
     this.optimizer = signal(viewState.optimizer);
     this.text = signal(viewState.text);
-    this.hidePrefixes = signal(viewState.hidePrefixes);
     this.selected = signal(viewState.selected);
     this.detailShare = signal(viewState.detailShare);
-    this.prefix = computed(() => {
-      const names = (this.parameters.value?.rows ?? []).map(({ name }) => name);
-      return sharedWrapperPrefix(names.filter((name) => name !== undefined));
-    });
     this.shownRows = computed(() => filterParameters(this.parameters.value?.rows ?? [], this.text.value));
   }
 
@@ -49,7 +40,6 @@ export class OptimizerModel {
     return {
       optimizer: this.optimizer.value,
       text: this.text.value,
-      hidePrefixes: this.hidePrefixes.value,
       selected: this.selected.value,
       detailShare: this.detailShare.value,
     };

@@ -1,10 +1,11 @@
 import { useMemo } from "preact/hooks";
 import type { OptimizerRow, OptimizerView } from "../../../src/core/optimizer/optimizerView";
 import { formatCount, plural } from "../../../src/core/text/quantities";
-import { Button, Checkbox, TextField } from "../../ui/controls";
+import { Button, TextField } from "../../ui/controls";
 import { CopyTableButtons } from "../../ui/copyTableButtons";
 import { DataTable } from "../../ui/dataTable";
 import { Icon } from "../../ui/icon";
+import { NameColumn } from "../../ui/nameColumn";
 import { safeText } from "../../ui/safeText";
 import { SplitPane } from "../../ui/splitPane";
 import { Banner } from "../../ui/states";
@@ -23,8 +24,11 @@ export function OptimizerParameters({ model, view }: OptimizerParametersProps) {
   const { optimizer } = model;
   const rows = optimizer.shownRows.value;
   const loaded = optimizer.parameters.value;
-  const prefix = optimizer.hidePrefixes.value ? optimizer.prefix.value : "";
-  const columns = useMemo(() => optimizerColumns(model, view, rows, prefix), [model, view, rows, prefix]);
+  const names = useMemo(
+    () => NameColumn.of((loaded?.rows ?? []).flatMap(({ name }) => name ?? [])),
+    [loaded],
+  );
+  const columns = useMemo(() => optimizerColumns(model, view, rows, names), [model, view, rows, names]);
   const chosen = optimizer.selected.value;
   const selected = rows.findIndex(({ index }) => index === chosen);
   const detail = loaded?.rows.find(({ index }) => index === chosen);
@@ -49,14 +53,6 @@ export function OptimizerParameters({ model, view }: OptimizerParametersProps) {
           {countText(rows.length, loaded?.rows.length ?? 0, view.parameterCount)}
         </span>
         <span class="toolbar-rest">
-          {optimizer.prefix.value !== "" && (
-            <Checkbox
-              checked={optimizer.hidePrefixes.value}
-              onChange={(hide) => (optimizer.hidePrefixes.value = hide)}
-            >
-              {`Hide ${safeText(optimizer.prefix.value)}`}
-            </Checkbox>
-          )}
           <CopyTableButtons columns={columns} count={rows.length} onCopy={copy} />
         </span>
       </div>

@@ -14,7 +14,8 @@ import { LineChart } from "../../charts/lineChart";
 import { ordinals } from "../../charts/spectrum";
 import { CopyTableButtons } from "../../ui/copyTableButtons";
 import { type Column, DataTable, type SortOrder } from "../../ui/dataTable";
-import { MiddleEllipsis } from "../../ui/middleEllipsis";
+import { NameColumn } from "../../ui/nameColumn";
+import { NameText } from "../../ui/nameText";
 import { ShareBar } from "../../ui/shareBar";
 import type { ReduceColumn } from "../viewState";
 import type { ReduceModel } from "./reduceModel";
@@ -31,7 +32,8 @@ export function ReducePreview({ reduce, reducible, plan, onCopy }: ReducePreview
   const { sort, dtype } = reduce.viewState.value;
   const rows = useMemo(() => rowsOf(reducible, plan), [reducible, plan]);
   const sorted = useMemo(() => sortRows(rows, sort), [rows, sort]);
-  const columns = useMemo(() => columnsFor(sorted), [sorted]);
+  const names = useMemo(() => NameColumn.of(plan.modules.map(({ module }) => module)), [reducible]);
+  const columns = useMemo(() => columnsFor(sorted, names), [sorted, names]);
   return (
     <div class="reduce-preview">
       <Totals plan={plan} />
@@ -156,7 +158,7 @@ function sortRows(rows: readonly Row[], { column, descending }: SortOrder<Reduce
   return [...rows].sort((a, b) => sign * (value(a) - value(b)) || byName(a, b));
 }
 
-function columnsFor(rows: readonly Row[]): readonly Column<ReduceColumn>[] {
+function columnsFor(rows: readonly Row[], names: NameColumn): readonly Column<ReduceColumn>[] {
   const row = (index: number) => rows[index] as Row;
   const number = (
     id: ReduceColumn,
@@ -181,13 +183,18 @@ function columnsFor(rows: readonly Row[]): readonly Column<ReduceColumn>[] {
       width: "minmax(120px, 1fr)",
       mono: true,
       sortable: true,
-      cell: (index) => <MiddleEllipsis text={row(index).planned.module} />,
+      names,
+      cell: (index, room) => <NameText names={names} name={row(index).planned.module} room={room} />,
       text: (index) => row(index).planned.module,
     },
-    number("before", "Rank", "52px", ({ planned }) => String(planned.rankBefore), { help: "Rank now" }),
+    number("before", "Rank", "52px", ({ planned }) => String(planned.rankBefore), {
+      help: "Rank now",
+      givesWay: 2,
+    }),
     number("rank", "New rank", "72px", ({ planned }) => String(planned.rank)),
     number("energy", "Energy kept", "140px", ({ planned }) => formatShare(planned.energyKept), {
       help: "Share of Σσ² that the new rank keeps",
+      givesWay: 1,
       cell: (index) => (
         <span class="share">
           <ShareBar share={row(index).planned.energyKept} />
@@ -197,10 +204,11 @@ function columnsFor(rows: readonly Row[]): readonly Column<ReduceColumn>[] {
     }),
     number("error", "Error", "68px", ({ planned }) => formatShare(planned.error), {
       help: "‖ΔW - ΔW′‖ / ‖ΔW‖, which is √(1 - energy kept)",
+      givesWay: 3,
     }),
     number("size", "Size", "78px", ({ bytes }) => formatBytes(Math.round(bytes)), {
       help: "Of the new factors",
-      dropBelow: 520,
+      givesWay: 4,
     }),
   ];
 }

@@ -5,6 +5,8 @@ import type { TensorSortKey } from "../../../src/core/tensors/tensorQuery";
 import { formatBytes, formatCount, formatShare, formatShortCount } from "../../../src/core/text/quantities";
 import type { Column } from "../../ui/dataTable";
 import { MiddleEllipsis } from "../../ui/middleEllipsis";
+import type { NameColumn } from "../../ui/nameColumn";
+import { NameText } from "../../ui/nameText";
 import { safeText } from "../../ui/safeText";
 import { ShareBar } from "../../ui/shareBar";
 import type { EditorModel } from "../editorModel";
@@ -34,13 +36,14 @@ export const tensorTracks = {
   file: "minmax(120px, 200px)",
 } as const;
 
-/** Columns are left out from the least telling on where the table is narrow. */
-export const tensorDropBelow = { dtype: 560, parameters: 650, share: 770, offset: 900, file: 1090 } as const;
+/** The least telling give way to the names first. */
+export const tensorGivesWay = { dtype: 2, parameters: 3, share: 4, offset: 5, file: 6 } as const;
 
 /** The columns of the flat table over rows in their sorted order. */
 export function tensorColumns(
   { table }: LoadedTensors,
   rows: Uint32Array,
+  names: NameColumn,
   summary: CheckpointSummary,
   numbers?: ScannedNumbers,
 ): readonly Column<TensorColumn>[] {
@@ -53,7 +56,8 @@ export function tensorColumns(
       width: tensorTracks.name,
       mono: true,
       sortable: true,
-      cell: (index) => <MiddleEllipsis text={table.name(at(index))} />,
+      names,
+      cell: (index, room) => <NameText names={names} name={table.name(at(index))} room={room} />,
       text: (index) => table.name(at(index)),
     },
     {
@@ -72,7 +76,7 @@ export function tensorColumns(
       width: tensorTracks.dtype,
       mono: true,
       sortable: true,
-      dropBelow: tensorDropBelow.dtype,
+      givesWay: tensorGivesWay.dtype,
       cell: (index) => safeText(table.dtype(at(index))),
       text: (index) => table.dtype(at(index)),
     },
@@ -83,7 +87,7 @@ export function tensorColumns(
       width: tensorTracks.parameters,
       align: "end",
       sortable: true,
-      dropBelow: tensorDropBelow.parameters,
+      givesWay: tensorGivesWay.parameters,
       cell: (index) => formatShortCount(table.parameters(at(index))),
       text: (index) => String(table.parameters(at(index))),
     },
@@ -102,7 +106,7 @@ export function tensorColumns(
       help: "Share of the bytes of all tensors",
       width: tensorTracks.share,
       align: "end",
-      dropBelow: tensorDropBelow.share,
+      givesWay: tensorGivesWay.share,
       cell: (index) => <Share share={shareOf(table.byteSize(at(index)), summary)} />,
     },
     {
@@ -111,7 +115,7 @@ export function tensorColumns(
       width: tensorTracks.offset,
       align: "end",
       sortable: true,
-      dropBelow: tensorDropBelow.offset,
+      givesWay: tensorGivesWay.offset,
       cell: (index) => formatCount(table.offset(at(index))),
       text: (index) => String(table.offset(at(index))),
     },
@@ -123,7 +127,7 @@ export function tensorColumns(
       width: tensorTracks.file,
       mono: true,
       sortable: true,
-      dropBelow: tensorDropBelow.file,
+      givesWay: tensorGivesWay.file,
       cell: (index) => <MiddleEllipsis text={fileName(index)} />,
       text: fileName,
     });
@@ -139,7 +143,7 @@ export function besideNumbers(columns: readonly Column<TensorColumn>[]): readonl
   return columns
     .filter(({ id }) => id === "name" || id === "shape" || id === "dtype" || id === "byteSize")
     .map((column) => (column.id === "name" ? { ...column, width: "minmax(200px, 1fr)" } : column))
-    .map((column) => (column.id === "byteSize" ? { ...column, dropBelow: 700 } : column));
+    .map((column) => (column.id === "byteSize" ? { ...column, givesWay: 5 } : column));
 }
 
 export function shareOf(bytes: number, { tensorBytes }: CheckpointSummary): number {

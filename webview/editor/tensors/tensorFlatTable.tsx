@@ -1,5 +1,6 @@
 import { useMemo } from "preact/hooks";
 import { DataTable } from "../../ui/dataTable";
+import { NameColumn } from "../../ui/nameColumn";
 import { numberCells, type TensorColumn, tensorColumns } from "./tensorColumns";
 import type { TensorsTabProps } from "./tensorsTab";
 import { NoMatches } from "./tensorTreeTable";
@@ -11,9 +12,13 @@ export function TensorFlatTable({ model, summary }: TensorsTabProps) {
   const rows = tensors.sorted.value;
   const selectedRow = tensors.selectedRow.value;
   const numbers = numberCells(model);
+  const names = useMemo(
+    () => new NameColumn(loaded?.loaded ?? 0, (row) => loaded?.table.name(row) ?? ""),
+    [loaded],
+  );
   const columns = useMemo(
-    () => (loaded === undefined ? [] : tensorColumns(loaded, rows, summary, numbers)),
-    [loaded, rows, summary, numbers?.table, numbers?.outliers, model.scan.version.value],
+    () => (loaded === undefined ? [] : tensorColumns(loaded, rows, names, summary, numbers)),
+    [loaded, rows, names, summary, numbers?.table, numbers?.outliers, model.scan.version.value],
   );
   if (loaded === undefined) return null;
   const { table } = loaded;

@@ -3,6 +3,7 @@ import { formatBytes, formatCount, plural } from "../../../src/core/text/quantit
 import { Button, TextField } from "../../ui/controls";
 import { CopyTableButtons } from "../../ui/copyTableButtons";
 import { Icon } from "../../ui/icon";
+import { NameColumn } from "../../ui/nameColumn";
 import { safeText } from "../../ui/safeText";
 import { ScanBar } from "../numbers/scanBar";
 import { parameterText } from "../parameterText";
@@ -187,7 +188,13 @@ function TensorCounts({ model, summary }: TensorsTabProps) {
       </p>
       {!isTree && (
         <CopyTableButtons
-          columns={tensorColumns(loaded, tensors.sorted.value, summary, numberCells(model))}
+          columns={tensorColumns(
+            loaded,
+            tensors.sorted.value,
+            NameColumn.of([]),
+            summary,
+            numberCells(model),
+          )}
           count={count}
           onCopy={(text, what) => model.host.notify("copy", { text, what })}
         />

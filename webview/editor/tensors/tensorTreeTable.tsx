@@ -19,6 +19,7 @@ import {
   Share,
   shareOf,
   type TensorColumn,
+  tensorGivesWay,
   tensorTracks,
 } from "./tensorColumns";
 import type { LoadedTensors } from "./tensorDirectory";
@@ -77,9 +78,6 @@ export function NoMatches({ model }: { readonly model: EditorModel }) {
   );
 }
 
-/** Labels are shorter than whole names, so the tree keeps its columns longer. */
-const treeDropBelow = { dtype: 440, parameters: 560, share: 680 } as const;
-
 function treeColumns(
   { table }: LoadedTensors,
   nodes: readonly TreeNode[],
@@ -112,7 +110,7 @@ function treeColumns(
       title: "Dtype",
       width: tensorTracks.dtype,
       mono: true,
-      dropBelow: treeDropBelow.dtype,
+      givesWay: tensorGivesWay.dtype,
       cell: (index) => {
         const { tensorRow } = node(index);
         return tensorRow === undefined ? null : safeText(table.dtype(tensorRow));
@@ -124,7 +122,7 @@ function treeColumns(
       help: "Parameters: elements of the tensors",
       width: tensorTracks.parameters,
       align: "end",
-      dropBelow: treeDropBelow.parameters,
+      givesWay: tensorGivesWay.parameters,
       cell: (index) => formatShortCount(node(index).parameters),
     },
     {
@@ -140,7 +138,7 @@ function treeColumns(
       help: "Share of the bytes of all tensors",
       width: tensorTracks.share,
       align: "end",
-      dropBelow: treeDropBelow.share,
+      givesWay: tensorGivesWay.share,
       cell: (index) => <Share share={shareOf(node(index).byteSize, summary)} />,
     },
   ];
