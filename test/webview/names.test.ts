@@ -20,7 +20,7 @@ function shownNames(table: Locator): Promise<{ whole: string; shown: string; isC
   return table.locator("bdi[title]").evaluateAll((names) =>
     names.map((name) => ({
       whole: name.getAttribute("title") ?? "",
-      shown: name.querySelector(".name-shown")?.textContent ?? name.textContent ?? "",
+      shown: name.querySelector(".name-shown")?.getAttribute("data-shown") ?? name.textContent ?? "",
       isCut: name.scrollWidth > name.clientWidth + 1,
     })),
   );

@@ -30,9 +30,7 @@ export function NameText({ names, name, room }: NameTextProps) {
       }}
     >
       <span class="visually-hidden">{whole}</span>
-      <span class="name-shown" aria-hidden="true">
-        {shown}
-      </span>
+      <span class="name-shown" data-shown={shown} aria-hidden="true" />
     </bdi>
   );
 }
