@@ -1,5 +1,6 @@
 import type { Adapter } from "../adapter/adapter";
 import type { LoraLayout } from "../adapter/factorLayout";
+import { modulePath } from "../adapter/loraKey";
 import { type LoraModule, storedTensors } from "../adapter/loraModule";
 import type { CheckpointSession } from "../session/checkpointSession";
 import type { Tensor } from "../tensors/tensor";
@@ -65,8 +66,15 @@ function leftBehind(adapter: Adapter, tensors: readonly Tensor[]): string | unde
   if (part !== undefined)
     return `${part.name} looks like a part of an update, but how it is read is not known. What it does would be lost or wrong.`;
   const kept = new Set<Tensor>([...adapter.modules.flatMap(partsOf), ...copiedWhole(adapter)]);
-  const lost = tensors.find((tensor) => !kept.has(tensor) && !/\branknum\b/.test(tensor.name));
+  const lost = tensors.find((tensor) => !kept.has(tensor) && !isSpentNumber(adapter, tensor.name));
   return lost === undefined ? undefined : `${lost.name} would be lost: there is no rule to carry it over.`;
+}
+
+/** AdaLoRA's count of components, and the alpha that a LoKr of whole matrices ignores: the result has its own. */
+function isSpentNumber({ modules }: Adapter, name: string): boolean {
+  if (/\branknum\b/.test(name)) return true;
+  const path = modulePath(name.replace(/\.alpha$/, ""));
+  return name.endsWith(".alpha") && modules.some(({ module }) => module === path);
 }
 
 /** kohya's `lora_unet_` in front says nothing of a tensor. */

@@ -130,6 +130,8 @@ describe("a reduction of another dialect", () => {
     writeTensors(files, "/lokr.safetensors", [
       tensor("lora_unet_blocks_0_q.lokr_w1", [8, 8]),
       tensor("lora_unet_blocks_0_q.lokr_w2", [16, 16]),
+      // Of two whole matrices it is ignored.
+      tensor("lora_unet_blocks_0_q.alpha", []),
     ]);
     const make = {
       files,
