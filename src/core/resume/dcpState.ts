@@ -2,17 +2,18 @@ import type { Files } from "../bytes/files";
 import { baseName, joinPath } from "../bytes/paths";
 import type { FolderContext } from "../checkpoint/folderContext";
 import { PyObject } from "../formats/pickle/pickleValue";
-import { attributesOf, mappingOf, stringOf } from "../formats/pickle/pickleView";
+import { attributesOf, mappingOf, numberOf, stringOf } from "../formats/pickle/pickleView";
 import { unpickleFrom } from "../formats/pickle/unpickle";
-import { plural } from "../text/quantities";
+import { formatCount, plural } from "../text/quantities";
+import { quote } from "../text/quote";
 import { judged, type LayoutFindings, listOrNothing } from "./layoutFindings";
 import type { ResumeCheck, ResumeTopic } from "./resumeReport";
 
 /** What `.metadata`, the directory of a distributed checkpoint of torch, lists. */
 interface DcpMetadata {
   readonly names: readonly string[];
-  /** Names of the files that hold the bytes. */
-  readonly files: ReadonlySet<string>;
+  /** Names of the files that hold the bytes, each with the byte that it must reach. */
+  readonly files: ReadonlyMap<string, number>;
 }
 
 /** The directory of a model of a thousand shards has some megabytes. */
@@ -89,14 +90,39 @@ async function readFolder(
       ),
     };
   }
-  const missing = [...metadata.files].filter((file) => !present.has(file));
+  const outside = [...metadata.files.keys()].find((file) =>
+    /^(?:[/\\]|[A-Za-z]:)|(?:^|[/\\])\.\.(?:[/\\]|$)/.test(file),
+  );
+  if (outside !== undefined) {
+    const reason = `${name}/.metadata places values in ${quote(outside)}, outside of the folder: it is not looked at.`;
+    return { check: judged(what, "error", reason) };
+  }
+  const missing = [...metadata.files.keys()].filter((file) => !present.has(file));
   if (missing.length > 0) {
     const shown = missing.slice(0, maxNamed).join(", ");
     const reason = `${name}: ${missing.length} of ${plural(metadata.files.size, "file")} missing (${shown}${missing.length > maxNamed ? ", …" : ""}).`;
     return { check: judged(what, "error", reason) };
   }
-  const reason = `${name}: ${plural(metadata.names.length, "entry", "entries")} in ${plural(metadata.files.size, "file")}, all there. Their bytes were not looked at.`;
+  const cut = await findCut(files, folder, metadata);
+  if (cut !== undefined) return { check: judged(what, "error", `${name}: ${cut}`) };
+  const reason = `${name}: ${plural(metadata.names.length, "entry", "entries")} in ${plural(metadata.files.size, "file")}, all there and long enough. Their bytes were not looked at.`;
   return { check: judged(what, "ok", reason), metadata };
+}
+
+/** The first file that ends before the values that the directory places in it. */
+async function findCut(files: Files, folder: string, metadata: DcpMetadata): Promise<string | undefined> {
+  for (const [file, end] of metadata.files) {
+    const size = (await files.stat(joinPath(folder, file)).catch(() => undefined))?.size;
+    if (size === undefined || size >= end) continue;
+    return `${file} is cut at byte ${formatCount(size)}: ${formatCount(end - size)} bytes are missing.`;
+  }
+  return undefined;
+}
+
+/** What is wrong with a folder that is itself a distributed checkpoint; undefined where nothing is. */
+export async function dcpFault(files: Files, folder: string): Promise<string | undefined> {
+  const { check } = await readFolder(files, folder, "Parameters");
+  return check.verdict === "error" ? check.reason : undefined;
 }
 
 async function readMetadata(files: Files, path: string): Promise<DcpMetadata | undefined> {
@@ -109,10 +135,15 @@ async function readMetadata(files: Files, path: string): Promise<DcpMetadata | u
     const attributes = attributesOf(value);
     const names = mappingOf(attributes?.get("state_dict_metadata"))?.keys ?? [];
     const places = mappingOf(attributes?.get("storage_data"))?.values ?? [];
-    const relative = places.flatMap((place) =>
-      place instanceof PyObject ? (stringOf(attributesOf(place)?.get("relative_path")) ?? []) : [],
-    );
-    return { names: names.flatMap((name) => stringOf(name) ?? []), files: new Set(relative) };
+    const ends = new Map<string, number>();
+    for (const place of places) {
+      const stored = place instanceof PyObject ? attributesOf(place) : undefined;
+      const path = stringOf(stored?.get("relative_path"));
+      if (path === undefined) continue;
+      const end = (numberOf(stored?.get("offset")) ?? 0) + (numberOf(stored?.get("length")) ?? 0);
+      ends.set(path, Math.max(end, ends.get(path) ?? 0));
+    }
+    return { names: names.flatMap((name) => stringOf(name) ?? []), files: ends };
   } finally {
     await source.close();
   }

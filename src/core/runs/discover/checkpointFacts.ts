@@ -1,6 +1,6 @@
 import type { Files } from "../../bytes/files";
 import { mapParallel } from "../../bytes/mapParallel";
-import { joinPath } from "../../bytes/paths";
+import { joinPath, parentPath } from "../../bytes/paths";
 import { readText } from "../../bytes/readText";
 import type { WeightsProbe } from "../../checkpoint/probeWeights";
 import { torchFile } from "../../formats/fileKinds";
@@ -11,6 +11,7 @@ import { maxConfigBytes } from "../../problem/limits";
 import type { Problem } from "../../problem/problem";
 import { metadataProgress } from "../../progress/metadataProgress";
 import { readTrainerState, trainerStateName } from "../../progress/readTrainerState";
+import { dcpFault } from "../../resume/dcpState";
 import { detectStage, type StageLabel } from "../../stage/stage";
 import type { RunPart } from "../run";
 import { type AdapterSignature, adapterSignature } from "./adapterSignature";
@@ -246,6 +247,7 @@ class FactsReader {
     if (peek === undefined) return undefined;
     const seen = main === undefined ? undefined : await peek(main, signal);
     this.problems.push(...(seen?.problems ?? []));
+    if (main?.endsWith(".metadata") === true) await this.tellShards(parentPath(main));
     const isPickled = ({ kind, part, path, name }: RunPart) =>
       kind === "file" && part !== "other" && path !== main && torchFile.test(name);
     for (const { path } of parts.filter(isPickled).slice(0, maxPeekedParts)) {
@@ -253,6 +255,13 @@ class FactsReader {
       this.problems.push(...problems.map((problem) => ({ file: path, ...problem })));
     }
     return seen;
+  }
+
+  /** A distributed checkpoint names its files in its directory. */
+  private async tellShards(folder: string): Promise<void> {
+    const message = await dcpFault(this.files, folder);
+    if (message !== undefined)
+      this.problems.push({ severity: "error", code: "IncompleteShards", message, file: folder });
   }
 
   private async detectStage(
