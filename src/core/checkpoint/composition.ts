@@ -1,13 +1,16 @@
 import type { NameSeparator } from "../tensors/nameOrder";
-import { elementCount, type Tensor } from "../tensors/tensor";
+import type { Tensor } from "../tensors/tensor";
 import type { DtypeShare, ModuleShare } from "./summary";
 
 /** Modules listed before the rest is summed up. */
 const maxModules = 24;
 
-export function dtypeShares(tensors: readonly Tensor[]): DtypeShare[] {
+/** `counts` are the parameters that each tensor stands for. */
+export function dtypeShares(tensors: readonly Tensor[], counts: Float64Array): DtypeShare[] {
   const shares = new Shares();
-  for (const tensor of tensors) shares.add(tensor.dtype, tensor);
+  tensors.forEach((tensor, index) => {
+    shares.add(tensor.dtype, tensor, counts[index] as number);
+  });
   return shares.largestFirst().map(({ key, ...sums }) => ({ dtype: key, ...sums }));
 }
 
@@ -15,10 +18,16 @@ export function dtypeShares(tensors: readonly Tensor[]): DtypeShare[] {
  * Shares by module, one level below the prefix that all tensors have in common: `model.layers`, `lm_head` of a
  * model whose names begin with `model.`. Numbers in a path become `*`, so that layers are summed up.
  */
-export function moduleShares(tensors: readonly Tensor[], separator: NameSeparator): ModuleShare[] {
+export function moduleShares(
+  tensors: readonly Tensor[],
+  counts: Float64Array,
+  separator: NameSeparator,
+): ModuleShare[] {
   // Of 89,088 names a dozen are left once numbers are gone; what follows works on those.
   const patterns = new Shares();
-  for (const tensor of tensors) patterns.add(withoutNumbers(tensor.name, separator), tensor);
+  tensors.forEach((tensor, index) => {
+    patterns.add(withoutNumbers(tensor.name, separator), tensor, counts[index] as number);
+  });
   const paths = patterns.largestFirst().map(({ key, ...sums }) => ({ path: key.split(separator), sums }));
   const depth = tellingDepth(paths.map(({ path }) => path));
   const shares = new Shares();
@@ -67,8 +76,8 @@ interface Sums {
 class Shares {
   private readonly sums = new Map<string, Sums>();
 
-  add(key: string, tensor: Tensor): void {
-    this.addSums(key, { tensors: 1, parameters: elementCount(tensor.shape), bytes: tensor.byteSize });
+  add(key: string, { byteSize }: Tensor, parameters: number): void {
+    this.addSums(key, { tensors: 1, parameters, bytes: byteSize });
   }
 
   addSums(key: string, { tensors, parameters, bytes }: Sums): void {

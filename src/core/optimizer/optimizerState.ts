@@ -5,7 +5,7 @@ import { keyText, pythonText } from "../formats/pickle/pythonText";
 import type { Tensor } from "../tensors/tensor";
 import { describeLayout } from "./describeLayout";
 import { type FoundOptimizer, findOptimizers } from "./findOptimizers";
-import { optimizerKind } from "./optimizerKind";
+import { optimizerKind } from "./optimizerKinds";
 
 export interface OptimizerGroup {
   readonly index: number;
@@ -210,11 +210,13 @@ function differingKeys(groups: readonly OptimizerGroup[]): readonly string[] {
 function kindOf({ groups }: FoundOptimizer, parameters: readonly OptimizerParameter[]) {
   const stateKeys = new Set(parameters.flatMap(({ state }) => [...state.keys()]));
   const [first] = groups;
-  const groupKeys = (first?.keys ?? []).map(keyText);
+  const groupKeys = [...new Set(groups.flatMap(({ keys }) => keys.map(keyText)))];
+  const betas = sequenceOf(first?.get("betas"))?.flatMap((beta) => numberOf(beta) ?? []);
   const decoupled = first?.get("decoupled_weight_decay");
   return optimizerKind({
     stateKeys,
     groupKeys,
+    ...(betas === undefined ? {} : { betas }),
     decoupled: typeof decoupled === "boolean" ? decoupled : undefined,
   });
 }

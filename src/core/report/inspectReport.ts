@@ -26,6 +26,7 @@ export async function inspectReport(
     path,
     format: summary.format,
     kind: summary.kind,
+    parameterCount: summary.parameterCount,
     tensors: tensorRows(session, values),
     metadata: shown(Object.fromEntries(summary.metadata)),
     ...(rawConfig === undefined ? {} : { config: shown(toPlain(rawConfig.value)) }),

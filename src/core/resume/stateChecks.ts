@@ -1,3 +1,4 @@
+import { statelessOptimizers } from "../optimizer/optimizerKinds";
 import { formatCount, formatNumber, plural } from "../text/quantities";
 import type { BrokenFile, PartRole, ResumeInputs } from "./resumeInputs";
 import type { ResumeCheck, ResumeTopic, ResumeVerdict } from "./resumeReport";
@@ -44,12 +45,17 @@ export function checkOptimizerState({ optimizer, broken, name, progress }: Resum
       : `${place} (${names}) has ${plural(count, "parameter")} and no moments: it was saved before the first step, or not gathered.`;
     return { what, verdict: atStart ? "ok" : "warning", reason };
   }
-  const kept =
-    empty.length > 0 ? "which keeps nothing without momentum" : `state of ${plural(count, "parameter")}`;
+  const kept = empty.length > 0 ? keepsNothingText(names) : `state of ${plural(count, "parameter")}`;
   return { what, verdict: "ok", reason: `${place}: ${names}, ${kept}.` };
 }
 
-/** SGD without momentum has no moments to save. */
+function keepsNothingText(names: string): string {
+  return statelessOptimizers.has(names)
+    ? "which keeps nothing by design"
+    : "which keeps nothing without momentum";
+}
+
+/** SGD without momentum has no moments to save, and some optimizers have none by design. */
 function keepsNothing({
   name,
   groups,
@@ -57,6 +63,7 @@ function keepsNothing({
   name: string;
   groups: readonly { settings: ReadonlyMap<string, unknown> }[];
 }) {
+  if (statelessOptimizers.has(name)) return true;
   return name === "SGD" && groups.every(({ settings }) => settings.get("momentum") === 0);
 }
 

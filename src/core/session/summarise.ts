@@ -22,8 +22,8 @@ import { assessParts, partLabels } from "../parts/parts";
 import { compareProblems, type Problem } from "../problem/problem";
 import type { StageLabel } from "../stage/stage";
 import { separatorOf } from "../tensors/nameOrder";
-import { elementCount } from "../tensors/tensor";
 import { formatBytes, formatShortCount, plural } from "../text/quantities";
+import { modelCounts } from "./modelCounts";
 import { latestProgress } from "./progressSummary";
 
 /** What was found out about a checkpoint, from which its summary is made. */
@@ -42,9 +42,10 @@ export function summarise(facts: SummaryFacts): CheckpointSummary {
   const assessment = assessParts(folder.files);
   const sum = (column: (tensor: (typeof tensors)[number]) => number) =>
     tensors.reduce((total, tensor) => total + column(tensor), 0);
-  const parameterCount = sum((tensor) => elementCount(tensor.shape));
+  const counts = modelCounts(checkpoint, folder, facts.inside);
+  const parameterCount = counts.reduce((total, count) => total + count, 0);
   const fileBytes = checkpoint.files.reduce((total, file) => total + file.bytes, 0);
-  const dtypes = dtypeShares(tensors);
+  const dtypes = dtypeShares(tensors, counts);
   const kind = kindOf(facts);
   return {
     path: checkpoint.path,
@@ -64,7 +65,11 @@ export function summarise(facts: SummaryFacts): CheckpointSummary {
     tensorBytes: sum((tensor) => tensor.byteSize),
     parameterCount,
     dtypes,
-    composition: moduleShares(tensors, separatorOf(tensors.slice(0, 1000).map((tensor) => tensor.name))),
+    composition: moduleShares(
+      tensors,
+      counts,
+      separatorOf(tensors.slice(0, 1000).map((tensor) => tensor.name)),
+    ),
     files: checkpoint.files,
     ...wholeModel(checkpoint),
     parts: partSummaries(folder),

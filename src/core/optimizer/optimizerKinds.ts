@@ -9,28 +9,60 @@ export interface KindEvidence {
   readonly stateKeys: ReadonlySet<string>;
   /** Keys of the groups in the order in which they were written. */
   readonly groupKeys: readonly string[];
+  /** `betas` of the first group. */
+  readonly betas?: readonly number[];
   readonly decoupled: boolean | undefined;
 }
 
+/** What gives an optimizer away, and what is known of it. One entry is all that a new one needs. */
 interface Rule {
   readonly name: string;
   readonly state?: readonly string[];
   readonly group?: readonly string[];
+  /** How many betas it has, or what they look like. */
+  readonly betas?: (betas: readonly number[]) => boolean;
 }
+
+const three = (betas: readonly number[]) => betas.length === 3;
+const nonzeroSecond = ([, second = 0]: readonly number[]) => second !== 0;
+
+/** Low-memory optimization (arXiv 2306.09782) applies gradients as they come and keeps nothing. */
+const lomo = "LOMO";
+
+/** Optimizers without any state, of which nothing can be missing. */
+export const statelessOptimizers: ReadonlySet<string> = new Set([lomo]);
 
 /** The first that fits: the more a rule asks for, the earlier it stands. */
 const rules: readonly Rule[] = [
+  { name: "Muon", state: ["use_muon"] },
+  { name: "Muon with Adam", group: ["use_muon"] },
+  { name: "AdEMAMix (bitsandbytes 8-bit)", state: ["state1", "state2", "qmap1"], betas: three },
+  { name: "AdEMAMix (bitsandbytes)", state: ["state1", "state2"], betas: three },
   { name: "bitsandbytes Adam 8-bit", state: ["state1", "state2", "qmap1"] },
+  { name: "Lion (bitsandbytes 8-bit)", state: ["state1", "qmap1"], betas: nonzeroSecond },
   { name: "bitsandbytes momentum 8-bit", state: ["state1", "qmap1"] },
   { name: "bitsandbytes Adam", state: ["state1", "state2"] },
+  { name: "Lion (bitsandbytes)", state: ["state1"], betas: nonzeroSecond },
   { name: "bitsandbytes momentum", state: ["state1"] },
   { name: "SOAP", state: ["GG", "Q"] },
   { name: "Shampoo", state: ["preconditioners"] },
   { name: "Prodigy", group: ["d_coef", "d0"] },
   { name: "D-Adaptation", group: ["d", "k"] },
+  { name: "Schedule-Free RAdam", group: ["silent_sgd_phase"] },
   { name: "Schedule-Free AdamW", group: ["weight_sum", "betas"] },
   { name: "Schedule-Free SGD", group: ["weight_sum"] },
+  { name: "APOLLO", group: ["scale_type"] },
   { name: "GaLore", state: ["projector"] },
+  { name: "CAME", state: ["exp_avg_res_row"] },
+  { name: "StableAdamW (optimi)", state: ["eps_sq"] },
+  { name: "StableAdamW (optimi)", group: ["beta1", "beta2", "kahan_sum"] },
+  { name: "AdEMAMix", state: ["exp_avg_slow"] },
+  { name: "AdEMAMix", group: ["alpha", "t_alpha_beta3"] },
+  { name: "GrokAdamW", state: ["grok_ema"] },
+  { name: "GrokAdamW", group: ["grokking_signal_decay_rate"] },
+  { name: "Adam-mini", state: ["vmean"] },
+  { name: "Adam-mini", state: ["v_mean"] },
+  { name: lomo, group: ["clip_grad_norm", "clip_grad_value"] },
   { name: "Adafactor", state: ["exp_avg_sq_row"] },
   { name: "Adafactor", group: ["scale_parameter", "relative_step"] },
   { name: "Adafactor", group: ["beta2_decay"] },
@@ -60,8 +92,10 @@ export function optimizerKind(evidence: KindEvidence): OptimizerKind {
   const { stateKeys, groupKeys } = evidence;
   const groups = new Set(groupKeys);
   const rule = rules.find(
-    ({ state = [], group = [] }) =>
-      state.every((key) => stateKeys.has(key)) && group.every((key) => groups.has(key)),
+    ({ state = [], group = [], betas }) =>
+      state.every((key) => stateKeys.has(key)) &&
+      group.every((key) => groups.has(key)) &&
+      (betas === undefined || betas(evidence.betas ?? [])),
   );
   if (rule !== undefined && rule.name !== "Adam") return { name: rule.name, reason: reasonOf(rule) };
   return adamFamily(evidence) ?? byMomentum(stateKeys) ?? unknownKind;
@@ -72,10 +106,11 @@ const unknownKind: OptimizerKind = {
   reason: "its keys belong to no optimizer that is known here",
 };
 
-function reasonOf({ state = [], group = [] }: Rule): string {
+function reasonOf({ state = [], group = [], betas }: Rule): string {
   const parts = [
     ...(state.length > 0 ? [`the state has ${state.join(", ")}`] : []),
     ...(group.length > 0 ? [`its groups have ${group.join(", ")}`] : []),
+    ...(betas === undefined ? [] : [`its betas are ${betas === three ? "three" : "a pair"}`]),
   ];
   return parts.join(" and ");
 }
