@@ -40,10 +40,13 @@ const written: readonly Written[] = [
 ];
 
 describe("which optimizer it is", () => {
-  test.each(written)("%s", (...[name, state, group, betas]: Written) => {
-    const evidence = { stateKeys: new Set(state), groupKeys: group, decoupled: undefined };
-    expect(optimizerKind({ ...evidence, ...(betas === undefined ? {} : { betas }) }).name).toBe(name);
-  });
+  test.each(written.map((each) => ({ name: each[0], each })))(
+    "$name",
+    ({ name, each: [, state, group, betas] }) => {
+      const evidence = { stateKeys: new Set(state), groupKeys: group, decoupled: undefined };
+      expect(optimizerKind({ ...evidence, ...(betas === undefined ? {} : { betas }) }).name).toBe(name);
+    },
+  );
 
   test("tells what it was told from", () => {
     const evidence = { stateKeys: new Set(["exp_avg_res_row"]), groupKeys: [], decoupled: undefined };
