@@ -88,8 +88,37 @@ export class InflateCursor {
   }
 }
 
-async function* inflated(chunks: CompressedChunks, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
-  const stream = new DecompressionStream("deflate-raw");
+/**
+ * Unpacks gzip that is in memory, up to `maxBytes` of what comes out.
+ * @throws CheckpointError where it is damaged, or larger.
+ */
+export async function gunzip(bytes: Uint8Array, maxBytes: number): Promise<Uint8Array> {
+  async function* whole() {
+    yield new Uint8Array(bytes);
+  }
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of inflated(whole(), undefined, "gzip")) {
+    size += part.length;
+    if (size > maxBytes) throw new CheckpointError("InflatedTooLarge", "what it unpacks to is too large.");
+    parts.push(part);
+  }
+  const result = new Uint8Array(size);
+  let at = 0;
+  for (const part of parts) {
+    result.set(part, at);
+    at += part.length;
+  }
+  return result;
+}
+
+async function* inflated(
+  chunks: CompressedChunks,
+  signal?: AbortSignal,
+  format: "deflate-raw" | "gzip" = "deflate-raw",
+): AsyncGenerator<Uint8Array> {
+  // The declaration that all platforms share names only the first of the two.
+  const stream = new DecompressionStream(format as "deflate-raw");
   const writer = stream.writable.getWriter();
   const reader = stream.readable.getReader();
   // Errors of the writing side come out of the reading side as well, where they are told.

@@ -104,9 +104,9 @@ export const maxCollectedTensors = 1_000_000;
 export const maxWalkedValues = 20_000_000;
 
 /** Pickles inside of pickles: how many are looked into, how many bytes of them in all, and how deep they nest. */
-export const maxNestedPickles = 1000;
+export const maxNestedPickles = 20_000;
 export const maxNestedPickleBytes = 64_000_000;
-export const maxNestedPickleDepth = 4;
+export const maxNestedPickleDepth = 8;
 
 /** A pickle up to here is read at once; a longer one holds arrays, which are passed over. */
 export const maxEagerPickleBytes = 4 * 1024 * 1024;

@@ -40,8 +40,11 @@ const callers: ReadonlySet<string> = new Set([
 /** How an opcode makes an object: by a call, or without one, so that the class only holds what is set on it. */
 export type Making = "called" | "instantiated";
 
-/** Notes in the log what is called, and where that is what no honest pickle has: of something that a call gave. */
-export function noteMaking(object: PyObject, making: Making, imports: ImportLog): void {
+/**
+ * Notes in the log what is called, and where that is what no honest pickle has: of something that a call gave.
+ * Gives the call that is made in the end, where one function only calls another.
+ */
+export function noteMaking(object: PyObject, making: Making, imports: ImportLog): PyObject {
   const { callee } = object;
   const args = itemsOf(object.args);
   if (callee instanceof PyObject) {
@@ -49,7 +52,7 @@ export function noteMaking(object: PyObject, making: Making, imports: ImportLog)
     const isNestedClass = making === "instantiated" && isCapitalAttribute(callee);
     if (maker !== undefined && !isNestedClass) imports.raiseAlarm(maker.module, maker.name);
   }
-  if (!(callee instanceof PyGlobal)) return;
+  if (!(callee instanceof PyGlobal)) return object;
   const { module, name, qualifiedName } = callee;
   if (making === "called") {
     if (!keepers.has(qualifiedName)) imports.noteCall(module, name);
@@ -58,8 +61,9 @@ export function noteMaking(object: PyObject, making: Making, imports: ImportLog)
   if (qualifiedName === "builtins.getattr" && !isPlainAttribute(args)) imports.raiseAlarm(module, name);
   // With two arguments it calls the first until that gives the second.
   if (qualifiedName === "builtins.iter" && args.length > 1) imports.raiseAlarm(module, name);
-  if (callers.has(qualifiedName)) noteCaller(callee, args, imports);
-  else if (!keepers.has(qualifiedName)) flagHandedOver(args, object.kwargs, making, imports);
+  if (callers.has(qualifiedName)) return noteCaller(object, callee, args, imports);
+  if (!keepers.has(qualifiedName)) flagHandedOver(args, object.kwargs, making, imports);
+  return object;
 }
 
 /** Attributes set on a class, items put into a container of a module: they change what other code does. */
@@ -76,10 +80,18 @@ function makerOf(value: PyObject): PyGlobal | undefined {
   return callee instanceof PyGlobal && makers.has(callee.qualifiedName) ? callee : undefined;
 }
 
-function noteCaller(caller: PyGlobal, [callee, , args]: readonly PickleValue[], imports: ImportLog): void {
-  if (callee instanceof PyGlobal) {
-    noteMaking(new PyObject(callee, args ?? new PyTuple([]), false), "called", imports);
-  } else imports.raiseAlarm(caller.module, caller.name);
+function noteCaller(
+  object: PyObject,
+  caller: PyGlobal,
+  [callee, , args]: readonly PickleValue[],
+  imports: ImportLog,
+): PyObject {
+  // Torch's callers do not call each other: that nests only to hide what is called.
+  if (callee instanceof PyGlobal && !callers.has(callee.qualifiedName)) {
+    return noteMaking(new PyObject(callee, args ?? new PyTuple([]), false), "called", imports);
+  }
+  imports.raiseAlarm(caller.module, caller.name);
+  return object;
 }
 
 /** What is handed to a function or class may be called by it. */

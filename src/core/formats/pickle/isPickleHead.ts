@@ -1,3 +1,4 @@
+import { isDangerousGlobal } from "./dangerousGlobals";
 import { unpickle } from "./unpickle";
 
 /** First opcodes of a protocol 0 or 1 that can lead to an import: `c`, `(` and containers. */
@@ -13,8 +14,11 @@ const plainName = /^[\w.]+$/;
 export function isPickleHead(head: Uint8Array): boolean {
   if (head.length < 3) return false;
   if (head[0] === 0x80 && (head[1] as number) <= 5) return firstOpcodes.has(head[2] as number);
-  if (!textOpcodes.has(head[0] as number)) return false;
+  if (!firstOpcodes.has(head[0] as number)) return false;
   const { imports } = unpickle(head);
+  // Whatever stands around it to look like text: no text imports a way to run code.
+  if (imports.some(({ module, name }) => isDangerousGlobal(module, name))) return true;
+  if (!textOpcodes.has(head[0] as number)) return false;
   return (
     imports.length > 0 && imports.every(({ module, name }) => plainName.test(module) && plainName.test(name))
   );

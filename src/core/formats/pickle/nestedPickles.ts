@@ -1,4 +1,5 @@
 import { maxNestedPickleBytes, maxNestedPickleDepth, maxNestedPickles } from "../../problem/limits";
+import type { Problem } from "../../problem/problem";
 import { type FoundValues, looksLikePickle } from "./foundValues";
 import { type ImportFinding, judgeImports } from "./importReport";
 import { latin1Bytes } from "./pickleText";
@@ -12,25 +13,41 @@ interface Payload {
   readonly depth: number;
 }
 
+export interface NestedImports {
+  readonly imports: readonly ImportFinding[];
+  readonly problems: readonly Problem[];
+}
+
 /**
  * Imports of pickles that a value holds as bytes. Only some function that the outer pickle names would load them,
  * but that function may be one that loads pickles for good reasons, so its name alone does not tell.
  */
-export function nestedImports(found: FoundValues, where: string | undefined): ImportFinding[] {
-  const findings: ImportFinding[] = [];
+export function nestedImports(found: FoundValues, where: string | undefined): NestedImports {
+  const imports: ImportFinding[] = [];
   const pending = payloadsIn(found, where, 1);
   let bytes = 0;
-  for (let count = 0; count < maxNestedPickles; count++) {
-    const payload = pending.shift();
-    if (payload === undefined) break;
+  let left = 0;
+  for (let at = 0; at < pending.length; at++) {
+    const payload = pending[at] as Payload;
     bytes += payload.bytes.length;
-    if (bytes > maxNestedPickleBytes) break;
-    const { inner, found: imports } = readPickles(payload);
-    findings.push(...imports);
-    if (payload.depth >= maxNestedPickleDepth) continue;
-    for (const values of inner) pending.push(...payloadsIn(values, payload.where, payload.depth + 1));
+    if (at >= maxNestedPickles || bytes > maxNestedPickleBytes || payload.depth > maxNestedPickleDepth) {
+      left++;
+      continue;
+    }
+    const { inner, found: innerImports } = readPickles(payload);
+    for (const finding of innerImports) imports.push(finding);
+    for (const values of inner) {
+      for (const next of payloadsIn(values, payload.where, payload.depth + 1)) pending.push(next);
+    }
   }
-  return findings;
+  return { imports, problems: left === 0 ? [] : [limitReached(left)] };
+}
+
+function limitReached(left: number): Problem {
+  const message =
+    `${left} more pickles inside of pickles were not looked into: ${maxNestedPickles} of them, ` +
+    `${maxNestedPickleDepth} levels and ${maxNestedPickleBytes} bytes in all are the limit. They can hold anything.`;
+  return { severity: "warning", code: "NestedPickleLimit", message };
 }
 
 /** A torch file of before 1.6 is several pickles in a row. */
@@ -51,7 +68,7 @@ function readPickles({ bytes, where }: Payload): { inner: FoundValues[]; found: 
 function payloadsIn(found: FoundValues, where: string | undefined, depth: number): Payload[] {
   const inner = "a pickle inside the pickle";
   const place = where === undefined ? inner : `${inner} of ${where}`;
-  const payloads = [...found.payloads, ...found.byteCalls].slice(0, maxNestedPickles).map(payloadBytes);
+  const payloads = [...found.payloads, ...found.byteCalls].map(payloadBytes);
   return payloads.flatMap((bytes) => {
     return bytes !== undefined && looksLikePickle(bytes) ? [{ bytes, where: place, depth }] : [];
   });

@@ -238,8 +238,7 @@ export class PickleMachine {
   }
 
   private make(object: PyObject, making: Making): void {
-    noteMaking(object, making, this.imports);
-    this.found.noteCall(object);
+    this.found.noteCall(noteMaking(object, making, this.imports));
     this.stack.create(object, objectBytes);
   }
 

@@ -50,13 +50,16 @@ class LegacyReader {
     if (!isLegacyMagic(magic)) {
       throw new CheckpointError("NotLegacyTorch", "The file does not begin with torch's magic number.", 0);
     }
-    this.checkProtocol(this.whole(await this.nextPickle()));
-    const system = this.whole(await this.nextPickle());
+    const protocol = await this.nextPickle();
+    if (protocol.failure !== undefined) return this.importsOnly(protocol);
+    this.checkProtocol(this.whole(protocol));
+    const systemPickle = await this.nextPickle();
+    if (systemPickle.failure !== undefined) return this.importsOnly(systemPickle);
+    const system = this.whole(systemPickle);
     const isLittleEndian = !(system instanceof PyDict) || system.get("little_endian") !== false;
     const object = await this.nextPickle();
     const root = object.value;
-    if (root === undefined)
-      throw object.failure ?? new CheckpointError("EmptyPickle", "The file holds no object.");
+    if (root === undefined) return this.importsOnly(object);
     if (object.failure !== undefined) this.problems.push(object.failure.toProblem());
     const keys = object.failure === undefined ? await this.readKeys() : [];
     const storages = this.locate(keys, referencesIn(object.found.persistentIds), !isLittleEndian);
@@ -69,6 +72,15 @@ class LegacyReader {
       imports: this.imports,
       problems: this.problems,
     };
+  }
+
+  /** What the file imports is told though nothing of it can be shown. */
+  private importsOnly({ failure, found }: Unpickled): TorchStream {
+    const reason = failure ?? new CheckpointError("EmptyPickle", "The file holds no object.");
+    if (this.imports.length === 0) throw reason;
+    const problems = [reason.toProblem(), ...this.problems];
+    const { region: stream, imports } = this;
+    return { root: null, stream, found, findStorage: () => undefined, imports, problems };
   }
 
   private async nextPickle(): Promise<Unpickled> {

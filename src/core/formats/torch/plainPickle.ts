@@ -65,6 +65,7 @@ const nothing: Following = { imports: [], problems: [] };
 /** `pickle.load` reads one pickle; what stands behind it is read by the next call, or by no one. */
 async function readFollowing(source: ByteSource, end: number, signal?: AbortSignal): Promise<Following> {
   const imports: ImportFinding[] = [];
+  const problems: Problem[] = [];
   let start = end;
   let count = 0;
   while (start < source.size && count < maxFollowingPickles) {
@@ -72,7 +73,9 @@ async function readFollowing(source: ByteSource, end: number, signal?: AbortSign
     if (next.failure !== undefined && next.imports.length === 0) break;
     count++;
     const where = `pickle ${count + 1} of the file`;
-    imports.push(...judgeImports(next.imports, where), ...nestedImports(next.found, where));
+    const nested = nestedImports(next.found, where);
+    imports.push(...judgeImports(next.imports, where), ...nested.imports);
+    problems.push(...nested.problems);
     if (next.failure !== undefined) break;
     start = next.end;
   }
@@ -80,5 +83,6 @@ async function readFollowing(source: ByteSource, end: number, signal?: AbortSign
   const what =
     count === 0 ? formatBytes(source.size - end) : `${count} more ${count === 1 ? "pickle" : "pickles"}`;
   const message = `${what} follow the pickle that is shown.`;
-  return { imports, problems: [{ severity: "info", code: "TrailingBytes", message, offset: end }] };
+  problems.push({ severity: "info", code: "TrailingBytes", message, offset: end });
+  return { imports, problems };
 }

@@ -39,7 +39,7 @@ export async function openArchive(
 
 /** The folder of data.pkl, nearest to the top; else that of the first member. */
 function findFolder(entries: readonly ZipEntry[]): string {
-  const pickles = entries.map(({ name }) => name).filter((name) => /(?:^|\/)data\.pkl$/.test(name));
+  const pickles = entries.map(({ name }) => name).filter((name) => /(?:^|\/)data\.pkl$/i.test(name));
   const depth = (name: string) => name.split("/").length;
   const nearest = pickles.reduce<string | undefined>(
     (best, name) => (best === undefined || depth(name) < depth(best) ? name : best),
@@ -47,6 +47,14 @@ function findFolder(entries: readonly ZipEntry[]): string {
   );
   const name = nearest ?? entries[0]?.name ?? "";
   return name.slice(0, name.lastIndexOf("/", nearest === undefined ? undefined : name.length) + 1);
+}
+
+/** The pickle that torch reads. Its reader of archives tells no capitals from small letters. */
+export function pickleMember({ members, folder, directory }: TorchArchive): ZipEntry | undefined {
+  const name = `${folder}data.pkl`;
+  return (
+    members.get(name) ?? directory.entries.find((entry) => entry.name.toLowerCase() === name.toLowerCase())
+  );
 }
 
 /** Reads a member together with the small ones behind it. */

@@ -1,14 +1,15 @@
 import { type ByteRegion, MemoryRegion, SubRegion } from "../../bytes/byteRegion";
 import type { ByteSource } from "../../bytes/byteSource";
 import { CheckpointError } from "../../problem/checkpointError";
-import { headerProbeBytes } from "../../problem/limits";
+import { headerProbeBytes, maxNestedPickleDepth } from "../../problem/limits";
 import type { Problem } from "../../problem/problem";
 import type { Tensor } from "../../tensors/tensor";
 import type { FoundValues } from "../pickle/foundValues";
-import type { ImportFinding } from "../pickle/importReport";
+import { type ImportFinding, judgeImports } from "../pickle/importReport";
 import { nestedImports } from "../pickle/nestedPickles";
 import { type PickleValue, PyBytes, PyLongText, PyObject, PyPersistentId } from "../pickle/pickleValue";
 import { argsOf, encodedText } from "../pickle/pickleView";
+import { unpickleFrom } from "../pickle/unpickle";
 import { collectTensors } from "./collectTensors";
 import { readLegacyStream } from "./legacyStream";
 import { type FindStorage, TensorBuilder } from "./tensorBuilder";
@@ -35,14 +36,15 @@ export async function readContent(
   const findAny: FindStorage = (reference) =>
     reference instanceof PyObject ? nested.storages.get(reference) : findStorage(reference);
   const place = (offset: number, length: number) => new SubRegion(stream, offset, length);
+  const inside = nestedImports(found, undefined);
   const collected = collectTensors(root, new TensorBuilder(findAny, place));
   // Most of a large model's pickle is arguments of tensors, which the tensors now hold in less.
   for (const object of collected.byObject.keys()) if (object instanceof PyObject) object.releaseArgs();
   return {
     tensors: collected.tensors,
     byObject: collected.byObject,
-    imports: [...imports, ...nested.imports, ...nestedImports(found, undefined)],
-    problems: [...problems, ...nested.problems, ...collected.problems],
+    imports: [...imports, ...nested.imports, ...inside.imports],
+    problems: [...problems, ...nested.problems, ...inside.problems, ...collected.problems],
   };
 }
 
@@ -55,12 +57,13 @@ interface NestedFiles {
   readonly problems: readonly Problem[];
 }
 
-/** A storage in a pickle that torch.save did not write is a whole torch file in bytes. */
+/** A storage in a pickle that torch.save did not write is a whole torch file in bytes; so is any other such file. */
 async function readNestedFiles(
   file: ByteSource,
   found: FoundValues,
   stream: ByteRegion,
   signal?: AbortSignal,
+  depth = 1,
 ): Promise<NestedFiles> {
   const calls = found.byteCalls.filter(({ qualifiedName }) => qualifiedName === loadFromBytes);
   const storages = new Map<PyObject, TorchStorage>();
@@ -68,28 +71,37 @@ async function readNestedFiles(
   const problems: Problem[] = [];
   for (const call of calls) {
     signal?.throwIfAborted();
-    const [payload] = argsOf(call);
-    const region = payloadRegion(payload, stream);
-    if (region === undefined) continue;
+    const region = payloadRegion(argsOf(call)[0], stream);
+    if (region === undefined || depth > maxNestedPickleDepth) {
+      imports.push(unseenBytes);
+      continue;
+    }
     try {
       const inner = await readNestedFile(file, region, signal);
       const storage = inner.root instanceof PyPersistentId ? inner.findStorage(inner.root) : undefined;
       if (storage !== undefined) storages.set(call, storage);
-      // Payloads that are in memory are looked into by `nestedImports`, as all others are.
-      if (!isInMemory(payload))
-        imports.push(...inner.imports.map((found) => ({ ...found, where: nestedPlace })));
-      problems.push(...inner.problems);
+      const deeper = await readNestedFiles(file, inner.found, inner.stream, signal, depth + 1);
+      imports.push(
+        ...inner.imports.map((finding) => ({ ...finding, where: nestedPlace })),
+        ...deeper.imports,
+      );
+      problems.push(...inner.problems, ...deeper.problems);
     } catch (error) {
       if (!(error instanceof CheckpointError)) throw error;
+      imports.push(unseenBytes);
       problems.push({ ...error.toProblem(), message: `A storage inside the pickle: ${error.message}` });
     }
   }
   return { storages, imports, problems };
 }
 
-function isInMemory(payload: PickleValue | undefined): boolean {
-  return payload instanceof PyBytes ? payload.bytes !== undefined : typeof encodedText(payload) === "string";
-}
+/** Bytes that torch would unpickle, and that could not be looked into: they can hold anything. */
+const unseenBytes: ImportFinding = {
+  global: `${loadFromBytes} (of bytes that cannot be looked into)`,
+  verdict: "dangerous",
+  count: 1,
+  offset: 0,
+};
 
 /** Bytes that the pickle holds, wherever they stayed. */
 function payloadRegion(payload: PickleValue | undefined, stream: ByteRegion): ByteRegion | undefined {
@@ -112,6 +124,31 @@ async function readNestedFile(
   const source = await region.open(file, signal);
   const head = await source.read(0, Math.min(source.size, headerProbeBytes), signal);
   const isZip = head[0] === 0x50 && head[1] === 0x4b;
-  if (!isZip) return readLegacyStream(source, region, signal);
+  if (!isZip) {
+    return readLegacyStream(source, region, signal).catch(async (error: unknown) => {
+      if (!(error instanceof CheckpointError) || error.code !== "NotLegacyTorch") throw error;
+      return readRawPickle(source, region, error, signal);
+    });
+  }
   return readTorchZip(await openArchive(source, head, region, signal), signal);
+}
+
+/** Neither kind of torch file, but torch unpickles it all the same. */
+async function readRawPickle(
+  source: ByteSource,
+  region: ByteRegion,
+  notTorch: CheckpointError,
+  signal?: AbortSignal,
+): Promise<TorchStream> {
+  const { imports, found, failure } = await unpickleFrom(source, { signal });
+  if (failure !== undefined && imports.length === 0) throw notTorch;
+  const problems = [notTorch.toProblem()];
+  return {
+    root: null,
+    stream: region,
+    found,
+    findStorage: () => undefined,
+    imports: judgeImports(imports),
+    problems,
+  };
 }

@@ -4,13 +4,13 @@ import type { ByteSource } from "../../bytes/byteSource";
 import { CheckpointError } from "../../problem/checkpointError";
 import type { Format, FormatId, ParsedFile } from "../format";
 import { unsupportedFormat } from "../formatLabel";
-import { judgeImports } from "../pickle/importReport";
+import { type ImportFinding, judgeImports } from "../pickle/importReport";
 import { PyPersistentId } from "../pickle/pickleValue";
 import { unpickleFrom } from "../pickle/unpickle";
 import { diagnoseBlank, recogniseKind } from "../recognise";
 import { allMemberImports, memberImports } from "./memberImports";
 import { pickle } from "./plainPickle";
-import { openArchive, type TorchArchive } from "./torchArchive";
+import { openArchive, pickleMember, type TorchArchive } from "./torchArchive";
 import { readContent, type TorchContent } from "./torchContent";
 import { parsedFile, parsedImports } from "./torchParsed";
 import { storageReference } from "./torchStorage";
@@ -42,7 +42,7 @@ async function parse(source: ByteSource, head: Uint8Array, signal?: AbortSignal)
     if (kind === "zip" || kind === "npz") throw unsupportedFormat(kind);
     return isZip(head) ? readCutArchive(source, head, archive, signal) : readNamedOnly(source, head, signal);
   }
-  const entry = archive.members.get(`${archive.folder}data.pkl`);
+  const entry = pickleMember(archive);
   if (entry === undefined && !looksLikeTorch(archive)) {
     const kind = recogniseKind(head, "");
     if (kind !== "torch-zip" && kind !== "torchscript") return readOtherArchive(archive, signal);
@@ -57,9 +57,11 @@ async function parse(source: ByteSource, head: Uint8Array, signal?: AbortSignal)
   if (stream instanceof CheckpointError) return readCutArchive(source, head, stream, signal);
   const scan = await memberImports(archive, entry, signal);
   const prefix = archive.directory.prefixBytes;
+  const first = await firstArchive(source, head, prefix, signal);
   const problems = [
     ...scan.problems,
-    ...(prefix === 0
+    ...(first?.problems ?? []),
+    ...(prefix === 0 || first !== undefined
       ? []
       : [
           {
@@ -70,13 +72,41 @@ async function parse(source: ByteSource, head: Uint8Array, signal?: AbortSignal)
         ]),
   ];
   const format: FormatId = stream.isTorchScript ? "torchscript" : "torch-zip";
-  const extras = { format, metadata: stream.metadata, imports: scan.imports, problems };
+  const extras = {
+    format,
+    metadata: stream.metadata,
+    imports: [...scan.imports, ...(first?.imports ?? [])],
+    problems,
+  };
   const parsed = await parsedFile(source, stream, extras, signal);
   if (!stream.isTorchScript) return parsed;
   const constants = await readConstants(stream, signal);
   return constants === undefined
     ? parsed
     : withConstants(parsed, await readContent(source, constants, signal));
+}
+
+/** An archive before the archive: of two of equal layout torch reads the first, and Python the last. */
+async function firstArchive(
+  source: ByteSource,
+  head: Uint8Array,
+  prefixBytes: number,
+  signal?: AbortSignal,
+): Promise<(Pick<ParsedFile, "problems"> & { imports: readonly ImportFinding[] }) | undefined> {
+  if (prefixBytes === 0 || !isZip(head)) return undefined;
+  const message =
+    "The file holds two archives, one behind the other. Readers differ in which one they take; " +
+    "the last one is shown, and the imports of both are listed.";
+  const problem = { severity: "error" as const, code: "TwoArchives", message, offset: prefixBytes };
+  try {
+    const part = new RangeByteSource(source, 0, prefixBytes);
+    const archive = await openArchive(part, head.subarray(0, prefixBytes), undefined, signal);
+    const { imports, problems } = await allMemberImports(archive, signal);
+    return { imports, problems: [problem, ...problems] };
+  } catch (error) {
+    if (!(error instanceof CheckpointError)) throw error;
+    return { imports: [], problems: [problem] };
+  }
 }
 
 /** Constants have no names in the archive; they are numbered as in its pickle. */
@@ -150,9 +180,9 @@ async function readCutArchive(
       signal,
     },
   );
-  if (value === undefined) throw failure;
+  if (value === undefined && imports.length === 0) throw failure;
   const stream = {
-    root: value,
+    root: value ?? null,
     stream: region,
     found,
     findStorage: cutStorage,

@@ -8,7 +8,7 @@ import { type ImportFinding, judgeImports } from "../pickle/importReport";
 import { PyPersistentId } from "../pickle/pickleValue";
 import { type Unpickled, unpickleFrom } from "../pickle/unpickle";
 import { metaReason } from "./tensorBuilder";
-import { keepMember, readTinyMember, type TorchArchive } from "./torchArchive";
+import { keepMember, pickleMember, readTinyMember, type TorchArchive } from "./torchArchive";
 import { type StorageReference, storageReference, type TorchStorage } from "./torchStorage";
 import type { TorchStream } from "./torchStream";
 
@@ -28,14 +28,17 @@ const tinyMembers = ["version", ".format_version", ".storage_alignment"] as cons
  * @throws CheckpointError where there is no object to show.
  */
 export async function readTorchZip(archive: TorchArchive, signal?: AbortSignal): Promise<TorchZipStream> {
-  const entry = archive.members.get(`${archive.folder}data.pkl`);
+  const entry = pickleMember(archive);
   if (entry === undefined) throw noPickle(archive);
   const { unpickled, problems } = await readPickle(archive, entry, signal);
-  if (unpickled.value === undefined) throw unpickled.failure ?? noPickle(archive);
+  // What it imports is told though nothing of it can be shown.
+  if (unpickled.value === undefined && unpickled.imports.length === 0) {
+    throw unpickled.failure ?? noPickle(archive);
+  }
   const byteOrder = await readTinyMember(archive, "byteorder", signal);
   return {
     archive,
-    root: unpickled.value,
+    root: unpickled.value ?? null,
     stream: archive.region(entry),
     found: unpickled.found,
     findStorage: storageFinder(archive, "data/", byteOrder === "big"),
