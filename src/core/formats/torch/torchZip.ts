@@ -97,7 +97,8 @@ async function firstArchive(
   const message =
     "The file holds two archives, one behind the other. Readers differ in which one they take; " +
     "the last one is shown, and the imports of both are listed.";
-  const problem = { severity: "error" as const, code: "TwoArchives", message, offset: prefixBytes };
+  // Parts of distributed checkpoints are archives in a row, honestly: it is what they import that can be wrong.
+  const problem = { severity: "warning" as const, code: "TwoArchives", message, offset: prefixBytes };
   try {
     const part = new RangeByteSource(source, 0, prefixBytes);
     const archive = await openArchive(part, head.subarray(0, prefixBytes), undefined, signal);
