@@ -53,7 +53,7 @@ function isTold({ code }: CheckpointError): boolean {
 }
 
 function isForRow({ severity, code }: Problem): boolean {
-  return severity === "error" || code === "UnknownImports";
+  return severity === "error" || code === "UnknownCalls" || code === "UnknownImports";
 }
 
 async function progressOf(

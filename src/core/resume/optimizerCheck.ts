@@ -8,7 +8,7 @@ import type { ResumeCheck, ResumeVerdict } from "./resumeReport";
 const what = "Optimizer fits the parameters";
 
 /** Optimizers whose moments have shapes of their own: low ranks, preconditioners, a flat history. */
-const ownShapes: ReadonlySet<string> = new Set(["GaLore", "SOAP", "Shampoo", "LBFGS"]);
+const ownShapes: ReadonlySet<string> = new Set(["Adam-mini", "APOLLO", "GaLore", "SOAP", "Shampoo", "LBFGS"]);
 
 /**
  * Whether an optimizer belongs to the parameters beside it: number and shapes, as torch compares them when it loads

@@ -71,9 +71,9 @@ describe("what a look into a torch file tells", () => {
     expect(await look(bytes("optimizer.pt"))).toMatchObject({ problems: [] });
   });
 
-  test("a class that is not known is a note", async () => {
+  test("a class that is called and not known is a warning", async () => {
     const whole = torchArchive(call("mymodels.Net", dict({})));
-    expect((await look(whole)).problems).toMatchObject([{ severity: "info", code: "UnknownImports" }]);
+    expect((await look(whole)).problems).toMatchObject([{ severity: "warning", code: "UnknownCalls" }]);
   });
 
   test("a file that is cut, and one that is no checkpoint", async () => {
