@@ -20,15 +20,17 @@ export interface FileKind {
 export const fileKinds: readonly FileKind[] = [
   { name: ".safetensors", editor: "default", menu: "compare", watched: "checkpoint" },
   { name: ".safetensors.index.json", editor: "option", watched: "checkpoint" },
-  { name: ".pt", editor: "option", menu: "compare", torch: true },
-  { name: ".pth", editor: "option", menu: "compare", torch: true },
-  { name: ".ckpt", editor: "option", menu: "compare", torch: true },
+  { name: ".pt", editor: "default", menu: "compare", torch: true },
+  { name: ".pth", editor: "default", menu: "compare", torch: true },
+  { name: ".ckpt", editor: "default", menu: "compare", torch: true },
   { name: ".bin", editor: "option", menu: "compare", torch: true },
   { name: ".pkl", editor: "option", menu: "open", torch: true },
   { name: ".pth.tar", editor: "option", torch: true },
   { name: ".bin.index.json", editor: "option" },
-  { name: ".gguf", menu: "open" },
-  { name: ".npz", menu: "open" },
+  { name: ".gguf", editor: "default", menu: "compare" },
+  { name: ".npz", editor: "default", menu: "open" },
+  { name: ".npy", editor: "default", menu: "open" },
+  { name: ".onnx", editor: "option", menu: "open" },
   { name: ".h5", menu: "open" },
   { name: "trainer_state.json", watched: "checkpoint" },
   { name: "adapter_config.json", watched: "checkpoint" },
@@ -56,6 +58,13 @@ export const torchFile = new RegExp(
   `(?:${fileKinds.flatMap(({ name, torch }) => (torch === true ? [name.replaceAll(".", "\\.")] : [])).join("|")})$`,
   "i",
 );
+
+/** What is known of a file by its name, the longest ending first; undefined for names that mean nothing. */
+export function fileKindOf(fileName: string): FileKind | undefined {
+  const lower = fileName.toLowerCase();
+  const fitting = fileKinds.filter(({ name }) => name.startsWith(".") && lower.endsWith(name));
+  return fitting.sort((a, b) => b.name.length - a.name.length)[0];
+}
 
 function globOf(watched: FileKind["watched"]): string {
   return `**/{${fileKinds.flatMap((kind) => (kind.watched === watched ? [patternOf(kind)] : [])).join(",")}}`;

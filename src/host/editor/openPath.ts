@@ -2,6 +2,7 @@ import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import * as vscode from "vscode";
 import { parentPath } from "../../core/bytes/paths";
+import { fileKindOf } from "../../core/formats/fileKinds";
 import { mainFile } from "../../core/parts/parts";
 import { showStatus } from "../messages";
 
@@ -10,15 +11,12 @@ export const checkpointViewType = "checkpointExplorer.checkpoint";
 /** The same editor, under a second name for files that it may open but does not claim. */
 export const optionalViewType = "checkpointExplorer.checkpointOption";
 
-/** Endings of files that the checkpoint editor understands or at least can name. */
-const checkpointFile =
-  /\.(safetensors|safetensors\.index\.json|bin\.index\.json|gguf|pt|pth|ckpt|bin|npz|h5|pkl)$/i;
-
 /** Opens a file in the editor that fits it; a checkpoint's folder by its main file. */
 export async function openPath(path: string): Promise<void> {
   const file = await mainFilePath(path);
   const uri = vscode.Uri.file(file);
-  if (checkpointFile.test(file)) await openCheckpointFile(uri);
+  if (fileKindOf(file)?.menu !== undefined || fileKindOf(file)?.editor !== undefined)
+    await openCheckpointFile(uri);
   else await vscode.commands.executeCommand("vscode.open", uri);
 }
 
@@ -39,8 +37,7 @@ export async function openCheckpointFile(uri: vscode.Uri): Promise<void> {
 
 /** As package.json has it: VS Code shows the editor's name only for files that its pattern fits. */
 export function viewTypeOf(uri: vscode.Uri): string {
-  const isOptional = /\.(?:(?:safetensors|bin)\.index\.json|pt|pth|ckpt|bin|pkl)$/i.test(uri.path);
-  return isOptional ? optionalViewType : checkpointViewType;
+  return fileKindOf(uri.path)?.editor === "option" ? optionalViewType : checkpointViewType;
 }
 
 export async function openAsText(path: string): Promise<void> {

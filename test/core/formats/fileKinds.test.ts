@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import {
   checkpointGlob,
   type FileKind,
+  fileKindOf,
   fileKinds,
   logGlob,
   patternOf,
@@ -85,6 +86,13 @@ describe("the table of files", () => {
       ".wandb": "run-abc.wandb",
     };
     expect(names.filter((name) => logOfName(samples[name] ?? name) === undefined)).toEqual([]);
+  });
+
+  it("knows a file by its longest ending", () => {
+    expect(fileKindOf("/m/model.safetensors.index.json")?.editor).toBe("option");
+    expect(fileKindOf("/m/MODEL.SAFETENSORS")?.editor).toBe("default");
+    expect(fileKindOf("/m/best.pth.tar")?.editor).toBe("option");
+    expect(fileKindOf("/m/readme.md")).toBeUndefined();
   });
 
   it("tells torch's files by their endings", () => {
