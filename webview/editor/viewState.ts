@@ -1,4 +1,4 @@
-import type { ScanColumn } from "../../src/core/analysis/scanTable";
+import type { StatisticId } from "../../src/core/analysis/statisticColumns";
 import type { WritableDtype } from "../../src/core/tensors/encode";
 import type { TensorSortKey } from "../../src/core/tensors/tensorQuery";
 import type { ReductionOptions, ReductionRule } from "../../src/core/transform/reductionPlan";
@@ -30,7 +30,7 @@ export interface TensorsViewState {
   readonly dtypes: readonly string[];
   /** Of those that a scan marked against the same tensors of other layers. */
   readonly onlyOutliers: boolean;
-  readonly sort: SortOrder<TensorSortKey | ScanColumn>;
+  readonly sort: SortOrder<TensorSortKey | StatisticId>;
   /** The columns are those of a scan, once there is one. */
   readonly showsNumbers: boolean;
   readonly expansion: Expansion;

@@ -6,8 +6,6 @@ import {
 } from "./statisticColumns";
 import type { TensorNumbers } from "./tensorNumbers";
 
-export type ScanColumn = StatisticId;
-
 /** What a scan tells of each tensor, in the order in which it is packed. */
 export const scanColumns: readonly StatisticId[] = statisticColumns.map(({ id }) => id);
 

@@ -1,28 +1,29 @@
 import type { LayerOutlier } from "../../../src/core/analysis/layerOutliers";
-import type { ScanColumn, ScanTable } from "../../../src/core/analysis/scanTable";
+import type { ScanTable } from "../../../src/core/analysis/scanTable";
+import { type StatisticId, statisticColumns } from "../../../src/core/analysis/statisticColumns";
 import { formatAligned, formatCount, formatNumber } from "../../../src/core/text/quantities";
 import type { Column } from "../../ui/dataTable";
 import { Icon } from "../../ui/icon";
 
-interface NumberColumn {
-  readonly id: ScanColumn;
-  readonly title: string;
-  readonly help: string;
-  readonly givesWay: number;
-}
-
-/** The first ones stay the longest where the table is narrow. */
-const numberColumnsShown: readonly NumberColumn[] = [
-  { id: "mean", title: "Mean", help: "Mean of the finite values", givesWay: 7 },
-  { id: "std", title: "Std", help: "Standard deviation of the finite values", givesWay: 1 },
-  { id: "absMax", title: "Abs max", help: "Largest magnitude of the finite values", givesWay: 4 },
-  { id: "min", title: "Min", help: "Least finite value", givesWay: 8 },
-  { id: "max", title: "Max", help: "Largest finite value", givesWay: 8 },
-  { id: "l2", title: "L2", help: "√Σx² of the finite values", givesWay: 10 },
-  { id: "zeros", title: "Zeros", help: "Values that are exactly zero", givesWay: 9 },
-  { id: "nan", title: "NaN", help: "Values that are not a number", givesWay: 3 },
-  { id: "inf", title: "Inf", help: "Infinite values", givesWay: 6 },
+/** From left to right, each with when it gives way where the table is narrow; a statistic not named here is last in both. */
+const places: readonly (readonly [StatisticId, givesWay: number])[] = [
+  ["mean", 7],
+  ["std", 1],
+  ["absMax", 4],
+  ["min", 8],
+  ["max", 8],
+  ["l2", 10],
+  ["zeros", 9],
+  ["nan", 3],
+  ["inf", 6],
 ];
+
+const numberColumnsShown = statisticColumns
+  .map((column) => {
+    const at = places.findIndex(([id]) => id === column.id);
+    return { ...column, at: at < 0 ? places.length : at, givesWay: places[at]?.[1] ?? 11 };
+  })
+  .sort((a, b) => a.at - b.at);
 
 export interface NumberCells {
   readonly table: ScanTable | undefined;
@@ -35,8 +36,8 @@ export interface NumberCells {
 export function numberColumns(
   { table, outliers, rowAt }: NumberCells,
   sortable: boolean,
-): readonly Column<ScanColumn>[] {
-  const valueAt = (column: ScanColumn, index: number) => {
+): readonly Column<StatisticId>[] {
+  const valueAt = (column: StatisticId, index: number) => {
     const row = rowAt(index);
     return row === undefined ? undefined : table?.get(column, row);
   };
@@ -67,7 +68,7 @@ export function numberColumns(
 }
 
 interface NumberCellProps {
-  readonly column: ScanColumn;
+  readonly column: StatisticId;
   readonly value: number | undefined;
   readonly outlier: LayerOutlier | undefined;
 }
@@ -87,6 +88,6 @@ function NumberCell({ column, value, outlier }: NumberCellProps) {
   );
 }
 
-function isCount(column: ScanColumn): boolean {
-  return column === "zeros" || column === "nan" || column === "inf";
+function isCount(column: StatisticId): boolean {
+  return statisticColumns.some(({ id, kind }) => id === column && kind === "count");
 }

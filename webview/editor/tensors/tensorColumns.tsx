@@ -1,4 +1,4 @@
-import type { ScanColumn } from "../../../src/core/analysis/scanTable";
+import type { StatisticId } from "../../../src/core/analysis/statisticColumns";
 import type { CheckpointSummary } from "../../../src/core/checkpoint/summary";
 import { formatShape } from "../../../src/core/tensors/tensor";
 import type { TensorSortKey } from "../../../src/core/tensors/tensorQuery";
@@ -13,7 +13,7 @@ import type { EditorModel } from "../editorModel";
 import { type NumberCells, numberColumns } from "../numbers/numberColumns";
 import type { LoadedTensors } from "./tensorDirectory";
 
-export type TensorColumn = TensorSortKey | ScanColumn | "share";
+export type TensorColumn = TensorSortKey | StatisticId | "share";
 
 /** What the scan knows, where there is one and its columns are wanted. */
 export type ScannedNumbers = Omit<NumberCells, "rowAt">;

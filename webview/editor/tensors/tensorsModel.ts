@@ -1,5 +1,6 @@
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
-import { type ScanColumn, scanColumns } from "../../../src/core/analysis/scanTable";
+import { scanColumns } from "../../../src/core/analysis/scanTable";
+import type { StatisticId } from "../../../src/core/analysis/statisticColumns";
 import { filterTensors, sortTensors, type TensorSortKey } from "../../../src/core/tensors/tensorQuery";
 import { TensorTree, type TreeNode } from "../../../src/core/tensors/tensorTree";
 import type { SortOrder } from "../../ui/dataTable";
@@ -33,7 +34,7 @@ export class TensorsModel {
   readonly regex: Signal<boolean>;
   readonly dtypes: Signal<readonly string[]>;
   readonly onlyOutliers: Signal<boolean>;
-  readonly sort: Signal<SortOrder<TensorSortKey | ScanColumn>>;
+  readonly sort: Signal<SortOrder<TensorSortKey | StatisticId>>;
   readonly showsNumbers: Signal<boolean>;
   readonly expansion: Signal<Expansion>;
   readonly selected: Signal<Selection | undefined>;
@@ -211,7 +212,7 @@ export class TensorsModel {
   }
 }
 
-function isScanColumn(column: TensorSortKey | ScanColumn): column is ScanColumn {
+function isScanColumn(column: TensorSortKey | StatisticId): column is StatisticId {
   return (scanColumns as readonly string[]).includes(column);
 }
 
