@@ -72,7 +72,7 @@ test("each snapshot says what its tensors tell, its change from the left, and wh
       .allTextContents();
   await expect
     .poll(() => row("Fingerprint"))
-    .toEqual(["SVD product, balanced (PiSSA, mergekit)", "trained", "trained", "trained"]);
+    .toEqual(["SVD product, balanced (PiSSA, mergekit)", "trained", "trained", "trained, medium confidence"]);
   expect((await row("Step change"))[2]).toBe("same update");
   expect(await row("True change")).toEqual(["–", ...Array(3).fill(expect.stringMatching(/^1\.\d{3}$/))]);
   // Warnings are in sight, notes on request.
