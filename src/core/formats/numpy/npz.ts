@@ -9,8 +9,10 @@ import { ProblemList } from "../../problem/problemList";
 import { formatCount } from "../../text/quantities";
 import { quote } from "../../text/quote";
 import type { Format, ParsedFile } from "../format";
+import { importProblems, mergeImports } from "../pickle/importReport";
 import { allMemberImports } from "../torch/memberImports";
 import { openArchive, type TorchArchive } from "../torch/torchArchive";
+import { torchZip } from "../torch/torchZip";
 import { isNpy, npyDataStart, npyHeadBytes, parseNpyHeader } from "./npyHeader";
 import { type NpyTensor, npyTensor } from "./npyTensor";
 
@@ -36,6 +38,9 @@ function matches(head: Uint8Array): boolean {
 
 async function parse(source: ByteSource, head: Uint8Array, signal?: AbortSignal): Promise<ParsedFile> {
   const archive = await openArchive(source, head, undefined, signal);
+  // torch and Python find their pickle wherever it stands: an array in front does not make it harmless.
+  const isOfTorch = archive.directory.entries.some(({ name }) => /(?:^|\/)data\.pkl$/i.test(name));
+  if (isOfTorch) return torchZip.parse(source, head, signal);
   const entries = [...archive.members.values()].filter(({ name }) => name.endsWith(".npy"));
   if (entries.length > maxCollectedTensors) {
     const message = `The archive has ${formatCount(entries.length)} arrays; up to ${formatCount(maxCollectedTensors)} are read.`;
@@ -45,6 +50,8 @@ async function parse(source: ByteSource, head: Uint8Array, signal?: AbortSignal)
   const problems = new ProblemList(maxListedProblems);
   for (const problem of archive.directory.problems) problems.add(problem);
   const scan = await allMemberImports(archive, signal);
+  const imports = mergeImports(scan.imports);
+  for (const problem of importProblems(imports)) problems.add(problem);
   for (const problem of [...scan.problems, ...found.flatMap((each) => each.problems)]) problems.add(problem);
   const others = archive.directory.entries.filter(
     ({ name }) => !name.endsWith(".npy") && !name.endsWith("/"),
@@ -58,7 +65,7 @@ async function parse(source: ByteSource, head: Uint8Array, signal?: AbortSignal)
     tensors: found.flatMap(({ tensor }) => (tensor === undefined ? [] : [tensor])),
     metadata: new Map(),
     aliases: new Map(),
-    imports: scan.imports,
+    imports,
     problems: problems.toArray(),
   };
 }

@@ -10,6 +10,7 @@ import { CheckpointError } from "../../../../src/core/problem/checkpointError";
 import type { Tensor } from "../../../../src/core/tensors/tensor";
 import { MemoryFiles } from "../../../support/memoryFiles";
 import { projectRoot } from "../../../support/projectRoot";
+import { zipFile } from "../../../support/zipFile";
 
 const folder = join(projectRoot, "test/fixtures/numpy");
 const bytesOf = (name: string) => new Uint8Array(readFileSync(join(folder, name)));
@@ -70,6 +71,34 @@ describe("an npz archive", () => {
       expect(result instanceof CheckpointError ? result.code : result).toBeTruthy();
       if (!(result instanceof CheckpointError)) expect(result).toHaveProperty("tensors");
     }
+  });
+});
+
+describe("pickles in an npz archive", () => {
+  const array = bytesOf("fortran.npy");
+  /** GLOBAL os.system, the command, TUPLE1, REDUCE; never run. */
+  const malicious = new TextEncoder().encode("cos\nsystem\n(S'true'\ntR.");
+
+  test("are judged like any other", async () => {
+    const file = zipFile([
+      { name: "w.npy", data: array },
+      { name: "extra.pkl", data: malicious },
+    ]);
+    const { format, problems, imports } = await read(file, "a.npz");
+    expect(format).toBe("npz");
+    expect(imports?.[0]).toMatchObject({ global: "os.system", verdict: "dangerous" });
+    expect(problems[0]).toMatchObject({ severity: "error", code: "DangerousImport" });
+  });
+
+  test("of torch's name are torch's, whatever stands in front of them", async () => {
+    const file = zipFile([
+      { name: "w.npy", data: array },
+      { name: "archive/data.pkl", data: malicious },
+      { name: "archive/version", data: new TextEncoder().encode("3") },
+    ]);
+    const { format, problems } = await read(file, "a.pt");
+    expect(format).toBe("torch-zip");
+    expect(problems).toContainEqual(expect.objectContaining({ code: "DangerousImport" }));
   });
 });
 
