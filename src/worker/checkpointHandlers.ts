@@ -60,6 +60,7 @@ export function checkpointHandlers(
       sessions.get(handle).optimizerPage(optimizer, first, signal),
     quantisedState: ({ handle, ...request }, signal) => sessions.get(handle).quantisedState(request, signal),
     resume: ({ handle }, signal) => sessions.get(handle).resume(signal),
+    health: ({ handle }, signal) => sessions.get(handle).shownHealth(signal),
   };
 }
 
