@@ -65,6 +65,6 @@ export interface CheckpointCalls {
   quantisedState(params: QuantisedStateRequest & { readonly handle: number }): QuantisedState | undefined;
   /** Opens the other files of the checkpoint's folder. */
   resume(params: { readonly handle: number }): ResumeReport;
-  /** All that is known to be wrong. Of a checkpoint folder every file counts: each is opened. */
+  /** All that is known to be wrong. Of a checkpoint folder every file counts: each is opened; and the base of an adapter. */
   health(params: { readonly handle: number }): readonly Problem[];
 }
