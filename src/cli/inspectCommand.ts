@@ -1,7 +1,10 @@
 import { resolve } from "node:path";
+import { baseProblems } from "../core/base/baseProblems";
+import { mergeProblems } from "../core/problem/problem";
 import { failedReport, hasReadingErrors, inspectReport } from "../core/report/inspectReport";
 import { inspectText } from "../core/report/reportText";
 import { CheckpointSession } from "../core/session/checkpointSession";
+import { hubFolders } from "../worker/hubFolders";
 import { nodeFiles } from "../worker/nodeFiles";
 import { findInTensors } from "../worker/numbers/findInTensors";
 import { defineCommand, jsonFlag, noUserStage, onePath } from "./command";
@@ -19,14 +22,15 @@ export const inspectCommand = defineCommand({
     const path = onePath(paths);
     const session = await CheckpointSession.open(nodeFiles, resolve(path), noUserStage);
     const failed = hasReadingErrors(session);
+    const ofBase = await baseProblems(nodeFiles, session, { hubFolders: hubFolders() });
     if (!json && !stats && !sha256) {
       const lora = await session.lora();
-      const summary = { ...session.summary(), problems: await session.health() };
+      const summary = { ...session.summary(), problems: mergeProblems(await session.health(), ofBase) };
       const text = inspectText(summary, session.checkpoint.tensors, lora, await session.resume());
       return { failed, text };
     }
     const values = await findInTensors(session, { stats, sha256 });
-    const report = await inspectReport(path, session, values, { showSecrets });
+    const report = await inspectReport(path, session, values, { showSecrets, ofBase });
     return { failed: failed || values.problems.length > 0, report };
   },
   failure: (paths, problem) => failedReport(paths[0] ?? "", problem),

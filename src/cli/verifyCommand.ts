@@ -1,10 +1,11 @@
 import { resolve } from "node:path";
+import { baseProblems } from "../core/base/baseProblems";
 import { CheckpointError } from "../core/problem/checkpointError";
 import { unreadableReport, verifyCheckpoint, verifyText, withProblems } from "../core/report/verifyReport";
 import { CheckpointSession } from "../core/session/checkpointSession";
+import { hubFolders } from "../worker/hubFolders";
 import { nodeFiles } from "../worker/nodeFiles";
 import { findInTensors } from "../worker/numbers/findInTensors";
-import { baseProblems } from "./baseProblems";
 import { defineCommand, jsonFlag, noUserStage, onePath } from "./command";
 
 export const verifyCommand = defineCommand({
@@ -20,7 +21,8 @@ export const verifyCommand = defineCommand({
     const report = await CheckpointSession.open(nodeFiles, resolve(path), noUserStage).then(
       async (session) => {
         const report = await verifyCheckpoint(path, session, quick ? undefined : readValues);
-        return withProblems(report, await baseProblems(session, base));
+        const place = { given: base === undefined ? undefined : resolve(base), hubFolders: hubFolders() };
+        return withProblems(report, await baseProblems(nodeFiles, session, place));
       },
       (error: unknown) => {
         if (!(error instanceof CheckpointError)) throw error;

@@ -3,6 +3,7 @@ import type { CheckpointSummary } from "../core/checkpoint/summary";
 import type { ContentPage, ContentPath } from "../core/content/contentTree";
 import type { OptimizerPage, OptimizerView } from "../core/optimizer/optimizerView";
 import type { QuantisedState, QuantisedStateRequest } from "../core/optimizer/quantisedState";
+import type { Problem } from "../core/problem/problem";
 import type { ResumeReport } from "../core/resume/resumeReport";
 import type { LoraView } from "../core/session/loraView";
 import type { TensorChunk } from "../core/tensors/tensorTable";
@@ -64,4 +65,6 @@ export interface CheckpointCalls {
   quantisedState(params: QuantisedStateRequest & { readonly handle: number }): QuantisedState | undefined;
   /** Opens the other files of the checkpoint's folder. */
   resume(params: { readonly handle: number }): ResumeReport;
+  /** All that is known to be wrong. Of a checkpoint folder every file counts: each is opened; and the base of an adapter. */
+  health(params: { readonly handle: number }): readonly Problem[];
 }

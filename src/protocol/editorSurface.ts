@@ -10,7 +10,7 @@ import type { PageCalls } from "./pageCalls";
 /** Questions about the checkpoint that the worker answers. */
 type ForwardedCalls = PageCalls<
   CheckpointCalls,
-  "tensorChunk" | "contentPage" | "optimizers" | "optimizerPage" | "quantisedState" | "resume"
+  "tensorChunk" | "contentPage" | "optimizers" | "optimizerPage" | "quantisedState" | "resume" | "health"
 >;
 
 /** What the checkpoint editor shows. `generation` grows each time the file is read anew. */

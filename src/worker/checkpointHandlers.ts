@@ -1,8 +1,10 @@
 import { findBaseModel } from "../core/base/baseModel";
+import { baseProblems } from "../core/base/baseProblems";
 import { compareWithBase } from "../core/base/baseWeights";
 import { intrudersOfModule } from "../core/base/intrudersOfModule";
 import { MemoryByteSource } from "../core/bytes/byteSource";
 import type { Files } from "../core/bytes/files";
+import { mergeProblems } from "../core/problem/problem";
 import { ChartedRun } from "../core/runs/merge/chartedRun";
 import { CheckpointSession } from "../core/session/checkpointSession";
 import { outputFormatFor } from "../core/transform/outputNames";
@@ -10,6 +12,7 @@ import { reductionProblem } from "../core/transform/reductionRefusal";
 import type { Handlers } from "../protocol/channel";
 import type { AdapterRef, CheckpointCalls, CheckpointLocation } from "../protocol/checkpointCalls";
 import type { HandleMap } from "./handleMap";
+import { hubFolders } from "./hubFolders";
 import { nodeFiles } from "./nodeFiles";
 import { stageLookup } from "./stageLookup";
 
@@ -60,6 +63,12 @@ export function checkpointHandlers(
       sessions.get(handle).optimizerPage(optimizer, first, signal),
     quantisedState: ({ handle, ...request }, signal) => sessions.get(handle).quantisedState(request, signal),
     resume: ({ handle }, signal) => sessions.get(handle).resume(signal),
+    health: async ({ handle }, signal) => {
+      const session = sessions.get(handle);
+      const found = await session.shownHealth(signal);
+      const ofBase = await baseProblems(session.files, session, { hubFolders: hubFolders() }, signal);
+      return mergeProblems(found, ofBase);
+    },
   };
 }
 

@@ -158,6 +158,18 @@ test("Health lists what Python would import, the dangerous first, and says that 
   ]);
 });
 
+test("Health tells what is wrong with the other files too, each finding once", async () => {
+  const opened = await open("optimizer");
+  expect(await opened.sent("health")).toEqual([]);
+  await opened.showTab("Health");
+  await opened.page.getByRole("region", { name: "1 error" }).getByText("scheduler.pt is cut").waitFor();
+  expect(await opened.page.getByText("Looking at the other files").count()).toBe(0);
+  await opened.page.getByRole("tab", { name: /^Health\s*1$/ }).waitFor();
+  await opened.showTab("Optimizer");
+  await opened.showTab("Health");
+  expect((await opened.sent("health")).length).toBe(1);
+});
+
 describe("Can I resume?", () => {
   test("is asked for when Health is shown, once, and says what each verdict rests on", async () => {
     const opened = await open("optimizer");

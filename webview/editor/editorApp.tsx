@@ -70,7 +70,7 @@ function ReadyEditor({ model, summary }: ReadyEditorProps) {
       )}
       <Tabs
         label="Parts of the checkpoint"
-        tabs={model.tabs.value.map((id) => tabFor(id, summary, model.scan.problems.value))}
+        tabs={model.tabs.value.map((id) => tabFor(id, summary, model.problems.value))}
         selected={selected}
         onSelect={(tab) => model.showTab(tab)}
       >
@@ -80,7 +80,7 @@ function ReadyEditor({ model, summary }: ReadyEditorProps) {
   );
 }
 
-function tabFor(id: EditorTab, summary: CheckpointSummary, scanned: readonly Problem[]): Tab<EditorTab> {
+function tabFor(id: EditorTab, summary: CheckpointSummary, problems: readonly Problem[]): Tab<EditorTab> {
   switch (id) {
     case "overview":
       return { id, title: "Overview" };
@@ -98,7 +98,7 @@ function tabFor(id: EditorTab, summary: CheckpointSummary, scanned: readonly Pro
       return {
         id,
         title: "Health",
-        ...badgeOf([...summary.problems, ...scanned]),
+        ...badgeOf(problems),
       };
   }
 }

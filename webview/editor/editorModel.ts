@@ -1,5 +1,6 @@
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { CheckpointSummary } from "../../src/core/checkpoint/summary";
+import { mergeProblems, type Problem } from "../../src/core/problem/problem";
 import type { ResumeReport } from "../../src/core/resume/resumeReport";
 import type { ResultOf } from "../../src/protocol/channel";
 import type { EditorHostCalls, EditorState, EditorTab } from "../../src/protocol/editorSurface";
@@ -31,6 +32,10 @@ export class EditorModel {
   readonly measure: MeasureModel;
   readonly training: OnDemand<ResultOf<EditorHostCalls, "training">>;
   readonly resume: OnDemand<ResumeReport>;
+  /** Needs the other files of the checkpoint, so it is asked for when Health is shown. */
+  readonly health: OnDemand<readonly Problem[]>;
+  /** All that is known to be wrong by now, the worst first. */
+  readonly problems: ReadonlySignal<readonly Problem[]>;
   /** Not a signal: nothing is drawn differently for it. */
   readonly scrollTops: Record<string, number>;
   onScroll: () => void = () => {};
@@ -60,6 +65,14 @@ export class EditorModel {
     this.optimizer = new OptimizerModel(host, viewState.optimizer);
     this.training = new OnDemand((wanted) => host.call("training", null, wanted));
     this.resume = new OnDemand((wanted) => host.call("resume", null, wanted));
+    this.health = new OnDemand((wanted) => host.call("health", null, wanted));
+    this.problems = computed(() => {
+      const state = this.state.value;
+      const health = this.health.answer.value;
+      const own = state?.status === "ready" ? state.summary.problems : [];
+      const found = health.status === "ready" ? health.value : [];
+      return mergeProblems(mergeProblems(own, found), this.scan.problems.value);
+    });
     this.tabs = computed(() => {
       const state = this.state.value;
       if (state?.status !== "ready") return [];
@@ -174,6 +187,7 @@ export class EditorModel {
     this.optimizer.invalidate();
     this.training.invalidate();
     this.resume.invalidate();
+    this.health.invalidate();
     this.measure.invalidate();
   }
 }
@@ -191,7 +205,9 @@ function tabsFor(summary: CheckpointSummary, hasFindings: boolean): readonly Edi
   if (summary.hasTraining) tabs.push("training");
   if (summary.adapter?.comparable) tabs.push("lora");
   const hasState = summary.hasOptimizer || summary.resumable.answer !== "no";
-  if (summary.problems.length > 0 || hasFindings || summary.imports !== undefined || hasState)
+  // What lies beside the weights, or the base of an adapter, may be what is wrong.
+  const hasMore = summary.adapter !== undefined || summary.parts.length > 1;
+  if (summary.problems.length > 0 || hasFindings || summary.imports !== undefined || hasState || hasMore)
     tabs.push("health");
   return tabs;
 }

@@ -21,6 +21,13 @@ export function compareProblems(a: Problem, b: Problem): number {
   return severityOrder[a.severity] - severityOrder[b.severity];
 }
 
+/** What two looks at a checkpoint found, each finding once, worst first. */
+export function mergeProblems(known: readonly Problem[], more: readonly Problem[]): readonly Problem[] {
+  const keyOf = ({ code, message, tensor }: Problem) => JSON.stringify([code, message, tensor]);
+  const told = new Set(known.map(keyOf));
+  return [...known, ...more.filter((problem) => !told.has(keyOf(problem)))].sort(compareProblems);
+}
+
 const severityOrder: Record<Severity, number> = { error: 0, warning: 1, info: 2 };
 
 /** The worst severity in a list, or undefined when there is nothing but information or nothing at all. */

@@ -1,11 +1,17 @@
 import type { OptimizerState } from "../optimizer/optimizerState";
-import { isReadingError, type Problem } from "../problem/problem";
+import { isReadingError, mergeProblems, type Problem } from "../problem/problem";
 import type { CheckpointSession } from "../session/checkpointSession";
 import type { LoraView } from "../session/loraView";
 import { maskSecretsOf } from "../text/secretKeys";
 import { numbersOf } from "../update/moduleMetrics";
 import { toPlain } from "./reportJson";
 import type { ValueFindings } from "./valueFindings";
+
+export interface InspectOptions {
+  readonly showSecrets: boolean;
+  /** What is wrong between an adapter and its base model, where that was looked at. */
+  readonly ofBase?: readonly Problem[];
+}
 
 /**
  * What `inspect --json` prints: a contract that scripts depend on (README, "Command line"). Settings that look like
@@ -15,7 +21,7 @@ export async function inspectReport(
   path: string,
   session: CheckpointSession,
   values: ValueFindings,
-  { showSecrets }: { readonly showSecrets: boolean },
+  { showSecrets, ofBase = [] }: InspectOptions,
 ) {
   const shown = (settings: unknown) => (showSecrets ? settings : maskSecretsOf(settings));
   const summary = session.summary();
@@ -52,7 +58,7 @@ export async function inspectReport(
       : { stage: { name: session.stage.stage, source: session.stage.source } }),
     ...importsReport(session),
     resume: await session.resume(),
-    problems: [...(await session.health()), ...values.problems],
+    problems: [...mergeProblems(await session.health(), ofBase), ...values.problems],
   };
 }
 

@@ -28,6 +28,7 @@ import {
   type ReadTensorRange,
 } from "../optimizer/quantisedState";
 import { findHalfWritten } from "../parts/halfWritten";
+import { mainFile } from "../parts/parts";
 import { maxShownNameLength } from "../problem/limits";
 import { compareProblems, type Problem } from "../problem/problem";
 import { readTrainerState } from "../progress/readTrainerState";
@@ -153,9 +154,9 @@ export class CheckpointSession {
    * All that is known to be wrong, worst first. Of a folder every file counts, and each is opened; one file is not
    * judged by its neighbours.
    */
-  async health(signal?: AbortSignal): Promise<readonly Problem[]> {
+  async health(signal?: AbortSignal, ofFolder = this.openedFolder): Promise<readonly Problem[]> {
     const { files, checkpoint, folder } = this;
-    if (!this.openedFolder) {
+    if (!ofFolder) {
       const ofNeighbours = new Set(
         findHalfWritten(baseName(folder.folder), folder.files).problems.map(({ message }) => message),
       );
@@ -166,6 +167,13 @@ export class CheckpointSession {
     const told = new Set(known.map(({ message }) => message));
     const others = await folderFindings(files, checkpoint, folder, signal);
     return [...known, ...others.filter(({ message }) => !told.has(message))].sort(compareProblems);
+  }
+
+  /** As of the folder where the file that is open stands for its folder, which is then what people mean by it. */
+  shownHealth(signal?: AbortSignal): Promise<readonly Problem[]> {
+    const { checkpoint, folder, identity } = this;
+    const isMain = identity === checkpoint.folder && mainFile(folder.files) === checkpoint.name;
+    return this.health(signal, this.openedFolder || isMain);
   }
 
   settings(): readonly SettingsSection[] {

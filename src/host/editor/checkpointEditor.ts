@@ -87,6 +87,7 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
         ...numbersHandlers(document, this.worker),
         quantisedState: forward(this.worker, "quantisedState", own),
         resume: forward(this.worker, "resume", own),
+        health: forward(this.worker, "health", own),
         reload: () => document.reload(),
         open: ({ path }) => openPath(path),
         openAsText: ({ path }) => openAsText(path),

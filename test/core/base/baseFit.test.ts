@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { fitFindings } from "../../../src/core/base/baseFit";
 import { findBaseModel } from "../../../src/core/base/baseModel";
+import { baseProblems } from "../../../src/core/base/baseProblems";
 import { CheckpointSession } from "../../../src/core/session/checkpointSession";
 import { MemoryFiles } from "../../support/memoryFiles";
 import { safetensorsFile } from "../../support/safetensorsFile";
@@ -53,6 +54,24 @@ describe("an adapter over its base", () => {
     );
     expect(found).toMatchObject([{ severity: "warning", code: "BaseVocabulary" }]);
   });
+});
+
+it("the base that the configuration names is looked at where it is on this disk", async () => {
+  const adapterOver = async (base: string, entries: Readonly<Record<string, Uint8Array>>) => {
+    const config = { peft_type: "LORA", r: 2, lora_alpha: 2, base_model_name_or_path: base };
+    const files = new MemoryFiles({
+      "/adapter/adapter_model.safetensors": weights(factors),
+      "/adapter/adapter_config.json": JSON.stringify(config),
+      ...entries,
+    });
+    const session = await CheckpointSession.open(files, "/adapter", () => undefined);
+    return baseProblems(files, session, { hubFolders: [] });
+  };
+  const narrow = { "/base/model.safetensors": weights({ [`${path}.weight`]: [8, 32] }) };
+  expect(await adapterOver("/base", narrow)).toMatchObject([{ severity: "error", code: "BaseShapes" }]);
+  const cut = { "/base/model.safetensors": Uint8Array.of(1, 2, 3) };
+  expect(await adapterOver("/base", cut)).toMatchObject([{ severity: "warning", code: "BaseUnreadable" }]);
+  expect(await adapterOver("owner/name", narrow)).toEqual([]);
 });
 
 it("a base on the hub is found in the cache, its revision first", async () => {

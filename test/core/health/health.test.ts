@@ -170,6 +170,19 @@ describe("the other files of a folder", () => {
     expect((await healthOf(entries, "/run/adapter_model.safetensors")).problems).toEqual([]);
   });
 
+  it("are shown with the file that stands for their folder, and with no other", async () => {
+    const entries = {
+      ...adapterOf(factors),
+      "other.safetensors": weights({ a: [8] }),
+      "scheduler.pt": hostile,
+    };
+    const shown = async (path: string) => (await healthOf(entries, path)).session.shownHealth();
+    const { problems } = await healthOf(entries);
+    expect(problems).toMatchObject([{ code: "DangerousImport" }]);
+    expect(await shown("/run/adapter_model.safetensors")).toEqual(problems);
+    expect(await shown("/run/other.safetensors")).toEqual([]);
+  });
+
   it("without any weights are no healthy checkpoint", async () => {
     const { problems } = await healthOf({ "config.json": "{}" });
     expect(problems).toEqual([expect.objectContaining({ severity: "error", code: "NoWeights" })]);

@@ -99,6 +99,10 @@ export function startEditorHost(send: Send, given: unknown): Receive {
     ),
     quantisedState: ({ key }) => sample.quantised && { ...sample.quantised, key },
     resume: () => sample.resume ?? onlyWeights,
+    health: () => [
+      ...(sample.state.status === "ready" ? sample.state.summary.problems : []),
+      ...(sample.health ?? []),
+    ],
     ...fakeLoraCalls(() => sample, options),
     exportTensor: () => {},
     exportSlice: () => {},

@@ -2,6 +2,7 @@ import type { CheckpointSummary } from "../../../src/core/checkpoint/summary";
 import type { FileContent } from "../../../src/core/formats/format";
 import type { OptimizerState } from "../../../src/core/optimizer/optimizerState";
 import type { QuantisedState } from "../../../src/core/optimizer/quantisedState";
+import type { Problem } from "../../../src/core/problem/problem";
 import type { ResumeReport } from "../../../src/core/resume/resumeReport";
 import type { TrainingView } from "../../../src/core/runs/merge/trainingView";
 import type { LoraView } from "../../../src/core/session/loraView";
@@ -20,6 +21,8 @@ export interface EditorSample {
   readonly content?: FileContent;
   readonly optimizers?: readonly OptimizerState[];
   readonly resume?: ResumeReport;
+  /** What a look at the other files finds besides the summary's problems. */
+  readonly health?: readonly Problem[];
   readonly quantised?: QuantisedState;
 }
 

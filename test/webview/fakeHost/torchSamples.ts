@@ -142,7 +142,12 @@ export function optimizerSample(): EditorSample {
     headline: ["AdamW state", "144 tensors", "F32", "787 kB"],
     resumable: { answer: "partly", reason: "The random state is missing." },
   });
-  return { ...sample, resume: resumeReport() };
+  const message = "scheduler.pt is cut at byte 512: <b>the archive</b> has no directory.";
+  return {
+    ...sample,
+    resume: resumeReport(),
+    health: [{ severity: "error", code: "CutArchive", message, file: "/home/ada/scheduler.pt" }],
+  };
 }
 
 /** One of each verdict, with reasons as long as they get. */

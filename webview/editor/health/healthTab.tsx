@@ -1,9 +1,13 @@
+import { useEffect } from "preact/hooks";
 import type { CheckpointSummary } from "../../../src/core/checkpoint/summary";
-import { compareProblems, type Problem } from "../../../src/core/problem/problem";
+import type { Problem } from "../../../src/core/problem/problem";
 import { formatCount, plural } from "../../../src/core/text/quantities";
 import { toMarkdown } from "../../../src/core/text/tableText";
 import { Button } from "../../ui/controls";
+import { Icon } from "../../ui/icon";
 import { ProblemList } from "../../ui/problemList";
+import { safeText } from "../../ui/safeText";
+import { Loading } from "../../ui/states";
 import type { EditorModel } from "../editorModel";
 import { ImportReport } from "./importReport";
 import { ResumeSection } from "./resumeSection";
@@ -14,7 +18,7 @@ export interface HealthTabProps {
 }
 
 export function HealthTab({ model, summary }: HealthTabProps) {
-  const problems = [...summary.problems, ...model.scan.problems.value].sort(compareProblems);
+  const problems = model.problems.value;
   const copy = () =>
     model.host.notify("copy", {
       text: problemsAsMarkdown(problems),
@@ -30,9 +34,27 @@ export function HealthTab({ model, summary }: HealthTabProps) {
         </div>
       )}
       <ProblemList problems={problems} onShowTensor={(name) => model.showTensor(name)} />
+      <OtherFiles model={model} />
       <ResumeSection model={model} />
       {summary.imports !== undefined && <ImportReport imports={summary.imports} />}
     </div>
+  );
+}
+
+/** How far the look at the rest of the checkpoint is. Asked for when it is first shown. */
+function OtherFiles({ model }: { readonly model: EditorModel }) {
+  const answer = model.health.answer.value;
+  useEffect(() => model.health.ensureLoaded(), [answer.status]);
+  if (answer.status === "ready") return null;
+  if (answer.status !== "failed") return <Loading label="Looking at the other files…" />;
+  return (
+    <p class="verdict">
+      <Icon name="error" class="error" />
+      <span>
+        {`The other files could not be looked at: ${safeText(answer.error.message)} `}
+        <Button onClick={() => void model.health.ask()}>Try again</Button>
+      </span>
+    </p>
   );
 }
 
