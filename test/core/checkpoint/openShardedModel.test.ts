@@ -286,7 +286,20 @@ describe("a sharded model", () => {
   });
 
   it("whose shards are of a format without a reader names that format for each", async () => {
-    const files = { [shardName(1)]: Uint8Array.from([0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a, ...new Uint8Array(56)]), [shardName(2)]: shard(["b"]) };
+    const files = {
+      [shardName(1)]: Uint8Array.from([
+        0x89,
+        0x48,
+        0x44,
+        0x46,
+        0x0d,
+        0x0a,
+        0x1a,
+        0x0a,
+        ...new Uint8Array(56),
+      ]),
+      [shardName(2)]: shard(["b"]),
+    };
     const model = await open({ weight_map: { a: shardName(1), b: shardName(2) } }, files);
     expect(codesOf(model)).toEqual(["error UnsupportedFormat"]);
     expect(model.problems[0]).toMatchObject({
