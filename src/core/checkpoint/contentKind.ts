@@ -2,7 +2,7 @@ import type { FileContent } from "../formats/format";
 import { type PickleValue, PyObject } from "../formats/pickle/pickleValue";
 import { attributesOf, mappingOf } from "../formats/pickle/pickleView";
 import { findOptimizers } from "../optimizer/findOptimizers";
-import { modelKeys } from "../optimizer/modelParameters";
+import { modelsInside } from "../optimizer/modelsInside";
 import type { CheckpointKind } from "./summary";
 
 /** What a file is for, told from what it holds. Undefined where that does not tell: then its tensors do. */
@@ -15,7 +15,7 @@ export function contentKind(content: FileContent): CheckpointKind | undefined {
   if (isScheduler(keys)) return "scheduler";
   if (isRngState(keys)) return "rng-state";
   if (optimizers.length > 0) return "training-checkpoint";
-  return isTrainingCheckpoint(keys) ? "training-checkpoint" : undefined;
+  return isTrainingCheckpoint(content, keys) ? "training-checkpoint" : undefined;
 }
 
 function keysOf(root: PickleValue): ReadonlySet<string> {
@@ -41,7 +41,17 @@ function isRngState(keys: ReadonlySet<string>): boolean {
   return rngKeys.filter((key) => keys.has(key)).length >= 2 && !keys.has("model") && !keys.has("state_dict");
 }
 
-const namesOfModels: readonly string[] = [...modelKeys, "ema", "model_ema"];
+/** A module saved as an object is told by its key alone. */
+const namesOfModels: readonly string[] = [
+  "model",
+  "state_dict",
+  "model_state_dict",
+  "module",
+  "net",
+  "network",
+  "ema",
+  "model_ema",
+];
 const progressKeys = [
   "epoch",
   "step",
@@ -51,9 +61,14 @@ const progressKeys = [
   "global_step",
   "global_steps",
   "epochs_run",
+  "episode",
+  "n_updates",
+  "total_steps",
+  "num_timesteps",
 ];
 
 /** A model with something that tells how far its training was. */
-function isTrainingCheckpoint(keys: ReadonlySet<string>): boolean {
-  return namesOfModels.some((key) => keys.has(key)) && progressKeys.some((key) => keys.has(key));
+function isTrainingCheckpoint(content: FileContent, keys: ReadonlySet<string>): boolean {
+  if (!progressKeys.some((key) => keys.has(key))) return false;
+  return namesOfModels.some((key) => keys.has(key)) || modelsInside(content).length > 0;
 }

@@ -32,19 +32,21 @@ export async function progressInside(
     return undefined;
   };
   const best = bestCallback(root);
+  // YOLO writes -1 once the training is finished and the optimizer stripped.
+  const epoch = await firstOf(root, epochKeys);
   const summary: ProgressSummary = {
     step: (await firstOf(root, stepKeys)) ?? (await optimizerStep(content, read)),
-    epoch: await firstOf(root, epochKeys),
+    epoch: epoch !== undefined && epoch < 0 ? undefined : epoch,
     maxSteps: await firstOf(root, maxStepKeys),
     learningRate: await learningRate(content, root, read),
-    loss: await firstOf(root, lossKeys),
-    evalLoss: await firstOf(root, evalLossKeys),
+    loss: (await firstOf(root, lossKeys)) ?? lastOfSeries(root, lossSeries),
+    evalLoss: (await firstOf(root, evalLossKeys)) ?? lastOfSeries(root, evalSeries),
     bestMetric: (await read(best?.get("best_model_score"))) ?? (await firstOf(root, bestKeys)),
     bestCheckpoint: textOf(best?.get("best_model_path")),
   };
   // A step of the optimizer or a rate alone is no progress of a training, but of its optimizer.
-  const { step, epoch, loss, evalLoss, bestMetric } = summary;
-  return [step, epoch, loss, evalLoss, bestMetric].every((value) => value === undefined)
+  const { step, loss, evalLoss, bestMetric } = summary;
+  return [step, summary.epoch, loss, evalLoss, bestMetric].every((value) => value === undefined)
     ? undefined
     : summary;
 }
@@ -63,11 +65,13 @@ const stepKeys = [
     "n_iter",
   ],
   ...["current_step", "total_steps_done", "train_step", "it"],
+  // What reinforcement learning counts, and the goal of nobody who saves it beside a model.
+  ...["num_timesteps", "total_steps", "n_updates", "episode"],
 ];
 const epochKeys = ["epoch", "epochs_run", "current_epoch"];
-const maxStepKeys = ["max_steps", "total_steps", "max_iters"];
+const maxStepKeys = ["max_steps", "max_iters"];
 const lossKeys = ["loss", "train_loss", "training_loss"];
-const evalLossKeys = ["val_loss", "eval_loss", "valid_loss", "validation_loss", "best_val_loss", "test_loss"];
+const evalLossKeys = ["val_loss", "eval_loss", "valid_loss", "validation_loss", "test_loss"];
 const bestKeys = [
   ...[
     "best_val_loss",
@@ -77,10 +81,26 @@ const bestKeys = [
     "best_acc",
     "best_acc1",
     "best_accuracy",
+    "best_prec1",
+    "best_top1",
     "best_fitness",
   ],
   "best",
 ];
+
+const lossSeries =
+  /^(?:train(?:ing)?_?)?(?:loss(?:es)?_?(?:history|list)|losses)$|^train(?:ing)?_(?:history|loss(?:es)?)$/i;
+const evalSeries = /^(?:val(?:id(?:ation)?)?|eval|test)_(?:history|loss(?:es)?(?:_(?:history|list))?)$/i;
+
+/** A list of numbers that grew by one each epoch or step: its end is the value at the moment of saving. */
+function lastOfSeries(root: PyDict, name: RegExp): number | undefined {
+  for (const [key, value] of root.entries()) {
+    const last = typeof key === "string" && name.test(key) ? sequenceOf(value)?.at(-1) : undefined;
+    const number = numberOf(last);
+    if (number !== undefined) return number;
+  }
+  return undefined;
+}
 
 /** Lightning names callbacks by their class and arguments: `ModelCheckpoint{'monitor': 'val_loss', …}`. */
 function bestCallback(root: PyDict): PyDict | undefined {

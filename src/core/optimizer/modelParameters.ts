@@ -1,18 +1,19 @@
 import type { FileContent } from "../formats/format";
-import { mappingOf } from "../formats/pickle/pickleView";
 import type { Tensor } from "../tensors/tensor";
-
-/** Keys under which people save a model beside its optimizer. */
-export const modelKeys = ["model", "model_state_dict", "state_dict", "module", "net", "network"] as const;
+import { modelsInside } from "./modelsInside";
 
 /**
- * The model's tensors of a training checkpoint, under their names in the model and in the order in which the model
- * declares them. Tensors that share memory are named once, as an optimizer counts them. Empty where there is none.
+ * The tensors of a training checkpoint's models, under their names in the model and in the order in which the model
+ * declares them; of several models under their names in the file. Tensors that share memory are named once, as an
+ * optimizer counts them. Empty where there is none.
  */
 export function modelParameters(content: FileContent): readonly Tensor[] {
-  const root = mappingOf(content.root);
-  const key = modelKeys.find((candidate) => root?.has(candidate));
-  return key === undefined ? [] : inDeclaredOrder(content, `${key}.`);
+  const paths = modelsInside(content);
+  const [first] = paths;
+  if (first !== undefined && paths.length === 1) return inDeclaredOrder(content, `${first}.`);
+  return paths.flatMap((path) =>
+    inDeclaredOrder(content, `${path}.`).map((tensor) => ({ ...tensor, name: `${path}.${tensor.name}` })),
+  );
 }
 
 /** Tensors of a model, and whether they stand in the order in which it declares them. */
@@ -39,11 +40,16 @@ function inDeclaredOrder(content: FileContent, prefix: string): readonly Tensor[
   const parameters: Tensor[] = [];
   for (const tensor of content.tensors.values()) {
     if (!tensor.name.startsWith(prefix)) continue;
-    const { layout } = tensor;
-    const place = `${layout?.storage.key} ${layout?.storageOffset} ${tensor.shape.join(" ")}`;
-    if (layout !== undefined && layout.storage.key !== "" && seen.has(place)) continue;
-    seen.add(place);
+    const place = placeOf(tensor);
+    if (place !== undefined && seen.has(place)) continue;
+    if (place !== undefined) seen.add(place);
     parameters.push({ ...tensor, name: tensor.name.slice(prefix.length) });
   }
   return parameters;
+}
+
+/** Tensors of one place are the same tensor, reached by two ways. Undefined where the file tells no place. */
+export function placeOf({ layout, shape }: Tensor): string | undefined {
+  if (layout === undefined || layout.storage.key === "") return undefined;
+  return `${layout.storage.key} ${layout.storageOffset} ${shape.join(" ")}`;
 }

@@ -56,7 +56,7 @@ describe("progress that a file tells itself", () => {
       (await open({ "/m/ckpt.pt": fixture("training.pt") }, "/m/ckpt.pt")).summary().progress,
     ).toMatchObject({
       step: 3,
-      evalLoss: 1.25,
+      bestMetric: 1.25,
       learningRate: 0.0005,
     });
   });
