@@ -159,6 +159,8 @@ function shapeOf(tensors: ReadonlyMap<string, Tensor>): readonly number[] | unde
     "exp_avg",
     "exp_avg_sq",
     "momentum_buffer",
+    // Before state1, which holds two moments in AdEMAMix of bitsandbytes.
+    "state2",
     "state1",
     "square_avg",
     "sum",

@@ -137,6 +137,11 @@ describe("optimizers of others", () => {
     expect((await optimizersOf(stateDict([state], {})))[0]?.parameters[0]?.shape).toEqual([2, 3]);
   });
 
+  it("know a parameter's shape by the moment that is one, where another tensor holds two", async () => {
+    const state = dict({ state1: floats(2, 4, 3), state2: floats(4, 3) });
+    expect((await optimizersOf(stateDict([state], {})))[0]?.parameters[0]?.shape).toEqual([4, 3]);
+  });
+
   it("of bitsandbytes since 2025 nest their quantised tensors", async () => {
     const quantised = dict({ state1: bytes(2), qmap1: floats(4), absmax1: floats(1), state2: bytes(2) });
     const [optimizer] = await optimizersOf(
