@@ -7,6 +7,7 @@ import { AdapterProblems } from "./adapterProblems";
 import { composedLayout } from "./composedFactors";
 import type { DialectId } from "./dialects/dialect";
 import { dialectOf } from "./dialects/dialectTable";
+import { expertParameter, isNestedExperts } from "./expertNames";
 import { type FactorLayout, LayoutError } from "./factorLayout";
 import { modulePath } from "./loraKey";
 import type { LoraModule } from "./loraModule";
@@ -337,31 +338,6 @@ function completePair(tensors: PartGroup["tensors"]) {
   const a = tensors.get("a");
   const b = tensors.get("b");
   return a === undefined || b === undefined ? undefined : { a, b };
-}
-
-const baseLayers = /(?:\.base_layer)+$/;
-
-/** PEFT wraps the parameters of a module of experts into each other: `experts.base_layer` beside `experts`. */
-function isNestedExperts(module: string, paths: ReadonlySet<string>): boolean {
-  return baseLayers.test(module) || paths.has(`${module}.base_layer`);
-}
-
-/**
- * The parameter that a wrapper of fused experts stands for. PEFT wraps them in the order of the module, in which
- * gate_up_proj comes before down_proj: the inner one is gate_up_proj.
- */
-function expertParameter(module: string, layout: FactorLayout, config: AdapterConfig | undefined): string {
-  if (layout.experts?.order !== "fused") return module;
-  const path = module.replace(baseLayers, "");
-  const targets = (config?.targetParameters ?? []).flatMap((target) => {
-    const dot = target.lastIndexOf(".");
-    return `.${path}`.endsWith(`.${target.slice(0, dot)}`) ? [target.slice(dot + 1)] : [];
-  });
-  const [only] = targets;
-  if (targets.length === 1 && only !== undefined) return `${path}.${only}`;
-  if (targets.length !== 2 || !targets.includes("gate_up_proj") || !targets.includes("down_proj"))
-    return module;
-  return `${path}.${module === path ? "down_proj" : "gate_up_proj"}`;
 }
 
 /** Most adapted modules have their weight beside them: this is a model, not what was trained on top of one. */

@@ -1,0 +1,31 @@
+import type { AdapterConfig } from "./adapterConfig";
+import type { FactorLayout } from "./factorLayout";
+
+const baseLayers = /(?:\.base_layer)+$/;
+
+/** PEFT wraps the parameters of a module of experts into each other: `experts.base_layer` beside `experts`. */
+export function isNestedExperts(module: string, paths: ReadonlySet<string>): boolean {
+  return baseLayers.test(module) || paths.has(`${module}.base_layer`);
+}
+
+/**
+ * The parameter that a wrapper of fused experts stands for. PEFT wraps them in the order of the module, in which
+ * gate_up_proj comes before down_proj: the inner one is gate_up_proj.
+ */
+export function expertParameter(
+  module: string,
+  layout: FactorLayout,
+  config: AdapterConfig | undefined,
+): string {
+  if (layout.experts?.order !== "fused") return module;
+  const path = module.replace(baseLayers, "");
+  const targets = (config?.targetParameters ?? []).flatMap((target) => {
+    const dot = target.lastIndexOf(".");
+    return `.${path}`.endsWith(`.${target.slice(0, dot)}`) ? [target.slice(dot + 1)] : [];
+  });
+  const [only] = targets;
+  if (targets.length === 1 && only !== undefined) return `${path}.${only}`;
+  if (targets.length !== 2 || !targets.includes("gate_up_proj") || !targets.includes("down_proj"))
+    return module;
+  return `${path}.${module === path ? "down_proj" : "gate_up_proj"}`;
+}
