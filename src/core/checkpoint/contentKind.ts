@@ -2,7 +2,7 @@ import type { FileContent } from "../formats/format";
 import { type PickleValue, PyObject } from "../formats/pickle/pickleValue";
 import { attributesOf, mappingOf } from "../formats/pickle/pickleView";
 import { findOptimizers } from "../optimizer/findOptimizers";
-import { modelsInside } from "../optimizer/modelsInside";
+import { modelKeys, modelsInside } from "../optimizer/modelsInside";
 import type { CheckpointKind } from "./summary";
 
 /** What a file is for, told from what it holds. Undefined where that does not tell: then its tensors do. */
@@ -42,16 +42,7 @@ function isRngState(keys: ReadonlySet<string>): boolean {
 }
 
 /** A module saved as an object is told by its key alone. */
-const namesOfModels: readonly string[] = [
-  "model",
-  "state_dict",
-  "model_state_dict",
-  "module",
-  "net",
-  "network",
-  "ema",
-  "model_ema",
-];
+const namesOfModels: readonly string[] = [...modelKeys, "ema", "model_ema"];
 const progressKeys = [
   "epoch",
   "step",

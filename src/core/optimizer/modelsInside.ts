@@ -4,7 +4,7 @@ import { mappingOf } from "../formats/pickle/pickleView";
 import { keyText } from "../formats/pickle/pythonText";
 
 /** Keys under which people save a model beside its optimizer. */
-const modelKeys: ReadonlySet<string> = new Set([
+export const modelKeys: ReadonlySet<string> = new Set([
   "model",
   "model_state_dict",
   "state_dict",
