@@ -104,9 +104,7 @@ const encodings = new Map<string, () => NumberEncoding>([
   entry("C128", () => ({ method: "f64", unitBytes: 16 })),
   ...["U32", "I32", "U64", "I64"].map((dtype) => entry(dtype, () => decoded(dtype))),
   entry("QINT32", () => decoded("I32")),
-  ...[...ggmlBlocks]
-    .filter(([, { decode }]) => decode !== undefined)
-    .map(([dtype, { bytes, values }]) => entry(dtype, () => blocks(dtype, bytes, values))),
+  ...[...ggmlBlocks].map(([dtype, { bytes, values }]) => entry(dtype, () => blocks(dtype, bytes, values))),
 ]);
 
 function entry(dtype: string, make: () => NumberEncoding): [string, () => NumberEncoding] {

@@ -1,3 +1,6 @@
+import { half } from "./ggmlHalf";
+import { iq1m, iq1s, iq2s, iq2xs, iq2xxs, iq3s, iq3xxs } from "./ggmlLattices";
+
 /**
  * The block types of ggml, which GGUF files hold: a block is a few scales and many small codes. What each value means
  * is stated in ggml-quants.c (llama.cpp); all arithmetic is F32 there, and so it is rounded here.
@@ -6,21 +9,11 @@ export interface BlockType {
   /** Values in a block; a row is a whole number of blocks. */
   readonly values: number;
   readonly bytes: number;
-  /** Writes the values of the block at `at` to `out` from `to` on. Undefined where the codes are looked up in tables. */
-  readonly decode?: (block: DataView, at: number, out: Float64Array, to: number) => void;
+  /** Writes the values of the block at `at` to `out` from `to` on. */
+  readonly decode: (block: DataView, at: number, out: Float64Array, to: number) => void;
 }
 
 const f32 = Math.fround;
-
-function half(block: DataView, at: number): number {
-  const bits = block.getUint16(at, true);
-  const exponent = (bits >>> 10) & 31;
-  const fraction = bits & 1023;
-  const sign = bits & 0x8000 ? -1 : 1;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-  return sign * (1024 + fraction) * 2 ** (exponent - 25);
-}
 
 /** 32 values of 4 bits, and a fifth of each in `highBits`: the low halves of 16 bytes come first. */
 function nibbles(
@@ -198,7 +191,7 @@ function q2_0(block: DataView, at: number, out: Float64Array, to: number): void 
   }
 }
 
-/** By ggml's name. Types whose codes are points of a lattice (IQ1 to IQ3) have no `decode`. */
+/** By ggml's name. */
 export const ggmlBlocks: ReadonlyMap<string, BlockType> = new Map<string, BlockType>([
   ["Q4_0", { values: 32, bytes: 18, decode: withScale(2, (q, d) => f32((q - 8) * d)) }],
   ["Q4_1", { values: 32, bytes: 20, decode: withMinimum(4) }],
@@ -217,15 +210,15 @@ export const ggmlBlocks: ReadonlyMap<string, BlockType> = new Map<string, BlockT
   ],
   ["Q6_K", { values: 256, bytes: 210, decode: q6k }],
   ["Q8_K", { values: 256, bytes: 292, decode: q8k }],
-  ["IQ2_XXS", { values: 256, bytes: 66 }],
-  ["IQ2_XS", { values: 256, bytes: 74 }],
-  ["IQ3_XXS", { values: 256, bytes: 98 }],
-  ["IQ1_S", { values: 256, bytes: 50 }],
+  ["IQ2_XXS", { values: 256, bytes: 66, decode: iq2xxs }],
+  ["IQ2_XS", { values: 256, bytes: 74, decode: iq2xs }],
+  ["IQ3_XXS", { values: 256, bytes: 98, decode: iq3xxs }],
+  ["IQ1_S", { values: 256, bytes: 50, decode: iq1s }],
   ["IQ4_NL", { values: 32, bytes: 18, decode: withScale(2, (q, d) => f32(d * (iq4Levels[q] as number))) }],
-  ["IQ3_S", { values: 256, bytes: 110 }],
-  ["IQ2_S", { values: 256, bytes: 82 }],
+  ["IQ3_S", { values: 256, bytes: 110, decode: iq3s }],
+  ["IQ2_S", { values: 256, bytes: 82, decode: iq2s }],
   ["IQ4_XS", { values: 256, bytes: 136, decode: iq4xs }],
-  ["IQ1_M", { values: 256, bytes: 56 }],
+  ["IQ1_M", { values: 256, bytes: 56, decode: iq1m }],
   ["TQ1_0", { values: 256, bytes: 54, decode: tq1 }],
   ["TQ2_0", { values: 256, bytes: 66, decode: tq2 }],
   ["MXFP4", { values: 32, bytes: 17, decode: mxfp4 }],
@@ -263,7 +256,7 @@ function q8_0(block: DataView, at: number, out: Float64Array, to: number): void 
  */
 export function decodeBlocks(bytes: Uint8Array, dtype: string, count: number): Float64Array {
   const type = ggmlBlocks.get(dtype);
-  if (type?.decode === undefined || count % type.values !== 0)
+  if (type === undefined || count % type.values !== 0)
     throw new RangeError(`${count} values of ${dtype} are no whole blocks that can be decoded.`);
   const blocks = count / type.values;
   if (blocks * type.bytes > bytes.length)

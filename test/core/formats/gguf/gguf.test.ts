@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -11,10 +12,25 @@ import { projectRoot } from "../../../support/projectRoot";
 
 const folder = join(projectRoot, "test/fixtures/gguf");
 const blocks = new Uint8Array(readFileSync(join(folder, "blocks.gguf")));
+/** SHA-256 of the values that ggml's own code makes of `pseudorandomBlocks`. */
+const lattices: Record<string, string> = JSON.parse(readFileSync(join(folder, "lattices.json"), "utf8"));
 /** Values by numpy, little-endian F32 in base64. */
 const expected: Record<string, string> = JSON.parse(readFileSync(join(folder, "blocks.json"), "utf8"));
 
 const read = (bytes: Uint8Array) => readCheckpointFile(new MemoryByteSource(bytes), "m.gguf", "m.gguf");
+
+/** The 2,048 blocks of makeGgmlLatticeReference.py: xorshift32, with scales that are finite. */
+function pseudorandomBlocks(blockBytes: number, scaleAt: number): Uint8Array {
+  const bytes = new Uint8Array(blockBytes * 2048);
+  let state = 2463534242;
+  for (let index = 0; index < bytes.length; index++) {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    bytes[index] = (state >>> 24) & (index % blockBytes === scaleAt ? 0xbf : 0xff);
+  }
+  return bytes;
+}
 
 /** Writes numbers of a header in one byte order and with one width of counts. */
 class Writer {
@@ -163,9 +179,15 @@ describe("blocks", () => {
     expect(values).toEqual(new Float32Array(raw.buffer));
   });
 
-  test("of types whose codes are looked up in tables have no values here", () => {
-    const without = [...ggmlBlocks].filter(([, { decode }]) => decode === undefined).map(([name]) => name);
-    expect(without.every((name) => /^IQ[123]/.test(name))).toBe(true);
-    expect(() => decodeBlocks(new Uint8Array(50), "IQ1_S", 256)).toThrow(RangeError);
+  test.each(Object.keys(lattices))("of %s have the values that ggml's own code computes", (name) => {
+    const size = ggmlBlocks.get(name)?.bytes as number;
+    const bytes = pseudorandomBlocks(size, name === "IQ1_M" ? 55 : 1);
+    const values = Float32Array.from(decodeBlocks(bytes, name, 256 * 2048));
+    expect(createHash("sha256").update(values).digest("hex")).toBe(lattices[name]);
+  });
+
+  test("that are not whole are refused", () => {
+    expect(() => decodeBlocks(new Uint8Array(49), "IQ1_S", 256)).toThrow(RangeError);
+    expect(() => decodeBlocks(new Uint8Array(50), "IQ1_S", 255)).toThrow(RangeError);
   });
 });
