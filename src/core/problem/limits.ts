@@ -129,3 +129,6 @@ export const maxTimelineCells = 2_000_000;
 
 /** Pickles that follow each other in one file. */
 export const maxFollowingPickles = 1000;
+
+/** Files in one tar archive. Each takes a read; a `.nemo` has some tens, one saved by shards some thousand. */
+export const maxTarMembers = 20_000;
