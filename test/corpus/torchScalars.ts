@@ -1,20 +1,10 @@
+import { type ContentValue, FloatValue, ListValue } from "../../src/core/formats/contentValue";
+import { attributesOf, mappingOf, sequenceOf } from "../../src/core/formats/contentView";
 import type { FileContent } from "../../src/core/formats/format";
-import {
-  type PickleValue,
-  PyFloat,
-  PyGlobal,
-  PyList,
-  PyObject,
-  PyPersistentId,
-} from "../../src/core/formats/pickle/pickleValue";
-import {
-  argsOf,
-  attributesOf,
-  bytesOf,
-  mappingOf,
-  sequenceOf,
-} from "../../src/core/formats/pickle/pickleView";
-import { keyText } from "../../src/core/formats/pickle/pythonText";
+import { bytesOf } from "../../src/core/formats/pickle/pickleBytes";
+import { argsOf } from "../../src/core/formats/pickle/pickleObjectView";
+import { PyGlobal, PyObject, PyPersistentId } from "../../src/core/formats/pickle/pickleValue";
+import { keyText } from "../../src/core/formats/pythonText";
 import { numpyScalar } from "../../src/core/formats/torch/numpyArray";
 import { decodeTensor } from "../../src/core/tensors/decode";
 import { dtypeBits } from "../../src/core/tensors/dtype";
@@ -34,7 +24,7 @@ export function scalarDifference(
   expected: ExpectedScalar,
 ): string | undefined {
   const place = expected.path.join(".");
-  let value: PickleValue | undefined = root;
+  let value: ContentValue | undefined = root;
   for (const part of expected.path) {
     // What is inside of a tensor is in its row.
     if (value !== undefined && tensors.has(value)) return undefined;
@@ -49,12 +39,12 @@ export function scalarDifference(
     : `${place}: ${String(found)} instead of ${String(wanted)} (${expected.type})`;
 }
 
-function step(value: PickleValue | undefined, part: string | number): PickleValue | undefined {
+function step(value: ContentValue | undefined, part: string | number): ContentValue | undefined {
   if (value instanceof PyObject) {
     if (part === "(state)") return value.state;
     if (part === "(args)") return value.args;
     if (part === "(map)") return value.mapItems;
-    if (part === "(items)") return value.items === undefined ? undefined : new PyList(value.items);
+    if (part === "(items)") return value.items === undefined ? undefined : new ListValue(value.items);
   }
   const mapping = mappingOf(value);
   if (mapping !== undefined) {
@@ -66,12 +56,12 @@ function step(value: PickleValue | undefined, part: string | number): PickleValu
   return value instanceof PyObject ? attributesOf(value)?.get(part) : undefined;
 }
 
-function describe(value: PickleValue, type: string): unknown {
+function describe(value: ContentValue, type: string): unknown {
   switch (type) {
     case "int":
       return typeof value === "number" || typeof value === "bigint" ? value : `no int: ${typeof value}`;
     case "float":
-      return value instanceof PyFloat ? value.value : `no float: ${typeof value}`;
+      return value instanceof FloatValue ? value.value : `no float: ${typeof value}`;
     case "str":
       return value;
     case "bool":
@@ -119,12 +109,14 @@ function oldName(name: string): string {
 }
 
 function complexText(value: PyObject): string {
-  const [real, imaginary] = argsOf(value).map((part) => (part instanceof PyFloat ? part.value : Number.NaN));
+  const [real, imaginary] = argsOf(value).map((part) =>
+    part instanceof FloatValue ? part.value : Number.NaN,
+  );
   return `(${real}+${imaginary}j)`;
 }
 
 /** NumPy's scalars; what else the oracle prints as a repr is not compared. */
-function numpyValue(value: PickleValue): unknown {
+function numpyValue(value: ContentValue): unknown {
   const scalar = value instanceof PyObject ? numpyScalar(value) : undefined;
   if (scalar === undefined) return undefined;
   const bytes = bytesOf(scalar.data);

@@ -55,7 +55,7 @@ async function openAll(name: string, bytes: Uint8Array): Promise<string> {
     rootNode(content);
     const page = contentPage(content, []);
     for (let at = 0; at < Math.min(5, page?.nodes.length ?? 0); at++) contentPage(content, [at]);
-    settingsTable(content.root);
+    settingsTable(content.root, content.describe);
     contentKind(content);
     for (const optimizer of optimizerStates(content)) nameParameters(optimizer, parsed.tensors, false);
     await progressInside(content, async () => 1);

@@ -1,5 +1,5 @@
 import type { FileContent, FormatId } from "../formats/format";
-import type { ImportFinding } from "../formats/pickle/importReport";
+import type { ImportFinding } from "../formats/importFinding";
 import type { Problem } from "../problem/problem";
 import type { Tensor } from "../tensors/tensor";
 import type { CheckpointFile } from "./summary";

@@ -1,6 +1,6 @@
+import type { ContentValue } from "../formats/contentValue";
+import { attributesOf, mappingOf } from "../formats/contentView";
 import type { FileContent } from "../formats/format";
-import { type PickleValue, PyObject } from "../formats/pickle/pickleValue";
-import { attributesOf, mappingOf } from "../formats/pickle/pickleView";
 import { findOptimizers } from "../optimizer/findOptimizers";
 import { modelKeys, modelsInside } from "../optimizer/modelsInside";
 import type { CheckpointKind } from "./summary";
@@ -18,13 +18,12 @@ export function contentKind(content: FileContent): CheckpointKind | undefined {
   return isTrainingCheckpoint(content, keys) ? "training-checkpoint" : undefined;
 }
 
-function keysOf(root: PickleValue): ReadonlySet<string> {
+function keysOf(root: ContentValue): ReadonlySet<string> {
   const keys = mappingOf(root)?.keys ?? [];
   return new Set(keys.slice(0, 200).flatMap((key) => (typeof key === "string" ? [key] : [])));
 }
 
-function isTrainingArgs(root: PickleValue): boolean {
-  if (!(root instanceof PyObject)) return false;
+function isTrainingArgs(root: ContentValue): boolean {
   const attributes = attributesOf(root);
   return attributes?.has("learning_rate") === true && attributes.has("output_dir");
 }

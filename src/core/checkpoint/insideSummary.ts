@@ -1,6 +1,6 @@
 import { rootNode } from "../content/contentTree";
 import { settingsSections } from "../content/settingsSections";
-import type { ImportFinding } from "../formats/pickle/importReport";
+import type { ImportFinding } from "../formats/importFinding";
 import type { Checkpoint } from "./checkpoint";
 import type { InsideFile } from "./insideFile";
 import type { CheckpointKind, CheckpointSummary, ImportSummary } from "./summary";

@@ -3,7 +3,7 @@ import { mapParallel } from "../bytes/mapParallel";
 import { baseName, joinPath, parentPath } from "../bytes/paths";
 import { readText } from "../bytes/readText";
 import type { FormatId } from "../formats/format";
-import { mergeImports } from "../formats/pickle/importReport";
+import { mergeImports } from "../formats/importFinding";
 import { type ReadFileResult, readCheckpointFile } from "../formats/readFile";
 import { parseShardIndex, type ShardIndex } from "../formats/safetensors/shardIndex";
 import { CheckpointError } from "../problem/checkpointError";

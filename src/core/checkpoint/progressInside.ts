@@ -1,6 +1,6 @@
+import type { ContentValue, MapValue } from "../formats/contentValue";
+import { mappingOf, membersOf, numberOf, sequenceOf } from "../formats/contentView";
 import type { FileContent } from "../formats/format";
-import { type PickleValue, type PyDict, PyObject } from "../formats/pickle/pickleValue";
-import { attributesOf, mappingOf, numberOf, sequenceOf } from "../formats/pickle/pickleView";
 import { findOptimizers } from "../optimizer/findOptimizers";
 import type { Tensor } from "../tensors/tensor";
 import type { ProgressSummary } from "./summary";
@@ -18,13 +18,13 @@ export async function progressInside(
 ): Promise<ProgressSummary | undefined> {
   const root = mappingOf(content.root);
   if (root === undefined) return undefined;
-  const read = async (value: PickleValue | undefined): Promise<number | undefined> => {
+  const read = async (value: ContentValue | undefined): Promise<number | undefined> => {
     const number = numberOf(value);
     if (number !== undefined || value === undefined) return number;
     const tensor = content.tensors.get(value);
     return tensor?.shape.every((size) => size === 1) ? readNumber(tensor) : undefined;
   };
-  const firstOf = async (dict: PyDict, keys: readonly string[]): Promise<number | undefined> => {
+  const firstOf = async (dict: MapValue, keys: readonly string[]): Promise<number | undefined> => {
     for (const key of keys) {
       const number = await read(dict.get(key));
       if (number !== undefined) return number;
@@ -93,7 +93,7 @@ const lossSeries =
 const evalSeries = /^(?:val(?:id(?:ation)?)?|eval|test)_(?:history|loss(?:es)?(?:_(?:history|list))?)$/i;
 
 /** A list of numbers that grew by one each epoch or step: its end is the value at the moment of saving. */
-function lastOfSeries(root: PyDict, name: RegExp): number | undefined {
+function lastOfSeries(root: MapValue, name: RegExp): number | undefined {
   for (const [key, value] of root.entries()) {
     const last = typeof key === "string" && name.test(key) ? sequenceOf(value)?.at(-1) : undefined;
     const number = numberOf(last);
@@ -103,7 +103,7 @@ function lastOfSeries(root: PyDict, name: RegExp): number | undefined {
 }
 
 /** Lightning names callbacks by their class and arguments: `ModelCheckpoint{'monitor': 'val_loss', …}`. */
-function bestCallback(root: PyDict): PyDict | undefined {
+function bestCallback(root: MapValue): MapValue | undefined {
   const callbacks = mappingOf(root.get("callbacks"));
   if (callbacks === undefined) return undefined;
   const states = callbacks.values.flatMap((state) => mappingOf(state) ?? []);
@@ -112,8 +112,8 @@ function bestCallback(root: PyDict): PyDict | undefined {
 
 async function learningRate(
   content: FileContent,
-  root: PyDict,
-  read: (value: PickleValue | undefined) => Promise<number | undefined>,
+  root: MapValue,
+  read: (value: ContentValue | undefined) => Promise<number | undefined>,
 ): Promise<number | undefined> {
   for (const { groups } of findOptimizers(content.root)) {
     const rate = await read(groups[0]?.get("lr"));
@@ -125,13 +125,13 @@ async function learningRate(
 /** Every parameter counts the steps of its own; they agree, so one is enough. */
 async function optimizerStep(
   content: FileContent,
-  read: (value: PickleValue | undefined) => Promise<number | undefined>,
+  read: (value: ContentValue | undefined) => Promise<number | undefined>,
 ): Promise<number | undefined> {
   const [optimizer] = findOptimizers(content.root);
   return read(mappingOf(optimizer?.state.values[0])?.get("step"));
 }
 
-function textOf(value: PickleValue | undefined): string | undefined {
+function textOf(value: ContentValue | undefined): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
 }
 
@@ -140,7 +140,7 @@ export function schedulerProgress(
   content: FileContent,
 ): Pick<ProgressSummary, "step" | "learningRate"> | undefined {
   const { root } = content;
-  const state = mappingOf(root) ?? (root instanceof PyObject ? attributesOf(root) : undefined);
+  const state = membersOf(root);
   const step = numberOf(state?.get("last_epoch"));
   if (step === undefined) return undefined;
   return { step, learningRate: numberOf(sequenceOf(state?.get("_last_lr"))?.[0]) };

@@ -1,6 +1,6 @@
 import type { SettingsSection } from "../content/settingsSections";
 import type { FormatId } from "../formats/format";
-import type { ImportFinding } from "../formats/pickle/importReport";
+import type { ImportFinding } from "../formats/importFinding";
 import type { Problem } from "../problem/problem";
 
 /** What a checkpoint is for; the contract of the command line uses the same words. */

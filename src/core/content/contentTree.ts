@@ -1,9 +1,8 @@
+import { type ContentValue, FloatValue } from "../formats/contentValue";
+import { childrenOf, sequenceOf } from "../formats/contentView";
 import type { FileContent } from "../formats/format";
-import { childrenOf } from "../formats/pickle/pickleChildren";
-import { type PickleValue, PyFloat, PyList, PyObject, PySet, PyTuple } from "../formats/pickle/pickleValue";
-import { sequenceOf } from "../formats/pickle/pickleView";
 import { isSecret, maskedSecret } from "../text/secretKeys";
-import { describeValue, typeLabel } from "./describeValue";
+import { describeValue, tensorText, typeLabel } from "./describeValue";
 
 /** One row of the content tree, ready to be shown. Plain data. */
 export interface ContentNode {
@@ -60,10 +59,10 @@ export function contentPage(
 }
 
 /** The values from the root to the one that a path names. */
-function walk(content: FileContent, path: ContentPath): PickleValue[] | undefined {
-  const values: PickleValue[] = [content.root];
+function walk(content: FileContent, path: ContentPath): ContentValue[] | undefined {
+  const values: ContentValue[] = [content.root];
   for (const at of path) {
-    const children = openChildren(values.at(-1) as PickleValue, content);
+    const children = openChildren(values.at(-1) as ContentValue, content);
     if (!Number.isInteger(at) || at < 0 || at >= children.count) return undefined;
     values.push(children.value(at));
   }
@@ -71,21 +70,21 @@ function walk(content: FileContent, path: ContentPath): PickleValue[] | undefine
 }
 
 /** A tensor is a leaf: the arguments of the call that rebuilds it say nothing more than its row. */
-function openChildren(value: PickleValue, content: FileContent) {
+function openChildren(value: ContentValue, content: FileContent) {
   return childrenOf(content.tensors.has(value) ? null : value);
 }
 
 function describe(
   key: string,
-  value: PickleValue,
+  value: ContentValue,
   content: FileContent,
-  ancestors: readonly PickleValue[],
+  ancestors: readonly ContentValue[],
 ): ContentNode {
   const tensor = content.tensors.get(value);
   if (tensor !== undefined) {
-    return { key, type: "tensor", text: describeValue(value, tensor), childCount: 0, tensor: tensor.name };
+    return { key, type: "tensor", text: tensorText(tensor), childCount: 0, tensor: tensor.name };
   }
-  const type = typeLabel(value);
+  const type = typeLabel(value, content.describe);
   if (typeof value === "string" && isSecret(key, value)) {
     return { key, type, text: maskedSecret, childCount: 0 };
   }
@@ -93,23 +92,15 @@ function describe(
     return { key, type, text: "contains itself", childCount: 0, cycle: true };
   }
   const childCount = openChildren(value, content).count;
-  const text = describeValue(value, undefined);
+  const text = describeValue(value, content.describe);
   return { key, type, text, childCount, ...(isLongNumberRun(value) ? { collapsed: true as const } : {}) };
 }
 
-function isLongNumberRun(value: PickleValue): boolean {
-  if (
-    !(
-      value instanceof PyTuple ||
-      value instanceof PyList ||
-      value instanceof PySet ||
-      value instanceof PyObject
-    )
-  ) {
-    return false;
-  }
+function isLongNumberRun(value: ContentValue): boolean {
   const items = sequenceOf(value);
   if (items === undefined || items.length <= collapsedItems) return false;
   // A look at some of them is enough for a row's shape.
-  return items.slice(0, collapsedItems).every((item) => typeof item === "number" || item instanceof PyFloat);
+  return items
+    .slice(0, collapsedItems)
+    .every((item) => typeof item === "number" || item instanceof FloatValue);
 }

@@ -1,8 +1,7 @@
-import type { FileContent } from "../formats/format";
-import { childrenOf } from "../formats/pickle/pickleChildren";
-import type { PickleValue, PyDict } from "../formats/pickle/pickleValue";
-import { mappingOf } from "../formats/pickle/pickleView";
-import { keyText } from "../formats/pickle/pythonText";
+import type { ContentValue, MapValue } from "../formats/contentValue";
+import { childrenOf, mappingOf } from "../formats/contentView";
+import type { DescribeForeign, FileContent } from "../formats/format";
+import { keyText } from "../formats/pythonText";
 import { isSecretKey, maskedSecret } from "../text/secretKeys";
 import { describeValue } from "./describeValue";
 import { type SettingRow, settingsTable } from "./settingsTable";
@@ -40,11 +39,13 @@ const maxText = 1000;
 export function settingsSections(content: FileContent, kind: string | undefined): readonly SettingsSection[] {
   const whole = titlesOfKinds[kind as keyof typeof titlesOfKinds];
   const sections =
-    whole === undefined ? partSections(content) : [{ title: whole, rows: settingsTable(content.root) }];
+    whole === undefined
+      ? partSections(content)
+      : [{ title: whole, rows: settingsTable(content.root, content.describe) }];
   return capped(sections.filter(({ rows }) => rows.length > 0));
 }
 
-function partSections({ root, tensors }: FileContent): SettingsSection[] {
+function partSections({ root, tensors, describe }: FileContent): SettingsSection[] {
   const mapping = mappingOf(root);
   if (mapping === undefined) return [];
   const sections: SettingsSection[] = [];
@@ -55,38 +56,38 @@ function partSections({ root, tensors }: FileContent): SettingsSection[] {
     if (tensors.has(value)) continue;
     const title = partTitles.find(([pattern]) => pattern.test(name))?.[1];
     if (title !== undefined && childrenOf(value).count > 0 && sections.length < maxSections) {
-      const rows = rowsOf(value);
+      const rows = rowsOf(value, describe);
       sections.push({ title: `${title} (${name.slice(0, 80)})`, rows });
     } else if (isLoose(value)) {
-      loose.push([name, isSecretKey(name) ? maskedSecret : looseText(value)]);
+      loose.push([name, isSecretKey(name) ? maskedSecret : looseText(value, describe)]);
     }
   }
   return loose.length > 0 ? [{ title: "Values", rows: loose }, ...sections] : sections;
 }
 
 /** A list of states, as Lightning saves its schedulers, as one table with a number before each. */
-function rowsOf(value: PickleValue): readonly SettingRow[] {
-  const rows = settingsTable(value);
+function rowsOf(value: ContentValue, describe: DescribeForeign | undefined): readonly SettingRow[] {
+  const rows = settingsTable(value, describe);
   if (rows.length > 0) return rows;
   const children = childrenOf(value);
   const listed: SettingRow[] = [];
   for (let at = 0; at < Math.min(children.count, 16); at++) {
-    const inner = settingsTable(children.value(at));
-    if (inner.length === 0) listed.push([children.label(at), describeValue(children.value(at), undefined)]);
+    const inner = settingsTable(children.value(at), describe);
+    if (inner.length === 0) listed.push([children.label(at), describeValue(children.value(at), describe)]);
     else for (const [key, text] of inner) listed.push([`${children.label(at)}.${key}`, text]);
   }
   return listed;
 }
 
-function isLoose(value: PickleValue): boolean {
+function isLoose(value: ContentValue): boolean {
   return value === null || childrenOf(value).count === 0;
 }
 
-function looseText(value: PickleValue): string {
-  return typeof value === "string" ? value : describeValue(value, undefined);
+function looseText(value: ContentValue, describe: DescribeForeign | undefined): string {
+  return typeof value === "string" ? value : describeValue(value, describe);
 }
 
-function* firstEntries(mapping: PyDict, limit: number): Iterable<readonly [PickleValue, PickleValue]> {
+function* firstEntries(mapping: MapValue, limit: number): Iterable<readonly [ContentValue, ContentValue]> {
   let left = limit;
   for (const entry of mapping.entries()) {
     if (left-- <= 0) return;

@@ -1,6 +1,7 @@
-import { type PickleValue, type PyDict, PyObject } from "../formats/pickle/pickleValue";
-import { attributesOf, mappingOf, sequenceOf } from "../formats/pickle/pickleView";
-import { keyText } from "../formats/pickle/pythonText";
+import { type ContentValue, ForeignValue } from "../formats/contentValue";
+import { membersOf, sequenceOf } from "../formats/contentView";
+import type { DescribeForeign } from "../formats/format";
+import { keyText } from "../formats/pythonText";
 import { isSecret, maskedSecret } from "../text/secretKeys";
 import { describeValue } from "./describeValue";
 
@@ -50,9 +51,12 @@ const maxRows = 2000;
 const maxDepth = 3;
 
 /** The members of a dict or the attributes of an object as rows, nested ones under a dotted path; secrets masked. */
-export function settingsTable(value: PickleValue): readonly SettingRow[] {
+export function settingsTable(
+  value: ContentValue,
+  describe: DescribeForeign | undefined,
+): readonly SettingRow[] {
   const rows: SettingRow[] = [];
-  addRows("", value, 0, rows);
+  addRows("", value, 0, rows, describe);
   const place = ([key]: SettingRow) => rank.get(key) ?? importantKeys.length;
   return rows
     .map((row, at) => ({ row, at }))
@@ -60,7 +64,13 @@ export function settingsTable(value: PickleValue): readonly SettingRow[] {
     .map(({ row }) => row);
 }
 
-function addRows(prefix: string, value: PickleValue, depth: number, rows: SettingRow[]): void {
+function addRows(
+  prefix: string,
+  value: ContentValue,
+  depth: number,
+  rows: SettingRow[],
+  describe: DescribeForeign | undefined,
+): void {
   const members = membersOf(value);
   if (members === undefined) return;
   for (const [key, member] of members.entries()) {
@@ -69,23 +79,13 @@ function addRows(prefix: string, value: PickleValue, depth: number, rows: Settin
     const inner = membersOf(member);
     const isNested =
       inner !== undefined && inner.size > 0 && depth < maxDepth && sequenceOf(member) === undefined;
-    if (isNested) addRows(path, member, depth + 1, rows);
-    else rows.push([path, rowText(path, member)]);
+    if (isNested) addRows(path, member, depth + 1, rows, describe);
+    else rows.push([path, rowText(path, member, describe)]);
   }
 }
 
-function membersOf(value: PickleValue): PyDict | undefined {
-  return mappingOf(value) ?? (value instanceof PyObject ? attributesOf(value) : undefined);
-}
-
-function rowText(path: string, value: PickleValue): string {
+function rowText(path: string, value: ContentValue, describe: DescribeForeign | undefined): string {
   if (typeof value === "string") return isSecret(path, value) ? maskedSecret : value.slice(0, 2000);
-  return enumText(value) ?? describeValue(value, undefined);
-}
-
-/** `SchedulerType("linear")` reads as "linear". */
-function enumText(value: PickleValue): string | undefined {
-  if (!(value instanceof PyObject) || value.isInstance || value.state !== undefined) return undefined;
-  const args = sequenceOf(value.args) ?? [];
-  return args.length === 1 && typeof args[0] === "string" && /^[A-Z]/.test(value.name) ? args[0] : undefined;
+  const member = value instanceof ForeignValue ? describe?.(value)?.member : undefined;
+  return member ?? describeValue(value, describe);
 }

@@ -1,8 +1,8 @@
 import type { ByteSource } from "../bytes/byteSource";
 import type { Problem } from "../problem/problem";
 import type { Tensor } from "../tensors/tensor";
-import type { ImportFinding } from "./pickle/importReport";
-import type { PickleValue } from "./pickle/pickleValue";
+import type { ContentValue, ForeignValue } from "./contentValue";
+import type { ImportFinding } from "./importFinding";
 
 /** Every kind of file that is told apart; those without a reader yet are named and listed. */
 export type FormatId =
@@ -21,10 +21,23 @@ export type FormatId =
 
 /** What a file holds besides tensors, where it is more than a list of them: the value that was saved, inert. */
 export interface FileContent {
-  readonly root: PickleValue;
+  readonly root: ContentValue;
   /** The tensor that an object in `root` stands for. */
-  readonly tensors: ReadonlyMap<PickleValue, Tensor>;
+  readonly tensors: ReadonlyMap<ContentValue, Tensor>;
+  readonly describe?: DescribeForeign;
 }
+
+/** What only a format knows of an object of its own. */
+export interface ForeignDescription {
+  /** What its type is called. */
+  readonly type: string;
+  /** The value in a line, where it is more than its parts. */
+  readonly text?: string | undefined;
+  /** The value that a member of an enum stands for. */
+  readonly member?: string | undefined;
+}
+
+export type DescribeForeign = (value: ForeignValue) => ForeignDescription | undefined;
 
 /** What a format's reader finds in one file. */
 export interface ParsedFile {

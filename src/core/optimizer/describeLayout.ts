@@ -1,7 +1,6 @@
+import { ForeignValue, type MapValue } from "../formats/contentValue";
+import { mappingOf, numberOf, sequenceOf, stringOf } from "../formats/contentView";
 import type { FileContent } from "../formats/format";
-import type { PyDict } from "../formats/pickle/pickleValue";
-import { PyObject } from "../formats/pickle/pickleValue";
-import { argsOf, mappingOf, numberOf, sequenceOf, stringOf } from "../formats/pickle/pickleView";
 import { elementCount } from "../tensors/tensor";
 import { formatCount, plural } from "../text/quantities";
 
@@ -20,7 +19,7 @@ export function describeLayout(content: FileContent, path: string): string | und
   return undefined;
 }
 
-function isDeepSpeed(state: PyDict): boolean {
+function isDeepSpeed(state: MapValue): boolean {
   return (
     state.has("partition_count") ||
     state.has("single_partition_of_fp32_groups") ||
@@ -28,7 +27,7 @@ function isDeepSpeed(state: PyDict): boolean {
   );
 }
 
-function deepSpeedText({ tensors }: FileContent, state: PyDict): string {
+function deepSpeedText({ tensors }: FileContent, state: MapValue): string {
   const given = state.get("partition_count");
   const counts = (sequenceOf(given)?.map(numberOf) ?? [numberOf(given)]).map((count) => count ?? 0);
   const parts = Math.max(1, ...counts);
@@ -52,9 +51,9 @@ function deepSpeedText({ tensors }: FileContent, state: PyDict): string {
 }
 
 /** An enum of DeepSpeed, by number or by name as Python 3.11 writes it, or the number itself. */
-function stageOf(state: PyDict): string {
+function stageOf(state: MapValue): string {
   const value = state.get("zero_stage");
-  const args = value instanceof PyObject ? argsOf(value) : [value];
+  const args = value instanceof ForeignValue ? value.madeFrom : [value];
   const stage = args.map((arg) => numberOf(arg) ?? stageNumbers.get(stringOf(arg) ?? "")).find(isNumber);
   return stage === undefined ? "ZeRO" : `ZeRO-${stage}`;
 }

@@ -1,13 +1,12 @@
-import { childrenOf } from "../formats/pickle/pickleChildren";
-import { type PickleValue, PyDict } from "../formats/pickle/pickleValue";
-import { mappingOf, sequenceOf } from "../formats/pickle/pickleView";
+import { type ContentValue, MapValue } from "../formats/contentValue";
+import { childrenOf, mappingOf, sequenceOf } from "../formats/contentView";
 
 /** A `state_dict` of a torch optimizer, where it was found. */
 export interface FoundOptimizer {
   /** Path from the root, as tensors are named: "" for the root itself, "optimizer_states.0". */
   readonly path: string;
-  readonly state: PyDict;
-  readonly groups: readonly PyDict[];
+  readonly state: MapValue;
+  readonly groups: readonly MapValue[];
 }
 
 /** Deep enough for Lightning (`optimizer_states.0`) and DeepSpeed; a state dict further down is data. */
@@ -17,11 +16,11 @@ const maxDepth = 4;
 const maxChildren = 2000;
 
 /** All optimizer state dicts in a value: `{"state": …, "param_groups": […]}`. Several models have several. */
-export function findOptimizers(root: PickleValue): readonly FoundOptimizer[] {
+export function findOptimizers(root: ContentValue): readonly FoundOptimizer[] {
   const found: FoundOptimizer[] = [];
-  let level: { path: string; value: PickleValue }[] = [{ path: "", value: root }];
+  let level: { path: string; value: ContentValue }[] = [{ path: "", value: root }];
   for (let depth = 0; depth <= maxDepth && level.length > 0; depth++) {
-    const next: { path: string; value: PickleValue }[] = [];
+    const next: { path: string; value: ContentValue }[] = [];
     for (const { path, value } of level) {
       const optimizer = asOptimizer(value, path);
       if (optimizer !== undefined) found.push(optimizer);
@@ -42,7 +41,7 @@ export function findOptimizers(root: PickleValue): readonly FoundOptimizer[] {
   return found;
 }
 
-function asOptimizer(value: PickleValue, path: string): FoundOptimizer | undefined {
+function asOptimizer(value: ContentValue, path: string): FoundOptimizer | undefined {
   const mapping = mappingOf(value);
   const perGroup = sequenceOf(mapping?.get("base_optimizer_state"));
   if (perGroup !== undefined && perGroup.length > 0) return asGroupStates(perGroup, path);
@@ -53,8 +52,8 @@ function asOptimizer(value: PickleValue, path: string): FoundOptimizer | undefin
 }
 
 /** DeepSpeed may keep the base optimizer's state as a list, one flat state for each group. */
-function asGroupStates(states: readonly PickleValue[], path: string): FoundOptimizer {
-  const state = new PyDict();
+function asGroupStates(states: readonly ContentValue[], path: string): FoundOptimizer {
+  const state = new MapValue();
   for (const [at, value] of states.entries()) state.set(at, value);
   const name = "base_optimizer_state";
   return { path: path === "" ? name : `${path}.${name}`, state, groups: [] };

@@ -1,7 +1,7 @@
+import type { ContentValue, MapValue } from "../formats/contentValue";
+import { mappingOf } from "../formats/contentView";
 import type { FileContent } from "../formats/format";
-import type { PickleValue, PyDict } from "../formats/pickle/pickleValue";
-import { mappingOf } from "../formats/pickle/pickleView";
-import { keyText } from "../formats/pickle/pythonText";
+import { keyText } from "../formats/pythonText";
 
 /** Keys under which people save a model beside its optimizer. */
 export const modelKeys: ReadonlySet<string> = new Set([
@@ -46,7 +46,7 @@ export function modelsInside(content: FileContent): readonly string[] {
   return own.length > 0 ? own : filled;
 }
 
-function entriesOf(dict: PyDict | undefined): readonly (readonly [PickleValue, PickleValue])[] {
+function entriesOf(dict: MapValue | undefined): readonly (readonly [ContentValue, ContentValue])[] {
   return dict === undefined || dict.size > maxEntries ? [] : [...dict.entries()];
 }
 
@@ -55,14 +55,14 @@ function isNoModel(key: string): boolean {
   return /callback|optim|sched|rng|random|loop|metric|history|buffer|memory/i.test(key);
 }
 
-function isStateDict(value: PickleValue, content: FileContent): boolean {
+function isStateDict(value: ContentValue, content: FileContent): boolean {
   const dict = mappingOf(value);
   if (dict === undefined || dict.size === 0 || dict.has("param_groups")) return false;
   let named = 0;
   const count = Math.min(dict.size, maxLookedAt);
   for (let at = 0; at < count; at++) {
     const key = dict.keys[at];
-    const tensor = content.tensors.get(dict.values[at] as PickleValue);
+    const tensor = content.tensors.get(dict.values[at] as ContentValue);
     if (typeof key !== "string" || tensor === undefined) continue;
     if (parameterNames.test(key) && tensor.shape.length > 0) named++;
   }

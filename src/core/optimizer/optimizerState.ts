@@ -1,7 +1,7 @@
+import type { ContentValue, MapValue } from "../formats/contentValue";
+import { mappingOf, numberOf, sequenceOf } from "../formats/contentView";
 import type { FileContent } from "../formats/format";
-import type { PickleValue, PyDict } from "../formats/pickle/pickleValue";
-import { mappingOf, numberOf, sequenceOf } from "../formats/pickle/pickleView";
-import { keyText, pythonText } from "../formats/pickle/pythonText";
+import { keyText, pythonText } from "../formats/pythonText";
 import type { Tensor } from "../tensors/tensor";
 import { describeLayout } from "./describeLayout";
 import { type FoundOptimizer, findOptimizers } from "./findOptimizers";
@@ -89,7 +89,7 @@ function readOptimizer(found: FoundOptimizer, content: FileContent): OptimizerSt
 }
 
 interface Member {
-  readonly key: PickleValue;
+  readonly key: ContentValue;
   readonly name: string | undefined;
   readonly group: number | undefined;
 }
@@ -97,7 +97,7 @@ interface Member {
 /** Parameters in the order of the groups, and then those that only the state knows. */
 function memberGroups({ state, groups }: FoundOptimizer): readonly Member[] {
   const members: Member[] = [];
-  const seen = new Set<PickleValue>();
+  const seen = new Set<ContentValue>();
   for (const [group, dict] of groups.entries()) {
     // torch 2.6 and later keep the names that the optimizer was made with.
     const names = sequenceOf(dict.get("param_names"));
@@ -115,7 +115,7 @@ function memberGroups({ state, groups }: FoundOptimizer): readonly Member[] {
 }
 
 /** FSDP and distributed checkpoints key the state by names. */
-function ownName(key: PickleValue): string | undefined {
+function ownName(key: ContentValue): string | undefined {
   return typeof key === "string" && !/^\d+$/.test(key) ? key : undefined;
 }
 
@@ -124,10 +124,10 @@ interface ReadState {
   readonly tensors: Map<string, Tensor>;
 }
 
-function readState(value: PickleValue | undefined, content: FileContent): ReadState {
+function readState(value: ContentValue | undefined, content: FileContent): ReadState {
   const values = new Map<string, string | number>();
   const tensors = new Map<string, Tensor>();
-  const add = (dict: PyDict, prefix: string): void => {
+  const add = (dict: MapValue, prefix: string): void => {
     for (const [key, member] of dict.entries()) {
       const label = prefix + keyText(key);
       const inner = prefix === "" ? mappingOf(member) : undefined;
@@ -145,7 +145,7 @@ function readState(value: PickleValue | undefined, content: FileContent): ReadSt
   return { values, tensors };
 }
 
-function stateValue(value: PickleValue, content: FileContent): string | number {
+function stateValue(value: ContentValue, content: FileContent): string | number {
   const number = numberOf(value);
   if (number !== undefined) return number;
   const items = sequenceOf(value);
@@ -177,7 +177,7 @@ function shapeOf(tensors: ReadonlyMap<string, Tensor>): readonly number[] | unde
   return [...row, column.at(-1) ?? 1];
 }
 
-function readGroup(group: PyDict, index: number): OptimizerGroup {
+function readGroup(group: MapValue, index: number): OptimizerGroup {
   const members = [...group.entries()].filter(([key]) => key !== "params" && key !== "param_names");
   const hyperparameters = members.map(([key, value]) => [keyText(key), pythonText(value)] as const);
   return {
@@ -189,7 +189,7 @@ function readGroup(group: PyDict, index: number): OptimizerGroup {
   };
 }
 
-function plainValue(value: PickleValue): PlainValue {
+function plainValue(value: ContentValue): PlainValue {
   if (value === null || typeof value === "boolean" || typeof value === "string") return value;
   const number = numberOf(value);
   if (number !== undefined) return number;

@@ -1,8 +1,7 @@
 import type { Files } from "../bytes/files";
 import { baseName, joinPath } from "../bytes/paths";
 import type { FolderContext } from "../checkpoint/folderContext";
-import { PyObject } from "../formats/pickle/pickleValue";
-import { attributesOf, mappingOf, numberOf, stringOf } from "../formats/pickle/pickleView";
+import { attributesOf, mappingOf, numberOf, stringOf } from "../formats/contentView";
 import { unpickleFrom } from "../formats/pickle/unpickle";
 import { formatCount, plural } from "../text/quantities";
 import { quote } from "../text/quote";
@@ -131,13 +130,13 @@ async function readMetadata(files: Files, path: string): Promise<DcpMetadata | u
   try {
     if (source.size > maxMetadataBytes) return undefined;
     const { value, failure } = await unpickleFrom(source);
-    if (failure !== undefined || !(value instanceof PyObject)) return undefined;
+    if (failure !== undefined) return undefined;
     const attributes = attributesOf(value);
     const names = mappingOf(attributes?.get("state_dict_metadata"))?.keys ?? [];
     const places = mappingOf(attributes?.get("storage_data"))?.values ?? [];
     const ends = new Map<string, number>();
     for (const place of places) {
-      const stored = place instanceof PyObject ? attributesOf(place) : undefined;
+      const stored = attributesOf(place);
       const path = stringOf(stored?.get("relative_path"));
       if (path === undefined) continue;
       const end = (numberOf(stored?.get("offset")) ?? 0) + (numberOf(stored?.get("length")) ?? 0);

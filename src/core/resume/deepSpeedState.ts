@@ -3,7 +3,7 @@ import { baseName, joinPath } from "../bytes/paths";
 import { readText } from "../bytes/readText";
 import type { Checkpoint } from "../checkpoint/checkpoint";
 import type { FolderContext } from "../checkpoint/folderContext";
-import { mappingOf, numberOf, sequenceOf } from "../formats/pickle/pickleView";
+import { mappingOf, numberOf, sequenceOf } from "../formats/contentView";
 import { elementCount } from "../tensors/tensor";
 import { formatCount, plural } from "../text/quantities";
 import {

@@ -1,8 +1,8 @@
 import type { Files } from "../bytes/files";
 import { joinPath } from "../bytes/paths";
 import type { FolderContext } from "../checkpoint/folderContext";
-import { type PickleValue, type PyDict, PyObject } from "../formats/pickle/pickleValue";
-import { attributesOf, mappingOf, numberOf } from "../formats/pickle/pickleView";
+import type { ContentValue, MapValue } from "../formats/contentValue";
+import { mappingOf, membersOf, numberOf } from "../formats/contentView";
 import { formatCount, plural } from "../text/quantities";
 import { judged, type LayoutFindings } from "./layoutFindings";
 import type { PartOpener } from "./openedParts";
@@ -28,7 +28,7 @@ export async function megatronState(
         .map(({ path }) => path);
   if (ranks.length === 0) return undefined;
   const absent: string[] = [];
-  let first: PyDict | undefined;
+  let first: MapValue | undefined;
   for (const rank of ranks.slice(0, maxOpened)) {
     const path = joinPath(rank, fileName);
     const label = path.slice(folder.length + 1);
@@ -55,9 +55,9 @@ export async function megatronState(
   };
 }
 
-function checkRanks(count: number, isRank: boolean, root: PyDict | undefined): ResumeCheck {
+function checkRanks(count: number, isRank: boolean, root: MapValue | undefined): ResumeCheck {
   const args = root?.get("args");
-  const settings = args instanceof PyObject ? attributesOf(args) : mappingOf(args);
+  const settings = membersOf(args);
   const size = (key: string) => numberOf(settings?.get(key)) ?? 1;
   const expected = size("tensor_model_parallel_size") * size("pipeline_model_parallel_size");
   if (isRank && expected > 1) {
@@ -70,8 +70,8 @@ function checkRanks(count: number, isRank: boolean, root: PyDict | undefined): R
   return judged("Parameters", "ok", `${found} of the model; loads with the same parallel sizes.`);
 }
 
-function part(what: ResumeTopic, root: PyDict | undefined, key: string, loss: string): ResumeCheck {
-  const value: PickleValue | undefined = root?.get(key);
+function part(what: ResumeTopic, root: MapValue | undefined, key: string, loss: string): ResumeCheck {
+  const value: ContentValue | undefined = root?.get(key);
   if (value === undefined || value === null) return judged(what, "missing", `No ${key} was saved: ${loss}.`);
   return judged(what, "ok", `${key} of Megatron, in every rank's file.`);
 }

@@ -1,18 +1,17 @@
+import type { ContentValue, MapValue } from "../formats/contentValue";
+import { mappingOf, membersOf, numberOf, sequenceOf, stringOf } from "../formats/contentView";
 import type { FileContent } from "../formats/format";
-import type { PickleValue, PyDict } from "../formats/pickle/pickleValue";
-import { PyObject } from "../formats/pickle/pickleValue";
-import { attributesOf, mappingOf, numberOf, sequenceOf, stringOf } from "../formats/pickle/pickleView";
-import { keyText } from "../formats/pickle/pythonText";
+import { keyText } from "../formats/pythonText";
 import type { ResumeInputs, SchedulerInputs } from "./resumeInputs";
 
 const maxKeys = 200;
 const maxSchedulers = 16;
 
 /** The entries of the value at the top of a file, by key. */
-export function topEntries({ root }: FileContent): readonly (readonly [key: string, value: PickleValue])[] {
+export function topEntries({ root }: FileContent): readonly (readonly [key: string, value: ContentValue])[] {
   const mapping = mappingOf(root);
   if (mapping === undefined) return [];
-  const entries: (readonly [string, PickleValue])[] = [];
+  const entries: (readonly [string, ContentValue])[] = [];
   for (const [key, value] of mapping.entries()) {
     if (entries.length === maxKeys) break;
     entries.push([keyText(key), value]);
@@ -21,8 +20,8 @@ export function topEntries({ root }: FileContent): readonly (readonly [key: stri
 }
 
 /** The state of a scheduler as torch saves it; undefined for what is none. */
-export function schedulerState(value: PickleValue, place: string): SchedulerInputs | undefined {
-  const state = mappingOf(value) ?? (value instanceof PyObject ? attributesOf(value) : undefined);
+export function schedulerState(value: ContentValue, place: string): SchedulerInputs | undefined {
+  const state = membersOf(value);
   if (state === undefined) return undefined;
   const step = numberOf(state.get("last_epoch")) ?? numberOf(state.get("last_batch_iteration"));
   const rates = (sequenceOf(state.get("_last_lr")) ?? []).flatMap((rate) => numberOf(rate) ?? []);
@@ -64,14 +63,14 @@ export function scalerInside(content: FileContent): ResumeInputs["scaler"] {
 }
 
 /** A disabled scaler saves `{}`. */
-export function scaleOf(state: PyDict | undefined): number | undefined {
+export function scaleOf(state: MapValue | undefined): number | undefined {
   return numberOf(state?.get("scale")) ?? numberOf(state?.get("cur_scale"));
 }
 
 /** nanoGPT and others write the dtype of autocast into the configuration beside the model. */
 export function precisionInside(content: FileContent): ResumeInputs["precision"] {
   for (const [key, value] of topEntries(content)) {
-    const dict = mappingOf(value) ?? (value instanceof PyObject ? attributesOf(value) : undefined);
+    const dict = membersOf(value);
     const found = dict === undefined ? undefined : precisionOf(dict);
     if (found !== undefined && /^(?:config|args|hyper_parameters|hparams|cfg)$/i.test(key)) {
       return { name: found, place: key };
@@ -81,7 +80,7 @@ export function precisionInside(content: FileContent): ResumeInputs["precision"]
 }
 
 /** From training arguments: `fp16`, `bf16`, nanoGPT's `dtype`, Lightning's `precision`. */
-export function precisionOf(settings: PyDict): "fp16" | "bf16" | "fp32" | undefined {
+export function precisionOf(settings: MapValue): "fp16" | "bf16" | "fp32" | undefined {
   if (settings.get("fp16") === true) return "fp16";
   if (settings.get("bf16") === true) return "bf16";
   const text = stringOf(settings.get("dtype")) ?? stringOf(settings.get("precision"));
@@ -94,8 +93,8 @@ export function precisionOf(settings: PyDict): "fp16" | "bf16" | "fp32" | undefi
 }
 
 /** Processes, as accelerate's state inside of training arguments counts them. */
-export function worldSizeOf(settings: PyDict): number | undefined {
+export function worldSizeOf(settings: MapValue): number | undefined {
   const state = settings.get("distributed_state");
-  const attributes = state instanceof PyObject ? attributesOf(state) : mappingOf(state);
+  const attributes = membersOf(state);
   return numberOf(attributes?.get("num_processes")) ?? numberOf(settings.get("world_size"));
 }

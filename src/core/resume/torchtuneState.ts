@@ -1,7 +1,7 @@
 import type { Files } from "../bytes/files";
 import { baseName, joinPath, parentPath } from "../bytes/paths";
 import type { FolderContext } from "../checkpoint/folderContext";
-import { mappingOf, numberOf } from "../formats/pickle/pickleView";
+import { mappingOf, numberOf } from "../formats/contentView";
 import { optimizerStates } from "../optimizer/optimizerState";
 import { plural } from "../text/quantities";
 import { judged, type LayoutFindings, listOrNothing } from "./layoutFindings";

@@ -4,13 +4,14 @@ import { sharedWrapperPrefix, withoutPrefix } from "../../../src/core/content/ke
 import { settingsTable } from "../../../src/core/content/settingsTable";
 import type { FileContent } from "../../../src/core/formats/format";
 import { unpickle } from "../../../src/core/formats/pickle/unpickle";
+import { describePickled } from "../../../src/core/formats/torch/describePickled";
 import { latin1, text } from "../formats/pickle/latin1";
 import { contentOf } from "../formats/torch/torchFixtures";
 
 function contentFrom(pickle: string): FileContent {
   const { value } = unpickle(latin1(pickle));
   if (value === undefined) throw new Error("no value");
-  return { root: value, tensors: new Map() };
+  return { root: value, tensors: new Map(), describe: describePickled };
 }
 
 function children(content: FileContent, path: readonly number[] = []): readonly ContentNode[] {
@@ -70,7 +71,9 @@ describe("the content tree", () => {
     expect(JSON.stringify([rootNode(dict), contentPage(dict, []), contentPage(dict, [0])])).not.toContain(
       "hunter2",
     );
-    expect(JSON.stringify(settingsTable((await contentOf("training.pt")).root))).not.toContain("secret");
+    expect(
+      JSON.stringify(settingsTable((await contentOf("training.pt")).root, describePickled)),
+    ).not.toContain("secret");
   });
 
   it("says in one line what each kind of object is", async () => {
@@ -178,14 +181,14 @@ describe("prefixes of wrappers", () => {
 describe("the table of settings", () => {
   it("begins with what people look for", async () => {
     const { root } = await contentOf("training.pt");
-    const rows = settingsTable(root);
+    const rows = settingsTable(root, describePickled);
     expect(rows.find(([key]) => key === "args.lr")).toEqual(["args.lr", "0.001"]);
     const args = unpickle(
       latin1(
         `ctransformers.training_args\nTrainingArguments\n)\x81}(${text("seed")}K\x01${text("zeta")}K\x02${text("lr_scheduler_type")}ctransformers.trainer_utils\nSchedulerType\n${text("linear")}\x85R${text("learning_rate")}G\x3f\xe0\0\0\0\0\0\0ub.`,
       ),
     ).value;
-    expect(settingsTable(args ?? null)).toEqual([
+    expect(settingsTable(args ?? null, describePickled)).toEqual([
       ["learning_rate", "0.5"],
       ["lr_scheduler_type", "linear"],
       ["seed", "1"],

@@ -1,16 +1,15 @@
 import type { CheckpointSummary } from "../../../src/core/checkpoint/summary";
 import { rootNode } from "../../../src/core/content/contentTree";
 import { settingsSections } from "../../../src/core/content/settingsSections";
-import type { FileContent } from "../../../src/core/formats/format";
 import {
-  type PickleValue,
-  PyDict,
-  PyFloat,
-  PyGlobal,
-  PyList,
-  PyObject,
-  PyTuple,
-} from "../../../src/core/formats/pickle/pickleValue";
+  type ContentValue,
+  FloatValue,
+  ListValue,
+  MapValue,
+  TupleValue,
+} from "../../../src/core/formats/contentValue";
+import type { FileContent } from "../../../src/core/formats/format";
+import { PyGlobal, PyObject } from "../../../src/core/formats/pickle/pickleValue";
 import { optimizerStates } from "../../../src/core/optimizer/optimizerState";
 import type { QuantisedState } from "../../../src/core/optimizer/quantisedState";
 import type { ResumeReport } from "../../../src/core/resume/resumeReport";
@@ -19,25 +18,25 @@ import { type EditorSample, layOut, summaryOf, type TensorSpec } from "./editorS
 
 /** Makes values as the pickle machine would, and keeps the tensors among them. */
 class ContentMaker {
-  readonly objects = new Map<PickleValue, TensorSpec>();
+  readonly objects = new Map<ContentValue, TensorSpec>();
 
   tensor(name: string, shape: readonly number[], dtype = "F32"): PyObject {
-    const made = new PyObject(new PyGlobal("torch._utils", "_rebuild_tensor_v2"), new PyTuple([]), false);
+    const made = new PyObject(new PyGlobal("torch._utils", "_rebuild_tensor_v2"), new TupleValue([]), false);
     this.objects.set(made, { name, dtype, shape });
     return made;
   }
 
-  finish(root: PickleValue): { readonly content: FileContent; readonly tensors: readonly Tensor[] } {
+  finish(root: ContentValue): { readonly content: FileContent; readonly tensors: readonly Tensor[] } {
     const tensors = layOut([...this.objects.values()]);
     const named = new Map(tensors.map((tensor) => [tensor.name, tensor]));
-    const byObject = new Map<PickleValue, Tensor>();
+    const byObject = new Map<ContentValue, Tensor>();
     for (const [object, { name }] of this.objects) byObject.set(object, named.get(name) as Tensor);
     return { content: { root, tensors: byObject }, tensors };
   }
 }
 
-function dict(entries: readonly (readonly [PickleValue, PickleValue])[]): PyDict {
-  const made = new PyDict();
+function dict(entries: readonly (readonly [ContentValue, ContentValue])[]): MapValue {
+  const made = new MapValue();
   for (const [key, value] of entries) made.set(key, value);
   return made;
 }
@@ -52,21 +51,21 @@ export const parameterNames = Array.from({ length: layers }, (_, layer) =>
   ),
 ).flat();
 
-function group(weightDecay: number, params: readonly number[]): PyDict {
+function group(weightDecay: number, params: readonly number[]): MapValue {
   return dict([
-    ["lr", new PyFloat(0.0002)],
-    ["betas", new PyTuple([new PyFloat(0.9), new PyFloat(0.999)])],
-    ["eps", new PyFloat(1e-8)],
-    ["weight_decay", new PyFloat(weightDecay)],
+    ["lr", new FloatValue(0.0002)],
+    ["betas", new TupleValue([new FloatValue(0.9), new FloatValue(0.999)])],
+    ["eps", new FloatValue(1e-8)],
+    ["weight_decay", new FloatValue(weightDecay)],
     ["amsgrad", false],
     ["foreach", null],
     ["maximize", false],
     ["capturable", false],
-    ["params", new PyList([...params])],
+    ["params", new ListValue([...params])],
   ]);
 }
 
-function adamState(maker: ContentMaker, count: number, prefix: string): PyDict {
+function adamState(maker: ContentMaker, count: number, prefix: string): MapValue {
   const shape = (at: number) => (at % 2 === 0 ? [8, 256] : [256, 8]);
   return dict(
     Array.from({ length: count }, (_, at) => [
@@ -84,7 +83,7 @@ type Given = Partial<CheckpointSummary> & Pick<CheckpointSummary, "name" | "head
 
 function torchSample(
   maker: ContentMaker,
-  root: PickleValue,
+  root: ContentValue,
   names: readonly string[],
   given: Given,
 ): EditorSample {
@@ -134,7 +133,7 @@ export function optimizerSample(): EditorSample {
   const all = Array.from({ length: count }, (_, at) => at);
   const root = dict([
     ["state", adamState(maker, count, "")],
-    ["param_groups", new PyList([group(0.01, all.slice(0, 40)), group(0, all.slice(40))])],
+    ["param_groups", new ListValue([group(0.01, all.slice(0, 40)), group(0, all.slice(40))])],
   ]);
   const sample = torchSample(maker, root, parameterNames, {
     name: "optimizer.pt",
@@ -199,7 +198,7 @@ function resumeReport(): ResumeReport {
 export function emptyOptimizerSample(): EditorSample {
   const root = dict([
     ["state", dict([])],
-    ["param_groups", new PyList([group(0.01, [0, 1, 2])])],
+    ["param_groups", new ListValue([group(0.01, [0, 1, 2])])],
   ]);
   return torchSample(new ContentMaker(), root, [], {
     name: "optimizer.pt",
@@ -222,7 +221,7 @@ export function eightBitSample(): EditorSample {
   const state = (at: number) => dict([["step", 300], ...moments(at, 1), ...moments(at, 2)]);
   const root = dict([
     ["state", dict([0, 1].map((at) => [at, state(at)]))],
-    ["param_groups", new PyList([group(0.01, [0, 1])])],
+    ["param_groups", new ListValue([group(0.01, [0, 1])])],
   ]);
   const sample = torchSample(maker, root, ["model.layers.0.q_proj.weight", "model.layers.0.v_proj.weight"], {
     name: "optimizer.pt",
@@ -260,7 +259,7 @@ export function largeOptimizerSample(): EditorSample {
   const all = Array.from({ length: manyParameters }, (_, at) => at);
   const root = dict([
     ["state", adamState(maker, manyParameters, "")],
-    ["param_groups", new PyList([group(0.01, all)])],
+    ["param_groups", new ListValue([group(0.01, all)])],
   ]);
   return torchSample(
     maker,
@@ -277,7 +276,7 @@ export function largeOptimizerSample(): EditorSample {
 /** A dict that someone wrote by hand, with everything in it. */
 export function trainingFileSample(): EditorSample {
   const maker = new ContentMaker();
-  const self = new PyList([1]);
+  const self = new ListValue([1]);
   self.items.push(self);
   const model = dict(
     ["embed.weight", "head.weight", "head.bias"].map((name) => [
@@ -291,17 +290,20 @@ export function trainingFileSample(): EditorSample {
       "optimizer",
       dict([
         ["state", adamState(maker, 3, "optimizer.")],
-        ["param_groups", new PyList([group(0.01, [0, 1, 2])])],
+        ["param_groups", new ListValue([group(0.01, [0, 1, 2])])],
       ]),
     ],
     ["epoch", 7],
-    ["loss", new PyFloat(0.731)],
-    ["rng_state", new PyTuple([3, new PyTuple(Array.from({ length: 625 }, (_, at) => at * 7919)), null])],
-    ["losses", new PyList(Array.from({ length: 450 }, (_, at) => new PyFloat(3 / (at + 1))))],
+    ["loss", new FloatValue(0.731)],
+    [
+      "rng_state",
+      new TupleValue([3, new TupleValue(Array.from({ length: 625 }, (_, at) => at * 7919)), null]),
+    ],
+    ["losses", new ListValue(Array.from({ length: 450 }, (_, at) => new FloatValue(3 / (at + 1))))],
     [
       "args",
       dict([
-        ["lr", new PyFloat(0.0003)],
+        ["lr", new FloatValue(0.0003)],
         ["batch_size", 32],
         ["hub_token", "hf_secret"],
         ["seed", 42],
@@ -320,7 +322,7 @@ export function trainingFileSample(): EditorSample {
 /** A pickle that would run a command. */
 export function maliciousSample(): EditorSample {
   const system = new PyGlobal("posix", "system");
-  const call = new PyObject(system, new PyTuple(["touch /tmp/owned"]), false);
+  const call = new PyObject(system, new TupleValue(["touch /tmp/owned"]), false);
   const sample = torchSample(new ContentMaker(), dict([["weights", call]]), [], {
     name: "model.pkl",
     kind: "unknown",

@@ -1,5 +1,5 @@
 import type { ImportSummary } from "../../../src/core/checkpoint/summary";
-import type { ImportFinding } from "../../../src/core/formats/pickle/importReport";
+import type { ImportFinding } from "../../../src/core/formats/importFinding";
 import { formatCount, plural } from "../../../src/core/text/quantities";
 import { Icon, type IconName } from "../../ui/icon";
 import { safeText } from "../../ui/safeText";

@@ -1,7 +1,7 @@
 import { CheckpointError } from "../../problem/checkpointError";
 import { maxTensorAxes } from "../../problem/limits";
+import { latin1Text } from "../../text/latin1";
 import { quote } from "../../text/quote";
-import { latin1Text } from "../pickle/pickleText";
 import { numpySpellings } from "./numpyDtypes";
 
 const magic = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];

@@ -1,7 +1,7 @@
+import { type ContentValue, ListValue, MapValue, SetValue, TupleValue } from "../contentValue";
 import { Op } from "./opcode";
 import { dictBytes, emptyTuple, listBytes } from "./pickleObjects";
 import type { PickleStack } from "./pickleStack";
-import { type PickleValue, PyDict, PyList, PySet, PyTuple } from "./pickleValue";
 
 /** Opcodes that make and fill containers; false for all others. */
 export function stepContainer(op: number, stack: PickleStack): boolean {
@@ -34,10 +34,10 @@ export function stepContainer(op: number, stack: PickleStack): boolean {
       pushTuple(stack, stack.popSome(3));
       return true;
     case Op.EMPTY_LIST:
-      stack.create(new PyList([]), listBytes);
+      stack.create(new ListValue([]), listBytes);
       return true;
     case Op.LIST:
-      stack.create(new PyList(stack.popMark()), listBytes);
+      stack.create(new ListValue(stack.popMark()), listBytes);
       return true;
     case Op.APPEND: {
       const item = stack.pop();
@@ -51,10 +51,10 @@ export function stepContainer(op: number, stack: PickleStack): boolean {
       return true;
     }
     case Op.EMPTY_SET:
-      stack.create(new PySet([], false), listBytes);
+      stack.create(new SetValue([], false), listBytes);
       return true;
     case Op.FROZENSET:
-      stack.create(new PySet(stack.popMark(), true), listBytes);
+      stack.create(new SetValue(stack.popMark(), true), listBytes);
       return true;
     default:
       return stepDict(op, stack);
@@ -64,10 +64,10 @@ export function stepContainer(op: number, stack: PickleStack): boolean {
 function stepDict(op: number, stack: PickleStack): boolean {
   switch (op) {
     case Op.EMPTY_DICT:
-      stack.create(new PyDict(), dictBytes);
+      stack.create(new MapValue(), dictBytes);
       return true;
     case Op.DICT: {
-      const dict = new PyDict();
+      const dict = new MapValue();
       stack.setItems(dict, stack.popMark());
       stack.create(dict, dictBytes);
       return true;
@@ -87,6 +87,6 @@ function stepDict(op: number, stack: PickleStack): boolean {
   }
 }
 
-function pushTuple(stack: PickleStack, items: readonly PickleValue[]): void {
-  stack.create(items.length === 0 ? emptyTuple : new PyTuple(items), listBytes + 8 * items.length);
+function pushTuple(stack: PickleStack, items: readonly ContentValue[]): void {
+  stack.create(items.length === 0 ? emptyTuple : new TupleValue(items), listBytes + 8 * items.length);
 }

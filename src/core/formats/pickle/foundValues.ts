@@ -1,4 +1,5 @@
-import { type PickleValue, PyBytes, PyGlobal, type PyObject, PyPersistentId } from "./pickleValue";
+import { BytesValue, type ContentValue } from "../contentValue";
+import { PyGlobal, type PyObject, PyPersistentId } from "./pickleValue";
 
 /** Values that are looked into after the run, noted as they are made: walking all of a model would take longer. */
 export class FoundValues {
@@ -6,11 +7,11 @@ export class FoundValues {
   /** Calls of functions that take bytes. */
   readonly byteCalls: PyObject[] = [];
   /** Bytes that begin like a pickle. */
-  readonly payloads: PyBytes[] = [];
+  readonly payloads: BytesValue[] = [];
 
-  note(value: PickleValue): void {
+  note(value: ContentValue): void {
     if (value instanceof PyPersistentId) this.persistentIds.push(value);
-    else if (value instanceof PyBytes && value.bytes !== undefined && looksLikePickle(value.bytes)) {
+    else if (value instanceof BytesValue && value.bytes !== undefined && looksLikePickle(value.bytes)) {
       this.payloads.push(value);
     }
   }

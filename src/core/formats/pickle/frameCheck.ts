@@ -1,6 +1,7 @@
+import { latin1Text } from "../../text/latin1";
 import { isDangerousGlobal } from "./dangerousGlobals";
 import type { PickleInput } from "./pickleInput";
-import { decodeUtf8, latin1Text } from "./pickleText";
+import { decodeUtf8 } from "./pickleText";
 
 export interface HiddenImport {
   readonly module: string;

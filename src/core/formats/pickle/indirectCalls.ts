@@ -1,6 +1,7 @@
+import { type ContentValue, ListValue, MapValue, TupleValue } from "../contentValue";
 import { isDangerousGlobal, isDangerousWhenCalled } from "./dangerousGlobals";
 import type { ImportLog } from "./importLog";
-import { type PickleValue, PyDict, PyGlobal, PyList, PyObject, PyTuple } from "./pickleValue";
+import { PyGlobal, PyObject } from "./pickleValue";
 
 /** Functions whose result is a function again, or whatever an object keeps under a name. */
 const makers: ReadonlySet<string> = new Set([
@@ -67,7 +68,7 @@ export function noteMaking(object: PyObject, making: Making, imports: ImportLog)
 }
 
 /** Attributes set on a class, items put into a container of a module: they change what other code does. */
-export function noteChange(target: PickleValue, imports: ImportLog): void {
+export function noteChange(target: ContentValue, imports: ImportLog): void {
   const changed = target instanceof PyObject ? makerOf(target) : target;
   // What wraps a function is an object of the pickle's own, and has a state of its own.
   if (changed instanceof PyGlobal && changed.qualifiedName === "functools.partial") return;
@@ -83,12 +84,12 @@ function makerOf(value: PyObject): PyGlobal | undefined {
 function noteCaller(
   object: PyObject,
   caller: PyGlobal,
-  [callee, , args]: readonly PickleValue[],
+  [callee, , args]: readonly ContentValue[],
   imports: ImportLog,
 ): PyObject {
   // Torch's callers do not call each other: that nests only to hide what is called.
   if (callee instanceof PyGlobal && !callers.has(callee.qualifiedName)) {
-    return noteMaking(new PyObject(callee, args ?? new PyTuple([]), false), "called", imports);
+    return noteMaking(new PyObject(callee, args ?? new TupleValue([]), false), "called", imports);
   }
   imports.raiseAlarm(caller.module, caller.name);
   return object;
@@ -96,13 +97,13 @@ function noteCaller(
 
 /** What is handed to a function or class may be called by it. */
 function flagHandedOver(
-  args: readonly PickleValue[],
-  kwargs: PickleValue | undefined,
+  args: readonly ContentValue[],
+  kwargs: ContentValue | undefined,
   making: Making,
   imports: ImportLog,
 ): void {
   if (making === "instantiated") return;
-  const named = kwargs instanceof PyDict ? kwargs.values : [];
+  const named = kwargs instanceof MapValue ? kwargs.values : [];
   for (const arg of [...args, ...named].flatMap((item) => [item, ...listItems(item)])) {
     if (!(arg instanceof PyObject) || isCapitalAttribute(arg)) continue;
     const maker = makerOf(arg);
@@ -114,12 +115,12 @@ function flagHandedOver(
 
 const maxListItems = 1000;
 
-function listItems(value: PickleValue): readonly PickleValue[] {
-  return value instanceof PyList ? value.items.slice(0, maxListItems) : [];
+function listItems(value: ContentValue): readonly ContentValue[] {
+  return value instanceof ListValue ? value.items.slice(0, maxListItems) : [];
 }
 
-function itemsOf(args: PickleValue): readonly PickleValue[] {
-  return args instanceof PyTuple ? args.items.slice(0, maxListItems) : [];
+function itemsOf(args: ContentValue): readonly ContentValue[] {
+  return args instanceof TupleValue ? args.items.slice(0, maxListItems) : [];
 }
 
 /** Members of enums and nested classes, which `getattr` names by a capital. */
@@ -130,7 +131,7 @@ function isCapitalAttribute(value: PyObject): boolean {
 }
 
 /** An attribute by a plain name of a class, or of an object that the pickle made: an enum, a bound method. */
-function isPlainAttribute([target, name]: readonly PickleValue[]): boolean {
+function isPlainAttribute([target, name]: readonly ContentValue[]): boolean {
   if (typeof name !== "string" || name.startsWith("__")) return false;
   if (target instanceof PyGlobal) return !isDangerousGlobal(target.module, `${target.name}.${name}`);
   return target instanceof PyObject && target.callee instanceof PyGlobal;

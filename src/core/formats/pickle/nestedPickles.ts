@@ -1,10 +1,11 @@
 import { maxNestedPickleBytes, maxNestedPickleDepth, maxNestedPickles } from "../../problem/limits";
 import type { Problem } from "../../problem/problem";
+import { latin1Bytes } from "../../text/latin1";
+import { BytesValue, type ContentValue } from "../contentValue";
+import type { ImportFinding } from "../importFinding";
 import { type FoundValues, looksLikePickle } from "./foundValues";
-import { type ImportFinding, judgeImports } from "./importReport";
-import { latin1Bytes } from "./pickleText";
-import { type PickleValue, PyBytes } from "./pickleValue";
-import { encodedText } from "./pickleView";
+import { judgeImports } from "./importReport";
+import { encodedText } from "./pickleBytes";
 import { unpickle } from "./unpickle";
 
 interface Payload {
@@ -74,8 +75,8 @@ function payloadsIn(found: FoundValues, where: string | undefined, depth: number
   });
 }
 
-function payloadBytes(value: PickleValue): Uint8Array | undefined {
-  if (value instanceof PyBytes) return value.bytes;
+function payloadBytes(value: ContentValue): Uint8Array | undefined {
+  if (value instanceof BytesValue) return value.bytes;
   const text = encodedText(value);
   return typeof text === "string" && text.charCodeAt(0) === 0x80 ? latin1Bytes(text) : undefined;
 }

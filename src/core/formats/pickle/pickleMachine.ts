@@ -7,6 +7,7 @@ import {
 } from "../../problem/limits";
 import type { Problem } from "../../problem/problem";
 import { ProblemList } from "../../problem/problemList";
+import { BytesValue, type ContentValue, TupleValue } from "../contentValue";
 import { stepContainer } from "./containerOpcodes";
 import { FoundValues } from "./foundValues";
 import { FrameCheck } from "./frameCheck";
@@ -18,7 +19,7 @@ import { asInstance, describeName, objectBytes, scalarBytes } from "./pickleObje
 import { BadOperand, readScalar } from "./pickleScalar";
 import { MachineError, PickleStack } from "./pickleStack";
 import { decodeUtf8 } from "./pickleText";
-import { type PickleValue, PyBytes, PyGlobal, PyObject, PyPersistentId, PyTuple } from "./pickleValue";
+import { PyGlobal, PyObject, PyPersistentId } from "./pickleValue";
 import { toPython3Name } from "./python2Names";
 
 /** Names in pickles of protocol 3 and later are those of Python 3. */
@@ -26,7 +27,7 @@ const firstPython3Protocol = 3;
 const newestProtocol = 5;
 
 /** What a persistent id stands for, where that is known; undefined keeps it as a reference. */
-export type ResolvePersistentId = (id: PickleValue) => PickleValue | undefined;
+export type ResolvePersistentId = (id: ContentValue) => ContentValue | undefined;
 
 /**
  * The machine that a pickle is a program for, without its one dangerous ability: where Python would import and
@@ -60,7 +61,7 @@ export class PickleMachine {
    * @throws NeedBytes when the window ends; run again once it was moved, and it goes on.
    * @throws CheckpointError with the offset of the opcode that could not be carried out.
    */
-  run(): PickleValue {
+  run(): ContentValue {
     const { input } = this;
     try {
       while (!this.stopped) {
@@ -90,7 +91,7 @@ export class PickleMachine {
     return this.opcodeOffset;
   }
 
-  salvage(): PickleValue | undefined {
+  salvage(): ContentValue | undefined {
     return this.stack.salvage();
   }
 
@@ -101,7 +102,7 @@ export class PickleMachine {
     const scalar = readScalar(op, this.input);
     if (scalar !== undefined) {
       this.stack.create(scalar, scalarBytes(scalar));
-      if (scalar instanceof PyBytes) this.found.note(scalar);
+      if (scalar instanceof BytesValue) this.found.note(scalar);
     } else if (!stepContainer(op, this.stack) && !this.stepObject(op)) {
       const message = `There is no opcode ${opcodeName(op)}: the Python pickle is damaged, or this is none.`;
       throw new CheckpointError("UnknownOpcode", message, this.opcodeOffset);
@@ -171,7 +172,7 @@ export class PickleMachine {
         this.pushReference(stack.pop());
         return true;
       case Op.NEXT_BUFFER:
-        this.stack.create(new PyBytes(undefined, 0, this.opcodeOffset, true), 48);
+        this.stack.create(new BytesValue(undefined, 0, this.opcodeOffset, true), 48);
         this.warn("OutOfBandBuffer", "The pickle leaves data to a buffer that is kept elsewhere.");
         return true;
       case Op.READONLY_BUFFER:
@@ -231,10 +232,10 @@ export class PickleMachine {
   }
 
   /** OBJ and INST make an instance without a call only where there are no arguments, and only of a class. */
-  private makeOld(callee: PickleValue, args: PickleValue[]): void {
+  private makeOld(callee: ContentValue, args: ContentValue[]): void {
     const isClass = callee instanceof PyGlobal && /^_*[A-Z]/.test(callee.name);
     const making = args.length === 0 && isClass ? "instantiated" : "called";
-    this.make(new PyObject(callee, new PyTuple(args), false), making);
+    this.make(new PyObject(callee, new TupleValue(args), false), making);
   }
 
   private make(object: PyObject, making: Making): void {
@@ -242,7 +243,7 @@ export class PickleMachine {
     this.stack.create(object, objectBytes);
   }
 
-  private pushReference(id: PickleValue): void {
+  private pushReference(id: ContentValue): void {
     const reference = this.resolvePersistentId(id) ?? new PyPersistentId(id);
     this.found.note(reference);
     this.stack.create(reference, 32);

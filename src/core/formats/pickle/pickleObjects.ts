@@ -1,35 +1,36 @@
 import { quote } from "../../text/quote";
-import { type PickleValue, PyBytes, PyFloat, PyGlobal, PyObject, PyTuple } from "./pickleValue";
+import { BytesValue, type ContentValue, FloatValue, TupleValue } from "../contentValue";
+import { PyGlobal, PyObject } from "./pickleValue";
 
 /** Rough sizes in memory, for the count against the limit. */
 export const objectBytes = 120;
 export const dictBytes = 120;
 export const listBytes = 64;
 
-export const emptyTuple = new PyTuple([]);
+export const emptyTuple = new TupleValue([]);
 
-export function scalarBytes(value: PickleValue): number {
+export function scalarBytes(value: ContentValue): number {
   if (typeof value === "string") return 32 + 2 * value.length;
-  if (value instanceof PyFloat) return 24;
-  if (value instanceof PyBytes) return 120 + (value.bytes?.length ?? 0);
+  if (value instanceof FloatValue) return 24;
+  if (value instanceof BytesValue) return 120 + (value.bytes?.length ?? 0);
   return typeof value === "bigint" ? 64 : 8;
 }
 
-export function describeName(value: PickleValue): string {
+export function describeName(value: ContentValue): string {
   return typeof value === "string" ? value : value instanceof PyGlobal ? quote(value.qualifiedName) : "?";
 }
 
 /** Protocols 0 and 1 spell `object.__new__(cls)` as calls of copyreg. */
-export function asInstance(callee: PickleValue, args: PickleValue): PyObject | undefined {
-  if (!(callee instanceof PyGlobal) || callee.module !== "copyreg" || !(args instanceof PyTuple))
+export function asInstance(callee: ContentValue, args: ContentValue): PyObject | undefined {
+  if (!(callee instanceof PyGlobal) || callee.module !== "copyreg" || !(args instanceof TupleValue))
     return undefined;
   const [type, second, third] = args.items;
   if (type === undefined) return undefined;
   switch (callee.name) {
     case "_reconstructor":
-      return new PyObject(type, new PyTuple(third === undefined || third === null ? [] : [third]), true);
+      return new PyObject(type, new TupleValue(third === undefined || third === null ? [] : [third]), true);
     case "__newobj__":
-      return new PyObject(type, new PyTuple(args.items.slice(1)), true);
+      return new PyObject(type, new TupleValue(args.items.slice(1)), true);
     case "__newobj_ex__": {
       const object = new PyObject(type, second ?? emptyTuple, true);
       object.kwargs = third;

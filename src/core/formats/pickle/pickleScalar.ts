@@ -4,17 +4,12 @@ import {
   maxPickleIntegerBytes,
   maxPickleLineBytes,
 } from "../../problem/limits";
+import { latin1Text } from "../../text/latin1";
+import { BytesValue, type ContentValue, FloatValue, LongTextValue } from "../contentValue";
 import { Op } from "./opcode";
 import type { PickleInput } from "./pickleInput";
 import { decodeLong, parseFloatText, parseInteger } from "./pickleNumber";
-import {
-  decodeQuotedString,
-  decodeRawUnicodeEscape,
-  decodeUtf8,
-  latin1Text,
-  tryDecodeUtf8,
-} from "./pickleText";
-import { type PickleValue, PyBytes, PyFloat, PyLongText } from "./pickleValue";
+import { decodeQuotedString, decodeRawUnicodeEscape, decodeUtf8, tryDecodeUtf8 } from "./pickleText";
 
 /** What is written cannot be what the opcode takes. */
 export class BadOperand extends Error {
@@ -22,7 +17,7 @@ export class BadOperand extends Error {
 }
 
 /** The value of an opcode that pushes what is written behind it; undefined for all other opcodes. */
-export function readScalar(op: number, input: PickleInput): PickleValue | undefined {
+export function readScalar(op: number, input: PickleInput): ContentValue | undefined {
   switch (op) {
     case Op.NONE:
       return null;
@@ -37,7 +32,7 @@ export function readScalar(op: number, input: PickleInput): PickleValue | undefi
     case Op.BININT:
       return input.readI32();
     case Op.BINFLOAT:
-      return new PyFloat(input.readF64());
+      return new FloatValue(input.readF64());
     case Op.LONG1:
       return decodeLong(input.readBytes(input.readU8()));
     case Op.LONG4:
@@ -52,7 +47,7 @@ export function readScalar(op: number, input: PickleInput): PickleValue | undefi
   }
 }
 
-function readText(op: number, input: PickleInput): PickleValue | undefined {
+function readText(op: number, input: PickleInput): ContentValue | undefined {
   switch (op) {
     case Op.BINUNICODE:
       return readUnicode(input.readU32(), input);
@@ -94,7 +89,7 @@ function readLong4(input: PickleInput): number | bigint {
 }
 
 /** `I01` and `I00` are True and False: protocols 0 and 1 have no opcode of their own for them. */
-function readIntegerLine(op: number, input: PickleInput): PickleValue {
+function readIntegerLine(op: number, input: PickleInput): ContentValue {
   const text = latin1Text(input.readLine(maxPickleLineBytes));
   if (op === Op.INT && (text === "01" || text === "00")) return text === "01";
   const value = parseInteger(text);
@@ -102,40 +97,40 @@ function readIntegerLine(op: number, input: PickleInput): PickleValue {
   return value;
 }
 
-function readFloatLine(input: PickleInput): PickleValue {
+function readFloatLine(input: PickleInput): ContentValue {
   const text = latin1Text(input.readLine(maxPickleLineBytes));
   const value = parseFloatText(text);
   if (value === undefined) throw new BadOperand(`no number: ${JSON.stringify(text.slice(0, 40))}`);
-  return new PyFloat(value);
+  return new FloatValue(value);
 }
 
-function readUnicode(length: number, input: PickleInput): PickleValue {
+function readUnicode(length: number, input: PickleInput): ContentValue {
   if (length <= maxInlinePickleText) return decodeUtf8(input.readBytes(length));
   const offset = input.position;
   input.skip(length);
-  return new PyLongText(length, offset);
+  return new LongTextValue(length, offset);
 }
 
-function readBytes(length: number, input: PickleInput, mutable: boolean): PickleValue {
+function readBytes(length: number, input: PickleInput, mutable: boolean): ContentValue {
   const offset = input.position;
   if (length <= maxInlinePickleBytes) {
-    return new PyBytes(input.readBytes(length).slice(), length, offset, mutable);
+    return new BytesValue(input.readBytes(length).slice(), length, offset, mutable);
   }
   input.skip(length);
-  return new PyBytes(undefined, length, offset, mutable);
+  return new BytesValue(undefined, length, offset, mutable);
 }
 
 /** A `str` of Python 2 is text or data; only its bytes tell. */
-function readOldString(length: number, input: PickleInput): PickleValue {
+function readOldString(length: number, input: PickleInput): ContentValue {
   if (length > maxInlinePickleText) return readBytes(length, input, false);
   const offset = input.position;
   const bytes = input.readBytes(length);
-  return tryDecodeUtf8(bytes) ?? new PyBytes(bytes.slice(), length, offset, false);
+  return tryDecodeUtf8(bytes) ?? new BytesValue(bytes.slice(), length, offset, false);
 }
 
-function readQuotedLine(input: PickleInput): PickleValue {
+function readQuotedLine(input: PickleInput): ContentValue {
   const offset = input.position;
   const bytes = decodeQuotedString(input.readLine(maxPickleLineBytes));
   if (bytes === undefined) throw new BadOperand("a string without quotes");
-  return tryDecodeUtf8(bytes) ?? new PyBytes(bytes, bytes.length, offset, false);
+  return tryDecodeUtf8(bytes) ?? new BytesValue(bytes, bytes.length, offset, false);
 }

@@ -1,4 +1,5 @@
-import { type PickleValue, PyDict, PyGlobal, PyList, PyObject, PySet, PyTuple } from "./pickleValue";
+import { type ContentValue, ListValue, MapValue, SetValue, TupleValue } from "../contentValue";
+import { PyGlobal, PyObject } from "./pickleValue";
 
 /** An opcode found the stack, the memo or its operands other than it needs them. */
 export class MachineError extends Error {
@@ -15,18 +16,18 @@ export class MachineError extends Error {
 
 /** Stack, marks and memo of the pickle machine. What is kept is counted against a limit before it is kept. */
 export class PickleStack {
-  private readonly values: PickleValue[] = [];
+  private readonly values: ContentValue[] = [];
   /** Where each MARK stands. What is below the last one is out of reach until it is gone. */
   private readonly marks: number[] = [];
   /** The memo as picklers fill it, from 0 on, and what is set beyond that. */
-  private readonly memo: PickleValue[] = [];
-  private readonly farMemo = new Map<number, PickleValue>();
+  private readonly memo: ContentValue[] = [];
+  private readonly farMemo = new Map<number, ContentValue>();
   private retained = 0;
 
   constructor(
     private readonly maxRetainedBytes: number,
     /** Told of what is not the pickle's own, but is filled by it. */
-    private readonly noteChange: (target: PickleValue) => void = () => undefined,
+    private readonly noteChange: (target: ContentValue) => void = () => undefined,
   ) {}
 
   get memoSize(): number {
@@ -41,28 +42,28 @@ export class PickleStack {
     }
   }
 
-  push(value: PickleValue): void {
+  push(value: ContentValue): void {
     this.retain(8);
     this.values.push(value);
   }
 
   /** Pushes what was made for the pickle; `bytes` is roughly what it takes. */
-  create(value: PickleValue, bytes: number): void {
+  create(value: ContentValue, bytes: number): void {
     this.retain(bytes);
     this.push(value);
   }
 
-  pop(): PickleValue {
+  pop(): ContentValue {
     if (this.values.length <= this.floor) this.underflow();
-    return this.values.pop() as PickleValue;
+    return this.values.pop() as ContentValue;
   }
 
-  top(): PickleValue {
+  top(): ContentValue {
     if (this.values.length <= this.floor) this.underflow();
-    return this.values[this.values.length - 1] as PickleValue;
+    return this.values[this.values.length - 1] as ContentValue;
   }
 
-  popSome(count: number): PickleValue[] {
+  popSome(count: number): ContentValue[] {
     if (this.values.length - count < this.floor) this.underflow();
     return this.values.splice(this.values.length - count);
   }
@@ -73,7 +74,7 @@ export class PickleStack {
   }
 
   /** Everything above the last MARK, which goes as well. */
-  popMark(): PickleValue[] {
+  popMark(): ContentValue[] {
     const mark = this.marks.pop();
     if (mark === undefined) throw new MachineError("MissingMark", "has no MARK before it");
     return this.values.splice(mark);
@@ -105,7 +106,7 @@ export class PickleStack {
     this.push(value);
   }
 
-  append(target: PickleValue, items: readonly PickleValue[]): void {
+  append(target: ContentValue, items: readonly ContentValue[]): void {
     this.retain(8 * items.length);
     this.noteChange(target);
     // A list that the pickle imported: what is added to it is not the pickle's to hold.
@@ -116,14 +117,14 @@ export class PickleStack {
     for (const item of items) list.push(item);
   }
 
-  setItems(target: PickleValue, items: readonly PickleValue[]): void {
+  setItems(target: ContentValue, items: readonly ContentValue[]): void {
     this.retain(48 * items.length);
     this.noteChange(target);
     if (target instanceof PyGlobal) return;
     const dict = dictOf(target);
     if (dict === undefined) throw new MachineError("InvalidPickle", "has nothing to set items on");
     for (let at = 0; at + 1 < items.length; at += 2) {
-      dict.set(items[at] as PickleValue, items[at + 1] as PickleValue);
+      dict.set(items[at] as ContentValue, items[at + 1] as ContentValue);
     }
   }
 
@@ -131,24 +132,24 @@ export class PickleStack {
    * Closes what is open after a failure: the containers as far as they were filled. Undefined where there is
    * nothing worth showing.
    */
-  salvage(): PickleValue | undefined {
+  salvage(): ContentValue | undefined {
     const { values, marks } = this;
     while (marks.length > 0) {
       const items = values.splice(marks.pop() as number);
       const below = values[values.length - 1];
       // What is open above a dict or a list belongs into it; arguments of a call that never came do not.
-      if (below instanceof PyDict || below instanceof PyObject) this.fill(below, items);
-      else if (below instanceof PyList) for (const item of items) below.items.push(item);
-      else if (values.length === 0 && items.length > 0) values.push(new PyTuple(items));
+      if (below instanceof MapValue || below instanceof PyObject) this.fill(below, items);
+      else if (below instanceof ListValue) for (const item of items) below.items.push(item);
+      else if (values.length === 0 && items.length > 0) values.push(new TupleValue(items));
     }
     const root = values[0];
     return root !== null && typeof root === "object" ? root : undefined;
   }
 
-  private fill(target: PyDict | PyObject, items: readonly PickleValue[]): void {
+  private fill(target: MapValue | PyObject, items: readonly ContentValue[]): void {
     const dict = dictOf(target);
     for (let at = 0; at + 1 < items.length; at += 2) {
-      dict?.set(items[at] as PickleValue, items[at + 1] as PickleValue);
+      dict?.set(items[at] as ContentValue, items[at + 1] as ContentValue);
     }
   }
 
@@ -161,16 +162,16 @@ export class PickleStack {
   }
 }
 
-function listOf(target: PickleValue): PickleValue[] | undefined {
-  if (target instanceof PyList || target instanceof PySet) return target.items;
+function listOf(target: ContentValue): ContentValue[] | undefined {
+  if (target instanceof ListValue || target instanceof SetValue) return target.items;
   if (!(target instanceof PyObject)) return undefined;
   target.items ??= [];
   return target.items;
 }
 
-function dictOf(target: PickleValue): PyDict | undefined {
-  if (target instanceof PyDict) return target;
+function dictOf(target: ContentValue): MapValue | undefined {
+  if (target instanceof MapValue) return target;
   if (!(target instanceof PyObject)) return undefined;
-  target.mapItems ??= new PyDict();
+  target.mapItems ??= new MapValue();
   return target.mapItems;
 }

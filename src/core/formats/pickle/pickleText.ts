@@ -1,3 +1,5 @@
+import { latin1Text } from "../../text/latin1";
+
 /** Text of pickles: UTF-8, and the escapes of protocol 0. */
 
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -29,14 +31,6 @@ function decodeShortAscii(bytes: Uint8Array): string | undefined {
     const byte = bytes[at] as number;
     if (byte >= 0x80) return undefined;
     text += String.fromCharCode(byte);
-  }
-  return text;
-}
-
-export function latin1Text(bytes: Uint8Array): string {
-  let text = "";
-  for (let at = 0; at < bytes.length; at += 4096) {
-    text += String.fromCharCode(...bytes.subarray(at, at + 4096));
   }
   return text;
 }
@@ -85,11 +79,4 @@ export function decodeQuotedString(line: Uint8Array): Uint8Array | undefined {
     }
   }
   return Uint8Array.from(bytes);
-}
-
-/** The reverse of `latin1Text`: the low byte of every character. */
-export function latin1Bytes(text: string): Uint8Array {
-  const bytes = new Uint8Array(text.length);
-  for (let at = 0; at < text.length; at++) bytes[at] = text.charCodeAt(at);
-  return bytes;
 }

@@ -1,14 +1,15 @@
-import { type PickleValue, PyDict, PyGlobal, PyObject, PyPersistentId } from "./pickleValue";
-import { sequenceOf } from "./pickleView";
+import { type ContentValue, MapValue } from "../contentValue";
+import { sequenceOf } from "../contentView";
+import { PyGlobal, PyObject, PyPersistentId } from "./pickleValue";
 
 /** Calls `visit` once for every object reachable from a value. Iterative; sharing and cycles cost nothing. */
 export function walkObjects(
-  root: PickleValue | undefined,
-  visit: (value: object & PickleValue) => void,
+  root: ContentValue | undefined,
+  visit: (value: object & ContentValue) => void,
 ): void {
-  const seen = new Set<PickleValue>();
-  const pending: PickleValue[] = [];
-  const add = (value: PickleValue | undefined) => {
+  const seen = new Set<ContentValue>();
+  const pending: ContentValue[] = [];
+  const add = (value: ContentValue | undefined) => {
     if (value === undefined || value === null || typeof value !== "object" || seen.has(value)) return;
     seen.add(value);
     pending.push(value);
@@ -17,7 +18,7 @@ export function walkObjects(
   for (let value = pending.pop(); value !== undefined; value = pending.pop()) {
     if (value === null || typeof value !== "object") continue;
     visit(value);
-    if (value instanceof PyDict) addDict(value, add);
+    if (value instanceof MapValue) addDict(value, add);
     else if (value instanceof PyPersistentId) add(value.id);
     else if (value instanceof PyObject) {
       add(value.args);
@@ -30,7 +31,7 @@ export function walkObjects(
   }
 }
 
-function addDict(dict: PyDict, add: (value: PickleValue | undefined) => void): void {
+function addDict(dict: MapValue, add: (value: ContentValue | undefined) => void): void {
   for (const key of dict.keys) add(key);
   for (const value of dict.values) add(value);
 }

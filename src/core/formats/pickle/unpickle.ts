@@ -3,16 +3,16 @@ import { CheckpointError } from "../../problem/checkpointError";
 import { maxPickleImports, maxPickleWindowBytes, pickleWindowBytes } from "../../problem/limits";
 import type { Problem } from "../../problem/problem";
 import { formatBytes } from "../../text/quantities";
+import type { ContentValue } from "../contentValue";
 import type { FoundValues } from "./foundValues";
 import { ImportLog, type PickleImport } from "./importLog";
 import { ImportScanner } from "./importScanner";
 import { NeedBytes, PickleInput } from "./pickleInput";
 import { PickleMachine, type ResolvePersistentId } from "./pickleMachine";
-import type { PickleValue } from "./pickleValue";
 
 export interface Unpickled {
   /** Undefined where the pickle failed before there was anything to show. */
-  readonly value: PickleValue | undefined;
+  readonly value: ContentValue | undefined;
   /** Why the pickle could not be read to its end; what `value` holds was read before. */
   readonly failure: CheckpointError | undefined;
   readonly imports: readonly PickleImport[];
@@ -74,7 +74,7 @@ class Run {
   readonly input: PickleInput;
   private readonly imports = new ImportLog();
   private readonly machine: PickleMachine;
-  private value: PickleValue | undefined;
+  private value: ContentValue | undefined;
   private failure: CheckpointError | undefined;
   private scanner: ImportScanner | undefined;
   private windowEnd = 0;

@@ -2,22 +2,23 @@ import { maxCollectedTensors, maxListedProblems, maxWalkedValues } from "../../p
 import type { Problem } from "../../problem/problem";
 import { ProblemList } from "../../problem/problemList";
 import type { Tensor } from "../../tensors/tensor";
-import { childrenOf, type PickleChildren } from "../pickle/pickleChildren";
-import { type PickleValue, PyObject } from "../pickle/pickleValue";
+import type { ContentChildren, ContentValue } from "../contentValue";
+import { childrenOf } from "../contentView";
+import { PyObject } from "../pickle/pickleValue";
 import { toTensor } from "./rebuiltTensor";
 import type { TensorBuilder } from "./tensorBuilder";
 
 export interface CollectedTensors {
   readonly tensors: readonly Tensor[];
   /** The tensor that an object stands for, under the first name it was found by. */
-  readonly byObject: ReadonlyMap<PickleValue, Tensor>;
+  readonly byObject: ReadonlyMap<ContentValue, Tensor>;
   readonly problems: readonly Problem[];
 }
 
 /** One level of the walk: where in a value's children it stands. */
 interface Level {
-  readonly object: PickleValue;
-  readonly children: PickleChildren;
+  readonly object: ContentValue;
+  readonly children: ContentChildren;
   readonly path: string;
   next: number;
   /** Tensors found before this level began. */
@@ -29,22 +30,22 @@ interface Level {
  * deep as a file wants. A container that holds no tensors is walked once; one that does is walked under each of
  * its names, up to a limit, because sharing can make few bytes look like any number of tensors.
  */
-export function collectTensors(root: PickleValue, builder: TensorBuilder): CollectedTensors {
+export function collectTensors(root: ContentValue, builder: TensorBuilder): CollectedTensors {
   return new Walk(builder).run(root);
 }
 
 class Walk {
   private readonly tensors: Tensor[] = [];
-  private readonly byObject = new Map<PickleValue, Tensor>();
+  private readonly byObject = new Map<ContentValue, Tensor>();
   private readonly problems = new ProblemList(maxListedProblems);
   private readonly levels: Level[] = [];
-  private readonly ancestors = new Set<PickleValue>();
-  private readonly barren = new Set<PickleValue>();
+  private readonly ancestors = new Set<ContentValue>();
+  private readonly barren = new Set<ContentValue>();
   private walked = 0;
 
   constructor(private readonly builder: TensorBuilder) {}
 
-  run(root: PickleValue): CollectedTensors {
+  run(root: ContentValue): CollectedTensors {
     this.visit(root, "");
     for (let level = this.levels.at(-1); level !== undefined; level = this.levels.at(-1)) {
       if (level.next === level.children.count) this.leave(level);
@@ -59,7 +60,7 @@ class Walk {
     return { tensors: this.tensors, byObject: this.byObject, problems: this.problems.toArray() };
   }
 
-  private visit(value: PickleValue, path: string): void {
+  private visit(value: ContentValue, path: string): void {
     this.walked++;
     if (this.barren.has(value) || this.ancestors.has(value)) return;
     const rebuilt = value instanceof PyObject ? this.builder.build(value) : undefined;
@@ -74,7 +75,7 @@ class Walk {
     if (rebuilt.attributes !== undefined) this.enter(value, childrenOf(rebuilt.attributes), path);
   }
 
-  private enter(object: PickleValue, children: PickleChildren, path: string): void {
+  private enter(object: ContentValue, children: ContentChildren, path: string): void {
     if (children.count === 0) {
       this.barren.add(object);
       return;

@@ -3,9 +3,11 @@ import type { ByteSource } from "../../bytes/byteSource";
 import { CheckpointError } from "../../problem/checkpointError";
 import type { Problem } from "../../problem/problem";
 import { formatBytes } from "../../text/quantities";
-import { type ImportFinding, judgeImports } from "../pickle/importReport";
-import { type PickleValue, PyDict, PyGlobal, PyPersistentId } from "../pickle/pickleValue";
-import { sequenceOf, tupleItems } from "../pickle/pickleView";
+import { type ContentValue, MapValue } from "../contentValue";
+import { sequenceOf, tupleItems } from "../contentView";
+import type { ImportFinding } from "../importFinding";
+import { judgeImports } from "../pickle/importReport";
+import { PyGlobal, PyPersistentId } from "../pickle/pickleValue";
 import { type Unpickled, unpickleFrom } from "../pickle/unpickle";
 import { type StorageReference, storageReference, type TorchStorage } from "./torchStorage";
 import type { TorchStream } from "./torchStream";
@@ -30,7 +32,7 @@ export async function readLegacyStream(
   return new LegacyReader(source, region, signal).read();
 }
 
-export function isLegacyMagic(value: PickleValue | undefined): boolean {
+export function isLegacyMagic(value: ContentValue | undefined): boolean {
   return value === magicNumber;
 }
 
@@ -56,7 +58,7 @@ class LegacyReader {
     const systemPickle = await this.nextPickle();
     if (systemPickle.failure !== undefined) return this.importsOnly(systemPickle);
     const system = this.whole(systemPickle);
-    const isLittleEndian = !(system instanceof PyDict) || system.get("little_endian") !== false;
+    const isLittleEndian = !(system instanceof MapValue) || system.get("little_endian") !== false;
     const object = await this.nextPickle();
     const root = object.value;
     if (root === undefined) return this.importsOnly(object);
@@ -92,12 +94,12 @@ class LegacyReader {
     return unpickled;
   }
 
-  private whole({ value, failure }: Unpickled): PickleValue {
+  private whole({ value, failure }: Unpickled): ContentValue {
     if (failure !== undefined) throw failure;
     return value ?? null;
   }
 
-  private checkProtocol(protocol: PickleValue): void {
+  private checkProtocol(protocol: ContentValue): void {
     if (protocol === currentProtocol) return;
     const message = `The file is of torch's protocol ${String(protocol)}; ${currentProtocol} is known.`;
     this.problems.push({ severity: "warning", code: "UnknownTorchProtocol", message });
@@ -177,7 +179,7 @@ function cutStorage(start: number, byteSize: number, fileSize: number) {
 }
 
 /** Containers were saved with their source: ('module', class, file, source). The class is what the pickle needs. */
-function containerClass(id: PickleValue): PickleValue | undefined {
+function containerClass(id: ContentValue): ContentValue | undefined {
   const [tag, type] = tupleItems(id) ?? [];
   return tag === "module" && type instanceof PyGlobal ? type : undefined;
 }

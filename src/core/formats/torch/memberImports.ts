@@ -10,8 +10,9 @@ import {
   maxSmallMemberBytes,
 } from "../../problem/limits";
 import type { Problem } from "../../problem/problem";
+import type { ImportFinding } from "../importFinding";
 import { isNpy, objectArrayStart } from "../numpy/npyHeader";
-import { type ImportFinding, judgeImports } from "../pickle/importReport";
+import { judgeImports } from "../pickle/importReport";
 import { isPickleHead } from "../pickle/isPickleHead";
 import { type NestedImports, nestedImports } from "../pickle/nestedPickles";
 import { unpickle, unpickleFrom } from "../pickle/unpickle";

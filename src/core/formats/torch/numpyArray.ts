@@ -1,9 +1,12 @@
 import { type ByteRegion, MemoryRegion } from "../../bytes/byteRegion";
 import { elementCount } from "../../tensors/tensor";
 import { contiguousStrides } from "../../tensors/tensorLayout";
+import { BytesValue, type ContentValue, LongTextValue } from "../contentValue";
+import { numberOf, sequenceOf, stringOf, tupleItems } from "../contentView";
 import { numpySpellings } from "../numpy/numpyDtypes";
-import { type PickleValue, PyBytes, PyGlobal, PyLongText, PyObject } from "../pickle/pickleValue";
-import { argsOf, encodedText, numberOf, sequenceOf, stringOf, tupleItems } from "../pickle/pickleView";
+import { encodedText } from "../pickle/pickleBytes";
+import { argsOf } from "../pickle/pickleObjectView";
+import { PyGlobal, PyObject } from "../pickle/pickleValue";
 import { type RebuiltTensor, sizesOf } from "./rebuiltTensor";
 import { Latin1TextRegion, StringRegion } from "./textRegion";
 
@@ -20,7 +23,7 @@ export interface NumpyDtype {
 }
 
 /** `numpy.dtype("f4", False, True)` with the state (3, "<", None, names, fields, size, …). */
-export function numpyDtype(value: PickleValue | undefined): NumpyDtype | undefined {
+export function numpyDtype(value: ContentValue | undefined): NumpyDtype | undefined {
   if (value instanceof PyGlobal && value.module === "numpy") return scalarClass(value.name);
   if (!(value instanceof PyObject) || value.qualifiedName !== "numpy.dtype") return undefined;
   const code = stringOf(argsOf(value)[0]);
@@ -74,10 +77,10 @@ export function numpyArray(object: PyObject, place: ArrayPlace): RebuiltTensor |
 }
 
 interface ArrayParts {
-  readonly shape: PickleValue | undefined;
-  readonly dtype: PickleValue | undefined;
+  readonly shape: ContentValue | undefined;
+  readonly dtype: ContentValue | undefined;
   readonly isFortran: boolean;
-  readonly data: PickleValue | undefined;
+  readonly data: ContentValue | undefined;
 }
 
 function describeArray(parts: ArrayParts, place: ArrayPlace): RebuiltTensor | undefined {
@@ -108,22 +111,22 @@ function describeArray(parts: ArrayParts, place: ArrayPlace): RebuiltTensor | un
 }
 
 function dataRegion(
-  data: PickleValue | undefined,
+  data: ContentValue | undefined,
   byteSize: number,
   place: ArrayPlace,
 ): ByteRegion | undefined {
-  if (data instanceof PyBytes) return bytesRegion(data, place);
+  if (data instanceof BytesValue) return bytesRegion(data, place);
   const text = encodedText(data);
-  if (text instanceof PyLongText)
+  if (text instanceof LongTextValue)
     return new Latin1TextRegion(place(text.offset, text.length), byteSize, true);
   if (typeof text === "string") return new StringRegion(text, "latin1");
   if (typeof data === "string") return new StringRegion(data, "utf8");
   // A buffer that is shared with Python: `numpy.ndarray` of a bytearray.
   const inner = data instanceof PyObject ? argsOf(data)[0] : undefined;
-  return inner instanceof PyBytes ? bytesRegion(inner, place) : undefined;
+  return inner instanceof BytesValue ? bytesRegion(inner, place) : undefined;
 }
 
-function bytesRegion({ bytes, offset, length }: PyBytes, place: ArrayPlace): ByteRegion {
+function bytesRegion({ bytes, offset, length }: BytesValue, place: ArrayPlace): ByteRegion {
   return bytes === undefined ? place(offset, length) : new MemoryRegion(bytes, offset);
 }
 
@@ -134,7 +137,7 @@ export function structuredFields(object: PyObject): readonly string[] {
 }
 
 /** `multiarray.scalar(dtype, bytes)`: its dtype and bytes. */
-export function numpyScalar(object: PyObject): { dtype: NumpyDtype; data: PickleValue } | undefined {
+export function numpyScalar(object: PyObject): { dtype: NumpyDtype; data: ContentValue } | undefined {
   if (!/^numpy\._?core\.multiarray\.scalar$/.test(object.qualifiedName)) return undefined;
   const [type, data] = argsOf(object);
   const dtype = numpyDtype(type);

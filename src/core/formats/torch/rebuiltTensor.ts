@@ -2,8 +2,8 @@ import { maxTensorAxes } from "../../problem/limits";
 import { fitsStorage } from "../../tensors/readLayout";
 import { elementCount, type Tensor } from "../../tensors/tensor";
 import { contiguousStrides, type TensorLayout, type TensorStorage } from "../../tensors/tensorLayout";
-import type { PickleValue } from "../pickle/pickleValue";
-import { numberOf, sequenceOf } from "../pickle/pickleView";
+import type { ContentValue } from "../contentValue";
+import { numberOf, sequenceOf } from "../contentView";
 import type { TorchDtype } from "./torchDtype";
 
 /** A tensor as its constructor's arguments describe it; it gets its name from where it stands. */
@@ -13,7 +13,7 @@ export interface RebuiltTensor {
   readonly byteSize: number;
   readonly layout: TensorLayout;
   /** What was set on the tensor, and may hold tensors itself: attributes of a subclass, by name. */
-  readonly attributes?: PickleValue;
+  readonly attributes?: ContentValue;
   /** In words, where it is more than a tensor: "sparse", "parameter", the name of a subclass. */
   readonly note?: string;
 }
@@ -26,7 +26,7 @@ export interface ViewShape {
 }
 
 /** Sizes or strides: whole numbers from 0. Undefined where they are not. */
-export function sizesOf(value: PickleValue | undefined): readonly number[] | undefined {
+export function sizesOf(value: ContentValue | undefined): readonly number[] | undefined {
   const items = sequenceOf(value);
   if (items === undefined || items.length > maxTensorAxes) return undefined;
   const sizes: number[] = [];

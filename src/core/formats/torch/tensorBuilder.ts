@@ -1,6 +1,8 @@
 import { maxTensorNesting } from "../../problem/limits";
-import { type PickleValue, PyDict, PyGlobal, PyObject, PyPersistentId } from "../pickle/pickleValue";
-import { argsOf, numberOf, stringOf, tupleItems } from "../pickle/pickleView";
+import { type ContentValue, MapValue } from "../contentValue";
+import { numberOf, stringOf, tupleItems } from "../contentView";
+import { argsOf } from "../pickle/pickleObjectView";
+import { PyGlobal, PyObject, PyPersistentId } from "../pickle/pickleValue";
 import { type ArrayPlace, numpyArray } from "./numpyArray";
 import { type RebuiltTensor, sizesOf, toTensor, viewOfStorage, withoutBytes } from "./rebuiltTensor";
 import { type TorchDtype, torchDtype } from "./torchDtype";
@@ -10,7 +12,7 @@ import type { TorchStorage } from "./torchStorage";
 export type FindStorage = (reference: PyPersistentId | PyObject) => TorchStorage | undefined;
 
 type Build = (
-  args: readonly PickleValue[],
+  args: readonly ContentValue[],
   builder: TensorBuilder,
   depth: number,
 ) => RebuiltTensor | undefined;
@@ -30,7 +32,7 @@ export class TensorBuilder {
   ) {}
 
   /** Undefined for what is no tensor, or none that can be described. */
-  build(value: PickleValue | undefined, depth = 0): RebuiltTensor | undefined {
+  build(value: ContentValue | undefined, depth = 0): RebuiltTensor | undefined {
     if (!(value instanceof PyObject) || depth > maxTensorNesting || this.open.has(value)) return undefined;
     const construct = constructors.get(value.qualifiedName);
     if (construct === undefined) return numpyArray(value, this.place);
@@ -40,7 +42,7 @@ export class TensorBuilder {
     return tensor;
   }
 
-  storage(reference: PickleValue | undefined): TorchStorage | undefined {
+  storage(reference: ContentValue | undefined): TorchStorage | undefined {
     if (!(reference instanceof PyPersistentId || reference instanceof PyObject)) return undefined;
     return this.findStorage(reference);
   }
@@ -48,7 +50,7 @@ export class TensorBuilder {
 
 /** (storage, offset, size, stride), of the storage's own dtype or of another. */
 function view(
-  [reference, offset, size, stride]: readonly PickleValue[],
+  [reference, offset, size, stride]: readonly ContentValue[],
   builder: TensorBuilder,
   options?: Parameters<typeof viewOfStorage>[3],
   ownDtype?: TorchDtype,
@@ -63,8 +65,8 @@ function view(
 }
 
 /** Undefined in the usual case. The trailing argument tells of lazy conjugation and negation. */
-function viewOptions(grad: PickleValue | undefined, metadata: PickleValue | undefined) {
-  const isLazy = metadata instanceof PyDict && metadata.size > 0;
+function viewOptions(grad: ContentValue | undefined, metadata: ContentValue | undefined) {
+  const isLazy = metadata instanceof MapValue && metadata.size > 0;
   if (grad !== true && !isLazy) return undefined;
   return {
     ...requiresGrad(grad),
@@ -73,11 +75,11 @@ function viewOptions(grad: PickleValue | undefined, metadata: PickleValue | unde
   };
 }
 
-function requiresGrad(value: PickleValue | undefined) {
+function requiresGrad(value: ContentValue | undefined) {
   return value === true ? { requiresGrad: true } : {};
 }
 
-function dtypeOf(value: PickleValue | undefined): TorchDtype | undefined {
+function dtypeOf(value: ContentValue | undefined): TorchDtype | undefined {
   return value instanceof PyGlobal && value.module === "torch" ? torchDtype(value.name) : undefined;
 }
 
@@ -139,7 +141,7 @@ function asDtype({ dtype, layout: { elementBytes } }: RebuiltTensor): TorchDtype
 }
 
 /** `torch.serialization._get_layout("torch.sparse_coo")`. */
-function layoutName(layout: PickleValue | undefined): string {
+function layoutName(layout: ContentValue | undefined): string {
   if (layout instanceof PyGlobal) return layout.qualifiedName;
   return layout instanceof PyObject ? (stringOf(argsOf(layout)[0]) ?? "") : "";
 }
@@ -156,7 +158,7 @@ const fromType: Build = ([callee, type, args, state], builder, depth) => {
   return {
     ...inner,
     ...note,
-    ...(state instanceof PyObject || state instanceof PyDict ? { attributes: state } : {}),
+    ...(state instanceof PyObject || state instanceof MapValue ? { attributes: state } : {}),
   };
 };
 
@@ -176,7 +178,7 @@ const constructors = new Map<string, Build>([
     (args, builder, depth) => {
       const inner = parameter(args, builder, depth);
       const state = args[3];
-      return inner && (state instanceof PyDict ? { ...inner, attributes: state } : inner);
+      return inner && (state instanceof MapValue ? { ...inner, attributes: state } : inner);
     },
   ],
   ["torch.nn.parameter.Parameter", parameter],

@@ -2,7 +2,7 @@ import type { ByteRegion } from "../../bytes/byteRegion";
 import { type ByteSource, MemoryByteSource } from "../../bytes/byteSource";
 import { CheckpointError } from "../../problem/checkpointError";
 import { maxLatin1TextBytes } from "../../problem/limits";
-import { latin1Bytes } from "../pickle/pickleText";
+import { latin1Bytes } from "../../text/latin1";
 
 /** Bytes that a pickle holds as text: protocol 2 has no other way for Python 3. */
 export class StringRegion implements ByteRegion {

@@ -4,11 +4,14 @@ import { CheckpointError } from "../../problem/checkpointError";
 import { headerProbeBytes, maxNestedPickleDepth } from "../../problem/limits";
 import type { Problem } from "../../problem/problem";
 import type { Tensor } from "../../tensors/tensor";
+import { BytesValue, type ContentValue, LongTextValue } from "../contentValue";
+import type { ImportFinding } from "../importFinding";
 import type { FoundValues } from "../pickle/foundValues";
-import { type ImportFinding, judgeImports } from "../pickle/importReport";
+import { judgeImports } from "../pickle/importReport";
 import { nestedImports } from "../pickle/nestedPickles";
-import { type PickleValue, PyBytes, PyLongText, PyObject, PyPersistentId } from "../pickle/pickleValue";
-import { argsOf, encodedText } from "../pickle/pickleView";
+import { encodedText } from "../pickle/pickleBytes";
+import { argsOf } from "../pickle/pickleObjectView";
+import { PyObject, PyPersistentId } from "../pickle/pickleValue";
 import { unpickleFrom } from "../pickle/unpickle";
 import { collectTensors } from "./collectTensors";
 import { readLegacyStream } from "./legacyStream";
@@ -21,7 +24,7 @@ import { readTorchZip } from "./torchZipStream";
 
 export interface TorchContent {
   readonly tensors: readonly Tensor[];
-  readonly byObject: ReadonlyMap<PickleValue, Tensor>;
+  readonly byObject: ReadonlyMap<ContentValue, Tensor>;
   readonly imports: readonly ImportFinding[];
   readonly problems: readonly Problem[];
 }
@@ -104,14 +107,14 @@ const unseenBytes: ImportFinding = {
 };
 
 /** Bytes that the pickle holds, wherever they stayed. */
-function payloadRegion(payload: PickleValue | undefined, stream: ByteRegion): ByteRegion | undefined {
-  if (payload instanceof PyBytes) {
+function payloadRegion(payload: ContentValue | undefined, stream: ByteRegion): ByteRegion | undefined {
+  if (payload instanceof BytesValue) {
     if (payload.bytes !== undefined) return new MemoryRegion(payload.bytes, payload.offset);
     return payload.offset < 0 ? undefined : new SubRegion(stream, payload.offset, payload.length);
   }
   const text = encodedText(payload);
   if (typeof text === "string") return new StringRegion(text, "latin1");
-  return text instanceof PyLongText
+  return text instanceof LongTextValue
     ? new Latin1TextRegion(new SubRegion(stream, text.offset, text.length))
     : undefined;
 }

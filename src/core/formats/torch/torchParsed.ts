@@ -1,7 +1,9 @@
 import type { ByteSource } from "../../bytes/byteSource";
 import type { Problem } from "../../problem/problem";
 import type { FormatId, ParsedFile } from "../format";
-import { type ImportFinding, importProblems, mergeImports } from "../pickle/importReport";
+import { type ImportFinding, mergeImports } from "../importFinding";
+import { importProblems } from "../pickle/importReport";
+import { describePickled } from "./describePickled";
 import { readContent } from "./torchContent";
 import type { TorchStream } from "./torchStream";
 
@@ -26,7 +28,7 @@ export async function parsedFile(
     tensors: content.tensors,
     metadata: extras.metadata ?? new Map(),
     aliases: new Map(),
-    content: { root: stream.root, tensors: content.byObject },
+    content: { root: stream.root, tensors: content.byObject, describe: describePickled },
     imports,
     problems: [...importProblems(imports), ...content.problems, ...(extras.problems ?? [])],
   };

@@ -1,6 +1,6 @@
 import type { TensorStorage } from "../../tensors/tensorLayout";
+import { numberOf, tupleItems } from "../contentView";
 import { PyGlobal, type PyPersistentId } from "../pickle/pickleValue";
-import { numberOf, tupleItems } from "../pickle/pickleView";
 import { isUntyped, storageDtype, type TorchDtype } from "./torchDtype";
 
 /** What a pickle says about a storage, by the persistent id ('storage', class, key, location, size, view). */

@@ -3,11 +3,12 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { MemoryByteSource } from "../../../../src/core/bytes/byteSource";
-import { childrenOf } from "../../../../src/core/formats/pickle/pickleChildren";
-import { PyDict, PyList, type PyObject } from "../../../../src/core/formats/pickle/pickleValue";
+import { ListValue, MapValue } from "../../../../src/core/formats/contentValue";
+import { childrenOf } from "../../../../src/core/formats/contentView";
+import type { PyObject } from "../../../../src/core/formats/pickle/pickleValue";
 import { walkObjects } from "../../../../src/core/formats/pickle/pickleWalk";
-import { pythonText } from "../../../../src/core/formats/pickle/pythonText";
 import { unpickle, unpickleFrom } from "../../../../src/core/formats/pickle/unpickle";
+import { pythonText } from "../../../../src/core/formats/pythonText";
 import { CountingSource } from "../../../support/countingSource";
 import { latin1, little, text } from "./latin1";
 
@@ -97,7 +98,7 @@ describe("a pickle that wants to exhaust its reader", () => {
     const bytes = latin1(`](${"}".repeat(80_000)}`);
     const { failure, value } = unpickle(bytes, { maxRetainedBytes: 4_000_000 });
     expect(failure?.code).toBe("PickleLimit");
-    expect(value).toBeInstanceOf(PyList);
+    expect(value).toBeInstanceOf(ListValue);
   });
 
   it("by a memo of far indexes takes no memory for what lies between", () => {
@@ -108,9 +109,9 @@ describe("a pickle that wants to exhaust its reader", () => {
 
   it("by names of JavaScript's own gets entries like all others", () => {
     const { value } = unpickle(latin1(`}(${text("__proto__")}I1\n${text("constructor")}I2\nu.`));
-    expect(value).toBeInstanceOf(PyDict);
-    expect((value as PyDict).get("__proto__")).toBe(1);
-    expect((value as PyDict).get("toString")).toBeUndefined();
+    expect(value).toBeInstanceOf(MapValue);
+    expect((value as MapValue).get("__proto__")).toBe(1);
+    expect((value as MapValue).get("toString")).toBeUndefined();
     const object = unpickle(latin1("c__proto__\nconstructor\n)R.")).value as PyObject;
     expect(object.qualifiedName).toBe("__proto__.constructor");
   });
@@ -162,7 +163,7 @@ describe("a long pickle in a file", () => {
     const { value, failure } = await unpickleFrom(source);
     expect(failure).toBeUndefined();
     expect(source.bytesRead).toBeLessThan(600_000);
-    const dict = value as PyDict;
+    const dict = value as MapValue;
     expect(dict.get("bytes")).toMatchObject({
       kind: "bytes",
       bytes: undefined,
@@ -180,7 +181,7 @@ describe("a long pickle in a file", () => {
     const { value, failure } = await unpickleFrom(source);
     expect(failure?.code).toBe("TruncatedPickle");
     expect(failure?.message).toContain("1.10 TB");
-    expect(value).toBeInstanceOf(PyDict);
+    expect(value).toBeInstanceOf(MapValue);
     expect(source.reads.length).toBeLessThanOrEqual(2);
   });
 });

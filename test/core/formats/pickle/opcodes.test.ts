@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
+import { BytesValue, type ContentValue } from "../../../../src/core/formats/contentValue";
 import { Op } from "../../../../src/core/formats/pickle/opcode";
-import { type PickleValue, PyBytes, PyObject } from "../../../../src/core/formats/pickle/pickleValue";
-import { pythonText } from "../../../../src/core/formats/pickle/pythonText";
+import { PyObject } from "../../../../src/core/formats/pickle/pickleValue";
 import { unpickle } from "../../../../src/core/formats/pickle/unpickle";
+import { pythonText } from "../../../../src/core/formats/pythonText";
 import { latin1, little, text } from "./latin1";
 
-function read(pickle: string): PickleValue {
+function read(pickle: string): ContentValue {
   const { value, failure } = unpickle(latin1(pickle));
   if (failure !== undefined) throw failure;
   if (value === undefined) throw new Error("no value");
@@ -101,7 +102,9 @@ const cases: readonly (readonly [op: keyof typeof Op, pickle: string, repr: stri
 describe("the pickle machine", () => {
   it.each(cases)("carries out %s (%#)", (_op, pickle, repr) => {
     const value = read(pickle);
-    expect(value instanceof PyBytes && value.length === 0 ? "bytearray(b'')" : pythonText(value)).toBe(repr);
+    expect(value instanceof BytesValue && value.length === 0 ? "bytearray(b'')" : pythonText(value)).toBe(
+      repr,
+    );
   });
 
   it("has a case for every opcode", () => {

@@ -1,18 +1,15 @@
-import { isSecret, maskedSecret } from "../../text/secretKeys";
-import { latin1Text } from "./pickleText";
+import { latin1Text } from "../text/latin1";
+import { isSecret, maskedSecret } from "../text/secretKeys";
 import {
-  type PickleValue,
-  PyBytes,
-  PyDict,
-  PyFloat,
-  PyGlobal,
-  PyList,
-  PyLongText,
-  type PyObject,
-  PyPersistentId,
-  PySet,
-  PyTuple,
-} from "./pickleValue";
+  BytesValue,
+  type ContentValue,
+  FloatValue,
+  ListValue,
+  LongTextValue,
+  MapValue,
+  SetValue,
+  TupleValue,
+} from "./contentValue";
 
 /** Values as Python writes them, short enough for a line. */
 
@@ -34,76 +31,60 @@ export function floatText(value: number): string {
 const maxStringLength = 120;
 const maxBytesShown = 24;
 const maxItemsShown = 6;
-const maxNesting = 2;
+export const maxNesting = 2;
 
 /** One line for any value; what is nested deeper or goes on longer is left out. */
-export function pythonText(value: PickleValue, nesting = 0): string {
+export function pythonText(value: ContentValue, nesting = 0): string {
   if (value === null) return "None";
   if (typeof value === "string") return stringText(value);
   if (typeof value === "boolean") return value ? "True" : "False";
   if (typeof value === "number") return String(value);
   if (typeof value === "bigint") return bigintText(value);
-  if (value instanceof PyFloat) return floatText(value.value);
+  if (value instanceof FloatValue) return floatText(value.value);
   return containerText(value, nesting);
 }
 
 function containerText(
-  value: Exclude<PickleValue, string | number | bigint | boolean | null | PyFloat>,
+  value: Exclude<ContentValue, string | number | bigint | boolean | null | FloatValue>,
   nesting: number,
 ) {
-  if (value instanceof PyBytes) return bytesText(value);
-  if (value instanceof PyLongText) return `text of ${value.length} bytes`;
-  if (value instanceof PyGlobal) return value.qualifiedName;
-  if (value instanceof PyPersistentId) return `persistent id ${pythonText(value.id, nesting + 1)}`;
-  if (value instanceof PyList) return `[${itemsText(value.items, nesting)}]`;
-  if (value instanceof PyTuple) {
+  if (value instanceof BytesValue) return bytesText(value);
+  if (value instanceof LongTextValue) return `text of ${value.length} bytes`;
+  if (value instanceof ListValue) return `[${itemsText(value.items, nesting)}]`;
+  if (value instanceof TupleValue) {
     const comma = value.items.length === 1 ? "," : "";
     return `(${itemsText(value.items, nesting)}${comma})`;
   }
-  if (value instanceof PySet) {
+  if (value instanceof SetValue) {
     if (value.items.length === 0) return value.frozen ? "frozenset()" : "set()";
     const braces = `{${itemsText(value.items, nesting)}}`;
     return value.frozen ? `frozenset(${braces})` : braces;
   }
-  if (value instanceof PyDict) return `{${dictText(value, nesting)}}`;
-  return objectText(value, nesting);
+  if (value instanceof MapValue) return `{${dictText(value, nesting)}}`;
+  return value.text(nesting);
 }
 
-function objectText(object: PyObject, nesting: number): string {
-  const { args } = object;
-  const callee =
-    object.callee instanceof PyGlobal
-      ? object.name
-      : nesting > maxNesting
-        ? "…"
-        : `(${pythonText(object.callee, nesting + 1)})`;
-  if (!(args instanceof PyTuple)) return `${callee}(…)`;
-  if (args.items.length === 0)
-    return object.isInstance || object.state !== undefined ? `${callee}(…)` : `${callee}()`;
-  return `${callee}(${itemsText(args.items, nesting)})`;
-}
-
-function itemsText(items: readonly PickleValue[], nesting: number): string {
+export function itemsText(items: readonly ContentValue[], nesting: number): string {
   if (items.length === 0) return "";
   if (nesting >= maxNesting) return "…";
   const shown = items.slice(0, maxItemsShown).map((item) => pythonText(item, nesting + 1));
   return items.length > maxItemsShown ? `${shown.join(", ")}, …` : shown.join(", ");
 }
 
-function dictText(dict: PyDict, nesting: number): string {
+function dictText(dict: MapValue, nesting: number): string {
   if (dict.size === 0) return "";
   if (nesting >= maxNesting) return "…";
   const shown = dict.keys
     .slice(0, maxItemsShown)
     .map(
       (key, at) =>
-        `${pythonText(key, nesting + 1)}: ${memberText(key, dict.values[at] as PickleValue, nesting)}`,
+        `${pythonText(key, nesting + 1)}: ${memberText(key, dict.values[at] as ContentValue, nesting)}`,
     );
   return dict.size > maxItemsShown ? `${shown.join(", ")}, …` : shown.join(", ");
 }
 
 /** A credential does not show through the line for the dict that holds it either. */
-function memberText(key: PickleValue, value: PickleValue, nesting: number): string {
+function memberText(key: ContentValue, value: ContentValue, nesting: number): string {
   const isMasked = typeof key === "string" && typeof value === "string" && isSecret(key, value);
   return isMasked ? maskedSecret : pythonText(value, nesting + 1);
 }
@@ -125,7 +106,7 @@ function bigintText(value: bigint): string {
   return bits > 4096 ? `integer of ${bits} bits` : String(value);
 }
 
-function bytesText({ bytes, length, mutable }: PyBytes): string {
+function bytesText({ bytes, length, mutable }: BytesValue): string {
   const name = mutable ? "bytearray" : "bytes";
   if (bytes === undefined || length > maxBytesShown) return `${name} of length ${length}`;
   const text = latin1Text(bytes).replace(/[^ -[\]-~]|\\/g, (unit) =>
@@ -135,6 +116,6 @@ function bytesText({ bytes, length, mutable }: PyBytes): string {
 }
 
 /** A key of a dict as one part of a path: strings as they are. */
-export function keyText(key: PickleValue): string {
+export function keyText(key: ContentValue): string {
   return typeof key === "string" ? key : pythonText(key);
 }
