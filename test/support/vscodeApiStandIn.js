@@ -22,10 +22,18 @@
     );
   }
 
-  function deliver(message) {
-    const data = overTheWire(message);
-    setTimeout(() => window.dispatchEvent(new MessageEvent("message", { data, origin: window.origin })));
+  /** Later, and in order: timers alone may overtake each other, because a browser delays those set by timers. */
+  function inOrder(receive) {
+    const queue = [];
+    return (message) => {
+      queue.push(overTheWire(message));
+      setTimeout(() => receive(queue.shift()));
+    };
   }
+
+  const deliver = inOrder((data) =>
+    window.dispatchEvent(new MessageEvent("message", { data, origin: window.origin })),
+  );
 
   window.__sentMessages = [];
 
@@ -33,11 +41,11 @@
     if (acquired) throw new Error("An instance of the VS Code API has already been acquired");
     acquired = true;
     const receive = window.__fakeHost?.attach(deliver);
+    const post = inOrder((data) => receive?.(data));
     return Object.freeze({
       postMessage(message) {
-        const data = overTheWire(message);
-        window.__sentMessages.push(data);
-        setTimeout(() => receive?.(data));
+        window.__sentMessages.push(overTheWire(message));
+        post(message);
       },
       // Per tab, like VS Code's: it outlives a reload of the page.
       getState() {

@@ -49,6 +49,8 @@ export class DiffModel {
   private asking: AbortController | undefined;
   private detailTimer: ReturnType<typeof setTimeout> | undefined;
   private isPulling = false;
+  /** There may be results that were not asked for yet. */
+  private hasMore = false;
 
   constructor(private readonly host: CompareHost) {}
 
@@ -133,34 +135,32 @@ export class DiffModel {
     }
   }
 
-  /** Asks for results until there are no more for now. One at a time, and redrawn only so often. */
+  /**
+   * Asks for results until there are no more for now. One question at a time, and redrawn only so often. What is told
+   * while a question is out may come after its answer was made: then there is one more.
+   */
   private async pull(): Promise<void> {
+    this.hasMore = true;
     if (this.isPulling || this.rows.value === undefined) return;
     this.isPulling = true;
-    let hasNew = false;
-    try {
-      for (let drawn = performance.now(); ; ) {
-        const { table } = this;
-        const { id } = this.state.value;
-        const chunk = await this.host.call("diffEntries", { id, first: table.length });
-        if (chunk === undefined || table !== this.table) break;
-        if (chunk.rows.length === 0) {
-          if (hasNew) this.version.value++;
-          hasNew = false;
-          break;
-        }
-        table.append(chunk);
-        hasNew = true;
-        if (performance.now() - drawn < redrawMs) continue;
-        this.version.value++;
-        hasNew = false;
-        drawn = performance.now();
-        if (this.state.value.status === "running") await new Promise((done) => setTimeout(done, redrawMs));
-      }
-    } catch {
-      // The comparison was computed anew; its rows are on their way.
-    } finally {
-      this.isPulling = false;
+    let drawn = performance.now();
+    let isDrawn = true;
+    while (this.hasMore) {
+      this.hasMore = false;
+      const { table } = this;
+      const { id } = this.state.value;
+      // Where this fails, the comparison was computed anew, and its rows are on their way.
+      const chunk = await this.host.call("diffEntries", { id, first: table.length }).catch(() => undefined);
+      if (chunk === undefined || chunk.rows.length === 0 || table !== this.table) continue;
+      table.append(chunk);
+      this.hasMore = true;
+      isDrawn = performance.now() - drawn >= redrawMs;
+      if (!isDrawn) continue;
+      this.version.value++;
+      drawn = performance.now();
+      if (this.state.value.status === "running") await new Promise((done) => setTimeout(done, redrawMs));
     }
+    if (!isDrawn) this.version.value++;
+    this.isPulling = false;
   }
 }
