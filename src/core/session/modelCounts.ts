@@ -4,7 +4,8 @@ import type { InsideFile } from "../checkpoint/insideFile";
 import { isJsonObject, type JsonValue, jsonNumber } from "../json/parseJson";
 import { placeOf } from "../optimizer/modelParameters";
 import { modelsInside } from "../optimizer/modelsInside";
-import { logicalParameters, type PackingHints } from "../tensors/logicalParameters";
+import { logicalParameters } from "../tensors/logicalParameters";
+import type { PackingHints } from "../tensors/packed/packedWeight";
 
 /**
  * The model's parameters that each tensor of a checkpoint stands for: packed weights unpacked, and nothing for what

@@ -1,12 +1,5 @@
+import type { PackingHints } from "./packed/packedWeight";
 import { elementCount, type Tensor } from "./tensor";
-
-/** What a model's configuration says of how its weights are packed. */
-export interface PackingHints {
-  /** Bits of one packed weight. */
-  readonly bits?: number;
-  /** Weights that share a scale. */
-  readonly groupSize?: number;
-}
 
 /** One way to pack weights: how it is told, and how many weights the packed tensor stands for. */
 interface Packing {

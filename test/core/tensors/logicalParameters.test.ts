@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { logicalParameters, type PackingHints } from "../../../src/core/tensors/logicalParameters";
+import { logicalParameters } from "../../../src/core/tensors/logicalParameters";
+import type { PackingHints } from "../../../src/core/tensors/packed/packedWeight";
 import { elementCount, type Tensor } from "../../../src/core/tensors/tensor";
 
 function tensor(name: string, dtype: string, shape: readonly number[]): Tensor {

@@ -1,0 +1,146 @@
+import { JsonSyntaxError } from "../../json/jsonScanner";
+import { isJsonArray, isJsonObject, type JsonValue, jsonNumber, parseJson } from "../../json/parseJson";
+import { elementCount, type Tensor } from "../tensor";
+import {
+  type PackedWeight,
+  type ReadStored,
+  readAllValues,
+  readValues,
+  rowsOf,
+  type Sibling,
+} from "./packedWeight";
+import { rowScaled } from "./rowScaled";
+
+const f32 = Math.fround;
+
+/** The state is a short JSON text; anything longer is none. */
+const maxStateBytes = 4096;
+
+/**
+ * NF4 and FP4 of bitsandbytes (functional.py, `QuantState`): two codes in a byte, the first in the high half, a scale
+ * for each block of the row-major order. With double quantisation the scales are 8-bit codes themselves.
+ */
+export async function bitsandbytes4(
+  name: string,
+  codes: Tensor,
+  sibling: Sibling,
+  read: ReadStored,
+): Promise<PackedWeight | undefined> {
+  const kind = (["nf4", "fp4"] as const).find((each) => sibling(stateEnding(each)) !== undefined);
+  const state = kind === undefined ? undefined : sibling(stateEnding(kind));
+  const [map, absmax] = [sibling(".quant_map"), sibling(".absmax")];
+  if (kind === undefined || state === undefined || map === undefined || absmax === undefined)
+    return undefined;
+  if (state.byteSize > maxStateBytes) return undefined;
+  const stated = parseState(await read(state, 0, state.byteSize));
+  if (stated === undefined) return undefined;
+  const { shape, blockSize, nested } = stated;
+  const count = elementCount(shape);
+  const [nestedMap, nestedAbsmax] = [sibling(".nested_quant_map"), sibling(".nested_absmax")];
+  const isNested = nestedMap !== undefined && nestedAbsmax !== undefined && nested !== undefined;
+  const fits =
+    Math.ceil(count / 2) === codes.byteSize &&
+    elementCount(map.shape) === 16 &&
+    elementCount(absmax.shape) === Math.ceil(count / blockSize) &&
+    (absmax.dtype === "U8") === isNested &&
+    (!isNested ||
+      elementCount(nestedAbsmax.shape) === Math.ceil(elementCount(absmax.shape) / nested.blockSize));
+  if (!fits) return undefined;
+  const scalesOf = async (first: number, blocks: number, signal?: AbortSignal): Promise<Float64Array> => {
+    const stored = await readValues(absmax, first, blocks, read, signal);
+    if (!isNested) return stored;
+    const firstOuter = Math.floor(first / nested.blockSize);
+    const outers = Math.ceil((first + blocks) / nested.blockSize) - firstOuter;
+    const [levels, outer] = await Promise.all([
+      readAllValues(nestedMap, read, signal),
+      readValues(nestedAbsmax, firstOuter, outers, read, signal),
+    ]);
+    return stored.map((code, index) => {
+      const scale = outer[Math.floor((first + index) / nested.blockSize) - firstOuter] as number;
+      return f32(f32((levels[code] as number) * scale) + nested.offset);
+    });
+  };
+  const double = isNested ? ", scales quantised too" : "";
+  const { columns } = rowsOf(shape);
+  return {
+    name,
+    scheme: `${kind.toUpperCase()}, blocks of ${blockSize}${double}`,
+    shape,
+    stored: [codes, absmax, map, state, ...(isNested ? [nestedAbsmax, nestedMap] : [])],
+    async readRows(firstRow, rows, readStored, signal) {
+      const [first, values] = [firstRow * columns, new Float32Array(rows * columns)];
+      if (values.length === 0) return values;
+      const firstByte = first >>> 1;
+      const firstBlock = Math.floor(first / blockSize);
+      const blocks = Math.ceil((first + values.length) / blockSize) - firstBlock;
+      const [bytes, levels, scales] = await Promise.all([
+        readStored(codes, firstByte, Math.ceil((first + values.length) / 2) - firstByte, signal),
+        readAllValues(map, readStored, signal),
+        scalesOf(firstBlock, blocks, signal),
+      ]);
+      for (let index = 0; index < values.length; index++) {
+        const at = first + index;
+        const byte = bytes[Math.floor(at / 2) - firstByte] as number;
+        const code = at % 2 === 0 ? byte >>> 4 : byte & 15;
+        values[index] =
+          (levels[code] as number) * (scales[Math.floor(at / blockSize) - firstBlock] as number);
+      }
+      return values;
+    },
+  };
+}
+
+const stateEnding = (kind: "nf4" | "fp4") => `.quant_state.bitsandbytes__${kind}`;
+
+interface QuantState {
+  readonly shape: readonly number[];
+  readonly blockSize: number;
+  readonly nested?: { readonly blockSize: number; readonly offset: number };
+}
+
+function parseState(bytes: Uint8Array): QuantState | undefined {
+  let value: JsonValue;
+  try {
+    ({ value } = parseJson(new TextDecoder().decode(bytes)));
+  } catch (error) {
+    if (error instanceof JsonSyntaxError) return undefined;
+    throw error;
+  }
+  if (!isJsonObject(value)) return undefined;
+  const axes = value.get("shape");
+  const shape = isJsonArray(axes) ? axes.map((axis) => jsonNumber(axis) ?? Number.NaN) : [];
+  const blockSize = positive(value.get("blocksize"));
+  const isShape = shape.length > 0 && shape.every((axis) => Number.isSafeInteger(axis) && axis >= 0);
+  if (!isShape || blockSize === undefined || !Number.isSafeInteger(elementCount(shape))) return undefined;
+  const nestedSize = positive(value.get("nested_blocksize"));
+  const offset = jsonNumber(value.get("nested_offset"));
+  const isNested = nestedSize !== undefined && offset !== undefined;
+  return {
+    shape,
+    blockSize,
+    ...(isNested ? { nested: { blockSize: nestedSize, offset: f32(offset) } } : {}),
+  };
+}
+
+function positive(value: JsonValue | undefined): number | undefined {
+  const number = jsonNumber(value);
+  return number !== undefined && Number.isSafeInteger(number) && number > 0 ? number : undefined;
+}
+
+/** LLM.int8() of bitsandbytes: a row's codes are multiples of its largest magnitude over 127. */
+export function bitsandbytes8(name: string, codes: Tensor, sibling: Sibling): PackedWeight | undefined {
+  const scales = sibling(".SCB");
+  if (scales === undefined || codes.shape.length !== 2 || elementCount(scales.shape) !== codes.shape[0])
+    return undefined;
+  const others = [sibling(".weight_format")].filter((each) => each !== undefined);
+  return rowScaled({
+    name,
+    scheme: "LLM.int8(), a scale a row",
+    shape: codes.shape,
+    codes,
+    scales: { tensor: scales },
+    block: [1, Math.max(1, codes.shape[1] as number)],
+    combine: (code, scale) => f32(code * scale) / 127,
+    others,
+  });
+}

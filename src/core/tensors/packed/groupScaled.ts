@@ -1,0 +1,202 @@
+import { elementCount, type Tensor } from "../tensor";
+import { e4m3, e8m0, fp4Levels, integerLevels } from "./floatCodes";
+import {
+  type PackedWeight,
+  type PackingHints,
+  type ReadStored,
+  readAllValues,
+  rowsOf,
+  type Sibling,
+} from "./packedWeight";
+import { blockOf, type Grid, rowScaled } from "./rowScaled";
+
+const f32 = Math.fround;
+const product = (code: number, scale: number) => f32(code * scale);
+
+/** Codes of 4 bits along the last axis, the first in the low half of a byte. */
+function fourBits(codes: Tensor, levels: Float64Array) {
+  return { bits: 4, rowBytes: rowsOf(codes.shape).columns, levels };
+}
+
+/** gpt-oss: [..., groups, 16] bytes beside [..., groups] exponents (OCP microscaling, MXFP4). */
+export function mxfp4Blocks(name: string, codes: Tensor, sibling: Sibling): PackedWeight | undefined {
+  const scales = sibling("_scales");
+  const leading = codes.shape.slice(0, -1);
+  if (scales === undefined || codes.shape.length < 2 || codes.shape.at(-1) !== 16) return undefined;
+  if (scales.dtype !== "U8" || scales.shape.join() !== leading.join()) return undefined;
+  const groups = leading.at(-1) as number;
+  return rowScaled({
+    name,
+    scheme: "MXFP4, groups of 32",
+    shape: [...leading.slice(0, -1), groups * 32],
+    codes,
+    packed: { bits: 4, rowBytes: groups * 16, levels: fp4Levels },
+    scales: { tensor: scales, toValue: e8m0 },
+    block: [1, 32],
+    combine: product,
+  });
+}
+
+/**
+ * FP4 of ModelOpt and compressed-tensors: groups of 16 with scales of E4M3 and one more of the whole tensor, which
+ * ModelOpt multiplies by and compressed-tensors divides by; or groups of 32 with exponents (MXFP4).
+ */
+export async function fp4Groups(
+  name: string,
+  codes: Tensor,
+  sibling: Sibling,
+  read: ReadStored,
+): Promise<PackedWeight | undefined> {
+  const scales = sibling(".weight_scale");
+  const [factor, divisor] = [sibling(".weight_scale_2"), sibling(".weight_global_scale")];
+  if (scales === undefined || codes.shape.length < 2) return undefined;
+  const columns = 2 * (codes.shape.at(-1) as number);
+  const shape = [...codes.shape.slice(0, -1), columns];
+  const block = [1, columns / (scales.shape.at(-1) ?? 1)] as const;
+  if (scales.shape.slice(0, -1).join() !== codes.shape.slice(0, -1).join()) return undefined;
+  const global = factor ?? divisor;
+  if (global !== undefined && elementCount(global.shape) !== 1) return undefined;
+  const isMx = global === undefined && scales.dtype === "U8" && block[1] === 32;
+  const isNv = global !== undefined && ["F8_E4M3", "U8"].includes(scales.dtype) && block[1] === 16;
+  if (!isMx && !isNv) return undefined;
+  const stated = global === undefined ? 1 : ((await readAllValues(global, read))[0] as number);
+  const whole = factor === undefined ? f32(1 / stated) : stated;
+  const toScale = isMx
+    ? e8m0
+    : scales.dtype === "U8"
+      ? (code: number) => f32(e4m3(code) * whole)
+      : (value: number) => f32(value * whole);
+  return rowScaled({
+    name,
+    scheme: isMx ? "MXFP4, groups of 32" : "NVFP4, groups of 16",
+    shape,
+    codes,
+    packed: fourBits(codes, fp4Levels),
+    scales: { tensor: scales, toValue: toScale },
+    block,
+    combine: product,
+    others: global === undefined ? [] : [global],
+  });
+}
+
+/** Integers or FP8 of whole bytes with a scale for the tensor, each row, or blocks of it, and maybe zero points. */
+export function scaledBytes(
+  name: string,
+  codes: Tensor,
+  sibling: Sibling,
+  hints: PackingHints,
+): PackedWeight | undefined {
+  const scales = sibling(".weight_scale_inv") ?? sibling(".weight_scale") ?? sibling(".scale_weight");
+  if (scales === undefined || codes.shape.length === 0) return undefined;
+  const block = blockOf(codes.shape, scales, hints.blockSize);
+  if (block === undefined) return undefined;
+  const zeros = sibling(".weight_zero_point");
+  if (zeros !== undefined && zeros.shape.join() !== scales.shape.join()) return undefined;
+  const isWhole = elementCount(scales.shape) === 1;
+  const isRows = !isWhole && block[0] === 1 && block[1] === rowsOf(codes.shape).columns;
+  const per = isWhole ? "one scale" : isRows ? "a scale a row" : `a scale for ${block[0]} × ${block[1]}`;
+  return rowScaled({
+    name,
+    scheme: `${codes.dtype === "I8" ? "INT8" : codes.dtype.replace("F8_", "FP8 ")}, ${per}`,
+    shape: codes.shape,
+    codes,
+    scales: { tensor: scales, ...(scales.dtype === "U8" ? { toValue: e8m0 } : {}) },
+    ...(zeros === undefined ? {} : { offsets: { tensor: zeros } }),
+    block,
+    combine: (code, scale, zero) => f32((code - zero) * scale),
+  });
+}
+
+/**
+ * Integers of compressed-tensors, packed along the inputs into words with half of their range added
+ * (`pack_to_int32`). Zero points are packed along the outputs and so are not read by rows: refused.
+ */
+export async function packedIntegers(
+  name: string,
+  codes: Tensor,
+  sibling: Sibling,
+  hints: PackingHints,
+  read: ReadStored,
+): Promise<PackedWeight | undefined> {
+  const [scales, stated] = [sibling(".weight_scale"), sibling(".weight_shape")];
+  if (scales === undefined || stated === undefined || elementCount(stated.shape) !== 2) return undefined;
+  if (sibling(".weight_zero_point") !== undefined || sibling(".weight_g_idx") !== undefined) return undefined;
+  const [rows = 0, columns = 0] = await readAllValues(stated, read);
+  const words = codes.shape[1] ?? 0;
+  const bits = hints.bits ?? [2, 4, 8].find((each) => words === Math.ceil((columns * each) / 32)) ?? 0;
+  const fits =
+    codes.shape.length === 2 &&
+    codes.shape[0] === rows &&
+    [2, 4, 8].includes(bits) &&
+    words === Math.ceil((columns * bits) / 32);
+  const block = fits ? blockOf([rows, columns], scales) : undefined;
+  if (block === undefined) return undefined;
+  return rowScaled({
+    name,
+    scheme: `INT${bits}, groups of ${block[1]}`,
+    shape: [rows, columns],
+    codes,
+    packed: { bits, rowBytes: 4 * words, levels: integerLevels(bits, 2 ** (bits - 1)) },
+    scales: { tensor: scales },
+    block,
+    combine: product,
+    others: [stated],
+  });
+}
+
+/** MLX: words of codes along the last axis, with a scale and a bias for each group (`mx.quantize`, affine). */
+export function mlxAffine(
+  name: string,
+  codes: Tensor,
+  sibling: Sibling,
+  hints: PackingHints,
+): PackedWeight | undefined {
+  const [scales, biases] = [sibling(".scales"), sibling(".biases")];
+  if (scales === undefined || codes.shape.length < 2) return undefined;
+  const groups = scales.shape.at(-1) ?? 0;
+  const words = codes.shape.at(-1) as number;
+  if (scales.shape.slice(0, -1).join() !== codes.shape.slice(0, -1).join() || groups === 0) return undefined;
+  const scheme = biases === undefined ? mlxFloat(words, groups, scales) : mlxInteger(hints, words, groups);
+  if (scheme === undefined || (biases !== undefined && biases.shape.join() !== scales.shape.join()))
+    return undefined;
+  const { bits, levels, text, toValue } = scheme;
+  const columns = (words * 32) / bits;
+  const offsets: Grid | undefined = biases === undefined ? undefined : { tensor: biases };
+  return rowScaled({
+    name,
+    scheme: `${text}, groups of ${columns / groups}`,
+    shape: [...codes.shape.slice(0, -1), columns],
+    codes,
+    packed: { bits, rowBytes: 4 * words, levels },
+    scales: { tensor: scales, ...(toValue === undefined ? {} : { toValue }) },
+    ...(offsets === undefined ? {} : { offsets }),
+    block: [1, columns / groups],
+    combine: (code, scale, bias) => f32(f32(code * scale) + bias),
+  });
+}
+
+interface MlxScheme {
+  readonly bits: number;
+  readonly levels: Float64Array;
+  readonly text: string;
+  readonly toValue?: (code: number) => number;
+}
+
+/** Bits and the size of a group, of which the configuration states one at least; 64 is the usual size. */
+function mlxInteger({ bits, groupSize }: PackingHints, words: number, groups: number): MlxScheme | undefined {
+  const found = (words * 32) / (groups * (groupSize ?? 64));
+  const width = Number.isInteger(found) && [2, 3, 4, 5, 6, 8].includes(found) ? found : bits;
+  if (width === undefined || ![2, 3, 4, 5, 6, 8].includes(width)) return undefined;
+  const size = (words * 32) / width / groups;
+  if (!Number.isInteger(size)) return undefined;
+  return { bits: width, levels: integerLevels(width), text: `MLX, ${width} bits` };
+}
+
+/** Without biases the modes mxfp4 and nvfp4, whose scales are bytes. */
+function mlxFloat(words: number, groups: number, scales: Tensor): MlxScheme | undefined {
+  if (scales.dtype !== "U8") return undefined;
+  const size = (words * 8) / groups;
+  if (size === 32) return { bits: 4, levels: fp4Levels, text: "MXFP4", toValue: e8m0 };
+  if (size === 16) return { bits: 4, levels: fp4Levels, text: "NVFP4", toValue: e4m3 };
+  return undefined;
+}

@@ -1,0 +1,72 @@
+import { decodeTensor } from "../decode";
+import { dtypeBits } from "../dtype";
+import { elementCount, type Tensor } from "../tensor";
+
+/** Reads bytes of a stored tensor, as it lies there. */
+export type ReadStored = (
+  tensor: Tensor,
+  offset: number,
+  length: number,
+  signal?: AbortSignal,
+) => Promise<Uint8Array>;
+
+/** A weight that is stored as codes, with what gives them their values in tensors beside it. */
+export interface PackedWeight {
+  /** What the weight is called where it is not packed. */
+  readonly name: string;
+  /** How it is packed, as in "NF4, blocks of 64". */
+  readonly scheme: string;
+  readonly shape: readonly number[];
+  /** The codes first, then the scales and whatever else belongs to it. */
+  readonly stored: readonly Tensor[];
+  /** Values of rows of the last axis, all axes before it joined; in F32, as the scheme's own code computes them. */
+  readRows(first: number, rows: number, read: ReadStored, signal?: AbortSignal): Promise<Float32Array>;
+}
+
+/** What a model's configuration says of how its weights are packed. */
+export interface PackingHints {
+  /** Bits of one packed weight. */
+  readonly bits?: number;
+  /** Weights that share a scale. */
+  readonly groupSize?: number;
+  /** Rows and columns that share a scale, of FP8 with scales for blocks. */
+  readonly blockSize?: readonly [rows: number, columns: number];
+  /** GPTQ keeps zero points without the one that its first format subtracts. */
+  readonly isGptqV2?: boolean;
+}
+
+/** A tensor behind the module's name, such as ".scales". */
+export type Sibling = (ending: string) => Tensor | undefined;
+
+/** Rows and the size of the last axis; a vector is one row. */
+export function rowsOf(shape: readonly number[]): { readonly rows: number; readonly columns: number } {
+  const columns = shape.at(-1) ?? 1;
+  return { rows: elementCount(shape.slice(0, -1)), columns };
+}
+
+/** Values `first` to `first + count` of a stored tensor in row-major order, of a dtype of whole bytes. */
+export async function readValues(
+  tensor: Tensor,
+  first: number,
+  count: number,
+  read: ReadStored,
+  signal?: AbortSignal,
+): Promise<Float64Array> {
+  const bytesEach = (dtypeBits.get(tensor.dtype) ?? 0) / 8;
+  if (!Number.isInteger(bytesEach) || bytesEach === 0)
+    throw new RangeError(`Values of ${tensor.dtype} are no whole bytes.`);
+  const bytes = await read(tensor, first * bytesEach, count * bytesEach, signal);
+  return decodeTensor(bytes, tensor.dtype, count);
+}
+
+export function readAllValues(tensor: Tensor, read: ReadStored, signal?: AbortSignal): Promise<Float64Array> {
+  return readValues(tensor, 0, elementCount(tensor.shape), read, signal);
+}
+
+/** Code `index` of `bits` bits in a stream of little-endian words, the first in the low bits. */
+export function codeAt(bytes: Uint8Array, index: number, bits: number): number {
+  const bit = index * bits;
+  const at = bit >>> 3;
+  const word = (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8);
+  return (word >>> (bit & 7)) & ((1 << bits) - 1);
+}

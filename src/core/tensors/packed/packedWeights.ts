@@ -1,0 +1,119 @@
+import type { Tensor } from "../tensor";
+import { bitsandbytes4, bitsandbytes8 } from "./bitsandbytes";
+import { gptqOrAwq } from "./gptq";
+import { fp4Groups, mlxAffine, mxfp4Blocks, packedIntegers, scaledBytes } from "./groupScaled";
+import { hqq } from "./hqq";
+import type { PackedWeight, PackingHints, ReadStored, Sibling } from "./packedWeight";
+
+/** A way to pack weights, told by the ending of the packed tensor and the tensors beside it. */
+interface Unpacking {
+  readonly ending: string;
+  readonly dtypes: readonly string[];
+  /** Behind the module's name; one of them gives the packing away. */
+  readonly telling: readonly string[];
+  /** What the weight is called unpacked, behind the module's name. */
+  readonly becomes: string;
+  readonly unpack: (
+    name: string,
+    codes: Tensor,
+    sibling: Sibling,
+    hints: PackingHints,
+    read: ReadStored,
+  ) => Promise<PackedWeight | undefined> | PackedWeight | undefined;
+}
+
+/** The first that fits decides. */
+const unpackings: readonly Unpacking[] = [
+  {
+    ending: "",
+    dtypes: ["U8"],
+    telling: [".quant_state.bitsandbytes__nf4", ".quant_state.bitsandbytes__fp4"],
+    becomes: "",
+    unpack: (name, codes, sibling, _, read) => bitsandbytes4(name, codes, sibling, read),
+  },
+  { ending: ".weight", dtypes: ["I8"], telling: [".SCB"], becomes: ".weight", unpack: bitsandbytes8 },
+  {
+    ending: ".qweight",
+    dtypes: ["I32", "U32"],
+    telling: [".qzeros"],
+    becomes: ".weight",
+    unpack: gptqOrAwq,
+  },
+  { ending: "_blocks", dtypes: ["U8"], telling: ["_scales"], becomes: "", unpack: mxfp4Blocks },
+  {
+    ending: ".weight_packed",
+    dtypes: ["U8"],
+    telling: [".weight_scale"],
+    becomes: ".weight",
+    unpack: (name, codes, sibling, _, read) => fp4Groups(name, codes, sibling, read),
+  },
+  {
+    ending: ".weight_packed",
+    dtypes: ["I32"],
+    telling: [".weight_scale"],
+    becomes: ".weight",
+    unpack: packedIntegers,
+  },
+  {
+    ending: ".weight",
+    dtypes: ["U8"],
+    telling: [".weight_scale_2"],
+    becomes: ".weight",
+    unpack: (name, codes, sibling, _, read) => fp4Groups(name, codes, sibling, read),
+  },
+  {
+    ending: ".weight",
+    dtypes: ["F8_E4M3", "F8_E5M2", "I8"],
+    telling: [".weight_scale_inv", ".weight_scale", ".scale_weight"],
+    becomes: ".weight",
+    unpack: scaledBytes,
+  },
+  { ending: ".weight", dtypes: ["U32"], telling: [".scales"], becomes: ".weight", unpack: mlxAffine },
+  { ending: ".W_q", dtypes: ["U8"], telling: [".scale"], becomes: ".weight", unpack: hqq },
+];
+
+/** Finds how a tensor's weight is packed by its name and what lies beside it. */
+export class PackedWeights {
+  private readonly byName: ReadonlyMap<string, Tensor>;
+
+  constructor(
+    private readonly tensors: readonly Tensor[],
+    private readonly hints: PackingHints,
+  ) {
+    this.byName = new Map(tensors.map((tensor) => [tensor.name, tensor]));
+  }
+
+  /** The tensors that hold codes of packed weights, judged by names and dtypes alone. */
+  codes(): readonly Tensor[] {
+    return this.tensors.filter((tensor) => this.unpackingOf(tensor) !== undefined);
+  }
+
+  /**
+   * The weight whose codes `tensor` holds. Undefined where it holds none, or where what lies beside it does not fit:
+   * then nobody can tell the values. Reads a few bytes, of shapes and scales of the whole tensor.
+   */
+  async of(tensor: Tensor, read: ReadStored): Promise<PackedWeight | undefined> {
+    const found = this.unpackingOf(tensor);
+    if (found === undefined) return undefined;
+    const { unpacking, module } = found;
+    return unpacking.unpack(
+      module + unpacking.becomes,
+      tensor,
+      (ending) => this.byName.get(module + ending),
+      this.hints,
+      read,
+    );
+  }
+
+  private unpackingOf(
+    tensor: Tensor,
+  ): { readonly unpacking: Unpacking; readonly module: string } | undefined {
+    for (const unpacking of unpackings) {
+      const { ending, dtypes, telling } = unpacking;
+      if (!tensor.name.endsWith(ending) || !dtypes.includes(tensor.dtype)) continue;
+      const module = tensor.name.slice(0, tensor.name.length - ending.length);
+      if (telling.some((each) => this.byName.has(module + each))) return { unpacking, module };
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,114 @@
+import type { Tensor } from "../tensor";
+import { codeAt, type PackedWeight, type ReadStored, readValues, rowsOf } from "./packedWeight";
+
+/** Numbers that each stand for a rectangle of a weight: its scales, its zero points or its minima. */
+export interface Grid {
+  readonly tensor: Tensor;
+  /** What a number of the grid becomes; as it is where not said. */
+  readonly toValue?: (stored: number) => number;
+}
+
+/** How the codes of a weight become values. */
+export interface RowScaling {
+  readonly name: string;
+  readonly scheme: string;
+  readonly shape: readonly number[];
+  readonly codes: Tensor;
+  /** What each code of so many bits stands for; undefined where the stored numbers are plain ones. */
+  readonly packed?: { readonly bits: number; readonly rowBytes: number; readonly levels: Float64Array };
+  readonly scales: Grid;
+  readonly offsets?: Grid;
+  /** Rows and columns that share a number of the grid. */
+  readonly block: readonly [rows: number, columns: number];
+  readonly combine: (code: number, scale: number, offset: number) => number;
+  readonly others?: readonly Tensor[];
+}
+
+/** The rows and columns that share a scale, where `grid` covers `shape`; undefined where it does not. */
+export function blockOf(
+  shape: readonly number[],
+  grid: Tensor,
+  stated?: readonly [number, number],
+): readonly [number, number] | undefined {
+  const { rows, columns } = rowsOf(shape);
+  const across = rowsOf(
+    grid.shape.length === 0 ? [1, 1] : grid.shape.length === 1 ? [...grid.shape, 1] : grid.shape,
+  );
+  const height = side(rows, across.rows, stated?.[0]);
+  const width = side(columns, across.columns, stated?.[1]);
+  return height === undefined || width === undefined ? undefined : [height, width];
+}
+
+/** Blocks of FP8 have 128 rows and columns unless the configuration says otherwise; the last may be cut. */
+function side(size: number, parts: number, stated = 128): number | undefined {
+  if (parts === 1) return Math.max(1, size);
+  if (parts === 0) return undefined;
+  if (size % parts === 0 && Math.ceil(size / stated) !== parts) return size / parts;
+  return Math.ceil(size / stated) === parts ? stated : undefined;
+}
+
+/** A weight whose rows are stored one after the other, with scales for rectangles of it. */
+export function rowScaled(how: RowScaling): PackedWeight {
+  const { columns } = rowsOf(how.shape);
+  const { name, scheme, shape, scales, offsets, codes, others = [] } = how;
+  return {
+    name,
+    scheme,
+    shape,
+    stored: [codes, scales.tensor, ...(offsets === undefined ? [] : [offsets.tensor]), ...others],
+    async readRows(first, rows, read, signal) {
+      const [height, width] = how.block;
+      const perRow = Math.ceil(columns / width);
+      const [stored, scale, offset] = await Promise.all([
+        readCodes(how, columns, first, rows, read, signal),
+        readGrid(scales, first, rows, height, perRow, read, signal),
+        offsets === undefined ? undefined : readGrid(offsets, first, rows, height, perRow, read, signal),
+      ]);
+      const values = new Float32Array(rows * columns);
+      const firstBand = Math.floor(first / height);
+      for (let row = 0, at = 0; row < rows; row++) {
+        const band = (Math.floor((first + row) / height) - firstBand) * perRow;
+        for (let column = 0; column < columns; column++, at++) {
+          const cell = band + Math.floor(column / width);
+          values[at] = how.combine(stored[at] as number, scale[cell] as number, offset?.[cell] ?? 0);
+        }
+      }
+      return values;
+    },
+  };
+}
+
+async function readCodes(
+  { codes, packed }: RowScaling,
+  columns: number,
+  first: number,
+  rows: number,
+  read: ReadStored,
+  signal?: AbortSignal,
+): Promise<Float64Array> {
+  if (packed === undefined) return readValues(codes, first * columns, rows * columns, read, signal);
+  const { bits, rowBytes, levels } = packed;
+  const bytes = await read(codes, first * rowBytes, rows * rowBytes, signal);
+  const values = new Float64Array(rows * columns);
+  for (let row = 0, at = 0; row < rows; row++) {
+    const ofRow = bytes.subarray(row * rowBytes, (row + 1) * rowBytes);
+    for (let column = 0; column < columns; column++, at++)
+      values[at] = levels[codeAt(ofRow, column, bits)] as number;
+  }
+  return values;
+}
+
+async function readGrid(
+  { tensor, toValue }: Grid,
+  first: number,
+  rows: number,
+  height: number,
+  perRow: number,
+  read: ReadStored,
+  signal?: AbortSignal,
+): Promise<Float64Array> {
+  const from = Math.floor(first / height);
+  const bands = Math.ceil((first + rows) / height) - from;
+  const values = await readValues(tensor, from * perRow, bands * perRow, read, signal);
+  return toValue === undefined ? values : values.map(toValue);
+}
