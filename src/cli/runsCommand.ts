@@ -12,17 +12,21 @@ import { ProbeCache } from "../worker/probeCache";
 import { defineCommand, jsonFlag, onePath } from "./command";
 import { warn } from "./output";
 
+/** What looks at all checkpoints may read: there is no second search that goes on where this one stopped. */
+const maxLooksBytes = 4_000_000_000;
+
 export const runsCommand = defineCommand({
   usage: "runs DIR [--json]",
   options: jsonFlag,
   async run(paths, { json }) {
     const root = resolve(onePath(paths));
-    const probes = new ProbeCache(nodeFiles);
+    const probes = new ProbeCache(nodeFiles, maxLooksBytes);
     const found = await discoverRuns(nodeFiles, [{ path: root, name: basename(root) }], {
       exclude: () => false,
       maxDepth: 32,
       maxFolders: 1_000_000,
       peek: (file, signal) => probes.peek(file, signal),
+      judge: (file, signal) => probes.judge(file, signal),
     });
     for (const { severity, message } of found.problems) warn(`${severity}: ${message}`);
     const failed = (await nodeFiles.stat(root))?.kind !== "directory";

@@ -1,41 +1,75 @@
+import { rowHealth } from "../core/base/rowHealth";
 import type { Files } from "../core/bytes/files";
 import { ReadAllowance } from "../core/bytes/limitedFiles";
+import { joinPath, parentPath } from "../core/bytes/paths";
 import { probeFile } from "../core/checkpoint/probeFile";
 import type { WeightsProbe } from "../core/checkpoint/probeWeights";
 import { maxSearchProbeBytes } from "../core/problem/limits";
+import type { Problem } from "../core/problem/problem";
+import { hubFolders } from "./hubFolders";
 
 const nothing: WeightsProbe = { metadata: undefined, problems: [] };
 
-interface KnownPeek {
-  readonly size: number;
-  readonly modifiedMs: number;
-  readonly peek: WeightsProbe;
-  used: boolean;
-}
+/** Files beside the weights that they are held against. */
+const configNames: readonly string[] = ["adapter_config.json", "config.json"];
 
 /** Looks into weights files again only when they changed: a search looks into every one of the workspace. */
 export class ProbeCache {
-  private readonly known = new Map<string, KnownPeek>();
-  private allowance = new ReadAllowance(maxSearchProbeBytes);
+  private readonly peeks = new KnownAnswers<WeightsProbe>();
+  private readonly verdicts = new KnownAnswers<readonly Problem[]>();
+  private allowance: ReadAllowance;
 
-  constructor(private readonly files: Files) {}
+  constructor(
+    private readonly files: Files,
+    /** What all looks of one search may read. */
+    private readonly maxBytes = maxSearchProbeBytes,
+  ) {
+    this.allowance = new ReadAllowance(maxBytes);
+  }
 
   async peek(path: string, signal?: AbortSignal): Promise<WeightsProbe> {
-    const { size = -1, modifiedMs = -1 } = (await this.files.stat(path)) ?? {};
-    const known = this.known.get(path);
-    if (known?.size === size && known.modifiedMs === modifiedMs) {
-      known.used = true;
-      return known.peek;
-    }
-    const peek = await probeFile(this.files, path, this.allowance, signal);
-    if (peek === undefined) return nothing;
-    this.known.set(path, { size, modifiedMs, peek, used: true });
-    return peek;
+    const find = () => probeFile(this.files, path, this.allowance, signal);
+    return (await this.peeks.answer(path, await this.versionOf([path]), find)) ?? nothing;
+  }
+
+  /** What the rules of health say of a checkpoint's weights. */
+  async judge(path: string, signal?: AbortSignal): Promise<readonly Problem[]> {
+    const beside = configNames.map((name) => joinPath(parentPath(path), name));
+    const { allowance } = this;
+    const find = () => rowHealth(this.files, path, { allowance, hubFolders: hubFolders(), signal });
+    return (await this.verdicts.answer(path, await this.versionOf([path, ...beside]), find)) ?? [];
   }
 
   /** Called after each search: what it did not ask for is gone, and the next may read anew. */
   forgetUnused(): void {
-    this.allowance = new ReadAllowance(maxSearchProbeBytes);
+    this.allowance = new ReadAllowance(this.maxBytes);
+    this.peeks.forgetUnused();
+    this.verdicts.forgetUnused();
+  }
+
+  private async versionOf(paths: readonly string[]): Promise<string> {
+    const stats = await Promise.all(paths.map((path) => this.files.stat(path)));
+    return stats.map((stat) => (stat === undefined ? "-" : `${stat.size} ${stat.modifiedMs}`)).join();
+  }
+}
+
+/** Answers about paths, each of the version of the files that it was found in. */
+class KnownAnswers<T> {
+  private readonly known = new Map<string, { version: string; answer: T; used: boolean }>();
+
+  /** An answer that was not found is asked for again. */
+  async answer(path: string, version: string, find: () => Promise<T | undefined>): Promise<T | undefined> {
+    const known = this.known.get(path);
+    if (known?.version === version) {
+      known.used = true;
+      return known.answer;
+    }
+    const answer = await find();
+    if (answer !== undefined) this.known.set(path, { version, answer, used: true });
+    return answer;
+  }
+
+  forgetUnused(): void {
     for (const [path, known] of this.known) {
       if (known.used) known.used = false;
       else this.known.delete(path);

@@ -36,6 +36,7 @@ export function runHandlers(runs: HandleMap<ChartedRun>, tables: LineTables): Ha
         maxFolders,
         userStage: stageLookup(userStages),
         peek: (path, peekSignal) => probes.peek(path, peekSignal),
+        judge: (path, judgeSignal) => probes.judge(path, judgeSignal),
         cache: cache.digests,
         metrics,
         signal,

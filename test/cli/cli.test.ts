@@ -89,14 +89,19 @@ describe("inspect", () => {
   test("answers whether training can be resumed, as data and as text", () => {
     const sample = join(projectRoot, "media", "sample", "03-fine-tuning", "checkpoint-240");
     const { resume } = run("inspect", sample, "--json").json();
-    expect(resume).toMatchObject({ answer: "yes", sentence: expect.stringMatching(/^Yes from step 240/) });
+    expect(resume).toMatchObject({
+      answer: "finished",
+      sentence: expect.stringMatching(/^Finished: step 240 of 240/),
+    });
     expect(resume.checks[0]).toEqual({
       what: "Parameters",
       verdict: "ok",
       reason: expect.stringMatching(/^adapter_model\.safetensors is whole: 28 tensors/),
     });
     expect(run("inspect", sample).stdout).toMatch(/Can I resume\?\nok {7}Parameters: adapter_model/);
-    expect(run("inspect", "run/checkpoint-20").stdout).toMatch(/^Resume: Only the weights: /m);
+    expect(run("inspect", "run/checkpoint-20").stdout).toMatch(
+      /^Resume: (?:Finished: .*)?Only the weights: /m,
+    );
   });
 
   test("gives statistics over the finite values, and the hash of the bytes", () => {

@@ -38,7 +38,7 @@ export interface CheckpointSummary {
   readonly wholeModel?: { readonly path: string; readonly message: string };
   readonly parts: readonly PartSummary[];
   readonly missingParts: readonly { readonly label: string; readonly meaning: string }[];
-  readonly resumable: { readonly answer: "yes" | "partly" | "no"; readonly reason: string };
+  readonly resumable: Resumable;
   readonly metadata: readonly (readonly [key: string, value: string])[];
   /** config.json and adapter_config.json beside the weights, flattened to rows. */
   readonly configs: readonly ConfigSummary[];
@@ -58,6 +58,14 @@ export interface CheckpointSummary {
   /** Arguments, schedules and the like that the file holds. */
   readonly settings?: readonly SettingsSection[];
   readonly problems: readonly Problem[];
+}
+
+/** What the parts that are there, and the faults of the weights, say of resuming. */
+export interface Resumable {
+  readonly answer: "yes" | "partly" | "no";
+  readonly reason: string;
+  /** All planned steps were made. */
+  readonly finished?: true;
 }
 
 export interface ImportSummary {

@@ -1,5 +1,7 @@
+import type { TensorStatistics } from "../analysis/statisticColumns";
 import type { Problem } from "../problem/problem";
 import { isReadingError } from "../problem/problem";
+import { bookkeepingOf } from "../session/bookkeeping";
 import type { CheckpointSession } from "../session/checkpointSession";
 import { elementCount, type Tensor } from "../tensors/tensor";
 import { printable } from "../text/printable";
@@ -58,10 +60,13 @@ export function unreadableReport(path: string, problem: Problem): VerifyReport {
   return { path, healthy: false, tensors: 0, tensorsRead: 0, problems: [problem] };
 }
 
-function* notFinite({ checkpoint }: CheckpointSession, { tensors }: ValueFindings): Generator<Problem> {
-  for (const [index, { name, shape }] of checkpoint.tensors.entries()) {
+function* notFinite(session: CheckpointSession, { tensors }: ValueFindings): Generator<Problem> {
+  const isBookkeeping = bookkeepingOf(session);
+  for (const [index, tensor] of session.checkpoint.tensors.entries()) {
+    const { name, shape } = tensor;
     const found = tensors.get(index)?.stats;
     if (found === undefined || found.nan + found.inf === 0) continue;
+    if (isBookkeeping(tensor) || isMask(found)) continue;
     const what = [
       ...(found.nan > 0 ? [`${formatCount(found.nan)} NaN`] : []),
       ...(found.inf > 0 ? [`${formatCount(found.inf)} infinite`] : []),
@@ -70,6 +75,11 @@ function* notFinite({ checkpoint }: CheckpointSession, { tensors }: ValueFinding
     const message = `${quote(name)} holds ${what} of ${count} values: training diverged, or the file is damaged.`;
     yield { severity: "error", code: "NotFiniteValues", message, tensor: name };
   }
+}
+
+/** What is added to attention scores: zeros, and minus infinity where nothing may be seen. */
+function isMask({ nan, min, max }: TensorStatistics): boolean {
+  return nan === 0 && min === 0 && max === 0;
 }
 
 /** Every B all zeros: as it was initialised. */

@@ -229,7 +229,7 @@ async function readProgress(
     const reason = `cannot be loaded: ${failure.message.charAt(0).toLowerCase()}${failure.message.slice(1)}`;
     opener.broken.push({ name, role: "progress", reason });
   }
-  return { place: name, step: state.globalStep, epoch: state.epoch };
+  return { place: name, step: state.globalStep, epoch: state.epoch, planned: state.maxSteps };
 }
 
 /** One file that holds everything: Lightning, nanoGPT, and dicts that people write by hand. */
@@ -264,7 +264,7 @@ export async function gatherFromFile(
     scaler: scalerInside(content),
     precision: precisionInside(content),
     worldSize: undefined,
-    progress: statedProgress(content),
+    progress: statedProgress(content, inside?.progress?.maxSteps),
     layout: undefined,
     namedStep: moment.step,
     broken: opener.broken,
@@ -287,7 +287,7 @@ const stepKeys = ["global_step", "global_steps", "iter_num", "iteration", "step"
 const epochKeys = ["epoch", "epochs_run", "current_epoch"];
 
 /** What the file says itself, and not what its optimizer counted. */
-function statedProgress(content: FileContent): ProgressInputs | undefined {
+function statedProgress(content: FileContent, planned: number | undefined): ProgressInputs | undefined {
   const entries = new Map(topEntries(content));
   const first = (keys: readonly string[]) =>
     keys
@@ -296,5 +296,5 @@ function statedProgress(content: FileContent): ProgressInputs | undefined {
   const step = first(stepKeys);
   const epoch = first(epochKeys);
   if (step === undefined && epoch === undefined) return undefined;
-  return { place: step?.key ?? epoch?.key ?? "", step: step?.value, epoch: epoch?.value };
+  return { place: step?.key ?? epoch?.key ?? "", step: step?.value, epoch: epoch?.value, planned };
 }

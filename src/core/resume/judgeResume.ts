@@ -1,9 +1,16 @@
 import { modelParameters } from "../optimizer/modelParameters";
+import { finishedAt } from "../progress/finished";
 import { formatCount } from "../text/quantities";
 import { gatherFromFile, gatherFromFolder, type ResumeSubject } from "./collectResumeInputs";
 import { checkOptimizerFits } from "./optimizerCheck";
 import type { ResumeInputs } from "./resumeInputs";
-import { type ResumeCheck, type ResumeReport, type ResumeTopic, weighChecks } from "./resumeReport";
+import {
+  type ResumeCheck,
+  type ResumeReport,
+  type ResumeTopic,
+  type Standing,
+  weighChecks,
+} from "./resumeReport";
 import {
   checkOptimizerState,
   checkParameters,
@@ -74,8 +81,10 @@ const topics: readonly ResumeTopic[] = [
   "Steps agree",
 ];
 
-function whereItStands({ progress, namedStep }: ResumeInputs): string | undefined {
+function whereItStands({ progress, namedStep }: ResumeInputs): Standing | undefined {
   const step = progress?.step ?? namedStep;
-  if (step !== undefined) return `step ${formatCount(step)}`;
-  return progress?.epoch === undefined ? undefined : `epoch ${formatCount(Math.floor(progress.epoch))}`;
+  if (step !== undefined) return { at: `step ${formatCount(step)}`, finished: finishedAt(progress) };
+  return progress?.epoch === undefined
+    ? undefined
+    : { at: `epoch ${formatCount(Math.floor(progress.epoch))}`, finished: undefined };
 }

@@ -70,6 +70,8 @@ export interface ProgressInputs {
   readonly place: string;
   readonly step: number | undefined;
   readonly epoch: number | undefined;
+  /** Steps that the training was to make in all, where that is kept. */
+  readonly planned?: number | undefined;
 }
 
 export type PartRole = "parameters" | "optimizer" | "scheduler" | "random" | "scaler" | "progress" | "other";

@@ -21,10 +21,11 @@ export interface ResumeCheck {
 }
 
 /**
- * `yes`: everything that was saved is there, whole, and agrees. `partly`: training goes on, but not exactly as it
- * would have. `weights-only`: there is nothing to go on from but parameters. `no`: loading fails or goes wrong.
+ * `yes`: everything that was saved is there, whole, and agrees. `finished`: so it is, and all planned steps were
+ * made. `partly`: training goes on, but not exactly as it would have. `weights-only`: there is nothing to go on from
+ * but parameters. `no`: loading fails or goes wrong.
  */
-export type ResumeAnswer = "yes" | "partly" | "weights-only" | "no" | "unknown";
+export type ResumeAnswer = "yes" | "partly" | "finished" | "weights-only" | "no" | "unknown";
 
 /** The answer to "can I resume from this?". Plain data. */
 export interface ResumeReport {
@@ -58,8 +59,16 @@ const questions: Record<ResumeTopic, string> = {
   "Steps agree": "whether the steps agree",
 };
 
-/** Weighs the checks. `done` says where training stands, e.g. "step 500", where that is known. */
-export function weighChecks(checks: readonly ResumeCheck[], done: string | undefined): ResumeReport {
+/** Where a training stood at the save. */
+export interface Standing {
+  /** E.g. "step 500". */
+  readonly at: string;
+  /** E.g. "step 625 of 625", where no planned step was left. */
+  readonly finished: string | undefined;
+}
+
+/** Weighs the checks, with where the training stood, as far as that is known. */
+export function weighChecks(checks: readonly ResumeCheck[], standing: Standing | undefined): ResumeReport {
   const at = (what: ResumeTopic) => checks.find((check) => check.what === what);
   const parameters = at("Parameters");
   const optimizer = at("Optimizer state");
@@ -74,23 +83,28 @@ export function weighChecks(checks: readonly ResumeCheck[], done: string | undef
   if (optimizer?.verdict === "missing") {
     const sentence =
       "Only the weights: the optimizer state is missing. A training can start from them, with cold moments.";
-    return { answer: "weights-only", sentence, checks };
+    const { finished } = standing ?? {};
+    const lead = finished === undefined ? "" : `Finished: ${finished}. `;
+    return { answer: "weights-only", sentence: `${lead}${sentence}`, checks };
   }
   if (parameters?.verdict === "unknown" || optimizer?.verdict === "unknown") {
     const reason = (parameters?.verdict === "unknown" ? parameters : optimizer)?.reason ?? "";
     return { answer: "unknown", sentence: `Not known: ${reason}`, checks };
   }
-  return fromLosses(checks, done);
+  return fromLosses(checks, standing);
 }
 
-function fromLosses(checks: readonly ResumeCheck[], done: string | undefined): ResumeReport {
-  const from = done === undefined ? "" : ` from ${done}`;
+function fromLosses(checks: readonly ResumeCheck[], { at, finished }: Partial<Standing> = {}): ResumeReport {
+  const lead =
+    finished === undefined
+      ? `Yes${at === undefined ? "" : ` from ${at}`}`
+      : `Finished: ${finished}, no planned step is left. With a longer plan it can go on`;
   const lacking = checks.filter(({ verdict }) => verdict === "missing" || verdict === "warning");
   if (lacking.length === 0) {
     const open = checks.filter(({ verdict }) => verdict === "unknown").map(({ what }) => questions[what]);
     const doubt = open.length === 0 ? "" : ` Nothing here tells ${open.join(" or ")}.`;
-    const sentence = `Yes${from}: every part is here and whole, and nothing disagrees.${doubt}`;
-    return { answer: "yes", sentence, checks };
+    const sentence = `${lead}: every part is here and whole, and nothing disagrees.${doubt}`;
+    return { answer: finished === undefined ? "yes" : "finished", sentence, checks };
   }
   const reasons = lacking.slice(0, maxNamedReasons).map(({ what, verdict }) => {
     if (verdict === "warning") return `see ${what.toLowerCase()} below`;
@@ -100,7 +114,7 @@ function fromLosses(checks: readonly ResumeCheck[], done: string | undefined): R
   const more = lacking.length > reasons.length ? `; and ${lacking.length - reasons.length} more` : "";
   return {
     answer: "partly",
-    sentence: `Yes${from}, but not exactly: ${reasons.join("; ")}${more}.`,
+    sentence: `${lead}, but not exactly: ${reasons.join("; ")}${more}.`,
     checks,
   };
 }

@@ -13,6 +13,7 @@ import type {
   CheckpointSummary,
   ConfigSummary,
   PartSummary,
+  Resumable,
 } from "../checkpoint/summary";
 import { formatLabel } from "../formats/formatLabel";
 import { ownFindings } from "../health/weightFindings";
@@ -20,6 +21,7 @@ import { flattenJson } from "../json/flattenJson";
 import { isJsonArray, jsonString } from "../json/parseJson";
 import { assessParts, partLabels } from "../parts/parts";
 import { compareProblems, type Problem } from "../problem/problem";
+import { finishedAt } from "../progress/finished";
 import type { StageLabel } from "../stage/stage";
 import { separatorOf } from "../tensors/nameOrder";
 import { formatBytes, formatShortCount, plural } from "../text/quantities";
@@ -74,7 +76,7 @@ export function summarise(facts: SummaryFacts): CheckpointSummary {
     ...wholeModel(checkpoint),
     parts: partSummaries(folder),
     missingParts: assessment.missing.map(({ part, meaning }) => ({ label: partLabels[part], meaning })),
-    resumable: assessment.resumable,
+    resumable: resumable(facts, assessment.resumable),
     metadata: [...checkpoint.metadata],
     configs: configSummaries(folder),
     ...(adapter === undefined ? {} : { adapter: adapterSummary(adapter, adapterConfig) }),
@@ -185,6 +187,22 @@ function adapterSummary(adapter: Adapter, config: AdapterConfig | undefined): Ad
     moduleCount: adapter.modules.length,
     comparable: adapter.modules.length > 0,
   };
+}
+
+/** Weights that cannot be used are no start for anything, whatever lies beside them. */
+function resumable(facts: SummaryFacts, byParts: Resumable): Resumable {
+  const fault = ownFindings(facts).find(({ severity }) => severity === "error");
+  if (fault !== undefined) return { answer: "no", reason: fault.message };
+  const { trainerState } = facts.folder;
+  const planned = trainerState?.maxSteps ?? facts.inside?.progress?.maxSteps;
+  const finished = finishedAt({ step: trainerState?.globalStep ?? facts.inside?.progress?.step, planned });
+  if (finished === undefined || byParts.answer === "no") return byParts;
+  const reason = `${capitalised(finished)}: no planned step is left. Going on takes a longer plan. ${byParts.reason}`;
+  return { ...byParts, reason, finished: true };
+}
+
+function capitalised(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /** The log beside the checkpoint knows more than the file itself. */

@@ -13,8 +13,17 @@ import {
 
 const folder = "/run/checkpoint-240";
 
-test("a whole checkpoint of the sample run: yes, and every part says why", async () => {
+test("a training that made all planned steps is finished, not something to resume", async () => {
   const report = await resumeOf(sampleCheckpoint(), folder);
+  expect(report.answer).toBe("finished");
+  expect(report.sentence).toMatch(/^Finished: step 240 of 240, no planned step is left/);
+});
+
+test("a whole checkpoint of the sample run: yes, and every part says why", async () => {
+  const files = sampleCheckpoint();
+  const state = new TextDecoder().decode(sampleFile("trainer_state.json"));
+  files.write(`${folder}/trainer_state.json`, state.replace('"max_steps": 240', '"max_steps": 480'));
+  const report = await resumeOf(files, folder);
   expect(report.answer).toBe("yes");
   expect(report.sentence).toMatch(/^Yes from step 240/);
   expect(verdicts(report)).toEqual({
@@ -102,7 +111,7 @@ describe("what speaks against it", () => {
       "optimizer.pt is missing",
       (files) => files.remove(`${folder}/optimizer.pt`),
       "weights-only",
-      /^Only the weights/,
+      /^Finished: step 240 of 240\. Only the weights/,
     ],
     [
       "there are no parameters",
@@ -120,7 +129,7 @@ describe("what speaks against it", () => {
         files.remove(`${folder}/scheduler.pt`);
       },
       "partly",
-      /^Yes from step 240, but not exactly: schedule missing, .*; random state missing/,
+      /^Finished: step 240 of 240, .* it can go on, but not exactly: schedule missing, .*; random state missing/,
     ],
     [
       "the optimizer is that of another model",

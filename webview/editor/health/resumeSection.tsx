@@ -16,6 +16,7 @@ interface Look {
 const answers: Record<ResumeAnswer, Look> = {
   yes: { icon: "check", tone: "good" },
   partly: { icon: "warning", tone: "warning" },
+  finished: { icon: "check", tone: "good" },
   "weights-only": { icon: "info", tone: "info" },
   no: { icon: "error", tone: "error" },
   unknown: { icon: "info", tone: "info" },

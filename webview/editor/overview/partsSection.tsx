@@ -22,7 +22,8 @@ export function PartsSection({ model, summary }: OverviewProps) {
       <p class="verdict">
         <Icon name={verdict.icon} class={verdict.tone} />
         <span>
-          <span class="strong">{verdict.text}.</span> {safeText(resumable.reason)}
+          <span class="strong">{resumable.finished ? "The training is finished" : verdict.text}.</span>{" "}
+          {safeText(resumable.reason)}
         </span>
       </p>
       <ul class="parts">

@@ -53,10 +53,14 @@ interface CachedDigest {
 
 export type ProbeWeights = (path: string, signal?: AbortSignal) => Promise<WeightsProbe>;
 
+/** What the rules of health say of the weights that a checkpoint opens with. */
+export type JudgeWeights = (path: string, signal?: AbortSignal) => Promise<readonly Problem[]>;
+
 export interface FactsOptions {
   readonly userStage?: ((path: string) => string | undefined) | undefined;
   /** Looks at the first bytes of a weights file: they may name the stage, or show that it is not whole. */
   readonly peek?: ProbeWeights | undefined;
+  readonly judge?: JudgeWeights | undefined;
   /** Keep it for one set of `metrics` only. */
   readonly cache?: DigestCache | undefined;
   /** Names of metrics to keep besides the losses, as they were logged. */
@@ -114,6 +118,7 @@ class FactsReader {
     const log = trainerStatePath === undefined ? undefined : await this.readLog(trainerStatePath);
     const main = this.mainFileOf(parts);
     const seen = await this.peekInto(main, parts);
+    if (main !== undefined) await this.tellHealth(main);
     const inside = log === undefined ? seen?.progress : undefined;
     const { moment } = candidate;
     const written = metadataProgress(seen?.metadata ?? new Map());
@@ -255,6 +260,13 @@ class FactsReader {
       this.problems.push(...problems.map((problem) => ({ file: path, ...problem })));
     }
     return seen;
+  }
+
+  /** What the look at the file as a file has told already is not told again. */
+  private async tellHealth(main: string): Promise<void> {
+    const found = (await this.options.judge?.(main, this.options.signal)) ?? [];
+    const told = new Set(this.problems.map(({ code }) => code));
+    this.problems.push(...found.filter(({ code }) => !told.has(code)));
   }
 
   /** A distributed checkpoint names its files in its directory. */

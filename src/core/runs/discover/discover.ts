@@ -8,6 +8,7 @@ import type { Candidate, CandidateGroup } from "./candidate";
 import {
   type CheckpointFacts,
   type DigestCache,
+  type JudgeWeights,
   type ProbeWeights,
   readCheckpointFacts,
 } from "./checkpointFacts";
@@ -30,6 +31,8 @@ export interface DiscoverOptions extends WalkOptions {
   readonly userStage?: ((path: string) => string | undefined) | undefined;
   /** Looks at the first bytes of weights files; without it none is opened. */
   readonly peek?: ProbeWeights | undefined;
+  /** Applies the rules of health to what each checkpoint opens with. */
+  readonly judge?: JudgeWeights | undefined;
   /** Names of metrics that each checkpoint tells besides its losses, as they were logged. */
   readonly metrics?: readonly string[] | undefined;
   /** Keep it between searches with the same `metrics`: logs that did not change are then not read again. */

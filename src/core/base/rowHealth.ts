@@ -1,0 +1,55 @@
+import type { Files } from "../bytes/files";
+import { limitedFiles, ReadAllowance, ReadLimitError } from "../bytes/limitedFiles";
+import { CheckpointError } from "../problem/checkpointError";
+import { maxProbeBytes } from "../problem/limits";
+import { compareProblems, isReadingError, type Problem } from "../problem/problem";
+import { CheckpointSession } from "../session/checkpointSession";
+import { sampledFindings } from "../session/sampledValues";
+import { baseProblems } from "./baseProblems";
+
+/** Problems that one row of a list can carry. */
+const maxRowProblems = 6;
+
+export interface RowHealthOptions {
+  /** What many looks share. */
+  readonly allowance: ReadAllowance;
+  /** Caches of Hugging Face in which the base of an adapter is looked for. */
+  readonly hubFolders: readonly string[];
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * What the rules of health say of the weights of a checkpoint, for a list of many: by names, shapes, configuration,
+ * base model and as many values as a look may read. Undefined where the allowance is used up; less than all for
+ * files whose directory is longer than a look.
+ */
+export async function rowHealth(
+  files: Files,
+  path: string,
+  { allowance, hubFolders, signal }: RowHealthOptions,
+): Promise<readonly Problem[] | undefined> {
+  const limited = () => limitedFiles(files, new ReadAllowance(maxProbeBytes), allowance);
+  const found: Problem[] = [];
+  try {
+    const session = await CheckpointSession.open(limited(), path, () => undefined, signal);
+    const told = await session.health(signal, false);
+    found.push(...told.filter(({ severity }) => severity !== "info"));
+    if (!found.some(isReadingError)) found.push(...(await valuesOf(session, signal)));
+    found.push(...(await baseProblems(limited(), session, { hubFolders }, signal)));
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (error instanceof ReadLimitError && error.allowance === allowance) return undefined;
+    // Why a file cannot be opened is told by the look at it as a file.
+    if (!(error instanceof ReadLimitError || error instanceof CheckpointError)) throw error;
+  }
+  return found.sort(compareProblems).slice(0, maxRowProblems);
+}
+
+async function valuesOf(session: CheckpointSession, signal?: AbortSignal): Promise<readonly Problem[]> {
+  const reader = session.tensorReader();
+  try {
+    return await sampledFindings(session, reader, signal);
+  } finally {
+    await reader.close();
+  }
+}

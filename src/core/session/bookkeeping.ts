@@ -1,0 +1,20 @@
+import type { Checkpoint } from "../checkpoint/checkpoint";
+import type { InsideFile } from "../checkpoint/insideFile";
+import { modelsInside } from "../optimizer/modelsInside";
+import { elementCount, type Tensor } from "../tensors/tensor";
+
+/**
+ * Which tensors are single numbers that a training kept for itself, such as the best score so far: Lightning's
+ * callbacks begin with infinity there, which is no fault of the model.
+ */
+export function bookkeepingOf(session: {
+  readonly checkpoint: Checkpoint;
+  readonly inside: InsideFile | undefined;
+}): (tensor: Tensor) => boolean {
+  const { checkpoint, inside } = session;
+  const { content } = checkpoint;
+  if (content === undefined || inside?.kind !== "training-checkpoint") return () => false;
+  const models = modelsInside(content).map((path) => `${path}.`);
+  if (models.length === 0) return () => false;
+  return ({ name, shape }) => elementCount(shape) <= 1 && !models.some((prefix) => name.startsWith(prefix));
+}

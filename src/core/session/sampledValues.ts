@@ -1,0 +1,111 @@
+import type { Adapter } from "../adapter/adapter";
+import { type TensorReader, UnreadableTensorError } from "../checkpoint/tensorReader";
+import type { Problem } from "../problem/problem";
+import { elementCount, type Tensor } from "../tensors/tensor";
+import { plural } from "../text/quantities";
+import { quote } from "../text/quote";
+import { decodeValues } from "../values/decodeValues";
+import { valueDtype } from "../values/valueDtype";
+import { bookkeepingOf } from "./bookkeeping";
+import type { CheckpointSession } from "./checkpointSession";
+
+/** Tensors of which some values are looked at; a training that diverged has NaN in nearly all of them. */
+const maxSampledTensors = 32;
+
+/** Of one tensor, where not all can be read. */
+const sampleBytes = 8 * 1024;
+
+/** Weights up to here, as those of most adapters, are read whole. */
+const maxWholeBytes = 512 * 1024;
+
+/**
+ * What the values that a look may read tell: all of a small file, else the first values of tensors evenly over the
+ * file. NaN and infinities are errors; an adapter that changes nothing is a warning. That nothing is found tells
+ * nothing of a large file.
+ */
+export async function sampledFindings(
+  session: CheckpointSession,
+  reader: TensorReader,
+  signal?: AbortSignal,
+): Promise<readonly Problem[]> {
+  const { checkpoint, adapter } = session;
+  const isBookkeeping = bookkeepingOf(session);
+  const floating = checkpoint.tensors.filter(
+    (tensor) => isFloating(tensor.dtype) && elementCount(tensor.shape) > 0 && !isBookkeeping(tensor),
+  );
+  const isSmall = floating.reduce((sum, { byteSize }) => sum + byteSize, 0) <= maxWholeBytes;
+  const modules = spread(adapter?.modules ?? [], isSmall ? Number.POSITIVE_INFINITY : maxSampledTensors / 2);
+  const some = spread(floating, maxSampledTensors);
+  const looked = isSmall ? floating : [...new Set([...some, ...modules.flatMap(({ a, b }) => [a, b])])];
+  const seen = new Map<Tensor, Float64Array>();
+  for (const tensor of looked) {
+    signal?.throwIfAborted();
+    const values = await firstValues(tensor, isSmall ? tensor.byteSize : sampleBytes, reader, signal);
+    if (values !== undefined) seen.set(tensor, values);
+  }
+  return [...notFinite(seen), ...untrained(seen, modules, modules.length === adapter?.modules.length)];
+}
+
+function isFloating(dtype: string): boolean {
+  const how = valueDtype(dtype);
+  return how?.kind === "float" && how.bitsPerValue >= 8;
+}
+
+function spread<T>(all: readonly T[], count: number): readonly T[] {
+  if (all.length <= count) return all;
+  return Array.from({ length: count }, (_, index) => all[Math.floor((index * all.length) / count)] as T);
+}
+
+async function firstValues(
+  tensor: Tensor,
+  bytes: number,
+  reader: TensorReader,
+  signal?: AbortSignal,
+): Promise<Float64Array | undefined> {
+  const bytesPerValue = (valueDtype(tensor.dtype)?.bitsPerValue ?? 8) / 8;
+  const count = Math.min(elementCount(tensor.shape), Math.floor(bytes / bytesPerValue));
+  try {
+    const read = await reader.readRange(tensor, 0, count * bytesPerValue, signal);
+    return decodeValues(read, tensor.dtype, count).values;
+  } catch (error) {
+    // What the file does not hold is told by its directory.
+    if (error instanceof UnreadableTensorError) return undefined;
+    throw error;
+  }
+}
+
+function notFinite(seen: ReadonlyMap<Tensor, Float64Array>): Problem[] {
+  const found = [...seen].filter(
+    ([, values]) => values.some((value) => !Number.isFinite(value)) && !isMask(values),
+  );
+  const first = found[0]?.[0];
+  if (first === undefined) return [];
+  const which =
+    found.length === 1
+      ? `${quote(first.name)} holds`
+      : `${found.length} of ${plural(seen.size, "tensor")} that were looked into hold`;
+  const message = `${which} NaN or infinite values: training diverged, or the file is damaged.`;
+  return [{ severity: "error", code: "NotFiniteValues", message, tensor: first.name }];
+}
+
+/** What is added to attention scores: zeros, and minus infinity where nothing may be seen. */
+function isMask(values: Float64Array): boolean {
+  return values.includes(0) && values.every((value) => value === 0 || value === Number.NEGATIVE_INFINITY);
+}
+
+/** Every B all zeros, as it was initialised; PiSSA and its kin, and embeddings, are so in the other factor. */
+function untrained(
+  seen: ReadonlyMap<Tensor, Float64Array>,
+  modules: Adapter["modules"],
+  isAll: boolean,
+): Problem[] {
+  const isZero = (tensor: Tensor) => seen.get(tensor)?.every((value) => value === 0) === true;
+  if (modules.length === 0 || !modules.every(({ a, b }) => isZero(b) || isZero(a))) return [];
+  const which = isAll
+    ? modules.length === 1
+      ? "its only module"
+      : `every one of its ${modules.length} modules`
+    : `all ${modules.length} modules that were looked into`;
+  const message = `The adapter is untrained: in ${which} one factor is all zeros, so that it changes nothing.`;
+  return [{ severity: "warning", code: "Untrained", message }];
+}
