@@ -1,6 +1,6 @@
 import type { Problem } from "../problem/problem";
-import { PatternSyntaxError } from "./patternSyntax";
-import { type PatternBudget, PatternBudgetError, PythonPattern } from "./pythonPattern";
+
+import { type PatternBudget, PatternBudgetError, PatternSyntaxError, PythonPattern } from "./pythonPattern";
 
 /** About a second of matching; 10,000 modules against 20 real expressions take a twentieth of it. */
 const stepBudget = 20_000_000;

@@ -56,6 +56,14 @@ describe("ModulePatterns", () => {
     expect(subject.find("model.q_proj")).toBe(2);
   });
 
+  it("reaches the last of 89,000 experts with one honest expression, within its budget", () => {
+    const subject = patternsOf(".*layers\\.(1388|1389|1390)\\..*");
+    const name = (i: number) => `base_model.model.model.layers.${i >> 6}.mlp.experts.${i & 63}.gate_up_proj`;
+    for (let i = 0; i < 89_000; i++) subject.find(name(i));
+    expect(subject.find(name(88_999))).toBe(1);
+    expect(subject.problems).toEqual([]);
+  });
+
   it("bounds the length, the nesting, the repetition and the number of expressions", () => {
     for (const key of [
       `.*${"x".repeat(1000)}`,
