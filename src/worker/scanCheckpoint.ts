@@ -7,6 +7,7 @@ import { deadRowsFinding, duplicateFinding, tensorFindings } from "../core/analy
 import type { TensorNumbers } from "../core/analysis/tensorNumbers";
 import { ProblemList } from "../core/problem/problemList";
 import type { CheckpointSession } from "../core/session/checkpointSession";
+import { filesOfTensor } from "../core/tensors/assembly";
 import type { Tensor } from "../core/tensors/tensor";
 import { formatBytes, plural } from "../core/text/quantities";
 import { valueDtype } from "../core/values/valueDtype";
@@ -66,7 +67,7 @@ export async function scanCheckpoint(
   }
   const changed = new Set(outcome.changedFiles);
   const sound = scanned
-    .filter(({ row }) => !changed.has(tensors[row]?.fileIndex ?? -1))
+    .filter(({ row }) => !filesOfTensor(tensors[row] as Tensor).some((file) => changed.has(file)))
     .sort((a, b) => a.row - b.row);
   for (const tensor of sound) for (const finding of tensorFindings(tensor)) problems.add(finding);
   await findDeadRows(session, sound, problems, signal);

@@ -89,7 +89,7 @@ async function readOnly(path: string, offset: number, bytes: number, threads: Th
   await Promise.all(
     offsets.map((at) => {
       const piece = { offset: at, length, encoding: undefined, padding: 0, isWhole: true, hash: false };
-      return threads.run({ kind: "measure", path, control, pieces: [piece] });
+      return threads.run({ kind: "measure", paths: [path], control, pieces: [piece] });
     }),
   );
 }

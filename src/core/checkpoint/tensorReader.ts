@@ -2,6 +2,8 @@ import type { ByteRegion } from "../bytes/byteRegion";
 import type { ByteSource, OpenByteSource } from "../bytes/byteSource";
 import type { Files } from "../bytes/files";
 import { CheckpointError } from "../problem/checkpointError";
+import type { TensorPiece } from "../tensors/assembly";
+import { readAssembly } from "../tensors/readAssembly";
 import { readLayout } from "../tensors/readLayout";
 import type { Tensor } from "../tensors/tensor";
 import type { TensorStorage } from "../tensors/tensorLayout";
@@ -33,10 +35,15 @@ export class TensorReader {
 
   /** Some of the tensor's bytes, `offset` counted from its first. */
   async readRange(tensor: Tensor, offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array> {
-    const source = await this.source(tensor.fileIndex);
-    const { layout } = tensor;
-    if (layout === undefined) return source.read(tensor.offset + offset, length, signal);
+    const { layout, assembly } = tensor;
     try {
+      if (assembly !== undefined) {
+        const open = async (piece: TensorPiece) =>
+          this.openRegion(await this.source(piece.fileIndex), piece.region);
+        return await readAssembly(tensor, assembly, offset, length, open, signal);
+      }
+      const source = await this.source(tensor.fileIndex);
+      if (layout === undefined) return await source.read(tensor.offset + offset, length, signal);
       const open = (storage: TensorStorage) => this.open(source, storage);
       return await readLayout(tensor, layout, offset, length, open, signal);
     } catch (error) {
@@ -58,6 +65,10 @@ export class TensorReader {
     if (region === undefined) {
       throw new UnreadableTensorError(absent ?? "The file does not hold the tensor's bytes.");
     }
+    return this.openRegion(file, region);
+  }
+
+  private openRegion(file: ByteSource, region: ByteRegion): Promise<ByteSource> {
     const known = this.regions.get(region);
     if (known !== undefined) return known;
     const opened = region.open(file);

@@ -47,6 +47,12 @@ export const torchOnlyBits = new Map<string, number>([
   ["BITS16", 16],
 ]);
 
+/** Bytes of one element; undefined where several share a byte, and for dtypes that are not known. */
+export function elementBytesOf(dtype: string): number | undefined {
+  const bits = dtypeBits.get(dtype) ?? torchOnlyBits.get(dtype);
+  return bits === undefined || bits % 8 !== 0 ? undefined : bits / 8;
+}
+
 /** The name torch gives a dtype, for snippets that people paste into Python. */
 const torchNames = new Map<string, string>([
   ["BOOL", "torch.bool"],

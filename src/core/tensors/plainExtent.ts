@@ -9,14 +9,15 @@ export interface Extent {
 
 /**
  * The bytes that are the tensor's as they lie there, little-endian and in its order. Undefined where they are not:
- * big-endian, sparse, conjugated, or with gaps. With `anyOrder` a permuted view (a transposed matrix) will do, whose
+ * big-endian, sparse, conjugated, made of pieces, or with gaps. With `anyOrder` a permuted view (a transposed matrix) will do, whose
  * values are all there, but follow each other differently.
  */
 export function plainExtent(
   tensor: Tensor,
   { anyOrder }: { readonly anyOrder: boolean },
 ): Extent | undefined {
-  const { layout } = tensor;
+  const { layout, assembly } = tensor;
+  if (assembly !== undefined) return undefined;
   if (layout === undefined) return { offset: tensor.offset, length: tensor.byteSize };
   const { storage, sparse, conjugate, negative, elementShape, strides, elementBytes, storageOffset } = layout;
   if (storage.bigEndian || sparse !== undefined || conjugate === true || negative === true) return undefined;

@@ -1,3 +1,4 @@
+import type { Assembly } from "./assembly";
 import type { TensorLayout } from "./tensorLayout";
 
 /** A tensor as a checkpoint's directory describes it; its bytes stay in the file. */
@@ -14,6 +15,8 @@ export interface Tensor {
   readonly fileIndex: number;
   /** Set where the bytes in the file are not plainly the tensor's: a view, compressed, big-endian, absent. */
   readonly layout?: TensorLayout;
+  /** Set where the tensor is made of pieces, as of a distributed checkpoint; `offset` and `fileIndex` are the first's. */
+  readonly assembly?: Assembly;
 }
 
 /** Number of elements of a shape; 1 for a scalar. */

@@ -3,6 +3,7 @@ import type { Problem } from "../../core/problem/problem";
 import { ProblemList } from "../../core/problem/problemList";
 import type { TensorValues, ValueFindings } from "../../core/report/valueFindings";
 import type { CheckpointSession } from "../../core/session/checkpointSession";
+import { filesOfTensor, unreadablePart } from "../../core/tensors/assembly";
 import { quote } from "../../core/text/quote";
 import { NumbersPool, type NumbersPoolOptions } from "./numbersPool";
 import type { ScanOutcome } from "./scan";
@@ -39,7 +40,8 @@ export async function findInTensors(
     });
     const changed = new Set(outcome.changedFiles);
     for (const index of [...found.keys()]) {
-      if (changed.has(session.checkpoint.tensors[index]?.fileIndex ?? -1)) found.delete(index);
+      const tensor = session.checkpoint.tensors[index];
+      if (tensor !== undefined && filesOfTensor(tensor).some((file) => changed.has(file))) found.delete(index);
     }
     return { tensors: found, problems: problemsOf(session, outcome) };
   } finally {
@@ -53,7 +55,10 @@ function problemsOf(
 ): readonly Problem[] {
   const problems = new ProblemList(maxListed);
   for (const { index, reason } of unreadable) {
-    const name = tensors[index]?.name ?? "";
+    const tensor = tensors[index];
+    // Which pieces are missing was found when the folder was opened, and is told there.
+    if (tensor === undefined || unreadablePart(tensor) !== undefined) continue;
+    const { name } = tensor;
     const message = `${quote(name)} could not be read: ${reason}`;
     problems.add({ severity: "error", code: "UnreadableTensor", message, tensor: name });
   }

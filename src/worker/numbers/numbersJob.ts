@@ -2,14 +2,15 @@ import type { EncodingKey } from "../../core/analysis/numberEncoding";
 import type { PartialDifference } from "../../core/analysis/tensorDifference";
 import type { PartialNumbers } from "../../core/analysis/tensorMeasurer";
 import type { TensorNumbers } from "../../core/analysis/tensorNumbers";
+import type { PiecePlace } from "../../core/tensors/assembly";
 
 /** Work for one thread. */
 export type Job = MeasureJob | CompareJob;
 
-/** Ranges of one file that are measured one after the other. */
+/** Ranges of one file, or of tensors that are joined from several, which are measured one after the other. */
 export interface MeasureJob {
   readonly kind: "measure";
-  readonly path: string;
+  readonly paths: readonly string[];
   readonly control: JobControl;
   readonly pieces: readonly Piece[];
 }
@@ -30,9 +31,11 @@ export interface ComparePiece {
   readonly values: number;
 }
 
-/** A range of a file that holds values of one dtype, contiguous and little-endian. */
+/** A range of a file, or of a joined tensor, that holds values of one dtype, contiguous and little-endian. */
 export interface Piece {
+  /** In the job's only file; with `joined` in the bytes of that tensor. */
   readonly offset: number;
+  readonly joined?: JoinedTensor;
   readonly length: number;
   /** Undefined where the bytes are only hashed. */
   readonly encoding: EncodingKey | undefined;
@@ -41,6 +44,23 @@ export interface Piece {
   /** It is a whole tensor, so its numbers can be finished at once. */
   readonly isWhole: boolean;
   readonly hash: boolean;
+}
+
+/** A tensor whose bytes lie in several places. */
+export interface JoinedTensor {
+  readonly shape: readonly number[];
+  readonly elementBytes: number;
+  /** In the order of their first elements. */
+  readonly parts: readonly JoinedPart[];
+  /** Nobody has looked whether parts overlap. */
+  readonly mayOverlap: boolean;
+}
+
+export interface JoinedPart {
+  /** Index into the job's paths. */
+  readonly file: number;
+  readonly offset: number;
+  readonly place: PiecePlace;
 }
 
 /** Memory that all threads see, because a thread that is busy reads no messages. */

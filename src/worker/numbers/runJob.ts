@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
-import { closeSync, openSync, readSync } from "node:fs";
 import { finishNumbers } from "../../core/analysis/finishNumbers";
 import { encodingOf } from "../../core/analysis/numberEncoding";
 import type { NumberKernels } from "../../core/analysis/numberKernels";
 import { bytesOfValues, type ComparedEncoding, TensorComparer } from "../../core/analysis/tensorComparer";
 import { TensorMeasurer } from "../../core/analysis/tensorMeasurer";
-import { UnexpectedEndError } from "../../core/bytes/byteSource";
+import { JobFiles } from "./jobFiles";
+import { JoinedRead } from "./joinedRead";
 import type { ComparePiece, ComparePieceResult, Job, JobControl, Piece, PieceResult } from "./numbersJob";
 
 /**
@@ -14,20 +14,13 @@ import type { ComparePiece, ComparePieceResult, Job, JobControl, Piece, PieceRes
  */
 export function runJob(job: Job, kernels: NumberKernels): readonly (PieceResult | ComparePieceResult)[] {
   const { control } = job;
-  const paths = job.kind === "compare" ? job.paths : [job.path];
-  const files: number[] = [];
+  const files = new JobFiles(job.paths);
   try {
-    for (const path of paths) files.push(openSync(path, "r"));
-    if (job.kind === "compare") {
-      const both = files as [number, number];
-      return untilCancelled(job.pieces, control, (piece) => comparePiece(both, piece, kernels, control));
-    }
-    const [file] = files as [number];
-    return untilCancelled(job.pieces, control, (piece) => measurePiece(file, piece, kernels, control));
-  } catch (error) {
-    return job.pieces.map(() => ({ failure: messageOf(error) }));
+    return job.kind === "compare"
+      ? untilCancelled(job.pieces, control, (piece) => comparePiece(files, piece, kernels, control))
+      : untilCancelled(job.pieces, control, (piece) => measurePiece(files, piece, kernels, control));
   } finally {
-    for (const file of files) closeSync(file);
+    files.close();
   }
 }
 
@@ -41,7 +34,7 @@ function untilCancelled<P, R>(pieces: readonly P[], control: JobControl, work: (
 }
 
 function comparePiece(
-  files: readonly [number, number],
+  files: JobFiles,
   { offsets, encodings, values }: ComparePiece,
   kernels: NumberKernels,
   control: JobControl,
@@ -60,7 +53,7 @@ function comparePiece(
     for (const side of [0, 1] as const) {
       const from = bytesBefore(side, done);
       const length = bytesBefore(side, done + count) - from;
-      failure ??= readChunk(files[side], offsets[side] + from, chunks[side], length);
+      failure ??= files.read(side, offsets[side] + from, chunks[side], length);
       control.addBytes(length);
     }
     if (failure === undefined) comparer.add(count);
@@ -70,15 +63,24 @@ function comparePiece(
   return failure === undefined ? { partial } : { failure };
 }
 
-function measurePiece(file: number, piece: Piece, kernels: NumberKernels, control: JobControl): PieceResult {
+function measurePiece(
+  files: JobFiles,
+  piece: Piece,
+  kernels: NumberKernels,
+  control: JobControl,
+): PieceResult {
   const encoding = piece.encoding === undefined ? undefined : encodingOf(piece.encoding);
   const measurer = encoding === undefined ? undefined : new TensorMeasurer(kernels, encoding);
   const hash = piece.hash ? createHash("sha256") : undefined;
   const step = measurer?.chunkBytes ?? kernels.chunk.length;
+  const joined = piece.joined === undefined ? undefined : new JoinedRead(files, piece.joined);
   let failure: string | undefined;
   for (let done = 0; done < piece.length && failure === undefined && !control.isCancelled; done += step) {
     const length = Math.min(step, piece.length - done);
-    failure = readChunk(file, piece.offset + done, kernels.chunk, length);
+    const offset = piece.offset + done;
+    failure = joined
+      ? joined.read(offset, kernels.chunk, length)
+      : files.read(0, offset, kernels.chunk, length);
     if (failure !== undefined) break;
     hash?.update(kernels.chunk.subarray(0, length));
     measurer?.add(length, done + length === piece.length ? piece.padding : 0);
@@ -95,23 +97,4 @@ function measurePiece(file: number, piece: Piece, kernels: NumberKernels, contro
         ? { numbers: finishNumbers(partial, encoding) }
         : { partial }),
   };
-}
-
-/** Says why it failed. A read may give fewer bytes than asked for, above all on network file systems. */
-function readChunk(file: number, offset: number, chunk: Uint8Array, length: number): string | undefined {
-  let done = 0;
-  try {
-    while (done < length) {
-      const count = readSync(file, chunk, done, length - done, offset + done);
-      if (count === 0) return new UnexpectedEndError(offset + done).message;
-      done += count;
-    }
-  } catch (error) {
-    return messageOf(error);
-  }
-  return undefined;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

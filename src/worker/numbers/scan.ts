@@ -1,13 +1,16 @@
 import { encodingKey } from "../../core/analysis/numberEncoding";
 import type { TensorNumbers } from "../../core/analysis/tensorNumbers";
 import type { Files } from "../../core/bytes/files";
+import { mapParallel } from "../../core/bytes/mapParallel";
 import type { Checkpoint } from "../../core/checkpoint/checkpoint";
+import { filesOfTensor, unreadablePart } from "../../core/tensors/assembly";
 import type { Tensor } from "../../core/tensors/tensor";
 import { nodeFiles } from "../nodeFiles";
 import { abortable } from "./abortable";
 import { fileIdentity } from "./fileIdentity";
+import { JoinedPlan, type PlacedAssembly } from "./joinedPlan";
 import type { MeasuredTensor, NumbersCache } from "./numbersCache";
-import { JobControl } from "./numbersJob";
+import { JobControl, type Piece, type PieceResult } from "./numbersJob";
 import type { PlainReading } from "./plainReading";
 import { type PlacedTensor, ScanPlan } from "./scanPlan";
 import { TensorPlaces } from "./tensorPlaces";
@@ -53,6 +56,9 @@ export interface ScanTools {
 
 const reportEveryMs = 100;
 
+/** Files that are looked at together: hundreds on a network disk would otherwise take as many answers. */
+const parallelStats = 16;
+
 /**
  * Measures tensors of a checkpoint, file by file, in the order of their bytes.
  * @param indexes into the checkpoint's tensors.
@@ -96,9 +102,15 @@ class Scan {
   async run(indexes: readonly number[]): Promise<ScanOutcome> {
     const { checkpoint } = this.source;
     const byFile = new Map<number, number[]>();
+    const assembled: number[] = [];
     for (const index of indexes) {
       const tensor = checkpoint.tensors[index];
       if (tensor === undefined) throw new RangeError(`No tensor ${index}`);
+      if (tensor.assembly !== undefined) {
+        assembled.push(index);
+        this.totalBytes += tensor.byteSize;
+        continue;
+      }
       const list = byFile.get(tensor.fileIndex);
       if (list === undefined) byFile.set(tensor.fileIndex, [index]);
       else list.push(index);
@@ -111,6 +123,7 @@ class Scan {
       this.options.signal?.throwIfAborted();
       await this.scanFile(fileIndex, list);
     }
+    if (assembled.length > 0) await this.scanAssembled(assembled);
     this.options.signal?.throwIfAborted();
     this.report();
     const { measured, unreadable, changedFiles } = this;
@@ -157,6 +170,91 @@ class Scan {
     }
   }
 
+  /** Tensors that are made of pieces, of any number of files: what they are is told by all of these together. */
+  private async scanAssembled(indexes: readonly number[]): Promise<void> {
+    const { checkpoint, files } = this.source;
+    const isLocal = files === nodeFiles;
+    const readable = indexes.filter((index) => {
+      const missing = unreadablePart(this.tensor(index));
+      if (missing !== undefined) this.fail(index, missing);
+      return missing === undefined;
+    });
+    const touched = [...new Set(readable.flatMap((index) => filesOfTensor(this.tensor(index))))];
+    const pathOf = (fileIndex: number) => checkpoint.files[fileIndex]?.path ?? "";
+    const identify = (fileIndex: number) => fileIdentity(pathOf(fileIndex));
+    const before = new Map<number, string>();
+    if (isLocal) {
+      await mapParallel(touched, parallelStats, async (fileIndex) => {
+        const identity = await identify(fileIndex);
+        const isSame = (await sizeOf(files, pathOf(fileIndex))) === checkpoint.files[fileIndex]?.bytes;
+        if (identity !== undefined && isSame) before.set(fileIndex, identity);
+        else this.changedFiles.push(fileIndex);
+      });
+    }
+    const sound = isLocal
+      ? readable.filter((index) => filesOfTensor(this.tensor(index)).every((file) => before.has(file)))
+      : readable;
+    const identity = touched.map((fileIndex) => before.get(fileIndex)).join("|");
+    const fresh: [index: number, measured: MeasuredTensor][] = [];
+    const tell = (index: number, measured: MeasuredTensor) => {
+      fresh.push([index, measured]);
+      this.tell(index, measured);
+    };
+    const wanted = isLocal ? this.withoutCached(checkpoint.path, identity, sound) : sound;
+    const placed: PlacedAssembly[] = [];
+    const others: number[] = [];
+    for (const index of wanted) {
+      const tensor = this.tensor(index);
+      const isEmpty = tensor.byteSize === 0;
+      const hasNumbers = encodingKey(tensor) !== undefined || this.options.withHashes === true;
+      const pieces = isLocal && !isEmpty && hasNumbers ? await this.places.findPieces(tensor) : undefined;
+      if (pieces === undefined) others.push(index);
+      else placed.push({ index, tensor, pieces });
+    }
+    const plan = new JoinedPlan(placed, pathOf, this.options.withHashes === true, {
+      onMeasured: tell,
+      onUnreadable: (index, reason) => this.fail(index, reason),
+    });
+    await Promise.all([
+      this.runJobs(
+        plan.jobs(),
+        (job) => job.paths,
+        (job, results) => plan.take(job, results),
+      ),
+      this.measureOthers(others, tell),
+    ]);
+    this.options.signal?.throwIfAborted();
+    const changed = new Set<number>();
+    for (const [fileIndex, known] of before) {
+      if ((await identify(fileIndex)) !== known) changed.add(fileIndex);
+    }
+    this.changedFiles.push(...changed);
+    if (!isLocal || changed.size > 0) return;
+    for (const [index, measured] of fresh)
+      this.tools.cache.set(checkpoint.path, identity, this.nameOf(index), measured);
+  }
+
+  /** Keeps all threads busy with jobs until there are no more. */
+  private async runJobs<J extends { readonly steps: readonly { readonly piece: Piece }[] }>(
+    jobs: Iterable<J>,
+    pathsOf: (job: J) => readonly string[],
+    take: (job: J, results: readonly PieceResult[]) => void,
+  ): Promise<void> {
+    const { threads } = this.tools;
+    const iterator = jobs[Symbol.iterator]();
+    const runner = async () => {
+      for (let next = iterator.next(); next.done !== true; next = iterator.next()) {
+        if (this.control.isCancelled) return;
+        const job = next.value;
+        const pieces = job.steps.map(({ piece }) => piece);
+        const message = { kind: "measure", paths: pathsOf(job), control: this.control, pieces } as const;
+        const results = await threads.run(message, this.options.urgent);
+        if (!this.control.isCancelled) take(job, results);
+      }
+    };
+    await Promise.all(Array.from({ length: threads.width }, runner));
+  }
+
   private withoutCached(path: string, identity: string, indexes: readonly number[]): readonly number[] {
     return indexes.filter((index) => {
       const known = this.tools.cache.get(path, identity, this.nameOf(index));
@@ -200,24 +298,17 @@ class Scan {
     placed: readonly PlacedTensor[],
     tell: (index: number, measured: MeasuredTensor) => void,
   ): Promise<void> {
-    const { threads } = this.tools;
     const plan = new ScanPlan(placed, this.options.withHashes === true, {
       onMeasured: tell,
       onUnreadable: (index, reason) => this.fail(index, reason),
     });
     const wantedBytes = placed.reduce((sum, { extent }) => sum + extent.length, 0);
     this.totalBytes += plan.totalBytes - wantedBytes;
-    const jobs = plan.jobs();
-    const runner = async () => {
-      for (const steps of jobs) {
-        if (this.control.isCancelled) return;
-        const pieces = steps.map(({ piece }) => piece);
-        const job = { kind: "measure", path, control: this.control, pieces } as const;
-        const results = await threads.run(job, this.options.urgent);
-        if (!this.control.isCancelled) plan.take(steps, results);
-      }
-    };
-    await Promise.all(Array.from({ length: threads.width }, runner));
+    await this.runJobs(
+      plan.jobs(),
+      () => [path],
+      ({ steps }, results) => plan.take(steps, results),
+    );
   }
 
   private async measureOthers(

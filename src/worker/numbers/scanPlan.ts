@@ -23,10 +23,10 @@ export interface PlanListener {
 }
 
 /** A tensor larger than this is measured by several threads. */
-const pieceBytes = 64 * 1024 * 1024;
+export const pieceBytes = 64 * 1024 * 1024;
 
 /** Small tensors are sent to a thread by the hundred: a message costs more than measuring one. */
-const maxPiecesOfJob = 512;
+export const maxPiecesOfJob = 512;
 
 /** A range to be read, and the parts of a tensor that wait for it. */
 interface Step {
@@ -74,7 +74,7 @@ export class ScanPlan {
   }
 
   /** Lists of steps, each the work of one job, in the order of the file. */
-  *jobs(): Generator<readonly Step[]> {
+  *jobs(): Generator<{ readonly steps: readonly Step[] }> {
     let steps: Step[] = [];
     let bytes = 0;
     for (const segment of this.segments) {
@@ -82,12 +82,12 @@ export class ScanPlan {
         steps.push(step);
         bytes += step.piece.length;
         if (bytes < pieceBytes && steps.length < maxPiecesOfJob) continue;
-        yield steps;
+        yield { steps };
         steps = [];
         bytes = 0;
       }
     }
-    if (steps.length > 0) yield steps;
+    if (steps.length > 0) yield { steps };
   }
 
   /** Takes what a thread found for the steps of a job. */

@@ -2,9 +2,22 @@ import { startInFile } from "../../core/bytes/byteRange";
 import type { ByteRegion } from "../../core/bytes/byteRegion";
 import type { ByteSource, OpenByteSource } from "../../core/bytes/byteSource";
 import type { Files } from "../../core/bytes/files";
+import { mapParallel } from "../../core/bytes/mapParallel";
 import type { Checkpoint } from "../../core/checkpoint/checkpoint";
+import { type PiecePlace, placeCount, type TensorPiece } from "../../core/tensors/assembly";
+import { elementBytesOf } from "../../core/tensors/dtype";
 import { type Extent, plainExtent } from "../../core/tensors/plainExtent";
 import type { Tensor } from "../../core/tensors/tensor";
+
+/** Where a piece of a tensor lies in a file, contiguous and little-endian. */
+export interface PlacedPiece {
+  readonly fileIndex: number;
+  readonly offset: number;
+  readonly place: PiecePlace;
+}
+
+/** Finding a piece takes a small read or two. */
+const parallelPieces = 16;
 
 /** Finds where tensors lie in their files. Holds the files open that it looked into; close it when done. */
 export class TensorPlaces {
@@ -34,6 +47,35 @@ export class TensorPlaces {
     } catch {
       return undefined;
     }
+  }
+
+  /**
+   * Where the pieces of an assembled tensor lie in their files, in the order of the pieces. Undefined where one of them
+   * is missing, cut or compressed.
+   */
+  async findPieces({ dtype, assembly }: Tensor): Promise<readonly PlacedPiece[] | undefined> {
+    const width = elementBytesOf(dtype);
+    if (assembly === undefined || assembly.fault !== undefined || assembly.unclaimed > 0) return undefined;
+    const { pieces } = assembly;
+    if (width === undefined || pieces.some(({ absent, inMemory }) => absent !== undefined || inMemory))
+      return undefined;
+    try {
+      const placed = await mapParallel(pieces, parallelPieces, (piece) => this.placePiece(piece, width));
+      return placed.every((place) => place !== undefined) ? placed : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  private async placePiece(piece: TensorPiece, width: number): Promise<PlacedPiece | undefined> {
+    const { fileIndex, region, start, place } = piece;
+    const file = await this.source(fileIndex);
+    const bytes = await this.open(file, region);
+    const first = startInFile(bytes, file);
+    const end = (start + placeCount(place)) * width;
+    return first === undefined || end > bytes.size
+      ? undefined
+      : { fileIndex, offset: first + start * width, place };
   }
 
   async close(): Promise<void> {
