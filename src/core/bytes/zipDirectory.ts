@@ -44,11 +44,22 @@ const entryBytes = 46;
 /** The end record is the last thing but for a comment, whose length has 16 bits. */
 export const zipTailBytes = 64 * 1024 + endBytes + zip64LocatorBytes + zip64EndBytes;
 
-/** @throws CheckpointError `NoZipDirectory` where there is none: a save that was interrupted writes it last. */
-export async function readZipDirectory(source: ByteSource, signal?: AbortSignal): Promise<ZipDirectory> {
-  const tailStart = Math.max(0, source.size - zipTailBytes);
+/**
+ * @param tailBytes what is read at first; where the end record is not in it, as much as a comment may take.
+ * @throws CheckpointError `NoZipDirectory` where there is none: a save that was interrupted writes it last.
+ */
+export async function readZipDirectory(
+  source: ByteSource,
+  signal?: AbortSignal,
+  tailBytes = zipTailBytes,
+): Promise<ZipDirectory> {
+  const tailStart = Math.max(0, source.size - tailBytes);
   const tail = new Tail(await source.read(tailStart, source.size - tailStart, signal), tailStart);
-  const end = findEnd(tail) ?? fail(source.size);
+  const end = findEnd(tail);
+  if (end === undefined) {
+    if (tailBytes < zipTailBytes && tailStart > 0) return readZipDirectory(source, signal);
+    return fail(source.size);
+  }
   const { size, prefixBytes } = end;
   if (size > maxZipDirectoryBytes) {
     const message = `The archive's directory has ${formatBytes(size)}; up to ${formatBytes(maxZipDirectoryBytes)} are read.`;

@@ -1,8 +1,9 @@
+import type { CheckpointFile } from "../formats/checkpointFile";
+import type { DistributedLayout, ParsedFolder } from "../formats/folderFormat";
 import type { FileContent, FormatId } from "../formats/format";
 import type { ImportFinding } from "../formats/importFinding";
 import type { Problem } from "../problem/problem";
 import type { Tensor } from "../tensors/tensor";
-import type { CheckpointFile } from "./summary";
 
 /** An opened checkpoint: the directory of its weights. Tensor bytes stay on disk. */
 export interface Checkpoint {
@@ -21,6 +22,10 @@ export interface Checkpoint {
   readonly wholeModelPath: string | undefined;
   /** The value that was saved, where the file is more than a list of tensors. */
   readonly content?: FileContent;
+  /** Set where the checkpoint is a folder of several processes: how they shared the work. */
+  readonly layout?: DistributedLayout;
+  /** The content with such values as take a read of their own; of a folder only. */
+  readonly readValues?: ParsedFolder["readValues"];
   /** What loading the files in Python would import. Undefined where their format imports nothing. */
   readonly imports?: readonly ImportFinding[];
   readonly problems: readonly Problem[];

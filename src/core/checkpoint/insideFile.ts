@@ -84,7 +84,7 @@ async function withNames(
   folder: FolderContext,
   signal?: AbortSignal,
 ): Promise<readonly OptimizerState[]> {
-  if (!optimizers.some(isUnknown)) return optimizers;
+  if (!optimizers.some(isUnknown) || checkpoint.layout !== undefined) return optimizers;
   const own = modelParameters(content);
   const named = optimizers.map((optimizer) => nameParameters(optimizer, own, true));
   if (!named.some(isUnknown)) return named;

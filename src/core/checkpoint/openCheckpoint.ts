@@ -1,5 +1,7 @@
-import type { Files } from "../bytes/files";
+import type { FileEntry, Files } from "../bytes/files";
 import { baseName, joinPath, parentPath } from "../bytes/paths";
+import type { FolderFormat } from "../formats/folderFormat";
+import { folderFormatOf } from "../formats/folderRegistry";
 import { readCheckpointFile } from "../formats/readFile";
 import { classifyEntry, mainFile } from "../parts/parts";
 import { CheckpointError } from "../problem/checkpointError";
@@ -21,11 +23,15 @@ export async function openCheckpoint(files: Files, path: string, signal?: AbortS
     throw new CheckpointError("NotFound", "There is no such file or folder.", undefined, path);
   if (found.kind === "directory") return openFolder(files, path, signal);
   // What lies beside the weights and only speaks of them: the folder is what is meant.
-  if (descriptions.has(baseName(path))) return openFolder(files, parentPath(path), signal);
+  if (descriptions.has(baseName(path)) || partsOfDcp.test(baseName(path)))
+    return openFolder(files, parentPath(path), signal);
   return openFile(files, path, signal);
 }
 
 const descriptions: ReadonlySet<string> = new Set(["trainer_state.json", "adapter_config.json"]);
+
+/** Of these each file alone says nothing: one has the names, the others the values. */
+const partsOfDcp = /^\.metadata$|\.distcp$/;
 
 async function openFile(files: Files, path: string, signal?: AbortSignal): Promise<Checkpoint> {
   return path.endsWith(indexEnding)
@@ -35,6 +41,8 @@ async function openFile(files: Files, path: string, signal?: AbortSignal): Promi
 
 async function openFolder(files: Files, folder: string, signal?: AbortSignal): Promise<Checkpoint> {
   const entries = await files.list(folder);
+  const format = folderFormatOf(entries);
+  if (format !== undefined) return openDistributed(files, folder, format, entries, signal);
   const name = mainFile(entries);
   if (name !== undefined) return openFile(files, joinPath(folder, name), signal);
   const fact = "The folder holds no weights: no model, adapter or index file that is known here.";
@@ -51,6 +59,26 @@ async function openFolder(files: Files, folder: string, signal?: AbortSignal): P
     aliases: new Map(),
     wholeModelPath: undefined,
     problems: [{ severity: "warning", code: "NoWeights", message: fact, file: folder }],
+  };
+}
+
+/** A folder that is one checkpoint, put together from the files of several processes. */
+async function openDistributed(
+  files: Files,
+  folder: string,
+  format: FolderFormat,
+  entries: readonly FileEntry[],
+  signal?: AbortSignal,
+): Promise<Checkpoint> {
+  const { tensors, ...parsed } = await format.open({ files, path: folder, entries }, signal);
+  return {
+    ...parsed,
+    path: folder,
+    name: baseName(folder),
+    folder,
+    tensors: inNameOrder(tensors),
+    wholeModelPath: undefined,
+    problems: parsed.problems.map((problem) => ({ file: folder, ...problem })),
   };
 }
 

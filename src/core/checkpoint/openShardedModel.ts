@@ -2,6 +2,7 @@ import type { Files } from "../bytes/files";
 import { mapParallel } from "../bytes/mapParallel";
 import { baseName, joinPath, parentPath } from "../bytes/paths";
 import { readText } from "../bytes/readText";
+import type { CheckpointFile } from "../formats/checkpointFile";
 import type { FormatId } from "../formats/format";
 import { mergeImports } from "../formats/importFinding";
 import { type ReadFileResult, readCheckpointFile } from "../formats/readFile";
@@ -15,7 +16,6 @@ import { formatShape, type Tensor } from "../tensors/tensor";
 import { formatBytes, plural } from "../text/quantities";
 import { quote } from "../text/quote";
 import type { Checkpoint } from "./checkpoint";
-import type { CheckpointFile } from "./summary";
 
 interface Shard {
   readonly file: CheckpointFile;

@@ -1,4 +1,5 @@
 import type { SettingsSection } from "../content/settingsSections";
+import type { CheckpointFile } from "../formats/checkpointFile";
 import type { FormatId } from "../formats/format";
 import type { ImportFinding } from "../formats/importFinding";
 import type { Problem } from "../problem/problem";
@@ -89,13 +90,6 @@ export interface ModuleShare {
   readonly tensors: number;
   readonly parameters: number;
   readonly bytes: number;
-}
-
-export interface CheckpointFile {
-  readonly name: string;
-  readonly path: string;
-  readonly bytes: number;
-  readonly status: "ok" | "broken" | "missing" | "extra";
 }
 
 export interface PartSummary {

@@ -17,6 +17,9 @@ export type FormatId =
   | "hdf5"
   | "zip"
   | "onnx"
+  | "dcp"
+  | "dcp-safetensors"
+  | "fsdp-ranks"
   | "unknown";
 
 /** What a file holds besides tensors, where it is more than a list of them: the value that was saved, inert. */

@@ -18,6 +18,9 @@ const labels: Record<FormatId, string> = {
   hdf5: "HDF5",
   zip: "zip archive",
   onnx: "ONNX",
+  dcp: "torch.distributed.checkpoint",
+  "dcp-safetensors": "torch.distributed.checkpoint (safetensors)",
+  "fsdp-ranks": "FSDP, a file for each rank",
   unknown: "unknown",
 };
 

@@ -2,6 +2,7 @@ import type { OptimizerState } from "../optimizer/optimizerState";
 import { isReadingError, mergeProblems, type Problem } from "../problem/problem";
 import type { CheckpointSession } from "../session/checkpointSession";
 import type { LoraView } from "../session/loraView";
+import { unreadablePart } from "../tensors/assembly";
 import { maskSecretsOf } from "../text/secretKeys";
 import { numbersOf } from "../update/moduleMetrics";
 import { toPlain } from "./reportJson";
@@ -123,14 +124,17 @@ function moduleRow({ module, rank, alpha, scale, metrics, experts }: LoraView["m
 
 function tensorRows({ checkpoint }: CheckpointSession, { tensors }: ValueFindings) {
   const isSharded = checkpoint.files.length > 1;
-  return checkpoint.tensors.map(({ name, dtype, shape, byteSize, fileIndex }, index) => {
+  return checkpoint.tensors.map((tensor, index) => {
+    const { name, dtype, shape, byteSize, fileIndex } = tensor;
     const { sha256, stats } = tensors.get(index) ?? {};
+    const unreadable = unreadablePart(tensor);
     return {
       name,
       dtype,
       shape,
       byteSize,
       ...(isSharded ? { file: checkpoint.files[fileIndex]?.name } : {}),
+      ...(unreadable === undefined ? {} : { unreadable }),
       ...(sha256 === undefined ? {} : { sha256 }),
       ...(stats === undefined ? {} : { stats }),
     };

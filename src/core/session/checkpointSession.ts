@@ -73,7 +73,9 @@ export class CheckpointSession {
     userStage: UserStage,
     signal?: AbortSignal,
   ): Promise<CheckpointSession> {
-    const checkpoint = await openCheckpoint(files, path, signal);
+    const opened = await openCheckpoint(files, path, signal);
+    const content = await opened.readValues?.(signal);
+    const checkpoint = content === undefined ? opened : { ...opened, content };
     const folder = await readFolderContext(files, checkpoint.folder, signal);
     const { adapter, config } = adapterOf(checkpoint, folder);
     const stage = stageOf(checkpoint, folder, userStage);

@@ -41,7 +41,8 @@ export async function findInTensors(
     const changed = new Set(outcome.changedFiles);
     for (const index of [...found.keys()]) {
       const tensor = session.checkpoint.tensors[index];
-      if (tensor !== undefined && filesOfTensor(tensor).some((file) => changed.has(file))) found.delete(index);
+      if (tensor !== undefined && filesOfTensor(tensor).some((file) => changed.has(file)))
+        found.delete(index);
     }
     return { tensors: found, problems: problemsOf(session, outcome) };
   } finally {

@@ -1,4 +1,4 @@
-import type { CheckpointFile } from "../../../src/core/checkpoint/summary";
+import type { CheckpointFile } from "../../../src/core/formats/checkpointFile";
 import { type EditorSample, layOut, summaryOf, type TensorSpec } from "./editorSample";
 
 const folder = "/data/models/llama-7b";

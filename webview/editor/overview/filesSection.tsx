@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import type { CheckpointFile } from "../../../src/core/checkpoint/summary";
+import type { CheckpointFile } from "../../../src/core/formats/checkpointFile";
 import { formatBytes, formatCount, plural } from "../../../src/core/text/quantities";
 import { Button } from "../../ui/controls";
 import { Icon, type IconName } from "../../ui/icon";

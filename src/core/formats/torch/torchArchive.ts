@@ -28,10 +28,12 @@ export async function openArchive(
   head: Uint8Array,
   outer: ByteRegion | undefined,
   signal?: AbortSignal,
+  /** How much of its end is read at first. */
+  tailBytes = zipTailBytes,
 ): Promise<TorchArchive> {
   const source = new CachedByteSource(file, head);
-  await source.keep(Math.max(0, file.size - zipTailBytes), zipTailBytes, signal);
-  const directory = await readZipDirectory(source, signal);
+  await source.keep(Math.max(0, file.size - tailBytes), tailBytes, signal);
+  const directory = await readZipDirectory(source, signal, tailBytes);
   const members = directory.byName;
   const folder = findFolder(directory.entries);
   return { source, directory, folder, members, region: (entry) => new ZipEntryRegion(entry, outer) };

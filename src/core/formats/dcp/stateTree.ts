@@ -1,0 +1,96 @@
+import type { Tensor } from "../../tensors/tensor";
+import type { FileContent } from "../format";
+import { type PickleValue, PyDict, PyGlobal, PyList, PyObject, PyTuple } from "../pickle/pickleValue";
+
+/** An entry of a flattened state dict. */
+export interface StateEntry {
+  readonly name: string;
+  /** Keys from the root; undefined where nobody kept them. */
+  readonly path: readonly (string | number)[] | undefined;
+  readonly tensor?: Tensor;
+  /** What stands there, where it is no tensor; undefined where it was not read. */
+  readonly value?: PickleValue;
+}
+
+type Node = Map<string | number, Node | PickleValue>;
+
+const tensorClass = new PyGlobal("torch", "Tensor");
+const unreadClass = new PyGlobal("torch.distributed.checkpoint.metadata", "BytesStorageMetadata");
+
+/** Deep enough for every state dict; a path of a hundred thousand keys would be as many dicts. */
+const maxDepth = 64;
+
+/**
+ * The state dict as it was before it was flattened. Of its tensors it holds stand-ins, of values that were not read
+ * as well.
+ */
+export function buildStateTree(entries: readonly StateEntry[]): FileContent {
+  const tensors = new Map<PickleValue, Tensor>();
+  const root: Node = new Map();
+  for (const { name, path, tensor, value } of entries) {
+    let leaf = value;
+    if (tensor !== undefined) {
+      leaf = new PyObject(tensorClass, noArgs, false);
+      tensors.set(leaf, tensor);
+    }
+    place(root, keysOf(name, path), leaf ?? new PyObject(unreadClass, noArgs, true));
+  }
+  return { root: toValue(root), tensors };
+}
+
+const noArgs = new PyTuple([]);
+
+/**
+ * An optimizer's state dict may be flattened by torch itself before the planner sees it
+ * (`flatten_optimizer_state_dict`): `state.<parameter>.<key>` and `param_groups.<parameter>.<key>`.
+ */
+const flattenedState = /^(state|param_groups)\.(.+)\.([^.]+)$/s;
+/** Without the planner's paths the name is all there is. */
+const optimizerName = /^(optimizer\w*|optim\w*)\.(state|param_groups)\.(.+)\.([^.]+)$/s;
+
+function keysOf(name: string, path: readonly (string | number)[] | undefined): readonly (string | number)[] {
+  if (path === undefined) {
+    const found = optimizerName.exec(name);
+    return found === null ? [name] : (found.slice(1) as string[]);
+  }
+  if (path.length > maxDepth) return [name];
+  const last = path.at(-1);
+  const found = typeof last === "string" && path.length > 1 ? flattenedState.exec(last) : null;
+  return found === null ? path : [...path.slice(0, -1), ...(found.slice(1) as string[])];
+}
+
+function place(root: Node, keys: readonly (string | number)[], leaf: PickleValue): void {
+  let node = root;
+  for (const [at, key] of keys.entries()) {
+    if (at === keys.length - 1) {
+      // Of two entries of one path, of which one would be a dict, none is hidden.
+      node.set(node.has(key) ? keys.join(".") : key, leaf);
+      return;
+    }
+    const known = node.get(key);
+    if (known instanceof Map) node = known;
+    else if (known === undefined) {
+      const inner: Node = new Map();
+      node.set(key, inner);
+      node = inner;
+    } else {
+      node.set(keys.slice(at).join("."), leaf);
+      return;
+    }
+  }
+}
+
+function toValue(node: Node): PickleValue {
+  const keys = [...node.keys()];
+  const childOf = (key: string | number) => {
+    const child = node.get(key) as Node | PickleValue;
+    return child instanceof Map ? toValue(child) : child;
+  };
+  const isList = keys.every((key) => typeof key === "number") && keys.length > 0;
+  if (isList && keys.every((key) => (key as number) >= 0 && (key as number) < keys.length)) {
+    return new PyList(keys.map((_, at) => childOf(at)));
+  }
+  const dict = new PyDict();
+  for (const key of keys) dict.set(key, childOf(key));
+  return dict;
+}

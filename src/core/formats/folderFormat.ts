@@ -1,0 +1,47 @@
+import type { FileEntry, Files } from "../bytes/files";
+import type { CheckpointFile } from "./checkpointFile";
+import type { FileContent, FormatId, ParsedFile } from "./format";
+
+/** A folder that may be one checkpoint of several processes. */
+export interface FolderListing {
+  readonly files: Files;
+  readonly path: string;
+  readonly entries: readonly FileEntry[];
+}
+
+/** How the processes of a training shared the work, as far as the checkpoint tells. */
+export interface DistributedLayout {
+  /** What it is, in words: "DeepSpeed ZeRO-3", "torch.distributed.checkpoint". */
+  readonly label: string;
+  /** Processes that saved it. */
+  readonly worldSize?: number;
+  /** Sizes of the parallel dimensions by their usual short names: dp, tp, pp, ep. */
+  readonly parallel?: Readonly<Record<string, number>>;
+  /** Python that loads it or makes one file of it. */
+  readonly loadSnippet?: string;
+}
+
+/** What a folder holds as one checkpoint: tensors that are put together from its files where that is needed. */
+export interface ParsedFolder extends ParsedFile {
+  readonly format: FormatId;
+  /** `Tensor.fileIndex` and `TensorPiece.fileIndex` point here. */
+  readonly files: readonly CheckpointFile[];
+  readonly layout: DistributedLayout;
+  /**
+   * The content with such values as take a read of their own (schedules, steps, settings), for what is said of the
+   * training. Never rejects for what is in the files.
+   */
+  readonly readValues?: (signal?: AbortSignal) => Promise<FileContent>;
+}
+
+/** A reader for folders that are one checkpoint. Register it in folderRegistry.ts. */
+export interface FolderFormat {
+  readonly id: FormatId;
+  /** Recognises the folder by the names in it, which may lie: `open` says so then. */
+  matches(entries: readonly FileEntry[]): boolean;
+  /**
+   * Reads what describes the tensors, never the tensors.
+   * @throws CheckpointError when nothing can be shown.
+   */
+  open(folder: FolderListing, signal?: AbortSignal): Promise<ParsedFolder>;
+}

@@ -1,0 +1,10 @@
+import type { FileEntry } from "../bytes/files";
+import { dcpFolder } from "./dcp/dcpFolder";
+import type { FolderFormat } from "./folderFormat";
+
+/** Every kind of folder that is read as one checkpoint; the first that recognises a folder reads it. */
+export const folderFormats: readonly FolderFormat[] = [dcpFolder];
+
+export function folderFormatOf(entries: readonly FileEntry[]): FolderFormat | undefined {
+  return folderFormats.find((format) => format.matches(entries));
+}
