@@ -79,7 +79,13 @@ export function diffHandlers(
   };
 }
 
-function noteOf({ dtype: a }: Tensor, { dtype: b }: Tensor): { readonly note?: string } {
+function noteOf(left: Tensor, right: Tensor): { readonly note?: string } {
+  const unpacked = [left, right].flatMap(({ packed }) => (packed === undefined ? [] : [packed.scheme]));
+  if (unpacked.length > 0)
+    return {
+      note: `Compared as the values that the codes stand for, in F32: ${[...new Set(unpacked)].join("; ")}.`,
+    };
+  const [a, b] = [left.dtype, right.dtype];
   if (a === b) return {};
   return { note: `${a} against ${b}: compared in ${comparedIn(a, b)}, as differences of the values.` };
 }

@@ -3,6 +3,7 @@ import type { ByteSource, OpenByteSource } from "../bytes/byteSource";
 import type { Files } from "../bytes/files";
 import { CheckpointError } from "../problem/checkpointError";
 import type { TensorPiece } from "../tensors/assembly";
+import { readUnpacked } from "../tensors/packed/unpackedTensor";
 import { readAssembly } from "../tensors/readAssembly";
 import { readLayout } from "../tensors/readLayout";
 import type { Tensor } from "../tensors/tensor";
@@ -35,7 +36,12 @@ export class TensorReader {
 
   /** Some of the tensor's bytes, `offset` counted from its first. */
   async readRange(tensor: Tensor, offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array> {
-    const { layout, assembly } = tensor;
+    const { layout, assembly, packed } = tensor;
+    if (packed !== undefined) {
+      const readStored = (part: Tensor, from: number, bytes: number) =>
+        this.readRange(part, from, bytes, signal);
+      return readUnpacked(packed, offset, length, readStored, signal);
+    }
     try {
       if (assembly !== undefined) {
         const open = async (piece: TensorPiece) =>

@@ -3,6 +3,7 @@ import { checkpointIdentity } from "../checkpoint/identity";
 import { CheckpointError } from "../problem/checkpointError";
 import type { Problem } from "../problem/problem";
 import { CheckpointSession, type UserStage } from "../session/checkpointSession";
+import type { Tensor } from "../tensors/tensor";
 import { snapshotLabels } from "./snapshotLabels";
 
 /** One of the snapshots: open, or the reason why it is not. */
@@ -10,6 +11,8 @@ export interface Snapshot {
   readonly path: string;
   readonly label: string;
   readonly session: CheckpointSession | undefined;
+  /** The session's tensors, packed weights as the values they stand for. */
+  readonly weights: readonly Tensor[];
   readonly failure: Problem | undefined;
 }
 
@@ -26,12 +29,12 @@ export async function openSnapshots(
       const about = { path: checkpointIdentity(path), label: labels[index] ?? path };
       try {
         const session = await CheckpointSession.open(files, path, userStage, signal);
-        return { ...about, session, failure: undefined };
+        return { ...about, session, weights: await session.weights(signal), failure: undefined };
       } catch (error) {
         signal?.throwIfAborted();
         const failure =
           error instanceof CheckpointError ? error : new CheckpointError("Unreadable", messageOf(error));
-        return { ...about, session: undefined, failure: failure.toProblem() };
+        return { ...about, session: undefined, weights: [], failure: failure.toProblem() };
       }
     }),
   );

@@ -1,6 +1,6 @@
 import type { AlignedNames } from "../names/matchNames";
 import type { Problem } from "../problem/problem";
-import type { Tensor } from "../tensors/tensor";
+import { layoutText, type Tensor } from "../tensors/tensor";
 import { formatCount } from "../text/quantities";
 import type { CompareTensorRow, TensorStatus } from "./compareView";
 import type { Snapshot } from "./openSnapshots";
@@ -65,5 +65,5 @@ function partOrder(part: AlignedRow["part"]): number {
 }
 
 function describe(tensor: Tensor | undefined): string | null {
-  return tensor === undefined ? null : `${tensor.dtype} [${tensor.shape.join(", ")}]`;
+  return tensor === undefined ? null : layoutText(tensor);
 }

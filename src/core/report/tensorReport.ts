@@ -3,6 +3,7 @@ import type { AlignedRow, Alignment } from "../compare/tensors/alignTensors";
 import { isTransposed } from "../compare/tensors/diffPairs";
 import { type DiffNumbers, type DiffTable, diffStatus } from "../compare/tensors/diffTable";
 import { tensorSentence } from "../compare/tensors/tensorSentence";
+import { layoutText } from "../tensors/tensor";
 import { formatCount, formatNumber, plural } from "../text/quantities";
 import { textTable } from "./textTable";
 
@@ -133,10 +134,6 @@ function order(numbers: DiffNumbers | undefined): number {
 
 function cell(value: number | undefined): string {
   return value === undefined || Number.isNaN(value) ? "-" : formatNumber(value);
-}
-
-function layoutText({ dtype, shape }: { readonly dtype: string; readonly shape: readonly number[] }): string {
-  return `${dtype} [${shape.join(", ")}]`;
 }
 
 function hasTransposed({ tensors }: AlignedRow): boolean {

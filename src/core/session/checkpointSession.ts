@@ -36,10 +36,13 @@ import { judgeResume } from "../resume/judgeResume";
 import type { ResumeReport } from "../resume/resumeReport";
 import type { ChartSource } from "../runs/merge/chartedRun";
 import { detectStage, type StageLabel } from "../stage/stage";
+import type { ReadStored } from "../tensors/packed/packedWeight";
+import { unpackTensors } from "../tensors/packed/packedWeights";
 import type { Tensor } from "../tensors/tensor";
 import { encodeTensorChunk, type TensorChunk } from "../tensors/tensorTable";
 import { adapterOf } from "./adapterOf";
 import type { LoraView } from "./loraView";
+import { packingHints } from "./packingHints";
 import { summarise } from "./summarise";
 import { type ViewOptions, viewAdapter } from "./viewAdapter";
 
@@ -53,6 +56,8 @@ const maxScalars = 500;
 
 /** An open checkpoint and all that can be asked about it. Holds no file open between questions. */
 export class CheckpointSession {
+  private unpacked: Promise<readonly Tensor[]> | undefined;
+
   private constructor(
     readonly files: Files,
     readonly checkpoint: Checkpoint,
@@ -228,6 +233,28 @@ export class CheckpointSession {
         signal,
         { ...options, stage: this.stage },
       );
+    } finally {
+      await reader.close();
+    }
+  }
+
+  /**
+   * The tensors with packed weights (NF4, GPTQ, FP8 with scales, …) as the values they stand for, in place of their
+   * codes and scales. Where those cannot be read, the stored tensors.
+   */
+  weights(signal?: AbortSignal): Promise<readonly Tensor[]> {
+    const { tensors } = this.checkpoint;
+    this.unpacked ??= this.withReader((read) =>
+      unpackTensors(tensors, packingHints(this.folder.config?.value), read),
+    ).catch(() => tensors);
+    signal?.throwIfAborted();
+    return this.unpacked;
+  }
+
+  private async withReader<T>(work: (read: ReadStored) => Promise<T>): Promise<T> {
+    const reader = this.tensorReader();
+    try {
+      return await work((tensor, offset, length, signal) => reader.readRange(tensor, offset, length, signal));
     } finally {
       await reader.close();
     }

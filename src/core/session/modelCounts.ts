@@ -1,11 +1,10 @@
 import type { Checkpoint } from "../checkpoint/checkpoint";
 import type { FolderContext } from "../checkpoint/folderContext";
 import type { InsideFile } from "../checkpoint/insideFile";
-import { isJsonObject, type JsonValue, jsonNumber } from "../json/parseJson";
 import { placeOf } from "../optimizer/modelParameters";
 import { modelsInside } from "../optimizer/modelsInside";
 import { logicalParameters } from "../tensors/logicalParameters";
-import type { PackingHints } from "../tensors/packed/packedWeight";
+import { packingHints } from "./packingHints";
 
 /**
  * The model's parameters that each tensor of a checkpoint stands for: packed weights unpacked, and nothing for what
@@ -37,29 +36,4 @@ export function modelCounts(
     seen.add(place);
     return count;
   });
-}
-
-/** `quantization_config` of transformers or `quantization` of MLX; compressed-tensors nests the bits by group. */
-function packingHints(config: JsonValue | undefined): PackingHints {
-  const stated = member(config, "quantization_config") ?? member(config, "quantization");
-  const groups = member(stated, "config_groups");
-  const [group] = isJsonObject(groups) ? [...groups.values()] : [];
-  const bits =
-    numberOf(stated, "bits") ??
-    numberOf(stated, "w_bit") ??
-    numberOf(stated, "nbits") ??
-    numberOf(member(group, "weights"), "num_bits");
-  const groupSize = numberOf(stated, "group_size");
-  return {
-    ...(bits !== undefined && bits > 0 && bits <= 32 ? { bits } : {}),
-    ...(groupSize !== undefined && groupSize > 0 ? { groupSize } : {}),
-  };
-}
-
-function member(value: JsonValue | undefined, key: string): JsonValue | undefined {
-  return isJsonObject(value) ? value.get(key) : undefined;
-}
-
-function numberOf(value: JsonValue | undefined, key: string): number | undefined {
-  return jsonNumber(member(value, key));
 }

@@ -1,3 +1,4 @@
+import { hqqSettings } from "./packed/hqq";
 import type { PackingHints } from "./packed/packedWeight";
 import { elementCount, type Tensor } from "./tensor";
 
@@ -183,7 +184,7 @@ export function logicalParameters(tensors: readonly Tensor[], hints: PackingHint
       if (!tellingSiblings.some((ending) => indexOf(ending) !== undefined)) continue;
       const sibling = (ending: string) => tensors[indexOf(ending) ?? -1];
       counts[index] = count(tensor, sibling, hints);
-      const others = packed === ".W_q" ? hqqKeys : bookkeeping;
+      const others = packed === ".W_q" ? [".scale", ".zero", ".shape", ...hqqSettings] : bookkeeping;
       for (const ending of others) {
         const other = indexOf(ending);
         if (other !== undefined) counts[other] = 0;
@@ -193,26 +194,3 @@ export function logicalParameters(tensors: readonly Tensor[], hints: PackingHint
   });
   return counts;
 }
-
-/** HQQ stores its settings as tensors, one a key (hqq/core/quantize.py, `state_dict_keys`). */
-const hqqKeys = [
-  "scale",
-  "zero",
-  "shape",
-  "nbits",
-  "group_size",
-  "axis",
-  "packing",
-  "channel_wise",
-  "optimize",
-  "round_zero",
-  "unpack_view_dtype",
-  "compute_dtype",
-  "view_as_float",
-  "quant_scale",
-  "quant_zero",
-  "offload_meta",
-  "stores_quant_config",
-  "encoded_state_dict",
-  "meta",
-].map((key) => `.${key}`);

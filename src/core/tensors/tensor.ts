@@ -1,4 +1,8 @@
+<<<<<<< HEAD
 import type { Assembly } from "./assembly";
+=======
+import type { PackedWeight } from "./packed/packedWeight";
+>>>>>>> db8d55a (Compare packed weights as the values they stand for)
 import type { TensorLayout } from "./tensorLayout";
 
 /** A tensor as a checkpoint's directory describes it; its bytes stay in the file. */
@@ -15,8 +19,13 @@ export interface Tensor {
   readonly fileIndex: number;
   /** Set where the bytes in the file are not plainly the tensor's: a view, compressed, big-endian, absent. */
   readonly layout?: TensorLayout;
+<<<<<<< HEAD
   /** Set where the tensor is made of pieces, as of a distributed checkpoint; `offset` and `fileIndex` are the first's. */
   readonly assembly?: Assembly;
+=======
+  /** Set for a weight that stands for packed codes: its bytes are in no file, but made of them. `dtype` is F32 then. */
+  readonly packed?: PackedWeight;
+>>>>>>> db8d55a (Compare packed weights as the values they stand for)
 }
 
 /** Number of elements of a shape; 1 for a scalar. */
@@ -26,4 +35,14 @@ export function elementCount(shape: readonly number[]): number {
 
 export function formatShape(shape: readonly number[]): string {
   return shape.length === 0 ? "scalar" : shape.join(" × ");
+}
+
+/** The dtype as it is stored: of a packed weight its kind, such as "NF4". */
+export function storedType({ dtype, packed }: Pick<Tensor, "dtype" | "packed">): string {
+  return packed === undefined ? dtype : packed.scheme.slice(0, packed.scheme.indexOf(","));
+}
+
+/** Stored dtype and shape, e.g. "F32 [4096, 4096]". */
+export function layoutText(tensor: Tensor): string {
+  return `${storedType(tensor)} [${tensor.shape.join(", ")}]`;
 }

@@ -109,7 +109,8 @@ export class TensorDiffing {
     const { a, b } = this.table.pairs[pair] as { a: number; b: number };
     const [left, right] = [this.sessions[a], this.sessions[b]];
     if (left === undefined || right === undefined) return;
-    const fresh = rows.filter(({ twin }) => twin === undefined);
+    const ofFiles = rows.filter(({ a: x, b: y }) => x.packed === undefined && y.packed === undefined);
+    const fresh = ofFiles.filter(({ twin }) => twin === undefined);
     const places = fresh.map((row) => ({
       a: this.indexes[a]?.get(row.a) as number,
       b: this.indexes[b]?.get(row.b) as number,
@@ -128,9 +129,34 @@ export class TensorDiffing {
     this.refuseChanged(right, changedFiles.b);
     for (const { pair: at, reason } of unreadable) this.fail(fresh[at] as PlannedRow, pair, reason);
     for (const planned of withoutNumbers) await this.compareBytes(planned, pair, [left, right], signal);
+    for (const planned of rows)
+      if (!ofFiles.includes(planned)) await this.compareUnpacked(planned, pair, [left, right], pool, signal);
     for (const { row, twin } of rows) {
       if (twin !== undefined)
         this.table.set(row, pair, this.table.state(twin, pair), this.table.numbers(twin, pair));
+    }
+  }
+
+  /** Weights that are packed in one of the snapshots, as the values they stand for. */
+  private async compareUnpacked(
+    planned: PlannedRow,
+    pair: number,
+    [left, right]: readonly [CheckpointSession, CheckpointSession],
+    pool: NumbersPool,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const { row, a, b } = planned;
+    try {
+      const difference = await pool.diff(
+        { source: left, tensor: a },
+        { source: right, tensor: b },
+        { signal },
+      );
+      if (difference === undefined) throw new RangeError(`${a.dtype} and ${b.dtype} have no common numbers.`);
+      this.table.set(row, pair, "compared", numbersOf(difference));
+    } catch (error) {
+      signal?.throwIfAborted();
+      this.fail(planned, pair, error instanceof Error ? error.message : String(error));
     }
   }
 

@@ -96,7 +96,7 @@ export class NumbersPool {
   }
 
   /**
-   * Compares one tensor with another: b - a.
+   * Compares one tensor with another: b - a. Either may be a weight unpacked from a tensor of the checkpoint.
    * @returns undefined for tensors that have nothing to compare.
    * @throws FileChangedError, RangeError where the bytes cannot be had, the signal's reason when cancelled.
    */
@@ -105,6 +105,8 @@ export class NumbersPool {
     b: TensorOf,
     options: Pick<CompareOptions, "signal" | "onBytes"> = {},
   ): Promise<TensorDifference | undefined> {
+    if (a.tensor.packed !== undefined || b.tensor.packed !== undefined)
+      return this.reading.compare([a.source, b.source], [a.tensor, b.tensor], options.signal);
     const [left, right] = [a, b].map(({ source, tensor }) => source.checkpoint.tensors.indexOf(tensor));
     let found: TensorDifference | undefined;
     const onPair = (_pair: number, difference: TensorDifference | undefined) => {

@@ -2,12 +2,16 @@ import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, inject, it } from "vitest";
+import { openSnapshots } from "../../../src/core/compare/openSnapshots";
+import { alignSnapshots } from "../../../src/core/compare/tensors/alignSnapshots";
 import { alignTensors } from "../../../src/core/compare/tensors/alignTensors";
 import { diffStatus } from "../../../src/core/compare/tensors/diffTable";
 import { CheckpointSession } from "../../../src/core/session/checkpointSession";
+import { layoutText } from "../../../src/core/tensors/tensor";
 import { TensorDiffing } from "../../../src/worker/diff/tensorDiffing";
 import { nodeFiles } from "../../../src/worker/nodeFiles";
 import { NumbersPool } from "../../../src/worker/numbers/numbersPool";
+import { projectRoot } from "../../support/projectRoot";
 import { safetensorsFile } from "../../support/safetensorsFile";
 
 const folder = mkdtempSync(join(tmpdir(), "diffing-"));
@@ -53,6 +57,26 @@ function statuses({ alignment, table }: TensorDiffing) {
 }
 
 describe("values of aligned tensors", () => {
+  it("of packed weights are those that their codes stand for", async () => {
+    const paths = ["weights", "values"].map((name) =>
+      join(projectRoot, `test/fixtures/packed/${name}.safetensors`),
+    );
+    const snapshots = await openSnapshots(nodeFiles, paths, () => undefined);
+    const packed = new TensorDiffing(
+      snapshots.map(({ session }) => session),
+      alignSnapshots(snapshots),
+    );
+    await packed.run(pool);
+    expect(packed.problems.toArray()).toEqual([]);
+    const rows = [...packed.alignment.rows.keys()];
+    expect(rows.map((row) => packed.table.isChanged(row, 0))).toEqual(new Array(18).fill(false));
+    const [row] = packed.alignment.rows.filter(({ name }) => name === "g4.weight");
+    expect(row?.tensors.map((tensor) => tensor && layoutText(tensor))).toEqual([
+      "GPTQ [24, 64]",
+      "F32 [24, 64]",
+    ]);
+  });
+
   it("of a model in two shards against one file", async () => {
     const first = write("model-00001-of-00002.safetensors", { "a.weight": [1, 2, 3] });
     write("model-00002-of-00002.safetensors", { "b.weight": [4, 5, 6], "c.weight": [7] });

@@ -9,10 +9,10 @@ export function alignSnapshots(snapshots: readonly Snapshot[]): Alignment {
 }
 
 /** Undefined for a snapshot that could not be read. */
-export function alignedSource({ label, session }: Snapshot): AlignedSource | undefined {
+export function alignedSource({ label, session, weights }: Snapshot): AlignedSource | undefined {
   if (session === undefined) return undefined;
-  const { tensors, aliases } = session.checkpoint;
+  const { aliases } = session.checkpoint;
   // Of a file that is one optimizer the path is empty: all of it is its state.
   const paths = session.optimizers().flatMap(({ path }) => (path === "" ? [] : [path]));
-  return { label, tensors, aliases, optimizerPaths: paths };
+  return { label, tensors: weights, aliases, optimizerPaths: paths };
 }

@@ -10,7 +10,7 @@ import {
 } from "../../names/nameRule";
 import type { Problem } from "../../problem/problem";
 import { compareNames, type NameSeparator, separatorOf } from "../../tensors/nameOrder";
-import type { Tensor } from "../../tensors/tensor";
+import { storedType, type Tensor } from "../../tensors/tensor";
 import { plural } from "../../text/quantities";
 import { isSameShape } from "./diffPairs";
 import { TiedTensors } from "./tiedTensors";
@@ -248,5 +248,7 @@ function statusOf(tensors: readonly (Tensor | undefined)[], readable: readonly b
   if (present.some((tensor) => tensor === undefined)) return "removed";
   if (present.some((tensor) => tensor !== undefined && !isSameShape(tensor.shape, first.shape)))
     return "shape";
-  return present.some((tensor) => tensor?.dtype !== first.dtype) ? "dtype" : "same layout";
+  return present.some((tensor) => tensor === undefined || storedType(tensor) !== storedType(first))
+    ? "dtype"
+    : "same layout";
 }

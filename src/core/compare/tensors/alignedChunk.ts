@@ -1,5 +1,6 @@
 import { maxShownNameLength } from "../../problem/limits";
 import type { NameSeparator } from "../../tensors/nameOrder";
+import { layoutText } from "../../tensors/tensor";
 import type { AlignedRow, Alignment, LayoutStatus } from "./alignTensors";
 import { isTransposed } from "./diffPairs";
 
@@ -117,10 +118,6 @@ export function decodeAlignedChunk(chunk: AlignedChunk): ShownRow[] {
       ...(transposed.has(index) ? { transposed: true as const } : {}),
     };
   });
-}
-
-function layoutText({ dtype, shape }: { readonly dtype: string; readonly shape: readonly number[] }): string {
-  return `${dtype} [${shape.join(", ")}]`;
 }
 
 function isTurned({ tensors }: AlignedRow): boolean {

@@ -11,6 +11,26 @@ import {
 
 const f32 = Math.fround;
 
+/** HQQ keeps its settings as tensors, one a key (`state_dict_keys`). */
+export const hqqSettings: readonly string[] = [
+  "nbits",
+  "group_size",
+  "axis",
+  "packing",
+  "channel_wise",
+  "optimize",
+  "round_zero",
+  "unpack_view_dtype",
+  "compute_dtype",
+  "view_as_float",
+  "quant_scale",
+  "quant_zero",
+  "offload_meta",
+  "stores_quant_config",
+  "encoded_state_dict",
+  "meta",
+].map((key) => `.${key}`);
+
 /**
  * HQQ (hqq/core/quantize.py): the weight reshaped to rows of a group each (axis 1), packed along the rows: the first
  * half of them in the high bits. Groups along the other axis, 3 bits, and scales that are quantised themselves are not
@@ -26,6 +46,7 @@ export async function hqq(
   const [scales, zeros, stated] = [sibling(".scale"), sibling(".zero"), sibling(".shape")];
   if (scales === undefined || zeros === undefined || stated === undefined || codes.dtype !== "U8")
     return undefined;
+  const settings = hqqSettings.flatMap((key) => sibling(key) ?? []);
   const number = async (ending: string) => {
     const tensor = sibling(ending);
     return tensor !== undefined && elementCount(tensor.shape) === 1
@@ -55,7 +76,7 @@ export async function hqq(
     name,
     scheme: `HQQ, ${bits} bits, groups of ${groupSize}`,
     shape,
-    stored: [codes, scales, zeros, stated],
+    stored: [codes, scales, zeros, stated, ...settings],
     async readRows(firstRow, rows, readStored, signal) {
       const values = new Float32Array(rows * columns);
       const first = firstRow * columns;

@@ -14,7 +14,7 @@ export type ReadStored = (
 export interface PackedWeight {
   /** What the weight is called where it is not packed. */
   readonly name: string;
-  /** How it is packed, as in "NF4, blocks of 64". */
+  /** How it is packed: its kind and then, behind a comma, how, as in "NF4, blocks of 64". */
   readonly scheme: string;
   readonly shape: readonly number[];
   /** The codes first, then the scales and whatever else belongs to it. */

@@ -1,9 +1,11 @@
+import { mapParallel } from "../../bytes/mapParallel";
 import type { Tensor } from "../tensor";
 import { bitsandbytes4, bitsandbytes8 } from "./bitsandbytes";
 import { gptqOrAwq } from "./gptq";
 import { fp4Groups, mlxAffine, mxfp4Blocks, packedIntegers, scaledBytes } from "./groupScaled";
 import { hqq } from "./hqq";
 import type { PackedWeight, PackingHints, ReadStored, Sibling } from "./packedWeight";
+import { unpackedTensor } from "./unpackedTensor";
 
 /** A way to pack weights, told by the ending of the packed tensor and the tensors beside it. */
 interface Unpacking {
@@ -117,3 +119,32 @@ export class PackedWeights {
     return undefined;
   }
 }
+
+/**
+ * A checkpoint's tensors with each packed weight in the place of its codes, and without what belongs to those. What
+ * cannot be unpacked stays as it is.
+ */
+export async function unpackTensors(
+  tensors: readonly Tensor[],
+  hints: PackingHints,
+  read: ReadStored,
+): Promise<readonly Tensor[]> {
+  const packed = new PackedWeights(tensors, hints);
+  const codes = packed.codes();
+  if (codes.length === 0) return tensors;
+  const weights = new Map<Tensor, Tensor>();
+  const belonging = new Set<Tensor>();
+  await mapParallel(codes, parallelReads, async (tensor) => {
+    const weight = await packed.of(tensor, read);
+    if (weight === undefined) return;
+    weights.set(tensor, unpackedTensor(tensor, weight));
+    for (const each of weight.stored) belonging.add(each);
+  });
+  return tensors.flatMap((tensor) => {
+    const weight = weights.get(tensor);
+    return weight !== undefined ? [weight] : belonging.has(tensor) ? [] : [tensor];
+  });
+}
+
+/** Each is a read of its own, of a few bytes. */
+const parallelReads = 8;
