@@ -1,8 +1,5 @@
-<<<<<<< HEAD
 import type { Assembly } from "./assembly";
-=======
 import type { PackedWeight } from "./packed/packedWeight";
->>>>>>> db8d55a (Compare packed weights as the values they stand for)
 import type { TensorLayout } from "./tensorLayout";
 
 /** A tensor as a checkpoint's directory describes it; its bytes stay in the file. */
@@ -19,13 +16,10 @@ export interface Tensor {
   readonly fileIndex: number;
   /** Set where the bytes in the file are not plainly the tensor's: a view, compressed, big-endian, absent. */
   readonly layout?: TensorLayout;
-<<<<<<< HEAD
   /** Set where the tensor is made of pieces, as of a distributed checkpoint; `offset` and `fileIndex` are the first's. */
   readonly assembly?: Assembly;
-=======
   /** Set for a weight that stands for packed codes: its bytes are in no file, but made of them. `dtype` is F32 then. */
   readonly packed?: PackedWeight;
->>>>>>> db8d55a (Compare packed weights as the values they stand for)
 }
 
 /** Number of elements of a shape; 1 for a scalar. */
