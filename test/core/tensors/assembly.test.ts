@@ -43,13 +43,11 @@ function randomRanges(total: number, next: (bound: number) => number): PiecePlac
   const cuts = [...new Set([0, total, ...Array.from({ length: 3 }, () => next(total + 1))])].sort(
     (a, b) => a - b,
   );
-  return cuts
-    .slice(1)
-    .map((end, at) => ({
-      kind: "flat" as const,
-      first: cuts[at] as number,
-      count: end - (cuts[at] as number),
-    }));
+  return cuts.slice(1).map((end, at) => ({
+    kind: "flat" as const,
+    first: cuts[at] as number,
+    count: end - (cuts[at] as number),
+  }));
 }
 
 /** Where an element of a piece is in the whole, the slow way. */

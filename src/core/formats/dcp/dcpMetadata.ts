@@ -1,7 +1,8 @@
 import { CheckpointError } from "../../problem/checkpointError";
 import { maxTensorAxes } from "../../problem/limits";
-import { type PickleValue, PyGlobal, PyObject, PyTuple } from "../pickle/pickleValue";
-import { attributesOf, mappingOf, numberOf, sequenceOf, stringOf } from "../pickle/pickleView";
+import { type ContentValue, TupleValue } from "../contentValue";
+import { attributesOf, mappingOf, membersOf, numberOf, sequenceOf, stringOf } from "../contentView";
+import { PyGlobal, PyObject } from "../pickle/pickleValue";
 import { type TorchDtype, torchDtype } from "../torch/torchDtype";
 
 /** A box of a tensor, as one process saved it. */
@@ -54,8 +55,8 @@ export function itemKey(name: string, offsets: readonly number[] | undefined): s
  * there are depends on the version: `planner_data` from 2.0, `storage_meta` from 2.3.
  * @throws CheckpointError where it is no such value.
  */
-export function parseDcpMetadata(root: PickleValue): DcpMetadata {
-  const attributes = root instanceof PyObject ? attributesOf(root) : mappingOf(root);
+export function parseDcpMetadata(root: ContentValue): DcpMetadata {
+  const attributes = membersOf(root);
   const entries = mappingOf(attributes?.get("state_dict_metadata"));
   if (attributes === undefined || entries === undefined) {
     const message = ".metadata is no directory of torch.distributed.checkpoint: it lists no state dict.";
@@ -88,14 +89,14 @@ export function parseDcpMetadata(root: PickleValue): DcpMetadata {
   };
 }
 
-function tensorEntry(name: string, entry: PickleValue): DcpTensor | undefined {
-  const fields = entry instanceof PyObject ? attributesOf(entry) : undefined;
+function tensorEntry(name: string, entry: ContentValue): DcpTensor | undefined {
+  const fields = attributesOf(entry);
   const shape = sizes(fields?.get("size"));
   const listed = sequenceOf(fields?.get("chunks"));
   if (fields === undefined || shape === undefined || listed === undefined) return undefined;
   const chunks: DcpChunk[] = [];
   for (const chunk of listed) {
-    const box = chunk instanceof PyObject ? attributesOf(chunk) : undefined;
+    const box = attributesOf(chunk);
     const offsets = sizes(box?.get("offsets"));
     const chunkSizes = sizes(box?.get("sizes"));
     if (offsets === undefined || chunkSizes === undefined) return undefined;
@@ -112,16 +113,16 @@ function tensorEntry(name: string, entry: PickleValue): DcpTensor | undefined {
 }
 
 /** `TensorProperties`: a tuple that begins with the dtype (`__getstate__`), or attributes. */
-function dtypeOf(properties: PickleValue | undefined): PyGlobal | undefined {
+function dtypeOf(properties: ContentValue | undefined): PyGlobal | undefined {
   if (!(properties instanceof PyObject)) return undefined;
   const { state } = properties;
   const first =
-    attributesOf(properties)?.get("dtype") ?? (state instanceof PyTuple ? state.items[0] : undefined);
+    attributesOf(properties)?.get("dtype") ?? (state instanceof TupleValue ? state.items[0] : undefined);
   return first instanceof PyGlobal && first.module === "torch" ? first : undefined;
 }
 
 /** A `torch.Size`, a tuple or a list of whole numbers. */
-function sizes(value: PickleValue | undefined): readonly number[] | undefined {
+function sizes(value: ContentValue | undefined): readonly number[] | undefined {
   const items = sequenceOf(value);
   if (items === undefined || items.length > maxTensorAxes) return undefined;
   for (const item of items) {
@@ -130,7 +131,7 @@ function sizes(value: PickleValue | undefined): readonly number[] | undefined {
   return items as readonly number[];
 }
 
-function plannerPaths(value: PickleValue | undefined): ReadonlyMap<string, readonly (string | number)[]> {
+function plannerPaths(value: ContentValue | undefined): ReadonlyMap<string, readonly (string | number)[]> {
   const paths = new Map<string, readonly (string | number)[]>();
   for (const [key, path] of mappingOf(value)?.entries() ?? []) {
     const name = stringOf(key);
@@ -142,12 +143,12 @@ function plannerPaths(value: PickleValue | undefined): ReadonlyMap<string, reado
   return paths;
 }
 
-function readItems(value: PickleValue | undefined, faulty: string[]): ReadonlyMap<string, DcpItem> {
+function readItems(value: ContentValue | undefined, faulty: string[]): ReadonlyMap<string, DcpItem> {
   const items = new Map<string, DcpItem>();
   for (const [key, stored] of mappingOf(value)?.entries() ?? []) {
-    const index = key instanceof PyObject ? attributesOf(key) : undefined;
+    const index = attributesOf(key);
     const name = stringOf(index?.get("fqn"));
-    const place = stored instanceof PyObject ? attributesOf(stored) : undefined;
+    const place = attributesOf(stored);
     const file = stringOf(place?.get("relative_path"));
     const offset = numberOf(place?.get("offset"));
     const length = numberOf(place?.get("length"));

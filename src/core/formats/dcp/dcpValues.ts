@@ -1,8 +1,8 @@
 import type { OpenByteSource } from "../../bytes/byteSource";
 import type { Files } from "../../bytes/files";
 import { mapParallel } from "../../bytes/mapParallel";
+import { BytesValue, type ContentValue } from "../contentValue";
 import type { FileContent } from "../format";
-import { type PickleValue, PyBytes } from "../pickle/pickleValue";
 import { unpickle } from "../pickle/unpickle";
 import { readTorchSlice } from "../torch/torchSlice";
 import type { DcpFiles } from "./dcpFolder";
@@ -73,14 +73,14 @@ async function readValue(
   file: OpenByteSource,
   item: DcpItem,
   signal?: AbortSignal,
-): Promise<PickleValue | undefined> {
+): Promise<ContentValue | undefined> {
   const { content } = await readTorchSlice(await openItem(file, item, signal), signal);
   return unwrapped(content?.root);
 }
 
 /** torchdata saves the state of its data loader as a pickle in bytes. */
-function unwrapped(value: PickleValue | undefined): PickleValue | undefined {
-  if (!(value instanceof PyBytes) || value.bytes === undefined) return value;
+function unwrapped(value: ContentValue | undefined): ContentValue | undefined {
+  if (!(value instanceof BytesValue) || value.bytes === undefined) return value;
   const inner = unpickle(value.bytes);
   return inner.failure === undefined && inner.value !== undefined ? inner.value : value;
 }

@@ -1,6 +1,6 @@
 import type { Tensor } from "../../tensors/tensor";
+import { type ContentValue, ForeignValue, ListValue, MapValue } from "../contentValue";
 import type { FileContent } from "../format";
-import { type PickleValue, PyDict, PyGlobal, PyList, PyObject, PyTuple } from "../pickle/pickleValue";
 
 /** An entry of a flattened state dict. */
 export interface StateEntry {
@@ -9,13 +9,24 @@ export interface StateEntry {
   readonly path: readonly (string | number)[] | undefined;
   readonly tensor?: Tensor;
   /** What stands there, where it is no tensor; undefined where it was not read. */
-  readonly value?: PickleValue;
+  readonly value?: ContentValue;
 }
 
-type Node = Map<string | number, Node | PickleValue>;
+type Node = Map<string | number, Node | ContentValue>;
 
-const tensorClass = new PyGlobal("torch", "Tensor");
-const unreadClass = new PyGlobal("torch.distributed.checkpoint.metadata", "BytesStorageMetadata");
+/** Stands in a state dict for a tensor, or for a value that was not read. */
+class StandIn extends ForeignValue {
+  constructor(
+    readonly qualifiedName: string,
+    private readonly words: string,
+  ) {
+    super();
+  }
+
+  override text(): string {
+    return this.words;
+  }
+}
 
 /** Deep enough for every state dict; a path of a hundred thousand keys would be as many dicts. */
 const maxDepth = 64;
@@ -25,20 +36,18 @@ const maxDepth = 64;
  * as well.
  */
 export function buildStateTree(entries: readonly StateEntry[]): FileContent {
-  const tensors = new Map<PickleValue, Tensor>();
+  const tensors = new Map<ContentValue, Tensor>();
   const root: Node = new Map();
   for (const { name, path, tensor, value } of entries) {
     let leaf = value;
     if (tensor !== undefined) {
-      leaf = new PyObject(tensorClass, noArgs, false);
+      leaf = new StandIn("torch.Tensor", "tensor");
       tensors.set(leaf, tensor);
     }
-    place(root, keysOf(name, path), leaf ?? new PyObject(unreadClass, noArgs, true));
+    place(root, keysOf(name, path), leaf ?? new StandIn("", "a value that was not read"));
   }
   return { root: toValue(root), tensors };
 }
-
-const noArgs = new PyTuple([]);
 
 /**
  * An optimizer's state dict may be flattened by torch itself before the planner sees it
@@ -59,7 +68,7 @@ function keysOf(name: string, path: readonly (string | number)[] | undefined): r
   return found === null ? path : [...path.slice(0, -1), ...(found.slice(1) as string[])];
 }
 
-function place(root: Node, keys: readonly (string | number)[], leaf: PickleValue): void {
+function place(root: Node, keys: readonly (string | number)[], leaf: ContentValue): void {
   let node = root;
   for (const [at, key] of keys.entries()) {
     if (at === keys.length - 1) {
@@ -80,17 +89,17 @@ function place(root: Node, keys: readonly (string | number)[], leaf: PickleValue
   }
 }
 
-function toValue(node: Node): PickleValue {
+function toValue(node: Node): ContentValue {
   const keys = [...node.keys()];
   const childOf = (key: string | number) => {
-    const child = node.get(key) as Node | PickleValue;
+    const child = node.get(key) as Node | ContentValue;
     return child instanceof Map ? toValue(child) : child;
   };
   const isList = keys.every((key) => typeof key === "number") && keys.length > 0;
   if (isList && keys.every((key) => (key as number) >= 0 && (key as number) < keys.length)) {
-    return new PyList(keys.map((_, at) => childOf(at)));
+    return new ListValue(keys.map((_, at) => childOf(at)));
   }
-  const dict = new PyDict();
+  const dict = new MapValue();
   for (const key of keys) dict.set(key, childOf(key));
   return dict;
 }
