@@ -88,17 +88,24 @@ export class InflateCursor {
   }
 }
 
+/** How a deflate stream is wrapped: gzip with a name and a checksum, zlib (which the streams standard calls deflate). */
+export type DeflateWrapping = "gzip" | "deflate";
+
 /**
- * Unpacks gzip that is in memory, up to `maxBytes` of what comes out.
+ * Unpacks what is in memory, up to `maxBytes` of what comes out.
  * @throws CheckpointError where it is damaged, or larger.
  */
-export async function gunzip(bytes: Uint8Array, maxBytes: number): Promise<Uint8Array> {
+export async function inflateAll(
+  bytes: Uint8Array,
+  wrapping: DeflateWrapping,
+  maxBytes: number,
+): Promise<Uint8Array> {
   async function* whole() {
     yield new Uint8Array(bytes);
   }
   const parts: Uint8Array[] = [];
   let size = 0;
-  for await (const part of inflated(whole(), undefined, "gzip")) {
+  for await (const part of inflated(whole(), undefined, wrapping)) {
     size += part.length;
     if (size > maxBytes) throw new CheckpointError("InflatedTooLarge", "what it unpacks to is too large.");
     parts.push(part);
@@ -115,9 +122,9 @@ export async function gunzip(bytes: Uint8Array, maxBytes: number): Promise<Uint8
 async function* inflated(
   chunks: CompressedChunks,
   signal?: AbortSignal,
-  format: "deflate-raw" | "gzip" = "deflate-raw",
+  format: "deflate-raw" | DeflateWrapping = "deflate-raw",
 ): AsyncGenerator<Uint8Array> {
-  // The declaration that all platforms share names only the first of the two.
+  // The declaration that all platforms share names only the first of the three.
   const stream = new DecompressionStream(format as "deflate-raw");
   const writer = stream.writable.getWriter();
   const reader = stream.readable.getReader();

@@ -1,5 +1,6 @@
 import type { Format } from "./format";
 import { gguf } from "./gguf/gguf";
+import { hdf5 } from "./hdf5/hdf5";
 import { npy } from "./numpy/npy";
 import { npz } from "./numpy/npz";
 import { onnx } from "./onnx/onnx";
@@ -9,7 +10,17 @@ import { torchLegacy } from "./torch/torchLegacy";
 import { torchZip } from "./torch/torchZip";
 
 /** Every format that can be read; the first that recognises a file reads it. A new format is one line here. */
-export const formats: readonly Format[] = [safetensors, npz, torchZip, torchLegacy, pickle, npy, gguf, onnx];
+export const formats: readonly Format[] = [
+  safetensors,
+  npz,
+  torchZip,
+  torchLegacy,
+  pickle,
+  npy,
+  gguf,
+  hdf5,
+  onnx,
+];
 
 export function formatOf(head: Uint8Array, fileName: string): Format | undefined {
   const recognised = formats.find((format) => format.matches(head));

@@ -132,3 +132,27 @@ export const maxFollowingPickles = 1000;
 
 /** Files in one tar archive. Each takes a read; a `.nemo` has some tens, one saved by shards some thousand. */
 export const maxTarMembers = 20_000;
+
+/** What the groups, headers and indexes of one HDF5 file may take: a model of 20,000 datasets needs 20 MB. */
+export const maxHdf5DirectoryBytes = 512_000_000;
+
+/** Messages of one object of an HDF5 file; the library itself writes attributes elsewhere from nine on. */
+export const maxHdf5Messages = 65_536;
+
+/** Names in one group. */
+export const maxHdf5Links = 1_000_000;
+
+/** Groups in groups: a model of blocks in blocks has ten. Each makes the names of all below it longer. */
+export const maxHdf5Depth = 100;
+
+/** Attributes of one object, and of a whole file, that are read for Metadata. */
+export const maxShownAttributes = 1000;
+
+/** Chunks of one tensor: a terabyte in chunks of 256 kB. */
+export const maxHdf5Chunks = 4_000_000;
+
+/** A chunk is held whole while it is read; HDF5's own cache holds 1 MB, and writers choose chunks to fit. */
+export const maxChunkBytes = 512_000_000;
+
+/** Chunks of one tensor that are kept unpacked, so that reading it row by row unpacks each once. */
+export const maxKeptChunkBytes = 128_000_000;

@@ -170,14 +170,14 @@ describe("the name of a file", () => {
   });
 
   it.each([
-    ["NumPy archive", zip("weight.npy")],
-    ["HDF5", "\x89HDF\r\n\x1a\n"],
-    ["HDF5", `${"\0".repeat(512)}\x89HDF\r\n\x1a\n`],
-  ])("does not hide a %s file, which has no reader yet (%#)", async (label, head) => {
+    ["NumPy archive", zip("weight.npy"), "UnsupportedFormat", "a NumPy archive"],
+    ["HDF5", "\x89HDF\r\n\x1a\n", "DamagedHdf5", "superblock"],
+    ["HDF5", `${"\0".repeat(512)}\x89HDF\r\n\x1a\n`, "DamagedHdf5", "superblock"],
+  ])("does not hide a broken %s file (%#)", async (_, head, code, words) => {
     for (const name of names) {
       const error = await errorOf(readBytes(latin1(`${head}${"\0".repeat(20)}`), name));
-      expect(error.code).toBe("UnsupportedFormat");
-      expect(error.message).toContain(`a ${label}`);
+      expect(error.code).toBe(code);
+      expect(error.message).toContain(words);
     }
   });
 

@@ -1,6 +1,6 @@
 import { readMemberStart, ZipEntryRegion } from "../../bytes/byteRegion";
 import type { ByteSource } from "../../bytes/byteSource";
-import { gunzip } from "../../bytes/inflate";
+import { inflateAll } from "../../bytes/inflate";
 import type { ZipEntry } from "../../bytes/zipDirectory";
 import { CheckpointError } from "../../problem/checkpointError";
 import {
@@ -134,7 +134,7 @@ async function compressedImports(
     const { imports, problems } = await allMemberImports(archive, signal, depth + 1);
     return { imports: imports.map((found) => ({ ...found, where: `${found.where} in ${name}` })), problems };
   }
-  const bytes = await gunzip(await member.read(0, member.size, signal), maxScannedMemberBytes);
+  const bytes = await inflateAll(await member.read(0, member.size, signal), "gzip", maxScannedMemberBytes);
   const { imports, found, failure } = unpickle(bytes);
   if (failure !== undefined && imports.length === 0) return undefined;
   const nested = nestedImports(found, name);

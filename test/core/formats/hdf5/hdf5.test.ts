@@ -1,0 +1,139 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { MemoryByteSource } from "../../../../src/core/bytes/byteSource";
+import { readCheckpointFile } from "../../../../src/core/formats/readFile";
+import { CheckpointError } from "../../../../src/core/problem/checkpointError";
+import { CountingSource } from "../../../support/countingSource";
+import { MemoryFiles } from "../../../support/memoryFiles";
+import { openTensors } from "../../../support/openTensors";
+import { projectRoot } from "../../../support/projectRoot";
+
+const folder = join(projectRoot, "test/fixtures/hdf5");
+const bytesOf = (name: string) => new Uint8Array(readFileSync(join(folder, name)));
+const read = (bytes: Uint8Array) => readCheckpointFile(new MemoryByteSource(bytes), "x.h5", "x.h5");
+const open = (name: string) => openTensors(new MemoryFiles({ [`/${name}`]: bytesOf(name) }), `/${name}`);
+
+interface Expected {
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly sha256?: string;
+}
+
+/** What h5py read in the files that it wrote. */
+const expected: Record<string, Record<string, Expected>> = JSON.parse(
+  readFileSync(join(folder, "expected.json"), "utf8"),
+);
+
+describe("an HDF5 file of h5py", () => {
+  test.each(["earliest.h5", "latest.h5", "userBlock.h5"])(
+    "%s: names, types, shapes and values are h5py's",
+    async (name) => {
+      const { checkpoint, tensors } = await open(name);
+      expect(checkpoint.format).toBe("hdf5");
+      const wanted = expected[name] ?? {};
+      const found = Object.fromEntries(
+        Object.entries(tensors).map(([key, { dtype, shape, sha256 }]) => {
+          const hash = wanted[key]?.sha256 === undefined ? {} : { sha256 };
+          return [key, { dtype, shape, ...hash }];
+        }),
+      );
+      const plain = Object.entries(wanted).map(([key, { dtype, shape, sha256 }]) => {
+        return [key, { dtype, shape, ...(sha256 === undefined ? {} : { sha256 }) }];
+      });
+      expect(found).toEqual(Object.fromEntries(plain));
+    },
+  );
+
+  test.each(["earliest.h5", "latest.h5"])("%s: attributes, in groups of many as well", async (name) => {
+    const { metadata } = await read(bytesOf(name));
+    expect(Object.fromEntries(metadata)).toMatchObject({
+      keras_version: "2.15.0",
+      list: "[a, bc]",
+      vlen: "Gewicht ü",
+      number: "0.25",
+      flag: "true",
+      "busy@attribute 29": "29",
+    });
+  });
+
+  test.each(["earliest.h5", "latest.h5"])(
+    "%s: links inside are other names, links outside are refused, a cycle ends",
+    async (name) => {
+      const { aliases, problems } = await read(bytesOf(name));
+      expect(Object.fromEntries(aliases)).toEqual({
+        hard: "half",
+        soft: "half",
+        "types/soft": "types/scalar",
+      });
+      expect(problems.map(({ severity, code, message }) => [severity, code, message])).toEqual([
+        ["warning", "ExternalLink", '"outside" leads into another file ("other.h5"), which is not followed.'],
+      ]);
+    },
+  );
+
+  test("opens without a byte of the values, however large", async () => {
+    const bytes = bytesOf("userBlock.h5");
+    // The values of `w` stand behind what opening reads: a file of another length costs the same.
+    const source = new CountingSource(new MemoryByteSource(bytes));
+    await readCheckpointFile(source, "x.h5", "x.h5");
+    expect(source.reads.length).toBeLessThan(8);
+  });
+});
+
+describe("a damaged HDF5 file", () => {
+  test("that is cut says so, and shows what is still whole", async () => {
+    const bytes = bytesOf("latest.h5");
+    const { problems, tensors } = await read(bytes.slice(0, bytes.length - 1000));
+    expect(problems.map(({ code }) => code)).toContain("FileCut");
+    expect(tensors.length).toBeGreaterThan(20);
+  });
+
+  test("is refused or shown with an error at every length", async () => {
+    const bytes = bytesOf("latest.h5");
+    for (let length = 1; length < bytes.length; length += 997) {
+      const outcome = await read(bytes.slice(0, length)).catch((error: unknown) => error);
+      if (outcome instanceof Error) expect(outcome, String(outcome)).toBeInstanceOf(CheckpointError);
+      else
+        expect(outcome).toMatchObject({
+          problems: expect.arrayContaining([expect.objectContaining({ severity: "error" })]),
+        });
+    }
+  });
+
+  test("whose superblock is of no known version says which", async () => {
+    const bytes = bytesOf("latest.h5");
+    bytes[8] = 9;
+    await expect(read(bytes)).rejects.toMatchObject({ code: "UnknownVersion", offset: 8 });
+  });
+
+  test("whose root continues in itself ends", async () => {
+    const bytes = bytesOf("latest.h5");
+    const view = new DataView(bytes.buffer);
+    const root = Number(view.getBigUint64(36, true));
+    // The first message becomes a continuation (16 bytes) that leads to its own block.
+    const flags = bytes[root + 5] as number;
+    const messages =
+      root + 6 + ((flags & 0x20) === 0 ? 0 : 16) + ((flags & 0x10) === 0 ? 0 : 4) + (1 << (flags & 3));
+    bytes[messages] = 0x10;
+    view.setUint16(messages + 1, 16, true);
+    view.setBigUint64(messages + 4, BigInt(messages), true);
+    view.setBigUint64(messages + 12, 64n, true);
+    await expect(read(bytes)).rejects.toMatchObject({ code: "DamagedHdf5" });
+  });
+
+  test("with a chunk that lies says which chunk, and shows the others", async () => {
+    const bytes = bytesOf("userBlock.h5");
+    const { tensors } = await open("userBlock.h5");
+    expect(tensors.c?.sha256).toBeDefined();
+    // Deflate streams begin with 78 5e or 78 9c; each chunk is one.
+    const at = bytes.findIndex(
+      (byte, index) => byte === 0x78 && [0x5e, 0x9c, 0x01].includes(bytes[index + 1] ?? 0),
+    );
+    bytes.fill(0xff, at + 2, at + 8);
+    const files = new MemoryFiles({ "/x.h5": bytes });
+    const damaged = await openTensors(files, "/x.h5");
+    expect(damaged.tensors.c?.sha256).toBeUndefined();
+    expect(damaged.tensors.w?.sha256).toBe(expected["userBlock.h5"]?.w?.sha256);
+  });
+});
