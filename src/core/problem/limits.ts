@@ -60,11 +60,21 @@ export const maxZipDirectoryBytes = 200_000_000;
 /** A compressed member of an archive is kept inflated up to here; of a larger one only the asked-for part is. */
 export const maxInflatedBytes = 128_000_000;
 
-/** Opcodes of one pickle. A model of 89,088 tensors has three million; a hundred million run for some seconds. */
+/**
+ * Opcodes of one pickle: a model of 89,088 tensors has three million, and a hundred million run for some seconds. One
+ * that is compressed may have the smaller number and so many for each byte that it takes, so that few bytes cost little.
+ */
 export const maxPickleOpcodes = 100_000_000;
+export const smallPickleOpcodes = 10_000_000;
+export const maxOpcodesPerByte = 20;
 
-/** Memory that one unpickled value may take, by a rough count: fifty times what the largest real pickle needs. */
-export const maxPickleRetainedBytes = 512_000_000;
+/**
+ * Memory that one unpickled value may take, as V8 keeps it. Real pickles need six times their bytes, ten times where
+ * they are compressed; the largest needs a tenth of this.
+ */
+export const maxPickleRetainedBytes = 1_000_000_000;
+export const smallPickleRetainedBytes = 64_000_000;
+export const maxRetainedPerByte = 50;
 
 /** Longer bytes of a pickle stay in the file: an array of gigabytes is passed over and read when it is wanted. */
 export const maxInlinePickleBytes = 64 * 1024;
@@ -100,8 +110,19 @@ export const maxLatin1TextBytes = 1_000_000_000;
 /** Tensors of one file. The largest published models have some hundred thousand. */
 export const maxCollectedTensors = 1_000_000;
 
-/** Values looked at for tensors; sharing makes this differ from what is in the file. */
+/** Of a pickle, where one tensor under many names costs nothing: so many, and one more for each of some bytes. */
+export const smallFileTensors = 50_000;
+export const fileBytesPerTensor = 8;
+
+/** Characters of their names in all: a name is as long as what it stands in is deep. */
+export const maxTensorNameCharacters = 100_000_000;
+export const smallFileNameCharacters = 20_000_000;
+
+/** Values looked at for tensors, and levels of them; sharing makes this differ from what is in the file. */
 export const maxWalkedValues = 20_000_000;
+export const smallFileWalkedValues = 4_000_000;
+/** Python's own pickler fails at a thousand. */
+export const maxWalkedDepth = 10_000;
 
 /** Pickles inside of pickles: how many are looked into, how many bytes of them in all, and how deep they nest. */
 export const maxNestedPickles = 20_000;

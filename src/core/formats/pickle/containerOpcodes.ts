@@ -1,6 +1,6 @@
 import { type ContentValue, ListValue, MapValue, SetValue, TupleValue } from "../contentValue";
 import { Op } from "./opcode";
-import { dictBytes, emptyTuple, listBytes } from "./pickleObjects";
+import { dictBytes, emptyTuple, listBytes, tupleBytes } from "./pickleObjects";
 import type { PickleStack } from "./pickleStack";
 
 /** Opcodes that make and fill containers; false for all others. */
@@ -37,7 +37,7 @@ export function stepContainer(op: number, stack: PickleStack): boolean {
       stack.create(new ListValue([]), listBytes);
       return true;
     case Op.LIST:
-      stack.create(new ListValue(stack.popMark()), listBytes);
+      pushFilled(stack, stack.popMark(), (items) => new ListValue(items));
       return true;
     case Op.APPEND: {
       const item = stack.pop();
@@ -54,7 +54,7 @@ export function stepContainer(op: number, stack: PickleStack): boolean {
       stack.create(new SetValue([], false), listBytes);
       return true;
     case Op.FROZENSET:
-      stack.create(new SetValue(stack.popMark(), true), listBytes);
+      pushFilled(stack, stack.popMark(), (items) => new SetValue(items, true));
       return true;
     default:
       return stepDict(op, stack);
@@ -87,6 +87,14 @@ function stepDict(op: number, stack: PickleStack): boolean {
   }
 }
 
+function pushFilled(
+  stack: PickleStack,
+  items: ContentValue[],
+  make: (items: ContentValue[]) => ContentValue,
+): void {
+  stack.create(make(items), listBytes + 8 * items.length);
+}
+
 function pushTuple(stack: PickleStack, items: readonly ContentValue[]): void {
-  stack.create(items.length === 0 ? emptyTuple : new TupleValue(items), listBytes + 8 * items.length);
+  stack.create(items.length === 0 ? emptyTuple : new TupleValue(items), tupleBytes + 8 * items.length);
 }

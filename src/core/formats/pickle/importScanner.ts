@@ -1,6 +1,7 @@
-import { maxPickleLineBytes, maxPickleOpcodes } from "../../problem/limits";
+import { maxPickleLineBytes } from "../../problem/limits";
 import type { ImportLog } from "./importLog";
 import { Op } from "./opcode";
+import type { PickleBudget } from "./pickleBudget";
 import type { PickleInput } from "./pickleInput";
 import { BadOperand, readScalar } from "./pickleScalar";
 import { decodeUtf8 } from "./pickleText";
@@ -29,11 +30,11 @@ const codes: ReadonlySet<number> = new Set(Object.values(Op));
  */
 export class ImportScanner {
   private strings: string[] = [];
-  private opcodes = 0;
 
   constructor(
     private readonly input: PickleInput,
     private readonly imports: ImportLog,
+    private readonly budget: PickleBudget,
   ) {}
 
   /** Ends at STOP or at what is no opcode. @throws NeedBytes when the window ends. */
@@ -54,7 +55,7 @@ export class ImportScanner {
     const { input } = this;
     const offset = input.position;
     const op = input.readU8();
-    if (op === Op.STOP || !codes.has(op) || ++this.opcodes > maxPickleOpcodes) return false;
+    if (op === Op.STOP || !codes.has(op) || this.budget.opcodes-- <= 0) return false;
     const value = readScalar(op, input);
     if (value !== undefined) {
       if (typeof value === "string") this.strings = [...this.strings.slice(-1), value];
@@ -65,7 +66,10 @@ export class ImportScanner {
       const [module, name] = this.strings;
       this.imports.add(module ?? "?", name ?? "?", offset, name === undefined);
     } else if (lineOperands.has(op)) input.readLine(maxPickleLineBytes);
-    else input.readBytes(operandBytes.get(op) ?? 0);
+    else {
+      const length = operandBytes.get(op);
+      if (length !== undefined) input.readBytes(length);
+    }
     return true;
   }
 }

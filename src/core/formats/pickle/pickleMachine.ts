@@ -1,10 +1,5 @@
 import { CheckpointError } from "../../problem/checkpointError";
-import {
-  maxListedProblems,
-  maxPickleLineBytes,
-  maxPickleOpcodes,
-  maxPickleRetainedBytes,
-} from "../../problem/limits";
+import { maxListedProblems, maxPickleLineBytes } from "../../problem/limits";
 import type { Problem } from "../../problem/problem";
 import { ProblemList } from "../../problem/problemList";
 import { BytesValue, type ContentValue, TupleValue } from "../contentValue";
@@ -14,8 +9,16 @@ import { FrameCheck } from "./frameCheck";
 import type { ImportLog } from "./importLog";
 import { type Making, noteChange, noteMaking } from "./indirectCalls";
 import { Op, opcodeName } from "./opcode";
+import type { PickleBudget } from "./pickleBudget";
 import { NeedBytes, type PickleInput } from "./pickleInput";
-import { asInstance, describeName, objectBytes, scalarBytes } from "./pickleObjects";
+import {
+  asInstance,
+  bytesBytes,
+  describeName,
+  objectBytes,
+  persistentIdBytes,
+  scalarBytes,
+} from "./pickleObjects";
 import { BadOperand, readScalar } from "./pickleScalar";
 import { MachineError, PickleStack } from "./pickleStack";
 import { decodeUtf8 } from "./pickleText";
@@ -41,7 +44,6 @@ export class PickleMachine {
   private readonly globals = new Map<string, PyGlobal>();
   private readonly problems = new ProblemList(maxListedProblems);
   private readonly frames = new FrameCheck();
-  private opcodes = 0;
   private opcodeOffset: number;
   private currentOp = 0;
   private stopped = false;
@@ -49,10 +51,10 @@ export class PickleMachine {
   constructor(
     private readonly input: PickleInput,
     private readonly imports: ImportLog,
+    private readonly budget: PickleBudget,
     private readonly resolvePersistentId: ResolvePersistentId = () => undefined,
-    maxRetainedBytes = maxPickleRetainedBytes,
   ) {
-    this.stack = new PickleStack(maxRetainedBytes, (target) => noteChange(target, imports));
+    this.stack = new PickleStack(budget.retainedBytes, (target) => noteChange(target, imports));
     this.opcodeOffset = input.position;
   }
 
@@ -96,7 +98,7 @@ export class PickleMachine {
   }
 
   private step(op: number): void {
-    if (++this.opcodes > maxPickleOpcodes) throw new MachineError("PickleLimit", "is one opcode too many");
+    if (this.budget.opcodes-- <= 0) throw new MachineError("PickleLimit", "is one opcode too many");
     // First, because every second opcode of a model's pickle puts something into the memo.
     if (this.stepMemo(op)) return;
     const scalar = readScalar(op, this.input);
@@ -172,7 +174,7 @@ export class PickleMachine {
         this.pushReference(stack.pop());
         return true;
       case Op.NEXT_BUFFER:
-        this.stack.create(new BytesValue(undefined, 0, this.opcodeOffset, true), 48);
+        this.stack.create(new BytesValue(undefined, 0, this.opcodeOffset, true), bytesBytes);
         this.warn("OutOfBandBuffer", "The pickle leaves data to a buffer that is kept elsewhere.");
         return true;
       case Op.READONLY_BUFFER:
@@ -246,7 +248,7 @@ export class PickleMachine {
   private pushReference(id: ContentValue): void {
     const reference = this.resolvePersistentId(id) ?? new PyPersistentId(id);
     this.found.note(reference);
-    this.stack.create(reference, 32);
+    this.stack.create(reference, persistentIdBytes);
   }
 
   private startProtocol(protocol: number): void {

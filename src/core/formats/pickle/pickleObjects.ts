@@ -2,17 +2,28 @@ import { quote } from "../../text/quote";
 import { BytesValue, type ContentValue, FloatValue, TupleValue } from "../contentValue";
 import { PyGlobal, PyObject } from "./pickleValue";
 
-/** Rough sizes in memory, for the count against the limit. */
-export const objectBytes = 120;
+/**
+ * Sizes in memory, for the count against the limit: of V8 with pointers of eight bytes, where an object has a header of
+ * 24 and eight for each field, an array 32 and 16 for its elements, and eight for each of them.
+ */
+export const objectBytes = 88;
 export const dictBytes = 120;
-export const listBytes = 64;
+export const tupleBytes = 88;
+export const listBytes = 88;
+export const bytesBytes = 64;
+export const persistentIdBytes = 56;
+/** An array that grows makes room for 17 at first. */
+export const firstItemBytes = 152;
+/** A key and a value, and where it has many its place in the index. */
+export const pairBytes = 96;
 
 export const emptyTuple = new TupleValue([]);
 
 export function scalarBytes(value: ContentValue): number {
   if (typeof value === "string") return 32 + 2 * value.length;
-  if (value instanceof FloatValue) return 24;
-  if (value instanceof BytesValue) return 120 + (value.bytes?.length ?? 0);
+  if (value instanceof FloatValue) return 56;
+  if (value instanceof BytesValue)
+    return bytesBytes + (value.bytes === undefined ? 0 : 200 + value.bytes.length);
   return typeof value === "bigint" ? 64 : 8;
 }
 

@@ -1,4 +1,5 @@
 import { type ContentValue, ListValue, MapValue, SetValue, TupleValue } from "../contentValue";
+import { firstItemBytes, pairBytes } from "./pickleObjects";
 import { PyGlobal, PyObject } from "./pickleValue";
 
 /** An opcode found the stack, the memo or its operands other than it needs them. */
@@ -107,22 +108,22 @@ export class PickleStack {
   }
 
   append(target: ContentValue, items: readonly ContentValue[]): void {
-    this.retain(8 * items.length);
     this.noteChange(target);
     // A list that the pickle imported: what is added to it is not the pickle's to hold.
     if (target instanceof PyGlobal) return;
     const list = listOf(target);
     if (list === undefined) throw new MachineError("InvalidPickle", "has nothing to append to");
+    this.retain(8 * items.length + (list.length === 0 ? firstItemBytes : 0));
     // Not spread: there may be more than a call can take.
     for (const item of items) list.push(item);
   }
 
   setItems(target: ContentValue, items: readonly ContentValue[]): void {
-    this.retain(48 * items.length);
     this.noteChange(target);
     if (target instanceof PyGlobal) return;
     const dict = dictOf(target);
     if (dict === undefined) throw new MachineError("InvalidPickle", "has nothing to set items on");
+    this.retain((pairBytes * items.length) / 2 + (dict.size === 0 ? 2 * firstItemBytes : 0));
     for (let at = 0; at + 1 < items.length; at += 2) {
       dict.set(items[at] as ContentValue, items[at + 1] as ContentValue);
     }

@@ -7,6 +7,7 @@ import type { ContentValue } from "../contentValue";
 import type { FoundValues } from "./foundValues";
 import { ImportLog, type PickleImport } from "./importLog";
 import { ImportScanner } from "./importScanner";
+import { PickleBudget } from "./pickleBudget";
 import { NeedBytes, PickleInput } from "./pickleInput";
 import { PickleMachine, type ResolvePersistentId } from "./pickleMachine";
 
@@ -28,13 +29,13 @@ export interface UnpickleOptions {
   readonly start?: number;
   readonly signal?: AbortSignal | undefined;
   readonly resolvePersistentId?: ResolvePersistentId;
-  /** Another limit of memory than that of a whole file. */
-  readonly maxRetainedBytes?: number;
+  /** What is left for this pickle; without it, what a file may cost that is as long as the source. */
+  readonly budget?: PickleBudget;
 }
 
 /** Unpickles bytes that are in memory. Never executes anything, never throws for what is in them. */
 export function unpickle(bytes: Uint8Array, options: UnpickleOptions = {}): Unpickled {
-  const run = new Run(options, bytes.length);
+  const run = new Run(bytes.length, options);
   run.input.setWindow(bytes, 0);
   // The window is the whole stream: what is needed beyond it is not there.
   const missing = run.step();
@@ -46,7 +47,7 @@ export function unpickle(bytes: Uint8Array, options: UnpickleOptions = {}): Unpi
  * Never throws for what is in the pickle.
  */
 export async function unpickleFrom(source: ByteSource, options: UnpickleOptions = {}): Promise<Unpickled> {
-  const run = new Run(options, source.size);
+  const run = new Run(source.size, options);
   const { signal } = options;
   for (let window = pickleWindowBytes; ; window = Math.min(2 * window, maxPickleWindowBytes)) {
     signal?.throwIfAborted();
@@ -78,10 +79,15 @@ class Run {
   private failure: CheckpointError | undefined;
   private scanner: ImportScanner | undefined;
   private windowEnd = 0;
+  private readonly budget: PickleBudget;
 
-  constructor({ start = 0, resolvePersistentId, maxRetainedBytes }: UnpickleOptions, size: number) {
+  constructor(
+    size: number,
+    { start = 0, resolvePersistentId, budget = new PickleBudget(size) }: UnpickleOptions,
+  ) {
     this.input = new PickleInput(start, size);
-    this.machine = new PickleMachine(this.input, this.imports, resolvePersistentId, maxRetainedBytes);
+    this.budget = budget;
+    this.machine = new PickleMachine(this.input, this.imports, this.budget, resolvePersistentId);
   }
 
   setWindow(bytes: Uint8Array, start: number): void {
@@ -137,7 +143,7 @@ class Run {
       if (!(error instanceof CheckpointError)) throw error;
       this.failure = error;
       // Python stops here as well, as far as we know. The rest is read for the report only.
-      this.scanner = new ImportScanner(this.input, this.imports);
+      this.scanner = new ImportScanner(this.input, this.imports, this.budget);
     }
   }
 }

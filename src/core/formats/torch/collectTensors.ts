@@ -1,7 +1,18 @@
-import { maxCollectedTensors, maxListedProblems, maxWalkedValues } from "../../problem/limits";
+import {
+  fileBytesPerTensor,
+  maxCollectedTensors,
+  maxListedProblems,
+  maxTensorNameCharacters,
+  maxWalkedDepth,
+  maxWalkedValues,
+  smallFileNameCharacters,
+  smallFileTensors,
+  smallFileWalkedValues,
+} from "../../problem/limits";
 import type { Problem } from "../../problem/problem";
 import { ProblemList } from "../../problem/problemList";
 import type { Tensor } from "../../tensors/tensor";
+import { formatCount } from "../../text/quantities";
 import type { ContentChildren, ContentValue } from "../contentValue";
 import { childrenOf } from "../contentView";
 import { PyObject } from "../pickle/pickleValue";
@@ -28,10 +39,14 @@ interface Level {
 /**
  * Finds all tensors in a value and names each by its path, joined with dots. Iterative, because values nest as
  * deep as a file wants. A container that holds no tensors is walked once; one that does is walked under each of
- * its names, up to a limit, because sharing can make few bytes look like any number of tensors.
+ * its names, up to limits, because sharing can make few bytes look like any number of tensors.
  */
-export function collectTensors(root: ContentValue, builder: TensorBuilder): CollectedTensors {
-  return new Walk(builder).run(root);
+export function collectTensors(
+  root: ContentValue,
+  builder: TensorBuilder,
+  fileBytes: number,
+): CollectedTensors {
+  return new Walk(builder, fileBytes).run(root);
 }
 
 class Walk {
@@ -42,8 +57,19 @@ class Walk {
   private readonly ancestors = new Set<ContentValue>();
   private readonly barren = new Set<ContentValue>();
   private walked = 0;
+  private nameCharacters = 0;
+  private readonly maxTensors: number;
+  private readonly maxNameCharacters: number;
+  private readonly maxWalked: number;
 
-  constructor(private readonly builder: TensorBuilder) {}
+  constructor(
+    private readonly builder: TensorBuilder,
+    fileBytes: number,
+  ) {
+    this.maxTensors = Math.min(maxCollectedTensors, smallFileTensors + fileBytes / fileBytesPerTensor);
+    this.maxNameCharacters = Math.min(maxTensorNameCharacters, smallFileNameCharacters + fileBytes);
+    this.maxWalked = Math.min(maxWalkedValues, smallFileWalkedValues + fileBytes);
+  }
 
   run(root: ContentValue): CollectedTensors {
     this.visit(root, "");
@@ -70,6 +96,7 @@ class Walk {
     }
     const tensor = toTensor(rebuilt, path);
     this.tensors.push(tensor);
+    this.nameCharacters += path.length;
     if (!this.byObject.has(value)) this.byObject.set(value, tensor);
     this.reportAbsent(tensor);
     if (rebuilt.attributes !== undefined) this.enter(value, childrenOf(rebuilt.attributes), path);
@@ -78,6 +105,10 @@ class Walk {
   private enter(object: ContentValue, children: ContentChildren, path: string): void {
     if (children.count === 0) {
       this.barren.add(object);
+      return;
+    }
+    if (this.levels.length >= maxWalkedDepth) {
+      this.reportDepth();
       return;
     }
     this.ancestors.add(object);
@@ -92,10 +123,18 @@ class Walk {
   }
 
   private isExhausted(): boolean {
-    if (this.tensors.length < maxCollectedTensors && this.walked < maxWalkedValues) return false;
+    const { tensors, walked, nameCharacters } = this;
+    const isBelow = tensors.length < this.maxTensors && walked < this.maxWalked;
+    if (isBelow && nameCharacters < this.maxNameCharacters) return false;
     const message = "The file refers to more tensors than can be listed. The first ones are shown.";
     this.problems.add({ severity: "warning", code: "TooManyTensors", message });
     return true;
+  }
+
+  private reportDepth(): void {
+    if (this.problems.has("TooDeep")) return;
+    const message = `The file's value nests deeper than ${formatCount(maxWalkedDepth)} levels. Tensors further down are not listed.`;
+    this.problems.add({ severity: "warning", code: "TooDeep", message });
   }
 
   private reportAbsent({ name, layout }: Tensor): void {

@@ -40,7 +40,7 @@ export async function readContent(
     reference instanceof PyObject ? nested.storages.get(reference) : findStorage(reference);
   const place = (offset: number, length: number) => new SubRegion(stream, offset, length);
   const inside = nestedImports(found, undefined);
-  const collected = collectTensors(root, new TensorBuilder(findAny, place));
+  const collected = collectTensors(root, new TensorBuilder(findAny, place), file.size);
   // Most of a large model's pickle is arguments of tensors, which the tensors now hold in less.
   for (const object of collected.byObject.keys()) if (object instanceof PyObject) object.releaseArgs();
   return {

@@ -6,6 +6,7 @@ import type { Problem } from "../../problem/problem";
 import { quote } from "../../text/quote";
 import type { ImportFinding } from "../importFinding";
 import { judgeImports } from "../pickle/importReport";
+import { PickleBudget } from "../pickle/pickleBudget";
 import { PyPersistentId } from "../pickle/pickleValue";
 import { type Unpickled, unpickleFrom } from "../pickle/unpickle";
 import { metaReason } from "./tensorBuilder";
@@ -66,7 +67,8 @@ async function readPickle(
 ): Promise<{ unpickled: Unpickled; problems: readonly Problem[] }> {
   if (entry.compressedSize <= maxEagerPickleBytes) await keepMember(archive, entry, signal);
   const source = await new ZipEntryRegion(entry).open(archive.source, signal);
-  const unpickled = await unpickleFrom(source, { signal });
+  // Compressed or not, what the file has decides what its pickle may cost.
+  const unpickled = await unpickleFrom(source, { signal, budget: new PickleBudget(archive.source.size) });
   const failure = unpickled.failure === undefined ? [] : [inMember(unpickled.failure, entry)];
   return { unpickled, problems: [...failure, ...unpickled.problems] };
 }

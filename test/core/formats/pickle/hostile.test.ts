@@ -96,7 +96,7 @@ describe("a pickle that wants to exhaust its reader", () => {
 
   it("by memory is stopped, and what was read is shown", () => {
     const bytes = latin1(`](${"}".repeat(80_000)}`);
-    const { failure, value } = unpickle(bytes, { maxRetainedBytes: 4_000_000 });
+    const { failure, value } = unpickle(bytes, { budget: { opcodes: 1e6, retainedBytes: 4_000_000 } });
     expect(failure?.code).toBe("PickleLimit");
     expect(value).toBeInstanceOf(ListValue);
   });
