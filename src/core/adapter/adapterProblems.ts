@@ -1,11 +1,12 @@
 import type { Problem, Severity } from "../problem/problem";
-import type { Tensor } from "../tensors/tensor";
+import { elementCount, type Tensor } from "../tensors/tensor";
+import { formatCount } from "../text/quantities";
 import type { AdapterConfig } from "./adapterConfig";
 import { type ShareParts, shareSentences } from "./adapterShares";
 import { rangeText } from "./adapterText";
 import type { FactorLayout } from "./factorLayout";
 import { groupBy } from "./groupBy";
-import type { LoraModule } from "./loraModule";
+import { type LoraModule, storedTensors } from "./loraModule";
 import { methodName, otherMethodOf, whyNotMeasured } from "./methods/methodTable";
 import { loraVariants } from "./methods/variants";
 import { changesBase } from "./modifiedBase";
@@ -132,7 +133,9 @@ export class AdapterProblems {
     const adapters = [...byName].map(
       ([name, own]) => `${name} (rank ${rangeText(own.map(({ rank }) => rank))})`,
     );
-    const message = `A full model of ${model.length} tensors with ${adapters.length === 1 ? "an unmerged adapter" : `${adapters.length} adapters`} in it: ${adapters.slice(0, maxListed).join(", ")}. The numbers below are those of the adapters.`;
+    const own = modules.flatMap(storedTensors).reduce((sum, { shape }) => sum + elementCount(shape), 0);
+    const base = model.reduce((sum, { shape }) => sum + elementCount(shape), 0);
+    const message = `A full model of ${model.length} tensors with ${adapters.length === 1 ? "an unmerged adapter" : `${adapters.length} adapters`} in it: ${adapters.slice(0, maxListed).join(", ")}. Of its ${formatCount(base + own)} values ${formatCount(own)} are those of the adapters, which the numbers below are about.`;
     this.push("info", "ModelWithAdapter", message);
   }
 

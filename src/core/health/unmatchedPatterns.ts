@@ -27,7 +27,13 @@ function unmatched(field: string, keys: readonly string[], modules: readonly str
     // What cannot be used as an expression is told where it is used.
     return modules.every((module) => patterns.find(module) === undefined) && patterns.problems.length === 0;
   });
-  return told(field, lost, "match no module of the adapter and change nothing");
+  return told(
+    field,
+    lost,
+    lost.length === 1
+      ? "matches no module of the adapter and changes nothing"
+      : "match no module of the adapter and change nothing",
+  );
 }
 
 function unmatchedTargets(targets: readonly string[] | string | undefined, modules: readonly string[]) {
@@ -35,7 +41,7 @@ function unmatchedTargets(targets: readonly string[] | string | undefined, modul
   const lost = (targets as readonly string[])
     .slice(0, maxKeys)
     .filter((target) => !modules.some((module) => isTarget(module, target)));
-  return told("target_modules", lost, "match no module of the adapter");
+  return told("target_modules", lost, `${lost.length === 1 ? "matches" : "match"} no module of the adapter`);
 }
 
 /** Experts and parts of fused layers are listed with their part behind the path. */

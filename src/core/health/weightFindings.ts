@@ -3,13 +3,22 @@ import { absentValues, emptyParameters } from "./absentValues";
 import { configFindings } from "./configFindings";
 import { type HealthSubject, isWhole } from "./healthSubject";
 import { namesItsFile } from "./namesItsFile";
+import { peftNeeds } from "./peftNeeds";
+import { servingLimits } from "./servingLimits";
 import { slicedFactors } from "./slicedFactors";
 import { unmatchedPatterns } from "./unmatchedPatterns";
 
 type Rule = (subject: HealthSubject) => readonly Problem[];
 
 /** The rules that need no further file; each says one cause once. */
-const rules: readonly Rule[] = [absentValues, slicedFactors, configFindings, unmatchedPatterns];
+const rules: readonly Rule[] = [
+  absentValues,
+  slicedFactors,
+  configFindings,
+  unmatchedPatterns,
+  peftNeeds,
+  servingLimits,
+];
 
 /** What is wrong with the weights that are open, by their names, shapes and configuration. */
 export function weightFindings(subject: HealthSubject): readonly Problem[] {

@@ -225,14 +225,14 @@ export class CheckpointSession {
   async lora(signal?: AbortSignal, options: Omit<ViewOptions, "stage"> = {}): Promise<LoraView | undefined> {
     if (this.adapter === undefined) return undefined;
     const reader = this.tensorReader();
+    // Factors of a save that went wrong as a whole have their partners, which are no use to them.
+    const isLost = weightFindings(this).some(({ code }) => code === "NoValues" || code === "OneRankOnly");
+    const adapter = isLost ? { ...this.adapter, unpaired: [] } : this.adapter;
     try {
-      return await viewAdapter(
-        this.adapter,
-        this.adapterConfig,
-        (tensor) => reader.read(tensor, signal),
-        signal,
-        { ...options, stage: this.stage },
-      );
+      return await viewAdapter(adapter, this.adapterConfig, (tensor) => reader.read(tensor, signal), signal, {
+        ...options,
+        stage: this.stage,
+      });
     } finally {
       await reader.close();
     }

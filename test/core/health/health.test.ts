@@ -84,9 +84,10 @@ describe("an adapter", () => {
       rank_pattern: { "mlp.up": 4, q_proj: 8 },
     };
     const { problems } = await healthOf(adapterOf(factors, config));
-    expect(problems.map(({ severity, message }) => [severity, message])).toEqual([
-      ["warning", '1 entry of rank_pattern ("mlp.up") match no module of the adapter and change nothing.'],
-      ["warning", '1 entry of target_modules ("w_proj") match no module of the adapter.'],
+    const warnings = problems.filter(({ severity }) => severity !== "info");
+    expect(warnings.map(({ severity, message }) => [severity, message])).toEqual([
+      ["warning", '1 entry of rank_pattern ("mlp.up") matches no module of the adapter and changes nothing.'],
+      ["warning", '1 entry of target_modules ("w_proj") matches no module of the adapter.'],
     ]);
   });
 });
