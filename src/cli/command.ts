@@ -8,7 +8,7 @@ type ValuesOf<O extends Options> = ReturnType<
 >["values"];
 
 /** What a command found: `report` is printed as JSON, `text` as it is. */
-export type Answer = { readonly failed: boolean } & (
+export type CommandResult = { readonly failed: boolean } & (
   | { readonly report: unknown }
   | { readonly text: string | Iterable<string> }
 );
@@ -19,7 +19,7 @@ interface Definition<O extends Options> {
   readonly options: O;
   /** Flags whose answer is JSON even without `--json`. */
   readonly jsonFlags?: readonly (keyof O)[];
-  run(paths: readonly string[], values: ValuesOf<O>): Promise<Answer>;
+  run(paths: readonly string[], values: ValuesOf<O>): Promise<CommandResult>;
   /** What `--json` prints of an error that stopped the command. */
   failure?(paths: readonly string[], problem: Problem): unknown;
 }
@@ -29,7 +29,7 @@ export interface Command {
   readonly usage: string;
   readonly options: Options;
   /** @throws UsageError where the arguments are wrong. */
-  run(args: readonly string[]): Promise<Answer>;
+  run(args: readonly string[]): Promise<CommandResult>;
   failure(args: readonly string[], problem: Problem): unknown;
   /** Whether its answer is JSON. */
   isJson(args: readonly string[]): boolean;

@@ -9,7 +9,7 @@ import { askStage } from "./files/askStage";
 import type { SampleRun } from "./files/sampleRun";
 import type { StageStore } from "./files/stageStore";
 import type { Log } from "./log";
-import { extractAdapter } from "./make/extractAdapter";
+import { makeExtractedAdapter } from "./make/extractAdapter";
 import { pickCheckpoint } from "./make/pickCheckpoint";
 import type { SnapshotMaker } from "./make/snapshotMaker";
 import { pickOne, showError } from "./messages";
@@ -89,7 +89,7 @@ export function registerCommands(services: CommandServices): vscode.Disposable[]
       const path = mainFileOf(target) ?? (await pickAdapter(runs));
       if (path !== undefined) await editors.reduceRank(path);
     },
-    extractAdapter: (target) => extractAdapter({ runs, maker, open: openPath }, pathsOf(target)[0]),
+    extractAdapter: (target) => makeExtractedAdapter({ runs, maker, open: openPath }, pathsOf(target)[0]),
     setStage: (target, selection) => askStage(stages, pathsOf(target, selection)),
     reveal: async (target) => {
       const path = pathOf(target);

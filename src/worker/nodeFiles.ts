@@ -2,7 +2,7 @@ import { constants } from "node:fs";
 import { type FileHandle, open, readdir, realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { checkRange, type OpenByteSource, UnexpectedEndError } from "../core/bytes/byteSource";
-import type { FileEntry, FileKind, FileStat, Files } from "../core/bytes/files";
+import type { EntryKind, FileEntry, FileStat, Files } from "../core/bytes/files";
 import { CheckpointError } from "../core/problem/checkpointError";
 
 /** Node ends the whole process, without an exception, when one read asks for 2 GiB or more. */
@@ -46,7 +46,7 @@ async function statOrUndefined(path: string): Promise<FileStat | undefined> {
   }
 }
 
-function kindOf(entry: { isFile(): boolean; isDirectory(): boolean }): FileKind | undefined {
+function kindOf(entry: { isFile(): boolean; isDirectory(): boolean }): EntryKind | undefined {
   if (entry.isFile()) return "file";
   return entry.isDirectory() ? "directory" : undefined;
 }

@@ -10,8 +10,8 @@ import { diffHandlers } from "./diffHandlers";
 import { HandleMap, HandleNumbers } from "./handleMap";
 import { LineTables } from "./lineTables";
 import { makeHandlers } from "./makeHandlers";
-import { numbersHandlers } from "./numbersHandlers";
 import { runHandlers } from "./runHandlers";
+import { tensorValueHandlers } from "./tensorValueHandlers";
 
 /** Everything that the extension may ask: opening, reading and computing, beside the files. */
 export function workerHandlers(): Handlers<WorkerCalls> {
@@ -28,7 +28,7 @@ export function workerHandlers(): Handlers<WorkerCalls> {
     ...checkpointHandlers(sessions, runs),
     ...compareHandlers(comparisons, pool),
     ...diffHandlers(comparisons, pool),
-    ...numbersHandlers(sessions, pool),
+    ...tensorValueHandlers(sessions, pool),
     ...makeHandlers(),
     ...runHandlers(runs, tables),
     close: ({ handle }) => {

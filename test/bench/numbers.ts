@@ -19,7 +19,7 @@ import { openCheckpoint } from "../../src/core/checkpoint/openCheckpoint";
 import { encodeValues } from "../../src/core/tensors/encode";
 import { WasmKernels } from "../../src/kernels/wasmKernels";
 import { nodeFiles } from "../../src/worker/nodeFiles";
-import { comparePairs } from "../../src/worker/numbers/comparePairs";
+import { compareTensorPairs } from "../../src/worker/numbers/compareTensorPairs";
 import { NumbersCache } from "../../src/worker/numbers/numbersCache";
 import { JobControl } from "../../src/worker/numbers/numbersJob";
 import { NumbersPool } from "../../src/worker/numbers/numbersPool";
@@ -145,7 +145,7 @@ async function benchDtype(
       add(
         keep,
         `compare ${size}`,
-        await costOf(() => comparePairs(source, other, pairs, {}, toolsOf(threads))),
+        await costOf(() => compareTensorPairs(source, other, pairs, {}, toolsOf(threads))),
       );
     }
     if (round === 0 || round > 3) continue;

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TensorReader } from "../../src/core/checkpoint/tensorReader";
 import { CheckpointError } from "../../src/core/problem/checkpointError";
-import { textTable } from "../../src/core/report/textTable";
+import { plainTable } from "../../src/core/report/textTable";
 import { CheckpointSession } from "../../src/core/session/checkpointSession";
 import type { Tensor } from "../../src/core/tensors/tensor";
 import { nodeFiles } from "../../src/worker/nodeFiles";
@@ -264,7 +264,7 @@ async function main(folder: string): Promise<void> {
   console.log(JSON.stringify(counts), `missed ${missed.length}`);
   const rows = await checkPicklescanFiles(folder);
   console.log("\nImport report against picklescan's own test files");
-  console.log(textTable(["File", "Here", "picklescan", "Found here", "Note"], rows.map(picklescanCells)));
+  console.log(plainTable(["File", "Here", "picklescan", "Found here", "Note"], rows.map(picklescanCells)));
   const unexplained = rows.filter(({ difference }) => difference === "unexplained").length;
   const differing = rows.filter(({ difference }) => difference !== undefined).length;
   const flagged = rows.filter(({ outcome }) => outcome === "dangerous").length;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { clockTicks, elapsedTicks, formatDuration } from "../../webview/charts/timeAxis";
+import { clockTicks, elapsedTicks, formatElapsed } from "../../webview/charts/timeAxis";
 import { progressText } from "../../webview/run/progressText";
 import { sortedRows } from "../../webview/run/runSummary";
 import { runSamples, sampleNowMs } from "./fakeHost/runSamples";
@@ -15,7 +15,7 @@ test.each([
   [-5, "-5 s"],
   [Number.NaN, "–"],
 ])("%d seconds are %s", (seconds, text) => {
-  expect(formatDuration(seconds)).toBe(text);
+  expect(formatElapsed(seconds)).toBe(text);
 });
 
 test.each([

@@ -41,7 +41,7 @@ it("follows one log by its path, and answers what its charts and its table ask",
 
   await appendFile(path, line(5));
   const news = await worker.pollRun({ handle }, ...quietCall);
-  expect(news.appended).toMatchObject([{ key: "loss", values: Float64Array.of(20) }]);
+  expect(news.head?.metrics).toMatchObject([{ key: "loss", count: 4 }]);
   expect([...((await sample())[0]?.envelope.last ?? [])]).toEqual([100, 50, 25, 20]);
   // The table that was made before must not be shown any more.
   expect(await worker.tableText({ table, headers: ["Step", "Loss"], format: "csv" }, ...quietCall)).toEqual({

@@ -25,7 +25,7 @@ export interface SeriesStyle {
   readonly shape: PointShape;
 }
 
-export const seriesStyleCount = 8;
+const seriesStyleCount = 8;
 
 // Neighbours in this list differ in hue and in lightness: two or three series are the usual case.
 const colorVariables: readonly (readonly [variable: string, fallback: string])[] = [

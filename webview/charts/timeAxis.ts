@@ -20,7 +20,7 @@ interface Tick {
 }
 
 /** "45 s", "12 min 5 s", "3 h 20 min", "2 d 4 h": two units at most. */
-export function formatDuration(seconds: number): string {
+export function formatElapsed(seconds: number): string {
   if (!Number.isFinite(seconds)) return "–";
   const sign = seconds < 0 ? "-" : "";
   const whole = Math.round(Math.abs(seconds));

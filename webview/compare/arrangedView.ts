@@ -78,6 +78,6 @@ function arrangedTables(
   return Object.fromEntries(picked);
 }
 
-export function isAgainstPrevious(metric: CompareMetric): boolean {
+function isAgainstPrevious(metric: CompareMetric): boolean {
   return metric.endsWith("Previous");
 }

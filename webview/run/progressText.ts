@@ -1,7 +1,7 @@
 import type { RunProgress } from "../../src/core/runs/series/runProgress";
 import { type RunActivity, runActivity } from "../../src/core/runs/status/runActivity";
 import { formatCount, formatNumber } from "../../src/core/text/quantities";
-import { formatClock, formatDuration } from "../charts/timeAxis";
+import { formatClock, formatElapsed } from "../charts/timeAxis";
 
 const names: Record<RunActivity, string> = {
   ended: "Ended",
@@ -50,7 +50,7 @@ export function progressText(progress: RunProgress, nowMs: number): ProgressText
     facts: [
       ...speedTexts(progress),
       ...(activity === "running" && progress.secondsLeft !== undefined
-        ? [`${formatDuration(progress.secondsLeft)} left`]
+        ? [`${formatElapsed(progress.secondsLeft)} left`]
         : []),
       ...(lastWrittenMs === undefined ? [] : [writtenText(lastWrittenMs, nowMs, progress, activity)]),
     ],
@@ -81,7 +81,7 @@ function writtenText(
   if (seconds > daySeconds) return `last written ${formatClock(lastWrittenMs / 1000)}`;
   const usual =
     activity === "stalled" && usualPauseSeconds !== undefined
-      ? `, an entry every ${formatDuration(usualPauseSeconds)} before`
+      ? `, an entry every ${formatElapsed(usualPauseSeconds)} before`
       : "";
-  return `last written ${formatDuration(seconds)} ago${usual}`;
+  return `last written ${formatElapsed(seconds)} ago${usual}`;
 }

@@ -7,7 +7,7 @@ import { TrainingPanel } from "../training/trainingPanel";
 import { Button } from "../ui/controls";
 import { Icon } from "../ui/icon";
 import { MiddleEllipsis } from "../ui/middleEllipsis";
-import { ProblemList } from "../ui/problemList";
+import { Problems } from "../ui/problems";
 import { safeText } from "../ui/safeText";
 import { Section } from "../ui/section";
 import { Empty, ErrorState, Loading } from "../ui/states";
@@ -161,7 +161,7 @@ function Charts({ state, model }: RunPartProps) {
       )}
       {isOverlay && problems.length > 0 && (
         <Section title="About these logs" class="training-facts">
-          <ProblemList problems={problems} />
+          <Problems problems={problems} />
         </Section>
       )}
       <LogList runs={runs} open={sections.logs} onToggle={(logs) => toggle({ logs })} onOpen={open} />

@@ -1,7 +1,7 @@
 import type { AxisKind } from "../../src/core/runs/series/seriesAxis";
 import { formatPosition, linearTicks } from "../charts/axisTicks";
 import type { PositionTicks } from "../charts/plotModel";
-import { clockTicks, elapsedTicks, formatClock, formatDuration } from "../charts/timeAxis";
+import { clockTicks, elapsedTicks, formatClock, formatElapsed } from "../charts/timeAxis";
 
 /** How positions on an axis of a training are named and written. */
 export interface ChartAxis {
@@ -48,7 +48,7 @@ export const chartAxes: readonly ChartAxis[] = [
     kind: "relativeTime",
     choice: "Elapsed",
     label: "Elapsed time",
-    format: formatDuration,
+    format: formatElapsed,
     integer: false,
     ticks: elapsedTicks,
     width: 110,

@@ -11,7 +11,7 @@ import type { ChartAxis } from "./chartAxis";
 import { type ChartPlan, isSmoothed, seriesKey, smoothingOf } from "./chartPlans";
 import { copyChart, useChartTable } from "./chartTable";
 import type { Extents } from "./extents";
-import { leftOutNotes, metricWords } from "./metricWords";
+import { leftOutMetricNotes, metricWords } from "./metricWords";
 import { useOnScreen } from "./onScreen";
 import { type ChartHost, type RunLine, type SampledLine, useSampledLines } from "./sampledLines";
 import type { ChangeViewState, TrainingViewState } from "./trainingViewState";
@@ -105,7 +105,7 @@ function SeenChart({ plan, setting, lines, logarithmic, isVisible }: SeenChartPr
     [plan, sampled],
   );
   const words = useMemo(() => metricWords(plan), [plan]);
-  const leftOut = useMemo(() => leftOutNotes(plan, logarithmic, sampled), [plan, logarithmic, sampled]);
+  const leftOut = useMemo(() => leftOutMetricNotes(plan, logarithmic, sampled), [plan, logarithmic, sampled]);
   const table = useChartTable(host, plan, lines, axis, version);
   const hidden = useMemo(
     () =>

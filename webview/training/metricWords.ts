@@ -40,7 +40,7 @@ function sentence(label: string, line: PlannedLine | undefined): string {
 }
 
 /** What the chart does not show and why, so that nobody takes a gap for a missing log. */
-export function leftOutNotes(
+export function leftOutMetricNotes(
   { lines }: ChartPlan,
   logarithmic: boolean,
   sampled: readonly (SampledLine | undefined)[] | undefined,

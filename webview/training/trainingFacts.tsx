@@ -1,7 +1,7 @@
 import type { RunHead } from "../../src/core/runs/merge/runHead";
 import { formatCount, formatNumber, formatShare, plural } from "../../src/core/text/quantities";
 import { KeyValueTable } from "../ui/keyValueTable";
-import { ProblemList } from "../ui/problemList";
+import { Problems } from "../ui/problems";
 import { Section } from "../ui/section";
 
 /** What the log says about the training as a whole, which is no point of any line. */
@@ -28,7 +28,7 @@ export function TrainingFacts({ head }: { readonly head: RunHead }) {
       )}
       {problems.length > 0 && (
         <Section title="About this log" class="training-facts">
-          <ProblemList problems={problems} />
+          <Problems problems={problems} />
         </Section>
       )}
     </>

@@ -28,7 +28,7 @@ export interface ComposedLayout extends FactorLayout {
 }
 
 /** Beyond this the factors are no longer small, and nothing is won over the matrix itself. */
-export const maxComposedRank = 256;
+const maxComposedRank = 256;
 
 /** Undefined where the update has no small factors: a Tucker form, a part missing, or too high a rank. */
 export function composedLayout(

@@ -1,6 +1,6 @@
+import type { ReadTensorRange } from "../tensors/readTensorRange";
 import { elementCount, type Tensor } from "../tensors/tensor";
 import { channelEncoding } from "./channelEncoding";
-import type { ReadTensorRange } from "./measureTensor";
 import { encodingKey, encodingOf } from "./numberEncoding";
 import type { NumberKernels } from "./numberKernels";
 import { areComparable, bytesOfValues, type ComparedEncoding, TensorComparer } from "./tensorComparer";

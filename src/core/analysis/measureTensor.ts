@@ -1,3 +1,4 @@
+import type { ReadTensorRange } from "../tensors/readTensorRange";
 import { elementCount, type Tensor } from "../tensors/tensor";
 import { channelEncoding } from "./channelEncoding";
 import { finishNumbers } from "./finishNumbers";
@@ -5,9 +6,6 @@ import { encodingKey, encodingOf } from "./numberEncoding";
 import type { NumberKernels } from "./numberKernels";
 import { type PartialNumbers, TensorMeasurer } from "./tensorMeasurer";
 import type { TensorNumbers } from "./tensorNumbers";
-
-/** Reads a range of a tensor's bytes, contiguous and little-endian; offsets are relative to the tensor. */
-export type ReadTensorRange = (tensor: Tensor, offset: number, length: number) => Promise<Uint8Array>;
 
 export interface MeasureOptions {
   /** Sees the bytes in their order, each once. */

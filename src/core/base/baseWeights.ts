@@ -1,11 +1,12 @@
 import { modulePath } from "../adapter/loraKey";
 import type { LoraModule } from "../adapter/loraModule";
-import { measureTensor, type ReadTensorRange } from "../analysis/measureTensor";
+import { measureTensor } from "../analysis/measureTensor";
 import { PlainKernels } from "../analysis/plainKernels";
 import { canonicalName } from "../names/canonicalName";
 import type { Problem } from "../problem/problem";
 import type { CheckpointSession } from "../session/checkpointSession";
 import type { LongWork } from "../session/longWork";
+import type { ReadTensorRange } from "../tensors/readTensorRange";
 import { elementCount, type Tensor } from "../tensors/tensor";
 import { plural } from "../text/quantities";
 import { measureModule } from "../update/measureModule";

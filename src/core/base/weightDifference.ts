@@ -1,5 +1,6 @@
 import { decodeTensor } from "../tensors/decode";
 import { dtypeBits } from "../tensors/dtype";
+import type { ReadTensorRange } from "../tensors/readTensorRange";
 import { elementCount, type Tensor } from "../tensors/tensor";
 import { unitRoundoff } from "../update/dtypeRounding";
 import type { WeightPair } from "./weightPairs";
@@ -25,8 +26,6 @@ export interface WeightDifference extends DifferenceNumbers {
   /** In single precision, exact where both weights have 16 bits and are of similar size. */
   readonly data: Float32Array;
 }
-
-export type ReadTensorRange = (tensor: Tensor, offset: number, length: number) => Promise<Uint8Array>;
 
 /** Values decoded at once: two times 8 MB. A multiple of 8, so that a chunk ends on a byte. */
 const chunkValues = 1024 * 1024;

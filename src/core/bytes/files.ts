@@ -1,16 +1,16 @@
 import type { OpenByteSource } from "./byteSource";
 
-export type FileKind = "file" | "directory";
+export type EntryKind = "file" | "directory";
 
 export interface FileEntry {
   readonly name: string;
-  readonly kind: FileKind;
+  readonly kind: EntryKind;
   /** The entry is a symbolic link; `kind` is what it points to. */
   readonly link: boolean;
 }
 
 export interface FileStat {
-  readonly kind: FileKind;
+  readonly kind: EntryKind;
   readonly size: number;
   readonly modifiedMs: number;
 }

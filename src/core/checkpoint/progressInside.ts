@@ -1,5 +1,5 @@
 import type { ContentValue, MapValue } from "../formats/contentValue";
-import { mappingOf, membersOf, numberOf, sequenceOf } from "../formats/contentView";
+import { mappingOf, numberOf, sequenceOf } from "../formats/contentView";
 import type { FileContent } from "../formats/format";
 import { findOptimizers } from "../optimizer/findOptimizers";
 import type { Tensor } from "../tensors/tensor";
@@ -133,15 +133,4 @@ async function optimizerStep(
 
 function textOf(value: ContentValue | undefined): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
-}
-
-/** The scheduler's own count and rate, for a file that holds nothing else. */
-export function schedulerProgress(
-  content: FileContent,
-): Pick<ProgressSummary, "step" | "learningRate"> | undefined {
-  const { root } = content;
-  const state = membersOf(root);
-  const step = numberOf(state?.get("last_epoch"));
-  if (step === undefined) return undefined;
-  return { step, learningRate: numberOf(sequenceOf(state?.get("_last_lr"))?.[0]) };
 }

@@ -1,4 +1,4 @@
-import type { SettingsSection } from "../content/settingsSections";
+import type { SettingsGroup } from "../content/settingsSections";
 import type { CheckpointFile } from "../formats/checkpointFile";
 import type { FormatId } from "../formats/format";
 import type { ImportFinding } from "../formats/importFinding";
@@ -57,7 +57,7 @@ export interface CheckpointSummary {
   /** What loading the file in Python would import, worst first. Absent for formats that import nothing. */
   readonly imports?: ImportSummary;
   /** Arguments, schedules and the like that the file holds. */
-  readonly settings?: readonly SettingsSection[];
+  readonly settings?: readonly SettingsGroup[];
   readonly problems: readonly Problem[];
 }
 

@@ -1,4 +1,4 @@
-import { numbersOf } from "../update/moduleMetrics";
+import { metricValues } from "../update/moduleMetrics";
 import { pairOf } from "./adapterTotals";
 import { type CompareMetric, compareMetrics } from "./compareView";
 import type { ModuleComparison } from "./modules/moduleComparison";
@@ -38,7 +38,7 @@ function valuesOf(
   const previous = pairOf(module, column - 1, column);
   return {
     rank: measurement.module.rank,
-    ...(metrics === undefined ? {} : numbersOf(metrics)),
+    ...(metrics === undefined ? {} : metricValues(metrics)),
     change: first?.relativeChange,
     cosine: first?.cosine,
     similarity: first?.subspaceSimilarity,

@@ -1,7 +1,7 @@
 import type { Files } from "../bytes/files";
 import type { UserStage } from "../session/checkpointSession";
 import { type ModuleMeasurement, measureModule } from "../update/measureModule";
-import { moduleMetricIds, numbersOf } from "../update/moduleMetrics";
+import { metricValues, moduleMetricIds } from "../update/moduleMetrics";
 import type { UpdateAnalysis } from "../update/updateAnalysis";
 import { alignModules } from "./modules/alignModules";
 import { compareUpdates, type UpdateComparison } from "./modules/compareUpdates";
@@ -109,7 +109,7 @@ function valuesOf(
   pairs: Neighbours | undefined,
 ): Partial<Record<TimelineMetric, number | undefined>> {
   if (metrics === undefined) return {};
-  const plain = numbersOf(metrics);
+  const plain = metricValues(metrics);
   if (pairs === undefined) return plain;
   const { first, previous, own } = pairs;
   const change = compared(previous, own);

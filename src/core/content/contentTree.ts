@@ -2,7 +2,7 @@ import { type ContentValue, FloatValue } from "../formats/contentValue";
 import { childrenOf, sequenceOf } from "../formats/contentView";
 import type { FileContent } from "../formats/format";
 import { isSecret, maskedSecret } from "../text/secretKeys";
-import { describeValue, tensorText, typeLabel } from "./describeValue";
+import { describeValue, tensorLine, typeLabel } from "./describeValue";
 
 /** One row of the content tree, ready to be shown. Plain data. */
 export interface ContentNode {
@@ -30,7 +30,7 @@ export interface ContentPage {
 /** Positions among the children, from the root on: keys may repeat and be anything. */
 export type ContentPath = readonly number[];
 
-export const contentPageSize = 200;
+const contentPageSize = 200;
 
 /** Numbers beyond this are a state of a generator or a list of ids. */
 const collapsedItems = 32;
@@ -82,7 +82,7 @@ function describe(
 ): ContentNode {
   const tensor = content.tensors.get(value);
   if (tensor !== undefined) {
-    return { key, type: "tensor", text: tensorText(tensor), childCount: 0, tensor: tensor.name };
+    return { key, type: "tensor", text: tensorLine(tensor), childCount: 0, tensor: tensor.name };
   }
   const type = typeLabel(value, content.describe);
   if (typeof value === "string" && isSecret(key, value)) {

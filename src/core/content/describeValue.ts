@@ -49,7 +49,7 @@ function isShort(value: ContentValue): boolean {
   return value === null || typeof value !== "object" || value instanceof FloatValue;
 }
 
-export function tensorText({ dtype, shape, layout }: Tensor): string {
+export function tensorLine({ dtype, shape, layout }: Tensor): string {
   const facts = [`${dtype} [${shape.join(", ")}]`];
   if (layout?.requiresGrad === true) facts.push("requires grad");
   if (layout?.sparse !== undefined) facts.push(`sparse ${layout.sparse.kind}`);

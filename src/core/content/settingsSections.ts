@@ -7,7 +7,7 @@ import { describeValue } from "./describeValue";
 import { type SettingRow, settingsTable } from "./settingsTable";
 
 /** Settings that a file holds besides tensors, as a table with a title. Plain data. */
-export interface SettingsSection {
+export interface SettingsGroup {
   readonly title: string;
   readonly rows: readonly SettingRow[];
 }
@@ -36,7 +36,7 @@ const maxCharacters = 200_000;
 const maxText = 1000;
 
 /** What people look up in a file that is more than tensors: arguments, schedules, scalers, and its loose values. */
-export function settingsSections(content: FileContent, kind: string | undefined): readonly SettingsSection[] {
+export function settingsSections(content: FileContent, kind: string | undefined): readonly SettingsGroup[] {
   const whole = titlesOfKinds[kind as keyof typeof titlesOfKinds];
   const sections =
     whole === undefined
@@ -45,10 +45,10 @@ export function settingsSections(content: FileContent, kind: string | undefined)
   return capped(sections.filter(({ rows }) => rows.length > 0));
 }
 
-function partSections({ root, tensors, describe }: FileContent): SettingsSection[] {
+function partSections({ root, tensors, describe }: FileContent): SettingsGroup[] {
   const mapping = mappingOf(root);
   if (mapping === undefined) return [];
-  const sections: SettingsSection[] = [];
+  const sections: SettingsGroup[] = [];
   const loose: SettingRow[] = [];
   // A state dict has as many entries and no settings among them.
   for (const [key, value] of firstEntries(mapping, 500)) {
@@ -95,7 +95,7 @@ function* firstEntries(mapping: MapValue, limit: number): Iterable<readonly [Con
   }
 }
 
-function capped(sections: readonly SettingsSection[]): readonly SettingsSection[] {
+function capped(sections: readonly SettingsGroup[]): readonly SettingsGroup[] {
   let left = maxCharacters;
   return sections.map(({ title, rows }) => {
     const kept: SettingRow[] = [];

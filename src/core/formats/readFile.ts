@@ -5,7 +5,7 @@ import { headerProbeBytes } from "../problem/limits";
 import type { FormatId, ParsedFile } from "./format";
 import { unsupportedFormat } from "./formatLabel";
 import { diagnoseBlank, diagnoseImpostor, isTextMangled, recogniseKind, textMangledError } from "./recognise";
-import { formatOf } from "./registry";
+import { formatOfHead } from "./registry";
 
 export interface ReadFileResult extends ParsedFile {
   readonly format: FormatId;
@@ -40,7 +40,7 @@ async function recogniseAndParse(
   signal?: AbortSignal,
 ): Promise<ReadFileResult> {
   const head = await source.read(0, Math.min(source.size, headerProbeBytes), signal);
-  const format = formatOf(head, fileName);
+  const format = formatOfHead(head, fileName);
   if (format === undefined || !format.matches(head)) {
     const impostor = diagnoseImpostor(head);
     if (impostor !== undefined) throw impostor;

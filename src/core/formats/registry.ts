@@ -22,7 +22,7 @@ export const formats: readonly Format[] = [
   onnx,
 ];
 
-export function formatOf(head: Uint8Array, fileName: string): Format | undefined {
+export function formatOfHead(head: Uint8Array, fileName: string): Format | undefined {
   const recognised = formats.find((format) => format.matches(head));
   if (recognised !== undefined) return recognised;
   const lowerName = fileName.toLowerCase();

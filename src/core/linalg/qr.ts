@@ -141,11 +141,3 @@ export function applyQToRows(factors: Qr, rows: Matrix): Matrix {
 export function applyQ(factors: Qr, c: Matrix): Matrix {
   return transpose(applyQToRows(factors, transpose(c)));
 }
-
-/** The m×k matrix with orthonormal columns. */
-export function thinQ(factors: Qr): Matrix {
-  const k = factors.reflectors.rows;
-  const identity = createMatrix(k, k);
-  for (let i = 0; i < k; i++) identity.data[i * k + i] = 1;
-  return applyQ(factors, identity);
-}

@@ -145,8 +145,3 @@ function matchSome(
   }
   return matched;
 }
-
-/** What a parameter is called in lists. */
-export function parameterLabel({ name, index }: OptimizerParameter): string {
-  return name ?? `parameter ${index}`;
-}

@@ -1,6 +1,7 @@
 import type { TensorStatistics } from "../analysis/statisticColumns";
 import { StreamingStatistics } from "../analysis/tensorStatistics";
 import { decodeTensor } from "../tensors/decode";
+import type { ReadTensorRange } from "../tensors/readTensorRange";
 import { elementCount, type Tensor } from "../tensors/tensor";
 import { blockSize, dequantiseBlockwise } from "./dequantise";
 import type { OptimizerParameter } from "./optimizerState";
@@ -55,8 +56,6 @@ export function quantisedTensors(
   const isQuantised = codes.dtype === "U8" && elementCount(table.shape) === codesInTable;
   return isQuantised && scales.byteSize <= maxScaleBytes ? { codes, table, scales } : undefined;
 }
-
-export type ReadTensorRange = (tensor: Tensor, offset: number, length: number) => Promise<Uint8Array>;
 
 /**
  * Dequantises a moment in chunks and measures it. Undefined where the parameter keeps no such moment.

@@ -2,8 +2,8 @@ import type { TensorStatistics } from "../analysis/statisticColumns";
 import { StreamingStatistics } from "../analysis/tensorStatistics";
 import { decodeTensor } from "../tensors/decode";
 import { dtypeBits } from "../tensors/dtype";
+import type { ReadTensorRange } from "../tensors/readTensorRange";
 import { elementCount, type Tensor } from "../tensors/tensor";
-import type { ReadTensorRange } from "../values/readBlock";
 import type { OptimizerState } from "./optimizerState";
 
 /** What Adam multiplies and divides by. */

@@ -1,4 +1,4 @@
-import type { FileKind } from "../bytes/files";
+import type { EntryKind } from "../bytes/files";
 
 /** What a file of a checkpoint folder is for (formats.md §4 and §7). */
 export type Part =
@@ -21,7 +21,7 @@ export type Part =
 /** A name in a checkpoint folder; `size` in bytes where it is known. */
 export interface PartEntry {
   readonly name: string;
-  readonly kind: FileKind;
+  readonly kind: EntryKind;
   readonly size?: number;
 }
 
@@ -46,7 +46,7 @@ export interface PartsAssessment {
 
 interface Rule {
   readonly part: Part;
-  readonly kind: FileKind;
+  readonly kind: EntryKind;
   readonly name: RegExp;
   readonly alsoHolds?: readonly Part[];
 }

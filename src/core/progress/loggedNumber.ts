@@ -20,7 +20,7 @@ export function loggedNumber(value: unknown): number | undefined {
 }
 
 /** The members of a JSON object, whether our parser (a Map) or JSON.parse (an object) made it. */
-export function membersOf(value: unknown): Iterable<readonly [string, unknown]> | undefined {
+export function jsonMembers(value: unknown): Iterable<readonly [string, unknown]> | undefined {
   if (value instanceof Map) return value as ReadonlyMap<string, unknown>;
   if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
   return Object.entries(value);

@@ -2,7 +2,7 @@ import { JsonSyntaxError } from "../json/jsonScanner";
 import { parseJson } from "../json/parseJson";
 import type { Problem } from "../problem/problem";
 import { plural } from "../text/quantities";
-import { flattenNumbers, loggedNumber, membersOf } from "./loggedNumber";
+import { flattenNumbers, jsonMembers, loggedNumber } from "./loggedNumber";
 
 /** What one log call wrote: a point of every metric it names. */
 export interface LogEntry {
@@ -45,8 +45,8 @@ export interface TrainerState {
  */
 export function parseTrainerState(text: string, file?: string): TrainerState {
   const { value, problems } = readTolerantly(text, file);
-  const top = new Map(membersOf(value) ?? []);
-  if (problems.length === 0 && membersOf(value) === undefined) {
+  const top = new Map(jsonMembers(value) ?? []);
+  if (problems.length === 0 && jsonMembers(value) === undefined) {
     problems.push(problem("error", "TrainerStateShape", "trainer_state.json holds no JSON object.", file));
   }
   const number = (key: string) => loggedNumber(top.get(key));
@@ -81,7 +81,7 @@ export function parseTrainerState(text: string, file?: string): TrainerState {
 /** The entry at which a file was cut has lost its step, which comes last: its values belong nowhere. */
 function completeRows(history: readonly unknown[], problems: readonly Problem[]): readonly unknown[] {
   if (problems.length === 0) return history;
-  const last = new Map(membersOf(history.at(-1)) ?? []);
+  const last = new Map(jsonMembers(history.at(-1)) ?? []);
   return last.has("step") ? history : history.slice(0, -1);
 }
 

@@ -4,7 +4,7 @@ import type { CheckpointSession } from "../session/checkpointSession";
 import type { LoraView } from "../session/loraView";
 import { unreadablePart } from "../tensors/assembly";
 import { maskSecretsOf } from "../text/secretKeys";
-import { numbersOf } from "../update/moduleMetrics";
+import { metricValues } from "../update/moduleMetrics";
 import { toPlain } from "./reportJson";
 import type { ValueFindings } from "./valueFindings";
 
@@ -116,7 +116,7 @@ function moduleRow({ module, rank, alpha, scale, metrics, experts }: LoraView["m
     rank,
     alpha,
     scale,
-    ...(metrics === undefined ? {} : numbersOf(metrics)),
+    ...(metrics === undefined ? {} : metricValues(metrics)),
     singularValues: metrics?.singularValues ?? [],
     ...(experts === undefined ? {} : { experts }),
   };

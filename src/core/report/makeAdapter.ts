@@ -4,7 +4,7 @@ import { CheckpointSession } from "../session/checkpointSession";
 import type { WritableDtype } from "../tensors/encode";
 import { type ExtractResult, extractAdapter } from "../transform/extract";
 import type { ExtractionRule } from "../transform/extractionRank";
-import { type ReduceResult, reduceAdapter } from "../transform/reduce";
+import { type ReducedAdapter, reduceAdapter } from "../transform/reduce";
 import { openReduceSource } from "../transform/reduceSource";
 import type { ReductionOptions } from "../transform/reductionPlan";
 
@@ -35,7 +35,7 @@ export async function reduceCheckpoint(
   path: string,
   options: ReductionOptions,
   make: MakeOptions,
-): Promise<ReduceResult> {
+): Promise<ReducedAdapter> {
   const { out, ...rest } = make;
   const session = await CheckpointSession.open(make.files, path, noUserStage, make.signal);
   const source = await openReduceSource(session, make);

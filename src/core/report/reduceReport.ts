@@ -1,14 +1,14 @@
 import { printable } from "../text/printable";
 import { formatBytes, formatNumber, formatShare } from "../text/quantities";
 import type { ExtractResult } from "../transform/extract";
-import type { ReduceResult } from "../transform/reduce";
+import type { ReducedAdapter } from "../transform/reduce";
 import type { PlannedModule } from "../transform/reductionPlan";
 import type { WrittenAdapter } from "../transform/writeAdapter";
 import { problemLine } from "./problemText";
-import { textTable } from "./textTable";
+import { plainTable } from "./textTable";
 
 /** What `reduce --json` prints: a contract that scripts depend on (README, "Command line"). */
-export function reduceReport(result: ReduceResult) {
+export function reduceReport(result: ReducedAdapter) {
   const { plan } = result;
   return {
     ...written(result),
@@ -41,7 +41,7 @@ function reducedModule({
 }
 
 /** The same for people. */
-export function reduceText(result: ReduceResult): string {
+export function reduceText(result: ReducedAdapter): string {
   const { plan } = result;
   const rows = plan.modules.map(({ module, rankBefore, rank, energyKept, error, norm }) => [
     module,
@@ -60,7 +60,7 @@ export function reduceText(result: ReduceResult): string {
     summary,
     ...result.problems.map(problemLine),
     "",
-    textTable(["Module", "Rank", "New", "Energy", "Error", "‖ΔW‖"], rows),
+    plainTable(["Module", "Rank", "New", "Energy", "Error", "‖ΔW‖"], rows),
   ].join("\n");
 }
 
@@ -102,7 +102,7 @@ export function extractText(result: ExtractResult): string {
     `Holds ${formatShare(result.energyKept)} of the energy of the difference (error ${formatShare(error)}).`,
     ...result.problems.map(problemLine),
     "",
-    textTable(["Module", "Rank", "‖W - W₀‖", "of ‖W₀‖", "Energy", "Noise"], rows),
+    plainTable(["Module", "Rank", "‖W - W₀‖", "of ‖W₀‖", "Energy", "Noise"], rows),
   ].join("\n");
 }
 

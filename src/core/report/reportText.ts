@@ -9,7 +9,7 @@ import { formatBytes, formatNumber } from "../text/quantities";
 import { fingerprintText } from "../update/adapterFingerprint";
 import { problemLine } from "./problemText";
 import { stepSentence, type TensorFindings, tensorText } from "./tensorReport";
-import { tableLines, textTable } from "./textTable";
+import { plainTable, tableLines } from "./textTable";
 
 /** The readable twins of the JSON reports. */
 
@@ -95,7 +95,7 @@ function loraText(lora: LoraView): string {
     optional(metrics?.effectiveRank),
   ]);
   const header = ["Module", "Rank", "Alpha", "Scale", "‖ΔW‖", "σ₁", "Stable rank", "Effective rank"];
-  return textTable(header, rows);
+  return plainTable(header, rows);
 }
 
 export function compareText(
@@ -115,7 +115,7 @@ export function compareText(
       failure?.message ?? "",
     ],
   );
-  const summary = textTable(["Snapshot", "Stage", "Step", "Rank", "‖ΔW‖", "Change", "Cosine", ""], columns);
+  const summary = plainTable(["Snapshot", "Stage", "Step", "Rank", "‖ΔW‖", "Change", "Cosine", ""], columns);
   const labels = view.columns.map(({ label }) => label);
   const modules = view.modules.map(({ module, cells }) => [
     module,
@@ -135,7 +135,7 @@ export function compareText(
       ...(view.tensors.length + view.modules.length > 0 ? [] : findings.alignment.problems),
       ...problems,
     ]),
-    modules.length === 0 ? "" : textTable(moduleHeader, modules),
+    modules.length === 0 ? "" : plainTable(moduleHeader, modules),
     // Of adapters the modules tell more than their factors.
     modules.length === 0 ? tensorText(findings, labels) : "",
   ]);

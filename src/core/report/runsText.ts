@@ -5,7 +5,7 @@ import { stepsOf } from "../runs/status/runRows";
 import { printable } from "../text/printable";
 import { formatBytes, formatCount, formatNumber, plural } from "../text/quantities";
 import { optional, problemText, sections } from "./reportText";
-import { textTable } from "./textTable";
+import { plainTable } from "./textTable";
 
 /** Metrics that get a column of their own: more do not fit a line. */
 const maxMetricColumns = 4;
@@ -33,7 +33,7 @@ export function runText(run: Run): string {
   return sections([
     [title, ...progressText(run), ...(best === undefined ? [] : [best])].join("\n"),
     problemText(run.problems),
-    rows.length === 0 ? "" : textTable(header, rows),
+    rows.length === 0 ? "" : plainTable(header, rows),
   ]);
 }
 

@@ -5,7 +5,7 @@ import { type DiffNumbers, type DiffTable, diffStatus } from "../compare/tensors
 import { tensorSentence } from "../compare/tensors/tensorSentence";
 import { layoutText } from "../tensors/tensor";
 import { formatCount, formatNumber, plural } from "../text/quantities";
-import { textTable } from "./textTable";
+import { plainTable } from "./textTable";
 
 /** How the tensors of a comparison are told: with their values where they were compared. */
 export interface TensorFindings {
@@ -113,7 +113,7 @@ export function tensorText({ alignment, table }: TensorFindings, labels: readonl
       : [
           `Optimizer state: ${moved} of ${plural(states.length, "tensor")} differ${table === undefined ? " in layout; their values were not compared" : ""}. --json lists them.`,
         ];
-  return [...(cells.length === 0 ? [] : [textTable(header, cells)]), ...count, ...optimizer].join("\n\n");
+  return [...(cells.length === 0 ? [] : [plainTable(header, cells)]), ...count, ...optimizer].join("\n\n");
 }
 
 function statusText(row: AlignedRow, status: string, numbers: DiffNumbers | undefined): string {

@@ -31,7 +31,7 @@ export function* tableLines(
 }
 
 /** The same in one text, for tables whose rows are few. */
-export function textTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
+export function plainTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
   return [...tableLines(header, rows)].join("\n");
 }
 

@@ -24,8 +24,8 @@ import {
   precisionInside,
   precisionOf,
   randomInside,
-  scaleOf,
   scalerInside,
+  scalerScale,
   schedulerState,
   schedulersInside,
   topEntries,
@@ -144,7 +144,7 @@ async function openOptimizer(
   };
 }
 
-export async function readAllSteps(
+async function readAllSteps(
   files: Files,
   checkpoint: Checkpoint,
   states: OptimizerInputs["states"],
@@ -208,7 +208,7 @@ async function openScaler(
 ): Promise<ResumeInputs["scaler"]> {
   const [file] = entries;
   const opened = file && (await opener.open(file.path, file.name, "scaler"));
-  return opened && { place: file.name, scale: scaleOf(mappingOf(opened.content?.root)) };
+  return opened && { place: file.name, scale: scalerScale(mappingOf(opened.content?.root)) };
 }
 
 async function readProgress(

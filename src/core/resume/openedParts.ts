@@ -61,7 +61,7 @@ export class PartOpener {
 }
 
 /** Without the file's name, which comes before it. */
-export function failureText({ code, message, offset }: Problem): string {
+function failureText({ code, message, offset }: Problem): string {
   const place = offset === undefined ? "" : ` at byte ${formatCount(offset)}`;
   const fact = cutCodes.has(code)
     ? `is cut${place}`

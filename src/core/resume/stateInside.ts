@@ -56,14 +56,14 @@ export function randomInside(content: FileContent): readonly string[] {
 export function scalerInside(content: FileContent): ResumeInputs["scaler"] {
   for (const [key, value] of topEntries(content)) {
     if (!scalerKeys.test(key)) continue;
-    const scale = scaleOf(mappingOf(value));
+    const scale = scalerScale(mappingOf(value));
     if (scale !== undefined) return { place: key, scale };
   }
   return undefined;
 }
 
 /** A disabled scaler saves `{}`. */
-export function scaleOf(state: MapValue | undefined): number | undefined {
+export function scalerScale(state: MapValue | undefined): number | undefined {
   return numberOf(state?.get("scale")) ?? numberOf(state?.get("cur_scale"));
 }
 

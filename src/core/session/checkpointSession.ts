@@ -11,7 +11,7 @@ import { readScalars } from "../checkpoint/readScalars";
 import type { CheckpointSummary } from "../checkpoint/summary";
 import { TensorReader } from "../checkpoint/tensorReader";
 import { type ContentNode, type ContentPage, type ContentPath, contentPage } from "../content/contentTree";
-import { type SettingsSection, settingsSections } from "../content/settingsSections";
+import { type SettingsGroup, settingsSections } from "../content/settingsSections";
 import { folderFindings } from "../health/folderFindings";
 import { ownFindings, weightFindings } from "../health/weightFindings";
 import {
@@ -25,7 +25,6 @@ import {
   measureQuantised,
   type QuantisedState,
   type QuantisedStateRequest,
-  type ReadTensorRange,
 } from "../optimizer/quantisedState";
 import { findHalfWritten } from "../parts/halfWritten";
 import { mainFile } from "../parts/parts";
@@ -36,14 +35,14 @@ import { judgeResume } from "../resume/judgeResume";
 import type { ResumeReport } from "../resume/resumeReport";
 import type { ChartSource } from "../runs/merge/chartedRun";
 import { detectStage, type StageLabel } from "../stage/stage";
-import type { ReadStored } from "../tensors/packed/packedWeight";
+import type { ReadTensorRange } from "../tensors/readTensorRange";
 import { unpackTensors } from "../tensors/packed/packedWeights";
 import type { Tensor } from "../tensors/tensor";
 import { encodeTensorChunk, type TensorChunk } from "../tensors/tensorTable";
 import { adapterOf } from "./adapterOf";
 import type { LoraView } from "./loraView";
 import { packingHints } from "./packingHints";
-import { summarise } from "./summarise";
+import { summariseCheckpoint } from "./summariseCheckpoint";
 import { type ViewOptions, viewAdapter } from "./viewAdapter";
 
 /** How stages that the user set are looked up: by the checkpoint's identity. */
@@ -104,7 +103,7 @@ export class CheckpointSession {
 
   summary(): CheckpointSummary {
     const { checkpoint, folder, adapter, adapterConfig, stage, inside } = this;
-    return summarise({ checkpoint, folder, adapter, adapterConfig, stage, inside });
+    return summariseCheckpoint({ checkpoint, folder, adapter, adapterConfig, stage, inside });
   }
 
   tensorChunk(first: number): TensorChunk {
@@ -183,7 +182,7 @@ export class CheckpointSession {
     return this.health(signal, this.openedFolder || isMain);
   }
 
-  settings(): readonly SettingsSection[] {
+  settings(): readonly SettingsGroup[] {
     const { content } = this.checkpoint;
     return content === undefined ? [] : settingsSections(content, this.inside?.kind);
   }
@@ -251,7 +250,7 @@ export class CheckpointSession {
     return this.unpacked;
   }
 
-  private async withReader<T>(work: (read: ReadStored) => Promise<T>): Promise<T> {
+  private async withReader<T>(work: (read: ReadTensorRange) => Promise<T>): Promise<T> {
     const reader = this.tensorReader();
     try {
       return await work((tensor, offset, length, signal) => reader.readRange(tensor, offset, length, signal));

@@ -3,7 +3,7 @@ import type { StageLabel } from "../stage/stage";
 import type { AdapterFingerprint } from "../update/adapterFingerprint";
 import type { FactorHealth } from "../update/factorHealth";
 import type { Finding } from "../update/findings";
-import type { ModuleNumbers } from "../update/moduleMetrics";
+import type { ModuleMetricValues } from "../update/moduleMetrics";
 import type { FingerprintKind } from "../update/stageFingerprint";
 
 /** The LoRA tab: facts about the adapter and one row a module. Plain data. */
@@ -47,10 +47,10 @@ export interface LoraModuleRow {
 }
 
 /** The update of one expert. NaN where its factors are not finite. */
-export type ExpertNumbers = ModuleNumbers;
+export type ExpertNumbers = ModuleMetricValues;
 
 /** Norms of the factors and of the update ΔW = scale · B · A. */
-export interface LoraModuleMetrics extends ModuleNumbers {
+export interface LoraModuleMetrics extends ModuleMetricValues {
   readonly nuclear: number;
   /** Ranks that keep 90 and 95 % of the energy (squared singular values). */
   readonly rank90: number;

@@ -9,7 +9,7 @@ import { fingerprintOfMeasurements, refineStage } from "../update/adapterFingerp
 import type { ReadTensor } from "../update/factors";
 import { findingsOf } from "../update/findings";
 import { type ModuleMeasurement, measureModule } from "../update/measureModule";
-import { numbersOf } from "../update/moduleMetrics";
+import { metricValues } from "../update/moduleMetrics";
 import type { UpdateMetrics } from "../update/updateMetrics";
 import type { LoraModuleMetrics, LoraModuleRow, LoraView } from "./loraView";
 
@@ -71,7 +71,7 @@ function rowOf(
     metrics: metrics === undefined ? undefined : listedMetrics(metrics, listed),
     ...(unlisted > 0 ? { unlistedValues: unlisted } : {}),
     ...(unavailable === undefined ? {} : { unavailable }),
-    ...(experts === undefined ? {} : { experts: experts.map(numbersOf) }),
+    ...(experts === undefined ? {} : { experts: experts.map(metricValues) }),
     ...(fingerprint === undefined ? {} : { fingerprint: fingerprint.kind }),
     ...(health === undefined ? {} : { health }),
   };

@@ -1,9 +1,6 @@
 import { isJsonObject, type JsonObject, type JsonValue, jsonNumber, jsonString } from "../json/parseJson";
 import { stageFromName } from "./stageWords";
 
-/** The stages with a fixed meaning (DESIGN §1); any other text is a stage of the user's own. */
-export const knownStages = ["svd", "rank-reduction", "fine-tuning", "base", "merged"] as const;
-
 export type StageSource = "user" | "stage-file" | "metadata" | "config" | "name" | "tensors";
 
 /** The moment of a LoRA pipeline that a snapshot was saved at, and how that is known. */

@@ -52,37 +52,3 @@ export function elementBytesOf(dtype: string): number | undefined {
   const bits = dtypeBits.get(dtype) ?? torchOnlyBits.get(dtype);
   return bits === undefined || bits % 8 !== 0 ? undefined : bits / 8;
 }
-
-/** The name torch gives a dtype, for snippets that people paste into Python. */
-const torchNames = new Map<string, string>([
-  ["BOOL", "torch.bool"],
-  ["U8", "torch.uint8"],
-  ["I8", "torch.int8"],
-  ["I16", "torch.int16"],
-  ["U16", "torch.uint16"],
-  ["F16", "torch.float16"],
-  ["BF16", "torch.bfloat16"],
-  ["I32", "torch.int32"],
-  ["U32", "torch.uint32"],
-  ["F32", "torch.float32"],
-  ["F64", "torch.float64"],
-  ["I64", "torch.int64"],
-  ["U64", "torch.uint64"],
-  ["C64", "torch.complex64"],
-  ["F8_E4M3", "torch.float8_e4m3fn"],
-  ["F8_E5M2", "torch.float8_e5m2"],
-  ["F8_E8M0", "torch.float8_e8m0fnu"],
-  ["F8_E4M3FNUZ", "torch.float8_e4m3fnuz"],
-  ["F8_E5M2FNUZ", "torch.float8_e5m2fnuz"],
-  ["C32", "torch.complex32"],
-  ["C128", "torch.complex128"],
-  ["QINT8", "torch.qint8"],
-  ["QUINT8", "torch.quint8"],
-  ["QINT32", "torch.qint32"],
-  ["QUINT4x2", "torch.quint4x2"],
-  ["QUINT2x4", "torch.quint2x4"],
-]);
-
-export function torchDtypeName(dtype: string): string | undefined {
-  return torchNames.get(dtype);
-}

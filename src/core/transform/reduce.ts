@@ -37,7 +37,7 @@ export interface ReduceRequest extends LongWork {
   readonly now: Date;
 }
 
-export interface ReduceResult extends WrittenAdapter {
+export interface ReducedAdapter extends WrittenAdapter {
   readonly plan: ReductionPlan;
   /** Of the source's weights on the disk. */
   readonly fileBytesBefore: number;
@@ -49,7 +49,7 @@ export interface ReduceResult extends WrittenAdapter {
  * Writes an adapter at lower ranks: the best approximation of each module's update, exact to rounding, with the
  * scale of the source, and everything else of it carried over. The source is not touched.
  */
-export async function reduceAdapter(request: ReduceRequest): Promise<ReduceResult> {
+export async function reduceAdapter(request: ReduceRequest): Promise<ReducedAdapter> {
   const { source, options } = request;
   const plan = planReduction(source.modules, options);
   const format = request.format ?? outputFormatFor(source.adapter.dialect);

@@ -14,10 +14,10 @@ export const moduleMetricIds = [
 
 export type ModuleMetricId = (typeof moduleMetricIds)[number];
 
-export type ModuleNumbers = Readonly<Record<ModuleMetricId, number>>;
+export type ModuleMetricValues = Readonly<Record<ModuleMetricId, number>>;
 
 /** Only these, of whatever else is known of an update. */
-export function numbersOf(metrics: ModuleNumbers): ModuleNumbers {
+export function metricValues(metrics: ModuleMetricValues): ModuleMetricValues {
   const { frobenius, spectral, stableRank, effectiveRank, rank99, normA, normB } = metrics;
   return { frobenius, spectral, stableRank, effectiveRank, rank99, normA, normB };
 }

@@ -126,11 +126,6 @@ export class UpdateAnalysis {
   }
 }
 
-/** Singular values of ΔW and all that follows from them. */
-export function measureUpdate(factors: Factors): UpdateMetrics {
-  return new UpdateAnalysis(factors).metrics;
-}
-
 export interface FactorGrams {
   readonly a: Matrix;
   readonly b: Matrix;

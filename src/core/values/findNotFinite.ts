@@ -1,6 +1,6 @@
+import type { ReadTensorRange } from "../tensors/readTensorRange";
 import { elementCount, type Tensor } from "../tensors/tensor";
 import { decodeValues } from "./decodeValues";
-import type { ReadTensorRange } from "./readBlock";
 import { valueDtype } from "./valueDtype";
 
 /** A multiple of 8, so that packed values begin on a byte. */

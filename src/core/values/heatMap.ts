@@ -1,6 +1,7 @@
+import type { ReadTensorRange } from "../tensors/readTensorRange";
 import type { Tensor } from "../tensors/tensor";
 import { elementSpace } from "./elementSpace";
-import { cutToSlice, type ReadTensorRange, readAnyBlock } from "./readBlock";
+import { cutToSlice, readAnyBlock } from "./readBlock";
 import type { SliceBlock, TensorSlice } from "./tensorSlice";
 
 /** A part of a slice in few enough cells to be looked at. Plain data. */
@@ -17,7 +18,7 @@ export interface HeatMap extends SliceBlock {
 }
 
 /** In either direction: as a message the picture stays below 1 MB. */
-export const mostHeatMapCells = 256;
+const mostHeatMapCells = 256;
 
 const chunkValues = 262_144;
 

@@ -1,4 +1,5 @@
 import { mapParallel } from "../bytes/mapParallel";
+import type { ReadTensorRange } from "../tensors/readTensorRange";
 import type { Tensor } from "../tensors/tensor";
 import { type BlockPlan, planBlock, type ValueRun } from "./blockPlan";
 import { type DecodedValues, decodeValues, type ExactInteger } from "./decodeValues";
@@ -7,14 +8,6 @@ import { fittingSlice, type SliceBlock, sliceSize, type TensorSlice } from "./te
 
 /** A block of a slice with its values, row by row. Plain data. */
 export interface ValueBlock extends SliceBlock, DecodedValues {}
-
-/** Reads bytes of a tensor: what TensorReader.readRange does. */
-export type ReadTensorRange = (
-  tensor: Tensor,
-  offset: number,
-  length: number,
-  signal?: AbortSignal,
-) => Promise<Uint8Array>;
 
 /** Values of one block: as a message, with digits of integers that need them, it stays below 1 MB. */
 export const maxBlockValues = 16_384;

@@ -1,8 +1,9 @@
 import type { FileWriter } from "../bytes/fileSink";
 import { UnsupportedDtypeError } from "../tensors/decode";
+import type { ReadTensorRange } from "../tensors/readTensorRange";
 import type { Tensor } from "../tensors/tensor";
 import { formatCell } from "./formatValue";
-import { type ReadTensorRange, readAnyBlock } from "./readBlock";
+import { readAnyBlock } from "./readBlock";
 import { sliceSize, type TensorSlice } from "./tensorSlice";
 import { valueDtype } from "./valueDtype";
 

@@ -204,7 +204,7 @@ export class ComparePanel {
 }
 
 /** "01-svd ↔ checkpoint-240": the first and the last of what is compared, with how many there are. */
-export function comparisonTitle({ columns }: Pick<CompareView, "columns">): string {
+function comparisonTitle({ columns }: Pick<CompareView, "columns">): string {
   const ends = `${columns[0]?.label ?? ""} ↔ ${columns.at(-1)?.label ?? ""}`;
   return columns.length > 2 ? `${ends} (${columns.length})` : ends;
 }

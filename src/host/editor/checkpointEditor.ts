@@ -10,9 +10,9 @@ import { chartAnswers } from "../runs/chartAnswers";
 import type { ChartMemory } from "../runs/chartMemory";
 import { connectPage } from "../webviewPage";
 import { CheckpointDocument } from "./checkpointDocument";
+import { editorValueHandlers } from "./editorValueHandlers";
 import { exportHandlers } from "./exportHandlers";
 import { type LoraServices, loraHandlers } from "./loraHandlers";
-import { numbersHandlers } from "./numbersHandlers";
 import {
   checkpointViewType,
   copyText,
@@ -84,7 +84,7 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
         optimizers: forward(this.worker, "optimizers", own),
         optimizerPage: forward(this.worker, "optimizerPage", own),
         ...exportHandlers(document, this.worker),
-        ...numbersHandlers(document, this.worker),
+        ...editorValueHandlers(document, this.worker),
         quantisedState: forward(this.worker, "quantisedState", own),
         resume: forward(this.worker, "resume", own),
         health: forward(this.worker, "health", own),

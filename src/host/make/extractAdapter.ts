@@ -57,7 +57,10 @@ const scopeItems: readonly ScopeItem[] = [
  * Asks for two models, a rank and a place, and writes the adapter between the models.
  * @param given path of the fine-tuned model where the command was called on it
  */
-export async function extractAdapter(services: ExtractServices, given: string | undefined): Promise<void> {
+export async function makeExtractedAdapter(
+  services: ExtractServices,
+  given: string | undefined,
+): Promise<void> {
   const { runs, open } = services;
   const tuned =
     given ??

@@ -9,7 +9,7 @@ import { confirm } from "../messages";
 import type { RunsModel } from "../runs/runsModel";
 
 /** What the caller chooses; the rest is the maker's affair. */
-export type Wanted<K extends keyof MakeCalls> = Omit<ParamsOf<MakeCalls, K>, "replace" | "userStages">;
+export type MakeRequest<K extends keyof MakeCalls> = Omit<ParamsOf<MakeCalls, K>, "replace" | "userStages">;
 
 export interface MakeProgress {
   readonly listeners: CallListeners;
@@ -34,7 +34,10 @@ export class SnapshotMaker {
   }
 
   /** Undefined where the user decided against replacing what is there. */
-  reduce(wanted: Wanted<"reduce">, { signal, listeners }: MakeProgress): Promise<MadeSnapshot | undefined> {
+  reduce(
+    wanted: MakeRequest<"reduce">,
+    { signal, listeners }: MakeProgress,
+  ): Promise<MadeSnapshot | undefined> {
     const userStages = this.stages.entries();
     return this.make(wanted.out, (replace) =>
       this.worker.call("reduce", { ...wanted, userStages, replace }, signal, listeners),
@@ -42,7 +45,10 @@ export class SnapshotMaker {
   }
 
   /** Undefined where the user decided against replacing what is there. */
-  extract(wanted: Wanted<"extract">, { signal, listeners }: MakeProgress): Promise<MadeSnapshot | undefined> {
+  extract(
+    wanted: MakeRequest<"extract">,
+    { signal, listeners }: MakeProgress,
+  ): Promise<MadeSnapshot | undefined> {
     return this.make(wanted.out, (replace) =>
       this.worker.call("extract", { ...wanted, replace }, signal, listeners),
     );

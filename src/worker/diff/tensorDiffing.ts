@@ -1,6 +1,6 @@
 import type { Alignment } from "../../core/compare/tensors/alignTensors";
 import { diffPairs, isSameShape } from "../../core/compare/tensors/diffPairs";
-import { DiffTable, numbersOf } from "../../core/compare/tensors/diffTable";
+import { DiffTable, diffNumbers } from "../../core/compare/tensors/diffTable";
 import { SeenPairs } from "../../core/compare/tensors/seenPairs";
 import { TiedTensors } from "../../core/compare/tensors/tiedTensors";
 import { ProblemList } from "../../core/problem/problemList";
@@ -121,7 +121,7 @@ export class TensorDiffing {
       onPair: (at, difference) => {
         const planned = fresh[at] as PlannedRow;
         if (difference === undefined) withoutNumbers.push(planned);
-        else this.table.set(planned.row, pair, "compared", numbersOf(difference));
+        else this.table.set(planned.row, pair, "compared", diffNumbers(difference));
       },
       ...(report && { onBytes: report }),
     });

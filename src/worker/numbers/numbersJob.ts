@@ -20,11 +20,11 @@ export interface CompareJob {
   readonly kind: "compare";
   readonly paths: readonly [a: string, b: string];
   readonly control: JobControl;
-  readonly pieces: readonly ComparePiece[];
+  readonly pieces: readonly PairPiece[];
 }
 
 /** As many values of two tensors, contiguous and little-endian. */
-export interface ComparePiece {
+export interface PairPiece {
   readonly offsets: readonly [a: number, b: number];
   readonly encodings: readonly [a: EncodingKey, b: EncodingKey];
   /** The parts of complex numbers counted one by one. */
@@ -104,13 +104,13 @@ export interface PieceResult {
   readonly failure?: string;
 }
 
-export interface ComparePieceResult {
+export interface PairPieceResult {
   readonly partial?: PartialDifference;
   readonly failure?: string;
 }
 
 /** One for each piece; fewer where the job was cancelled. */
-export type ResultsOf<J extends Job> = readonly (J extends CompareJob ? ComparePieceResult : PieceResult)[];
+export type ResultsOf<J extends Job> = readonly (J extends CompareJob ? PairPieceResult : PieceResult)[];
 
 /** A message to a thread: the control is made anew over its memory there. */
 export interface JobMessage {
@@ -121,6 +121,6 @@ export interface JobMessage {
 
 export interface JobAnswer {
   readonly id: number;
-  readonly results?: readonly (PieceResult | ComparePieceResult)[];
+  readonly results?: readonly (PieceResult | PairPieceResult)[];
   readonly error?: string;
 }

@@ -3,7 +3,12 @@ import { PlainKernels } from "../../core/analysis/plainKernels";
 import type { TensorDifference } from "../../core/analysis/tensorDifference";
 import type { TensorNumbers } from "../../core/analysis/tensorNumbers";
 import type { Tensor } from "../../core/tensors/tensor";
-import { type CompareOptions, type CompareOutcome, comparePairs, type TensorPair } from "./comparePairs";
+import {
+  type CompareOptions,
+  type CompareOutcome,
+  compareTensorPairs,
+  type TensorPair,
+} from "./compareTensorPairs";
 import { NumbersCache } from "./numbersCache";
 import { PlainReading } from "./plainReading";
 import { type NumbersSource, type ScanOptions, type ScanOutcome, scanTensors } from "./scan";
@@ -92,7 +97,7 @@ export class NumbersPool {
     options: CompareOptions = {},
   ): Promise<CompareOutcome> {
     const { threads, cache, reading } = this;
-    return comparePairs(a, b, pairs, options, { threads, cache, reading });
+    return compareTensorPairs(a, b, pairs, options, { threads, cache, reading });
   }
 
   /**

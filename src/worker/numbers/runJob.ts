@@ -6,13 +6,13 @@ import { bytesOfValues, type ComparedEncoding, TensorComparer } from "../../core
 import { TensorMeasurer } from "../../core/analysis/tensorMeasurer";
 import { JobFiles } from "./jobFiles";
 import { JoinedRead } from "./joinedRead";
-import type { ComparePiece, ComparePieceResult, Job, JobControl, Piece, PieceResult } from "./numbersJob";
+import type { PairPiece, PairPieceResult, Job, JobControl, Piece, PieceResult } from "./numbersJob";
 
 /**
  * Does a job, each byte read once, into the memory of the kernels: fresh memory for every chunk would cost a hundred
  * times the reading. Synchronous: a thread does nothing else meanwhile.
  */
-export function runJob(job: Job, kernels: NumberKernels): readonly (PieceResult | ComparePieceResult)[] {
+export function runJob(job: Job, kernels: NumberKernels): readonly (PieceResult | PairPieceResult)[] {
   const { control } = job;
   const files = new JobFiles(job.paths);
   try {
@@ -35,10 +35,10 @@ function untilCancelled<P, R>(pieces: readonly P[], control: JobControl, work: (
 
 function comparePiece(
   files: JobFiles,
-  { offsets, encodings, values }: ComparePiece,
+  { offsets, encodings, values }: PairPiece,
   kernels: NumberKernels,
   control: JobControl,
-): ComparePieceResult {
+): PairPieceResult {
   const sides = encodings.map((key) => ({ dtype: key.dtype, encoding: encodingOf(key) })) as [
     ComparedEncoding,
     ComparedEncoding,

@@ -7,7 +7,7 @@ import type { Tensor } from "../../core/tensors/tensor";
 import type { MeasuredTensor } from "./numbersCache";
 import type { Piece, PieceResult } from "./numbersJob";
 import { PartsInOrder } from "./partsInOrder";
-import { planSegments, type Segment, type Wanted } from "./segments";
+import { planSegments, type Segment, type WantedExtent } from "./segments";
 
 /** A tensor that is to be measured, and where it lies. */
 export interface PlacedTensor {
@@ -59,7 +59,7 @@ export class ScanPlan {
     private readonly hash: boolean,
     private readonly listener: PlanListener,
   ) {
-    const wanted = placed.map(({ index, tensor, extent }): Wanted => {
+    const wanted = placed.map(({ index, tensor, extent }): WantedExtent => {
       this.tensors.set(index, { tensor, missingBytes: extent.length, parts: [], isFailed: false });
       const encoding = encodingKey(tensor);
       const { unitBytes = 1, codesPerByte = 1 } = encoding === undefined ? {} : encodingOf(encoding);

@@ -2,7 +2,7 @@ import type { EncodingKey } from "../../core/analysis/numberEncoding";
 import type { Extent } from "../../core/tensors/plainExtent";
 
 /** What a tensor needs to be measured: bytes of one file. */
-export interface Wanted extends Extent {
+export interface WantedExtent extends Extent {
   /** Names the tensor among those that are measured together. */
   readonly index: number;
   readonly encoding: EncodingKey | undefined;
@@ -27,10 +27,13 @@ const maxSegmentsOfOverlap = 256;
  * parts put together afterwards.
  * @param uncut leaves ranges whole, as hashing them in their order needs; what overlaps is then read again.
  */
-export function planSegments(wanted: readonly Wanted[], { uncut }: { readonly uncut: boolean }): Segment[] {
+export function planSegments(
+  wanted: readonly WantedExtent[],
+  { uncut }: { readonly uncut: boolean },
+): Segment[] {
   const sorted = wanted.toSorted((a, b) => a.offset - b.offset || b.length - a.length);
   const segments: Segment[] = [];
-  let cluster: Wanted[] = [];
+  let cluster: WantedExtent[] = [];
   let clusterEnd = 0;
   const close = () => {
     segments.push(...segmentsOfCluster(cluster, uncut));
@@ -45,10 +48,10 @@ export function planSegments(wanted: readonly Wanted[], { uncut }: { readonly un
   return segments;
 }
 
-function segmentsOfCluster(cluster: readonly Wanted[], uncut: boolean): Segment[] {
+function segmentsOfCluster(cluster: readonly WantedExtent[], uncut: boolean): Segment[] {
   const whole = sharedSegments(cluster);
   if (whole.length === 1 || uncut) return whole;
-  const [first] = cluster as [Wanted, ...Wanted[]];
+  const [first] = cluster as [WantedExtent, ...WantedExtent[]];
   const sameValues = cluster.every(
     ({ encoding, offset, padding, unitBytes }) =>
       JSON.stringify(encoding) === JSON.stringify(first.encoding) &&
@@ -71,7 +74,7 @@ function segmentsOfCluster(cluster: readonly Wanted[], uncut: boolean): Segment[
 }
 
 /** Ranges as they are; those that are the same are one. */
-function sharedSegments(cluster: readonly Wanted[]): Segment[] {
+function sharedSegments(cluster: readonly WantedExtent[]): Segment[] {
   const segments = new Map<string, Segment>();
   for (const { offset, length, encoding, padding, index } of cluster) {
     const key = `${offset}:${length}:${JSON.stringify(encoding)}:${padding}`;

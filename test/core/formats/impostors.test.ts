@@ -3,7 +3,7 @@ import { MemoryByteSource } from "../../../src/core/bytes/byteSource";
 import type { FormatId } from "../../../src/core/formats/format";
 import { readCheckpointFile } from "../../../src/core/formats/readFile";
 import { recogniseKind } from "../../../src/core/formats/recognise";
-import { formatOf } from "../../../src/core/formats/registry";
+import { formatOfHead } from "../../../src/core/formats/registry";
 import { CountingSource } from "../../support/countingSource";
 import { safetensorsFile } from "../../support/safetensorsFile";
 import { errorOf, readBytes } from "./safetensors/readFile";
@@ -166,7 +166,7 @@ describe("the name of a file", () => {
     ["torch-legacy", `\x80\x02${torchMagic}`],
     ["pickle", "\x80\x04}\x94."],
   ])("does not decide the reader: %s", (id, head) => {
-    for (const name of names) expect(formatOf(latin1(head), name)?.id).toBe(id);
+    for (const name of names) expect(formatOfHead(latin1(head), name)?.id).toBe(id);
   });
 
   it.each([

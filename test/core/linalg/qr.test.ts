@@ -1,10 +1,18 @@
 import fc from "fast-check";
 import { Matrix as MlMatrix, QrDecomposition } from "ml-matrix";
 import { describe, expect, it } from "vitest";
-import { createMatrix, maxAbs, transpose } from "../../../src/core/linalg/matrix";
+import { createMatrix, type Matrix, maxAbs, transpose } from "../../../src/core/linalg/matrix";
 import { multiply } from "../../../src/core/linalg/multiply";
-import { applyQ, applyQToRows, qr, qrOfTransposed, thinQ } from "../../../src/core/linalg/qr";
+import { applyQ, applyQToRows, type Qr, qr, qrOfTransposed } from "../../../src/core/linalg/qr";
 import { matrices, maxDifference, orthonormality, randomMatrix } from "./matrices";
+
+/** The m×k matrix with orthonormal columns. */
+function thinQ(factors: Qr): Matrix {
+  const k = factors.reflectors.rows;
+  const identity = createMatrix(k, k);
+  for (let i = 0; i < k; i++) identity.data[i * k + i] = 1;
+  return applyQ(factors, identity);
+}
 
 describe("qr", () => {
   it("gives orthonormal Q and upper triangular R with Q·R = X, whatever the shape and rank", () => {

@@ -4,8 +4,9 @@ import { describe, expect, test } from "vitest";
 import { MemoryByteSource } from "../../../src/core/bytes/byteSource";
 import { readCheckpointFile } from "../../../src/core/formats/readFile";
 import { decodeTensor } from "../../../src/core/tensors/decode";
-import { type ReadStored, rowsOf } from "../../../src/core/tensors/packed/packedWeight";
+import { rowsOf } from "../../../src/core/tensors/packed/packedWeight";
 import { PackedWeights } from "../../../src/core/tensors/packed/packedWeights";
+import type { ReadTensorRange } from "../../../src/core/tensors/readTensorRange";
 import { elementCount, type Tensor } from "../../../src/core/tensors/tensor";
 import { projectRoot } from "../../support/projectRoot";
 
@@ -13,10 +14,10 @@ const folder = join(projectRoot, "test/fixtures/packed");
 
 async function open(
   name: string,
-): Promise<{ readonly tensors: readonly Tensor[]; readonly read: ReadStored }> {
+): Promise<{ readonly tensors: readonly Tensor[]; readonly read: ReadTensorRange }> {
   const bytes = new Uint8Array(readFileSync(join(folder, name)));
   const { tensors } = await readCheckpointFile(new MemoryByteSource(bytes), name, name);
-  const read: ReadStored = async (tensor, offset, length) =>
+  const read: ReadTensorRange = async (tensor, offset, length) =>
     bytes.subarray(tensor.offset + offset, tensor.offset + offset + length);
   return { tensors, read };
 }
@@ -74,7 +75,7 @@ describe("packed weights", () => {
   });
 
   test("of GPTQ with groups that are not there are refused", async () => {
-    const read: ReadStored = async (tensor, offset, length) => {
+    const read: ReadTensorRange = async (tensor, offset, length) => {
       const bytes = await weights.read(tensor, offset, length);
       return tensor.name === "g8.g_idx" ? bytes.slice().fill(9) : bytes;
     };

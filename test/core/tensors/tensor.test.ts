@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { torchDtypeName } from "../../../src/core/tensors/dtype";
 import { elementCount, formatShape } from "../../../src/core/tensors/tensor";
 
 describe("a tensor's shape", () => {
@@ -12,20 +11,5 @@ describe("a tensor's shape", () => {
   ])("%j has %d elements and reads %s", (shape, count, text) => {
     expect(elementCount(shape)).toBe(count);
     expect(formatShape(shape)).toBe(text);
-  });
-});
-
-describe("torchDtypeName", () => {
-  it.each([
-    ["BF16", "torch.bfloat16"],
-    ["F8_E4M3", "torch.float8_e4m3fn"],
-    ["C64", "torch.complex64"],
-    ["BOOL", "torch.bool"],
-    ["I64", "torch.int64"],
-    ["F4", undefined],
-    ["F128", undefined],
-    ["constructor", undefined],
-  ])("of %s is %s", (dtype, name) => {
-    expect(torchDtypeName(dtype)).toBe(name);
   });
 });

@@ -3,8 +3,8 @@ import { findAdapter } from "../../../src/core/adapter/adapter";
 import type { LoraModule } from "../../../src/core/adapter/loraModule";
 import { elementCount, type Tensor } from "../../../src/core/tensors/tensor";
 import { loadFactors, readScale, UpdateUnavailableError } from "../../../src/core/update/factors";
-import { measureUpdate } from "../../../src/core/update/updateAnalysis";
 import { moduleNamed, openFixture, tensor } from "../adapter/adapterFile";
+import { measureUpdate } from "./randomFactors";
 
 function moduleOf(...tensors: Tensor[]): LoraModule {
   const [module] = findAdapter(tensors, undefined, new Map())?.modules ?? [];

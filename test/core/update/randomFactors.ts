@@ -3,6 +3,8 @@ import { createMatrix, type Matrix, transpose } from "../../../src/core/linalg/m
 import { multiply } from "../../../src/core/linalg/multiply";
 import { svd } from "../../../src/core/linalg/svd";
 import type { Factors } from "../../../src/core/update/factors";
+import { UpdateAnalysis } from "../../../src/core/update/updateAnalysis";
+import type { UpdateMetrics } from "../../../src/core/update/updateMetrics";
 import { randomMatrix, scaled } from "../linalg/matrices";
 
 export function factorsOf(a: Matrix, b: Matrix, scale = 1): Factors {
@@ -52,4 +54,9 @@ export function scaleColumns(matrix: Matrix, factors: Float64Array): Matrix {
     cols,
     data.map((x, at) => x * (factors[at % cols] as number)),
   );
+}
+
+/** Singular values of ΔW and all that follows from them. */
+export function measureUpdate(factors: Factors): UpdateMetrics {
+  return new UpdateAnalysis(factors).metrics;
 }

@@ -3,9 +3,17 @@ import { Matrix as MlMatrix, SingularValueDecomposition } from "ml-matrix";
 import { describe, expect, it } from "vitest";
 import { createMatrix, frobeniusNorm, transpose } from "../../../src/core/linalg/matrix";
 import { multiply } from "../../../src/core/linalg/multiply";
-import { measureUpdate, UpdateAnalysis } from "../../../src/core/update/updateAnalysis";
+import { UpdateAnalysis } from "../../../src/core/update/updateAnalysis";
 import { maxDifference, orthonormality, randomMatrix, scaled } from "../linalg/matrices";
-import { dense, factorsOf, randomFactors, randomUpdates, regauged, scaleColumns } from "./randomFactors";
+import {
+  dense,
+  factorsOf,
+  measureUpdate,
+  randomFactors,
+  randomUpdates,
+  regauged,
+  scaleColumns,
+} from "./randomFactors";
 
 function expectSameValues(actual: Float64Array, expected: ArrayLike<number>, tolerance = 1e-12): void {
   const largest = expected[0] ?? 0;

@@ -3,7 +3,7 @@ import type { CompareTensorRow } from "../../../src/core/compare/compareView";
 import { encodeAlignedChunk } from "../../../src/core/compare/tensors/alignedChunk";
 import type { Alignment } from "../../../src/core/compare/tensors/alignTensors";
 import { diffPairs } from "../../../src/core/compare/tensors/diffPairs";
-import { DiffTable, numbersOf } from "../../../src/core/compare/tensors/diffTable";
+import { DiffTable, diffNumbers } from "../../../src/core/compare/tensors/diffTable";
 import { compareNames } from "../../../src/core/tensors/nameOrder";
 import type { Tensor } from "../../../src/core/tensors/tensor";
 import type { Handlers } from "../../../src/protocol/channel";
@@ -59,7 +59,7 @@ export function fakeDiff(options: FakeDiffOptions): Handlers<DiffHostCalls> {
         for (const [pair, { a, b }] of known.pairs.entries()) {
           if (rows[row]?.tensors[a] === undefined || rows[row]?.tensors[b] === undefined) continue;
           const difference = rows[row]?.status === "shape" ? undefined : options.difference(row, pair);
-          if (difference !== undefined) known.set(row, pair, "compared", numbersOf(difference));
+          if (difference !== undefined) known.set(row, pair, "compared", diffNumbers(difference));
         }
       }
       step++;

@@ -1,6 +1,6 @@
 import type { LogEntry } from "../../../src/core/progress/trainerState";
 import type { TrainingView } from "../../../src/core/runs/merge/trainingView";
-import { buildSeries } from "../../../src/core/runs/series/metricSeries";
+import { buildSeries } from "../../core/runs/series/builtSeries";
 
 const maxSteps = 400;
 const evalSteps = 50;

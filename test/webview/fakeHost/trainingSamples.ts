@@ -1,6 +1,6 @@
 import type { LogEntry } from "../../../src/core/progress/trainerState";
 import type { CheckpointMarker, TrainingView } from "../../../src/core/runs/merge/trainingView";
-import { buildSeries } from "../../../src/core/runs/series/metricSeries";
+import { buildSeries } from "../../core/runs/series/builtSeries";
 
 /** Logs as trainers write them, made in code so that a test can know every value. */
 

@@ -1,12 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { planSegments, type Wanted } from "../../../src/worker/numbers/segments";
+import { planSegments, type WantedExtent } from "../../../src/worker/numbers/segments";
 
-function wanted(index: number, offset: number, length: number, dtype = "F32"): Wanted {
+function wanted(index: number, offset: number, length: number, dtype = "F32"): WantedExtent {
   return { index, offset, length, encoding: { dtype }, unitBytes: dtype === "F32" ? 4 : 2, padding: 0 };
 }
 
-function ranges(list: readonly Wanted[], uncut = false) {
+function ranges(list: readonly WantedExtent[], uncut = false) {
   return planSegments(list, { uncut }).map(({ offset, length, indexes }) => [offset, length, indexes]);
 }
 

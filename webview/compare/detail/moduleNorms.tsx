@@ -7,7 +7,7 @@ import { formatNorm } from "../compareFormat";
 import type { NormProfileId } from "../compareViewState";
 import { byColumn, chartOutlets, type DetailProps } from "./readyDetail";
 
-export const normProfiles: readonly {
+const normProfiles: readonly {
   readonly id: NormProfileId & keyof FactorNorms;
   readonly label: string;
   readonly xLabel: string;

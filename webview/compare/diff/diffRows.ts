@@ -137,7 +137,7 @@ export interface DiffSummary {
   readonly broken: number;
 }
 
-export function summarise(rows: readonly StatedRow[], table: DiffTable, pair: number): DiffSummary {
+export function summariseDiff(rows: readonly StatedRow[], table: DiffTable, pair: number): DiffSummary {
   let [compared, changed, broken, squares, squaresA] = [0, 0, 0, 0, 0];
   let largest: DiffSummary["largest"];
   for (const row of rows) {

@@ -6,7 +6,7 @@ import { formatBytes, formatCount, plural } from "../../../src/core/text/quantit
 import { toCsv, toMarkdown } from "../../../src/core/text/tableText";
 import { Button, TextField } from "../../ui/controls";
 import { Icon } from "../../ui/icon";
-import { ProblemList } from "../../ui/problemList";
+import { Problems } from "../../ui/problems";
 import { safeText } from "../../ui/safeText";
 import { Banner, Loading } from "../../ui/states";
 import type { ColumnWidths } from "../columnWidths";
@@ -23,7 +23,7 @@ import {
   queryRows,
   type StatedRow,
   statedRows,
-  summarise,
+  summariseDiff,
 } from "./diffRows";
 import { DiffTableView } from "./diffTableView";
 
@@ -204,7 +204,7 @@ function DiffProgress({ model, diff }: { readonly model: CompareModel; readonly 
       return (
         <>
           <p class="dim number">{`Values compared: ${formatBytes(state.totalBytes)} read in ${seconds(state.elapsedMs)}.`}</p>
-          <ProblemList problems={state.problems} />
+          <Problems problems={state.problems} />
         </>
       );
     case "failed":
@@ -248,7 +248,7 @@ function Summaries({ view, diff, rows }: SummariesProps) {
     () =>
       view.columns.slice(1).map((_, at) => {
         const pair = pairOfColumn(at + 1, columns, against) ?? 0;
-        return { pair, summary: summarise(rows, diff.table, pair) };
+        return { pair, summary: summariseDiff(rows, diff.table, pair) };
       }),
     [rows, against, columns],
   );

@@ -5,7 +5,7 @@ import { formatCount, plural } from "../../../src/core/text/quantities";
 import { toMarkdown } from "../../../src/core/text/tableText";
 import { Button } from "../../ui/controls";
 import { Icon } from "../../ui/icon";
-import { ProblemList } from "../../ui/problemList";
+import { Problems } from "../../ui/problems";
 import { safeText } from "../../ui/safeText";
 import { Loading } from "../../ui/states";
 import type { EditorModel } from "../editorModel";
@@ -33,7 +33,7 @@ export function HealthTab({ model, summary }: HealthTabProps) {
           </Button>
         </div>
       )}
-      <ProblemList problems={problems} onShowTensor={(name) => model.showTensor(name)} />
+      <Problems problems={problems} onShowTensor={(name) => model.showTensor(name)} />
       <OtherFiles model={model} />
       <ResumeSection model={model} />
       {summary.imports !== undefined && <ImportReport imports={summary.imports} />}
@@ -58,7 +58,7 @@ function OtherFiles({ model }: { readonly model: EditorModel }) {
   );
 }
 
-export function problemsAsMarkdown(problems: readonly Problem[]): string {
+function problemsAsMarkdown(problems: readonly Problem[]): string {
   return toMarkdown({
     headers: ["Severity", "Code", "Problem", "File", "Byte", "Tensor"],
     rows: problems.map(({ severity, code, message, file, offset, tensor }) => [

@@ -97,7 +97,7 @@ function ResumeAnswerView({ model, report }: ResumeAnswerProps) {
   );
 }
 
-export function resumeAsMarkdown({ sentence, checks }: ResumeReport): string {
+function resumeAsMarkdown({ sentence, checks }: ResumeReport): string {
   const table = toMarkdown({
     headers: ["Needed", "Verdict", "Why"],
     rows: checks.map(({ what, verdict, reason }) => [what, verdicts[verdict].text, reason]),

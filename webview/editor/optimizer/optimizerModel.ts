@@ -88,7 +88,7 @@ export class OptimizerModel {
 }
 
 /** Every word must occur in the name, or in "parameter 17" where there is none. */
-export function filterParameters(rows: readonly OptimizerRow[], text: string): readonly OptimizerRow[] {
+function filterParameters(rows: readonly OptimizerRow[], text: string): readonly OptimizerRow[] {
   const words = text.trim().toLowerCase().split(/\s+/);
   if (words.every((word) => word === "")) return rows;
   return rows.filter((row) => {

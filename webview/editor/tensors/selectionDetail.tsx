@@ -13,7 +13,7 @@ import { ValuesPane } from "../values/valuesPane";
 import type { DetailPart } from "../viewState";
 import { moduleTotals } from "./moduleTotals";
 import { pythonSnippet } from "./pythonSnippet";
-import { shareOf } from "./tensorColumns";
+import { byteShare } from "./tensorColumns";
 import type { LoadedTensors } from "./tensorDirectory";
 import type { TensorsTabProps } from "./tensorsTab";
 
@@ -221,7 +221,7 @@ function ModuleDetail({ model, summary, loaded, path }: ModuleDetailProps) {
 
 function sizeText(bytes: number, summary: CheckpointSummary): string {
   const exact = bytes < 1000 ? formatBytes(bytes) : `${formatBytes(bytes)} (${formatCount(bytes)} bytes)`;
-  return `${exact}, ${formatShare(shareOf(bytes, summary))} of all`;
+  return `${exact}, ${formatShare(byteShare(bytes, summary))} of all`;
 }
 
 function aliasesOf({ aliases }: CheckpointSummary, name: string): readonly string[] {

@@ -107,7 +107,7 @@ export function tensorColumns(
       width: tensorTracks.share,
       align: "end",
       givesWay: tensorGivesWay.share,
-      cell: (index) => <Share share={shareOf(table.byteSize(at(index)), summary)} />,
+      cell: (index) => <Share share={byteShare(table.byteSize(at(index)), summary)} />,
     },
     {
       id: "offset",
@@ -146,7 +146,7 @@ export function besideNumbers(columns: readonly Column<TensorColumn>[]): readonl
     .map((column) => (column.id === "byteSize" ? { ...column, givesWay: 5 } : column));
 }
 
-export function shareOf(bytes: number, { tensorBytes }: CheckpointSummary): number {
+export function byteShare(bytes: number, { tensorBytes }: CheckpointSummary): number {
   return tensorBytes > 0 ? bytes / tensorBytes : 0;
 }
 

@@ -13,11 +13,11 @@ import type { Selection } from "../viewState";
 import { allOpen } from "./expansion";
 import {
   besideNumbers,
+  byteShare,
   numberCells,
   type ScannedNumbers,
   Shape,
   Share,
-  shareOf,
   type TensorColumn,
   tensorGivesWay,
   tensorTracks,
@@ -139,7 +139,7 @@ function treeColumns(
       width: tensorTracks.share,
       align: "end",
       givesWay: tensorGivesWay.share,
-      cell: (index) => <Share share={shareOf(node(index).byteSize, summary)} />,
+      cell: (index) => <Share share={byteShare(node(index).byteSize, summary)} />,
     },
   ];
   if (numbers === undefined) return columns;

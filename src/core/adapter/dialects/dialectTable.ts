@@ -3,7 +3,7 @@ import { type LoraKey, loraKey } from "../loraKey";
 import type { Dialect, DialectId, ModuleNaming } from "./dialect";
 import { comfyui, controlLora, diffusers, xlabs } from "./diffusers";
 import { kohya, lycoris } from "./kohya";
-import { gguf, mlx, mlxVlm, sam, svdFactors, torchtune } from "./lowerCase";
+import { ggufDialect, mlx, mlxVlm, sam, svdFactors, torchtune } from "./lowerCase";
 import { diffsynth, litgpt, peft } from "./peft";
 
 /** Every dialect, in the order in which names are held against them: the special before the general. */
@@ -16,7 +16,7 @@ export const dialects: readonly Dialect[] = [
   peft,
   kohya,
   torchtune,
-  gguf,
+  ggufDialect,
   mlx,
   mlxVlm,
   sam,

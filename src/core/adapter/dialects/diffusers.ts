@@ -16,7 +16,7 @@ function parseKey(name: string): LoraKey | undefined {
 }
 
 /** `….attn1.processor.to_out_lora` and `unet.….attn1.to_out.0.lora` are the same module, named the newer way. */
-export function withoutProcessor(module: string): string {
+function withoutProcessor(module: string): string {
   const [, attention, projection] = processorPath.exec(module) ?? [];
   if (attention === undefined || projection === undefined) return module;
   const isUnet = /^(?:down_blocks|mid_block|up_blocks)\./.test(attention) || module.startsWith("unet.");

@@ -32,7 +32,7 @@ export const torchtune: Dialect = {
   writtenAs: "peft",
 };
 
-export const gguf: Dialect = {
+export const ggufDialect: Dialect = {
   id: "gguf",
   name: "GGUF",
   writtenBy: "llama.cpp's convert_lora_to_gguf.py",

@@ -21,10 +21,6 @@ export function methodName(id: string): string {
   return byId.get(id)?.name ?? id;
 }
 
-export function methodWithId(id: string): Method | undefined {
-  return byId.get(id);
-}
-
 /** Whether the updates of a method have small factors, as LoRA's. */
 export function isProductMethod(id: string): boolean {
   const method = byId.get(id);

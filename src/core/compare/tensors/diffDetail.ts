@@ -1,7 +1,7 @@
-import type { ReadTensorRange } from "../../analysis/measureTensor";
 import type { TensorDifference } from "../../analysis/tensorDifference";
 import { decodeTensor, UnsupportedDtypeError } from "../../tensors/decode";
 import { dtypeBits } from "../../tensors/dtype";
+import type { ReadTensorRange } from "../../tensors/readTensorRange";
 import { elementCount, type Tensor } from "../../tensors/tensor";
 import { indexesOfPlace } from "../../values/findNotFinite";
 

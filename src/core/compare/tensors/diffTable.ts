@@ -3,7 +3,7 @@ import type { AlignedRow, LayoutStatus } from "./alignTensors";
 import type { DiffPair } from "./diffPairs";
 
 /** Numbers that are kept of every pair of tensors; those that do not exist are NaN. */
-export const diffFields = [
+const diffFields = [
   "maxAbs",
   "meanAbs",
   "relativeL2",
@@ -21,19 +21,11 @@ export type DiffField = (typeof diffFields)[number];
 export type DiffNumbers = Readonly<Record<DiffField, number>>;
 
 /** What became of a pair of tensors. `bytes` have no numbers, but it is known whether they are the same. */
-export const pairStates = ["open", "compared", "equal bytes", "other bytes", "failed"] as const;
+const pairStates = ["open", "compared", "equal bytes", "other bytes", "failed"] as const;
 export type PairState = (typeof pairStates)[number];
 
 /** `equal` and `changed` are known once the values were compared. */
 export type DiffStatus = LayoutStatus | "equal" | "changed";
-
-/** Of one row and one pair of columns. */
-export interface DiffEntry {
-  readonly row: number;
-  readonly pair: number;
-  readonly state: PairState;
-  readonly numbers: DiffNumbers | undefined;
-}
 
 /** Entries packed for a message, in the order in which they were found. */
 export interface DiffChunk {
@@ -166,7 +158,7 @@ function hasOpen(row: number, table: DiffTable): boolean {
   });
 }
 
-export function numbersOf(difference: TensorDifference): DiffNumbers {
+export function diffNumbers(difference: TensorDifference): DiffNumbers {
   const { maxAbs, meanAbs, relativeL2, cosine, changedShare, nanMismatches, normA, normDifference } =
     difference;
   return {

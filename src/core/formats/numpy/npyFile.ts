@@ -1,9 +1,9 @@
 import type { FileWriter } from "../../bytes/fileSink";
 import { UnsupportedDtypeError } from "../../tensors/decode";
 import { encodeValues } from "../../tensors/encode";
+import type { ReadTensorRange } from "../../tensors/readTensorRange";
 import { elementCount, type Tensor } from "../../tensors/tensor";
 import { decodeValues } from "../../values/decodeValues";
-import type { ReadTensorRange } from "../../values/readBlock";
 import { valueDtype } from "../../values/valueDtype";
 
 /** NumPy's names of the types that it has too, with their byte order. */

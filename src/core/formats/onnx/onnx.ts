@@ -8,7 +8,7 @@ import type { Tensor } from "../../tensors/tensor";
 import { formatCount } from "../../text/quantities";
 import type { Format, ParsedFile } from "../format";
 import { readOnnxTensor, text } from "./onnxTensor";
-import { damaged, type Field, fieldsOf } from "./protobuf";
+import { damaged, fieldsOf, type ProtobufField } from "./protobuf";
 
 /** Subgraphs of If, Loop and Scan nest; ten deep is far beyond what exporters write. */
 const maxGraphDepth = 10;
@@ -60,7 +60,12 @@ async function parse(source: ByteSource, _head: Uint8Array, signal?: AbortSignal
 }
 
 /** ModelProto: 1 ir_version, 2 producer_name, 3 producer_version, 7 graph, 8 opset_import, 14 metadata_props. */
-async function readModelField(cursor: ByteCursor, field: Field, metadata: Map<string, string>, found: Found) {
+async function readModelField(
+  cursor: ByteCursor,
+  field: ProtobufField,
+  metadata: Map<string, string>,
+  found: Found,
+) {
   if (field.number === 1) metadata.set("ir_version", String(field.value));
   else if (field.number === 2) metadata.set("producer_name", await text(cursor, field));
   else if (field.number === 3) metadata.set("producer_version", await text(cursor, field));
@@ -73,7 +78,7 @@ async function readModelField(cursor: ByteCursor, field: Field, metadata: Map<st
 }
 
 /** OperatorSetIdProto {1 domain, 2 version} and StringStringEntryProto {1 key, 2 value}. */
-async function readPair(cursor: ByteCursor, { start, end }: Field): Promise<[string, string]> {
+async function readPair(cursor: ByteCursor, { start, end }: ProtobufField): Promise<[string, string]> {
   let [key, value] = ["", ""];
   for await (const field of fieldsOf(cursor, start, end)) {
     if (field.number === 1) key = await text(cursor, field);
@@ -86,7 +91,7 @@ async function readPair(cursor: ByteCursor, { start, end }: Field): Promise<[str
 /** GraphProto: 1 node, 5 initializer, 15 sparse_initializer. */
 async function readGraph(
   cursor: ByteCursor,
-  graph: Field,
+  graph: ProtobufField,
   prefix: string,
   depth: number,
   found: Found,
@@ -111,7 +116,7 @@ async function readGraph(
 /** NodeProto: 2 output, 4 op_type, 5 attribute {1 name, 5 t, 6 g, 11 graphs}. Returns how many constants it held. */
 async function readNode(
   cursor: ByteCursor,
-  node: Field,
+  node: ProtobufField,
   prefix: string,
   depth: number,
   constants: number,
@@ -125,7 +130,7 @@ async function readNode(
       node.start,
     );
   let [output, type] = ["", ""];
-  const attributes: Field[] = [];
+  const attributes: ProtobufField[] = [];
   for await (const field of fieldsOf(cursor, node.start, node.end)) {
     if (field.number === 2 && output === "") output = await text(cursor, field);
     else if (field.number === 4) type = await text(cursor, field);
@@ -146,7 +151,13 @@ async function readNode(
   return added;
 }
 
-async function addTensor(cursor: ByteCursor, field: Field, prefix: string, fallback: string, found: Found) {
+async function addTensor(
+  cursor: ByteCursor,
+  field: ProtobufField,
+  prefix: string,
+  fallback: string,
+  found: Found,
+) {
   if (found.tensors.length >= maxCollectedTensors)
     throw new CheckpointError(
       "TooManyTensors",

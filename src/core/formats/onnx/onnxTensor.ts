@@ -5,7 +5,7 @@ import { dtypeBits } from "../../tensors/dtype";
 import { elementCount, type Tensor } from "../../tensors/tensor";
 import { contiguousStrides } from "../../tensors/tensorLayout";
 import { quote } from "../../text/quote";
-import { type Field, fieldsOf, packedVarints } from "./protobuf";
+import { fieldsOf, type ProtobufField, packedVarints } from "./protobuf";
 
 /** onnx.proto `TensorProto.DataType`, in our spelling. Two 4-bit values share a byte, the first in its low half. */
 const dtypes = new Map<number, string>([
@@ -64,7 +64,7 @@ const valueFields = new Map<number, { readonly bytes: number; readonly varint: b
  */
 export async function readOnnxTensor(
   cursor: ByteCursor,
-  { start, end }: Pick<Field, "start" | "end">,
+  { start, end }: Pick<ProtobufField, "start" | "end">,
   fallbackName: string,
 ): Promise<OnnxTensor> {
   const shape: number[] = [];
@@ -73,7 +73,7 @@ export async function readOnnxTensor(
   let raw: FileRegion | undefined;
   let isExternal = false;
   let location = "";
-  const values: Field[] = [];
+  const values: ProtobufField[] = [];
   for await (const field of fieldsOf(cursor, start, end)) {
     if (field.number === 1) shape.push(...(await integers(cursor, field)).map(Number));
     else if (field.number === 2) type = Number(field.value);
@@ -144,18 +144,21 @@ function problem(severity: Problem["severity"], code: string, message: string): 
   return { severity, code, message };
 }
 
-async function integers(cursor: ByteCursor, field: Field): Promise<bigint[]> {
+async function integers(cursor: ByteCursor, field: ProtobufField): Promise<bigint[]> {
   if (field.wireType === 0) return [BigInt.asIntN(64, field.value)];
   cursor.at = field.start;
   return packedVarints(await cursor.take(field.end - field.start)).map((value) => BigInt.asIntN(64, value));
 }
 
-export async function text(cursor: ByteCursor, { start, end }: Field): Promise<string> {
+export async function text(cursor: ByteCursor, { start, end }: ProtobufField): Promise<string> {
   cursor.at = start;
   return new TextDecoder().decode(await cursor.take(Math.min(end - start, 64 * 1024)));
 }
 
-async function externalLocation(cursor: ByteCursor, { start, end }: Field): Promise<string | undefined> {
+async function externalLocation(
+  cursor: ByteCursor,
+  { start, end }: ProtobufField,
+): Promise<string | undefined> {
   let [key, value] = ["", ""];
   for await (const field of fieldsOf(cursor, start, end)) {
     if (field.number === 1) key = await text(cursor, field);
@@ -167,7 +170,7 @@ async function externalLocation(cursor: ByteCursor, { start, end }: Field): Prom
 /** Typed fields: one packed run of fixed width lies in the file as the tensor does; all else is written out. */
 async function fieldRegion(
   cursor: ByteCursor,
-  fields: readonly Field[],
+  fields: readonly ProtobufField[],
   dtype: string,
   bits: number,
   offset: number,

@@ -2,7 +2,7 @@ import type { ByteCursor } from "../../bytes/byteCursor";
 import { CheckpointError } from "../../problem/checkpointError";
 
 /** One field of a message: where its value lies, or the value where it is a number. */
-export interface Field {
+export interface ProtobufField {
   readonly number: number;
   /** 0 varint, 1 eight bytes, 2 counted bytes, 5 four bytes (protobuf encoding, "message structure"). */
   readonly wireType: number;
@@ -21,7 +21,11 @@ const longestVarint = 10;
  * behind the field when the next is asked for, wherever the caller moved it.
  * @throws CheckpointError `DamagedProtobuf` with the offset where the bytes are no message.
  */
-export async function* fieldsOf(cursor: ByteCursor, start: number, end: number): AsyncGenerator<Field> {
+export async function* fieldsOf(
+  cursor: ByteCursor,
+  start: number,
+  end: number,
+): AsyncGenerator<ProtobufField> {
   for (let at = start; at < end; ) {
     cursor.at = at;
     const key = Number(await varint(cursor, end));

@@ -1,7 +1,7 @@
 /** Numbers of pickles: two's complement of any length, and the text of protocol 0. */
 
 /** As an int of Python: a bigint only where a double cannot hold it. */
-export function simplify(value: bigint): number | bigint {
+function simplify(value: bigint): number | bigint {
   const short = Number(value);
   return Number.isSafeInteger(short) ? short : value;
 }

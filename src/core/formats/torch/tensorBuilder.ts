@@ -214,6 +214,3 @@ const constructors = new Map<string, Build>([
 
 export const metaReason = "A meta tensor has a shape, but no values.";
 const wrapperReason = "The values are in the tensors that this one wraps.";
-
-/** The names of the constructors that are modelled here. */
-export const modelledConstructors: readonly string[] = [...constructors.keys()];

@@ -2,7 +2,7 @@
  * A metric's name as trainer_state.json has it, from the name under which the Trainer's callbacks pass it on
  * to TensorBoard and wandb: `eval_x` became `eval/x`, `test_x` `test/x`, everything else `train/x`.
  */
-export function trainerMetricName(name: string): string {
+function trainerMetricName(name: string): string {
   const [, set, rest] = /^(train|eval|test)\/(.+)$/s.exec(name) ?? [];
   if (set === undefined || rest === undefined) return name;
   return set === "train" ? rest : `${set}_${rest}`;

@@ -84,7 +84,7 @@ export async function readStreamLog(
 }
 
 /** The same over bytes that are open already. */
-export async function readSource(
+async function readSource(
   source: ByteSource,
   from: LogCursor | undefined,
   options: LogReadOptions,

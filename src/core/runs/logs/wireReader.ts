@@ -1,5 +1,5 @@
 /** Bytes that are no protocol buffer: a length beyond the end, a number without one, an unknown wire type. */
-export class WireError extends Error {
+export class WireFormatError extends Error {
   override readonly name = "WireError";
 }
 
@@ -42,7 +42,7 @@ export class WireReader {
     return this;
   }
 
-  /** Moves to the next field. @throws WireError where the bytes are no message. */
+  /** Moves to the next field. @throws WireFormatError where the bytes are no message. */
   next(): boolean {
     if (this.position >= this.limit) return false;
     this.readVarint();
@@ -58,10 +58,10 @@ export class WireReader {
         return this.span(4);
       case wireBytes:
         this.readVarint();
-        if (this.high !== 0) throw new WireError("A field is longer than any file");
+        if (this.high !== 0) throw new WireFormatError("A field is longer than any file");
         return this.span(this.low);
       default:
-        throw new WireError(`Wire type ${this.wireType}`);
+        throw new WireFormatError(`Wire type ${this.wireType}`);
     }
   }
 
@@ -108,7 +108,7 @@ export class WireReader {
   private span(length: number): true {
     this.start = this.position;
     this.end = this.position + length;
-    if (this.end > this.limit) throw new WireError("A field ends beyond its message");
+    if (this.end > this.limit) throw new WireFormatError("A field ends beyond its message");
     this.position = this.end;
     return true;
   }
@@ -120,7 +120,7 @@ export class WireReader {
     let low = byte & 0x7f;
     let high = 0;
     for (let shift = 7; byte >= 0x80; shift += 7) {
-      if (shift >= 70) throw new WireError("A number has more than ten bytes");
+      if (shift >= 70) throw new WireFormatError("A number has more than ten bytes");
       byte = at < limit ? (bytes[at++] as number) : this.failAtEnd();
       const part = byte & 0x7f;
       if (shift < 28) low |= part << shift;
@@ -135,6 +135,6 @@ export class WireReader {
   }
 
   private failAtEnd(): never {
-    throw new WireError("A number ends beyond its message");
+    throw new WireFormatError("A number ends beyond its message");
   }
 }

@@ -3,13 +3,13 @@ import { baseName } from "../../bytes/paths";
 import { parseStepFolder } from "../../progress/checkpointNames";
 import { indexAtStep } from "../series/metricSeries";
 import { type SampledSeries, type SampleRequest, SeriesSampler } from "../series/seriesSampler";
-import type { FollowedRun } from "./logSet";
+import type { FollowedLogs } from "./logSet";
 import { MetricFacts } from "./metricFacts";
 import type { RunHead, RunMarker } from "./runHead";
 import { type RunLogChanges, RunLogFollower } from "./runLogFollower";
 
 /** A run to chart. `Run` fits. */
-export interface ChartSource extends FollowedRun {
+export interface ChartSource extends FollowedLogs {
   readonly checkpoints: readonly {
     readonly path: string;
     readonly name?: string;
@@ -24,7 +24,8 @@ export interface ChartSource extends FollowedRun {
 }
 
 /** What a look at a run's logs brought. */
-export interface RunNews extends RunLogChanges {
+export interface RunNews {
+  readonly progress: RunLogChanges["progress"];
   /** What the page shows at once, where it is different now. */
   readonly head?: RunHead;
 }
@@ -77,9 +78,10 @@ export class ChartedRun {
     for (const key of changes.replaced) this.facts.replace(key, this.follower.columns(key));
     const isRunChanged = run !== undefined && this.takeRun(run);
     this.takeCheckpoints(changes);
-    if (changes.unchanged && !isRunChanged) return changes;
+    const { progress } = changes;
+    if (changes.unchanged && !isRunChanged) return { progress };
     this.version++;
-    return { ...changes, head: this.head() };
+    return { progress, head: this.head() };
   }
 
   /** Grows whenever something is different. */

@@ -7,7 +7,7 @@ import { FollowedLog, type LogChange } from "./followedLog";
 import { dropSuperseded } from "./superseded";
 
 /** A run, or as much of it as its log needs. `Run` fits; so do the paths of some checkpoint folders. */
-export interface FollowedRun {
+export interface FollowedLogs {
   readonly path?: string;
   readonly checkpoints: readonly { readonly path: string }[];
   /** The trainer_state.json files that hold the whole log; without it those of all checkpoints are read. */
@@ -32,7 +32,7 @@ export class LogSet {
 
   constructor(
     private readonly files: Files,
-    private readonly run: FollowedRun,
+    private readonly run: FollowedLogs,
     private readonly nowMs: () => number,
   ) {}
 

@@ -8,7 +8,7 @@ import type { RunProgress } from "../series/runProgress";
 import { type AxisKind, tokenKeyOf } from "../series/seriesAxis";
 import { StepCurve } from "../series/stepCurve";
 import type { FollowedLog } from "./followedLog";
-import { type FollowedRun, LogSet } from "./logSet";
+import { type FollowedLogs, LogSet } from "./logSet";
 import { MergedMetrics } from "./mergedMetrics";
 import { epochCurve, isClockTime, wallTimeCurve } from "./runCurves";
 import type { LogSource, RunLog } from "./runLog";
@@ -65,7 +65,7 @@ export class RunLogFollower {
   private added: NamedCheckpoint[] = [];
   private removed: string[] = [];
 
-  constructor(files: Files, run: FollowedRun, { watch = false, nowMs = Date.now }: FollowOptions = {}) {
+  constructor(files: Files, run: FollowedLogs, { watch = false, nowMs = Date.now }: FollowOptions = {}) {
     this.nowMs = nowMs;
     this.set = new LogSet(files, run, nowMs);
     this.metrics = new MergedMetrics(() => this.set.logs);

@@ -1,7 +1,7 @@
 import type { ConfigRow } from "../logs/logFormat";
 
 /** A setting of several runs. */
-export interface SettingRow {
+export interface ComparedSetting {
   readonly key: string;
   /** In the order of the runs; undefined where a run does not say. */
   readonly values: readonly (string | undefined)[];
@@ -12,7 +12,7 @@ export interface SettingRow {
  * The settings of runs beside each other, in the order in which they first occur. A run that says nothing at all
  * differs in nothing.
  */
-export function settingRows(configs: readonly (readonly ConfigRow[])[]): SettingRow[] {
+export function settingRows(configs: readonly (readonly ConfigRow[])[]): ComparedSetting[] {
   const byRun = configs.map((config) => new Map(config));
   const keys = new Set(configs.flatMap((config) => config.map(([key]) => key)));
   return [...keys].map((key) => {

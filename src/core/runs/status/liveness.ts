@@ -5,7 +5,7 @@ import { longestSilenceMs, runActivity } from "./runActivity";
 export const liveQuietMs = 10 * 60_000;
 
 /** A save that has not written anything for so long has stopped. */
-export const saveQuietMs = 2 * 60_000;
+const saveQuietMs = 2 * 60_000;
 
 /** Whether something may still be written: a log that has not ended, or a checkpoint, grew a moment ago. */
 export function isLive(run: Run, nowMs: number): boolean {

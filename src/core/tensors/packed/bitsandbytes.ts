@@ -1,14 +1,8 @@
 import { JsonSyntaxError } from "../../json/jsonScanner";
 import { isJsonArray, isJsonObject, type JsonValue, jsonNumber, parseJson } from "../../json/parseJson";
+import type { ReadTensorRange } from "../readTensorRange";
 import { elementCount, type Tensor } from "../tensor";
-import {
-  type PackedWeight,
-  type ReadStored,
-  readAllValues,
-  readValues,
-  rowsOf,
-  type Sibling,
-} from "./packedWeight";
+import { type PackedWeight, readAllValues, readValues, rowsOf, type Sibling } from "./packedWeight";
 import { rowScaled } from "./rowScaled";
 
 const f32 = Math.fround;
@@ -24,7 +18,7 @@ export async function bitsandbytes4(
   name: string,
   codes: Tensor,
   sibling: Sibling,
-  read: ReadStored,
+  read: ReadTensorRange,
 ): Promise<PackedWeight | undefined> {
   const kind = (["nf4", "fp4"] as const).find((each) => sibling(stateEnding(each)) !== undefined);
   const state = kind === undefined ? undefined : sibling(stateEnding(kind));

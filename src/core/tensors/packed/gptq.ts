@@ -1,13 +1,7 @@
 import { maxGatherBytes } from "../../problem/limits";
+import type { ReadTensorRange } from "../readTensorRange";
 import { elementCount, type Tensor } from "../tensor";
-import {
-  codeAt,
-  type PackedWeight,
-  type PackingHints,
-  type ReadStored,
-  readAllValues,
-  type Sibling,
-} from "./packedWeight";
+import { codeAt, type PackedWeight, type PackingHints, readAllValues, type Sibling } from "./packedWeight";
 
 /** Where AWQ's packing (AutoAWQ, gemm) puts each of eight neighbours in a word. */
 const awqPlaces = [0, 4, 1, 5, 2, 6, 3, 7];
@@ -51,7 +45,7 @@ export function gptqOrAwq(
   if (!fits) return undefined;
   const packed: Packed = { inputs, outputs, bits, groupSize };
   let held: Promise<Held> | undefined;
-  const hold = (read: ReadStored, signal?: AbortSignal) => {
+  const hold = (read: ReadTensorRange, signal?: AbortSignal) => {
     held ??= readHeld({ codes, scales, zeros, order }, read, signal).catch((error: unknown) => {
       held = undefined;
       throw error;
@@ -89,7 +83,7 @@ async function readHeld(
     readonly scales: Tensor;
     readonly order: Tensor | undefined;
   },
-  read: ReadStored,
+  read: ReadTensorRange,
   signal?: AbortSignal,
 ): Promise<Held> {
   const [codes, zeros, scales, order] = await Promise.all([

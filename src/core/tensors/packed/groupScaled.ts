@@ -1,13 +1,7 @@
+import type { ReadTensorRange } from "../readTensorRange";
 import { elementCount, type Tensor } from "../tensor";
 import { e4m3, e8m0, fp4Levels, integerLevels } from "./floatCodes";
-import {
-  type PackedWeight,
-  type PackingHints,
-  type ReadStored,
-  readAllValues,
-  rowsOf,
-  type Sibling,
-} from "./packedWeight";
+import { type PackedWeight, type PackingHints, readAllValues, rowsOf, type Sibling } from "./packedWeight";
 import { blockOf, type Grid, rowScaled } from "./rowScaled";
 
 const f32 = Math.fround;
@@ -45,7 +39,7 @@ export async function fp4Groups(
   name: string,
   codes: Tensor,
   sibling: Sibling,
-  read: ReadStored,
+  read: ReadTensorRange,
 ): Promise<PackedWeight | undefined> {
   const scales = sibling(".weight_scale");
   const [factor, divisor] = [sibling(".weight_scale_2"), sibling(".weight_global_scale")];
@@ -116,7 +110,7 @@ export async function packedIntegers(
   codes: Tensor,
   sibling: Sibling,
   hints: PackingHints,
-  read: ReadStored,
+  read: ReadTensorRange,
 ): Promise<PackedWeight | undefined> {
   const [scales, stated] = [sibling(".weight_scale"), sibling(".weight_shape")];
   if (scales === undefined || stated === undefined || elementCount(stated.shape) !== 2) return undefined;

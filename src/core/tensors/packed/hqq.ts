@@ -1,8 +1,8 @@
+import type { ReadTensorRange } from "../readTensorRange";
 import { elementCount, type Tensor } from "../tensor";
 import {
   type PackedWeight,
   type PackingHints,
-  type ReadStored,
   readAllValues,
   readValues,
   rowsOf,
@@ -41,7 +41,7 @@ export async function hqq(
   codes: Tensor,
   sibling: Sibling,
   hints: PackingHints,
-  read: ReadStored,
+  read: ReadTensorRange,
 ): Promise<PackedWeight | undefined> {
   const [scales, zeros, stated] = [sibling(".scale"), sibling(".zero"), sibling(".shape")];
   if (scales === undefined || zeros === undefined || stated === undefined || codes.dtype !== "U8")

@@ -1,14 +1,7 @@
 import { decodeTensor } from "../decode";
 import { dtypeBits } from "../dtype";
+import type { ReadTensorRange } from "../readTensorRange";
 import { elementCount, type Tensor } from "../tensor";
-
-/** Reads bytes of a stored tensor, as it lies there. */
-export type ReadStored = (
-  tensor: Tensor,
-  offset: number,
-  length: number,
-  signal?: AbortSignal,
-) => Promise<Uint8Array>;
 
 /** A weight that is stored as codes, with what gives them their values in tensors beside it. */
 export interface PackedWeight {
@@ -20,7 +13,7 @@ export interface PackedWeight {
   /** The codes first, then the scales and whatever else belongs to it. */
   readonly stored: readonly Tensor[];
   /** Values of rows of the last axis, all axes before it joined; in F32, as the scheme's own code computes them. */
-  readRows(first: number, rows: number, read: ReadStored, signal?: AbortSignal): Promise<Float32Array>;
+  readRows(first: number, rows: number, read: ReadTensorRange, signal?: AbortSignal): Promise<Float32Array>;
 }
 
 /** What a model's configuration says of how its weights are packed. */
@@ -49,7 +42,7 @@ export async function readValues(
   tensor: Tensor,
   first: number,
   count: number,
-  read: ReadStored,
+  read: ReadTensorRange,
   signal?: AbortSignal,
 ): Promise<Float64Array> {
   const bytesEach = (dtypeBits.get(tensor.dtype) ?? 0) / 8;
@@ -59,7 +52,11 @@ export async function readValues(
   return decodeTensor(bytes, tensor.dtype, count);
 }
 
-export function readAllValues(tensor: Tensor, read: ReadStored, signal?: AbortSignal): Promise<Float64Array> {
+export function readAllValues(
+  tensor: Tensor,
+  read: ReadTensorRange,
+  signal?: AbortSignal,
+): Promise<Float64Array> {
   return readValues(tensor, 0, elementCount(tensor.shape), read, signal);
 }
 

@@ -4,7 +4,8 @@ import { bitsandbytes4, bitsandbytes8 } from "./bitsandbytes";
 import { gptqOrAwq } from "./gptq";
 import { fp4Groups, mlxAffine, mxfp4Blocks, packedIntegers, scaledBytes } from "./groupScaled";
 import { hqq } from "./hqq";
-import type { PackedWeight, PackingHints, ReadStored, Sibling } from "./packedWeight";
+import type { ReadTensorRange } from "../readTensorRange";
+import type { PackedWeight, PackingHints, Sibling } from "./packedWeight";
 import { unpackedTensor } from "./unpackedTensor";
 
 /** A way to pack weights, told by the ending of the packed tensor and the tensors beside it. */
@@ -20,7 +21,7 @@ interface Unpacking {
     codes: Tensor,
     sibling: Sibling,
     hints: PackingHints,
-    read: ReadStored,
+    read: ReadTensorRange,
   ) => Promise<PackedWeight | undefined> | PackedWeight | undefined;
 }
 
@@ -94,7 +95,7 @@ export class PackedWeights {
    * The weight whose codes `tensor` holds. Undefined where it holds none, or where what lies beside it does not fit:
    * then nobody can tell the values. Reads a few bytes, of shapes and scales of the whole tensor.
    */
-  async of(tensor: Tensor, read: ReadStored): Promise<PackedWeight | undefined> {
+  async of(tensor: Tensor, read: ReadTensorRange): Promise<PackedWeight | undefined> {
     const found = this.unpackingOf(tensor);
     if (found === undefined) return undefined;
     const { unpacking, module } = found;
@@ -127,7 +128,7 @@ export class PackedWeights {
 export async function unpackTensors(
   tensors: readonly Tensor[],
   hints: PackingHints,
-  read: ReadStored,
+  read: ReadTensorRange,
 ): Promise<readonly Tensor[]> {
   const packed = new PackedWeights(tensors, hints);
   const codes = packed.codes();

@@ -1,5 +1,6 @@
+import type { ReadTensorRange } from "../readTensorRange";
 import type { Tensor } from "../tensor";
-import { codeAt, type PackedWeight, type ReadStored, readValues, rowsOf } from "./packedWeight";
+import { codeAt, type PackedWeight, readValues, rowsOf } from "./packedWeight";
 
 /** Numbers that each stand for a rectangle of a weight: its scales, its zero points or its minima. */
 export interface Grid {
@@ -83,7 +84,7 @@ async function readCodes(
   columns: number,
   first: number,
   rows: number,
-  read: ReadStored,
+  read: ReadTensorRange,
   signal?: AbortSignal,
 ): Promise<Float64Array> {
   if (packed === undefined) return readValues(codes, first * columns, rows * columns, read, signal);
@@ -104,7 +105,7 @@ async function readGrid(
   rows: number,
   height: number,
   perRow: number,
-  read: ReadStored,
+  read: ReadTensorRange,
   signal?: AbortSignal,
 ): Promise<Float64Array> {
   const from = Math.floor(first / height);

@@ -6,11 +6,11 @@ import { MemoryByteSource } from "../../../../src/core/bytes/byteSource";
 import { ListValue, MapValue } from "../../../../src/core/formats/contentValue";
 import { childrenOf } from "../../../../src/core/formats/contentView";
 import type { PyObject } from "../../../../src/core/formats/pickle/pickleValue";
-import { walkObjects } from "../../../../src/core/formats/pickle/pickleWalk";
 import { unpickle, unpickleFrom } from "../../../../src/core/formats/pickle/unpickle";
 import { pythonText } from "../../../../src/core/formats/pythonText";
 import { CountingSource } from "../../../support/countingSource";
 import { latin1, little, text } from "./latin1";
+import { walkObjects } from "./pickleWalk";
 
 const fixtures = join(import.meta.dirname, "../../../fixtures/torch");
 

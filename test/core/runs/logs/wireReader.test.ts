@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { WireError, WireReader } from "../../../../src/core/runs/logs/wireReader";
+import { WireFormatError, WireReader } from "../../../../src/core/runs/logs/wireReader";
 import { bytes, double, float, int, message, text, varint } from "./protobuf";
 
 const reader = (...parts: readonly (readonly number[])[]) => new WireReader(Uint8Array.from(parts.flat()));
@@ -70,7 +70,7 @@ describe("WireReader", () => {
     const fields = reader(content);
     expect(() => {
       while (fields.next()) fields.uint;
-    }).toThrow(WireError);
+    }).toThrow(WireFormatError);
   });
 
   it("ends or refuses, whatever the bytes", () => {
@@ -80,7 +80,7 @@ describe("WireReader", () => {
         try {
           while (fields.next()) expect(fields.field).toBeGreaterThanOrEqual(0);
         } catch (error) {
-          expect(error).toBeInstanceOf(WireError);
+          expect(error).toBeInstanceOf(WireFormatError);
         }
       }),
     );

@@ -1,5 +1,5 @@
 import type { LogFile } from "../../../../src/core/runs/logs/logFormat";
-import type { FollowedRun } from "../../../../src/core/runs/merge/logSet";
+import type { FollowedLogs } from "../../../../src/core/runs/merge/logSet";
 import { type RunLogChanges, RunLogFollower } from "../../../../src/core/runs/merge/runLogFollower";
 import type { MemoryFiles } from "../../../support/memoryFiles";
 import { event, simple, summary } from "../logs/eventFile";
@@ -36,7 +36,7 @@ export function write(files: MemoryFiles, path: string, content: string | Uint8A
 
 export function follow(
   files: MemoryFiles,
-  run: Partial<FollowedRun>,
+  run: Partial<FollowedLogs>,
   watch = false,
   nowMs = () => clock,
 ): RunLogFollower {

@@ -1,4 +1,4 @@
-import { loggedNumber, membersOf } from "../../../progress/loggedNumber";
+import { jsonMembers, loggedNumber } from "../../../progress/loggedNumber";
 import type { LogFormat, LogReport } from "../logFormat";
 import type { LogSink } from "../streamLog";
 import { readStreamLog } from "../streamLog";
@@ -20,7 +20,7 @@ class TrainerLogParser extends JsonLinesParser {
   private lastEnded = false;
 
   protected override takeRow(row: unknown, sink: LogSink): void {
-    const members = new Map(membersOf(row) ?? []);
+    const members = new Map(jsonMembers(row) ?? []);
     const step = loggedNumber(members.get("current_steps"));
     if (step !== undefined) this.notePlan(step, members, sink);
     for (const name of notMetrics) members.delete(name);

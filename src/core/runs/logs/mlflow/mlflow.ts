@@ -9,7 +9,7 @@ import { PointBatch } from "../pointBatch";
 import { readStreamLog } from "../streamLog";
 import { listBelow } from "./listBelow";
 import { MetricFileParser } from "./metricFile";
-import { type RunSettings, readSettings } from "./runSettings";
+import { type MlflowSettings, readSettings } from "./mlflowSettings";
 
 /** Files read at once. */
 const parallelFiles = 8;
@@ -40,7 +40,7 @@ class MlflowCursor implements LogCursor {
 
   constructor(
     readonly metrics: ReadonlyMap<string, MetricPlace>,
-    readonly settings: RunSettings,
+    readonly settings: MlflowSettings,
   ) {
     this.offset = [...metrics.values()].reduce((sum, { cursor }) => sum + cursor.offset, 0);
   }

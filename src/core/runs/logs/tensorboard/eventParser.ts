@@ -5,7 +5,7 @@ import { cutLog, damagedLog } from "../logEnd";
 import type { LogReport } from "../logFormat";
 import { maxMetrics } from "../pointBatch";
 import { type LogParser, type LogSink, type LogWindow, maxRecordBytes } from "../streamLog";
-import { WireError, WireReader, wireBytes, wireFixed32 } from "../wireReader";
+import { WireFormatError, WireReader, wireBytes, wireFixed32 } from "../wireReader";
 import { EventConfig } from "./eventConfig";
 import { type EventTag, TagTable } from "./tagTable";
 import { readTensorScalar } from "./tensorScalar";
@@ -102,7 +102,7 @@ export class EventParser implements LogParser {
     try {
       this.readEvent(reader.enter(start, end), sink);
     } catch (error) {
-      if (!(error instanceof WireError)) throw error;
+      if (!(error instanceof WireFormatError)) throw error;
       this.damaged++;
     }
   }

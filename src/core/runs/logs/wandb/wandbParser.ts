@@ -8,7 +8,7 @@ import { cutLog, damagedLog } from "../logEnd";
 import type { ConfigRow, LogFacts, LogReport, SummaryRow } from "../logFormat";
 import { MetricNames, spelledOutTrainerName } from "../metricNames";
 import type { LogParser, LogSink, LogWindow } from "../streamLog";
-import { WireError, WireReader, wireBytes } from "../wireReader";
+import { WireFormatError, WireReader, wireBytes } from "../wireReader";
 import { fileHeaderBytes, isWandbFile, readFramed } from "./recordFraming";
 import { itemValue, readItem, readItems } from "./wandbItems";
 import { WandbSteps } from "./wandbSteps";
@@ -102,7 +102,7 @@ export class WandbParser implements LogParser {
         this.takeField(record.field, record.nested(), sink);
       }
     } catch (error) {
-      if (!(error instanceof WireError)) throw error;
+      if (!(error instanceof WireFormatError)) throw error;
       this.damaged++;
     }
   }

@@ -19,7 +19,7 @@ import type { HandleMap } from "./handleMap";
 import { scanCheckpoint } from "./scanCheckpoint";
 
 /** Answers about the numbers in a checkpoint's tensors. */
-export function numbersHandlers(
+export function tensorValueHandlers(
   sessions: HandleMap<CheckpointSession>,
   pool: AnalysisPool,
 ): Handlers<NumbersCalls> {

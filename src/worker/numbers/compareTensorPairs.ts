@@ -11,7 +11,7 @@ import { elementCount, type Tensor } from "../../core/tensors/tensor";
 import { nodeFiles } from "../nodeFiles";
 import { abortable } from "./abortable";
 import { fileIdentity } from "./fileIdentity";
-import { type ComparePiece, type ComparePieceResult, JobControl } from "./numbersJob";
+import { JobControl, type PairPiece, type PairPieceResult } from "./numbersJob";
 import { PartsInOrder } from "./partsInOrder";
 import type { NumbersSource, ScanTools } from "./scan";
 import { TensorPlaces } from "./tensorPlaces";
@@ -60,7 +60,7 @@ const reportEveryMs = 100;
  * Compares tensors of two checkpoints pair by pair, in the order of the list.
  * @throws the signal's reason as soon as it is cancelled; the threads stop at their next chunk.
  */
-export async function comparePairs(
+export async function compareTensorPairs(
   a: NumbersSource,
   b: NumbersSource,
   pairs: readonly TensorPair[],
@@ -87,7 +87,7 @@ interface PlacedPair {
 }
 
 interface PairStep {
-  readonly piece: ComparePiece;
+  readonly piece: PairPiece;
   readonly target: PairParts;
   readonly at: number;
 }
@@ -252,7 +252,7 @@ class PairComparing {
     return { pair, values, encodings, extents, paths } as unknown as PlacedPair;
   }
 
-  private take(steps: readonly PairStep[], results: readonly ComparePieceResult[]): void {
+  private take(steps: readonly PairStep[], results: readonly PairPieceResult[]): void {
     for (const [index, { failure, partial }] of results.entries()) {
       const { target, at } = steps[index] as PairStep;
       if (target.isFailed) continue;

@@ -18,7 +18,7 @@ const severities: readonly { readonly severity: Severity; readonly noun: string;
   ];
 
 /** Findings, the worst first, each with what is known of its place. */
-export function ProblemList({ problems, onShowTensor }: ProblemListProps) {
+export function Problems({ problems, onShowTensor }: ProblemListProps) {
   return (
     <>
       {severities.map(({ severity, noun, nouns }) => {

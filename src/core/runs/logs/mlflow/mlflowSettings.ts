@@ -13,7 +13,7 @@ const parallelFiles = 8;
 const maxShownLength = 400;
 
 /** Parameters and tags of a run, as rows, and which there were. */
-export interface RunSettings {
+export interface MlflowSettings {
   readonly names: readonly string[];
   readonly rows: readonly ConfigRow[];
 }
@@ -22,9 +22,9 @@ export interface RunSettings {
 export async function readSettings(
   files: Files,
   folder: string,
-  known: RunSettings | undefined,
+  known: MlflowSettings | undefined,
   signal: AbortSignal | undefined,
-): Promise<RunSettings> {
+): Promise<MlflowSettings> {
   const params = (await listBelow(files, joinPath(folder, "params"), signal)).map((name) => `params/${name}`);
   const tags = (await listBelow(files, joinPath(folder, "tags"), signal)).map((name) => `tags/${name}`);
   const names = [...params, ...tags.filter((name) => name !== "tags/mlflow.log-model.history")];

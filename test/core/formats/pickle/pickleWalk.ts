@@ -1,6 +1,6 @@
-import { type ContentValue, MapValue } from "../contentValue";
-import { sequenceOf } from "../contentView";
-import { PyGlobal, PyObject, PyPersistentId } from "./pickleValue";
+import { type ContentValue, MapValue } from "../../../../src/core/formats/contentValue";
+import { sequenceOf } from "../../../../src/core/formats/contentView";
+import { PyGlobal, PyObject, PyPersistentId } from "../../../../src/core/formats/pickle/pickleValue";
 
 /** Calls `visit` once for every object reachable from a value. Iterative; sharing and cycles cost nothing. */
 export function walkObjects(

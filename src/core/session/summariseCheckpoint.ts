@@ -38,7 +38,7 @@ export interface SummaryFacts {
   readonly inside: InsideFile | undefined;
 }
 
-export function summarise(facts: SummaryFacts): CheckpointSummary {
+export function summariseCheckpoint(facts: SummaryFacts): CheckpointSummary {
   const { checkpoint, folder, adapter, adapterConfig, stage } = facts;
   const { tensors } = checkpoint;
   const assessment = assessParts(folder.files);

@@ -6,7 +6,7 @@ import { analysisThreads } from "../settings";
 import type { CheckpointDocument } from "./checkpointDocument";
 
 /** Answers the page's questions about the numbers in the tensors of an open checkpoint. */
-export function numbersHandlers(
+export function editorValueHandlers(
   document: CheckpointDocument,
   worker: WorkerClient,
 ): Handlers<NumbersHostCalls> {

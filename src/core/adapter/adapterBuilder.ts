@@ -1,0 +1,234 @@
+import type { JsonObject } from "../json/parseJson";
+import type { Tensor } from "../tensors/tensor";
+import type { Adapter } from "./adapter";
+import type { AdapterConfig } from "./adapterConfig";
+import type { AdapterParts, ComposedGroup, PartGroup } from "./adapterParts";
+import { AdapterProblems } from "./adapterProblems";
+import { composedLayout } from "./composedFactors";
+import type { DialectId } from "./dialects/dialect";
+import { dialectOf } from "./dialects/dialectTable";
+import { expertParameter, isNestedExperts } from "./expertNames";
+import { type FactorLayout, LayoutError } from "./factorLayout";
+import { modulePath } from "./loraKey";
+import type { LoraModule } from "./loraModule";
+import { areStoredTransposed, type FormContext, formsOf } from "./moduleForms";
+import { type ScaleRule, ScaleRules } from "./scaleRules";
+
+/** Makes an adapter of its parts: pairs the factors of each module, and says what is odd about them. */
+export class AdapterBuilder {
+  private readonly scales: ScaleRules;
+  private readonly problems = new AdapterProblems();
+  private readonly unpaired: Tensor[] = [];
+  private readonly dialects = new Map<DialectId, number>();
+  private readonly unusedAlpha: string[] = [];
+  private isTransposed = false;
+  private withAdapterName = false;
+
+  constructor(
+    private readonly config: AdapterConfig | undefined,
+    private readonly metadata: ReadonlyMap<string, string>,
+    modelConfig: JsonObject | undefined,
+  ) {
+    this.scales = new ScaleRules(config, metadata, modelConfig);
+  }
+
+  build(parts: AdapterParts, configured: string | undefined): Adapter {
+    const groups = [...parts.groups.values()];
+    const names = new Set(groups.map((group) => group.adapterName));
+    this.withAdapterName = names.size > 1;
+    this.isTransposed = areStoredTransposed(groups.flatMap(({ tensors }) => completePair(tensors) ?? []));
+    const paths = new Set(groups.map(({ module }) => module));
+    const modules = groups.flatMap((group) => this.buildModules(group, paths));
+    const uncomposed: Tensor[] = [];
+    for (const group of parts.composed) {
+      const module = this.buildComposed(group);
+      if (module !== undefined) modules.push(module);
+      else uncomposed.push(...group.tensors.values(), ...[group.alpha, group.magnitude].filter(isTensor));
+    }
+    const method = configured ?? methodOf(modules, parts);
+    const carriesModel = isModelWith(modules, parts);
+    this.report(parts, { modules, uncomposed, method, carriesModel });
+    this.problems.adapterNames([...names].filter((name) => name !== undefined));
+    return {
+      dialect: this.mostCommonDialect(),
+      method,
+      modules,
+      savedTensors: parts.saved,
+      differences: parts.differences,
+      frozenTensors: parts.frozen,
+      carriesModel,
+      otherTensors: [...parts.other, ...uncomposed],
+      unpaired: [...this.unpaired, ...parts.unpaired],
+      problems: this.problems.list,
+    };
+  }
+
+  private report(parts: AdapterParts, { modules, uncomposed, method, carriesModel }: Built): void {
+    const { problems, config } = this;
+    if (uncomposed.length > 0) problems.notMeasured(parts.composed[0]?.method ?? method, true);
+    if (parts.otherMethod !== undefined && modules.length === 0) problems.notMeasured(parts.otherMethod);
+    else if (parts.otherMethod !== undefined) problems.besides(parts.other, config);
+    if (parts.otherMethod === undefined && parts.groups.size + parts.composed.length === 0)
+      problems.noFactors(method);
+    problems.recipe(config, modules);
+    problems.unusedAlpha(this.unusedAlpha, this.metadata);
+    problems.wrappedNames([...parts.groups.values()].flatMap(({ tensors }) => [...tensors.values()]));
+    const { saved, differences, frozen, other } = parts;
+    if (carriesModel) problems.builtIn(modules, [...saved, ...frozen]);
+    else problems.shares({ modules, saved, differences, frozen, other });
+    problems.add(this.scales.problems);
+  }
+
+  private buildModules(group: PartGroup, paths: ReadonlySet<string>): LoraModule[] {
+    const { tensors } = group;
+    const isEmbedding = tensors.has("embeddingA") || tensors.has("embeddingB");
+    const a = tensors.get(isEmbedding ? "embeddingA" : "a");
+    const b = tensors.get(isEmbedding ? "embeddingB" : "b");
+    if (a === undefined || b === undefined) {
+      this.unpaired.push(...tensors.values());
+      this.problems.withoutPartner(a ?? (b as Tensor), a === undefined ? "A" : "B");
+      return [];
+    }
+    const dialect = dialectOf({ ...group, nameOfA: a.name }, this.config);
+    const isMlx = dialect === "mlx";
+    const layouts = this.layoutsOf(group, a, b, {
+      module: group.module,
+      dialect,
+      config: this.config,
+      isEmbedding,
+      announcedRank: this.scales.find(group.module, 1, isMlx, group.adapterName).announcedRank,
+      isNested: isNestedExperts(group.module, paths),
+      isTransposed: this.isTransposed,
+    });
+    if (layouts.length > 0) this.dialects.set(dialect, (this.dialects.get(dialect) ?? 0) + 1);
+    return layouts.map((layout) => {
+      const rule = this.scales.find(group.module, layout.rank, isMlx, group.adapterName);
+      return this.moduleOf(group, a, b, layout, rule);
+    });
+  }
+
+  /** LoHa and LoKr, where their update has small factors. */
+  private buildComposed({
+    module,
+    method,
+    tensors,
+    alpha,
+    magnitude,
+  }: ComposedGroup): LoraModule | undefined {
+    const layout = composedLayout(method, tensors);
+    const [a] = tensors.values();
+    if (layout === undefined || a === undefined) return undefined;
+    const { ignoresAlpha, ...rest } = layout;
+    const rule = this.scales.find(module, layout.scaleRank, false);
+    const isAlone = alpha === undefined || ignoresAlpha;
+    const isPeft =
+      rule.source === "config" || rule.source === "alphaPattern" || rule.source === "configDefault";
+    const dialect = isPeft ? "peft" : "lycoris";
+    this.dialects.set(dialect, (this.dialects.get(dialect) ?? 0) + 1);
+    if (ignoresAlpha && alpha !== undefined && !isPeft) this.unusedAlpha.push(module);
+    if (isAlone && !ignoresAlpha && rule.source === "assumed") this.problems.assumedScale(rule.scale);
+    return {
+      module,
+      adapterName: undefined,
+      a,
+      b: a,
+      ...rest,
+      alpha: isAlone && !ignoresAlpha ? rule.alpha : undefined,
+      // LyCORIS sets alpha to the rank where both matrices are whole; PEFT divides all the same.
+      scale: isAlone ? (ignoresAlpha && !isPeft ? 1 : rule.scale) : undefined,
+      scaleSource: isAlone ? rule.source : "alphaTensor",
+      alphaTensor: isAlone ? undefined : alpha,
+      mid: undefined,
+      diagonal: undefined,
+      magnitude,
+      bias: undefined,
+    };
+  }
+
+  private layoutsOf(group: PartGroup, a: Tensor, b: Tensor, context: FormContext): readonly FactorLayout[] {
+    try {
+      return formsOf({ a, b, mid: group.tensors.get("mid") }, context);
+    } catch (error) {
+      if (!(error instanceof LayoutError)) throw error;
+      this.problems.misfit(error.message, a);
+      this.unpaired.push(...group.tensors.values());
+      return [];
+    }
+  }
+
+  private moduleOf(
+    group: PartGroup,
+    a: Tensor,
+    b: Tensor,
+    layout: FactorLayout,
+    rule: ScaleRule,
+  ): LoraModule {
+    const { tensors, adapterName } = group;
+    const alphaTensor = tensors.get("alpha");
+    const label = layout.slice?.part ?? (this.withAdapterName ? (adapterName ?? "unnamed") : undefined);
+    const path = expertParameter(group.module, layout, this.config);
+    const module = label === undefined ? path : `${path} (${label})`;
+    this.problems.rank(module, layout, rule.announcedRank);
+    if (alphaTensor === undefined && rule.source === "assumed") this.problems.assumedScale(rule.scale);
+    return {
+      module,
+      adapterName,
+      a,
+      b,
+      ...layout,
+      alpha: alphaTensor === undefined ? rule.alpha : undefined,
+      scale: alphaTensor === undefined ? rule.scale : undefined,
+      scaleSource: alphaTensor === undefined ? rule.source : "alphaTensor",
+      alphaTensor,
+      mid: tensors.get("mid"),
+      diagonal: tensors.get("diagonal"),
+      magnitude: tensors.get("magnitude"),
+      bias: tensors.get("bias"),
+    };
+  }
+
+  private mostCommonDialect(): DialectId {
+    let best: DialectId = "unknown";
+    for (const [dialect, count] of this.dialects) {
+      if (count > (this.dialects.get(best) ?? 0)) best = dialect;
+    }
+    return best;
+  }
+}
+
+function isTensor(tensor: Tensor | undefined): tensor is Tensor {
+  return tensor !== undefined;
+}
+
+function methodOf(modules: readonly LoraModule[], parts: AdapterParts): string {
+  if (parts.groups.size === 0 && parts.composed[0] !== undefined) return parts.composed[0].method;
+  if (parts.groups.size === 0 && parts.otherMethod !== undefined) return parts.otherMethod;
+  return modules.some((module) => module.diagonal?.name.includes("lora_E")) ? "ADALORA" : "LORA";
+}
+
+interface Built {
+  readonly modules: readonly LoraModule[];
+  readonly uncomposed: readonly Tensor[];
+  readonly method: string;
+  readonly carriesModel: boolean;
+}
+
+function completePair(tensors: PartGroup["tensors"]) {
+  const a = tensors.get("a");
+  const b = tensors.get("b");
+  return a === undefined || b === undefined ? undefined : { a, b };
+}
+
+/** Most adapted modules have their weight beside them: this is a model, not what was trained on top of one. */
+function isModelWith(modules: readonly LoraModule[], { groups, saved, frozen }: AdapterParts): boolean {
+  if (modules.length === 0) return false;
+  const weights = new Set([...saved, ...frozen].map(({ name }) => modulePath(name)));
+  const paths = new Set([...groups.values()].map(({ module }) => module));
+  const found = [...paths].filter(
+    (path) =>
+      weights.has(`${path}.base_layer.weight`) ||
+      weights.has(`${path}.weight`) ||
+      weights.has(`${path}.linear.weight`),
+  );
+  return 2 * found.length > paths.size && saved.length > 0;
+}

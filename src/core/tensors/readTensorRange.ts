@@ -1,0 +1,9 @@
+import type { Tensor } from "./tensor";
+
+/** Reads a range of a tensor's bytes, contiguous and little-endian; offsets are relative to the tensor. */
+export type ReadTensorRange = (
+  tensor: Tensor,
+  offset: number,
+  length: number,
+  signal?: AbortSignal,
+) => Promise<Uint8Array>;
