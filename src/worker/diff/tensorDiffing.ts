@@ -153,7 +153,7 @@ export class TensorDiffing {
         { signal },
       );
       if (difference === undefined) throw new RangeError(`${a.dtype} and ${b.dtype} have no common numbers.`);
-      this.table.set(row, pair, "compared", numbersOf(difference));
+      this.table.set(row, pair, "compared", diffNumbers(difference));
     } catch (error) {
       signal?.throwIfAborted();
       this.fail(planned, pair, error instanceof Error ? error.message : String(error));

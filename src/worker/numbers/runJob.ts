@@ -6,7 +6,7 @@ import { bytesOfValues, type ComparedEncoding, TensorComparer } from "../../core
 import { TensorMeasurer } from "../../core/analysis/tensorMeasurer";
 import { JobFiles } from "./jobFiles";
 import { JoinedRead } from "./joinedRead";
-import type { PairPiece, PairPieceResult, Job, JobControl, Piece, PieceResult } from "./numbersJob";
+import type { Job, JobControl, PairPiece, PairPieceResult, Piece, PieceResult } from "./numbersJob";
 
 /**
  * Does a job, each byte read once, into the memory of the kernels: fresh memory for every chunk would cost a hundred

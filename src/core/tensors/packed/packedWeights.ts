@@ -1,10 +1,10 @@
 import { mapParallel } from "../../bytes/mapParallel";
+import type { ReadTensorRange } from "../readTensorRange";
 import type { Tensor } from "../tensor";
 import { bitsandbytes4, bitsandbytes8 } from "./bitsandbytes";
 import { gptqOrAwq } from "./gptq";
 import { fp4Groups, mlxAffine, mxfp4Blocks, packedIntegers, scaledBytes } from "./groupScaled";
 import { hqq } from "./hqq";
-import type { ReadTensorRange } from "../readTensorRange";
 import type { PackedWeight, PackingHints, Sibling } from "./packedWeight";
 import { unpackedTensor } from "./unpackedTensor";
 

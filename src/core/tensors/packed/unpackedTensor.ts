@@ -1,5 +1,6 @@
+import type { ReadTensorRange } from "../readTensorRange";
 import { elementCount, type Tensor } from "../tensor";
-import { type PackedWeight, type ReadStored, rowsOf } from "./packedWeight";
+import { type PackedWeight, rowsOf } from "./packedWeight";
 
 /** A weight as a tensor of F32 that lies in no file: `readUnpacked` makes its bytes of the stored codes. */
 export function unpackedTensor(codes: Tensor, packed: PackedWeight): Tensor {
@@ -19,7 +20,7 @@ export async function readUnpacked(
   packed: PackedWeight,
   offset: number,
   length: number,
-  read: ReadStored,
+  read: ReadTensorRange,
   signal?: AbortSignal,
 ): Promise<Uint8Array> {
   const { rows, columns } = rowsOf(packed.shape);
