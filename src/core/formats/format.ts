@@ -2,25 +2,10 @@ import type { ByteSource } from "../bytes/byteSource";
 import type { Problem } from "../problem/problem";
 import type { Tensor } from "../tensors/tensor";
 import type { ContentValue, ForeignValue } from "./contentValue";
+import type { formatLabels } from "./formatLabel";
 import type { ImportFinding } from "./importFinding";
 
-/** Every kind of file that is told apart; those without a reader yet are named and listed. */
-export type FormatId =
-  | "safetensors"
-  | "torch-zip"
-  | "torch-legacy"
-  | "torchscript"
-  | "pickle"
-  | "gguf"
-  | "npz"
-  | "npy"
-  | "hdf5"
-  | "zip"
-  | "onnx"
-  | "dcp"
-  | "dcp-safetensors"
-  | "fsdp-ranks"
-  | "unknown";
+export type FormatId = keyof typeof formatLabels;
 
 /** What a file holds besides tensors, where it is more than a list of them: the value that was saved, inert. */
 export interface FileContent {
@@ -61,8 +46,6 @@ export interface ParsedFile {
 /** A reader for one kind of file. Register it in registry.ts. */
 export interface Format {
   readonly id: FormatId;
-  /** As people call it, e.g. in the header line. */
-  readonly label: string;
   /** Endings, with the dot, by which a damaged file is still known for what it should be. */
   readonly extensions: readonly string[];
   /** Recognises the file by its first bytes. */

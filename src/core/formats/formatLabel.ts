@@ -1,12 +1,8 @@
 import { CheckpointError } from "../problem/checkpointError";
 import type { FormatId } from "./format";
 
-/** What people call a format. */
-export function formatLabel(id: FormatId): string {
-  return labels[id];
-}
-
-const labels: Record<FormatId, string> = {
+/** Every kind of file that is told apart, as people call it; those without a reader yet are named and listed. */
+export const formatLabels = {
   safetensors: "safetensors",
   "torch-zip": "PyTorch (zip)",
   "torch-legacy": "PyTorch (legacy)",
@@ -22,7 +18,12 @@ const labels: Record<FormatId, string> = {
   "dcp-safetensors": "torch.distributed.checkpoint (safetensors)",
   "fsdp-ranks": "FSDP, a file for each rank",
   unknown: "unknown",
-};
+} as const;
+
+/** What people call a format. */
+export function formatLabel(id: FormatId): string {
+  return formatLabels[id];
+}
 
 /** For files that are recognised, but have no reader yet. */
 export function unsupportedFormat(kind: FormatId): CheckpointError {

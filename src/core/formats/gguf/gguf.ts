@@ -63,7 +63,6 @@ const removedTypes: ReadonlySet<number> = new Set([4, 5, 31, 32, 33, 36, 37, 38]
 /** https://github.com/ggml-org/ggml/blob/master/docs/gguf.md: header, metadata, tensor infos, data. */
 export const gguf: Format = {
   id: "gguf",
-  label: "GGUF",
   extensions: [".gguf"],
   matches: (head) => magic.every((byte, at) => head[at] === byte),
   parse,

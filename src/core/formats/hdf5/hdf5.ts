@@ -25,7 +25,6 @@ import { readSuperblock, superblockIn } from "./superblock";
 /** https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html, the File Format Specification. */
 export const hdf5: Format = {
   id: "hdf5",
-  label: "HDF5",
   extensions: [".h5", ".hdf5"],
   matches: (head) => superblockIn(head) !== undefined,
   parse: (source, _head, signal) => readHdf5(source, undefined, signal),

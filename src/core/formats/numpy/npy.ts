@@ -8,7 +8,6 @@ import { npyTensor } from "./npyTensor";
 /** https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html: one array; of objects, it is a pickle. */
 export const npy: Format = {
   id: "npy",
-  label: "NumPy array (.npy)",
   extensions: [".npy"],
   matches: isNpy,
   parse,

@@ -23,7 +23,6 @@ const nameAt = 30;
 /** numpy.savez: a zip archive with a member `name.npy` for each array, stored or deflated. */
 export const npz: Format = {
   id: "npz",
-  label: "NumPy archive (.npz)",
   extensions: [".npz"],
   matches,
   parse,

@@ -19,7 +19,6 @@ const maxNodes = 2_000_000;
 /** https://github.com/onnx/onnx/blob/main/onnx/onnx.proto: a ModelProto, which has no magic number. */
 export const onnx: Format = {
   id: "onnx",
-  label: "ONNX",
   extensions: [".onnx"],
   matches,
   parse,

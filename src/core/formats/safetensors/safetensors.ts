@@ -13,7 +13,6 @@ const lengthFieldBytes = 8;
 /** https://github.com/huggingface/safetensors: `u64 header length | JSON header | tensor data`. */
 export const safetensors: Format = {
   id: "safetensors",
-  label: "safetensors",
   extensions: [".safetensors"],
   matches,
   parse,

@@ -16,7 +16,6 @@ import { parsedFile, parsedImports } from "./torchParsed";
 /** Pickles that torch.save did not write, with tensors and arrays in them or without. */
 export const pickle: Format = {
   id: "pickle",
-  label: "Python pickle",
   extensions: [".pkl", ".pickle", ".joblib"],
   matches: isPickleHead,
   parse,

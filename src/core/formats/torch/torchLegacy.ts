@@ -8,7 +8,6 @@ import { parsedFile } from "./torchParsed";
 /** Files of torch before 1.6. */
 export const torchLegacy: Format = {
   id: "torch-legacy",
-  label: "PyTorch (legacy)",
   extensions: [],
   matches: (head) => recogniseKind(head, "") === "torch-legacy",
   parse,

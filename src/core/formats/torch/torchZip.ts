@@ -20,7 +20,6 @@ import { readConstants, readTorchZip } from "./torchZipStream";
 /** Zip archives: those that torch.save and TorchScript write, and such others as hold pickles. */
 export const torchZip: Format = {
   id: "torch-zip",
-  label: "PyTorch (zip)",
   extensions: [".pt", ".pth", ".ckpt", ".ptl"],
   matches: isZip,
   parse,
