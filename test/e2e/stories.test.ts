@@ -141,7 +141,7 @@ test("selects three stages in the run tree and compares them", async () => {
   ]);
   expect(reduction).toMatch(/rank\s\d+\s→ \d+ kept [\d.]+\s% of the energy \(error [\d.]+\s%\)/);
   expect(training).toMatch(/fine-tuning moved the update by [\d.]+\s%/);
-  await page().locator(".heat-picture").nth(2).waitFor();
+  await page().locator(".cell-picture").nth(2).waitFor();
 
   // From numpy, with dense matrices.
   const file = join(projectRoot, "test", "fixtures", "sampleReference.json");

@@ -14,7 +14,7 @@ async function open(...options: Parameters<typeof openPage>): Promise<Page> {
 
 /** The middle of a cell in a panel. */
 async function cell(page: Page, panel: number, row: number, col: number, rows: number, cols: number) {
-  const box = await page.locator(".heat-cells").nth(panel).boundingBox();
+  const box = await page.locator(".cell-area").nth(panel).boundingBox();
   if (box === null) throw new Error("No panel");
   return { x: box.x + ((col + 0.5) * box.width) / cols, y: box.y + ((row + 0.5) * box.height) / rows };
 }
@@ -46,7 +46,7 @@ test("a click in any panel selects the module, and its cell is marked in all of 
   const at = await cell(page, 1, 6, 3, 7, 12);
   await page.mouse.click(at.x, at.y);
   await details(page).getByRole("heading", { name: "model.layers.3.self_attn.v_proj" }).waitFor();
-  await expect.poll(() => page.locator(".heat-selected").count()).toBe(3);
+  await expect.poll(() => page.locator(".cell-marked").count()).toBe(3);
   await expect
     .poll(() => moduleRow(page, "model.layers.3.self_attn.v_proj").getAttribute("class"))
     .toContain("selected");
@@ -57,7 +57,7 @@ test("differences from a snapshot are coloured to both sides of zero", async () 
   await page.getByRole("combobox", { name: "Values or differences" }).click();
   await page.getByRole("option", { name: "Difference from 01-svd" }).click();
   await page.getByText("the others are held against it").waitFor();
-  const ticks = page.locator(".heat-tick");
+  const ticks = page.locator(".cell-tick");
   await expect.poll(async () => (await ticks.first().textContent())?.charAt(0)).toBe("−");
   expect((await ticks.last().textContent())?.slice(1)).toBe((await ticks.first().textContent())?.slice(1));
   // Truncation only takes away: the second snapshot's cells are on the one side.
@@ -86,13 +86,13 @@ test("the map as a table, copied as CSV, and saved as a picture", async () => {
 
 test("8 × 504 modules are drawn once, and the map of a narrow column has its layers downwards", async () => {
   const page = await open({ adapters: "many" }, { viewport: { width: 700, height: 900 } });
-  expect(await page.locator(".heat-cells").count()).toBe(8);
+  expect(await page.locator(".cell-area").count()).toBe(8);
   const sizes = await page
-    .locator(".heat-picture")
+    .locator(".cell-picture")
     .evaluateAll((canvases) => canvases.map((canvas) => (canvas as HTMLCanvasElement).clientHeight));
   expect(new Set(sizes)).toEqual(new Set([504]));
   const painted = await page
-    .locator(".heat-picture")
+    .locator(".cell-picture")
     .first()
     .evaluate((element) => {
       const canvas = element as HTMLCanvasElement;

@@ -14,6 +14,8 @@ export interface ChartSeries {
    * every point is one.
    */
   readonly slices?: LineSlices;
+  /** Drawn as bars from the floor, so wide around each x: the bins of a histogram. */
+  readonly barWidth?: number;
   /** Which colour, dash and point shape; see seriesStyle. */
   readonly style: number;
   /** Overrides the colour of the style. */

@@ -12,7 +12,7 @@ export interface HistogramChartProps {
   readonly onCopy: (text: string, what: string) => void;
 }
 
-/** Counts over the middles of the bins; the chart's twin is their table. */
+/** A bar a bin; the chart's twin is their table. */
 export function HistogramChart({
   title,
   xLabel,
@@ -25,8 +25,10 @@ export function HistogramChart({
     const { from, to, counts } = histogram;
     const width = (to - from) / counts.length;
     const x = Float64Array.from(counts, (_, bin) => from + (bin + 0.5) * width);
-    return [{ key: "count", label: "Values in the bin", x, y: Float64Array.from(counts), style: 0 }];
+    const y = Float64Array.from(counts);
+    return [{ key: "count", label: "Values in the bin", x, y, barWidth: width, style: 0 }];
   }, [histogram]);
+  const domain = useMemo(() => ({ min: histogram.from, max: histogram.to }), [histogram]);
   const largest = useMemo(() => Math.max(1, ...histogram.counts), [histogram]);
   const words = useMemo(() => {
     const { from, to, counts } = histogram;
@@ -43,6 +45,7 @@ export function HistogramChart({
       series={series}
       xLabel={xLabel}
       size="small"
+      domain={domain}
       formatX={formatBin}
       formatY={formatCount}
       logarithmic={logarithmic}

@@ -12,7 +12,7 @@ import type { ChartRange, ChartSeries } from "./chartSeries";
 import { seriesStyle, withAlpha } from "./chartTheme";
 import type { PlotModel } from "./plotModel";
 import { plotOptions } from "./plotOptions";
-import { bands, gapMarks, markerLines, type PlotExtras } from "./plotPlugins";
+import { bands, bars, gapMarks, markerLines, type PlotExtras } from "./plotPlugins";
 import { plotPoints, valueRange } from "./plotPoints";
 
 // Only what a line chart needs, so that only that is bundled.
@@ -51,7 +51,7 @@ export class LinePlot {
     private readonly events: PlotEvents,
   ) {
     this.model = model;
-    this.extras = { theme: model.theme, markers: [], gaps: [], bands: [] };
+    this.extras = { theme: model.theme, markers: [], gaps: [], bands: [], bars: [] };
     const extras = () => this.extras;
     this.chart = new Chart<"line", { x: number; y: number }[]>(canvas, {
       type: "line",
@@ -64,6 +64,7 @@ export class LinePlot {
       plugins: [
         markerLines(extras),
         bands(extras),
+        bars(extras),
         gapMarks(extras),
         { id: "layout", afterUpdate: () => events.onLayout() },
       ],
@@ -130,6 +131,9 @@ export class LinePlot {
       bands: plotted.flatMap(({ color, band, isPale }) =>
         band === undefined ? [] : [{ color, band, isPale }],
       ),
+      bars: series.flatMap((each) =>
+        each.barWidth === undefined ? [] : [{ ...each, color: this.color(each) }],
+      ),
     };
     this.chart.update("none");
   }
@@ -137,7 +141,9 @@ export class LinePlot {
   private plot(series: ChartSeries) {
     const { range, domain, logarithmic, theme } = this.model;
     const style = seriesStyle(theme, series.style);
-    const color = series.color ?? style.color;
+    const color = this.color(series);
+    if (series.barWidth !== undefined)
+      return { color, gaps: [], band: undefined, isPale: false, datasets: [] };
     // With everything in sight the first and the last point lie on the edge, and should be whole.
     const edge = range.min === domain.min && range.max === domain.max ? 4 : 0;
     const { points, isolated, gaps, band, smoothed } = plotPoints(series, range, this.width, logarithmic);
@@ -156,6 +162,10 @@ export class LinePlot {
         dataset(smoothed.points, smoothed.isolated, color, style.dash, style.shape, 2, edge),
       ],
     };
+  }
+
+  private color(series: ChartSeries): string {
+    return series.color ?? seriesStyle(this.model.theme, series.style).color;
   }
 
   /** The value axis fits what is in sight; chart.js would also count the points that lead out of it. */

@@ -1,5 +1,5 @@
 import type { Chart, Plugin } from "chart.js";
-import type { ChartMarker } from "./chartSeries";
+import type { ChartMarker, ChartSeries } from "./chartSeries";
 import { type ChartTheme, withAlpha } from "./chartTheme";
 import type { PlotBand } from "./plotPoints";
 
@@ -11,6 +11,7 @@ export interface PlotExtras {
   readonly gaps: readonly { readonly color: string; readonly at: readonly number[] }[];
   /** Between which values lines run that have more points than there are pixels; pale under a smoothed line. */
   readonly bands: readonly { readonly color: string; readonly band: PlotBand; readonly isPale: boolean }[];
+  readonly bars: readonly Pick<ChartSeries, "x" | "y" | "color" | "barWidth">[];
 }
 
 /**
@@ -41,6 +42,41 @@ export function bands(extras: () => PlotExtras): Plugin<"line"> {
         ctx.strokeStyle = withAlpha(color, (isPale ? 0.4 : 0.6) * (theme.highContrast ? 1.5 : 1));
         ctx.fill(area);
         ctx.stroke(area);
+      }
+      ctx.restore();
+    },
+  };
+}
+
+/** Bars with less room touch: lines between them would be most of what is seen. */
+const smallestWithGap = 4;
+
+/** From the floor up to each value; what is not positive has no bar on a logarithmic axis. */
+export function bars(extras: () => PlotExtras): Plugin<"line"> {
+  return {
+    id: "bars",
+    beforeDatasetsDraw(chart) {
+      const { x: across, y: up } = chart.scales;
+      const drawn = extras().bars;
+      if (across === undefined || up === undefined || drawn.length === 0) return;
+      const { ctx, chartArea } = chart;
+      ctx.save();
+      ctx.beginPath();
+      ctx.rect(chartArea.left, chartArea.top, chartArea.width, chartArea.height);
+      ctx.clip();
+      for (const { x, y, color = "", barWidth = 0 } of drawn) {
+        ctx.fillStyle = color;
+        for (const [at, value] of y.entries()) {
+          const top = up.getPixelForValue(value);
+          if (!(value > 0) || !Number.isFinite(top)) continue;
+          const middle = x[at] ?? Number.NaN;
+          const left = Math.round(across.getPixelForValue(middle - barWidth / 2));
+          const right = Math.round(across.getPixelForValue(middle + barWidth / 2));
+          const gap = right - left >= smallestWithGap ? 1 : 0;
+          // What is there is seen, however few it is.
+          const height = Math.max(1, chartArea.bottom - top);
+          ctx.fillRect(left, chartArea.bottom - height, Math.max(1, right - left - gap), height);
+        }
       }
       ctx.restore();
     },

@@ -3,6 +3,7 @@ import type { CompareModuleDetail, CompareView } from "../../src/core/compare/co
 import { type Channel, isAbortError } from "../../src/protocol/channel";
 import { joinPieces } from "../../src/protocol/comparePieces";
 import type { CompareHostCalls, ComparePageCalls, CompareState } from "../../src/protocol/compareSurface";
+import type { CopyText } from "../ui/copyButtons";
 import { arrangedView } from "./arrangedView";
 import type { CompareViewState, HeatChoice } from "./compareViewState";
 import { DiffModel } from "./diff/diffModel";
@@ -49,6 +50,9 @@ export class CompareModel {
   /** Not a signal: nothing is drawn differently for it. */
   scroll: CompareViewState["scroll"];
   onScroll: () => void = () => {};
+
+  /** Hands text over to be copied. */
+  readonly copy: CopyText = (text, what) => this.host.notify("copy", { text, what });
 
   private asking: AbortController | undefined;
   private collecting: AbortController | undefined;

@@ -1,12 +1,12 @@
 import { formatCount } from "../../src/core/text/quantities";
-import { type TextTable, toCsv, toMarkdown } from "../../src/core/text/tableText";
-import { Button } from "./controls";
+import type { TextTable } from "../../src/core/text/tableText";
+import { CopyButtons, type CopyText } from "./copyButtons";
 import type { Column } from "./dataTable";
 
 export interface CopyTableButtonsProps<Id extends string> {
   readonly columns: readonly Column<Id>[];
   readonly count: number;
-  readonly onCopy: (text: string, what: string) => void;
+  readonly onCopy: CopyText;
 }
 
 /** What is copied crosses to VS Code as one message, and those should stay well under a megabyte. */
@@ -17,26 +17,12 @@ export function CopyTableButtons<Id extends string>({ columns, count, onCopy }: 
   const copied = Math.min(count, maxCopiedRows);
   const rows = count > copied ? `the first ${formatCount(copied)} rows` : `${formatCount(copied)} rows`;
   return (
-    <span class="copy-table">
-      <Button
-        look="icon"
-        icon="copy"
-        label={`Copy ${rows} as Markdown`}
-        disabled={count === 0}
-        onClick={() => onCopy(toMarkdown(textTable(columns, copied)), `${rows} as Markdown`)}
-      >
-        Markdown
-      </Button>
-      <Button
-        look="icon"
-        icon="copy"
-        label={`Copy ${rows} as CSV`}
-        disabled={count === 0}
-        onClick={() => onCopy(toCsv(textTable(columns, copied)), `${rows} as CSV`)}
-      >
-        CSV
-      </Button>
-    </span>
+    <CopyButtons
+      what={rows}
+      disabled={count === 0}
+      copied={() => ({ table: textTable(columns, copied), what: rows })}
+      onCopy={onCopy}
+    />
   );
 }
 

@@ -1,5 +1,5 @@
 import type { CompareView } from "../../../src/core/compare/compareView";
-import { type TextTable, toCsv, toMarkdown } from "../../../src/core/text/tableText";
+import { CopyButtons, type CopyFormat } from "../../ui/copyButtons";
 import { safeText } from "../../ui/safeText";
 import { ScrollRegion } from "../../ui/scrollRegion";
 import {
@@ -11,7 +11,6 @@ import {
   metricOf,
 } from "../compareMetrics";
 import type { CompareModel } from "../compareModel";
-import { CopyButtons } from "../copyButtons";
 
 export interface ModuleNumbersProps {
   readonly model: CompareModel;
@@ -24,8 +23,9 @@ export function ModuleNumbers({ model, view, line }: ModuleNumbersProps) {
   const metrics = knownMetrics(view).filter((metric) =>
     view.columns.some((_, at) => metricOf(view, line, at, metric) !== undefined),
   );
-  const copy = (format: "Markdown" | "CSV") => {
-    const table: TextTable = {
+  const copied = (format: CopyFormat) => ({
+    what: `${metrics.length} numbers`,
+    table: {
       headers: ["", ...view.columns.map(({ label }) => label)],
       rows: metrics.map((metric) => [
         metricInfos[metric].short,
@@ -36,10 +36,8 @@ export function ModuleNumbers({ model, view, line }: ModuleNumbersProps) {
         }),
       ]),
       alignEnd: new Set(view.columns.map((_, at) => at + 1)),
-    };
-    const text = format === "CSV" ? toCsv(table) : toMarkdown(table);
-    model.host.notify("copy", { text, what: `${metrics.length} numbers as ${format}` });
-  };
+    },
+  });
   return (
     <>
       <ScrollRegion label={`Numbers of ${safeText(line.module)}`} class="module-numbers">
@@ -73,7 +71,7 @@ export function ModuleNumbers({ model, view, line }: ModuleNumbersProps) {
           </tbody>
         </table>
       </ScrollRegion>
-      <CopyButtons what="the module's numbers" onCopy={copy} />
+      <CopyButtons what="the module's numbers" copied={copied} onCopy={model.copy} />
     </>
   );
 }

@@ -23,7 +23,7 @@ export function byColumn<T>(
 /** How charts hand over text and pictures. */
 export function chartOutlets(model: CompareModel) {
   return {
-    onCopy: (text: string, what: string) => model.host.notify("copy", { text, what }),
+    onCopy: model.copy,
     onSavePicture: (picture: Picture) => model.host.notify("savePng", picture),
   };
 }

@@ -1,20 +1,17 @@
 import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { SimilarityMap } from "../../../src/core/compare/compareView";
-import { toCsv, toMarkdown } from "../../../src/core/text/tableText";
-import { ChartIcon } from "../../charts/chartIcon";
+import { CellLegend } from "../../cells/cellLegend";
+import { CellMap } from "../../cells/cellMap";
+import type { CellScale } from "../../cells/cellScale";
+import { colorRamp } from "../../cells/colorRamp";
+import { MapActions } from "../../cells/mapActions";
 import { chartTheme } from "../../charts/chartTheme";
-import { colorRamp } from "../../charts/colorRamp";
-import { HeatCanvas } from "../../charts/heatCanvas";
-import { HeatLegend } from "../../charts/heatLegend";
-import { type HeatLook, paintCells } from "../../charts/heatPaint";
-import { IconButton } from "../../charts/iconButton";
-import { type Drawing, paintTitle, pictureMargin, pngOf } from "../../charts/picture";
-import type { ValueScale } from "../../charts/valueScale";
-import { Icon } from "../../ui/icon";
+import { CopyButtons } from "../../ui/copyButtons";
+import type { GridCell } from "../../ui/gridCell";
 import { safeText } from "../../ui/safeText";
 import { ScrollRegion } from "../../ui/scrollRegion";
 import type { CompareModel } from "../compareModel";
-import { CopyButtons } from "../copyButtons";
+import { chartOutlets } from "./readyDetail";
 
 export interface SubspaceMapProps {
   readonly model: CompareModel;
@@ -25,14 +22,9 @@ export interface SubspaceMapProps {
   readonly second: string;
 }
 
-const scale: ValueScale = { kind: "sequential", min: 0, max: 1, logarithmic: false };
+const scale = { kind: "sequential", min: 0, max: 1, logarithmic: false } as const;
 const widestPx = 320;
 const largestCellPx = 20;
-
-interface Place {
-  readonly row: number;
-  readonly col: number;
-}
 
 /** φ(i, j): how much of the first i directions of one snapshot lies in the first j of the other (LoRA paper, 7.2). */
 export function SubspaceMap({ model, title, help, map, first, second }: SubspaceMapProps) {
@@ -40,7 +32,7 @@ export function SubspaceMap({ model, title, help, map, first, second }: Subspace
   const frame = useRef<HTMLDivElement>(null);
   const [room, setRoom] = useState(widestPx);
   const [asTable, setAsTable] = useState(false);
-  const [cursor, setCursor] = useState<Place>();
+  const [cursor, setCursor] = useState<GridCell>();
   useLayoutEffect(() => {
     const element = frame.current;
     if (element === null) return;
@@ -50,8 +42,10 @@ export function SubspaceMap({ model, title, help, map, first, second }: Subspace
     observer.observe(element);
     return () => observer.disconnect();
   }, []);
-  const ramp = useMemo(() => colorRamp("sequential", theme.isDark), [theme.isDark]);
-  const look = useMemo<HeatLook>(() => ({ scale, ramp, theme }), [ramp, theme]);
+  const look = useMemo<CellScale>(
+    () => ({ scale, ramp: colorRamp("sequential", theme.isDark), theme }),
+    [theme],
+  );
   if (map === undefined) {
     return (
       <figure ref={frame} class="chart">
@@ -63,35 +57,13 @@ export function SubspaceMap({ model, title, help, map, first, second }: Subspace
     );
   }
   const { rows, cols } = map;
-  const cell = Math.min(largestCellPx, room / Math.max(rows, cols));
-  const [width, height] = [cell * cols, cell * rows];
-  const place = cursor ?? { row: rows - 1, col: cols - 1 };
-  const reading = phiText(map, place.row, place.col);
+  const sizeWith = (cell: number) => ({ width: cell * cols, height: cell * rows });
+  const longest = Math.max(rows, cols);
+  const start = cursor ?? { row: rows - 1, column: cols - 1 };
+  const reading = phiText(map, start);
   const name = `${title} of ${first} and ${second}`;
-  const move = (row: number, col: number) =>
-    setCursor({ row: Math.min(rows - 1, Math.max(0, row)), col: Math.min(cols - 1, Math.max(0, col)) });
-  const onKeyDown = (event: KeyboardEvent) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === "ArrowRight") move(place.row, place.col + 1);
-    else if (event.key === "ArrowLeft") move(place.row, place.col - 1);
-    else if (event.key === "ArrowDown") move(place.row + 1, place.col);
-    else if (event.key === "ArrowUp") move(place.row - 1, place.col);
-    else if (event.key === "Home") move(0, 0);
-    else if (event.key === "End") move(rows - 1, cols - 1);
-    else return;
-    event.preventDefault();
-  };
-  const copy = (format: "Markdown" | "CSV") => {
-    const table = textOf(map, format === "CSV" ? 7 : 4);
-    model.host.notify("copy", {
-      text: format === "CSV" ? toCsv(table) : toMarkdown(table),
-      what: `${rows} × ${cols} similarities as ${format}`,
-    });
-  };
-  const save = async () => {
-    const drawing = mapDrawing(map, look, name, first, second);
-    model.host.notify("savePng", { bytes: await pngOf(drawing, theme), name });
-  };
+  const what = `the ${title.toLowerCase()}`;
+  const outlets = chartOutlets(model);
   return (
     <figure ref={frame} class="chart subspace">
       <figcaption class="chart-head">
@@ -100,30 +72,33 @@ export function SubspaceMap({ model, title, help, map, first, second }: Subspace
         </h3>
         <span class="chart-summary ellipsis">{reading}</span>
         <span class="chart-actions">
-          <IconButton
-            label={
-              asTable
-                ? `Show the ${title.toLowerCase()} as a map`
-                : `Show the ${title.toLowerCase()} as a table`
-            }
-            onClick={() => setAsTable(!asTable)}
-          >
-            {asTable ? <ChartIcon name="chart" /> : <Icon name="table" />}
-          </IconButton>
-          {!asTable && (
-            <IconButton
-              label={`Save the ${title.toLowerCase()} as a PNG picture`}
-              onClick={() => void save()}
-            >
-              <ChartIcon name="save" />
-            </IconButton>
-          )}
+          <MapActions
+            what={what}
+            asTable={asTable}
+            onTable={setAsTable}
+            picture={() => ({
+              title: name,
+              note: `down: i of ${first}, across: j of ${second}; φ from 0 to 1`,
+              panels: [{ matrix: map }],
+              size: sizeWith(Math.max(160, Math.min(512, 16 * longest)) / longest),
+              look,
+              format: String,
+            })}
+            onSavePicture={outlets.onSavePicture}
+          />
         </span>
       </figcaption>
       {asTable ? (
         <>
           <SubspaceTable map={map} label={safeText(name)} />
-          <CopyButtons what={`the ${title.toLowerCase()}`} onCopy={copy} />
+          <CopyButtons
+            what={what}
+            copied={(format) => ({
+              table: textOf(map, format === "CSV" ? 7 : 4),
+              what: `${rows} × ${cols} similarities`,
+            })}
+            onCopy={outlets.onCopy}
+          />
         </>
       ) : (
         <>
@@ -131,52 +106,34 @@ export function SubspaceMap({ model, title, help, map, first, second }: Subspace
             <span class="subspace-rows ellipsis" title={safeText(first)}>
               {safeText(`i of ${first}`)}
             </span>
-            <div
-              class="heat-cells"
-              style={{ width: `${width}px`, height: `${height}px` }}
-              role="slider"
-              aria-roledescription="heat map"
-              aria-label={safeText(name)}
-              aria-description="Arrow keys go from cell to cell."
-              aria-valuemin={0}
-              aria-valuemax={rows * cols - 1}
-              aria-valuenow={place.row * cols + place.col}
-              aria-valuetext={reading}
-              tabIndex={0}
-              onKeyDown={onKeyDown}
-              onBlur={() => setCursor(undefined)}
-              onPointerLeave={() => setCursor(undefined)}
-              onPointerMove={(event) =>
-                move(Math.floor(event.offsetY / cell), Math.floor(event.offsetX / cell))
-              }
-            >
-              <HeatCanvas matrix={map} look={look} width={width} height={height} />
-              {cursor !== undefined && (
-                <span
-                  class="heat-cursor"
-                  style={{
-                    left: `${place.col * cell}px`,
-                    top: `${place.row * cell}px`,
-                    width: `${cell}px`,
-                    height: `${cell}px`,
-                  }}
-                />
-              )}
-            </div>
+            <CellMap
+              label={name}
+              description="Arrow keys go from cell to cell."
+              rows={rows}
+              cols={cols}
+              panels={[{ key: "", matrix: map }]}
+              look={look}
+              size={sizeWith(Math.min(largestCellPx, room / longest))}
+              text={reading}
+              cursor={cursor}
+              start={start}
+              corners
+              onCursor={setCursor}
+            />
             <span class="subspace-cols ellipsis" title={safeText(second)}>
               {safeText(`j of ${second}`)}
             </span>
           </div>
-          <HeatLegend label="φ(i, j)" scale={scale} ramp={ramp} format={(value) => String(value)} />
+          <CellLegend label="φ(i, j)" look={look} format={String} />
         </>
       )}
     </figure>
   );
 }
 
-function phiText({ values, cols }: SimilarityMap, row: number, col: number): string {
-  const value = values[row * cols + col] ?? Number.NaN;
-  return `φ(${row + 1}, ${col + 1}) = ${value.toFixed(3)}`;
+function phiText({ values, cols }: SimilarityMap, { row, column }: GridCell): string {
+  const value = values[row * cols + column] ?? Number.NaN;
+  return `φ(${row + 1}, ${column + 1}) = ${value.toFixed(3)}`;
 }
 
 function textOf({ rows, cols, values }: SimilarityMap, digits: number) {
@@ -220,41 +177,4 @@ function SubspaceTable({ map, label }: { readonly map: SimilarityMap; readonly l
       </table>
     </ScrollRegion>
   );
-}
-
-function mapDrawing(
-  map: SimilarityMap,
-  look: HeatLook,
-  title: string,
-  first: string,
-  second: string,
-): Drawing {
-  const side = Math.max(160, Math.min(512, 16 * Math.max(map.rows, map.cols)));
-  const cell = side / Math.max(map.rows, map.cols);
-  const [width, height] = [cell * map.cols, cell * map.rows];
-  const top = pictureMargin + 48;
-  return {
-    width: Math.max(width, 320) + 2 * pictureMargin,
-    height: top + height + 30 + pictureMargin,
-    paint: (context) => {
-      const { theme } = look;
-      paintTitle(context, theme, title, Math.max(width, 320));
-      context.font = `11px ${theme.fontFamily}`;
-      context.fillStyle = theme.muted;
-      context.textBaseline = "middle";
-      context.fillText(
-        safeText(`down: i of ${first}, across: j of ${second}; φ from 0 to 1`),
-        pictureMargin,
-        top - 16,
-      );
-      paintCells(context, map, look, pictureMargin, top, width, height);
-      for (let x = 0; x < 160; x++) {
-        context.fillStyle = look.ramp[Math.floor((x / 160) * look.ramp.length)] ?? theme.background;
-        context.fillRect(pictureMargin + 16 + x, top + height + 12, 1.5, 8);
-      }
-      context.fillStyle = theme.muted;
-      context.fillText("0", pictureMargin, top + height + 17);
-      context.fillText("1", pictureMargin + 184, top + height + 17);
-    },
-  };
 }

@@ -1,17 +1,15 @@
-import { useMemo, useState } from "preact/hooks";
-import type { CompareCell, CompareView } from "../../../src/core/compare/compareView";
-import { moduleGrid } from "../../../src/core/compare/modules/moduleGrid";
+import { useMemo } from "preact/hooks";
+import type { CompareView } from "../../../src/core/compare/compareView";
 import type { DiffTable } from "../../../src/core/compare/tensors/diffTable";
-import { chartTheme } from "../../charts/chartTheme";
-import { colorRamp } from "../../charts/colorRamp";
-import { HeatLegend } from "../../charts/heatLegend";
-import { blanks, type HeatLook } from "../../charts/heatPaint";
-import { valueScale } from "../../charts/valueScale";
+import { CellLegend } from "../../cells/cellLegend";
+import { blanksOf } from "../../cells/cellMatrix";
+import { useCellScale } from "../../cells/cellScale";
 import type { ColumnWidths } from "../columnWidths";
-import { moduleLines } from "../compareMetrics";
+import { formatChange } from "../compareFormat";
 import type { CompareModel } from "../compareModel";
-import { formatHeat, type HeatSubject, heatLayout, heatMatrix, panelHeight } from "../heat/heatModel";
-import { HeatPanels, type HeatPlace, panelPadding } from "../heat/heatPanels";
+import { ModuleMap } from "../heat/moduleMap";
+import { useModuleMapLayout } from "../heat/moduleMapLayout";
+import type { ModuleValues } from "../heat/moduleValues";
 import { pairOfColumn, type StatedRow } from "./diffRows";
 
 export interface DiffHeatProps {
@@ -21,74 +19,36 @@ export interface DiffHeatProps {
   readonly rows: readonly StatedRow[];
 }
 
-const subject: HeatSubject = { metric: "change", from: undefined };
-const title = "Relative L2 of the weights by layer and kind";
-
 /** Where in the model the weights changed: √Σ‖b − a‖² / √Σ‖a‖² over the tensors of each module, under each snapshot. */
 export function DiffHeat({ model, view, widths, rows }: DiffHeatProps) {
   const { diff } = model;
-  const theme = chartTheme().value;
-  const [cursor, setCursor] = useState<HeatPlace>();
   const { against } = diff.viewState.value;
   const modules = useMemo(() => modulesOf(rows), [rows]);
-  const weights = useMemo(
-    () => weightView(view, modules, diff.table, against),
+  const values = useMemo(
+    () => changeValues(view, modules, diff.table, against),
     [view, modules, diff.table, against],
   );
-  const lines = useMemo(() => moduleLines(weights), [weights]);
-  const grid = useMemo(() => moduleGrid(weights.modules.map(({ module }) => module)), [weights]);
-  const panelWidth = Math.max(40, Math.min(...widths.snapshots) - 2 * panelPadding);
-  const layout = useMemo(() => heatLayout(grid, panelWidth), [grid, panelWidth]);
-  const matrices = useMemo(
-    () => weights.columns.map((_, at) => heatMatrix(weights, lines, layout, at, subject)),
-    [weights, lines, layout],
-  );
-  const scale = useMemo(
-    () =>
-      valueScale(
-        matrices.flatMap((matrix) => (matrix === undefined ? [] : [...matrix.values])),
-        "sequential",
-        undefined,
-      ),
-    [matrices],
-  );
-  const ramp = useMemo(() => colorRamp("sequential", theme.isDark), [theme.isDark]);
-  const look = useMemo<HeatLook>(() => ({ scale, ramp, theme }), [scale, ramp, theme]);
+  const { layout, size, matrices } = useModuleMapLayout(values, widths);
+  const look = useCellScale(matrices, "sequential", undefined);
+  const blanks = useMemo(() => blanksOf(matrices), [matrices]);
   const selectedRow = diff.selected.value?.row;
-  const selected = selectedRow === undefined ? undefined : moduleName(nameOf(rows, selectedRow));
   return (
     <>
       <div class="compare-section-head heat-head">
         <div class="toolbar">
           <span class="dim">Relative L2 by layer and kind</span>
-          <HeatLegend
-            label="Rel. L2"
-            scale={scale}
-            ramp={ramp}
-            format={(value) => formatHeat(subject, value)}
-            hasAbsent={matrices.some((matrix) => matrix?.presence?.includes(blanks.absent) === true)}
-            hasBroken={matrices.some((matrix) =>
-              matrix?.presence?.some(
-                (presence, at) => presence === blanks.present && Number.isNaN(matrix.values[at] ?? 0),
-              ),
-            )}
-          />
+          <CellLegend label="Rel. L2" look={look} format={formatChange} absentWord="not there" {...blanks} />
         </div>
       </div>
-      <HeatPanels
-        view={weights}
-        lines={lines}
+      <ModuleMap
+        values={values}
         widths={widths}
         layout={layout}
-        subject={subject}
         matrices={matrices}
         look={look}
-        height={panelHeight(layout)}
-        panelWidth={panelWidth}
-        title={title}
-        cursor={cursor}
-        onCursor={setCursor}
-        selected={selected}
+        size={size}
+        title="Relative L2 of the weights by layer and kind"
+        selected={selectedRow === undefined ? undefined : moduleName(nameOf(rows, selectedRow))}
         onSelect={(module) => {
           const first = module === undefined ? undefined : modules.get(module)?.[0];
           diff.select(first?.index);
@@ -121,26 +81,38 @@ function modulesOf(rows: readonly StatedRow[]): ReadonlyMap<string, readonly Sta
   return modules;
 }
 
-/** The weights' changes in the form in which the heat map of updates is drawn. */
-function weightView(
-  view: CompareView,
+/** How much the weights of each module changed, in the pair that each column shows. */
+function changeValues(
+  { columns }: CompareView,
   modules: ReadonlyMap<string, readonly StatedRow[]>,
   table: DiffTable,
   against: "first" | "previous",
-): CompareView {
-  const columns = view.columns.length;
-  const { grid: _grid, metrics: _metrics, initialColumn: _initial, ...rest } = view;
+): ModuleValues {
+  const members = [...modules.values()];
+  const pairs = columns.map((_, column) => pairOfColumn(column, columns.length, against));
+  const has = (module: number, column: number) =>
+    members[module]?.some(({ layouts }) => (layouts[column] ?? null) !== null) === true;
+  const isUnmatched = (module: number, column: number) =>
+    !has(module, table.pairs[pairs[column] ?? -1]?.a ?? 0);
+  const changes = members.map((rows) =>
+    pairs.map((pair) => (pair === undefined ? undefined : changeOf(rows, table, pair))),
+  );
   return {
-    ...rest,
-    columns: view.columns.map((column) => ({ ...column, moduleCount: modules.size })),
-    modules: [...modules].map(([module, members]) => ({
-      module,
-      cells: view.columns.map((_, column) => {
-        const pair = pairOfColumn(column, columns, against);
-        const has = members.some(({ layouts }) => layouts[column] !== null);
-        return has ? cellOf(pair === undefined ? undefined : changeOf(members, table, pair)) : null;
-      }),
-    })),
+    columns,
+    modules: [...modules.keys()],
+    value: (module, column) => changes[module]?.[column],
+    isAbsent: (module, column) => !has(module, column) || isUnmatched(module, column),
+    absence: (module, column) => {
+      if (pairs[column] === undefined) return "–";
+      if (!has(module, column)) return "not there";
+      return isUnmatched(module, column) ? "added" : "–";
+    },
+    none: (column) => {
+      if (columns[column]?.failure !== undefined) return "unreadable";
+      return pairs[column] === undefined ? "the others are held against it" : undefined;
+    },
+    format: formatChange,
+    exact: String,
   };
 }
 
@@ -155,18 +127,4 @@ function changeOf(members: readonly StatedRow[], table: DiffTable, pair: number)
   }
   if (known === 0) return undefined;
   return squares === 0 ? 0 : Math.sqrt(squares / squaresA);
-}
-
-function cellOf(relativeChange: number | undefined): CompareCell {
-  return {
-    rank: 0,
-    alpha: undefined,
-    scale: 1,
-    frobenius: undefined,
-    spectral: undefined,
-    stableRank: undefined,
-    effectiveRank: undefined,
-    relativeChange,
-    cosine: undefined,
-  };
 }

@@ -23,7 +23,7 @@ export function DiffPane({ model, view }: DiffPaneProps) {
   const row = chosen === undefined ? undefined : diff.rows.value?.[chosen.row];
   const pair = chosen === undefined ? undefined : diff.table.pairs[chosen.pair];
   if (chosen === undefined || row === undefined || pair === undefined || detail === undefined) return null;
-  const copy = (text: string, what: string) => model.host.notify("copy", { text, what });
+  const { copy } = model;
   const label = (column: number) => safeText(view.columns[column]?.label ?? "");
   return (
     <section class="module-detail" aria-label="Differences of the tensor">

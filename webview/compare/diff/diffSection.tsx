@@ -3,8 +3,8 @@ import { useMemo, useRef } from "preact/hooks";
 import type { CompareView } from "../../../src/core/compare/compareView";
 import { byteProgressText } from "../../../src/core/text/byteProgress";
 import { formatBytes, formatCount, plural } from "../../../src/core/text/quantities";
-import { toCsv, toMarkdown } from "../../../src/core/text/tableText";
 import { Button, TextField } from "../../ui/controls";
+import { CopyButtons, type CopyFormat } from "../../ui/copyButtons";
 import { Icon } from "../../ui/icon";
 import { Problems } from "../../ui/problems";
 import { safeText } from "../../ui/safeText";
@@ -12,7 +12,6 @@ import { Banner, Loading } from "../../ui/states";
 import type { ColumnWidths } from "../columnWidths";
 import { formatChange } from "../compareFormat";
 import type { CompareModel } from "../compareModel";
-import { CopyButtons } from "../copyButtons";
 import { DiffHeat } from "./diffHeat";
 import type { DiffModel } from "./diffModel";
 import {
@@ -80,12 +79,9 @@ function Tensors({ model, view, widths, scroller }: DiffSectionProps) {
     [stated, filter, status, viewState, columns],
   );
   const labels = view.columns.map(({ label }) => label);
-  const copy = (format: "Markdown" | "CSV") => {
+  const copied = (format: CopyFormat) => {
     const text = diffText(rows, table, labels, viewState.against, format === "CSV" ? "all" : "shown");
-    model.host.notify("copy", {
-      text: format === "CSV" ? toCsv(text) : toMarkdown(text),
-      what: `${plural(text.rows.length, "tensor")} as ${format}`,
-    });
+    return { table: text, what: plural(text.rows.length, "tensor") };
   };
   return (
     <section class="compare-section" aria-label="Tensors">
@@ -156,7 +152,7 @@ function Tensors({ model, view, widths, scroller }: DiffSectionProps) {
                 Heat map
               </button>
             )}
-            <CopyButtons what="the tensor table" onCopy={copy} />
+            <CopyButtons what="the tensor table" copied={copied} onCopy={model.copy} />
           </span>
         </div>
       </div>

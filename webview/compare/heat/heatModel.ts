@@ -1,7 +1,6 @@
 import type { CompareMetric, CompareView } from "../../../src/core/compare/compareView";
 import type { ModuleGrid } from "../../../src/core/compare/modules/moduleGrid";
-import type { TextTable } from "../../../src/core/text/tableText";
-import { blanks, type HeatMatrix } from "../../charts/heatPaint";
+import { blanks, type CellMatrix } from "../../cells/cellMatrix";
 import {
   allDigits,
   formatMetric,
@@ -10,6 +9,7 @@ import {
   metricInfos,
   metricOf,
 } from "../compareMetrics";
+import type { ModuleValues } from "./moduleValues";
 
 /** Modules in rows and columns: kinds down and layers across where these have room, else the other way round. */
 export interface HeatLayout {
@@ -45,39 +45,51 @@ export interface HeatSubject {
   readonly from: number | undefined;
 }
 
-export function heatValue(
+/** A metric of the modules of a comparison. */
+export function metricValues(
   view: CompareView,
-  line: ModuleLine,
-  column: number,
-  { metric, from }: HeatSubject,
-): number | undefined {
-  const value = metricOf(view, line, column, metric);
-  if (from === undefined || value === undefined) return value;
-  if (from === column) return undefined;
-  const other = metricOf(view, line, from, metric);
-  return other === undefined ? undefined : value - other;
+  lines: readonly ModuleLine[],
+  subject: HeatSubject,
+): ModuleValues {
+  const { metric, from } = subject;
+  const value = (line: ModuleLine | undefined, column: number): number | undefined => {
+    const own = line && metricOf(view, line, column, metric);
+    if (line === undefined || from === undefined || own === undefined) return own;
+    if (from === column) return undefined;
+    const other = metricOf(view, line, from, metric);
+    return other === undefined ? undefined : own - other;
+  };
+  return {
+    columns: view.columns,
+    modules: lines.map(({ module }) => module),
+    value: (module, column) => value(lines[module], column),
+    isAbsent: (module, column) => {
+      const line = lines[module];
+      return line === undefined || line.cells[column] === null || isUnmatched(line, column, subject);
+    },
+    absence: (module, column) => absenceText(view, lines[module], column, subject),
+    none: (column) => emptyReason(view, column, subject),
+    format: (each) => formatHeat(subject, each),
+    exact: (each) => allDigits(metric, each),
+  };
 }
 
 /** Undefined for a column that has nothing to show: unreadable, or what the others are held against. */
-export function heatMatrix(
-  view: CompareView,
-  lines: readonly ModuleLine[],
-  layout: HeatLayout,
+export function moduleMatrix(
+  values: ModuleValues,
+  { moduleAt, rowLabels, colLabels }: HeatLayout,
   column: number,
-  subject: HeatSubject,
-): HeatMatrix | undefined {
-  if (emptyReason(view, column, subject) !== undefined) return undefined;
-  const { moduleAt, rowLabels, colLabels } = layout;
-  const values = new Float32Array(moduleAt.length).fill(Number.NaN);
+): CellMatrix | undefined {
+  if (values.none(column) !== undefined) return undefined;
+  const cells = new Float32Array(moduleAt.length).fill(Number.NaN);
   const presence = new Uint8Array(moduleAt.length);
-  for (let at = 0; at < moduleAt.length; at++) {
-    const line = lines[moduleAt[at] ?? -1];
-    if (line === undefined) continue;
-    const isAbsent = line.cells[column] === null || isUnmatched(line, column, subject);
+  for (const [at, module] of moduleAt.entries()) {
+    if (values.modules[module] === undefined) continue;
+    const isAbsent = values.isAbsent(module, column);
     presence[at] = isAbsent ? blanks.absent : blanks.present;
-    if (!isAbsent) values[at] = heatValue(view, line, column, subject) ?? Number.NaN;
+    if (!isAbsent) cells[at] = values.value(module, column) ?? Number.NaN;
   }
-  return { rows: rowLabels.length, cols: colLabels.length, values, presence };
+  return { rows: rowLabels.length, cols: colLabels.length, values: cells, presence };
 }
 
 /** There is no such module to hold it against. */
@@ -108,59 +120,17 @@ export function formatHeat({ metric, from }: HeatSubject, value: number): string
   return value === 0 ? text : `${value > 0 ? "+" : "−"}${text}`;
 }
 
-/** What a place without a value says. */
-export function absenceText(
+function absenceText(
   view: CompareView,
-  line: ModuleLine,
+  line: ModuleLine | undefined,
   column: number,
   subject: HeatSubject,
 ): string {
-  const empty = emptyReason(view, column, subject);
-  if (empty !== undefined) return "–";
+  if (line === undefined || emptyReason(view, column, subject) !== undefined) return "–";
   const cell = line.cells[column];
   if (!cell) return "not adapted";
   if (isUnmatched(line, column, subject)) return "added";
   return cell.unavailable === undefined ? "–" : "n/a";
-}
-
-/** What is copied crosses as one message. */
-const maxCopiedCells = 40_000;
-
-/** The twin of the map: a row a module, in the order of layers. */
-export function heatText(
-  view: CompareView,
-  lines: readonly ModuleLine[],
-  subject: HeatSubject,
-  digits: "shown" | "all",
-): TextTable {
-  const { columns } = view;
-  const rows = lines.slice(0, Math.floor(maxCopiedCells / (columns.length + 1)));
-  return {
-    headers: ["Module", ...columns.map(({ label }) => label)],
-    rows: rows.map((line) => [
-      line.module,
-      ...columns.map((_, at) => {
-        const value = heatValue(view, line, at, subject);
-        if (value === undefined) return absenceText(view, line, at, subject);
-        return digits === "all" ? allDigits(subject.metric, value) : formatHeat(subject, value);
-      }),
-    ]),
-    alignEnd: new Set(columns.map((_, at) => at + 1)),
-  };
-}
-
-/** Modules in the order of their layers, and in each in the order of kinds. */
-export function inGridOrder(grid: ModuleGrid, lines: readonly ModuleLine[]): ModuleLine[] {
-  const placed = new Set<number>();
-  const ordered: ModuleLine[] = [];
-  for (const index of grid.cells) {
-    const line = lines[index];
-    if (line === undefined || placed.has(index)) continue;
-    placed.add(index);
-    ordered.push(line);
-  }
-  // Two modules of one place, which a name that repeats its layer can bring about.
-  return [...ordered, ...lines.filter(({ index }) => !placed.has(index))];
 }
 
 /** The height of a panel: rows as high as a text where that fits, else as high as the room allows. */
@@ -168,13 +138,4 @@ export function panelHeight({ rowLabels, areLayersAcross }: HeatLayout): number 
   const [roomPx, most] = areLayersAcross ? [420, 18] : [520, 14];
   const each = Math.min(most, Math.max(2, Math.floor(roomPx / Math.max(1, rowLabels.length))));
   return Math.min(6000, each * rowLabels.length);
-}
-
-/** Every n-th label, so that they do not touch. Few labels are all shown. */
-export function shownLabels(count: number, lengthPx: number, roomPx: number): readonly number[] {
-  const every = [1, 2, 4, 5, 8, 10, 16, 20, 25, 50, 100, 200, 500, 1000].find(
-    (step) => (lengthPx / Math.max(1, count)) * step >= roomPx,
-  );
-  if (every === undefined) return count > 0 ? [0] : [];
-  return Array.from({ length: Math.ceil(count / every) }, (_, index) => index * every);
 }

@@ -1,35 +1,24 @@
 import type { RefObject } from "preact";
-import { useMemo, useState } from "preact/hooks";
+import { useMemo } from "preact/hooks";
 import type { CompareMetric, CompareView } from "../../../src/core/compare/compareView";
-import { moduleGrid } from "../../../src/core/compare/modules/moduleGrid";
-import { toCsv, toMarkdown } from "../../../src/core/text/tableText";
-import { ChartIcon } from "../../charts/chartIcon";
-import { chartTheme } from "../../charts/chartTheme";
-import { colorRamp } from "../../charts/colorRamp";
-import { HeatLegend } from "../../charts/heatLegend";
-import { blanks, type HeatLook } from "../../charts/heatPaint";
-import { IconButton } from "../../charts/iconButton";
-import { pngOf } from "../../charts/picture";
-import { valueScale } from "../../charts/valueScale";
+import { CellLegend } from "../../cells/cellLegend";
+import { blanksOf } from "../../cells/cellMatrix";
+import { useCellScale } from "../../cells/cellScale";
+import { MapActions } from "../../cells/mapActions";
 import { Dropdown } from "../../ui/controls";
+import { CopyButtons } from "../../ui/copyButtons";
 import { Icon } from "../../ui/icon";
+import { MiddleEllipsis } from "../../ui/middleEllipsis";
 import { safeText } from "../../ui/safeText";
 import type { ColumnWidths } from "../columnWidths";
 import { knownMetrics, metricInfos, moduleLines } from "../compareMetrics";
 import type { CompareModel } from "../compareModel";
-import { CopyButtons } from "../copyButtons";
-import {
-  formatHeat,
-  type HeatSubject,
-  heatLayout,
-  heatMatrix,
-  heatText,
-  inGridOrder,
-  panelHeight,
-} from "./heatModel";
-import { HeatPanels, type HeatPlace, panelPadding } from "./heatPanels";
-import { heatDrawing } from "./heatPicture";
-import { HeatTable } from "./heatTable";
+import { chartOutlets } from "../detail/readyDetail";
+import { type HeatSubject, metricValues } from "./heatModel";
+import { MatrixTable } from "./matrixTable";
+import { colLabelsOf, ModuleMap } from "./moduleMap";
+import { useModuleMapLayout } from "./moduleMapLayout";
+import { copiedValues, inGridOrder } from "./moduleValues";
 
 export interface HeatSectionProps {
   readonly model: CompareModel;
@@ -64,60 +53,26 @@ export function HeatSection({ model, view, widths, scroller }: HeatSectionProps)
 
 function HeatMap({ model, view, widths, scroller }: HeatSectionProps) {
   const { heat, selected } = model.viewState.value;
-  const theme = chartTheme().value;
-  const [cursor, setCursor] = useState<HeatPlace>();
   const known = useMemo(() => knownMetrics(view), [view]);
   const metric = known.includes(heat.metric) ? heat.metric : "frobenius";
   const canDiffer = metricInfos[metric].against === "nothing";
   const reference = view.columns.findIndex(({ path }) => path === heat.from);
   const from = canDiffer && reference >= 0 ? reference : undefined;
   const subject = useMemo<HeatSubject>(() => ({ metric, from }), [metric, from]);
-
-  const lines = useMemo(() => moduleLines(view), [view]);
-  const grid = useMemo(() => moduleGrid(view.modules.map(({ module }) => module)), [view.modules]);
-  const panelWidth = Math.max(40, Math.min(...widths.snapshots) - 2 * panelPadding);
-  const layout = useMemo(() => heatLayout(grid, panelWidth), [grid, panelWidth]);
-  const height = panelHeight(layout);
-  const matrices = useMemo(
-    () => view.columns.map((_, at) => heatMatrix(view, lines, layout, at, subject)),
-    [view, lines, layout, subject],
-  );
+  const values = useMemo(() => metricValues(view, moduleLines(view), subject), [view, subject]);
+  const { grid, layout, size, matrices } = useModuleMapLayout(values, widths);
   const kind = from === undefined ? "sequential" : "diverging";
-  const scale = useMemo(
-    () =>
-      valueScale(
-        matrices.flatMap((matrix) => (matrix === undefined ? [] : [...matrix.values])),
-        kind,
-        heat.log,
-      ),
-    [matrices, kind, heat.log],
-  );
-  const ramp = useMemo(() => colorRamp(kind, theme.isDark), [kind, theme.isDark]);
-  const look = useMemo<HeatLook>(() => ({ scale, ramp, theme }), [scale, ramp, theme]);
-  const has = (presence: number, lacksValue: boolean) =>
-    matrices.some((matrix) =>
-      matrix?.presence?.some(
-        (each, at) => each === presence && (!lacksValue || Number.isNaN(matrix.values[at] ?? 0)),
-      ),
-    );
-  const hasAbsent = useMemo(() => has(blanks.absent, false), [matrices]);
-  const hasBroken = useMemo(() => has(blanks.present, true), [matrices]);
-  const ordered = useMemo(() => inGridOrder(grid, lines), [grid, lines]);
+  const look = useCellScale(matrices, kind, heat.log);
+  const isLogarithmic = look.scale?.logarithmic === true;
+  const order = useMemo(() => inGridOrder(grid, view.modules.length), [grid, view]);
+  const blanks = useMemo(() => blanksOf(matrices), [matrices]);
+  const outlets = chartOutlets(model);
 
   const referenceLabel = from === undefined ? undefined : view.columns[from]?.label;
   const title =
     referenceLabel === undefined
       ? `${metricInfos[metric].long} by layer and kind`
       : `${metricInfos[metric].long}: difference from ${referenceLabel}`;
-  const save = async () => {
-    const drawing = heatDrawing({ title, view, layout, subject, matrices, look, panelWidth, height });
-    model.host.notify("savePng", { bytes: await pngOf(drawing, theme), name: title });
-  };
-  const copy = (format: "Markdown" | "CSV") => {
-    const table = heatText(view, ordered, subject, format === "CSV" ? "all" : "shown");
-    const text = format === "CSV" ? toCsv(table) : toMarkdown(table);
-    model.host.notify("copy", { text, what: `${table.rows.length} modules as ${format}` });
-  };
   return (
     <>
       <div class="compare-section-head heat-head">
@@ -146,62 +101,61 @@ function HeatMap({ model, view, widths, scroller }: HeatSectionProps) {
           <button
             type="button"
             class="chip"
-            aria-pressed={scale?.logarithmic === true}
+            aria-pressed={isLogarithmic}
             disabled={kind === "diverging"}
             title="Logarithmic colours"
-            onClick={() => model.changeHeat({ log: scale?.logarithmic !== true })}
+            onClick={() => model.changeHeat({ log: !isLogarithmic })}
           >
             Log
           </button>
-          <HeatLegend
-            label={metricInfos[metric].short}
-            scale={scale}
-            ramp={ramp}
-            format={(value) => formatHeat(subject, value)}
-            hasAbsent={hasAbsent}
-            hasBroken={hasBroken}
-          />
+          <CellLegend label={metricInfos[metric].short} look={look} format={values.format} {...blanks} />
           <span class="toolbar-rest">
-            <IconButton
-              label={heat.table ? "Show the heat map as a map" : "Show the heat map as a table"}
-              onClick={() => model.changeHeat({ table: !heat.table })}
+            <MapActions
+              what="the heat map"
+              asTable={heat.table}
+              onTable={(table) => model.changeHeat({ table })}
+              picture={() => ({
+                title,
+                panels: view.columns.map(({ label }, at) => ({ title: label, matrix: matrices[at] })),
+                size,
+                look,
+                rowLabels: { texts: layout.rowLabels, roomPx: 12 },
+                nameWidth: 110,
+                colLabels: colLabelsOf(layout),
+                format: values.format,
+              })}
+              onSavePicture={outlets.onSavePicture}
             >
-              {heat.table ? <ChartIcon name="chart" /> : <Icon name="table" />}
-            </IconButton>
-            {!heat.table && (
-              <IconButton label="Save the heat map as a PNG picture" onClick={() => void save()}>
-                <ChartIcon name="save" />
-              </IconButton>
-            )}
-            <CopyButtons what="the heat map" onCopy={copy} />
+              <CopyButtons
+                what="the heat map"
+                copied={(format) => copiedValues(values, order, format)}
+                onCopy={outlets.onCopy}
+              />
+            </MapActions>
           </span>
         </div>
       </div>
       {heat.table ? (
-        <HeatTable
-          view={view}
-          lines={ordered}
-          widths={widths}
-          subject={subject}
-          label={safeText(title)}
+        <MatrixTable
+          values={values}
+          order={order}
+          nameWidth={widths.name}
+          columnWidth={(at) => widths.snapshots[at] ?? 0}
+          head={(at) => <MiddleEllipsis text={view.columns[at]?.label ?? ""} tail={14} />}
+          label={title}
           scroller={scroller}
           selected={selected}
           onSelect={(module) => model.select(module)}
         />
       ) : (
-        <HeatPanels
-          view={view}
-          lines={lines}
+        <ModuleMap
+          values={values}
           widths={widths}
           layout={layout}
-          subject={subject}
           matrices={matrices}
           look={look}
-          height={height}
-          panelWidth={panelWidth}
+          size={size}
           title={title}
-          cursor={cursor}
-          onCursor={setCursor}
           selected={selected}
           onSelect={(module) => model.select(module)}
         />

@@ -1,7 +1,6 @@
 import type { RefObject } from "preact";
 import { useMemo } from "preact/hooks";
 import type { CompareMetric, CompareView } from "../../../src/core/compare/compareView";
-import { toCsv, toMarkdown } from "../../../src/core/text/tableText";
 import { Button } from "../../ui/controls";
 import type { ColumnWidths, MetricWidth } from "../columnWidths";
 import type { CompareModel } from "../compareModel";
@@ -25,16 +24,17 @@ export function ModuleSection({ model, view, widths, widthOf, metrics, scroller 
   const rows = useMemo(() => queryModules(view, { filter, subset, sort }), [view, filter, subset, sort]);
   const heat = useMemo(() => heatScale(view, metrics), [view, metrics]);
   const nothingCommon = useMemo(() => sharesNoModule(view), [view]);
-  const copy = (format: "Markdown" | "CSV") => {
-    const { table, what } = moduleText(view, rows, metrics, format === "CSV" ? "all" : "shown");
-    const text = format === "CSV" ? toCsv(table) : toMarkdown(table);
-    model.host.notify("copy", { text, what: `${what} as ${format}` });
-  };
   return (
     <section class="compare-section" aria-label="Modules">
       <div class="compare-section-head">
         <h2 class="section-title">Modules</h2>
-        <ModuleToolbar model={model} view={view} shown={rows.length} shownMetrics={metrics} onCopy={copy} />
+        <ModuleToolbar
+          model={model}
+          view={view}
+          shown={rows.length}
+          shownMetrics={metrics}
+          copied={(format) => moduleText(view, rows, metrics, format === "CSV" ? "all" : "shown")}
+        />
         {nothingCommon && (
           <p class="compare-hint">
             No module is adapted by more than one of these snapshots, so there is nothing to compare module by

@@ -1,5 +1,5 @@
 import type { CompareMetric, CompareView } from "../../../src/core/compare/compareView";
-import type { TextTable } from "../../../src/core/text/tableText";
+import type { CopiedTable } from "../../ui/copyButtons";
 import { metricsAt } from "../columnWidths";
 import { allDigits, formatMetric, type ModuleLine, metricInfos, metricOf } from "../compareMetrics";
 import { absenceOf } from "./moduleRows";
@@ -7,19 +7,13 @@ import { absenceOf } from "./moduleRows";
 /** What is copied crosses to VS Code as one message, and those should stay well under a megabyte. */
 const maxCopiedCells = 40_000;
 
-export interface CopiedModules {
-  readonly table: TextTable;
-  /** What was copied, in words. */
-  readonly what: string;
-}
-
 /** The module table as it is shown. Numbers for a spreadsheet keep all their digits. */
 export function moduleText(
   view: CompareView,
   rows: readonly ModuleLine[],
   metrics: readonly CompareMetric[],
   digits: "shown" | "all",
-): CopiedModules {
+): CopiedTable {
   const tracks = view.columns.flatMap(({ label }, at) =>
     metricsAt(at, metrics).map((metric) => ({ label, at, metric })),
   );

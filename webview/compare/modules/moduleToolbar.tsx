@@ -2,10 +2,10 @@ import { useId, useMemo } from "preact/hooks";
 import type { CompareMetric, CompareView } from "../../../src/core/compare/compareView";
 import { formatCount, plural } from "../../../src/core/text/quantities";
 import { Checkbox, Dropdown, TextField } from "../../ui/controls";
+import { CopyButtons, type CopyButtonsProps } from "../../ui/copyButtons";
 import { Icon } from "../../ui/icon";
 import { knownMetrics, metricInfos } from "../compareMetrics";
 import type { CompareModel } from "../compareModel";
-import { CopyButtons } from "../copyButtons";
 import { type ColumnSort, isColumnSort, isInSubset, type ModuleSort, subsets } from "./moduleRows";
 
 export interface ModuleToolbarProps {
@@ -14,10 +14,10 @@ export interface ModuleToolbarProps {
   readonly shown: number;
   /** Fewer than were chosen, where only what fits is shown. */
   readonly shownMetrics: readonly CompareMetric[];
-  readonly onCopy: (format: "Markdown" | "CSV") => void;
+  readonly copied: CopyButtonsProps["copied"];
 }
 
-export function ModuleToolbar({ model, view, shown, shownMetrics, onCopy }: ModuleToolbarProps) {
+export function ModuleToolbar({ model, view, shown, shownMetrics, copied }: ModuleToolbarProps) {
   const id = useId();
   const viewState = model.viewState.value;
   const counts = useMemo(
@@ -105,7 +105,7 @@ export function ModuleToolbar({ model, view, shown, shownMetrics, onCopy }: Modu
           >
             Tint
           </button>
-          <CopyButtons what="the module table" onCopy={onCopy} />
+          <CopyButtons what="the module table" copied={copied} onCopy={model.copy} />
         </span>
       </div>
       {viewState.choosing && (

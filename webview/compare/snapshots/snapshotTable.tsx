@@ -1,10 +1,9 @@
 import type { SnapshotColumn } from "../../../src/core/compare/compareView";
-import { toCsv, toMarkdown } from "../../../src/core/text/tableText";
+import { CopyButtons } from "../../ui/copyButtons";
 import { Icon } from "../../ui/icon";
 import { safeText } from "../../ui/safeText";
 import type { ColumnWidths } from "../columnWidths";
 import type { CompareModel } from "../compareModel";
-import { CopyButtons } from "../copyButtons";
 import { FindingsRow } from "./findingsRow";
 import { bestColumn, type SnapshotFact, snapshotFacts, snapshotText } from "./snapshotFacts";
 import { SnapshotHeader } from "./snapshotHeader";
@@ -19,11 +18,6 @@ export interface SnapshotTableProps {
 export function SnapshotTable({ model, columns, widths }: SnapshotTableProps) {
   const facts = snapshotFacts(columns);
   const hasFindings = columns.some(({ findings }) => (findings?.length ?? 0) > 0);
-  const copy = (format: "Markdown" | "CSV") => {
-    const table = snapshotText(columns);
-    const text = format === "CSV" ? toCsv(table) : toMarkdown(table);
-    model.host.notify("copy", { text, what: `${columns.length} snapshots as ${format}` });
-  };
   return (
     <table class="compare-table snapshot-table" aria-label="Snapshots" style={{ width: `${widths.total}px` }}>
       <colgroup>
@@ -35,7 +29,11 @@ export function SnapshotTable({ model, columns, widths }: SnapshotTableProps) {
       <thead>
         <tr>
           <td class="name-cell corner">
-            <CopyButtons what="the table of snapshots" onCopy={copy} />
+            <CopyButtons
+              what="the table of snapshots"
+              copied={() => ({ table: snapshotText(columns), what: `${columns.length} snapshots` })}
+              onCopy={model.copy}
+            />
           </td>
           {columns.map(({ path }, at) => (
             <SnapshotHeader key={path} model={model} columns={columns} at={at} />

@@ -1,7 +1,7 @@
 import type { Timeline, TimelineMetric } from "../../../src/core/compare/timeline";
-import type { TextTable } from "../../../src/core/text/tableText";
-import { blanks, type HeatMatrix } from "../../charts/heatPaint";
+import { blanks, type CellMatrix } from "../../cells/cellMatrix";
 import { formatChange, formatCosine, formatNorm, formatShareOf } from "../compareFormat";
+import type { ModuleValues } from "../heat/moduleValues";
 
 export const timelineMetricInfos: Readonly<
   Record<TimelineMetric, { readonly label: string; readonly format: (value: number) => string }>
@@ -19,40 +19,35 @@ export const timelineMetricInfos: Readonly<
   fromFirst: { label: "Change since the first checkpoint", format: formatChange },
 };
 
-export type TimelineOrder = "layer" | "kind";
-
-/** Indexes of the modules from top to bottom. */
-export function orderedModules({ grid, modules }: Timeline, order: TimelineOrder): readonly number[] {
-  const [layers, kinds] = [grid.rows.length, grid.columns.length];
-  const places =
-    order === "layer"
-      ? [...grid.cells]
-      : Array.from(
-          { length: layers * kinds },
-          (_, at) => grid.cells[(at % layers) * kinds + Math.floor(at / layers)] ?? -1,
-        );
-  const placed = places.filter((index) => index >= 0);
-  const known = new Set(placed);
-  return [...placed, ...Array.from(modules.keys()).filter((index) => !known.has(index))];
+/** A metric of the modules at each checkpoint. */
+export function timelineValues(
+  { checkpoints, modules, values }: Timeline,
+  metric: TimelineMetric,
+): ModuleValues {
+  const value = (module: number, column: number): number | undefined => {
+    const found = values[metric]?.[module * checkpoints.length + column] ?? Number.NaN;
+    return Number.isNaN(found) ? undefined : found;
+  };
+  return {
+    columns: checkpoints.map((checkpoint) => ({ path: checkpoint.path, label: checkpointName(checkpoint) })),
+    modules,
+    value,
+    isAbsent: (module, column) => value(module, column) === undefined,
+    absence: (_, column) => (checkpoints[column]?.failure === undefined ? "–" : "unreadable"),
+    none: () => undefined,
+    format: timelineMetricInfos[metric].format,
+    exact: (each) => String(Number(each.toPrecision(7))),
+  };
 }
 
-export function timelineMatrix(
-  { checkpoints, values }: Timeline,
-  order: readonly number[],
-  metric: TimelineMetric,
-): HeatMatrix {
-  const cols = checkpoints.length;
-  const source = values[metric];
-  const matrix = new Float32Array(order.length * cols).fill(Number.NaN);
-  const presence = new Uint8Array(matrix.length);
+export function timelineMatrix(values: ModuleValues, order: readonly number[]): CellMatrix {
+  const cols = values.columns.length;
+  const cells = new Float32Array(order.length * cols);
   for (const [row, module] of order.entries()) {
-    for (let col = 0; col < cols; col++) {
-      const value = source?.[module * cols + col] ?? Number.NaN;
-      matrix[row * cols + col] = value;
-      presence[row * cols + col] = Number.isNaN(value) ? blanks.absent : blanks.present;
-    }
+    for (let col = 0; col < cols; col++) cells[row * cols + col] = values.value(module, col) ?? Number.NaN;
   }
-  return { rows: order.length, cols, values: matrix, presence };
+  const presence = Uint8Array.from(cells, (value) => (Number.isNaN(value) ? blanks.absent : blanks.present));
+  return { rows: order.length, cols, values: cells, presence };
 }
 
 /** The module that moved most since the first checkpoint; the first one where that is not known. */
@@ -69,33 +64,6 @@ export function mostMoved({ checkpoints, modules, values }: Timeline): string | 
     }
   }
   return modules[best];
-}
-
-const maxCopiedCells = 40_000;
-
-export function timelineText(
-  timeline: Timeline,
-  order: readonly number[],
-  metric: TimelineMetric,
-  digits: "shown" | "all",
-): TextTable {
-  const { checkpoints, modules, values } = timeline;
-  const cols = checkpoints.length;
-  const rows = order.slice(0, Math.max(1, Math.floor(maxCopiedCells / (cols + 1))));
-  return {
-    headers: ["Module", ...checkpoints.map(checkpointName)],
-    rows: rows.map((module) => [
-      modules[module] ?? "",
-      ...checkpoints.map((_, col) => {
-        const value = values[metric]?.[module * cols + col] ?? Number.NaN;
-        if (Number.isNaN(value)) return "";
-        return digits === "all"
-          ? String(Number(value.toPrecision(7)))
-          : timelineMetricInfos[metric].format(value);
-      }),
-    ]),
-    alignEnd: new Set(checkpoints.map((_, col) => col + 1)),
-  };
 }
 
 export function checkpointName({ step, label }: Timeline["checkpoints"][number]): string {

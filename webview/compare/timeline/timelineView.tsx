@@ -1,36 +1,23 @@
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { type Timeline, type TimelineMetric, timelineMetrics } from "../../../src/core/compare/timeline";
 import { plural } from "../../../src/core/text/quantities";
-import { toCsv, toMarkdown } from "../../../src/core/text/tableText";
-import { ChartIcon } from "../../charts/chartIcon";
+import { CellLegend } from "../../cells/cellLegend";
+import type { CellMatrix } from "../../cells/cellMatrix";
+import { useCellScale } from "../../cells/cellScale";
+import { MapActions } from "../../cells/mapActions";
 import type { ChartSeries } from "../../charts/chartSeries";
-import { chartTheme } from "../../charts/chartTheme";
-import { colorRamp } from "../../charts/colorRamp";
-import { HeatLegend } from "../../charts/heatLegend";
-import { type HeatLook, paintCells } from "../../charts/heatPaint";
-import { IconButton } from "../../charts/iconButton";
 import { LineChart } from "../../charts/lineChart";
-import { fitText, paintTitle, pictureMargin, pngOf } from "../../charts/picture";
-import { valueScale } from "../../charts/valueScale";
 import { Button, Dropdown } from "../../ui/controls";
-import { Icon } from "../../ui/icon";
+import { CopyButtons } from "../../ui/copyButtons";
 import { safeText } from "../../ui/safeText";
 import { Banner, Empty, ErrorState, Progress } from "../../ui/states";
 import type { CompareModel } from "../compareModel";
-import { CopyButtons } from "../copyButtons";
-import { shownLabels } from "../heat/heatModel";
+import { chartOutlets } from "../detail/readyDetail";
+import { MatrixTable } from "../heat/matrixTable";
+import { copiedValues, inGridOrder, type ModuleOrder } from "../heat/moduleValues";
 import { TimelineMap, timelineHeight, timelineNameWidth } from "./timelineMap";
 import type { TimelineModel } from "./timelineModel";
-import {
-  checkpointName,
-  mostMoved,
-  orderedModules,
-  type TimelineOrder,
-  timelineMatrix,
-  timelineMetricInfos,
-  timelineText,
-} from "./timelineRows";
-import { TimelineTable } from "./timelineTable";
+import { mostMoved, timelineMatrix, timelineMetricInfos, timelineValues } from "./timelineRows";
 
 export interface TimelineViewProps {
   readonly model: CompareModel;
@@ -84,7 +71,6 @@ interface TimelineContentProps {
 
 function TimelineContent({ model, source, timeline }: TimelineContentProps) {
   const { followed, selected } = model.viewState.value;
-  const theme = chartTheme().value;
   const scroller = useRef<HTMLDivElement>(null);
   const [room, setRoom] = useState(800);
   useLayoutEffect(() => {
@@ -98,11 +84,15 @@ function TimelineContent({ model, source, timeline }: TimelineContentProps) {
   const known = timeline.metrics ?? timelineMetrics;
   const metric = known.includes(followed.metric) ? followed.metric : (known[0] ?? "fromFirst");
   useEffect(() => void source.ensureLoaded(metric), [metric, timeline]);
-  const order = useMemo(() => orderedModules(timeline, orderBy), [timeline, orderBy]);
-  const matrix = useMemo(() => timelineMatrix(timeline, order, metric), [timeline, order, metric]);
-  const scale = useMemo(() => valueScale(matrix.values, "sequential", followed.log), [matrix, followed.log]);
-  const ramp = useMemo(() => colorRamp("sequential", theme.isDark), [theme.isDark]);
-  const look = useMemo<HeatLook>(() => ({ scale, ramp, theme }), [scale, ramp, theme]);
+  const order = useMemo(
+    () => inGridOrder(timeline.grid, timeline.modules.length, orderBy),
+    [timeline, orderBy],
+  );
+  const values = useMemo(() => timelineValues(timeline, metric), [timeline, metric]);
+  const matrices = useMemo(() => [timelineMatrix(values, order)], [values, order]);
+  const look = useCellScale(matrices, "sequential", followed.log);
+  const isLogarithmic = look.scale?.logarithmic === true;
+  const outlets = chartOutlets(model);
   const isKnown = selected !== undefined && timeline.modules.includes(selected);
   const module = isKnown ? selected : mostMoved(timeline);
   const { label, format } = timelineMetricInfos[metric];
@@ -112,16 +102,8 @@ function TimelineContent({ model, source, timeline }: TimelineContentProps) {
     Math.min(room - timelineNameWidth - 48, timeline.checkpoints.length * widestCheckpointPx),
   );
   const change = (part: Partial<typeof followed>) => model.change({ followed: { ...followed, ...part } });
-  const copy = (kind: "Markdown" | "CSV") => {
-    const table = timelineText(timeline, order, metric, kind === "CSV" ? "all" : "shown");
-    const text = kind === "CSV" ? toCsv(table) : toMarkdown(table);
-    model.host.notify("copy", { text, what: `${table.rows.length} modules as ${kind}` });
-  };
-  const save = async () => {
-    const name = `${label} by module and checkpoint`;
-    const bytes = await pngOf(mapDrawing(timeline, order, matrix, look, width, name), theme);
-    model.host.notify("savePng", { bytes, name });
-  };
+  const size = { width, height: timelineHeight(order.length) };
+  const title = `${label} by module and checkpoint`;
   return (
     <section ref={scroller} class="scrolled-parts timeline-scroll" aria-label="Timeline">
       {failures.length > 0 && (
@@ -145,39 +127,52 @@ function TimelineContent({ model, source, timeline }: TimelineContentProps) {
             { value: "layer", label: "Layer by layer" },
             { value: "kind", label: "Kind by kind" },
           ]}
-          onChange={(chosen) => change({ order: chosen as TimelineOrder })}
+          onChange={(chosen) => change({ order: chosen as ModuleOrder })}
         />
         <button
           type="button"
           class="chip"
-          aria-pressed={scale?.logarithmic === true}
+          aria-pressed={isLogarithmic}
           title="Logarithmic colours"
-          onClick={() => change({ log: scale?.logarithmic !== true })}
+          onClick={() => change({ log: !isLogarithmic })}
         >
           Log
         </button>
-        <HeatLegend label="" scale={scale} ramp={ramp} format={format} />
+        <CellLegend look={look} format={format} />
         <span class="toolbar-rest">
-          <IconButton
-            label={followed.table ? "Show the timeline as a map" : "Show the timeline as a table"}
-            onClick={() => change({ table: !followed.table })}
+          <MapActions
+            what="the timeline"
+            asTable={followed.table}
+            onTable={(table) => change({ table })}
+            picture={() => ({
+              title,
+              panels: [{ matrix: matrices[0] }],
+              size,
+              look,
+              rowLabels: { texts: order.map((each) => timeline.modules[each] ?? ""), roomPx: 13 },
+              nameWidth: timelineNameWidth,
+              colLabels: { texts: values.columns.map((column) => column.label), roomPx: 60 },
+              format,
+            })}
+            onSavePicture={outlets.onSavePicture}
           >
-            {followed.table ? <ChartIcon name="chart" /> : <Icon name="table" />}
-          </IconButton>
-          {!followed.table && (
-            <IconButton label="Save the timeline as a PNG picture" onClick={() => void save()}>
-              <ChartIcon name="save" />
-            </IconButton>
-          )}
-          <CopyButtons what="the timeline" onCopy={copy} />
+            <CopyButtons
+              what="the timeline"
+              copied={(kind) => copiedValues({ ...values, absence: () => "" }, order, kind)}
+              onCopy={outlets.onCopy}
+            />
+          </MapActions>
         </span>
       </div>
       <ModuleLine model={model} timeline={timeline} metric={metric} module={module} />
       {followed.table ? (
-        <TimelineTable
-          timeline={timeline}
+        <MatrixTable
+          label={title}
+          values={values}
           order={order}
-          metric={metric}
+          nameWidth={320}
+          columnWidth={() => 96}
+          head={(at) => safeText(values.columns[at]?.label ?? "")}
           scroller={scroller}
           selected={module}
           onSelect={(name) => model.change({ selected: name })}
@@ -185,11 +180,12 @@ function TimelineContent({ model, source, timeline }: TimelineContentProps) {
       ) : (
         <TimelineMap
           timeline={timeline}
+          values={values}
           order={order}
-          metric={metric}
-          matrix={matrix}
+          label={title}
+          matrix={matrices[0] as CellMatrix}
           look={look}
-          width={width}
+          size={size}
           selected={module}
           onSelect={(name) => model.change({ selected: name })}
         />
@@ -234,47 +230,7 @@ function ModuleLine({ model, timeline, metric, module }: ModuleLineProps) {
       xLabel={hasSteps ? "Step" : "Checkpoint"}
       integerX
       formatY={format}
-      onCopy={(text, what) => model.host.notify("copy", { text, what })}
-      onSavePicture={(picture) => model.host.notify("savePng", picture)}
+      {...chartOutlets(model)}
     />
   );
-}
-
-function mapDrawing(
-  { checkpoints, modules }: Timeline,
-  order: readonly number[],
-  matrix: Parameters<typeof paintCells>[1],
-  look: HeatLook,
-  width: number,
-  title: string,
-) {
-  const height = timelineHeight(order.length);
-  const [left, top] = [pictureMargin + timelineNameWidth, pictureMargin + 30];
-  return {
-    width: left + width + pictureMargin,
-    height: top + height + 24 + pictureMargin,
-    paint: (context: CanvasRenderingContext2D) => {
-      const { theme } = look;
-      paintTitle(context, theme, title, timelineNameWidth + width);
-      context.font = `11px ${theme.fontFamily}`;
-      context.fillStyle = theme.muted;
-      context.textBaseline = "middle";
-      context.textAlign = "end";
-      for (const row of shownLabels(order.length, height, 13)) {
-        const name = fitText(context, safeText(modules[order[row] ?? -1] ?? ""), timelineNameWidth - 12);
-        context.fillText(name, left - 8, top + ((row + 0.5) * height) / order.length);
-      }
-      context.textAlign = "center";
-      for (const col of shownLabels(checkpoints.length, width, 60)) {
-        const checkpoint = checkpoints[col];
-        if (checkpoint === undefined) continue;
-        context.fillText(
-          safeText(checkpointName(checkpoint)),
-          left + ((col + 0.5) * width) / checkpoints.length,
-          top + height + 12,
-        );
-      }
-      paintCells(context, matrix, look, left, top, width, height);
-    },
-  };
 }

@@ -7,8 +7,8 @@ import { Button } from "../../ui/controls";
 import { Icon } from "../../ui/icon";
 import { safeName, safeText } from "../../ui/safeText";
 import type { EditorModel } from "../editorModel";
-import { HeatMapPane } from "../heatmap/heatMapPane";
 import { TensorStatisticsSection } from "../numbers/tensorStatisticsSection";
+import { PicturePane } from "../picture/picturePane";
 import { ValuesPane } from "../values/valuesPane";
 import type { DetailPart } from "../viewState";
 import { moduleTotals } from "./moduleTotals";
@@ -58,7 +58,7 @@ export function SelectionDetail({ model, summary }: TensorsTabProps) {
           {tensors.detailPart.value === "values" ? (
             <ValuesPane model={model} loaded={loaded} row={row} />
           ) : tensors.detailPart.value === "picture" ? (
-            <HeatMapPane model={model} loaded={loaded} row={row} />
+            <PicturePane model={model} loaded={loaded} row={row} />
           ) : (
             <TensorDetail model={model} summary={summary} loaded={loaded} row={row} />
           )}

@@ -1,24 +1,8 @@
-import type { ChartTheme } from "./chartTheme";
-import { type Ramp, rampColor } from "./colorRamp";
-import { shareOf, type ValueScale } from "./valueScale";
-
-/** Why a place of a heat map has no colour: nothing belongs there, or it is not in this snapshot. */
-export const blanks = { empty: 0, present: 1, absent: 2 } as const;
-
-/** Values laid out in rows and columns, row by row. */
-export interface HeatMatrix {
-  readonly rows: number;
-  readonly cols: number;
-  readonly values: Float32Array;
-  /** One of `blanks` for each place; all present where it is left out. A present NaN could not be computed. */
-  readonly presence?: Uint8Array;
-}
-
-export interface HeatLook {
-  readonly scale: ValueScale | undefined;
-  readonly ramp: Ramp;
-  readonly theme: ChartTheme;
-}
+import type { ChartTheme } from "../charts/chartTheme";
+import { blanks, type CellMatrix } from "./cellMatrix";
+import type { CellScale } from "./cellScale";
+import { rampColor } from "./colorRamp";
+import { shareOf } from "./valueScale";
 
 /** Cells smaller than this touch: lines between them would be most of what is seen. */
 const smallestWithGaps = 5;
@@ -26,8 +10,8 @@ const smallestWithGaps = 5;
 /** Paints the cells into a rectangle. Edges lie on whole device pixels, so that all cells are crisp. */
 export function paintCells(
   context: CanvasRenderingContext2D,
-  matrix: HeatMatrix,
-  look: HeatLook,
+  matrix: CellMatrix,
+  look: CellScale,
   left: number,
   top: number,
   width: number,
@@ -48,15 +32,19 @@ export function paintCells(
       const right = snap(left + ((col + 1) * width) / cols);
       const [w, h] = [Math.max(right - x - gap, 1 / unit), Math.max(bottom - y - gap, 1 / unit)];
       const value = values[at] ?? Number.NaN;
-      if (presence === blanks.absent || Number.isNaN(value))
+      const isBroken = Number.isNaN(value);
+      if (presence === blanks.absent || (isBroken && look.broken === undefined))
         paintBlank(context, look.theme, presence === blanks.absent, x, y, w, h);
       else {
-        context.fillStyle =
-          look.scale === undefined ? look.theme.grid : rampColor(look.ramp, shareOf(look.scale, value));
+        context.fillStyle = isBroken ? (look.broken ?? "") : colorOf(look, value);
         context.fillRect(x, y, w, h);
       }
     }
   }
+}
+
+function colorOf({ scale, ramp, theme }: CellScale, value: number): string {
+  return scale === undefined ? theme.grid : rampColor(ramp, shareOf(scale, value));
 }
 
 /** Absent: a dot. Not computable: a cross. Neither is a colour that a value could have. */

@@ -1,44 +1,46 @@
-import type { RefObject } from "preact";
+import type { ComponentChildren, RefObject } from "preact";
 import { useMemo, useRef } from "preact/hooks";
-import type { Timeline, TimelineMetric } from "../../../src/core/compare/timeline";
 import { NameColumn } from "../../ui/nameColumn";
 import { NamePrefix, NameText } from "../../ui/nameText";
 import { safeText } from "../../ui/safeText";
 import { nameRoom } from "../columnWidths";
 import { useRowWindow } from "../rowWindow";
 import { SpacerRows } from "../spacerRows";
-import { checkpointName, timelineMetricInfos } from "./timelineRows";
+import { type ModuleValues, valueText } from "./moduleValues";
 
-export interface TimelineTableProps {
-  readonly timeline: Timeline;
+export interface MatrixTableProps {
+  readonly label: string;
+  readonly values: ModuleValues;
+  /** Indexes of the modules from top to bottom. */
   readonly order: readonly number[];
-  readonly metric: TimelineMetric;
+  readonly nameWidth: number;
+  /** Of each column, in pixels. */
+  readonly columnWidth: (column: number) => number;
+  readonly head: (column: number) => ComponentChildren;
   readonly scroller: RefObject<HTMLElement | null>;
   readonly selected: string | undefined;
   readonly onSelect: (module: string) => void;
 }
 
-const nameWidth = 320;
-const columnWidth = 96;
-
-/** What the map of a timeline shows, in numbers. */
-export function TimelineTable({ timeline, order, metric, scroller, selected, onSelect }: TimelineTableProps) {
+/** What a map of modules shows, in numbers. */
+export function MatrixTable(props: MatrixTableProps) {
+  const { values, order, nameWidth, columnWidth, selected, scroller } = props;
+  const { columns, modules } = values;
   const body = useRef<HTMLTableSectionElement>(null);
-  const { first, end } = useRowWindow(scroller, body, order.length);
-  const { checkpoints, modules, values } = timeline;
   const names = useMemo(() => NameColumn.of(modules), [modules]);
-  const { label, format } = timelineMetricInfos[metric];
+  const { first, end } = useRowWindow(scroller, body, order.length);
+  const total = columns.reduce((sum, _, at) => sum + columnWidth(at), nameWidth);
   return (
     <table
       class="compare-table tensor-table"
-      aria-label={`${label} by module and checkpoint`}
+      aria-label={safeText(props.label)}
       aria-rowcount={order.length + 1}
-      style={{ width: `${nameWidth + columnWidth * checkpoints.length}px` }}
+      style={{ width: `${total}px` }}
     >
       <colgroup>
         <col style={{ width: `${nameWidth}px` }} />
-        {checkpoints.map(({ path }) => (
-          <col key={path} style={{ width: `${columnWidth}px` }} />
+        {columns.map(({ path }, at) => (
+          <col key={path} style={{ width: `${columnWidth(at)}px` }} />
         ))}
       </colgroup>
       <thead>
@@ -47,9 +49,15 @@ export function TimelineTable({ timeline, order, metric, scroller, selected, onS
             Module
             <NamePrefix prefix={names.prefix} />
           </th>
-          {checkpoints.map((checkpoint) => (
-            <th key={checkpoint.path} scope="col" title={safeText(checkpoint.label)}>
-              {safeText(checkpointName(checkpoint))}
+          {columns.map(({ path, label }, at) => (
+            <th
+              key={path}
+              scope="col"
+              class="snapshot-title"
+              aria-label={safeText(label)}
+              title={safeText(label)}
+            >
+              {props.head(at)}
             </th>
           ))}
         </tr>
@@ -59,26 +67,26 @@ export function TimelineTable({ timeline, order, metric, scroller, selected, onS
         {order.slice(first, end).map((module, index) => {
           const name = modules[module] ?? "";
           return (
-            <tr key={name} aria-rowindex={first + index + 2} class={name === selected ? "selected" : ""}>
+            <tr key={module} aria-rowindex={first + index + 2} class={name === selected ? "selected" : ""}>
               <th scope="row" class="name-cell">
                 <button
                   type="button"
                   class="module-name mono"
                   aria-label={safeText(name)}
                   aria-pressed={name === selected}
-                  onClick={() => onSelect(name)}
+                  onClick={() => props.onSelect(name)}
                 >
                   <NameText names={names} name={name} room={nameRoom({ name: nameWidth })} />
                 </button>
               </th>
-              {checkpoints.map(({ path }, col) => {
-                const value = values[metric]?.[module * checkpoints.length + col] ?? Number.NaN;
-                return (
-                  <td key={path} class={Number.isNaN(value) ? "absent" : ""}>
-                    {Number.isNaN(value) ? "–" : format(value)}
-                  </td>
-                );
-              })}
+              {columns.map(({ path }, at) => (
+                <td
+                  key={path}
+                  class={`group-start ${values.value(module, at) === undefined ? "absent" : ""}`}
+                >
+                  {valueText(values, module, at)}
+                </td>
+              ))}
             </tr>
           );
         })}

@@ -1,13 +1,8 @@
+import type { CellScale } from "../../cells/cellScale";
+import type { ValueScale } from "../../cells/valueScale";
 import type { ChartTheme } from "../../charts/chartTheme";
 
-export type Rgb = readonly [red: number, green: number, blue: number];
-
-/** How a value of a picture is coloured. */
-export interface HeatScale {
-  /** From -1 to 1 for values with a sign, from 0 to 1 for magnitudes. */
-  readonly at: (share: number) => Rgb;
-  readonly notFinite: Rgb;
-}
+type Rgb = readonly [red: number, green: number, blue: number];
 
 /** The magnitude that has the strongest colour. */
 export interface ColorLimit {
@@ -32,32 +27,37 @@ export function colorLimit(cells: ArrayLike<number>): ColorLimit {
   return { largest, limit: usual > 0 && largest > farFactor * usual ? usual : largest };
 }
 
+/** An odd number, so that zero has a colour of its own. */
+const steps = 257;
+
 /**
  * Zero is the page itself, and what is far from it stands out from it, in every theme: blue below, orange above.
  * These two are told apart by people who confuse red and green.
  */
-export function heatScale(theme: ChartTheme, parse: (color: string) => Rgb): HeatScale {
-  const zero = parse(theme.background);
-  const text = parse(theme.foreground);
-  const isDark = luminance(zero) < luminance(text);
-  const below: Rgb = isDark ? [92, 168, 255] : [12, 74, 160];
-  const above: Rgb = isDark ? [255, 168, 64] : [176, 80, 0];
-  return {
-    at: (share) => mix(zero, share < 0 ? below : above, Math.min(1, Math.abs(share)) ** 0.75),
-    notFinite: isDark ? [255, 70, 130] : [200, 0, 80],
-  };
+export function weightScale(theme: ChartTheme, limit: number, isSigned: boolean): CellScale {
+  const zero = parseCssColor(theme.background);
+  const below: Rgb = theme.isDark ? [92, 168, 255] : [12, 74, 160];
+  const above: Rgb = theme.isDark ? [255, 168, 64] : [176, 80, 0];
+  const ramp = Array.from({ length: steps }, (_, step) => {
+    const share = isSigned ? (2 * step) / (steps - 1) - 1 : step / (steps - 1);
+    return css(mix(zero, share < 0 ? below : above, Math.abs(share) ** 0.75));
+  });
+  const scale: ValueScale = isSigned
+    ? { kind: "diverging", min: -limit, max: limit, logarithmic: false }
+    : { kind: "sequential", min: 0, max: limit, logarithmic: false };
+  return { scale, ramp, theme, broken: css(theme.isDark ? [255, 70, 130] : [200, 0, 80]) };
+}
+
+function css(color: Rgb): string {
+  return `rgb(${color.map(Math.round).join(" ")})`;
 }
 
 function mix(a: Rgb, b: Rgb, share: number): Rgb {
   return [a[0] + (b[0] - a[0]) * share, a[1] + (b[1] - a[1]) * share, a[2] + (b[2] - a[2]) * share];
 }
 
-function luminance([red, green, blue]: Rgb): number {
-  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
-}
-
 /** Lets the browser read whatever syntax the theme uses. */
-export function parseCssColor(color: string): Rgb {
+function parseCssColor(color: string): Rgb {
   const context = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
   if (context === null) return [128, 128, 128];
   context.fillStyle = color;

@@ -1,4 +1,4 @@
-import { linearTicks, logTicks } from "./axisTicks";
+import { linearTicks, logTicks } from "../charts/axisTicks";
 import type { RampKind } from "./colorRamp";
 
 /** From values to a place on a ramp of colours. */

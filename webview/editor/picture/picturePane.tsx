@@ -9,19 +9,20 @@ import {
   type TensorSlice,
 } from "../../../src/core/values/tensorSlice";
 import { type ValueDtype, valueDtype } from "../../../src/core/values/valueDtype";
+import { CellLegend } from "../../cells/cellLegend";
+import { CellMap } from "../../cells/cellMap";
 import { chartTheme } from "../../charts/chartTheme";
 import { Button } from "../../ui/controls";
 import { blockBetween, type GridCell } from "../../ui/gridCell";
-import { HeatCanvas } from "../../ui/heatCanvas";
 import { safeName } from "../../ui/safeText";
 import { Banner, Empty, Progress } from "../../ui/states";
 import type { EditorModel } from "../editorModel";
 import { OnDemand } from "../onDemand";
 import type { LoadedTensors } from "../tensors/tensorDirectory";
 import { SliceBar } from "../values/sliceBar";
-import { type ColorLimit, colorLimit, heatScale, parseCssColor, type Rgb } from "./heatColors";
+import { colorLimit, weightScale } from "./weightColors";
 
-export interface HeatMapPaneProps {
+export interface PicturePaneProps {
   readonly model: EditorModel;
   readonly loaded: LoadedTensors;
   readonly row: number;
@@ -33,7 +34,7 @@ const madeAtOnceBytes = 64_000_000;
 type Shows = "mean" | "absMax";
 
 /** The tensor as a picture: every cell is the mean, or the largest magnitude, of a block of values. */
-export function HeatMapPane({ model, loaded, row }: HeatMapPaneProps) {
+export function PicturePane({ model, loaded, row }: PicturePaneProps) {
   const { table } = loaded;
   const dtype = valueDtype(table.dtype(row));
   if (dtype === undefined) return <Empty title="Values of this type are not shown." />;
@@ -41,7 +42,7 @@ export function HeatMapPane({ model, loaded, row }: HeatMapPaneProps) {
   return <Picture {...{ model, loaded, row, dtype }} key={`${row} ${table.name(row)}`} />;
 }
 
-function Picture({ model, loaded, row, dtype }: HeatMapPaneProps & { readonly dtype: ValueDtype }) {
+function Picture({ model, loaded, row, dtype }: PicturePaneProps & { readonly dtype: ValueDtype }) {
   const { table } = loaded;
   const { values } = model.tensors;
   const shape = table.shape(row);
@@ -65,7 +66,7 @@ function Picture({ model, loaded, row, dtype }: HeatMapPaneProps & { readonly dt
   const whole = { row: 0, column: 0, ...size };
   const isPart = part.rows < size.rows || part.columns < size.columns;
   return (
-    <div class="heat-map">
+    <div class="picture-pane">
       <div class="toolbar">
         <SliceBar
           shape={shape}
@@ -128,23 +129,26 @@ interface ReadyPictureProps {
 
 function ReadyPicture({ model, slice, map, shows, label, onZoom }: ReadyPictureProps) {
   const theme = chartTheme().value;
-  const scale = useMemo(() => heatScale(theme, parseCssColor), [theme]);
-  const cells = shows === "mean" ? map.mean : map.absMax;
-  const colors = useMemo(() => colorLimit(cells), [cells]);
-  const [chosen, setChosen] = useState<{ readonly cell: GridCell; readonly anchor: GridCell }>({
+  const isSigned = shows === "mean";
+  const cells = isSigned ? map.mean : map.absMax;
+  const { limit, largest } = useMemo(() => colorLimit(cells), [cells]);
+  const look = useMemo(() => weightScale(theme, limit, isSigned), [theme, limit, isSigned]);
+  const { cellRows: rows, cellColumns: cols, notFinite } = map;
+  const matrix = useMemo(
+    () => ({
+      rows,
+      cols,
+      values: Float64Array.from(cells, (value, at) => ((notFinite[at] ?? 0) > 0 ? Number.NaN : value)),
+    }),
+    [rows, cols, cells, notFinite],
+  );
+  const [{ cell, anchor }, setChosen] = useState<{ readonly cell: GridCell; readonly anchor: GridCell }>({
     cell: { row: 0, column: 0 },
     anchor: { row: 0, column: 0 },
   });
-  const colorAt = useMemo(
-    () =>
-      (at: number): Rgb => {
-        if ((map.notFinite[at] ?? 0) > 0) return scale.notFinite;
-        return scale.at(colors.limit > 0 ? (cells[at] ?? 0) / colors.limit : 0);
-      },
-    [map, cells, colors, scale],
-  );
-  const block = blockOf(map, chosen.cell, chosen.anchor);
-  const at = chosen.cell.row * map.cellColumns + chosen.cell.column;
+  const block = blockOf(map, cell, anchor);
+  const reading = cellText(map, cell.row * cols + cell.column);
+  const isCut = largest > limit;
   const showValues = () => {
     model.tensors.values.layOut(slice);
     model.tensors.values.select(block);
@@ -152,20 +156,35 @@ function ReadyPicture({ model, slice, map, shows, label, onZoom }: ReadyPictureP
   };
   return (
     <>
-      <HeatCanvas
+      <CellMap
+        class="picture-cells"
+        shownAs="picture"
         label={label}
-        rows={map.cellRows}
-        columns={map.cellColumns}
-        colorAt={colorAt}
-        cell={chosen.cell}
-        anchor={chosen.anchor}
-        text={`${placeText(block)}: ${cellText(map, at)}`}
-        onChoose={(cell, extend) => setChosen({ cell, anchor: extend ? chosen.anchor : cell })}
+        description="Arrow keys move, with Shift they choose a block; Enter shows its values."
+        rows={rows}
+        cols={cols}
+        panels={[{ key: "", matrix }]}
+        look={look}
+        text={`${placeText(block)}: ${reading}`}
+        cursor={cell}
+        start={cell}
+        marked={blockBetween(cell, anchor)}
+        drags
+        onCursor={(next, extend) => next && setChosen({ cell: next, anchor: extend ? anchor : next })}
         onOpen={showValues}
       />
-      <Legend colors={colors} isSigned={shows === "mean"} colorOf={scale.at} notFinite={scale.notFinite} />
-      <p class="heat-reading number" role="status">
-        <span class="dim">{placeText(block)}</span> {cellText(map, at)}
+      <CellLegend
+        look={look}
+        format={(value) => {
+          const isBeyond = isCut && Math.abs(value) === limit;
+          return `${isBeyond ? (value < 0 ? "≤ " : "≥ ") : ""}${formatNumber(value, 3)}`;
+        }}
+        note={isCut ? `largest ${formatNumber(largest, 3)}` : undefined}
+        hasBroken
+        brokenWord="NaN, Inf"
+      />
+      <p class="number" role="status">
+        <span class="dim">{placeText(block)}</span> {reading}
       </p>
       <div class="button-row">
         <Button onClick={showValues}>Show values</Button>
@@ -200,45 +219,4 @@ function cellText(map: HeatMap, at: number): string {
   const broken = map.notFinite[at] ?? 0;
   const wrong = broken > 0 ? `, ${plural(broken, "value")} not finite` : "";
   return `mean ${formatNumber(map.mean[at] ?? Number.NaN, 4)}, abs max ${formatNumber(map.absMax[at] ?? Number.NaN, 4)}${wrong}`;
-}
-
-interface LegendProps {
-  readonly colors: ColorLimit;
-  readonly isSigned: boolean;
-  readonly colorOf: (share: number) => Rgb;
-  readonly notFinite: Rgb;
-}
-
-const legendSteps = 33;
-
-function Legend({ colors, isSigned, colorOf, notFinite }: LegendProps) {
-  const { limit, largest } = colors;
-  const from = isSigned ? -1 : 0;
-  const isCut = largest > limit;
-  return (
-    <div class="heat-legend">
-      <span class="number">{`${isCut && isSigned ? "≤ " : ""}${formatNumber(from * limit, 3)}`}</span>
-      <svg class="heat-bar" viewBox={`0 0 ${legendSteps} 1`} preserveAspectRatio="none" aria-hidden="true">
-        {Array.from({ length: legendSteps }, (_, step) => (
-          <rect
-            key={step}
-            x={step}
-            width={1.05}
-            height={1}
-            fill={css(colorOf(from + ((1 - from) * step) / (legendSteps - 1)))}
-          />
-        ))}
-      </svg>
-      <span class="number">{`${isCut ? "≥ " : ""}${formatNumber(limit, 3)}`}</span>
-      {isCut && <span class="dim number">{`largest ${formatNumber(largest, 3)}`}</span>}
-      <svg class="heat-swatch" viewBox="0 0 1 1" aria-hidden="true">
-        <rect width={1} height={1} fill={css(notFinite)} />
-      </svg>
-      <span>NaN, Inf</span>
-    </div>
-  );
-}
-
-function css([red, green, blue]: Rgb): string {
-  return `rgb(${Math.round(red)} ${Math.round(green)} ${Math.round(blue)})`;
 }
