@@ -18,8 +18,10 @@ export interface Checkpoint {
   readonly tensors: readonly Tensor[];
   readonly metadata: ReadonlyMap<string, string>;
   readonly aliases: ReadonlyMap<string, string>;
-  /** Set where the opened file is one shard of a model whose index is beside it. */
+  /** Set where the opened file is one shard of a model whose index is beside it, or a piece of a folder's tensors. */
   readonly wholeModelPath: string | undefined;
+  /** The file holds one process's parts of tensors: it is no model by itself. */
+  readonly isPiece?: boolean;
   /** The value that was saved, where the file is more than a list of tensors. */
   readonly content?: FileContent;
   /** Set where the checkpoint is a folder of several processes: how they shared the work. */

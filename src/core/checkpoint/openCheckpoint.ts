@@ -1,7 +1,9 @@
 import type { FileEntry, Files } from "../bytes/files";
 import { baseName, joinPath, parentPath } from "../bytes/paths";
+import { safetensorsPieces, shardingKey } from "../formats/dcp/safetensorsPieces";
 import type { FolderFormat } from "../formats/folderFormat";
 import { folderFormatOf } from "../formats/folderRegistry";
+import { rankGroups } from "../formats/fsdp/rankFiles";
 import { readCheckpointFile } from "../formats/readFile";
 import { classifyEntry, mainFile } from "../parts/parts";
 import { CheckpointError } from "../problem/checkpointError";
@@ -44,7 +46,13 @@ async function openFolder(files: Files, folder: string, signal?: AbortSignal): P
   const format = folderFormatOf(entries);
   if (format !== undefined) return openDistributed(files, folder, format, entries, signal);
   const name = mainFile(entries);
-  if (name !== undefined) return openFile(files, joinPath(folder, name), signal);
+  if (name !== undefined) {
+    const main = await openFile(files, joinPath(folder, name), signal);
+    // A part of tensors alone, under a name that does not tell it.
+    return main.isPiece === true && main.metadata.has(shardingKey)
+      ? openDistributed(files, folder, safetensorsPieces, entries, signal)
+      : main;
+  }
   const fact = "The folder holds no weights: no model, adapter or index file that is known here.";
   const isCheckpoint = entries.some((entry) => classifyEntry(entry).part !== "other");
   if (!isCheckpoint) throw new CheckpointError("NoWeights", fact, undefined, folder);
@@ -98,7 +106,7 @@ async function openSingleFile(files: Files, path: string, signal?: AbortSignal):
       tensors: inNameOrder(tensors),
       metadata,
       aliases,
-      wholeModelPath: await findIndex(files, path),
+      ...(await wholeOf(files, path, metadata)),
       ...(content === undefined ? {} : { content }),
       ...(imports === undefined ? {} : { imports }),
       problems: problems.map((problem) => ({ file: path, ...problem })),
@@ -110,6 +118,18 @@ async function openSingleFile(files: Files, path: string, signal?: AbortSignal):
 
 /** `model-00002-of-00003.safetensors` belongs to `model.safetensors.index.json`, if that is there. */
 const shardName = /^(.+)-\d{5,6}-of-\d{5,6}(\.[a-z]+)$/;
+
+/** What the file is a part of: a model whose index is beside it, or the files of other ranks. */
+async function wholeOf(
+  files: Files,
+  path: string,
+  metadata: Checkpoint["metadata"],
+): Promise<Pick<Checkpoint, "wholeModelPath" | "isPiece">> {
+  const name = baseName(path);
+  const isPiece = metadata.has(shardingKey) || rankGroups([{ name, kind: "file", link: false }]).length > 0;
+  if (isPiece) return { wholeModelPath: parentPath(path), isPiece };
+  return { wholeModelPath: await findIndex(files, path) };
+}
 
 async function findIndex(files: Files, path: string): Promise<string | undefined> {
   const match = shardName.exec(baseName(path));

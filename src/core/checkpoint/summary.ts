@@ -15,6 +15,8 @@ export type CheckpointKind =
   | "scheduler"
   | "rng-state"
   | "training-args"
+  /** One process's parts of something larger, which `wholeModel` leads to. */
+  | "piece"
   | "unknown";
 
 /** Everything the header and the Overview say about a checkpoint, ready to be shown. Plain data. */

@@ -53,6 +53,8 @@ export async function folderFindings(
     const message = `${candidates.length} files lie beside the weights; the first ${maxOpened} were looked into.`;
     problems.add({ severity: "warning", code: "ManyFiles", message, file: folder.folder });
   }
+  // What was opened as one checkpoint was looked at file by file.
+  if (checkpoint.layout !== undefined) return problems.toArray();
   for (const problem of await layoutProblems(files, checkpoint, folder, signal)) problems.add(problem);
   return problems.toArray();
 }

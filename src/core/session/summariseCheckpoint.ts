@@ -15,6 +15,7 @@ import type {
   PartSummary,
   Resumable,
 } from "../checkpoint/summary";
+import type { DistributedLayout } from "../formats/folderFormat";
 import { formatLabel } from "../formats/formatLabel";
 import { ownFindings } from "../health/weightFindings";
 import { flattenJson } from "../json/flattenJson";
@@ -90,6 +91,7 @@ export function summariseCheckpoint(facts: SummaryFacts): CheckpointSummary {
 }
 
 function kindOf({ checkpoint, folder, adapter, inside }: SummaryFacts): CheckpointKind {
+  if (checkpoint.isPiece === true) return "piece";
   if (adapter !== undefined) return adapter.carriesModel ? "model-with-adapter" : "adapter";
   if (inside?.kind !== undefined) return inside.kind;
   if (checkpoint.tensors.length > 0) return "model";
@@ -114,8 +116,14 @@ function headline(
     ...(parameterCount > 0 && isOfParameters ? [`${formatShortCount(parameterCount)} parameters`] : []),
     ...(dtypes.length > 0 ? [dtypes.slice(0, 3).join(" + ") + (dtypes.length > 3 ? " + …" : "")] : []),
     formatBytes(fileBytes),
-    ...(shards > 1 ? [`${shards} shards`] : []),
+    ...(checkpoint.layout === undefined ? [] : layoutFacts(checkpoint.layout)),
+    ...(shards > 1 ? [plural(shards, checkpoint.layout === undefined ? "shard" : "file")] : []),
   ];
+}
+
+/** e.g. "DeepSpeed ZeRO-3", "8 ranks" */
+function layoutFacts({ label, worldSize }: DistributedLayout): readonly string[] {
+  return [label, ...(worldSize === undefined ? [] : [plural(worldSize, "rank")])];
 }
 
 function whatItIs(kind: CheckpointKind, { checkpoint, folder, inside }: SummaryFacts): string {
@@ -134,7 +142,14 @@ function whatItIs(kind: CheckpointKind, { checkpoint, folder, inside }: SummaryF
       return "Random state";
     case "training-args":
       return "Training arguments";
+    case "piece":
+      return "One rank's part of a checkpoint";
     default:
+  }
+  if (checkpoint.layout !== undefined) {
+    return checkpoint.problems.some(({ code }) => code === "MissingMetadata")
+      ? "Unfinished save"
+      : "Distributed checkpoint";
   }
   return checkpoint.format === "unknown"
     ? "Folder without weights"
@@ -157,8 +172,16 @@ function adapterFacts(adapter: Adapter, config: AdapterConfig | undefined): stri
   ];
 }
 
-function wholeModel({ wholeModelPath, name }: Checkpoint): Pick<CheckpointSummary, "wholeModel"> | object {
+function wholeModel({
+  wholeModelPath,
+  name,
+  isPiece,
+}: Checkpoint): Pick<CheckpointSummary, "wholeModel"> | object {
   if (wholeModelPath === undefined) return {};
+  if (isPiece === true) {
+    const message = "This is one rank's part of a distributed checkpoint. The folder is the whole.";
+    return { wholeModel: { path: wholeModelPath, message } };
+  }
   const [, part, of] = /-0*(\d+)-of-0*(\d+)\./.exec(name) ?? [];
   return { wholeModel: { path: wholeModelPath, message: `This is shard ${part} of ${of} of a model.` } };
 }
@@ -214,6 +237,10 @@ function progress({ folder, inside }: SummaryFacts): Pick<CheckpointSummary, "pr
 
 function collectProblems(facts: SummaryFacts): Problem[] {
   const { folder } = facts;
-  const all = [...ownFindings(facts), ...folder.problems, ...(folder.trainerState?.problems ?? [])];
+  const own = ownFindings(facts);
+  // The reader of the folder says it with more of its reasons.
+  const told = new Set(own.map(({ code }) => code));
+  const ofFolder = folder.problems.filter(({ code }) => code !== "MissingMetadata" || !told.has(code));
+  const all = [...own, ...ofFolder, ...(folder.trainerState?.problems ?? [])];
   return all.sort(compareProblems);
 }

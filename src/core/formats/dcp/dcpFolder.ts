@@ -3,6 +3,7 @@ import { mapParallel } from "../../bytes/mapParallel";
 import { isPlainFileName, joinPath } from "../../bytes/paths";
 import { CheckpointError } from "../../problem/checkpointError";
 import { maxListedProblems } from "../../problem/limits";
+import type { Problem } from "../../problem/problem";
 import { ProblemList } from "../../problem/problemList";
 import { assemble, type TensorPiece, unreadablePart } from "../../tensors/assembly";
 import { elementCount, type Tensor } from "../../tensors/tensor";
@@ -10,7 +11,7 @@ import { formatCount, plural } from "../../text/quantities";
 import { quote } from "../../text/quote";
 import type { CheckpointFile } from "../checkpointFile";
 import type { FolderFormat, FolderListing, ParsedFolder } from "../folderFormat";
-import { mergeImports } from "../importFinding";
+import { type ImportFinding, mergeImports } from "../importFinding";
 import { importProblems, judgeImports } from "../pickle/importReport";
 import { unpickleFrom } from "../pickle/unpickle";
 import { DcpItemRegion, transformProblem } from "./dcpItem";
@@ -42,8 +43,39 @@ function isDcp(entries: readonly FileEntry[]): boolean {
   return entries.some(({ name, kind }) => kind === "file" && (name === metadataName || itemFile.test(name)));
 }
 
+/** What a folder of torch.distributed.checkpoint holds: entries of a state dict, and the files they lie in. */
+export interface DcpFolder {
+  readonly entries: readonly StateEntry[];
+  readonly files: readonly CheckpointFile[];
+  readonly imports: readonly ImportFinding[];
+  readonly problems: readonly Problem[];
+  /** Undefined where the names of the files do not tell it. */
+  readonly worldSize: number | undefined;
+  /** The entries with the values that are no tensors, which takes a read of each. */
+  readonly readEntries: (signal?: AbortSignal) => Promise<readonly StateEntry[]>;
+}
+
 /** @throws CheckpointError where `.metadata` cannot be read. */
 export async function openDcp(folder: FolderListing, signal?: AbortSignal): Promise<ParsedFolder> {
+  const { entries, worldSize, readEntries, ...found } = await openDcpState(folder, signal);
+  return {
+    ...found,
+    format: "dcp",
+    tensors: entries.flatMap(({ tensor }) => tensor ?? []),
+    metadata: new Map(),
+    aliases: new Map(),
+    content: buildStateTree(entries),
+    layout: {
+      label: "torch.distributed.checkpoint",
+      ...(worldSize === undefined ? {} : { worldSize }),
+      ...(entries.length === 0 ? {} : { loadSnippet: snippet(folder.path) }),
+    },
+    readValues: async (valueSignal) => buildStateTree(await readEntries(valueSignal)),
+  };
+}
+
+/** The same for a folder that is a part of a checkpoint. */
+export async function openDcpState(folder: FolderListing, signal?: AbortSignal): Promise<DcpFolder> {
   const present = folder.entries.filter(({ kind }) => kind === "file");
   if (!present.some(({ name }) => name === metadataName)) return unfinished(folder);
   const path = joinPath(folder.path, metadataName);
@@ -58,22 +90,14 @@ export async function openDcp(folder: FolderListing, signal?: AbortSignal): Prom
     ...tensors.map((tensor) => ({ name: tensor.name, path: metadata.paths.get(tensor.name), tensor })),
     ...metadata.values.map((name) => ({ name, path: metadata.paths.get(name) })),
   ];
-  const writers = new Set(files.list.flatMap(({ name, status }) => (status === "extra" ? [] : rankOf(name))));
+  const writers = files.list.flatMap(({ name, status }) => (status === "extra" ? [] : rankOf(name)));
   return {
-    format: "dcp",
-    tensors,
-    metadata: new Map(),
-    aliases: new Map(),
-    content: buildStateTree(entries),
+    entries,
+    files: files.list,
     imports,
     problems: problems.toArray(),
-    files: files.list,
-    layout: {
-      label: "torch.distributed.checkpoint",
-      ...(writers.size === 0 ? {} : { worldSize: Math.max(...writers) + 1 }),
-      loadSnippet: snippet(folder.path),
-    },
-    readValues: (valueSignal) => readDcpValues(folder.files, { metadata, files, entries }, valueSignal),
+    worldSize: writers.length === 0 ? undefined : Math.max(...writers) + 1,
+    readEntries: (valueSignal) => readDcpValues(folder.files, { metadata, files, entries }, valueSignal),
   };
 }
 
@@ -92,7 +116,7 @@ function rankOf(name: string): readonly number[] {
 }
 
 /** `.metadata` is written when every process is done: without it the names and shapes of the items are not known. */
-function unfinished({ path, entries }: FolderListing): ParsedFolder {
+function unfinished({ path, entries }: FolderListing): DcpFolder {
   const items = entries.filter(({ name }) => itemFile.test(name));
   const hasPart = entries.some(({ name }) => name === unfinishedName);
   const message =
@@ -100,13 +124,12 @@ function unfinished({ path, entries }: FolderListing): ParsedFolder {
     `${items.length === 1 ? "is" : "are"} there, but which tensors they hold is not known without it.` +
     (hasPart ? ` ${unfinishedName} shows that it was about to be written.` : "");
   return {
-    format: "dcp",
-    tensors: [],
-    metadata: new Map(),
-    aliases: new Map(),
-    problems: [{ severity: "error", code: "UnfinishedSave", message, file: path }],
+    entries: [],
+    imports: [],
+    problems: [{ severity: "error", code: "MissingMetadata", message, file: path }],
     files: items.map(({ name }) => ({ name, path: joinPath(path, name), bytes: 0, status: "ok" })),
-    layout: { label: "torch.distributed.checkpoint" },
+    worldSize: undefined,
+    readEntries: async () => [],
   };
 }
 

@@ -2,13 +2,12 @@ import type { OpenByteSource } from "../../bytes/byteSource";
 import type { Files } from "../../bytes/files";
 import { mapParallel } from "../../bytes/mapParallel";
 import { BytesValue, type ContentValue } from "../contentValue";
-import type { FileContent } from "../format";
 import { unpickle } from "../pickle/unpickle";
 import { readTorchSlice } from "../torch/torchSlice";
 import type { DcpFiles } from "./dcpFolder";
 import { openItem } from "./dcpItem";
 import type { DcpItem, DcpMetadata } from "./dcpMetadata";
-import { buildStateTree, type StateEntry } from "./stateTree";
+import type { StateEntry } from "./stateTree";
 
 /** Values that are read for what they say of the training: each takes reads of its own. */
 const maxValues = 1000;
@@ -22,12 +21,12 @@ export interface DcpState {
   readonly entries: readonly StateEntry[];
 }
 
-/** The state dict with its values that are no tensors. Those that cannot be read are left as they are. */
+/** The entries with their values that are no tensors. Those that cannot be read are left as they are. */
 export async function readDcpValues(
   files: Files,
   { metadata, files: members, entries }: DcpState,
   signal?: AbortSignal,
-): Promise<FileContent> {
+): Promise<readonly StateEntry[]> {
   const open = new Map<string, Promise<OpenByteSource>>();
   const sourceOf = (path: string) => {
     const known = open.get(path);
@@ -57,12 +56,10 @@ export async function readDcpValues(
       }
     });
     const values = new Map(read);
-    return buildStateTree(
-      entries.map((entry) => {
-        const value = entry.tensor === undefined ? values.get(entry.name) : undefined;
-        return value === undefined ? entry : { ...entry, value };
-      }),
-    );
+    return entries.map((entry) => {
+      const value = entry.tensor === undefined ? values.get(entry.name) : undefined;
+      return value === undefined ? entry : { ...entry, value };
+    });
   } finally {
     const opened = await Promise.allSettled(open.values());
     await Promise.all(opened.map((each) => (each.status === "fulfilled" ? each.value.close() : undefined)));

@@ -23,6 +23,8 @@ export interface CollectedTensors {
   readonly tensors: readonly Tensor[];
   /** The tensor that an object stands for, under the first name it was found by. */
   readonly byObject: ReadonlyMap<ContentValue, Tensor>;
+  /** Objects of which more is known than the tensor. */
+  readonly withAttributes: ReadonlySet<ContentValue>;
   readonly problems: readonly Problem[];
 }
 
@@ -52,6 +54,7 @@ export function collectTensors(
 class Walk {
   private readonly tensors: Tensor[] = [];
   private readonly byObject = new Map<ContentValue, Tensor>();
+  private readonly withAttributes = new Set<ContentValue>();
   private readonly problems = new ProblemList(maxListedProblems);
   private readonly levels: Level[] = [];
   private readonly ancestors = new Set<ContentValue>();
@@ -83,7 +86,8 @@ class Walk {
           this.visit(child, join(level.path, level.children.label(at)));
       }
     }
-    return { tensors: this.tensors, byObject: this.byObject, problems: this.problems.toArray() };
+    const { tensors, byObject, withAttributes } = this;
+    return { tensors, byObject, withAttributes, problems: this.problems.toArray() };
   }
 
   private visit(value: ContentValue, path: string): void {
@@ -99,7 +103,9 @@ class Walk {
     this.nameCharacters += path.length;
     if (!this.byObject.has(value)) this.byObject.set(value, tensor);
     this.reportAbsent(tensor);
-    if (rebuilt.attributes !== undefined) this.enter(value, childrenOf(rebuilt.attributes), path);
+    if (rebuilt.attributes === undefined) return;
+    this.withAttributes.add(value);
+    this.enter(value, childrenOf(rebuilt.attributes), path);
   }
 
   private enter(object: ContentValue, children: ContentChildren, path: string): void {

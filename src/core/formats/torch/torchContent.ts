@@ -42,7 +42,10 @@ export async function readContent(
   const inside = nestedImports(found, undefined);
   const collected = collectTensors(root, new TensorBuilder(findAny, place), file.size);
   // Most of a large model's pickle is arguments of tensors, which the tensors now hold in less.
-  for (const object of collected.byObject.keys()) if (object instanceof PyObject) object.releaseArgs();
+  // Those of a tensor with attributes hold these: of a part of a larger tensor, where in it the part lies.
+  for (const object of collected.byObject.keys()) {
+    if (object instanceof PyObject && !collected.withAttributes.has(object)) object.releaseArgs();
+  }
   return {
     tensors: collected.tensors,
     byObject: collected.byObject,

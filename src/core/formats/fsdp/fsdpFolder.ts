@@ -1,0 +1,227 @@
+import type { FileEntry } from "../../bytes/files";
+import { mapParallel } from "../../bytes/mapParallel";
+import { joinPath } from "../../bytes/paths";
+import { maxListedFiles, maxListedProblems, parallelShardReads } from "../../problem/limits";
+import type { Problem } from "../../problem/problem";
+import { ProblemList } from "../../problem/problemList";
+import type { Tensor } from "../../tensors/tensor";
+import type { CheckpointFile } from "../checkpointFile";
+import { type DcpFolder, openDcpState } from "../dcp/dcpFolder";
+import { buildStateTree, type StateEntry } from "../dcp/stateTree";
+import type { FolderFormat, FolderListing, ParsedFolder } from "../folderFormat";
+import { type ImportFinding, mergeImports } from "../importFinding";
+import { joinRanks } from "./joinRanks";
+import { type RankGroup, rankGroups } from "./rankFiles";
+import { readRankFile } from "./readRankFile";
+
+/**
+ * What accelerate and the Trainer save of a model under FSDP: folders of torch.distributed.checkpoint for the
+ * parameters and each optimizer, or a file for each rank; verl saves such files too.
+ */
+export const fsdpFolder: FolderFormat = {
+  id: "fsdp-ranks",
+  matches: (entries) => partsOf(entries).length > 0 && !entries.some(isWholeModel),
+  open: openFsdp,
+};
+
+/** Weights that any loader takes: they are what the folder is opened for, and the rest lies beside them. */
+function isWholeModel({ name, kind }: FileEntry): boolean {
+  return (
+    kind === "file" &&
+    /^(?:model|adapter_model|pytorch_model)(?:-\d{5}-of-\d{5})?\.(?:safetensors|bin)(?:\.index\.json)?$/.test(
+      name,
+    )
+  );
+}
+
+const dcpFolderName = /^(?<stem>pytorch_model_fsdp|optimizer)(?:_(?<index>\d{1,4}))?$/;
+
+interface Part {
+  readonly role: "model" | "optimizer";
+  readonly index: number;
+  readonly folder?: string;
+  readonly group?: RankGroup;
+}
+
+/** The model's parts first. A folder comes before files of the same: those may be of another save. */
+function partsOf(entries: readonly FileEntry[]): readonly Part[] {
+  const folders = entries.flatMap(({ name, kind }): Part[] => {
+    const found = kind === "directory" ? dcpFolderName.exec(name) : null;
+    if (found === null) return [];
+    const { stem, index } = found.groups ?? {};
+    const role = stem === "optimizer" ? "optimizer" : "model";
+    return [{ role, index: Number(index ?? 0), folder: name }];
+  });
+  const groups = rankGroups(entries).map((group): Part => ({ role: group.role, index: group.index, group }));
+  const hasModel = [...folders, ...groups].some(({ role }) => role === "model");
+  const known = new Set(folders.map(({ role, index }) => `${role} ${index}`));
+  const parts = [...folders, ...groups.filter(({ role, index }) => !known.has(`${role} ${index}`))];
+  // An `optimizer` folder alone may be anybody's.
+  return hasModel ? parts.toSorted((a, b) => a.role.localeCompare(b.role) || a.index - b.index) : [];
+}
+
+/** One part with what its tensors are called in the whole. */
+interface OpenedPart {
+  readonly entries: readonly StateEntry[];
+  readonly files: readonly CheckpointFile[];
+  readonly imports: readonly ImportFinding[];
+  readonly problems: readonly Problem[];
+  readonly worldSize: number | undefined;
+  readonly dcp?: DcpFolder;
+}
+
+async function openFsdp(listing: FolderListing, signal?: AbortSignal): Promise<ParsedFolder> {
+  const parts = partsOf(listing.entries);
+  const opened: OpenedPart[] = [];
+  for (const part of parts) {
+    opened.push(
+      part.folder === undefined
+        ? await openGroup(listing, part.group as RankGroup, signal)
+        : await openFolderPart(listing, part.folder, signal),
+    );
+  }
+  const files: CheckpointFile[] = [];
+  const entries: StateEntry[] = [];
+  const problems = new ProblemList(maxListedProblems);
+  const offsets: number[] = [];
+  for (const [at, part] of opened.entries()) {
+    const { role, index } = parts[at] as Part;
+    const offset = files.length;
+    offsets.push(offset);
+    files.push(...part.files);
+    entries.push(...part.entries.map((entry) => inWhole(entry, role, index, offset)));
+    for (const problem of part.problems) problems.add(problem);
+  }
+  const tensors = entries.flatMap(({ tensor }) => tensor ?? []);
+  const worldSizes = opened.flatMap(({ worldSize }) => worldSize ?? []);
+  const isDcp = parts.some(({ folder, role }) => folder !== undefined && role === "model");
+  return {
+    format: isDcp ? "dcp" : "fsdp-ranks",
+    tensors,
+    metadata: new Map(),
+    aliases: new Map(),
+    content: buildStateTree(entries),
+    imports: mergeImports(opened.flatMap(({ imports }) => imports)),
+    problems: problems.toArray(),
+    files,
+    layout: {
+      label: isDcp ? "FSDP, saved by torch.distributed.checkpoint" : "FSDP, a file for each rank",
+      ...(worldSizes.length === 0 ? {} : { worldSize: Math.max(...worldSizes) }),
+      ...(isDcp ? { loadSnippet: mergeSnippet(listing.path, parts) } : {}),
+    },
+    readValues: async (valueSignal) => {
+      const all: StateEntry[] = [];
+      for (const [at, part] of opened.entries()) {
+        const { role, index } = parts[at] as Part;
+        const own = (await part.dcp?.readEntries(valueSignal)) ?? part.entries;
+        all.push(...own.map((entry) => inWhole(entry, role, index, offsets[at] as number)));
+      }
+      return buildStateTree(withTensorsOf(all, entries));
+    },
+  };
+}
+
+/** The same tensors as those that are listed, which pages find by identity. */
+function withTensorsOf(entries: readonly StateEntry[], listed: readonly StateEntry[]): readonly StateEntry[] {
+  const tensors = new Map(listed.map(({ name, tensor }) => [name, tensor]));
+  return entries.map((entry) => {
+    const tensor = tensors.get(entry.name);
+    return tensor === undefined ? entry : { ...entry, tensor };
+  });
+}
+
+function mergeSnippet(path: string, parts: readonly Part[]): string {
+  const model = parts.find(({ role, folder }) => role === "model" && folder !== undefined)?.folder ?? "";
+  return `accelerate merge-weights ${JSON.stringify(joinPath(path, model))} ${JSON.stringify(joinPath(path, "merged"))}`;
+}
+
+/**
+ * Parameters by their own names, an optimizer's state below `optimizer`; those of further models and optimizers below
+ * a name with their number.
+ */
+function inWhole(entry: StateEntry, role: Part["role"], index: number, fileOffset: number): StateEntry {
+  const given = entry.path ?? [entry.name];
+  const [first] = given;
+  // accelerate saves `{"model": state dict}` and `{"optimizer": state dict}`.
+  const own = given.length > 1 && first === role ? given.slice(1) : given;
+  const top = index === 0 ? role : `${role}_${index}`;
+  const path = role === "model" && index === 0 ? own : [top, ...own];
+  const name = path.map(String).join(".");
+  return {
+    ...entry,
+    name,
+    path,
+    ...(entry.tensor === undefined ? {} : { tensor: shifted({ ...entry.tensor, name }, fileOffset) }),
+  };
+}
+
+function shifted(tensor: Tensor, by: number): Tensor {
+  const { assembly, fileIndex } = tensor;
+  if (by === 0) return tensor;
+  return {
+    ...tensor,
+    fileIndex: fileIndex + by,
+    ...(assembly === undefined
+      ? {}
+      : {
+          assembly: {
+            ...assembly,
+            pieces: assembly.pieces.map((piece) => ({ ...piece, fileIndex: piece.fileIndex + by })),
+          },
+        }),
+  };
+}
+
+async function openFolderPart(
+  { files, path }: FolderListing,
+  name: string,
+  signal?: AbortSignal,
+): Promise<OpenedPart> {
+  const folder = joinPath(path, name);
+  const within = (file: CheckpointFile): CheckpointFile => ({ ...file, name: joinPath(name, file.name) });
+  try {
+    const entries = await files.list(folder);
+    const dcp = await openDcpState({ files, path: folder, entries }, signal);
+    return {
+      entries: dcp.entries,
+      files: dcp.files.map(within),
+      imports: dcp.imports,
+      problems: dcp.problems.map((problem) => ({
+        file: folder,
+        ...problem,
+        message: `${name}: ${problem.message}`,
+      })),
+      worldSize: dcp.worldSize,
+      dcp,
+    };
+  } catch (error) {
+    signal?.throwIfAborted();
+    const message = `${name} cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+    const problem: Problem = { severity: "error", code: "UnreadableFolder", message, file: folder };
+    return { entries: [], files: [], imports: [], problems: [problem], worldSize: undefined };
+  }
+}
+
+async function openGroup(
+  { files, path }: FolderListing,
+  group: RankGroup,
+  signal?: AbortSignal,
+): Promise<OpenedPart> {
+  const listed = group.files.slice(0, maxListedFiles);
+  const ranks = await mapParallel(listed, parallelShardReads, ({ name, rank }) =>
+    readRankFile(files, { name, rank, path: joinPath(path, name) }, signal),
+  );
+  const {
+    entries,
+    files: members,
+    worldSize,
+    problems,
+  } = joinRanks(group, ranks, (name) => joinPath(path, name));
+  return {
+    entries,
+    files: members,
+    imports: mergeImports(ranks.flatMap(({ imports }) => imports)),
+    problems: problems.toArray(),
+    worldSize,
+  };
+}

@@ -1,0 +1,60 @@
+import type { FileEntry } from "../../bytes/files";
+
+/** The files of all processes that hold one thing between them: the parameters, or an optimizer's state. */
+export interface RankGroup {
+  readonly role: "model" | "optimizer";
+  /** What the names have in common, e.g. "pytorch_model_fsdp_0". */
+  readonly stem: string;
+  /** Of the model or optimizer among several. */
+  readonly index: number;
+  readonly files: readonly { readonly name: string; readonly rank: number }[];
+  /** Where the names tell it. */
+  readonly worldSize?: number;
+  /** The name that the file of a rank has. */
+  nameOf(rank: number): string;
+}
+
+interface Naming {
+  readonly role: RankGroup["role"];
+  readonly pattern: RegExp;
+}
+
+/**
+ * accelerate with `LOCAL_STATE_DICT` (`pytorch_model_fsdp_rank0.bin`) and without DCP (`pytorch_model_fsdp_0_rank0.bin`),
+ * and verl (`model_world_size_8_rank_0.pt`).
+ */
+const namings: readonly Naming[] = [
+  {
+    role: "model",
+    pattern: /^(pytorch_model_fsdp(?:_(?<index>\d{1,4}))?)_rank(?<rank>\d{1,7})(\.bin|\.pt)$/,
+  },
+  { role: "optimizer", pattern: /^(optimizer(?:_(?<index>\d{1,4}))?)_rank(?<rank>\d{1,7})(\.bin|\.pt)$/ },
+  { role: "model", pattern: /^(model)_world_size_(?<world>\d{1,7})_rank_(?<rank>\d{1,7})(\.pt)$/ },
+  { role: "optimizer", pattern: /^(optim)_world_size_(?<world>\d{1,7})_rank_(?<rank>\d{1,7})(\.pt)$/ },
+];
+
+/** Files of ranks in a folder, together by what they hold. */
+export function rankGroups(entries: readonly FileEntry[]): readonly RankGroup[] {
+  const groups = new Map<string, RankGroup & { files: { name: string; rank: number }[] }>();
+  for (const { name, kind } of entries) {
+    if (kind !== "file") continue;
+    for (const { role, pattern } of namings) {
+      const found = pattern.exec(name);
+      if (found === null) continue;
+      const { index, rank, world } = found.groups ?? {};
+      const key = name.replace(/(rank_?)\d+(\.\w+)$/, "$1$2");
+      const group = groups.get(key) ?? {
+        role,
+        stem: found[1] ?? "",
+        index: Number(index ?? 0),
+        files: [],
+        ...(world === undefined ? {} : { worldSize: Number(world) }),
+        nameOf: (other: number) => name.replace(/(rank_?)\d+(\.\w+)$/, `$1${other}$2`),
+      };
+      group.files.push({ name, rank: Number(rank) });
+      groups.set(key, group);
+    }
+  }
+  for (const { files } of groups.values()) files.sort((a, b) => a.rank - b.rank);
+  return [...groups.values()];
+}
