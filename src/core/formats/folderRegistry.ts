@@ -5,7 +5,7 @@ import type { FolderFormat } from "./folderFormat";
 import { fsdpFolder } from "./fsdp/fsdpFolder";
 
 /** Every kind of folder that is read as one checkpoint; the first that recognises a folder reads it. */
-export const folderFormats: readonly FolderFormat[] = [fsdpFolder, dcpFolder, safetensorsPieces];
+const folderFormats: readonly FolderFormat[] = [fsdpFolder, dcpFolder, safetensorsPieces];
 
 export function folderFormatOf(entries: readonly FileEntry[]): FolderFormat | undefined {
   return folderFormats.find((format) => format.matches(entries));

@@ -15,7 +15,7 @@ const parallelPieces = 4;
 const maps = new WeakMap<Assembly, PieceMap>();
 
 /** Where the pieces of a tensor lie in it. Kept, because it is asked for each range that is read. */
-export function pieceMapOf({ shape }: Tensor, assembly: Assembly): PieceMap {
+function pieceMapOf({ shape }: Tensor, assembly: Assembly): PieceMap {
   const known = maps.get(assembly);
   if (known !== undefined) return known;
   const map = new PieceMap(

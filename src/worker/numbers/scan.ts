@@ -10,8 +10,9 @@ import { abortable } from "./abortable";
 import { fileIdentity } from "./fileIdentity";
 import { JoinedPlan, type PlacedAssembly } from "./joinedPlan";
 import type { MeasuredTensor, NumbersCache } from "./numbersCache";
-import { JobControl, type Piece, type PieceResult } from "./numbersJob";
+import { JobControl, type PieceResult } from "./numbersJob";
 import type { PlainReading } from "./plainReading";
+import { type PlannedJob, runPlannedJobs } from "./runPlannedJobs";
 import { type PlacedTensor, ScanPlan } from "./scanPlan";
 import { TensorPlaces } from "./tensorPlaces";
 import type { ThreadPool } from "./threadPool";
@@ -216,11 +217,7 @@ class Scan {
       onUnreadable: (index, reason) => this.fail(index, reason),
     });
     await Promise.all([
-      this.runJobs(
-        plan.jobs(),
-        (job) => job.paths,
-        (job, results) => plan.take(job, results),
-      ),
+      this.runJobs(plan.jobs(), (job, results) => plan.take(job, results)),
       this.measureOthers(others, tell),
     ]);
     this.options.signal?.throwIfAborted();
@@ -234,25 +231,12 @@ class Scan {
       this.tools.cache.set(checkpoint.path, identity, this.nameOf(index), measured);
   }
 
-  /** Keeps all threads busy with jobs until there are no more. */
-  private async runJobs<J extends { readonly steps: readonly { readonly piece: Piece }[] }>(
+  private runJobs<J extends PlannedJob>(
     jobs: Iterable<J>,
-    pathsOf: (job: J) => readonly string[],
     take: (job: J, results: readonly PieceResult[]) => void,
   ): Promise<void> {
-    const { threads } = this.tools;
-    const iterator = jobs[Symbol.iterator]();
-    const runner = async () => {
-      for (let next = iterator.next(); next.done !== true; next = iterator.next()) {
-        if (this.control.isCancelled) return;
-        const job = next.value;
-        const pieces = job.steps.map(({ piece }) => piece);
-        const message = { kind: "measure", paths: pathsOf(job), control: this.control, pieces } as const;
-        const results = await threads.run(message, this.options.urgent);
-        if (!this.control.isCancelled) take(job, results);
-      }
-    };
-    await Promise.all(Array.from({ length: threads.width }, runner));
+    const { control, options, tools } = this;
+    return runPlannedJobs(tools.threads, control, options.urgent, jobs, take);
   }
 
   private withoutCached(path: string, identity: string, indexes: readonly number[]): readonly number[] {
@@ -304,11 +288,7 @@ class Scan {
     });
     const wantedBytes = placed.reduce((sum, { extent }) => sum + extent.length, 0);
     this.totalBytes += plan.totalBytes - wantedBytes;
-    await this.runJobs(
-      plan.jobs(),
-      () => [path],
-      ({ steps }, results) => plan.take(steps, results),
-    );
+    await this.runJobs(plan.jobs(path), ({ steps }, results) => plan.take(steps, results));
   }
 
   private async measureOthers(

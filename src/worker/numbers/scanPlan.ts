@@ -74,7 +74,8 @@ export class ScanPlan {
   }
 
   /** Lists of steps, each the work of one job, in the order of the file. */
-  *jobs(): Generator<{ readonly steps: readonly Step[] }> {
+  *jobs(path: string): Generator<{ readonly paths: readonly string[]; readonly steps: readonly Step[] }> {
+    const paths = [path];
     let steps: Step[] = [];
     let bytes = 0;
     for (const segment of this.segments) {
@@ -82,12 +83,12 @@ export class ScanPlan {
         steps.push(step);
         bytes += step.piece.length;
         if (bytes < pieceBytes && steps.length < maxPiecesOfJob) continue;
-        yield { steps };
+        yield { paths, steps };
         steps = [];
         bytes = 0;
       }
     }
-    if (steps.length > 0) yield { steps };
+    if (steps.length > 0) yield { paths, steps };
   }
 
   /** Takes what a thread found for the steps of a job. */

@@ -1,26 +1,24 @@
 import type { FileEntry } from "../../bytes/files";
-import { mapParallel } from "../../bytes/mapParallel";
-import { isPlainFileName, joinPath } from "../../bytes/paths";
+import { joinPath } from "../../bytes/paths";
 import { CheckpointError } from "../../problem/checkpointError";
 import { maxListedProblems } from "../../problem/limits";
 import type { Problem } from "../../problem/problem";
 import { ProblemList } from "../../problem/problemList";
-import { assemble, type TensorPiece, unreadablePart } from "../../tensors/assembly";
+import { assemble, type TensorPiece } from "../../tensors/assembly";
 import { elementCount, type Tensor } from "../../tensors/tensor";
 import { formatCount, plural } from "../../text/quantities";
-import { quote } from "../../text/quote";
 import type { CheckpointFile } from "../checkpointFile";
 import type { FolderFormat, FolderListing, ParsedFolder } from "../folderFormat";
 import { type ImportFinding, mergeImports } from "../importFinding";
 import { importProblems, judgeImports } from "../pickle/importReport";
 import { unpickleFrom } from "../pickle/unpickle";
-import { DcpItemRegion, transformProblem } from "./dcpItem";
+import { absence, type DcpFiles, itemFile, listDcpFiles, metadataName, rankOf } from "./dcpFiles";
+import { DcpItemRegion } from "./dcpItem";
 import { type DcpItem, type DcpMetadata, type DcpTensor, itemKey, parseDcpMetadata } from "./dcpMetadata";
+import { reportEntries, reportFiles } from "./dcpProblems";
 import { readDcpValues } from "./dcpValues";
 import { buildStateTree, type StateEntry } from "./stateTree";
 
-const metadataName = ".metadata";
-const itemFile = /\.distcp$/;
 /** What a save writes before it renames it to `.metadata`. */
 const unfinishedName = ".metadata.tmp";
 
@@ -29,8 +27,6 @@ const maxMetadataBytes = 256_000_000;
 
 /** Chunks in all: what is listed beyond this is not looked at. */
 const maxChunks = 2_000_000;
-
-const parallelStats = 16;
 
 /** torch.distributed.checkpoint: `.metadata` and the files of the processes, which hold one item after the other. */
 export const dcpFolder: FolderFormat = {
@@ -82,7 +78,7 @@ export async function openDcpState(folder: FolderListing, signal?: AbortSignal):
   const { metadata, imports, problems: found } = await readMetadata(folder, path, signal);
   const problems = new ProblemList(maxListedProblems);
   for (const problem of found) problems.add({ ...problem, file: path });
-  const files = await listFiles(folder, metadata, problems);
+  const files = await listDcpFiles(folder, metadata, problems);
   const tensors = joinTensors(metadata, files, problems, path);
   reportFiles(files, tensors, problems);
   reportEntries(metadata, files, problems, path);
@@ -107,12 +103,6 @@ function snippet(path: string): string {
     "",
     `dcp_to_torch_save(${JSON.stringify(path)}, "joined.pt")`,
   ].join("\n");
-}
-
-/** `__3_0.distcp` was written by rank 3; Megatron may put a word before it. */
-function rankOf(name: string): readonly number[] {
-  const rank = /__(\d{1,7})_\d+\.distcp$/.exec(name)?.[1];
-  return rank === undefined ? [] : [Number(rank)];
 }
 
 /** `.metadata` is written when every process is done: without it the names and shapes of the items are not known. */
@@ -153,61 +143,6 @@ async function readMetadata({ files }: FolderListing, path: string, signal?: Abo
   } finally {
     await source.close();
   }
-}
-
-/** The files that `.metadata` places values in, by number and by name. */
-export interface DcpFiles {
-  readonly list: readonly CheckpointFile[];
-  readonly indexOf: ReadonlyMap<string, number>;
-}
-
-async function listFiles(
-  { files, path, entries }: FolderListing,
-  metadata: DcpMetadata,
-  problems: ProblemList,
-): Promise<DcpFiles> {
-  const named = new Set<string>();
-  for (const { file } of metadata.items.values()) named.add(file);
-  const outside = [...named].filter((name) => !isPlainFileName(name));
-  for (const name of outside) {
-    problems.addLazily("PathOutside", () => ({
-      severity: "error",
-      code: "PathOutside",
-      message: `.metadata places values in ${quote(name.slice(0, 200))}, which is no file of this folder: it is not looked at.`,
-      file: joinPath(path, metadataName),
-    }));
-  }
-  const wanted = [...named].filter(isPlainFileName).sort((a, b) => byRank(a, b));
-  const present = new Set(entries.filter(({ kind }) => kind === "file").map(({ name }) => name));
-  const list = await mapParallel(wanted, parallelStats, async (name): Promise<CheckpointFile> => {
-    const filePath = joinPath(path, name);
-    const found = present.has(name) ? await files.stat(filePath).catch(() => undefined) : undefined;
-    const [rank] = rankOf(name);
-    return {
-      name,
-      path: filePath,
-      bytes: found?.size ?? 0,
-      status: found?.kind === "file" ? "ok" : "missing",
-      ...(rank === undefined ? {} : { rank: `rank ${rank}` }),
-    };
-  });
-  const extra = entries.filter(
-    ({ name, kind }) => kind === "file" && itemFile.test(name) && !named.has(name),
-  );
-  const stale = await mapParallel(extra, parallelStats, async ({ name }): Promise<CheckpointFile> => {
-    const filePath = joinPath(path, name);
-    const size = (await files.stat(filePath).catch(() => undefined))?.size ?? 0;
-    return { name, path: filePath, bytes: size, status: "extra" };
-  });
-  return {
-    list: [...list, ...stale],
-    indexOf: new Map(list.map(({ name }, index) => [name, index])),
-  };
-}
-
-/** Ranks as numbers: 10 comes after 9. */
-function byRank(a: string, b: string): number {
-  return a.localeCompare(b, "en", { numeric: true });
 }
 
 function joinTensors(
@@ -279,97 +214,3 @@ function joinTensor(entry: DcpTensor, metadata: DcpMetadata, files: DcpFiles): T
 }
 
 const noItem: DcpItem = { file: "", offset: 0, length: 0, transforms: [] };
-
-function absence(
-  item: DcpItem | undefined,
-  fileIndex: number | undefined,
-  files: DcpFiles,
-): string | undefined {
-  if (item === undefined) return ".metadata does not say where they are";
-  if (fileIndex === undefined) return `${quote(item.file.slice(0, 100))} is no file of this folder`;
-  const { name, status, bytes } = files.list[fileIndex] as CheckpointFile;
-  if (status === "missing") return `${name} is missing`;
-  const end = item.offset + item.length;
-  if (end > bytes) return `${name} is cut at byte ${formatCount(bytes)}, they end at ${formatCount(end)}`;
-  return transformProblem(item);
-}
-
-/** One sentence for each file that is not as it should be, with how much of the model it takes along. */
-function reportFiles(files: DcpFiles, tensors: readonly Tensor[], problems: ProblemList): void {
-  const hit = new Map<number, number>();
-  const needed = new Map<number, number>();
-  for (const { assembly } of tensors) {
-    const touched = new Set<number>();
-    for (const { absent, fileIndex, region } of assembly?.pieces ?? []) {
-      if (absent === undefined) continue;
-      touched.add(fileIndex);
-      if (region instanceof DcpItemRegion) {
-        const end = region.item.offset + region.item.length;
-        needed.set(fileIndex, Math.max(end, needed.get(fileIndex) ?? 0));
-      }
-    }
-    for (const fileIndex of touched) hit.set(fileIndex, (hit.get(fileIndex) ?? 0) + 1);
-  }
-  for (const [index, { name, path, status, bytes, rank }] of files.list.entries()) {
-    const count = hit.get(index) ?? 0;
-    const taken = `${plural(count, "tensor")} cannot be read whole`;
-    if (status === "missing") {
-      const whose = rank === undefined ? "" : `, the file of ${rank},`;
-      const message = `${name}${whose} is missing: ${taken}. Copy it beside .metadata.`;
-      problems.add({ severity: "error", code: "MissingShard", message, file: path });
-    } else if (status === "extra") {
-      const message = `${name} is not referred to by .metadata. It may be left from an earlier save of more processes.`;
-      problems.add({ severity: "info", code: "ExtraShard", message, file: path });
-    } else if ((needed.get(index) ?? 0) > bytes) {
-      const missing = (needed.get(index) ?? 0) - bytes;
-      const message = `${name} is cut at byte ${formatCount(bytes)}: ${formatCount(missing)} bytes are missing, and ${taken}.`;
-      problems.add({ severity: "error", code: "CutShard", message, file: path, offset: bytes });
-    }
-  }
-  for (const tensor of tensors) reportTensor(tensor, files, problems);
-}
-
-/** What is wrong with the tensor itself, whatever its files are. */
-function reportTensor(tensor: Tensor, files: DcpFiles, problems: ProblemList): void {
-  const { assembly, name } = tensor;
-  if (assembly === undefined) return;
-  const isOfFile = assembly.pieces.some(
-    ({ absent, fileIndex }) => absent !== undefined && files.list[fileIndex]?.status === "missing",
-  );
-  if (isOfFile && assembly.fault === undefined && assembly.unclaimed === 0) return;
-  const reason = unreadablePart(tensor);
-  if (reason === undefined) return;
-  problems.addLazily("PartlyReadable", () => ({
-    severity: "error",
-    code: "PartlyReadable",
-    message: `${quote(name.slice(0, 200))} cannot be read whole: ${reason}`,
-    tensor: name,
-  }));
-}
-
-function reportEntries(
-  { unreadable, values, items, faultyItems }: DcpMetadata,
-  files: DcpFiles,
-  problems: ProblemList,
-  path: string,
-): void {
-  for (const name of [...unreadable, ...faultyItems]) {
-    problems.addLazily("DamagedEntry", () => ({
-      severity: "error",
-      code: "DamagedEntry",
-      message: `The entry ${quote(name.slice(0, 200))} of .metadata makes no sense: it is not shown.`,
-      file: path,
-    }));
-  }
-  for (const name of values) {
-    const item = items.get(name);
-    const absent = absence(item, item === undefined ? undefined : files.indexOf.get(item.file), files);
-    if (absent === undefined) continue;
-    problems.addLazily("MissingValue", () => ({
-      severity: "error",
-      code: "MissingValue",
-      message: `The value ${quote(name.slice(0, 200))} cannot be read: ${absent}.`,
-      file: path,
-    }));
-  }
-}

@@ -4,7 +4,7 @@ import { mapParallel } from "../../bytes/mapParallel";
 import { BytesValue, type ContentValue } from "../contentValue";
 import { unpickle } from "../pickle/unpickle";
 import { readTorchSlice } from "../torch/torchSlice";
-import type { DcpFiles } from "./dcpFolder";
+import type { DcpFiles } from "./dcpFiles";
 import { openItem } from "./dcpItem";
 import type { DcpItem, DcpMetadata } from "./dcpMetadata";
 import type { StateEntry } from "./stateTree";
