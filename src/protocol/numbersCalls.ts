@@ -13,6 +13,18 @@ import type { SliceBlock, TensorSlice } from "../core/values/tensorSlice";
 export interface TensorPlace {
   readonly row: number;
   readonly name: string;
+  /** The weight that the tensor's codes stand for, in place of the codes. */
+  readonly unpacked?: true;
+}
+
+/** What a tensor's codes stand for. */
+export interface PackedInfo {
+  /** How the weight is packed, as in "NF4, blocks of 64". */
+  readonly scheme: string;
+  /** Of the unpacked weight, whose values are F32. */
+  readonly shape: readonly number[];
+  /** Of the codes, scales and whatever else belongs to the weight. */
+  readonly storedBytes: number;
 }
 
 export interface ValuesRequest {
@@ -41,6 +53,8 @@ type OfCheckpoint<T> = T & { readonly handle: number };
 
 /** What the worker answers about the numbers in a checkpoint's tensors. */
 export interface NumbersCalls {
+  /** Undefined where the tensor holds plain values, or nobody can tell what its codes stand for. */
+  packedWeight(params: OfCheckpoint<{ readonly tensor: TensorPlace }>): PackedInfo | undefined;
   /** Values of a block of a slice, read by range. */
   values(params: OfCheckpoint<ValuesRequest>): ValueBlock;
   /** Place of the next NaN or infinite value at or after `from`, in row-major order. Reads from there on. */

@@ -20,7 +20,10 @@ export interface ScanState {
 
 /** What the page of the checkpoint editor may ask about the numbers in the tensors. */
 export interface NumbersHostCalls
-  extends PageCalls<NumbersCalls, "values" | "findNotFinite" | "heatMap" | "tensorNumbers" | "moments"> {
+  extends PageCalls<
+    NumbersCalls,
+    "packedWeight" | "values" | "findNotFinite" | "heatMap" | "tensorNumbers" | "moments"
+  > {
   /** The scan that runs or ran; its results outlive the page. */
   scanState(params: null): ScanState;
   /** Results of the scan, by their number; undefined where the scan is another one by now. */

@@ -6,6 +6,7 @@ import { momentNumbers } from "../core/optimizer/updateSize";
 import { CheckpointError } from "../core/problem/checkpointError";
 import { maxShownNameLength } from "../core/problem/limits";
 import type { CheckpointSession } from "../core/session/checkpointSession";
+import { unpackedTensor } from "../core/tensors/packed/unpackedTensor";
 import type { Tensor } from "../core/tensors/tensor";
 import { findNotFinite } from "../core/values/findNotFinite";
 import { heatMap } from "../core/values/heatMap";
@@ -24,30 +25,37 @@ export function tensorValueHandlers(
   pool: AnalysisPool,
 ): Handlers<NumbersCalls> {
   return {
-    values: ({ handle, tensor, slice, block }, signal) => {
+    packedWeight: async ({ handle, tensor }) => {
       const session = sessions.get(handle);
-      const found = tensorAt(session, tensor);
+      const packed = await session.packedWeight(tensorAt(session, tensor));
+      if (packed === undefined) return undefined;
+      const { scheme, shape, stored } = packed;
+      return { scheme, shape, storedBytes: stored.reduce((sum, { byteSize }) => sum + byteSize, 0) };
+    },
+    values: async ({ handle, tensor, slice, block }, signal) => {
+      const session = sessions.get(handle);
+      const found = await shownTensor(session, tensor);
       return withReader(session, (reader) =>
         readBlock(found, slice, block, (...range) => reader.readRange(...range), signal),
       );
     },
-    findNotFinite: ({ handle, tensor, from }, signal) => {
+    findNotFinite: async ({ handle, tensor, from }, signal) => {
       const session = sessions.get(handle);
-      const found = tensorAt(session, tensor);
+      const found = await shownTensor(session, tensor);
       return withReader(session, (reader) =>
         findNotFinite(found, Math.max(0, from), (...range) => reader.readRange(...range), signal),
       );
     },
-    heatMap: ({ handle, tensor, slice, part }, signal, tell) => {
+    heatMap: async ({ handle, tensor, slice, part }, signal, tell) => {
       const session = sessions.get(handle);
-      const found = tensorAt(session, tensor);
+      const found = await shownTensor(session, tensor);
       return withReader(session, (reader) =>
         heatMap(found, slice, part, (...range) => reader.readRange(...range), tell.progress, signal),
       );
     },
-    tensorNumbers: ({ handle, tensor, threads }, signal, tell) => {
+    tensorNumbers: async ({ handle, tensor, threads }, signal, tell) => {
       const session = sessions.get(handle);
-      const found = tensorAt(session, tensor);
+      const found = await shownTensor(session, tensor);
       return pool.use(threads, (used) => used.measure(session, found, { signal, onBytes: tell.progress }));
     },
     moments: async ({ handle, optimizer, parameter }, signal) => {
@@ -58,18 +66,18 @@ export function tensorValueHandlers(
         momentNumbers(state, parameter, (...range) => reader.readRange(...range), signal),
       );
     },
-    exportTensor: ({ handle, tensor, path }, signal, tell) => {
+    exportTensor: async ({ handle, tensor, path }, signal, tell) => {
       const session = sessions.get(handle);
-      const found = tensorAt(session, tensor);
+      const found = await shownTensor(session, tensor);
       return withReader(session, (reader) =>
         exportFile(session, path, (writer) =>
           writeNpy(found, (...range) => reader.readRange(...range), writer, tell.progress, signal),
         ),
       );
     },
-    exportSlice: ({ handle, tensor, slice, path }, signal, tell) => {
+    exportSlice: async ({ handle, tensor, slice, path }, signal, tell) => {
       const session = sessions.get(handle);
-      const found = tensorAt(session, tensor);
+      const found = await shownTensor(session, tensor);
       return withReader(session, (reader) =>
         exportFile(session, path, (writer) =>
           writeSliceCsv(
@@ -104,6 +112,18 @@ function tensorAt({ checkpoint }: CheckpointSession, { row, name }: TensorPlace)
   const tensor = checkpoint.tensors[row];
   if (tensor !== undefined && tensor.name.slice(0, maxShownNameLength) === name) return tensor;
   throw new CheckpointError("TensorMoved", "The file was read again meanwhile. Select the tensor once more.");
+}
+
+/** The tensor, or the weight that its codes stand for. */
+async function shownTensor(session: CheckpointSession, place: TensorPlace): Promise<Tensor> {
+  const tensor = tensorAt(session, place);
+  if (place.unpacked !== true) return tensor;
+  const packed = await session.packedWeight(tensor);
+  if (packed !== undefined) return unpackedTensor(tensor, packed);
+  throw new CheckpointError(
+    "NotUnpacked",
+    "What lies beside the codes does not fit them: nobody can tell their values.",
+  );
 }
 
 async function withReader<T>(

@@ -35,7 +35,8 @@ import { judgeResume } from "../resume/judgeResume";
 import type { ResumeReport } from "../resume/resumeReport";
 import type { ChartSource } from "../runs/merge/chartedRun";
 import { detectStage, type StageLabel } from "../stage/stage";
-import { unpackTensors } from "../tensors/packed/packedWeights";
+import type { PackedWeight } from "../tensors/packed/packedWeight";
+import { PackedWeights, unpackTensors } from "../tensors/packed/packedWeights";
 import type { ReadTensorRange } from "../tensors/readTensorRange";
 import type { Tensor } from "../tensors/tensor";
 import { encodeTensorChunk, type TensorChunk } from "../tensors/tensorTable";
@@ -248,6 +249,12 @@ export class CheckpointSession {
     ).catch(() => tensors);
     signal?.throwIfAborted();
     return this.unpacked;
+  }
+
+  /** The weight that a tensor holds the codes of; undefined where it holds plain values, or nobody can tell. */
+  async packedWeight(tensor: Tensor): Promise<PackedWeight | undefined> {
+    const packed = new PackedWeights(this.checkpoint.tensors, packingHints(this.folder.config?.value));
+    return this.withReader((read) => packed.of(tensor, read));
   }
 
   private async withReader<T>(work: (read: ReadTensorRange) => Promise<T>): Promise<T> {

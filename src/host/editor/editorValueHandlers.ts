@@ -12,6 +12,7 @@ export function editorValueHandlers(
 ): Handlers<NumbersHostCalls> {
   const own = async () => ({ handle: await document.openHandle() });
   return {
+    packedWeight: forward(worker, "packedWeight", own),
     values: forward(worker, "values", own),
     findNotFinite: forward(worker, "findNotFinite", own),
     heatMap: forward(worker, "heatMap", own),

@@ -48,7 +48,7 @@ export class NumbersPool {
   }
 
   /**
-   * @param tensor one of the checkpoint's.
+   * @param tensor one of the checkpoint's, or a weight unpacked from one.
    * @returns undefined for dtypes that have no numbers.
    * @throws FileChangedError, RangeError where the bytes cannot be had, the signal's reason when cancelled.
    */
@@ -57,6 +57,13 @@ export class NumbersPool {
     tensor: Tensor,
     options: Pick<ScanOptions, "signal" | "onBytes"> = {},
   ): Promise<TensorNumbers | undefined> {
+    if (tensor.packed !== undefined) {
+      const { numbers } = await this.reading.measure(source, tensor, {
+        signal: options.signal,
+        withHash: false,
+      });
+      return numbers;
+    }
     const index = source.checkpoint.tensors.indexOf(tensor);
     let found: TensorNumbers | undefined;
     const onTensor = (_index: number, numbers: TensorNumbers | undefined) => {

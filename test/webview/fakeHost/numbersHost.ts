@@ -44,6 +44,7 @@ export function numbersHost(
     return tensor;
   };
   return {
+    packedWeight: () => undefined,
     values: async ({ tensor, slice, block }, signal) => {
       await waitUnlessAborted(options.valuesMs ?? 0, signal);
       if (failures > 0) {

@@ -1,13 +1,15 @@
 import { useEffect } from "preact/hooks";
 import type { TensorNumbers } from "../../../src/core/analysis/tensorNumbers";
 import { formatBytes, formatCount, formatNumber, formatShare } from "../../../src/core/text/quantities";
-import { valueDtype } from "../../../src/core/values/valueDtype";
+import { ggmlBlocks } from "../../../src/core/tensors/ggmlBlocks";
+import type { TensorPlace } from "../../../src/protocol/numbersCalls";
 import { HistogramChart } from "../../charts/histogramChart";
 import { Button } from "../../ui/controls";
 import { Icon } from "../../ui/icon";
 import { Banner, Progress } from "../../ui/states";
 import type { EditorModel } from "../editorModel";
 import type { LoadedTensors } from "../tensors/tensorDirectory";
+import { useShownTensor } from "../values/shownTensor";
 
 export interface TensorStatisticsSectionProps {
   readonly model: EditorModel;
@@ -27,20 +29,25 @@ export function TensorStatisticsSection({ model, loaded, row }: TensorStatistics
   const measurement = measure.measurements.value.get(row);
   void scan.version.value;
   const bytes = table.byteSize(row);
-  const hasNumbers = valueDtype(table.dtype(row)) !== undefined && table.parameters(row) > 0;
+  const shown = useShownTensor(model, loaded, row);
+  const hasNumbers = shown?.dtype !== undefined && table.parameters(row) > 0;
   const isCheap = bytes <= measuredAtOnceBytes || scan.table.value?.statistics(row) !== undefined;
-  const place = { row, name: table.name(row) };
+  // ggml's blocks are measured as the values that they mean in any case, and by all threads.
+  const isUnpacked = shown?.packed !== undefined && !ggmlBlocks.has(table.dtype(row));
+  const place: TensorPlace = { row, name: table.name(row), ...(isUnpacked ? { unpacked: true } : {}) };
   useEffect(() => {
     if (!hasNumbers || !isCheap || measure.measurements.peek().get(row) !== undefined) return;
     const timer = setTimeout(() => void measure.measure(place), settledMs);
     return () => clearTimeout(timer);
-  }, [table, row, isCheap]);
+  }, [table, row, isCheap, hasNumbers, isUnpacked]);
   useEffect(() => () => measure.cancel(), [table, row]);
 
   if (!hasNumbers) return null;
   return (
     <section class="statistics" aria-label="Statistics">
-      <h3 class="section-title">Statistics</h3>
+      <h3 class="section-title">
+        {shown.packed === undefined ? "Statistics" : "Statistics of the dequantised values"}
+      </h3>
       {measurement === undefined ? (
         !isCheap && (
           <div class="button-row">

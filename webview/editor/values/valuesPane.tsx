@@ -20,6 +20,7 @@ import { BlockCache } from "./blockCache";
 import { copySelection, maxCopiedValues } from "./copySelection";
 import { parseGoTo } from "./goTo";
 import { NextNotFinite } from "./nextNotFinite";
+import { PackedChoice, type ShownTensor, useShownTensor } from "./shownTensor";
 import { SliceBar } from "./sliceBar";
 import { ValuesGrid } from "./valuesGrid";
 import type { ValuesModel } from "./valuesModel";
@@ -33,8 +34,9 @@ export interface ValuesPaneProps {
 /** The values of the selected tensor, read as they are scrolled to. */
 export function ValuesPane({ model, loaded, row }: ValuesPaneProps) {
   const { table } = loaded;
-  const dtype = valueDtype(table.dtype(row));
-  const shape = table.shape(row);
+  const shown = useShownTensor(model, loaded, row);
+  if (shown === undefined) return null;
+  const { dtype } = shown;
   if (dtype === undefined) {
     return (
       <Empty title={`Values of the type ${safeText(table.dtype(row))} are not shown.`}>
@@ -46,38 +48,36 @@ export function ValuesPane({ model, loaded, row }: ValuesPaneProps) {
   }
   if (table.parameters(row) === 0)
     return <Empty title="The tensor has no values: one of its axes is 0 long." />;
-  return <SomeValues {...{ model, loaded, row, shape, dtype }} />;
+  return <SomeValues {...{ model, loaded, row, shown, dtype }} />;
 }
 
 interface SomeValuesProps extends ValuesPaneProps {
-  readonly shape: readonly number[];
+  readonly shown: ShownTensor;
   readonly dtype: ValueDtype;
 }
 
-function SomeValues({ model, loaded, row, shape, dtype }: SomeValuesProps) {
+function SomeValues({ model, loaded, row, shown, dtype }: SomeValuesProps) {
   const { values } = model.tensors;
   const { table } = loaded;
-  const name = table.name(row);
+  const { place, shape } = shown;
   const kept = values.slice.value;
   const slice = useMemo(() => fittingSlice(shape, kept), [shape, kept]);
   const size = sliceSize(shape, slice);
   const cache = useMemo(
     () =>
       new BlockCache(size, (block, wanted) =>
-        model.host.call("values", { tensor: { row, name }, slice, block }, wanted),
+        model.host.call("values", { tensor: place, slice, block }, wanted),
       ),
-    [table, row, name, slice],
+    [place, slice],
   );
   useEffect(() => () => cache.dispose(), [cache]);
   useEffect(() => keepInside(values, slice, size), [slice]);
   const failure = cache.failure.value;
 
   const copy = () =>
-    void copySelection(model.host, { row, name }, slice, values.selection.value, dtype).catch(
-      (error: Error) => {
-        cache.failure.value = error;
-      },
-    );
+    void copySelection(model.host, place, slice, values.selection.value, dtype).catch((error: Error) => {
+      cache.failure.value = error;
+    });
   return (
     <div class="values">
       <div class="toolbar values-toolbar">
@@ -85,16 +85,17 @@ function SomeValues({ model, loaded, row, shape, dtype }: SomeValuesProps) {
         <GoToField {...{ values, shape, slice, size }} />
         <FormatChoice values={values} dtype={dtype} />
         {(dtype.kind === "float" || dtype.kind === "complex") && (
-          <NextNotFinite host={model.host} tensor={{ row, name }} {...{ shape, slice, values }} />
+          <NextNotFinite host={model.host} tensor={place} {...{ shape, slice, values }} />
         )}
         <Button
           look="icon"
           label="Export this slice as CSV…"
-          onClick={() => model.host.notify("exportSlice", { tensor: { row, name }, slice })}
+          onClick={() => model.host.notify("exportSlice", { tensor: place, slice })}
         >
           <Icon name="export" />
         </Button>
       </div>
+      <PackedChoice shown={shown} hasCodes={valueDtype(table.dtype(row)) !== undefined} />
       {dtype.note !== undefined && <p class="dim values-note">{dtype.note}</p>}
       {failure !== undefined && (
         <Banner tone="error" action={{ label: "Try again", onClick: () => cache.retry() }}>
@@ -102,7 +103,7 @@ function SomeValues({ model, loaded, row, shape, dtype }: SomeValuesProps) {
         </Banner>
       )}
       <ValuesGrid
-        label={`Values of ${safeName(name)} ${sliceText(slice)}`}
+        label={`Values of ${safeName(place.name)} ${sliceText(slice)}`}
         values={values}
         cache={cache}
         size={size}

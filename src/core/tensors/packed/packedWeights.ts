@@ -2,10 +2,12 @@ import { mapParallel } from "../../bytes/mapParallel";
 import type { ReadTensorRange } from "../readTensorRange";
 import type { Tensor } from "../tensor";
 import { bitsandbytes4, bitsandbytes8 } from "./bitsandbytes";
+import { ggmlWeight } from "./ggml";
 import { gptqOrAwq } from "./gptq";
 import { fp4Groups, mlxAffine, mxfp4Blocks, packedIntegers, scaledBytes } from "./groupScaled";
 import { hqq } from "./hqq";
 import type { PackedWeight, PackingHints, Sibling } from "./packedWeight";
+import { torchQuantised } from "./torchQuantised";
 import { unpackedTensor } from "./unpackedTensor";
 
 /** A way to pack weights, told by the ending of the packed tensor and the tensors beside it. */
@@ -86,7 +88,10 @@ export class PackedWeights {
     this.byName = new Map(tensors.map((tensor) => [tensor.name, tensor]));
   }
 
-  /** The tensors that hold codes of packed weights, judged by names and dtypes alone. */
+  /**
+   * The tensors that hold codes of packed weights, judged by names and dtypes alone; not those whose dtype tells the
+   * values by itself.
+   */
   codes(): readonly Tensor[] {
     return this.tensors.filter((tensor) => this.unpackingOf(tensor) !== undefined);
   }
@@ -96,6 +101,8 @@ export class PackedWeights {
    * then nobody can tell the values. Reads a few bytes, of shapes and scales of the whole tensor.
    */
   async of(tensor: Tensor, read: ReadTensorRange): Promise<PackedWeight | undefined> {
+    const byItself = ggmlWeight(tensor) ?? torchQuantised(tensor);
+    if (byItself !== undefined) return byItself;
     const found = this.unpackingOf(tensor);
     if (found === undefined) return undefined;
     const { unpacking, module } = found;
