@@ -1,6 +1,6 @@
 import { Comparison } from "../core/compare/comparison";
+import { computeTimeline, inStepOrder } from "../core/compare/computeTimeline";
 import { openSnapshots } from "../core/compare/openSnapshots";
-import { computeTimeline, inStepOrder } from "../core/compare/timeline";
 import type { Handlers } from "../protocol/channel";
 import type { CompareCalls } from "../protocol/compareCalls";
 import type { AnalysisPool } from "./analysisPool";

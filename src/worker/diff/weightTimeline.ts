@@ -1,8 +1,9 @@
+import { checkpointOf } from "../../core/compare/computeTimeline";
 import { moduleGrid } from "../../core/compare/modules/moduleGrid";
 import type { Snapshot } from "../../core/compare/openSnapshots";
 import { alignSnapshots } from "../../core/compare/tensors/alignSnapshots";
 import type { DiffTable } from "../../core/compare/tensors/diffTable";
-import { checkpointOf, type Timeline, type TimelineMetric } from "../../core/compare/timeline";
+import type { Timeline, TimelineMetric } from "../../core/compare/timeline";
 import { CheckpointError } from "../../core/problem/checkpointError";
 import { maxTimelineCells } from "../../core/problem/limits";
 import { formatCount } from "../../core/text/quantities";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Comparison } from "../../../src/core/compare/comparison";
-import { computeTimeline } from "../../../src/core/compare/timeline";
+import { computeTimeline } from "../../../src/core/compare/computeTimeline";
 import { createMatrix } from "../../../src/core/linalg/matrix";
 import { truncatedFactors } from "../../../src/core/update/truncatedFactors";
 import { UpdateAnalysis } from "../../../src/core/update/updateAnalysis";

@@ -1,6 +1,6 @@
 import { Comparison } from "../../../src/core/compare/comparison";
+import { computeTimeline } from "../../../src/core/compare/computeTimeline";
 import { alignSnapshots } from "../../../src/core/compare/tensors/alignSnapshots";
-import { computeTimeline } from "../../../src/core/compare/timeline";
 import { headOf, pieceOf } from "../../../src/protocol/comparePieces";
 import type { CompareHostCalls, ComparePageCalls, CompareState } from "../../../src/protocol/compareSurface";
 import { adapterRuns } from "./adapterRuns";

@@ -1,7 +1,8 @@
 import { useEffect } from "preact/hooks";
 import type { TensorNumbers } from "../../../src/core/analysis/tensorNumbers";
+import { elementCount } from "../../../src/core/tensors/tensor";
 import { formatBytes, formatCount, formatNumber, formatShare } from "../../../src/core/text/quantities";
-import { ggmlBlocks } from "../../../src/core/tensors/ggmlBlocks";
+import { valueDtype } from "../../../src/core/values/valueDtype";
 import type { TensorPlace } from "../../../src/protocol/numbersCalls";
 import { HistogramChart } from "../../charts/histogramChart";
 import { Button } from "../../ui/controls";
@@ -32,8 +33,8 @@ export function TensorStatisticsSection({ model, loaded, row }: TensorStatistics
   const shown = useShownTensor(model, loaded, row);
   const hasNumbers = shown?.dtype !== undefined && table.parameters(row) > 0;
   const isCheap = bytes <= measuredAtOnceBytes || scan.table.value?.statistics(row) !== undefined;
-  // ggml's blocks are measured as the values that they mean in any case, and by all threads.
-  const isUnpacked = shown?.packed !== undefined && !ggmlBlocks.has(table.dtype(row));
+  // Blocks of ggml are measured as the values that they mean in any case, and by all threads.
+  const isUnpacked = shown?.packed !== undefined && valueDtype(table.dtype(row)) !== undefined;
   const place: TensorPlace = { row, name: table.name(row), ...(isUnpacked ? { unpacked: true } : {}) };
   useEffect(() => {
     if (!hasNumbers || !isCheap || measure.measurements.peek().get(row) !== undefined) return;
@@ -72,7 +73,12 @@ export function TensorStatisticsSection({ model, loaded, row }: TensorStatistics
       ) : measurement.numbers === undefined ? (
         <p class="dim">Values of this type are no real numbers.</p>
       ) : (
-        <Numbers model={model} numbers={measurement.numbers} count={table.parameters(row)} row={row} />
+        <Numbers
+          model={model}
+          numbers={measurement.numbers}
+          count={elementCount(shown.packed?.shape ?? table.shape(row))}
+          row={row}
+        />
       )}
     </section>
   );

@@ -1,6 +1,5 @@
 import { signal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
-import { ggmlBlocks } from "../../../src/core/tensors/ggmlBlocks";
 import { formatShape } from "../../../src/core/tensors/tensor";
 import { formatBytes } from "../../../src/core/text/quantities";
 import { type ValueDtype, valueDtype } from "../../../src/core/values/valueDtype";
@@ -54,9 +53,9 @@ export function useShownTensor(
   }, [table, row, name, answer, isUnpacked]);
 }
 
-/** Types that codes are kept in; of all others the values are plain. */
+/** Types that codes are kept in, ggml's blocks among them; of all others the values are plain. */
 function mayBePacked(dtype: string): boolean {
-  return ggmlBlocks.has(dtype) || /^(?:U8|I8|U32|I32|F8_|Q)/.test(dtype);
+  return /^(?:[UI]8$|[UI]32$|F8_|Q|IQ|TQ|MXFP4|NVFP4)/.test(dtype);
 }
 
 export interface PackedChoiceProps {
