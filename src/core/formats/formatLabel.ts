@@ -17,6 +17,9 @@ export const formatLabels = {
   dcp: "torch.distributed.checkpoint",
   "dcp-safetensors": "torch.distributed.checkpoint (safetensors)",
   "fsdp-ranks": "FSDP, a file for each rank",
+  deepspeed: "DeepSpeed",
+  "deepspeed-universal": "DeepSpeed universal checkpoint",
+  megatron: "Megatron-LM",
   unknown: "unknown",
 } as const;
 

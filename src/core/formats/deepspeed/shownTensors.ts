@@ -1,0 +1,60 @@
+import { maxCollectedTensors } from "../../problem/limits";
+import type { Problem } from "../../problem/problem";
+import type { Tensor } from "../../tensors/tensor";
+import { quote } from "../../text/quote";
+import type { OpenedByName } from "../openFolderFiles";
+import type { MergedModel } from "./mergeModelParts";
+import { tensorsIn } from "./modelStates";
+import type { ZeroFiles } from "./zeroFiles";
+
+/**
+ * All tensors that are shown of a save, each under a name of its own: 32-bit weights under the parameters' names,
+ * moments below `optimizer.state`, weights in the dtype of training below `module` where there are 32-bit ones as well.
+ */
+export function shownTensors(
+  { parameters, others, copies, aliases }: MergedModel,
+  names: ZeroFiles,
+  opened: OpenedByName,
+  report: (problem: Problem) => void,
+): { readonly tensors: readonly Tensor[]; readonly aliases: ReadonlyMap<string, string> } {
+  const shown = new Map<string, Tensor>();
+  const add = (tensor: Tensor) => {
+    if (shown.size >= maxCollectedTensors) return;
+    if (shown.has(tensor.name)) {
+      const message = `Tensor ${quote(tensor.name)} is in two files of the save; the first is shown.`;
+      report({ severity: "warning", code: "DuplicateTensor", message, tensor: tensor.name });
+    } else shown.set(tensor.name, tensor);
+  };
+  for (const { master, moments } of parameters) {
+    if (master !== undefined) add(master);
+    for (const moment of moments.values()) add(moment);
+  }
+  for (const tensor of [...others, ...copies]) add(tensor);
+  const inFiles = (name: string, prefix: string) => {
+    const found = opened.get(name);
+    const content = found?.file.parsed?.content;
+    if (content === undefined) return [];
+    return [...tensorsIn(content.root, content)].map(([key, tensor]) => ({
+      ...tensor,
+      name: prefix + key,
+      fileIndex: found?.index ?? 0,
+    }));
+  };
+  const partsOfLayers = new Set(names.layers.map(({ modelRank }) => modelRank)).size;
+  const fromFiles = [
+    ...names.layers.flatMap(({ name, layer, modelRank }) =>
+      inFiles(
+        name,
+        partsOfLayers > 1 ? `mp_rank_${String(modelRank).padStart(2, "0")}.${layer}.` : `${layer}.`,
+      ),
+    ),
+    ...names.experts.flatMap(({ name }) => inFiles(name, "")),
+  ];
+  for (const tensor of fromFiles)
+    add(shown.has(tensor.name) ? { ...tensor, name: `module.${tensor.name}` } : tensor);
+  for (const [alias, kept] of aliases) {
+    const tensor = shown.get(kept);
+    if (tensor !== undefined && !shown.has(alias)) shown.set(alias, { ...tensor, name: alias });
+  }
+  return { tensors: [...shown.values()], aliases };
+}

@@ -1,0 +1,142 @@
+import { joinPath } from "../../bytes/paths";
+import type { Problem } from "../../problem/problem";
+import { formatCount } from "../../text/quantities";
+import type { CheckpointFile } from "../checkpointFile";
+import type { FolderListing, ParsedFolder } from "../folderFormat";
+import type { FileContent } from "../format";
+import { mergeImports } from "../importFinding";
+import { byNameOf, type OpenedByName, openFolderFiles } from "../openFolderFiles";
+import { mergeModelParts } from "./mergeModelParts";
+import { type RankSet, rankSet } from "./rankSet";
+import { shownTensors } from "./shownTensors";
+import { trainingContent } from "./trainingContent";
+import type { ZeroFiles } from "./zeroFiles";
+import { zeroModel } from "./zeroModel";
+
+/** Reads the files of all ranks of one save and puts together what they hold. */
+export async function readZeroFolder(
+  { files: system, path }: FolderListing,
+  names: ZeroFiles,
+  report: (problem: Problem) => void,
+  signal?: AbortSignal,
+): Promise<ParsedFolder> {
+  const listed = [
+    ...names.model,
+    ...names.layers,
+    ...names.experts,
+    ...names.optimizer,
+    ...names.expertOptimizers,
+  ];
+  const opened = await openFolderFiles(
+    { files: system, path },
+    listed.map(({ name }) => name),
+    rankLabel,
+    report,
+    signal,
+  );
+  const files: CheckpointFile[] = opened.map(({ file }) => file);
+  const byName = byNameOf(opened);
+  const add = (name: string): number => {
+    files.push({
+      name,
+      path: joinPath(path, name),
+      bytes: 0,
+      status: "missing",
+      rank: rankLabel(name) ?? "",
+    });
+    return files.length - 1;
+  };
+  const ranks = rankSet(names, byName, add);
+  reportRanks(ranks, names, report);
+  const parts = ranks.parts.map((part) => zeroModel(part, report));
+  const merged = mergeModelParts(parts, ranks.parts, report);
+  const { tensors, aliases } = shownTensors(merged, names, byName, report);
+  const imports = mergeImports(opened.flatMap(({ parsed }) => parsed?.imports ?? []));
+  return {
+    format: "deepspeed",
+    files,
+    tensors,
+    aliases,
+    metadata: new Map(),
+    content: contentOf(names, ranks, merged.parameters, byName),
+    imports,
+    problems: [],
+    layout: layoutOf(ranks, names),
+  };
+}
+
+function contentOf(
+  names: ZeroFiles,
+  ranks: RankSet,
+  parameters: Parameters<typeof trainingContent>[2],
+  opened: OpenedByName,
+): FileContent {
+  const first = names.model
+    .map(({ name }) => opened.get(name))
+    .find((each) => each?.file.parsed?.content !== undefined);
+  return trainingContent(
+    first?.file.parsed?.content,
+    first?.index ?? 0,
+    parameters,
+    ranks.parts[0]?.ranks ?? [],
+  );
+}
+
+/** "rank 3", "rank 3, model part 1" */
+function rankLabel(name: string): string | undefined {
+  const dp = /zero_pp_rank_(\d+)_/.exec(name)?.[1];
+  const mp = /(?:mp_rank_|-model_)(\d+)/.exec(name)?.[1];
+  const told = [
+    ...(dp === undefined ? [] : [`rank ${Number(dp)}`]),
+    ...(mp === undefined || Number(mp) === 0 ? [] : [`model part ${Number(mp)}`]),
+  ];
+  return told.length === 0 ? undefined : told.join(", ");
+}
+
+function layoutOf({ stage, worldSize, parts, version }: RankSet, names: ZeroFiles): ParsedFolder["layout"] {
+  const zero = names.optimizer.length === 0 ? (names.partitioned ? " ZeRO-3" : "") : ` ZeRO-${stage ?? 1}`;
+  const by = version === undefined ? "" : ` ${version}`;
+  const modelRanks = Math.max(1, parts.length);
+  return {
+    label: `DeepSpeed${by}${zero}`,
+    ...(worldSize > 0 ? { worldSize: worldSize * modelRanks } : {}),
+    parallel: { ...(worldSize > 0 ? { dp: worldSize } : {}), ...(modelRanks > 1 ? { mp: modelRanks } : {}) },
+  };
+}
+
+function reportRanks(
+  { parts, beyond, worldSize, stage }: RankSet,
+  names: ZeroFiles,
+  report: (problem: Problem) => void,
+): void {
+  if (beyond.length > 0) {
+    const isReplica = stage === 3 && beyond.length % worldSize === 0;
+    const message = isReplica
+      ? `${formatCount(beyond.length)} of the ranks' files repeat the partitions of the first ${formatCount(worldSize)} ranks (MiCS).`
+      : `Files of ${formatCount(beyond.length)} ranks beyond the ${formatCount(worldSize)} that the optimizer is partitioned over, such as ${beyond[0]?.name}: they may be left from an earlier save.`;
+    report({ severity: isReplica ? "info" : "warning", code: "ExtraRanks", message });
+  }
+  for (const { model, modelRank } of parts) {
+    const absent = model.filter(({ absent: reason }) => reason !== undefined);
+    if (absent.length > 0) {
+      const list = absent
+        .slice(0, 8)
+        .map(({ rank }) => rank)
+        .join(", ");
+      const message = `Model states of rank ${list}${absent.length > 8 ? ` and ${absent.length - 8} more` : ""} are missing or cannot be read. DeepSpeed cannot resume from it.`;
+      report({ severity: "error", code: "MissingModelStates", message });
+    } else if (model.length === 0 && names.layers.length === 0) {
+      const message = `The model's states (mp_rank_${String(modelRank).padStart(2, "0")}_model_states.pt) are missing: the shapes of the parameters are in them.`;
+      report({ severity: "error", code: "MissingModelStates", message });
+    }
+  }
+  if (
+    stage === undefined &&
+    names.optimizer.length > 0 &&
+    parts.some(({ ranks }) => ranks.some(({ state }) => state !== undefined))
+  ) {
+    const message =
+      "The optimizer names no ZeRO stage: it is BF16_Optimizer, which DeepSpeed's own zero_to_fp32.py refuses. Its partitions are joined as those of stage 1.";
+    report({ severity: "info", code: "Bf16Optimizer", message });
+  }
+}

@@ -1,0 +1,69 @@
+import { mapParallel } from "../bytes/mapParallel";
+import { joinPath } from "../bytes/paths";
+import { CheckpointError } from "../problem/checkpointError";
+import { parallelShardReads } from "../problem/limits";
+import { isReadingError, type Problem } from "../problem/problem";
+import type { CheckpointFile } from "./checkpointFile";
+import type { FolderListing } from "./folderFormat";
+import type { ParsedFile } from "./format";
+import { readCheckpointFile } from "./readFile";
+
+/** A file of the folder: read, or not and why. */
+export interface OpenedFile {
+  readonly file: CheckpointFile;
+  readonly parsed: ParsedFile | undefined;
+  /** Why it could not be read. A clause without a full stop. */
+  readonly failure: string | undefined;
+}
+
+/** Opened files by name, with their place in the checkpoint's list of files. */
+export type OpenedByName = ReadonlyMap<string, { readonly index: number; readonly file: OpenedFile }>;
+
+export function byNameOf(opened: readonly OpenedFile[]): OpenedByName {
+  return new Map(opened.map((file, index) => [file.file.name, { index, file }]));
+}
+
+/**
+ * Reads the directories and pickles of the files of one checkpoint, some at a time. Does not reject for what is in them.
+ * @param names below the folder, with `/` between
+ */
+export function openFolderFiles(
+  { files, path }: Pick<FolderListing, "files" | "path">,
+  names: readonly string[],
+  rankOf: (name: string) => string | undefined,
+  report: (problem: Problem) => void,
+  signal?: AbortSignal,
+): Promise<OpenedFile[]> {
+  return mapParallel(names, parallelShardReads, async (name): Promise<OpenedFile> => {
+    const filePath = joinPath(path, ...name.split("/"));
+    const rank = rankOf(name);
+    const plain = { name, path: filePath, ...(rank === undefined ? {} : { rank }) };
+    let bytes = 0;
+    try {
+      const source = await files.open(filePath);
+      try {
+        bytes = source.size;
+        const parsed = await readCheckpointFile(source, name, filePath, signal);
+        for (const problem of parsed.problems) report({ file: filePath, ...problem });
+        const broken = parsed.problems.some(isReadingError);
+        const failure = parsed.content === undefined ? "holds no value of torch" : undefined;
+        return { file: { ...plain, bytes, status: broken ? "broken" : "ok" }, parsed, failure };
+      } finally {
+        await source.close();
+      }
+    } catch (error) {
+      if (signal?.aborted || !(error instanceof Error)) throw error;
+      const known =
+        error instanceof CheckpointError
+          ? error.inFile(filePath)
+          : new CheckpointError(
+              "UnreadableFile",
+              `The file could not be read: ${error.message}`,
+              undefined,
+              filePath,
+            );
+      report(known.toProblem());
+      return { file: { ...plain, bytes, status: "broken" }, parsed: undefined, failure: "cannot be read" };
+    }
+  });
+}
