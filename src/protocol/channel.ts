@@ -8,7 +8,6 @@ import { CheckpointError } from "../core/problem/checkpointError";
 
 type Method = (params: never, chunk: never) => unknown;
 export type Calls = { readonly [name: string]: Method };
-/** Makes an interface usable as Calls, which an interface's missing index signature would prevent. */
 
 export type ParamsOf<C, K extends keyof C> = C[K] extends (params: infer P, chunk: never) => unknown
   ? P

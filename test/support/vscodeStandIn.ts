@@ -58,7 +58,10 @@ export const standIn = {
   shown: [] as string[],
   /** The button that the user presses next. */
   answer: undefined as string | undefined,
+  fileCreated: new EventEmitter<Uri>(),
   fileChanged: new EventEmitter<Uri>(),
+  folders: [] as { readonly uri: Uri; readonly name: string }[],
+  foldersChanged: new EventEmitter<void>(),
 };
 
 const show = async (message: string) => {
@@ -73,9 +76,14 @@ export const window = {
 };
 
 export const workspace = {
+  get workspaceFolders() {
+    return standIn.folders;
+  },
+  onDidChangeWorkspaceFolders: standIn.foldersChanged.event,
+  onDidChangeConfiguration: new EventEmitter<unknown>().event,
   getConfiguration: () => ({ get: (_name: string, otherwise: unknown) => otherwise }),
   createFileSystemWatcher: () => ({
-    onDidCreate: standIn.fileChanged.event,
+    onDidCreate: standIn.fileCreated.event,
     onDidChange: standIn.fileChanged.event,
     onDidDelete: standIn.fileChanged.event,
     dispose: () => {},
