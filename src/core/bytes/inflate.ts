@@ -100,23 +100,41 @@ export async function inflateAll(
   wrapping: DeflateWrapping,
   maxBytes: number,
 ): Promise<Uint8Array> {
+  const inflated = await inflateSome(bytes, wrapping, maxBytes);
+  if (inflated.failure !== undefined) throw inflated.failure;
+  return inflated.bytes;
+}
+
+/** The same, but what came out before it failed is given as well. */
+export async function inflateSome(
+  packed: Uint8Array,
+  wrapping: DeflateWrapping,
+  maxBytes: number,
+): Promise<{ readonly bytes: Uint8Array; readonly failure: CheckpointError | undefined }> {
   async function* whole() {
-    yield new Uint8Array(bytes);
+    yield new Uint8Array(packed);
   }
   const parts: Uint8Array[] = [];
   let size = 0;
-  for await (const part of inflated(whole(), undefined, wrapping)) {
-    size += part.length;
-    if (size > maxBytes) throw new CheckpointError("InflatedTooLarge", "what it unpacks to is too large.");
-    parts.push(part);
+  let failure: CheckpointError | undefined;
+  try {
+    for await (const part of inflated(whole(), undefined, wrapping)) {
+      if (size + part.length > maxBytes)
+        throw new CheckpointError("InflatedTooLarge", "what it unpacks to is too large.");
+      size += part.length;
+      parts.push(part);
+    }
+  } catch (error) {
+    if (!(error instanceof CheckpointError)) throw error;
+    failure = error;
   }
-  const result = new Uint8Array(size);
+  const bytes = new Uint8Array(size);
   let at = 0;
   for (const part of parts) {
-    result.set(part, at);
+    bytes.set(part, at);
     at += part.length;
   }
-  return result;
+  return { bytes, failure };
 }
 
 async function* inflated(

@@ -20,6 +20,7 @@ export const formatLabels = {
   deepspeed: "DeepSpeed",
   "deepspeed-universal": "DeepSpeed universal checkpoint",
   megatron: "Megatron-LM",
+  compressed: "compressed file",
   unknown: "unknown",
 } as const;
 

@@ -1,6 +1,7 @@
 import type { Format } from "./format";
 import { gguf } from "./gguf/gguf";
 import { hdf5 } from "./hdf5/hdf5";
+import { compressed } from "./inside/compressed";
 import { npy } from "./numpy/npy";
 import { npz } from "./numpy/npz";
 import { onnx } from "./onnx/onnx";
@@ -19,6 +20,7 @@ export const formats: readonly Format[] = [
   npy,
   gguf,
   hdf5,
+  compressed,
   onnx,
 ];
 

@@ -15,7 +15,7 @@ export const npy: Format = {
 
 async function parse(source: ByteSource, head: Uint8Array, signal?: AbortSignal): Promise<ParsedFile> {
   const start = objectArrayStart(head);
-  if (start !== undefined) return { ...(await parsePickleAt(source, head, start, signal)), format: "npy" };
+  if (start !== undefined) return { ...(await parsePickleAt(source, start, signal)), format: "npy" };
   const dataStart = Math.min(npyDataStart(head) ?? 0, source.size);
   const header = parseNpyHeader(dataStart <= head.length ? head : await source.read(0, dataStart, signal));
   const { tensor, problems } = npyTensor("array", header, new FileRegion(0, source.size));

@@ -10,8 +10,8 @@ import { formatCount } from "../../text/quantities";
 import { quote } from "../../text/quote";
 import type { Format, ParsedFile } from "../format";
 import { mergeImports } from "../importFinding";
+import { isFile, Look } from "../inside/look";
 import { importProblems } from "../pickle/importReport";
-import { allMemberImports } from "../torch/memberImports";
 import { openArchive, type TorchArchive } from "../torch/torchArchive";
 import { torchZip } from "../torch/torchZip";
 import { isNpy, npyDataStart, npyHeadBytes, parseNpyHeader } from "./npyHeader";
@@ -49,10 +49,12 @@ async function parse(source: ByteSource, head: Uint8Array, signal?: AbortSignal)
   const found = await mapParallel(entries, parallelShardReads, (entry) => readArray(archive, entry, signal));
   const problems = new ProblemList(maxListedProblems);
   for (const problem of archive.directory.problems) problems.add(problem);
-  const scan = await allMemberImports(archive, signal);
-  const imports = mergeImports(scan.imports);
+  const look = new Look(source.size, signal);
+  await look.intoMembers(archive, archive.directory.entries.filter(isFile), { where: undefined, depth: 0 });
+  const imports = mergeImports(look.imports);
   for (const problem of importProblems(imports)) problems.add(problem);
-  for (const problem of [...scan.problems, ...found.flatMap((each) => each.problems)]) problems.add(problem);
+  for (const problem of [...look.foundProblems, ...found.flatMap((each) => each.problems)])
+    problems.add(problem);
   const others = archive.directory.entries.filter(
     ({ name }) => !name.endsWith(".npy") && !name.endsWith("/"),
   );

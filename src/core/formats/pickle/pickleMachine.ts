@@ -4,7 +4,7 @@ import type { Problem } from "../../problem/problem";
 import { ProblemList } from "../../problem/problemList";
 import { BytesValue, type ContentValue, TupleValue } from "../contentValue";
 import { stepContainer } from "./containerOpcodes";
-import { FoundValues } from "./foundValues";
+import { FoundValues, headBytes } from "./foundValues";
 import { FrameCheck } from "./frameCheck";
 import type { ImportLog } from "./importLog";
 import { type Making, noteChange, noteMaking } from "./indirectCalls";
@@ -28,6 +28,8 @@ import { toPython3Name } from "./python2Names";
 /** Names in pickles of protocol 3 and later are those of Python 3. */
 const firstPython3Protocol = 3;
 const newestProtocol = 5;
+
+const noBytes = new Uint8Array();
 
 /** What a persistent id stands for, where that is known; undefined keeps it as a reference. */
 export type ResolvePersistentId = (id: ContentValue) => ContentValue | undefined;
@@ -104,11 +106,17 @@ export class PickleMachine {
     const scalar = readScalar(op, this.input);
     if (scalar !== undefined) {
       this.stack.create(scalar, scalarBytes(scalar));
-      if (scalar instanceof BytesValue) this.found.note(scalar);
+      if (scalar instanceof BytesValue) this.noteBytes(scalar);
     } else if (!stepContainer(op, this.stack) && !this.stepObject(op)) {
       const message = `There is no opcode ${opcodeName(op)}: the Python pickle is damaged, or this is none.`;
       throw new CheckpointError("UnknownOpcode", message, this.opcodeOffset);
     }
+  }
+
+  private noteBytes(value: BytesValue): void {
+    const { offset } = value;
+    const isLong = value.bytes === undefined;
+    this.found.noteBytes(value, isLong ? this.input.peek(offset, offset + headBytes) : noBytes);
   }
 
   private stepMemo(op: number): boolean {
@@ -247,7 +255,7 @@ export class PickleMachine {
 
   private pushReference(id: ContentValue): void {
     const reference = this.resolvePersistentId(id) ?? new PyPersistentId(id);
-    this.found.note(reference);
+    this.found.noteReference(reference);
     this.stack.create(reference, persistentIdBytes);
   }
 

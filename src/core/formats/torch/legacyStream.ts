@@ -40,6 +40,7 @@ class LegacyReader {
   private position = 0;
   private readonly imports: ImportFinding[] = [];
   private readonly problems: Problem[] = [];
+  private end: number | undefined;
 
   constructor(
     private readonly source: ByteSource,
@@ -48,8 +49,8 @@ class LegacyReader {
   ) {}
 
   async read(): Promise<TorchStream> {
-    const magic = this.whole(await this.nextPickle());
-    if (!isLegacyMagic(magic)) {
+    const magic = await this.nextPickle();
+    if (magic.failure !== undefined || !isLegacyMagic(magic.value)) {
       throw new CheckpointError("NotLegacyTorch", "The file does not begin with torch's magic number.", 0);
     }
     const protocol = await this.nextPickle();
@@ -73,6 +74,7 @@ class LegacyReader {
       findStorage,
       imports: this.imports,
       problems: this.problems,
+      end: this.end,
     };
   }
 
@@ -158,10 +160,7 @@ class LegacyReader {
         `The file is cut: ${formatBytes(missing)} (${missing}) are missing, ${whole} of ${keys.length} storages ` +
         "are complete. The save or the download did not finish; copy it again or use an earlier checkpoint.";
       this.problems.push({ severity: "error", code: "TruncatedLegacy", message, offset: this.source.size });
-    } else if (missing < 0 && keys.length === located.size) {
-      const message = `${formatBytes(-missing)} follow the last storage. torch does not read them.`;
-      this.problems.push({ severity: "info", code: "TrailingBytes", message, offset: end });
-    }
+    } else if (keys.length === located.size) this.end = end;
   }
 
   private reportUnknownKey(key: string, offset: number): void {

@@ -6,18 +6,19 @@ import type { Problem } from "../../problem/problem";
 import type { Tensor } from "../../tensors/tensor";
 import { BytesValue, type ContentValue, LongTextValue } from "../contentValue";
 import type { ImportFinding } from "../importFinding";
+import type { Look } from "../inside/look";
 import type { FoundValues } from "../pickle/foundValues";
 import { judgeImports } from "../pickle/importReport";
-import { nestedImports } from "../pickle/nestedPickles";
 import { encodedText } from "../pickle/pickleBytes";
 import { argsOf } from "../pickle/pickleObjectView";
 import { PyObject, PyPersistentId } from "../pickle/pickleValue";
 import { unpickleFrom } from "../pickle/unpickle";
 import { collectTensors } from "./collectTensors";
 import { readLegacyStream } from "./legacyStream";
+import { otherMembers } from "./otherMembers";
 import { type FindStorage, TensorBuilder } from "./tensorBuilder";
 import { Latin1TextRegion, StringRegion } from "./textRegion";
-import { openArchive } from "./torchArchive";
+import { openArchive, pickleMember } from "./torchArchive";
 import type { TorchStorage } from "./torchStorage";
 import type { TorchStream } from "./torchStream";
 import { readTorchZip } from "./torchZipStream";
@@ -33,13 +34,14 @@ export interface TorchContent {
 export async function readContent(
   file: ByteSource,
   { root, stream, found, findStorage, imports, problems }: TorchStream,
+  look: Look,
   signal?: AbortSignal,
 ): Promise<TorchContent> {
-  const nested = await readNestedFiles(file, found, stream, signal);
+  const nested = await readNestedFiles(file, found, stream, look, signal);
   const findAny: FindStorage = (reference) =>
     reference instanceof PyObject ? nested.storages.get(reference) : findStorage(reference);
   const place = (offset: number, length: number) => new SubRegion(stream, offset, length);
-  const inside = nestedImports(found, undefined);
+  await look.intoFound(found, () => stream.open(file, signal), topPlace, nested.seen);
   const collected = collectTensors(root, new TensorBuilder(findAny, place), file.size);
   // Most of a large model's pickle is arguments of tensors, which the tensors now hold in less.
   // Those of a tensor with attributes hold these: of a part of a larger tensor, where in it the part lies.
@@ -49,11 +51,12 @@ export async function readContent(
   return {
     tensors: collected.tensors,
     byObject: collected.byObject,
-    imports: [...imports, ...nested.imports, ...inside.imports],
-    problems: [...problems, ...nested.problems, ...inside.problems, ...collected.problems],
+    imports: [...imports, ...nested.imports],
+    problems: [...problems, ...nested.problems, ...collected.problems],
   };
 }
 
+const topPlace = { where: undefined, depth: 0 };
 const nestedPlace = "a torch file inside the pickle";
 const loadFromBytes = "torch.storage._load_from_bytes";
 
@@ -61,6 +64,8 @@ interface NestedFiles {
   readonly storages: ReadonlyMap<PyObject, TorchStorage>;
   readonly imports: readonly ImportFinding[];
   readonly problems: readonly Problem[];
+  /** Bytes that were read as a torch file: they need no second look. */
+  readonly seen: ReadonlySet<ContentValue>;
 }
 
 /** A storage in a pickle that torch.save did not write is a whole torch file in bytes; so is any other such file. */
@@ -68,6 +73,7 @@ async function readNestedFiles(
   file: ByteSource,
   found: FoundValues,
   stream: ByteRegion,
+  look: Look,
   signal?: AbortSignal,
   depth = 1,
 ): Promise<NestedFiles> {
@@ -75,18 +81,23 @@ async function readNestedFiles(
   const storages = new Map<PyObject, TorchStorage>();
   const imports: ImportFinding[] = [];
   const problems: Problem[] = [];
+  const seen = new Set<ContentValue>();
   for (const call of calls) {
     signal?.throwIfAborted();
-    const region = payloadRegion(argsOf(call)[0], stream);
+    const [payload] = argsOf(call);
+    const region = payloadRegion(payload, stream);
     if (region === undefined || depth > maxNestedPickleDepth) {
       imports.push(unseenBytes);
       continue;
     }
     try {
-      const inner = await readNestedFile(file, region, signal);
+      const inner = await readNestedFile(file, region, look, depth, signal);
+      if (payload !== undefined) seen.add(payload);
       const storage = inner.root instanceof PyPersistentId ? inner.findStorage(inner.root) : undefined;
       if (storage !== undefined) storages.set(call, storage);
-      const deeper = await readNestedFiles(file, inner.found, inner.stream, signal, depth + 1);
+      const deeper = await readNestedFiles(file, inner.found, inner.stream, look, signal, depth + 1);
+      const place = { where: nestedPlace, depth };
+      await look.intoFound(inner.found, () => inner.stream.open(file, signal), place, deeper.seen);
       imports.push(
         ...inner.imports.map((finding) => ({ ...finding, where: nestedPlace })),
         ...deeper.imports,
@@ -98,7 +109,7 @@ async function readNestedFiles(
       problems.push({ ...error.toProblem(), message: `A storage inside the pickle: ${error.message}` });
     }
   }
-  return { storages, imports, problems };
+  return { storages, imports, problems, seen };
 }
 
 /** Bytes that torch would unpickle, and that could not be looked into: they can hold anything. */
@@ -125,6 +136,8 @@ function payloadRegion(payload: ContentValue | undefined, stream: ByteRegion): B
 async function readNestedFile(
   file: ByteSource,
   region: ByteRegion,
+  look: Look,
+  depth: number,
   signal?: AbortSignal,
 ): Promise<TorchStream> {
   const source = await region.open(file, signal);
@@ -136,7 +149,11 @@ async function readNestedFile(
       return readRawPickle(source, region, error, signal);
     });
   }
-  return readTorchZip(await openArchive(source, head, region, signal), signal);
+  const archive = await openArchive(source, head, region, signal);
+  const inner = await readTorchZip(archive, signal);
+  const others = otherMembers(archive, pickleMember(archive), inner.found.persistentIds);
+  await look.intoMembers(archive, others, { where: nestedPlace, depth });
+  return inner;
 }
 
 /** Neither kind of torch file, but torch unpickles it all the same. */

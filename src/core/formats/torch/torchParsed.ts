@@ -2,6 +2,7 @@ import type { ByteSource } from "../../bytes/byteSource";
 import type { Problem } from "../../problem/problem";
 import type { FormatId, ParsedFile } from "../format";
 import { type ImportFinding, mergeImports } from "../importFinding";
+import { Look } from "../inside/look";
 import { importProblems } from "../pickle/importReport";
 import { describePickled } from "./describePickled";
 import { readContent } from "./torchContent";
@@ -10,8 +11,9 @@ import type { TorchStream } from "./torchStream";
 export interface ParsedExtras {
   readonly format?: FormatId;
   readonly metadata?: ReadonlyMap<string, string>;
-  readonly imports?: readonly ImportFinding[];
   readonly problems?: readonly Problem[];
+  /** A look at the rest of the file that was begun. */
+  readonly look?: Look;
 }
 
 /** What a reader gives for a file whose pickle was read. */
@@ -21,8 +23,9 @@ export async function parsedFile(
   extras: ParsedExtras,
   signal?: AbortSignal,
 ): Promise<ParsedFile> {
-  const content = await readContent(file, stream, signal);
-  const imports = mergeImports([...content.imports, ...(extras.imports ?? [])]);
+  const look = extras.look ?? new Look(file.size, signal);
+  const content = await readContent(file, stream, look, signal);
+  const imports = mergeImports([...content.imports, ...look.imports]);
   return {
     ...(extras.format === undefined ? {} : { format: extras.format }),
     tensors: content.tensors,
@@ -30,7 +33,12 @@ export async function parsedFile(
     aliases: new Map(),
     content: { root: stream.root, tensors: content.byObject, describe: describePickled },
     imports,
-    problems: [...importProblems(imports), ...content.problems, ...(extras.problems ?? [])],
+    problems: [
+      ...importProblems(imports),
+      ...content.problems,
+      ...look.foundProblems,
+      ...(extras.problems ?? []),
+    ],
   };
 }
 

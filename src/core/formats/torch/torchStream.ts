@@ -14,4 +14,6 @@ export interface TorchStream {
   readonly findStorage: FindStorage;
   readonly imports: readonly ImportFinding[];
   readonly problems: readonly Problem[];
+  /** Where the file should end, where that is known. */
+  readonly end?: number | undefined;
 }

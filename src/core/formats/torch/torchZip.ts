@@ -2,14 +2,15 @@ import { RangeByteSource } from "../../bytes/byteRange";
 import { FileRegion, SubRegion } from "../../bytes/byteRegion";
 import type { ByteSource } from "../../bytes/byteSource";
 import { CheckpointError } from "../../problem/checkpointError";
+import type { Problem } from "../../problem/problem";
 import type { Format, FormatId, ParsedFile } from "../format";
 import { unsupportedFormat } from "../formatLabel";
-import type { ImportFinding } from "../importFinding";
+import { isFile, Look } from "../inside/look";
 import { judgeImports } from "../pickle/importReport";
 import { PyPersistentId } from "../pickle/pickleValue";
 import { unpickleFrom } from "../pickle/unpickle";
 import { diagnoseBlank, recogniseKind } from "../recognise";
-import { allMemberImports, memberImports } from "./memberImports";
+import { otherMembers } from "./otherMembers";
 import { pickle } from "./plainPickle";
 import { openArchive, pickleMember, type TorchArchive } from "./torchArchive";
 import { readContent, type TorchContent } from "./torchContent";
@@ -55,59 +56,54 @@ async function parse(source: ByteSource, head: Uint8Array, signal?: AbortSignal)
   });
   // Bytes were lost or added on the way: the pickle may still be where it was written first.
   if (stream instanceof CheckpointError) return readCutArchive(source, head, stream, signal);
-  const scan = await memberImports(archive, entry, signal);
-  const prefix = archive.directory.prefixBytes;
-  const first = await firstArchive(source, head, prefix, signal);
-  const problems = [
-    ...scan.problems,
-    ...(first?.problems ?? []),
-    ...(prefix === 0 || first !== undefined
-      ? []
-      : [
-          {
-            severity: "warning" as const,
-            code: "PrefixedArchive",
-            message: `${prefix} bytes stand before the archive. torch does not read it so.`,
-          },
-        ]),
-  ];
+  const look = new Look(source.size, signal);
+  const constants = stream.isTorchScript ? await readConstants(stream, signal) : undefined;
+  const references = [...stream.found.persistentIds, ...(constants?.found.persistentIds ?? [])];
+  await look.intoMembers(archive, otherMembers(archive, entry, references), topPlace);
+  const problems = await beforeArchive(source, head, archive, look, signal);
   const format: FormatId = stream.isTorchScript ? "torchscript" : "torch-zip";
-  const extras = {
-    format,
-    metadata: stream.metadata,
-    imports: [...scan.imports, ...(first?.imports ?? [])],
-    problems,
-  };
-  const parsed = await parsedFile(source, stream, extras, signal);
-  if (!stream.isTorchScript) return parsed;
-  const constants = await readConstants(stream, signal);
+  const parsed = await parsedFile(
+    source,
+    stream,
+    { format, metadata: stream.metadata, problems, look },
+    signal,
+  );
   return constants === undefined
     ? parsed
-    : withConstants(parsed, await readContent(source, constants, signal));
+    : withConstants(parsed, await readContent(source, constants, new Look(source.size, signal), signal));
 }
 
-/** An archive before the archive: of two of equal layout torch reads the first, and Python the last. */
-async function firstArchive(
+const topPlace = { where: undefined, depth: 0 };
+
+/** What stands before the archive: of two archives of equal layout torch reads the first, and Python the last. */
+async function beforeArchive(
   source: ByteSource,
   head: Uint8Array,
-  prefixBytes: number,
+  { directory: { prefixBytes, entries } }: TorchArchive,
+  look: Look,
   signal?: AbortSignal,
-): Promise<(Pick<ParsedFile, "problems"> & { imports: readonly ImportFinding[] }) | undefined> {
-  if (prefixBytes === 0 || !isZip(head)) return undefined;
+): Promise<readonly Problem[]> {
+  // A directory may count the bytes before its archive as well.
+  const first = entries.reduce((least, entry) => Math.min(least, entry.localHeaderOffset), source.size);
+  const length = prefixBytes > 0 ? prefixBytes : first;
+  if (length === 0 || entries.length === 0) return [];
+  const before = head.subarray(0, length);
+  const part = new RangeByteSource(source, 0, length);
+  if (!isZip(head)) {
+    await look.intoBytes(part, before, { where: "what stands before the archive", depth: 0 });
+    const message = `${length} bytes stand before the archive. torch does not read it so.`;
+    return [{ severity: "warning", code: "PrefixedArchive", message }];
+  }
   const message =
     "The file holds two archives, one behind the other. Readers differ in which one they take; " +
     "the last one is shown, and the imports of both are listed.";
-  // Parts of distributed checkpoints are archives in a row, honestly: it is what they import that can be wrong.
-  const problem = { severity: "warning" as const, code: "TwoArchives", message, offset: prefixBytes };
   try {
-    const part = new RangeByteSource(source, 0, prefixBytes);
-    const archive = await openArchive(part, head.subarray(0, prefixBytes), undefined, signal);
-    const { imports, problems } = await allMemberImports(archive, signal);
-    return { imports, problems: [problem, ...problems] };
+    await look.intoArchive(await openArchive(part, before, undefined, signal), topPlace);
   } catch (error) {
     if (!(error instanceof CheckpointError)) throw error;
-    return { imports: [], problems: [problem] };
   }
+  // Parts of distributed checkpoints are archives in a row, honestly: it is what they import that can be wrong.
+  return [{ severity: "warning", code: "TwoArchives", message, offset: length }];
 }
 
 /** Constants have no names in the archive; they are numbered as in its pickle. */
@@ -148,11 +144,12 @@ function looksLikeTorch({ directory }: TorchArchive): boolean {
 /** Archives of other kinds cannot be shown yet, but the pickles in them are looked into. */
 async function readOtherArchive(archive: TorchArchive, signal?: AbortSignal): Promise<ParsedFile> {
   const kind = archive.directory.entries.some(({ name }) => name.endsWith(".npy")) ? "npz" : "zip";
-  const scan = await allMemberImports(archive, signal);
+  const look = new Look(archive.source.size, signal);
+  await look.intoMembers(archive, archive.directory.entries.filter(isFile), topPlace);
   const unsupported = unsupportedFormat(kind);
-  if (scan.pickles === 0 && scan.problems.length === 0) throw unsupported;
-  const problems = [unsupported.toProblem(), ...archive.directory.problems, ...scan.problems];
-  return parsedImports(scan.imports, problems, kind);
+  if (look.pickles === 0 && look.foundProblems.length === 0) throw unsupported;
+  const problems = [unsupported.toProblem(), ...archive.directory.problems, ...look.foundProblems];
+  return parsedImports(look.imports, problems, kind);
 }
 
 const localHeaderBytes = 30;

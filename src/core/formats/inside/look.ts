@@ -1,0 +1,269 @@
+import { RangeByteSource } from "../../bytes/byteRange";
+import { FileRegion, readMemberStart, SubRegion, ZipEntryRegion } from "../../bytes/byteRegion";
+import { type ByteSource, MemoryByteSource } from "../../bytes/byteSource";
+import { inflateSome } from "../../bytes/inflate";
+import type { ZipEntry } from "../../bytes/zipDirectory";
+import { CheckpointError } from "../../problem/checkpointError";
+import {
+  maxFollowingPickles,
+  maxListedProblems,
+  maxNestedPickleBytes,
+  maxNestedPickleDepth,
+  maxNestedPickles,
+  maxScannedMemberBytes,
+  maxScannedMembers,
+  maxSmallMemberBytes,
+} from "../../problem/limits";
+import type { Problem } from "../../problem/problem";
+import { ProblemList } from "../../problem/problemList";
+import { latin1Bytes } from "../../text/latin1";
+import { BytesValue, type ContentValue, LongTextValue } from "../contentValue";
+import type { ImportFinding } from "../importFinding";
+import type { FoundValues } from "../pickle/foundValues";
+import { judgeImports } from "../pickle/importReport";
+import { PickleBudget } from "../pickle/pickleBudget";
+import { encodedText } from "../pickle/pickleBytes";
+import { type Unpickled, unpickleFrom } from "../pickle/unpickle";
+import { Latin1TextRegion } from "../torch/textRegion";
+import { openArchive, type TorchArchive } from "../torch/torchArchive";
+import { type Compression, canUnpack, containerKind } from "./containerKind";
+
+/** What is looked into, as a report calls it, and how many others it lies in. */
+export interface Place {
+  readonly where: string | undefined;
+  readonly depth: number;
+}
+
+/** Opens the bytes of a pickle's stream, where they are needed. */
+export type OpenStream = () => Promise<ByteSource>;
+
+const insidePickle = "a pickle inside the pickle";
+const namedPickle = /\.(?:pkl|pickle|joblib)$/i;
+
+/**
+ * A look at all that Python might unpickle of a file, besides the value that is shown: other members of its archive,
+ * pickles in a row, in bytes, in archives, compressed. One look goes through one file, so that all of it together stays
+ * within the file's budget; what was left out is said.
+ */
+export class Look {
+  readonly imports: ImportFinding[] = [];
+  /** Pickles that were found. */
+  pickles = 0;
+  private readonly budget: PickleBudget;
+  private readonly problems = new ProblemList(maxListedProblems);
+  private started = 0;
+  private bytes = 0;
+  private left = 0;
+
+  constructor(
+    fileBytes: number,
+    private readonly signal?: AbortSignal,
+  ) {
+    this.budget = new PickleBudget(fileBytes);
+  }
+
+  get foundProblems(): readonly Problem[] {
+    const problems = this.problems.toArray();
+    return this.left === 0 ? problems : [...problems, limitReached(this.left)];
+  }
+
+  /** Members of an archive. What cannot be read is told, and the others are still looked into. */
+  async intoMembers(archive: TorchArchive, entries: readonly ZipEntry[], place: Place): Promise<void> {
+    for (const entry of entries.slice(0, maxScannedMembers)) {
+      this.signal?.throwIfAborted();
+      const where = place.where === undefined ? entry.name : `${entry.name} in ${place.where}`;
+      await this.orTell(where, entry.localHeaderOffset, () =>
+        this.intoMember(archive, entry, { where, depth: place.depth }),
+      );
+    }
+    const skipped = entries.length - maxScannedMembers;
+    if (skipped <= 0) return;
+    const message = `${skipped} more members of the archive were not looked into. They can hold pickles.`;
+    this.problems.add({ severity: "warning", code: "UnscannedMembers", message });
+  }
+
+  /** All members: in an archive that torch did not write, what is a pickle may be called anything. */
+  async intoArchive(archive: TorchArchive, place: Place): Promise<void> {
+    for (const problem of archive.directory.problems) this.problems.add(problem);
+    await this.intoMembers(archive, archive.directory.entries.filter(isFile), place);
+  }
+
+  /** Bytes of which only their first ones are known. */
+  async intoBytes(source: ByteSource, head: Uint8Array, place: Place): Promise<void> {
+    const container = containerKind(head);
+    const isNamed = place.where !== undefined && namedPickle.test(place.where);
+    if (container?.kind === "pickle" || (container === undefined && isNamed)) {
+      await this.intoPickles(source, container?.start ?? 0, place);
+    } else if (container?.kind === "zip") await this.intoZip(source, head, place);
+    else if (container?.kind === "compressed") {
+      await this.intoCompressed(source, container.by, container.start, place);
+    }
+  }
+
+  /** Pickles that follow each other, until something else does. Gives where they end. */
+  async intoPickles(source: ByteSource, start: number, place: Place): Promise<number> {
+    let position = start;
+    for (let count = 0; position < source.size; count++) {
+      if (count >= maxFollowingPickles || !this.admit(0, place)) {
+        this.left++;
+        break;
+      }
+      const { signal, budget } = this;
+      const read = await unpickleFrom(source, { start: position, signal, budget });
+      // What fails without an import may be no pickle at all, but bytes that begin like one.
+      if (read.failure !== undefined && read.imports.length === 0) {
+        if (read.failure.code === "PickleLimit") this.left++;
+        break;
+      }
+      this.note(read, place);
+      await this.intoFound(read.found, async () => source, place);
+      position = read.end;
+      if (read.failure !== undefined) break;
+    }
+    return position;
+  }
+
+  /** What a pickle holds as bytes, but for `seen`; `stream` has those that stayed in the file. */
+  async intoFound(
+    found: FoundValues,
+    stream: OpenStream,
+    place: Place,
+    seen: ReadonlySet<ContentValue> = new Set(),
+  ): Promise<void> {
+    const inner = { where: innerPlace(place.where), depth: place.depth + 1 };
+    for (const value of [...found.payloads, ...found.byteCalls]) {
+      if (seen.has(value)) continue;
+      const bytes = payloadBytes(value);
+      if (bytes === undefined || containerKind(bytes) === undefined) continue;
+      await this.intoPayload(new MemoryByteSource(bytes), bytes, inner);
+    }
+    for (const value of found.longPayloads) {
+      if (!seen.has(value)) await this.intoLong(value, await stream(), inner);
+    }
+    for (const call of found.byteCalls) {
+      const text = encodedText(call);
+      if (!(text instanceof LongTextValue)) continue;
+      const whole = await stream();
+      const part = new SubRegion(new FileRegion(0, whole.size), text.offset, text.length);
+      const decoded = await new Latin1TextRegion(part).open(whole, this.signal);
+      const head = await decoded.read(0, Math.min(decoded.size, maxSmallMemberBytes));
+      if (containerKind(head) !== undefined) await this.intoPayload(decoded, head, inner);
+    }
+  }
+
+  /** A pickle of the file that is told of together with these. */
+  note({ imports, problems }: Unpickled, { where }: Place): void {
+    this.pickles++;
+    for (const finding of judgeImports(imports, where)) this.imports.push(finding);
+    for (const problem of problems) this.problems.add(problem);
+  }
+
+  private async intoLong({ offset, length }: BytesValue, stream: ByteSource, place: Place): Promise<void> {
+    const part = new RangeByteSource(stream, offset, Math.min(length, stream.size - offset));
+    const head = await part.read(0, Math.min(part.size, maxSmallMemberBytes), this.signal);
+    if (containerKind(head) !== undefined) await this.intoPayload(part, head, place);
+  }
+
+  private async intoPayload(source: ByteSource, head: Uint8Array, place: Place): Promise<void> {
+    if (!this.admit(source.size, place)) this.left++;
+    else await this.orTell(place.where ?? "", undefined, () => this.intoBytes(source, head, place));
+  }
+
+  private async intoMember({ source }: TorchArchive, entry: ZipEntry, place: Place): Promise<void> {
+    const member = await new ZipEntryRegion(entry).open(source, this.signal);
+    const head = await readMemberStart(
+      source,
+      entry,
+      Math.min(member.size, maxSmallMemberBytes),
+      this.signal,
+    );
+    const isEncrypted = entry.encrypted && containerKind(head) === undefined;
+    if (isEncrypted) throw new CheckpointError("EncryptedMember", "it is encrypted.");
+    if (entry.method !== 0 && entry.size > maxScannedMemberBytes && containerKind(head) !== undefined)
+      throw new CheckpointError("MemberTooLarge", "it is compressed and too large.");
+    await this.intoBytes(member, head, place);
+  }
+
+  private async intoZip(source: ByteSource, head: Uint8Array, { where, depth }: Place): Promise<void> {
+    if (!this.admit(0, { where, depth: depth + 1 })) {
+      this.left++;
+      return;
+    }
+    const archive = await openArchive(source, head, undefined, this.signal);
+    await this.intoArchive(archive, { where, depth: depth + 1 });
+  }
+
+  private async intoCompressed(
+    source: ByteSource,
+    by: Compression,
+    start: number,
+    { where, depth }: Place,
+  ): Promise<void> {
+    if (!canUnpack(by)) {
+      this.tellUnseen(`${where ?? "The file"} is compressed by ${by}, into which nothing here can look.`);
+      return;
+    }
+    const size = source.size - start;
+    const place = { where, depth: depth + 1 };
+    if (size > maxScannedMemberBytes || !this.admit(size, place)) {
+      this.tellUnseen(`${where ?? "The file"} is compressed, and too large or too deep to be looked into.`);
+      return;
+    }
+    const wrapping = by === "gzip" ? "gzip" : "deflate";
+    const packed = await source.read(start, size, this.signal);
+    const { bytes, failure } = await inflateSome(packed, wrapping, maxScannedMemberBytes);
+    const before = this.pickles;
+    await this.intoBytes(new MemoryByteSource(bytes), bytes.subarray(0, maxSmallMemberBytes), place);
+    // Two bytes say zlib, which any numbers may begin with.
+    if (failure === undefined || (by === "zlib" && this.pickles === before)) return;
+    this.tellUnseen(`${where ?? "The file"} cannot be unpacked whole: ${failure.message}`);
+  }
+
+  /** Counts what is begun; false where the file has had its share. */
+  private admit(bytes: number, { depth }: Place): boolean {
+    if (depth > maxNestedPickleDepth || this.started >= maxNestedPickles || this.budget.opcodes <= 0) {
+      return false;
+    }
+    if (this.bytes + bytes > maxNestedPickleBytes) return false;
+    this.started++;
+    this.bytes += bytes;
+    return true;
+  }
+
+  private async orTell(where: string, offset: number | undefined, look: () => Promise<void>): Promise<void> {
+    try {
+      await look();
+    } catch (error) {
+      if (!(error instanceof CheckpointError || error instanceof RangeError)) throw error;
+      this.tellUnseen(`${where} cannot be looked into: ${error.message}`, offset);
+    }
+  }
+
+  private tellUnseen(message: string, offset?: number): void {
+    const at = offset === undefined ? {} : { offset };
+    this.problems.add({ severity: "warning", code: "UnreadableMember", message, ...at });
+  }
+}
+
+export function isFile({ name, size }: ZipEntry): boolean {
+  return !name.endsWith("/") && size > 2;
+}
+
+function innerPlace(where: string | undefined): string {
+  if (where === undefined) return insidePickle;
+  return where.startsWith(insidePickle) ? where : `${insidePickle} of ${where}`;
+}
+
+function payloadBytes(value: ContentValue): Uint8Array | undefined {
+  if (value instanceof BytesValue) return value.bytes;
+  const text = encodedText(value);
+  return typeof text === "string" ? latin1Bytes(text) : undefined;
+}
+
+function limitReached(left: number): Problem {
+  const message =
+    `${left} more pickles inside of pickles, archives or compressed bytes were not looked into: ` +
+    `${maxNestedPickles} of them, ${maxNestedPickleDepth} levels, ${maxNestedPickleBytes} bytes in all and a number ` +
+    "of opcodes that goes by the file's size are the limit. They can hold anything.";
+  return { severity: "warning", code: "NestedPickleLimit", message };
+}

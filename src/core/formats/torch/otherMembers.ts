@@ -1,0 +1,46 @@
+import type { ZipEntry } from "../../bytes/zipDirectory";
+import { maxSmallMemberBytes } from "../../problem/limits";
+import { tupleItems } from "../contentView";
+import { isFile } from "../inside/look";
+import type { PyPersistentId } from "../pickle/pickleValue";
+import type { TorchArchive } from "./torchArchive";
+
+/** Texts that torch writes. They are short: a number, a word, or forty digits. */
+const smallTexts =
+  /(?:^|\/)(?:version|byteorder|\.format_version|\.storage_alignment|\.data\/serialization_id)$/;
+const longestText = 64;
+
+/** TorchScript's programs, and what tells their lines, which torch reads with a reader of its own that imports nothing. */
+const code = /(?:^|\/)code\/.*\.py$|\.debug_pkl$/;
+
+const storage = /(?:^|\/)(?:data|constants)\/([^./]+)$/;
+
+/**
+ * Members of a torch archive that may hold a pickle besides the one that is shown: a second of the same name, constants
+ * of TorchScript, arrays of objects, storages to which nothing refers, and whatever else was put there.
+ */
+export function otherMembers(
+  { directory, folder }: TorchArchive,
+  shown: ZipEntry | undefined,
+  references: readonly PyPersistentId[],
+): readonly ZipEntry[] {
+  const keys = storageKeys(references);
+  return directory.entries.filter((entry) => {
+    const { name, size } = entry;
+    if (entry === shown || !isFile(entry) || code.test(name)) return false;
+    if (smallTexts.test(name) && size <= Math.min(longestText, maxSmallMemberBytes)) return false;
+    const key = name.startsWith(folder) ? storage.exec(name)?.[1] : undefined;
+    return key === undefined || !keys.has(key);
+  });
+}
+
+/** Keys that a pickle's references to storages give, as text or number. */
+function storageKeys(references: readonly PyPersistentId[]): ReadonlySet<string> {
+  const keys = new Set<string>();
+  for (const { id } of references) {
+    const key =
+      typeof id === "string" ? /'([^']{1,200})', '[^']{0,200}', \d/.exec(id)?.[1] : tupleItems(id)?.[2];
+    if (typeof key === "string" || typeof key === "number") keys.add(String(key));
+  }
+  return keys;
+}
