@@ -1,3 +1,5 @@
+import { familySpelling } from "./familySpelling";
+
 /** What wrappers put in front of a model's names: DDP, torch.compile, PEFT, and pipelines around the one network. */
 const wrapperWords: ReadonlySet<string> = new Set([
   ...["module", "_orig_mod", "_forward_module", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"],
@@ -47,7 +49,7 @@ function isOuter(word: string): boolean {
 
 /** diffusers' old processors have no number for what newer code keeps in a list: `to_out` is `to_out.0`. */
 function ending(path: string): string {
-  return path.replace(/_to_out_0$/, "_to_out");
+  return familySpelling(path.replace(/_to_out_0$/, "_to_out"));
 }
 
 /** Why two names were taken for one. */

@@ -75,19 +75,32 @@ function unambiguous(items: readonly NamedShape[]): ReadonlyMap<string, number |
   return found;
 }
 
-/** The same renames counted together, the most frequent first. */
+/** Kinds of renames that are told one by one. */
+const maxTold = 6;
+
+/** The same renames counted together, whatever layer or expert they are of, the most frequent first. */
 export function countRenames(renames: readonly Rename[]): readonly NameRename[] {
   const counted = new Map<string, NameRename>();
-  for (const rename of renames) {
+  for (const given of renames) {
+    const rename = { ...given, strip: withoutNumbers(given.strip), add: withoutNumbers(given.add) };
     const key = `${rename.kind}\0${rename.strip}\0${rename.add}\0${rename.inFront}`;
     counted.set(key, { ...rename, count: (counted.get(key)?.count ?? 0) + 1 });
   }
-  return [...counted.values()].sort((a, b) => b.count - a.count);
+  const sorted = [...counted.values()].sort((a, b) => b.count - a.count);
+  if (sorted.length <= maxTold) return sorted;
+  const rest = sorted.slice(maxTold).reduce((sum, { count }) => sum + count, 0);
+  return [...sorted.slice(0, maxTold), { kind: "dialect", strip: "", add: "", inFront: false, count: rest }];
+}
+
+function withoutNumbers(path: string): string {
+  return path.replace(/(^|\.)\d+(?=\.|$)/g, "$1N");
 }
 
 /** Says what was done so that names agree. */
 export function renameText({ kind, strip, add, inFront, count }: NameRename): string {
   const names = plural(count, "name");
+  if (strip === "" && add === "")
+    return `${names} of other spellings ${be(count)} held against their counterparts.`;
   if (kind === "dialect" && /^[._]$/.test(strip))
     return `${names} joined with "${strip}" ${be(count)} held against those joined with "${add}".`;
   if (kind === "dialect" && !/\.$/.test(strip + add))

@@ -6,7 +6,8 @@ import { TiedTensors } from "../../core/compare/tensors/tiedTensors";
 import { ProblemList } from "../../core/problem/problemList";
 import type { CheckpointSession } from "../../core/session/checkpointSession";
 import type { Tensor } from "../../core/tensors/tensor";
-import type { NumbersPool } from "../numbers/numbersPool";
+import { type NumbersPool, withTensors } from "../numbers/numbersPool";
+import type { NumbersSource } from "../numbers/scan";
 import { hasEqualBytes } from "./equalBytes";
 import { FileWatch, fileChanged } from "./fileWatch";
 
@@ -30,6 +31,8 @@ const maxListedFailures = 20;
 export class TensorDiffing {
   readonly table: DiffTable;
   readonly problems: ProblemList = new ProblemList(maxListedFailures);
+  /** The sessions' files, with the slices that were aligned among their tensors. */
+  private readonly sources: readonly (NumbersSource | undefined)[];
   private readonly indexes: readonly ReadonlyMap<Tensor, number>[];
   private readonly tied: readonly (TiedTensors | undefined)[];
 
@@ -38,8 +41,13 @@ export class TensorDiffing {
     readonly alignment: Alignment,
   ) {
     this.table = new DiffTable(alignment.rows.length, diffPairs(sessions.length));
-    this.indexes = sessions.map(
-      (session) => new Map(session?.checkpoint.tensors.map((tensor, index) => [tensor, index])),
+    this.sources = sessions.map((session, column) => {
+      const aligned = alignment.rows.flatMap(({ tensors }) => tensors[column] ?? []);
+      const plain = aligned.filter(({ packed }) => packed === undefined);
+      return session === undefined ? undefined : withTensors(session, plain);
+    });
+    this.indexes = this.sources.map(
+      (source) => new Map(source?.checkpoint.tensors.map((tensor, index) => [tensor, index])),
     );
     this.tied = sessions.map((session) => session && new TiedTensors(session.checkpoint.tensors));
   }
@@ -108,7 +116,8 @@ export class TensorDiffing {
   ): Promise<void> {
     const { a, b } = this.table.pairs[pair] as { a: number; b: number };
     const [left, right] = [this.sessions[a], this.sessions[b]];
-    if (left === undefined || right === undefined) return;
+    const [from, to] = [this.sources[a], this.sources[b]];
+    if (left === undefined || right === undefined || from === undefined || to === undefined) return;
     const ofFiles = rows.filter(({ a: x, b: y }) => x.packed === undefined && y.packed === undefined);
     const fresh = ofFiles.filter(({ twin }) => twin === undefined);
     const places = fresh.map((row) => ({
@@ -116,7 +125,7 @@ export class TensorDiffing {
       b: this.indexes[b]?.get(row.b) as number,
     }));
     const withoutNumbers: PlannedRow[] = [];
-    const { unreadable, changedFiles } = await pool.compare(left, right, places, {
+    const { unreadable, changedFiles } = await pool.compare(from, to, places, {
       signal,
       onPair: (at, difference) => {
         const planned = fresh[at] as PlannedRow;

@@ -119,13 +119,15 @@ export class NumbersPool {
   ): Promise<TensorDifference | undefined> {
     if (a.tensor.packed !== undefined || b.tensor.packed !== undefined)
       return this.reading.compare([a.source, b.source], [a.tensor, b.tensor], options.signal);
-    const [left, right] = [a, b].map(({ source, tensor }) => source.checkpoint.tensors.indexOf(tensor));
+    const [from, to] = [withTensors(a.source, [a.tensor]), withTensors(b.source, [b.tensor])];
+    const left = from.checkpoint.tensors.indexOf(a.tensor);
+    const right = to.checkpoint.tensors.indexOf(b.tensor);
     let found: TensorDifference | undefined;
     const onPair = (_pair: number, difference: TensorDifference | undefined) => {
       found = difference;
     };
-    const pair = { a: left as number, b: right as number };
-    const outcome = await this.compare(a.source, b.source, [pair], { ...options, urgent: true, onPair });
+    const pair = { a: left, b: right };
+    const outcome = await this.compare(from, to, [pair], { ...options, urgent: true, onPair });
     if (outcome.changedFiles.a.length + outcome.changedFiles.b.length > 0)
       throw new FileChangedError(changed);
     const [unreadable] = outcome.unreadable;
@@ -137,4 +139,14 @@ export class NumbersPool {
   dispose(): Promise<void> {
     return this.threads.dispose();
   }
+}
+
+/** A source with tensors that its directory does not list: slices of those that it does. */
+export function withTensors({ files, checkpoint }: NumbersSource, tensors: readonly Tensor[]): NumbersSource {
+  const listed = new Set(checkpoint.tensors);
+  const more = tensors.filter((tensor) => !listed.has(tensor));
+  return {
+    files,
+    checkpoint: more.length === 0 ? checkpoint : { ...checkpoint, tensors: [...checkpoint.tensors, ...more] },
+  };
 }

@@ -205,3 +205,82 @@ describe("training checkpoints", () => {
     expect(alignTensors([one, one]).rows.map(({ part }) => part)).toEqual([undefined]);
   });
 });
+
+describe("experts of a layer in one tensor and one by one", () => {
+  const [experts, inner, hidden] = [2, 3, 4];
+  const path = "model.layers.0.mlp.experts";
+  const tensor = (name: string, shape: readonly number[], offset = 0): Tensor => ({
+    name,
+    dtype: "F32",
+    shape,
+    byteSize: 4 * shape.reduce((product, size) => product * size, 1),
+    offset,
+    fileIndex: 0,
+  });
+  const fused = [
+    tensor(`${path}.gate_up_proj`, [experts, 2 * inner, hidden], 1000),
+    tensor(`${path}.down_proj`, [experts, hidden, inner], 5000),
+  ];
+  const single = [0, 1].flatMap((expert) => [
+    tensor(`${path}.${expert}.gate_proj.weight`, [inner, hidden]),
+    tensor(`${path}.${expert}.up_proj.weight`, [inner, hidden]),
+    tensor(`${path}.${expert}.down_proj.weight`, [hidden, inner]),
+  ]);
+  const source = (label: string, tensors: readonly Tensor[]) => ({ label, tensors, aliases: new Map() });
+
+  it("are the same: slices of the one are held against the other", () => {
+    const { rows, problems } = alignTensors([source("old", single), source("new", fused)]);
+    expect(rows.map(({ name, status, tensors }) => [name, status, tensors[1]?.offset])).toEqual([
+      // gate of expert 0 is the first half of the rows of its matrix, up the second.
+      [`${path}.0.down_proj.weight`, "same layout", 5000],
+      [`${path}.0.gate_proj.weight`, "same layout", 1000],
+      [`${path}.0.up_proj.weight`, "same layout", 1000 + 4 * inner * hidden],
+      [`${path}.1.down_proj.weight`, "same layout", 5000 + 4 * hidden * inner],
+      [`${path}.1.gate_proj.weight`, "same layout", 1000 + 4 * 2 * inner * hidden],
+      [`${path}.1.up_proj.weight`, "same layout", 1000 + 4 * 3 * inner * hidden],
+    ]);
+    expect(problems[0]?.message).toMatch(/^new: experts that are kept in one tensor/);
+  });
+
+  it("also under Mixtral's names of before", () => {
+    const mixtral = single.map((each) => ({
+      ...each,
+      name: each.name
+        .replace("mlp.", "block_sparse_moe.")
+        .replace("gate_proj", "w1")
+        .replace("down_proj", "w2")
+        .replace("up_proj", "w3"),
+    }));
+    const { rows } = alignTensors([source("new", fused), source("old", mixtral)]);
+    expect(rows.every(({ status }) => status === "same layout")).toBe(true);
+  });
+
+  it("are left alone where they lie otherwise, or where nothing has them one by one", () => {
+    const transposed = [tensor(`${path}.gate_up_proj`, [experts, hidden, 2 * inner])];
+    const { rows } = alignTensors([source("old", single), source("new", transposed)]);
+    expect(rows.map(({ name }) => name)).toContain(`${path}.gate_up_proj`);
+    expect(alignTensors([source("a", fused), source("b", fused)]).rows).toHaveLength(2);
+  });
+});
+
+it("query and key of torchtune are not held against those of transformers, and it is said", () => {
+  const names = (...all: string[]) => all.map((name) => layerTensor(name));
+  const { rows, problems } = alignTensors([
+    {
+      label: "hf",
+      tensors: names("model.layers.0.self_attn.q_proj.weight", "model.layers.0.mlp.up_proj.weight"),
+      aliases: new Map(),
+    },
+    {
+      label: "tune",
+      tensors: names("layers.0.attn.q_proj.weight", "layers.0.mlp.w3.weight"),
+      aliases: new Map(),
+    },
+  ]);
+  expect(rows.filter(({ tensors }) => tensors.every((tensor) => tensor !== undefined))).toHaveLength(1);
+  expect(problems).toContainEqual(expect.objectContaining({ code: "RowsInOtherOrder" }));
+});
+
+function layerTensor(name: string): Tensor {
+  return { name, dtype: "F32", shape: [4, 4], byteSize: 64, offset: 0, fileIndex: 0 };
+}

@@ -187,3 +187,47 @@ it("stops when it is cancelled, keeps what it has, and goes on from there", asyn
   await run.run(pool, { report: (_, total) => reports.push(total) });
   expect(reports.at(-1)).toBe(0);
 });
+
+it("slices of experts that are kept in one tensor are compared by their own values", async () => {
+  const path = "model.layers.0.mlp.experts";
+  const numbers = (count: number, first: number) => Array.from({ length: count }, (_, at) => first + at);
+  const save = (
+    name: string,
+    tensors: readonly (readonly [string, readonly number[], readonly number[]])[],
+  ) => {
+    const file = join(folder, name);
+    const specs = tensors.map(([tensor, shape]) => ({ name: tensor, dtype: "F32", shape }));
+    const data = new Uint8Array(Float32Array.from(tensors.flatMap(([, , values]) => values)).buffer);
+    writeFileSync(file, safetensorsFile({ tensors: specs, data }));
+    return file;
+  };
+  // Two experts of gate [1, 2], up [1, 2] and down [2, 1]: rows of gate, then of up, one expert after the other.
+  const fused = save("fused.safetensors", [
+    [`${path}.gate_up_proj`, [2, 2, 2], numbers(8, 1)],
+    [`${path}.down_proj`, [2, 2, 1], numbers(4, 20)],
+  ]);
+  const single = save("single.safetensors", [
+    [`${path}.0.gate_proj.weight`, [1, 2], [1, 2]],
+    [`${path}.0.up_proj.weight`, [1, 2], [3, 4]],
+    [`${path}.0.down_proj.weight`, [2, 1], [20, 21]],
+    [`${path}.1.gate_proj.weight`, [1, 2], [5, 6]],
+    [`${path}.1.up_proj.weight`, [1, 2], [7, 9]],
+    [`${path}.1.down_proj.weight`, [2, 1], [22, 23]],
+  ]);
+  const run = await diffing(single, fused);
+  await run.run(pool);
+  const row = run.alignment.rows.findIndex(({ name }) => name.endsWith("1.up_proj.weight"));
+  expect(statuses(run).filter(([, status]) => status !== "equal")).toEqual([
+    [`${path}.1.up_proj.weight`, "changed"],
+  ]);
+  expect(run.table.numbers(row, 0)?.maxAbs).toBe(1);
+  // A single one, as its detail asks for.
+  const [a, b] = run.alignment.rows[row]?.tensors ?? [];
+  const sessions = await Promise.all(
+    [single, fused].map((file) => CheckpointSession.open(nodeFiles, file, () => undefined)),
+  );
+  const [left, right] = sessions as [CheckpointSession, CheckpointSession];
+  if (a === undefined || b === undefined) throw new Error("Not aligned.");
+  const detail = await pool.diff({ source: left, tensor: a }, { source: right, tensor: b });
+  expect(detail?.maxAbs).toBe(1);
+});

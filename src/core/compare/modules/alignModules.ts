@@ -1,6 +1,7 @@
 import type { Adapter } from "../../adapter/adapter";
 import type { LoraModule } from "../../adapter/loraModule";
 import { type Rename, renameBetween } from "../../names/canonicalName";
+import { rowOrderNote } from "../../names/familySpelling";
 import {
   type AlignedNames,
   countRenames,
@@ -49,7 +50,11 @@ export function alignModules(snapshots: readonly Snapshot[]): ModuleAlignment {
     const warning = loaderWarning(label, adapter, renames);
     if (warning !== undefined) problems.push(warning);
   }
-  return { rows, aligned, problems };
+  const adapters = snapshots.map(({ session }) => session?.adapter !== undefined);
+  const order = rowOrderNote(
+    rows.filter(({ modules }) => modules.some((module, at) => module === undefined && adapters[at])),
+  );
+  return { rows, aligned, problems: order === undefined ? problems : [...problems, order] };
 }
 
 function addSnapshot(

@@ -1,3 +1,4 @@
+import { rowOrderNote } from "../../names/familySpelling";
 import { type AlignedNames, matchNames, type NameRename, renameText } from "../../names/matchNames";
 import {
   findNameRule,
@@ -13,6 +14,7 @@ import { compareNames, type NameSeparator, separatorOf } from "../../tensors/nam
 import { storedType, type Tensor } from "../../tensors/tensor";
 import { plural } from "../../text/quantities";
 import { isSameShape } from "./diffPairs";
+import { withExpertSlices } from "./expertSlices";
 import { TiedTensors } from "./tiedTensors";
 
 /** The tensors of one snapshot. */
@@ -59,9 +61,18 @@ export interface Alignment {
  * are left out where that makes names agree, and a tied tensor that one snapshot keeps under a single name is found.
  * @param sources one for each snapshot; undefined for one that could not be read.
  */
-export function alignTensors(sources: readonly (AlignedSource | undefined)[]): Alignment {
+export function alignTensors(given: readonly (AlignedSource | undefined)[]): Alignment {
+  const sliced = withExpertSlices(given.map((source) => source?.tensors));
+  const sources = given.map((source, column) => {
+    const tensors = sliced[column];
+    return source === undefined || tensors === undefined ? undefined : { ...source, tensors };
+  });
   const aligning = new Aligning(sources);
-  for (const [column, source] of sources.entries()) if (source !== undefined) aligning.add(column, source);
+  for (const [column, source] of sources.entries()) {
+    if (source === undefined) continue;
+    aligning.add(column, source);
+    if (source.tensors.length !== given[column]?.tensors.length) aligning.noteSlices(column, source.label);
+  }
   return aligning.finish();
 }
 
@@ -120,6 +131,12 @@ class Aligning {
     this.problems.push({ severity: "info", code: "NamesAligned", message: `${label}: ${rule}` });
   }
 
+  noteSlices(column: number, label: string): void {
+    const rule =
+      "experts that are kept in one tensor (transformers 5) are held against experts that are kept one by one.";
+    this.note(column, label, "dialect", rule);
+  }
+
   /** What no prefix explains: the nesting of a model that moved, dialects. The rest gets rows of its own. */
   private placeBySpelling(
     column: number,
@@ -151,6 +168,12 @@ class Aligning {
       .sort((a, b) => compareNames(a.name, b.name, separator))
       .map((row) => ({ ...row, status: statusOf(row.tensors, readable) }));
     const rows = this.weightsFirst(sorted);
+    const order = rowOrderNote(
+      rows.filter(({ tensors }) =>
+        tensors.some((tensor, column) => tensor === undefined && readable[column]),
+      ),
+    );
+    if (order !== undefined) this.problems.push(order);
     return { rows, separator, aligned: this.aligned, problems: this.problems };
   }
 
