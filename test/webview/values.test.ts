@@ -112,6 +112,29 @@ test("keys move the active cell, Shift selects, and Ctrl+C copies the block with
     ]);
 });
 
+test("codes of a packed weight are shown as the values that they stand for, or as they are stored", async () => {
+  const { opened, grid, cell } = await openValues("experts_blocks");
+  const { page } = opened;
+  await page.getByText("MXFP4, groups of 32: 4 × 64 in").waitFor();
+  const choice = page.getByRole("group", { name: "Which values are shown" });
+  const dequantised = choice.getByRole("button", { name: "Dequantised" });
+  expect(await dequantised.getAttribute("aria-pressed")).toBe("true");
+  await expect.poll(() => cell(3, 0)).toMatch(/^-?\d/);
+  await choice.getByRole("button", { name: "Stored codes" }).click();
+  // [4, 2, 16] bytes, of which the last two axes are laid out.
+  await expect.poll(() => grid.getAttribute("aria-colcount")).toBe("17");
+  await expect.poll(() => cell(1, 0)).toMatch(/^\d{1,3}$/);
+  await dequantised.click();
+  await expect.poll(() => grid.getAttribute("aria-colcount")).toBe("65");
+});
+
+test("blocks of ggml are shown as values; there are no codes of single ones", async () => {
+  const { opened, cell } = await openValues("blocks");
+  await opened.page.getByText("Q4_K, blocks of 256: 2 × 256 in").waitFor();
+  await expect.poll(() => cell(1, 3)).toMatch(/^-?\d/);
+  expect(await opened.page.getByRole("button", { name: "Stored codes" }).count()).toBe(0);
+});
+
 test("the format is the user's choice, and stays with the place when the page comes back", async () => {
   const { opened, grid, cell } = await openValues("broken.weight");
   const { page } = opened;
@@ -135,8 +158,8 @@ test("truth values, complex numbers and scalars are shown as what they are", asy
   await expect.poll(() => opened.page.locator(".values-active").innerText()).toMatch(/\d/);
   await selectTensor(opened, "empty");
   await opened.page.getByText("The tensor has no values").waitFor();
-  await selectTensor(opened, "packed");
-  await opened.page.getByText("Values of the type Q4_K are not shown.").waitFor();
+  await selectTensor(opened, "unheard");
+  await opened.page.getByText("Values of the type Q9_X are not shown.").waitFor();
   await selectTensor(opened, "scaled");
   await opened.page.getByText("The stored integers").waitFor();
 });

@@ -6,6 +6,9 @@ import { packScanChunk, type ScanChunk } from "../../../src/core/analysis/scanTa
 import { tensorFindings } from "../../../src/core/analysis/tensorFindings";
 import type { TensorNumbers } from "../../../src/core/analysis/tensorNumbers";
 import { momentNumbers } from "../../../src/core/optimizer/updateSize";
+import { PackedWeights } from "../../../src/core/tensors/packed/packedWeights";
+import { readUnpacked, unpackedTensor } from "../../../src/core/tensors/packed/unpackedTensor";
+import type { ReadTensorRange } from "../../../src/core/tensors/readTensorRange";
 import { elementCount, type Tensor } from "../../../src/core/tensors/tensor";
 import { findNotFinite } from "../../../src/core/values/findNotFinite";
 import { heatMap } from "../../../src/core/values/heatMap";
@@ -43,31 +46,28 @@ export function numbersHost(
     if (tensor?.name !== name) throw new Error(`Row ${row} is not ${name}.`);
     return tensor;
   };
+  const packedOf = (tensor: Tensor) => new PackedWeights(sample().tensors, {}).of(tensor, readSample);
+  const shownAt = async (place: TensorPlace) => {
+    const tensor = tensorAt(place);
+    const packed = place.unpacked === true ? await packedOf(tensor) : undefined;
+    return packed === undefined ? tensor : unpackedTensor(tensor, packed);
+  };
   return {
-    packedWeight: () => undefined,
+    packedWeight: async ({ tensor }) => {
+      const packed = await packedOf(tensorAt(tensor));
+      return packed && { scheme: packed.scheme, shape: packed.shape, storedBytes: 4096 };
+    },
     values: async ({ tensor, slice, block }, signal) => {
       await waitUnlessAborted(options.valuesMs ?? 0, signal);
       if (failures > 0) {
         failures--;
         throw new Error("The file ended at byte 4,096 while it was being read.");
       }
-      return readBlock(tensorAt(tensor), slice, block, async (read, offset, length) =>
-        sampleBytes(read, offset, length),
-      );
+      return readBlock(await shownAt(tensor), slice, block, readSample);
     },
-    heatMap: ({ tensor, slice, part }, signal) =>
-      heatMap(
-        tensorAt(tensor),
-        slice,
-        part,
-        async (read, offset, length) => sampleBytes(read, offset, length),
-        () => {},
-        signal,
-      ),
-    findNotFinite: ({ tensor, from }) =>
-      findNotFinite(tensorAt(tensor), from, async (read, offset, length) =>
-        sampleBytes(read, offset, length),
-      ),
+    heatMap: async ({ tensor, slice, part }, signal) =>
+      heatMap(await shownAt(tensor), slice, part, readSample, () => {}, signal),
+    findNotFinite: async ({ tensor, from }) => findNotFinite(await shownAt(tensor), from, readSample),
     tensorNumbers: async ({ tensor }, signal, tell) => {
       const found = tensorAt(tensor);
       tell.progress(found.byteSize / 4, found.byteSize);
@@ -86,6 +86,11 @@ export function numbersHost(
     cancelScan: () => scan.end({ status: "cancelled" }),
   };
 }
+
+const readSample: ReadTensorRange = async (tensor, offset, length) =>
+  tensor.packed === undefined
+    ? sampleBytes(tensor, offset, length)
+    : readUnpacked(tensor.packed, offset, length, readSample);
 
 /** Of the first megabyte: nobody waits for 131 million made-up values. */
 function measured(tensor: Tensor): Promise<TensorNumbers | undefined> {

@@ -19,6 +19,7 @@ import { Banner, Empty, Progress } from "../../ui/states";
 import type { EditorModel } from "../editorModel";
 import { OnDemand } from "../onDemand";
 import type { LoadedTensors } from "../tensors/tensorDirectory";
+import { PackedChoice, type ShownTensor, useShownTensor } from "../values/shownTensor";
 import { SliceBar } from "../values/sliceBar";
 import { colorLimit, weightScale } from "./weightColors";
 
@@ -36,22 +37,28 @@ type Shows = "mean" | "absMax";
 /** The tensor as a picture: every cell is the mean, or the largest magnitude, of a block of values. */
 export function PicturePane({ model, loaded, row }: PicturePaneProps) {
   const { table } = loaded;
-  const dtype = valueDtype(table.dtype(row));
+  const shown = useShownTensor(model, loaded, row);
+  if (shown === undefined) return null;
+  const { dtype, place } = shown;
   if (dtype === undefined) return <Empty title="Values of this type are not shown." />;
   if (table.parameters(row) === 0) return <Empty title="The tensor has no values." />;
-  return <Picture {...{ model, loaded, row, dtype }} key={`${row} ${table.name(row)}`} />;
+  return <Picture {...{ model, loaded, row, shown, dtype }} key={`${row} ${place.name} ${place.unpacked}`} />;
 }
 
-function Picture({ model, loaded, row, dtype }: PicturePaneProps & { readonly dtype: ValueDtype }) {
+interface PictureProps extends PicturePaneProps {
+  readonly shown: ShownTensor;
+  readonly dtype: ValueDtype;
+}
+
+function Picture({ model, loaded, row, shown, dtype }: PictureProps) {
   const { table } = loaded;
   const { values } = model.tensors;
-  const shape = table.shape(row);
+  const { shape, place: tensor } = shown;
   const kept = values.slice.value;
   const slice = useMemo(() => fittingSlice(shape, kept), [shape, kept]);
   const size = sliceSize(shape, slice);
   const [part, setPart] = useState<SliceBlock>({ row: 0, column: 0, ...size });
   const [shows, setShows] = useState<Shows>("mean");
-  const tensor = { row, name: table.name(row) };
   const picture = useMemo(
     () =>
       new OnDemand<HeatMap>((...wanted) => model.host.call("heatMap", { tensor, slice, part }, ...wanted)),
@@ -91,6 +98,7 @@ function Picture({ model, loaded, row, dtype }: PicturePaneProps & { readonly dt
         </fieldset>
         {isPart && <Button onClick={() => setPart(whole)}>Whole slice</Button>}
       </div>
+      <PackedChoice shown={shown} hasCodes={valueDtype(table.dtype(row)) !== undefined} />
       {answer.status === "ready" ? (
         <ReadyPicture
           {...{ model, slice, shows }}
