@@ -5,12 +5,14 @@ import type { FolderFormat } from "../formats/folderFormat";
 import { folderFormatOf } from "../formats/folderRegistry";
 import { rankGroups } from "../formats/fsdp/rankFiles";
 import { readCheckpointFile } from "../formats/readFile";
+import { bundleIndexOf, openBundle } from "../formats/tensorflow/tensorflowBundle";
 import { classifyEntry, mainFile } from "../parts/parts";
 import { CheckpointError } from "../problem/checkpointError";
 import { isReadingError } from "../problem/problem";
 import { inNameOrder } from "../tensors/nameOrder";
 import type { Checkpoint } from "./checkpoint";
 import { openShardedModel } from "./openShardedModel";
+import { isSplitGguf, openSplitGguf } from "./openSplitGguf";
 
 const indexEnding = ".index.json";
 
@@ -21,6 +23,10 @@ const indexEnding = ".index.json";
  */
 export async function openCheckpoint(files: Files, path: string, signal?: AbortSignal): Promise<Checkpoint> {
   const found = await files.stat(path);
+  if (found === undefined || partsOfBundle.test(baseName(path))) {
+    const index = await bundleIndexOf(files, path);
+    if (index !== undefined) return openBundleFile(files, index, signal);
+  }
   if (found === undefined)
     throw new CheckpointError("NotFound", "There is no such file or folder.", undefined, path);
   if (found.kind === "directory") return openFolder(files, path, signal);
@@ -32,13 +38,28 @@ export async function openCheckpoint(files: Files, path: string, signal?: AbortS
 
 const descriptions: ReadonlySet<string> = new Set(["trainer_state.json", "adapter_config.json"]);
 
+/** TensorFlow's checkpoints are named by a prefix, which is no file at all. */
+const partsOfBundle = /\.index$|\.data-\d{5}-of-\d{5}$/;
+
+async function openBundleFile(files: Files, path: string, signal?: AbortSignal): Promise<Checkpoint> {
+  const { layout: _, tensors, ...parsed } = await openBundle(files, path, signal);
+  return {
+    ...parsed,
+    path,
+    name: baseName(path),
+    folder: parentPath(path),
+    tensors: inNameOrder(tensors),
+    wholeModelPath: undefined,
+    problems: parsed.problems.map((problem) => ({ file: path, ...problem })),
+  };
+}
+
 /** Of these each file alone says nothing: one has the names, the others the values. */
 const partsOfDcp = /^\.metadata$|\.distcp$/;
 
 async function openFile(files: Files, path: string, signal?: AbortSignal): Promise<Checkpoint> {
-  return path.endsWith(indexEnding)
-    ? openShardedModel(files, path, signal)
-    : openSingleFile(files, path, signal);
+  if (path.endsWith(indexEnding)) return openShardedModel(files, path, signal);
+  return isSplitGguf(path) ? openSplitGguf(files, path, signal) : openSingleFile(files, path, signal);
 }
 
 async function openFolder(files: Files, folder: string, signal?: AbortSignal): Promise<Checkpoint> {

@@ -5,23 +5,17 @@ import { readText } from "../bytes/readText";
 import type { CheckpointFile } from "../formats/checkpointFile";
 import type { FormatId } from "../formats/format";
 import { mergeImports } from "../formats/importFinding";
-import { type ReadFileResult, readCheckpointFile } from "../formats/readFile";
+import type { ReadFileResult } from "../formats/readFile";
 import { parseShardIndex, type ShardIndex } from "../formats/safetensors/shardIndex";
 import { CheckpointError } from "../problem/checkpointError";
 import { maxIndexBytes, maxListedProblems, parallelShardReads } from "../problem/limits";
-import { isReadingError } from "../problem/problem";
 import { ProblemList } from "../problem/problemList";
 import { inNameOrder } from "../tensors/nameOrder";
 import { formatShape, type Tensor } from "../tensors/tensor";
 import { formatBytes, plural } from "../text/quantities";
 import { quote } from "../text/quote";
 import type { Checkpoint } from "./checkpoint";
-
-interface Shard {
-  readonly file: CheckpointFile;
-  readonly parsed: ReadFileResult | undefined;
-  readonly failure: CheckpointError | undefined;
-}
+import { openShard, type Shard } from "./openShard";
 
 /**
  * Opens all shards that an index names as one model. What disagrees between index, shards and folder is
@@ -75,40 +69,6 @@ async function readIndex(files: Files, path: string, signal?: AbortSignal): Prom
   } catch (error) {
     throw error instanceof CheckpointError ? error.inFile(path) : error;
   }
-}
-
-async function openShard(files: Files, path: string, signal?: AbortSignal): Promise<Shard> {
-  const name = baseName(path);
-  const file = { name, path, bytes: 0 };
-  if ((await files.stat(path))?.kind !== "file") {
-    return { file: { ...file, status: "missing" }, parsed: undefined, failure: undefined };
-  }
-  let bytes = 0;
-  try {
-    const source = await files.open(path);
-    try {
-      bytes = source.size;
-      const parsed = await readCheckpointFile(source, name, path, signal);
-      const broken = parsed.problems.some(isReadingError);
-      return { file: { ...file, bytes, status: broken ? "broken" : "ok" }, parsed, failure: undefined };
-    } finally {
-      await source.close();
-    }
-  } catch (error) {
-    if (signal?.aborted || !(error instanceof Error)) throw error;
-    // Such as a shard that may not be read: the others are still worth showing.
-    const failure = error instanceof CheckpointError ? error : unreadable(error, path);
-    return { file: { ...file, bytes, status: "broken" }, parsed: undefined, failure };
-  }
-}
-
-function unreadable(error: Error, path: string): CheckpointError {
-  return new CheckpointError(
-    "UnreadableFile",
-    `The file could not be read: ${error.message}`,
-    undefined,
-    path,
-  );
 }
 
 function reportShard({ file, parsed, failure }: Shard, problems: ProblemList): void {

@@ -2,6 +2,7 @@ import type { Format } from "./format";
 import { gguf } from "./gguf/gguf";
 import { hdf5 } from "./hdf5/hdf5";
 import { compressed } from "./inside/compressed";
+import { kerasZip } from "./keras/kerasZip";
 import { npy } from "./numpy/npy";
 import { npz } from "./numpy/npz";
 import { onnx } from "./onnx/onnx";
@@ -13,6 +14,7 @@ import { torchZip } from "./torch/torchZip";
 /** Every format that can be read; the first that recognises a file reads it. A new format is one line here. */
 export const formats: readonly Format[] = [
   safetensors,
+  kerasZip,
   npz,
   torchZip,
   torchLegacy,

@@ -177,3 +177,9 @@ export const maxChunkBytes = 512_000_000;
 
 /** Chunks of one tensor that are kept unpacked, so that reading it row by row unpacks each once. */
 export const maxKeptChunkBytes = 128_000_000;
+
+/** The index of a TensorFlow checkpoint has about 60 bytes a tensor. */
+export const maxTensorflowIndexBytes = 256_000_000;
+
+/** TensorFlow writes blocks of 256 kB; one of a single long key is still no longer than this. */
+export const maxTableBlockBytes = 16_000_000;

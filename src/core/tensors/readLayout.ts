@@ -25,7 +25,8 @@ export async function readLayout(
   if (offset < 0 || offset + length > tensor.byteSize) {
     throw new RangeError(`Bytes ${offset} to ${offset + length} lie outside of the tensor.`);
   }
-  if (length === 0) return new Uint8Array();
+  // Values of no fixed size take no bytes here: they are not known to be empty.
+  if (length === 0 && layout.storage.absent === undefined) return new Uint8Array();
   const { sparse, elementBytes } = layout;
   if (sparse !== undefined) {
     const read = (part: Tensor) => readWhole(part, open, signal);

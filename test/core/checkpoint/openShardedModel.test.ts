@@ -285,7 +285,7 @@ describe("a sharded model", () => {
     await expect(open(text, shards)).rejects.toMatchObject({ code, file: indexPath });
   });
 
-  it("whose shards are of a format without a reader names that format for each", async () => {
+  it("whose shards are of another format, and damaged, says so of each", async () => {
     const files = {
       [shardName(1)]: Uint8Array.from([
         0x89,
@@ -301,7 +301,7 @@ describe("a sharded model", () => {
       [shardName(2)]: shard(["b"]),
     };
     const model = await open({ weight_map: { a: shardName(1), b: shardName(2) } }, files);
-    expect(codesOf(model)).toEqual(["error UnsupportedFormat"]);
+    expect(codesOf(model)).toEqual(["error DamagedHdf5"]);
     expect(model.problems[0]).toMatchObject({
       file: `/m/${shardName(1)}`,
       message: expect.stringContaining("HDF5"),

@@ -1,4 +1,4 @@
-import { type ByteRegion, FileRegion, MemoryRegion } from "../../bytes/byteRegion";
+import { type ByteRegion, FileRegion, MemoryRegion, SubRegion } from "../../bytes/byteRegion";
 import { maxChunkBytes } from "../../problem/limits";
 import type { Problem } from "../../problem/problem";
 import { elementCount, type Tensor } from "../../tensors/tensor";
@@ -69,7 +69,7 @@ export async function readDataset(
       problem: problemOf("error", "InvalidShape", name, `has the shape [${shape.slice(0, 8).join(", ")}]`),
     };
   const found = await findValues(file, place, space, type, byteSize, layoutFields, messages);
-  const tensor = tensorOf(name, type, shape, byteSize, found);
+  const tensor = tensorOf(name, type, shape, byteSize, inOuterFile(found, place, byteSize));
   const { absent, isDamage } = found;
   if (absent === undefined || type.dtype === "object") return { tensor };
   const severity = isDamage === true ? "error" : "warning";
@@ -197,6 +197,13 @@ function sequenceTensor(name: string, element: Hdf5Type, bytes: Uint8Array): Ten
   const shape = [count, ...element.innerShape];
   const region = new MemoryRegion(bytes.slice(), 0);
   return tensorOf(name, element, shape, elementCount(shape) * element.itemBytes, { region });
+}
+
+/** Of a file that lies in another one no place is one of the whole. */
+function inOuterFile(found: FoundValues, { outer }: Hdf5Place, byteSize: number): FoundValues {
+  const { plainAt } = found;
+  if (outer === undefined || plainAt === undefined) return found;
+  return { region: new SubRegion(outer, plainAt, byteSize) };
 }
 
 /** References into a heap are not the bytes of the values. */

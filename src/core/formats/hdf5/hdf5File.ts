@@ -90,7 +90,7 @@ export class Hdf5Fields {
 }
 
 export function damagedHdf5(offset: number, what: string): CheckpointError {
-  return new CheckpointError("DamagedHdf5", `At byte ${offset} ${what}. The file is damaged.`, offset);
+  return new CheckpointError("DamagedHdf5", `At byte ${offset} ${what}. The HDF5 file is damaged.`, offset);
 }
 
 /** The structures of an HDF5 file by address. Reads only what is asked for, within a bound for the whole file. */

@@ -1,4 +1,4 @@
-import { readMemberStart } from "../../bytes/byteRegion";
+import { type ByteRegion, readMemberStart } from "../../bytes/byteRegion";
 import type { ByteSource } from "../../bytes/byteSource";
 import { mapParallel } from "../../bytes/mapParallel";
 import type { ZipEntry } from "../../bytes/zipDirectory";
@@ -25,7 +25,7 @@ export const npz: Format = {
   id: "npz",
   extensions: [".npz"],
   matches,
-  parse,
+  parse: (source, head, signal) => readNpz(source, head, undefined, signal),
 };
 
 /** The first member's local header (APPNOTE 4.3.7) names an array. */
@@ -36,8 +36,14 @@ function matches(head: Uint8Array): boolean {
   return new TextDecoder().decode(head.subarray(nameAt, nameAt + length)).endsWith(".npy");
 }
 
-async function parse(source: ByteSource, head: Uint8Array, signal?: AbortSignal): Promise<ParsedFile> {
-  const archive = await openArchive(source, head, undefined, signal);
+/** Reads an archive of arrays, which is the source; `outer` is where that lies in another file. */
+export async function readNpz(
+  source: ByteSource,
+  head: Uint8Array,
+  outer: ByteRegion | undefined,
+  signal?: AbortSignal,
+): Promise<ParsedFile> {
+  const archive = await openArchive(source, head, outer, signal);
   // torch and Python find their pickle wherever it stands: an array in front does not make it harmless.
   const isOfTorch = archive.directory.entries.some(({ name }) => /(?:^|\/)data\.pkl$/i.test(name));
   if (isOfTorch) return torchZip.parse(source, head, signal);

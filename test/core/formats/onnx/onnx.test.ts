@@ -4,27 +4,8 @@ import { readCheckpointFile } from "../../../../src/core/formats/readFile";
 import { CheckpointError } from "../../../../src/core/problem/checkpointError";
 import type { Tensor } from "../../../../src/core/tensors/tensor";
 import { CountingSource } from "../../../support/countingSource";
+import { protoBytes as counted, protoNumber as number, varint } from "../../../support/proto";
 
-/** A varint as protobuf writes it (encoding, "base 128 varints"). */
-function varint(value: bigint): number[] {
-  const bytes: number[] = [];
-  let left = BigInt.asUintN(64, value);
-  do {
-    bytes.push(Number(left & 0x7fn) | (left > 0x7fn ? 0x80 : 0));
-    left >>= 7n;
-  } while (left > 0n);
-  return bytes;
-}
-
-const number = (field: number, value: number | bigint) => [
-  ...varint(BigInt(field * 8)),
-  ...varint(BigInt(value)),
-];
-const counted = (field: number, bytes: readonly number[]) => [
-  ...varint(BigInt(field * 8 + 2)),
-  ...varint(BigInt(bytes.length)),
-  ...bytes,
-];
 const words = (field: number, text: string) => counted(field, [...new TextEncoder().encode(text)]);
 const floats = (...values: readonly number[]) => [...new Uint8Array(Float32Array.from(values).buffer)];
 

@@ -1,0 +1,33 @@
+export interface GgufParts {
+  /** Numbers are written as unsigned 32 bits, texts as texts. */
+  readonly keys: Readonly<Record<string, number | string>>;
+  /** Of F32, with one axis. */
+  readonly tensors: readonly { readonly name: string; readonly values: readonly number[] }[];
+}
+
+const alignment = 32;
+
+/** A GGUF file of version 3 (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md). */
+export function ggufFile({ keys, tensors }: GgufParts): Uint8Array {
+  const u32 = (value: number) => new Uint8Array(Uint32Array.of(value).buffer);
+  const u64 = (value: number) => new Uint8Array(BigUint64Array.of(BigInt(value)).buffer);
+  const text = (value: string) => Buffer.concat([u64(Buffer.byteLength(value)), Buffer.from(value)]);
+  const pairs = Object.entries(keys).flatMap(([key, value]) =>
+    typeof value === "number" ? [text(key), u32(4), u32(value)] : [text(key), u32(8), text(value)],
+  );
+  let offset = 0;
+  const infos: Uint8Array[] = [];
+  const data: Uint8Array[] = [];
+  for (const { name, values } of tensors) {
+    infos.push(text(name), u32(1), u64(values.length), u32(0), u64(offset));
+    const bytes = new Uint8Array(Float32Array.from(values).buffer);
+    const padded = new Uint8Array(Math.ceil(bytes.length / alignment) * alignment);
+    padded.set(bytes);
+    data.push(padded);
+    offset += padded.length;
+  }
+  const counts = [u64(tensors.length), u64(Object.keys(keys).length)];
+  const header = Buffer.concat([Buffer.from("GGUF"), u32(3), ...counts, ...pairs, ...infos]);
+  const padding = new Uint8Array((alignment - (header.length % alignment)) % alignment);
+  return new Uint8Array(Buffer.concat([header, padding, ...data]));
+}
