@@ -26,7 +26,8 @@ export const inspectCommand = defineCommand({
     if (!json && !stats && !sha256) {
       const lora = await session.lora();
       const summary = { ...session.summary(), problems: mergeProblems(await session.health(), ofBase) };
-      const text = inspectText(summary, session.checkpoint.tensors, lora, await session.resume());
+      const resume = await session.resume();
+      const text = inspectText(summary, session.checkpoint.tensors, lora, resume, session.parts());
       return { failed, text };
     }
     const values = await findInTensors(session, { stats, sha256 });

@@ -1,5 +1,5 @@
+import { betterEnd } from "../../src/core/progress/metricDirection";
 import type { MetricHead, MetricPoint } from "../../src/core/runs/merge/runHead";
-import { betterEnd } from "../../src/core/runs/series/metricDirection";
 import { evalLossKeyOf, lossKeyOf } from "../../src/core/runs/series/runProgress";
 import type { DrawnRun } from "../training/chartPlans";
 

@@ -1,8 +1,10 @@
-import type { ContentValue } from "../formats/contentValue";
+import { type ContentValue, ForeignValue } from "../formats/contentValue";
 import { attributesOf, mappingOf } from "../formats/contentView";
 import type { FileContent } from "../formats/format";
-import { findOptimizers } from "../optimizer/findOptimizers";
-import { modelKeys, modelsInside } from "../optimizer/modelsInside";
+import { findOptimizers, isOptimizer } from "../optimizer/findOptimizers";
+import { findModels, isPlainData } from "../optimizer/modelsInside";
+import { seriesInside } from "./seriesInside";
+import { statedNumbers } from "./statedNumbers";
 import type { CheckpointKind } from "./summary";
 
 /** What a file is for, told from what it holds. Undefined where that does not tell: then its tensors do. */
@@ -11,11 +13,49 @@ export function contentKind(content: FileContent): CheckpointKind | undefined {
   const keys = keysOf(root);
   if (isTrainingArgs(root)) return "training-args";
   const optimizers = findOptimizers(root);
-  if (optimizers.some(({ path }) => path === "")) return "optimizer";
-  if (isScheduler(keys)) return "scheduler";
+  if (optimizers.some(({ path }) => path === "") || holdsOnly(root, isOptimizer)) return "optimizer";
+  if (isScheduler(keys) || holdsOnly(root, (value) => isScheduler(keysOf(value)))) return "scheduler";
   if (isRngState(keys)) return "rng-state";
   if (optimizers.length > 0) return "training-checkpoint";
-  return isTrainingCheckpoint(content, keys) ? "training-checkpoint" : undefined;
+  const models = findModels(content);
+  if (models.length > 0) {
+    const isWhole = models.some(({ path }) => path === "");
+    return !isWhole && isOfTraining(content) ? "training-checkpoint" : undefined;
+  }
+  if (seriesInside(content).length > 0 && isPlainOrEmpty(content)) return "history";
+  return isPlainOrEmpty(content) && (content.tensors.size > 0 || isVocabulary(root)) ? "data" : undefined;
+}
+
+/** A model with something that tells how far its training was. */
+function isOfTraining(content: FileContent): boolean {
+  const stated = statedNumbers(content);
+  return (
+    (["step", "epoch", "episode"] as const).some((meaning) => stated.has(meaning)) ||
+    seriesInside(content).length > 0
+  );
+}
+
+function isPlainOrEmpty(content: FileContent): boolean {
+  return content.tensors.size === 0 || isPlainData(content);
+}
+
+/** Whether every entry at the top that is anything is one of these. */
+function holdsOnly(root: ContentValue, is: (value: ContentValue) => boolean): boolean {
+  const values = mappingOf(root)?.values.filter((value) => value !== null) ?? [];
+  return values.length > 0 && values.length <= 16 && values.every(is);
+}
+
+const vocabularyKeys =
+  /^(?:word2idx|idx2word|word2index|index2word|word_to_ix|ix_to_word|stoi|itos|vocab|token2id|id2token|char2idx|idx2char|label2id|id2label|token_to_idx|idx_to_token|w2i|i2w)$/i;
+
+function isVocabulary(root: ContentValue): boolean {
+  if ([...keysOf(root)].some((key) => vocabularyKeys.test(key))) return true;
+  const dict = mappingOf(root);
+  if (dict === undefined || dict.size < 3) return false;
+  const looked = dict.values.slice(0, 200);
+  const isCounted =
+    looked.every((value) => typeof value === "number") && new Set(looked).size === looked.length;
+  return isCounted && looked.includes(0) && looked.includes(looked.length - 1);
 }
 
 function keysOf(root: ContentValue): ReadonlySet<string> {
@@ -24,6 +64,7 @@ function keysOf(root: ContentValue): ReadonlySet<string> {
 }
 
 function isTrainingArgs(root: ContentValue): boolean {
+  if (!(root instanceof ForeignValue)) return false;
   const attributes = attributesOf(root);
   return attributes?.has("learning_rate") === true && attributes.has("output_dir");
 }
@@ -38,27 +79,4 @@ const rngKeys = ["python", "numpy", "cpu", "cuda", "random_state", "numpy_random
 
 function isRngState(keys: ReadonlySet<string>): boolean {
   return rngKeys.filter((key) => keys.has(key)).length >= 2 && !keys.has("model") && !keys.has("state_dict");
-}
-
-/** A module saved as an object is told by its key alone. */
-const namesOfModels: readonly string[] = [...modelKeys, "ema", "model_ema"];
-const progressKeys = [
-  "epoch",
-  "step",
-  "iter",
-  "iter_num",
-  "iteration",
-  "global_step",
-  "global_steps",
-  "epochs_run",
-  "episode",
-  "n_updates",
-  "total_steps",
-  "num_timesteps",
-];
-
-/** A model with something that tells how far its training was. */
-function isTrainingCheckpoint(content: FileContent, keys: ReadonlySet<string>): boolean {
-  if (!progressKeys.some((key) => keys.has(key))) return false;
-  return namesOfModels.some((key) => keys.has(key)) || modelsInside(content).length > 0;
 }

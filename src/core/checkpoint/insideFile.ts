@@ -1,7 +1,9 @@
 import type { Files } from "../bytes/files";
 import { joinPath } from "../bytes/paths";
 import type { FileContent } from "../formats/format";
-import { type ModelTensors, modelIn, modelParameters } from "../optimizer/modelParameters";
+import { matchOptimizers } from "../optimizer/matchOptimizers";
+import { type ModelTensors, modelIn } from "../optimizer/modelParameters";
+import { findModels, type ModelInside } from "../optimizer/modelsInside";
 import { nameParameters } from "../optimizer/nameParameters";
 import { type OptimizerState, optimizerStates } from "../optimizer/optimizerState";
 import { mainFile } from "../parts/parts";
@@ -11,7 +13,7 @@ import type { Checkpoint } from "./checkpoint";
 import { contentKind } from "./contentKind";
 import type { FolderContext } from "./folderContext";
 import { openCheckpoint } from "./openCheckpoint";
-import { progressInside } from "./progressInside";
+import { progressInside, type ToldProgress } from "./progressInside";
 import type { CheckpointKind, ProgressSummary } from "./summary";
 import { TensorReader } from "./tensorReader";
 
@@ -19,7 +21,12 @@ import { TensorReader } from "./tensorReader";
 export interface InsideFile {
   readonly kind: CheckpointKind | undefined;
   readonly progress: ProgressSummary | undefined;
+  /** The same with the keys under which it is said. */
+  readonly told: ToldProgress | undefined;
   readonly optimizers: readonly OptimizerState[];
+  readonly models: readonly ModelInside[];
+  /** Tensors that one of the optimizers trains. */
+  readonly trained: ReadonlySet<Tensor>;
 }
 
 /**
@@ -35,13 +42,11 @@ export async function readInsideFile(
   const { content } = checkpoint;
   if (content === undefined) return undefined;
   const kind = contentKind(content);
-  const progress = hasProgress(kind) ? await readProgress(files, checkpoint, content, signal) : undefined;
-  const optimizers = optimizerStates(content);
-  return {
-    kind,
-    progress,
-    optimizers: await withNames(optimizers, content, files, checkpoint, folder, signal),
-  };
+  const told = hasProgress(kind) ? await readProgress(files, checkpoint, content, signal) : undefined;
+  const models = kind === "history" || kind === "data" ? [] : findModels(content);
+  const { states, trained } = matchOptimizers(optimizerStates(content), content);
+  const optimizers = models.length > 0 ? states : await withNames(states, files, checkpoint, folder, signal);
+  return { kind, progress: told?.summary, told, optimizers, models, trained };
 }
 
 function hasProgress(kind: CheckpointKind | undefined): boolean {
@@ -53,7 +58,7 @@ async function readProgress(
   checkpoint: Checkpoint,
   content: FileContent,
   signal?: AbortSignal,
-): Promise<ProgressSummary | undefined> {
+): Promise<ToldProgress | undefined> {
   const reader = new TensorReader(files, checkpoint);
   try {
     return await progressInside(content, (tensor) => readNumber(reader, tensor, signal));
@@ -78,18 +83,14 @@ async function readNumber(
 
 async function withNames(
   optimizers: readonly OptimizerState[],
-  content: FileContent,
   files: Files,
   checkpoint: Checkpoint,
   folder: FolderContext,
   signal?: AbortSignal,
 ): Promise<readonly OptimizerState[]> {
   if (!optimizers.some(isUnknown) || checkpoint.layout !== undefined) return optimizers;
-  const own = modelParameters(content);
-  const named = optimizers.map((optimizer) => nameParameters(optimizer, own, true));
-  if (!named.some(isUnknown)) return named;
   const beside = await tensorsBeside(files, checkpoint, folder, signal);
-  return named.map((optimizer) => nameParameters(optimizer, beside.tensors, beside.inModelOrder));
+  return optimizers.map((optimizer) => nameParameters(optimizer, beside.tensors, beside.inModelOrder));
 }
 
 /** What the model would tell is not known yet: a name, or what the parameter itself takes. */

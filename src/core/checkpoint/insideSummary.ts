@@ -1,5 +1,5 @@
 import { rootNode } from "../content/contentTree";
-import { settingsSections } from "../content/settingsSections";
+import { type SettingsGroup, settingsSections } from "../content/settingsSections";
 import type { ImportFinding } from "../formats/importFinding";
 import type { Checkpoint } from "./checkpoint";
 import type { InsideFile } from "./insideFile";
@@ -15,9 +15,11 @@ type InsideSummary = Pick<CheckpointSummary, "content" | "hasOptimizer" | "impor
 export function insideSummary(
   { checkpoint, inside }: { readonly checkpoint: Checkpoint; readonly inside: InsideFile | undefined },
   kind: CheckpointKind,
+  parts: SettingsGroup | undefined,
 ): InsideSummary {
   const { content, imports } = checkpoint;
-  const settings = content === undefined ? [] : settingsSections(content, kind);
+  const stated = content === undefined ? [] : settingsSections(content, kind);
+  const settings = parts === undefined ? stated : [parts, ...stated];
   return {
     ...(content === undefined ? {} : contentSummary(content)),
     ...((inside?.optimizers.length ?? 0) > 0 ? { hasOptimizer: true as const } : {}),

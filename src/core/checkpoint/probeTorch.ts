@@ -66,9 +66,10 @@ async function progressOf(
   if (content === undefined || (kind !== "training-checkpoint" && kind !== undefined)) return undefined;
   const reader = new TensorReader(files, checkpoint);
   try {
-    return await progressInside(content, async (tensor) =>
+    const told = await progressInside(content, async (tensor) =>
       (await readScalars(reader, [tensor], signal)).get(tensor),
     );
+    return told?.summary;
   } finally {
     await reader.close();
   }

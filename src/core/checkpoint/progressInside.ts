@@ -1,110 +1,181 @@
 import type { ContentValue, MapValue } from "../formats/contentValue";
-import { mappingOf, numberOf, sequenceOf } from "../formats/contentView";
+import { mappingOf } from "../formats/contentView";
 import type { FileContent } from "../formats/format";
+import { plainNumber } from "../formats/torch/plainNumber";
 import { findOptimizers } from "../optimizer/findOptimizers";
-import type { Tensor } from "../tensors/tensor";
-import type { ProgressSummary } from "./summary";
+import { betterEnd } from "../progress/metricDirection";
+import { bestName, type NumberMeaning, seriesMeaning } from "../progress/progressKeys";
+import { elementCount, type Tensor } from "../tensors/tensor";
+import { type SeriesInside, seriesInside } from "./seriesInside";
+import { type StatedNumber, statedNumbers } from "./statedNumbers";
+import type { NamedValue, ProgressSummary } from "./summary";
 
 /** The value of a tensor of one element; undefined where it cannot be read. */
 export type ReadNumber = (tensor: Tensor) => Promise<number | undefined>;
 
+/** Values listed beside step and loss. */
+const maxMetrics = 24;
+
+/** What a file says of its training, and under which keys it says how far it came. */
+export interface ToldProgress {
+  readonly summary: ProgressSummary;
+  /** Undefined where the file itself states none. */
+  readonly stepPlace?: string;
+  readonly epochPlace?: string;
+  readonly episodePlace?: string;
+}
+
 /**
- * How far the training was, by what the file itself says: Lightning (`epoch`, `global_step`, callbacks), nanoGPT
- * (`iter_num`, `best_val_loss`), and the dicts that people write by hand. Undefined where it says nothing.
+ * How far the training was, by what the file itself says, wherever in it and under whatever key. Undefined where it
+ * says nothing.
  */
 export async function progressInside(
   content: FileContent,
   readNumber: ReadNumber,
-): Promise<ProgressSummary | undefined> {
-  const root = mappingOf(content.root);
-  if (root === undefined) return undefined;
+): Promise<ToldProgress | undefined> {
   const read = async (value: ContentValue | undefined): Promise<number | undefined> => {
-    const number = numberOf(value);
+    const number = plainNumber(value);
     if (number !== undefined || value === undefined) return number;
     const tensor = content.tensors.get(value);
-    return tensor?.shape.every((size) => size === 1) ? readNumber(tensor) : undefined;
+    return tensor !== undefined && elementCount(tensor.shape) === 1 ? readNumber(tensor) : undefined;
   };
-  const firstOf = async (dict: MapValue, keys: readonly string[]): Promise<number | undefined> => {
-    for (const key of keys) {
-      const number = await read(dict.get(key));
-      if (number !== undefined) return number;
+  const stated = statedNumbers(content);
+  const first = async (meaning: NumberMeaning): Promise<(StatedNumber & { number: number }) | undefined> => {
+    for (const found of stated.get(meaning) ?? []) {
+      const number = await read(found.value);
+      if (number !== undefined) return { ...found, number };
     }
     return undefined;
   };
-  const best = bestCallback(root);
-  // YOLO writes -1 once the training is finished and the optimizer stripped.
-  const epoch = await firstOf(root, epochKeys);
+  const optimizers = findOptimizers(content.root);
+  const epoch = await first("epoch");
+  const step = await first("step");
+  const episode = await first("episode");
+  const goals = { steps: await first("maxSteps"), epochs: await first("maxEpochs") };
+  const best = await bestOf(content, first, read);
+  const lasts = await lastsOfSeries(seriesInside(content), readNumber, read);
+  const maxSteps = goals.steps?.number ?? (await goalBeside(step, stated.get("step") ?? [], read));
+  const isStripped = epoch?.number === -1 && optimizers.length === 0;
+  const isDone =
+    isStripped ||
+    isReached(step?.number, maxSteps) ||
+    // A goal beside the epoch of the same place, and not one of settings, which may be those of another training.
+    isReached(epoch?.number, goals.epochs?.number);
+  const metrics = await metricsOf(stated.get("metric") ?? [], read);
   const summary: ProgressSummary = {
-    step: (await firstOf(root, stepKeys)) ?? (await optimizerStep(content, read)),
-    epoch: epoch !== undefined && epoch < 0 ? undefined : epoch,
-    maxSteps: await firstOf(root, maxStepKeys),
-    learningRate: await learningRate(content, root, read),
-    loss: (await firstOf(root, lossKeys)) ?? lastOfSeries(root, lossSeries),
-    evalLoss: (await firstOf(root, evalLossKeys)) ?? lastOfSeries(root, evalSeries),
-    bestMetric: (await read(best?.get("best_model_score"))) ?? (await firstOf(root, bestKeys)),
-    bestCheckpoint: textOf(best?.get("best_model_path")),
+    step: step?.number ?? (await optimizerStep(content, read)),
+    epoch: epoch !== undefined && epoch.number < 0 ? undefined : epoch?.number,
+    maxSteps,
+    learningRate: await learningRate(content, stated.get("learningRate") ?? [], read),
+    loss: (await first("loss"))?.number ?? lasts.loss,
+    evalLoss: (await first("evalLoss"))?.number ?? lasts.evalLoss,
+    ...best,
+    ...(episode === undefined ? {} : { episode: episode.number }),
+    ...(goals.epochs === undefined ? {} : { maxEpochs: goals.epochs.number }),
+    ...(isDone ? { finished: true as const } : {}),
+    ...(metrics.length === 0 ? {} : { metrics }),
   };
   // A step of the optimizer or a rate alone is no progress of a training, but of its optimizer.
-  const { step, loss, evalLoss, bestMetric } = summary;
-  return [step, summary.epoch, loss, evalLoss, bestMetric].every((value) => value === undefined)
-    ? undefined
-    : summary;
+  const values = [summary.step, summary.epoch, episode, summary.loss, summary.evalLoss, summary.bestMetric];
+  if (values.every((value) => value === undefined) && !isDone && metrics.length === 0) return undefined;
+  return {
+    summary,
+    ...(step === undefined ? {} : { stepPlace: step.place }),
+    ...(epoch === undefined || epoch.number < 0 ? {} : { epochPlace: epoch.place }),
+    ...(episode === undefined ? {} : { episodePlace: episode.place }),
+  };
 }
 
-const stepKeys = [
-  ...[
-    "global_step",
-    "global_steps",
-    "step",
-    "iter_num",
-    "iteration",
-    "iter",
-    "steps",
-    "steps_run",
-    "num_updates",
-    "n_iter",
-  ],
-  ...["current_step", "total_steps_done", "train_step", "it"],
-  // What reinforcement learning counts, and the goal of nobody who saves it beside a model.
-  ...["num_timesteps", "total_steps", "n_updates", "episode"],
-];
-const epochKeys = ["epoch", "epochs_run", "current_epoch"];
-const maxStepKeys = ["max_steps", "max_iters"];
-const lossKeys = ["loss", "train_loss", "training_loss"];
-const evalLossKeys = ["val_loss", "eval_loss", "valid_loss", "validation_loss", "test_loss"];
-const bestKeys = [
-  ...[
-    "best_val_loss",
-    "best_loss",
-    "best_metric",
-    "best_score",
-    "best_acc",
-    "best_acc1",
-    "best_accuracy",
-    "best_prec1",
-    "best_top1",
-    "best_fitness",
-  ],
-  "best",
-];
+function isReached(done: number | undefined, goal: number | undefined): boolean {
+  return done !== undefined && goal !== undefined && goal > 0 && done >= goal;
+}
 
-const lossSeries =
-  /^(?:train(?:ing)?_?)?(?:loss(?:es)?_?(?:history|list)|losses)$|^train(?:ing)?_(?:history|loss(?:es)?)$/i;
-const evalSeries = /^(?:val(?:id(?:ation)?)?|eval|test)_(?:history|loss(?:es)?(?:_(?:history|list))?)$/i;
+/** Beside a smaller count `total_steps` is the goal. */
+async function goalBeside(
+  step: (StatedNumber & { number: number }) | undefined,
+  others: readonly StatedNumber[],
+  read: (value: ContentValue) => Promise<number | undefined>,
+): Promise<number | undefined> {
+  if (step === undefined || /total|num/i.test(step.key)) return undefined;
+  const goal = others.find(({ key }) => /^(?:total|num)_(?:steps|iters|iterations|timesteps)$/i.test(key));
+  const number = goal === undefined ? undefined : await read(goal.value);
+  return number !== undefined && number > step.number ? number : undefined;
+}
 
-/** A list of numbers that grew by one each epoch or step: its end is the value at the moment of saving. */
-function lastOfSeries(root: MapValue, name: RegExp): number | undefined {
-  for (const [key, value] of root.entries()) {
-    const last = typeof key === "string" && name.test(key) ? sequenceOf(value)?.at(-1) : undefined;
-    const number = numberOf(last);
-    if (number !== undefined) return number;
+async function metricsOf(
+  found: readonly StatedNumber[],
+  read: (value: ContentValue) => Promise<number | undefined>,
+): Promise<readonly NamedValue[]> {
+  const metrics: NamedValue[] = [];
+  for (const { place, key, value } of found.slice(0, maxMetrics)) {
+    const number = await read(value);
+    if (number !== undefined) metrics.push({ name: place.endsWith(key) ? key : place, value: number });
   }
-  return undefined;
+  return metrics;
+}
+
+type Best = Pick<ProgressSummary, "bestMetric" | "bestCheckpoint" | "bestMetricName" | "bestIs">;
+
+async function bestOf(
+  content: FileContent,
+  first: (meaning: NumberMeaning) => Promise<(StatedNumber & { number: number }) | undefined>,
+  read: (value: ContentValue | undefined) => Promise<number | undefined>,
+): Promise<Best> {
+  const callback = bestCallback(mappingOf(content.root));
+  const stated = await first("best");
+  const score = await read(callback?.get("best_model_score"));
+  const monitor =
+    textOf(callback?.get("monitor")) ?? (stated === undefined ? undefined : bestName(stated.key));
+  const bestMetric = score ?? stated?.number;
+  const name = bestMetric === undefined || monitor === "metric" ? undefined : monitor;
+  const end = name === undefined ? undefined : betterEnd(name);
+  return {
+    bestMetric,
+    bestCheckpoint: textOf(callback?.get("best_model_path")),
+    ...(name === undefined ? {} : { bestMetricName: name }),
+    ...(end === undefined ? {} : { bestIs: end }),
+  };
+}
+
+/** The ends of histories: the values at the moment of saving. */
+async function lastsOfSeries(
+  series: readonly SeriesInside[],
+  readNumber: ReadNumber,
+  read: (value: ContentValue | undefined) => Promise<number | undefined>,
+): Promise<{ loss?: number; evalLoss?: number }> {
+  const lasts: { loss?: number; evalLoss?: number } = {};
+  for (const { path, values, tensor } of series) {
+    const meaning = meaningOfSeries(path);
+    if (meaning === undefined || lasts[meaning] !== undefined) continue;
+    const number = tensor === undefined ? await read(values.at(-1)) : await readNumber(lastElement(tensor));
+    if (number !== undefined) lasts[meaning] = number;
+  }
+  return lasts;
+}
+
+/** `train.loss` of a history is told by its two last parts, `history.val_loss` by the last. */
+function meaningOfSeries(path: string): "loss" | "evalLoss" | undefined {
+  const parts = path.split(".");
+  return (
+    (parts.length > 1 ? seriesMeaning(parts.slice(-2).join("_")) : undefined) ??
+    seriesMeaning(parts.at(-1) ?? "")
+  );
+}
+
+function lastElement(tensor: Tensor): Tensor {
+  const { layout, shape, byteSize, offset } = tensor;
+  const length = shape[0] ?? 1;
+  const itemBytes = byteSize / Math.max(1, length);
+  const last = { ...tensor, shape: [], byteSize: itemBytes };
+  if (layout === undefined) return { ...last, offset: offset + byteSize - itemBytes };
+  const [stride = 1] = layout.strides;
+  const storageOffset = layout.storageOffset + (length - 1) * stride;
+  return { ...last, layout: { ...layout, storageOffset, strides: [], elementShape: [] } };
 }
 
 /** Lightning names callbacks by their class and arguments: `ModelCheckpoint{'monitor': 'val_loss', …}`. */
-function bestCallback(root: MapValue): MapValue | undefined {
-  const callbacks = mappingOf(root.get("callbacks"));
+function bestCallback(root: MapValue | undefined): MapValue | undefined {
+  const callbacks = mappingOf(root?.get("callbacks"));
   if (callbacks === undefined) return undefined;
   const states = callbacks.values.flatMap((state) => mappingOf(state) ?? []);
   return states.find((state) => state.has("best_model_score"));
@@ -112,14 +183,14 @@ function bestCallback(root: MapValue): MapValue | undefined {
 
 async function learningRate(
   content: FileContent,
-  root: MapValue,
+  stated: readonly StatedNumber[],
   read: (value: ContentValue | undefined) => Promise<number | undefined>,
 ): Promise<number | undefined> {
   for (const { groups } of findOptimizers(content.root)) {
     const rate = await read(groups[0]?.get("lr"));
     if (rate !== undefined) return rate;
   }
-  return (await read(root.get("lr"))) ?? (await read(root.get("learning_rate")));
+  return stated[0] === undefined ? undefined : read(stated[0].value);
 }
 
 /** Every parameter counts the steps of its own; they agree, so one is enough. */

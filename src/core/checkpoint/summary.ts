@@ -17,6 +17,10 @@ export type CheckpointKind =
   | "training-args"
   /** One process's parts of something larger, which `wholeModel` leads to. */
   | "piece"
+  /** Values that were logged, and nothing else. */
+  | "history"
+  /** Tensors or other values that are no model and no state of a training: a data set, a vocabulary. */
+  | "data"
   | "unknown";
 
 /** Everything the header and the Overview say about a checkpoint, ready to be shown. Plain data. */
@@ -124,6 +128,22 @@ export interface ProgressSummary {
   readonly evalLoss: number | undefined;
   readonly bestMetric: number | undefined;
   readonly bestCheckpoint: string | undefined;
+  /** What is best, where the file says it: `acc1` of `best_acc1`, the `monitor` of a callback. */
+  readonly bestMetricName?: string;
+  /** Which end of it is the good one, where its name tells. */
+  readonly bestIs?: "lowest" | "highest";
+  /** What reinforcement learning counts beside steps. */
+  readonly episode?: number;
+  readonly maxEpochs?: number;
+  /** The training came to its end, by what the file says. */
+  readonly finished?: true;
+  /** Other values at the moment of the save. */
+  readonly metrics?: readonly NamedValue[];
+}
+
+export interface NamedValue {
+  readonly name: string;
+  readonly value: number;
 }
 
 export interface StageSummary {

@@ -62,9 +62,14 @@ export function childrenOf(value: ContentValue): ContentChildren {
 export function mapChildren(map: MapValue): ContentChildren {
   return {
     count: map.size,
-    label: (at) => keyText(map.keys[at] as ContentValue),
+    label: (at) => keyLabel(map.keys[at] as ContentValue, at),
     value: (at) => map.values[at] as ContentValue,
   };
+}
+
+/** An object that is a key, as parameters are in an optimizer saved whole, goes by its place. */
+function keyLabel(key: ContentValue, at: number): string {
+  return key instanceof ForeignValue ? String(at) : keyText(key);
 }
 
 export function sequenceChildren(items: readonly ContentValue[]): ContentChildren {

@@ -1,5 +1,5 @@
-import { type ContentValue, MapValue } from "../formats/contentValue";
-import { childrenOf, mappingOf, sequenceOf } from "../formats/contentView";
+import { type ContentValue, ForeignValue, MapValue } from "../formats/contentValue";
+import { attributesOf, childrenOf, mappingOf, sequenceOf } from "../formats/contentView";
 
 /** A `state_dict` of a torch optimizer, where it was found. */
 export interface FoundOptimizer {
@@ -7,6 +7,8 @@ export interface FoundOptimizer {
   readonly path: string;
   readonly state: MapValue;
   readonly groups: readonly MapValue[];
+  /** The class of an optimizer that was saved as an object, as the pickle names it. */
+  readonly className?: string;
 }
 
 /** Deep enough for Lightning (`optimizer_states.0`) and DeepSpeed; a state dict further down is data. */
@@ -15,7 +17,7 @@ const maxDepth = 4;
 /** A model has as many entries; looking at each of them for an optimizer would find none. */
 const maxChildren = 2000;
 
-/** All optimizer state dicts in a value: `{"state": …, "param_groups": […]}`. Several models have several. */
+/** All optimizer states in a value, state dicts and optimizers saved as objects. Several models have several. */
 export function findOptimizers(root: ContentValue): readonly FoundOptimizer[] {
   const found: FoundOptimizer[] = [];
   let level: { path: string; value: ContentValue }[] = [{ path: "", value: root }];
@@ -41,20 +43,46 @@ export function findOptimizers(root: ContentValue): readonly FoundOptimizer[] {
   return found;
 }
 
+export function isOptimizer(value: ContentValue): boolean {
+  return asOptimizer(value, "") !== undefined;
+}
+
 function asOptimizer(value: ContentValue, path: string): FoundOptimizer | undefined {
-  const mapping = mappingOf(value);
+  const attributes = attributesOf(value);
+  const mapping = attributes?.has("param_groups") === true ? attributes : mappingOf(value);
   const perGroup = sequenceOf(mapping?.get("base_optimizer_state"));
   if (perGroup !== undefined && perGroup.length > 0) return asGroupStates(perGroup, path);
   const state = mappingOf(mapping?.get("state"));
   const groups = sequenceOf(mapping?.get("param_groups"))?.map((group) => mappingOf(group));
-  if (state === undefined || groups === undefined) return undefined;
-  return { path, state, groups: groups.filter((group) => group !== undefined) };
+  if (state === undefined || groups === undefined) return asFastai(mapping, path);
+  const className =
+    value instanceof ForeignValue && mapping === attributes
+      ? value.qualifiedName.slice(value.qualifiedName.lastIndexOf(".") + 1)
+      : undefined;
+  return {
+    path,
+    state,
+    groups: groups.filter((group) => group !== undefined),
+    ...(className === undefined ? {} : { className }),
+  };
 }
 
 /** DeepSpeed may keep the base optimizer's state as a list, one flat state for each group. */
 function asGroupStates(states: readonly ContentValue[], path: string): FoundOptimizer {
+  const name = "base_optimizer_state";
+  return { path: path === "" ? name : `${path}.${name}`, state: numbered(states), groups: [] };
+}
+
+/** fastai's own optimizers list the states of all parameters, and the settings of each group apart. */
+function asFastai(mapping: MapValue | undefined, path: string): FoundOptimizer | undefined {
+  const hypers = sequenceOf(mapping?.get("hypers"))?.map((hyper) => mappingOf(hyper));
+  const states = sequenceOf(mapping?.get("state"));
+  if (hypers === undefined || states === undefined) return undefined;
+  return { path, state: numbered(states), groups: hypers.filter((hyper) => hyper !== undefined) };
+}
+
+function numbered(states: readonly ContentValue[]): MapValue {
   const state = new MapValue();
   for (const [at, value] of states.entries()) state.set(at, value);
-  const name = "base_optimizer_state";
-  return { path: path === "" ? name : `${path}.${name}`, state, groups: [] };
+  return state;
 }

@@ -1,6 +1,6 @@
 import type { FileContent } from "../formats/format";
 import type { Tensor } from "../tensors/tensor";
-import { modelsInside } from "./modelsInside";
+import { type ModelInside, ownModels, placeOf } from "./modelsInside";
 
 /**
  * The tensors of a training checkpoint's models, under their names in the model and in the order in which the model
@@ -8,12 +8,15 @@ import { modelsInside } from "./modelsInside";
  * optimizer counts them. Empty where there is none.
  */
 export function modelParameters(content: FileContent): readonly Tensor[] {
-  const paths = modelsInside(content);
-  const [first] = paths;
-  if (first !== undefined && paths.length === 1) return inDeclaredOrder(content, `${first}.`);
-  return paths.flatMap((path) =>
-    inDeclaredOrder(content, `${path}.`).map((tensor) => ({ ...tensor, name: `${path}.${tensor.name}` })),
-  );
+  const models = ownModels(content);
+  return models.flatMap((model) => named(model, models.length === 1 ? "" : model.path));
+}
+
+function named({ tensors }: ModelInside, prefix: string): readonly Tensor[] {
+  return tensors.map(({ name, tensor }) => {
+    const full = prefix === "" ? name : name === "" ? prefix : `${prefix}.${name}`;
+    return { ...tensor, name: full };
+  });
 }
 
 /** Tensors of a model, and whether they stand in the order in which it declares them. */
@@ -32,24 +35,16 @@ export function modelIn({
 }): ModelTensors {
   if (content === undefined) return { tensors, inModelOrder: false };
   const inner = modelParameters(content);
-  return { tensors: inner.length > 0 ? inner : inDeclaredOrder(content, ""), inModelOrder: true };
+  return { tensors: inner.length > 0 ? inner : inDeclaredOrder(content), inModelOrder: true };
 }
 
-function inDeclaredOrder(content: FileContent, prefix: string): readonly Tensor[] {
+function inDeclaredOrder(content: FileContent): readonly Tensor[] {
   const seen = new Set<string>();
-  const parameters: Tensor[] = [];
-  for (const tensor of content.tensors.values()) {
-    if (!tensor.name.startsWith(prefix)) continue;
+  return [...content.tensors.values()].filter((tensor) => {
     const place = placeOf(tensor);
-    if (place !== undefined && seen.has(place)) continue;
-    if (place !== undefined) seen.add(place);
-    parameters.push({ ...tensor, name: tensor.name.slice(prefix.length) });
-  }
-  return parameters;
-}
-
-/** Tensors of one place are the same tensor, reached by two ways. Undefined where the file tells no place. */
-export function placeOf({ layout, shape }: Tensor): string | undefined {
-  if (layout === undefined || layout.storage.key === "") return undefined;
-  return `${layout.storage.key} ${layout.storageOffset} ${shape.join(" ")}`;
+    if (place === undefined) return true;
+    if (seen.has(place)) return false;
+    seen.add(place);
+    return true;
+  });
 }

@@ -1,76 +1,202 @@
 import type { ContentValue, MapValue } from "../formats/contentValue";
-import { mappingOf } from "../formats/contentView";
+import { attributesOf, childrenOf, mappingOf, sequenceOf } from "../formats/contentView";
 import type { FileContent } from "../formats/format";
+import { isModuleState } from "../formats/pickle/pickleObjectView";
 import { keyText } from "../formats/pythonText";
+import { isBuffer, isNamedAsBuffer } from "../tensors/buffers";
+import type { Tensor } from "../tensors/tensor";
+import { isOptimizer } from "./findOptimizers";
+import { type ModuleTensor as ModelTensor, moduleTensors } from "./moduleTensors";
 
-/** Keys under which people save a model beside its optimizer. */
-export const modelKeys: ReadonlySet<string> = new Set([
-  "model",
-  "model_state_dict",
-  "state_dict",
-  "module",
-  "net",
-  "network",
-]);
+/** A model that a file holds: a state dict, a module saved as an object, or parameters that lie about. */
+export interface ModelInside {
+  /** Where it lies, as tensors are named: `generator`, `models.actor`; empty for the whole of the file. */
+  readonly path: string;
+  /** In the order in which the model declares them; those that share memory once. */
+  readonly tensors: readonly ModelTensor[];
+  /**
+   * What it is beside the models that are trained: an average or an older state of one of them, or the tensors of a
+   * loss function. Undefined for a model of its own.
+   */
+  readonly aside?: "copy" | "loss";
+}
+
+/** Keys under which people save a model, as parts of a longer key. */
+const modelWords =
+  /(?:^|[_.\d])(?:model|net|network|module|state_dict|weights?|params|parameters|generator|discriminator|critic|actor|policy|encoder|decoder|student|backbone|head|emb(?:edding)?s?)(?:[_.\d]|$)|^(?:net)?[DdGg](?:_?[A-Z\d])?$/i;
 
 /** An average or an older state of a model that the file holds as well. */
-const copyNames = /(?:^|[._])(?:ema|target|avg|averaged|swa|best)(?:[._]|$)/i;
+const copyWords =
+  /(?:^|[._])(?:ema|target|targ|avg|averaged?|swa|best|teacher|shadow|momentum|old|copy|prev(?:ious)?|ref|last)(?:[._]|$)|_k$/i;
+
+const lossWords = /(?:^|[._])(?:criterion|loss(?:es)?|loss_fn|metrics?|normali[sz]er)(?:[._]|$)/i;
+
+/** Callbacks keep tensors under paths of files, optimizers theirs under numbers, replay buffers whole episodes. */
+const noModelWords =
+  /callback|optim|sched|rng|random|loop|histor|replay|buffer|memory|trajector|dataset|vocab|args|hparam/i;
 
 /** What a state dict of a module has and a table of data has not. */
 const parameterNames = /\.|^(?:weight|bias)$/;
 
-const maxEntries = 200;
+/** Tensors that people save as data. */
+const dataWords =
+  /^(?:x|y|xs|ys|data|images?|imgs?|labels?|targets?|inputs?|outputs?|features?|samples?|train|test|val|valid|idx|indices|ids|edge_index|edge_attr|tokens|input_ids|attention_mask|mask|masks|pos|logits|preds?|predictions?|scores?|losses?|accs?|rewards?|timestamps?|spec|mel|audio|wav|latents?|noise|points|points3d)(?:_|\d|$)|_(?:train|test|val|images?|labels?|data|ids|losses)$/i;
+
+const maxEntries = 400;
+const maxDepth = 4;
+/** Of all levels together; a file of more is data. */
+const maxWalked = 4000;
 /** Enough entries of a state dict to tell it from other dicts. */
 const maxLookedAt = 64;
 
-/**
- * Where the models of a training checkpoint lie, as tensors are named: `generator`, `models.actor`. They are told by
- * their structure, a dict of named tensors, whatever its key; a module saved as an object by its usual key. Averages
- * and targets are left out where what they are copies of is there. Empty for a file that is nothing but weights.
- */
-export function modelsInside(content: FileContent): readonly string[] {
-  const root = mappingOf(content.root);
-  if (root === undefined || isStateDict(root, content)) return [];
-  const found: string[] = [];
-  for (const [key, value] of entriesOf(root)) {
-    const path = keyText(key);
-    if (isStateDict(value, content) || modelKeys.has(path)) found.push(path);
-    else if (!isNoModel(path)) {
-      for (const [inner, member] of entriesOf(mappingOf(value))) {
-        if (isStateDict(member, content)) found.push(`${path}.${keyText(inner)}`);
-      }
+const known = new WeakMap<FileContent, readonly ModelInside[]>();
+
+/** The models in a file, told by their structure whatever their keys, in the order in which they were saved. */
+export function findModels(content: FileContent): readonly ModelInside[] {
+  const found = known.get(content) ?? withRoles(new ModelSearch(content).run());
+  known.set(content, found);
+  return found;
+}
+
+/** Without averages and older states, and what belongs to a loss. */
+export function ownModels(content: FileContent): readonly ModelInside[] {
+  const found = findModels(content);
+  const own = found.filter(({ aside }) => aside === undefined);
+  return own.length > 0 ? own : found;
+}
+
+class ModelSearch {
+  private readonly found: ModelInside[] = [];
+  private readonly seen = new Set<ContentValue>();
+  private walked = 0;
+
+  constructor(private readonly content: FileContent) {}
+
+  run(): readonly ModelInside[] {
+    this.visit(this.content.root, "", "", 0);
+    return this.found;
+  }
+
+  private visit(value: ContentValue, path: string, key: string, depth: number): void {
+    if (value === null || typeof value !== "object" || this.seen.has(value)) return;
+    if (this.content.tensors.has(value) || ++this.walked > maxWalked || isOptimizer(value)) return;
+    this.seen.add(value);
+    const tensors = this.tensorsOf(value, key);
+    if (tensors !== undefined) {
+      if (tensors.length > 0) this.found.push({ path, tensors });
+      return;
+    }
+    if (depth > 0 && noModelWords.test(key)) return;
+    this.addLoose(value, path);
+    const children = childrenOf(value);
+    if (depth === maxDepth || children.count > maxEntries) return;
+    for (let at = 0; at < children.count; at++) {
+      const label = children.label(at);
+      this.visit(children.value(at), path === "" ? label : `${path}.${label}`, label, depth + 1);
     }
   }
-  const filled = found.filter((path) => holdsTensors(content, `${path}.`));
-  const own = filled.filter((path) => !copyNames.test(path));
-  return own.length > 0 ? own : filled;
-}
 
-function entriesOf(dict: MapValue | undefined): readonly (readonly [ContentValue, ContentValue])[] {
-  return dict === undefined || dict.size > maxEntries ? [] : [...dict.entries()];
-}
-
-/** Lightning's and timm's callbacks keep tensors under paths of files, optimizers theirs under numbers. */
-function isNoModel(key: string): boolean {
-  return /callback|optim|sched|rng|random|loop|metric|history|buffer|memory/i.test(key);
-}
-
-function isStateDict(value: ContentValue, content: FileContent): boolean {
-  const dict = mappingOf(value);
-  if (dict === undefined || dict.size === 0 || dict.has("param_groups")) return false;
-  let named = 0;
-  const count = Math.min(dict.size, maxLookedAt);
-  for (let at = 0; at < count; at++) {
-    const key = dict.keys[at];
-    const tensor = content.tensors.get(dict.values[at] as ContentValue);
-    if (typeof key !== "string" || tensor === undefined) continue;
-    if (parameterNames.test(key) && tensor.shape.length > 0) named++;
+  /** Undefined where the value is no model. */
+  private tensorsOf(value: ContentValue, key: string): readonly ModelTensor[] | undefined {
+    const attributes = attributesOf(value);
+    if (attributes !== undefined && isModuleState(attributes)) {
+      return once(moduleTensors(value, this.content));
+    }
+    const dict = mappingOf(value);
+    if (dict === undefined || !isStateDict(dict, this.content, key)) return undefined;
+    const entries = [...dict.entries()].flatMap(([name, member]): ModelTensor[] => {
+      const tensor = this.content.tensors.get(member);
+      if (tensor === undefined) return [];
+      const text = keyText(name);
+      return [{ name: text, tensor, isBuffer: isBuffer({ name: text, dtype: tensor.dtype }) }];
+    });
+    return once(entries);
   }
-  // Counters of batch norm have no axis, and `_extra_state` and the like are no tensors.
-  return named * 2 >= count;
+
+  /** Parameters without a module: what torch would train lies beside other things. */
+  private addLoose(value: ContentValue, path: string): void {
+    const children = childrenOf(value);
+    if (children.count > maxEntries) return;
+    const tensors: ModelTensor[] = [];
+    for (let at = 0; at < children.count; at++) {
+      const tensor = this.content.tensors.get(children.value(at));
+      if (tensor?.layout?.requiresGrad !== true) continue;
+      // Losses and returns that nobody detached.
+      if (tensor.shape.length === 0 && !/log|alpha|scale|temp/i.test(children.label(at))) continue;
+      tensors.push({ name: children.label(at), tensor, isBuffer: false });
+    }
+    const [first] = tensors;
+    if (first === undefined) return;
+    const place = path === "" ? first.name : `${path}.${first.name}`;
+    if (tensors.length === 1) this.found.push({ path: place, tensors: [{ ...first, name: "" }] });
+    else this.found.push({ path, tensors: once(tensors) });
+  }
 }
 
-function holdsTensors({ tensors }: FileContent, prefix: string): boolean {
-  for (const { name } of tensors.values()) if (name.startsWith(prefix)) return true;
-  return false;
+/** Those of one place are one tensor, reached by two ways. */
+function once(tensors: readonly ModelTensor[]): readonly ModelTensor[] {
+  const seen = new Set<string>();
+  return tensors.filter(({ tensor }) => {
+    const place = placeOf(tensor);
+    if (place === undefined) return true;
+    if (seen.has(place)) return false;
+    seen.add(place);
+    return true;
+  });
+}
+
+/** Tensors of one place are the same tensor, reached by two ways. Undefined where the file tells no place. */
+export function placeOf({ layout, shape }: Tensor): string | undefined {
+  if (layout === undefined || layout.storage.key === "") return undefined;
+  return `${layout.storage.key} ${layout.storageOffset} ${shape.join(" ")}`;
+}
+
+function isStateDict(dict: MapValue, content: FileContent, key: string): boolean {
+  if (dict.size === 0) return false;
+  let named = 0;
+  let plain = 0;
+  let looked = 0;
+  for (let at = 0; at < Math.min(dict.size, maxLookedAt); at++) {
+    const name = dict.keys[at];
+    const tensor = content.tensors.get(dict.values[at] as ContentValue);
+    // Counters of batch norm and learned scales have no axis: they tell nothing.
+    if (tensor?.shape.length === 0) continue;
+    looked++;
+    if (typeof name !== "string" || tensor === undefined) continue;
+    if (parameterNames.test(name)) named++;
+    else if (isNamedAsBuffer(name) || (!dataWords.test(name) && /^(?:F|BF|C)/.test(tensor.dtype))) plain++;
+  }
+  // `_extra_state` and the like are no tensors.
+  if (named > 0 && named * 2 >= looked) return true;
+  return (
+    plain + named > 0 && modelWords.test(key) && !noModelWords.test(key) && (named + plain) * 2 >= looked
+  );
+}
+
+/** Tells averages and older states by their key, where their shapes are those of another model. */
+function withRoles(models: readonly ModelInside[]): readonly ModelInside[] {
+  const shapes = models.map(({ tensors }) => new Set(tensors.map(({ tensor }) => tensor.shape.join(" "))));
+  const isHinted = models.map(({ path }) => copyWords.test(path));
+  return models.map((model, at) => {
+    if (models.length < 2) return model;
+    if (lossWords.test(model.path) && !modelWords.test(model.path)) return { ...model, aside: "loss" };
+    if (isHinted[at] !== true) return model;
+    const isLike = shapes.some(
+      (other, index) =>
+        index !== at &&
+        (isHinted[index] !== true || index < at) &&
+        [...(shapes[at] ?? [])].every((shape) => shape === "" || shape === "1" || other.has(shape)),
+    );
+    return isLike ? { ...model, aside: "copy" } : model;
+  });
+}
+
+/** What a file of tensors without a model is: the parts of a data set, features, predictions. */
+export function isPlainData({ root, tensors }: FileContent): boolean {
+  const given = tensors.get(root);
+  if (given !== undefined) return given.layout?.requiresGrad !== true;
+  const dict = mappingOf(root);
+  if (dict === undefined) return sequenceOf(root) !== undefined;
+  const names = [...dict.entries()].filter(([, value]) => tensors.has(value)).map(([key]) => keyText(key));
+  return names.length > 0 && names.every((name) => dataWords.test(name));
 }

@@ -1,3 +1,4 @@
+import { isBuffer, isNamedAsBuffer } from "../tensors/buffers";
 import { compareNames } from "../tensors/nameOrder";
 import type { Tensor } from "../tensors/tensor";
 import { matchInOrder } from "./matchInOrder";
@@ -22,8 +23,14 @@ export function nameParameters(
   // DeepSpeed joins parameters to flat tensors, whose length may be that of another by chance.
   if (optimizer.parameters.length === 0 || optimizer.path.endsWith("base_optimizer_state")) return optimizer;
   if (optimizer.parameters.some(({ name }) => name !== undefined)) return withDtypes(optimizer, tensors);
-  const orders = ordersOf(tensors.filter(isTrainable), inModelOrder);
-  const matched = inferNames(optimizer.parameters, optimizer.groups.length, orders, inModelOrder);
+  const matched = firstDefined(candidatesOf(tensors), (candidates) =>
+    inferNames(
+      optimizer.parameters,
+      optimizer.groups.length,
+      ordersOf(candidates, inModelOrder),
+      inModelOrder,
+    ),
+  );
   if (matched === undefined) return optimizer;
   const parameters = optimizer.parameters.map((parameter, at): OptimizerParameter => {
     const tensor = matched[at];
@@ -46,12 +53,19 @@ function withDtypes(optimizer: OptimizerState, tensors: readonly Named[]): Optim
   return { ...optimizer, parameters };
 }
 
-/** Buffers are in a state dict as well, but not in an optimizer. */
-function isTrainable({ name, dtype }: Named): boolean {
-  return (
-    /^(?:F|BF)/.test(dtype) &&
-    !/(?:^|\.)(?:running_mean|running_var|num_batches_tracked|inv_freq)$/.test(name)
-  );
+/** What can be trained is tried first; parameters of whole numbers, as of quantisation-aware training, come after. */
+function candidatesOf(tensors: readonly Named[]): readonly (readonly Named[])[] {
+  const trainable = tensors.filter((tensor) => /^(?:F|BF|C)/.test(tensor.dtype) && !isBuffer(tensor));
+  const all = tensors.filter(({ name }) => !isNamedAsBuffer(name));
+  return all.length > trainable.length ? [trainable, all] : [trainable];
+}
+
+function firstDefined<T, R>(values: readonly T[], of: (value: T) => R | undefined): R | undefined {
+  for (const value of values) {
+    const result = of(value);
+    if (result !== undefined) return result;
+  }
+  return undefined;
 }
 
 /** The likeliest first. */

@@ -29,6 +29,8 @@ export interface OptimizerParameter {
   readonly group: number | undefined;
   /** Of the parameter itself, from the model it was found in. */
   readonly dtype?: string;
+  /** The parameter itself, where the optimizer was saved as an object that refers to it. */
+  readonly own?: Tensor;
   /** As its moments have it; undefined where nothing tells. */
   readonly shape: readonly number[] | undefined;
   /** What the optimizer keeps: the name of a tensor, a number, or a value in words. */
@@ -46,6 +48,8 @@ export interface OptimizerState {
   /** Keys whose values are not the same in all groups. */
   readonly differingKeys: readonly string[];
   readonly parameters: readonly OptimizerParameter[];
+  /** Paths of the models in the same file whose parameters these are; undefined where none fits. */
+  readonly models?: readonly string[];
   readonly stateBytes: number;
   /** No step was made yet, or the state was not saved: there are groups and no moments. */
   readonly emptyState: boolean;
@@ -66,11 +70,13 @@ function readOptimizer(found: FoundOptimizer, content: FileContent): OptimizerSt
   const members = memberGroups(found);
   const parameters = members.map(({ key, name, group }, index): OptimizerParameter => {
     const state = readState(found.state.get(key), content);
+    const own = content.tensors.get(key);
     return {
       index,
       ...(name === undefined ? {} : { name }),
       group,
-      shape: shapeOf(state.tensors),
+      ...(own === undefined ? {} : { own, dtype: own.dtype }),
+      shape: own?.shape ?? shapeOf(state.tensors),
       state: state.values,
       tensors: state.tensors,
     };
@@ -167,6 +173,9 @@ function shapeOf(tensors: ReadonlyMap<string, Tensor>): readonly number[] | unde
     "prev",
     "exp_inf",
     "ax",
+    // fastai's own.
+    "grad_avg",
+    "sqr_avg",
   ]) {
     const tensor = tensors.get(key);
     if (tensor !== undefined) return tensor.shape;
@@ -209,7 +218,8 @@ function differingKeys(groups: readonly OptimizerGroup[]): readonly string[] {
   return [...values].filter(([, seen]) => seen.size > 1).map(([key]) => key);
 }
 
-function kindOf({ groups }: FoundOptimizer, parameters: readonly OptimizerParameter[]) {
+function kindOf({ groups, className }: FoundOptimizer, parameters: readonly OptimizerParameter[]) {
+  if (className !== undefined) return { name: className, reason: "it was saved as an object of this class" };
   const stateKeys = new Set(parameters.flatMap(({ state }) => [...state.keys()]));
   const [first] = groups;
   const groupKeys = [...new Set(groups.flatMap(({ keys }) => keys.map(keyText)))];

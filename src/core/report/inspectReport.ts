@@ -53,6 +53,7 @@ export async function inspectReport(
           },
         }),
     ...optimizerReport(session.inside?.optimizers ?? []),
+    ...partsReport(session),
     ...(summary.progress === undefined ? {} : { progress: summary.progress }),
     ...(session.stage === undefined
       ? {}
@@ -63,26 +64,35 @@ export async function inspectReport(
   };
 }
 
+/** What a file of several parts holds: models, optimizers, histories. */
+function partsReport(session: CheckpointSession) {
+  const parts = session.parts();
+  return parts.length === 0 ? {} : { parts };
+}
+
 /** The first; a file with several, as of a GAN, has the others under `optimizers`. */
 function optimizerReport(optimizers: readonly OptimizerState[]) {
-  const reports = optimizers.map(({ path, name, groups, parameters, stateBytes, emptyState, note }) => ({
-    ...(path === "" ? {} : { path }),
-    name,
-    ...(note === undefined ? {} : { note }),
-    groups: groups.map(({ settings, parameterCount }) => ({
-      ...Object.fromEntries(settings),
-      parameterCount,
-    })),
-    stateBytes,
-    emptyState,
-    parameters: parameters.map(({ index, name: parameterName, nameInferred, group, state }) => ({
-      index,
-      ...(parameterName === undefined ? {} : { name: parameterName }),
-      ...(nameInferred === undefined ? {} : { nameInferred }),
-      group,
-      state: Object.fromEntries(state),
-    })),
-  }));
+  const reports = optimizers.map(
+    ({ path, name, models, groups, parameters, stateBytes, emptyState, note }) => ({
+      ...(path === "" ? {} : { path }),
+      name,
+      ...(models === undefined ? {} : { models }),
+      ...(note === undefined ? {} : { note }),
+      groups: groups.map(({ settings, parameterCount }) => ({
+        ...Object.fromEntries(settings),
+        parameterCount,
+      })),
+      stateBytes,
+      emptyState,
+      parameters: parameters.map(({ index, name: parameterName, nameInferred, group, state }) => ({
+        index,
+        ...(parameterName === undefined ? {} : { name: parameterName }),
+        ...(nameInferred === undefined ? {} : { nameInferred }),
+        group,
+        state: Object.fromEntries(state),
+      })),
+    }),
+  );
   const [first] = reports;
   if (first === undefined) return {};
   return reports.length === 1 ? { optimizer: first } : { optimizer: first, optimizers: reports };

@@ -2,6 +2,7 @@ import type { CheckpointSummary } from "../checkpoint/summary";
 import type { CompareView } from "../compare/compareView";
 import type { Problem } from "../problem/problem";
 import type { ResumeReport } from "../resume/resumeReport";
+import { type InsidePart, partText } from "../session/insideParts";
 import type { LoraView } from "../session/loraView";
 import type { Tensor } from "../tensors/tensor";
 import { printable } from "../text/printable";
@@ -19,6 +20,7 @@ export function* inspectText(
   tensors: readonly Tensor[],
   lora: LoraView | undefined,
   resume: ResumeReport,
+  parts: readonly InsidePart[] = [],
 ): Generator<string> {
   const { stage, progress } = summary;
   const inferred = stage?.inferred === true ? ", inferred" : "";
@@ -38,6 +40,7 @@ export function* inspectText(
   ]);
   yield sections([
     facts.join("\n"),
+    partsText(parts),
     problemText(summary.problems),
     resumeText(resume),
     lora === undefined ? "" : findingText(lora),
@@ -60,16 +63,40 @@ function resumeText({ answer, checks }: ResumeReport): string {
   return ["Can I resume?", ...lines].join("\n");
 }
 
+/** A file that is one model has nothing more to say than its headline. */
+function partsText(parts: readonly InsidePart[]): string {
+  if (parts.length === 0 || (parts.length === 1 && parts[0]?.path === "")) return "";
+  const rows = parts.map((part) => [part.path === "" ? "(the file)" : part.path, partText(part)]);
+  return plainTable(["In the file", ""], rows);
+}
+
 function progressText(progress: NonNullable<CheckpointSummary["progress"]>): string {
-  const { step, maxSteps, epoch, loss, evalLoss, learningRate } = progress;
+  const { step, maxSteps, epoch, maxEpochs, episode, loss, evalLoss, learningRate } = progress;
   const facts = [
     ...(step === undefined ? [] : [`step ${step}${maxSteps === undefined ? "" : ` of ${maxSteps}`}`]),
-    ...(epoch === undefined ? [] : [`epoch ${formatNumber(epoch)}`]),
+    ...(epoch === undefined
+      ? []
+      : [`epoch ${formatNumber(epoch)}${maxEpochs === undefined ? "" : ` of ${formatNumber(maxEpochs)}`}`]),
+    ...(episode === undefined ? [] : [`episode ${formatNumber(episode)}`]),
+    ...(progress.finished === true ? ["finished"] : []),
     ...(loss === undefined ? [] : [`loss ${formatNumber(loss)}`]),
     ...(evalLoss === undefined ? [] : [`eval loss ${formatNumber(evalLoss)}`]),
     ...(learningRate === undefined ? [] : [`learning rate ${formatNumber(learningRate)}`]),
+    ...bestText(progress),
+    ...(progress.metrics ?? []).map(({ name, value }) => `${printable(name)} ${formatNumber(value)}`),
   ];
   return facts.join(", ");
+}
+
+function bestText({
+  bestMetric,
+  bestMetricName,
+  bestIs,
+}: NonNullable<CheckpointSummary["progress"]>): string[] {
+  if (bestMetric === undefined) return [];
+  const name = bestMetricName === undefined ? "metric" : printable(bestMetricName);
+  const end = bestIs === undefined ? "" : ` (${bestIs === "lowest" ? "lower" : "higher"} is better)`;
+  return [`best ${name} ${formatNumber(bestMetric)}${end}`];
 }
 
 /** What the numbers and the tensors of an adapter say. */

@@ -3,11 +3,13 @@ import { baseName, joinPath } from "../bytes/paths";
 import type { Checkpoint } from "../checkpoint/checkpoint";
 import type { FolderContext, FolderFile } from "../checkpoint/folderContext";
 import type { InsideFile } from "../checkpoint/insideFile";
+import type { ToldProgress } from "../checkpoint/progressInside";
 import { readScalars } from "../checkpoint/readScalars";
 import { TensorReader } from "../checkpoint/tensorReader";
 import { mappingOf, membersOf, numberOf } from "../formats/contentView";
 import type { FileContent } from "../formats/format";
 import { modelIn, modelParameters } from "../optimizer/modelParameters";
+import { ownModels } from "../optimizer/modelsInside";
 import { optimizerStates } from "../optimizer/optimizerState";
 import { findHalfWritten } from "../parts/halfWritten";
 import { mainFile } from "../parts/parts";
@@ -28,7 +30,6 @@ import {
   scalerScale,
   schedulerState,
   schedulersInside,
-  topEntries,
   worldSizeOf,
 } from "./stateInside";
 
@@ -39,6 +40,8 @@ export interface ResumeSubject {
   readonly folder: FolderContext;
   readonly inside: InsideFile | undefined;
   readonly isAdapter: boolean;
+  /** Whether the folder is meant, and not the file that stands for it. */
+  readonly openedFolder: boolean;
   /** What makes the open weights useless, although the file can be read: no values, one process's slice. */
   readonly faults: readonly Problem[];
 }
@@ -243,6 +246,7 @@ export async function gatherFromFile(
   const states = inside?.optimizers ?? [];
   const tensors = modelParameters(content);
   const random = randomInside(content);
+  const models = ownModels(content);
   const moment = parseStageFileName(checkpoint.name);
   return {
     name: checkpoint.name,
@@ -250,12 +254,17 @@ export async function gatherFromFile(
     model:
       tensors.length === 0
         ? undefined
-        : { place: modelPlace(checkpoint, tensors), tensors, inModelOrder: true, isAdapter: false },
+        : {
+            place: placesText(models.map(({ path }) => path)),
+            tensors,
+            inModelOrder: true,
+            isAdapter: false,
+          },
     optimizer:
       states.length === 0
         ? undefined
         : {
-            place: states.map(({ path }) => path).join(", "),
+            place: placesText(states.map(({ path }) => path)),
             states,
             steps: await readAllSteps(files, checkpoint, states, signal),
           },
@@ -264,7 +273,7 @@ export async function gatherFromFile(
     scaler: scalerInside(content),
     precision: precisionInside(content),
     worldSize: undefined,
-    progress: statedProgress(content, inside?.progress?.maxSteps),
+    progress: statedProgress(inside?.told),
     layout: undefined,
     namedStep: moment.step,
     broken: opener.broken,
@@ -274,27 +283,29 @@ export async function gatherFromFile(
   };
 }
 
-/** The key under which the model lies. */
-function modelPlace({ tensors }: Checkpoint, parameters: ModelInputs["tensors"]): string {
-  const [first] = parameters;
-  const whole = tensors.find(({ name }) => first !== undefined && name.endsWith(`.${first.name}`));
-  return whole === undefined || first === undefined
-    ? "the file"
-    : whole.name.slice(0, -first.name.length - 1);
+/** Names in the file as a sentence lists them. */
+function placesText(paths: readonly string[]): string {
+  const named = paths.map((path) => (path === "" ? "the file" : path));
+  const [first = "", ...rest] = named;
+  if (rest.length > 3) return `${first} and ${rest.length} more`;
+  return rest.length === 0 ? first : `${named.slice(0, -1).join(", ")} and ${named.at(-1)}`;
 }
-
-const stepKeys = ["global_step", "global_steps", "iter_num", "iteration", "step", "iter", "steps_run"];
-const epochKeys = ["epoch", "epochs_run", "current_epoch"];
 
 /** What the file says itself, and not what its optimizer counted. */
-function statedProgress(content: FileContent, planned: number | undefined): ProgressInputs | undefined {
-  const entries = new Map(topEntries(content));
-  const first = (keys: readonly string[]) =>
-    keys
-      .map((key) => ({ key, value: numberOf(entries.get(key)) }))
-      .find((found) => found.value !== undefined);
-  const step = first(stepKeys);
-  const epoch = first(epochKeys);
-  if (step === undefined && epoch === undefined) return undefined;
-  return { place: step?.key ?? epoch?.key ?? "", step: step?.value, epoch: epoch?.value, planned };
+function statedProgress(told: ToldProgress | undefined): ProgressInputs | undefined {
+  if (told === undefined) return undefined;
+  const { summary, stepPlace, epochPlace, episodePlace } = told;
+  const place = stepPlace ?? epochPlace ?? episodePlace;
+  if (place === undefined) return undefined;
+  return {
+    place,
+    step: stepPlace === undefined ? undefined : summary.step,
+    epoch: epochPlace === undefined ? undefined : summary.epoch,
+    planned: summary.maxSteps,
+    ...(episodePlace === undefined ? {} : { episode: summary.episode }),
+    ...(stepPlace !== undefined && !ofOptimizer.test(stepPlace) ? { countsOther: true as const } : {}),
+  };
 }
+
+/** Other counts are those of batches, frames or an environment, of which an optimizer makes one of many. */
+const ofOptimizer = /(?:^|\.)(?:global_steps?|iter_num|num_updates|number_training_updates|training_step)$/i;

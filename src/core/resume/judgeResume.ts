@@ -1,4 +1,6 @@
+import type { FileContent } from "../formats/format";
 import { modelParameters } from "../optimizer/modelParameters";
+import { classifyEntry } from "../parts/parts";
 import { finishedAt } from "../progress/finished";
 import { formatCount } from "../text/quantities";
 import { gatherFromFile, gatherFromFolder, type ResumeSubject } from "./collectResumeInputs";
@@ -27,15 +29,38 @@ import { checkSteps } from "./stepCheck";
  * Reads directories, pickles and some numbers, never tensors. Does not reject for what is in the files.
  */
 export async function judgeResume(subject: ResumeSubject, signal?: AbortSignal): Promise<ResumeReport> {
-  const { checkpoint, inside } = subject;
-  const { content } = checkpoint;
-  const holdsAll =
-    inside?.kind === "training-checkpoint" && content !== undefined && !isShardName(checkpoint.name);
+  const { content } = subject.checkpoint;
   const inputs =
-    holdsAll && modelParameters(content).length > 0
+    content !== undefined && isJudgedAlone(subject, content)
       ? await gatherFromFile(subject, content, signal)
       : await gatherFromFolder(subject, signal);
   return judgeResumeInputs(inputs);
+}
+
+/** A file that holds everything, and one that belongs to no folder of parts. Files beside it are not meant then. */
+function isJudgedAlone({ checkpoint, inside, openedFolder }: ResumeSubject, content: FileContent): boolean {
+  if (isShardName(checkpoint.name)) return false;
+  if (openedFolder) return inside?.kind === "training-checkpoint" && hasModel(content);
+  switch (inside?.kind) {
+    case "history":
+    case "data":
+      return true;
+    case "training-checkpoint":
+    case "optimizer":
+    case "scheduler":
+      return (inside.kind === "training-checkpoint" && hasModel(content)) || !isPart(checkpoint.name);
+    default:
+      return false;
+  }
+}
+
+function hasModel(content: FileContent): boolean {
+  return modelParameters(content).length > 0;
+}
+
+/** The name is that of a part which trainers write into a folder of parts. */
+function isPart(name: string): boolean {
+  return !["other", "weights", "adapter", "log"].includes(classifyEntry({ name, kind: "file" }).part);
 }
 
 /** One file of many that only together are a checkpoint: DeepSpeed's and Megatron's. */
@@ -48,6 +73,9 @@ export function judgeResumeInputs(inputs: ResumeInputs): ResumeReport {
   // What a cut file still tells is of no use to whoever loads it.
   if (kind === "file" && broken.length > 0) {
     return weighChecks([checkParameters(inputs), checkProgress(inputs)], undefined);
+  }
+  if (kind === "file" && model === undefined && optimizer === undefined && inputs.schedulers.length === 0) {
+    return weighChecks([checkParameters(inputs)], undefined);
   }
   const hasState = optimizer !== undefined && optimizer.states.length > 0;
   const fits = hasState && model !== undefined ? checkOptimizerFits(optimizer, model) : undefined;
@@ -82,6 +110,8 @@ const topics: readonly ResumeTopic[] = [
 ];
 
 function whereItStands({ progress, namedStep }: ResumeInputs): Standing | undefined {
+  if (progress?.step === undefined && progress?.episode !== undefined)
+    return { at: `episode ${formatCount(progress.episode)}`, finished: undefined };
   const step = progress?.step ?? namedStep;
   if (step !== undefined) return { at: `step ${formatCount(step)}`, finished: finishedAt(progress) };
   return progress?.epoch === undefined

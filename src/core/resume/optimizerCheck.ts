@@ -19,6 +19,8 @@ export function checkOptimizerFits(
   { place: modelPlace, tensors, inModelOrder }: ModelInputs,
 ): ResumeCheck {
   const judge = (verdict: ResumeVerdict, reason: string): ResumeCheck => ({ what, verdict, reason });
+  const inFile = byModels(place, states);
+  if (inFile !== undefined) return judge(...inFile);
   const model = tensors.filter(({ dtype }) => /^(?:F|BF|C)/.test(dtype));
   const parameters = states.flatMap((state) => state.parameters);
   if (parameters.length === 0) return judge("unknown", `${place} lists no parameters.`);
@@ -36,6 +38,43 @@ export function checkOptimizerFits(
     return judge("unknown", reason);
   }
   return judge(...byShapes(parameters, model, place, modelPlace));
+}
+
+/**
+ * Of a file that holds models and optimizers, what was found of each. One that has the parameters of none of the
+ * models there is no contradiction where another has: its model is saved in another file, or not at all.
+ */
+function byModels(place: string, states: readonly OptimizerState[]): Judgement | undefined {
+  const matched = states.filter(({ models }) => models !== undefined);
+  if (matched.length === 0) return undefined;
+  const strangers = states.filter(({ models, parameters }) => models === undefined && parameters.length > 0);
+  const count = matched.reduce((sum, { parameters }) => sum + parameters.length, 0);
+  const whose = matched
+    .slice(0, maxNamed)
+    .map(({ path, models = [] }) => `${path === "" ? "the file" : path} has those of ${listText(models)}`);
+  const more = matched.length > maxNamed ? `, and ${formatCount(matched.length - maxNamed)} more` : "";
+  const fact =
+    matched.length === 1 && strangers.length === 0
+      ? `All ${plural(count, "parameter")} of ${place} fit ${listText(matched[0]?.models ?? [])}${byWhat(matched)}.`
+      : `${whose.join(", ")}${more}${byWhat(matched)}.`;
+  if (strangers.length === 0) return ["ok", fact];
+  const named = listText(strangers.slice(0, maxNamed).map(({ path }) => path));
+  return ["warning", `${fact} The parameters of ${named} are not in this file.`];
+}
+
+/** Optimizers named in one sentence. */
+const maxNamed = 4;
+
+function byWhat(states: readonly OptimizerState[]): string {
+  const inOrder = states.every(({ parameters }) => parameters.some(({ name }) => name !== undefined));
+  if (inOrder) return ", in order and shape";
+  const hasShapes = states.some(({ parameters }) => parameters.some(({ shape }) => shape !== undefined));
+  return hasShapes ? " by their shapes" : " by their number; no shapes are kept that could be compared";
+}
+
+function listText(names: readonly string[]): string {
+  const shown = names.map((name) => (name === "" ? "the file" : name));
+  return shown.length < 2 ? (shown[0] ?? "") : `${shown.slice(0, -1).join(", ")} and ${shown.at(-1)}`;
 }
 
 type Judgement = readonly [verdict: ResumeVerdict, reason: string];
@@ -118,6 +157,11 @@ function byShapes(
   }
   const numbers = `${plural(parameters.length, "parameter")} in ${place}, ${plural(model.length, "tensor")} in ${modelPlace}`;
   const [first] = homeless;
+  const leftOver = [...counts.values()].reduce((sum, count) => sum + count, 0);
+  if (first !== undefined && leftOver === 0 && homeless.length < known) {
+    const reason = `${place} has every tensor of ${modelPlace}, and ${plural(homeless.length, "parameter")} more, such as ${formatShape(first)}: of a loss or another model that is not saved here (${numbers}).`;
+    return ["warning", reason];
+  }
   if (first !== undefined) {
     const many = `${formatCount(homeless.length)} of ${formatCount(known)}`;
     const reason = `${place} belongs to other parameters: ${many} shapes, such as ${formatShape(first)}, are not among those of ${modelPlace} (${numbers}).`;

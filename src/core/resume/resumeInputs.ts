@@ -70,6 +70,9 @@ export interface ProgressInputs {
   readonly place: string;
   readonly step: number | undefined;
   readonly epoch: number | undefined;
+  readonly episode?: number | undefined;
+  /** The step may be one of an environment or a loop, and not of an optimizer. */
+  readonly countsOther?: true;
   /** Steps that the training was to make in all, where that is kept. */
   readonly planned?: number | undefined;
 }

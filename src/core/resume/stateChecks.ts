@@ -6,11 +6,15 @@ import type { ResumeCheck, ResumeTopic, ResumeVerdict } from "./resumeReport";
 /** Ranks and names listed before the rest is counted. */
 const maxNamed = 5;
 
-export function checkParameters({ model, name, broken, kind }: ResumeInputs): ResumeCheck {
+export function checkParameters({ model, optimizer, name, broken, kind }: ResumeInputs): ResumeCheck {
   const what = "Parameters";
   const failed = brokenCheck(what, broken, "parameters");
   if (failed !== undefined) return failed;
   if (model === undefined) {
+    if (kind === "file" && optimizer !== undefined && optimizer.states.length > 0) {
+      const reason = `${name} holds no parameters: it is the other half of a checkpoint, whose weights are another file.`;
+      return { what, verdict: "missing", reason };
+    }
     const where = kind === "file" ? "the file" : "the folder";
     return { what, verdict: "missing", reason: `${name} holds no parameters: ${where} is no model.` };
   }
@@ -161,6 +165,7 @@ export function checkProgress({ progress, broken, namedStep, kind }: ResumeInput
   const facts = [
     ...(progress.step === undefined ? [] : [`step ${formatCount(progress.step)}`]),
     ...(progress.epoch === undefined ? [] : [`epoch ${formatNumber(progress.epoch)}`]),
+    ...(progress.episode === undefined ? [] : [`episode ${formatCount(progress.episode)}`]),
   ];
   return { what, verdict: "ok", reason: `${progress.place}: ${facts.join(", ")}.` };
 }

@@ -1,5 +1,5 @@
 import type { ContentValue, MapValue } from "../formats/contentValue";
-import { mappingOf, membersOf, numberOf, sequenceOf, stringOf } from "../formats/contentView";
+import { childrenOf, mappingOf, membersOf, numberOf, sequenceOf, stringOf } from "../formats/contentView";
 import type { FileContent } from "../formats/format";
 import { keyText } from "../formats/pythonText";
 import type { ResumeInputs, SchedulerInputs } from "./resumeInputs";
@@ -23,26 +23,42 @@ export function topEntries({ root }: FileContent): readonly (readonly [key: stri
 export function schedulerState(value: ContentValue, place: string): SchedulerInputs | undefined {
   const state = membersOf(value);
   if (state === undefined) return undefined;
-  const step = numberOf(state.get("last_epoch")) ?? numberOf(state.get("last_batch_iteration"));
+  const step =
+    numberOf(state.get("last_epoch")) ??
+    numberOf(state.get("last_batch_iteration")) ??
+    numberOf(state.get("last_step"));
   const rates = (sequenceOf(state.get("_last_lr")) ?? []).flatMap((rate) => numberOf(rate) ?? []);
   const isScheduler =
     step !== undefined || state.has("_schedulers") || state.has("num_steps") || state.has("best");
   return isScheduler ? { place, step, learningRates: rates } : undefined;
 }
 
-const schedulerKeys = /^_?(?:lr_?|opt_param_)?schedulers?(?:_state(?:_dict)?)?$|^lr_schedulers$/i;
+const schedulerKeys = /sched/i;
+
+/** What is under another key is a scheduler where it has what torch gives all of them. */
+function isTorchScheduler(value: ContentValue): boolean {
+  const state = membersOf(value);
+  return state?.has("last_epoch") === true && (state.has("_step_count") || state.has("base_lrs"));
+}
+
 const randomKeys = /^(?:.*_)?rng(?:_.*)?$|^random_states?$|^torch_manual_seed$/i;
-const scalerKeys =
-  /^(?:grad_?|amp_?)?scaler(?:_state(?:_dict)?)?$|^amp$|^native_amp_scaling_state$|^(?:Native)?MixedPrecision(?:Plugin)?$/i;
+const scalerKeys = /scaler|^amp$|^(?:Native)?MixedPrecision(?:Plugin)?$/i;
 
 /** Schedules in a file that holds everything; Lightning keeps a list of them. */
 export function schedulersInside(content: FileContent): readonly SchedulerInputs[] {
   return topEntries(content)
-    .filter(([key]) => schedulerKeys.test(key))
     .flatMap(([key, value]) => {
-      const items = sequenceOf(value)?.map((item, at) => schedulerState(item, `${key}.${at}`));
-      return (items ?? [schedulerState(value, key)]).filter((found) => found !== undefined);
+      if (!schedulerKeys.test(key)) return isTorchScheduler(value) ? [schedulerState(value, key)] : [];
+      const whole = schedulerState(value, key);
+      if (whole !== undefined) return [whole];
+      const children = content.tensors.has(value) ? undefined : childrenOf(value);
+      const inner = [];
+      for (let at = 0; at < Math.min(children?.count ?? 0, maxSchedulers); at++) {
+        inner.push(schedulerState(children?.value(at) ?? null, `${key}.${children?.label(at)}`));
+      }
+      return inner;
     })
+    .filter((found) => found !== undefined)
     .slice(0, maxSchedulers);
 }
 
@@ -56,7 +72,7 @@ export function randomInside(content: FileContent): readonly string[] {
 export function scalerInside(content: FileContent): ResumeInputs["scaler"] {
   for (const [key, value] of topEntries(content)) {
     if (!scalerKeys.test(key)) continue;
-    const scale = scalerScale(mappingOf(value));
+    const scale = scalerScale(membersOf(value));
     if (scale !== undefined) return { place: key, scale };
   }
   return undefined;

@@ -21,6 +21,8 @@ export function checkSteps(inputs: ResumeInputs): ResumeCheck {
   }
   if (namedStep !== undefined) stated.push({ who: `the ${kind}'s name`, step: namedStep });
   const optimizers = optimizerStatements(inputs);
+  const other = countedOther(inputs, stated, optimizers);
+  if (other !== undefined) return other;
   const reference = stated[0]?.step ?? optimizers[0]?.step;
   if (reference === undefined) {
     return { what, verdict: "unknown", reason: `Nothing in ${name} says how many steps were made.` };
@@ -53,6 +55,30 @@ export function checkSteps(inputs: ResumeInputs): ResumeCheck {
     return { what, verdict: "unknown", reason };
   }
   return told(reference, agreeing, disagreeing, [...notes, ...rangeNotes(inputs)]);
+}
+
+/**
+ * One file was saved at one moment: frames, batches and rounds of a loop are no steps of an optimizer, and of several
+ * optimizers one may make more than another.
+ */
+function countedOther(
+  { progress, kind }: ResumeInputs,
+  stated: readonly StepStatement[],
+  optimizers: readonly StepStatement[],
+): ResumeCheck | undefined {
+  const [first] = optimizers;
+  if (kind !== "file" || first === undefined || stated.length > 1) return undefined;
+  const isUneven = optimizers.some(({ step }) => step !== first.step);
+  const step = progress?.countsOther === true ? progress.step : undefined;
+  if (!isUneven && (step === undefined || step === first.step)) return undefined;
+  const made = isUneven
+    ? optimizers.map((one) => `${one.who} made ${formatCount(one.step)}`).join(", ")
+    : `${optimizers.length > 1 ? "each optimizer" : first.who} made ${formatCount(first.step)}`;
+  const counted = stated[0] === undefined ? "" : `${stated[0].who} counts ${formatCount(stated[0].step)}, `;
+  const why = isUneven
+    ? "optimizers of one training need not step together"
+    : "a loop need not make one step of the optimizer each time";
+  return { what, verdict: "unknown", reason: `${capitalised(`${counted}${made}`)}: ${why}.` };
 }
 
 function told(
@@ -89,7 +115,14 @@ function optimizerStatements({ optimizer }: ResumeInputs): readonly StepStatemen
   if (ranges.length === 0) return [];
   const { place } = optimizer;
   if (ranges.length === 1) return [{ who: place, step: (ranges[0] as StepRange).most }];
-  return ranges.map(({ most }, at) => ({ who: `optimizer ${at} of ${place}`, step: most }));
+  return ranges.map(({ most }, at) => ({ who: optimizerName(optimizer, at), step: most }));
+}
+
+/** Its place in a file that holds several; of several files its number. */
+function optimizerName({ place, states }: NonNullable<ResumeInputs["optimizer"]>, at: number): string {
+  const path = states[at]?.path ?? "";
+  const isTold = new Set(states.map((state) => state.path)).size === states.length && path !== "";
+  return isTold ? path : `optimizer ${at} of ${place}`;
 }
 
 /** A few steps fewer, where nothing says in which precision it was trained. */

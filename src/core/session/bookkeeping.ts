@@ -1,6 +1,5 @@
 import type { Checkpoint } from "../checkpoint/checkpoint";
 import type { InsideFile } from "../checkpoint/insideFile";
-import { modelsInside } from "../optimizer/modelsInside";
 import { elementCount, type Tensor } from "../tensors/tensor";
 
 /**
@@ -14,7 +13,7 @@ export function bookkeepingOf(session: {
   const { checkpoint, inside } = session;
   const { content } = checkpoint;
   if (content === undefined || inside?.kind !== "training-checkpoint") return () => false;
-  const models = modelsInside(content).map((path) => `${path}.`);
-  if (models.length === 0) return () => false;
-  return ({ name, shape }) => elementCount(shape) <= 1 && !models.some((prefix) => name.startsWith(prefix));
+  if (inside.models.length === 0) return () => false;
+  const ofModels = new Set(inside.models.flatMap(({ tensors }) => tensors.map(({ tensor }) => tensor.name)));
+  return ({ name, shape }) => elementCount(shape) <= 1 && !ofModels.has(name);
 }

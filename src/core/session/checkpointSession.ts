@@ -41,6 +41,7 @@ import type { ReadTensorRange } from "../tensors/readTensorRange";
 import type { Tensor } from "../tensors/tensor";
 import { encodeTensorChunk, type TensorChunk } from "../tensors/tensorTable";
 import { adapterOf } from "./adapterOf";
+import { type InsidePart, insideParts } from "./insideParts";
 import type { LoraView } from "./loraView";
 import { packingHints } from "./packingHints";
 import { summariseCheckpoint } from "./summariseCheckpoint";
@@ -151,10 +152,10 @@ export class CheckpointSession {
 
   /** Whether training can be resumed from here, by what the files hold. Opens the other files of the folder. */
   resume(signal?: AbortSignal): Promise<ResumeReport> {
-    const { files, checkpoint, folder, inside, adapter } = this;
+    const { files, checkpoint, folder, inside, adapter, openedFolder } = this;
     const faults = weightFindings(this).filter(({ severity }) => severity === "error");
     const isAdapter = adapter !== undefined;
-    return judgeResume({ files, checkpoint, folder, inside, isAdapter, faults }, signal);
+    return judgeResume({ files, checkpoint, folder, inside, isAdapter, openedFolder, faults }, signal);
   }
 
   /**
@@ -181,6 +182,12 @@ export class CheckpointSession {
     const { checkpoint, folder, identity } = this;
     const isMain = identity === checkpoint.folder && mainFile(folder.files) === checkpoint.name;
     return this.health(signal, this.openedFolder || isMain);
+  }
+
+  /** What the file holds, part by part; empty where it is a list of tensors and nothing else. */
+  parts(): readonly InsidePart[] {
+    const { content } = this.checkpoint;
+    return content === undefined || this.inside === undefined ? [] : insideParts(content, this.inside);
   }
 
   settings(): readonly SettingsGroup[] {

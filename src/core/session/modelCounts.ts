@@ -1,9 +1,9 @@
 import type { Checkpoint } from "../checkpoint/checkpoint";
 import type { FolderContext } from "../checkpoint/folderContext";
 import type { InsideFile } from "../checkpoint/insideFile";
-import { placeOf } from "../optimizer/modelParameters";
-import { modelsInside } from "../optimizer/modelsInside";
+import { placeOf } from "../optimizer/modelsInside";
 import { logicalParameters } from "../tensors/logicalParameters";
+import { elementCount } from "../tensors/tensor";
 import { packingHints } from "./packingHints";
 
 /**
@@ -19,21 +19,46 @@ export function modelCounts(
   const { tensors, content } = checkpoint;
   const counts = logicalParameters(tensors, packingHints(folder.config?.value));
   if (content === undefined) return counts;
+  if (inside?.kind === "history" || inside?.kind === "data") return counts.fill(0);
+  if (inside !== undefined && inside.models.length > 0) return ofModels(tensors, counts, inside);
   const ofOptimizers = new Set(
     (inside?.optimizers ?? []).flatMap(({ parameters }) =>
-      parameters.flatMap((parameter) => [...parameter.tensors.values()].map(({ name }) => name)),
+      parameters.flatMap(({ tensors: state }) => [...state.values()].map(({ name }) => name)),
     ),
   );
-  const prefixes = modelsInside(content).map((path) => `${path}.`);
+  if (inside?.kind === "training-checkpoint" && ofOptimizers.size > 0) return counts.fill(0);
   const seen = new Set<string>();
   return counts.map((count, index) => {
     const tensor = tensors[index];
     if (tensor === undefined || ofOptimizers.has(tensor.name)) return 0;
-    if (prefixes.length > 0 && !prefixes.some((prefix) => tensor.name.startsWith(prefix))) return 0;
     const place = placeOf(tensor);
     if (place === undefined) return count;
     if (seen.has(place)) return 0;
     seen.add(place);
     return count;
+  });
+}
+
+/** Of the models that the file holds, without copies of them; a module saved as an object says what its buffers are. */
+function ofModels(
+  tensors: Checkpoint["tensors"],
+  counts: Float64Array,
+  { models, trained }: InsideFile,
+): Float64Array {
+  const own = models.filter(({ aside }) => aside === undefined);
+  const counted = new Map<string, number>();
+  for (const model of own.length > 0 ? own : models) {
+    for (const { tensor, isBuffer } of model.tensors) {
+      if (trained.has(tensor)) counted.set(tensor.name, elementCount(tensor.shape));
+      else if (isBuffer) counted.set(tensor.name, 0);
+      else counted.set(tensor.name, Number.NaN);
+    }
+  }
+  // What only an optimizer says to be trained, such as the parameters of a loss.
+  for (const tensor of trained) counted.set(tensor.name, elementCount(tensor.shape));
+  return counts.map((count, index) => {
+    const known = counted.get(tensors[index]?.name ?? "");
+    if (known === undefined) return 0;
+    return Number.isNaN(known) ? count : known;
   });
 }

@@ -15,17 +15,20 @@ import type {
   PartSummary,
   Resumable,
 } from "../checkpoint/summary";
+import type { SettingsGroup } from "../content/settingsSections";
 import type { DistributedLayout } from "../formats/folderFormat";
 import { formatLabel } from "../formats/formatLabel";
 import { ownFindings } from "../health/weightFindings";
 import { flattenJson } from "../json/flattenJson";
 import { isJsonArray, jsonString } from "../json/parseJson";
+import type { OptimizerState } from "../optimizer/optimizerState";
 import { assessParts, partLabels } from "../parts/parts";
 import { compareProblems, type Problem } from "../problem/problem";
 import { finishedAt } from "../progress/finished";
 import type { StageLabel } from "../stage/stage";
 import { separatorOf } from "../tensors/nameOrder";
 import { formatBytes, formatShortCount, plural } from "../text/quantities";
+import { insideParts, partText } from "./insideParts";
 import { modelCounts } from "./modelCounts";
 import { latestProgress } from "./progressSummary";
 
@@ -85,7 +88,7 @@ export function summariseCheckpoint(facts: SummaryFacts): CheckpointSummary {
     ...(stage === undefined ? {} : { stage }),
     aliases: [...checkpoint.aliases],
     hasTraining: folder.trainerStatePath !== undefined,
-    ...insideSummary(facts, kind),
+    ...insideSummary(facts, kind, partsSection(facts)),
     problems: collectProblems(facts),
   };
 }
@@ -126,16 +129,22 @@ function layoutFacts({ label, worldSize }: DistributedLayout): readonly string[]
   return [label, ...(worldSize === undefined ? [] : [plural(worldSize, "rank")])];
 }
 
-function whatItIs(kind: CheckpointKind, { checkpoint, folder, inside }: SummaryFacts): string {
-  const optimizer = inside?.optimizers[0];
+function whatItIs(kind: CheckpointKind, facts: SummaryFacts): string {
+  const { checkpoint, folder, inside } = facts;
   switch (kind) {
     case "model":
     case "model-with-adapter":
       return modelName(folder);
     case "training-checkpoint":
-      return checkpoint.tensors.length > 0 ? "Training checkpoint" : "Training state without weights";
+      return hasWeights(facts) ? "Training checkpoint" : "Training state without weights";
     case "optimizer":
-      return `${optimizer?.name ?? "Optimizer"} state${optimizer?.emptyState === true ? ", empty" : ""}`;
+      return optimizerText(inside?.optimizers ?? []);
+    case "history":
+      return "Logged values, no model";
+    case "data":
+      return checkpoint.tensors.length > 0
+        ? "Tensors that are no model known here"
+        : "Data without tensors, no model";
     case "scheduler":
       return "Scheduler state";
     case "rng-state":
@@ -154,6 +163,30 @@ function whatItIs(kind: CheckpointKind, { checkpoint, folder, inside }: SummaryF
   return checkpoint.format === "unknown"
     ? "Folder without weights"
     : `${formatLabel(checkpoint.format)} file`;
+}
+
+/** The parts of a file that holds several, as the first table of what is in it. */
+function partsSection({ checkpoint: { content }, inside }: SummaryFacts): SettingsGroup | undefined {
+  const parts = content === undefined || inside === undefined ? [] : insideParts(content, inside);
+  const isWhole = parts.length === 1 && parts[0]?.path === "";
+  if (parts.length === 0 || isWhole) return undefined;
+  return {
+    title: "Parts",
+    rows: parts.map((part) => [part.path === "" ? "(the file)" : part.path, partText(part)]),
+  };
+}
+
+/** Moments of an optimizer are tensors as well. */
+function hasWeights({ checkpoint, inside }: SummaryFacts): boolean {
+  if (inside === undefined || inside.optimizers.length === 0) return checkpoint.tensors.length > 0;
+  return inside.models.length > 0;
+}
+
+function optimizerText(optimizers: readonly OptimizerState[]): string {
+  const names = [...new Set(optimizers.map(({ name }) => name))];
+  const isEmpty = optimizers.length > 0 && optimizers.every(({ emptyState }) => emptyState);
+  const count = optimizers.length > 1 ? ` of ${plural(optimizers.length, "optimizer")}` : "";
+  return `${names.length === 0 ? "Optimizer" : names.slice(0, 3).join(" and ")} state${count}${isEmpty ? ", empty" : ""}`;
 }
 
 /** The architecture that config.json names, e.g. "LlamaForCausalLM model". */

@@ -1,3 +1,4 @@
+import { isBuffer } from "./buffers";
 import { hqqSettings } from "./packed/hqq";
 import type { PackingHints } from "./packed/packedWeight";
 import { elementCount, type Tensor } from "./tensor";
@@ -163,19 +164,13 @@ function countOfMlx(
   return (elementCount(packed.shape) / columns) * groups * (hints.groupSize ?? 64);
 }
 
-/** Tensors that a model keeps beside its parameters: running statistics, counters, tables made from the configuration. */
-const bufferNames =
-  /(?:^|[._])(?:running_mean|running_var|num_batches_tracked|position_ids|inv_freq|anchor_grid|relative_position_index)$|(?:^|\.)grid\.\d+$/;
-
 /**
  * How many of the model's parameters each tensor stands for, as the model's own code counts them: packed weights are
  * counted unpacked; scales, zero points, maps and buffers count nothing.
  */
 export function logicalParameters(tensors: readonly Tensor[], hints: PackingHints = {}): Float64Array {
   const byName = new Map(tensors.map((tensor, index) => [tensor.name, index]));
-  const counts = Float64Array.from(tensors, ({ name, shape }) =>
-    bufferNames.test(name) ? 0 : elementCount(shape),
-  );
+  const counts = Float64Array.from(tensors, (tensor) => (isBuffer(tensor) ? 0 : elementCount(tensor.shape)));
   tensors.forEach((tensor, index) => {
     for (const { packed, dtypes, tellingSiblings, bookkeeping, count } of packings) {
       if (!tensor.name.endsWith(packed) || !dtypes.includes(tensor.dtype)) continue;

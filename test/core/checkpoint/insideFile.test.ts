@@ -27,7 +27,7 @@ function open(
 describe("what a torch file is", () => {
   it.each([
     ["training.pt", "training-checkpoint"],
-    ["optimizers.pt", "training-checkpoint"],
+    ["optimizers.pt", "optimizer"],
     ["onecycle.pt", "scheduler"],
     ["rng.pth", "rng-state"],
     ["dtypes.pt", undefined],

@@ -8,7 +8,18 @@ import { Section } from "../../ui/section";
 export function ProgressSection({ summary }: { readonly summary: CheckpointSummary }) {
   const { progress } = summary;
   if (progress === undefined) return null;
-  const { step, maxSteps, epoch, loss, evalLoss, learningRate, bestMetric, bestCheckpoint } = progress;
+  const {
+    step,
+    maxSteps,
+    epoch,
+    maxEpochs,
+    episode,
+    loss,
+    evalLoss,
+    learningRate,
+    bestMetric,
+    bestCheckpoint,
+  } = progress;
   const facts: Fact[] = [];
   if (step !== undefined) {
     facts.push({
@@ -17,11 +28,28 @@ export function ProgressSection({ summary }: { readonly summary: CheckpointSumma
       ...(maxSteps === undefined ? {} : { note: `of ${formatCount(maxSteps)}` }),
     });
   }
-  if (epoch !== undefined) facts.push({ name: "Epoch", value: formatNumber(epoch, 3) });
+  if (epoch !== undefined) {
+    facts.push({
+      name: "Epoch",
+      value: formatNumber(epoch, 3),
+      ...(maxEpochs === undefined ? {} : { note: `of ${formatNumber(maxEpochs)}` }),
+    });
+  }
+  if (episode !== undefined) facts.push({ name: "Episode", value: formatCount(episode) });
+  if (progress.finished === true) facts.push({ name: "Training", value: "finished" });
   if (loss !== undefined) facts.push({ name: "Loss", value: formatAligned(loss) });
   if (evalLoss !== undefined) facts.push({ name: "Eval loss", value: formatAligned(evalLoss) });
   if (learningRate !== undefined) facts.push({ name: "Learning rate", value: formatNumber(learningRate, 3) });
-  if (bestMetric !== undefined) facts.push({ name: "Best metric", value: formatAligned(bestMetric) });
+  if (bestMetric !== undefined) {
+    const { bestMetricName: name, bestIs } = progress;
+    facts.push({
+      name: name === undefined ? "Best metric" : `Best ${safeText(name)}`,
+      value: formatAligned(bestMetric),
+      ...(bestIs === undefined ? {} : { note: bestIs === "lowest" ? "lower is better" : "higher is better" }),
+    });
+  }
+  for (const { name, value } of progress.metrics ?? [])
+    facts.push({ name: safeText(name), value: formatAligned(value) });
   if (facts.length === 0 && bestCheckpoint === undefined) return null;
   return (
     <Section title="Training progress">

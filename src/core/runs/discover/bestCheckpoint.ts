@@ -1,8 +1,8 @@
 import { baseName } from "../../bytes/paths";
 import type { Problem } from "../../problem/problem";
 import { parseStepFolder } from "../../progress/checkpointNames";
+import { betterEnd } from "../../progress/metricDirection";
 import { formatCount, formatNumber } from "../../text/quantities";
-import { betterEnd } from "../series/metricDirection";
 import { isEvaluationLoss } from "../series/outcomeMetrics";
 import type { BestWord } from "./evaluations";
 import { logsOf, type RunDraft, type RunMember } from "./runDraft";

@@ -1,6 +1,6 @@
+import { betterEnd } from "../../progress/metricDirection";
 import type { LogEntry, TrainerState } from "../../progress/trainerState";
 import type { MetricValue } from "../run";
-import { betterEnd } from "../series/metricDirection";
 import { isEvaluation, isOutcome, maxOutcomes } from "../series/outcomeMetrics";
 
 /** What the trainer says of the best step, with the metric that it went by. */
