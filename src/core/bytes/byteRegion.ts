@@ -64,6 +64,24 @@ export class SubRegion implements ByteRegion {
   }
 }
 
+/** A region of what another region opens to: a member of an archive that lies in an archive. */
+export class NestedRegion implements ByteRegion {
+  readonly size: number;
+  readonly fileOffset: number;
+
+  constructor(
+    private readonly outer: ByteRegion,
+    private readonly inner: ByteRegion,
+  ) {
+    this.size = inner.size;
+    this.fileOffset = outer.fileOffset + inner.fileOffset;
+  }
+
+  async open(file: ByteSource, signal?: AbortSignal): Promise<ByteSource> {
+    return this.inner.open(await this.outer.open(file, signal), signal);
+  }
+}
+
 const localHeaderSignature = 0x04034b50;
 const localHeaderBytes = 30;
 

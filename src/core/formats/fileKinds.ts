@@ -31,6 +31,7 @@ export const fileKinds: readonly FileKind[] = [
   { name: ".npz", editor: "default", menu: "open" },
   { name: ".npy", editor: "default", menu: "open" },
   { name: ".onnx", editor: "option", menu: "open" },
+  { name: ".nemo", editor: "default", menu: "open" },
   { name: ".h5", menu: "open" },
   { name: "trainer_state.json", watched: "checkpoint" },
   { name: "adapter_config.json", watched: "checkpoint" },

@@ -48,8 +48,8 @@ export interface Format {
   readonly id: FormatId;
   /** Endings, with the dot, by which a damaged file is still known for what it should be. */
   readonly extensions: readonly string[];
-  /** Recognises the file by its first bytes. */
-  matches(head: Uint8Array): boolean;
+  /** Recognises the file by its first bytes; the name tells apart what begins alike. */
+  matches(head: Uint8Array, fileName?: string): boolean;
   /**
    * Reads the directory of the file, never the tensors. `head` holds the first bytes, which were already read
    * to recognise it.

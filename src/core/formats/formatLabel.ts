@@ -23,6 +23,7 @@ export const formatLabels = {
   deepspeed: "DeepSpeed",
   "deepspeed-universal": "DeepSpeed universal checkpoint",
   megatron: "Megatron-LM",
+  nemo: "NeMo",
   compressed: "compressed file",
   unknown: "unknown",
 } as const;

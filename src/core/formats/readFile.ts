@@ -41,7 +41,7 @@ async function recogniseAndParse(
 ): Promise<ReadFileResult> {
   const head = await source.read(0, Math.min(source.size, headerProbeBytes), signal);
   const format = formatOfHead(head, fileName);
-  if (format === undefined || !format.matches(head)) {
+  if (format === undefined || !format.matches(head, fileName)) {
     const impostor = diagnoseImpostor(head);
     if (impostor !== undefined) throw impostor;
     // The name may lie. Two bytes, as a pickle has, are too few to say so.

@@ -3,6 +3,7 @@ import { gguf } from "./gguf/gguf";
 import { hdf5 } from "./hdf5/hdf5";
 import { compressed } from "./inside/compressed";
 import { kerasZip } from "./keras/kerasZip";
+import { nemo } from "./nemo/nemo";
 import { npy } from "./numpy/npy";
 import { npz } from "./numpy/npz";
 import { onnx } from "./onnx/onnx";
@@ -22,12 +23,13 @@ export const formats: readonly Format[] = [
   npy,
   gguf,
   hdf5,
+  nemo,
   compressed,
   onnx,
 ];
 
 export function formatOfHead(head: Uint8Array, fileName: string): Format | undefined {
-  const recognised = formats.find((format) => format.matches(head));
+  const recognised = formats.find((format) => format.matches(head, fileName));
   if (recognised !== undefined) return recognised;
   const lowerName = fileName.toLowerCase();
   return formats.find((format) => format.extensions.some((extension) => lowerName.endsWith(extension)));

@@ -102,7 +102,7 @@ const rules: readonly Rule[] = [
   file("optimizer", /^optim_world_size_\d+_rank_\d+\.pt$/),
   file("rng-state", /^extra_state_world_size_\d+_rank_\d+\.pt$/, ["scheduler"]),
   file("weights", /_model_states\.pt$/, inDeepSpeedModel),
-  file("weights", /\.(?:safetensors|bin)\.index\.json$|\.safetensors$|\.gguf$/),
+  file("weights", /\.(?:safetensors|bin)\.index\.json$|\.safetensors$|\.gguf$|\.nemo$/),
   // A distributed checkpoint: `.metadata` is the directory of the .distcp files, and written last.
   file("weights", /^\.metadata$|\.distcp$/),
   file("weights", /^(?:.*model.*|consolidated.*)\.bin$|^(?:weights|model)[\w.]*\.npz$/),
@@ -221,6 +221,7 @@ const preferred: readonly RegExp[] = [
   /\.bin\.index\.json$/,
   /^pytorch_model\.bin$/,
   /\.gguf$/,
+  /\.nemo$/,
   /^\.metadata$/,
   /\.bin$/,
   /\.(?:pt|pth|ckpt)$/,
