@@ -4,7 +4,7 @@ import type { Run, RunCheckpoint } from "../core/runs/run";
 import { pythonLoadSnippet } from "../core/session/loadSnippet";
 import type { ComparePanels } from "./compare/comparePanels";
 import type { CheckpointEditorProvider } from "./editor/checkpointEditor";
-import { copyText, openCheckpointFile, openPath, revealInExplorer } from "./editor/openPath";
+import { copyText, openPath, revealInExplorer } from "./editor/openPath";
 import { askStage } from "./files/askStage";
 import type { SampleRun } from "./files/sampleRun";
 import type { StageStore } from "./files/stageStore";
@@ -14,7 +14,7 @@ import { pickCheckpoint } from "./make/pickCheckpoint";
 import type { SnapshotMaker } from "./make/snapshotMaker";
 import { pickOne, showError } from "./messages";
 import { askWhatToDelete, deleteCheckpoints } from "./runs/deleteCheckpoints";
-import type { RunNode } from "./runs/runNodes";
+import { openedPath, type RunNode } from "./runs/runNodes";
 import type { RunPanels } from "./runs/runPanels";
 import type { RunsModel } from "./runs/runsModel";
 import type { SortChoice } from "./runs/sortChoice";
@@ -46,8 +46,8 @@ export function registerCommands(services: CommandServices): vscode.Disposable[]
 
   const commands: Record<string, (target: Target, selection?: readonly Target[]) => unknown> = {
     open: async (target) => {
-      const path = mainFileOf(target);
-      if (path !== undefined) await openCheckpointFile(vscode.Uri.file(path));
+      const path = openedPathOf(target);
+      if (path !== undefined) await openPath(path);
       else await chooseAndOpen(runs);
     },
     openFile: (path) => openPath(String(path)),
@@ -172,6 +172,11 @@ function pathsOf(target: Target, selection?: readonly Target[]): string[] {
 
 function mainFileOf(target: Target): string | undefined {
   if (isCheckpoint(target)) return target.checkpoint.mainFile;
+  return target instanceof vscode.Uri ? target.fsPath : undefined;
+}
+
+function openedPathOf(target: Target): string | undefined {
+  if (isCheckpoint(target)) return openedPath(target.checkpoint);
   return target instanceof vscode.Uri ? target.fsPath : undefined;
 }
 

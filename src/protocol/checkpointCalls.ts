@@ -22,6 +22,13 @@ export type UserStages = readonly (readonly [path: string, stage: string])[];
 /** An adapter that is open in the worker, or one that is opened for the question alone. */
 export type AdapterRef = { readonly handle: number } | { readonly path: string };
 
+/** The optimizers of a checkpoint. */
+export interface ShownOptimizers {
+  readonly views: readonly OptimizerView[];
+  /** The file of the checkpoint that holds them, where it is not the one that is open: its tensors are listed there. */
+  readonly file?: string;
+}
+
 /** What the worker answers about one open checkpoint. */
 export interface CheckpointCalls {
   open(params: { readonly location: CheckpointLocation; readonly userStages: UserStages }): {
@@ -54,7 +61,7 @@ export interface CheckpointCalls {
     readonly path: ContentPath;
     readonly from: number;
   }): ContentPage | undefined;
-  optimizers(params: { readonly handle: number }): readonly OptimizerView[];
+  optimizers(params: { readonly handle: number }): ShownOptimizers;
   /** Parameters of one of the optimizers; the first page starts at 0, each next where the last ended. */
   optimizerPage(params: {
     readonly handle: number;

@@ -58,10 +58,16 @@ export function checkpointHandlers(
       return intrudersOfModule(await adapterOf(adapter, signal), opened, module, { pause }, signal);
     },
     contentPage: ({ handle, path, from }) => sessions.get(handle).contentPage(path, from),
-    optimizers: ({ handle }) => sessions.get(handle).optimizers(),
-    optimizerPage: ({ handle, optimizer, first }, signal) =>
-      sessions.get(handle).optimizerPage(optimizer, first, signal),
-    quantisedState: ({ handle, ...request }, signal) => sessions.get(handle).quantisedState(request, signal),
+    optimizers: async ({ handle }, signal) => {
+      const session = sessions.get(handle);
+      const holder = await session.optimizerHolder(signal);
+      if (holder === session) return { views: session.optimizers() };
+      return { views: holder.optimizers(), file: holder.checkpoint.path };
+    },
+    optimizerPage: async ({ handle, optimizer, first }, signal) =>
+      (await sessions.get(handle).optimizerHolder(signal)).optimizerPage(optimizer, first, signal),
+    quantisedState: async ({ handle, ...request }, signal) =>
+      (await sessions.get(handle).optimizerHolder(signal)).quantisedState(request, signal),
     resume: ({ handle }, signal) => sessions.get(handle).resume(signal),
     health: async ({ handle }, signal) => {
       const session = sessions.get(handle);

@@ -59,7 +59,7 @@ export function tensorValueHandlers(
       return pool.use(threads, (used) => used.measure(session, found, { signal, onBytes: tell.progress }));
     },
     moments: async ({ handle, optimizer, parameter }, signal) => {
-      const session = sessions.get(handle);
+      const session = await sessions.get(handle).optimizerHolder(signal);
       const state = session.inside?.optimizers[optimizer];
       if (state === undefined) return undefined;
       return withReader(session, (reader) =>

@@ -143,6 +143,13 @@ export class EditorModel {
     });
   }
 
+  /** A tensor of the optimizer's state, which is listed where its file is open. */
+  showStateTensor(name: string): void {
+    const file = this.optimizer.file();
+    if (file === undefined) this.showTensor(name);
+    else this.host.notify("open", { path: file });
+  }
+
   showModule(path: string): void {
     batch(() => {
       this.tensors.view.value = "tree";

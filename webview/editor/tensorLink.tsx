@@ -5,10 +5,12 @@ export interface TensorLinkProps {
   readonly model: EditorModel;
   readonly name: string;
   readonly text: string;
+  /** It belongs to the optimizer's state, which may lie in a file of its own. */
+  readonly ofState?: boolean;
 }
 
 /** In a cell of a table: it leads to the tensor in the Tensors tab. Not a tab stop of its own, the table is one. */
-export function TensorLink({ model, name, text }: TensorLinkProps) {
+export function TensorLink({ model, name, text, ofState = false }: TensorLinkProps) {
   return (
     <button
       type="button"
@@ -18,7 +20,8 @@ export function TensorLink({ model, name, text }: TensorLinkProps) {
       onMouseDown={(event) => event.preventDefault()}
       onClick={(event) => {
         event.stopPropagation();
-        model.showTensor(name);
+        if (ofState) model.showStateTensor(name);
+        else model.showTensor(name);
       }}
     >
       {safeText(text)}

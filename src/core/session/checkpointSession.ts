@@ -3,7 +3,7 @@ import type { AdapterConfig } from "../adapter/adapterConfig";
 import type { Files } from "../bytes/files";
 import { baseName, parentPath } from "../bytes/paths";
 import type { Checkpoint } from "../checkpoint/checkpoint";
-import { type FolderContext, readFolderContext } from "../checkpoint/folderContext";
+import { type FolderContext, type FolderFile, readFolderContext } from "../checkpoint/folderContext";
 import { checkpointIdentity } from "../checkpoint/identity";
 import { type InsideFile, readInsideFile } from "../checkpoint/insideFile";
 import { openCheckpoint } from "../checkpoint/openCheckpoint";
@@ -58,6 +58,7 @@ const maxScalars = 500;
 /** An open checkpoint and all that can be asked about it. Holds no file open between questions. */
 export class CheckpointSession {
   private unpacked: Promise<readonly Tensor[]> | undefined;
+  private optimizerPart: Promise<CheckpointSession> | undefined;
 
   private constructor(
     readonly files: Files,
@@ -105,7 +106,8 @@ export class CheckpointSession {
 
   summary(): CheckpointSummary {
     const { checkpoint, folder, adapter, adapterConfig, stage, inside } = this;
-    return summariseCheckpoint({ checkpoint, folder, adapter, adapterConfig, stage, inside });
+    const summary = summariseCheckpoint({ checkpoint, folder, adapter, adapterConfig, stage, inside });
+    return this.optimizerFile() === undefined ? summary : { ...summary, hasOptimizer: true };
   }
 
   tensorChunk(first: number): TensorChunk {
@@ -117,6 +119,31 @@ export class CheckpointSession {
     const { content } = this.checkpoint;
     const page = content === undefined ? undefined : contentPage(content, path, from);
     return page && { ...page, nodes: page.nodes.map(shortened) };
+  }
+
+  /** The whole folder is meant: it was opened, or the file in it that stands for it. */
+  private get standsForFolder(): boolean {
+    const { checkpoint, folder, identity } = this;
+    return (
+      this.openedFolder || (identity === checkpoint.folder && mainFile(folder.files) === checkpoint.name)
+    );
+  }
+
+  /** The file beside the weights that holds the optimizer, where the folder is meant and the weights hold none. */
+  private optimizerFile(): FolderFile | undefined {
+    if (!this.standsForFolder || (this.inside?.optimizers.length ?? 0) > 0) return undefined;
+    return this.folder.files.find(({ part, kind }) => part === "optimizer" && kind === "file");
+  }
+
+  /** What holds the optimizer's state: this, or the checkpoint's own file for it, opened once. */
+  optimizerHolder(signal?: AbortSignal): Promise<CheckpointSession> {
+    const file = this.optimizerFile();
+    if (file === undefined) return Promise.resolve(this);
+    this.optimizerPart ??= CheckpointSession.open(this.files, file.path, () => undefined, signal);
+    this.optimizerPart.catch(() => {
+      this.optimizerPart = undefined;
+    });
+    return this.optimizerPart;
   }
 
   /** The optimizers whose state the file holds; a file of a GAN holds several. */
@@ -179,9 +206,7 @@ export class CheckpointSession {
 
   /** As of the folder where the file that is open stands for its folder, which is then what people mean by it. */
   shownHealth(signal?: AbortSignal): Promise<readonly Problem[]> {
-    const { checkpoint, folder, identity } = this;
-    const isMain = identity === checkpoint.folder && mainFile(folder.files) === checkpoint.name;
-    return this.health(signal, this.openedFolder || isMain);
+    return this.health(signal, this.standsForFolder);
   }
 
   /** What the file holds, part by part; empty where it is a list of tensors and nothing else. */

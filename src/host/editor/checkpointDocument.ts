@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import { basename } from "node:path";
 import * as vscode from "vscode";
 import { checkpointIdentity } from "../../core/checkpoint/identity";
@@ -140,7 +141,7 @@ export class CheckpointDocument implements vscode.CustomDocument {
 
   /** The whole folder: a config, a log or a label beside the weights is shown too. */
   private watch(): void {
-    const folder = vscode.Uri.joinPath(this.uri, "..");
+    const folder = isFolder(this.uri) ? this.uri : vscode.Uri.joinPath(this.uri, "..");
     const watcher = vscode.workspace.createFileSystemWatcher(new vscode.RelativePattern(folder, "*"));
     const check = debounce(quietMs, () => void this.reloadIfChanged());
     const onEvent = (uri: vscode.Uri) => {
@@ -157,6 +158,7 @@ export class CheckpointDocument implements vscode.CustomDocument {
 
   private concerns(uri: vscode.Uri): boolean {
     const name = basename(uri.path);
+    if (uri.path.startsWith(`${this.uri.path}/`)) return true;
     return uri.path === this.uri.path || name.endsWith(".json") || name.endsWith(".safetensors");
   }
 
@@ -166,10 +168,28 @@ export class CheckpointDocument implements vscode.CustomDocument {
   }
 }
 
+/** Known at once, since what is watched depends on it. Folders elsewhere than on this disk are not opened. */
+function isFolder(uri: vscode.Uri): boolean {
+  return uri.scheme === "file" && statSync(uri.fsPath, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
+/** Of a folder with more files the times of the first say enough: each save touches many. */
+const mostComparedFiles = 500;
+
+async function folderFingerprint(uri: vscode.Uri): Promise<string> {
+  const entries = await vscode.workspace.fs.readDirectory(uri);
+  const names = entries.map(([name]) => name).sort();
+  const lines = await Promise.all(
+    names.slice(0, mostComparedFiles).map((name) => statLine(vscode.Uri.joinPath(uri, name))),
+  );
+  return [names.length, ...names.slice(0, mostComparedFiles), ...lines].join("|");
+}
+
 /** Size and time of the file and of the small files beside it that are shown; undefined when the file is gone. */
 async function fingerprintOf(uri: vscode.Uri): Promise<string | undefined> {
   const own = await statLine(uri);
   if (own === undefined) return undefined;
+  if (isFolder(uri)) return folderFingerprint(uri);
   const folder = vscode.Uri.joinPath(uri, "..");
   const shown = ["trainer_state.json", "adapter_config.json", "config.json", "checkpoint-stage.json"];
   const others = await Promise.all(shown.map((name) => statLine(vscode.Uri.joinPath(folder, name))));
@@ -187,7 +207,7 @@ async function statLine(uri: vscode.Uri): Promise<string | undefined> {
 
 async function sizeOf(uri: vscode.Uri): Promise<number | undefined> {
   try {
-    return (await vscode.workspace.fs.stat(uri)).size;
+    return isFolder(uri) ? undefined : (await vscode.workspace.fs.stat(uri)).size;
   } catch {
     return undefined;
   }

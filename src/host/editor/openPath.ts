@@ -11,11 +11,14 @@ export const checkpointViewType = "checkpointExplorer.checkpoint";
 /** The same editor, under a second name for files that it may open but does not claim. */
 export const optionalViewType = "checkpointExplorer.checkpointOption";
 
-/** Opens a file in the editor that fits it; a checkpoint's folder by its main file. */
+/** Opens a file in the editor that fits it, and a folder as the one checkpoint that it is. */
 export async function openPath(path: string): Promise<void> {
-  const file = await mainFilePath(path);
-  const uri = vscode.Uri.file(file);
-  if (fileKindOf(file)?.menu !== undefined || fileKindOf(file)?.editor !== undefined)
+  const uri = vscode.Uri.file(path);
+  if ((await stat(path)).isDirectory()) {
+    await vscode.commands.executeCommand("vscode.openWith", uri, checkpointViewType);
+    return;
+  }
+  if (fileKindOf(path)?.menu !== undefined || fileKindOf(path)?.editor !== undefined)
     await openCheckpointFile(uri);
   else await vscode.commands.executeCommand("vscode.open", uri);
 }

@@ -111,15 +111,24 @@ function checkpointItem(
 }
 
 /**
+ * What is opened for a checkpoint: the file that stands for it, so that there is one tab however one comes to it; the
+ * folder where its weights lie in the files of many processes, or in no file that has an editor.
+ */
+export function openedPath({ path, kind, mainFile }: RunCheckpoint): string {
+  const standsForAll = /\.(?:safetensors|bin|index\.json|gguf|npz)$/;
+  return kind !== "file" && mainFile !== undefined && standsForAll.test(mainFile) ? mainFile : path;
+}
+
+/**
  * What a click does. VS Code tells its own `vscode.open` how the row was chosen, so that a click leaves the focus in
  * the tree (where the next click may add a row to the selection, or open a menu), a double click keeps the tab and
  * Enter goes into the editor. It chooses the editor by the file's name, so it is only for the files that are ours.
  */
 function openCommand(node: Extract<RunNode, { kind: "checkpoint" }>): vscode.Command {
-  const { mainFile } = node.checkpoint;
+  const path = openedPath(node.checkpoint);
   const title = "Open Checkpoint";
-  if (mainFile?.endsWith(".safetensors"))
-    return { command: "vscode.open", title, arguments: [vscode.Uri.file(mainFile)] };
+  if (path.endsWith(".safetensors"))
+    return { command: "vscode.open", title, arguments: [vscode.Uri.file(path)] };
   return { command: "checkpointExplorer.open", title, arguments: [node] };
 }
 

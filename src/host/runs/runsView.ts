@@ -34,10 +34,19 @@ export function createRunsView(
     const cut = runs.known.problems.find(({ code }) => code === "SearchTruncated");
     const message = cut?.message ?? "";
     if ((view.message ?? "") !== message) view.message = message;
+    offerFolders(runs);
   });
   visibility.add(() => view.visible);
   visibility.add(() => runPanels.active !== undefined);
   view.onDidChangeVisibility(() => visibility.notify());
   runPanels.onDidChangeActive(() => visibility.notify());
   return view;
+}
+
+/** VS Code's Explorer offers to open and compare the folders that are known to be checkpoints. */
+function offerFolders({ known }: RunsModel): void {
+  const folders = known.runs.flatMap(({ checkpoints }) =>
+    checkpoints.filter(({ kind }) => kind === "folder").map(({ path }) => vscode.Uri.file(path).fsPath),
+  );
+  void vscode.commands.executeCommand("setContext", "checkpointExplorer.checkpointFolders", folders);
 }

@@ -79,13 +79,24 @@ test("a training file shows its parts as settings", async () => {
   expect(session.settings().length).toBeGreaterThan(0);
 });
 
-test("safetensors have neither content nor optimizer nor imports", async () => {
+test("safetensors have neither content nor imports, and of a checkpoint the optimizer that lies beside them", async () => {
   const session = await open(sampleFiles(), "/run/adapter_model.safetensors");
   const summary = session.summary();
-  for (const key of ["content", "hasOptimizer", "imports", "settings"])
-    expect(summary).not.toHaveProperty(key);
+  for (const key of ["content", "imports", "settings"]) expect(summary).not.toHaveProperty(key);
   expect(session.contentPage([], 0)).toBeUndefined();
   expect(session.optimizers()).toEqual([]);
+  expect(summary.hasOptimizer).toBe(true);
+  const holder = await session.optimizerHolder();
+  expect(holder.checkpoint.path).toBe("/run/optimizer.pt");
+  expect(holder.optimizers()).toHaveLength(1);
+  const folder = await open(sampleFiles(), "/run");
+  expect((await folder.optimizerHolder()).optimizers()).toEqual(holder.optimizers());
+});
+
+test("a file that does not stand for its folder has no optimizer but its own", async () => {
+  const session = await open(sampleFiles(), "/run/scheduler.pt");
+  expect(session.summary()).not.toHaveProperty("hasOptimizer");
+  expect(await session.optimizerHolder()).toBe(session);
 });
 
 test("a pickle that would run a command is reported, the dangerous import first", async () => {

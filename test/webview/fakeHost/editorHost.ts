@@ -87,7 +87,7 @@ export function startEditorHost(send: Send, given: unknown): Receive {
     },
     contentPage: ({ path, from }) =>
       sample.content === undefined ? undefined : contentPage(sample.content, path, from),
-    optimizers: () => (sample.optimizers ?? []).map(viewOptimizer),
+    optimizers: () => ({ views: (sample.optimizers ?? []).map(viewOptimizer) }),
     optimizerPage: ({ optimizer, first }) => {
       const state = sample.optimizers?.[optimizer];
       return state === undefined ? { first, total: 0, rows: [] } : optimizerPage(state, first, () => 300);

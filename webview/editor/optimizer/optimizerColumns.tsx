@@ -115,7 +115,7 @@ interface StateCellProps {
 function StateCell({ model, entry }: StateCellProps) {
   if (entry === undefined) return <span class="dim">–</span>;
   const text = stateText(entry);
-  if (entry.tensor !== undefined) return <TensorLink model={model} name={entry.tensor} text={text} />;
+  if (entry.tensor !== undefined) return <TensorLink model={model} name={entry.tensor} text={text} ofState />;
   return (
     <span class="ellipsis" title={safeText(text)}>
       {safeText(text)}

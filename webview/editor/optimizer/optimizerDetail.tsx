@@ -79,7 +79,7 @@ interface StateLinkProps {
 function StateLink({ model, tensor, text }: StateLinkProps) {
   return (
     <>
-      <button type="button" class="link mono wrap" onClick={() => model.showTensor(tensor)}>
+      <button type="button" class="link mono wrap" onClick={() => model.showStateTensor(tensor)}>
         {safeName(tensor)}
       </button>{" "}
       <span class="dim mono">{safeText(text)}</span>

@@ -1,6 +1,7 @@
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
-import type { OptimizerRow, OptimizerView } from "../../../src/core/optimizer/optimizerView";
+import type { OptimizerRow } from "../../../src/core/optimizer/optimizerView";
 import { isAbortError } from "../../../src/protocol/channel";
+import type { ShownOptimizers } from "../../../src/protocol/checkpointCalls";
 import type { EditorHost } from "../editorHost";
 import { OnDemand } from "../onDemand";
 import type { OptimizerViewState } from "../viewState";
@@ -14,7 +15,7 @@ export interface LoadedParameters {
 }
 
 export class OptimizerModel {
-  readonly view: OnDemand<readonly OptimizerView[]>;
+  readonly view: OnDemand<ShownOptimizers>;
   /** Which of them is shown. */
   readonly optimizer: Signal<number>;
   readonly text: Signal<string>;
@@ -34,6 +35,12 @@ export class OptimizerModel {
     this.selected = signal(viewState.selected);
     this.detailShare = signal(viewState.detailShare);
     this.shownRows = computed(() => filterParameters(this.parameters.value?.rows ?? [], this.text.value));
+  }
+
+  /** The file of the checkpoint that holds the state, where it is not the one that is shown. */
+  file(): string | undefined {
+    const answer = this.view.answer.value;
+    return answer.status === "ready" ? answer.value.file : undefined;
   }
 
   viewState(): OptimizerViewState {

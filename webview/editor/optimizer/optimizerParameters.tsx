@@ -112,7 +112,7 @@ function NoParameters({ model, view, isLoaded }: NoParametersProps) {
 function openFirstState(model: EditorModel, row: OptimizerRow | undefined): void {
   const moments = row?.state.filter(({ tensor }) => tensor !== undefined) ?? [];
   const moment = moments.find(({ key }) => key !== "step") ?? moments[0];
-  if (moment?.tensor !== undefined) model.showTensor(moment.tensor);
+  if (moment?.tensor !== undefined) model.showStateTensor(moment.tensor);
 }
 
 function countText(shown: number, loaded: number, total: number): string {

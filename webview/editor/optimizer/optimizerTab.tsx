@@ -1,4 +1,5 @@
 import { useEffect, useRef } from "preact/hooks";
+import { baseName } from "../../../src/core/bytes/paths";
 import type { OptimizerView } from "../../../src/core/optimizer/optimizerView";
 import { formatBytes, formatNumber, formatShortCount, plural } from "../../../src/core/text/quantities";
 import { Button, Dropdown } from "../../ui/controls";
@@ -22,7 +23,7 @@ export function OptimizerTab({ model }: { readonly model: EditorModel }) {
     );
   }
   if (answer.status !== "ready") return <Loading label="Reading the optimizer's state…" />;
-  const { value: views } = answer;
+  const { views } = answer.value;
   const shown = views[model.optimizer.optimizer.value] ?? views[0];
   if (shown === undefined) return <Empty title="This file holds no optimizer state." />;
   return <OneOptimizer model={model} views={views} view={shown} />;
@@ -37,6 +38,7 @@ interface OneOptimizerProps {
 function OneOptimizer({ model, views, view }: OneOptimizerProps) {
   const part = useRef<HTMLDivElement>(null);
   useFilterKeys(part);
+  const file = model.optimizer.file();
   return (
     <div ref={part} class="optimizer">
       <div class="optimizer-head">
@@ -55,6 +57,11 @@ function OneOptimizer({ model, views, view }: OneOptimizerProps) {
           <span class="strong">{safeText(view.name)}</span>{" "}
           <span class="dim">{`told from this: ${safeText(view.reason)}`}</span>
         </p>
+        {file !== undefined && (
+          <Button onClick={() => model.host.notify("open", { path: file })}>
+            {`Open ${safeText(baseName(file))}`}
+          </Button>
+        )}
       </div>
       <OptimizerFacts view={view} />
       {view.note !== undefined && <Banner>{safeText(view.note)}</Banner>}
