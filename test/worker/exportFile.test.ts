@@ -8,6 +8,7 @@ import type { WorkerCalls } from "../../src/protocol/workerApi";
 import { workerHandlers } from "../../src/worker/workerHandlers";
 import { quietCall } from "../support/quietCall";
 import { safetensorsFile } from "../support/safetensorsFile";
+import { someStatistics } from "../support/someStatistics";
 
 const worker: Handlers<WorkerCalls> = workerHandlers();
 const folder = mkdtempSync(join(tmpdir(), "export-"));
@@ -33,9 +34,16 @@ describe("exports", () => {
   });
 
   it("write the numbers of a scan as CSV that is no formula, and as JSON", async () => {
-    const statistics = {
-      ...{ min: -2, max: 6, mean: 1, std: 2, absMax: 6, l2: 6.3, zeros: 0, nan: 1, inf: 1 },
-    };
+    const statistics = someStatistics({
+      min: -2,
+      max: 6,
+      mean: 1,
+      std: 2,
+      absMax: 6,
+      l2: 6.3,
+      nan: 1,
+      inf: 1,
+    });
     const chunks = [packScanChunk([{ row: 0, numbers: { statistics } }])];
     await worker.exportScan({ handle, chunks, path: join(folder, "s.csv") }, ...quietCall);
     expect(readFileSync(join(folder, "s.csv"), "utf8")).toBe(

@@ -5,18 +5,16 @@ import { layerOutliers, type ScannedTensor } from "../../../src/core/analysis/la
 import { packScanChunk, ScanTable, scanColumns } from "../../../src/core/analysis/scanTable";
 import type { TensorStatistics } from "../../../src/core/analysis/statisticColumns";
 import { deadRowsFinding, tensorFindings } from "../../../src/core/analysis/tensorFindings";
+import { someStatistics } from "../../support/someStatistics";
 
-const usual: TensorStatistics = {
+const usual = someStatistics({
   min: -0.1,
   max: 0.1,
   mean: 0,
   std: 0.02,
   absMax: 0.1,
   l2: 1.6,
-  zeros: 0,
-  nan: 0,
-  inf: 0,
-};
+});
 
 function scanned(name: string, statistics: Partial<TensorStatistics> = {}, row = 0): ScannedTensor {
   return { row, name, shape: [64, 100], dtype: "F32", statistics: { ...usual, ...statistics } };

@@ -16,6 +16,7 @@ import { readBlock } from "../../../src/core/values/readBlock";
 import type { Handlers } from "../../../src/protocol/channel";
 import type { TensorPlace } from "../../../src/protocol/numbersCalls";
 import type { NumbersHostCalls, NumbersPageCalls, ScanState } from "../../../src/protocol/numbersSurface";
+import { someStatistics } from "../../support/someStatistics";
 import type { EditorSample } from "./editorSample";
 import { waitUnlessAborted } from "./fakeChannel";
 import { sampleBytes } from "./sampleValues";
@@ -192,7 +193,7 @@ function madeUp({ name, shape }: Tensor): TensorNumbers {
   const absMax = std * (4 + share);
   const count = elementCount(shape);
   return {
-    statistics: {
+    statistics: someStatistics({
       min: -absMax,
       max: absMax * 0.97,
       mean: (share - 0.5) * 0.001,
@@ -201,7 +202,6 @@ function madeUp({ name, shape }: Tensor): TensorNumbers {
       l2: std * Math.sqrt(count),
       zeros: hash % 5 === 0 ? hash % 97 : 0,
       nan: name.includes("broken") || name.includes("layers.3.self_attn.q_proj") ? 1 : 0,
-      inf: 0,
-    },
+    }),
   };
 }
