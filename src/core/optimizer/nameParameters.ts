@@ -1,6 +1,7 @@
 import { isBuffer, isNamedAsBuffer } from "../tensors/buffers";
 import { compareNames } from "../tensors/nameOrder";
 import type { Tensor } from "../tensors/tensor";
+import { joinByName } from "./joinByName";
 import { matchInOrder } from "./matchInOrder";
 import type { OptimizerParameter, OptimizerState } from "./optimizerState";
 import { compareParameterNames } from "./parameterOrder";
@@ -45,9 +46,9 @@ export function nameParameters(
 function withDtypes(optimizer: OptimizerState, tensors: readonly Named[]): OptimizerState {
   if (tensors.length === 0 || optimizer.parameters.every(({ dtype }) => dtype !== undefined))
     return optimizer;
-  const dtypes = new Map(tensors.map(({ name, dtype }) => [name, dtype]));
-  const parameters = optimizer.parameters.map((parameter): OptimizerParameter => {
-    const dtype = parameter.name === undefined ? undefined : dtypes.get(parameter.name);
+  const joined = joinByName(optimizer.parameters, tensors);
+  const parameters = optimizer.parameters.map((parameter, at): OptimizerParameter => {
+    const dtype = joined[at]?.dtype;
     return parameter.dtype !== undefined || dtype === undefined ? parameter : { ...parameter, dtype };
   });
   return { ...optimizer, parameters };

@@ -1,3 +1,4 @@
+import { joinByName } from "../optimizer/joinByName";
 import { nameParameters } from "../optimizer/nameParameters";
 import type { OptimizerParameter, OptimizerState } from "../optimizer/optimizerState";
 import { formatShape, type Tensor } from "../tensors/tensor";
@@ -95,12 +96,13 @@ function byNames(
       `All ${plural(parameters.length, "parameter")} of ${place} fit ${modelPlace} in order and shape.${passed}`,
     ];
   }
-  const tensors = new Map(model.map((tensor) => [plainName(tensor.name), tensor]));
-  const strangers = parameters.filter(({ name }) => !tensors.has(plainName(name ?? "")));
+  const joined = joinByName(parameters, model);
+  const tensors = new Map(parameters.map((parameter, at) => [parameter, joined[at]]));
+  const strangers = parameters.filter((parameter) => tensors.get(parameter) === undefined);
   // Names of another wrapping of the model: the shapes then say more.
   if (strangers.length === parameters.length) return undefined;
   const misshapen = parameters.filter((parameter) => {
-    const tensor = tensors.get(plainName(parameter.name ?? ""));
+    const tensor = tensors.get(parameter);
     return (
       tensor !== undefined && parameter.shape !== undefined && !isSameShape(tensor.shape, parameter.shape)
     );
@@ -108,7 +110,8 @@ function byNames(
   return (place, modelPlace) => {
     const [stranger] = strangers;
     const [wrong] = misshapen;
-    if (wrong !== undefined) return ["error", misshapenText(wrong, misshapen.length, place, tensors)];
+    if (wrong !== undefined)
+      return ["error", misshapenText(wrong, misshapen.length, place, tensors.get(wrong))];
     if (stranger !== undefined) {
       const count = `${formatCount(strangers.length)} of ${formatCount(parameters.length)}`;
       return ["warning", `${modelPlace} lacks ${count} parameters of ${place}, such as ${stranger.name}.`];
@@ -121,16 +124,11 @@ function misshapenText(
   { name = "", shape = [] }: OptimizerParameter,
   count: number,
   place: string,
-  tensors: ReadonlyMap<string, Tensor>,
+  tensor: Tensor | undefined,
 ): string {
-  const own = tensors.get(plainName(name))?.shape ?? [];
+  const own = tensor?.shape ?? [];
   const more = count > 1 ? ` So do ${formatCount(count - 1)} others.` : "";
   return `${place} keeps ${name} as ${formatShape(shape)}, the parameter is ${formatShape(own)}.${more}`;
-}
-
-/** Without what wrappers put before names: the same parameter has them in one file and not in the other. */
-function plainName(name: string): string {
-  return name.replace(/^(?:module\.|_orig_mod\.|_fsdp_wrapped_module\.)+/, "");
 }
 
 /** Every moment must find a tensor of its shape, and each tensor has but one. */
