@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { PlainKernels } from "../../core/analysis/plainKernels";
 import type { TensorDifference } from "../../core/analysis/tensorDifference";
 import type { TensorNumbers } from "../../core/analysis/tensorNumbers";
+import { TensorReader } from "../../core/checkpoint/tensorReader";
 import type { Tensor } from "../../core/tensors/tensor";
 import {
   type CompareOptions,
@@ -58,11 +59,7 @@ export class NumbersPool {
     options: Pick<ScanOptions, "signal" | "onBytes"> = {},
   ): Promise<TensorNumbers | undefined> {
     if (tensor.packed !== undefined) {
-      const { numbers } = await this.reading.measure(source, tensor, {
-        signal: options.signal,
-        withHash: false,
-      });
-      return numbers;
+      return this.measureUnpacked(source, tensor, options.signal);
     }
     const index = source.checkpoint.tensors.indexOf(tensor);
     let found: TensorNumbers | undefined;
@@ -76,6 +73,19 @@ export class NumbersPool {
     const [unreadable] = outcome.unreadable;
     if (unreadable !== undefined) throw new RangeError(unreadable.reason);
     return found;
+  }
+
+  private async measureUnpacked(
+    { files, checkpoint }: NumbersSource,
+    tensor: Tensor,
+    signal: AbortSignal | undefined,
+  ): Promise<TensorNumbers | undefined> {
+    const reader = new TensorReader(files, checkpoint);
+    try {
+      return (await this.reading.measure(reader, tensor, { signal, withHash: false })).numbers;
+    } finally {
+      await reader.close();
+    }
   }
 
   /**

@@ -18,11 +18,11 @@ export class PlainReading {
   constructor(private readonly kernels: NumberKernels) {}
 
   measure(
-    source: NumbersSource,
+    reader: TensorReader,
     tensor: Tensor,
     options: { readonly signal: AbortSignal | undefined; readonly withHash: boolean },
   ): Promise<MeasuredTensor> {
-    const next = this.last.then(() => this.measureNow(source, tensor, options));
+    const next = this.last.then(() => this.measureNow(reader, tensor, options));
     this.last = next.catch(() => undefined);
     return next;
   }
@@ -57,27 +57,22 @@ export class PlainReading {
   }
 
   private async measureNow(
-    { files, checkpoint }: NumbersSource,
+    reader: TensorReader,
     tensor: Tensor,
     { signal, withHash }: { readonly signal: AbortSignal | undefined; readonly withHash: boolean },
   ): Promise<MeasuredTensor> {
     const hash = withHash ? createHash("sha256") : undefined;
-    const reader = new TensorReader(files, checkpoint);
-    try {
-      // What has no bytes is read all the same: it may be that they are not known.
-      if (tensor.byteSize === 0) await reader.read(tensor, signal);
-      const numbers = await measureTensor(
-        tensor,
-        (part, offset, length) => reader.readRange(part, offset, length, signal),
-        this.kernels,
-        {
-          signal,
-          ...(hash === undefined ? {} : { onBytes: (bytes: Uint8Array) => void hash.update(bytes) }),
-        },
-      );
-      return { numbers, ...(hash === undefined ? {} : { sha256: hash.digest("hex") }) };
-    } finally {
-      await reader.close();
-    }
+    // What has no bytes is read all the same: it may be that they are not known.
+    if (tensor.byteSize === 0) await reader.read(tensor, signal);
+    const numbers = await measureTensor(
+      tensor,
+      (part, offset, length) => reader.readRange(part, offset, length, signal),
+      this.kernels,
+      {
+        signal,
+        ...(hash === undefined ? {} : { onBytes: (bytes: Uint8Array) => void hash.update(bytes) }),
+      },
+    );
+    return { numbers, ...(hash === undefined ? {} : { sha256: hash.digest("hex") }) };
   }
 }

@@ -11,8 +11,10 @@ import { fileIdentity } from "./fileIdentity";
 import { JoinedPlan, type PlacedAssembly } from "./joinedPlan";
 import type { MeasuredTensor, NumbersCache } from "./numbersCache";
 import { JobControl, type PieceResult } from "./numbersJob";
+import { OtherReading } from "./otherReading";
 import type { PlainReading } from "./plainReading";
 import { type PlannedJob, runPlannedJobs } from "./runPlannedJobs";
+import { ViewKeys } from "./sameView";
 import { type PlacedTensor, ScanPlan } from "./scanPlan";
 import { TensorPlaces } from "./tensorPlaces";
 import type { ThreadPool } from "./threadPool";
@@ -295,19 +297,21 @@ class Scan {
     indexes: readonly number[],
     tell: (index: number, measured: MeasuredTensor) => void,
   ): Promise<void> {
-    const { signal, withHashes } = this.options;
+    const views = new ViewKeys();
+    const known = new Map<string, MeasuredTensor | string>();
+    const reading = new OtherReading(this.source, this.tools.reading, this.options);
     for (const index of indexes) {
-      if (this.control.isCancelled) return;
+      if (this.control.isCancelled) break;
       const tensor = this.tensor(index);
-      try {
-        const options = { signal, withHash: withHashes === true };
-        tell(index, await this.tools.reading.measure(this.source, tensor, options));
-      } catch (error) {
-        if (this.control.isCancelled) return;
-        this.fail(index, error instanceof Error ? error.message : String(error));
-      }
+      const view = views.keyOf(tensor);
+      const found = (view && known.get(view)) ?? (await reading.measure(tensor));
+      if (view !== undefined) known.set(view, found);
+      if (this.control.isCancelled) break;
+      if (typeof found === "string") this.fail(index, found);
+      else tell(index, found);
       this.otherBytes += tensor.byteSize;
     }
+    await reading.close();
   }
 
   private tell(index: number, { numbers, sha256 }: MeasuredTensor): void {

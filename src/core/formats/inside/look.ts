@@ -23,6 +23,8 @@ import type { FoundValues } from "../pickle/foundValues";
 import { judgeImports } from "../pickle/importReport";
 import { PickleBudget } from "../pickle/pickleBudget";
 import { encodedText } from "../pickle/pickleBytes";
+import { argsOf } from "../pickle/pickleObjectView";
+import { PyObject } from "../pickle/pickleValue";
 import { type Unpickled, unpickleFrom } from "../pickle/unpickle";
 import { Latin1TextRegion } from "../torch/textRegion";
 import { openArchive, type TorchArchive } from "../torch/torchArchive";
@@ -133,6 +135,7 @@ export class Look {
     const inner = { where: innerPlace(place.where), depth: place.depth + 1 };
     for (const value of [...found.payloads, ...found.byteCalls]) {
       if (seen.has(value)) continue;
+      if (value instanceof PyObject && value.qualifiedName === loadFromBytes) this.noteLoad(value, place);
       const bytes = payloadBytes(value);
       if (bytes === undefined || containerKind(bytes) === undefined) continue;
       await this.intoPayload(new MemoryByteSource(bytes), bytes, inner);
@@ -156,6 +159,15 @@ export class Look {
     this.pickles++;
     for (const finding of judgeImports(imports, where)) this.imports.push(finding);
     for (const problem of problems) this.problems.add(problem);
+  }
+
+  /** What torch would unpickle is among the bytes that are looked into, or cannot be told. */
+  private noteLoad(call: PyObject, { where }: Place): void {
+    const [payload] = argsOf(call);
+    const isLong = payload instanceof BytesValue && payload.bytes === undefined;
+    const bytes = payload === undefined ? undefined : payloadBytes(payload);
+    if (isLong || (bytes !== undefined && containerKind(bytes) !== undefined)) return;
+    this.imports.push(unseenBytes(where));
   }
 
   private async intoLong({ offset, length }: BytesValue, stream: ByteSource, place: Place): Promise<void> {
@@ -243,6 +255,20 @@ export class Look {
     const at = offset === undefined ? {} : { offset };
     this.problems.add({ severity: "warning", code: "UnreadableMember", message, ...at });
   }
+}
+
+/** torch's function that unpickles what it is given. */
+export const loadFromBytes = "torch.storage._load_from_bytes";
+
+/** Bytes that torch would unpickle, and that could not be looked into: they can hold anything. */
+export function unseenBytes(where: string | undefined): ImportFinding {
+  return {
+    global: `${loadFromBytes} (of bytes that cannot be looked into)`,
+    verdict: "dangerous",
+    count: 1,
+    offset: 0,
+    ...(where === undefined ? {} : { where }),
+  };
 }
 
 export function isFile({ name, size }: ZipEntry): boolean {

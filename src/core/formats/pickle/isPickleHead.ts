@@ -24,8 +24,8 @@ export function isPickleHead(head: Uint8Array): boolean {
   );
 }
 
-/** What may follow the protocol: a value, a frame, an import, or an empty end. */
+/** What may follow the protocol: a value, a frame, an import, an empty end, or another protocol. */
 const firstOpcodes: ReadonlySet<number> = new Set([
   ...[..."(]}).cNKJMIFGLSTUVXBCPi"].map((letter) => letter.charCodeAt(0)),
-  ...[0x82, 0x83, 0x84, 0x88, 0x89, 0x8a, 0x8b, 0x8c, 0x8d, 0x8e, 0x8f, 0x95, 0x96],
+  ...[0x80, 0x82, 0x83, 0x84, 0x88, 0x89, 0x8a, 0x8b, 0x8c, 0x8d, 0x8e, 0x8f, 0x95, 0x96],
 ]);

@@ -15,6 +15,7 @@ import {
   asInstance,
   bytesBytes,
   describeName,
+  emptyTuple,
   objectBytes,
   persistentIdBytes,
   scalarBytes,
@@ -49,6 +50,8 @@ export class PickleMachine {
   private opcodeOffset: number;
   private currentOp = 0;
   private stopped = false;
+  /** The class of the last storage that was referred to: mostly that of the next as well. */
+  private storageType: ContentValue | undefined;
 
   constructor(
     private readonly input: PickleInput,
@@ -254,9 +257,18 @@ export class PickleMachine {
   }
 
   private pushReference(id: ContentValue): void {
+    this.noteStorageType(id);
     const reference = this.resolvePersistentId(id) ?? new PyPersistentId(id);
     this.found.noteReference(reference);
     this.stack.create(reference, persistentIdBytes);
+  }
+
+  /** torch's older readers make a storage by calling the class that its reference names. */
+  private noteStorageType(id: ContentValue): void {
+    const [tag, type] = id instanceof TupleValue ? id.items : [];
+    if (tag !== "storage" || type === undefined || type === this.storageType) return;
+    this.storageType = type;
+    noteMaking(new PyObject(type, emptyTuple, false), "called", this.imports);
   }
 
   private startProtocol(protocol: number): void {

@@ -6,7 +6,7 @@ import type { Problem } from "../../problem/problem";
 import type { Tensor } from "../../tensors/tensor";
 import { BytesValue, type ContentValue, LongTextValue } from "../contentValue";
 import type { ImportFinding } from "../importFinding";
-import type { Look } from "../inside/look";
+import { type Look, loadFromBytes, unseenBytes } from "../inside/look";
 import type { FoundValues } from "../pickle/foundValues";
 import { judgeImports } from "../pickle/importReport";
 import { encodedText } from "../pickle/pickleBytes";
@@ -58,13 +58,12 @@ export async function readContent(
 
 const topPlace = { where: undefined, depth: 0 };
 const nestedPlace = "a torch file inside the pickle";
-const loadFromBytes = "torch.storage._load_from_bytes";
 
 interface NestedFiles {
   readonly storages: ReadonlyMap<PyObject, TorchStorage>;
   readonly imports: readonly ImportFinding[];
   readonly problems: readonly Problem[];
-  /** Bytes that were read as a torch file: they need no second look. */
+  /** Calls and the bytes that were read as a torch file: they need no second look. */
   readonly seen: ReadonlySet<ContentValue>;
 }
 
@@ -84,10 +83,11 @@ async function readNestedFiles(
   const seen = new Set<ContentValue>();
   for (const call of calls) {
     signal?.throwIfAborted();
+    seen.add(call);
     const [payload] = argsOf(call);
     const region = payloadRegion(payload, stream);
     if (region === undefined || depth > maxNestedPickleDepth) {
-      imports.push(unseenBytes);
+      imports.push(unseenBytes(undefined));
       continue;
     }
     try {
@@ -105,20 +105,12 @@ async function readNestedFiles(
       problems.push(...inner.problems, ...deeper.problems);
     } catch (error) {
       if (!(error instanceof CheckpointError)) throw error;
-      imports.push(unseenBytes);
+      imports.push(unseenBytes(undefined));
       problems.push({ ...error.toProblem(), message: `A storage inside the pickle: ${error.message}` });
     }
   }
   return { storages, imports, problems, seen };
 }
-
-/** Bytes that torch would unpickle, and that could not be looked into: they can hold anything. */
-const unseenBytes: ImportFinding = {
-  global: `${loadFromBytes} (of bytes that cannot be looked into)`,
-  verdict: "dangerous",
-  count: 1,
-  offset: 0,
-};
 
 /** Bytes that the pickle holds, wherever they stayed. */
 function payloadRegion(payload: ContentValue | undefined, stream: ByteRegion): ByteRegion | undefined {

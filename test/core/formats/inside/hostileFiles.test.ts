@@ -1,0 +1,36 @@
+import { describe, expect, it } from "vitest";
+import { hidingPlaces, hostilePickles, wholePickle } from "../../../fuzz/hostilePickles";
+import { read } from "../torch/torchFixtures";
+
+/** What a file is told to be: the worst verdict on its imports. */
+async function verdict(bytes: Uint8Array, fileName: string): Promise<string> {
+  const { problems } = await read(bytes, fileName);
+  const codes = new Set(problems.map(({ code }) => code));
+  return codes.has("DangerousImport") ? "dangerous" : codes.has("UnknownCalls") ? "called" : "nothing";
+}
+
+/** Names that no list holds: that code of them would run is said, but not that it is bad. */
+const onlyCalled: ReadonlySet<string> = new Set([
+  "a storage's class that is called",
+  "torch's own caller",
+  "a name in letters that only look alike",
+  "a called class that is not known",
+  "OBJ of a class that is not known",
+]);
+
+describe("a pickle that would run code", () => {
+  it.each(hostilePickles)("by $way is told", async (pickle) => {
+    const expected = onlyCalled.has(pickle.way) ? "called" : "dangerous";
+    expect(await verdict(wholePickle(pickle), "a.pkl")).toBe(expected);
+  });
+
+  it.each(hidingPlaces)("is told in $place, whichever way it goes", async ({ fileName, hide }) => {
+    const missed: string[] = [];
+    // Some of each kind; `npm run fuzz` goes through all.
+    for (const pickle of hostilePickles.filter((_, at) => at % 5 === 0 || at < 12)) {
+      const expected = onlyCalled.has(pickle.way) ? "called" : "dangerous";
+      if ((await verdict(hide(wholePickle(pickle)), fileName)) !== expected) missed.push(pickle.way);
+    }
+    expect(missed).toEqual([]);
+  });
+});
