@@ -36,7 +36,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const visibility = new RunsVisibility();
   const sorting = new SortChoice(context.workspaceState);
   const runs = new RunsModel({ worker, stages, log, visibility, extraRoots: () => sample.roots() });
-  const baseModels = new BaseModels(context.workspaceState, runs);
+  const baseModels = new BaseModels(context.workspaceState, runs, worker);
   const maker = new SnapshotMaker(context.extensionPath, log, stages, runs);
   const memory = new ChartMemory(context.workspaceState);
   const editors = new CheckpointEditorProvider(extensionUri, worker, stages, scans, memory, {

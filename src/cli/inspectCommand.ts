@@ -4,9 +4,9 @@ import { mergeProblems } from "../core/problem/problem";
 import { failedReport, hasReadingErrors, inspectReport } from "../core/report/inspectReport";
 import { inspectText } from "../core/report/reportText";
 import { CheckpointSession } from "../core/session/checkpointSession";
-import { hubFolders } from "../worker/hubFolders";
 import { nodeFiles } from "../worker/nodeFiles";
 import { findInTensors } from "../worker/numbers/findInTensors";
+import { baseSearch } from "./baseSearch";
 import { defineCommand, jsonFlag, noUserStage, onePath } from "./command";
 
 export const inspectCommand = defineCommand({
@@ -22,7 +22,7 @@ export const inspectCommand = defineCommand({
     const path = onePath(paths);
     const session = await CheckpointSession.open(nodeFiles, resolve(path), noUserStage);
     const failed = hasReadingErrors(session);
-    const ofBase = await baseProblems(nodeFiles, session, { hubFolders: hubFolders() });
+    const ofBase = await baseProblems(nodeFiles, session, baseSearch());
     if (!json && !stats && !sha256) {
       const lora = await session.lora();
       const summary = { ...session.summary(), problems: mergeProblems(await session.health(), ofBase) };

@@ -26,7 +26,7 @@ export const runsCommand = defineCommand({
       maxDepth: 32,
       maxFolders: 1_000_000,
       peek: (file, signal) => probes.peek(file, signal),
-      judge: (file, signal) => probes.judge(file, signal),
+      judge: (file, signal) => probes.judge(file, [root], signal),
     });
     for (const { severity, message } of found.problems) warn(`${severity}: ${message}`);
     const failed = (await nodeFiles.stat(root))?.kind !== "directory";

@@ -3,9 +3,9 @@ import { baseProblems } from "../core/base/baseProblems";
 import { CheckpointError } from "../core/problem/checkpointError";
 import { unreadableReport, verifyCheckpoint, verifyText, withProblems } from "../core/report/verifyReport";
 import { CheckpointSession } from "../core/session/checkpointSession";
-import { hubFolders } from "../worker/hubFolders";
 import { nodeFiles } from "../worker/nodeFiles";
 import { findInTensors } from "../worker/numbers/findInTensors";
+import { baseSearch } from "./baseSearch";
 import { defineCommand, jsonFlag, noUserStage, onePath } from "./command";
 
 export const verifyCommand = defineCommand({
@@ -21,7 +21,7 @@ export const verifyCommand = defineCommand({
     const report = await CheckpointSession.open(nodeFiles, resolve(path), noUserStage).then(
       async (session) => {
         const report = await verifyCheckpoint(path, session, quick ? undefined : readValues);
-        const place = { given: base === undefined ? undefined : resolve(base), hubFolders: hubFolders() };
+        const place = { given: base === undefined ? undefined : resolve(base), ...baseSearch() };
         return withProblems(report, await baseProblems(nodeFiles, session, place));
       },
       (error: unknown) => {

@@ -29,6 +29,14 @@ export interface ShownOptimizers {
   readonly file?: string;
 }
 
+/** What the extension knows of an adapter's base model. */
+export interface BaseFacts {
+  /** The base that the user chose. */
+  readonly chosen: string | undefined;
+  /** Folders of the workspace, from which a path in the configuration may be meant. */
+  readonly roots: readonly string[];
+}
+
 /** What the worker answers about one open checkpoint. */
 export interface CheckpointCalls {
   open(params: { readonly location: CheckpointLocation; readonly userStages: UserStages }): {
@@ -43,7 +51,9 @@ export interface CheckpointCalls {
   lora(params: { readonly handle: number }): LoraView | undefined;
   reductionStart(params: { readonly handle: number }): ReductionStart;
   /** Path of an adapter's base model where it is on this disk. */
-  baseModel(params: { readonly adapter: AdapterRef }): string | undefined;
+  baseModel(params: { readonly adapter: AdapterRef; readonly baseFacts: BaseFacts }): string | undefined;
+  /** Whether an adapter fits a base model, by names and shapes; empty where it does. */
+  baseFit(params: { readonly adapter: AdapterRef; readonly base: string }): readonly Problem[];
   /**
    * Holds every update against the weight it is added to. Reads the adapted weights of the base model and tells its
    * progress; abort it when it is no longer wanted.
@@ -73,5 +83,5 @@ export interface CheckpointCalls {
   /** Opens the other files of the checkpoint's folder. */
   resume(params: { readonly handle: number }): ResumeReport;
   /** All that is known to be wrong. Of a checkpoint folder every file counts: each is opened; and the base of an adapter. */
-  health(params: { readonly handle: number }): readonly Problem[];
+  health(params: { readonly handle: number; readonly baseFacts: BaseFacts }): readonly Problem[];
 }

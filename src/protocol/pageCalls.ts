@@ -1,10 +1,10 @@
 import type { ChunkOf, ParamsOf, ResultOf } from "./channel";
 
 /**
- * Parameters that the extension knows and a page has no say in: which checkpoint or comparison a call is about, and
- * how many threads may work on it.
+ * Parameters that the extension knows and a page has no say in: which checkpoint or comparison a call is about,
+ * how many threads may work on it, and where base models are.
  */
-export type HostOwned = "handle" | "threads" | "adapter";
+export type HostOwned = "handle" | "threads" | "adapter" | "baseFacts";
 
 type Asked<P> = keyof Omit<P, HostOwned> extends never ? null : Omit<P, HostOwned>;
 

@@ -46,7 +46,10 @@ export function checkpointHandlers(
       const format = outputFormatFor(session.adapter?.dialect ?? "peft");
       return { problem: reductionProblem(session), format, identity: session.identity };
     },
-    baseModel: async ({ adapter }, signal) => findBaseModel(nodeFiles, await adapterOf(adapter, signal)),
+    baseModel: async ({ adapter, baseFacts: { roots } }, signal) =>
+      findBaseModel(nodeFiles, await adapterOf(adapter, signal), { roots, hubFolders: hubFolders() }),
+    baseFit: async ({ adapter, base }, signal) =>
+      baseProblems(nodeFiles, await adapterOf(adapter, signal), { given: base }, signal),
     compareWithBase: async ({ adapter, base }, signal, tell) =>
       compareWithBase(await adapterOf(adapter, signal), await openPlain(base, signal), {
         report: tell.progress,
@@ -69,10 +72,15 @@ export function checkpointHandlers(
     quantisedState: async ({ handle, ...request }, signal) =>
       (await sessions.get(handle).optimizerHolder(signal)).quantisedState(request, signal),
     resume: ({ handle }, signal) => sessions.get(handle).resume(signal),
-    health: async ({ handle }, signal) => {
+    health: async ({ handle, baseFacts: { roots, chosen } }, signal) => {
       const session = sessions.get(handle);
       const found = await session.shownHealth(signal);
-      const ofBase = await baseProblems(session.files, session, { hubFolders: hubFolders() }, signal);
+      const ofBase = await baseProblems(
+        session.files,
+        session,
+        { given: chosen, roots, hubFolders: hubFolders() },
+        signal,
+      );
       return mergeProblems(found, ofBase);
     },
   };

@@ -32,11 +32,14 @@ export class ProbeCache {
     return (await this.peeks.answer(path, await this.versionOf([path]), find)) ?? nothing;
   }
 
-  /** What the rules of health say of a checkpoint's weights. */
-  async judge(path: string, signal?: AbortSignal): Promise<readonly Problem[]> {
+  /**
+   * What the rules of health say of a checkpoint's weights.
+   * @param roots folders that the path of a base model may be meant from.
+   */
+  async judge(path: string, roots: readonly string[], signal?: AbortSignal): Promise<readonly Problem[]> {
     const beside = configNames.map((name) => joinPath(parentPath(path), name));
     const { allowance } = this;
-    const find = () => rowHealth(this.files, path, { allowance, hubFolders: hubFolders(), signal });
+    const find = () => rowHealth(this.files, path, { allowance, roots, hubFolders: hubFolders(), signal });
     return (await this.verdicts.answer(path, await this.versionOf([path, ...beside]), find)) ?? [];
   }
 

@@ -30,13 +30,14 @@ export function runHandlers(runs: HandleMap<ChartedRun>, tables: LineTables): Ha
       const isExcluded = exclude.length === 0 ? () => false : picomatch([...exclude], { dot: true });
       const key = JSON.stringify(metrics);
       if (cache?.metrics !== key) cache = { metrics: key, digests: new Map() };
+      const folders = roots.map(({ path }) => path);
       const found = await discoverRuns(nodeFiles, roots, {
         exclude: isExcluded,
         maxDepth,
         maxFolders,
         userStage: stageLookup(userStages),
         peek: (path, peekSignal) => probes.peek(path, peekSignal),
-        judge: (path, judgeSignal) => probes.judge(path, judgeSignal),
+        judge: (path, judgeSignal) => probes.judge(path, folders, judgeSignal),
         cache: cache.digests,
         metrics,
         signal,

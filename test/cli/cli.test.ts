@@ -271,6 +271,19 @@ describe("verify", () => {
     expect(json()).toMatchObject({ path: "run/checkpoint-10", healthy: true, tensors: 2, tensorsRead: 2 });
   });
 
+  test("ends with 1 for an adapter that does not fit the base that is given", () => {
+    const weight = { dtype: "F32", shape: [2, 2] };
+    const path = join(folder, "other-base.safetensors");
+    writeFileSync(path, safetensorsFile({ tensors: [{ name: "model.decoder.q_proj.weight", ...weight }] }));
+    const misfit = run("verify", "run/checkpoint-10", "--base", "other-base.safetensors", "--json");
+    expect(misfit.status).toBe(1);
+    expect(misfit.json().problems).toMatchObject([{ severity: "error", code: "BaseModulesMissing" }]);
+    writeFileSync(path, safetensorsFile({ tensors: [{ name: "layers.0.q_proj.weight", ...weight }] }));
+    expect(run("verify", "run/checkpoint-10", "--base", "other-base.safetensors").status).toBe(0);
+    const gone = run("verify", "run/checkpoint-10", "--base", "nowhere", "--json");
+    expect([gone.status, gone.json().problems[0].code]).toEqual([1, "BaseUnreadable"]);
+  });
+
   test("ends with 1 where values are not finite, which only reading them tells", () => {
     const { status, json } = run("verify", "numbers.safetensors", "--json");
     expect(status).toBe(1);

@@ -105,7 +105,11 @@ describe("an adapter and its base model", () => {
     const path = join(run, "01-svd");
     const opened = await handlers.open({ location: { kind: "path", path }, userStages: [] }, never, tell);
     const adapter = { handle: opened.handle };
-    const base = await handlers.baseModel({ adapter }, never, tell);
+    const base = await handlers.baseModel(
+      { adapter, baseFacts: { chosen: undefined, roots: [] } },
+      never,
+      tell,
+    );
     expect(base).toBe(join(run, "base"));
     const params = { base: base ?? "" };
     const byHandle = await handlers.compareWithBase({ ...params, adapter }, never, tell);

@@ -31,7 +31,7 @@ async function row(files: MemoryFiles, cache = new ProbeCache(files)) {
     maxDepth: 8,
     maxFolders: 1000,
     peek: (path, signal) => cache.peek(path, signal),
-    judge: (path, signal) => cache.judge(path, signal),
+    judge: (path, signal) => cache.judge(path, ["/ws"], signal),
   });
   cache.forgetUnused();
   return runs[0]?.checkpoints[0]?.problems.map(({ severity, code }) => [severity, code]);

@@ -36,7 +36,7 @@ it("tells of a file beside the adapter that is open, and of the base that it doe
   const location = { kind: "path", path: file } as const;
   const { handle, summary } = await worker.open({ location, userStages: [] }, ...quietCall);
   expect(summary.problems).toEqual([]);
-  const found = await worker.health({ handle }, ...quietCall);
+  const found = await worker.health({ handle, baseFacts: { chosen: undefined, roots: [] } }, ...quietCall);
   expect(found.map(({ severity, code }) => [severity, code]).sort()).toEqual([
     ["error", "BaseShapes"],
     ["error", "DangerousImport"],

@@ -60,7 +60,7 @@ export class EditorModel {
     this.scan = new ScanModel(host);
     this.measure = new MeasureModel(host);
     this.tensors = new TensorsModel(this.directory, this.scan, viewState.tensors);
-    this.lora = new LoraModel(host, viewState.lora);
+    this.lora = new LoraModel(host, viewState.lora, () => this.health.invalidate());
     this.content = new ContentModel(host, viewState.content);
     this.optimizer = new OptimizerModel(host, viewState.optimizer);
     this.training = new OnDemand((wanted) => host.call("training", null, wanted));

@@ -28,12 +28,29 @@ export function fitFindings(adapter: CheckpointSession, base: CheckpointSession)
   if (found.carriesModel || format === "gguf" || tensors.length === 0) return [];
   const weights = new Map(tensors.map((tensor) => [weightPath(tensor.name), tensor]));
   const where = base.checkpoint.folder.split(/[\\/]/).at(-1) ?? name;
-  const missing = found.modules.filter(({ module }) => find(weights, plainPath(module)) === undefined);
+  const containers = containersOf(weights);
+  const missing = found.modules.filter((each) => {
+    const path = plainPath(each.module);
+    // Experts are parameters of one module, by whatever name each file keeps them.
+    const isThere = each.layout === "experts" && containers.has(expertsPath(path));
+    return !isThere && find(weights, path) === undefined;
+  });
   return [
     ...missingModules(found.modules, missing, weights, where),
     ...misfits(found.modules, weights, where),
     ...vocabulary(found.savedTensors, tensors, where),
+    ...trainedTokens(adapter.adapterConfig?.trainableTokens ?? [], tensors, where),
   ];
+}
+
+/** Modules that hold others, without numbers. */
+function containersOf(weights: ReadonlyMap<string, Tensor>): ReadonlySet<string> {
+  const paths = [...weights.keys()].flatMap((path) => /^(.*\.experts)\./.exec(path)?.[1] ?? []);
+  return new Set(paths);
+}
+
+function expertsPath(path: string): string {
+  return /^.*\.experts(?=\.|$)/.exec(path)?.[0] ?? path;
 }
 
 /** Parts of fused layers and experts are listed with the part behind the path. */
@@ -42,7 +59,7 @@ function plainPath(module: string): string {
 }
 
 function weightPath(name: string): string {
-  return modulePath(name).replace(/\.(?:weight|qweight|weight_packed)$/, "");
+  return modulePath(name).replace(/\.(?:weight|qweight|weight_packed|W_q|codes)$|_blocks$/, "");
 }
 
 /** Names of the classes that transformers puts in front of a model, or takes away, as it loads. */
@@ -68,6 +85,12 @@ function find(weights: ReadonlyMap<string, Tensor>, path: string): Tensor | unde
     const wrapped = weights.get(`${prefix}.${path}`);
     if (wrapped !== undefined) return wrapped;
   }
+  // A head that is tied to the embedding is in no file of its own.
+  return path === "lm_head" ? tiedTo(weights) : undefined;
+}
+
+function tiedTo(weights: ReadonlyMap<string, Tensor>): Tensor | undefined {
+  for (const [path, tensor] of weights) if (/(?:^|\.)(?:embed_tokens|wte)$/.test(path)) return tensor;
   return undefined;
 }
 
@@ -90,10 +113,20 @@ function missingModules(
       ? ". Is it the right base?"
       : `. With "${rename.to}" in place of "${rename.from}" all ${modules.length} would fit: the names were written by another version or class of the model.`;
   const message = `${fact}, e.g. ${first.module}${offer}`;
-  // A multimodal file of older names is loaded under the newer ones.
-  const isRenamedOnLoad = rename?.from.includes("language_model") === true;
-  const isError = missing.length === modules.length && !isRenamedOnLoad;
+  const isError = missing.length === modules.length && !isRenamedOnLoad(rename, weights);
   return [{ severity: isError ? "error" : "warning", code: "BaseModulesMissing", message }];
+}
+
+/** A multimodal file of older names is loaded under the newer ones, which the adapter then fits. */
+function isRenamedOnLoad(
+  rename: { readonly from: string; readonly to: string } | undefined,
+  weights: ReadonlyMap<string, Tensor>,
+): boolean {
+  if (rename?.from !== "model.language_model.") return false;
+  const isMultimodal = [...weights.keys()].some((path) =>
+    /^(?:visual|vision_tower|vision_model)\./.test(path),
+  );
+  return rename.to === "language_model.model." || (rename.to === "model." && isMultimodal);
 }
 
 /** The nesting that would make every module fit. */
@@ -125,6 +158,20 @@ function misfits(
   const shape = find(weights, plainPath(first.module))?.shape.join(" × ");
   const message = `${plural(wrong.length, "module")} of ${modules.length} ${wrong.length === 1 ? "has" : "have"} another shape than the weight of the base ${base}: ${first.module} changes ${first.outFeatures} × ${first.inFeatures}, the weight is ${shape}.`;
   return [{ severity: "error", code: "BaseShapes", message }];
+}
+
+/** Rows of the embedding that were trained must be in it. */
+function trainedTokens(
+  tokens: readonly number[],
+  tensors: readonly Tensor[],
+  base: string,
+): readonly Problem[] {
+  const embedding = tensors.find(({ name }) => /(?:^|\.)(?:embed_tokens|wte)\.weight$/.test(name));
+  const rows = embedding?.shape[0];
+  const highest = tokens.reduce((most, token) => Math.max(most, token), -1);
+  if (rows === undefined || highest < rows) return [];
+  const message = `The adapter trains row ${highest} of the embedding (trainable_token_indices), which has ${rows} in the base ${base}: resize the base's embeddings before the adapter is loaded.`;
+  return [{ severity: "error", code: "BaseVocabulary", message }];
 }
 
 /** Embeddings that were saved whole have the rows of the vocabulary that was trained with. */

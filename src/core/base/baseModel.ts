@@ -4,27 +4,34 @@ import { isJsonObject, jsonString } from "../json/parseJson";
 import { mainFile } from "../parts/parts";
 import type { CheckpointSession } from "../session/checkpointSession";
 
-/** Folders above an adapter in which its base model is looked for by name. */
-const searchedLevels = 4;
+/** Folders above an adapter in which its base model is looked for by name: one of them was trained in. */
+const searchedLevels = 6;
+
+/** Where base models are looked for besides the adapter's own folders. */
+export interface BaseSearch {
+  /** Caches of Hugging Face (`HF_HOME/hub`) in which a name on the hub is looked for. */
+  readonly hubFolders?: readonly string[];
+  /** Folders that a relative path may be meant from: those of the workspace, or where the command was given. */
+  readonly roots?: readonly string[];
+}
 
 /**
  * The base model of an adapter on this disk: the path that its configuration names, as it stands or beside one of
  * the folders above, or the one that its `checkpoint-stage.json` says it was extracted from. Undefined where it is
  * elsewhere, e.g. only a name on a hub.
- * @param hubFolders Caches of Hugging Face (`HF_HOME/hub`) in which a name on the hub is looked for.
  * @returns path of a file or folder that holds weights
  */
 export async function findBaseModel(
   files: Files,
   session: CheckpointSession,
-  hubFolders: readonly string[] = [],
+  { hubFolders = [], roots = [] }: BaseSearch = {},
 ): Promise<string | undefined> {
   const folder = session.checkpoint.folder;
   const named = session.adapterConfig?.baseModel;
   const method = session.folder.stageFile?.value.get("method");
   const extractedFrom = isJsonObject(method) ? jsonString(method.get("base")) : undefined;
   for (const path of [named, extractedFrom]) {
-    for (const candidate of path === undefined || path === "" ? [] : candidates(folder, path)) {
+    for (const candidate of path === undefined || path === "" ? [] : candidates(folder, path, roots)) {
       if (await holdsWeights(files, candidate)) return candidate;
     }
   }
@@ -53,7 +60,7 @@ async function findInHub(
   return undefined;
 }
 
-function candidates(folder: string, path: string): string[] {
+function candidates(folder: string, path: string, roots: readonly string[]): string[] {
   if (/^(?:[A-Za-z]:)?[\\/]/.test(path)) return [path];
   const above: string[] = [];
   let from = folder;
@@ -61,7 +68,8 @@ function candidates(folder: string, path: string): string[] {
     above.push(from);
     from = parentPath(from);
   }
-  return above.map((start) => resolveFrom(start, path));
+  const starts = new Set([...above, ...roots]);
+  return [...starts].map((start) => resolveFrom(start, path));
 }
 
 /** `..` and `.` are taken out: a path is compared with others and shown. */

@@ -5,16 +5,15 @@ import { maxProbeBytes } from "../problem/limits";
 import { compareProblems, isReadingError, type Problem } from "../problem/problem";
 import { CheckpointSession } from "../session/checkpointSession";
 import { sampledFindings } from "../session/sampledValues";
+import type { BaseSearch } from "./baseModel";
 import { baseProblems } from "./baseProblems";
 
 /** Problems that one row of a list can carry. */
 const maxRowProblems = 6;
 
-export interface RowHealthOptions {
+export interface RowHealthOptions extends BaseSearch {
   /** What many looks share. */
   readonly allowance: ReadAllowance;
-  /** Caches of Hugging Face in which the base of an adapter is looked for. */
-  readonly hubFolders: readonly string[];
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -26,7 +25,7 @@ export interface RowHealthOptions {
 export async function rowHealth(
   files: Files,
   path: string,
-  { allowance, hubFolders, signal }: RowHealthOptions,
+  { allowance, signal, ...search }: RowHealthOptions,
 ): Promise<readonly Problem[] | undefined> {
   const limited = () => limitedFiles(files, new ReadAllowance(maxProbeBytes), allowance);
   const found: Problem[] = [];
@@ -35,7 +34,7 @@ export async function rowHealth(
     const told = await session.health(signal, false);
     found.push(...told.filter(({ severity }) => severity !== "info"));
     if (!found.some(isReadingError)) found.push(...(await valuesOf(session, signal)));
-    found.push(...(await baseProblems(limited(), session, { hubFolders }, signal)));
+    found.push(...(await baseProblems(limited(), session, search, signal)));
   } catch (error) {
     signal?.throwIfAborted();
     if (error instanceof ReadLimitError && error.allowance === allowance) return undefined;

@@ -15,7 +15,10 @@ export function baseHandlers({
   readonly baseModels: BaseModels;
 }): Pick<Handlers<CompareHostCalls>, BaseCalls> {
   return {
-    baseModel: async ({ path }) => baseModels.get(path) ?? worker.call("baseModel", { adapter: { path } }),
+    baseModel: async ({ path }) => {
+      const baseFacts = baseModels.facts(path);
+      return baseFacts.chosen ?? worker.call("baseModel", { adapter: { path }, baseFacts });
+    },
     chooseBaseModel: ({ path }) => baseModels.choose(path),
     compareWithBase: ({ path, base }, signal, tell) =>
       worker.call("compareWithBase", { adapter: { path }, base }, signal, listenersOf(tell)),

@@ -87,7 +87,10 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
         ...editorValueHandlers(document, this.worker),
         quantisedState: forward(this.worker, "quantisedState", own),
         resume: forward(this.worker, "resume", own),
-        health: forward(this.worker, "health", own),
+        health: forward(this.worker, "health", async () => ({
+          ...(await own()),
+          baseFacts: this.lora.baseModels.facts(await document.identity()),
+        })),
         reload: () => document.reload(),
         open: ({ path }) => openPath(path),
         openAsText: ({ path }) => openAsText(path),

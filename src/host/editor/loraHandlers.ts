@@ -35,8 +35,8 @@ export function loraHandlers(
     lora: forward(worker, "lora", adapter),
     baseModel: async () => {
       if (!isLocal) return undefined;
-      const chosen = baseModels.get(await document.identity());
-      return chosen ?? worker.call("baseModel", { adapter: await adapter() });
+      const baseFacts = baseModels.facts(await document.identity());
+      return baseFacts.chosen ?? worker.call("baseModel", { adapter: await adapter(), baseFacts });
     },
     chooseBaseModel: async () => baseModels.choose(await document.identity()),
     compareWithBase: forward(worker, "compareWithBase", async () => ({ adapter: await adapter() })),

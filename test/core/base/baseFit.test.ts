@@ -44,6 +44,65 @@ describe("an adapter over its base", () => {
     ]);
   });
 
+  it("of a tied head, of experts in other layouts and of quantised weights is at home", async () => {
+    const adapterOver = async (
+      module: string,
+      base: Readonly<Record<string, readonly number[]>>,
+      more = {},
+    ) => {
+      const files = new MemoryFiles({
+        "/adapter/adapter_model.safetensors": weights({
+          [`base_model.model.${module}.lora_A.weight`]: [2, 16],
+          [`base_model.model.${module}.lora_B.weight`]: [8, 2],
+        }),
+        "/adapter/adapter_config.json": JSON.stringify({ peft_type: "LORA", r: 2, lora_alpha: 2, ...more }),
+        "/base/model.safetensors": weights(base),
+      });
+      const open = (folder: string) => CheckpointSession.open(files, folder, () => undefined);
+      return (await fitFindings(await open("/adapter"), await open("/base"))).map(({ code }) => code);
+    };
+    expect(await adapterOver("lm_head", { "model.embed_tokens.weight": [8, 16] })).toEqual([]);
+    expect(await adapterOver("lm_head", { "model.norm.weight": [16] })).toEqual(["BaseModulesMissing"]);
+    expect(await adapterOver(path, { [`${path}.W_q`]: [64] })).toEqual([]);
+    const experts = "model.layers.0.mlp.experts";
+    const fused = { [`${experts}.gate_up_proj`]: [1, 8, 16] };
+    const config = { r: 1, target_parameters: ["mlp.experts.gate_up_proj"] };
+    expect(await adapterOver(experts, fused, config)).toEqual([]);
+    expect(await adapterOver(experts, { [`${experts}.0.up_proj.weight`]: [4, 16] }, config)).toEqual([]);
+    expect(await adapterOver(experts, { [`${path}.weight`]: [8, 16] }, config)).toEqual([
+      "BaseModulesMissing",
+    ]);
+    const tokens = { trainable_token_indices: [3, 8] };
+    const embedding = { "model.embed_tokens.weight": [8, 16], [`${path}.weight`]: [8, 16] };
+    expect(await adapterOver(path, embedding, tokens)).toEqual(["BaseVocabulary"]);
+  });
+
+  it.each([
+    ["a file from before a rename that loaders make", "language_model.model.layers", {}, "warning"],
+    [
+      "a multimodal file whose language model had no name of its own",
+      "model.layers",
+      { "visual.x": [1] },
+      "warning",
+    ],
+    ["a model without the other parts", "model.layers", {}, "error"],
+  ])("under newer names over %s", async (_, layers, more, severity) => {
+    const module = "base_model.model.model.language_model.layers.0.self_attn.q_proj";
+    const files = new MemoryFiles({
+      "/adapter/adapter_model.safetensors": weights({
+        [`${module}.lora_A.weight`]: [2, 16],
+        [`${module}.lora_B.weight`]: [8, 2],
+      }),
+      "/adapter/adapter_config.json": JSON.stringify({ peft_type: "LORA", r: 2, lora_alpha: 2 }),
+      "/base/model.safetensors": weights({ [`${layers}.0.self_attn.q_proj.weight`]: [8, 16], ...more }),
+    });
+    const open = (folder: string) => CheckpointSession.open(files, folder, () => undefined);
+    const found = fitFindings(await open("/adapter"), await open("/base"));
+    expect(found.map((problem) => [problem.severity, problem.code])).toEqual([
+      [severity, "BaseModulesMissing"],
+    ]);
+  });
+
   it("has other shapes, or another vocabulary", async () => {
     expect(await findings({ [`${path}.weight`]: [8, 32] })).toMatchObject([
       { severity: "error", code: "BaseShapes" },
@@ -84,6 +143,6 @@ it("a base on the hub is found in the cache, its revision first", async () => {
     [`${snapshots}/b/model.safetensors`]: weights({ x: [1] }),
   });
   const session = await CheckpointSession.open(files, "/adapter", () => undefined);
-  expect(await findBaseModel(files, session, ["/hub"])).toBe(`${snapshots}/b`);
+  expect(await findBaseModel(files, session, { hubFolders: ["/hub"] })).toBe(`${snapshots}/b`);
   expect(await findBaseModel(files, session)).toBeUndefined();
 });

@@ -33,6 +33,16 @@ describe("findBaseModel", () => {
     expect(await find(files, named)).toBeUndefined();
   });
 
+  it("a path from where it was trained is looked for in the folders that are given", async () => {
+    const files = new MemoryFiles();
+    writeAdapterFolder(files, "/work/run/checkpoint-10", modules, { base_model_name_or_path: "models/base" });
+    writeTensors(files, "/home/project/models/base/model.safetensors", [weight]);
+    const session = await CheckpointSession.open(files, "/work/run/checkpoint-10", () => undefined);
+    expect(await findBaseModel(files, session)).toBeUndefined();
+    const roots = ["/elsewhere", "/home/project"];
+    expect(await findBaseModel(files, session, { roots })).toBe("/home/project/models/base");
+  });
+
   it("takes no folder without weights, nor one that holds an adapter", async () => {
     const files = new MemoryFiles();
     files.write("/work/run/base/README.md", "nothing");

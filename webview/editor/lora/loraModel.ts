@@ -25,6 +25,8 @@ export class LoraModel {
   constructor(
     private readonly host: EditorHost,
     viewState: LoraViewState,
+    /** Health judges the fit of the base too. */
+    private readonly onBaseChosen: () => void = () => undefined,
   ) {
     this.view = new OnDemand((...wanted) => host.call("lora", null, ...wanted));
     this.text = signal(viewState.text);
@@ -47,6 +49,7 @@ export class LoraModel {
   async chooseBase(): Promise<void> {
     const chosen = await this.host.call("chooseBaseModel", null);
     if (chosen === undefined) return;
+    this.onBaseChosen();
     this.invalidateBase();
     await this.base.ask();
     void this.ratios.ask();
