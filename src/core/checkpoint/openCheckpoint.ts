@@ -6,6 +6,7 @@ import { folderFormatOf } from "../formats/folderRegistry";
 import { rankGroups } from "../formats/fsdp/rankFiles";
 import { readCheckpointFile } from "../formats/readFile";
 import { bundleIndexOf, openBundle } from "../formats/tensorflow/tensorflowBundle";
+import { isUnpackedArchive, openUnpackedArchive, unpackedPickleName } from "../formats/torch/unpackedArchive";
 import { classifyEntry, mainFile } from "../parts/parts";
 import { CheckpointError } from "../problem/checkpointError";
 import { isReadingError } from "../problem/problem";
@@ -33,6 +34,8 @@ export async function openCheckpoint(files: Files, path: string, signal?: AbortS
   // What lies beside the weights and only speaks of them: the folder is what is meant.
   if (descriptions.has(baseName(path)) || partsOfDcp.test(baseName(path)))
     return openFolder(files, parentPath(path), signal);
+  if (baseName(path) === unpackedPickleName && isUnpackedArchive(await files.list(parentPath(path))))
+    return openUnpacked(files, parentPath(path), signal);
   return openFile(files, path, signal);
 }
 
@@ -66,6 +69,7 @@ async function openFolder(files: Files, folder: string, signal?: AbortSignal): P
   const entries = await files.list(folder);
   const format = folderFormatOf(entries);
   if (format !== undefined) return openDistributed(files, folder, format, entries, signal);
+  if (isUnpackedArchive(entries)) return openUnpacked(files, folder, signal);
   const name = mainFile(entries);
   if (name !== undefined) {
     const main = await openFile(files, joinPath(folder, name), signal);
@@ -88,6 +92,21 @@ async function openFolder(files: Files, folder: string, signal?: AbortSignal): P
     aliases: new Map(),
     wholeModelPath: undefined,
     problems: [{ severity: "warning", code: "NoWeights", message: fact, file: folder }],
+  };
+}
+
+/** The folder stands for the file that it was. */
+async function openUnpacked(files: Files, folder: string, signal?: AbortSignal): Promise<Checkpoint> {
+  const { tensors, ...parsed } = await openUnpackedArchive(files, folder, signal);
+  return {
+    ...parsed,
+    format: parsed.format ?? "torch-zip",
+    path: folder,
+    name: baseName(folder),
+    folder,
+    tensors: inNameOrder(tensors),
+    wholeModelPath: undefined,
+    problems: parsed.problems.map((problem) => ({ file: folder, ...problem })),
   };
 }
 

@@ -90,16 +90,15 @@ function isReached(done: number | undefined, goal: number | undefined): boolean 
   return done !== undefined && goal !== undefined && goal > 0 && done >= goal;
 }
 
-/** Beside a smaller count `total_steps` is the goal. */
+/** Stable-Baselines3 keeps the steps that were ordered beside those that were made. */
 async function goalBeside(
   step: (StatedNumber & { number: number }) | undefined,
   others: readonly StatedNumber[],
   read: (value: ContentValue) => Promise<number | undefined>,
 ): Promise<number | undefined> {
-  if (step === undefined || /total|num/i.test(step.key)) return undefined;
-  const goal = others.find(({ key }) => /^(?:total|num)_(?:steps|iters|iterations|timesteps)$/i.test(key));
-  const number = goal === undefined ? undefined : await read(goal.value);
-  return number !== undefined && number > step.number ? number : undefined;
+  if (step?.key !== "num_timesteps") return undefined;
+  const goal = others.find(({ key }) => /^_?total_timesteps$/.test(key));
+  return goal === undefined ? undefined : read(goal.value);
 }
 
 async function metricsOf(

@@ -19,7 +19,7 @@ export type StatedNumbers = ReadonlyMap<NumberMeaning, readonly StatedNumber[]>;
 
 /** Where people keep such numbers, where they do not lie at the top. */
 const placesOfNumbers =
-  /^(?:\d+|meta|info|infos|extra|extra_state|extras|trainer|trainer_state|train(?:ing)?_(?:state|status|progress|info|metrics|results|iterator)|progress|state|status|counters?|stats|reporter|metric_tracker|message_hub|runtime_info|checkpoint|optim|log|logs|logging|train|training|valid|val|validation|eval|test|metrics?|results?|scores?|(?:epoch|valid|val|eval|test|best|last|train)_?(?:metrics|results|stats|scores|epoch_metrics)|sampler|engine|loop|hparams_state|wandb|additional_info|user_content|optimizer_history)$/i;
+  /^(?:\d+|data|meta|info|infos|extra|extra_state|extras|trainer|trainer_state|train(?:ing)?_(?:state|status|progress|info|metrics|results|iterator)|progress|state|status|counters?|stats|reporter|metric_tracker|message_hub|runtime_info|checkpoint|optim|log|logs|logging|train|training|valid|val|validation|eval|test|metrics?|results?|scores?|(?:epoch|valid|val|eval|test|best|last|train)_?(?:metrics|results|stats|scores|epoch_metrics)|sampler|engine|loop|hparams_state|wandb|additional_info|user_content|optimizer_history)$/i;
 
 /** Settings of the training: what is planned, and nothing of what was done. */
 const placesOfGoals =
@@ -54,7 +54,7 @@ export function statedNumbers(content: FileContent): StatedNumbers {
       }
     }
   };
-  walk(content.root, "", 0, false);
+  if (!isOptimizer(content.root)) walk(content.root, "", 0, false);
   for (const list of found.values()) list.sort((a, b) => a.depth - b.depth || a.rank - b.rank);
   return found;
 }

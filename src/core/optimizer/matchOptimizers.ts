@@ -1,6 +1,6 @@
 import type { FileContent } from "../formats/format";
 import type { Tensor } from "../tensors/tensor";
-import { findModels, type ModelInside, ownModels } from "./modelsInside";
+import { findModels, isCopyName, type ModelInside, ownModels } from "./modelsInside";
 import { nameAffinity } from "./nameAffinity";
 import { nameParameters } from "./nameParameters";
 import type { OptimizerParameter, OptimizerState } from "./optimizerState";
@@ -17,6 +17,8 @@ interface Candidate {
 interface Unit {
   readonly paths: readonly string[];
   readonly tensors: readonly Candidate[];
+  /** The model of which this is a module. */
+  readonly partOf?: string;
 }
 
 interface Match {
@@ -63,12 +65,13 @@ function unitsOf(content: FileContent, models: readonly ModelInside[], optimizer
   const own = ownModels(content);
   const isOne = own.length === 1;
   const singles = own.map((model) => unitOf(model, isOne));
-  const parts = isOne && singles[0] !== undefined && optimizers > 1 ? partsOf(singles[0]) : [];
+  const parts = singles.length > maxPaired ? [] : singles.flatMap((unit) => partsOf(unit, isOne));
   const aside = models.filter((model) => !own.includes(model)).map((model) => unitOf(model, false));
   return [
     ...parts,
     ...singles,
-    ...together(parts),
+    // One optimizer may train one module of the model, and several may share it out in any way.
+    ...(isOne && optimizers > 1 ? together(parts) : []),
     ...together(singles),
     ...aside,
     ...withOne(singles, aside),
@@ -91,7 +94,7 @@ function unitOf({ path, tensors }: ModelInside, isOne: boolean): Unit {
 }
 
 /** The modules of a model, below what all its names begin with: a GAN in one Lightning module has two. */
-function partsOf({ paths: [path = ""], tensors }: Unit): readonly Unit[] {
+function partsOf({ paths: [path = ""], tensors }: Unit, isOne: boolean): readonly Unit[] {
   const split = tensors.map(({ name }) => name.split("."));
   let depth = 0;
   const shared = () => {
@@ -108,8 +111,9 @@ function partsOf({ paths: [path = ""], tensors }: Unit): readonly Unit[] {
   }
   if (groups.size < 2 || groups.size > 16) return [];
   return [...groups].map(([key, group]) => ({
-    paths: [path === "" ? key : `${path}.${key}`],
+    paths: [path === "" || !isOne ? key : `${path}.${key}`],
     tensors: group,
+    partOf: path,
   }));
 }
 
@@ -151,6 +155,7 @@ function bestMatch(
   if (referred !== undefined) return referred;
   const singles = units.filter(({ paths }) => paths.length === 1);
   let best: Match | undefined;
+  let isTied = false;
   for (const unit of units) {
     const fit = fitOf(state, unit);
     if (fit === undefined) continue;
@@ -159,7 +164,19 @@ function bestMatch(
     const named = affinity > 0 && fit.grade >= 2 ? 150 + affinity : 0;
     const inPlace = singles.length === count && singles[at] === unit ? 1 : 0;
     const score = fit.grade * 100 + named + inPlace;
-    if (best === undefined || score > best.score) best = { state: fit.state, unit, score };
+    if (score === best?.score && unit.partOf !== undefined && !isCopyName(unit.paths[0] ?? "")) isTied = true;
+    if (best !== undefined && score <= best.score) continue;
+    best = { state: fit.state, unit, score };
+    isTied = false;
+  }
+  // Which of several modules it is cannot be told: that it is one of the model's can.
+  if (isTied && best?.unit.partOf !== undefined) {
+    return bestMatch(
+      state,
+      at,
+      count,
+      units.filter(({ partOf }) => partOf === undefined),
+    );
   }
   return best;
 }
@@ -169,7 +186,7 @@ function byReference(state: OptimizerState, units: readonly Unit[]): Match | und
   const own = new Set(state.parameters.flatMap((parameter) => parameter.own ?? []));
   if (own.size === 0) return undefined;
   const holding = units
-    .filter(({ paths }) => paths.length === 1)
+    .filter(({ paths, partOf }) => paths.length === 1 && partOf === undefined)
     .filter(({ tensors }) => tensors.some(({ source }) => own.has(source)));
   const unit = join(holding);
   if (unit.paths.length === 0) return undefined;

@@ -58,6 +58,11 @@ export function findModels(content: FileContent): readonly ModelInside[] {
   return found;
 }
 
+/** Whether a name is that of an average or an older state. */
+export function isCopyName(name: string): boolean {
+  return copyWords.test(name);
+}
+
 /** Without averages and older states, and what belongs to a loss. */
 export function ownModels(content: FileContent): readonly ModelInside[] {
   const found = findModels(content);

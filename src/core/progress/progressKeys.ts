@@ -24,7 +24,8 @@ const stepKeys: readonly RegExp[] = [
   new RegExp(`^${steps}$`, "i"),
   /^(?:iter_num|iter_count|it|its|n_iter|num_iter|num_updates|number_training_updates|steps_(?:run|done|taken|trained)|total_steps_done|completed_steps)$/i,
   new RegExp(`^(?:current|cur|train(?:ing)?|trained|last|optimi[sz]er|model|start|resume)_?${steps}$`, "i"),
-  /^(?:num_timesteps|total_timesteps|n_timesteps|num_env_steps|total_env_steps|total_steps|n_steps|num_steps|total_iters?|total_iterations|total_it|num_iterations|n_iters|total_numsteps|frame_idx|total_frames|t_env)$/i,
+  /^(?:num_timesteps|n_timesteps|num_env_steps|total_env_steps|total_steps|n_steps|num_steps|total_iters?|total_iterations|total_it|num_iterations|n_iters|total_numsteps|frame_idx|total_frames|t_env)$/i,
+  /^total_timesteps$/i,
   /^(?:n_updates|_n_updates|total_updates|update_count|learn_step_counter|train_counter|global_epoch_step)$/i,
 ];
 const epochKeys: readonly RegExp[] = [
@@ -50,8 +51,9 @@ const metricWords =
 
 /** The meaning of a number by its key, and the order in which keys of one meaning are preferred. */
 export function meaningOf(
-  key: string,
+  given: string,
 ): { readonly meaning: NumberMeaning; readonly rank: number } | undefined {
+  const key = given.replace(/^_+/, "");
   const at = (meaning: NumberMeaning, rank = 0) => ({ meaning, rank });
   if (maxSteps.test(key)) return at("maxSteps");
   const step = stepKeys.findIndex((pattern) => pattern.test(key));

@@ -102,6 +102,11 @@ export class Look {
     }
   }
 
+  /** Bytes that were kept as text, and that a program decodes before it unpickles them. */
+  async intoEncoded(bytes: Uint8Array, where: string): Promise<void> {
+    await this.intoPayload(new MemoryByteSource(bytes), bytes, { where, depth: 1 });
+  }
+
   /** Pickles that follow each other, until something else does. Gives where they end. */
   async intoPickles(source: ByteSource, start: number, place: Place): Promise<number> {
     let position = start;

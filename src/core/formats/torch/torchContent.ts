@@ -125,7 +125,7 @@ function payloadRegion(payload: ContentValue | undefined, stream: ByteRegion): B
     : undefined;
 }
 
-async function readNestedFile(
+export async function readNestedFile(
   file: ByteSource,
   region: ByteRegion,
   look: Look,

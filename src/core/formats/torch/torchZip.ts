@@ -10,6 +10,7 @@ import { judgeImports } from "../pickle/importReport";
 import { PyPersistentId } from "../pickle/pickleValue";
 import { unpickleFrom } from "../pickle/unpickle";
 import { diagnoseBlank, recogniseKind } from "../recognise";
+import { readArchiveOfFiles, torchFilesIn } from "./archiveOfFiles";
 import { otherMembers } from "./otherMembers";
 import { pickle } from "./plainPickle";
 import { openArchive, pickleMember, type TorchArchive } from "./torchArchive";
@@ -45,6 +46,9 @@ async function parse(source: ByteSource, head: Uint8Array, signal?: AbortSignal)
   }
   const entry = pickleMember(archive);
   if (entry === undefined && !looksLikeTorch(archive)) {
+    if (torchFilesIn(archive).length > 0 && listsItsFirst(archive, head)) {
+      return readArchiveOfFiles(source, archive, signal);
+    }
     const kind = recogniseKind(head, "");
     if (kind !== "torch-zip" && kind !== "torchscript") return readOtherArchive(archive, signal);
     // Its first member is torch's, but the directory does not list it.
@@ -139,6 +143,14 @@ function looksLikeTorch({ directory }: TorchArchive): boolean {
   return directory.entries.some(({ name }) =>
     /(?:^|\/)(?:version|byteorder|\.data\/serialization_id|constants\.pkl)$/.test(name),
   );
+}
+
+/** A member that stands first and is in no directory was lost, or hidden. */
+function listsItsFirst({ directory }: TorchArchive, head: Uint8Array): boolean {
+  const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
+  const length = view.getUint16(26, true);
+  const name = new TextDecoder().decode(head.subarray(localHeaderBytes, localHeaderBytes + length));
+  return directory.entries.some((entry) => entry.name === name);
 }
 
 /** Archives of other kinds cannot be shown yet, but the pickles in them are looked into. */
