@@ -4,6 +4,7 @@ import { safetensorsPieces, shardingKey } from "../formats/dcp/safetensorsPieces
 import type { FolderFormat } from "../formats/folderFormat";
 import { folderFormatOf } from "../formats/folderRegistry";
 import { rankGroups } from "../formats/fsdp/rankFiles";
+import { isOrbaxStep, orbaxFolder } from "../formats/orbax/orbaxFolder";
 import { readCheckpointFile } from "../formats/readFile";
 import { bundleIndexOf, openBundle } from "../formats/tensorflow/tensorflowBundle";
 import { isUnpackedArchive, openUnpackedArchive, unpackedPickleName } from "../formats/torch/unpackedArchive";
@@ -78,6 +79,8 @@ async function openFolder(files: Files, folder: string, signal?: AbortSignal): P
       ? openDistributed(files, folder, safetensorsPieces, entries, signal)
       : main;
   }
+  const listing = { files, path: folder, entries };
+  if (await isOrbaxStep(listing)) return openDistributed(files, folder, orbaxFolder, entries, signal);
   const fact = "The folder holds no weights: no model, adapter or index file that is known here.";
   const isCheckpoint = entries.some((entry) => classifyEntry(entry).part !== "other");
   if (!isCheckpoint) throw new CheckpointError("NoWeights", fact, undefined, folder);

@@ -5,6 +5,7 @@ import { deepSpeedFolder } from "./deepspeed/deepSpeedFolder";
 import type { FolderFormat } from "./folderFormat";
 import { fsdpFolder } from "./fsdp/fsdpFolder";
 import { megatronFolder } from "./megatron/megatronFolder";
+import { orbaxFolder } from "./orbax/orbaxFolder";
 import { tensorflowFolder } from "./tensorflow/tensorflowBundle";
 
 /** Every kind of folder that is read as one checkpoint; the first that recognises a folder reads it. */
@@ -14,6 +15,7 @@ const folderFormats: readonly FolderFormat[] = [
   safetensorsPieces,
   deepSpeedFolder,
   megatronFolder,
+  orbaxFolder,
   tensorflowFolder,
 ];
 

@@ -106,7 +106,7 @@ const rules: readonly Rule[] = [
   // A distributed checkpoint: `.metadata` is the directory of the .distcp files, and written last.
   file("weights", /^\.metadata$|\.distcp$/),
   file("weights", /^(?:.*model.*|consolidated.*)\.bin$|^(?:weights|model)[\w.]*\.npz$/),
-  file("weights", /\.(?:pt|pth|ckpt)(?:\.tar)?$|\.weights\.h5$|^(?:tf_model|model)\.h5$|\.msgpack$/),
+  file("weights", /\.(?:pt|pth|ckpt)(?:\.tar)?$|\.weights\.h5$|\.keras$|^(?:tf_model|model)\.h5$|\.msgpack$/),
   directory("optimizer", /^global_step\d+$/, inDeepSpeedModel),
   directory("optimizer", /^optimizer(?:_\d+)?$/),
   directory("optimizer", /^recipe_state$/, ["trainer-state"]),

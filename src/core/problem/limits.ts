@@ -183,3 +183,12 @@ export const maxTensorflowIndexBytes = 256_000_000;
 
 /** TensorFlow writes blocks of 256 kB; one of a single long key is still no longer than this. */
 export const maxTableBlockBytes = 16_000_000;
+
+/** Keys of an OCDBT database: one a chunk, and one a tensor. */
+export const maxOcdbtKeys = 4_000_000;
+
+/** Nodes of its tree, each a read; Orbax's fit in one or in some tens. */
+export const maxOcdbtNodes = 100_000;
+
+/** Files below a zarr folder, where each chunk is one. */
+export const maxZarrFiles = 1_000_000;

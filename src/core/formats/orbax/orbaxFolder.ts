@@ -1,0 +1,307 @@
+import type { FileEntry, Files } from "../../bytes/files";
+import { joinPath } from "../../bytes/paths";
+import { readText } from "../../bytes/readText";
+import { CheckpointError } from "../../problem/checkpointError";
+import { maxConfigBytes, maxListedProblems } from "../../problem/limits";
+import { ProblemList } from "../../problem/problemList";
+import { unreadablePart } from "../../tensors/assembly";
+import type { Tensor } from "../../tensors/tensor";
+import { plural } from "../../text/quantities";
+import { quote } from "../../text/quote";
+import type { CheckpointFile } from "../checkpointFile";
+import type { FolderFormat, FolderListing, ParsedFolder } from "../folderFormat";
+import { findStore, type KeyStore } from "./keyStore";
+import type { OcdbtValue } from "./ocdbtDatabase";
+import { type OrbaxTree, parseOrbaxMetadata } from "./orbaxMetadata";
+import { parseZarr } from "./zarrMetadata";
+import { absentTensor, type FileOfValue, zarrTensor } from "./zarrTensors";
+
+const markers: ReadonlySet<string> = new Set([
+  "_METADATA",
+  "manifest.ocdbt",
+  "_CHECKPOINT_METADATA",
+  ".zarray",
+]);
+/** A step has an item or some; a folder of more is one of many steps. */
+const maxStepFolders = 16;
+const processFolder = /^ocdbt\.process_\d+$/;
+
+/** Orbax, the checkpoints of JAX: a step folder of items, or an item (a tree of arrays) by itself. */
+export const orbaxFolder: FolderFormat = {
+  id: "orbax",
+  matches: (entries) => entries.some(({ name }) => markers.has(name) || processFolder.test(name)),
+  open,
+};
+
+/** Older steps say nothing of themselves: what tells them is a folder of theirs that is an item. */
+export async function isOrbaxStep({ files, path, entries }: FolderListing): Promise<boolean> {
+  const mayBe = entries.filter(({ kind, link }) => kind === "directory" && !link);
+  if (mayBe.length === 0 || mayBe.length > maxStepFolders) return false;
+  return (await findItems(files, path, mayBe)).length > 0;
+}
+
+async function open({ files, path, entries }: FolderListing, signal?: AbortSignal): Promise<ParsedFolder> {
+  const problems = new ProblemList(maxListedProblems);
+  const items = isItem(entries) ? [""] : await findItems(files, path, entries);
+  if (items.length === 0) {
+    const message =
+      "This is a checkpoint of Orbax whose items hold no arrays: no tree is in any of its folders.";
+    throw new CheckpointError("NoWeights", message, undefined, path);
+  }
+  const list = new FileList(files, path);
+  const tensors: Tensor[] = [];
+  const labels = new Set<string>();
+  const metadata = new Map<string, string>();
+  for (const item of items) {
+    const prefix = items.length === 1 || item === "" ? "" : `${item}.`;
+    const reader = new ItemReader(files, path, item, list, problems);
+    tensors.push(...(await reader.read(prefix, signal)));
+    labels.add(reader.label);
+    for (const [key, value] of reader.metadata) metadata.set(prefix + key, value);
+  }
+  list.report(problems);
+  reportParts(tensors, problems);
+  return {
+    format: "orbax",
+    files: list.files,
+    layout: { label: `Orbax (${[...labels].join(", ")})` },
+    tensors,
+    metadata,
+    aliases: new Map(),
+    problems: problems.toArray(),
+  };
+}
+
+function isItem(entries: readonly FileEntry[]): boolean {
+  return entries.some(
+    ({ name }) => (markers.has(name) && name !== "_CHECKPOINT_METADATA") || processFolder.test(name),
+  );
+}
+
+/** Folders of a step that hold trees: `default`, `state`, `params` or what they were called. */
+async function findItems(
+  files: Files,
+  path: string,
+  entries: readonly FileEntry[],
+): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const { name, kind, link } of entries) {
+    if (kind !== "directory" || link) continue;
+    if (isItem(await files.list(joinPath(path, name)).catch(() => []))) found.push(name);
+  }
+  return found;
+}
+
+/** The files that hold values, each once, in the order in which they are met. */
+class FileList {
+  readonly files: CheckpointFile[] = [];
+  private readonly indexes = new Map<string, Promise<number>>();
+
+  constructor(
+    private readonly disk: Files,
+    private readonly folder: string,
+  ) {}
+
+  add(relative: string): Promise<number> {
+    let index = this.indexes.get(relative);
+    if (index === undefined) {
+      index = this.look(relative);
+      this.indexes.set(relative, index);
+    }
+    return index;
+  }
+
+  report(problems: ProblemList): void {
+    for (const { name, path, status } of this.files) {
+      if (status !== "missing") continue;
+      const message = `${name} is missing: the values in it cannot be read. Copy the whole folder.`;
+      problems.addLazily("MissingFile", () => ({
+        severity: "error",
+        code: "MissingFile",
+        message,
+        file: path,
+      }));
+    }
+  }
+
+  private async look(relative: string): Promise<number> {
+    const path = joinPath(this.folder, ...relative.split("/"));
+    const found = await this.disk.stat(path);
+    const isThere = found?.kind === "file";
+    this.files.push({ name: relative, path, bytes: found?.size ?? 0, status: isThere ? "ok" : "missing" });
+    return this.files.length - 1;
+  }
+}
+
+class ItemReader {
+  label = "";
+  readonly metadata = new Map<string, string>();
+  private readonly folder: string;
+
+  constructor(
+    private readonly files: Files,
+    path: string,
+    private readonly item: string,
+    private readonly list: FileList,
+    private readonly problems: ProblemList,
+  ) {
+    this.folder = item === "" ? path : joinPath(path, item);
+  }
+
+  async read(prefix: string, signal?: AbortSignal): Promise<readonly Tensor[]> {
+    const tree = await this.readTree(signal);
+    if (tree !== undefined) await this.list.add(this.within("_METADATA"));
+    const keys = await this.readKeys(tree, signal);
+    const tensors: Tensor[] = [];
+    const seen = new Set<string>();
+    for (const [key, value] of keys) {
+      const found = /^(?:(.*)\/)?(\.zarray|zarr\.json)$/s.exec(key);
+      if (found === null) continue;
+      const name = found[1] ?? "";
+      seen.add(name);
+      const tensor = await this.readArray(
+        prefix,
+        name,
+        found[2] === ".zarray" ? 2 : 3,
+        value,
+        keys,
+        tree,
+        signal,
+      );
+      if (tensor !== undefined) tensors.push(tensor);
+    }
+    for (const leaf of tree?.leaves ?? []) {
+      if (!leaf.isArray || seen.has(leaf.name)) continue;
+      const base = {
+        name: prefix + leaf.name,
+        dtype: "unknown",
+        shape: leaf.shape ?? [],
+        byteSize: 0,
+        offset: 0,
+        fileIndex: 0,
+      };
+      tensors.push(absentTensor(base, "_METADATA lists it, but its array is not there"));
+      this.problems.addLazily("MissingTensor", () => ({
+        severity: "error",
+        code: "MissingTensor",
+        message: `${quote(prefix + leaf.name)} is listed in _METADATA, but its array is not there.`,
+        tensor: prefix + leaf.name,
+      }));
+    }
+    return tensors;
+  }
+
+  private within(name: string): string {
+    return this.item === "" ? name : `${this.item}/${name}`;
+  }
+
+  private async readTree(signal?: AbortSignal): Promise<OrbaxTree | undefined> {
+    const path = joinPath(this.folder, "_METADATA");
+    if ((await this.files.stat(path))?.kind !== "file") return undefined;
+    try {
+      const tree = parseOrbaxMetadata(await readText(this.files, path, maxConfigBytes, signal));
+      for (const [key, value] of tree.settings) this.metadata.set(key, value);
+      return tree;
+    } catch (error) {
+      if (!(error instanceof CheckpointError || error instanceof SyntaxError)) throw error;
+      const message = `_METADATA cannot be read: ${error.message}`;
+      this.problems.add({ severity: "error", code: "InvalidMetadata", message, file: path });
+      return undefined;
+    }
+  }
+
+  private async readKeys(tree: OrbaxTree | undefined, signal?: AbortSignal): Promise<KeyStore> {
+    try {
+      const { keys, label, isUnmerged, anchor } = await findStore(this.files, this.folder, signal);
+      this.label = label;
+      // Values that stand in no file of their own count to one that is there.
+      if (anchor !== undefined) await this.list.add(this.within(anchor));
+      if (isUnmerged) {
+        const message =
+          "The databases of the processes were not merged: no manifest.ocdbt stands above them. The save may not have finished. They are read together.";
+        this.problems.add({ severity: "warning", code: "UnmergedDatabases", message, file: this.folder });
+      }
+      return keys;
+    } catch (error) {
+      if (!(error instanceof CheckpointError) || tree === undefined) throw error;
+      // Names and shapes are worth showing without the values.
+      this.problems.add({ file: this.folder, ...error.toProblem() });
+      return new Map();
+    }
+  }
+
+  private async readArray(
+    prefix: string,
+    key: string,
+    version: 2 | 3,
+    value: OcdbtValue,
+    keys: KeyStore,
+    tree: OrbaxTree | undefined,
+    signal?: AbortSignal,
+  ): Promise<Tensor | undefined> {
+    const name = prefix + key.split("/").join(".");
+    try {
+      const text = new TextDecoder().decode(await this.bytesOf(value, signal));
+      // A group of arrays has the same file in version 3.
+      if (version === 3 && /"node_type"\s*:\s*"group"/.test(text)) return undefined;
+      const everyChunkStored = tree?.everyChunkStored === true;
+      return await zarrTensor(name, key, parseZarr(text, version), {
+        keys,
+        fileOf: this.fileOf,
+        everyChunkStored,
+      });
+    } catch (error) {
+      if (!(error instanceof CheckpointError || error instanceof RangeError)) throw error;
+      const code = error instanceof CheckpointError ? error.code : "InvalidZarr";
+      this.problems.addLazily(code, () => ({
+        severity: "error",
+        code,
+        message: `${quote(name)}: ${error.message}`,
+        tensor: name,
+        file: this.folder,
+      }));
+      return undefined;
+    }
+  }
+
+  private async bytesOf(value: OcdbtValue, signal?: AbortSignal): Promise<Uint8Array> {
+    if (value.kind === "inline") return value.bytes;
+    const { path, offset, length } = value;
+    if (length > maxConfigBytes) throw new CheckpointError("InvalidZarr", "Its description is too long.");
+    const full = joinPath(this.folder, ...path.split("/"));
+    if ((await this.files.stat(full))?.kind !== "file")
+      throw new CheckpointError("MissingFile", `${path} is missing.`);
+    const source = await this.files.open(full);
+    try {
+      return await source.read(offset, length, signal);
+    } finally {
+      await source.close();
+    }
+  }
+
+  private readonly fileOf: FileOfValue = async ({ path, offset, length }) => {
+    const fileIndex = await this.list.add(this.within(path));
+    const file = this.list.files[fileIndex];
+    if (file === undefined || file.status === "missing")
+      return { fileIndex, absent: `${file?.name ?? path} is missing` };
+    if (offset + length <= file.bytes) return { fileIndex };
+    return { fileIndex, absent: `${file.name} is cut at byte ${file.bytes}` };
+  };
+}
+
+/** Tensors that miss a part; those of a missing file are told with the file. */
+function reportParts(tensors: readonly Tensor[], problems: ProblemList): void {
+  const parts = tensors.flatMap((tensor) => {
+    const reason = unreadablePart(tensor);
+    return reason === undefined ? [] : [{ tensor, reason }];
+  });
+  const [first] = parts;
+  if (first === undefined) return;
+  const more = parts.length === 1 ? "" : ` ${plural(parts.length - 1, "tensor")} more cannot be read whole.`;
+  problems.add({
+    severity: "error",
+    code: "PartlyReadable",
+    message: `${quote(first.tensor.name)} cannot be read whole: ${first.reason}${more}`,
+    tensor: first.tensor.name,
+  });
+}

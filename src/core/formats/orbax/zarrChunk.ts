@@ -1,0 +1,104 @@
+import type { ByteRegion } from "../../bytes/byteRegion";
+import type { ByteSource } from "../../bytes/byteSource";
+import { inflateAll } from "../../bytes/inflate";
+import { zstdDecompress } from "../../bytes/zstd";
+import { CheckpointError } from "../../problem/checkpointError";
+import { elementCount } from "../../tensors/tensor";
+import { ChunkedSource } from "../chunks/chunkedSource";
+import type { ZarrArray } from "./zarrMetadata";
+
+const indexEntryBytes = 16;
+const checksumBytes = 4;
+const slackBytes = 64;
+
+/**
+ * What is stored under a key of an array: a chunk, or a shard of several, without what reaches beyond the array. Opens
+ * to the values of `box`, little-endian.
+ */
+export class ZarrChunkRegion implements ByteRegion {
+  readonly size: number;
+  readonly fileOffset: number;
+
+  constructor(
+    private readonly stored: ByteRegion,
+    private readonly array: ZarrArray,
+    private readonly box: readonly number[],
+  ) {
+    this.size = elementCount(box) * array.itemBytes;
+    this.fileOffset = stored.fileOffset;
+  }
+
+  async open(file: ByteSource, signal?: AbortSignal): Promise<ByteSource> {
+    const source = await this.stored.open(file, signal);
+    const { itemBytes, chunkShape, shards, fill } = this.array;
+    const grid = { shape: this.box, itemBytes, fill: littleEndian(fill, this.array) };
+    if (shards === undefined) {
+      const read = async () => this.unpack(await source.read(0, source.size, signal), chunkShape);
+      return new ChunkedSource({ ...grid, chunkShape }, read);
+    }
+    const { innerShape } = shards;
+    const index = await this.readIndex(source, signal);
+    const whole = chunkShape.map((size, axis) => size / (innerShape[axis] as number));
+    const inBox = this.box.map((size, axis) => Math.ceil(size / (innerShape[axis] as number)));
+    return new ChunkedSource({ ...grid, chunkShape: innerShape }, async (number, readSignal) => {
+      const at = renumbered(number, inBox, whole) * indexEntryBytes;
+      const [offset, length] = [index.getBigUint64(at, true), index.getBigUint64(at + 8, true)];
+      // All bits set: the chunk was never written.
+      if (offset === 2n ** 64n - 1n) return undefined;
+      if (offset + length > BigInt(source.size)) throw damaged("a chunk of a shard lies beyond its end");
+      return this.unpack(await source.read(Number(offset), Number(length), readSignal), innerShape);
+    });
+  }
+
+  /** Offset and length of each chunk, last axis fastest, and a checksum. */
+  private async readIndex(source: ByteSource, signal?: AbortSignal): Promise<DataView> {
+    const { chunkShape, shards } = this.array;
+    const inner = shards?.innerShape ?? chunkShape;
+    const count = elementCount(chunkShape.map((size, axis) => size / (inner[axis] as number)));
+    const length = count * indexEntryBytes + checksumBytes;
+    if (!(length <= source.size)) throw damaged("a shard is shorter than its index");
+    const bytes = await source.read(shards?.indexAtStart === true ? 0 : source.size - length, length, signal);
+    return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  private async unpack(stored: Uint8Array, shape: readonly number[]): Promise<Uint8Array> {
+    const { codecs, itemBytes } = this.array;
+    const wanted = elementCount(shape) * itemBytes;
+    let bytes = stored;
+    for (const name of codecs.compressions.toReversed()) {
+      if (name === "crc32c") bytes = bytes.subarray(0, Math.max(0, bytes.length - checksumBytes));
+      else if (name === "zstd") bytes = zstdDecompress(bytes, wanted + slackBytes);
+      else bytes = await inflateAll(bytes, name === "gzip" ? "gzip" : "deflate", wanted + slackBytes);
+    }
+    if (bytes.length !== wanted) throw damaged(`a chunk has ${bytes.length} bytes where ${wanted} belong`);
+    return codecs.bigEndian ? swapped(bytes, this.array) : bytes;
+  }
+}
+
+/** A chunk's number among all of a shard, from its number among those that lie inside the array. */
+function renumbered(number: number, inBox: readonly number[], whole: readonly number[]): number {
+  let [rest, result, stride] = [number, 0, 1];
+  for (let axis = inBox.length - 1; axis >= 0; axis--) {
+    const count = inBox[axis] as number;
+    result += (rest % count) * stride;
+    rest = Math.floor(rest / count);
+    stride *= whole[axis] as number;
+  }
+  return result;
+}
+
+function littleEndian(fill: Uint8Array | undefined, array: ZarrArray): Uint8Array | undefined {
+  return fill !== undefined && array.codecs.bigEndian ? swapped(fill, array) : fill;
+}
+
+/** A complex number is two numbers, each with its own order. */
+function swapped(bytes: Uint8Array, { dtype, itemBytes }: ZarrArray): Uint8Array {
+  const width = dtype.startsWith("C") ? itemBytes / 2 : itemBytes;
+  const result = bytes.slice();
+  for (let at = 0; at + width <= result.length; at += width) result.subarray(at, at + width).reverse();
+  return result;
+}
+
+function damaged(why: string): CheckpointError {
+  return new CheckpointError("DamagedChunk", `${why[0]?.toUpperCase()}${why.slice(1)}.`);
+}

@@ -1,0 +1,239 @@
+import { createHash } from "node:crypto";
+import { gzipSync } from "node:zlib";
+import { describe, expect, test } from "vitest";
+import { openCheckpoint } from "../../../../src/core/checkpoint/openCheckpoint";
+import { MemoryFiles } from "../../../support/memoryFiles";
+import { type OcdbtEntry, ocdbtFolder } from "../../../support/ocdbtFolder";
+import { openTensors } from "../../../support/openTensors";
+
+const f32 = (values: readonly number[]) => new Uint8Array(Float32Array.from(values).buffer);
+const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
+const text = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
+const range = (count: number) => Array.from({ length: count }, (_, at) => at);
+
+/** 3 × 5 in chunks of 2 × 4: those at the edges are stored whole, and what is beyond is cut off. */
+const shape = [3, 5];
+const whole = f32(range(15));
+const chunk = (row: number, column: number) =>
+  f32(
+    range(2).flatMap((r) =>
+      range(4).map((c) => (row + r < 3 && column + c < 5 ? (row + r) * 5 + column + c : 99)),
+    ),
+  );
+const chunks: readonly (readonly [place: string, bytes: Uint8Array])[] = [
+  ["0.0", chunk(0, 0)],
+  ["0.1", chunk(0, 4)],
+  ["1.0", chunk(2, 0)],
+  ["1.1", chunk(2, 4)],
+];
+const zarray = (more: object = {}) =>
+  text({
+    zarr_format: 2,
+    shape,
+    chunks: [2, 4],
+    dtype: "<f4",
+    compressor: null,
+    fill_value: null,
+    order: "C",
+    filters: null,
+    ...more,
+  });
+const array2 = (key: string, more?: object, pack = (bytes: Uint8Array) => bytes): OcdbtEntry[] => [
+  { key: `${key}/.zarray`, value: zarray(more), inline: true },
+  ...chunks.map(([place, bytes]) => ({ key: `${key}/${place}`, value: pack(bytes) })),
+];
+const tree = (...names: readonly string[]) =>
+  text({
+    tree_metadata: Object.fromEntries(
+      names.map((name) => [
+        name,
+        {
+          key_metadata: name.split(".").map((key) => ({ key, key_type: 2 })),
+          value_metadata: { value_type: "jax.Array", write_shape: shape },
+        },
+      ]),
+    ),
+    use_ocdbt: true,
+    use_zarr3: false,
+  });
+
+const open = (files: Record<string, Uint8Array | string>, path = "/c") =>
+  openTensors(new MemoryFiles(files), path);
+const wanted = { dtype: "F32", shape, sha256: sha256(whole) };
+
+describe("a checkpoint of Orbax", () => {
+  test("puts arrays of zarr 2 together from the chunks in its database", async () => {
+    const names = ["params.a", "params.b", "params.ü"];
+    const files = ocdbtFolder(
+      "/c",
+      names.flatMap((name) => array2(name)),
+      { leafEntries: 4 },
+    );
+    const { checkpoint, tensors } = await open({ ...files, "/c/_METADATA": tree(...names) });
+    expect(checkpoint.format).toBe("orbax");
+    expect(checkpoint.problems).toEqual([]);
+    expect(tensors["params.a"]).toEqual(wanted);
+    expect(tensors["params.b"]).toEqual(wanted);
+  });
+
+  test.each([
+    ["with the high byte first", { dtype: ">f4" }, swap],
+    [
+      "compressed by gzip",
+      { compressor: { id: "gzip", level: 5 } },
+      (bytes: Uint8Array) => new Uint8Array(gzipSync(bytes)),
+    ],
+  ])("reads chunks %s", async (_, more, pack) => {
+    const { tensors } = await open(ocdbtFolder("/c", array2("w", more, pack)));
+    expect(tensors.w).toEqual(wanted);
+  });
+
+  test("takes the fill value for chunks that were never written, and says that they are lost where all are", async () => {
+    const some = array2("w", { fill_value: 7 }).filter(({ key }) => !key.endsWith("/0.1"));
+    const files = ocdbtFolder("/c", some);
+    const filled = whole.slice();
+    new Float32Array(filled.buffer).set([7], 4);
+    new Float32Array(filled.buffer).set([7], 9);
+    expect((await open(files)).tensors.w?.sha256).toBe(sha256(filled));
+    const all = text({ tree_metadata: {}, store_array_data_equal_to_fill_value: true });
+    const { checkpoint, tensors } = await open({ ...files, "/c/_METADATA": all });
+    expect(tensors.w?.sha256).toBeUndefined();
+    expect(checkpoint.problems.map(({ message }) => message).join()).toContain("the chunk 0.1 is not there");
+  });
+
+  test("reads zarr 3 with shards, of which some chunks were never written", async () => {
+    // One shard of 4 × 8 over 3 × 5, with inner chunks of 2 × 4; the index stands at the end.
+    const inner = [chunk(0, 0), undefined, chunk(2, 0), chunk(2, 4)];
+    const shard: number[] = [];
+    const index = new DataView(new ArrayBuffer(16 * 4 + 4));
+    for (const [at, bytes] of inner.entries()) {
+      const none = 2n ** 64n - 1n;
+      index.setBigUint64(at * 16, bytes === undefined ? none : BigInt(shard.length), true);
+      index.setBigUint64(at * 16 + 8, bytes === undefined ? none : BigInt(bytes.length), true);
+      shard.push(...(bytes ?? []));
+    }
+    const codecs = [{ name: "bytes", configuration: { endian: "little" } }];
+    const json = text({
+      zarr_format: 3,
+      node_type: "array",
+      shape,
+      data_type: "float32",
+      chunk_grid: { name: "regular", configuration: { chunk_shape: [4, 8] } },
+      chunk_key_encoding: { name: "default", configuration: { separator: "/" } },
+      fill_value: 0,
+      codecs: [{ name: "sharding_indexed", configuration: { chunk_shape: [2, 4], codecs } }],
+    });
+    const value = Uint8Array.from([...shard, ...new Uint8Array(index.buffer)]);
+    const entries = [
+      { key: "w/zarr.json", value: json, inline: true },
+      { key: "w/c/0/0", value },
+    ];
+    const hollow = whole.slice();
+    new Float32Array(hollow.buffer).set([0], 4);
+    new Float32Array(hollow.buffer).set([0], 9);
+    const { tensors } = await open(ocdbtFolder("/c", entries));
+    expect(tensors.w).toEqual({ ...wanted, sha256: sha256(hollow) });
+  });
+
+  test("reads scalars, and arrays that are plain files", async () => {
+    const scalar = text({
+      zarr_format: 2,
+      shape: [],
+      chunks: [],
+      dtype: "<i4",
+      compressor: null,
+      fill_value: 0,
+      order: "C",
+    });
+    const { checkpoint, tensors } = await open({
+      "/c/_METADATA": tree("step", "w"),
+      "/c/step/.zarray": scalar,
+      "/c/step/0": Uint8Array.of(9, 0, 0, 0),
+      "/c/w/.zarray": zarray(),
+      ...Object.fromEntries(chunks.map(([place, bytes]) => [`/c/w/${place}`, bytes])),
+    });
+    expect(checkpoint.problems).toEqual([]);
+    expect(tensors).toEqual({
+      step: { dtype: "I32", shape: [], sha256: sha256(Uint8Array.of(9, 0, 0, 0)) },
+      w: wanted,
+    });
+  });
+
+  test("opens a step by its items, and the databases of processes that were not merged", async () => {
+    const files = {
+      ...ocdbtFolder("/c/state/ocdbt.process_0", array2("a")),
+      ...ocdbtFolder("/c/state/ocdbt.process_1", array2("b")),
+      "/c/_CHECKPOINT_METADATA": "{}",
+    };
+    const { checkpoint, tensors } = await open(files);
+    expect(tensors).toEqual({ a: wanted, b: wanted });
+    expect(checkpoint.problems).toMatchObject([{ severity: "warning", code: "UnmergedDatabases" }]);
+    const old = Object.fromEntries(Object.entries(files).filter(([path]) => !path.endsWith("_METADATA")));
+    expect(Object.keys((await open(old)).tensors)).toEqual(["a", "b"]);
+  });
+});
+
+describe("a damaged checkpoint of Orbax", () => {
+  const files = (): Record<string, Uint8Array> => ({
+    ...ocdbtFolder("/c", array2("w")),
+    "/c/_METADATA": tree("w", "lost"),
+  });
+
+  test("without its data says which file is missing, and shows what _METADATA lists", async () => {
+    const { "/c/d/data": _, ...rest } = files();
+    const { checkpoint, tensors } = await open(rest);
+    expect(checkpoint.problems.map(({ code }) => code)).toEqual([
+      "MissingFile",
+      "MissingTensor",
+      "MissingTensor",
+    ]);
+    expect(tensors.w).toEqual({ dtype: "unknown", shape, sha256: undefined });
+  });
+
+  test("whose database leads out of the folder is not followed", async () => {
+    const outside = ocdbtFolder("/c", array2("w"), { dataFile: "../../etc/passwd" });
+    await expect(openCheckpoint(new MemoryFiles(outside), "/c")).rejects.toMatchObject({
+      code: "PathOutside",
+    });
+  });
+
+  test.each(["/c/manifest.ocdbt", "/c/d/data"])("whose %s is cut anywhere says so", async (name) => {
+    const all = files();
+    const bytes = all[name] as Uint8Array;
+    for (let length = 0; length < bytes.length; length += 7) {
+      const { problems } = await openCheckpoint(
+        new MemoryFiles({ ...all, [name]: bytes.slice(0, length) }),
+        "/c",
+      );
+      expect(problems.some(({ severity }) => severity === "error")).toBe(true);
+    }
+  });
+
+  test.each([
+    ["is no JSON", "{"],
+    ["has no shape", "{}"],
+    ["has chunks of nothing", zarray({ chunks: [0, 4] })],
+    ["has chunks with other axes", zarray({ chunks: [2] })],
+  ])("whose array's description %s says so", async (_, value) => {
+    const bytes = typeof value === "string" ? new TextEncoder().encode(value) : value;
+    const { problems } = await openCheckpoint(
+      new MemoryFiles(ocdbtFolder("/c", [{ key: "w/.zarray", value: bytes, inline: true }])),
+      "/c",
+    );
+    expect(problems).toMatchObject([{ severity: "error", code: "InvalidZarr" }]);
+  });
+
+  test.each([
+    ["of more chunks than any array has", { shape: [1e9, 1e9], chunks: [1, 1] }],
+    ["packed in a way that is not known", { compressor: { id: "blosc" } }],
+  ])("with an array %s shows it without its values", async (_, more) => {
+    const { tensors } = await open(ocdbtFolder("/c", array2("w", more)));
+    expect(tensors.w?.sha256).toBeUndefined();
+  });
+});
+
+function swap(bytes: Uint8Array): Uint8Array {
+  const result = bytes.slice();
+  for (let at = 0; at < result.length; at += 4) result.subarray(at, at + 4).reverse();
+  return result;
+}
