@@ -11,10 +11,11 @@ import { tensorflowFolder } from "./tensorflow/tensorflowBundle";
 /** Every kind of folder that is read as one checkpoint; the first that recognises a folder reads it. */
 const folderFormats: readonly FolderFormat[] = [
   fsdpFolder,
+  // Its folders hold one of torch.distributed.checkpoint.
+  megatronFolder,
   dcpFolder,
   safetensorsPieces,
   deepSpeedFolder,
-  megatronFolder,
   orbaxFolder,
   tensorflowFolder,
 ];

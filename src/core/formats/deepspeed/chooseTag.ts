@@ -58,21 +58,27 @@ export async function chooseTag(
   signal?: AbortSignal,
 ): Promise<TagFolder> {
   const folders = entries.filter(({ kind }) => kind === "directory").map(({ name }) => name);
-  const latest = await readTag(files, path, entries, signal);
   const steps = folders.filter((name) => stepFolder.test(name)).sort((a, b) => stepOf(b) - stepOf(a));
-  const file = joinPath(path, latest?.file ?? "latest");
-  if (latest !== undefined) {
-    const found = folders.includes(latest.tag) ? await listTag(files, joinPath(path, latest.tag)) : undefined;
-    if (found !== undefined) {
-      const [newest] = steps;
-      if (newest !== undefined && stepOf(newest) > stepOf(latest.tag) && stepFolder.test(latest.tag)) {
-        const message = `\`${latest.file}\` says ${quote(latest.tag)}, but the newest folder is ${quote(newest)}. What is resumed from is what \`${latest.file}\` says; the newer save may be unfinished.`;
-        report({ severity: "warning", code: "TagMismatch", message, file });
-      }
-      return found;
+  const told = await readTags({ files, path, entries }, signal);
+  for (const [at, { file, tag }] of told.entries()) {
+    const found = folders.includes(tag) ? await listTag(files, joinPath(path, tag)) : undefined;
+    if (found === undefined) continue;
+    const [skipped] = told.slice(0, at);
+    if (skipped !== undefined) {
+      const message = `\`${skipped.file}\` says ${quote(skipped.tag)}, which is not here; the universal checkpoint ${quote(tag)} is.`;
+      report({ severity: "info", code: "TagMismatch", message, file: joinPath(path, skipped.file) });
     }
+    const [newest] = steps;
+    if (newest !== undefined && stepOf(newest) > stepOf(tag) && stepFolder.test(tag)) {
+      const message = `\`${file}\` says ${quote(tag)}, but the newest folder is ${quote(newest)}. What is resumed from is what \`${file}\` says; the newer save may be unfinished.`;
+      report({ severity: "warning", code: "TagMismatch", message, file: joinPath(path, file) });
+    }
+    return found;
+  }
+  const [latest] = told;
+  if (latest !== undefined) {
     const message = `\`${latest.file}\` says ${quote(latest.tag)}, but there is no such folder with a save of DeepSpeed in it.`;
-    report({ severity: "error", code: "TagMismatch", message, file });
+    report({ severity: "error", code: "TagMismatch", message, file: joinPath(path, latest.file) });
   }
   for (const name of steps) {
     const found = await listTag(files, joinPath(path, name));
@@ -103,22 +109,21 @@ async function listTag(files: FolderListing["files"], path: string): Promise<Tag
   }
 }
 
-async function readTag(
-  files: FolderListing["files"],
-  path: string,
-  entries: readonly FileEntry[],
+/** What `latest` and `latest_universal` say; of those that cannot be read the folders themselves then tell. */
+async function readTags(
+  { files, path, entries }: FolderListing,
   signal?: AbortSignal,
-): Promise<{ readonly file: string; readonly tag: string } | undefined> {
+): Promise<{ readonly file: string; readonly tag: string }[]> {
+  const told: { readonly file: string; readonly tag: string }[] = [];
   for (const file of ["latest", "latest_universal"]) {
     if (!entries.some(({ name, kind }) => name === file && kind === "file")) continue;
     try {
       const tag = (await readText(files, joinPath(path, file), maxTagBytes, signal)).trim();
       // A name, and never a way out of the folder.
-      if (tag !== "" && !/[/\\\0]|^\.\.?$/.test(tag)) return { file, tag };
+      if (tag !== "" && !/[/\\\0]|^\.\.?$/.test(tag)) told.push({ file, tag });
     } catch {
       signal?.throwIfAborted();
-      // Unreadable or far too long for a name: the folders themselves then tell.
     }
   }
-  return undefined;
+  return told;
 }

@@ -1,7 +1,7 @@
 import type { OpenedByName } from "../openFolderFiles";
 import type { LoadedRank } from "./joinedParameter";
 import { readModelStates } from "./modelStates";
-import type { RankFile, ZeroFiles } from "./zeroFiles";
+import type { ZeroFile, ZeroFiles } from "./zeroFiles";
 import type { LoadedModel, ZeroPart } from "./zeroModel";
 import { readZeroRank, type ZeroRank } from "./zeroRank";
 
@@ -12,7 +12,7 @@ export interface RankSet {
   readonly stage: number | undefined;
   readonly version: string | undefined;
   /** Files of ranks that the partitions do not count: replicas (MiCS), or left from an earlier save. */
-  readonly beyond: readonly RankFile[];
+  readonly beyond: readonly ZeroFile[];
   /** Names of files that should be there. */
   readonly missing: readonly string[];
 }
@@ -41,7 +41,7 @@ export function rankSet(names: ZeroFiles, opened: OpenedByName, add: (name: stri
   );
   const modelRanks = [...new Set([...names.model, ...names.optimizer].map(({ modelRank }) => modelRank))];
   const missing: string[] = [];
-  const beyond: RankFile[] = [];
+  const beyond: ZeroFile[] = [];
   const indexOf = (name: string) => opened.get(name)?.index ?? 0;
   const addMissing = (name: string) => {
     missing.push(name);
@@ -123,7 +123,7 @@ function modelFiles(
 }
 
 /** As the other files are named. */
-function nameOfRank(files: readonly RankFile[], rank: number, modelRank: number): string {
+function nameOfRank(files: readonly ZeroFile[], rank: number, modelRank: number): string {
   const prefix = /^(bf16_|fp16_)?/.exec(files[0]?.name ?? "")?.[0] ?? "";
   return `${prefix}zero_pp_rank_${rank}_mp_rank_${two(modelRank)}_optim_states.pt`;
 }
@@ -141,9 +141,8 @@ function worldSizeOf(
   states: readonly ZeroRank[],
   stated: readonly (number | undefined)[],
 ): number {
-  for (const { groups } of states) {
-    const count = Math.max(0, ...groups.map(({ partitionCount }) => partitionCount ?? 0));
-    if (count > 0 && count <= maxWorldSize) return count;
+  for (const { partitionCount: count } of states) {
+    if (count !== undefined && count <= maxWorldSize) return count;
   }
   const told = stated.find((count) => count !== undefined && count > 0 && count <= maxWorldSize);
   if (told !== undefined) return told;

@@ -7,6 +7,13 @@ import type { MergedModel } from "./mergeModelParts";
 import { tensorsIn } from "./modelStates";
 import type { ZeroFiles } from "./zeroFiles";
 
+export interface ShownTensors {
+  readonly tensors: readonly Tensor[];
+  /** Those of them that are the model, each once: no moments, and no copies in another dtype. */
+  readonly weights: readonly Tensor[];
+  readonly aliases: ReadonlyMap<string, string>;
+}
+
 /**
  * All tensors that are shown of a save, each under a name of its own: 32-bit weights under the parameters' names,
  * moments below `optimizer.state`, weights in the dtype of training below `module` where there are 32-bit ones as well.
@@ -16,20 +23,25 @@ export function shownTensors(
   names: ZeroFiles,
   opened: OpenedByName,
   report: (problem: Problem) => void,
-): { readonly tensors: readonly Tensor[]; readonly aliases: ReadonlyMap<string, string> } {
+): ShownTensors {
   const shown = new Map<string, Tensor>();
-  const add = (tensor: Tensor) => {
+  const weights: Tensor[] = [];
+  const add = (tensor: Tensor, isWeight: boolean) => {
     if (shown.size >= maxCollectedTensors) return;
     if (shown.has(tensor.name)) {
       const message = `Tensor ${quote(tensor.name)} is in two files of the save; the first is shown.`;
       report({ severity: "warning", code: "DuplicateTensor", message, tensor: tensor.name });
-    } else shown.set(tensor.name, tensor);
+      return;
+    }
+    shown.set(tensor.name, tensor);
+    if (isWeight) weights.push(tensor);
   };
   for (const { master, moments } of parameters) {
-    if (master !== undefined) add(master);
-    for (const moment of moments.values()) add(moment);
+    if (master !== undefined) add(master, true);
+    for (const moment of moments.values()) add(moment, false);
   }
-  for (const tensor of [...others, ...copies]) add(tensor);
+  for (const tensor of others) add(tensor, true);
+  for (const tensor of copies) add(tensor, false);
   const inFiles = (name: string, prefix: string) => {
     const found = opened.get(name);
     const content = found?.file.parsed?.content;
@@ -50,11 +62,13 @@ export function shownTensors(
     ),
     ...names.experts.flatMap(({ name }) => inFiles(name, "")),
   ];
-  for (const tensor of fromFiles)
-    add(shown.has(tensor.name) ? { ...tensor, name: `module.${tensor.name}` } : tensor);
+  for (const tensor of fromFiles) {
+    if (shown.has(tensor.name)) add({ ...tensor, name: `module.${tensor.name}` }, false);
+    else add(tensor, true);
+  }
   for (const [alias, kept] of aliases) {
     const tensor = shown.get(kept);
     if (tensor !== undefined && !shown.has(alias)) shown.set(alias, { ...tensor, name: alias });
   }
-  return { tensors: [...shown.values()], aliases };
+  return { tensors: [...shown.values()], weights, aliases };
 }

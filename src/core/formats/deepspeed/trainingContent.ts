@@ -1,21 +1,9 @@
 import { elementCount, type Tensor } from "../../tensors/tensor";
-import { type ContentValue, FloatValue, ForeignValue, ListValue, MapValue } from "../contentValue";
+import { type ContentValue, FloatValue, ListValue, MapValue } from "../contentValue";
 import { mappingOf, sequenceOf } from "../contentView";
 import type { FileContent } from "../format";
+import { modelValue, standIn } from "../joinedValue";
 import type { JoinedParameter, LoadedRank } from "./joinedParameter";
-
-/** Stands for a tensor that is put together, where a value of the checkpoint refers to it. */
-export class JoinedValue extends ForeignValue {
-  readonly qualifiedName = "torch.Tensor";
-
-  constructor(private readonly tensor: Tensor) {
-    super();
-  }
-
-  override text(): string {
-    return `tensor(${this.tensor.shape.join(" × ")}, ${this.tensor.dtype})`;
-  }
-}
 
 /** Keys of the model's states that are shown as tensors, or that say only how those lie. */
 const shownOtherwise: ReadonlySet<string> = new Set([
@@ -32,11 +20,13 @@ const shownOtherwise: ReadonlySet<string> = new Set([
 export function trainingContent(
   model: FileContent | undefined,
   modelFile: number,
+  weights: readonly Tensor[],
   parameters: readonly JoinedParameter[],
   ranks: readonly LoadedRank[],
 ): FileContent {
   const root = new MapValue();
   const tensors = new Map<ContentValue, Tensor>();
+  root.set("model", modelValue(weights, tensors));
   for (const [key, value] of mappingOf(model?.root)?.entries() ?? []) {
     if (typeof key !== "string" || !shownOtherwise.has(key)) root.set(key, value);
   }
@@ -51,9 +41,9 @@ export function trainingContent(
         if (typeof scalar === "number")
           held.set(key, Number.isInteger(scalar) ? scalar : new FloatValue(scalar));
         else if (elementCount(scalar.shape) === 1)
-          held.set(key, placed({ ...scalar, fileIndex: first.fileIndex }, tensors));
+          held.set(key, standIn({ ...scalar, fileIndex: first.fileIndex }, tensors));
       }
-      for (const [key, tensor] of moments) held.set(key, placed(tensor, tensors));
+      for (const [key, tensor] of moments) held.set(key, standIn(tensor, tensors));
       state.set(name, held);
     }
     const optimizer = new MapValue();
@@ -62,12 +52,6 @@ export function trainingContent(
     root.set("optimizer", optimizer);
   }
   return { root, tensors, ...(model?.describe === undefined ? {} : { describe: model.describe }) };
-}
-
-function placed(tensor: Tensor, tensors: Map<ContentValue, Tensor>): ContentValue {
-  const value = new JoinedValue(tensor);
-  tensors.set(value, tensor);
-  return value;
 }
 
 /** The optimizer's groups, with the names of the parameters in place of the flat buffers' numbers. */

@@ -11,10 +11,10 @@ import { mappingOf, sequenceOf } from "../contentView";
 import type { FolderListing, ParsedFolder } from "../folderFormat";
 import type { FileContent } from "../format";
 import { mergeImports } from "../importFinding";
+import { modelValue, standIn } from "../joinedValue";
 import { byNameOf, type OpenedFile, openFolderFiles } from "../openFolderFiles";
 import { momentName } from "./joinedParameter";
 import { readModelStates } from "./modelStates";
-import { JoinedValue } from "./trainingContent";
 
 const modelStatesName = /^(?:zero_pp_rank_\d+_)?mp_rank_\d+_model_states\.pt$/;
 
@@ -69,6 +69,7 @@ export async function readUniversal(
     report({ severity: "warning", code: "UnfinishedConversion", message, file: joinPath(path, "tmp") });
   }
   const tensors: Tensor[] = [];
+  const weights: Tensor[] = [];
   const missing: CheckpointFile[] = [];
   const state = new MapValue();
   const values = new Map<ContentValue, Tensor>();
@@ -81,10 +82,9 @@ export async function readUniversal(
       if (tensor === undefined) continue;
       const named = { ...tensor, name: key === "fp32" ? name : momentName(name, key) };
       if (key !== "step") tensors.push(named);
+      if (key === "fp32") weights.push(named);
       if (key !== "fp32") {
-        const value = new JoinedValue(named);
-        values.set(value, named);
-        held.set(key, value);
+        held.set(key, standIn(named, values));
       }
     }
     if (!files.includes("fp32.pt")) {
@@ -103,11 +103,10 @@ export async function readUniversal(
   const states = modelContent && readModelStates(modelContent);
   for (const [name, tensor] of states?.module ?? []) {
     if (elementCount(tensor.shape) === 0 && trained.has(name)) continue;
-    tensors.push({
-      ...tensor,
-      fileIndex: first?.index ?? 0,
-      name: trained.has(name) ? `module.${name}` : name,
-    });
+    const isCopy = trained.has(name);
+    const placed = { ...tensor, fileIndex: first?.index ?? 0, name: isCopy ? `module.${name}` : name };
+    tensors.push(placed);
+    if (!isCopy) weights.push(placed);
   }
   for (const name of absentParameters(states?.module, trained, states?.buffers)) {
     const message = `The folder of ${quote(name)} is missing in \`zero\`: its 32-bit weights and moments are not there, unless it is frozen.`;
@@ -125,6 +124,7 @@ export async function readUniversal(
       first?.index ?? 0,
       byName.get("zero/optimizer_state.pt")?.file,
       state,
+      weights,
       values,
     ),
     imports: mergeImports(opened.flatMap(({ parsed }) => parsed?.imports ?? [])),
@@ -162,9 +162,11 @@ function contentOf(
   modelFile: number,
   optimizerFile: OpenedFile | undefined,
   state: MapValue,
+  weights: readonly Tensor[],
   values: Map<ContentValue, Tensor>,
 ): FileContent {
   const root = new MapValue();
+  root.set("model", modelValue(weights, values));
   for (const [key, value] of mappingOf(model?.root)?.entries() ?? []) {
     if (key !== "module" && key !== "optimizer") root.set(key, value);
   }

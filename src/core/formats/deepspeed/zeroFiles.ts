@@ -1,5 +1,5 @@
 /** A file that DeepSpeed names by the ranks whose state it holds. */
-export interface RankFile {
+export interface ZeroFile {
   readonly name: string;
   /** Rank among the processes that share one part of the model (data parallel); 0 where one file serves all. */
   readonly rank: number;
@@ -23,15 +23,15 @@ export interface ExpertFile {
 
 /** What the names of a folder of DeepSpeed say (runtime/engine.py `_get_ckpt_name` and its neighbours). */
 export interface ZeroFiles {
-  readonly optimizer: readonly RankFile[];
-  readonly model: readonly RankFile[];
+  readonly optimizer: readonly ZeroFile[];
+  readonly model: readonly ZeroFile[];
   /** Model states are one file a rank: the weights are partitioned (ZeRO-3). */
   readonly partitioned: boolean;
   /** Layers of a pipeline, each in a file of its own. */
   readonly layers: readonly LayerFile[];
   readonly experts: readonly ExpertFile[];
   /** Optimizer states of experts where ZeRO is off. */
-  readonly expertOptimizers: readonly RankFile[];
+  readonly expertOptimizers: readonly ZeroFile[];
 }
 
 const optimizerName = /^(?:bf16_|fp16_)?zero_pp_rank_(\d{1,7})_mp_rank_(\d{1,5})_?optim_states\.pt$/;
@@ -65,7 +65,7 @@ export function zeroFiles(names: readonly string[]): ZeroFiles | undefined {
   };
 }
 
-function rankFiles(names: readonly string[], pattern: RegExp): readonly RankFile[] {
+function rankFiles(names: readonly string[], pattern: RegExp): readonly ZeroFile[] {
   return names
     .flatMap((name) => {
       const match = pattern.exec(name);

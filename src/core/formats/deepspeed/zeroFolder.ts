@@ -1,11 +1,13 @@
 import { joinPath } from "../../bytes/paths";
 import type { Problem } from "../../problem/problem";
+import type { Tensor } from "../../tensors/tensor";
 import { formatCount } from "../../text/quantities";
 import type { CheckpointFile } from "../checkpointFile";
 import type { FolderListing, ParsedFolder } from "../folderFormat";
 import type { FileContent } from "../format";
 import { mergeImports } from "../importFinding";
 import { byNameOf, type OpenedByName, openFolderFiles } from "../openFolderFiles";
+import type { JoinedParameter } from "./joinedParameter";
 import { mergeModelParts } from "./mergeModelParts";
 import { type RankSet, rankSet } from "./rankSet";
 import { shownTensors } from "./shownTensors";
@@ -50,7 +52,7 @@ export async function readZeroFolder(
   reportRanks(ranks, names, report);
   const parts = ranks.parts.map((part) => zeroModel(part, report));
   const merged = mergeModelParts(parts, ranks.parts, report);
-  const { tensors, aliases } = shownTensors(merged, names, byName, report);
+  const { tensors, weights, aliases } = shownTensors(merged, names, byName, report);
   const imports = mergeImports(opened.flatMap(({ parsed }) => parsed?.imports ?? []));
   return {
     format: "deepspeed",
@@ -58,7 +60,7 @@ export async function readZeroFolder(
     tensors,
     aliases,
     metadata: new Map(),
-    content: contentOf(names, ranks, merged.parameters, byName),
+    content: contentOf(names, ranks, weights, merged.parameters, byName),
     imports,
     problems: [],
     layout: layoutOf(ranks, names),
@@ -68,7 +70,8 @@ export async function readZeroFolder(
 function contentOf(
   names: ZeroFiles,
   ranks: RankSet,
-  parameters: Parameters<typeof trainingContent>[2],
+  weights: readonly Tensor[],
+  parameters: readonly JoinedParameter[],
   opened: OpenedByName,
 ): FileContent {
   const first = names.model
@@ -77,6 +80,7 @@ function contentOf(
   return trainingContent(
     first?.file.parsed?.content,
     first?.index ?? 0,
+    weights,
     parameters,
     ranks.parts[0]?.ranks ?? [],
   );

@@ -181,6 +181,8 @@ function reportUnreadable(
     .map(({ rank }) => rank)
     .join(", ");
   const more = absent.size > 8 ? ` and ${formatCount(absent.size - 8)} more` : "";
-  const message = `Optimizer states of rank ${list}${more} of ${formatCount(ranks.length)} are missing or cannot be read. Of the 32-bit weights ${told.join(", ")}; the moments likewise. DeepSpeed cannot resume from it.`;
+  const cost =
+    parameters.length === 0 ? "" : ` Of the 32-bit weights ${told.join(", ")}; the moments likewise.`;
+  const message = `Optimizer states of rank ${list}${more} of ${formatCount(ranks.length)} are missing or cannot be read.${cost} DeepSpeed cannot resume from it.`;
   report({ severity: "error", code: "MissingRank", message });
 }

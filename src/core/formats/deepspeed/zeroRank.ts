@@ -29,6 +29,8 @@ export interface ZeroRank {
   /** Undefined where the file does not say: then it is `BF16_Optimizer`, which partitions as stage 1 does. */
   readonly stage: number | undefined;
   readonly groups: readonly ZeroGroup[];
+  /** Processes that the state is partitioned over; of groups with different numbers the largest. */
+  readonly partitionCount: number | undefined;
   /** Settings of the optimizer's groups, such as `lr`; each names the states that it is for in `params`. */
   readonly settings: readonly MapValue[];
   /** Moments were saved without padding. */
@@ -42,10 +44,9 @@ export function readZeroRank(content: FileContent): ZeroRank | undefined {
   const state = mappingOf(root?.get("optimizer_state_dict"));
   if (state === undefined) return undefined;
   const isPartitioned = state.has("fp32_flat_groups");
-  const masters = sequenceOf(
-    state.get(isPartitioned ? "fp32_flat_groups" : "single_partition_of_fp32_groups"),
-  );
-  if (masters === undefined) return undefined;
+  const masters =
+    sequenceOf(state.get(isPartitioned ? "fp32_flat_groups" : "single_partition_of_fp32_groups")) ?? [];
+  if (masters.length === 0 && !state.has("zero_stage") && !state.has("partition_count")) return undefined;
   const inner = state.get(isPartitioned ? "optimizer_state_dict" : "base_optimizer_state");
   const elastic = mappingOf(inner) === undefined && sequenceOf(inner) !== undefined;
   const states = statesOf(inner);
@@ -64,6 +65,7 @@ export function readZeroRank(content: FileContent): ZeroRank | undefined {
         partitionCountOf(state.get("partition_count"), group),
       fragments: fragmentsOf(mappingOf(slices?.[group])),
     })),
+    partitionCount: largestCount(state.get("partition_count")),
     settings:
       sequenceOf(mappingOf(inner)?.get("param_groups"))?.flatMap((group) => mappingOf(group) ?? []) ?? [],
     elastic,
@@ -129,6 +131,12 @@ function partitionCountOf(value: ContentValue | undefined, group: number): numbe
   const list = sequenceOf(value);
   const count = countOf(list === undefined ? value : list[group]);
   return count === 0 ? undefined : count;
+}
+
+function largestCount(value: ContentValue | undefined): number | undefined {
+  const counts = (sequenceOf(value) ?? [value]).map((each) => countOf(each) ?? 0);
+  const largest = Math.max(0, ...counts);
+  return largest === 0 ? undefined : largest;
 }
 
 function fragmentsOf(dict: MapValue | undefined): ReadonlyMap<string, Fragment> | undefined {

@@ -12,7 +12,7 @@ export interface LoadedPlace extends RankPlace {
   readonly absent?: string;
 }
 
-export interface JoinedRanks {
+export interface JoinedModelRanks {
   readonly tensors: readonly Tensor[];
   /** Parameters that are shown for each rank, and why they were not joined. */
   readonly apart: readonly { readonly name: string; readonly reason: string }[];
@@ -30,7 +30,7 @@ interface Gathered {
  * Joins the ranks of Megatron-LM's own checkpoints: layers of pipeline stages are numbered through, slices of
  * tensor-parallel ranks are put together by the known rules.
  */
-export function joinRanks(places: readonly LoadedPlace[], settings: MegatronSettings): JoinedRanks {
+export function joinModelRanks(places: readonly LoadedPlace[], settings: MegatronSettings): JoinedModelRanks {
   const numbering = new LayerNumbers(places, settings);
   const gathered = new Map<string, Gathered>();
   const taken = new Map<string, number>();

@@ -1,0 +1,171 @@
+import { mapParallel } from "../../bytes/mapParallel";
+import { joinPath } from "../../bytes/paths";
+import { CheckpointError } from "../../problem/checkpointError";
+import { maxListedProblems, parallelShardReads } from "../../problem/limits";
+import type { Problem } from "../../problem/problem";
+import { ProblemList } from "../../problem/problemList";
+import type { Tensor } from "../../tensors/tensor";
+import { formatCount } from "../../text/quantities";
+import { quote } from "../../text/quote";
+import type { CheckpointFile } from "../checkpointFile";
+import { MapValue } from "../contentValue";
+import { mappingOf } from "../contentView";
+import type { FolderListing, ParsedFolder } from "../folderFormat";
+import type { FileContent } from "../format";
+import { mergeImports } from "../importFinding";
+import { modelValue } from "../joinedValue";
+import { byNameOf, openFolderFiles } from "../openFolderFiles";
+import { joinModelRanks, type LoadedPlace } from "./joinModelRanks";
+import { isRankFolder, megatronSettings, modelChunks, type RankPlace, rankPlaces } from "./rankModel";
+
+const modelFile = /^model_(?:optim_)?rng\.pt$/;
+
+/** Reads a checkpoint that has a folder for each rank of the model (megatron/training/checkpointing.py). */
+export async function openRankFolders(
+  { files: system, path, entries }: FolderListing,
+  signal?: AbortSignal,
+): Promise<ParsedFolder> {
+  const problems = new ProblemList(maxListedProblems);
+  const report = (problem: Problem) => problems.add(problem);
+  const folders = entries.flatMap(({ name, kind }) =>
+    kind === "directory" && isRankFolder(name) ? [name] : [],
+  );
+  const found = await mapParallel(folders, parallelShardReads, async (folder) => {
+    const inside = await system.list(joinPath(path, folder)).catch(() => []);
+    return { folder, names: inside.flatMap(({ name, kind }) => (kind === "file" ? [name] : [])) };
+  });
+  const fileOf = new Map(
+    found.flatMap(({ folder, names }) => {
+      const name = names.find((each) => modelFile.test(each));
+      return name === undefined ? [] : [[folder, `${folder}/${name}`] as const];
+    }),
+  );
+  const names = [...fileOf.values()];
+  if (names.length === 0) {
+    const message =
+      "No rank's folder holds a model_optim_rng.pt: the folder is laid out as Megatron-LM does, without the model.";
+    throw new CheckpointError("NoWeights", message, undefined, path);
+  }
+  const opened = await openFolderFiles(
+    { files: system, path },
+    names,
+    (name) => name.slice(0, name.indexOf("/")),
+    report,
+    signal,
+  );
+  const byName = byNameOf(opened);
+  const first = opened.find(({ parsed }) => parsed?.content !== undefined)?.parsed?.content;
+  const settings = first === undefined ? undefined : megatronSettings(first);
+  const files: CheckpointFile[] = opened.map(({ file }) => file);
+  const hasPipeline = (settings?.pipelineSize ?? 1) > 1;
+  const there = rankPlaces(folders, hasPipeline);
+  // Ranks that are there count, whatever the arguments say.
+  const sizes = {
+    tensorSize: Math.max(settings?.tensorSize ?? 1, ...there.map(({ tensor }) => tensor + 1)),
+    pipelineSize: Math.max(settings?.pipelineSize ?? 1, ...there.map(({ pipeline }) => pipeline + 1)),
+    expertSize: Math.max(settings?.expertSize ?? 1, ...there.map(({ expert }) => expert + 1)),
+  };
+  const places = allPlaces(there, sizes).map((place): LoadedPlace => {
+    const name = fileOf.get(place.folder);
+    const file = name === undefined ? undefined : byName.get(name);
+    const reason = file === undefined ? "is missing" : file.file.failure;
+    if (file !== undefined && reason === undefined) {
+      return { ...place, fileIndex: file.index, chunks: modelChunks(file.file.parsed?.tensors ?? []) };
+    }
+    let fileIndex = file?.index ?? 0;
+    if (file === undefined) {
+      const missing = `${place.folder}/model_optim_rng.pt`;
+      files.push({
+        name: missing,
+        path: joinPath(path, place.folder, "model_optim_rng.pt"),
+        bytes: 0,
+        status: "missing",
+        rank: place.folder,
+      });
+      fileIndex = files.length - 1;
+      const message = `${missing} is missing: Megatron-LM cannot load the checkpoint, and what this rank holds cannot be read.`;
+      report({ severity: "error", code: "MissingRank", message, file: joinPath(path, place.folder) });
+    }
+    return { ...place, fileIndex, chunks: [], absent: `the file of ${place.folder} ${reason}` };
+  });
+  const joined = joinModelRanks(places, {
+    layers: undefined,
+    gated: undefined,
+    version: 0,
+    iteration: undefined,
+    ...settings,
+    ...sizes,
+  });
+  reportApart(joined.apart, report);
+  const optimizers = found.some(({ names: inside }) => inside.includes("distrib_optim.pt"));
+  if (optimizers || mappingOf(first?.root)?.has("optimizer") === true) {
+    const message =
+      "The optimizer's state is kept for each rank without names of parameters: it is not joined. Open a rank's file to look into it.";
+    report({ severity: "info", code: "OptimizerApart", message });
+  }
+  const { tensorSize, pipelineSize, expertSize } = sizes;
+  return {
+    format: "megatron",
+    files,
+    tensors: joined.tensors,
+    aliases: new Map(),
+    metadata: new Map(),
+    ...(first === undefined ? {} : { content: withJoined(first, joined.tensors) }),
+    imports: mergeImports(opened.flatMap(({ parsed }) => parsed?.imports ?? [])),
+    problems: problems.toArray(),
+    layout: {
+      label: "Megatron-LM",
+      parallel: {
+        tp: tensorSize,
+        pp: pipelineSize,
+        ...(expertSize > 1 ? { ep: expertSize } : {}),
+      },
+    },
+  };
+}
+
+/** Those that are there and those that should be. */
+function allPlaces(
+  there: readonly RankPlace[],
+  { tensorSize, pipelineSize, expertSize }: { tensorSize: number; pipelineSize: number; expertSize: number },
+): readonly RankPlace[] {
+  const key = ({ tensor, pipeline, expert }: Omit<RankPlace, "folder">) => `${tensor} ${pipeline} ${expert}`;
+  const known = new Map(there.map((place) => [key(place), place]));
+  const two = (number: number, width: number) => String(number).padStart(width, "0");
+  const all: RankPlace[] = [];
+  // Damaged arguments must not make millions of ranks.
+  if (tensorSize * pipelineSize * expertSize > maxRanks) return there;
+  for (let pipeline = 0; pipeline < pipelineSize; pipeline++) {
+    for (let expert = 0; expert < expertSize; expert++) {
+      for (let tensor = 0; tensor < tensorSize; tensor++) {
+        const place = { tensor, pipeline, expert };
+        const folder = `mp_rank_${two(tensor, 2)}${pipelineSize > 1 ? `_${two(pipeline, 3)}` : ""}${expertSize > 1 ? `_${two(expert, 3)}` : ""}`;
+        all.push(known.get(key(place)) ?? { folder, ...place });
+      }
+    }
+  }
+  return all;
+}
+
+const maxRanks = 20_000;
+
+function reportApart(
+  apart: readonly { readonly name: string; readonly reason: string }[],
+  report: (problem: Problem) => void,
+): void {
+  const [example] = apart;
+  if (example === undefined) return;
+  const message = `${formatCount(apart.length)} parameters, such as ${quote(example.name)}, are shown for each tensor-parallel rank (tp_rank_N) and not joined: ${example.reason}.`;
+  report({ severity: "info", code: "RanksApart", message });
+}
+
+/** Arguments, schedule, random states and progress, of the first rank that is there, with the joined weights. */
+function withJoined(content: FileContent, weights: readonly Tensor[]): FileContent {
+  const root = new MapValue();
+  const tensors = new Map(content.tensors);
+  root.set("model", modelValue(weights, tensors));
+  for (const [key, value] of mappingOf(content.root)?.entries() ?? []) {
+    if (typeof key !== "string" || !/^(?:model\d*|optimizer)$/.test(key)) root.set(key, value);
+  }
+  return { ...content, root, tensors };
+}
