@@ -1,3 +1,5 @@
+import { baseName } from "../bytes/paths";
+
 /** A file name or ending that means something to the extension, and where it means it. */
 export interface FileKind {
   /** With a dot in front an ending, else a whole name. */
@@ -24,6 +26,12 @@ export const fileKinds: readonly FileKind[] = [
   { name: ".pth", editor: "default", menu: "compare", torch: true },
   { name: ".ckpt", editor: "default", menu: "compare", torch: true },
   { name: ".bin", editor: "option", menu: "compare", torch: true },
+  // What transformers, PEFT and accelerate write, under names that nothing else has.
+  { name: "pytorch_model*.bin", editor: "default" },
+  { name: "adapter_model.bin", editor: "default" },
+  { name: "optimizer.bin", editor: "default" },
+  { name: "training_args.bin", editor: "default" },
+  { name: ".distcp", editor: "default", menu: "open" },
   { name: ".pkl", editor: "option", menu: "open", torch: true },
   { name: ".pth.tar", editor: "option", torch: true },
   { name: ".bin.index.json", editor: "option" },
@@ -32,7 +40,11 @@ export const fileKinds: readonly FileKind[] = [
   { name: ".npy", editor: "default", menu: "open" },
   { name: ".onnx", editor: "option", menu: "open" },
   { name: ".nemo", editor: "default", menu: "open" },
-  { name: ".h5", menu: "open" },
+  { name: ".keras", editor: "default", menu: "compare" },
+  { name: ".weights.h5", editor: "default" },
+  { name: ".h5", editor: "option", menu: "compare" },
+  { name: ".hdf5", editor: "option", menu: "compare" },
+  { name: ".index", editor: "option", menu: "open" },
   { name: "trainer_state.json", watched: "checkpoint" },
   { name: "adapter_config.json", watched: "checkpoint" },
   { name: "checkpoint-stage.json", watched: "checkpoint" },
@@ -60,11 +72,21 @@ export const torchFile = new RegExp(
   "i",
 );
 
-/** What is known of a file by its name, the longest ending first; undefined for names that mean nothing. */
-export function fileKindOf(fileName: string): FileKind | undefined {
-  const lower = fileName.toLowerCase();
-  const fitting = fileKinds.filter(({ name }) => name.startsWith(".") && lower.endsWith(name));
+/** What is known of a file by its name, the longest pattern first; undefined for names that mean nothing. */
+export function fileKindOf(path: string): FileKind | undefined {
+  const name = baseName(path).toLowerCase();
+  const fitting = fileKinds.filter((kind) => fits(name, patternOf(kind)));
   return fitting.sort((a, b) => b.name.length - a.name.length)[0];
+}
+
+/** `*` stands for any characters, once or twice in a pattern. */
+function fits(name: string, pattern: string): boolean {
+  const [first = "", ...rest] = pattern.split("*");
+  const last = rest.at(-1);
+  if (last === undefined) return name === first;
+  const middle = rest.slice(0, -1).join("");
+  const isLongEnough = name.length >= first.length + middle.length + last.length;
+  return isLongEnough && name.startsWith(first) && name.endsWith(last) && name.includes(middle);
 }
 
 function globOf(watched: FileKind["watched"]): string {

@@ -37,8 +37,10 @@ function patternsOf(is: (kind: FileKind) => boolean): string[] {
 
 /** The endings in the alternatives of a menu's condition. */
 function endingsIn(menu: string, command: string): string[] {
-  const entry = contributes.menus[menu]?.find((one) => one.command === `checkpointExplorer.${command}`);
-  const [, list = ""] = /resourceExtname =~ \/\\\.\(([^)]*)\)\$\//.exec(entry?.when ?? "") ?? [];
+  const entries = contributes.menus[menu]?.filter((one) => one.command === `checkpointExplorer.${command}`);
+  // A folder has the command as well, by another condition.
+  const conditions = entries?.map(({ when }) => when ?? "").join(" ") ?? "";
+  const [, list = ""] = /resourceExtname =~ \/\\\.\(([^)]*)\)\$\//.exec(conditions) ?? [];
   return list
     .split("|")
     .map((one) => `*.${one}`)
@@ -93,6 +95,30 @@ describe("the table of files", () => {
     expect(fileKindOf("/m/MODEL.SAFETENSORS")?.editor).toBe("default");
     expect(fileKindOf("/m/best.pth.tar")?.editor).toBe("option");
     expect(fileKindOf("/m/readme.md")).toBeUndefined();
+  });
+
+  it("knows files of telling names among those of an ending that says nothing", () => {
+    const editorOf = (name: string) => fileKindOf(`/m/${name}`)?.editor;
+    const telling = ["pytorch_model.bin", "pytorch_model-00001-of-00002.bin", "adapter_model.bin"];
+    const others = [
+      "optimizer.bin",
+      "training_args.bin",
+      "model.weights.h5",
+      "m.keras",
+      "__0_0.distcp",
+      "m.nemo",
+    ];
+    expect([...telling, ...others].filter((name) => editorOf(name) !== "default")).toEqual([]);
+    const generic = [
+      "tokens.bin",
+      "my_optimizer.bin",
+      "model.h5",
+      "data.hdf5",
+      "meta.pkl",
+      "m.onnx",
+      "ckpt-1.index",
+    ];
+    expect(generic.filter((name) => editorOf(name) !== "option")).toEqual([]);
   });
 
   it("tells torch's files by their endings", () => {
