@@ -5,6 +5,7 @@ import { toJsonText } from "../core/report/reportJson";
 import { isAbortError } from "../protocol/channel";
 import { type Command, jsonFlag, type Options, parse } from "./command";
 import { compareCommand } from "./compareCommand";
+import { convertCommand } from "./convertCommand";
 import { extractCommand } from "./extractCommand";
 import { inspectCommand } from "./inspectCommand";
 import { print, warn } from "./output";
@@ -21,6 +22,7 @@ const commands: ReadonlyMap<string, Command> = new Map([
   ["verify", verifyCommand],
   ["reduce", reduceCommand],
   ["extract", extractCommand],
+  ["convert", convertCommand],
 ]);
 
 const usage = `Usage:

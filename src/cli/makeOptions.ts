@@ -12,7 +12,7 @@ const endings = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
  * For what `reduce` and `extract` write. Whatever ends the program, nothing half-written stays: the first Ctrl-C
  * cancels, which waits for the product that is being computed, the second ends at once.
  */
-export function makeOptions({ out, replace }: MakeFlags): MakeOptions {
+export function makeOptions({ out, replace }: Pick<MakeFlags, "out" | "replace">): MakeOptions {
   const controller = new AbortController();
   process.once("exit", removeUnfinished);
   for (const ending of endings) {

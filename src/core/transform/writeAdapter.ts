@@ -1,6 +1,6 @@
 import type { FileOutput, FileSink, FolderOutput } from "../bytes/fileSink";
 import type { Files } from "../bytes/files";
-import { baseName, joinPath, parentPath, relativePath } from "../bytes/paths";
+import { joinPath } from "../bytes/paths";
 import type { JsonObject } from "../json/parseJson";
 import { CheckpointError } from "../problem/checkpointError";
 import { CheckpointSession } from "../session/checkpointSession";
@@ -11,6 +11,7 @@ import { measureModule } from "../update/measureModule";
 import type { AdapterOutput, OutputModule, WrittenModule } from "./adapterOutput";
 import { factorNames, type OutputFormat } from "./outputNames";
 import { peftConfigText } from "./peftConfig";
+import { refuseSources } from "./refuseSources";
 import { probeDeviation, probeOf } from "./updateProbe";
 import { type WriteProgress, writeFactors } from "./writeFactors";
 
@@ -64,40 +65,6 @@ function nameRule(isFile: boolean): string {
   return isFile
     ? "An adapter of this dialect is one file: choose a name that ends with .safetensors."
     : "A PEFT adapter is a folder: choose a name that does not end with .safetensors.";
-}
-
-/** Whatever may be replaced, a source never is, and nothing is written into the folder of one. */
-async function refuseSources(
-  files: Files,
-  path: string,
-  sources: readonly CheckpointSession[],
-): Promise<void> {
-  const real = await futurePath(files, path);
-  for (const { identity, checkpoint } of sources) {
-    for (const own of [identity, checkpoint.path, checkpoint.folder]) {
-      if ((await files.realPath(own)) === real) throw sourceInPlace(path);
-    }
-    if (identity !== checkpoint.folder) continue;
-    if (relativePath(await files.realPath(identity), real) !== real) throw insideSource(path);
-  }
-}
-
-/** The path with every link of what exists of it resolved. */
-async function futurePath(files: Files, path: string): Promise<string> {
-  if ((await files.stat(path)) !== undefined) return files.realPath(path);
-  const parent = parentPath(path);
-  return parent === path ? path : joinPath(await futurePath(files, parent), baseName(path));
-}
-
-function insideSource(path: string): CheckpointError {
-  const message =
-    "This lies inside the checkpoint that the new snapshot is made from. Choose a folder beside it.";
-  return new CheckpointError("InsideSource", message, undefined, path);
-}
-
-function sourceInPlace(path: string): CheckpointError {
-  const message = "This is what the new snapshot is made from, and it is not replaced. Choose another name.";
-  return new CheckpointError("SourceInPlace", message, undefined, path);
 }
 
 const weightsName = "adapter_model.safetensors";

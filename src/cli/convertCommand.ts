@@ -1,0 +1,46 @@
+import { resolve } from "node:path";
+import { convertReport, convertText, planReport, planText } from "../core/report/convertReport";
+import { CheckpointSession } from "../core/session/checkpointSession";
+import { convert, planConversion } from "../core/transform/model/convert";
+import { nodeFiles } from "../worker/nodeFiles";
+import { defineCommand, jsonFlag, noUserStage, onePath } from "./command";
+import { makeOptions } from "./makeOptions";
+import { modelFlags, outOf, readModelFlags } from "./modelFlags";
+import { UsageError } from "./usageError";
+
+const parts = ["model", "optimizer", "all"] as const;
+
+export const convertCommand = defineCommand({
+  usage:
+    "convert SRC --to safetensors --out PATH [--dtype f32|f16|bf16] [--only model|optimizer|all] [--without optimizer] [--max-shard-size 5GB] [--dry-run] [--replace] [--json]",
+  options: {
+    ...jsonFlag,
+    ...modelFlags,
+    to: { type: "string" },
+    only: { type: "string" },
+    without: { type: "string" },
+  },
+  async run(paths, values) {
+    const path = onePath(paths);
+    if (values.to !== undefined && values.to !== "safetensors")
+      throw new UsageError(`convert writes safetensors, not "${values.to}".`);
+    if (values.without !== undefined && values.without !== "optimizer")
+      throw new UsageError(`--without takes optimizer, not "${values.without}".`);
+    const only = parts.find((part) => part === (values.only ?? "model"));
+    if (only === undefined) throw new UsageError(`--only takes ${parts.join(", ")}, not "${values.only}".`);
+    const { dtype, maxShardBytes, replace } = readModelFlags(values);
+    const source = await CheckpointSession.open(nodeFiles, resolve(path), noUserStage);
+    const options = { only, ...(dtype === undefined ? {} : { dtype }) };
+    if (values["dry-run"]) {
+      const plan = await planConversion(source, options);
+      return values.json
+        ? { failed: false, report: planReport(plan) }
+        : { failed: false, text: planText(plan) };
+    }
+    const { out, ...make } = makeOptions({ out: outOf(values), replace });
+    const converted = await convert({ ...make, source, options, path: out, maxShardBytes });
+    return values.json
+      ? { failed: false, report: convertReport(converted) }
+      : { failed: false, text: convertText(converted) };
+  },
+});

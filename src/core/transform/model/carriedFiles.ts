@@ -1,0 +1,15 @@
+import type { FolderContext } from "../../checkpoint/folderContext";
+import type { CarriedFile } from "./modelOutput";
+
+/** A tokenizer of megabytes is usual; anything far above is none. */
+const maxCarriedBytes = 100_000_000;
+
+/** Configurations and the tokenizer beside the weights, without which a loader cannot use them. */
+export function carriedFiles({ files }: FolderContext): readonly CarriedFile[] {
+  return files.filter(
+    ({ part, kind, size }) =>
+      kind === "file" &&
+      (part === "config" || part === "generation-config" || part === "tokenizer") &&
+      (size ?? 0) <= maxCarriedBytes,
+  );
+}

@@ -1,0 +1,67 @@
+import { decodeTensor } from "../../tensors/decode";
+import { dtypeBits } from "../../tensors/dtype";
+import { encodeValues, type WritableDtype } from "../../tensors/encode";
+import type { ReadTensorRange } from "../../tensors/readTensorRange";
+import { elementCount, type Tensor } from "../../tensors/tensor";
+
+/** What rounding to another dtype did to the values. */
+export interface CastCost {
+  /** Values that are others now. */
+  changed: number;
+  /** Values that were finite and are infinite now. */
+  overflowed: number;
+  /** Σ(rounded − value)² and Σvalue², of the finite ones. */
+  errorSquares: number;
+  squares: number;
+}
+
+export function noCost(): CastCost {
+  return { changed: 0, overflowed: 0, errorSquares: 0, squares: 0 };
+}
+
+/** A multiple of 8, so that a piece ends on a byte in every dtype. */
+const pieceValues = 1 << 20;
+const pieceBytes = 8 * 1024 * 1024;
+
+/** A tensor's bytes as they are. */
+export async function* storedPieces(
+  tensor: Tensor,
+  read: ReadTensorRange,
+  signal?: AbortSignal,
+): AsyncIterable<Uint8Array> {
+  for (let offset = 0; offset < tensor.byteSize; offset += pieceBytes) {
+    yield read(tensor, offset, Math.min(pieceBytes, tensor.byteSize - offset), signal);
+  }
+}
+
+/** A tensor's values in another dtype, rounded once; `cost` grows by what that changed. */
+export async function* castPieces(
+  tensor: Tensor,
+  dtype: WritableDtype,
+  read: ReadTensorRange,
+  cost: CastCost,
+  signal?: AbortSignal,
+): AsyncIterable<Uint8Array> {
+  const bits = dtypeBits.get(tensor.dtype) ?? 32;
+  const total = elementCount(tensor.shape);
+  for (let first = 0; first < total; first += pieceValues) {
+    const count = Math.min(pieceValues, total - first);
+    const bytes = await read(tensor, (first * bits) / 8, Math.ceil((count * bits) / 8), signal);
+    const values = decodeTensor(bytes, tensor.dtype, count);
+    const rounded = encodeValues(values, dtype);
+    addCost(cost, values, decodeTensor(rounded, dtype, count));
+    yield rounded;
+  }
+}
+
+export function addCost(cost: CastCost, values: Float64Array, rounded: Float64Array): void {
+  for (let at = 0; at < values.length; at++) {
+    const [value, now] = [values[at] as number, rounded[at] as number];
+    if (Number.isFinite(value)) cost.squares += value * value;
+    if (value === now || (Number.isNaN(value) && Number.isNaN(now))) continue;
+    cost.changed++;
+    if (!Number.isFinite(value)) continue;
+    if (Number.isFinite(now)) cost.errorSquares += (now - value) ** 2;
+    else cost.overflowed++;
+  }
+}

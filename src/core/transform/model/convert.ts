@@ -1,0 +1,241 @@
+import type { FileSink } from "../../bytes/fileSink";
+import type { Files } from "../../bytes/files";
+import { placeOf } from "../../optimizer/modelsInside";
+import { CheckpointError } from "../../problem/checkpointError";
+import type { CheckpointSession } from "../../session/checkpointSession";
+import type { LongWork } from "../../session/longWork";
+import { unreadablePart } from "../../tensors/assembly";
+import { dtypeBits } from "../../tensors/dtype";
+import { isWritableDtype, type WritableDtype } from "../../tensors/encode";
+import { unpackedTensor } from "../../tensors/packed/unpackedTensor";
+import type { ReadTensorRange } from "../../tensors/readTensorRange";
+import { storedType, type Tensor } from "../../tensors/tensor";
+import { plural } from "../../text/quantities";
+import { carriedFiles } from "./carriedFiles";
+import { type CastCost, castPieces, noCost, storedPieces } from "./castPieces";
+import type { OutputTensor } from "./modelOutput";
+import { byteSizeOf } from "./shards";
+import { type WrittenModel, writeModel } from "./writeModel";
+
+export interface ConvertOptions {
+  /** For all floats and what is quantised; as they are stored where not said. */
+  readonly dtype?: WritableDtype;
+  /** What is written of a file that holds more than a model. */
+  readonly only: "model" | "optimizer" | "all";
+}
+
+export interface ConvertRequest extends LongWork {
+  readonly files: Files;
+  readonly sink: FileSink;
+  readonly source: CheckpointSession;
+  readonly options: ConvertOptions;
+  readonly path: string;
+  readonly replace: boolean;
+  readonly maxShardBytes: number;
+  readonly toolVersion: string;
+  readonly now: Date;
+}
+
+/** What a conversion will do, before it is done. */
+export interface ConvertPlan {
+  readonly tensors: readonly PlannedTensor[];
+  /** Bytes of what will be written. */
+  readonly bytes: number;
+  /** Names that are another tensor's too: one is written, and a loader ties the other again. */
+  readonly tied: readonly (readonly [name: string, kept: string])[];
+  /** Tensors that are no part of what was asked for. */
+  readonly leftOut: number;
+}
+
+interface PlannedTensor {
+  readonly name: string;
+  readonly tensor: Tensor;
+  /** As it will be written. */
+  readonly dtype: string;
+}
+
+export interface Converted extends WrittenModel {
+  readonly plan: ConvertPlan;
+  readonly cost: CastCost;
+}
+
+/**
+ * Which tensors of a checkpoint will be written, under which names and in which dtypes.
+ * @throws CheckpointError `NothingToWrite`, `NotConvertible` where a tensor cannot be written as it is meant.
+ */
+export async function planConversion(
+  session: CheckpointSession,
+  { dtype, only }: ConvertOptions,
+): Promise<ConvertPlan> {
+  const { tensors, name: file } = session.checkpoint;
+  const chosen = chooseTensors(session, only);
+  // Packed weights keep their codes, which safetensors can hold, unless another dtype is asked for.
+  const weights = dtype === undefined ? [] : await session.weights();
+  const packed = weights.flatMap((tensor) => (tensor.packed === undefined ? [] : [tensor]));
+  const unpackedOf = new Map(packed.map((tensor) => [tensor.packed?.stored[0], tensor]));
+  const belonging = new Set(packed.flatMap((tensor) => tensor.packed?.stored ?? []));
+  const kept = new Map<string, string>();
+  const tied: [string, string][] = [];
+  const planned: PlannedTensor[] = [];
+  for (const { tensor, name } of chosen) {
+    const place = placeOf(tensor);
+    const known = place === undefined ? undefined : kept.get(place);
+    if (known !== undefined) {
+      tied.push([name, known]);
+      continue;
+    }
+    if (place !== undefined) kept.set(place, name);
+    const unpacked = unpackedOf.get(tensor);
+    if (unpacked !== undefined) planned.push(await plan(session, unpacked.name, unpacked, dtype));
+    else if (!belonging.has(tensor)) planned.push(await plan(session, name, tensor, dtype));
+  }
+  const isChosen = new Set(chosen.map(({ tensor }) => tensor));
+  for (const tensor of tensors) {
+    const place = isChosen.has(tensor) ? undefined : placeOf(tensor);
+    const known = place === undefined ? undefined : kept.get(place);
+    if (known !== undefined) tied.push([tensor.name, known]);
+  }
+  refuseDoubles(planned);
+  if (planned.length === 0) {
+    const what = only === "all" ? "tensor" : only;
+    throw new CheckpointError(
+      "NothingToWrite",
+      `${file} holds no ${what}.`,
+      undefined,
+      session.checkpoint.path,
+    );
+  }
+  const bytes = planned.reduce(
+    (sum, { tensor: { shape }, dtype: as }) => sum + byteSizeOf({ dtype: as, shape }),
+    0,
+  );
+  return {
+    tensors: planned,
+    bytes,
+    tied,
+    leftOut: tensors.length - planned.length - tied.length - belonging.size,
+  };
+}
+
+/**
+ * Writes a checkpoint as safetensors, with its configuration and tokenizer, and reads it back.
+ * @throws CheckpointError `OutOfRange` where values are too large for the dtype, and those of `planConversion` and
+ * `writeModel`.
+ */
+export async function convert(request: ConvertRequest): Promise<Converted> {
+  const { source, options } = request;
+  const made = await planConversion(source, options);
+  const reader = source.tensorReader();
+  const cost = noCost();
+  const read: ReadTensorRange = (tensor, offset, length, signal) =>
+    reader.readRange(tensor, offset, length, signal);
+  const output = {
+    tensors: made.tensors.map((planned) => outputOf(planned, read, cost)),
+    metadata: new Map([["format", "pt"]]),
+    carried: carriedFiles(source.folder),
+  };
+  try {
+    const written = await writeModel({
+      ...request,
+      output,
+      sources: [source],
+      check: () => refuseOverflow(cost, options),
+    });
+    return { ...written, plan: made, cost };
+  } finally {
+    await reader.close();
+  }
+}
+
+interface Chosen {
+  readonly name: string;
+  readonly tensor: Tensor;
+}
+
+const wrapper = "module.";
+
+/** A model that a file keeps under a key is written under the names that it has itself. */
+function chooseTensors(
+  { checkpoint, inside }: CheckpointSession,
+  only: ConvertOptions["only"],
+): readonly Chosen[] {
+  const all = checkpoint.tensors.map((tensor) => ({ name: tensor.name, tensor }));
+  if (only === "all") return all;
+  const states = new Set(
+    (inside?.optimizers ?? []).flatMap(({ parameters }) =>
+      parameters.flatMap(({ tensors }) => [...tensors.values()].map(({ name }) => name)),
+    ),
+  );
+  if (only === "optimizer") return all.filter(({ name }) => states.has(name));
+  const models = (inside?.models ?? []).filter(({ aside }) => aside === undefined);
+  const [model] = models;
+  if (model === undefined) {
+    // DeepSpeed keeps a weight twice, in 16 bits under `module.` and as its F32 master: the exact one is written.
+    const names = new Set(all.map(({ name }) => name));
+    const isCopy = (name: string) => name.startsWith(wrapper) && names.has(name.slice(wrapper.length));
+    return all.filter(({ name }) => !states.has(name) && !isCopy(name));
+  }
+  const isOnly = models.length === 1;
+  return models.flatMap(({ path, tensors }) =>
+    tensors.map(({ tensor }) => ({ name: isOnly ? below(tensor.name, path) : tensor.name, tensor })),
+  );
+}
+
+function below(name: string, path: string): string {
+  return path !== "" && name.startsWith(`${path}.`) ? name.slice(path.length + 1) : name;
+}
+
+async function plan(
+  session: CheckpointSession,
+  name: string,
+  tensor: Tensor,
+  dtype: WritableDtype | undefined,
+): Promise<PlannedTensor> {
+  const missing = unreadablePart(tensor);
+  if (missing !== undefined) throw notConvertible(session, `${name} cannot be read whole: ${missing}`);
+  if (tensor.layout?.quantisation === undefined && dtypeBits.has(tensor.dtype)) {
+    const isFloat = isWritableDtype(tensor.dtype) || /^F[468]/.test(tensor.dtype);
+    const as = dtype !== undefined && isFloat ? dtype : tensor.dtype;
+    return { name, tensor, dtype: as };
+  }
+  // Blocks of ggml and torch's quantised tensors have no dtype in safetensors.
+  const packed = await session.packedWeight(tensor);
+  if (packed === undefined)
+    throw notConvertible(session, `${name} is ${storedType(tensor)}, which safetensors cannot hold.`);
+  return { name, tensor: unpackedTensor(tensor, packed), dtype: dtype ?? "F32" };
+}
+
+function notConvertible({ checkpoint }: CheckpointSession, message: string): CheckpointError {
+  return new CheckpointError("NotConvertible", message, undefined, checkpoint.path);
+}
+
+/** @throws CheckpointError `NotConvertible` where two tensors would have one name. */
+function refuseDoubles(planned: readonly PlannedTensor[]): void {
+  const names = new Set<string>();
+  for (const { name } of planned) {
+    if (names.has(name)) throw new CheckpointError("NotConvertible", `Two tensors would be called ${name}.`);
+    names.add(name);
+  }
+}
+
+function outputOf(
+  { name, tensor, dtype }: PlannedTensor,
+  read: ReadTensorRange,
+  cost: CastCost,
+): OutputTensor {
+  const isCast = dtype !== tensor.dtype && isWritableDtype(dtype);
+  return {
+    name,
+    dtype,
+    shape: tensor.shape,
+    pieces: (signal) =>
+      isCast ? castPieces(tensor, dtype, read, cost, signal) : storedPieces(tensor, read, signal),
+  };
+}
+
+/** @throws CheckpointError `OutOfRange`: an infinite weight is no rounding. */
+function refuseOverflow({ overflowed }: CastCost, { dtype }: ConvertOptions): void {
+  if (overflowed === 0) return;
+  const message = `${plural(overflowed, "value")} would become infinite in ${dtype}. Choose BF16 or F32.`;
+  throw new CheckpointError("OutOfRange", message);
+}

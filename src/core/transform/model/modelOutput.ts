@@ -1,0 +1,22 @@
+/** A tensor of a model that will be written. */
+export interface OutputTensor {
+  readonly name: string;
+  /** A dtype of safetensors. */
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  /** Its bytes in consecutive pieces, made when they are asked for. */
+  pieces(signal?: AbortSignal): AsyncIterable<Uint8Array>;
+}
+
+/** A small file that is carried over beside the weights. */
+export interface CarriedFile {
+  readonly name: string;
+  readonly path: string;
+}
+
+/** A model that will be written as safetensors. */
+export interface ModelOutput {
+  readonly tensors: readonly OutputTensor[];
+  readonly metadata: ReadonlyMap<string, string>;
+  readonly carried: readonly CarriedFile[];
+}

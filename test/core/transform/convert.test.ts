@@ -1,0 +1,134 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { CheckpointSession } from "../../../src/core/session/checkpointSession";
+import { decodeTensor } from "../../../src/core/tensors/decode";
+import { elementCount } from "../../../src/core/tensors/tensor";
+import { type ConvertOptions, convert, planConversion } from "../../../src/core/transform/model/convert";
+import { nodeFiles } from "../../../src/worker/nodeFiles";
+import { nodeSink } from "../../../src/worker/nodeSink";
+import { projectRoot } from "../../support/projectRoot";
+import { safetensorsFile } from "../../support/safetensorsFile";
+
+const folder = mkdtempSync(join(tmpdir(), "convert-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const open = (path: string) => CheckpointSession.open(nodeFiles, path, () => undefined);
+
+async function converted(path: string, out: string, options: ConvertOptions, maxShardBytes = 5e9) {
+  return convert({
+    files: nodeFiles,
+    sink: nodeSink,
+    source: await open(path),
+    options,
+    path: join(folder, out),
+    replace: false,
+    maxShardBytes,
+    toolVersion: "0",
+    now: new Date(0),
+  });
+}
+
+async function valuesOf(path: string): Promise<ReadonlyMap<string, readonly number[]>> {
+  const session = await open(path);
+  const reader = session.tensorReader();
+  try {
+    const values = new Map<string, readonly number[]>();
+    for (const tensor of session.checkpoint.tensors) {
+      const bytes = await reader.read(tensor);
+      values.set(tensor.name, [...decodeTensor(bytes, tensor.dtype, elementCount(tensor.shape))]);
+    }
+    return values;
+  } finally {
+    await reader.close();
+  }
+}
+
+function writeModel(name: string, tensors: Readonly<Record<string, readonly number[]>>): string {
+  const entries = Object.entries(tensors);
+  const file = safetensorsFile({
+    tensors: entries.map(([tensor, values]) => ({
+      name: tensor,
+      dtype: "F32",
+      shape: [values.length],
+      bytes: 4 * values.length,
+    })),
+    data: Buffer.concat(entries.map(([, values]) => Buffer.from(Float32Array.from(values).buffer))),
+  });
+  const path = join(folder, name);
+  writeFileSync(path, file);
+  return path;
+}
+
+describe("a model converted to safetensors", () => {
+  test("there and back is the same, byte for byte", async () => {
+    const source = join(projectRoot, "test/fixtures/packed/weights.safetensors");
+    const { path } = await converted(source, "copy.safetensors", { only: "model" });
+    expect(await valuesOf(path)).toEqual(await valuesOf(source));
+  });
+
+  test("has packed weights as the values that numpy computes, where a dtype is asked for", async () => {
+    const source = join(projectRoot, "test/fixtures/packed/weights.safetensors");
+    const { path } = await converted(source, "unpacked.safetensors", { only: "model", dtype: "F32" });
+    const expected = await valuesOf(join(projectRoot, "test/fixtures/packed/values.safetensors"));
+    const found = await valuesOf(path);
+    for (const [name, values] of expected) expect(found.get(name), name).toEqual(values);
+  });
+
+  test("is cut into shards with an index, each tensor in one of them", async () => {
+    const source = writeModel("four.safetensors", { a: [1, 2], b: [3, 4], c: [5, 6], d: [7, 8] });
+    const { path } = await converted(source, "shards", { only: "model" }, 16);
+    expect(readdirSync(path).sort()).toEqual([
+      "model-00001-of-00002.safetensors",
+      "model-00002-of-00002.safetensors",
+      "model.safetensors.index.json",
+    ]);
+    const index = JSON.parse(readFileSync(join(path, "model.safetensors.index.json"), "utf8"));
+    expect(index).toEqual({
+      metadata: { total_size: 32 },
+      weight_map: {
+        a: "model-00001-of-00002.safetensors",
+        b: "model-00001-of-00002.safetensors",
+        c: "model-00002-of-00002.safetensors",
+        d: "model-00002-of-00002.safetensors",
+      },
+    });
+    expect(await valuesOf(path)).toEqual(await valuesOf(source));
+  });
+
+  test("in 16 bits is rounded to the nearest, and what that changed is told", async () => {
+    const source = writeModel("round.safetensors", { w: [1, 1 + 2 ** -8, 1 + 2 ** -9, -3] });
+    const { path, cost } = await converted(source, "round16.safetensors", { only: "model", dtype: "BF16" });
+    // Ties go to even: 1 + 2⁻⁸ lies between 1 and 1 + 2⁻⁷.
+    expect((await valuesOf(path)).get("w")).toEqual([1, 1, 1, -3]);
+    expect(cost.changed).toBe(2);
+    expect(cost.errorSquares).toBe(2 ** -16 + 2 ** -18);
+  });
+
+  test("is not written where a value would become infinite", async () => {
+    const source = writeModel("large.safetensors", { w: [1, 1e30] });
+    const refused = converted(source, "large16.safetensors", { only: "model", dtype: "F16" });
+    await expect(refused).rejects.toMatchObject({ code: "OutOfRange" });
+    expect(readdirSync(folder).filter((name) => name.includes("large16"))).toEqual([]);
+  });
+
+  test("of a training's file is the model alone, under its own names, or the optimizer", async () => {
+    const source = join(projectRoot, "test/fixtures/torch/training.pt");
+    const session = await open(source);
+    const model = await planConversion(session, { only: "model" });
+    const optimizer = await planConversion(session, { only: "optimizer" });
+    const names = model.tensors.map(({ name }) => name);
+    expect(names.length).toBeGreaterThan(0);
+    expect(names.some((name) => /optim|exp_avg/.test(name))).toBe(false);
+    expect(optimizer.tensors.every(({ name }) => /exp_avg|step/.test(name))).toBe(true);
+    const everything = await planConversion(session, { only: "all" });
+    expect(everything.tensors.length).toBeGreaterThanOrEqual(names.length + optimizer.tensors.length);
+  });
+
+  test("never replaces its source", async () => {
+    const source = writeModel("self.safetensors", { w: [1] });
+    const refused = converted(source, "self.safetensors", { only: "model" });
+    await expect(refused).rejects.toMatchObject({ code: "SourceInPlace" });
+  });
+});
