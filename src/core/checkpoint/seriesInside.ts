@@ -34,10 +34,15 @@ const maxValues = 5_000_000;
 
 /** The histories in a file: lists of floats, dicts of such lists, and lists or numbered dicts of rows. */
 export function seriesInside(content: FileContent): readonly SeriesInside[] {
+  const found = known.get(content);
+  if (found !== undefined) return found;
   const search = new SeriesSearch(content);
   search.visit(content.root, "", 0);
+  known.set(content, search.found);
   return search.found;
 }
+
+const known = new WeakMap<FileContent, readonly SeriesInside[]>();
 
 class SeriesSearch {
   readonly found: SeriesInside[] = [];

@@ -44,7 +44,7 @@ import { adapterOf } from "./adapterOf";
 import { type InsidePart, insideParts } from "./insideParts";
 import type { LoraView } from "./loraView";
 import { packingHints } from "./packingHints";
-import { summariseCheckpoint } from "./summariseCheckpoint";
+import { hasHistory, summariseCheckpoint } from "./summariseCheckpoint";
 import { type ViewOptions, viewAdapter } from "./viewAdapter";
 
 /** How stages that the user set are looked up: by the checkpoint's identity. */
@@ -235,7 +235,7 @@ export class CheckpointSession {
   /** The log beside the checkpoint as a run to chart; undefined where there is none. */
   async trainingSource(signal?: AbortSignal): Promise<ChartSource | undefined> {
     const { trainerStatePath } = this.folder;
-    if (trainerStatePath === undefined) return undefined;
+    if (trainerStatePath === undefined) return this.historySource();
     const state = this.folder.trainerState ?? (await readTrainerState(this.files, trainerStatePath, signal));
     const { globalStep, epoch, bestModelCheckpoint } = state;
     const { path } = this.checkpoint;
@@ -250,6 +250,18 @@ export class CheckpointSession {
       logFiles: [trainerStatePath],
       current: path,
       ...(isBest ? { best: path } : {}),
+    };
+  }
+
+  /** The histories in the file itself. Their steps are those of its own rows, or none but their order. */
+  private historySource(): ChartSource | undefined {
+    const { checkpoint } = this;
+    if (!hasHistory(this)) return undefined;
+    return {
+      checkpoints: [],
+      logFiles: [],
+      logs: [{ path: checkpoint.path, format: "checkpoint" }],
+      current: checkpoint.path,
     };
   }
 

@@ -7,6 +7,7 @@ import { dtypeShares, moduleShares } from "../checkpoint/composition";
 import type { FolderContext } from "../checkpoint/folderContext";
 import type { InsideFile } from "../checkpoint/insideFile";
 import { insideSummary } from "../checkpoint/insideSummary";
+import { seriesInside } from "../checkpoint/seriesInside";
 import type {
   AdapterSummary,
   CheckpointKind,
@@ -87,7 +88,7 @@ export function summariseCheckpoint(facts: SummaryFacts): CheckpointSummary {
     ...progress(facts),
     ...(stage === undefined ? {} : { stage }),
     aliases: [...checkpoint.aliases],
-    hasTraining: folder.trainerStatePath !== undefined,
+    hasTraining: folder.trainerStatePath !== undefined || hasHistory(facts),
     ...insideSummary(facts, kind, partsSection(facts)),
     problems: collectProblems(facts),
   };
@@ -174,6 +175,12 @@ function partsSection({ checkpoint: { content }, inside }: SummaryFacts): Settin
     title: "Parts",
     rows: parts.map((part) => [part.path === "" ? "(the file)" : part.path, partText(part)]),
   };
+}
+
+/** More than the value at the moment of the save. */
+export function hasHistory({ checkpoint: { content } }: Pick<SummaryFacts, "checkpoint">): boolean {
+  if (content === undefined) return false;
+  return seriesInside(content).some(({ length }) => length > 1);
 }
 
 /** Moments of an optimizer are tensors as well. */

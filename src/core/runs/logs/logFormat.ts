@@ -14,6 +14,7 @@ export type LogFormatId =
   | "torchtune"
   | "stdout"
   | "results"
+  | "checkpoint"
   | "config";
 
 /** A log of a run: a file, or a folder where the log is one (MLflow). */

@@ -1,5 +1,6 @@
 import { configFormat } from "./config/config";
 import { csvFormat, lightningCsvFormat } from "./csv/csv";
+import { insideCheckpointFormat } from "./inside/insideCheckpoint";
 import { resultsFormat } from "./json/results";
 import { trainerStateFormat } from "./json/trainerStateLog";
 import { jsonlFormat } from "./jsonl/jsonl";
@@ -25,6 +26,7 @@ const formats: readonly LogFormat[] = [
   jsonlFormat,
   torchtuneFormat,
   stdoutFormat,
+  insideCheckpointFormat,
 ];
 
 const byId: ReadonlyMap<LogFormatId, LogFormat> = new Map(formats.map((format) => [format.id, format]));

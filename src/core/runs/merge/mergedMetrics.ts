@@ -17,6 +17,7 @@ const preference: readonly LogFormatId[] = [
   "csv",
   "torchtune",
   "stdout",
+  "checkpoint",
 ];
 
 /** The Trainer passes its closing entry on to every logger; there it is no point of any metric either. */
