@@ -53,8 +53,6 @@ export interface EditorHostCalls
 /** What the extension tells the page. */
 export interface EditorPageCalls extends NumbersPageCalls {
   changed(state: EditorState): void;
-  /** Switches to a tab, e.g. because the run tree asked for it, and there to the form that lowers ranks. */
-  showTab(params: { readonly tab: EditorTab; readonly reduce?: boolean }): void;
+  /** Switches to a tab, if the file has it, e.g. because the run tree asked for it, and there to the form that lowers ranks. */
+  showTab(params: { readonly tab: string; readonly reduce?: boolean }): void;
 }
-
-export type EditorTab = "overview" | "content" | "tensors" | "optimizer" | "training" | "lora" | "health";

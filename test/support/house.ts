@@ -47,10 +47,6 @@ function grouped<T>(items: readonly T[], keyOf: (item: T) => string): ReadonlyMa
 const sharedNames: Readonly<Record<string, string>> = {
   startViewState: "each page has a view state of its own, and one way to begin with it",
   viewStateFrom: "each page has a view state of its own, and one way to read it",
-  HeatCanvas: "one will be left when all heat maps are one",
-  HeatCanvasProps: "one will be left when all heat maps are one",
-  HeatScale: "one will be left when all heat maps are one",
-  heatScale: "one will be left when all heat maps are one",
 };
 
 const declaration =

@@ -4,8 +4,8 @@ import { shownLabels } from "../../webview/cells/cellMatrix";
 import { colorRamp, type RampKind, rampColor } from "../../webview/cells/colorRamp";
 import { scaleTicks, shareOf, valueScale } from "../../webview/cells/valueScale";
 import { moduleLines } from "../../webview/compare/compareMetrics";
-import { emptyReason, heatLayout, metricValues, moduleMatrix } from "../../webview/compare/heat/heatModel";
-import { copiedValues, inGridOrder } from "../../webview/compare/heat/moduleValues";
+import { comparedValues, emptyReason, heatLayout, moduleMatrix } from "../../webview/compare/heat/heatModel";
+import { copiedValues, inGridOrder } from "../../webview/compare/heat/mapValues";
 import { colorLimit } from "../../webview/editor/picture/weightColors";
 import { compareSamples, compareView } from "./fakeHost/compareSamples";
 
@@ -102,15 +102,15 @@ test("a map tells values from what is not adapted and what could not be computed
   const { view, lines, grid } = unlike();
   const layout = heatLayout(grid, 300);
   const subject = { metric: "frobenius", from: undefined } as const;
-  const matrix = moduleMatrix(metricValues(view, lines, subject), layout, 1);
+  const matrix = moduleMatrix(comparedValues(view, lines, subject), layout, 1);
   // Layer 0: q_proj is gone in the second snapshot; layer 2: q_proj holds NaN.
   expect([...(matrix?.presence?.slice(0, 3) ?? [])]).toEqual([2, 1, 1]);
   expect(matrix?.values[2]).toBeNaN();
   expect(matrix?.values[1]).toBe(Math.fround(view.modules[4]?.cells[1]?.frobenius ?? 0));
-  const difference = moduleMatrix(metricValues(view, lines, fromFirst), layout, 1);
+  const difference = moduleMatrix(comparedValues(view, lines, fromFirst), layout, 1);
   const [before, after] = view.modules[4]?.cells ?? [];
   expect(difference?.values[1]).toBeCloseTo((after?.frobenius ?? 0) - (before?.frobenius ?? 0), 6);
-  expect(moduleMatrix(metricValues(view, lines, fromFirst), layout, 0)).toBeUndefined();
+  expect(moduleMatrix(comparedValues(view, lines, fromFirst), layout, 0)).toBeUndefined();
   expect(emptyReason(view, 0, { metric: "change", from: undefined })).toBe("the others are held against it");
 });
 
@@ -118,7 +118,7 @@ test("the twin of a map says the same in words and numbers", () => {
   const { view, lines, grid } = unlike();
   const ordered = inGridOrder(grid, lines.length);
   expect(ordered).toHaveLength(25);
-  const { table } = copiedValues(metricValues(view, lines, fromFirst), ordered, "Markdown");
+  const { table } = copiedValues(comparedValues(view, lines, fromFirst), ordered, "Markdown");
   expect(table.headers).toEqual(["Module", "first", "second"]);
   const row = (module: string) => table.rows.find(([name]) => name === module);
   expect(row("model.layers.0.self_attn.q_proj")).toEqual([

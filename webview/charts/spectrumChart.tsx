@@ -1,6 +1,6 @@
-import { useMemo, useState } from "preact/hooks";
+import { useMemo } from "preact/hooks";
 import { formatNumber } from "../../src/core/text/quantities";
-import { loadState, saveState } from "../host";
+import { usePersisted } from "../shell/persisted";
 import type { ChartSeries } from "./chartSeries";
 import { LineChart, type SeriesWords } from "./lineChart";
 import type { SavePicture } from "./picture";
@@ -30,6 +30,8 @@ interface SpectrumViewState {
   readonly logarithmic: boolean;
 }
 
+const startViewState: SpectrumViewState = { shows: "values", logarithmic: false };
+
 /** A spectrum has no latest value; what counts is the first, and how soon the energy is together. */
 function wordsFor(values: readonly Float64Array[]): SeriesWords {
   const facts = ({ key }: ChartSeries) => {
@@ -47,12 +49,7 @@ const energyRange = { min: 0, max: 1 };
 /** Singular values over each other: as they are, or as the share of the energy that the first k hold. */
 export function SpectrumChart(props: SpectrumChartProps) {
   const { series, title = "Singular values of ΔW", size = "large", stateKey = "spectrum", onCopy } = props;
-  const [place, setPlace] = useState<SpectrumViewState>(() => viewStateFrom(loadState(stateKey)));
-  const change = (part: Partial<SpectrumViewState>) => {
-    const next = { ...place, ...part };
-    setPlace(next);
-    saveState(stateKey, next);
-  };
+  const [place, change] = usePersisted(stateKey, startViewState, viewStateFrom);
   const energy = place.shows === "energy";
 
   const lines = useMemo<ChartSeries[]>(

@@ -3,6 +3,7 @@ import type { CompareModuleDetail, CompareView } from "../../src/core/compare/co
 import { type Channel, isAbortError } from "../../src/protocol/channel";
 import { joinPieces } from "../../src/protocol/comparePieces";
 import type { CompareHostCalls, ComparePageCalls, CompareState } from "../../src/protocol/compareSurface";
+import { PageModel } from "../shell/pageModel";
 import type { CopyText } from "../ui/copyButtons";
 import { arrangedView } from "./arrangedView";
 import type { CompareViewState, HeatChoice } from "./compareViewState";
@@ -33,10 +34,7 @@ type ReadyState = Extract<CompareState, { readonly status: "ready" }>;
 const detailDelayMs = 60;
 
 /** What the compare panel knows and where the reader is in it. */
-export class CompareModel {
-  readonly state: Signal<CompareState | undefined> = signal(undefined);
-  /** The extension did not answer. */
-  readonly failure: Signal<Error | undefined> = signal(undefined);
+export class CompareModel extends PageModel<CompareState> {
   readonly progress: Signal<WorkProgress | undefined> = signal(undefined);
   /** The last finished comparison: it stays in sight while the next one is computed. */
   readonly view: Signal<CompareView | undefined> = signal(undefined);
@@ -67,18 +65,10 @@ export class CompareModel {
     readonly host: CompareHost,
     viewState: CompareViewState,
   ) {
+    super(() => host.call("ready", null));
     this.viewState = signal(viewState);
     this.diff = new DiffModel(host);
     this.scroll = viewState.scroll;
-  }
-
-  async start(): Promise<void> {
-    this.failure.value = undefined;
-    try {
-      this.receive(await this.host.call("ready", null));
-    } catch (error) {
-      this.failure.value = error as Error;
-    }
   }
 
   receive(state: CompareState): void {

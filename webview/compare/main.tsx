@@ -1,7 +1,7 @@
 import { effect } from "@preact/signals";
-import { render } from "preact";
 import type { CompareHostCalls, ComparePageCalls } from "../../src/protocol/compareSurface";
-import { connect, loadState, saveState } from "../host";
+import { connect, loadState, saveState } from "../shell/host";
+import { showPage } from "../shell/pageShell";
 import { CompareApp } from "./compareApp";
 import { CompareModel } from "./compareModel";
 import { type CompareViewState, viewStateFrom } from "./compareViewState";
@@ -22,6 +22,6 @@ const save = () => saveState<CompareViewState>("compare", { ...model.viewState.v
 effect(save);
 model.onScroll = save;
 
-render(<CompareApp model={model} timeline={timeline} />, document.getElementById("root") ?? document.body);
+showPage(<CompareApp model={model} timeline={timeline} />);
 void model.start();
 void timeline.start();

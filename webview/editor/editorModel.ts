@@ -1,11 +1,12 @@
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
-import type { CheckpointSummary } from "../../src/core/checkpoint/summary";
 import { mergeProblems, type Problem } from "../../src/core/problem/problem";
 import type { ResumeReport } from "../../src/core/resume/resumeReport";
 import type { ResultOf } from "../../src/protocol/channel";
-import type { EditorHostCalls, EditorState, EditorTab } from "../../src/protocol/editorSurface";
+import type { EditorHostCalls, EditorState } from "../../src/protocol/editorSurface";
+import { PageModel } from "../shell/pageModel";
 import { ContentModel } from "./content/contentModel";
 import type { EditorHost } from "./editorHost";
+import type { EditorTab } from "./editorTabs";
 import { LoraModel } from "./lora/loraModel";
 import { MeasureModel } from "./numbers/measureModel";
 import { ScanModel } from "./numbers/scanModel";
@@ -16,13 +17,10 @@ import { TensorsModel } from "./tensors/tensorsModel";
 import type { EditorViewState } from "./viewState";
 
 /** What the page knows and where the user is in it. */
-export class EditorModel {
-  readonly state: Signal<EditorState | undefined> = signal(undefined);
-  /** The extension did not answer. */
-  readonly failure: Signal<Error | undefined> = signal(undefined);
+export class EditorModel extends PageModel<EditorState> {
   /** The file was read again since the user last looked. */
   readonly changed = signal(false);
-  readonly wantedTab: Signal<EditorTab | undefined>;
+  readonly wantedTab: Signal<string | undefined>;
   readonly toggledSections: Signal<readonly string[]>;
   readonly tensors: TensorsModel;
   readonly lora: LoraModel;
@@ -51,7 +49,9 @@ export class EditorModel {
   constructor(
     readonly host: EditorHost,
     viewState: EditorViewState,
+    tabs: readonly [EditorTab, ...EditorTab[]],
   ) {
+    super(() => host.call("ready", null));
     this.seenGeneration = viewState.generation;
     this.wantedTab = signal(viewState.tab);
     this.toggledSections = signal(viewState.toggledSections);
@@ -76,11 +76,11 @@ export class EditorModel {
     this.tabs = computed(() => {
       const state = this.state.value;
       if (state?.status !== "ready") return [];
-      return tabsFor(state.summary, this.scan.problems.value.length > 0);
+      return tabs.filter(({ isShown }) => isShown(state.summary, this.scan.problems.value));
     });
     this.tab = computed(() => {
       const wanted = this.wantedTab.value ?? this.firstTab();
-      return this.tabs.value.includes(wanted) ? wanted : "overview";
+      return this.tabs.value.find(({ id }) => id === wanted) ?? tabs[0];
     });
   }
 
@@ -95,15 +95,6 @@ export class EditorModel {
       toggledSections: this.toggledSections.value,
       scrollTops: { ...this.scrollTops },
     };
-  }
-
-  async start(): Promise<void> {
-    this.failure.value = undefined;
-    try {
-      this.receive(await this.host.call("ready", null));
-    } catch (error) {
-      this.failure.value = error as Error;
-    }
   }
 
   /** A state of the file, asked for or not. */
@@ -132,7 +123,7 @@ export class EditorModel {
     this.host.notify("reload", null);
   }
 
-  showTab(tab: EditorTab): void {
+  showTab(tab: string): void {
     this.wantedTab.value = tab;
   }
 
@@ -183,7 +174,7 @@ export class EditorModel {
   }
 
   /** What the file is opened for. */
-  private firstTab(): EditorTab {
+  private firstTab(): string {
     const state = this.state.value;
     return state?.status === "ready" && state.summary.kind === "optimizer" ? "optimizer" : "overview";
   }
@@ -201,20 +192,4 @@ export class EditorModel {
 
 function escapeForRegex(text: string): string {
   return text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
-}
-
-/** A tab is there only when it has something to say. */
-function tabsFor(summary: CheckpointSummary, hasFindings: boolean): readonly EditorTab[] {
-  const tabs: EditorTab[] = ["overview"];
-  if (summary.content !== undefined) tabs.push("content");
-  if (summary.tensorCount > 0) tabs.push("tensors");
-  if (summary.hasOptimizer) tabs.push("optimizer");
-  if (summary.hasTraining) tabs.push("training");
-  if (summary.adapter?.comparable) tabs.push("lora");
-  const hasState = summary.hasOptimizer || summary.resumable.answer !== "no";
-  // What lies beside the weights, or the base of an adapter, may be what is wrong.
-  const hasMore = summary.adapter !== undefined || summary.parts.length > 1;
-  if (summary.problems.length > 0 || hasFindings || summary.imports !== undefined || hasState || hasMore)
-    tabs.push("health");
-  return tabs;
 }

@@ -15,7 +15,7 @@ interface FailedViewProps {
 export function FailedView({ model, state }: FailedViewProps) {
   const { problem, path, name, fileBytes } = state;
   return (
-    <main class="page page-scroll">
+    <div class="page-scroll">
       <div class="failed" role="alert">
         <Icon name="error" class="error failed-icon" />
         <h1 class="failed-title">
@@ -45,7 +45,7 @@ export function FailedView({ model, state }: FailedViewProps) {
           </Button>
         </div>
       </div>
-    </main>
+    </div>
   );
 }
 
@@ -80,7 +80,7 @@ interface DeletedViewProps {
 
 export function DeletedView({ state }: DeletedViewProps) {
   return (
-    <main class="page page-scroll">
+    <div class="page-scroll">
       <div class="failed" role="status">
         <Icon name="info" class="dim failed-icon" />
         <h1 class="failed-title">
@@ -92,6 +92,6 @@ export function DeletedView({ state }: DeletedViewProps) {
         </p>
         <p class="mono wrap dim">{safeText(state.path)}</p>
       </div>
-    </main>
+    </div>
   );
 }

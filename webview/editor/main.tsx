@@ -1,9 +1,10 @@
 import { effect } from "@preact/signals";
-import { render } from "preact";
 import type { EditorHostCalls, EditorPageCalls } from "../../src/protocol/editorSurface";
-import { connect, loadState, saveState } from "../host";
+import { connect, loadState, saveState } from "../shell/host";
+import { showPage } from "../shell/pageShell";
 import { EditorApp } from "./editorApp";
 import { EditorModel } from "./editorModel";
+import { editorTabs } from "./editorTabs";
 import { type EditorViewState, viewStateFrom } from "./viewState";
 
 const host = connect<EditorPageCalls, EditorHostCalls>({
@@ -14,13 +15,13 @@ const host = connect<EditorPageCalls, EditorHostCalls>({
   },
   scanChanged: (state) => model.scan.receive(state),
 });
-const model = new EditorModel(host, viewStateFrom(loadState<EditorViewState>("editor")));
+const model = new EditorModel(host, viewStateFrom(loadState<EditorViewState>("editor")), editorTabs);
 
 const save = () => saveState<EditorViewState>("editor", model.viewState());
-// Runs whenever one of the signals that `place` reads has changed.
+// Runs whenever one of the signals that it reads has changed.
 effect(save);
 model.onScroll = save;
 model.tensors.values.onScroll = save;
 
-render(<EditorApp model={model} />, document.getElementById("root") ?? document.body);
+showPage(<EditorApp model={model} />);
 void model.start();

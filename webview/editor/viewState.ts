@@ -2,7 +2,6 @@ import type { StatisticId } from "../../src/core/analysis/statisticColumns";
 import type { WritableDtype } from "../../src/core/tensors/encode";
 import type { TensorSortKey } from "../../src/core/tensors/tensorQuery";
 import type { ReductionOptions, ReductionRule } from "../../src/core/transform/reductionPlan";
-import type { EditorTab } from "../../src/protocol/editorSurface";
 import type { SortOrder } from "../ui/dataTable";
 import { allClosed, type Expansion } from "./tensors/expansion";
 import { startValues, type ValuesViewState } from "./values/valuesModel";
@@ -10,7 +9,7 @@ import { startValues, type ValuesViewState } from "./values/valuesModel";
 /** Where the user is in the editor: what outlives the page, which is destroyed whenever its tab is hidden. */
 export interface EditorViewState {
   /** Undefined until the user chooses one: then it depends on the file. */
-  readonly tab: EditorTab | undefined;
+  readonly tab: string | undefined;
   /** The last state of the file that the user saw. */
   readonly generation: number;
   readonly tensors: TensorsViewState;

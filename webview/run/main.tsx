@@ -1,6 +1,6 @@
-import { render } from "preact";
 import type { RunHostCalls, RunPageCalls } from "../../src/protocol/runSurface";
-import { connect } from "../host";
+import { connect } from "../shell/host";
+import { showPage } from "../shell/pageShell";
 import { RunApp } from "./runApp";
 import { RunModel } from "./runModel";
 
@@ -10,5 +10,5 @@ const host = connect<RunPageCalls, RunHostCalls>({
 });
 const model = new RunModel(host);
 
-render(<RunApp model={model} />, document.getElementById("root") ?? document.body);
+showPage(<RunApp model={model} />);
 void model.start();

@@ -1,7 +1,7 @@
-import { useState } from "preact/hooks";
 import { formatCount, plural } from "../../src/core/text/quantities";
 import type { RunEntry, RunState } from "../../src/protocol/runSurface";
-import { loadState, saveState } from "../host";
+import { PageShell } from "../shell/pageShell";
+import { usePersisted } from "../shell/persisted";
 import { TrainingFacts } from "../training/trainingFacts";
 import { TrainingPanel } from "../training/trainingPanel";
 import { Button } from "../ui/controls";
@@ -20,28 +20,15 @@ import { SettingsSection } from "./settingsSection";
 
 /** The charts of one run or of several, and what else is known of them. */
 export function RunApp({ model }: { readonly model: RunModel }) {
-  const state = model.state.value;
-  const failure = model.failure.value;
-  if (state === undefined) {
-    return (
-      <main class="page">
-        {failure === undefined ? (
-          <Loading label="Reading the run's logs…" />
-        ) : (
-          <ErrorState what="Checkpoint Explorer did not answer." where={failure.message}>
-            <Button look="primary" onClick={() => void model.start()}>
-              Try again
-            </Button>
-          </ErrorState>
-        )}
-      </main>
-    );
-  }
   return (
-    <main class="page">
-      <RunHeader state={state} model={model} />
-      <RunContent state={state} model={model} />
-    </main>
+    <PageShell model={model} loading="Reading the run's logs…">
+      {(state) => (
+        <>
+          <RunHeader state={state} model={model} />
+          <RunContent state={state} model={model} />
+        </>
+      )}
+    </PageShell>
   );
 }
 
@@ -83,24 +70,10 @@ function RunContent({ state, model }: RunPartProps) {
   return <Charts state={state} model={model} />;
 }
 
-interface SectionsViewState {
-  readonly settings: boolean;
-  readonly logs: boolean;
-}
-
 function Charts({ state, model }: RunPartProps) {
   const { runs: entries, choices } = state;
   const runs = model.drawn.value;
-  const [sections, setSections] = useState<SectionsViewState>(() => ({
-    settings: false,
-    logs: false,
-    ...loadState<SectionsViewState>("sections"),
-  }));
-  const toggle = (part: Partial<SectionsViewState>) => {
-    const next = { ...sections, ...part };
-    setSections(next);
-    saveState("sections", next);
-  };
+  const [sections, toggle] = usePersisted("sections", { settings: false, logs: false });
   const { host } = model;
   const isOverlay = entries.length > 1;
   const [only] = runs;

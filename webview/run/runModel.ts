@@ -8,36 +8,26 @@ import type {
   RunState,
   RunUpdate,
 } from "../../src/protocol/runSurface";
+import { PageModel } from "../shell/pageModel";
 import type { DrawnRun } from "../training/chartPlans";
 
 export type RunHost = Channel<RunPageCalls, RunHostCalls>;
 
 /** What the page of runs' charts knows. */
-export class RunModel {
-  readonly state: Signal<RunState | undefined> = signal(undefined);
+export class RunModel extends PageModel<RunState> {
   /** Where each training stands, by the run's id: this changes more often than its lines do. */
   readonly progress: Signal<ReadonlyMap<string, RunProgress>> = signal(new Map());
   /** The extension's clock minus the page's, in milliseconds. */
   readonly clockAheadMs = signal(0);
-  /** The extension did not answer. */
-  readonly failure: Signal<Error | undefined> = signal(undefined);
   /** The runs whose logs are read. */
   readonly drawn: ReadonlySignal<readonly DrawnRun[]>;
   private readonly drawnRuns = new WeakMap<RunEntry, DrawnRun>();
 
   constructor(readonly host: RunHost) {
+    super(() => host.call("ready", null));
     this.drawn = computed(() =>
       (this.state.value?.runs ?? []).flatMap((entry) => this.drawnRun(entry) ?? []),
     );
-  }
-
-  async start(): Promise<void> {
-    this.failure.value = undefined;
-    try {
-      this.receive(await this.host.call("ready", null));
-    } catch (error) {
-      this.failure.value = error as Error;
-    }
   }
 
   receive(state: RunState): void {

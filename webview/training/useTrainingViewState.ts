@@ -1,6 +1,5 @@
-import { useLayoutEffect, useState } from "preact/hooks";
 import type { ChartChoices } from "../../src/protocol/chartCalls";
-import { loadState, saveState } from "../host";
+import { usePersisted } from "../shell/persisted";
 import {
   type ChangeViewState,
   startViewState,
@@ -17,13 +16,11 @@ export function useTrainingViewState(
   remembered: ChartChoices | undefined,
   remember: (choices: ChartChoices) => void,
 ): readonly [viewState: TrainingViewState, change: ChangeViewState] {
-  const [viewState, setPlace] = useState<TrainingViewState>(() =>
-    viewStateFrom({ ...remembered, ...loadState<TrainingViewState>(stateKey) }),
+  const [viewState, keep] = usePersisted(stateKey, startViewState, (saved) =>
+    viewStateFrom({ ...remembered, ...saved }),
   );
-  // Not after the next paint: a page that is hidden before has none.
-  useLayoutEffect(() => saveState(stateKey, viewState), [stateKey, viewState]);
   const change = (part: Partial<TrainingViewState>) => {
-    setPlace((current) => ({ ...current, ...part }));
+    keep(part);
     if (Object.keys(part).some((key) => choiceKeys.has(key))) remember(choicesOf({ ...viewState, ...part }));
   };
   return [viewState, change];

@@ -2,12 +2,7 @@ import { contentPage } from "../../../src/core/content/contentTree";
 import { optimizerPage, viewOptimizer } from "../../../src/core/optimizer/optimizerView";
 import type { ResumeReport } from "../../../src/core/resume/resumeReport";
 import { encodeTensorChunk } from "../../../src/core/tensors/tensorTable";
-import type {
-  EditorHostCalls,
-  EditorPageCalls,
-  EditorState,
-  EditorTab,
-} from "../../../src/protocol/editorSurface";
+import type { EditorHostCalls, EditorPageCalls, EditorState } from "../../../src/protocol/editorSurface";
 import { ChartedSample } from "./chartedSample";
 import { chartHandlers } from "./chartHandlers";
 import type { EditorSample } from "./editorSample";
@@ -31,7 +26,7 @@ declare global {
     __fakeEditor: {
       /** As when the file changes on disk. */
       show(sample: SampleName): void;
-      showTab(tab: EditorTab): void;
+      showTab(tab: string): void;
     };
   }
 }

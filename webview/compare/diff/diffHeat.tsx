@@ -7,9 +7,9 @@ import { useCellScale } from "../../cells/cellScale";
 import type { ColumnWidths } from "../columnWidths";
 import { formatChange } from "../compareFormat";
 import type { CompareModel } from "../compareModel";
+import type { MapValues } from "../heat/mapValues";
 import { ModuleMap } from "../heat/moduleMap";
 import { useModuleMapLayout } from "../heat/moduleMapLayout";
-import type { ModuleValues } from "../heat/moduleValues";
 import { pairOfColumn, type StatedRow } from "./diffRows";
 
 export interface DiffHeatProps {
@@ -87,7 +87,7 @@ function changeValues(
   modules: ReadonlyMap<string, readonly StatedRow[]>,
   table: DiffTable,
   against: "first" | "previous",
-): ModuleValues {
+): MapValues {
   const members = [...modules.values()];
   const pairs = columns.map((_, column) => pairOfColumn(column, columns.length, against));
   const has = (module: number, column: number) =>

@@ -5,9 +5,9 @@ import { diffPairs } from "../../../src/core/compare/tensors/diffPairs";
 import { DiffTable } from "../../../src/core/compare/tensors/diffTable";
 import { isAbortError } from "../../../src/protocol/channel";
 import type { DiffState } from "../../../src/protocol/diffSurface";
-import { loadState, saveState } from "../../host";
+import { persisted } from "../../shell/persisted";
 import type { CompareHost } from "../compareModel";
-import { type DiffViewState, diffViewStateFrom } from "./diffViewState";
+import { diffViewStateFrom, startDiffViewState } from "./diffViewState";
 
 /** The tensor that is shown in depth, in one pair of columns. */
 export type ShownDetail =
@@ -39,9 +39,9 @@ export class DiffModel {
   /** Grows with what is known; `table` itself is changed in place. */
   readonly version: Signal<number> = signal(0);
   table = new DiffTable(0, []);
-  readonly viewState: Signal<DiffViewState> = signal(
-    diffViewStateFrom(loadState<DiffViewState>("tensorDiff")),
-  );
+  private readonly chosen = persisted("tensorDiff", startDiffViewState, diffViewStateFrom);
+  readonly viewState = this.chosen.state;
+  readonly change = this.chosen.change;
   readonly selected: Signal<{ readonly row: number; readonly pair: number } | undefined> = signal(undefined);
   readonly detail: Signal<ShownDetail | undefined> = signal(undefined);
 
@@ -102,11 +102,6 @@ export class DiffModel {
 
   stop(): void {
     this.host.notify("stopDiff", null);
-  }
-
-  change(part: Partial<DiffViewState>): void {
-    this.viewState.value = { ...this.viewState.value, ...part };
-    saveState<DiffViewState>("tensorDiff", this.viewState.value);
   }
 
   /** Shows a tensor in depth; the second column against the first where no pair is named. */

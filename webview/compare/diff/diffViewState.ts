@@ -17,7 +17,7 @@ export interface DiffViewState {
   readonly showsMap: boolean;
 }
 
-const startDiffViewState: DiffViewState = { sort: { by: "change" }, against: "first", showsMap: true };
+export const startDiffViewState: DiffViewState = { sort: { by: "change" }, against: "first", showsMap: true };
 
 /** What was saved, by some version of this page. */
 export function diffViewStateFrom(saved: Partial<DiffViewState>): DiffViewState {

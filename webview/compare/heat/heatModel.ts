@@ -9,7 +9,7 @@ import {
   metricInfos,
   metricOf,
 } from "../compareMetrics";
-import type { ModuleValues } from "./moduleValues";
+import type { MapValues } from "./mapValues";
 
 /** Modules in rows and columns: kinds down and layers across where these have room, else the other way round. */
 export interface HeatLayout {
@@ -46,11 +46,11 @@ export interface HeatSubject {
 }
 
 /** A metric of the modules of a comparison. */
-export function metricValues(
+export function comparedValues(
   view: CompareView,
   lines: readonly ModuleLine[],
   subject: HeatSubject,
-): ModuleValues {
+): MapValues {
   const { metric, from } = subject;
   const value = (line: ModuleLine | undefined, column: number): number | undefined => {
     const own = line && metricOf(view, line, column, metric);
@@ -76,7 +76,7 @@ export function metricValues(
 
 /** Undefined for a column that has nothing to show: unreadable, or what the others are held against. */
 export function moduleMatrix(
-  values: ModuleValues,
+  values: MapValues,
   { moduleAt, rowLabels, colLabels }: HeatLayout,
   column: number,
 ): CellMatrix | undefined {
@@ -114,7 +114,7 @@ export function emptyReason(
   return undefined;
 }
 
-export function formatHeat({ metric, from }: HeatSubject, value: number): string {
+function formatHeat({ metric, from }: HeatSubject, value: number): string {
   if (from === undefined) return formatMetric(metric, value);
   const text = formatMetric(metric, Math.abs(value));
   return value === 0 ? text : `${value > 0 ? "+" : "−"}${text}`;

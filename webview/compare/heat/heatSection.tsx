@@ -14,11 +14,11 @@ import type { ColumnWidths } from "../columnWidths";
 import { knownMetrics, metricInfos, moduleLines } from "../compareMetrics";
 import type { CompareModel } from "../compareModel";
 import { chartOutlets } from "../detail/readyDetail";
-import { type HeatSubject, metricValues } from "./heatModel";
+import { comparedValues, type HeatSubject } from "./heatModel";
+import { copiedValues, inGridOrder } from "./mapValues";
 import { MatrixTable } from "./matrixTable";
 import { colLabelsOf, ModuleMap } from "./moduleMap";
 import { useModuleMapLayout } from "./moduleMapLayout";
-import { copiedValues, inGridOrder } from "./moduleValues";
 
 export interface HeatSectionProps {
   readonly model: CompareModel;
@@ -59,7 +59,7 @@ function HeatMap({ model, view, widths, scroller }: HeatSectionProps) {
   const reference = view.columns.findIndex(({ path }) => path === heat.from);
   const from = canDiffer && reference >= 0 ? reference : undefined;
   const subject = useMemo<HeatSubject>(() => ({ metric, from }), [metric, from]);
-  const values = useMemo(() => metricValues(view, moduleLines(view), subject), [view, subject]);
+  const values = useMemo(() => comparedValues(view, moduleLines(view), subject), [view, subject]);
   const { grid, layout, size, matrices } = useModuleMapLayout(values, widths);
   const kind = from === undefined ? "sequential" : "diverging";
   const look = useCellScale(matrices, kind, heat.log);

@@ -6,11 +6,11 @@ import { safeText } from "../../ui/safeText";
 import { nameRoom } from "../columnWidths";
 import { useRowWindow } from "../rowWindow";
 import { SpacerRows } from "../spacerRows";
-import { type ModuleValues, valueText } from "./moduleValues";
+import { type MapValues, valueText } from "./mapValues";
 
 export interface MatrixTableProps {
   readonly label: string;
-  readonly values: ModuleValues;
+  readonly values: MapValues;
   /** Indexes of the modules from top to bottom. */
   readonly order: readonly number[];
   readonly nameWidth: number;

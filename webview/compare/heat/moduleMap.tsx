@@ -7,10 +7,10 @@ import type { GridCell } from "../../ui/gridCell";
 import { safeText } from "../../ui/safeText";
 import type { ColumnWidths } from "../columnWidths";
 import type { HeatLayout } from "./heatModel";
-import { type ModuleValues, valueText } from "./moduleValues";
+import { type MapValues, valueText } from "./mapValues";
 
 export interface ModuleMapProps {
-  readonly values: ModuleValues;
+  readonly values: MapValues;
   readonly widths: ColumnWidths;
   readonly layout: HeatLayout;
   /** One a column. */
@@ -98,7 +98,7 @@ export function colLabelsOf({ colLabels, areLayersAcross }: HeatLayout): CellLab
   };
 }
 
-export function rowLabelsOf({ rowLabels, areLayersAcross }: HeatLayout): CellLabels {
+function rowLabelsOf({ rowLabels, areLayersAcross }: HeatLayout): CellLabels {
   const texts = rowLabels.map((label) => (areLayersAcross || !/^\d/.test(label) ? label : `layer ${label}`));
   return { texts, roomPx: labelRoomPx - 2 };
 }
@@ -108,7 +108,7 @@ function shortName(module: string): string {
 }
 
 function cellOf(
-  { modules }: ModuleValues,
+  { modules }: MapValues,
   { moduleAt, colLabels }: HeatLayout,
   module: string | undefined,
 ): GridCell | undefined {

@@ -4,8 +4,8 @@ import type { CellSize } from "../../cells/cellCanvas";
 import type { CellMatrix } from "../../cells/cellMatrix";
 import type { ColumnWidths } from "../columnWidths";
 import { type HeatLayout, heatLayout, moduleMatrix, panelHeight } from "./heatModel";
+import type { MapValues } from "./mapValues";
 import { panelPadding } from "./moduleMap";
-import type { ModuleValues } from "./moduleValues";
 
 export interface ModuleMapLayout {
   readonly grid: ModuleGrid;
@@ -16,7 +16,7 @@ export interface ModuleMapLayout {
 }
 
 /** Where the modules lie in the maps below the snapshots, and the values there. */
-export function useModuleMapLayout(values: ModuleValues, widths: ColumnWidths): ModuleMapLayout {
+export function useModuleMapLayout(values: MapValues, widths: ColumnWidths): ModuleMapLayout {
   const grid = useMemo(() => moduleGrid(values.modules), [values.modules]);
   const width = Math.max(40, Math.min(...widths.snapshots) - 2 * panelPadding);
   const layout = useMemo(() => heatLayout(grid, width), [grid, width]);

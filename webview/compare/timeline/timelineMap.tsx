@@ -7,11 +7,11 @@ import type { CellScale } from "../../cells/cellScale";
 import type { GridCell } from "../../ui/gridCell";
 import { NameColumn } from "../../ui/nameColumn";
 import { safeText } from "../../ui/safeText";
-import { type ModuleValues, valueText } from "../heat/moduleValues";
+import { type MapValues, valueText } from "../heat/mapValues";
 
 export interface TimelineMapProps {
   readonly timeline: Timeline;
-  readonly values: ModuleValues;
+  readonly values: MapValues;
   readonly order: readonly number[];
   readonly label: string;
   readonly matrix: CellMatrix;

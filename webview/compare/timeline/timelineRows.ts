@@ -1,7 +1,7 @@
 import type { Timeline, TimelineMetric } from "../../../src/core/compare/timeline";
 import { blanks, type CellMatrix } from "../../cells/cellMatrix";
 import { formatChange, formatCosine, formatNorm, formatShareOf } from "../compareFormat";
-import type { ModuleValues } from "../heat/moduleValues";
+import type { MapValues } from "../heat/mapValues";
 
 export const timelineMetricInfos: Readonly<
   Record<TimelineMetric, { readonly label: string; readonly format: (value: number) => string }>
@@ -23,7 +23,7 @@ export const timelineMetricInfos: Readonly<
 export function timelineValues(
   { checkpoints, modules, values }: Timeline,
   metric: TimelineMetric,
-): ModuleValues {
+): MapValues {
   const value = (module: number, column: number): number | undefined => {
     const found = values[metric]?.[module * checkpoints.length + column] ?? Number.NaN;
     return Number.isNaN(found) ? undefined : found;
@@ -40,7 +40,7 @@ export function timelineValues(
   };
 }
 
-export function timelineMatrix(values: ModuleValues, order: readonly number[]): CellMatrix {
+export function timelineMatrix(values: MapValues, order: readonly number[]): CellMatrix {
   const cols = values.columns.length;
   const cells = new Float32Array(order.length * cols);
   for (const [row, module] of order.entries()) {
@@ -66,6 +66,6 @@ export function mostMoved({ checkpoints, modules, values }: Timeline): string | 
   return modules[best];
 }
 
-export function checkpointName({ step, label }: Timeline["checkpoints"][number]): string {
+function checkpointName({ step, label }: Timeline["checkpoints"][number]): string {
   return step === undefined ? label : `step ${step.toLocaleString("en")}`;
 }

@@ -1,5 +1,5 @@
-import { Channel, type Handlers } from "../src/protocol/channel";
-import { decodeFromWebview, encodeForWebview } from "../src/protocol/webviewWire";
+import { Channel, type Handlers } from "../../src/protocol/channel";
+import { decodeFromWebview, encodeForWebview } from "../../src/protocol/webviewWire";
 
 /** What VS Code gives a page. It may be asked for once only, so this file is the one that asks. */
 interface VsCodeApi {

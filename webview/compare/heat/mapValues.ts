@@ -2,7 +2,7 @@ import type { ModuleGrid } from "../../../src/core/compare/modules/moduleGrid";
 import type { CopiedTable, CopyFormat } from "../../ui/copyButtons";
 
 /** Something about every module in every column, as a map, as a table, and as text. */
-export interface ModuleValues {
+export interface MapValues {
   readonly columns: readonly { readonly path: string; readonly label: string }[];
   readonly modules: readonly string[];
   /** Undefined where there is none. */
@@ -18,7 +18,7 @@ export interface ModuleValues {
   exact(value: number): string;
 }
 
-export function valueText(values: ModuleValues, module: number, column: number): string {
+export function valueText(values: MapValues, module: number, column: number): string {
   const value = values.value(module, column);
   return value === undefined ? values.absence(module, column) : values.format(value);
 }
@@ -27,11 +27,7 @@ export function valueText(values: ModuleValues, module: number, column: number):
 const maxCopiedCells = 40_000;
 
 /** The twin of a map: a row a module. */
-export function copiedValues(
-  values: ModuleValues,
-  order: readonly number[],
-  format: CopyFormat,
-): CopiedTable {
+export function copiedValues(values: MapValues, order: readonly number[], format: CopyFormat): CopiedTable {
   const { columns, modules } = values;
   const rows = order.slice(0, Math.max(1, Math.floor(maxCopiedCells / (columns.length + 1))));
   const table = {

@@ -1,0 +1,93 @@
+import type { ComponentType } from "preact";
+import type { CheckpointSummary } from "../../src/core/checkpoint/summary";
+import { type Problem, worstSeverity } from "../../src/core/problem/problem";
+import { formatCount } from "../../src/core/text/quantities";
+import type { Tab } from "../ui/tabs";
+import { ContentTab } from "./content/contentTab";
+import type { EditorModel } from "./editorModel";
+import { HealthTab } from "./health/healthTab";
+import { LoraTab } from "./lora/loraTab";
+import { OptimizerTab } from "./optimizer/optimizerTab";
+import { OverviewTab } from "./overview/overviewTab";
+import { TensorsTab } from "./tensors/tensorsTab";
+import { TrainingTab } from "./training/trainingTab";
+
+export interface EditorTabProps {
+  readonly model: EditorModel;
+  readonly summary: CheckpointSummary;
+}
+
+export interface EditorTab {
+  readonly id: string;
+  readonly title: string;
+  /** A tab is there only when it has something to say. */
+  readonly isShown: (summary: CheckpointSummary, problems: readonly Problem[]) => boolean;
+  /** A number after the title. */
+  readonly badge?: (
+    summary: CheckpointSummary,
+    problems: readonly Problem[],
+  ) => Pick<Tab<string>, "badge" | "badgeTone">;
+  /** Scrolls as a whole, and is found again where it was left; the parts of the others scroll by themselves. */
+  readonly scrolls: boolean;
+  readonly Component: ComponentType<EditorTabProps>;
+}
+
+/** The tabs of the editor, in their order. The first is there for every file. */
+export const editorTabs: readonly [EditorTab, ...EditorTab[]] = [
+  { id: "overview", title: "Overview", isShown: () => true, scrolls: true, Component: OverviewTab },
+  {
+    id: "content",
+    title: "Content",
+    isShown: ({ content }) => content !== undefined,
+    scrolls: false,
+    Component: ContentTab,
+  },
+  {
+    id: "tensors",
+    title: "Tensors",
+    isShown: ({ tensorCount }) => tensorCount > 0,
+    badge: ({ tensorCount }) => ({ badge: formatCount(tensorCount) }),
+    scrolls: false,
+    Component: TensorsTab,
+  },
+  {
+    id: "optimizer",
+    title: "Optimizer",
+    isShown: ({ hasOptimizer }) => hasOptimizer === true,
+    scrolls: false,
+    Component: OptimizerTab,
+  },
+  {
+    id: "training",
+    title: "Training",
+    isShown: ({ hasTraining }) => hasTraining === true,
+    scrolls: true,
+    Component: TrainingTab,
+  },
+  {
+    id: "lora",
+    title: "LoRA",
+    isShown: ({ adapter }) => adapter?.comparable === true,
+    scrolls: false,
+    Component: LoraTab,
+  },
+  {
+    id: "health",
+    title: "Health",
+    isShown: (summary, scanned) =>
+      summary.problems.length > 0 ||
+      scanned.length > 0 ||
+      summary.imports !== undefined ||
+      summary.hasOptimizer === true ||
+      summary.resumable.answer !== "no" ||
+      // What lies beside the weights, or the base of an adapter, may be what is wrong.
+      summary.adapter !== undefined ||
+      summary.parts.length > 1,
+    badge: (_, problems) =>
+      problems.length === 0
+        ? {}
+        : { badge: formatCount(problems.length), badgeTone: worstSeverity(problems) },
+    scrolls: true,
+    Component: HealthTab,
+  },
+];
