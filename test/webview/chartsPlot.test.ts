@@ -10,7 +10,7 @@ import {
   visibleRange,
   zoomBy,
 } from "../../webview/charts/chartView";
-import { countLeftOut, plotPoints, valueRange } from "../../webview/charts/plotPoints";
+import { countLeftOut, plotPoints, valueRange } from "../../webview/charts/plot/plotPoints";
 import { leftOutNotes, summarise, summarySentence } from "../../webview/charts/seriesSummary";
 import { cumulativeEnergy } from "../../webview/charts/spectrum";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { NameColumn } from "../../webview/ui/nameColumn";
+import { NameColumn } from "../../webview/ui/names/nameColumn";
 import { realNames } from "./fakeHost/realNames";
 
 for (const [what, names] of Object.entries(realNames)) {

@@ -10,7 +10,7 @@ import {
   offsetOfScroll,
   offsetToReveal,
   scrollOfOffset,
-} from "../../webview/ui/gridAxis";
+} from "../../webview/ui/grid/gridAxis";
 
 describe("an axis of a grid", () => {
   const lengths = fc.record({

@@ -1,5 +1,5 @@
-import type { GridCell } from "../ui/gridCell";
-import { cellForKey } from "../ui/gridKeys";
+import type { GridCell } from "../ui/grid/gridCell";
+import { cellForKey } from "../ui/grid/gridKeys";
 
 export interface CellKeysOptions {
   readonly rows: number;

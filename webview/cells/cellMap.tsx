@@ -1,4 +1,4 @@
-import type { GridBlock, GridCell } from "../ui/gridCell";
+import type { GridBlock, GridCell } from "../ui/grid/gridCell";
 import { safeText } from "../ui/safeText";
 import { CellCanvas, type CellSize } from "./cellCanvas";
 import { cellKey } from "./cellKeys";

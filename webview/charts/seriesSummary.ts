@@ -1,6 +1,6 @@
 import { plural } from "../../src/core/text/quantities";
 import type { ChartSeries } from "./chartSeries";
-import { countLeftOut } from "./plotPoints";
+import { countLeftOut } from "./plot/plotPoints";
 
 /** What a line says in a few numbers, for the title and for who does not see the chart. */
 export interface SeriesSummary {

@@ -1,8 +1,8 @@
 import { useMemo, useRef, useState } from "preact/hooks";
 import { formatCount } from "../../src/core/text/quantities";
 import { Button, TextField } from "../ui/controls";
-import { type Column, DataTable } from "../ui/dataTable";
 import { safeText } from "../ui/safeText";
+import { type Column, DataTable } from "../ui/tables/dataTable";
 import type { RowSource } from "./rowSource";
 
 export interface ValueColumn {

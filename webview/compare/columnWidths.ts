@@ -1,6 +1,6 @@
 import type { CompareMetric } from "../../src/core/compare/compareView";
-import { letterWidth } from "../ui/letterWidth";
-import type { NameColumn } from "../ui/nameColumn";
+import { letterWidth } from "../ui/names/letterWidth";
+import type { NameColumn } from "../ui/names/nameColumn";
 import { isRelative, metricInfos } from "./compareMetrics";
 
 /** How wide the numbers of a metric are with the room around them, in pixels. */
@@ -18,10 +18,12 @@ export interface ColumnWidths {
 export interface WidthOptions {
   readonly wantedName?: number;
   readonly widthOf?: MetricWidth;
+  /** What a snapshot takes at the least. */
+  readonly narrowest?: number;
 }
 
 /** A header has a name, a stage and buttons to show. */
-const narrowestColumn = 176;
+export const narrowestColumn = 176;
 const narrowestName = 148;
 const widestName = 320;
 /** Names take no more of the room where numbers need it. */
@@ -70,9 +72,9 @@ export function fittingMetrics(
   count: number,
   metrics: readonly CompareMetric[],
   sorted?: CompareMetric,
-  { wantedName = narrowestName, widthOf = usualWidth }: WidthOptions = {},
+  { wantedName = narrowestName, widthOf = usualWidth, narrowest = narrowestColumn }: WidthOptions = {},
 ): readonly CompareMetric[] {
-  const each = Math.max(narrowestColumn, (room - nameWidthIn(room, wantedName)) / Math.max(1, count));
+  const each = Math.max(narrowest, (room - nameWidthIn(room, wantedName)) / Math.max(1, count));
   const place = (metric: CompareMetric) => {
     if (metric === sorted) return -1;
     return importance.includes(metric) ? importance.indexOf(metric) : importance.length;
@@ -95,10 +97,10 @@ export function columnWidths(
   room: number,
   count: number,
   metrics: readonly CompareMetric[],
-  { wantedName = widestName, widthOf = usualWidth }: WidthOptions = {},
+  { wantedName = widestName, widthOf = usualWidth, narrowest = narrowestColumn }: WidthOptions = {},
 ): ColumnWidths {
   const metricPx = metrics.reduce((sum, metric) => sum + widthOf(metric), 0);
-  const wanted = Math.max(narrowestColumn, count === 0 ? 0 : metricPx);
+  const wanted = Math.max(narrowest, count === 0 ? 0 : metricPx);
   const spare = room - nameWidthIn(room, wantedName) - wanted * count;
   const name = Math.round(
     spare > 0 ? Math.max(narrowestName, Math.min(widestName, wantedName)) : nameWidthIn(room, wantedName),

@@ -4,15 +4,16 @@ import type { CompareView } from "../../src/core/compare/compareView";
 import { plural } from "../../src/core/text/quantities";
 import { Button } from "../ui/controls";
 import { Icon } from "../ui/icon";
-import { NameColumn } from "../ui/nameColumn";
+import { NameColumn } from "../ui/names/nameColumn";
 import { safeText } from "../ui/safeText";
 import { SplitPane } from "../ui/splitPane";
 import { Banner, Empty, ErrorState, Loading } from "../ui/states";
-import { columnWidths, fittingMetrics, wantedNameWidth } from "./columnWidths";
+import { columnWidths, fittingMetrics, narrowestColumn, wantedNameWidth } from "./columnWidths";
 import { knownMetrics } from "./compareMetrics";
 import type { CompareModel } from "./compareModel";
 import { ModuleDetailPane } from "./detail/moduleDetailPane";
 import { DiffPane } from "./diff/diffPane";
+import { diffPartWidths } from "./diff/diffPartWidths";
 import { DiffSection } from "./diff/diffSection";
 import { HeatSection } from "./heat/heatSection";
 import { metricWidths } from "./metricWidths";
@@ -221,7 +222,12 @@ function Tables({ model, view }: ViewProps) {
         : wantedNameWidth(NameColumn.of(view.modules.map(({ module }) => module))),
     [view],
   );
-  const options = { widthOf, ...(wantedName === undefined ? {} : { wantedName }) };
+  const parts = diffPartWidths(model.diff.mostMismatches.value) ?? [];
+  const narrowest = Math.max(
+    narrowestColumn,
+    parts.reduce((sum, each) => sum + each, 0),
+  );
+  const options = { widthOf, narrowest, ...(wantedName === undefined ? {} : { wantedName }) };
   const fitting = fit
     ? fittingMetrics(room, count, wanted, isColumnSort(sort) ? sort.by : undefined, options)
     : wanted;

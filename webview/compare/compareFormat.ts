@@ -17,6 +17,7 @@ export function formatChange(change: number): string {
   const percent = change * 100;
   if (percent === 0) return "0 %";
   if (percent < 0.01) return "< 0.01 %";
+  if (percent >= 1e6) return `${percent.toExponential(2)} %`;
   const digits = percent < 1 ? 2 : percent < 1000 ? 1 : 0;
   return `${percent.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits })} %`;
 }

@@ -4,7 +4,7 @@ import { type Channel, isAbortError } from "../../src/protocol/channel";
 import { joinPieces } from "../../src/protocol/comparePieces";
 import type { CompareHostCalls, ComparePageCalls, CompareState } from "../../src/protocol/compareSurface";
 import { PageModel } from "../shell/pageModel";
-import type { CopyText } from "../ui/copyButtons";
+import type { CopyText } from "../ui/tables/copyButtons";
 import { arrangedView } from "./arrangedView";
 import type { CompareViewState, HeatChoice } from "./compareViewState";
 import { DiffModel } from "./diff/diffModel";

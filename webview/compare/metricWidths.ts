@@ -7,6 +7,11 @@ import { formatMetric, type ModuleLine, metricInfos, metricOf, moduleLines } fro
 const digitPx = 7.5;
 const cellPaddingPx = 26;
 
+/** What a number of so many characters takes in a table, in pixels. */
+export function numberWidth(characters: number): number {
+  return Math.ceil(characters * digitPx) + cellPaddingPx;
+}
+
 /** No number is cut: a metric is as wide as its longest number with the digits that line its point up. */
 export function metricWidths(view: CompareView, metrics: readonly CompareMetric[]): MetricWidth {
   const lines = moduleLines(view);
@@ -25,7 +30,7 @@ export function metricWidths(view: CompareView, metrics: readonly CompareMetric[
         );
       }
     }
-    widths.set(metric, Math.max(metricInfos[metric].width, Math.ceil(longest * digitPx) + cellPaddingPx));
+    widths.set(metric, Math.max(metricInfos[metric].width, numberWidth(longest)));
   }
   return (metric) => widths.get(metric) ?? metricInfos[metric].width;
 }

@@ -3,7 +3,7 @@ import { worstSeverity } from "../../src/core/problem/problem";
 import { plural } from "../../src/core/text/quantities";
 import { Button } from "../ui/controls";
 import { Icon } from "../ui/icon";
-import { MiddleEllipsis } from "../ui/middleEllipsis";
+import { MiddleEllipsis } from "../ui/names/middleEllipsis";
 import { safeText } from "../ui/safeText";
 import type { EditorModel } from "./editorModel";
 

@@ -2,7 +2,7 @@ import type { StatisticId } from "../../src/core/analysis/statisticColumns";
 import type { WritableDtype } from "../../src/core/tensors/encode";
 import type { TensorSortKey } from "../../src/core/tensors/tensorQuery";
 import type { ReductionOptions, ReductionRule } from "../../src/core/transform/reductionPlan";
-import type { SortOrder } from "../ui/dataTable";
+import type { SortOrder } from "../ui/tables/dataTable";
 import { allClosed, type Expansion } from "./tensors/expansion";
 import { startValues, type ValuesViewState } from "./values/valuesModel";
 

@@ -5,9 +5,10 @@ import { shortestFormat } from "../../src/core/text/columnFormat";
 import { formatCount, plural } from "../../src/core/text/quantities";
 import type { DrawnRun } from "../training/chartPlans";
 import { formatOfMetric } from "../training/chartTable";
-import { type Column, DataTable } from "../ui/dataTable";
 import { safeText } from "../ui/safeText";
 import { Section } from "../ui/section";
+import { type Column, DataTable } from "../ui/tables/dataTable";
+import { rowHeight } from "../ui/tables/rowHeight";
 import type { RunHost } from "./runModel";
 import { questionKey, useValuesAt } from "./valuesAt";
 
@@ -19,7 +20,6 @@ export interface CheckpointListProps {
 
 /** Its steps fit one question. */
 const maxAsked = 2000;
-const rowHeight = 22;
 const mostRows = 20;
 
 /** The saved moments of the run with what the log says about each. */

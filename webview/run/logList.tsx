@@ -1,7 +1,7 @@
 import type { LogFormatId } from "../../src/core/runs/logs/logFormat";
 import { formatCount, plural } from "../../src/core/text/quantities";
 import type { DrawnRun } from "../training/chartPlans";
-import { MiddleEllipsis } from "../ui/middleEllipsis";
+import { MiddleEllipsis } from "../ui/names/middleEllipsis";
 import { Section } from "../ui/section";
 
 export interface LogListProps {

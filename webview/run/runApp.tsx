@@ -6,7 +6,7 @@ import { TrainingFacts } from "../training/trainingFacts";
 import { TrainingPanel } from "../training/trainingPanel";
 import { Button } from "../ui/controls";
 import { Icon } from "../ui/icon";
-import { MiddleEllipsis } from "../ui/middleEllipsis";
+import { MiddleEllipsis } from "../ui/names/middleEllipsis";
 import { Problems } from "../ui/problems";
 import { safeText } from "../ui/safeText";
 import { Section } from "../ui/section";

@@ -8,10 +8,11 @@ import { Swatch } from "../charts/legend";
 import type { DrawnRun } from "../training/chartPlans";
 import type { ChangeViewState, TrainingViewState } from "../training/trainingViewState";
 import { Button, Dropdown, TextField } from "../ui/controls";
-import { CopyTableButtons } from "../ui/copyTableButtons";
-import { type Column, DataTable, type SortOrder } from "../ui/dataTable";
 import { Icon } from "../ui/icon";
 import { safeText } from "../ui/safeText";
+import { CopyTableButtons } from "../ui/tables/copyTableButtons";
+import { type Column, DataTable, type SortOrder } from "../ui/tables/dataTable";
+import { rowHeight } from "../ui/tables/rowHeight";
 import { useClock } from "./clock";
 import { progressText } from "./progressText";
 import type { RunHost } from "./runModel";
@@ -29,7 +30,6 @@ export interface RunTableProps {
   readonly onCopy: (text: string, what: string) => void;
 }
 
-const rowHeight = 22;
 const noMetric = "";
 
 interface SummaryColumn extends Column {

@@ -3,12 +3,13 @@ import { settingRows } from "../../src/core/runs/series/configTable";
 import { formatCount, plural } from "../../src/core/text/quantities";
 import type { DrawnRun } from "../training/chartPlans";
 import { Checkbox, TextField } from "../ui/controls";
-import { CopyTableButtons } from "../ui/copyTableButtons";
-import { type Column, DataTable } from "../ui/dataTable";
 import { Icon } from "../ui/icon";
-import { KeyValueTable } from "../ui/keyValueTable";
 import { safeText } from "../ui/safeText";
 import { Section } from "../ui/section";
+import { CopyTableButtons } from "../ui/tables/copyTableButtons";
+import { type Column, DataTable } from "../ui/tables/dataTable";
+import { KeyValueTable } from "../ui/tables/keyValueTable";
+import { rowHeight } from "../ui/tables/rowHeight";
 
 export interface SettingsSectionProps {
   readonly runs: readonly DrawnRun[];
@@ -55,7 +56,6 @@ interface SettingsTableProps {
   readonly onCopy: (text: string, what: string) => void;
 }
 
-const rowHeight = 22;
 const mostRows = 14;
 
 function SettingsTable({ runs, rows, silent, onCopy }: SettingsTableProps) {

@@ -1,6 +1,6 @@
 import type { AxisKind } from "../../src/core/runs/series/seriesAxis";
 import { formatPosition, linearTicks } from "../charts/axisTicks";
-import type { PositionTicks } from "../charts/plotModel";
+import type { PositionTicks } from "../charts/plot/plotModel";
 import { clockTicks, elapsedTicks, formatClock, formatElapsed } from "../charts/timeAxis";
 
 /** How positions on an axis of a training are named and written. */

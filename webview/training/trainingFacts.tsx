@@ -1,8 +1,8 @@
 import type { RunHead } from "../../src/core/runs/merge/runHead";
 import { formatCount, formatNumber, formatShare, plural } from "../../src/core/text/quantities";
-import { KeyValueTable } from "../ui/keyValueTable";
 import { Problems } from "../ui/problems";
 import { Section } from "../ui/section";
+import { KeyValueTable } from "../ui/tables/keyValueTable";
 
 /** What the log says about the training as a whole, which is no point of any line. */
 export function TrainingFacts({ head }: { readonly head: RunHead }) {

@@ -1,7 +1,7 @@
 import type { CompareView } from "../../../src/core/compare/compareView";
-import { CopyButtons, type CopyFormat } from "../../ui/copyButtons";
 import { safeText } from "../../ui/safeText";
 import { ScrollRegion } from "../../ui/scrollRegion";
+import { CopyButtons, type CopyFormat } from "../../ui/tables/copyButtons";
 import {
   allDigits,
   formatMetric,

@@ -6,10 +6,10 @@ import type { CellScale } from "../../cells/cellScale";
 import { colorRamp } from "../../cells/colorRamp";
 import { MapActions } from "../../cells/mapActions";
 import { chartTheme } from "../../charts/chartTheme";
-import { CopyButtons } from "../../ui/copyButtons";
-import type { GridCell } from "../../ui/gridCell";
+import type { GridCell } from "../../ui/grid/gridCell";
 import { safeText } from "../../ui/safeText";
 import { ScrollRegion } from "../../ui/scrollRegion";
+import { CopyButtons } from "../../ui/tables/copyButtons";
 import type { CompareModel } from "../compareModel";
 import { chartOutlets } from "./readyDetail";
 

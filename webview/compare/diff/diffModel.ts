@@ -1,4 +1,4 @@
-import { batch, type Signal, signal } from "@preact/signals";
+import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { decodeAlignedChunk, type ShownRow } from "../../../src/core/compare/tensors/alignedChunk";
 import type { DiffDetail } from "../../../src/core/compare/tensors/diffDetail";
 import { diffPairs } from "../../../src/core/compare/tensors/diffPairs";
@@ -39,6 +39,11 @@ export class DiffModel {
   /** Grows with what is known; `table` itself is changed in place. */
   readonly version: Signal<number> = signal(0);
   table = new DiffTable(0, []);
+  /** Undefined while nothing is known of the values. */
+  readonly mostMismatches: ReadonlySignal<number | undefined> = computed(() => {
+    void this.version.value;
+    return this.table.length === 0 ? undefined : mostMismatchesOf(this.table);
+  });
   private readonly chosen = persisted("tensorDiff", startDiffViewState, diffViewStateFrom);
   readonly viewState = this.chosen.state;
   readonly change = this.chosen.change;
@@ -158,4 +163,16 @@ export class DiffModel {
     if (!isDrawn) this.version.value++;
     this.isPulling = false;
   }
+}
+
+function mostMismatchesOf(table: DiffTable): number {
+  let most = 0;
+  for (let row = 0; row < table.rowCount; row++) {
+    for (let pair = 0; pair < table.pairs.length; pair++) {
+      // NaN where they were not compared.
+      const found = table.number(row, pair, "mismatches");
+      if (found > most) most = found;
+    }
+  }
+  return most;
 }

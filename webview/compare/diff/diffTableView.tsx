@@ -4,16 +4,18 @@ import type { CompareView } from "../../../src/core/compare/compareView";
 import type { DiffTable } from "../../../src/core/compare/tensors/diffTable";
 import { formatShare } from "../../../src/core/text/quantities";
 import { Icon } from "../../ui/icon";
-import { MiddleEllipsis } from "../../ui/middleEllipsis";
-import { NameColumn } from "../../ui/nameColumn";
-import { NamePrefix, NameText } from "../../ui/nameText";
-import { rowForKey } from "../../ui/rowKeys";
+import { MiddleEllipsis } from "../../ui/names/middleEllipsis";
+import { NameColumn } from "../../ui/names/nameColumn";
+import { NamePrefix, NameText } from "../../ui/names/nameText";
 import { safeText } from "../../ui/safeText";
+import { revealRow, useRowFocus } from "../../ui/tables/rowFocus";
+import { rowHeight } from "../../ui/tables/rowHeight";
+import { rowForKey } from "../../ui/tables/rowKeys";
+import { useRowWindow } from "../../ui/tables/rowWindow";
+import { SpacerRows } from "../../ui/tables/spacerRows";
 import { type ColumnWidths, nameRoom } from "../columnWidths";
-import { revealRow, useRowFocus } from "../rowFocus";
-import { useRowWindow } from "../rowWindow";
-import { rowHeight, SpacerRows } from "../spacerRows";
 import type { DiffModel } from "./diffModel";
+import { stretchedParts } from "./diffPartWidths";
 import {
   fieldTitles,
   formatField,
@@ -72,8 +74,7 @@ export function DiffTableView({ diff, view, rows, table, widths, scroller }: Dif
         {view.columns.map(({ path }, at) => {
           const width = widths.snapshots[at] ?? 0;
           if (at === 0) return <col key={path} style={{ width: `${width}px` }} />;
-          const part = Math.floor(width / 3);
-          return [part, part, width - 2 * part].map((each, index) => (
+          return stretchedParts(diff.mostMismatches.value, width).map((each, index) => (
             <col key={`${path} ${index}`} style={{ width: `${each}px` }} />
           ));
         })}

@@ -1,5 +1,5 @@
 import type { ModuleGrid } from "../../../src/core/compare/modules/moduleGrid";
-import type { CopiedTable, CopyFormat } from "../../ui/copyButtons";
+import type { CopiedTable, CopyFormat } from "../../ui/tables/copyButtons";
 
 /** Something about every module in every column, as a map, as a table, and as text. */
 export interface MapValues {
@@ -21,6 +21,20 @@ export interface MapValues {
 export function valueText(values: MapValues, module: number, column: number): string {
   const value = values.value(module, column);
   return value === undefined ? values.absence(module, column) : values.format(value);
+}
+
+/** Longer ones are told by their tooltip. */
+const longestTitle = 20;
+
+/** In characters, of titles and cells. */
+export function longestText(values: MapValues): number {
+  let longest = 0;
+  for (const [column, { label }] of values.columns.entries()) {
+    longest = Math.max(longest, Math.min(label.length, longestTitle));
+    for (let module = 0; module < values.modules.length; module++)
+      longest = Math.max(longest, valueText(values, module, column).length);
+  }
+  return longest;
 }
 
 /** What is copied crosses as one message. */

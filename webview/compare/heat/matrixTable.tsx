@@ -1,11 +1,11 @@
 import type { ComponentChildren, RefObject } from "preact";
 import { useMemo, useRef } from "preact/hooks";
-import { NameColumn } from "../../ui/nameColumn";
-import { NamePrefix, NameText } from "../../ui/nameText";
+import { NameColumn } from "../../ui/names/nameColumn";
+import { NamePrefix, NameText } from "../../ui/names/nameText";
 import { safeText } from "../../ui/safeText";
+import { useRowWindow } from "../../ui/tables/rowWindow";
+import { SpacerRows } from "../../ui/tables/spacerRows";
 import { nameRoom } from "../columnWidths";
-import { useRowWindow } from "../rowWindow";
-import { SpacerRows } from "../spacerRows";
 import { type MapValues, valueText } from "./mapValues";
 
 export interface MatrixTableProps {

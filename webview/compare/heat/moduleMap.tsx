@@ -3,7 +3,7 @@ import type { CellSize } from "../../cells/cellCanvas";
 import { CellMap, RowLabels } from "../../cells/cellMap";
 import type { CellLabels, CellMatrix } from "../../cells/cellMatrix";
 import type { CellScale } from "../../cells/cellScale";
-import type { GridCell } from "../../ui/gridCell";
+import type { GridCell } from "../../ui/grid/gridCell";
 import { safeText } from "../../ui/safeText";
 import type { ColumnWidths } from "../columnWidths";
 import type { HeatLayout } from "./heatModel";

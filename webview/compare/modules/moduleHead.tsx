@@ -1,7 +1,7 @@
 import type { CompareMetric, SnapshotColumn } from "../../../src/core/compare/compareView";
 import { Icon } from "../../ui/icon";
-import { MiddleEllipsis } from "../../ui/middleEllipsis";
-import { NamePrefix } from "../../ui/nameText";
+import { MiddleEllipsis } from "../../ui/names/middleEllipsis";
+import { NamePrefix } from "../../ui/names/nameText";
 import { safeText } from "../../ui/safeText";
 import { metricsAt } from "../columnWidths";
 import { metricInfos } from "../compareMetrics";

@@ -1,7 +1,7 @@
 import { useMemo } from "preact/hooks";
 import type { CompareMetric, CompareView } from "../../../src/core/compare/compareView";
-import type { NameColumn } from "../../ui/nameColumn";
-import { NameText } from "../../ui/nameText";
+import type { NameColumn } from "../../ui/names/nameColumn";
+import { NameText } from "../../ui/names/nameText";
 import { safeText } from "../../ui/safeText";
 import { metricsAt } from "../columnWidths";
 import { decimalsOf } from "../compareFormat";

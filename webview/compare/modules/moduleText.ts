@@ -1,5 +1,5 @@
 import type { CompareMetric, CompareView } from "../../../src/core/compare/compareView";
-import type { CopiedTable } from "../../ui/copyButtons";
+import type { CopiedTable } from "../../ui/tables/copyButtons";
 import { metricsAt } from "../columnWidths";
 import { allDigits, formatMetric, type ModuleLine, metricInfos, metricOf } from "../compareMetrics";
 import { absenceOf } from "./moduleRows";

@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 import type { SnapshotColumn } from "../../../src/core/compare/compareView";
 import { IconButton } from "../../charts/iconButton";
 import { Icon } from "../../ui/icon";
-import { MiddleEllipsis } from "../../ui/middleEllipsis";
+import { MiddleEllipsis } from "../../ui/names/middleEllipsis";
 import { safeText } from "../../ui/safeText";
 import type { CompareModel } from "../compareModel";
 import { ColumnActions } from "./columnActions";

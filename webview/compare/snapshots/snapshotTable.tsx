@@ -1,7 +1,7 @@
 import type { SnapshotColumn } from "../../../src/core/compare/compareView";
-import { CopyButtons } from "../../ui/copyButtons";
 import { Icon } from "../../ui/icon";
 import { safeText } from "../../ui/safeText";
+import { CopyButtons } from "../../ui/tables/copyButtons";
 import type { ColumnWidths } from "../columnWidths";
 import type { CompareModel } from "../compareModel";
 import { FindingsRow } from "./findingsRow";

@@ -4,8 +4,8 @@ import type { CellSize } from "../../cells/cellCanvas";
 import { CellMap, RowLabels } from "../../cells/cellMap";
 import type { CellLabels, CellMatrix } from "../../cells/cellMatrix";
 import type { CellScale } from "../../cells/cellScale";
-import type { GridCell } from "../../ui/gridCell";
-import { NameColumn } from "../../ui/nameColumn";
+import type { GridCell } from "../../ui/grid/gridCell";
+import { NameColumn } from "../../ui/names/nameColumn";
 import { safeText } from "../../ui/safeText";
 import { type MapValues, valueText } from "../heat/mapValues";
 

@@ -8,13 +8,14 @@ import { MapActions } from "../../cells/mapActions";
 import type { ChartSeries } from "../../charts/chartSeries";
 import { LineChart } from "../../charts/lineChart";
 import { Button, Dropdown } from "../../ui/controls";
-import { CopyButtons } from "../../ui/copyButtons";
 import { safeText } from "../../ui/safeText";
 import { Banner, Empty, ErrorState, Progress } from "../../ui/states";
+import { CopyButtons } from "../../ui/tables/copyButtons";
 import type { CompareModel } from "../compareModel";
 import { chartOutlets } from "../detail/readyDetail";
-import { copiedValues, inGridOrder, type ModuleOrder } from "../heat/mapValues";
+import { copiedValues, inGridOrder, longestText, type ModuleOrder } from "../heat/mapValues";
 import { MatrixTable } from "../heat/matrixTable";
+import { numberWidth } from "../metricWidths";
 import { TimelineMap, timelineHeight, timelineNameWidth } from "./timelineMap";
 import type { TimelineModel } from "./timelineModel";
 import { mostMoved, timelineMatrix, timelineMetricInfos, timelineValues } from "./timelineRows";
@@ -104,6 +105,7 @@ function TimelineContent({ model, source, timeline }: TimelineContentProps) {
   const change = (part: Partial<typeof followed>) => model.change({ followed: { ...followed, ...part } });
   const size = { width, height: timelineHeight(order.length) };
   const title = `${label} by module and checkpoint`;
+  const columnWidth = useMemo(() => numberWidth(longestText(values)), [values]);
   return (
     <section ref={scroller} class="scrolled-parts timeline-scroll" aria-label="Timeline">
       {failures.length > 0 && (
@@ -171,7 +173,7 @@ function TimelineContent({ model, source, timeline }: TimelineContentProps) {
           values={values}
           order={order}
           nameWidth={320}
-          columnWidth={() => 96}
+          columnWidth={() => columnWidth}
           head={(at) => safeText(values.columns[at]?.label ?? "")}
           scroller={scroller}
           selected={module}

@@ -1,8 +1,8 @@
 import type { LoraModuleMetrics, LoraModuleRow } from "../../../src/core/session/loraView";
 import { formatAligned } from "../../../src/core/text/quantities";
-import type { Column } from "../../ui/dataTable";
-import type { NameColumn } from "../../ui/nameColumn";
-import { NameText } from "../../ui/nameText";
+import type { NameColumn } from "../../ui/names/nameColumn";
+import { NameText } from "../../ui/names/nameText";
+import type { Column } from "../../ui/tables/dataTable";
 import type { LoraColumn } from "../viewState";
 import type { BaseRatios } from "./loraRows";
 

@@ -2,7 +2,7 @@ import { batch, type Signal, signal } from "@preact/signals";
 import type { BaseComparison } from "../../../src/core/base/baseWeights";
 import type { LoraView } from "../../../src/core/session/loraView";
 import type { IntruderReport } from "../../../src/core/update/intruders";
-import type { SortOrder } from "../../ui/dataTable";
+import type { SortOrder } from "../../ui/tables/dataTable";
 import type { EditorHost } from "../editorHost";
 import { OnDemand } from "../onDemand";
 import { ReduceModel } from "../reduce/reduceModel";

@@ -1,6 +1,6 @@
 import type { LoraModuleRow } from "../../../src/core/session/loraView";
 import { compareNames } from "../../../src/core/tensors/nameOrder";
-import type { SortOrder } from "../../ui/dataTable";
+import type { SortOrder } from "../../ui/tables/dataTable";
 import type { LoraColumn } from "../viewState";
 
 /** Every word must occur in the module's name. */

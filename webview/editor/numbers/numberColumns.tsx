@@ -2,8 +2,8 @@ import type { LayerOutlier } from "../../../src/core/analysis/layerOutliers";
 import type { ScanTable } from "../../../src/core/analysis/scanTable";
 import { type StatisticId, statisticColumns } from "../../../src/core/analysis/statisticColumns";
 import { formatAligned, formatCount, formatNumber } from "../../../src/core/text/quantities";
-import type { Column } from "../../ui/dataTable";
 import { Icon } from "../../ui/icon";
+import type { Column } from "../../ui/tables/dataTable";
 
 /** From left to right, each with when it gives way where the table is narrow; a statistic not named here is last in both. */
 const places: readonly (readonly [StatisticId, givesWay: number])[] = [

@@ -5,10 +5,10 @@ import type {
 } from "../../../src/core/optimizer/optimizerView";
 import { formatShape } from "../../../src/core/tensors/tensor";
 import { formatCount, formatNumber } from "../../../src/core/text/quantities";
-import type { Column } from "../../ui/dataTable";
-import type { NameColumn } from "../../ui/nameColumn";
-import { NameText } from "../../ui/nameText";
+import type { NameColumn } from "../../ui/names/nameColumn";
+import { NameText } from "../../ui/names/nameText";
 import { safeText } from "../../ui/safeText";
+import type { Column } from "../../ui/tables/dataTable";
 import type { EditorModel } from "../editorModel";
 import { TensorLink } from "../tensorLink";
 import { nameOf } from "./optimizerModel";

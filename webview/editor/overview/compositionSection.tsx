@@ -6,7 +6,7 @@ import {
   formatShortCount,
   plural,
 } from "../../../src/core/text/quantities";
-import { MiddleEllipsis } from "../../ui/middleEllipsis";
+import { MiddleEllipsis } from "../../ui/names/middleEllipsis";
 import { safeText } from "../../ui/safeText";
 import { Section } from "../../ui/section";
 import { ShareBar } from "../../ui/shareBar";

@@ -3,7 +3,7 @@ import type { CheckpointFile } from "../../../src/core/formats/checkpointFile";
 import { formatBytes, formatCount, plural } from "../../../src/core/text/quantities";
 import { Button } from "../../ui/controls";
 import { Icon, type IconName } from "../../ui/icon";
-import { MiddleEllipsis } from "../../ui/middleEllipsis";
+import { MiddleEllipsis } from "../../ui/names/middleEllipsis";
 import { Section } from "../../ui/section";
 import type { OverviewProps } from "./overviewTab";
 

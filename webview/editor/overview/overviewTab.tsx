@@ -1,9 +1,9 @@
 import type { ComponentChildren } from "preact";
 import type { CheckpointSummary, ConfigSummary } from "../../../src/core/checkpoint/summary";
 import { plural } from "../../../src/core/text/quantities";
-import { KeyValueTable } from "../../ui/keyValueTable";
 import { safeText } from "../../ui/safeText";
 import { Section } from "../../ui/section";
+import { KeyValueTable } from "../../ui/tables/keyValueTable";
 import type { EditorModel } from "../editorModel";
 import { AdapterSection } from "./adapterSection";
 import { CompositionSection } from "./compositionSection";

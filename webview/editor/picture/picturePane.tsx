@@ -13,7 +13,7 @@ import { CellLegend } from "../../cells/cellLegend";
 import { CellMap } from "../../cells/cellMap";
 import { chartTheme } from "../../charts/chartTheme";
 import { Button } from "../../ui/controls";
-import { blockBetween, type GridCell } from "../../ui/gridCell";
+import { blockBetween, type GridCell } from "../../ui/grid/gridCell";
 import { safeName } from "../../ui/safeText";
 import { Banner, Empty, Progress } from "../../ui/states";
 import type { EditorModel } from "../editorModel";

@@ -12,11 +12,11 @@ import {
 import type { ChartSeries } from "../../charts/chartSeries";
 import { LineChart } from "../../charts/lineChart";
 import { ordinals } from "../../charts/spectrum";
-import { CopyTableButtons } from "../../ui/copyTableButtons";
-import { type Column, DataTable, type SortOrder } from "../../ui/dataTable";
-import { NameColumn } from "../../ui/nameColumn";
-import { NameText } from "../../ui/nameText";
+import { NameColumn } from "../../ui/names/nameColumn";
+import { NameText } from "../../ui/names/nameText";
 import { ShareBar } from "../../ui/shareBar";
+import { CopyTableButtons } from "../../ui/tables/copyTableButtons";
+import { type Column, DataTable, type SortOrder } from "../../ui/tables/dataTable";
 import type { ReduceColumn } from "../viewState";
 import type { ReduceModel } from "./reduceModel";
 

@@ -1,6 +1,6 @@
 import { useMemo } from "preact/hooks";
-import { DataTable } from "../../ui/dataTable";
-import { NameColumn } from "../../ui/nameColumn";
+import { NameColumn } from "../../ui/names/nameColumn";
+import { DataTable } from "../../ui/tables/dataTable";
 import { numberCells, type TensorColumn, tensorColumns } from "./tensorColumns";
 import type { TensorsTabProps } from "./tensorsTab";
 import { NoMatches } from "./tensorTreeTable";

@@ -1,10 +1,10 @@
 import { useId } from "preact/hooks";
 import { formatBytes, formatCount, plural } from "../../../src/core/text/quantities";
 import { Button, TextField } from "../../ui/controls";
-import { CopyTableButtons } from "../../ui/copyTableButtons";
 import { Icon } from "../../ui/icon";
-import { NameColumn } from "../../ui/nameColumn";
+import { NameColumn } from "../../ui/names/nameColumn";
 import { safeText } from "../../ui/safeText";
+import { CopyTableButtons } from "../../ui/tables/copyTableButtons";
 import { ScanBar } from "../numbers/scanBar";
 import { parameterText } from "../parameterText";
 import { allClosed, allOpen } from "./expansion";

@@ -3,7 +3,7 @@ import { scanColumns } from "../../../src/core/analysis/scanTable";
 import type { StatisticId } from "../../../src/core/analysis/statisticColumns";
 import { filterTensors, sortTensors, type TensorSortKey } from "../../../src/core/tensors/tensorQuery";
 import { TensorTree, type TreeNode } from "../../../src/core/tensors/tensorTree";
-import type { SortOrder } from "../../ui/dataTable";
+import type { SortOrder } from "../../ui/tables/dataTable";
 import type { ScanModel } from "../numbers/scanModel";
 import { sortByNumbers } from "../numbers/sortByNumbers";
 import { ValuesModel } from "../values/valuesModel";

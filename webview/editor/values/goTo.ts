@@ -1,5 +1,5 @@
 import type { SliceSize, TensorSlice } from "../../../src/core/values/tensorSlice";
-import type { GridCell } from "../../ui/gridCell";
+import type { GridCell } from "../../ui/grid/gridCell";
 
 export interface GoTo {
   readonly cell: GridCell;

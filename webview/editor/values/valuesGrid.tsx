@@ -2,8 +2,8 @@ import { useCallback } from "preact/hooks";
 import { formatCell, type ValueFormat, widestText } from "../../../src/core/values/formatValue";
 import type { SliceSize } from "../../../src/core/values/tensorSlice";
 import type { ValueDtype } from "../../../src/core/values/valueDtype";
-import type { GridBlock } from "../../ui/gridCell";
-import { columnWidthFor, VirtualGrid } from "../../ui/virtualGrid";
+import type { GridBlock } from "../../ui/grid/gridCell";
+import { columnWidthFor, VirtualGrid } from "../../ui/grid/virtualGrid";
 import type { BlockCache } from "./blockCache";
 import type { ValuesModel } from "./valuesModel";
 

@@ -1,8 +1,8 @@
 import { batch, computed, type Signal, signal } from "@preact/signals";
 import type { ValueFormat } from "../../../src/core/values/formatValue";
 import type { TensorSlice } from "../../../src/core/values/tensorSlice";
-import { blockBetween, type GridBlock, type GridCell } from "../../ui/gridCell";
-import type { GridOffset } from "../../ui/gridScroll";
+import { blockBetween, type GridBlock, type GridCell } from "../../ui/grid/gridCell";
+import type { GridOffset } from "../../ui/grid/gridScroll";
 
 /** Where the user is among the values; kept for the next tensor too, where it has such a place. */
 export interface ValuesViewState {

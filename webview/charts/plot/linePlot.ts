@@ -8,8 +8,8 @@ import {
   PointElement,
 } from "chart.js";
 import zoomPlugin from "chartjs-plugin-zoom";
-import type { ChartRange, ChartSeries } from "./chartSeries";
-import { seriesStyle, withAlpha } from "./chartTheme";
+import type { ChartRange, ChartSeries } from "../chartSeries";
+import { seriesStyle, withAlpha } from "../chartTheme";
 import type { PlotModel } from "./plotModel";
 import { plotOptions } from "./plotOptions";
 import { bands, bars, gapMarks, markerLines, type PlotExtras } from "./plotPlugins";

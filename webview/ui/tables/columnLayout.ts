@@ -1,4 +1,4 @@
-import type { NameColumn } from "./nameColumn";
+import type { NameColumn } from "../names/nameColumn";
 
 /** What the layout of a table asks of a column. */
 export interface SizedColumn {

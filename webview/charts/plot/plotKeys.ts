@@ -1,5 +1,5 @@
-import { type ChartRange, type ChartSeries, neighbourX } from "./chartSeries";
-import { type ChartView, panBy, reveal, visibleRange, zoomBy } from "./chartView";
+import { type ChartRange, type ChartSeries, neighbourX } from "../chartSeries";
+import { type ChartView, panBy, reveal, visibleRange, zoomBy } from "../chartView";
 
 export interface PlotKeyTarget {
   readonly chart: string;

@@ -1,6 +1,6 @@
 import type { Chart, Plugin } from "chart.js";
-import type { ChartMarker, ChartSeries } from "./chartSeries";
-import { type ChartTheme, withAlpha } from "./chartTheme";
+import type { ChartMarker, ChartSeries } from "../chartSeries";
+import { type ChartTheme, withAlpha } from "../chartTheme";
 import type { PlotBand } from "./plotPoints";
 
 /** What is drawn besides the lines. */

@@ -1,8 +1,9 @@
 import { Component, type ComponentChildren, type VNode } from "preact";
 import { useId, useLayoutEffect, useMemo, useRef } from "preact/hooks";
+import { letterWidth } from "../names/letterWidth";
+import type { NameColumn } from "../names/nameColumn";
 import { layoutColumns } from "./columnLayout";
-import { letterWidth } from "./letterWidth";
-import type { NameColumn } from "./nameColumn";
+import { rowHeight } from "./rowHeight";
 import { rowForKey } from "./rowKeys";
 import { useScrollMemory } from "./scrollMemory";
 import { TableHeader } from "./tableHeader";
@@ -73,7 +74,6 @@ export interface DataTableProps<Id extends string> {
   readonly class?: string | undefined;
 }
 
-const rowHeight = 22;
 const headerHeight = 24;
 
 /**

@@ -1,4 +1,4 @@
-import { safeName } from "./safeText";
+import { safeName } from "../safeText";
 
 /** The end of a name says most (`…self_attn.q_proj.weight`), so this much of it is kept longest. */
 const tailLength = 24;

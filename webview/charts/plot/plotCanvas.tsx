@@ -1,12 +1,12 @@
 import { useLayoutEffect, useReducer, useRef, useState } from "preact/hooks";
-import { nearestX } from "./chartSeries";
-import { type ChartView, setRange } from "./chartView";
+import { nearestX } from "../chartSeries";
+import { type ChartView, setRange } from "../chartView";
+import { readingsAt, readingText } from "../reading";
+import type { Formats } from "../seriesSummary";
 import { LinePlot } from "./linePlot";
 import { handlePlotKey, plotKeysHelp } from "./plotKeys";
 import type { PlotModel } from "./plotModel";
 import { markerNear, PlotOverlay } from "./plotOverlay";
-import { readingsAt, readingText } from "./reading";
-import type { Formats } from "./seriesSummary";
 
 export interface PlotCanvasProps {
   readonly id: string;

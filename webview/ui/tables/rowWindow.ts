@@ -1,6 +1,6 @@
 import type { RefObject } from "preact";
 import { useLayoutEffect, useState } from "preact/hooks";
-import { rowHeight } from "./spacerRows";
+import { rowHeight } from "./rowHeight";
 
 /** Which rows of a long table body are worth having in the DOM. */
 export interface RowWindow {

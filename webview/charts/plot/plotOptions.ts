@@ -1,7 +1,7 @@
 import type { Chart, ChartOptions, ScaleOptions } from "chart.js";
-import { axisLabels, formatPosition, linearTicks, logAxisLabels, logTicks } from "./axisTicks";
-import type { ChartRange } from "./chartSeries";
-import { withAlpha } from "./chartTheme";
+import { axisLabels, formatPosition, linearTicks, logAxisLabels, logTicks } from "../axisTicks";
+import type { ChartRange } from "../chartSeries";
+import { withAlpha } from "../chartTheme";
 import type { PlotModel } from "./plotModel";
 
 export interface PlotHooks {

@@ -1,5 +1,5 @@
-import type { ChartMarker, ChartRange, ChartSeries } from "./chartSeries";
-import type { ChartTheme } from "./chartTheme";
+import type { ChartMarker, ChartRange, ChartSeries } from "../chartSeries";
+import type { ChartTheme } from "../chartTheme";
 
 /** Everything a plot draws. */
 export interface PlotModel {

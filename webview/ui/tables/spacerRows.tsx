@@ -1,5 +1,4 @@
-/** Of a row in the tables of modules and tensors, in pixels; compare.css draws them so. */
-export const rowHeight = 22;
+import { rowHeight } from "./rowHeight";
 
 /** An empty row as high as the rows that it stands for: they are not in the DOM. */
 export function SpacerRows({ rows }: { readonly rows: number }) {

@@ -1,6 +1,6 @@
 import type { RefObject } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
-import { rowHeight } from "./spacerRows";
+import { rowHeight } from "./rowHeight";
 
 /** Two lines of titles that stay at the top. */
 export const headHeight = 48;

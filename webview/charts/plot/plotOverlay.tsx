@@ -1,9 +1,9 @@
-import type { ChartMarker, ChartSeries } from "./chartSeries";
-import { type ChartTheme, seriesStyle } from "./chartTheme";
-import type { ChartView } from "./chartView";
+import type { ChartMarker, ChartSeries } from "../chartSeries";
+import { type ChartTheme, seriesStyle } from "../chartTheme";
+import type { ChartView } from "../chartView";
+import { markerText, ReadingBox, readingsAt } from "../reading";
+import type { Formats } from "../seriesSummary";
 import type { LinePlot } from "./linePlot";
-import { markerText, ReadingBox, readingsAt } from "./reading";
-import type { Formats } from "./seriesSummary";
 
 export interface PlotOverlayProps {
   readonly chart: string;

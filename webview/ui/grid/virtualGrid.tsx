@@ -1,5 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { useId, useLayoutEffect, useRef } from "preact/hooks";
+import { rowHeight } from "../tables/rowHeight";
 import { clampOffset, offsetToReveal } from "./gridAxis";
 import { blockBetween, containsCell, type GridBlock, type GridCell } from "./gridCell";
 import { cellForKey } from "./gridKeys";
@@ -29,7 +30,6 @@ export interface VirtualGridProps {
   readonly onScroll: (offset: GridOffset) => void;
 }
 
-const rowHeight = 22;
 const headHeight = 24;
 /** Of a digit in the editor's font at 12 px, and the room around a number. */
 const digitWidth = 7.3;

@@ -1,8 +1,8 @@
 import { useState } from "preact/hooks";
-import { formatCount } from "../../src/core/text/quantities";
-import { Button, TextField } from "./controls";
-import { Icon } from "./icon";
-import { safeMultilineText, safeText } from "./safeText";
+import { formatCount } from "../../../src/core/text/quantities";
+import { Button, TextField } from "../controls";
+import { Icon } from "../icon";
+import { safeMultilineText, safeText } from "../safeText";
 
 export interface KeyValueTableProps {
   readonly label: string;

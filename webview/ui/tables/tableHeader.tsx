@@ -1,7 +1,7 @@
 import { useRef } from "preact/hooks";
+import { Icon } from "../icon";
+import { NamePrefix } from "../names/nameText";
 import type { Column, SortOrder } from "./dataTable";
-import { Icon } from "./icon";
-import { NamePrefix } from "./nameText";
 
 export interface TableHeaderProps<Id extends string> {
   readonly columns: readonly Column<Id>[];

@@ -1,5 +1,5 @@
+import { safeName } from "../safeText";
 import type { NameColumn } from "./nameColumn";
-import { safeName } from "./safeText";
 
 export interface NameTextProps {
   readonly names: NameColumn;

@@ -1,5 +1,5 @@
-import { formatCount } from "../../src/core/text/quantities";
-import type { TextTable } from "../../src/core/text/tableText";
+import { formatCount } from "../../../src/core/text/quantities";
+import type { TextTable } from "../../../src/core/text/tableText";
 import { CopyButtons, type CopyText } from "./copyButtons";
 import type { Column } from "./dataTable";
 

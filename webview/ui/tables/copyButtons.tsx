@@ -1,5 +1,5 @@
-import { type TextTable, toCsv, toMarkdown } from "../../src/core/text/tableText";
-import { Button } from "./controls";
+import { type TextTable, toCsv, toMarkdown } from "../../../src/core/text/tableText";
+import { Button } from "../controls";
 
 export type CopyFormat = "Markdown" | "CSV";
 

@@ -1,5 +1,5 @@
-import { type Envelope, sampleEnvelope } from "../../src/core/runs/series/sampling";
-import type { ChartRange, ChartSeries } from "./chartSeries";
+import { type Envelope, sampleEnvelope } from "../../../src/core/runs/series/sampling";
+import type { ChartRange, ChartSeries } from "../chartSeries";
 
 interface Point {
   readonly x: number;
