@@ -37,7 +37,9 @@ export class ProbeCache {
    * @param roots folders that the path of a base model may be meant from.
    */
   async judge(path: string, roots: readonly string[], signal?: AbortSignal): Promise<readonly Problem[]> {
-    const beside = configNames.map((name) => joinPath(parentPath(path), name));
+    const beside = [parentPath(path), path].flatMap((folder) =>
+      configNames.map((name) => joinPath(folder, name)),
+    );
     const { allowance } = this;
     const find = () => rowHealth(this.files, path, { allowance, roots, hubFolders: hubFolders(), signal });
     return (await this.verdicts.answer(path, await this.versionOf([path, ...beside]), find)) ?? [];

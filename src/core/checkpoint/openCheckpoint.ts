@@ -3,7 +3,7 @@ import { baseName, joinPath, parentPath } from "../bytes/paths";
 import { safetensorsPieces, shardingKey } from "../formats/dcp/safetensorsPieces";
 import type { FolderFormat } from "../formats/folderFormat";
 import { folderFormatOf } from "../formats/folderRegistry";
-import { rankGroups } from "../formats/fsdp/rankFiles";
+import { isRankFile } from "../formats/fsdp/rankFiles";
 import { isOrbaxStep, orbaxFolder } from "../formats/orbax/orbaxFolder";
 import { readCheckpointFile } from "../formats/readFile";
 import { bundleIndexOf, openBundle } from "../formats/tensorflow/tensorflowBundle";
@@ -169,7 +169,7 @@ async function wholeOf(
   metadata: Checkpoint["metadata"],
 ): Promise<Pick<Checkpoint, "wholeModelPath" | "isPiece">> {
   const name = baseName(path);
-  const isPiece = metadata.has(shardingKey) || rankGroups([{ name, kind: "file", link: false }]).length > 0;
+  const isPiece = metadata.has(shardingKey) || isRankFile(name);
   if (isPiece) return { wholeModelPath: parentPath(path), isPiece };
   return { wholeModelPath: await findIndex(files, path) };
 }

@@ -5,7 +5,7 @@ import { probeTorch } from "./probeTorch";
 import { probeWeights, type WeightsProbe } from "./probeWeights";
 
 /**
- * Looks into a file of a checkpoint, of whatever kind. Undefined where the search has read as much as it may: then
+ * Looks into a file of a checkpoint, of whatever kind, or into a folder that is one. Undefined where the search has read as much as it may: then
  * nothing is known, and the next search can look.
  */
 export async function probeFile(
@@ -14,7 +14,8 @@ export async function probeFile(
   allowance: ReadAllowance,
   signal?: AbortSignal,
 ): Promise<WeightsProbe | undefined> {
-  if (!torchFile.test(path)) return probeWeights(files, path, signal);
+  const isFolder = !torchFile.test(path) && (await files.stat(path))?.kind === "directory";
+  if (!isFolder && !torchFile.test(path)) return probeWeights(files, path, signal);
   try {
     return await probeTorch(files, path, allowance, signal);
   } catch (error) {

@@ -1,7 +1,7 @@
 import type { Files } from "../bytes/files";
 import { limitedFiles, ReadAllowance, ReadLimitError } from "../bytes/limitedFiles";
 import { CheckpointError } from "../problem/checkpointError";
-import { maxProbeBytes } from "../problem/limits";
+import { maxFolderProbeBytes, maxProbeBytes } from "../problem/limits";
 import type { Problem } from "../problem/problem";
 import type { Checkpoint } from "./checkpoint";
 import { contentKind } from "./contentKind";
@@ -17,7 +17,7 @@ const maxProbeProblems = 3;
 const nothing: WeightsProbe = { metadata: undefined, problems: [] };
 
 /**
- * Looks into a torch file for a list of many: what Python would import from it, whether it is whole, and how far the
+ * Looks into a torch file, or a folder of several processes, for a list of many: what Python would import from it, whether it is whole, and how far the
  * training was where the file says so. Gives up where that takes more reading than a look may; never rejects for
  * what is in the file.
  * @throws ReadLimitError where `allowance`, which many looks share, is used up.
@@ -28,7 +28,8 @@ export async function probeTorch(
   allowance: ReadAllowance,
   signal?: AbortSignal,
 ): Promise<WeightsProbe> {
-  const own = new ReadAllowance(maxProbeBytes);
+  const isFolder = (await files.stat(path))?.kind === "directory";
+  const own = new ReadAllowance(isFolder ? maxFolderProbeBytes : maxProbeBytes);
   const limited = limitedFiles(files, own, allowance);
   try {
     const checkpoint = await openCheckpoint(limited, path, signal);
@@ -61,7 +62,7 @@ async function progressOf(
   checkpoint: Checkpoint,
   signal?: AbortSignal,
 ): Promise<WeightsProbe["progress"]> {
-  const { content } = checkpoint;
+  const content = (await checkpoint.readValues?.(signal)) ?? checkpoint.content;
   const kind = content === undefined ? undefined : contentKind(content);
   if (content === undefined || (kind !== "training-checkpoint" && kind !== undefined)) return undefined;
   const reader = new TensorReader(files, checkpoint);

@@ -54,6 +54,8 @@ function asOptimizer(value: ContentValue, path: string): FoundOptimizer | undefi
   if (perGroup !== undefined && perGroup.length > 0) return asGroupStates(perGroup, path);
   const state = mappingOf(mapping?.get("state"));
   const groups = sequenceOf(mapping?.get("param_groups"))?.map((group) => mappingOf(group));
+  // A distributed checkpoint may keep the state by names, and its settings nowhere.
+  if (state !== undefined && mapping?.size === 1 && holdsMoments(state)) return { path, state, groups: [] };
   if (state === undefined || groups === undefined) return asFastai(mapping, path);
   const className =
     value instanceof ForeignValue && mapping === attributes
@@ -66,6 +68,13 @@ function asOptimizer(value: ContentValue, path: string): FoundOptimizer | undefi
     ...(className === undefined ? {} : { className }),
   };
 }
+
+function holdsMoments(state: MapValue): boolean {
+  const first = mappingOf(state.values[0]);
+  return typeof state.keys[0] === "string" && momentKeys.some((key) => first?.has(key) === true);
+}
+
+const momentKeys = ["exp_avg", "exp_avg_sq", "momentum_buffer"];
 
 /** DeepSpeed may keep the base optimizer's state as a list, one flat state for each group. */
 function asGroupStates(states: readonly ContentValue[], path: string): FoundOptimizer {

@@ -135,6 +135,9 @@ export const maxEagerPickleBytes = 4 * 1024 * 1024;
 /** What a look into one torch file for the tree of runs may read: the pickle of a model of 20,000 tensors. */
 export const maxProbeBytes = 4_000_000;
 
+/** The same for a folder of many processes: the directory of 30,000 chunks, or the pickles of 64 ranks. */
+export const maxFolderProbeBytes = 32_000_000;
+
 /** What all looks of one search may read; the rest is looked into by the next. */
 export const maxSearchProbeBytes = 128_000_000;
 

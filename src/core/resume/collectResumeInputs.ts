@@ -3,9 +3,6 @@ import { baseName, joinPath } from "../bytes/paths";
 import type { Checkpoint } from "../checkpoint/checkpoint";
 import type { FolderContext, FolderFile } from "../checkpoint/folderContext";
 import type { InsideFile } from "../checkpoint/insideFile";
-import type { ToldProgress } from "../checkpoint/progressInside";
-import { readScalars } from "../checkpoint/readScalars";
-import { TensorReader } from "../checkpoint/tensorReader";
 import { mappingOf, membersOf, numberOf } from "../formats/contentView";
 import type { FileContent } from "../formats/format";
 import { modelIn, modelParameters } from "../optimizer/modelParameters";
@@ -18,8 +15,10 @@ import { parseStageFileName, parseStepFolder } from "../progress/checkpointNames
 import { readTrainerState } from "../progress/readTrainerState";
 import type { TrainerState } from "../progress/trainerState";
 import { findLayout } from "./findLayout";
+import { isJoined, joinedInputs } from "./joinedFolder";
 import { PartOpener } from "./openedParts";
-import { readSteps } from "./readSteps";
+import { readAllSteps } from "./readAllSteps";
+import { statedProgress } from "./statedProgress";
 import type { ModelInputs, OptimizerInputs, ProgressInputs, ResumeInputs } from "./resumeInputs";
 import type { ResumeTopic } from "./resumeReport";
 import {
@@ -57,13 +56,14 @@ export async function gatherFromFolder(subject: ResumeSubject, signal?: AbortSig
     opener.broken.push({ name: checkpoint.name, role: "parameters", reason: `cannot be used: ${message}` });
   const of = (part: FolderFile["part"]) =>
     folder.files.filter((file) => file.part === part && file.kind === "file");
-  const layout = await findLayout(files, folder, opener);
+  const joined = isJoined(checkpoint) ? await joinedInputs(subject, opener, signal) : undefined;
+  const layout = joined === undefined ? await findLayout(files, folder, opener) : undefined;
   const answers = (what: ResumeTopic) => layout?.checks.some((check) => check.what === what) === true;
-  const model = answers("Parameters") ? undefined : await openModel(subject, opener);
+  const model = answers("Parameters") ? undefined : (joined ?? (await openModel(subject, opener)));
   const optimizer = answers("Optimizer state")
     ? undefined
-    : await openOptimizer(subject, of("optimizer"), opener, signal);
-  const schedulers = [];
+    : (joined?.optimizer ?? (await openOptimizer(subject, of("optimizer"), opener, signal)));
+  const schedulers = [...(joined?.schedulers ?? [])];
   for (const { path, name } of of("scheduler").slice(0, maxOpened)) {
     const opened = await opener.open(path, name, "scheduler");
     const state = opened?.content === undefined ? undefined : schedulerState(opened.content.root, name);
@@ -87,7 +87,7 @@ export async function gatherFromFolder(subject: ResumeSubject, signal?: AbortSig
     scaler: await openScaler(of("scaler"), opener),
     precision: settings?.precision,
     worldSize: settings?.worldSize ?? layout?.worldSize,
-    progress: progress ?? layout?.progress,
+    progress: progress ?? layout?.progress ?? joined?.progress,
     layout,
     namedStep: parseStepFolder(baseName(folder.folder), accelerate !== undefined)?.step,
     broken: opener.broken,
@@ -145,26 +145,6 @@ async function openOptimizer(
     states: found.flatMap(({ states }) => states),
     steps: found.flatMap(({ steps }) => steps),
   };
-}
-
-async function readAllSteps(
-  files: Files,
-  checkpoint: Checkpoint,
-  states: OptimizerInputs["states"],
-  signal?: AbortSignal,
-): Promise<OptimizerInputs["steps"]> {
-  const reader = new TensorReader(files, checkpoint);
-  try {
-    const steps = [];
-    for (const state of states) {
-      steps.push(
-        await readSteps(state, async (tensor) => (await readScalars(reader, [tensor], signal)).get(tensor)),
-      );
-    }
-    return steps;
-  } finally {
-    await reader.close();
-  }
 }
 
 interface Settings {
@@ -290,22 +270,3 @@ function placesText(paths: readonly string[]): string {
   if (rest.length > 3) return `${first} and ${rest.length} more`;
   return rest.length === 0 ? first : `${named.slice(0, -1).join(", ")} and ${named.at(-1)}`;
 }
-
-/** What the file says itself, and not what its optimizer counted. */
-function statedProgress(told: ToldProgress | undefined): ProgressInputs | undefined {
-  if (told === undefined) return undefined;
-  const { summary, stepPlace, epochPlace, episodePlace } = told;
-  const place = stepPlace ?? epochPlace ?? episodePlace;
-  if (place === undefined) return undefined;
-  return {
-    place,
-    step: stepPlace === undefined ? undefined : summary.step,
-    epoch: epochPlace === undefined ? undefined : summary.epoch,
-    planned: summary.maxSteps,
-    ...(episodePlace === undefined ? {} : { episode: summary.episode }),
-    ...(stepPlace !== undefined && !ofOptimizer.test(stepPlace) ? { countsOther: true as const } : {}),
-  };
-}
-
-/** Other counts are those of batches, frames or an environment, of which an optimizer makes one of many. */
-const ofOptimizer = /(?:^|\.)(?:global_steps?|iter_num|num_updates|number_training_updates|training_step)$/i;

@@ -118,12 +118,6 @@ async function findCut(files: Files, folder: string, metadata: DcpMetadata): Pro
   return undefined;
 }
 
-/** What is wrong with a folder that is itself a distributed checkpoint; undefined where nothing is. */
-export async function dcpFault(files: Files, folder: string): Promise<string | undefined> {
-  const { check } = await readFolder(files, folder, "Parameters");
-  return check.verdict === "error" ? check.reason : undefined;
-}
-
 async function readMetadata(files: Files, path: string): Promise<DcpMetadata | undefined> {
   const source = await files.open(path).catch(() => undefined);
   if (source === undefined) return undefined;

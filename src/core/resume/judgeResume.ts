@@ -39,7 +39,7 @@ export async function judgeResume(subject: ResumeSubject, signal?: AbortSignal):
 
 /** A file that holds everything, and one that belongs to no folder of parts. Files beside it are not meant then. */
 function isJudgedAlone({ checkpoint, inside, openedFolder }: ResumeSubject, content: FileContent): boolean {
-  if (isShardName(checkpoint.name)) return false;
+  if (checkpoint.layout !== undefined || isShardName(checkpoint.name)) return false;
   if (openedFolder) return inside?.kind === "training-checkpoint" && hasModel(content);
   switch (inside?.kind) {
     case "history":

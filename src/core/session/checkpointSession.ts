@@ -84,7 +84,7 @@ export class CheckpointSession {
     const content = await opened.readValues?.(signal);
     const checkpoint = content === undefined ? opened : { ...opened, content };
     const folder = await readFolderContext(files, checkpoint.folder, signal);
-    const { adapter, config } = adapterOf(checkpoint, folder);
+    const { adapter, config } = adapterOf(withoutOptimizer(checkpoint), folder);
     const stage = stageOf(checkpoint, folder, userStage);
     const inside = await readInsideFile(files, checkpoint, folder, signal);
     return new CheckpointSession(
@@ -324,6 +324,13 @@ function shortened(node: ContentNode): ContentNode {
     text: text.slice(0, maxShownNameLength),
     ...(tensor === undefined ? {} : { tensor: tensor.slice(0, maxShownNameLength) }),
   };
+}
+
+/** Moments of an adapter are named like its factors, and are none. */
+function withoutOptimizer(checkpoint: Checkpoint): Checkpoint {
+  if (checkpoint.layout === undefined) return checkpoint;
+  const tensors = checkpoint.tensors.filter(({ name }) => !/^optim(?:izer)?(?:_\d+)?\./.test(name));
+  return { ...checkpoint, tensors };
 }
 
 function stageOf(

@@ -2,9 +2,13 @@ import type { Checkpoint } from "../checkpoint/checkpoint";
 import type { FolderContext } from "../checkpoint/folderContext";
 import type { InsideFile } from "../checkpoint/insideFile";
 import { placeOf } from "../optimizer/modelsInside";
+import { isJoined } from "../resume/joinedFolder";
 import { logicalParameters } from "../tensors/logicalParameters";
 import { elementCount } from "../tensors/tensor";
 import { packingHints } from "./packingHints";
+
+/** What torchtitan and others keep beside the model. */
+const besideModel = /^(?:optim|(?:lr_)?scheduler|train_state|data_?loader|rng|random)/i;
 
 /**
  * The model's parameters that each tensor of a checkpoint stands for: packed weights unpacked, and nothing for what
@@ -20,6 +24,10 @@ export function modelCounts(
   const counts = logicalParameters(tensors, packingHints(folder.config?.value));
   if (content === undefined) return counts;
   if (inside?.kind === "history" || inside?.kind === "data") return counts.fill(0);
+  // Of several processes the paths part a model into its modules: all is the model's but what trains it.
+  if (isJoined(checkpoint)) {
+    return counts.map((count, index) => (besideModel.test(tensors[index]?.name ?? "") ? 0 : count));
+  }
   if (inside !== undefined && inside.models.length > 0) return ofModels(tensors, counts, inside);
   const ofOptimizers = new Set(
     (inside?.optimizers ?? []).flatMap(({ parameters }) =>

@@ -33,8 +33,12 @@ export const safetensorsPieces: FolderFormat = {
   open: openPieces,
 };
 
+export function isSafetensorsPiece(name: string): boolean {
+  return pieceName.test(name);
+}
+
 function isPiece({ name, kind }: FileEntry): boolean {
-  return kind === "file" && pieceName.test(name);
+  return kind === "file" && isSafetensorsPiece(name);
 }
 
 interface Opened {

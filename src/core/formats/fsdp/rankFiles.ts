@@ -33,6 +33,11 @@ const namings: readonly Naming[] = [
   { role: "optimizer", pattern: /^(optim)_world_size_(?<world>\d{1,7})_rank_(?<rank>\d{1,7})(\.pt)$/ },
 ];
 
+/** Whether a file holds one rank's part of something, by its name. */
+export function isRankFile(name: string): boolean {
+  return namings.some(({ pattern }) => pattern.test(name));
+}
+
 /** Files of ranks in a folder, together by what they hold. */
 export function rankGroups(entries: readonly FileEntry[]): readonly RankGroup[] {
   const groups = new Map<string, RankGroup & { files: { name: string; rank: number }[] }>();

@@ -1,9 +1,10 @@
 import type { Files } from "../../bytes/files";
 import { mapParallel } from "../../bytes/mapParallel";
-import { joinPath, parentPath } from "../../bytes/paths";
+import { joinPath } from "../../bytes/paths";
 import { readText } from "../../bytes/readText";
 import type { WeightsProbe } from "../../checkpoint/probeWeights";
 import { torchFile } from "../../formats/fileKinds";
+import { folderFormatOf } from "../../formats/folderRegistry";
 import { isJsonObject, type JsonObject, type JsonValue, parseJson } from "../../json/parseJson";
 import { findHalfWritten } from "../../parts/halfWritten";
 import { assessParts, classifyEntry, mainFile, type PartEntry } from "../../parts/parts";
@@ -11,7 +12,6 @@ import { maxConfigBytes } from "../../problem/limits";
 import type { Problem } from "../../problem/problem";
 import { metadataProgress } from "../../progress/metadataProgress";
 import { readTrainerState, trainerStateName } from "../../progress/readTrainerState";
-import { dcpFault } from "../../resume/dcpState";
 import { detectStage, type StageLabel } from "../../stage/stage";
 import type { RunPart } from "../run";
 import { type AdapterSignature, adapterSignature } from "./adapterSignature";
@@ -117,8 +117,10 @@ class FactsReader {
     const trainerStatePath = hasState ? joinPath(candidate.path, trainerStateName) : undefined;
     const log = trainerStatePath === undefined ? undefined : await this.readLog(trainerStatePath);
     const main = this.mainFileOf(parts);
-    const seen = await this.peekInto(main, parts);
-    if (main !== undefined) await this.tellHealth(main);
+    // A folder that several processes wrote is one checkpoint; none of its files says what it holds.
+    const subject = this.isDistributed() ? candidate.path : main;
+    const seen = await this.peekInto(subject, parts);
+    if (subject !== undefined) await this.tellHealth(subject);
     const inside = log === undefined ? seen?.progress : undefined;
     const { moment } = candidate;
     const written = metadataProgress(seen?.metadata ?? new Map());
@@ -126,7 +128,10 @@ class FactsReader {
     this.tellStep(log?.globalStep);
     this.tellParameters(parts);
     const halfWritten = findHalfWritten(isFolder ? candidate.name : "", own);
-    this.problems.push(...halfWritten.problems);
+    const told = new Set(this.problems.map(({ code }) => code));
+    this.problems.push(
+      ...halfWritten.problems.filter(({ code }) => code !== "MissingMetadata" || !told.has(code)),
+    );
     const adapterConfig: JsonObject | undefined = isJsonObject(config) ? config : undefined;
     const stage = await this.detectStage(seen, adapterConfig, step, has("checkpoint-stage.json"));
     const isCut = this.problems.some(({ code }) => cutCodes.has(code));
@@ -160,6 +165,16 @@ class FactsReader {
     const direct = partFolders.filter(({ parent }) => parent === folder);
     for (const partFolder of direct) parts.push(await this.statFolder(partFolder));
     return { own, parts };
+  }
+
+  private isDistributed(): boolean {
+    const { kind, folder } = this.candidate;
+    if (kind === "file") return false;
+    const entries = [
+      ...folder.files.map(({ name }) => ({ name, kind: "file" as const, link: false })),
+      ...folder.folders.map(({ name }) => ({ name, kind: "directory" as const, link: false })),
+    ];
+    return folderFormatOf(entries) !== undefined;
   }
 
   private isStepFolder(): boolean {
@@ -252,7 +267,6 @@ class FactsReader {
     if (peek === undefined) return undefined;
     const seen = main === undefined ? undefined : await peek(main, signal);
     this.problems.push(...(seen?.problems ?? []));
-    if (main?.endsWith(".metadata") === true) await this.tellShards(parentPath(main));
     const isPickled = ({ kind, part, path, name }: RunPart) =>
       kind === "file" && part !== "other" && path !== main && torchFile.test(name);
     for (const { path } of parts.filter(isPickled).slice(0, maxPeekedParts)) {
@@ -267,13 +281,6 @@ class FactsReader {
     const found = (await this.options.judge?.(main, this.options.signal)) ?? [];
     const told = new Set(this.problems.map(({ code }) => code));
     this.problems.push(...found.filter(({ code }) => !told.has(code)));
-  }
-
-  /** A distributed checkpoint names its files in its directory. */
-  private async tellShards(folder: string): Promise<void> {
-    const message = await dcpFault(this.files, folder);
-    if (message !== undefined)
-      this.problems.push({ severity: "error", code: "IncompleteShards", message, file: folder });
   }
 
   private async detectStage(

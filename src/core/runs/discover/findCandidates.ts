@@ -1,3 +1,5 @@
+import { isSafetensorsPiece } from "../../formats/dcp/safetensorsPieces";
+import { isRankFile } from "../../formats/fsdp/rankFiles";
 import { classifyEntry, type Part } from "../../parts/parts";
 import { parseStepFolder, type StepFolderName } from "../../progress/checkpointNames";
 import type { Candidate, CandidateGroup } from "./candidate";
@@ -93,7 +95,10 @@ function holdsLibraryWeights({ files }: Folder): boolean {
 function holdsCheckpoint(folder: Folder): boolean {
   const parts = partsOf(folder);
   if (parts.has("trainer-state")) return true;
-  if (folder.files.some(({ name }) => name.endsWith(".distcp"))) return true;
+  // What several processes wrote, each its part: none of the files is a checkpoint.
+  const isPart = ({ name }: { readonly name: string }) =>
+    name.endsWith(".distcp") || isSafetensorsPiece(name) || isRankFile(name);
+  if (folder.files.some(isPart)) return true;
   if (!holdsLibraryWeights(folder)) return false;
   const beside: readonly Part[] = ["adapter-config", "config", "optimizer", "scheduler", "rng-state"];
   return beside.some((part) => parts.has(part));

@@ -1,0 +1,27 @@
+import type { Files } from "../bytes/files";
+import type { Checkpoint } from "../checkpoint/checkpoint";
+import { readScalars } from "../checkpoint/readScalars";
+import { TensorReader } from "../checkpoint/tensorReader";
+import { readSteps } from "./readSteps";
+import type { OptimizerInputs } from "./resumeInputs";
+
+/** The steps that each optimizer of an open checkpoint counts. */
+export async function readAllSteps(
+  files: Files,
+  checkpoint: Checkpoint,
+  states: OptimizerInputs["states"],
+  signal?: AbortSignal,
+): Promise<OptimizerInputs["steps"]> {
+  const reader = new TensorReader(files, checkpoint);
+  try {
+    const steps = [];
+    for (const state of states) {
+      steps.push(
+        await readSteps(state, async (tensor) => (await readScalars(reader, [tensor], signal)).get(tensor)),
+      );
+    }
+    return steps;
+  } finally {
+    await reader.close();
+  }
+}
