@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { MemoryFiles } from "../../support/memoryFiles";
+import { projectRoot } from "../../support/projectRoot";
 import { fixture } from "../formats/torch/torchFixtures";
 import { checkOf, folderInMemory, resumeOf, trainingFixtures, verdicts } from "./resumeFiles";
 
@@ -79,16 +80,22 @@ test("torchtune: the weights and the recipe's state lie in folders of their own"
 });
 
 test("a distributed checkpoint is told by its directory; a file of it that is missing is named", async () => {
-  const files = inMemory("dcp");
-  files.write("/dcp/trainer_state.json", "{}");
-  const whole = await resumeOf(files, "/dcp");
-  expect(verdicts(whole)).toMatchObject({ Parameters: "ok", "Optimizer state": "ok" });
-  files.remove("/dcp/__1_0.distcp");
-  expect((await resumeOf(files, "/dcp")).sentence).toMatch(/1 of 2 files missing \(__1_0\.distcp\)/);
-  files.remove("/dcp/.metadata");
-  expect((await resumeOf(files, "/dcp")).sentence).toMatch(
-    /^No: dcp has no \.metadata, which is written last/,
+  const files = folderInMemory(join(projectRoot, "test/fixtures/dcp/titan"), "/titan");
+  const whole = await resumeOf(files, "/titan");
+  expect(verdicts(whole)).toMatchObject({
+    Parameters: "ok",
+    "Optimizer state": "ok",
+    "Optimizer fits the parameters": "ok",
+    Schedule: "ok",
+    Progress: "ok",
+    "Steps agree": "ok",
+  });
+  files.remove("/titan/__4_0.distcp");
+  expect((await resumeOf(files, "/titan")).sentence).toMatch(
+    /^No: titan is not whole: __4_0\.distcp, the file of rank 4, is missing/,
   );
+  files.remove("/titan/.metadata");
+  expect((await resumeOf(files, "/titan")).sentence).toMatch(/^No: titan .*The save did not finish/);
 });
 
 describe("one file that holds everything", () => {

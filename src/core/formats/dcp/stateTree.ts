@@ -1,6 +1,7 @@
 import type { Tensor } from "../../tensors/tensor";
 import { type ContentValue, ForeignValue, ListValue, MapValue } from "../contentValue";
 import type { FileContent } from "../format";
+import { pythonText } from "../pythonText";
 
 /** An entry of a flattened state dict. */
 export interface StateEntry {
@@ -46,6 +47,7 @@ export function buildStateTree(entries: readonly StateEntry[]): FileContent {
     }
     place(root, keysOf(name, path), leaf ?? new StandIn("", "a value that was not read"));
   }
+  regroup(root, 0);
   return { root: toValue(root), tensors };
 }
 
@@ -87,6 +89,36 @@ function place(root: Node, keys: readonly (string | number)[], leaf: ContentValu
       return;
     }
   }
+}
+
+/** Groups of an optimizer may lie deep, but not as deep as its moments. */
+const maxGroupDepth = 4;
+
+/**
+ * A flattened optimizer gives its settings by parameter (`param_groups.<parameter>.lr`). Parameters of the same
+ * settings were in one group, as far as one can tell.
+ */
+function regroup(node: Node, depth: number): void {
+  if (depth > maxGroupDepth) return;
+  for (const child of node.values()) if (child instanceof Map) regroup(child, depth + 1);
+  const given = node.get("param_groups");
+  if (!node.has("state") || !(given instanceof Map) || given.size === 0) return;
+  const entries = [...given];
+  if (!entries.every(([name, settings]) => typeof name === "string" && settings instanceof Map)) return;
+  const groups = new Map<string, { settings: Node; names: ContentValue[] }>();
+  for (const [name, settings] of entries as [string, Node][]) {
+    const key = JSON.stringify(
+      [...settings].map(([setting, value]) => [setting, value instanceof Map ? "" : pythonText(value)]),
+    );
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, { settings, names: [name] });
+    else group.names.push(name);
+  }
+  const list: Node = new Map();
+  for (const { settings, names } of groups.values()) {
+    list.set(list.size, new Map([...settings, ["params", new ListValue(names)]]));
+  }
+  node.set("param_groups", list);
 }
 
 function toValue(node: Node): ContentValue {

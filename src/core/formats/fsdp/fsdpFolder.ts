@@ -10,9 +10,9 @@ import { type DcpFolder, openDcpState } from "../dcp/dcpFolder";
 import { buildStateTree, type StateEntry } from "../dcp/stateTree";
 import type { FolderFormat, FolderListing, ParsedFolder } from "../folderFormat";
 import { type ImportFinding, mergeImports } from "../importFinding";
-import { joinRanks } from "./joinRanks";
+import { joinStates } from "./joinStates";
 import { type RankGroup, rankGroups } from "./rankFiles";
-import { readRankFile } from "./readRankFile";
+import { readRankState } from "./readRankState";
 
 /**
  * What accelerate and the Trainer save of a model under FSDP: folders of torch.distributed.checkpoint for the
@@ -209,14 +209,14 @@ async function openGroup(
 ): Promise<OpenedPart> {
   const listed = group.files.slice(0, maxListedFiles);
   const ranks = await mapParallel(listed, parallelShardReads, ({ name, rank }) =>
-    readRankFile(files, { name, rank, path: joinPath(path, name) }, signal),
+    readRankState(files, { name, rank, path: joinPath(path, name) }, signal),
   );
   const {
     entries,
     files: members,
     worldSize,
     problems,
-  } = joinRanks(group, ranks, (name) => joinPath(path, name));
+  } = joinStates(group, ranks, (name) => joinPath(path, name));
   return {
     entries,
     files: members,

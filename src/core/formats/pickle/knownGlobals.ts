@@ -93,8 +93,8 @@ const patterns: readonly RegExp[] = [
   /^torch\.optim(?:\.\w+)*\.[A-Z]\w*$/,
   /^torch\.(?:cuda\.)?amp\.grad_scaler\.[A-Z]\w*$/,
   // What torch.distributed says of the parts of a tensor. Readers and writers of files are not among them.
-  /^torch\.distributed\.checkpoint\.(?:metadata|planner)\.(?:[A-Z]\w*|_MEM_FORMAT_ENCODING)$/,
-  /^torch\.distributed\.checkpoint\.filesystem\._Storage(?:Info|Prefix)$/,
+  /^torch\.distributed\.(?:_shard\.)?checkpoint\.(?:metadata|planner)\.(?:[A-Z]\w*|_MEM_FORMAT_ENCODING)$/,
+  /^torch\.distributed\.(?:_shard\.)?checkpoint\.filesystem\._Storage(?:Info|Prefix)$/,
   /^torch\.distributed\._shard(?:\.\w+)*\.(?:metadata\.\w*Metadata|\w*Sharding_?Spec|ShardedTensor|Shard|TensorProperties|MEM_FORMAT_ENCODING)$/,
   /^torch\.distributed\._shard\.sharding_spec\.\w+\.[A-Z]\w*$/,
   /^torch\.distributed\.(?:_tensor|tensor)(?:\.\w+)?\.(?:DTensor|DTensorSpec|TensorMeta|ShardOrderEntry|Shard|Replicate|Partial|_StridedShard|_Partial)$/,

@@ -10,10 +10,10 @@ import { quote } from "../../text/quote";
 import type { CheckpointFile } from "../checkpointFile";
 import type { StateEntry } from "../dcp/stateTree";
 import type { RankGroup } from "./rankFiles";
-import type { RankEntry, RankFile } from "./readRankFile";
+import type { RankEntry, RankState } from "./readRankState";
 
 /** What the files of all ranks are together. */
-export interface JoinedRanks {
+export interface JoinedStates {
   /** With `fileIndex` into `files`. */
   readonly entries: readonly StateEntry[];
   readonly files: readonly CheckpointFile[];
@@ -28,11 +28,11 @@ const maxMissing = 10_000;
  * Puts the state dicts of all ranks together: two ranks' parts of one tensor are one tensor, and what every rank holds
  * whole is taken from the first.
  */
-export function joinRanks(
+export function joinStates(
   group: RankGroup,
-  ranks: readonly RankFile[],
+  ranks: readonly RankState[],
   folder: (name: string) => string,
-): JoinedRanks {
+): JoinedStates {
   const problems = new ProblemList(maxListedProblems);
   for (const rank of ranks)
     for (const problem of rank.problems) problems.add({ file: rank.path, ...problem });
@@ -63,7 +63,7 @@ export function joinRanks(
 }
 
 /** As the names say, or the largest mesh that a tensor is spread over. */
-function worldSizeOf({ worldSize, files }: RankGroup, ranks: readonly RankFile[]): number {
+function worldSizeOf({ worldSize, files }: RankGroup, ranks: readonly RankState[]): number {
   let most = worldSize ?? 0;
   for (const { entries } of ranks) {
     for (const { sharded } of entries?.values() ?? []) {
@@ -75,7 +75,7 @@ function worldSizeOf({ worldSize, files }: RankGroup, ranks: readonly RankFile[]
 
 class Joining {
   constructor(
-    private readonly ranks: readonly RankFile[],
+    private readonly ranks: readonly RankState[],
     private readonly files: readonly CheckpointFile[],
     private readonly fileOf: ReadonlyMap<number, number>,
     private readonly problems: ProblemList,
@@ -215,7 +215,7 @@ class Joining {
 }
 
 interface Held {
-  readonly rank: RankFile;
+  readonly rank: RankState;
   readonly index: number;
   readonly entry: RankEntry;
 }

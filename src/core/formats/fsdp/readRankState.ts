@@ -22,7 +22,7 @@ export interface RankEntry {
 }
 
 /** What one process saved. */
-export interface RankFile {
+export interface RankState {
   readonly rank: number;
   readonly name: string;
   readonly path: string;
@@ -37,11 +37,11 @@ export interface RankFile {
 const maxDepth = 16;
 
 /** Reads the state dict of one rank. Never rejects for what is in the file. */
-export async function readRankFile(
+export async function readRankState(
   files: Files,
   { name, rank, path }: { readonly name: string; readonly rank: number; readonly path: string },
   signal?: AbortSignal,
-): Promise<RankFile> {
+): Promise<RankState> {
   let source: OpenByteSource | undefined;
   const base = { rank, name, path, bytes: 0, imports: [] };
   try {
