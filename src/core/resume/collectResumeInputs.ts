@@ -18,9 +18,9 @@ import { findLayout } from "./findLayout";
 import { isJoined, joinedInputs } from "./joinedFolder";
 import { PartOpener } from "./openedParts";
 import { readAllSteps } from "./readAllSteps";
-import { statedProgress } from "./statedProgress";
 import type { ModelInputs, OptimizerInputs, ProgressInputs, ResumeInputs } from "./resumeInputs";
 import type { ResumeTopic } from "./resumeReport";
+import { statedProgress } from "./statedProgress";
 import {
   precisionInside,
   precisionOf,

@@ -52,7 +52,7 @@ export interface DcpFolder {
 }
 
 /** @throws CheckpointError where `.metadata` cannot be read. */
-async function openDcp(folder: FolderListing, signal?: AbortSignal): Promise<ParsedFolder> {
+export async function openDcp(folder: FolderListing, signal?: AbortSignal): Promise<ParsedFolder> {
   const { entries, worldSize, readEntries, ...found } = await openDcpState(folder, signal);
   return {
     ...found,
