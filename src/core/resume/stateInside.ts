@@ -8,7 +8,7 @@ const maxKeys = 200;
 const maxSchedulers = 16;
 
 /** The entries of the value at the top of a file, by key. */
-export function topEntries({ root }: FileContent): readonly (readonly [key: string, value: ContentValue])[] {
+function topEntries({ root }: FileContent): readonly (readonly [key: string, value: ContentValue])[] {
   const mapping = mappingOf(root);
   if (mapping === undefined) return [];
   const entries: (readonly [string, ContentValue])[] = [];
