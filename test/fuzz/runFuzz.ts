@@ -1,22 +1,23 @@
 /**
- * `npm run fuzz -- [COUNT] [SEED]`: damages the project's own torch files in many ways and opens each. A damaged
+ * `npm run fuzz -- [COUNT] [SEED] [NAME]`: damages the project's own files of every format in many ways and opens each. A damaged
  * file may be refused with a CheckpointError or shown with problems; it must never crash, hang or take memory.
  */
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { MemoryByteSource } from "../../src/core/bytes/byteSource";
+import type { Checkpoint } from "../../src/core/checkpoint/checkpoint";
 import { contentKind } from "../../src/core/checkpoint/contentKind";
+import { openCheckpoint } from "../../src/core/checkpoint/openCheckpoint";
 import { progressInside } from "../../src/core/checkpoint/progressInside";
 import { TensorReader, UnreadableTensorError } from "../../src/core/checkpoint/tensorReader";
 import { contentPage, rootNode } from "../../src/core/content/contentTree";
 import { settingsTable } from "../../src/core/content/settingsTable";
-import { type ReadFileResult, readCheckpointFile } from "../../src/core/formats/readFile";
 import { nameParameters } from "../../src/core/optimizer/nameParameters";
 import { optimizerStates } from "../../src/core/optimizer/optimizerState";
 import { CheckpointError } from "../../src/core/problem/checkpointError";
-import { projectRoot } from "../support/projectRoot";
+import { MemoryFiles } from "../support/memoryFiles";
 import { mutate, Random } from "./mutate";
+import { fuzzSamples } from "./samples";
 
 const slowMs = 2000;
 const maxHeapBytes = 1_500_000_000;
@@ -24,58 +25,40 @@ const maxHeapBytes = 1_500_000_000;
 const tensorsRead = 4;
 const longestRead = 4_000_000;
 
-interface Sample {
-  readonly name: string;
-  readonly bytes: Uint8Array;
-}
-
-const folder = join(projectRoot, "test/fixtures/torch");
-const samples: Sample[] = readdirSync(folder)
-  .filter((name) => !name.endsWith(".json"))
-  .map((name) => ({ name, bytes: new Uint8Array(readFileSync(join(folder, name))) }))
-  // Long arrays are only more of the same bytes.
-  .filter(({ bytes }) => bytes.length < 60_000);
+const [, , , , only = ""] = process.argv;
+const samples = fuzzSamples().filter(({ name }) => name.includes(only));
 
 const counts = new Map<string, number>();
 const failures: string[] = [];
 let slowest = { ms: 0, what: "" };
 let mostHeap = 0;
 
-async function openAll(name: string, bytes: Uint8Array): Promise<string> {
-  let parsed: ReadFileResult;
+async function openAll(files: MemoryFiles, path: string): Promise<string> {
+  let checkpoint: Checkpoint;
   try {
-    parsed = await readCheckpointFile(new MemoryByteSource(bytes), name, name);
+    checkpoint = await openCheckpoint(files, path);
   } catch (error) {
     if (error instanceof CheckpointError) return `refused ${error.code}`;
     throw error;
   }
-  await readTensors(parsed, bytes);
-  const { content } = parsed;
+  await readTensors(files, checkpoint);
+  const { content, tensors, format, problems } = checkpoint;
   if (content !== undefined) {
     rootNode(content);
     const page = contentPage(content, []);
     for (let at = 0; at < Math.min(5, page?.nodes.length ?? 0); at++) contentPage(content, [at]);
     settingsTable(content.root, content.describe);
     contentKind(content);
-    for (const optimizer of optimizerStates(content)) nameParameters(optimizer, parsed.tensors, false);
+    for (const optimizer of optimizerStates(content)) nameParameters(optimizer, tensors, false);
     await progressInside(content, async () => 1);
   }
-  const worst = parsed.problems.some(({ severity }) => severity === "error") ? "with errors" : "whole";
-  return `read as ${parsed.format}, ${worst}`;
+  const worst = problems.some(({ severity }) => severity === "error") ? "with errors" : "whole";
+  return `read as ${format}, ${worst}`;
 }
 
-async function readTensors({ tensors }: ReadFileResult, bytes: Uint8Array): Promise<void> {
-  const files = {
-    list: async () => [],
-    stat: async () => undefined,
-    open: async () => new MemoryByteSource(bytes),
-    realPath: async (path: string) => path,
-  };
-  const file = { name: "f", path: "f", bytes: bytes.length, status: "ok" as const };
-  const reader = new TensorReader(files, { files: [file] } as unknown as ConstructorParameters<
-    typeof TensorReader
-  >[1]);
-  for (const tensor of tensors.slice(0, tensorsRead)) {
+async function readTensors(files: MemoryFiles, checkpoint: Checkpoint): Promise<void> {
+  const reader = new TensorReader(files, checkpoint);
+  for (const tensor of checkpoint.tensors.slice(0, tensorsRead)) {
     if (tensor.byteSize > longestRead) continue;
     try {
       const read = await reader.read(tensor);
@@ -87,15 +70,22 @@ async function readTensors({ tensors }: ReadFileResult, bytes: Uint8Array): Prom
   await reader.close();
 }
 
+/** A byte array of any of the samples. */
+function anyFile(random: Random): Uint8Array {
+  return random.of(Object.values(random.of(samples).files));
+}
+
 async function fuzz(count: number, seed: number): Promise<void> {
   const random = new Random(seed);
   for (let run = 0; run < count; run++) {
     const sample = random.of(samples);
-    const bytes = mutate(sample.bytes, random.of(samples).bytes, random);
+    const target = random.of(Object.keys(sample.files));
+    const bytes = mutate(sample.files[target] ?? new Uint8Array(), anyFile(random), random);
+    const files = new MemoryFiles({ ...sample.files, [target]: bytes });
     const start = performance.now();
     let outcome: string;
     try {
-      outcome = await openAll(sample.name, bytes);
+      outcome = await openAll(files, sample.path);
     } catch (error) {
       outcome = "CRASHED";
       keep(
@@ -123,7 +113,7 @@ function keep(what: string, bytes: Uint8Array, run: number): void {
   failures.push(`${what}\n  kept as ${path}`);
 }
 
-const [count = 100_000, seed = 1] = process.argv.slice(2).map(Number);
+const [count = 100_000, seed = 1] = process.argv.slice(2, 4).map(Number);
 const start = performance.now();
 await fuzz(count, seed);
 const seconds = (performance.now() - start) / 1000;

@@ -176,9 +176,10 @@ function readFileTable(fields: OcdbtFields, inherited: string, what: string): re
   return suffixes.map((length, at) => {
     const shared = prefixes[at] as number;
     if (shared > before.length) fields.fail("a path shares more than there is");
+    const own = fields.take(length);
     const bytes = new Uint8Array(shared + length);
     bytes.set(before.subarray(0, shared));
-    bytes.set(fields.take(length), shared);
+    bytes.set(own, shared);
     before = bytes;
     const path = new TextDecoder().decode(bytes);
     const full = inherited + path;

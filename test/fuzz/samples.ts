@@ -1,0 +1,97 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { ggufFile } from "../support/ggufFile";
+import { ocdbtFolder } from "../support/ocdbtFolder";
+import { projectRoot } from "../support/projectRoot";
+import { tarFile } from "../support/tarFile";
+import { bundleTypes, tensorflowBundle } from "../support/tensorflowBundle";
+import { zipFile } from "../support/zipFile";
+
+/** A checkpoint of which one file is damaged. */
+export interface Sample {
+  readonly name: string;
+  readonly files: Readonly<Record<string, Uint8Array>>;
+  /** What is opened: a file or the folder. */
+  readonly path: string;
+}
+
+/** Long arrays are only more of the same bytes. */
+const maxBytes = 200_000;
+
+const text = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
+const f32 = (...values: readonly number[]) => new Uint8Array(Float32Array.from(values).buffer);
+
+/** The project's own files of every format, and folders that are one checkpoint. */
+export function fuzzSamples(): readonly Sample[] {
+  return [...["torch", "hdf5", "numpy", "gguf"].flatMap(filesIn), ...madeHere()];
+}
+
+function filesIn(folder: string): readonly Sample[] {
+  const path = join(projectRoot, "test/fixtures", folder);
+  return readdirSync(path, { withFileTypes: true })
+    .filter((entry) => entry.isFile() && !entry.name.endsWith(".json"))
+    .map(({ name }) => single(name, new Uint8Array(readFileSync(join(path, name)))))
+    .filter(({ files }) => Object.values(files).every(({ length }) => length < maxBytes));
+}
+
+function single(name: string, bytes: Uint8Array): Sample {
+  return { name, files: { [`/f/${name}`]: bytes }, path: `/f/${name}` };
+}
+
+function madeHere(): readonly Sample[] {
+  const weights = new Uint8Array(readFileSync(join(projectRoot, "test/fixtures/hdf5/userBlock.h5")));
+  const keras = zipFile([
+    { name: "metadata.json", data: text({ keras_version: "3" }) },
+    { name: "model.weights.h5", data: weights },
+  ]);
+  const tensor = { key: "w", type: bundleTypes.F32, shape: [2, 2], bytes: f32(1, 2, 3, 4) };
+  const partitioned = {
+    key: "p",
+    type: bundleTypes.F32,
+    shape: [2],
+    slices: [[[0, 1] as const], [[1, 1] as const]],
+  };
+  const bundle = tensorflowBundle("/f/ckpt-1", [tensor, { ...tensor, key: "w/v" }, partitioned], {
+    shards: 2,
+  });
+  const zarray = text({
+    zarr_format: 2,
+    shape: [3],
+    chunks: [2],
+    dtype: "<f4",
+    compressor: null,
+    fill_value: 1,
+    order: "C",
+  });
+  const orbax = {
+    ...ocdbtFolder("/f", [
+      { key: "a/.zarray", value: zarray, inline: true },
+      { key: "a/0", value: f32(1, 2) },
+      { key: "a/1", value: f32(3, 0) },
+    ]),
+    "/f/_METADATA": text({ tree_metadata: { a: { key_metadata: [{ key: "a" }], value_metadata: {} } } }),
+  };
+  const part = (number: number) =>
+    ggufFile({
+      keys: { "split.no": number, "split.count": 2 },
+      tensors: [{ name: `t${number}`, values: [1, 2] }],
+    });
+  const archive = tarFile([
+    { name: "./model_config.yaml", content: text("x: 1") },
+    {
+      name: "model_weights.ckpt",
+      content: zipFile([{ name: "a/data.pkl", data: Uint8Array.of(0x80, 2, 0x7d, 0x2e) }]),
+    },
+  ]);
+  return [
+    single("m.keras", keras),
+    single("m.nemo", archive),
+    { name: "TensorFlow", files: bundle, path: "/f" },
+    { name: "Orbax", files: orbax, path: "/f" },
+    {
+      name: "split GGUF",
+      files: { "/f/m-00001-of-00002.gguf": part(0), "/f/m-00002-of-00002.gguf": part(1) },
+      path: "/f/m-00001-of-00002.gguf",
+    },
+  ];
+}
