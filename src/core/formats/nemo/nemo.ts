@@ -153,10 +153,10 @@ async function unpack(source: ByteSource, head: Uint8Array, signal?: AbortSignal
     return new MemoryRegion(await inflateAll(packed, "gzip", maxInflatedBytes), 0);
   } catch (error) {
     if (error instanceof CheckpointError && error.code === "InflatedTooLarge") throw tooLarge();
-    if (error instanceof CheckpointError || signal?.aborted || !(error instanceof Error)) throw error;
+    if (signal?.aborted || !(error instanceof Error)) throw error;
     throw new CheckpointError(
       "DamagedGzip",
-      `The compressed archive is damaged or was cut: ${error.message}.`,
+      `The compressed archive is damaged or was cut: ${error.message.replace(/\.$/, "")}.`,
       0,
     );
   }

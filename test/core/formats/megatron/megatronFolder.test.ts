@@ -1,0 +1,61 @@
+import { describe, expect, test } from "vitest";
+import { openCheckpoint } from "../../../../src/core/checkpoint/openCheckpoint";
+import { splitRule } from "../../../../src/core/formats/megatron/splitRules";
+import { unreadablePart } from "../../../../src/core/tensors/assembly";
+import { expectedFolders, joinedFixture, readTensors } from "../../../support/joinedFolders";
+
+const name = "megatron_tp2_pp2";
+const expected = expectedFolders[name]?.tensors ?? [];
+
+describe("ranks of Megatron-LM", () => {
+  test.each([`/run/${name}`, `/run/${name}/iter_0000100`])("are one model: %s", async (path) => {
+    const { checkpoint, hashes } = await readTensors(joinedFixture(name), path);
+    expect([...hashes.keys()].sort()).toEqual(expected.map((tensor) => tensor.name).sort());
+    for (const tensor of expected) {
+      expect(checkpoint.tensors.find((each) => each.name === tensor.name)).toMatchObject({
+        dtype: tensor.dtype,
+        shape: tensor.shape,
+      });
+      expect(hashes.get(tensor.name), tensor.name).toBe(tensor.sha256);
+    }
+    expect(checkpoint.layout).toMatchObject({ label: "Megatron-LM", parallel: { tp: 2, pp: 2 } });
+    expect(checkpoint.problems).toEqual([]);
+  });
+
+  test("one that is missing leaves the others' slices and stages", async () => {
+    const files = joinedFixture(name);
+    files.remove(`/run/${name}/iter_0000100/mp_rank_01_001`);
+    const { checkpoint, hashes } = await readTensors(files, `/run/${name}/iter_0000100`);
+    expect(checkpoint.problems).toMatchObject([{ severity: "error", code: "MissingRank" }]);
+    for (const { name: tensor, sha256 } of expected) {
+      const hash = hashes.get(tensor);
+      if (hash !== undefined) expect(hash, tensor).toBe(sha256);
+    }
+    // The second stage has the layers from 2 on.
+    const lacking = checkpoint.tensors.find(
+      (tensor) => tensor.name === "decoder.layers.2.mlp.linear_fc2.weight",
+    );
+    expect(lacking && unreadablePart(lacking)).toMatch(/\[0:6, 4:8\]: the file of mp_rank_01_001 is missing/);
+    expect(hashes.get("decoder.layers.1.mlp.linear_fc2.weight")).toBeDefined();
+  });
+
+  test("the tracker that names an iteration that is not there", async () => {
+    const files = joinedFixture(name);
+    files.write(`/run/${name}/latest_checkpointed_iteration.txt`, "200");
+    const { problems, files: listed } = await openCheckpoint(files, `/run/${name}`);
+    expect(problems).toMatchObject([{ severity: "error", code: "TagMismatch" }]);
+    expect(listed[0]?.name).toBe("iter_0000100/mp_rank_00_000/model_optim_rng.pt");
+  });
+});
+
+test.each([
+  ["decoder.layers.0.self_attention.linear_qkv.weight", "rows"],
+  ["decoder.layers.0.self_attention.linear_qkv.layer_norm_weight", "whole"],
+  ["decoder.layers.0.self_attention.linear_proj.weight", "columns"],
+  ["decoder.layers.0.self_attention.linear_proj.bias", "whole"],
+  ["decoder.layers.0.mlp.linear_fc1.weight", "two-part-rows"],
+  ["language_model.encoder.layers.0.mlp.dense_4h_to_h.weight", "columns"],
+  ["decoder.layers.0.mixer.in_proj.weight", undefined],
+])("%s is cut by %s", (parameter, rule) => {
+  expect(splitRule(parameter, { gated: true, version: 3 })).toBe(rule);
+});
