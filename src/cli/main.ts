@@ -8,6 +8,7 @@ import { compareCommand } from "./compareCommand";
 import { convertCommand } from "./convertCommand";
 import { extractCommand } from "./extractCommand";
 import { inspectCommand } from "./inspectCommand";
+import { mergeCommand } from "./mergeCommand";
 import { print, warn } from "./output";
 import { reduceCommand } from "./reduceCommand";
 import { runsCommand } from "./runsCommand";
@@ -23,6 +24,7 @@ const commands: ReadonlyMap<string, Command> = new Map([
   ["reduce", reduceCommand],
   ["extract", extractCommand],
   ["convert", convertCommand],
+  ["merge", mergeCommand],
 ]);
 
 const usage = `Usage:

@@ -1,4 +1,4 @@
-import type { Method } from "./method";
+import { cannotMerge, type Method } from "./method";
 import { mixtureMethods } from "./mixtures";
 import { productMethods } from "./products";
 import { promptMethods } from "./prompts";
@@ -19,6 +19,12 @@ const byId = new Map(methods.map((method) => [method.id, method]));
 /** The name of a method as its authors spell it, or the word that the configuration has. */
 export function methodName(id: string): string {
   return byId.get(id)?.name ?? id;
+}
+
+/** Why an update of the method is not merged by adding it to a weight, as the end of a sentence; undefined where it can be. */
+export function whyNotMerged(id: string): string | undefined {
+  const method = byId.get(id);
+  return method && cannotMerge(method);
 }
 
 /** Whether the updates of a method have small factors, as LoRA's. */

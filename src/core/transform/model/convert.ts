@@ -139,7 +139,7 @@ export async function convert(request: ConvertRequest): Promise<Converted> {
       ...request,
       output,
       sources: [source],
-      check: () => refuseOverflow(cost, options),
+      check: () => refuseOverflow(cost, options.dtype),
     });
     return { ...written, plan: made, cost };
   } finally {
@@ -218,7 +218,7 @@ function refuseDoubles(planned: readonly PlannedTensor[]): void {
   }
 }
 
-function outputOf(
+export function outputOf(
   { name, tensor, dtype }: PlannedTensor,
   read: ReadTensorRange,
   cost: CastCost,
@@ -234,8 +234,8 @@ function outputOf(
 }
 
 /** @throws CheckpointError `OutOfRange`: an infinite weight is no rounding. */
-function refuseOverflow({ overflowed }: CastCost, { dtype }: ConvertOptions): void {
+export function refuseOverflow({ overflowed }: CastCost, dtype: WritableDtype | undefined): void {
   if (overflowed === 0) return;
-  const message = `${plural(overflowed, "value")} would become infinite in ${dtype}. Choose BF16 or F32.`;
+  const message = `${plural(overflowed, "value")} would become infinite in ${dtype ?? "their dtype"}. Choose BF16 or F32.`;
   throw new CheckpointError("OutOfRange", message);
 }

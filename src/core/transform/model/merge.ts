@@ -1,0 +1,335 @@
+import { modulePath } from "../../adapter/loraKey";
+import type { LoraModule } from "../../adapter/loraModule";
+import { BaseWeights, fits } from "../../base/baseWeights";
+import type { FileSink } from "../../bytes/fileSink";
+import type { Files } from "../../bytes/files";
+import type { TensorReader } from "../../checkpoint/tensorReader";
+import { CheckpointError } from "../../problem/checkpointError";
+import type { CheckpointSession } from "../../session/checkpointSession";
+import type { LongWork } from "../../session/longWork";
+import { relativePathFrom } from "../../stage/stageFileText";
+import { decodeTensor } from "../../tensors/decode";
+import { dtypeBits } from "../../tensors/dtype";
+import { encodeValues, isWritableDtype, type WritableDtype } from "../../tensors/encode";
+import type { ReadTensorRange } from "../../tensors/readTensorRange";
+import { elementCount, storedType, type Tensor } from "../../tensors/tensor";
+import { loadFactors, UpdateUnavailableError } from "../../update/factors";
+import { carriedFiles } from "./carriedFiles";
+import { addCost, type CastCost, noCost } from "./castPieces";
+import { type ConvertPlan, outputOf, planConversion, refuseOverflow } from "./convert";
+import { addMergeCost, addUpdates, lostShare, type MergeCost, type MergedUpdate } from "./mergedUpdate";
+import { mergeableAdapter } from "./mergeRefusal";
+import type { OutputTensor } from "./modelOutput";
+import { type WrittenModel, writeModel } from "./writeModel";
+
+/** An adapter and how much of it is added. */
+export interface WeightedAdapter {
+  readonly session: CheckpointSession;
+  readonly weight: number;
+}
+
+export interface MergeRequest extends LongWork {
+  readonly files: Files;
+  readonly sink: FileSink;
+  readonly base: CheckpointSession;
+  readonly adapters: readonly WeightedAdapter[];
+  /** Of the result; each weight keeps its own where not said. */
+  readonly dtype?: WritableDtype;
+  readonly path: string;
+  readonly replace: boolean;
+  readonly maxShardBytes: number;
+  readonly toolVersion: string;
+  readonly now: Date;
+}
+
+/** What a merge will do. */
+export interface MergePlan {
+  readonly conversion: ConvertPlan;
+  /** By the base's tensor: the modules that change it. */
+  readonly changes: ReadonlyMap<Tensor, readonly PlannedUpdate[]>;
+  /** By the base's tensor: the one that an adapter saved whole in its place. */
+  readonly replaced: ReadonlyMap<Tensor, { readonly session: CheckpointSession; readonly tensor: Tensor }>;
+  readonly modules: number;
+}
+
+interface PlannedUpdate {
+  readonly session: CheckpointSession;
+  readonly module: LoraModule;
+  readonly weight: number;
+}
+
+export interface MergedModule {
+  readonly module: string;
+  /** ‖ΔW‖_F. */
+  readonly updateNorm: number;
+  /** The share of it that rounding to the dtype of the result took. */
+  readonly lostShare: number;
+}
+
+export interface Merged extends WrittenModel {
+  readonly plan: MergePlan;
+  readonly merged: readonly MergedModule[];
+}
+
+/**
+ * Which weights of the base change, and by what.
+ * @throws CheckpointError `NotMergeable` where a part has no exact rule, a module has no weight in the base or one of
+ * another shape, or the base is quantised.
+ */
+export async function planMerge({
+  base,
+  adapters,
+  dtype,
+}: Pick<MergeRequest, "base" | "adapters" | "dtype">): Promise<MergePlan> {
+  const options = { only: "model", ...(dtype === undefined ? {} : { dtype }) } as const;
+  const conversion = await planConversion(base, options);
+  const weights = new BaseWeights(conversion.tensors.map(({ tensor }) => tensor));
+  const packed = new Set((await base.weights()).flatMap(({ packed: each }) => each?.stored ?? []));
+  const changes = new Map<Tensor, PlannedUpdate[]>();
+  const replaced = new Map<Tensor, { session: CheckpointSession; tensor: Tensor }>();
+  let modules = 0;
+  for (const { session, weight } of adapters) {
+    const adapter = mergeableAdapter(session);
+    const placed: { module: LoraModule; weight: Tensor }[] = [];
+    for (const module of adapter.modules) {
+      const found = weights.find(module.module);
+      if (found === undefined)
+        throw notMergeable(session, `The base has no weight for ${module.module}. Is it the right base?`);
+      refuseWeight(session, module, found, packed.has(found));
+      if (module.magnitude !== undefined && (weight !== 1 || adapters.length > 1))
+        throw notMergeable(
+          session,
+          "DoRA normalises the whole weight: it is merged alone and with weight 1.",
+        );
+      placed.push({ module, weight: found });
+      const known = changes.get(found);
+      if (known === undefined) changes.set(found, [{ session, module, weight }]);
+      else known.push({ session, module, weight });
+      modules++;
+    }
+    refuseAmbiguous(session, placed);
+    for (const tensor of adapter.savedTensors) {
+      const found = weights.find(savedPath(tensor.name));
+      if (found === undefined || found.shape.join() !== tensor.shape.join())
+        throw notMergeable(
+          session,
+          `${tensor.name} was saved whole, and the base has no weight of that name and shape to put it in place of.`,
+        );
+      if (adapters.length > 1)
+        throw notMergeable(session, `${tensor.name} was saved whole, which several adapters cannot share.`);
+      replaced.set(found, { session, tensor });
+    }
+  }
+  return { conversion, changes, replaced, modules };
+}
+
+/** PEFT's `modules_to_save` stands in the path of what it saved. */
+function savedPath(name: string): string {
+  return modulePath(name.replace(/\.modules_to_save\.(?:[^.]+\.)?/, ".")).replace(/\.weight$/, "");
+}
+
+function refuseWeight(
+  session: CheckpointSession,
+  module: LoraModule,
+  weight: Tensor,
+  isPacked: boolean,
+): void {
+  if (isPacked || !isWritableDtype(weight.dtype) || weight.packed !== undefined)
+    throw notMergeable(
+      session,
+      `The base's ${weight.name} is ${isPacked ? "quantised" : storedType(weight)}: an update added to rounded codes would be lost. Convert the base first: convert BASE --to safetensors --dtype bf16 --out DIR.`,
+    );
+  if (module.layout === "experts" || !fits(module, weight))
+    throw notMergeable(
+      session,
+      `${module.module} changes ${module.outFeatures} × ${module.inFeatures}, the base's ${weight.name} is ${weight.shape.join(" × ")}.`,
+    );
+}
+
+function notMergeable({ checkpoint }: CheckpointSession, message: string): CheckpointError {
+  return new CheckpointError("NotMergeable", message, undefined, checkpoint.path);
+}
+
+/**
+ * Writes base + Σ weight · ΔW as safetensors, weight by weight, each rounded once, and reads it back. What rounding took
+ * of every update is told.
+ * @throws CheckpointError those of `planMerge` and `writeModel`, `OutOfRange`.
+ */
+export async function merge(request: MergeRequest): Promise<Merged> {
+  const { base, adapters, dtype } = request;
+  const plan = await planMerge(request);
+  const readers = new Map(
+    [base, ...adapters.map(({ session }) => session)].map((each) => [each, each.tensorReader()]),
+  );
+  const readOf =
+    (session: CheckpointSession): ReadTensorRange =>
+    (tensor, offset, length, signal) =>
+      (readers.get(session) as TensorReader).readRange(tensor, offset, length, signal);
+  const costs: MergeCost[] = [];
+  const cast = noCost();
+  const outputs = plan.conversion.tensors.map((planned): OutputTensor => {
+    const { tensor, name, dtype: as } = planned;
+    const whole = plan.replaced.get(tensor);
+    if (whole !== undefined) {
+      const target = isWritableDtype(as) ? as : "F32";
+      return outputOf({ name, tensor: whole.tensor, dtype: target }, readOf(whole.session), cast);
+    }
+    const updates = plan.changes.get(tensor);
+    if (updates === undefined || !isWritableDtype(as)) return outputOf(planned, readOf(base), cast);
+    const pieces = (signal?: AbortSignal) =>
+      mergedPieces({ tensor, dtype: as, updates, read: readOf(base), readOf, cast, costs }, signal);
+    return { name, dtype: as, shape: tensor.shape, pieces };
+  });
+  try {
+    const written = await writeModel({
+      ...request,
+      output: { tensors: outputs, metadata: new Map([["format", "pt"]]), carried: carriedFiles(base.folder) },
+      sources: [base, ...adapters.map(({ session }) => session)],
+      check: () => refuseOverflow(cast, dtype),
+      stageText: (path) => stageText(request, plan, path),
+    });
+    const merged = costs.map((cost) => ({
+      module: cost.module,
+      updateNorm: Math.sqrt(cost.updateSquares),
+      lostShare: lostShare(cost),
+    }));
+    return { ...written, plan, merged };
+  } finally {
+    await Promise.all([...readers.values()].map((reader) => reader.close()));
+  }
+}
+
+interface MergedTensor {
+  readonly tensor: Tensor;
+  readonly dtype: WritableDtype;
+  readonly updates: readonly PlannedUpdate[];
+  readonly read: ReadTensorRange;
+  readonly readOf: (session: CheckpointSession) => ReadTensorRange;
+  readonly cast: CastCost;
+  readonly costs: MergeCost[];
+}
+
+/** Rows that are changed at once; with their results some 50 MB. */
+const pieceValues = 1 << 20;
+
+async function* mergedPieces(
+  { tensor, dtype, updates, read, readOf, cast, costs }: MergedTensor,
+  signal?: AbortSignal,
+): AsyncIterable<Uint8Array> {
+  const [rows = 1, ...rest] = tensor.shape;
+  const columns = elementCount(rest);
+  const loaded = await Promise.all(
+    updates.map((update) => load(update, tensor, rows, columns, readOf, signal)),
+  );
+  const cost: MergeCost = {
+    module: loaded.map(({ module }) => module).join(" + "),
+    updateSquares: 0,
+    lostSquares: 0,
+  };
+  const bits = dtypeBits.get(tensor.dtype) ?? 32;
+  const step = Math.max(1, Math.floor(pieceValues / Math.max(1, columns)));
+  for (let first = 0; first < rows; first += step) {
+    signal?.throwIfAborted();
+    const count = Math.min(step, rows - first) * columns;
+    const bytes = await read(tensor, (first * columns * bits) / 8, (count * bits) / 8, signal);
+    const before = decodeTensor(bytes, tensor.dtype, count);
+    const exact = before.slice();
+    addUpdates(exact, first, columns, loaded);
+    const encoded = encodeValues(exact, dtype);
+    const rounded = decodeTensor(encoded, dtype, count);
+    addMergeCost(cost, before, exact, rounded);
+    addCost(cast, exact, rounded);
+    yield encoded;
+  }
+  costs.push(cost);
+}
+
+async function load(
+  { session, module, weight }: PlannedUpdate,
+  tensor: Tensor,
+  rows: number,
+  columns: number,
+  readOf: MergedTensor["readOf"],
+  signal: AbortSignal | undefined,
+): Promise<MergedUpdate> {
+  const read = readOf(session);
+  const whole = (part: Tensor) => read(part, 0, part.byteSize, signal);
+  try {
+    const { a, b, scale, finite } = await loadFactors(module, whole, signal);
+    if (!finite) throw notMergeable(session, `${module.module} holds NaN or infinite values.`);
+    const isTurned = keepsTranspose(session, module, rows, columns);
+    const magnitude =
+      module.magnitude === undefined
+        ? undefined
+        : decodeTensor(
+            await whole(module.magnitude),
+            module.magnitude.dtype,
+            elementCount(module.magnitude.shape),
+          );
+    if (magnitude !== undefined && (isTurned || magnitude.length !== rows || tensor.shape.length !== 2))
+      throw notMergeable(session, `${module.module}: DoRA is merged for linear layers only.`);
+    return {
+      module: module.module,
+      a,
+      b,
+      scale: scale * weight,
+      isTurned,
+      ...(magnitude === undefined ? {} : { magnitude }),
+    };
+  } catch (error) {
+    if (error instanceof UpdateUnavailableError)
+      throw notMergeable(session, `${module.module}: ${error.message}`);
+    throw error;
+  }
+}
+
+/** GPT-2's Conv1D keeps its weights turned; of a square one only the configuration says so. */
+function keepsTranspose(
+  { adapterConfig }: CheckpointSession,
+  { layout, outFeatures, inFeatures }: LoraModule,
+  rows: number,
+  columns: number,
+): boolean {
+  if (layout === "embedding" || rows !== outFeatures || columns !== inFeatures) return true;
+  return rows === columns && adapterConfig?.fanInFanOut === true;
+}
+
+/** @throws CheckpointError where a square weight does not tell its orientation and the others of the adapter are turned. */
+function refuseAmbiguous(
+  session: CheckpointSession,
+  placed: readonly { readonly module: LoraModule; readonly weight: Tensor }[],
+): void {
+  if (session.adapterConfig?.fanInFanOut === true) return;
+  const linear = placed.filter(({ module }) => module.layout !== "embedding");
+  const sides = linear.map(({ module, weight: { shape } }) => {
+    const [rows = 1, ...rest] = shape;
+    return { module, isSquare: rows === elementCount(rest), isTurned: rows !== module.outFeatures };
+  });
+  const square = sides.find(({ isSquare }) => isSquare);
+  if (square === undefined || !sides.some(({ isTurned }) => isTurned)) return;
+  throw notMergeable(
+    session,
+    `The base keeps weights turned (as GPT-2's Conv1D), and of the square one of ${square.module.module} nothing says which way it lies: adapter_config.json lacks fan_in_fan_out.`,
+  );
+}
+
+function stageText(
+  { base, adapters, toolVersion, now, dtype }: MergeRequest,
+  plan: MergePlan,
+  path: string,
+): string {
+  const parents = adapters.map(({ session, weight }) => ({
+    path: relativePathFrom(path, session.identity),
+    weight,
+  }));
+  const file = {
+    stage: "merged",
+    note: `base + ${adapters.length === 1 ? "its adapter" : `${adapters.length} adapters`}, ${plan.modules} modules`,
+    createdBy: `checkpoint-explorer ${toolVersion}`,
+    createdAt: now.toISOString(),
+    parent: relativePathFrom(path, adapters[0]?.session.identity ?? base.identity),
+    base: relativePathFrom(path, base.identity),
+    method: { name: "merge", adapters: parents, ...(dtype === undefined ? {} : { dtype }) },
+  };
+  return `${JSON.stringify(file, undefined, 2)}\n`;
+}

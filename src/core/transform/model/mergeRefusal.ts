@@ -1,0 +1,67 @@
+import type { Adapter } from "../../adapter/adapter";
+import type { LoraLayout } from "../../adapter/factorLayout";
+import { methodName, whyNotMerged } from "../../adapter/methods/methodTable";
+import { changesBase } from "../../adapter/modifiedBase";
+import { CheckpointError } from "../../problem/checkpointError";
+import type { CheckpointSession } from "../../session/checkpointSession";
+import type { Tensor } from "../../tensors/tensor";
+import { plural } from "../../text/quantities";
+
+/** One ΔW for one weight, whatever way its factors are kept. */
+const plainLayouts: ReadonlySet<LoraLayout> = new Set([
+  "linear",
+  "embedding",
+  "conv",
+  "tucker",
+  "mlx",
+  "svd",
+  "svdV",
+  "hadamard",
+  "kron",
+]);
+
+/**
+ * An adapter of which every part can be added to a base by an exact rule.
+ * @throws CheckpointError `NotMergeable` with what cannot, and what to do.
+ */
+export function mergeableAdapter(session: CheckpointSession): Adapter {
+  const { adapter, adapterConfig, checkpoint } = session;
+  const refuse = (message: string) =>
+    new CheckpointError("NotMergeable", message, undefined, checkpoint.path);
+  if (adapter === undefined) throw refuse(`${checkpoint.name} is no adapter.`);
+  if (adapter.carriesModel)
+    throw refuse(`${checkpoint.name} is a whole model with adapters in it; merging takes an adapter alone.`);
+  if (adapter.modules.length === 0)
+    throw refuse(`${methodName(adapter.method)} has no ΔW that could be added to a weight.`);
+  const reason = whyNotMerged(adapter.method);
+  if (reason !== undefined) throw refuse(`${methodName(adapter.method)} ${reason}.`);
+  const [activated, routed] = [adapterConfig?.isActivated === true, adapterConfig?.isRouted === true];
+  if (activated || routed)
+    throw refuse(
+      `It is applied ${activated ? "from its invocation tokens on" : "by a router"} only, not to every input as a merged weight is.`,
+    );
+  const other = adapter.modules.find(({ layout }) => !plainLayouts.has(layout));
+  if (other !== undefined)
+    throw refuse(
+      `${other.module} is no plain product of two factors for one weight (${other.layout}), for which there is no rule here.`,
+    );
+  const init = adapterConfig?.initLoraWeights;
+  if (changesBase(init))
+    throw refuse(
+      `It was initialised by ${init}, so that its factors belong to a base that was changed at the start, not to the original one. Save it converted (PEFT: save_pretrained(…, path_initial_model_for_weight_conversion=…)) and merge that.`,
+    );
+  const parts: readonly (readonly [string, readonly Tensor[]])[] = [
+    ["whole differences (.diff)", adapter.differences],
+    ["tensors of another method", adapter.otherTensors],
+    ["factors without a partner", adapter.unpaired],
+    ["biases of B", adapter.modules.flatMap(({ bias }) => bias ?? [])],
+  ];
+  for (const [what, tensors] of parts) {
+    const [first] = tensors;
+    if (first === undefined) continue;
+    throw refuse(
+      `It holds ${what}, which are not merged here: ${plural(tensors.length, "tensor")}, e.g. ${first.name}.`,
+    );
+  }
+  return adapter;
+}

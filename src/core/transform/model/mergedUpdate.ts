@@ -1,0 +1,90 @@
+import type { Matrix } from "../../linalg/matrix";
+
+/** One adapter's change of one weight: W + weight · scale · B·A, and with magnitudes DoRA's normalisation of that. */
+export interface MergedUpdate {
+  readonly module: string;
+  /** r×in. */
+  readonly a: Matrix;
+  /** out×r. */
+  readonly b: Matrix;
+  /** The adapter's scale times the weight that the user gives it. */
+  readonly scale: number;
+  /** The base keeps the transpose of ΔW: embeddings, and GPT-2's Conv1D. */
+  readonly isTurned: boolean;
+  /** DoRA: the norm that each output's row has in the end. */
+  readonly magnitude?: Float64Array;
+}
+
+/** What adding an update and rounding the result did to one weight. */
+export interface MergeCost {
+  readonly module: string;
+  /** ‖ΔW‖_F of all updates of the weight together. */
+  updateSquares: number;
+  /** ‖(W′ − W) − ΔW‖_F of the rounded W′. */
+  lostSquares: number;
+}
+
+/**
+ * Adds updates to rows `first` and following of a weight, in doubles.
+ * @param values the rows, one after the other; changed in place.
+ */
+export function addUpdates(
+  values: Float64Array,
+  first: number,
+  columns: number,
+  updates: readonly MergedUpdate[],
+): void {
+  const rows = values.length / columns;
+  for (const update of updates) {
+    for (let row = 0; row < rows; row++) {
+      const own = values.subarray(row * columns, (row + 1) * columns);
+      if (update.isTurned) addTurnedRow(own, first + row, update);
+      else addRow(own, first + row, update);
+      if (update.magnitude !== undefined) normalise(own, update.magnitude[first + row] as number);
+    }
+  }
+}
+
+function addRow(own: Float64Array, output: number, { a, b, scale }: MergedUpdate): void {
+  for (let k = 0; k < a.rows; k++) {
+    const factor = scale * (b.data[output * b.cols + k] as number);
+    if (factor === 0) continue;
+    const from = k * a.cols;
+    for (let column = 0; column < own.length; column++)
+      own[column] = (own[column] as number) + factor * (a.data[from + column] as number);
+  }
+}
+
+function addTurnedRow(own: Float64Array, input: number, { a, b, scale }: MergedUpdate): void {
+  for (let column = 0; column < own.length; column++) {
+    let sum = 0;
+    for (let k = 0; k < a.rows; k++)
+      sum += (b.data[column * b.cols + k] as number) * (a.data[k * a.cols + input] as number);
+    own[column] = (own[column] as number) + scale * sum;
+  }
+}
+
+/** W′ = m · (W + ΔW) / ‖W + ΔW‖, row by row (DoRA, arXiv 2402.09353, eq. 5; peft/tuners/lora/dora.py). */
+function normalise(row: Float64Array, magnitude: number): void {
+  let square = 0;
+  for (const value of row) square += value * value;
+  const factor = magnitude / Math.sqrt(square);
+  for (let at = 0; at < row.length; at++) row[at] = (row[at] as number) * factor;
+}
+
+export function addMergeCost(
+  cost: MergeCost,
+  before: Float64Array,
+  exact: Float64Array,
+  rounded: Float64Array,
+): void {
+  for (let at = 0; at < before.length; at++) {
+    cost.updateSquares += ((exact[at] as number) - (before[at] as number)) ** 2;
+    cost.lostSquares += ((rounded[at] as number) - (exact[at] as number)) ** 2;
+  }
+}
+
+/** The share of ‖ΔW‖ that rounding took; 0 for an update that is none. */
+export function lostShare({ updateSquares, lostSquares }: MergeCost): number {
+  return updateSquares === 0 ? 0 : Math.sqrt(lostSquares / updateSquares);
+}
