@@ -13,6 +13,7 @@ import { CheckpointError } from "../problem/checkpointError";
 import { isReadingError } from "../problem/problem";
 import { inNameOrder } from "../tensors/nameOrder";
 import type { Checkpoint } from "./checkpoint";
+import { joinOutside } from "./joinOutside";
 import { openShardedModel } from "./openShardedModel";
 import { isSplitGguf, openSplitGguf } from "./openSplitGguf";
 
@@ -138,14 +139,15 @@ async function openSingleFile(files: Files, path: string, signal?: AbortSignal):
   const source = await files.open(path);
   try {
     const parsed = await readCheckpointFile(source, name, path, signal);
-    const { format, tensors, metadata, aliases, content, imports, problems } = parsed;
+    const { format, metadata, aliases, content, imports } = parsed;
+    const { tensors, others, problems } = await joinOutside(files, parentPath(path), parsed);
     const broken = problems.some(isReadingError);
     return {
       path,
       name,
       folder: parentPath(path),
       format,
-      files: [{ name, path, bytes: source.size, status: broken ? "broken" : "ok" }],
+      files: [{ name, path, bytes: source.size, status: broken ? "broken" : "ok" }, ...others],
       tensors: inNameOrder(tensors),
       metadata,
       aliases,

@@ -27,6 +27,15 @@ export interface ForeignDescription {
 
 export type DescribeForeign = (value: ForeignValue) => ForeignDescription | undefined;
 
+/** Where the values of a tensor are that stand in another file, by the word of a stranger. */
+export interface OutsideValues {
+  /** Of the file, from the folder of the one that names it. */
+  readonly location: string;
+  readonly offset: number;
+  /** Undefined where it is not said. */
+  readonly length: number | undefined;
+}
+
 /** What a format's reader finds in one file. */
 export interface ParsedFile {
   /** Where the file turned out to be of another kind than its first bytes say. */
@@ -37,6 +46,8 @@ export interface ParsedFile {
   readonly metadata: ReadonlyMap<string, string>;
   /** Names that were saved as another tensor, because both share their storage: alias → kept name. */
   readonly aliases: ReadonlyMap<string, string>;
+  /** Tensors whose values stand in other files, by their names. */
+  readonly outside?: ReadonlyMap<string, OutsideValues>;
   readonly content?: FileContent;
   /** What loading the file in Python would import, worst first; undefined for formats that import nothing. */
   readonly imports?: readonly ImportFinding[];

@@ -6,8 +6,8 @@ import type { Problem } from "../../problem/problem";
 import { ProblemList } from "../../problem/problemList";
 import type { Tensor } from "../../tensors/tensor";
 import { formatCount } from "../../text/quantities";
-import type { Format, ParsedFile } from "../format";
-import { readOnnxTensor, text } from "./onnxTensor";
+import type { Format, OutsideValues, ParsedFile } from "../format";
+import { readOnnxTensor, readPair, text } from "./onnxTensor";
 import { damaged, fieldsOf, type ProtobufField } from "./protobuf";
 
 /** Subgraphs of If, Loop and Scan nest; ten deep is far beyond what exporters write. */
@@ -34,6 +34,8 @@ interface Found {
   readonly tensors: Tensor[];
   readonly names: Set<string>;
   readonly problems: ProblemList;
+  /** Values that stand in other files, by the names of their tensors. */
+  readonly outside: Map<string, OutsideValues>;
   nodes: number;
 }
 
@@ -44,6 +46,7 @@ async function parse(source: ByteSource, _head: Uint8Array, signal?: AbortSignal
     tensors: [],
     names: new Set(),
     problems: new ProblemList(maxListedProblems),
+    outside: new Map(),
     nodes: 0,
   };
   try {
@@ -55,7 +58,8 @@ async function parse(source: ByteSource, _head: Uint8Array, signal?: AbortSignal
     found.problems.add(error.toProblem());
   }
   const aliases = new Map<string, string>();
-  return { tensors: found.tensors, metadata, aliases, problems: found.problems.toArray() };
+  const { tensors, outside } = found;
+  return { tensors, metadata, aliases, outside, problems: found.problems.toArray() };
 }
 
 /** ModelProto: 1 ir_version, 2 producer_name, 3 producer_version, 7 graph, 8 opset_import, 14 metadata_props. */
@@ -74,17 +78,6 @@ async function readModelField(
     if (field.number === 14) metadata.set(key, value);
     else metadata.set(key === "" ? "opset" : `opset ${key}`, value);
   }
-}
-
-/** OperatorSetIdProto {1 domain, 2 version} and StringStringEntryProto {1 key, 2 value}. */
-async function readPair(cursor: ByteCursor, { start, end }: ProtobufField): Promise<[string, string]> {
-  let [key, value] = ["", ""];
-  for await (const field of fieldsOf(cursor, start, end)) {
-    if (field.number === 1) key = await text(cursor, field);
-    else if (field.number === 2)
-      value = field.wireType === 0 ? String(field.value) : await text(cursor, field);
-  }
-  return [key, value];
 }
 
 /** GraphProto: 1 node, 5 initializer, 15 sparse_initializer. */
@@ -162,7 +155,7 @@ async function addTensor(
       "TooManyTensors",
       `The file has more than ${formatCount(maxCollectedTensors)} tensors.`,
     );
-  const { tensor, problem } = await readOnnxTensor(cursor, field, fallback);
+  const { tensor, problem, outside } = await readOnnxTensor(cursor, field, fallback);
   if (problem !== undefined) found.problems.add(problem);
   if (tensor === undefined) return;
   const name = prefix + tensor.name;
@@ -174,6 +167,7 @@ async function addTensor(
   }
   found.names.add(name);
   found.tensors.push({ ...tensor, name });
+  if (outside !== undefined) found.outside.set(name, outside);
 }
 
 function warning(code: string, message: string, offset?: number): Problem {

@@ -5,6 +5,7 @@ import { dtypeBits } from "../../tensors/dtype";
 import { elementCount, type Tensor } from "../../tensors/tensor";
 import { contiguousStrides } from "../../tensors/tensorLayout";
 import { quote } from "../../text/quote";
+import type { OutsideValues } from "../format";
 import { fieldsOf, type ProtobufField, packedVarints } from "./protobuf";
 
 /** onnx.proto `TensorProto.DataType`, in our spelling. Two 4-bit values share a byte, the first in its low half. */
@@ -47,6 +48,8 @@ const maxFieldBytes = 64_000_000;
 export interface OnnxTensor {
   readonly tensor?: Tensor;
   readonly problem?: Problem;
+  /** Set where the values stand in another file. */
+  readonly outside?: OutsideValues;
 }
 
 /** The typed value fields of TensorProto: float, int32, int64, double, uint64. */
@@ -72,14 +75,14 @@ export async function readOnnxTensor(
   let name = "";
   let raw: FileRegion | undefined;
   let isExternal = false;
-  let location = "";
+  const outside = new Map<string, string>();
   const values: ProtobufField[] = [];
   for await (const field of fieldsOf(cursor, start, end)) {
     if (field.number === 1) shape.push(...(await integers(cursor, field)).map(Number));
     else if (field.number === 2) type = Number(field.value);
     else if (field.number === 8) name = await text(cursor, field);
     else if (field.number === 9) raw = new FileRegion(field.start, field.end - field.start);
-    else if (field.number === 13) location = (await externalLocation(cursor, field)) ?? location;
+    else if (field.number === 13) outside.set(...(await readPair(cursor, field)));
     else if (field.number === 14) isExternal = field.value === 1n;
     else if (valueFields.has(field.number)) values.push(field);
   }
@@ -103,9 +106,16 @@ export async function readOnnxTensor(
   const byteSize = Math.ceil((elementCount(shape) * bits) / 8);
   const base = { name: shown, dtype, shape, byteSize, fileIndex: 0 };
   if (isExternal) {
-    const absent = `its values stand in ${quote(location === "" ? "another file" : location)}, which is not read from here`;
+    const location = outside.get("location") ?? "";
+    const absent = `its values stand in ${quote(location === "" ? "another file" : location)}`;
     const tensor = { ...base, offset: start, layout: plainLayout(base, undefined, absent) };
-    return { tensor, problem: problem("warning", "ExternalData", `${quote(shown)}: ${absent}.`) };
+    const length = outside.get("length");
+    const place = {
+      location,
+      offset: Number(outside.get("offset") ?? 0),
+      length: length === undefined ? undefined : Number(length),
+    };
+    return { tensor, outside: place };
   }
   const region = raw ?? (await fieldRegion(cursor, values, dtype, bits, start));
   const size = region?.size ?? 0;
@@ -155,16 +165,15 @@ export async function text(cursor: ByteCursor, { start, end }: ProtobufField): P
   return new TextDecoder().decode(await cursor.take(Math.min(end - start, 64 * 1024)));
 }
 
-async function externalLocation(
-  cursor: ByteCursor,
-  { start, end }: ProtobufField,
-): Promise<string | undefined> {
+/** OperatorSetIdProto {1 domain, 2 version} and StringStringEntryProto {1 key, 2 value}. */
+export async function readPair(cursor: ByteCursor, { start, end }: ProtobufField): Promise<[string, string]> {
   let [key, value] = ["", ""];
   for await (const field of fieldsOf(cursor, start, end)) {
     if (field.number === 1) key = await text(cursor, field);
-    if (field.number === 2) value = await text(cursor, field);
+    else if (field.number === 2)
+      value = field.wireType === 0 ? String(field.value) : await text(cursor, field);
   }
-  return key === "location" ? value : undefined;
+  return [key, value];
 }
 
 /** Typed fields: one packed run of fixed width lies in the file as the tensor does; all else is written out. */
