@@ -99,11 +99,34 @@ test("a module that a snapshot lacks, and one whose factors hold NaN, say so", a
 
 test.each(themeNames)("axe finds nothing serious in the %s theme", async (theme) => {
   const page = await openModule("pipeline", "model.layers.9.self_attn.v_proj", { theme });
-  for (const name of ["Subspaces", "Norms", "Values", "Spectrum"]) {
+  for (const name of ["Subspaces", "Norms", "Values", "Base", "Spectrum"]) {
     await tab(page, name);
-    await details(page).getByRole("slider").first().waitFor();
+    const shown =
+      name === "Base" ? details(page).getByText("Choose base model…") : details(page).getByRole("slider");
+    await shown.first().waitFor();
     const findings = await findAccessibilityProblems(page);
     const serious = findings.filter(({ impact }) => impact === "serious" || impact === "critical");
     expect(serious, name).toEqual([]);
   }
+});
+
+test("an update is held against its base weight, and looked through for intruders, once the base is chosen", async () => {
+  const page = await openModule("pipeline", "model.layers.9.self_attn.v_proj");
+  await tab(page, "Base");
+  const part = page.getByRole("region", { name: "02-rank-reduction and its base" });
+  await part.getByText("The base model is not beside the snapshot.").waitFor();
+  await part.getByRole("button", { name: "Choose base model…" }).click();
+  await part.getByText("chosen", { exact: true }).waitFor();
+  await part.getByRole("button", { name: "Look for them" }).click();
+  await part.getByText("1 of the 1 strongest directions of W + ΔW is like none of W's").waitFor();
+  await part.getByRole("button", { name: "Measure against the base" }).click();
+  await part.getByText("‖ΔW‖ is 1.2 % of ‖W‖ in this module, 3.1 % over 1 module.").waitFor();
+  const asked = { base: "/models/chosen", path: expect.stringContaining("02-rank-reduction") };
+  expect(await sent("intruders")).toMatchObject([
+    { params: { ...asked, module: "model.layers.9.self_attn.v_proj" } },
+  ]);
+  expect(await sent("compareWithBase")).toMatchObject([{ params: asked }]);
+  // The other snapshots have bases of their own.
+  const other = page.getByRole("region", { name: "01-svd and its base" });
+  await other.getByRole("button", { name: "Choose base model…" }).waitFor();
 });

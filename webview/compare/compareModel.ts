@@ -7,6 +7,7 @@ import { PageModel } from "../shell/pageModel";
 import type { CopyText } from "../ui/tables/copyButtons";
 import { arrangedView } from "./arrangedView";
 import type { CompareViewState, HeatChoice } from "./compareViewState";
+import { SnapshotBases } from "./detail/snapshotBases";
 import { DiffModel } from "./diff/diffModel";
 
 export type CompareHost = Channel<ComparePageCalls, CompareHostCalls>;
@@ -44,6 +45,8 @@ export class CompareModel extends PageModel<CompareState> {
 
   /** The tensors of the snapshots and the differences of their values. */
   readonly diff: DiffModel;
+  /** The snapshots and the weights that their updates are added to. */
+  readonly bases: SnapshotBases;
 
   /** Not a signal: nothing is drawn differently for it. */
   scroll: CompareViewState["scroll"];
@@ -68,6 +71,7 @@ export class CompareModel extends PageModel<CompareState> {
     super(() => host.call("ready", null));
     this.viewState = signal(viewState);
     this.diff = new DiffModel(host);
+    this.bases = new SnapshotBases(host);
     this.scroll = viewState.scroll;
   }
 
@@ -118,6 +122,7 @@ export class CompareModel extends PageModel<CompareState> {
     this.unsettled = false;
     this.computed = view;
     this.view.value = view;
+    this.bases.forget();
     void this.diff.open(view.columns.map(({ path }) => path));
     this.askForDetail(0);
   }

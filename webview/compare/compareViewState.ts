@@ -15,7 +15,7 @@ export interface HeatChoice {
   readonly table: boolean;
 }
 
-export type DetailTab = "spectrum" | "subspaces" | "norms" | "values";
+export type DetailTab = "spectrum" | "subspaces" | "norms" | "values" | "base";
 
 /** Rows and columns of the update and of its factors. */
 export type NormProfileId =

@@ -1,4 +1,5 @@
 import type { LoraModule } from "../adapter/loraModule";
+import { canonicalName } from "../names/canonicalName";
 import type { CheckpointSession } from "../session/checkpointSession";
 import { decodeTensor } from "../tensors/decode";
 import { dtypeBits } from "../tensors/dtype";
@@ -20,7 +21,11 @@ export async function intrudersOfModule(
   options: IntruderOptions = {},
   signal?: AbortSignal,
 ): Promise<IntruderReport> {
-  const module = adapter.adapter?.modules.find((candidate) => candidate.module === moduleName);
+  const modules = adapter.adapter?.modules ?? [];
+  // A comparison names a module once for all its snapshots, whatever each of them calls it.
+  const module =
+    modules.find((candidate) => candidate.module === moduleName) ??
+    modules.find((candidate) => canonicalName(candidate.module) === canonicalName(moduleName));
   if (module === undefined) throw new RangeError(`The adapter has no module "${moduleName}".`);
   const weight = new BaseWeights(base.checkpoint.tensors).find(moduleName);
   if (weight === undefined) throw new RangeError(`The base model has no weight for "${moduleName}".`);

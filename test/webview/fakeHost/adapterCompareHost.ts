@@ -5,6 +5,7 @@ import { headOf, pieceOf } from "../../../src/protocol/comparePieces";
 import type { CompareHostCalls, ComparePageCalls, CompareState } from "../../../src/protocol/compareSurface";
 import { adapterRuns } from "./adapterRuns";
 import { fakeDiff, madeUpDifference } from "./diffHost";
+import { fakeBases } from "./fakeBases";
 import { fakeChannel, type Receive, type Send } from "./fakeChannel";
 
 /** Compares adapters in memory with the real arithmetic, as the worker does. */
@@ -56,10 +57,7 @@ export function startAdapterCompareHost(send: Send, name: string): Receive {
       void compareAgain();
     },
     reduceRank: () => {},
-    baseModel: () => undefined,
-    chooseBaseModel: () => undefined,
-    compareWithBase: () => ({ modules: [], ratio: undefined, problems: [] }),
-    intruders: () => ({ exact: true, directions: [], compared: 0 }),
+    ...fakeBases(),
     setStages: ({ paths: unstaged }) => {
       for (const [at, path] of unstaged.entries()) stages.set(path, at === 0 ? "svd" : "fine-tuning");
       void compareAgain();

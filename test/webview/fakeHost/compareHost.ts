@@ -4,6 +4,7 @@ import type { CompareHostCalls, ComparePageCalls, CompareState } from "../../../
 import { startAdapterCompareHost } from "./adapterCompareHost";
 import { compareSamples, compareView, type Snapshot, tensorSample } from "./compareSamples";
 import { alignmentOf, fakeDiff, madeUpDifference } from "./diffHost";
+import { fakeBases } from "./fakeBases";
 import { fakeChannel, type StartHost } from "./fakeChannel";
 
 export interface CompareHostOptions {
@@ -80,10 +81,7 @@ export const startCompareHost: StartHost = (send, options) => {
     savePng: () => {},
     reload: compareAgain,
     reduceRank: () => {},
-    baseModel: () => undefined,
-    chooseBaseModel: () => undefined,
-    compareWithBase: () => ({ modules: [], ratio: undefined, problems: [] }),
-    intruders: () => ({ exact: true, directions: [], compared: 0 }),
+    ...fakeBases(),
     timelinePaths: () => undefined,
     timeline: () => {
       throw new Error("The samples have no timeline.");

@@ -8,6 +8,7 @@ import { type Tab, Tabs } from "../../ui/tabs";
 import { type ModuleLine, moduleLines } from "../compareMetrics";
 import type { CompareModel, ModuleDetail } from "../compareModel";
 import type { DetailTab } from "../compareViewState";
+import { ModuleBase } from "./moduleBase";
 import { ModuleNorms } from "./moduleNorms";
 import { ModuleNumbers } from "./moduleNumbers";
 import { ModuleSpectra } from "./moduleSpectra";
@@ -25,6 +26,7 @@ const tabs: readonly Tab<DetailTab>[] = [
   { id: "subspaces", title: "Subspaces" },
   { id: "norms", title: "Norms" },
   { id: "values", title: "Values" },
+  { id: "base", title: "Base" },
 ];
 
 /** The selected module in depth: spectra, spaces, profiles and values, of all snapshots over each other. */
@@ -73,6 +75,8 @@ function TabContent({ model, view, detail }: ModuleDetailPaneProps) {
       return <ModuleNorms {...props} />;
     case "values":
       return <ModuleValues {...props} />;
+    case "base":
+      return <ModuleBase {...props} />;
     default:
       return <ModuleSpectra {...props} />;
   }

@@ -4,6 +4,7 @@ import { Button } from "../../ui/controls";
 import { Icon } from "../../ui/icon";
 import { safeText } from "../../ui/safeText";
 import type { EditorModel } from "../editorModel";
+import type { OnDemand } from "../onDemand";
 
 export interface LoraIntrudersProps {
   readonly model: EditorModel;
@@ -24,14 +25,14 @@ export function LoraIntruders({ model, module }: LoraIntrudersProps) {
           </button>
         </p>
       ) : (
-        <Search model={model} module={module} />
+        <IntruderSearch asked={lora.intrudersOf(module)} />
       )}
     </section>
   );
 }
 
-function Search({ model, module }: LoraIntrudersProps) {
-  const asked = model.lora.intrudersOf(module);
+/** Looks for them when it is asked to: it may take a minute. */
+export function IntruderSearch({ asked }: { readonly asked: OnDemand<IntruderReport> }) {
   const answer = asked.answer.value;
   switch (answer.status) {
     case "not asked":
