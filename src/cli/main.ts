@@ -3,6 +3,7 @@ import type { Problem } from "../core/problem/problem";
 import { problemLine } from "../core/report/problemText";
 import { toJsonText } from "../core/report/reportJson";
 import { isAbortError } from "../protocol/channel";
+import { averageCommand } from "./averageCommand";
 import { type Command, jsonFlag, type Options, parse } from "./command";
 import { compareCommand } from "./compareCommand";
 import { convertCommand } from "./convertCommand";
@@ -25,6 +26,7 @@ const commands: ReadonlyMap<string, Command> = new Map([
   ["extract", extractCommand],
   ["convert", convertCommand],
   ["merge", mergeCommand],
+  ["average", averageCommand],
 ]);
 
 const usage = `Usage:

@@ -5,6 +5,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { CheckpointSession } from "../../../src/core/session/checkpointSession";
 import { decodeTensor } from "../../../src/core/tensors/decode";
 import { elementCount } from "../../../src/core/tensors/tensor";
+import { average } from "../../../src/core/transform/model/average";
 import { type ConvertOptions, convert, planConversion } from "../../../src/core/transform/model/convert";
 import { nodeFiles } from "../../../src/worker/nodeFiles";
 import { nodeSink } from "../../../src/worker/nodeSink";
@@ -124,6 +125,33 @@ describe("a model converted to safetensors", () => {
     expect(optimizer.tensors.every(({ name }) => /exp_avg|step/.test(name))).toBe(true);
     const everything = await planConversion(session, { only: "all" });
     expect(everything.tensors.length).toBeGreaterThanOrEqual(names.length + optimizer.tensors.length);
+  });
+
+  test("averaged with itself is itself, and with another lies between", async () => {
+    const [one, two] = [
+      writeModel("one.safetensors", { w: [1, 3] }),
+      writeModel("two.safetensors", { w: [3, 9] }),
+    ];
+    const mean = async (paths: readonly string[], weights: readonly number[], out: string) =>
+      average({
+        files: nodeFiles,
+        sink: nodeSink,
+        snapshots: await Promise.all(paths.map(open)),
+        weights,
+        path: join(folder, out),
+        replace: false,
+        maxShardBytes: 5e9,
+        toolVersion: "0",
+        now: new Date(0),
+      });
+    const same = await mean([one, one], [1, 1], "same");
+    expect(await valuesOf(same.path)).toEqual(await valuesOf(one));
+    expect(same.drift).toEqual([0, 0]);
+    const weighted = await mean([one, two], [3, 1], "weighted");
+    expect((await valuesOf(weighted.path)).get("w")).toEqual([1.5, 4.5]);
+    expect(weighted.drift[1]).toBe(Math.sqrt((1.5 ** 2 + 4.5 ** 2) / (1.5 ** 2 + 4.5 ** 2)));
+    const other = writeModel("other.safetensors", { v: [1, 2] });
+    await expect(mean([one, other], [1, 1], "refused")).rejects.toMatchObject({ code: "NotAveraged" });
   });
 
   test("never replaces its source", async () => {

@@ -1,0 +1,33 @@
+import { printable } from "../text/printable";
+import { formatBytes, formatShare, plural } from "../text/quantities";
+import type { Averaged } from "../transform/model/average";
+
+/** What `average --json` prints: a contract that scripts depend on (README, "Command line"). */
+export function averageReport(
+  { path, files, bytes, tensors, drift, taken }: Averaged,
+  paths: readonly string[],
+) {
+  return {
+    path,
+    files,
+    bytes,
+    tensorCount: tensors,
+    takenFromFirst: taken,
+    snapshots: paths.map((snapshot, at) => ({ path: snapshot, drift: drift[at] })),
+    readBack: true,
+  };
+}
+
+/** The same for people. */
+export function averageText(
+  { path, bytes, tensors, drift, taken }: Averaged,
+  paths: readonly string[],
+): string {
+  return [
+    `Wrote the mean of ${paths.length} snapshots to ${printable(path)}: ${plural(tensors, "tensor")}, ${formatBytes(bytes)}, read back.`,
+    ...paths.map(
+      (snapshot, at) => `${formatShare(drift[at] ?? 0)} of the mean's norm from it: ${printable(snapshot)}`,
+    ),
+    ...(taken > 0 ? [`${plural(taken, "tensor")} of integers taken from the first.`] : []),
+  ].join("\n");
+}

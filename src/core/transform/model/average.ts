@@ -1,0 +1,188 @@
+import type { FileSink } from "../../bytes/fileSink";
+import type { Files } from "../../bytes/files";
+import type { TensorReader } from "../../checkpoint/tensorReader";
+import { CheckpointError } from "../../problem/checkpointError";
+import type { CheckpointSession } from "../../session/checkpointSession";
+import type { LongWork } from "../../session/longWork";
+import { relativePathFrom } from "../../stage/stageFileText";
+import { decodeTensor } from "../../tensors/decode";
+import { dtypeBits } from "../../tensors/dtype";
+import { encodeValues, isWritableDtype, type WritableDtype } from "../../tensors/encode";
+import { elementCount, type Tensor } from "../../tensors/tensor";
+import { carriedFiles } from "./carriedFiles";
+import { noCost } from "./castPieces";
+import { outputOf, planConversion } from "./convert";
+import type { OutputTensor } from "./modelOutput";
+import { type WrittenModel, writeModel } from "./writeModel";
+
+export interface AverageRequest extends LongWork {
+  readonly files: Files;
+  readonly sink: FileSink;
+  /** The first gives names, dtypes and configuration. */
+  readonly snapshots: readonly CheckpointSession[];
+  /** One for each, of any sum but 0: they are divided by it. */
+  readonly weights: readonly number[];
+  readonly path: string;
+  readonly replace: boolean;
+  readonly maxShardBytes: number;
+  readonly toolVersion: string;
+  readonly now: Date;
+}
+
+export interface Averaged extends WrittenModel {
+  /** ‖Wᵢ − mean‖ / ‖mean‖ over all averaged tensors, for each snapshot. */
+  readonly drift: readonly number[];
+  /** Integers and truth values, which are those of the first snapshot. */
+  readonly taken: number;
+}
+
+/**
+ * Writes the weighted mean of snapshots, tensor by tensor, summed in doubles and rounded once.
+ * @throws CheckpointError `NotAveraged` where a tensor is not in all of them with one shape and a dtype of plain floats,
+ * and those of `planConversion` and `writeModel`.
+ */
+export async function average(request: AverageRequest): Promise<Averaged> {
+  const { snapshots, weights } = request;
+  const [first, ...others] = snapshots;
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  if (
+    first === undefined ||
+    others.length === 0 ||
+    weights.length !== snapshots.length ||
+    !(Math.abs(total) > 0)
+  )
+    throw new CheckpointError("NotAveraged", "Two snapshots and weights whose sum is not 0 are needed.");
+  const shares = weights.map((weight) => weight / total);
+  const plans = [];
+  for (const snapshot of snapshots) plans.push(await planConversion(snapshot, { only: "model" }));
+  const [own] = plans;
+  const byName = plans.map(({ tensors }) => new Map(tensors.map(({ name, tensor }) => [name, tensor])));
+  const readers = snapshots.map((snapshot) => snapshot.tensorReader());
+  const squares = snapshots.map(() => 0);
+  const mean = { squares: 0 };
+  let taken = 0;
+  try {
+    const outputs = (own?.tensors ?? []).map((planned): OutputTensor => {
+      const { name, tensor, dtype } = planned;
+      const parts = byName.map((tensors, at) =>
+        sameTensor(snapshots[at] as CheckpointSession, tensors, name, tensor),
+      );
+      if (!isWritableDtype(dtype) || !parts.every((part) => isWritableDtype(part.dtype))) {
+        if (dtype.startsWith("F"))
+          throw notAveraged(first, `${name} is ${dtype}: the mean of scaled codes is none.`);
+        taken++;
+        return outputOf(planned, (...range) => (readers[0] as TensorReader).readRange(...range), noCost());
+      }
+      const pieces = (signal?: AbortSignal) =>
+        meanPieces({ parts, shares, readers, dtype, squares, mean }, signal);
+      return { name, dtype, shape: tensor.shape, pieces };
+    });
+    for (const [at, tensors] of byName.entries())
+      refuseMore(snapshots[at] as CheckpointSession, tensors, byName[0]);
+    const written = await writeModel({
+      ...request,
+      output: {
+        tensors: outputs,
+        metadata: new Map([["format", "pt"]]),
+        carried: carriedFiles(first.folder),
+      },
+      sources: snapshots,
+      stageText: (path) => stageText(request, shares, path),
+    });
+    return { ...written, drift: squares.map((square) => Math.sqrt(square / mean.squares)), taken };
+  } finally {
+    await Promise.all(readers.map((reader) => reader.close()));
+  }
+}
+
+function sameTensor(
+  snapshot: CheckpointSession,
+  tensors: ReadonlyMap<string, Tensor>,
+  name: string,
+  { shape }: Tensor,
+): Tensor {
+  const found = tensors.get(name);
+  if (found?.shape.join() === shape.join()) return found;
+  const what = found === undefined ? "is not in it" : `has another shape in it (${found.shape.join(" × ")})`;
+  throw notAveraged(snapshot, `${name} ${what}: only snapshots of one model have a mean.`);
+}
+
+function refuseMore(
+  snapshot: CheckpointSession,
+  tensors: ReadonlyMap<string, Tensor>,
+  first: ReadonlyMap<string, Tensor> | undefined,
+): void {
+  const more = [...tensors.keys()].find((name) => first?.has(name) !== true);
+  if (more !== undefined) throw notAveraged(snapshot, `${more} is in this snapshot and not in the first.`);
+}
+
+function notAveraged({ checkpoint }: CheckpointSession, message: string): CheckpointError {
+  return new CheckpointError("NotAveraged", message, undefined, checkpoint.path);
+}
+
+interface MeanOf {
+  readonly parts: readonly Tensor[];
+  readonly shares: readonly number[];
+  readonly readers: readonly TensorReader[];
+  readonly dtype: WritableDtype;
+  readonly squares: number[];
+  readonly mean: { squares: number };
+}
+
+const pieceValues = 1 << 20;
+
+async function* meanPieces(
+  { parts, shares, readers, dtype, squares, mean }: MeanOf,
+  signal?: AbortSignal,
+): AsyncIterable<Uint8Array> {
+  const total = elementCount(parts[0]?.shape ?? []);
+  for (let first = 0; first < total; first += pieceValues) {
+    signal?.throwIfAborted();
+    const count = Math.min(pieceValues, total - first);
+    const values = await Promise.all(
+      parts.map(async (part, at) => {
+        const bytesEach = (dtypeBits.get(part.dtype) ?? 32) / 8;
+        const reader = readers[at] as TensorReader;
+        return decodeTensor(
+          await reader.readRange(part, first * bytesEach, count * bytesEach, signal),
+          part.dtype,
+          count,
+        );
+      }),
+    );
+    const sums = new Float64Array(count);
+    for (const [at, each] of values.entries()) {
+      const share = shares[at] as number;
+      for (let index = 0; index < count; index++)
+        sums[index] = (sums[index] as number) + share * (each[index] as number);
+    }
+    for (const value of sums) mean.squares += value * value;
+    for (const [at, each] of values.entries()) {
+      let square = 0;
+      for (let index = 0; index < count; index++)
+        square += ((each[index] as number) - (sums[index] as number)) ** 2;
+      squares[at] = (squares[at] as number) + square;
+    }
+    yield encodeValues(sums, dtype);
+  }
+}
+
+function stageText(
+  { snapshots, toolVersion, now }: AverageRequest,
+  shares: readonly number[],
+  path: string,
+): string {
+  const parents = snapshots.map(({ identity }, at) => ({
+    path: relativePathFrom(path, identity),
+    share: shares[at],
+  }));
+  const file = {
+    stage: "averaged",
+    note: `the mean of ${snapshots.length} snapshots`,
+    createdBy: `checkpoint-explorer ${toolVersion}`,
+    createdAt: now.toISOString(),
+    parent: parents[0]?.path,
+    method: { name: "average", snapshots: parents },
+  };
+  return `${JSON.stringify(file, undefined, 2)}\n`;
+}
