@@ -36,7 +36,13 @@ export class AdapterBuilder {
     const groups = [...parts.groups.values()];
     const names = new Set(groups.map((group) => group.adapterName));
     this.withAdapterName = names.size > 1;
-    this.isTransposed = areStoredTransposed(groups.flatMap(({ tensors }) => completePair(tensors) ?? []));
+    this.isTransposed = areStoredTransposed(
+      groups.flatMap(({ tensors, module, adapterName }) => {
+        const pair = completePair(tensors);
+        const { announcedRank } = this.scales.find(module, 1, false, adapterName);
+        return pair === undefined ? [] : [{ ...pair, announcedRank }];
+      }),
+    );
     const paths = new Set(groups.map(({ module }) => module));
     const modules = groups.flatMap((group) => this.buildModules(group, paths));
     const uncomposed: Tensor[] = [];

@@ -169,15 +169,21 @@ export class AdapterProblems {
     for (const { isOf, remark, code = "LoraVariant", severity = "info" } of loraVariants) {
       if (remark !== undefined && isOf(config, modules)) this.push(severity, code, remark);
     }
-    if (
-      config?.useDora === true &&
-      modules.length > 0 &&
-      modules.every(({ magnitude }) => magnitude === undefined)
-    ) {
-      const message = `use_dora is true, and none of ${modulesOf(modules.length)} has a magnitude vector (lora_magnitude_vector): what DoRA trained beside the factors is missing.`;
-      this.push("warning", "DoraWithoutMagnitudes", message);
-    }
+    if (config?.useDora === true) this.magnitudes(modules);
     this.experts(modules.filter((module) => module.layout === "experts"));
+  }
+
+  private magnitudes(modules: readonly LoraModule[]): void {
+    // Embeddings and convolutions had none in PEFT's first versions of DoRA.
+    const linear = modules.filter(({ layout }) => layout === "linear");
+    const bare = linear.filter(({ magnitude }) => magnitude === undefined);
+    if (bare.length === 0) return;
+    const which =
+      bare.length === linear.length
+        ? `none of ${modulesOf(linear.length)} has`
+        : `${bare.length} of ${modulesOf(linear.length)} ${bare.length === 1 ? "lacks" : "lack"}`;
+    const message = `use_dora is true, and ${which} a magnitude vector (lora_magnitude_vector): what DoRA trained beside the factors is missing.`;
+    this.push("warning", "DoraWithoutMagnitudes", message);
   }
 
   private experts(modules: readonly LoraModule[]): void {

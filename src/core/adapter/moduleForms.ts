@@ -196,17 +196,32 @@ function isStoredTransposed({ a, b, mid }: FactorTensors, context: FormContext):
   if (!canBe) return false;
   const rank = a.shape[0] as number;
   const transposedRank = a.shape[1] as number;
-  if (b.shape[1] !== rank) return true;
+  // Of another rank than the configuration says it would be no pair at all, but a slice of one.
+  if (b.shape[1] !== rank) return announcedRank === undefined || announcedRank === transposedRank;
   if (announcedRank !== undefined && rank !== transposedRank) {
     return announcedRank === transposedRank && announcedRank !== rank;
   }
   return isTransposed && transposedRank < rank;
 }
 
-/** Whether a file's factors can only be read transposed: some modules say so, and none says the contrary. */
-export function areStoredTransposed(pairs: readonly { readonly a: Tensor; readonly b: Tensor }[]): boolean {
+/**
+ * Whether a file's factors can only be read transposed: some modules say so, and none says the contrary. What has
+ * another rank then than the configuration says is no pair at all, such as the slice of one process.
+ */
+export function areStoredTransposed(
+  pairs: readonly {
+    readonly a: Tensor;
+    readonly b: Tensor;
+    readonly announcedRank: number | undefined;
+  }[],
+): boolean {
   const flat = pairs.filter(({ a, b }) => a.shape.length === 2 && b.shape.length === 2);
   const standard = flat.filter(({ a, b }) => a.shape[0] === b.shape[1] && a.shape[1] !== b.shape[0]).length;
-  const transposed = flat.filter(({ a, b }) => a.shape[0] !== b.shape[1] && a.shape[1] === b.shape[0]).length;
+  const transposed = flat.filter(
+    ({ a, b, announcedRank }) =>
+      a.shape[0] !== b.shape[1] &&
+      a.shape[1] === b.shape[0] &&
+      (announcedRank === undefined || announcedRank === a.shape[1]),
+  ).length;
   return transposed > 0 && standard === 0;
 }

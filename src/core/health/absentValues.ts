@@ -48,21 +48,21 @@ function withoutValues(subject: HealthSubject): readonly Problem[] {
 const ownShard = /_model_states\.pt$/;
 
 /** Parameters that were saved with no values. */
-export function emptyParameters({ checkpoint }: HealthSubject): readonly Tensor[] {
+export function emptyParameters({ checkpoint, adapterConfig }: HealthSubject): readonly Tensor[] {
   if (ownShard.test(checkpoint.name)) return [];
-  const empty = checkpoint.tensors.filter(
-    (tensor) => isParameter(tensor) && elementCount(tensor.shape) === 0,
-  );
+  // AdaLoRA prunes factors to no rows; any other factor of no values was not gathered.
+  const prunes = adapterConfig?.peftType === "ADALORA";
+  const isEmpty = (tensor: Tensor) =>
+    elementCount(tensor.shape) === 0 && isParameter(tensor) && !(prunes && tensor.shape.length > 1);
+  const empty = checkpoint.tensors.filter(isEmpty);
   // A bias may be switched off that way; a weight is not.
   return empty.some(({ name }) => !/(?:^|\.)bias$/.test(name)) ? empty : [];
 }
 
-function isParameter({ name, shape, dtype }: Tensor): boolean {
+function isParameter({ name, dtype }: Tensor): boolean {
   if (!floating.has(dtype)) return false;
   const isFactor = /(?:^|\.)lora_(?:A|B|up|down|embedding_[AB])(?:\.|$)/.test(name);
-  // AdaLoRA prunes factors to no rows; one dimension of 0 is a placeholder.
-  if (isFactor) return shape.length === 1 || elementCount(shape) > 0;
-  return /(?:^|\.)(?:weight|bias)$/.test(name);
+  return isFactor || /(?:^|\.)(?:weight|bias)$/.test(name);
 }
 
 function cause({ folder }: HealthSubject): string {

@@ -10,6 +10,8 @@ const decoderLayer =
 const decoderEmbedding =
   /^(?:model\.)?(?:language_model\.)?(?:model\.)?embed_tokens\.weight$|^(?:transformer\.)?wte\.weight$/;
 const headWeight = /(?:^|\.)(?:lm_head|output|embed_out|score)\.(?:weight|qweight|weight_packed)$/;
+const encoderLayer = /^(?:\w+\.)?encoder\.layer\.(\d+)\./;
+const encoderEmbedding = /^(?:\w+\.)?embeddings\.word_embeddings\.weight$/;
 const expertName = /\.experts\.(\d+)\./;
 
 const plainDtypes: ReadonlySet<string> = new Set(["F64", "F32", "F16", "BF16"]);
@@ -17,19 +19,22 @@ const plainDtypes: ReadonlySet<string> = new Set(["F64", "F32", "F16", "BF16"]);
 /** Numbers of config.json that the weights contradict: one finding each, with both numbers. */
 export function configFindings(subject: HealthSubject): readonly Problem[] {
   const { checkpoint, folder, adapter } = subject;
-  if (folder.config === undefined || adapter !== undefined || !isWhole(subject)) return [];
+  if (adapter !== undefined || !isWhole(subject)) return [];
   const decoder = findDecoder(checkpoint.tensors);
   // Part of a model, such as a projector that was trained alone, has no embedding.
   if (decoder.embedding === undefined || decoder.layers.size === 0) return [];
-  const config = parseModelConfig(folder.config.value);
+  const config = folder.config === undefined ? noConfig : parseModelConfig(folder.config.value);
   const found = [
     ...layerFindings(config, decoder.layers),
+    ...siblingFindings(checkpoint.tensors),
     ...shapeFindings(config, decoder),
     ...expertFindings(config, checkpoint.tensors),
     ...headFindings(config, decoder),
   ];
   return found.map((problem) => ({ ...problem, file: checkpoint.path }));
 }
+
+const noConfig: ModelConfig = parseModelConfig(new Map());
 
 interface Decoder {
   readonly layers: ReadonlySet<number>;
@@ -46,18 +51,18 @@ function findDecoder(tensors: readonly Tensor[]): Decoder {
   let up: Tensor | undefined;
   for (const tensor of tensors) {
     const { name } = tensor;
-    const match = decoderLayer.exec(name);
+    const match = decoderLayer.exec(name) ?? encoderLayer.exec(name);
     if (match !== null) {
       layers.add(Number(match[1] ?? match[2]));
       if (/\.mlp\.(?:up|gate)_proj\.weight$/.test(name)) up ??= tensor;
-    } else if (decoderEmbedding.test(name)) embedding ??= tensor;
+    } else if (decoderEmbedding.test(name) || encoderEmbedding.test(name)) embedding ??= tensor;
     else if (headWeight.test(name)) head ??= tensor;
   }
   return { layers, embedding, head, up };
 }
 
 function layerFindings(config: ModelConfig, layers: ReadonlySet<number>): readonly Problem[] {
-  if (config.layers === undefined) return [];
+  if (config.layers === undefined) return gapFindings(layers);
   const missing: number[] = [];
   for (let layer = 0; layer < Math.min(config.layers, 10_000); layer++)
     if (!layers.has(layer)) missing.push(layer);
@@ -70,6 +75,48 @@ function layerFindings(config: ModelConfig, layers: ReadonlySet<number>): readon
   if (surplus <= config.extraLayers) return [];
   const message = `${said}, the weights hold ${layers.size}: loaders leave the others out.`;
   return [finding("warning", "LayersUnused", message)];
+}
+
+/** Without a number of layers to hold them against, the highest one tells that those below it must be there. */
+function gapFindings(layers: ReadonlySet<number>): readonly Problem[] {
+  const last = Math.min(Math.max(...layers), 10_000);
+  const missing = Array.from({ length: last }, (_, layer) => layer).filter((layer) => !layers.has(layer));
+  if (missing.length === 0) return [];
+  const which = missing.length === 1 ? "layer" : "layers";
+  const message = `The weights hold layers up to ${last}, but not ${which} ${listed(missing)}: ${missing.length === 1 ? "it" : "they"} would be initialised at random.`;
+  return [finding("error", "LayersMissing", message)];
+}
+
+/** Projections that no architecture has one without the others of. */
+const siblings: readonly (readonly string[])[] = [
+  ["q_proj", "k_proj", "v_proj", "o_proj"],
+  ["gate_proj", "up_proj", "down_proj"],
+];
+
+/** One layer lacks a projection whose siblings it has, and that every other layer has. */
+function siblingFindings(tensors: readonly Tensor[]): readonly Problem[] {
+  const byModule = new Map<string, Map<number, Set<string>>>();
+  for (const { name } of tensors) {
+    const [, layer, module = "", projection = ""] =
+      /^(?:\w+\.)*layers\.(\d+)\.(self_attn|mlp)\.(\w+)\.(?:weight|qweight|weight_packed)$/.exec(name) ?? [];
+    if (layer === undefined || !decoderLayer.test(name)) continue;
+    const layers = byModule.get(module) ?? new Map<number, Set<string>>();
+    byModule.set(module, layers);
+    layers.set(Number(layer), (layers.get(Number(layer)) ?? new Set()).add(projection));
+  }
+  return [...byModule].flatMap(([module, layers]) =>
+    siblings.flatMap((group) =>
+      group.flatMap((projection): readonly Problem[] => {
+        const lacking = [...layers].filter(([, own]) => !own.has(projection));
+        const [only] = lacking;
+        if (only === undefined || lacking.length > 1 || layers.size < 2) return [];
+        const [layer, own] = only;
+        if (!group.every((other) => other === projection || own.has(other))) return [];
+        const message = `Layer ${layer} has no ${module}.${projection}, which ${layers.size === 2 ? "the other layer has" : `the other ${layers.size - 1} layers have`}: it would be initialised at random.`;
+        return [finding("error", "TensorsMissing", message)];
+      }),
+    ),
+  );
 }
 
 function listed(numbers: readonly number[]): string {
@@ -133,14 +180,29 @@ function sliceOf(expected: readonly Expectation[]): Problem | undefined {
 }
 
 function expertFindings({ experts }: ModelConfig, tensors: readonly Tensor[]): readonly Problem[] {
-  const present = new Set<number>();
+  const byLayer = new Map<string, Set<number>>();
   for (const { name } of tensors) {
-    const match = decoderLayer.test(name) ? expertName.exec(name) : null;
-    if (match !== null) present.add(Number(match[1]));
+    const layer = decoderLayer.exec(name)?.[0];
+    const match = layer === undefined ? null : expertName.exec(name);
+    if (layer === undefined || match === null) continue;
+    byLayer.set(layer, (byLayer.get(layer) ?? new Set()).add(Number(match[1])));
   }
-  if (experts === undefined || present.size === 0 || present.size === experts) return [];
-  const message = `config.json says ${plural(experts, "expert")}, the weights hold ${present.size}.`;
-  return [finding(present.size < experts ? "error" : "warning", "ExpertsDisagree", message)];
+  const counts = [...byLayer].map(([layer, present]) => ({ layer, count: present.size }));
+  if (counts.length === 0) return [];
+  // Without a configuration the layers are held against each other; pruned models say in it how many each has.
+  const expected = experts ?? Math.max(...counts.map(({ count }) => count));
+  const fewer = counts.filter(({ count }) => count < expected);
+  const said = experts === undefined ? "Other layers hold" : "config.json says";
+  const [first] = fewer;
+  if (first !== undefined) {
+    const where = fewer.length === counts.length ? "the weights hold" : `${first.layer.slice(0, -1)} holds`;
+    const message = `${said} ${plural(expected, "expert")}, ${where} ${first.count}.`;
+    return [finding("error", "ExpertsDisagree", message)];
+  }
+  const most = Math.max(...counts.map(({ count }) => count));
+  if (most === expected) return [];
+  const message = `${said} ${plural(expected, "expert")}, the weights hold ${most}.`;
+  return [finding("warning", "ExpertsDisagree", message)];
 }
 
 function headFindings({ tied, isGenerator }: ModelConfig, { head, embedding }: Decoder): readonly Problem[] {

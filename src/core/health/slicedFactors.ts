@@ -4,8 +4,8 @@ import { formatShape } from "../tensors/tensor";
 import type { HealthSubject } from "./healthSubject";
 
 /**
- * One process's slice that was saved as the whole: the rows of every A are the same exact fraction of the rank that
- * the configuration says, and that B still has as its columns.
+ * One process's slice that was saved as the whole: the rows of every A (or the columns of every B) are the same exact
+ * fraction of the rank that the configuration says, and that the other factor still has.
  */
 export function slicedFactors({ checkpoint, adapterConfig }: HealthSubject): readonly Problem[] {
   const rank = adapterConfig?.r;
@@ -16,11 +16,18 @@ export function slicedFactors({ checkpoint, adapterConfig }: HealthSubject): rea
   });
   const [first] = pairs;
   if (first === undefined) return [];
-  const parts = rank / (first.a.shape[0] as number);
-  const isSlice = (rows: number | undefined, columns: number | undefined) =>
-    rows !== undefined && columns === rank && rows * parts === rank;
+  // Of A the rows were divided, or of B the columns; the other still has the whole rank.
+  const isOfA = (first.a.shape[0] as number) < (first.b.shape[1] as number);
+  const parts = rank / Math.min(first.a.shape[0] as number, first.b.shape[1] as number);
   if (!Number.isInteger(parts) || parts < 2) return [];
-  if (!pairs.every(({ a, b }) => isSlice(a.shape[0], b.shape[1]))) return [];
-  const message = `Every factor is the slice of one of ${parts} processes, saved as the whole: the configuration says r = ${rank}, ${first.a.name} is ${formatShape(first.a.shape)}, exactly 1/${parts} of its rows, beside ${formatShape(first.b.shape)}. The other slices were not saved here; save with a full state dict (FSDP).`;
+  const isSlice = (cut: number | undefined, whole: number | undefined) =>
+    cut !== undefined && whole === rank && cut * parts === rank;
+  const areSlices = pairs.every(({ a, b }) => {
+    const [rows, columns] = [a.shape[0], b.shape[1]];
+    return isOfA ? isSlice(rows, columns) : isSlice(columns, rows);
+  });
+  if (!areSlices) return [];
+  const [cut, whole] = isOfA ? [first.a, first.b] : [first.b, first.a];
+  const message = `Every factor is the slice of one of ${parts} processes, saved as the whole: the configuration says r = ${rank}, ${cut.name} is ${formatShape(cut.shape)}, exactly 1/${parts} of its ${isOfA ? "rows" : "columns"}, beside ${formatShape(whole.shape)}. The other slices were not saved here; save with a full state dict (FSDP).`;
   return [{ severity: "error", code: "OneRankOnly", message, file: checkpoint.path, tensor: first.a.name }];
 }

@@ -1,8 +1,10 @@
 import type { Problem } from "../problem/problem";
 import { absentValues, emptyParameters } from "./absentValues";
+import { announcedTensors } from "./announcedTensors";
 import { configFindings } from "./configFindings";
 import { type HealthSubject, isWhole } from "./healthSubject";
 import { namesItsFile } from "./namesItsFile";
+import { peftNames } from "./peftNames";
 import { peftNeeds } from "./peftNeeds";
 import { servingLimits } from "./servingLimits";
 import { slicedFactors } from "./slicedFactors";
@@ -16,6 +18,8 @@ const rules: readonly Rule[] = [
   slicedFactors,
   configFindings,
   unmatchedPatterns,
+  announcedTensors,
+  peftNames,
   peftNeeds,
   servingLimits,
 ];
@@ -47,7 +51,9 @@ function toldByReading(subject: HealthSubject, found: readonly Problem[]): Probl
     if (code === "LoraWithoutFactors" && (has("NoTensors") || has("NoValues"))) return [];
     if (code === "LoraShapeMismatch" && has("OneRankOnly")) return [];
     // Of a cut file the partner may be what was cut off, which is told already.
-    return code === "LoraUnpaired" && whole ? [{ ...problem, severity: "error" }] : [problem];
+    return (code === "LoraUnpaired" || code === "LoraShapeMismatch") && whole
+      ? [{ ...problem, severity: "error" }]
+      : [problem];
   });
   const ofFile = checkpoint.problems.map((problem): Problem => {
     if (problem.code === "NoWeights" && !holdsShards) return { ...problem, severity: "error" };

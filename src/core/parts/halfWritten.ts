@@ -22,6 +22,15 @@ const neverEmpty: ReadonlySet<Part> = new Set<Part>([
   "config",
 ]);
 
+/** What fails to load where it is empty; other files are written anew or done without. */
+const neverLoads: ReadonlySet<Part> = new Set<Part>([
+  "weights",
+  "adapter",
+  "optimizer",
+  "scheduler",
+  "rng-state",
+]);
+
 const maxNamed = 5;
 
 /** Looks for the traces of an interrupted or running save, by names and sizes alone. */
@@ -42,7 +51,8 @@ export function findHalfWritten(folderName: string, entries: readonly PartEntry[
   for (const { name, part } of empty) {
     if (!neverEmpty.has(part)) continue;
     if (part === "weights" || part === "adapter") incomplete = true;
-    add("warning", "EmptyFile", `${name} is empty: the save did not finish, or the disk was full.`);
+    const severity = neverLoads.has(part) ? "error" : "warning";
+    add(severity, "EmptyFile", `${name} is empty: the save did not finish, or the disk was full.`);
   }
   for (const message of missingShards(entries)) {
     incomplete = true;
@@ -96,8 +106,20 @@ function missingShards(entries: readonly PartEntry[]): string[] {
     sets.set(key, set);
     set.present.add(Number(number));
   }
-  const messages = [...sets].flatMap(([key, set]) => describeGaps(key, set));
+  // Shards of an earlier save may be left beside a whole one of another number; the index does not name them.
+  const kindOf = (key: string) => key.replace(/-\*-of-\d+/, "");
+  const whole = new Set([...sets].filter(([, set]) => isWhole(set)).map(([key]) => kindOf(key)));
+  const messages = [...sets].flatMap(([key, set]) => (whole.has(kindOf(key)) ? [] : describeGaps(key, set)));
   return messages.length > 0 || sets.size > 0 ? messages : indexWithoutShards(entries);
+}
+
+function isWhole({ total, present }: ShardSet): boolean {
+  return (
+    total > 0 &&
+    Array.from({ length: Math.min(total, present.size + 1) }, (_, at) => at + 1).every((number) =>
+      present.has(number),
+    )
+  );
 }
 
 function describeGaps(key: string, { total, digits, present }: ShardSet): string[] {

@@ -222,7 +222,12 @@ describe("findAdapter", () => {
       "LoraModifiedBase",
     ]);
     const { problems } = openFixture("peft_layers").adapter;
-    expect(problems.map(({ code }) => code)).toEqual(["LoraDora", "LoraVariant", "AdapterShares"]);
+    expect(problems.map(({ code }) => code)).toEqual([
+      "LoraDora",
+      "LoraVariant",
+      "DoraWithoutMagnitudes",
+      "AdapterShares",
+    ]);
   });
 
   it("pairs 10,000 modules", () => {

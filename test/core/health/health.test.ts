@@ -203,3 +203,110 @@ describe("the other files of a folder", () => {
     expect((await session.resume()).checks[0]?.reason).toMatch(/^model-00002-of-00002\.safetensors is cut/);
   });
 });
+
+describe("other ways to be wrong", () => {
+  const v = "base_model.model.model.layers.0.self_attn.v_proj";
+  const both: Shapes = { ...factors, [`${v}.lora_A.weight`]: [8, 16], [`${v}.lora_B.weight`]: [16, 8] };
+  const config = { ...adapterConfig, target_modules: ["q_proj", "v_proj"] };
+  const told = async (shapes: Shapes, changed: object = {}) =>
+    (await healthOf(adapterOf(shapes, { ...config, ...changed }))).problems
+      .filter(({ severity }) => severity !== "info")
+      .map(({ severity, code }) => [severity, code]);
+
+  it("one process's columns of B", async () => {
+    const cut = { ...both, [`${module}.lora_B.weight`]: [16, 4], [`${v}.lora_B.weight`]: [16, 4] };
+    expect(await told(cut)).toEqual([["error", "OneRankOnly"]]);
+  });
+
+  it("one pair of two ranks is no pair, and none that is stored transposed", async () => {
+    expect(await told({ ...both, [`${module}.lora_A.weight`]: [4, 16] })).toContainEqual([
+      "error",
+      "LoraShapeMismatch",
+    ]);
+  });
+
+  it("factors of no rows, but for AdaLoRA, which prunes", async () => {
+    const empty = { ...both, [`${v}.lora_A.weight`]: [0, 16], [`${v}.lora_B.weight`]: [16, 0] };
+    expect(await told(empty)).toContainEqual(["error", "NoValues"]);
+    const pruned = { peft_type: "ADALORA", init_r: 8, target_r: 4 };
+    expect((await told(empty, pruned)).filter(([severity]) => severity === "error")).toEqual([]);
+  });
+
+  it("what the configuration announces and the file does not hold", async () => {
+    expect(await told(both, { modules_to_save: ["lm_head"] })).toEqual([["warning", "SavedModulesMissing"]]);
+    expect(await told(both, { trainable_token_indices: [1] })).toEqual([["warning", "SavedModulesMissing"]]);
+    const heads = { modules_to_save: ["classifier", "score"] };
+    expect(await told({ ...both, "base_model.model.score.weight": [2, 16] }, heads)).toEqual([]);
+    const some = { ...both, [`${v}.lora_magnitude_vector`]: [16] };
+    expect(await told(some, { use_dora: true })).toEqual([["warning", "DoraWithoutMagnitudes"]]);
+  });
+
+  it.each([
+    ["the adapter's name", (name: string) => name.replace(".weight", ".default.weight")],
+    ["a prefix too few", (name: string) => name.replace("base_model.model.", "")],
+    ["a prefix too many", (name: string) => `base_model.model.${name}`],
+    ["a wrapper", (name: string) => `module.${name}`],
+  ])("names with %s, which PEFT does not match", async (_, rename) => {
+    const renamed = Object.fromEntries(Object.entries(both).map(([name, shape]) => [rename(name), shape]));
+    const { problems } = await healthOf(adapterOf(renamed, config));
+    const [found] = problems.filter(({ severity }) => severity !== "info");
+    expect([found?.severity, found?.code]).toEqual(["warning", "WrappedNames"]);
+    expect(found?.message).toContain(`the first should be ${module}.lora_A.weight.`);
+  });
+
+  it("a gap in the layers, where no configuration tells their number", async () => {
+    const shapes: Shapes = {
+      "model.embed_tokens.weight": [10, 4],
+      "model.layers.0.mlp.up_proj.weight": [8, 4],
+      "model.layers.2.mlp.up_proj.weight": [8, 4],
+    };
+    const { problems } = await healthOf({ "model.safetensors": weights(shapes) });
+    expect(problems).toMatchObject([{ severity: "error", code: "LayersMissing" }]);
+  });
+
+  it("a projection that one layer lacks, and an expert that one layer lacks", async () => {
+    const names = ["q_proj", "k_proj", "v_proj", "o_proj"].flatMap((each) =>
+      [0, 1, 2].map((layer) => `model.layers.${layer}.self_attn.${each}.weight`),
+    );
+    const square = (all: readonly string[]): Shapes => Object.fromEntries(all.map((name) => [name, [4, 4]]));
+    const ends: Shapes = { "model.embed_tokens.weight": [10, 4], "lm_head.weight": [10, 4] };
+    const codes = async (shapes: Shapes) =>
+      (await healthOf({ "model.safetensors": weights({ ...ends, ...shapes }) })).problems.map(
+        ({ code }) => code,
+      );
+    expect(await codes(square(names))).toEqual([]);
+    expect(await codes(square(names.filter((name) => !name.includes("1.self_attn.v_proj"))))).toEqual([
+      "TensorsMissing",
+    ]);
+    // A layer without attention is another architecture.
+    expect(
+      await codes(
+        square([...names.filter((name) => !name.includes("layers.1.")), "model.layers.1.mlp.x.weight"]),
+      ),
+    ).toEqual([]);
+    const experts = [0, 1].flatMap((layer) =>
+      [0, 1, 2].map((at) => `model.layers.${layer}.mlp.experts.${at}.up_proj.weight`),
+    );
+    expect(await codes(square(experts))).toEqual([]);
+    expect(await codes(square(experts.slice(0, -1)))).toEqual(["ExpertsDisagree"]);
+  });
+
+  it("shards of an earlier save beside a whole one are only left over", async () => {
+    const { problems } = await healthOf({
+      "model-00001-of-00002.safetensors": weights({ a: [2] }),
+      "model-00002-of-00002.safetensors": weights({ b: [2] }),
+      "model-00003-of-00003.safetensors": weights({ c: [2] }),
+      "model.safetensors.index.json": JSON.stringify({
+        metadata: { total_size: 16 },
+        weight_map: { a: "model-00001-of-00002.safetensors", b: "model-00002-of-00002.safetensors" },
+      }),
+    });
+    expect(problems.filter(({ severity }) => severity === "error")).toEqual([]);
+    expect(problems.map(({ code }) => code)).toContain("ExtraShard");
+  });
+
+  it("an optimizer of no bytes", async () => {
+    const { problems } = await healthOf({ ...adapterOf(both, config), "optimizer.pt": new Uint8Array() });
+    expect(problems).toContainEqual(expect.objectContaining({ severity: "error", code: "EmptyFile" }));
+  });
+});

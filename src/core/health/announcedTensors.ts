@@ -1,0 +1,43 @@
+import type { Problem } from "../problem/problem";
+import { plural } from "../text/quantities";
+import { quote } from "../text/quote";
+import { type HealthSubject, isWhole } from "./healthSubject";
+
+const maxNamed = 3;
+
+/** What an adapter's configuration says was trained and the file does not hold. */
+export function announcedTensors(subject: HealthSubject): readonly Problem[] {
+  const { checkpoint, adapter, adapterConfig: config } = subject;
+  if (adapter === undefined || config === undefined || adapter.dialect !== "peft") return [];
+  if (!isWhole(subject) || adapter.modules.length === 0 || config.mlx !== undefined) return [];
+  const segments = new Set(checkpoint.tensors.flatMap(({ name }) => name.split(".")));
+  // PEFT adds both names of heads for classification, of which a model has one.
+  const isHead = (entry: string) => entry === "classifier" || entry === "score";
+  const hasHead = segments.has("classifier") || segments.has("score");
+  const lost = config.modulesToSave.filter((entry) => !holds(entry) && !(isHead(entry) && hasHead));
+  function holds(entry: string): boolean {
+    if (!entry.includes(".")) return segments.has(entry);
+    return checkpoint.tensors.some(({ name }) => name.includes(`${entry}.`));
+  }
+  return [
+    ...(lost.length > 0 ? [savedModules(lost)] : []),
+    ...(config.trainableTokens.length > 0 && !checkpoint.tensors.some(({ name }) => isTokens(name))
+      ? [tokenRows(config.trainableTokens.length)]
+      : []),
+  ];
+}
+
+function isTokens(name: string): boolean {
+  return /trainable_tokens/.test(name);
+}
+
+function savedModules(lost: readonly string[]): Problem {
+  const shown = lost.slice(0, maxNamed).map(quote).join(", ") + (lost.length > maxNamed ? ", …" : "");
+  const message = `The configuration says that ${plural(lost.length, "module is", "modules are")} saved whole (modules_to_save: ${shown}), and the file holds none of ${lost.length === 1 ? "its" : "their"} weights: what was trained there is lost.`;
+  return { severity: "warning", code: "SavedModulesMissing", message };
+}
+
+function tokenRows(count: number): Problem {
+  const message = `The configuration says that ${plural(count, "row")} of the embedding ${count === 1 ? "is" : "are"} trained (trainable_token_indices), and the file holds none: what was trained there is lost.`;
+  return { severity: "warning", code: "SavedModulesMissing", message };
+}
