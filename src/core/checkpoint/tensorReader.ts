@@ -1,5 +1,4 @@
-import type { ByteRegion } from "../bytes/byteRegion";
-import type { ByteSource, OpenByteSource } from "../bytes/byteSource";
+import type { ByteSource } from "../bytes/byteSource";
 import type { Files } from "../bytes/files";
 import { CheckpointError } from "../problem/checkpointError";
 import type { TensorPiece } from "../tensors/assembly";
@@ -9,6 +8,7 @@ import { readLayout } from "../tensors/readLayout";
 import type { Tensor } from "../tensors/tensor";
 import type { TensorStorage } from "../tensors/tensorLayout";
 import type { Checkpoint } from "./checkpoint";
+import { OpenFiles } from "./openFiles";
 
 /** A tensor that the file describes, but whose bytes it does not hold, or not whole. The message says why. */
 export class UnreadableTensorError extends RangeError {
@@ -17,14 +17,11 @@ export class UnreadableTensorError extends RangeError {
 
 /** Reads the bytes of a checkpoint's tensors. Files are opened when first needed; close it when done. */
 export class TensorReader {
-  private readonly sources = new Map<number, Promise<OpenByteSource>>();
-  /** Parts of files that took a header or more to find. */
-  private regions = new WeakMap<ByteRegion, Promise<ByteSource>>();
+  private readonly opened: OpenFiles;
 
-  constructor(
-    private readonly files: Files,
-    private readonly checkpoint: Checkpoint,
-  ) {}
+  constructor(files: Files, checkpoint: Checkpoint) {
+    this.opened = new OpenFiles(files, checkpoint);
+  }
 
   /**
    * The tensor's bytes, contiguous and little-endian, however they lie in the file.
@@ -45,10 +42,10 @@ export class TensorReader {
     try {
       if (assembly !== undefined) {
         const open = async (piece: TensorPiece) =>
-          this.openRegion(await this.source(piece.fileIndex), piece.region);
+          this.opened.region(await this.opened.source(piece.fileIndex), piece.region);
         return await readAssembly(tensor, assembly, offset, length, open, signal);
       }
-      const source = await this.source(tensor.fileIndex);
+      const source = await this.opened.source(tensor.fileIndex);
       if (layout === undefined) return await source.read(tensor.offset + offset, length, signal);
       const open = (storage: TensorStorage) => this.open(source, storage);
       return await readLayout(tensor, layout, offset, length, open, signal);
@@ -57,38 +54,14 @@ export class TensorReader {
     }
   }
 
-  async close(): Promise<void> {
-    const opened = await Promise.allSettled(this.sources.values());
-    this.sources.clear();
-    this.regions = new WeakMap();
-    await Promise.all(
-      opened.map((result) => (result.status === "fulfilled" ? result.value.close() : undefined)),
-    );
+  close(): Promise<void> {
+    return this.opened.close();
   }
 
-  /** Not cancelled by one reader's signal: the next reader of the storage wants it as well. */
   private open(file: ByteSource, { region, absent }: TensorStorage): Promise<ByteSource> {
     if (region === undefined) {
       throw new UnreadableTensorError(absent ?? "The file does not hold the tensor's bytes.");
     }
-    return this.openRegion(file, region);
-  }
-
-  private openRegion(file: ByteSource, region: ByteRegion): Promise<ByteSource> {
-    const known = this.regions.get(region);
-    if (known !== undefined) return known;
-    const opened = region.open(file);
-    this.regions.set(region, opened);
-    return opened;
-  }
-
-  private source(fileIndex: number): Promise<OpenByteSource> {
-    const known = this.sources.get(fileIndex);
-    if (known !== undefined) return known;
-    const file = this.checkpoint.files[fileIndex];
-    if (file === undefined) throw new RangeError(`No file ${fileIndex}`);
-    const opened = this.files.open(file.path);
-    this.sources.set(fileIndex, opened);
-    return opened;
+    return this.opened.region(file, region);
   }
 }

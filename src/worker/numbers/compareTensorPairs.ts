@@ -10,8 +10,8 @@ import type { Extent } from "../../core/tensors/plainExtent";
 import { elementCount, type Tensor } from "../../core/tensors/tensor";
 import { nodeFiles } from "../nodeFiles";
 import { abortable } from "./abortable";
-import { fileIdentity } from "./fileIdentity";
-import { JobControl, type PairPiece, type PairPieceResult } from "./numbersJob";
+import { FilesBefore, LongPass, type PassOptions } from "./longPass";
+import type { CompareJob, PairPiece, PairPieceResult } from "./numbersJob";
 import { PartsInOrder } from "./partsInOrder";
 import type { NumbersSource, ScanTools } from "./scan";
 import { TensorPlaces } from "./tensorPlaces";
@@ -22,17 +22,12 @@ export interface TensorPair {
   readonly b: number;
 }
 
-export interface CompareOptions {
-  readonly signal?: AbortSignal | undefined;
+export interface CompareOptions extends PassOptions {
   /**
    * Told for each pair, by its place in the list, as soon as it is compared. Undefined for tensors that have nothing
    * to compare: of another number of elements, of dtypes without numbers, a complex and a real one.
    */
   readonly onPair?: (pair: number, difference: TensorDifference | undefined) => void;
-  /** Bytes of both checkpoints. Told some times a second. */
-  readonly onBytes?: (done: number, total: number) => void;
-  /** Goes before the work of long scans. */
-  readonly urgent?: boolean;
 }
 
 export interface CompareOutcome {
@@ -53,8 +48,6 @@ const pieceValues = 48 * 87_381;
 
 /** Small pairs are sent to a thread together: a message costs more than comparing one. */
 const maxPiecesOfJob = 256;
-
-const reportEveryMs = 100;
 
 /**
  * Compares tensors of two checkpoints pair by pair, in the order of the list.
@@ -99,18 +92,11 @@ interface PairParts {
 }
 
 class PairComparing {
-  private readonly control = JobControl.create();
+  private readonly pass: LongPass;
   private readonly places: readonly [TensorPlaces, TensorPlaces];
-  private readonly identities: readonly [Map<number, string | undefined>, Map<number, string | undefined>] = [
-    new Map(),
-    new Map(),
-  ];
+  private readonly before: readonly [FilesBefore, FilesBefore];
   private readonly unreadable: { pair: number; reason: string }[] = [];
-  private readonly totalBytes: number;
   private compared = 0;
-  private otherBytes = 0;
-  private readonly cancel = () => this.control.cancel();
-  private readonly timer: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly sources: readonly [NumbersSource, NumbersSource],
@@ -120,75 +106,36 @@ class PairComparing {
   ) {
     const [a, b] = sources;
     this.places = [new TensorPlaces(a.files, a.checkpoint), new TensorPlaces(b.files, b.checkpoint)];
-    this.totalBytes = pairs.reduce(
+    this.before = [new FilesBefore(a), new FilesBefore(b)];
+    this.pass = new LongPass(tools.threads, options);
+    this.pass.totalBytes = pairs.reduce(
       (sum, pair) => sum + this.tensor(pair, 0).byteSize + this.tensor(pair, 1).byteSize,
       0,
     );
-    options.signal?.addEventListener("abort", this.cancel);
-    if (options.onBytes !== undefined) this.timer = setInterval(() => this.report(), reportEveryMs);
   }
 
   async run(): Promise<CompareOutcome> {
-    await this.identify();
+    for (const side of bothSides)
+      await this.before[side].look(this.pairs.map((pair) => this.tensor(pair, side).fileIndex));
     const others: number[] = [];
-    const jobs = this.jobs(others);
-    const { threads } = this.tools;
-    const runner = async () => {
-      for await (const { paths, steps } of jobs) {
-        if (this.control.isCancelled) return;
-        const pieces = steps.map(({ piece }) => piece);
-        const job = { kind: "compare", paths, control: this.control, pieces } as const;
-        const results = await threads.run(job, this.options.urgent);
-        if (!this.control.isCancelled) this.take(steps, results);
-      }
-    };
-    await Promise.all(Array.from({ length: threads.width }, runner));
+    await this.pass.run(
+      this.jobs(others),
+      ({ paths, steps }, control): CompareJob => {
+        return { kind: "compare", paths, control, pieces: steps.map(({ piece }) => piece) };
+      },
+      ({ steps }, results) => this.take(steps, results),
+    );
     for (const pair of others) await this.compareOther(pair);
     this.options.signal?.throwIfAborted();
-    const changedFiles = { a: await this.changed(0), b: await this.changed(1) };
+    const changedFiles = { a: await this.before[0].changed(), b: await this.before[1].changed() };
     this.options.signal?.throwIfAborted();
-    this.report();
-    return { compared: this.compared, unreadable: this.unreadable, changedFiles, bytes: this.doneBytes };
+    this.pass.report();
+    return { compared: this.compared, unreadable: this.unreadable, changedFiles, bytes: this.pass.doneBytes };
   }
 
   async close(): Promise<void> {
-    clearInterval(this.timer);
-    this.options.signal?.removeEventListener("abort", this.cancel);
+    this.pass.close();
     await Promise.all(this.places.map((places) => places.close()));
-  }
-
-  private get doneBytes(): number {
-    return this.control.bytes + this.otherBytes;
-  }
-
-  private report(): void {
-    if (!this.control.isCancelled) this.options.onBytes?.(this.doneBytes, this.totalBytes);
-  }
-
-  private async identify(): Promise<void> {
-    for (const side of bothSides) {
-      const { checkpoint, files } = this.sources[side];
-      for (const pair of this.pairs) {
-        const { fileIndex } = this.tensor(pair, side);
-        if (this.identities[side].has(fileIndex)) continue;
-        const file = checkpoint.files[fileIndex];
-        const isLocal = files === nodeFiles && file !== undefined;
-        const identity = isLocal ? await fileIdentity(file.path) : "";
-        const isSame = !isLocal || (await files.stat(file.path))?.size === file.bytes;
-        this.identities[side].set(fileIndex, isSame ? identity : undefined);
-      }
-    }
-  }
-
-  private async changed(side: Side): Promise<number[]> {
-    const { checkpoint, files } = this.sources[side];
-    const found: number[] = [];
-    for (const [fileIndex, before] of this.identities[side]) {
-      const path = checkpoint.files[fileIndex]?.path ?? "";
-      const now = files === nodeFiles ? await fileIdentity(path) : "";
-      if (before === undefined || before !== now) found.push(fileIndex);
-    }
-    return found;
   }
 
   /** Jobs of pairs that the threads can read; the others are left in the list. */
@@ -228,10 +175,10 @@ class PairComparing {
       (tensor) => encodingKey(tensor) !== undefined || tensor.layout?.quantisation !== undefined,
     );
     const isKnown = bothSides.every(
-      (side) => this.identities[side].get(tensors[side].fileIndex) !== undefined,
+      (side) => this.before[side].identityOf(tensors[side].fileIndex) !== undefined,
     );
     if (!fits || !hasNumbers || !isKnown) {
-      this.otherBytes += a.byteSize + b.byteSize;
+      this.pass.otherBytes += a.byteSize + b.byteSize;
       this.tell(pair, undefined);
       return "told";
     }
@@ -267,20 +214,20 @@ class PairComparing {
   }
 
   private async compareOther(pair: number): Promise<void> {
-    if (this.control.isCancelled) return;
+    if (this.pass.isCancelled) return;
     const { signal } = this.options;
     const tensors = bothSides.map((side) => this.tensor(this.pairAt(pair), side)) as [Tensor, Tensor];
     try {
       this.tell(pair, await this.tools.reading.compare(this.sources, tensors, signal));
     } catch (error) {
-      if (this.control.isCancelled) return;
+      if (this.pass.isCancelled) return;
       this.unreadable.push({ pair, reason: error instanceof Error ? error.message : String(error) });
     }
-    this.otherBytes += tensors[0].byteSize + tensors[1].byteSize;
+    this.pass.otherBytes += tensors[0].byteSize + tensors[1].byteSize;
   }
 
   private tell(pair: number, difference: TensorDifference | undefined): void {
-    if (this.control.isCancelled) return;
+    if (this.pass.isCancelled) return;
     this.compared++;
     this.options.onPair?.(pair, difference);
   }

@@ -1,19 +1,17 @@
 import { encodingKey } from "../../core/analysis/numberEncoding";
 import type { TensorNumbers } from "../../core/analysis/tensorNumbers";
 import type { Files } from "../../core/bytes/files";
-import { mapParallel } from "../../core/bytes/mapParallel";
 import type { Checkpoint } from "../../core/checkpoint/checkpoint";
 import { filesOfTensor, unreadablePart } from "../../core/tensors/assembly";
 import type { Tensor } from "../../core/tensors/tensor";
 import { nodeFiles } from "../nodeFiles";
 import { abortable } from "./abortable";
-import { fileIdentity } from "./fileIdentity";
 import { JoinedPlan, type PlacedAssembly } from "./joinedPlan";
+import { FilesBefore, LongPass, type PassOptions } from "./longPass";
 import type { MeasuredTensor, NumbersCache } from "./numbersCache";
-import { JobControl, type PieceResult } from "./numbersJob";
+import type { MeasureJob, Piece, PieceResult } from "./numbersJob";
 import { OtherReading } from "./otherReading";
 import type { PlainReading } from "./plainReading";
-import { type PlannedJob, runPlannedJobs } from "./runPlannedJobs";
 import { ViewKeys } from "./sameView";
 import { type PlacedTensor, ScanPlan } from "./scanPlan";
 import { TensorPlaces } from "./tensorPlaces";
@@ -25,16 +23,11 @@ export interface NumbersSource {
   readonly files: Files;
 }
 
-export interface ScanOptions {
-  readonly signal?: AbortSignal | undefined;
+export interface ScanOptions extends PassOptions {
   /** Told for each tensor, as soon as it is measured; undefined for dtypes that have no numbers. */
   readonly onTensor?: (index: number, numbers: TensorNumbers | undefined, sha256?: string) => void;
-  /** Told some times a second. */
-  readonly onBytes?: (done: number, total: number) => void;
   /** Hashes the contiguous, little-endian bytes of every tensor in the same pass. */
   readonly withHashes?: boolean;
-  /** Goes before the work of long scans. */
-  readonly urgent?: boolean;
 }
 
 export interface ScanOutcome {
@@ -57,11 +50,6 @@ export interface ScanTools {
   readonly reading: PlainReading;
 }
 
-const reportEveryMs = 100;
-
-/** Files that are looked at together: hundreds on a network disk would otherwise take as many answers. */
-const parallelStats = 16;
-
 /**
  * Measures tensors of a checkpoint, file by file, in the order of their bytes.
  * @param indexes into the checkpoint's tensors.
@@ -81,17 +69,18 @@ export async function scanTensors(
   );
 }
 
+/** Ranges of files that one thread measures. */
+interface PlannedPieces {
+  readonly paths: readonly string[];
+  readonly steps: readonly { readonly piece: Piece }[];
+}
+
 class Scan {
-  private readonly control = JobControl.create();
+  private readonly pass: LongPass;
   private readonly places: TensorPlaces;
   private readonly unreadable: { index: number; reason: string }[] = [];
   private readonly changedFiles: number[] = [];
   private measured = 0;
-  /** Of tensors that the threads do not read. */
-  private otherBytes = 0;
-  private totalBytes = 0;
-  private readonly cancel = () => this.control.cancel();
-  private timer: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly source: NumbersSource,
@@ -99,7 +88,7 @@ class Scan {
     private readonly tools: ScanTools,
   ) {
     this.places = new TensorPlaces(source.files, source.checkpoint);
-    options.signal?.addEventListener("abort", this.cancel);
+    this.pass = new LongPass(tools.threads, options);
   }
 
   async run(indexes: readonly number[]): Promise<ScanOutcome> {
@@ -111,16 +100,13 @@ class Scan {
       if (tensor === undefined) throw new RangeError(`No tensor ${index}`);
       if (tensor.assembly !== undefined) {
         assembled.push(index);
-        this.totalBytes += tensor.byteSize;
+        this.pass.totalBytes += tensor.byteSize;
         continue;
       }
       const list = byFile.get(tensor.fileIndex);
       if (list === undefined) byFile.set(tensor.fileIndex, [index]);
       else list.push(index);
-      this.totalBytes += tensor.byteSize;
-    }
-    if (this.options.onBytes !== undefined) {
-      this.timer = setInterval(() => this.report(), reportEveryMs);
+      this.pass.totalBytes += tensor.byteSize;
     }
     for (const [fileIndex, list] of byFile) {
       this.options.signal?.throwIfAborted();
@@ -128,23 +114,14 @@ class Scan {
     }
     if (assembled.length > 0) await this.scanAssembled(assembled);
     this.options.signal?.throwIfAborted();
-    this.report();
+    this.pass.report();
     const { measured, unreadable, changedFiles } = this;
-    return { measured, unreadable, changedFiles, bytes: this.doneBytes };
+    return { measured, unreadable, changedFiles, bytes: this.pass.doneBytes };
   }
 
   async close(): Promise<void> {
-    clearInterval(this.timer);
-    this.options.signal?.removeEventListener("abort", this.cancel);
+    this.pass.close();
     await this.places.close();
-  }
-
-  private get doneBytes(): number {
-    return this.control.bytes + this.otherBytes;
-  }
-
-  private report(): void {
-    if (!this.control.isCancelled) this.options.onBytes?.(this.doneBytes, this.totalBytes);
   }
 
   private async scanFile(fileIndex: number, indexes: readonly number[]): Promise<void> {
@@ -152,8 +129,10 @@ class Scan {
     const file = checkpoint.files[fileIndex];
     const isLocal = files === nodeFiles;
     const path = file?.path ?? "";
-    const before = isLocal ? await fileIdentity(path) : "";
-    if (isLocal && (await sizeOf(files, path)) !== file?.bytes) {
+    const before = new FilesBefore(this.source);
+    await before.look([fileIndex]);
+    const identity = before.identityOf(fileIndex);
+    if (identity === undefined) {
       this.changedFiles.push(fileIndex);
       return;
     }
@@ -162,15 +141,15 @@ class Scan {
       fresh.push([index, measured]);
       this.tell(index, measured);
     };
-    const wanted = isLocal && before !== undefined ? this.withoutCached(path, before, indexes) : indexes;
+    const wanted = isLocal ? this.withoutCached(path, identity, indexes) : indexes;
     const { placed, others } = await this.place(wanted, isLocal, tell);
     await Promise.all([this.measurePlaced(path, placed, tell), this.measureOthers(others, tell)]);
     this.options.signal?.throwIfAborted();
     if (!isLocal) return;
-    if (before === undefined || (await fileIdentity(path)) !== before) this.changedFiles.push(fileIndex);
-    else {
-      for (const [index, measured] of fresh) this.tools.cache.set(path, before, this.nameOf(index), measured);
-    }
+    const changed = await before.changed();
+    this.changedFiles.push(...changed);
+    if (changed.length > 0) return;
+    for (const [index, measured] of fresh) this.tools.cache.set(path, identity, this.nameOf(index), measured);
   }
 
   /** Tensors that are made of pieces, of any number of files: what they are is told by all of these together. */
@@ -184,20 +163,11 @@ class Scan {
     });
     const touched = [...new Set(readable.flatMap((index) => filesOfTensor(this.tensor(index))))];
     const pathOf = (fileIndex: number) => checkpoint.files[fileIndex]?.path ?? "";
-    const identify = (fileIndex: number) => fileIdentity(pathOf(fileIndex));
-    const before = new Map<number, string>();
-    if (isLocal) {
-      await mapParallel(touched, parallelStats, async (fileIndex) => {
-        const identity = await identify(fileIndex);
-        const isSame = (await sizeOf(files, pathOf(fileIndex))) === checkpoint.files[fileIndex]?.bytes;
-        if (identity !== undefined && isSame) before.set(fileIndex, identity);
-        else this.changedFiles.push(fileIndex);
-      });
-    }
-    const sound = isLocal
-      ? readable.filter((index) => filesOfTensor(this.tensor(index)).every((file) => before.has(file)))
-      : readable;
-    const identity = touched.map((fileIndex) => before.get(fileIndex)).join("|");
+    const before = new FilesBefore(this.source);
+    await before.look(touched);
+    const isSound = (fileIndex: number) => before.identityOf(fileIndex) !== undefined;
+    const sound = readable.filter((index) => filesOfTensor(this.tensor(index)).every(isSound));
+    const identity = touched.map((fileIndex) => before.identityOf(fileIndex)).join("|");
     const fresh: [index: number, measured: MeasuredTensor][] = [];
     const tell = (index: number, measured: MeasuredTensor) => {
       fresh.push([index, measured]);
@@ -223,22 +193,24 @@ class Scan {
       this.measureOthers(others, tell),
     ]);
     this.options.signal?.throwIfAborted();
-    const changed = new Set<number>();
-    for (const [fileIndex, known] of before) {
-      if ((await identify(fileIndex)) !== known) changed.add(fileIndex);
-    }
+    const changed = await before.changed();
     this.changedFiles.push(...changed);
-    if (!isLocal || changed.size > 0) return;
+    if (!isLocal || changed.length > 0) return;
     for (const [index, measured] of fresh)
       this.tools.cache.set(checkpoint.path, identity, this.nameOf(index), measured);
   }
 
-  private runJobs<J extends PlannedJob>(
-    jobs: Iterable<J>,
-    take: (job: J, results: readonly PieceResult[]) => void,
+  private runJobs<P extends PlannedPieces>(
+    jobs: Iterable<P>,
+    take: (job: P, results: readonly PieceResult[]) => void,
   ): Promise<void> {
-    const { control, options, tools } = this;
-    return runPlannedJobs(tools.threads, control, options.urgent, jobs, take);
+    return this.pass.run(
+      jobs,
+      ({ paths, steps }, control): MeasureJob => {
+        return { kind: "measure", paths, control, pieces: steps.map(({ piece }) => piece) };
+      },
+      take,
+    );
   }
 
   private withoutCached(path: string, identity: string, indexes: readonly number[]): readonly number[] {
@@ -246,7 +218,7 @@ class Scan {
       const known = this.tools.cache.get(path, identity, this.nameOf(index));
       if (known === undefined || (this.options.withHashes === true && known.sha256 === undefined))
         return true;
-      this.otherBytes += this.tensor(index).byteSize;
+      this.pass.otherBytes += this.tensor(index).byteSize;
       this.tell(index, known);
       return false;
     });
@@ -267,7 +239,7 @@ class Scan {
       // A quantised tensor of many scales has no key, but numbers all the same.
       const isPlain = isLocal && (key !== undefined || tensor.layout?.quantisation === undefined);
       if (key === undefined && isPlain && !withHashes) {
-        this.otherBytes += tensor.byteSize;
+        this.pass.otherBytes += tensor.byteSize;
         tell(index, { numbers: undefined });
         continue;
       }
@@ -289,7 +261,7 @@ class Scan {
       onUnreadable: (index, reason) => this.fail(index, reason),
     });
     const wantedBytes = placed.reduce((sum, { extent }) => sum + extent.length, 0);
-    this.totalBytes += plan.totalBytes - wantedBytes;
+    this.pass.totalBytes += plan.totalBytes - wantedBytes;
     await this.runJobs(plan.jobs(path), ({ steps }, results) => plan.take(steps, results));
   }
 
@@ -301,21 +273,21 @@ class Scan {
     const known = new Map<string, MeasuredTensor | string>();
     const reading = new OtherReading(this.source, this.tools.reading, this.options);
     for (const index of indexes) {
-      if (this.control.isCancelled) break;
+      if (this.pass.isCancelled) break;
       const tensor = this.tensor(index);
       const view = views.keyOf(tensor);
       const found = (view && known.get(view)) ?? (await reading.measure(tensor));
       if (view !== undefined) known.set(view, found);
-      if (this.control.isCancelled) break;
+      if (this.pass.isCancelled) break;
       if (typeof found === "string") this.fail(index, found);
       else tell(index, found);
-      this.otherBytes += tensor.byteSize;
+      this.pass.otherBytes += tensor.byteSize;
     }
     await reading.close();
   }
 
   private tell(index: number, { numbers, sha256 }: MeasuredTensor): void {
-    if (this.control.isCancelled) return;
+    if (this.pass.isCancelled) return;
     this.measured++;
     this.options.onTensor?.(index, numbers, sha256);
   }
@@ -331,8 +303,4 @@ class Scan {
   private nameOf(index: number): string {
     return this.tensor(index).name;
   }
-}
-
-async function sizeOf(files: Files, path: string): Promise<number | undefined> {
-  return (await files.stat(path))?.size;
 }

@@ -1,9 +1,8 @@
 import { startInFile } from "../../core/bytes/byteRange";
-import type { ByteRegion } from "../../core/bytes/byteRegion";
-import type { ByteSource, OpenByteSource } from "../../core/bytes/byteSource";
 import type { Files } from "../../core/bytes/files";
 import { mapParallel } from "../../core/bytes/mapParallel";
 import type { Checkpoint } from "../../core/checkpoint/checkpoint";
+import { OpenFiles } from "../../core/checkpoint/openFiles";
 import { type PiecePlace, placeCount, type TensorPiece } from "../../core/tensors/assembly";
 import { elementBytesOf } from "../../core/tensors/dtype";
 import { type Extent, plainExtent } from "../../core/tensors/plainExtent";
@@ -21,13 +20,11 @@ const parallelPieces = 16;
 
 /** Finds where tensors lie in their files. Holds the files open that it looked into; close it when done. */
 export class TensorPlaces {
-  private readonly sources = new Map<number, Promise<OpenByteSource>>();
-  private readonly regions = new Map<ByteRegion, Promise<ByteSource>>();
+  private readonly opened: OpenFiles;
 
-  constructor(
-    private readonly files: Files,
-    private readonly checkpoint: Checkpoint,
-  ) {}
+  constructor(files: Files, checkpoint: Checkpoint) {
+    this.opened = new OpenFiles(files, checkpoint);
+  }
 
   /**
    * The bytes of the file that are the tensor's, as they lie there. Undefined where the tensor takes more to be
@@ -39,8 +36,8 @@ export class TensorPlaces {
     const { region } = tensor.layout.storage;
     if (region === undefined) return undefined;
     try {
-      const file = await this.source(tensor.fileIndex);
-      const storage = await this.open(file, region);
+      const file = await this.opened.source(tensor.fileIndex);
+      const storage = await this.opened.region(file, region);
       const start = startInFile(storage, file);
       if (start === undefined || extent.offset + extent.length > storage.size) return undefined;
       return { offset: start + extent.offset, length: extent.length };
@@ -69,8 +66,8 @@ export class TensorPlaces {
 
   private async placePiece(piece: TensorPiece, width: number): Promise<PlacedPiece | undefined> {
     const { fileIndex, region, start, place } = piece;
-    const file = await this.source(fileIndex);
-    const bytes = await this.open(file, region);
+    const file = await this.opened.source(fileIndex);
+    const bytes = await this.opened.region(file, region);
     const first = startInFile(bytes, file);
     const end = (start + placeCount(place)) * width;
     return first === undefined || end > bytes.size
@@ -78,32 +75,7 @@ export class TensorPlaces {
       : { fileIndex, offset: first + start * width, place };
   }
 
-  async close(): Promise<void> {
-    const opened = await Promise.allSettled(this.sources.values());
-    this.sources.clear();
-    this.regions.clear();
-    await Promise.all(
-      opened.map((result) => (result.status === "fulfilled" ? result.value.close() : undefined)),
-    );
-  }
-
-  private open(file: ByteSource, region: ByteRegion): Promise<ByteSource> {
-    let opened = this.regions.get(region);
-    if (opened === undefined) {
-      opened = region.open(file);
-      this.regions.set(region, opened);
-    }
-    return opened;
-  }
-
-  private source(fileIndex: number): Promise<OpenByteSource> {
-    let opened = this.sources.get(fileIndex);
-    if (opened === undefined) {
-      const file = this.checkpoint.files[fileIndex];
-      if (file === undefined) throw new RangeError(`No file ${fileIndex}`);
-      opened = this.files.open(file.path);
-      this.sources.set(fileIndex, opened);
-    }
-    return opened;
+  close(): Promise<void> {
+    return this.opened.close();
   }
 }
