@@ -135,6 +135,25 @@ test("three models: against the first, or each against its left neighbour", asyn
   await expect.poll(async () => (await cells(page, "part_1"))[4]).toBe("2.4 %");
 });
 
+test("what optimizers keep is folded below the weights, and no part of what is said of these", async () => {
+  const page = await open({ sample: "models", states: 12 }, { viewport: { width: 1280, height: 1400 } });
+  await compareValues(page);
+  await page.getByRole("status").filter({ hasText: "304 tensors" }).waitFor();
+  await page.getByText("261 of 301 tensors changed").waitFor();
+  expect((await names(page)).some((name) => name?.startsWith("optimizer."))).toBe(false);
+  await filter(page, "Filter tensors by words").fill("layers.9");
+  await page.getByRole("button", { name: "Optimizer state 12 tensors" }).click();
+  const states = page.getByRole("table", { name: "Optimizer state" });
+  const first = states.getByRole("button", { name: "optimizer.state.layers.9.exp_avg, changed" });
+  await first.click();
+  await page
+    .getByRole("region", { name: "Differences of the tensor" })
+    .getByRole("heading", { name: "optimizer.state.layers.9.exp_avg" })
+    .waitFor();
+  await page.getByRole("button", { name: "Optimizer state 12 tensors" }).click();
+  await states.waitFor({ state: "detached" });
+});
+
 test("89,088 tensors: a window of rows, whatever is scrolled to", async () => {
   const page = await open({ sample: "manyTensors" });
   await page.getByRole("status").filter({ hasText: "89,092 tensors" }).waitFor();

@@ -16,11 +16,19 @@ export interface CompareHostOptions {
   readonly delayMs?: number;
   /** How the comparison of values ends; without, it reaches its end. */
   readonly diff?: "stalls" | "fails";
+  /** So many tensors of an optimizer behind the weights. */
+  readonly states?: number;
 }
 
 /** The extension as the page of the compare panel sees it. */
 export const startCompareHost: StartHost = (send, options) => {
-  const { sample = "stages", delayMs = 0, adapters, diff } = (options ?? {}) as CompareHostOptions;
+  const {
+    sample = "stages",
+    delayMs = 0,
+    adapters,
+    diff,
+    states = 0,
+  } = (options ?? {}) as CompareHostOptions;
   if (adapters !== undefined) return startAdapterCompareHost(send, adapters);
   const known = (compareSamples[sample] ?? compareSamples.stages)?.() ?? [];
   let shown: readonly Snapshot[] = known;
@@ -29,7 +37,7 @@ export const startCompareHost: StartHost = (send, options) => {
 
   const tensors = isModels(sample) ? tensorSample(sample === "manyTensors" ? 89_088 : 300) : [];
   const view = () => compareView(shown, tensors.slice(0, 5000));
-  const alignment = alignmentOf(sample === "threeModels" ? withThird(tensors) : tensors);
+  const alignment = alignmentOf(sample === "threeModels" ? withThird(tensors) : tensors, states);
   const state = (): CompareState =>
     sample === "failed"
       ? { status: "failed", message: "The folder /runs/pipeline was deleted." }

@@ -1,7 +1,7 @@
 import type { TensorDifference } from "../../../src/core/analysis/tensorDifference";
 import type { CompareTensorRow } from "../../../src/core/compare/compareView";
 import { encodeAlignedChunk } from "../../../src/core/compare/tensors/alignedChunk";
-import type { Alignment } from "../../../src/core/compare/tensors/alignTensors";
+import type { AlignedRow, Alignment } from "../../../src/core/compare/tensors/alignTensors";
 import { diffPairs } from "../../../src/core/compare/tensors/diffPairs";
 import { DiffTable, diffNumbers } from "../../../src/core/compare/tensors/diffTable";
 import { compareNames } from "../../../src/core/tensors/nameOrder";
@@ -96,18 +96,26 @@ export function fakeDiff(options: FakeDiffOptions): Handlers<DiffHostCalls> {
 }
 
 /** Aligned rows of tensors as a sample words them, e.g. "F32 [2048, 2048]". */
-export function alignmentOf(rows: readonly CompareTensorRow[]): Alignment {
+export function alignmentOf(rows: readonly CompareTensorRow[], states = 0): Alignment {
+  const kept = Array.from({ length: states }, (_, at): AlignedRow => {
+    const name = `optimizer.state.layers.${at}.exp_avg`;
+    const tensor = tensorOf(name, "F32 [2048, 2048]");
+    return { name, status: "same layout", tensors: [tensor, tensor], part: "optimizer" };
+  });
   return {
     separator: ".",
     aligned: [],
     problems: [],
     rows: rows
-      .map(({ name, cells, status }) => ({
-        name,
-        status,
-        tensors: cells.map((cell) => (cell === null ? undefined : tensorOf(name, cell))),
-      }))
-      .sort((a, b) => compareNames(a.name, b.name, ".")),
+      .map(
+        ({ name, cells, status }): AlignedRow => ({
+          name,
+          status,
+          tensors: cells.map((cell) => (cell === null ? undefined : tensorOf(name, cell))),
+        }),
+      )
+      .sort((a, b) => compareNames(a.name, b.name, "."))
+      .concat(kept),
   };
 }
 

@@ -72,15 +72,36 @@ function Tensors({ model, view, widths, scroller }: DiffSectionProps) {
     before.current = { of: all, rows };
     return rows;
   }, [diff.rows.value, table, version]);
-  const counts = useMemo(() => countStates(stated), [stated]);
+  // What optimizers keep stands behind the weights, and is no part of what is said of these.
+  const weightCount = stated.findIndex(({ part }) => part !== undefined);
+  const hasStates = weightCount >= 0;
+  const weights = useMemo(
+    () => (hasStates ? stated.slice(0, weightCount) : stated),
+    [stated, weightCount, hasStates],
+  );
+  const counts = useMemo(() => countStates(weights), [weights]);
   const status = counts.has((tensorStatus ?? "") as StatedRow["state"]) ? tensorStatus : undefined;
   const rows = useMemo(
-    () => queryRows(stated, table, { filter, status, viewState, columns }),
-    [stated, filter, status, viewState, columns],
+    () => queryRows(weights, table, { filter, status, viewState, columns }),
+    [weights, filter, status, viewState, columns],
   );
+  const states = useMemo(
+    () =>
+      hasStates && viewState.showsOptimizer
+        ? queryRows(stated.slice(weightCount), table, { filter, status, viewState, columns })
+        : [],
+    [stated, weightCount, hasStates, filter, status, viewState, columns],
+  );
+  const shared = { diff, view, table, version, widths, scroller };
   const labels = view.columns.map(({ label }) => label);
   const copied = (format: CopyFormat) => {
-    const text = diffText(rows, table, labels, viewState.against, format === "CSV" ? "all" : "shown");
+    const text = diffText(
+      [...rows, ...states],
+      table,
+      labels,
+      viewState.against,
+      format === "CSV" ? "all" : "shown",
+    );
     return { table: text, what: plural(text.rows.length, "tensor") };
   };
   return (
@@ -88,10 +109,10 @@ function Tensors({ model, view, widths, scroller }: DiffSectionProps) {
       <div class="compare-section-head">
         <h2 class="section-title">Tensors</h2>
         <DiffProgress model={model} diff={diff} />
-        <Summaries view={view} diff={diff} rows={stated} />
+        <Summaries view={view} diff={diff} rows={weights} />
       </div>
       {viewState.showsMap && table.length > 0 && (
-        <DiffHeat model={model} view={view} widths={widths} rows={stated} />
+        <DiffHeat model={model} view={view} widths={widths} rows={weights} />
       )}
       <div class="compare-section-head diff-table-head">
         <div class="toolbar" role="toolbar" aria-label="Tensor table">
@@ -136,9 +157,9 @@ function Tensors({ model, view, widths, scroller }: DiffSectionProps) {
             </fieldset>
           )}
           <span class="dim number" role="status">
-            {rows.length === stated.length
+            {rows.length === weights.length
               ? plural(rows.length, "tensor")
-              : `${formatCount(rows.length)} of ${plural(stated.length, "tensor")}`}
+              : `${formatCount(rows.length)} of ${plural(weights.length, "tensor")}`}
           </span>
           <span class="toolbar-rest">
             {table.length > 0 && (
@@ -156,15 +177,7 @@ function Tensors({ model, view, widths, scroller }: DiffSectionProps) {
           </span>
         </div>
       </div>
-      <DiffTableView
-        diff={diff}
-        view={view}
-        rows={rows}
-        table={table}
-        version={version}
-        widths={widths}
-        scroller={scroller}
-      />
+      <DiffTableView label="Tensors" rows={rows} {...shared} />
       {rows.length === 0 && (
         <p class="compare-none">
           <span class="dim">No tensor matches the filter.</span>
@@ -172,6 +185,22 @@ function Tensors({ model, view, widths, scroller }: DiffSectionProps) {
             Show all tensors
           </Button>
         </p>
+      )}
+      {hasStates && (
+        <>
+          <h3 class="compare-section-head section-title">
+            <button
+              type="button"
+              aria-expanded={viewState.showsOptimizer}
+              onClick={() => diff.change({ showsOptimizer: !viewState.showsOptimizer })}
+            >
+              <Icon name={viewState.showsOptimizer ? "chevronDown" : "chevronRight"} />
+              Optimizer state
+              <span class="section-note">{plural(stated.length - weightCount, "tensor")}</span>
+            </button>
+          </h3>
+          {viewState.showsOptimizer && <DiffTableView label="Optimizer state" rows={states} {...shared} />}
+        </>
       )}
     </section>
   );

@@ -28,6 +28,7 @@ import {
 import { type SortField, sortFields } from "./diffViewState";
 
 export interface DiffTableViewProps {
+  readonly label: string;
   readonly diff: DiffModel;
   readonly view: CompareView;
   readonly rows: readonly StatedRow[];
@@ -39,7 +40,7 @@ export interface DiffTableViewProps {
 }
 
 /** A row a tensor: its layout in the first snapshot, and the differences of the others. */
-export function DiffTableView({ diff, view, rows, table, widths, scroller }: DiffTableViewProps) {
+export function DiffTableView({ label, diff, view, rows, table, widths, scroller }: DiffTableViewProps) {
   const body = useRef<HTMLTableSectionElement>(null);
   const names = useMemo(() => NameColumn.of(rows.map(({ name }) => name)), [rows]);
   const { first, end } = useRowWindow(scroller, body, rows.length);
@@ -65,7 +66,7 @@ export function DiffTableView({ diff, view, rows, table, widths, scroller }: Dif
   return (
     <table
       class="compare-table module-table diff-table"
-      aria-label="Tensors"
+      aria-label={label}
       aria-rowcount={rows.length + 2}
       style={{ width: `${widths.total}px` }}
     >

@@ -15,13 +15,20 @@ export interface DiffViewState {
   /** What each snapshot is held against. */
   readonly against: "first" | "previous";
   readonly showsMap: boolean;
+  /** What optimizers keep is folded away until it is asked for. */
+  readonly showsOptimizer: boolean;
 }
 
-export const startDiffViewState: DiffViewState = { sort: { by: "change" }, against: "first", showsMap: true };
+export const startDiffViewState: DiffViewState = {
+  sort: { by: "change" },
+  against: "first",
+  showsMap: true,
+  showsOptimizer: false,
+};
 
 /** What was saved, by some version of this page. */
 export function diffViewStateFrom(saved: Partial<DiffViewState>): DiffViewState {
-  const { sort = startDiffViewState.sort, against, showsMap } = saved;
+  const { sort = startDiffViewState.sort, against, showsMap, showsOptimizer } = saved;
   const isKnown =
     sort.by === "change" ||
     sort.by === "name" ||
@@ -30,5 +37,6 @@ export function diffViewStateFrom(saved: Partial<DiffViewState>): DiffViewState 
     sort: isKnown ? sort : startDiffViewState.sort,
     against: against === "previous" ? "previous" : "first",
     showsMap: showsMap ?? true,
+    showsOptimizer: showsOptimizer === true,
   };
 }

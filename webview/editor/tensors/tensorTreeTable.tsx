@@ -4,7 +4,9 @@ import type { TreeNode } from "../../../src/core/tensors/tensorTree";
 import { formatBytes, formatCount, formatShortCount } from "../../../src/core/text/quantities";
 import { Button } from "../../ui/controls";
 import { Icon } from "../../ui/icon";
-import { MiddleEllipsis } from "../../ui/names/middleEllipsis";
+import { letterWidth } from "../../ui/names/letterWidth";
+import { NameColumn } from "../../ui/names/nameColumn";
+import { NameText } from "../../ui/names/nameText";
 import { safeText } from "../../ui/safeText";
 import { type Column, DataTable } from "../../ui/tables/dataTable";
 import type { EditorModel } from "../editorModel";
@@ -85,13 +87,21 @@ function treeColumns(
   numbers: ScannedNumbers | undefined,
 ): readonly Column<TensorColumn>[] {
   const node = (index: number) => nodes[index] as TreeNode;
+  const letterPx = letterWidth();
+  /** What stands before the name, in characters. */
+  const indent = (index: number) =>
+    Math.ceil((node(index).depth * indentPx.level + indentPx.twistie) / letterPx);
+  const names = new NameColumn(nodes.length, (index) => node(index).label, indent);
   const columns: readonly Column<TensorColumn>[] = [
     {
       id: "name",
       title: "Name",
       width: tensorTracks.name,
       mono: true,
-      cell: (index) => <NameCell node={node(index)} next={nodes[index + 1]} />,
+      names,
+      cell: (index, room) => (
+        <NameCell node={node(index)} next={nodes[index + 1]} names={names} room={room - indent(index)} />
+      ),
     },
     {
       id: "shape",
@@ -147,7 +157,18 @@ function treeColumns(
   return [...kept, ...numberColumns({ ...numbers, rowAt: (index) => node(index).tensorRow }, false)];
 }
 
-function NameCell({ node, next }: { readonly node: TreeNode; readonly next: TreeNode | undefined }) {
+/** Drawn so by dataTable.css. */
+const indentPx = { level: 12, twistie: 18 };
+
+interface NameCellProps {
+  readonly node: TreeNode;
+  readonly next: TreeNode | undefined;
+  readonly names: NameColumn;
+  /** In characters. */
+  readonly room: number;
+}
+
+function NameCell({ node, next, names, room }: NameCellProps) {
   const isModule = node.tensorRow === undefined;
   const expanded = next !== undefined && next.depth > node.depth;
   return (
@@ -158,7 +179,7 @@ function NameCell({ node, next }: { readonly node: TreeNode; readonly next: Tree
       <span class={isModule ? "twistie" : "twistie leaf"}>
         {isModule && <Icon name={expanded ? "chevronDown" : "chevronRight"} />}
       </span>
-      <MiddleEllipsis text={node.label} />
+      <NameText names={names} name={node.label} room={room} />
     </span>
   );
 }

@@ -13,10 +13,13 @@ export class NameColumn {
   constructor(
     private readonly count: number,
     private readonly nameAt: (index: number) => string,
+    /** What stands before a name of a tree, in characters. Such names have no common beginning to be said once. */
+    indentAt?: (index: number) => number,
   ) {
-    this.prefix = sharedPrefix(count, nameAt);
+    this.prefix = indentAt === undefined ? sharedPrefix(count, nameAt) : "";
     let longest = 0;
-    for (let index = 0; index < count; index++) longest = Math.max(longest, nameAt(index).length);
+    for (let index = 0; index < count; index++)
+      longest = Math.max(longest, nameAt(index).length + (indentAt?.(index) ?? 0));
     this.longest = longest - this.prefix.length;
   }
 

@@ -28,6 +28,8 @@ export interface AlignedChunk {
   readonly bytes: Float64Array;
   readonly tied: readonly (readonly [row: number, name: string])[];
   readonly transposed: readonly number[];
+  /** Index of the first row of the whole table that an optimizer keeps; what follows are its too. */
+  readonly optimizerFrom?: number;
 }
 
 /** Rows of one chunk at most, and characters at which it ends early. */
@@ -66,6 +68,7 @@ export function encodeAlignedChunk(
     if (isTurned(row)) transposed.push(end);
   }
   const packed = rows.slice(first, end);
+  const optimizerFrom = rows.findIndex(({ part }) => part === "optimizer");
   return {
     first,
     total: rows.length,
@@ -82,6 +85,7 @@ export function encodeAlignedChunk(
     ),
     tied,
     transposed,
+    ...(optimizerFrom < 0 ? {} : { optimizerFrom }),
   };
 }
 
@@ -95,6 +99,8 @@ export interface ShownRow {
   readonly bytes: number;
   readonly tiedTo?: string;
   readonly transposed?: true;
+  /** Set for the state of an optimizer. */
+  readonly part?: "optimizer";
 }
 
 export function decodeAlignedChunk(chunk: AlignedChunk): ShownRow[] {
@@ -116,6 +122,7 @@ export function decodeAlignedChunk(chunk: AlignedChunk): ShownRow[] {
       bytes: chunk.bytes[row] ?? 0,
       ...(tiedTo === undefined ? {} : { tiedTo }),
       ...(transposed.has(index) ? { transposed: true as const } : {}),
+      ...(index >= (chunk.optimizerFrom ?? chunk.total) ? { part: "optimizer" as const } : {}),
     };
   });
 }
