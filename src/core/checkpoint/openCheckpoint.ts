@@ -12,6 +12,7 @@ import { classifyEntry, mainFile } from "../parts/parts";
 import { CheckpointError } from "../problem/checkpointError";
 import { isReadingError } from "../problem/problem";
 import { inNameOrder } from "../tensors/nameOrder";
+import { quote } from "../text/quote";
 import type { Checkpoint } from "./checkpoint";
 import { joinOutside } from "./joinOutside";
 import { openShardedModel } from "./openShardedModel";
@@ -82,7 +83,10 @@ async function openFolder(files: Files, folder: string, signal?: AbortSignal): P
   }
   const listing = { files, path: folder, entries };
   if (await isOrbaxStep(listing)) return openDistributed(files, folder, orbaxFolder, entries, signal);
-  const fact = "The folder holds no weights: no model, adapter or index file that is known here.";
+  const database = entries.find(({ name, kind }) => kind === "file" && /\.(?:db|sqlite3?)$/i.test(name));
+  const beside =
+    database === undefined ? "" : ` ${quote(database.name)} looks like a database, as trackio and MLflow keep runs in.`;
+  const fact = `The folder holds no weights: no model, adapter or index file that is known here.${beside}`;
   const isCheckpoint = entries.some((entry) => classifyEntry(entry).part !== "other");
   if (!isCheckpoint) throw new CheckpointError("NoWeights", fact, undefined, folder);
   return {

@@ -40,8 +40,8 @@ export function statedNumbers(content: FileContent): StatedNumbers {
       const told = meaningOf(inContext(path, key)) ?? meaningOf(name);
       if (isNumber(member, content) && told !== undefined && count < maxFound) {
         const isGoal = told.meaning === "maxSteps" || told.meaning === "maxEpochs";
-        const meaning = goalsOnly && told.meaning === "epoch" && /s$/i.test(key) ? "maxEpochs" : told.meaning;
-        if (goalsOnly && !isGoal && meaning !== "maxEpochs") continue;
+        const meaning = goalsOnly ? goalOf(told.meaning, key) : told.meaning;
+        if (goalsOnly && !isGoal && meaning === told.meaning) continue;
         count++;
         const list = found.get(meaning) ?? [];
         list.push({ place, key: inContext(path, key), value: member, rank: told.rank, depth });
@@ -57,6 +57,12 @@ export function statedNumbers(content: FileContent): StatedNumbers {
   if (!isOptimizer(content.root)) walk(content.root, "", 0, false);
   for (const list of found.values()) list.sort((a, b) => a.depth - b.depth || a.rank - b.rank);
   return found;
+}
+
+/** Among settings `epochs`, `total_steps` and `num_iters` are what was planned. */
+function goalOf(meaning: NumberMeaning, key: string): NumberMeaning {
+  if (meaning === "epoch" && /s$/i.test(key)) return "maxEpochs";
+  return meaning === "step" && /^(?:total|num|n|train)_\w+s$/i.test(key) ? "maxSteps" : meaning;
 }
 
 /** `loss` of `epoch_metrics.valid` is the loss of the validation. */

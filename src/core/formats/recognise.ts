@@ -48,11 +48,30 @@ export function diagnoseImpostor(head: Uint8Array): CheckpointError | undefined 
     const message = `This is a server's error message, not a checkpoint: ${text.slice(0, 120)}. Fetch the file again.`;
     return new CheckpointError("ServerError", message, 0);
   }
+  if (startsWith(head, "SQLite format 3\0")) return describeSqlite(head);
   if (startsWith(head, "7z\xbc\xaf\x27\x1c")) {
     const message = "This is a 7z archive, into which nothing here can look. Unpack it only if you trust it.";
     return new CheckpointError("SevenZip", message, 0);
   }
   return diagnoseTar(head);
+}
+
+/** The first page lists the tables with the text that made each (sqlite.org/fileformat2.html §2.6). */
+function describeSqlite(head: Uint8Array): CheckpointError {
+  const tables = [...latin1(head).matchAll(/CREATE TABLE (?:IF NOT EXISTS )?["`[]?(\w{1,64})/gi)]
+    .map(([, name]) => name ?? "")
+    .filter((name, at, all) => !name.startsWith("sqlite_") && all.indexOf(name) === at);
+  const has = (...names: readonly string[]) => names.every((name) => tables.includes(name));
+  const owner = has("metrics", "experiments", "runs")
+    ? " of MLflow, with the metrics of its runs"
+    : has("trials", "studies")
+      ? " of Optuna, with its trials"
+      : has("metrics")
+        ? " with a table of metrics, as trackio keeps its runs"
+        : "";
+  const listed = tables.length === 0 ? "" : ` Its tables: ${tables.slice(0, 8).map(quote).join(", ")}.`;
+  const message = `This is an SQLite database${owner}. It is recognised, and not opened here.${listed}`;
+  return new CheckpointError("SqliteDatabase", message, 0);
 }
 
 const tarMagicOffset = 257;

@@ -202,6 +202,9 @@ export function isPlainData({ root, tensors }: FileContent): boolean {
   if (given !== undefined) return given.layout?.requiresGrad !== true;
   const dict = mappingOf(root);
   if (dict === undefined) return sequenceOf(root) !== undefined;
-  const names = [...dict.entries()].filter(([, value]) => tensors.has(value)).map(([key]) => keyText(key));
+  // Python 2 wrote keys as bytes: b'data'.
+  const names = [...dict.entries()]
+    .filter(([, value]) => tensors.has(value))
+    .map(([key]) => keyText(key).replace(/^b'(.*)'$/, "$1"));
   return names.length > 0 && names.every((name) => dataWords.test(name));
 }

@@ -14,7 +14,7 @@ export type NumberMeaning =
 /** Words of an end, in front of a count. */
 const goalWords = "(?:max(?:imum)?|num_training|total_train(?:ing)?|max_train|target)";
 const steps =
-  "(?:steps?|iters?|itr|iterations?|updates?|niter|frames?|timesteps?|env_steps|batch(?:es)?_seen|batch_idx_train|batch_num_total)";
+  "(?:steps?|iters?|itrs?|iterations?|updates?|niter|frames?|timesteps?|env_steps|batch(?:es)?_seen|batch_idx_train|batch_num_total)";
 
 const maxSteps = new RegExp(`^${goalWords}_?${steps}$`, "i");
 const maxEpochs = /^(?:max|num_train|total|n|num|end|target|nb|n_train)_?epochs?$/i;
@@ -84,6 +84,7 @@ export function bestName(key: string): string | undefined {
 
 /** Whether one of a key's words is that of a metric: `val_acc`, `bleu-4`, `metrics/mAP50(B)`. */
 export function isMetricName(key: string): boolean {
+  if (/^(?:val|valid|validation|test|eval)$/i.test(key)) return true;
   if (/param|weight|coef|lambda|scale|patience|no_improve|since|epoch|hist_len|smoothing/i.test(key))
     return false;
   return key.split(/[^A-Za-z\d]+/).some((word) => metricWords.test(word));

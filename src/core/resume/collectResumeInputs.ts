@@ -253,7 +253,7 @@ export async function gatherFromFile(
     scaler: scalerInside(content),
     precision: precisionInside(content),
     worldSize: undefined,
-    progress: statedProgress(inside?.told),
+    progress: statedProgress(inside?.told, content),
     layout: undefined,
     namedStep: moment.step,
     broken: opener.broken,

@@ -53,7 +53,7 @@ export async function joinedInputs(
           },
     schedulers: content === undefined ? [] : schedulersInside(content),
     // What the optimizer counts is held against what the folder says; it does not stand for it.
-    progress: statedProgress(inside?.told),
+    progress: statedProgress(inside?.told, content),
   };
 }
 

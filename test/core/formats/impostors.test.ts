@@ -36,6 +36,20 @@ oid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393
 size 13476839424
 `;
 
+  it.each([
+    [
+      "CREATE TABLE metrics (id INTEGER PRIMARY KEY, run_name TEXT)CREATE TABLE configs (id INTEGER)",
+      "as trackio",
+    ],
+    ["CREATE TABLE experiments (a)CREATE TABLE runs (a)CREATE TABLE metrics (a)", "of MLflow"],
+    ["CREATE TABLE other (a)", "is recognised"],
+  ])("is told to be a database, with whose it is: %s", async (tables, words) => {
+    const file = latin1(`SQLite format 3\0${"\0".repeat(100)}${tables}`);
+    const error = await errorOf(readBytes(file, "project.db"));
+    expect(error).toMatchObject({ code: "SqliteDatabase" });
+    expect(error.message).toContain(words);
+  });
+
   it.each(names)("is told to be a Git LFS pointer, with the size of the real file: %s", async (name) => {
     const error = await errorOf(readBytes(bytesOf(pointer), name));
     expect(error).toMatchObject({ code: "GitLfsPointer", offset: 0 });
