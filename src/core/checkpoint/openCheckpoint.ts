@@ -85,7 +85,9 @@ async function openFolder(files: Files, folder: string, signal?: AbortSignal): P
   if (await isOrbaxStep(listing)) return openDistributed(files, folder, orbaxFolder, entries, signal);
   const database = entries.find(({ name, kind }) => kind === "file" && /\.(?:db|sqlite3?)$/i.test(name));
   const beside =
-    database === undefined ? "" : ` ${quote(database.name)} looks like a database, as trackio and MLflow keep runs in.`;
+    database === undefined
+      ? ""
+      : ` ${quote(database.name)} looks like a database, as trackio and MLflow keep runs in.`;
   const fact = `The folder holds no weights: no model, adapter or index file that is known here.${beside}`;
   const isCheckpoint = entries.some((entry) => classifyEntry(entry).part !== "other");
   if (!isCheckpoint) throw new CheckpointError("NoWeights", fact, undefined, folder);
