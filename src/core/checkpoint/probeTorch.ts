@@ -10,6 +10,7 @@ import type { WeightsProbe } from "./probeWeights";
 import { progressInside } from "./progressInside";
 import { readScalars } from "./readScalars";
 import { TensorReader } from "./tensorReader";
+import { withValues } from "./withValues";
 
 /** Problems that one row of a list can carry. */
 const maxProbeProblems = 3;
@@ -32,7 +33,7 @@ export async function probeTorch(
   const own = new ReadAllowance(isFolder ? maxFolderProbeBytes : maxProbeBytes);
   const limited = limitedFiles(files, own, allowance);
   try {
-    const checkpoint = await openCheckpoint(limited, path, signal);
+    const checkpoint = await withValues(await openCheckpoint(limited, path, signal), signal);
     const progress = await progressOf(limited, checkpoint, signal);
     return {
       metadata: undefined,
@@ -62,7 +63,7 @@ async function progressOf(
   checkpoint: Checkpoint,
   signal?: AbortSignal,
 ): Promise<WeightsProbe["progress"]> {
-  const content = (await checkpoint.readValues?.(signal)) ?? checkpoint.content;
+  const { content } = checkpoint;
   const kind = content === undefined ? undefined : contentKind(content);
   if (content === undefined || (kind !== "training-checkpoint" && kind !== undefined)) return undefined;
   const reader = new TensorReader(files, checkpoint);

@@ -1,6 +1,8 @@
 import type { FileEntry, Files } from "../bytes/files";
+import type { Problem } from "../problem/problem";
 import type { CheckpointFile } from "./checkpointFile";
 import type { FileContent, FormatId, ParsedFile } from "./format";
+import type { ImportFinding } from "./importFinding";
 
 /** A folder that may be one checkpoint of several processes. */
 export interface FolderListing {
@@ -31,7 +33,14 @@ export interface ParsedFolder extends ParsedFile {
    * The content with such values as take a read of their own (schedules, steps, settings), for what is said of the
    * training. Never rejects for what is in the files.
    */
-  readonly readValues?: (signal?: AbortSignal) => Promise<FileContent>;
+  readonly readValues?: (signal?: AbortSignal) => Promise<FolderValues>;
+}
+
+/** The content of a folder with its values, and what reading them told. */
+export interface FolderValues {
+  readonly content: FileContent;
+  readonly imports?: readonly ImportFinding[];
+  readonly problems?: readonly Problem[];
 }
 
 /** A reader for folders that are one checkpoint. Register it in folderRegistry.ts. */

@@ -10,6 +10,7 @@ import { openCheckpoint } from "../checkpoint/openCheckpoint";
 import { readScalars } from "../checkpoint/readScalars";
 import type { CheckpointSummary } from "../checkpoint/summary";
 import { TensorReader } from "../checkpoint/tensorReader";
+import { withValues } from "../checkpoint/withValues";
 import { type ContentNode, type ContentPage, type ContentPath, contentPage } from "../content/contentTree";
 import { type SettingsGroup, settingsSections } from "../content/settingsSections";
 import { folderFindings } from "../health/folderFindings";
@@ -80,9 +81,7 @@ export class CheckpointSession {
     userStage: UserStage,
     signal?: AbortSignal,
   ): Promise<CheckpointSession> {
-    const opened = await openCheckpoint(files, path, signal);
-    const content = await opened.readValues?.(signal);
-    const checkpoint = content === undefined ? opened : { ...opened, content };
+    const checkpoint = await withValues(await openCheckpoint(files, path, signal), signal);
     const folder = await readFolderContext(files, checkpoint.folder, signal);
     const { adapter, config } = adapterOf(withoutOptimizer(checkpoint), folder);
     const stage = stageOf(checkpoint, folder, userStage);

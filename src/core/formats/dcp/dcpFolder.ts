@@ -16,7 +16,7 @@ import { absence, type DcpFiles, itemFile, listDcpFiles, metadataName, rankOf } 
 import { DcpItemRegion } from "./dcpItem";
 import { type DcpItem, type DcpMetadata, type DcpTensor, itemKey, parseDcpMetadata } from "./dcpMetadata";
 import { reportEntries, reportFiles } from "./dcpProblems";
-import { readDcpValues } from "./dcpValues";
+import { type ReadEntries, readDcpValues } from "./dcpValues";
 import { buildStateTree, type StateEntry } from "./stateTree";
 
 /** What a save writes before it renames it to `.metadata`. */
@@ -48,7 +48,7 @@ export interface DcpFolder {
   /** Undefined where the names of the files do not tell it. */
   readonly worldSize: number | undefined;
   /** The entries with the values that are no tensors, which takes a read of each. */
-  readonly readEntries: (signal?: AbortSignal) => Promise<readonly StateEntry[]>;
+  readonly readEntries: (signal?: AbortSignal) => Promise<ReadEntries>;
 }
 
 /** @throws CheckpointError where `.metadata` cannot be read. */
@@ -66,7 +66,10 @@ export async function openDcp(folder: FolderListing, signal?: AbortSignal): Prom
       ...(worldSize === undefined ? {} : { worldSize }),
       ...(entries.length === 0 ? {} : { loadSnippet: snippet(folder.path) }),
     },
-    readValues: async (valueSignal) => buildStateTree(await readEntries(valueSignal)),
+    readValues: async (valueSignal) => {
+      const { entries: filled, ...told } = await readEntries(valueSignal);
+      return { ...told, content: buildStateTree(filled) };
+    },
   };
 }
 
@@ -119,7 +122,7 @@ function unfinished({ path, entries }: FolderListing): DcpFolder {
     problems: [{ severity: "error", code: "MissingMetadata", message, file: path }],
     files: items.map(({ name }) => ({ name, path: joinPath(path, name), bytes: 0, status: "ok" })),
     worldSize: undefined,
-    readEntries: async () => [],
+    readEntries: async () => ({ entries: [], imports: [], problems: [] }),
   };
 }
 

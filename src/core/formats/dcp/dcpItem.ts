@@ -64,7 +64,11 @@ export class DcpItemRegion implements ByteRegion {
   async open(file: ByteSource, signal?: AbortSignal): Promise<ByteSource> {
     const { item, expected } = this;
     const source = await openItem(file, item, signal);
-    const { tensors } = await readTorchSlice(source, signal);
+    const { tensors, imports = [] } = await readTorchSlice(source, signal);
+    const dangerous = imports.find(({ verdict }) => verdict === "dangerous");
+    if (dangerous !== undefined) {
+      throw this.wrong(`would run code by ${dangerous.global} when Python loads it; nothing was run here`);
+    }
     const tensor = tensors.find(({ name }) => name === "") ?? tensors[0];
     if (tensor === undefined) throw this.wrong("holds no tensor");
     if (tensor.dtype !== expected.dtype) {

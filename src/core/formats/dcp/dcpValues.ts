@@ -1,12 +1,18 @@
 import type { OpenByteSource } from "../../bytes/byteSource";
 import type { Files } from "../../bytes/files";
 import { mapParallel } from "../../bytes/mapParallel";
+import { maxListedProblems } from "../../problem/limits";
+import type { Problem } from "../../problem/problem";
+import { ProblemList } from "../../problem/problemList";
+import { plural } from "../../text/quantities";
+import { quote } from "../../text/quote";
 import { BytesValue, type ContentValue } from "../contentValue";
+import { type ImportFinding, mergeImports } from "../importFinding";
 import { unpickle } from "../pickle/unpickle";
 import { readTorchSlice } from "../torch/torchSlice";
 import type { DcpFiles } from "./dcpFiles";
 import { openItem } from "./dcpItem";
-import type { DcpItem, DcpMetadata } from "./dcpMetadata";
+import type { DcpMetadata } from "./dcpMetadata";
 import type { StateEntry } from "./stateTree";
 
 /** Values that are read for what they say of the training: each takes reads of its own. */
@@ -21,12 +27,19 @@ export interface DcpState {
   readonly entries: readonly StateEntry[];
 }
 
-/** The entries with their values that are no tensors. Those that cannot be read are left as they are. */
+/** Entries of a state dict with the values that were read, and what reading them told. */
+export interface ReadEntries {
+  readonly entries: readonly StateEntry[];
+  readonly imports: readonly ImportFinding[];
+  readonly problems: readonly Problem[];
+}
+
+/** The entries with their values that are no tensors. Those that cannot be read are left as they are, and told. */
 export async function readDcpValues(
   files: Files,
   { metadata, files: members, entries }: DcpState,
   signal?: AbortSignal,
-): Promise<readonly StateEntry[]> {
+): Promise<ReadEntries> {
   const open = new Map<string, Promise<OpenByteSource>>();
   const sourceOf = (path: string) => {
     const known = open.get(path);
@@ -35,6 +48,8 @@ export async function readDcpValues(
     open.set(path, opened);
     return opened;
   };
+  const imports: ImportFinding[] = [];
+  const problems = new ProblemList(maxListedProblems);
   const wanted = metadata.values
     .flatMap((name) => {
       const item = metadata.items.get(name);
@@ -48,31 +63,36 @@ export async function readDcpValues(
   try {
     const read = await mapParallel(wanted, parallelReads, async ({ name, item, path }) => {
       try {
-        return [name, await readValue(await sourceOf(path), item, signal)] as const;
-      } catch {
+        const { content, imports: found = [] } = await readTorchSlice(
+          await openItem(await sourceOf(path), item, signal),
+          signal,
+        );
+        const where = `the value ${quote(name.slice(0, 200))}`;
+        imports.push(...found.map((finding) => ({ ...finding, where })));
+        return [name, unwrapped(content?.root)] as const;
+      } catch (error) {
         signal?.throwIfAborted();
-        // What cannot be read is told when the folder is verified; here it only says less of the training.
+        const reason = error instanceof Error ? error.message : String(error);
+        const message = `The value ${quote(name.slice(0, 200))} cannot be read: ${reason}`;
+        problems.add({ severity: "error", code: "UnreadableValue", message, file: path });
         return [name, undefined] as const;
       }
     });
+    const passedOver = metadata.values.length - wanted.length;
+    if (passedOver > 0) {
+      const message = `${plural(passedOver, "value")} that are no tensors were not looked into: they are large or many, or missing.`;
+      problems.add({ severity: "info", code: "ValuesNotRead", message });
+    }
     const values = new Map(read);
-    return entries.map((entry) => {
+    const filled = entries.map((entry) => {
       const value = entry.tensor === undefined ? values.get(entry.name) : undefined;
       return value === undefined ? entry : { ...entry, value };
     });
+    return { entries: filled, imports: mergeImports(imports), problems: problems.toArray() };
   } finally {
     const opened = await Promise.allSettled(open.values());
     await Promise.all(opened.map((each) => (each.status === "fulfilled" ? each.value.close() : undefined)));
   }
-}
-
-async function readValue(
-  file: OpenByteSource,
-  item: DcpItem,
-  signal?: AbortSignal,
-): Promise<ContentValue | undefined> {
-  const { content } = await readTorchSlice(await openItem(file, item, signal), signal);
-  return unwrapped(content?.root);
 }
 
 /** torchdata saves the state of its data loader as a pickle in bytes. */

@@ -111,12 +111,18 @@ async function openFsdp(listing: FolderListing, signal?: AbortSignal): Promise<P
     },
     readValues: async (valueSignal) => {
       const all: StateEntry[] = [];
+      const found: ImportFinding[] = [];
+      const told: Problem[] = [];
       for (const [at, part] of opened.entries()) {
         const { role, index } = parts[at] as Part;
-        const own = (await part.dcp?.readEntries(valueSignal)) ?? part.entries;
+        const read = await part.dcp?.readEntries(valueSignal);
+        const own = read?.entries ?? part.entries;
         all.push(...own.map((entry) => inWhole(entry, role, index, offsets[at] as number)));
+        found.push(...(read?.imports ?? []));
+        told.push(...(read?.problems ?? []));
       }
-      return buildStateTree(withTensorsOf(all, entries));
+      const content = buildStateTree(withTensorsOf(all, entries));
+      return { content, imports: mergeImports(found), problems: told };
     },
   };
 }

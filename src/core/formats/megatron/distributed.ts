@@ -57,8 +57,10 @@ export async function openDistributed(listing: FolderListing, signal?: AbortSign
     ...(readValues === undefined
       ? {}
       : {
-          readValues: async (valueSignal?: AbortSignal) =>
-            withCommon(await readValues(valueSignal), commonContent, files.length - 1),
+          readValues: async (valueSignal?: AbortSignal) => {
+            const values = await readValues(valueSignal);
+            return { ...values, content: withCommon(values.content, commonContent, files.length - 1) };
+          },
         }),
     imports: mergeImports([...(parsed.imports ?? []), ...(common?.parsed?.imports ?? [])]),
     problems,
