@@ -3,7 +3,8 @@ import { baseName, joinPath, parentPath } from "../bytes/paths";
 import { safetensorsPieces, shardingKey } from "../formats/dcp/safetensorsPieces";
 import type { FolderFormat } from "../formats/folderFormat";
 import { folderFormatOf } from "../formats/folderRegistry";
-import { isRankFile } from "../formats/fsdp/rankFiles";
+import { rankOfFile } from "../formats/fsdp/rankFiles";
+import { readRankPiece } from "../formats/fsdp/rankPiece";
 import { isOrbaxStep, orbaxFolder } from "../formats/orbax/orbaxFolder";
 import { readCheckpointFile } from "../formats/readFile";
 import { bundleIndexOf, openBundle } from "../formats/tensorflow/tensorflowBundle";
@@ -144,7 +145,9 @@ async function openSingleFile(files: Files, path: string, signal?: AbortSignal):
   const name = baseName(path);
   const source = await files.open(path);
   try {
-    const parsed = await readCheckpointFile(source, name, path, signal);
+    const file = await readCheckpointFile(source, name, path, signal);
+    const rank = rankOfFile(name);
+    const parsed = rank === undefined ? file : await readRankPiece(file, source, rank, signal);
     const { format, metadata, aliases, content, imports } = parsed;
     const { tensors, others, problems } = await joinOutside(files, parentPath(path), parsed);
     const broken = problems.some(isReadingError);
@@ -177,7 +180,7 @@ async function wholeOf(
   metadata: Checkpoint["metadata"],
 ): Promise<Pick<Checkpoint, "wholeModelPath" | "isPiece">> {
   const name = baseName(path);
-  const isPiece = metadata.has(shardingKey) || isRankFile(name);
+  const isPiece = metadata.has(shardingKey) || rankOfFile(name) !== undefined;
   if (isPiece) return { wholeModelPath: parentPath(path), isPiece };
   return { wholeModelPath: await findIndex(files, path) };
 }

@@ -29,7 +29,11 @@ import { checkSteps } from "./stepCheck";
  * Reads directories, pickles and some numbers, never tensors. Does not reject for what is in the files.
  */
 export async function judgeResume(subject: ResumeSubject, signal?: AbortSignal): Promise<ResumeReport> {
-  const { content } = subject.checkpoint;
+  const { content, isPiece, name } = subject.checkpoint;
+  if (isPiece === true) {
+    const reason = `${name} is one rank's part: whether training can be resumed is told of the folder.`;
+    return weighChecks([{ what: "Parameters", verdict: "unknown", reason }], undefined);
+  }
   const inputs =
     content !== undefined && isJudgedAlone(subject, content)
       ? await gatherFromFile(subject, content, signal)

@@ -83,7 +83,8 @@ export class CheckpointSession {
   ): Promise<CheckpointSession> {
     const checkpoint = await withValues(await openCheckpoint(files, path, signal), signal);
     const folder = await readFolderContext(files, checkpoint.folder, signal);
-    const { adapter, config } = adapterOf(withoutOptimizer(checkpoint), folder);
+    const { adapter, config } =
+      checkpoint.isPiece === true ? noAdapter : adapterOf(withoutOptimizer(checkpoint), folder);
     const stage = stageOf(checkpoint, folder, userStage);
     const inside = await readInsideFile(files, checkpoint, folder, signal);
     return new CheckpointSession(
@@ -324,6 +325,9 @@ function shortened(node: ContentNode): ContentNode {
     ...(tensor === undefined ? {} : { tensor: tensor.slice(0, maxShownNameLength) }),
   };
 }
+
+/** One rank's part of factors has not their shapes, and is no adapter. */
+const noAdapter = { adapter: undefined, config: undefined };
 
 /** Moments of an adapter are named like its factors, and are none. */
 function withoutOptimizer(checkpoint: Checkpoint): Checkpoint {

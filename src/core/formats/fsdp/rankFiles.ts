@@ -33,9 +33,13 @@ const namings: readonly Naming[] = [
   { role: "optimizer", pattern: /^(optim)_world_size_(?<world>\d{1,7})_rank_(?<rank>\d{1,7})(\.pt)$/ },
 ];
 
-/** Whether a file holds one rank's part of something, by its name. */
-export function isRankFile(name: string): boolean {
-  return namings.some(({ pattern }) => pattern.test(name));
+/** The rank whose part a file holds, by its name. */
+export function rankOfFile(name: string): number | undefined {
+  for (const { pattern } of namings) {
+    const rank = pattern.exec(name)?.groups?.rank;
+    if (rank !== undefined) return Number(rank);
+  }
+  return undefined;
 }
 
 /** Files of ranks in a folder, together by what they hold. */

@@ -47,7 +47,7 @@ export async function readRankState(
   try {
     source = await files.open(path);
     const parsed = await readCheckpointFile(source, name, path, signal);
-    const entries = await readEntries(parsed, source, rank, signal);
+    const entries = await readRankEntries(parsed, source, rank, signal);
     const { imports = [], problems } = parsed;
     // Wrappers of parts hold no values themselves, which the reader of single files tells of each.
     const told = problems.filter(({ code }) => code !== "TensorWithoutBytes");
@@ -63,7 +63,8 @@ export async function readRankState(
   }
 }
 
-async function readEntries(
+/** The entries of a rank's state dict: parts of tensors, whole tensors, values. */
+export async function readRankEntries(
   { content, tensors }: ReadFileResult,
   source: OpenByteSource,
   rank: number,

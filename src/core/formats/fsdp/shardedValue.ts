@@ -68,7 +68,9 @@ interface Mesh {
 }
 
 function dTensor(state: ContentValue | undefined, facts: RankFacts): ShardedValue | undefined {
-  const fields = mappingOf(state);
+  // Attributes, or the pair of those and of slots.
+  const pair = sequenceOf(state) ?? [state];
+  const fields = pair.map((each) => mappingOf(each)).find((each) => each?.has("_local_tensor") === true);
   const localObject = fields?.get("_local_tensor");
   const local = localObject === undefined ? undefined : facts.tensorOf(localObject);
   const spec = attributesOf(fields?.get("_spec"));

@@ -155,12 +155,20 @@ const fromType: Build = ([callee, type, args, state], builder, depth) => {
   const inner = builder.build(new PyObject(callee, args, false), depth);
   if (inner === undefined) return undefined;
   const note = type instanceof PyGlobal && type.qualifiedName !== "torch.Tensor" ? { note: type.name } : {};
+  const own = ownState(state);
   return {
     ...inner,
     ...note,
-    ...(state instanceof PyObject || state instanceof MapValue ? { attributes: state } : {}),
+    ...(own instanceof PyObject || own instanceof MapValue ? { attributes: own } : {}),
   };
 };
+
+/** A tensor's state is its attributes, or the pair of those and its slots (`copyreg.__reduce_ex__`). */
+function ownState(state: ContentValue | undefined): ContentValue | undefined {
+  const pair = tupleItems(state);
+  if (pair?.length !== 2) return state;
+  return pair[1] instanceof MapValue && pair[1].size > 0 ? pair[1] : pair[0];
+}
 
 const constructors = new Map<string, Build>([
   ["torch._utils._rebuild_tensor", (args, builder) => view(args, builder)],

@@ -1,5 +1,5 @@
 import { isSafetensorsPiece } from "../../formats/dcp/safetensorsPieces";
-import { isRankFile } from "../../formats/fsdp/rankFiles";
+import { rankOfFile } from "../../formats/fsdp/rankFiles";
 import { classifyEntry, type Part } from "../../parts/parts";
 import { parseStepFolder, type StepFolderName } from "../../progress/checkpointNames";
 import type { Candidate, CandidateGroup } from "./candidate";
@@ -97,7 +97,7 @@ function holdsCheckpoint(folder: Folder): boolean {
   if (parts.has("trainer-state")) return true;
   // What several processes wrote, each its part: none of the files is a checkpoint.
   const isPart = ({ name }: { readonly name: string }) =>
-    name.endsWith(".distcp") || isSafetensorsPiece(name) || isRankFile(name);
+    name.endsWith(".distcp") || isSafetensorsPiece(name) || rankOfFile(name) !== undefined;
   if (folder.files.some(isPart)) return true;
   if (!holdsLibraryWeights(folder)) return false;
   const beside: readonly Part[] = ["adapter-config", "config", "optimizer", "scheduler", "rng-state"];
