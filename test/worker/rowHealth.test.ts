@@ -108,8 +108,12 @@ test("is asked again when the weights or what they are held against changed", as
   await row(files, cache);
   // Only the configuration, which the search reads for itself.
   expect(files.opened.slice(opened)).toEqual([`${folder}/adapter_config.json`]);
-  files.write(`${folder}/adapter_config.json`, config.replace("q_proj", "w_proj"), 5);
-  expect(await row(files, cache)).toEqual([["warning", "UnmatchedPattern"]]);
+  const settings = config
+    .replace("{", '{"modules_to_save":["lm_head"],')
+    .replace('"q_proj"', '"q_proj","v_proj"');
+  files.write(`${folder}/adapter_config.json`, settings, 5);
+  // That v_proj is not adapted is told by Health alone.
+  expect(await row(files, cache)).toEqual([["warning", "SavedModulesMissing"]]);
 });
 
 test("infinity is a number of its own for the best score so far and in masks, not for weights", async () => {

@@ -11,6 +11,9 @@ import { baseProblems } from "./baseProblems";
 /** Problems that one row of a list can carry. */
 const maxRowProblems = 6;
 
+/** Warnings about settings, alike in every checkpoint of a run: Health tells them, a row has room for faults. */
+const ofSettings: ReadonlySet<string> = new Set(["UnmatchedPattern", "LoraRankMismatch", "LokrScale"]);
+
 export interface RowHealthOptions extends BaseSearch {
   /** What many looks share. */
   readonly allowance: ReadAllowance;
@@ -32,7 +35,7 @@ export async function rowHealth(
   try {
     const session = await CheckpointSession.open(limited(), path, () => undefined, signal);
     const told = await session.health(signal, false);
-    found.push(...told.filter(({ severity }) => severity !== "info"));
+    found.push(...told.filter(({ severity, code }) => severity !== "info" && !ofSettings.has(code)));
     if (!found.some(isReadingError)) found.push(...(await valuesOf(session, signal)));
     found.push(...(await baseProblems(limited(), session, search, signal)));
   } catch (error) {
