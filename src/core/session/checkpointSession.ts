@@ -31,7 +31,6 @@ import { findHalfWritten } from "../parts/halfWritten";
 import { mainFile } from "../parts/parts";
 import { maxShownNameLength } from "../problem/limits";
 import { compareProblems, type Problem } from "../problem/problem";
-import { readTrainerState } from "../progress/readTrainerState";
 import { judgeResume } from "../resume/judgeResume";
 import type { ResumeReport } from "../resume/resumeReport";
 import type { ChartSource } from "../runs/merge/chartedRun";
@@ -45,7 +44,8 @@ import { adapterOf } from "./adapterOf";
 import { type InsidePart, insideParts } from "./insideParts";
 import type { LoraView } from "./loraView";
 import { packingHints } from "./packingHints";
-import { hasHistory, summariseCheckpoint } from "./summariseCheckpoint";
+import { summariseCheckpoint } from "./summariseCheckpoint";
+import { trainingSource } from "./trainingSource";
 import { type ViewOptions, viewAdapter } from "./viewAdapter";
 
 /** How stages that the user set are looked up: by the checkpoint's identity. */
@@ -232,37 +232,9 @@ export class CheckpointSession {
     }
   }
 
-  /** The log beside the checkpoint as a run to chart; undefined where there is none. */
-  async trainingSource(signal?: AbortSignal): Promise<ChartSource | undefined> {
-    const { trainerStatePath } = this.folder;
-    if (trainerStatePath === undefined) return this.historySource();
-    const state = this.folder.trainerState ?? (await readTrainerState(this.files, trainerStatePath, signal));
-    const { globalStep, epoch, bestModelCheckpoint } = state;
-    const { path } = this.checkpoint;
-    const name = baseName(this.identity);
-    const isBest = bestModelCheckpoint !== undefined && baseName(bestModelCheckpoint) === name;
-    const moment = {
-      ...(globalStep === undefined ? {} : { step: globalStep }),
-      ...(epoch === undefined ? {} : { epoch }),
-    };
-    return {
-      checkpoints: globalStep === undefined ? [] : [{ path, name, ...moment }],
-      logFiles: [trainerStatePath],
-      current: path,
-      ...(isBest ? { best: path } : {}),
-    };
-  }
-
-  /** The histories in the file itself. Their steps are those of its own rows, or none but their order. */
-  private historySource(): ChartSource | undefined {
-    const { checkpoint } = this;
-    if (!hasHistory(this)) return undefined;
-    return {
-      checkpoints: [],
-      logFiles: [],
-      logs: [{ path: checkpoint.path, format: "checkpoint" }],
-      current: checkpoint.path,
-    };
+  /** The log beside the checkpoint, or the history in it, as a run to chart; undefined where there is none. */
+  trainingSource(signal?: AbortSignal): Promise<ChartSource | undefined> {
+    return trainingSource(this, signal);
   }
 
   /** The norms of every module's update. Reads the factors; undefined where the checkpoint is no adapter. */

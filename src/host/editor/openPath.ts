@@ -34,7 +34,7 @@ export async function mainFilePath(path: string): Promise<string> {
   return join(path, name);
 }
 
-export async function openCheckpointFile(uri: vscode.Uri): Promise<void> {
+async function openCheckpointFile(uri: vscode.Uri): Promise<void> {
   await vscode.commands.executeCommand("vscode.openWith", uri, viewTypeOf(uri));
 }
 

@@ -22,7 +22,7 @@ export interface ChunkedData {
 }
 
 /** Chunks along each axis, those at the end that reach beyond it as well. */
-export function chunkGrid(shape: readonly number[], chunkShape: readonly number[]): readonly number[] {
+function chunkGrid(shape: readonly number[], chunkShape: readonly number[]): readonly number[] {
   return shape.map((size, axis) => Math.ceil(size / (chunkShape[axis] as number)));
 }
 

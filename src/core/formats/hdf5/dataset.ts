@@ -197,7 +197,3 @@ export async function readFillValue(
   const size = fields.u32();
   return size === 0 || size > fields.left ? undefined : fields.take(size).slice();
 }
-
-export function unsupportedHdf5(message: string): CheckpointError {
-  return new CheckpointError("UnsupportedHdf5", message);
-}

@@ -17,7 +17,7 @@ export interface Superblock {
   readonly end: number;
 }
 
-export function isHdf5(head: Uint8Array, at = 0): boolean {
+function isHdf5(head: Uint8Array, at = 0): boolean {
   return signature.every((byte, index) => head[at + index] === byte);
 }
 

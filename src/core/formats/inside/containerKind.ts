@@ -27,7 +27,7 @@ export function containerKind(head: Uint8Array): ContainerKind | undefined {
 }
 
 /** Of an archive with a member first, or of an empty one. */
-export function isZipHead(head: Uint8Array): boolean {
+function isZipHead(head: Uint8Array): boolean {
   return begins(head, "PK\x03\x04") || begins(head, "PK\x05\x06");
 }
 

@@ -3,7 +3,7 @@ import { elementCount } from "../../tensors/tensor";
 import type { OutputTensor } from "./modelOutput";
 
 /** A file of weights with its tensors. */
-export interface Shard {
+export interface ModelShard {
   readonly file: string;
   readonly tensors: readonly OutputTensor[];
 }
@@ -16,7 +16,7 @@ export function byteSizeOf({ dtype, shape }: Pick<OutputTensor, "dtype" | "shape
  * Cuts a model into files of at most `maxBytes`, in the order of its tensors; one larger than that has a file of its
  * own. Names are those that transformers writes: model.safetensors, or model-00001-of-00003.safetensors.
  */
-export function shardsOf(tensors: readonly OutputTensor[], maxBytes: number): readonly Shard[] {
+export function shardsOf(tensors: readonly OutputTensor[], maxBytes: number): readonly ModelShard[] {
   const groups: OutputTensor[][] = [];
   let bytes = Number.POSITIVE_INFINITY;
   for (const tensor of tensors) {
@@ -40,7 +40,7 @@ export function shardsOf(tensors: readonly OutputTensor[], maxBytes: number): re
 export const indexName = "model.safetensors.index.json";
 
 /** The index beside shards, as transformers reads it. */
-export function indexText(shards: readonly Shard[]): string {
+export function indexText(shards: readonly ModelShard[]): string {
   const tensors = shards.flatMap((shard) => shard.tensors.map((tensor) => ({ tensor, file: shard.file })));
   const total = tensors.reduce((sum, { tensor }) => sum + byteSizeOf(tensor), 0);
   const names = tensors

@@ -8,7 +8,7 @@ import type { CheckpointSession } from "../../session/checkpointSession";
 import { refuseSources } from "../refuseSources";
 import { Checksum } from "./checksum";
 import type { ModelOutput, OutputTensor } from "./modelOutput";
-import { byteSizeOf, indexName, indexText, type Shard, shardsOf } from "./shards";
+import { byteSizeOf, indexName, indexText, type ModelShard, shardsOf } from "./shards";
 
 export interface WriteModelRequest {
   readonly files: Files;
@@ -97,7 +97,7 @@ function written({ path, output }: WriteModelRequest, files: readonly string[]):
   return { path, files, tensors: output.tensors.length, bytes };
 }
 
-function sizeOf({ tensors }: Shard): number {
+function sizeOf({ tensors }: ModelShard): number {
   return tensors.reduce((sum, tensor) => sum + byteSizeOf(tensor), 0);
 }
 
