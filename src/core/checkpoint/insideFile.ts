@@ -89,8 +89,24 @@ async function withNames(
   signal?: AbortSignal,
 ): Promise<readonly OptimizerState[]> {
   if (!optimizers.some(isUnknown) || checkpoint.layout !== undefined) return optimizers;
-  const beside = await tensorsBeside(files, checkpoint, folder, signal);
+  const own = ownWeights(checkpoint, optimizers);
+  const beside = own ?? (await tensorsBeside(files, checkpoint, folder, signal));
   return optimizers.map((optimizer) => nameParameters(optimizer, beside.tensors, beside.inModelOrder));
+}
+
+/** Keras keeps the model beside its optimizer, and not below a key of its own. */
+function ownWeights(
+  { format, tensors }: Checkpoint,
+  optimizers: readonly OptimizerState[],
+): ModelTensors | undefined {
+  if (format !== "hdf5" && format !== "keras" && format !== "tensorflow") return undefined;
+  const kept = new Set(
+    optimizers.flatMap(({ parameters }) =>
+      parameters.flatMap((parameter) => [...parameter.tensors.values()]),
+    ),
+  );
+  const isOther = ({ name }: Tensor) => /^_?optimizer(?:_weights)?\//.test(name);
+  return { tensors: tensors.filter((tensor) => !kept.has(tensor) && !isOther(tensor)), inModelOrder: false };
 }
 
 /** What the model would tell is not known yet: a name, or what the parameter itself takes. */

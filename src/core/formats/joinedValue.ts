@@ -1,4 +1,4 @@
-import type { Tensor } from "../tensors/tensor";
+import { formatShape, type Tensor } from "../tensors/tensor";
 import { type ContentValue, ForeignValue, MapValue } from "./contentValue";
 
 /** Stands for a tensor that is put together, where a value of the checkpoint refers to it. */
@@ -10,7 +10,7 @@ class JoinedValue extends ForeignValue {
   }
 
   override text(): string {
-    return `tensor(${this.tensor.shape.join(" × ")}, ${this.tensor.dtype})`;
+    return `tensor(${formatShape(this.tensor.shape)}, ${this.tensor.dtype})`;
   }
 }
 

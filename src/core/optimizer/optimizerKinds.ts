@@ -86,6 +86,11 @@ const rules: readonly Rule[] = [
   { name: "LAMB", group: ["max_grad_norm", "betas"] },
   { name: "Adam", state: ["max_exp_avg_sq"] },
   { name: "SGD", group: ["nesterov", "dampening"] },
+  { name: "Adam family (optax)", state: ["mu", "nu"] },
+  { name: "Adafactor (optax)", state: ["v_row", "v_col"] },
+  { name: "SGD with momentum (optax)", state: ["trace"] },
+  { name: "Adam family (Keras)", state: ["momentum", "velocity"] },
+  { name: "Adam family (TensorFlow)", state: ["m", "v"] },
 ];
 
 export function optimizerKind(evidence: KindEvidence): OptimizerKind {

@@ -176,6 +176,16 @@ function shapeOf(tensors: ReadonlyMap<string, Tensor>): readonly number[] | unde
     // fastai's own.
     "grad_avg",
     "sqr_avg",
+    // optax, Keras and TensorFlow.
+    "mu",
+    "nu",
+    "trace",
+    "momentum",
+    "velocity",
+    "m",
+    "v",
+    "rms",
+    "accumulator",
   ]) {
     const tensor = tensors.get(key);
     if (tensor !== undefined) return tensor.shape;

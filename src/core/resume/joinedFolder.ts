@@ -10,7 +10,13 @@ import { statedProgress } from "./statedProgress";
 import { schedulersInside } from "./stateInside";
 
 /** Folders whose files were joined when they were opened: what they hold need not be looked for by names. */
-const joinedFormats: ReadonlySet<string> = new Set(["dcp", "dcp-safetensors", "fsdp-ranks"]);
+const joinedFormats: ReadonlySet<string> = new Set([
+  "dcp",
+  "dcp-safetensors",
+  "fsdp-ranks",
+  "orbax",
+  "tensorflow",
+]);
 
 export function isJoined({ layout, format }: Checkpoint): boolean {
   return layout !== undefined && joinedFormats.has(format);

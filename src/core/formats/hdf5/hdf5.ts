@@ -13,6 +13,8 @@ import type { Tensor } from "../../tensors/tensor";
 import { formatBytes, formatCount } from "../../text/quantities";
 import { quote } from "../../text/quote";
 import type { Format, ParsedFile } from "../format";
+import { kerasTensors } from "../keras/kerasMoments";
+import { trainingTree } from "../trainingTree";
 import { readAttributes } from "./attributes";
 import type { Hdf5Place } from "./chunkedRegion";
 import { GlobalHeaps } from "./globalHeap";
@@ -47,10 +49,12 @@ export async function readHdf5(
     throw error instanceof CheckpointError && cut !== undefined ? cut : error;
   }
   walk.metadata.set("hdf5.superblock", String(version));
+  const content = trainingTree(walk.tensors, kerasTensors(walk.tensors));
   return {
     tensors: walk.tensors,
     metadata: walk.metadata,
     aliases: walk.aliases(),
+    ...(content === undefined ? {} : { content }),
     problems: walk.problems.toArray(),
   };
 }

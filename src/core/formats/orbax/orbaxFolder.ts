@@ -10,8 +10,10 @@ import { plural } from "../../text/quantities";
 import { quote } from "../../text/quote";
 import type { CheckpointFile } from "../checkpointFile";
 import type { FolderFormat, FolderListing, ParsedFolder } from "../folderFormat";
+import { trainingTree } from "../trainingTree";
 import { findStore, type KeyStore } from "./keyStore";
 import type { OcdbtValue } from "./ocdbtDatabase";
+import { optaxTensors } from "./optaxState";
 import { type OrbaxTree, parseOrbaxMetadata } from "./orbaxMetadata";
 import { parseZarr } from "./zarrMetadata";
 import { absentTensor, type FileOfValue, zarrTensor } from "./zarrTensors";
@@ -61,8 +63,10 @@ async function open({ files, path, entries }: FolderListing, signal?: AbortSigna
   }
   list.report(problems);
   reportParts(tensors, problems);
+  const content = trainingTree(tensors, optaxTensors(tensors));
   return {
     format: "orbax",
+    ...(content === undefined ? {} : { content }),
     files: list.files,
     layout: { label: `Orbax (${[...labels].join(", ")})` },
     tensors,

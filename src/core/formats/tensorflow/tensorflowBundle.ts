@@ -8,8 +8,10 @@ import { formatBytes } from "../../text/quantities";
 import { quote } from "../../text/quote";
 import type { CheckpointFile } from "../checkpointFile";
 import type { FolderFormat, FolderListing, ParsedFolder } from "../folderFormat";
+import { trainingTree } from "../trainingTree";
 import { type BundleIndex, readBundleIndex } from "./bundleIndex";
 import { bundleTensor } from "./bundleTensors";
+import { slotTensors } from "./slots";
 
 const indexEnding = ".index";
 const dataName = /\.data-\d{5}-of-\d{5}$/;
@@ -161,8 +163,10 @@ export async function openBundle(
     if (problem !== undefined) problems.add({ ...problem, file: list[1 + entry.shard]?.path ?? indexPath });
     if (tensor !== undefined) tensors.push(tensor);
   }
+  const content = trainingTree(tensors, slotTensors(tensors));
   return {
     format: "tensorflow",
+    ...(content === undefined ? {} : { content }),
     files: list,
     layout: { label: "TensorFlow checkpoint" },
     tensors,

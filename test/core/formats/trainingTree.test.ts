@@ -1,0 +1,122 @@
+import { describe, expect, test } from "vitest";
+import { kerasTensors } from "../../../src/core/formats/keras/kerasMoments";
+import { optaxTensors } from "../../../src/core/formats/orbax/optaxState";
+import { slotTensors } from "../../../src/core/formats/tensorflow/slots";
+import { type TrainingTensors, trainingTree } from "../../../src/core/formats/trainingTree";
+import { optimizerStates } from "../../../src/core/optimizer/optimizerState";
+import type { Tensor } from "../../../src/core/tensors/tensor";
+
+const tensor = (name: string, shape: readonly number[] = [2, 3], dtype = "F32"): Tensor => ({
+  name,
+  dtype,
+  shape,
+  byteSize: shape.reduce((product, size) => product * size, 4),
+  offset: 0,
+  fileIndex: 0,
+});
+
+/** Parameters with the names of the tensors that are kept of them, and what is kept once. */
+function told({ moments, settings, progress }: TrainingTensors) {
+  const kept: Record<string, Record<string, string>> = {};
+  for (const { parameter, key, tensor: of } of moments)
+    kept[parameter] = { ...kept[parameter], [key]: of.name };
+  return { kept, settings: [...settings.keys()], progress: [...(progress?.keys() ?? [])] };
+}
+
+describe("what an optimizer keeps is joined to the parameters", () => {
+  test("of optax, by the paths of the state's trees", () => {
+    const tensors = [
+      tensor("params.Dense_0.kernel"),
+      tensor("opt_state.0.count", [], "I32"),
+      tensor("opt_state.0.mu.Dense_0.kernel"),
+      tensor("opt_state.0.nu.Dense_0.kernel"),
+      tensor("step", [], "I32"),
+    ];
+    expect(told(optaxTensors(tensors))).toEqual({
+      kept: {
+        "params.Dense_0.kernel": { mu: "opt_state.0.mu.Dense_0.kernel", nu: "opt_state.0.nu.Dense_0.kernel" },
+      },
+      settings: ["0.count"],
+      progress: ["step"],
+    });
+    const content = trainingTree(tensors, optaxTensors(tensors));
+    const [state] = content === undefined ? [] : optimizerStates(content);
+    expect(state?.name).toBe("Adam family (optax)");
+    expect(state?.parameters).toMatchObject([{ name: "params.Dense_0.kernel", shape: [2, 3] }]);
+  });
+
+  test("of TensorFlow 2, by its slots", () => {
+    const value = ".ATTRIBUTES/VARIABLE_VALUE";
+    const tensors = [
+      tensor(`model/dense/kernel/${value}`),
+      tensor(`model/dense/kernel/.OPTIMIZER_SLOT/optimizer/m/${value}`),
+      tensor(`model/dense/kernel/.OPTIMIZER_SLOT/optimizer/v/${value}`),
+      tensor(`optimizer/learning_rate/${value}`, []),
+    ];
+    expect(told(slotTensors(tensors))).toEqual({
+      kept: { [`model/dense/kernel/${value}`]: { m: tensors[1]?.name, v: tensors[2]?.name } },
+      settings: ["learning_rate"],
+      progress: [],
+    });
+  });
+
+  test("of TensorFlow 1, by the names behind those of parameters that are there", () => {
+    const tensors = [
+      tensor("dense/kernel"),
+      tensor("dense/kernel/Adam"),
+      tensor("dense/kernel/Adam_1"),
+      tensor("beta1_power", []),
+      tensor("global_step", [], "I64"),
+      tensor("encoder/Adam"),
+    ];
+    expect(told(slotTensors(tensors))).toEqual({
+      kept: { "dense/kernel": { m: "dense/kernel/Adam", v: "dense/kernel/Adam_1" } },
+      settings: ["beta1_power"],
+      progress: ["global_step"],
+    });
+  });
+
+  test("of Keras 3, in the order of the numbers and not of the letters", () => {
+    const vars = (number: number, shape: readonly number[], dtype?: string) =>
+      tensor(`optimizer/vars/${number}`, shape, dtype);
+    const shapes = [[5, 4], [4], [4, 3], [3], [3, 2]];
+    const tensors = [
+      vars(1, []),
+      vars(10, [3, 2]),
+      vars(11, [3, 2]),
+      vars(0, [], "I64"),
+      ...shapes.slice(0, 4).flatMap((shape, at) => [vars(2 + 2 * at, shape), vars(3 + 2 * at, shape)]),
+      tensor("layers/dense/vars/0", [5, 4]),
+    ];
+    const found = kerasTensors(tensors);
+    expect(told(found).settings).toEqual(["iterations", "learning_rate"]);
+    expect(
+      found.moments.slice(-2).map(({ parameter, key, tensor: of }) => [parameter, key, of.name]),
+    ).toEqual([
+      [4, "momentum", "optimizer/vars/10"],
+      [4, "velocity", "optimizer/vars/11"],
+    ]);
+  });
+
+  test.each(["Adam/m/dense/kernel:0", "Adam/dense/kernel/m:0", "training/Adam/dense/kernel/m:0"])(
+    "of Keras 2, by its name: %s",
+    (name) => {
+      const tensors = [
+        tensor("model_weights/dense/dense/kernel:0"),
+        tensor(`optimizer_weights/${name}`),
+        tensor("optimizer_weights/Adam/iter:0", [], "I64"),
+      ];
+      expect(told(kerasTensors(tensors))).toMatchObject({
+        kept: { "model_weights/dense/dense/kernel:0": { m: `optimizer_weights/${name}` } },
+        settings: ["Adam/iter"],
+      });
+    },
+  );
+
+  test("a checkpoint of a model alone has no tree", () => {
+    const tensors = [tensor("layers/dense/vars/0"), tensor("model/m")];
+    expect(trainingTree(tensors, kerasTensors(tensors))).toBeUndefined();
+    expect(trainingTree(tensors, slotTensors(tensors))).toBeUndefined();
+    expect(trainingTree(tensors, optaxTensors(tensors))).toBeUndefined();
+  });
+});
