@@ -1,13 +1,16 @@
 import { resolve } from "node:path";
 import { baseProblems } from "../core/base/baseProblems";
+import { CheckpointError } from "../core/problem/checkpointError";
 import { mergeProblems } from "../core/problem/problem";
 import { failedReport, hasReadingErrors, inspectReport } from "../core/report/inspectReport";
 import { inspectText } from "../core/report/reportText";
+import { runFolderReport, runFolderText } from "../core/report/runFolder";
 import { CheckpointSession } from "../core/session/checkpointSession";
 import { nodeFiles } from "../worker/nodeFiles";
 import { findInTensors } from "../worker/numbers/findInTensors";
 import { baseSearch } from "./baseSearch";
 import { defineCommand, jsonFlag, noUserStage, onePath } from "./command";
+import { findRuns, type ReadRun } from "./findRuns";
 
 export const inspectCommand = defineCommand({
   usage: "inspect PATH [--json] [--stats] [--sha256] [--show-secrets]",
@@ -20,7 +23,13 @@ export const inspectCommand = defineCommand({
   jsonFlags: ["stats", "sha256"],
   async run(paths, { json, stats, sha256, "show-secrets": showSecrets }) {
     const path = onePath(paths);
-    const session = await CheckpointSession.open(nodeFiles, resolve(path), noUserStage);
+    const { session, runs } = await openOrFindRuns(resolve(path));
+    if (session === undefined || runs.length > 0) {
+      return {
+        failed: false,
+        ...(json ? { report: runFolderReport(path, runs) } : { text: runFolderText(path, runs) }),
+      };
+    }
     const failed = hasReadingErrors(session);
     const ofBase = await baseProblems(nodeFiles, session, baseSearch());
     if (!json && !stats && !sha256) {
@@ -36,3 +45,29 @@ export const inspectCommand = defineCommand({
   },
   failure: (paths, problem) => failedReport(paths[0] ?? "", problem),
 });
+
+/** A run's folder is not searched like a disk: what it is of lies some folders below. */
+const runFolderBounds = { maxDepth: 4, maxFolders: 500 };
+
+/** A folder that holds no weights itself leads on to the checkpoints below it. */
+async function openOrFindRuns(path: string): Promise<{
+  readonly session?: CheckpointSession;
+  readonly runs: readonly ReadRun[];
+}> {
+  const find = async () => {
+    const isFolder = (await nodeFiles.stat(path))?.kind === "directory";
+    const found = isFolder ? await findRuns(path, runFolderBounds) : undefined;
+    return found?.runs.filter(({ run }) => run.checkpoints.length + run.logs.length > 0) ?? [];
+  };
+  try {
+    const session = await CheckpointSession.open(nodeFiles, path, noUserStage);
+    const isEmpty = session.checkpoint.files.length === 0 && session.summary().kind === "unknown";
+    const runs = isEmpty ? await find() : [];
+    return { session, runs: runs.filter(({ run }) => run.checkpoints.some((one) => one.path !== path)) };
+  } catch (error) {
+    if (!(error instanceof CheckpointError) || error.code !== "NoWeights") throw error;
+    const runs = await find();
+    if (runs.length === 0) throw error;
+    return { runs };
+  }
+}

@@ -56,6 +56,18 @@ beforeAll(() => {
 });
 
 describe("inspect", () => {
+  test("leads on from the folder of a run to its checkpoints", () => {
+    const { status, json } = run("inspect", "run", "--json");
+    expect(status).toBe(0);
+    const { problems, runs } = json();
+    expect(problems).toMatchObject([{ severity: "info", code: "RunFolder" }]);
+    const paths = runs.flatMap((one: { checkpoints: { path: string }[] }) =>
+      one.checkpoints.map(({ path }) => path.slice(path.lastIndexOf("/") + 1)),
+    );
+    expect(paths).toEqual(["checkpoint-10", "checkpoint-20"]);
+    expect(run("inspect", "run").stdout).toContain("A folder of 1 run with 2 checkpoints");
+  });
+
   test("prints tensors, adapter and progress as the contract names them", () => {
     const { status, json } = run("inspect", "run/checkpoint-20", "--json");
     expect(status).toBe(0);
