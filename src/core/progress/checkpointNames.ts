@@ -13,10 +13,11 @@ export interface StepFolderName extends NamedMoment {
   readonly temporary: boolean;
 }
 
-const stepFolder = /^(tmp-)?(checkpoint|ckpt|global[-_]?step|steps?|iter|iteration|epoch)[-_=]?(\d{1,15})$/i;
+const stepFolder =
+  /^(tmp-)?(checkpoint|ckpt|global[-_]?step|steps?|iter|iteration|epoch)[-_=]?(\d{1,15})(?:_universal)?$/i;
 
 /**
- * `checkpoint-500` (Hugging Face), `epoch_1` and `step_100` (torchtune), `global_step10` (DeepSpeed),
+ * `checkpoint-500` (Hugging Face), `epoch_1` and `step_100` (torchtune), `global_step10` and `global_step10_universal` (DeepSpeed),
  * `iter_0000100` (Megatron), `checkpoint_3` (accelerate: the third save, when its files say so).
  */
 export function parseStepFolder(name: string, isAccelerate = false): StepFolderName | undefined {

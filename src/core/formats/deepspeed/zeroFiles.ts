@@ -65,6 +65,13 @@ export function zeroFiles(names: readonly string[]): ZeroFiles | undefined {
   };
 }
 
+/** A file that holds the state of one rank, layer or expert, by its name. */
+export function isZeroFile(name: string): boolean {
+  return [optimizerName, modelName, layerName, expertName, expertOptimizerName].some((pattern) =>
+    pattern.test(name),
+  );
+}
+
 function rankFiles(names: readonly string[], pattern: RegExp): readonly ZeroFile[] {
   return names
     .flatMap((name) => {

@@ -1,4 +1,5 @@
 import { isSafetensorsPiece } from "../../formats/dcp/safetensorsPieces";
+import { isZeroFile } from "../../formats/deepspeed/zeroFiles";
 import { rankOfFile } from "../../formats/fsdp/rankFiles";
 import { classifyEntry, type Part } from "../../parts/parts";
 import { parseStepFolder, type StepFolderName } from "../../progress/checkpointNames";
@@ -28,7 +29,10 @@ class Finder {
       return;
     }
     const isCheckpoint = holdsCheckpoint(folder);
-    const partFolders = isCheckpoint ? folder.folders.filter(isPartFolder) : [];
+    const isOfDeepSpeed = folder.files.some(({ name }) => isZeroFile(name));
+    const partFolders = isCheckpoint
+      ? folder.folders.filter((child) => isPartFolder(child) || (isOfDeepSpeed && child.name === "zero"))
+      : [];
     for (const child of folder.folders) if (!partFolders.includes(child)) this.visit(child);
     if (this.steps.has(folder) && (isCheckpoint || holdsLibraryWeights(folder))) {
       const output = folderCandidate(folder, partFolders);
@@ -97,7 +101,7 @@ function holdsCheckpoint(folder: Folder): boolean {
   if (parts.has("trainer-state")) return true;
   // What several processes wrote, each its part: none of the files is a checkpoint.
   const isPart = ({ name }: { readonly name: string }) =>
-    name.endsWith(".distcp") || isSafetensorsPiece(name) || rankOfFile(name) !== undefined;
+    name.endsWith(".distcp") || isSafetensorsPiece(name) || rankOfFile(name) !== undefined || isZeroFile(name);
   if (folder.files.some(isPart)) return true;
   if (!holdsLibraryWeights(folder)) return false;
   const beside: readonly Part[] = ["adapter-config", "config", "optimizer", "scheduler", "rng-state"];
