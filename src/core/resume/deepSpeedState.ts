@@ -19,7 +19,7 @@ import type { ResumeCheck } from "./resumeReport";
 
 const optimName = /^(?:bf16_|fp16_)?zero_pp_rank_(\d+)_mp_rank_(\d+)_optim_states\.pt$/;
 const modelName = /^(?:zero_pp_rank_(\d+)_)?mp_rank_(\d+)_model_states\.pt$/;
-const stepFolder = /^global_step(\d+)$/;
+const stepFolder = /^global_step(\d+)(?:_universal)?$/;
 
 /** The shards of one rank are like those of any other; so many are opened, the others are counted. */
 const maxOpened = 16;
@@ -180,7 +180,7 @@ class DeepSpeedReader {
       const own = optimFiles.filter((shard) => shard.modelRank === modelRank).map(({ rank }) => rank);
       const missing = missingNumbers(own, Math.max(partitions, Math.max(...own) + 1));
       if (missing.length > 0) {
-        const reason = `${formatCount(own.length)} of ${formatCount(own.length + missing.length)} shards, without those of rank ${namedNumbers(missing)}. DeepSpeed refuses to load it, and the weights cannot be rebuilt.`;
+        const reason = `${formatCount(own.length)} of ${formatCount(own.length + missing.length)} shards, without those of rank ${namedNumbers(missing)}. DeepSpeed refuses to load it; the 32-bit weights and moments of those ranks are lost.`;
         return judged(what, "error", reason);
       }
     }

@@ -1,10 +1,11 @@
 import type { Files } from "../bytes/files";
 import { joinPath } from "../bytes/paths";
-import type { FolderContext } from "../checkpoint/folderContext";
+import { readText } from "../bytes/readText";
 import type { ContentValue, MapValue } from "../formats/contentValue";
 import { mappingOf, membersOf, numberOf } from "../formats/contentView";
+import { isRankFolder } from "../formats/megatron/rankModel";
 import { formatCount, plural } from "../text/quantities";
-import { judged, type LayoutFindings } from "./layoutFindings";
+import { judged, type LayoutFindings, type ListedFile, listOrNothing } from "./layoutFindings";
 import type { PartOpener } from "./openedParts";
 import type { ResumeCheck, ResumeTopic } from "./resumeReport";
 
@@ -17,16 +18,15 @@ const maxOpened = 16;
  */
 export async function megatronState(
   files: Files,
-  { folder, files: entries }: FolderContext,
+  { folder, files: entries }: ListedFolder,
   opener: PartOpener,
 ): Promise<LayoutFindings | undefined> {
   const isRank = entries.some(({ name }) => name === fileName);
-  const ranks = isRank
-    ? [folder]
-    : entries
-        .filter(({ kind, name }) => kind === "directory" && /^mp_rank_\d+(?:_\d+)*$/.test(name))
-        .map(({ path }) => path);
-  if (ranks.length === 0) return undefined;
+  const ranks = isRank ? [folder] : rankFolders(entries);
+  if (ranks.length === 0) {
+    const iteration = await chosenIteration(files, folder, entries);
+    return iteration === undefined ? undefined : megatronState(files, iteration, opener);
+  }
   const absent: string[] = [];
   let first: MapValue | undefined;
   for (const rank of ranks.slice(0, maxOpened)) {
@@ -53,6 +53,38 @@ export async function megatronState(
     worldSize: undefined,
     steps: iteration === undefined ? [] : [{ who: "iteration", step: iteration }],
   };
+}
+
+interface ListedFolder {
+  readonly folder: string;
+  readonly files: readonly ListedFile[];
+}
+
+function rankFolders(entries: readonly ListedFile[]): readonly string[] {
+  return entries.flatMap(({ kind, name, path }) =>
+    kind === "directory" && isRankFolder(name) ? [path] : [],
+  );
+}
+
+const trackerName = "latest_checkpointed_iteration.txt";
+const maxTrackerBytes = 1000;
+
+/** The folder of the iteration that a run's tracker names, where it holds ranks. */
+async function chosenIteration(
+  files: Files,
+  folder: string,
+  entries: readonly ListedFile[],
+): Promise<ListedFolder | undefined> {
+  if (!entries.some(({ name }) => name === trackerName)) return undefined;
+  const told = (await readText(files, joinPath(folder, trackerName), maxTrackerBytes).catch(() => "")).trim();
+  const named = entries.find(
+    ({ kind, name }) =>
+      kind === "directory" &&
+      (told === "release" ? name === told : Number(/^iter_(\d+)$/.exec(name)?.[1] ?? -1) === Number(told)),
+  );
+  if (named === undefined || told === "") return undefined;
+  const listed = await listOrNothing(files, named.path);
+  return rankFolders(listed).length === 0 ? undefined : { folder: named.path, files: listed };
 }
 
 function checkRanks(count: number, isRank: boolean, root: MapValue | undefined): ResumeCheck {

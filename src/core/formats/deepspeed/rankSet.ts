@@ -13,8 +13,8 @@ export interface RankSet {
   readonly version: string | undefined;
   /** Files of ranks that the partitions do not count: replicas (MiCS), or left from an earlier save. */
   readonly beyond: readonly ZeroFile[];
-  /** Names of files that should be there. */
-  readonly missing: readonly string[];
+  /** So many ranks are missing that the number of them is taken for damage: nothing is joined. */
+  readonly isTooFew: boolean;
 }
 
 /**
@@ -40,29 +40,23 @@ export function rankSet(names: ZeroFiles, opened: OpenedByName, add: (name: stri
     [...model.values()].map((each) => each?.worldSize),
   );
   const modelRanks = [...new Set([...names.model, ...names.optimizer].map(({ modelRank }) => modelRank))];
-  const missing: string[] = [];
+  const isTooFew = worldSize - names.optimizer.length > maxMissing;
   const beyond: ZeroFile[] = [];
   const indexOf = (name: string) => opened.get(name)?.index ?? 0;
-  const addMissing = (name: string) => {
-    missing.push(name);
-    return add(name);
-  };
   const parts = modelRanks.map((modelRank): ZeroPart => {
     const own = names.optimizer.filter((file) => file.modelRank === modelRank);
+    const byRank = new Map(own.map((file) => [file.rank, file]));
     const ranks: LoadedRank[] = [];
-    if (names.optimizer.length > 0) {
+    if (names.optimizer.length > 0 && !isTooFew) {
       for (let rank = 0; rank < worldSize; rank++) {
-        // With MiCS the ranks beyond the partitions repeat them.
-        const file =
-          own.find((each) => each.rank === rank) ?? own.find((each) => each.rank % worldSize === rank);
+        const file = byRank.get(rank) ?? replica(own, rank, worldSize, states);
         if (file === undefined) {
-          const fileIndex = addMissing(nameOfRank(names.optimizer, rank, modelRank));
+          const fileIndex = add(nameOfRank(names.optimizer, rank, modelRank));
           ranks.push({ rank, fileIndex, state: undefined, absent: `the file of rank ${rank} is missing` });
           continue;
         }
         const state = states.get(file.name);
-        const reason =
-          opened.get(file.name)?.file.failure ?? (state === undefined ? "holds no state of ZeRO" : undefined);
+        const reason = opened.get(file.name)?.file.failure ?? stateFault(state, worldSize);
         const fileIndex = indexOf(file.name);
         ranks.push(
           reason === undefined
@@ -72,7 +66,8 @@ export function rankSet(names: ZeroFiles, opened: OpenedByName, add: (name: stri
       }
       beyond.push(...own.filter(({ rank }) => rank >= worldSize));
     }
-    return { modelRank, ranks, model: modelFiles(names, modelRank, worldSize, model, opened, addMissing) };
+    const count = isTooFew ? 1 : worldSize;
+    return { modelRank, ranks, model: modelFiles(names, modelRank, count, model, opened, add) };
   });
   return {
     parts,
@@ -80,8 +75,30 @@ export function rankSet(names: ZeroFiles, opened: OpenedByName, add: (name: stri
     stage: known.find(({ stage }) => stage !== undefined)?.stage ?? (names.partitioned ? 3 : undefined),
     version: known[0]?.version ?? [...model.values()].find((each) => each !== undefined)?.version,
     beyond,
-    missing,
+    isTooFew,
   };
+}
+
+/** With MiCS the ranks beyond the partitions repeat them; what an earlier save left is partitioned otherwise. */
+function replica(
+  files: readonly ZeroFile[],
+  rank: number,
+  worldSize: number,
+  states: ReadonlyMap<string, ZeroRank | undefined>,
+): ZeroFile | undefined {
+  return files.find((each) => {
+    const state = states.get(each.name);
+    return each.rank % worldSize === rank && state?.stage === 3 && state.partitionCount === worldSize;
+  });
+}
+
+/** Why a rank's state cannot be joined with the others'. A clause without a full stop. */
+function stateFault(state: ZeroRank | undefined, worldSize: number): string | undefined {
+  if (state === undefined) return "holds no state of ZeRO";
+  const { partitionCount } = state;
+  return partitionCount === undefined || partitionCount === worldSize
+    ? undefined
+    : `comes from a save of ${partitionCount} processes, the first rank's from one of ${worldSize}`;
 }
 
 function modelFiles(
@@ -96,9 +113,7 @@ function modelFiles(
   const count = names.partitioned ? worldSize : Math.min(1, own.length);
   const loaded: LoadedModel[] = [];
   for (let rank = 0; rank < count; rank++) {
-    const file =
-      own.find((each) => each.rank === rank) ??
-      own.find((each) => each.rank % Math.max(1, worldSize) === rank);
+    const file = own.find((each) => each.rank === rank);
     if (file === undefined) {
       const fileIndex = add(`zero_pp_rank_${rank}_mp_rank_${two(modelRank)}_model_states.pt`);
       loaded.push({
@@ -131,6 +146,9 @@ function nameOfRank(files: readonly ZeroFile[], rank: number, modelRank: number)
 function two(number: number): string {
   return String(number).padStart(2, "0");
 }
+
+/** More files than this are never missing from an honest folder; each would be a piece of every tensor. */
+const maxMissing = 4096;
 
 /** More ranks than this are no training that anyone ran: the number is damage. */
 const maxWorldSize = 100_000;

@@ -109,10 +109,14 @@ function layoutOf({ stage, worldSize, parts, version }: RankSet, names: ZeroFile
 }
 
 function reportRanks(
-  { parts, beyond, worldSize, stage }: RankSet,
+  { parts, beyond, worldSize, stage, isTooFew }: RankSet,
   names: ZeroFiles,
   report: (problem: Problem) => void,
 ): void {
+  if (isTooFew) {
+    const message = `The optimizer's state is said to be partitioned over ${formatCount(worldSize)} ranks, of which ${formatCount(names.optimizer.length)} are here: nothing of it is joined.`;
+    report({ severity: "error", code: "MissingRank", message });
+  }
   if (beyond.length > 0) {
     const isReplica = stage === 3 && beyond.length % worldSize === 0;
     const message = isReplica

@@ -101,7 +101,10 @@ function holdsCheckpoint(folder: Folder): boolean {
   if (parts.has("trainer-state")) return true;
   // What several processes wrote, each its part: none of the files is a checkpoint.
   const isPart = ({ name }: { readonly name: string }) =>
-    name.endsWith(".distcp") || isSafetensorsPiece(name) || rankOfFile(name) !== undefined || isZeroFile(name);
+    name.endsWith(".distcp") ||
+    isSafetensorsPiece(name) ||
+    rankOfFile(name) !== undefined ||
+    isZeroFile(name);
   if (folder.files.some(isPart)) return true;
   if (!holdsLibraryWeights(folder)) return false;
   const beside: readonly Part[] = ["adapter-config", "config", "optimizer", "scheduler", "rng-state"];
