@@ -10,6 +10,7 @@ import { contentKind } from "../../src/core/checkpoint/contentKind";
 import { openCheckpoint } from "../../src/core/checkpoint/openCheckpoint";
 import { progressInside } from "../../src/core/checkpoint/progressInside";
 import { TensorReader, UnreadableTensorError } from "../../src/core/checkpoint/tensorReader";
+import { withValues } from "../../src/core/checkpoint/withValues";
 import { contentPage, rootNode } from "../../src/core/content/contentTree";
 import { settingsTable } from "../../src/core/content/settingsTable";
 import { nameParameters } from "../../src/core/optimizer/nameParameters";
@@ -36,7 +37,7 @@ let mostHeap = 0;
 async function openAll(files: MemoryFiles, path: string): Promise<string> {
   let checkpoint: Checkpoint;
   try {
-    checkpoint = await openCheckpoint(files, path);
+    checkpoint = await withValues(await openCheckpoint(files, path));
   } catch (error) {
     if (error instanceof CheckpointError) return `refused ${error.code}`;
     throw error;

@@ -23,7 +23,21 @@ const f32 = (...values: readonly number[]) => new Uint8Array(Float32Array.from(v
 
 /** The project's own files of every format, and folders that are one checkpoint. */
 export function fuzzSamples(): readonly Sample[] {
-  return [...["torch", "hdf5", "numpy", "gguf"].flatMap(filesIn), ...madeHere()];
+  return [
+    ...["torch", "hdf5", "numpy", "gguf"].flatMap(filesIn),
+    ...["titan", "zstd", "old", "pieces", "ranks", "sharded", "verl/actor"].map(folderOf),
+    ...madeHere(),
+  ];
+}
+
+/** A folder of several processes. */
+function folderOf(name: string): Sample {
+  const path = join(projectRoot, "test/fixtures/dcp", name);
+  const files = readdirSync(path).map((file) => [
+    `/f/${file}`,
+    new Uint8Array(readFileSync(join(path, file))),
+  ]);
+  return { name: `dcp/${name}`, files: Object.fromEntries(files), path: "/f" };
 }
 
 function filesIn(folder: string): readonly Sample[] {

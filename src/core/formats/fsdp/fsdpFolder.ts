@@ -85,11 +85,10 @@ async function openFsdp(listing: FolderListing, signal?: AbortSignal): Promise<P
   const problems = new ProblemList(maxListedProblems);
   const offsets: number[] = [];
   for (const [at, part] of opened.entries()) {
-    const { role, index } = parts[at] as Part;
     const offset = files.length;
     offsets.push(offset);
     files.push(...part.files);
-    entries.push(...part.entries.map((entry) => inWhole(entry, role, index, offset)));
+    entries.push(...part.entries.map((entry) => inWhole(entry, parts[at] as Part, offset)));
     for (const problem of part.problems) problems.add(problem);
   }
   const tensors = entries.flatMap(({ tensor }) => tensor ?? []);
@@ -114,10 +113,9 @@ async function openFsdp(listing: FolderListing, signal?: AbortSignal): Promise<P
       const found: ImportFinding[] = [];
       const told: Problem[] = [];
       for (const [at, part] of opened.entries()) {
-        const { role, index } = parts[at] as Part;
         const read = await part.dcp?.readEntries(valueSignal);
         const own = read?.entries ?? part.entries;
-        all.push(...own.map((entry) => inWhole(entry, role, index, offsets[at] as number)));
+        all.push(...own.map((entry) => inWhole(entry, parts[at] as Part, offsets[at] as number)));
         found.push(...(read?.imports ?? []));
         told.push(...(read?.problems ?? []));
       }
@@ -145,11 +143,11 @@ function mergeSnippet(path: string, parts: readonly Part[]): string {
  * Parameters by their own names, an optimizer's state below `optimizer`; those of further models and optimizers below
  * a name with their number.
  */
-function inWhole(entry: StateEntry, role: Part["role"], index: number, fileOffset: number): StateEntry {
+function inWhole(entry: StateEntry, { role, index, folder }: Part, fileOffset: number): StateEntry {
   const given = entry.path ?? [entry.name];
   const [first] = given;
-  // accelerate saves `{"model": state dict}` and `{"optimizer": state dict}`.
-  const own = given.length > 1 && first === role ? given.slice(1) : given;
+  // accelerate saves `{"model": state dict}` and `{"optimizer": state dict}` by DCP, and the state dict itself by rank.
+  const own = folder !== undefined && given.length > 1 && first === role ? given.slice(1) : given;
   const top = index === 0 ? role : `${role}_${index}`;
   const path = role === "model" && index === 0 ? own : [top, ...own];
   const name = path.map(String).join(".");
