@@ -84,6 +84,9 @@ async function openFolder(files: Files, folder: string, signal?: AbortSignal): P
   }
   const listing = { files, path: folder, entries };
   if (await isOrbaxStep(listing)) return openDistributed(files, folder, orbaxFolder, entries, signal);
+  // verl keeps each model of a step in a folder of its role; the policy is what people mean by the step.
+  const actor = entries.find(({ kind, name: role }) => kind === "directory" && role === "actor");
+  if (actor !== undefined) return openFolder(files, joinPath(folder, actor.name), signal);
   const database = entries.find(({ name, kind }) => kind === "file" && /\.(?:db|sqlite3?)$/i.test(name));
   const beside =
     database === undefined
