@@ -15,6 +15,8 @@ export interface HostilePickle {
 
 const short = (value: string) => `\x8c${String.fromCharCode(value.length)}${value}`;
 const stackGlobal = (module: string, name: string) => `${short(module)}${short(name)}\x93`;
+const stackGlobalLong = (module: string, name: string) =>
+  `${short(module)}X${little(name.length, 4)}${name}\x93`;
 const global = (module: string, name: string) => `c${module}\n${name}\n`;
 const call = (callee: string, ...args: readonly string[]) => `${callee}(${args.join("")}tR`;
 const getattr = (of: string, name: string) => call(global("builtins", "getattr"), of, text(name));
@@ -204,6 +206,11 @@ const ways: readonly (readonly [way: string, opcodes: string, protocol?: number]
   ["a list of a module that is filled", `${global("sys", "path")}${command}a`],
   ["sys.modules", `${global("sys", "modules")}${text("os")}Ns`],
   ["a name in letters that only look alike", call("cb\xd1\x83\xd1\x95tem\nrun\n", command)],
+  [
+    "a walk of ten thousand steps",
+    call(stackGlobalLong("some.package", `Class${".x".repeat(10_000)}`), command),
+    4,
+  ],
   ["a called class that is not known", call(global("some.package", "Class"), command)],
   ["OBJ of a class that is not known", `(${global("some.package", "Class")}${command}o`],
 ];

@@ -17,6 +17,9 @@ const maxDepth = 4;
 /** A model has as many entries; looking at each of them for an optimizer would find none. */
 const maxChildren = 2000;
 
+/** GANs have two, pipelines of stages some more; a file may refer to one of them any number of times. */
+const maxOptimizers = 256;
+
 /** All optimizer states in a value, state dicts and optimizers saved as objects. Several models have several. */
 export function findOptimizers(root: ContentValue): readonly FoundOptimizer[] {
   const found: FoundOptimizer[] = [];
@@ -26,7 +29,9 @@ export function findOptimizers(root: ContentValue): readonly FoundOptimizer[] {
     for (const { path, value } of level) {
       const optimizer = asOptimizer(value, path);
       if (optimizer !== undefined) found.push(optimizer);
-      else if (depth < maxDepth) {
+      if (found.length >= maxOptimizers) return found;
+      if (optimizer !== undefined) continue;
+      if (depth < maxDepth) {
         const children = childrenOf(value);
         for (let at = 0; at < Math.min(children.count, maxChildren); at++) {
           const child = children.value(at);

@@ -68,8 +68,9 @@ export function optimizerStates(content: FileContent): readonly OptimizerState[]
 
 function readOptimizer(found: FoundOptimizer, content: FileContent): OptimizerState {
   const members = memberGroups(found);
+  const readOnce = once((value: ContentValue | undefined) => readState(value, content));
   const parameters = members.map(({ key, name, group }, index): OptimizerParameter => {
-    const state = readState(found.state.get(key), content);
+    const state = readOnce(found.state.get(key));
     const own = content.tensors.get(key);
     return {
       index,
@@ -81,7 +82,8 @@ function readOptimizer(found: FoundOptimizer, content: FileContent): OptimizerSt
       tensors: state.tensors,
     };
   });
-  const groups = found.groups.map(readGroup);
+  const settingsOnce = once(readGroup);
+  const groups = found.groups.map((group, index) => ({ index, ...settingsOnce(group) }));
   const tensors = new Set(parameters.flatMap((parameter) => [...parameter.tensors.values()]));
   return {
     path: found.path,
@@ -104,10 +106,15 @@ interface Member {
 function memberGroups({ state, groups }: FoundOptimizer): readonly Member[] {
   const members: Member[] = [];
   const seen = new Set<ContentValue>();
+  const listed = new Set<ContentValue>();
   for (const [group, dict] of groups.entries()) {
+    // One list may stand in any number of groups.
+    const params = dict.get("params");
+    if (params === undefined || listed.has(params)) continue;
+    listed.add(params);
     // torch 2.6 and later keep the names that the optimizer was made with.
     const names = sequenceOf(dict.get("param_names"));
-    for (const [at, key] of (sequenceOf(dict.get("params")) ?? []).entries()) {
+    for (const [at, key] of (sequenceOf(params) ?? []).entries()) {
       if (seen.has(key)) continue;
       seen.add(key);
       const given = names?.[at];
@@ -196,11 +203,22 @@ function shapeOf(tensors: ReadonlyMap<string, Tensor>): readonly number[] | unde
   return [...row, column.at(-1) ?? 1];
 }
 
-function readGroup(group: MapValue, index: number): OptimizerGroup {
+/** What a value says, read once: a file may refer to one value any number of times. */
+function once<K, V>(read: (value: K) => V): (value: K) => V {
+  const known = new Map<K, V>();
+  return (value) => {
+    const before = known.get(value);
+    if (before !== undefined) return before;
+    const found = read(value);
+    known.set(value, found);
+    return found;
+  };
+}
+
+function readGroup(group: MapValue): Omit<OptimizerGroup, "index"> {
   const members = [...group.entries()].filter(([key]) => key !== "params" && key !== "param_names");
   const hyperparameters = members.map(([key, value]) => [keyText(key), pythonText(value)] as const);
   return {
-    index,
     parameterCount: sequenceOf(group.get("params"))?.length ?? 0,
     hyperparameters,
     settings: new Map(members.map(([key, value]) => [keyText(key), plainValue(value)])),
@@ -218,21 +236,27 @@ function plainValue(value: ContentValue): PlainValue {
   return isShort ? items.map((item) => numberOf(item) ?? Number.NaN) : pythonText(value);
 }
 
+/** Keys that not all groups have, or not with the same value. Linear: a file may have as many groups as keys. */
 function differingKeys(groups: readonly OptimizerGroup[]): readonly string[] {
-  const values = new Map<string, Set<string | undefined>>();
-  for (const { hyperparameters } of groups) for (const [key] of hyperparameters) values.set(key, new Set());
+  const seen = new Map<string, { readonly value: string; count: number; differs: boolean }>();
   for (const { hyperparameters } of groups) {
-    const own = new Map(hyperparameters);
-    for (const [key, seen] of values) seen.add(own.get(key));
+    for (const [key, value] of new Map(hyperparameters)) {
+      const known = seen.get(key);
+      if (known === undefined) seen.set(key, { value, count: 1, differs: false });
+      else {
+        known.count++;
+        known.differs ||= known.value !== value;
+      }
+    }
   }
-  return [...values].filter(([, seen]) => seen.size > 1).map(([key]) => key);
+  return [...seen].filter(([, { count, differs }]) => differs || count < groups.length).map(([key]) => key);
 }
 
 function kindOf({ groups, className }: FoundOptimizer, parameters: readonly OptimizerParameter[]) {
   if (className !== undefined) return { name: className, reason: "it was saved as an object of this class" };
   const stateKeys = new Set(parameters.flatMap(({ state }) => [...state.keys()]));
   const [first] = groups;
-  const groupKeys = [...new Set(groups.flatMap(({ keys }) => keys.map(keyText)))];
+  const groupKeys = [...new Set([...new Set(groups)].flatMap(({ keys }) => keys.map(keyText)))];
   const betas = sequenceOf(first?.get("betas"))?.flatMap((beta) => numberOf(beta) ?? []);
   const decoupled = first?.get("decoupled_weight_decay");
   return optimizerKind({

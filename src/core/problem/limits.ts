@@ -65,7 +65,7 @@ export const maxInflatedBytes = 128_000_000;
  * that is compressed may have the smaller number and so many for each byte that it takes, so that few bytes cost little.
  */
 export const maxPickleOpcodes = 100_000_000;
-export const smallPickleOpcodes = 10_000_000;
+export const smallPickleOpcodes = 5_000_000;
 export const maxOpcodesPerByte = 20;
 
 /**
@@ -90,6 +90,9 @@ export const maxPickleIntegerBytes = 4096;
 
 /** Distinct imports of a file; real files name at most some hundred. */
 export const maxPickleImports = 10_000;
+
+/** Of a module or of a name; the longest real one has some hundred characters. A longer one is cut, and no honest one. */
+export const maxImportNameLength = 500;
 
 /** The first read of a pickle's stream; the pickle of a usual checkpoint is smaller. Each next is twice as long. */
 export const pickleWindowBytes = 64 * 1024;

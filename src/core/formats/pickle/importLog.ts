@@ -1,4 +1,4 @@
-import { maxPickleImports } from "../../problem/limits";
+import { maxImportNameLength, maxPickleImports } from "../../problem/limits";
 import { isDangerousGlobal } from "./dangerousGlobals";
 
 /** What a pickle would import, and how often it says so. */
@@ -26,16 +26,19 @@ export class ImportLog {
   overflow = false;
 
   add(module: string, name: string, offset: number, computed = false): void {
-    const key = `${computed ? "?" : ""}${module}\n${name}`;
+    const key = `${computed ? "?" : ""}${keyOf(module, name)}`;
     const known = this.found.get(key);
     if (known !== undefined) known.count++;
     else if (this.hasRoomFor(module, name)) {
-      this.found.set(key, { module, name, count: 1, offset, computed, called: false, alarm: false });
+      // Honest names fit into a line; a walk of any length through attributes leads wherever it wants.
+      const alarm = module.length > maxImportNameLength || name.length > maxImportNameLength;
+      const shown = { module: cut(module), name: cut(name) };
+      this.found.set(key, { ...shown, count: 1, offset, computed, called: false, alarm });
     }
   }
 
   noteCall(module: string, name: string): void {
-    const known = this.found.get(`${module}\n${name}`);
+    const known = this.found.get(keyOf(module, name));
     if (known !== undefined) known.called = true;
   }
 
@@ -44,7 +47,7 @@ export class ImportLog {
    * way around every list where the pickle calls what they give. The same goes for classes that a pickle changes.
    */
   raiseAlarm(module: string, name: string): void {
-    const known = this.found.get(`${module}\n${name}`);
+    const known = this.found.get(keyOf(module, name));
     if (known !== undefined) known.alarm = true;
   }
 
@@ -58,4 +61,12 @@ export class ImportLog {
     this.overflow = true;
     return this.found.size < 2 * maxPickleImports && isDangerousGlobal(module, name);
   }
+}
+
+function keyOf(module: string, name: string): string {
+  return `${cut(module)}\n${cut(name)}`;
+}
+
+function cut(name: string): string {
+  return name.length > maxImportNameLength ? `${name.slice(0, maxImportNameLength)}…` : name;
 }
