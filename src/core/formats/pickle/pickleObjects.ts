@@ -10,7 +10,7 @@ export const objectBytes = 88;
 export const dictBytes = 120;
 export const tupleBytes = 88;
 export const listBytes = 88;
-export const bytesBytes = 64;
+export const bytesBytes = 96;
 export const persistentIdBytes = 56;
 /** An array that grows makes room for 17 at first. */
 export const firstItemBytes = 152;
@@ -21,7 +21,7 @@ export const emptyTuple = new TupleValue([]);
 
 export function scalarBytes(value: ContentValue): number {
   if (typeof value === "string") return 32 + 2 * value.length;
-  if (value instanceof FloatValue) return 56;
+  if (value instanceof FloatValue) return 80;
   if (value instanceof BytesValue)
     return bytesBytes + (value.bytes === undefined ? 0 : 200 + value.bytes.length);
   return typeof value === "bigint" ? 64 : 8;

@@ -70,7 +70,8 @@ export class PickleStack {
   }
 
   mark(): void {
-    this.retain(8);
+    // Twice while the list of them grows.
+    this.retain(16);
     this.marks.push(this.values.length);
   }
 
