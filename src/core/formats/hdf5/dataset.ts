@@ -1,4 +1,3 @@
-import { CheckpointError } from "../../problem/checkpointError";
 import { maxTensorAxes } from "../../problem/limits";
 import type { Hdf5Fields, Hdf5File } from "./hdf5File";
 import { type HeaderMessage, messageBody, messageTypes } from "./objectHeader";
