@@ -45,6 +45,7 @@ export const fileKinds: readonly FileKind[] = [
   { name: ".h5", editor: "option", menu: "compare" },
   { name: ".hdf5", editor: "option", menu: "compare" },
   { name: ".index", editor: "option", menu: "open" },
+  { name: ".msgpack", editor: "option", menu: "compare" },
   { name: "trainer_state.json", watched: "checkpoint" },
   { name: "adapter_config.json", watched: "checkpoint" },
   { name: "checkpoint-stage.json", watched: "checkpoint" },

@@ -12,6 +12,7 @@ export const formatLabels = {
   npz: "NumPy archive (.npz)",
   npy: "NumPy array (.npy)",
   hdf5: "HDF5",
+  flax: "Flax (msgpack)",
   keras: "Keras model (.keras)",
   tensorflow: "TensorFlow checkpoint",
   orbax: "Orbax checkpoint",

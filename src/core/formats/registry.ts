@@ -1,3 +1,4 @@
+import { flax } from "./flax/flax";
 import type { Format } from "./format";
 import { gguf } from "./gguf/gguf";
 import { hdf5 } from "./hdf5/hdf5";
@@ -19,6 +20,7 @@ export const formats: readonly Format[] = [
   npz,
   torchZip,
   torchLegacy,
+  flax,
   pickle,
   npy,
   gguf,

@@ -1,0 +1,205 @@
+import { FileRegion } from "../../bytes/byteRegion";
+import type { ByteSource } from "../../bytes/byteSource";
+import { CheckpointError } from "../../problem/checkpointError";
+import { maxCollectedTensors, maxListedProblems, maxTensorAxes } from "../../problem/limits";
+import { ProblemList } from "../../problem/problemList";
+import { assemble, type TensorPiece } from "../../tensors/assembly";
+import { dtypeBits } from "../../tensors/dtype";
+import { elementCount, type Tensor } from "../../tensors/tensor";
+import { quote } from "../../text/quote";
+import type { Format, ParsedFile } from "../format";
+import { optaxTensors } from "../orbax/optaxState";
+import { trainingTree } from "../trainingTree";
+import { damagedMsgpack, type MsgpackItem, MsgpackWalk } from "./msgpackWalk";
+
+/** `flax.serialization`, with which JAX's models were saved before Orbax, and Hugging Face's `flax_model.msgpack` are. */
+export const flax: Format = {
+  id: "flax",
+  extensions: [".msgpack"],
+  matches,
+  parse,
+};
+
+/** LONG1 and SHORT_BINUNICODE: with these a pickle may begin that has a length where the map has a key. */
+const asPickle: ReadonlySet<number> = new Set([0x8a, 0x8c]);
+
+/** A map whose first key is a text, with another map or an array behind it. */
+function matches(head: Uint8Array): boolean {
+  const first = head[0] ?? 0;
+  const isSmall = first >= 0x81 && first <= 0x8f && !asPickle.has(first);
+  const at = isSmall ? 1 : first === 0xde ? 3 : first === 0xdf ? 5 : 0;
+  const short = head[at] ?? 0;
+  if (at === 0 || short < 0xa1 || short > 0xbf) return false;
+  const end = at + 1 + (short & 0x1f);
+  const isWord = head.subarray(at + 1, end).every((byte) => byte >= 0x20 && byte < 0x7f);
+  const next = head[end] ?? 0;
+  const isMap = (next >= 0x81 && next <= 0x8f) || next === 0xde || next === 0xdf;
+  return isWord && (isMap || (next >= 0xc7 && next <= 0xc9));
+}
+
+const ofArray = 1;
+const ofScalar = 3;
+const chunkedMark = "__msgpack_chunked_array__";
+const maxDepth = 64;
+const maxValues = 2000;
+
+const dtypes = new Map([
+  ["bool", "BOOL"],
+  ["int8", "I8"],
+  ["int16", "I16"],
+  ["int32", "I32"],
+  ["int64", "I64"],
+  ["uint8", "U8"],
+  ["uint16", "U16"],
+  ["uint32", "U32"],
+  ["uint64", "U64"],
+  ["float16", "F16"],
+  ["bfloat16", "BF16"],
+  ["float32", "F32"],
+  ["float64", "F64"],
+  ["complex64", "C64"],
+  ["float8_e4m3fn", "F8_E4M3"],
+  ["float8_e5m2", "F8_E5M2"],
+]);
+
+async function parse(source: ByteSource, _head: Uint8Array, signal?: AbortSignal): Promise<ParsedFile> {
+  const reader = new FlaxReader(new MsgpackWalk(source, signal));
+  try {
+    await reader.read([], await reader.walk.next());
+  } catch (error) {
+    if (!(error instanceof CheckpointError) || reader.tensors.length === 0) throw error;
+    // What was read before the damage can be shown.
+    reader.problems.add(error.toProblem());
+  }
+  const { tensors, metadata, problems } = reader;
+  const content = trainingTree(tensors, optaxTensors(tensors));
+  return {
+    tensors,
+    metadata,
+    aliases: new Map(),
+    ...(content === undefined ? {} : { content }),
+    problems: problems.toArray(),
+  };
+}
+
+class FlaxReader {
+  readonly tensors: Tensor[] = [];
+  readonly metadata = new Map<string, string>();
+  readonly problems = new ProblemList(maxListedProblems);
+
+  constructor(readonly walk: MsgpackWalk) {}
+
+  async read(path: readonly string[], item: MsgpackItem): Promise<void> {
+    const name = path.join(".");
+    if (path.length > maxDepth) throw damagedMsgpack(this.walk.cursor.at, "a tree that nests without an end");
+    if (item.kind === "map") await this.readMap(path, item.count);
+    else if (item.kind === "array")
+      for (let at = 0; at < item.count; at++) await this.read([...path, String(at)], await this.walk.next());
+    else if (item.kind === "extension") await this.readExtension(name, item);
+    else if (this.metadata.size < maxValues) {
+      if (item.kind === "text") this.metadata.set(name, await this.walk.text(item));
+      else if (item.kind === "value" && item.value !== null) this.metadata.set(name, String(item.value));
+    }
+  }
+
+  private async readMap(path: readonly string[], count: number): Promise<void> {
+    for (let at = 0; at < count; at++) {
+      const item = await this.walk.next();
+      const key =
+        item.kind === "text"
+          ? await this.walk.text(item)
+          : item.kind === "value"
+            ? String(item.value)
+            : undefined;
+      if (key === undefined) throw damagedMsgpack(this.walk.cursor.at, "a key that is no text");
+      if (key === chunkedMark) {
+        await this.walk.next();
+        await this.readChunked(path.join("."), count - 1);
+        return;
+      }
+      await this.read([...path, key], await this.walk.next());
+    }
+  }
+
+  private async readExtension(
+    name: string,
+    item: MsgpackItem & { readonly kind: "extension" },
+  ): Promise<void> {
+    const array = item.type === ofArray || item.type === ofScalar ? await this.arrayIn(item) : undefined;
+    if (array === undefined) {
+      const message = `${quote(name)} is of a kind (${item.type}) that is not known: it is not shown.`;
+      this.problems.add({ severity: "info", code: "UnknownExtension", message, offset: item.start });
+      return;
+    }
+    this.add({ name, ...array, fileIndex: 0 });
+  }
+
+  /** An array is its shape, its type and its bytes, as a message of its own. */
+  private async arrayIn({ start, length }: { readonly start: number; readonly length: number }) {
+    const { cursor } = this.walk;
+    const end = cursor.at;
+    cursor.at = start;
+    const whole = await this.walk.next();
+    if (whole.kind !== "array" || whole.count !== 3) return undefined;
+    const axes = await this.walk.next();
+    if (axes.kind !== "array" || axes.count > maxTensorAxes) return undefined;
+    const shape: number[] = [];
+    for (let axis = 0; axis < axes.count; axis++) {
+      const size = await this.walk.next();
+      if (size.kind !== "value" || typeof size.value !== "number") return undefined;
+      shape.push(size.value);
+    }
+    const type = await this.walk.next();
+    const data = await this.walk.next();
+    const isSpan = data.kind === "bytes" || data.kind === "text";
+    if (type.kind !== "text" || !isSpan || cursor.at > start + length) return undefined;
+    const word = await this.walk.text(type);
+    const dtype = dtypes.get(word) ?? word.slice(0, 60);
+    cursor.at = end;
+    const bits = dtypeBits.get(dtype);
+    const byteSize = bits === undefined ? data.length : (elementCount(shape) * bits) / 8;
+    if (byteSize !== data.length || shape.some((size) => size < 0))
+      throw damagedMsgpack(
+        data.start,
+        `an array of ${data.length} bytes whose shape and type need ${byteSize}`,
+      );
+    return { dtype, shape, byteSize, offset: data.start };
+  }
+
+  /** Arrays of more than a gigabyte are cut, each part a flat array: `shape` and `chunks` by their numbers. */
+  private async readChunked(name: string, entries: number): Promise<void> {
+    const shape: number[] = [];
+    const parts: NonNullable<Awaited<ReturnType<FlaxReader["arrayIn"]>>>[] = [];
+    for (let entry = 0; entry < entries; entry++) {
+      await this.walk.next();
+      const inner = await this.walk.next();
+      if (inner.kind !== "map") throw damagedMsgpack(this.walk.cursor.at, "a cut array without its parts");
+      for (let at = 0; at < inner.count; at++) {
+        await this.walk.next();
+        const part = await this.walk.next();
+        if (part.kind === "value") shape.push(Number(part.value));
+        else if (part.kind === "extension") {
+          const array = await this.arrayIn(part);
+          if (array !== undefined) parts.push(array);
+        }
+      }
+    }
+    const [first] = parts;
+    if (first === undefined) throw damagedMsgpack(this.walk.cursor.at, "a cut array without its parts");
+    let before = 0;
+    const pieces = parts.map((part): TensorPiece => {
+      const place = { kind: "flat" as const, first: before, count: elementCount(part.shape) };
+      before += place.count;
+      return { place, fileIndex: 0, region: new FileRegion(part.offset, part.byteSize), start: 0 };
+    });
+    const byteSize = parts.reduce((sum, part) => sum + part.byteSize, 0);
+    const { dtype, offset } = first;
+    this.add({ name, dtype, shape, byteSize, offset, fileIndex: 0, assembly: assemble(shape, pieces) });
+  }
+
+  private add(tensor: Tensor): void {
+    if (this.tensors.length >= maxCollectedTensors)
+      throw new CheckpointError("TooManyTensors", "The file has more arrays than any checkpoint.");
+    this.tensors.push(tensor);
+  }
+}
