@@ -188,7 +188,7 @@ function Tensors({ model, view, widths, scroller }: DiffSectionProps) {
       )}
       {hasStates && (
         <>
-          <h3 class="compare-section-head section-title">
+          <h3 class="compare-section-head section-title diff-states-title">
             <button
               type="button"
               aria-expanded={viewState.showsOptimizer}
