@@ -1,6 +1,6 @@
 import type { Problem } from "../../problem/problem";
 import type { TensorPiece } from "../../tensors/assembly";
-import { joinedTensor } from "../../tensors/joinedTensor";
+import { absentPiece, joinedTensor } from "../../tensors/joinedTensor";
 import { elementCount } from "../../tensors/tensor";
 import { formatCount } from "../../text/quantities";
 import {
@@ -54,7 +54,9 @@ export function joinPartitioned(
     const { name, shape, group } = parameter;
     const tensorOf = (key: string | undefined) => {
       const dtype = dtypeOf(partitions(group, key)) ?? "F32";
-      const pieces = piecesOf(parameter, sizes, dtype, (at) => partitions(at, key));
+      const pieces = isOtherwise(ranks, group)
+        ? [absentPiece({ kind: "flat", first: 0, count: elementCount(shape) }, 0, otherwise)]
+        : piecesOf(parameter, sizes, dtype, (at) => partitions(at, key));
       return joinedTensor(key === undefined ? name : momentName(name, key), dtype, shape, pieces);
     };
     return {
@@ -65,6 +67,14 @@ export function joinPartitioned(
       moments: new Map((keys[group] ?? []).map((key) => [key, tensorOf(key)])),
     };
   });
+}
+
+const otherwise = "it is partitioned over other processes than the rest, which is not joined";
+
+/** Experts of AutoEP have processes of their own; which of them holds which part is not told by its rank. */
+function isOtherwise(ranks: readonly LoadedRank[], group: number): boolean {
+  const count = ranks.find(({ state }) => state !== undefined)?.state?.groups[group]?.partitionCount;
+  return count !== undefined && count !== ranks.length;
 }
 
 /** Elements that each rank holds of a sub-group, by the first rank that is there. */
