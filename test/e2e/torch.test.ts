@@ -84,7 +84,7 @@ test("Health answers whether training can be resumed, from all files of the fold
     .getByRole("tab", { name: /^Health/ })
     .click();
   await page()
-    .getByText(/^Yes from step 240: every part is here and whole/)
+    .getByText(/^Finished: step 240 of 240, .*every part is here and whole/)
     .waitFor();
   await page()
     .getByRole("row", { name: /Optimizer fits the parameters.*All 28 parameters/ })

@@ -129,7 +129,7 @@ test("codes of a packed weight are shown as the values that they stand for, or a
 });
 
 test("blocks of ggml are shown as values; there are no codes of single ones", async () => {
-  const { opened, cell } = await openValues("blocks");
+  const { opened, cell } = await openValues("lattice");
   await opened.page.getByText("Q4_K, blocks of 256: 2 × 256 in").waitFor();
   await expect.poll(() => cell(1, 3)).toMatch(/^-?\d/);
   expect(await opened.page.getByRole("button", { name: "Stored codes" }).count()).toBe(0);

@@ -12,7 +12,7 @@ export function numbersSample(): EditorSample {
     { name: "frequencies", dtype: "C64", shape: [6] },
     { name: "step", dtype: "F32", shape: [] },
     { name: "empty", dtype: "F32", shape: [0, 4] },
-    { name: "blocks", dtype: "Q4_K", shape: [2, 256] },
+    { name: "lattice", dtype: "Q4_K", shape: [2, 256] },
     { name: "unheard", dtype: "Q9_X", shape: [256] },
     { name: "experts_blocks", dtype: "U8", shape: [4, 2, 16] },
     { name: "experts_scales", dtype: "U8", shape: [4, 2] },

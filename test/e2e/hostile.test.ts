@@ -1,0 +1,91 @@
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { writeCheckpointFolder } from "../support/checkpointFolder";
+import { openWindow, watchWindow } from "../support/openWindow";
+import type { Workbench } from "../support/workbench";
+
+/** What strangers wrote, in a real VS Code: a pickle beside clean weights, and a name that would be a link. */
+
+const named = "[x](command:workbench.action.quit)";
+
+let scratch: string;
+let workbench: Workbench;
+/** What the pickle would make. */
+let payload: string;
+
+beforeAll(async () => {
+  scratch = mkdtempSync(join(tmpdir(), "hostile-"));
+  const workspace = join(scratch, "project");
+  payload = join(scratch, "executed");
+  const folder = writeCheckpointFolder(join(workspace, "results"), { step: 40, maxSteps: 80, saveSteps: 40 });
+  // GLOBAL posix.system, the command, a tuple of it, REDUCE: torch.load runs it.
+  writeFileSync(join(folder, "optimizer.pt"), `cposix\nsystem\n(S'touch ${payload}'\ntR.`);
+  for (const step of [40, 80, 120]) {
+    writeCheckpointFolder(join(workspace, named), { step, maxSteps: 200, saveSteps: 40 });
+  }
+  workbench = await openWindow({ workspace, viewport: { width: 1400, height: 900 } });
+});
+
+afterAll(async () => {
+  await workbench?.close();
+  rmSync(scratch, { recursive: true, force: true });
+});
+
+watchWindow(() => workbench);
+
+beforeEach(() => workbench.closeAllEditors());
+
+test("an optimizer that means harm is told where its checkpoint's clean weights are opened", async () => {
+  const runs = await workbench.openRuns();
+  const run = runs.getByRole("treeitem", { name: /^results / });
+  await run.waitFor();
+  await runs
+    .getByRole("treeitem", { name: /^checkpoint-40 / })
+    .last()
+    .waitFor();
+  await workbench.setViewExpanded("Training Runs", false);
+  await workbench.setViewExpanded(/^project/, true);
+  await workbench
+    .treeItem(/^results/)
+    .first()
+    .click();
+  await workbench
+    .treeItem(/^checkpoint-40/)
+    .first()
+    .click();
+  await workbench
+    .treeItem(/^adapter_model\.safetensors/)
+    .first()
+    .dblclick();
+  const page = workbench.webviewFrame();
+  await page.getByRole("tab", { name: /^Health/ }).click();
+  await page
+    .getByText(/optimizer\.pt.*posix\.system/)
+    .first()
+    .waitFor();
+  expect(existsSync(payload)).toBe(false);
+});
+
+test("a run whose name would be a command is asked about and compared, and its name stays text", async () => {
+  const runs = await workbench.openRuns();
+  const run = runs.getByRole("treeitem", { name: /command:workbench/ });
+  const dialog = workbench.page.locator(".monaco-dialog-box");
+  await workbench.pickFromContextMenu(run, "What Can I Delete?…");
+  await workbench.quickInputRow("checkpoint-40").waitFor();
+  await workbench.page.keyboard.press("Enter");
+  await dialog.getByText("Delete 2 checkpoints").waitFor();
+  expect(await dialog.innerText()).toContain("command:workbench.action.quit");
+  expect(await dialog.locator("a[href^='command:'], a[data-href^='command:']").count()).toBe(0);
+  await dialog.getByRole("button", { name: "Cancel" }).click();
+  const checkpoint = (step: number) =>
+    runs.getByRole("treeitem", { name: new RegExp(`^checkpoint-${step} .*`) }).first();
+  await checkpoint(80).click();
+  await checkpoint(120).click({ modifiers: ["ControlOrMeta"] });
+  await workbench.pickFromContextMenu(checkpoint(80), "Compare Selected Snapshots");
+  await workbench.webviewFrame().getByText("checkpoint-120").first().waitFor();
+  const links = workbench.page.locator(".notifications-toasts a").filter({ hasText: "x" });
+  expect(await links.count()).toBe(0);
+  expect(await workbench.page.locator(".monaco-workbench").count()).toBe(1);
+});
