@@ -99,7 +99,7 @@ function ownWeights(
   { format, tensors }: Checkpoint,
   optimizers: readonly OptimizerState[],
 ): ModelTensors | undefined {
-  if (format !== "hdf5" && format !== "keras" && format !== "tensorflow") return undefined;
+  if (format !== "hdf5" && format !== "keras" && format !== "tf-bundle") return undefined;
   const kept = new Set(
     optimizers.flatMap(({ parameters }) =>
       parameters.flatMap((parameter) => [...parameter.tensors.values()]),

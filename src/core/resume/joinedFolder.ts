@@ -15,7 +15,7 @@ const joinedFormats: ReadonlySet<string> = new Set([
   "dcp-safetensors",
   "fsdp-ranks",
   "orbax",
-  "tensorflow",
+  "tf-bundle",
 ]);
 
 export function isJoined({ layout, format }: Checkpoint): boolean {

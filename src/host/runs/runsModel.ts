@@ -63,6 +63,11 @@ export class RunsModel {
     if (this.found === undefined) {
       this.watch();
       this.found = this.discover();
+      // Whoever does not ask itself hears of the first search as of every later one.
+      this.found.then(
+        () => this.updated.fire(),
+        () => undefined,
+      );
     }
     await this.found;
     return this.latest;

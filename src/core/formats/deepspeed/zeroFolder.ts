@@ -55,7 +55,7 @@ export async function readZeroFolder(
   const { tensors, weights, aliases } = shownTensors(merged, names, byName, report);
   const imports = mergeImports(opened.flatMap(({ parsed }) => parsed?.imports ?? []));
   return {
-    format: "deepspeed",
+    format: formatOf(ranks, names),
     files,
     tensors,
     aliases,
@@ -97,8 +97,27 @@ function rankLabel(name: string): string | undefined {
   return told.length === 0 ? undefined : told.join(", ");
 }
 
-function layoutOf({ stage, worldSize, parts, version }: RankSet, names: ZeroFiles): ParsedFolder["layout"] {
-  const zero = names.optimizer.length === 0 ? (names.partitioned ? " ZeRO-3" : "") : ` ZeRO-${stage ?? 1}`;
+/** Undefined where ZeRO is off; BF16_Optimizer names no stage and partitions as the first does. */
+function zeroStage({ stage }: RankSet, { optimizer, partitioned }: ZeroFiles): number | undefined {
+  if (optimizer.length === 0) return partitioned ? 3 : undefined;
+  return stage ?? 1;
+}
+
+const zeroFormats: ReadonlyMap<number | undefined, ParsedFolder["format"]> = new Map([
+  [1, "deepspeed-zero1"],
+  [2, "deepspeed-zero2"],
+  [3, "deepspeed-zero3"],
+]);
+
+function formatOf(ranks: RankSet, names: ZeroFiles): ParsedFolder["format"] {
+  if (names.layers.length > 0) return "deepspeed-pipeline";
+  return zeroFormats.get(zeroStage(ranks, names)) ?? "deepspeed";
+}
+
+function layoutOf(ranks: RankSet, names: ZeroFiles): ParsedFolder["layout"] {
+  const { worldSize, parts, version } = ranks;
+  const stage = zeroStage(ranks, names);
+  const zero = stage === undefined ? "" : ` ZeRO-${stage}`;
   const by = version === undefined ? "" : ` ${version}`;
   const modelRanks = Math.max(1, parts.length);
   return {

@@ -51,7 +51,7 @@ export async function openDistributed(listing: FolderListing, signal?: AbortSign
   const { content, readValues } = parsed;
   return {
     ...parsed,
-    format: "megatron",
+    format: "megatron-dist",
     files,
     ...(content === undefined ? {} : { content: withCommon(content, commonContent, files.length - 1) }),
     ...(readValues === undefined

@@ -11,7 +11,7 @@ import { isRankFolder } from "./rankModel";
 
 /** Checkpoints of Megatron-LM: of one iteration, or the folder above that names the newest. */
 export const megatronFolder: FolderFormat = {
-  id: "megatron",
+  id: "megatron-legacy",
   matches: (entries) => isIteration(entries) || isRun(entries),
   open,
 };

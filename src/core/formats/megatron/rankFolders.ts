@@ -105,7 +105,7 @@ export async function openRankFolders(
   }
   const { tensorSize, pipelineSize, expertSize } = sizes;
   return {
-    format: "megatron",
+    format: "megatron-legacy",
     files,
     tensors: joined.tensors,
     aliases: new Map(),

@@ -29,7 +29,7 @@ export async function bundleIndexOf(files: Files, path: string): Promise<string 
  * of another kind beside them are what people mean by the folder.
  */
 export const tensorflowFolder: FolderFormat = {
-  id: "tensorflow",
+  id: "tf-bundle",
   matches(entries) {
     const isOther = entries.some(({ name }) =>
       /\.(?:safetensors|bin|pt|pth|gguf|distcp)$|^\.metadata$/.test(name),
@@ -165,7 +165,7 @@ export async function openBundle(
   }
   const content = trainingTree(tensors, slotTensors(tensors));
   return {
-    format: "tensorflow",
+    format: "tf-bundle",
     ...(content === undefined ? {} : { content }),
     files: list,
     layout: { label: "TensorFlow checkpoint" },

@@ -39,7 +39,7 @@ describe("a checkpoint of TensorFlow", () => {
   ])("opens by its %s, over several shards", async (_, path) => {
     const files = filesOf(tensorflowBundle("/m/ckpt-5", [...many, step, graph], { shards: 3 }));
     const { checkpoint, tensors } = await openTensors(files, path);
-    expect(checkpoint.format).toBe("tensorflow");
+    expect(checkpoint.format).toBe("tf-bundle");
     expect(checkpoint.problems).toEqual([]);
     for (const { key, bytes = new Uint8Array() } of many)
       expect(tensors[key as string]).toEqual({ dtype: "F32", shape: [2, 3], sha256: sha256(bytes) });
