@@ -7,6 +7,7 @@ import { decodeTensor } from "../../../src/core/tensors/decode";
 import { elementCount } from "../../../src/core/tensors/tensor";
 import { average } from "../../../src/core/transform/model/average";
 import { type ConvertOptions, convert, planConversion } from "../../../src/core/transform/model/convert";
+import { editConfig } from "../../../src/core/transform/model/editConfig";
 import { nodeFiles } from "../../../src/worker/nodeFiles";
 import { nodeSink } from "../../../src/worker/nodeSink";
 import { projectRoot } from "../../support/projectRoot";
@@ -152,6 +153,29 @@ describe("a model converted to safetensors", () => {
     expect(weighted.drift[1]).toBe(Math.sqrt((1.5 ** 2 + 4.5 ** 2) / (1.5 ** 2 + 4.5 ** 2)));
     const other = writeModel("other.safetensors", { v: [1, 2] });
     await expect(mean([one, other], [1, 1], "refused")).rejects.toMatchObject({ code: "NotAveraged" });
+  });
+
+  test("has a configuration that says what the weights are now", () => {
+    const text = `{
+  "model_type": "llama",
+  "quantization_config": {"quant_method": "bitsandbytes", "note": "a } in a text"},
+  "rope_theta": 10000.0,
+  "text_config": {"torch_dtype": "float32"},
+  "torch_dtype": "float32"
+}`;
+    expect(editConfig(text, { dtype: "BF16", isUnpacked: true })).toBe(`{
+  "model_type": "llama",
+  "rope_theta": 10000.0,
+  "text_config": {"torch_dtype": "bfloat16"},
+  "torch_dtype": "bfloat16"
+}`);
+    expect(editConfig('{"a": 1, "quantization": {"bits": 4}}', { dtype: "F16", isUnpacked: true })).toBe(
+      '{"a": 1}',
+    );
+    expect(editConfig(text, { dtype: "F32", isUnpacked: false })).toBe(text);
+    expect(() => editConfig('{"quantization_config": [1]}', { dtype: "F16", isUnpacked: true })).toThrow(
+      "config.json",
+    );
   });
 
   test("never replaces its source", async () => {

@@ -13,6 +13,7 @@ import { storedType, type Tensor } from "../../tensors/tensor";
 import { plural } from "../../text/quantities";
 import { carriedFiles } from "./carriedFiles";
 import { type CastCost, castPieces, noCost, storedPieces } from "./castPieces";
+import type { ConfigChange } from "./editConfig";
 import type { OutputTensor } from "./modelOutput";
 import { byteSizeOf } from "./shards";
 import { type WrittenModel, writeModel } from "./writeModel";
@@ -132,7 +133,7 @@ export async function convert(request: ConvertRequest): Promise<Converted> {
   const output = {
     tensors: made.tensors.map((planned) => outputOf(planned, read, cost)),
     metadata: new Map([["format", "pt"]]),
-    carried: carriedFiles(source.folder),
+    carried: carriedFiles(source.folder, configChange(made, options.dtype)),
   };
   try {
     const written = await writeModel({
@@ -145,6 +146,15 @@ export async function convert(request: ConvertRequest): Promise<Converted> {
   } finally {
     await reader.close();
   }
+}
+
+/** Undefined where the weights are as the configuration says. */
+export function configChange(
+  { tensors }: ConvertPlan,
+  dtype: WritableDtype | undefined,
+): ConfigChange | undefined {
+  const isUnpacked = tensors.some(({ tensor }) => tensor.packed !== undefined);
+  return dtype === undefined && !isUnpacked ? undefined : { dtype: dtype ?? "F32", isUnpacked };
 }
 
 interface Chosen {

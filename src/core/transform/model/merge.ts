@@ -16,7 +16,7 @@ import { elementCount, storedType, type Tensor } from "../../tensors/tensor";
 import { loadFactors, UpdateUnavailableError } from "../../update/factors";
 import { carriedFiles } from "./carriedFiles";
 import { addCost, type CastCost, noCost } from "./castPieces";
-import { type ConvertPlan, outputOf, planConversion, refuseOverflow } from "./convert";
+import { type ConvertPlan, configChange, outputOf, planConversion, refuseOverflow } from "./convert";
 import { addMergeCost, addUpdates, lostShare, type MergeCost, type MergedUpdate } from "./mergedUpdate";
 import { mergeableAdapter } from "./mergeRefusal";
 import type { OutputTensor } from "./modelOutput";
@@ -183,7 +183,11 @@ export async function merge(request: MergeRequest): Promise<Merged> {
   try {
     const written = await writeModel({
       ...request,
-      output: { tensors: outputs, metadata: new Map([["format", "pt"]]), carried: carriedFiles(base.folder) },
+      output: {
+        tensors: outputs,
+        metadata: new Map([["format", "pt"]]),
+        carried: carriedFiles(base.folder, configChange(plan.conversion, dtype)),
+      },
       sources: [base, ...adapters.map(({ session }) => session)],
       check: () => refuseOverflow(cast, dtype),
       stageText: (path) => stageText(request, plan, path),

@@ -12,6 +12,8 @@ export interface OutputTensor {
 export interface CarriedFile {
   readonly name: string;
   readonly path: string;
+  /** Its text as the new weights need it; as it is where not said. */
+  readonly edit?: (text: string) => string;
 }
 
 /** A model that will be written as safetensors. */

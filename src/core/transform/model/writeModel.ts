@@ -7,7 +7,7 @@ import { CheckpointError } from "../../problem/checkpointError";
 import type { CheckpointSession } from "../../session/checkpointSession";
 import { refuseSources } from "../refuseSources";
 import { Checksum } from "./checksum";
-import type { ModelOutput, OutputTensor } from "./modelOutput";
+import type { CarriedFile, ModelOutput, OutputTensor } from "./modelOutput";
 import { byteSizeOf, indexName, indexText, type ModelShard, shardsOf } from "./shards";
 
 export interface WriteModelRequest {
@@ -84,9 +84,9 @@ export async function writeModel(request: WriteModelRequest): Promise<WrittenMod
       await writeBytes(await folder.create(name), new TextEncoder().encode(text));
       names.push(name);
     }
-    for (const { name, path: from } of output.carried) {
-      await carry(files, from, await folder.create(name));
-      names.push(name);
+    for (const file of output.carried) {
+      await carry(files, file, await folder.create(file.name));
+      names.push(file.name);
     }
     return written(request, names);
   });
@@ -187,10 +187,12 @@ function wrongResult(what: string): CheckpointError {
   return new CheckpointError("WrongResult", message);
 }
 
-async function carry(files: Files, from: string, to: FileWriter): Promise<void> {
-  const source = await files.open(from);
+async function carry(files: Files, { path, edit }: CarriedFile, to: FileWriter): Promise<void> {
+  const source = await files.open(path);
   try {
-    await writeBytes(to, await source.read(0, source.size));
+    const bytes = await source.read(0, source.size);
+    const edited = edit && new TextEncoder().encode(edit(new TextDecoder().decode(bytes)));
+    await writeBytes(to, edited ?? bytes);
   } finally {
     await source.close();
   }

@@ -1,0 +1,74 @@
+import { isJsonObject, parseJson } from "../../json/parseJson";
+import { CheckpointError } from "../../problem/checkpointError";
+import type { WritableDtype } from "../../tensors/encode";
+
+/** What a configuration must say differently of weights that were changed. */
+export interface ConfigChange {
+  /** The dtype that the weights have now. */
+  readonly dtype: WritableDtype;
+  /** They were packed and are plain floats now: a loader must not unpack them. */
+  readonly isUnpacked: boolean;
+}
+
+const torchNames: Readonly<Record<WritableDtype, string>> = {
+  F64: "float64",
+  F32: "float32",
+  F16: "float16",
+  BF16: "bfloat16",
+};
+
+/**
+ * A `config.json` with the new dtype, and without the quantisation where there is none any more. The rest of the text
+ * stays letter by letter: Python tells 10000.0 from 10000.
+ * @throws CheckpointError `NotConvertible` where the text is none that can be edited so.
+ */
+export function editConfig(text: string, { dtype, isUnpacked }: ConfigChange): string {
+  const named = text.replace(
+    /("(?:torch_)?dtype"\s*:\s*)"(?:float64|float32|float16|bfloat16)"/g,
+    `$1"${torchNames[dtype]}"`,
+  );
+  const edited = isUnpacked
+    ? withoutMember(withoutMember(named, "quantization_config"), "quantization")
+    : named;
+  try {
+    const { value } = parseJson(edited);
+    const left = isJsonObject(value) && (value.has("quantization_config") || value.has("quantization"));
+    if (!isUnpacked || !left) return edited;
+  } catch {
+    // Told below, whatever is wrong with it.
+  }
+  throw new CheckpointError(
+    "NotConvertible",
+    "config.json could not be brought in line with the new weights, and a loader would go by the old one.",
+  );
+}
+
+/** The text without a member whose value is an object, and without the comma that belonged to it. */
+function withoutMember(text: string, key: string): string {
+  const found = new RegExp(`"${key}"\\s*:\\s*\\{`).exec(text);
+  if (found === null) return text;
+  const end = endOfObject(text, found.index + found[0].length - 1);
+  const [before, after] = [text.slice(0, found.index), text.slice(end)];
+  const next = /^\s*,\s*/.exec(after);
+  return next === null ? before.replace(/,\s*$/, "") + after : before + after.slice(next[0].length);
+}
+
+/** Where the object that begins at `start` ends; braces in texts do not count. */
+function endOfObject(text: string, start: number): number {
+  let depth = 0;
+  for (let at = start; at < text.length; at++) {
+    const letter = text[at];
+    if (letter === '"') at = endOfString(text, at);
+    else if (letter === "{") depth++;
+    else if (letter === "}" && --depth === 0) return at + 1;
+  }
+  return text.length;
+}
+
+function endOfString(text: string, start: number): number {
+  for (let at = start + 1; at < text.length; at++) {
+    if (text[at] === "\\") at++;
+    else if (text[at] === '"') return at;
+  }
+  return text.length;
+}
