@@ -135,7 +135,11 @@ export class RunsTree implements vscode.TreeDataProvider<RunNode> {
   private withScan(checkpoint: RunCheckpoint): RunCheckpoint {
     const { mainFile } = checkpoint;
     const found = mainFile === undefined ? [] : this.scans.problemsOf(mainFile);
-    return found.length === 0 ? checkpoint : { ...checkpoint, problems: [...checkpoint.problems, ...found] };
+    if (found.length === 0) return checkpoint;
+    // The scan has seen every value: what a look at some of them found is among what it found.
+    const isScanned = found.some(({ code }) => code === "NotFinite");
+    const known = checkpoint.problems.filter(({ code }) => !isScanned || code !== "NotFiniteValues");
+    return { ...checkpoint, problems: [...known, ...found] };
   }
 
   private checkpointNodes(run: Run): RunNode[] {
