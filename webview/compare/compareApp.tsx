@@ -2,12 +2,14 @@ import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { CompareView } from "../../src/core/compare/compareView";
 import { plural } from "../../src/core/text/quantities";
+import type { CompareState } from "../../src/protocol/compareSurface";
+import { PageShell } from "../shell/pageShell";
 import { Button } from "../ui/controls";
 import { Icon } from "../ui/icon";
 import { NameColumn } from "../ui/names/nameColumn";
 import { safeText } from "../ui/safeText";
 import { SplitPane } from "../ui/splitPane";
-import { Banner, Empty, ErrorState, Loading } from "../ui/states";
+import { Banner, Empty, ErrorState } from "../ui/states";
 import { columnWidths, fittingMetrics, narrowestColumn, wantedNameWidth } from "./columnWidths";
 import { knownMetrics } from "./compareMetrics";
 import type { CompareModel } from "./compareModel";
@@ -81,46 +83,39 @@ interface ComparePageProps {
 }
 
 function ComparePage({ model, choice }: ComparePageProps) {
-  const state = model.state.value;
   const view = model.view.value;
-  const failure = model.failure.value;
-  if (state === undefined) {
-    return (
-      <main class="page">
-        {failure === undefined ? (
-          <Loading label="Reading the snapshots…" />
-        ) : (
-          <ErrorState what="Checkpoint Explorer did not answer." where={failure.message}>
-            <Button look="primary" onClick={() => void model.start()}>
+  return (
+    <PageShell
+      model={model}
+      loading="Reading the snapshots…"
+      {...(view === undefined ? {} : { onKeyDown: findInTable })}
+    >
+      {(state) => {
+        if (view !== undefined) return <ShownComparison {...{ model, state, view, choice }} />;
+        if (state.status !== "failed")
+          return <WorkingView model={model} paths={state.status === "working" ? state.paths : []} />;
+        return (
+          <ErrorState what="The snapshots could not be compared." where={state.message}>
+            <Button look="primary" onClick={() => model.host.notify("reload", null)}>
               Try again
             </Button>
+            <Button onClick={() => model.host.notify("add", null)}>Add a snapshot…</Button>
           </ErrorState>
-        )}
-      </main>
-    );
-  }
-  if (state.status === "failed" && view === undefined) {
-    return (
-      <main class="page">
-        <ErrorState what="The snapshots could not be compared." where={state.message}>
-          <Button look="primary" onClick={() => model.host.notify("reload", null)}>
-            Try again
-          </Button>
-          <Button onClick={() => model.host.notify("add", null)}>Add a snapshot…</Button>
-        </ErrorState>
-      </main>
-    );
-  }
-  // While the next comparison is computed, and where that fails or is stopped, the last one stays in sight.
-  if (view === undefined) {
-    return (
-      <main class="page">
-        <WorkingView model={model} paths={state.status === "working" ? state.paths : []} />
-      </main>
-    );
-  }
+        );
+      }}
+    </PageShell>
+  );
+}
+
+interface ShownComparisonProps extends ViewProps {
+  readonly state: CompareState;
+  readonly choice: ComponentChildren;
+}
+
+/** While the next comparison is computed, and where that fails or is stopped, the last one stays in sight. */
+function ShownComparison({ model, state, view, choice }: ShownComparisonProps) {
   return (
-    <main class="page" onKeyDown={findInTable}>
+    <>
       <CompareHeader model={model} view={view} choice={choice} />
       {model.working.value && <WorkingBar model={model} />}
       {state.status === "failed" && (
@@ -130,7 +125,7 @@ function ComparePage({ model, choice }: ComparePageProps) {
         >{`${safeText(state.message)} Shown is the comparison before.`}</Banner>
       )}
       <Comparison model={model} view={view} />
-    </main>
+    </>
   );
 }
 
