@@ -1,6 +1,5 @@
 import { scanCsv, scanJson } from "../core/analysis/scanExport";
 import { ScanTable } from "../core/analysis/scanTable";
-import type { TensorReader } from "../core/checkpoint/tensorReader";
 import { writeNpy } from "../core/formats/numpy/npyFile";
 import { momentNumbers } from "../core/optimizer/updateSize";
 import { CheckpointError } from "../core/problem/checkpointError";
@@ -35,21 +34,21 @@ export function tensorValueHandlers(
     values: async ({ handle, tensor, slice, block }, signal) => {
       const session = sessions.get(handle);
       const found = await shownTensor(session, tensor);
-      return withReader(session, (reader) =>
+      return session.withReader((reader) =>
         readBlock(found, slice, block, (...range) => reader.readRange(...range), signal),
       );
     },
     findNotFinite: async ({ handle, tensor, from }, signal) => {
       const session = sessions.get(handle);
       const found = await shownTensor(session, tensor);
-      return withReader(session, (reader) =>
+      return session.withReader((reader) =>
         findNotFinite(found, Math.max(0, from), (...range) => reader.readRange(...range), signal),
       );
     },
     heatMap: async ({ handle, tensor, slice, part }, signal, tell) => {
       const session = sessions.get(handle);
       const found = await shownTensor(session, tensor);
-      return withReader(session, (reader) =>
+      return session.withReader((reader) =>
         heatMap(found, slice, part, (...range) => reader.readRange(...range), tell.progress, signal),
       );
     },
@@ -62,14 +61,14 @@ export function tensorValueHandlers(
       const session = await sessions.get(handle).optimizerHolder(signal);
       const state = session.inside?.optimizers[optimizer];
       if (state === undefined) return undefined;
-      return withReader(session, (reader) =>
+      return session.withReader((reader) =>
         momentNumbers(state, parameter, (...range) => reader.readRange(...range), signal),
       );
     },
     exportTensor: async ({ handle, tensor, path }, signal, tell) => {
       const session = sessions.get(handle);
       const found = await shownTensor(session, tensor);
-      return withReader(session, (reader) =>
+      return session.withReader((reader) =>
         exportFile(session, path, (writer) =>
           writeNpy(found, (...range) => reader.readRange(...range), writer, tell.progress, signal),
         ),
@@ -78,7 +77,7 @@ export function tensorValueHandlers(
     exportSlice: async ({ handle, tensor, slice, path }, signal, tell) => {
       const session = sessions.get(handle);
       const found = await shownTensor(session, tensor);
-      return withReader(session, (reader) =>
+      return session.withReader((reader) =>
         exportFile(session, path, (writer) =>
           writeSliceCsv(
             found,
@@ -124,16 +123,4 @@ async function shownTensor(session: CheckpointSession, place: TensorPlace): Prom
     "NotUnpacked",
     "What lies beside the codes does not fit them: nobody can tell their values.",
   );
-}
-
-async function withReader<T>(
-  session: CheckpointSession,
-  work: (reader: TensorReader) => Promise<T>,
-): Promise<T> {
-  const reader = session.tensorReader();
-  try {
-    return await work(reader);
-  } finally {
-    await reader.close();
-  }
 }

@@ -1,7 +1,6 @@
-import { decodeTensor } from "../tensors/decode";
-import { dtypeBits } from "../tensors/dtype";
 import type { ReadTensorRange } from "../tensors/readTensorRange";
-import { elementCount, type Tensor } from "../tensors/tensor";
+import { readValues } from "../tensors/readValues";
+import { elementCount } from "../tensors/tensor";
 import { unitRoundoff } from "../update/dtypeRounding";
 import type { WeightPair } from "./weightPairs";
 
@@ -58,8 +57,8 @@ export async function scanDifference(
   for (let first = 0; first < total; first += chunkValues) {
     const count = Math.min(chunkValues, total - first);
     const [x, y] = await Promise.all([
-      decodeRange(base, first, count, readBase),
-      decodeRange(tuned, first, count, readTuned),
+      readValues(base, first, count, readBase),
+      readValues(tuned, first, count, readTuned),
     ]);
     for (let i = 0; i < count; i++) {
       const before = x[i] as number;
@@ -86,14 +85,4 @@ export async function scanDifference(
     finite: Number.isFinite(square) && Number.isFinite(baseSquare),
     noise: roundoff > 1e-6 ? Math.sqrt(roundings) * deviation * (Math.sqrt(rows) + Math.sqrt(cols)) : 0,
   };
-}
-
-async function decodeRange(
-  tensor: Tensor,
-  first: number,
-  count: number,
-  read: ReadTensorRange,
-): Promise<Float64Array> {
-  const bits = dtypeBits.get(tensor.dtype) ?? 32;
-  return decodeTensor(await read(tensor, (first * bits) / 8, (count * bits) / 8), tensor.dtype, count);
 }

@@ -111,17 +111,8 @@ async function openFolder(files: Files, folder: string, signal?: AbortSignal): P
 
 /** The folder stands for the file that it was. */
 async function openUnpacked(files: Files, folder: string, signal?: AbortSignal): Promise<Checkpoint> {
-  const { tensors, ...parsed } = await openUnpackedArchive(files, folder, signal);
-  return {
-    ...parsed,
-    format: parsed.format ?? "torch-zip",
-    path: folder,
-    name: baseName(folder),
-    folder,
-    tensors: inNameOrder(tensors),
-    wholeModelPath: undefined,
-    problems: parsed.problems.map((problem) => ({ file: folder, ...problem })),
-  };
+  const parsed = await openUnpackedArchive(files, folder, signal);
+  return ofFolder({ ...parsed, format: parsed.format ?? "torch-zip" }, folder);
 }
 
 /** A folder that is one checkpoint, put together from the files of several processes. */
@@ -132,7 +123,14 @@ async function openDistributed(
   entries: readonly FileEntry[],
   signal?: AbortSignal,
 ): Promise<Checkpoint> {
-  const { tensors, ...parsed } = await format.open({ files, path: folder, entries }, signal);
+  return ofFolder(await format.open({ files, path: folder, entries }, signal), folder);
+}
+
+/** A checkpoint whose path is its folder. */
+function ofFolder(
+  { tensors, ...parsed }: Omit<Checkpoint, "path" | "name" | "folder" | "wholeModelPath">,
+  folder: string,
+): Checkpoint {
   return {
     ...parsed,
     path: folder,

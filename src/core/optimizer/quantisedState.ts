@@ -1,7 +1,7 @@
 import type { TensorStatistics } from "../analysis/statisticColumns";
 import { StreamingStatistics } from "../analysis/tensorStatistics";
-import { decodeTensor } from "../tensors/decode";
 import type { ReadTensorRange } from "../tensors/readTensorRange";
+import { readAllValues } from "../tensors/readValues";
 import { elementCount, type Tensor } from "../tensors/tensor";
 import { blockSize, dequantiseBlockwise } from "./dequantise";
 import type { OptimizerParameter } from "./optimizerState";
@@ -70,10 +70,8 @@ export async function measureQuantised(
   const found = quantisedTensors(parameter, key);
   if (found === undefined) return undefined;
   const { codes, table, scales } = found;
-  const whole = async (tensor: Tensor) =>
-    decodeTensor(await read(tensor, 0, tensor.byteSize), tensor.dtype, elementCount(tensor.shape));
-  const qmap = await whole(table);
-  const absmax = await whole(scales);
+  const qmap = await readAllValues(table, read);
+  const absmax = await readAllValues(scales, read);
   const total = elementCount(codes.shape);
   const statistics = new StreamingStatistics();
   const first: number[] = [];

@@ -1,8 +1,8 @@
 import type { TensorStatistics } from "../analysis/statisticColumns";
 import { StreamingStatistics } from "../analysis/tensorStatistics";
-import { decodeTensor } from "../tensors/decode";
 import { dtypeBits } from "../tensors/dtype";
 import type { ReadTensorRange } from "../tensors/readTensorRange";
+import { readAllValues, readValues } from "../tensors/readValues";
 import { elementCount, type Tensor } from "../tensors/tensor";
 import type { OptimizerState } from "./optimizerState";
 
@@ -108,18 +108,7 @@ async function stepOf(
   if (typeof value === "number") return value;
   if (tensor === undefined || elementCount(tensor.shape) !== 1 || !dtypeBits.has(tensor.dtype))
     return undefined;
-  return decodeTensor(await read(tensor, 0, tensor.byteSize, signal), tensor.dtype, 1)[0];
-}
-
-async function readValues(
-  tensor: Tensor,
-  first: number,
-  count: number,
-  read: ReadTensorRange,
-  signal?: AbortSignal,
-): Promise<Float64Array> {
-  const bytes = (dtypeBits.get(tensor.dtype) ?? 8) / 8;
-  return decodeTensor(await read(tensor, first * bytes, count * bytes, signal), tensor.dtype, count);
+  return (await readAllValues(tensor, read, signal))[0];
 }
 
 function isFloat({ dtype }: Tensor): boolean {

@@ -37,7 +37,6 @@ import type { ChartSource } from "../runs/merge/chartedRun";
 import { detectStage, type StageLabel } from "../stage/stage";
 import type { PackedWeight } from "../tensors/packed/packedWeight";
 import { PackedWeights, unpackTensors } from "../tensors/packed/packedWeights";
-import type { ReadTensorRange } from "../tensors/readTensorRange";
 import type { Tensor } from "../tensors/tensor";
 import { encodeTensorChunk, type TensorChunk } from "../tensors/tensorTable";
 import { adapterOf } from "./adapterOf";
@@ -59,6 +58,9 @@ const maxScalars = 500;
 /** An open checkpoint and all that can be asked about it. Holds no file open between questions. */
 export class CheckpointSession {
   private unpacked: Promise<readonly Tensor[]> | undefined;
+  private packed: PackedWeights | undefined;
+  /** The one that is looked at: its blocks are asked for one by one, and some hold what they have read. */
+  private lastPacked: { readonly tensor: Tensor; readonly weight: PackedWeight | undefined } | undefined;
   private optimizerPart: Promise<CheckpointSession> | undefined;
 
   private constructor(
@@ -167,14 +169,14 @@ export class CheckpointSession {
   ): Promise<QuantisedState | undefined> {
     const found = this.inside?.optimizers[optimizer]?.parameters[parameter];
     if (found === undefined) return undefined;
-    const reader = this.tensorReader();
-    try {
-      const read: ReadTensorRange = (tensor, offset, length) =>
-        reader.readRange(tensor, offset, length, signal);
-      return await measureQuantised(found, key, read, signal);
-    } finally {
-      await reader.close();
-    }
+    return this.withReader((reader) =>
+      measureQuantised(
+        found,
+        key,
+        (tensor, offset, length) => reader.readRange(tensor, offset, length, signal),
+        signal,
+      ),
+    );
   }
 
   /** Whether training can be resumed from here, by what the files hold. Opens the other files of the folder. */
@@ -224,12 +226,7 @@ export class CheckpointSession {
     tensors: readonly Tensor[],
     signal?: AbortSignal,
   ): Promise<ReadonlyMap<Tensor, number>> {
-    const reader = this.tensorReader();
-    try {
-      return await readScalars(reader, tensors, signal);
-    } finally {
-      await reader.close();
-    }
+    return this.withReader((reader) => readScalars(reader, tensors, signal));
   }
 
   /** The log beside the checkpoint, or the history in it, as a run to chart; undefined where there is none. */
@@ -240,18 +237,15 @@ export class CheckpointSession {
   /** The norms of every module's update. Reads the factors; undefined where the checkpoint is no adapter. */
   async lora(signal?: AbortSignal, options: Omit<ViewOptions, "stage"> = {}): Promise<LoraView | undefined> {
     if (this.adapter === undefined) return undefined;
-    const reader = this.tensorReader();
     // Factors of a save that went wrong as a whole have their partners, which are no use to them.
     const isLost = weightFindings(this).some(({ code }) => code === "NoValues" || code === "OneRankOnly");
     const adapter = isLost ? { ...this.adapter, unpaired: [] } : this.adapter;
-    try {
-      return await viewAdapter(adapter, this.adapterConfig, (tensor) => reader.read(tensor, signal), signal, {
+    return this.withReader((reader) =>
+      viewAdapter(adapter, this.adapterConfig, (tensor) => reader.read(tensor, signal), signal, {
         ...options,
         stage: this.stage,
-      });
-    } finally {
-      await reader.close();
-    }
+      }),
+    );
   }
 
   /**
@@ -260,8 +254,10 @@ export class CheckpointSession {
    */
   weights(signal?: AbortSignal): Promise<readonly Tensor[]> {
     const { tensors } = this.checkpoint;
-    this.unpacked ??= this.withReader((read) =>
-      unpackTensors(tensors, packingHints(this.folder.config?.value), read),
+    this.unpacked ??= this.withReader((reader) =>
+      unpackTensors(tensors, packingHints(this.folder.config?.value), (...range) =>
+        reader.readRange(...range),
+      ),
     ).catch(() => tensors);
     signal?.throwIfAborted();
     return this.unpacked;
@@ -269,14 +265,21 @@ export class CheckpointSession {
 
   /** The weight that a tensor holds the codes of; undefined where it holds plain values, or nobody can tell. */
   async packedWeight(tensor: Tensor): Promise<PackedWeight | undefined> {
-    const packed = new PackedWeights(this.checkpoint.tensors, packingHints(this.folder.config?.value));
-    return this.withReader((read) => packed.of(tensor, read));
+    if (this.lastPacked?.tensor === tensor) return this.lastPacked.weight;
+    this.packed ??= new PackedWeights(this.checkpoint.tensors, packingHints(this.folder.config?.value));
+    const { packed } = this;
+    const weight = await this.withReader((reader) =>
+      packed.of(tensor, (...range) => reader.readRange(...range)),
+    );
+    this.lastPacked = { tensor, weight };
+    return weight;
   }
 
-  private async withReader<T>(work: (read: ReadTensorRange) => Promise<T>): Promise<T> {
+  /** Reads tensors; the files that it took are closed when `work` is done. */
+  async withReader<T>(work: (reader: TensorReader) => Promise<T>): Promise<T> {
     const reader = this.tensorReader();
     try {
-      return await work((tensor, offset, length, signal) => reader.readRange(tensor, offset, length, signal));
+      return await work(reader);
     } finally {
       await reader.close();
     }

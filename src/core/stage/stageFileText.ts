@@ -9,10 +9,12 @@ export interface Provenance {
   readonly createdAt: Date;
   /** Path of the snapshot it was made from; written relative to the new one. */
   readonly parent: string;
+  /** Path of the base model that it stands on as it is now, relative to the new one. */
+  readonly base?: string;
   readonly method: Readonly<Record<string, unknown>>;
-  /** Share of the energy of the parent's update that was kept. */
-  readonly energyKept: number;
-  readonly modules: Readonly<Record<string, { readonly rank: number; readonly energyKept: number }>>;
+  /** Share of the energy of the parent's update that was kept, of what keeps a part of it. */
+  readonly energyKept?: number;
+  readonly modules?: Readonly<Record<string, { readonly rank: number; readonly energyKept: number }>>;
 }
 
 /** @param path of the folder that the text will lie in. */

@@ -118,8 +118,8 @@ export class TensorDiffing {
     const [left, right] = [this.sessions[a], this.sessions[b]];
     const [from, to] = [this.sources[a], this.sources[b]];
     if (left === undefined || right === undefined || from === undefined || to === undefined) return;
-    const ofFiles = rows.filter(({ a: x, b: y }) => x.packed === undefined && y.packed === undefined);
-    const fresh = ofFiles.filter(({ twin }) => twin === undefined);
+    const [fresh, unpacked]: [PlannedRow[], PlannedRow[]] = [[], []];
+    for (const row of rows) if (row.twin === undefined) (isUnpacked(row) ? unpacked : fresh).push(row);
     const places = fresh.map((row) => ({
       a: this.indexes[a]?.get(row.a) as number,
       b: this.indexes[b]?.get(row.b) as number,
@@ -138,8 +138,7 @@ export class TensorDiffing {
     this.refuseChanged(right, changedFiles.b);
     for (const { pair: at, reason } of unreadable) this.fail(fresh[at] as PlannedRow, pair, reason);
     for (const planned of withoutNumbers) await this.compareBytes(planned, pair, [left, right], signal);
-    for (const planned of rows)
-      if (!ofFiles.includes(planned)) await this.compareUnpacked(planned, pair, [left, right], pool, signal);
+    for (const planned of unpacked) await this.compareUnpacked(planned, pair, [left, right], pool, signal);
     for (const { row, twin } of rows) {
       if (twin !== undefined)
         this.table.set(row, pair, this.table.state(twin, pair), this.table.numbers(twin, pair));
@@ -214,6 +213,11 @@ interface PlannedRow {
   readonly b: Tensor;
   /** A row that compares the same memory, as tied weights have. */
   readonly twin: number | undefined;
+}
+
+/** A side lies in no file, but is made of codes. */
+function isUnpacked({ a, b }: PlannedRow): boolean {
+  return a.packed !== undefined || b.packed !== undefined;
 }
 
 interface Batch {

@@ -74,6 +74,17 @@ describe("packed weights", () => {
     expect(found.filter((weight) => weight !== undefined).map(({ name }) => name)).toEqual([]);
   });
 
+  test("are read with the reader of the day: that by which they were found may be closed", async () => {
+    let isClosed = false;
+    const once: ReadTensorRange = (tensor, offset, length) => {
+      if (isClosed) throw new Error("closed");
+      return weights.read(tensor, offset, length);
+    };
+    const found = await Promise.all(packed.codes().map((tensor) => packed.of(tensor, once)));
+    isClosed = true;
+    for (const weight of found) await weight?.readRows(0, 1, weights.read);
+  });
+
   test("of GPTQ with groups that are not there are refused", async () => {
     const read: ReadTensorRange = async (tensor, offset, length) => {
       const bytes = await weights.read(tensor, offset, length);

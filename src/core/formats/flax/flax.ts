@@ -8,6 +8,7 @@ import { dtypeBits } from "../../tensors/dtype";
 import { elementCount, type Tensor } from "../../tensors/tensor";
 import { quote } from "../../text/quote";
 import type { Format, ParsedFile } from "../format";
+import { jaxDtypes } from "../jaxDtypes";
 import { optaxTensors } from "../orbax/optaxState";
 import { trainingTree } from "../trainingTree";
 import { damagedMsgpack, type MsgpackItem, MsgpackWalk } from "./msgpackWalk";
@@ -42,25 +43,6 @@ const ofScalar = 3;
 const chunkedMark = "__msgpack_chunked_array__";
 const maxDepth = 64;
 const maxValues = 2000;
-
-const dtypes = new Map([
-  ["bool", "BOOL"],
-  ["int8", "I8"],
-  ["int16", "I16"],
-  ["int32", "I32"],
-  ["int64", "I64"],
-  ["uint8", "U8"],
-  ["uint16", "U16"],
-  ["uint32", "U32"],
-  ["uint64", "U64"],
-  ["float16", "F16"],
-  ["bfloat16", "BF16"],
-  ["float32", "F32"],
-  ["float64", "F64"],
-  ["complex64", "C64"],
-  ["float8_e4m3fn", "F8_E4M3"],
-  ["float8_e5m2", "F8_E5M2"],
-]);
 
 async function parse(source: ByteSource, _head: Uint8Array, signal?: AbortSignal): Promise<ParsedFile> {
   const reader = new FlaxReader(new MsgpackWalk(source, signal));
@@ -154,7 +136,7 @@ class FlaxReader {
     const isSpan = data.kind === "bytes" || data.kind === "text";
     if (type.kind !== "text" || !isSpan || cursor.at > start + length) return undefined;
     const word = await this.walk.text(type);
-    const dtype = dtypes.get(word) ?? word.slice(0, 60);
+    const dtype = jaxDtypes.get(word) ?? word.slice(0, 60);
     cursor.at = end;
     const bits = dtypeBits.get(dtype);
     const byteSize = bits === undefined ? data.length : (elementCount(shape) * bits) / 8;

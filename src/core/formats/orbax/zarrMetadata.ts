@@ -1,5 +1,6 @@
 import { CheckpointError } from "../../problem/checkpointError";
 import { maxTensorAxes } from "../../problem/limits";
+import { jaxDtypes } from "../jaxDtypes";
 import { numpySpellings } from "../numpy/numpyDtypes";
 
 /** How the bytes of a chunk were made smaller, in the order of writing. */
@@ -28,23 +29,8 @@ export interface ZarrArray {
 }
 
 const spellings3 = new Map([
-  ["bool", "BOOL"],
-  ["int8", "I8"],
-  ["int16", "I16"],
-  ["int32", "I32"],
-  ["int64", "I64"],
-  ["uint8", "U8"],
-  ["uint16", "U16"],
-  ["uint32", "U32"],
-  ["uint64", "U64"],
-  ["float16", "F16"],
-  ["bfloat16", "BF16"],
-  ["float32", "F32"],
-  ["float64", "F64"],
-  ["complex64", "C64"],
+  ...jaxDtypes,
   ["complex128", "C128"],
-  ["float8_e4m3fn", "F8_E4M3"],
-  ["float8_e5m2", "F8_E5M2"],
   ["float8_e4m3fnuz", "F8_E4M3FNUZ"],
   ["float8_e5m2fnuz", "F8_E5M2FNUZ"],
 ]);

@@ -1,8 +1,9 @@
 import { JsonSyntaxError } from "../../json/jsonScanner";
 import { isJsonArray, isJsonObject, type JsonValue, jsonNumber, parseJson } from "../../json/parseJson";
 import type { ReadTensorRange } from "../readTensorRange";
+import { readAllValues, readValues } from "../readValues";
 import { elementCount, type Tensor } from "../tensor";
-import { type PackedWeight, readAllValues, readValues, rowsOf, type Sibling } from "./packedWeight";
+import { type PackedWeight, rowsOf, type Sibling } from "./packedWeight";
 import { rowScaled } from "./rowScaled";
 
 const f32 = Math.fround;
@@ -40,14 +41,19 @@ export async function bitsandbytes4(
     (!isNested ||
       elementCount(nestedAbsmax.shape) === Math.ceil(elementCount(absmax.shape) / nested.blockSize));
   if (!fits) return undefined;
-  const scalesOf = async (first: number, blocks: number, signal?: AbortSignal): Promise<Float64Array> => {
-    const stored = await readValues(absmax, first, blocks, read, signal);
+  const scalesOf = async (
+    first: number,
+    blocks: number,
+    readScales: ReadTensorRange,
+    signal?: AbortSignal,
+  ): Promise<Float64Array> => {
+    const stored = await readValues(absmax, first, blocks, readScales, signal);
     if (!isNested) return stored;
     const firstOuter = Math.floor(first / nested.blockSize);
     const outers = Math.ceil((first + blocks) / nested.blockSize) - firstOuter;
     const [levels, outer] = await Promise.all([
-      readAllValues(nestedMap, read, signal),
-      readValues(nestedAbsmax, firstOuter, outers, read, signal),
+      readAllValues(nestedMap, readScales, signal),
+      readValues(nestedAbsmax, firstOuter, outers, readScales, signal),
     ]);
     return stored.map((code, index) => {
       const scale = outer[Math.floor((first + index) / nested.blockSize) - firstOuter] as number;
@@ -70,7 +76,7 @@ export async function bitsandbytes4(
       const [bytes, levels, scales] = await Promise.all([
         readStored(codes, firstByte, Math.ceil((first + values.length) / 2) - firstByte, signal),
         readAllValues(map, readStored, signal),
-        scalesOf(firstBlock, blocks, signal),
+        scalesOf(firstBlock, blocks, readStored, signal),
       ]);
       for (let index = 0; index < values.length; index++) {
         const at = first + index;

@@ -1,7 +1,8 @@
 import { maxGatherBytes } from "../../problem/limits";
 import type { ReadTensorRange } from "../readTensorRange";
+import { readAllValues } from "../readValues";
 import { elementCount, type Tensor } from "../tensor";
-import { codeAt, type PackedWeight, type PackingHints, readAllValues, type Sibling } from "./packedWeight";
+import { codeAt, type PackedWeight, type PackingHints, type Sibling } from "./packedWeight";
 
 /** Where AWQ's packing (AutoAWQ, gemm) puts each of eight neighbours in a word. */
 const awqPlaces = [0, 4, 1, 5, 2, 6, 3, 7];

@@ -1,7 +1,8 @@
 import type { ReadTensorRange } from "../readTensorRange";
+import { readAllValues } from "../readValues";
 import { elementCount, type Tensor } from "../tensor";
 import { e4m3, e8m0, fp4Levels, integerLevels } from "./floatCodes";
-import { type PackedWeight, type PackingHints, readAllValues, rowsOf, type Sibling } from "./packedWeight";
+import { type PackedWeight, type PackingHints, rowsOf, type Sibling } from "./packedWeight";
 import { blockOf, type Grid, rowScaled } from "./rowScaled";
 
 const f32 = Math.fround;

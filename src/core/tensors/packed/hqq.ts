@@ -1,13 +1,7 @@
 import type { ReadTensorRange } from "../readTensorRange";
+import { readAllValues, readValues } from "../readValues";
 import { elementCount, type Tensor } from "../tensor";
-import {
-  type PackedWeight,
-  type PackingHints,
-  readAllValues,
-  readValues,
-  rowsOf,
-  type Sibling,
-} from "./packedWeight";
+import { type PackedWeight, type PackingHints, rowsOf, type Sibling } from "./packedWeight";
 
 const f32 = Math.fround;
 

@@ -1,5 +1,3 @@
-import { decodeTensor } from "../decode";
-import { dtypeBits } from "../dtype";
 import type { ReadTensorRange } from "../readTensorRange";
 import { elementCount, type Tensor } from "../tensor";
 
@@ -35,29 +33,6 @@ export type Sibling = (ending: string) => Tensor | undefined;
 export function rowsOf(shape: readonly number[]): { readonly rows: number; readonly columns: number } {
   const columns = shape.at(-1) ?? 1;
   return { rows: elementCount(shape.slice(0, -1)), columns };
-}
-
-/** Values `first` to `first + count` of a stored tensor in row-major order, of a dtype of whole bytes. */
-export async function readValues(
-  tensor: Tensor,
-  first: number,
-  count: number,
-  read: ReadTensorRange,
-  signal?: AbortSignal,
-): Promise<Float64Array> {
-  const bytesEach = (dtypeBits.get(tensor.dtype) ?? 0) / 8;
-  if (!Number.isInteger(bytesEach) || bytesEach === 0)
-    throw new RangeError(`Values of ${tensor.dtype} are no whole bytes.`);
-  const bytes = await read(tensor, first * bytesEach, count * bytesEach, signal);
-  return decodeTensor(bytes, tensor.dtype, count);
-}
-
-export function readAllValues(
-  tensor: Tensor,
-  read: ReadTensorRange,
-  signal?: AbortSignal,
-): Promise<Float64Array> {
-  return readValues(tensor, 0, elementCount(tensor.shape), read, signal);
 }
 
 /** Code `index` of `bits` bits in a stream of little-endian words, the first in the low bits. */

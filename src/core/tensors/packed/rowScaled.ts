@@ -1,6 +1,7 @@
 import type { ReadTensorRange } from "../readTensorRange";
+import { readValues } from "../readValues";
 import type { Tensor } from "../tensor";
-import { codeAt, type PackedWeight, readValues, rowsOf } from "./packedWeight";
+import { codeAt, type PackedWeight, rowsOf } from "./packedWeight";
 
 /** Numbers that each stand for a rectangle of a weight: its scales, its zero points or its minima. */
 export interface Grid {

@@ -1,8 +1,9 @@
 import { decodeTensor } from "../decode";
 import { dtypeBits } from "../dtype";
 import type { ReadTensorRange } from "../readTensorRange";
+import { readAllValues } from "../readValues";
 import { elementCount, type Tensor } from "../tensor";
-import { type PackedWeight, readAllValues, rowsOf } from "./packedWeight";
+import { type PackedWeight, rowsOf } from "./packedWeight";
 
 const f32 = Math.fround;
 

@@ -1,30 +1,21 @@
-import type { FileSink } from "../../bytes/fileSink";
-import type { Files } from "../../bytes/files";
 import type { TensorReader } from "../../checkpoint/tensorReader";
 import { CheckpointError } from "../../problem/checkpointError";
 import type { CheckpointSession } from "../../session/checkpointSession";
-import type { LongWork } from "../../session/longWork";
-import { relativePathFrom } from "../../stage/stageFileText";
-import { decodeTensor } from "../../tensors/decode";
-import { dtypeBits } from "../../tensors/dtype";
+import { relativePathFrom, stageFileText } from "../../stage/stageFileText";
 import { encodeValues, isWritableDtype, type WritableDtype } from "../../tensors/encode";
+import { readValues } from "../../tensors/readValues";
 import { elementCount, type Tensor } from "../../tensors/tensor";
 import { carriedFiles } from "./carriedFiles";
 import { noCost } from "./castPieces";
 import { outputOf, planConversion } from "./convert";
 import type { OutputTensor } from "./modelOutput";
-import { type WrittenModel, writeModel } from "./writeModel";
+import { type ModelTarget, type WrittenModel, writeModel } from "./writeModel";
 
-export interface AverageRequest extends LongWork {
-  readonly files: Files;
-  readonly sink: FileSink;
+export interface AverageRequest extends ModelTarget {
   /** The first gives names, dtypes and configuration. */
   readonly snapshots: readonly CheckpointSession[];
   /** One for each, of any sum but 0: they are divided by it. */
   readonly weights: readonly number[];
-  readonly path: string;
-  readonly replace: boolean;
-  readonly maxShardBytes: number;
   readonly toolVersion: string;
   readonly now: Date;
 }
@@ -83,7 +74,6 @@ export async function average(request: AverageRequest): Promise<Averaged> {
       ...request,
       output: {
         tensors: outputs,
-        metadata: new Map([["format", "pt"]]),
         carried: carriedFiles(first.folder),
       },
       sources: snapshots,
@@ -140,14 +130,9 @@ async function* meanPieces(
     signal?.throwIfAborted();
     const count = Math.min(pieceValues, total - first);
     const values = await Promise.all(
-      parts.map(async (part, at) => {
-        const bytesEach = (dtypeBits.get(part.dtype) ?? 32) / 8;
+      parts.map((part, at) => {
         const reader = readers[at] as TensorReader;
-        return decodeTensor(
-          await reader.readRange(part, first * bytesEach, count * bytesEach, signal),
-          part.dtype,
-          count,
-        );
+        return readValues(part, first, count, (...range) => reader.readRange(...range), signal);
       }),
     );
     const sums = new Float64Array(count);
@@ -176,13 +161,13 @@ function stageText(
     path: relativePathFrom(path, identity),
     share: shares[at],
   }));
-  const file = {
+  const provenance = {
     stage: "averaged",
     note: `the mean of ${snapshots.length} snapshots`,
     createdBy: `checkpoint-explorer ${toolVersion}`,
-    createdAt: now.toISOString(),
-    parent: parents[0]?.path,
+    createdAt: now,
+    parent: snapshots[0]?.identity ?? path,
     method: { name: "average", snapshots: parents },
   };
-  return `${JSON.stringify(file, undefined, 2)}\n`;
+  return stageFileText(provenance, path);
 }

@@ -1,7 +1,7 @@
 import { decodeTensor } from "../../tensors/decode";
-import { dtypeBits } from "../../tensors/dtype";
 import { encodeValues, type WritableDtype } from "../../tensors/encode";
 import type { ReadTensorRange } from "../../tensors/readTensorRange";
+import { readValues } from "../../tensors/readValues";
 import { elementCount, type Tensor } from "../../tensors/tensor";
 
 /** What rounding to another dtype did to the values. */
@@ -42,12 +42,10 @@ export async function* castPieces(
   cost: CastCost,
   signal?: AbortSignal,
 ): AsyncIterable<Uint8Array> {
-  const bits = dtypeBits.get(tensor.dtype) ?? 32;
   const total = elementCount(tensor.shape);
   for (let first = 0; first < total; first += pieceValues) {
     const count = Math.min(pieceValues, total - first);
-    const bytes = await read(tensor, (first * bits) / 8, Math.ceil((count * bits) / 8), signal);
-    const values = decodeTensor(bytes, tensor.dtype, count);
+    const values = await readValues(tensor, first, count, read, signal);
     const rounded = encodeValues(values, dtype);
     addCost(cost, values, decodeTensor(rounded, dtype, count));
     yield rounded;

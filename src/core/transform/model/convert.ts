@@ -1,9 +1,6 @@
-import type { FileSink } from "../../bytes/fileSink";
-import type { Files } from "../../bytes/files";
 import { placeOf } from "../../optimizer/modelsInside";
 import { CheckpointError } from "../../problem/checkpointError";
 import type { CheckpointSession } from "../../session/checkpointSession";
-import type { LongWork } from "../../session/longWork";
 import { unreadablePart } from "../../tensors/assembly";
 import { dtypeBits } from "../../tensors/dtype";
 import { isWritableDtype, type WritableDtype } from "../../tensors/encode";
@@ -16,7 +13,7 @@ import { type CastCost, castPieces, noCost, storedPieces } from "./castPieces";
 import type { ConfigChange } from "./editConfig";
 import type { OutputTensor } from "./modelOutput";
 import { byteSizeOf } from "./shards";
-import { type WrittenModel, writeModel } from "./writeModel";
+import { type ModelTarget, type WrittenModel, writeModel } from "./writeModel";
 
 export interface ConvertOptions {
   /** For all floats and what is quantised; as they are stored where not said. */
@@ -25,16 +22,9 @@ export interface ConvertOptions {
   readonly only: "model" | "optimizer" | "all";
 }
 
-export interface ConvertRequest extends LongWork {
-  readonly files: Files;
-  readonly sink: FileSink;
+export interface ConvertRequest extends ModelTarget {
   readonly source: CheckpointSession;
   readonly options: ConvertOptions;
-  readonly path: string;
-  readonly replace: boolean;
-  readonly maxShardBytes: number;
-  readonly toolVersion: string;
-  readonly now: Date;
 }
 
 /** What a conversion will do, before it is done. */
@@ -114,7 +104,8 @@ export async function planConversion(
     tensors: planned,
     bytes,
     tied,
-    leftOut: tensors.length - planned.length - tied.length - belonging.size,
+    // The codes of a packed weight are among what belongs to it, and planned as the weight.
+    leftOut: tensors.length - planned.length - tied.length - (belonging.size - packed.length),
   };
 }
 
@@ -132,7 +123,6 @@ export async function convert(request: ConvertRequest): Promise<Converted> {
     reader.readRange(tensor, offset, length, signal);
   const output = {
     tensors: made.tensors.map((planned) => outputOf(planned, read, cost)),
-    metadata: new Map([["format", "pt"]]),
     carried: carriedFiles(source.folder, configChange(made, options.dtype)),
   };
   try {

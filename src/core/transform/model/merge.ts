@@ -1,17 +1,14 @@
 import { modulePath } from "../../adapter/loraKey";
 import type { LoraModule } from "../../adapter/loraModule";
 import { BaseWeights, fits } from "../../base/baseWeights";
-import type { FileSink } from "../../bytes/fileSink";
-import type { Files } from "../../bytes/files";
 import type { TensorReader } from "../../checkpoint/tensorReader";
 import { CheckpointError } from "../../problem/checkpointError";
 import type { CheckpointSession } from "../../session/checkpointSession";
-import type { LongWork } from "../../session/longWork";
-import { relativePathFrom } from "../../stage/stageFileText";
+import { relativePathFrom, stageFileText } from "../../stage/stageFileText";
 import { decodeTensor } from "../../tensors/decode";
-import { dtypeBits } from "../../tensors/dtype";
 import { encodeValues, isWritableDtype, type WritableDtype } from "../../tensors/encode";
 import type { ReadTensorRange } from "../../tensors/readTensorRange";
+import { readAllValues, readValues } from "../../tensors/readValues";
 import { elementCount, storedType, type Tensor } from "../../tensors/tensor";
 import { loadFactors, UpdateUnavailableError } from "../../update/factors";
 import { carriedFiles } from "./carriedFiles";
@@ -20,7 +17,7 @@ import { type ConvertPlan, configChange, outputOf, planConversion, refuseOverflo
 import { addMergeCost, addUpdates, lostShare, type MergeCost, type MergedUpdate } from "./mergedUpdate";
 import { mergeableAdapter } from "./mergeRefusal";
 import type { OutputTensor } from "./modelOutput";
-import { type WrittenModel, writeModel } from "./writeModel";
+import { type ModelTarget, type WrittenModel, writeModel } from "./writeModel";
 
 /** An adapter and how much of it is added. */
 export interface WeightedAdapter {
@@ -28,16 +25,11 @@ export interface WeightedAdapter {
   readonly weight: number;
 }
 
-export interface MergeRequest extends LongWork {
-  readonly files: Files;
-  readonly sink: FileSink;
+export interface MergeRequest extends ModelTarget {
   readonly base: CheckpointSession;
   readonly adapters: readonly WeightedAdapter[];
   /** Of the result; each weight keeps its own where not said. */
   readonly dtype?: WritableDtype;
-  readonly path: string;
-  readonly replace: boolean;
-  readonly maxShardBytes: number;
   readonly toolVersion: string;
   readonly now: Date;
 }
@@ -185,7 +177,6 @@ export async function merge(request: MergeRequest): Promise<Merged> {
       ...request,
       output: {
         tensors: outputs,
-        metadata: new Map([["format", "pt"]]),
         carried: carriedFiles(base.folder, configChange(plan.conversion, dtype)),
       },
       sources: [base, ...adapters.map(({ session }) => session)],
@@ -230,13 +221,11 @@ async function* mergedPieces(
     updateSquares: 0,
     lostSquares: 0,
   };
-  const bits = dtypeBits.get(tensor.dtype) ?? 32;
   const step = Math.max(1, Math.floor(pieceValues / Math.max(1, columns)));
   for (let first = 0; first < rows; first += step) {
     signal?.throwIfAborted();
     const count = Math.min(step, rows - first) * columns;
-    const bytes = await read(tensor, (first * columns * bits) / 8, (count * bits) / 8, signal);
-    const before = decodeTensor(bytes, tensor.dtype, count);
+    const before = await readValues(tensor, first * columns, count, read, signal);
     const exact = before.slice();
     addUpdates(exact, first, columns, loaded);
     const encoded = encodeValues(exact, dtype);
@@ -263,13 +252,7 @@ async function load(
     if (!finite) throw notMergeable(session, `${module.module} holds NaN or infinite values.`);
     const isTurned = keepsTranspose(session, module, rows, columns);
     const magnitude =
-      module.magnitude === undefined
-        ? undefined
-        : decodeTensor(
-            await whole(module.magnitude),
-            module.magnitude.dtype,
-            elementCount(module.magnitude.shape),
-          );
+      module.magnitude === undefined ? undefined : await readAllValues(module.magnitude, read, signal);
     if (magnitude !== undefined && (isTurned || magnitude.length !== rows || tensor.shape.length !== 2))
       throw notMergeable(session, `${module.module}: DoRA is merged for linear layers only.`);
     return {
@@ -326,14 +309,14 @@ function stageText(
     path: relativePathFrom(path, session.identity),
     weight,
   }));
-  const file = {
+  const provenance = {
     stage: "merged",
     note: `base + ${adapters.length === 1 ? "its adapter" : `${adapters.length} adapters`}, ${plan.modules} modules`,
     createdBy: `checkpoint-explorer ${toolVersion}`,
-    createdAt: now.toISOString(),
-    parent: relativePathFrom(path, adapters[0]?.session.identity ?? base.identity),
+    createdAt: now,
+    parent: adapters[0]?.session.identity ?? base.identity,
     base: relativePathFrom(path, base.identity),
     method: { name: "merge", adapters: parents, ...(dtype === undefined ? {} : { dtype }) },
   };
-  return `${JSON.stringify(file, undefined, 2)}\n`;
+  return stageFileText(provenance, path);
 }

@@ -19,6 +19,5 @@ export interface CarriedFile {
 /** A model that will be written as safetensors. */
 export interface ModelOutput {
   readonly tensors: readonly OutputTensor[];
-  readonly metadata: ReadonlyMap<string, string>;
   readonly carried: readonly CarriedFile[];
 }

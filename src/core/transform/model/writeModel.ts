@@ -5,28 +5,31 @@ import { readCheckpointFile } from "../../formats/readFile";
 import { SafetensorsWriter } from "../../formats/safetensors/write";
 import { CheckpointError } from "../../problem/checkpointError";
 import type { CheckpointSession } from "../../session/checkpointSession";
+import type { LongWork } from "../../session/longWork";
 import { refuseSources } from "../refuseSources";
 import { Checksum } from "./checksum";
 import type { CarriedFile, ModelOutput, OutputTensor } from "./modelOutput";
 import { byteSizeOf, indexName, indexText, type ModelShard, shardsOf } from "./shards";
 
-export interface WriteModelRequest {
+/** Where a model is written, and how. */
+export interface ModelTarget extends LongWork {
   readonly files: Files;
   readonly sink: FileSink;
-  readonly output: ModelOutput;
   /** A folder, or one file where it ends in `.safetensors`. */
   readonly path: string;
   readonly replace: boolean;
   /** Of one file of weights in a folder. */
   readonly maxShardBytes: number;
+}
+
+export interface WriteModelRequest extends ModelTarget {
+  readonly output: ModelOutput;
   /** Checkpoints that it is made from. */
   readonly sources: readonly CheckpointSession[];
   /** Of `checkpoint-stage.json`, asked for when the weights are written; written in a folder only. */
   readonly stageText?: (path: string) => string;
   /** Asked when the weights are written, before they get their name; what it throws stops it. */
   readonly check?: () => void;
-  readonly report?: ((doneBytes: number, totalBytes: number, label: string) => void) | undefined;
-  readonly signal?: AbortSignal | undefined;
 }
 
 export interface WrittenModel {
@@ -39,6 +42,8 @@ export interface WrittenModel {
 
 /** What may lie in a folder that is replaced. */
 const stageName = "checkpoint-stage.json";
+/** What transformers asks of a file before it loads it. */
+const metadata: ReadonlyMap<string, string> = new Map([["format", "pt"]]);
 const readBackBytes = 8 * 1024 * 1024;
 
 /**
@@ -124,7 +129,7 @@ async function writeShard(
 ): Promise<ReadonlyMap<string, string>> {
   const total = output.tensors.reduce((sum, tensor) => sum + byteSizeOf(tensor), 0);
   const sums = new Map<string, string>();
-  const writer = new SafetensorsWriter(file, tensors, output.metadata);
+  const writer = new SafetensorsWriter(file, tensors, metadata);
   let done = doneBefore;
   try {
     for (const tensor of tensors) {
