@@ -2,9 +2,9 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { extensionHosts, readBytes, residentBytes } from "../support/extensionHosts";
-import { withVscode } from "../support/withVscode";
-import { Workbench } from "../support/workbench";
+import { extensionHosts, readBytes, residentBytes } from "../support/vscode/extensionHosts";
+import { withVscode } from "../support/vscode/withVscode";
+import { Workbench } from "../support/vscode/workbench";
 import { writeSparseModels } from "./sparseModels";
 
 /**

@@ -26,8 +26,8 @@ import { NumbersPool } from "../../src/worker/numbers/numbersPool";
 import { PlainReading } from "../../src/worker/numbers/plainReading";
 import { type NumbersSource, type ScanTools, scanTensors } from "../../src/worker/numbers/scan";
 import { ThreadPool } from "../../src/worker/numbers/threadPool";
+import { fileHead } from "../support/made/safetensorsFile";
 import { projectRoot } from "../support/projectRoot";
-import { fileHead } from "../support/safetensorsFile";
 import { median, printTable } from "./measure";
 import { writeSparseModels } from "./sparseModels";
 

@@ -1,7 +1,7 @@
 import { mkdir, open, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { deepSeek, indexText, llama7b, mixtureOfExperts } from "../support/largeModels";
-import { dataSizeOf, type FileSpec, fileHead } from "../support/safetensorsFile";
+import { deepSeek, indexText, llama7b, mixtureOfExperts } from "../support/made/largeModels";
+import { dataSizeOf, type FileSpec, fileHead } from "../support/made/safetensorsFile";
 
 /** Files of real sizes that take almost no disk: the data are a hole. */
 export interface SparseModels {

@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
+import { safetensorsFile } from "../support/made/safetensorsFile";
 import { projectRoot } from "../support/projectRoot";
-import { safetensorsFile } from "../support/safetensorsFile";
 import { cliFolder, floats } from "./cliFolder";
 
 const { run, folder } = cliFolder();

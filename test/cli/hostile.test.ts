@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { safetensorsFile } from "../support/safetensorsFile";
+import { safetensorsFile } from "../support/made/safetensorsFile";
 import { cliFolder, floats } from "./cliFolder";
 
 /** What files and people do to the command line that nobody would do on purpose. */

@@ -2,8 +2,8 @@ import { spawn } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, inject, test } from "vitest";
+import { safetensorsFile } from "../support/made/safetensorsFile";
 import { projectRoot } from "../support/projectRoot";
-import { safetensorsFile } from "../support/safetensorsFile";
 import { cliFolder, floats } from "./cliFolder";
 
 /** What the command line writes: reduced and extracted adapters. */

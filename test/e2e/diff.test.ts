@@ -2,10 +2,10 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { openWindow, watchWindow } from "../support/openWindow";
+import { safetensorsFile } from "../support/made/safetensorsFile";
 import { projectRoot } from "../support/projectRoot";
-import { safetensorsFile } from "../support/safetensorsFile";
-import type { Workbench } from "../support/workbench";
+import { openWindow, watchWindow } from "../support/vscode/openWindow";
+import type { Workbench } from "../support/vscode/workbench";
 
 /** Values compared across formats in a real VS Code: a .pt with a .safetensors of the same weights, but for one tensor. */
 

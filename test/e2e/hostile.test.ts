@@ -2,9 +2,9 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { writeCheckpointFolder } from "../support/checkpointFolder";
-import { openWindow, watchWindow } from "../support/openWindow";
-import type { Workbench } from "../support/workbench";
+import { writeCheckpointFolder } from "../support/made/checkpointFolder";
+import { openWindow, watchWindow } from "../support/vscode/openWindow";
+import type { Workbench } from "../support/vscode/workbench";
 
 /** What strangers wrote, in a real VS Code: a pickle beside clean weights, and a name that would be a link. */
 

@@ -2,14 +2,14 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
-import { openWindow, watchWindow } from "../support/openWindow";
 import {
   type Trainer,
   type TrainingOptions,
   TrainingProcess,
   whyNoTorch,
-} from "../support/training/trainingProcess";
-import type { Workbench } from "../support/workbench";
+} from "../support/made/training/trainingProcess";
+import { openWindow, watchWindow } from "../support/vscode/openWindow";
+import type { Workbench } from "../support/vscode/workbench";
 
 /** A real training writes while the window is open: what the tree, the status bar and the chart say meanwhile. */
 

@@ -16,11 +16,11 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import type { Locator } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { extensionHosts, readBytes } from "../support/extensionHosts";
-import { llama7b } from "../support/largeModels";
-import { openWindow, watchWindow } from "../support/openWindow";
-import { dataSizeOf, fileHead, safetensorsFile } from "../support/safetensorsFile";
-import type { Workbench } from "../support/workbench";
+import { llama7b } from "../support/made/largeModels";
+import { dataSizeOf, fileHead, safetensorsFile } from "../support/made/safetensorsFile";
+import { extensionHosts, readBytes } from "../support/vscode/extensionHosts";
+import { openWindow, watchWindow } from "../support/vscode/openWindow";
+import type { Workbench } from "../support/vscode/workbench";
 
 /** The numbers in the weights, in a real VS Code: a planted NaN is found, a long scan stops, a tensor is exported. */
 

@@ -2,10 +2,10 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { openWindow, watchWindow } from "../support/openWindow";
+import { copySamplePipeline } from "../support/made/samplePipeline";
 import { projectRoot } from "../support/projectRoot";
-import { copySamplePipeline } from "../support/samplePipeline";
-import type { Workbench } from "../support/workbench";
+import { openWindow, watchWindow } from "../support/vscode/openWindow";
+import type { Workbench } from "../support/vscode/workbench";
 
 /** The sample pipeline: what its stages did, and the next snapshot made from them. */
 

@@ -2,10 +2,10 @@ import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
-import { openWindow, watchWindow } from "../support/openWindow";
 import { projectRoot } from "../support/projectRoot";
-import { quietSettings, writeUserSettings } from "../support/vscodeServer";
-import type { Workbench } from "../support/workbench";
+import { openWindow, watchWindow } from "../support/vscode/openWindow";
+import { quietSettings, writeUserSettings } from "../support/vscode/vscodeServer";
+import type { Workbench } from "../support/vscode/workbench";
 
 /** A folder that the user does not trust: VS Code then starts only the extensions that say they can do with that. */
 

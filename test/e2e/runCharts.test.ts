@@ -2,8 +2,8 @@ import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { openWindow, watchWindow } from "../support/openWindow";
-import type { Workbench } from "../support/workbench";
+import { openWindow, watchWindow } from "../support/vscode/openWindow";
+import type { Workbench } from "../support/vscode/workbench";
 
 /** Charts of several runs, and of a log by itself, in a real VS Code. */
 

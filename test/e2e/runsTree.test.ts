@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Locator } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { writeCheckpointFolder } from "../support/checkpointFolder";
-import { openWindow, watchWindow } from "../support/openWindow";
-import type { Workbench } from "../support/workbench";
+import { writeCheckpointFolder } from "../support/made/checkpointFolder";
+import { openWindow, watchWindow } from "../support/vscode/openWindow";
+import type { Workbench } from "../support/vscode/workbench";
 
 /** What a user does with the rows of Training Runs: sort them, choose what they say, delete what is not needed. */
 

@@ -2,13 +2,13 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { FrameLocator, Locator } from "playwright-core";
+import { themeNames } from "../support/browser/themes";
+import { safetensorsFile } from "../support/made/safetensorsFile";
+import { copySamplePipeline } from "../support/made/samplePipeline";
 import { projectRoot } from "../support/projectRoot";
-import { safetensorsFile } from "../support/safetensorsFile";
-import { copySamplePipeline } from "../support/samplePipeline";
-import { shrinkPng } from "../support/shrinkPng";
-import { themeNames } from "../support/themes";
-import { withVscode } from "../support/withVscode";
-import { Workbench, type WorkbenchConnection } from "../support/workbench";
+import { shrinkPng } from "../support/vscode/shrinkPng";
+import { withVscode } from "../support/vscode/withVscode";
+import { Workbench, type WorkbenchConnection } from "../support/vscode/workbench";
 
 /**
  * Takes pictures of every screen in a real VS Code: `node test/support/bootstrap.mjs test/e2e/screenshots.ts`.

@@ -3,11 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Locator } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { openWindow, watchWindow } from "../support/openWindow";
+import { safetensorsFile, type TensorSpec } from "../support/made/safetensorsFile";
+import { copySamplePipeline } from "../support/made/samplePipeline";
 import { projectRoot } from "../support/projectRoot";
-import { safetensorsFile, type TensorSpec } from "../support/safetensorsFile";
-import { copySamplePipeline } from "../support/samplePipeline";
-import type { Workbench } from "../support/workbench";
+import { openWindow, watchWindow } from "../support/vscode/openWindow";
+import type { Workbench } from "../support/vscode/workbench";
 
 /** What a user does with the sample run and with files that are not what they seem: one story, one test. */
 

@@ -2,9 +2,9 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } fro
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { openWindow, watchWindow } from "../support/openWindow";
 import { projectRoot } from "../support/projectRoot";
-import type { Workbench } from "../support/workbench";
+import { openWindow, watchWindow } from "../support/vscode/openWindow";
+import type { Workbench } from "../support/vscode/workbench";
 
 /** PyTorch files in a real VS Code: an optimizer by the names of its parameters, and a pickle that means harm. */
 

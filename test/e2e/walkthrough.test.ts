@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { openWindow, watchWindow } from "../support/openWindow";
-import type { Workbench } from "../support/workbench";
+import { openWindow, watchWindow } from "../support/vscode/openWindow";
+import type { Workbench } from "../support/vscode/workbench";
 
 let scratch: string;
 let workbench: Workbench;

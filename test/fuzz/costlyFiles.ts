@@ -1,7 +1,7 @@
 import { deflateRawSync } from "node:zlib";
 import { little, text } from "../core/formats/pickle/latin1";
 import { call, dict, floatBytes, floats, int } from "../core/formats/torch/torchPickle";
-import { type ZipMember, zipFile } from "../support/zipFile";
+import { type ZipMember, zipFile } from "../support/made/zipFile";
 
 /** A file of less than a megabyte that asks its reader for far more: by depth, by sharing, by lies, by deflate. */
 export interface CostlyFile {

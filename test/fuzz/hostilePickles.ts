@@ -2,7 +2,7 @@ import { deflateSync, gzipSync } from "node:zlib";
 import { latin1Text } from "../../src/core/text/latin1";
 import { latin1, little, text } from "../core/formats/pickle/latin1";
 import { torchArchive } from "../core/formats/torch/torchPickle";
-import { zipFile } from "../support/zipFile";
+import { zipFile } from "../support/made/zipFile";
 
 /** Opcodes that would have Python run a command, by some way; each one's arguments would only print. */
 export interface HostilePickle {

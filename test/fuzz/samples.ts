@@ -1,11 +1,11 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { ggufFile } from "../support/ggufFile";
-import { ocdbtFolder } from "../support/ocdbtFolder";
+import { ggufFile } from "../support/made/ggufFile";
+import { ocdbtFolder } from "../support/made/ocdbtFolder";
+import { tarFile } from "../support/made/tarFile";
+import { bundleTypes, tensorflowBundle } from "../support/made/tensorflowBundle";
+import { zipFile } from "../support/made/zipFile";
 import { projectRoot } from "../support/projectRoot";
-import { tarFile } from "../support/tarFile";
-import { bundleTypes, tensorflowBundle } from "../support/tensorflowBundle";
-import { zipFile } from "../support/zipFile";
 
 /** A checkpoint of which one file is damaged. */
 export interface Sample {

@@ -6,8 +6,8 @@ import { ScanMemory } from "../../src/host/analysis/scanMemory";
 import { CheckpointDocument } from "../../src/host/editor/checkpointDocument";
 import { StageStore } from "../../src/host/files/stageStore";
 import { workerHandlers } from "../../src/worker/workerHandlers";
+import { safetensorsFile } from "../support/made/safetensorsFile";
 import { quietCall } from "../support/quietCall";
-import { safetensorsFile } from "../support/safetensorsFile";
 import { memento, standIn, Uri } from "../support/vscodeStandIn";
 
 let folder = "";

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { decodeFromWebview, encodeForWebview } from "../../src/protocol/webviewWire";
-import { serialize, throughVsCode, wireSize } from "../support/vscodeMessage";
+import { serialize, throughVsCode, wireSize } from "../support/browser/vscodeMessage";
 
 // Ends what hangs; the tests take less than a second each on a quiet machine.
 vi.setConfig({ testTimeout: 60_000 });

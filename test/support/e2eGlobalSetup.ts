@@ -1,11 +1,11 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
-import { installCodeServer } from "./installCodeServer";
-import { launchBrowserServer } from "./launchBrowser";
-import { buildExtension, packExtension } from "./packExtension";
+import { launchBrowserServer } from "./browser/launchBrowser";
 import { projectRoot, resultsFolder, scratchFolder } from "./projectRoot";
-import { quietSettings, startVscodeServer, writeUserSettings } from "./vscodeServer";
+import { installCodeServer } from "./vscode/installCodeServer";
+import { buildExtension, packExtension } from "./vscode/packExtension";
+import { quietSettings, startVscodeServer, writeUserSettings } from "./vscode/vscodeServer";
 
 declare module "vitest" {
   export interface ProvidedContext {

@@ -20,21 +20,24 @@ export function sourceTexts(projectRoot: string, folders: readonly string[]): So
 const maxLines = 350;
 const maxFilesOfFolder = 25;
 
-/** One sentence for every file that is too long to be read at once, and for every folder to be looked over. */
-export function tooLarge(files: readonly SourceText[]): string[] {
-  const long = files
+/** One sentence for every file that is too long to be read at once. */
+export function tooLong(files: readonly SourceText[]): string[] {
+  return files
     .map(({ file, text }) => ({ file, lines: text.trimEnd().split("\n").length }))
     .filter(({ lines }) => lines > maxLines)
     .map(
       ({ file, lines }) => `${file} has ${lines} lines: split it by question, at ${maxLines} at the latest.`,
     );
-  const full = [...grouped(files, ({ file }) => dirname(file))]
+}
+
+/** One sentence for every folder that holds too many files to be looked over. */
+export function tooFull(files: readonly SourceText[]): string[] {
+  return [...grouped(files, ({ file }) => dirname(file))]
     .filter(([, inside]) => inside.length > maxFilesOfFolder)
     .map(
       ([folder, inside]) =>
         `${folder} has ${inside.length} files flat: give some a folder, from ${maxFilesOfFolder} on.`,
     );
-  return [...long, ...full];
 }
 
 function grouped<T>(items: readonly T[], keyOf: (item: T) => string): ReadonlyMap<string, readonly T[]> {

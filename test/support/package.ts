@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { buildExtension, packExtension, readManifest } from "./packExtension";
 import { projectRoot } from "./projectRoot";
+import { buildExtension, packExtension, readManifest } from "./vscode/packExtension";
 
 /** `npm run package`: builds and packs the extension. */
 const { name, version } = readManifest();

@@ -1,8 +1,8 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { buildExtension } from "./packExtension";
 import { resultsFolder } from "./projectRoot";
+import { buildExtension } from "./vscode/packExtension";
 
 /**
  * `npm test [-- SUITE…] [VITEST OPTIONS]`: builds, runs the suites one after the other (the machine's cores are

@@ -1,10 +1,10 @@
 import { cpSync, existsSync, mkdirSync, rmSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { installCodeServer } from "./installCodeServer";
-import { buildExtension, packExtension } from "./packExtension";
 import { projectRoot, scratchFolder } from "./projectRoot";
-import { quietSettings, startVscodeServer, workspaceUrl, writeUserSettings } from "./vscodeServer";
+import { installCodeServer } from "./vscode/installCodeServer";
+import { buildExtension, packExtension } from "./vscode/packExtension";
+import { quietSettings, startVscodeServer, workspaceUrl, writeUserSettings } from "./vscode/vscodeServer";
 
 const usage = `npm start [-- OPTIONS]
 Builds the extension and opens it in a VS Code that runs in the browser.

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { build } from "esbuild";
 import type { TestProject } from "vitest/node";
 import { compileKernels, kernelsPlugin } from "../../src/kernels/compileKernels.mjs";
-import { readManifest } from "./packExtension";
 import { projectRoot } from "./projectRoot";
+import { readManifest } from "./vscode/packExtension";
 
 declare module "vitest" {
   export interface ProvidedContext {

@@ -1,5 +1,5 @@
 import type { TestProject } from "vitest/node";
-import { launchBrowserServer } from "./launchBrowser";
+import { launchBrowserServer } from "./browser/launchBrowser";
 
 declare module "vitest" {
   export interface ProvidedContext {

@@ -1,11 +1,11 @@
 import { afterEach, expect, test } from "vitest";
-import { themeNames } from "../support/themes";
-import { WebviewPage } from "../support/webviewPage";
+import { themeNames } from "../support/browser/themes";
+import { WebviewPage } from "../support/browser/webviewPage";
 
 /** That the page around the webview tests is like VS Code's, so that what they show holds there. */
 let opened: WebviewPage | undefined;
 
-const silent = "test/support/silentHost.ts";
+const silent = "test/support/browser/silentHost.ts";
 
 afterEach(async () => {
   await opened?.close();

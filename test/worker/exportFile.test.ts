@@ -6,8 +6,8 @@ import { packScanChunk } from "../../src/core/analysis/scanTable";
 import type { Handlers } from "../../src/protocol/channel";
 import type { WorkerCalls } from "../../src/protocol/workerApi";
 import { workerHandlers } from "../../src/worker/workerHandlers";
+import { safetensorsFile } from "../support/made/safetensorsFile";
 import { quietCall } from "../support/quietCall";
-import { safetensorsFile } from "../support/safetensorsFile";
 import { someStatistics } from "../support/someStatistics";
 
 const worker: Handlers<WorkerCalls> = workerHandlers();

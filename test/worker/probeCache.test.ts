@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { ProbeCache } from "../../src/worker/probeCache";
+import { safetensorsFile } from "../support/made/safetensorsFile";
 import { MemoryFiles } from "../support/memoryFiles";
-import { safetensorsFile } from "../support/safetensorsFile";
 
 const path = "/ws/a.safetensors";
 const file = (stage: string) =>

@@ -9,7 +9,7 @@ import type { Run } from "../../src/core/runs/run";
 import { isBeingSaved } from "../../src/core/runs/status/liveness";
 import { loggedRun, RunStatusReader } from "../../src/core/runs/status/runStatusReader";
 import { nodeFiles } from "../../src/worker/nodeFiles";
-import { type Trainer, TrainingProcess, whyNoTorch } from "../support/training/trainingProcess";
+import { type Trainer, TrainingProcess, whyNoTorch } from "../support/made/training/trainingProcess";
 
 /** What we say of a real training, killed in the middle of a save and resumed, held against what it said itself. */
 

@@ -3,8 +3,8 @@ import { discoverRuns } from "../../src/core/runs/discover/discover";
 import { ProbeCache } from "../../src/worker/probeCache";
 import { text } from "../core/formats/pickle/latin1";
 import { dict, floatBytes, floats, int, torchArchive } from "../core/formats/torch/torchPickle";
+import { safetensorsFile } from "../support/made/safetensorsFile";
 import { MemoryFiles } from "../support/memoryFiles";
-import { safetensorsFile } from "../support/safetensorsFile";
 
 const module = "base_model.model.model.layers.0.self_attn.q_proj";
 const config = JSON.stringify({ peft_type: "LORA", r: 2, lora_alpha: 4, target_modules: ["q_proj"] });

@@ -7,7 +7,7 @@ import { CheckpointSession } from "../../src/core/session/checkpointSession";
 import { nodeFiles } from "../../src/worker/nodeFiles";
 import { NumbersPool } from "../../src/worker/numbers/numbersPool";
 import { scanCheckpoint } from "../../src/worker/scanCheckpoint";
-import { safetensorsFile } from "../support/safetensorsFile";
+import { safetensorsFile } from "../support/made/safetensorsFile";
 
 const folder = mkdtempSync(join(tmpdir(), "scan-"));
 const pool = new NumbersPool({ threads: 1, threadFile: inject("numbersThreadFile") });

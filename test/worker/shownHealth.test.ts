@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { workerHandlers } from "../../src/worker/workerHandlers";
+import { safetensorsFile } from "../support/made/safetensorsFile";
 import { quietCall } from "../support/quietCall";
-import { safetensorsFile } from "../support/safetensorsFile";
 
 const worker = workerHandlers();
 let folder: string;

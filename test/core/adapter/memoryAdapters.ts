@@ -2,8 +2,8 @@ import type { FileSink, FileWriter } from "../../../src/core/bytes/fileSink";
 import type { Matrix } from "../../../src/core/linalg/matrix";
 import { CheckpointError } from "../../../src/core/problem/checkpointError";
 import { encodeValues, type WritableDtype } from "../../../src/core/tensors/encode";
+import { safetensorsFile } from "../../support/made/safetensorsFile";
 import type { MemoryFiles } from "../../support/memoryFiles";
-import { safetensorsFile } from "../../support/safetensorsFile";
 
 export interface MemoryTensor {
   readonly name: string;

@@ -3,8 +3,8 @@ import { fitFindings } from "../../../src/core/base/baseFit";
 import { findBaseModel } from "../../../src/core/base/baseModel";
 import { baseProblems } from "../../../src/core/base/baseProblems";
 import { CheckpointSession } from "../../../src/core/session/checkpointSession";
+import { safetensorsFile } from "../../support/made/safetensorsFile";
 import { MemoryFiles } from "../../support/memoryFiles";
-import { safetensorsFile } from "../../support/safetensorsFile";
 
 function weights(shapes: Readonly<Record<string, readonly number[]>>): Uint8Array {
   const tensors = Object.entries(shapes).map(([name, shape]) => ({ name, dtype: "F32" as const, shape }));

@@ -5,7 +5,7 @@ import { MemoryByteSource } from "../../../src/core/bytes/byteSource";
 import { readZipDirectory } from "../../../src/core/bytes/zipDirectory";
 import { CheckpointError } from "../../../src/core/problem/checkpointError";
 import { CountingSource } from "../../support/countingSource";
-import { type ZipMember, type ZipOptions, zipFile } from "../../support/zipFile";
+import { type ZipMember, type ZipOptions, zipFile } from "../../support/made/zipFile";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const plain: ZipMember = { name: "a/data.pkl", data: bytes("hello") };

@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { contentKind } from "../../../src/core/checkpoint/contentKind";
 import { inspectReport } from "../../../src/core/report/inspectReport";
 import { CheckpointSession } from "../../../src/core/session/checkpointSession";
+import { safetensorsFile } from "../../support/made/safetensorsFile";
 import { MemoryFiles } from "../../support/memoryFiles";
-import { safetensorsFile } from "../../support/safetensorsFile";
 import { text } from "../formats/pickle/latin1";
 import { contentOf, fixture } from "../formats/torch/torchFixtures";
 import {

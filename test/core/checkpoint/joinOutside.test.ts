@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
+import { protoBytes, protoNumber } from "../../support/made/proto";
 import { MemoryFiles } from "../../support/memoryFiles";
 import { openTensors } from "../../support/openTensors";
-import { protoBytes, protoNumber } from "../../support/proto";
 
 const words = (field: number, text: string) => protoBytes(field, [...new TextEncoder().encode(text)]);
 

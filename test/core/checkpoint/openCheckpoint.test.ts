@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { openCheckpoint } from "../../../src/core/checkpoint/openCheckpoint";
+import { safetensorsFile } from "../../support/made/safetensorsFile";
 import { MemoryFiles } from "../../support/memoryFiles";
-import { safetensorsFile } from "../../support/safetensorsFile";
 
 const adapter = safetensorsFile({
   metadata: { format: "pt" },

@@ -3,8 +3,8 @@ import type { ByteSource } from "../../../src/core/bytes/byteSource";
 import { MemoryByteSource } from "../../../src/core/bytes/byteSource";
 import { openCheckpoint } from "../../../src/core/checkpoint/openCheckpoint";
 import { CountingFiles } from "../../support/countingSource";
-import { deepSeek, indexText, llama7b, mixtureOfExperts } from "../../support/largeModels";
-import { dataSizeOf, fileHead, sparseFile } from "../../support/safetensorsFile";
+import { deepSeek, indexText, llama7b, mixtureOfExperts } from "../../support/made/largeModels";
+import { dataSizeOf, fileHead, sparseFile } from "../../support/made/safetensorsFile";
 
 // Ends what hangs; the tests take less than a second each on a quiet machine.
 vi.setConfig({ testTimeout: 60_000 });

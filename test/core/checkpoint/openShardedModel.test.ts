@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { Checkpoint } from "../../../src/core/checkpoint/checkpoint";
 import { openCheckpoint } from "../../../src/core/checkpoint/openCheckpoint";
+import { safetensorsFile, type TensorSpec } from "../../support/made/safetensorsFile";
 import { type MemoryContent, MemoryFiles } from "../../support/memoryFiles";
-import { safetensorsFile, type TensorSpec } from "../../support/safetensorsFile";
 
 const indexPath = "/m/model.safetensors.index.json";
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { openCheckpoint } from "../../../src/core/checkpoint/openCheckpoint";
-import { ggufFile } from "../../support/ggufFile";
+import { ggufFile } from "../../support/made/ggufFile";
 import { MemoryFiles } from "../../support/memoryFiles";
 import { openTensors } from "../../support/openTensors";
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { probeWeights } from "../../../src/core/checkpoint/probeWeights";
+import { safetensorsFile } from "../../support/made/safetensorsFile";
 import { MemoryFiles } from "../../support/memoryFiles";
-import { safetensorsFile } from "../../support/safetensorsFile";
 
 const tensors = [{ name: "w", dtype: "F32", shape: [2] }];
 const path = "/a.safetensors";

@@ -5,7 +5,7 @@ import { readCheckpointFile } from "../../../src/core/formats/readFile";
 import { recogniseKind } from "../../../src/core/formats/recognise";
 import { formatOfHead } from "../../../src/core/formats/registry";
 import { CountingSource } from "../../support/countingSource";
-import { safetensorsFile } from "../../support/safetensorsFile";
+import { safetensorsFile } from "../../support/made/safetensorsFile";
 import { errorOf, readBytes } from "./safetensors/readFile";
 
 function bytesOf(text: string): Uint8Array {

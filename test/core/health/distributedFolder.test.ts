@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { CheckpointSession } from "../../../src/core/session/checkpointSession";
+import { safetensorsFile } from "../../support/made/safetensorsFile";
 import { MemoryFiles } from "../../support/memoryFiles";
 import { projectRoot } from "../../support/projectRoot";
-import { safetensorsFile } from "../../support/safetensorsFile";
 import { folderInMemory } from "../resume/resumeFiles";
 
 const metadata = "/dcp/.metadata";

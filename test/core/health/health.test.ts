@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { CheckpointSession } from "../../../src/core/session/checkpointSession";
+import { safetensorsFile } from "../../support/made/safetensorsFile";
 import { MemoryFiles } from "../../support/memoryFiles";
-import { safetensorsFile } from "../../support/safetensorsFile";
 
 type Shapes = Readonly<Record<string, readonly number[]>>;
 

@@ -4,9 +4,9 @@ import { describe, expect, test } from "vitest";
 import { loraFields, peftTypes } from "../../../src/core/health/peftReleases";
 import { servingFactsOf } from "../../../src/core/health/servingLimits";
 import { CheckpointSession } from "../../../src/core/session/checkpointSession";
+import { safetensorsFile } from "../../support/made/safetensorsFile";
 import { MemoryFiles } from "../../support/memoryFiles";
 import { projectRoot } from "../../support/projectRoot";
-import { safetensorsFile } from "../../support/safetensorsFile";
 
 const docs = readFileSync(join(projectRoot, "docs", "serving.md"), "utf8");
 const module = "base_model.model.model.layers.0.self_attn.q_proj";

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { CheckpointSession } from "../../../src/core/session/checkpointSession";
+import { safetensorsFile } from "../../support/made/safetensorsFile";
 import { MemoryFiles } from "../../support/memoryFiles";
-import { safetensorsFile } from "../../support/safetensorsFile";
 import { dict, floatBytes, storage, tensorV2, torchArchive } from "../formats/torch/torchPickle";
 import { folderInMemory, trainingFixtures } from "../resume/resumeFiles";
 

@@ -4,8 +4,8 @@ import { inNameOrder } from "../../../src/core/tensors/nameOrder";
 import type { Tensor } from "../../../src/core/tensors/tensor";
 import { encodeTensorChunk, TensorTable } from "../../../src/core/tensors/tensorTable";
 import { decodeFromWebview, encodeForWebview } from "../../../src/protocol/webviewWire";
-import { deepSeek } from "../../support/largeModels";
-import { throughVsCode, wireSize } from "../../support/vscodeMessage";
+import { throughVsCode, wireSize } from "../../support/browser/vscodeMessage";
+import { deepSeek } from "../../support/made/largeModels";
 import { tableOf, tensor } from "./tensors";
 
 // Ends what hangs; the tests take less than a second each on a quiet machine.

@@ -3,8 +3,8 @@ import { describe, expect, it, vi } from "vitest";
 import { inNameOrder, type NameSeparator, separatorOf } from "../../../src/core/tensors/nameOrder";
 import type { TensorTable } from "../../../src/core/tensors/tensorTable";
 import { TensorTree, type TreeNode } from "../../../src/core/tensors/tensorTree";
-import { deepSeek } from "../../support/largeModels";
-import { byteSizeOf } from "../../support/safetensorsFile";
+import { deepSeek } from "../../support/made/largeModels";
+import { byteSizeOf } from "../../support/made/safetensorsFile";
 import { allRows, tableOf, tableOfNames, tensor } from "./tensors";
 
 // Ends what hangs; the tests take less than a second each on a quiet machine.

@@ -10,8 +10,8 @@ import { type ConvertOptions, convert, planConversion } from "../../../src/core/
 import { editConfig } from "../../../src/core/transform/model/editConfig";
 import { nodeFiles } from "../../../src/worker/nodeFiles";
 import { nodeSink } from "../../../src/worker/nodeSink";
+import { safetensorsFile } from "../../support/made/safetensorsFile";
 import { projectRoot } from "../../support/projectRoot";
-import { safetensorsFile } from "../../support/safetensorsFile";
 
 const folder = mkdtempSync(join(tmpdir(), "convert-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

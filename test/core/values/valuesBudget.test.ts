@@ -5,8 +5,8 @@ import { TensorReader } from "../../../src/core/checkpoint/tensorReader";
 import { readBlock } from "../../../src/core/values/readBlock";
 import { firstSlice, transposed } from "../../../src/core/values/tensorSlice";
 import { CountingFiles } from "../../support/countingSource";
-import { llama7b } from "../../support/largeModels";
-import { dataSizeOf, fileHead } from "../../support/safetensorsFile";
+import { llama7b } from "../../support/made/largeModels";
+import { dataSizeOf, fileHead } from "../../support/made/safetensorsFile";
 
 /** 13.5 GB of which the header is real and every 16-bit value tells its place: its index, modulo 251. */
 function largeSource(): ByteSource {

@@ -1,6 +1,6 @@
 import { Channel, type Handlers } from "../../../src/protocol/channel";
 import { decodeFromWebview, encodeForWebview } from "../../../src/protocol/webviewWire";
-import { wireSize } from "../../support/vscodeMessage";
+import { wireSize } from "../../support/browser/vscodeMessage";
 
 declare global {
   interface Window {

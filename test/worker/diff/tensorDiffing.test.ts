@@ -11,8 +11,8 @@ import { layoutText } from "../../../src/core/tensors/tensor";
 import { TensorDiffing } from "../../../src/worker/diff/tensorDiffing";
 import { nodeFiles } from "../../../src/worker/nodeFiles";
 import { NumbersPool } from "../../../src/worker/numbers/numbersPool";
+import { safetensorsFile } from "../../support/made/safetensorsFile";
 import { projectRoot } from "../../support/projectRoot";
-import { safetensorsFile } from "../../support/safetensorsFile";
 
 const folder = mkdtempSync(join(tmpdir(), "diffing-"));
 const pool = new NumbersPool({ threads: 2, threadFile: inject("numbersThreadFile") });

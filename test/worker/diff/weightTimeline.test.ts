@@ -7,7 +7,7 @@ import { openSnapshots } from "../../../src/core/compare/openSnapshots";
 import { weightTimeline } from "../../../src/worker/diff/weightTimeline";
 import { nodeFiles } from "../../../src/worker/nodeFiles";
 import { NumbersPool } from "../../../src/worker/numbers/numbersPool";
-import { safetensorsFile } from "../../support/safetensorsFile";
+import { safetensorsFile } from "../../support/made/safetensorsFile";
 
 const folder = mkdtempSync(join(tmpdir(), "drift-"));
 const pool = new NumbersPool({ threads: 1, threadFile: inject("numbersThreadFile") });

@@ -7,7 +7,7 @@ import { CheckpointSession } from "../../../src/core/session/checkpointSession";
 import type { Tensor } from "../../../src/core/tensors/tensor";
 import { nodeFiles } from "../../../src/worker/nodeFiles";
 import { NumbersPool, type TensorOf } from "../../../src/worker/numbers/numbersPool";
-import { safetensorsFile } from "../../support/safetensorsFile";
+import { safetensorsFile } from "../../support/made/safetensorsFile";
 
 const folder = mkdtempSync(join(tmpdir(), "numbers-"));
 const pool = new NumbersPool({ threads: 2, threadFile: inject("numbersThreadFile") });

@@ -4,8 +4,8 @@ import { openCheckpoint } from "../../../src/core/checkpoint/openCheckpoint";
 import { NumbersPool } from "../../../src/worker/numbers/numbersPool";
 import { latin1, text } from "../../core/formats/pickle/latin1";
 import { floatBytes, floats, storage, tensorV2 } from "../../core/formats/torch/torchPickle";
+import { zipFile } from "../../support/made/zipFile";
 import { MemoryFiles } from "../../support/memoryFiles";
-import { zipFile } from "../../support/zipFile";
 
 /** Files that count what is read of them. */
 class CountedFiles extends MemoryFiles {

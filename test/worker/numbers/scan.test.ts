@@ -21,8 +21,8 @@ import type { Tensor } from "../../../src/core/tensors/tensor";
 import { nodeFiles } from "../../../src/worker/nodeFiles";
 import { FileChangedError, NumbersPool } from "../../../src/worker/numbers/numbersPool";
 import type { NumbersSource, ScanOptions, ScanOutcome } from "../../../src/worker/numbers/scan";
+import { type FileSpec, fileHead, safetensorsFile } from "../../support/made/safetensorsFile";
 import { MemoryFiles } from "../../support/memoryFiles";
-import { type FileSpec, fileHead, safetensorsFile } from "../../support/safetensorsFile";
 
 const folder = mkdtempSync(join(tmpdir(), "scan-"));
 const pools = [1, 2].map((threads) => new NumbersPool({ threads, threadFile: inject("numbersThreadFile") }));

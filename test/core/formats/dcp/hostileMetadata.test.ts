@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { openCheckpoint } from "../../../../src/core/checkpoint/openCheckpoint";
 import { unreadablePart } from "../../../../src/core/tensors/assembly";
-import { dcpMetadata, type MetadataText } from "../../../support/dcpMetadata";
+import { dcpMetadata, type MetadataText } from "../../../support/made/dcpMetadata";
 import { MemoryFiles } from "../../../support/memoryFiles";
 
 async function opened(text: MetadataText, bytes = 1000) {

@@ -2,7 +2,12 @@ import { expect, test } from "vitest";
 import { openCheckpoint } from "../../../../src/core/checkpoint/openCheckpoint";
 import { CheckpointError } from "../../../../src/core/problem/checkpointError";
 import { mutate, Random } from "../../../fuzz/mutate";
-import { allExpected, expectedFolders, joinedFixture, readTensors } from "../../../support/joinedFolders";
+import {
+  allExpected,
+  expectedFolders,
+  joinedFixture,
+  readTensors,
+} from "../../../support/made/joinedFolders";
 
 const attempts = 25;
 

@@ -3,7 +3,12 @@ import { openCheckpoint } from "../../../../src/core/checkpoint/openCheckpoint";
 import { TensorReader } from "../../../../src/core/checkpoint/tensorReader";
 import { CheckpointSession } from "../../../../src/core/session/checkpointSession";
 import { unreadablePart } from "../../../../src/core/tensors/assembly";
-import { allExpected, expectedFolders, joinedFixture, readTensors } from "../../../support/joinedFolders";
+import {
+  allExpected,
+  expectedFolders,
+  joinedFixture,
+  readTensors,
+} from "../../../support/made/joinedFolders";
 
 const deepSpeed = Object.entries(expectedFolders).filter(([, { kind }]) => kind.startsWith("deepspeed"));
 

@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { zipFile } from "../../../support/made/zipFile";
 import { MemoryFiles } from "../../../support/memoryFiles";
 import { openTensors } from "../../../support/openTensors";
 import { projectRoot } from "../../../support/projectRoot";
-import { zipFile } from "../../../support/zipFile";
 
 const folder = join(projectRoot, "test/fixtures");
 const weights = new Uint8Array(readFileSync(join(folder, "hdf5/latest.h5")));

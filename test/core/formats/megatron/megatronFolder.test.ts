@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { openCheckpoint } from "../../../../src/core/checkpoint/openCheckpoint";
 import { splitRule } from "../../../../src/core/formats/megatron/splitRules";
 import { unreadablePart } from "../../../../src/core/tensors/assembly";
-import { expectedFolders, joinedFixture, readTensors } from "../../../support/joinedFolders";
+import { expectedFolders, joinedFixture, readTensors } from "../../../support/made/joinedFolders";
 
 const name = "megatron_tp2_pp2";
 const expected = expectedFolders[name]?.tensors ?? [];

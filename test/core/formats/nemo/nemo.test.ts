@@ -2,9 +2,9 @@ import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { openCheckpoint } from "../../../../src/core/checkpoint/openCheckpoint";
 import type { CheckpointError } from "../../../../src/core/problem/checkpointError";
-import { expectedFolders, joinedFixture, readTensors } from "../../../support/joinedFolders";
+import { expectedFolders, joinedFixture, readTensors } from "../../../support/made/joinedFolders";
+import { tarFile } from "../../../support/made/tarFile";
 import { MemoryFiles } from "../../../support/memoryFiles";
-import { tarFile } from "../../../support/tarFile";
 
 const config = {
   name: "./model_config.yaml",

@@ -8,9 +8,9 @@ import { TensorReader } from "../../../../src/core/checkpoint/tensorReader";
 import { readCheckpointFile } from "../../../../src/core/formats/readFile";
 import { CheckpointError } from "../../../../src/core/problem/checkpointError";
 import type { Tensor } from "../../../../src/core/tensors/tensor";
+import { zipFile } from "../../../support/made/zipFile";
 import { MemoryFiles } from "../../../support/memoryFiles";
 import { projectRoot } from "../../../support/projectRoot";
-import { zipFile } from "../../../support/zipFile";
 
 const folder = join(projectRoot, "test/fixtures/numpy");
 const bytesOf = (name: string) => new Uint8Array(readFileSync(join(folder, name)));

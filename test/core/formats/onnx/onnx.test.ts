@@ -4,7 +4,7 @@ import { readCheckpointFile } from "../../../../src/core/formats/readFile";
 import { CheckpointError } from "../../../../src/core/problem/checkpointError";
 import type { Tensor } from "../../../../src/core/tensors/tensor";
 import { CountingSource } from "../../../support/countingSource";
-import { protoBytes as counted, protoNumber as number, varint } from "../../../support/proto";
+import { protoBytes as counted, protoNumber as number, varint } from "../../../support/made/proto";
 
 const words = (field: number, text: string) => counted(field, [...new TextEncoder().encode(text)]);
 const floats = (...values: readonly number[]) => [...new Uint8Array(Float32Array.from(values).buffer)];

@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { openCheckpoint } from "../../../../src/core/checkpoint/openCheckpoint";
+import { type OcdbtEntry, ocdbtFolder } from "../../../support/made/ocdbtFolder";
 import { MemoryFiles } from "../../../support/memoryFiles";
-import { type OcdbtEntry, ocdbtFolder } from "../../../support/ocdbtFolder";
 import { openTensors } from "../../../support/openTensors";
 
 const f32 = (values: readonly number[]) => new Uint8Array(Float32Array.from(values).buffer);

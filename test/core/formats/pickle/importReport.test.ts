@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { isDangerousGlobal } from "../../../../src/core/formats/pickle/dangerousGlobals";
 import { isKnownGlobal } from "../../../../src/core/formats/pickle/knownGlobals";
-import { zipFile } from "../../../support/zipFile";
+import { zipFile } from "../../../support/made/zipFile";
 import { read } from "../torch/torchFixtures";
 import { torchArchive } from "../torch/torchPickle";
 import { latin1, little, text } from "./latin1";

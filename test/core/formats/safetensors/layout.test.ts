@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { safetensorsDtypes } from "../../../../src/core/formats/safetensors/dtypes";
-import { bitsOf, safetensorsFile } from "../../../support/safetensorsFile";
+import { bitsOf, safetensorsFile } from "../../../support/made/safetensorsFile";
 import { offsetOf, problemsOf, read, readBytes, readHeader } from "./readFile";
 
 interface Entry {

@@ -9,7 +9,7 @@ import {
   type FileSpec,
   fileHead,
   safetensorsFile,
-} from "../../../support/safetensorsFile";
+} from "../../../support/made/safetensorsFile";
 import { readBytes } from "./readFile";
 
 // Ends what hangs; the tests take less than a second each on a quiet machine.

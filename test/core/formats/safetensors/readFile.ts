@@ -2,7 +2,7 @@ import { MemoryByteSource } from "../../../../src/core/bytes/byteSource";
 import { type ReadFileResult, readCheckpointFile } from "../../../../src/core/formats/readFile";
 import { CheckpointError } from "../../../../src/core/problem/checkpointError";
 import type { Problem } from "../../../../src/core/problem/problem";
-import { type FileSpec, fileHead, safetensorsFile } from "../../../support/safetensorsFile";
+import { type FileSpec, fileHead, safetensorsFile } from "../../../support/made/safetensorsFile";
 
 export const path = "/run/model.safetensors";
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { readCheckpointFile } from "../../../../src/core/formats/readFile";
 import { CountingSource } from "../../../support/countingSource";
-import { fileHead, sparseFile } from "../../../support/safetensorsFile";
+import { fileHead, sparseFile } from "../../../support/made/safetensorsFile";
 import { errorOf, path, read, readBytes, readHeader } from "./readFile";
 
 /** The rules whose violation leaves nothing to show: formats.md §1, steps 1 and 2, in their order. */

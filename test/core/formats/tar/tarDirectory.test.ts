@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { MemoryByteSource } from "../../../../src/core/bytes/byteSource";
 import { isTar, readTarDirectory } from "../../../../src/core/formats/tar/tarDirectory";
 import { CountingSource } from "../../../support/countingSource";
-import { type TarEntry, tarFile } from "../../../support/tarFile";
+import { type TarEntry, tarFile } from "../../../support/made/tarFile";
 
 const bytes = (length: number) => Uint8Array.from({ length }, (_, at) => at % 251);
 const read = (entries: readonly TarEntry[]) => readTarDirectory(new MemoryByteSource(tarFile(entries)));

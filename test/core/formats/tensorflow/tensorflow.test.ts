@@ -4,9 +4,9 @@ import { openCheckpoint } from "../../../../src/core/checkpoint/openCheckpoint";
 import { readBundleIndex, sliceKey } from "../../../../src/core/formats/tensorflow/bundleIndex";
 import { unpackSnappy } from "../../../../src/core/formats/tensorflow/snappy";
 import { CheckpointError } from "../../../../src/core/problem/checkpointError";
+import { type BundledTensor, bundleTypes, tensorflowBundle } from "../../../support/made/tensorflowBundle";
 import { MemoryFiles } from "../../../support/memoryFiles";
 import { openTensors } from "../../../support/openTensors";
-import { type BundledTensor, bundleTypes, tensorflowBundle } from "../../../support/tensorflowBundle";
 
 const f32 = (...values: readonly number[]) => new Uint8Array(Float32Array.from(values).buffer);
 const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { CheckpointSession } from "../../../../src/core/session/checkpointSession";
 import { base64Bytes } from "../../../../src/core/text/base64";
+import { zipFile } from "../../../support/made/zipFile";
 import { MemoryFiles } from "../../../support/memoryFiles";
-import { zipFile } from "../../../support/zipFile";
 import { dict, floatBytes, floats, torchArchive } from "./torchPickle";
 
 /** cposix system, called with a text: as a schedule of Stable-Baselines3 would be kept. */

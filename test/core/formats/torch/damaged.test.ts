@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { UnreadableTensorError } from "../../../../src/core/checkpoint/tensorReader";
 import { pythonText } from "../../../../src/core/formats/pythonText";
-import { zipFile } from "../../../support/zipFile";
+import { zipFile } from "../../../support/made/zipFile";
 import { latin1, little, text } from "../pickle/latin1";
 import { byName, fixture, read, readerOf, readTensor } from "./torchFixtures";
 

@@ -1,4 +1,4 @@
-import { type ZipMember, zipFile } from "../../../support/zipFile";
+import { type ZipMember, zipFile } from "../../../support/made/zipFile";
 import { latin1, little, text } from "../pickle/latin1";
 
 /** Pickles as torch writes them, piece by piece, for what torch 1.13 cannot write itself. */

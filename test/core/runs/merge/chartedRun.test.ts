@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ChartedRun, type ChartSource } from "../../../../src/core/runs/merge/chartedRun";
+import { wireSize } from "../../../support/browser/vscodeMessage";
 import { MemoryFiles } from "../../../support/memoryFiles";
-import { wireSize } from "../../../support/vscodeMessage";
 import { peftCheckpoint, trainerState } from "../discover/trainerFiles";
 import { eventFile, scalarEvent } from "../logs/eventFile";
 import { events, nextTime, tensorboard, trainerEvents, write } from "./followedRun";

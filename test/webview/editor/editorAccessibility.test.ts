@@ -1,0 +1,59 @@
+import { afterEach, expect, test } from "vitest";
+import { findAccessibilityProblems } from "../../support/browser/accessibility";
+import { themeNames } from "../../support/browser/themes";
+import type { SampleName } from "../fakeHost/editor/editorSamples";
+import { EditorPage } from "./editorPage";
+
+let editor: EditorPage | undefined;
+
+afterEach(async () => {
+  expect(editor?.webview.errors ?? []).toEqual([]);
+  await editor?.webview.close();
+  editor = undefined;
+});
+
+const screens: readonly (readonly [sample: SampleName, tab: string | undefined])[] = [
+  ["adapter", "Overview"],
+  ["adapter", "Tensors"],
+  ["adapter", "Training"],
+  ["adapter", "LoRA"],
+  ["problems", "Health"],
+  ["hostile", "Tensors"],
+  ["shard", "Overview"],
+  ["broken", undefined],
+  ["deleted", undefined],
+];
+
+for (const theme of themeNames) {
+  test.each(screens)(`${theme}: axe finds nothing wrong with %s, %s`, async (sample, tab) => {
+    editor = await EditorPage.open({ sample }, { theme });
+    await editor.page.getByRole("heading", { level: 1 }).waitFor();
+    if (tab !== undefined) await editor.showTab(tab);
+    if (tab === "Tensors" || tab === "LoRA") await editor.rows.locator("[data-row='0']").click();
+    await editor.webview.screenshot(`editor-${sample}-${tab ?? "whole"}-${theme}`);
+    expect(await findAccessibilityProblems(editor.page)).toEqual([]);
+  });
+}
+
+test("every tab, and every control in it, is reached from the keyboard", async () => {
+  editor = await EditorPage.open();
+  const { page } = editor;
+  await page.getByRole("tab").first().waitFor();
+  const reached: string[] = [];
+  for (let stop = 0; stop < 8; stop++) {
+    await page.keyboard.press("Tab");
+    reached.push(await page.evaluate(() => document.activeElement?.textContent?.trim() ?? ""));
+  }
+  expect(reached.slice(0, 4)).toEqual([
+    "1 note",
+    expect.stringContaining("fine-tuning"),
+    "Compare…",
+    "Overview",
+  ]);
+  await editor.tab("Overview").focus();
+  for (const name of ["Tensors", "Training", "LoRA", "Health", "Overview"]) {
+    await page.keyboard.press("ArrowRight");
+    await expect.poll(() => editor?.tab(name).getAttribute("aria-selected")).toBe("true");
+    expect(await page.evaluate(() => document.activeElement?.getAttribute("role"))).toBe("tab");
+  }
+});

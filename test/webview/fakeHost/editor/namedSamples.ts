@@ -1,0 +1,38 @@
+import type { LoraModuleRow } from "../../../../src/core/session/loraView";
+import { type NameList, realNames } from "../realNames";
+import { adapterSample } from "./adapterSample";
+import { type EditorSample, layOut, summaryOf } from "./editorSample";
+
+/** A file whose tensors have the names of a list. */
+export function namedModel(list: NameList): EditorSample {
+  const tensors = layOut(realNames[list].map((name) => ({ name, dtype: "BF16", shape: [64, 64] })));
+  const name = "model.safetensors";
+  return {
+    tensors,
+    state: {
+      status: "ready",
+      summary: summaryOf(tensors, () => undefined, { name, path: `/data/${name}`, headline: [list] }),
+    },
+  };
+}
+
+/** The same for an adapter, with the numbers of its modules. */
+export function namedAdapter(list: NameList): EditorSample {
+  const { lora } = adapterSample();
+  const named = namedModel(list);
+  const [row] = lora?.modules ?? [];
+  if (lora === undefined || row === undefined || named.state.status !== "ready") return named;
+  const modules = new Set(realNames[list].map((name) => name.replace(/\.(?:lora_.*|alpha)$/, "")));
+  return {
+    ...named,
+    state: {
+      ...named.state,
+      summary: {
+        ...named.state.summary,
+        kind: "adapter",
+        adapter: { method: "LORA", baseModel: undefined, moduleCount: modules.size, comparable: true },
+      },
+    },
+    lora: { ...lora, modules: [...modules].map((module): LoraModuleRow => ({ ...row, module })) },
+  };
+}

@@ -1,0 +1,352 @@
+import type { CheckpointSummary } from "../../../../src/core/checkpoint/summary";
+import { rootNode } from "../../../../src/core/content/contentTree";
+import { settingsSections } from "../../../../src/core/content/settingsSections";
+import {
+  type ContentValue,
+  FloatValue,
+  ListValue,
+  MapValue,
+  TupleValue,
+} from "../../../../src/core/formats/contentValue";
+import type { FileContent } from "../../../../src/core/formats/format";
+import { PyGlobal, PyObject } from "../../../../src/core/formats/pickle/pickleValue";
+import { optimizerStates } from "../../../../src/core/optimizer/optimizerState";
+import type { QuantisedState } from "../../../../src/core/optimizer/quantisedState";
+import type { ResumeReport } from "../../../../src/core/resume/resumeReport";
+import type { Tensor } from "../../../../src/core/tensors/tensor";
+import { someStatistics } from "../../../support/someStatistics";
+import { type EditorSample, layOut, summaryOf, type TensorSpec } from "./editorSample";
+
+/** Makes values as the pickle machine would, and keeps the tensors among them. */
+class ContentMaker {
+  readonly objects = new Map<ContentValue, TensorSpec>();
+
+  tensor(name: string, shape: readonly number[], dtype = "F32"): PyObject {
+    const made = new PyObject(new PyGlobal("torch._utils", "_rebuild_tensor_v2"), new TupleValue([]), false);
+    this.objects.set(made, { name, dtype, shape });
+    return made;
+  }
+
+  finish(root: ContentValue): { readonly content: FileContent; readonly tensors: readonly Tensor[] } {
+    const tensors = layOut([...this.objects.values()]);
+    const named = new Map(tensors.map((tensor) => [tensor.name, tensor]));
+    const byObject = new Map<ContentValue, Tensor>();
+    for (const [object, { name }] of this.objects) byObject.set(object, named.get(name) as Tensor);
+    return { content: { root, tensors: byObject }, tensors };
+  }
+}
+
+function dict(entries: readonly (readonly [ContentValue, ContentValue])[]): MapValue {
+  const made = new MapValue();
+  for (const [key, value] of entries) made.set(key, value);
+  return made;
+}
+
+const layers = 6;
+const targets = ["q_proj", "k_proj", "v_proj", "o_proj"] as const;
+export const parameterNames = Array.from({ length: layers }, (_, layer) =>
+  targets.flatMap((target) =>
+    ["lora_A", "lora_B"].map(
+      (factor) => `base_model.model.layers.${layer}.self_attn.${target}.${factor}.weight`,
+    ),
+  ),
+).flat();
+
+function group(weightDecay: number, params: readonly number[]): MapValue {
+  return dict([
+    ["lr", new FloatValue(0.0002)],
+    ["betas", new TupleValue([new FloatValue(0.9), new FloatValue(0.999)])],
+    ["eps", new FloatValue(1e-8)],
+    ["weight_decay", new FloatValue(weightDecay)],
+    ["amsgrad", false],
+    ["foreach", null],
+    ["maximize", false],
+    ["capturable", false],
+    ["params", new ListValue([...params])],
+  ]);
+}
+
+function adamState(maker: ContentMaker, count: number, prefix: string): MapValue {
+  const shape = (at: number) => (at % 2 === 0 ? [8, 256] : [256, 8]);
+  return dict(
+    Array.from({ length: count }, (_, at) => [
+      at,
+      dict([
+        ["step", maker.tensor(`${prefix}state.${at}.step`, [])],
+        ["exp_avg", maker.tensor(`${prefix}state.${at}.exp_avg`, shape(at))],
+        ["exp_avg_sq", maker.tensor(`${prefix}state.${at}.exp_avg_sq`, shape(at))],
+      ]),
+    ]),
+  );
+}
+
+type Given = Partial<CheckpointSummary> & Pick<CheckpointSummary, "name" | "headline" | "kind">;
+
+function torchSample(
+  maker: ContentMaker,
+  root: ContentValue,
+  names: readonly string[],
+  given: Given,
+): EditorSample {
+  const { content, tensors } = maker.finish(root);
+  const optimizers = optimizerStates(content).map((optimizer) => ({
+    ...optimizer,
+    parameters: optimizer.parameters.map((parameter, at) => {
+      const name = names[at];
+      return name === undefined ? parameter : { ...parameter, name, nameInferred: true as const };
+    }),
+  }));
+  const { type, text } = rootNode(content);
+  const settings = settingsSections(content, given.kind);
+  return {
+    tensors,
+    content,
+    optimizers,
+    state: {
+      status: "ready",
+      summary: summaryOf(tensors, (name) => name.split(".")[0], {
+        path: `/home/ada/runs/tiny-lora/checkpoint-300/${given.name}`,
+        format: "torch-zip",
+        formatLabel: "PyTorch",
+        content: { type, text },
+        ...(optimizers.length > 0 ? { hasOptimizer: true as const } : {}),
+        ...(settings.length > 0 ? { settings } : {}),
+        imports: {
+          findings: [
+            { global: "torch._utils._rebuild_tensor_v2", verdict: "known", count: 144, offset: 52 },
+            { global: "collections.OrderedDict", verdict: "known", count: 3, offset: 201 },
+          ],
+          total: 2,
+          dangerous: 0,
+          unknown: 0,
+        },
+        metadata: [],
+        ...given,
+      }),
+    },
+  };
+}
+
+/** The optimizer of the adapter, whose names were found in the adapter beside it. */
+export function optimizerSample(): EditorSample {
+  const maker = new ContentMaker();
+  const count = parameterNames.length;
+  const all = Array.from({ length: count }, (_, at) => at);
+  const root = dict([
+    ["state", adamState(maker, count, "")],
+    ["param_groups", new ListValue([group(0.01, all.slice(0, 40)), group(0, all.slice(40))])],
+  ]);
+  const sample = torchSample(maker, root, parameterNames, {
+    name: "optimizer.pt",
+    kind: "optimizer",
+    headline: ["AdamW state", "144 tensors", "F32", "787 kB"],
+    resumable: { answer: "partly", reason: "The random state is missing." },
+  });
+  const message = "scheduler.pt is cut at byte 512: <b>the archive</b> has no directory.";
+  return {
+    ...sample,
+    resume: resumeReport(),
+    health: [{ severity: "error", code: "CutArchive", message, file: "/home/ada/scheduler.pt" }],
+  };
+}
+
+/** One of each verdict, with reasons as long as they get. */
+function resumeReport(): ResumeReport {
+  const checks: ResumeReport["checks"] = [
+    {
+      what: "Parameters",
+      verdict: "ok",
+      reason:
+        "adapter_model.safetensors is whole: 48 tensors. The base model must be at hand; it is not part of the checkpoint.",
+    },
+    { what: "Optimizer state", verdict: "ok", reason: "optimizer.pt: AdamW, state of 48 parameters." },
+    {
+      what: "Optimizer fits the parameters",
+      verdict: "ok",
+      reason: "All 48 parameters of optimizer.pt fit adapter_model.safetensors in number, order and shape.",
+    },
+    {
+      what: "Schedule",
+      verdict: "error",
+      reason: "scheduler.pt is cut at byte 512: <b>the archive</b> has no directory.",
+    },
+    {
+      what: "Random state",
+      verdict: "warning",
+      reason: "3 of 4 processes (training_args.bin): rank 2 is missing, whose random numbers differ.",
+    },
+    {
+      what: "Gradient scaler",
+      verdict: "missing",
+      reason:
+        "Trained in fp16 (training_args.bin), but no scaler state is here: the loss scale starts over, and the first steps may be skipped.",
+    },
+    { what: "Progress", verdict: "ok", reason: "trainer_state.json: step 300, epoch 1.5." },
+    {
+      what: "Steps agree",
+      verdict: "unknown",
+      reason: "trainer_state.json says step 300; there is nothing to compare it with.",
+    },
+  ];
+  return {
+    answer: "no",
+    sentence: "No: scheduler.pt is cut at byte 512: the archive has no directory.",
+    checks,
+  };
+}
+
+/** Groups and no state: saved before the first step. No model is beside it either. */
+export function emptyOptimizerSample(): EditorSample {
+  const root = dict([
+    ["state", dict([])],
+    ["param_groups", new ListValue([group(0.01, [0, 1, 2])])],
+  ]);
+  return torchSample(new ContentMaker(), root, [], {
+    name: "optimizer.pt",
+    kind: "optimizer",
+    headline: ["AdamW state, empty", "no tensors", "1.1 kB"],
+  });
+}
+
+/** bitsandbytes' 8-bit Adam: moments as codes, with their tables and scales. */
+export function eightBitSample(): EditorSample {
+  const maker = new ContentMaker();
+  const moments = (at: number, number: number): (readonly [string, PyObject])[] => {
+    const name = (key: string) => `state.${at}.${key}${number}`;
+    return [
+      [`state${number}`, maker.tensor(name("state"), [256, 64], "U8")],
+      [`qmap${number}`, maker.tensor(name("qmap"), [256])],
+      [`absmax${number}`, maker.tensor(name("absmax"), [64])],
+    ];
+  };
+  const state = (at: number) => dict([["step", 300], ...moments(at, 1), ...moments(at, 2)]);
+  const root = dict([
+    ["state", dict([0, 1].map((at) => [at, state(at)]))],
+    ["param_groups", new ListValue([group(0.01, [0, 1])])],
+  ]);
+  const sample = torchSample(maker, root, ["model.layers.0.q_proj.weight", "model.layers.0.v_proj.weight"], {
+    name: "optimizer.pt",
+    kind: "optimizer",
+    headline: ["bitsandbytes Adam 8-bit state", "12 tensors", "U8 + F32", "72 kB"],
+  });
+  const quantised: QuantisedState = {
+    key: "state1",
+    codes: "state.0.state1",
+    table: "state.0.qmap1",
+    scales: "state.0.absmax1",
+    values: 16_384,
+    blockSize: 256,
+    blocks: 64,
+    statistics: someStatistics({
+      min: -0.0021,
+      max: 0.0019,
+      mean: 3.1e-7,
+      std: 0.00042,
+      absMax: 0.0021,
+      l2: 0.054,
+      zeros: 118,
+    }),
+    first: [0.00012, -0.00034, 0, 0.0011, -2.4e-6, 0.00018, 0.00002, -0.0007],
+  };
+  return { ...sample, quantised };
+}
+
+export const manyParameters = 20_000;
+
+export function largeOptimizerSample(): EditorSample {
+  const maker = new ContentMaker();
+  const all = Array.from({ length: manyParameters }, (_, at) => at);
+  const root = dict([
+    ["state", adamState(maker, manyParameters, "")],
+    ["param_groups", new ListValue([group(0.01, all)])],
+  ]);
+  return torchSample(
+    maker,
+    root,
+    all.map((at) => `model.layers.${at}.weight`),
+    {
+      name: "optimizer.pt",
+      kind: "optimizer",
+      headline: ["AdamW state", "60,000 tensors"],
+    },
+  );
+}
+
+/** A dict that someone wrote by hand, with everything in it. */
+export function trainingFileSample(): EditorSample {
+  const maker = new ContentMaker();
+  const self = new ListValue([1]);
+  self.items.push(self);
+  const model = dict(
+    ["embed.weight", "head.weight", "head.bias"].map((name) => [
+      `module.${name}`,
+      maker.tensor(`model.module.${name}`, name.endsWith("bias") ? [256] : [256, 64]),
+    ]),
+  );
+  const root = dict([
+    ["model", model],
+    [
+      "optimizer",
+      dict([
+        ["state", adamState(maker, 3, "optimizer.")],
+        ["param_groups", new ListValue([group(0.01, [0, 1, 2])])],
+      ]),
+    ],
+    ["epoch", 7],
+    ["loss", new FloatValue(0.731)],
+    [
+      "rng_state",
+      new TupleValue([3, new TupleValue(Array.from({ length: 625 }, (_, at) => at * 7919)), null]),
+    ],
+    ["losses", new ListValue(Array.from({ length: 450 }, (_, at) => new FloatValue(3 / (at + 1))))],
+    [
+      "args",
+      dict([
+        ["lr", new FloatValue(0.0003)],
+        ["batch_size", 32],
+        ["hub_token", "hf_secret"],
+        ["seed", 42],
+      ]),
+    ],
+    ["itself", self],
+    ["<img src=x onerror=\"document.title='owned'\">", "<b>bold</b>\u202egnp"],
+  ]);
+  return torchSample(maker, root, ["embed.weight", "head.weight", "head.bias"], {
+    name: "epoch-7.pt",
+    kind: "training-checkpoint",
+    headline: ["Training checkpoint", "12 tensors", "33 K parameters", "F32"],
+  });
+}
+
+/** A pickle that would run a command. */
+export function maliciousSample(): EditorSample {
+  const system = new PyGlobal("posix", "system");
+  const call = new PyObject(system, new TupleValue(["touch /tmp/owned"]), false);
+  const sample = torchSample(new ContentMaker(), dict([["weights", call]]), [], {
+    name: "model.pkl",
+    kind: "unknown",
+    format: "pickle",
+    formatLabel: "pickle",
+    headline: ["pickle file", "no tensors", "61 bytes"],
+    imports: {
+      findings: [
+        { global: "posix.system", verdict: "dangerous", count: 1, offset: 14 },
+        { global: "mypackage.Thing", verdict: "unknown", count: 2, offset: 40, where: "archive/data.pkl" },
+        { global: "collections.OrderedDict", verdict: "known", count: 1, offset: 2 },
+      ],
+      total: 3,
+      dangerous: 1,
+      unknown: 1,
+    },
+    problems: [
+      {
+        severity: "error",
+        code: "DangerousImport",
+        message:
+          "The file would import posix.system, by which code can run when Python loads it. Nothing was executed here.",
+        offset: 14,
+      },
+    ],
+  });
+  return sample;
+}
