@@ -1,6 +1,10 @@
 import type { Problem } from "../problem/problem";
-
-import { type PatternBudget, PatternBudgetError, PatternSyntaxError, PythonPattern } from "./pythonPattern";
+import {
+  type PatternBudget,
+  PatternBudgetError,
+  PatternSyntaxError,
+  PythonPattern,
+} from "../text/pythonPattern";
 
 /** About a second of matching; 10,000 modules against 20 real expressions take a twentieth of it. */
 const stepBudget = 20_000_000;

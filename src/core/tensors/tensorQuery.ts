@@ -1,3 +1,4 @@
+import { type NameTest, namePattern } from "../text/namePattern";
 import type { TensorTable } from "./tensorTable";
 
 export type TensorSortKey = "name" | "dtype" | "shape" | "parameters" | "byteSize" | "offset" | "file";
@@ -15,7 +16,10 @@ export interface TensorSort {
   readonly descending: boolean;
 }
 
-/** Rows of the table that match, in name order. @throws SyntaxError for a regular expression that is none. */
+/**
+ * Rows of the table that match, in name order.
+ * @throws SyntaxError for a regular expression that is none, or would take too long
+ */
 export function filterTensors(table: TensorTable, query: TensorQuery): Uint32Array {
   const matches = nameMatcher(query);
   const rows = new Uint32Array(table.length);
@@ -27,13 +31,10 @@ export function filterTensors(table: TensorTable, query: TensorQuery): Uint32Arr
   return rows.slice(0, count);
 }
 
-function nameMatcher({ text, regex }: TensorQuery): (name: string) => boolean {
+function nameMatcher({ text, regex }: TensorQuery): NameTest {
   const trimmed = text.trim();
   if (trimmed === "") return () => true;
-  if (regex) {
-    const pattern = new RegExp(trimmed, "i");
-    return (name) => pattern.test(name);
-  }
+  if (regex) return namePattern(trimmed);
   const words = trimmed.toLowerCase().split(/\s+/);
   return (name) => {
     const lowerName = name.toLowerCase();

@@ -6,6 +6,7 @@ import {
   type TensorQuery,
   type TensorSortKey,
 } from "../../../src/core/tensors/tensorQuery";
+import { namePattern } from "../../../src/core/text/namePattern";
 import { allRows, tableOf, tensor } from "./tensors";
 
 const table = tableOf([
@@ -63,6 +64,70 @@ describe("filterTensors", () => {
     expect(found("", { dtypes: new Set(["BF16"]) })).toEqual([0, 1]);
     expect(found("weight", { dtypes: new Set(["F32", "BF16"]) })).toEqual([0, 1, 2]);
     expect(found("", { dtypes: new Set(["F16"]) })).toEqual([]);
+  });
+});
+
+describe("a regular expression that could run for ever", () => {
+  const hostile = tableOf(
+    Array.from({ length: 50 }, (_, row) => tensor(`${row}.${"a".repeat(1500)}${row % 2 === 0 ? "!" : "b"}`)),
+  );
+  const rows = (text: string) => filterTensors(hostile, { text, regex: true, dtypes: new Set() }).length;
+
+  it.each([
+    ["(a+)+B$", 25],
+    ["(a|aa)+b$", 25],
+    ["(a*)*b", 25],
+    ["(?:a+){10,}b$", 25],
+    ["((a)|(a+))*!$", 25],
+    [".*.*.*.*.*=", 0],
+    ["a*a*a*a*a*a*[^A]$", 50],
+    ["(x+x+)+y|A!$", 25],
+    ["(a|aa)(a|aa)(a|aa)(a|aa)(a|aa)(a|aa)(a|aa)(a|aa)(a|aa)(a|aa)(a|aa)(a|aa)=", 0],
+  ])("(%s) finds the same without backtracking", (pattern, count) => {
+    expect(rows(pattern)).toBe(count);
+  });
+
+  it.each(["(a+)+\\1$", "(?<=(a+)+)=", "(){99999}="])(
+    "(%s) is refused where there is no other way",
+    (pattern) => {
+      expect(() => rows(pattern)).toThrow(/too long/);
+    },
+  );
+
+  it("is refused where even the other way takes too long", () => {
+    const huge = tableOf(Array.from({ length: 20_000 }, (_, row) => tensor(`${"ab".repeat(400)}${row}`)));
+    const find = () => filterTensors(huge, { text: "(a|b|ab)*(a|b)*=", regex: true, dtypes: new Set() });
+    expect(find).toThrow("It takes too long to match with these names.");
+  });
+
+  it("is matched the same both ways, whatever the name", () => {
+    const piece = fc.constantFrom(
+      "a",
+      "b",
+      ".",
+      "\\d",
+      "[ab]",
+      "[^a]",
+      "(a|b)",
+      "(?:ab)+",
+      "a{1,2}",
+      "\\w*",
+      "b?",
+      "^",
+      "$",
+    );
+    fc.assert(
+      fc.property(
+        fc.array(piece, { minLength: 1, maxLength: 5 }),
+        fc.stringMatching(/^[abAB1.]{0,12}$/),
+        (pieces, name) => {
+          const text = pieces.join("");
+          fc.pre(!/[$^][*+?{]/.test(text));
+          const slow = `(?:(?:a*)*|)${text}`;
+          expect(namePattern(slow)(name)).toBe(new RegExp(text, "i").test(name));
+        },
+      ),
+    );
   });
 });
 

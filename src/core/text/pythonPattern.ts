@@ -43,9 +43,9 @@ export class PythonPattern {
   private constructor(private readonly whole: Part) {}
 
   /** @throws PatternSyntaxError */
-  static compile(source: string): PythonPattern {
+  static compile(source: string, ignoreCase = false): PythonPattern {
     if (source.length > maxPatternLength) fail(`It is longer than ${maxPatternLength} characters.`);
-    return new PythonPattern(new PatternParser(source).parse());
+    return new PythonPattern(new PatternParser(source, ignoreCase ? "i" : "").parse());
   }
 
   /**
@@ -54,6 +54,15 @@ export class PythonPattern {
    */
   matchesToEnd(text: string, starts: readonly number[], budget: PatternBudget): boolean {
     return this.whole(new Set(starts), { text, budget }).has(text.length);
+  }
+
+  /**
+   * Whether the pattern matches somewhere in `text`.
+   * @throws PatternBudgetError
+   */
+  occursIn(text: string, budget: PatternBudget): boolean {
+    const starts = new Set(Array.from({ length: text.length + 1 }, (_, at) => at));
+    return this.whole(starts, { text, budget }).size > 0;
   }
 }
 
@@ -66,7 +75,11 @@ class PatternParser {
   private at = 0;
   private depth = 0;
 
-  constructor(private readonly source: string) {}
+  constructor(
+    private readonly source: string,
+    /** Of the RegExp of each character. */
+    private readonly flags: string,
+  ) {}
 
   parse(): Part {
     const part = this.choice();
@@ -123,7 +136,8 @@ class PatternParser {
     if (atom.startsWith("(")) return this.group(atom);
     if (atom === "[") fail("A bracket is not closed.");
     if (atom === ".") return character(/[^\n]/);
-    return character(new RegExp(`[${atom.startsWith("[") ? setText(atom.slice(1, -1)) : itemText(atom)}]`));
+    const items = atom.startsWith("[") ? setText(atom.slice(1, -1)) : itemText(atom);
+    return character(new RegExp(`[${items}]`, this.flags));
   }
 
   private group(opening: string): Part {
