@@ -10,11 +10,17 @@ export interface CostlyFile {
   readonly make: () => Uint8Array;
 }
 
+/** The same of a folder's files, by their paths in it. */
+export interface CostlyFolder {
+  readonly name: string;
+  readonly make: () => Readonly<Record<string, Uint8Array>>;
+}
+
 /** Below what an archive's member is kept inflated; all that repeats deflates to a thousandth of it. */
 const unpackedBytes = 16_000_000;
 
 /** Long ones, a character at a time, would take seconds. */
-const latin1 = (value: string): Uint8Array => new Uint8Array(Buffer.from(value, "latin1"));
+export const latin1 = (value: string): Uint8Array => new Uint8Array(Buffer.from(value, "latin1"));
 
 const whole = (piece: string, bytes = unpackedBytes) => piece.repeat(Math.floor(bytes / piece.length));
 
@@ -204,7 +210,7 @@ function npy(dtype: string, shape: string): Uint8Array {
   return latin1(`\x93NUMPY\x01\0${little(header.length, 2)}${header}\0\0\0\0`);
 }
 
-function safetensors(header: string): Uint8Array {
+export function safetensors(header: string): Uint8Array {
   const bytes = latin1(header);
   return concat(latin1(little(bytes.length, 8)), bytes);
 }
@@ -213,7 +219,7 @@ function concat(...parts: readonly Uint8Array[]): Uint8Array {
   return new Uint8Array(Buffer.concat(parts));
 }
 
-const entry = (name: string) => `"${name}":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}`;
+export const entry = (name: string) => `"${name}":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}`;
 
 const headers: readonly CostlyFile[] = [
   {
@@ -324,7 +330,7 @@ const others: readonly CostlyFile[] = [
   },
 ];
 
-function varint(value: number): string {
+export function varint(value: number): string {
   let rest = value;
   let bytes = "";
   for (; rest > 127; rest >>>= 7) bytes += String.fromCharCode((rest & 127) | 128);
