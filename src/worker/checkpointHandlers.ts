@@ -43,7 +43,8 @@ export function checkpointHandlers(
       sessions.get(handle).lora(signal, { report: tell.progress, maxListedValues }),
     reductionStart: ({ handle }) => {
       const session = sessions.get(handle);
-      const format = outputFormatFor(session.adapter?.dialect ?? "peft");
+      const { adapter } = session;
+      const format = adapter === undefined ? "peft" : outputFormatFor(adapter, session.adapterConfig);
       return { problem: reductionProblem(session), format, identity: session.identity };
     },
     baseModel: async ({ adapter, baseFacts: { roots } }, signal) =>

@@ -13,7 +13,15 @@ export interface OutputModule {
   readonly dtype: WritableDtype;
   readonly form: OutputForm;
   /** Names of the tensors, in place of those of the format. */
-  readonly names?: { readonly a: string; readonly b: string; readonly alpha?: string };
+  readonly names?: {
+    readonly a: string;
+    readonly b: string;
+    readonly alpha?: string;
+    /** For the singular values, where the factors are written with unit columns and these between them. */
+    readonly diagonal?: string;
+  };
+  /** Which factors are written with their axes exchanged. */
+  readonly exchanged?: { readonly a: boolean; readonly b: boolean };
 }
 
 /** An embedding has names of its own; a convolution's A has its kernel as axes. */

@@ -1,21 +1,40 @@
-import type { DialectId } from "../adapter/dialects/dialect";
+import type { Adapter } from "../adapter/adapter";
+import type { AdapterConfig } from "../adapter/adapterConfig";
 import { dialectNamed } from "../adapter/dialects/dialectTable";
+import { hasStoredFactors } from "../adapter/factorLayout";
 import type { LoraModule } from "../adapter/loraModule";
+import type { Tensor } from "../tensors/tensor";
 import type { OutputModule } from "./adapterOutput";
 import type { FactorNames } from "./writeFactors";
 
 /**
- * How a new adapter is written: a PEFT folder, one file in kohya's naming, or one file in the naming of its source,
- * for the many dialects of diffusers and ComfyUI.
+ * How a new adapter is written: a PEFT folder, one file in kohya's naming, or in the naming of its source: as one file
+ * (`plain`), or as a folder with the configuration of the source (`kept`: mlx-lm's and torchtune's).
  */
-export type OutputFormat = "peft" | "kohya" | "plain";
+export type OutputFormat = "peft" | "kohya" | "plain" | "kept";
 
-/** The format in which the programs that read a dialect will read the result. */
-export function outputFormatFor(dialect: DialectId): OutputFormat {
-  return dialectNamed(dialect)?.writtenAs ?? "peft";
+/** The format in which the programs that read an adapter will read the result. */
+export function outputFormatFor(adapter: Adapter, config: AdapterConfig | undefined): OutputFormat {
+  const written = dialectNamed(adapter.dialect)?.writtenAs ?? "peft";
+  if (written === "kept") return config === undefined ? "plain" : "kept";
+  // Names without PEFT's prefix and without its configuration are those of another program.
+  const isBare = config === undefined && !adapter.modules.some(({ a }) => a.name.startsWith(peftPrefix));
+  const isStored = adapter.modules.every(({ layout }) => hasStoredFactors(layout));
+  return written === "peft" && isBare && isStored ? "plain" : written;
+}
+
+/** Whether a format is a folder with a configuration, and no file by itself. */
+export function isFolderFormat(format: OutputFormat): boolean {
+  return format === "peft" || format === "kept";
 }
 
 const peftPrefix = "base_model.model.";
+
+const ownNames: FactorNames = {
+  a: ({ module, names }) => names?.a ?? `${module}.lora_A.weight`,
+  b: ({ module, names }) => names?.b ?? `${module}.lora_B.weight`,
+  alpha: ({ names }) => names?.alpha,
+};
 
 export const factorNames: Record<OutputFormat, FactorNames> = {
   peft: {
@@ -28,11 +47,8 @@ export const factorNames: Record<OutputFormat, FactorNames> = {
     b: ({ module }) => `${module}.lora_up.weight`,
     alpha: ({ module }) => `${module}.alpha`,
   },
-  plain: {
-    a: ({ module, names }) => names?.a ?? `${module}.lora_A.weight`,
-    b: ({ module, names }) => names?.b ?? `${module}.lora_B.weight`,
-    alpha: ({ names }) => names?.alpha,
-  },
+  plain: ownNames,
+  kept: ownNames,
 };
 
 function peftName({ module, form }: OutputModule, factor: "A" | "B"): string {
@@ -46,8 +62,12 @@ export function partName(
   format: OutputFormat,
   { module }: LoraModule,
   part: "magnitude" | "bias",
+  { name }: Tensor,
 ): string | undefined {
   if (format === "kohya") return part === "magnitude" ? `${module}.dora_scale` : undefined;
-  const prefix = format === "peft" ? peftPrefix : "";
-  return part === "magnitude" ? `${prefix}${module}.lora_magnitude_vector` : `${prefix}${module}.lora_B.bias`;
+  // A reader looks for the name that its own writer gave.
+  if (format !== "peft") return name;
+  return part === "magnitude"
+    ? `${peftPrefix}${module}.lora_magnitude_vector`
+    : `${peftPrefix}${module}.lora_B.bias`;
 }

@@ -1,6 +1,6 @@
 import { rangeText } from "../adapter/adapterText";
 import { baseName, parentPath } from "../bytes/paths";
-import type { OutputFormat } from "./outputNames";
+import { isFolderFormat, type OutputFormat } from "./outputNames";
 
 /** Where a new snapshot is kept, unless the user wants it elsewhere. */
 export interface OutputPlace {
@@ -33,7 +33,7 @@ export function reductionPlace(
   const number = isFile ? null : numbered.exec(source);
   const stem = source.replace(/\.safetensors$/, "").replace(reducedBefore, "");
   const name = number === null ? `${stem}-${stage}` : `${nextNumber(number)}${stage}`;
-  return { folder, name: format === "peft" ? name : `${name}.safetensors` };
+  return { folder, name: isFolderFormat(format) ? name : `${name}.safetensors` };
 }
 
 /** Of an adapter that is extracted from a fine-tuned model: `out/tuned` gives `out/tuned-svd-r16`. */

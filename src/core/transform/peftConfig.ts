@@ -93,6 +93,21 @@ export function peftConfigText(
   return `${JSON.stringify(fields, undefined, 2)}\n`;
 }
 
+/**
+ * The configuration of a library that is not PEFT, with the largest of the new ranks: mlx-lm's `lora_parameters`, or
+ * mlx-vlm's fields. Its scale is a number of its own and stays.
+ */
+export function keptConfigText(parent: JsonObject, modules: readonly WrittenModule[]): string {
+  const rank = Math.max(...modules.map((module) => module.rank));
+  const { lora_parameters: parameters, ...rest } = plain(parent) as {
+    readonly lora_parameters?: Record<string, unknown>;
+    readonly rank?: unknown;
+  };
+  const ranked = parameters === undefined ? { rank } : { lora_parameters: { ...parameters, rank } };
+  const fields = { ...rest, ...ranked };
+  return `${JSON.stringify(fields, undefined, 2)}\n`;
+}
+
 /** As PEFT writes them, in its order. */
 const defaults: Readonly<Record<string, unknown>> = {
   peft_type: "LORA",

@@ -1,5 +1,4 @@
 import { rangeText } from "../adapter/adapterText";
-import { dialectNamed } from "../adapter/dialects/dialectTable";
 import { hasStoredFactors } from "../adapter/factorLayout";
 import type { LoraModule } from "../adapter/loraModule";
 import { changesBase } from "../adapter/modifiedBase";
@@ -26,11 +25,9 @@ export interface ReduceRequest extends LongWork {
   readonly sink: FileSink;
   readonly source: ReduceSource;
   readonly options: ReductionOptions;
-  /** A folder for PEFT, a file for kohya, diffusers and ComfyUI. */
+  /** A folder for PEFT and mlx-lm, a file for kohya, diffusers and ComfyUI. */
   readonly path: string;
   readonly replace: boolean;
-  /** In place of the format that suits the source. */
-  readonly format?: OutputFormat;
   /** In place of the source's own. */
   readonly dtype?: WritableDtype;
   readonly toolVersion: string;
@@ -52,7 +49,7 @@ export interface ReducedAdapter extends WrittenAdapter {
 export async function reduceAdapter(request: ReduceRequest): Promise<ReducedAdapter> {
   const { source, options } = request;
   const plan = planReduction(source.modules, options);
-  const format = request.format ?? outputFormatFor(source.adapter.dialect);
+  const format = outputFormatFor(source.adapter, source.session.adapterConfig);
   refuseFormat(source, format);
   const reader = source.session.tensorReader();
   try {
@@ -94,7 +91,7 @@ function reductionOutput(
       maxRank: plan.modules[index]?.rank ?? module.rank,
       dtype: dtype ?? (isWritableDtype(module.a.dtype) ? module.a.dtype : "F32"),
       form: formOf(module, format),
-      ...(format === "plain" && hasStoredFactors(module.layout) ? { names: namesOf(module) } : {}),
+      ...(hasOwnNames(format) && hasStoredFactors(module.layout) ? ownForm(module) : {}),
     };
   });
   return {
@@ -150,12 +147,27 @@ function outputScales({ measurements }: ReduceSource, format: OutputFormat): rea
   return measurements.map(({ module }, index) => {
     // Without an alpha beside the factors, readers take 1.
     if (format === "plain" && module.alphaTensor === undefined) return 1;
+    if (format === "kept") return usable[index] as number;
     return module.bias === undefined ? common : (usable[index] as number);
   });
 }
 
-function namesOf({ a, b, alphaTensor }: LoraModule): NonNullable<OutputModule["names"]> {
-  return { a: a.name, b: b.name, ...(alphaTensor === undefined ? {} : { alpha: alphaTensor.name }) };
+function hasOwnNames(format: OutputFormat): boolean {
+  return format === "plain" || format === "kept";
+}
+
+/** The names of the source's tensors, and which of them lie the other way round. */
+function ownForm({ a, b, alphaTensor, diagonal, layout }: LoraModule): Partial<OutputModule> {
+  const isDecomposition = layout === "svd" || layout === "svdV";
+  return {
+    names: {
+      a: a.name,
+      b: b.name,
+      ...(alphaTensor === undefined ? {} : { alpha: alphaTensor.name }),
+      ...(isDecomposition && diagonal !== undefined ? { diagonal: diagonal.name } : {}),
+    },
+    exchanged: { a: layout === "mlx" || layout === "svdV", b: layout === "mlx" },
+  };
 }
 
 function formOf(module: LoraModule, format: OutputFormat): OutputForm {
@@ -191,7 +203,7 @@ function copiesOf(
   const parts = adapter.modules.flatMap((module) => {
     const named = (["magnitude", "bias"] as const).flatMap((part) => {
       const tensor = module[part];
-      const name = tensor === undefined ? undefined : partName(format, module, part);
+      const name = tensor && partName(format, module, part, tensor);
       return tensor === undefined || name === undefined ? [] : [copy(name, tensor)];
     });
     return named;
@@ -252,28 +264,15 @@ function fileBytes({ checkpoint }: CheckpointSession): number {
 function refuseFormat({ adapter, session }: ReduceSource, format: OutputFormat): void {
   if (format === "kohya" && adapter.modules.some(({ bias }) => bias !== undefined))
     throw notReducible(session, "kohya's format has no place for the biases of B. Write it as PEFT.");
-  const natural = outputFormatFor(adapter.dialect);
-  const [named] = [...adapter.differences, ...adapter.otherTensors];
-  if (format !== natural && named !== undefined)
-    throw notReducible(session, `${named.name} has no name in the other format. Keep the source's own.`);
 }
 
-function warningsOf(
-  { adapter, session }: ReduceSource,
-  { weightBytes, format }: WrittenAdapter,
-): readonly Problem[] {
+function warningsOf({ adapter, session }: ReduceSource, { weightBytes }: WrittenAdapter): readonly Problem[] {
   const problems: Problem[] = [];
   const warn = (code: string, message: string) => problems.push({ severity: "warning", code, message });
   if (adapter.modules.some(({ magnitude }) => magnitude !== undefined)) {
     const message =
       "DoRA: the magnitudes are carried over, but they were trained with the directions of the whole update. Train a few steps more, or check the loss.";
     warn("DoraReduced", message);
-  }
-  const { writtenAs } = dialectNamed(adapter.dialect) ?? {};
-  if (format === "peft" && adapter.dialect !== "peft" && writtenAs === "peft") {
-    const name = dialectNamed(adapter.dialect)?.name ?? adapter.dialect;
-    const message = `The source is in the dialect of ${name}, and the result is a PEFT adapter, which reads otherwise. Programs that load the one may not load the other.`;
-    warn("DialectChanged", message);
   }
   if (adapter.method === "ADALORA") {
     warn(

@@ -52,8 +52,12 @@ export async function openReduceSource(
 
 function reducible(
   session: CheckpointSession,
-  { module, metrics, unavailable }: ModuleMeasurement,
+  { module, metrics, scale, unavailable }: ModuleMeasurement,
 ): ReducibleModule {
+  if (scale === 0) {
+    const message = `The scale of ${module.module} is 0 (its alpha is 0), so that it changes nothing whatever its factors are. There is nothing to reduce.`;
+    throw notReducible(session, message);
+  }
   if (metrics === undefined) {
     throw notReducible(
       session,

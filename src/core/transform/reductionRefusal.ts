@@ -1,7 +1,9 @@
 import type { Adapter } from "../adapter/adapter";
+import { dialectNamed } from "../adapter/dialects/dialectTable";
 import type { LoraLayout } from "../adapter/factorLayout";
 import { modulePath } from "../adapter/loraKey";
 import { type LoraModule, storedTensors } from "../adapter/loraModule";
+import { whyNoFactors } from "../adapter/methods/methodTable";
 import type { CheckpointSession } from "../session/checkpointSession";
 import type { Tensor } from "../tensors/tensor";
 import { plural } from "../text/quantities";
@@ -34,13 +36,17 @@ function wholeProblem(adapter: Adapter): string | undefined {
     const [first] = unpaired;
     return `${plural(unpaired.length, "factor has", "factors have")} no partner, e.g. ${first?.name}: the updates of their modules are not known and would be lost.`;
   }
-  if (modules.length === 0) return noFactors;
+  if (modules.length === 0)
+    return adapter.otherTensors.length === 0
+      ? noFactors
+      : `There is no rank to reduce: ${whyNoFactors(adapter.method)}`;
   if (adapter.carriesModel)
     return "It is a model that carries its adapters unmerged, and no adapter. Save the adapter by itself first.";
   if (frozenTensors.length > 0)
     return `It holds ${plural(frozenTensors.length, "copy", "copies")} of base weights that were not trained, e.g. ${frozenTensors[0]?.name}. Save the adapter by itself first.`;
-  if (adapter.dialect === "gguf")
-    return "GGUF adapters are read but not written. Reduce the adapter that it was converted from.";
+  const dialect = dialectNamed(adapter.dialect);
+  if (dialect !== undefined && dialect.writtenAs === undefined)
+    return `Adapters of ${dialect.name} are read but not written. Reduce the adapter that it was converted from, or convert it first.`;
   if (new Set(modules.map(({ adapterName }) => adapterName)).size > 1)
     return "The file holds several adapters. Save the one that is meant by itself.";
   return undefined;

@@ -1,6 +1,6 @@
 import type { FileOutput, FileSink, FolderOutput } from "../bytes/fileSink";
 import type { Files } from "../bytes/files";
-import { joinPath } from "../bytes/paths";
+import { baseName, joinPath } from "../bytes/paths";
 import type { JsonObject } from "../json/parseJson";
 import { CheckpointError } from "../problem/checkpointError";
 import { CheckpointSession } from "../session/checkpointSession";
@@ -9,8 +9,8 @@ import type { Tensor } from "../tensors/tensor";
 import { rmsRounding } from "../update/dtypeRounding";
 import { measureModule } from "../update/measureModule";
 import type { AdapterOutput, OutputModule, WrittenModule } from "./adapterOutput";
-import { factorNames, type OutputFormat } from "./outputNames";
-import { peftConfigText } from "./peftConfig";
+import { factorNames, isFolderFormat, type OutputFormat } from "./outputNames";
+import { keptConfigText, peftConfigText } from "./peftConfig";
 import { refuseSources } from "./refuseSources";
 import { probeDeviation, probeOf } from "./updateProbe";
 import { type WriteProgress, writeFactors } from "./writeFactors";
@@ -54,7 +54,7 @@ export interface WrittenAdapter {
  */
 export async function writeAdapter(request: WriteRequest): Promise<WrittenAdapter> {
   const { files, path, format, sources } = request;
-  const isFile = format !== "peft";
+  const isFile = !isFolderFormat(format);
   if (path.endsWith(".safetensors") !== isFile)
     throw new CheckpointError("OutputName", nameRule(isFile), undefined, path);
   await refuseSources(files, path, sources);
@@ -64,31 +64,44 @@ export async function writeAdapter(request: WriteRequest): Promise<WrittenAdapte
 function nameRule(isFile: boolean): string {
   return isFile
     ? "An adapter of this dialect is one file: choose a name that ends with .safetensors."
-    : "A PEFT adapter is a folder: choose a name that does not end with .safetensors.";
+    : "An adapter with a configuration is a folder: choose a name that does not end with .safetensors.";
 }
 
-const weightsName = "adapter_model.safetensors";
+const peftWeights = "adapter_model.safetensors";
 const configName = "adapter_config.json";
 const stageName = "checkpoint-stage.json";
 
 async function writeFolder(request: WriteRequest): Promise<WrittenAdapter> {
-  const { sink, output, path, replace, parentConfig, config, provenance } = request;
+  const { sink, output, path, replace, provenance, format } = request;
+  const weightsName = weightsNameOf(request);
   const folder = await sink.createFolder(path, { replace, files: [weightsName, configName, stageName] });
   return finished(folder, async () => {
     const file = await folder.create(weightsName);
-    const { written, bytes } = await writeFactors(file, output, factorNames.peft, request);
-    const configBytes = await writeText(folder, configName, peftConfigText(parentConfig, written, config));
+    const { written, bytes } = await writeFactors(file, output, factorNames[format], request);
+    const configBytes = await writeText(folder, configName, configText(request, written));
     const stageBytes = await writeText(folder, stageName, stageFileText(provenance(), path));
-    const worstDeviation = await verify(request, folder.temporaryPath, written);
+    const worstDeviation = await verify(request, joinPath(folder.temporaryPath, weightsName), written);
     return {
       path,
-      format: "peft",
+      format,
       bytes: bytes + configBytes + stageBytes,
       weightBytes: bytes,
       modules: written,
       worstDeviation,
     };
   });
+}
+
+/** mlx-lm looks for `adapters.safetensors`; a source of another container gives no name for a safetensors file. */
+function weightsNameOf({ format, sources }: WriteRequest): string {
+  const own = baseName(sources[0]?.checkpoint.path ?? "");
+  return format === "kept" && own.endsWith(".safetensors") ? own : peftWeights;
+}
+
+function configText({ format, parentConfig, config }: WriteRequest, written: readonly WrittenModule[]) {
+  return format === "kept" && parentConfig?.has("peft_type") === false
+    ? keptConfigText(parentConfig, written)
+    : peftConfigText(parentConfig, written, config);
 }
 
 async function writeFile(request: WriteRequest): Promise<WrittenAdapter> {
@@ -133,11 +146,12 @@ function toleranceOf({ dtype }: OutputModule): number {
 
 async function verify(
   request: WriteRequest,
+  /** Of the weights: a folder is opened by them, whatever the names beside them say. */
   path: string,
   written: readonly WrittenModule[],
 ): Promise<number> {
   const { files, output, signal, report } = request;
-  const session = await CheckpointSession.open(files, checkedPath(path), () => undefined, signal);
+  const session = await CheckpointSession.open(files, path, () => undefined, signal);
   checkCopies(request, session.checkpoint.tensors);
   const found = new Map(session.adapter?.modules.map((module) => [module.module, module]));
   const reader = session.tensorReader();
@@ -194,11 +208,6 @@ function checkCopies({ output }: WriteRequest, tensors: readonly Tensor[]): void
       `${name} was carried over and is not there as it was. Nothing was kept.`,
     );
   }
-}
-
-/** A folder is opened by its weights, whatever the names beside it say. */
-function checkedPath(path: string): string {
-  return path.endsWith(".safetensors") ? path : joinPath(path, weightsName);
 }
 
 function wrongResult(module: string, expected: number, actual: number): CheckpointError {

@@ -1,5 +1,6 @@
 import type { FileWriter } from "../bytes/fileSink";
 import { SafetensorsWriter } from "../formats/safetensors/write";
+import { type Matrix, transpose } from "../linalg/matrix";
 import { encodeValues } from "../tensors/encode";
 import type { AdapterOutput, OutputCopy, OutputModule, WrittenModule } from "./adapterOutput";
 import { probeOf } from "./updateProbe";
@@ -59,30 +60,60 @@ async function writeModule(
 ): Promise<WrittenModule> {
   const { a, b, scale, norm } = await output.factorsOf(module, index);
   const rank = a.rows;
-  await writer.add(names.a(module), shapeOfA(module, rank), encodeValues(a.data, module.dtype));
-  await writer.add(names.b(module), shapeOfB(module, rank), encodeValues(b.data, module.dtype));
+  const probe = probeOf(a, b, scale);
+  const { exchanged } = module;
+  const diagonal = module.names?.diagonal;
+  const values = diagonal === undefined ? undefined : takeLengths(a, b);
+  const matrices = [exchanged?.a === true ? transpose(a) : a, exchanged?.b === true ? transpose(b) : b];
+  const [first, second] = matrices.map(({ data }) => encodeValues(data, module.dtype)) as [
+    Uint8Array,
+    Uint8Array,
+  ];
+  await writer.add(names.a(module), shapeOfA(module, rank), first);
+  await writer.add(names.b(module), shapeOfB(module, rank), second);
+  if (diagonal !== undefined && values !== undefined)
+    await writer.add(diagonal, [rank], encodeValues(values, module.dtype));
   const alpha = names.alpha(module);
   if (alpha !== undefined) {
     await writer.add(alpha, [], encodeValues(Float64Array.of(scale * rank), alphaDtype));
   }
-  return { module: module.module, rank, scale, norm, probe: probeOf(a, b, scale) };
+  return { module: module.module, rank, scale, norm, probe };
+}
+
+/** Brings the rows of A and the columns of B to length 1; the products of their lengths are the singular values. */
+function takeLengths(a: Matrix, b: Matrix): Float64Array {
+  return Float64Array.from({ length: a.rows }, (_, k) => {
+    const row = a.data.subarray(k * a.cols, (k + 1) * a.cols);
+    const lengthOfA = Math.sqrt(row.reduce((sum, value) => sum + value * value, 0));
+    let square = 0;
+    for (let i = 0; i < b.rows; i++) square += (b.data[i * b.cols + k] as number) ** 2;
+    const lengthOfB = Math.sqrt(square);
+    if (lengthOfA > 0) for (let j = 0; j < row.length; j++) row[j] = (row[j] as number) / lengthOfA;
+    for (let i = 0; i < b.rows && lengthOfB > 0; i++)
+      b.data[i * b.cols + k] = (b.data[i * b.cols + k] as number) / lengthOfB;
+    return lengthOfA * lengthOfB;
+  });
 }
 
 function plannedTensors(module: OutputModule, names: FactorNames) {
   const { dtype, maxRank } = module;
   const alpha = names.alpha(module);
+  const diagonal = module.names?.diagonal;
   return [
     { name: names.a(module), dtype, shape: shapeOfA(module, maxRank) },
     { name: names.b(module), dtype, shape: shapeOfB(module, maxRank) },
+    ...(diagonal === undefined ? [] : [{ name: diagonal, dtype, shape: [maxRank] }]),
     ...(alpha === undefined ? [] : [{ name: alpha, dtype: alphaDtype, shape: [] }]),
   ];
 }
 
-function shapeOfA({ form, inFeatures }: OutputModule, rank: number): number[] {
+function shapeOfA({ form, inFeatures, exchanged }: OutputModule, rank: number): number[] {
+  if (exchanged?.a === true) return [inFeatures, rank];
   return form.kind === "conv" ? [rank, ...form.axes] : [rank, inFeatures];
 }
 
-function shapeOfB({ form, outFeatures }: OutputModule, rank: number): number[] {
+function shapeOfB({ form, outFeatures, exchanged }: OutputModule, rank: number): number[] {
+  if (exchanged?.b === true) return [rank, outFeatures];
   return form.kind === "conv" ? [outFeatures, rank, ...form.axes.slice(1).map(() => 1)] : [outFeatures, rank];
 }
 

@@ -42,6 +42,14 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
 }
 
+const writtenWords = {
+  peft: "PEFT",
+  kohya: "kohya",
+  plain: "its own names",
+  kept: "its own names and configuration",
+  not: "not written",
+};
+
 const yes = (is: boolean) => (is ? "yes" : "no");
 
 /** The text of docs/adapters.md, from the descriptors that the program itself works by. */
@@ -51,7 +59,7 @@ export function adapterTables(): string {
     writtenBy,
     `\`${example[0]}\``,
     rule,
-    writtenAs === "plain" ? "its own names" : writtenAs === "peft" ? "PEFT" : "kohya",
+    writtenWords[writtenAs ?? "not"],
     fixtures[id] ?? "–",
   ]);
   const variantRows = loraVariants.map(({ id, name, update, toldBy, reduces, merges }) => [

@@ -3,6 +3,7 @@ import { baseName, isPlainFileName, joinPath } from "../../../src/core/bytes/pat
 import type { LoraView } from "../../../src/core/session/loraView";
 import { dtypeBits } from "../../../src/core/tensors/dtype";
 import type { WritableDtype } from "../../../src/core/tensors/encode";
+import { isFolderFormat } from "../../../src/core/transform/outputNames";
 import { reductionPlace } from "../../../src/core/transform/outputPlace";
 import { reducibleModules } from "../../../src/core/transform/reducibleModules";
 import { planReduction, type ReductionPlan } from "../../../src/core/transform/reductionPlan";
@@ -114,7 +115,7 @@ function Output({ model, view, start, plan }: OutputProps) {
   );
   const name = (viewState.name ?? proposed.name).trim();
   const folder = viewState.folder ?? proposed.folder;
-  const problem = nameProblem(name, start.format !== "peft");
+  const problem = nameProblem(name, !isFolderFormat(start.format));
   const out = joinPath(folder, name);
   const taken = useTaken(model, out, problem === undefined);
   const write = () => {
@@ -133,7 +134,7 @@ function Output({ model, view, start, plan }: OutputProps) {
           />
         )}
       </Field>
-      <Field label={start.format === "peft" ? "New folder" : "New file"}>
+      <Field label={isFolderFormat(start.format) ? "New folder" : "New file"}>
         {(label) => (
           <TextField
             label={label}

@@ -42,6 +42,6 @@ export interface Dialect {
   readonly parseKey?: (name: string) => LoraKey | undefined;
   /** Whether a module of these names follows it; absent where it is not told from names. */
   readonly isOf?: (naming: ModuleNaming, config: AdapterConfig | undefined) => boolean;
-  /** How a new adapter is written so that the programs that read this dialect can read it. */
-  readonly writtenAs: "peft" | "kohya" | "plain";
+  /** How a new adapter is written so that the programs that read this dialect can read it; absent where it is not. */
+  readonly writtenAs?: "peft" | "kohya" | "plain" | "kept";
 }

@@ -29,7 +29,7 @@ export const torchtune: Dialect = {
   parseKey,
   isOf: ({ grammar, hasWeightSuffix }) =>
     grammar === "grouped" || (grammar === "lowerCase" && hasWeightSuffix),
-  writtenAs: "peft",
+  writtenAs: "kept",
 };
 
 export const ggufDialect: Dialect = {
@@ -40,7 +40,6 @@ export const ggufDialect: Dialect = {
   rule: "lora_a [r, in], lora_b [out, r] (token_embd the other way); alpha / r from adapter.lora.alpha",
   isOf: ({ grammar, hasWeightSuffix, module }) =>
     grammar === "lowerCase" && !hasWeightSuffix && module.endsWith(".weight"),
-  writtenAs: "peft",
 };
 
 export const mlx: Dialect = {
@@ -50,7 +49,7 @@ export const mlx: Dialect = {
   example: ["model.layers.0.self_attn.q_proj.lora_a", "model.layers.0.self_attn.q_proj.lora_b"],
   rule: "lora_a [in, r], lora_b [r, out], experts [E, r, in] and [E, out, r]; `scale` of adapter_config.json as it is",
   isOf: ({ grammar }) => grammar === "lowerCase",
-  writtenAs: "peft",
+  writtenAs: "kept",
 };
 
 /** Read by core/adapter/unmarkedFactors: single letters are no word of LoRA. */
@@ -63,7 +62,7 @@ export const mlxVlm: Dialect = {
     "language_model.model.layers.0.self_attn.q_proj.B",
   ],
   rule: "A [in, r], B [r, out]; alpha of adapter_config.json as it is (the version that trained it), not alpha / r",
-  writtenAs: "peft",
+  writtenAs: "kept",
 };
 
 /** Read by core/adapter/unmarkedFactors. */
@@ -83,5 +82,5 @@ export const svdFactors: Dialect = {
   writtenBy: "torch.linalg.svd by hand, SVD-LLM, ASVD",
   example: ["model.layers.0.mlp.up_proj.U", "model.layers.0.mlp.up_proj.Vh"],
   rule: "U [out, r], S [r], Vh [r, in]: the product is the weight itself",
-  writtenAs: "peft",
+  writtenAs: "plain",
 };

@@ -72,5 +72,4 @@ export const litgpt: Dialect = {
     !hasWeightSuffix &&
     config?.peftType === undefined &&
     /^(?:model\.)?(?:transformer\.h\.\d+\.(?:attn|mlp)\.|lm_head$)/.test(module),
-  writtenAs: "peft",
 };

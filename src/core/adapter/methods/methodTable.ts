@@ -44,8 +44,13 @@ export function otherMethodOf(name: string): string | undefined {
   return named.find(({ names }) => names?.test(name))?.id;
 }
 
-/** One sentence: why a method is shown without spectra. */
+/** What is said of a method that is shown without spectra. */
 export function whyNotMeasured(id: string, isTuckerForm = false): string {
+  return `${whyNoFactors(id, isTuckerForm)} Its tensors are listed; update spectra and comparisons are not available.`;
+}
+
+/** Why a method has no small factors, and what it trains instead. */
+export function whyNoFactors(id: string, isTuckerForm = false): string {
   const { name = id, trains, whyNotMeasured: reason } = byId.get(id) ?? {};
   const why =
     reason ??
@@ -53,5 +58,5 @@ export function whyNotMeasured(id: string, isTuckerForm = false): string {
       ? "is here in a form that has no small factors"
       : "does not add one plain product of two factors to each module's weight");
   const what = trains === undefined || why.startsWith("trains") ? "" : ` It trains ${trains}.`;
-  return `${name} ${why}.${what} Its tensors are listed; update spectra and comparisons are not available.`;
+  return `${name} ${why}.${what}`;
 }
