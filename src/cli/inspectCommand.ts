@@ -13,15 +13,17 @@ import { defineCommand, jsonFlag, noUserStage, onePath } from "./command";
 import { findRuns, type ReadRun } from "./findRuns";
 
 export const inspectCommand = defineCommand({
-  usage: "inspect PATH [--json] [--stats] [--sha256] [--show-secrets]",
+  usage: "inspect PATH [--json] [--stats [--codes]] [--sha256] [--show-secrets]",
   options: {
     ...jsonFlag,
     stats: { type: "boolean", default: false },
+    // Statistics of the codes of packed weights, not of what these stand for.
+    codes: { type: "boolean", default: false },
     sha256: { type: "boolean", default: false },
     "show-secrets": { type: "boolean", default: false },
   },
   jsonFlags: ["stats", "sha256"],
-  async run(paths, { json, stats, sha256, "show-secrets": showSecrets }) {
+  async run(paths, { json, stats, codes, sha256, "show-secrets": showSecrets }) {
     const path = onePath(paths);
     const { session, runs } = await openOrFindRuns(resolve(path));
     if (session === undefined || runs.length > 0) {
@@ -36,10 +38,13 @@ export const inspectCommand = defineCommand({
       const lora = await session.lora();
       const summary = { ...session.summary(), problems: mergeProblems(await session.health(), ofBase) };
       const resume = await session.resume();
-      const text = inspectText(summary, session.checkpoint.tensors, lora, resume, session.parts());
+      const text = inspectText(summary, session.checkpoint.tensors, lora, resume, {
+        parts: session.parts(),
+        packed: await session.packedCodes(),
+      });
       return { failed, text };
     }
-    const values = await findInTensors(session, { stats, sha256 });
+    const values = await findInTensors(session, { stats, sha256, ofCodes: codes });
     const report = await inspectReport(path, session, values, { showSecrets, ofBase });
     return { failed: failed || values.problems.length > 0, report };
   },

@@ -51,6 +51,11 @@ export interface Written {
 
 type OfCheckpoint<T> = T & { readonly handle: number };
 
+/** Whether packed weights are measured as their codes, or as the values that these stand for. */
+export interface ScanChoice {
+  readonly ofCodes: boolean;
+}
+
 /** What the worker answers about the numbers in a checkpoint's tensors. */
 export interface NumbersCalls {
   /** Undefined where the tensor holds plain values, or nobody can tell what its codes stand for. */
@@ -77,5 +82,5 @@ export interface NumbersCalls {
     params: OfCheckpoint<{ readonly optimizer: number; readonly parameter: number }>,
   ): MomentNumbers | undefined;
   /** Measures every tensor. The results come in chunks while it runs. */
-  scan(params: OfCheckpoint<Threaded>, chunk: ScanChunk): ScanFindings;
+  scan(params: OfCheckpoint<Threaded & ScanChoice>, chunk: ScanChunk): ScanFindings;
 }

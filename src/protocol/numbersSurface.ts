@@ -1,7 +1,7 @@
 import type { ScanFindings } from "../core/analysis/scanFindings";
 import type { ScanChunk } from "../core/analysis/scanTable";
 import type { TensorSlice } from "../core/values/tensorSlice";
-import type { NumbersCalls, TensorPlace } from "./numbersCalls";
+import type { NumbersCalls, ScanChoice, TensorPlace } from "./numbersCalls";
 import type { PageCalls } from "./pageCalls";
 
 /** How far a scan of the whole checkpoint is. Each scan has an id of its own. */
@@ -29,7 +29,7 @@ export interface NumbersHostCalls
   /** Results of the scan, by their number; undefined where the scan is another one by now. */
   scanChunk(params: { readonly id: number; readonly chunk: number }): ScanChunk | undefined;
   /** Begins to measure every tensor; the state comes as `scanChanged`. */
-  startScan(params: null): void;
+  startScan(params: ScanChoice): void;
   cancelScan(params: null): void;
 }
 

@@ -8,6 +8,7 @@ import type { TensorNumbers } from "../core/analysis/tensorNumbers";
 import { ProblemList } from "../core/problem/problemList";
 import type { CheckpointSession } from "../core/session/checkpointSession";
 import { filesOfTensor } from "../core/tensors/assembly";
+import { unpackedTensor } from "../core/tensors/packed/unpackedTensor";
 import type { Tensor } from "../core/tensors/tensor";
 import { formatBytes, plural } from "../core/text/quantities";
 import { valueDtype } from "../core/values/valueDtype";
@@ -25,6 +26,13 @@ const listedOutliers = 1000;
 const maxDeadRowBytes = 4e9;
 const flushEveryMs = 200;
 
+export interface CheckpointScan {
+  readonly listener: ScanListener;
+  /** Packed weights are measured as their codes, not as the values that these stand for. */
+  readonly ofCodes: boolean;
+  readonly signal: AbortSignal;
+}
+
 /**
  * Measures every tensor and looks at what is conspicuous. Results go to the listener as they come.
  * @throws the signal's reason when it is cancelled.
@@ -32,22 +40,30 @@ const flushEveryMs = 200;
 export async function scanCheckpoint(
   session: CheckpointSession,
   pool: NumbersPool,
-  listener: ScanListener,
-  signal: AbortSignal,
+  { listener, ofCodes, signal }: CheckpointScan,
 ): Promise<ScanFindings> {
   const { tensors, files } = session.checkpoint;
+  const packed = await session.packedCodes();
+  const measuredTensor = (row: number): Tensor => {
+    const tensor = tensors[row] as Tensor;
+    const weight = ofCodes ? undefined : packed.weights.get(tensor);
+    return weight === undefined ? tensor : unpackedTensor(tensor, weight);
+  };
   const scanned: ScannedTensor[] = [];
   const fresh = new FreshRows(listener);
   const outcome = await pool.scan(session, undefined, {
     signal,
+    ...(ofCodes ? {} : { packed }),
     onBytes: (done, total) => {
       fresh.flush();
       listener.onBytes(done, total);
     },
     onTensor: (row, numbers) => {
       fresh.add(row, numbers);
-      const { name, shape, dtype } = tensors[row] as Tensor;
-      if (numbers !== undefined) scanned.push({ row, name, shape, dtype, statistics: numbers.statistics });
+      if (numbers === undefined) return;
+      const { shape, dtype } = measuredTensor(row);
+      const { name } = tensors[row] as Tensor;
+      scanned.push({ row, name, shape, dtype, statistics: numbers.statistics });
     },
   });
   fresh.flush(true);
@@ -70,7 +86,7 @@ export async function scanCheckpoint(
     .filter(({ row }) => !filesOfTensor(tensors[row] as Tensor).some((file) => changed.has(file)))
     .sort((a, b) => a.row - b.row);
   for (const tensor of sound) for (const finding of tensorFindings(tensor)) problems.add(finding);
-  await findDeadRows(session, sound, problems, signal);
+  await findDeadRows(session, sound, measuredTensor, problems, signal);
   await findDuplicates(session, pool, sound, problems, signal);
   const outliers = layerOutliers(sound);
   return {
@@ -79,6 +95,8 @@ export async function scanCheckpoint(
     outlierCount: outliers.length,
     measured: outcome.measured,
     bytes: outcome.bytes,
+    packed: packed.weights.size,
+    ofCodes,
   };
 }
 
@@ -105,6 +123,7 @@ class FreshRows {
 async function findDeadRows(
   session: CheckpointSession,
   scanned: readonly ScannedTensor[],
+  measuredTensor: (row: number) => Tensor,
   problems: ProblemList,
   signal: AbortSignal,
 ): Promise<void> {
@@ -112,8 +131,8 @@ async function findDeadRows(
   let left = maxDeadRowBytes;
   let passedOver = 0;
   try {
-    for (const { row, statistics } of scanned) {
-      const tensor = session.checkpoint.tensors[row] as Tensor;
+    for (const { row, name, statistics } of scanned) {
+      const tensor = measuredTensor(row);
       if (!mayHaveDeadRows(tensor, statistics)) continue;
       if (tensor.byteSize > left) {
         passedOver++;
@@ -123,7 +142,7 @@ async function findDeadRows(
       const elementBytes = (valueDtype(tensor.dtype)?.bitsPerValue ?? 8) / 8;
       const read = (offset: number, length: number) => reader.readRange(tensor, offset, length, signal);
       const dead = await countDeadRows(tensor, elementBytes, read, signal);
-      if (dead > 0) problems.add(deadRowsFinding(tensor, dead));
+      if (dead > 0) problems.add(deadRowsFinding({ name, shape: tensor.shape }, dead));
     }
   } finally {
     await reader.close();

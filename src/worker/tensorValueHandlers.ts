@@ -54,8 +54,10 @@ export function tensorValueHandlers(
     },
     tensorNumbers: async ({ handle, tensor, threads }, signal, tell) => {
       const session = sessions.get(handle);
-      const found = await shownTensor(session, tensor);
-      return pool.use(threads, (used) => used.measure(session, found, { signal, onBytes: tell.progress }));
+      const found = tensorAt(session, tensor);
+      const packed = tensor.unpacked === true ? { packed: await session.packedCodes() } : {};
+      const options = { signal, onBytes: tell.progress, ...packed };
+      return pool.use(threads, (used) => used.measure(session, found, options));
     },
     moments: async ({ handle, optimizer, parameter }, signal) => {
       const session = await sessions.get(handle).optimizerHolder(signal);
@@ -98,10 +100,10 @@ export function tensorValueHandlers(
       const text = (path.toLowerCase().endsWith(".json") ? scanJson : scanCsv)(tensors, table);
       return exportFile(session, path, (writer) => writer.writeAt(0, new TextEncoder().encode(text)));
     },
-    scan: ({ handle, threads }, signal, tell) => {
+    scan: ({ handle, threads, ofCodes }, signal, tell) => {
       const session = sessions.get(handle);
       const listener = { onBytes: tell.progress, onChunk: tell.chunk };
-      return pool.use(threads, (used) => scanCheckpoint(session, used, listener, signal));
+      return pool.use(threads, (used) => scanCheckpoint(session, used, { listener, ofCodes, signal }));
     },
   };
 }

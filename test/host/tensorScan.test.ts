@@ -4,7 +4,15 @@ import type { ScanChunk } from "../../src/core/analysis/scanTable";
 import { TensorScan } from "../../src/host/editor/tensorScan";
 import type { CallListeners } from "../../src/protocol/channel";
 
-const findings: ScanFindings = { problems: [], outliers: [], outlierCount: 0, measured: 2, bytes: 8 };
+const findings: ScanFindings = {
+  problems: [],
+  outliers: [],
+  outlierCount: 0,
+  measured: 2,
+  bytes: 8,
+  packed: 0,
+  ofCodes: false,
+};
 
 /** A worker whose scan goes on as the test says. */
 function scanned() {
@@ -39,7 +47,7 @@ const chunk = { rows: [1] } as unknown as ScanChunk;
 describe("TensorScan", () => {
   it("keeps what comes while it runs, and its findings when it is done", async () => {
     const { scan, calls, finished, finish } = scanned();
-    const running = scan.start();
+    const running = scan.start({ ofCodes: false });
     await turn();
     calls[0]?.listeners.onProgress?.({ done: 4, total: 8, label: "" });
     calls[0]?.listeners.onChunk?.(chunk);
@@ -55,8 +63,8 @@ describe("TensorScan", () => {
 
   it("runs once however often it is started, and keeps what it has when it is cancelled", async () => {
     const { scan, calls } = scanned();
-    const running = scan.start();
-    await scan.start();
+    const running = scan.start({ ofCodes: false });
+    await scan.start({ ofCodes: false });
     await turn();
     expect(calls).toHaveLength(1);
     calls[0]?.listeners.onChunk?.(chunk);
@@ -68,7 +76,7 @@ describe("TensorScan", () => {
 
   it("forgets everything when the file is another, and hears nothing late", async () => {
     const { scan, calls } = scanned();
-    const running = scan.start();
+    const running = scan.start({ ofCodes: false });
     await turn();
     const { id } = scan.state();
     scan.reset();

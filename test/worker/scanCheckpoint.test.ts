@@ -57,7 +57,11 @@ it("finds NaN, dead rows, zeros, duplicates and outliers, and tells every tensor
       bytes = done;
     },
   };
-  const findings = await scanCheckpoint(session, pool, listener, new AbortController().signal);
+  const findings = await scanCheckpoint(session, pool, {
+    listener,
+    ofCodes: false,
+    signal: new AbortController().signal,
+  });
   expect(findings.measured).toBe(13);
   expect(table.measured).toBe(13);
   expect(bytes).toBe(13 * 4096);
@@ -79,5 +83,7 @@ it("stops when it is cancelled", async () => {
   const controller = new AbortController();
   controller.abort();
   const listener = { onChunk: () => {}, onBytes: () => {} };
-  await expect(scanCheckpoint(session, pool, listener, controller.signal)).rejects.toThrow("aborted");
+  await expect(
+    scanCheckpoint(session, pool, { listener, ofCodes: false, signal: controller.signal }),
+  ).rejects.toThrow("aborted");
 });

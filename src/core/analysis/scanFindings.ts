@@ -9,4 +9,8 @@ export interface ScanFindings {
   readonly outlierCount: number;
   readonly measured: number;
   readonly bytes: number;
+  /** Packed weights among them. */
+  readonly packed: number;
+  /** Those were measured as their codes. */
+  readonly ofCodes: boolean;
 }

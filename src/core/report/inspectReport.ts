@@ -3,6 +3,9 @@ import { isReadingError, mergeProblems, type Problem } from "../problem/problem"
 import type { CheckpointSession } from "../session/checkpointSession";
 import type { LoraView } from "../session/loraView";
 import { unreadablePart } from "../tensors/assembly";
+import type { PackedWeight } from "../tensors/packed/packedWeight";
+import type { PackedCodes } from "../tensors/packed/packedWeights";
+import { elementCount } from "../tensors/tensor";
 import { maskSecretsOf } from "../text/secretKeys";
 import { metricValues } from "../update/moduleMetrics";
 import { toPlain } from "./reportJson";
@@ -34,7 +37,7 @@ export async function inspectReport(
     format: summary.format,
     kind: summary.kind,
     parameterCount: summary.parameterCount,
-    tensors: tensorRows(session, values),
+    tensors: tensorRows(session, values, await session.packedCodes()),
     metadata: shown(Object.fromEntries(summary.metadata)),
     ...(rawConfig === undefined ? {} : { config: shown(toPlain(rawConfig.value)) }),
     ...(lora === undefined || session.adapter === undefined
@@ -132,7 +135,11 @@ function moduleRow({ module, rank, alpha, scale, metrics, experts }: LoraView["m
   };
 }
 
-function tensorRows({ checkpoint }: CheckpointSession, { tensors }: ValueFindings) {
+function tensorRows(
+  { checkpoint }: CheckpointSession,
+  { tensors, ofCodes = false }: ValueFindings,
+  packed: PackedCodes,
+) {
   const isSharded = checkpoint.files.length > 1;
   return checkpoint.tensors.map((tensor, index) => {
     const { name, dtype, shape, byteSize, fileIndex } = tensor;
@@ -146,9 +153,19 @@ function tensorRows({ checkpoint }: CheckpointSession, { tensors }: ValueFinding
       ...(isSharded ? { file: checkpoint.files[fileIndex]?.name } : {}),
       ...(unreadable === undefined ? {} : { unreadable }),
       ...(sha256 === undefined ? {} : { sha256 }),
+      ...packedRow(packed.weights.get(tensor), stats !== undefined && !ofCodes),
       ...(stats === undefined ? {} : { stats }),
     };
   });
+}
+
+/** What codes stand for, and how much is stored for it, its scales included. */
+function packedRow(weight: PackedWeight | undefined, hasValueStats: boolean) {
+  if (weight === undefined) return {};
+  const { name, scheme, shape, stored } = weight;
+  const storedBytes = stored.reduce((sum, { byteSize }) => sum + byteSize, 0);
+  const statsOf = hasValueStats ? { statsOf: "values" } : {};
+  return { packed: { name, scheme, shape, parameters: elementCount(shape), storedBytes }, ...statsOf };
 }
 
 /** The value that all share. */

@@ -4,7 +4,8 @@ import type { Problem } from "../problem/problem";
 import type { ResumeReport } from "../resume/resumeReport";
 import { type InsidePart, partText } from "../session/insideParts";
 import type { LoraView } from "../session/loraView";
-import type { Tensor } from "../tensors/tensor";
+import type { PackedCodes } from "../tensors/packed/packedWeights";
+import { schemeKind, type Tensor } from "../tensors/tensor";
 import { printable } from "../text/printable";
 import { formatBytes, formatNumber } from "../text/quantities";
 import { fingerprintText } from "../update/adapterFingerprint";
@@ -14,13 +15,18 @@ import { plainTable, tableLines } from "./textTable";
 
 /** The readable twins of the JSON reports. */
 
+export interface InspectTextParts {
+  readonly parts?: readonly InsidePart[];
+  readonly packed?: PackedCodes;
+}
+
 /** In pieces, each with its end of line: a checkpoint can have more tensors than fit one string. */
 export function* inspectText(
   summary: CheckpointSummary,
   tensors: readonly Tensor[],
   lora: LoraView | undefined,
   resume: ResumeReport,
-  parts: readonly InsidePart[] = [],
+  { parts = [], packed }: InspectTextParts = {},
 ): Generator<string> {
   const { stage, progress } = summary;
   const inferred = stage?.inferred === true ? ", inferred" : "";
@@ -32,12 +38,13 @@ export function* inspectText(
     ...(progress === undefined ? [] : [`Progress: ${progressText(progress)}`]),
     `Resume: ${printable(resume.sentence)}`,
   ];
-  const rows = tensors.map(({ name, dtype, shape, byteSize }) => [
-    name,
-    dtype,
-    `[${shape.join(", ")}]`,
-    formatBytes(byteSize),
-  ]);
+  const rows = tensors.map((tensor) => {
+    const { name, dtype, byteSize } = tensor;
+    const weight = packed?.weights.get(tensor);
+    const { shape } = weight ?? tensor;
+    const type = weight === undefined ? dtype : `${schemeKind(weight)} in ${dtype}`;
+    return [name, type, `[${shape.join(", ")}]`, formatBytes(byteSize)];
+  });
   yield sections([
     facts.join("\n"),
     partsText(parts),

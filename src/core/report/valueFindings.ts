@@ -14,6 +14,8 @@ export interface ValueFindings {
   /** By the index of the tensor; those that could not be read are left out. */
   readonly tensors: ReadonlyMap<number, TensorValues>;
   readonly problems: readonly Problem[];
+  /** Statistics of packed weights are of their codes. */
+  readonly ofCodes?: boolean;
 }
 
 /** Reads every tensor of a checkpoint for its statistics. */

@@ -3,6 +3,7 @@ import type { Problem } from "../problem/problem";
 import { isReadingError } from "../problem/problem";
 import { bookkeepingOf } from "../session/bookkeeping";
 import type { CheckpointSession } from "../session/checkpointSession";
+import type { PackedCodes } from "../tensors/packed/packedWeights";
 import { elementCount, type Tensor } from "../tensors/tensor";
 import { printable } from "../text/printable";
 import { formatCount } from "../text/quantities";
@@ -38,7 +39,11 @@ export async function verifyCheckpoint(
     ...(await session.health()),
     ...(values === undefined
       ? []
-      : [...values.problems, ...notFinite(session, values), ...untrained(session, values)]),
+      : [
+          ...values.problems,
+          ...notFinite(session, values, await session.packedCodes()),
+          ...untrained(session, values),
+        ]),
   ];
   return {
     path,
@@ -60,10 +65,15 @@ export function unreadableReport(path: string, problem: Problem): VerifyReport {
   return { path, healthy: false, tensors: 0, tensorsRead: 0, problems: [problem] };
 }
 
-function* notFinite(session: CheckpointSession, { tensors }: ValueFindings): Generator<Problem> {
+function* notFinite(
+  session: CheckpointSession,
+  { tensors }: ValueFindings,
+  { weights }: PackedCodes,
+): Generator<Problem> {
   const isBookkeeping = bookkeepingOf(session);
   for (const [index, tensor] of session.checkpoint.tensors.entries()) {
-    const { name, shape } = tensor;
+    const { name } = tensor;
+    const { shape } = weights.get(tensor) ?? tensor;
     const found = tensors.get(index)?.stats;
     if (found === undefined || found.nan + found.inf === 0) continue;
     if (isBookkeeping(tensor) || isMask(found)) continue;

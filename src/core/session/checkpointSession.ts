@@ -36,7 +36,12 @@ import type { ResumeReport } from "../resume/resumeReport";
 import type { ChartSource } from "../runs/merge/chartedRun";
 import { detectStage, type StageLabel } from "../stage/stage";
 import type { PackedWeight } from "../tensors/packed/packedWeight";
-import { PackedWeights, unpackTensors } from "../tensors/packed/packedWeights";
+import {
+  findPackedCodes,
+  type PackedCodes,
+  PackedWeights,
+  unpackTensors,
+} from "../tensors/packed/packedWeights";
 import type { Tensor } from "../tensors/tensor";
 import { encodeTensorChunk, type TensorChunk } from "../tensors/tensorTable";
 import { adapterOf } from "./adapterOf";
@@ -57,7 +62,7 @@ const maxScalars = 500;
 
 /** An open checkpoint and all that can be asked about it. Holds no file open between questions. */
 export class CheckpointSession {
-  private unpacked: Promise<readonly Tensor[]> | undefined;
+  private codes: Promise<PackedCodes> | undefined;
   private packed: PackedWeights | undefined;
   /** The one that is looked at: its blocks are asked for one by one, and some hold what they have read. */
   private lastPacked: { readonly tensor: Tensor; readonly weight: PackedWeight | undefined } | undefined;
@@ -248,19 +253,21 @@ export class CheckpointSession {
     );
   }
 
-  /**
-   * The tensors with packed weights (NF4, GPTQ, FP8 with scales, …) as the values they stand for, in place of their
-   * codes and scales. Where those cannot be read, the stored tensors.
-   */
-  weights(signal?: AbortSignal): Promise<readonly Tensor[]> {
-    const { tensors } = this.checkpoint;
-    this.unpacked ??= this.withReader((reader) =>
-      unpackTensors(tensors, packingHints(this.folder.config?.value), (...range) =>
+  /** The weights that are packed (NF4, GPTQ, FP8 with scales, …), by the tensors that hold their codes. */
+  packedCodes(): Promise<PackedCodes> {
+    this.codes ??= this.withReader((reader) =>
+      findPackedCodes(this.checkpoint.tensors, packingHints(this.folder.config?.value), (...range) =>
         reader.readRange(...range),
       ),
-    ).catch(() => tensors);
+    );
+    return this.codes;
+  }
+
+  /** The tensors with packed weights as the values they stand for, in place of their codes and scales. */
+  async weights(signal?: AbortSignal): Promise<readonly Tensor[]> {
+    const codes = await this.packedCodes();
     signal?.throwIfAborted();
-    return this.unpacked;
+    return unpackTensors(this.checkpoint.tensors, codes);
   }
 
   /** The weight that a tensor holds the codes of; undefined where it holds plain values, or nobody can tell. */

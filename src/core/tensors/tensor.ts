@@ -31,9 +31,14 @@ export function formatShape(shape: readonly number[]): string {
   return shape.length === 0 ? "scalar" : shape.join(" × ");
 }
 
+/** The kind of a packed weight alone, such as "NF4". */
+export function schemeKind({ scheme }: PackedWeight): string {
+  return scheme.split(",", 1)[0] as string;
+}
+
 /** The dtype as it is stored: of a packed weight its kind, such as "NF4". */
 export function storedType({ dtype, packed }: Pick<Tensor, "dtype" | "packed">): string {
-  return packed === undefined ? dtype : packed.scheme.slice(0, packed.scheme.indexOf(","));
+  return packed === undefined ? dtype : schemeKind(packed);
 }
 
 /** Stored dtype and shape, e.g. "F32 [4096, 4096]". */

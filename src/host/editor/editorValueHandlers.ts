@@ -23,7 +23,7 @@ export function editorValueHandlers(
     moments: forward(worker, "moments", own),
     scanState: () => document.scan.state(),
     scanChunk: ({ id, chunk }) => document.scan.chunk(id, chunk),
-    startScan: () => void document.scan.start(),
+    startScan: (choice) => void document.scan.start(choice),
     cancelScan: () => document.scan.cancel(),
   };
 }

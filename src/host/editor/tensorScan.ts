@@ -2,6 +2,7 @@ import * as vscode from "vscode";
 import type { ScanFindings } from "../../core/analysis/scanFindings";
 import type { ScanChunk } from "../../core/analysis/scanTable";
 import { type CallListeners, isAbortError } from "../../protocol/channel";
+import type { ScanChoice } from "../../protocol/numbersCalls";
 import type { ScanState } from "../../protocol/numbersSurface";
 import type { WorkerClient } from "../analysis/workerClient";
 import { analysisThreads } from "../settings";
@@ -51,7 +52,7 @@ export class TensorScan {
   }
 
   /** Begins anew, unless a scan is running. */
-  async start(): Promise<void> {
+  async start(choice: ScanChoice): Promise<void> {
     if (this.running !== undefined) return;
     const running = new AbortController();
     this.clear();
@@ -73,7 +74,7 @@ export class TensorScan {
     };
     try {
       const handle = await this.openHandle();
-      const request = { handle, threads: analysisThreads() };
+      const request = { handle, threads: analysisThreads(), ...choice };
       const findings = await this.worker.call("scan", request, running.signal, listeners);
       if (this.running !== running) return;
       this.done = { bytes: this.done.total, total: this.done.total };

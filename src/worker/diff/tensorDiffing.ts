@@ -6,8 +6,8 @@ import { TiedTensors } from "../../core/compare/tensors/tiedTensors";
 import { ProblemList } from "../../core/problem/problemList";
 import type { CheckpointSession } from "../../core/session/checkpointSession";
 import type { Tensor } from "../../core/tensors/tensor";
+import type { NumbersSource } from "../numbers/longPass";
 import { type NumbersPool, withTensors } from "../numbers/numbersPool";
-import type { NumbersSource } from "../numbers/scan";
 import { hasEqualBytes } from "./equalBytes";
 import { FileWatch, fileChanged } from "./fileWatch";
 

@@ -10,10 +10,11 @@ import type { Extent } from "../../core/tensors/plainExtent";
 import { elementCount, type Tensor } from "../../core/tensors/tensor";
 import { nodeFiles } from "../nodeFiles";
 import { abortable } from "./abortable";
+import type { NumbersSource } from "./longPass";
 import { FilesBefore, LongPass, type PassOptions } from "./longPass";
 import type { CompareJob, PairPiece, PairPieceResult } from "./numbersJob";
 import { PartsInOrder } from "./partsInOrder";
-import type { NumbersSource, ScanTools } from "./scan";
+import type { ScanTools } from "./scan";
 import { TensorPlaces } from "./tensorPlaces";
 
 /** Indexes of two tensors, each in its own checkpoint. */

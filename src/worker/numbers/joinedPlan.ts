@@ -4,6 +4,7 @@ import { mergePartial, type PartialNumbers } from "../../core/analysis/tensorMea
 import { firstElement, lastElement } from "../../core/tensors/assembly";
 import { elementBytesOf } from "../../core/tensors/dtype";
 import type { Tensor } from "../../core/tensors/tensor";
+import { JobPaths } from "./jobPaths";
 import type { JoinedTensor, Piece, PieceResult } from "./numbersJob";
 import { PartsInOrder } from "./partsInOrder";
 import { maxPiecesOfJob, type PlanListener, pieceBytes } from "./scanPlan";
@@ -131,20 +132,4 @@ function joinedTensor(
     parts: needed.map(({ fileIndex, offset, place }) => ({ file: paths.add(fileIndex), offset, place })),
     mayOverlap: tensor.assembly?.isUnchecked === true,
   };
-}
-
-/** The files of one job, numbered as they come. */
-class JobPaths {
-  readonly list: string[] = [];
-  private readonly numbers = new Map<number, number>();
-
-  constructor(private readonly pathOf: (fileIndex: number) => string) {}
-
-  add(fileIndex: number): number {
-    const known = this.numbers.get(fileIndex);
-    if (known !== undefined) return known;
-    const number = this.list.push(this.pathOf(fileIndex)) - 1;
-    this.numbers.set(fileIndex, number);
-    return number;
-  }
 }

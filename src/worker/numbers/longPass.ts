@@ -1,9 +1,16 @@
+import type { Files } from "../../core/bytes/files";
 import { mapParallel } from "../../core/bytes/mapParallel";
+import type { Checkpoint } from "../../core/checkpoint/checkpoint";
 import { nodeFiles } from "../nodeFiles";
 import { fileIdentity } from "./fileIdentity";
 import { type Job, JobControl, type ResultsOf } from "./numbersJob";
-import type { NumbersSource } from "./scan";
 import type { ThreadPool } from "./threadPool";
+
+/** A checkpoint and the files it is read from; a `CheckpointSession` is one. */
+export interface NumbersSource {
+  readonly checkpoint: Checkpoint;
+  readonly files: Files;
+}
 
 export interface PassOptions {
   readonly signal?: AbortSignal | undefined;

@@ -3,9 +3,11 @@ import type { PartialDifference } from "../../core/analysis/tensorDifference";
 import type { PartialNumbers } from "../../core/analysis/tensorMeasurer";
 import type { TensorNumbers } from "../../core/analysis/tensorNumbers";
 import type { PiecePlace } from "../../core/tensors/assembly";
+import type { PackingHints } from "../../core/tensors/packed/packedWeight";
+import type { Tensor } from "../../core/tensors/tensor";
 
 /** Work for one thread. */
-export type Job = MeasureJob | CompareJob;
+export type Job = MeasureJob | CompareJob | UnpackJob;
 
 /** Ranges of one file, or of tensors that are joined from several, which are measured one after the other. */
 export interface MeasureJob {
@@ -21,6 +23,26 @@ export interface CompareJob {
   readonly paths: readonly [a: string, b: string];
   readonly control: JobControl;
   readonly pieces: readonly PairPiece[];
+}
+
+/** Packed weights, or rows of them, that are measured one after the other as the values that they stand for. */
+export interface UnpackJob {
+  readonly kind: "unpack";
+  readonly paths: readonly string[];
+  readonly control: JobControl;
+  readonly hints: PackingHints;
+  readonly pieces: readonly PackedPiece[];
+}
+
+/** Rows of a packed weight. */
+export interface PackedPiece {
+  /** The codes first. Plain bytes: `fileIndex` is into the job's paths. */
+  readonly stored: readonly Tensor[];
+  readonly firstRow: number;
+  readonly rows: number;
+  /** Of what is stored, as far as it is told of when these rows are done. */
+  readonly bytes: number;
+  readonly isWhole: boolean;
 }
 
 /** As many values of two tensors, contiguous and little-endian. */
@@ -115,7 +137,7 @@ export type ResultsOf<J extends Job> = readonly (J extends CompareJob ? PairPiec
 /** A message to a thread: the control is made anew over its memory there. */
 export interface JobMessage {
   readonly id: number;
-  readonly job: Omit<MeasureJob, "control"> | Omit<CompareJob, "control">;
+  readonly job: Omit<MeasureJob, "control"> | Omit<CompareJob, "control"> | Omit<UnpackJob, "control">;
   readonly control: SharedArrayBuffer;
 }
 

@@ -2,7 +2,6 @@ import { join } from "node:path";
 import { PlainKernels } from "../../core/analysis/plainKernels";
 import type { TensorDifference } from "../../core/analysis/tensorDifference";
 import type { TensorNumbers } from "../../core/analysis/tensorNumbers";
-import { TensorReader } from "../../core/checkpoint/tensorReader";
 import type { Tensor } from "../../core/tensors/tensor";
 import {
   type CompareOptions,
@@ -10,9 +9,10 @@ import {
   compareTensorPairs,
   type TensorPair,
 } from "./compareTensorPairs";
+import type { NumbersSource } from "./longPass";
 import { NumbersCache } from "./numbersCache";
 import { PlainReading } from "./plainReading";
-import { type NumbersSource, type ScanOptions, type ScanOutcome, scanTensors } from "./scan";
+import { type ScanOptions, type ScanOutcome, scanTensors } from "./scan";
 import { ThreadPool } from "./threadPool";
 
 export interface NumbersPoolOptions {
@@ -49,18 +49,15 @@ export class NumbersPool {
   }
 
   /**
-   * @param tensor one of the checkpoint's, or a weight unpacked from one.
+   * @param tensor one of the checkpoint's.
    * @returns undefined for dtypes that have no numbers.
    * @throws FileChangedError, RangeError where the bytes cannot be had, the signal's reason when cancelled.
    */
   async measure(
     source: NumbersSource,
     tensor: Tensor,
-    options: Pick<ScanOptions, "signal" | "onBytes"> = {},
+    options: Pick<ScanOptions, "signal" | "onBytes" | "packed"> = {},
   ): Promise<TensorNumbers | undefined> {
-    if (tensor.packed !== undefined) {
-      return this.measureUnpacked(source, tensor, options.signal);
-    }
     const index = source.checkpoint.tensors.indexOf(tensor);
     let found: TensorNumbers | undefined;
     const onTensor = (_index: number, numbers: TensorNumbers | undefined) => {
@@ -73,19 +70,6 @@ export class NumbersPool {
     const [unreadable] = outcome.unreadable;
     if (unreadable !== undefined) throw new RangeError(unreadable.reason);
     return found;
-  }
-
-  private async measureUnpacked(
-    { files, checkpoint }: NumbersSource,
-    tensor: Tensor,
-    signal: AbortSignal | undefined,
-  ): Promise<TensorNumbers | undefined> {
-    const reader = new TensorReader(files, checkpoint);
-    try {
-      return (await this.reading.measure(reader, tensor, { signal, withHash: false })).numbers;
-    } finally {
-      await reader.close();
-    }
   }
 
   /**

@@ -13,9 +13,8 @@ const kernels = WasmKernels.create(kernelBytes) ?? new PlainKernels();
 
 port.on("message", ({ id, job, control }: JobMessage) => {
   const answer = (message: JobAnswer) => port.postMessage(message);
-  try {
-    answer({ id, results: runJob({ ...job, control: JobControl.over(control) } as Job, kernels) });
-  } catch (error) {
-    answer({ id, error: error instanceof Error ? error.message : String(error) });
-  }
+  runJob({ ...job, control: JobControl.over(control) } as Job, kernels).then(
+    (results) => answer({ id, results }),
+    (error: unknown) => answer({ id, error: error instanceof Error ? error.message : String(error) }),
+  );
 });

@@ -1,9 +1,10 @@
 import type { ByteRegion } from "../../core/bytes/byteRegion";
 import { TensorReader } from "../../core/checkpoint/tensorReader";
 import type { Tensor } from "../../core/tensors/tensor";
+import type { NumbersSource } from "./longPass";
 import type { MeasuredTensor } from "./numbersCache";
 import type { PlainReading } from "./plainReading";
-import type { NumbersSource, ScanOptions } from "./scan";
+import type { ScanOptions } from "./scan";
 
 /**
  * Measures tensors that the threads do not read. What was unpacked of a storage is kept for the next view of it, and

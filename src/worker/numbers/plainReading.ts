@@ -5,8 +5,8 @@ import type { NumberKernels } from "../../core/analysis/numberKernels";
 import type { TensorDifference } from "../../core/analysis/tensorDifference";
 import { TensorReader } from "../../core/checkpoint/tensorReader";
 import type { Tensor } from "../../core/tensors/tensor";
+import type { NumbersSource } from "./longPass";
 import type { MeasuredTensor } from "./numbersCache";
-import type { NumbersSource } from "./scan";
 
 /**
  * Measures tensors that lie in their file in no plain way: compressed, with strides, sparse, big-endian, or in a

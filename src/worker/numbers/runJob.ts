@@ -7,28 +7,47 @@ import { TensorMeasurer } from "../../core/analysis/tensorMeasurer";
 import { JobFiles } from "./jobFiles";
 import { JoinedRead } from "./joinedRead";
 import type { Job, JobControl, PairPiece, PairPieceResult, Piece, PieceResult } from "./numbersJob";
+import { unpackPiece } from "./unpackPiece";
 
 /**
  * Does a job, each byte read once, into the memory of the kernels: fresh memory for every chunk would cost a hundred
- * times the reading. Synchronous: a thread does nothing else meanwhile.
+ * times the reading. It waits for nothing but what is there already: a thread does nothing else meanwhile.
  */
-export function runJob(job: Job, kernels: NumberKernels): readonly (PieceResult | PairPieceResult)[] {
+export async function runJob(
+  job: Job,
+  kernels: NumberKernels,
+): Promise<readonly (PieceResult | PairPieceResult)[]> {
   const { control } = job;
   const files = new JobFiles(job.paths);
   try {
-    return job.kind === "compare"
-      ? untilCancelled(job.pieces, control, (piece) => comparePiece(files, piece, kernels, control))
-      : untilCancelled(job.pieces, control, (piece) => measurePiece(files, piece, kernels, control));
+    switch (job.kind) {
+      case "compare":
+        return await untilCancelled(job.pieces, control, (piece) =>
+          comparePiece(files, piece, kernels, control),
+        );
+      case "unpack":
+        return await untilCancelled(job.pieces, control, (piece) =>
+          unpackPiece(files, piece, job.hints, kernels, control),
+        );
+      default:
+        return await untilCancelled(job.pieces, control, (piece) =>
+          measurePiece(files, piece, kernels, control),
+        );
+    }
   } finally {
     files.close();
   }
 }
 
-function untilCancelled<P, R>(pieces: readonly P[], control: JobControl, work: (piece: P) => R): R[] {
+async function untilCancelled<P, R>(
+  pieces: readonly P[],
+  control: JobControl,
+  work: (piece: P) => R | Promise<R>,
+): Promise<R[]> {
   const results: R[] = [];
   for (const piece of pieces) {
     if (control.isCancelled) break;
-    results.push(work(piece));
+    results.push(await work(piece));
   }
   return results;
 }

@@ -1,33 +1,31 @@
 import { encodingKey } from "../../core/analysis/numberEncoding";
 import type { TensorNumbers } from "../../core/analysis/tensorNumbers";
-import type { Files } from "../../core/bytes/files";
-import type { Checkpoint } from "../../core/checkpoint/checkpoint";
 import { filesOfTensor, unreadablePart } from "../../core/tensors/assembly";
+import type { PackedWeight } from "../../core/tensors/packed/packedWeight";
+import type { PackedCodes } from "../../core/tensors/packed/packedWeights";
+import { unpackedTensor } from "../../core/tensors/packed/unpackedTensor";
 import type { Tensor } from "../../core/tensors/tensor";
 import { nodeFiles } from "../nodeFiles";
 import { abortable } from "./abortable";
 import { JoinedPlan, type PlacedAssembly } from "./joinedPlan";
-import { FilesBefore, LongPass, type PassOptions } from "./longPass";
+import { FilesBefore, LongPass, type NumbersSource, type PassOptions } from "./longPass";
 import type { MeasuredTensor, NumbersCache } from "./numbersCache";
-import type { MeasureJob, Piece, PieceResult } from "./numbersJob";
+import type { MeasureJob, Piece, PieceResult, UnpackJob } from "./numbersJob";
 import { OtherReading } from "./otherReading";
+import { PackedPlan, type PlacedWeight } from "./packedPlan";
 import type { PlainReading } from "./plainReading";
 import { ViewKeys } from "./sameView";
 import { type PlacedTensor, ScanPlan } from "./scanPlan";
 import { TensorPlaces } from "./tensorPlaces";
 import type { ThreadPool } from "./threadPool";
 
-/** A checkpoint and the files it is read from; a `CheckpointSession` is one. */
-export interface NumbersSource {
-  readonly checkpoint: Checkpoint;
-  readonly files: Files;
-}
-
 export interface ScanOptions extends PassOptions {
   /** Told for each tensor, as soon as it is measured; undefined for dtypes that have no numbers. */
   readonly onTensor?: (index: number, numbers: TensorNumbers | undefined, sha256?: string) => void;
   /** Hashes the contiguous, little-endian bytes of every tensor in the same pass. */
   readonly withHashes?: boolean;
+  /** Tensors that hold codes are measured as the values that those stand for; without it, and where hashed, as stored. */
+  readonly packed?: PackedCodes;
 }
 
 export interface ScanOutcome {
@@ -69,12 +67,6 @@ export async function scanTensors(
   );
 }
 
-/** Ranges of files that one thread measures. */
-interface PlannedPieces {
-  readonly paths: readonly string[];
-  readonly steps: readonly { readonly piece: Piece }[];
-}
-
 class Scan {
   private readonly pass: LongPass;
   private readonly places: TensorPlaces;
@@ -94,13 +86,13 @@ class Scan {
   async run(indexes: readonly number[]): Promise<ScanOutcome> {
     const { checkpoint } = this.source;
     const byFile = new Map<number, number[]>();
-    const assembled: number[] = [];
+    const joined: number[] = [];
     for (const index of indexes) {
       const tensor = checkpoint.tensors[index];
       if (tensor === undefined) throw new RangeError(`No tensor ${index}`);
-      if (tensor.assembly !== undefined) {
-        assembled.push(index);
-        this.pass.totalBytes += tensor.byteSize;
+      if (tensor.assembly !== undefined || this.packedOf(index) !== undefined) {
+        joined.push(index);
+        this.pass.totalBytes += this.bytesOf(index);
         continue;
       }
       const list = byFile.get(tensor.fileIndex);
@@ -112,7 +104,7 @@ class Scan {
       this.options.signal?.throwIfAborted();
       await this.scanFile(fileIndex, list);
     }
-    if (assembled.length > 0) await this.scanAssembled(assembled);
+    if (joined.length > 0) await this.scanJoined(joined);
     this.options.signal?.throwIfAborted();
     this.pass.report();
     const { measured, unreadable, changedFiles } = this;
@@ -149,24 +141,25 @@ class Scan {
     const changed = await before.changed();
     this.changedFiles.push(...changed);
     if (changed.length > 0) return;
-    for (const [index, measured] of fresh) this.tools.cache.set(path, identity, this.nameOf(index), measured);
+    for (const [index, measured] of fresh)
+      this.tools.cache.set(path, identity, this.cacheName(index), measured);
   }
 
-  /** Tensors that are made of pieces, of any number of files: what they are is told by all of these together. */
-  private async scanAssembled(indexes: readonly number[]): Promise<void> {
+  /** Tensors that are made of several, in any number of files: what they are is told by all of these together. */
+  private async scanJoined(indexes: readonly number[]): Promise<void> {
     const { checkpoint, files } = this.source;
     const isLocal = files === nodeFiles;
     const readable = indexes.filter((index) => {
-      const missing = unreadablePart(this.tensor(index));
+      const [missing] = this.partsOf(index).flatMap((part) => unreadablePart(part) ?? []);
       if (missing !== undefined) this.fail(index, missing);
       return missing === undefined;
     });
-    const touched = [...new Set(readable.flatMap((index) => filesOfTensor(this.tensor(index))))];
-    const pathOf = (fileIndex: number) => checkpoint.files[fileIndex]?.path ?? "";
+    const filesOf = (index: number) => this.partsOf(index).flatMap(filesOfTensor);
+    const touched = [...new Set(readable.flatMap(filesOf))];
     const before = new FilesBefore(this.source);
     await before.look(touched);
     const isSound = (fileIndex: number) => before.identityOf(fileIndex) !== undefined;
-    const sound = readable.filter((index) => filesOfTensor(this.tensor(index)).every(isSound));
+    const sound = readable.filter((index) => filesOf(index).every(isSound));
     const identity = touched.map((fileIndex) => before.identityOf(fileIndex)).join("|");
     const fresh: [index: number, measured: MeasuredTensor][] = [];
     const tell = (index: number, measured: MeasuredTensor) => {
@@ -174,36 +167,69 @@ class Scan {
       this.tell(index, measured);
     };
     const wanted = isLocal ? this.withoutCached(checkpoint.path, identity, sound) : sound;
-    const placed: PlacedAssembly[] = [];
-    const others: number[] = [];
-    for (const index of wanted) {
-      const tensor = this.tensor(index);
-      const isEmpty = tensor.byteSize === 0;
-      const hasNumbers = encodingKey(tensor) !== undefined || this.options.withHashes === true;
-      const pieces = isLocal && !isEmpty && hasNumbers ? await this.places.findPieces(tensor) : undefined;
-      if (pieces === undefined) others.push(index);
-      else placed.push({ index, tensor, pieces });
-    }
-    const plan = new JoinedPlan(placed, pathOf, this.options.withHashes === true, {
-      onMeasured: tell,
-      onUnreadable: (index, reason) => this.fail(index, reason),
-    });
-    await Promise.all([
-      this.runJobs(plan.jobs(), (job, results) => plan.take(job, results)),
-      this.measureOthers(others, tell),
-    ]);
+    const others = await this.measureJoined(wanted, isLocal, tell);
+    await this.measureOthers(others, tell);
     this.options.signal?.throwIfAborted();
     const changed = await before.changed();
     this.changedFiles.push(...changed);
     if (!isLocal || changed.length > 0) return;
     for (const [index, measured] of fresh)
-      this.tools.cache.set(checkpoint.path, identity, this.nameOf(index), measured);
+      this.tools.cache.set(checkpoint.path, identity, this.cacheName(index), measured);
   }
 
-  private runJobs<P extends PlannedPieces>(
-    jobs: Iterable<P>,
-    take: (job: P, results: readonly PieceResult[]) => void,
-  ): Promise<void> {
+  /** @returns those that the threads cannot read. */
+  private async measureJoined(
+    indexes: readonly number[],
+    isLocal: boolean,
+    onMeasured: (index: number, measured: MeasuredTensor) => void,
+  ): Promise<readonly number[]> {
+    const { checkpoint } = this.source;
+    const withHashes = this.options.withHashes === true;
+    const [assemblies, weights, others]: [PlacedAssembly[], PlacedWeight[], number[]] = [[], [], []];
+    for (const index of indexes) {
+      const tensor = this.tensor(index);
+      const weight = this.packedOf(index);
+      if (!isLocal || tensor.byteSize === 0) others.push(index);
+      else if (weight !== undefined) {
+        const extents = await this.places.findAll(weight.stored);
+        if (extents === undefined) others.push(index);
+        else weights.push({ index, weight, extents });
+      } else {
+        const hasNumbers = encodingKey(tensor) !== undefined || withHashes;
+        const pieces = hasNumbers ? await this.places.findPieces(tensor) : undefined;
+        if (pieces === undefined) others.push(index);
+        else assemblies.push({ index, tensor, pieces });
+      }
+    }
+    const pathOf = (fileIndex: number) => checkpoint.files[fileIndex]?.path ?? "";
+    const listener = {
+      onMeasured,
+      onUnreadable: (index: number, reason: string) => this.fail(index, reason),
+    };
+    const joined = new JoinedPlan(assemblies, pathOf, withHashes, listener);
+    await this.runJobs(joined.jobs(), (job, results) => joined.take(job, results));
+    const { packed } = this.options;
+    if (packed === undefined || weights.length === 0) return others;
+    const unpacked = new PackedPlan(weights, pathOf, listener);
+    await this.pass.run(
+      unpacked.jobs(),
+      ({ paths, steps }, control): UnpackJob => {
+        return {
+          kind: "unpack",
+          paths,
+          control,
+          hints: packed.hints,
+          pieces: steps.map(({ piece }) => piece),
+        };
+      },
+      (job, results) => unpacked.take(job, results),
+    );
+    return others;
+  }
+
+  private runJobs<
+    P extends { readonly paths: readonly string[]; readonly steps: readonly { readonly piece: Piece }[] },
+  >(jobs: Iterable<P>, take: (job: P, results: readonly PieceResult[]) => void): Promise<void> {
     return this.pass.run(
       jobs,
       ({ paths, steps }, control): MeasureJob => {
@@ -215,7 +241,7 @@ class Scan {
 
   private withoutCached(path: string, identity: string, indexes: readonly number[]): readonly number[] {
     return indexes.filter((index) => {
-      const known = this.tools.cache.get(path, identity, this.nameOf(index));
+      const known = this.tools.cache.get(path, identity, this.cacheName(index));
       if (known === undefined || (this.options.withHashes === true && known.sha256 === undefined))
         return true;
       this.pass.otherBytes += this.tensor(index).byteSize;
@@ -274,14 +300,15 @@ class Scan {
     const reading = new OtherReading(this.source, this.tools.reading, this.options);
     for (const index of indexes) {
       if (this.pass.isCancelled) break;
-      const tensor = this.tensor(index);
+      const weight = this.packedOf(index);
+      const tensor = weight === undefined ? this.tensor(index) : unpackedTensor(this.tensor(index), weight);
       const view = views.keyOf(tensor);
       const found = (view && known.get(view)) ?? (await reading.measure(tensor));
       if (view !== undefined) known.set(view, found);
       if (this.pass.isCancelled) break;
       if (typeof found === "string") this.fail(index, found);
       else tell(index, found);
-      this.pass.otherBytes += tensor.byteSize;
+      this.pass.otherBytes += this.bytesOf(index);
     }
     await reading.close();
   }
@@ -300,7 +327,22 @@ class Scan {
     return this.source.checkpoint.tensors[index] as Tensor;
   }
 
-  private nameOf(index: number): string {
-    return this.tensor(index).name;
+  /** Set where the tensor holds codes and is measured as what these stand for. */
+  private packedOf(index: number): PackedWeight | undefined {
+    const { packed, withHashes } = this.options;
+    return withHashes === true ? undefined : packed?.weights.get(this.tensor(index));
+  }
+
+  private partsOf(index: number): readonly Tensor[] {
+    return this.packedOf(index)?.stored ?? [this.tensor(index)];
+  }
+
+  private bytesOf(index: number): number {
+    return this.partsOf(index).reduce((sum, { byteSize }) => sum + byteSize, 0);
+  }
+
+  private cacheName(index: number): string {
+    const { name } = this.tensor(index);
+    return this.packedOf(index) === undefined ? name : `${name}\0unpacked`;
   }
 }

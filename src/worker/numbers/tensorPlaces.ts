@@ -46,6 +46,14 @@ export class TensorPlaces {
     }
   }
 
+  /** The extents of tensors in their own order; undefined where one of them takes more to be read. */
+  async findAll(tensors: readonly Tensor[]): Promise<readonly Extent[] | undefined> {
+    const found = await mapParallel(tensors, parallelPieces, (tensor) =>
+      this.find(tensor, { anyOrder: false }),
+    );
+    return found.every((extent) => extent !== undefined) ? found : undefined;
+  }
+
   /**
    * Where the pieces of an assembled tensor lie in their files, in the order of the pieces. Undefined where one of them
    * is missing, cut or compressed.

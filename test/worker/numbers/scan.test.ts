@@ -19,8 +19,9 @@ import { openCheckpoint } from "../../../src/core/checkpoint/openCheckpoint";
 import { CheckpointSession } from "../../../src/core/session/checkpointSession";
 import type { Tensor } from "../../../src/core/tensors/tensor";
 import { nodeFiles } from "../../../src/worker/nodeFiles";
+import type { NumbersSource } from "../../../src/worker/numbers/longPass";
 import { FileChangedError, NumbersPool } from "../../../src/worker/numbers/numbersPool";
-import type { NumbersSource, ScanOptions, ScanOutcome } from "../../../src/worker/numbers/scan";
+import type { ScanOptions, ScanOutcome } from "../../../src/worker/numbers/scan";
 import { type FileSpec, fileHead, safetensorsFile } from "../../support/made/safetensorsFile";
 import { MemoryFiles } from "../../support/memoryFiles";
 

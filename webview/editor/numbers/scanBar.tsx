@@ -3,6 +3,7 @@ import type { ScanState } from "../../../src/protocol/numbersSurface";
 import { Button } from "../../ui/controls";
 import { safeText } from "../../ui/safeText";
 import type { EditorModel } from "../editorModel";
+import { CodesChoice } from "../values/codesChoice";
 
 /** How far the scan is, or what it found. Nothing where none was asked for. */
 export function ScanBar({ model }: { readonly model: EditorModel }) {
@@ -16,6 +17,13 @@ export function ScanBar({ model }: { readonly model: EditorModel }) {
       <p role="status">
         <ScanOutcome model={model} state={state} />
       </p>
+      {(state.findings?.packed ?? 0) > 0 && (
+        <CodesChoice
+          label="What is measured of packed weights"
+          ofCodes={state.findings?.ofCodes === true}
+          onChoose={(ofCodes) => scan.start(ofCodes)}
+        />
+      )}
       <Button onClick={() => scan.start()}>Scan again</Button>
       {(scan.table.value?.measured ?? 0) > 0 && (
         <Button

@@ -49,8 +49,9 @@ export class ScanModel {
     void this.fetch();
   }
 
-  start(): void {
-    this.host.notify("startScan", null);
+  /** @param ofCodes packed weights as their codes; what the last scan measured where it is not said. */
+  start(ofCodes = this.state.peek()?.findings?.ofCodes ?? false): void {
+    this.host.notify("startScan", { ofCodes });
   }
 
   cancel(): void {

@@ -7,6 +7,7 @@ import type { PackedInfo, TensorPlace } from "../../../src/protocol/numbersCalls
 import type { EditorModel } from "../editorModel";
 import { OnDemand } from "../onDemand";
 import type { LoadedTensors } from "../tensors/tensorDirectory";
+import { CodesChoice } from "./codesChoice";
 
 /** What is shown of a selected tensor: its own values, or those that its codes stand for. */
 export interface ShownTensor {
@@ -72,19 +73,11 @@ export function PackedChoice({ shown, hasCodes }: PackedChoiceProps) {
   return (
     <div class="values-packed">
       {hasCodes && (
-        <fieldset class="segments" aria-label="Which values are shown">
-          {[false, true].map((codes) => (
-            <button
-              key={String(codes)}
-              type="button"
-              class="chip"
-              aria-pressed={showsCodes.value === codes}
-              onClick={() => (showsCodes.value = codes)}
-            >
-              {codes ? "Stored codes" : "Dequantised"}
-            </button>
-          ))}
-        </fieldset>
+        <CodesChoice
+          label="Which values are shown"
+          ofCodes={showsCodes.value}
+          onChoose={(codes) => (showsCodes.value = codes)}
+        />
       )}
       <span class="dim">{`${scheme}: ${formatShape(shape)} in ${formatBytes(storedBytes)} with its scales`}</span>
     </div>

@@ -128,29 +128,38 @@ export class PackedWeights {
   }
 }
 
+/** The packed weights of a checkpoint. */
+export interface PackedCodes {
+  readonly hints: PackingHints;
+  /** By the tensor that holds the codes; without those that nobody can tell the values of. */
+  readonly weights: ReadonlyMap<Tensor, PackedWeight>;
+}
+
+/** Finds all packed weights, with a read of a few bytes each. One whose parts cannot be read is left out. */
+export async function findPackedCodes(
+  tensors: readonly Tensor[],
+  hints: PackingHints,
+  read: ReadTensorRange,
+): Promise<PackedCodes> {
+  const packed = new PackedWeights(tensors, hints);
+  const weights = new Map<Tensor, PackedWeight>();
+  await mapParallel(packed.codes(), parallelReads, async (tensor) => {
+    const weight = await packed.of(tensor, read).catch(() => undefined);
+    if (weight !== undefined) weights.set(tensor, weight);
+  });
+  return { hints, weights };
+}
+
 /**
  * A checkpoint's tensors with each packed weight in the place of its codes, and without what belongs to those. What
  * cannot be unpacked stays as it is.
  */
-export async function unpackTensors(
-  tensors: readonly Tensor[],
-  hints: PackingHints,
-  read: ReadTensorRange,
-): Promise<readonly Tensor[]> {
-  const packed = new PackedWeights(tensors, hints);
-  const codes = packed.codes();
-  if (codes.length === 0) return tensors;
-  const weights = new Map<Tensor, Tensor>();
-  const belonging = new Set<Tensor>();
-  await mapParallel(codes, parallelReads, async (tensor) => {
-    const weight = await packed.of(tensor, read);
-    if (weight === undefined) return;
-    weights.set(tensor, unpackedTensor(tensor, weight));
-    for (const each of weight.stored) belonging.add(each);
-  });
+export function unpackTensors(tensors: readonly Tensor[], { weights }: PackedCodes): readonly Tensor[] {
+  if (weights.size === 0) return tensors;
+  const belonging = new Set([...weights.values()].flatMap(({ stored }) => stored));
   return tensors.flatMap((tensor) => {
     const weight = weights.get(tensor);
-    return weight !== undefined ? [weight] : belonging.has(tensor) ? [] : [tensor];
+    return weight !== undefined ? [unpackedTensor(tensor, weight)] : belonging.has(tensor) ? [] : [tensor];
   });
 }
 

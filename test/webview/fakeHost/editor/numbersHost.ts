@@ -136,6 +136,8 @@ function madeUpScan(tensors: readonly Tensor[], rowsAtOnce: number): MadeUpScan 
       outlierCount: outliers.length,
       measured: all.length,
       bytes: totalBytes,
+      packed: 0,
+      ofCodes: false,
     },
     totalBytes,
   };

@@ -1,0 +1,75 @@
+import { finishNumbers } from "../../core/analysis/finishNumbers";
+import { encodingOf } from "../../core/analysis/numberEncoding";
+import type { NumberKernels } from "../../core/analysis/numberKernels";
+import { TensorMeasurer } from "../../core/analysis/tensorMeasurer";
+import { type PackedWeight, type PackingHints, rowsOf } from "../../core/tensors/packed/packedWeight";
+import { PackedWeights } from "../../core/tensors/packed/packedWeights";
+import type { ReadTensorRange } from "../../core/tensors/readTensorRange";
+import type { Tensor } from "../../core/tensors/tensor";
+import type { JobFiles } from "./jobFiles";
+import type { JobControl, PackedPiece, PieceResult } from "./numbersJob";
+
+/** What unpacked weights are. */
+export const unpackedEncoding = encodingOf({ dtype: "F32" });
+
+/** The last axis is unpacked at once; no model has one as long. */
+const maxRowValues = 1 << 26;
+
+/**
+ * Measures rows of a packed weight. All its reads are done when they are asked for: nothing else gets to the thread
+ * before it is done.
+ */
+export async function unpackPiece(
+  files: JobFiles,
+  { stored, firstRow, rows, bytes, isWhole }: PackedPiece,
+  hints: PackingHints,
+  kernels: NumberKernels,
+  control: JobControl,
+): Promise<PieceResult> {
+  const measurer = new TensorMeasurer(kernels, unpackedEncoding);
+  const read: ReadTensorRange = async (tensor, offset, length) => {
+    const target = new Uint8Array(length);
+    const failure = files.read(tensor.fileIndex, tensor.offset + offset, target, length);
+    if (failure !== undefined) throw new RangeError(failure);
+    return target;
+  };
+  let failure: string | undefined;
+  try {
+    const codes = stored[0] as Tensor;
+    const weight = await new PackedWeights(stored, hints).of(codes, read);
+    if (weight === undefined) throw new RangeError("What lies beside the codes does not fit them any more.");
+    await addRows(weight, firstRow, rows, read, kernels, measurer, control);
+  } catch (error) {
+    failure = error instanceof Error ? error.message : String(error);
+  }
+  control.addBytes(bytes);
+  // Taken in any case: what was counted must not reach the next piece.
+  const partial = measurer.take();
+  if (failure !== undefined) return { failure };
+  return isWhole ? { numbers: finishNumbers(partial, unpackedEncoding) } : { partial };
+}
+
+/** A row may be longer than the kernels' memory, and is measured in parts then. */
+async function addRows(
+  weight: PackedWeight,
+  firstRow: number,
+  rows: number,
+  read: ReadTensorRange,
+  kernels: NumberKernels,
+  measurer: TensorMeasurer,
+  control: JobControl,
+): Promise<void> {
+  const { columns } = rowsOf(weight.shape);
+  if (columns > maxRowValues) throw new RangeError(`A row of ${columns} values is too long to be unpacked.`);
+  const room = Math.floor(measurer.chunkBytes / 4);
+  const step = Math.max(1, Math.floor(room / Math.max(1, columns)));
+  for (let done = 0; done < rows && !control.isCancelled; done += step) {
+    const values = await weight.readRows(firstRow + done, Math.min(step, rows - done), read);
+    for (let at = 0; at < values.length; at += room) {
+      const part = values.subarray(at, at + room);
+      // Every platform that runs this is little-endian, as the kernels' memory is.
+      new Float32Array(kernels.chunk.buffer, kernels.chunk.byteOffset, part.length).set(part);
+      measurer.add(4 * part.length);
+    }
+  }
+}
