@@ -1,6 +1,8 @@
 import { basename } from "node:path";
 import type { Problem } from "../core/problem/problem";
 import { discoverRuns } from "../core/runs/discover/discover";
+import { LogDigests } from "../core/runs/discover/logDigests";
+import { LogStore } from "../core/runs/merge/logStore";
 import { trainingViewOf } from "../core/runs/merge/mergedRunLog";
 import { RunLogFollower } from "../core/runs/merge/runLogFollower";
 import type { TrainingView } from "../core/runs/merge/trainingView";
@@ -23,19 +25,21 @@ export async function findRuns(
   root: string,
   { maxDepth, maxFolders }: { readonly maxDepth: number; readonly maxFolders: number },
 ): Promise<{ readonly runs: readonly ReadRun[]; readonly problems: readonly Problem[] }> {
+  const logs = new LogStore(nodeFiles);
   const probes = new ProbeCache(nodeFiles, maxLooksBytes);
   const { runs, problems } = await discoverRuns(nodeFiles, [{ path: root, name: basename(root) }], {
     exclude: () => false,
     maxDepth,
     maxFolders,
+    digests: new LogDigests(logs),
     peek: (file, signal) => probes.peek(file, signal),
     judge: (file, signal) => probes.judge(file, [root], signal),
   });
-  return { runs: await Promise.all(runs.map(readRun)), problems };
+  return { runs: await Promise.all(runs.map((run) => readRun(logs, run))), problems };
 }
 
-async function readRun(run: Run): Promise<ReadRun> {
-  const follower = new RunLogFollower(nodeFiles, run);
+async function readRun(logs: LogStore, run: Run): Promise<ReadRun> {
+  const follower = new RunLogFollower(logs, run);
   await follower.poll();
   const status = runStatusOf(follower, run.checkpoints, []);
   return { run: withStatus(run, status), training: trainingViewOf(follower, run) };

@@ -6,6 +6,7 @@ import { MemoryByteSource } from "../core/bytes/byteSource";
 import type { Files } from "../core/bytes/files";
 import { mergeProblems } from "../core/problem/problem";
 import { ChartedRun } from "../core/runs/merge/chartedRun";
+import { LogStore } from "../core/runs/merge/logStore";
 import { CheckpointSession } from "../core/session/checkpointSession";
 import { outputFormatFor } from "../core/transform/outputNames";
 import { reductionProblem } from "../core/transform/reductionRefusal";
@@ -20,6 +21,7 @@ import { stageLookup } from "./stageLookup";
 export function checkpointHandlers(
   sessions: HandleMap<CheckpointSession>,
   runs: HandleMap<ChartedRun>,
+  logs: LogStore,
 ): Handlers<CheckpointCalls> {
   const adapterOf = (adapter: AdapterRef, signal: AbortSignal) =>
     "handle" in adapter ? sessions.get(adapter.handle) : openPlain(adapter.path, signal);
@@ -34,7 +36,9 @@ export function checkpointHandlers(
     training: async ({ handle }, signal) => {
       const source = await sessions.get(handle).trainingSource(signal);
       if (source === undefined) return undefined;
-      const run = await ChartedRun.follow(sessions.get(handle).files, source, { signal });
+      const { files } = sessions.get(handle);
+      const store = files === logs.files ? logs : new LogStore(files);
+      const run = await ChartedRun.follow(store, source, { signal });
       // Nobody would close it.
       signal.throwIfAborted();
       return { handle: runs.add(run), head: run.head() };

@@ -1,8 +1,9 @@
 import picomatch from "picomatch";
-import type { DigestCache } from "../core/runs/discover/checkpointFacts";
 import { discoverRuns } from "../core/runs/discover/discover";
+import { LogDigests } from "../core/runs/discover/logDigests";
 import { ChartedRun } from "../core/runs/merge/chartedRun";
 import { lineTableText } from "../core/runs/merge/lineTable";
+import type { LogStore } from "../core/runs/merge/logStore";
 import { recogniseLogFile } from "../core/runs/merge/readRunLog";
 import { RunStatusReader } from "../core/runs/status/runStatusReader";
 import type { Handlers } from "../protocol/channel";
@@ -14,11 +15,14 @@ import { ProbeCache } from "./probeCache";
 import { stageLookup } from "./stageLookup";
 
 /** Answers about training runs. */
-export function runHandlers(runs: HandleMap<ChartedRun>, tables: LineTables): Handlers<RunCalls> {
-  // What was read at the last search, so that a refresh reads only what changed.
-  let cache: { readonly metrics: string; readonly digests: DigestCache } | undefined;
+export function runHandlers(
+  runs: HandleMap<ChartedRun>,
+  tables: LineTables,
+  logs: LogStore,
+): Handlers<RunCalls> {
+  const digests = new LogDigests(logs);
   const probes = new ProbeCache(nodeFiles);
-  const statuses = new RunStatusReader(nodeFiles);
+  const statuses = new RunStatusReader(logs);
   const runOf = (handle: number) => runs.get(handle);
   const opened = (run: ChartedRun, signal: AbortSignal) => {
     // Nobody would close it.
@@ -28,8 +32,6 @@ export function runHandlers(runs: HandleMap<ChartedRun>, tables: LineTables): Ha
   return {
     discoverRuns: async ({ roots, exclude, maxDepth, maxFolders, userStages, metrics }, signal) => {
       const isExcluded = exclude.length === 0 ? () => false : picomatch([...exclude], { dot: true });
-      const key = JSON.stringify(metrics);
-      if (cache?.metrics !== key) cache = { metrics: key, digests: new Map() };
       const folders = roots.map(({ path }) => path);
       const found = await discoverRuns(nodeFiles, roots, {
         exclude: isExcluded,
@@ -38,7 +40,7 @@ export function runHandlers(runs: HandleMap<ChartedRun>, tables: LineTables): Ha
         userStage: stageLookup(userStages),
         peek: (path, peekSignal) => probes.peek(path, peekSignal),
         judge: (path, judgeSignal) => probes.judge(path, folders, judgeSignal),
-        cache: cache.digests,
+        digests,
         metrics,
         signal,
       });
@@ -47,11 +49,11 @@ export function runHandlers(runs: HandleMap<ChartedRun>, tables: LineTables): Ha
       return found;
     },
     runStatus: ({ run, metrics }, signal) => statuses.read(run, metrics, signal),
-    followRun: async ({ run }, signal) => opened(await ChartedRun.follow(nodeFiles, run, { signal }), signal),
+    followRun: async ({ run }, signal) => opened(await ChartedRun.follow(logs, run, { signal }), signal),
     followLog: async ({ path }, signal) => {
       const log = await recogniseLogFile(nodeFiles, path, signal);
       const source = { checkpoints: [], logFiles: [], logs: [log] };
-      return opened(await ChartedRun.follow(nodeFiles, source, { signal }), signal);
+      return opened(await ChartedRun.follow(logs, source, { signal }), signal);
     },
     pollRun: ({ handle, run }, signal) => runOf(handle).poll(run, signal),
     sampleRun: ({ handle, requests }) => runOf(handle).sample(requests),

@@ -1,5 +1,6 @@
 import type { Comparison } from "../core/compare/comparison";
 import type { ChartedRun } from "../core/runs/merge/chartedRun";
+import { LogStore } from "../core/runs/merge/logStore";
 import type { CheckpointSession } from "../core/session/checkpointSession";
 import type { Handlers } from "../protocol/channel";
 import type { WorkerCalls } from "../protocol/workerApi";
@@ -10,6 +11,7 @@ import { diffHandlers } from "./diffHandlers";
 import { HandleMap, HandleNumbers } from "./handleMap";
 import { LineTables } from "./lineTables";
 import { makeHandlers } from "./makeHandlers";
+import { nodeFiles } from "./nodeFiles";
 import { runHandlers } from "./runHandlers";
 import { tensorValueHandlers } from "./tensorValueHandlers";
 
@@ -23,14 +25,15 @@ export function workerHandlers(): Handlers<WorkerCalls> {
   const comparisons = new HandleMap<Comparison>(numbers, "The comparison is no longer open.");
   const runs = new HandleMap<ChartedRun>(numbers, "The run is no longer open. Read its logs again.");
   const tables = new LineTables();
+  const logs = new LogStore(nodeFiles);
   const pool = new AnalysisPool();
   return {
-    ...checkpointHandlers(sessions, runs),
+    ...checkpointHandlers(sessions, runs, logs),
     ...compareHandlers(comparisons, pool),
     ...diffHandlers(comparisons, pool),
     ...tensorValueHandlers(sessions, pool),
     ...makeHandlers(),
-    ...runHandlers(runs, tables),
+    ...runHandlers(runs, tables, logs),
     close: ({ handle }) => {
       sessions.close(handle);
       comparisons.close(handle);

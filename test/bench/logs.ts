@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { Files } from "../../src/core/bytes/files";
 import type { LogFormatId } from "../../src/core/runs/logs/logFormat";
 import { logFormatOf } from "../../src/core/runs/logs/logFormats";
+import { LogStore } from "../../src/core/runs/merge/logStore";
 import { RunLogFollower } from "../../src/core/runs/merge/runLogFollower";
 import { sampleEnvelope } from "../../src/core/runs/series/sampling";
 import { nodeFiles } from "../../src/worker/nodeFiles";
@@ -143,7 +144,10 @@ async function benchTail(folder: string, rounds: number): Promise<void> {
     const size = writeEventFile(path, steps);
     const counts = { reads: 0, bytes: 0 };
     const files = countingFiles(counts);
-    const follower = new RunLogFollower(files, { checkpoints: [], logs: [{ path, format: "tensorboard" }] });
+    const follower = new RunLogFollower(new LogStore(files), {
+      checkpoints: [],
+      logs: [{ path, format: "tensorboard" }],
+    });
     const firstMs = await timeOf(() => follower.poll());
     const times: number[] = [];
     let added = 0;

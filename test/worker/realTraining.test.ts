@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { probeWeights } from "../../src/core/checkpoint/probeWeights";
 import { discoverRuns } from "../../src/core/runs/discover/discover";
+import { LogStore } from "../../src/core/runs/merge/logStore";
 import { RunLogFollower } from "../../src/core/runs/merge/runLogFollower";
 import type { Run } from "../../src/core/runs/run";
 import { isBeingSaved } from "../../src/core/runs/status/liveness";
@@ -38,7 +39,7 @@ async function onlyRun(root: string): Promise<Run> {
 
 /** What the page would draw, by step. */
 async function drawn(run: Run, key: string): Promise<[number, number][]> {
-  const follower = new RunLogFollower(nodeFiles, run);
+  const follower = new RunLogFollower(new LogStore(nodeFiles), run);
   await follower.poll();
   const series = follower.series(key);
   return [...(series?.steps ?? [])].map((step, at) => [step, series?.values[at] ?? Number.NaN]);
@@ -70,7 +71,7 @@ describe.each(trainers)("a real training (%s)", (trainer) => {
     expect(killed.checkpoints[1]).toMatchObject({ incomplete: false, last: true });
     expect(killed.checkpoints[2]?.problems.map(({ code }) => code)).toContain("MetadataIncompleteBuffer");
     // The event file knows what came after the last whole checkpoint.
-    const reader = new RunStatusReader(nodeFiles);
+    const reader = new RunStatusReader(new LogStore(nodeFiles));
     expect((await reader.read(loggedRun(killed), []))?.status.progress).toMatchObject({
       step: 60,
       maxSteps: 120,

@@ -30,6 +30,9 @@ export const maxIndexBytes = 100_000_000;
 /** trainer_state.json with a million log entries has about 150 MB. */
 export const maxTrainerStateBytes = 256_000_000;
 
+/** Points of logs that nobody follows are kept up to here: who asks next need not read them again. */
+export const keptLogBytes = 16_000_000;
+
 /** Logs of one run that a list of runs reads by the way, for a line of text each: about three seconds. */
 export const maxStatusLogBytes = 256_000_000;
 

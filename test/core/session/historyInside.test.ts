@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { ChartedRun } from "../../../src/core/runs/merge/chartedRun";
+import { LogStore } from "../../../src/core/runs/merge/logStore";
 import { CheckpointSession } from "../../../src/core/session/checkpointSession";
 import { MemoryFiles } from "../../support/memoryFiles";
 import { projectRoot } from "../../support/projectRoot";
@@ -14,7 +15,7 @@ async function charted(name: string): Promise<ChartedRun> {
   expect(session.summary().hasTraining).toBe(true);
   const source = await session.trainingSource();
   if (source === undefined) throw new Error("Nothing to chart");
-  return ChartedRun.follow(files, source);
+  return ChartedRun.follow(new LogStore(files), source);
 }
 
 /** Of the values that makeOrdinaryFiles.py saved. */

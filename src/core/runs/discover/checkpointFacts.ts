@@ -1,4 +1,4 @@
-import type { Files } from "../../bytes/files";
+import type { FileStat, Files } from "../../bytes/files";
 import { mapParallel } from "../../bytes/mapParallel";
 import { joinPath } from "../../bytes/paths";
 import { readText } from "../../bytes/readText";
@@ -11,12 +11,13 @@ import { assessParts, classifyEntry, mainFile, type PartEntry } from "../../part
 import { maxConfigBytes } from "../../problem/limits";
 import type { Problem } from "../../problem/problem";
 import { metadataProgress } from "../../progress/metadataProgress";
-import { readTrainerState, trainerStateName } from "../../progress/readTrainerState";
+import { trainerStateName } from "../../progress/readTrainerState";
 import { detectStage, type StageLabel } from "../../stage/stage";
 import type { RunPart } from "../run";
 import { type AdapterSignature, adapterSignature } from "./adapterSignature";
 import type { Candidate } from "./candidate";
-import { digestTrainerState, type LogDigest } from "./logDigest";
+import type { LogDigest } from "./logDigest";
+import type { LogDigests } from "./logDigests";
 import type { Folder } from "./walkFolders";
 
 /** A candidate with what its small files say. */
@@ -41,16 +42,6 @@ export interface CheckpointFacts {
   readonly problems: readonly Problem[];
 }
 
-/** Digests by path of trainer_state.json, kept between searches: an unchanged file is not read again. */
-export type DigestCache = Map<string, CachedDigest>;
-
-interface CachedDigest {
-  readonly size: number;
-  readonly modifiedMs: number;
-  readonly log: LogDigest;
-  readonly problems: readonly Problem[];
-}
-
 export type ProbeWeights = (path: string, signal?: AbortSignal) => Promise<WeightsProbe>;
 
 /** What the rules of health say of the weights that a checkpoint opens with. */
@@ -61,10 +52,7 @@ export interface FactsOptions {
   /** Looks at the first bytes of a weights file: they may name the stage, or show that it is not whole. */
   readonly peek?: ProbeWeights | undefined;
   readonly judge?: JudgeWeights | undefined;
-  /** Keep it for one set of `metrics` only. */
-  readonly cache?: DigestCache | undefined;
-  /** Names of metrics to keep besides the losses, as they were logged. */
-  readonly metrics?: readonly string[] | undefined;
+  readonly digests: LogDigests;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -99,7 +87,7 @@ export async function readCheckpointFacts(
 class FactsReader {
   private readonly problems: Problem[] = [];
   private modifiedMs = 0;
-  private trainerStat: { size: number; modifiedMs: number } | undefined;
+  private trainerStat: FileStat | undefined;
 
   constructor(
     private readonly files: Files,
@@ -226,17 +214,9 @@ class FactsReader {
   }
 
   private async readLog(path: string): Promise<LogDigest> {
-    const { cache, signal } = this.options;
-    const { size = 0, modifiedMs = 0 } = this.trainerStat ?? {};
-    const cached = cache?.get(path);
-    if (cached !== undefined && cached.size === size && cached.modifiedMs === modifiedMs) {
-      this.problems.push(...cached.problems);
-      return cached.log;
-    }
-    const state = await readTrainerState(this.files, path, signal);
-    const log = digestTrainerState(state, this.options.metrics);
-    cache?.set(path, { size, modifiedMs, log, problems: state.problems });
-    this.problems.push(...state.problems);
+    const { digests, signal } = this.options;
+    const { log, problems } = await digests.read(path, this.trainerStat, signal);
+    this.problems.push(...problems);
     return log;
   }
 

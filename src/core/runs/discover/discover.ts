@@ -1,13 +1,14 @@
 import type { Files } from "../../bytes/files";
 import { mapParallel } from "../../bytes/mapParallel";
-import { readTrainerState } from "../../progress/readTrainerState";
 import { compareNames } from "../../tensors/nameOrder";
 import { plural } from "../../text/quantities";
+import { LogStore } from "../merge/logStore";
 import type { DiscoveredRuns } from "../run";
+import { lastEpoch, lastLogged, lastMetrics } from "../series/lastLogged";
 import type { Candidate, CandidateGroup } from "./candidate";
 import {
   type CheckpointFacts,
-  type DigestCache,
+  type FactsOptions,
   type JudgeWeights,
   type ProbeWeights,
   readCheckpointFacts,
@@ -17,7 +18,7 @@ import { findCandidates } from "./findCandidates";
 import { type BorrowedMetrics, finishRun } from "./finishRun";
 import { homeOf } from "./homeFolder";
 import { tellIdenticalFiles } from "./identicalFiles";
-import { lastLogged, lastMetrics } from "./logDigest";
+import { LogDigests } from "./logDigests";
 import { placeLogs } from "./placeLogs";
 import { logFilesOf, member, type RunDraft } from "./runDraft";
 import { uniqueIds, uniqueNames } from "./runNames";
@@ -35,8 +36,8 @@ export interface DiscoverOptions extends WalkOptions {
   readonly judge?: JudgeWeights | undefined;
   /** Names of metrics that each checkpoint tells besides its losses, as they were logged. */
   readonly metrics?: readonly string[] | undefined;
-  /** Keep it between searches with the same `metrics`: logs that did not change are then not read again. */
-  readonly cache?: DigestCache | undefined;
+  /** Keep them between searches: logs that did not change are then not read again. */
+  readonly digests?: LogDigests | undefined;
 }
 
 /** Each may hold a log of many megabytes while it is read. */
@@ -55,14 +56,17 @@ export async function discoverRuns(
 ): Promise<DiscoveredRuns> {
   const walk = await walkFolders(files, roots, options);
   const groups = findCandidates(walk.tops);
-  const facts = await readAll(files, groups, options);
-  if (options.cache !== undefined) forgetGone(options.cache, facts);
+  const { digests = new LogDigests(new LogStore(files)), metrics = [] } = options;
+  digests.keepMetrics(metrics);
+  const facts = await readAll(files, groups, { ...options, digests });
+  // A training that tidies up after itself for days must not fill the memory.
+  digests.retain(new Set([...facts.values()].map(({ trainerStatePath }) => trainerStatePath)));
   const joined = joinStages(draftRuns(groups, facts));
   const drafts = (await placeLogs(files, walk.tops, joined, options.signal)).sort(compareDrafts);
   for (const draft of drafts) markUnfinished(draft);
   tellCopies(drafts);
   if (options.peek !== undefined) await tellIdenticalFiles(files, drafts, options.signal);
-  const borrowed = await borrowMetrics(files, drafts, options);
+  const borrowed = await borrowMetrics(digests, drafts, options);
   const names = uniqueNames(drafts);
   const ids = uniqueIds(drafts);
   const runs = drafts.map((draft, index) =>
@@ -76,7 +80,7 @@ type AllFacts = ReadonlyMap<Candidate, CheckpointFacts>;
 async function readAll(
   files: Files,
   groups: readonly CandidateGroup[],
-  options: DiscoverOptions,
+  options: FactsOptions,
 ): Promise<AllFacts> {
   const candidates = groups.flatMap(({ members, output }) =>
     output === undefined ? members : [...members, output],
@@ -85,12 +89,6 @@ async function readAll(
     readCheckpointFacts(files, candidate, options),
   );
   return new Map(facts.map((one) => [one.candidate, one]));
-}
-
-/** A training that tidies up after itself for days must not fill the cache. */
-function forgetGone(cache: DigestCache, facts: AllFacts): void {
-  const seen = new Set([...facts.values()].map(({ trainerStatePath }) => trainerStatePath));
-  for (const path of cache.keys()) if (!seen.has(path)) cache.delete(path);
 }
 
 /** What people call the model that a training ended with, in a folder of its own below the output folder. */
@@ -155,7 +153,7 @@ function compareDrafts(a: RunDraft, b: RunDraft): number {
 
 /** Looks up checkpoints without a trainer_state.json in the log of their run. */
 async function borrowMetrics(
-  files: Files,
+  digests: LogDigests,
   drafts: readonly RunDraft[],
   { metrics = [], signal }: DiscoverOptions,
 ): Promise<Map<CheckpointFacts, BorrowedMetrics>> {
@@ -164,17 +162,17 @@ async function borrowMetrics(
     const newest = draft.kind === "training" ? logFilesOf(draft).at(-1) : undefined;
     const needy = draft.members.filter(({ facts }) => facts.log === undefined && facts.step !== undefined);
     if (newest === undefined || needy.length === 0) continue;
-    const { log, globalStep } = await readTrainerState(files, newest, signal);
+    const { columns, globalStep } = await digests.points(newest, signal);
     for (const { facts } of needy) {
       const step = facts.step ?? 0;
       // Beyond its end the log says nothing: the checkpoint is newer than the log.
       if (step > (globalStep ?? step)) continue;
       borrowed.set(facts, {
-        epoch: log.findLast((entry) => entry.step <= step && !Number.isNaN(entry.epoch))?.epoch,
-        loss: lastLogged(log, "loss", step),
-        evalLoss: lastLogged(log, "eval_loss", step),
-        learningRate: lastLogged(log, "learning_rate", step),
-        metrics: lastMetrics(log, metrics, step),
+        epoch: lastEpoch(columns, step),
+        loss: lastLogged(columns, "loss", step),
+        evalLoss: lastLogged(columns, "eval_loss", step),
+        learningRate: lastLogged(columns, "learning_rate", step),
+        metrics: lastMetrics(columns, metrics, step),
       });
     }
   }

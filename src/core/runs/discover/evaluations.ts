@@ -1,7 +1,6 @@
 import { betterEnd } from "../../progress/metricDirection";
 import type { LogEntry, TrainerState } from "../../progress/trainerState";
-import type { MetricValue } from "../run";
-import { isEvaluation, isOutcome, maxOutcomes } from "../series/outcomeMetrics";
+import { isEvaluation } from "../series/outcomeMetrics";
 
 /** What the trainer says of the best step, with the metric that it went by. */
 export interface BestWord {
@@ -65,21 +64,6 @@ function metricWithValue(
     return { name, step, highest: isHighest, rank: Number(!atStep) * 2 + Number(!isEnd) };
   });
   return ranked.sort((a, b) => a.rank - b.rank)[0];
-}
-
-/** The evaluation's metrics, and a reward, each last logged at or before the step. */
-export function lastEvaluations(log: readonly LogEntry[], step: number): readonly MetricValue[] {
-  const last = new Map<string, { readonly step: number; readonly value: number }>();
-  for (const entry of log) {
-    if (entry.step > step) continue;
-    for (const [name, value] of entry.values) {
-      const known = last.get(name);
-      if (known === undefined ? !isOutcome(name) || last.size >= maxOutcomes : entry.step < known.step)
-        continue;
-      last.set(name, { step: entry.step, value });
-    }
-  }
-  return [...last].map(([name, { value }]) => [name, value]);
 }
 
 /**

@@ -1,10 +1,10 @@
 import type { LogFile } from "../logs/logFormat";
 import type { MetricValue, Run, RunCheckpoint } from "../run";
+import type { LoggedValue } from "../series/lastLogged";
 import { evalLossKeyOf, lossKeyOf } from "../series/runProgress";
 import { chooseBest } from "./bestCheckpoint";
 import type { CheckpointFacts } from "./checkpointFacts";
 import { tellCollapse } from "./collapse";
-import type { LoggedValue } from "./logDigest";
 import { compareMembers, logFilesOf, type RunDraft, type RunMember } from "./runDraft";
 
 /** What the run's log says about a checkpoint that has no trainer_state.json of its own. */

@@ -1,6 +1,8 @@
 import type { LogEntry, TrainerState } from "../../progress/trainerState";
+import type { PointColumns } from "../logs/pointColumns";
 import type { MetricValue } from "../run";
-import { type BestWord, bestWordOf, collapsedFrom, lastEvaluations } from "./evaluations";
+import { lastLogged, lastMetrics } from "../series/lastLogged";
+import { type BestWord, bestWordOf, collapsedFrom } from "./evaluations";
 
 /** What grouping and listing need of a trainer_state.json, without the log itself. */
 export interface LogDigest {
@@ -26,11 +28,18 @@ export interface LogDigest {
   readonly steps: Float64Array;
 }
 
-/** @param metrics names of further metrics to keep, as they were logged. */
-export function digestTrainerState(state: TrainerState, metrics: readonly string[] = []): LogDigest {
+/**
+ * @param columns the points of its log.
+ * @param metrics names of further metrics to keep, as they were logged.
+ */
+export function digestTrainerState(
+  state: TrainerState,
+  columns: ReadonlyMap<string, PointColumns>,
+  metrics: readonly string[],
+): LogDigest {
   const { globalStep, epoch, maxSteps, numTrainEpochs, saveSteps, log } = state;
   const at = globalStep ?? Number.POSITIVE_INFINITY;
-  const evaluation = lastLogged(log, "eval_loss", at);
+  const evaluation = lastLogged(columns, "eval_loss", at);
   return {
     globalStep,
     epoch,
@@ -39,45 +48,14 @@ export function digestTrainerState(state: TrainerState, metrics: readonly string
     saveSteps,
     best: bestWordOf(state),
     collapsedFrom: collapsedFrom(log),
-    loss: lastLogged(log, "loss", at)?.value,
+    loss: lastLogged(columns, "loss", at)?.value,
     evalLoss: evaluation?.value,
     evalStep: evaluation?.step,
-    learningRate: lastLogged(log, "learning_rate", at)?.value,
-    metrics: lastMetrics(log, metrics, at),
+    learningRate: lastLogged(columns, "learning_rate", at)?.value,
+    metrics: lastMetrics(columns, metrics, at),
     hashes: Uint32Array.from(log, hashEntry),
     steps: Float64Array.from(log, ({ step }) => step),
   };
-}
-
-export interface LoggedValue {
-  readonly step: number;
-  readonly value: number;
-}
-
-/** The value of a metric with the highest step that is not beyond `step`; of equal ones the last. */
-export function lastLogged(log: readonly LogEntry[], key: string, step: number): LoggedValue | undefined {
-  let last: LoggedValue | undefined;
-  for (const entry of log) {
-    const value = entry.values.get(key);
-    if (value === undefined || entry.step > step || entry.step < (last?.step ?? 0)) continue;
-    last = { step: entry.step, value };
-  }
-  return last;
-}
-
-/** The same of the evaluation's metrics and of those named; those that were not logged are left out. */
-export function lastMetrics(
-  log: readonly LogEntry[],
-  names: readonly string[],
-  step: number,
-): readonly MetricValue[] {
-  const metrics = new Map<string, number>();
-  for (const name of names) {
-    const last = lastLogged(log, name, step);
-    if (last !== undefined) metrics.set(name, last.value);
-  }
-  for (const [name, value] of lastEvaluations(log, step)) if (!metrics.has(name)) metrics.set(name, value);
-  return [...metrics];
 }
 
 /** One log is the beginning of the other, they share a beginning, or they share nothing. */

@@ -1,5 +1,6 @@
 import type { Files } from "../../bytes/files";
 import type { Problem } from "../../problem/problem";
+import type { TrainerState } from "../../progress/trainerState";
 import type { PointBatch } from "./pointBatch";
 
 export type LogFormatId =
@@ -93,6 +94,8 @@ export interface LogRead extends LogReport {
   readonly cursor: LogCursor;
   /** Bytes at the end that were left for the next time: a record that is not whole yet. */
   readonly waiting: number;
+  /** Of a trainer_state.json: what it says besides. */
+  readonly state?: TrainerState;
 }
 
 /** One kind of training log. */

@@ -20,6 +20,12 @@ export class PointColumns {
     return this.count;
   }
 
+  /** What it takes in memory, as far as its points count. */
+  get byteSize(): number {
+    const columns = [this.stepColumn, this.valueColumn, this.epochColumn, this.wallColumn];
+    return columns.reduce((sum, column) => sum + (column?.byteLength ?? 0), 0);
+  }
+
   /** Every step is beyond the one before it. */
   get ascending(): boolean {
     return this.isAscending;
@@ -79,6 +85,16 @@ export class PointColumns {
     this.count = at + 1;
   }
 
+  /** Takes on another's points as they are now, without copying them: what the other adds later is not seen. */
+  mirror(other: PointColumns): void {
+    this.count = other.count;
+    this.stepColumn = other.stepColumn;
+    this.valueColumn = other.valueColumn;
+    this.epochColumn = other.epochColumn;
+    this.wallColumn = other.wallColumn;
+    this.isAscending = other.isAscending;
+  }
+
   /** Adds the points of another from `first` on. */
   append(other: PointColumns, first = 0): void {
     const added = other.count - first;
@@ -113,12 +129,8 @@ export class PointColumns {
   slice(first: number, end = this.count): PointColumns {
     const part = new PointColumns();
     const whole = new PointColumns();
+    whole.mirror(this);
     whole.count = Math.min(end, this.count);
-    whole.stepColumn = this.stepColumn;
-    whole.valueColumn = this.valueColumn;
-    whole.wallColumn = this.wallColumn;
-    whole.epochColumn = this.epochColumn;
-    whole.isAscending = this.isAscending;
     part.append(whole, first);
     return part;
   }

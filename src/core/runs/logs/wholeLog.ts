@@ -12,7 +12,7 @@ export async function readWholeLog(
   from: LogCursor | undefined,
   { signal }: LogReadOptions,
   maxBytes: number,
-  parse: (text: string, points: PointBatch) => LogReport,
+  parse: (text: string, points: PointBatch) => LogReport & Pick<LogRead, "state">,
 ): Promise<LogRead> {
   const points = new PointBatch();
   const text = await readWithin(input, maxBytes, signal);

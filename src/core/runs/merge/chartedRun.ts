@@ -1,9 +1,9 @@
-import type { Files } from "../../bytes/files";
 import { baseName } from "../../bytes/paths";
 import { parseStepFolder } from "../../progress/checkpointNames";
 import { indexAtStep } from "../series/metricSeries";
 import { type SampledSeries, type SampleRequest, SeriesSampler } from "../series/seriesSampler";
 import type { FollowedLogs } from "./logSet";
+import type { LogStore } from "./logStore";
 import { MetricFacts } from "./metricFacts";
 import type { RunHead, RunMarker } from "./runHead";
 import { type RunLogChanges, RunLogFollower } from "./runLogFollower";
@@ -44,12 +44,12 @@ export class ChartedRun {
   private version = 0;
 
   private constructor(
-    files: Files,
+    store: LogStore,
     private run: ChartSource,
     nowMs: (() => number) | undefined,
   ) {
     this.checkpoints = run.checkpoints;
-    this.follower = new RunLogFollower(files, run, {
+    this.follower = new RunLogFollower(store, run, {
       watch: true,
       ...(nowMs === undefined ? {} : { nowMs }),
     });
@@ -58,11 +58,11 @@ export class ChartedRun {
 
   /** Reads all logs of a run. @throws only the signal's reason: what cannot be read is a problem of the run. */
   static async follow(
-    files: Files,
+    store: LogStore,
     run: ChartSource,
     { nowMs, signal }: { readonly nowMs?: () => number; readonly signal?: AbortSignal } = {},
   ): Promise<ChartedRun> {
-    const charted = new ChartedRun(files, run, nowMs);
+    const charted = new ChartedRun(store, run, nowMs);
     await charted.follower.poll(signal);
     for (const key of charted.follower.keys()) charted.facts.replace(key, charted.follower.columns(key));
     return charted;

@@ -1,9 +1,9 @@
-import type { Files } from "../../bytes/files";
 import { mapParallel } from "../../bytes/mapParallel";
 import { joinPath } from "../../bytes/paths";
 import { trainerStateName } from "../../progress/readTrainerState";
 import type { LogFacts, LogFile } from "../logs/logFormat";
 import { FollowedLog, type LogChange } from "./followedLog";
+import type { LogStore } from "./logStore";
 import { dropSuperseded } from "./superseded";
 
 /** A run, or as much of it as its log needs. `Run` fits; so do the paths of some checkpoint folders. */
@@ -31,7 +31,7 @@ export class LogSet {
   private pending = new Map<FollowedLog, LogChange>();
 
   constructor(
-    private readonly files: Files,
+    private readonly store: LogStore,
     private readonly run: FollowedLogs,
     private readonly nowMs: () => number,
   ) {}
@@ -60,7 +60,7 @@ export class LogSet {
   follow(log: LogFile, isNew = false): FollowedLog | undefined {
     const { path } = log;
     if (this.dropped.has(path) || this.followed.some((known) => known.log.path === path)) return undefined;
-    const followed = new FollowedLog(this.files, log, this.nowMs, isNew);
+    const followed = new FollowedLog(this.store.log(log), log, this.nowMs, isNew);
     this.followed.push(followed);
     return followed;
   }
@@ -117,7 +117,7 @@ export class LogSet {
   }
 
   private async exists(path: string): Promise<boolean> {
-    return (await this.files.stat(path).catch(() => undefined)) !== undefined;
+    return (await this.store.files.stat(path).catch(() => undefined)) !== undefined;
   }
 
   private dropSuperseded(): void {

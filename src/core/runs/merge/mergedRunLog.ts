@@ -2,6 +2,7 @@ import type { Files } from "../../bytes/files";
 import { baseName } from "../../bytes/paths";
 import { parseStepFolder } from "../../progress/checkpointNames";
 import type { LogFile } from "../logs/logFormat";
+import { LogStore } from "./logStore";
 import { RunLogFollower } from "./runLogFollower";
 import type { CheckpointMarker, TrainingView } from "./trainingView";
 
@@ -33,7 +34,7 @@ export async function mergedRunLog(
   signal?: AbortSignal,
 ): Promise<TrainingView> {
   const { checkpoints, logFiles, logs } = run;
-  const follower = new RunLogFollower(files, {
+  const follower = new RunLogFollower(new LogStore(files), {
     checkpoints,
     ...(logFiles === undefined ? {} : { logFiles }),
     ...(logs === undefined ? {} : { logs }),

@@ -3,6 +3,7 @@ import { baseName } from "../../bytes/paths";
 import { CheckpointError } from "../../problem/checkpointError";
 import type { LogFile, LogFormatId } from "../logs/logFormat";
 import { recogniseLog } from "../logs/logFormats";
+import { LogStore } from "./logStore";
 import type { RunLog } from "./runLog";
 import { RunLogFollower } from "./runLogFollower";
 
@@ -15,7 +16,7 @@ export async function readRunLog(
   logs: readonly LogFile[],
   signal?: AbortSignal,
 ): Promise<RunLog> {
-  const follower = new RunLogFollower(files, { checkpoints: [], logFiles: [], logs });
+  const follower = new RunLogFollower(new LogStore(files), { checkpoints: [], logFiles: [], logs });
   await follower.poll(signal);
   return follower.runLog();
 }

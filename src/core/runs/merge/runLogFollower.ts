@@ -1,4 +1,3 @@
-import type { Files } from "../../bytes/files";
 import type { Problem } from "../../problem/problem";
 import { formatCount, plural } from "../../text/quantities";
 import type { LogFile, SummaryRow } from "../logs/logFormat";
@@ -9,6 +8,7 @@ import { type AxisKind, tokenKeyOf } from "../series/seriesAxis";
 import { StepCurve } from "../series/stepCurve";
 import type { FollowedLog } from "./followedLog";
 import { type FollowedLogs, LogSet } from "./logSet";
+import type { LogStore } from "./logStore";
 import { MergedMetrics } from "./mergedMetrics";
 import { epochCurve, isClockTime, wallTimeCurve } from "./runCurves";
 import type { LogSource, RunLog } from "./runLog";
@@ -65,13 +65,13 @@ export class RunLogFollower {
   private added: NamedCheckpoint[] = [];
   private removed: string[] = [];
 
-  constructor(files: Files, run: FollowedLogs, { watch = false, nowMs = Date.now }: FollowOptions = {}) {
+  constructor(store: LogStore, run: FollowedLogs, { watch = false, nowMs = Date.now }: FollowOptions = {}) {
     this.nowMs = nowMs;
-    this.set = new LogSet(files, run, nowMs);
+    this.set = new LogSet(store, run, nowMs);
     this.metrics = new MergedMetrics(() => this.set.logs);
     this.meter = new RunMeter(this.metrics, () => this.set.logs);
     const { path, checkpoints } = run;
-    if (watch && path !== undefined) this.watcher = new RunWatcher(files, { path, checkpoints });
+    if (watch && path !== undefined) this.watcher = new RunWatcher(store.files, { path, checkpoints });
   }
 
   /**

@@ -1,6 +1,7 @@
-import type { FileStat, Files } from "../../bytes/files";
+import type { FileStat } from "../../bytes/files";
 import { mapParallel } from "../../bytes/mapParallel";
 import { maxStatusLogBytes } from "../../problem/limits";
+import type { LogStore } from "../merge/logStore";
 import { RunLogFollower } from "../merge/runLogFollower";
 import type { Run, RunCheckpoint } from "../run";
 import { liveQuietMs } from "./liveness";
@@ -43,7 +44,7 @@ export class RunStatusReader {
   private readonly outcomes = new Map<string, { readonly stamp: string; readonly status: RunStatus }>();
 
   constructor(
-    private readonly files: Files,
+    private readonly store: LogStore,
     private readonly nowMs: () => number = Date.now,
   ) {}
 
@@ -60,7 +61,7 @@ export class RunStatusReader {
     const logs = liveLogs(run);
     if (logs.length === 0) return undefined;
     const stats = await mapParallel(logs, parallelStats, ({ path }) =>
-      this.files.stat(path).catch(() => undefined),
+      this.store.files.stat(path).catch(() => undefined),
     );
     signal?.throwIfAborted();
     if (totalBytes(stats) > maxStatusLogBytes) return undefined;
@@ -71,7 +72,7 @@ export class RunStatusReader {
     const canTell = stats.every((stat) => stat === undefined || stat.kind === "file");
     if (known === undefined && canTell && outcome?.stamp === stamp)
       return { status: outcome.status, checkpointsChanged: false };
-    const follower = known ?? new RunLogFollower(this.files, run, { watch: true, nowMs: this.nowMs });
+    const follower = known ?? new RunLogFollower(this.store, run, { watch: true, nowMs: this.nowMs });
     for (const log of known === undefined ? [] : logs) known?.follow(log);
     const changes = await follower.poll(signal);
     const status = runStatusOf(follower, run.checkpoints, metrics);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { DigestCache } from "../../../../src/core/runs/discover/checkpointFacts";
+import { LogDigests } from "../../../../src/core/runs/discover/logDigests";
+import { LogStore } from "../../../../src/core/runs/merge/logStore";
 import { MemoryFiles } from "../../../support/memoryFiles";
 import { type Contents, codes, only, search } from "./searchMemory";
 import { adapterConfig, peftCheckpoint, trainerState, trainingLog, weights } from "./trainerFiles";
@@ -214,16 +215,16 @@ describe("a training of the Hugging Face Trainer", () => {
   });
 
   it("reads an unchanged log only once when it has a cache", async () => {
-    const cache: DigestCache = new Map();
     const memory = new MemoryFiles(training);
-    const first = await search(memory, { cache });
+    const digests = new LogDigests(new LogStore(memory));
+    const first = await search(memory, { digests });
     memory.opened.length = 0;
     memory.write(
       "/ws/results/checkpoint-80/trainer_state.json",
       trainerState({ step: 90 }),
       1_800_000_000_000,
     );
-    const second = await search(memory, { cache });
+    const second = await search(memory, { digests });
     expect(memory.opened.filter((path) => path.endsWith("trainer_state.json"))).toEqual([
       "/ws/results/checkpoint-80/trainer_state.json",
     ]);
@@ -231,7 +232,7 @@ describe("a training of the Hugging Face Trainer", () => {
     expect(second.runs[0]?.checkpoints[0]?.step).toBe(90);
     expect(second.runs[0]?.id).toBe(first.runs[0]?.id);
     memory.remove("/ws/results/checkpoint-80");
-    await search(memory, { cache });
-    expect(cache.size).toBe(2);
+    await search(memory, { digests });
+    expect(digests.size).toBe(2);
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { LogStore } from "../../../../src/core/runs/merge/logStore";
 import { RunLogFollower } from "../../../../src/core/runs/merge/runLogFollower";
 import { runStatusOf, withStatus } from "../../../../src/core/runs/status/runStatus";
 import { MemoryFiles } from "../../../support/memoryFiles";
@@ -11,7 +12,7 @@ async function read(contents: Contents, peek: (path: string) => object = () => (
   const memory = new MemoryFiles(contents);
   const found = await search(memory, { peek: async (path) => ({ ...nothing, ...peek(path) }) });
   const run = only(found.runs);
-  const follower = new RunLogFollower(memory, run);
+  const follower = new RunLogFollower(new LogStore(memory), run);
   await follower.poll();
   return withStatus(run, runStatusOf(follower, run.checkpoints, []));
 }
@@ -144,7 +145,7 @@ describe("a log of a training that was started again", () => {
       "/ws/b.csv": rows([1, 2], 1_700_100_000),
     });
     const logs = ["/ws/a.csv", "/ws/b.csv"].map((path) => ({ path, format: "csv" as const }));
-    const follower = new RunLogFollower(memory, { checkpoints: [], logFiles: [], logs });
+    const follower = new RunLogFollower(new LogStore(memory), { checkpoints: [], logFiles: [], logs });
     await follower.poll();
     expect(codes(follower.notes())).toEqual(["LongerEarlierStart"]);
     expect(follower.notes()[0]?.message).toContain("step 4");

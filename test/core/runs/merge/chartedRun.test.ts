@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ChartedRun, type ChartSource } from "../../../../src/core/runs/merge/chartedRun";
+import { LogStore } from "../../../../src/core/runs/merge/logStore";
 import { wireSize } from "../../../support/browser/vscodeMessage";
 import { MemoryFiles } from "../../../support/memoryFiles";
 import { peftCheckpoint, trainerState } from "../discover/trainerFiles";
@@ -7,7 +8,7 @@ import { eventFile, scalarEvent } from "../logs/eventFile";
 import { events, nextTime, tensorboard, trainerEvents, write } from "./followedRun";
 
 const follow = (files: MemoryFiles, run: Partial<ChartSource>) =>
-  ChartedRun.follow(files, { path: "/ws/out", checkpoints: [], ...run }, { nowMs: nextTime });
+  ChartedRun.follow(new LogStore(files), { path: "/ws/out", checkpoints: [], ...run }, { nowMs: nextTime });
 const whole = { from: Number.NEGATIVE_INFINITY, to: Number.POSITIVE_INFINITY };
 
 describe("ChartedRun", () => {

@@ -1,5 +1,6 @@
 import type { LogFile } from "../../../../src/core/runs/logs/logFormat";
 import type { FollowedLogs } from "../../../../src/core/runs/merge/logSet";
+import { LogStore } from "../../../../src/core/runs/merge/logStore";
 import { type RunLogChanges, RunLogFollower } from "../../../../src/core/runs/merge/runLogFollower";
 import type { MemoryFiles } from "../../../support/memoryFiles";
 import { event, simple, summary } from "../logs/eventFile";
@@ -40,7 +41,11 @@ export function follow(
   watch = false,
   nowMs = () => clock,
 ): RunLogFollower {
-  return new RunLogFollower(files, { path: "/ws/out", checkpoints: [], ...run }, { watch, nowMs });
+  return new RunLogFollower(
+    new LogStore(files),
+    { path: "/ws/out", checkpoints: [], ...run },
+    { watch, nowMs },
+  );
 }
 
 export const stepsOf = (follower: RunLogFollower, key = "loss") => [...(follower.series(key)?.steps ?? [])];

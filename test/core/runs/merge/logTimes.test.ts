@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { LogStore } from "../../../../src/core/runs/merge/logStore";
 import { RunLogFollower } from "../../../../src/core/runs/merge/runLogFollower";
 import { runActivity } from "../../../../src/core/runs/status/runActivity";
 import { MemoryFiles } from "../../../support/memoryFiles";
@@ -15,7 +16,7 @@ describe("the time at which a log was last written to", () => {
     const files = new MemoryFiles({});
     files.write(log, eventFile(...trainerEvents(10, 100)), modifiedMs);
     const run = { checkpoints: [], logFiles: [], logs: [{ path: log, format: "tensorboard" as const }] };
-    const follower = new RunLogFollower(files, run, { nowMs: () => modifiedMs + 1000 });
+    const follower = new RunLogFollower(new LogStore(files), run, { nowMs: () => modifiedMs + 1000 });
     const { progress } = await follower.poll();
     return { activity: runActivity(progress, modifiedMs + 1000), written: progress.lastWrittenMs };
   }
@@ -50,7 +51,7 @@ describe("TensorBoard's folder of hyperparameters", () => {
       { path: log, format: "tensorboard" as const },
       { path, format: "tensorboard" as const, scope: "1700000100.5" },
     ];
-    const follower = new RunLogFollower(files, { checkpoints: [], logFiles: [], logs });
+    const follower = new RunLogFollower(new LogStore(files), { checkpoints: [], logFiles: [], logs });
     await follower.poll();
     expect(follower.keys()).toEqual(["loss"]);
     expect(follower.overview().config).toContainEqual(["layers", "12"]);

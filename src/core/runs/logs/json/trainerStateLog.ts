@@ -13,12 +13,12 @@ export const trainerStateFormat: LogFormat = {
   read: (input, from, options) =>
     readWholeLog(input, from, options, maxTrainerStateBytes, (text, points) => {
       const state = parseTrainerState(text, input.path);
-      addPoints(state, points);
-      return reportOf(state);
+      addStatePoints(state, points);
+      return { ...reportOf(state), state };
     }),
 };
 
-function addPoints({ log }: TrainerState, points: PointBatch): void {
+export function addStatePoints({ log }: TrainerState, points: PointBatch): void {
   for (const { step, epoch, values } of log) {
     if (!Number.isFinite(step)) continue;
     for (const [key, value] of values) points.add(key, step, value, Number.NaN, epoch);
