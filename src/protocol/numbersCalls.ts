@@ -1,6 +1,7 @@
 import type { ScanFindings } from "../core/analysis/scanFindings";
 import type { ScanChunk } from "../core/analysis/scanTable";
 import type { TensorNumbers } from "../core/analysis/tensorNumbers";
+import type { PiecePage } from "../core/checkpoint/piecePage";
 import type { MomentNumbers } from "../core/optimizer/updateSize";
 import type { HeatMap } from "../core/values/heatMap";
 import type { ValueBlock } from "../core/values/readBlock";
@@ -60,6 +61,10 @@ export interface ScanChoice {
 export interface NumbersCalls {
   /** Undefined where the tensor holds plain values, or nobody can tell what its codes stand for. */
   packedWeight(params: OfCheckpoint<{ readonly tensor: TensorPlace }>): PackedInfo | undefined;
+  /** Pieces of an assembled tensor, from `from` on; undefined for one whose bytes lie in one place. */
+  pieces(
+    params: OfCheckpoint<{ readonly tensor: TensorPlace; readonly from: number }>,
+  ): PiecePage | undefined;
   /** Values of a block of a slice, read by range. */
   values(params: OfCheckpoint<ValuesRequest>): ValueBlock;
   /** Place of the next NaN or infinite value at or after `from`, in row-major order. Reads from there on. */

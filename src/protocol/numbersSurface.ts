@@ -22,7 +22,7 @@ export interface ScanState {
 export interface NumbersHostCalls
   extends PageCalls<
     NumbersCalls,
-    "packedWeight" | "values" | "findNotFinite" | "heatMap" | "tensorNumbers" | "moments"
+    "packedWeight" | "pieces" | "values" | "findNotFinite" | "heatMap" | "tensorNumbers" | "moments"
   > {
   /** The scan that runs or ran; its results outlive the page. */
   scanState(params: null): ScanState;

@@ -31,6 +31,10 @@ export function tensorValueHandlers(
       const { scheme, shape, stored } = packed;
       return { scheme, shape, storedBytes: stored.reduce((sum, { byteSize }) => sum + byteSize, 0) };
     },
+    pieces: ({ handle, tensor, from }) => {
+      const session = sessions.get(handle);
+      return session.piecePage(tensorAt(session, tensor), from);
+    },
     values: async ({ handle, tensor, slice, block }, signal) => {
       const session = sessions.get(handle);
       const found = await shownTensor(session, tensor);

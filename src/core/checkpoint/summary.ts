@@ -1,8 +1,10 @@
 import type { SettingsGroup } from "../content/settingsSections";
 import type { CheckpointFile } from "../formats/checkpointFile";
+import type { LoadAdvice } from "../formats/folderFormat";
 import type { FormatId } from "../formats/format";
 import type { ImportFinding } from "../formats/importFinding";
 import type { Problem } from "../problem/problem";
+import type { RankMap } from "./rankMap";
 
 /** What a checkpoint is for; the contract of the command line uses the same words. */
 export type CheckpointKind =
@@ -64,7 +66,38 @@ export interface CheckpointSummary {
   readonly imports?: ImportSummary;
   /** Arguments, schedules and the like that the file holds. */
   readonly settings?: readonly SettingsGroup[];
+  /** Set where several processes saved the checkpoint. */
+  readonly distributed?: DistributedSummary;
   readonly problems: readonly Problem[];
+}
+
+/** How several processes shared a checkpoint, and what of it is there. */
+export interface DistributedSummary {
+  /** e.g. "DeepSpeed ZeRO-3, 8 ranks, step 300" */
+  readonly title: string;
+  readonly label: string;
+  readonly worldSize?: number;
+  /** Sizes of the parallel dimensions, by what they are called in words. */
+  readonly parallel: readonly { readonly name: string; readonly size: number }[];
+  readonly states: readonly StateShare[];
+  /** Of all tensors together, and of the tensor with the most. */
+  readonly pieces: number;
+  readonly mostPieces: number;
+  /** That the pieces of one tensor lie in. */
+  readonly mostFiles: number;
+  /** Tensors of which some can be read, and those of which nothing can. */
+  readonly partlyReadable: number;
+  readonly unreadable: number;
+  /** Undefined where the files' names do not tell of ranks. */
+  readonly ranks?: RankMap;
+  readonly load?: LoadAdvice;
+}
+
+/** Weights, masters, moments: how many tensors and bytes of each. */
+export interface StateShare {
+  readonly state: string;
+  readonly tensors: number;
+  readonly bytes: number;
 }
 
 /** What the parts that are there, and the faults of the weights, say of resuming. */

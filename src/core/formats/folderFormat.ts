@@ -19,8 +19,15 @@ export interface DistributedLayout {
   readonly worldSize?: number;
   /** Sizes of the parallel dimensions by their usual short names: dp, tp, pp, ep. */
   readonly parallel?: Readonly<Record<string, number>>;
-  /** Python that loads it or makes one file of it. */
-  readonly loadSnippet?: string;
+  readonly load?: LoadAdvice;
+}
+
+/** How other programs load it, or make one file of it. */
+export interface LoadAdvice {
+  /** One sentence. */
+  readonly sentence: string;
+  /** Python, or a line for the shell; undefined where no program is known that does. */
+  readonly snippet?: string;
 }
 
 /** What a folder holds as one checkpoint: tensors that are put together from its files where that is needed. */

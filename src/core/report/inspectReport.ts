@@ -8,6 +8,7 @@ import type { PackedCodes } from "../tensors/packed/packedWeights";
 import { elementCount } from "../tensors/tensor";
 import { maskSecretsOf } from "../text/secretKeys";
 import { metricValues } from "../update/moduleMetrics";
+import { distributedReport } from "./distributedReport";
 import { toPlain } from "./reportJson";
 import type { ValueFindings } from "./valueFindings";
 
@@ -57,6 +58,7 @@ export async function inspectReport(
         }),
     ...optimizerReport(session.inside?.optimizers ?? []),
     ...partsReport(session),
+    ...distributedReport(summary),
     ...(summary.progress === undefined ? {} : { progress: summary.progress }),
     ...(session.stage === undefined
       ? {}
@@ -142,7 +144,7 @@ function tensorRows(
 ) {
   const isSharded = checkpoint.files.length > 1;
   return checkpoint.tensors.map((tensor, index) => {
-    const { name, dtype, shape, byteSize, fileIndex } = tensor;
+    const { name, dtype, shape, byteSize, fileIndex, assembly } = tensor;
     const { sha256, stats } = tensors.get(index) ?? {};
     const unreadable = unreadablePart(tensor);
     return {
@@ -151,6 +153,7 @@ function tensorRows(
       shape,
       byteSize,
       ...(isSharded ? { file: checkpoint.files[fileIndex]?.name } : {}),
+      ...(assembly === undefined ? {} : { pieces: assembly.pieces.length }),
       ...(unreadable === undefined ? {} : { unreadable }),
       ...(sha256 === undefined ? {} : { sha256 }),
       ...packedRow(packed.weights.get(tensor), stats !== undefined && !ofCodes),

@@ -4,11 +4,13 @@ import type { Problem } from "../problem/problem";
 import type { ResumeReport } from "../resume/resumeReport";
 import { type InsidePart, partText } from "../session/insideParts";
 import type { LoraView } from "../session/loraView";
+import { unreadablePart } from "../tensors/assembly";
 import type { PackedCodes } from "../tensors/packed/packedWeights";
 import { schemeKind, type Tensor } from "../tensors/tensor";
 import { printable } from "../text/printable";
 import { formatBytes, formatNumber } from "../text/quantities";
 import { fingerprintText } from "../update/adapterFingerprint";
+import { distributedText } from "./distributedReport";
 import { problemLine } from "./problemText";
 import { stepSentence, type TensorFindings, tensorText } from "./tensorReport";
 import { plainTable, tableLines } from "./textTable";
@@ -38,15 +40,18 @@ export function* inspectText(
     ...(progress === undefined ? [] : [`Progress: ${progressText(progress)}`]),
     `Resume: ${printable(resume.sentence)}`,
   ];
+  const hasUnreadable = tensors.some((tensor) => unreadablePart(tensor) !== undefined);
   const rows = tensors.map((tensor) => {
     const { name, dtype, byteSize } = tensor;
     const weight = packed?.weights.get(tensor);
     const { shape } = weight ?? tensor;
     const type = weight === undefined ? dtype : `${schemeKind(weight)} in ${dtype}`;
-    return [name, type, `[${shape.join(", ")}]`, formatBytes(byteSize)];
+    const lacks = hasUnreadable ? [unreadablePart(tensor) ?? ""] : [];
+    return [name, type, `[${shape.join(", ")}]`, formatBytes(byteSize), ...lacks];
   });
   yield sections([
     facts.join("\n"),
+    ...distributedText(summary),
     partsText(parts),
     problemText(summary.problems),
     resumeText(resume),
@@ -56,7 +61,11 @@ export function* inspectText(
   yield "\n";
   if (rows.length === 0) return;
   yield "\n";
-  for (const line of tableLines(["Tensor", "Dtype", "Shape", "Size"], rows)) yield `${line}\n`;
+  for (const line of tableLines(
+    ["Tensor", "Dtype", "Shape", "Size", ...(hasUnreadable ? ["Cannot be read"] : [])],
+    rows,
+  ))
+    yield `${line}\n`;
 }
 
 /** A model alone has nothing more to say than the sentence. */

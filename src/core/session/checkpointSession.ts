@@ -7,6 +7,7 @@ import { type FolderContext, type FolderFile, readFolderContext } from "../check
 import { checkpointIdentity } from "../checkpoint/identity";
 import { type InsideFile, readInsideFile } from "../checkpoint/insideFile";
 import { openCheckpoint } from "../checkpoint/openCheckpoint";
+import { type PiecePage, piecePage } from "../checkpoint/piecePage";
 import { readScalars } from "../checkpoint/readScalars";
 import type { CheckpointSummary } from "../checkpoint/summary";
 import { TensorReader } from "../checkpoint/tensorReader";
@@ -119,6 +120,11 @@ export class CheckpointSession {
 
   tensorChunk(first: number): TensorChunk {
     return encodeTensorChunk(this.checkpoint.tensors, first);
+  }
+
+  /** Some of the pieces of an assembled tensor; undefined for one whose bytes lie in one place. */
+  piecePage(tensor: Tensor, from: number): PiecePage | undefined {
+    return piecePage(this.checkpoint, tensor, from);
   }
 
   /** Some of the children of a value of a torch file; undefined where the path leads nowhere. */

@@ -29,6 +29,7 @@ import { finishedAt } from "../progress/finished";
 import type { StageLabel } from "../stage/stage";
 import { separatorOf } from "../tensors/nameOrder";
 import { formatBytes, formatShortCount, plural } from "../text/quantities";
+import { distributedSummary } from "./distributedSummary";
 import { insideParts, partText } from "./insideParts";
 import { modelCounts } from "./modelCounts";
 import { latestProgress } from "./progressSummary";
@@ -54,6 +55,8 @@ export function summariseCheckpoint(facts: SummaryFacts): CheckpointSummary {
   const fileBytes = checkpoint.files.reduce((total, file) => total + file.bytes, 0);
   const dtypes = dtypeShares(tensors, counts);
   const kind = kindOf(facts);
+  const told = progress(facts);
+  const distributed = distributedSummary(checkpoint, facts.inside, told.progress?.step);
   return {
     path: checkpoint.path,
     name: checkpoint.name,
@@ -85,7 +88,8 @@ export function summariseCheckpoint(facts: SummaryFacts): CheckpointSummary {
     metadata: [...checkpoint.metadata],
     configs: configSummaries(folder),
     ...(adapter === undefined ? {} : { adapter: adapterSummary(adapter, adapterConfig) }),
-    ...progress(facts),
+    ...told,
+    ...(distributed === undefined ? {} : { distributed }),
     ...(stage === undefined ? {} : { stage }),
     aliases: [...checkpoint.aliases],
     hasTraining: folder.trainerStatePath !== undefined || hasHistory(facts),
@@ -272,7 +276,7 @@ function capitalised(text: string): string {
 }
 
 /** The log beside the checkpoint knows more than the file itself. */
-function progress({ folder, inside }: SummaryFacts): Pick<CheckpointSummary, "progress"> | object {
+function progress({ folder, inside }: SummaryFacts): Pick<CheckpointSummary, "progress"> {
   const { trainerState } = folder;
   if (trainerState !== undefined) return { progress: latestProgress(trainerState) };
   return inside?.progress === undefined ? {} : { progress: inside.progress };

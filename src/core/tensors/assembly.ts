@@ -136,14 +136,24 @@ function isCount(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 0;
 }
 
-/** "rows 4 to 7", "[0:4, 6:11]", "elements 12 to 35" */
+/** "rows 4 to 7", "[0:4, 6:11]", "elements 12 to 35 (of rows 2 to 5)" */
 export function describePlace(place: PiecePlace, shape: readonly number[]): string {
-  if (place.kind === "flat") return range("element", place.first, place.count);
+  if (place.kind === "flat") return describeRange(place.first, place.count, shape);
   const { offsets, sizes } = place;
   if (offsets.length === 0) return "the scalar";
   const isOfRows = sizes.every((size, axis) => axis === 0 || (offsets[axis] === 0 && size === shape[axis]));
   if (isOfRows) return range("row", offsets[0] as number, sizes[0] as number);
   return `[${offsets.map((offset, axis) => `${offset}:${offset + (sizes[axis] ?? 0)}`).join(", ")}]`;
+}
+
+/** Of a range of the row-major order, the rows that it touches. */
+function describeRange(first: number, count: number, shape: readonly number[]): string {
+  const rowSize = elementCount(shape.slice(1));
+  if (shape.length < 2 || count === 0 || rowSize <= 1) return range("element", first, count);
+  const row = Math.floor(first / rowSize);
+  const rows = Math.floor((first + count - 1) / rowSize) - row + 1;
+  if (row * rowSize === first && rows * rowSize === count) return range("row", row, rows);
+  return `${range("element", first, count)} (of ${range("row", row, rows)})`;
 }
 
 function range(what: string, first: number, count: number): string {

@@ -1,4 +1,5 @@
 import { maxShownNameLength } from "../problem/limits";
+import { unreadablePart } from "./assembly";
 import { type NameSeparator, separatorOf } from "./nameOrder";
 import { elementCount, type Tensor } from "./tensor";
 
@@ -31,6 +32,8 @@ export interface TensorChunk {
   readonly offsets: Float64Array;
   /** Per row: index into the checkpoint's files. */
   readonly fileIndexes: Uint16Array;
+  /** Rows of this chunk, counted from its first, whose tensors cannot be read whole; absent where all can. */
+  readonly unreadable?: Uint32Array;
 }
 
 /** Rows of one chunk at most: about 250 KB. */
@@ -72,7 +75,13 @@ export function encodeTensorChunk(tensors: readonly Tensor[], first: number): Te
     suffixes: suffixes.join(""),
     offsets: Float64Array.from(rows, (tensor) => tensor.offset),
     fileIndexes: Uint16Array.from(rows, (tensor) => tensor.fileIndex),
+    ...unreadableRows(rows),
   };
+}
+
+function unreadableRows(rows: readonly Tensor[]): Pick<TensorChunk, "unreadable"> {
+  const lacking = rows.flatMap((tensor, row) => (unreadablePart(tensor) === undefined ? [] : [row]));
+  return lacking.length === 0 ? {} : { unreadable: Uint32Array.from(lacking) };
 }
 
 /** A list is packed chunk by chunk, and has one separator. */
@@ -120,6 +129,7 @@ export class TensorTable {
   private readonly signatureIndexes: number[] = [];
   private readonly offsets: number[] = [];
   private readonly fileIndexes: number[] = [];
+  private readonly unreadable = new Set<number>();
   /** Rows that the whole table will have. */
   total = 0;
   /** Of the names' module paths: what a TensorTree of these rows needs. */
@@ -147,6 +157,7 @@ export class TensorTable {
       this.offsets.push(chunk.offsets[row] ?? 0);
       this.fileIndexes.push(chunk.fileIndexes[row] ?? 0);
     }
+    for (const row of chunk.unreadable ?? []) this.unreadable.add(chunk.first + row);
     this.total = chunk.total;
     this.separator = chunk.separator;
   }
@@ -177,6 +188,11 @@ export class TensorTable {
 
   fileIndex(row: number): number {
     return at(this.fileIndexes, row);
+  }
+
+  /** Not all of the tensor's bytes are there. */
+  isUnreadable(row: number): boolean {
+    return this.unreadable.has(row);
   }
 
   private signature(row: number): TensorSignature & { readonly parameters: number } {

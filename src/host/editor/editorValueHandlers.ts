@@ -13,6 +13,7 @@ export function editorValueHandlers(
   const own = async () => ({ handle: await document.openHandle() });
   return {
     packedWeight: forward(worker, "packedWeight", own),
+    pieces: forward(worker, "pieces", own),
     values: forward(worker, "values", own),
     findNotFinite: forward(worker, "findNotFinite", own),
     heatMap: forward(worker, "heatMap", own),

@@ -17,6 +17,8 @@ const screens: readonly (readonly [sample: SampleName, tab: string | undefined])
   ["adapter", "Tensors"],
   ["adapter", "Training"],
   ["adapter", "LoRA"],
+  ["distributed", "Overview"],
+  ["distributed", "Tensors"],
   ["problems", "Health"],
   ["hostile", "Tensors"],
   ["shard", "Overview"],

@@ -4,6 +4,7 @@ import { formatBytes, formatCount, plural } from "../../../src/core/text/quantit
 import { Button } from "../../ui/controls";
 import { Icon, type IconName } from "../../ui/icon";
 import { MiddleEllipsis } from "../../ui/names/middleEllipsis";
+import { safeText } from "../../ui/safeText";
 import { Section } from "../../ui/section";
 import type { OverviewProps } from "./overviewTab";
 
@@ -23,6 +24,7 @@ const shownFiles = 12;
 export function FilesSection({ model, summary }: OverviewProps) {
   const [all, setAll] = useState(false);
   const { files } = summary;
+  const hasRanks = files.some(({ rank }) => rank !== undefined);
   if (files.length <= 1 && files.every(({ status }) => status === "ok")) return null;
   // What is wrong must not hide below the fold of a hundred shards that are not.
   const ordered = [
@@ -51,8 +53,10 @@ export function FilesSection({ model, summary }: OverviewProps) {
                     </button>
                   )}
                 </th>
+                {hasRanks && <td class="file-rank dim">{safeText(file.rank ?? "")}</td>}
                 <td class={`file-status ${file.status === "ok" ? "dim" : ""}`}>
-                  <Icon name={status.icon} class={status.tone} /> {status.text}
+                  <Icon name={status.icon} class={status.tone} />{" "}
+                  {file.status === "extra" && summary.distributed !== undefined ? "left over" : status.text}
                 </td>
                 <td class="cell-end number">{file.status === "missing" ? "–" : formatBytes(file.bytes)}</td>
               </tr>

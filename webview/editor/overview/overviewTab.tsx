@@ -7,6 +7,7 @@ import { KeyValueTable } from "../../ui/tables/keyValueTable";
 import type { EditorModel } from "../editorModel";
 import { AdapterSection } from "./adapterSection";
 import { CompositionSection } from "./compositionSection";
+import { DistributedSection } from "./distributedSection";
 import { FilesSection } from "./filesSection";
 import { PartsSection } from "./partsSection";
 import { ProgressSection } from "./progressSection";
@@ -22,6 +23,7 @@ export function OverviewTab({ model, summary }: OverviewProps) {
   return (
     <div class="panel-content overview">
       <div class="overview-column">
+        <DistributedSection model={model} summary={summary} />
         <PartsSection model={model} summary={summary} />
         <CompositionSection model={model} summary={summary} />
         <FilesSection model={model} summary={summary} />

@@ -12,6 +12,7 @@ import { PicturePane } from "../picture/picturePane";
 import { ValuesPane } from "../values/valuesPane";
 import type { DetailPart } from "../viewState";
 import { moduleTotals } from "./moduleTotals";
+import { PiecesSection } from "./piecesSection";
 import { pythonSnippet } from "./pythonSnippet";
 import { byteShare } from "./tensorColumns";
 import type { LoadedTensors } from "./tensorDirectory";
@@ -133,13 +134,16 @@ function TensorDetail({ model, summary, loaded, row }: TensorDetailProps) {
     { name: "Dtype", value: <span class="mono">{safeText(table.dtype(row))}</span> },
     { name: "Parameters", value: formatCount(table.parameters(row)) },
     { name: "Size", value: sizeText(bytes, summary) },
-    {
+  ];
+  // What is made of pieces lies in no one place.
+  if (summary.distributed === undefined || summary.distributed.mostPieces <= 1) {
+    facts.push({
       name: "Bytes in file",
       value: bytes === 0 ? "none" : `${formatCount(first)} to ${formatCount(first + bytes)} (exclusive)`,
-    },
-  ];
-  if (file !== undefined)
-    facts.push({ name: "File", value: <span class="mono">{safeText(file.name)}</span> });
+    });
+    if (file !== undefined)
+      facts.push({ name: "File", value: <span class="mono">{safeText(file.name)}</span> });
+  }
   if (module !== undefined) {
     facts.push({
       name: "Module",
@@ -179,7 +183,8 @@ function TensorDetail({ model, summary, loaded, row }: TensorDetailProps) {
           Export .npy…
         </Button>
       </div>
-      <TensorStatisticsSection model={model} loaded={loaded} row={row} />
+      {summary.distributed !== undefined && <PiecesSection model={model} loaded={loaded} row={row} />}
+      {!table.isUnreadable(row) && <TensorStatisticsSection model={model} loaded={loaded} row={row} />}
     </>
   );
 }

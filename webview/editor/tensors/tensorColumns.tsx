@@ -3,6 +3,7 @@ import type { CheckpointSummary } from "../../../src/core/checkpoint/summary";
 import { formatShape } from "../../../src/core/tensors/tensor";
 import type { TensorSortKey } from "../../../src/core/tensors/tensorQuery";
 import { formatBytes, formatCount, formatShare, formatShortCount } from "../../../src/core/text/quantities";
+import { Icon } from "../../ui/icon";
 import { MiddleEllipsis } from "../../ui/names/middleEllipsis";
 import type { NameColumn } from "../../ui/names/nameColumn";
 import { NameText } from "../../ui/names/nameText";
@@ -67,7 +68,7 @@ export function tensorColumns(
       mono: true,
       align: "end",
       sortable: true,
-      cell: (index) => <Shape shape={table.shape(at(index))} />,
+      cell: (index) => <Shape shape={table.shape(at(index))} isUnreadable={table.isUnreadable(at(index))} />,
       text: (index) => formatShape(table.shape(at(index))),
     },
     {
@@ -150,9 +151,19 @@ export function byteShare(bytes: number, { tensorBytes }: CheckpointSummary): nu
   return tensorBytes > 0 ? bytes / tensorBytes : 0;
 }
 
-export function Shape({ shape }: { readonly shape: readonly number[] }) {
+export interface ShapeProps {
+  readonly shape: readonly number[];
+  /** Not all of the tensor is there. */
+  readonly isUnreadable?: boolean;
+}
+
+export function Shape({ shape, isUnreadable = false }: ShapeProps) {
   const text = formatShape(shape);
-  return <span title={text}>{text}</span>;
+  return (
+    <span title={text}>
+      {isUnreadable && <Icon name="warning" class="error" label="Cannot be read whole" />} {text}
+    </span>
+  );
 }
 
 export function Share({ share }: { readonly share: number }) {

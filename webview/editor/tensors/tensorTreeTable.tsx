@@ -111,7 +111,8 @@ function treeColumns(
       align: "end",
       cell: (index) => {
         const { tensorRow, from, to } = node(index);
-        if (tensorRow !== undefined) return <Shape shape={table.shape(tensorRow)} />;
+        if (tensorRow !== undefined)
+          return <Shape shape={table.shape(tensorRow)} isUnreadable={table.isUnreadable(tensorRow)} />;
         return <span class="dim tensor-count">{`${formatCount(to - from)} tensors`}</span>;
       },
     },

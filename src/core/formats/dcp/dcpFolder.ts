@@ -6,9 +6,10 @@ import type { Problem } from "../../problem/problem";
 import { ProblemList } from "../../problem/problemList";
 import { assemble, type TensorPiece } from "../../tensors/assembly";
 import { elementCount, type Tensor } from "../../tensors/tensor";
+import { pythonString } from "../../text/pythonString";
 import { formatCount, plural } from "../../text/quantities";
 import type { CheckpointFile } from "../checkpointFile";
-import type { FolderFormat, FolderListing, ParsedFolder } from "../folderFormat";
+import type { FolderFormat, FolderListing, LoadAdvice, ParsedFolder } from "../folderFormat";
 import { type ImportFinding, mergeImports } from "../importFinding";
 import { importProblems, judgeImports } from "../pickle/importReport";
 import { unpickleFrom } from "../pickle/unpickle";
@@ -64,7 +65,7 @@ export async function openDcp(folder: FolderListing, signal?: AbortSignal): Prom
     layout: {
       label: "torch.distributed.checkpoint",
       ...(worldSize === undefined ? {} : { worldSize }),
-      ...(entries.length === 0 ? {} : { loadSnippet: snippet(folder.path) }),
+      ...(entries.length === 0 ? {} : { load: loadAdvice(folder.path) }),
     },
     readValues: async (valueSignal) => {
       const { entries: filled, ...told } = await readEntries(valueSignal);
@@ -83,7 +84,7 @@ export async function openDcpState(folder: FolderListing, signal?: AbortSignal):
   for (const problem of found) problems.add({ ...problem, file: path });
   const files = await listDcpFiles(folder, metadata, problems);
   const tensors = joinTensors(metadata, files, problems, path);
-  reportFiles(files, tensors, problems);
+  const cut = reportFiles(files, tensors, problems);
   reportEntries(metadata, files, problems, path);
   const entries: StateEntry[] = [
     ...tensors.map((tensor) => ({ name: tensor.name, path: metadata.paths.get(tensor.name), tensor })),
@@ -92,7 +93,7 @@ export async function openDcpState(folder: FolderListing, signal?: AbortSignal):
   const writers = files.list.flatMap(({ name, status }) => (status === "extra" ? [] : rankOf(name)));
   return {
     entries,
-    files: files.list,
+    files: files.list.map((file, index) => (cut.has(index) ? { ...file, status: "broken" as const } : file)),
     imports,
     problems: problems.toArray(),
     worldSize: writers.length === 0 ? undefined : Math.max(...writers) + 1,
@@ -100,12 +101,16 @@ export async function openDcpState(folder: FolderListing, signal?: AbortSignal):
   };
 }
 
-function snippet(path: string): string {
-  return [
-    "from torch.distributed.checkpoint.format_utils import dcp_to_torch_save",
-    "",
-    `dcp_to_torch_save(${JSON.stringify(path)}, "joined.pt")`,
-  ].join("\n");
+function loadAdvice(path: string): LoadAdvice {
+  return {
+    sentence:
+      "torch.distributed.checkpoint.load fills a model on any number of ranks from it; this makes one file of it, in the memory of one process.",
+    snippet: [
+      "from torch.distributed.checkpoint.format_utils import dcp_to_torch_save",
+      "",
+      `dcp_to_torch_save(${pythonString(path)}, "joined.pt")`,
+    ].join("\n"),
+  };
 }
 
 /** `.metadata` is written when every process is done: without it the names and shapes of the items are not known. */

@@ -7,8 +7,16 @@ import { absence, type DcpFiles } from "./dcpFiles";
 import { DcpItemRegion } from "./dcpItem";
 import type { DcpMetadata } from "./dcpMetadata";
 
-/** One sentence for each file that is not as it should be, with how much of the model it takes along. */
-export function reportFiles(files: DcpFiles, tensors: readonly Tensor[], problems: ProblemList): void {
+/**
+ * One sentence for each file that is not as it should be, with how much of the model it takes along.
+ * @returns the indexes of those that are cut
+ */
+export function reportFiles(
+  files: DcpFiles,
+  tensors: readonly Tensor[],
+  problems: ProblemList,
+): ReadonlySet<number> {
+  const cut = new Set<number>();
   const hit = new Map<number, number>();
   const needed = new Map<number, number>();
   for (const { assembly } of tensors) {
@@ -37,9 +45,11 @@ export function reportFiles(files: DcpFiles, tensors: readonly Tensor[], problem
       const missing = (needed.get(index) ?? 0) - bytes;
       const message = `${name} is cut at byte ${formatCount(bytes)}: ${formatCount(missing)} bytes are missing, and ${taken}.`;
       problems.add({ severity: "error", code: "CutShard", message, file: path, offset: bytes });
+      cut.add(index);
     }
   }
   for (const tensor of tensors) reportTensor(tensor, files, problems);
+  return cut;
 }
 
 /** What is wrong with the tensor itself, whatever its files are. */

@@ -11,6 +11,7 @@ import { assemble, type TensorPiece, unreadablePart } from "../../tensors/assemb
 import { elementBytesOf } from "../../tensors/dtype";
 import { pieceOfTensor } from "../../tensors/pieceOfTensor";
 import { elementCount, type Tensor } from "../../tensors/tensor";
+import { pythonString } from "../../text/pythonString";
 import { quote } from "../../text/quote";
 import type { CheckpointFile } from "../checkpointFile";
 import type { FolderFormat, FolderListing, ParsedFolder } from "../folderFormat";
@@ -109,11 +110,14 @@ async function openPieces(
     layout: {
       label: "torch.distributed.checkpoint as safetensors",
       ...(worldSize === undefined ? {} : { worldSize }),
-      loadSnippet: [
-        "from torch.distributed.checkpoint._consolidate_hf_safetensors import consolidate_safetensors_files",
-        "",
-        `consolidate_safetensors_files(${JSON.stringify(path)}, "joined")`,
-      ].join("\n"),
+      load: {
+        sentence: "torch puts the pieces together to safetensors files that from_pretrained reads.",
+        snippet: [
+          "from torch.distributed.checkpoint._consolidate_hf_safetensors import consolidate_safetensors_files",
+          "",
+          `consolidate_safetensors_files(${pythonString(path)}, "joined")`,
+        ].join("\n"),
+      },
     },
   };
 }

@@ -2,7 +2,7 @@ import { baseName } from "../../bytes/paths";
 import { maxListedProblems } from "../../problem/limits";
 import { ProblemList } from "../../problem/problemList";
 import { pythonString } from "../../text/pythonString";
-import type { FolderFormat, FolderListing, ParsedFolder } from "../folderFormat";
+import type { FolderFormat, FolderListing, LoadAdvice, ParsedFolder } from "../folderFormat";
 import { chooseTag, fileNames, isRunOfTags, isTagFolder, isUniversal } from "./chooseTag";
 import { readUniversal } from "./universal";
 import { zeroFiles } from "./zeroFiles";
@@ -26,25 +26,28 @@ async function open(listing: FolderListing, signal?: AbortSignal): Promise<Parse
     isUniversal(tag.entries) || names === undefined
       ? await readUniversal(inner, report, signal)
       : await readZeroFolder(inner, names, report, signal);
-  const { loadSnippet, ...layout } = parsed.layout;
   return {
     ...parsed,
     // Shown by the folder that was opened: a file's name leads to it.
     files: isInner
       ? parsed.files
       : parsed.files.map((file) => ({ ...file, name: `${baseName(tag.path)}/${file.name}` })),
-    layout: { ...layout, loadSnippet: loadSnippet ?? snippet(isInner ? undefined : listing.path, tag.path) },
+    layout: { load: loadAdvice(isInner ? undefined : listing.path, tag.path), ...parsed.layout },
     problems: problems.toArray(),
   };
 }
 
 /** DeepSpeed's own way to one state dict of 32 bits. It loads the files of all ranks at once. */
-function snippet(root: string | undefined, tagPath: string): string {
+function loadAdvice(root: string | undefined, tagPath: string): LoadAdvice {
   const tag = baseName(tagPath);
   const folder = root ?? tagPath.slice(0, tagPath.length - tag.length).replace(/[\\/]$/, "");
-  return [
-    "from deepspeed.utils.zero_to_fp32 import get_fp32_state_dict_from_zero_checkpoint",
-    "",
-    `state_dict = get_fp32_state_dict_from_zero_checkpoint(${pythonString(folder)}, tag=${pythonString(tag)})`,
-  ].join("\n");
+  return {
+    sentence:
+      "DeepSpeed resumes from it on as many ranks; zero_to_fp32 makes one 32-bit state dict of it, in the memory of one process.",
+    snippet: [
+      "from deepspeed.utils.zero_to_fp32 import get_fp32_state_dict_from_zero_checkpoint",
+      "",
+      `state_dict = get_fp32_state_dict_from_zero_checkpoint(${pythonString(folder)}, tag=${pythonString(tag)})`,
+    ].join("\n"),
+  };
 }

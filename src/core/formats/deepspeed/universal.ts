@@ -131,7 +131,11 @@ export async function readUniversal(
     problems: [],
     layout: {
       label: `DeepSpeed universal checkpoint${states?.version === undefined ? "" : ` (${states.version})`}`,
-      loadSnippet: `# deepspeed.initialize with {"checkpoint": {"load_universal": true}}, then:\nengine.load_checkpoint(folder)`,
+      load: {
+        sentence:
+          "DeepSpeed loads it on any number of ranks, where its configuration says so; each fp32.pt is one whole parameter.",
+        snippet: `# deepspeed.initialize with {"checkpoint": {"load_universal": true}}, then:\nengine.load_checkpoint(folder)`,
+      },
     },
   };
 }

@@ -1,6 +1,7 @@
 import { joinPath } from "../../bytes/paths";
 import type { Problem } from "../../problem/problem";
 import type { Tensor } from "../../tensors/tensor";
+import { pythonString } from "../../text/pythonString";
 import { formatCount } from "../../text/quantities";
 import type { CheckpointFile } from "../checkpointFile";
 import type { FolderListing, ParsedFolder } from "../folderFormat";
@@ -63,7 +64,7 @@ export async function readZeroFolder(
     content: contentOf(names, ranks, weights, merged.parameters, byName),
     imports,
     problems: [],
-    layout: layoutOf(ranks, names),
+    layout: layoutOf(ranks, names, path),
   };
 }
 
@@ -114,7 +115,7 @@ function formatOf(ranks: RankSet, names: ZeroFiles): ParsedFolder["format"] {
   return zeroFormats.get(zeroStage(ranks, names)) ?? "deepspeed";
 }
 
-function layoutOf(ranks: RankSet, names: ZeroFiles): ParsedFolder["layout"] {
+function layoutOf(ranks: RankSet, names: ZeroFiles, path: string): ParsedFolder["layout"] {
   const { worldSize, parts, version } = ranks;
   const stage = zeroStage(ranks, names);
   const zero = stage === undefined ? "" : ` ZeRO-${stage}`;
@@ -124,7 +125,46 @@ function layoutOf(ranks: RankSet, names: ZeroFiles): ParsedFolder["layout"] {
     label: `DeepSpeed${by}${zero}`,
     ...(worldSize > 0 ? { worldSize: worldSize * modelRanks } : {}),
     parallel: { ...(worldSize > 0 ? { dp: worldSize } : {}), ...(modelRanks > 1 ? { mp: modelRanks } : {}) },
+    ...withoutZeroToFp32(ranks, names, path),
   };
+}
+
+/** How it is loaded where zero_to_fp32.py, which is what people know, refuses it; nothing where it does not. */
+function withoutZeroToFp32(
+  ranks: RankSet,
+  names: ZeroFiles,
+  path: string,
+): Pick<ParsedFolder["layout"], "load"> {
+  const stage = zeroStage(ranks, names);
+  const [weights] = names.model;
+  if (stage === undefined && names.layers.length + names.experts.length === 0 && weights !== undefined) {
+    const file = pythonString(joinPath(path, weights.name));
+    return {
+      load: {
+        sentence:
+          names.model.length > 1
+            ? "ZeRO is off: each file of model states holds one part of the model, the first by this."
+            : "ZeRO is off: the file of model states holds the whole model.",
+        snippet: `import torch\n\nstate_dict = torch.load(${file}, map_location="cpu", weights_only=False)["module"]`,
+      },
+    };
+  }
+  const isGone = (each: { readonly absent?: string }) => each.absent !== undefined;
+  const reason =
+    ranks.isTooFew || ranks.parts.some(({ ranks: own, model }) => own.some(isGone) || model.some(isGone))
+      ? "files of ranks are missing or cannot be read"
+      : names.layers.length > 0
+        ? "it is of a pipeline"
+        : names.experts.length > 0
+          ? "it has experts (MoE)"
+          : ranks.parts.length > 1
+            ? "the model is cut over several ranks"
+            : ranks.stage === undefined
+              ? "BF16_Optimizer names no ZeRO stage"
+              : undefined;
+  if (reason === undefined) return {};
+  const sentence = `zero_to_fp32.py refuses it: ${reason}. What can be read here can be exported tensor by tensor.`;
+  return { load: { sentence } };
 }
 
 function reportRanks(

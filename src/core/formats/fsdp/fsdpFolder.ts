@@ -5,10 +5,11 @@ import { maxListedFiles, maxListedProblems, parallelShardReads } from "../../pro
 import type { Problem } from "../../problem/problem";
 import { ProblemList } from "../../problem/problemList";
 import type { Tensor } from "../../tensors/tensor";
+import { pythonString } from "../../text/pythonString";
 import type { CheckpointFile } from "../checkpointFile";
 import { type DcpFolder, openDcpState } from "../dcp/dcpFolder";
 import { buildStateTree, type StateEntry } from "../dcp/stateTree";
-import type { FolderFormat, FolderListing, ParsedFolder } from "../folderFormat";
+import type { FolderFormat, FolderListing, LoadAdvice, ParsedFolder } from "../folderFormat";
 import { type ImportFinding, mergeImports } from "../importFinding";
 import { joinStates } from "./joinStates";
 import { type RankGroup, rankGroups } from "./rankFiles";
@@ -106,7 +107,7 @@ async function openFsdp(listing: FolderListing, signal?: AbortSignal): Promise<P
     layout: {
       label: isDcp ? "FSDP, saved by torch.distributed.checkpoint" : "FSDP, a file for each rank",
       ...(worldSizes.length === 0 ? {} : { worldSize: Math.max(...worldSizes) }),
-      ...(isDcp ? { loadSnippet: mergeSnippet(listing.path, parts) } : {}),
+      load: isDcp ? mergeAdvice(listing.path, parts) : rankFileAdvice,
     },
     readValues: async (valueSignal) => {
       const all: StateEntry[] = [];
@@ -134,9 +135,21 @@ function withTensorsOf(entries: readonly StateEntry[], listed: readonly StateEnt
   });
 }
 
-function mergeSnippet(path: string, parts: readonly Part[]): string {
+const rankFileAdvice: LoadAdvice = {
+  sentence:
+    "Each rank loads its own file with torch.load, as many ranks as there are files; no tool of torch or accelerate makes one file of them.",
+};
+
+function mergeAdvice(path: string, parts: readonly Part[]): LoadAdvice {
   const model = parts.find(({ role, folder }) => role === "model" && folder !== undefined)?.folder ?? "";
-  return `accelerate merge-weights ${JSON.stringify(joinPath(path, model))} ${JSON.stringify(joinPath(path, "merged"))}`;
+  return {
+    sentence: "accelerate makes one safetensors file of the weights, in the memory of one process.",
+    snippet: [
+      "from accelerate.utils import merge_fsdp_weights",
+      "",
+      `merge_fsdp_weights(${pythonString(joinPath(path, model))}, ${pythonString(joinPath(path, "merged"))})`,
+    ].join("\n"),
+  };
 }
 
 /**

@@ -5,6 +5,7 @@ import { isJsonObject, jsonString, parseJson } from "../../json/parseJson";
 import { CheckpointError } from "../../problem/checkpointError";
 import { maxConfigBytes } from "../../problem/limits";
 import type { Problem } from "../../problem/problem";
+import { pythonString } from "../../text/pythonString";
 import { formatCount, plural } from "../../text/quantities";
 import { quote } from "../../text/quote";
 import { type ContentValue, ListValue, MapValue } from "../contentValue";
@@ -67,6 +68,15 @@ export async function openDistributed(listing: FolderListing, signal?: AbortSign
     layout: {
       ...parsed.layout,
       label: `Megatron-LM (${backend ?? "dist_checkpointing"})`,
+      load: {
+        sentence:
+          "Megatron-LM loads it with --load on any parallel layout; this reads its tensors in one process.",
+        snippet: [
+          "from megatron.core import dist_checkpointing",
+          "",
+          `tensors = dist_checkpointing.load_plain_tensors(${pythonString(path)})`,
+        ].join("\n"),
+      },
       parallel: {
         ...(tp === undefined ? {} : { tp }),
         ...(pp === undefined ? {} : { pp }),

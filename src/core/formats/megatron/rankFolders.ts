@@ -115,6 +115,10 @@ export async function openRankFolders(
     problems: problems.toArray(),
     layout: {
       label: "Megatron-LM",
+      load: {
+        sentence:
+          "Megatron-LM loads it with --load and the same tensor, pipeline and expert sizes; tools/checkpoint/convert.py writes it for others.",
+      },
       parallel: {
         tp: tensorSize,
         pp: pipelineSize,

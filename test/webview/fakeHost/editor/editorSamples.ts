@@ -1,4 +1,5 @@
 import { adapterSample, measurableSample } from "./adapterSample";
+import { distributedSample } from "./distributedSample";
 import type { EditorSample } from "./editorSample";
 import { mixtureSample, modelSample, shardSample } from "./modelSamples";
 import { namedAdapter, namedModel } from "./namedSamples";
@@ -23,6 +24,7 @@ import {
 /** The checkpoints that the fake host can show. Functions: only the one asked for is made. */
 export const editorSamples = {
   adapter: adapterSample,
+  distributed: distributedSample,
   measurable: measurableSample,
   model: modelSample,
   shard: shardSample,

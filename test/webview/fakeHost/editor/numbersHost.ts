@@ -5,6 +5,7 @@ import type { ScanFindings } from "../../../../src/core/analysis/scanFindings";
 import { packScanChunk, type ScanChunk } from "../../../../src/core/analysis/scanTable";
 import { tensorFindings } from "../../../../src/core/analysis/tensorFindings";
 import type { TensorNumbers } from "../../../../src/core/analysis/tensorNumbers";
+import { piecePage } from "../../../../src/core/checkpoint/piecePage";
 import { momentNumbers } from "../../../../src/core/optimizer/updateSize";
 import { PackedWeights } from "../../../../src/core/tensors/packed/packedWeights";
 import { readUnpacked, unpackedTensor } from "../../../../src/core/tensors/packed/unpackedTensor";
@@ -54,6 +55,11 @@ export function numbersHost(
     return packed === undefined ? tensor : unpackedTensor(tensor, packed);
   };
   return {
+    pieces: ({ tensor, from }) => {
+      const { state } = sample();
+      const files = state.status === "ready" ? state.summary.files : [];
+      return piecePage({ files }, tensorAt(tensor), from);
+    },
     packedWeight: async ({ tensor }) => {
       const packed = await packedOf(tensorAt(tensor));
       return packed && { scheme: packed.scheme, shape: packed.shape, storedBytes: 4096 };
