@@ -1,6 +1,6 @@
 import type { Files } from "../bytes/files";
 import { type ReadAllowance, ReadLimitError } from "../bytes/limitedFiles";
-import { torchFile } from "../formats/fileKinds";
+import { isTorchFile } from "../formats/fileKinds";
 import { probeTorch } from "./probeTorch";
 import { probeWeights, type WeightsProbe } from "./probeWeights";
 
@@ -14,8 +14,8 @@ export async function probeFile(
   allowance: ReadAllowance,
   signal?: AbortSignal,
 ): Promise<WeightsProbe | undefined> {
-  const isFolder = !torchFile.test(path) && (await files.stat(path))?.kind === "directory";
-  if (!isFolder && !torchFile.test(path)) return probeWeights(files, path, signal);
+  const isFolder = !isTorchFile(path) && (await files.stat(path))?.kind === "directory";
+  if (!isFolder && !isTorchFile(path)) return probeWeights(files, path, signal);
   try {
     return await probeTorch(files, path, allowance, signal);
   } catch (error) {

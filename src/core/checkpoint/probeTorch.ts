@@ -5,10 +5,12 @@ import { maxFolderProbeBytes, maxProbeBytes } from "../problem/limits";
 import type { Problem } from "../problem/problem";
 import type { Checkpoint } from "./checkpoint";
 import { contentKind } from "./contentKind";
+import { shapesInside } from "./modelShapes";
 import { openCheckpoint } from "./openCheckpoint";
 import type { WeightsProbe } from "./probeWeights";
 import { progressInside } from "./progressInside";
 import { readScalars } from "./readScalars";
+import type { CheckpointKind } from "./summary";
 import { TensorReader } from "./tensorReader";
 import { withValues } from "./withValues";
 
@@ -34,11 +36,16 @@ export async function probeTorch(
   const limited = limitedFiles(files, own, allowance);
   try {
     const checkpoint = await withValues(await openCheckpoint(limited, path, signal), signal);
-    const progress = await progressOf(limited, checkpoint, signal);
+    const { content } = checkpoint;
+    const kind = content === undefined ? undefined : contentKind(content);
+    const progress = await progressOf(limited, checkpoint, kind, signal);
+    // Of a folder of several processes the shapes are not known before its pieces are.
+    const shapes = isFolder || content === undefined || kind === "data" ? undefined : shapesInside(content);
     return {
       metadata: undefined,
       problems: checkpoint.problems.filter(isForRow).slice(0, maxProbeProblems),
       ...(progress === undefined ? {} : { progress }),
+      ...(shapes === undefined ? {} : { shapes }),
     };
   } catch (error) {
     signal?.throwIfAborted();
@@ -61,10 +68,10 @@ function isForRow({ severity, code }: Problem): boolean {
 async function progressOf(
   files: Files,
   checkpoint: Checkpoint,
+  kind: CheckpointKind | undefined,
   signal?: AbortSignal,
 ): Promise<WeightsProbe["progress"]> {
   const { content } = checkpoint;
-  const kind = content === undefined ? undefined : contentKind(content);
   if (content === undefined || (kind !== "training-checkpoint" && kind !== undefined)) return undefined;
   const reader = new TensorReader(files, checkpoint);
   try {

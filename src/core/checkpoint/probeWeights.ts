@@ -8,6 +8,7 @@ import { JsonScanner, JsonSyntaxError } from "../json/jsonScanner";
 import { CheckpointError } from "../problem/checkpointError";
 import { headerProbeBytes, maxHeaderDepth } from "../problem/limits";
 import type { Problem } from "../problem/problem";
+import { type ModelShapes, shapesOf } from "./modelShapes";
 import type { ProgressSummary } from "./summary";
 
 const lengthFieldBytes = 8;
@@ -20,6 +21,8 @@ export interface WeightsProbe {
   readonly problems: readonly Problem[];
   /** How far the training was, where a file says so itself: Lightning, nanoGPT, dicts written by hand. */
   readonly progress?: ProgressSummary;
+  /** Undefined where no model was seen, or its header is too long for a look. */
+  readonly shapes?: ModelShapes;
 }
 
 /** Problems that one row of a list can carry. */
@@ -62,9 +65,14 @@ function isShortHeader(head: Uint8Array, source: ByteSource): boolean {
 }
 
 async function readWhole(source: ByteSource, path: string, signal?: AbortSignal): Promise<WeightsProbe> {
-  const { metadata, problems } = await readCheckpointFile(source, baseName(path), path, signal);
+  const { metadata, tensors, problems } = await readCheckpointFile(source, baseName(path), path, signal);
   const errors = problems.filter(({ severity }) => severity === "error").slice(0, maxProbeProblems);
-  return { metadata, problems: errors.map((problem) => ({ file: path, ...problem })) };
+  const shapes = shapesOf(tensors);
+  return {
+    metadata,
+    problems: errors.map((problem) => ({ file: path, ...problem })),
+    ...(shapes === undefined ? {} : { shapes }),
+  };
 }
 
 /** Stops at the first member that the text does not hold whole. */

@@ -1,6 +1,7 @@
 import type { ContentValue, MapValue } from "../formats/contentValue";
-import { mappingOf } from "../formats/contentView";
+import { mappingOf, membersOf } from "../formats/contentView";
 import type { FileContent } from "../formats/format";
+import { keyText } from "../formats/pythonText";
 import { plainNumber } from "../formats/torch/plainNumber";
 import { findOptimizers } from "../optimizer/findOptimizers";
 import { betterEnd } from "../progress/metricDirection";
@@ -48,8 +49,12 @@ export async function progressInside(
     return undefined;
   };
   const optimizers = findOptimizers(content.root);
-  const epoch = await first("epoch");
-  const step = await first("step");
+  const taken = await optimizerStep(content, read);
+  const counted = await first("step");
+  // Its optimizer has made more steps than that.
+  const isEpoch = counted !== undefined && isOfVits(content) && (taken ?? 0) > counted.number;
+  const step = isEpoch ? undefined : counted;
+  const epoch = isEpoch ? counted : await first("epoch");
   const episode = await first("episode");
   const goals = { steps: await first("maxSteps"), epochs: await first("maxEpochs") };
   const best = await bestOf(content, first, read);
@@ -63,7 +68,7 @@ export async function progressInside(
     isReached(epoch?.number, goals.epochs?.number);
   const metrics = await metricsOf(stated.get("metric") ?? [], read);
   const summary: ProgressSummary = {
-    step: step?.number ?? (await optimizerStep(content, read)),
+    step: step?.number ?? taken,
     epoch: epoch !== undefined && epoch.number < 0 ? undefined : epoch?.number,
     maxSteps,
     learningRate: await learningRate(content, stated.get("learningRate") ?? [], read),
@@ -84,6 +89,13 @@ export async function progressInside(
     ...(epoch === undefined || epoch.number < 0 ? {} : { epochPlace: epoch.place }),
     ...(episode === undefined ? {} : { episodePlace: episode.place }),
   };
+}
+
+/** VITS and what came of it (so-vits-svc, RVC, GPT-SoVITS) save the epoch as `iteration`; the step is in the name. */
+function isOfVits({ root }: FileContent): boolean {
+  const keys = membersOf(root)?.keys.map(keyText) ?? [];
+  const wanted = ["model", "iteration", "optimizer", "learning_rate"];
+  return keys.length === wanted.length && wanted.every((key) => keys.includes(key));
 }
 
 function isReached(done: number | undefined, goal: number | undefined): boolean {

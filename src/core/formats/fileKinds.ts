@@ -68,10 +68,19 @@ export const checkpointGlob = globOf("checkpoint");
 export const logGlob = globOf("log");
 
 /** Endings of files that torch.load is used on. */
-export const torchFile = new RegExp(
+const torchEnding = new RegExp(
   `(?:${fileKinds.flatMap(({ name, torch }) => (torch === true ? [name.replaceAll(".", "\\.")] : [])).join("|")})$`,
   "i",
 );
+
+/** Nets that are saved under a name without an ending: `TD3_Hopper-v2_0_actor`, and `…_actor_optimizer` beside it. */
+export const bareNet =
+  /^[^.]*(?:\.\d[^.]*)*[-_](?:actor|critic|policy|generator|discriminator|encoder|decoder|q_?net(?:work)?)(?:_?\d)?(_optimizer|_optim)?$/i;
+
+/** Whether torch.load is used on files of such a name. */
+export function isTorchFile(path: string): boolean {
+  return torchEnding.test(path) || bareNet.test(baseName(path));
+}
 
 /** What is known of a file by its name, the longest pattern first; undefined for names that mean nothing. */
 export function fileKindOf(path: string): FileKind | undefined {

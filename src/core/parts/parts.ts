@@ -1,4 +1,5 @@
 import type { EntryKind } from "../bytes/files";
+import { bareNet } from "../formats/fileKinds";
 
 /** What a file of a checkpoint folder is for (formats.md §4 and §7). */
 export type Part =
@@ -119,6 +120,9 @@ const rules: readonly Rule[] = [
 
 /** What a file or folder is, by its name alone. */
 export function classifyEntry(entry: PartEntry): PartFile {
+  const bare = entry.kind === "file" ? bareNet.exec(entry.name) : null;
+  if (bare !== null)
+    return { ...entry, part: bare[1] === undefined ? "weights" : "optimizer", alsoHolds: [] };
   const rule = rules.find(({ kind, name }) => kind === entry.kind && name.test(entry.name));
   return { ...entry, part: rule?.part ?? "other", alsoHolds: rule?.alsoHolds ?? [] };
 }

@@ -39,7 +39,7 @@ export interface StageFileName extends NamedMoment {
 /**
  * The moment in a file name: kohya `<name>-000001` (epoch) and `<name>-step00000500`, ai-toolkit
  * `<name>_000000500`, OneTrainer `…-save-500-2-10` (step, epoch, step of the epoch), MLX `0000100_adapters`,
- * Lightning `epoch=9-step=5000-val_loss=0.25`, and plain `…step_500`, `…epoch_3`, `iter-100`, `ckpt_7`.
+ * Lightning `epoch=9-step=5000-val_loss=0.25`, VITS `G_1000`, and plain `…step_500`, `…epoch_3`, `iter-100`, `ckpt_7`.
  */
 export function parseStageFileName(fileName: string): StageFileName {
   const stem = stemOfFile(fileName);
@@ -51,6 +51,8 @@ export function parseStageFileName(fileName: string): StageFileName {
   if (oneTrainer !== null) return { step: Number(oneTrainer[1]), epoch: Number(oneTrainer[2]) };
   const mlx = /^(\d+)_adapters$/.exec(stem);
   if (mlx !== null) return { step: Number(mlx[1]) };
+  const ofPair = /^(?:net)?[GD]_(\d{1,15})$/.exec(stem);
+  if (ofPair !== null) return { step: Number(ofPair[1]) };
   const step = numberAfter(stem, "(?:global[-_]?)?steps?|iter|iteration");
   const epoch = numberAfter(stem, "epoch");
   const index = step ?? epoch ?? numberAfter(stem, "checkpoint|ckpt");

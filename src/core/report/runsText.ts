@@ -1,6 +1,6 @@
 import { baseName } from "../bytes/paths";
 import type { Run, RunCheckpoint } from "../runs/run";
-import { isEvaluationLoss, rewardMetric } from "../runs/series/outcomeMetrics";
+import { isEvaluationLoss, isReward } from "../runs/series/outcomeMetrics";
 import { stepsOf } from "../runs/status/runRows";
 import { printable } from "../text/printable";
 import { formatBytes, formatCount, formatNumber, plural } from "../text/quantities";
@@ -40,7 +40,7 @@ export function runText(run: Run): string {
 /** What a column is worth: rewards and the losses of several evaluation sets, then what file names tell. */
 function metricColumns(checkpoints: readonly RunCheckpoint[]): string[] {
   const names = new Set(checkpoints.flatMap(({ metrics = [] }) => metrics.map(([name]) => name)));
-  const rank = (name: string) => (name === rewardMetric ? 0 : isEvaluationLoss(name) ? 1 : 2);
+  const rank = (name: string) => (isReward(name) ? 0 : isEvaluationLoss(name) ? 1 : 2);
   const isSpeed = /(?:runtime|per_second)$/;
   const shown = [...names].filter((name) => !isSpeed.test(name));
   return shown.sort((a, b) => rank(a) - rank(b)).slice(0, maxMetricColumns);

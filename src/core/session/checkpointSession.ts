@@ -14,6 +14,7 @@ import { TensorReader } from "../checkpoint/tensorReader";
 import { withValues } from "../checkpoint/withValues";
 import { type ContentNode, type ContentPage, type ContentPath, contentPage } from "../content/contentTree";
 import { type SettingsGroup, settingsSections } from "../content/settingsSections";
+import { isTorchFile } from "../formats/fileKinds";
 import { folderFindings } from "../health/folderFindings";
 import { ownFindings, weightFindings } from "../health/weightFindings";
 import {
@@ -93,7 +94,7 @@ export class CheckpointSession {
     const folder = await readFolderContext(files, checkpoint.folder, signal);
     const { adapter, config } =
       checkpoint.isPiece === true ? noAdapter : adapterOf(withoutOptimizer(checkpoint), folder);
-    const stage = stageOf(checkpoint, folder, userStage);
+    const stage = stageOf(checkpoint, folder, { userStage, isAdapter: adapter !== undefined });
     const inside = await readInsideFile(files, checkpoint, folder, signal);
     return new CheckpointSession(
       files,
@@ -327,7 +328,7 @@ function withoutOptimizer(checkpoint: Checkpoint): Checkpoint {
 function stageOf(
   checkpoint: Checkpoint,
   folder: FolderContext,
-  userStage: UserStage,
+  { userStage, isAdapter }: { readonly userStage: UserStage; readonly isAdapter: boolean },
 ): StageLabel | undefined {
   const identity = checkpointIdentity(checkpoint.path);
   const isFolder = identity === checkpoint.folder;
@@ -341,5 +342,7 @@ function stageOf(
     step: folder.trainerState?.globalStep,
     folderNames: [baseName(own), baseName(parentPath(own))],
     fileName: isFolder ? undefined : checkpoint.name,
+    // A net of its own, as far as anything here says.
+    standsAlone: !isAdapter && folder.config === undefined && isTorchFile(checkpoint.path),
   });
 }

@@ -53,6 +53,8 @@ export interface StageEvidence {
   readonly folderNames: readonly string[];
   /** Of a checkpoint that is a single file. */
   readonly fileName?: string | undefined;
+  /** It is no adapter and has no base model: then `final` and `pruned` in its name speak of something else. */
+  readonly standsAlone?: boolean | undefined;
 }
 
 /** Longer labels are somebody's notes; lists and tabs cannot show them. */
@@ -68,7 +70,7 @@ export function detectStage(evidence: StageEvidence): StageLabel | undefined {
     fromStageFile(evidence.stageFile) ??
     fromMetadata(evidence.metadata) ??
     fromRecipe(evidence.adapterConfig, evidence.step) ??
-    fromNames(evidence.fileName, evidence.folderNames)
+    (evidence.standsAlone === true ? undefined : fromNames(evidence.fileName, evidence.folderNames))
   );
 }
 

@@ -5,9 +5,9 @@ import {
   type FileKind,
   fileKindOf,
   fileKinds,
+  isTorchFile,
   logGlob,
   patternOf,
-  torchFile,
 } from "../../../src/core/formats/fileKinds";
 import { logOfName } from "../../../src/core/runs/logs/logNames";
 
@@ -122,9 +122,8 @@ describe("the table of files", () => {
   });
 
   it("tells torch's files by their endings", () => {
-    expect(["a.pt", "b.PTH", "c.pth.tar", "d.ckpt", "e.bin"].every((name) => torchFile.test(name))).toBe(
-      true,
-    );
-    expect(["a.tar", "b.safetensors", "pth.txt"].some((name) => torchFile.test(name))).toBe(false);
+    expect(["a.pt", "b.PTH", "c.pth.tar", "d.ckpt", "e.bin"].every(isTorchFile)).toBe(true);
+    expect(["TD3_Hopper-v2_0_actor", "sac_0.01_critic_optimizer"].every(isTorchFile)).toBe(true);
+    expect(["a.tar", "b.safetensors", "pth.txt", "actor.py", "policy"].some(isTorchFile)).toBe(false);
   });
 });

@@ -3,7 +3,7 @@ import { mapParallel } from "../../bytes/mapParallel";
 import { joinPath } from "../../bytes/paths";
 import { readText } from "../../bytes/readText";
 import type { WeightsProbe } from "../../checkpoint/probeWeights";
-import { torchFile } from "../../formats/fileKinds";
+import { isTorchFile } from "../../formats/fileKinds";
 import { folderFormatOf } from "../../formats/folderRegistry";
 import { isJsonObject, type JsonObject, type JsonValue, parseJson } from "../../json/parseJson";
 import { findHalfWritten } from "../../parts/halfWritten";
@@ -39,6 +39,8 @@ export interface CheckpointFacts {
   readonly epoch: number | undefined;
   /** What the weights file itself says, where no trainer_state.json does. */
   readonly inside: WeightsProbe["progress"];
+  /** Of the model in a weights file that was looked into. */
+  readonly shapes: WeightsProbe["shapes"];
   readonly problems: readonly Problem[];
 }
 
@@ -138,6 +140,7 @@ class FactsReader {
       step,
       epoch: log?.epoch ?? moment.epoch ?? epochDone(inside?.epoch) ?? written.epoch,
       inside,
+      shapes: seen?.shapes,
       problems: this.problems.map((problem) => ({ file: candidate.path, ...problem })),
     };
   }
@@ -248,7 +251,7 @@ class FactsReader {
     const seen = main === undefined ? undefined : await peek(main, signal);
     this.problems.push(...(seen?.problems ?? []));
     const isPickled = ({ kind, part, path, name }: RunPart) =>
-      kind === "file" && part !== "other" && path !== main && torchFile.test(name);
+      kind === "file" && part !== "other" && path !== main && isTorchFile(name);
     for (const { path } of parts.filter(isPickled).slice(0, maxPeekedParts)) {
       const { problems } = await peek(path, signal);
       this.problems.push(...problems.map((problem) => ({ file: path, ...problem })));
@@ -278,8 +281,10 @@ class FactsReader {
       stageFile: applies ? await this.readJson("checkpoint-stage.json") : undefined,
       adapterConfig,
       step,
-      folderNames: folder.lineage,
+      // Its own folder and that of its run, and none above.
+      folderNames: folder.lineage.slice(0, 2),
       fileName: kind === "file" ? name : undefined,
+      standsAlone: adapterConfig === undefined && this.isTrainedAlone(),
     });
   }
 
@@ -290,6 +295,12 @@ class FactsReader {
       const { part } = classifyEntry(file);
       return (part !== "weights" && part !== "adapter") || fileNames.includes(file.name);
     });
+  }
+
+  /** A training's own file, of a net that began from nothing as far as anything here says. */
+  private isTrainedAlone(): boolean {
+    const { kind, name, folder } = this.candidate;
+    return kind === "file" && isTorchFile(name) && !folder.files.some((file) => file.name === "config.json");
   }
 
   private tellParameters(parts: readonly RunPart[]): void {

@@ -19,9 +19,10 @@ import { type BorrowedMetrics, finishRun } from "./finishRun";
 import { homeOf } from "./homeFolder";
 import { tellIdenticalFiles } from "./identicalFiles";
 import { LogDigests } from "./logDigests";
-import { placeLogs } from "./placeLogs";
+import { placeLogs } from "./place/placeLogs";
 import { logFilesOf, member, type RunDraft } from "./runDraft";
 import { uniqueIds, uniqueNames } from "./runNames";
+import { splitByShapes, tellFileTrainings } from "./splitShapes";
 import { joinStages } from "./stageDrafts";
 import { draftModel, draftTrainings } from "./trainingDrafts";
 import { markUnfinished } from "./unfinishedSave";
@@ -111,7 +112,7 @@ function draftRuns(groups: readonly CandidateGroup[], facts: AllFacts): RunDraft
     if (!taken.has(group)) drafts.push(...factsOf(group.members).map((one) => draftModel(one)));
   }
   for (const group of groups)
-    if (group.kind === "files") drafts.push(draftFiles(group, factsOf(group.members), groups));
+    if (group.kind === "files") drafts.push(...draftFiles(group, factsOf(group.members), groups));
   return drafts;
 }
 
@@ -119,21 +120,30 @@ function draftFiles(
   { folder, series, finalPath, omitted = 0 }: CandidateGroup,
   facts: readonly CheckpointFacts[],
   groups: readonly CandidateGroup[],
-): RunDraft {
+): RunDraft[] {
   const besideSteps = groups.some((other) => other.kind === "steps" && other.folder === folder);
   const home = homeOf(folder);
+  const trainings = splitByShapes(facts);
+  const told = tellFileTrainings(trainings, folder.path);
+  const name = series ?? (besideSteps ? `${folder.name} (files)` : home.name);
+  const key = series === undefined ? "files" : `files:${series}`;
   const message = `The folder holds ${plural(omitted, "more file")} of this kind; they are not listed.`;
-  return {
+  return trainings.map(({ members, label }, at) => ({
     kind: "files",
     folder: home,
-    name: series ?? (besideSteps ? `${folder.name} (files)` : home.name),
-    key: series === undefined ? "files" : `files:${series}`,
-    members: facts.map((one) => member(one, { final: one.candidate.path === finalPath })),
+    name: label === undefined ? name : `${name} (${label})`,
+    key: label === undefined ? key : `${key}:${label}`,
+    members: members.map((one) => member(one, { final: one.candidate.path === finalPath })),
     extraLog: undefined,
     maxSteps: undefined,
     numTrainEpochs: undefined,
-    problems: omitted > 0 ? [{ severity: "info", code: "MoreFiles", message, file: folder.path }] : [],
-  };
+    problems: [
+      ...(told === undefined ? [] : [told]),
+      ...(omitted > 0 && at === 0
+        ? [{ severity: "info", code: "MoreFiles", message, file: folder.path } as const]
+        : []),
+    ],
+  }));
 }
 
 function compareDrafts(a: RunDraft, b: RunDraft): number {

@@ -1,3 +1,5 @@
+import { baseName } from "../../bytes/paths";
+import { parseStepFolder } from "../../progress/checkpointNames";
 import { betterEnd } from "../../progress/metricDirection";
 import type { LogEntry, TrainerState } from "../../progress/trainerState";
 import { isEvaluation } from "../series/outcomeMetrics";
@@ -17,7 +19,8 @@ export interface BestWord {
 export function bestWordOf(state: TrainerState): BestWord | undefined {
   const { bestModelCheckpoint: checkpoint, bestGlobalStep, bestMetric: value, log } = state;
   if (checkpoint === undefined && bestGlobalStep === undefined && value === undefined) return undefined;
-  const found = value === undefined ? undefined : metricWithValue(log, value, bestGlobalStep);
+  const namedStep = checkpoint === undefined ? undefined : parseStepFolder(baseName(checkpoint))?.step;
+  const found = value === undefined ? undefined : metricWithValue(log, value, bestGlobalStep ?? namedStep);
   return {
     checkpoint,
     step: bestGlobalStep ?? found?.step,

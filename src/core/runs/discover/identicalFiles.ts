@@ -1,5 +1,6 @@
 import type { Files } from "../../bytes/files";
 import { limitedFiles, ReadAllowance, ReadLimitError } from "../../bytes/limitedFiles";
+import { formatCount, formatNumber } from "../../text/quantities";
 import type { RunDraft, RunMember } from "./runDraft";
 
 /** Read in all, to compare files of one size: a search is no check sum of a disk. */
@@ -25,17 +26,18 @@ export async function tellIdenticalFiles(
     new ReadAllowance(maxComparedBytes),
     new ReadAllowance(maxComparedBytes),
   );
+  let isSpent = false;
   for (const { kind, members } of drafts) {
     if (kind !== "files") continue;
-    tellVersions(members);
-    for (const [size, alike] of bySize(members)) {
+    for (const [size, alike] of isSpent ? [] : bySize(members)) {
       try {
         for (const same of await identical(limited, alike, size, signal)) tell(same);
       } catch (error) {
         signal?.throwIfAborted();
-        if (error instanceof ReadLimitError) return;
+        isSpent ||= error instanceof ReadLimitError;
       }
     }
+    tellVersions(members);
   }
 }
 
@@ -45,12 +47,19 @@ function tellVersions(members: readonly RunMember[]): void {
   for (const one of members) {
     const [, stem, ending] = /^(.+)-v\d{1,4}(\.ckpt)$/.exec(one.name) ?? [];
     const first = names.get(`${stem}${ending}`);
-    if (first === undefined || first.facts.byteSize === one.facts.byteSize) continue;
+    if (first === undefined || one.problems.some(({ code }) => code === "IdenticalFiles")) continue;
+    const [own, others] = [momentOf(one), momentOf(first)];
     const message =
-      `${first.name} was there already, and is of another size: ` +
-      "another save of the same moment, or another training in the same folder.";
+      own === others
+        ? `${first.name} was there already: another save of the same moment, or another training in the same folder.`
+        : `${first.name} was there already: it is of ${others}, this of ${own}.`;
     one.problems.push({ severity: "info", code: "NameTaken", message, file: one.facts.candidate.path });
   }
+}
+
+function momentOf({ facts: { step, epoch } }: RunMember): string {
+  if (step !== undefined) return `step ${formatCount(step)}`;
+  return epoch === undefined ? "a moment that it does not tell" : `epoch ${formatNumber(epoch)}`;
 }
 
 /** Of files that are one checkpoint each; of shards the index alone would be compared. */

@@ -49,7 +49,15 @@ export function compareMembers(a: RunMember, b: RunMember): number {
     compareMaybe(a.facts.step, b.facts.step) ||
     compareMaybe(a.facts.candidate.moment.index, b.facts.candidate.moment.index) ||
     compareMaybe(a.facts.epoch, b.facts.epoch) ||
-    compareNames(a.name, b.name, "/")
+    compareNames(versioned(a.name), versioned(b.name), "/")
+  );
+}
+
+/** `x.ckpt` before its twin `x-v1.ckpt`. */
+function versioned(name: string): string {
+  return name.replace(
+    /^(.+?)(?:-v(\d{1,4}))?\.ckpt$/,
+    (_, stem: string, copy = "0") => `${stem}.ckpt ${copy}`,
   );
 }
 

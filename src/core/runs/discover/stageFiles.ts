@@ -1,4 +1,5 @@
 import { joinPath } from "../../bytes/paths";
+import { bareNet } from "../../formats/fileKinds";
 import { classifyEntry } from "../../parts/parts";
 import { parseStageFileName, stemOfFile } from "../../progress/checkpointNames";
 import type { Candidate, CandidateGroup } from "./candidate";
@@ -52,7 +53,8 @@ function shardSets({ files }: Folder): string[][] {
   for (const file of files) {
     const { name } = file;
     const indexed = index.exec(name)?.[1];
-    if (indexed === undefined && !singleFile.test(name) && !otherSingleFile.test(name)) continue;
+    const isSingle = singleFile.test(name) || otherSingleFile.test(name) || bareNet.test(name);
+    if (indexed === undefined && !isSingle) continue;
     const { part } = classifyEntry(file);
     if (part !== "weights" && part !== "adapter") continue;
     const whole = indexed ?? name.replace(shard, "$1$2");

@@ -23,7 +23,11 @@ const rules: readonly Rule[] = [
   // ms-swift's, which says `global_step/max_steps`.
   rule("jsonl", true, /^logging\.jsonl$/),
   rule("jsonl", true, /^(?:metrics|train(?:ing)?[-_]?(?:log|metrics)|scalars)\.jsonl$/i),
+  // MMCV's and MMEngine's.
+  rule("jsonl", true, /^\d{8}_\d{6}(?:\.log)?\.json$|^scalars\.json$/),
   rule("jsonl", false, /^(?:log|history|progress|stats|results|eval[-_]?(?:log|metrics))\.jsonl$/i),
+  // Stable-Baselines3, RLlib, baselines; Spinning Up.
+  rule("csv", true, /^progress\.(?:csv|txt)$/),
   rule(
     "csv",
     false,

@@ -1,4 +1,6 @@
 import { describeMetric, metricRank } from "../series/metricFamily";
+import { countsEpochs } from "../series/metricSeries";
+import { rewardKeyOf } from "../series/outcomeMetrics";
 import {
   evalLossKeyOf,
   lossKeyOf,
@@ -46,7 +48,8 @@ export class RunMeter {
     const keys = this.metrics.keys();
     const lastOf = (key: string | undefined) =>
       key === undefined ? undefined : this.metrics.get(key)?.values.at(-1);
-    const step = this.step();
+    const onEpochs = this.countsEpochs(keys);
+    const step = onEpochs ? undefined : this.step();
     const maxSteps = this.maxSteps();
     const times = this.stepTimes(keys);
     const stepsPerSecond = measureSpeed(times);
@@ -56,7 +59,7 @@ export class RunMeter {
     const told = this.logs().map(({ report }) => report.facts.epoch ?? Number.NaN);
     return given({
       step,
-      epoch: Number.isFinite(epoch) ? epoch : told.findLast(Number.isFinite),
+      epoch: onEpochs ? this.step() : Number.isFinite(epoch) ? epoch : told.findLast(Number.isFinite),
       maxSteps,
       stepsPerSecond,
       tokensPerSecond:
@@ -67,10 +70,16 @@ export class RunMeter {
       secondsLeft: ended ? undefined : secondsLeft(step, maxSteps, stepsPerSecond),
       lastLoss: lastOf(lossKeyOf(keys)),
       lastEvalLoss: lastOf(evalLossKeyOf(keys)),
-      lastMetrics: lossKeyOf(keys) === undefined ? this.lastMetrics(keys) : undefined,
+      lastMetrics: this.lastMetrics(keys),
       lastWrittenMs: lastWrittenMs(this.logs()),
       ended,
     });
+  }
+
+  /** Whether every metric counts epochs and no steps. */
+  private countsEpochs(keys: readonly string[]): boolean {
+    const series = keys.flatMap((key) => this.metrics.get(key) ?? []);
+    return series.length > 0 && series.every(({ steps, epochs }) => countsEpochs({ steps, epochs }));
   }
 
   /** The last step that any log has. */
@@ -91,8 +100,14 @@ export class RunMeter {
     return inOrder.findLast(({ report }) => report.facts.maxSteps !== undefined)?.report.facts.maxSteps;
   }
 
+  /** Of reinforcement learning the reward; of a training that logs no loss under a known name what it logs. */
   private lastMetrics(keys: readonly string[]): RunProgress["lastMetrics"] {
-    const told = [...keys].filter((key) => describeMetric(key).group !== "speed" && !isRate(key));
+    const reward = rewardKeyOf(keys);
+    if (reward !== undefined) return [[reward, this.metrics.get(reward)?.values.at(-1) ?? Number.NaN]];
+    if (lossKeyOf(keys) !== undefined) return undefined;
+    const told = keys.filter(
+      (key) => describeMetric(key).group !== "speed" && !isRate(key) && key !== evalLossKeyOf(keys),
+    );
     const last = told.sort((a, b) => metricRank(a) - metricRank(b)).slice(0, maxLastMetrics);
     const values = last.map((key) => [key, this.metrics.get(key)?.values.at(-1) ?? Number.NaN] as const);
     return values.length === 0 ? undefined : values;

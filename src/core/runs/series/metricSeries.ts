@@ -50,6 +50,17 @@ export function valueAtStep(series: MetricSeries, step: number): number | undefi
   return series.values[indexAtStep(series, step)];
 }
 
+/** Whether the axis counts epochs: a log without steps, such as YOLO's results.csv. */
+export function countsEpochs({
+  steps,
+  epochs,
+}: {
+  readonly steps: Float64Array;
+  readonly epochs?: Float64Array | undefined;
+}): boolean {
+  return steps.length > 0 && epochs !== undefined && steps.every((step, at) => epochs[at] === step);
+}
+
 function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -4,14 +4,36 @@ import { describeMetric } from "./metricFamily";
 export const maxOutcomes = 32;
 
 /** What reinforcement learning is judged by; its loss says little. */
-export const rewardMetric = "reward";
+const rewardNames: readonly string[] = [
+  "reward",
+  "rollout/ep_rew_mean",
+  "eval/mean_reward",
+  "charts/episodic_return",
+  "Train/mean_reward",
+  "rewards/iter",
+  "mean_reward",
+  "episode_reward",
+  "episode_reward_mean",
+  "env_runners/episode_return_mean",
+  "AverageEpRet",
+];
+
+export function isReward(name: string): boolean {
+  return rewardNames.includes(name);
+}
+
+/** The reward among logged metrics, the surest name first. */
+export function rewardKeyOf(keys: readonly string[]): string | undefined {
+  return rewardNames.find((name) => keys.includes(name));
+}
 
 /**
  * A reward, or a metric of an evaluation other than its loss, which has a column of its own. YOLO calls its precision
- * and recall `metrics/…`.
+ * and recall `metrics/…`, MMDetection its own `bbox_mAP`.
  */
 export function isOutcome(name: string): boolean {
-  return name === rewardMetric || name.startsWith("metrics/") || (name !== "eval_loss" && isEvaluation(name));
+  if (isReward(name) || /^metrics\/|(?:^|[_/])mAP/.test(name)) return true;
+  return name !== "eval_loss" && isEvaluation(name);
 }
 
 export function isEvaluation(name: string): boolean {

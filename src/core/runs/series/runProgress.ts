@@ -16,7 +16,7 @@ export interface RunProgress {
   /** Last values of the training's and the evaluation's loss, whatever they are called. */
   readonly lastLoss?: number;
   readonly lastEvalLoss?: number;
-  /** Of a training that logs no loss under a known name: the last values of what it logs. */
+  /** The last reward; of a training that logs no loss under a known name, the last values of what it logs. */
   readonly lastMetrics?: readonly (readonly [name: string, value: number])[];
   /** When a log was last written to, by its own times where its file was copied later; milliseconds since 1970. */
   readonly lastWrittenMs?: number;

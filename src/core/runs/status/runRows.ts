@@ -9,7 +9,7 @@ import {
   plural,
 } from "../../text/quantities";
 import type { Run, RunCheckpoint } from "../run";
-import { isEvaluationLoss, rewardMetric } from "../series/outcomeMetrics";
+import { isEvaluationLoss, isReward } from "../series/outcomeMetrics";
 import { findDeletable } from "./deletable";
 import { isBeingSaved, isTraining } from "./liveness";
 
@@ -97,7 +97,8 @@ export function stepsOf({ checkpoints, progress, maxSteps }: Run): {
 
 function progressFacts(run: Run): string[] {
   const { done, planned } = stepsOf(run);
-  if (done === undefined) return [];
+  const { epoch } = run.progress ?? {};
+  if (done === undefined) return epoch === undefined ? [] : [`epoch ${formatNumber(epoch)}`];
   // A plan that was changed on resuming is below what was done: then it says nothing.
   const of = planned === undefined || planned < done ? "" : ` of ${formatCount(planned)}`;
   return [`step ${formatCount(done)}${of}`];
@@ -178,7 +179,7 @@ function metricFact(checkpoint: RunCheckpoint, name: string): string[] {
   const value = metricOf(checkpoint, name);
   const { metrics = [] } = checkpoint;
   // Several evaluation sets have no loss of all; what reinforcement learning is judged by is its reward.
-  const stands = (key: string) => (name === "loss" ? key === rewardMetric : isEvaluationLoss(key));
+  const stands = (key: string) => (name === "loss" ? isReward(key) : isEvaluationLoss(key));
   if (name === "loss" || (name === "eval_loss" && value === undefined)) {
     const others = metrics.filter(([key]) => stands(key)).slice(0, maxStandIns);
     const told = others.map(([key, one]) => `${shortNames.get(key) ?? key} ${formatAligned(one)}`);

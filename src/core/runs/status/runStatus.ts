@@ -1,7 +1,7 @@
 import type { Problem } from "../../problem/problem";
 import type { LogFile, LogFormatId } from "../logs/logFormat";
 import type { MetricValue, Run, RunCheckpoint } from "../run";
-import { type MetricSeries, valueAtStep } from "../series/metricSeries";
+import { countsEpochs, type MetricSeries, valueAtStep } from "../series/metricSeries";
 import { isOutcome, maxOutcomes } from "../series/outcomeMetrics";
 import { evalLossKeyOf, lossKeyOf, type RunProgress } from "../series/runProgress";
 
@@ -49,11 +49,27 @@ export function runStatusOf(
   return {
     progress: followed.progress(),
     notes: followed.notes(),
-    values: checkpoints.map(({ step, epoch }) => {
-      if (step !== undefined) return valuesBy((series) => valueAtStep(series, step));
-      return epoch === undefined ? [] : valuesBy((series) => valueAtEpoch(series, epoch));
-    }),
+    values: checkpoints.map((checkpoint) =>
+      valuesBy((series) => valueAt(series, checkpoint, countsFromOne(keys) ? 1 : 0)),
+    ),
   };
+}
+
+/** Ultralytics counts epochs from 1 in its table and from 0 in its checkpoints. */
+function countsFromOne(keys: readonly string[]): boolean {
+  return keys.some((key) => /^metrics\/(?:.*\([BMP]\)|accuracy_top\d)$/.test(key));
+}
+
+/** On an axis of epochs a checkpoint is at its epoch, and its step means something only where that may be one. */
+function valueAt(
+  series: MetricSeries,
+  { step, epoch }: Pick<RunCheckpoint, "step" | "epoch">,
+  epochOffset: number,
+): number | undefined {
+  if (step === undefined || (epoch !== undefined && countsEpochs(series)))
+    return epoch === undefined ? undefined : valueAtEpoch(series, epoch + epochOffset);
+  const isBeyond = countsEpochs(series) && step > (series.steps.at(-1) ?? 0);
+  return isBeyond ? undefined : valueAtStep(series, step);
 }
 
 /** For a checkpoint that only counts passes over the data: the value of that epoch, not of one before it. */

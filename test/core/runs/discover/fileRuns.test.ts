@@ -43,6 +43,56 @@ describe("a YOLO training", () => {
   });
 });
 
+describe("a YOLO training that still runs", () => {
+  const rows = (first: number) =>
+    [0, 1, 2].map((epoch) => `${epoch + first}, ${0.1 * (epoch + 1)}`).join("\n");
+
+  it("has the values of the epoch of a checkpoint, and not those of the steps of its average", async () => {
+    const files = (table: string) => ({ "/ws/exp/results.csv": table, "/ws/exp/weights/best.pt": weights });
+    const unfinished = () => ({ progress: { epoch: 1, step: 30 } });
+    const five = await read(files(`epoch, metrics/mAP_0.5\n${rows(0)}\n`), unfinished);
+    expect(five.checkpoints[0]?.metrics).toEqual([["metrics/mAP_0.5", 0.2]]);
+    expect(five.progress).toMatchObject({ epoch: 2 });
+    expect(five.progress).not.toHaveProperty("step");
+    // Ultralytics writes the epoch from 1 in its table, from 0 in its checkpoints.
+    const eight = await read(files(`epoch,metrics/mAP50(B)\n${rows(1)}\n`), unfinished);
+    expect(eight.checkpoints[0]?.metrics).toEqual([["metrics/mAP50(B)", 0.2]]);
+  });
+});
+
+describe("other logs beside checkpoints", () => {
+  it("of MMCV are read by their names, with steps that go on over the epochs", async () => {
+    const lines = [1, 2].flatMap((epoch) =>
+      [50, 100].map((iter) => JSON.stringify({ mode: "train", epoch, iter, loss: epoch + iter / 1000 })),
+    );
+    lines.push(JSON.stringify({ mode: "val", epoch: 2, iter: 7, bbox_mAP: 0.5 }));
+    const log = `${lines.join("\n")}\n`;
+    const run = await read({ "/ws/w/20230101_000000.log.json": log, "/ws/w/epoch_2.pth": weights }, () => ({
+      progress: { epoch: 2, step: 200 },
+    }));
+    expect(run.checkpoints[0]).toMatchObject({ loss: 2.1, metrics: [["bbox_mAP", 0.5]] });
+    expect(run.progress).toMatchObject({ step: 200, lastLoss: 2.1 });
+  });
+
+  it("of reinforcement learning say the reward, also without a checkpoint", async () => {
+    const table = "time/total_timesteps,rollout/ep_rew_mean,train/loss\n2048,1.5,0.2\n4096,2.5,0.1\n";
+    const run = await read({ "/ws/c/progress.csv": table });
+    expect(run.progress).toMatchObject({ step: 4096, lastMetrics: [["rollout/ep_rew_mean", 2.5]] });
+  });
+
+  it("of MLflow 3 have the model that their run logged beside it", async () => {
+    const run = "/ws/mlruns/1/00aa";
+    const model = "/ws/mlruns/1/models/m-0011";
+    const found = await search({
+      [`${run}/meta.yaml`]: "run_id: 00aa\nrun_name: bold-cat\nstatus: 3\n",
+      [`${run}/metrics/loss`]: "1700000000000 0.5 3\n",
+      [`${model}/meta.yaml`]: "model_id: m-0011\nsource_run_id: 00aa\n",
+      [`${model}/artifacts/data/model.pth`]: weights,
+    });
+    expect(outline(found.runs)).toEqual({ "bold-cat": ["model.pth"] });
+  });
+});
+
 describe("single files", () => {
   it("of .pth.tar are checkpoints, and the one called best is the best", async () => {
     const run = await read({
@@ -66,21 +116,77 @@ describe("single files", () => {
     const rows = run.checkpoints.map(({ name, loss, best, problems }) => [name, loss, best, codes(problems)]);
     expect(rows).toEqual([
       ["epoch=0-train_loss=0.9.ckpt", 0.9, false, []],
-      ["epoch=1-train_loss=0.69-v1.ckpt", 0.69, false, ["IdenticalFiles"]],
       ["epoch=1-train_loss=0.69.ckpt", 0.69, true, ["IdenticalFiles"]],
+      ["epoch=1-train_loss=0.69-v1.ckpt", 0.69, false, ["IdenticalFiles"]],
     ]);
   });
 
-  it("of Lightning whose name was taken tell so", async () => {
+  it("of Lightning whose name was taken tell so, whatever their sizes", async () => {
     const run = await read({
       "/ws/out/epoch=1-step=5.ckpt": "one",
       "/ws/out/epoch=1-step=5-v1.ckpt": "another",
+      "/ws/out/last.ckpt": "one",
+      "/ws/out/last-v1.ckpt": "two",
     });
     const told = run.checkpoints.map(({ name, problems }) => [name, codes(problems)]);
     expect(told).toEqual([
+      ["epoch=1-step=5.ckpt", ["IdenticalFiles"]],
       ["epoch=1-step=5-v1.ckpt", ["NameTaken"]],
-      ["epoch=1-step=5.ckpt", []],
+      ["last.ckpt", ["IdenticalFiles"]],
+      ["last-v1.ckpt", ["NameTaken"]],
     ]);
+  });
+
+  it("of models of different shapes are several trainings, and a pair of nets is one", async () => {
+    const shaped = (path: string) => {
+      const key = /h\d+|_D_|_G_|last(?=-v1)/.exec(path)?.[0] ?? "";
+      return { shapes: { key, parameterCount: 10 } };
+    };
+    const sweep = ["mlp_h8_e1.pt", "mlp_h8_e2.pt", "mlp_h16_e1.pt", "mlp_h16_e2.pt"];
+    const found = await search(Object.fromEntries(sweep.map((name) => [`/ws/${name}`, weights])), {
+      peek: async (path) => ({ ...nothing, ...shaped(path) }),
+    });
+    expect(outline(found.runs)).toEqual({
+      "ws (mlp_h8)": ["mlp_h8_e1.pt", "mlp_h8_e2.pt"],
+      "ws (mlp_h16)": ["mlp_h16_e1.pt", "mlp_h16_e2.pt"],
+    });
+    expect(found.runs.map(({ problems }) => codes(problems))).toEqual([
+      ["SeveralTrainings"],
+      ["SeveralTrainings"],
+    ]);
+    const pair = await search(
+      { "/ws/x_G_1.pt": weights, "/ws/x_D_1.pt": weights, "/ws/x_G_2.pt": weights, "/ws/x_D_2.pt": weights },
+      { peek: async (path) => ({ ...nothing, ...shaped(path) }) },
+    );
+    expect(only(pair.runs).problems).toEqual([]);
+  });
+
+  it("without an ending are found by the roles of their nets, beside their optimizers", async () => {
+    const run = await read({
+      "/ws/out/TD3_Hopper-v2_0_actor": weights,
+      "/ws/out/TD3_Hopper-v2_0_actor_optimizer": weights,
+      "/ws/out/TD3_Hopper-v2_0_critic": weights,
+      "/ws/out/README": "text",
+    });
+    expect(run.checkpoints.map(({ name }) => name)).toEqual([
+      "TD3_Hopper-v2_0_actor",
+      "TD3_Hopper-v2_0_critic",
+    ]);
+  });
+
+  it("of a pair of nets have the step of their names", async () => {
+    const run = await read({ "/ws/44k/G_1000.pth": weights, "/ws/44k/D_1000.pth": weights }, () => ({
+      progress: { epoch: 7 },
+    }));
+    expect(run.checkpoints.map(({ name, step, epoch }) => [name, step, epoch])).toEqual([
+      ["D_1000.pth", 1000, 7],
+      ["G_1000.pth", 1000, 7],
+    ]);
+  });
+
+  it("are no stage of a pipeline because one is called final", async () => {
+    const run = await read({ "/ws/svd/out/model_final.pt": weights, "/ws/svd/out/model_1.pt": weights });
+    expect(run.checkpoints.map(({ stage }) => stage)).toEqual([undefined, undefined]);
   });
 
   it("of ai-toolkit have the step of their name or their metadata, the final one last", async () => {

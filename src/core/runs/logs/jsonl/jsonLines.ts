@@ -18,6 +18,9 @@ export class JsonLinesParser extends LineParser {
   protected config: readonly ConfigRow[] = [];
   private summary: readonly SummaryRow[] = [];
   private lastStep = Number.NaN;
+  private lastEpoch = Number.NaN;
+  private lastIter = 0;
+  private iterBase = 0;
   private rows = 0;
   private otherLines = 0;
   private withoutStep = 0;
@@ -39,8 +42,15 @@ export class JsonLinesParser extends LineParser {
     this.rows++;
     this.takePlan(row, values);
     const stepField = stepFieldOf((name) => values.has(name));
-    const step = this.stepOf(stepField === undefined ? undefined : values.get(stepField));
     const epoch = values.get("epoch") ?? Number.NaN;
+    const mode = memberOf(row, "mode");
+    const logged = stepField === undefined ? undefined : values.get(stepField);
+    const ofEpoch = stepField === "iter" && typeof mode === "string" && Number.isFinite(epoch);
+    // The place of a validation is where the training stood.
+    const isBeside = ofEpoch && mode !== "train";
+    const step = this.stepOf(
+      ofEpoch && !isBeside ? this.countOn(logged, epoch) : isBeside ? undefined : logged,
+    );
     if (stepField !== undefined) values.delete(stepField);
     values.delete("epoch");
     const wallTime = this.takeTime(row, values);
@@ -64,6 +74,11 @@ export class JsonLinesParser extends LineParser {
     const tell = (code: string, message: string) => problems.push({ severity: "info", code, message });
     if (this.otherLines > 0)
       tell("LogLinesSkipped", `${plural(this.otherLines, "line")} of the log hold no JSON object.`);
+    if (this.iterBase > 0) {
+      const counted =
+        "The log counts iterations anew in each epoch: steps are those that it logged, added up, and may be fewer than were done.";
+      tell("LogStepsCounted", counted);
+    }
     if (this.withoutStep > 0) {
       const rows = plural(this.withoutStep, "row");
       tell("LogStepsMissing", `Without a step: ${rows}, placed by the order in which they were written.`);
@@ -81,6 +96,9 @@ export class JsonLinesParser extends LineParser {
     copy.config = this.config;
     copy.summary = this.summary;
     copy.lastStep = this.lastStep;
+    copy.lastEpoch = this.lastEpoch;
+    copy.lastIter = this.lastIter;
+    copy.iterBase = this.iterBase;
     copy.rows = this.rows;
     copy.otherLines = this.otherLines;
     copy.withoutStep = this.withoutStep;
@@ -97,6 +115,15 @@ export class JsonLinesParser extends LineParser {
     values.set("global_step", Number(step));
     this.maxSteps = Number(planned);
     this.ended = Number(step) === this.maxSteps;
+  }
+
+  /** MMCV counts `iter` anew in each epoch: what was logged of the epochs before is added. */
+  private countOn(iter: number | undefined, epoch: number): number | undefined {
+    if (iter === undefined) return undefined;
+    if (epoch > this.lastEpoch && iter <= this.lastIter) this.iterBase += this.lastIter;
+    this.lastEpoch = epoch;
+    this.lastIter = iter;
+    return this.iterBase + iter;
   }
 
   private stepOf(logged: number | undefined): number {

@@ -1,18 +1,19 @@
-import type { Files } from "../../bytes/files";
-import { mapParallel } from "../../bytes/mapParallel";
-import { plural } from "../../text/quantities";
-import type { LogFile, LogFormatId } from "../logs/logFormat";
+import type { Files } from "../../../bytes/files";
+import { mapParallel } from "../../../bytes/mapParallel";
+import { plural } from "../../../text/quantities";
+import type { LogFile, LogFormatId } from "../../logs/logFormat";
 import {
   isGroupingFolder,
   isSplitFolder,
   isStartFolder,
   isVersionFolder,
   isWandbRunFolder,
-} from "../logs/logNames";
-import { readMlflowFacts } from "../logs/mlflow/mlflow";
+} from "../../logs/logNames";
+import { readMlflowFacts } from "../../logs/mlflow/mlflow";
+import type { RunDraft } from "../runDraft";
+import type { Folder } from "../walkFolders";
 import { findLogFolders, isMoreOfItsParent, type LogFolder } from "./logFolders";
-import type { RunDraft } from "./runDraft";
-import type { Folder } from "./walkFolders";
+import { joinMlflowModels } from "./mlflowModels";
 
 /** A run with more is a folder that everybody logs into. */
 const maxLogsOfRun = 500;
@@ -51,8 +52,9 @@ export async function placeLogs(
   const withLogs = drafts.map((draft) => addLogs(draft, placed.get(draft) ?? []));
   const unowned = [...alone].filter(([, found]) => found.some(({ certain }) => certain));
   const own = unowned.map(([folder, found]) => draftLog(folder, found));
-  await nameMlflowRuns(files, [...withLogs, ...own], signal);
-  return [...withLogs, ...own];
+  const joined = await joinMlflowModels(files, [...withLogs, ...own], signal);
+  await nameMlflowRuns(files, joined, signal);
+  return joined;
 }
 
 /** Where the runs are, to find the one that a log lies in. */

@@ -1,7 +1,7 @@
-import { joinPath } from "../../bytes/paths";
-import type { LogFile } from "../logs/logFormat";
-import { isSplitFolder, isWandbRunFolder, logOfName } from "../logs/logNames";
-import type { Folder } from "./walkFolders";
+import { joinPath } from "../../../bytes/paths";
+import type { LogFile } from "../../logs/logFormat";
+import { isSplitFolder, isWandbRunFolder, logOfName } from "../../logs/logNames";
+import type { Folder } from "../walkFolders";
 
 /** A folder with logs. */
 export interface LogFolder {
