@@ -1,12 +1,13 @@
 import { resolve } from "node:path";
 import { mergePlanReport, mergePlanText, mergeReport, mergeText } from "../core/report/mergeReport";
 import { CheckpointSession } from "../core/session/checkpointSession";
-import { merge, planMerge, type WeightedAdapter } from "../core/transform/model/merge";
+import { merge, planMerge } from "../core/transform/model/merge";
 import { nodeFiles } from "../worker/nodeFiles";
 import { defineCommand, jsonFlag, noUserStage } from "./command";
 import { makeOptions } from "./makeOptions";
 import { modelFlags, outOf, readModelFlags } from "./modelFlags";
 import { UsageError } from "./usageError";
+import { openWeighted } from "./weightedAdapters";
 
 export const mergeCommand = defineCommand({
   usage:
@@ -16,15 +17,10 @@ export const mergeCommand = defineCommand({
     if (base === undefined || adapters.length === 0) throw new UsageError("merge needs BASE and an ADAPTER.");
     const { dtype, maxShardBytes, replace } = readModelFlags(values);
     const scale = values.scale === undefined ? 1 : numberOf(values.scale);
-    const open = (path: string) => CheckpointSession.open(nodeFiles, resolve(path), noUserStage);
-    const weighted: WeightedAdapter[] = [];
-    for (const text of adapters) {
-      const { path, weight } = splitWeight(text);
-      weighted.push({ session: await open(path), weight: weight * scale });
-    }
+    const weighted = await openWeighted(adapters);
     const request = {
-      base: await open(base),
-      adapters: weighted,
+      base: await CheckpointSession.open(nodeFiles, resolve(base), noUserStage),
+      adapters: weighted.map(({ session, weight }) => ({ session, weight: weight * scale })),
       ...(dtype === undefined ? {} : { dtype }),
     };
     if (values["dry-run"]) {
@@ -40,12 +36,6 @@ export const mergeCommand = defineCommand({
       : { failed: false, text: mergeText(merged) };
   },
 });
-
-/** A path may hold colons, as on Windows: only a number at its end is a weight. */
-function splitWeight(text: string): { readonly path: string; readonly weight: number } {
-  const found = /^(.+):([+-]?\d+(?:\.\d+)?)$/.exec(text);
-  return found === null ? { path: text, weight: 1 } : { path: found[1] ?? "", weight: Number(found[2]) };
-}
 
 function numberOf(text: string): number {
   const value = Number(text);

@@ -1,23 +1,30 @@
 import { resolve } from "node:path";
 import { baseProblems } from "../core/base/baseProblems";
 import { CheckpointError } from "../core/problem/checkpointError";
+import { verifyMergeReport, verifyMergeText } from "../core/report/verifyMergeReport";
 import { unreadableReport, verifyCheckpoint, verifyText, withProblems } from "../core/report/verifyReport";
 import { CheckpointSession } from "../core/session/checkpointSession";
+import { verifyMerge } from "../core/transform/model/verifyMerge";
 import { nodeFiles } from "../worker/nodeFiles";
 import { findInTensors } from "../worker/numbers/findInTensors";
 import { baseSearch } from "./baseSearch";
 import { defineCommand, jsonFlag, noUserStage, onePath } from "./command";
+import { UsageError } from "./usageError";
+import { openWeighted } from "./weightedAdapters";
 
 export const verifyCommand = defineCommand({
-  usage: "verify PATH [--base PATH] [--quick] [--strict] [--json]",
+  usage:
+    "verify PATH [--base PATH] [--quick] [--strict] [--json]\n  checkpoint-explorer verify MERGED --base BASE --adapter ADAPTER[:WEIGHT] [--json]",
   options: {
     ...jsonFlag,
     base: { type: "string" },
+    adapter: { type: "string", multiple: true },
     quick: { type: "boolean", default: false },
     strict: { type: "boolean", default: false },
   },
-  async run(paths, { json, base, quick, strict }) {
+  async run(paths, { json, base, adapter, quick, strict }) {
     const path = onePath(paths);
+    if (adapter !== undefined) return verifyMerged(path, base, adapter, json);
     const report = await CheckpointSession.open(nodeFiles, resolve(path), noUserStage).then(
       async (session) => {
         const report = await verifyCheckpoint(path, session, quick ? undefined : readValues);
@@ -35,5 +42,25 @@ export const verifyCommand = defineCommand({
   },
   failure: (paths, problem) => unreadableReport(paths[0] ?? "", problem),
 });
+
+/** Whether a model is its base with adapters merged into it. */
+async function verifyMerged(
+  path: string,
+  base: string | undefined,
+  adapters: readonly string[],
+  json: boolean,
+) {
+  if (base === undefined) throw new UsageError("Merged into what? Name the base with --base.");
+  const open = (each: string) => CheckpointSession.open(nodeFiles, resolve(each), noUserStage);
+  const verified = await verifyMerge({
+    merged: await open(path),
+    base: await open(base),
+    adapters: await openWeighted(adapters),
+  });
+  const failed = !verified.isMerged;
+  return json
+    ? { failed, report: verifyMergeReport(path, verified) }
+    : { failed, text: verifyMergeText(path, verified) };
+}
 
 const readValues = (session: CheckpointSession) => findInTensors(session, { stats: true, sha256: false });

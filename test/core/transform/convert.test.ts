@@ -2,47 +2,28 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { CheckpointSession } from "../../../src/core/session/checkpointSession";
-import { decodeTensor } from "../../../src/core/tensors/decode";
-import { elementCount } from "../../../src/core/tensors/tensor";
 import { average } from "../../../src/core/transform/model/average";
 import { type ConvertOptions, convert, planConversion } from "../../../src/core/transform/model/convert";
 import { editConfig } from "../../../src/core/transform/model/editConfig";
 import { nodeFiles } from "../../../src/worker/nodeFiles";
 import { nodeSink } from "../../../src/worker/nodeSink";
 import { safetensorsFile } from "../../support/made/safetensorsFile";
+import { openSession, valuesOf } from "../../support/made/tensorFiles";
 import { projectRoot } from "../../support/projectRoot";
 
 const folder = mkdtempSync(join(tmpdir(), "convert-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const open = (path: string) => CheckpointSession.open(nodeFiles, path, () => undefined);
-
 async function converted(path: string, out: string, options: ConvertOptions, maxShardBytes = 5e9) {
   return convert({
     files: nodeFiles,
     sink: nodeSink,
-    source: await open(path),
+    source: await openSession(path),
     options,
     path: join(folder, out),
     replace: false,
     maxShardBytes,
   });
-}
-
-async function valuesOf(path: string): Promise<ReadonlyMap<string, readonly number[]>> {
-  const session = await open(path);
-  const reader = session.tensorReader();
-  try {
-    const values = new Map<string, readonly number[]>();
-    for (const tensor of session.checkpoint.tensors) {
-      const bytes = await reader.read(tensor);
-      values.set(tensor.name, [...decodeTensor(bytes, tensor.dtype, elementCount(tensor.shape))]);
-    }
-    return values;
-  } finally {
-    await reader.close();
-  }
 }
 
 function writeModel(name: string, tensors: Readonly<Record<string, readonly number[]>>): string {
@@ -117,7 +98,7 @@ describe("a model converted to safetensors", () => {
 
   test("of a training's file is the model alone, under its own names, or the optimizer", async () => {
     const source = join(projectRoot, "test/fixtures/torch/training.pt");
-    const session = await open(source);
+    const session = await openSession(source);
     const model = await planConversion(session, { only: "model" });
     const optimizer = await planConversion(session, { only: "optimizer" });
     const names = model.tensors.map(({ name }) => name);
@@ -137,7 +118,7 @@ describe("a model converted to safetensors", () => {
       average({
         files: nodeFiles,
         sink: nodeSink,
-        snapshots: await Promise.all(paths.map(open)),
+        snapshots: await Promise.all(paths.map(openSession)),
         weights,
         path: join(folder, out),
         replace: false,

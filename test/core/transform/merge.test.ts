@@ -2,19 +2,15 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { CheckpointSession } from "../../../src/core/session/checkpointSession";
-import { decodeTensor } from "../../../src/core/tensors/decode";
-import { elementCount } from "../../../src/core/tensors/tensor";
 import { merge, planMerge } from "../../../src/core/transform/model/merge";
 import { nodeFiles } from "../../../src/worker/nodeFiles";
 import { nodeSink } from "../../../src/worker/nodeSink";
+import { openSession, valuesOf } from "../../support/made/tensorFiles";
 import { projectRoot } from "../../support/projectRoot";
 
 const fixtures = join(projectRoot, "test/fixtures/merge");
 const folder = mkdtempSync(join(tmpdir(), "merge-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-const open = (path: string) => CheckpointSession.open(nodeFiles, path, () => undefined);
 
 async function merged(
   base: string,
@@ -24,9 +20,9 @@ async function merged(
   return merge({
     files: nodeFiles,
     sink: nodeSink,
-    base: await open(base),
+    base: await openSession(base),
     adapters: await Promise.all(
-      adapters.map(async ([path, weight]) => ({ session: await open(path), weight })),
+      adapters.map(async ([path, weight]) => ({ session: await openSession(path), weight })),
     ),
     path: join(folder, out),
     replace: false,
@@ -34,18 +30,6 @@ async function merged(
     toolVersion: "1.2.3",
     now: new Date(0),
   });
-}
-
-async function valuesOf(path: string): Promise<ReadonlyMap<string, readonly number[]>> {
-  const session = await open(path);
-  const reader = session.tensorReader();
-  const values = new Map<string, readonly number[]>();
-  for (const tensor of session.checkpoint.tensors)
-    values.set(tensor.name, [
-      ...decodeTensor(await reader.read(tensor), tensor.dtype, elementCount(tensor.shape)),
-    ]);
-  await reader.close();
-  return values;
 }
 
 /** Doubles are summed in another order by torch: a value may be the neighbour of the one that torch rounds to. */
@@ -146,8 +130,8 @@ describe("an adapter merged into its base", () => {
 
   test("is planned without a byte of weights", async () => {
     const plan = await planMerge({
-      base: await open(join(fixtures, "base")),
-      adapters: [{ session: await open(join(fixtures, "kinds")), weight: 1 }],
+      base: await openSession(join(fixtures, "base")),
+      adapters: [{ session: await openSession(join(fixtures, "kinds")), weight: 1 }],
     });
     expect([plan.modules, plan.changes.size, plan.replaced.size]).toEqual([3, 3, 1]);
   });

@@ -2,20 +2,19 @@ import { modulePath } from "../../adapter/loraKey";
 import type { LoraModule } from "../../adapter/loraModule";
 import { BaseWeights, fits } from "../../base/baseWeights";
 import type { TensorReader } from "../../checkpoint/tensorReader";
-import { CheckpointError } from "../../problem/checkpointError";
 import type { CheckpointSession } from "../../session/checkpointSession";
 import { relativePathFrom, stageFileText } from "../../stage/stageFileText";
 import { decodeTensor } from "../../tensors/decode";
 import { encodeValues, isWritableDtype, type WritableDtype } from "../../tensors/encode";
 import type { ReadTensorRange } from "../../tensors/readTensorRange";
-import { readAllValues, readValues } from "../../tensors/readValues";
+import { readValues } from "../../tensors/readValues";
 import { elementCount, storedType, type Tensor } from "../../tensors/tensor";
-import { loadFactors, UpdateUnavailableError } from "../../update/factors";
 import { carriedFiles } from "./carriedFiles";
 import { addCost, type CastCost, noCost } from "./castPieces";
 import { type ConvertPlan, configChange, outputOf, planConversion, refuseOverflow } from "./convert";
-import { addMergeCost, addUpdates, lostShare, type MergeCost, type MergedUpdate } from "./mergedUpdate";
-import { mergeableAdapter } from "./mergeRefusal";
+import { loadUpdate, type PlannedUpdate } from "./loadUpdate";
+import { addMergeCost, addUpdates, lostShare, type MergeCost } from "./mergedUpdate";
+import { mergeableAdapter, notMergeable } from "./mergeRefusal";
 import type { OutputTensor } from "./modelOutput";
 import { type ModelTarget, type WrittenModel, writeModel } from "./writeModel";
 
@@ -42,12 +41,6 @@ export interface MergePlan {
   /** By the base's tensor: the one that an adapter saved whole in its place. */
   readonly replaced: ReadonlyMap<Tensor, { readonly session: CheckpointSession; readonly tensor: Tensor }>;
   readonly modules: number;
-}
-
-interface PlannedUpdate {
-  readonly session: CheckpointSession;
-  readonly module: LoraModule;
-  readonly weight: number;
 }
 
 export interface MergedModule {
@@ -138,10 +131,6 @@ function refuseWeight(
     );
 }
 
-function notMergeable({ checkpoint }: CheckpointSession, message: string): CheckpointError {
-  return new CheckpointError("NotMergeable", message, undefined, checkpoint.path);
-}
-
 /**
  * Writes base + Σ weight · ΔW as safetensors, weight by weight, each rounded once, and reads it back. What rounding took
  * of every update is told.
@@ -213,9 +202,7 @@ async function* mergedPieces(
 ): AsyncIterable<Uint8Array> {
   const [rows = 1, ...rest] = tensor.shape;
   const columns = elementCount(rest);
-  const loaded = await Promise.all(
-    updates.map((update) => load(update, tensor, rows, columns, readOf, signal)),
-  );
+  const loaded = await Promise.all(updates.map((update) => loadUpdate(update, tensor, readOf, signal)));
   const cost: MergeCost = {
     module: loaded.map(({ module }) => module).join(" + "),
     updateSquares: 0,
@@ -235,50 +222,6 @@ async function* mergedPieces(
     yield encoded;
   }
   costs.push(cost);
-}
-
-async function load(
-  { session, module, weight }: PlannedUpdate,
-  tensor: Tensor,
-  rows: number,
-  columns: number,
-  readOf: MergedTensor["readOf"],
-  signal: AbortSignal | undefined,
-): Promise<MergedUpdate> {
-  const read = readOf(session);
-  const whole = (part: Tensor) => read(part, 0, part.byteSize, signal);
-  try {
-    const { a, b, scale, finite } = await loadFactors(module, whole, signal);
-    if (!finite) throw notMergeable(session, `${module.module} holds NaN or infinite values.`);
-    const isTurned = keepsTranspose(session, module, rows, columns);
-    const magnitude =
-      module.magnitude === undefined ? undefined : await readAllValues(module.magnitude, read, signal);
-    if (magnitude !== undefined && (isTurned || magnitude.length !== rows || tensor.shape.length !== 2))
-      throw notMergeable(session, `${module.module}: DoRA is merged for linear layers only.`);
-    return {
-      module: module.module,
-      a,
-      b,
-      scale: scale * weight,
-      isTurned,
-      ...(magnitude === undefined ? {} : { magnitude }),
-    };
-  } catch (error) {
-    if (error instanceof UpdateUnavailableError)
-      throw notMergeable(session, `${module.module}: ${error.message}`);
-    throw error;
-  }
-}
-
-/** GPT-2's Conv1D keeps its weights turned; of a square one only the configuration says so. */
-function keepsTranspose(
-  { adapterConfig }: CheckpointSession,
-  { layout, outFeatures, inFeatures }: LoraModule,
-  rows: number,
-  columns: number,
-): boolean {
-  if (layout === "embedding" || rows !== outFeatures || columns !== inFeatures) return true;
-  return rows === columns && adapterConfig?.fanInFanOut === true;
 }
 
 /** @throws CheckpointError where a square weight does not tell its orientation and the others of the adapter are turned. */

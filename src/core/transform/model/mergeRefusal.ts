@@ -26,8 +26,7 @@ const plainLayouts: ReadonlySet<LoraLayout> = new Set([
  */
 export function mergeableAdapter(session: CheckpointSession): Adapter {
   const { adapter, adapterConfig, checkpoint } = session;
-  const refuse = (message: string) =>
-    new CheckpointError("NotMergeable", message, undefined, checkpoint.path);
+  const refuse = (message: string) => notMergeable(session, message);
   if (adapter === undefined) throw refuse(`${checkpoint.name} is no adapter.`);
   if (adapter.carriesModel)
     throw refuse(`${checkpoint.name} is a whole model with adapters in it; merging takes an adapter alone.`);
@@ -64,4 +63,8 @@ export function mergeableAdapter(session: CheckpointSession): Adapter {
     );
   }
   return adapter;
+}
+
+export function notMergeable({ checkpoint }: CheckpointSession, message: string): CheckpointError {
+  return new CheckpointError("NotMergeable", message, undefined, checkpoint.path);
 }

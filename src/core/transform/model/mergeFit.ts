@@ -1,0 +1,133 @@
+import { decodeTensor } from "../../tensors/decode";
+import { encodeValues, isWritableDtype } from "../../tensors/encode";
+import { unitRoundoff } from "../../update/dtypeRounding";
+
+/**
+ * How well W + c · U explains the weights that were found, summed over pieces. U is the change that the adapter makes
+ * when it is merged whole, c the share of it that is held against them.
+ */
+export interface MergeFit {
+  /** Σ over all values: (M − W)·U, U², (M − W)². */
+  product: number;
+  updateSquares: number;
+  foundSquares: number;
+  /** Σ(R − W)·U for R = W + c·U rounded to the dtype that was found: less than c·ΣU² where rounding swallows. */
+  roundedProduct: number;
+  /** Σ(M − W − c·U)². */
+  missSquares: number;
+  /** Σ of the variance of rounding times U², for the uncertainty of c. */
+  noiseSquares: number;
+  /** Values farther from W + c·U than any rounding explains, and not finite ones. */
+  outside: number;
+  /** Values that are others than those of W rounded, and than those of R. */
+  changed: number;
+  unlike: number;
+}
+
+export function noFit(): MergeFit {
+  return {
+    product: 0,
+    updateSquares: 0,
+    foundSquares: 0,
+    roundedProduct: 0,
+    missSquares: 0,
+    noiseSquares: 0,
+    outside: 0,
+    changed: 0,
+    unlike: 0,
+  };
+}
+
+export interface FitPiece {
+  /** W, M and U, value by value. */
+  readonly base: Float64Array;
+  readonly found: Float64Array;
+  readonly update: Float64Array;
+  /** Dtypes of the weights that were found, and the coarsest that the update may have been computed in. */
+  readonly foundDtype: string;
+  readonly updateDtype: string;
+  /** What a product of the factors is multiplied by, after it was rounded perhaps. */
+  readonly scale: number;
+}
+
+/** Half of the distance between neighbouring values, by the exponent of a double. */
+const halfUlps = new Map<string, Float64Array>();
+
+/** Bits behind the point, and the smallest exponent of normal numbers. */
+const singleMantissa = [23, -126] as const;
+const mantissas: Readonly<Record<string, readonly [bits: number, lowest: number]>> = {
+  F64: [52, -1022],
+  BF16: [7, -126],
+  F16: [10, -14],
+};
+
+function halfUlpsOf(dtype: string): Float64Array {
+  const known = halfUlps.get(dtype);
+  if (known !== undefined) return known;
+  const [bits, lowest] = mantissas[dtype] ?? singleMantissa;
+  const table = Float64Array.from({ length: 2048 }, (_, at) => 2 ** (Math.max(at - 1023, lowest) - bits - 1));
+  halfUlps.set(dtype, table);
+  return table;
+}
+
+/** What else a computation in `F32` may differ by, in parts of a typical change of the piece. */
+const singleSlack = 2 ** -18;
+/** Of the update: of the product, of its scaling, of its terms where they were summed in 16 bits. */
+const updateRoundings = 6;
+
+/** Adds a piece of one weight to the fit of `share`. */
+export function addToFit(fit: MergeFit, piece: FitPiece, share: number): void {
+  const { base, found, update, foundDtype, updateDtype, scale } = piece;
+  const halves = halfUlpsOf(foundDtype);
+  const exact = base.map((value, at) => value + share * (update[at] as number));
+  const rounded = roundedTo(exact, foundDtype);
+  const before = roundedTo(base, foundDtype);
+  const bits = new Uint32Array(exact.buffer);
+  const bitsOfFound = new Uint32Array(found.buffer, found.byteOffset, 2 * found.length);
+  let squares = 0;
+  for (const value of update) squares += value * value;
+  const typical = Math.sqrt(squares / Math.max(1, update.length));
+  // One rounding of the sum, some of the update in its own dtype, where its terms may be larger than itself.
+  const roundings = unitRoundoff(foundDtype) > 2 ** -12 ? 1.001 : 3;
+  const relative = updateRoundings * unitRoundoff(updateDtype) * Math.abs(share);
+  const smallest = (halfUlpsOf(updateDtype)[0] as number) * Math.max(1, Math.abs(scale));
+  const slack = relative * typical + singleSlack * Math.abs(share) * typical + updateRoundings * smallest;
+  for (let at = 0; at < base.length; at++) {
+    const [w, m, u, target] = [base[at], found[at], update[at], exact[at]] as [
+      number,
+      number,
+      number,
+      number,
+    ];
+    const [change, miss] = [m - w, m - target];
+    const exponent = Math.max(
+      ((bits[2 * at + 1] as number) >>> 20) & 2047,
+      ((bitsOfFound[2 * at + 1] as number) >>> 20) & 2047,
+    );
+    const half = halves[exponent] as number;
+    if (m !== rounded[at]) fit.unlike++;
+    if (m !== before[at]) fit.changed++;
+    if (!(Math.abs(miss) <= roundings * half + relative * Math.abs(u) + slack)) fit.outside++;
+    if (!Number.isFinite(miss)) continue;
+    fit.product += change * u;
+    fit.updateSquares += u * u;
+    fit.foundSquares += change * change;
+    fit.roundedProduct += ((rounded[at] as number) - w) * u;
+    fit.missSquares += miss * miss;
+    fit.noiseSquares += ((half * half) / 3) * u * u;
+  }
+}
+
+function roundedTo(values: Float64Array, dtype: string): Float64Array {
+  return isWritableDtype(dtype) ? decodeTensor(encodeValues(values, dtype), dtype, values.length) : values;
+}
+
+/** The share of the update that explains what was found best, if rounding were none. */
+export function plainShare({ product, updateSquares }: MergeFit): number {
+  return product / updateSquares;
+}
+
+/** The standard error of that share, because weights were rounded. */
+export function shareDoubt({ noiseSquares, updateSquares }: MergeFit): number {
+  return Math.sqrt(noiseSquares) / updateSquares;
+}

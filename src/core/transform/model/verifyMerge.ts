@@ -1,0 +1,305 @@
+import { BaseWeights } from "../../base/baseWeights";
+import type { TensorReader } from "../../checkpoint/tensorReader";
+import { CheckpointError } from "../../problem/checkpointError";
+import type { CheckpointSession } from "../../session/checkpointSession";
+import type { LongWork } from "../../session/longWork";
+import { decodeTensor } from "../../tensors/decode";
+import { encodeValues, isWritableDtype } from "../../tensors/encode";
+import type { ReadTensorRange } from "../../tensors/readTensorRange";
+import { readValues } from "../../tensors/readValues";
+import { elementCount, type Tensor } from "../../tensors/tensor";
+import { unitRoundoff } from "../../update/dtypeRounding";
+import { loadUpdate, type PlannedUpdate } from "./loadUpdate";
+import { planMerge, type WeightedAdapter } from "./merge";
+import { addUpdates, type MergedUpdate } from "./mergedUpdate";
+import { addToFit, type FitPiece, type MergeFit, noFit, plainShare, shareDoubt } from "./mergeFit";
+
+/**
+ * - `merged`: the weight is base + ΔW, to the rounding of its dtype.
+ * - `scaled`: it is base + c·ΔW for another c.
+ * - `notMerged`: it is the base's.
+ * - `undecidable`: rounding swallows ΔW whole, so that merged and not merged are the same.
+ * - `different`: it is neither.
+ */
+export type MergeVerdict = "merged" | "scaled" | "notMerged" | "undecidable" | "different";
+
+export interface VerifiedModule {
+  readonly module: string;
+  readonly weight: string;
+  readonly verdict: MergeVerdict;
+  /** What ΔW = scale·B·A is multiplied by in the adapter, and in the weight that was found. */
+  readonly scale: number;
+  readonly foundScale: number | undefined;
+  /** ‖M − W − c·ΔW‖ / ‖c·ΔW‖ at the share that was found. */
+  readonly missShare: number;
+  /** Values that no rounding explains. */
+  readonly outside: number;
+  /** The cosine between the change that was found and ΔW; undefined where one of them is none. */
+  readonly cosine: number | undefined;
+}
+
+export interface VerifiedMerge {
+  readonly isMerged: boolean;
+  readonly modules: readonly VerifiedModule[];
+  /** Weights that an adapter saved whole and that are not those in the result. */
+  readonly notReplaced: readonly string[];
+  /** Weights that no adapter changes and that are others than the base's. */
+  readonly changed: readonly string[];
+  /** Of the base, and not in the result; and the other way round. */
+  readonly missing: readonly string[];
+  readonly extra: readonly string[];
+  /** Weights that are the base's, as they should be. */
+  readonly unchanged: number;
+}
+
+export interface VerifyMergeRequest extends LongWork {
+  readonly merged: CheckpointSession;
+  readonly base: CheckpointSession;
+  readonly adapters: readonly WeightedAdapter[];
+}
+
+/**
+ * Holds a model against base + ΔW, weight by weight and value by value.
+ * @throws CheckpointError those of `planMerge`; `NotMergeable` where the result's weights are quantised.
+ */
+export async function verifyMerge(request: VerifyMergeRequest): Promise<VerifiedMerge> {
+  const { merged, base, adapters, report, signal } = request;
+  const plan = await planMerge(request);
+  const weights = new BaseWeights(merged.checkpoint.tensors);
+  const byName = new Map(merged.checkpoint.tensors.map((tensor) => [tensor.name, tensor]));
+  const readers = new Map(
+    [merged, base, ...adapters.map(({ session }) => session)].map((each) => [each, each.tensorReader()]),
+  );
+  const readOf =
+    (session: CheckpointSession): ReadTensorRange =>
+    (tensor, offset, length) =>
+      (readers.get(session) as TensorReader).readRange(tensor, offset, length, signal);
+  const modules: VerifiedModule[] = [];
+  const [notReplaced, changed, missing]: string[][] = [[], [], []] as [string[], string[], string[]];
+  const seen = new Set<Tensor>();
+  const tied = new Map(plan.conversion.tied);
+  let unchanged = 0;
+  try {
+    for (const [index, { tensor, name }] of plan.conversion.tensors.entries()) {
+      signal?.throwIfAborted();
+      report?.(index, plan.conversion.tensors.length, name);
+      const found = byName.get(name) ?? weights.find(name.replace(/\.weight$/, ""));
+      if (found === undefined) {
+        if (!isTiedHead(base, name)) missing.push(name);
+        continue;
+      }
+      seen.add(found);
+      if (found.shape.join() !== tensor.shape.join()) {
+        changed.push(name);
+        continue;
+      }
+      const updates = plan.changes.get(tensor);
+      const whole = plan.replaced.get(tensor);
+      if (updates !== undefined) {
+        if (!isWritableDtype(found.dtype)) throw quantised(merged, found);
+        modules.push(await verifyWeight({ tensor, found, updates, base, merged, readOf, signal }));
+      } else {
+        const [meant, from] = whole === undefined ? [tensor, base] : [whole.tensor, whole.session];
+        const isSame = await isRounded(meant, readOf(from), found, readOf(merged), signal);
+        if (!isSame) (whole === undefined ? changed : notReplaced).push(name);
+        else if (whole === undefined) unchanged++;
+      }
+    }
+  } finally {
+    await Promise.all([...readers.values()].map((reader) => reader.close()));
+  }
+  const extra = merged.checkpoint.tensors
+    .filter((tensor) => !seen.has(tensor) && !tied.has(tensor.name))
+    .map(({ name }) => name);
+  const isMerged =
+    notReplaced.length + changed.length + missing.length + extra.length === 0 &&
+    modules.every(({ verdict }) => verdict === "merged" || verdict === "undecidable");
+  return { isMerged, modules, notReplaced, changed, missing, extra, unchanged };
+}
+
+function quantised({ checkpoint }: CheckpointSession, { name, dtype }: Tensor): CheckpointError {
+  const message = `${name} is ${dtype}: what rounding to codes left of an update cannot be held against it.`;
+  return new CheckpointError("NotMergeable", message, undefined, checkpoint.path);
+}
+
+/** `save_pretrained` leaves out a head that is the embedding. */
+function isTiedHead({ folder }: CheckpointSession, name: string): boolean {
+  return /(?:^|\.)lm_head\.weight$/.test(name) && folder.config?.value.get("tie_word_embeddings") === true;
+}
+
+interface VerifiedWeight {
+  readonly tensor: Tensor;
+  readonly found: Tensor;
+  readonly updates: readonly PlannedUpdate[];
+  readonly base: CheckpointSession;
+  readonly merged: CheckpointSession;
+  readonly readOf: (session: CheckpointSession) => ReadTensorRange;
+  readonly signal: AbortSignal | undefined;
+}
+
+const pieceValues = 1 << 18;
+/** Rounding swallows more of a small update: each round brings the share nearer. */
+const mostRounds = 6;
+
+async function verifyWeight(weight: VerifiedWeight): Promise<VerifiedModule> {
+  const { tensor, found, updates, readOf, signal } = weight;
+  const loaded = await Promise.all(updates.map((update) => loadUpdate(update, tensor, readOf, signal)));
+  const updateDtype = coarsest([
+    found.dtype,
+    ...updates.flatMap(({ module }) => [module.a.dtype, module.b.dtype]),
+  ]);
+  const scale = loaded[0]?.scale ?? 1;
+  // A result that was rounded to the base's dtype and then stored in a wider one is as exact as it was before.
+  const dtypes = [
+    found.dtype,
+    ...(unitRoundoff(tensor.dtype) > unitRoundoff(found.dtype) ? [tensor.dtype] : []),
+  ];
+  let best: VerifiedModule | undefined;
+  for (const dtype of dtypes) {
+    const verified = await verifyAs(weight, loaded, { foundDtype: dtype, updateDtype, scale });
+    if (best === undefined || verified.verdict !== "different") best = verified;
+    if (best.verdict !== "different") break;
+  }
+  return best as VerifiedModule;
+}
+
+type Dtypes = Pick<FitPiece, "foundDtype" | "updateDtype" | "scale">;
+
+async function verifyAs(
+  weight: VerifiedWeight,
+  loaded: readonly MergedUpdate[],
+  dtypes: Dtypes,
+): Promise<VerifiedModule> {
+  const fitOf = (share: number) => fitWeight(weight, loaded, dtypes, share);
+  const whole = await fitOf(1);
+  const { scale } = dtypes;
+  const told = (verdict: MergeVerdict, fit: MergeFit, share: number | undefined): VerifiedModule => ({
+    module: loaded.map(({ module }) => module).join(" + "),
+    weight: weight.found.name,
+    verdict,
+    scale,
+    foundScale: share === undefined ? undefined : share * scale,
+    missShare: Math.sqrt(fit.missSquares / fit.updateSquares) / Math.abs(share || 1),
+    outside: fit.outside,
+    cosine: cosineOf(fit),
+  });
+  if (whole.unlike === 0)
+    return told(whole.changed === 0 ? "undecidable" : "merged", whole, whole.changed === 0 ? undefined : 1);
+  if (whole.changed === 0) return told("notMerged", whole, 0);
+  if (isFit(whole, 1, dtypes)) return told("merged", whole, 1);
+  const hasScale = loaded.every(({ magnitude }) => magnitude === undefined);
+  const found = hasScale ? await searchShare(whole, scale, dtypes, fitOf) : undefined;
+  if (found === undefined) return told("different", whole, undefined);
+  const { share, fit } = found;
+  return Math.abs(share) <= 6 * shareDoubt(fit) ? told("notMerged", fit, 0) : told("scaled", fit, share);
+}
+
+/**
+ * The share of an update that was merged. Rounding swallows more of a small share than of a large one, so that the plain
+ * least-squares share is only where the search begins: it goes by what each share leaves after rounding.
+ */
+async function searchShare(
+  whole: MergeFit,
+  scale: number,
+  dtypes: Dtypes,
+  fitOf: (share: number) => Promise<MergeFit>,
+): Promise<{ readonly share: number; readonly fit: MergeFit } | undefined> {
+  const { product } = whole;
+  const sign = Math.sign(product) || 1;
+  let last = { share: 1, left: Math.abs(whole.roundedProduct) };
+  const isFine = shareDoubt(whole) < fineDoubt;
+  let share = isFine ? plainShare(whole) : sign * Math.sqrt(Math.abs(product) / last.left);
+  for (let round = 0; round < mostRounds && Number.isFinite(share) && share !== 0; round++) {
+    // What somebody would choose, where it is near.
+    const chosen = [1, 2]
+      .map((digits) => Number((share * scale).toPrecision(digits)) / scale)
+      .filter((each) => Math.abs(each / share - 1) < 0.04);
+    for (const tried of new Set([...chosen, share])) {
+      const fit = await fitOf(tried);
+      if (isFit(fit, tried, dtypes)) return { share: tried, fit };
+      if (tried !== share) continue;
+      const left = Math.abs(fit.roundedProduct);
+      const slope = Math.log(left / last.left) / Math.log(Math.abs(share / last.share));
+      last = { share, left };
+      share *= (Math.abs(product) / left) ** (1 / (slope > 0.2 && slope < 20 ? slope : 2));
+    }
+  }
+  return undefined;
+}
+
+/** All that is left of the doubt about a share is its last digits. */
+const fineDoubt = 1e-4;
+
+function isFit(fit: MergeFit, share: number, { updateDtype }: Dtypes): boolean {
+  const { product, roundedProduct } = fit;
+  if (fit.outside > 0 || roundedProduct === 0) return fit.outside === 0 && fit.unlike === 0;
+  const tolerance = 6 * shareDoubt(fit) + 2 * unitRoundoff(updateDtype) * Math.abs(share);
+  return Math.abs((product / roundedProduct - 1) * share) <= tolerance;
+}
+
+function cosineOf({ product, updateSquares, foundSquares }: MergeFit): number | undefined {
+  const norms = Math.sqrt(updateSquares) * Math.sqrt(foundSquares);
+  return norms > 0 ? product / norms : undefined;
+}
+
+function coarsest(dtypes: readonly string[]): string {
+  return dtypes.reduce((a, b) => (unitRoundoff(b) > unitRoundoff(a) ? b : a));
+}
+
+async function fitWeight(
+  { tensor, found, base, merged, readOf, signal }: VerifiedWeight,
+  loaded: readonly MergedUpdate[],
+  dtypes: Dtypes,
+  share: number,
+): Promise<MergeFit> {
+  const [rows = 1, ...rest] = tensor.shape;
+  const columns = elementCount(rest);
+  const fit = noFit();
+  const step = Math.max(1, Math.floor(pieceValues / Math.max(1, columns)));
+  for (let first = 0; first < rows; first += step) {
+    signal?.throwIfAborted();
+    const count = Math.min(step, rows - first) * columns;
+    const [before, values] = await Promise.all([
+      readValues(tensor, first * columns, count, readOf(base), signal),
+      readValues(found, first * columns, count, readOf(merged), signal),
+    ]);
+    const update = before.slice();
+    addUpdates(update, first, columns, loaded);
+    for (let at = 0; at < count; at++) update[at] = (update[at] as number) - (before[at] as number);
+    addToFit(fit, { base: before, found: values, update, ...dtypes }, share);
+  }
+  return fit;
+}
+
+/** Whether a tensor holds the values of another, rounded to its own dtype. */
+async function isRounded(
+  meant: Tensor,
+  readMeant: ReadTensorRange,
+  found: Tensor,
+  readFound: ReadTensorRange,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  if (meant.shape.join() !== found.shape.join()) return false;
+  const isSameDtype = meant.dtype === found.dtype;
+  if (!isSameDtype && !(isWritableDtype(meant.dtype) && isWritableDtype(found.dtype))) return false;
+  const total = isSameDtype ? meant.byteSize : elementCount(meant.shape);
+  const step = 4 * pieceValues;
+  for (let first = 0; first < total; first += step) {
+    signal?.throwIfAborted();
+    const count = Math.min(step, total - first);
+    if (isSameDtype) {
+      const [a, b] = await Promise.all([readMeant(meant, first, count), readFound(found, first, count)]);
+      if (!a.every((byte, at) => byte === b[at])) return false;
+      continue;
+    }
+    const [a, b] = await Promise.all([
+      readValues(meant, first, count, readMeant, signal),
+      readValues(found, first, count, readFound, signal),
+    ]);
+    const rounded = isWritableDtype(found.dtype)
+      ? decodeTensor(encodeValues(a, found.dtype), found.dtype, count)
+      : a;
+    if (!rounded.every((value, at) => Object.is(value, b[at]) || value === b[at])) return false;
+  }
+  return true;
+}
