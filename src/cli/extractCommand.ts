@@ -11,14 +11,22 @@ import { UsageError } from "./usageError";
 const maxExtractedRank = 128;
 
 export const extractCommand = defineCommand({
-  usage: "extract BASE TUNED (--rank N | --energy SHARE [--max-rank N]) --out DIR [--replace] [--json]",
-  options: { ...jsonFlag, ...makeArguments },
+  usage:
+    "extract BASE TUNED (--rank N | --energy SHARE [--max-rank N]) [--linear-only] --out DIR [--replace] [--json]",
+  options: { ...jsonFlag, ...makeArguments, "linear-only": { type: "boolean", default: false } },
   async run([base, tuned, ...more], values) {
     if (base === undefined || tuned === undefined || more.length > 0)
       throw new UsageError("extract needs BASE and TUNED.");
     const flags = readMakeFlags(values);
     const rule = extractionRule(flags);
-    const result = await extractCheckpoint(resolve(base), resolve(tuned), rule, false, makeOptions(flags));
+    const saveOthers = !values["linear-only"];
+    const result = await extractCheckpoint(
+      resolve(base),
+      resolve(tuned),
+      rule,
+      saveOthers,
+      makeOptions(flags),
+    );
     return values.json
       ? { failed: false, report: extractReport(result) }
       : { failed: false, text: extractText(result) };

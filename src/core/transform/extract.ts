@@ -1,7 +1,7 @@
 import { rangeText } from "../adapter/adapterText";
 import { modulePath } from "../adapter/loraKey";
 import { readDifference, scanDifference } from "../base/weightDifference";
-import { pairWeights, type WeightPair, type WeightPairs } from "../base/weightPairs";
+import { buffer, isPacked, pairWeights, type WeightPair, type WeightPairs } from "../base/weightPairs";
 import type { FileSink } from "../bytes/fileSink";
 import type { Files } from "../bytes/files";
 import type { TensorReader } from "../checkpoint/tensorReader";
@@ -17,8 +17,9 @@ import type { LongWork } from "../session/longWork";
 import type { WritableDtype } from "../tensors/encode";
 import { formatShare, plural } from "../text/quantities";
 import type { AdapterOutput, OutputCopy, OutputFactors, OutputModule } from "./adapterOutput";
-import { extractionProblems } from "./extractionProblems";
+import { extractionProblems, extractionRefusal } from "./extractionProblems";
 import { type ExtractionRule, largestRank, rankOfExtraction, searchSize } from "./extractionRank";
+import { savedModuleNames, savedWhole } from "./extractionScope";
 import { type WrittenAdapter, writeAdapter } from "./writeAdapter";
 
 export interface ExtractRequest extends LongWork {
@@ -58,7 +59,7 @@ export interface ExtractedModule {
 
 export interface ExtractResult extends WrittenAdapter {
   readonly extracted: readonly ExtractedModule[];
-  /** Over all extracted modules. */
+  /** Of the whole difference but what is saved whole: of all extracted modules and of what was left out. */
   readonly energyKept: number;
   readonly problems: readonly Problem[];
 }
@@ -66,7 +67,8 @@ export interface ExtractResult extends WrittenAdapter {
 /**
  * Makes an adapter from a model and its fine-tuned version: the leading singular vectors of every difference, found
  * by randomised SVD. Both models are read matrix by matrix; one difference is in memory at a time.
- * @throws CheckpointError `NothingToExtract` when no linear layer of both models differs.
+ * @throws CheckpointError `NothingToExtract` when no linear layer of both models differs, `NotExtractable` when something
+ * changed that an adapter cannot hold.
  */
 export async function extractAdapter(request: ExtractRequest): Promise<ExtractResult> {
   const extraction = new Extraction(request);
@@ -84,6 +86,7 @@ class Extraction {
   private readonly readers: readonly [TensorReader, TensorReader];
   private readonly normal = normals(seed);
   private readonly extracted: ExtractedModule[] = [];
+  private squareLeftOut = 0;
 
   constructor(private readonly request: ExtractRequest) {
     this.pairs = pairWeights(request.base, request.tuned);
@@ -98,7 +101,13 @@ class Extraction {
     const { request } = this;
     const [changed, others] = [await this.changedLinear(), await this.changedOthers()];
     if (changed.length === 0) throw this.nothingToExtract();
-    const saved = request.saveOthers ? this.savedWith(others) : [];
+    const saved = request.saveOthers ? savedWhole(this.pairs, others) : [];
+    const missing = others.filter((pair) => !saved.includes(pair));
+    const wholeTensors = new Set(saved.map(({ tuned }) => tuned));
+    const refusal = extractionRefusal(this.pairs, changed, missing, wholeTensors, request.saveOthers);
+    if (refusal !== undefined)
+      throw new CheckpointError("NotExtractable", refusal, undefined, request.tuned.checkpoint.path);
+    await this.measureLeftOut(missing);
     const output: AdapterOutput = {
       modules: changed.map((pair) => this.moduleOf(pair)),
       copies: saved.map((pair) => this.copyOf(pair)),
@@ -117,8 +126,7 @@ class Extraction {
       config: this.config(saved),
       provenance: () => this.provenance(),
     });
-    const missing = others.filter((pair) => !saved.includes(pair));
-    const problems = extractionProblems(this.pairs, missing, this.extracted);
+    const problems = extractionProblems(this.pairs, missing, wholeTensors, this.extracted);
     return { ...written, extracted: this.extracted, energyKept: this.energyKept(), problems };
   }
 
@@ -134,13 +142,15 @@ class Extraction {
 
   private async changedOthers(): Promise<WeightPair[]> {
     const changed: WeightPair[] = [];
-    for (const pair of this.pairs.others) if (await this.differs(pair)) changed.push(pair);
+    for (const pair of this.pairs.others)
+      if (!buffer.test(pair.tuned.name) && (await this.differs(pair))) changed.push(pair);
     return changed;
   }
 
   /** Reads until the first difference, which is nearly always in the first piece. */
   private async differs({ base, tuned }: WeightPair): Promise<boolean> {
     if (base.dtype !== tuned.dtype) {
+      if (isPacked(base) || isPacked(tuned)) return true;
       const numbers = await scanDifference({ module: "", base, tuned }, this.readBase, this.readTuned);
       return numbers.norm > 0 || !numbers.finite;
     }
@@ -156,17 +166,13 @@ class Extraction {
     return false;
   }
 
-  /**
-   * PEFT names saved modules by the end of their path and loads each with all its parameters. The bias of a layer
-   * that has factors cannot be saved so.
-   */
-  private savedWith(changed: readonly WeightPair[]): readonly WeightPair[] {
-    const adapted = new Set(this.pairs.linear.map(({ module }) => lastPart(module)));
-    const names = new Set(changed.map((pair) => lastPart(parentModule(pair))));
-    return this.pairs.others.filter((pair) => {
-      const name = lastPart(parentModule(pair));
-      return names.has(name) && !adapted.has(name);
-    });
+  /** What is neither decomposed nor saved is part of the difference all the same. */
+  private async measureLeftOut(missing: readonly WeightPair[]): Promise<void> {
+    for (const pair of missing) {
+      this.step(0, 1, `Measuring ${pair.module}`);
+      const { norm } = await scanDifference(pair, this.readBase, this.readTuned);
+      this.squareLeftOut += norm * norm;
+    }
   }
 
   private readonly readBase = (tensor: WeightPair["base"], offset: number, length: number) =>
@@ -234,7 +240,7 @@ class Extraction {
   }
 
   private energyKept(): number {
-    const total = this.extracted.reduce((sum, { norm }) => sum + norm * norm, 0);
+    const total = this.extracted.reduce((sum, { norm }) => sum + norm * norm, this.squareLeftOut);
     const kept = this.extracted.reduce((sum, { norm, energyKept }) => sum + energyKept * norm * norm, 0);
     return total === 0 ? 1 : kept / total;
   }
@@ -242,7 +248,7 @@ class Extraction {
   private config(saved: readonly WeightPair[]): Readonly<Record<string, unknown>> {
     const { base } = this.request;
     const name = jsonString(base.folder.config?.value.get("_name_or_path"));
-    const savedModules = [...new Set(saved.map((pair) => lastPart(parentModule(pair))))];
+    const savedModules = savedModuleNames(saved);
     return {
       base_model_name_or_path: name === undefined || name === "" ? base.identity : name,
       ...(savedModules.length > 0 ? { modules_to_save: savedModules } : {}),
@@ -309,13 +315,4 @@ function scaledColumns(vectors: Matrix, values: Float64Array, rank: number): Mat
       result.data[i * rank + k] = weight * (vectors.data[k * rows + i] as number);
   }
   return result;
-}
-
-/** The module that holds a parameter. */
-function parentModule({ module }: WeightPair): string {
-  return module.replace(/\.bias$/, "");
-}
-
-function lastPart(module: string): string {
-  return module.slice(module.lastIndexOf(".") + 1);
 }

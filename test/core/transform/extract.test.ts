@@ -125,6 +125,114 @@ describe("extractAdapter", () => {
     expect(result.problems.map(({ code }) => code)).toEqual(["OnlyInOne"]);
   });
 
+  it("takes fused experts apart where the base keeps each by itself, and refuses a base that has them fused", async () => {
+    const files = new MemoryFiles();
+    const path = "model.layers.0.mlp.experts";
+    const parts = ["gate_proj", "up_proj", "down_proj"] as const;
+    const shapes = [
+      [12, 16],
+      [12, 16],
+      [16, 12],
+    ] as const;
+    const shapeOf = (at: number): readonly [number, number] => shapes[at] ?? shapes[0];
+    const old = (expert: number, at: number) => randomMatrix(...shapeOf(at), 10 * expert + at);
+    const tuned = (expert: number, at: number) =>
+      sum(old(expert, at), lowRank(...shapeOf(at), 100 + 10 * expert + at));
+    const single = (of: typeof old) =>
+      [0, 1].flatMap((expert) =>
+        parts.map((part, at) => weight(`${path}.${expert}.${part}.weight`, of(expert, at))),
+      );
+    const joined = (name: string, sizes: readonly number[], matrices: readonly Matrix[]): MemoryTensor => ({
+      name,
+      shape: sizes,
+      values: Float64Array.from(matrices.flatMap(({ data }) => [...data])),
+    });
+    const fused = (of: typeof old) => [
+      joined(`${path}.gate_up_proj`, [2, 24, 16], [of(0, 0), of(0, 1), of(1, 0), of(1, 1)]),
+      joined(`${path}.down_proj`, [2, 16, 12], [of(0, 2), of(1, 2)]),
+    ];
+    writeTensors(files, "/base/model.safetensors", single(old));
+    writeTensors(files, "/tuned/model.safetensors", fused(tuned));
+    await extract(files, { kind: "rank", rank: 3 });
+    const session = await CheckpointSession.open(files, "/out", () => undefined);
+    const reader = session.tensorReader();
+    expect(session.adapter?.modules).toHaveLength(6);
+    for (const module of session.adapter?.modules ?? []) {
+      const [, expert = "", part = ""] = /experts\.(\d)\.(\w+)$/.exec(module.module) ?? [];
+      const at = parts.indexOf(part as "up_proj");
+      const wanted = sum(tuned(Number(expert), at), scaled(old(Number(expert), at), -1));
+      const found = dense(await loadFactors(module, (tensor) => reader.read(tensor)));
+      expect(frobeniusNorm(sum(wanted, scaled(found, -1)))).toBeLessThan(1e-5 * frobeniusNorm(wanted));
+    }
+    files.write("/out/adapter_config.json", "{}");
+    for (const other of [single(tuned), fused(tuned)]) {
+      writeTensors(files, "/base/model.safetensors", [weight("a.weight", q0), ...fused(old)]);
+      writeTensors(files, "/tuned/model.safetensors", [weight("a.weight", sum(q0, dq)), ...other]);
+      await expect(extract(files, { kind: "rank", rank: 3 })).rejects.toMatchObject({
+        code: "NotExtractable",
+        message: expect.stringMatching(/target_parameters/),
+      });
+    }
+  });
+
+  it.each<readonly [string, readonly MemoryTensor[], readonly MemoryTensor[], RegExp]>([
+    ["a layer that the base lacks", [], [weight("layers.1.q.weight", q0)], /fine-tuned model only/],
+    ["a layer that the fine-tuned model lacks", [weight("layers.1.q.weight", q0)], [], /base only/],
+    [
+      "a bias of an adapted layer",
+      [vector("layers.0.q.bias", [1, 2])],
+      [vector("layers.0.q.bias", [1, 3])],
+      /no linear layer/,
+    ],
+    [
+      "a parameter that stands in no module of its own",
+      [vector("A_log", [1, 2])],
+      [vector("A_log", [1, 3])],
+      /no linear layer/,
+    ],
+    ["a layer of another shape", [weight("x.weight", q0)], [weight("x.weight", up0)], /another shape/],
+  ])("refuses %s instead of leaving it out", async (_, base, tuned, reason) => {
+    const files = new MemoryFiles();
+    writeTensors(files, "/base/model.safetensors", [weight("layers.0.q.weight", q0), ...base]);
+    writeTensors(files, "/tuned/model.safetensors", [weight("layers.0.q.weight", sum(q0, dq)), ...tuned]);
+    await expect(extract(files, { kind: "rank", rank: 3 }, true)).rejects.toMatchObject({
+      code: "NotExtractable",
+      message: expect.stringMatching(reason),
+    });
+    expect(await files.stat("/out")).toBeUndefined();
+  });
+
+  it("saves a vocabulary that grew, and counts what it leaves out in the energy", async () => {
+    const files = models();
+    const grown = createMatrix(52, 30, Float64Array.from([...embed.data, ...new Float64Array(60)]));
+    writeTensors(files, "/tuned/model.safetensors", [
+      weight("model.layers.0.q_proj.weight", sum(q0, dq)),
+      weight("model.embed_tokens.weight", grown),
+      vector("model.norm.weight", [1, 2, 1]),
+    ]);
+    writeTensors(files, "/base/model.safetensors", [
+      weight("model.layers.0.q_proj.weight", q0),
+      weight("model.embed_tokens.weight", embed),
+      vector("model.norm.weight", [1, 1, 1]),
+    ]);
+    const whole = await extract(files, { kind: "rank", rank: 3 }, true);
+    expect(whole.problems.map(({ code }) => code)).toEqual(["ResizeFirst"]);
+    const session = await CheckpointSession.open(files, "/out", () => undefined);
+    expect(session.adapterConfig?.modulesToSave).toEqual(["norm", "embed_tokens"]);
+    files.write("/out/adapter_config.json", "{}");
+    writeTensors(files, "/tuned/model.safetensors", [
+      weight("model.layers.0.q_proj.weight", sum(q0, dq)),
+      weight("model.embed_tokens.weight", embed),
+      vector("model.norm.weight", [1, 2, 1]),
+    ]);
+    const square = frobeniusNorm(dq) ** 2;
+    const make = { files, sink: memorySink(files), out: "/linear", replace: false, toolVersion: "1", now };
+    const rule = { kind: "rank", rank: 3 } as const;
+    const linear = await extractCheckpoint("/base", "/tuned", rule, false, make);
+    // The norm's difference of 1 is left out.
+    expect(linear.energyKept).toBeCloseTo(square / (square + 1), 6);
+  });
+
   it("draws the line of rounding for 16-bit weights", async () => {
     const files = new MemoryFiles();
     writeTensors(files, "/base/model.safetensors", [weight("a.weight", randomMatrix(64, 48, 1), "BF16")]);

@@ -1,3 +1,4 @@
+import { withExpertSlices } from "../../base/expertSlices";
 import { rowOrderNote } from "../../names/familySpelling";
 import { type AlignedNames, matchNames, type NameRename, renameText } from "../../names/matchNames";
 import {
@@ -14,7 +15,6 @@ import { compareNames, type NameSeparator, separatorOf } from "../../tensors/nam
 import { storedType, type Tensor } from "../../tensors/tensor";
 import { plural } from "../../text/quantities";
 import { isSameShape } from "./diffPairs";
-import { withExpertSlices } from "./expertSlices";
 import { TiedTensors } from "./tiedTensors";
 
 /** The tensors of one snapshot. */

@@ -1,6 +1,6 @@
-import { canonicalName } from "../../names/canonicalName";
-import { elementCount, type Tensor } from "../../tensors/tensor";
-import { isContiguous } from "../../tensors/tensorLayout";
+import { canonicalName } from "../names/canonicalName";
+import { elementCount, type Tensor } from "../tensors/tensor";
+import { isContiguous } from "../tensors/tensorLayout";
 
 /** Experts of one layer in one tensor, as transformers keeps them since version 5. */
 const fusedName = /^(.*\.experts)\.(gate_up_proj|down_proj)(?:\.weight)?$/;
