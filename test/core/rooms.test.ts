@@ -23,6 +23,15 @@ describe("the rooms of core", () => {
     expect(sentence).toContain("Move what both need down");
   });
 
+  test("what knows pickles is open to the formats alone", () => {
+    const imports = ["formats/pickle/unpickle"];
+    expect(wrongImports([{ file: "formats/torch/torch.ts", imports }])).toEqual([]);
+    const [sentence] = wrongImports([{ file: "optimizer/modelsInside.ts", imports }]);
+    expect(sentence).toContain(
+      "formats/pickle is open to formats alone; what a file holds is a ContentValue",
+    );
+  });
+
   test("a room without a floor is told", () => {
     expect(wrongImports([{ file: "attic/box.ts", imports: [] }])).toEqual([
       "src/core/attic/box.ts: the room attic has no floor. Give it one in test/support/rooms.ts.",

@@ -1,5 +1,4 @@
-import { mergeImports } from "../formats/importFinding";
-import { importProblems } from "../formats/pickle/importReport";
+import { importProblems, mergeImports } from "../formats/importFinding";
 import type { Checkpoint } from "./checkpoint";
 
 /** A checkpoint with the values of its content that take reads of their own, and what was found in these. */

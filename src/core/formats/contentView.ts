@@ -50,6 +50,14 @@ export function membersOf(value: ContentValue | undefined): MapValue | undefined
   return mappingOf(value) ?? attributesOf(value);
 }
 
+/** Attributes as a `torch.nn.Module` has them. */
+export function isModuleState(attributes: MapValue): boolean {
+  return (
+    mappingOf(attributes.get("_parameters")) !== undefined &&
+    mappingOf(attributes.get("_modules")) !== undefined
+  );
+}
+
 /** What is inside a value; nothing for plain values. Made without looking at more than the value itself. */
 export function childrenOf(value: ContentValue): ContentChildren {
   if (value === null || typeof value !== "object") return noChildren;

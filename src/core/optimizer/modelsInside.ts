@@ -1,7 +1,6 @@
 import type { ContentValue, MapValue } from "../formats/contentValue";
-import { attributesOf, childrenOf, mappingOf, sequenceOf } from "../formats/contentView";
+import { attributesOf, childrenOf, isModuleState, mappingOf, sequenceOf } from "../formats/contentView";
 import type { FileContent } from "../formats/format";
-import { isModuleState } from "../formats/pickle/pickleObjectView";
 import { keyText } from "../formats/pythonText";
 import { isBuffer, isNamedAsBuffer } from "../tensors/buffers";
 import type { Tensor } from "../tensors/tensor";

@@ -1,7 +1,6 @@
 import type { ContentValue, MapValue } from "../formats/contentValue";
-import { attributesOf, mappingOf } from "../formats/contentView";
+import { attributesOf, isModuleState, mappingOf } from "../formats/contentView";
 import type { FileContent } from "../formats/format";
-import { isModuleState } from "../formats/pickle/pickleObjectView";
 import { keyText } from "../formats/pythonText";
 import type { Tensor } from "../tensors/tensor";
 

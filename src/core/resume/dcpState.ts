@@ -1,22 +1,19 @@
 import type { Files } from "../bytes/files";
 import { baseName, joinPath } from "../bytes/paths";
 import type { FolderContext } from "../checkpoint/folderContext";
-import { attributesOf, mappingOf, numberOf, stringOf } from "../formats/contentView";
-import { unpickleFrom } from "../formats/pickle/unpickle";
+import { readDcpMetadata } from "../formats/dcp/dcpFolder";
 import { formatCount, plural } from "../text/quantities";
 import { quote } from "../text/quote";
 import { judged, type LayoutFindings, listOrNothing } from "./layoutFindings";
 import type { ResumeCheck, ResumeTopic } from "./resumeReport";
 
 /** What `.metadata`, the directory of a distributed checkpoint of torch, lists. */
-interface DcpMetadata {
+interface DcpDirectory {
   readonly names: readonly string[];
   /** Names of the files that hold the bytes, each with the byte that it must reach. */
   readonly files: ReadonlyMap<string, number>;
 }
 
-/** The directory of a model of a thousand shards has some megabytes. */
-const maxMetadataBytes = 64_000_000;
 const maxNamed = 3;
 
 /**
@@ -71,7 +68,7 @@ async function readFolder(
   files: Files,
   folder: string,
   what: ResumeTopic,
-): Promise<{ check: ResumeCheck; metadata?: DcpMetadata }> {
+): Promise<{ check: ResumeCheck; metadata?: DcpDirectory }> {
   const name = baseName(folder);
   const listed = await listOrNothing(files, folder);
   const present = new Set(listed.map((entry) => entry.name));
@@ -79,7 +76,7 @@ async function readFolder(
     const reason = `${name} has no .metadata, which is written last: the save did not finish.`;
     return { check: judged(what, "error", reason) };
   }
-  const metadata = await readMetadata(files, joinPath(folder, ".metadata"));
+  const metadata = await readDirectory(files, joinPath(folder, ".metadata"));
   if (metadata === undefined) {
     return {
       check: judged(
@@ -109,7 +106,7 @@ async function readFolder(
 }
 
 /** The first file that ends before the values that the directory places in it. */
-async function findCut(files: Files, folder: string, metadata: DcpMetadata): Promise<string | undefined> {
+async function findCut(files: Files, folder: string, metadata: DcpDirectory): Promise<string | undefined> {
   for (const [file, end] of metadata.files) {
     const size = (await files.stat(joinPath(folder, file)).catch(() => undefined))?.size;
     if (size === undefined || size >= end) continue;
@@ -118,26 +115,15 @@ async function findCut(files: Files, folder: string, metadata: DcpMetadata): Pro
   return undefined;
 }
 
-async function readMetadata(files: Files, path: string): Promise<DcpMetadata | undefined> {
-  const source = await files.open(path).catch(() => undefined);
-  if (source === undefined) return undefined;
+async function readDirectory(files: Files, path: string): Promise<DcpDirectory | undefined> {
   try {
-    if (source.size > maxMetadataBytes) return undefined;
-    const { value, failure } = await unpickleFrom(source);
-    if (failure !== undefined) return undefined;
-    const attributes = attributesOf(value);
-    const names = mappingOf(attributes?.get("state_dict_metadata"))?.keys ?? [];
-    const places = mappingOf(attributes?.get("storage_data"))?.values ?? [];
+    const { metadata } = await readDcpMetadata(files, path);
     const ends = new Map<string, number>();
-    for (const place of places) {
-      const stored = attributesOf(place);
-      const path = stringOf(stored?.get("relative_path"));
-      if (path === undefined) continue;
-      const end = (numberOf(stored?.get("offset")) ?? 0) + (numberOf(stored?.get("length")) ?? 0);
-      ends.set(path, Math.max(end, ends.get(path) ?? 0));
-    }
-    return { names: names.flatMap((name) => stringOf(name) ?? []), files: ends };
-  } finally {
-    await source.close();
+    for (const { file, offset, length } of metadata.items.values())
+      ends.set(file, Math.max(offset + length, ends.get(file) ?? 0));
+    const tensors = metadata.tensors.map(({ name }) => name);
+    return { names: [...tensors, ...metadata.values, ...metadata.unreadable], files: ends };
+  } catch {
+    return undefined;
   }
 }

@@ -1,4 +1,4 @@
-import type { FileEntry } from "../../bytes/files";
+import type { FileEntry, Files } from "../../bytes/files";
 import { joinPath } from "../../bytes/paths";
 import { CheckpointError } from "../../problem/checkpointError";
 import { maxListedProblems } from "../../problem/limits";
@@ -10,8 +10,8 @@ import { pythonString } from "../../text/pythonString";
 import { formatCount, plural } from "../../text/quantities";
 import type { CheckpointFile } from "../checkpointFile";
 import type { FolderFormat, FolderListing, LoadAdvice, ParsedFolder } from "../folderFormat";
-import { type ImportFinding, mergeImports } from "../importFinding";
-import { importProblems, judgeImports } from "../pickle/importReport";
+import { type ImportFinding, importProblems, mergeImports } from "../importFinding";
+import { judgeImports } from "../pickle/importReport";
 import { unpickleFrom } from "../pickle/unpickle";
 import { absence, type DcpFiles, itemFile, listDcpFiles, metadataName, rankOf } from "./dcpFiles";
 import { DcpItemRegion } from "./dcpItem";
@@ -79,7 +79,7 @@ export async function openDcpState(folder: FolderListing, signal?: AbortSignal):
   const present = folder.entries.filter(({ kind }) => kind === "file");
   if (!present.some(({ name }) => name === metadataName)) return unfinished(folder);
   const path = joinPath(folder.path, metadataName);
-  const { metadata, imports, problems: found } = await readMetadata(folder, path, signal);
+  const { metadata, imports, problems: found } = await readDcpMetadata(folder.files, path, signal);
   const problems = new ProblemList(maxListedProblems);
   for (const problem of found) problems.add({ ...problem, file: path });
   const files = await listDcpFiles(folder, metadata, problems);
@@ -131,7 +131,8 @@ function unfinished({ path, entries }: FolderListing): DcpFolder {
   };
 }
 
-async function readMetadata({ files }: FolderListing, path: string, signal?: AbortSignal) {
+/** Reads `.metadata` and what it would import. @throws CheckpointError where it cannot be read, or is none. */
+export async function readDcpMetadata(files: Files, path: string, signal?: AbortSignal) {
   const source = await files.open(path);
   try {
     if (source.size > maxMetadataBytes) {

@@ -1,5 +1,6 @@
 import { type ContentChildren, type ContentValue, MapValue, SetValue, TupleValue } from "../contentValue";
 import {
+  isModuleState,
   listedChildren,
   mapChildren,
   mappingOf,
@@ -152,13 +153,6 @@ function attributeChildren(attributes: MapValue): ContentChildren {
   const rest = [...attributes.entries()].filter(([key]) => !hidden.has(key));
   parts.push(listedChildren(rest.map(([key, value]) => [keyText(key), value])));
   return joined(parts);
-}
-
-export function isModuleState(attributes: MapValue): boolean {
-  return (
-    mappingOf(attributes.get("_parameters")) !== undefined &&
-    mappingOf(attributes.get("_modules")) !== undefined
-  );
 }
 
 /** A call as Python would write it. */

@@ -1,9 +1,8 @@
 import type { ByteSource } from "../../bytes/byteSource";
 import type { Problem } from "../../problem/problem";
 import type { FormatId, ParsedFile } from "../format";
-import { type ImportFinding, mergeImports } from "../importFinding";
+import { type ImportFinding, importProblems, mergeImports } from "../importFinding";
 import { Look } from "../inside/look";
-import { importProblems } from "../pickle/importReport";
 import { describePickled } from "./describePickled";
 import { readContent } from "./torchContent";
 import type { TorchStream } from "./torchStream";
