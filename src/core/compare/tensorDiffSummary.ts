@@ -4,7 +4,7 @@ import { layoutText, type Tensor } from "../tensors/tensor";
 import { formatCount } from "../text/quantities";
 import type { CompareTensorRow, TensorStatus } from "./compareView";
 import type { Snapshot } from "./openSnapshots";
-import { alignedSource } from "./tensors/alignSnapshots";
+import { alignedSources } from "./tensors/alignSnapshots";
 import { type AlignedRow, alignTensors } from "./tensors/alignTensors";
 
 export interface TensorLayouts {
@@ -22,9 +22,8 @@ export interface TensorLayouts {
 export function compareTensorLayouts(snapshots: readonly Snapshot[], maxRows: number): TensorLayouts {
   const isModel = snapshots.map(({ session }) => session !== undefined && session.adapter === undefined);
   if (isModel.filter(Boolean).length < 2) return { rows: [], aligned: [], problems: [] };
-  const aligned = alignTensors(
-    snapshots.map((snapshot, index) => (isModel[index] ? alignedSource(snapshot) : undefined)),
-  );
+  const sources = alignedSources(snapshots);
+  const aligned = alignTensors(sources.map((source, index) => (isModel[index] ? source : undefined)));
   const problems = [...aligned.problems, ...loaderWarnings(aligned.aligned, snapshots)];
   const rows = aligned.rows
     .map(({ name, tensors, status, part }) => ({ name, cells: tensors.map(describe), status, part }))
@@ -44,7 +43,9 @@ function loaderWarnings(
   aligned: readonly AlignedNames[],
   snapshots: readonly Snapshot[],
 ): readonly Problem[] {
-  const renamed = new Set(aligned.flatMap(({ snapshot, kind }) => (kind === "prefix" ? [] : [snapshot])));
+  const renamed = new Set(
+    aligned.flatMap(({ snapshot, kind }) => (kind === "prefix" || kind === "format" ? [] : [snapshot])),
+  );
   if (renamed.size === 0) return [];
   const labels = [...renamed].map((index) => snapshots[index]?.label ?? "").join(", ");
   const message = `${labels}: a loader that matches names exactly (torch's load_state_dict, an adapter made for the other names) does not take the one for the other; newer versions of transformers rename some of them when they load.`;

@@ -17,8 +17,11 @@ export interface NameRename extends Rename {
 export interface AlignedNames {
   /** Index of the snapshot. */
   readonly snapshot: number;
-  /** Why the names differ: wrappers, the nesting of a model that moved, another dialect, or any other prefix. */
-  readonly kind: Rename["kind"];
+  /**
+   * Why the names differ: wrappers, the nesting of a model that moved, another dialect, any other prefix; or the format,
+   * which names every model its own way.
+   */
+  readonly kind: Rename["kind"] | "format";
   /** A sentence that says what was taken for what. */
   readonly rule: string;
 }

@@ -1,5 +1,7 @@
 import type { Comparison } from "../compare/comparison";
 import type { ModuleComparison } from "../compare/modules/moduleComparison";
+import type { DiffTable } from "../compare/tensors/diffTable";
+import { quantisationCost } from "../compare/tensors/quantisationCost";
 import type { Problem } from "../problem/problem";
 import { stepSentence, type TensorFindings, tensorReport } from "./tensorReport";
 
@@ -30,6 +32,8 @@ export function compareReport(comparison: Comparison, { paths, findings, problem
       to: step.to,
       sentence: stepSentence(step, findings),
     })),
+    /** What quantisation cost against weights that are not quantised, by type, for each of the pairs compared. */
+    quantisation: quantisationReport(findings),
     modules: comparison.modules.map(moduleReport),
     tensors: tensorReport(findings),
     problems: [
@@ -41,6 +45,12 @@ export function compareReport(comparison: Comparison, { paths, findings, problem
       ...comparison.view.columns.flatMap(({ failure }) => failure ?? []),
     ],
   };
+}
+
+function quantisationReport({ alignment: { rows }, table }: TensorFindings) {
+  return (table?.pairs ?? []).flatMap(({ a, b }) =>
+    quantisationCost(rows, a, b, table as DiffTable).map((cost) => ({ from: a, to: b, ...cost })),
+  );
 }
 
 function moduleReport({ module, measurements, pairs }: ModuleComparison) {

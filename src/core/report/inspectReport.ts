@@ -1,3 +1,4 @@
+import { GgufNames, type GgufTwin } from "../names/ggufNames";
 import type { OptimizerState } from "../optimizer/optimizerState";
 import { isReadingError, mergeProblems, type Problem } from "../problem/problem";
 import type { CheckpointSession } from "../session/checkpointSession";
@@ -143,6 +144,7 @@ function tensorRows(
   packed: PackedCodes,
 ) {
   const isSharded = checkpoint.files.length > 1;
+  const names = checkpoint.format === "gguf" ? GgufNames.of(checkpoint.metadata) : undefined;
   return checkpoint.tensors.map((tensor, index) => {
     const { name, dtype, shape, byteSize, fileIndex, assembly } = tensor;
     const { sha256, stats } = tensors.get(index) ?? {};
@@ -152,6 +154,7 @@ function tensorRows(
       dtype,
       shape,
       byteSize,
+      ...twinRow(names?.twin(name)),
       ...(isSharded ? { file: checkpoint.files[fileIndex]?.name } : {}),
       ...(assembly === undefined ? {} : { pieces: assembly.pieces.length }),
       ...(unreadable === undefined ? {} : { unreadable }),
@@ -160,6 +163,13 @@ function tensorRows(
       ...(stats === undefined ? {} : { stats }),
     };
   });
+}
+
+/** What transformers calls a tensor of a GGUF file, and what it keeps otherwise. */
+function twinRow(twin: GgufTwin | undefined) {
+  if (twin === undefined) return {};
+  const { name, change } = twin;
+  return { transformersName: name, ...(change === undefined ? {} : { converted: change.kind }) };
 }
 
 /** What codes stand for, and how much is stored for it, its scales included. */

@@ -2,7 +2,10 @@ import { type Adapter, findAdapter } from "../adapter/adapter";
 import { type AdapterConfig, parseAdapterConfig } from "../adapter/adapterConfig";
 import type { Checkpoint } from "../checkpoint/checkpoint";
 import type { FolderContext } from "../checkpoint/folderContext";
+import { GgufNames } from "../names/ggufNames";
 import { classifyEntry } from "../parts/parts";
+import { asBeforeConversion } from "../tensors/packed/rearranged";
+import type { Tensor } from "../tensors/tensor";
 
 /**
  * The adapter in a checkpoint, if it is one. An adapter_config.json counts only for a file that is called an
@@ -19,10 +22,22 @@ export function adapterOf(
     checkpoint.files.length === 0
       ? config !== undefined
       : classifyEntry({ name: checkpoint.name, kind: "file" }).part === "adapter";
-  const looksLikeOne = findAdapter(checkpoint.tensors, undefined, checkpoint.metadata) !== undefined;
+  const tensors = factorsOf(checkpoint);
+  const looksLikeOne = findAdapter(tensors, undefined, checkpoint.metadata) !== undefined;
   if (!isNamedAdapter && !looksLikeOne) return { adapter: undefined, config: undefined };
   return {
-    adapter: findAdapter(checkpoint.tensors, config, checkpoint.metadata, folder.config?.value),
+    adapter: findAdapter(tensors, config, checkpoint.metadata, folder.config?.value),
     config,
   };
+}
+
+/** In a GGUF file of some architectures the rows of B stand in the order of the converted weight. */
+function factorsOf({ format, tensors, metadata }: Checkpoint): readonly Tensor[] {
+  const names = format === "gguf" ? GgufNames.of(metadata) : undefined;
+  if (names === undefined) return tensors;
+  return tensors.map((tensor) => {
+    if (!tensor.name.endsWith(".lora_b")) return tensor;
+    const change = names.twin(tensor.name)?.change;
+    return (change && asBeforeConversion(tensor, tensor.name, change)) ?? tensor;
+  });
 }

@@ -1,6 +1,7 @@
 import type { ComponentChildren } from "preact";
 import { useMemo } from "preact/hooks";
 import type { CheckpointSummary } from "../../../src/core/checkpoint/summary";
+import { changeText, GgufNames, type GgufTwin } from "../../../src/core/names/ggufNames";
 import { formatShape } from "../../../src/core/tensors/tensor";
 import { formatBytes, formatCount, formatShare, formatShortCount } from "../../../src/core/text/quantities";
 import { Button } from "../../ui/controls";
@@ -9,6 +10,7 @@ import { safeName, safeText } from "../../ui/safeText";
 import type { EditorModel } from "../editorModel";
 import { TensorStatisticsSection } from "../numbers/tensorStatisticsSection";
 import { PicturePane } from "../picture/picturePane";
+import { useShownTensor } from "../values/shownTensor";
 import { ValuesPane } from "../values/valuesPane";
 import type { DetailPart } from "../viewState";
 import { moduleTotals } from "./moduleTotals";
@@ -144,6 +146,15 @@ function TensorDetail({ model, summary, loaded, row }: TensorDetailProps) {
     if (file !== undefined)
       facts.push({ name: "File", value: <span class="mono">{safeText(file.name)}</span> });
   }
+  const shown = useShownTensor(model, loaded, row);
+  const packed = shown?.packed;
+  if (packed !== undefined)
+    facts.push({
+      name: "Stands for",
+      value: `${packed.scheme}: ${formatShape(packed.shape)} in ${formatBytes(packed.storedBytes)} with its scales`,
+    });
+  const twin = summary.format === "gguf" ? GgufNames.of(new Map(summary.metadata))?.twin(name) : undefined;
+  if (twin !== undefined) facts.push({ name: "In transformers", value: <TwinName twin={twin} /> });
   if (module !== undefined) {
     facts.push({
       name: "Module",
@@ -177,7 +188,10 @@ function TensorDetail({ model, summary, loaded, row }: TensorDetailProps) {
         <Button
           title="Writes the values to a NumPy file; asks where to"
           onClick={() =>
-            model.host.notify("exportTensor", { tensor: { row, name }, dtype: table.dtype(row) })
+            model.host.notify("exportTensor", {
+              tensor: shown?.place ?? { row, name },
+              dtype: shown?.place.unpacked === true ? "F32" : table.dtype(row),
+            })
           }
         >
           Export .npy…
@@ -185,6 +199,20 @@ function TensorDetail({ model, summary, loaded, row }: TensorDetailProps) {
       </div>
       {summary.distributed !== undefined && <PiecesSection model={model} loaded={loaded} row={row} />}
       {!table.isUnreadable(row) && <TensorStatisticsSection model={model} loaded={loaded} row={row} />}
+    </>
+  );
+}
+
+/** What transformers calls the tensor, and what it keeps otherwise than the converter of llama.cpp. */
+function TwinName({ twin: { name, change, isExperts } }: { readonly twin: GgufTwin }) {
+  const notes = [
+    ...(isExperts === true ? ["one for each expert"] : []),
+    ...(change === undefined ? [] : [changeText(change)]),
+  ];
+  return (
+    <>
+      <span class="mono">{safeText(name)}</span>
+      {notes.length > 0 && <span class="dim block">{notes.join("; ")}</span>}
     </>
   );
 }

@@ -2,6 +2,7 @@ import type { Adapter } from "../../adapter/adapter";
 import type { LoraModule } from "../../adapter/loraModule";
 import { type Rename, renameBetween } from "../../names/canonicalName";
 import { rowOrderNote } from "../../names/familySpelling";
+import { GgufNames } from "../../names/ggufNames";
 import {
   type AlignedNames,
   countRenames,
@@ -63,9 +64,10 @@ function addSnapshot(
   index: number,
   adapter: Adapter,
 ): readonly NameRename[] {
+  const nameOf = moduleNames(snapshots, index);
   const { matches, renames } = matchNames(
     adapter.modules.map(({ module, outFeatures, inFeatures }) => ({
-      name: module,
+      name: nameOf(module),
       shape: `${outFeatures} × ${inFeatures}`,
     })),
     rows,
@@ -74,13 +76,13 @@ function addSnapshot(
   for (const [at, module] of adapter.modules.entries()) {
     const row = matches[at] === undefined ? undefined : rows[matches[at]];
     if (row === undefined) {
-      rows.push(newRow(module, index, snapshots.length));
+      rows.push(newRow(nameOf(module.module), module, index, snapshots.length));
       continue;
     }
     if (row.modules[index] !== undefined) continue;
     const first = row.modules.findIndex((other) => other !== undefined);
     row.modules[index] = module;
-    if (row.name !== module.module) continue;
+    if (row.name !== nameOf(module.module)) continue;
     const other = row.modules[first] as LoraModule;
     const dialect = snapshots[first]?.session?.adapter?.dialect ?? "unknown";
     if (dialect === adapter.dialect) spellings.push(...wrapping(module, other));
@@ -93,10 +95,20 @@ function addSnapshot(
 /** What is known by its factors and not by its names. */
 const notNamings: ReadonlySet<string> = new Set(["svd-factors", "control-lora", "unknown"]);
 
-function newRow(module: LoraModule, index: number, count: number): Row {
+/** GGUF files name modules their own way; beside others they go by the names of transformers. */
+function moduleNames(snapshots: readonly Snapshot[], index: number): (module: string) => string {
+  const isGguf = ({ session }: Snapshot) => session?.checkpoint.format === "gguf";
+  const own = snapshots[index];
+  const isMixed = snapshots.some((snapshot) => snapshot.session?.adapter !== undefined && !isGguf(snapshot));
+  const session = own !== undefined && isGguf(own) && isMixed ? own.session : undefined;
+  const names = session && GgufNames.of(session.checkpoint.metadata);
+  return (module) => names?.twin(`${module}.lora_b`)?.name.replace(/(?:\.weight)?\.lora_b$/, "") ?? module;
+}
+
+function newRow(name: string, module: LoraModule, index: number, count: number): Row {
   const modules = new Array<LoraModule | undefined>(count).fill(undefined);
   modules[index] = module;
-  return { name: module.module, shape: `${module.outFeatures} × ${module.inFeatures}`, modules };
+  return { name, shape: `${module.outFeatures} × ${module.inFeatures}`, modules };
 }
 
 /** What a wrapper put into the names of the file, which the names of modules no longer tell. */

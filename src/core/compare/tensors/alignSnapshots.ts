@@ -1,3 +1,5 @@
+import { GgufNames } from "../../names/ggufNames";
+import { ggufTwins } from "../../tensors/packed/ggufTwins";
 import type { Snapshot } from "../openSnapshots";
 import { type AlignedSource, type Alignment, alignTensors } from "./alignTensors";
 
@@ -5,11 +7,30 @@ import { type AlignedSource, type Alignment, alignTensors } from "./alignTensors
 export function alignSnapshots(snapshots: readonly Snapshot[]): Alignment {
   const readable = snapshots.filter(({ session }) => session !== undefined).length;
   if (readable < 2) return { rows: [], separator: ".", aligned: [], problems: [] };
-  return alignTensors(snapshots.map(alignedSource));
+  return alignTensors(alignedSources(snapshots));
 }
 
-/** Undefined for a snapshot that could not be read. */
-export function alignedSource({ label, session, weights }: Snapshot): AlignedSource | undefined {
+/** Undefined for a snapshot that could not be read. GGUF files beside others get the names of transformers. */
+export function alignedSources(snapshots: readonly Snapshot[]): readonly (AlignedSource | undefined)[] {
+  const isGguf = ({ session }: Snapshot) => session?.checkpoint.format === "gguf";
+  const isMixed = snapshots.some((snapshot) => snapshot.session !== undefined && !isGguf(snapshot));
+  return snapshots.map((snapshot) => {
+    const source = alignedSource(snapshot);
+    const { session } = snapshot;
+    if (source === undefined || session === undefined || !isMixed || !isGguf(snapshot)) return source;
+    // Factors are compared module by module.
+    if (session.adapter !== undefined) return source;
+    const names = GgufNames.of(session.checkpoint.metadata);
+    if (names === undefined) return { ...source, namesRule: unknownNames };
+    const { tensors, rule } = ggufTwins(source.tensors, names);
+    return { ...source, tensors, ...(rule === undefined ? {} : { namesRule: rule }) };
+  });
+}
+
+const unknownNames =
+  "what transformers calls the tensors of this architecture of GGUF is not known here; they keep their names, and their rows their order.";
+
+function alignedSource({ label, session, weights }: Snapshot): AlignedSource | undefined {
   if (session === undefined) return undefined;
   const { aliases } = session.checkpoint;
   // Of a file that is one optimizer the path is empty: all of it is its state.

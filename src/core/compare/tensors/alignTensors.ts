@@ -25,6 +25,8 @@ export interface AlignedSource {
   readonly aliases: ReadonlyMap<string, string>;
   /** Where optimizers keep their state, e.g. "optimizer"; names in dots below are theirs. */
   readonly optimizerPaths?: readonly string[];
+  /** A sentence on what was done to its names and values already, so that they agree. */
+  readonly namesRule?: string;
 }
 
 /**
@@ -71,6 +73,8 @@ export function alignTensors(given: readonly (AlignedSource | undefined)[]): Ali
   for (const [column, source] of sources.entries()) {
     if (source === undefined) continue;
     aligning.add(column, source);
+    const { namesRule, label } = source;
+    if (namesRule !== undefined) aligning.note(column, label, "format", namesRule);
     if (source.tensors.length !== given[column]?.tensors.length) aligning.noteSlices(column, source.label);
   }
   return aligning.finish();
@@ -126,7 +130,7 @@ class Aligning {
     for (const rename of renames) this.note(column, label, rename.kind, renameText(rename));
   }
 
-  private note(snapshot: number, label: string, kind: AlignedNames["kind"], rule: string): void {
+  note(snapshot: number, label: string, kind: AlignedNames["kind"], rule: string): void {
     this.aligned.push({ snapshot, kind, rule });
     this.problems.push({ severity: "info", code: "NamesAligned", message: `${label}: ${rule}` });
   }
