@@ -6,6 +6,7 @@ import type { QuantisedState, QuantisedStateRequest } from "../core/optimizer/qu
 import type { Problem } from "../core/problem/problem";
 import type { ResumeReport } from "../core/resume/resumeReport";
 import type { LoraView } from "../core/session/loraView";
+import type { PartSettings } from "../core/session/partSettings";
 import type { TensorChunk } from "../core/tensors/tensorTable";
 import type { IntruderReport } from "../core/update/intruders";
 import type { ReductionStart } from "./makeCalls";
@@ -65,12 +66,18 @@ export interface CheckpointCalls {
     readonly base: string;
     readonly module: string;
   }): IntruderReport;
-  /** Children of a value of a torch file, from `from` on; undefined where the path leads nowhere. */
+  /**
+   * Children of a value of a torch file, from `from` on; undefined where the path leads nowhere. `file` is the name of
+   * a part of the folder, in place of the file that is open.
+   */
   contentPage(params: {
     readonly handle: number;
+    readonly file?: string;
     readonly path: ContentPath;
     readonly from: number;
   }): ContentPage | undefined;
+  /** Settings and small states in the other files of the folder: schedule, arguments, random states. */
+  partSettings(params: { readonly handle: number }): readonly PartSettings[];
   optimizers(params: { readonly handle: number }): ShownOptimizers;
   /** Parameters of one of the optimizers; the first page starts at 0, each next where the last ended. */
   optimizerPage(params: {

@@ -10,7 +10,14 @@ import type { PageCalls } from "./pageCalls";
 /** Questions about the checkpoint that the worker answers. */
 type ForwardedCalls = PageCalls<
   CheckpointCalls,
-  "tensorChunk" | "contentPage" | "optimizers" | "optimizerPage" | "quantisedState" | "resume" | "health"
+  | "tensorChunk"
+  | "contentPage"
+  | "partSettings"
+  | "optimizers"
+  | "optimizerPage"
+  | "quantisedState"
+  | "resume"
+  | "health"
 >;
 
 /** What the checkpoint editor shows. `generation` grows each time the file is read anew. */

@@ -8,6 +8,7 @@ import { mergeProblems } from "../core/problem/problem";
 import { ChartedRun } from "../core/runs/merge/chartedRun";
 import { LogStore } from "../core/runs/merge/logStore";
 import { CheckpointSession } from "../core/session/checkpointSession";
+import { partSettings } from "../core/session/partSettings";
 import { outputFormatFor } from "../core/transform/outputNames";
 import { reductionProblem } from "../core/transform/reductionRefusal";
 import type { Handlers } from "../protocol/channel";
@@ -65,7 +66,12 @@ export function checkpointHandlers(
       const opened = await openPlain(base, signal);
       return intrudersOfModule(await adapterOf(adapter, signal), opened, module, { pause }, signal);
     },
-    contentPage: ({ handle, path, from }) => sessions.get(handle).contentPage(path, from),
+    contentPage: async ({ handle, file, path, from }, signal) => {
+      const session = sessions.get(handle);
+      const holder = file === undefined ? session : await session.part(file, signal);
+      return holder.contentPage(path, from);
+    },
+    partSettings: ({ handle }, signal) => partSettings(sessions.get(handle), signal),
     optimizers: async ({ handle }, signal) => {
       const session = sessions.get(handle);
       const holder = await session.optimizerHolder(signal);

@@ -1,6 +1,7 @@
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { mergeProblems, type Problem } from "../../src/core/problem/problem";
 import type { ResumeReport } from "../../src/core/resume/resumeReport";
+import type { PartSettings } from "../../src/core/session/partSettings";
 import type { ResultOf } from "../../src/protocol/channel";
 import type { EditorHostCalls, EditorState } from "../../src/protocol/editorSurface";
 import { PageModel } from "../shell/pageModel";
@@ -30,6 +31,7 @@ export class EditorModel extends PageModel<EditorState> {
   readonly measure: MeasureModel;
   readonly training: OnDemand<ResultOf<EditorHostCalls, "training">>;
   readonly resume: OnDemand<ResumeReport>;
+  readonly partSettings: OnDemand<readonly PartSettings[]>;
   /** Needs the other files of the checkpoint, so it is asked for when Health is shown. */
   readonly health: OnDemand<readonly Problem[]>;
   /** All that is known to be wrong by now, the worst first. */
@@ -65,6 +67,7 @@ export class EditorModel extends PageModel<EditorState> {
     this.optimizer = new OptimizerModel(host, viewState.optimizer);
     this.training = new OnDemand((wanted) => host.call("training", null, wanted));
     this.resume = new OnDemand((wanted) => host.call("resume", null, wanted));
+    this.partSettings = new OnDemand((wanted) => host.call("partSettings", null, wanted));
     this.health = new OnDemand((wanted) => host.call("health", null, wanted));
     this.problems = computed(() => {
       const state = this.state.value;
@@ -134,6 +137,14 @@ export class EditorModel extends PageModel<EditorState> {
     });
   }
 
+  /** A file of the folder that holds another part of the checkpoint. */
+  showContent(file: string): void {
+    batch(() => {
+      this.content.show(file);
+      this.showTab("content");
+    });
+  }
+
   /** A tensor of the optimizer's state, which is listed where its file is open. */
   showStateTensor(name: string): void {
     const file = this.optimizer.file();
@@ -185,6 +196,7 @@ export class EditorModel extends PageModel<EditorState> {
     this.optimizer.invalidate();
     this.training.invalidate();
     this.resume.invalidate();
+    this.partSettings.invalidate();
     this.health.invalidate();
     this.measure.invalidate();
   }

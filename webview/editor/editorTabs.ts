@@ -38,7 +38,7 @@ export const editorTabs: readonly [EditorTab, ...EditorTab[]] = [
   {
     id: "content",
     title: "Content",
-    isShown: ({ content }) => content !== undefined,
+    isShown: ({ content, contents }) => content !== undefined || contents !== undefined,
     scrolls: false,
     Component: ContentTab,
   },

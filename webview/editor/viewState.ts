@@ -102,6 +102,8 @@ export interface ContentViewState {
   readonly opened: readonly string[];
   readonly selected: string | undefined;
   readonly hidePrefixes: boolean;
+  /** Name of the folder's file that is shown, where it is not the one that is open. */
+  readonly file?: string;
 }
 
 export interface OptimizerViewState {

@@ -60,6 +60,8 @@ export interface CheckpointSummary {
   readonly hasTraining: boolean;
   /** The file is more than a list of tensors: its type and what it holds, in words. */
   readonly content?: { readonly type: string; readonly text: string };
+  /** Files of the folder whose values are shown beside those of the weights' own, where the folder is meant. */
+  readonly contents?: readonly ContentFile[];
   /** The file holds the state of an optimizer. */
   readonly hasOptimizer?: true;
   /** What loading the file in Python would import, worst first. Absent for formats that import nothing. */
@@ -98,6 +100,14 @@ export interface StateShare {
   readonly state: string;
   readonly tensors: number;
   readonly bytes: number;
+}
+
+/** A file that holds another part of the checkpoint. */
+export interface ContentFile {
+  readonly name: string;
+  readonly path: string;
+  /** e.g. "scheduler state" */
+  readonly label: string;
 }
 
 /** What the parts that are there, and the faults of the weights, say of resuming. */

@@ -25,6 +25,8 @@ export interface ContentPage {
   readonly first: number;
   readonly total: number;
   readonly nodes: readonly ContentNode[];
+  /** The whole value, with its first children. */
+  readonly root?: ContentNode;
 }
 
 /** Positions among the children, from the root on: keys may repeat and be anything. */

@@ -12,7 +12,7 @@ import { readScalars } from "../checkpoint/readScalars";
 import type { CheckpointSummary } from "../checkpoint/summary";
 import { TensorReader } from "../checkpoint/tensorReader";
 import { withValues } from "../checkpoint/withValues";
-import { type ContentNode, type ContentPage, type ContentPath, contentPage } from "../content/contentTree";
+import type { ContentPage, ContentPath } from "../content/contentTree";
 import { type SettingsGroup, settingsSections } from "../content/settingsSections";
 import { isTorchFile } from "../formats/fileKinds";
 import { folderFindings } from "../health/folderFindings";
@@ -31,7 +31,6 @@ import {
 } from "../optimizer/quantisedState";
 import { findHalfWritten } from "../parts/halfWritten";
 import { mainFile } from "../parts/parts";
-import { maxShownNameLength } from "../problem/limits";
 import { compareProblems, type Problem } from "../problem/problem";
 import { judgeResume } from "../resume/judgeResume";
 import type { ResumeReport } from "../resume/resumeReport";
@@ -47,9 +46,11 @@ import {
 import type { Tensor } from "../tensors/tensor";
 import { encodeTensorChunk, type TensorChunk } from "../tensors/tensorTable";
 import { adapterOf } from "./adapterOf";
+import { contentFile, FolderParts } from "./folderParts";
 import { type InsidePart, insideParts } from "./insideParts";
 import type { LoraView } from "./loraView";
 import { packingHints } from "./packingHints";
+import { shownContentPage } from "./shownContent";
 import { summariseCheckpoint } from "./summariseCheckpoint";
 import { trainingSource } from "./trainingSource";
 import { type ViewOptions, viewAdapter } from "./viewAdapter";
@@ -68,7 +69,7 @@ export class CheckpointSession {
   private packed: PackedWeights | undefined;
   /** The one that is looked at: its blocks are asked for one by one, and some hold what they have read. */
   private lastPacked: { readonly tensor: Tensor; readonly weight: PackedWeight | undefined } | undefined;
-  private optimizerPart: Promise<CheckpointSession> | undefined;
+  private readonly beside: FolderParts<CheckpointSession>;
 
   private constructor(
     readonly files: Files,
@@ -81,7 +82,11 @@ export class CheckpointSession {
     readonly inside: InsideFile | undefined,
     /** Whether the folder was opened, or one file that is judged by itself. */
     readonly openedFolder: boolean,
-  ) {}
+  ) {
+    this.beside = new FolderParts(folder.files, checkpoint.name, (path, signal) =>
+      CheckpointSession.open(files, path, () => undefined, signal),
+    );
+  }
 
   /** @throws CheckpointError when there is nothing to show. */
   static async open(
@@ -116,7 +121,12 @@ export class CheckpointSession {
   summary(): CheckpointSummary {
     const { checkpoint, folder, adapter, adapterConfig, stage, inside } = this;
     const summary = summariseCheckpoint({ checkpoint, folder, adapter, adapterConfig, stage, inside });
-    return this.optimizerFile() === undefined ? summary : { ...summary, hasOptimizer: true };
+    const files = this.standsForFolder ? this.beside.files() : [];
+    return {
+      ...summary,
+      ...(this.optimizerFile() === undefined ? {} : { hasOptimizer: true as const }),
+      ...(files.length === 0 ? {} : { contents: files.map(contentFile) }),
+    };
   }
 
   tensorChunk(first: number): TensorChunk {
@@ -131,8 +141,7 @@ export class CheckpointSession {
   /** Some of the children of a value of a torch file; undefined where the path leads nowhere. */
   contentPage(path: ContentPath, from: number): ContentPage | undefined {
     const { content } = this.checkpoint;
-    const page = content === undefined ? undefined : contentPage(content, path, from);
-    return page && { ...page, nodes: page.nodes.map(shortened) };
+    return content === undefined ? undefined : shownContentPage(content, path, from);
   }
 
   /** The whole folder is meant: it was opened, or the file in it that stands for it. */
@@ -146,18 +155,18 @@ export class CheckpointSession {
   /** The file beside the weights that holds the optimizer, where the folder is meant and the weights hold none. */
   private optimizerFile(): FolderFile | undefined {
     if (!this.standsForFolder || (this.inside?.optimizers.length ?? 0) > 0) return undefined;
-    return this.folder.files.find(({ part, kind }) => part === "optimizer" && kind === "file");
+    return this.beside.optimizer();
+  }
+
+  /** A file of the folder that holds another part of the checkpoint, by its name: opened once. */
+  part(name: string, signal?: AbortSignal): Promise<CheckpointSession> {
+    return this.beside.part(name, signal);
   }
 
   /** What holds the optimizer's state: this, or the checkpoint's own file for it, opened once. */
   optimizerHolder(signal?: AbortSignal): Promise<CheckpointSession> {
     const file = this.optimizerFile();
-    if (file === undefined) return Promise.resolve(this);
-    this.optimizerPart ??= CheckpointSession.open(this.files, file.path, () => undefined, signal);
-    this.optimizerPart.catch(() => {
-      this.optimizerPart = undefined;
-    });
-    return this.optimizerPart;
+    return file === undefined ? Promise.resolve(this) : this.beside.part(file.name, signal);
   }
 
   /** The optimizers whose state the file holds; a file of a GAN holds several. */
@@ -302,17 +311,6 @@ export class CheckpointSession {
   tensorReader(): TensorReader {
     return new TensorReader(this.files, this.checkpoint);
   }
-}
-
-/** Keys and names are as long as a file wants them, and a page of them is one message. */
-function shortened(node: ContentNode): ContentNode {
-  const { key, text, tensor } = node;
-  return {
-    ...node,
-    key: key.slice(0, maxShownNameLength),
-    text: text.slice(0, maxShownNameLength),
-    ...(tensor === undefined ? {} : { tensor: tensor.slice(0, maxShownNameLength) }),
-  };
 }
 
 /** One rank's part of factors has not their shapes, and is no adapter. */

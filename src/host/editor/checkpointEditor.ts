@@ -81,6 +81,7 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
         },
         ...loraHandlers(document, { ...this.lora, worker: this.worker }, () => panel.visible),
         contentPage: forward(this.worker, "contentPage", own),
+        partSettings: forward(this.worker, "partSettings", own),
         optimizers: forward(this.worker, "optimizers", own),
         optimizerPage: forward(this.worker, "optimizerPage", own),
         ...exportHandlers(document, this.worker),

@@ -40,6 +40,10 @@ export class ContentModel {
   readonly opened: Signal<ReadonlySet<string>>;
   readonly selected: Signal<string | undefined>;
   readonly hidePrefixes: Signal<boolean>;
+  /** Name of the folder's file that is shown; undefined for the one that is open. */
+  readonly file: Signal<string | undefined>;
+  /** The value as a whole, of another file than the one that is open. */
+  readonly root: Signal<ContentNode | undefined> = signal(undefined);
   private readonly children: Signal<ReadonlyMap<string, Children>> = signal(new Map());
   private asking = new AbortController();
 
@@ -54,6 +58,7 @@ export class ContentModel {
     this.opened = signal(new Set(viewState.opened));
     this.selected = signal(viewState.selected);
     this.hidePrefixes = signal(viewState.hidePrefixes);
+    this.file = signal(viewState.file);
     this.rows = computed(() => {
       const rows: ContentRow[] = [];
       this.addRows("", 0, rows);
@@ -70,12 +75,25 @@ export class ContentModel {
       opened: [...this.opened.value],
       selected: this.selected.value,
       hidePrefixes: this.hidePrefixes.value,
+      ...(this.file.value === undefined ? {} : { file: this.file.value }),
     };
   }
 
   /** Asks for what is to be seen and is not there. */
   ensureLoaded(): void {
     if (!this.children.value.has("")) void this.load("");
+  }
+
+  /** Shows another file of the checkpoint's folder. */
+  show(file: string | undefined): void {
+    if (file === this.file.value) return;
+    batch(() => {
+      this.invalidate();
+      this.file.value = file;
+      this.opened.value = new Set();
+      this.selected.value = undefined;
+    });
+    this.ensureLoaded();
   }
 
   setOpen(id: string, open: boolean): void {
@@ -98,8 +116,14 @@ export class ContentModel {
     const wanted = this.asking.signal;
     try {
       const path = id === "" ? [] : id.split(".").map(Number);
-      const page = await this.host.call("contentPage", { path, from: before.nodes.length }, wanted);
+      const { value: file } = this.file;
+      const page = await this.host.call(
+        "contentPage",
+        { path, from: before.nodes.length, ...(file === undefined ? {} : { file }) },
+        wanted,
+      );
       if (wanted.aborted) return;
+      if (id === "") this.root.value = page?.root;
       // The file has changed and the row that was open is no more.
       if (page === undefined) return this.set(id, { nodes: [], total: 0, prefix: "", waiting: false });
       const nodes = [...before.nodes, ...page.nodes];

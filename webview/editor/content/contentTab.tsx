@@ -1,7 +1,7 @@
 import { useEffect, useMemo } from "preact/hooks";
 import type { CheckpointSummary } from "../../../src/core/checkpoint/summary";
 import { formatCount } from "../../../src/core/text/quantities";
-import { Checkbox } from "../../ui/controls";
+import { Button, Checkbox, Dropdown } from "../../ui/controls";
 import { Icon } from "../../ui/icon";
 import { MiddleEllipsis } from "../../ui/names/middleEllipsis";
 import { safeText } from "../../ui/safeText";
@@ -21,17 +21,28 @@ export function ContentTab({ model, summary }: ContentTabProps) {
   const { content } = model;
   const rows = content.rows.value;
   const generation = model.state.value?.generation;
-  useEffect(() => content.ensureLoaded(), [content, generation]);
+  const files = summary.contents ?? [];
+  // Weights that are a list of tensors have no content of their own.
+  const shownFile =
+    files.find(({ name }) => name === content.file.value) ??
+    (summary.content === undefined ? files[0] : undefined);
+  useEffect(() => {
+    content.show(shownFile?.name);
+    content.ensureLoaded();
+  }, [content, generation, shownFile?.name]);
   const columns = useMemo(() => contentColumns(model, rows), [model, rows]);
   const chosen = content.selected.value;
   const selected = useMemo(() => rows.findIndex(({ id }) => id === chosen), [rows, chosen]);
-  if (rows.length === 0) return <Loading label="Reading the content…" />;
 
   const row = (index: number) => rows[index] as ContentRow;
   const open = (index: number) => {
     const chosenRow = row(index);
     if (chosenRow.kind !== "node") void content.load(chosenRow.parent);
-    else if (chosenRow.node.tensor !== undefined) model.showTensor(chosenRow.node.tensor);
+    else if (chosenRow.node.tensor !== undefined) {
+      // A tensor of another file is listed where that is open.
+      if (shownFile === undefined) model.showTensor(chosenRow.node.tensor);
+      else model.host.notify("open", { path: shownFile.path });
+    }
   };
   const copy = (index: number) => {
     const chosenRow = row(index);
@@ -39,13 +50,30 @@ export function ContentTab({ model, summary }: ContentTabProps) {
     const { key, text } = chosenRow.node;
     model.host.notify("copy", { text: `${key}: ${text}`, what: "entry" });
   };
+  const root = shownFile === undefined ? summary.content : content.root.value;
   return (
     <div class="content">
       <div class="toolbar content-toolbar">
+        {files.length > 0 && (
+          <Dropdown
+            label="File of the checkpoint"
+            value={shownFile?.name ?? ""}
+            options={[
+              ...(summary.content === undefined ? [] : [{ value: "", label: safeText(summary.name) }]),
+              ...files.map(({ name, label }) => ({ value: name, label: safeText(`${name}: ${label}`) })),
+            ]}
+            onChange={(name) => content.show(name === "" ? undefined : name)}
+          />
+        )}
         <span class="content-root">
-          <span class="mono">{safeText(summary.content?.type ?? "")}</span>{" "}
-          <span class="dim">{safeText(summary.content?.text ?? "")}</span>
+          <span class="mono">{safeText(root?.type ?? "")}</span>{" "}
+          <span class="dim">{safeText(root?.text ?? "")}</span>
         </span>
+        {shownFile !== undefined && (
+          <Button
+            onClick={() => model.host.notify("open", { path: shownFile.path })}
+          >{`Open ${safeText(shownFile.name)}`}</Button>
+        )}
         <span class="dim">Nothing of it was executed.</span>
         {content.prefixes.value.length > 0 && (
           <span class="toolbar-rest">
@@ -59,6 +87,7 @@ export function ContentTab({ model, summary }: ContentTabProps) {
           </span>
         )}
       </div>
+      {rows.length === 0 && <Loading label="Reading the content…" />}
       <DataTable
         label="Content of the file"
         class="content-rows"

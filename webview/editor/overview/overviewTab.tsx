@@ -1,14 +1,13 @@
-import type { ComponentChildren } from "preact";
 import type { CheckpointSummary, ConfigSummary } from "../../../src/core/checkpoint/summary";
 import { plural } from "../../../src/core/text/quantities";
 import { safeText } from "../../ui/safeText";
-import { Section } from "../../ui/section";
-import { KeyValueTable } from "../../ui/tables/keyValueTable";
 import type { EditorModel } from "../editorModel";
 import { AdapterSection } from "./adapterSection";
 import { CompositionSection } from "./compositionSection";
 import { DistributedSection } from "./distributedSection";
 import { FilesSection } from "./filesSection";
+import { FoldedRows } from "./foldedRows";
+import { PartSettingsSection } from "./partSettingsSection";
 import { PartsSection } from "./partsSection";
 import { ProgressSection } from "./progressSection";
 
@@ -40,6 +39,7 @@ export function OverviewTab({ model, summary }: OverviewProps) {
             opened={isSettingsFile(summary)}
           />
         ))}
+        <PartSettingsSection model={model} summary={summary} />
         <AdapterSection model={model} summary={summary} />
         {configs.map((config) => (
           <ConfigSection key={config.path} model={model} config={config} />
@@ -87,28 +87,5 @@ function ConfigSection({ model, config }: { readonly model: EditorModel; readonl
         Open file
       </button>
     </FoldedRows>
-  );
-}
-
-interface FoldedRowsProps {
-  readonly model: EditorModel;
-  readonly title: string;
-  readonly note: string;
-  readonly rows: readonly (readonly [key: string, value: string])[];
-  readonly children?: ComponentChildren;
-  /** Open at first, however long. */
-  readonly opened?: boolean;
-}
-
-/** A long table would push everything below it out of sight. */
-const openedRows = 12;
-
-function FoldedRows({ model, title, note, rows, children, opened = false }: FoldedRowsProps) {
-  const open = model.isSectionToggled(title) !== (opened || rows.length <= openedRows);
-  return (
-    <Section title={title} note={note} open={open} onToggle={() => model.toggleSection(title)}>
-      <KeyValueTable label={title} rows={rows} />
-      {children}
-    </Section>
   );
 }

@@ -80,6 +80,7 @@ export function startEditorHost(send: Send, given: unknown): Receive {
       const run = training();
       return run && { head: run.head(), choices: undefined };
     },
+    partSettings: () => sample.partSettings ?? [],
     contentPage: ({ path, from }) =>
       sample.content === undefined ? undefined : contentPage(sample.content, path, from),
     optimizers: () => ({ views: (sample.optimizers ?? []).map(viewOptimizer) }),

@@ -6,6 +6,7 @@ import type { Problem } from "../../../../src/core/problem/problem";
 import type { ResumeReport } from "../../../../src/core/resume/resumeReport";
 import type { TrainingView } from "../../../../src/core/runs/merge/trainingView";
 import type { LoraView } from "../../../../src/core/session/loraView";
+import type { PartSettings } from "../../../../src/core/session/partSettings";
 import { compareNames } from "../../../../src/core/tensors/nameOrder";
 import { elementCount, type Tensor } from "../../../../src/core/tensors/tensor";
 import type { EditorState } from "../../../../src/protocol/editorSurface";
@@ -23,6 +24,7 @@ export interface EditorSample {
   readonly resume?: ResumeReport;
   /** What a look at the other files finds besides the summary's problems. */
   readonly health?: readonly Problem[];
+  readonly partSettings?: readonly PartSettings[];
   readonly quantised?: QuantisedState;
 }
 
