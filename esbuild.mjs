@@ -59,7 +59,7 @@ const bundles = [
     outfile: "dist/cli.js",
     banner: { js: "#!/usr/bin/env node" },
   },
-  ...["editor", "compare", "run"].map((name) => ({
+  ...["editor", "compare", "run", "make"].map((name) => ({
     ...page,
     entryPoints: [`webview/${name}/main.tsx`],
     outfile: `dist/webview/${name}.js`,

@@ -11,6 +11,8 @@ import { SampleRun } from "./host/files/sampleRun";
 import { StageStore } from "./host/files/stageStore";
 import { createLog } from "./host/log";
 import { BaseModels } from "./host/make/baseModels";
+import { makeViewType } from "./host/make/makePanel";
+import { MakePanels } from "./host/make/makePanels";
 import { SnapshotMaker } from "./host/make/snapshotMaker";
 import { ChartMemory } from "./host/runs/chartMemory";
 import { LiveRuns } from "./host/runs/liveRuns";
@@ -21,7 +23,7 @@ import { RunPanels, runViewType } from "./host/runs/runPanels";
 import { RunStatusBar } from "./host/runs/runStatusBar";
 import { RunsModel } from "./host/runs/runsModel";
 import { RunsTree } from "./host/runs/runsTree";
-import { createRunsView } from "./host/runs/runsView";
+import { createRunsView, revealCheckpoint } from "./host/runs/runsView";
 import { RunsVisibility } from "./host/runs/runsVisibility";
 import { SortChoice } from "./host/runs/sortChoice";
 
@@ -67,6 +69,17 @@ export function activate(context: vscode.ExtensionContext): void {
   });
   const runsTree = new RunsTree(runs, sorting, scans);
   const runsView = createRunsView(runsTree, { sorting, runs, visibility, runPanels });
+  const makePanels = new MakePanels({
+    extensionUri,
+    worker,
+    maker,
+    baseModels,
+    runs,
+    stages,
+    log,
+    compare: (paths) => comparePanels.open(paths),
+    reveal: (path) => revealCheckpoint(runsTree, runsView, path),
+  });
   subscriptions.push(
     worker,
     maker,
@@ -80,6 +93,7 @@ export function activate(context: vscode.ExtensionContext): void {
     ...editors.register(),
     vscode.window.registerWebviewPanelSerializer(compareViewType, comparePanels),
     vscode.window.registerWebviewPanelSerializer(runViewType, runPanels),
+    vscode.window.registerWebviewPanelSerializer(makeViewType, makePanels),
     runsView,
     ...registerCommands({
       log,
@@ -91,6 +105,7 @@ export function activate(context: vscode.ExtensionContext): void {
       sample,
       sorting,
       maker,
+      makePanels,
       editors,
     }),
   );

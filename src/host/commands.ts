@@ -10,6 +10,7 @@ import type { SampleRun } from "./files/sampleRun";
 import type { StageStore } from "./files/stageStore";
 import type { Log } from "./log";
 import { makeExtractedAdapter } from "./make/extractAdapter";
+import type { MakePanels } from "./make/makePanels";
 import { pickCheckpoint } from "./make/pickCheckpoint";
 import type { SnapshotMaker } from "./make/snapshotMaker";
 import { pickOne, showError } from "./messages";
@@ -29,6 +30,7 @@ export interface CommandServices {
   readonly sample: SampleRun;
   readonly sorting: SortChoice;
   readonly maker: SnapshotMaker;
+  readonly makePanels: MakePanels;
   readonly editors: CheckpointEditorProvider;
 }
 
@@ -42,7 +44,19 @@ const compareSelectionContext = "checkpointExplorer.hasCompareSelection";
 /** Every command of package.json, by its id. A failure is told to the user and kept in the log. */
 export function registerCommands(services: CommandServices): vscode.Disposable[] {
   let selectedForCompare: readonly string[] = [];
-  const { runs, runsView, runPanels, comparePanels, stages, sample, log, sorting, maker, editors } = services;
+  const {
+    runs,
+    runsView,
+    runPanels,
+    comparePanels,
+    stages,
+    sample,
+    log,
+    sorting,
+    maker,
+    makePanels,
+    editors,
+  } = services;
 
   const commands: Record<string, (target: Target, selection?: readonly Target[]) => unknown> = {
     open: async (target) => {
@@ -90,6 +104,16 @@ export function registerCommands(services: CommandServices): vscode.Disposable[]
       if (path !== undefined) await editors.reduceRank(path);
     },
     extractAdapter: (target) => makeExtractedAdapter({ runs, maker, open: openPath }, pathsOf(target)[0]),
+    mergeIntoBase: (target, selection) => makePanels.merge(pathsOf(target, selection)),
+    saveAsSafetensors: (target) => makePanels.convert(convertedPathOf(target)),
+    averageCheckpoints: async (target, selection) => {
+      const chosen = pathsOf(target, selection);
+      const run =
+        chosen.length > 1
+          ? undefined
+          : (runOf(target) ?? (await pickRun(runs, "Average checkpoints of which run?")));
+      await makePanels.average(chosen, run);
+    },
     setStage: (target, selection) => askStage(stages, pathsOf(target, selection)),
     reveal: async (target) => {
       const path = pathOf(target);
@@ -176,6 +200,12 @@ function mainFileOf(target: Target): string | undefined {
 }
 
 function openedPathOf(target: Target): string | undefined {
+  if (isCheckpoint(target)) return openedPath(target.checkpoint);
+  return target instanceof vscode.Uri ? target.fsPath : undefined;
+}
+
+/** A file that was chosen as such is meant alone; of a row what opens for it. */
+function convertedPathOf(target: Target): string | undefined {
   if (isCheckpoint(target)) return openedPath(target.checkpoint);
   return target instanceof vscode.Uri ? target.fsPath : undefined;
 }

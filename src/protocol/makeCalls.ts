@@ -1,4 +1,5 @@
 import type { Problem } from "../core/problem/problem";
+import type { JobPlan, JobResult, ModelJob } from "../core/report/jobs/modelJob";
 import type { WritableDtype } from "../core/tensors/encode";
 import type { ExtractionRule } from "../core/transform/extractionRank";
 import type { OutputFormat } from "../core/transform/outputNames";
@@ -34,6 +35,22 @@ export interface MakeCalls {
     readonly replace: boolean;
     readonly dtype?: WritableDtype;
   }): MadeSnapshot;
+  /**
+   * What a new model would be made of, and what that costs. Reads headers alone.
+   * @throws CheckpointError with the reason where there is no exact way
+   */
+  planModel(params: { readonly job: ModelJob; readonly userStages: UserStages }): JobPlan;
+  /**
+   * Writes it, and reads it back. Tells its progress in bytes.
+   * @throws CheckpointError `Exists`, `HoldsOthers`, and those of `planModel`
+   */
+  makeModel(params: {
+    readonly job: ModelJob;
+    readonly userStages: UserStages;
+    readonly out: string;
+    readonly replace: boolean;
+    readonly maxShardBytes: number;
+  }): JobResult;
 }
 
 /** What must be known of an adapter before ranks are chosen. */

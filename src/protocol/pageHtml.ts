@@ -1,4 +1,4 @@
-export type PageName = "editor" | "compare" | "run";
+export type PageName = "editor" | "compare" | "run" | "make";
 
 export interface PageHtmlOptions {
   readonly page: PageName;

@@ -1,6 +1,9 @@
 import { rangeText } from "../core/adapter/adapterText";
 import { CheckpointError } from "../core/problem/checkpointError";
 import type { Problem } from "../core/problem/problem";
+import { makeModel } from "../core/report/jobs/makeModel";
+import { openJob } from "../core/report/jobs/openJob";
+import { planJob } from "../core/report/jobs/planJob";
 import { extractCheckpoint } from "../core/report/makeAdapter";
 import { CheckpointSession } from "../core/session/checkpointSession";
 import { reduceAdapter } from "../core/transform/reduce";
@@ -46,6 +49,13 @@ export function makeHandlers(): Handlers<MakeCalls> {
       const request = { ...common(tell), ...given, out, replace, signal };
       const result = await extractCheckpoint(base, tuned, rule, saveOthers, request);
       return made(result, result.energyKept, result.problems);
+    },
+    planModel: async ({ job, userStages }, signal) =>
+      planJob(await openJob(job, nodeFiles, stageLookup(userStages), signal)),
+    makeModel: async ({ job, userStages, out, replace, maxShardBytes }, signal, tell) => {
+      const opened = await openJob(job, nodeFiles, stageLookup(userStages), signal);
+      const target = { ...common(tell), report: tell.progress, signal };
+      return makeModel(opened, { ...target, path: out, replace, maxShardBytes });
     },
   };
 }

@@ -2,6 +2,7 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { ModelJob } from "../../src/core/report/jobs/modelJob";
 import type { CallProgress, Tell } from "../../src/protocol/channel";
 import { makeHandlers } from "../../src/worker/makeHandlers";
 import { workerHandlers } from "../../src/worker/workerHandlers";
@@ -127,3 +128,78 @@ describe("an adapter and its base model", () => {
     expect(intruders.directions).toHaveLength(10);
   });
 });
+
+describe("a new model", () => {
+  const adapters = () => [{ path: join(run, "01-svd"), weight: 1 }];
+  const merging = (): ModelJob => ({ kind: "merge", base: join(run, "base"), adapters: adapters() });
+  const target = () => ({ userStages: [], out: join(run, "02-merged"), replace: false, maxShardBytes: 5e9 });
+
+  it("is planned before anything is written: what is read, what is written, what will be lost", async () => {
+    const plan = await makeHandlers().planModel({ job: merging(), userStages: [] }, never, tell);
+    expect(plan).toMatchObject({
+      sources: [{ role: "base" }, { role: "adapter" }],
+      dtypes: ["BF16"],
+      carried: ["config.json"],
+      place: { folder: run, name: "02-merged" },
+    });
+    const { tensors } = JSON.parse(readHeader(join(run, "base", "model.safetensors")));
+    expect(plan.tensors).toBe(Object.keys(tensors).length);
+    expect(plan.notes.map(({ message }) => message).join(" ")).toContain("14 modules change 14 weights");
+    expect(readdirSync(run).sort()).toEqual(["01-svd", "base"]);
+  });
+
+  it("says where it comes from and what rounding took of each module, and reports it", async () => {
+    const { path, table, report } = await makeHandlers().makeModel(
+      { job: merging(), ...target() },
+      never,
+      tell,
+    );
+    const stage = JSON.parse(readFileSync(join(path, "checkpoint-stage.json"), "utf8"));
+    expect(stage).toMatchObject({ stage: "merged", parent: "../01-svd", base: "../base" });
+    expect(Object.keys(stage.modules)).toHaveLength(14);
+    const worst = Object.values<{ lostShare: number }>(stage.modules).map(({ lostShare }) => lostShare);
+    expect(stage.method.worstLostShare).toBe(Math.max(...worst));
+    expect(table?.rows).toHaveLength(14);
+    for (const module of Object.keys(stage.modules)) expect(report).toContain(module.replaceAll("_", "\\_"));
+  });
+
+  it("is not left half-written when it is cancelled", async () => {
+    const controller = new AbortController();
+    const stopping: Tell = { ...tell, progress: () => controller.abort() };
+    const made = makeHandlers().makeModel({ job: merging(), ...target() }, controller.signal, stopping);
+    await expect(made).rejects.toThrow();
+    expect(readdirSync(run).sort()).toEqual(["01-svd", "base"]);
+  });
+
+  it("of equal snapshots is their mean, at no distance from them", async () => {
+    cpSync(join(run, "base"), join(run, "copy"), { recursive: true });
+    const snapshots = ["base", "copy"].map((name) => ({ path: join(run, name), weight: 1 }));
+    const { path, table } = await makeHandlers().makeModel(
+      { job: { kind: "average", snapshots }, ...target() },
+      never,
+      tell,
+    );
+    expect(table?.rows.map((cells) => cells[2])).toEqual(["0 %", "0 %"]);
+    const name = "model.safetensors";
+    // The header's order is the writer's own; the values are the same.
+    const values = (folder: string) => readFileSync(join(folder, name)).subarray(-200_000);
+    expect(values(path).equals(values(join(run, "base")))).toBe(true);
+  });
+
+  it("keeps every byte of a conversion without another dtype", async () => {
+    const job: ModelJob = { kind: "convert", source: join(run, "base"), only: "model" };
+    const plan = await makeHandlers().planModel({ job, userStages: [] }, never, tell);
+    expect(plan.notes.map(({ message }) => message)).toContain("Every byte of every tensor is kept.");
+    const { facts } = await makeHandlers().makeModel({ job, ...target() }, never, tell);
+    expect(facts).toContainEqual({ name: "Values changed", value: "none: every value is what it was" });
+  });
+});
+
+/** The safetensors header of a file, its tensors under one key. */
+function readHeader(path: string): string {
+  const bytes = readFileSync(path);
+  const { __metadata__: _, ...tensors } = JSON.parse(
+    bytes.toString("utf8", 8, 8 + Number(bytes.readBigUInt64LE(0))),
+  );
+  return JSON.stringify({ tensors });
+}

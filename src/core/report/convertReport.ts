@@ -35,7 +35,7 @@ export function convertReport({ path, files, bytes, plan, cost }: Converted) {
   };
 }
 
-function relativeError({ errorSquares, squares }: CastCost): number {
+export function relativeError({ errorSquares, squares }: CastCost): number {
   return squares === 0 ? 0 : Math.sqrt(errorSquares / squares);
 }
 

@@ -14,7 +14,8 @@ export interface Provenance {
   readonly method: Readonly<Record<string, unknown>>;
   /** Share of the energy of the parent's update that was kept, of what keeps a part of it. */
   readonly energyKept?: number;
-  readonly modules?: Readonly<Record<string, { readonly rank: number; readonly energyKept: number }>>;
+  /** What it did to each module: its rank and the energy that it kept, or what rounding took of its update. */
+  readonly modules?: Readonly<Record<string, Readonly<Record<string, number>>>>;
 }
 
 /** @param path of the folder that the text will lie in. */

@@ -1,5 +1,4 @@
 import { basename } from "node:path";
-import * as vscode from "vscode";
 import { formatShare } from "../../core/text/quantities";
 import type { Handlers } from "../../protocol/channel";
 import type { LoraHostCalls } from "../../protocol/loraSurface";
@@ -7,6 +6,7 @@ import type { MadeSnapshot, ReductionStart } from "../../protocol/makeCalls";
 import { forward, listenersOf } from "../analysis/forward";
 import type { WorkerClient } from "../analysis/workerClient";
 import type { BaseModels } from "../make/baseModels";
+import { chooseFolder } from "../make/chooseFolder";
 import { isTaken, type SnapshotMaker } from "../make/snapshotMaker";
 import { showInformation } from "../messages";
 import type { CheckpointDocument } from "./checkpointDocument";
@@ -45,16 +45,7 @@ export function loraHandlers(
       const start = await worker.call("reductionStart", await adapter());
       return isLocal ? start : { ...start, problem: start.problem ?? notLocal };
     },
-    chooseFolder: async ({ folder }) => {
-      const picked = await vscode.window.showOpenDialog({
-        title: "Folder for the new snapshot",
-        openLabel: "Choose",
-        canSelectFiles: false,
-        canSelectFolders: true,
-        defaultUri: vscode.Uri.file(folder),
-      });
-      return picked?.[0]?.fsPath;
-    },
+    chooseFolder: ({ folder }) => chooseFolder(folder),
     isTaken: ({ path }) => isTaken(path),
     reduce: async ({ options, out, dtype }, signal, tell) => {
       if (isReducing) throw new Error("The rank of this adapter is being reduced already.");

@@ -1,5 +1,6 @@
 import { lstat } from "node:fs/promises";
 import { basename } from "node:path";
+import type { JobResult } from "../../core/report/jobs/modelJob";
 import type { CallListeners, ParamsOf } from "../../protocol/channel";
 import type { MadeSnapshot, MakeCalls } from "../../protocol/makeCalls";
 import { WorkerClient } from "../analysis/workerClient";
@@ -54,10 +55,19 @@ export class SnapshotMaker {
     );
   }
 
-  private async make(
-    out: string,
-    work: (replace: boolean) => Promise<MadeSnapshot>,
-  ): Promise<MadeSnapshot | undefined> {
+  /** Undefined where the user decided against replacing what is there. */
+  makeModel(
+    wanted: MakeRequest<"makeModel">,
+    { signal, listeners, onStart }: MakeProgress & { readonly onStart: () => void },
+  ): Promise<JobResult | undefined> {
+    const userStages = this.stages.entries();
+    return this.make(wanted.out, (replace) => {
+      onStart();
+      return this.worker.call("makeModel", { ...wanted, userStages, replace }, signal, listeners);
+    });
+  }
+
+  private async make<T>(out: string, work: (replace: boolean) => Promise<T>): Promise<T | undefined> {
     const replace = await isTaken(out);
     if (replace && !(await askToReplace(out))) return undefined;
     const made = await work(replace);

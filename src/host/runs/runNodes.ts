@@ -103,11 +103,20 @@ function checkpointItem(
   const { Collapsed, None } = vscode.TreeItemCollapsibleState;
   const item = new vscode.TreeItem(name, checkpoint.parts.length > 1 ? Collapsed : None);
   const { description, state } = checkpointRow(run, checkpoint, metrics, nowMs);
-  item.contextValue = checkpoint.mainFile === undefined ? "checkpoint.unreadable" : "checkpoint";
+  item.contextValue = contextOf(checkpoint);
   item.iconPath = iconOf(state, "milestone");
   item.description = description;
   item.command = openCommand(node);
   return item;
+}
+
+/** By what menus know what can be made of it: package.json reads these words. */
+function contextOf({ kind, mainFile, parts }: RunCheckpoint): string {
+  if (mainFile === undefined) return "checkpoint.unreadable";
+  const isAdapter = parts.some(({ part }) => part === "adapter");
+  // Of a single file only its tensors say whether it is an adapter.
+  const what = isAdapter ? "adapter" : kind === "file" ? "file" : "model";
+  return `checkpoint.${what}${/\.safetensors(?:\.index\.json)?$/.test(mainFile) ? "" : ".convertible"}`;
 }
 
 /**

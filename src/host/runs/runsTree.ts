@@ -61,8 +61,30 @@ export class RunsTree implements vscode.TreeDataProvider<RunNode> {
     return children;
   }
 
-  /** Asked for when a row is revealed, which is done with the topmost only. */
-  getParent(): undefined {
+  /** Asked for when a row is revealed. */
+  getParent(node: RunNode): RunNode | undefined {
+    switch (node.kind) {
+      case "root":
+        return undefined;
+      case "run":
+        return this.rows.get(`root:${node.run.rootName}`)?.node;
+      case "checkpoint":
+        return this.rows.get(`run:${node.run.id}`)?.node;
+      case "part":
+        return undefined;
+    }
+  }
+
+  /** The row of a checkpoint; undefined where no run holds it. */
+  async rowOf(path: string): Promise<RunNode | undefined> {
+    for (const top of await this.getChildren()) {
+      const runs = top.kind === "root" ? await this.getChildren(top) : [top];
+      for (const run of runs) {
+        const rows = await this.getChildren(run);
+        const found = rows.find((row) => row.kind === "checkpoint" && row.checkpoint.path === path);
+        if (found !== undefined) return found;
+      }
+    }
     return undefined;
   }
 

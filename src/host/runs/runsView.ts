@@ -50,3 +50,13 @@ function offerFolders({ known }: RunsModel): void {
   );
   void vscode.commands.executeCommand("setContext", "checkpointExplorer.checkpointFolders", folders);
 }
+
+/** Selects the row of a checkpoint, where a run holds it. */
+export async function revealCheckpoint(
+  tree: RunsTree,
+  view: vscode.TreeView<RunNode>,
+  path: string,
+): Promise<void> {
+  const row = await tree.rowOf(path);
+  if (row !== undefined) await view.reveal(row, { select: true, focus: false });
+}

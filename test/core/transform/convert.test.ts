@@ -23,6 +23,8 @@ async function converted(path: string, out: string, options: ConvertOptions, max
     path: join(folder, out),
     replace: false,
     maxShardBytes,
+    toolVersion: "0",
+    now: new Date(0),
   });
 }
 
@@ -63,6 +65,7 @@ describe("a model converted to safetensors", () => {
     const source = writeModel("four.safetensors", { a: [1, 2], b: [3, 4], c: [5, 6], d: [7, 8] });
     const { path } = await converted(source, "shards", { only: "model" }, 16);
     expect(readdirSync(path).sort()).toEqual([
+      "checkpoint-stage.json",
       "model-00001-of-00002.safetensors",
       "model-00002-of-00002.safetensors",
       "model.safetensors.index.json",

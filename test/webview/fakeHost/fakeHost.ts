@@ -1,6 +1,7 @@
 import { startCompareHost } from "./compare/compareHost";
 import { startEditorHost } from "./editor/editorHost";
 import type { Receive, Send, StartHost } from "./fakeChannel";
+import { startMakeHost } from "./make/makeHost";
 import { startRunHost } from "./run/runHost";
 
 /**
@@ -11,6 +12,7 @@ const hosts: Readonly<Record<string, StartHost>> = {
   editor: startEditorHost,
   compare: startCompareHost,
   run: startRunHost,
+  make: startMakeHost,
 };
 
 declare global {

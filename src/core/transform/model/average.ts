@@ -7,7 +7,7 @@ import { readValues } from "../../tensors/readValues";
 import { elementCount, type Tensor } from "../../tensors/tensor";
 import { carriedFiles } from "./carriedFiles";
 import { noCost } from "./castPieces";
-import { outputOf, planConversion } from "./convert";
+import { type ConvertPlan, outputOf, planConversion } from "./convert";
 import type { OutputTensor } from "./modelOutput";
 import { type ModelTarget, type WrittenModel, writeModel } from "./writeModel";
 
@@ -27,59 +27,84 @@ export interface Averaged extends WrittenModel {
   readonly taken: number;
 }
 
+/** What an average will do. */
+export interface AveragePlan {
+  /** The first snapshot as it would be written: names, dtypes, bytes. */
+  readonly conversion: ConvertPlan;
+  readonly tensors: readonly AveragedTensor[];
+  /** How many are those of the first snapshot. */
+  readonly taken: number;
+}
+
+interface AveragedTensor {
+  readonly planned: ConvertPlan["tensors"][number];
+  /** One for each snapshot; undefined for integers and truth values, which have no mean. */
+  readonly parts: readonly Tensor[] | undefined;
+}
+
+/**
+ * Which tensors have a mean.
+ * @throws CheckpointError `NotAveraged` where a tensor is not in all of them with one shape and a dtype of plain floats,
+ * and those of `planConversion`.
+ */
+export async function planAverage(snapshots: readonly CheckpointSession[]): Promise<AveragePlan> {
+  const [first, ...others] = snapshots;
+  if (first === undefined || others.length === 0)
+    throw new CheckpointError("NotAveraged", "Two snapshots or more are needed.");
+  const conversion = await planConversion(first, { only: "model" });
+  const plans = [conversion];
+  for (const snapshot of others) plans.push(await planConversion(snapshot, { only: "model" }));
+  const byName = plans.map((plan) => new Map(plan.tensors.map(({ name, tensor }) => [name, tensor])));
+  const tensors = conversion.tensors.map((planned): AveragedTensor => {
+    const { name, tensor, dtype } = planned;
+    const parts = byName.map((each, at) =>
+      sameTensor(snapshots[at] as CheckpointSession, each, name, tensor),
+    );
+    if (isWritableDtype(dtype) && parts.every((part) => isWritableDtype(part.dtype)))
+      return { planned, parts };
+    if (dtype.startsWith("F"))
+      throw notAveraged(first, `${name} is ${dtype}: the mean of scaled codes is none.`);
+    return { planned, parts: undefined };
+  });
+  for (const [at, each] of byName.entries()) refuseMore(snapshots[at] as CheckpointSession, each, byName[0]);
+  return { conversion, tensors, taken: tensors.filter(({ parts }) => parts === undefined).length };
+}
+
 /**
  * Writes the weighted mean of snapshots, tensor by tensor, summed in doubles and rounded once.
- * @throws CheckpointError `NotAveraged` where a tensor is not in all of them with one shape and a dtype of plain floats,
- * and those of `planConversion` and `writeModel`.
+ * @throws CheckpointError `NotAveraged`, and those of `planAverage` and `writeModel`.
  */
 export async function average(request: AverageRequest): Promise<Averaged> {
   const { snapshots, weights } = request;
-  const [first, ...others] = snapshots;
+  const [first] = snapshots;
   const total = weights.reduce((sum, weight) => sum + weight, 0);
-  if (
-    first === undefined ||
-    others.length === 0 ||
-    weights.length !== snapshots.length ||
-    !(Math.abs(total) > 0)
-  )
+  if (first === undefined || weights.length !== snapshots.length || !(Math.abs(total) > 0))
     throw new CheckpointError("NotAveraged", "Two snapshots and weights whose sum is not 0 are needed.");
   const shares = weights.map((weight) => weight / total);
-  const plans = [];
-  for (const snapshot of snapshots) plans.push(await planConversion(snapshot, { only: "model" }));
-  const [own] = plans;
-  const byName = plans.map(({ tensors }) => new Map(tensors.map(({ name, tensor }) => [name, tensor])));
+  const plan = await planAverage(snapshots);
   const readers = snapshots.map((snapshot) => snapshot.tensorReader());
   const squares = snapshots.map(() => 0);
   const mean = { squares: 0 };
-  let taken = 0;
   try {
-    const outputs = (own?.tensors ?? []).map((planned): OutputTensor => {
+    const outputs = plan.tensors.map(({ planned, parts }): OutputTensor => {
       const { name, tensor, dtype } = planned;
-      const parts = byName.map((tensors, at) =>
-        sameTensor(snapshots[at] as CheckpointSession, tensors, name, tensor),
-      );
-      if (!isWritableDtype(dtype) || !parts.every((part) => isWritableDtype(part.dtype))) {
-        if (dtype.startsWith("F"))
-          throw notAveraged(first, `${name} is ${dtype}: the mean of scaled codes is none.`);
-        taken++;
+      if (parts === undefined || !isWritableDtype(dtype))
         return outputOf(planned, (...range) => (readers[0] as TensorReader).readRange(...range), noCost());
-      }
       const pieces = (signal?: AbortSignal) =>
         meanPieces({ parts, shares, readers, dtype, squares, mean }, signal);
       return { name, dtype, shape: tensor.shape, pieces };
     });
-    for (const [at, tensors] of byName.entries())
-      refuseMore(snapshots[at] as CheckpointSession, tensors, byName[0]);
     const written = await writeModel({
       ...request,
-      output: {
-        tensors: outputs,
-        carried: carriedFiles(first.folder),
-      },
+      output: { tensors: outputs, carried: carriedFiles(first.folder) },
       sources: snapshots,
       stageText: (path) => stageText(request, shares, path),
     });
-    return { ...written, drift: squares.map((square) => Math.sqrt(square / mean.squares)), taken };
+    return {
+      ...written,
+      drift: squares.map((square) => Math.sqrt(square / mean.squares)),
+      taken: plan.taken,
+    };
   } finally {
     await Promise.all(readers.map((reader) => reader.close()));
   }

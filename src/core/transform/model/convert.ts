@@ -1,6 +1,7 @@
 import { placeOf } from "../../optimizer/modelsInside";
 import { CheckpointError } from "../../problem/checkpointError";
 import type { CheckpointSession } from "../../session/checkpointSession";
+import { stageFileText } from "../../stage/stageFileText";
 import { unreadablePart } from "../../tensors/assembly";
 import { dtypeBits } from "../../tensors/dtype";
 import { isWritableDtype, type WritableDtype } from "../../tensors/encode";
@@ -25,6 +26,8 @@ export interface ConvertOptions {
 export interface ConvertRequest extends ModelTarget {
   readonly source: CheckpointSession;
   readonly options: ConvertOptions;
+  readonly toolVersion: string;
+  readonly now: Date;
 }
 
 /** What a conversion will do, before it is done. */
@@ -131,11 +134,28 @@ export async function convert(request: ConvertRequest): Promise<Converted> {
       output,
       sources: [source],
       check: () => refuseOverflow(cost, options.dtype),
+      stageText: (path) => stageText(request, path),
     });
     return { ...written, plan: made, cost };
   } finally {
     await reader.close();
   }
+}
+
+/** A conversion is at the stage of what it was made from. */
+function stageText(
+  { source, options: { dtype, only }, toolVersion, now }: ConvertRequest,
+  path: string,
+): string {
+  const provenance = {
+    stage: source.stage?.stage ?? "converted",
+    note: "saved as safetensors",
+    createdBy: `checkpoint-explorer ${toolVersion}`,
+    createdAt: now,
+    parent: source.identity,
+    method: { name: "convert", only, ...(dtype === undefined ? {} : { dtype }) },
+  };
+  return stageFileText(provenance, path);
 }
 
 /** Undefined where the weights are as the configuration says. */

@@ -170,17 +170,16 @@ export async function merge(request: MergeRequest): Promise<Merged> {
       },
       sources: [base, ...adapters.map(({ session }) => session)],
       check: () => refuseOverflow(cast, dtype),
-      stageText: (path) => stageText(request, plan, path),
+      stageText: (path) => stageText(request, plan, costs.map(mergedModule), path),
     });
-    const merged = costs.map((cost) => ({
-      module: cost.module,
-      updateNorm: Math.sqrt(cost.updateSquares),
-      lostShare: lostShare(cost),
-    }));
-    return { ...written, plan, merged };
+    return { ...written, plan, merged: costs.map(mergedModule) };
   } finally {
     await Promise.all([...readers.values()].map((reader) => reader.close()));
   }
+}
+
+function mergedModule(cost: MergeCost): MergedModule {
+  return { module: cost.module, updateNorm: Math.sqrt(cost.updateSquares), lostShare: lostShare(cost) };
 }
 
 interface MergedTensor {
@@ -246,8 +245,10 @@ function refuseAmbiguous(
 function stageText(
   { base, adapters, toolVersion, now, dtype }: MergeRequest,
   plan: MergePlan,
+  merged: readonly MergedModule[],
   path: string,
 ): string {
+  const worstLostShare = merged.reduce((worst, { lostShare: share }) => Math.max(worst, share), 0);
   const parents = adapters.map(({ session, weight }) => ({
     path: relativePathFrom(path, session.identity),
     weight,
@@ -259,7 +260,8 @@ function stageText(
     createdAt: now,
     parent: adapters[0]?.session.identity ?? base.identity,
     base: relativePathFrom(path, base.identity),
-    method: { name: "merge", adapters: parents, ...(dtype === undefined ? {} : { dtype }) },
+    method: { name: "merge", adapters: parents, ...(dtype === undefined ? {} : { dtype }), worstLostShare },
+    modules: Object.fromEntries(merged.map(({ module, ...figures }) => [module, figures])),
   };
   return stageFileText(provenance, path);
 }

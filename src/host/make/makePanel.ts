@@ -1,0 +1,154 @@
+import { statfs } from "node:fs/promises";
+import * as vscode from "vscode";
+import { baseName, parentPath } from "../../core/bytes/paths";
+import type { ModelJob } from "../../core/report/jobs/modelJob";
+import { type Channel, isAbortError, type ParamsOf } from "../../protocol/channel";
+import type { MakeHostCalls, MakePageCalls, MakeState } from "../../protocol/makeSurface";
+import type { WorkerClient } from "../analysis/workerClient";
+import { openPath } from "../editor/openPath";
+import type { StageStore } from "../files/stageStore";
+import type { Log } from "../log";
+import { showInformation } from "../messages";
+import type { RunsModel } from "../runs/runsModel";
+import { connectPage } from "../webviewPage";
+import type { BaseModels } from "./baseModels";
+import { chooseFolder } from "./chooseFolder";
+import { pickCheckpoint } from "./pickCheckpoint";
+import { isTaken, type SnapshotMaker } from "./snapshotMaker";
+
+export const makeViewType = "checkpointExplorer.make";
+
+/** What the panel needs of the rest of the extension. */
+export interface MakeServices {
+  readonly extensionUri: vscode.Uri;
+  readonly worker: WorkerClient;
+  readonly maker: SnapshotMaker;
+  readonly baseModels: BaseModels;
+  readonly runs: RunsModel;
+  readonly stages: StageStore;
+  readonly log: Log;
+  compare(paths: readonly string[]): Promise<void>;
+  /** Selects a snapshot in Training Runs; nothing where it is not there. */
+  reveal(path: string): Promise<void>;
+}
+
+const titles: Readonly<Record<ModelJob["kind"], string>> = {
+  merge: "Merge into Base",
+  convert: "Save as Safetensors",
+  average: "Average Checkpoints",
+};
+
+export function titleOf({ kind }: ModelJob): string {
+  return titles[kind];
+}
+
+/** Plans a new model with the user, and writes it. What is being written goes on while the page is hidden. */
+export class MakePanel {
+  private readonly channel: Channel<MakeHostCalls, MakePageCalls>;
+  private state: MakeState;
+  private making: AbortController | undefined;
+
+  constructor(
+    private readonly panel: vscode.WebviewPanel,
+    job: ModelJob,
+    private readonly services: MakeServices,
+  ) {
+    this.state = { status: "choosing", job };
+    panel.iconPath = vscode.Uri.joinPath(services.extensionUri, "media", "compare.svg");
+    const { worker, stages } = services;
+    this.channel = connectPage<MakeHostCalls, MakePageCalls>(
+      panel.webview,
+      services.extensionUri,
+      "make",
+      {
+        ready: () => this.state,
+        plan: ({ job: wanted }, signal) =>
+          worker.call("planModel", { job: wanted, userStages: stages.entries() }, signal),
+        place: async ({ path }) => ({ taken: await isTaken(path), freeBytes: await freeBytes(path) }),
+        chooseFolder: ({ folder }) => chooseFolder(folder),
+        chooseSource: (asked) => this.chooseSource(asked),
+        make: (wanted) => this.make(wanted),
+        cancel: () => this.making?.abort(),
+        again: () => this.setState({ status: "choosing", job: this.state.job }),
+        open: ({ path }) => openPath(path),
+        compare: ({ paths }) => services.compare(paths),
+        showReport: async ({ text }) => {
+          const document = await vscode.workspace.openTextDocument({ language: "markdown", content: text });
+          await vscode.window.showTextDocument(document);
+        },
+        reveal: ({ path }) => services.reveal(path),
+      },
+      { job },
+    );
+    panel.onDidDispose(() => {
+      this.making?.abort();
+      this.channel.close(new Error("The panel was closed."));
+    });
+  }
+
+  private async chooseSource({
+    role,
+    job,
+  }: ParamsOf<MakeHostCalls, "chooseSource">): Promise<string | undefined> {
+    const [adapter] = job.kind === "merge" ? job.adapters : [];
+    if (role === "base" && adapter !== undefined) return this.services.baseModels.choose(adapter.path);
+    return pickCheckpoint(this.services.runs, {
+      title: role === "adapter" ? "Merge one more adapter" : "Average one more checkpoint",
+      placeHolder: role === "adapter" ? "An adapter of the same base" : "A checkpoint of the same model",
+      exclude: job.kind === "average" ? job.snapshots.map(({ path }) => path) : pathsOf(job),
+    });
+  }
+
+  private async make({ job, out, maxShardBytes }: ParamsOf<MakeHostCalls, "make">): Promise<void> {
+    if (this.making !== undefined) return;
+    const making = new AbortController();
+    this.making = making;
+    try {
+      const result = await this.services.maker.makeModel(
+        { job, out, maxShardBytes },
+        {
+          signal: making.signal,
+          onStart: () => this.setState({ status: "making", job, out }),
+          listeners: { onProgress: (step) => this.channel.notify("progress", step) },
+        },
+      );
+      if (result === undefined) return;
+      this.setState({ status: "made", job, result });
+      await this.services.reveal(result.path);
+      if (!this.panel.visible) void this.tellElsewhere(result.path);
+    } catch (error) {
+      const stopped = isAbortError(error) || making.signal.aborted;
+      const message = error instanceof Error ? error.message : String(error);
+      if (!stopped) this.services.log.error(`${titleOf(job)}: ${message}`);
+      const failure = stopped ? "It was stopped. Nothing was written." : message;
+      this.setState({ status: "choosing", job, failure });
+    } finally {
+      this.making = undefined;
+    }
+  }
+
+  private setState(state: MakeState): void {
+    this.state = state;
+    this.channel.notify("changed", state);
+  }
+
+  private async tellElsewhere(path: string): Promise<void> {
+    const [show, open] = ["Show Figures", "Open"];
+    const answer = await showInformation(`${baseName(path)} is written and was read back.`, show, open);
+    if (answer === show) this.panel.reveal();
+    if (answer === open) await openPath(path);
+  }
+}
+
+function pathsOf(job: ModelJob): readonly string[] {
+  return job.kind === "merge" ? [job.base, ...job.adapters.map(({ path }) => path)] : [];
+}
+
+/** Of the disk of the nearest folder that is there. */
+async function freeBytes(path: string): Promise<number | undefined> {
+  for (let folder = parentPath(path); ; folder = parentPath(folder)) {
+    const stats = await statfs(folder).catch(() => undefined);
+    if (stats !== undefined) return stats.bavail * stats.bsize;
+    if (parentPath(folder) === folder) return undefined;
+  }
+}
