@@ -4,26 +4,35 @@ import { CheckpointSession } from "../core/session/checkpointSession";
 import { convert, planConversion } from "../core/transform/model/convert";
 import { nodeFiles } from "../worker/nodeFiles";
 import { defineCommand, jsonFlag, noUserStage, onePath } from "./command";
+import { convertAdapterTo } from "./convertAdapter";
 import { makeOptions } from "./makeOptions";
 import { modelFlags, outOf, readModelFlags } from "./modelFlags";
 import { UsageError } from "./usageError";
 
+const dialects = ["peft", "kohya", "diffusers", "mlx"] as const;
 const parts = ["model", "optimizer", "all"] as const;
 
 export const convertCommand = defineCommand({
   usage:
-    "convert SRC --to safetensors --out PATH [--dtype f32|f16|bf16] [--only model|optimizer|all] [--without optimizer] [--max-shard-size 5GB] [--dry-run] [--replace] [--json]",
+    "convert SRC --to safetensors --out PATH [--dtype f32|f16|bf16] [--only model|optimizer|all] [--without optimizer] [--max-shard-size 5GB] [--dry-run] [--replace] [--json]\n  checkpoint-explorer convert ADAPTER --to peft|kohya|diffusers|mlx --out PATH [--rank N | --energy SHARE] [--base MODEL] [--dtype D] [--dry-run] [--replace] [--json]",
   options: {
     ...jsonFlag,
     ...modelFlags,
     to: { type: "string" },
     only: { type: "string" },
     without: { type: "string" },
+    rank: { type: "string" },
+    energy: { type: "string" },
+    base: { type: "string" },
   },
   async run(paths, values) {
     const path = onePath(paths);
+    const dialect = dialects.find((each) => each === values.to);
+    if (dialect !== undefined) return convertAdapterTo(path, dialect, values);
     if (values.to !== undefined && values.to !== "safetensors")
-      throw new UsageError(`convert writes safetensors, not "${values.to}".`);
+      throw new UsageError(`--to takes safetensors, ${dialects.join(", ")}, not "${values.to}".`);
+    if (values.rank !== undefined || values.energy !== undefined || values.base !== undefined)
+      throw new UsageError(`--rank, --energy and --base are for adapters: --to ${dialects.join("|")}.`);
     if (values.without !== undefined && values.without !== "optimizer")
       throw new UsageError(`--without takes optimizer, not "${values.without}".`);
     const only = parts.find((part) => part === (values.only ?? "model"));

@@ -44,19 +44,24 @@ const rules: Readonly<Record<RuleName, (text: string) => ReductionRule>> = {
 export function readMakeFlags(values: MakeValues): MakeFlags {
   const { out, replace, uniform } = values;
   if (out === undefined) throw new UsageError("Where to? Name a new folder with --out.");
-  const names = Object.keys(rules) as RuleName[];
-  const [name, ...others] = names.filter((each) => values[each] !== undefined);
-  if (name === undefined || others.length > 0)
-    throw new UsageError(`One of ${names.map((each) => `--${each}`).join(", ")} is needed.`);
   const limit = values["max-rank"];
   return {
-    rule: rules[name](values[name] ?? ""),
+    rule: readRule(values),
     scope: uniform ? "uniform" : "module",
     maxRank: limit === undefined ? undefined : wholeOf("max-rank", limit),
     kohyaPlusOne: values["kohya-plus-one"],
     out,
     replace,
   };
+}
+
+/** @throws UsageError unless there is just one rule. */
+export function readRule(values: Partial<Record<RuleName, string | undefined>>): ReductionRule {
+  const names = Object.keys(rules) as RuleName[];
+  const [name, ...others] = names.filter((each) => values[each] !== undefined);
+  if (name === undefined || others.length > 0)
+    throw new UsageError(`One of ${names.map((each) => `--${each}`).join(", ")} is needed.`);
+  return rules[name](values[name] ?? "");
 }
 
 function wholeOf(option: string, text: string): number {

@@ -9,9 +9,10 @@ import type { FactorNames } from "./writeFactors";
 
 /**
  * How a new adapter is written: a PEFT folder, one file in kohya's naming, or in the naming of its source: as one file
- * (`plain`), or as a folder with the configuration of the source (`kept`: mlx-lm's and torchtune's).
+ * (`plain`), or as a folder with the configuration of the source (`kept`: mlx-lm's and torchtune's). `mlx` makes that of
+ * mlx-lm anew.
  */
-export type OutputFormat = "peft" | "kohya" | "plain" | "kept";
+export type OutputFormat = "peft" | "kohya" | "plain" | "kept" | "mlx";
 
 /** The format in which the programs that read an adapter will read the result. */
 export function outputFormatFor(adapter: Adapter, config: AdapterConfig | undefined): OutputFormat {
@@ -25,7 +26,7 @@ export function outputFormatFor(adapter: Adapter, config: AdapterConfig | undefi
 
 /** Whether a format is a folder with a configuration, and no file by itself. */
 export function isFolderFormat(format: OutputFormat): boolean {
-  return format === "peft" || format === "kept";
+  return format === "peft" || format === "kept" || format === "mlx";
 }
 
 const peftPrefix = "base_model.model.";
@@ -49,6 +50,11 @@ export const factorNames: Record<OutputFormat, FactorNames> = {
   },
   plain: ownNames,
   kept: ownNames,
+  mlx: {
+    a: ({ module }) => `${module}.lora_a`,
+    b: ({ module }) => `${module}.lora_b`,
+    alpha: () => undefined,
+  },
 };
 
 function peftName({ module, form }: OutputModule, factor: "A" | "B"): string {

@@ -108,6 +108,27 @@ export function keptConfigText(parent: JsonObject, modules: readonly WrittenModu
   return `${JSON.stringify(fields, undefined, 2)}\n`;
 }
 
+/**
+ * A configuration that mlx-lm reads (mlx_lm/tuner/utils.py, `linear_to_lora_layers`): one rank and one scale for all, and
+ * the modules to adapt by their paths in a layer, or whole where they stand in none. No count of layers means all.
+ */
+export function mlxConfigText(
+  parent: JsonObject | undefined,
+  modules: readonly WrittenModule[],
+  given: Readonly<Record<string, unknown>>,
+): string {
+  const [first] = modules;
+  const base = given.base_model_name_or_path ?? parent?.get("base_model_name_or_path");
+  const keys = modules.map(({ module }) => module.replace(/^.*?\blayers\.\d+\./, ""));
+  const fields = {
+    ...(typeof base === "string" ? { model: base } : {}),
+    fine_tune_type: "lora",
+    num_layers: -1,
+    lora_parameters: { rank: first?.rank, scale: first?.scale, dropout: 0, keys: [...new Set(keys)].sort() },
+  };
+  return `${JSON.stringify(fields, undefined, 2)}\n`;
+}
+
 /** As PEFT writes them, in its order. */
 const defaults: Readonly<Record<string, unknown>> = {
   peft_type: "LORA",

@@ -13,7 +13,8 @@ import type { Provenance } from "../stage/stageFileText";
 import { isWritableDtype, type WritableDtype } from "../tensors/encode";
 import type { Tensor } from "../tensors/tensor";
 import { formatBytes, formatShare } from "../text/quantities";
-import type { AdapterOutput, OutputCopy, OutputForm, OutputModule } from "./adapterOutput";
+import type { AdapterOutput, OutputCopy, OutputModule } from "./adapterOutput";
+import { formOf } from "./outputForm";
 import { type OutputFormat, outputFormatFor, partName } from "./outputNames";
 import { notReducible, type ReduceSource, reducedFactors } from "./reduceSource";
 import { planReduction, type ReductionOptions, type ReductionPlan } from "./reductionPlan";
@@ -168,25 +169,6 @@ function ownForm({ a, b, alphaTensor, diagonal, layout }: LoraModule): Partial<O
     },
     exchanged: { a: layout === "mlx" || layout === "svdV", b: layout === "mlx" },
   };
-}
-
-function formOf(module: LoraModule, format: OutputFormat): OutputForm {
-  const { layout, a, mid, inFeatures, parts } = module;
-  if (layout === "embedding" && format === "peft") return { kind: "embedding" };
-  if (layout === "conv") return { kind: "conv", axes: a.shape.slice(1) };
-  if (layout === "tucker" && mid !== undefined) {
-    const kernel = mid.shape.slice(2);
-    const channels = inFeatures / kernel.reduce((product, size) => product * size, 1);
-    return { kind: "conv", axes: [channels, ...kernel] };
-  }
-  const second = parts?.second;
-  const whole = second !== undefined && "whole" in second ? second.whole.shape : [];
-  if (layout === "kron" && whole.length > 2) {
-    const kernel = whole.slice(2);
-    const channels = inFeatures / kernel.reduce((product, size) => product * size, 1);
-    return { kind: "conv", axes: [channels, ...kernel] };
-  }
-  return { kind: "linear" };
 }
 
 /** DoRA's magnitudes, biases, and everything that was saved whole. */

@@ -10,7 +10,7 @@ import { rmsRounding } from "../update/dtypeRounding";
 import { measureModule } from "../update/measureModule";
 import type { AdapterOutput, OutputModule, WrittenModule } from "./adapterOutput";
 import { factorNames, isFolderFormat, type OutputFormat } from "./outputNames";
-import { keptConfigText, peftConfigText } from "./peftConfig";
+import { keptConfigText, mlxConfigText, peftConfigText } from "./peftConfig";
 import { refuseSources } from "./refuseSources";
 import { probeDeviation, probeOf } from "./updateProbe";
 import { type WriteProgress, writeFactors } from "./writeFactors";
@@ -68,6 +68,7 @@ function nameRule(isFile: boolean): string {
 }
 
 const peftWeights = "adapter_model.safetensors";
+const mlxWeights = "adapters.safetensors";
 const configName = "adapter_config.json";
 const stageName = "checkpoint-stage.json";
 
@@ -94,11 +95,13 @@ async function writeFolder(request: WriteRequest): Promise<WrittenAdapter> {
 
 /** mlx-lm looks for `adapters.safetensors`; a source of another container gives no name for a safetensors file. */
 function weightsNameOf({ format, sources }: WriteRequest): string {
+  if (format === "mlx") return mlxWeights;
   const own = baseName(sources[0]?.checkpoint.path ?? "");
   return format === "kept" && own.endsWith(".safetensors") ? own : peftWeights;
 }
 
 function configText({ format, parentConfig, config }: WriteRequest, written: readonly WrittenModule[]) {
+  if (format === "mlx") return mlxConfigText(parentConfig, written, config);
   return format === "kept" && parentConfig?.has("peft_type") === false
     ? keptConfigText(parentConfig, written)
     : peftConfigText(parentConfig, written, config);

@@ -1,0 +1,337 @@
+import type { Adapter } from "../../adapter/adapter";
+import type { DialectId } from "../../adapter/dialects/dialect";
+import { dialectNamed } from "../../adapter/dialects/dialectTable";
+import { hasStoredFactors } from "../../adapter/factorLayout";
+import { modulePath } from "../../adapter/loraKey";
+import type { LoraModule } from "../../adapter/loraModule";
+import { methodName } from "../../adapter/methods/methodTable";
+import { changesBase } from "../../adapter/modifiedBase";
+import type { FileSink } from "../../bytes/fileSink";
+import type { Files } from "../../bytes/files";
+import type { TensorReader } from "../../checkpoint/tensorReader";
+import { createMatrix } from "../../linalg/matrix";
+import { CheckpointError } from "../../problem/checkpointError";
+import type { CheckpointSession } from "../../session/checkpointSession";
+import type { LongWork } from "../../session/longWork";
+import { isWritableDtype, type WritableDtype } from "../../tensors/encode";
+import { elementCount, type Tensor } from "../../tensors/tensor";
+import { loadFactors, readScale } from "../../update/factors";
+import { UpdateAnalysis } from "../../update/updateAnalysis";
+import type { AdapterOutput, OutputCopy, OutputFactors, OutputModule } from "../adapterOutput";
+import { formOf } from "../outputForm";
+import type { OutputFormat } from "../outputNames";
+import { openReduceSource, reducedFactors } from "../reduceSource";
+import { planReduction, type ReductionPlan, type ReductionRule } from "../reductionPlan";
+import { reductionProblem } from "../reductionRefusal";
+import { type WrittenAdapter, writeAdapter } from "../writeAdapter";
+import { type TargetDialect, targetModules, UnnamedModuleError } from "./targetModules";
+
+export interface ConvertAdapterRequest extends LongWork {
+  readonly files: Files;
+  readonly sink: FileSink;
+  readonly source: CheckpointSession;
+  readonly to: TargetDialect;
+  /** A folder for PEFT and MLX, a `.safetensors` file for the others. */
+  readonly path: string;
+  readonly replace: boolean;
+  /** In place of the source's own. */
+  readonly dtype?: WritableDtype;
+  /** For methods whose update is no product of two factors: the ranks that they get. */
+  readonly rule?: ReductionRule;
+  /** Tells what the underscores of kohya's names were. */
+  readonly base?: CheckpointSession;
+  readonly toolVersion: string;
+  readonly now: Date;
+}
+
+export interface ConvertedAdapter extends WrittenAdapter {
+  readonly from: DialectId;
+  readonly to: TargetDialect;
+  /** Modules whose B took up a scale that the dialect cannot say. */
+  readonly folded: number;
+  /** Modules that got components of zeros, because the dialect has one rank for all. */
+  readonly padded: number;
+  /** Of what was reduced on the way. */
+  readonly plan: ReductionPlan | undefined;
+}
+
+const formats: Readonly<Record<TargetDialect, OutputFormat>> = {
+  peft: "peft",
+  kohya: "kohya",
+  diffusers: "plain",
+  mlx: "mlx",
+};
+
+/** Dialects whose names these rules read; the others have names of their own for the modules of a model. */
+const readable: ReadonlySet<DialectId> = new Set(["peft", "kohya", "lycoris", "diffusers", "mlx"]);
+
+/** What a conversion will do: which module gets which name. */
+export interface AdapterConversionPlan {
+  readonly from: DialectId;
+  readonly to: TargetDialect;
+  readonly modules: readonly { readonly module: string; readonly name: string; readonly rank: number }[];
+}
+
+/** @throws CheckpointError `NotConvertible` with what the other dialect cannot say. */
+export function planAdapterConversion(
+  request: Pick<ConvertAdapterRequest, "source" | "to" | "rule" | "base">,
+): AdapterConversionPlan {
+  const adapter = convertibleAdapter(request);
+  const names = namesOf(request, adapter);
+  const modules = adapter.modules.map(({ module, rank }, at) => ({
+    module,
+    name: names[at] as string,
+    rank,
+  }));
+  return { from: adapter.dialect, to: request.to, modules };
+}
+
+/**
+ * Writes an adapter in another dialect: the same factors bit by bit under other names, with its scale where the other
+ * keeps it. What is written is read back, and every ΔW held against the source's.
+ * @throws CheckpointError `NotConvertible` with what the other dialect cannot say, and those of `writeAdapter`.
+ */
+export async function convertAdapter(request: ConvertAdapterRequest): Promise<ConvertedAdapter> {
+  const { source, to, rule } = request;
+  const adapter = convertibleAdapter(request);
+  const names = namesOf(request, adapter);
+  const reader = source.tensorReader();
+  try {
+    const reduced = rule === undefined ? undefined : await openReduceSource(source, request);
+    const plan = rule && reduced && planReduction(reduced.modules, { rule, scope: "module" });
+    const scales = await Promise.all(
+      adapter.modules.map(async (module) => (await readScale(module, (tensor) => reader.read(tensor))).scale),
+    );
+    const common = commonOf(scales);
+    const mostRank = Math.max(...adapter.modules.map(({ rank }, at) => plan?.modules[at]?.rank ?? rank));
+    const targetScale = (scale: number) => (to === "diffusers" ? 1 : to === "mlx" ? common : scale);
+    const told = { folded: 0, padded: 0 };
+    const factorsOf = async (_: OutputModule, at: number): Promise<OutputFactors> => {
+      const module = adapter.modules[at] as LoraModule;
+      const scale = targetScale(scales[at] as number);
+      const measurement = reduced?.measurements[at];
+      const planned = plan?.modules[at];
+      if (measurement !== undefined && planned !== undefined) {
+        const factors = await reducedFactors(measurement, planned.rank, scale, reader, request.signal);
+        return { ...padded(factors, to === "mlx" ? mostRank : planned.rank), scale, norm: planned.norm };
+      }
+      const factors = await loadFactors(module, (tensor) => reader.read(tensor), request.signal);
+      const { frobenius, finite } = new UpdateAnalysis(factors).metrics;
+      if (!finite) throw notConvertible(source, `${module.module} holds NaN or infinite values.`);
+      const factor = factors.scale / scale;
+      if (factor !== 1) told.folded++;
+      const b =
+        factor === 1 ? factors.b : { ...factors.b, data: factors.b.data.map((value) => value * factor) };
+      const rank = to === "mlx" ? mostRank : module.rank;
+      if (rank !== module.rank) told.padded++;
+      return { ...padded({ a: factors.a, b }, rank), scale, norm: frobenius };
+    };
+    const output: AdapterOutput = {
+      modules: adapter.modules.map((module, at) =>
+        outputModule(
+          request,
+          module,
+          names[at] as string,
+          to === "mlx" ? mostRank : (plan?.modules[at]?.rank ?? module.rank),
+        ),
+      ),
+      copies: copiesOf(request, adapter, names, reader),
+      metadata: metadataOf(request, adapter),
+      factorsOf,
+    };
+    const written = await writeAdapter({
+      ...request,
+      output,
+      format: formats[to],
+      sources: [source],
+      parentConfig: source.folder.adapterConfig?.value,
+      config: configOf(source, adapter),
+      provenance: () => ({
+        stage: source.stage?.stage ?? "converted",
+        note: `${dialectNamed(adapter.dialect)?.name ?? adapter.dialect} in the dialect of ${dialectNamed(to)?.name ?? to}, ${adapter.modules.length} modules`,
+        createdBy: `checkpoint-explorer ${request.toolVersion}`,
+        createdAt: request.now,
+        parent: source.identity,
+        method: { name: "convert", from: adapter.dialect, to, ...rule },
+        ...(plan === undefined ? {} : { energyKept: plan.energyKept }),
+      }),
+    });
+    return { ...written, from: adapter.dialect, to, ...told, plan };
+  } finally {
+    await reader.close();
+  }
+}
+
+function notConvertible({ checkpoint }: CheckpointSession, message: string): CheckpointError {
+  return new CheckpointError("NotConvertible", message, undefined, checkpoint.path);
+}
+
+/** @throws CheckpointError `NotConvertible` where a part of the adapter has no place in the other dialect. */
+function convertibleAdapter({
+  source,
+  to,
+  rule,
+}: Pick<ConvertAdapterRequest, "source" | "to" | "rule">): Adapter {
+  const { adapter, checkpoint, adapterConfig } = source;
+  const refuse = (message: string) => notConvertible(source, message);
+  const problem = reductionProblem(source);
+  if (adapter === undefined || problem !== undefined)
+    throw refuse(problem ?? `${checkpoint.name} is no adapter.`);
+  const name = dialectNamed(adapter.dialect)?.name ?? adapter.dialect;
+  const target = dialectNamed(to)?.name ?? to;
+  if (!readable.has(adapter.dialect))
+    throw refuse(
+      `It is in the dialect of ${name}, which has names of its own for the modules of a model. There is no rule here that turns them into ${target}'s.`,
+    );
+  const composed = adapter.modules.find(({ layout }) => !hasStoredFactors(layout));
+  if (composed !== undefined && rule === undefined)
+    throw refuse(
+      `${methodName(adapter.method)} is no product of two factors. Choose what rank its LoRA gets with --rank N or --energy SHARE.`,
+    );
+  if (adapter.dialect === to && rule === undefined)
+    throw refuse(`It is in the dialect of ${target} already.`);
+  if (to !== "peft" && changesBase(adapterConfig?.initLoraWeights))
+    throw refuse(
+      `It was initialised by ${adapterConfig?.initLoraWeights}, so that it belongs to a base that was changed at the start, which ${target} cannot say.`,
+    );
+  for (const module of adapter.modules) refuseModule(module, to, refuse, target);
+  const [saved] = adapter.savedTensors;
+  if (saved !== undefined && (to === "kohya" || to === "diffusers"))
+    throw refuse(`${saved.name} was saved whole, for which ${target} has no name.`);
+  return adapter;
+}
+
+function refuseModule(
+  { module, layout, bias, magnitude, outFeatures }: LoraModule,
+  to: TargetDialect,
+  refuse: (message: string) => CheckpointError,
+  target: string,
+): void {
+  if (bias !== undefined && to !== "peft")
+    throw refuse(`${module} has a bias of B, for which ${target} has no name.`);
+  if (layout === "embedding" && (to === "kohya" || to === "diffusers"))
+    throw refuse(`${module} is an embedding, which ${target} does not adapt.`);
+  if ((layout === "conv" || layout === "tucker") && to === "mlx")
+    throw refuse(`${module} is a convolution, which ${target} does not adapt.`);
+  if (magnitude === undefined) return;
+  if (to === "mlx" || to === "diffusers")
+    throw refuse(`${module} has DoRA's magnitudes, and how ${target} would read them is not known here.`);
+  if (
+    elementCount(magnitude.shape) !== outFeatures ||
+    (magnitude.shape.length > 1 && magnitude.shape[0] !== outFeatures)
+  )
+    throw refuse(
+      `The magnitudes of ${module} are norms over its inputs (${magnitude.shape.join(" × ")}); ${target} reads those of its outputs.`,
+    );
+}
+
+function namesOf(
+  { source, to, base }: Pick<ConvertAdapterRequest, "source" | "to" | "base">,
+  adapter: Adapter,
+): readonly string[] {
+  const known = base?.checkpoint.tensors.map(({ name }) =>
+    modulePath(name).replace(/\.(?:weight|bias)$/, ""),
+  );
+  try {
+    return targetModules(
+      adapter.modules.map(({ module }) => module),
+      adapter.dialect,
+      to,
+      known,
+    );
+  } catch (error) {
+    if (error instanceof UnnamedModuleError) throw notConvertible(source, error.message);
+    throw error;
+  }
+}
+
+function outputModule(
+  { to, dtype }: ConvertAdapterRequest,
+  module: LoraModule,
+  name: string,
+  maxRank: number,
+): OutputModule {
+  const { inFeatures, outFeatures, a } = module;
+  return {
+    ...{ module: name, inFeatures, outFeatures, maxRank },
+    dtype: dtype ?? (isWritableDtype(a.dtype) ? a.dtype : "F32"),
+    form: formOf(module, formats[to]),
+    ...(to === "diffusers" ? { names: { a: `${name}.lora_A.weight`, b: `${name}.lora_B.weight` } } : {}),
+    ...(to === "mlx" ? { exchanged: { a: true, b: true } } : {}),
+  };
+}
+
+/** Components of zeros change nothing. */
+function padded({ a, b }: Pick<OutputFactors, "a" | "b">, rank: number): Pick<OutputFactors, "a" | "b"> {
+  if (a.rows === rank) return { a, b };
+  const [moreA, moreB] = [createMatrix(rank, a.cols), createMatrix(b.rows, rank)];
+  moreA.data.set(a.data);
+  for (let row = 0; row < b.rows; row++)
+    moreB.data.set(b.data.subarray(row * b.cols, (row + 1) * b.cols), row * rank);
+  return { a: moreA, b: moreB };
+}
+
+function commonOf(scales: readonly number[]): number {
+  const counts = new Map<number, number>();
+  for (const scale of scales) counts.set(scale, (counts.get(scale) ?? 0) + 1);
+  const [best] = [...counts].sort(([, a], [, b]) => b - a);
+  return best === undefined || best[0] === 0 ? 1 : best[0];
+}
+
+/** DoRA's magnitudes and biases under the other names, and in PEFT and MLX what was saved whole. */
+function copiesOf(
+  { to, signal }: ConvertAdapterRequest,
+  adapter: Adapter,
+  names: readonly string[],
+  reader: TensorReader,
+): readonly OutputCopy[] {
+  const copy = (name: string, tensor: Tensor, shape = tensor.shape): OutputCopy => ({
+    name,
+    tensor: { ...tensor, shape },
+    read: (offset, length) => reader.readRange(tensor, offset, length, signal),
+  });
+  const prefix = to === "peft" ? "base_model.model." : "";
+  const parts = adapter.modules.flatMap(({ magnitude, bias, outFeatures }, at) => [
+    ...(magnitude === undefined
+      ? []
+      : to === "kohya"
+        ? [copy(`${names[at]}.dora_scale`, magnitude, [outFeatures, 1])]
+        : [copy(`${prefix}${names[at]}.lora_magnitude_vector`, magnitude, [outFeatures])]),
+    ...(bias === undefined ? [] : [copy(`${prefix}${names[at]}.lora_B.bias`, bias)]),
+  ]);
+  const saved = adapter.savedTensors.map((tensor) => copy(prefix + modulePath(tensor.name), tensor));
+  return [...parts, ...saved];
+}
+
+/** What the other dialect's metadata say of ranks is written anew; hashes of the old contents would be wrong. */
+function metadataOf(
+  { source, to }: ConvertAdapterRequest,
+  { modules }: Adapter,
+): ReadonlyMap<string, string> {
+  const metadata = new Map(source.checkpoint.metadata);
+  for (const key of ["lora_adapter_metadata", "sshs_model_hash", "sshs_legacy_hash", "format"])
+    metadata.delete(key);
+  for (const key of metadata.keys())
+    if (to !== "kohya" && key.startsWith("ss_network_")) metadata.delete(key);
+  if (to !== "kohya") return metadata.set("format", "pt");
+  const ranks = new Set(modules.map(({ rank }) => rank));
+  return (
+    metadata
+      .set("ss_network_module", "networks.lora")
+      .set("ss_network_dim", ranks.size === 1 ? String([...ranks][0]) : "Dynamic")
+      // Every module has its own beside it.
+      .set("ss_network_alpha", "Dynamic")
+  );
+}
+
+function configOf(
+  { adapterConfig, folder, checkpoint }: CheckpointSession,
+  { modules }: Adapter,
+): Readonly<Record<string, unknown>> {
+  if (folder.adapterConfig?.value.has("peft_type") === true) return {};
+  const base = adapterConfig?.baseModel ?? checkpoint.metadata.get("ss_sd_model_name");
+  return {
+    ...(base === undefined ? {} : { base_model_name_or_path: base }),
+    ...(modules.some(({ magnitude }) => magnitude !== undefined) ? { use_dora: true } : {}),
+  };
+}
