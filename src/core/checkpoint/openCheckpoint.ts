@@ -13,6 +13,7 @@ import { classifyEntry, mainFile } from "../parts/parts";
 import { CheckpointError } from "../problem/checkpointError";
 import { isReadingError } from "../problem/problem";
 import { inNameOrder } from "../tensors/nameOrder";
+import { plural } from "../text/quantities";
 import { quote } from "../text/quote";
 import type { Checkpoint } from "./checkpoint";
 import { joinOutside } from "./joinOutside";
@@ -92,7 +93,13 @@ async function openFolder(files: Files, folder: string, signal?: AbortSignal): P
     database === undefined
       ? ""
       : ` ${quote(database.name)} looks like a database, as trackio and MLflow keep runs in.`;
-  const fact = `The folder holds no weights: no model, adapter or index file that is known here.${beside}`;
+  const inside = entries.filter(({ kind, name }) => kind === "directory" && stepName.test(name));
+  const [newest] = inside.map((entry) => entry.name).sort((a, b) => stepOf(b) - stepOf(a));
+  const within =
+    newest === undefined
+      ? ""
+      : ` Checkpoints lie in ${plural(inside.length, "folder")} of it: open one of these, such as ${quote(newest)}.`;
+  const fact = `The folder holds no weights: no model, adapter or index file that is known here.${beside}${within}`;
   const isCheckpoint = entries.some((entry) => classifyEntry(entry).part !== "other");
   if (!isCheckpoint) throw new CheckpointError("NoWeights", fact, undefined, folder);
   return {
@@ -107,6 +114,13 @@ async function openFolder(files: Files, folder: string, signal?: AbortSignal): P
     wholeModelPath: undefined,
     problems: [{ severity: "warning", code: "NoWeights", message: fact, file: folder }],
   };
+}
+
+/** As trainers name the folders of a run. */
+const stepName = /^(?:checkpoint|ckpt|step|epoch|iter|global_?step)[-_]?(\d+)$/i;
+
+function stepOf(name: string): number {
+  return Number(stepName.exec(name)?.[1] ?? -1);
 }
 
 /** The folder stands for the file that it was. */

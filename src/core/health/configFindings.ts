@@ -3,6 +3,7 @@ import { elementCount, formatShape, type Tensor } from "../tensors/tensor";
 import { plural } from "../text/quantities";
 import { type HealthSubject, isWhole } from "./healthSubject";
 import { type ModelConfig, parseModelConfig } from "./modelConfig";
+import { unlikeLayers } from "./unlikeLayers";
 
 /** Names of decoders as transformers writes them; towers of images and sound have others. */
 const decoderLayer =
@@ -26,7 +27,7 @@ export function configFindings(subject: HealthSubject): readonly Problem[] {
   const config = folder.config === undefined ? noConfig : parseModelConfig(folder.config.value);
   const found = [
     ...layerFindings(config, decoder.layers),
-    ...siblingFindings(checkpoint.tensors),
+    ...unlikeLayers(namesByLayer(checkpoint.tensors)),
     ...shapeFindings(config, decoder),
     ...expertFindings(config, checkpoint.tensors),
     ...headFindings(config, decoder),
@@ -36,12 +37,28 @@ export function configFindings(subject: HealthSubject): readonly Problem[] {
 
 const noConfig: ModelConfig = parseModelConfig(new Map());
 
+/** The names within each layer of the decoder, without its path. */
+function namesByLayer(tensors: readonly Tensor[]): ReadonlyMap<number, readonly string[]> {
+  const layers = new Map<number, string[]>();
+  for (const { name } of tensors) {
+    const match = decoderLayer.exec(name);
+    if (match === null) continue;
+    const layer = Number(match[1] ?? match[2]);
+    const names = layers.get(layer) ?? [];
+    layers.set(layer, names);
+    names.push(name.slice(match[0].length));
+  }
+  return layers;
+}
+
 interface Decoder {
   readonly layers: ReadonlySet<number>;
   readonly embedding: Tensor | undefined;
   readonly head: Tensor | undefined;
   /** The first up-projection of a dense layer. */
   readonly up: Tensor | undefined;
+  /** The width that the model's norms have. */
+  readonly width: number | undefined;
 }
 
 function findDecoder(tensors: readonly Tensor[]): Decoder {
@@ -49,16 +66,18 @@ function findDecoder(tensors: readonly Tensor[]): Decoder {
   let embedding: Tensor | undefined;
   let head: Tensor | undefined;
   let up: Tensor | undefined;
+  let width: number | undefined;
   for (const tensor of tensors) {
     const { name } = tensor;
     const match = decoderLayer.exec(name) ?? encoderLayer.exec(name);
     if (match !== null) {
       layers.add(Number(match[1] ?? match[2]));
       if (/\.mlp\.(?:up|gate)_proj\.weight$/.test(name)) up ??= tensor;
+      if (/\.(?:input_layernorm|ln_1)\.weight$/.test(name)) width ??= tensor.shape[0];
     } else if (decoderEmbedding.test(name) || encoderEmbedding.test(name)) embedding ??= tensor;
     else if (headWeight.test(name)) head ??= tensor;
   }
-  return { layers, embedding, head, up };
+  return { layers, embedding, head, up, width };
 }
 
 function layerFindings(config: ModelConfig, layers: ReadonlySet<number>): readonly Problem[] {
@@ -87,51 +106,21 @@ function gapFindings(layers: ReadonlySet<number>): readonly Problem[] {
   return [finding("error", "LayersMissing", message)];
 }
 
-/** Projections that no architecture has one without the others of. */
-const siblings: readonly (readonly string[])[] = [
-  ["q_proj", "k_proj", "v_proj", "o_proj"],
-  ["gate_proj", "up_proj", "down_proj"],
-];
-
-/** One layer lacks a projection whose siblings it has, and that every other layer has. */
-function siblingFindings(tensors: readonly Tensor[]): readonly Problem[] {
-  const byModule = new Map<string, Map<number, Set<string>>>();
-  for (const { name } of tensors) {
-    const [, layer, module = "", projection = ""] =
-      /^(?:\w+\.)*layers\.(\d+)\.(self_attn|mlp)\.(\w+)\.(?:weight|qweight|weight_packed)$/.exec(name) ?? [];
-    if (layer === undefined || !decoderLayer.test(name)) continue;
-    const layers = byModule.get(module) ?? new Map<number, Set<string>>();
-    byModule.set(module, layers);
-    layers.set(Number(layer), (layers.get(Number(layer)) ?? new Set()).add(projection));
-  }
-  return [...byModule].flatMap(([module, layers]) =>
-    siblings.flatMap((group) =>
-      group.flatMap((projection): readonly Problem[] => {
-        const lacking = [...layers].filter(([, own]) => !own.has(projection));
-        const [only] = lacking;
-        if (only === undefined || lacking.length > 1 || layers.size < 2) return [];
-        const [layer, own] = only;
-        if (!group.every((other) => other === projection || own.has(other))) return [];
-        const message = `Layer ${layer} has no ${module}.${projection}, which ${layers.size === 2 ? "the other layer has" : `the other ${layers.size - 1} layers have`}: it would be initialised at random.`;
-        return [finding("error", "TensorsMissing", message)];
-      }),
-    ),
-  );
-}
-
 function listed(numbers: readonly number[]): string {
   const shown = numbers.slice(0, 5).join(", ");
   return numbers.length > 5 ? `${shown} and ${numbers.length - 5} more` : shown;
 }
 
-function shapeFindings(config: ModelConfig, { embedding, head, up }: Decoder): readonly Problem[] {
+function shapeFindings(config: ModelConfig, { embedding, head, up, width }: Decoder): readonly Problem[] {
   const { vocabulary, hidden, intermediate } = config;
   const expected = [
     ...expectation(embedding, [vocabulary, hidden]),
     ...expectation(head?.name.includes("score") ? undefined : head, [vocabulary, hidden]),
     ...expectation(up, [intermediate, hidden]),
   ];
-  const sliced = sliceOf(expected);
+  // Norms are never cut across, so that a model whose norms are as narrow as its embedding is narrow as a whole.
+  const isNarrow = width !== undefined && width !== hidden && width === embedding?.shape[1];
+  const sliced = isNarrow ? undefined : sliceOf(expected);
   if (sliced !== undefined) return [sliced];
   const rows = embedding?.shape[0];
   const found: Problem[] = [];

@@ -108,7 +108,9 @@ const rules: readonly Rule[] = [
   file("weights", /^\.metadata$|\.distcp$/),
   file("weights", /^(?:.*model.*|consolidated.*)\.bin$|^(?:weights|model)[\w.]*\.npz$/),
   file("weights", /\.(?:pt|pth|ckpt)(?:\.tar)?$|\.weights\.h5$|\.keras$|^(?:tf_model|model)\.h5$|\.msgpack$/),
-  directory("optimizer", /^global_step\d+(?:_universal)?$/, inDeepSpeedModel),
+  // Each parameter whole, with its moments.
+  directory("weights", /^global_step\d+_universal$/, ["optimizer", ...inDeepSpeedModel]),
+  directory("optimizer", /^global_step\d+$/, inDeepSpeedModel),
   directory("optimizer", /^optimizer(?:_\d+)?$/),
   directory("optimizer", /^recipe_state$/, ["trainer-state"]),
   directory("weights", /^pytorch_model_fsdp(?:_\d+)?$|^model_\d+$/),

@@ -38,10 +38,16 @@ export async function deepSpeedState(
   const isInside = entries.some(({ name }) => optimName.test(name) || modelName.test(name));
   if (isInside) return new DeepSpeedReader(folder, await listOrNothing(files, folder), opener).read();
   const folders = entries.filter(({ kind, name }) => kind === "directory" && stepFolder.test(name));
-  const tag = entries.some(({ name }) => name === "latest") ? await readTag(files, folder) : undefined;
-  if (folders.length === 0 && tag === undefined) return undefined;
+  const tags: string[] = [];
+  for (const file of ["latest", "latest_universal"]) {
+    const tag = entries.some(({ name }) => name === file) ? await readTag(files, folder, file) : undefined;
+    if (tag !== undefined) tags.push(tag);
+  }
+  if (folders.length === 0 && tags.length === 0) return undefined;
   const newest = folders.map(({ name }) => name).sort((a, b) => stepOf(b) - stepOf(a))[0];
-  const chosen = tag ?? newest ?? "";
+  // Converted to a universal checkpoint, a save is copied without the folder that `latest` names.
+  const isHere = (tag: string) => entries.some(({ kind, name }) => kind === "directory" && name === tag);
+  const chosen = tags.find(isHere) ?? tags[0] ?? newest ?? "";
   const listed = await listOrNothing(files, joinPath(folder, chosen));
   if (listed.length === 0) {
     const reason = `\`latest\` says ${chosen.slice(0, 100)}, but there is no such folder with anything in it.`;
@@ -52,12 +58,45 @@ export async function deepSpeedState(
       steps: [],
     };
   }
-  return new DeepSpeedReader(joinPath(folder, chosen), listed, opener).read();
+  const found = await new DeepSpeedReader(joinPath(folder, chosen), listed, opener).read();
+  const parameters = listed.find(({ kind, name }) => kind === "directory" && name === "zero");
+  if (parameters === undefined) return found;
+  const inModelStates = found.checks.filter(({ what }) => what === "Schedule");
+  return { ...found, checks: [...(await universalChecks(files, parameters.path, chosen)), ...inModelStates] };
 }
 
-async function readTag(files: Files, folder: string): Promise<string | undefined> {
+/** A universal checkpoint has a folder for each parameter, with its 32-bit weights and moments whole. */
+async function universalChecks(files: Files, folder: string, tag: string): Promise<readonly ResumeCheck[]> {
+  const parameters = (await listOrNothing(files, folder)).filter(({ kind }) => kind === "directory");
+  const bare: string[] = [];
+  const withoutMoments: string[] = [];
+  for (const { path, name } of parameters.slice(0, maxOpened)) {
+    const names = new Set((await listOrNothing(files, path)).map((entry) => entry.name));
+    if (!names.has("fp32.pt")) bare.push(name);
+    if (!names.has("exp_avg.pt") && !names.has("momentum_buffer.pt")) withoutMoments.push(name);
+  }
+  const count = plural(parameters.length, "parameter");
+  const looked = parameters.length > maxOpened ? `, ${maxOpened} of them looked into` : "";
+  const how = "Loads on any number of processes, where the configuration of DeepSpeed says load_universal";
+  return [
+    parameters.length === 0
+      ? judged("Parameters", "error", `${tag}/zero holds no parameters.`)
+      : bare.length > 0
+        ? judged("Parameters", "error", `${bare[0]} of ${tag} has no fp32.pt: its weights are lost.`)
+        : judged("Parameters", "ok", `${count} in ${tag}, each whole (fp32.pt)${looked}. ${how}.`),
+    withoutMoments.length > 0
+      ? judged(
+          "Optimizer state",
+          "missing",
+          `${withoutMoments[0]} of ${tag} has no moments: they start cold.`,
+        )
+      : judged("Optimizer state", "ok", `The moments of ${count}, beside their weights${looked}.`),
+  ];
+}
+
+async function readTag(files: Files, folder: string, file: string): Promise<string | undefined> {
   try {
-    const text = await readText(files, joinPath(folder, "latest"), maxTagBytes);
+    const text = await readText(files, joinPath(folder, file), maxTagBytes);
     const tag = text.trim();
     // A name, and never a way out of the folder.
     return tag === "" || /[/\\]|^\.\.?$/.test(tag) ? undefined : tag;

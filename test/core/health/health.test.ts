@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { unlikeLayers } from "../../../src/core/health/unlikeLayers";
 import { CheckpointSession } from "../../../src/core/session/checkpointSession";
 import { safetensorsFile } from "../../support/made/safetensorsFile";
 import { MemoryFiles } from "../../support/memoryFiles";
@@ -289,6 +290,52 @@ describe("other ways to be wrong", () => {
     );
     expect(await codes(square(experts))).toEqual([]);
     expect(await codes(square(experts.slice(0, -1)))).toEqual(["ExpertsDisagree"]);
+  });
+
+  it("what one layer lacks of all others, but for what packing adds and for layers of another kind", () => {
+    const own = [
+      "input_layernorm.weight",
+      "self_attn.q_norm.weight",
+      "self_attn.q_proj.bias",
+      "mlp.up.weight",
+    ];
+    const layers = (count: number, change: (layer: number) => readonly string[]) =>
+      unlikeLayers(new Map(Array.from({ length: count }, (_, layer) => [layer, change(layer)]))).map(
+        ({ severity, message }) => `${severity}: ${message}`,
+      );
+    const without = (lost: number, name: string) => (layer: number) =>
+      layer === lost ? own.filter((each) => each !== name) : own;
+    expect(layers(4, () => own)).toEqual([]);
+    expect(layers(4, without(1, "input_layernorm.weight"))).toEqual([
+      "error: Layer 1 has no input_layernorm, which the other 3 layers have: it would be initialised at random.",
+    ]);
+    expect(layers(4, without(2, "self_attn.q_proj.bias"))[0]).toMatch(
+      /^error: Layer 2 has no self_attn.q_proj.bias/,
+    );
+    expect(layers(4, without(0, "self_attn.q_norm.weight"))[0]).toMatch(/^warning/);
+    // Two layers tell nothing of each other but in modules that come together.
+    expect(layers(2, without(1, "self_attn.q_norm.weight"))).toEqual([]);
+    const norms = ["input_layernorm.weight", "post_attention_layernorm.weight"];
+    expect(layers(2, (layer) => norms.slice(layer))[0]).toMatch(/^error: Layer 1 has no input_layernorm/);
+    expect(layers(4, (layer) => (layer === 0 ? own : [...own, "mlp.up.weight_scale"]))).toEqual([]);
+    const experts = Array.from({ length: 8 }, (_, at) => `mlp.experts.${at}.up.weight`);
+    expect(layers(4, (layer) => (layer === 0 ? own : [...own, ...experts]))).toEqual([]);
+    expect(layers(4, (layer) => (layer % 2 === 0 ? own : own.slice(1)))).toEqual([]);
+  });
+
+  it("a configuration of twice the width, which is no slice where the norms are as narrow", async () => {
+    const shapes = (norm: number): Shapes => ({
+      "model.embed_tokens.weight": [10, 4],
+      "lm_head.weight": [10, 4],
+      "model.layers.0.input_layernorm.weight": [norm],
+    });
+    const config = JSON.stringify({ hidden_size: 8, vocab_size: 10, num_hidden_layers: 1 });
+    const codes = async (norm: number) =>
+      (await healthOf({ "model.safetensors": weights(shapes(norm)), "config.json": config })).problems.map(
+        ({ code, message }) => `${code} ${message.slice(0, 30)}`,
+      );
+    expect(await codes(4)).toEqual(["ConfigDisagrees config.json says hidden_size 8"]);
+    expect((await codes(8))[0]).toMatch(/^OneRankOnly/);
   });
 
   it("shards of an earlier save beside a whole one are only left over", async () => {

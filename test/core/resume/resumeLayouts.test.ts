@@ -44,6 +44,30 @@ describe("DeepSpeed", () => {
     expect(lacking.sentence).toMatch(/1 of 2 shards, without those of rank 1/);
   });
 
+  test("a universal checkpoint, whose `latest` names the save that it was made from", async () => {
+    const files = new MemoryFiles();
+    const folder = "/u/global_step10_universal";
+    files.write("/u/latest", "global_step10");
+    files.write("/u/latest_universal", "global_step10_universal");
+    files.write("/u/trainer_state.json", '{"global_step": 10, "epoch": 1, "log_history": []}');
+    files.write(`${folder}/mp_rank_00_model_states.pt`, "");
+    for (const name of ["model.norm.weight", "model.up.weight"])
+      for (const part of ["fp32", "exp_avg", "exp_avg_sq"])
+        files.write(`${folder}/zero/${name}/${part}.pt`, "");
+    const whole = await resumeOf(files, "/u");
+    expect(whole.answer).not.toBe("no");
+    expect(checkOf(whole, "Parameters")).toMatchObject({
+      verdict: "ok",
+      reason: expect.stringMatching(/^2 parameters in global_step10_universal, .*load_universal/),
+    });
+    expect(checkOf(whole, "Optimizer state")?.verdict).toBe("ok");
+    files.remove(`${folder}/zero/model.up.weight/exp_avg.pt`);
+    files.remove(`${folder}/zero/model.norm.weight/fp32.pt`);
+    const cut = await resumeOf(files, "/u");
+    expect(checkOf(cut, "Parameters")?.reason).toContain("model.norm.weight");
+    expect(checkOf(cut, "Optimizer state")?.verdict).toBe("missing");
+  });
+
   test("`latest` names a folder that is not there, and never one outside", async () => {
     const files = inMemory("deepspeed");
     files.write("/deepspeed/trainer_state.json", "{}");
