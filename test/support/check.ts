@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { extname, join } from "node:path";
+import { withFileKinds } from "./manifest";
 import { projectRoot } from "./projectRoot";
 import { coreImports, wrongImports } from "./rooms";
 
@@ -67,6 +68,17 @@ function roomsOnTheirFloors(): boolean {
   return found.length === 0;
 }
 
+/** What VS Code opens by name is written from the table of files. */
+function manifestOfFileKinds(): boolean {
+  const path = join(projectRoot, "package.json");
+  const text = readFileSync(path, "utf8");
+  const written = withFileKinds(text);
+  if (write) writeFileSync(path, written);
+  if (write || written === text) return true;
+  console.error("package.json names other files than fileKinds.ts: npm run format writes them anew.");
+  return false;
+}
+
 const biome = "@biomejs/biome/bin/biome";
 const checks: readonly Check[] = [
   { name: "types", run: () => tool("typescript/bin/tsc", ["-b"]) },
@@ -74,6 +86,7 @@ const checks: readonly Check[] = [
     name: "lint and format",
     run: () => tool(biome, ["check", "--error-on-warnings", ...(write ? ["--write"] : [])]),
   },
+  { name: "manifest by fileKinds.ts", run: manifestOfFileKinds },
   { name: "rooms on their floors", run: roomsOnTheirFloors },
   { name: "no suppressed findings", run: noSuppressions },
   { name: "lock file without addresses", run: lockWithoutAddresses },

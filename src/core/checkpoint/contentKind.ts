@@ -3,7 +3,7 @@ import { attributesOf, mappingOf } from "../formats/contentView";
 import type { FileContent } from "../formats/format";
 import { findOptimizers, isOptimizer } from "../optimizer/findOptimizers";
 import { findModels, isPlainData } from "../optimizer/modelsInside";
-import { seriesInside } from "./seriesInside";
+import { seriesInside } from "./inside/seriesInside";
 import { statedNumbers } from "./statedNumbers";
 import type { CheckpointKind } from "./summary";
 

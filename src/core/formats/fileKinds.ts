@@ -15,8 +15,8 @@ export interface FileKind {
 }
 
 /**
- * Every file name and ending that the manifest and the watchers name. A test holds package.json's selectors and menus to
- * it, and the watchers are made of it. What a file is for in a folder says `parts/parts.ts`, which logs there are says
+ * Every file name and ending that the manifest and the watchers name. package.json's selectors and menus are written from
+ * it (`npm run format`), and the watchers are made of it. What a file is for in a folder says `parts/parts.ts`, which logs there are says
  * `runs/logs/logNames.ts`.
  */
 export const fileKinds: readonly FileKind[] = [

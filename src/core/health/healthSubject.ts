@@ -2,7 +2,7 @@ import type { Adapter } from "../adapter/adapter";
 import type { AdapterConfig } from "../adapter/adapterConfig";
 import type { Checkpoint } from "../checkpoint/checkpoint";
 import type { FolderContext } from "../checkpoint/folderContext";
-import type { InsideFile } from "../checkpoint/insideFile";
+import type { InsideFile } from "../checkpoint/inside/insideFile";
 import { isReadingError } from "../problem/problem";
 
 /** An opened checkpoint as the rules of its health see it. */

@@ -2,7 +2,7 @@ import type { Files } from "../bytes/files";
 import { baseName, joinPath } from "../bytes/paths";
 import type { Checkpoint } from "../checkpoint/checkpoint";
 import type { FolderContext, FolderFile } from "../checkpoint/folderContext";
-import type { InsideFile } from "../checkpoint/insideFile";
+import type { InsideFile } from "../checkpoint/inside/insideFile";
 import { mappingOf, membersOf, numberOf } from "../formats/contentView";
 import type { FileContent } from "../formats/format";
 import { modelIn, modelParameters } from "../optimizer/modelParameters";

@@ -1,4 +1,4 @@
-import type { ToldProgress } from "../checkpoint/progressInside";
+import type { ToldProgress } from "../checkpoint/inside/progressInside";
 import { mappingOf } from "../formats/contentView";
 import type { FileContent } from "../formats/format";
 import type { ProgressInputs } from "./resumeInputs";

@@ -1,5 +1,5 @@
 import type { Checkpoint } from "../checkpoint/checkpoint";
-import type { InsideFile } from "../checkpoint/insideFile";
+import type { InsideFile } from "../checkpoint/inside/insideFile";
 import { elementCount, type Tensor } from "../tensors/tensor";
 
 /**

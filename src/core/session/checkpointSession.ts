@@ -5,7 +5,7 @@ import { baseName, parentPath } from "../bytes/paths";
 import type { Checkpoint } from "../checkpoint/checkpoint";
 import { type FolderContext, type FolderFile, readFolderContext } from "../checkpoint/folderContext";
 import { checkpointIdentity } from "../checkpoint/identity";
-import { type InsideFile, readInsideFile } from "../checkpoint/insideFile";
+import { type InsideFile, readInsideFile } from "../checkpoint/inside/insideFile";
 import { openCheckpoint } from "../checkpoint/openCheckpoint";
 import { type PiecePage, piecePage } from "../checkpoint/piecePage";
 import { readScalars } from "../checkpoint/readScalars";

@@ -1,5 +1,5 @@
 import type { Checkpoint } from "../checkpoint/checkpoint";
-import type { InsideFile } from "../checkpoint/insideFile";
+import type { InsideFile } from "../checkpoint/inside/insideFile";
 import { rankMap } from "../checkpoint/rankMap";
 import type { DistributedSummary, StateShare } from "../checkpoint/summary";
 import { filesOfTensor, placeCount, unreadablePart } from "../tensors/assembly";

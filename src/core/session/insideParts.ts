@@ -1,5 +1,5 @@
-import type { InsideFile } from "../checkpoint/insideFile";
-import { seriesInside } from "../checkpoint/seriesInside";
+import type { InsideFile } from "../checkpoint/inside/insideFile";
+import { seriesInside } from "../checkpoint/inside/seriesInside";
 import type { FileContent } from "../formats/format";
 import { plainNumber } from "../formats/torch/plainNumber";
 import type { ModelInside } from "../optimizer/modelsInside";

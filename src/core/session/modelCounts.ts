@@ -1,6 +1,6 @@
 import type { Checkpoint } from "../checkpoint/checkpoint";
 import type { FolderContext } from "../checkpoint/folderContext";
-import type { InsideFile } from "../checkpoint/insideFile";
+import type { InsideFile } from "../checkpoint/inside/insideFile";
 import { placeOf } from "../optimizer/modelsInside";
 import { isJoined } from "../resume/joinedFolder";
 import { logicalParameters } from "../tensors/logicalParameters";

@@ -5,9 +5,9 @@ import { methodName } from "../adapter/methods/methodTable";
 import type { Checkpoint } from "../checkpoint/checkpoint";
 import { dtypeShares, moduleShares } from "../checkpoint/composition";
 import type { FolderContext } from "../checkpoint/folderContext";
-import type { InsideFile } from "../checkpoint/insideFile";
-import { insideSummary } from "../checkpoint/insideSummary";
-import { seriesInside } from "../checkpoint/seriesInside";
+import type { InsideFile } from "../checkpoint/inside/insideFile";
+import { insideSummary } from "../checkpoint/inside/insideSummary";
+import { seriesInside } from "../checkpoint/inside/seriesInside";
 import type {
   AdapterSummary,
   CheckpointKind,

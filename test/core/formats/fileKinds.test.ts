@@ -10,6 +10,7 @@ import {
   patternOf,
 } from "../../../src/core/formats/fileKinds";
 import { logOfName } from "../../../src/core/runs/logs/logNames";
+import { withFileKinds } from "../../support/manifest";
 
 interface Manifest {
   readonly activationEvents: readonly string[];
@@ -22,7 +23,8 @@ interface Manifest {
   };
 }
 
-const manifest = JSON.parse(readFileSync("package.json", "utf8")) as Manifest;
+const packageJson = readFileSync("package.json", "utf8");
+const manifest = JSON.parse(packageJson) as Manifest;
 const { contributes, activationEvents } = manifest;
 
 /** `*.{pt,pth}` is `*.pt` and `*.pth`. */
@@ -60,6 +62,13 @@ describe("the manifest names the files that the table names", () => {
     expect(endingsIn("explorer/context", "open")).toEqual(patternsOf(({ menu }) => menu !== undefined));
     for (const command of ["compareSelected", "selectForCompare"])
       expect(endingsIn("explorer/context", command)).toEqual(patternsOf(({ menu }) => menu === "compare"));
+  });
+
+  it("as npm run format writes them", () => {
+    expect(withFileKinds(packageJson)).toBe(packageJson);
+    const wrong = packageJson.replace(",gguf,", ",ggml,").replaceAll("|gguf|", "|ggml|");
+    expect(wrong).not.toBe(packageJson);
+    expect(withFileKinds(wrong)).toBe(packageJson);
   });
 
   it("in what wakes the extension: names that are watched", () => {

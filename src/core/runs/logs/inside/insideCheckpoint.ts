@@ -1,6 +1,6 @@
+import { type SeriesInside, seriesInside } from "../../../checkpoint/inside/seriesInside";
 import { openCheckpoint } from "../../../checkpoint/openCheckpoint";
 import { readScalars } from "../../../checkpoint/readScalars";
-import { type SeriesInside, seriesInside } from "../../../checkpoint/seriesInside";
 import { TensorReader } from "../../../checkpoint/tensorReader";
 import type { FileContent } from "../../../formats/format";
 import { plainNumber } from "../../../formats/torch/plainNumber";

@@ -1,15 +1,15 @@
-import type { ContentValue, MapValue } from "../formats/contentValue";
-import { mappingOf, membersOf } from "../formats/contentView";
-import type { FileContent } from "../formats/format";
-import { keyText } from "../formats/pythonText";
-import { plainNumber } from "../formats/torch/plainNumber";
-import { findOptimizers } from "../optimizer/findOptimizers";
-import { betterEnd } from "../progress/metricDirection";
-import { bestName, type NumberMeaning, seriesMeaning } from "../progress/progressKeys";
-import { elementCount, type Tensor } from "../tensors/tensor";
+import type { ContentValue, MapValue } from "../../formats/contentValue";
+import { mappingOf, membersOf } from "../../formats/contentView";
+import type { FileContent } from "../../formats/format";
+import { keyText } from "../../formats/pythonText";
+import { plainNumber } from "../../formats/torch/plainNumber";
+import { findOptimizers } from "../../optimizer/findOptimizers";
+import { betterEnd } from "../../progress/metricDirection";
+import { bestName, type NumberMeaning, seriesMeaning } from "../../progress/progressKeys";
+import { elementCount, type Tensor } from "../../tensors/tensor";
+import { type StatedNumber, statedNumbers } from "../statedNumbers";
+import type { NamedValue, ProgressSummary } from "../summary";
 import { type SeriesInside, seriesInside } from "./seriesInside";
-import { type StatedNumber, statedNumbers } from "./statedNumbers";
-import type { NamedValue, ProgressSummary } from "./summary";
 
 /** The value of a tensor of one element; undefined where it cannot be read. */
 export type ReadNumber = (tensor: Tensor) => Promise<number | undefined>;

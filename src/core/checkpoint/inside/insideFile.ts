@@ -1,21 +1,21 @@
-import type { Files } from "../bytes/files";
-import { joinPath } from "../bytes/paths";
-import type { FileContent } from "../formats/format";
-import { matchOptimizers } from "../optimizer/matchOptimizers";
-import { type ModelTensors, modelIn } from "../optimizer/modelParameters";
-import { findModels, type ModelInside } from "../optimizer/modelsInside";
-import { nameParameters } from "../optimizer/nameParameters";
-import { type OptimizerState, optimizerStates } from "../optimizer/optimizerState";
-import { mainFile } from "../parts/parts";
-import { decodeTensor } from "../tensors/decode";
-import type { Tensor } from "../tensors/tensor";
-import type { Checkpoint } from "./checkpoint";
-import { contentKind } from "./contentKind";
-import type { FolderContext } from "./folderContext";
-import { openCheckpoint } from "./openCheckpoint";
+import type { Files } from "../../bytes/files";
+import { joinPath } from "../../bytes/paths";
+import type { FileContent } from "../../formats/format";
+import { matchOptimizers } from "../../optimizer/matchOptimizers";
+import { type ModelTensors, modelIn } from "../../optimizer/modelParameters";
+import { findModels, type ModelInside } from "../../optimizer/modelsInside";
+import { nameParameters } from "../../optimizer/nameParameters";
+import { type OptimizerState, optimizerStates } from "../../optimizer/optimizerState";
+import { mainFile } from "../../parts/parts";
+import { decodeTensor } from "../../tensors/decode";
+import type { Tensor } from "../../tensors/tensor";
+import type { Checkpoint } from "../checkpoint";
+import { contentKind } from "../contentKind";
+import type { FolderContext } from "../folderContext";
+import { openCheckpoint } from "../openCheckpoint";
+import type { CheckpointKind, ProgressSummary } from "../summary";
+import { TensorReader } from "../tensorReader";
 import { progressInside, type ToldProgress } from "./progressInside";
-import type { CheckpointKind, ProgressSummary } from "./summary";
-import { TensorReader } from "./tensorReader";
 
 /** What a file that is more than a list of tensors says about itself. */
 export interface InsideFile {

@@ -1,9 +1,9 @@
-import { rootNode } from "../content/contentTree";
-import { type SettingsGroup, settingsSections } from "../content/settingsSections";
-import type { ImportFinding } from "../formats/importFinding";
-import type { Checkpoint } from "./checkpoint";
+import { rootNode } from "../../content/contentTree";
+import { type SettingsGroup, settingsSections } from "../../content/settingsSections";
+import type { ImportFinding } from "../../formats/importFinding";
+import type { Checkpoint } from "../checkpoint";
+import type { CheckpointKind, CheckpointSummary, ImportSummary } from "../summary";
 import type { InsideFile } from "./insideFile";
-import type { CheckpointKind, CheckpointSummary, ImportSummary } from "./summary";
 
 /** Findings that a page lists; a hostile file may have ten thousand. */
 const maxFindings = 500;

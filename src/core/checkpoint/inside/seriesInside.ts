@@ -1,12 +1,12 @@
-import type { ContentValue, MapValue } from "../formats/contentValue";
-import { mappingOf, membersOf, sequenceOf } from "../formats/contentView";
-import type { FileContent } from "../formats/format";
-import { keyText } from "../formats/pythonText";
-import { isFloatNumber, plainNumber } from "../formats/torch/plainNumber";
-import { isOptimizer } from "../optimizer/findOptimizers";
-import { findModels } from "../optimizer/modelsInside";
-import { isMetricName } from "../progress/progressKeys";
-import type { Tensor } from "../tensors/tensor";
+import type { ContentValue, MapValue } from "../../formats/contentValue";
+import { mappingOf, membersOf, sequenceOf } from "../../formats/contentView";
+import type { FileContent } from "../../formats/format";
+import { keyText } from "../../formats/pythonText";
+import { isFloatNumber, plainNumber } from "../../formats/torch/plainNumber";
+import { isOptimizer } from "../../optimizer/findOptimizers";
+import { findModels } from "../../optimizer/modelsInside";
+import { isMetricName } from "../../progress/progressKeys";
+import type { Tensor } from "../../tensors/tensor";
 
 /** Values of one metric in the order in which they were logged: a history that a training keeps in its checkpoint. */
 export interface SeriesInside {
