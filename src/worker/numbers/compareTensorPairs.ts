@@ -6,16 +6,19 @@ import {
   type PartialDifference,
   type TensorDifference,
 } from "../../core/analysis/tensorDifference";
+import { filesOfTensor } from "../../core/tensors/assembly";
 import type { Extent } from "../../core/tensors/plainExtent";
 import { elementCount, type Tensor } from "../../core/tensors/tensor";
 import { nodeFiles } from "../nodeFiles";
 import { abortable } from "./abortable";
+import { JobPaths } from "./jobPaths";
+import { joinedTensor, manyParts } from "./joinedPlan";
 import type { NumbersSource } from "./longPass";
 import { FilesBefore, LongPass, type PassOptions } from "./longPass";
-import type { CompareJob, PairPiece, PairPieceResult } from "./numbersJob";
+import type { CompareJob, PairPiece, PairPieceResult, PairSide } from "./numbersJob";
 import { PartsInOrder } from "./partsInOrder";
 import type { ScanTools } from "./scan";
-import { TensorPlaces } from "./tensorPlaces";
+import { type PlacedPiece, TensorPlaces } from "./tensorPlaces";
 
 /** Indexes of two tensors, each in its own checkpoint. */
 export interface TensorPair {
@@ -72,12 +75,16 @@ export async function compareTensorPairs(
 type Side = 0 | 1;
 const bothSides = [0, 1] as const;
 
+/** Where one side of a pair lies: in one range of a file, or in pieces in several. */
+type PlacedSide =
+  | { readonly tensor: Tensor; readonly extent: Extent }
+  | { readonly tensor: Tensor; readonly pieces: readonly PlacedPiece[] };
+
 interface PlacedPair {
   readonly pair: number;
-  readonly extents: readonly [Extent, Extent];
+  readonly sides: readonly [PlacedSide, PlacedSide];
   readonly encodings: readonly [EncodingKey, EncodingKey];
   readonly values: number;
-  readonly paths: readonly [string, string];
 }
 
 interface PairStep {
@@ -117,7 +124,7 @@ class PairComparing {
 
   async run(): Promise<CompareOutcome> {
     for (const side of bothSides)
-      await this.before[side].look(this.pairs.map((pair) => this.tensor(pair, side).fileIndex));
+      await this.before[side].look(this.pairs.flatMap((pair) => filesOfTensor(this.tensor(pair, side))));
     const others: number[] = [];
     await this.pass.run(
       this.jobs(others),
@@ -142,30 +149,20 @@ class PairComparing {
   /** Jobs of pairs that the threads can read; the others are left in the list. */
   private async *jobs(
     others: number[],
-  ): AsyncGenerator<{ readonly paths: readonly [string, string]; readonly steps: readonly PairStep[] }> {
-    let steps: PairStep[] = [];
-    let values = 0;
-    let paths: readonly [string, string] = ["", ""];
+  ): AsyncGenerator<{ readonly paths: readonly string[]; readonly steps: readonly PairStep[] }> {
+    let job = new PairJob(this.sources);
     for (const pair of this.pairs.keys()) {
       const placed = await this.place(pair);
       if (placed === "other") others.push(pair);
       if (typeof placed === "string") continue;
-      if (steps.length > 0 && placed.paths.some((path, side) => path !== paths[side])) {
-        yield { paths, steps };
-        steps = [];
-        values = 0;
-      }
-      paths = placed.paths;
       for (const step of stepsOf(placed)) {
-        steps.push(step);
-        values += step.piece.values;
-        if (values < pieceValues && steps.length < maxPiecesOfJob) continue;
-        yield { paths, steps };
-        steps = [];
-        values = 0;
+        job.add(placed, step);
+        if (!job.isFull) continue;
+        yield job;
+        job = new PairJob(this.sources);
       }
     }
-    if (steps.length > 0) yield { paths, steps };
+    if (job.steps.length > 0) yield job;
   }
 
   private async place(pair: number): Promise<PlacedPair | "other" | "told"> {
@@ -175,8 +172,8 @@ class PairComparing {
     const hasNumbers = tensors.every(
       (tensor) => encodingKey(tensor) !== undefined || tensor.layout?.quantisation !== undefined,
     );
-    const isKnown = bothSides.every(
-      (side) => this.before[side].identityOf(tensors[side].fileIndex) !== undefined,
+    const isKnown = bothSides.every((side) =>
+      filesOfTensor(tensors[side]).every((file) => this.before[side].identityOf(file) !== undefined),
     );
     if (!fits || !hasNumbers || !isKnown) {
       this.pass.otherBytes += a.byteSize + b.byteSize;
@@ -184,20 +181,24 @@ class PairComparing {
       return "told";
     }
     const encodings = tensors.map(encodingKey);
-    const extents: (Extent | undefined)[] = [];
-    for (const side of bothSides) {
-      const isLocal = this.sources[side].files === nodeFiles;
-      extents.push(isLocal ? await this.places[side].find(tensors[side], { anyOrder: false }) : undefined);
-    }
     const values = elementCount(a.shape) * valuesPerElement(a.dtype);
-    const isPlain =
-      values > 0 &&
-      bothSides.every((side) => encodings[side] && extents[side]?.length === tensors[side].byteSize);
-    if (!isPlain) return "other";
-    const paths = bothSides.map(
-      (side) => this.sources[side].checkpoint.files[tensors[side].fileIndex]?.path ?? "",
-    );
-    return { pair, values, encodings, extents, paths } as unknown as PlacedPair;
+    if (values === 0 || encodings.includes(undefined)) return "other";
+    const sides = [await this.placeSide(a, 0), await this.placeSide(b, 1)];
+    if (sides.includes(undefined)) return "other";
+    return { pair, values, encodings, sides } as unknown as PlacedPair;
+  }
+
+  /** Undefined where the threads cannot read it: packed, compressed, incomplete, or in no local file. */
+  private async placeSide(tensor: Tensor, side: Side): Promise<PlacedSide | undefined> {
+    if (this.sources[side].files !== nodeFiles) return undefined;
+    if (tensor.assembly === undefined) {
+      const extent = await this.places[side].find(tensor, { anyOrder: false });
+      return extent?.length === tensor.byteSize ? { tensor, extent } : undefined;
+    }
+    // A chunk of values may end within a complex number, a read of pieces may not.
+    if (valuesPerElement(tensor.dtype) !== 1) return undefined;
+    const pieces = await this.places[side].findPieces(tensor);
+    return pieces && { tensor, pieces };
   }
 
   private take(steps: readonly PairStep[], results: readonly PairPieceResult[]): void {
@@ -249,15 +250,58 @@ function valuesPerElement(dtype: string): number {
   return /^C\d/.test(dtype) ? 2 : 1;
 }
 
-function* stepsOf({ pair, extents, encodings, values }: PlacedPair): Generator<PairStep> {
+interface PlannedStep {
+  readonly first: number;
+  readonly values: number;
+  readonly target: PairParts;
+  readonly at: number;
+}
+
+function* stepsOf({ pair, values }: PlacedPair): Generator<PlannedStep> {
   const count = Math.ceil(values / pieceValues);
   const target: PairParts = { pair, parts: new PartsInOrder(count, mergeDifference), isFailed: false };
   for (let at = 0; at < count; at++) {
     const first = at * pieceValues;
-    const offsets = bothSides.map((side) => {
+    yield { first, values: Math.min(pieceValues, values - first), target, at };
+  }
+}
+
+/** Steps that one thread does after each other, and the files of both sides that these are in. */
+class PairJob {
+  readonly steps: PairStep[] = [];
+  /** A file of either side has a number of its own: twice its index, and one more on the second. */
+  private readonly files: JobPaths;
+  private values = 0;
+  private parts = 0;
+
+  constructor(sources: readonly [NumbersSource, NumbersSource]) {
+    this.files = new JobPaths(
+      (file) => sources[(file % 2) as Side].checkpoint.files[Math.floor(file / 2)]?.path ?? "",
+    );
+  }
+
+  get paths(): readonly string[] {
+    return this.files.list;
+  }
+
+  get isFull(): boolean {
+    return this.values >= pieceValues || this.steps.length >= maxPiecesOfJob || this.parts >= manyParts;
+  }
+
+  add({ sides, encodings }: PlacedPair, { first, values, target, at }: PlannedStep): void {
+    const placed = bothSides.map((side): PairSide => {
       const key = encodings[side];
-      return extents[side].offset + bytesOfValues(encodingOf(key), key.dtype, first);
-    }) as [number, number];
-    yield { piece: { offsets, encodings, values: Math.min(pieceValues, values - first) }, target, at };
+      const bytesOf = (count: number) => bytesOfValues(encodingOf(key), key.dtype, count);
+      const addFile = (fileIndex: number) => this.files.add(2 * fileIndex + side);
+      const own = sides[side];
+      const offset = bytesOf(first);
+      if ("extent" in own) return { file: addFile(own.tensor.fileIndex), offset: own.extent.offset + offset };
+      const length = bytesOf(first + values) - offset;
+      const joined = joinedTensor(own, { offset, length }, addFile);
+      this.parts += joined.parts.length;
+      return { file: 0, offset, joined };
+    }) as [PairSide, PairSide];
+    this.steps.push({ piece: { sides: placed, encodings, values }, target, at });
+    this.values += values;
   }
 }

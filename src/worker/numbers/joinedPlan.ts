@@ -3,6 +3,7 @@ import { encodingKey, encodingOf } from "../../core/analysis/numberEncoding";
 import { mergePartial, type PartialNumbers } from "../../core/analysis/tensorMeasurer";
 import { firstElement, lastElement } from "../../core/tensors/assembly";
 import { elementBytesOf } from "../../core/tensors/dtype";
+import type { Extent } from "../../core/tensors/plainExtent";
 import type { Tensor } from "../../core/tensors/tensor";
 import { JobPaths } from "./jobPaths";
 import type { JoinedTensor, Piece, PieceResult } from "./numbersJob";
@@ -37,7 +38,7 @@ export interface JoinedJob {
 }
 
 /** Parts of a tensor that are sent with each range of it: more would make the message larger than the work. */
-const manyParts = 4096;
+export const manyParts = 4096;
 
 /** Turns assembled tensors into ranges for threads, in the order of their elements, and the results into numbers. */
 export class JoinedPlan {
@@ -55,7 +56,7 @@ export class JoinedPlan {
     let parts = 0;
     for (const placed of this.placed) {
       for (const range of ranges(placed, this.hash)) {
-        const joined = joinedTensor(placed, range.piece, paths);
+        const joined = joinedTensor(placed, range.piece, (fileIndex) => paths.add(fileIndex));
         steps.push({ ...range, piece: { ...range.piece, joined } });
         bytes += range.piece.length;
         parts += joined.parts.length;
@@ -113,11 +114,11 @@ function* ranges({ index, tensor }: PlacedAssembly, hash: boolean): Generator<Jo
   }
 }
 
-/** With the parts alone that the range needs. */
-function joinedTensor(
-  { tensor, pieces }: PlacedAssembly,
-  { offset: start, length }: Piece,
-  paths: JobPaths,
+/** With the parts alone that a range of its bytes needs. */
+export function joinedTensor(
+  { tensor, pieces }: Omit<PlacedAssembly, "index">,
+  { offset: start, length }: Extent,
+  addFile: (fileIndex: number) => number,
 ): JoinedTensor {
   const { shape } = tensor;
   const elementBytes = elementBytesOf(tensor.dtype) ?? 1;
@@ -129,7 +130,7 @@ function joinedTensor(
   return {
     shape,
     elementBytes,
-    parts: needed.map(({ fileIndex, offset, place }) => ({ file: paths.add(fileIndex), offset, place })),
+    parts: needed.map(({ fileIndex, offset, place }) => ({ file: addFile(fileIndex), offset, place })),
     mayOverlap: tensor.assembly?.isUnchecked === true,
   };
 }

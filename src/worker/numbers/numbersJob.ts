@@ -17,10 +17,11 @@ export interface MeasureJob {
   readonly pieces: readonly Piece[];
 }
 
-/** Ranges of two files that are compared one after the other. */
+/** Ranges of two tensors that are compared one after the other. */
 export interface CompareJob {
   readonly kind: "compare";
-  readonly paths: readonly [a: string, b: string];
+  /** Of the files of both. */
+  readonly paths: readonly string[];
   readonly control: JobControl;
   readonly pieces: readonly PairPiece[];
 }
@@ -47,10 +48,19 @@ export interface PackedPiece {
 
 /** As many values of two tensors, contiguous and little-endian. */
 export interface PairPiece {
-  readonly offsets: readonly [a: number, b: number];
+  readonly sides: readonly [a: PairSide, b: PairSide];
   readonly encodings: readonly [a: EncodingKey, b: EncodingKey];
   /** The parts of complex numbers counted one by one. */
   readonly values: number;
+}
+
+/** Where the values of one side begin. */
+export interface PairSide {
+  /** In the file; with `joined` in the bytes of that tensor. */
+  readonly offset: number;
+  /** Index into the job's paths; of no meaning with `joined`. */
+  readonly file: number;
+  readonly joined?: JoinedTensor;
 }
 
 /** A range of a file, or of a joined tensor, that holds values of one dtype, contiguous and little-endian. */

@@ -54,7 +54,7 @@ async function untilCancelled<P, R>(
 
 function comparePiece(
   files: JobFiles,
-  { offsets, encodings, values }: PairPiece,
+  { sides: places, encodings, values }: PairPiece,
   kernels: NumberKernels,
   control: JobControl,
 ): PairPieceResult {
@@ -64,6 +64,7 @@ function comparePiece(
   ];
   const comparer = new TensorComparer(kernels, ...sides);
   const chunks = [kernels.chunk, kernels.otherChunk] as const;
+  const joined = places.map((place) => place.joined && new JoinedRead(files, place.joined));
   const bytesBefore = (side: 0 | 1, count: number) =>
     bytesOfValues(sides[side].encoding, sides[side].dtype, count);
   let failure: string | undefined;
@@ -72,7 +73,11 @@ function comparePiece(
     for (const side of [0, 1] as const) {
       const from = bytesBefore(side, done);
       const length = bytesBefore(side, done + count) - from;
-      failure ??= files.read(side, offsets[side] + from, chunks[side], length);
+      const { file, offset } = places[side];
+      failure ??=
+        joined[side] === undefined
+          ? files.read(file, offset + from, chunks[side], length)
+          : joined[side].read(offset + from, chunks[side], length);
       control.addBytes(length);
     }
     if (failure === undefined) comparer.add(count);
