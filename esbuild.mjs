@@ -6,7 +6,7 @@
  *   node esbuild.mjs --watch    builds again on every change
  */
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join, relative, resolve } from "node:path";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, context } from "esbuild";
 import { kernelsPlugin } from "./src/kernels/compileKernels.mjs";
@@ -14,6 +14,7 @@ import { kernelsPlugin } from "./src/kernels/compileKernels.mjs";
 const root = dirname(fileURLToPath(import.meta.url));
 const dist = join(root, "dist");
 const noticesFile = join(dist, "THIRD_PARTY_NOTICES.txt");
+const pageFilesFile = join(dist, "webview", "pageFiles.json");
 const watch = process.argv.includes("--watch");
 const dev = process.argv.includes("--dev");
 
@@ -38,16 +39,46 @@ const shared = {
 // VS Code 1.96, the oldest we support, runs extensions under Node 20.
 const node = { ...shared, platform: "node", format: "cjs", target: "node20", mainFields: ["module", "main"] };
 
-// One self-contained file per page: over a remote connection every further file is a further round trip.
-const page = {
-  ...shared,
-  platform: "browser",
-  format: "iife",
-  target: "es2022",
+const page = { ...shared, platform: "browser", target: "es2022" };
+
+/**
+ * The pages in one build, so that they share what they have in common, and what is shown later comes later. Over a
+ * remote connection every file that names another is a further round trip: `pageFiles.json` says which files a page
+ * begins with, so that its document asks for all of them at once.
+ */
+const pages = {
+  ...page,
+  entryPoints: ["editor", "compare", "run", "make"].map((name) => ({ in: `webview/${name}/main.tsx`, out: name })),
+  outdir: "dist/webview",
+  format: "esm",
+  splitting: true,
+  chunkNames: "[name]-[hash]",
   jsx: "automatic",
   jsxImportSource: "preact",
   tsconfig: join(root, "webview/tsconfig.json"),
+  plugins: [...shared.plugins, { name: "page-files", setup: (build) => void build.onEnd(writePageFiles) }],
 };
+
+/** Writes which files each page imports before it runs, its own script aside. */
+function writePageFiles({ metafile }) {
+  if (metafile === undefined) return; // the build failed
+  const { outputs } = metafile;
+  const filesOf = (output, files = new Set()) => {
+    for (const { path, kind } of outputs[output].imports) {
+      if (kind !== "import-statement" || files.has(path)) continue;
+      files.add(path);
+      filesOf(path, files);
+    }
+    return files;
+  };
+  const named = Object.entries(outputs).filter(([, { entryPoint }]) => entryPoint?.endsWith("/main.tsx"));
+  const begin = named.map(([output]) => [
+    basename(output, ".js"),
+    [...filesOf(output)].map((path) => basename(path)),
+  ]);
+  mkdirSync(dirname(pageFilesFile), { recursive: true });
+  writeFileSync(pageFilesFile, `${JSON.stringify(Object.fromEntries(begin), undefined, 2)}\n`);
+}
 
 const bundles = [
   { ...node, entryPoints: ["src/extension.ts"], outfile: "dist/extension.js", external: ["vscode"] },
@@ -59,11 +90,7 @@ const bundles = [
     outfile: "dist/cli.js",
     banner: { js: "#!/usr/bin/env node" },
   },
-  ...["editor", "compare", "run", "make"].map((name) => ({
-    ...page,
-    entryPoints: [`webview/${name}/main.tsx`],
-    outfile: `dist/webview/${name}.js`,
-  })),
+  pages,
   { ...page, entryPoints: ["webview/styles/main.css"], outfile: "dist/webview/styles.css" },
 ];
 
@@ -102,7 +129,7 @@ function noticesFor(results) {
 
 /** Deletes what an earlier build left, after the new files are there: a server that is running finds no gap. */
 function deleteStale(results) {
-  const fresh = new Set([noticesFile]);
+  const fresh = new Set([noticesFile, pageFilesFile]);
   for (const { metafile } of results) {
     for (const file of Object.keys(metafile.outputs)) fresh.add(resolve(root, file));
   }

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
 import * as vscode from "vscode";
 import { Channel, type Handlers } from "../protocol/channel";
 import { type PageName, pageHtml } from "../protocol/pageHtml";
@@ -29,12 +30,21 @@ export function connectPage<HostCalls, PageCalls>(
   webview.html = pageHtml({
     page,
     script: inFolder(`${page}.js`),
+    imports: importsOf(folder, page).map(inFolder),
     style: inFolder("styles.css"),
     source: webview.cspSource,
     nonce: randomBytes(16).toString("base64url"),
     panelState,
   });
   return channel;
+}
+
+let pageFiles: Readonly<Record<PageName, readonly string[]>> | undefined;
+
+/** The files that a page imports at once, which the build has noted. */
+function importsOf(folder: vscode.Uri, page: PageName): readonly string[] {
+  pageFiles ??= JSON.parse(readFileSync(vscode.Uri.joinPath(folder, "pageFiles.json").fsPath, "utf8"));
+  return pageFiles?.[page] ?? [];
 }
 
 /** Has the page keep what is needed to make its panel again after a window reload (see webview/host.ts). */

@@ -2,8 +2,9 @@ export type PageName = "editor" | "compare" | "run" | "make";
 
 export interface PageHtmlOptions {
   readonly page: PageName;
-  /** Addresses of the page's own script and style sheet. */
+  /** Addresses of the page's own script, of the files that it imports at once, and of the style sheet. */
   readonly script: string;
+  readonly imports: readonly string[];
   readonly style: string;
   /** Where styles and fonts may come from. */
   readonly source: string;
@@ -14,7 +15,8 @@ export interface PageHtmlOptions {
 }
 
 /** The document of a page. Nothing but our own script and style may run or load, whatever a tensor is called. */
-export function pageHtml({ page, script, style, source, nonce, panelState }: PageHtmlOptions): string {
+export function pageHtml(options: PageHtmlOptions): string {
+  const { page, script, imports, style, source, nonce, panelState } = options;
   const policy = [
     "default-src 'none'",
     `script-src 'nonce-${nonce}'`,
@@ -28,11 +30,12 @@ export function pageHtml({ page, script, style, source, nonce, panelState }: Pag
 <meta http-equiv="Content-Security-Policy" content="${policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="stylesheet" href="${style}">
+${imports.map((each) => `<link rel="modulepreload" nonce="${nonce}" href="${each}">`).join("\n")}
 <title>Checkpoint Explorer</title>
 </head>
 <body data-page="${page}" data-host-state="${escapeAttribute(JSON.stringify(panelState))}">
 <div id="root"></div>
-<script nonce="${nonce}" src="${script}"></script>
+<script type="module" nonce="${nonce}" src="${script}"></script>
 </body>
 </html>`;
 }

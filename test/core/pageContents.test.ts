@@ -1,4 +1,4 @@
-import { build } from "esbuild";
+import { build, type Metafile } from "esbuild";
 import { expect, test } from "vitest";
 import { projectRoot } from "../support/projectRoot";
 
@@ -6,22 +6,66 @@ import { projectRoot } from "../support/projectRoot";
 const readers =
   /^src\/core\/(?:session|health|resume|runs\/discover|formats\/(?:pickle|torch|gguf|onnx|safetensors|numpy))\//;
 
-test.each(["editor", "compare", "run"])("the %s page holds no reader of files", async (page) => {
+const pages = ["editor", "compare", "run", "make"] as const;
+
+async function buildPages(): Promise<Metafile> {
   const { metafile } = await build({
     absWorkingDir: projectRoot,
-    entryPoints: [`webview/${page}/main.tsx`],
+    entryPoints: pages.map((page) => ({ in: `webview/${page}/main.tsx`, out: page })),
     bundle: true,
     minify: true,
     write: false,
     metafile: true,
-    outfile: "page.js",
+    format: "esm",
+    splitting: true,
+    outdir: "pages",
     jsx: "automatic",
     jsxImportSource: "preact",
+    define: { "process.env.NODE_ENV": '"production"' },
     loader: { ".css": "empty", ".ttf": "empty" },
     logLevel: "silent",
   });
-  const [output] = Object.values(metafile.outputs);
-  const held = Object.entries(output?.inputs ?? {}).filter(([, { bytesInOutput }]) => bytesInOutput > 0);
-  expect(held.length).toBeGreaterThan(50);
-  expect(held.map(([path]) => path).filter((path) => readers.test(path))).toEqual([]);
+  return metafile;
+}
+
+const built = buildPages();
+
+/** The files of a page: those that it imports at once, or also those that it fetches later. */
+function filesOf(page: string, { outputs }: Metafile, later: boolean): string[] {
+  const files = new Set<string>([`pages/${page}.js`]);
+  for (const file of files) {
+    for (const { path, kind } of outputs[file]?.imports ?? []) {
+      if (later || kind === "import-statement") files.add(path);
+    }
+  }
+  return [...files];
+}
+
+function modulesIn(files: readonly string[], { outputs }: Metafile): string[] {
+  return files.flatMap((file) =>
+    Object.entries(outputs[file]?.inputs ?? {}).flatMap(([path, { bytesInOutput }]) =>
+      bytesInOutput > 0 ? [path] : [],
+    ),
+  );
+}
+
+test.each(pages)("the %s page holds no reader of files", async (page) => {
+  const metafile = await built;
+  const modules = modulesIn(filesOf(page, metafile, true), metafile);
+  expect(modules.length).toBeGreaterThan(50);
+  expect(modules.filter((path) => readers.test(path))).toEqual([]);
 });
+
+test.each(pages)(
+  "the %s page begins with 280 KiB of script at most, without what draws charts",
+  async (page) => {
+    const metafile = await built;
+    const files = filesOf(page, metafile, false);
+    const bytes = files.reduce((sum, file) => sum + (metafile.outputs[file]?.bytes ?? 0), 0);
+    expect(bytes).toBeGreaterThan(100 * 1024);
+    expect(bytes).toBeLessThan(280 * 1024);
+    expect(modulesIn(files, metafile).filter((path) => path.includes("/chart.js/"))).toEqual([]);
+    const all = modulesIn(filesOf(page, metafile, true), metafile);
+    expect(all.some((path) => path.includes("/chart.js/"))).toBe(true);
+  },
+);

@@ -2,6 +2,7 @@ import type { ComponentChildren } from "preact";
 import { useId, useMemo, useRef, useState } from "preact/hooks";
 import { formatOf } from "../../src/core/text/columnFormat";
 import { Icon } from "../ui/icon";
+import { OnceLoaded } from "../ui/lazyPart";
 import { safeText } from "../ui/safeText";
 import { formatPosition } from "./axisTicks";
 import { ChartIcon } from "./chartIcon";
@@ -11,8 +12,8 @@ import { type ChartView, createChartView, visibleRange } from "./chartView";
 import { IconButton } from "./iconButton";
 import { Legend } from "./legend";
 import { chartDrawing, pngOf, type SavePicture } from "./picture";
-import { PlotCanvas } from "./plot/plotCanvas";
 import type { PlotModel, PositionTicks } from "./plot/plotModel";
+import { plotCanvas } from "./plotPart";
 import { formatReading } from "./reading";
 import { LocalRows, type RowSource } from "./rowSource";
 import { type Formats, leftOutNotes, shortSummary, summarySentence } from "./seriesSummary";
@@ -216,17 +217,28 @@ export function LineChart(props: LineChartProps) {
         />
       ) : (
         <>
-          <PlotCanvas
-            id={id}
-            title={`${safeText(title)} by ${xLabel.toLowerCase()}`}
-            description={safeText(description)}
-            model={model}
-            view={view}
-            formats={formats}
-            flags={flags}
-            onMarker={props.onMarker}
-            onWidth={props.onWidth}
-          />
+          <OnceLoaded
+            part={plotCanvas}
+            waiting={
+              <div class="plot-frame">
+                <div class="plot" />
+              </div>
+            }
+          >
+            {(PlotCanvas) => (
+              <PlotCanvas
+                id={id}
+                title={`${safeText(title)} by ${xLabel.toLowerCase()}`}
+                description={safeText(description)}
+                model={model}
+                view={view}
+                formats={formats}
+                flags={flags}
+                onMarker={props.onMarker}
+                onWidth={props.onWidth}
+              />
+            )}
+          </OnceLoaded>
           {legend && <Legend series={props.series} theme={theme} hidden={hidden} onToggle={toggle} />}
         </>
       )}

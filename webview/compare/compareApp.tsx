@@ -1,11 +1,12 @@
 import type { ComponentChildren } from "preact";
-import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { CompareView } from "../../src/core/compare/compareView";
 import { plural } from "../../src/core/text/quantities";
 import type { CompareState } from "../../src/protocol/compareSurface";
 import { PageShell } from "../shell/pageShell";
 import { Button } from "../ui/controls";
 import { Icon } from "../ui/icon";
+import { lazyPart, loadWhenIdle, OnceLoaded } from "../ui/lazyPart";
 import { NameColumn } from "../ui/names/nameColumn";
 import { safeText } from "../ui/safeText";
 import { SplitPane } from "../ui/splitPane";
@@ -13,8 +14,6 @@ import { Banner, Empty, ErrorState } from "../ui/states";
 import { columnWidths, fittingMetrics, narrowestColumn, wantedNameWidth } from "./columnWidths";
 import { knownMetrics } from "./compareMetrics";
 import type { CompareModel } from "./compareModel";
-import { ModuleDetailPane } from "./detail/moduleDetailPane";
-import { DiffPane } from "./diff/diffPane";
 import { diffPartWidths } from "./diff/diffPartWidths";
 import { DiffSection } from "./diff/diffSection";
 import { HeatSection } from "./heat/heatSection";
@@ -26,8 +25,11 @@ import { CompareLead } from "./snapshots/compareLead";
 import { SnapshotTable } from "./snapshots/snapshotTable";
 import { StageTrack } from "./snapshots/stageTrack";
 import type { TimelineModel } from "./timeline/timelineModel";
-import { TimelineView } from "./timeline/timelineView";
 import { WorkingBar, WorkingView } from "./workingView";
+
+const timelineView = lazyPart(async () => (await import("./timeline/timelineView")).TimelineView);
+const moduleDetailPane = lazyPart(async () => (await import("./detail/moduleDetailPane")).ModuleDetailPane);
+const diffPane = lazyPart(async () => (await import("./diff/diffPane")).DiffPane);
 
 export interface CompareAppProps {
   readonly model: CompareModel;
@@ -66,7 +68,9 @@ export function CompareApp({ model, timeline }: CompareAppProps) {
           <Icon name="refresh" />
         </Button>
       </header>
-      <TimelineView model={model} timeline={timeline} />
+      <OnceLoaded part={timelineView}>
+        {(TimelineView) => <TimelineView model={model} timeline={timeline} />}
+      </OnceLoaded>
     </main>
   );
 }
@@ -170,14 +174,19 @@ function CompareHeader({ model, view, choice }: ViewProps & { readonly choice: C
 function Comparison({ model, view }: ViewProps) {
   const detail = model.detail.value;
   const hasTensor = model.diff.selected.value !== undefined;
+  useEffect(() => loadWhenIdle([moduleDetailPane, diffPane]), []);
   return (
     <SplitPane
       main={<Tables model={model} view={view} />}
       detail={
         hasTensor ? (
-          <DiffPane model={model} view={view} />
+          <OnceLoaded part={diffPane}>{(DiffPane) => <DiffPane model={model} view={view} />}</OnceLoaded>
         ) : (
-          detail && <ModuleDetailPane model={model} view={view} detail={detail} />
+          detail && (
+            <OnceLoaded part={moduleDetailPane}>
+              {(ModuleDetailPane) => <ModuleDetailPane model={model} view={view} detail={detail} />}
+            </OnceLoaded>
+          )
         )
       }
       detailLabel={hasTensor ? "Tensor details" : "Module details"}

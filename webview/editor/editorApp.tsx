@@ -1,7 +1,8 @@
 import type { ComponentChildren } from "preact";
-import { useLayoutEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import type { CheckpointSummary } from "../../src/core/checkpoint/summary";
 import { PageShell } from "../shell/pageShell";
+import { loadWhenIdle, OnceLoaded } from "../ui/lazyPart";
 import { safeText } from "../ui/safeText";
 import { Banner } from "../ui/states";
 import { Tabs } from "../ui/tabs";
@@ -32,7 +33,9 @@ interface ReadyEditorProps {
 
 function ReadyEditor({ model, summary }: ReadyEditorProps) {
   const { wholeModel } = summary;
-  const { id, scrolls, Component } = model.tab.value;
+  const { id, scrolls, part } = model.tab.value;
+  const tabs = model.tabs.value;
+  useEffect(() => loadWhenIdle(tabs.map(({ part }) => part)), [tabs]);
   return (
     <>
       <EditorHeader model={model} summary={summary} />
@@ -53,20 +56,24 @@ function ReadyEditor({ model, summary }: ReadyEditorProps) {
       )}
       <Tabs
         label="Parts of the checkpoint"
-        tabs={model.tabs.value.map(({ badge, ...tab }) => ({
+        tabs={tabs.map(({ badge, ...tab }) => ({
           ...tab,
           ...badge?.(summary, model.problems.value),
         }))}
         selected={id}
         onSelect={(tab) => model.showTab(tab)}
       >
-        {scrolls ? (
-          <Scrolled key={id} model={model} name={id}>
-            <Component model={model} summary={summary} />
-          </Scrolled>
-        ) : (
-          <Component model={model} summary={summary} />
-        )}
+        <OnceLoaded key={id} part={part}>
+          {(Component) =>
+            scrolls ? (
+              <Scrolled model={model} name={id}>
+                <Component model={model} summary={summary} />
+              </Scrolled>
+            ) : (
+              <Component model={model} summary={summary} />
+            )
+          }
+        </OnceLoaded>
       </Tabs>
     </>
   );

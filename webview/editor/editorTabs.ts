@@ -1,16 +1,10 @@
-import type { ComponentType } from "preact";
 import type { CheckpointSummary } from "../../src/core/checkpoint/summary";
 import { type Problem, worstSeverity } from "../../src/core/problem/problem";
 import { formatCount } from "../../src/core/text/quantities";
+import { eagerPart, type LazyPart, lazyPart } from "../ui/lazyPart";
 import type { Tab } from "../ui/tabs";
-import { ContentTab } from "./content/contentTab";
 import type { EditorModel } from "./editorModel";
-import { HealthTab } from "./health/healthTab";
-import { LoraTab } from "./lora/loraTab";
-import { OptimizerTab } from "./optimizer/optimizerTab";
 import { OverviewTab } from "./overview/overviewTab";
-import { TensorsTab } from "./tensors/tensorsTab";
-import { TrainingTab } from "./training/trainingTab";
 
 export interface EditorTabProps {
   readonly model: EditorModel;
@@ -29,18 +23,19 @@ export interface EditorTab {
   ) => Pick<Tab<string>, "badge" | "badgeTone">;
   /** Scrolls as a whole, and is found again where it was left; the parts of the others scroll by themselves. */
   readonly scrolls: boolean;
-  readonly Component: ComponentType<EditorTabProps>;
+  /** The first tab comes with the page, the others when they are shown. */
+  readonly part: LazyPart<EditorTabProps>;
 }
 
 /** The tabs of the editor, in their order. The first is there for every file. */
 export const editorTabs: readonly [EditorTab, ...EditorTab[]] = [
-  { id: "overview", title: "Overview", isShown: () => true, scrolls: true, Component: OverviewTab },
+  { id: "overview", title: "Overview", isShown: () => true, scrolls: true, part: eagerPart(OverviewTab) },
   {
     id: "content",
     title: "Content",
     isShown: ({ content, contents }) => content !== undefined || contents !== undefined,
     scrolls: false,
-    Component: ContentTab,
+    part: lazyPart(async () => (await import("./content/contentTab")).ContentTab),
   },
   {
     id: "tensors",
@@ -48,28 +43,28 @@ export const editorTabs: readonly [EditorTab, ...EditorTab[]] = [
     isShown: ({ tensorCount }) => tensorCount > 0,
     badge: ({ tensorCount }) => ({ badge: formatCount(tensorCount) }),
     scrolls: false,
-    Component: TensorsTab,
+    part: lazyPart(async () => (await import("./tensors/tensorsTab")).TensorsTab),
   },
   {
     id: "optimizer",
     title: "Optimizer",
     isShown: ({ hasOptimizer }) => hasOptimizer === true,
     scrolls: false,
-    Component: OptimizerTab,
+    part: lazyPart(async () => (await import("./optimizer/optimizerTab")).OptimizerTab),
   },
   {
     id: "training",
     title: "Training",
     isShown: ({ hasTraining }) => hasTraining === true,
     scrolls: true,
-    Component: TrainingTab,
+    part: lazyPart(async () => (await import("./training/trainingTab")).TrainingTab),
   },
   {
     id: "lora",
     title: "LoRA",
     isShown: ({ adapter }) => adapter?.comparable === true,
     scrolls: false,
-    Component: LoraTab,
+    part: lazyPart(async () => (await import("./lora/loraTab")).LoraTab),
   },
   {
     id: "health",
@@ -88,6 +83,6 @@ export const editorTabs: readonly [EditorTab, ...EditorTab[]] = [
         ? {}
         : { badge: formatCount(problems.length), badgeTone: worstSeverity(problems) },
     scrolls: true,
-    Component: HealthTab,
+    part: lazyPart(async () => (await import("./health/healthTab")).HealthTab),
   },
 ];

@@ -25,3 +25,5 @@ model.tensors.values.onScroll = save;
 
 showPage(<EditorApp model={model} />);
 void model.start();
+// The tab where the user was comes while the file is read.
+void editorTabs.find(({ id }) => id === model.wantedTab.value)?.part.load();

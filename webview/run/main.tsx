@@ -1,4 +1,5 @@
 import type { RunHostCalls, RunPageCalls } from "../../src/protocol/runSurface";
+import { plotCanvas } from "../charts/plotPart";
 import { connect } from "../shell/host";
 import { showPage } from "../shell/pageShell";
 import { RunApp } from "./runApp";
@@ -12,3 +13,5 @@ const model = new RunModel(host);
 
 showPage(<RunApp model={model} />);
 void model.start();
+// This page is its charts: what draws them comes while the logs are read.
+void plotCanvas.load();

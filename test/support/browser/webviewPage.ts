@@ -25,6 +25,7 @@ export interface WebviewPageOptions {
 
 /** No server answers here: every request of the page is answered from dist/webview by the test itself. */
 const origin = "https://checkpoint-explorer.test";
+const pagesFolder = join(projectRoot, "dist", "webview");
 const themesFolder = join(projectRoot, "test", "support", "browser", "themes");
 
 /** A page of the extension alone in a browser: with VS Code's theme, a fake host and the real page's CSP. */
@@ -159,7 +160,9 @@ async function buildFakeHost(file: string): Promise<string> {
 function html({ page, panelState = null }: WebviewPageOptions): string {
   const inFolder = (name: string) => `${origin}/${name}`;
   const [script, style] = [inFolder(`${page}.js`), inFolder("styles.css")];
-  return pageHtml({ page, script, style, source: origin, nonce: "test", panelState });
+  const pageFiles = JSON.parse(readFileSync(join(pagesFolder, "pageFiles.json"), "utf8"));
+  const imports = pageFiles[page].map(inFolder);
+  return pageHtml({ page, script, imports, style, source: origin, nonce: "test", panelState });
 }
 
 const contentTypes: Readonly<Record<string, string>> = { js: "text/javascript", css: "text/css" };
@@ -167,7 +170,7 @@ const contentTypes: Readonly<Record<string, string>> = { js: "text/javascript", 
 async function answer(route: Route, options: WebviewPageOptions): Promise<void> {
   const name = basename(new URL(route.request().url()).pathname);
   if (name === "") return route.fulfill({ contentType: "text/html; charset=utf-8", body: html(options) });
-  const file = join(projectRoot, "dist", "webview", name);
+  const file = join(pagesFolder, name);
   const contentType = contentTypes[name.split(".").pop() ?? ""];
   if (contentType === undefined || !existsSync(file)) return route.fulfill({ status: 404, body: "" });
   return route.fulfill({ contentType: `${contentType}; charset=utf-8`, body: readFileSync(file) });
