@@ -48,7 +48,10 @@ const page = { ...shared, platform: "browser", target: "es2022" };
  */
 const pages = {
   ...page,
-  entryPoints: ["editor", "compare", "run", "make"].map((name) => ({ in: `webview/${name}/main.tsx`, out: name })),
+  entryPoints: ["editor", "compare", "run", "make"].map((name) => ({
+    in: `webview/${name}/main.tsx`,
+    out: name,
+  })),
   outdir: "dist/webview",
   format: "esm",
   splitting: true,
