@@ -4,6 +4,7 @@ import { problemLine } from "../core/report/problemText";
 import { toJsonText } from "../core/report/reportJson";
 import { isAbortError } from "../protocol/channel";
 import { averageCommand } from "./averageCommand";
+import { combineCommand } from "./combineCommand";
 import { type Command, jsonFlag, type Options, parse } from "./command";
 import { compareCommand } from "./compareCommand";
 import { convertCommand } from "./convertCommand";
@@ -26,6 +27,7 @@ const commands: ReadonlyMap<string, Command> = new Map([
   ["extract", extractCommand],
   ["convert", convertCommand],
   ["merge", mergeCommand],
+  ["combine", combineCommand],
   ["average", averageCommand],
 ]);
 

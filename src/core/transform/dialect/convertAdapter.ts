@@ -9,21 +9,19 @@ import { changesBase } from "../../adapter/modifiedBase";
 import type { FileSink } from "../../bytes/fileSink";
 import type { Files } from "../../bytes/files";
 import type { TensorReader } from "../../checkpoint/tensorReader";
-import { createMatrix } from "../../linalg/matrix";
 import { CheckpointError } from "../../problem/checkpointError";
 import type { CheckpointSession } from "../../session/checkpointSession";
 import type { LongWork } from "../../session/longWork";
-import { isWritableDtype, type WritableDtype } from "../../tensors/encode";
+import type { WritableDtype } from "../../tensors/encode";
 import { elementCount, type Tensor } from "../../tensors/tensor";
 import { loadFactors, readScale } from "../../update/factors";
 import { UpdateAnalysis } from "../../update/updateAnalysis";
 import type { AdapterOutput, OutputCopy, OutputFactors, OutputModule } from "../adapterOutput";
-import { formOf } from "../outputForm";
-import type { OutputFormat } from "../outputNames";
 import { openReduceSource, reducedFactors } from "../reduceSource";
 import { planReduction, type ReductionPlan, type ReductionRule } from "../reductionPlan";
 import { reductionProblem } from "../reductionRefusal";
 import { type WrittenAdapter, writeAdapter } from "../writeAdapter";
+import { paddedFactors, targetFormats, targetOutputModule } from "./dialectOutput";
 import { type TargetDialect, targetModules, UnnamedModuleError } from "./targetModules";
 
 export interface ConvertAdapterRequest extends LongWork {
@@ -54,13 +52,6 @@ export interface ConvertedAdapter extends WrittenAdapter {
   /** Of what was reduced on the way. */
   readonly plan: ReductionPlan | undefined;
 }
-
-const formats: Readonly<Record<TargetDialect, OutputFormat>> = {
-  peft: "peft",
-  kohya: "kohya",
-  diffusers: "plain",
-  mlx: "mlx",
-};
 
 /** Dialects whose names these rules read; the others have names of their own for the modules of a model. */
 const readable: ReadonlySet<DialectId> = new Set(["peft", "kohya", "lycoris", "diffusers", "mlx"]);
@@ -113,7 +104,11 @@ export async function convertAdapter(request: ConvertAdapterRequest): Promise<Co
       const planned = plan?.modules[at];
       if (measurement !== undefined && planned !== undefined) {
         const factors = await reducedFactors(measurement, planned.rank, scale, reader, request.signal);
-        return { ...padded(factors, to === "mlx" ? mostRank : planned.rank), scale, norm: planned.norm };
+        return {
+          ...paddedFactors(factors, to === "mlx" ? mostRank : planned.rank),
+          scale,
+          norm: planned.norm,
+        };
       }
       const factors = await loadFactors(module, (tensor) => reader.read(tensor), request.signal);
       const { frobenius, finite } = new UpdateAnalysis(factors).metrics;
@@ -124,15 +119,16 @@ export async function convertAdapter(request: ConvertAdapterRequest): Promise<Co
         factor === 1 ? factors.b : { ...factors.b, data: factors.b.data.map((value) => value * factor) };
       const rank = to === "mlx" ? mostRank : module.rank;
       if (rank !== module.rank) told.padded++;
-      return { ...padded({ a: factors.a, b }, rank), scale, norm: frobenius };
+      return { ...paddedFactors({ a: factors.a, b }, rank), scale, norm: frobenius };
     };
     const output: AdapterOutput = {
       modules: adapter.modules.map((module, at) =>
-        outputModule(
-          request,
+        targetOutputModule(
+          to,
           module,
           names[at] as string,
           to === "mlx" ? mostRank : (plan?.modules[at]?.rank ?? module.rank),
+          request.dtype,
         ),
       ),
       copies: copiesOf(request, adapter, names, reader),
@@ -142,7 +138,7 @@ export async function convertAdapter(request: ConvertAdapterRequest): Promise<Co
     const written = await writeAdapter({
       ...request,
       output,
-      format: formats[to],
+      format: targetFormats[to],
       sources: [source],
       parentConfig: source.folder.adapterConfig?.value,
       config: configOf(source, adapter),
@@ -243,32 +239,6 @@ function namesOf(
     if (error instanceof UnnamedModuleError) throw notConvertible(source, error.message);
     throw error;
   }
-}
-
-function outputModule(
-  { to, dtype }: ConvertAdapterRequest,
-  module: LoraModule,
-  name: string,
-  maxRank: number,
-): OutputModule {
-  const { inFeatures, outFeatures, a } = module;
-  return {
-    ...{ module: name, inFeatures, outFeatures, maxRank },
-    dtype: dtype ?? (isWritableDtype(a.dtype) ? a.dtype : "F32"),
-    form: formOf(module, formats[to]),
-    ...(to === "diffusers" ? { names: { a: `${name}.lora_A.weight`, b: `${name}.lora_B.weight` } } : {}),
-    ...(to === "mlx" ? { exchanged: { a: true, b: true } } : {}),
-  };
-}
-
-/** Components of zeros change nothing. */
-function padded({ a, b }: Pick<OutputFactors, "a" | "b">, rank: number): Pick<OutputFactors, "a" | "b"> {
-  if (a.rows === rank) return { a, b };
-  const [moreA, moreB] = [createMatrix(rank, a.cols), createMatrix(b.rows, rank)];
-  moreA.data.set(a.data);
-  for (let row = 0; row < b.rows; row++)
-    moreB.data.set(b.data.subarray(row * b.cols, (row + 1) * b.cols), row * rank);
-  return { a: moreA, b: moreB };
 }
 
 function commonOf(scales: readonly number[]): number {

@@ -1,0 +1,42 @@
+import { combinePlanReport, combinePlanText, combineReport, combineText } from "../core/report/combineReport";
+import { combine, planCombination } from "../core/transform/combine/combine";
+import { defineCommand, jsonFlag } from "./command";
+import { readRule } from "./makeFlags";
+import { makeOptions } from "./makeOptions";
+import { modelFlags, outOf, readModelFlags } from "./modelFlags";
+import { UsageError } from "./usageError";
+import { openWeighted } from "./weightedAdapters";
+
+const { "max-shard-size": _, ...flags } = modelFlags;
+
+export const combineCommand = defineCommand({
+  usage:
+    "combine ADAPTER[:WEIGHT] [ADAPTER[:WEIGHT] …] --out PATH [--rank N | --energy SHARE] [--dtype f32|f16|bf16] [--dry-run] [--replace] [--json]",
+  options: { ...jsonFlag, ...flags, rank: { type: "string" }, energy: { type: "string" } },
+  async run(paths, values) {
+    if (paths.length === 0) throw new UsageError("combine needs an ADAPTER, or several with weights.");
+    const { dtype, replace } = readModelFlags(values);
+    const { rank, energy, json } = values;
+    const rule = rank === undefined && energy === undefined ? undefined : readRule({ rank, energy });
+    const dryRun = values["dry-run"];
+    const target = dryRun ? undefined : makeOptions({ out: outOf(values), replace });
+    const adapters = await openWeighted(paths);
+    const request = { adapters, ...(rule === undefined ? {} : { rule }) };
+    if (target === undefined) {
+      const plan = await planCombination(request);
+      return json
+        ? { failed: false, report: combinePlanReport(plan, adapters) }
+        : { failed: false, text: combinePlanText(plan, adapters) };
+    }
+    const { out, ...make } = target;
+    const combined = await combine({
+      ...make,
+      ...request,
+      ...(dtype === undefined ? {} : { dtype }),
+      path: out,
+    });
+    return json
+      ? { failed: false, report: combineReport(combined, adapters) }
+      : { failed: false, text: combineText(combined, adapters) };
+  },
+});
