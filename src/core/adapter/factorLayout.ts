@@ -80,6 +80,8 @@ export interface FactorSlice {
   /** First row of A and of B. There are `rank` and `outFeatures` of them. */
   readonly rowOfA: number;
   readonly rowOfB: number;
+  /** Which columns of B are its own, where several have theirs one beside the other; all of them without. */
+  readonly columnsOfB?: { readonly first: number; readonly step: number };
 }
 
 export interface FactorLayout {

@@ -10,6 +10,7 @@ import { schemeKind, type Tensor } from "../tensors/tensor";
 import { printable } from "../text/printable";
 import { formatBytes, formatNumber } from "../text/quantities";
 import { fingerprintText } from "../update/adapterFingerprint";
+import { expertSpread, spreadText } from "../update/expertSpread";
 import { distributedText } from "./distributedReport";
 import { problemLine } from "./problemText";
 import { stepSentence, type TensorFindings, tensorText } from "./tensorReport";
@@ -127,18 +128,21 @@ function findingText({ findings = [], fingerprint, stageNote }: LoraView): strin
 }
 
 function loraText(lora: LoraView): string {
-  const rows = lora.modules.map(({ module, rank, alpha, scale, metrics }) => [
+  const rows = lora.modules.map(({ module, rank, alpha, scale, metrics, experts }) => [
     module,
     String(rank),
     optional(alpha),
     optional(scale),
-    optional(metrics?.frobenius),
-    optional(metrics?.spectral),
-    optional(metrics?.stableRank),
-    optional(metrics?.effectiveRank),
+    ...(["frobenius", "spectral", "stableRank", "effectiveRank"] as const).map((metric) => {
+      const spread = expertSpread((experts ?? []).map((expert) => expert[metric]));
+      return spread === undefined ? optional(metrics?.[metric]) : spreadText(spread);
+    }),
   ]);
   const header = ["Module", "Rank", "Alpha", "Scale", "‖ΔW‖", "σ₁", "Stable rank", "Effective rank"];
-  return plainTable(header, rows);
+  const note = lora.modules.some(({ experts }) => experts !== undefined)
+    ? "Of modules that hold experts: the least…the median…the largest of their experts.\n\n"
+    : "";
+  return note + plainTable(header, rows);
 }
 
 export function compareText(

@@ -158,9 +158,21 @@ export class FactorReader {
   private async b(): Promise<Matrix> {
     const { b, layout, rank, outFeatures, slice, blocks } = this.module;
     if (isTransposed(layout)) return transpose(await this.matrix(b, rank, outFeatures));
+    if (slice?.columnsOfB !== undefined) return this.columns(b, slice.columnsOfB, outFeatures, rank);
     if (slice !== undefined) return this.rows(b, slice.rowOfB, outFeatures, rank);
     const count = blocks?.ofB ?? 1;
     return blockDiagonal(await this.matrix(b, outFeatures, rank / count), count);
+  }
+
+  private async columns(
+    tensor: Tensor,
+    { first, step }: { readonly first: number; readonly step: number },
+    rows: number,
+    cols: number,
+  ): Promise<Matrix> {
+    const all = await this.values(tensor, rows * cols * step);
+    const own = Float64Array.from({ length: rows * cols }, (_, at) => all[first + at * step] as number);
+    return createMatrix(rows, cols, own);
   }
 
   /** Some rows of a tensor whose first axis counts rows. */

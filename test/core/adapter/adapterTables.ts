@@ -114,6 +114,9 @@ configuration; how many experts there are then is not known, and they are listed
 one product. Of a fused layer that is wrapped twice the inner update is gate_up_proj, as PEFT wraps in the order of the
 module.
 
+Beside an adapter that has a module for each expert, one that keeps a layer's experts in one module is compared with it
+expert by expert (of PEFT's fused experts up to 64 in a layer).
+
 ## Methods
 
 "Measured" methods have small factors: their norms and spectra are shown, they are compared, reduced and extracted like

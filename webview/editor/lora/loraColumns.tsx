@@ -1,5 +1,7 @@
-import type { LoraModuleMetrics, LoraModuleRow } from "../../../src/core/session/loraView";
+import type { LoraModuleRow } from "../../../src/core/session/loraView";
 import { formatAligned } from "../../../src/core/text/quantities";
+import { expertSpread } from "../../../src/core/update/expertSpread";
+import type { ModuleMetricValues } from "../../../src/core/update/moduleMetrics";
 import type { NameColumn } from "../../ui/names/nameColumn";
 import { NameText } from "../../ui/names/nameText";
 import type { Column } from "../../ui/tables/dataTable";
@@ -15,8 +17,9 @@ interface NumberColumn {
   readonly value: (row: LoraModuleRow) => number | undefined;
 }
 
-const metric = (pick: (metrics: LoraModuleMetrics) => number) => (row: LoraModuleRow) =>
-  row.metrics === undefined ? undefined : pick(row.metrics);
+/** Of a module that holds experts the median of them; its cell says so. */
+const metric = (pick: (metrics: ModuleMetricValues) => number) => (row: LoraModuleRow) =>
+  row.metrics === undefined ? expertSpread((row.experts ?? []).map(pick))?.median : pick(row.metrics);
 
 const numberColumns: readonly NumberColumn[] = [
   {
@@ -111,7 +114,7 @@ export function loraColumns(
       ...column,
       align: "end",
       sortable: true,
-      cell: (index) => text(index) || <Missing reason={row(index).unavailable} />,
+      cell: (index) => cellOf(row(index), column.id, text(index)),
       text,
     };
   });
@@ -159,6 +162,14 @@ export function loraColumns(
     ...(ratios === undefined ? [] : [ratioColumn]),
     ...numbers.slice(6),
   ];
+}
+
+const ofModule: ReadonlySet<LoraColumn> = new Set(["rank", "alpha", "scale"]);
+
+function cellOf({ experts, metrics, unavailable }: LoraModuleRow, column: LoraColumn, text: string) {
+  if (text === "") return <Missing reason={unavailable} />;
+  if (experts === undefined || metrics !== undefined || ofModule.has(column)) return text;
+  return <span title={`The median of its ${experts.length} experts`}>~{text}</span>;
 }
 
 /** With three digits, so that small ratios can be told apart. */

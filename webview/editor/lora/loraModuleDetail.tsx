@@ -7,6 +7,7 @@ import { Button } from "../../ui/controls";
 import { Icon } from "../../ui/icon";
 import { safeText } from "../../ui/safeText";
 import type { EditorModel } from "../editorModel";
+import { LoraExperts } from "./loraExperts";
 import { LoraIntruders } from "./loraIntruders";
 
 export interface LoraModuleDetailProps {
@@ -31,7 +32,9 @@ export function LoraModuleDetail({ model, row, baseRatio, onCopy, onClose }: Lor
           <Icon name="close" />
         </Button>
       </div>
-      {metrics === undefined ? (
+      {metrics === undefined && row.experts !== undefined ? (
+        <LoraExperts row={row} experts={row.experts} />
+      ) : metrics === undefined ? (
         <p>
           <Icon name="warning" class="warning" label="Warning" />{" "}
           {safeText(row.unavailable ?? "The norms of this module could not be computed.")}

@@ -12,6 +12,7 @@ import {
 } from "../../names/matchNames";
 import type { Problem } from "../../problem/problem";
 import type { Snapshot } from "../openSnapshots";
+import { withSingleExperts } from "./expertModules";
 
 export interface AlignedModule {
   /** As the first snapshot writes it that has the module. */
@@ -41,10 +42,14 @@ export function alignModules(snapshots: readonly Snapshot[]): ModuleAlignment {
   const rows: Row[] = [];
   const aligned: AlignedNames[] = [];
   const problems: Problem[] = [];
+  const own = snapshots.map(({ session }) => session?.adapter?.modules);
+  const apart = withSingleExperts(own);
   for (const [index, { session, label }] of snapshots.entries()) {
     const adapter = session?.adapter;
-    if (adapter === undefined) continue;
-    const renames = addSnapshot(rows, snapshots, index, adapter);
+    const modules = apart[index];
+    if (adapter === undefined || modules === undefined) continue;
+    if (modules !== own[index]) problems.push(alignedNote(label, expertsRule));
+    const renames = addSnapshot(rows, snapshots, index, { ...adapter, modules });
     const rules = renames.map((rename) => ({ kind: rename.kind, rule: renameText(rename) }));
     aligned.push(...rules.map((rule) => ({ snapshot: index, ...rule })));
     problems.push(...rules.map(({ rule }) => alignedNote(label, rule)));
@@ -57,6 +62,9 @@ export function alignModules(snapshots: readonly Snapshot[]): ModuleAlignment {
   );
   return { rows, aligned, problems: order === undefined ? problems : [...problems, order] };
 }
+
+const expertsRule =
+  "the experts of a layer, which it keeps in one module, are compared one by one with those of the others.";
 
 function addSnapshot(
   rows: Row[],
