@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import * as vscode from "vscode";
 import { Channel, type Handlers } from "../protocol/channel";
 import { type PageName, pageHtml } from "../protocol/pageHtml";
+import { behindShapes, type Params } from "../protocol/params/shapes";
 import { decodeFromWebview, encodeForWebview } from "../protocol/webviewWire";
 
 /**
@@ -13,6 +14,7 @@ export function connectPage<HostCalls, PageCalls>(
   webview: vscode.Webview,
   extensionUri: vscode.Uri,
   page: PageName,
+  params: Params<HostCalls>,
   handlers: Handlers<HostCalls>,
   panelState: unknown = null,
 ): Channel<HostCalls, PageCalls> {
@@ -24,7 +26,7 @@ export function connectPage<HostCalls, PageCalls>(
       post: (message) => void webview.postMessage(encodeForWebview(message)),
       onMessage: (listener) => webview.onDidReceiveMessage((message) => listener(decodeFromWebview(message))),
     },
-    handlers,
+    behindShapes(params, handlers),
   );
   const inFolder = (name: string) => webview.asWebviewUri(vscode.Uri.joinPath(folder, name)).toString();
   webview.html = pageHtml({

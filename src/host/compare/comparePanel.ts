@@ -3,6 +3,7 @@ import type { CompareView } from "../../core/compare/compareView";
 import { type CallListeners, type Channel, isAbortError } from "../../protocol/channel";
 import { headOf, pieceOf } from "../../protocol/comparePieces";
 import type { CompareHostCalls, ComparePageCalls, CompareState } from "../../protocol/compareSurface";
+import { compareParams } from "../../protocol/params/compareParams";
 import { forward, listenersOf } from "../analysis/forward";
 import type { WorkerClient } from "../analysis/workerClient";
 import { copyText } from "../editor/openPath";
@@ -74,6 +75,7 @@ export class ComparePanel {
       panel.webview,
       services.extensionUri,
       "compare",
+      compareParams,
       {
         ready: () => this.pageState(),
         rows: ({ generation, first }) => this.rows(generation, first),

@@ -1,6 +1,7 @@
 import * as vscode from "vscode";
 import type { Channel, ParamsOf } from "../../protocol/channel";
 import type { EditorHostCalls, EditorPageCalls } from "../../protocol/editorSurface";
+import { editorParams } from "../../protocol/params/editorParams";
 import { forward } from "../analysis/forward";
 import type { ScanMemory } from "../analysis/scanMemory";
 import type { WorkerClient } from "../analysis/workerClient";
@@ -59,6 +60,7 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
       panel.webview,
       this.extensionUri,
       "editor",
+      editorParams,
       {
         ready: async () => {
           const state = await document.state();

@@ -2,6 +2,7 @@ import type * as vscode from "vscode";
 import { findRun } from "../../core/runs/discover/runNames";
 import { plural } from "../../core/text/quantities";
 import { type Channel, isAbortError } from "../../protocol/channel";
+import { runParams } from "../../protocol/params/runParams";
 import type { RunHostCalls, RunPageCalls, RunState, ValueQuestion } from "../../protocol/runSurface";
 import type { WorkerClient } from "../analysis/workerClient";
 import { copyText } from "../editor/openPath";
@@ -51,6 +52,7 @@ export class RunPanel {
       panel.webview,
       services.extensionUri,
       "run",
+      runParams,
       {
         ...chartAnswers({ worker, memory, handleOf: (run) => this.find(run).openHandle() }),
         ready: async () => {

@@ -1,4 +1,5 @@
 import { Channel, type Handlers } from "../../../src/protocol/channel";
+import { behindShapes, type Params } from "../../../src/protocol/params/shapes";
 import { decodeFromWebview, encodeForWebview } from "../../../src/protocol/webviewWire";
 import { wireSize } from "../../support/browser/vscodeMessage";
 
@@ -17,6 +18,7 @@ export type StartHost = (send: Send, options: unknown) => Receive;
 /** The extension's end of a page's channel, and what the stand-in for VS Code hands the page's messages to. */
 export function fakeChannel<HostCalls, PageCalls>(
   send: Send,
+  params: Params<HostCalls>,
   handlers: Handlers<HostCalls>,
 ): { readonly channel: Channel<HostCalls, PageCalls>; readonly receive: Receive } {
   let listener: Receive = () => {};
@@ -33,7 +35,7 @@ export function fakeChannel<HostCalls, PageCalls>(
         listener = added;
       },
     },
-    handlers,
+    behindShapes(params, handlers),
   );
   return { channel, receive: (message) => listener(decodeFromWebview(message)) };
 }

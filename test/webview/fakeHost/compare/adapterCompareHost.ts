@@ -7,6 +7,7 @@ import type {
   ComparePageCalls,
   CompareState,
 } from "../../../../src/protocol/compareSurface";
+import { compareParams } from "../../../../src/protocol/params/compareParams";
 import { fakeChannel, type Receive, type Send } from "../fakeChannel";
 import { adapterRuns } from "./adapterRuns";
 import { fakeDiff, madeUpDifference } from "./diffHost";
@@ -39,7 +40,7 @@ export function startAdapterCompareHost(send: Send, name: string): Receive {
   };
   compare();
 
-  const { channel, receive } = fakeChannel<CompareHostCalls, ComparePageCalls>(send, {
+  const { channel, receive } = fakeChannel<CompareHostCalls, ComparePageCalls>(send, compareParams, {
     ready: state,
     rows: async ({ first }) => pieceOf((await comparison).view, first),
     ...fakeDiff({

@@ -5,6 +5,7 @@ import type {
   ComparePageCalls,
   CompareState,
 } from "../../../../src/protocol/compareSurface";
+import { compareParams } from "../../../../src/protocol/params/compareParams";
 import { fakeChannel, type StartHost } from "../fakeChannel";
 import { startAdapterCompareHost } from "./adapterCompareHost";
 import { compareSamples, compareView, type Snapshot, tensorSample } from "./compareSamples";
@@ -58,7 +59,7 @@ export const startCompareHost: StartHost = (send, options) => {
     }, delayMs);
   };
 
-  const { channel, receive } = fakeChannel<CompareHostCalls, ComparePageCalls>(send, {
+  const { channel, receive } = fakeChannel<CompareHostCalls, ComparePageCalls>(send, compareParams, {
     ready: () => {
       if (sample !== "working") return state();
       setTimeout(() => channel.notify("progress", { done: 37, total: 224, label: "Reading the factors" }));

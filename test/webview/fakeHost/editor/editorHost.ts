@@ -3,6 +3,7 @@ import { optimizerPage, viewOptimizer } from "../../../../src/core/optimizer/opt
 import type { ResumeReport } from "../../../../src/core/resume/resumeReport";
 import { encodeTensorChunk } from "../../../../src/core/tensors/tensorTable";
 import type { EditorHostCalls, EditorPageCalls, EditorState } from "../../../../src/protocol/editorSurface";
+import { editorParams } from "../../../../src/protocol/params/editorParams";
 import { fakeChannel, type Receive, type Send, waitUnlessAborted } from "../fakeChannel";
 import { ChartedSample } from "../run/chartedSample";
 import { chartHandlers } from "../run/chartHandlers";
@@ -58,7 +59,7 @@ export function startEditorHost(send: Send, given: unknown): Receive {
     return run;
   };
 
-  const { channel, receive } = fakeChannel<EditorHostCalls, EditorPageCalls>(send, {
+  const { channel, receive } = fakeChannel<EditorHostCalls, EditorPageCalls>(send, editorParams, {
     ready: async (_params, signal) => {
       await waitUnlessAborted(options.readyMs ?? 0, signal);
       return state();

@@ -1,3 +1,4 @@
+import { runParams } from "../../../../src/protocol/params/runParams";
 import type { RunEntry, RunHostCalls, RunPageCalls, RunState } from "../../../../src/protocol/runSurface";
 import { fakeChannel, type StartHost } from "../fakeChannel";
 import { chartHandlers } from "./chartHandlers";
@@ -47,7 +48,7 @@ export const startRunHost: StartHost = (send, options) => {
     generation++;
     channel.notify("changed", state());
   };
-  const { channel, receive } = fakeChannel<RunHostCalls, RunPageCalls>(send, {
+  const { channel, receive } = fakeChannel<RunHostCalls, RunPageCalls>(send, runParams, {
     ...chartHandlers(runOf),
     ready: state,
     open: () => {},
