@@ -133,11 +133,16 @@ function ownName(key: ContentValue): string | undefined {
 }
 
 interface ReadState {
-  readonly values: Map<string, string | number>;
-  readonly tensors: Map<string, Tensor>;
+  readonly values: ReadonlyMap<string, string | number>;
+  readonly tensors: ReadonlyMap<string, Tensor>;
 }
 
+/** One for all parameters without a state: there may be hundreds of thousands. */
+const noState: ReadState = { values: new Map(), tensors: new Map() };
+
 function readState(value: ContentValue | undefined, content: FileContent): ReadState {
+  const mapping = mappingOf(value);
+  if (mapping === undefined || mapping.size === 0) return noState;
   const values = new Map<string, string | number>();
   const tensors = new Map<string, Tensor>();
   const add = (dict: MapValue, prefix: string): void => {
@@ -153,8 +158,7 @@ function readState(value: ContentValue | undefined, content: FileContent): ReadS
       else values.set(label, stateValue(member, content));
     }
   };
-  const mapping = mappingOf(value);
-  if (mapping !== undefined) add(mapping, "");
+  add(mapping, "");
   return { values, tensors };
 }
 

@@ -68,7 +68,7 @@ export const maxInflatedBytes = 128_000_000;
  * that is compressed may have the smaller number and so many for each byte that it takes, so that few bytes cost little.
  */
 export const maxPickleOpcodes = 100_000_000;
-export const smallPickleOpcodes = 5_000_000;
+export const smallPickleOpcodes = 3_000_000;
 export const maxOpcodesPerByte = 20;
 
 /**
@@ -76,8 +76,8 @@ export const maxOpcodesPerByte = 20;
  * they are compressed; the largest needs a tenth of this.
  */
 export const maxPickleRetainedBytes = 1_000_000_000;
-export const smallPickleRetainedBytes = 64_000_000;
-export const maxRetainedPerByte = 50;
+export const smallPickleRetainedBytes = 32_000_000;
+export const maxRetainedPerByte = 40;
 
 /** Longer bytes of a pickle stay in the file: an array of gigabytes is passed over and read when it is wanted. */
 export const maxInlinePickleBytes = 64 * 1024;
@@ -122,7 +122,7 @@ export const fileBytesPerTensor = 8;
 
 /** Characters of their names in all: a name is as long as what it stands in is deep. */
 export const maxTensorNameCharacters = 100_000_000;
-export const smallFileNameCharacters = 20_000_000;
+export const smallFileNameCharacters = 8_000_000;
 
 /** Values looked at for tensors, and levels of them; sharing makes this differ from what is in the file. */
 export const maxWalkedValues = 20_000_000;

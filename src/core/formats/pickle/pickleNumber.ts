@@ -31,10 +31,13 @@ export function parseInteger(text: string): number | bigint | undefined {
   return digits.length <= 15 ? Number(digits) + 0 : simplify(BigInt(digits));
 }
 
+const plainFloat = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/;
+
 /** FLOAT: what Python's repr writes. */
 export function parseFloatText(text: string): number | undefined {
+  if (plainFloat.test(text)) return Number(text);
   const trimmed = text.trim().toLowerCase();
   const named = /^([+-]?)(?:(inf(?:inity)?)|(nan))$/.exec(trimmed);
   if (named !== null) return named[3] !== undefined ? Number.NaN : named[1] === "-" ? -Infinity : Infinity;
-  return /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/.test(trimmed) ? Number(trimmed) : undefined;
+  return plainFloat.test(trimmed) ? Number(trimmed) : undefined;
 }

@@ -44,7 +44,8 @@ export class PickleStack {
   }
 
   push(value: ContentValue): void {
-    this.retain(8);
+    // Twice while the list of them grows.
+    this.retain(16);
     this.values.push(value);
   }
 
@@ -70,7 +71,6 @@ export class PickleStack {
   }
 
   mark(): void {
-    // Twice while the list of them grows.
     this.retain(16);
     this.marks.push(this.values.length);
   }

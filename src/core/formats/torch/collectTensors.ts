@@ -82,8 +82,13 @@ class Walk {
       else {
         const at = level.next++;
         const child = level.children.value(at);
-        if (child !== null && typeof child === "object")
-          this.visit(child, join(level.path, level.children.label(at)));
+        if (child === null || typeof child !== "object") continue;
+        const path = join(level.path, level.children.label(at));
+        if (this.nameCharacters + path.length > this.maxNameCharacters) {
+          this.reportTooMany();
+          break;
+        }
+        this.visit(child, path);
       }
     }
     const { tensors, byObject, withAttributes } = this;
@@ -109,10 +114,7 @@ class Walk {
   }
 
   private enter(object: ContentValue, children: ContentChildren, path: string): void {
-    if (children.count === 0) {
-      this.barren.add(object);
-      return;
-    }
+    if (children.count === 0) return;
     if (this.levels.length >= maxWalkedDepth) {
       this.reportDepth();
       return;
@@ -129,12 +131,14 @@ class Walk {
   }
 
   private isExhausted(): boolean {
-    const { tensors, walked, nameCharacters } = this;
-    const isBelow = tensors.length < this.maxTensors && walked < this.maxWalked;
-    if (isBelow && nameCharacters < this.maxNameCharacters) return false;
+    if (this.tensors.length < this.maxTensors && this.walked < this.maxWalked) return false;
+    this.reportTooMany();
+    return true;
+  }
+
+  private reportTooMany(): void {
     const message = "The file refers to more tensors than can be listed. The first ones are shown.";
     this.problems.add({ severity: "warning", code: "TooManyTensors", message });
-    return true;
   }
 
   private reportDepth(): void {

@@ -135,7 +135,8 @@ export class CsvParser implements LogParser {
     const decimalComma = table.separator !== ",";
     const { stepColumn } = table;
     // A row that is shorter than the header costs what it holds: there may be thousands of columns.
-    const columns = table.columns.length > cells.length ? table.columns.slice(0, cells.length) : table.columns;
+    const columns =
+      table.columns.length > cells.length ? table.columns.slice(0, cells.length) : table.columns;
     const stepCell = stepColumn < 0 ? undefined : cells[stepColumn];
     const logged = cellNumber(stepCell, decimalComma);
     if (logged === undefined && this.isHeader(cells, decimalComma)) {
