@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { compareParams } from "../../src/protocol/params/compareParams";
 import { editorParams } from "../../src/protocol/params/editorParams";
+import { makeParams } from "../../src/protocol/params/makeParams";
 import { runParams } from "../../src/protocol/params/runParams";
 import { behindShapes } from "../../src/protocol/params/shapes";
 import { quietCall } from "../support/quietCall";
@@ -61,6 +62,14 @@ const wrong: readonly (readonly [surface: string, method: string, sent: unknown,
   ["run", "rows", { table: { columns: [line] }, first: 0, length: 5 }, /columns\[0\]\.smoothed/],
   ["run", "copyTable", { table: { columns: [] }, headers: [], format: "html" }, /copyTable\.format/],
   ["run", "valuesAt", { of: [{ run: "r", key: "k" }] }, /of\[0\]\.step/],
+  [
+    "make",
+    "make",
+    { job: { kind: "merge", base: "/b", adapters: [{ path: "/a" }] }, out: "/o", maxShardBytes: 5 },
+    /adapters\[0\]\.weight/,
+  ],
+  ["make", "plan", { job: { kind: "convert", source: "/s", only: "everything" } }, /job\.only/],
+  ["make", "chooseSource", { role: "parent", job: {} }, /chooseSource\.role/],
   ["run", "rememberChoices", { choices: { axis: "step" } }, /choices\.logarithmic/],
 ];
 
@@ -69,6 +78,7 @@ const tables: Readonly<Record<string, Table>> = {
   editor: editorParams,
   compare: compareParams,
   run: runParams,
+  make: makeParams,
 };
 
 function take(surface: string, method: string, sent: unknown): unknown {

@@ -4,6 +4,7 @@ import { baseName, parentPath } from "../../core/bytes/paths";
 import type { ModelJob } from "../../core/report/jobs/modelJob";
 import { type Channel, isAbortError, type ParamsOf } from "../../protocol/channel";
 import type { MakeHostCalls, MakePageCalls, MakeState } from "../../protocol/makeSurface";
+import { makeParams } from "../../protocol/params/makeParams";
 import type { WorkerClient } from "../analysis/workerClient";
 import { openPath } from "../editor/openPath";
 import type { StageStore } from "../files/stageStore";
@@ -60,6 +61,7 @@ export class MakePanel {
       panel.webview,
       services.extensionUri,
       "make",
+      makeParams,
       {
         ready: () => this.state,
         plan: ({ job: wanted }, signal) =>

@@ -12,10 +12,10 @@ import {
   maybe,
   number,
   oneOf,
+  type ParamShape,
   type Params,
   record,
-  type Shape,
-  text,
+  shortText,
   whole,
 } from "./shapes";
 
@@ -26,31 +26,34 @@ const maxInSight = 100_000;
 /** A picture crosses as one message; more is no picture of a chart. */
 const maxPictureBytes = 64_000_000;
 
-export const picture: Shape<Picture> = fields<Picture>({ bytes: bytesUpTo(maxPictureBytes), name: text });
+export const picture: ParamShape<Picture> = fields<Picture>({
+  bytes: bytesUpTo(maxPictureBytes),
+  name: shortText,
+});
 
-const axis: Shape<AxisKind> = oneOf("step", "epoch", "wallTime", "relativeTime", "tokens");
+const axis: ParamShape<AxisKind> = oneOf("step", "epoch", "wallTime", "relativeTime", "tokens");
 
-const inSight: Shape<number> = (value, at) => Math.min(whole(value, at), maxInSight);
+const inSight: ParamShape<number> = (value, at) => Math.min(whole(value, at), maxInSight);
 
 const smoothing = kinds<Smoothing>({
   average: fields<Extract<Smoothing, { kind: "average" }>>({ kind: oneOf("average"), weight: number }),
   mean: fields<Extract<Smoothing, { kind: "mean" }>>({ kind: oneOf("mean"), radius: whole }),
 });
 
-const line = { key: text, axis, smoothing: maybe(smoothing), positiveOnly: maybe(flag) };
+const line = { key: shortText, axis, smoothing: maybe(smoothing), positiveOnly: maybe(flag) };
 
-const request = fields<ChartRequest>({ ...line, run: text, from: number, to: number, slices: inSight });
+const request = fields<ChartRequest>({ ...line, run: shortText, from: number, to: number, slices: inSight });
 
 const table = fields<LineTable<string>>({
   columns: list(
     fields<LineRequest & { readonly run: string; readonly smoothed: boolean }>({
       ...line,
-      run: text,
+      run: shortText,
       smoothed: flag,
     }),
     maxLines,
   ),
-  epochsOf: maybe(text),
+  epochsOf: maybe(shortText),
 });
 
 const choices = fields<ChartChoices>({
@@ -60,7 +63,7 @@ const choices = fields<ChartChoices>({
   weight: number,
   radius: number,
   smoothed: record(flag, maxLines),
-  hidden: list(text, maxLines),
+  hidden: list(shortText, maxLines),
   folded: record(flag, maxLines),
 });
 
@@ -68,7 +71,7 @@ export const chartParams: Params<ChartHostCalls> = {
   sample: fields({ requests: list(request, maxLines) }),
   rows: fields({ table, first: whole, length: inSight }),
   findRow: fields({ table, x: number }),
-  copyTable: fields({ table, headers: list(text, maxLines), format: oneOf("csv", "markdown") }),
+  copyTable: fields({ table, headers: list(shortText, maxLines), format: oneOf("csv", "markdown") }),
   savePng: picture,
   rememberChoices: fields({ choices }),
 };

@@ -3,7 +3,7 @@ import type { ParamsOf } from "../channel";
 import type { CompareHostCalls } from "../compareSurface";
 import { picture } from "./chartParams";
 import { copied } from "./copied";
-import { fields, list, maybe, nothing, oneOf, type Params, path, text, whole } from "./shapes";
+import { fields, list, maybe, nothing, oneOf, type Params, path, shortText, whole } from "./shapes";
 
 /** Columns, or checkpoints of a run. */
 const maxPaths = 100_000;
@@ -15,8 +15,8 @@ const onward = fields<{ readonly first: number }>({ first: whole });
 export const compareParams: Params<CompareHostCalls> = {
   ready: nothing,
   rows: fields({ generation: whole, first: whole }),
-  moduleDetail: fields({ module: text }),
-  modulePair: fields({ module: text, a: whole, b: whole }),
+  moduleDetail: fields({ module: shortText }),
+  modulePair: fields({ module: shortText, a: whole, b: whole }),
   arrange: fields({ paths }),
   add: nothing,
   open: ofPath,
@@ -33,7 +33,7 @@ export const compareParams: Params<CompareHostCalls> = {
   baseModel: ofPath,
   chooseBaseModel: ofPath,
   compareWithBase: fields({ path, base: path }),
-  intruders: fields({ path, base: path, module: text }),
+  intruders: fields({ path, base: path, module: shortText }),
   savePng: picture,
   cancel: nothing,
   alignedRows: onward,

@@ -1,9 +1,11 @@
-import { fields, text, textUpTo } from "./shapes";
+import { fields, shortText, textUpTo } from "./shapes";
 
 /** A clipboard of more helps nobody. */
 const maxCopiedLength = 100_000_000;
 
+export const longText = textUpTo(maxCopiedLength);
+
 export const copied = fields<{ readonly text: string; readonly what: string }>({
-  text: textUpTo(maxCopiedLength),
-  what: text,
+  text: longText,
+  what: shortText,
 });

@@ -16,7 +16,7 @@ import {
   oneOf,
   type Params,
   path,
-  text,
+  shortText,
   whole,
 } from "./shapes";
 
@@ -28,7 +28,7 @@ const maxAxes = 256;
 const onward = fields<{ readonly first: number }>({ first: whole });
 const ofPath = fields<{ readonly path: string }>({ path });
 
-const tensor = fields<TensorPlace>({ row: whole, name: text, unpacked: maybe(oneOf(true)) });
+const tensor = fields<TensorPlace>({ row: whole, name: shortText, unpacked: maybe(oneOf(true)) });
 const slice = fields<TensorSlice>({
   rowAxis: maybe(whole),
   columnAxis: maybe(whole),
@@ -63,14 +63,15 @@ export const editorParams: Params<EditorHostCalls> = {
   compare: nothing,
   tensorChunk: onward,
   contentPage: fields({ path: list(whole, maxLevels), from: whole }),
+  partSettings: nothing,
   optimizers: nothing,
   optimizerPage: fields({ optimizer: whole, first: whole }),
-  quantisedState: fields({ optimizer: whole, parameter: whole, key: text }),
+  quantisedState: fields({ optimizer: whole, parameter: whole, key: shortText }),
   resume: nothing,
   health: nothing,
   lora: nothing,
   compareWithBase: fields({ base: path }),
-  intruders: fields({ base: path, module: text }),
+  intruders: fields({ base: path, module: shortText }),
   reductionStart: nothing,
   baseModel: nothing,
   chooseBaseModel: nothing,
@@ -83,6 +84,7 @@ export const editorParams: Params<EditorHostCalls> = {
   }),
   compareMade: ofPath,
   packedWeight: fields({ tensor }),
+  pieces: fields({ tensor, from: whole }),
   values: fields({ tensor, slice, block }),
   findNotFinite: fields({ tensor, from: whole }),
   heatMap: fields({ tensor, slice, part: block }),
@@ -90,9 +92,9 @@ export const editorParams: Params<EditorHostCalls> = {
   moments: fields({ optimizer: whole, parameter: whole }),
   scanState: nothing,
   scanChunk: fields({ id: whole, chunk: whole }),
-  startScan: nothing,
+  startScan: fields({ ofCodes: flag }),
   cancelScan: nothing,
-  exportTensor: fields({ tensor, dtype: text }),
+  exportTensor: fields({ tensor, dtype: shortText }),
   exportSlice: fields({ tensor, slice }),
   exportScan: nothing,
 };

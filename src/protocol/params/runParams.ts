@@ -1,9 +1,9 @@
 import type { RunHostCalls, ValueQuestion } from "../runSurface";
 import { chartParams, maxLines } from "./chartParams";
 import { copied } from "./copied";
-import { fields, list, nothing, number, type Params, path, text } from "./shapes";
+import { fields, list, nothing, number, type Params, path, shortText } from "./shapes";
 
-const question = fields<ValueQuestion>({ run: text, key: text, step: number });
+const question = fields<ValueQuestion>({ run: shortText, key: shortText, step: number });
 
 export const runParams: Params<RunHostCalls> = {
   ...chartParams,
@@ -12,6 +12,6 @@ export const runParams: Params<RunHostCalls> = {
   reload: nothing,
   copy: copied,
   addRuns: nothing,
-  removeRun: fields({ run: text }),
+  removeRun: fields({ run: shortText }),
   valuesAt: fields({ of: list(question, maxLines) }),
 };

@@ -5,10 +5,10 @@ import type { Handlers, ParamsOf } from "../channel";
  * @param at where in the message, for the error
  * @throws TypeError where something else stands there
  */
-export type Shape<T> = (value: unknown, at: string) => T;
+export type ParamShape<T> = (value: unknown, at: string) => T;
 
 /** What each call of a surface takes. A call that is missing here does not compile. */
-export type Params<C> = { readonly [K in keyof C]-?: Shape<ParamsOf<C, K>> };
+export type Params<C> = { readonly [K in keyof C]-?: ParamShape<ParamsOf<C, K>> };
 
 /**
  * The handlers, behind their parameters' shapes. A page runs beside what a file's author wrote: what it sends is
@@ -24,17 +24,17 @@ export function behindShapes<C>(params: Params<C>, handlers: Handlers<C>): Handl
   return guarded as Handlers<C>;
 }
 
-export const nothing: Shape<null> = (value, at) => (value === null ? value : fail(at, "nothing"));
+export const nothing: ParamShape<null> = (value, at) => (value === null ? value : fail(at, "nothing"));
 
-export const flag: Shape<boolean> = (value, at) =>
+export const flag: ParamShape<boolean> = (value, at) =>
   typeof value === "boolean" ? value : fail(at, "true or false");
 
 /** Infinities and NaN cross as well. */
-export const number: Shape<number> = (value, at) =>
+export const number: ParamShape<number> = (value, at) =>
   typeof value === "number" ? value : fail(at, "a number");
 
 /** A count, an index or an id. */
-export const whole: Shape<number> = (value, at) =>
+export const whole: ParamShape<number> = (value, at) =>
   Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : fail(at, "a whole number");
 
 /** Of a name, a key, or what is copied by itself. */
@@ -42,35 +42,35 @@ const maxTextLength = 1_000_000;
 /** Windows takes 32,767, Linux 4,096. */
 const maxPathLength = 32_767;
 
-export function textUpTo(maxLength: number): Shape<string> {
+export function textUpTo(maxLength: number): ParamShape<string> {
   return (value, at) =>
     typeof value === "string" && value.length <= maxLength
       ? value
       : fail(at, `a text of at most ${maxLength}`);
 }
 
-export const text = textUpTo(maxTextLength);
+export const shortText = textUpTo(maxTextLength);
 
-export const path: Shape<string> = (value, at) =>
+export const path: ParamShape<string> = (value, at) =>
   typeof value === "string" && value !== "" && value.length <= maxPathLength && !value.includes("\0")
     ? value
     : fail(at, "a path");
 
-export function bytesUpTo(maxLength: number): Shape<Uint8Array> {
+export function bytesUpTo(maxLength: number): ParamShape<Uint8Array> {
   return (value, at) =>
     value instanceof Uint8Array && value.length <= maxLength ? value : fail(at, `at most ${maxLength} bytes`);
 }
 
-export function oneOf<const T extends string | true>(...allowed: readonly T[]): Shape<T> {
+export function oneOf<const T extends string | true>(...allowed: readonly T[]): ParamShape<T> {
   return (value, at) => allowed.find((each) => each === value) ?? fail(at, `one of ${allowed.join(", ")}`);
 }
 
 /** May be left out. */
-export function maybe<T>(shape: Shape<T>): Shape<T | undefined> {
+export function maybe<T>(shape: ParamShape<T>): ParamShape<T | undefined> {
   return (value, at) => (value === undefined ? undefined : shape(value, at));
 }
 
-export function list<T>(shape: Shape<T>, maxLength: number): Shape<readonly T[]> {
+export function list<T>(shape: ParamShape<T>, maxLength: number): ParamShape<readonly T[]> {
   return (value, at) =>
     Array.isArray(value) && value.length <= maxLength
       ? Array.from(value, (each: unknown, index) => shape(each, `${at}[${index}]`))
@@ -78,28 +78,30 @@ export function list<T>(shape: Shape<T>, maxLength: number): Shape<readonly T[]>
 }
 
 /** By names that the sender chose. */
-export function record<T>(shape: Shape<T>, maxSize: number): Shape<Readonly<Record<string, T>>> {
+export function record<T>(shape: ParamShape<T>, maxSize: number): ParamShape<Readonly<Record<string, T>>> {
   return (value, at) => {
     const entries = Object.entries(objectAt(value, at));
     if (entries.length > maxSize) fail(at, `an object of at most ${maxSize} names`);
     return Object.fromEntries(
-      entries.map(([name, each]) => [text(name, at), shape(each, `${at} "${name.slice(0, 80)}"`)]),
+      entries.map(([name, each]) => [shortText(name, at), shape(each, `${at} "${name.slice(0, 80)}"`)]),
     );
   };
 }
 
 type Fields<T> = {
-  readonly [K in keyof T]-?: Record<never, never> extends Pick<T, K> ? Shape<T[K] | undefined> : Shape<T[K]>;
+  readonly [K in keyof T]-?: Record<never, never> extends Pick<T, K>
+    ? ParamShape<T[K] | undefined>
+    : ParamShape<T[K]>;
 };
 
 /** An object of just these; others that were sent stay behind. */
-export function fields<T extends object>(shapes: Fields<T>): Shape<T> {
+export function fields<T extends object>(shapes: Fields<T>): ParamShape<T> {
   const names = Object.keys(shapes) as (keyof T & string)[];
   return (value, at) => {
     const sent = objectAt(value, at);
     const taken: Partial<T> = {};
     for (const name of names) {
-      const each = (shapes[name] as Shape<T[typeof name] | undefined>)(
+      const each = (shapes[name] as ParamShape<T[typeof name] | undefined>)(
         Object.hasOwn(sent, name) ? sent[name] : undefined,
         `${at}.${name}`,
       );
@@ -112,9 +114,9 @@ export function fields<T extends object>(shapes: Fields<T>): Shape<T> {
 /** Objects of several kinds, told apart by `kind`. */
 export function kinds<T extends { readonly kind: string }>(
   shapes: {
-    readonly [K in T["kind"]]: Shape<Extract<T, { readonly kind: K }>>;
+    readonly [K in T["kind"]]: ParamShape<Extract<T, { readonly kind: K }>>;
   },
-): Shape<T> {
+): ParamShape<T> {
   return (value, at) => {
     const { kind } = objectAt(value, at);
     if (typeof kind !== "string" || !Object.hasOwn(shapes, kind))

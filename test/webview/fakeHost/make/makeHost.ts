@@ -1,5 +1,6 @@
 import type { JobPlan, JobResult, ModelJob } from "../../../../src/core/report/jobs/modelJob";
 import type { MakeHostCalls, MakePageCalls, MakeState } from "../../../../src/protocol/makeSurface";
+import { makeParams } from "../../../../src/protocol/params/makeParams";
 import { fakeChannel, type StartHost } from "../fakeChannel";
 
 /** What the tests choose of a panel that makes a new model. */
@@ -98,7 +99,7 @@ export const startMakeHost: StartHost = (send, given) => {
     state = next;
     channel.notify("changed", state);
   };
-  const { channel, receive } = fakeChannel<MakeHostCalls, MakePageCalls>(send, {
+  const { channel, receive } = fakeChannel<MakeHostCalls, MakePageCalls>(send, makeParams, {
     ready: () => state,
     plan: ({ job: wanted }) => {
       if (refusal !== undefined) throw new Error(refusal);

@@ -1,0 +1,39 @@
+import type { ModelJob, WeightedPath } from "../../core/report/jobs/modelJob";
+import type { MakeHostCalls } from "../makeSurface";
+import { longText } from "./copied";
+import { fields, kinds, list, maybe, nothing, number, oneOf, type Params, path } from "./shapes";
+
+/** Adapters or snapshots that go into one model, or are compared. */
+const maxSources = 10_000;
+
+const weighted = list(fields<WeightedPath>({ path, weight: number }), maxSources);
+const dtype = maybe(oneOf("F64", "F32", "F16", "BF16"));
+
+type JobOf<K> = Extract<ModelJob, { readonly kind: K }>;
+const job = kinds<ModelJob>({
+  merge: fields<JobOf<"merge">>({ kind: oneOf("merge"), base: path, adapters: weighted, dtype }),
+  convert: fields<JobOf<"convert">>({
+    kind: oneOf("convert"),
+    source: path,
+    only: oneOf("model", "optimizer", "all"),
+    dtype,
+  }),
+  average: fields<JobOf<"average">>({ kind: oneOf("average"), snapshots: weighted }),
+});
+
+const ofPath = fields<{ readonly path: string }>({ path });
+
+export const makeParams: Params<MakeHostCalls> = {
+  ready: nothing,
+  plan: fields({ job }),
+  place: ofPath,
+  chooseFolder: fields({ folder: path }),
+  chooseSource: fields({ role: oneOf("base", "adapter", "snapshot"), job }),
+  make: fields({ job, out: path, maxShardBytes: number }),
+  cancel: nothing,
+  again: nothing,
+  open: ofPath,
+  compare: fields({ paths: list(path, maxSources) }),
+  showReport: fields({ text: longText }),
+  reveal: ofPath,
+};
