@@ -29,6 +29,7 @@ import { type ScanTools, scanTensors } from "../../src/worker/numbers/scan";
 import { ThreadPool } from "../../src/worker/numbers/threadPool";
 import { fileHead } from "../support/made/safetensorsFile";
 import { projectRoot } from "../support/projectRoot";
+import { printBlockRates } from "./blockRates";
 import { median, printTable } from "./measure";
 import { writeSparseModels } from "./sparseModels";
 
@@ -301,6 +302,7 @@ export async function benchNumbers(rounds: number, mebibytes: number): Promise<v
   const [processor] = cpus();
   console.log(`Measuring tensors: medians of ${rounds} rounds; ${processor?.model}, ${cpus().length} cores.`);
   console.log(`Node ${process.version}, warm file cache, load ${loadavg()[0]?.toFixed(1)}.`);
+  await printBlockRates();
   const { llama } = await writeSparseModels(folder);
   spawnSync(process.execPath, [fileURLToPath(import.meta.url), memoryRun, llama], { stdio: "inherit" });
   await benchSoak(folder, 200);

@@ -7,19 +7,21 @@ export interface NumberEncoding {
   /**
    * `bytes` and `words` count codes, of which there are few enough that the counts tell everything; `six-bits` does
    * so for four codes in three bytes. `f32` and `f64` are measured as they are, a complex number as two. Of
-   * `decoded` the values are made first.
+   * `decoded` the values are made first, and of `blocks`, which are F32.
    */
-  readonly method: "bytes" | "words" | "six-bits" | "f32" | "f64" | "decoded";
+  readonly method: "bytes" | "words" | "six-bits" | "f32" | "f64" | "decoded" | "blocks";
   /** A tensor may be measured in pieces of a multiple of these bytes. */
   readonly unitBytes: number;
   /** Set where codes are counted. */
   readonly codes?: CodeTable;
   /** Codes in a byte, the first in its low bits; 1 where it is not said. */
   readonly codesPerByte?: number;
-  /** Values in a unit of `decoded`; 1 where it is not said. */
+  /** Values in a unit of `decoded` and `blocks`; 1 where it is not said. */
   readonly valuesPerUnit?: number;
   /** Makes the values of `decoded`. */
   readonly decode?: (bytes: Uint8Array, count: number) => Float64Array;
+  /** Makes the values of `blocks`, which share no memory with them. */
+  readonly decodeTo?: (bytes: Uint8Array, count: number, values: Float32Array) => void;
 }
 
 /** The value of every code of a dtype of up to 16 bits. */
@@ -129,8 +131,13 @@ function wordCodes(dtype: string, order: CodeOrder): NumberEncoding {
 }
 
 function blocks(dtype: string, unitBytes: number, valuesPerUnit: number): NumberEncoding {
-  const decode = (bytes: Uint8Array, count: number) => decodeBlocks(bytes, dtype, count);
-  return { method: "decoded", unitBytes, valuesPerUnit, decode };
+  return {
+    method: "blocks",
+    unitBytes,
+    valuesPerUnit,
+    decode: (bytes, count) => Float64Array.from(decodeBlocks(bytes, dtype, count)),
+    decodeTo: (bytes, count, values) => void decodeBlocks(bytes, dtype, count, values),
+  };
 }
 
 function decoded(dtype: string): NumberEncoding {

@@ -54,11 +54,10 @@ export class TensorMeasurer {
   /** The largest chunk that `add` takes: the kernels' memory holds it, and it ends where a value does. */
   get chunkBytes(): number {
     const { unitBytes, method, valuesPerUnit = 1 } = this.encoding;
-    // Decoded values take up to twice the memory of what they are decoded from.
-    const room =
-      method === "decoded"
-        ? (this.kernels.chunk.length * unitBytes) / (8 * valuesPerUnit)
-        : this.kernels.chunk.length;
+    // Decoded values take more memory than what they are decoded from.
+    const valueBytes = method === "decoded" ? 8 : method === "blocks" ? 4 : undefined;
+    const { length } = this.kernels.chunk;
+    const room = valueBytes === undefined ? length : (length * unitBytes) / (valueBytes * valuesPerUnit);
     return Math.floor(room / unitBytes) * unitBytes;
   }
 
@@ -89,6 +88,9 @@ export class TensorMeasurer {
       case "decoded":
         this.measureDecoded(length);
         break;
+      case "blocks":
+        this.measureBlocks(length);
+        break;
     }
   }
 
@@ -107,6 +109,7 @@ export class TensorMeasurer {
       case "six-bits":
         return { counts: takeDense(extra) };
       case "f32":
+      case "blocks":
         return { counts: kernels.takeCounts(16), ...this.takeMoments() };
       default:
         return { counts: kernels.takeCounts(20), ...this.takeMoments() };
@@ -132,6 +135,18 @@ export class TensorMeasurer {
     this.histogram = undefined;
     this.chunks = 0;
     return histogram === undefined ? { moments } : { moments, histogram };
+  }
+
+  private measureBlocks(length: number): void {
+    const { kernels, encoding } = this;
+    const { unitBytes, valuesPerUnit = 1 } = encoding;
+    const count = (length / unitBytes) * valuesPerUnit;
+    // Nothing is compared meanwhile: the memory for the second of two tensors is free.
+    const bytes = kernels.otherChunk.subarray(0, length);
+    bytes.set(kernels.chunk.subarray(0, length));
+    const values = new Float32Array(kernels.chunk.buffer, kernels.chunk.byteOffset, count);
+    encoding.decodeTo?.(bytes, count, values);
+    this.addMoments(kernels.measureF32(count), (view, at) => view.getFloat32(4 * at, true));
   }
 
   private measureDecoded(length: number): void {

@@ -10,7 +10,7 @@ export interface BlockType {
   readonly values: number;
   readonly bytes: number;
   /** Writes the values of the block at `at` to `out` from `to` on. */
-  readonly decode: (block: DataView, at: number, out: Float64Array, to: number) => void;
+  readonly decode: (block: DataView, at: number, out: Float32Array, to: number) => void;
 }
 
 const f32 = Math.fround;
@@ -21,7 +21,7 @@ function nibbles(
   at: number,
   highBits: number,
   value: (code: number) => number,
-  out: Float64Array,
+  out: Float32Array,
   to: number,
 ): void {
   for (let index = 0; index < 16; index++) {
@@ -31,37 +31,52 @@ function nibbles(
   }
 }
 
-/** Scale and minimum `index` of eight, of 6 bits each, in the twelve bytes of Q4_K and Q5_K. */
-function sixBitPair(block: DataView, at: number, index: number): [number, number] {
-  const byte = (offset: number) => block.getUint8(at + offset);
-  if (index < 4) return [byte(index) & 63, byte(index + 4) & 63];
-  const low = byte(index + 4);
-  return [(low & 15) | ((byte(index - 4) >>> 6) << 4), (low >>> 4) | ((byte(index) >>> 6) << 4)];
+/** Scale and, 6 bits higher, minimum `index` of eight in the twelve bytes of Q4_K and Q5_K. */
+function sixBitPair(block: DataView, at: number, index: number): number {
+  if (index < 4) return (block.getUint8(at + index) & 63) | ((block.getUint8(at + index + 4) & 63) << 6);
+  const low = block.getUint8(at + index + 4);
+  const scale = (low & 15) | ((block.getUint8(at + index - 4) >>> 6) << 4);
+  const minimum = (low >>> 4) | ((block.getUint8(at + index) >>> 6) << 4);
+  return scale | (minimum << 6);
 }
 
-/** Eight runs of 32 values, each with a scale and a minimum; Q5_K has a fifth bit of each value beside. */
-function pairedRuns(
-  block: DataView,
-  at: number,
-  high: number | undefined,
-  codes: number,
-  out: Float64Array,
-  to: number,
-) {
-  const [d, dmin] = [half(block, at), half(block, at + 2)];
-  for (let run = 0; run < 8; run++) {
-    const [scale, minimum] = sixBitPair(block, at + 4, run);
-    const [step, base] = [f32(d * scale), f32(dmin * minimum)];
-    const shift = 4 * (run % 2);
+/** Eight runs of 32 values, each with a scale and a minimum, two in the halves of 32 bytes. */
+function q4k(block: DataView, at: number, out: Float32Array, to: number): void {
+  const d = half(block, at);
+  const dmin = half(block, at + 2);
+  for (let pair = 0; pair < 4; pair++) {
+    const first = sixBitPair(block, at + 4, 2 * pair);
+    const second = sixBitPair(block, at + 4, 2 * pair + 1);
+    const [step, base] = [f32(d * (first & 63)), f32(dmin * (first >>> 6))];
+    const [highStep, highBase] = [f32(d * (second & 63)), f32(dmin * (second >>> 6))];
+    const codes = at + 16 + 32 * pair;
+    const start = to + 64 * pair;
     for (let index = 0; index < 32; index++) {
-      const low = (block.getUint8(codes + 32 * Math.floor(run / 2) + index) >>> shift) & 15;
-      const fifth = high === undefined ? 0 : ((block.getUint8(high + index) >>> run) & 1) << 4;
+      const byte = block.getUint8(codes + index);
+      out[start + index] = f32(f32(step * (byte & 15)) - base);
+      out[start + index + 32] = f32(f32(highStep * (byte >>> 4)) - highBase);
+    }
+  }
+}
+
+/** The same with a fifth bit of each value beside. */
+function q5k(block: DataView, at: number, out: Float32Array, to: number): void {
+  const d = half(block, at);
+  const dmin = half(block, at + 2);
+  for (let run = 0; run < 8; run++) {
+    const pair = sixBitPair(block, at + 4, run);
+    const [step, base] = [f32(d * (pair & 63)), f32(dmin * (pair >>> 6))];
+    const shift = 4 * (run & 1);
+    const codes = at + 48 + 32 * (run >>> 1);
+    for (let index = 0; index < 32; index++) {
+      const low = (block.getUint8(codes + index) >>> shift) & 15;
+      const fifth = ((block.getUint8(at + 16 + index) >>> run) & 1) << 4;
       out[to + 32 * run + index] = f32(f32(step * (low | fifth)) - base);
     }
   }
 }
 
-function q2k(block: DataView, at: number, out: Float64Array, to: number): void {
+function q2k(block: DataView, at: number, out: Float32Array, to: number): void {
   const [d, dmin] = [half(block, at + 80), half(block, at + 82)];
   for (let index = 0; index < 256; index++) {
     const scales = block.getUint8(at + Math.floor(index / 16));
@@ -71,7 +86,7 @@ function q2k(block: DataView, at: number, out: Float64Array, to: number): void {
   }
 }
 
-function q3k(block: DataView, at: number, out: Float64Array, to: number): void {
+function q3k(block: DataView, at: number, out: Float32Array, to: number): void {
   const d = half(block, at + 108);
   for (let index = 0; index < 256; index++) {
     const group = Math.floor(index / 16);
@@ -85,19 +100,30 @@ function q3k(block: DataView, at: number, out: Float64Array, to: number): void {
   }
 }
 
-function q6k(block: DataView, at: number, out: Float64Array, to: number): void {
+function q6k(block: DataView, at: number, out: Float32Array, to: number): void {
   const d = half(block, at + 208);
-  for (let index = 0; index < 256; index++) {
-    const [part, quarter, lane] = [Math.floor(index / 128), Math.floor(index / 32) % 4, index % 32];
-    const byte = block.getUint8(at + 64 * part + lane + 32 * (quarter % 2));
-    const low = quarter < 2 ? byte & 15 : byte >>> 4;
-    const high = (block.getUint8(at + 128 + 32 * part + lane) >>> (2 * quarter)) & 3;
-    const scale = block.getInt8(at + 192 + Math.floor(index / 16));
-    out[to + index] = f32(f32(d * scale) * ((low | (high << 4)) - 32));
+  // Four quarters of 32 values in each half, of 16 of which each has a scale.
+  for (let group = 0; group < 4; group++) {
+    const part = group >>> 1;
+    const scales = at + 192 + 8 * part + (group & 1);
+    const first = f32(d * block.getInt8(scales));
+    const second = f32(d * block.getInt8(scales + 2));
+    const third = f32(d * block.getInt8(scales + 4));
+    const fourth = f32(d * block.getInt8(scales + 6));
+    for (let lane = 16 * (group & 1), end = lane + 16; lane < end; lane++) {
+      const low = block.getUint8(at + 64 * part + lane);
+      const other = block.getUint8(at + 64 * part + lane + 32);
+      const high = block.getUint8(at + 128 + 32 * part + lane);
+      const start = to + 128 * part + lane;
+      out[start] = f32(first * (((low & 15) | ((high & 3) << 4)) - 32));
+      out[start + 32] = f32(second * (((other & 15) | (((high >>> 2) & 3) << 4)) - 32));
+      out[start + 64] = f32(third * (((low >>> 4) | (((high >>> 4) & 3) << 4)) - 32));
+      out[start + 96] = f32(fourth * (((other >>> 4) | ((high >>> 6) << 4)) - 32));
+    }
   }
 }
 
-function q8k(block: DataView, at: number, out: Float64Array, to: number): void {
+function q8k(block: DataView, at: number, out: Float32Array, to: number): void {
   const d = block.getFloat32(at, true);
   for (let index = 0; index < 256; index++) out[to + index] = f32(d * block.getInt8(at + 4 + index));
 }
@@ -107,7 +133,7 @@ function ternary(byte: number, digit: number): number {
   return ((((byte * 3 ** digit) & 255) * 3) >>> 8) - 1;
 }
 
-function tq1(block: DataView, at: number, out: Float64Array, to: number): void {
+function tq1(block: DataView, at: number, out: Float32Array, to: number): void {
   const d = half(block, at + 52);
   let next = to;
   for (const [start, width, digits] of [
@@ -123,7 +149,7 @@ function tq1(block: DataView, at: number, out: Float64Array, to: number): void {
   }
 }
 
-function tq2(block: DataView, at: number, out: Float64Array, to: number): void {
+function tq2(block: DataView, at: number, out: Float32Array, to: number): void {
   const d = half(block, at + 64);
   for (let index = 0; index < 256; index++) {
     const byte = block.getUint8(at + 32 * Math.floor(index / 128) + (index % 32));
@@ -134,7 +160,7 @@ function tq2(block: DataView, at: number, out: Float64Array, to: number): void {
 /** The 16 levels of IQ4_NL and IQ4_XS. */
 const iq4Levels = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
 
-function iq4xs(block: DataView, at: number, out: Float64Array, to: number): void {
+function iq4xs(block: DataView, at: number, out: Float32Array, to: number): void {
   const d = half(block, at);
   const high = block.getUint16(at + 2, true);
   for (let run = 0; run < 8; run++) {
@@ -152,11 +178,17 @@ function iq4xs(block: DataView, at: number, out: Float64Array, to: number): void
 }
 
 /** Twice the values of FP4 E2M1 (OCP microscaling), as ggml keeps them. */
-const fp4Doubled = [0, 1, 2, 3, 4, 6, 8, 12, -0, -1, -2, -3, -4, -6, -8, -12];
+const fp4Doubled = Float32Array.of(0, 1, 2, 3, 4, 6, 8, 12, -0, -1, -2, -3, -4, -6, -8, -12);
 
-function mxfp4(block: DataView, at: number, out: Float64Array, to: number): void {
-  const scale = 2 ** (block.getUint8(at) - 128);
-  nibbles(block, at + 1, 0, (code) => f32((fp4Doubled[code] as number) * scale), out, to);
+const powersOfTwo = Float64Array.from({ length: 256 }, (_, code) => 2 ** (code - 128));
+
+function mxfp4(block: DataView, at: number, out: Float32Array, to: number): void {
+  const scale = powersOfTwo[block.getUint8(at)] as number;
+  for (let index = 0; index < 16; index++) {
+    const byte = block.getUint8(at + 1 + index);
+    out[to + index] = (fp4Doubled[byte & 15] as number) * scale;
+    out[to + index + 16] = (fp4Doubled[byte >>> 4] as number) * scale;
+  }
 }
 
 /** Unsigned E4M3; 0x7F and 0 are 0. */
@@ -166,7 +198,7 @@ function ue4m3(code: number): number {
   return exponent === 0 ? fraction * 2 ** -9 : (1 + fraction / 8) * 2 ** (exponent - 7);
 }
 
-function nvfp4(block: DataView, at: number, out: Float64Array, to: number): void {
+function nvfp4(block: DataView, at: number, out: Float32Array, to: number): void {
   for (let part = 0; part < 4; part++) {
     const scale = f32(ue4m3(block.getUint8(at + part)) * 0.5);
     for (let index = 0; index < 8; index++) {
@@ -177,14 +209,14 @@ function nvfp4(block: DataView, at: number, out: Float64Array, to: number): void
   }
 }
 
-function signs(block: DataView, at: number, out: Float64Array, to: number): void {
+function signs(block: DataView, at: number, out: Float32Array, to: number): void {
   const d = half(block, at);
   for (let index = 0; index < 128; index++) {
     out[to + index] = (block.getUint8(at + 2 + (index >>> 3)) >>> (index & 7)) & 1 ? d : -d;
   }
 }
 
-function q2_0(block: DataView, at: number, out: Float64Array, to: number): void {
+function q2_0(block: DataView, at: number, out: Float32Array, to: number): void {
   const d = half(block, at);
   for (let index = 0; index < 64; index++) {
     out[to + index] = f32((((block.getUint8(at + 2 + (index >>> 2)) >>> (2 * (index & 3))) & 3) - 1) * d);
@@ -200,14 +232,8 @@ export const ggmlBlocks: ReadonlyMap<string, BlockType> = new Map<string, BlockT
   ["Q8_0", { values: 32, bytes: 34, decode: q8_0 }],
   ["Q2_K", { values: 256, bytes: 84, decode: q2k }],
   ["Q3_K", { values: 256, bytes: 110, decode: q3k }],
-  [
-    "Q4_K",
-    { values: 256, bytes: 144, decode: (b, at, out, to) => pairedRuns(b, at, undefined, at + 16, out, to) },
-  ],
-  [
-    "Q5_K",
-    { values: 256, bytes: 176, decode: (b, at, out, to) => pairedRuns(b, at, at + 16, at + 48, out, to) },
-  ],
+  ["Q4_K", { values: 256, bytes: 144, decode: q4k }],
+  ["Q5_K", { values: 256, bytes: 176, decode: q5k }],
   ["Q6_K", { values: 256, bytes: 210, decode: q6k }],
   ["Q8_K", { values: 256, bytes: 292, decode: q8k }],
   ["IQ2_XXS", { values: 256, bytes: 66, decode: iq2xxs }],
@@ -229,7 +255,7 @@ export const ggmlBlocks: ReadonlyMap<string, BlockType> = new Map<string, BlockT
 
 /** 32 codes behind a scale, with the fifth bits at `highAt` where there are some. */
 function withScale(codesAt: number, value: (code: number, scale: number) => number, highAt?: number) {
-  return (block: DataView, at: number, out: Float64Array, to: number) => {
+  return (block: DataView, at: number, out: Float32Array, to: number) => {
     const d = half(block, at);
     const high = highAt === undefined ? 0 : block.getUint32(at + highAt, true);
     nibbles(block, at + codesAt, high, (code) => value(code, d), out, to);
@@ -238,23 +264,28 @@ function withScale(codesAt: number, value: (code: number, scale: number) => numb
 
 /** The same with a minimum behind the scale. */
 function withMinimum(codesAt: number, highAt?: number) {
-  return (block: DataView, at: number, out: Float64Array, to: number) => {
+  return (block: DataView, at: number, out: Float32Array, to: number) => {
     const [d, m] = [half(block, at), half(block, at + 2)];
     const high = highAt === undefined ? 0 : block.getUint32(at + highAt, true);
     nibbles(block, at + codesAt, high, (code) => f32(f32(code * d) + m), out, to);
   };
 }
 
-function q8_0(block: DataView, at: number, out: Float64Array, to: number): void {
+function q8_0(block: DataView, at: number, out: Float32Array, to: number): void {
   const d = half(block, at);
   for (let index = 0; index < 32; index++) out[to + index] = f32(d * block.getInt8(at + 2 + index));
 }
 
 /**
- * The values of whole blocks.
+ * The values of whole blocks, into the first of `values` where there are some, which `bytes` must not share memory with.
  * @throws RangeError where the type has no decoder or `bytes` holds fewer.
  */
-export function decodeBlocks(bytes: Uint8Array, dtype: string, count: number): Float64Array {
+export function decodeBlocks(
+  bytes: Uint8Array,
+  dtype: string,
+  count: number,
+  values: Float32Array = new Float32Array(count),
+): Float32Array {
   const type = ggmlBlocks.get(dtype);
   if (type === undefined || count % type.values !== 0)
     throw new RangeError(`${count} values of ${dtype} are no whole blocks that can be decoded.`);
@@ -262,7 +293,6 @@ export function decodeBlocks(bytes: Uint8Array, dtype: string, count: number): F
   if (blocks * type.bytes > bytes.length)
     throw new RangeError(`${count} values of ${dtype} need more bytes.`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const values = new Float64Array(count);
   for (let block = 0; block < blocks; block++)
     type.decode(view, block * type.bytes, values, block * type.values);
   return values;

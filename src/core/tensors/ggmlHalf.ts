@@ -1,6 +1,14 @@
 /** The value of the F16 bits at `at`, little endian. */
 export function half(block: DataView, at: number): number {
-  return halfOf(block.getUint16(at, true));
+  return halves()[block.getUint16(at, true)] as number;
+}
+
+let table: Float32Array | undefined;
+
+/** The values of all F16 bits. */
+function halves(): Float32Array {
+  table ??= Float32Array.from({ length: 65_536 }, (_, bits) => halfOf(bits));
+  return table;
 }
 
 export function halfOf(bits: number): number {

@@ -23,7 +23,7 @@ function writePoint(
   coordinates: number,
   scale: number,
   signs: number,
-  out: Float64Array,
+  out: Float32Array,
   to: number,
 ): void {
   for (let index = 0; index < coordinates; index++) {
@@ -34,7 +34,7 @@ function writePoint(
 
 const quarter = (d: number, code: number) => f32(f32(d * (0.5 + code)) * 0.25);
 
-export function iq2xxs(block: DataView, at: number, out: Float64Array, to: number): void {
+export function iq2xxs(block: DataView, at: number, out: Float32Array, to: number): void {
   const d = half(block, at);
   for (let run = 0; run < 8; run++) {
     const codes = at + 2 + 8 * run;
@@ -55,7 +55,7 @@ export function iq2xxs(block: DataView, at: number, out: Float64Array, to: numbe
   }
 }
 
-export function iq2xs(block: DataView, at: number, out: Float64Array, to: number): void {
+export function iq2xs(block: DataView, at: number, out: Float32Array, to: number): void {
   const d = half(block, at);
   for (let run = 0; run < 8; run++) {
     const scales = block.getUint8(at + 66 + run);
@@ -67,7 +67,7 @@ export function iq2xs(block: DataView, at: number, out: Float64Array, to: number
   }
 }
 
-export function iq2s(block: DataView, at: number, out: Float64Array, to: number): void {
+export function iq2s(block: DataView, at: number, out: Float32Array, to: number): void {
   const d = half(block, at);
   for (let run = 0; run < 8; run++) {
     const scales = block.getUint8(at + 74 + run);
@@ -81,7 +81,7 @@ export function iq2s(block: DataView, at: number, out: Float64Array, to: number)
   }
 }
 
-export function iq3xxs(block: DataView, at: number, out: Float64Array, to: number): void {
+export function iq3xxs(block: DataView, at: number, out: Float32Array, to: number): void {
   const d = half(block, at);
   for (let run = 0; run < 8; run++) {
     const bits = block.getUint32(at + 66 + 4 * run, true);
@@ -94,7 +94,7 @@ export function iq3xxs(block: DataView, at: number, out: Float64Array, to: numbe
   }
 }
 
-export function iq3s(block: DataView, at: number, out: Float64Array, to: number): void {
+export function iq3s(block: DataView, at: number, out: Float32Array, to: number): void {
   const d = half(block, at);
   for (let run = 0; run < 8; run++) {
     const scales = block.getUint8(at + 106 + (run >>> 1));
@@ -111,14 +111,14 @@ export function iq3s(block: DataView, at: number, out: Float64Array, to: number)
 /** What the points of IQ1 are shifted by, up or down. */
 const shift = 0.125;
 
-function writeShifted(code: number, scale: number, isDown: boolean, out: Float64Array, to: number): void {
+function writeShifted(code: number, scale: number, isDown: boolean, out: Float32Array, to: number): void {
   const points = iq1sPoints();
   for (let index = 0; index < 8; index++) {
     out[to + index] = f32(scale * ((points[8 * code + index] as number) + (isDown ? -shift : shift)));
   }
 }
 
-export function iq1s(block: DataView, at: number, out: Float64Array, to: number): void {
+export function iq1s(block: DataView, at: number, out: Float32Array, to: number): void {
   const d = half(block, at);
   for (let run = 0; run < 8; run++) {
     const high = block.getUint16(at + 34 + 2 * run, true);
@@ -131,7 +131,7 @@ export function iq1s(block: DataView, at: number, out: Float64Array, to: number)
 }
 
 /** IQ1_M keeps the bits of its F16 scale in the high four bits of the four words of scales. */
-export function iq1m(block: DataView, at: number, out: Float64Array, to: number): void {
+export function iq1m(block: DataView, at: number, out: Float32Array, to: number): void {
   const words = [0, 1, 2, 3].map((index) => block.getUint16(at + 48 + 2 * index, true));
   const bits = words.reduce((sum, word, index) => sum | ((word >>> 12) << (4 * index)), 0);
   const d = halfOf(bits);

@@ -78,12 +78,18 @@ export async function bitsandbytes4(
         readAllValues(map, readStored, signal),
         scalesOf(firstBlock, blocks, readStored, signal),
       ]);
-      for (let index = 0; index < values.length; index++) {
-        const at = first + index;
-        const byte = bytes[Math.floor(at / 2) - firstByte] as number;
-        const code = at % 2 === 0 ? byte >>> 4 : byte & 15;
-        values[index] =
-          (levels[code] as number) * (scales[Math.floor(at / blockSize) - firstBlock] as number);
+      const ofBlock = new Float32Array(16);
+      for (let block = 0; block < blocks; block++) {
+        for (let code = 0; code < 16; code++)
+          ofBlock[code] = (levels[code] as number) * (scales[block] as number);
+        // Counted from the first byte that was read: small numbers, whatever the weight's size.
+        const odd = first - 2 * firstByte;
+        const from = Math.max(first, (firstBlock + block) * blockSize) - first + odd;
+        const end = Math.min(first + values.length, (firstBlock + block + 1) * blockSize) - first + odd;
+        for (let at = from; at < end; at++) {
+          const byte = bytes[at >>> 1] as number;
+          values[at - odd] = ofBlock[(at & 1) === 0 ? byte >>> 4 : byte & 15] as number;
+        }
       }
       return values;
     },

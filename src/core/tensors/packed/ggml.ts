@@ -16,7 +16,7 @@ export function ggmlWeight(tensor: Tensor): PackedWeight | undefined {
     stored: [tensor],
     async readRows(first, rows, read, signal) {
       const bytes = await read(tensor, first * rowBytes, rows * rowBytes, signal);
-      return Float32Array.from(decodeBlocks(bytes, tensor.dtype, rows * columns));
+      return decodeBlocks(bytes, tensor.dtype, rows * columns);
     },
   };
 }

@@ -61,8 +61,11 @@ export function rowScaled(how: RowScaling): PackedWeight {
     async readRows(first, rows, read, signal) {
       const [height, width] = how.block;
       const perRow = Math.ceil(columns / width);
+      const isTabled = how.packed?.bits === 4 && width >= 16;
       const [stored, scale, offset] = await Promise.all([
-        readCodes(how, columns, first, rows, read, signal),
+        isTabled
+          ? read(codes, first * how.packed.rowBytes, rows * how.packed.rowBytes, signal)
+          : readCodes(how, columns, first, rows, read, signal),
         readGrid(scales, first, rows, height, perRow, read, signal),
         offsets === undefined ? undefined : readGrid(offsets, first, rows, height, perRow, read, signal),
       ]);
@@ -70,6 +73,11 @@ export function rowScaled(how: RowScaling): PackedWeight {
       const firstBand = Math.floor(first / height);
       for (let row = 0, at = 0; row < rows; row++) {
         const band = (Math.floor((first + row) / height) - firstBand) * perRow;
+        if (isTabled) {
+          const rowBytes = stored.subarray(row * how.packed.rowBytes, (row + 1) * how.packed.rowBytes);
+          tabledRow(how, rowBytes, scale, offset, band, values.subarray(row * columns, (row + 1) * columns));
+          continue;
+        }
         for (let column = 0; column < columns; column++, at++) {
           const cell = band + Math.floor(column / width);
           values[at] = how.combine(stored[at] as number, scale[cell] as number, offset?.[cell] ?? 0);
@@ -78,6 +86,29 @@ export function rowScaled(how: RowScaling): PackedWeight {
       return values;
     },
   };
+}
+
+const table = new Float32Array(16);
+
+/** Codes of 4 bits: what each stands for is computed once for all that share a scale. */
+function tabledRow(
+  { packed, block, combine }: RowScaling,
+  codes: Uint8Array | Float64Array,
+  scales: Float64Array,
+  offsets: Float64Array | undefined,
+  band: number,
+  values: Float32Array,
+): void {
+  const [, width] = block;
+  for (let from = 0, cell = band; from < values.length; from += width, cell++) {
+    for (let code = 0; code < 16; code++)
+      table[code] = combine(packed?.levels[code] as number, scales[cell] as number, offsets?.[cell] ?? 0);
+    const end = Math.min(values.length, from + width);
+    for (let column = from; column < end; column++) {
+      const byte = codes[column >>> 1] as number;
+      values[column] = table[(column & 1) === 0 ? byte & 15 : byte >>> 4] as number;
+    }
+  }
 }
 
 async function readCodes(

@@ -1,0 +1,146 @@
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { encodingOf } from "../../src/core/analysis/numberEncoding";
+import { TensorMeasurer } from "../../src/core/analysis/tensorMeasurer";
+import { PackedWeights } from "../../src/core/tensors/packed/packedWeights";
+import type { ReadTensorRange } from "../../src/core/tensors/readTensorRange";
+import type { Tensor } from "../../src/core/tensors/tensor";
+import { WasmKernels } from "../../src/kernels/wasmKernels";
+import type { JobFiles } from "../../src/worker/numbers/jobFiles";
+import { JobControl } from "../../src/worker/numbers/numbersJob";
+import { unpackPiece } from "../../src/worker/numbers/unpackPiece";
+import { projectRoot } from "../support/projectRoot";
+import { median, printTable } from "./measure";
+
+const rounds = 7;
+
+/** How fast one thread measures quantised weights that are in memory, in stored bytes and in values, beside F32. */
+export async function printBlockRates(): Promise<void> {
+  const script = pathToFileURL(join(projectRoot, "src/kernels/compileKernels.mjs")).href;
+  const { compileKernels } = (await import(script)) as typeof import("../../src/kernels/compileKernels.mjs");
+  const kernels = WasmKernels.create(await compileKernels());
+  if (kernels === undefined) return;
+  const rows: string[][] = [];
+  for (const dtype of ["F32", "Q8_0", "Q6_K", "Q4_K", "Q4_0", "MXFP4"]) {
+    const encoding = encodingOf({ dtype });
+    const measurer = new TensorMeasurer(kernels, encoding);
+    const length = measurer.chunkBytes;
+    const noise = noiseOf(length);
+    const rate = await rateOf(64 * length, () => {
+      for (let done = 0; done < 64; done++) {
+        kernels.chunk.set(noise);
+        measurer.add(length);
+      }
+    });
+    const bytesOfValue = encoding.unitBytes / (encoding.valuesPerUnit ?? 1);
+    rows.push([dtype, gigabytes(rate), gigabytes(rate / bytesOfValue)]);
+  }
+  for (const { name, stored } of [nf4(), mxfp4()]) {
+    const bytes = stored.reduce((sum, { tensor }) => sum + tensor.byteSize, 0);
+    const files = memoryFiles(stored);
+    const tensors = stored.map(({ tensor }) => tensor);
+    const read: ReadTensorRange = async (tensor, offset, length) => {
+      const target = new Uint8Array(length);
+      files.read(0, tensor.offset + offset, target, length);
+      return target;
+    };
+    const weight = await new PackedWeights(tensors, {}).of(tensors[0] as Tensor, read);
+    const count = weight?.shape[0] ?? 0;
+    const rate = await rateOf(bytes, () =>
+      unpackPiece(
+        files,
+        { stored: tensors, firstRow: 0, rows: count, bytes, isWhole: true },
+        {},
+        kernels,
+        JobControl.create(),
+      ),
+    );
+    rows.push([name, gigabytes(rate), gigabytes((rate * count * columns) / bytes)]);
+  }
+  console.log("One thread, weights in memory, by processor time:");
+  printTable(["Type", "GB/s stored", "G values/s"], rows);
+}
+
+const [weightRows, columns] = [4096, 4096];
+
+interface StoredBytes {
+  readonly tensor: Tensor;
+  readonly data: Uint8Array;
+}
+
+function nf4(): { readonly name: string; readonly stored: readonly StoredBytes[] } {
+  const count = weightRows * columns;
+  const state = new TextEncoder().encode(
+    JSON.stringify({ quant_type: "nf4", blocksize: 64, dtype: "bfloat16", shape: [weightRows, columns] }),
+  );
+  const scales = new Float32Array(count / 64).fill(0.05);
+  const map = Float32Array.from({ length: 16 }, (_, code) => (code - 8) / 8);
+  return {
+    name: "NF4, blocks of 64",
+    stored: storedOf([
+      ["w", "U8", [count / 2, 1], noiseOf(count / 2)],
+      ["w.absmax", "F32", [scales.length], new Uint8Array(scales.buffer)],
+      ["w.quant_map", "F32", [16], new Uint8Array(map.buffer)],
+      ["w.quant_state.bitsandbytes__nf4", "U8", [state.length], state],
+    ]),
+  };
+}
+
+function mxfp4(): { readonly name: string; readonly stored: readonly StoredBytes[] } {
+  const groups = (weightRows * columns) / 32;
+  return {
+    name: "MXFP4 of gpt-oss",
+    stored: storedOf([
+      ["w_blocks", "U8", [weightRows, columns / 32, 16], noiseOf(groups * 16)],
+      ["w_scales", "U8", [weightRows, columns / 32], new Uint8Array(groups).fill(122)],
+    ]),
+  };
+}
+
+function storedOf(
+  parts: readonly (readonly [name: string, dtype: string, shape: readonly number[], data: Uint8Array])[],
+): readonly StoredBytes[] {
+  let offset = 0;
+  return parts.map(([name, dtype, shape, data]) => {
+    const tensor = { name, dtype, shape, byteSize: data.length, offset, fileIndex: 0 };
+    offset += data.length;
+    return { tensor, data };
+  });
+}
+
+/** What a thread reads of, without a disk. */
+function memoryFiles(stored: readonly StoredBytes[]): JobFiles {
+  const read = (_file: number, offset: number, target: Uint8Array, length: number) => {
+    const { tensor, data } = stored.findLast(({ tensor }) => tensor.offset <= offset) as StoredBytes;
+    target.set(data.subarray(offset - tensor.offset, offset - tensor.offset + length));
+    return undefined;
+  };
+  return { read } as unknown as JobFiles;
+}
+
+function noiseOf(length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  let state = 1;
+  for (let at = 0; at < length; at++) {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) | 0;
+    // Half floats with an exponent of all ones would be infinite.
+    bytes[at] = (state >>> 24) & 0xbb;
+  }
+  return bytes;
+}
+
+async function rateOf(bytes: number, work: () => unknown): Promise<number> {
+  const rates: number[] = [];
+  for (let round = 0; round < rounds; round++) {
+    // By the processor's time: what else the machine does shall not count.
+    const before = process.cpuUsage();
+    await work();
+    const { user, system } = process.cpuUsage(before);
+    rates.push(bytes / ((user + system) / 1e6));
+  }
+  return median(rates);
+}
+
+function gigabytes(rate: number): string {
+  return (rate / 1e9).toFixed(2);
+}
