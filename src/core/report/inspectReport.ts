@@ -160,6 +160,7 @@ function tensorRows(
       ...(unreadable === undefined ? {} : { unreadable }),
       ...(sha256 === undefined ? {} : { sha256 }),
       ...packedRow(packed.weights.get(tensor), stats !== undefined && !ofCodes),
+      ...(packed.unknown.has(tensor) ? { notDequantised: packed.unknown.get(tensor) } : {}),
       ...(stats === undefined ? {} : { stats }),
     };
   });

@@ -16,6 +16,7 @@ import type { ContentPage, ContentPath } from "../content/contentTree";
 import { type SettingsGroup, settingsSections } from "../content/settingsSections";
 import { isTorchFile } from "../formats/fileKinds";
 import { folderFindings } from "../health/folderFindings";
+import { notDequantised } from "../health/notDequantised";
 import { ownFindings, weightFindings } from "../health/weightFindings";
 import {
   type OptimizerPage,
@@ -214,17 +215,18 @@ export class CheckpointSession {
    */
   async health(signal?: AbortSignal, ofFolder = this.openedFolder): Promise<readonly Problem[]> {
     const { files, checkpoint, folder } = this;
+    const codes = notDequantised(await this.packedCodes());
     if (!ofFolder) {
       const ofNeighbours = new Set(
         findHalfWritten(baseName(folder.folder), folder.files).problems.map(({ message }) => message),
       );
       const own = folder.problems.filter(({ message }) => !ofNeighbours.has(message));
-      return [...ownFindings(this), ...own].sort(compareProblems);
+      return [...ownFindings(this), ...own, ...codes].sort(compareProblems);
     }
     const known = this.summary().problems;
     const told = new Set(known.map(({ message }) => message));
     const others = await folderFindings(files, checkpoint, folder, signal);
-    return [...known, ...others.filter(({ message }) => !told.has(message))].sort(compareProblems);
+    return [...known, ...codes, ...others.filter(({ message }) => !told.has(message))].sort(compareProblems);
   }
 
   /** As of the folder where the file that is open stands for its folder, which is then what people mean by it. */

@@ -128,6 +128,21 @@ const packings: readonly Packing[] = [
     count: countOfMlx,
   },
   {
+    packed: "._weight_qdata",
+    dtypes: ["I8", "F8_E4M3"],
+    tellingSiblings: ["._weight_scale"],
+    bookkeeping: ["._weight_scale", "._weight_zero_point", "._weight_act_pre_scale"],
+    count: countOfTorchao,
+  },
+  {
+    packed: ".codes",
+    dtypes: ["I8", "I16"],
+    tellingSiblings: [".codebooks"],
+    bookkeeping: [".codebooks", ".scales"],
+    count: (packed, sibling) =>
+      elementCount(packed.shape.slice(0, 2)) * elementCount(sibling(".codebooks")?.shape.slice(2) ?? []),
+  },
+  {
     packed: ".W_q",
     dtypes: ["U8", "I32", "I8"],
     tellingSiblings: [".scale", ".zero", ".meta"],
@@ -149,6 +164,15 @@ function countOfGrouped(
   if (bits === undefined && outputs === columns && inputs !== undefined) return inputs * columns;
   if (bits === undefined && outputs !== undefined && outputs !== columns) return rows * outputs;
   return words(packed, bits ?? 4);
+}
+
+/** `Int4Tensor` keeps two codes in a byte and its scales groups by outputs; the others as many codes as weights. */
+function countOfTorchao(packed: Tensor, sibling: (ending: string) => Tensor | undefined): number {
+  const [groups, outputs] = sibling("._weight_scale")?.shape ?? [];
+  const [rows] = packed.shape;
+  return packed.dtype === "I8" && outputs === rows && groups !== rows
+    ? 2 * elementCount(packed.shape)
+    : elementCount(packed.shape);
 }
 
 /** Where no configuration says the bits, groups of 64 are what MLX makes unless it is told otherwise. */

@@ -37,7 +37,9 @@ export function gptqOrAwq(
   const inputs = isAwq ? codeRows : (codeRows * 32) / bits;
   const groupSize = Math.ceil(inputs / groups);
   const fits =
-    (isAwq ? bits === 4 : [2, 4, 8].includes(bits) && codeColumns === outputs) &&
+    (isAwq
+      ? bits === 4
+      : [2, 3, 4, 8].includes(bits) && Number.isInteger(inputs) && codeColumns === outputs) &&
     (order === undefined || elementCount(order.shape) === inputs) &&
     zeros.shape[0] === groups &&
     zeros.shape[1] === (outputs * bits) / 32 &&
@@ -99,6 +101,23 @@ async function readHeld(
   return { codes, zeros, scales, order };
 }
 
+/** The bits from `bit` on of a column of words, as many as fit; 3 bits may lie in two words. */
+function codeOfColumn(codes: Uint8Array, bit: number, column: number, columns: number): number {
+  const shift = bit & 31;
+  const at = 4 * ((bit >>> 5) * columns + column);
+  const low = wordAt(codes, at) >>> shift;
+  return shift <= 24 ? low : low | (wordAt(codes, at + 4 * columns) << (32 - shift));
+}
+
+function wordAt(bytes: Uint8Array, at: number): number {
+  return (
+    (bytes[at] ?? 0) |
+    ((bytes[at + 1] ?? 0) << 8) |
+    ((bytes[at + 2] ?? 0) << 16) |
+    ((bytes[at + 3] ?? 0) << 24)
+  );
+}
+
 function unpack(
   { inputs, outputs, bits, groupSize }: Packed,
   isAwq: boolean,
@@ -108,7 +127,6 @@ function unpack(
   rows: number,
 ): Float32Array {
   const values = new Float32Array(rows * inputs);
-  const perWord = 32 / bits;
   const mask = 2 ** bits - 1;
   for (let row = 0, at = 0; row < rows; row++) {
     const output = first + row;
@@ -117,11 +135,7 @@ function unpack(
       const group = order === undefined ? Math.floor(input / groupSize) : (order[input] as number);
       const code = isAwq
         ? codeAt(codes, input * outputs + place, bits)
-        : ((codes[
-            4 * (Math.floor(input / perWord) * outputs + output) + (((input % perWord) * bits) >>> 3)
-          ] ?? 0) >>>
-            (((input % perWord) * bits) & 7)) &
-          mask;
+        : codeOfColumn(codes, input * bits, output, outputs) & mask;
       const zero = (codeAt(zeros, group * outputs + place, bits) + zeroShift) & mask;
       values[at] = Math.fround(scales[group * outputs + output] as number) * (code - zero);
     }

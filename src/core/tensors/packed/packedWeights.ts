@@ -1,12 +1,14 @@
 import { mapParallel } from "../../bytes/mapParallel";
 import type { ReadTensorRange } from "../readTensorRange";
 import type { Tensor } from "../tensor";
+import { aqlm } from "./aqlm";
 import { bitsandbytes4, bitsandbytes8 } from "./bitsandbytes";
 import { ggmlWeight } from "./ggml";
 import { gptqOrAwq } from "./gptq";
 import { fp4Groups, mlxAffine, mxfp4Blocks, packedIntegers, scaledBytes } from "./groupScaled";
 import { hqq } from "./hqq";
 import type { PackedWeight, PackingHints, Sibling } from "./packedWeight";
+import { torchao } from "./torchao";
 import { torchQuantised } from "./torchQuantised";
 import { unpackedTensor } from "./unpackedTensor";
 
@@ -75,6 +77,23 @@ const unpackings: readonly Unpacking[] = [
   },
   { ending: ".weight", dtypes: ["U32"], telling: [".scales"], becomes: ".weight", unpack: mlxAffine },
   { ending: ".W_q", dtypes: ["U8"], telling: [".scale"], becomes: ".weight", unpack: hqq },
+  { ending: ".codes", dtypes: ["I8", "I16"], telling: [".codebooks"], becomes: ".weight", unpack: aqlm },
+  ...(
+    [
+      ["._weight_qdata", "._weight_", ".weight"],
+      [".tensor_impl.int_data", ".tensor_impl.", ""],
+      [".tensor_impl.float8_data", ".tensor_impl.", ""],
+      [".qdata", ".", ""],
+    ] as const
+  ).map(
+    ([ending, prefix, becomes]): Unpacking => ({
+      ending,
+      dtypes: ["I8", "F8_E4M3"],
+      telling: [`${prefix}scale`],
+      becomes,
+      unpack: (name, codes, sibling) => torchao(name, codes, sibling, prefix),
+    }),
+  ),
 ];
 
 /** Finds how a tensor's weight is packed by its name and what lies beside it. */
@@ -133,7 +152,28 @@ export interface PackedCodes {
   readonly hints: PackingHints;
   /** By the tensor that holds the codes; without those that nobody can tell the values of. */
   readonly weights: ReadonlyMap<Tensor, PackedWeight>;
+  /** Tensors that hold codes whose values are not computed, with the reason: a sentence. */
+  readonly unknown: ReadonlyMap<Tensor, string>;
 }
+
+/** Ways to pack weights that are known by their names and not unpacked. */
+const notUnpacked: readonly {
+  readonly ending: string;
+  readonly beside: string;
+  readonly reason: string;
+}[] = [
+  { ending: ".indices", beside: ".centroids.weight", reason: "VPTQ keeps them as indexes into centroids." },
+  { ending: ".qweight", beside: ".wscales", reason: "SVDQuant keeps them in the order of one GPU kernel." },
+  {
+    ending: ".tensor_impl.packed_weight",
+    beside: ".tensor_impl.scale_and_zero",
+    reason: "torchao's tiled layout is that of one GPU kernel.",
+  },
+  { ending: ".trellis", beside: ".suh", reason: "EXL3 keeps them as paths through a trellis." },
+  { ending: ".q_weight", beside: ".q_scale", reason: "EXL2 keeps them in the order of one GPU kernel." },
+];
+
+const doesNotFit = "What lies beside the codes is of another layout, or of another size, than is known here.";
 
 /** Finds all packed weights, with a read of a few bytes each. One whose parts cannot be read is left out. */
 export async function findPackedCodes(
@@ -143,11 +183,21 @@ export async function findPackedCodes(
 ): Promise<PackedCodes> {
   const packed = new PackedWeights(tensors, hints);
   const weights = new Map<Tensor, PackedWeight>();
+  const unknown = new Map<Tensor, string>();
   await mapParallel(packed.codes(), parallelReads, async (tensor) => {
     const weight = await packed.of(tensor, read).catch(() => undefined);
     if (weight !== undefined) weights.set(tensor, weight);
+    else unknown.set(tensor, doesNotFit);
   });
-  return { hints, weights };
+  const names = new Set(tensors.map(({ name }) => name));
+  for (const tensor of tensors) {
+    const found = notUnpacked.find(
+      ({ ending, beside }) =>
+        tensor.name.endsWith(ending) && names.has(tensor.name.slice(0, -ending.length) + beside),
+    );
+    if (found !== undefined) unknown.set(tensor, found.reason);
+  }
+  return { hints, weights, unknown };
 }
 
 /**
@@ -157,9 +207,17 @@ export async function findPackedCodes(
 export function unpackTensors(tensors: readonly Tensor[], { weights }: PackedCodes): readonly Tensor[] {
   if (weights.size === 0) return tensors;
   const belonging = new Set([...weights.values()].flatMap(({ stored }) => stored));
+  // torchao's tensors are listed themselves too, without bytes of their own.
+  const wrappers = new Set([...weights.values()].flatMap(({ name }) => [name, `${name}.tensor_impl`]));
+  const isWrapper = ({ name, layout }: Tensor) =>
+    wrappers.has(name) && layout !== undefined && layout.storage.region === undefined;
   return tensors.flatMap((tensor) => {
     const weight = weights.get(tensor);
-    return weight !== undefined ? [unpackedTensor(tensor, weight)] : belonging.has(tensor) ? [] : [tensor];
+    return weight !== undefined
+      ? [unpackedTensor(tensor, weight)]
+      : belonging.has(tensor) || isWrapper(tensor)
+        ? []
+        : [tensor];
   });
 }
 

@@ -1,0 +1,87 @@
+import { maxGatherBytes } from "../../problem/limits";
+import type { ReadTensorRange } from "../readTensorRange";
+import { readAllValues } from "../readValues";
+import type { Tensor } from "../tensor";
+import { type PackedWeight, rowsOf, type Sibling } from "./packedWeight";
+import { blockOf, rowScaled } from "./rowScaled";
+
+const f32 = Math.fround;
+
+/**
+ * torchao's tensors whose codes lie as they are: integers or FP8 of whole bytes with scales for rows or blocks, and maybe
+ * zero points (`AffineQuantizedTensor` of the plain layout, `Int8Tensor`, `IntxUnpackedToInt8Tensor`, `Float8Tensor`),
+ * and `Int4Tensor`. Layouts made for one device are not unpacked. What lies beside the codes begins with `prefix`.
+ */
+export function torchao(
+  name: string,
+  codes: Tensor,
+  sibling: Sibling,
+  prefix: string,
+): PackedWeight | undefined {
+  const [scales, zeros] = [sibling(`${prefix}scale`), sibling(`${prefix}zero_point`)];
+  if (scales === undefined || codes.shape.length < 2 || sibling(`${prefix}act_pre_scale`) !== undefined)
+    return undefined;
+  if (codes.dtype === "I8" && zeros !== undefined && isTransposedGrid(codes, scales))
+    return int4(name, codes, scales, zeros);
+  const block = blockOf(codes.shape, scales);
+  if (block === undefined || (zeros !== undefined && zeros.shape.join() !== scales.shape.join()))
+    return undefined;
+  const kind = codes.dtype.startsWith("F8") ? codes.dtype.replace("F8_", "FP8 ") : "INT8";
+  const per =
+    block[1] === rowsOf(codes.shape).columns
+      ? block[0] === 1
+        ? "a scale a row"
+        : "one scale"
+      : `groups of ${block[0] === 1 ? "" : `${block[0]} × `}${block[1]}`;
+  return rowScaled({
+    name,
+    scheme: `torchao ${kind}, ${per}`,
+    shape: codes.shape,
+    codes,
+    scales: { tensor: scales },
+    ...(zeros === undefined ? {} : { offsets: { tensor: zeros } }),
+    block,
+    combine: (code, scale, zero) => f32((code - zero) * scale),
+  });
+}
+
+/** Scales of `Int4Tensor` are kept groups by outputs. */
+function isTransposedGrid({ shape }: Tensor, scales: Tensor): boolean {
+  const [rows = 0, bytes = 0] = shape;
+  const [groups = 0, outputs = 0] = scales.shape;
+  if (shape.length !== 2 || scales.shape.length !== 2 || outputs !== rows || groups === 0) return false;
+  // A square grid would fit both ways; groups of 16 and more have fewer columns than the codes have bytes.
+  return (2 * bytes) % groups === 0 && (2 * bytes) / groups >= 16 && blockOf(shape, scales) === undefined;
+}
+
+/** Signed codes of 4 bits, the first in the low half of a byte; value = code · scale + zero point. */
+function int4(name: string, codes: Tensor, scales: Tensor, zeros: Tensor): PackedWeight | undefined {
+  const [rows = 0, bytes = 0] = codes.shape;
+  const columns = 2 * bytes;
+  const groups = scales.shape[0] as number;
+  const size = columns / groups;
+  if (zeros.shape.join() !== scales.shape.join() || zeros.dtype !== scales.dtype) return undefined;
+  if (scales.byteSize > maxGatherBytes) return undefined;
+  return {
+    name,
+    scheme: `torchao INT4, groups of ${size}`,
+    shape: [rows, columns],
+    stored: [codes, scales, zeros],
+    async readRows(first, count, read: ReadTensorRange, signal) {
+      const [stored, scale, zero] = await Promise.all([
+        read(codes, first * bytes, count * bytes, signal),
+        readAllValues(scales, read, signal),
+        readAllValues(zeros, read, signal),
+      ]);
+      const values = new Float32Array(count * columns);
+      for (let at = 0; at < values.length; at++) {
+        const byte = stored[at >>> 1] as number;
+        const code = (at & 1) === 0 ? (byte << 28) >> 28 : (byte << 24) >> 28;
+        const row = Math.floor(at / columns);
+        const cell = Math.floor((at - row * columns) / size) * rows + first + row;
+        values[at] = f32(code * (scale[cell] as number)) + (zero[cell] as number);
+      }
+      return values;
+    },
+  };
+}
