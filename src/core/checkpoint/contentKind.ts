@@ -2,7 +2,7 @@ import { type ContentValue, ForeignValue } from "../formats/contentValue";
 import { attributesOf, mappingOf } from "../formats/contentView";
 import type { FileContent } from "../formats/format";
 import { findOptimizers, isOptimizer } from "../optimizer/findOptimizers";
-import { findModels, isPlainData } from "../optimizer/modelsInside";
+import { findModels, isPaddleOptimizer, isPlainData } from "../optimizer/modelsInside";
 import { seriesInside } from "./inside/seriesInside";
 import { statedNumbers } from "./statedNumbers";
 import type { CheckpointKind } from "./summary";
@@ -14,6 +14,8 @@ export function contentKind(content: FileContent): CheckpointKind | undefined {
   if (isTrainingArgs(root)) return "training-args";
   const optimizers = findOptimizers(root);
   if (optimizers.some(({ path }) => path === "") || holdsOnly(root, isOptimizer)) return "optimizer";
+  const dict = mappingOf(root);
+  if (dict !== undefined && isPaddleOptimizer(dict)) return "optimizer";
   if (isScheduler(keys) || holdsOnly(root, (value) => isScheduler(keysOf(value)))) return "scheduler";
   if (isRngState(keys)) return "rng-state";
   if (optimizers.length > 0) return "training-checkpoint";

@@ -1,12 +1,12 @@
 import type { Files } from "../bytes/files";
 import { limitedFiles, ReadAllowance, ReadLimitError } from "../bytes/limitedFiles";
+import { shapesInside } from "../optimizer/modelShapes";
 import { CheckpointError } from "../problem/checkpointError";
 import { maxFolderProbeBytes, maxProbeBytes } from "../problem/limits";
 import type { Problem } from "../problem/problem";
 import type { Checkpoint } from "./checkpoint";
 import { contentKind } from "./contentKind";
 import { progressInside } from "./inside/progressInside";
-import { shapesInside } from "./modelShapes";
 import { openCheckpoint } from "./openCheckpoint";
 import type { WeightsProbe } from "./probeWeights";
 import { readScalars } from "./readScalars";

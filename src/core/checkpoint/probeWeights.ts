@@ -5,10 +5,10 @@ import { baseName } from "../bytes/paths";
 import { readCheckpointFile } from "../formats/readFile";
 import { safetensors } from "../formats/safetensors/safetensors";
 import { JsonScanner, JsonSyntaxError } from "../json/jsonScanner";
+import { type ModelShapes, shapesOf } from "../optimizer/modelShapes";
 import { CheckpointError } from "../problem/checkpointError";
 import { headerProbeBytes, maxHeaderDepth } from "../problem/limits";
 import type { Problem } from "../problem/problem";
-import { type ModelShapes, shapesOf } from "./modelShapes";
 import type { ProgressSummary } from "./summary";
 
 const lengthFieldBytes = 8;

@@ -164,6 +164,8 @@ export interface AdapterSummary {
 
 export interface ProgressSummary {
   readonly step: number | undefined;
+  /** The file states no step; its optimizer counted its own. */
+  readonly stepIsOptimizers?: true;
   readonly epoch: number | undefined;
   readonly maxSteps: number | undefined;
   readonly learningRate: number | undefined;

@@ -41,11 +41,15 @@ const maxNamed = 5;
 /** What the report says among a file's problems. Nothing where all imports are known. */
 export function importProblems(findings: readonly ImportFinding[]): Problem[] {
   const problems: Problem[] = [];
-  for (const { global, count, offset, where } of findings.filter(({ verdict }) => verdict === "dangerous")) {
+  for (const found of byPackage(findings.filter(({ verdict }) => verdict === "dangerous"))) {
+    const [{ offset, where, global } = { offset: 0, global: "" }] = found;
     const place = where === undefined ? "" : ` in ${where}`;
-    const times = count === 1 ? "" : ` (${count} times)`;
+    const names = found.map((one) => `${one.global}${one.count === 1 ? "" : ` (${one.count} times)`}`);
+    const reason = global.startsWith("cloudpickle.")
+      ? " So cloudpickle (MLflow, Ray, notebooks) writes classes and functions that cannot be imported by name: as code."
+      : "";
     const message =
-      `The file would import ${global}${times}${place}, by which code can run when Python loads it. ` +
+      `The file would import ${names.join(", ")}${place}, by which code can run when Python loads it.${reason} ` +
       "Nothing was executed here. Do not load this file with torch.load or pickle.";
     problems.push({ severity: "error", code: "DangerousImport", message, offset });
   }
@@ -61,6 +65,20 @@ export function importProblems(findings: readonly ImportFinding[]): Problem[] {
     problems.push({ severity: "info", code: "UnknownImports", message });
   }
   return problems;
+}
+
+/** Packages whose functions are dangerous together, as parts of one way to write. */
+const onePackage: ReadonlySet<string> = new Set(["cloudpickle", "dill"]);
+
+/** One cause is one finding: what a pickle takes from such a package. */
+function byPackage(findings: readonly ImportFinding[]): ImportFinding[][] {
+  const packages = new Map<string, ImportFinding[]>();
+  for (const [at, finding] of findings.entries()) {
+    const [root = ""] = finding.global.split(".");
+    const key = onePackage.has(root) ? `${root} ${finding.where ?? ""}` : String(at);
+    packages.set(key, [...(packages.get(key) ?? []), finding]);
+  }
+  return [...packages.values()];
 }
 
 function listed(findings: readonly ImportFinding[]): string {

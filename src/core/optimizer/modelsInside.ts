@@ -1,4 +1,4 @@
-import type { ContentValue, MapValue } from "../formats/contentValue";
+import { type ContentValue, ForeignValue, type MapValue } from "../formats/contentValue";
 import { attributesOf, childrenOf, isModuleState, mappingOf, sequenceOf } from "../formats/contentView";
 import type { FileContent } from "../formats/format";
 import { keyText } from "../formats/pythonText";
@@ -41,6 +41,10 @@ const parameterNames = /\.|^(?:weight|bias)$/;
 const dataWords =
   /^(?:x|y|xs|ys|data|images?|imgs?|labels?|targets?|inputs?|outputs?|features?|samples?|train|test|val|valid|idx|indices|ids|edge_index|edge_attr|tokens|input_ids|attention_mask|mask|masks|pos|logits|preds?|predictions?|scores?|losses?|accs?|rewards?|timestamps?|spec|mel|audio|wav|latents?|noise|points|points3d)(?:_|\d|$)|_(?:train|test|val|images?|labels?|data|ids|losses)$/i;
 
+/** How a packed LSTM nests its weights. */
+const maxPackedDepth = 6;
+const maxPacked = 16;
+
 const maxEntries = 400;
 const maxDepth = 4;
 /** Of all levels together; a file of more is data. */
@@ -77,6 +81,16 @@ class ModelSearch {
   constructor(private readonly content: FileContent) {}
 
   run(): readonly ModelInside[] {
+    const { root, tensors } = this.content;
+    // A program of TorchScript is one module; what its quantised layers keep are no attributes of it.
+    if (root instanceof ForeignValue && root.qualifiedName.startsWith("__torch__.")) {
+      const all = [...new Set(tensors.values())].map((tensor) => ({
+        name: tensor.name,
+        tensor,
+        isBuffer: isBuffer(tensor),
+      }));
+      return all.length === 0 ? [] : [{ path: "", tensors: once(withScales(all)) }];
+    }
     this.visit(this.content.root, "", "", 0);
     return this.found;
   }
@@ -109,12 +123,25 @@ class ModelSearch {
     const dict = mappingOf(value);
     if (dict === undefined || !isStateDict(dict, this.content, key)) return undefined;
     const entries = [...dict.entries()].flatMap(([name, member]): ModelTensor[] => {
-      const tensor = this.content.tensors.get(member);
-      if (tensor === undefined) return [];
       const text = keyText(name);
+      const tensor = this.content.tensors.get(member);
+      if (tensor === undefined) return isPackedKey(text) ? this.packedBelow(member, text) : [];
       return [{ name: text, tensor, isBuffer: isBuffer({ name: text, dtype: tensor.dtype }) }];
     });
-    return once(entries);
+    return once(withScales(entries));
+  }
+
+  /** Weight and bias of a quantised layer, which its state dict keeps as one value. */
+  private packedBelow(value: ContentValue, name: string, depth = 0): ModelTensor[] {
+    const children = childrenOf(value);
+    if (depth > maxPackedDepth || children.count > maxPacked) return [];
+    return Array.from({ length: children.count }, (_, at) => at).flatMap((at): ModelTensor[] => {
+      const child = children.value(at);
+      const path = `${name}.${children.label(at)}`;
+      const tensor = this.content.tensors.get(child);
+      if (tensor !== undefined) return [{ name: path, tensor, isBuffer: false }];
+      return child === null || typeof child !== "object" ? [] : this.packedBelow(child, path, depth + 1);
+    });
   }
 
   /** Parameters without a module: what torch would train lies beside other things. */
@@ -137,6 +164,30 @@ class ModelSearch {
   }
 }
 
+/** PaddlePaddle keeps moments flat, under the names of the parameters. */
+export function isPaddleOptimizer(dict: MapValue): boolean {
+  const names = dict.keys.slice(0, maxLookedAt).filter((key) => typeof key === "string");
+  const moments = names.filter((name) =>
+    /_(?:moment[12]?|velocity|beta[12]_pow_acc|inf_norm|mean_square)_\d+$/.test(name),
+  );
+  return moments.length > 0 && moments.length * 2 > names.length;
+}
+
+function isPackedKey(name: string): boolean {
+  return /(?:^|\.)(?:_packed_params|param)$/.test(name);
+}
+
+/** A scale beside a zero point is how a quantised layer writes what it gives on. */
+function withScales(tensors: readonly ModelTensor[]): readonly ModelTensor[] {
+  if (!tensors.some(({ tensor }) => tensor.dtype.startsWith("Q"))) return tensors;
+  const names = new Set(tensors.map(({ name }) => name));
+  return tensors.map((one) =>
+    /(?:^|\.)scale$/.test(one.name) && names.has(one.name.replace(/scale$/, "zero_point"))
+      ? { ...one, isBuffer: true }
+      : one,
+  );
+}
+
 /** Those of one place are one tensor, reached by two ways. */
 function once(tensors: readonly ModelTensor[]): readonly ModelTensor[] {
   const seen = new Set<string>();
@@ -156,7 +207,7 @@ export function placeOf({ layout, shape }: Tensor): string | undefined {
 }
 
 function isStateDict(dict: MapValue, content: FileContent, key: string): boolean {
-  if (dict.size === 0) return false;
+  if (dict.size === 0 || isPaddleOptimizer(dict)) return false;
   let named = 0;
   let plain = 0;
   let looked = 0;
@@ -166,6 +217,7 @@ function isStateDict(dict: MapValue, content: FileContent, key: string): boolean
     // Counters of batch norm and learned scales have no axis: they tell nothing.
     if (tensor?.shape.length === 0) continue;
     looked++;
+    if (typeof name === "string" && tensor === undefined && isPackedKey(name)) named++;
     if (typeof name !== "string" || tensor === undefined) continue;
     if (parameterNames.test(name)) named++;
     else if (isNamedAsBuffer(name) || (!dataWords.test(name) && /^(?:F|BF|C)/.test(tensor.dtype))) plain++;
@@ -195,6 +247,13 @@ function withRoles(models: readonly ModelInside[]): readonly ModelInside[] {
   });
 }
 
+/** What parameters that somebody writes down by hand are called: `W1`, `b`, `Wxh`, `user_factors`, `layer1/kernel`. */
+function mayBeParameter(name: string): boolean {
+  return /[./<]|weight|bias|kernel|gamma|beta|embed|conv|fc|linear|dense|layer|norm|lora|attn|proj|scale|theta|alpha|factor|coef|intercept|^emb|^(?:[WUVbw](?:_?[a-z\d]{0,3})|h\d+|params?)$/i.test(
+    name,
+  );
+}
+
 /** What a file of tensors without a model is: the parts of a data set, features, predictions. */
 export function isPlainData({ root, tensors }: FileContent): boolean {
   const given = tensors.get(root);
@@ -205,5 +264,8 @@ export function isPlainData({ root, tensors }: FileContent): boolean {
   const names = [...dict.entries()]
     .filter(([, value]) => tensors.has(value))
     .map(([key]) => keyText(key).replace(/^b'(.*)'$/, "$1"));
-  return names.length > 0 && names.every((name) => dataWords.test(name));
+  const isTrained = [...tensors.values()].some(({ layout }) => layout?.requiresGrad === true);
+  return (
+    names.length > 0 && names.every((name) => dataWords.test(name) || !(isTrained || mayBeParameter(name)))
+  );
 }

@@ -22,18 +22,19 @@ const maxEpochs = /^(?:max|num_train|total|n|num|end|target|nb|n_train)_?epochs?
 const stepKeys: readonly RegExp[] = [
   /^global_?steps?$/i,
   new RegExp(`^${steps}$`, "i"),
-  /^(?:iter_num|iter_count|it|its|n_iter|num_iter|num_updates|number_training_updates|steps_(?:run|done|taken|trained)|total_steps_done|completed_steps)$/i,
+  /^step_count$/i,
+  /^(?:iter_num|iter_count|it|its|n_iter|num_iter|num_updates|number_training_updates|steps_(?:run|done|taken|trained)|total_steps_done|completed_steps|timestamp_batch)$/i,
   new RegExp(`^(?:current|cur|train(?:ing)?|trained|last|optimi[sz]er|model|start|resume)_?${steps}$`, "i"),
   /^(?:num_timesteps|n_timesteps|num_env_steps|total_env_steps|total_steps|n_steps|num_steps|total_iters?|total_iterations|total_it|num_iterations|n_iters|total_numsteps|frame_idx|total_frames|t_env)$/i,
   /^total_timesteps$/i,
-  /^(?:n_updates|_n_updates|total_updates|update_count|learn_step_counter|train_counter|global_epoch_step)$/i,
+  /^(?:n_updates|_n_updates|total_updates|update_count|learn_step_counter|train_counter)$/i,
 ];
 const epochKeys: readonly RegExp[] = [
-  /^(?:epoch|current_epoch|cur_epoch|iepoch|ep|epoch_idx|epoch_num|epoch_number|global_epoch|last_epoch|epoch_id)$/i,
+  /^(?:epoch|current_epoch|cur_epoch|iepoch|ep|epoch_idx|epoch_num|epoch_number|global_epoch|last_epoch|epoch_id|timestamp_epoch|global_epoch_step|stage_epoch_step)$/i,
   /^(?:epochs_(?:run|done|trained|completed)|trained_epochs|completed_epochs|start_epoch|epochs|num_epochs?|n_epochs?|total_epochs?)$/i,
 ];
 const episodeKeys: readonly RegExp[] = [
-  /^(?:i_)?episodes?$|^(?:current|cur|last|num|n|total|start)_?episodes?$|^episodes?_(?:num|number|idx|count|done)$|^(?:total_)?games(?:_played)?$|^(?:round|comm_round|generation)$/i,
+  /^(?:i_)?episodes?$|^(?:current|cur|last|num|n|total|start)_?episodes?$|^episodes?_(?:num|number|idx|count|done)$|^(?:total_|num_played_)?games(?:_played)?$|^(?:round|comm_round|generation)$/i,
 ];
 
 const rateKeys = /^(?:lr|learning_?rate|current_lr)$/i;
@@ -47,7 +48,7 @@ const bestMoment =
   /(?:epoch|steps?|iters?|itr|iteration|index|idx|time|path|file|name|round|episode)s?$|state|model$|weights|params/i;
 
 const metricWords =
-  /^(?:acc\d?|accuracy|accuracies|prec\d?|precision|recall|top\d?|f1|f\d|fscore|auc|auroc|roc|map\d*|ap\d*|map50|lwlrap|bleu|rouge\w*|meteor|cider|spice|wer|cer|per|eer|der|iou|miou|dice|psnr|ssim|lpips|fid|kid|loss|losses|error|err|mae|mse|rmse|mape|r2|pearson|spearman|kappa|mrr|ndcg|hits?|hit\d*|elbo|nll|bpd|bpc|ppl|perplexity|reward|rewards|return|returns|score|fitness|metric|mcc|em|sdr|sisnr|pesq|stoi|cosine|kl|success|winrate|win|elo)$/i;
+  /^(?:acc\d?|accuracy|accuracies|prec\d?|precision|recall|top\d?|f[1-5]|fscore|auc|auroc|roc|map\d*|ap\d*|map50|lwlrap|bleu|rouge\w*|meteor|cider|spice|wer|cer|per|eer|der|iou|miou|dice|psnr|ssim|lpips|fid|kid|loss|losses|error|err|mae|mse|rmse|mape|r2|pearson|spearman|kappa|mrr|ndcg|hits?|hit\d*|elbo|nll|bpd|bpc|ppl|perplexity|reward|rewards|return|returns|score|fitness|metric|mcc|em|sdr|sisnr|pesq|stoi|cosine|kl|success|winrate|win|elo)$/i;
 
 /** The meaning of a number by its key, and the order in which keys of one meaning are preferred. */
 export function meaningOf(

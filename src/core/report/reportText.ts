@@ -88,12 +88,20 @@ function partsText(parts: readonly InsidePart[]): string {
 }
 
 function progressText(progress: NonNullable<CheckpointSummary["progress"]>): string {
-  const { step, maxSteps, epoch, maxEpochs, episode, loss, evalLoss, learningRate } = progress;
+  const {
+    step,
+    stepIsOptimizers = false,
+    maxSteps,
+    epoch,
+    maxEpochs,
+    episode,
+    loss,
+    evalLoss,
+    learningRate,
+  } = progress;
   const facts = [
-    ...(step === undefined ? [] : [`step ${step}${maxSteps === undefined ? "" : ` of ${maxSteps}`}`]),
-    ...(epoch === undefined
-      ? []
-      : [`epoch ${formatNumber(epoch)}${maxEpochs === undefined ? "" : ` of ${formatNumber(maxEpochs)}`}`]),
+    ...(step === undefined ? [] : [`${stepIsOptimizers ? "optimizer step" : "step"} ${step}${of(maxSteps)}`]),
+    ...(epoch === undefined ? [] : [`epoch ${formatNumber(epoch)}${of(maxEpochs)}`]),
     ...(episode === undefined ? [] : [`episode ${formatNumber(episode)}`]),
     ...(progress.finished === true ? ["finished"] : []),
     ...(loss === undefined ? [] : [`loss ${formatNumber(loss)}`]),
@@ -103,6 +111,10 @@ function progressText(progress: NonNullable<CheckpointSummary["progress"]>): str
     ...(progress.metrics ?? []).map(({ name, value }) => `${printable(name)} ${formatNumber(value)}`),
   ];
   return facts.join(", ");
+}
+
+function of(goal: number | undefined): string {
+  return goal === undefined ? "" : ` of ${goal}`;
 }
 
 function bestText({

@@ -54,7 +54,8 @@ function isJudgedAlone({ checkpoint, inside, openedFolder }: ResumeSubject, cont
     case "scheduler":
       return (inside.kind === "training-checkpoint" && hasModel(content)) || !isPart(checkpoint.name);
     default:
-      return false;
+      // Values without a tensor have nothing to do with the weights beside them.
+      return inside !== undefined && checkpoint.tensors.length === 0 && !isPart(checkpoint.name);
   }
 }
 

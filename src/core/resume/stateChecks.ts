@@ -154,13 +154,17 @@ export function checkScaler({ scaler, precision, broken }: ResumeInputs): Resume
   return { what, verdict: "ok", reason: `Not needed: trained in ${precision.name} (${precision.place}).` };
 }
 
-export function checkProgress({ progress, broken, namedStep, kind }: ResumeInputs): ResumeCheck {
+export function checkProgress({ progress, broken, namedStep, kind, optimizer }: ResumeInputs): ResumeCheck {
   const what = "Progress";
   const failed = brokenCheck(what, broken, "progress");
   if (failed !== undefined) return failed;
   if (progress === undefined) {
     const named = namedStep === undefined ? "" : ` Only the ${kind}'s name says ${formatCount(namedStep)}.`;
-    return { what, verdict: "missing", reason: `Step and epoch are not recorded.${named}` };
+    const counted =
+      optimizer === undefined || optimizer.states.length === 0
+        ? ""
+        : " beside what the optimizer counts itself";
+    return { what, verdict: "missing", reason: `Step and epoch are not recorded${counted}.${named}` };
   }
   const facts = [
     ...(progress.step === undefined ? [] : [`step ${formatCount(progress.step)}`]),

@@ -10,6 +10,8 @@ import { packingHints } from "./packingHints";
 /** What torchtitan and others keep beside the model. */
 const besideModel = /^(?:optim|(?:lr_)?scheduler|train_state|data_?loader|rng|random)/i;
 
+const withoutModel: ReadonlySet<string> = new Set(["history", "data", "rng-state", "scheduler", "optimizer"]);
+
 /**
  * The model's parameters that each tensor of a checkpoint stands for: packed weights unpacked, and nothing for what
  * lies beside the model: an optimizer's state, metrics, values of callbacks, random states. A tensor that is reached
@@ -23,7 +25,7 @@ export function modelCounts(
   const { tensors, content } = checkpoint;
   const counts = logicalParameters(tensors, packingHints(folder.config?.value));
   if (content === undefined) return counts;
-  if (inside?.kind === "history" || inside?.kind === "data") return counts.fill(0);
+  if (inside?.kind !== undefined && withoutModel.has(inside.kind)) return counts.fill(0);
   // Of several processes the paths part a model into its modules: all is the model's but what trains it.
   if (isJoined(checkpoint)) {
     return counts.map((count, index) => (besideModel.test(tensors[index]?.name ?? "") ? 0 : count));

@@ -103,7 +103,8 @@ function notRead(modules: readonly ModuleMeasurement[]): Finding | undefined {
   );
   const [first] = found;
   if (first === undefined) return undefined;
-  const message = `${countOf(found.length, modules.length)} could not be measured, first ${nameOf(first)}: ${first.unavailable ?? "its factors could not be read."} Nothing is said of the whole adapter.`;
+  const reason = (first.unavailable ?? "its factors could not be read").replace(/\.$/, "");
+  const message = `${countOf(found.length, modules.length)} could not be measured, first ${nameOf(first)}: ${reason}. Nothing is said of the whole adapter.`;
   return finding("NotRead", "warning", found, message.charAt(0).toUpperCase() + message.slice(1));
 }
 

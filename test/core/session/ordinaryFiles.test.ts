@@ -18,6 +18,9 @@ interface Expected {
   readonly lower?: boolean;
   /** A value among those that are told beside step and loss. */
   readonly metric?: number;
+  /** How many such values are told. */
+  readonly metrics?: number;
+  readonly tensors?: readonly string[];
   /** By the optimizer's path the models that it trains. */
   readonly of?: Readonly<Record<string, readonly string[]>>;
   /** Paths of histories. */
@@ -55,6 +58,9 @@ describe("a checkpoint that was written by hand", () => {
     if (expected.metric !== undefined) {
       expect(progress?.metrics?.map(({ value }) => value)).toContainEqual(expected.metric);
     }
+    if (expected.metrics !== undefined) expect(progress?.metrics ?? []).toHaveLength(expected.metrics);
+    if (expected.tensors !== undefined)
+      expect(session.checkpoint.tensors.map((one) => one.name).sort()).toEqual(expected.tensors);
     // A damaged file and nobody's: none of these is.
     expect(summary.problems.filter(({ severity }) => severity !== "info")).toEqual([]);
   });

@@ -10,6 +10,7 @@ export function ProgressSection({ summary }: { readonly summary: CheckpointSumma
   if (progress === undefined) return null;
   const {
     step,
+    stepIsOptimizers,
     maxSteps,
     epoch,
     maxEpochs,
@@ -23,7 +24,7 @@ export function ProgressSection({ summary }: { readonly summary: CheckpointSumma
   const facts: Fact[] = [];
   if (step !== undefined) {
     facts.push({
-      name: "Step",
+      name: stepIsOptimizers === true ? "Optimizer step" : "Step",
       value: formatCount(step),
       ...(maxSteps === undefined ? {} : { note: `of ${formatCount(maxSteps)}` }),
     });

@@ -69,6 +69,7 @@ export async function progressInside(
   const metrics = await metricsOf(stated.get("metric") ?? [], read);
   const summary: ProgressSummary = {
     step: step?.number ?? taken,
+    ...(step === undefined && taken !== undefined ? { stepIsOptimizers: true as const } : {}),
     epoch: epoch !== undefined && epoch.number < 0 ? undefined : epoch?.number,
     maxSteps,
     learningRate: await learningRate(content, stated.get("learningRate") ?? [], read),

@@ -60,7 +60,10 @@ const exact: ReadonlySet<string> = new Set([
   "torch.storage._load_from_bytes",
   "torch.serialization._get_layout",
   "torch._C._VariableFunctionsClass",
+  "torch.ScriptObject",
   "torch.nn.parameter.Parameter",
+  // Returned a table of functions that torch 1.3 and older looked up.
+  "torch.nn.backends.thnn._get_thnn_function_backend",
   "torch.nn.parameter.Buffer",
   ...["itemgetter", "getitem"].flatMap((name) => [`operator.${name}`, `_operator.${name}`]),
   ...[

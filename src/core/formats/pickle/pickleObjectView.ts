@@ -74,6 +74,8 @@ export function objectSequence(object: PyObject): readonly ContentValue[] | unde
 export function objectAttributes(object: PyObject): MapValue | undefined {
   const { state } = object;
   if (state instanceof MapValue) return state;
+  const ofLayer = quantisedState(object);
+  if (ofLayer !== undefined) return ofLayer;
   const pair = state instanceof TupleValue ? state.items : undefined;
   if (pair?.length !== 2) return undefined;
   const [dict, slots] = pair;
@@ -82,6 +84,31 @@ export function objectAttributes(object: PyObject): MapValue | undefined {
   const both = new MapValue();
   for (const [key, value] of [...dict.entries(), ...slots.entries()]) both.set(key, value);
   return both;
+}
+
+/** What torch's quantised layers give as their state, in this order (torch 1.3 to 2.x, `__getstate__`). */
+const convState = (
+  "in_channels out_channels kernel_size stride padding dilation transposed output_padding groups padding_mode " +
+  "weight bias scale zero_point training"
+).split(" ");
+
+const states: readonly { readonly name: RegExp; readonly members: readonly string[] }[] = [
+  {
+    name: /^__torch__\.torch\.(?:ao\.)?nn\.(?:intrinsic\.)?quantized(?:\.modules)?\.conv\w*\.Conv(?:Transpose|ReLU)?\dd$/,
+    members: convState,
+  },
+  { name: /(?:^|\.)LinearPackedParamsBase$/, members: ["weight", "bias"] },
+  { name: /(?:^|\.)CellParamsBase$/, members: ["type", "biases", "numbers", "integers", "weights"] },
+];
+
+/** The state of a quantised layer of TorchScript by the names of its attributes; undefined where it is none. */
+function quantisedState({ qualifiedName, state }: PyObject): MapValue | undefined {
+  const items = state instanceof TupleValue ? state.items : undefined;
+  const known = states.find(({ name }) => name.test(qualifiedName));
+  if (items === undefined || known === undefined || items.length > known.members.length) return undefined;
+  const named = new MapValue();
+  for (const [at, item] of items.entries()) named.set(known.members[at] ?? String(at), item);
+  return named;
 }
 
 /** Dicts that torch.nn.Module keeps its parts in: they are no level of a parameter's name. */

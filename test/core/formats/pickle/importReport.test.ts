@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { importProblems } from "../../../../src/core/formats/importFinding";
 import { isDangerousGlobal } from "../../../../src/core/formats/pickle/dangerousGlobals";
+import { judgeImports } from "../../../../src/core/formats/pickle/importReport";
 import { isKnownGlobal } from "../../../../src/core/formats/pickle/knownGlobals";
 import { zipFile } from "../../../support/made/zipFile";
 import { read } from "../torch/torchFixtures";
@@ -15,6 +17,39 @@ async function verdicts(bytes: Uint8Array, name = "file.pkl"): Promise<Record<st
   const { imports } = await read(bytes, name);
   return Object.fromEntries((imports ?? []).map(({ global, verdict }) => [global, verdict]));
 }
+
+describe("what is told of imports", () => {
+  const finding = (global: string, offset: number) =>
+    ({ global, verdict: "dangerous", count: 1, offset }) as const;
+
+  it("is one finding of what cloudpickle needs, and one of each other danger", () => {
+    const told = importProblems([
+      finding("cloudpickle.cloudpickle._make_function", 3),
+      finding("os.system", 7),
+      finding("cloudpickle.cloudpickle._make_cell", 9),
+      finding("os.popen", 11),
+    ]);
+    expect(told.map(({ code, offset }) => [code, offset])).toEqual([
+      ["DangerousImport", 3],
+      ["DangerousImport", 7],
+      ["DangerousImport", 11],
+    ]);
+    expect(told[0]?.message).toContain("_make_function, cloudpickle.cloudpickle._make_cell");
+  });
+
+  it("is nothing of a function of torch that a module refers to, and something of one that is called", () => {
+    const relu = {
+      module: "torch.nn.functional",
+      name: "relu",
+      count: 1,
+      offset: 0,
+      computed: false,
+      alarm: false,
+    };
+    const verdict = (called: boolean) => judgeImports([{ ...relu, called }])[0]?.verdict;
+    expect([verdict(false), verdict(true)]).toEqual(["known", "unknown"]);
+  });
+});
 
 describe("an import", () => {
   it.each([

@@ -1,7 +1,7 @@
 import type { FileContent } from "../formats/format";
-import { ownModels } from "../optimizer/modelsInside";
 import { isNamedAsBuffer } from "../tensors/buffers";
 import { elementCount, type Tensor } from "../tensors/tensor";
+import { ownModels } from "./modelsInside";
 
 /** What tells a file's model from one of another architecture or size, whatever its parameters are called. */
 export interface ModelShapes {
