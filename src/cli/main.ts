@@ -14,6 +14,7 @@ import { mergeCommand } from "./mergeCommand";
 import { print, warn } from "./output";
 import { reduceCommand } from "./reduceCommand";
 import { runsCommand } from "./runsCommand";
+import { scanCommand } from "./scanCommand";
 import { UsageError } from "./usageError";
 import { verifyCommand } from "./verifyCommand";
 
@@ -23,6 +24,7 @@ const commands: ReadonlyMap<string, Command> = new Map([
   ["compare", compareCommand],
   ["runs", runsCommand],
   ["verify", verifyCommand],
+  ["scan", scanCommand],
   ["reduce", reduceCommand],
   ["extract", extractCommand],
   ["convert", convertCommand],
@@ -37,7 +39,8 @@ ${[...commands.values()].map((command) => `  checkpoint-explorer ${command.usage
 PATH, A and B are checkpoint files, the index of a sharded model, or checkpoint folders.
 RULE is --rank N, --energy SHARE of Σσ², or kohya's --sv-fro SHARE, --sv-cumulative SHARE or --sv-ratio RATIO.
 --uniform gives all modules one rank, --kohya-plus-one keeps one component more than kohya's rule asks for.
-verify reads every value, --quick only the headers; --strict fails on warnings too.
+verify reads every value, --quick only the headers, --scan what a scan of the same files found; --strict fails on warnings too.
+scan measures all tensors, or the K-th of N parts of about equal bytes; --join puts parts together to what one scan gives.
 Values of settings that look like credentials are masked, unless --show-secrets asks for them.
 Exit codes: 0 read, 1 could not be read or is not healthy, 2 wrong usage.`;
 

@@ -1,6 +1,8 @@
 import { resolve } from "node:path";
 import { baseProblems } from "../core/base/baseProblems";
 import { CheckpointError } from "../core/problem/checkpointError";
+import { findingsOfScan } from "../core/report/scan/readScan";
+import type { ReadValues } from "../core/report/valueFindings";
 import { verifyMergeReport, verifyMergeText } from "../core/report/verifyMergeReport";
 import { unreadableReport, verifyCheckpoint, verifyText, withProblems } from "../core/report/verifyReport";
 import { CheckpointSession } from "../core/session/checkpointSession";
@@ -9,25 +11,29 @@ import { nodeFiles } from "../worker/nodeFiles";
 import { findInTensors } from "../worker/numbers/findInTensors";
 import { baseSearch } from "./baseSearch";
 import { defineCommand, jsonFlag, noUserStage, onePath } from "./command";
+import { readScanFile } from "./scanFiles";
 import { UsageError } from "./usageError";
 import { openWeighted } from "./weightedAdapters";
 
 export const verifyCommand = defineCommand({
   usage:
-    "verify PATH [--base PATH] [--quick] [--strict] [--json]\n  checkpoint-explorer verify MERGED --base BASE --adapter ADAPTER[:WEIGHT] [--json]",
+    "verify PATH [--base PATH] [--quick | --scan FILE] [--strict] [--json]\n  checkpoint-explorer verify MERGED --base BASE --adapter ADAPTER[:WEIGHT] [--json]",
   options: {
     ...jsonFlag,
     base: { type: "string" },
     adapter: { type: "string", multiple: true },
     quick: { type: "boolean", default: false },
+    scan: { type: "string" },
     strict: { type: "boolean", default: false },
   },
-  async run(paths, { json, base, adapter, quick, strict }) {
+  async run(paths, { json, base, adapter, quick, scan, strict }) {
     const path = onePath(paths);
     if (adapter !== undefined) return verifyMerged(path, base, adapter, json);
+    if (quick && scan !== undefined)
+      throw new UsageError("Either --quick or --scan: both say what is not read.");
     const report = await CheckpointSession.open(nodeFiles, resolve(path), noUserStage).then(
       async (session) => {
-        const report = await verifyCheckpoint(path, session, quick ? undefined : readValues);
+        const report = await verifyCheckpoint(path, session, quick ? undefined : valuesFrom(scan));
         const place = { given: base === undefined ? undefined : resolve(base), ...baseSearch() };
         return withProblems(report, await baseProblems(nodeFiles, session, place));
       },
@@ -63,4 +69,9 @@ async function verifyMerged(
     : { failed, text: verifyMergeText(path, verified) };
 }
 
-const readValues = (session: CheckpointSession) => findInTensors(session, { stats: true, sha256: false });
+/** Reads the tensors, or what a scan of the same files found in them. */
+function valuesFrom(scan: string | undefined): ReadValues {
+  if (scan === undefined) return (session) => findInTensors(session, { stats: true, sha256: false });
+  return async (session) =>
+    findingsOfScan(session, await readScanFile(resolve(scan)), scan, (path) => nodeFiles.stat(path));
+}

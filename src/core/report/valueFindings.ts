@@ -1,6 +1,12 @@
 import type { TensorStatistics } from "../analysis/statisticColumns";
 import type { Problem } from "../problem/problem";
+import { ProblemList } from "../problem/problemList";
 import type { CheckpointSession } from "../session/checkpointSession";
+import { filesOfTensor, unreadablePart } from "../tensors/assembly";
+import { quote } from "../text/quote";
+
+/** Problems of one kind that are listed; the others are counted. */
+const maxListed = 200;
 
 /** What was found in a tensor's bytes. */
 export interface TensorValues {
@@ -16,6 +22,45 @@ export interface ValueFindings {
   readonly problems: readonly Problem[];
   /** Statistics of packed weights are of their codes. */
   readonly ofCodes?: boolean;
+}
+
+/** What a pass over tensors gave, before anything is said of it. */
+export interface TensorsRead {
+  /** By the index of the tensor. */
+  readonly tensors: ReadonlyMap<number, TensorValues>;
+  /** Tensors whose bytes could not be had, with the reason. */
+  readonly unreadable: readonly { readonly index: number; readonly reason: string }[];
+  /** Indexes of files that changed meanwhile: what was found in them means nothing. */
+  readonly changedFiles: readonly number[];
+}
+
+/** What is told of tensors that were read. What could not be read is told among the problems and stops nothing. */
+export function findingsOf(
+  { checkpoint: { tensors, files } }: CheckpointSession,
+  { tensors: read, unreadable, changedFiles }: TensorsRead,
+  ofCodes: boolean,
+): ValueFindings {
+  const changed = new Set(changedFiles);
+  const sound = new Map(
+    [...read].filter(([index]) => {
+      const tensor = tensors[index];
+      return tensor === undefined || !filesOfTensor(tensor).some((file) => changed.has(file));
+    }),
+  );
+  const problems = new ProblemList(maxListed);
+  for (const { index, reason } of unreadable) {
+    const tensor = tensors[index];
+    // Which pieces are missing was found when the folder was opened, and is told there.
+    if (tensor === undefined || unreadablePart(tensor) !== undefined) continue;
+    const { name } = tensor;
+    const message = `${quote(name)} could not be read: ${reason}`;
+    problems.add({ severity: "error", code: "UnreadableTensor", message, tensor: name });
+  }
+  for (const index of changedFiles) {
+    const message = "The file changed while it was read: nothing is told of its values.";
+    problems.add({ severity: "error", code: "FileChanged", message, file: files[index]?.path ?? "" });
+  }
+  return { tensors: sound, problems: problems.toArray(), ofCodes };
 }
 
 /** Reads every tensor of a checkpoint for its statistics. */

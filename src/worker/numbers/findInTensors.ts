@@ -1,17 +1,15 @@
 import { availableParallelism } from "node:os";
 import type { TensorNumbers } from "../../core/analysis/tensorNumbers";
-import type { Problem } from "../../core/problem/problem";
-import { ProblemList } from "../../core/problem/problemList";
-import type { TensorValues, ValueFindings } from "../../core/report/valueFindings";
+import {
+  findingsOf,
+  type TensorsRead,
+  type TensorValues,
+  type ValueFindings,
+} from "../../core/report/valueFindings";
 import type { CheckpointSession } from "../../core/session/checkpointSession";
-import { filesOfTensor, unreadablePart } from "../../core/tensors/assembly";
 import type { Tensor } from "../../core/tensors/tensor";
-import { quote } from "../../core/text/quote";
 import { NumbersPool, type NumbersPoolOptions } from "./numbersPool";
 import type { ScanOutcome } from "./scan";
-
-/** Problems of one kind that are listed; the others are counted. */
-const maxListed = 200;
 
 /** One core is left to whatever else the machine does. */
 export function defaultThreads(): number {
@@ -27,17 +25,17 @@ export interface WantedFindings {
 }
 
 /**
- * Reads all tensors of a checkpoint for what is asked and ends its threads; a byte is read once, but for packed
- * weights that are hashed too. What cannot be read is told among the problems and stops nothing; of a file that
- * changes meanwhile nothing is told but that.
+ * Reads tensors of a checkpoint, all of them unless `indexes` says which, and ends its threads; a byte is read once,
+ * but for packed weights that are hashed too.
  */
-export async function findInTensors(
+export async function readTensors(
   session: CheckpointSession,
   { stats, sha256, ofCodes = false }: WantedFindings,
   options: NumbersPoolOptions = { threads: defaultThreads() },
-): Promise<ValueFindings> {
+  indexes?: readonly number[],
+): Promise<TensorsRead> {
   const found = new Map<number, TensorValues>();
-  if (!stats && !sha256) return { tensors: found, problems: [] };
+  if (!stats && !sha256) return { tensors: found, unreadable: [], changedFiles: [] };
   const pool = new NumbersPool(options);
   try {
     const packed = stats && !ofCodes ? await session.packedCodes() : undefined;
@@ -49,25 +47,28 @@ export async function findInTensors(
       });
     };
     const asked = { onTensor, ...(packed === undefined ? {} : { packed }) };
-    let outcome = await pool.scan(session, undefined, { ...asked, withHashes: sha256 });
+    let outcome = await pool.scan(session, indexes, { ...asked, withHashes: sha256 });
     if (sha256 && packed !== undefined) {
       const { tensors } = session.checkpoint;
-      const codes = [...tensors.keys()].filter((index) => packed.weights.has(tensors[index] as Tensor));
+      const isPacked = (index: number) => packed.weights.has(tensors[index] as Tensor);
+      const codes = [...(indexes ?? tensors.keys())].filter(isPacked);
       // What was said of the codes is not what is said of the weights.
       for (const index of codes) found.set(index, withoutStats(found.get(index)));
-      const again = await pool.scan(session, codes, asked);
-      outcome = mergeOutcomes(outcome, again);
+      outcome = mergeOutcomes(outcome, await pool.scan(session, codes, asked));
     }
-    const changed = new Set(outcome.changedFiles);
-    for (const index of [...found.keys()]) {
-      const tensor = session.checkpoint.tensors[index];
-      if (tensor !== undefined && filesOfTensor(tensor).some((file) => changed.has(file)))
-        found.delete(index);
-    }
-    return { tensors: found, problems: problemsOf(session, outcome), ofCodes };
+    return { tensors: found, unreadable: outcome.unreadable, changedFiles: outcome.changedFiles };
   } finally {
     await pool.dispose();
   }
+}
+
+/** Reads all tensors of a checkpoint for what is asked, and tells what was found. */
+export async function findInTensors(
+  session: CheckpointSession,
+  wanted: WantedFindings,
+  options?: NumbersPoolOptions,
+): Promise<ValueFindings> {
+  return findingsOf(session, await readTensors(session, wanted, options), wanted.ofCodes ?? false);
 }
 
 function withoutStats({ sha256 }: TensorValues = {}): TensorValues {
@@ -83,24 +84,4 @@ function mergeOutcomes(a: ScanOutcome, b: ScanOutcome): ScanOutcome {
     changedFiles: [...new Set([...a.changedFiles, ...b.changedFiles])],
     bytes: a.bytes + b.bytes,
   };
-}
-
-function problemsOf(
-  { checkpoint: { tensors, files } }: CheckpointSession,
-  { unreadable, changedFiles }: ScanOutcome,
-): readonly Problem[] {
-  const problems = new ProblemList(maxListed);
-  for (const { index, reason } of unreadable) {
-    const tensor = tensors[index];
-    // Which pieces are missing was found when the folder was opened, and is told there.
-    if (tensor === undefined || unreadablePart(tensor) !== undefined) continue;
-    const { name } = tensor;
-    const message = `${quote(name)} could not be read: ${reason}`;
-    problems.add({ severity: "error", code: "UnreadableTensor", message, tensor: name });
-  }
-  for (const index of changedFiles) {
-    const message = "The file changed while it was read: nothing is told of its values.";
-    problems.add({ severity: "error", code: "FileChanged", message, file: files[index]?.path ?? "" });
-  }
-  return problems.toArray();
 }

@@ -1,0 +1,182 @@
+import { join, resolve } from "node:path";
+import type { Problem } from "../core/problem/problem";
+import { problemLine } from "../core/report/problemText";
+import { joinScans } from "../core/report/scan/joinScans";
+import { encodeScan, type ScanFile, scannedFiles } from "../core/report/scan/scanFile";
+import { type ScanPart, tensorsOfPart } from "../core/report/scan/scanShare";
+import { findingsOf, type TensorsRead } from "../core/report/valueFindings";
+import { CheckpointSession } from "../core/session/checkpointSession";
+import { printable } from "../core/text/printable";
+import { formatCount, plural } from "../core/text/quantities";
+import { nodeFiles } from "../worker/nodeFiles";
+import { nodeSink } from "../worker/nodeSink";
+import { readTensors } from "../worker/numbers/findInTensors";
+import { toolVersion } from "../worker/toolVersion";
+import { defineCommand, jsonFlag, noUserStage, onePath } from "./command";
+import { readScanFile, scanFileName } from "./scanFiles";
+import { UsageError } from "./usageError";
+
+/** What `scan --json` prints. */
+interface ScanReport {
+  /** The file that was written. */
+  readonly out: string;
+  readonly part?: ScanPart;
+  /** Of the whole checkpoint, those of this share, and those that could be read. */
+  readonly tensors: number;
+  readonly ownTensors: number;
+  readonly tensorsRead: number;
+  readonly problems: readonly Problem[];
+}
+
+export const scanCommand = defineCommand({
+  usage:
+    "scan PATH --out FOLDER [--part K/N] [--sha256] [--json]\n  checkpoint-explorer scan --join FOLDER [--json]",
+  options: {
+    ...jsonFlag,
+    out: { type: "string" },
+    part: { type: "string" },
+    sha256: { type: "boolean", default: false },
+    join: { type: "string" },
+  },
+  async run(paths, { json, out, part, sha256, join: folder }) {
+    if (folder !== undefined && (paths.length > 0 || part !== undefined || out !== undefined))
+      throw new UsageError("--join takes the folder of the parts and nothing else.");
+    if (folder === undefined && out === undefined) throw new UsageError("Where to? Say --out FOLDER.");
+    const report =
+      folder !== undefined
+        ? await joinParts(resolve(folder))
+        : await scanPart(
+            onePath(paths),
+            resolve(out ?? ""),
+            part === undefined ? undefined : partOf(part),
+            sha256,
+          );
+    const failed = report.problems.some(({ severity }) => severity === "error");
+    return json ? { failed, report } : { failed, text: scanText(report) };
+  },
+});
+
+/** @throws UsageError unless it is K/N with K from 1 to N. */
+function partOf(text: string): ScanPart {
+  const [, number, count] = (/^(\d{1,6})\/(\d{1,6})$/.exec(text) ?? []).map(Number);
+  if (number === undefined || count === undefined || number < 1 || number > count)
+    throw new UsageError(`--part takes K/N, the K-th of N parts, such as 3/8, not "${text}".`);
+  return { number, count };
+}
+
+async function scanPart(
+  path: string,
+  folder: string,
+  part: ScanPart | undefined,
+  sha256: boolean,
+): Promise<ScanReport> {
+  const session = await CheckpointSession.open(nodeFiles, resolve(path), noUserStage);
+  const { checkpoint } = session;
+  const stat = (file: string) => nodeFiles.stat(file);
+  const files = await scannedFiles(checkpoint, stat);
+  const indexes =
+    part === undefined ? [...checkpoint.tensors.keys()] : tensorsOfPart(checkpoint.tensors, part);
+  const read = await readTensors(session, { stats: true, sha256 }, undefined, indexes);
+  const scan = scanOf(session, read, { files, part, sha256, indexes });
+  const out = join(folder, scanFileName(part));
+  await writeScan(out, scan);
+  return {
+    out,
+    ...(part === undefined ? {} : { part }),
+    tensors: checkpoint.tensors.length,
+    ownTensors: indexes.length,
+    tensorsRead: read.tensors.size,
+    problems: findingsOf(session, read, false).problems,
+  };
+}
+
+interface Share extends Pick<ScanFile, "files" | "part" | "sha256"> {
+  readonly indexes: readonly number[];
+}
+
+function scanOf(
+  { checkpoint: { tensors } }: CheckpointSession,
+  { tensors: found, unreadable, changedFiles }: TensorsRead,
+  { files, part, sha256, indexes }: Share,
+): ScanFile {
+  const reasons = new Map(unreadable.map(({ index, reason }) => [index, reason]));
+  const rows = [...indexes]
+    .sort((a, b) => a - b)
+    .map((index) => {
+      const reason =
+        reasons.get(index) ?? (found.has(index) ? undefined : "its file changed while it was read");
+      return {
+        index,
+        name: tensors[index]?.name ?? "",
+        values: found.get(index) ?? {},
+        ...(reason === undefined ? {} : { unreadable: reason }),
+      };
+    });
+  return {
+    version: toolVersion,
+    files,
+    tensorCount: tensors.length,
+    part,
+    sha256,
+    tensors: rows,
+    changedFiles: changedFiles.map((at) => files[at]?.path ?? "").sort(),
+  };
+}
+
+async function joinParts(folder: string): Promise<ScanReport> {
+  const entries = await nodeFiles.list(folder);
+  const names = entries.map(({ name }) => name).filter((name) => /^part-\d+-of-\d+\.scan\.json$/.test(name));
+  const parts = [];
+  for (const name of names.sort()) parts.push({ file: name, scan: await readScanFile(join(folder, name)) });
+  const scan = joinScans(parts);
+  const out = join(folder, scanFileName(undefined));
+  await writeScan(out, scan);
+  const isRead = ({ unreadable }: ScanFile["tensors"][number]) => unreadable === undefined;
+  return {
+    out,
+    tensors: scan.tensorCount,
+    ownTensors: scan.tensors.length,
+    tensorsRead: scan.tensors.filter(isRead).length,
+    problems: problemsOfJoined(scan),
+  };
+}
+
+function problemsOfJoined({ tensors, changedFiles }: ScanFile): readonly Problem[] {
+  const lost = tensors.filter(({ unreadable }) => unreadable !== undefined);
+  return [
+    ...changedFiles.map((file) => {
+      const message = "The file changed while it was read: nothing is told of its values.";
+      return { severity: "error" as const, code: "FileChanged", message, file };
+    }),
+    ...lost.slice(0, 20).map(({ name, unreadable = "" }) => {
+      const message = `It could not be read: ${unreadable}`;
+      return { severity: "error" as const, code: "UnreadableTensor", message, tensor: name };
+    }),
+  ];
+}
+
+/** Replaces what an earlier attempt wrote: a task that is run again writes the same. */
+async function writeScan(path: string, scan: ScanFile): Promise<void> {
+  const text = encodeScan(scan);
+  const output = await nodeSink.createFile(path, { replace: true });
+  try {
+    await output.writer.writeAt(0, new TextEncoder().encode(text));
+    await output.writer.close();
+    await readScanFile(output.temporaryPath);
+    await output.commit();
+  } finally {
+    await output.discard();
+  }
+}
+
+function scanText({ out, part, tensors, ownTensors, tensorsRead, problems }: ScanReport): string {
+  const which = part === undefined ? "" : `Part ${formatCount(part.number)} of ${formatCount(part.count)}: `;
+  const of =
+    ownTensors === tensors
+      ? plural(tensors, "tensor")
+      : `${formatCount(ownTensors)} of ${plural(tensors, "tensor")}`;
+  return [
+    `${which}${of}, ${formatCount(tensorsRead)} of them read; written to ${printable(out)}`,
+    ...problems.map(problemLine),
+  ].join("\n");
+}
