@@ -20,12 +20,20 @@ export function encodeValues(values: Float64Array, dtype: WritableDtype): Uint8A
     }
     return bytes;
   }
-  const bits = new Uint32Array(Float32Array.from(values).buffer);
+  const bits = new Uint32Array(new Float32Array(values).buffer);
   const bytes = new Uint8Array(count * 2);
-  const view = new DataView(bytes.buffer);
-  const round = dtype === "BF16" ? bf16OfBits : f16OfBits;
-  for (let i = 0; i < count; i++) view.setUint16(2 * i, round(bits[i] as number), true);
+  if (dtype === "BF16") encodeBf16(bits, new DataView(bytes.buffer));
+  else encodeF16(bits, new DataView(bytes.buffer));
   return bytes;
+}
+
+/** Loops of their own: with the rounding as a value the compiler can put it into neither. */
+function encodeBf16(bits: Uint32Array, view: DataView): void {
+  for (let i = 0; i < bits.length; i++) view.setUint16(2 * i, bf16OfBits(bits[i] as number), true);
+}
+
+function encodeF16(bits: Uint32Array, view: DataView): void {
+  for (let i = 0; i < bits.length; i++) view.setUint16(2 * i, f16OfBits(bits[i] as number), true);
 }
 
 /** The upper half of an F32, rounded. */

@@ -20,8 +20,9 @@ export function noCost(): CastCost {
 }
 
 /** A multiple of 8, so that a piece ends on a byte in every dtype. */
-const pieceValues = 1 << 20;
-const pieceBytes = 8 * 1024 * 1024;
+const pieceValues = 1 << 18;
+/** Memory of this size is used again; larger pieces come fresh from the system, page by page. */
+const pieceBytes = 1024 * 1024;
 
 /** A tensor's bytes as they are. */
 export async function* storedPieces(

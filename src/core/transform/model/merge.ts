@@ -192,8 +192,8 @@ interface MergedTensor {
   readonly costs: MergeCost[];
 }
 
-/** Rows that are changed at once; with their results some 50 MB. */
-const pieceValues = 1 << 20;
+/** Of rows that are changed at once; small enough for the second-level cache. */
+const pieceValues = 1 << 16;
 
 async function* mergedPieces(
   { tensor, dtype, updates, read, readOf, cast, costs }: MergedTensor,

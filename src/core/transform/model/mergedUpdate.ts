@@ -45,13 +45,25 @@ export function addUpdates(
   }
 }
 
+/** Four components at a time, so that the row is read and written a quarter as often. */
 function addRow(own: Float64Array, output: number, { a, b, scale }: MergedUpdate): void {
-  for (let k = 0; k < a.rows; k++) {
-    const factor = scale * (b.data[output * b.cols + k] as number);
-    if (factor === 0) continue;
-    const from = k * a.cols;
-    for (let column = 0; column < own.length; column++)
-      own[column] = (own[column] as number) + factor * (a.data[from + column] as number);
+  const { data } = a;
+  const length = own.length;
+  const factor = (k: number) => (k < b.cols ? scale * (b.data[output * b.cols + k] as number) : 0);
+  for (let k = 0; k < a.rows; k += 4) {
+    const [f0, f1, f2, f3] = [factor(k), factor(k + 1), factor(k + 2), factor(k + 3)];
+    if (f0 === 0 && f1 === 0 && f2 === 0 && f3 === 0) continue;
+    // Behind the last component the first of the four is read again, times 0.
+    const from = k * length;
+    const second = k + 1 < a.rows ? from + length : from;
+    const third = k + 2 < a.rows ? from + 2 * length : from;
+    const fourth = k + 3 < a.rows ? from + 3 * length : from;
+    for (let column = 0; column < length; column++)
+      own[column] =
+        (own[column] as number) +
+        (f0 * (data[from + column] as number) +
+          f1 * (data[second + column] as number) +
+          (f2 * (data[third + column] as number) + f3 * (data[fourth + column] as number)));
   }
 }
 

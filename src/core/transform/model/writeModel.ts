@@ -44,7 +44,7 @@ export interface WrittenModel {
 const stageName = "checkpoint-stage.json";
 /** What transformers asks of a file before it loads it. */
 const metadata: ReadonlyMap<string, string> = new Map([["format", "pt"]]);
-const readBackBytes = 8 * 1024 * 1024;
+const readBackBytes = 1024 * 1024;
 
 /**
  * Writes a model as safetensors under another name, reads every byte back, and gives it its name only when all of them
