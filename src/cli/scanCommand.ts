@@ -4,7 +4,7 @@ import { problemLine } from "../core/report/problemText";
 import { joinScans } from "../core/report/scan/joinScans";
 import { encodeScan, type ScanFile, scannedFiles } from "../core/report/scan/scanFile";
 import { type ScanPart, tensorsOfPart } from "../core/report/scan/scanShare";
-import { findingsOf, type TensorsRead } from "../core/report/valueFindings";
+import { findingsOfRead, type TensorsRead } from "../core/report/valueFindings";
 import { CheckpointSession } from "../core/session/checkpointSession";
 import { printable } from "../core/text/printable";
 import { formatCount, plural } from "../core/text/quantities";
@@ -86,7 +86,7 @@ async function scanPart(
     tensors: checkpoint.tensors.length,
     ownTensors: indexes.length,
     tensorsRead: read.tensors.size,
-    problems: findingsOf(session, read, false).problems,
+    problems: findingsOfRead(session, read, false).problems,
   };
 }
 

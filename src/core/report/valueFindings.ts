@@ -35,7 +35,7 @@ export interface TensorsRead {
 }
 
 /** What is told of tensors that were read. What could not be read is told among the problems and stops nothing. */
-export function findingsOf(
+export function findingsOfRead(
   { checkpoint: { tensors, files } }: CheckpointSession,
   { tensors: read, unreadable, changedFiles }: TensorsRead,
   ofCodes: boolean,

@@ -12,7 +12,7 @@ import { elementCount, type Tensor } from "../../core/tensors/tensor";
 import { nodeFiles } from "../nodeFiles";
 import { abortable } from "./abortable";
 import { JobPaths } from "./jobPaths";
-import { joinedTensor, manyParts } from "./joinedPlan";
+import { joinedOfPiece, manyParts } from "./joinedPlan";
 import type { NumbersSource } from "./longPass";
 import { FilesBefore, LongPass, type PassOptions } from "./longPass";
 import type { CompareJob, PairPiece, PairPieceResult, PairSide } from "./numbersJob";
@@ -297,7 +297,7 @@ class PairJob {
       const offset = bytesOf(first);
       if ("extent" in own) return { file: addFile(own.tensor.fileIndex), offset: own.extent.offset + offset };
       const length = bytesOf(first + values) - offset;
-      const joined = joinedTensor(own, { offset, length }, addFile);
+      const joined = joinedOfPiece(own, { offset, length }, addFile);
       this.parts += joined.parts.length;
       return { file: 0, offset, joined };
     }) as [PairSide, PairSide];

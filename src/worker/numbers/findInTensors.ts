@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import type { TensorNumbers } from "../../core/analysis/tensorNumbers";
 import {
-  findingsOf,
+  findingsOfRead,
   type TensorsRead,
   type TensorValues,
   type ValueFindings,
@@ -68,7 +68,7 @@ export async function findInTensors(
   wanted: WantedFindings,
   options?: NumbersPoolOptions,
 ): Promise<ValueFindings> {
-  return findingsOf(session, await readTensors(session, wanted, options), wanted.ofCodes ?? false);
+  return findingsOfRead(session, await readTensors(session, wanted, options), wanted.ofCodes ?? false);
 }
 
 function withoutStats({ sha256 }: TensorValues = {}): TensorValues {

@@ -56,7 +56,7 @@ export class JoinedPlan {
     let parts = 0;
     for (const placed of this.placed) {
       for (const range of ranges(placed, this.hash)) {
-        const joined = joinedTensor(placed, range.piece, (fileIndex) => paths.add(fileIndex));
+        const joined = joinedOfPiece(placed, range.piece, (fileIndex) => paths.add(fileIndex));
         steps.push({ ...range, piece: { ...range.piece, joined } });
         bytes += range.piece.length;
         parts += joined.parts.length;
@@ -115,7 +115,7 @@ function* ranges({ index, tensor }: PlacedAssembly, hash: boolean): Generator<Jo
 }
 
 /** With the parts alone that a range of its bytes needs. */
-export function joinedTensor(
+export function joinedOfPiece(
   { tensor, pieces }: Omit<PlacedAssembly, "index">,
   { offset: start, length }: Extent,
   addFile: (fileIndex: number) => number,

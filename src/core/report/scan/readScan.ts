@@ -3,7 +3,7 @@ import { CheckpointError } from "../../problem/checkpointError";
 import type { CheckpointSession } from "../../session/checkpointSession";
 import { formatCount } from "../../text/quantities";
 import { quote } from "../../text/quote";
-import { findingsOf, type TensorValues, type ValueFindings } from "../valueFindings";
+import { findingsOfRead, type TensorValues, type ValueFindings } from "../valueFindings";
 import { differentFile } from "./joinScans";
 import { type ScanFile, scannedFiles } from "./scanFile";
 
@@ -38,7 +38,7 @@ export async function findingsOfScan(
     else unreadable.push({ index: row.index, reason: row.unreadable });
   }
   const changedFiles = [...now.keys()].filter((at) => scan.changedFiles.includes(now[at]?.path ?? ""));
-  const { problems, ...findings } = findingsOf(session, { tensors, unreadable, changedFiles }, false);
+  const { problems, ...findings } = findingsOfRead(session, { tensors, unreadable, changedFiles }, false);
   const message = "The values are as an earlier scan of the same files found them; they were not read again.";
   return { ...findings, problems: [...problems, { severity: "info", code: "FromScan", message, file }] };
 }
