@@ -45,18 +45,22 @@ async function readHeaderOnly(path: string): Promise<void> {
 /** The other side of `measureOpening`: runs in a process of its own. */
 export async function measureFirstOpening(path: string, what: string): Promise<void> {
   const before = process.memoryUsage.rss();
+  const used = process.cpuUsage();
   let tensors = 0;
   const ms = await timeOf(async () => {
     if (what === "reference") await readHeadersOnly(path);
     else tensors = (await openCheckpoint(nodeFiles, path)).tensors.length;
   });
   const grownMb = (process.resourceUsage().maxRSS * 1024 - before) / 1e6;
-  process.send?.({ ms, grownMb, tensors });
+  const { user, system } = process.cpuUsage(used);
+  process.send?.({ ms, grownMb, processorMs: (user + system) / 1000, tensors });
 }
 
 export interface Answer {
   readonly ms: number;
   readonly grownMb: number;
+  /** Of all its threads, however busy the machine is with others. */
+  readonly processorMs: number;
   readonly tensors: number;
 }
 

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { benchDistributed } from "./distributed";
 import { formatMs, printTable } from "./measure";
 import { benchNumbers, memoryRun } from "./numbers";
 import { measureFirstOpening, measureOpening } from "./openBench";
@@ -24,6 +25,8 @@ async function bench(rounds: number): Promise<void> {
   await benchTable(models.deepSeek, rounds);
   console.log("");
   await benchNumbers(5, 1024);
+  console.log("");
+  await benchDistributed(Math.min(rounds, 5), 2048);
   console.log("");
   await benchTorch(fileURLToPath(import.meta.url), folder, Math.min(rounds, 3));
 }

@@ -1,7 +1,7 @@
 import { finishNumbers } from "../../core/analysis/finishNumbers";
 import { encodingKey, encodingOf } from "../../core/analysis/numberEncoding";
 import { mergePartial, type PartialNumbers } from "../../core/analysis/tensorMeasurer";
-import { firstElement, lastElement } from "../../core/tensors/assembly";
+import { firstElement, lastElement, placeCount } from "../../core/tensors/assembly";
 import { elementBytesOf } from "../../core/tensors/dtype";
 import type { Extent } from "../../core/tensors/plainExtent";
 import type { Tensor } from "../../core/tensors/tensor";
@@ -54,7 +54,8 @@ export class JoinedPlan {
     let steps: JoinedStep[] = [];
     let bytes = 0;
     let parts = 0;
-    for (const placed of this.placed) {
+    for (const each of this.placed) {
+      const placed = this.hash ? each : inOrderOfPieces(each);
       for (const range of ranges(placed, this.hash)) {
         const joined = joinedOfPiece(placed, range.piece, (fileIndex) => paths.add(fileIndex));
         steps.push({ ...range, piece: { ...range.piece, joined } });
@@ -97,6 +98,24 @@ export class JoinedPlan {
     if (whole === undefined || key === undefined) return;
     this.listener.onMeasured(index, { numbers: finishNumbers(whole, encodingOf(key)), ...hash });
   }
+}
+
+/**
+ * The same values one piece after the other: their numbers do not depend on the order, and each piece is then read in
+ * one go, where the columns of a row may lie in as many files as there are processes. Pieces that may overlap stay
+ * where they are, which shows it.
+ */
+function inOrderOfPieces(placed: PlacedAssembly): PlacedAssembly {
+  const { tensor, pieces } = placed;
+  if (tensor.assembly?.isUnchecked === true) return placed;
+  let first = 0;
+  const laid = pieces.map(({ place, ...piece }): PlacedPiece => {
+    const count = placeCount(place);
+    const flat = { ...piece, place: { kind: "flat" as const, first, count } };
+    first += count;
+    return flat;
+  });
+  return { ...placed, tensor: { ...tensor, shape: [first] }, pieces: laid };
 }
 
 function* ranges({ index, tensor }: PlacedAssembly, hash: boolean): Generator<JoinedStep> {

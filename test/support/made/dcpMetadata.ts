@@ -64,6 +64,8 @@ export function dcpMetadata({ tensors }: MetadataText): Uint8Array {
 class PickleText {
   private bytes = new Uint8Array(1024);
   private length = 0;
+  /** What was named before is fetched from the memo. */
+  private readonly globals = new Map<string, number>();
 
   constructor() {
     this.put(0x80, 2);
@@ -79,9 +81,12 @@ class PickleText {
     this.put(0x58, ...littleEndian(bytes.length, 4), ...bytes);
   }
 
-  /** As `LONG1`, which takes any. */
+  /** As Python writes it: in one byte, in two, in four, or as a `LONG1`, which takes any. */
   number(value: number): void {
-    this.put(0x8a, 8, ...littleEndian(value, 8));
+    if (value >= 0 && value < 256) this.put(0x4b, value);
+    else if (value >= 0 && value < 65_536) this.put(0x4d, ...littleEndian(value, 2));
+    else if (value >= 0 && value < 2 ** 31) this.put(0x4a, ...littleEndian(value, 4));
+    else this.put(0x8a, 8, ...littleEndian(value, 8));
   }
 
   numbers(values: readonly number[]): void {
@@ -114,7 +119,14 @@ class PickleText {
   }
 
   global(module: string, name: string): void {
-    this.put(0x63, ...new TextEncoder().encode(`${module}\n${name}\n`));
+    const text = `${module}\n${name}\n`;
+    const known = this.globals.get(text);
+    if (known !== undefined) {
+      this.put(0x68, known);
+      return;
+    }
+    this.put(0x63, ...new TextEncoder().encode(text), 0x71, this.globals.size);
+    this.globals.set(text, this.globals.size);
   }
 
   object(module: string, name: string, state: () => void): void {

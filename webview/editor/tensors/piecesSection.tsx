@@ -64,7 +64,7 @@ function Unreadable({ page }: { readonly page: PiecePage }) {
   return (
     <p class="verdict">
       <Icon name="error" class="error" label="Cannot be read whole" />
-      <span>{`Cannot be read whole. ${safeText(page.unreadable)} The other rows can be read.`}</span>
+      <span>{`Cannot be read: ${safeText(page.unreadable)}`}</span>
     </p>
   );
 }
@@ -76,11 +76,12 @@ function PieceTable({ model, rows }: { readonly model: EditorModel; readonly row
     <table class="plain-table pieces-table" aria-label="Pieces of the tensor">
       <thead>
         <tr>
+          {hasRanks && (
+            <th scope="col" class="pieces-rank">
+              Rank
+            </th>
+          )}
           <th scope="col">Place</th>
-          {hasRanks && <th scope="col">Rank</th>}
-          <th scope="col" class="cell-end">
-            Elements
-          </th>
           <th scope="col">File</th>
         </tr>
       </thead>
@@ -89,10 +90,11 @@ function PieceTable({ model, rows }: { readonly model: EditorModel; readonly row
           const file = files.find(({ name }) => name === piece.file);
           return (
             <tr key={`${index} ${piece.place}`}>
-              <th scope="row">{piece.place}</th>
               {hasRanks && <td>{safeText(piece.rank ?? "")}</td>}
-              <td class="cell-end number">{formatCount(piece.elements)}</td>
-              <td class="pieces-file">
+              <th scope="row" title={plural(piece.elements, "element")}>
+                {piece.place}
+              </th>
+              <td>
                 {piece.absent !== undefined ? (
                   <span>
                     <Icon name="error" class="error" label="Not there" /> {safeText(piece.absent)}
