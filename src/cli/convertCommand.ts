@@ -14,7 +14,7 @@ const parts = ["model", "optimizer", "all"] as const;
 
 export const convertCommand = defineCommand({
   usage:
-    "convert SRC --to safetensors --out PATH [--dtype f32|f16|bf16] [--only model|optimizer|all] [--without optimizer] [--max-shard-size 5GB] [--dry-run] [--replace] [--json]\n  checkpoint-explorer convert ADAPTER --to peft|kohya|diffusers|mlx --out PATH [--rank N | --energy SHARE] [--base MODEL] [--dtype D] [--dry-run] [--replace] [--json]",
+    "convert SRC --to safetensors --out PATH [--dtype f32|f16|bf16] [--only model|optimizer|all] [--without optimizer] [--rename FROM=TO] [--metadata KEY=VALUE] [--max-shard-size 5GB] [--dry-run] [--replace] [--json]\n  checkpoint-explorer convert ADAPTER --to peft|kohya|diffusers|mlx --out PATH [--rank N | --energy SHARE] [--base MODEL] [--dtype D] [--dry-run] [--replace] [--json]",
   options: {
     ...jsonFlag,
     ...modelFlags,
@@ -24,6 +24,8 @@ export const convertCommand = defineCommand({
     rank: { type: "string" },
     energy: { type: "string" },
     base: { type: "string" },
+    rename: { type: "string", multiple: true },
+    metadata: { type: "string", multiple: true },
   },
   async run(paths, values) {
     const path = onePath(paths);
@@ -38,8 +40,12 @@ export const convertCommand = defineCommand({
     const only = parts.find((part) => part === (values.only ?? "model"));
     if (only === undefined) throw new UsageError(`--only takes ${parts.join(", ")}, not "${values.only}".`);
     const { dtype, maxShardBytes, replace } = readModelFlags(values);
+    const renames = (values.rename ?? [])
+      .map((text) => pairOf("rename", text))
+      .map(([from, to]) => ({ from, to }));
+    const metadata = new Map((values.metadata ?? []).map((text) => pairOf("metadata", text)));
+    const options = { only, renames, metadata, ...(dtype === undefined ? {} : { dtype }) };
     const source = await CheckpointSession.open(nodeFiles, resolve(path), noUserStage);
-    const options = { only, ...(dtype === undefined ? {} : { dtype }) };
     if (values["dry-run"]) {
       const plan = await planConversion(source, options);
       return values.json
@@ -53,3 +59,9 @@ export const convertCommand = defineCommand({
       : { failed: false, text: convertText(converted) };
   },
 });
+
+function pairOf(option: string, text: string): readonly [string, string] {
+  const at = text.indexOf("=");
+  if (at > 0) return [text.slice(0, at), text.slice(at + 1)];
+  throw new UsageError(`--${option} takes two texts with = between them, not "${text}".`);
+}

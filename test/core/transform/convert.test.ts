@@ -162,6 +162,38 @@ describe("a model converted to safetensors", () => {
     );
   });
 
+  test("gets other names by rules, and the metadata that are asked for", async () => {
+    const source = writeModel("names.safetensors", { "model.a.weight": [1], "model.a.bias": [2], head: [3] });
+    const { path } = await converted(source, "renamed.safetensors", {
+      only: "model",
+      renames: [
+        { from: "model.*.bias", to: "*.b" },
+        { from: "model.", to: "net." },
+      ],
+      metadata: new Map([
+        ["author", "me"],
+        ["format", ""],
+      ]),
+    });
+    expect(await valuesOf(path)).toEqual(
+      new Map([
+        ["net.a.weight", [1]],
+        ["a.b", [2]],
+        ["head", [3]],
+      ]),
+    );
+    expect((await openSession(path)).checkpoint.metadata).toEqual(new Map([["author", "me"]]));
+    // What was said of a safetensors file stays said.
+    await converted(path, "again.safetensors", { only: "model" });
+    const { checkpoint } = await openSession(join(folder, "again.safetensors"));
+    expect(checkpoint.metadata.get("author")).toBe("me");
+    const refused = (from: string, to: string) =>
+      expect(converted(source, "no.safetensors", { only: "model", renames: [{ from, to }] })).rejects;
+    await refused("nothing.", "x").toThrow(/No tensor has a name/);
+    await refused("model.a.*", "same").toThrow(/Two tensors would be called same/);
+    await refused("head", "").toThrow(/no name/);
+  });
+
   test("never replaces its source", async () => {
     const source = writeModel("self.safetensors", { w: [1] });
     const refused = converted(source, "self.safetensors", { only: "model" });

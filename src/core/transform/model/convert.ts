@@ -13,6 +13,7 @@ import { carriedFiles } from "./carriedFiles";
 import { type CastCost, castPieces, noCost, storedPieces } from "./castPieces";
 import type { ConfigChange } from "./editConfig";
 import type { OutputTensor } from "./modelOutput";
+import { renamedTensors, type TensorRename } from "./renameTensors";
 import { byteSizeOf } from "./shards";
 import { type ModelTarget, type WrittenModel, writeModel } from "./writeModel";
 
@@ -21,6 +22,9 @@ export interface ConvertOptions {
   readonly dtype?: WritableDtype;
   /** What is written of a file that holds more than a model. */
   readonly only: "model" | "optimizer" | "all";
+  readonly renames?: readonly TensorRename[];
+  /** Texts of the file's `__metadata__` that are set; an empty one is left out. Those of a safetensors file are kept. */
+  readonly metadata?: ReadonlyMap<string, string>;
 }
 
 export interface ConvertRequest extends ModelTarget {
@@ -59,7 +63,7 @@ export interface Converted extends WrittenModel {
  */
 export async function planConversion(
   session: CheckpointSession,
-  { dtype, only }: ConvertOptions,
+  { dtype, only, renames }: ConvertOptions,
 ): Promise<ConvertPlan> {
   const { tensors, name: file } = session.checkpoint;
   const chosen = chooseTensors(session, only);
@@ -70,7 +74,7 @@ export async function planConversion(
   const belonging = new Set(packed.flatMap((tensor) => tensor.packed?.stored ?? []));
   const kept = new Map<string, string>();
   const tied: [string, string][] = [];
-  const planned: PlannedTensor[] = [];
+  const found: PlannedTensor[] = [];
   for (const { tensor, name } of chosen) {
     const place = placeOf(tensor);
     const known = place === undefined ? undefined : kept.get(place);
@@ -80,8 +84,8 @@ export async function planConversion(
     }
     if (place !== undefined) kept.set(place, name);
     const unpacked = unpackedOf.get(tensor);
-    if (unpacked !== undefined) planned.push(await plan(session, unpacked.name, unpacked, dtype));
-    else if (!belonging.has(tensor)) planned.push(await plan(session, name, tensor, dtype));
+    if (unpacked !== undefined) found.push(await plan(session, unpacked.name, unpacked, dtype));
+    else if (!belonging.has(tensor)) found.push(await plan(session, name, tensor, dtype));
   }
   const isChosen = new Set(chosen.map(({ tensor }) => tensor));
   for (const tensor of tensors) {
@@ -89,6 +93,11 @@ export async function planConversion(
     const known = place === undefined ? undefined : kept.get(place);
     if (known !== undefined) tied.push([tensor.name, known]);
   }
+  const names = renamedTensors(
+    found.map(({ name }) => name),
+    renames ?? [],
+  );
+  const planned = found.map((each, at) => ({ ...each, name: names[at] as string }));
   refuseDoubles(planned);
   if (planned.length === 0) {
     const what = only === "all" ? "tensor" : only;
@@ -125,6 +134,7 @@ export async function convert(request: ConvertRequest): Promise<Converted> {
   const read: ReadTensorRange = (tensor, offset, length, signal) =>
     reader.readRange(tensor, offset, length, signal);
   const output = {
+    metadata: metadataOf(source, options),
     tensors: made.tensors.map((planned) => outputOf(planned, read, cost)),
     carried: carriedFiles(source.folder, configChange(made, options.dtype)),
   };
@@ -156,6 +166,23 @@ function stageText(
     method: { name: "convert", only, ...(dtype === undefined ? {} : { dtype }) },
   };
   return stageFileText(provenance, path);
+}
+
+/** Hashes of the old contents would be wrong. */
+const hashKeys = ["sshs_model_hash", "sshs_legacy_hash"];
+
+function metadataOf(
+  { checkpoint }: CheckpointSession,
+  { metadata: given = new Map() }: ConvertOptions,
+): ReadonlyMap<string, string> {
+  const metadata = new Map(checkpoint.format === "safetensors" ? checkpoint.metadata : []);
+  for (const key of hashKeys) metadata.delete(key);
+  metadata.set("format", "pt");
+  for (const [key, value] of given) {
+    if (value === "") metadata.delete(key);
+    else metadata.set(key, value);
+  }
+  return metadata;
 }
 
 /** Undefined where the weights are as the configuration says. */

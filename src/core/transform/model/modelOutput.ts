@@ -20,4 +20,6 @@ export interface CarriedFile {
 export interface ModelOutput {
   readonly tensors: readonly OutputTensor[];
   readonly carried: readonly CarriedFile[];
+  /** `__metadata__` of every file; that it is torch's where not said. */
+  readonly metadata?: ReadonlyMap<string, string>;
 }

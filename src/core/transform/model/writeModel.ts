@@ -43,7 +43,7 @@ export interface WrittenModel {
 /** What may lie in a folder that is replaced. */
 const stageName = "checkpoint-stage.json";
 /** What transformers asks of a file before it loads it. */
-const metadata: ReadonlyMap<string, string> = new Map([["format", "pt"]]);
+const usualMetadata: ReadonlyMap<string, string> = new Map([["format", "pt"]]);
 const readBackBytes = 1024 * 1024;
 
 /**
@@ -129,7 +129,7 @@ async function writeShard(
 ): Promise<ReadonlyMap<string, string>> {
   const total = output.tensors.reduce((sum, tensor) => sum + byteSizeOf(tensor), 0);
   const sums = new Map<string, string>();
-  const writer = new SafetensorsWriter(file, tensors, metadata);
+  const writer = new SafetensorsWriter(file, tensors, output.metadata ?? usualMetadata);
   let done = doneBefore;
   try {
     for (const tensor of tensors) {
