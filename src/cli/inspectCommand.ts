@@ -6,6 +6,7 @@ import { failedReport, hasReadingErrors, inspectReport } from "../core/report/in
 import { inspectText } from "../core/report/reportText";
 import { runFolderReport, runFolderText } from "../core/report/runFolder";
 import { CheckpointSession } from "../core/session/checkpointSession";
+import { sampledFindings } from "../core/session/sampledValues";
 import { nodeFiles } from "../worker/nodeFiles";
 import { findInTensors } from "../worker/numbers/findInTensors";
 import { baseSearch } from "./baseSearch";
@@ -33,10 +34,13 @@ export const inspectCommand = defineCommand({
       };
     }
     const failed = hasReadingErrors(session);
-    const ofBase = await baseProblems(nodeFiles, session, baseSearch());
+    const besides = [
+      ...(await sampledFindings(session)),
+      ...(await baseProblems(nodeFiles, session, baseSearch())),
+    ];
     if (!json && !stats && !sha256) {
       const lora = await session.lora();
-      const summary = { ...session.summary(), problems: mergeProblems(await session.health(), ofBase) };
+      const summary = { ...session.summary(), problems: mergeProblems(await session.health(), besides) };
       const resume = await session.resume();
       const text = inspectText(summary, session.checkpoint.tensors, lora, resume, {
         parts: session.parts(),
@@ -45,7 +49,7 @@ export const inspectCommand = defineCommand({
       return { failed, text };
     }
     const values = await findInTensors(session, { stats, sha256, ofCodes: codes });
-    const report = await inspectReport(path, session, values, { showSecrets, ofBase });
+    const report = await inspectReport(path, session, values, { showSecrets, besides });
     return { failed: failed || values.problems.length > 0, report };
   },
   failure: (paths, problem) => failedReport(paths[0] ?? "", problem),

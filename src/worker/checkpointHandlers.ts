@@ -9,6 +9,7 @@ import { ChartedRun } from "../core/runs/merge/chartedRun";
 import { LogStore } from "../core/runs/merge/logStore";
 import { CheckpointSession } from "../core/session/checkpointSession";
 import { partSettings } from "../core/session/partSettings";
+import { sampledFindings } from "../core/session/sampledValues";
 import { outputFormatFor } from "../core/transform/outputNames";
 import { reductionProblem } from "../core/transform/reductionRefusal";
 import type { Handlers } from "../protocol/channel";
@@ -92,7 +93,7 @@ export function checkpointHandlers(
         { given: chosen, roots, hubFolders: hubFolders() },
         signal,
       );
-      return mergeProblems(found, ofBase);
+      return mergeProblems([...found, ...(await sampledFindings(session, signal))], ofBase);
     },
   };
 }

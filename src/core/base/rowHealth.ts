@@ -36,7 +36,7 @@ export async function rowHealth(
     const session = await CheckpointSession.open(limited(), path, () => undefined, signal);
     const told = await session.health(signal, false);
     found.push(...told.filter(({ severity, code }) => severity !== "info" && !ofSettings.has(code)));
-    if (!found.some(isReadingError)) found.push(...(await valuesOf(session, signal)));
+    if (!found.some(isReadingError)) found.push(...(await sampledFindings(session, signal)));
     found.push(...(await baseProblems(limited(), session, search, signal)));
   } catch (error) {
     signal?.throwIfAborted();
@@ -45,13 +45,4 @@ export async function rowHealth(
     if (!(error instanceof ReadLimitError || error instanceof CheckpointError)) throw error;
   }
   return found.sort(compareProblems).slice(0, maxRowProblems);
-}
-
-async function valuesOf(session: CheckpointSession, signal?: AbortSignal): Promise<readonly Problem[]> {
-  const reader = session.tensorReader();
-  try {
-    return await sampledFindings(session, reader, signal);
-  } finally {
-    await reader.close();
-  }
 }

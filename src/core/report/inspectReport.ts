@@ -16,7 +16,7 @@ import type { ValueFindings } from "./valueFindings";
 export interface InspectOptions {
   readonly showSecrets: boolean;
   /** What is wrong between an adapter and its base model, where that was looked at. */
-  readonly ofBase?: readonly Problem[];
+  readonly besides?: readonly Problem[];
 }
 
 /**
@@ -27,7 +27,7 @@ export async function inspectReport(
   path: string,
   session: CheckpointSession,
   values: ValueFindings,
-  { showSecrets, ofBase = [] }: InspectOptions,
+  { showSecrets, besides = [] }: InspectOptions,
 ) {
   const shown = (settings: unknown) => (showSecrets ? settings : maskSecretsOf(settings));
   const summary = session.summary();
@@ -66,7 +66,7 @@ export async function inspectReport(
       : { stage: { name: session.stage.stage, source: session.stage.source } }),
     ...importsReport(session),
     resume: await session.resume(),
-    problems: [...mergeProblems(await session.health(), ofBase), ...values.problems],
+    problems: [...mergeProblems(await session.health(), besides), ...values.problems],
   };
 }
 

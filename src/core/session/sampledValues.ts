@@ -1,6 +1,6 @@
 import type { Adapter } from "../adapter/adapter";
 import { type TensorReader, UnreadableTensorError } from "../checkpoint/tensorReader";
-import type { Problem } from "../problem/problem";
+import { isReadingError, type Problem } from "../problem/problem";
 import { elementCount, type Tensor } from "../tensors/tensor";
 import { plural } from "../text/quantities";
 import { quote } from "../text/quote";
@@ -24,6 +24,20 @@ const maxWholeBytes = 512 * 1024;
  * nothing of a large file.
  */
 export async function sampledFindings(
+  session: CheckpointSession,
+  signal?: AbortSignal,
+): Promise<readonly Problem[]> {
+  // Of a cut file not every tensor has bytes: that is told already, and worse than what they hold.
+  if (session.checkpoint.problems.some(isReadingError)) return [];
+  const reader = session.tensorReader();
+  try {
+    return await findingsOf(session, reader, signal);
+  } finally {
+    await reader.close();
+  }
+}
+
+async function findingsOf(
   session: CheckpointSession,
   reader: TensorReader,
   signal?: AbortSignal,
