@@ -13,6 +13,7 @@ import { createLog } from "./host/log";
 import { BaseModels } from "./host/make/baseModels";
 import { makeViewType } from "./host/make/makePanel";
 import { MakePanels } from "./host/make/makePanels";
+import { ReportDocuments } from "./host/make/reportDocuments";
 import { SnapshotMaker } from "./host/make/snapshotMaker";
 import { ChartMemory } from "./host/runs/chartMemory";
 import { LiveRuns } from "./host/runs/liveRuns";
@@ -55,7 +56,7 @@ export function activate(context: vscode.ExtensionContext): void {
     open: openPath,
     pickRuns: (exclude) => pickRuns(runs, exclude, "Chart which runs together?"),
   });
-  const comparePanels = new ComparePanels({
+  const comparePanels: ComparePanels = new ComparePanels({
     extensionUri,
     worker,
     log,
@@ -66,11 +67,15 @@ export function activate(context: vscode.ExtensionContext): void {
     baseModels,
     setStage: (path) => askStage(stages, [path]),
     onStagesChanged: stages.onDidChange,
+    reveal: (path) => revealCheckpoint(runsTree, runsView, path),
+    compare: (paths) => comparePanels.open(paths),
   });
   const runsTree = new RunsTree(runs, sorting, scans);
   const runsView = createRunsView(runsTree, { sorting, runs, visibility, runPanels });
+  const reports = new ReportDocuments();
   const makePanels = new MakePanels({
     extensionUri,
+    reports,
     worker,
     maker,
     baseModels,
@@ -83,6 +88,7 @@ export function activate(context: vscode.ExtensionContext): void {
   subscriptions.push(
     worker,
     maker,
+    reports.register(),
     stages,
     scans,
     visibility,

@@ -12,16 +12,27 @@ import { nodeFiles } from "../worker/nodeFiles";
 import { defaultThreads } from "../worker/numbers/findInTensors";
 import { NumbersPool } from "../worker/numbers/numbersPool";
 import { defineCommand, jsonFlag } from "./command";
+import { compareGraph } from "./compareGraph";
 import { UsageError } from "./usageError";
 
 /** Where a line that tells how far it is may be drawn again and again; undefined where nobody looks. */
 const terminal = process.stderr.isTTY ? process.stderr : undefined;
 
 export const compareCommand = defineCommand({
-  usage: "compare A B [C …] [--json] [--no-values]",
+  usage: "compare A B [C …] [--graph] [--json] [--no-values]",
   // Without values, only names, shapes and dtypes are compared.
-  options: { ...jsonFlag, "no-values": { type: "boolean", default: false } },
-  async run(paths, { json, "no-values": noValues }) {
+  options: {
+    ...jsonFlag,
+    "no-values": { type: "boolean", default: false },
+    // Where they come from, in place of how they differ; of one folder all its runs.
+    graph: { type: "boolean", default: false },
+  },
+  async run(paths, { json, "no-values": noValues, graph }) {
+    if (graph && paths.length > 0)
+      return compareGraph(
+        paths.map((path) => resolve(path)),
+        json,
+      );
     if (paths.length < 2) throw new UsageError("compare needs two or more checkpoints.");
     const absolute = paths.map((path) => resolve(path));
     const comparison = await Comparison.compute(nodeFiles, absolute, () => undefined, { pairing: "all" });

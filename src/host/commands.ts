@@ -81,6 +81,15 @@ export function registerCommands(services: CommandServices): vscode.Disposable[]
       const run = isNode(target) && "run" in target ? target.run : await pickRun(runs, "Follow which run?");
       if (run !== undefined) comparePanels.openTimeline(run.name, followedPathsOf(run));
     },
+    lineage: async (target) => {
+      const run = runOf(target) ?? (await pickRun(runs, "Lineage of which run?"));
+      const readable = run?.checkpoints.filter(({ mainFile }) => mainFile !== undefined) ?? [];
+      if (run !== undefined)
+        comparePanels.openLineage(
+          run.name,
+          readable.map(({ path }) => path),
+        );
+    },
     // Called on a row outside the selection, VS Code passes that row alone; the words mean the selection.
     compareSelected: (target, selection) =>
       comparePanels.open(

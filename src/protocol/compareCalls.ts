@@ -1,5 +1,6 @@
 import type { CompareModuleDetail, CompareView, ModulePairDetail } from "../core/compare/compareView";
 import type { Timeline } from "../core/compare/timeline";
+import type { Lineage } from "../core/stage/lineage";
 import type { UserStages } from "./checkpointCalls";
 
 /** What the worker answers about snapshots side by side. */
@@ -15,6 +16,8 @@ export interface CompareCalls {
     readonly userStages: UserStages;
     readonly threads: number;
   }): Timeline;
+  /** Where snapshots come from, by what their files say. */
+  lineage(params: { readonly paths: readonly string[]; readonly userStages: UserStages }): Lineage;
   compareModule(params: { readonly handle: number; readonly module: string }): CompareModuleDetail;
   /** `a` and `b` are indexes of snapshots. Undefined where one of them has no update to compare. */
   comparePair(params: {

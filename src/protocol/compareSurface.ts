@@ -1,5 +1,6 @@
 import type { BaseComparison } from "../core/base/baseWeights";
 import type { Timeline, TimelineMetric } from "../core/compare/timeline";
+import type { Lineage } from "../core/stage/lineage";
 import type { IntruderReport } from "../core/update/intruders";
 import type { CallProgress } from "./channel";
 import type { CompareCalls } from "./compareCalls";
@@ -28,6 +29,14 @@ export interface CompareHostCalls extends DiffHostCalls {
   readonly moduleDetail: PageCall<CompareCalls, "compareModule">;
   /** Any two columns, of which `moduleDetail` has only those with the first and with the left neighbour. */
   readonly modulePair: PageCall<CompareCalls, "comparePair">;
+  /** The page to begin with, in a panel that was opened for it. */
+  startPage(params: null): "lineage" | undefined;
+  /** Where the columns come from; of a panel that follows a run, all its checkpoints. */
+  lineage(params: null): Lineage;
+  /** Selects a snapshot in Training Runs. */
+  reveal(params: { readonly path: string }): void;
+  /** Compares two snapshots in a panel of their own. */
+  compareApart(params: { readonly paths: readonly string[] }): void;
   /** The columns from left to right; the first is what the others are compared with. */
   arrange(params: { readonly paths: readonly string[] }): void;
   /** Asks the user for snapshots to add. */

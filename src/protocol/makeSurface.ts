@@ -42,8 +42,8 @@ export interface MakeHostCalls {
   again(params: null): void;
   open(params: { readonly path: string }): void;
   compare(params: { readonly paths: readonly string[] }): void;
-  /** Shows a report as a document of its own. */
-  showReport(params: { readonly text: string }): void;
+  /** Shows a report as a document of its own, under that name. */
+  showReport(params: { readonly name: string; readonly text: string }): void;
   /** Selects a snapshot in Training Runs. */
   reveal(params: { readonly path: string }): void;
 }

@@ -1,6 +1,7 @@
 import { Comparison } from "../core/compare/comparison";
 import { computeTimeline, inStepOrder } from "../core/compare/computeTimeline";
 import { openSnapshots } from "../core/compare/openSnapshots";
+import { readLineage } from "../core/compare/readLineage";
 import type { Handlers } from "../protocol/channel";
 import type { CompareCalls } from "../protocol/compareCalls";
 import type { AnalysisPool } from "./analysisPool";
@@ -40,6 +41,8 @@ export function compareHandlers(
         }),
       );
     },
+    lineage: ({ paths, userStages }, signal) =>
+      readLineage(nodeFiles, paths, stageLookup(userStages), signal),
     compareModule: ({ handle, module }, signal) => comparisons.get(handle).moduleDetail(module, signal),
     comparePair: ({ handle, module, a, b }, signal) =>
       comparisons.get(handle).modulePair(module, a, b, signal),

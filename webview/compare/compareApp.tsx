@@ -1,6 +1,8 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { CompareView } from "../../src/core/compare/compareView";
+import type { Lineage } from "../../src/core/stage/lineage";
+import { isBranched } from "../../src/core/stage/lineageLayout";
 import { plural } from "../../src/core/text/quantities";
 import type { CompareState } from "../../src/protocol/compareSurface";
 import { PageShell } from "../shell/pageShell";
@@ -10,13 +12,15 @@ import { lazyPart, loadWhenIdle, OnceLoaded } from "../ui/lazyPart";
 import { NameColumn } from "../ui/names/nameColumn";
 import { safeText } from "../ui/safeText";
 import { SplitPane } from "../ui/splitPane";
-import { Banner, Empty, ErrorState } from "../ui/states";
+import { Banner, Empty, ErrorState, Loading } from "../ui/states";
 import { columnWidths, fittingMetrics, narrowestColumn, wantedNameWidth } from "./columnWidths";
 import { knownMetrics } from "./compareMetrics";
 import type { CompareModel } from "./compareModel";
+import { type ComparePageId, comparePageIds } from "./compareViewState";
 import { diffPartWidths } from "./diff/diffPartWidths";
 import { DiffSection } from "./diff/diffSection";
 import { HeatSection } from "./heat/heatSection";
+import { LineageView } from "./lineage/lineageView";
 import { metricWidths } from "./metricWidths";
 import { isColumnSort } from "./modules/moduleRows";
 import { ModuleSection } from "./modules/moduleSection";
@@ -31,6 +35,12 @@ const timelineView = lazyPart(async () => (await import("./timeline/timelineView
 const moduleDetailPane = lazyPart(async () => (await import("./detail/moduleDetailPane")).ModuleDetailPane);
 const diffPane = lazyPart(async () => (await import("./diff/diffPane")).DiffPane);
 
+const pageTitles: Readonly<Record<ComparePageId, string>> = {
+  timeline: "Timeline",
+  comparison: "Comparison",
+  lineage: "Lineage",
+};
+
 export interface CompareAppProps {
   readonly model: CompareModel;
   readonly timeline: TimelineModel;
@@ -42,7 +52,7 @@ export function CompareApp({ model, timeline }: CompareAppProps) {
   const { page } = model.viewState.value;
   const choice = (
     <fieldset class="segments" aria-label="Page">
-      {(["timeline", "comparison"] as const).map((each) => (
+      {comparePageIds.map((each) => (
         <button
           key={each}
           type="button"
@@ -50,7 +60,7 @@ export function CompareApp({ model, timeline }: CompareAppProps) {
           aria-pressed={page === each}
           onClick={() => model.change({ page: each })}
         >
-          {each === "timeline" ? "Timeline" : "Comparison"}
+          {pageTitles[each]}
         </button>
       ))}
     </fieldset>
@@ -60,7 +70,7 @@ export function CompareApp({ model, timeline }: CompareAppProps) {
     <main class="page">
       <header class="compare-header">
         <h1>
-          <strong>Timeline</strong>{" "}
+          <strong>{pageTitles[page]}</strong>{" "}
           <span class="dim">{plural(timeline.paths.value.length, "checkpoint")}</span>
         </h1>
         {choice}
@@ -68,10 +78,26 @@ export function CompareApp({ model, timeline }: CompareAppProps) {
           <Icon name="refresh" />
         </Button>
       </header>
-      <OnceLoaded part={timelineView}>
-        {(TimelineView) => <TimelineView model={model} timeline={timeline} />}
-      </OnceLoaded>
+      {page === "timeline" ? (
+        <OnceLoaded part={timelineView}>
+          {(TimelineView) => <TimelineView model={model} timeline={timeline} />}
+        </OnceLoaded>
+      ) : (
+        <LineagePage model={model} />
+      )}
     </main>
+  );
+}
+
+/** Where all checkpoints of the run come from. */
+function LineagePage({ model }: { readonly model: CompareModel }) {
+  const lineage = model.lineage.lineage.value;
+  return lineage === undefined ? (
+    <Loading label="Reading where the checkpoints come from…" />
+  ) : (
+    <div class="lineage-page">
+      <LineageView host={model.host} lineage={lineage} view={model.view.value} />
+    </div>
   );
 }
 
@@ -196,6 +222,11 @@ function Comparison({ model, view }: ViewProps) {
   );
 }
 
+/** A track of stages has neither branches nor gaps. */
+function isMoreThanTrack(lineage: Lineage): boolean {
+  return isBranched(lineage) || lineage.nodes.some(({ status }) => status === "missing");
+}
+
 /** Everything that scrolls together: what is said of the snapshots, then of their modules, in the same columns. */
 function Tables({ model, view }: ViewProps) {
   const scroller = useRef<HTMLDivElement>(null);
@@ -214,6 +245,7 @@ function Tables({ model, view }: ViewProps) {
     observer.observe(element);
     return () => observer.disconnect();
   }, []);
+  const lineage = model.lineage.lineage.value;
   const { metrics: chosen, fit, sort } = model.viewState.value;
   const count = view.columns.length;
   const known = useMemo(() => new Set(knownMetrics(view)), [view]);
@@ -251,7 +283,11 @@ function Tables({ model, view }: ViewProps) {
     >
       <div class="compare-content" style={{ "--room": `${room}px`, "--name-width": `${widths.name}px` }}>
         <CompareLead model={model} view={view} />
-        <StageTrack model={model} view={view} widths={widths} />
+        {lineage !== undefined && isMoreThanTrack(lineage) ? (
+          <LineageView host={model.host} lineage={lineage} view={view} />
+        ) : (
+          <StageTrack model={model} view={view} widths={widths} />
+        )}
         <SnapshotTable model={model} columns={view.columns} widths={widths} />
         {view.modules.length > 0 && (
           <HeatSection model={model} view={view} widths={widths} scroller={scroller} />

@@ -9,6 +9,7 @@ import { arrangedView } from "./arrangedView";
 import type { CompareViewState, HeatChoice } from "./compareViewState";
 import { SnapshotBases } from "./detail/snapshotBases";
 import { DiffModel } from "./diff/diffModel";
+import { LineageModel } from "./lineage/lineageModel";
 
 export type CompareHost = Channel<ComparePageCalls, CompareHostCalls>;
 
@@ -48,6 +49,8 @@ export class CompareModel extends PageModel<CompareState> {
   /** The snapshots and the weights that their updates are added to. */
   readonly bases: SnapshotBases;
 
+  readonly lineage: LineageModel;
+
   /** Not a signal: nothing is drawn differently for it. */
   scroll: CompareViewState["scroll"];
   onScroll: () => void = () => {};
@@ -72,6 +75,7 @@ export class CompareModel extends PageModel<CompareState> {
     this.viewState = signal(viewState);
     this.diff = new DiffModel(host);
     this.bases = new SnapshotBases(host);
+    this.lineage = new LineageModel(host);
     this.scroll = viewState.scroll;
   }
 
@@ -123,6 +127,7 @@ export class CompareModel extends PageModel<CompareState> {
     this.computed = view;
     this.view.value = view;
     this.bases.forget();
+    void this.lineage.load();
     void this.diff.open(view.columns.map(({ path }) => path));
     this.askForDetail(0);
   }

@@ -34,6 +34,10 @@ export interface FollowChoice {
   readonly table: boolean;
 }
 
+/** The pages of a panel that was opened on a run. */
+export const comparePageIds = ["timeline", "comparison", "lineage"] as const;
+export type ComparePageId = (typeof comparePageIds)[number];
+
 /** Where the reader is in the comparison; it outlives the page, which is destroyed when its tab is hidden. */
 export interface CompareViewState {
   readonly filter: string;
@@ -58,7 +62,7 @@ export interface CompareViewState {
   /** Spectra of the true change instead of those of ΔW. */
   readonly trueSpectrum: boolean;
   /** What a panel that follows a run shows. */
-  readonly page: "timeline" | "comparison";
+  readonly page: ComparePageId;
   readonly followed: FollowChoice;
   readonly tensorFilter: string;
   readonly tensorStatus: string | undefined;
@@ -98,6 +102,7 @@ export function viewStateFrom(saved: Partial<CompareViewState>): CompareViewStat
     ...saved,
     metrics: metrics.length > 0 ? metrics : startViewState.metrics,
     subset: subsets.some(({ id }) => id === saved.subset) ? (saved.subset as ModuleSubset) : "all",
+    page: comparePageIds.find((page) => page === saved.page) ?? startViewState.page,
     heat: heatFrom(saved.heat),
     followed: followedFrom(saved.followed),
     sort: isSort(saved.sort) ? saved.sort : startViewState.sort,

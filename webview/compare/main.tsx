@@ -25,3 +25,6 @@ model.onScroll = save;
 showPage(<CompareApp model={model} timeline={timeline} />);
 void model.start();
 void timeline.start();
+void host.call("startPage", null).then((page) => {
+  if (page !== undefined && loadState<CompareViewState>("compare").page === undefined) model.change({ page });
+});

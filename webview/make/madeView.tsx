@@ -1,3 +1,4 @@
+import { baseName } from "../../src/core/bytes/paths";
 import type { JobResult, JobTable, ModelJob } from "../../src/core/report/jobs/modelJob";
 import { formatCount, plural } from "../../src/core/text/quantities";
 import { Button } from "../ui/controls";
@@ -40,7 +41,11 @@ export function MadeView({ model, job, result }: MadeViewProps) {
             {job.kind === "merge" ? "Compare with the base" : "Compare with the original"}
           </Button>
         )}
-        <Button onClick={() => model.host.notify("showReport", { text: report })}>Open report</Button>
+        <Button
+          onClick={() => model.host.notify("showReport", { name: `${baseName(path)} report`, text: report })}
+        >
+          Open report
+        </Button>
         <Button onClick={() => model.host.notify("reveal", { path })}>Show in Training Runs</Button>
         <Button onClick={() => model.host.notify("again", null)}>Back to the plan</Button>
       </div>

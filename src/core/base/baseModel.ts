@@ -1,5 +1,5 @@
 import type { Files } from "../bytes/files";
-import { joinPath, parentPath } from "../bytes/paths";
+import { isAbsolutePath, joinPath, parentPath, resolvePath } from "../bytes/paths";
 import { isJsonObject, jsonString } from "../json/parseJson";
 import { mainFile } from "../parts/parts";
 import type { CheckpointSession } from "../session/checkpointSession";
@@ -61,7 +61,7 @@ async function findInHub(
 }
 
 function candidates(folder: string, path: string, roots: readonly string[]): string[] {
-  if (/^(?:[A-Za-z]:)?[\\/]/.test(path)) return [path];
+  if (isAbsolutePath(path)) return [path];
   const above: string[] = [];
   let from = folder;
   for (let level = 0; level < searchedLevels && above.at(-1) !== from; level++) {
@@ -69,17 +69,7 @@ function candidates(folder: string, path: string, roots: readonly string[]): str
     from = parentPath(from);
   }
   const starts = new Set([...above, ...roots]);
-  return [...starts].map((start) => resolveFrom(start, path));
-}
-
-/** `..` and `.` are taken out: a path is compared with others and shown. */
-function resolveFrom(start: string, path: string): string {
-  let result = start;
-  for (const part of path.split(/[\\/]/)) {
-    if (part === "" || part === ".") continue;
-    result = part === ".." ? parentPath(result) : joinPath(result, part);
-  }
-  return result;
+  return [...starts].map((start) => resolvePath(start, path));
 }
 
 async function holdsWeights(files: Files, path: string): Promise<boolean> {

@@ -40,3 +40,18 @@ export function relativePath(folder: string, path: string): string {
   const prefix = folder.endsWith(separatorOf(folder)) ? folder : folder + separatorOf(folder);
   return path.startsWith(prefix) ? path.slice(prefix.length) : path;
 }
+
+export function isAbsolutePath(path: string): boolean {
+  return /^(?:[A-Za-z]:)?[\\/]/.test(path);
+}
+
+/** A relative path as it is meant from a folder, without `..` and `.`: it is compared with others and shown. */
+export function resolvePath(folder: string, path: string): string {
+  if (isAbsolutePath(path)) return path;
+  let result = folder;
+  for (const part of path.split(/[\\/]/)) {
+    if (part === "" || part === ".") continue;
+    result = part === ".." ? parentPath(result) : joinPath(result, part);
+  }
+  return result;
+}

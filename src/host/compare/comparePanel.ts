@@ -34,10 +34,15 @@ export interface CompareServices {
   readonly baseModels: BaseModels;
   setStage(path: string): Promise<boolean>;
   readonly onStagesChanged: vscode.Event<void>;
+  /** Selects a snapshot in Training Runs; nothing where it is not there. */
+  reveal(path: string): Promise<void>;
+  /** In a panel of its own. */
+  compare(paths: readonly string[]): Promise<void>;
 }
 
 export interface PanelState {
   readonly paths: readonly string[];
+  readonly startPage?: "lineage";
   readonly timeline?: readonly string[];
 }
 
@@ -63,6 +68,7 @@ export class ComparePanel {
     private readonly services: CompareServices,
     /** The checkpoints of the run that the panel is to follow. */
     private readonly timelinePaths?: readonly string[],
+    private readonly startPage?: "lineage",
   ) {
     this.state = { status: "working", paths };
     this.diff = new TensorDiffRun(
@@ -81,6 +87,15 @@ export class ComparePanel {
         rows: ({ generation, first }) => this.rows(generation, first),
         moduleDetail: forward(services.worker, "compareModule", own),
         modulePair: forward(services.worker, "comparePair", own),
+        startPage: () => this.startPage,
+        lineage: (_none, signal) =>
+          services.worker.call(
+            "lineage",
+            { paths: this.timelinePaths ?? this.paths, userStages: services.userStages() },
+            signal,
+          ),
+        reveal: ({ path }) => services.reveal(path),
+        compareApart: ({ paths: apart }) => services.compare(apart),
         arrange: ({ paths: arranged }) => this.show(arranged),
         add: () => this.addSnapshots(),
         open: ({ path }) => services.open(path),

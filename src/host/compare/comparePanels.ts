@@ -40,6 +40,17 @@ export class ComparePanels implements vscode.WebviewPanelSerializer {
     this.attach(this.createPanel(`Timeline of ${runName}`), { paths, timeline: checkpoints });
   }
 
+  /** Where all snapshots of a run come from; some of them are compared in the same panel. */
+  openLineage(runName: string, checkpoints: readonly string[]): void {
+    if (checkpoints.length < fewestSnapshots) {
+      void showInformation(`${runName} has no two checkpoints with weights: there is no lineage to show.`);
+      return;
+    }
+    const paths = spread(checkpoints, maxSnapshots);
+    const panel = this.createPanel(`Lineage of ${runName}`);
+    this.attach(panel, { paths, timeline: checkpoints, startPage: "lineage" });
+  }
+
   private createPanel(title: string): vscode.WebviewPanel {
     return vscode.window.createWebviewPanel(compareViewType, title, vscode.ViewColumn.Active);
   }
@@ -51,9 +62,9 @@ export class ComparePanels implements vscode.WebviewPanelSerializer {
     else this.attach(panel, kept);
   }
 
-  private attach(panel: vscode.WebviewPanel, { paths, timeline }: PanelState): void {
+  private attach(panel: vscode.WebviewPanel, { paths, timeline, startPage }: PanelState): void {
     panel.iconPath = vscode.Uri.joinPath(this.services.extensionUri, "media", "compare.svg");
-    new ComparePanel(panel, paths, this.services, timeline);
+    new ComparePanel(panel, paths, this.services, timeline, startPage);
   }
 }
 

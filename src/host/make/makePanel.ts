@@ -15,6 +15,7 @@ import { connectPage } from "../webviewPage";
 import type { BaseModels } from "./baseModels";
 import { chooseFolder } from "./chooseFolder";
 import { pickCheckpoint } from "./pickCheckpoint";
+import type { ReportDocuments } from "./reportDocuments";
 import { isTaken, type SnapshotMaker } from "./snapshotMaker";
 
 export const makeViewType = "checkpointExplorer.make";
@@ -28,6 +29,7 @@ export interface MakeServices {
   readonly runs: RunsModel;
   readonly stages: StageStore;
   readonly log: Log;
+  readonly reports: ReportDocuments;
   compare(paths: readonly string[]): Promise<void>;
   /** Selects a snapshot in Training Runs; nothing where it is not there. */
   reveal(path: string): Promise<void>;
@@ -74,10 +76,7 @@ export class MakePanel {
         again: () => this.setState({ status: "choosing", job: this.state.job }),
         open: ({ path }) => openPath(path),
         compare: ({ paths }) => services.compare(paths),
-        showReport: async ({ text }) => {
-          const document = await vscode.workspace.openTextDocument({ language: "markdown", content: text });
-          await vscode.window.showTextDocument(document);
-        },
+        showReport: ({ name, text }) => services.reports.show(name, text),
         reveal: ({ path }) => services.reveal(path),
       },
       { job },

@@ -63,6 +63,10 @@ export function startAdapterCompareHost(send: Send, name: string): Receive {
     },
     reduceRank: () => {},
     ...fakeBases(),
+    startPage: () => undefined,
+    lineage: () => ({ nodes: [], edges: [] }),
+    reveal: () => {},
+    compareApart: () => {},
     setStages: ({ paths: unstaged }) => {
       for (const [at, path] of unstaged.entries()) stages.set(path, at === 0 ? "svd" : "fine-tuning");
       void compareAgain();

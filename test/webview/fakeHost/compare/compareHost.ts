@@ -11,6 +11,7 @@ import { startAdapterCompareHost } from "./adapterCompareHost";
 import { compareSamples, compareView, type Snapshot, tensorSample } from "./compareSamples";
 import { alignmentOf, fakeDiff, madeUpDifference } from "./diffHost";
 import { fakeBases } from "./fakeBases";
+import { lineageSamples } from "./lineageSamples";
 
 export interface CompareHostOptions {
   /** A name in compareSamples, or "working", which never ends, or "failed". */
@@ -23,6 +24,8 @@ export interface CompareHostOptions {
   readonly diff?: "stalls" | "fails";
   /** So many tensors of an optimizer behind the weights. */
   readonly states?: number;
+  /** A name in lineageSamples. */
+  readonly lineage?: string;
 }
 
 /** The extension as the page of the compare panel sees it. */
@@ -33,6 +36,7 @@ export const startCompareHost: StartHost = (send, options) => {
     adapters,
     diff,
     states = 0,
+    lineage = "none",
   } = (options ?? {}) as CompareHostOptions;
   if (adapters !== undefined) return startAdapterCompareHost(send, adapters);
   const known = (compareSamples[sample] ?? compareSamples.stages)?.() ?? [];
@@ -90,6 +94,10 @@ export const startCompareHost: StartHost = (send, options) => {
     open: () => {},
     setStage: () => {},
     setStages: () => {},
+    startPage: () => undefined,
+    lineage: () => (lineageSamples[lineage] ?? lineageSamples.none)?.() ?? { nodes: [], edges: [] },
+    reveal: () => {},
+    compareApart: () => {},
     copy: () => {},
     savePng: () => {},
     reload: compareAgain,
