@@ -13,6 +13,8 @@ const menuFiles: Readonly<Record<string, (kind: FileKind) => boolean>> = {
   compareSelected: ({ menu }) => menu === "compare",
   selectForCompare: ({ menu }) => menu === "compare",
   compareWithSelected: ({ menu }) => menu === "compare",
+  // One file of many is no checkpoint that could be saved.
+  saveAsSafetensors: ({ menu, name }) => menu !== undefined && name !== ".safetensors" && name !== ".distcp",
 };
 
 /** package.json with the files that `fileKinds.ts` names, in its editors' selectors and the conditions of its menus. */

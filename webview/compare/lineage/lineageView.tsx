@@ -1,6 +1,7 @@
 import type { CompareView } from "../../../src/core/compare/compareView";
 import type { Lineage, LineageEdge, LineageNode } from "../../../src/core/stage/lineage";
 import { layOutLineage } from "../../../src/core/stage/lineageLayout";
+import { Icon } from "../../ui/icon";
 import { MiddleEllipsis } from "../../ui/names/middleEllipsis";
 import { safeText } from "../../ui/safeText";
 import type { CompareHost } from "../compareModel";
@@ -87,7 +88,11 @@ function NodeLine({ host, node, parent }: NodeLineProps) {
       )}
       {stage !== undefined && <span class="lineage-stage">{safeText(stage)}</span>}
       {status !== "here" && (
-        <span class="warning">
+        <span class="lineage-gap">
+          <Icon
+            name={status === "missing" ? "warning" : "info"}
+            class={status === "missing" ? "warning" : "info"}
+          />
           {status === "missing" ? "missing: nothing is at its path" : "not on this disk"}
         </span>
       )}
@@ -106,7 +111,7 @@ function NodeLine({ host, node, parent }: NodeLineProps) {
           <button
             type="button"
             class="link"
-            aria-label={`Show ${name} in Training Runs`}
+            aria-label={`Reveal ${name} in Training Runs`}
             onClick={() => host.notify("reveal", { path })}
           >
             Reveal
