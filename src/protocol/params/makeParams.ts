@@ -1,7 +1,7 @@
 import type { ModelJob, WeightedPath } from "../../core/report/jobs/modelJob";
 import type { MakeHostCalls } from "../makeSurface";
 import { longText } from "./copied";
-import { fields, kinds, list, maybe, nothing, number, oneOf, type Params, path } from "./shapes";
+import { fields, kinds, list, maybe, nothing, number, oneOf, type Params, path, shortText } from "./shapes";
 
 /** Adapters or snapshots that go into one model, or are compared. */
 const maxSources = 10_000;
@@ -34,6 +34,6 @@ export const makeParams: Params<MakeHostCalls> = {
   again: nothing,
   open: ofPath,
   compare: fields({ paths: list(path, maxSources) }),
-  showReport: fields({ text: longText }),
+  showReport: fields({ name: shortText, text: longText }),
   reveal: ofPath,
 };
