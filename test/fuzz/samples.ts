@@ -25,19 +25,25 @@ const f32 = (...values: readonly number[]) => new Uint8Array(Float32Array.from(v
 export function fuzzSamples(): readonly Sample[] {
   return [
     ...["torch", "hdf5", "numpy", "gguf"].flatMap(filesIn),
-    ...["titan", "zstd", "old", "pieces", "ranks", "sharded", "verl/actor"].map(folderOf),
+    ...["titan", "zstd", "old", "pieces", "ranks", "sharded", "verl/actor"].map((name) =>
+      folderOf(`dcp/${name}`),
+    ),
+    ...["zero1_bf16", "zero3", "universal"].map((name) => folderOf(`deepspeed/${name}`)),
     ...madeHere(),
   ];
 }
 
 /** A folder of several processes. */
 function folderOf(name: string): Sample {
-  const path = join(projectRoot, "test/fixtures/dcp", name);
-  const files = readdirSync(path).map((file) => [
-    `/f/${file}`,
-    new Uint8Array(readFileSync(join(path, file))),
-  ]);
-  return { name: `dcp/${name}`, files: Object.fromEntries(files), path: "/f" };
+  const path = join(projectRoot, "test/fixtures", name);
+  const entries = readdirSync(path, { recursive: true, withFileTypes: true }).filter((entry) =>
+    entry.isFile(),
+  );
+  const files = entries.map((entry) => {
+    const file = join(entry.parentPath, entry.name);
+    return [`/f${file.slice(path.length).replaceAll("\\", "/")}`, new Uint8Array(readFileSync(file))];
+  });
+  return { name, files: Object.fromEntries(files), path: "/f" };
 }
 
 function filesIn(folder: string): readonly Sample[] {
