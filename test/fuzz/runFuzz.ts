@@ -28,7 +28,7 @@ for (const { what, files } of failures) {
   console.error(`FAILED: ${what}\n  kept in ${kept}`);
 }
 console.log(
-  `${count} files in ${seconds.toFixed(0)} s (seed ${seed}); slowest ${slowest.ms.toFixed(0)} ms (${slowest.what}), ` +
+  `${count} files in ${seconds.toFixed(0)} s (seed ${seed}); slowest ${slowest.ms.toFixed(0)} ms of the processor (${slowest.what}), ` +
     `most memory ${Math.round(mostHeap / 1e6)} MB, ${failures.length} failures`,
 );
 if (failures.length > 0) process.exitCode = 1;
