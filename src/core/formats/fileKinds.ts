@@ -10,22 +10,24 @@ export interface FileKind {
   readonly menu?: "open" | "compare";
   /** Its coming, change or going is news for the list of runs; `log`: its coming and going only. */
   readonly watched?: "checkpoint" | "log";
+  /** Opened in the place of its folder, where that is one checkpoint. */
+  readonly whole?: boolean;
   /** torch.load is used on such files. */
   readonly torch?: boolean;
 }
 
 /**
- * Every file name and ending that the manifest and the watchers name. package.json's selectors and menus are written from
- * it (`npm run format`), and the watchers are made of it. What a file is for in a folder says `parts/parts.ts`, which logs there are says
- * `runs/logs/logNames.ts`.
+ * Every file name and ending that the manifest and the watchers name. package.json's selectors and menus are written
+ * from it (`npm run format`), and the watchers are made of it. What a file is for in a folder says `parts/parts.ts`,
+ * which logs there are says `runs/logs/logNames.ts`.
  */
 export const fileKinds: readonly FileKind[] = [
-  { name: ".safetensors", editor: "default", menu: "compare", watched: "checkpoint" },
-  { name: ".safetensors.index.json", editor: "option", watched: "checkpoint" },
+  { name: ".safetensors", editor: "default", menu: "compare", watched: "checkpoint", whole: true },
+  { name: ".safetensors.index.json", editor: "option", watched: "checkpoint", whole: true },
   { name: ".pt", editor: "default", menu: "compare", torch: true },
   { name: ".pth", editor: "default", menu: "compare", torch: true },
   { name: ".ckpt", editor: "default", menu: "compare", torch: true },
-  { name: ".bin", editor: "option", menu: "compare", torch: true },
+  { name: ".bin", editor: "option", menu: "compare", torch: true, whole: true },
   // What transformers, PEFT and accelerate write, under names that nothing else has.
   { name: "pytorch_model*.bin", editor: "default" },
   { name: "adapter_model.bin", editor: "default" },
@@ -34,9 +36,9 @@ export const fileKinds: readonly FileKind[] = [
   { name: ".distcp", editor: "default", menu: "open" },
   { name: ".pkl", editor: "option", menu: "open", torch: true },
   { name: ".pth.tar", editor: "option", torch: true },
-  { name: ".bin.index.json", editor: "option" },
-  { name: ".gguf", editor: "default", menu: "compare" },
-  { name: ".npz", editor: "default", menu: "open" },
+  { name: ".bin.index.json", editor: "option", whole: true },
+  { name: ".gguf", editor: "default", menu: "compare", whole: true },
+  { name: ".npz", editor: "default", menu: "open", whole: true },
   { name: ".npy", editor: "default", menu: "open" },
   { name: ".onnx", editor: "option", menu: "open" },
   { name: ".nemo", editor: "default", menu: "open" },
@@ -68,10 +70,10 @@ export const checkpointGlob = globOf("checkpoint");
 export const logGlob = globOf("log");
 
 /** Endings of files that torch.load is used on. */
-const torchEnding = new RegExp(
-  `(?:${fileKinds.flatMap(({ name, torch }) => (torch === true ? [name.replaceAll(".", "\\.")] : [])).join("|")})$`,
-  "i",
-);
+const torchEnding = endingOf(({ torch }) => torch === true);
+
+/** Endings of files that stand for the folder they lie in. */
+const wholeEnding = endingOf(({ whole }) => whole === true);
 
 /** Nets that are saved under a name without an ending: `TD3_Hopper-v2_0_actor`, and `…_actor_optimizer` beside it. */
 export const bareNet =
@@ -80,6 +82,11 @@ export const bareNet =
 /** Whether torch.load is used on files of such a name. */
 export function isTorchFile(path: string): boolean {
   return torchEnding.test(path) || bareNet.test(baseName(path));
+}
+
+/** Whether a file of such a name stands for its folder, where that is one checkpoint. */
+export function standsForFolder(path: string): boolean {
+  return wholeEnding.test(path);
 }
 
 /** What is known of a file by its name, the longest pattern first; undefined for names that mean nothing. */
@@ -101,6 +108,11 @@ function fits(name: string, pattern: string): boolean {
 
 function globOf(watched: FileKind["watched"]): string {
   return `**/{${fileKinds.flatMap((kind) => (kind.watched === watched ? [patternOf(kind)] : [])).join(",")}}`;
+}
+
+function endingOf(is: (kind: FileKind) => boolean): RegExp {
+  const endings = fileKinds.filter(is).map(({ name }) => name.replaceAll(".", "\\."));
+  return new RegExp(`(?:${endings.join("|")})$`, "i");
 }
 
 /** As VS Code writes it: an ending goes with any name before it. */

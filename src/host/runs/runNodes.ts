@@ -1,5 +1,6 @@
 import * as vscode from "vscode";
 import { baseName } from "../../core/bytes/paths";
+import { standsForFolder } from "../../core/formats/fileKinds";
 import type { Run, RunCheckpoint } from "../../core/runs/run";
 import {
   checkpointDetails,
@@ -124,8 +125,7 @@ function contextOf({ kind, mainFile, parts }: RunCheckpoint): string {
  * folder where its weights lie in the files of many processes, or in no file that has an editor.
  */
 export function openedPath({ path, kind, mainFile }: RunCheckpoint): string {
-  const standsForAll = /\.(?:safetensors|bin|index\.json|gguf|npz)$/;
-  return kind !== "file" && mainFile !== undefined && standsForAll.test(mainFile) ? mainFile : path;
+  return kind !== "file" && mainFile !== undefined && standsForFolder(mainFile) ? mainFile : path;
 }
 
 /**

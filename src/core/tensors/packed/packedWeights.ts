@@ -1,100 +1,11 @@
 import { mapParallel } from "../../bytes/mapParallel";
 import type { ReadTensorRange } from "../readTensorRange";
 import type { Tensor } from "../tensor";
-import { aqlm } from "./aqlm";
-import { bitsandbytes4, bitsandbytes8 } from "./bitsandbytes";
 import { ggmlWeight } from "./ggml";
-import { gptqOrAwq } from "./gptq";
-import { fp4Groups, mlxAffine, mxfp4Blocks, packedIntegers, scaledBytes } from "./groupScaled";
-import { hqq } from "./hqq";
-import type { PackedWeight, PackingHints, Sibling } from "./packedWeight";
-import { torchao } from "./torchao";
+import type { PackedWeight, PackingHints } from "./packedWeight";
+import { packingOf } from "./packings";
 import { torchQuantised } from "./torchQuantised";
 import { unpackedTensor } from "./unpackedTensor";
-
-/** A way to pack weights, told by the ending of the packed tensor and the tensors beside it. */
-interface Unpacking {
-  readonly ending: string;
-  readonly dtypes: readonly string[];
-  /** Behind the module's name; one of them gives the packing away. */
-  readonly telling: readonly string[];
-  /** What the weight is called unpacked, behind the module's name. */
-  readonly becomes: string;
-  readonly unpack: (
-    name: string,
-    codes: Tensor,
-    sibling: Sibling,
-    hints: PackingHints,
-    read: ReadTensorRange,
-  ) => Promise<PackedWeight | undefined> | PackedWeight | undefined;
-}
-
-/** The first that fits decides. */
-const unpackings: readonly Unpacking[] = [
-  {
-    ending: "",
-    dtypes: ["U8"],
-    telling: [".quant_state.bitsandbytes__nf4", ".quant_state.bitsandbytes__fp4"],
-    becomes: "",
-    unpack: (name, codes, sibling, _, read) => bitsandbytes4(name, codes, sibling, read),
-  },
-  { ending: ".weight", dtypes: ["I8"], telling: [".SCB"], becomes: ".weight", unpack: bitsandbytes8 },
-  {
-    ending: ".qweight",
-    dtypes: ["I32", "U32"],
-    telling: [".qzeros"],
-    becomes: ".weight",
-    unpack: gptqOrAwq,
-  },
-  { ending: "_blocks", dtypes: ["U8"], telling: ["_scales"], becomes: "", unpack: mxfp4Blocks },
-  {
-    ending: ".weight_packed",
-    dtypes: ["U8"],
-    telling: [".weight_scale"],
-    becomes: ".weight",
-    unpack: (name, codes, sibling, _, read) => fp4Groups(name, codes, sibling, read),
-  },
-  {
-    ending: ".weight_packed",
-    dtypes: ["I32"],
-    telling: [".weight_scale"],
-    becomes: ".weight",
-    unpack: packedIntegers,
-  },
-  {
-    ending: ".weight",
-    dtypes: ["U8"],
-    telling: [".weight_scale_2"],
-    becomes: ".weight",
-    unpack: (name, codes, sibling, _, read) => fp4Groups(name, codes, sibling, read),
-  },
-  {
-    ending: ".weight",
-    dtypes: ["F8_E4M3", "F8_E5M2", "I8"],
-    telling: [".weight_scale_inv", ".weight_scale", ".scale_weight"],
-    becomes: ".weight",
-    unpack: scaledBytes,
-  },
-  { ending: ".weight", dtypes: ["U32"], telling: [".scales"], becomes: ".weight", unpack: mlxAffine },
-  { ending: ".W_q", dtypes: ["U8"], telling: [".scale"], becomes: ".weight", unpack: hqq },
-  { ending: ".codes", dtypes: ["I8", "I16"], telling: [".codebooks"], becomes: ".weight", unpack: aqlm },
-  ...(
-    [
-      ["._weight_qdata", "._weight_", ".weight"],
-      [".tensor_impl.int_data", ".tensor_impl.", ""],
-      [".tensor_impl.float8_data", ".tensor_impl.", ""],
-      [".qdata", ".", ""],
-    ] as const
-  ).map(
-    ([ending, prefix, becomes]): Unpacking => ({
-      ending,
-      dtypes: ["I8", "F8_E4M3"],
-      telling: [`${prefix}scale`],
-      becomes,
-      unpack: (name, codes, sibling) => torchao(name, codes, sibling, prefix),
-    }),
-  ),
-];
 
 /** Finds how a tensor's weight is packed by its name and what lies beside it. */
 export class PackedWeights {
@@ -134,16 +45,17 @@ export class PackedWeights {
     );
   }
 
-  private unpackingOf(
-    tensor: Tensor,
-  ): { readonly unpacking: Unpacking; readonly module: string } | undefined {
-    for (const unpacking of unpackings) {
-      const { ending, dtypes, telling } = unpacking;
-      if (!tensor.name.endsWith(ending) || !dtypes.includes(tensor.dtype)) continue;
-      const module = tensor.name.slice(0, tensor.name.length - ending.length);
-      if (telling.some((each) => this.byName.has(module + each))) return { unpacking, module };
-    }
-    return undefined;
+  private unpackingOf(tensor: Tensor) {
+    const found = packingOf(
+      tensor,
+      (name) => this.byName.has(name),
+      ({ unpacked, dtypes, telling }) =>
+        (unpacked?.dtypes ?? dtypes).includes(tensor.dtype) && unpacked !== undefined
+          ? (unpacked.telling ?? telling)
+          : [],
+    );
+    const unpacking = found?.packing.unpacked;
+    return unpacking === undefined ? undefined : { unpacking, module: found?.module ?? "" };
   }
 }
 

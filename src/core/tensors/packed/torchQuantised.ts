@@ -1,14 +1,11 @@
 import { decodeTensor } from "../decode";
 import { dtypeBits } from "../dtype";
-import type { ReadTensorRange } from "../readTensorRange";
 import { readAllValues } from "../readValues";
 import { elementCount, type Tensor } from "../tensor";
 import { type PackedWeight, rowsOf } from "./packedWeight";
 
-const f32 = Math.fround;
-
 /** How the integers of torch's quantised dtypes are stored. */
-const integerDtypes = new Map([
+export const quantisedIntegers: ReadonlyMap<string, string> = new Map([
   ["QINT8", "I8"],
   ["QUINT8", "U8"],
   ["QINT32", "I32"],
@@ -17,7 +14,7 @@ const integerDtypes = new Map([
 /** torch's own quantised tensors: (q − zero point) · scale, with one scale or one for each index of an axis. */
 export function torchQuantised(tensor: Tensor): PackedWeight | undefined {
   const quantisation = tensor.layout?.quantisation;
-  const integers = integerDtypes.get(tensor.dtype);
+  const integers = quantisedIntegers.get(tensor.dtype);
   if (quantisation === undefined || integers === undefined) return undefined;
   const { name, shape } = tensor;
   const isWhole = quantisation.scheme === "per-tensor";
@@ -33,25 +30,15 @@ export function torchQuantised(tensor: Tensor): PackedWeight | undefined {
       const count = rows * columns;
       const [bytes, channels] = await Promise.all([
         read(tensor, first * columns * bytesEach, count * bytesEach, signal),
-        readChannels(tensor, read, signal),
+        readChannels(tensor, (part) => readAllValues(part, read, signal)),
       ]);
       const codes = decodeTensor(bytes, integers, count);
-      const { scales, zeroPoints, valuesOfChannel } = channels;
-      return Float32Array.from(codes, (code, index) => {
-        const at = Math.floor((first * columns + index) / valuesOfChannel) % scales.length;
-        return (code - (zeroPoints[at] as number)) * f32(scales[at] as number);
-      });
+      return Float32Array.from(codes, (code, index) => channelValue(channels, code, first * columns + index));
     },
   };
 }
 
-function hasChannels({ shape, layout }: Tensor): boolean {
-  const quantisation = layout?.quantisation;
-  if (quantisation?.scheme !== "per-channel") return false;
-  const { axis, scales, zeroPoints } = quantisation;
-  return [scales, zeroPoints].every((part) => part !== undefined && elementCount(part.shape) === shape[axis]);
-}
-
+/** Scales and zero points, and to which values they belong. */
 interface Channels {
   readonly scales: Float64Array;
   readonly zeroPoints: Float64Array;
@@ -59,10 +46,18 @@ interface Channels {
   readonly valuesOfChannel: number;
 }
 
-async function readChannels(
+/** Whether a tensor is quantised with a scale for each index of an axis, and they fit. */
+export function hasChannels({ shape, layout }: Tensor): boolean {
+  const quantisation = layout?.quantisation;
+  if (quantisation?.scheme !== "per-channel") return false;
+  const { axis, scales, zeroPoints } = quantisation;
+  return [scales, zeroPoints].every((part) => part !== undefined && elementCount(part.shape) === shape[axis]);
+}
+
+/** @param readAll reads all values of a tensor of scales or zero points. */
+export async function readChannels(
   { shape, layout, fileIndex }: Tensor,
-  read: ReadTensorRange,
-  signal?: AbortSignal,
+  readAll: (part: Tensor) => Promise<Float64Array>,
 ): Promise<Channels> {
   const quantisation = layout?.quantisation;
   if (quantisation?.scheme === "per-tensor") {
@@ -71,7 +66,17 @@ async function readChannels(
   }
   if (quantisation?.scales === undefined || quantisation.zeroPoints === undefined)
     throw new RangeError("The tensor has no scales.");
-  const all = (part: Tensor) => readAllValues({ ...part, fileIndex }, read, signal);
+  const all = (part: Tensor) => readAll({ ...part, fileIndex });
   const [scales, zeroPoints] = await Promise.all([all(quantisation.scales), all(quantisation.zeroPoints)]);
   return { scales, zeroPoints, valuesOfChannel: elementCount(shape.slice(quantisation.axis + 1)) };
+}
+
+/** What the code at an index of the tensor stands for. */
+export function channelValue(
+  { scales, zeroPoints, valuesOfChannel }: Channels,
+  code: number,
+  index: number,
+): number {
+  const at = Math.floor(index / valuesOfChannel) % scales.length;
+  return (code - (zeroPoints[at] as number)) * Math.fround(scales[at] as number);
 }
