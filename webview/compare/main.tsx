@@ -1,10 +1,10 @@
-import { effect } from "@preact/signals";
 import type { CompareHostCalls, ComparePageCalls } from "../../src/protocol/compareSurface";
-import { connect, loadState, saveState } from "../shell/host";
+import { connect } from "../shell/host";
 import { showPage } from "../shell/pageShell";
+import { persistedView } from "../shell/persisted";
 import { CompareApp } from "./compareApp";
 import { CompareModel } from "./compareModel";
-import { type CompareViewState, viewStateFrom } from "./compareViewState";
+import { viewStateFrom } from "./compareViewState";
 import { TimelineModel } from "./timeline/timelineModel";
 
 const host = connect<ComparePageCalls, CompareHostCalls>({
@@ -14,17 +14,15 @@ const host = connect<ComparePageCalls, CompareHostCalls>({
   },
   diffChanged: (state) => model.diff.receive(state),
 });
-const model = new CompareModel(host, viewStateFrom(loadState<CompareViewState>("compare")));
+const view = persistedView("compare", viewStateFrom);
+const model = new CompareModel(host, view.start);
 const timeline = new TimelineModel(host);
 
-const save = () => saveState<CompareViewState>("compare", { ...model.viewState.value, scroll: model.scroll });
-// Runs whenever the place changes.
-effect(save);
-model.onScroll = save;
+model.onScroll = view.keep(() => ({ ...model.viewState.value, scroll: model.scroll }));
 
 showPage(<CompareApp model={model} timeline={timeline} />);
 void model.start();
 void timeline.start();
 void host.call("startPage", null).then((page) => {
-  if (page !== undefined && loadState<CompareViewState>("compare").page === undefined) model.change({ page });
+  if (page !== undefined && view.saved.page === undefined) model.change({ page });
 });

@@ -1,11 +1,11 @@
-import { effect } from "@preact/signals";
 import type { EditorHostCalls, EditorPageCalls } from "../../src/protocol/editorSurface";
-import { connect, loadState, saveState } from "../shell/host";
+import { connect } from "../shell/host";
 import { showPage } from "../shell/pageShell";
+import { persistedView } from "../shell/persisted";
 import { EditorApp } from "./editorApp";
 import { EditorModel } from "./editorModel";
 import { editorTabs } from "./editorTabs";
-import { type EditorViewState, viewStateFrom } from "./viewState";
+import { viewStateFrom } from "./viewState";
 
 const host = connect<EditorPageCalls, EditorHostCalls>({
   changed: (state) => model.receive(state),
@@ -15,11 +15,10 @@ const host = connect<EditorPageCalls, EditorHostCalls>({
   },
   scanChanged: (state) => model.scan.receive(state),
 });
-const model = new EditorModel(host, viewStateFrom(loadState<EditorViewState>("editor")), editorTabs);
+const view = persistedView("editor", viewStateFrom);
+const model = new EditorModel(host, view.start, editorTabs);
 
-const save = () => saveState<EditorViewState>("editor", model.viewState());
-// Runs whenever one of the signals that it reads has changed.
-effect(save);
+const save = view.keep(() => model.viewState());
 model.onScroll = save;
 model.tensors.values.onScroll = save;
 

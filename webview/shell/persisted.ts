@@ -1,4 +1,4 @@
-import { type ReadonlySignal, signal } from "@preact/signals";
+import { effect, type ReadonlySignal, signal } from "@preact/signals";
 import { useState } from "preact/hooks";
 import { loadState, saveState } from "./host";
 
@@ -27,7 +27,32 @@ export function persisted<T extends object>(
   };
 }
 
-/** The same for a part of a page. */
+/** The view state of a whole page, which several models hold. */
+export interface PersistedView<T> {
+  /** What was saved when the page began. */
+  readonly saved: Partial<T>;
+  readonly start: T;
+  /**
+   * Saves it now and whenever a signal that it is made of changes. Call what is returned for what is no signal, as
+   * scrolling.
+   */
+  keep(viewState: () => T): () => void;
+}
+
+export function persistedView<T extends object>(key: string, guard: Guard<T>): PersistedView<T> {
+  const saved = loadState<T>(key);
+  return {
+    saved,
+    start: guard(saved),
+    keep: (viewState) => {
+      const save = () => saveState<T>(key, viewState());
+      effect(save);
+      return save;
+    },
+  };
+}
+
+/** The same as `persisted` for a part of a page. */
 export function usePersisted<T extends object>(
   key: string,
   start: T,
