@@ -5,9 +5,9 @@ import type { NameColumn } from "../names/nameColumn";
 import { layoutColumns } from "./columnLayout";
 import { rowHeight } from "./rowHeight";
 import { rowForKey } from "./rowKeys";
+import { type RowWindow, useRowWindow } from "./rowWindow";
 import { useScrollMemory } from "./scrollMemory";
 import { TableHeader } from "./tableHeader";
-import { useVirtualRows } from "./virtualRows";
 
 export interface Column<Id extends string = string> {
   readonly id: Id;
@@ -84,7 +84,8 @@ export function DataTable<Id extends string>(props: DataTableProps<Id>) {
   const { count, selected, onSelect, onOpen, tree } = props;
   const id = useId();
   const scroller = useRef<HTMLDivElement>(null);
-  const rows = useVirtualRows({ scroller, count, rowHeight, headerHeight, active: selected });
+  const body = useRef<HTMLDivElement>(null);
+  const rows = useRowWindow(scroller, body, count, headerHeight);
   const { columns, tracks, nameRoom } = useMemo(
     () => layoutColumns(props.columns, rows.width, letterWidth()),
     [props.columns, rows.width],
@@ -126,7 +127,7 @@ export function DataTable<Id extends string>(props: DataTableProps<Id>) {
       onOpen(selected);
       return;
     }
-    const row = rowForKey(event.key, selected, count, rows.pageRows);
+    const row = rowForKey(event.key, selected, count, rows.pageRows());
     if (row === undefined) return;
     event.preventDefault();
     onSelect?.(row);
@@ -168,8 +169,8 @@ export function DataTable<Id extends string>(props: DataTableProps<Id>) {
         onSort={props.onSort}
         onLeave={() => scroller.current?.focus()}
       />
-      <div class="virtual-rows" role="rowgroup" style={{ height: `${rows.totalHeight}px` }}>
-        {rows.items.map(({ index, top }) => (
+      <div ref={body} class="virtual-rows" role="rowgroup" style={{ height: `${count * rowHeight}px` }}>
+        {shownRows(rows, count, selected).map((index) => (
           <div
             key={props.rowKey?.(index) ?? index}
             id={`${id}-${index}`}
@@ -180,7 +181,7 @@ export function DataTable<Id extends string>(props: DataTableProps<Id>) {
             aria-selected={onSelect === undefined ? undefined : index === selected}
             aria-level={tree?.level(index)}
             aria-expanded={tree?.expanded(index)}
-            style={{ gridTemplateColumns: tracks, transform: `translateY(${top}px)` }}
+            style={{ gridTemplateColumns: tracks, transform: `translateY(${index * rowHeight}px)` }}
           >
             <RowCells columns={columns} row={index} nameRoom={nameRoom} />
           </div>
@@ -189,6 +190,18 @@ export function DataTable<Id extends string>(props: DataTableProps<Id>) {
       {count === 0 && props.empty !== undefined && <div class="table-empty">{props.empty}</div>}
     </div>
   );
+}
+
+/** The selected row stays when it is scrolled away, so that `aria-activedescendant` never points at nothing. */
+function shownRows(
+  { first, end }: RowWindow,
+  count: number,
+  selected: number | undefined,
+): readonly number[] {
+  const rows = Array.from({ length: end - first }, (_, at) => first + at);
+  if (selected === undefined || selected >= count) return rows;
+  if (selected < first) return [selected, ...rows];
+  return selected >= end ? [...rows, selected] : rows;
 }
 
 interface RowCellsProps {
