@@ -47,6 +47,8 @@ describe("an adapter merged into its base", () => {
     ["plain16", "base16", 2 ** -8],
     ["dora", "base", 2 ** -23],
     ["kinds", "base", 2 ** -23],
+    ["experts", "experts/base", 2 ** -22],
+    ["differences", "experts/base", 2 ** -22],
   ])("%s has the weights that torch computes", async (name, base, relative) => {
     const { path } = await merged(join(fixtures, base), [[join(fixtures, name), 1]], name);
     const [found, wanted] = [

@@ -63,6 +63,8 @@ describe("a model held against base + adapter", () => {
     ["plain16", "base16"],
     ["dora", "base"],
     ["kinds", "base"],
+    ["experts", "experts/base"],
+    ["differences", "experts/base"],
     // Rounded to 16 bits of a base in 32.
     ["plain16", "base"],
   ])("%s on %s, merged by torch, is it", async (adapter, base) => {

@@ -1,54 +1,99 @@
 import type { LoraModule } from "../../adapter/loraModule";
+import type { CheckpointError } from "../../problem/checkpointError";
 import type { CheckpointSession } from "../../session/checkpointSession";
 import type { ReadTensorRange } from "../../tensors/readTensorRange";
 import { readAllValues } from "../../tensors/readValues";
 import { elementCount, type Tensor } from "../../tensors/tensor";
-import { loadFactors, UpdateUnavailableError } from "../../update/factors";
+import { loadExpertFactors } from "../../update/expertFactors";
+import { loadFactors, readScale, UpdateUnavailableError } from "../../update/factors";
 import type { MergedUpdate } from "./mergedUpdate";
 import { notMergeable } from "./mergeRefusal";
 
-/** One module of an adapter that changes a weight. */
+/** One module of an adapter that changes a weight, or a change of its own that the adapter keeps whole. */
 export interface PlannedUpdate {
   readonly session: CheckpointSession;
-  readonly module: LoraModule;
+  /** Of the module, or of the tensor where there is none. */
+  readonly name: string;
+  readonly module: LoraModule | undefined;
+  /** A difference (`.diff`, `.diff_b`), or the bias of the module's B, which its scale multiplies too. */
+  readonly whole?: Tensor;
   readonly weight: number;
 }
 
+/** Rows and columns in which a weight is changed: of stacked experts the rows of all of them. */
+export function rowsAndColumns(
+  { shape }: Tensor,
+  updates: readonly PlannedUpdate[],
+): readonly [number, number] {
+  const isStacked = updates.some(({ module }) => module?.layout === "experts");
+  const outer = isStacked ? 2 : 1;
+  return [elementCount(shape.slice(0, outer)), elementCount(shape.slice(outer))];
+}
+
 /**
- * The factors of one module, oriented as the base keeps its weight.
+ * The factors of one module, oriented as the base keeps its weight; of a mixture those of every expert.
  * @throws CheckpointError `NotMergeable` where they cannot be read or hold NaN.
  */
 export async function loadUpdate(
-  { session, module, weight }: PlannedUpdate,
+  planned: PlannedUpdate,
   tensor: Tensor,
   readOf: (session: CheckpointSession) => ReadTensorRange,
   signal: AbortSignal | undefined,
-): Promise<MergedUpdate> {
-  const [rows = 1, ...rest] = tensor.shape;
-  const columns = elementCount(rest);
+): Promise<readonly MergedUpdate[]> {
+  const { session, name, module, whole, weight } = planned;
   const read = readOf(session);
-  const whole = (part: Tensor) => read(part, 0, part.byteSize, signal);
+  const readAll = (part: Tensor) => read(part, 0, part.byteSize, signal);
   try {
-    const { a, b, scale, finite } = await loadFactors(module, whole, signal);
-    if (!finite) throw notMergeable(session, `${module.module} holds NaN or infinite values.`);
+    if (whole !== undefined || module === undefined) {
+      const scale = module === undefined ? 1 : (await readScale(module, readAll, signal)).scale;
+      const values = whole === undefined ? new Float64Array(0) : await readAllValues(whole, read, signal);
+      if (!values.every(Number.isFinite) || !Number.isFinite(scale)) throw notFinite(session, name);
+      return [{ module: name, scale: scale * weight, whole: values }];
+    }
+    if (module.layout === "experts") return await loadExperts(planned, module, tensor, readAll, signal);
+    const [rows, columns] = rowsAndColumns(tensor, [planned]);
+    const { a, b, scale, finite } = await loadFactors(module, readAll, signal);
+    if (!finite) throw notFinite(session, name);
     const isTurned = keepsTranspose(session, module, rows, columns);
     const magnitude =
       module.magnitude === undefined ? undefined : await readAllValues(module.magnitude, read, signal);
     if (magnitude !== undefined && (isTurned || magnitude.length !== rows || tensor.shape.length !== 2))
-      throw notMergeable(session, `${module.module}: DoRA is merged for linear layers only.`);
-    return {
-      module: module.module,
-      a,
-      b,
-      scale: scale * weight,
-      isTurned,
-      ...(magnitude === undefined ? {} : { magnitude }),
-    };
+      throw notMergeable(session, `${name}: DoRA is merged for linear layers only.`);
+    return [
+      {
+        module: name,
+        a,
+        b,
+        scale: scale * weight,
+        isTurned,
+        ...(magnitude === undefined ? {} : { magnitude }),
+      },
+    ];
   } catch (error) {
-    if (error instanceof UpdateUnavailableError)
-      throw notMergeable(session, `${module.module}: ${error.message}`);
+    if (error instanceof UpdateUnavailableError) throw notMergeable(session, `${name}: ${error.message}`);
     throw error;
   }
+}
+
+async function loadExperts(
+  { session, name, weight }: PlannedUpdate,
+  module: LoraModule,
+  { shape }: Tensor,
+  readAll: (part: Tensor) => Promise<Uint8Array>,
+  signal: AbortSignal | undefined,
+): Promise<readonly MergedUpdate[]> {
+  const { count, scale, factorsOf } = await loadExpertFactors(module, readAll, signal);
+  const rowCount = shape[1] ?? 0;
+  return Array.from({ length: count }, (_, expert) => {
+    const { a, b, finite } = factorsOf(expert);
+    if (!finite) throw notFinite(session, name);
+    const rows = { first: expert * rowCount, count: rowCount };
+    return { module: name, a, b, scale: scale * weight, isTurned: rowCount !== module.outFeatures, rows };
+  });
+}
+
+function notFinite(session: CheckpointSession, name: string): CheckpointError {
+  return notMergeable(session, `${name} holds NaN or infinite values.`);
 }
 
 /** GPT-2's Conv1D keeps its weights turned; of a square one only the configuration says so. */

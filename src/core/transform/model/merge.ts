@@ -12,7 +12,7 @@ import { elementCount, storedType, type Tensor } from "../../tensors/tensor";
 import { carriedFiles } from "./carriedFiles";
 import { addCost, type CastCost, noCost } from "./castPieces";
 import { type ConvertPlan, configChange, outputOf, planConversion, refuseOverflow } from "./convert";
-import { loadUpdate, type PlannedUpdate } from "./loadUpdate";
+import { loadUpdate, type PlannedUpdate, rowsAndColumns } from "./loadUpdate";
 import { addMergeCost, addUpdates, lostShare, type MergeCost } from "./mergedUpdate";
 import { mergeableAdapter, notMergeable } from "./mergeRefusal";
 import type { OutputTensor } from "./modelOutput";
@@ -72,6 +72,7 @@ export async function planMerge({
   const packed = new Set((await base.weights()).flatMap(({ packed: each }) => each?.stored ?? []));
   const changes = new Map<Tensor, PlannedUpdate[]>();
   const replaced = new Map<Tensor, { session: CheckpointSession; tensor: Tensor }>();
+  const add = (to: Tensor, update: PlannedUpdate) => changes.set(to, [...(changes.get(to) ?? []), update]);
   let modules = 0;
   for (const { session, weight } of adapters) {
     const adapter = mergeableAdapter(session);
@@ -87,10 +88,24 @@ export async function planMerge({
           "DoRA normalises the whole weight: it is merged alone and with weight 1.",
         );
       placed.push({ module, weight: found });
-      const known = changes.get(found);
-      if (known === undefined) changes.set(found, [{ session, module, weight }]);
-      else known.push({ session, module, weight });
+      add(found, { session, name: module.module, module, weight });
+      if (module.bias !== undefined) {
+        const bias = wholeTarget(session, weights, module.bias, `${module.module}.bias`);
+        add(bias, { session, name: module.bias.name, module, whole: module.bias, weight });
+      }
       modules++;
+    }
+    for (const whole of adapter.differences) {
+      const [, path = "", kind] = /^(.*)\.diff(_b)?$/.exec(whole.name) ?? [];
+      const isFlat = !path.includes(".");
+      const target = kind === undefined ? path : path + (isFlat ? "_bias" : ".bias");
+      add(wholeTarget(session, weights, whole, target), {
+        session,
+        name: whole.name,
+        module: undefined,
+        whole,
+        weight,
+      });
     }
     refuseAmbiguous(session, placed);
     for (const tensor of adapter.savedTensors) {
@@ -106,6 +121,18 @@ export async function planMerge({
     }
   }
   return { conversion, changes, replaced, modules };
+}
+
+/** The weight of the base that a difference or a bias is added to, value by value. */
+function wholeTarget(session: CheckpointSession, weights: BaseWeights, whole: Tensor, path: string): Tensor {
+  const found = weights.find(path);
+  if (found === undefined || elementCount(found.shape) !== elementCount(whole.shape))
+    throw notMergeable(
+      session,
+      `The base has nothing of the shape of ${whole.name} that it could be added to.`,
+    );
+  if (isWritableDtype(found.dtype) && found.packed === undefined) return found;
+  throw notMergeable(session, `The base's ${found.name} is ${storedType(found)}, to which nothing is added.`);
 }
 
 /** PEFT's `modules_to_save` stands in the path of what it saved. */
@@ -124,11 +151,33 @@ function refuseWeight(
       session,
       `The base's ${weight.name} is ${isPacked ? "quantised" : storedType(weight)}: an update added to rounded codes would be lost. Convert the base first: convert BASE --to safetensors --dtype bf16 --out DIR.`,
     );
-  if (module.layout === "experts" || !fits(module, weight))
+  if (module.layout === "experts") refuseExperts(session, module, weight);
+  else if (!fits(module, weight))
     throw notMergeable(
       session,
       `${module.module} changes ${module.outFeatures} × ${module.inFeatures}, the base's ${weight.name} is ${weight.shape.join(" × ")}.`,
     );
+}
+
+/**
+ * @throws CheckpointError where the base does not keep the experts in one tensor, or that does not tell which of its axes
+ * are outputs: PEFT adapts both orders.
+ */
+function refuseExperts(session: CheckpointSession, module: LoraModule, { name, shape }: Tensor): void {
+  const { inFeatures, outFeatures, experts } = module;
+  const [count, ...sides] = shape;
+  const fitsExperts =
+    sides.length === 2 &&
+    count === experts?.count &&
+    sides.includes(inFeatures) &&
+    sides.includes(outFeatures);
+  if (fitsExperts && inFeatures !== outFeatures) return;
+  throw notMergeable(
+    session,
+    fitsExperts
+      ? `The experts of ${name} are square, and nothing says which way they lie.`
+      : `${module.module} changes ${experts?.count ?? "some"} experts of ${outFeatures} × ${inFeatures}, the base's ${name} is ${shape.join(" × ")}.`,
+  );
 }
 
 /**
@@ -199,11 +248,12 @@ async function* mergedPieces(
   { tensor, dtype, updates, read, readOf, cast, costs }: MergedTensor,
   signal?: AbortSignal,
 ): AsyncIterable<Uint8Array> {
-  const [rows = 1, ...rest] = tensor.shape;
-  const columns = elementCount(rest);
-  const loaded = await Promise.all(updates.map((update) => loadUpdate(update, tensor, readOf, signal)));
+  const [rows, columns] = rowsAndColumns(tensor, updates);
+  const loaded = (
+    await Promise.all(updates.map((update) => loadUpdate(update, tensor, readOf, signal)))
+  ).flat();
   const cost: MergeCost = {
-    module: loaded.map(({ module }) => module).join(" + "),
+    module: updates.map(({ name }) => name).join(" + "),
     updateSquares: 0,
     lostSquares: 0,
   };

@@ -7,9 +7,10 @@ import type { CheckpointSession } from "../../session/checkpointSession";
 import type { Tensor } from "../../tensors/tensor";
 import { plural } from "../../text/quantities";
 
-/** One ΔW for one weight, whatever way its factors are kept. */
+/** One ΔW for one weight, or one for each expert, whatever way its factors are kept. */
 const plainLayouts: ReadonlySet<LoraLayout> = new Set([
   "linear",
+  "experts",
   "embedding",
   "conv",
   "tucker",
@@ -50,10 +51,8 @@ export function mergeableAdapter(session: CheckpointSession): Adapter {
       `It was initialised by ${init}, so that its factors belong to a base that was changed at the start, not to the original one. Save it converted (PEFT: save_pretrained(…, path_initial_model_for_weight_conversion=…)) and merge that.`,
     );
   const parts: readonly (readonly [string, readonly Tensor[]])[] = [
-    ["whole differences (.diff)", adapter.differences],
     ["tensors of another method", adapter.otherTensors],
     ["factors without a partner", adapter.unpaired],
-    ["biases of B", adapter.modules.flatMap(({ bias }) => bias ?? [])],
   ];
   for (const [what, tensors] of parts) {
     const [first] = tensors;

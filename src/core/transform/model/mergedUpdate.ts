@@ -1,7 +1,10 @@
 import type { Matrix } from "../../linalg/matrix";
 
-/** One adapter's change of one weight: W + weight · scale · B·A, and with magnitudes DoRA's normalisation of that. */
-export interface MergedUpdate {
+/** One adapter's change of one weight. */
+export type MergedUpdate = FactoredUpdate | WholeUpdate;
+
+/** W + weight · scale · B·A, and with magnitudes DoRA's normalisation of that. */
+export interface FactoredUpdate {
   readonly module: string;
   /** r×in. */
   readonly a: Matrix;
@@ -13,6 +16,16 @@ export interface MergedUpdate {
   readonly isTurned: boolean;
   /** DoRA: the norm that each output's row has in the end. */
   readonly magnitude?: Float64Array;
+  /** Of the weight, where it is one of several experts'; all where not said. */
+  readonly rows?: { readonly first: number; readonly count: number };
+}
+
+/** W + scale · values: a difference or a bias that the adapter keeps as it is. */
+export interface WholeUpdate {
+  readonly module: string;
+  readonly scale: number;
+  /** As many as the weight has, in its order. */
+  readonly whole: Float64Array;
 }
 
 /** What adding an update and rounding the result did to one weight. */
@@ -36,17 +49,24 @@ export function addUpdates(
 ): void {
   const rows = values.length / columns;
   for (const update of updates) {
-    for (let row = 0; row < rows; row++) {
-      const own = values.subarray(row * columns, (row + 1) * columns);
-      if (update.isTurned) addTurnedRow(own, first + row, update);
-      else addRow(own, first + row, update);
-      if (update.magnitude !== undefined) normalise(own, update.magnitude[first + row] as number);
+    if ("whole" in update) {
+      for (let at = 0; at < values.length; at++)
+        values[at] = (values[at] as number) + update.scale * (update.whole[first * columns + at] as number);
+      continue;
+    }
+    const { rows: own = { first: 0, count: Number.POSITIVE_INFINITY } } = update;
+    const [from, to] = [Math.max(0, own.first - first), Math.min(rows, own.first + own.count - first)];
+    for (let row = from; row < to; row++) {
+      const line = values.subarray(row * columns, (row + 1) * columns);
+      if (update.isTurned) addTurnedRow(line, first + row - own.first, update);
+      else addRow(line, first + row - own.first, update);
+      if (update.magnitude !== undefined) normalise(line, update.magnitude[first + row] as number);
     }
   }
 }
 
 /** Four components at a time, so that the row is read and written a quarter as often. */
-function addRow(own: Float64Array, output: number, { a, b, scale }: MergedUpdate): void {
+function addRow(own: Float64Array, output: number, { a, b, scale }: FactoredUpdate): void {
   const { data } = a;
   const length = own.length;
   const factor = (k: number) => (k < b.cols ? scale * (b.data[output * b.cols + k] as number) : 0);
@@ -67,7 +87,7 @@ function addRow(own: Float64Array, output: number, { a, b, scale }: MergedUpdate
   }
 }
 
-function addTurnedRow(own: Float64Array, input: number, { a, b, scale }: MergedUpdate): void {
+function addTurnedRow(own: Float64Array, input: number, { a, b, scale }: FactoredUpdate): void {
   for (let column = 0; column < own.length; column++) {
     let sum = 0;
     for (let k = 0; k < a.rows; k++)

@@ -9,7 +9,7 @@ import type { ReadTensorRange } from "../../tensors/readTensorRange";
 import { readValues } from "../../tensors/readValues";
 import { elementCount, type Tensor } from "../../tensors/tensor";
 import { unitRoundoff } from "../../update/dtypeRounding";
-import { loadUpdate, type PlannedUpdate } from "./loadUpdate";
+import { loadUpdate, type PlannedUpdate, rowsAndColumns } from "./loadUpdate";
 import { planMerge, type WeightedAdapter } from "./merge";
 import { addUpdates, type MergedUpdate } from "./mergedUpdate";
 import { addToFit, type FitPiece, type MergeFit, noFit, plainShare, shareDoubt } from "./mergeFit";
@@ -143,10 +143,16 @@ const mostRounds = 6;
 
 async function verifyWeight(weight: VerifiedWeight): Promise<VerifiedModule> {
   const { tensor, found, updates, readOf, signal } = weight;
-  const loaded = await Promise.all(updates.map((update) => loadUpdate(update, tensor, readOf, signal)));
+  const loaded = (
+    await Promise.all(updates.map((update) => loadUpdate(update, tensor, readOf, signal)))
+  ).flat();
   const updateDtype = coarsest([
     found.dtype,
-    ...updates.flatMap(({ module }) => [module.a.dtype, module.b.dtype]),
+    ...updates.flatMap(({ module, whole }) =>
+      whole === undefined && module !== undefined
+        ? [module.a.dtype, module.b.dtype]
+        : [whole?.dtype ?? found.dtype],
+    ),
   ]);
   const scale = loaded[0]?.scale ?? 1;
   // A result that was rounded to the base's dtype and then stored in a wider one is as exact as it was before.
@@ -174,7 +180,7 @@ async function verifyAs(
   const whole = await fitOf(1);
   const { scale } = dtypes;
   const told = (verdict: MergeVerdict, fit: MergeFit, share: number | undefined): VerifiedModule => ({
-    module: loaded.map(({ module }) => module).join(" + "),
+    module: [...new Set(loaded.map(({ module }) => module))].join(" + "),
     weight: weight.found.name,
     verdict,
     scale,
@@ -187,7 +193,7 @@ async function verifyAs(
     return told(whole.changed === 0 ? "undecidable" : "merged", whole, whole.changed === 0 ? undefined : 1);
   if (whole.changed === 0) return told("notMerged", whole, 0);
   if (isFit(whole, 1, dtypes)) return told("merged", whole, 1);
-  const hasScale = loaded.every(({ magnitude }) => magnitude === undefined);
+  const hasScale = loaded.every((update) => "whole" in update || update.magnitude === undefined);
   const found = hasScale ? await searchShare(whole, scale, dtypes, fitOf) : undefined;
   if (found === undefined) return told("different", whole, undefined);
   const { share, fit } = found;
@@ -247,13 +253,12 @@ function coarsest(dtypes: readonly string[]): string {
 }
 
 async function fitWeight(
-  { tensor, found, base, merged, readOf, signal }: VerifiedWeight,
+  { tensor, found, updates, base, merged, readOf, signal }: VerifiedWeight,
   loaded: readonly MergedUpdate[],
   dtypes: Dtypes,
   share: number,
 ): Promise<MergeFit> {
-  const [rows = 1, ...rest] = tensor.shape;
-  const columns = elementCount(rest);
+  const [rows, columns] = rowsAndColumns(tensor, updates);
   const fit = noFit();
   const step = Math.max(1, Math.floor(pieceValues / Math.max(1, columns)));
   for (let first = 0; first < rows; first += step) {
