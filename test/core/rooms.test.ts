@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { projectRoot } from "../support/projectRoot";
 import { coreImports, floors, wrongImports } from "../support/rooms";
@@ -21,6 +22,15 @@ describe("the rooms of core", () => {
     expect(sentence).toContain(`src/core/${file} imports ${target}`);
     expect(sentence).toContain(says);
     expect(sentence).toContain("Move what both need down");
+  });
+
+  test("are drawn for newcomers as they are checked", () => {
+    const graph = /```mermaid\n([^`]*)/.exec(readFileSync("CONTRIBUTING.md", "utf8"))?.[1] ?? "";
+    const floorOf = new Map(floors.flatMap((rooms, floor) => rooms.map((room) => [room, floor] as const)));
+    const drawn = [...new Set(graph.match(/[\w/]+/g))].filter((word) => floorOf.has(word));
+    expect([...drawn].sort()).toEqual([...floorOf.keys()].sort());
+    const order = drawn.map((room) => floorOf.get(room) ?? 0);
+    expect(order).toEqual([...order].sort((a, b) => a - b));
   });
 
   test("what knows pickles is open to the formats alone", () => {
