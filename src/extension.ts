@@ -113,6 +113,7 @@ export function activate(context: vscode.ExtensionContext): void {
       maker,
       makePanels,
       editors,
+      worker,
     }),
   );
   void revealRunsOnce(runsTree, runsView, context.workspaceState);

@@ -1,7 +1,8 @@
 import * as vscode from "vscode";
 import { checkpointIdentity } from "../core/checkpoint/identity";
 import type { Run, RunCheckpoint } from "../core/runs/run";
-import { pythonLoadSnippet } from "../core/session/loadSnippet";
+import { loadSnippetOf } from "./analysis/loadSnippet";
+import type { WorkerClient } from "./analysis/workerClient";
 import type { ComparePanels } from "./compare/comparePanels";
 import type { CheckpointEditorProvider } from "./editor/checkpointEditor";
 import { copyText, openPath, revealInExplorer } from "./editor/openPath";
@@ -32,6 +33,7 @@ export interface CommandServices {
   readonly maker: SnapshotMaker;
   readonly makePanels: MakePanels;
   readonly editors: CheckpointEditorProvider;
+  readonly worker: Pick<WorkerClient, "call">;
 }
 
 type CheckpointNode = Extract<RunNode, { kind: "checkpoint" }>;
@@ -56,6 +58,7 @@ export function registerCommands(services: CommandServices): vscode.Disposable[]
     maker,
     makePanels,
     editors,
+    worker,
   } = services;
 
   const commands: Record<string, (target: Target, selection?: readonly Target[]) => unknown> = {
@@ -134,8 +137,9 @@ export function registerCommands(services: CommandServices): vscode.Disposable[]
       if (paths.length > 0) await copyText({ text: paths.join("\n"), what });
     },
     copyLoadSnippet: async (target) => {
-      const path = mainFileOf(target);
-      if (path !== undefined) await copyText({ text: pythonLoadSnippet(path), what: "the Python snippet" });
+      const [path, mainFile] = [openedPathOf(target), mainFileOf(target)];
+      if (path === undefined || mainFile === undefined) return;
+      await copyText({ text: await loadSnippetOf(worker, path, mainFile), what: "the Python snippet" });
     },
     findDeletable: async (target) => {
       const run = runOf(target) ?? (await pickRun(runs, "Delete from which run?"));

@@ -34,7 +34,7 @@ export function fuzzSamples(): readonly Sample[] {
 }
 
 /** A folder of several processes. */
-function folderOf(name: string): Sample {
+export function folderOf(name: string): Sample {
   const path = join(projectRoot, "test/fixtures", name);
   const entries = readdirSync(path, { recursive: true, withFileTypes: true }).filter((entry) =>
     entry.isFile(),

@@ -4,6 +4,7 @@ import { dcpMetadata } from "../support/made/dcpMetadata";
 import { protoBytes, protoNumber } from "../support/made/proto";
 import { type ZipMember, zipFile } from "../support/made/zipFile";
 import { latin1, safetensors } from "./costlyFiles";
+import { brokenRanks } from "./distributedFolders";
 import { hidingPlaces, hostilePickles, wholePickle } from "./hostilePickles";
 import { mutate, type Random } from "./mutate";
 
@@ -369,6 +370,7 @@ export const structured: Readonly<Record<string, (random: Random) => Made>> = {
   "safetensors headers": header,
   "training logs": logs,
   "distributed metadata": distributed,
+  "folders of ranks": brokenRanks,
   ONNX: onnx,
   MessagePack: msgpack,
 };

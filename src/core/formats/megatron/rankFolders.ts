@@ -5,7 +5,7 @@ import { maxListedProblems, parallelShardReads } from "../../problem/limits";
 import type { Problem } from "../../problem/problem";
 import { ProblemList } from "../../problem/problemList";
 import type { Tensor } from "../../tensors/tensor";
-import { formatCount } from "../../text/quantities";
+import { formatCount, plural } from "../../text/quantities";
 import { quote } from "../../text/quote";
 import type { CheckpointFile } from "../checkpointFile";
 import { MapValue } from "../contentValue";
@@ -16,7 +16,14 @@ import { mergeImports } from "../importFinding";
 import { modelValue } from "../joinedValue";
 import { byNameOf, openFolderFiles } from "../openFolderFiles";
 import { joinModelRanks, type LoadedPlace } from "./joinModelRanks";
-import { isRankFolder, megatronSettings, modelChunks, type RankPlace, rankPlaces } from "./rankModel";
+import {
+  isRankFolder,
+  type MegatronSettings,
+  megatronSettings,
+  modelChunks,
+  type RankPlace,
+  rankPlaces,
+} from "./rankModel";
 
 const modelFile = /^model_(?:optim_)?rng\.pt$/;
 
@@ -58,13 +65,8 @@ export async function openRankFolders(
   const settings = first === undefined ? undefined : megatronSettings(first);
   const files: CheckpointFile[] = opened.map(({ file }) => file);
   const hasPipeline = (settings?.pipelineSize ?? 1) > 1;
-  const there = rankPlaces(folders, hasPipeline);
-  // Ranks that are there count, whatever the arguments say.
-  const sizes = {
-    tensorSize: Math.max(settings?.tensorSize ?? 1, ...there.map(({ tensor }) => tensor + 1)),
-    pipelineSize: Math.max(settings?.pipelineSize ?? 1, ...there.map(({ pipeline }) => pipeline + 1)),
-    expertSize: Math.max(settings?.expertSize ?? 1, ...there.map(({ expert }) => expert + 1)),
-  };
+  const there = placesOfModel(rankPlaces(folders, hasPipeline), settings, report);
+  const sizes = sizesOf(there, settings);
   const places = allPlaces(there, sizes).map((place): LoadedPlace => {
     const name = fileOf.get(place.folder);
     const file = name === undefined ? undefined : byName.get(name);
@@ -128,6 +130,41 @@ export async function openRankFolders(
   };
 }
 
+type ModelSizes = Pick<MegatronSettings, "tensorSize" | "pipelineSize" | "expertSize">;
+
+/** Ranks that are there count, whatever the arguments say. */
+function sizesOf(there: readonly RankPlace[], settings: ModelSizes | undefined): ModelSizes {
+  return {
+    tensorSize: Math.max(settings?.tensorSize ?? 1, ...there.map(({ tensor }) => tensor + 1)),
+    pipelineSize: Math.max(settings?.pipelineSize ?? 1, ...there.map(({ pipeline }) => pipeline + 1)),
+    expertSize: Math.max(settings?.expertSize ?? 1, ...there.map(({ expert }) => expert + 1)),
+  };
+}
+
+/** So many times the ranks that are there are never missing: a stray number is damage. */
+const mostMissingTimes = 8;
+const fewRanks = 256;
+
+/** Without folders whose numbers would make a model of far more ranks than are there and than the arguments tell. */
+function placesOfModel(
+  there: readonly RankPlace[],
+  settings: ModelSizes | undefined,
+  report: (problem: Problem) => void,
+): readonly RankPlace[] {
+  const { tensorSize, pipelineSize, expertSize } = sizesOf(there, settings);
+  const most = Math.max(fewRanks, mostMissingTimes * there.length);
+  if (settings === undefined || tensorSize * pipelineSize * expertSize <= most) return there;
+  const own = there.filter(
+    ({ tensor, pipeline, expert }) =>
+      tensor < settings.tensorSize && pipeline < settings.pipelineSize && expert < settings.expertSize,
+  );
+  const stray = there.find((place) => !own.includes(place));
+  if (own.length === 0 || stray === undefined) return there;
+  const message = `${plural(there.length - own.length, "folder")}, such as ${quote(stray.folder)}, ${there.length - own.length === 1 ? "is" : "are"} of no rank that the arguments of the training count: not joined.`;
+  report({ severity: "warning", code: "ExtraRanks", message });
+  return own;
+}
+
 /** Those that are there and those that should be. */
 function allPlaces(
   there: readonly RankPlace[],
@@ -151,7 +188,7 @@ function allPlaces(
   return all;
 }
 
-const maxRanks = 20_000;
+const maxRanks = 2048;
 
 function reportApart(
   apart: readonly { readonly name: string; readonly reason: string }[],

@@ -58,3 +58,17 @@ test("a rank's file of a save with another number of processes is not joined", a
   expect(hashes.get("model.embed.weight")).toBeUndefined();
   expect(checkpoint.problems).toMatchObject([{ severity: "error", code: "MissingRank" }]);
 });
+
+test("a folder of Megatron's with a number that no training has is left out, and said", async () => {
+  const files = joinedFixture("megatron_tp2_pp2");
+  const inside = "/run/megatron_tp2_pp2/iter_0000100";
+  const source = await files.open(`${inside}/mp_rank_01_001/model_optim_rng.pt`);
+  files.write(`${inside}/mp_rank_4095_001/model_optim_rng.pt`, await source.read(0, source.size));
+  const { tensors, files: listed, problems } = await openCheckpoint(files, "/run/megatron_tp2_pp2");
+  expect(problems).toContainEqual(expect.objectContaining({ code: "ExtraRanks", severity: "warning" }));
+  expect(listed.length).toBeLessThan(10);
+  const whole = await openCheckpoint(joinedFixture("megatron_tp2_pp2"), "/run/megatron_tp2_pp2");
+  expect(tensors.map(({ name, shape }) => [name, shape])).toEqual(
+    whole.tensors.map(({ name, shape }) => [name, shape]),
+  );
+});
