@@ -86,6 +86,14 @@ test("merges the fine-tuned adapter into its base from the tree, shows it below 
   await page().getByRole("button", { name: "Compare with the base" }).click();
   await workbench.waitForEditor("base ↔ 04-merged");
   await page().getByRole("table", { name: "Snapshots" }).getByRole("columnheader").nth(1).waitFor();
+
+  // It has two parents: the lineage stands where the track of stages was.
+  const lineage = page().getByRole("region", { name: "Lineage" });
+  await lineage.getByText(/from checkpoint-240: merged; rounding took at most/).waitFor();
+  await workbench.pickFromContextMenu(runs.getByRole("treeitem", { name: /^pipeline / }), "Show Lineage");
+  await workbench.waitForEditor("Lineage of pipeline");
+  await lineage.getByText("from 02-rank-reduction (inferred from the stages)").waitFor();
+  await lineage.getByRole("button", { name: "Compare 04-merged with checkpoint-240" }).waitFor();
 });
 
 test("saves a PyTorch file as safetensors from the explorer's menu", async () => {
