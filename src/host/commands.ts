@@ -118,6 +118,8 @@ export function registerCommands(services: CommandServices): vscode.Disposable[]
     extractAdapter: (target) => makeExtractedAdapter({ runs, maker, open: openPath }, pathsOf(target)[0]),
     mergeIntoBase: (target, selection) => makePanels.merge(pathsOf(target, selection)),
     saveAsSafetensors: (target) => makePanels.convert(convertedPathOf(target)),
+    combineAdapters: (target, selection) => makePanels.combine(pathsOf(target, selection)),
+    convertAdapter: (target) => makePanels.convertAdapter(pathsOf(target)[0]),
     averageCheckpoints: async (target, selection) => {
       const chosen = pathsOf(target, selection);
       const run =

@@ -90,7 +90,7 @@ test("merges the fine-tuned adapter into its base from the tree, shows it below 
   // It has two parents: the lineage stands where the track of stages was.
   const lineage = page().getByRole("region", { name: "Lineage" });
   await lineage.getByText(/from checkpoint-240: merged; rounding took at most/).waitFor();
-  await workbench.pickFromContextMenu(runs.getByRole("treeitem", { name: /^pipeline / }), "Show Lineage");
+  await workbench.pickFromContextMenu(runs.getByRole("treeitem", { name: /^pipeline step/ }), "Show Lineage");
   await workbench.waitForEditor("Lineage of pipeline");
   await lineage.getByText("from 02-rank-reduction (inferred from the stages)").waitFor();
   await lineage.getByRole("button", { name: "Compare 04-merged with checkpoint-240" }).waitFor();

@@ -195,6 +195,39 @@ describe("a new model", () => {
   });
 });
 
+describe("a new adapter", () => {
+  const target = () => ({ userStages: [], replace: false, maxShardBytes: 5e9 });
+
+  it("is the sum of others, planned with what they disagree about", async () => {
+    const adapters = [0.5, 0.5].map((weight) => ({ path: join(run, "01-svd"), weight }));
+    const job: ModelJob = { kind: "combine", adapters, rank: 32 };
+    const plan = await makeHandlers().planModel({ job, userStages: [] }, never, tell);
+    expect(plan.place).toEqual({ folder: run, name: "02-combined" });
+    expect(plan.notes[0]?.message).toContain("the sum of 2 adapters, 14 modules");
+    const { facts, report } = await makeHandlers().makeModel(
+      { job, ...target(), out: join(run, "sum") },
+      never,
+      tell,
+    );
+    expect(facts).toContainEqual({ name: "Rank", value: "32" });
+    expect(report).toContain("Wrote the sum of 2 adapters");
+  });
+
+  it("is another in the names of another program, or refused where that has none for its modules", async () => {
+    const planned = (to: "mlx" | "kohya") => {
+      const job: ModelJob = { kind: "dialect", source: join(run, "01-svd"), to };
+      return makeHandlers().planModel({ job, userStages: [] }, never, tell);
+    };
+    await expect(planned("kohya")).rejects.toThrow(/no module of a UNet/);
+    const plan = await planned("mlx");
+    expect(plan.place.name).toBe("02-mlx");
+    const out = join(run, plan.place.name);
+    const job: ModelJob = { kind: "dialect", source: join(run, "01-svd"), to: "mlx" };
+    const { path } = await makeHandlers().makeModel({ job, ...target(), out }, never, tell);
+    expect(readdirSync(path)).toContain("adapters.safetensors");
+  });
+});
+
 /** The safetensors header of a file, its tensors under one key. */
 function readHeader(path: string): string {
   const bytes = readFileSync(path);

@@ -23,7 +23,11 @@ const mostRows = 20;
 export function MadeView({ model, job, result }: MadeViewProps) {
   const { path, facts, notes, table, report } = result;
   const against =
-    job.kind === "merge" ? job.base : job.kind === "convert" ? job.source : weightedOf(job)[0]?.path;
+    job.kind === "merge"
+      ? job.base
+      : job.kind === "convert" || job.kind === "dialect"
+        ? job.source
+        : weightedOf(job)[0]?.path;
   return (
     <>
       <p role="status" class="make-done">

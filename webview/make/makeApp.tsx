@@ -19,6 +19,14 @@ const words: Readonly<Record<ModelJob["kind"], { readonly title: string; readonl
     title: "Save as safetensors",
     what: "Writes the tensors of a checkpoint as safetensors, which every loader reads by range and none executes. The source is never touched.",
   },
+  combine: {
+    title: "Combine adapters",
+    what: "Writes the weighted sum of adapters as one adapter: exactly, or at a rank of your choice. The sources are never touched.",
+  },
+  dialect: {
+    title: "Convert adapter",
+    what: "Writes an adapter under the names that another program reads. The source is never touched.",
+  },
   average: {
     title: "Average checkpoints",
     what: "Writes the mean of several checkpoints of one model. The sources are never touched.",

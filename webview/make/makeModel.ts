@@ -73,7 +73,7 @@ export class MakeModel extends PageModel<MakeState> {
     const path = await this.host.call("chooseSource", { role, job });
     if (path === undefined) return;
     if (job.kind === "merge" && role === "base") this.changeJob({ ...job, base: path });
-    else if (job.kind === "merge")
+    else if (job.kind === "merge" || job.kind === "combine")
       this.changeJob({ ...job, adapters: [...job.adapters, { path, weight: 1 }] });
     else if (job.kind === "average")
       this.changeJob({ ...job, snapshots: [...job.snapshots, { path, weight: 1 }] });

@@ -92,7 +92,7 @@ export function PlanSources({ model, job, plan }: PlanSourcesProps) {
           );
         })}
       </ul>
-      {job.kind !== "convert" && (
+      {job.kind !== "convert" && job.kind !== "dialect" && (
         <p class="make-hint">
           <button type="button" class="link" onClick={() => void model.chooseSource(role)}>
             {role === "adapter" ? "Add an adapter…" : "Add a checkpoint…"}
@@ -110,7 +110,10 @@ function rowsOf(job: ModelJob): readonly Row[] {
         { role: "base", path: job.base },
         ...job.adapters.map(({ path }, at): Row => ({ role: "adapter", path, at })),
       ];
+    case "combine":
+      return job.adapters.map(({ path }, at): Row => ({ role: "adapter", path, at }));
     case "convert":
+    case "dialect":
       return [{ role: "source", path: job.source }];
     case "average":
       return job.snapshots.map(({ path }, at): Row => ({ role: "snapshot", path, at }));

@@ -65,7 +65,19 @@ export function PlanTarget({ model, job, plan, isReady }: PlanTargetProps) {
               />
             )}
           </Field>
-          {job.kind !== "average" && (
+          {job.kind === "combine" && (
+            <Field label="Rank at most">
+              {(label) => (
+                <TextField
+                  label={label}
+                  placeholder="exact"
+                  value={job.rank === undefined ? "" : String(job.rank)}
+                  onInput={(text) => model.changeJob(withRank(job, Number(text.trim())))}
+                />
+              )}
+            </Field>
+          )}
+          {(job.kind === "merge" || job.kind === "convert") && (
             <Field label="Dtype">
               {(label) => (
                 <Dropdown
@@ -92,7 +104,7 @@ export function PlanTarget({ model, job, plan, isReady }: PlanTargetProps) {
               )}
             </Field>
           )}
-          {!isFile && (
+          {!isFile && !isAdapterJob(job) && (
             <Field label="Files of at most">
               {(label) => (
                 <Dropdown
@@ -114,6 +126,7 @@ export function PlanTarget({ model, job, plan, isReady }: PlanTargetProps) {
                 Choose another folder…
               </button>
               {isFile &&
+                !isAdapterJob(job) &&
                 " A single file has neither configuration nor stage beside it: its parents are not remembered."}
             </>
           )}
@@ -138,15 +151,29 @@ export function PlanTarget({ model, job, plan, isReady }: PlanTargetProps) {
 }
 
 function buttonOf({ kind }: ModelJob): string {
-  return kind === "merge" ? "Merge" : kind === "convert" ? "Save" : "Average";
+  return { merge: "Merge", convert: "Save", average: "Average", combine: "Combine", dialect: "Convert" }[
+    kind
+  ];
 }
 
 function withDtype(
-  job: Exclude<ModelJob, { readonly kind: "average" }>,
+  job: Extract<ModelJob, { readonly kind: "merge" | "convert" }>,
   dtype: WritableDtype | "source",
 ): ModelJob {
   const { dtype: _before, ...rest } = job;
   return dtype === "source" ? rest : { ...rest, dtype };
+}
+
+/** What it writes is an adapter, in the way of its dialect. */
+function isAdapterJob({ kind }: ModelJob): boolean {
+  return kind === "combine" || kind === "dialect";
+}
+
+type CombineJob = Extract<ModelJob, { readonly kind: "combine" }>;
+
+/** Without a rank the sum is exact. */
+function withRank({ rank: _before, ...rest }: CombineJob, rank: number): CombineJob {
+  return Number.isInteger(rank) && rank > 0 ? { ...rest, rank } : rest;
 }
 
 function factsOf(

@@ -39,6 +39,8 @@ const titles: Readonly<Record<ModelJob["kind"], string>> = {
   merge: "Merge into Base",
   convert: "Save as Safetensors",
   average: "Average Checkpoints",
+  combine: "Combine Adapters",
+  dialect: "Convert Adapter",
 };
 
 export function titleOf({ kind }: ModelJob): string {
@@ -94,7 +96,7 @@ export class MakePanel {
     const [adapter] = job.kind === "merge" ? job.adapters : [];
     if (role === "base" && adapter !== undefined) return this.services.baseModels.choose(adapter.path);
     return pickCheckpoint(this.services.runs, {
-      title: role === "adapter" ? "Merge one more adapter" : "Average one more checkpoint",
+      title: role === "adapter" ? "Add which adapter?" : "Average one more checkpoint",
       placeHolder: role === "adapter" ? "An adapter of the same base" : "A checkpoint of the same model",
       exclude: job.kind === "average" ? job.snapshots.map(({ path }) => path) : pathsOf(job),
     });
@@ -142,6 +144,7 @@ export class MakePanel {
 }
 
 function pathsOf(job: ModelJob): readonly string[] {
+  if (job.kind === "combine") return job.adapters.map(({ path }) => path);
   return job.kind === "merge" ? [job.base, ...job.adapters.map(({ path }) => path)] : [];
 }
 

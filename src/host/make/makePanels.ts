@@ -3,6 +3,7 @@ import { checkpointIdentity } from "../../core/checkpoint/identity";
 import type { ModelJob } from "../../core/report/jobs/modelJob";
 import type { Run } from "../../core/runs/run";
 import { plural } from "../../core/text/quantities";
+import type { TargetDialect } from "../../core/transform/dialect/targetModules";
 import { pickOne, showInformation } from "../messages";
 import { keptPanelState } from "../webviewPage";
 import { MakePanel, type MakeServices, makeViewType, titleOf } from "./makePanel";
@@ -38,6 +39,25 @@ export class MakePanels implements vscode.WebviewPanelSerializer {
     if (source !== undefined) this.show({ kind: "convert", source, only: "model" });
   }
 
+  /** @param given adapters; of one more can be added on the page. */
+  async combine(given: readonly string[]): Promise<void> {
+    const words = { title: "Combine which adapter with others?", placeHolder: "An adapter", exclude: [] };
+    const paths = given.length > 0 ? given : await pickCheckpoint(this.services.runs, words).then(listed);
+    if (paths.length > 0)
+      this.show({ kind: "combine", adapters: paths.map((path) => ({ path, weight: 1 })) });
+  }
+
+  async convertAdapter(given: string | undefined): Promise<void> {
+    const words = { title: "Convert which adapter?", placeHolder: "An adapter", exclude: [] };
+    const source = given ?? (await pickCheckpoint(this.services.runs, words));
+    if (source === undefined) return;
+    const picked = await pickOne(dialectItems, {
+      title: "Convert the adapter for what?",
+      placeHolder: "Who will read it",
+    });
+    if (picked !== undefined) this.show({ kind: "dialect", source, to: picked.to });
+  }
+
   /** @param given checkpoints that were selected; else the last of the run. */
   async average(given: readonly string[], run: Run | undefined): Promise<void> {
     const paths = given.length > 1 ? given : run === undefined ? [] : await pickLast(run);
@@ -57,6 +77,17 @@ export class MakePanels implements vscode.WebviewPanelSerializer {
     new MakePanel(vscode.window.createWebviewPanel(makeViewType, titleOf(job), column), job, this.services);
   }
 }
+
+const dialectItems: readonly {
+  readonly label: string;
+  readonly description: string;
+  readonly to: TargetDialect;
+}[] = [
+  { label: "PEFT", description: "transformers, vLLM, and most servers", to: "peft" },
+  { label: "kohya", description: "sd-scripts, AUTOMATIC1111, ComfyUI", to: "kohya" },
+  { label: "diffusers", description: "diffusers pipelines, ComfyUI", to: "diffusers" },
+  { label: "MLX", description: "mlx-lm", to: "mlx" },
+];
 
 /** The training's own checkpoints, in the order of their steps: the stages before it are other models. */
 async function pickLast(run: Run): Promise<readonly string[]> {

@@ -18,6 +18,12 @@ const job = kinds<ModelJob>({
     only: oneOf("model", "optimizer", "all"),
     dtype,
   }),
+  combine: fields<JobOf<"combine">>({ kind: oneOf("combine"), adapters: weighted, rank: maybe(number) }),
+  dialect: fields<JobOf<"dialect">>({
+    kind: oneOf("dialect"),
+    source: path,
+    to: oneOf("peft", "kohya", "diffusers", "mlx"),
+  }),
   average: fields<JobOf<"average">>({ kind: oneOf("average"), snapshots: weighted }),
 });
 

@@ -1,5 +1,6 @@
 import type { Problem } from "../../problem/problem";
 import type { WritableDtype } from "../../tensors/encode";
+import type { TargetDialect } from "../../transform/dialect/targetModules";
 import type { ConvertOptions } from "../../transform/model/convert";
 import type { OutputPlace } from "../../transform/outputPlace";
 
@@ -23,7 +24,10 @@ export type ModelJob =
       readonly only: ConvertOptions["only"];
       readonly dtype?: WritableDtype;
     }
-  | { readonly kind: "average"; readonly snapshots: readonly WeightedPath[] };
+  | { readonly kind: "average"; readonly snapshots: readonly WeightedPath[] }
+  /** Adapters as one: their exact sum, or its best approximation at a rank. */
+  | { readonly kind: "combine"; readonly adapters: readonly WeightedPath[]; readonly rank?: number }
+  | { readonly kind: "dialect"; readonly source: string; readonly to: TargetDialect };
 
 /** What a job will read and write, and what will be lost. Nothing was written yet. */
 export interface JobPlan {

@@ -12,6 +12,8 @@ export type OpenJob =
       readonly adapters: readonly WeightedAdapter[];
     })
   | (Omit<Of<"convert">, "source"> & { readonly source: CheckpointSession })
+  | (Omit<Of<"dialect">, "source"> & { readonly source: CheckpointSession })
+  | (Omit<Of<"combine">, "adapters"> & { readonly adapters: readonly WeightedAdapter[] })
   | (Omit<Of<"average">, "snapshots"> & { readonly snapshots: readonly WeightedAdapter[] });
 
 /** @throws CheckpointError where one of them cannot be read. */
@@ -29,6 +31,10 @@ export async function openJob(
       return { ...job, base: await open(job.base), adapters: await openAll(job.adapters) };
     case "convert":
       return { ...job, source: await open(job.source) };
+    case "dialect":
+      return { ...job, source: await open(job.source) };
+    case "combine":
+      return { ...job, adapters: await openAll(job.adapters) };
     case "average":
       return { ...job, snapshots: await openAll(job.snapshots) };
   }

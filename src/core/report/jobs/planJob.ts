@@ -8,7 +8,9 @@ import { type ConvertPlan, planConversion } from "../../transform/model/convert"
 import { planMerge } from "../../transform/model/merge";
 import { byteSizeOf } from "../../transform/model/shards";
 import { conversionPlace, modelPlace, type OutputPlace } from "../../transform/outputPlace";
-import type { JobPlan, PlannedSource } from "./modelJob";
+import { planOfCombination, planOfDialect } from "./adapterJobs";
+import type { JobPlan } from "./modelJob";
+import { noteOf, sourceOf, warningOf } from "./notes";
 import type { OpenJob } from "./openJob";
 
 /**
@@ -23,6 +25,10 @@ export async function planJob(job: OpenJob): Promise<JobPlan> {
       return planOfConversion(job);
     case "average":
       return planOfAverage(job);
+    case "combine":
+      return planOfCombination(job);
+    case "dialect":
+      return planOfDialect(job);
   }
 }
 
@@ -34,25 +40,25 @@ async function planOfMerge(job: Extract<OpenJob, { kind: "merge" }>): Promise<Jo
   const dtypes = dtypesOf(conversion);
   const isRounded = dtypes.some((dtype) => dtype === "BF16" || dtype === "F16");
   const notes = [
-    note(
+    noteOf(
       `${plural(modules, "module")} ${modules === 1 ? "changes" : "change"} ${plural(changes.size, "weight")}; ` +
         `${plural(copied, "other tensor")} ${copied === 1 ? "stays" : "stay"} what ${copied === 1 ? "it is" : "they are"}${job.dtype === undefined ? ", byte for byte" : ""}.`,
     ),
     ...(replaced.size === 0
       ? []
       : [
-          note(
+          noteOf(
             `${plural(replaced.size, "tensor")} that the adapter saved whole ${replaced.size === 1 ? "takes" : "take"} the place of the base's.`,
           ),
         ]),
     ...(isRounded
       ? [
-          note(
+          noteOf(
             `The result is rounded once, to ${dtypes[0]}. What that takes of each module's ‖ΔW‖ is measured and told when it is written; F32 would keep it.`,
           ),
         ]
       : []),
-    note("The adapter cannot be taken out of the merged weights again. It stays where it is."),
+    noteOf("The adapter cannot be taken out of the merged weights again. It stays where it is."),
     ...adapters.flatMap(({ session }) => fitFindings(session, base)),
   ];
   return {
@@ -72,8 +78,8 @@ async function planOfConversion(job: Extract<OpenJob, { kind: "convert" }>): Pro
   const [first] = tied;
   const notes: Problem[] = [
     cast.length === 0 && unpacked.length === 0
-      ? note("Every byte of every tensor is kept.")
-      : note(
+      ? noteOf("Every byte of every tensor is kept.")
+      : noteOf(
           [
             ...(unpacked.length === 0
               ? []
@@ -90,14 +96,14 @@ async function planOfConversion(job: Extract<OpenJob, { kind: "convert" }>): Pro
     ...(first === undefined
       ? []
       : [
-          note(
+          noteOf(
             `${plural(tied.length, "tensor")} ${tied.length === 1 ? "shares its" : "share their"} memory with another and ${tied.length === 1 ? "is" : "are"} written once: ${first[0]} is ${first[1]}.`,
           ),
         ]),
     ...(leftOut === 0
       ? []
       : [
-          warning(
+          warningOf(
             "LeftOut",
             `${plural(leftOut, "tensor")} ${leftOut === 1 ? "is" : "are"} left out: ${only === "optimizer" ? "no state of an optimizer" : "no part of a model"}.`,
           ),
@@ -105,7 +111,7 @@ async function planOfConversion(job: Extract<OpenJob, { kind: "convert" }>): Pro
     ...(source.settings().length === 0 && source.inside?.progress === undefined
       ? []
       : [
-          warning(
+          warningOf(
             "ValuesLeftOut",
             "Safetensors holds tensors alone: settings, step, epoch and other values of the file are not written.",
           ),
@@ -130,20 +136,20 @@ async function planOfAverage({ snapshots }: Extract<OpenJob, { kind: "average" }
     sources: sessions.map((session) => sourceOf(session, "snapshot")),
     place: averagePlace(sessions),
     notes: [
-      note(
+      noteOf(
         `Every weight becomes the mean of ${snapshots.length}, summed in doubles and rounded once, to the dtype of the first.`,
       ),
       ...(taken === 0
         ? []
         : [
-            note(
+            noteOf(
               `${plural(taken, "tensor")} of integers or truth values ${taken === 1 ? "is" : "are"} taken from the first, ${shown}.`,
             ),
           ]),
       ...(first.adapter === undefined
         ? []
         : [
-            warning(
+            warningOf(
               "FactorsAveraged",
               "These are adapters: the mean of A and the mean of B is not the mean of B · A. Close checkpoints of one training come near it, others do not.",
             ),
@@ -163,7 +169,7 @@ function resumeNote({ folder, inside }: CheckpointSession): readonly Problem[] {
     folder.files.some(({ part }) => part === "optimizer") || (inside?.optimizers.length ?? 0) > 0;
   return isState
     ? [
-        warning(
+        warningOf(
           "NotResumable",
           "Optimizer, scheduler and random state are not carried over: training cannot be resumed from the result.",
         ),
@@ -188,17 +194,4 @@ function dtypesOf({ tensors }: ConvertPlan): readonly string[] {
   for (const { dtype, tensor } of tensors)
     bytes.set(dtype, (bytes.get(dtype) ?? 0) + byteSizeOf({ dtype, shape: tensor.shape }));
   return [...bytes].sort((a, b) => b[1] - a[1]).map(([dtype]) => dtype);
-}
-
-function sourceOf(session: CheckpointSession, role: PlannedSource["role"]): PlannedSource {
-  const { headline, fileBytes } = session.summary();
-  return { path: session.identity, role, what: headline.slice(0, 4).join(" · "), bytes: fileBytes };
-}
-
-function note(message: string): Problem {
-  return { severity: "info", code: "Plan", message };
-}
-
-function warning(code: string, message: string): Problem {
-  return { severity: "warning", code, message };
 }

@@ -31,7 +31,9 @@ function planOf(job: ModelJob, long: boolean): JobPlan {
       ? [job.base, ...job.adapters.map(({ path }) => path)]
       : job.kind === "convert"
         ? [job.source]
-        : job.snapshots.map(({ path }) => path);
+        : job.kind === "average"
+          ? job.snapshots.map(({ path }) => path)
+          : [];
   const roleOf = (at: number) =>
     job.kind === "convert" ? "source" : job.kind === "average" ? "snapshot" : at === 0 ? "base" : "adapter";
   return {

@@ -1,0 +1,109 @@
+import { rangeText } from "../../adapter/adapterText";
+import type { LoraModule } from "../../adapter/loraModule";
+import { elementBytesOf } from "../../tensors/dtype";
+import { formatBytes, formatCount, formatNumber } from "../../text/quantities";
+import { combine, planCombination } from "../../transform/combine/combine";
+import { convertAdapter, planAdapterConversion } from "../../transform/dialect/convertAdapter";
+import { targetFormats } from "../../transform/dialect/dialectOutput";
+import type { TargetDialect } from "../../transform/dialect/targetModules";
+import { isFolderFormat } from "../../transform/outputNames";
+import { modelPlace, type OutputPlace } from "../../transform/outputPlace";
+import type { WrittenAdapter } from "../../transform/writeAdapter";
+import { combinePlanText, combineText } from "../combineReport";
+import { adapterPlanText, convertedAdapterText } from "../convertAdapterReport";
+import type { JobTarget } from "./makeModel";
+import type { JobPlan, JobResult } from "./modelJob";
+import { noteOf, sourceOf } from "./notes";
+import type { OpenJob } from "./openJob";
+
+type CombineJob = Extract<OpenJob, { readonly kind: "combine" }>;
+type DialectJob = Extract<OpenJob, { readonly kind: "dialect" }>;
+
+const ruleOf = ({ rank }: CombineJob) =>
+  rank === undefined ? {} : { rule: { kind: "rank" as const, rank } };
+
+/** Reads the factors of all adapters: where they work against each other is part of the plan. */
+export async function planOfCombination(job: CombineJob): Promise<JobPlan> {
+  const { adapters } = job;
+  const plan = await planCombination({ adapters, ...ruleOf(job) });
+  const sized = plan.aligned.modules.flatMap(({ contributions }, at) => {
+    const first = contributions[0]?.module;
+    return first === undefined ? [] : [{ module: first, rank: plan.ranks.modules[at]?.rank ?? first.rank }];
+  });
+  const [first] = adapters;
+  return {
+    ...writes(sized),
+    sources: adapters.map(({ session }) => sourceOf(session, "adapter")),
+    place: placeIn(plan.aligned.to, first?.session.identity ?? "", "combined"),
+    // A table of modules follows in the report.
+    notes: combinePlanText(plan, adapters)
+      .split("\n")
+      .filter((line) => /[.:]$/.test(line))
+      .map((line) => noteOf(line.replace(/:$/, ".").replace(/^Would write/, "Writes"))),
+  };
+}
+
+export function planOfDialect(job: DialectJob): JobPlan {
+  const { source, to } = job;
+  const plan = planAdapterConversion(job);
+  const modules = source.adapter?.modules ?? [];
+  return {
+    ...writes(modules.map((module) => ({ module, rank: module.rank }))),
+    sources: [sourceOf(source, "source")],
+    place: placeIn(to, source.identity, to),
+    notes: [
+      noteOf(adapterPlanText(plan).replace(/^Would write/, "Writes")),
+      noteOf("The factors stay what they are; each ΔW is read back and held against the source's."),
+    ],
+  };
+}
+
+export async function makeCombination(job: CombineJob, target: JobTarget): Promise<JobResult> {
+  const made = await combine({ ...target, adapters: job.adapters, ...ruleOf(job) });
+  return resultOf(made, combineText(made, job.adapters));
+}
+
+export async function makeDialect(job: DialectJob, target: JobTarget): Promise<JobResult> {
+  const made = await convertAdapter({ ...target, source: job.source, to: job.to });
+  return resultOf(made, convertedAdapterText(made));
+}
+
+interface SizedModule {
+  readonly module: LoraModule;
+  readonly rank: number;
+}
+
+function writes(modules: readonly SizedModule[]): Pick<JobPlan, "tensors" | "bytes" | "dtypes" | "carried"> {
+  const bytes = modules.map(
+    ({ module: { a, inFeatures, outFeatures }, rank }) =>
+      rank * (inFeatures + outFeatures) * (elementBytesOf(a.dtype) ?? 4),
+  );
+  return {
+    tensors: 2 * modules.length,
+    bytes: bytes.reduce((sum, each) => sum + each, 0),
+    dtypes: [...new Set(modules.map(({ module }) => module.a.dtype))],
+    carried: [],
+  };
+}
+
+/** One file where the dialect keeps an adapter in one. */
+function placeIn(to: TargetDialect, identity: string, what: string): OutputPlace {
+  const { folder, name } = modelPlace(identity, what);
+  return { folder, name: isFolderFormat(targetFormats[to]) ? name : `${name}.safetensors` };
+}
+
+function resultOf({ path, bytes, modules, worstDeviation }: WrittenAdapter, text: string): JobResult {
+  const rows = modules.map(({ module, rank, norm }) => [module, String(rank), formatNumber(norm)]);
+  return {
+    path,
+    facts: [
+      { name: "Modules", value: formatCount(modules.length) },
+      { name: "Rank", value: rangeText(modules.map(({ rank }) => rank)) },
+      { name: "Size", value: formatBytes(bytes) },
+      { name: "‖ΔW‖ read back, off by", value: formatNumber(worstDeviation, 2) },
+    ],
+    table: { title: "Modules", headings: ["Module", "Rank", "‖ΔW‖"], rows },
+    notes: [],
+    report: `\`\`\`\n${text.replaceAll("```", "'''")}\n\`\`\`\n`,
+  };
+}
