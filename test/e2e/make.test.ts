@@ -130,7 +130,10 @@ test("nothing is left of a merge that is stopped", async () => {
   writeLarge(join(workspace, "base"), join(workbench.folder, "large"));
   const runs = await workbench.openRuns();
   const tuned = runs.getByRole("treeitem", { name: /^checkpoint-240 / });
+  // Alone: several selected adapters would be merged together.
+  await tuned.click();
   await workbench.pickFromContextMenu(tuned, "Merge into Base…");
+  await workbench.waitForEditor("Merge into Base");
   await page().getByText("14 modules change 14 weights").waitFor();
   await runs.getByRole("treeitem", { name: /^large / }).waitFor();
   await page().getByRole("button", { name: "Change…" }).click();

@@ -151,7 +151,7 @@ async function planOfAverage({ snapshots }: Extract<OpenJob, { kind: "average" }
         : [
             warningOf(
               "FactorsAveraged",
-              "These are adapters: the mean of A and the mean of B is not the mean of B · A. Close checkpoints of one training come near it, others do not.",
+              "These are adapters: the mean of A and the mean of B is not the mean of B · A, and the result has no adapter_config.json. Combine Adapters with weights that sum to 1 gives the exact mean, as an adapter.",
             ),
           ]),
       ...resumeNote(first),
