@@ -143,11 +143,23 @@ function deleteStale(results) {
 }
 
 function report(results) {
-  for (const { metafile } of results) {
-    for (const [file, { bytes }] of Object.entries(metafile.outputs)) {
-      if (!file.endsWith(".map"))
-        console.log(`${file.padEnd(28)} ${(bytes / 1024).toFixed(1).padStart(8)} KiB`);
-    }
+  const print = (name, bytes) =>
+    console.log(`${name.padEnd(28)} ${(bytes / 1024).toFixed(1).padStart(8)} KiB`);
+  const sizes = new Map(
+    results.flatMap(({ metafile }) =>
+      Object.entries(metafile.outputs).map(([file, { bytes }]) => [file, bytes]),
+    ),
+  );
+  for (const [file, bytes] of sizes) {
+    if (!file.endsWith(".map") && !file.startsWith("dist/webview/")) print(file, bytes);
+  }
+  const sizeOf = (name) => sizes.get(`dist/webview/${name}`) ?? 0;
+  for (const [page, imports] of Object.entries(JSON.parse(readFileSync(pageFilesFile, "utf8")))) {
+    const files = [`${page}.js`, ...imports];
+    print(
+      `${page} page, ${files.length} files`,
+      files.reduce((sum, name) => sum + sizeOf(name), 0),
+    );
   }
 }
 

@@ -1,3 +1,4 @@
+import "../shell/common";
 import type { EditorHostCalls, EditorPageCalls } from "../../src/protocol/editorSurface";
 import { connect } from "../shell/host";
 import { showPage } from "../shell/pageShell";

@@ -1,3 +1,4 @@
+import "../shell/common";
 import type { MakeHostCalls, MakePageCalls } from "../../src/protocol/makeSurface";
 import { connect } from "../shell/host";
 import { showPage } from "../shell/pageShell";

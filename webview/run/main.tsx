@@ -1,3 +1,4 @@
+import "../shell/common";
 import type { RunHostCalls, RunPageCalls } from "../../src/protocol/runSurface";
 import { plotCanvas } from "../charts/plotPart";
 import { connect } from "../shell/host";

@@ -1,3 +1,4 @@
+import "../../shell/common";
 import { useLayoutEffect, useReducer, useRef, useState } from "preact/hooks";
 import { nearestX } from "../chartSeries";
 import { type ChartView, setRange } from "../chartView";

@@ -1,3 +1,4 @@
+import "../../shell/common";
 import { useEffect, useMemo } from "preact/hooks";
 import type { CheckpointSummary } from "../../../src/core/checkpoint/summary";
 import { formatCount } from "../../../src/core/text/quantities";

@@ -1,3 +1,4 @@
+import "../../shell/common";
 import { useEffect } from "preact/hooks";
 import type { CheckpointSummary } from "../../../src/core/checkpoint/summary";
 import type { Problem } from "../../../src/core/problem/problem";

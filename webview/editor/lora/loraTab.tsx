@@ -1,3 +1,4 @@
+import "../../shell/common";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import type { LoraView } from "../../../src/core/session/loraView";
 import { plural } from "../../../src/core/text/quantities";

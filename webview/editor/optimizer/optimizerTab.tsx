@@ -1,3 +1,4 @@
+import "../../shell/common";
 import { useEffect, useRef } from "preact/hooks";
 import { baseName } from "../../../src/core/bytes/paths";
 import type { OptimizerView } from "../../../src/core/optimizer/optimizerView";

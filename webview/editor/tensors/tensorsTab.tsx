@@ -1,3 +1,4 @@
+import "../../shell/common";
 import { useEffect, useRef } from "preact/hooks";
 import type { CheckpointSummary } from "../../../src/core/checkpoint/summary";
 import { Button } from "../../ui/controls";

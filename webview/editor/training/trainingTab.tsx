@@ -1,3 +1,4 @@
+import "../../shell/common";
 import { useEffect } from "preact/hooks";
 import type { RunHead } from "../../../src/core/runs/merge/runHead";
 import type { DrawnRun } from "../../training/chartPlans";
