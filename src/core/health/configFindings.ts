@@ -10,6 +10,7 @@ const decoderLayer =
   /^(?:model\.)?(?:language_model\.)?(?:model\.)?layers\.(\d+)\.|^(?:transformer\.)?h\.(\d+)\./;
 const decoderEmbedding =
   /^(?:model\.)?(?:language_model\.)?(?:model\.)?embed_tokens\.weight$|^(?:transformer\.)?wte\.weight$/;
+const decoderNorm = /^(?:model\.)?(?:language_model\.)?(?:model\.)?norm\.weight$/;
 const headWeight = /(?:^|\.)(?:lm_head|output|embed_out|score)\.(?:weight|qweight|weight_packed)$/;
 const encoderLayer = /^(?:\w+\.)?encoder\.layer\.(\d+)\./;
 const encoderEmbedding = /^(?:\w+\.)?embeddings\.word_embeddings\.weight$/;
@@ -59,6 +60,8 @@ interface Decoder {
   readonly up: Tensor | undefined;
   /** The width that the model's norms have. */
   readonly width: number | undefined;
+  /** Of the last norm of the decoder. */
+  readonly lastNorm: Tensor | undefined;
 }
 
 function findDecoder(tensors: readonly Tensor[]): Decoder {
@@ -67,6 +70,7 @@ function findDecoder(tensors: readonly Tensor[]): Decoder {
   let head: Tensor | undefined;
   let up: Tensor | undefined;
   let width: number | undefined;
+  let lastNorm: Tensor | undefined;
   for (const tensor of tensors) {
     const { name } = tensor;
     const match = decoderLayer.exec(name) ?? encoderLayer.exec(name);
@@ -76,8 +80,9 @@ function findDecoder(tensors: readonly Tensor[]): Decoder {
       if (/\.(?:input_layernorm|ln_1)\.weight$/.test(name)) width ??= tensor.shape[0];
     } else if (decoderEmbedding.test(name) || encoderEmbedding.test(name)) embedding ??= tensor;
     else if (headWeight.test(name)) head ??= tensor;
+    else if (decoderNorm.test(name)) lastNorm ??= tensor;
   }
-  return { layers, embedding, head, up, width };
+  return { layers, embedding, head, up, width, lastNorm };
 }
 
 function layerFindings(config: ModelConfig, layers: ReadonlySet<number>): readonly Problem[] {
@@ -111,7 +116,10 @@ function listed(numbers: readonly number[]): string {
   return numbers.length > 5 ? `${shown} and ${numbers.length - 5} more` : shown;
 }
 
-function shapeFindings(config: ModelConfig, { embedding, head, up, width }: Decoder): readonly Problem[] {
+function shapeFindings(
+  config: ModelConfig,
+  { embedding, head, up, width, lastNorm }: Decoder,
+): readonly Problem[] {
   const { vocabulary, hidden, intermediate } = config;
   const expected = [
     ...expectation(embedding, [vocabulary, hidden]),
@@ -126,13 +134,14 @@ function shapeFindings(config: ModelConfig, { embedding, head, up, width }: Deco
   const found: Problem[] = [];
   const tell = (what: string, said: number | undefined, actual: number | undefined, tensor: Tensor) => {
     if (said === undefined || actual === undefined || said === actual) return;
-    const message = `config.json says ${what} ${said}, ${tensor.name} is ${formatShape(tensor.shape)} (${actual}): loaders expect them to agree.`;
+    const message = `config.json says ${what} ${said}, ${tensor.name} is ${formatShape(tensor.shape)}${tensor.shape.length > 1 ? ` (${actual})` : ""}: loaders expect them to agree.`;
     found.push({ ...finding("warning", "ConfigDisagrees", message), tensor: tensor.name });
   };
   if (embedding !== undefined && isPlain(embedding)) {
     tell("vocab_size", vocabulary, rows, embedding);
     tell("hidden_size", hidden, embedding.shape[1], embedding);
   }
+  if (lastNorm !== undefined && !isNarrow) tell("hidden_size", hidden, lastNorm.shape[0], lastNorm);
   if (up !== undefined && isPlain(up)) tell("intermediate_size", intermediate, up.shape[0], up);
   return found;
 }

@@ -50,6 +50,7 @@ function toldByReading(subject: HealthSubject, found: readonly Problem[]): Probl
     if (tensor !== undefined && empty.has(tensor)) return [];
     if (code === "LoraWithoutFactors" && (has("NoTensors") || has("NoValues"))) return [];
     if (code === "LoraShapeMismatch" && has("OneRankOnly")) return [];
+    if (code === "LoraWithoutFactors" && isAdapterAlone(subject)) return [withoutFactors(subject, problem)];
     // Of a cut file the partner may be what was cut off, which is told already.
     return (code === "LoraUnpaired" || code === "LoraShapeMismatch") && whole
       ? [{ ...problem, severity: "error" }]
@@ -60,4 +61,22 @@ function toldByReading(subject: HealthSubject, found: readonly Problem[]): Probl
     return checkpoint.files.length > 1 ? namesItsFile(problem) : problem;
   });
   return [...ofFile, ...ofAdapter];
+}
+
+/** A file that nothing but an adapter is kept in; a merged model may stand beside a configuration that was left over. */
+function isAdapterAlone({ checkpoint, folder }: HealthSubject): boolean {
+  const saved = folder.adapterConfig?.value.get("modules_to_save") ?? null;
+  return /^adapter(?:_model|s)\b/.test(checkpoint.name) && saved === null && checkpoint.tensors.length > 0;
+}
+
+function withoutFactors({ checkpoint }: HealthSubject, problem: Problem): Problem {
+  const names = checkpoint.tensors.map(({ name }) => name);
+  const first = names[0] ?? "";
+  const isStripped =
+    names.some((name) => /_A\.weight$/.test(name)) && names.some((name) => /_B\.weight$/.test(name));
+  const why = isStripped
+    ? ' They look like those of an adapter that was named "lora": PEFT takes that name out of "lora_A" too as it saves.'
+    : "";
+  const message = `${problem.message} Its names are such as ${first}; loaders match none of them, so that the adapter would load as nothing.${why}`;
+  return { ...problem, severity: "error", message };
 }

@@ -323,6 +323,40 @@ describe("other ways to be wrong", () => {
     expect(layers(4, (layer) => (layer % 2 === 0 ? own : own.slice(1)))).toEqual([]);
   });
 
+  it("an adapter whose names no loader matches, but no merged model beside its old configuration", async () => {
+    const renamed = Object.fromEntries(
+      Object.entries(both).map(([name, shape]) => [name.replace(".lora_", "_"), shape]),
+    );
+    const { problems } = await healthOf(adapterOf(renamed, config));
+    expect(problems).toMatchObject([
+      {
+        severity: "error",
+        code: "LoraWithoutFactors",
+        message: expect.stringMatching(/adapter that was named "lora"/),
+      },
+    ]);
+    const merged = await healthOf({
+      "model.safetensors": weights({ "model.layers.0.self_attn.q_proj.weight": [4, 4] }),
+      "adapter_config.json": JSON.stringify({ peft_type: "LORA", r: 8 }),
+    });
+    expect(merged.problems.filter(({ severity }) => severity === "error")).toEqual([]);
+  });
+
+  it("a last norm that is narrower than config.json says", async () => {
+    const shapes: Shapes = {
+      "model.embed_tokens.weight": [10, 8],
+      "model.norm.weight": [4],
+      "model.layers.0.mlp.up_proj.weight": [16, 8],
+    };
+    const { problems } = await healthOf({
+      "model.safetensors": weights(shapes),
+      "config.json": JSON.stringify({ hidden_size: 8, num_hidden_layers: 1 }),
+    });
+    expect(problems.map(({ message }) => message)).toEqual([
+      expect.stringContaining("says hidden_size 8, model.norm.weight is 4: loaders"),
+    ]);
+  });
+
   it("a configuration of twice the width, which is no slice where the norms are as narrow", async () => {
     const shapes = (norm: number): Shapes => ({
       "model.embed_tokens.weight": [10, 4],
