@@ -189,10 +189,11 @@ export class AdapterProblems {
   private experts(modules: readonly LoraModule[]): void {
     if (modules.length === 0) return;
     const known = modules.flatMap(({ experts }) => experts?.count ?? []);
+    const hold = `${modulesOf(modules.length)} ${modules.length === 1 ? "holds" : "hold"} one`;
     const message =
       known.length === 0
-        ? `${modulesOf(modules.length)} hold one update for each expert, one inside the other. How many experts share the rank of the tensors stands in adapter_config.json, which is missing: they are listed but not measured.`
-        : `${modulesOf(modules.length)} hold one update for each of ${rangeText(known)} experts; each is measured by itself.`;
+        ? `${hold} update for each expert, one inside the other. How many experts share the rank of the tensors stands in adapter_config.json, which is missing: they are listed but not measured.`
+        : `${hold} update for each of ${rangeText(known)} experts; each is measured by itself.`;
     this.push("info", "LoraExperts", message);
   }
 
