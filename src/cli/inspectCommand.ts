@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { baseProblems } from "../core/base/baseProblems";
+import { isTorchFile } from "../core/formats/fileKinds";
 import { CheckpointError } from "../core/problem/checkpointError";
 import { mergeProblems } from "../core/problem/problem";
 import { failedReport, hasReadingErrors, inspectReport } from "../core/report/inspectReport";
@@ -55,6 +56,14 @@ export const inspectCommand = defineCommand({
   failure: (paths, problem) => failedReport(paths[0] ?? "", problem),
 });
 
+/** A file of somebody's own name in the folder that was asked for: others beside it may be meant as much. */
+function isOneOfMany({ checkpoint, folder }: CheckpointSession, path: string): boolean {
+  const isOfLibrary = /^(?:adapter_model|pytorch_model|model)\./.test(checkpoint.name);
+  return (
+    checkpoint.path !== path && isTorchFile(checkpoint.name) && !isOfLibrary && folder.config === undefined
+  );
+}
+
 /** A run's folder is not searched like a disk: what it is of lies some folders below. */
 const runFolderBounds = { maxDepth: 4, maxFolders: 500 };
 
@@ -71,6 +80,11 @@ async function openOrFindRuns(path: string): Promise<{
   try {
     const session = await CheckpointSession.open(nodeFiles, path, noUserStage);
     const isEmpty = session.checkpoint.files.length === 0 && session.summary().kind === "unknown";
+    if (isOneOfMany(session, path)) {
+      const beside = await find();
+      if (beside.some(({ run }) => run.checkpoints.filter(({ kind }) => kind === "file").length > 1))
+        return { session, runs: beside };
+    }
     const runs = isEmpty ? await find() : [];
     return { session, runs: runs.filter(({ run }) => run.checkpoints.some((one) => one.path !== path)) };
   } catch (error) {

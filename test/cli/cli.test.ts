@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { safetensorsFile } from "../support/made/safetensorsFile";
@@ -66,6 +66,16 @@ describe("inspect", () => {
     );
     expect(paths).toEqual(["checkpoint-10", "checkpoint-20"]);
     expect(run("inspect", "run").stdout).toContain("A folder of 1 run with 2 checkpoints");
+  });
+
+  test("leads on from a folder of single files, of which none is meant more than another", () => {
+    const made = join(projectRoot, "test", "fixtures", "ordinary");
+    mkdirSync(join(folder, "nets"));
+    for (const name of ["gan.pt", "hist1.pt"]) copyFileSync(join(made, name), join(folder, "nets", name));
+    const { problems, runs } = run("inspect", "nets", "--json").json();
+    expect(problems).toMatchObject([{ severity: "info", code: "RunFolder" }]);
+    expect(runs[0].checkpoints).toHaveLength(2);
+    expect(run("inspect", "nets/gan.pt", "--json").json().problems).toEqual([]);
   });
 
   test("prints tensors, adapter and progress as the contract names them", () => {

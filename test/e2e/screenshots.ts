@@ -1,6 +1,6 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { FrameLocator, Locator } from "playwright-core";
 import { themeNames } from "../support/browser/themes";
 import { safetensorsFile } from "../support/made/safetensorsFile";
@@ -151,6 +151,33 @@ const screens: readonly Screen[] = [
       await stage.page.getByRole("heading", { name: /was deleted/ }).waitFor();
     },
   },
+  ...(["Overview", "Optimizer", "Training"] as const).map(
+    (tab): Screen => ({
+      name: `handWritten${tab}`,
+      async show(stage) {
+        await stage.workbench.openFile("ordinary/classifier.pt");
+        await stage.tab("Overview").waitFor();
+        await stage.tab(tab).click();
+      },
+    }),
+  ),
+  {
+    name: "ganPair",
+    async show(stage) {
+      await stage.workbench.openFile("ordinary/gan.pt");
+      await stage.tab("Overview").waitFor();
+    },
+  },
+  {
+    name: "yoloRun",
+    async show(stage) {
+      await stage.workbench.pickFromContextMenu(stage.row("exp"), "Open Chart of Run");
+      await stage.page.locator("canvas").first().waitFor();
+      const isExpanded = await stage.row("exp").getAttribute("aria-expanded");
+      if (isExpanded !== "true") await stage.row("exp").locator(".monaco-tl-twistie").click();
+      await stage.row("best.pt").waitFor();
+    },
+  },
   {
     name: "compare",
     readme: true,
@@ -205,6 +232,32 @@ function addBroken(workspace: string): void {
     join(folder, "pointer.safetensors"),
     "version https://git-lfs.github.com/spec/v1\noid sha256:4665a5ea\nsize 13476835328\n",
   );
+}
+
+/** What public training loops save: a history inside a checkpoint, a pair of nets, a run of YOLO. */
+function addOrdinary(workspace: string): void {
+  const copy = (name: string, ...to: readonly string[]) => {
+    const path = join(workspace, ...to);
+    mkdirSync(dirname(path), { recursive: true });
+    copyFileSync(join(projectRoot, "test", "fixtures", "ordinary", name), path);
+  };
+  copy("hist1.pt", "ordinary", "classifier.pt");
+  copy("gan.pt", "ordinary", "gan.pt");
+  copy("yolo.pt", "exp", "weights", "best.pt");
+  copy("yolo_stripped.pt", "exp", "weights", "last.pt");
+  const rows = Array.from({ length: 20 }, (_, epoch) => {
+    const decay = Math.exp(-epoch / 8);
+    const values = [
+      0.12 * decay + 0.02,
+      0.08 * decay + 0.01,
+      0.6 * (1 - decay),
+      0.4 * (1 - decay),
+      0.1 * decay + 0.03,
+    ];
+    return [epoch, ...values.map((value) => value.toFixed(5))].join(", ");
+  });
+  const header = "epoch, train/box_loss, train/cls_loss, metrics/mAP_0.5, metrics/mAP_0.5:0.95, val/box_loss";
+  writeFileSync(join(workspace, "exp", "results.csv"), `${header}\n${rows.join("\n")}\n`);
 }
 
 /** The window as it is, without what blinks or floats. */
@@ -262,6 +315,7 @@ async function takePictures(connection: WorkbenchConnection, workspace: string):
     }
     await takeWalkthroughPictures(workbench, stage, screens.filter(isWanted));
     addBroken(workspace);
+    addOrdinary(workspace);
     for (const screen of screens.filter(isWanted)) {
       await workbench.closeAllEditors();
       await screen.show(stage);

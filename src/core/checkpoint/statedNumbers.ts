@@ -33,11 +33,14 @@ const maxFound = 200;
 export function statedNumbers(content: FileContent): StatedNumbers {
   const found = new Map<NumberMeaning, (StatedNumber & { rank: number; depth: number })[]>();
   let count = 0;
+  const isOfYolo = membersOf(content.root)?.has("best_fitness") === true;
   const walk = (value: ContentValue, path: string, depth: number, goalsOnly: boolean): void => {
     for (const [key, member] of entriesOf(value)) {
       const place = path === "" ? key : `${path}.${key}`;
       const name = depth > 0 && meaningOf(key) === undefined ? `${lastOf(path)}_${key}` : key;
-      const told = meaningOf(inContext(path, key)) ?? meaningOf(name);
+      // YOLO counts the updates of its average, of a training that goes by epochs.
+      const isOfAverage = key === "updates" && depth === 0 && isOfYolo;
+      const told = isOfAverage ? undefined : (meaningOf(inContext(path, key)) ?? meaningOf(name));
       if (isNumber(member, content) && told !== undefined && count < maxFound) {
         const isGoal = told.meaning === "maxSteps" || told.meaning === "maxEpochs";
         const meaning = goalsOnly ? goalOf(told.meaning, key) : told.meaning;

@@ -264,8 +264,9 @@ export function isPlainData({ root, tensors }: FileContent): boolean {
   const names = [...dict.entries()]
     .filter(([, value]) => tensors.has(value))
     .map(([key]) => keyText(key).replace(/^b'(.*)'$/, "$1"));
+  if (names.length > 0 && names.every((name) => dataWords.test(name))) return true;
+  // A table of values under names that nobody gives a parameter: `mean` and `std`, words, speakers.
+  const isTable = names.length > 0 && names.length * 2 >= dict.size;
   const isTrained = [...tensors.values()].some(({ layout }) => layout?.requiresGrad === true);
-  return (
-    names.length > 0 && names.every((name) => dataWords.test(name) || !(isTrained || mayBeParameter(name)))
-  );
+  return isTable && !isTrained && !names.some(mayBeParameter);
 }

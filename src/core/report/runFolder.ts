@@ -29,5 +29,5 @@ export function runFolderText(path: string, runs: readonly ReadRun[]): string {
 
 function sentence(runs: readonly ReadRun[]): string {
   const checkpoints = runs.reduce((sum, { run }) => sum + run.checkpoints.length, 0);
-  return `A folder of ${plural(runs.length, "run")} with ${plural(checkpoints, "checkpoint")}, and no checkpoint itself.`;
+  return `A folder of ${plural(runs.length, "run")} with ${plural(checkpoints, "checkpoint")}; none of them is the whole folder.`;
 }

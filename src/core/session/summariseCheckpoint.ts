@@ -4,7 +4,7 @@ import { rangeText } from "../adapter/adapterText";
 import { methodName } from "../adapter/methods/methodTable";
 import type { Checkpoint } from "../checkpoint/checkpoint";
 import { dtypeShares, moduleShares } from "../checkpoint/composition";
-import type { FolderContext } from "../checkpoint/folderContext";
+import type { FolderContext, FolderFile } from "../checkpoint/folderContext";
 import type { InsideFile } from "../checkpoint/inside/insideFile";
 import { insideSummary } from "../checkpoint/inside/insideSummary";
 import { seriesInside } from "../checkpoint/inside/seriesInside";
@@ -23,7 +23,7 @@ import { ownFindings } from "../health/weightFindings";
 import { flattenJson } from "../json/flattenJson";
 import { isJsonArray, jsonString } from "../json/parseJson";
 import type { OptimizerState } from "../optimizer/optimizerState";
-import { assessParts, partLabels } from "../parts/parts";
+import { partLabels } from "../parts/parts";
 import { compareProblems, type Problem } from "../problem/problem";
 import { finishedAt } from "../progress/finished";
 import type { StageLabel } from "../stage/stage";
@@ -32,6 +32,7 @@ import { formatBytes, formatShortCount, plural } from "../text/quantities";
 import { distributedSummary } from "./distributedSummary";
 import { insideParts, partText } from "./insideParts";
 import { modelCounts } from "./modelCounts";
+import { ownParts } from "./ownParts";
 import { latestProgress } from "./progressSummary";
 
 /** What was found out about a checkpoint, from which its summary is made. */
@@ -47,7 +48,7 @@ export interface SummaryFacts {
 export function summariseCheckpoint(facts: SummaryFacts): CheckpointSummary {
   const { checkpoint, folder, adapter, adapterConfig, stage } = facts;
   const { tensors } = checkpoint;
-  const assessment = assessParts(folder.files);
+  const own = ownParts(facts);
   const sum = (column: (tensor: (typeof tensors)[number]) => number) =>
     tensors.reduce((total, tensor) => total + column(tensor), 0);
   const counts = modelCounts(checkpoint, folder, facts.inside);
@@ -82,9 +83,9 @@ export function summariseCheckpoint(facts: SummaryFacts): CheckpointSummary {
     ),
     files: checkpoint.files,
     ...wholeModel(checkpoint),
-    parts: partSummaries(folder),
-    missingParts: assessment.missing.map(({ part, meaning }) => ({ label: partLabels[part], meaning })),
-    resumable: resumable(facts, assessment.resumable),
+    parts: partSummaries(own.files),
+    missingParts: own.missing,
+    resumable: resumable(facts, own.resumable),
     metadata: [...checkpoint.metadata],
     configs: configSummaries(folder),
     ...(adapter === undefined ? {} : { adapter: adapterSummary(adapter, adapterConfig) }),
@@ -176,7 +177,7 @@ function partsSection({ checkpoint: { content }, inside }: SummaryFacts): Settin
   const isWhole = parts.length === 1 && parts[0]?.path === "";
   if (parts.length === 0 || isWhole) return undefined;
   return {
-    title: "Parts",
+    title: "In the file",
     rows: parts.map((part) => [part.path === "" ? "(the file)" : part.path, partText(part)]),
   };
 }
@@ -233,8 +234,8 @@ function wholeModel({
   return { wholeModel: { path: wholeModelPath, message: `This is shard ${part} of ${of} of a model.` } };
 }
 
-function partSummaries(folder: FolderContext): PartSummary[] {
-  const shown = folder.files.filter((file) => file.part !== "other");
+function partSummaries(files: readonly FolderFile[]): PartSummary[] {
+  const shown = files.filter((file) => file.part !== "other");
   const parts = [...new Set(shown.map((file) => file.part))];
   return parts.map((part) => ({
     label: partLabels[part],

@@ -77,4 +77,19 @@ describe("a checkpoint that was written by hand", () => {
     else if (noweights === true) expect(answer, sentence).toBe("no");
     else if (kind !== "data") expect(answer, sentence).not.toBe("no");
   });
+
+  it("has its own parts, and not those of another one beside it", async () => {
+    const read = (name: string) => new Uint8Array(readFileSync(join(folder, name)));
+    const files = new MemoryFiles({ "/m/hist1.pt": read("hist1.pt"), "/m/gan.pt": read("gan.pt") });
+    const session = await CheckpointSession.open(files, "/m/hist1.pt", () => undefined);
+    const { parts, missingParts, resumable } = session.summary();
+    expect(parts.map(({ label, files: of }) => [label, of.map(({ name }) => name)])).toEqual([
+      ["model weights", ["hist1.pt"]],
+      ["optimizer state", ["hist1.pt"]],
+      ["training progress and log", ["hist1.pt"]],
+    ]);
+    // Its optimizer ran without a schedule, and no code asks for a config.json.
+    expect(missingParts.map(({ label }) => label)).toEqual(["random state"]);
+    expect(resumable.answer).toBe("partly");
+  });
 });

@@ -74,7 +74,7 @@ test("a training file shows its parts as settings", async () => {
   const files = new MemoryFiles({ "/a/training.pt": fixture("training.pt") });
   const session = await open(files, "/a/training.pt");
   const [parts, ...settings] = session.summary().settings ?? [];
-  expect(parts?.title).toBe("Parts");
+  expect(parts?.title).toBe("In the file");
   expect(settings).toEqual(session.settings());
   expect(session.settings().length).toBeGreaterThan(0);
 });

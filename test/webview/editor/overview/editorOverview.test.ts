@@ -66,6 +66,24 @@ test("composition: every bar has its numbers, and a module leads to its tensors"
   expect(await detail.innerText()).toContain("model.layers.9");
 });
 
+test("what is in a hand-written file, how far it came, and its history as a chart", async () => {
+  const opened = await open({ sample: "handWritten" });
+  const { page } = opened;
+  const parts = page.getByRole("table", { name: "In the file" });
+  expect((await parts.getByRole("row").allInnerTexts()).map((row) => row.replace(/\s+/g, " "))).toEqual([
+    "generator model, 33,024 parameters in 3 tensors",
+    "opt.g Adam, state of 3 parameters of generator",
+    "g_losses history, 450 values",
+  ]);
+  const progress = page.getByRole("region", { name: "Training progress" });
+  const facts = (await progress.innerText()).replace(/\s+/g, " ");
+  // The file itself states no step: what its optimizer counted is called so.
+  expect(facts).toContain("Optimizer step 1,200 Epoch 7 of 90 Episode 40 Loss 0.731");
+  expect(facts).toContain("Best acc1 76.5 higher is better val_acc 75.25");
+  await opened.showTab("Training");
+  await page.locator("canvas").first().waitFor();
+});
+
 test("progress, adapter, configuration and metadata", async () => {
   const { page } = await open();
   const progress = page.getByRole("region", { name: "Training progress" });

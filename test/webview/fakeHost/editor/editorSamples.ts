@@ -15,6 +15,7 @@ import {
 import {
   eightBitSample,
   emptyOptimizerSample,
+  handWrittenSample,
   largeOptimizerSample,
   maliciousSample,
   optimizerSample,
@@ -40,6 +41,7 @@ export const editorSamples = {
   eightBit: eightBitSample,
   largeOptimizer: largeOptimizerSample,
   trainingFile: trainingFileSample,
+  handWritten: handWrittenSample,
   malicious: maliciousSample,
   numbers: numbersSample,
   peft7b: () => namedAdapter("adapter of PEFT for a model of 7B"),

@@ -1,4 +1,4 @@
-import type { CheckpointSummary } from "../../../../src/core/checkpoint/summary";
+import type { CheckpointSummary, ProgressSummary } from "../../../../src/core/checkpoint/summary";
 import { rootNode } from "../../../../src/core/content/contentTree";
 import { settingsSections } from "../../../../src/core/content/settingsSections";
 import {
@@ -15,6 +15,7 @@ import type { QuantisedState } from "../../../../src/core/optimizer/quantisedSta
 import type { ResumeReport } from "../../../../src/core/resume/resumeReport";
 import type { Tensor } from "../../../../src/core/tensors/tensor";
 import { someStatistics } from "../../../support/someStatistics";
+import { trainingSample } from "../run/trainingSample";
 import { type EditorSample, layOut, summaryOf, type TensorSpec } from "./editorSample";
 
 /** Makes values as the pickle machine would, and keeps the tensors among them. */
@@ -316,6 +317,41 @@ export function trainingFileSample(): EditorSample {
     kind: "training-checkpoint",
     headline: ["Training checkpoint", "12 tensors", "33 K parameters", "F32"],
   });
+}
+
+/** A pair of nets with their optimizers, where the file states no step, and a history of its losses. */
+export function handWrittenSample(): EditorSample {
+  const sample = trainingFileSample();
+  const { state } = sample;
+  if (state.status !== "ready") return sample;
+  const parts = [
+    ["generator", "model, 33,024 parameters in 3 tensors"],
+    ["opt.g", "Adam, state of 3 parameters of generator"],
+    ["g_losses", "history, 450 values"],
+  ] as const;
+  const progress: ProgressSummary = {
+    step: 1200,
+    stepIsOptimizers: true,
+    epoch: 7,
+    episode: 40,
+    maxEpochs: 90,
+    maxSteps: undefined,
+    learningRate: 0.0002,
+    loss: 0.731,
+    evalLoss: undefined,
+    bestMetric: 76.5,
+    bestMetricName: "acc1",
+    bestIs: "highest",
+    bestCheckpoint: undefined,
+    metrics: [{ name: "val_acc", value: 75.25 }],
+  };
+  const summary = {
+    ...state.summary,
+    progress,
+    hasTraining: true,
+    settings: [{ title: "In the file", rows: parts }, ...(state.summary.settings ?? [])],
+  };
+  return { ...sample, training: trainingSample(), state: { ...state, summary } };
 }
 
 /** A pickle that would run a command. */

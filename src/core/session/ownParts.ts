@@ -1,0 +1,72 @@
+import type { FolderFile } from "../checkpoint/folderContext";
+import { assessParts, type Part, type PartsAssessment, partLabels } from "../parts/parts";
+import { type InsidePart, insideParts } from "./insideParts";
+import type { SummaryFacts } from "./summariseCheckpoint";
+
+const partOfRole: Partial<Record<InsidePart["role"], Part>> = {
+  model: "weights",
+  optimizer: "optimizer",
+  scheduler: "scheduler",
+  "random state": "rng-state",
+  "gradient scaler": "scaler",
+};
+
+/** Files beside a checkpoint that speak of it whichever of the folder's files it is. */
+const sharedParts: ReadonlySet<Part> = new Set([
+  "config",
+  "generation-config",
+  "tokenizer",
+  "log",
+  "stage-label",
+]);
+
+export interface OwnParts {
+  readonly files: readonly FolderFile[];
+  readonly missing: readonly { readonly label: string; readonly meaning: string }[];
+  readonly resumable: PartsAssessment["resumable"];
+}
+
+/**
+ * The parts of a checkpoint: of a file that a training loop wrote whole those that lie in it, and not in the files
+ * beside it, which may be of other trainings; else the folder's.
+ */
+export function ownParts(facts: SummaryFacts): OwnParts {
+  const { folder } = facts;
+  const inside = filesOfOne(facts);
+  const files = inside ?? folder.files;
+  // What was not used is not missing.
+  const needless = inside !== undefined && !isScheduled(facts);
+  const unused = needless ? [{ part: "other", alsoHolds: ["scheduler"] } as const] : [];
+  const { missing, resumable } = assessParts([...files, ...unused]);
+  return {
+    files,
+    missing: missing
+      // The code that wrote a file of its own knows the architecture.
+      .filter(({ part }) => inside === undefined || part !== "config")
+      .map(({ part, meaning }) => ({ label: partLabels[part], meaning })),
+    resumable: needless ? { ...resumable, reason: resumable.reason.replace("scheduler, ", "") } : resumable,
+  };
+}
+
+/** Undefined where the folder is the checkpoint. */
+function filesOfOne({ checkpoint, folder, inside }: SummaryFacts): readonly FolderFile[] | undefined {
+  const { content, layout, isPiece, name, path } = checkpoint;
+  const isWhole = inside?.kind === "training-checkpoint" && inside.models.length > 0;
+  if (content === undefined || !isWhole || layout !== undefined || isPiece === true) return undefined;
+  if (folder.trainerStatePath !== undefined) return undefined;
+  const roles = new Set(insideParts(content, inside).flatMap(({ role }) => partOfRole[role] ?? []));
+  const { stepPlace, epochPlace, episodePlace } = inside.told ?? {};
+  if (stepPlace !== undefined || epochPlace !== undefined || episodePlace !== undefined)
+    roles.add("trainer-state");
+  const size = checkpoint.files.reduce((total, { bytes }) => total + bytes, 0);
+  const own = [...roles].map((part): FolderFile => ({ name, path, size, kind: "file", part, alsoHolds: [] }));
+  return [...own, ...folder.files.filter(({ part }) => sharedParts.has(part))];
+}
+
+/** A schedule leaves the rate that it began with in the optimizer's groups. */
+function isScheduled({ inside }: SummaryFacts): boolean {
+  return (
+    inside?.optimizers.some(({ groups }) => groups.some(({ settings }) => settings.has("initial_lr"))) ===
+    true
+  );
+}
