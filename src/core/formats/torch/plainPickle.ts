@@ -1,11 +1,13 @@
 import { FileRegion } from "../../bytes/byteRegion";
 import type { ByteSource } from "../../bytes/byteSource";
 import type { Format, ParsedFile } from "../format";
+import { mergeImports } from "../importFinding";
 import { Look } from "../inside/look";
 import { lookBehind, lookIntoArchiveBehind } from "../inside/lookBehind";
 import { judgeImports } from "../pickle/importReport";
 import { isPickleHead } from "../pickle/isPickleHead";
 import { unpickleFrom } from "../pickle/unpickle";
+import { importsIn, joblibProblem, wrapsArrays } from "./joblibArrays";
 import { parseLegacyFile } from "./legacyFile";
 import { isLegacyMagic } from "./legacyStream";
 import { parsedFile, parsedImports } from "./torchParsed";
@@ -33,8 +35,10 @@ export async function parsePickleAt(
     return { ...(await parseLegacyFile(source, signal)), format: "torch-legacy" };
   }
   const { value, failure, problems } = first;
-  const imports = judgeImports(first.imports);
-  const failures = failure === undefined ? [] : [failure.toProblem()];
+  const hasArrays = failure !== undefined && wrapsArrays(first.imports);
+  const behind = hasArrays ? await importsIn(source, first.end, signal) : [];
+  const imports = mergeImports([...judgeImports(first.imports), ...judgeImports(behind)]);
+  const failures = failure === undefined ? [] : [failure.toProblem(), ...(hasArrays ? [joblibProblem] : [])];
   const look = new Look(source.size, signal);
   const following =
     failure === undefined

@@ -3,6 +3,7 @@ import { FileRegion, SubRegion } from "../../bytes/byteRegion";
 import type { ByteSource } from "../../bytes/byteSource";
 import { CheckpointError } from "../../problem/checkpointError";
 import type { Problem } from "../../problem/problem";
+import { plural } from "../../text/quantities";
 import type { Format, FormatId, ParsedFile } from "../format";
 import { unsupportedFormat } from "../formatLabel";
 import { isFile, Look } from "../inside/look";
@@ -64,7 +65,8 @@ async function parse(source: ByteSource, head: Uint8Array, signal?: AbortSignal)
   const constants = stream.isTorchScript ? await readConstants(stream, signal) : undefined;
   const references = [...stream.found.persistentIds, ...(constants?.found.persistentIds ?? [])];
   await look.intoMembers(archive, otherMembers(archive, entry, references), topPlace);
-  const problems = await beforeArchive(source, head, archive, look, signal);
+  const before = await beforeArchive(source, head, archive, look, signal);
+  const problems = stream.isTorchScript ? [...before, programInside(archive)] : before;
   const format: FormatId = stream.isTorchScript ? "torchscript" : "torch-zip";
   const parsed = await parsedFile(
     source,
@@ -75,6 +77,17 @@ async function parse(source: ByteSource, head: Uint8Array, signal?: AbortSignal)
   return constants === undefined
     ? parsed
     : withConstants(parsed, await readContent(source, constants, new Look(source.size, signal), signal));
+}
+
+/** What TorchScript compiles is no pickle's import, but runs all the same. */
+function programInside({ folder, directory }: TorchArchive): Problem {
+  const code = directory.entries.filter(
+    ({ name }) => name.startsWith(`${folder}code/`) && name.endsWith(".py"),
+  );
+  const message =
+    `The archive holds a program in TorchScript (${plural(code.length, "file")} below code/). torch.jit.load compiles it, ` +
+    "runs its __setstate__ while loading and the rest when the model is called. What it does was not judged.";
+  return { severity: "info", code: "ProgramInside", message };
 }
 
 const topPlace = { where: undefined, depth: 0 };

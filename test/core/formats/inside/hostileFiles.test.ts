@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { hidingPlaces, hostilePickles, wholePickle } from "../../../fuzz/hostilePickles";
+import { latin1 } from "../pickle/latin1";
 import { read } from "../torch/torchFixtures";
 
 /** What a file is told to be: the worst verdict on its imports. */
@@ -33,4 +34,15 @@ describe("a pickle that would run code", () => {
     }
     expect(missed).toEqual([]);
   });
+});
+
+it("says of an array that joblib wrote why its pickle breaks there, and still finds what follows", async () => {
+  const word = (text: string) => `\x8c${String.fromCharCode(text.length)}${text}`;
+  const wrapper = `${word("joblib.numpy_pickle")}${word("NumpyArrayWrapper")}\x93)\x81}(${word("order")}${word("C")}ub`;
+  const numbers = `\x07${"\xff".repeat(7)}${"\0".repeat(32)}`;
+  const file = latin1(`\x80\x04}${word("a")}${wrapper}${numbers}scos\nsystem\n(X\x01\0\0\0xtR0.`);
+  const { problems } = await read(file, "a.joblib");
+  expect(problems.map(({ code }) => code)).toEqual(
+    expect.arrayContaining(["JoblibArrays", "DangerousImport"]),
+  );
 });

@@ -1,0 +1,44 @@
+import type { ByteSource } from "../../bytes/byteSource";
+import { maxNestedPickleBytes } from "../../problem/limits";
+import type { Problem } from "../../problem/problem";
+import { latin1Text } from "../../text/latin1";
+import { ImportLog, type PickleImport } from "../pickle/importLog";
+
+/** joblib's wrapper of an array is followed by its numbers, which are no opcodes: an honest pickle breaks there. */
+export function wrapsArrays(imports: readonly PickleImport[]): boolean {
+  return imports.some(({ module, name }) => module === "joblib.numpy_pickle" && name === "NumpyArrayWrapper");
+}
+
+export const joblibProblem: Problem = {
+  severity: "info",
+  code: "JoblibArrays",
+  message:
+    "joblib writes the numbers of its arrays between opcodes, where this reader takes the pickle for broken. What " +
+    "follows the first array is not shown; it was only searched for imports that are spelt out.",
+};
+
+const windowBytes = 1_000_000;
+/** Windows overlap by the longest import. */
+const overlapBytes = 1000;
+
+/** GLOBAL and INST; and two texts before STACK_GLOBAL, each remembered or not. */
+const spelt =
+  /[ci]([A-Za-z_][\w.]{0,300})\r?\n([A-Za-z_][\w.]{0,300})\r?\n|(?:\x8c.|X..\0\0)([A-Za-z_][\w.]{0,300}?)(?:\x94|q.|r....)?(?:\x8c.|X..\0\0)([A-Za-z_][\w.]{0,300}?)(?:\x94|q.|r....)?\x93/gs;
+
+/** Imports that stand in bytes of which nobody knows where opcodes begin. */
+export async function importsIn(
+  source: ByteSource,
+  from: number,
+  signal?: AbortSignal,
+): Promise<readonly PickleImport[]> {
+  const found = new ImportLog();
+  const end = Math.min(source.size, from + maxNestedPickleBytes);
+  for (let at = from; at < end; at += windowBytes) {
+    const text = latin1Text(await source.read(at, Math.min(windowBytes + overlapBytes, end - at), signal));
+    for (const match of text.matchAll(spelt)) {
+      const [, module = match[3] ?? "", name = match[4] ?? ""] = match;
+      found.add(module, name, at + match.index);
+    }
+  }
+  return found.toArray();
+}
