@@ -200,10 +200,22 @@ function once(tensors: readonly ModelTensor[]): readonly ModelTensor[] {
   });
 }
 
-/** Tensors of one place are the same tensor, reached by two ways. Undefined where the file tells no place. */
-export function placeOf({ layout, shape }: Tensor): string | undefined {
+/**
+ * Tensors of one place are the same tensor, reached by two ways: of one file, one storage (which every file numbers
+ * anew), and seen in it in one way: a transposed view is another tensor. Undefined where the file tells no place.
+ */
+export function placeOf({ layout, shape, dtype, fileIndex }: Tensor): string | undefined {
   if (layout === undefined || layout.storage.key === "") return undefined;
-  return `${layout.storage.key} ${layout.storageOffset} ${shape.join(" ")}`;
+  const { storage, storageOffset, strides, conjugate, negative } = layout;
+  const view = [
+    storageOffset,
+    shape,
+    strides.filter((_, axis) => shape[axis] !== 1),
+    dtype,
+    conjugate,
+    negative,
+  ];
+  return `${fileIndex} ${storage.key} ${view.join(" ")}`;
 }
 
 function isStateDict(dict: MapValue, content: FileContent, key: string): boolean {

@@ -194,6 +194,28 @@ describe("a model converted to safetensors", () => {
     await refused("head", "").toThrow(/no name/);
   });
 
+  test("keeps every tensor of shards, whose storages are numbered anew, and a transposed view beside its own", async () => {
+    const folderOfTied = join(projectRoot, "test/fixtures/tied");
+    const count = (first: number, length: number) => Array.from({ length }, (_, at) => first + at);
+    const index = join(folderOfTied, "pytorch_model.bin.index.json");
+    const shards = await converted(index, "shards.safetensors", { only: "model" });
+    expect(shards.plan.tied).toEqual([]);
+    expect(await valuesOf(shards.path)).toEqual(
+      new Map([
+        ["layers.0.weight", count(0, 9)],
+        ["layers.1.weight", count(9, 9)],
+      ]),
+    );
+    const views = await converted(join(folderOfTied, "views.pt"), "views.safetensors", { only: "model" });
+    expect(views.plan.tied).toEqual([["tied.weight", "embed.weight"]]);
+    expect(await valuesOf(views.path)).toEqual(
+      new Map([
+        ["embed.weight", count(0, 16)],
+        ["head.weight", count(0, 16).map((at) => 4 * (at % 4) + Math.floor(at / 4))],
+      ]),
+    );
+  });
+
   test("never replaces its source", async () => {
     const source = writeModel("self.safetensors", { w: [1] });
     const refused = converted(source, "self.safetensors", { only: "model" });
