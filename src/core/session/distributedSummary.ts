@@ -2,6 +2,7 @@ import type { Checkpoint } from "../checkpoint/checkpoint";
 import type { InsideFile } from "../checkpoint/inside/insideFile";
 import { rankMap } from "../checkpoint/rankMap";
 import type { DistributedSummary, StateShare } from "../checkpoint/summary";
+import type { LoadAdvice } from "../formats/folderFormat";
 import { filesOfTensor, placeCount, unreadablePart } from "../tensors/assembly";
 import { elementCount, type Tensor } from "../tensors/tensor";
 import { plural } from "../text/quantities";
@@ -17,6 +18,7 @@ export function distributedSummary(
   const ranks = rankMap(files, worldSize);
   const pieces = tensors.map(({ assembly }) => assembly?.pieces.length ?? 1);
   const unreadable = tensors.map(lostShare);
+  const isWhole = unreadable.every((share) => share === 0);
   return {
     title: [
       label,
@@ -33,9 +35,15 @@ export function distributedSummary(
     partlyReadable: unreadable.filter((share) => share > 0 && share < 1).length,
     unreadable: unreadable.filter((share) => share === 1).length,
     ...(ranks === undefined ? {} : { ranks }),
-    ...(load === undefined ? {} : { load }),
+    ...(load === undefined ? {} : { load: isWhole || load.snippet === undefined ? load : refused }),
   };
 }
+
+/** Programs that load it want every byte. */
+const refused: LoadAdvice = {
+  sentence:
+    "Other programs refuse it while parts of tensors are missing. What can be read here can be exported tensor by tensor.",
+};
 
 const axisNames: ReadonlyMap<string, string> = new Map([
   ["dp", "data parallel"],

@@ -1,7 +1,10 @@
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { rankMap } from "../../../src/core/checkpoint/rankMap";
 import { CheckpointSession } from "../../../src/core/session/checkpointSession";
 import { joinedFixture } from "../../support/made/joinedFolders";
+import { projectRoot } from "../../support/projectRoot";
+import { folderInMemory } from "../resume/resumeFiles";
 
 const rank1 = "bf16_zero_pp_rank_1_mp_rank_00_optim_states.pt";
 
@@ -60,6 +63,15 @@ describe("the summary of a folder that several processes saved", () => {
     const frozen = session.checkpoint.tensors.find(({ assembly }) => assembly === undefined);
     expect(frozen && session.piecePage(frozen, 0)).toBeUndefined();
   });
+});
+
+test("no script is offered for a folder of which a file is missing", async () => {
+  const files = folderInMemory(join(projectRoot, "test/fixtures/dcp/titan"), "/titan");
+  const whole = await CheckpointSession.open(files, "/titan", () => undefined);
+  expect(whole.summary().distributed?.load?.snippet).toContain("dcp_to_torch_save");
+  files.remove("/titan/__4_0.distcp");
+  const { distributed } = (await CheckpointSession.open(files, "/titan", () => undefined)).summary();
+  expect(distributed?.load).toEqual({ sentence: expect.stringContaining("refuse") });
 });
 
 describe("a map of ranks", () => {

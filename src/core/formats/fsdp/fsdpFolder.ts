@@ -107,7 +107,11 @@ async function openFsdp(listing: FolderListing, signal?: AbortSignal): Promise<P
     layout: {
       label: isDcp ? "FSDP, saved by torch.distributed.checkpoint" : "FSDP, a file for each rank",
       ...(worldSizes.length === 0 ? {} : { worldSize: Math.max(...worldSizes) }),
-      load: isDcp ? mergeAdvice(listing.path, parts) : rankFileAdvice,
+      load: isDcp
+        ? mergeAdvice(listing.path, parts)
+        : files.some(({ name }) => name.startsWith("model_world_size_"))
+          ? verlAdvice
+          : rankFileAdvice,
     },
     readValues: async (valueSignal) => {
       const all: StateEntry[] = [];
@@ -138,6 +142,11 @@ function withTensorsOf(entries: readonly StateEntry[], listed: readonly StateEnt
 const rankFileAdvice: LoadAdvice = {
   sentence:
     "Each rank loads its own file with torch.load, as many ranks as there are files; no tool of torch or accelerate makes one file of them.",
+};
+
+const verlAdvice: LoadAdvice = {
+  sentence: "verl resumes from it on as many ranks; its merger makes one model of it, run in this folder.",
+  snippet: "python -m verl.model_merger merge --backend fsdp --local_dir . --target_dir merged",
 };
 
 function mergeAdvice(path: string, parts: readonly Part[]): LoadAdvice {
