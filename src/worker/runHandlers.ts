@@ -4,7 +4,7 @@ import { LogDigests } from "../core/runs/discover/logDigests";
 import { ChartedRun } from "../core/runs/merge/chartedRun";
 import { lineTableText } from "../core/runs/merge/lineTable";
 import type { LogStore } from "../core/runs/merge/logStore";
-import { recogniseLogFile } from "../core/runs/merge/readRunLog";
+import { recogniseLogFile } from "../core/runs/merge/recogniseLogFile";
 import { RunStatusReader } from "../core/runs/status/runStatusReader";
 import type { Handlers } from "../protocol/channel";
 import type { RunCalls } from "../protocol/runCalls";

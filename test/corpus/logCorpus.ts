@@ -8,9 +8,9 @@ import type { LogCursor, LogFile, LogRead } from "../../src/core/runs/logs/logFo
 import { logFormatOf } from "../../src/core/runs/logs/logFormats";
 import { spelledOut, spelledOutTrainerName } from "../../src/core/runs/logs/metricNames";
 import type { PointColumns } from "../../src/core/runs/logs/pointColumns";
-import { mergedRunLog } from "../../src/core/runs/merge/mergedRunLog";
-import { recogniseLogFile } from "../../src/core/runs/merge/readRunLog";
+import { recogniseLogFile } from "../../src/core/runs/merge/recogniseLogFile";
 import { nodeFiles } from "../../src/worker/nodeFiles";
+import { mergedRunLog } from "../core/runs/merge/readLogs";
 
 /** What the reference says of a metric; values that are not finite are words. */
 interface Reference {

@@ -10,7 +10,7 @@ import { inspectReport } from "../../src/core/report/inspectReport";
 import { toJsonText } from "../../src/core/report/reportJson";
 import { discoverRuns } from "../../src/core/runs/discover/discover";
 import { LogStore } from "../../src/core/runs/merge/logStore";
-import { trainingViewOf } from "../../src/core/runs/merge/mergedRunLog";
+import { trainingViewOf } from "../../src/core/runs/merge/trainingViewOf";
 import { RunLogFollower } from "../../src/core/runs/merge/runLogFollower";
 import { CheckpointSession } from "../../src/core/session/checkpointSession";
 import { MemoryFiles } from "../support/memoryFiles";

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { discoverRuns } from "../../../../src/core/runs/discover/discover";
-import { mergedRunLog } from "../../../../src/core/runs/merge/mergedRunLog";
 import { MemoryFiles } from "../../../support/memoryFiles";
 import { peftCheckpoint, trainerState, trainingLog } from "../discover/trainerFiles";
+import { mergedRunLog } from "./readLogs";
 
 const files = () =>
   new MemoryFiles({

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { readRunLog, recogniseLogFile } from "../../../../src/core/runs/merge/readRunLog";
+import { recogniseLogFile } from "../../../../src/core/runs/merge/recogniseLogFile";
 import { MemoryFiles } from "../../../support/memoryFiles";
 import { trainerState } from "../discover/trainerFiles";
 import { eventFile, scalarEvent } from "../logs/eventFile";
+import { readRunLog } from "./readLogs";
 
 const files = new MemoryFiles({
   "/ws/trainer_state.json": trainerState({ step: 20 }),

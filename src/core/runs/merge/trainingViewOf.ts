@@ -1,9 +1,7 @@
-import type { Files } from "../../bytes/files";
 import { baseName } from "../../bytes/paths";
 import { parseStepFolder } from "../../progress/checkpointNames";
 import type { LogFile } from "../logs/logFormat";
-import { LogStore } from "./logStore";
-import { RunLogFollower } from "./runLogFollower";
+import type { RunLogFollower } from "./runLogFollower";
 import type { CheckpointMarker, TrainingView } from "./trainingView";
 
 /** A run, or as much of it as its log needs. `Run` fits; so do the paths of some checkpoint folders. */
@@ -22,25 +20,6 @@ export interface RunLogSource {
   readonly logFiles?: readonly string[];
   /** Logs beside trainer_state.json. */
   readonly logs?: readonly LogFile[];
-}
-
-/**
- * The logs of a run as one, with a marker for each checkpoint whose step is known. Files that cannot be read
- * are told as problems; the newest log counts where two disagree.
- */
-export async function mergedRunLog(
-  files: Files,
-  run: RunLogSource,
-  signal?: AbortSignal,
-): Promise<TrainingView> {
-  const { checkpoints, logFiles, logs } = run;
-  const follower = new RunLogFollower(new LogStore(files), {
-    checkpoints,
-    ...(logFiles === undefined ? {} : { logFiles }),
-    ...(logs === undefined ? {} : { logs }),
-  });
-  await follower.poll(signal);
-  return trainingViewOf(follower, run);
 }
 
 /** What a follower knows now, for the charts. */

@@ -3,23 +3,9 @@ import { baseName } from "../../bytes/paths";
 import { CheckpointError } from "../../problem/checkpointError";
 import type { LogFile, LogFormatId } from "../logs/logFormat";
 import { recogniseLog } from "../logs/logFormats";
-import { LogStore } from "./logStore";
-import type { RunLog } from "./runLog";
-import { RunLogFollower } from "./runLogFollower";
 
 /** Enough of a file to see what it is. */
 const headBytes = 8192;
-
-/** Reads some logs as one. What cannot be read is among the problems. */
-export async function readRunLog(
-  files: Files,
-  logs: readonly LogFile[],
-  signal?: AbortSignal,
-): Promise<RunLog> {
-  const follower = new RunLogFollower(new LogStore(files), { checkpoints: [], logFiles: [], logs });
-  await follower.poll(signal);
-  return follower.runLog();
-}
 
 /**
  * What a file that someone wants to see as a log is: by its name and first bytes. A folder may be an MLflow
