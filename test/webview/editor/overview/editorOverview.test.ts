@@ -78,8 +78,8 @@ test("what is in a hand-written file, how far it came, and its history as a char
   const progress = page.getByRole("region", { name: "Training progress" });
   const facts = (await progress.innerText()).replace(/\s+/g, " ");
   // The file itself states no step: what its optimizer counted is called so.
-  expect(facts).toContain("Optimizer step 1,200 Epoch 7 of 90 Episode 40 Loss 0.731");
-  expect(facts).toContain("Best acc1 76.5 higher is better val_acc 75.25");
+  expect(facts).toContain("Optimizer step 1,200 Epoch 7 of 90 Episode 40 Loss 0.7310");
+  expect(facts).toContain("Best acc1 76.50 higher is better val_acc 75.25");
   await opened.showTab("Training");
   await page.locator("canvas").first().waitFor();
 });
