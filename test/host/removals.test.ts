@@ -2,8 +2,9 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { classifyEntry } from "../../src/core/parts/parts";
 import type { RunCheckpoint } from "../../src/core/runs/run";
-import { planRemovals } from "../../src/host/runs/removalPlan";
+import { planRemovals, stillAsPlanned } from "../../src/host/runs/removalPlan";
 import { removalQuestion } from "../../src/host/runs/removalText";
 import { type FileRemover, removeFiles } from "../../src/host/runs/removeFiles";
 import { checkpoint } from "../core/runs/merge/runSamples";
@@ -54,6 +55,25 @@ describe("before anything is deleted", () => {
     symlinkSync(join(scratch, "elsewhere"), join(path, "base"));
     const { planned } = await planRemovals([at(path)], [root]);
     expect(planned[0]?.bytes).toBeLessThan(1000);
+  });
+
+  test("of a checkpoint that is kept, what it is resumed with may go alone", async () => {
+    const path = save(join(root, "checkpoint-10"));
+    const file = join(path, "optimizer.pt");
+    writeFileSync(file, "x".repeat(300));
+    const parts = ["model.safetensors", "optimizer.pt", "trainer_state.json"].map((name) => ({
+      ...classifyEntry({ name, kind: "file" }),
+      ...{ path: join(path, name), size: 1 },
+    }));
+    const { planned } = await planRemovals([at(path, { parts })], [root], true);
+    expect(planned).toMatchObject([{ bytes: 300, removals: [{ path: file, kind: "file" }] }]);
+    const { title, detail } = removalQuestion(planned, [], (shown) => shown);
+    expect(title).toBe("Delete the state of 1 checkpoint, 300 bytes?");
+    expect(detail).toContain("cannot be resumed from then on");
+    writeFileSync(file, "x".repeat(400));
+    expect((await stillAsPlanned(planned, [root])).refused).toMatchObject([
+      { reason: "it has changed since it was shown" },
+    ]);
   });
 
   test("a link in place of the checkpoint is refused", async () => {
@@ -126,6 +146,7 @@ describe("deleting", () => {
     files: 1,
     bytes: 1,
     unrecognised: [],
+    isStateAlone: false,
   }));
 
   function remover(overrides: Partial<FileRemover>): FileRemover & { readonly calls: string[] } {

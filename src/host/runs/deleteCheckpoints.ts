@@ -1,14 +1,14 @@
 import * as vscode from "vscode";
 import type { Run, RunCheckpoint } from "../../core/runs/run";
-import { findDeletable } from "../../core/runs/status/deletable";
+import { findDeletable, holdersOfState } from "../../core/runs/status/deletable";
 import { isBeingSaved } from "../../core/runs/status/liveness";
-import { formatBytes, plural } from "../../core/text/quantities";
+import { formatBytes } from "../../core/text/quantities";
 import type { StageStore } from "../files/stageStore";
 import type { Log } from "../log";
 import { confirm, createPick, plainItem, showInformation, showWarning } from "../messages";
 import { plainText } from "../plainText";
-import { type PlannedRemoval, planRemovals, type RefusedRemoval } from "./removalPlan";
-import { removalQuestion, totalBytes } from "./removalText";
+import { type PlannedRemoval, planRemovals, type RefusedRemoval, stillAsPlanned } from "./removalPlan";
+import { removalQuestion, removedText, totalBytes } from "./removalText";
 import { removeFiles } from "./removeFiles";
 import type { RunsModel } from "./runsModel";
 
@@ -26,16 +26,20 @@ interface DeletableItem extends vscode.QuickPickItem {
 export async function askWhatToDelete(services: DeleteServices, run: Run): Promise<void> {
   const { deletable, kept } = findDeletable(run, Date.now());
   const keptText = keptReasons(kept);
-  if (deletable.length === 0) {
+  const roots = services.runs.rootPaths();
+  const whole = new Set(deletable.map(({ checkpoint }) => checkpoint));
+  const holders = holdersOfState(run, Date.now()).filter((one) => !whole.has(one));
+  const states = (await planRemovals(holders, roots, true)).planned;
+  if (deletable.length === 0 && states.length === 0) {
     const why = kept.length === 0 ? "it has no checkpoints." : `${namedReasons(kept)}.`;
     void showInformation(`Nothing to delete in ${run.name}: ${why}`);
     return;
   }
   const { planned, refused } = await planRemovals(
     deletable.map(({ checkpoint }) => checkpoint),
-    services.runs.rootPaths(),
+    roots,
   );
-  if (planned.length === 0) return tellRefused(refused);
+  if (planned.length === 0 && states.length === 0) return tellRefused(refused);
   const reasons = new Map(deletable.map(({ checkpoint, reason }) => [checkpoint, reason]));
   const items = planned.map(
     (one): DeletableItem => ({
@@ -44,7 +48,14 @@ export async function askWhatToDelete(services: DeleteServices, run: Run): Promi
       planned: one,
     }),
   );
-  const chosen = await pickDeletable(run, items, keptText);
+  const stateItems = states.map(
+    (one): DeletableItem => ({
+      label: `State for resuming in ${one.checkpoint.name}`,
+      description: `${formatBytes(one.bytes)} · it cannot be resumed from then on; its weights stay`,
+      planned: one,
+    }),
+  );
+  const chosen = await pickDeletable(run, [...items, ...stateItems], keptText);
   if (chosen !== undefined && chosen.length > 0) await confirmAndDelete(services, chosen, refused);
 }
 
@@ -74,17 +85,19 @@ async function pickDeletable(
 ): Promise<readonly PlannedRemoval[] | undefined> {
   const pick = createPick<DeletableItem>();
   const shown = items.map(plainItem);
+  // What is kept was kept for a reason: its state goes only where that is asked for.
+  const proposed = shown.filter(({ own }) => !own.planned.isStateAlone);
   const titleOf = (chosen: readonly DeletableItem[]) => {
     const bytes = totalBytes(chosen.map(({ planned }) => planned));
     return plainText(
-      `Delete from ${run.name}: ${plural(chosen.length, "checkpoint")}, ${formatBytes(bytes)}`,
+      `Delete from ${run.name}: ${removedText(chosen.map(({ planned }) => planned))}, ${formatBytes(bytes)}`,
     );
   };
   try {
     pick.canSelectMany = true;
     pick.items = shown;
-    pick.selectedItems = shown;
-    pick.title = titleOf(items);
+    pick.selectedItems = proposed;
+    pick.title = titleOf(proposed.map(({ own }) => own));
     pick.placeholder = keptText === "" ? "Nothing else is here" : `Kept: ${keptText}`;
     pick.onDidChangeSelection((chosen) => {
       pick.title = titleOf(chosen.map(({ own }) => own));
@@ -107,7 +120,8 @@ async function confirmAndDelete(
   const shownPath = (path: string) => vscode.workspace.asRelativePath(path, true);
   const { title, detail } = removalQuestion(planned, refused, shownPath);
   if (!(await confirm(title, detail, "Move to Trash"))) return;
-  const outcome = await removeFiles(planned, {
+  const again = await stillAsPlanned(planned, runs.rootPaths());
+  const outcome = await removeFiles(again.planned, {
     moveToTrash: async (path) =>
       vscode.workspace.fs.delete(vscode.Uri.file(path), { recursive: true, useTrash: true }),
     deleteForGood: async (path) =>
@@ -123,19 +137,22 @@ async function confirmAndDelete(
     const how = outcome.forGood ? "Deleted" : "Moved to the trash";
     log.info(`${how}: ${removals.map(({ path }) => path).join(", ")} (${formatBytes(bytes)})`);
   }
-  const gone = outcome.removed.map(({ checkpoint }) => checkpoint.path);
+  const gone = outcome.removed.flatMap(({ checkpoint, isStateAlone }) =>
+    isStateAlone ? [] : [checkpoint.path],
+  );
   // Another training may use the same name one day.
   await stages.set(
     gone.filter((path) => stages.get(path) !== undefined),
     undefined,
   );
   await runs.refresh();
-  if (outcome.failed.length > 0) {
-    throw new Error(`Not everything could be deleted. ${namedReasons(outcome.failed)}`);
+  const failed = [...again.refused, ...outcome.failed];
+  if (failed.length > 0) {
+    throw new Error(`Not everything could be deleted. ${namedReasons(failed)}`);
   }
   if (outcome.removed.length === 0) return;
   const size = formatBytes(totalBytes(outcome.removed));
-  const what = plural(outcome.removed.length, "checkpoint");
+  const what = removedText(outcome.removed);
   const message = outcome.forGood
     ? `Deleted ${what}: ${size} are free again.`
     : `Moved ${what} to the trash: ${size} are free once it is emptied.`;

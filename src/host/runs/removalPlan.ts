@@ -6,6 +6,7 @@ import {
   holdsCheckpointFiles,
   type Removal,
   removalsOf,
+  stateRemovalsOf,
   unrecognisedNames,
 } from "../../core/runs/status/deletable";
 
@@ -18,6 +19,8 @@ export interface PlannedRemoval {
   readonly bytes: number;
   /** Folders in it that are no part of a checkpoint. */
   readonly unrecognised: readonly string[];
+  /** Only its state for resuming goes; the checkpoint stays. */
+  readonly isStateAlone: boolean;
 }
 
 export interface RefusedRemoval {
@@ -39,13 +42,17 @@ const maxEntries = 20_000;
  * Looks at checkpoints on disk before they are deleted. What is a link, lies outside of the roots behind one, or is
  * no checkpoint any more is refused with the reason.
  * @param roots the open folders.
+ * @param isStateAlone of each only what it is resumed with goes.
  */
 export async function planRemovals(
   checkpoints: readonly RunCheckpoint[],
   roots: readonly string[],
+  isStateAlone = false,
 ): Promise<RemovalPlan> {
   const realRoots = (await Promise.all(roots.map(realPathOf))).filter((root) => root !== undefined);
-  const results = await mapParallel(checkpoints, parallelPlans, (checkpoint) => plan(checkpoint, realRoots));
+  const results = await mapParallel(checkpoints, parallelPlans, (checkpoint) =>
+    plan(checkpoint, realRoots, isStateAlone),
+  );
   const planned: PlannedRemoval[] = [];
   const refused: RefusedRemoval[] = [];
   for (const result of results) {
@@ -55,11 +62,31 @@ export async function planRemovals(
   return { planned, refused };
 }
 
+/** What is no longer what was shown and confirmed is not deleted: looks at all of it again. */
+export async function stillAsPlanned(
+  shown: readonly PlannedRemoval[],
+  roots: readonly string[],
+): Promise<RemovalPlan> {
+  const planned: PlannedRemoval[] = [];
+  const refused: RefusedRemoval[] = [];
+  for (const before of shown) {
+    const now = await planRemovals([before.checkpoint], roots, before.isStateAlone);
+    refused.push(...now.refused);
+    for (const one of now.planned) {
+      const isSame = one.bytes === before.bytes && one.files === before.files;
+      if (isSame) planned.push(one);
+      else refused.push({ checkpoint: one.checkpoint, reason: "it has changed since it was shown" });
+    }
+  }
+  return { planned, refused };
+}
+
 async function plan(
   checkpoint: RunCheckpoint,
   realRoots: readonly string[],
+  isStateAlone: boolean,
 ): Promise<PlannedRemoval | RefusedRemoval> {
-  const removals = removalsOf(checkpoint);
+  const removals = isStateAlone ? stateRemovalsOf(checkpoint) : removalsOf(checkpoint);
   if (removals.length === 0) return { checkpoint, reason: "it is not recognised as a checkpoint" };
   const measure = new Measure();
   try {
@@ -69,7 +96,8 @@ async function plan(
       await measure.add(removal.path);
     }
     const unrecognised = await unrecognisedIn(removals);
-    return { checkpoint, removals, files: measure.files, bytes: measure.bytes, unrecognised };
+    const { files, bytes } = measure;
+    return { checkpoint, removals, files, bytes, unrecognised, isStateAlone };
   } catch (error) {
     return { checkpoint, reason: error instanceof Error ? error.message : String(error) };
   }

@@ -31,8 +31,25 @@ export function removalQuestion(
     const reasons = refused.map(({ checkpoint, reason }) => `${checkpoint.name}: ${reason}`);
     shown.push("", `Not deleted: ${listed(reasons)}`);
   }
-  const what = plural(planned.length, "checkpoint");
-  return { title: `Delete ${what}, ${formatBytes(totalBytes(planned))}?`, detail: shown.join("\n") };
+  if (planned.some(({ isStateAlone }) => isStateAlone))
+    shown.push(
+      "",
+      "Training cannot be resumed from then on from a checkpoint whose state goes. Its weights stay.",
+    );
+  return {
+    title: `Delete ${removedText(planned)}, ${formatBytes(totalBytes(planned))}?`,
+    detail: shown.join("\n"),
+  };
+}
+
+/** "2 checkpoints and the state of 1 checkpoint". */
+export function removedText(planned: readonly Pick<PlannedRemoval, "isStateAlone">[]): string {
+  const states = planned.filter(({ isStateAlone }) => isStateAlone).length;
+  const whole = planned.length - states;
+  return [
+    ...(whole > 0 || states === 0 ? [plural(whole, "checkpoint")] : []),
+    ...(states > 0 ? [`the state of ${plural(states, "checkpoint")}`] : []),
+  ].join(" and ");
 }
 
 export function totalBytes(planned: readonly { readonly bytes: number }[]): number {

@@ -81,6 +81,35 @@ export function removalsOf({ path, kind, ownsFolder, parts }: RunCheckpoint): re
     .map((one) => ({ path: one.path, kind: "file" }));
 }
 
+/** What training is resumed with, and nothing else needs. */
+const resumeParts: ReadonlySet<Part> = new Set<Part>(["optimizer", "scheduler", "rng-state", "scaler"]);
+
+/**
+ * Checkpoints of a run that nobody will resume from while its last one is whole, but that hold what that takes: all
+ * but the last, and what is being saved. None where no last one is known to be whole.
+ */
+export function holdersOfState(run: Run, nowMs: number): readonly RunCheckpoint[] {
+  if (!run.checkpoints.some(({ last, incomplete }) => last && !incomplete)) return [];
+  return run.checkpoints.filter(
+    (one) => !one.last && !isBeingSaved(one, nowMs) && stateRemovalsOf(one).length > 0,
+  );
+}
+
+/** The files of a step's folder that hold its state for resuming alone: without them it can still be evaluated. */
+export function stateRemovalsOf({ path, kind, ownsFolder, parts }: RunCheckpoint): readonly Removal[] {
+  const holdsWeights = parts.some(({ part }) => part === "weights" || part === "adapter");
+  if (kind !== "folder" || !ownsFolder || !holdsWeights) return [];
+  return parts
+    .filter(
+      (one) =>
+        one.kind === "file" &&
+        resumeParts.has(one.part) &&
+        one.alsoHolds.every((part) => resumeParts.has(part)) &&
+        parentPath(one.path) === path,
+    )
+    .map((one) => ({ path: one.path, kind: "file" }));
+}
+
 /** Whether a folder that was just listed still holds what makes it a checkpoint. */
 export function holdsCheckpointFiles(entries: readonly PartEntry[]): boolean {
   return entries.some((entry) => !keptParts.has(classifyEntry(entry).part));
