@@ -15,6 +15,7 @@ import { RunLogFollower } from "../../src/core/runs/merge/runLogFollower";
 import { CheckpointSession } from "../../src/core/session/checkpointSession";
 import { MemoryFiles } from "../support/memoryFiles";
 import { mutate, Random } from "./mutate";
+import { packedLie, readWeights } from "./packedLies";
 import type { Sample } from "./samples";
 import { type Made, structured } from "./structured";
 
@@ -49,7 +50,11 @@ export async function fuzz(
   samples: readonly Sample[],
   { only = "", isTimed = true }: { readonly only?: string; readonly isTimed?: boolean } = {},
 ): Promise<FuzzResult> {
-  const makers = Object.entries({ [damaged]: (random: Random) => damageOf(samples, random), ...structured });
+  const makers = Object.entries({
+    [damaged]: (random: Random) => damageOf(samples, random),
+    "packed weights": packedLie,
+    ...structured,
+  });
   const wanted = makers.filter(([name]) => name.includes(only));
   const classes = new Map<string, Map<string, number>>();
   const failures: FuzzFailure[] = [];
@@ -133,6 +138,7 @@ async function readTensors(files: MemoryFiles, path: string): Promise<void> {
     }
   }
   await reader.close();
+  await readWeights(files, checkpoint);
   const { content, tensors } = checkpoint;
   if (content === undefined) return;
   rootNode(content);

@@ -24,7 +24,7 @@ const f32 = (...values: readonly number[]) => new Uint8Array(Float32Array.from(v
 /** The project's own files of every format, and folders that are one checkpoint. */
 export function fuzzSamples(): readonly Sample[] {
   return [
-    ...["torch", "hdf5", "numpy", "gguf"].flatMap(filesIn),
+    ...["torch", "hdf5", "numpy", "gguf", "ggufTwins", "packed"].flatMap(filesIn),
     ...["titan", "zstd", "old", "pieces", "ranks", "sharded", "verl/actor"].map((name) =>
       folderOf(`dcp/${name}`),
     ),

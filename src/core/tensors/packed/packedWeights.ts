@@ -36,13 +36,15 @@ export class PackedWeights {
     const found = this.unpackingOf(tensor);
     if (found === undefined) return undefined;
     const { unpacking, module } = found;
-    return unpacking.unpack(
+    const weight = await unpacking.unpack(
       module + unpacking.becomes,
       tensor,
       (ending) => this.byName.get(module + ending),
       this.hints,
       read,
     );
+    // Scales that are no real numbers are none.
+    return weight?.stored.some(({ dtype }) => dtype.startsWith("C")) === true ? undefined : weight;
   }
 
   private unpackingOf(tensor: Tensor) {
