@@ -106,6 +106,8 @@ const rules: readonly Rule[] = [
   file("weights", /\.(?:safetensors|bin)\.index\.json$|\.safetensors$|\.gguf$|\.nemo$/),
   // A distributed checkpoint: `.metadata` is the directory of the .distcp files, and written last.
   file("weights", /^\.metadata$|\.distcp$/),
+  // An item of Orbax: what arrays there are, and the database that holds them.
+  file("weights", /^_METADATA$|^manifest\.ocdbt$/),
   file("weights", /^(?:.*model.*|consolidated.*)\.bin$|^(?:weights|model)[\w.]*\.npz$/),
   file("weights", /\.(?:pt|pth|ckpt)(?:\.tar)?$|\.weights\.h5$|\.keras$|^(?:tf_model|model)\.h5$|\.msgpack$/),
   // Each parameter whole, with its moments.

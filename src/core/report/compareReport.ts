@@ -1,7 +1,7 @@
 import type { Comparison } from "../compare/comparison";
 import type { ModuleComparison } from "../compare/modules/moduleComparison";
 import type { DiffTable } from "../compare/tensors/diffTable";
-import { quantisationCost } from "../compare/tensors/quantisationCost";
+import { quantisationCost, typedRows } from "../compare/tensors/quantisationCost";
 import type { Problem } from "../problem/problem";
 import { stepSentence, type TensorFindings, tensorReport } from "./tensorReport";
 
@@ -49,7 +49,7 @@ export function compareReport(comparison: Comparison, { paths, findings, problem
 
 function quantisationReport({ alignment: { rows }, table }: TensorFindings) {
   return (table?.pairs ?? []).flatMap(({ a, b }) =>
-    quantisationCost(rows, a, b, table as DiffTable).map((cost) => ({ from: a, to: b, ...cost })),
+    quantisationCost(typedRows(rows), a, b, table as DiffTable).map((cost) => ({ from: a, to: b, ...cost })),
   );
 }
 

@@ -4,7 +4,7 @@ import { afterAll, describe, expect, inject, test } from "vitest";
 import { Comparison } from "../../../src/core/compare/comparison";
 import { alignSnapshots } from "../../../src/core/compare/tensors/alignSnapshots";
 import { diffStatus } from "../../../src/core/compare/tensors/diffTable";
-import { quantisationCost } from "../../../src/core/compare/tensors/quantisationCost";
+import { quantisationCost, typedRows } from "../../../src/core/compare/tensors/quantisationCost";
 import { GgufNames } from "../../../src/core/names/ggufNames";
 import { TensorDiffing } from "../../../src/worker/diff/tensorDiffing";
 import { nodeFiles } from "../../../src/worker/nodeFiles";
@@ -49,7 +49,7 @@ describe("a GGUF file beside the model that it was made of", () => {
       expect(numbers?.maxAbs, name).toBeCloseTo(cost.maxAbs, 6);
       expect(numbers?.cosine, name).toBeCloseTo(cost.cosine, 8);
     }
-    const [found, ...others] = quantisationCost(alignment.rows, 0, 1, table);
+    const [found, ...others] = quantisationCost(typedRows(alignment.rows), 0, 1, table);
     const worst = Object.entries(costs).sort(([, a], [, b]) => b.relativeL2 - a.relativeL2)[0];
     expect(others).toEqual([]);
     expect(found).toMatchObject({ type: "Q8_0", tensors: Object.keys(costs).length, largest: worst?.[0] });

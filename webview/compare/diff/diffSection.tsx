@@ -1,6 +1,11 @@
 import type { RefObject } from "preact";
 import { useMemo, useRef } from "preact/hooks";
 import type { CompareView } from "../../../src/core/compare/compareView";
+import {
+  costText,
+  quantisationCost,
+  type TypedRow,
+} from "../../../src/core/compare/tensors/quantisationCost";
 import { byteProgressText } from "../../../src/core/text/byteProgress";
 import { formatBytes, formatCount, plural } from "../../../src/core/text/quantities";
 import { Button, TextField } from "../../ui/controls";
@@ -259,6 +264,13 @@ function seconds(elapsedMs: number): string {
   return elapsedMs < 100 ? "less than 0.1 s" : `${(elapsedMs / 1000).toFixed(elapsedMs < 10_000 ? 1 : 0)} s`;
 }
 
+/** The types behind "Q8_0 [32, 64]". */
+function shownTypes(rows: readonly StatedRow[]): readonly TypedRow[] {
+  return rows.map(({ index, name, layouts, part }) => {
+    return { index, name, part, types: layouts.map((layout) => layout?.split(" [", 1)[0]) };
+  });
+}
+
 interface SummariesProps {
   readonly view: CompareView;
   readonly diff: DiffModel;
@@ -273,14 +285,16 @@ function Summaries({ view, diff, rows }: SummariesProps) {
     () =>
       view.columns.slice(1).map((_, at) => {
         const pair = pairOfColumn(at + 1, columns, against) ?? 0;
-        return { pair, summary: summariseDiff(rows, diff.table, pair) };
+        const { a: from = 0, b: to = at + 1 } = diff.table.pairs[pair] ?? {};
+        const cost = costText(quantisationCost(shownTypes(rows), from, to, diff.table));
+        return { pair, summary: summariseDiff(rows, diff.table, pair), cost };
       }),
     [rows, against, columns],
   );
   if (diff.table.length === 0) return null;
   return (
     <ul class="diff-summaries" aria-label="What changed">
-      {summaries.map(({ pair, summary }, at) => {
+      {summaries.map(({ pair, summary, cost }, at) => {
         const { compared, changed, relativeL2, largest, broken } = summary;
         if (compared === 0) return null;
         const [from, to] = [diff.table.pairs[pair]?.a ?? 0, at + 1];
@@ -302,6 +316,7 @@ function Summaries({ view, diff, rows }: SummariesProps) {
                 {` (${formatChange(largest.relativeL2)})`}
               </>
             )}
+            {cost !== undefined && <span class="dim">{`; ${safeText(cost)}`}</span>}
           </li>
         );
       })}

@@ -207,7 +207,7 @@ function TensorDetail({ model, summary, loaded, row }: TensorDetailProps) {
 function TwinName({ twin: { name, change, isExperts } }: { readonly twin: GgufTwin }) {
   const notes = [
     ...(isExperts === true ? ["one for each expert"] : []),
-    ...(change === undefined ? [] : [changeText(change)]),
+    ...(change === undefined ? [] : [`compared with ${changeText(change)}`]),
   ];
   return (
     <>

@@ -2,10 +2,7 @@ import { formatNumber, plural } from "../../text/quantities";
 import type { AlignedRow } from "./alignTensors";
 import { isSameShape } from "./diffPairs";
 import type { DiffTable } from "./diffTable";
-import { type QuantisationCost, quantisationCost } from "./quantisationCost";
-
-/** Types of quantised weights that are told one by one. */
-const maxTypes = 6;
+import { costText, quantisationCost, typedRows } from "./quantisationCost";
 
 /**
  * What happened to the tensors from one snapshot to its neighbour, in one sentence: of their values where they were
@@ -40,20 +37,8 @@ export function tensorSentence(
     ...(counts.added > 0 ? [`${counts.added} added`] : []),
     ...(counts.removed > 0 ? [`${counts.removed} no longer there`] : []),
   ];
-  const costs = table === undefined ? [] : quantisationCost(rows, from, to, table);
-  const cost = costs.length === 0 ? [] : [costText(costs)];
-  return [mainClause(counts, changes), ...others, ...cost].join("; ");
-}
-
-function costText(costs: readonly QuantisationCost[]): string {
-  const each = costs
-    .slice(0, maxTypes)
-    .map(
-      ({ type, tensors, medianRelativeL2, largestRelativeL2, largest }) =>
-        `${type} ${formatNumber(medianRelativeL2, 3)} (${tensors === 1 ? largest : `median of ${plural(tensors, "tensor")}, at most ${formatNumber(largestRelativeL2, 3)}: ${largest}`})`,
-    );
-  const more = costs.length > maxTypes ? [`${costs.length - maxTypes} more types`] : [];
-  return `what quantisation cost, as relative L2: ${[...each, ...more].join(", ")}`;
+  const cost = table && costText(quantisationCost(typedRows(rows), from, to, table));
+  return [mainClause(counts, changes), ...others, ...(cost === undefined ? [] : [cost])].join("; ");
 }
 
 interface Counts {

@@ -1,6 +1,8 @@
 import { inflateAll } from "../../bytes/inflate";
+import { zstdDecompress } from "../../bytes/zstd";
 import { CheckpointError } from "../../problem/checkpointError";
 import type { FilterStep } from "./dataset";
+import { unpackLz4 } from "./lz4";
 import { unpackLzf } from "./lzf";
 import { unpackScaleOffset } from "./scaleOffset";
 import { unpackSzip } from "./szip";
@@ -15,6 +17,8 @@ const undoings = new Map<number, Undo>([
   [4, (bytes, step, chunkBytes) => szip(bytes, step, chunkBytes)],
   [6, (bytes, { parameters }) => unpackScaleOffset(bytes, parameters)],
   [32_000, (bytes, { parameters }, chunkBytes) => unpackLzf(bytes, lzfSize(parameters[2], chunkBytes))],
+  [32_004, (bytes, _, chunkBytes) => unpackLz4(bytes, chunkBytes + slackBytes)],
+  [32_015, (bytes, _, chunkBytes) => zstdDecompress(bytes, chunkBytes + slackBytes)],
 ]);
 
 /** A checksum or the head of another filter may stand beside the values. */
@@ -26,10 +30,8 @@ const names = new Map([
   [305, "LZO"],
   [307, "bzip2"],
   [32_001, "Blosc"],
-  [32_004, "LZ4"],
   [32_008, "bitshuffle"],
   [32_013, "ZFP"],
-  [32_015, "Zstandard"],
   [32_017, "SZ"],
   [32_026, "Blosc2"],
 ]);

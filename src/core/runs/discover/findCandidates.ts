@@ -31,7 +31,9 @@ class Finder {
     const isCheckpoint = holdsCheckpoint(folder);
     const isOfDeepSpeed = folder.files.some(({ name }) => isZeroFile(name));
     const partFolders = isCheckpoint
-      ? folder.folders.filter((child) => isPartFolder(child) || (isOfDeepSpeed && child.name === "zero"))
+      ? folder.folders.filter(
+          (child) => isPartFolder(child) || (isOfDeepSpeed && child.name === "zero") || isOfOrbax(folder),
+        )
       : [];
     for (const child of folder.folders) if (!partFolders.includes(child)) this.visit(child);
     if (this.steps.has(folder) && (isCheckpoint || holdsLibraryWeights(folder))) {
@@ -98,7 +100,7 @@ function holdsLibraryWeights({ files }: Folder): boolean {
 /** A folder that is a checkpoint as a whole, rather than a place where single files lie. */
 function holdsCheckpoint(folder: Folder): boolean {
   const parts = partsOf(folder);
-  if (parts.has("trainer-state")) return true;
+  if (parts.has("trainer-state") || isOfOrbax(folder)) return true;
   // What several processes wrote, each its part: none of the files is a checkpoint.
   const isPart = ({ name }: { readonly name: string }) =>
     name.endsWith(".distcp") ||
@@ -109,6 +111,11 @@ function holdsCheckpoint(folder: Folder): boolean {
   if (!holdsLibraryWeights(folder)) return false;
   const beside: readonly Part[] = ["adapter-config", "config", "optimizer", "scheduler", "rng-state"];
   return beside.some((part) => parts.has(part));
+}
+
+/** A step or an item of Orbax, of JAX: all below it is its own. */
+function isOfOrbax({ files }: Folder): boolean {
+  return files.some(({ name }) => /^(?:_CHECKPOINT_METADATA|_METADATA|manifest\.ocdbt)$/.test(name));
 }
 
 function isPartFolder({ name }: Folder): boolean {
