@@ -130,12 +130,16 @@ test("nothing is left of a merge that is stopped", async () => {
   writeLarge(join(workspace, "base"), join(workbench.folder, "large"));
   const runs = await workbench.openRuns();
   const tuned = runs.getByRole("treeitem", { name: /^checkpoint-240 / });
+  // The rows stand still once the new folder is among them.
+  await runs
+    .getByRole("treeitem", { name: /^large / })
+    .first()
+    .waitFor();
   // Alone: several selected adapters would be merged together.
   await tuned.click();
   await workbench.pickFromContextMenu(tuned, "Merge into Base…");
   await workbench.waitForEditor("Merge into Base");
   await page().getByText("14 modules change 14 weights").waitFor();
-  await runs.getByRole("treeitem", { name: /^large / }).waitFor();
   await page().getByRole("button", { name: "Change…" }).click();
   await workbench.pickQuickInput("large");
   await page().getByText("1.60 GB", { exact: true }).first().waitFor();
@@ -143,5 +147,7 @@ test("nothing is left of a merge that is stopped", async () => {
   await page().getByRole("button", { name: "Merge", exact: true }).click();
   await page().getByRole("button", { name: "Cancel" }).click();
   await page().getByText("It was stopped. Nothing was written.").waitFor();
-  expect(readdirSync(workbench.folder).filter((name) => name.startsWith("stopped"))).toEqual([]);
+  // The thread that writes clears up a moment after the page knows.
+  const left = () => readdirSync(workbench.folder).filter((name) => name.startsWith("stopped"));
+  await expect.poll(left).toEqual([]);
 });
