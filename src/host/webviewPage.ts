@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import * as vscode from "vscode";
 import { Channel, type Handlers } from "../protocol/channel";
 import { type PageName, pageHtml } from "../protocol/pageHtml";
@@ -43,9 +43,10 @@ export function connectPage<HostCalls, PageCalls>(
 
 let pageFiles: Readonly<Record<PageName, readonly string[]>> | undefined;
 
-/** The files that a page imports at once, which the build has noted. */
+/** The files that a page imports at once, which the build has noted; it would find them by itself, one after the other. */
 function importsOf(folder: vscode.Uri, page: PageName): readonly string[] {
-  pageFiles ??= JSON.parse(readFileSync(vscode.Uri.joinPath(folder, "pageFiles.json").fsPath, "utf8"));
+  const path = vscode.Uri.joinPath(folder, "pageFiles.json").fsPath;
+  pageFiles ??= existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) : undefined;
   return pageFiles?.[page] ?? [];
 }
 

@@ -69,7 +69,8 @@ describe("values of aligned tensors", () => {
     await packed.run(pool);
     expect(packed.problems.toArray()).toEqual([]);
     const rows = [...packed.alignment.rows.keys()];
-    expect(rows.map((row) => packed.table.isChanged(row, 0))).toEqual(new Array(18).fill(false));
+    expect(rows.length).toBeGreaterThan(17);
+    expect(rows.filter((row) => packed.table.isChanged(row, 0))).toEqual([]);
     const [row] = packed.alignment.rows.filter(({ name }) => name === "g4.weight");
     expect(row?.tensors.map((tensor) => tensor && layoutText(tensor))).toEqual([
       "GPTQ [24, 64]",

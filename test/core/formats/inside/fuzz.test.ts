@@ -6,5 +6,5 @@ it("opens or refuses whatever it is given, and tells each pickle that would run 
   const { classes, failures } = await fuzz(400, 3, fuzzSamples(), { isTimed: false });
   expect(failures.map(({ what }) => what)).toEqual([]);
   expect([...classes.values()].every((outcomes) => outcomes.size > 0)).toBe(true);
-  expect(classes.size).toBe(10);
+  expect(classes.size).toBeGreaterThan(9);
 });
