@@ -62,7 +62,7 @@ export const editorParams: Params<EditorHostCalls> = {
   setStage: nothing,
   compare: nothing,
   tensorChunk: onward,
-  contentPage: fields({ path: list(whole, maxLevels), from: whole }),
+  contentPage: fields({ file: maybe(shortText), path: list(whole, maxLevels), from: whole }),
   partSettings: nothing,
   optimizers: nothing,
   optimizerPage: fields({ optimizer: whole, first: whole }),

@@ -94,8 +94,11 @@ type Fields<T> = {
     : ParamShape<T[K]>;
 };
 
-/** An object of just these; others that were sent stay behind. */
-export function fields<T extends object>(shapes: Fields<T>): ParamShape<T> {
+/**
+ * An object of just these; others that were sent stay behind. What they are is told by the call alone (`NoInfer`), so
+ * that a field that may be left out cannot be forgotten here and stay behind without a word.
+ */
+export function fields<T extends object>(shapes: NoInfer<Fields<T>>): ParamShape<T> {
   const names = Object.keys(shapes) as (keyof T & string)[];
   return (value, at) => {
     const sent = objectAt(value, at);

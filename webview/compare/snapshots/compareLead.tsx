@@ -17,7 +17,8 @@ const toldSteps = { fewest: 2, most: 3 };
 /** What the comparison comes to, in a sentence, and what must be known before the numbers are trusted. */
 export function CompareLead({ model, view }: CompareLeadProps) {
   const readable = view.columns.filter(({ failure }) => failure === undefined);
-  const isUnstaged = readable.length > 0 && readable.every(({ stage }) => stage === undefined);
+  // Stages are steps on the way of an adapter; two models have none.
+  const isUnstaged = view.modules.length > 0 && readable.every(({ stage }) => stage === undefined);
   const count = view.steps?.length ?? 0;
   const story = count >= toldSteps.fewest && count <= toldSteps.most ? view.story : undefined;
   return (

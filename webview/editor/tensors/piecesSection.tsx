@@ -100,7 +100,7 @@ function PieceTable({ model, rows }: { readonly model: EditorModel; readonly row
                     <Icon name="error" class="error" label="Not there" /> {safeText(piece.absent)}
                   </span>
                 ) : file === undefined ? (
-                  <MiddleEllipsis text={piece.file} class="mono" />
+                  <MiddleEllipsis text={piece.file} tail={14} class="mono" />
                 ) : (
                   <button
                     type="button"
@@ -108,7 +108,7 @@ function PieceTable({ model, rows }: { readonly model: EditorModel; readonly row
                     title={`From about byte ${formatCount(piece.offset)}`}
                     onClick={() => model.host.notify("open", { path: file.path })}
                   >
-                    <MiddleEllipsis text={piece.file} />
+                    <MiddleEllipsis text={piece.file} tail={14} />
                   </button>
                 )}
               </td>

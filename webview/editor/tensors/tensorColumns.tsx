@@ -161,7 +161,12 @@ export function Shape({ shape, isUnreadable = false }: ShapeProps) {
   const text = formatShape(shape);
   return (
     <span title={text}>
-      {isUnreadable && <Icon name="warning" class="error" label="Cannot be read whole" />} {text}
+      {isUnreadable && (
+        <>
+          <Icon name="warning" class="error" label="Cannot be read whole" />{" "}
+        </>
+      )}
+      {text}
     </span>
   );
 }

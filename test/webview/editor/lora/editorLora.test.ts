@@ -66,7 +66,7 @@ test("the selected module shows its singular values, and they are kept when the 
   const detail = opened.page.getByRole("region", { name: "Module details" });
   await expect.poll(() => detail.innerText()).toContain("model.layers.3.self_attn.q_proj");
   expect((await detail.innerText()).replace(/\s+/g, " ")).toContain("ΔW 256 × 256 = 2 · B · A");
-  expect(await detail.locator("canvas").count()).toBe(1);
+  await expect.poll(() => detail.locator("canvas").count()).toBe(1);
   await opened.hideAndShow();
   await expect.poll(() => detail.innerText()).toContain("model.layers.3.self_attn.q_proj");
   expect(await opened.filter("Filter modules by name").inputValue()).toBe("3 q_proj");
