@@ -25,7 +25,10 @@ export function compareProblems(a: Problem, b: Problem): number {
 export function mergeProblems(known: readonly Problem[], more: readonly Problem[]): readonly Problem[] {
   const keyOf = ({ code, message, tensor }: Problem) => JSON.stringify([code, message, tensor]);
   const told = new Set(known.map(keyOf));
-  return [...known, ...more.filter((problem) => !told.has(keyOf(problem)))].sort(compareProblems);
+  // A scan counts in every value what a look at some of them has found.
+  const isScanned = more.some(({ code }) => code === "NotFinite");
+  const before = known.filter(({ code }) => !isScanned || code !== "NotFiniteValues");
+  return [...before, ...more.filter((problem) => !told.has(keyOf(problem)))].sort(compareProblems);
 }
 
 const severityOrder: Record<Severity, number> = { error: 0, warning: 1, info: 2 };

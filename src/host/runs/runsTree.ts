@@ -1,5 +1,6 @@
 import * as vscode from "vscode";
 import { partLabels } from "../../core/parts/parts";
+import { mergeProblems } from "../../core/problem/problem";
 import { orderCheckpoints, orderRuns } from "../../core/runs/discover/checkpointOrder";
 import type { Run, RunCheckpoint } from "../../core/runs/run";
 import { rowNames } from "../../core/runs/status/runRows";
@@ -158,10 +159,7 @@ export class RunsTree implements vscode.TreeDataProvider<RunNode> {
     const { mainFile } = checkpoint;
     const found = mainFile === undefined ? [] : this.scans.problemsOf(mainFile);
     if (found.length === 0) return checkpoint;
-    // The scan has seen every value: what a look at some of them found is among what it found.
-    const isScanned = found.some(({ code }) => code === "NotFinite");
-    const known = checkpoint.problems.filter(({ code }) => !isScanned || code !== "NotFiniteValues");
-    return { ...checkpoint, problems: [...known, ...found] };
+    return { ...checkpoint, problems: mergeProblems(checkpoint.problems, found) };
   }
 
   private checkpointNodes(run: Run): RunNode[] {
