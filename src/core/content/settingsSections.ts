@@ -3,7 +3,7 @@ import { childrenOf, mappingOf } from "../formats/contentView";
 import type { DescribeForeign, FileContent } from "../formats/format";
 import { keyText } from "../formats/pythonText";
 import { isSecretKey, maskedSecret } from "../text/secretKeys";
-import { describeValue } from "./describeValue";
+import { describeValue, tensorLine } from "./describeValue";
 import { type SettingRow, settingsTable } from "./settingsTable";
 
 /** Settings that a file holds besides tensors, as a table with a title. Plain data. */
@@ -41,11 +41,13 @@ export function settingsSections(content: FileContent, kind: string | undefined)
   const sections =
     whole === undefined
       ? partSections(content)
-      : [{ title: whole, rows: settingsTable(content.root, content.describe) }];
+      : [{ title: whole, rows: settingsTable(content.root, describing(content)) }];
   return capped(sections.filter(({ rows }) => rows.length > 0));
 }
 
-function partSections({ root, tensors, describe }: FileContent): SettingsGroup[] {
+function partSections(content: FileContent): SettingsGroup[] {
+  const { root, tensors } = content;
+  const describe = describing(content);
   const mapping = mappingOf(root);
   if (mapping === undefined) return [];
   const sections: SettingsGroup[] = [];
@@ -77,6 +79,14 @@ function rowsOf(value: ContentValue, describe: DescribeForeign | undefined): rea
     else for (const [key, text] of inner) listed.push([`${children.label(at)}.${key}`, text]);
   }
   return listed;
+}
+
+/** A tensor among settings, as a random state is one, is told by dtype and shape. */
+function describing({ tensors, describe }: FileContent): DescribeForeign {
+  return (value) => {
+    const tensor = tensors.get(value);
+    return tensor === undefined ? describe?.(value) : { type: "tensor", text: tensorLine(tensor) };
+  };
 }
 
 function isLoose(value: ContentValue): boolean {

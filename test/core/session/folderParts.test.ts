@@ -25,6 +25,9 @@ test("a Trainer's folder holds its other parts: each file's content and settings
   expect(settings.map(({ file }) => file)).toEqual(["scheduler.pt", "rng_state.pth"]);
   const rows = settings[0]?.groups.flatMap((group) => group.rows.map((row) => row.slice(0, 2)));
   expect(rows).toContainEqual(["last_epoch", "240"]);
+  // torch's generator of the processor keeps 5,056 bytes.
+  const random = settings[1]?.groups.flatMap((group) => group.rows.map((row) => row.slice(0, 2)));
+  expect(random).toContainEqual(["cpu", "U8 [5056]"]);
   // No other file of the folder, and none outside of it.
   expect(() => session.part("trainer_state.json")).toThrow(RangeError);
   expect(() => session.part("../secret.pt")).toThrow(RangeError);
