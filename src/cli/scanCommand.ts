@@ -4,7 +4,7 @@ import { problemLine } from "../core/report/problemText";
 import { joinScans } from "../core/report/scan/joinScans";
 import { encodeScan, type ScanFile, scannedFiles } from "../core/report/scan/scanFile";
 import { type ScanPart, tensorsOfPart } from "../core/report/scan/scanShare";
-import { findingsOfRead, type TensorsRead } from "../core/report/valueFindings";
+import { findingsOfRead, readingProblems, type TensorsRead } from "../core/report/valueFindings";
 import { CheckpointSession } from "../core/session/checkpointSession";
 import { printable } from "../core/text/printable";
 import { formatCount, plural } from "../core/text/quantities";
@@ -131,28 +131,16 @@ async function joinParts(folder: string): Promise<ScanReport> {
   const scan = joinScans(parts);
   const out = join(folder, scanFileName(undefined));
   await writeScan(out, scan);
-  const isRead = ({ unreadable }: ScanFile["tensors"][number]) => unreadable === undefined;
+  const lost = scan.tensors.flatMap(({ name, unreadable }) =>
+    unreadable === undefined ? [] : [{ name, reason: unreadable }],
+  );
   return {
     out,
     tensors: scan.tensorCount,
     ownTensors: scan.tensors.length,
-    tensorsRead: scan.tensors.filter(isRead).length,
-    problems: problemsOfJoined(scan),
+    tensorsRead: scan.tensors.length - lost.length,
+    problems: readingProblems(lost, scan.changedFiles),
   };
-}
-
-function problemsOfJoined({ tensors, changedFiles }: ScanFile): readonly Problem[] {
-  const lost = tensors.filter(({ unreadable }) => unreadable !== undefined);
-  return [
-    ...changedFiles.map((file) => {
-      const message = "The file changed while it was read: nothing is told of its values.";
-      return { severity: "error" as const, code: "FileChanged", message, file };
-    }),
-    ...lost.slice(0, 20).map(({ name, unreadable = "" }) => {
-      const message = `It could not be read: ${unreadable}`;
-      return { severity: "error" as const, code: "UnreadableTensor", message, tensor: name };
-    }),
-  ];
 }
 
 /** Replaces what an earlier attempt wrote: a task that is run again writes the same. */

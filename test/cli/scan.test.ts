@@ -45,6 +45,10 @@ test("verify takes a scan in place of reading, as long as the files are the same
   expect(problems.filter(({ code }: { code: string }) => code !== "FromScan")).toEqual(own.problems);
   expect(own.problems).toMatchObject([{ code: "NotFiniteValues", tensor: "layers.4.weight" }]);
   expect(report).toMatchObject({ healthy: false, tensorsRead: 7 });
+  const [head] = readFileSync(join(folder, "kept", "scan.json"), "utf8").split('"tensors":[');
+  writeFileSync(join(folder, "kept", "none.json"), `${head}"tensors":[]}`);
+  const none = run("verify", "kept.safetensors", "--scan", "kept/none.json", "--json");
+  expect(none.json()).toMatchObject({ healthy: false, problems: [{ code: "ScanOfOtherFiles" }] });
   utimesSync(path, new Date(), new Date(0));
   const later = run("verify", "kept.safetensors", "--scan", "kept/scan.json", "--json");
   expect(later.status).toBe(1);

@@ -47,20 +47,35 @@ export function findingsOfRead(
       return tensor === undefined || !filesOfTensor(tensor).some((file) => changed.has(file));
     }),
   );
-  const problems = new ProblemList(maxListed);
-  for (const { index, reason } of unreadable) {
+  const lost = unreadable.flatMap(({ index, reason }) => {
     const tensor = tensors[index];
     // Which pieces are missing was found when the folder was opened, and is told there.
-    if (tensor === undefined || unreadablePart(tensor) !== undefined) continue;
-    const { name } = tensor;
+    return tensor === undefined || unreadablePart(tensor) !== undefined
+      ? []
+      : [{ name: tensor.name, reason }];
+  });
+  const problems = readingProblems(
+    lost,
+    changedFiles.map((index) => files[index]?.path ?? ""),
+  );
+  return { tensors: sound, problems, ofCodes };
+}
+
+/** Of tensors whose bytes could not be had, and of files that changed while they were read. */
+export function readingProblems(
+  unreadable: readonly { readonly name: string; readonly reason: string }[],
+  changedFiles: readonly string[],
+): readonly Problem[] {
+  const problems = new ProblemList(maxListed);
+  for (const { name, reason } of unreadable) {
     const message = `${quote(name)} could not be read: ${reason}`;
     problems.add({ severity: "error", code: "UnreadableTensor", message, tensor: name });
   }
-  for (const index of changedFiles) {
+  for (const file of changedFiles) {
     const message = "The file changed while it was read: nothing is told of its values.";
-    problems.add({ severity: "error", code: "FileChanged", message, file: files[index]?.path ?? "" });
+    problems.add({ severity: "error", code: "FileChanged", message, file });
   }
-  return { tensors: sound, problems: problems.toArray(), ofCodes };
+  return problems.toArray();
 }
 
 /** Reads every tensor of a checkpoint for its statistics. */

@@ -29,11 +29,14 @@ export async function findingsOfScan(
     const message = `${quote(other)} is not what it was when it was scanned. Scan again.`;
     throw new CheckpointError("ScanOfOtherFiles", message, undefined, file);
   }
+  const isSame =
+    scan.tensors.length === checkpoint.tensors.length &&
+    scan.tensors.every(({ index, name }, at) => index === at && checkpoint.tensors[at]?.name === name);
+  if (!isSame)
+    throw new CheckpointError("ScanOfOtherFiles", "It is the scan of other tensors.", undefined, file);
   const tensors = new Map<number, TensorValues>();
   const unreadable: { index: number; reason: string }[] = [];
   for (const row of scan.tensors) {
-    if (checkpoint.tensors[row.index]?.name !== row.name || scan.tensors.length !== checkpoint.tensors.length)
-      throw new CheckpointError("ScanOfOtherFiles", "It is the scan of other tensors.", undefined, file);
     if (row.unreadable === undefined) tensors.set(row.index, row.values);
     else unreadable.push({ index: row.index, reason: row.unreadable });
   }
