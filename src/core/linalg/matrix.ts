@@ -18,6 +18,11 @@ export function createMatrix(
   return { rows, cols, data };
 }
 
+/** Every element times `factor`; with 1 the matrix itself, to the last bit. */
+export function scaledMatrix(matrix: Matrix, factor: number): Matrix {
+  return factor === 1 ? matrix : { ...matrix, data: matrix.data.map((value) => value * factor) };
+}
+
 /** Blocks of this size keep both the rows read and the rows written in the first-level cache. */
 const blockSize = 16;
 

@@ -37,8 +37,7 @@ function planned({ modules, ranks, cosines, aligned }: CombinePlan, adapters: re
 }
 
 export function combinePlanText(plan: CombinePlan, adapters: readonly WeightedAdapter[]): string {
-  const what = `Would write the sum of ${plural(adapters.length, "adapter")}, ${plural(plan.modules.length, "module")}.`;
-  return [what, ...notes(plan, adapters)].join("\n");
+  return [`Would write ${sumPhrase(plan, adapters)}.`, ...told(plan, adapters)].join("\n");
 }
 
 /** The same for people. */
@@ -46,20 +45,38 @@ export function combineText(
   { path, bytes, plan, worstDeviation }: CombinedAdapter,
   adapters: readonly WeightedAdapter[],
 ): string {
-  const what = `Wrote the sum of ${plural(adapters.length, "adapter")}, ${plural(plan.modules.length, "module")}, ${formatBytes(bytes)}, to ${printable(path)}, and read it back: ‖ΔW‖ differs by at most ${formatNumber(worstDeviation)} of it.`;
-  return [what, ...notes(plan, adapters)].join("\n");
+  const what = `Wrote ${sumPhrase(plan, adapters)}, ${formatBytes(bytes)}, to ${printable(path)}, and read it back: ‖ΔW‖ differs by at most ${formatNumber(worstDeviation)} of it.`;
+  return [what, ...told(plan, adapters)].join("\n");
+}
+
+/** What is planned, a sentence each. */
+export function combineSentences(plan: CombinePlan, adapters: readonly WeightedAdapter[]): readonly string[] {
+  const against = againstPhrase(plan);
+  return [
+    `Writes ${sumPhrase(plan, adapters)}.`,
+    ...qualities(plan, adapters),
+    ...(against === undefined ? [] : [`${against}.`]),
+  ];
 }
 
 const mostListed = 10;
 
-function notes({ modules, ranks, cosines }: CombinePlan, adapters: readonly WeightedAdapter[]): string[] {
+function sumPhrase({ modules }: CombinePlan, adapters: readonly WeightedAdapter[]): string {
+  return `the sum of ${plural(adapters.length, "adapter")}, ${plural(modules.length, "module")}`;
+}
+
+function told(plan: CombinePlan, adapters: readonly WeightedAdapter[]): readonly string[] {
+  const against = againstPhrase(plan);
+  return [
+    ...qualities(plan, adapters),
+    ...(against === undefined ? [] : [`${against}:`, againstTable(plan)]),
+  ];
+}
+
+/** How exact the sum is, and what the adapters have to do with each other. */
+function qualities({ ranks, cosines }: CombinePlan, adapters: readonly WeightedAdapter[]): readonly string[] {
   const name = (at: number) => printable(baseName(adapters[at]?.session.identity ?? ""));
   const isExact = ranks.modules.every(({ energyKept }) => energyKept === 1);
-  const conflicts = modules.flatMap(({ module, conflicts: each }) =>
-    each.map((conflict) => ({ module, ...conflict })),
-  );
-  const worst = conflicts.filter(({ cosine }) => cosine < 0).sort((a, b) => a.cosine - b.cosine);
-  const degrees = (angle: number) => `${angle.toFixed(1)}°`;
   return [
     isExact
       ? "The sum is exact: the factors stand side by side."
@@ -68,21 +85,33 @@ function notes({ modules, ranks, cosines }: CombinePlan, adapters: readonly Weig
       ({ a, b, cosine }) =>
         `${name(a)} and ${name(b)}, as they are weighted: cosine ${formatNumber(cosine)}.`,
     ),
-    ...(worst.length === 0
-      ? []
-      : [
-          `They work against each other in ${plural(worst.length, "module")}:`,
-          plainTable(
-            ["Module", "Cosine", "Input angle", "Output angle"],
-            worst
-              .slice(0, mostListed)
-              .map(({ module, cosine, inputAngle, outputAngle }) => [
-                printable(module),
-                formatNumber(cosine),
-                degrees(inputAngle),
-                degrees(outputAngle),
-              ]),
-          ),
-        ]),
   ];
+}
+
+/** Pairs of updates of a module that take from each other, the worst first. */
+function opposed({ modules }: CombinePlan) {
+  return modules
+    .flatMap(({ module, conflicts }) => conflicts.map((conflict) => ({ module, ...conflict })))
+    .filter(({ cosine }) => cosine < 0)
+    .sort((a, b) => a.cosine - b.cosine);
+}
+
+function againstPhrase(plan: CombinePlan): string | undefined {
+  const count = opposed(plan).length;
+  return count === 0 ? undefined : `They work against each other in ${plural(count, "module")}`;
+}
+
+function againstTable(plan: CombinePlan): string {
+  const degrees = (angle: number) => `${angle.toFixed(1)}°`;
+  return plainTable(
+    ["Module", "Cosine", "Input angle", "Output angle"],
+    opposed(plan)
+      .slice(0, mostListed)
+      .map(({ module, cosine, inputAngle, outputAngle }) => [
+        printable(module),
+        formatNumber(cosine),
+        degrees(inputAngle),
+        degrees(outputAngle),
+      ]),
+  );
 }

@@ -8,10 +8,15 @@ export function adapterPlanReport(plan: AdapterConversionPlan) {
   return { dryRun: true, ...plan };
 }
 
-export function adapterPlanText({ from, to, modules }: AdapterConversionPlan): string {
+export function adapterPlanText(plan: AdapterConversionPlan): string {
+  return `Would write ${adapterPlanPhrase(plan)}.`;
+}
+
+/** What is written, after "writes". */
+export function adapterPlanPhrase({ from, to, modules }: AdapterConversionPlan): string {
   const [first] = modules;
   const example = first === undefined ? "" : `, e.g. ${printable(first.module)} as ${printable(first.name)}`;
-  return `Would write ${plural(modules.length, "module")} of ${nameOf(from)} in the dialect of ${nameOf(to)}${example}.`;
+  return `${plural(modules.length, "module")} of ${nameOf(from)} in the dialect of ${nameOf(to)}${example}`;
 }
 
 /** What `convert ADAPTER --to peft --json` prints: a contract that scripts depend on (README, "Command line"). */

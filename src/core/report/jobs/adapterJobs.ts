@@ -9,8 +9,8 @@ import type { TargetDialect } from "../../transform/dialect/targetModules";
 import { isFolderFormat } from "../../transform/outputNames";
 import { modelPlace, type OutputPlace } from "../../transform/outputPlace";
 import type { WrittenAdapter } from "../../transform/writeAdapter";
-import { combinePlanText, combineText } from "../combineReport";
-import { adapterPlanText, convertedAdapterText } from "../convertAdapterReport";
+import { combineSentences, combineText } from "../combineReport";
+import { adapterPlanPhrase, convertedAdapterText } from "../convertAdapterReport";
 import type { JobTarget } from "./makeModel";
 import type { JobPlan, JobResult } from "./modelJob";
 import { noteOf, sourceOf } from "./notes";
@@ -35,11 +35,7 @@ export async function planOfCombination(job: CombineJob): Promise<JobPlan> {
     ...writes(sized),
     sources: adapters.map(({ session }) => sourceOf(session, "adapter")),
     place: placeIn(plan.aligned.to, first?.session.identity ?? "", "combined"),
-    // A table of modules follows in the report.
-    notes: combinePlanText(plan, adapters)
-      .split("\n")
-      .filter((line) => /[.:]$/.test(line))
-      .map((line) => noteOf(line.replace(/:$/, ".").replace(/^Would write/, "Writes"))),
+    notes: combineSentences(plan, adapters).map(noteOf),
   };
 }
 
@@ -52,7 +48,7 @@ export function planOfDialect(job: DialectJob): JobPlan {
     sources: [sourceOf(source, "source")],
     place: placeIn(to, source.identity, to),
     notes: [
-      noteOf(adapterPlanText(plan).replace(/^Would write/, "Writes")),
+      noteOf(`Writes ${adapterPlanPhrase(plan)}.`),
       noteOf("The factors stay what they are; each ΔW is read back and held against the source's."),
     ],
   };

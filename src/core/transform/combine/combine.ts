@@ -2,7 +2,7 @@ import { rangeText } from "../../adapter/adapterText";
 import type { FileSink } from "../../bytes/fileSink";
 import type { Files } from "../../bytes/files";
 import type { TensorReader } from "../../checkpoint/tensorReader";
-import { createMatrix } from "../../linalg/matrix";
+import { createMatrix, scaledMatrix } from "../../linalg/matrix";
 import type { CheckpointSession } from "../../session/checkpointSession";
 import type { LongWork } from "../../session/longWork";
 import { type Provenance, relativePathFrom } from "../../stage/stageFileText";
@@ -231,11 +231,7 @@ export async function combine(request: CombineRequest): Promise<CombinedAdapter>
           const sum = stacked(await loadParts(modules[at] as CombinedModule, readers, signal));
           const { norm } = plan.modules[at] as PlannedCombination;
           const scale = to === "diffusers" || isOneForAll ? 1 : sum.scale;
-          const factor = sum.scale / scale;
-          const exact = {
-            a: sum.a,
-            b: factor === 1 ? sum.b : { ...sum.b, data: sum.b.data.map((value) => value * factor) },
-          };
+          const exact = { a: sum.a, b: scaledMatrix(sum.b, sum.scale / scale) };
           if (rule === undefined)
             return { ...(isOneForAll ? paddedFactors(exact, most) : exact), scale, norm };
           const kept = truncatedFactors(new UpdateAnalysis(sum), rankOf(at), Math.abs(scale));

@@ -9,6 +9,7 @@ import { changesBase } from "../../adapter/modifiedBase";
 import type { FileSink } from "../../bytes/fileSink";
 import type { Files } from "../../bytes/files";
 import type { TensorReader } from "../../checkpoint/tensorReader";
+import { scaledMatrix } from "../../linalg/matrix";
 import { CheckpointError } from "../../problem/checkpointError";
 import type { CheckpointSession } from "../../session/checkpointSession";
 import type { LongWork } from "../../session/longWork";
@@ -115,8 +116,7 @@ export async function convertAdapter(request: ConvertAdapterRequest): Promise<Co
       if (!finite) throw notConvertible(source, `${module.module} holds NaN or infinite values.`);
       const factor = factors.scale / scale;
       if (factor !== 1) told.folded++;
-      const b =
-        factor === 1 ? factors.b : { ...factors.b, data: factors.b.data.map((value) => value * factor) };
+      const b = scaledMatrix(factors.b, factor);
       const rank = to === "mlx" ? mostRank : module.rank;
       if (rank !== module.rank) told.padded++;
       return { ...paddedFactors({ a: factors.a, b }, rank), scale, norm: frobenius };
