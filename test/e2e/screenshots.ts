@@ -41,7 +41,18 @@ class Stage {
   }
 
   async openCheckpoint(name: string, tab: string): Promise<void> {
-    await this.row(name).click();
+    // A row can move away under the pointer while the tree reads a folder again.
+    for (let attempt = 0; attempt < 3; attempt++) {
+      await this.row(name).click();
+      const isOpen = this.tab("Overview").waitFor({ timeout: 8000 });
+      if (
+        await isOpen.then(
+          () => true,
+          () => false,
+        )
+      )
+        break;
+    }
     await this.tab("Overview").waitFor();
     await this.tab(tab).click();
   }
@@ -176,6 +187,23 @@ const screens: readonly Screen[] = [
       const isExpanded = await stage.row("exp").getAttribute("aria-expanded");
       if (isExpanded !== "true") await stage.row("exp").locator(".monaco-tl-twistie").click();
       await stage.row("best.pt").waitFor();
+    },
+  },
+  {
+    name: "mergePlan",
+    async show(stage) {
+      // Alone: of several selected adapters the sum would be merged.
+      await stage.row("checkpoint-240").click();
+      await stage.workbench.pickFromContextMenu(stage.row("checkpoint-240"), "Merge into Base…");
+      await stage.workbench.waitForEditor("Merge into Base");
+      await stage.page.getByText("14 modules change 14 weights").waitFor();
+    },
+  },
+  {
+    name: "lineage",
+    async show(stage) {
+      await stage.workbench.pickFromContextMenu(stage.row("lora-pipeline"), "Show Lineage");
+      await stage.page.getByText("fine-tuning").first().waitFor();
     },
   },
   {
