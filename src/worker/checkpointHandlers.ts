@@ -8,6 +8,7 @@ import { mergeProblems } from "../core/problem/problem";
 import { ChartedRun } from "../core/runs/merge/chartedRun";
 import { LogStore } from "../core/runs/merge/logStore";
 import { CheckpointSession } from "../core/session/checkpointSession";
+import { optimizerViews, readOptimizerPage, readQuantisedState } from "../core/session/optimizerQuestions";
 import { partSettings } from "../core/session/partSettings";
 import { sampledFindings } from "../core/session/sampledValues";
 import { outputFormatFor } from "../core/transform/outputNames";
@@ -76,13 +77,13 @@ export function checkpointHandlers(
     optimizers: async ({ handle }, signal) => {
       const session = sessions.get(handle);
       const holder = await session.optimizerHolder(signal);
-      if (holder === session) return { views: session.optimizers() };
-      return { views: holder.optimizers(), file: holder.checkpoint.path };
+      const views = optimizerViews(holder);
+      return holder === session ? { views } : { views, file: holder.checkpoint.path };
     },
     optimizerPage: async ({ handle, optimizer, first }, signal) =>
-      (await sessions.get(handle).optimizerHolder(signal)).optimizerPage(optimizer, first, signal),
+      readOptimizerPage(await sessions.get(handle).optimizerHolder(signal), optimizer, first, signal),
     quantisedState: async ({ handle, ...request }, signal) =>
-      (await sessions.get(handle).optimizerHolder(signal)).quantisedState(request, signal),
+      readQuantisedState(await sessions.get(handle).optimizerHolder(signal), request, signal),
     resume: ({ handle }, signal) => sessions.get(handle).resume(signal),
     health: async ({ handle, baseFacts: { roots, chosen } }, signal) => {
       const session = sessions.get(handle);

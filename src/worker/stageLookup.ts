@@ -1,4 +1,4 @@
-import type { UserStage } from "../core/session/checkpointSession";
+import type { UserStage } from "../core/session/stageOf";
 import type { UserStages } from "../protocol/checkpointCalls";
 
 export function stageLookup(userStages: UserStages): UserStage {

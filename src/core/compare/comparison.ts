@@ -1,7 +1,7 @@
 import type { LoraModule } from "../adapter/loraModule";
 import type { Files } from "../bytes/files";
 import type { TensorReader } from "../checkpoint/tensorReader";
-import type { UserStage } from "../session/checkpointSession";
+import type { UserStage } from "../session/stageOf";
 import { measureModule } from "../update/measureModule";
 import type { UpdateAnalysis } from "../update/updateAnalysis";
 import {

@@ -1,5 +1,5 @@
 import type { Files } from "../bytes/files";
-import type { UserStage } from "../session/checkpointSession";
+import type { UserStage } from "../session/stageOf";
 import { type ModuleMeasurement, measureModule } from "../update/measureModule";
 import { metricValues } from "../update/moduleMetrics";
 import type { UpdateAnalysis } from "../update/updateAnalysis";

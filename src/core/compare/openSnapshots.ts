@@ -2,8 +2,8 @@ import type { Files } from "../bytes/files";
 import { checkpointIdentity } from "../checkpoint/identity";
 import { CheckpointError } from "../problem/checkpointError";
 import type { Problem } from "../problem/problem";
-import type { UserStage } from "../session/checkpointSession";
 import { CheckpointSession } from "../session/checkpointSession";
+import type { UserStage } from "../session/stageOf";
 import type { Tensor } from "../tensors/tensor";
 import { snapshotLabels } from "./snapshotLabels";
 

@@ -1,7 +1,8 @@
 import { findBaseModel } from "../base/baseModel";
 import type { Files } from "../bytes/files";
 import { checkpointIdentity } from "../checkpoint/identity";
-import type { CheckpointSession, UserStage } from "../session/checkpointSession";
+import type { CheckpointSession } from "../session/checkpointSession";
+import type { UserStage } from "../session/stageOf";
 import { type Lineage, type LineageSource, lineageOf, originsOf } from "../stage/lineage";
 import { openSnapshots, type Snapshot } from "./openSnapshots";
 import { snapshotLabels } from "./snapshotLabels";

@@ -2,7 +2,7 @@ import type { Files } from "../bytes/files";
 import { baseName } from "../bytes/paths";
 import type { Checkpoint } from "../checkpoint/checkpoint";
 import type { FolderContext, FolderFile } from "../checkpoint/folderContext";
-import { openCheckpoint } from "../checkpoint/openCheckpoint";
+import type { OpenedFiles } from "../checkpoint/openedFiles";
 import { CheckpointError } from "../problem/checkpointError";
 import { maxListedProblems } from "../problem/limits";
 import type { Problem } from "../problem/problem";
@@ -35,19 +35,19 @@ const ofOtherKinds: ReadonlySet<string> = new Set([
  * tensors), also those in the folders that belong to it; and layouts of many processes are asked for missing shards.
  */
 export async function folderFindings(
-  files: Files,
+  opened: OpenedFiles,
   checkpoint: Checkpoint,
   folder: FolderContext,
   signal?: AbortSignal,
 ): Promise<readonly Problem[]> {
   const problems = new ProblemList(maxListedProblems);
   const known = new Set([checkpoint.path, ...checkpoint.files.map(({ path }) => path)]);
-  const candidates = (await filesOf(files, folder)).filter(
+  const candidates = (await filesOf(opened.files, folder)).filter(
     ({ name, path }) => openable.test(name) && !known.has(path),
   );
   for (const file of candidates.slice(0, maxOpened)) {
     signal?.throwIfAborted();
-    for (const problem of await problemsIn(files, file, signal)) problems.add(problem);
+    for (const problem of await problemsIn(opened, file, signal)) problems.add(problem);
   }
   if (candidates.length > maxOpened) {
     const message = `${candidates.length} files lie beside the weights; the first ${maxOpened} were looked into.`;
@@ -55,7 +55,7 @@ export async function folderFindings(
   }
   // What was opened as one checkpoint was looked at file by file.
   if (checkpoint.layout !== undefined) return problems.toArray();
-  for (const problem of await layoutProblems(files, checkpoint, folder, signal)) problems.add(problem);
+  for (const problem of await layoutProblems(opened, folder, signal)) problems.add(problem);
   return problems.toArray();
 }
 
@@ -72,9 +72,13 @@ async function filesOf(files: Files, folder: FolderContext): Promise<readonly Na
   return [...own, ...below];
 }
 
-async function problemsIn(files: Files, { path }: Named, signal?: AbortSignal): Promise<readonly Problem[]> {
+async function problemsIn(
+  opened: OpenedFiles,
+  { path }: Named,
+  signal?: AbortSignal,
+): Promise<readonly Problem[]> {
   try {
-    const { problems } = await openCheckpoint(files, path, signal);
+    const { problems } = await opened.open(path, signal);
     return problems.filter(isTold).map((problem) => namesItsFile({ file: path, ...problem }));
   } catch (error) {
     signal?.throwIfAborted();
@@ -96,12 +100,11 @@ function isTold({ severity, code }: Problem): boolean {
 
 /** Shards of DeepSpeed, Megatron and torch.distributed.checkpoint that are missing or cut. */
 async function layoutProblems(
-  files: Files,
-  checkpoint: Checkpoint,
+  opened: OpenedFiles,
   folder: FolderContext,
   signal?: AbortSignal,
 ): Promise<readonly Problem[]> {
-  const layout = await findLayout(files, folder, new PartOpener(files, checkpoint, signal));
+  const layout = await findLayout(opened.files, folder, new PartOpener(opened, signal));
   const failed = (layout?.checks ?? []).filter(({ verdict }) => verdict === "error");
   const messages = new Set(failed.map(({ reason }) => reason));
   return [...messages].map((message) => ({

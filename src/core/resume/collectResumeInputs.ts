@@ -1,8 +1,8 @@
-import type { Files } from "../bytes/files";
 import { baseName, joinPath } from "../bytes/paths";
 import type { Checkpoint } from "../checkpoint/checkpoint";
 import type { FolderContext, FolderFile } from "../checkpoint/folderContext";
 import type { InsideFile } from "../checkpoint/inside/insideFile";
+import type { OpenedFiles } from "../checkpoint/openedFiles";
 import { mappingOf, membersOf, numberOf } from "../formats/contentView";
 import type { FileContent } from "../formats/format";
 import { modelIn, modelParameters } from "../optimizer/modelParameters";
@@ -34,7 +34,8 @@ import {
 
 /** What is open, and where it lies. */
 export interface ResumeSubject {
-  readonly files: Files;
+  /** The checkpoint among them. */
+  readonly opened: OpenedFiles;
   readonly checkpoint: Checkpoint;
   readonly folder: FolderContext;
   readonly inside: InsideFile | undefined;
@@ -50,14 +51,14 @@ const maxOpened = 8;
 
 /** A folder in which each part is a file of its own, as the trainers of transformers and accelerate write it. */
 export async function gatherFromFolder(subject: ResumeSubject, signal?: AbortSignal): Promise<ResumeInputs> {
-  const { files, checkpoint, folder } = subject;
-  const opener = new PartOpener(files, checkpoint, signal);
+  const { opened, checkpoint, folder } = subject;
+  const opener = new PartOpener(opened, signal);
   for (const { message } of subject.faults)
     opener.broken.push({ name: checkpoint.name, role: "parameters", reason: `cannot be used: ${message}` });
   const of = (part: FolderFile["part"]) =>
     folder.files.filter((file) => file.part === part && file.kind === "file");
   const joined = isJoined(checkpoint) ? await joinedInputs(subject, opener, signal) : undefined;
-  const layout = joined === undefined ? await findLayout(files, folder, opener) : undefined;
+  const layout = joined === undefined ? await findLayout(opened.files, folder, opener) : undefined;
   const answers = (what: ResumeTopic) => layout?.checks.some((check) => check.what === what) === true;
   const model = answers("Parameters") ? undefined : (joined ?? (await openModel(subject, opener)));
   const optimizer = answers("Optimizer state")
@@ -126,7 +127,7 @@ async function openModel(
 }
 
 async function openOptimizer(
-  { files }: ResumeSubject,
+  { opened: { files } }: ResumeSubject,
   entries: readonly FolderFile[],
   opener: PartOpener,
   signal?: AbortSignal,
@@ -195,7 +196,7 @@ async function openScaler(
 }
 
 async function readProgress(
-  { files, folder }: ResumeSubject,
+  { opened: { files }, folder }: ResumeSubject,
   accelerate: ProgressInputs | undefined,
   opener: PartOpener,
   signal?: AbortSignal,
@@ -217,11 +218,11 @@ async function readProgress(
 
 /** One file that holds everything: Lightning, nanoGPT, and dicts that people write by hand. */
 export async function gatherFromFile(
-  { files, checkpoint, inside }: ResumeSubject,
+  { opened, checkpoint, inside }: ResumeSubject,
   content: FileContent,
   signal?: AbortSignal,
 ): Promise<ResumeInputs> {
-  const opener = new PartOpener(files, checkpoint, signal);
+  const opener = new PartOpener(opened, signal);
   await opener.open(checkpoint.path, checkpoint.name, "parameters");
   const states = inside?.optimizers ?? [];
   const tensors = modelParameters(content);
@@ -246,7 +247,7 @@ export async function gatherFromFile(
         : {
             place: placesText(states.map(({ path }) => path)),
             states,
-            steps: await readAllSteps(files, checkpoint, states, signal),
+            steps: await readAllSteps(opened.files, checkpoint, states, signal),
           },
     schedulers: schedulersInside(content),
     random: { ranks: random.length > 0 ? [0] : [], places: random },

@@ -32,7 +32,7 @@ interface JoinedInputs {
 
 /** What a joined folder holds of a training. Undefined where it holds no parameters, as an optimizer's own folder. */
 export async function joinedInputs(
-  { files, checkpoint, inside, isAdapter }: ResumeSubject,
+  { opened: { files }, checkpoint, inside, isAdapter }: ResumeSubject,
   opener: PartOpener,
   signal?: AbortSignal,
 ): Promise<JoinedInputs | undefined> {

@@ -1,7 +1,6 @@
-import type { Files } from "../bytes/files";
 import { baseName } from "../bytes/paths";
 import type { Checkpoint } from "../checkpoint/checkpoint";
-import { openCheckpoint } from "../checkpoint/openCheckpoint";
+import type { OpenedFiles } from "../checkpoint/openedFiles";
 import { CheckpointError } from "../problem/checkpointError";
 import { isReadingError, type Problem } from "../problem/problem";
 import { formatCount } from "../text/quantities";
@@ -24,15 +23,13 @@ export class PartOpener {
   readonly whole: string[] = [];
 
   constructor(
-    private readonly files: Files,
-    /** The file that is open already. */
-    private readonly opened: Checkpoint,
+    private readonly opened: OpenedFiles,
     private readonly signal?: AbortSignal,
   ) {}
 
   /** Reads directory and pickle, never tensors. Undefined where nothing of it can be used. */
   async open(path: string, name: string, role: PartRole): Promise<Checkpoint | undefined> {
-    const checkpoint = path === this.opened.path ? this.opened : await this.tryOpen(path, name, role);
+    const checkpoint = await this.tryOpen(path, name, role);
     if (checkpoint === undefined) return undefined;
     const failure = checkpoint.problems.find(isReadingError);
     if (failure === undefined) this.whole.push(name);
@@ -46,7 +43,7 @@ export class PartOpener {
 
   private async tryOpen(path: string, name: string, role: PartRole): Promise<Checkpoint | undefined> {
     try {
-      return await openCheckpoint(this.files, path, this.signal);
+      return await this.opened.open(path, this.signal);
     } catch (error) {
       this.signal?.throwIfAborted();
       const problem = error instanceof CheckpointError ? error.toProblem() : undefined;

@@ -15,6 +15,8 @@ export function adapterOf(
   checkpoint: Checkpoint,
   folder: FolderContext,
 ): { readonly adapter: Adapter | undefined; readonly config: AdapterConfig | undefined } {
+  // One rank's part of factors has not their shapes, and is no adapter.
+  if (checkpoint.isPiece === true) return { adapter: undefined, config: undefined };
   const config =
     folder.adapterConfig === undefined ? undefined : parseAdapterConfig(folder.adapterConfig.value);
   // A folder whose weights are missing is still described by its config.
@@ -32,7 +34,9 @@ export function adapterOf(
 }
 
 /** In a GGUF file of some architectures the rows of B stand in the order of the converted weight. */
-function factorsOf({ format, tensors, metadata }: Checkpoint): readonly Tensor[] {
+function factorsOf({ format, layout, tensors, metadata }: Checkpoint): readonly Tensor[] {
+  // Moments of an adapter are named like its factors, and are none.
+  if (layout !== undefined) return tensors.filter(({ name }) => !/^optim(?:izer)?(?:_\d+)?\./.test(name));
   const names = format === "gguf" ? GgufNames.of(metadata) : undefined;
   if (names === undefined) return tensors;
   return tensors.map((tensor) => {

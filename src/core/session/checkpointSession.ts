@@ -1,42 +1,28 @@
 import type { Adapter } from "../adapter/adapter";
 import type { AdapterConfig } from "../adapter/adapterConfig";
 import type { Files } from "../bytes/files";
-import { baseName, parentPath } from "../bytes/paths";
+import { baseName } from "../bytes/paths";
 import type { Checkpoint } from "../checkpoint/checkpoint";
 import { type FolderContext, type FolderFile, readFolderContext } from "../checkpoint/folderContext";
 import { checkpointIdentity } from "../checkpoint/identity";
 import { type InsideFile, readInsideFile } from "../checkpoint/inside/insideFile";
-import { openCheckpoint } from "../checkpoint/openCheckpoint";
+import { OpenedFiles } from "../checkpoint/openedFiles";
 import { type PiecePage, piecePage } from "../checkpoint/piecePage";
-import { readScalars } from "../checkpoint/readScalars";
-import type { CheckpointSummary } from "../checkpoint/summary";
+import type { CheckpointSummary, ContentFile } from "../checkpoint/summary";
 import { TensorReader } from "../checkpoint/tensorReader";
 import { withValues } from "../checkpoint/withValues";
 import type { ContentPage, ContentPath } from "../content/contentTree";
 import { type SettingsGroup, settingsSections } from "../content/settingsSections";
-import { isTorchFile } from "../formats/fileKinds";
 import { folderFindings } from "../health/folderFindings";
 import { notDequantised } from "../health/notDequantised";
 import { ownFindings, weightFindings } from "../health/weightFindings";
-import {
-  type OptimizerPage,
-  type OptimizerView,
-  optimizerPage,
-  pageTensors,
-  viewOptimizer,
-} from "../optimizer/optimizerView";
-import {
-  measureQuantised,
-  type QuantisedState,
-  type QuantisedStateRequest,
-} from "../optimizer/quantisedState";
 import { findHalfWritten } from "../parts/halfWritten";
 import { mainFile } from "../parts/parts";
 import { compareProblems, type Problem } from "../problem/problem";
 import { judgeResume } from "../resume/judgeResume";
 import type { ResumeReport } from "../resume/resumeReport";
 import type { ChartSource } from "../runs/merge/chartedRun";
-import { detectStage, type StageLabel } from "../stage/stage";
+import type { StageLabel } from "../stage/stage";
 import type { PackedWeight } from "../tensors/packed/packedWeight";
 import {
   findPackedCodes,
@@ -52,17 +38,10 @@ import { type InsidePart, insideParts } from "./insideParts";
 import type { LoraView } from "./loraView";
 import { packingHints } from "./packingHints";
 import { shownContentPage } from "./shownContent";
-import { summariseCheckpoint } from "./summariseCheckpoint";
+import { stageOf, type UserStage } from "./stageOf";
+import { knownProblems, summariseCheckpoint } from "./summariseCheckpoint";
 import { trainingSource } from "./trainingSource";
 import { type ViewOptions, viewAdapter } from "./viewAdapter";
-
-/** How stages that the user set are looked up: by the checkpoint's identity. */
-export type UserStage = (path: string) => string | undefined;
-
-const maxOptimizers = 32;
-
-/** Each is a read of its own; the steps of more parameters are seen one by one, in the Tensors tab. */
-const maxScalars = 500;
 
 /** An open checkpoint and all that can be asked about it. Holds no file open between questions. */
 export class CheckpointSession {
@@ -73,7 +52,7 @@ export class CheckpointSession {
   private readonly beside: FolderParts<CheckpointSession>;
 
   private constructor(
-    readonly files: Files,
+    private readonly opened: OpenedFiles,
     readonly checkpoint: Checkpoint,
     readonly folder: FolderContext,
     readonly adapter: Adapter | undefined,
@@ -85,8 +64,12 @@ export class CheckpointSession {
     readonly openedFolder: boolean,
   ) {
     this.beside = new FolderParts(folder.files, checkpoint.name, (path, signal) =>
-      CheckpointSession.open(files, path, () => undefined, signal),
+      CheckpointSession.openOf(opened, path, () => undefined, signal),
     );
+  }
+
+  get files(): Files {
+    return this.opened.files;
   }
 
   /** @throws CheckpointError when there is nothing to show. */
@@ -96,14 +79,25 @@ export class CheckpointSession {
     userStage: UserStage,
     signal?: AbortSignal,
   ): Promise<CheckpointSession> {
-    const checkpoint = await withValues(await openCheckpoint(files, path, signal), signal);
-    const folder = await readFolderContext(files, checkpoint.folder, signal);
-    const { adapter, config } =
-      checkpoint.isPiece === true ? noAdapter : adapterOf(withoutOptimizer(checkpoint), folder);
+    const opened = new OpenedFiles(files);
+    const session = await CheckpointSession.openOf(opened, path, userStage, signal);
+    opened.keep(session.checkpoint);
+    return session;
+  }
+
+  private static async openOf(
+    opened: OpenedFiles,
+    path: string,
+    userStage: UserStage,
+    signal?: AbortSignal,
+  ): Promise<CheckpointSession> {
+    const checkpoint = await withValues(await opened.open(path, signal), signal);
+    const folder = await readFolderContext(opened.files, checkpoint.folder, signal);
+    const { adapter, config } = adapterOf(checkpoint, folder);
     const stage = stageOf(checkpoint, folder, { userStage, isAdapter: adapter !== undefined });
-    const inside = await readInsideFile(files, checkpoint, folder, signal);
+    const inside = await readInsideFile(opened, checkpoint, folder, signal);
     return new CheckpointSession(
-      files,
+      opened,
       checkpoint,
       folder,
       adapter,
@@ -120,14 +114,18 @@ export class CheckpointSession {
   }
 
   summary(): CheckpointSummary {
-    const { checkpoint, folder, adapter, adapterConfig, stage, inside } = this;
-    const summary = summariseCheckpoint({ checkpoint, folder, adapter, adapterConfig, stage, inside });
-    const files = this.standsForFolder ? this.beside.files() : [];
+    const summary = summariseCheckpoint(this);
+    const contents = this.contents();
     return {
       ...summary,
       ...(this.optimizerFile() === undefined ? {} : { hasOptimizer: true as const }),
-      ...(files.length === 0 ? {} : { contents: files.map(contentFile) }),
+      ...(contents.length === 0 ? {} : { contents }),
     };
+  }
+
+  /** The files beside the weights that hold other parts of the checkpoint. */
+  contents(): readonly ContentFile[] {
+    return this.standsForFolder ? this.beside.files().map(contentFile) : [];
   }
 
   tensorChunk(first: number): TensorChunk {
@@ -170,43 +168,12 @@ export class CheckpointSession {
     return file === undefined ? Promise.resolve(this) : this.beside.part(file.name, signal);
   }
 
-  /** The optimizers whose state the file holds; a file of a GAN holds several. */
-  optimizers(): readonly OptimizerView[] {
-    return (this.inside?.optimizers ?? []).slice(0, maxOptimizers).map(viewOptimizer);
-  }
-
-  /** Parameters of an optimizer with their state, from `first` on. Reads the numbers that are kept as tensors. */
-  async optimizerPage(optimizer: number, first: number, signal?: AbortSignal): Promise<OptimizerPage> {
-    const state = this.inside?.optimizers[optimizer];
-    if (state === undefined) return { first, total: 0, rows: [] };
-    const wanted = pageTensors(state, first).slice(0, maxScalars);
-    const numbers = wanted.length === 0 ? new Map<Tensor, number>() : await this.scalars(wanted, signal);
-    return optimizerPage(state, first, (tensor) => numbers.get(tensor));
-  }
-
-  /** A moment of 8 bits as the values it stands for. Reads it whole; undefined where there is none. */
-  async quantisedState(
-    { optimizer, parameter, key }: QuantisedStateRequest,
-    signal?: AbortSignal,
-  ): Promise<QuantisedState | undefined> {
-    const found = this.inside?.optimizers[optimizer]?.parameters[parameter];
-    if (found === undefined) return undefined;
-    return this.withReader((reader) =>
-      measureQuantised(
-        found,
-        key,
-        (tensor, offset, length) => reader.readRange(tensor, offset, length, signal),
-        signal,
-      ),
-    );
-  }
-
   /** Whether training can be resumed from here, by what the files hold. Opens the other files of the folder. */
   resume(signal?: AbortSignal): Promise<ResumeReport> {
-    const { files, checkpoint, folder, inside, adapter, openedFolder } = this;
+    const { opened, checkpoint, folder, inside, adapter, openedFolder } = this;
     const faults = weightFindings(this).filter(({ severity }) => severity === "error");
     const isAdapter = adapter !== undefined;
-    return judgeResume({ files, checkpoint, folder, inside, isAdapter, openedFolder, faults }, signal);
+    return judgeResume({ opened, checkpoint, folder, inside, isAdapter, openedFolder, faults }, signal);
   }
 
   /**
@@ -214,7 +181,7 @@ export class CheckpointSession {
    * judged by its neighbours.
    */
   async health(signal?: AbortSignal, ofFolder = this.openedFolder): Promise<readonly Problem[]> {
-    const { files, checkpoint, folder } = this;
+    const { opened, checkpoint, folder } = this;
     const codes = notDequantised(await this.packedCodes());
     if (!ofFolder) {
       const ofNeighbours = new Set(
@@ -223,9 +190,9 @@ export class CheckpointSession {
       const own = folder.problems.filter(({ message }) => !ofNeighbours.has(message));
       return [...ownFindings(this), ...own, ...codes].sort(compareProblems);
     }
-    const known = this.summary().problems;
+    const known = knownProblems(this);
     const told = new Set(known.map(({ message }) => message));
-    const others = await folderFindings(files, checkpoint, folder, signal);
+    const others = await folderFindings(opened, checkpoint, folder, signal);
     return [...known, ...codes, ...others.filter(({ message }) => !told.has(message))].sort(compareProblems);
   }
 
@@ -243,13 +210,6 @@ export class CheckpointSession {
   settings(): readonly SettingsGroup[] {
     const { content } = this.checkpoint;
     return content === undefined ? [] : settingsSections(content, this.inside?.kind);
-  }
-
-  private async scalars(
-    tensors: readonly Tensor[],
-    signal?: AbortSignal,
-  ): Promise<ReadonlyMap<Tensor, number>> {
-    return this.withReader((reader) => readScalars(reader, tensors, signal));
   }
 
   /** The log beside the checkpoint, or the history in it, as a run to chart; undefined where there is none. */
@@ -313,36 +273,4 @@ export class CheckpointSession {
   tensorReader(): TensorReader {
     return new TensorReader(this.files, this.checkpoint);
   }
-}
-
-/** One rank's part of factors has not their shapes, and is no adapter. */
-const noAdapter = { adapter: undefined, config: undefined };
-
-/** Moments of an adapter are named like its factors, and are none. */
-function withoutOptimizer(checkpoint: Checkpoint): Checkpoint {
-  if (checkpoint.layout === undefined) return checkpoint;
-  const tensors = checkpoint.tensors.filter(({ name }) => !/^optim(?:izer)?(?:_\d+)?\./.test(name));
-  return { ...checkpoint, tensors };
-}
-
-function stageOf(
-  checkpoint: Checkpoint,
-  folder: FolderContext,
-  { userStage, isAdapter }: { readonly userStage: UserStage; readonly isAdapter: boolean },
-): StageLabel | undefined {
-  const identity = checkpointIdentity(checkpoint.path);
-  const isFolder = identity === checkpoint.folder;
-  const own = isFolder ? identity : checkpoint.folder;
-  return detectStage({
-    userStage: userStage(identity),
-    // A label beside several files of their own cannot mean each of them.
-    stageFile: isFolder ? folder.stageFile?.value : undefined,
-    metadata: checkpoint.metadata,
-    adapterConfig: folder.adapterConfig?.value,
-    step: folder.trainerState?.globalStep,
-    folderNames: [baseName(own), baseName(parentPath(own))],
-    fileName: isFolder ? undefined : checkpoint.name,
-    // A net of its own, as far as anything here says.
-    standsAlone: !isAdapter && folder.config === undefined && isTorchFile(checkpoint.path),
-  });
 }

@@ -21,7 +21,7 @@ export async function partSettings(
   session: CheckpointSession,
   signal?: AbortSignal,
 ): Promise<readonly PartSettings[]> {
-  const files = (session.summary().contents ?? []).filter(({ label }) => label !== "optimizer state");
+  const files = session.contents().filter(({ label }) => label !== "optimizer state");
   const found: PartSettings[] = [];
   for (const { name: file, path, label } of files.slice(0, maxFiles)) {
     try {

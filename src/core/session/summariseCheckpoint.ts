@@ -95,7 +95,7 @@ export function summariseCheckpoint(facts: SummaryFacts): CheckpointSummary {
     aliases: [...checkpoint.aliases],
     hasTraining: folder.trainerStatePath !== undefined || hasHistory(facts),
     ...insideSummary(facts, kind, partsSection(facts)),
-    problems: collectProblems(facts),
+    problems: knownProblems(facts),
   };
 }
 
@@ -283,7 +283,8 @@ function progress({ folder, inside }: SummaryFacts): Pick<CheckpointSummary, "pr
   return inside?.progress === undefined ? {} : { progress: inside.progress };
 }
 
-function collectProblems(facts: SummaryFacts): Problem[] {
+/** All that is known to be wrong without opening another file, worst first. */
+export function knownProblems(facts: SummaryFacts): Problem[] {
   const { folder } = facts;
   const own = ownFindings(facts);
   // The reader of the folder says it with more of its reasons.

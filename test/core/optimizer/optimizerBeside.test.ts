@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { CheckpointSession } from "../../../src/core/session/checkpointSession";
+import { optimizerViews, readOptimizerPage } from "../../../src/core/session/optimizerQuestions";
 import { safetensorsFile } from "../../support/made/safetensorsFile";
 import { MemoryFiles } from "../../support/memoryFiles";
 import { dict, floatBytes, storage, tensorV2, torchArchive } from "../formats/torch/torchPickle";
@@ -23,8 +24,8 @@ function optimizer(...shapes: readonly (readonly number[])[]): Uint8Array {
 
 async function viewOf(files: MemoryFiles, path: string) {
   const session = await CheckpointSession.open(files, path, () => undefined);
-  const [view] = session.optimizers();
-  const { rows } = await session.optimizerPage(0, 0);
+  const [view] = optimizerViews(session);
+  const { rows } = await readOptimizerPage(session, 0, 0);
   return { view, names: rows.map(({ name }) => name) };
 }
 

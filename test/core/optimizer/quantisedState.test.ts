@@ -3,6 +3,11 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { TensorStatistics } from "../../../src/core/analysis/statisticColumns";
 import { CheckpointSession } from "../../../src/core/session/checkpointSession";
+import {
+  optimizerViews,
+  readOptimizerPage,
+  readQuantisedState,
+} from "../../../src/core/session/optimizerQuestions";
 import { MemoryFiles } from "../../support/memoryFiles";
 import { bytesAt, trainingFixtures } from "../resume/resumeFiles";
 
@@ -26,9 +31,9 @@ beforeAll(async () => {
 });
 
 test("it is told to be bitsandbytes', and the moments are marked", async () => {
-  const [view] = session.optimizers();
+  const [view] = optimizerViews(session);
   expect(view).toMatchObject({ name: "bitsandbytes Adam 8-bit", parameterCount: 3 });
-  const { rows } = await session.optimizerPage(0, 0);
+  const { rows } = await readOptimizerPage(session, 0, 0);
   const marked = rows.map(({ state }) => state.filter(({ quantised }) => quantised).map(({ key }) => key));
   expect(marked).toEqual([["state1", "state2"], ["state1", "state2"], []]);
 });
@@ -37,7 +42,7 @@ describe.each(Object.keys(expected))("%s", (name) => {
   test("statistics and values agree with numpy", async () => {
     const [index = "", key = ""] = name.split(".");
     const own = expected[name];
-    const state = await session.quantisedState({ optimizer: 0, parameter: Number(index), key });
+    const state = await readQuantisedState(session, { optimizer: 0, parameter: Number(index), key });
     expect(state?.blockSize).toBe(own?.block);
     expect(state?.first.slice(0, 8)).toEqual(own?.first);
     for (const [statistic, value] of Object.entries(own?.stats ?? {})) {
@@ -48,7 +53,7 @@ describe.each(Object.keys(expected))("%s", (name) => {
 });
 
 test("what is not quantised, or not there, has no such values", async () => {
-  expect(await session.quantisedState({ optimizer: 0, parameter: 2, key: "state1" })).toBeUndefined();
-  expect(await session.quantisedState({ optimizer: 0, parameter: 0, key: "step" })).toBeUndefined();
-  expect(await session.quantisedState({ optimizer: 3, parameter: 0, key: "state1" })).toBeUndefined();
+  expect(await readQuantisedState(session, { optimizer: 0, parameter: 2, key: "state1" })).toBeUndefined();
+  expect(await readQuantisedState(session, { optimizer: 0, parameter: 0, key: "step" })).toBeUndefined();
+  expect(await readQuantisedState(session, { optimizer: 3, parameter: 0, key: "state1" })).toBeUndefined();
 });

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { CheckpointSession } from "../../../src/core/session/checkpointSession";
+import { optimizerViews } from "../../../src/core/session/optimizerQuestions";
 import { partSettings } from "../../../src/core/session/partSettings";
 import { joinedFixture } from "../../support/made/joinedFolders";
 import { projectRoot } from "../../support/projectRoot";
@@ -52,6 +53,24 @@ test("the moments of DeepSpeed are found beside the weights that the Trainer gat
   expect(session.summary().hasOptimizer).toBe(true);
   const holder = await session.optimizerHolder();
   expect(holder.checkpoint.path).toBe("/run/zero3/global_step30");
-  const [view] = holder.optimizers();
+  const [view] = optimizerViews(holder);
   expect(view?.parameterCount).toBe(6);
 });
+
+test.each(["resume first", "health first", "both at once"])(
+  "what health and resume read is read once: %s",
+  async (order) => {
+    const files = folderInMemory(sample, "/run/checkpoint-240");
+    files.write("/run/checkpoint-240/scheduler.pt", new TextEncoder().encode("not a pickle"));
+    const session = await CheckpointSession.open(files, "/run/checkpoint-240", () => undefined);
+    files.opened.length = 0;
+    if (order === "both at once") await Promise.all([session.resume(), session.health()]);
+    else if (order === "resume first") await session.resume();
+    const problems = await session.health();
+    const { checks } = await session.resume();
+    const whole = (name: string) => files.opened.filter((path) => path.endsWith(`/${name}`)).length;
+    expect(["adapter_model.safetensors", "scheduler.pt", "rng_state.pth"].map(whole)).toEqual([0, 1, 1]);
+    expect(problems.map(({ file }) => file)).toEqual(["/run/checkpoint-240/scheduler.pt"]);
+    expect(checks.find(({ what }) => what === "Schedule")?.verdict).toBe("error");
+  },
+);

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { CheckpointSession } from "../../../src/core/session/checkpointSession";
+import { optimizerViews, readOptimizerPage } from "../../../src/core/session/optimizerQuestions";
 import { MemoryFiles } from "../../support/memoryFiles";
 import { projectRoot } from "../../support/projectRoot";
 import { fixture } from "../formats/torch/torchFixtures";
@@ -30,11 +31,11 @@ const malicious = new TextEncoder().encode("cposix\nsystem\n(S'touch /tmp/owned'
 describe("the sample run's optimizer", () => {
   test("names its parameters after the adapter beside it, and reads their steps", async () => {
     const session = await open(sampleFiles(), "/run/optimizer.pt");
-    const [view] = session.optimizers();
+    const [view] = optimizerViews(session);
     expect(view).toMatchObject({ name: "AdamW", parameterCount: 28, namedCount: 28, inferredCount: 28 });
     // exp_avg and exp_avg_sq in F32 for every element, and one step for each parameter.
     expect(view?.stateBytes).toBe((view?.elements ?? 0) * 8 + 28 * 4);
-    const { rows, total } = await session.optimizerPage(0, 0);
+    const { rows, total } = await readOptimizerPage(session, 0, 0);
     expect(total).toBe(28);
     const row = rows.find(({ name }) => name?.endsWith("layers.1.self_attn.q_proj.lora_B.weight"));
     expect(row?.state.find(({ key }) => key === "step")?.value).toBe(240);
@@ -84,13 +85,13 @@ test("safetensors have neither content nor imports, and of a checkpoint the opti
   const summary = session.summary();
   for (const key of ["content", "imports", "settings"]) expect(summary).not.toHaveProperty(key);
   expect(session.contentPage([], 0)).toBeUndefined();
-  expect(session.optimizers()).toEqual([]);
+  expect(optimizerViews(session)).toEqual([]);
   expect(summary.hasOptimizer).toBe(true);
   const holder = await session.optimizerHolder();
   expect(holder.checkpoint.path).toBe("/run/optimizer.pt");
-  expect(holder.optimizers()).toHaveLength(1);
+  expect(optimizerViews(holder)).toHaveLength(1);
   const folder = await open(sampleFiles(), "/run");
-  expect((await folder.optimizerHolder()).optimizers()).toEqual(holder.optimizers());
+  expect(optimizerViews(await folder.optimizerHolder())).toEqual(optimizerViews(holder));
 });
 
 test("a file that does not stand for its folder has no optimizer but its own", async () => {

@@ -12,7 +12,7 @@ import type { Tensor } from "../../tensors/tensor";
 import type { Checkpoint } from "../checkpoint";
 import { contentKind } from "../contentKind";
 import type { FolderContext } from "../folderContext";
-import { openCheckpoint } from "../openCheckpoint";
+import type { OpenedFiles } from "../openedFiles";
 import type { CheckpointKind, ProgressSummary } from "../summary";
 import { TensorReader } from "../tensorReader";
 import { progressInside, type ToldProgress } from "./progressInside";
@@ -34,7 +34,7 @@ export interface InsideFile {
  * tensors of one element, and the header of the weights beside an optimizer, for the names of its parameters.
  */
 export async function readInsideFile(
-  files: Files,
+  opened: OpenedFiles,
   checkpoint: Checkpoint,
   folder: FolderContext,
   signal?: AbortSignal,
@@ -42,10 +42,10 @@ export async function readInsideFile(
   const { content } = checkpoint;
   if (content === undefined) return undefined;
   const kind = contentKind(content);
-  const told = hasProgress(kind) ? await readProgress(files, checkpoint, content, signal) : undefined;
+  const told = hasProgress(kind) ? await readProgress(opened.files, checkpoint, content, signal) : undefined;
   const models = kind === "history" || kind === "data" ? [] : findModels(content);
   const { states, trained } = matchOptimizers(optimizerStates(content), content);
-  const optimizers = models.length > 0 ? states : await withNames(states, files, checkpoint, folder, signal);
+  const optimizers = models.length > 0 ? states : await withNames(states, opened, checkpoint, folder, signal);
   return { kind, progress: told?.summary, told, optimizers, models, trained };
 }
 
@@ -83,14 +83,14 @@ async function readNumber(
 
 async function withNames(
   optimizers: readonly OptimizerState[],
-  files: Files,
+  opened: OpenedFiles,
   checkpoint: Checkpoint,
   folder: FolderContext,
   signal?: AbortSignal,
 ): Promise<readonly OptimizerState[]> {
   if (!optimizers.some(isUnknown) || checkpoint.layout !== undefined) return optimizers;
   const own = ownWeights(checkpoint, optimizers);
-  const beside = own ?? (await tensorsBeside(files, checkpoint, folder, signal));
+  const beside = own ?? (await tensorsBeside(opened, checkpoint, folder, signal));
   return optimizers.map((optimizer) => nameParameters(optimizer, beside.tensors, beside.inModelOrder));
 }
 
@@ -118,7 +118,7 @@ const noModel: ModelTensors = { tensors: [], inModelOrder: false };
 
 /** The weights that the folder is a checkpoint of; none where they cannot be read, which they tell themselves. */
 async function tensorsBeside(
-  files: Files,
+  opened: OpenedFiles,
   checkpoint: Checkpoint,
   { files: entries, folder }: FolderContext,
   signal?: AbortSignal,
@@ -127,7 +127,7 @@ async function tensorsBeside(
   const path = name === undefined ? undefined : joinPath(folder, name);
   if (path === undefined || path === checkpoint.path) return noModel;
   try {
-    return modelIn(await openCheckpoint(files, path, signal));
+    return modelIn(await opened.open(path, signal));
   } catch {
     signal?.throwIfAborted();
     return noModel;

@@ -1,4 +1,5 @@
 import { GgufNames } from "../../names/ggufNames";
+import { optimizerViews } from "../../session/optimizerQuestions";
 import { ggufTwins } from "../../tensors/packed/ggufTwins";
 import type { Snapshot } from "../openSnapshots";
 import { type AlignedSource, type Alignment, alignTensors } from "./alignTensors";
@@ -34,6 +35,6 @@ function alignedSource({ label, session, weights }: Snapshot): AlignedSource | u
   if (session === undefined) return undefined;
   const { aliases } = session.checkpoint;
   // Of a file that is one optimizer the path is empty: all of it is its state.
-  const paths = session.optimizers().flatMap(({ path }) => (path === "" ? [] : [path]));
+  const paths = optimizerViews(session).flatMap(({ path }) => (path === "" ? [] : [path]));
   return { label, tensors: weights, aliases, optimizerPaths: paths };
 }

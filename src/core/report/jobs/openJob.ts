@@ -1,5 +1,6 @@
 import type { Files } from "../../bytes/files";
-import { CheckpointSession, type UserStage } from "../../session/checkpointSession";
+import { CheckpointSession } from "../../session/checkpointSession";
+import type { UserStage } from "../../session/stageOf";
 import type { WeightedAdapter } from "../../transform/model/merge";
 import type { ModelJob, WeightedPath } from "./modelJob";
 
