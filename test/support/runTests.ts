@@ -85,4 +85,7 @@ const skipped = sum("skipped") > 0 ? `, ${sum("skipped")} skipped` : "";
 const times = [...seconds].map(([suite, taken]) => `${suite} ${taken} s`).join(", ");
 if (times !== "") console.log(`\n${times}`);
 console.log(`\n${sum("passed")} passed, ${sum("failed")} failed${skipped}`);
-process.exitCode = sum("failed") === 0 ? 0 : 1;
+const ranNothing = sum("passed") + sum("failed") + sum("skipped") === 0;
+if (ranNothing)
+  console.log(`No test was run: no test file of ${wanted.join(", ")} is named ${options.join(" ")}.`);
+process.exitCode = sum("failed") > 0 || ranNothing ? 1 : 0;
