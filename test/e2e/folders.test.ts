@@ -66,7 +66,7 @@ function page() {
 
 test("a Trainer's checkpoint shows the optimizer that lies beside its weights", async () => {
   const runs = await workbench.openRuns();
-  await runs.getByRole("treeitem", { name: /^checkpoint-240 / }).click();
+  await workbench.selectRows(runs.getByRole("treeitem", { name: /^checkpoint-240 / }));
   await page().getByRole("tab", { name: "Optimizer" }).click();
   await page().getByText("AdamW", { exact: true }).waitFor();
   await page().getByRole("textbox", { name: "Filter parameters by name" }).fill("layers.1 q_proj lora_B");
@@ -95,10 +95,7 @@ test("a Trainer's checkpoint shows the optimizer that lies beside its weights", 
 
 test("a folder of DeepSpeed opens as one model, says which rank is missing, and stays after a reload", async () => {
   const runs = await workbench.openRuns();
-  await runs
-    .getByRole("treeitem", { name: /global_step30/ })
-    .first()
-    .click();
+  await workbench.selectRows(runs.getByRole("treeitem", { name: /global_step30/ }));
   await workbench.waitForEditor("global_step30");
   await page().getByText("DeepSpeed", { exact: false }).first().waitFor();
   await workbench.screenshot("folder-zero3");
@@ -124,10 +121,7 @@ test("a folder of DeepSpeed opens as one model, says which rank is missing, and 
 test.each(themeNames)("the map of ranks and the pieces of a tensor in %s", async (theme) => {
   await workbench.setTheme(theme);
   const runs = await workbench.openRuns();
-  await runs
-    .getByRole("treeitem", { name: /global_step30/ })
-    .first()
-    .click();
+  await workbench.selectRows(runs.getByRole("treeitem", { name: /global_step30/ }));
   await page()
     .getByRole("slider", { name: /^optimizer states by rank: 2 of 3 there/ })
     .waitFor();
@@ -168,8 +162,7 @@ test("a distributed folder is compared with the one file that was made of it", a
   const row = (run: RegExp) => runs.getByRole("treeitem", { name: run });
   const steps = row(/^step-20 /);
   await expect.poll(() => steps.count()).toBe(2);
-  await steps.nth(0).click();
-  await steps.nth(1).click({ modifiers: ["ControlOrMeta"] });
+  await workbench.selectRows(steps.nth(0), steps.nth(1));
   await workbench.pickFromContextMenu(steps.nth(0), "Compare Selected Snapshots");
   await workbench.waitForEditor("↔");
   await page()

@@ -144,7 +144,7 @@ test("weights of Keras open with a click", async () => {
 
 test("a folder of Orbax opens from the tree of runs", async () => {
   const runs = await workbench.openRuns();
-  await runs.getByRole("treeitem", { name: /orbax/ }).last().click();
+  await workbench.selectRows(runs.getByRole("treeitem", { name: /orbax/ }).last());
   await workbench.waitForEditor("orbax");
   await tab("Tensors").click();
   await page().getByText("kernel").first().waitFor();
@@ -152,11 +152,7 @@ test("a folder of Orbax opens from the tree of runs", async () => {
 });
 
 test("a GGUF file beside its original says what quantisation cost", async () => {
-  await workbench.treeItem("llama.safetensors").first().click();
-  await workbench
-    .treeItem("llama.gguf")
-    .first()
-    .click({ modifiers: ["ControlOrMeta"] });
+  await workbench.selectRows(workbench.treeItem("llama.safetensors"), workbench.treeItem("llama.gguf"));
   await workbench.pickFromContextMenu(workbench.treeItem("llama.gguf").first(), "Compare Selected Snapshots");
   await workbench.waitForEditor("↔");
   await page()

@@ -83,8 +83,7 @@ test("a run whose name would be a command is asked about and compared, and its n
   await dialog.getByRole("button", { name: "Cancel" }).click();
   const checkpoint = (step: number) =>
     runs.getByRole("treeitem", { name: new RegExp(`^checkpoint-${step} .*`) }).first();
-  await checkpoint(80).click();
-  await checkpoint(120).click({ modifiers: ["ControlOrMeta"] });
+  await workbench.selectRows(checkpoint(80), checkpoint(120));
   await workbench.pickFromContextMenu(checkpoint(80), "Compare Selected Snapshots");
   await workbench.webviewFrame().getByText("checkpoint-120").first().waitFor();
   const links = workbench.page.locator(".notifications-toasts a").filter({ hasText: "x" });

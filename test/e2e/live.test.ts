@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import {
   type Trainer,
   type TrainingOptions,
@@ -84,13 +84,7 @@ describe.each(trainers)("a training that writes while one looks (%s)", (trainer)
     await expect.poll(shownStep, { timeout: 20_000 }).toBeGreaterThan(before);
 
     // What is selected and expanded stays so while rows come and change.
-    // A row's element may be given to another row between its being found and the click.
-    await vi.waitFor(async () => {
-      await checkpoint(40).click();
-      await runs
-        .getByRole("treeitem", { name: /^checkpoint-40 /, selected: true })
-        .waitFor({ timeout: 1000 });
-    }, 20_000);
+    await workbench.selectRows(checkpoint(40));
     await workbench.waitForEditor("model.safetensors");
     await checkpoint(40).locator(".monaco-tl-twistie").click();
     await runs.getByRole("treeitem", { name: /^model weights/ }).waitFor();

@@ -58,7 +58,7 @@ const written = "The new snapshot is written and was read back.";
 test("merges the fine-tuned adapter into its base from the tree, shows it below its parents, and compares it", async () => {
   const runs = await workbench.openRuns();
   const tuned = runs.getByRole("treeitem", { name: /^checkpoint-240 / });
-  await tuned.click();
+  await workbench.selectRows(tuned);
   await workbench.pickFromContextMenu(tuned, "Merge into Base…");
   await workbench.waitForEditor("Merge into Base");
   await page().getByText("14 modules change 14 weights").waitFor();
@@ -112,8 +112,7 @@ test("saves a PyTorch file as safetensors from the explorer's menu", async () =>
 test("averages two selected checkpoints, and tells how far each lies from the mean", async () => {
   const runs = await workbench.openRuns();
   const row = (name: string) => runs.getByRole("treeitem", { name: new RegExp(`^${name} `) });
-  await row("checkpoint-180").click();
-  await row("checkpoint-240").click({ modifiers: ["ControlOrMeta"] });
+  await workbench.selectRows(row("checkpoint-180"), row("checkpoint-240"));
   await workbench.pickFromContextMenu(row("checkpoint-240"), "Average Checkpoints…");
   await workbench.waitForEditor("Average Checkpoints");
   await page().getByText("the mean of A and the mean of B is not the mean of B · A").waitFor();
@@ -136,7 +135,7 @@ test("nothing is left of a merge that is stopped", async () => {
     .first()
     .waitFor();
   // Alone: several selected adapters would be merged together.
-  await tuned.click();
+  await workbench.selectRows(tuned);
   await workbench.pickFromContextMenu(tuned, "Merge into Base…");
   await workbench.waitForEditor("Merge into Base");
   await page().getByText("14 modules change 14 weights").waitFor();

@@ -71,9 +71,7 @@ function page() {
 test("the comparison of the three stages tells what each step did", async () => {
   const runs = await workbench.openRuns();
   const row = (name: string) => runs.getByRole("treeitem", { name: new RegExp(`^${name} `) });
-  await row("01-svd").click();
-  await row("02-rank-reduction").click({ modifiers: ["ControlOrMeta"] });
-  await row("checkpoint-240").click({ modifiers: ["ControlOrMeta"] });
+  await workbench.selectRows(row("01-svd"), row("02-rank-reduction"), row("checkpoint-240"));
   await workbench.pickFromContextMenu(row("02-rank-reduction"), "Compare Selected Snapshots");
   await workbench.waitForEditor("↔");
   const steps = page().getByRole("list", { name: "Stages and what happened between them" });
@@ -101,7 +99,7 @@ test("reduces an adapter to rank 4 from the tree, finds the new snapshot there a
   const runs = await workbench.openRuns();
   const source = runs.getByRole("treeitem", { name: /^01-svd / });
   // Alone: of several selected rows there is no one to reduce.
-  await source.click();
+  await workbench.selectRows(source);
   await workbench.pickFromContextMenu(source, "Reduce Rank of LoRA…");
   await workbench.waitForEditor("adapter_model.safetensors");
   await page().getByRole("textbox", { name: "Rank, as a number" }).fill("4");

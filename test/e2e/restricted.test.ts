@@ -39,7 +39,7 @@ test("in Restricted Mode the run tree fills and a checkpoint opens", async () =>
   await workbench.setViewExpanded(/^downloaded/, false);
   await workbench.setViewExpanded("Training Runs", true);
   const checkpoint = workbench.view("Training Runs").getByRole("treeitem", { name: /^checkpoint-240 / });
-  await checkpoint.click();
+  await workbench.selectRows(checkpoint);
   const page = workbench.webviewFrame();
   await page.getByRole("tab", { name: "Tensors 28" }).click();
   await page.getByRole("treegrid", { name: "Tensors by module" }).getByRole("row").nth(1).waitFor();

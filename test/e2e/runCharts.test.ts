@@ -41,8 +41,7 @@ const page = () => workbench.webviewFrame();
 test("charts the selected runs together, and does so again after a reload of the window", async () => {
   const runs = await workbench.openRuns();
   const row = (name: string) => runs.getByRole("treeitem", { name: new RegExp(`^${name} `) });
-  await row("first").click();
-  await row("second").click({ modifiers: ["ControlOrMeta"] });
+  await workbench.selectRows(row("first"), row("second"));
   await workbench.pickFromContextMenu(row("second"), "Chart Selected Runs Together");
   await workbench.waitForEditor("first, second");
   const table = () => page().getByRole("grid", { name: "Runs" });

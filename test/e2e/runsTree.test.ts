@@ -52,7 +52,7 @@ test("a run says how far it has come and which is best, and one without checkpoi
   await checkpoint(runs, 80, "★ best").waitFor();
   await checkpoint(runs, 160, "last").waitFor();
   const logOnly = runs.getByRole("treeitem", { name: /^csv log only · step 2 · loss 2\.250/ });
-  await logOnly.click();
+  await workbench.selectRows(logOnly);
   await workbench.waitForEditor("csv");
   await workbench.webviewFrame().locator("canvas").first().waitFor();
 });
@@ -61,7 +61,7 @@ test("rows are sorted by what the view's menu says, and say the metrics of the s
   const runs = await workbench.openRuns();
   await checkpoint(runs, 160).waitFor();
   expect(await stepsInOrder(runs)).toEqual([40, 80, 120, 160]);
-  await checkpoint(runs, 120).click();
+  await workbench.selectRows(checkpoint(runs, 120));
   await workbench.runCommand("Checkpoint Explorer: Sort by Evaluation Loss");
   await expect.poll(() => stepsInOrder(runs)).toEqual([160, 120, 80, 40]);
   // The row that was chosen still is.
@@ -125,8 +125,7 @@ test("what a run could do without is found, named with its bytes, and deleted on
 test("selected checkpoints are deleted with the same questions", async () => {
   const runs = await workbench.openRuns();
   for (const step of [200, 240]) writeCheckpointFolder(join(workbench.folder, "results"), { ...plan, step });
-  await checkpoint(runs, 200).click();
-  await checkpoint(runs, 240).click({ modifiers: ["ControlOrMeta"] });
+  await workbench.selectRows(checkpoint(runs, 200), checkpoint(runs, 240));
   await workbench.pickFromContextMenu(checkpoint(runs, 200), "Delete…");
   const dialog = workbench.page.locator(".monaco-dialog-box");
   await dialog.getByText("Delete 2 checkpoints").waitFor();

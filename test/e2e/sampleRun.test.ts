@@ -31,7 +31,7 @@ test("an empty folder says what to do, and the sample run shows a tree to look a
   for (const name of [/^01-svd .*svd/, /^02-rank-reduction .*rank-reduction/, /^checkpoint-120 .*best/]) {
     await runs.getByRole("treeitem", { name }).waitFor();
   }
-  await runs.getByRole("treeitem", { name: /^checkpoint-120 / }).click();
+  await workbench.selectRows(runs.getByRole("treeitem", { name: /^checkpoint-120 / }));
   await workbench.webviewFrame().getByRole("tab", { name: "Training" }).waitFor();
   // The sample is a copy in the extension's own storage: the user's folder stays as it is.
   expect(readdirSync(workbench.folder)).toEqual([".vscode"]);

@@ -41,18 +41,7 @@ class Stage {
   }
 
   async openCheckpoint(name: string, tab: string): Promise<void> {
-    // A row can move away under the pointer while the tree reads a folder again.
-    for (let attempt = 0; attempt < 3; attempt++) {
-      await this.row(name).click();
-      const isOpen = this.tab("Overview").waitFor({ timeout: 8000 });
-      if (
-        await isOpen.then(
-          () => true,
-          () => false,
-        )
-      )
-        break;
-    }
+    await this.workbench.selectRows(this.row(name));
     await this.tab("Overview").waitFor();
     await this.tab(tab).click();
   }
@@ -63,9 +52,11 @@ class Stage {
 
   /** The stages of the pipeline side by side. */
   async compare(): Promise<void> {
-    await this.row("01-svd").click();
-    await this.row("02-rank-reduction").click({ modifiers: ["ControlOrMeta"] });
-    await this.row("checkpoint-240").click({ modifiers: ["ControlOrMeta"] });
+    await this.workbench.selectRows(
+      this.row("01-svd"),
+      this.row("02-rank-reduction"),
+      this.row("checkpoint-240"),
+    );
     await this.workbench.pickFromContextMenu(this.row("01-svd"), "Compare Selected Snapshots");
     await this.workbench.waitForEditor("↔");
     await this.page.getByRole("table", { name: "Modules" }).waitFor();

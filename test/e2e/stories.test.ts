@@ -124,9 +124,7 @@ async function moduleNumbers(module: string): Promise<Map<string, number>> {
 test("selects three stages in the run tree and compares them", async () => {
   const runs = await workbench.openRuns();
   const row = (name: string) => runs.getByRole("treeitem", { name: new RegExp(`^${name} `) });
-  await row("01-svd").click();
-  await row("02-rank-reduction").click({ modifiers: ["ControlOrMeta"] });
-  await row("checkpoint-240").click({ modifiers: ["ControlOrMeta"] });
+  await workbench.selectRows(row("01-svd"), row("02-rank-reduction"), row("checkpoint-240"));
   await workbench.pickFromContextMenu(row("02-rank-reduction"), "Compare Selected Snapshots");
   await workbench.waitForEditor("↔");
 
@@ -196,15 +194,17 @@ test("the stage that the user sets is kept and shown in the tree", async () => {
   const runs = await workbench.openRuns();
   const row = runs.getByRole("treeitem", { name: /^checkpoint-60 / });
   // The menu is of the row it was opened on, not of the rows that are selected.
-  await runs.getByRole("treeitem", { name: /^checkpoint-180 / }).click();
-  await runs.getByRole("treeitem", { name: /^checkpoint-240 / }).click({ modifiers: ["ControlOrMeta"] });
+  await workbench.selectRows(
+    runs.getByRole("treeitem", { name: /^checkpoint-180 / }),
+    runs.getByRole("treeitem", { name: /^checkpoint-240 / }),
+  );
   await workbench.pickFromContextMenu(row, "Set Stage…");
   await workbench.pickQuickInput("merged");
   await workbench.pickQuickInput("Keep in this workspace");
   const labelled = runs.getByRole("treeitem", { name: /^checkpoint-60 .*· merged ·/ });
   await labelled.waitFor();
   await runs.getByRole("treeitem", { name: /^checkpoint-240 .*· fine-tuning \(inferred\) ·/ }).waitFor();
-  await labelled.click();
+  await workbench.selectRows(labelled);
   await page()
     .getByRole("button", { name: /^Stage: merged/ })
     .waitFor();
@@ -263,9 +263,7 @@ test("a reload of the window keeps what was open", async () => {
   const table = page().getByRole("grid", { name: "Training log" });
   await table.waitFor();
 
-  await row("01-svd").click();
-  await row("checkpoint-120").click({ modifiers: ["ControlOrMeta"] });
-  await row("checkpoint-240").click({ modifiers: ["ControlOrMeta"] });
+  await workbench.selectRows(row("01-svd"), row("checkpoint-120"), row("checkpoint-240"));
   await workbench.pickFromContextMenu(row("01-svd"), "Compare Selected Snapshots");
   await workbench.waitForEditor("↔");
   const heads = page().getByRole("table", { name: "Snapshots" }).getByRole("columnheader");

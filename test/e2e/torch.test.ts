@@ -67,19 +67,19 @@ test("opens optimizer.pt from the Explorer and finds a parameter's exp_avg by th
 test("opens optimizer.pt as a part of its checkpoint in Training Runs", async () => {
   const runs = await workbench.openRuns();
   const checkpoint = runs.getByRole("treeitem", { name: /^checkpoint-240 / });
-  await checkpoint.click();
+  await workbench.selectRows(checkpoint);
   await page()
     .getByRole("tab", { name: /^Overview/ })
     .waitFor();
   // A click opens the weights; the parts are below.
   await checkpoint.press("ArrowRight");
-  await runs.getByRole("treeitem", { name: /optimizer\.pt/ }).click();
+  await workbench.selectRows(runs.getByRole("treeitem", { name: /optimizer\.pt/ }));
   await page().getByRole("tab", { name: "Optimizer", selected: true }).waitFor();
 });
 
 test("Health answers whether training can be resumed, from all files of the folder", async () => {
   const runs = workbench.view("Training Runs");
-  await runs.getByRole("treeitem", { name: /^checkpoint-240 / }).click();
+  await workbench.selectRows(runs.getByRole("treeitem", { name: /^checkpoint-240 / }));
   await page()
     .getByRole("tab", { name: /^Health/ })
     .click();

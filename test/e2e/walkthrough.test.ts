@@ -60,7 +60,7 @@ test("Get Started leads from the sample to a comparison, and checks off what was
 
   await workbench.runCommand("Checkpoint Explorer: Open Sample Run");
   const runs = workbench.view("Training Runs");
-  await runs.getByRole("treeitem", { name: /^checkpoint-120 / }).click();
+  await workbench.selectRows(runs.getByRole("treeitem", { name: /^checkpoint-120 / }));
   await workbench
     .webviewFrame()
     .getByRole("tab", { name: /^Overview/ })
@@ -71,8 +71,10 @@ test("Get Started leads from the sample to a comparison, and checks off what was
   await workbench.page.keyboard.press("Enter");
   await expect.poll(done, { timeout: 30_000 }).toEqual(titles.slice(0, 3));
 
-  await runs.getByRole("treeitem", { name: /^01-svd / }).click();
-  await runs.getByRole("treeitem", { name: /^02-rank-reduction / }).click({ modifiers: ["ControlOrMeta"] });
+  await workbench.selectRows(
+    runs.getByRole("treeitem", { name: /^01-svd / }),
+    runs.getByRole("treeitem", { name: /^02-rank-reduction / }),
+  );
   await workbench.pickFromContextMenu(
     runs.getByRole("treeitem", { name: /^01-svd / }),
     "Compare Selected Snapshots",

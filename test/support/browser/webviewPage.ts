@@ -5,8 +5,9 @@ import type { Browser, BrowserContext, Locator, Page, Route } from "playwright-c
 import { inject } from "vitest";
 import { type PageName, pageHtml } from "../../../src/protocol/pageHtml";
 import { projectRoot, resultsFolder } from "../projectRoot";
+import { type AccessibilityFinding, findAccessibilityProblems } from "./accessibility";
 import { connectToBrowser } from "./launchBrowser";
-import type { CapturedTheme, ThemeName } from "./themes";
+import { type CapturedTheme, type ThemeName, themeNames } from "./themes";
 
 export interface WebviewPageOptions {
   readonly page: PageName;
@@ -78,6 +79,26 @@ export class WebviewPage {
     await this.page.evaluate(applyTheme, await readTheme(theme));
   }
 
+  /** Checks the same page in one theme after the other: to open it anew costs more than most checks. */
+  async inEveryTheme(check: (theme: ThemeName) => Promise<void>): Promise<void> {
+    for (const theme of themeNames) {
+      await this.setTheme(theme);
+      await this.page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn))));
+      await check(theme);
+    }
+  }
+
+  /** What axe finds serious in the page as it stands, in any theme. */
+  async seriousProblems(): Promise<(AccessibilityFinding & { theme: ThemeName })[]> {
+    const found: (AccessibilityFinding & { theme: ThemeName })[] = [];
+    await this.inEveryTheme(async (theme) => {
+      const problems = await findAccessibilityProblems(this.page);
+      const serious = problems.filter(({ impact }) => impact === "serious" || impact === "critical");
+      found.push(...serious.map((problem) => ({ ...problem, theme })));
+    });
+    return found;
+  }
+
   /** As when a hidden tab is shown again: the page runs from the start, with the state that it kept. */
   async reload(): Promise<void> {
     await this.page.reload();
@@ -116,9 +137,12 @@ function applyTheme(theme: CapturedTheme & { defaultStyles: string }): void {
     body.dataset.vscodeThemeKind = theme.kind;
     body.dataset.vscodeThemeId = theme.id;
     // A style element would need a nonce of the page's policy; a sheet that a script makes does not.
-    const sheet = new CSSStyleSheet();
-    sheet.replaceSync(theme.defaultStyles);
-    document.adoptedStyleSheets = [sheet];
+    const themed = window as unknown as { __themeSheet?: CSSStyleSheet };
+    themed.__themeSheet ??= new CSSStyleSheet();
+    themed.__themeSheet.replaceSync(theme.defaultStyles);
+    // Beside those of the toolkit, which hold its own colours.
+    if (!document.adoptedStyleSheets.includes(themed.__themeSheet))
+      document.adoptedStyleSheets.push(themed.__themeSheet);
   };
   if (document.body !== null) {
     onHtml();
@@ -151,6 +175,7 @@ async function buildFakeHost(file: string): Promise<string> {
     format: "iife",
     platform: "browser",
     target: "es2022",
+    minify: true,
     loader: { ".json": "json" },
   });
   return outputFiles[0]?.text ?? "";

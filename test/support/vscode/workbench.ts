@@ -190,6 +190,25 @@ export class Workbench {
     return this.page.getByRole("treeitem", { name: label });
   }
 
+  /**
+   * Selects these rows of one tree and no others; one alone opens, as with a click of the user. A tree that learns
+   * something at that moment moves its rows, and a click may find the row that came in between: then all once more.
+   */
+  async selectRows(...rows: readonly Locator[]): Promise<void> {
+    const selected = this.page.locator(".monaco-list-row.selected");
+    const wanted = rows.map((row) => row.first());
+    for (let attempt = 0; attempt < attempts; attempt += 1) {
+      for (const [index, row] of wanted.entries())
+        await row.click({ modifiers: index === 0 ? [] : ["ControlOrMeta"] });
+      const areSelected = await Promise.all(wanted.map((row) => appears(row.and(selected))));
+      const tree = wanted[0]
+        ?.locator("xpath=ancestor::*[contains(@class, 'monaco-list')][1]")
+        .locator(selected);
+      if (areSelected.every(Boolean) && (await tree?.count()) === rows.length) return;
+    }
+    throw new Error(`The rows ${rows.join(", ")} could not be selected.`);
+  }
+
   /** A collapsible view of a side bar, by its title. */
   view(title: string | RegExp): Locator {
     const header = this.viewHeader(title);

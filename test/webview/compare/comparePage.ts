@@ -29,6 +29,11 @@ export function eachComparePage() {
       const messages = (await webview?.sentMessages()) ?? [];
       return messages.filter((message) => (message as { method?: string }).method === method);
     },
+    /** What axe finds serious in the page as it stands, in any theme. */
+    async seriousProblems(): Promise<unknown[]> {
+      if (webview === undefined) throw new Error("No page is open.");
+      return webview.seriousProblems();
+    },
     async reload(): Promise<void> {
       await webview?.reload();
     },

@@ -1,6 +1,5 @@
 import { afterEach, expect, test } from "vitest";
 import { findAccessibilityProblems } from "../../support/browser/accessibility";
-import { themeNames } from "../../support/browser/themes";
 import { WebviewPage, type WebviewPageOptions } from "../../support/browser/webviewPage";
 import type { MakeHostOptions } from "../fakeHost/make/makeHost";
 
@@ -92,22 +91,22 @@ test("the result tells its figures, the worst modules first, and leads on", asyn
     .toMatchObject([{ params: { paths: ["/models/llama-3-8b", "/runs/04-merged"] } }]);
 });
 
-for (const theme of themeNames)
-  test(`the plan and the result can be read in ${theme}, at every width, with long names`, async () => {
-    for (const [name, options] of Object.entries({
-      merge: { long: true },
-      convert: { kind: "convert" },
-      made: { made: true },
-    } satisfies Record<string, MakeHostOptions>)) {
-      for (const width of [480, 850, 1200]) {
-        const { webview, page } = await open(options, { theme, viewport: { width, height: 800 } });
-        await page.getByRole("button", { name: /^(Merge|Save|Open it)$/ }).waitFor();
-        expect(await findAccessibilityProblems(page)).toEqual([]);
+test.each([
+  ["merge", { long: true }],
+  ["convert", { kind: "convert" }],
+  ["made", { made: true }],
+] satisfies [string, MakeHostOptions][])(
+  "%s can be read in every theme, at every width, with long names",
+  async (name, options) => {
+    const { webview, page } = await open(options);
+    await page.getByRole("button", { name: /^(Merge|Save|Open it)$/ }).waitFor();
+    for (const width of [480, 850, 1200]) {
+      await page.setViewportSize({ width, height: 800 });
+      await webview.inEveryTheme(async (theme) => {
+        expect(await findAccessibilityProblems(page), theme).toEqual([]);
         expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
         await webview.screenshot(`make-${name}-${theme}-${width}`);
-        expect(webview.errors).toEqual([]);
-        await webview.close();
-      }
+      });
     }
-    opened = undefined;
-  });
+  },
+);

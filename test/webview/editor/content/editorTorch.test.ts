@@ -1,6 +1,5 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { findAccessibilityProblems } from "../../../support/browser/accessibility";
-import { themeNames } from "../../../support/browser/themes";
 import type { SampleName } from "../../fakeHost/editor/editorSamples";
 import { manyParameters } from "../../fakeHost/editor/torchSamples";
 import { EditorPage } from "../editorPage";
@@ -222,21 +221,22 @@ const screens: readonly (readonly [sample: SampleName, tab: string])[] = [
   ["optimizer", "Health"],
 ];
 
-for (const theme of themeNames) {
-  test.each(screens)(`${theme}: axe finds nothing wrong with %s, %s`, async (sample, tab) => {
-    editor = await EditorPage.open({ sample }, { theme });
-    await editor.page.getByRole("tab").first().waitFor();
-    await editor.showTab(tab);
-    if (tab === "Optimizer" || tab === "Content") {
-      await editor.rows.locator("[data-row='0']").click();
-      await editor.rows.locator("[data-row='1']").waitFor();
-      const dequantise = editor.page.getByRole("button", { name: "Dequantise state1" });
-      if ((await dequantise.count()) > 0) {
-        await dequantise.click();
-        await editor.page.getByRole("table", { name: "Dequantised state1" }).scrollIntoViewIfNeeded();
-      }
+test.each(screens)("axe finds nothing wrong with %s, %s, in every theme", async (sample, tab) => {
+  editor = await EditorPage.open({ sample });
+  const { page, webview } = editor;
+  await page.getByRole("tab").first().waitFor();
+  await editor.showTab(tab);
+  if (tab === "Optimizer" || tab === "Content") {
+    await editor.rows.locator("[data-row='0']").click();
+    await editor.rows.locator("[data-row='1']").waitFor();
+    const dequantise = page.getByRole("button", { name: "Dequantise state1" });
+    if ((await dequantise.count()) > 0) {
+      await dequantise.click();
+      await page.getByRole("table", { name: "Dequantised state1" }).scrollIntoViewIfNeeded();
     }
-    await editor.webview.screenshot(`editor-${sample}-${tab}-${theme}`);
-    expect(await findAccessibilityProblems(editor.page)).toEqual([]);
+  }
+  await webview.inEveryTheme(async (theme) => {
+    await webview.screenshot(`editor-${sample}-${tab}-${theme}`);
+    expect(await findAccessibilityProblems(page), theme).toEqual([]);
   });
-}
+});
