@@ -21,6 +21,8 @@ export interface ModelStates {
   readonly step: number | undefined;
   readonly worldSize: number | undefined;
   readonly modelWorldSize: number | undefined;
+  /** Tensor-parallel ranks; the rest of the parts of the model are stages of a pipeline. Undefined where it is not said. */
+  readonly tensorSize: number | undefined;
   readonly version: string | undefined;
   /** How tensors are split over the ranks of the model, where Megatron-DeepSpeed or AutoTP says so. */
   readonly splitRules: MapValue | undefined;
@@ -43,12 +45,19 @@ export function readModelStates(content: FileContent): ModelStates | undefined {
     shared: sharedIn(root.get("shared_params")),
     step: numberOf(root.get("global_steps")),
     worldSize: numberOf(root.get("dp_world_size")),
-    modelWorldSize: numberOf(root.get("mp_world_size")),
+    modelWorldSize: countOf(root.get("mp_world_size")),
+    tensorSize: countOf(mappingOf(root.get("checkpoint_parallel_dimensions"))?.get("tp_degree")),
     version: nameOf(root.get("ds_version")),
     splitRules: mappingOf(root.get("universal_checkpoint_info")),
     hasOptimizer: mappingOf(root.get("optimizer")) !== undefined,
     hasSchedule: mappingOf(root.get("lr_scheduler")) !== undefined,
   };
+}
+
+/** Parts of a model: a whole number that some training may have had. */
+function countOf(value: ContentValue | undefined): number | undefined {
+  const count = numberOf(value);
+  return count !== undefined && Number.isSafeInteger(count) && count > 0 && count <= 4096 ? count : undefined;
 }
 
 function nameOf(value: ContentValue | undefined): string | undefined {

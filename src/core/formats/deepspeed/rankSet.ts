@@ -39,7 +39,10 @@ export function rankSet(names: ZeroFiles, opened: OpenedByName, add: (name: stri
     known,
     [...model.values()].map((each) => each?.worldSize),
   );
-  const modelRanks = [...new Set([...names.model, ...names.optimizer].map(({ modelRank }) => modelRank))];
+  const modelRanks = modelRanksOf(
+    names,
+    [...model.values()].map((each) => each?.modelWorldSize),
+  );
   const isTooFew = worldSize - names.optimizer.length > maxMissing;
   const beyond: ZeroFile[] = [];
   const indexOf = (name: string) => opened.get(name)?.index ?? 0;
@@ -77,6 +80,17 @@ export function rankSet(names: ZeroFiles, opened: OpenedByName, add: (name: stri
     beyond,
     isTooFew,
   };
+}
+
+/** So many times the parts of the model that are there are never missing. */
+const mostMissingParts = 8;
+
+/** Those that are there, and those that the model's states count. */
+function modelRanksOf(names: ZeroFiles, told: readonly (number | undefined)[]): readonly number[] {
+  const there = new Set([...names.model, ...names.optimizer].map(({ modelRank }) => modelRank));
+  const size = told.find((count) => count !== undefined) ?? 0;
+  for (let rank = 0; rank < size && size <= mostMissingParts * there.size; rank++) there.add(rank);
+  return [...there].sort((a, b) => a - b);
 }
 
 /** With MiCS the ranks beyond the partitions repeat them; what an earlier save left is partitioned otherwise. */

@@ -1,6 +1,5 @@
 import type { Tensor } from "../../tensors/tensor";
-import type { CannotJoin, Slice } from "./joinSlices";
-import { joinSlices } from "./joinSlices";
+import { type CannotJoin, joinSlices, type Slice } from "../joinSlices";
 import type { MegatronSettings, ModelChunk, RankPlace } from "./rankModel";
 import { splitRule } from "./splitRules";
 

@@ -1,16 +1,14 @@
-/**
- * How Megatron-LM cuts a parameter over tensor-parallel ranks (megatron/core/tensor_parallel/layers.py, and
- * tools/checkpoint for how its own converters join it).
- */
-export type SplitRule =
-  /** Rows: the ranks' slices one below the other. */
-  | "rows"
-  /** Columns: the ranks' slices side by side. */
-  | "columns"
-  /** Rows of two parts, the gate and the projection of a gated MLP: each rank has a slice of both. */
-  | "two-part-rows"
-  /** Every rank has the whole. */
-  | "whole";
+import type { Cut } from "../joinSlices";
+
+/** How a parameter lies on tensor-parallel ranks: cut, or whole on every rank. */
+export type SplitRule = Cut | "whole";
+
+/** The ranks' slices one below the other. */
+const rows: Cut = { axis: 0 };
+/** The ranks' slices side by side. */
+const columns: Cut = { axis: 1 };
+/** The gate and the projection of a gated MLP: each rank has a slice of both. */
+const twoPartRows: Cut = { axis: 0, parts: 2 };
 
 /** Column-parallel layers: their output is cut, so weights and biases are cut by rows. */
 const byRows =
@@ -29,14 +27,17 @@ export interface SplitSettings {
   readonly version: number;
 }
 
-/** Undefined for parameters of which it is not known how they are cut. */
+/**
+ * How Megatron-LM cuts a parameter over tensor-parallel ranks (megatron/core/tensor_parallel/layers.py, and
+ * tools/checkpoint for how its own converters join it). Undefined for those of which it is not known.
+ */
 export function splitRule(name: string, settings: SplitSettings): SplitRule | undefined {
   if (attention.test(name) && settings.version < 1) return undefined;
-  if (byRows.test(name)) return "rows";
+  if (byRows.test(name)) return rows;
   if (gated.test(name)) {
     if (settings.gated === undefined) return undefined;
-    return settings.gated ? "two-part-rows" : "rows";
+    return settings.gated ? twoPartRows : rows;
   }
-  if (byColumns.test(name)) return "columns";
+  if (byColumns.test(name)) return columns;
   return wholeOnes.test(name) ? "whole" : undefined;
 }

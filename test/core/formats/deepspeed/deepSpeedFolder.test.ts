@@ -94,6 +94,23 @@ describe("a rank that is missing", () => {
   });
 });
 
+test("a tensor-parallel rank that is missing leaves the slices of the others, and names what cannot be joined", async () => {
+  const files = joinedFixture("zero1_tensor2");
+  const folder = "/run/zero1_tensor2/global_step30";
+  for (const { name } of await files.list(folder))
+    if (name.includes("mp_rank_01")) files.remove(`${folder}/${name}`);
+  const { checkpoint, hashes } = await readTensors(files, folder);
+  expect(checkpoint.problems).toContainEqual(
+    expect.objectContaining({ code: "MissingModelStates", severity: "error" }),
+  );
+  const lacking = checkpoint.tensors.find(({ name }) => name === "layers.0.proj.weight");
+  expect(lacking).toMatchObject({ shape: [6, 8] });
+  expect(lacking && unreadablePart(lacking)).toBe("[0:6, 4:8]: part 1 of the model is missing.");
+  expect(hashes.get("layers.0.norm.weight")).toBeDefined();
+  // Widths are told for two ranks: of the one that is missing as well.
+  expect(checkpoint.tensors.find(({ name }) => name === "layers.0.qkv.weight")?.shape).toEqual([13, 6]);
+});
+
 describe("the folder that a save is in", () => {
   test("`latest` that names an older save, or none", async () => {
     const files = joinedFixture("zero3_single");

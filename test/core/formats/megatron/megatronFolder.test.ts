@@ -49,13 +49,13 @@ describe("ranks of Megatron-LM", () => {
 });
 
 test.each([
-  ["decoder.layers.0.self_attention.linear_qkv.weight", "rows"],
+  ["decoder.layers.0.self_attention.linear_qkv.weight", { axis: 0 }],
   ["decoder.layers.0.self_attention.linear_qkv.layer_norm_weight", "whole"],
-  ["decoder.layers.0.self_attention.linear_proj.weight", "columns"],
+  ["decoder.layers.0.self_attention.linear_proj.weight", { axis: 1 }],
   ["decoder.layers.0.self_attention.linear_proj.bias", "whole"],
-  ["decoder.layers.0.mlp.linear_fc1.weight", "two-part-rows"],
-  ["language_model.encoder.layers.0.mlp.dense_4h_to_h.weight", "columns"],
+  ["decoder.layers.0.mlp.linear_fc1.weight", { axis: 0, parts: 2 }],
+  ["language_model.encoder.layers.0.mlp.dense_4h_to_h.weight", { axis: 1 }],
   ["decoder.layers.0.mixer.in_proj.weight", undefined],
-])("%s is cut by %s", (parameter, rule) => {
-  expect(splitRule(parameter, { gated: true, version: 3 })).toBe(rule);
+])("%s is cut by %j", (parameter, rule) => {
+  expect(splitRule(parameter, { gated: true, version: 3 })).toEqual(rule);
 });
