@@ -1,9 +1,7 @@
-import { resolve } from "node:path";
 import { averageReport, averageText } from "../core/report/averageReport";
-import { CheckpointSession } from "../core/session/checkpointSession";
+import type { CheckpointSession } from "../core/session/checkpointSession";
 import { average } from "../core/transform/model/average";
-import { nodeFiles } from "../worker/nodeFiles";
-import { defineCommand, jsonFlag, noUserStage } from "./command";
+import { defineCommand, jsonFlag, openPath } from "./command";
 import { makeOptions } from "./makeOptions";
 import { modelFlags, outOf, readModelFlags } from "./modelFlags";
 import { UsageError } from "./usageError";
@@ -19,13 +17,10 @@ export const averageCommand = defineCommand({
       values.weights === undefined ? paths.map(() => 1) : weightsOf(values.weights, paths.length);
     const { maxShardBytes } = readModelFlags(values);
     const snapshots: CheckpointSession[] = [];
-    for (const path of paths)
-      snapshots.push(await CheckpointSession.open(nodeFiles, resolve(path), noUserStage));
+    for (const path of paths) snapshots.push(await openPath(path));
     const { out: path, ...make } = makeOptions({ out: outOf(values), replace: values.replace });
     const averaged = await average({ ...make, snapshots, weights, path, maxShardBytes });
-    return values.json
-      ? { failed: false, report: averageReport(averaged, paths) }
-      : { failed: false, text: averageText(averaged, paths) };
+    return { report: () => averageReport(averaged, paths), text: () => averageText(averaged, paths) };
   },
 });
 

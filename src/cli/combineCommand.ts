@@ -16,7 +16,7 @@ export const combineCommand = defineCommand({
   async run(paths, values) {
     if (paths.length === 0) throw new UsageError("combine needs an ADAPTER, or several with weights.");
     const { dtype, replace } = readModelFlags(values);
-    const { rank, energy, json } = values;
+    const { rank, energy } = values;
     const rule = rank === undefined && energy === undefined ? undefined : readRule({ rank, energy });
     const dryRun = values["dry-run"];
     const target = dryRun ? undefined : makeOptions({ out: outOf(values), replace });
@@ -24,9 +24,7 @@ export const combineCommand = defineCommand({
     const request = { adapters, ...(rule === undefined ? {} : { rule }) };
     if (target === undefined) {
       const plan = await planCombination(request);
-      return json
-        ? { failed: false, report: combinePlanReport(plan, adapters) }
-        : { failed: false, text: combinePlanText(plan, adapters) };
+      return { report: () => combinePlanReport(plan, adapters), text: () => combinePlanText(plan, adapters) };
     }
     const { out, ...make } = target;
     const combined = await combine({
@@ -35,8 +33,6 @@ export const combineCommand = defineCommand({
       ...(dtype === undefined ? {} : { dtype }),
       path: out,
     });
-    return json
-      ? { failed: false, report: combineReport(combined, adapters) }
-      : { failed: false, text: combineText(combined, adapters) };
+    return { report: () => combineReport(combined, adapters), text: () => combineText(combined, adapters) };
   },
 });

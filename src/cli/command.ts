@@ -1,5 +1,8 @@
+import { resolve } from "node:path";
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import type { Problem } from "../core/problem/problem";
+import { CheckpointSession } from "../core/session/checkpointSession";
+import { nodeFiles } from "../worker/nodeFiles";
 import { UsageError } from "./usageError";
 
 export type Options = NonNullable<ParseArgsConfig["options"]>;
@@ -7,11 +10,12 @@ type ValuesOf<O extends Options> = ReturnType<
   typeof parseArgs<{ args: string[]; allowPositionals: true; options: O }>
 >["values"];
 
-/** What a command found: `report` is printed as JSON, `text` as it is. */
-export type CommandResult = { readonly failed: boolean } & (
-  | { readonly report: unknown }
-  | { readonly text: string | Iterable<string> }
-);
+/** What a command found: `report` is printed as JSON, `text` as it is; one is left out where flags rule it out. */
+export interface CommandResult {
+  readonly failed?: boolean;
+  report?(): unknown;
+  text?(): string | Iterable<string>;
+}
 
 interface Definition<O extends Options> {
   readonly usage: string;
@@ -87,3 +91,8 @@ export function onePath(paths: readonly string[]): string {
 
 /** Labels that a user set live in VS Code; on the command line only files speak. */
 export const noUserStage = () => undefined;
+
+/** @throws CheckpointError when there is nothing to show. */
+export function openPath(path: string): Promise<CheckpointSession> {
+  return CheckpointSession.open(nodeFiles, resolve(path), noUserStage);
+}

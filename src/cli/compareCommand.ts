@@ -11,7 +11,7 @@ import { TensorDiffing } from "../worker/diff/tensorDiffing";
 import { nodeFiles } from "../worker/nodeFiles";
 import { defaultThreads } from "../worker/numbers/findInTensors";
 import { NumbersPool } from "../worker/numbers/numbersPool";
-import { defineCommand, jsonFlag } from "./command";
+import { defineCommand, jsonFlag, noUserStage } from "./command";
 import { compareGraph } from "./compareGraph";
 import { UsageError } from "./usageError";
 
@@ -27,15 +27,11 @@ export const compareCommand = defineCommand({
     // Where they come from, in place of how they differ; of one folder all its runs.
     graph: { type: "boolean", default: false },
   },
-  async run(paths, { json, "no-values": noValues, graph }) {
-    if (graph && paths.length > 0)
-      return compareGraph(
-        paths.map((path) => resolve(path)),
-        json,
-      );
-    if (paths.length < 2) throw new UsageError("compare needs two or more checkpoints.");
+  async run(paths, { "no-values": noValues, graph }) {
     const absolute = paths.map((path) => resolve(path));
-    const comparison = await Comparison.compute(nodeFiles, absolute, () => undefined, { pairing: "all" });
+    if (graph && paths.length > 0) return compareGraph(absolute);
+    if (paths.length < 2) throw new UsageError("compare needs two or more checkpoints.");
+    const comparison = await Comparison.compute(nodeFiles, absolute, noUserStage, { pairing: "all" });
     const alignment = alignSnapshots(comparison.snapshots);
     const diffing = new TensorDiffing(
       comparison.snapshots.map(({ session }) => session),
@@ -49,9 +45,11 @@ export const compareCommand = defineCommand({
     const problems = [...diffing.problems.toArray(), ...(failure ?? [])];
     const isUnread = comparison.snapshots.some((snapshot) => snapshot.failure !== undefined);
     const failed = isUnread || problems.length > 0;
-    return json
-      ? { failed, report: compareReport(comparison, { paths, findings, problems }) }
-      : { failed, text: compareText(comparison.view, findings, problems) };
+    return {
+      failed,
+      report: () => compareReport(comparison, { paths, findings, problems }),
+      text: () => compareText(comparison.view, findings, problems),
+    };
   },
 });
 

@@ -2,14 +2,14 @@ import { Comparison } from "../core/compare/comparison";
 import { readLineage } from "../core/compare/readLineage";
 import { lineageReport, lineageText, measuredSteps } from "../core/report/lineageReport";
 import { nodeFiles } from "../worker/nodeFiles";
-import { noUserStage } from "./command";
+import { type CommandResult, noUserStage } from "./command";
 import { findRuns } from "./findRuns";
 
 /** More are read for their parents alone: what happened between them is not measured. */
 const maxMeasured = 8;
 
 /** `compare --graph`: where snapshots, or all checkpoints of the runs in one folder, come from. */
-export async function compareGraph(given: readonly string[], json: boolean) {
+export async function compareGraph(given: readonly string[]): Promise<CommandResult> {
   const [only] = given;
   const paths = given.length === 1 && only !== undefined ? await checkpointsIn(only) : given;
   const lineage = await readLineage(nodeFiles, paths, noUserStage);
@@ -17,9 +17,7 @@ export async function compareGraph(given: readonly string[], json: boolean) {
   const isMeasured = here.length > 1 && here.length <= maxMeasured;
   const comparison = isMeasured ? await Comparison.compute(nodeFiles, here, noUserStage) : undefined;
   const measured = measuredSteps(here, comparison?.view.steps);
-  return json
-    ? { failed: false, report: lineageReport(lineage, measured) }
-    : { failed: false, text: lineageText(lineage, measured) };
+  return { report: () => lineageReport(lineage, measured), text: () => lineageText(lineage, measured) };
 }
 
 /** The checkpoint itself where the folder is one. */

@@ -1,9 +1,6 @@
-import { resolve } from "node:path";
 import { convertReport, convertText, planReport, planText } from "../core/report/convertReport";
-import { CheckpointSession } from "../core/session/checkpointSession";
 import { convert, planConversion } from "../core/transform/model/convert";
-import { nodeFiles } from "../worker/nodeFiles";
-import { defineCommand, jsonFlag, noUserStage, onePath } from "./command";
+import { defineCommand, jsonFlag, onePath, openPath } from "./command";
 import { convertAdapterTo } from "./convertAdapter";
 import { makeOptions } from "./makeOptions";
 import { modelFlags, outOf, readModelFlags } from "./modelFlags";
@@ -45,18 +42,14 @@ export const convertCommand = defineCommand({
       .map(([from, to]) => ({ from, to }));
     const metadata = new Map((values.metadata ?? []).map((text) => pairOf("metadata", text)));
     const options = { only, renames, metadata, ...(dtype === undefined ? {} : { dtype }) };
-    const source = await CheckpointSession.open(nodeFiles, resolve(path), noUserStage);
+    const source = await openPath(path);
     if (values["dry-run"]) {
       const plan = await planConversion(source, options);
-      return values.json
-        ? { failed: false, report: planReport(plan) }
-        : { failed: false, text: planText(plan) };
+      return { report: () => planReport(plan), text: () => planText(plan) };
     }
     const { out, ...make } = makeOptions({ out: outOf(values), replace });
     const converted = await convert({ ...make, source, options, path: out, maxShardBytes });
-    return values.json
-      ? { failed: false, report: convertReport(converted) }
-      : { failed: false, text: convertText(converted) };
+    return { report: () => convertReport(converted), text: () => convertText(converted) };
   },
 });
 

@@ -27,9 +27,7 @@ export const extractCommand = defineCommand({
       saveOthers,
       makeOptions(flags),
     );
-    return values.json
-      ? { failed: false, report: extractReport(result) }
-      : { failed: false, text: extractText(result) };
+    return { report: () => extractReport(result), text: () => extractText(result) };
   },
 });
 

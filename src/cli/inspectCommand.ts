@@ -6,12 +6,12 @@ import { mergeProblems } from "../core/problem/problem";
 import { failedReport, hasReadingErrors, inspectReport } from "../core/report/inspectReport";
 import { inspectText } from "../core/report/reportText";
 import { runFolderReport, runFolderText } from "../core/report/runFolder";
-import { CheckpointSession } from "../core/session/checkpointSession";
+import type { CheckpointSession } from "../core/session/checkpointSession";
 import { sampledFindings } from "../core/session/sampledValues";
 import { nodeFiles } from "../worker/nodeFiles";
 import { findInTensors } from "../worker/numbers/findInTensors";
 import { baseSearch } from "./baseSearch";
-import { defineCommand, jsonFlag, noUserStage, onePath } from "./command";
+import { defineCommand, jsonFlag, onePath, openPath } from "./command";
 import { findRuns, type ReadRun } from "./findRuns";
 
 export const inspectCommand = defineCommand({
@@ -29,10 +29,7 @@ export const inspectCommand = defineCommand({
     const path = onePath(paths);
     const { session, runs } = await openOrFindRuns(resolve(path));
     if (session === undefined || runs.length > 0) {
-      return {
-        failed: false,
-        ...(json ? { report: runFolderReport(path, runs) } : { text: runFolderText(path, runs) }),
-      };
+      return { report: () => runFolderReport(path, runs), text: () => runFolderText(path, runs) };
     }
     const failed = hasReadingErrors(session);
     const besides = [
@@ -43,15 +40,15 @@ export const inspectCommand = defineCommand({
       const lora = await session.lora();
       const summary = { ...session.summary(), problems: mergeProblems(await session.health(), besides) };
       const resume = await session.resume();
-      const text = inspectText(summary, session.checkpoint.tensors, lora, resume, {
-        parts: session.parts(),
-        packed: await session.packedCodes(),
-      });
-      return { failed, text };
+      const holds = { parts: session.parts(), packed: await session.packedCodes() };
+      return {
+        failed,
+        text: () => inspectText(summary, session.checkpoint.tensors, lora, resume, holds),
+      };
     }
     const values = await findInTensors(session, { stats, sha256, ofCodes: codes });
     const report = await inspectReport(path, session, values, { showSecrets, besides });
-    return { failed: failed || values.problems.length > 0, report };
+    return { failed: failed || values.problems.length > 0, report: () => report };
   },
   failure: (paths, problem) => failedReport(paths[0] ?? "", problem),
 });
@@ -78,7 +75,7 @@ async function openOrFindRuns(path: string): Promise<{
     return found?.runs.filter(({ run }) => run.checkpoints.length + run.logs.length > 0) ?? [];
   };
   try {
-    const session = await CheckpointSession.open(nodeFiles, path, noUserStage);
+    const session = await openPath(path);
     const isEmpty = session.checkpoint.files.length === 0 && session.summary().kind === "unknown";
     if (isOneOfMany(session, path)) {
       const beside = await find();

@@ -69,9 +69,9 @@ async function main(args: readonly string[]): Promise<number> {
     void fail(error).finally(() => process.exit(exitUnreadable));
   });
   try {
-    const answer = await command.run(args);
-    await print("report" in answer ? toJsonText(answer.report) : answer.text);
-    return answer.failed ? exitUnreadable : exitRead;
+    const { failed = false, report, text } = await command.run(args);
+    await print(text === undefined || command.isJson(args) ? toJsonText(report?.()) : text());
+    return failed ? exitUnreadable : exitRead;
   } catch (error) {
     if (error instanceof UsageError) throw error;
     await fail(error);

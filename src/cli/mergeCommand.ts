@@ -25,15 +25,11 @@ export const mergeCommand = defineCommand({
     };
     if (values["dry-run"]) {
       const plan = await planMerge(request);
-      return values.json
-        ? { failed: false, report: mergePlanReport(plan) }
-        : { failed: false, text: mergePlanText(plan) };
+      return { report: () => mergePlanReport(plan), text: () => mergePlanText(plan) };
     }
     const { out, ...make } = makeOptions({ out: outOf(values), replace });
     const merged = await merge({ ...make, ...request, path: out, maxShardBytes });
-    return values.json
-      ? { failed: false, report: mergeReport(merged) }
-      : { failed: false, text: mergeText(merged) };
+    return { report: () => mergeReport(merged), text: () => mergeText(merged) };
   },
 });
 

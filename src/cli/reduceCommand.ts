@@ -14,8 +14,6 @@ export const reduceCommand = defineCommand({
     const { rule, scope, maxRank, kohyaPlusOne } = flags;
     const options = { rule, scope, kohyaPlusOne, ...(maxRank === undefined ? {} : { maxRank }) };
     const result = await reduceCheckpoint(resolve(path), options, makeOptions(flags));
-    return values.json
-      ? { failed: false, report: reduceReport(result) }
-      : { failed: false, text: reduceText(result) };
+    return { report: () => reduceReport(result), text: () => reduceText(result) };
   },
 });

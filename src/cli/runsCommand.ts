@@ -9,13 +9,15 @@ import { warn } from "./output";
 export const runsCommand = defineCommand({
   usage: "runs DIR [--json]",
   options: jsonFlag,
-  async run(paths, { json }) {
+  async run(paths) {
     const root = resolve(onePath(paths));
     const { runs, problems } = await findRuns(root, { maxDepth: 32, maxFolders: 1_000_000 });
     for (const { severity, message } of problems) warn(`${severity}: ${message}`);
     const failed = (await nodeFiles.stat(root))?.kind !== "directory";
-    if (json) return { failed, report: runs.map(({ run, training }) => runReport(run, training)) };
-    const text = runs.map(({ run }) => runText(run)).join("\n\n");
-    return { failed, text: text || "No checkpoints were found." };
+    return {
+      failed,
+      report: () => runs.map(({ run, training }) => runReport(run, training)),
+      text: () => runs.map(({ run }) => runText(run)).join("\n\n") || "No checkpoints were found.",
+    };
   },
 });

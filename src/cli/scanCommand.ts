@@ -5,14 +5,14 @@ import { joinScans } from "../core/report/scan/joinScans";
 import { encodeScan, type ScanFile, scannedFiles } from "../core/report/scan/scanFile";
 import { type ScanPart, tensorsOfPart } from "../core/report/scan/scanShare";
 import { findingsOfRead, readingProblems, type TensorsRead } from "../core/report/valueFindings";
-import { CheckpointSession } from "../core/session/checkpointSession";
+import type { CheckpointSession } from "../core/session/checkpointSession";
 import { printable } from "../core/text/printable";
 import { formatCount, plural } from "../core/text/quantities";
 import { nodeFiles } from "../worker/nodeFiles";
 import { nodeSink } from "../worker/nodeSink";
 import { readTensors } from "../worker/numbers/findInTensors";
 import { toolVersion } from "../worker/toolVersion";
-import { defineCommand, jsonFlag, noUserStage, onePath } from "./command";
+import { defineCommand, jsonFlag, onePath, openPath } from "./command";
 import { readScanFile, scanFileName } from "./scanFiles";
 import { UsageError } from "./usageError";
 
@@ -38,7 +38,7 @@ export const scanCommand = defineCommand({
     sha256: { type: "boolean", default: false },
     join: { type: "string" },
   },
-  async run(paths, { json, out, part, sha256, join: folder }) {
+  async run(paths, { out, part, sha256, join: folder }) {
     if (folder !== undefined && (paths.length > 0 || part !== undefined || out !== undefined))
       throw new UsageError("--join takes the folder of the parts and nothing else.");
     if (folder === undefined && out === undefined) throw new UsageError("Where to? Say --out FOLDER.");
@@ -52,7 +52,7 @@ export const scanCommand = defineCommand({
             sha256,
           );
     const failed = report.problems.some(({ severity }) => severity === "error");
-    return json ? { failed, report } : { failed, text: scanText(report) };
+    return { failed, report: () => report, text: () => scanText(report) };
   },
 });
 
@@ -70,7 +70,7 @@ async function scanPart(
   part: ScanPart | undefined,
   sha256: boolean,
 ): Promise<ScanReport> {
-  const session = await CheckpointSession.open(nodeFiles, resolve(path), noUserStage);
+  const session = await openPath(path);
   const { checkpoint } = session;
   const stat = (file: string) => nodeFiles.stat(file);
   const files = await scannedFiles(checkpoint, stat);

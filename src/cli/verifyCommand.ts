@@ -5,12 +5,11 @@ import { findingsOfScan } from "../core/report/scan/readScan";
 import type { ReadValues } from "../core/report/valueFindings";
 import { verifyMergeReport, verifyMergeText } from "../core/report/verifyMergeReport";
 import { unreadableReport, verifyCheckpoint, verifyText, withProblems } from "../core/report/verifyReport";
-import { CheckpointSession } from "../core/session/checkpointSession";
 import { verifyMerge } from "../core/transform/model/verifyMerge";
 import { nodeFiles } from "../worker/nodeFiles";
 import { findInTensors } from "../worker/numbers/findInTensors";
 import { baseSearch } from "./baseSearch";
-import { defineCommand, jsonFlag, noUserStage, onePath } from "./command";
+import { defineCommand, jsonFlag, onePath, openPath } from "./command";
 import { readScanFile } from "./scanFiles";
 import { UsageError } from "./usageError";
 import { openWeighted } from "./weightedAdapters";
@@ -26,12 +25,12 @@ export const verifyCommand = defineCommand({
     scan: { type: "string" },
     strict: { type: "boolean", default: false },
   },
-  async run(paths, { json, base, adapter, quick, scan, strict }) {
+  async run(paths, { base, adapter, quick, scan, strict }) {
     const path = onePath(paths);
-    if (adapter !== undefined) return verifyMerged(path, base, adapter, json);
+    if (adapter !== undefined) return verifyMerged(path, base, adapter);
     if (quick && scan !== undefined)
       throw new UsageError("Either --quick or --scan: both say what is not read.");
-    const report = await CheckpointSession.open(nodeFiles, resolve(path), noUserStage).then(
+    const report = await openPath(path).then(
       async (session) => {
         const report = await verifyCheckpoint(path, session, quick ? undefined : valuesFrom(scan));
         const place = { given: base === undefined ? undefined : resolve(base), ...baseSearch() };
@@ -44,29 +43,25 @@ export const verifyCommand = defineCommand({
     );
     const hasWarnings = report.problems.some(({ severity }) => severity === "warning");
     const failed = !report.healthy || (strict && hasWarnings);
-    return json ? { failed, report } : { failed, text: verifyText(report) };
+    return { failed, report: () => report, text: () => verifyText(report) };
   },
   failure: (paths, problem) => unreadableReport(paths[0] ?? "", problem),
 });
 
 /** Whether a model is its base with adapters merged into it. */
-async function verifyMerged(
-  path: string,
-  base: string | undefined,
-  adapters: readonly string[],
-  json: boolean,
-) {
+async function verifyMerged(path: string, base: string | undefined, adapters: readonly string[]) {
   if (base === undefined) throw new UsageError("Merged into what? Name the base with --base.");
-  const open = (each: string) => CheckpointSession.open(nodeFiles, resolve(each), noUserStage);
   const verified = await verifyMerge({
-    merged: await open(path),
-    base: await open(base),
+    merged: await openPath(path),
+    base: await openPath(base),
     adapters: await openWeighted(adapters),
   });
   const failed = !verified.isMerged;
-  return json
-    ? { failed, report: verifyMergeReport(path, verified) }
-    : { failed, text: verifyMergeText(path, verified) };
+  return {
+    failed,
+    report: () => verifyMergeReport(path, verified),
+    text: () => verifyMergeText(path, verified),
+  };
 }
 
 /** Reads the tensors, or what a scan of the same files found in them. */

@@ -1,15 +1,12 @@
-import { resolve } from "node:path";
-import { CheckpointSession } from "../core/session/checkpointSession";
 import type { WeightedAdapter } from "../core/transform/model/merge";
-import { nodeFiles } from "../worker/nodeFiles";
-import { noUserStage } from "./command";
+import { openPath } from "./command";
 
 /** Opens adapters that are given as `PATH` or `PATH:WEIGHT`. */
 export async function openWeighted(texts: readonly string[]): Promise<readonly WeightedAdapter[]> {
   const weighted: WeightedAdapter[] = [];
   for (const text of texts) {
     const { path, weight } = splitWeight(text);
-    weighted.push({ session: await CheckpointSession.open(nodeFiles, resolve(path), noUserStage), weight });
+    weighted.push({ session: await openPath(path), weight });
   }
   return weighted;
 }
