@@ -26,7 +26,7 @@ const modelWords =
 
 /** An average or an older state of a model that the file holds as well. */
 const copyWords =
-  /(?:^|[._])(?:ema|target|targ|avg|averaged?|swa|best|teacher|shadow|momentum|old|copy|prev(?:ious)?|ref|last)(?:[._]|$)|_k$/i;
+  /(?:^|[._])(?:ema|targets?|targ|avg|averaged?|swa|best|teacher|shadow|momentum|old|copy|prev(?:ious)?|ref|last)(?:[._]|$)|_k$/i;
 
 const lossWords = /(?:^|[._])(?:criterion|loss(?:es)?|loss_fn|metrics?|normali[sz]er)(?:[._]|$)/i;
 
@@ -247,6 +247,12 @@ function withRoles(models: readonly ModelInside[]): readonly ModelInside[] {
   const isHinted = models.map(({ path }) => copyWords.test(path));
   return models.map((model, at) => {
     if (models.length < 2) return model;
+    if (
+      models.some(
+        (other, index) => index !== at && isHinted[index] !== true && isPartOf(model, other, index < at),
+      )
+    )
+      return { ...model, aside: "copy" };
     if (lossWords.test(model.path) && !modelWords.test(model.path)) return { ...model, aside: "loss" };
     if (isHinted[at] !== true) return model;
     const isLike = shapes.some(
@@ -256,6 +262,17 @@ function withRoles(models: readonly ModelInside[]): readonly ModelInside[] {
         [...(shapes[at] ?? [])].every((shape) => shape === "" || shape === "1" || other.has(shape)),
     );
     return isLike ? { ...model, aside: "copy" } : model;
+  });
+}
+
+/** Whether all that a model holds lies in another one too, in the same places; of two equal ones the first counts. */
+function isPartOf({ tensors }: ModelInside, other: ModelInside, isBefore: boolean): boolean {
+  if (tensors.length > other.tensors.length || (tensors.length === other.tensors.length && !isBefore))
+    return false;
+  const places = new Set(other.tensors.map(({ tensor }) => placeOf(tensor)));
+  return tensors.every(({ tensor }) => {
+    const place = placeOf(tensor);
+    return place !== undefined && places.has(place);
   });
 }
 

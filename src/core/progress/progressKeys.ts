@@ -14,20 +14,21 @@ export type NumberMeaning =
 /** Words of an end, in front of a count. */
 const goalWords = "(?:max(?:imum)?|num_training|total_train(?:ing)?|max_train|target)";
 const steps =
-  "(?:steps?|iters?|itrs?|iterations?|updates?|niter|frames?|timesteps?|env_steps|batch(?:es)?_seen|batch_idx_train|batch_num_total)";
+  "(?:steps?|iters?|itrs?|iterations?|niter|frames?|timesteps?|env_steps|batch(?:es)?_seen|batch_idx_train|batch_num_total)";
 
-const maxSteps = new RegExp(`^${goalWords}_?${steps}$`, "i");
+const maxSteps = new RegExp(`^${goalWords}_?(?:${steps}|updates?)$`, "i");
 const maxEpochs = /^(?:max|num_train|total|n|num|end|target|nb|n_train)_?epochs?$/i;
 /** The surest first: `step` beside `total_steps` is what was done, and the other the goal. */
 const stepKeys: readonly RegExp[] = [
-  /^global_?steps?$/i,
+  /^(?:global|glb)_?(?:time)?steps?$/i,
   new RegExp(`^${steps}$`, "i"),
   /^step_count$/i,
   /^(?:iter_num|iter_count|it|its|n_iter|num_iter|num_updates|number_training_updates|steps_(?:run|done|taken|trained)|total_steps_done|completed_steps|timestamp_batch)$/i,
   new RegExp(`^(?:current|cur|train(?:ing)?|trained|last|optimi[sz]er|model|start|resume)_?${steps}$`, "i"),
   /^(?:num_timesteps|n_timesteps|num_env_steps|total_env_steps|total_steps|n_steps|num_steps|total_iters?|total_iterations|total_it|num_iterations|n_iters|total_numsteps|frame_idx|total_frames|t_env)$/i,
   /^total_timesteps$/i,
-  /^(?:n_updates|_n_updates|total_updates|update_count|learn_step_counter|train_counter)$/i,
+  // One update takes in many steps of an environment.
+  /^(?:(?:current|cur|last|n|total|start)_?)?updates?$|^(?:update_count|learn_step_counter|train_counter)$/i,
 ];
 const epochKeys: readonly RegExp[] = [
   /^(?:epoch|current_epoch|cur_epoch|iepoch|ep|epoch_idx|epoch_num|epoch_number|global_epoch|last_epoch|epoch_id|timestamp_epoch|global_epoch_step|stage_epoch_step)$/i,
@@ -41,7 +42,7 @@ const rateKeys = /^(?:lr|learning_?rate|current_lr)$/i;
 const lossKeys =
   /^(?:train(?:ing)?_|tr_|avg_|total_|running_|epoch_|last_|model_|mean_|current_|cur_|final_)*loss(?:_train)?$/i;
 const evalLossKeys =
-  /^(?:(?:best_)?model_)?(?:avg_|mean_|current_|last_|final_)*(?:val|valid|validation|eval|test|dev)_?(?:avg_|mean_)?loss$|^loss_(?:val|valid|eval|test|dev)$/i;
+  /^(?:(?:best_)?model_)?(?:avg_|mean_|current_|last_|final_)*(?:val|valid|validation|eval|test|dev|cv)_?(?:avg_|mean_)?loss$|^loss_(?:val|valid|eval|test|dev|cv)$/i;
 
 /** Not a value that got best, but when or where it did. */
 const bestMoment =
@@ -65,7 +66,7 @@ export function meaningOf(
   if (episodeKeys.some((pattern) => pattern.test(key))) return at("episode");
   if (rateKeys.test(key)) return at("learningRate");
   if (bestName(key) !== undefined) return at("best", /train/i.test(key) ? 1 : 0);
-  if (evalLossKeys.test(key)) return at("evalLoss");
+  if (evalLossKeys.test(key)) return at("evalLoss", /test/i.test(key) ? 1 : 0);
   if (lossKeys.test(key)) return at("loss", key.length);
   return isMetricName(key) ? at("metric") : undefined;
 }
@@ -99,7 +100,7 @@ export function seriesMeaning(name: string): "loss" | "evalLoss" | undefined {
     "",
   );
   if (
-    /^(?:val|valid|validation|eval|test|dev|vl|te)_?(?:loss(?:es)?)?$|^loss(?:es)?_(?:val|valid|eval|test|dev)$/.test(
+    /^(?:val|valid|validation|eval|test|dev|vl|te|cv)_?(?:loss(?:es)?)?$|^loss(?:es)?_(?:val|valid|eval|test|dev|cv)$/.test(
       plain,
     )
   ) {

@@ -4,7 +4,7 @@ import type { InsideFile } from "../checkpoint/inside/insideFile";
 import { placeOf } from "../optimizer/modelsInside";
 import { isJoined } from "../resume/joinedFolder";
 import { logicalParameters } from "../tensors/logicalParameters";
-import { elementCount } from "../tensors/tensor";
+import { elementCount, type Tensor } from "../tensors/tensor";
 import { packingHints } from "./packingHints";
 
 /** What torchtitan and others keep beside the model. */
@@ -56,16 +56,24 @@ function ofModels(
   { models, trained }: InsideFile,
 ): Float64Array {
   const own = models.filter(({ aside }) => aside === undefined);
+  const seen = new Set<string>();
+  /** An encoder and a decoder share their embedding. */
+  const isFirst = (tensor: Tensor): boolean => {
+    const place = placeOf(tensor);
+    if (place === undefined) return true;
+    const isNew = !seen.has(place);
+    seen.add(place);
+    return isNew;
+  };
   const counted = new Map<string, number>();
+  // Among them what only an optimizer says to be trained, such as the parameters of a loss.
+  for (const tensor of trained) counted.set(tensor.name, isFirst(tensor) ? elementCount(tensor.shape) : 0);
   for (const model of own.length > 0 ? own : models) {
     for (const { tensor, isBuffer } of model.tensors) {
-      if (trained.has(tensor)) counted.set(tensor.name, elementCount(tensor.shape));
-      else if (isBuffer) counted.set(tensor.name, 0);
-      else counted.set(tensor.name, Number.NaN);
+      if (trained.has(tensor)) continue;
+      counted.set(tensor.name, !isBuffer && isFirst(tensor) ? Number.NaN : 0);
     }
   }
-  // What only an optimizer says to be trained, such as the parameters of a loss.
-  for (const tensor of trained) counted.set(tensor.name, elementCount(tensor.shape));
   return counts.map((count, index) => {
     const known = counted.get(tensors[index]?.name ?? "");
     if (known === undefined) return 0;

@@ -2,7 +2,6 @@ import { baseName, parentPath } from "../bytes/paths";
 import type { Checkpoint } from "../checkpoint/checkpoint";
 import type { FolderContext } from "../checkpoint/folderContext";
 import { checkpointIdentity } from "../checkpoint/identity";
-import { isTorchFile } from "../formats/fileKinds";
 import { detectStage, type StageLabel } from "../stage/stage";
 
 /** How stages that the user set are looked up: by the checkpoint's identity. */
@@ -27,6 +26,6 @@ export function stageOf(
     folderNames: [baseName(own), baseName(parentPath(own))],
     fileName: isFolder ? undefined : checkpoint.name,
     // A net of its own, as far as anything here says.
-    standsAlone: !isAdapter && folder.config === undefined && isTorchFile(checkpoint.path),
+    standsAlone: !isAdapter && folder.config === undefined && checkpoint.content !== undefined,
   });
 }

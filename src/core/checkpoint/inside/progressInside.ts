@@ -1,5 +1,5 @@
 import type { ContentValue, MapValue } from "../../formats/contentValue";
-import { mappingOf, membersOf } from "../../formats/contentView";
+import { mappingOf, membersOf, sequenceOf } from "../../formats/contentView";
 import type { FileContent } from "../../formats/format";
 import { keyText } from "../../formats/pythonText";
 import { plainNumber } from "../../formats/torch/plainNumber";
@@ -50,7 +50,7 @@ export async function progressInside(
   };
   const optimizers = findOptimizers(content.root);
   const taken = await optimizerStep(content, read);
-  const counted = await first("step");
+  const counted = (await first("step")) ?? iterationOfSplatting(content);
   // Its optimizer has made more steps than that.
   const isEpoch = counted !== undefined && isOfVits(content) && (taken ?? 0) > counted.number;
   const step = isEpoch ? undefined : counted;
@@ -66,6 +66,7 @@ export async function progressInside(
     isReached(step?.number, maxSteps) ||
     // A goal beside the epoch of the same place, and not one of settings, which may be those of another training.
     isReached(epoch?.number, goals.epochs?.number);
+  const evalLoss = await first("evalLoss");
   const metrics = await metricsOf(stated.get("metric") ?? [], read);
   const summary: ProgressSummary = {
     step: step?.number ?? taken,
@@ -74,7 +75,9 @@ export async function progressInside(
     maxSteps,
     learningRate: await learningRate(content, stated.get("learningRate") ?? [], read),
     loss: (await first("loss"))?.number ?? lasts.loss,
-    evalLoss: (await first("evalLoss"))?.number ?? lasts.evalLoss,
+    // The loss of a test at the end is not that of the validation at the moment of the save.
+    evalLoss:
+      (/test/i.test(evalLoss?.key ?? "") ? lasts.evalLoss : undefined) ?? evalLoss?.number ?? lasts.evalLoss,
     ...best,
     ...(episode === undefined ? {} : { episode: episode.number }),
     ...(goals.epochs === undefined ? {} : { maxEpochs: goals.epochs.number }),
@@ -97,6 +100,15 @@ function isOfVits({ root }: FileContent): boolean {
   const keys = membersOf(root)?.keys.map(keyText) ?? [];
   const wanted = ["model", "iteration", "optimizer", "learning_rate"];
   return keys.length === wanted.length && wanted.every((key) => keys.includes(key));
+}
+
+/** Gaussian splatting saves what it captured, whose optimizer names its groups, and the iteration beside it. */
+function iterationOfSplatting({ root }: FileContent): (StatedNumber & { number: number }) | undefined {
+  const value = sequenceOf(root)?.[1];
+  const number = plainNumber(value);
+  if (value === undefined || number === undefined) return undefined;
+  const isSplatting = findOptimizers(root).some(({ groups }) => groups[0]?.get("name") === "xyz");
+  return isSplatting ? { place: "1", key: "iteration", value, number } : undefined;
 }
 
 function isReached(done: number | undefined, goal: number | undefined): boolean {
