@@ -31,13 +31,18 @@ export const compareCommand = defineCommand({
     const absolute = paths.map((path) => resolve(path));
     if (graph && paths.length > 0) return compareGraph(absolute);
     if (paths.length < 2) throw new UsageError("compare needs two or more checkpoints.");
-    const comparison = await Comparison.compute(nodeFiles, absolute, noUserStage, { pairing: "all" });
+    const pool = new NumbersPool({ threads: defaultThreads() });
+    const comparison = await Comparison.compute(nodeFiles, absolute, noUserStage, {
+      pairing: "all",
+      compareModules: pool.compareModules(absolute),
+    });
     const alignment = alignSnapshots(comparison.snapshots);
     const diffing = new TensorDiffing(
       comparison.snapshots.map(({ session }) => session),
       alignment,
     );
-    const failure = noValues ? undefined : await compareValues(diffing);
+    const failure = noValues ? undefined : await compareValues(diffing, pool);
+    await pool.dispose();
     const findings: TensorFindings = {
       alignment,
       table: noValues || failure !== undefined ? undefined : diffing.table,
@@ -54,8 +59,10 @@ export const compareCommand = defineCommand({
 });
 
 /** @returns why the numbers cannot be had; those that were found before are dropped then. */
-async function compareValues(diffing: TensorDiffing): Promise<readonly Problem[] | undefined> {
-  const pool = new NumbersPool({ threads: defaultThreads() });
+async function compareValues(
+  diffing: TensorDiffing,
+  pool: NumbersPool,
+): Promise<readonly Problem[] | undefined> {
   const start = performance.now();
   try {
     await diffing.run(pool, {
@@ -70,6 +77,5 @@ async function compareValues(diffing: TensorDiffing): Promise<readonly Problem[]
     return [error.toProblem()];
   } finally {
     terminal?.write("\r\u001b[K");
-    await pool.dispose();
   }
 }

@@ -9,7 +9,8 @@ import { runFolderReport, runFolderText } from "../core/report/runFolder";
 import type { CheckpointSession } from "../core/session/checkpointSession";
 import { sampledFindings } from "../core/session/sampledValues";
 import { nodeFiles } from "../worker/nodeFiles";
-import { findInTensors } from "../worker/numbers/findInTensors";
+import { defaultThreads, findInTensors } from "../worker/numbers/findInTensors";
+import { NumbersPool } from "../worker/numbers/numbersPool";
 import { baseSearch } from "./baseSearch";
 import { defineCommand, jsonFlag, onePath, openPath } from "./command";
 import { findRuns, type ReadRun } from "./findRuns";
@@ -36,8 +37,10 @@ export const inspectCommand = defineCommand({
       ...(await sampledFindings(session)),
       ...(await baseProblems(nodeFiles, session, baseSearch())),
     ];
+    const pool = new NumbersPool({ threads: defaultThreads() });
+    const measure = { measure: pool.measureModules(session) };
     if (!json && !stats && !sha256) {
-      const lora = await session.lora();
+      const lora = await session.lora(undefined, measure);
       const summary = { ...session.summary(), problems: mergeProblems(await session.health(), besides) };
       const resume = await session.resume();
       const holds = { parts: session.parts(), packed: await session.packedCodes() };
@@ -47,7 +50,7 @@ export const inspectCommand = defineCommand({
       };
     }
     const values = await findInTensors(session, { stats, sha256, ofCodes: codes });
-    const report = await inspectReport(path, session, values, { showSecrets, besides });
+    const report = await inspectReport(path, session, values, { showSecrets, besides, measure });
     return { failed: failed || values.problems.length > 0, report: () => report };
   },
   failure: (paths, problem) => failedReport(paths[0] ?? "", problem),

@@ -5,11 +5,12 @@ import type { OptimizerPage, OptimizerView } from "../core/optimizer/optimizerVi
 import type { QuantisedState, QuantisedStateRequest } from "../core/optimizer/quantisedState";
 import type { Problem } from "../core/problem/problem";
 import type { ResumeReport } from "../core/resume/resumeReport";
-import type { LoraView } from "../core/session/loraView";
 import type { PartSettings } from "../core/session/partSettings";
 import type { TensorChunk } from "../core/tensors/tensorTable";
 import type { IntruderReport } from "../core/update/intruders";
+import type { LoraChunk, LoraRest } from "./loraChunks";
 import type { ReductionStart } from "./makeCalls";
+import type { Threaded } from "./numbersCalls";
 import type { OpenRun } from "./runCalls";
 
 /** Where a checkpoint's bytes are: a local path, or the content of a file that lives elsewhere. */
@@ -48,8 +49,11 @@ export interface CheckpointCalls {
   tensorChunk(params: { readonly handle: number; readonly first: number }): TensorChunk;
   /** The log beside it as a run, which has a handle of its own; undefined where there is none. */
   training(params: { readonly handle: number }): OpenRun | undefined;
-  /** Reads the factors and computes the norms. Tells its progress; abort it when it is no longer wanted. */
-  lora(params: { readonly handle: number }): LoraView | undefined;
+  /**
+   * Reads the factors and computes the norms; undefined where it is no adapter. What is known at once comes first, and
+   * the rows in chunks while it runs. Abort it when it is no longer wanted.
+   */
+  lora(params: { readonly handle: number } & Threaded, chunk: LoraChunk): LoraRest | undefined;
   reductionStart(params: { readonly handle: number }): ReductionStart;
   /** Path of an adapter's base model where it is on this disk. */
   baseModel(params: { readonly adapter: AdapterRef; readonly baseFacts: BaseFacts }): string | undefined;

@@ -6,7 +6,11 @@ import type { UserStages } from "./checkpointCalls";
 /** What the worker answers about snapshots side by side. */
 export interface CompareCalls {
   /** Tells its progress. */
-  compare(params: { readonly paths: readonly string[]; readonly userStages: UserStages }): {
+  compare(params: {
+    readonly paths: readonly string[];
+    readonly userStages: UserStages;
+    readonly threads: number;
+  }): {
     readonly handle: number;
     readonly view: CompareView;
   };

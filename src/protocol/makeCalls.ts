@@ -20,6 +20,7 @@ export interface MakeCalls {
     readonly replace: boolean;
     /** Without it as in the source. */
     readonly dtype?: WritableDtype;
+    readonly threads: number;
   }): MadeSnapshot;
   /**
    * Writes the adapter that comes closest to the difference of two models. Tells its progress.

@@ -15,16 +15,19 @@ import { outputFormatFor } from "../core/transform/outputNames";
 import { reductionProblem } from "../core/transform/reductionRefusal";
 import type { Handlers } from "../protocol/channel";
 import type { AdapterRef, CheckpointCalls, CheckpointLocation } from "../protocol/checkpointCalls";
+import type { AnalysisPool } from "./analysisPool";
 import type { HandleMap } from "./handleMap";
 import { hubFolders } from "./hubFolders";
 import { nodeFiles } from "./nodeFiles";
 import { stageLookup } from "./stageLookup";
+import { streamLora } from "./updates/streamLora";
 
 /** Answers about one open checkpoint. */
 export function checkpointHandlers(
   sessions: HandleMap<CheckpointSession>,
   runs: HandleMap<ChartedRun>,
   logs: LogStore,
+  analysis: AnalysisPool,
 ): Handlers<CheckpointCalls> {
   const adapterOf = (adapter: AdapterRef, signal: AbortSignal) =>
     "handle" in adapter ? sessions.get(adapter.handle) : openPlain(adapter.path, signal);
@@ -46,8 +49,8 @@ export function checkpointHandlers(
       signal.throwIfAborted();
       return { handle: runs.add(run), head: run.head() };
     },
-    lora: ({ handle }, signal, tell) =>
-      sessions.get(handle).lora(signal, { report: tell.progress, maxListedValues }),
+    lora: ({ handle, threads }, signal, tell) =>
+      analysis.use(threads, (pool) => streamLora(sessions.get(handle), pool, tell, signal)),
     reductionStart: ({ handle }) => {
       const session = sessions.get(handle);
       const { adapter } = session;
@@ -98,9 +101,6 @@ export function checkpointHandlers(
     },
   };
 }
-
-/** Singular values that a view of the adapter lists: most of a message of 1 MB. */
-const maxListedValues = 80_000;
 
 /** For a question in which stages play no part. */
 function openPlain(path: string, signal: AbortSignal): Promise<CheckpointSession> {

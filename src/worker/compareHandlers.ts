@@ -16,11 +16,14 @@ export function compareHandlers(
   analysis: AnalysisPool,
 ): Handlers<CompareCalls> {
   return {
-    compare: async ({ paths, userStages }, signal, tell) => {
-      const comparison = await Comparison.compute(nodeFiles, paths, stageLookup(userStages), {
-        report: tell.progress,
-        signal,
-      });
+    compare: async ({ paths, userStages, threads }, signal, tell) => {
+      const comparison = await analysis.use(threads, (pool) =>
+        Comparison.compute(nodeFiles, paths, stageLookup(userStages), {
+          report: tell.progress,
+          signal,
+          compareModules: pool.compareModules(paths, signal),
+        }),
+      );
       return { handle: comparisons.add(comparison), view: comparison.view };
     },
     timeline: async ({ paths, userStages, threads }, signal, tell) => {
@@ -28,10 +31,13 @@ export function compareHandlers(
       const snapshots = inStepOrder(await openSnapshots(nodeFiles, paths, stages, signal));
       const hasAdapter = snapshots.some(({ session }) => session?.adapter !== undefined);
       if (hasAdapter) {
-        return computeTimeline(nodeFiles, paths, stages, {
-          report: tell.progress,
-          signal,
-        });
+        return analysis.use(threads, (pool) =>
+          computeTimeline(nodeFiles, paths, stages, {
+            report: tell.progress,
+            signal,
+            followModules: pool.followModules(paths, signal),
+          }),
+        );
       }
       const label = "Comparing weights, percent of the bytes";
       return analysis.use(threads, (pool) =>

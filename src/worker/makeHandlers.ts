@@ -13,6 +13,7 @@ import type { WrittenAdapter } from "../core/transform/writeAdapter";
 import { errorOfShare } from "../core/update/rankChoice";
 import type { Handlers, Tell } from "../protocol/channel";
 import type { MadeSnapshot, MakeCalls } from "../protocol/makeCalls";
+import type { AnalysisPool } from "./analysisPool";
 import { nodeFiles } from "./nodeFiles";
 import { nodeSink } from "./nodeSink";
 import { overallProgress } from "./overallProgress";
@@ -23,7 +24,7 @@ import { toolVersion } from "./toolVersion";
 const passes = 3;
 
 /** Makes new snapshots. */
-export function makeHandlers(): Handlers<MakeCalls> {
+export function makeHandlers(analysis: AnalysisPool): Handlers<MakeCalls> {
   const common = (tell: Tell) => ({
     files: nodeFiles,
     sink: nodeSink,
@@ -33,13 +34,15 @@ export function makeHandlers(): Handlers<MakeCalls> {
     report: overallProgress(passes, tell.progress),
   });
   return {
-    reduce: async ({ path, userStages, options, out, replace, dtype }, signal, tell) => {
+    reduce: async ({ path, userStages, options, out, replace, dtype, threads }, signal, tell) => {
       // Options come from a page.
       const wrong = ruleProblem(options.rule);
       if (wrong !== undefined) throw new CheckpointError("WrongRule", wrong);
       const request = { ...common(tell), signal };
       const session = await CheckpointSession.open(nodeFiles, path, stageLookup(userStages), signal);
-      const source = await openReduceSource(session, request);
+      const source = await analysis.use(threads, (pool) =>
+        openReduceSource(session, { ...request, measure: pool.measureModules(session, signal) }),
+      );
       const given = dtype === undefined ? {} : { dtype };
       const result = await reduceAdapter({ ...request, ...given, source, options, path: out, replace });
       return made(result, result.plan.energyKept, result.problems);

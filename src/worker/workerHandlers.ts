@@ -28,11 +28,11 @@ export function workerHandlers(): Handlers<WorkerCalls> {
   const logs = new LogStore(nodeFiles);
   const pool = new AnalysisPool();
   return {
-    ...checkpointHandlers(sessions, runs, logs),
+    ...checkpointHandlers(sessions, runs, logs, pool),
     ...compareHandlers(comparisons, pool),
     ...diffHandlers(comparisons, pool),
     ...tensorValueHandlers(sessions, pool),
-    ...makeHandlers(),
+    ...makeHandlers(pool),
     ...runHandlers(runs, tables, logs),
     close: ({ handle }) => {
       sessions.close(handle);

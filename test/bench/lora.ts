@@ -1,10 +1,16 @@
 import { spawnSync } from "node:child_process";
+import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findAdapter } from "../../src/core/adapter/adapter";
 import type { LoraModule } from "../../src/core/adapter/loraModule";
+import { Comparison } from "../../src/core/compare/comparison";
+import { CheckpointSession } from "../../src/core/session/checkpointSession";
 import { elementCount, type Tensor } from "../../src/core/tensors/tensor";
 import type { ReadTensor } from "../../src/core/update/factors";
 import { measureModule } from "../../src/core/update/measureModule";
+import { nodeFiles } from "../../src/worker/nodeFiles";
+import { NumbersPool } from "../../src/worker/numbers/numbersPool";
 import { projectRoot } from "../support/projectRoot";
 import { formatMs, median, printTable } from "./measure";
 
@@ -123,7 +129,94 @@ export async function benchLora(rounds: number): Promise<void> {
     "Metrics of a 7B adapter on one thread, F32 bytes in memory, decoding included (ms of processor time).",
   );
   printTable(["what", "target", "first", "ours", "torch QR", "torch Gram f32", "ours / QR"], rows);
+  await benchThreads(rounds);
   await benchDense();
+}
+
+/** The same modules from a file, as the editor measures and compares them, with one thread and with two. */
+async function benchThreads(rounds: number): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "checkpoint-explorer-lora-"));
+  const threadFile = join(projectRoot, "dist/numbersThread.js");
+  const rows: string[][] = [];
+  const timed = async (what: string, work: (pool: NumbersPool) => Promise<unknown>, times: number) => {
+    const found: number[] = [];
+    for (const threads of [1, 2]) {
+      const pool = new NumbersPool({ threads, threadFile });
+      await work(pool);
+      const each: number[] = [];
+      for (let round = 0; round < times; round++) {
+        const start = performance.now();
+        await work(pool);
+        each.push(performance.now() - start);
+      }
+      await pool.dispose();
+      found.push(median(each));
+    }
+    const [one = 0, two = 0] = found;
+    rows.push([what, formatMs(one), formatMs(two), (one / two).toFixed(2)]);
+  };
+  try {
+    for (const rank of [16, 64]) {
+      const path = writeAdapter(folder, rank, 0);
+      await timed(
+        `measure ${layers * layer.length} modules, r = ${rank}`,
+        async (pool) => {
+          const session = await CheckpointSession.open(nodeFiles, path, () => undefined);
+          const measure = pool.measureModules(session);
+          await session.lora(undefined, { measure });
+        },
+        Math.min(rounds, 3),
+      );
+    }
+    const paths = Array.from({ length: 8 }, (_, index) => writeAdapter(folder, 16, index));
+    await timed(
+      "compare 8 snapshots, r = 16",
+      (pool) =>
+        Comparison.compute(nodeFiles, paths, () => undefined, { compareModules: pool.compareModules(paths) }),
+      1,
+    );
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+  console.log(
+    "\nFrom a file in the cache of the disk, by dist/ (ms of wall time; the second run and later).",
+  );
+  printTable(["what", "1 thread", "2 threads", "ratio"], rows);
+}
+
+/** Snapshots of one number differ from those of another everywhere. */
+function writeAdapter(folder: string, rank: number, number: number): string {
+  const path = join(folder, `r${rank}-${number}.safetensors`);
+  const header: Record<string, object> = {};
+  const lengths: number[] = [];
+  let end = 0;
+  for (let index = 0; index < layers; index++) {
+    for (const [name, rows, cols] of layer) {
+      for (const [factor, shape] of [
+        ["A", [rank, cols]],
+        ["B", [rows, rank]],
+      ] as const) {
+        const length = 4 * elementCount(shape);
+        const tensor = `base_model.model.model.layers.${index}.${name}.lora_${factor}.weight`;
+        header[tensor] = { dtype: "F32", shape, data_offsets: [end, end + length] };
+        lengths.push(length);
+        end += length;
+      }
+    }
+  }
+  const text = Buffer.from(JSON.stringify(header));
+  const start = Buffer.alloc(8);
+  start.writeBigUInt64LE(BigInt(text.length));
+  const file = openSync(path, "w");
+  writeSync(file, start);
+  writeSync(file, text);
+  const some = new Map<number, Uint8Array>();
+  for (const length of lengths) {
+    if (!some.has(length)) some.set(length, randomBytes(length / 4));
+    writeSync(file, some.get(length) as Uint8Array, 0, length);
+  }
+  closeSync(file);
+  return path;
 }
 
 /** What kohya's tools did until 2025: form ΔW and decompose it whole. */

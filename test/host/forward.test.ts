@@ -35,9 +35,9 @@ describe("forward", () => {
     const call = async (_method: string, _params: unknown, _signal: unknown, listeners: never) => {
       const { onProgress, onChunk } = listeners as Record<string, (said: unknown) => void>;
       onProgress?.({ done: 1, total: 2, label: "x" });
-      onChunk?.("part");
+      onChunk?.("part" as never);
     };
-    const lora = forward({ call: call as never }, "lora", () => ({ handle: 1 }));
+    const lora = forward({ call: call as never }, "lora", () => ({ handle: 1, threads: 1 }));
     await lora(null, signal, {
       progress: (...said) => void heard.push(said),
       chunk: (chunk) => void heard.push(chunk),

@@ -23,7 +23,11 @@ export default async function setUp(project: TestProject): Promise<() => void> {
   const folder = mkdtempSync(join(tmpdir(), "checkpoint-explorer-unit-"));
   await build({
     absWorkingDir: projectRoot,
-    entryPoints: ["src/cli/main.ts", "src/worker/numbers/numbersThread.ts"],
+    entryPoints: [
+      "src/cli/main.ts",
+      "src/worker/numbers/numbersThread.ts",
+      "src/worker/updates/runUpdates.ts",
+    ],
     entryNames: "[name]",
     outdir: folder,
     bundle: true,

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { ModelJob } from "../../src/core/report/jobs/modelJob";
 import type { CallProgress, Tell } from "../../src/protocol/channel";
+import { AnalysisPool } from "../../src/worker/analysisPool";
 import { makeHandlers } from "../../src/worker/makeHandlers";
 import { workerHandlers } from "../../src/worker/workerHandlers";
 import { projectRoot } from "../support/projectRoot";
@@ -11,6 +12,7 @@ import { projectRoot } from "../support/projectRoot";
 let run = "";
 let steps: CallProgress[] = [];
 const never = new AbortController().signal;
+const analysis = new AnalysisPool();
 const tell: Tell = {
   progress: (done, total, label = "") => void steps.push({ done, total, label }),
   chunk: () => {},
@@ -29,10 +31,10 @@ function reduce(
 ) {
   const { out = join(run, "02"), replace = false, signal = never } = more;
   const params = {
-    ...{ path: join(run, "01-svd"), userStages: [], out, replace, dtype: "BF16" as const },
+    ...{ path: join(run, "01-svd"), userStages: [], threads: 1, out, replace, dtype: "BF16" as const },
     options: { rule: { kind: "rank" as const, rank: 4 }, scope: "module" as const },
   };
-  return makeHandlers().reduce(params, signal, tell);
+  return makeHandlers(analysis).reduce(params, signal, tell);
 }
 
 describe("reduce", () => {
@@ -64,20 +66,23 @@ describe("reduce", () => {
       ...{
         path: join(run, "01-svd"),
         userStages: [],
+        threads: 1,
         out: join(run, "02"),
         replace: false,
       },
       options: { rule: { kind: "rank" as const, rank: 4 }, scope: "module" as const },
     };
-    const work = makeHandlers().reduce(params, controller.signal, stopping);
+    const work = makeHandlers(analysis).reduce(params, controller.signal, stopping);
     await expect(work).rejects.toMatchObject({ name: "AbortError" });
     expect(readdirSync(run).sort()).toEqual(["01-svd", "base"]);
   });
 
   it("refuses a rule that no form gives", async () => {
     const options = { rule: { kind: "energy" as const, share: Number.NaN }, scope: "module" as const };
-    const params = { path: run, userStages: [], out: join(run, "02"), replace: false, options };
-    await expect(makeHandlers().reduce(params, never, tell)).rejects.toMatchObject({ code: "WrongRule" });
+    const params = { path: run, userStages: [], threads: 1, out: join(run, "02"), replace: false, options };
+    await expect(makeHandlers(analysis).reduce(params, never, tell)).rejects.toMatchObject({
+      code: "WrongRule",
+    });
   });
 
   it("never replaces its own source, whatever it is told", async () => {
@@ -95,7 +100,7 @@ describe("extract", () => {
       ...{ base, tuned: base, rule: { kind: "rank" as const, rank: 2 }, saveOthers: false },
       ...{ out: join(run, "new"), replace: false },
     };
-    const work = makeHandlers().extract(params, never, tell);
+    const work = makeHandlers(analysis).extract(params, never, tell);
     await expect(work).rejects.toMatchObject({ code: "NothingToExtract" });
   });
 });
@@ -135,7 +140,7 @@ describe("a new model", () => {
   const target = () => ({ userStages: [], out: join(run, "02-merged"), replace: false, maxShardBytes: 5e9 });
 
   it("is planned before anything is written: what is read, what is written, what will be lost", async () => {
-    const plan = await makeHandlers().planModel({ job: merging(), userStages: [] }, never, tell);
+    const plan = await makeHandlers(analysis).planModel({ job: merging(), userStages: [] }, never, tell);
     expect(plan).toMatchObject({
       sources: [{ role: "base" }, { role: "adapter" }],
       dtypes: ["BF16"],
@@ -149,7 +154,7 @@ describe("a new model", () => {
   });
 
   it("says where it comes from and what rounding took of each module, and reports it", async () => {
-    const { path, table, report } = await makeHandlers().makeModel(
+    const { path, table, report } = await makeHandlers(analysis).makeModel(
       { job: merging(), ...target() },
       never,
       tell,
@@ -166,7 +171,11 @@ describe("a new model", () => {
   it("is not left half-written when it is cancelled", async () => {
     const controller = new AbortController();
     const stopping: Tell = { ...tell, progress: () => controller.abort() };
-    const made = makeHandlers().makeModel({ job: merging(), ...target() }, controller.signal, stopping);
+    const made = makeHandlers(analysis).makeModel(
+      { job: merging(), ...target() },
+      controller.signal,
+      stopping,
+    );
     await expect(made).rejects.toThrow();
     expect(readdirSync(run).sort()).toEqual(["01-svd", "base"]);
   });
@@ -174,7 +183,7 @@ describe("a new model", () => {
   it("of equal snapshots is their mean, at no distance from them", async () => {
     cpSync(join(run, "base"), join(run, "copy"), { recursive: true });
     const snapshots = ["base", "copy"].map((name) => ({ path: join(run, name), weight: 1 }));
-    const { path, table } = await makeHandlers().makeModel(
+    const { path, table } = await makeHandlers(analysis).makeModel(
       { job: { kind: "average", snapshots }, ...target() },
       never,
       tell,
@@ -188,9 +197,9 @@ describe("a new model", () => {
 
   it("keeps every byte of a conversion without another dtype", async () => {
     const job: ModelJob = { kind: "convert", source: join(run, "base"), only: "model" };
-    const plan = await makeHandlers().planModel({ job, userStages: [] }, never, tell);
+    const plan = await makeHandlers(analysis).planModel({ job, userStages: [] }, never, tell);
     expect(plan.notes.map(({ message }) => message)).toContain("Every byte of every tensor is kept.");
-    const { facts } = await makeHandlers().makeModel({ job, ...target() }, never, tell);
+    const { facts } = await makeHandlers(analysis).makeModel({ job, ...target() }, never, tell);
     expect(facts).toContainEqual({ name: "Values changed", value: "none: every value is what it was" });
   });
 });
@@ -201,10 +210,10 @@ describe("a new adapter", () => {
   it("is the sum of others, planned with what they disagree about", async () => {
     const adapters = [0.5, 0.5].map((weight) => ({ path: join(run, "01-svd"), weight }));
     const job: ModelJob = { kind: "combine", adapters, rank: 32 };
-    const plan = await makeHandlers().planModel({ job, userStages: [] }, never, tell);
+    const plan = await makeHandlers(analysis).planModel({ job, userStages: [] }, never, tell);
     expect(plan.place).toEqual({ folder: run, name: "02-combined" });
     expect(plan.notes[0]?.message).toContain("the sum of 2 adapters, 14 modules");
-    const { facts, report } = await makeHandlers().makeModel(
+    const { facts, report } = await makeHandlers(analysis).makeModel(
       { job, ...target(), out: join(run, "sum") },
       never,
       tell,
@@ -216,14 +225,14 @@ describe("a new adapter", () => {
   it("is another in the names of another program, or refused where that has none for its modules", async () => {
     const planned = (to: "mlx" | "kohya") => {
       const job: ModelJob = { kind: "dialect", source: join(run, "01-svd"), to };
-      return makeHandlers().planModel({ job, userStages: [] }, never, tell);
+      return makeHandlers(analysis).planModel({ job, userStages: [] }, never, tell);
     };
     await expect(planned("kohya")).rejects.toThrow(/no module of a UNet/);
     const plan = await planned("mlx");
     expect(plan.place.name).toBe("02-mlx");
     const out = join(run, plan.place.name);
     const job: ModelJob = { kind: "dialect", source: join(run, "01-svd"), to: "mlx" };
-    const { path } = await makeHandlers().makeModel({ job, ...target(), out }, never, tell);
+    const { path } = await makeHandlers(analysis).makeModel({ job, ...target(), out }, never, tell);
     expect(readdirSync(path)).toContain("adapters.safetensors");
   });
 });

@@ -10,7 +10,7 @@ import {
   type ModulePairDetail,
   maxListedTensors,
 } from "./compareView";
-import { alignModules, type ModuleAlignment } from "./modules/alignModules";
+import { type AlignedModule, alignModules, type ModuleAlignment } from "./modules/alignModules";
 import { comparePairs, type Pairing } from "./modules/comparePairs";
 import type { ModuleComparison } from "./modules/moduleComparison";
 import { describeModule, describePair } from "./modules/moduleDetail";
@@ -24,7 +24,26 @@ export interface ComparisonOptions {
   readonly pairing?: Pairing;
   readonly report?: (done: number, total: number, label: string) => void;
   readonly signal?: AbortSignal | undefined;
+  /** Where modules are not compared here, one after the other, but many at once. */
+  readonly compareModules?: CompareModules;
 }
+
+/** What comparing one module of aligned snapshots needs to know. */
+export interface PairingOptions {
+  readonly pairing: Pairing;
+  /** The snapshot that others started from. */
+  readonly initial: number | undefined;
+}
+
+/**
+ * Compares the modules of aligned snapshots and tells of each in the order of the rows. Undefined where it would not be
+ * faster than one after the other.
+ */
+export type CompareModules = (
+  rows: readonly AlignedModule[],
+  options: PairingOptions,
+  take: (compared: ModuleComparison) => void,
+) => Promise<void> | undefined;
 
 /**
  * Two to eight snapshots side by side. Modules are read and measured one at a time: of a module's factors
@@ -49,7 +68,7 @@ export class Comparison {
     const snapshots = await openSnapshots(files, paths, userStage, options.signal);
     const initial = findInitialSnapshot(snapshots);
     const alignment = alignModules(snapshots);
-    const modules = await compareModules(snapshots, alignment, initial, options);
+    const modules = await compareAll(snapshots, alignment, initial, options);
     const tensors = compareTensorLayouts(snapshots, maxListedTensors);
     const problems = [...describeBases(snapshots, initial), ...alignment.problems, ...tensors.problems];
     const view = viewComparison(snapshots, modules, tensors, problems, initial);
@@ -105,32 +124,41 @@ export class Comparison {
   }
 }
 
-async function compareModules(
+async function compareAll(
   snapshots: readonly Snapshot[],
   { rows }: ModuleAlignment,
   initial: number | undefined,
-  { pairing = "first", report, signal }: ComparisonOptions,
+  { pairing = "first", report, signal, compareModules }: ComparisonOptions,
 ): Promise<ModuleComparison[]> {
-  const readers = snapshots.map(({ session }) => session?.tensorReader());
   const compared: ModuleComparison[] = [];
-  try {
-    for (const { name, modules } of rows) {
-      signal?.throwIfAborted();
-      report?.(compared.length, rows.length, name);
-      compared.push(await compareModule(name, modules, readers, pairing, initial, signal));
-    }
-    return compared;
-  } finally {
-    await closeAll(readers);
-  }
+  const take = (module: ModuleComparison) => {
+    report?.(compared.length, rows.length, module.module);
+    compared.push(module);
+  };
+  const asked = [rows, { pairing, initial }, take] as const;
+  await (compareModules?.(...asked) ?? compareOneByOne(snapshots, signal)(...asked));
+  return compared;
 }
 
-async function compareModule(
-  module: string,
-  bySnapshot: readonly (LoraModule | undefined)[],
+function compareOneByOne(snapshots: readonly Snapshot[], signal: AbortSignal | undefined): CompareModules {
+  return async (rows, options, take) => {
+    const readers = snapshots.map(({ session }) => session?.tensorReader());
+    try {
+      for (const row of rows) {
+        signal?.throwIfAborted();
+        take(await compareModule(row, readers, options, signal));
+      }
+    } finally {
+      await closeAll(readers);
+    }
+  };
+}
+
+/** @param readers one for each snapshot that could be opened. */
+export async function compareModule(
+  { name: module, modules: bySnapshot }: AlignedModule,
   readers: readonly (TensorReader | undefined)[],
-  pairing: Pairing,
-  initial: number | undefined,
+  { pairing, initial }: PairingOptions,
   signal?: AbortSignal,
 ): Promise<ModuleComparison> {
   const measured = await measureAll(bySnapshot, readers, signal);

@@ -1,9 +1,11 @@
 import type { Files } from "../bytes/files";
+import type { TensorReader } from "../checkpoint/tensorReader";
 import type { UserStage } from "../session/stageOf";
+import type { Tensor } from "../tensors/tensor";
 import { type ModuleMeasurement, measureModule } from "../update/measureModule";
 import { metricValues } from "../update/moduleMetrics";
 import type { UpdateAnalysis } from "../update/updateAnalysis";
-import { alignModules } from "./modules/alignModules";
+import { type AlignedModule, alignModules } from "./modules/alignModules";
 import { compareUpdates, type UpdateComparison } from "./modules/compareUpdates";
 import { moduleGrid } from "./modules/moduleGrid";
 import { openSnapshots, type Snapshot } from "./openSnapshots";
@@ -13,52 +15,88 @@ export interface TimelineOptions {
   readonly metrics?: readonly TimelineMetric[];
   readonly report?: (done: number, total: number, label: string) => void;
   readonly signal?: AbortSignal | undefined;
+  /** Where modules are not followed here, one after the other, but many at once. */
+  readonly followModules?: FollowModules;
 }
+
+/** What is charted of one module: of each metric one value for each checkpoint, NaN where there is none. */
+export type TimelineRow = Readonly<Partial<Record<TimelineMetric, Float32Array>>>;
+
+/**
+ * Follows modules through checkpoints in the order of their steps and tells of each in the order of the rows. Undefined
+ * where it would not be faster than one after the other.
+ */
+export type FollowModules = (
+  snapshots: readonly Snapshot[],
+  rows: readonly AlignedModule[],
+  metrics: readonly TimelineMetric[],
+  take: (values: TimelineRow) => void,
+) => Promise<void> | undefined;
 
 /** Reads every checkpoint once, module by module; of the factors no more than three are in memory. */
 export async function computeTimeline(
   files: Files,
   paths: readonly string[],
   userStage: UserStage,
-  { metrics = timelineMetrics, report, signal }: TimelineOptions = {},
+  { metrics = timelineMetrics, report, signal, followModules }: TimelineOptions = {},
 ): Promise<Timeline> {
   const snapshots = inStepOrder(await openSnapshots(files, paths, userStage, signal));
   const aligned = alignModules(snapshots).rows;
   const values = Object.fromEntries(
     metrics.map((metric) => [metric, new Float32Array(aligned.length * snapshots.length).fill(Number.NaN)]),
   ) as Partial<Record<TimelineMetric, Float32Array>>;
-  const readers = snapshots.map(({ session }) => session?.tensorReader());
-  const needsPairs = metrics.some((metric) => pairMetrics.has(metric));
-  try {
-    for (const [row, { name, modules: bySnapshot }] of aligned.entries()) {
-      signal?.throwIfAborted();
-      report?.(row, aligned.length, name);
-      let first: UpdateAnalysis | undefined;
-      let previous: UpdateAnalysis | undefined;
-      for (const [column, module] of bySnapshot.entries()) {
-        const reader = readers[column];
-        if (module === undefined || reader === undefined) continue;
-        const { measurement, analysis } = await measureModule(
-          module,
-          (tensor) => reader.read(tensor, signal),
-          signal,
-        );
-        const pairs = needsPairs && analysis !== undefined ? { first, previous, own: analysis } : undefined;
-        const found = valuesOf(measurement, pairs);
-        for (const metric of metrics) {
-          const value = found[metric];
-          const target = values[metric];
-          if (target !== undefined && value !== undefined) target[row * snapshots.length + column] = value;
-        }
-        first ??= analysis;
-        previous = analysis ?? previous;
-      }
-    }
-  } finally {
-    await Promise.all(readers.map((reader) => reader?.close()));
-  }
+  let done = 0;
+  const take = (found: TimelineRow) => {
+    report?.(done, aligned.length, aligned[done]?.name ?? "");
+    for (const metric of metrics)
+      values[metric]?.set(found[metric] ?? new Float32Array(), done * snapshots.length);
+    done++;
+  };
+  const asked = [snapshots, aligned, metrics, take] as const;
+  await (followModules?.(...asked) ?? followOneByOne(signal)(...asked));
   const modules = aligned.map(({ name }) => name);
   return { checkpoints: snapshots.map(checkpointOf), modules, grid: moduleGrid(modules), values };
+}
+
+function followOneByOne(signal: AbortSignal | undefined): FollowModules {
+  return async (snapshots, rows, metrics, take) => {
+    const readers = snapshots.map(({ session }) => session?.tensorReader());
+    try {
+      for (const row of rows) {
+        signal?.throwIfAborted();
+        take(await followModule(row, readers, metrics, signal));
+      }
+    } finally {
+      await Promise.all(readers.map((reader) => reader?.close()));
+    }
+  };
+}
+
+/** @param readers one for each checkpoint that could be opened. */
+export async function followModule(
+  { modules }: AlignedModule,
+  readers: readonly (TensorReader | undefined)[],
+  metrics: readonly TimelineMetric[],
+  signal?: AbortSignal,
+): Promise<TimelineRow> {
+  const needsPairs = metrics.some((metric) => pairMetrics.has(metric));
+  const values = Object.fromEntries(
+    metrics.map((metric) => [metric, new Float32Array(modules.length).fill(Number.NaN)]),
+  ) as TimelineRow;
+  let first: UpdateAnalysis | undefined;
+  let previous: UpdateAnalysis | undefined;
+  for (const [column, module] of modules.entries()) {
+    const reader = readers[column];
+    if (module === undefined || reader === undefined) continue;
+    const read = (tensor: Tensor) => reader.read(tensor, signal);
+    const { measurement, analysis } = await measureModule(module, read, signal);
+    const pairs = needsPairs && analysis !== undefined ? { first, previous, own: analysis } : undefined;
+    const found = valuesOf(measurement, pairs);
+    for (const metric of metrics) values[metric]?.set([found[metric] ?? Number.NaN], column);
+    first ??= analysis;
+    previous = analysis ?? previous;
+  }
+  return values;
 }
 
 const pairMetrics: ReadonlySet<TimelineMetric> = new Set([

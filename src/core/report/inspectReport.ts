@@ -3,6 +3,7 @@ import type { OptimizerState } from "../optimizer/optimizerState";
 import { isReadingError, mergeProblems, type Problem } from "../problem/problem";
 import type { CheckpointSession } from "../session/checkpointSession";
 import type { LoraView } from "../session/loraView";
+import type { LoraOptions } from "../session/viewAdapter";
 import { unreadablePart } from "../tensors/assembly";
 import type { PackedWeight } from "../tensors/packed/packedWeight";
 import type { PackedCodes } from "../tensors/packed/packedWeights";
@@ -17,6 +18,7 @@ export interface InspectOptions {
   readonly showSecrets: boolean;
   /** What is wrong between an adapter and its base model, where that was looked at. */
   readonly besides?: readonly Problem[];
+  readonly measure?: LoraOptions;
 }
 
 /**
@@ -27,11 +29,11 @@ export async function inspectReport(
   path: string,
   session: CheckpointSession,
   values: ValueFindings,
-  { showSecrets, besides = [] }: InspectOptions,
+  { showSecrets, besides = [], measure }: InspectOptions,
 ) {
   const shown = (settings: unknown) => (showSecrets ? settings : maskSecretsOf(settings));
   const summary = session.summary();
-  const lora = await session.lora();
+  const lora = await session.lora(undefined, measure);
   const { adapterConfig, folder } = session;
   const rawConfig = session.adapter === undefined ? folder.config : folder.adapterConfig;
   return {

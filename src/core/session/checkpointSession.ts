@@ -32,6 +32,7 @@ import {
 } from "../tensors/packed/packedWeights";
 import type { Tensor } from "../tensors/tensor";
 import { encodeTensorChunk, type TensorChunk } from "../tensors/tensorTable";
+import { measureOneByOne } from "../update/measureModules";
 import { adapterOf } from "./adapterOf";
 import { contentFile, FolderParts } from "./folderParts";
 import { type InsidePart, insideParts } from "./insideParts";
@@ -41,7 +42,7 @@ import { shownContentPage } from "./shownContent";
 import { stageOf, type UserStage } from "./stageOf";
 import { knownProblems, summariseCheckpoint } from "./summariseCheckpoint";
 import { trainingSource } from "./trainingSource";
-import { type ViewOptions, viewAdapter } from "./viewAdapter";
+import { type LoraOptions, viewAdapter } from "./viewAdapter";
 
 /** An open checkpoint and all that can be asked about it. Holds no file open between questions. */
 export class CheckpointSession {
@@ -218,17 +219,15 @@ export class CheckpointSession {
   }
 
   /** The norms of every module's update. Reads the factors; undefined where the checkpoint is no adapter. */
-  async lora(signal?: AbortSignal, options: Omit<ViewOptions, "stage"> = {}): Promise<LoraView | undefined> {
+  async lora(signal?: AbortSignal, options: LoraOptions = {}): Promise<LoraView | undefined> {
     if (this.adapter === undefined) return undefined;
     // Factors of a save that went wrong as a whole have their partners, which are no use to them.
     const isLost = weightFindings(this).some(({ code }) => code === "NoValues" || code === "OneRankOnly");
     const adapter = isLost ? { ...this.adapter, unpaired: [] } : this.adapter;
-    return this.withReader((reader) =>
-      viewAdapter(adapter, this.adapterConfig, (tensor) => reader.read(tensor, signal), signal, {
-        ...options,
-        stage: this.stage,
-      }),
-    );
+    return this.withReader((reader) => {
+      const { measure = measureOneByOne((tensor) => reader.read(tensor, signal), signal) } = options;
+      return viewAdapter(adapter, this.adapterConfig, measure, { ...options, stage: this.stage });
+    });
   }
 
   /** The weights that are packed (NF4, GPTQ, FP8 with scales, …), by the tensors that hold their codes. */

@@ -24,6 +24,9 @@ export interface LoraView {
   readonly stageNote?: string;
 }
 
+/** What is known of an adapter before its modules are measured: their rows have no numbers. */
+export type LoraHead = Pick<LoraView, "facts" | "modules" | "savedWhole" | "problems">;
+
 export interface LoraModuleRow {
   readonly module: string;
   readonly rank: number;

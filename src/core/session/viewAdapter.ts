@@ -6,37 +6,50 @@ import { methodName } from "../adapter/methods/methodTable";
 import type { StageLabel } from "../stage/stage";
 import { plural } from "../text/quantities";
 import { fingerprintOfMeasurements, refineStage } from "../update/adapterFingerprint";
-import type { ReadTensor } from "../update/factors";
 import { findingsOf } from "../update/findings";
-import { type ModuleMeasurement, measureModule } from "../update/measureModule";
+import type { ModuleMeasurement } from "../update/measureModule";
+import type { MeasureModules } from "../update/measureModules";
 import { metricValues } from "../update/moduleMetrics";
 import type { UpdateMetrics } from "../update/updateMetrics";
-import type { LoraModuleMetrics, LoraModuleRow, LoraView } from "./loraView";
+import type { LoraHead, LoraModuleMetrics, LoraModuleRow, LoraView } from "./loraView";
 
-export interface ViewOptions {
+interface ViewOptions {
   /** As found on opening; the tensors may refine it. */
   readonly stage?: StageLabel | undefined;
-  readonly report?: (done: number, total: number, label: string) => void;
+  readonly report?: ((done: number, total: number, label: string) => void) | undefined;
+  /** Told what is known before anything is measured, and then of each module in order. */
+  readonly onHead?: (head: LoraHead) => void;
+  readonly onRow?: (row: LoraModuleRow) => void;
   /** Singular values that the view lists of all modules together; of a longer spectrum the first, and how many more. */
   readonly maxListedValues?: number;
+}
+
+export interface LoraOptions extends Omit<ViewOptions, "stage"> {
+  /** Where modules are not measured here, one after the other, but many at once. */
+  readonly measure?: MeasureModules | undefined;
 }
 
 /** Reads and measures every module of an adapter. A module that cannot be measured says why; the others stand. */
 export async function viewAdapter(
   adapter: Adapter,
   config: AdapterConfig | undefined,
-  readTensor: ReadTensor,
-  signal?: AbortSignal,
-  { stage, report, maxListedValues = Number.POSITIVE_INFINITY }: ViewOptions = {},
+  measure: MeasureModules,
+  { stage, report, onHead, onRow, maxListedValues = Number.POSITIVE_INFINITY }: ViewOptions = {},
 ): Promise<LoraView> {
+  const total = adapter.modules.length;
+  const listed = Math.max(fewestListed, Math.floor(maxListedValues / Math.max(total, 1)));
+  onHead?.(headOf(adapter, config));
   const measurements: ModuleMeasurement[] = [];
-  for (const module of adapter.modules) {
-    signal?.throwIfAborted();
-    report?.(measurements.length, adapter.modules.length, module.module);
-    measurements.push((await measureModule(module, readTensor, signal)).measurement);
-  }
-  const listed = Math.max(fewestListed, Math.floor(maxListedValues / Math.max(measurements.length, 1)));
-  const modules = measurements.map((measurement) => rowOf(measurement, listed));
+  const modules: LoraModuleRow[] = [];
+  report?.(0, total, adapter.modules[0]?.module ?? "");
+  await measure(adapter.modules, (measurement) => {
+    const row = rowOf(measurement, listed);
+    measurements.push(measurement);
+    modules.push(row);
+    onRow?.(row);
+    const next = adapter.modules[modules.length];
+    if (next !== undefined) report?.(modules.length, total, next.module);
+  });
   const fingerprint = fingerprintOfMeasurements(measurements, adapter.unpaired.length);
   const refined = refineStage(stage, fingerprint);
   return {
@@ -50,6 +63,26 @@ export async function viewAdapter(
     ...(refined.note === undefined ? {} : { stageNote: refined.note }),
   };
 }
+
+/** Numbers that stand in tensors of their own are not known yet. */
+function headOf(adapter: Adapter, config: AdapterConfig | undefined): LoraHead {
+  const modules = adapter.modules.map((module): LoraModuleRow => {
+    const { alpha, scale = Number.NaN } = module;
+    return rowOf(
+      { module, alpha, scale, metrics: undefined, unavailable: notMeasured, ...nothingFound },
+      fewestListed,
+    );
+  });
+  return {
+    facts: adapterFacts(adapter, config, modules),
+    modules,
+    savedWhole: adapter.savedTensors.map(({ name, shape }) => ({ name, shape })),
+    problems: adapter.problems,
+  };
+}
+
+const notMeasured = "It is not measured yet.";
+const nothingFound = { notFinite: false, fingerprint: undefined, health: undefined };
 
 /** Of a module, however many there are. */
 const fewestListed = 16;
@@ -99,13 +132,14 @@ function adapterFacts(
 ): (readonly [string, string])[] {
   const targets = config?.targetModules;
   const alphas = modules.flatMap(({ alpha }) => (alpha === undefined ? [] : [alpha]));
+  const scales = modules.flatMap(({ scale }) => (Number.isNaN(scale) ? [] : [scale]));
   const facts: (readonly [string, string | undefined])[] = [
     ["Method", methodName(adapter.method)],
     ["Base model", config?.baseModel],
     ["Task", config?.taskType],
     ["Rank", modules.length > 0 ? rangeText(modules.map(({ rank }) => rank)) : undefined],
     ["Alpha", alphas.length > 0 ? rangeText(alphas) : undefined],
-    ["Scale", modules.length > 0 ? rangeText(modules.map(({ scale }) => scale)) : undefined],
+    ["Scale", scales.length > 0 ? rangeText(scales) : undefined],
     ["Scaling rule", config?.useRslora === true ? "alpha / √rank (rsLoRA)" : undefined],
     ["Adapted modules", plural(modules.length, "module")],
     ["Target modules", typeof targets === "string" ? targets : targets?.join(", ")],

@@ -8,7 +8,8 @@ import type { LongWork } from "../session/longWork";
 import { decodeTensor } from "../tensors/decode";
 import { dtypeBits } from "../tensors/dtype";
 import { loadFactors } from "../update/factors";
-import { type ModuleMeasurement, measureModule } from "../update/measureModule";
+import type { ModuleMeasurement } from "../update/measureModule";
+import { type MeasureModules, measureOneByOne } from "../update/measureModules";
 import { type PlainFactors, truncatedFactors } from "../update/truncatedFactors";
 import { UpdateAnalysis } from "../update/updateAnalysis";
 import type { ReducibleModule } from "./reductionPlan";
@@ -29,7 +30,7 @@ export interface ReduceSource {
  */
 export async function openReduceSource(
   session: CheckpointSession,
-  { report, signal }: LongWork = {},
+  { report, signal, measure }: LongWork & { readonly measure?: MeasureModules | undefined } = {},
 ): Promise<ReduceSource> {
   const { adapter } = session;
   const problem = reductionProblem(session);
@@ -38,12 +39,11 @@ export async function openReduceSource(
   const reader = session.tensorReader();
   const measurements: ModuleMeasurement[] = [];
   try {
-    for (const module of adapter.modules) {
-      signal?.throwIfAborted();
-      report?.(measurements.length, adapter.modules.length, module.module);
-      const read = (tensor: LoraModule["a"]) => reader.read(tensor, signal);
-      measurements.push((await measureModule(module, read, signal)).measurement);
-    }
+    const oneByOne = measureOneByOne((tensor) => reader.read(tensor, signal), signal);
+    await (measure ?? oneByOne)(adapter.modules, (measurement) => {
+      report?.(measurements.length, adapter.modules.length, measurement.module.module);
+      measurements.push(measurement);
+    });
   } finally {
     await reader.close();
   }

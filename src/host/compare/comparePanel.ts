@@ -159,7 +159,7 @@ export class ComparePanel {
     try {
       const { handle, view } = await worker.call(
         "compare",
-        { paths: this.paths, userStages: this.services.userStages() },
+        { paths: this.paths, userStages: this.services.userStages(), threads: analysisThreads() },
         running.signal,
         { onProgress: (step) => this.channel.notify("progress", step) },
       );

@@ -9,6 +9,7 @@ import type { BaseModels } from "../make/baseModels";
 import { chooseFolder } from "../make/chooseFolder";
 import { isTaken, type SnapshotMaker } from "../make/snapshotMaker";
 import { showInformation } from "../messages";
+import { analysisThreads } from "../settings";
 import type { CheckpointDocument } from "./checkpointDocument";
 import { openPath } from "./openPath";
 
@@ -32,7 +33,7 @@ export function loraHandlers(
   const adapter = async () => ({ handle: await document.openHandle() });
 
   return {
-    lora: forward(worker, "lora", adapter),
+    lora: forward(worker, "lora", async () => ({ ...(await adapter()), threads: analysisThreads() })),
     baseModel: async () => {
       if (!isLocal) return undefined;
       const baseFacts = baseModels.facts(await document.identity());

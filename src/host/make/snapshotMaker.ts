@@ -8,9 +8,13 @@ import type { StageStore } from "../files/stageStore";
 import type { Log } from "../log";
 import { confirm } from "../messages";
 import type { RunsModel } from "../runs/runsModel";
+import { analysisThreads } from "../settings";
 
 /** What the caller chooses; the rest is the maker's affair. */
-export type MakeRequest<K extends keyof MakeCalls> = Omit<ParamsOf<MakeCalls, K>, "replace" | "userStages">;
+export type MakeRequest<K extends keyof MakeCalls> = Omit<
+  ParamsOf<MakeCalls, K>,
+  "replace" | "userStages" | "threads"
+>;
 
 export interface MakeProgress {
   readonly listeners: CallListeners;
@@ -41,7 +45,12 @@ export class SnapshotMaker {
   ): Promise<MadeSnapshot | undefined> {
     const userStages = this.stages.entries();
     return this.make(wanted.out, (replace) =>
-      this.worker.call("reduce", { ...wanted, userStages, replace }, signal, listeners),
+      this.worker.call(
+        "reduce",
+        { ...wanted, userStages, replace, threads: analysisThreads() },
+        signal,
+        listeners,
+      ),
     );
   }
 

@@ -5,9 +5,13 @@ import type { TensorNumbers } from "../../core/analysis/tensorNumbers";
 import type { PiecePlace } from "../../core/tensors/assembly";
 import type { PackingHints } from "../../core/tensors/packed/packedWeight";
 import type { Tensor } from "../../core/tensors/tensor";
+import type { UpdateResult, UpdatesJob } from "../updates/updatesJob";
 
 /** Work for one thread. */
-export type Job = MeasureJob | CompareJob | UnpackJob;
+export type Job = BytesJob | UpdatesJob;
+
+/** Work on the bytes of files. */
+export type BytesJob = MeasureJob | CompareJob | UnpackJob;
 
 /** Ranges of one file, or of tensors that are joined from several, which are measured one after the other. */
 export interface MeasureJob {
@@ -142,17 +146,25 @@ export interface PairPieceResult {
 }
 
 /** One for each piece; fewer where the job was cancelled. */
-export type ResultsOf<J extends Job> = readonly (J extends CompareJob ? PairPieceResult : PieceResult)[];
+export type ResultsOf<J extends Job> = readonly (J extends CompareJob
+  ? PairPieceResult
+  : J extends UpdatesJob
+    ? UpdateResult
+    : PieceResult)[];
 
 /** A message to a thread: the control is made anew over its memory there. */
 export interface JobMessage {
   readonly id: number;
-  readonly job: Omit<MeasureJob, "control"> | Omit<CompareJob, "control"> | Omit<UnpackJob, "control">;
+  readonly job:
+    | Omit<MeasureJob, "control">
+    | Omit<CompareJob, "control">
+    | Omit<UnpackJob, "control">
+    | Omit<UpdatesJob, "control">;
   readonly control: SharedArrayBuffer;
 }
 
 export interface JobAnswer {
   readonly id: number;
-  readonly results?: readonly (PieceResult | PairPieceResult)[];
+  readonly results?: readonly (PieceResult | PairPieceResult | UpdateResult)[];
   readonly error?: string;
 }

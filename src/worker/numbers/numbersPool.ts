@@ -2,7 +2,12 @@ import { join } from "node:path";
 import { PlainKernels } from "../../core/analysis/plainKernels";
 import type { TensorDifference } from "../../core/analysis/tensorDifference";
 import type { TensorNumbers } from "../../core/analysis/tensorNumbers";
+import type { CompareModules } from "../../core/compare/comparison";
+import type { FollowModules } from "../../core/compare/computeTimeline";
+import type { CheckpointSession } from "../../core/session/checkpointSession";
 import type { Tensor } from "../../core/tensors/tensor";
+import type { MeasureModules } from "../../core/update/measureModules";
+import { compareOnThreads, followOnThreads, measureOnThreads } from "../updates/updatesPass";
 import {
   type CompareOptions,
   type CompareOutcome,
@@ -127,6 +132,21 @@ export class NumbersPool {
     const [unreadable] = outcome.unreadable;
     if (unreadable !== undefined) throw new RangeError(unreadable.reason);
     return found;
+  }
+
+  /** Undefined where the modules of an adapter are measured as fast without threads. */
+  measureModules(session: CheckpointSession, signal?: AbortSignal): MeasureModules | undefined {
+    return measureOnThreads(this.threads, session, signal);
+  }
+
+  /** @param paths what the snapshots were opened from. */
+  compareModules(paths: readonly string[], signal?: AbortSignal): CompareModules {
+    return compareOnThreads(this.threads, paths, signal);
+  }
+
+  /** @param paths what the checkpoints were opened from. */
+  followModules(paths: readonly string[], signal?: AbortSignal): FollowModules {
+    return followOnThreads(this.threads, paths, signal);
   }
 
   /** Ends the threads and what runs in them. */

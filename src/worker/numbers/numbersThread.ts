@@ -1,3 +1,5 @@
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { parentPort } from "node:worker_threads";
 import { kernelBytes } from "compiled-kernels";
 import { PlainKernels } from "../../core/analysis/plainKernels";
@@ -5,15 +7,26 @@ import { WasmKernels } from "../../kernels/wasmKernels";
 import { type Job, type JobAnswer, JobControl, type JobMessage } from "./numbersJob";
 import { runJob } from "./runJob";
 
+type UpdatesModule = typeof import("../updates/runUpdates");
+
 /** The entry point of a thread that measures tensors: jobs in, numbers out, one after the other. */
 const port = parentPort;
 if (port === null) throw new Error("This file runs as a worker thread only.");
 
 const kernels = WasmKernels.create(kernelBytes) ?? new PlainKernels();
 
+async function run(job: Job) {
+  if (job.kind !== "updates") return runJob(job, kernels);
+  // What opens checkpoints is ten times as much code as the rest, which a scan does not wait for.
+  const { runUpdates } = (await import(
+    pathToFileURL(join(__dirname, "runUpdates.js")).href
+  )) as UpdatesModule;
+  return runUpdates(job, job.control);
+}
+
 port.on("message", ({ id, job, control }: JobMessage) => {
   const answer = (message: JobAnswer) => port.postMessage(message);
-  runJob({ ...job, control: JobControl.over(control) } as Job, kernels).then(
+  run({ ...job, control: JobControl.over(control) } as Job).then(
     (results) => answer({ id, results }),
     (error: unknown) => answer({ id, error: error instanceof Error ? error.message : String(error) }),
   );

@@ -6,7 +6,7 @@ import { bytesOfValues, type ComparedEncoding, TensorComparer } from "../../core
 import { TensorMeasurer } from "../../core/analysis/tensorMeasurer";
 import { JobFiles } from "./jobFiles";
 import { JoinedRead } from "./joinedRead";
-import type { Job, JobControl, PairPiece, PairPieceResult, Piece, PieceResult } from "./numbersJob";
+import type { BytesJob, JobControl, PairPiece, PairPieceResult, Piece, PieceResult } from "./numbersJob";
 import { unpackPiece } from "./unpackPiece";
 
 /**
@@ -14,7 +14,7 @@ import { unpackPiece } from "./unpackPiece";
  * times the reading. It waits for nothing but what is there already: a thread does nothing else meanwhile.
  */
 export async function runJob(
-  job: Job,
+  job: BytesJob,
   kernels: NumberKernels,
 ): Promise<readonly (PieceResult | PairPieceResult)[]> {
   const { control } = job;

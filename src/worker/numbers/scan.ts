@@ -230,9 +230,9 @@ class Scan {
   private runJobs<
     P extends { readonly paths: readonly string[]; readonly steps: readonly { readonly piece: Piece }[] },
   >(jobs: Iterable<P>, take: (job: P, results: readonly PieceResult[]) => void): Promise<void> {
-    return this.pass.run(
+    return this.pass.run<P, MeasureJob>(
       jobs,
-      ({ paths, steps }, control): MeasureJob => {
+      ({ paths, steps }, control) => {
         return { kind: "measure", paths, control, pieces: steps.map(({ piece }) => piece) };
       },
       take,

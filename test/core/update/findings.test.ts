@@ -4,6 +4,7 @@ import { createMatrix } from "../../../src/core/linalg/matrix";
 import { viewAdapter } from "../../../src/core/session/viewAdapter";
 import { encodeValues, type WritableDtype } from "../../../src/core/tensors/encode";
 import { elementCount, type Tensor } from "../../../src/core/tensors/tensor";
+import { measureOneByOne } from "../../../src/core/update/measureModules";
 import { type MemoryModule, type MemoryTensor, peftTensors } from "../adapter/memoryAdapters";
 import { randomMatrix, scaled } from "../linalg/matrices";
 import { scaleColumns } from "./randomFactors";
@@ -17,7 +18,7 @@ async function viewOf(
   const { tensors, read } = inMemory([...peftTensors(modules, dtype), ...more]);
   const adapter = findAdapter(tensors, undefined, new Map());
   if (adapter === undefined) throw new Error("Not recognised.");
-  return viewAdapter(adapter, undefined, read);
+  return viewAdapter(adapter, undefined, measureOneByOne(read));
 }
 
 function inMemory(all: readonly MemoryTensor[], usual: WritableDtype = "F32") {
@@ -74,10 +75,11 @@ describe("findings", () => {
     const { tensors, read } = inMemory(peftTensors(modules, "F32"));
     const adapter = findAdapter(tensors, undefined, new Map());
     if (adapter === undefined) throw new Error("Not recognised.");
-    const view = await viewAdapter(adapter, undefined, async (tensor) => {
+    const readSome: typeof read = async (tensor) => {
       if (!tensor.name.includes("layers.0.")) throw new RangeError("The file ends before it.");
       return read(tensor);
-    });
+    };
+    const view = await viewAdapter(adapter, undefined, measureOneByOne(readSome));
     expect(view.fingerprint).toBeUndefined();
     expect(view.findings?.map(({ code }) => code)).toEqual(["NotRead", "OneDirection"]);
     expect(view.findings?.[0]?.message).toBe(
@@ -95,7 +97,7 @@ describe("findings", () => {
     const { tensors, read } = inMemory([whole("lokr_w1", 8, 8, 1), whole("lokr_w2", 16, 16, 2)], "F64");
     const adapter = findAdapter(tensors, undefined, new Map());
     if (adapter === undefined) throw new Error("Not recognised.");
-    const view = await viewAdapter(adapter, undefined, read);
+    const view = await viewAdapter(adapter, undefined, measureOneByOne(read));
     expect(view.modules[0]).toMatchObject({ rank: 128 });
     expect(view.findings).toEqual([]);
   });
@@ -113,7 +115,7 @@ describe("findings", () => {
     );
     const adapter = findAdapter(tensors, undefined, new Map());
     if (adapter === undefined) throw new Error("Not recognised.");
-    const { findings, modules } = await viewAdapter(adapter, undefined, read);
+    const { findings, modules } = await viewAdapter(adapter, undefined, measureOneByOne(read));
     expect(modules[0]?.experts?.map(({ frobenius }) => frobenius > 0)).toEqual([true, false, true]);
     expect(findings?.map(({ code }) => code)).toEqual(["UntrainedExperts"]);
     expect(findings?.[0]?.message).toContain("1 of 3 experts of mlp.experts.up_proj were not trained");

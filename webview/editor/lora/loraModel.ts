@@ -2,6 +2,8 @@ import { batch, type Signal, signal } from "@preact/signals";
 import type { BaseComparison } from "../../../src/core/base/baseWeights";
 import type { LoraView } from "../../../src/core/session/loraView";
 import type { IntruderReport } from "../../../src/core/update/intruders";
+import type { CallListeners } from "../../../src/protocol/channel";
+import { type LoraChunk, LoraParts } from "../../../src/protocol/loraChunks";
 import type { SortOrder } from "../../ui/tables/dataTable";
 import type { EditorHost } from "../editorHost";
 import { OnDemand } from "../onDemand";
@@ -10,6 +12,8 @@ import type { LoraColumn, LoraViewState } from "../viewState";
 
 export class LoraModel {
   readonly view: OnDemand<LoraView | undefined>;
+  /** As far as it is measured, while it is. */
+  readonly partial: Signal<LoraView | undefined> = signal(undefined);
   readonly text: Signal<string>;
   readonly sort: Signal<SortOrder<LoraColumn>>;
   /** A module. */
@@ -28,7 +32,7 @@ export class LoraModel {
     /** Health judges the fit of the base too. */
     private readonly onBaseChosen: () => void = () => undefined,
   ) {
-    this.view = new OnDemand((...wanted) => host.call("lora", null, ...wanted));
+    this.view = new OnDemand((wanted, { onProgress }) => this.readView(wanted, onProgress));
     this.text = signal(viewState.text);
     this.sort = signal(viewState.sort);
     this.selected = signal(viewState.selected);
@@ -38,6 +42,22 @@ export class LoraModel {
       host.call("compareWithBase", { base: this.basePath ?? "" }, ...wanted),
     );
     this.reduce = new ReduceModel(host, viewState.reduce);
+  }
+
+  private async readView(
+    wanted: AbortSignal,
+    onProgress: CallListeners["onProgress"],
+  ): Promise<LoraView | undefined> {
+    const parts = new LoraParts();
+    this.partial.value = undefined;
+    const onChunk = (chunk: LoraChunk) => {
+      if (!wanted.aborted) this.partial.value = parts.add(chunk);
+    };
+    const rest = await this.host.call("lora", null, wanted, {
+      onChunk,
+      ...(onProgress === undefined ? {} : { onProgress }),
+    });
+    return rest && parts.finish(rest);
   }
 
   /** Undefined while it is not known. */

@@ -1,4 +1,5 @@
 import "../../shell/common";
+import type { ComponentChildren } from "preact";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import type { LoraView } from "../../../src/core/session/loraView";
 import { plural } from "../../../src/core/text/quantities";
@@ -27,14 +28,20 @@ export function LoraTab({ model }: { readonly model: EditorModel }) {
     case "not asked":
       return <Loading label="Reading the factors…" />;
     case "waiting": {
-      const step = model.lora.view.progress.value;
-      return (
+      const step = view.progress.value;
+      const partial = model.lora.partial.value;
+      const progress = (
         <Progress
           label="Reading the factors and computing norms…"
           done={step?.done}
           total={step?.total}
           onCancel={() => view.cancel()}
         />
+      );
+      return partial === undefined || partial.modules.length === 0 ? (
+        progress
+      ) : (
+        <LoraModules model={model} view={partial} progress={progress} />
       );
     }
     case "cancelled":
@@ -66,7 +73,14 @@ function LoraContent({ model, view }: { readonly model: EditorModel; readonly vi
   );
 }
 
-function LoraModules({ model, view }: { readonly model: EditorModel; readonly view: LoraView }) {
+interface LoraModulesProps {
+  readonly model: EditorModel;
+  readonly view: LoraView;
+  /** While not all of them are measured. */
+  readonly progress?: ComponentChildren;
+}
+
+function LoraModules({ model, view, progress }: LoraModulesProps) {
   const { lora } = model;
   const part = useRef<HTMLDivElement>(null);
   useFilterKeys(part);
@@ -77,7 +91,9 @@ function LoraModules({ model, view }: { readonly model: EditorModel; readonly vi
     () => sortModules(filterModules(view.modules, text), sort, ratios),
     [view, text, sort, ratios],
   );
-  const names = useMemo(() => NameColumn.of(view.modules.map(({ module }) => module)), [view]);
+  const modules = view.modules.map(({ module }) => module);
+  // While they are measured only their numbers change.
+  const names = useMemo(() => NameColumn.of(modules), [modules.length, modules[0]]);
   const columns = useMemo(() => loraColumns(rows, names, ratios), [rows, names, ratios]);
   const chosen = lora.selected.value;
   const selected = rows.findIndex(({ module }) => module === chosen);
@@ -92,8 +108,9 @@ function LoraModules({ model, view }: { readonly model: EditorModel; readonly vi
           {safeText(problem.message)}
         </Banner>
       ))}
+      {progress}
       <LoraFindings model={model} view={view} />
-      <LoraBase model={model} view={view} />
+      {progress === undefined && <LoraBase model={model} view={view} />}
       <div class="toolbar lora-toolbar">
         <TextField
           class="lora-filter"
@@ -110,7 +127,7 @@ function LoraModules({ model, view }: { readonly model: EditorModel; readonly vi
         </span>
         <span class="toolbar-rest">
           <CopyTableButtons columns={columns} count={rows.length} onCopy={copy} />
-          <Button onClick={() => lora.reduce.setOpen(true)}>Reduce rank…</Button>
+          {progress === undefined && <Button onClick={() => lora.reduce.setOpen(true)}>Reduce rank…</Button>}
         </span>
       </div>
       <SplitPane

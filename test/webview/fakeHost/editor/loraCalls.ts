@@ -20,16 +20,26 @@ export interface LoraHostOptions {
   readonly taken?: readonly string[];
 }
 
+const notMeasured = "It is not measured yet.";
+
 /** Answers about the adapter of a sample, as the extension gives them. */
 export function fakeLoraCalls(sample: () => EditorSample, options: LoraHostOptions): Handlers<LoraHostCalls> {
   let base = options.base;
   const modules = () => sample().lora?.modules ?? [];
   return {
     lora: async (_, signal, tell) => {
-      const total = modules().length;
+      const view = sample().lora;
+      if (view === undefined) return undefined;
+      const { modules: rows, ...rest } = view;
+      const { facts, savedWhole, problems } = rest;
+      const total = rows.length;
+      const unmeasured = rows.map((row) => ({ ...row, metrics: undefined, unavailable: notMeasured }));
+      if ((options.loraMs ?? 0) > 0)
+        tell.chunk({ head: { facts, savedWhole, problems }, first: 0, rows: unmeasured });
       if ((options.loraMs ?? 0) > 0) tell.progress(5, total, "model.layers.1.q_proj");
       await waitUnlessAborted(options.loraMs ?? 0, signal);
-      return sample().lora;
+      tell.chunk({ head: { facts, savedWhole, problems }, first: 0, rows });
+      return rest;
     },
     baseModel: () => base,
     chooseBaseModel: () => {
