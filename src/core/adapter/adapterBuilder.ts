@@ -11,6 +11,7 @@ import { expertParameter, isNestedExperts } from "./expertNames";
 import { type FactorLayout, LayoutError } from "./factorLayout";
 import { modulePath } from "./loraKey";
 import type { LoraModule } from "./loraModule";
+import { inputsOfVera, type MadeContext, madeLayout } from "./madeFactors";
 import { areStoredTransposed, type FormContext, formsOf } from "./moduleForms";
 import { type ScaleRule, ScaleRules } from "./scaleRules";
 
@@ -46,14 +47,22 @@ export class AdapterBuilder {
     const paths = new Set(groups.map(({ module }) => module));
     const modules = groups.flatMap((group) => this.buildModules(group, paths));
     const uncomposed: Tensor[] = [];
-    for (const group of parts.composed) {
-      const module = this.buildComposed(group);
-      if (module !== undefined) modules.push(module);
-      else uncomposed.push(...group.tensors.values(), ...[group.alpha, group.magnitude].filter(isTensor));
+    const { composed, shared } = parts;
+    const context = { shared, config: this.config, inputsOfVera: inputsOfVera(composed, shared) };
+    const reasons = new Set<string>();
+    for (const group of composed) {
+      const module = isOfMatrices(group) ? this.buildComposed(group) : this.buildMade(group, context);
+      if (typeof module !== "string") modules.push(module);
+      else {
+        reasons.add(module);
+        uncomposed.push(...group.tensors.values(), ...[group.alpha, group.magnitude].filter(isTensor));
+      }
     }
+    if (modules.length === 0) uncomposed.push(...shared.values());
     const method = configured ?? methodOf(modules, parts);
     const carriesModel = isModelWith(modules, parts);
-    this.report(parts, { modules, uncomposed, method, carriesModel });
+    for (const reason of reasons) this.problems.notMeasured(composed[0]?.method ?? method, reason);
+    this.report(parts, { modules, method, carriesModel });
     this.problems.adapterNames([...names].filter((name) => name !== undefined));
     return {
       dialect: this.mostCommonDialect(),
@@ -69,9 +78,8 @@ export class AdapterBuilder {
     };
   }
 
-  private report(parts: AdapterParts, { modules, uncomposed, method, carriesModel }: Built): void {
+  private report(parts: AdapterParts, { modules, method, carriesModel }: Built): void {
     const { problems, config } = this;
-    if (uncomposed.length > 0) problems.notMeasured(parts.composed[0]?.method ?? method, true);
     if (parts.otherMethod !== undefined && modules.length === 0) problems.notMeasured(parts.otherMethod);
     else if (parts.otherMethod !== undefined) problems.besides(parts.other, config);
     if (parts.otherMethod === undefined && parts.groups.size + parts.composed.length === 0)
@@ -113,17 +121,35 @@ export class AdapterBuilder {
     });
   }
 
-  /** LoHa and LoKr, where their update has small factors. */
-  private buildComposed({
-    module,
-    method,
-    tensors,
-    alpha,
-    magnitude,
-  }: ComposedGroup): LoraModule | undefined {
+  /** GraLoRA, DeLoRA, VB-LoRA, VeRA and C³A; else why their update is not known from this file. */
+  private buildMade(group: ComposedGroup, context: MadeContext): LoraModule | string {
+    const layout = madeLayout(group, context);
+    const [a, b = a] = group.tensors.values();
+    if (typeof layout === "string" || a === undefined) return layout as string;
+    const { scaleRank, ...rest } = layout;
+    const rule: ScaleRule =
+      scaleRank === undefined
+        ? { alpha: undefined, scale: 1, source: "factors", announcedRank: undefined }
+        : this.scales.find(group.module, scaleRank, false);
+    if (rule.source === "assumed") this.problems.assumedScale(rule.scale);
+    this.dialects.set("peft", (this.dialects.get("peft") ?? 0) + 1);
+    return {
+      ...bare,
+      module: group.module,
+      a,
+      b: b ?? a,
+      ...rest,
+      alpha: rule.alpha,
+      scale: rule.scale,
+      scaleSource: rule.source,
+    };
+  }
+
+  /** LoHa and LoKr, where their parts fit. */
+  private buildComposed({ module, method, tensors, alpha, magnitude }: MatrixGroup): LoraModule | string {
     const layout = composedLayout(method, tensors);
     const [a] = tensors.values();
-    if (layout === undefined || a === undefined) return undefined;
+    if (typeof layout === "string" || a === undefined) return layout as string;
     const { ignoresAlpha, ...rest } = layout;
     const rule = this.scales.find(module, layout.scaleRank, false);
     const isAlone = alpha === undefined || ignoresAlpha;
@@ -134,8 +160,8 @@ export class AdapterBuilder {
     if (ignoresAlpha && alpha !== undefined && !isPeft) this.unusedAlpha.push(module);
     if (isAlone && !ignoresAlpha && rule.source === "assumed") this.problems.assumedScale(rule.scale);
     return {
+      ...bare,
       module,
-      adapterName: undefined,
       a,
       b: a,
       ...rest,
@@ -144,10 +170,7 @@ export class AdapterBuilder {
       scale: isAlone ? (ignoresAlpha && !isPeft ? 1 : rule.scale) : undefined,
       scaleSource: isAlone ? rule.source : "alphaTensor",
       alphaTensor: isAlone ? undefined : alpha,
-      mid: undefined,
-      diagonal: undefined,
       magnitude,
-      bias: undefined,
     };
   }
 
@@ -202,6 +225,24 @@ export class AdapterBuilder {
   }
 }
 
+/** What only modules of two factors have. */
+const bare = {
+  adapterName: undefined,
+  alphaTensor: undefined,
+  mid: undefined,
+  diagonal: undefined,
+  magnitude: undefined,
+  bias: undefined,
+};
+
+interface MatrixGroup extends ComposedGroup {
+  readonly method: "LOHA" | "LOKR";
+}
+
+function isOfMatrices(group: ComposedGroup): group is MatrixGroup {
+  return group.method === "LOHA" || group.method === "LOKR";
+}
+
 function isTensor(tensor: Tensor | undefined): tensor is Tensor {
   return tensor !== undefined;
 }
@@ -214,7 +255,6 @@ function methodOf(modules: readonly LoraModule[], parts: AdapterParts): string {
 
 interface Built {
   readonly modules: readonly LoraModule[];
-  readonly uncomposed: readonly Tensor[];
   readonly method: string;
   readonly carriesModel: boolean;
 }

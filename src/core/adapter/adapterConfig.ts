@@ -51,6 +51,8 @@ export interface AdapterConfig {
   readonly isActivated: boolean;
   /** Arrow: several adapters are mixed by the input. */
   readonly isRouted: boolean;
+  /** Vectors of its bank that VB-LoRA mixes. */
+  readonly topk: number | undefined;
   /** Rows of the embedding that are trained, where they are listed. */
   readonly trainableTokens: readonly number[];
   /** Set when the file is mlx-lm's training configuration. */
@@ -68,6 +70,9 @@ export interface MlxConfig {
   readonly layers: number | undefined;
 }
 
+/** Methods whose configuration has `alpha` and no `lora_alpha`. */
+const namesItAlpha: ReadonlySet<string | undefined> = new Set(["LOHA", "LOKR", "GRALORA"]);
+
 /** Never fails: whatever is not as expected is undefined. */
 export function parseAdapterConfig(value: JsonValue): AdapterConfig {
   const object: JsonObject = isJsonObject(value) ? value : new Map();
@@ -81,9 +86,7 @@ export function parseAdapterConfig(value: JsonValue): AdapterConfig {
     r: numberOf(object, "r") ?? numberOf(object, "lora_r") ?? mlx?.rank,
     initR: numberOf(object, "init_r"),
     loraAlpha:
-      numberOf(object, "lora_alpha") ??
-      // LoHa's and LoKr's configurations call it so.
-      (peftType === "LOHA" || peftType === "LOKR" ? numberOf(object, "alpha") : mlx?.alpha),
+      numberOf(object, "lora_alpha") ?? (namesItAlpha.has(peftType) ? numberOf(object, "alpha") : mlx?.alpha),
     useRslora: object.get("use_rslora") === true,
     useDora: object.get("use_dora") === true || mlx?.fineTuneType === "dora",
     fanInFanOut: object.get("fan_in_fan_out") === true,
@@ -101,6 +104,7 @@ export function parseAdapterConfig(value: JsonValue): AdapterConfig {
     enableLora: booleansOf(object.get("enable_lora")) ?? litgptParts(object),
     isActivated: isJsonArray(object.get("alora_invocation_tokens")),
     isRouted: isJsonObject(object.get("arrow_config")),
+    topk: numberOf(object, "topk"),
     trainableTokens: tokensOf(object.get("trainable_token_indices")),
     mlx,
   };

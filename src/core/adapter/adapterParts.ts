@@ -1,5 +1,5 @@
 import type { Tensor } from "../tensors/tensor";
-import { type ComposedRole, parseComposedKey } from "./composedKey";
+import { type ComposedMethod, parseComposedKey, sharedRoles } from "./composedKey";
 import { parseLoraKey } from "./dialects/dialectTable";
 import { type KeyGrammar, type LoraKey, type LoraRole, modulePath } from "./loraKey";
 import { otherMethodOf } from "./methods/methodTable";
@@ -17,8 +17,10 @@ export interface PartGroup {
 export interface AdapterParts {
   /** By module and adapter name, in the order of the file. Each has at least one factor. */
   readonly groups: ReadonlyMap<string, PartGroup>;
-  /** LoHa's and LoKr's matrices, by module. */
+  /** What the updates of LoHa, LoKr and other methods are built of, by module. */
   readonly composed: readonly ComposedGroup[];
+  /** What those of all modules share: VeRA's random matrices, VB-LoRA's bank. */
+  readonly shared: ReadonlyMap<string, Tensor>;
   readonly unpaired: readonly Tensor[];
   readonly saved: readonly Tensor[];
   /** Whole differences that are added to weights, norms and biases: `.diff`, `.diff_b`. */
@@ -29,11 +31,11 @@ export interface AdapterParts {
   readonly otherMethod: string | undefined;
 }
 
-/** The matrices that one LoHa or LoKr update is composed of. */
+/** The tensors that one update is built of, other than two factors. */
 export interface ComposedGroup {
   readonly module: string;
-  readonly method: "LOHA" | "LOKR";
-  readonly tensors: Map<ComposedRole, Tensor>;
+  readonly method: ComposedMethod;
+  readonly tensors: Map<string, Tensor>;
   alpha: Tensor | undefined;
   magnitude: Tensor | undefined;
 }
@@ -49,6 +51,7 @@ export function collectParts(tensors: readonly Tensor[]): AdapterParts {
   const other: Tensor[] = [];
   const frozen: Tensor[] = [];
   const composed = new Map<string, ComposedGroup>();
+  const shared = new Map<string, Tensor>();
   const otherModules = new Set<string>();
   let otherMethod: string | undefined;
   for (const tensor of tensors) {
@@ -57,7 +60,7 @@ export function collectParts(tensors: readonly Tensor[]): AdapterParts {
     if (key !== undefined && factorRoles.has(key.role)) addFactor(groups, key, tensor, unpaired);
     else if (key !== undefined) auxiliary.push([tensor, key]);
     else if (method === undefined) (frozenName.test(tensor.name) ? frozen : saved).push(tensor);
-    else if (!addComposed(composed, tensor)) {
+    else if (!addComposed(composed, shared, tensor)) {
       other.push(tensor);
       otherModules.add(modulePath(tensor.name.slice(0, Math.max(tensor.name.lastIndexOf("."), 0))));
       otherMethod ??= method;
@@ -73,6 +76,7 @@ export function collectParts(tensors: readonly Tensor[]): AdapterParts {
   return {
     groups,
     composed: [...composed.values()],
+    shared,
     unpaired,
     saved: saved.filter((tensor) => !isDifference(tensor)),
     differences: [...saved, ...other].filter(isDifference),
@@ -108,10 +112,19 @@ function addAuxiliary(groups: ReadonlyMap<string, PartGroup>, key: LoraKey, tens
   return true;
 }
 
-function addComposed(composed: Map<string, ComposedGroup>, tensor: Tensor): boolean {
+function addComposed(
+  composed: Map<string, ComposedGroup>,
+  shared: Map<string, Tensor>,
+  tensor: Tensor,
+): boolean {
   const key = parseComposedKey(tensor.name);
   if (key === undefined) return false;
   const { method, role } = key;
+  if (sharedRoles.get(method)?.has(role)) {
+    if (shared.has(role)) return false;
+    shared.set(role, tensor);
+    return true;
+  }
   const module = modulePath(key.path);
   const group = composed.get(module) ?? {
     module,

@@ -68,8 +68,8 @@ export class AdapterProblems {
     this.assumed.set(scale, (this.assumed.get(scale) ?? 0) + 1);
   }
 
-  notMeasured(method: string, isTuckerForm = false): void {
-    this.push("info", "AdapterMethod", whyNotMeasured(method, isTuckerForm));
+  notMeasured(method: string, reason?: string): void {
+    this.push("info", "AdapterMethod", whyNotMeasured(method, reason));
   }
 
   /** Tensors of another method beside LoRA modules, which stand by themselves. */

@@ -1,7 +1,7 @@
 import { elementCount, type Tensor } from "../tensors/tensor";
 import { formatNumber, formatShare } from "../text/quantities";
 import { groupBy } from "./groupBy";
-import type { LoraModule } from "./loraModule";
+import { type LoraModule, storedTensors } from "./loraModule";
 
 /** What an adapter's values are. */
 export interface ShareParts {
@@ -53,18 +53,10 @@ export function shareSentences({
 /** Values of all factors and what belongs to them, each tensor once. */
 function factorValues(modules: readonly LoraModule[]): number {
   const tensors = new Set<Tensor>();
-  for (const { a, b, parts, alphaTensor, mid, diagonal, magnitude, bias } of modules) {
-    const composed = [parts?.first, parts?.second].flatMap((part) =>
-      part === undefined ? [] : "whole" in part ? [part.whole] : [part.left, part.right],
-    );
-    for (const tensor of [
-      ...(parts === undefined ? [a, b] : composed),
-      alphaTensor,
-      mid,
-      diagonal,
-      magnitude,
-      bias,
-    ]) {
+  for (const module of modules) {
+    const { alphaTensor, magnitude, bias, made } = module;
+    const own = [...storedTensors(module), ...(made?.shared.values() ?? [])];
+    for (const tensor of [...own, alphaTensor, magnitude, bias]) {
       if (tensor !== undefined) tensors.add(tensor);
     }
   }

@@ -1,6 +1,5 @@
 import { elementCount, type Tensor } from "../tensors/tensor";
-import type { ComposedRole } from "./composedKey";
-import type { FactorLayout } from "./factorLayout";
+import { type FactorLayout, maxSmallRank } from "./factorLayout";
 
 /**
  * An update composed of two matrices: LoHa multiplies them element by element, LoKr takes their Kronecker product
@@ -14,10 +13,25 @@ export interface ComposedParts {
   readonly second: ComposedPart;
 }
 
-/** A matrix stored whole, or as `left` [m, k] times `right` [k, n]. Kernels are part of the columns. */
+/**
+ * A matrix stored whole, or as `left` [m, k] times `right` [k, n]. Kernels are part of the columns. In its Tucker form it
+ * is Σ_ij left[i, p]·core[i, j, …kernel]·right[j, q] at [p, q, …kernel], with `left` [k, m].
+ */
 export type ComposedPart =
   | { readonly whole: Tensor; readonly rows: number; readonly cols: number }
-  | { readonly left: Tensor; readonly right: Tensor; readonly rows: number; readonly cols: number };
+  | {
+      readonly left: Tensor;
+      readonly core?: Tensor;
+      readonly right: Tensor;
+      readonly rows: number;
+      readonly cols: number;
+    };
+
+/** The tensors of a matrix. */
+export function matricesOf(part: ComposedPart): readonly Tensor[] {
+  if ("whole" in part) return [part.whole];
+  return [part.left, ...(part.core === undefined ? [] : [part.core]), part.right];
+}
 
 export interface ComposedLayout extends FactorLayout {
   readonly parts: ComposedParts;
@@ -27,22 +41,20 @@ export interface ComposedLayout extends FactorLayout {
   readonly ignoresAlpha: boolean;
 }
 
-/** Beyond this the factors are no longer small, and nothing is won over the matrix itself. */
-const maxComposedRank = 256;
-
-/** Undefined where the update has no small factors: a Tucker form, a part missing, or too high a rank. */
+/** Why it is not measured, as the end of a sentence, where a part is missing or LoHa's factors are not small. */
 export function composedLayout(
   method: "LOHA" | "LOKR",
-  tensors: ReadonlyMap<ComposedRole, Tensor>,
-): ComposedLayout | undefined {
-  if (tensors.has("t1") || tensors.has("t2")) return undefined;
-  const first = partOf(tensors.get("w1"), tensors.get("w1a"), tensors.get("w1b"));
-  const second = partOf(tensors.get("w2"), tensors.get("w2a"), tensors.get("w2b"));
-  if (first === undefined || second === undefined) return undefined;
+  tensors: ReadonlyMap<string, Tensor>,
+): ComposedLayout | string {
+  const first = partOf(tensors, "1");
+  const second = partOf(tensors, "2");
+  if (first === undefined || second === undefined) return incomplete;
   const rank = rankOf(first) * rankOf(second);
-  if (rank === 0 || rank > maxComposedRank) return undefined;
+  if (rank === 0) return "has a rank of 0 in this file";
+  if (method === "LOHA" && rank > maxSmallRank)
+    return `has a rank of up to ${rank} in this file (the product of the two it is made of), more than the ${maxSmallRank} that are decomposed`;
   const isProduct = method === "LOKR";
-  if (!isProduct && (first.rows !== second.rows || first.cols !== second.cols)) return undefined;
+  if (!isProduct && (first.rows !== second.rows || first.cols !== second.cols)) return incomplete;
   const scaleRank = "left" in second ? rankOf(second) : rankOf(first);
   return {
     layout: isProduct ? "kron" : "hadamard",
@@ -55,23 +67,32 @@ export function composedLayout(
   };
 }
 
-function partOf(
-  whole: Tensor | undefined,
-  left: Tensor | undefined,
-  right: Tensor | undefined,
-): ComposedPart | undefined {
+/** What is said of a module whose tensors are no whole. */
+export const incomplete = "is incomplete in this file: tensors are missing or do not fit each other";
+
+function partOf(tensors: ReadonlyMap<string, Tensor>, which: "1" | "2"): ComposedPart | undefined {
+  const whole = tensors.get(`w${which}`);
   if (whole !== undefined) {
     const [rows, ...rest] = whole.shape;
     if (rows === undefined || rest.length === 0) return undefined;
     return { whole, rows, cols: elementCount(rest) };
   }
-  const [rows, inner, ...more] = left?.shape ?? [];
-  const [innerOfRight, ...rest] = right?.shape ?? [];
-  if (left === undefined || right === undefined || rows === undefined || more.length > 0) return undefined;
-  if (inner !== innerOfRight || rest.length === 0) return undefined;
-  return { left, right, rows, cols: elementCount(rest) };
+  const [left, right] = [tensors.get(`w${which}a`), tensors.get(`w${which}b`)];
+  const core = tensors.get(`t${which}`);
+  if (left === undefined || right === undefined) return undefined;
+  const [outer, inner, ...more] = left.shape;
+  const [innerOfRight, ...rest] = right.shape;
+  if (outer === undefined || inner === undefined || more.length > 0 || rest.length === 0) return undefined;
+  if (core === undefined) {
+    if (inner !== innerOfRight) return undefined;
+    return { left, right, rows: outer, cols: elementCount(rest) };
+  }
+  const [rank1, rank2, ...kernel] = core.shape;
+  if (rank1 !== outer || rank2 !== innerOfRight || rest.length > 1) return undefined;
+  return { left, core, right, rows: inner, cols: elementCount([...rest, ...kernel]) };
 }
 
 function rankOf(part: ComposedPart): number {
-  return "left" in part ? (part.left.shape[1] ?? 0) : Math.min(part.rows, part.cols);
+  if ("whole" in part) return Math.min(part.rows, part.cols);
+  return part.left.shape[part.core === undefined ? 1 : 0] ?? 0;
 }

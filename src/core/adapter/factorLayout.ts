@@ -15,6 +15,8 @@ import type { Tensor } from "../tensors/tensor";
  * - `blocks`: one factor is block-diagonal and keeps its blocks one below the other; see `blocks`.
  * - `svd`: A = Vh [r, in], B = U [out, r], with the singular values between; `svdV` keeps V [in, r].
  * - `hadamard`, `kron`: LoHa and LoKr, whose factors are composed of two matrices (composedFactors.ts).
+ * - `grains`, `normalised`, `bank`, `scaledRandom`: GraLoRA, DeLoRA, VB-LoRA and VeRA, whose factors are made of other
+ *   tensors (madeFactors.ts); `circulant`: C³A, whose blocks are shifts of one vector.
  */
 export type LoraLayout =
   | "linear"
@@ -30,7 +32,12 @@ export type LoraLayout =
   | "svd"
   | "svdV"
   | "hadamard"
-  | "kron";
+  | "kron"
+  | "grains"
+  | "normalised"
+  | "bank"
+  | "scaledRandom"
+  | "circulant";
 
 const composedLayouts: ReadonlySet<LoraLayout> = new Set([
   "hadamard",
@@ -39,6 +46,11 @@ const composedLayouts: ReadonlySet<LoraLayout> = new Set([
   "slice",
   "pooled",
   "blocks",
+  "grains",
+  "normalised",
+  "bank",
+  "scaledRandom",
+  "circulant",
 ]);
 
 /** The factors are in the file as they are; LoHa's, LoKr's and others' are made from what is there. */
@@ -60,6 +72,14 @@ const writtenOtherwise: ReadonlySet<LoraLayout> = new Set([
  */
 export function hasPlainFactors(layout: LoraLayout): boolean {
   return !writtenOtherwise.has(layout);
+}
+
+/** Ranks up to which factors are called small: beyond it nothing is won over the matrix itself. */
+export const maxSmallRank = 256;
+
+/** False for LoKr and C³A of high rank: their update is known, but no product of two small factors. */
+export function hasSmallFactors({ layout, rank }: FactorLayout): boolean {
+  return rank <= maxSmallRank || (layout !== "kron" && layout !== "circulant");
 }
 
 /** How the factors of a mixture's experts are stored. */

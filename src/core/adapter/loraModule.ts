@@ -1,6 +1,7 @@
 import type { Tensor } from "../tensors/tensor";
-import type { ComposedParts } from "./composedFactors";
+import { type ComposedParts, matricesOf } from "./composedFactors";
 import type { FactorLayout } from "./factorLayout";
+import type { MadeParts } from "./madeFactors";
 import type { ScaleSource } from "./scaleRules";
 
 /** One adapted module: ΔW = scale · B · A, out×in (for an embedding or a Conv1D the base is its transpose). */
@@ -17,6 +18,8 @@ export interface LoraModule extends FactorLayout {
   readonly scaleRank?: number;
   /** LoHa's and LoKr's matrices; `a` and `b` are then two of their tensors, for what is said of a module. */
   readonly parts?: ComposedParts;
+  /** The tensors that other methods' updates are made of; `a` and `b` are then two of them. */
+  readonly made?: MadeParts;
   /** Undefined where it stands in `alphaTensor`, or where the dialect has none. */
   readonly alpha: number | undefined;
   /** Undefined where `alphaTensor` must be read first: see `readScale`. */
@@ -33,14 +36,16 @@ export interface LoraModule extends FactorLayout {
   readonly bias: Tensor | undefined;
 }
 
-/** The tensors that ΔW is made of, without its scale. */
-export function storedTensors({ a, b, mid, diagonal, parts }: LoraModule): readonly Tensor[] {
-  const composed = [parts?.first, parts?.second].flatMap((part) => {
-    if (part === undefined) return [];
-    return "whole" in part ? [part.whole] : [part.left, part.right];
-  });
+/** The tensors that ΔW is made of, without its scale and what all modules share. */
+export function storedTensors({ a, b, mid, diagonal, parts, made }: LoraModule): readonly Tensor[] {
   const plain = [mid, diagonal].filter((tensor) => tensor !== undefined);
-  return [...new Set([...(parts === undefined ? [a, b] : composed), ...plain])];
+  const own =
+    parts !== undefined
+      ? [parts.first, parts.second].flatMap(matricesOf)
+      : made !== undefined
+        ? [...made.tensors.values()]
+        : [a, b];
+  return [...new Set([...own, ...plain])];
 }
 
 /** What they take in the file, whatever rank their product has. */

@@ -147,7 +147,10 @@ function loraText(lora: LoraView): string {
     optional(scale),
     ...(["frobenius", "spectral", "stableRank", "effectiveRank"] as const).map((metric) => {
       const spread = expertSpread((experts ?? []).map((expert) => expert[metric]));
-      return spread === undefined ? optional(metrics?.[metric]) : spreadText(spread);
+      if (spread !== undefined) return spreadText(spread);
+      // Of an update without small factors the spectrum may not be known.
+      const value = metrics?.[metric];
+      return optional(Number.isNaN(value) ? undefined : value);
     }),
   ]);
   const header = ["Module", "Rank", "Alpha", "Scale", "‖ΔW‖", "σ₁", "Stable rank", "Effective rank"];

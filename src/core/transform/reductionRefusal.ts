@@ -1,6 +1,6 @@
 import type { Adapter } from "../adapter/adapter";
 import { dialectNamed } from "../adapter/dialects/dialectTable";
-import type { LoraLayout } from "../adapter/factorLayout";
+import { hasSmallFactors, type LoraLayout } from "../adapter/factorLayout";
 import { modulePath } from "../adapter/loraKey";
 import { type LoraModule, storedTensors } from "../adapter/loraModule";
 import { whyNoFactors } from "../adapter/methods/methodTable";
@@ -53,8 +53,11 @@ function wholeProblem(adapter: Adapter): string | undefined {
 }
 
 function moduleProblem({ modules }: Adapter): string | undefined {
-  for (const { module, layout } of modules) {
-    const reason = unwritable[layout];
+  for (const each of modules) {
+    const { module, layout, rank } = each;
+    const reason = hasSmallFactors(each)
+      ? unwritable[layout]
+      : `has a rank of up to ${rank}, and its file holds no factors that could be cut`;
     if (reason !== undefined) return `${module} ${reason}.`;
   }
   return undefined;
@@ -94,9 +97,10 @@ export function copiedWhole({ savedTensors, differences, otherTensors }: Adapter
 }
 
 function partsOf(module: LoraModule): readonly Tensor[] {
-  const { alphaTensor, magnitude, bias } = module;
+  const { alphaTensor, magnitude, bias, made } = module;
   return [
     ...storedTensors(module),
+    ...(made?.shared.values() ?? []),
     ...[alphaTensor, magnitude, bias].filter((tensor) => tensor !== undefined),
   ];
 }

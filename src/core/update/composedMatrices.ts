@@ -27,7 +27,7 @@ export function kroneckerFactors(first: LowRank, second: LowRank): LowRank {
 }
 
 /** x ⊗ y: the block at (i, j) is x_ij · y. */
-function kronecker(x: Matrix, y: Matrix): Matrix {
+export function kronecker(x: Matrix, y: Matrix): Matrix {
   const cols = x.cols * y.cols;
   const result = createMatrix(x.rows * y.rows, cols);
   for (let i = 0; i < x.rows; i++) {

@@ -7,6 +7,8 @@ import { decodeTensor, UnsupportedDtypeError } from "../tensors/decode";
 import { elementCount, type Tensor } from "../tensors/tensor";
 import { asLowRank, hadamardFactors, kroneckerFactors, type LowRank } from "./composedMatrices";
 import { unitRoundoff } from "./dtypeRounding";
+import { madeFactors } from "./madeFactors";
+import { tuckerProduct } from "./tuckerProduct";
 
 /** One module's update in one orientation, whatever the dialect: ΔW = scale · b · a, out×in. */
 export interface Factors {
@@ -113,7 +115,11 @@ export class FactorReader {
   }
 
   async pair(): Promise<{ readonly a: Matrix; readonly b: Matrix }> {
-    const { parts, layout } = this.module;
+    const { parts, made, layout } = this.module;
+    if (made !== undefined) {
+      const { left, right } = await madeFactors(this.module, made, this);
+      return { a: right, b: left };
+    }
     if (parts === undefined) {
       const [a, b] = await Promise.all([this.a(), this.b()]);
       return { a, b };
@@ -124,9 +130,20 @@ export class FactorReader {
     return { a: right, b: left };
   }
 
-  private async part(part: ComposedPart): Promise<LowRank> {
+  /** One of LoHa's or LoKr's two matrices. */
+  async part(part: ComposedPart): Promise<LowRank> {
     const { rows, cols } = part;
     if ("whole" in part) return asLowRank(await this.matrix(part.whole, rows, cols));
+    if (part.core !== undefined) {
+      const [rank = 0, rankOfRight = 0] = part.core.shape;
+      const kernel = elementCount(part.core.shape.slice(2));
+      const [left, core, right] = await Promise.all([
+        this.matrix(part.left, rank, rows),
+        this.values(part.core, rank * rankOfRight * kernel),
+        this.matrix(part.right, rankOfRight, cols / kernel),
+      ]);
+      return { left: transpose(left), right: tuckerProduct(core, rank, right, kernel) };
+    }
     const rank = part.left.shape[1] ?? 0;
     const [left, right] = await Promise.all([
       this.matrix(part.left, rows, rank),
@@ -193,25 +210,10 @@ export class FactorReader {
     const inputs = inFeatures / kernel;
     const down = await this.matrix(a, rank, inputs);
     const core = await this.values(mid, rank * rank * kernel);
-    const result = createMatrix(rank, inFeatures);
-    for (let p = 0; p < rank; p++) {
-      for (let q = 0; q < rank; q++) {
-        addOuterProduct(
-          result.data,
-          p * inFeatures,
-          down.data,
-          q * inputs,
-          inputs,
-          core,
-          (p * rank + q) * kernel,
-          kernel,
-        );
-      }
-    }
-    return result;
+    return tuckerProduct(core, rank, down, kernel);
   }
 
-  private async matrix(tensor: Tensor, rows: number, cols: number): Promise<Matrix> {
+  async matrix(tensor: Tensor, rows: number, cols: number): Promise<Matrix> {
     return createMatrix(rows, cols, await this.values(tensor, rows * cols));
   }
 
@@ -223,12 +225,7 @@ export class FactorReader {
         `${tensor.name} should hold ${count} values; its shape is [${shape}].`,
       );
     }
-    if (count > maxFactorValues) {
-      throw this.unavailable(
-        "TooLarge",
-        `${tensor.name} holds ${count} values, more than are loaded at once.`,
-      );
-    }
+    this.refuseLarge(count, tensor.name);
     const bytes = await this.readTensor(tensor, this.signal);
     try {
       return decodedDirectly(bytes, tensor.dtype, count) ?? decodeTensor(bytes, tensor.dtype, count);
@@ -238,6 +235,12 @@ export class FactorReader {
         throw this.unavailable("ShortData", `${tensor.name}: ${error.message}`);
       throw error;
     }
+  }
+
+  /** @throws UpdateUnavailableError where they would not fit into memory. */
+  refuseLarge(count: number, name: string): void {
+    if (count <= maxFactorValues) return;
+    throw this.unavailable("TooLarge", `${name} holds ${count} values, more than are loaded at once.`);
   }
 
   unavailable(code: UnavailableReason, message: string): UpdateUnavailableError {
@@ -284,26 +287,6 @@ function decodedDirectly(bytes: Uint8Array, dtype: string, count: number): Float
   if (dtype !== "F32" || !isLittleEndian || bytes.byteOffset % 4 !== 0 || bytes.byteLength < 4 * count)
     return undefined;
   return new Float64Array(new Float32Array(bytes.buffer, bytes.byteOffset, count));
-}
-
-/** result[at + i·kernel + k] += down[downAt + i] · core[coreAt + k] */
-function addOuterProduct(
-  result: Float64Array,
-  at: number,
-  down: Float64Array,
-  downAt: number,
-  inputs: number,
-  core: Float64Array,
-  coreAt: number,
-  kernel: number,
-): void {
-  for (let i = 0; i < inputs; i++) {
-    const x = down[downAt + i] as number;
-    for (let k = 0; k < kernel; k++) {
-      const target = at + i * kernel + k;
-      result[target] = (result[target] as number) + x * (core[coreAt + k] as number);
-    }
-  }
 }
 
 function scaleRows(matrix: Matrix, factors: Float64Array): void {

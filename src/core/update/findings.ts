@@ -1,4 +1,4 @@
-import { hasPlainFactors } from "../adapter/factorLayout";
+import { hasPlainFactors, hasSmallFactors } from "../adapter/factorLayout";
 import { storedBytes } from "../adapter/loraModule";
 import { placeOfModule, shortKind, shortModuleName } from "../adapter/moduleName";
 import { dtypeBits } from "../tensors/dtype";
@@ -118,8 +118,17 @@ function untrained(modules: readonly ModuleMeasurement[]): Finding | undefined {
   const measured = modules.filter(isMeasured);
   const zero = measured.filter((module) => metricsOf(module).every((metrics) => metrics.zero));
   if (zero.length === 0) return untrainedExperts(measured);
-  const noB = zero.filter((module) => metricsOf(module).every(({ normB }) => normB === 0)).length;
-  const which = noB === zero.length ? "B is all zeros" : noB === 0 ? "A is all zeros" : "B or A is all zeros";
+  const zeros = (pick: (metrics: UpdateMetrics) => number) =>
+    zero.filter((module) => metricsOf(module).every((metrics) => pick(metrics) === 0)).length;
+  const [noA, noB] = [zeros(({ normA }) => normA), zeros(({ normB }) => normB)];
+  const which =
+    noB === zero.length
+      ? "B is all zeros"
+      : noA === zero.length
+        ? "A is all zeros"
+        : noA + noB > 0
+          ? "B or A is all zeros"
+          : "The update is zero";
   const meaning =
     zero.length === modules.length
       ? "the adapter was not trained and changes nothing"
@@ -213,7 +222,9 @@ function oneDirection(modules: readonly ModuleMeasurement[]): Finding | undefine
  */
 function rankToSpare(modules: readonly ModuleMeasurement[]): Finding | undefined {
   const spectra = modules.flatMap(({ metrics, module }) =>
-    metrics === undefined || !hasPlainFactors(module.layout) ? [] : [metrics.singularValues],
+    metrics === undefined || !hasPlainFactors(module.layout) || !hasSmallFactors(module)
+      ? []
+      : [metrics.singularValues],
   );
   if (spectra.length === 0 || spectra.length < modules.length) return undefined;
   const { rank, share } = rankKeeping(spectra, keptShare);

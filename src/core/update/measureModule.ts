@@ -3,6 +3,7 @@ import type { LoraModule } from "../adapter/loraModule";
 import { loadExpertFactors } from "./expertFactors";
 import { type FactorHealth, factorHealth } from "./factorHealth";
 import { loadFactors, type ReadTensor, UpdateUnavailableError } from "./factors";
+import { type LinearUpdate, loadLinearUpdate } from "./linearUpdate";
 import { listedSpectrum } from "./listedSpectrum";
 import { fingerprintOf, type ModuleFingerprint } from "./stageFingerprint";
 import { UpdateAnalysis } from "./updateAnalysis";
@@ -31,6 +32,8 @@ export interface MeasuredModule {
   readonly measurement: ModuleMeasurement;
   /** For comparisons; holds the factors, so drop it as soon as possible. */
   readonly analysis: UpdateAnalysis | undefined;
+  /** What is compared of an update without small factors. */
+  readonly linear?: LinearUpdate;
   /** The same of one expert, made anew at each call, where the module holds those of a mixture. */
   readonly expertAnalysis?: (expert: number) => UpdateAnalysis;
 }
@@ -48,14 +51,13 @@ export async function measureModule(
       const about = { module, alpha: module.alpha, scale: module.scale ?? 1 };
       return { measurement: { ...about, ...nothing, metrics: listed }, analysis: undefined };
     }
+    const linear = await loadLinearUpdate(module, readTensor, signal);
+    if (linear !== undefined) return measuredLinear(module, linear);
     const factors = await loadFactors(module, readTensor, signal);
     const analysis = new UpdateAnalysis(factors);
     const { metrics } = analysis;
     const about = { module, alpha: factors.alpha, scale: factors.scale };
-    if (!metrics.finite) {
-      const unavailable = "Its factors or their product hold NaN or infinity.";
-      return { measurement: { ...about, ...nothing, unavailable, notFinite: true }, analysis: undefined };
-    }
+    if (!metrics.finite) return { measurement: { ...about, ...broken }, analysis: undefined };
     const fingerprint = hasStoredFactors(module.layout) ? fingerprintOf(analysis, module.a.dtype) : undefined;
     const health = factorHealth(analysis);
     return { measurement: { ...about, ...nothing, metrics, fingerprint, health }, analysis };
@@ -66,6 +68,17 @@ export async function measureModule(
     const about = { module, alpha: module.alpha, scale: module.scale ?? Number.NaN };
     return { measurement: { ...about, ...nothing, unavailable: error.message }, analysis: undefined };
   }
+}
+
+function measuredLinear(module: LoraModule, linear: LinearUpdate): MeasuredModule {
+  const { alpha, scale, metrics } = linear;
+  const about = { module, alpha, scale };
+  if (!metrics.finite) return { measurement: { ...about, ...broken }, analysis: undefined };
+  const unavailable =
+    metrics.singularValues.length > 0 || metrics.zero
+      ? undefined
+      : `Its rank may be ${module.rank}, and nothing in its file makes that cheaper to decompose: only the norm is computed.`;
+  return { measurement: { ...about, ...nothing, metrics, unavailable }, analysis: undefined, linear };
 }
 
 async function measureExperts(
@@ -79,12 +92,12 @@ async function measureExperts(
     signal?.throwIfAborted();
     experts.push(new UpdateAnalysis(factorsOf(expert)).metrics);
   }
-  const broken = experts.filter(({ finite }) => !finite).length;
+  const brokenCount = experts.filter(({ finite }) => !finite).length;
   const unavailable =
-    broken > 0
-      ? `The factors of ${broken} of its ${count} experts hold NaN or infinity.`
+    brokenCount > 0
+      ? `The factors of ${brokenCount} of its ${count} experts hold NaN or infinity.`
       : `It holds one update for each of ${count} experts, whose numbers stand one by one; there is no single ΔW.`;
-  const measurement = { module, alpha, scale, ...nothing, experts, unavailable, notFinite: broken > 0 };
+  const measurement = { module, alpha, scale, ...nothing, experts, unavailable, notFinite: brokenCount > 0 };
   const expertAnalysis = (expert: number) => new UpdateAnalysis(factorsOf(expert));
   return { measurement, analysis: undefined, expertAnalysis };
 }
@@ -95,4 +108,10 @@ const nothing = {
   notFinite: false,
   fingerprint: undefined,
   health: undefined,
+};
+
+const broken = {
+  ...nothing,
+  unavailable: "Its factors or their product hold NaN or infinity.",
+  notFinite: true,
 };

@@ -3,11 +3,17 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { findAdapter } from "../../../src/core/adapter/adapter";
 import type { LoraModule } from "../../../src/core/adapter/loraModule";
+import { comparePairs } from "../../../src/core/compare/modules/comparePairs";
+import { createMatrix, vectorNorm } from "../../../src/core/linalg/matrix";
+import { singularValuesOf } from "../../../src/core/linalg/svd";
 import type { Tensor } from "../../../src/core/tensors/tensor";
 import { loadFactors } from "../../../src/core/update/factors";
+import { loadWholeUpdate } from "../../../src/core/update/linearUpdate";
 import { measureModule } from "../../../src/core/update/measureModule";
 import { UpdateAnalysis } from "../../../src/core/update/updateAnalysis";
 import { configOf, moduleNamed, openFixture, tensor } from "../adapter/adapterFile";
+
+const find = (tensors: readonly Tensor[]) => findAdapter(tensors, undefined, new Map());
 
 const folder = join(import.meta.dirname, "../../fixtures/factored");
 
@@ -70,8 +76,6 @@ describe("what the factors are said to be", () => {
     expect(adapter.savedTensors.map(({ name }) => name)).toEqual(["embed.weight"]);
   });
 
-  const find = (tensors: readonly Tensor[]) => findAdapter(tensors, undefined, new Map());
-
   it("leaves ordinary layers alone that happen to be called so", () => {
     expect(find([tensor("mlp.up", [64, 16]), tensor("mlp.down", [16, 64])])).toMatchObject({
       dialect: "control-lora",
@@ -92,8 +96,7 @@ describe("what the factors are said to be", () => {
     expect(adapter?.modules.map(({ module, rank }) => [module, rank])).toEqual([["lora_unet_b", 16]]);
     expect(adapter?.otherTensors).toHaveLength(4);
     expect(adapter?.problems.map(({ code }) => code)).toContain("AdapterMethod");
-    const tucker = find([...loha("lora_unet_a", 4), tensor("lora_unet_a.hada_t1", [4, 4, 3, 3])]);
-    expect(tucker).toMatchObject({ method: "LOHA", modules: [] });
+    expect(adapter?.problems.map(({ message }) => message).join()).toContain("a rank of up to 1024");
     const cut = find([tensor("lora_unet_x.lokr_w1", [4, 4]), tensor("lora_unet_x.alpha", [])]);
     expect(cut).toMatchObject({ method: "LOKR", modules: [], unpaired: [], savedTensors: [] });
     expect(cut?.otherTensors).toHaveLength(2);
@@ -128,5 +131,97 @@ describe("a decomposition of full rank", () => {
     const { measurement } = await measureModule(module, reading(new Float32Array(rank).fill(-1)));
     expect(measurement.metrics).toBeUndefined();
     expect(measurement.unavailable).toBeDefined();
+  });
+});
+
+/** A file of F32 tensors in memory. */
+function fileOf(
+  tensors: Readonly<Record<string, readonly [shape: readonly number[], values: Float32Array]>>,
+) {
+  const found = Object.entries(tensors).map(([name, [shape]]) => tensor(name, shape));
+  const read = async ({ name }: Tensor) => new Uint8Array(tensors[name]?.[1].buffer as ArrayBuffer);
+  const adapter = findAdapter(found, undefined, new Map());
+  return { module: adapter?.modules[0] as LoraModule, read };
+}
+
+describe("an update of high rank that its file keeps in few values", () => {
+  const random = (count: number, seed: number) =>
+    Float32Array.from({ length: count }, (_, at) => Math.sin(seed + at * at * 0.7 + at));
+  const c3a = (seed: number) => fileOf({ "q.c3a_kernel": [[3, 5, 100], random(1500, seed)] });
+  const lokr = (seed: number, side = 150) =>
+    fileOf({
+      "lora_unet_q.lokr_w1": [[2, 3], random(6, seed)],
+      "lora_unet_q.lokr_w2": [[side, side], random(side * side, seed + 1)],
+    });
+
+  it.each([
+    ["C³A", c3a],
+    ["LoKr", lokr],
+  ] as const)("%s has the norm, spectrum and changes of the dense matrix", async (_, made) => {
+    const [one, other] = [made(1), made(2)];
+    const [first, second] = [await measured(one), await measured(other)];
+    const [x, y] = [await whole(one), await whole(other)];
+
+    const { metrics } = first.measurement;
+    expect(metrics?.frobenius).toBeCloseTo(norm(x), 9);
+    const { outFeatures, inFeatures } = one.module;
+    const dense = singularValuesOf(createMatrix(outFeatures, inFeatures, x));
+    expect(metrics?.singularValues).toHaveLength(dense.length);
+    for (const [k, value] of dense.entries()) expect(metrics?.singularValues[k]).toBeCloseTo(value, 9);
+    const [pair] = comparePairs([first, second], "all");
+    const change = norm(y.map((value, at) => value - (x[at] as number))) / norm(x);
+    expect(pair?.relativeChange).toBeCloseTo(change, 9);
+    const inner = x.reduce((sum, value, at) => sum + value * (y[at] as number), 0);
+    expect(pair?.cosine).toBeCloseTo(inner / norm(x) / norm(y), 9);
+    const [same] = comparePairs([first, await measured(made(1))], "all");
+    expect(same).toMatchObject({ cosine: 1, relativeChange: 0, sameness: "bytes" });
+  });
+
+  it("is given its norm alone where a decomposition would take long", async () => {
+    const large = lokr(1, 300);
+    const { metrics, unavailable } = (await measured(large)).measurement;
+    expect(metrics?.frobenius).toBeCloseTo(norm(await whole(large)), 6);
+    expect(metrics?.spectral).toBeNaN();
+    expect(unavailable).toContain("only the norm");
+  });
+
+  it("is compared with none that is arranged otherwise", async () => {
+    const [pair] = comparePairs([await measured(lokr(1)), await measured(lokr(1, 200))], "all");
+    expect(pair).toMatchObject({ cosine: undefined, reason: expect.stringContaining("other sizes") });
+  });
+
+  const norm = (values: Float64Array) => vectorNorm(values, 0, values.length);
+  const measured = ({ module, read }: ReturnType<typeof fileOf>) => measureModule(module, read);
+  const whole = ({ module, read }: ReturnType<typeof fileOf>) => loadWholeUpdate(module, read);
+});
+
+describe("what a method leaves out of its file", () => {
+  it.each([
+    ["vera_lambda_b", "VERA", "projection_prng_key"],
+    ["fourierft_spectrum", "FOURIERFT", "the seed in its configuration"],
+    ["miss_block", "MISS", "repeats one block along the inputs, whose number"],
+    ["oft_R.weight", "OFT", "needs the base weights"],
+    ["hra_u", "HRA", "needs the base weights"],
+    ["randlora_lambda", "RANDLORA", "the size of the weight"],
+    ["shira_weight", "SHIRA", "‖ΔW‖ is the norm of shira_weight"],
+  ])("%s says what is missing", (name, method, text) => {
+    const prefix = "base_model.model.layers.0.q_proj.";
+    const extra = method === "VERA" ? [tensor(`${prefix}vera_lambda_d`, [4])] : [];
+    const adapter = findAdapter([tensor(prefix + name, [16]), ...extra], undefined, new Map());
+    expect(adapter).toMatchObject({ method, modules: [] });
+    expect(adapter?.problems.map(({ message }) => message).join()).toContain(text);
+  });
+
+  it("takes VeRA's inputs only where all modules have the same", () => {
+    const [a, b] = [tensor("base_model.vera_A", [4, 32]), tensor("base_model.vera_B", [64, 4])];
+    const of = (name: string) => [
+      tensor(`base_model.model.layers.0.${name}.vera_lambda_b`, [16]),
+      tensor(`base_model.model.layers.0.${name}.vera_lambda_d`, [4]),
+    ];
+    const found = (names: readonly string[]) => find([a, b, ...names.flatMap(of)]);
+    expect(found(["q_proj", "v_proj"])?.modules).toHaveLength(2);
+    expect(found(["q_proj", "v_proj"])?.problems).toEqual([]);
+    expect(found(["q_proj", "down_proj"])?.modules).toEqual([]);
+    expect(found(["q_proj", "down_proj"])?.problems[0]?.message).toContain("stand in the base model alone");
   });
 });

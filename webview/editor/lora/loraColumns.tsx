@@ -108,7 +108,7 @@ export function loraColumns(
   const numbers = numberColumns.map(({ value, ...column }): Column<LoraColumn> => {
     const text = (index: number) => {
       const number = value(row(index));
-      return number === undefined ? "" : formatAligned(number);
+      return number === undefined || Number.isNaN(number) ? "" : formatAligned(number);
     };
     return {
       ...column,

@@ -1,4 +1,4 @@
-import type { LoraModuleRow } from "../../../src/core/session/loraView";
+import type { LoraModuleMetrics, LoraModuleRow } from "../../../src/core/session/loraView";
 import { formatNumber, plural } from "../../../src/core/text/quantities";
 import { fingerprintLabels } from "../../../src/core/update/adapterFingerprint";
 import type { FactorHealth } from "../../../src/core/update/factorHealth";
@@ -41,11 +41,15 @@ export function LoraModuleDetail({ model, row, baseRatio, onCopy, onClose }: Lor
         </p>
       ) : (
         <>
-          <SpectrumChart
-            title="Singular values of ΔW"
-            series={[{ label: row.module, values: metrics.singularValues }]}
-            onCopy={onCopy}
-          />
+          {row.unavailable === undefined ? (
+            <SpectrumChart
+              title="Singular values of ΔW"
+              series={[{ label: row.module, values: metrics.singularValues }]}
+              onCopy={onCopy}
+            />
+          ) : (
+            <p>{safeText(row.unavailable)}</p>
+          )}
           <table class="key-value-table plain" aria-label="Module">
             <tbody>
               <Fact
@@ -57,24 +61,17 @@ export function LoraModuleDetail({ model, row, baseRatio, onCopy, onClose }: Lor
                 value={`${row.rank}, ${row.alpha === undefined ? "–" : formatNumber(row.alpha)}`}
               />
               <Fact name="Dtype" value={row.dtype} />
-              <Fact
-                name="‖A‖, ‖B‖"
-                value={`${formatNumber(metrics.normA)}, ${formatNumber(metrics.normB)}`}
-              />
-              <Fact
-                name="‖ΔW‖, σ₁"
-                value={`${formatNumber(metrics.frobenius)}, ${formatNumber(metrics.spectral)}`}
-              />
+              {!Number.isNaN(metrics.normA) && (
+                <Fact
+                  name="‖A‖, ‖B‖"
+                  value={`${formatNumber(metrics.normA)}, ${formatNumber(metrics.normB)}`}
+                />
+              )}
+              <Fact name="‖ΔW‖" value={formatNumber(metrics.frobenius)} />
               {baseRatio !== undefined && (
                 <Fact name="‖ΔW‖ / ‖W‖" value={`${formatNumber(100 * baseRatio)} %`} />
               )}
-              <Fact name="Stable rank" value={formatNumber(metrics.stableRank)} />
-              <Fact name="Effective rank" value={formatNumber(metrics.effectiveRank)} />
-              <Fact name="Nuclear norm" value={formatNumber(metrics.nuclear)} />
-              <Fact
-                name="Energy"
-                value={`90 % in rank ${metrics.rank90}, 95 % in ${metrics.rank95}, 99 % in ${metrics.rank99}`}
-              />
+              {row.unavailable === undefined && <SpectrumFacts metrics={metrics} />}
               {row.fingerprint !== undefined && (
                 <Fact name="Looks like" value={fingerprintLabels[row.fingerprint]} />
               )}
@@ -98,6 +95,19 @@ function healthText({ balance, cancellation, deadComponents, duplicateComponents
     ...(deadComponents > 0 ? [plural(deadComponents, "dead component")] : []),
     ...(duplicateComponents > 0 ? [plural(duplicateComponents, "duplicate component")] : []),
   ].join(", ");
+}
+
+function SpectrumFacts({ metrics }: { readonly metrics: LoraModuleMetrics }) {
+  const { spectral, stableRank, effectiveRank, nuclear, rank90, rank95, rank99 } = metrics;
+  return (
+    <>
+      <Fact name="σ₁" value={formatNumber(spectral)} />
+      <Fact name="Stable rank" value={formatNumber(stableRank)} />
+      <Fact name="Effective rank" value={formatNumber(effectiveRank)} />
+      <Fact name="Nuclear norm" value={formatNumber(nuclear)} />
+      <Fact name="Energy" value={`90 % in rank ${rank90}, 95 % in ${rank95}, 99 % in ${rank99}`} />
+    </>
+  );
 }
 
 function Fact({ name, value }: { readonly name: string; readonly value: string }) {

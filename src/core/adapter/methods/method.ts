@@ -13,10 +13,12 @@ export interface Method {
   /** Names that give it away where no configuration says it. */
   readonly names?: RegExp;
   /**
-   * Why its update is not measured, as the end of a sentence that begins with its name; absent where ΔW has small
-   * factors. Those are measured, compared, reduced and extracted like LoRA's.
+   * Why its update is not measured and what is missing for it, as the end of a sentence that begins with its name; absent
+   * where ΔW follows from the file. Those are measured and compared, and reduced like LoRA's where their factors are small.
    */
   readonly whyNotMeasured?: string;
+  /** What the file must hold or be for its update to be measured, as the end of "Measured where …". */
+  readonly measuredWhere?: string;
   /** Why it cannot be merged into a base by adding ΔW, as the end of such a sentence; absent where it can. */
   readonly whyNotMerged?: string;
 }

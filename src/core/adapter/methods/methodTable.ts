@@ -34,7 +34,7 @@ export function isProductMethod(id: string): boolean {
 }
 
 const mayBeOtherMethod =
-  /hada_|lokr_|oft_|ia3_l|on_input|vera_lambda|prompt_embeddings|hra_u|hira_|vblora|fourierft|waveft|randlora|delora|road_|miss_block|bone_|c3a_|shira_|gralora|trainable_tokens|diff|_norm|xlora|poly_|lily_|osf_|psoft_|glora|adamss|peanut_|frod_|deft_|beft_|tinylora|unilora|ln_tuning|supertuning|adaption_/;
+  /hada_|lokr_|oft_|ia3_l|on_input|vera_|prompt_embeddings|hra_u|hira_|vblora|fourierft|waveft|randlora|delora|road_|miss_block|bone_|c3a_|shira_|gralora|trainable_tokens|diff|_norm|xlora|poly_|lily_|osf_|psoft_|glora|adamss|peanut_|frod_|deft_|beft_|tinylora|unilora|ln_tuning|supertuning|adaption_/;
 
 const named = methods.filter(({ names }) => names !== undefined);
 
@@ -44,19 +44,15 @@ export function otherMethodOf(name: string): string | undefined {
   return named.find(({ names }) => names?.test(name))?.id;
 }
 
-/** What is said of a method that is shown without spectra. */
-export function whyNotMeasured(id: string, isTuckerForm = false): string {
-  return `${whyNoFactors(id, isTuckerForm)} Its tensors are listed; update spectra and comparisons are not available.`;
+/** What is said of a method that is shown without spectra. @param found Why, where it is this file's doing. */
+export function whyNotMeasured(id: string, found?: string): string {
+  return `${whyNoFactors(id, found)} Its tensors are listed; update spectra and comparisons are not available.`;
 }
 
 /** Why a method has no small factors, and what it trains instead. */
-export function whyNoFactors(id: string, isTuckerForm = false): string {
+export function whyNoFactors(id: string, found?: string): string {
   const { name = id, trains, whyNotMeasured: reason } = byId.get(id) ?? {};
-  const why =
-    reason ??
-    (isTuckerForm
-      ? "is here in a form that has no small factors"
-      : "does not add one plain product of two factors to each module's weight");
+  const why = reason ?? found ?? "does not add one plain product of two factors to each module's weight";
   const what = trains === undefined || why.startsWith("trains") ? "" : ` It trains ${trains}.`;
   return `${name} ${why}.${what}`;
 }

@@ -36,7 +36,6 @@ export const mixtureMethods: readonly Method[] = [
     trains: "two factors for each of k×k blocks of the weight",
     example: "gralora_A",
     names: /\.gralora_/,
-    whyNotMeasured: "has one product for each block of the weight and not one for the whole",
   },
   {
     id: "ADAMSS",

@@ -23,6 +23,7 @@ export const productMethods: readonly Method[] = [
     trains: "two low-rank products, multiplied element by element",
     example: "hada_w1_a",
     names: /\.hada_[wt]\d/,
+    measuredWhere: "its rank, the product of two, is at most 256",
   },
   {
     id: "LOKR",

@@ -1,6 +1,9 @@
 import type { Method } from "./method";
 
-const rotates = "rotates weights and does not add to them";
+const rotates = "rotates weights and does not add to them: what that changes needs the base weights";
+
+const repeats =
+  "repeats one block along the inputs, whose number stands in the base model, or multiplies blocks of the base weights (bat)";
 
 /** Methods that multiply weights or activations instead of adding to weights. */
 export const transformMethods: readonly Method[] = [
@@ -47,7 +50,8 @@ export const transformMethods: readonly Method[] = [
     trains: "an angle and a length a pair of outputs",
     example: "road_theta",
     names: /\.road_(?:theta|alpha)\b/,
-    whyNotMeasured: "rotates activations and does not add to weights",
+    whyNotMeasured:
+      "rotates activations and does not add to weights: what that changes needs the base weights",
   },
   {
     id: "IA3",
@@ -56,7 +60,8 @@ export const transformMethods: readonly Method[] = [
     trains: "one factor an activation",
     example: "ia3_l",
     names: /\.ia3_l\b|^(?:lora|lycoris)_.*\.on_input$/,
-    whyNotMeasured: "scales activations and does not add to weights",
+    whyNotMeasured:
+      "scales activations and does not add to weights: what that changes needs the base weights",
   },
   {
     id: "HIRA",
@@ -74,8 +79,7 @@ export const transformMethods: readonly Method[] = [
     trains: "one block a module, repeated along its inputs",
     example: "bone_block",
     names: /\.bone_block\b/,
-    whyNotMeasured:
-      "repeats one block along the inputs, in one of its forms multiplied with the base weights",
+    whyNotMeasured: repeats,
   },
   {
     id: "MISS",
@@ -84,8 +88,7 @@ export const transformMethods: readonly Method[] = [
     trains: "one block a module, repeated along its inputs",
     example: "miss_block",
     names: /\.miss_block\b/,
-    whyNotMeasured:
-      "repeats one block along the inputs, in one of its forms multiplied with the base weights",
+    whyNotMeasured: repeats,
   },
   {
     id: "GLORA",
@@ -99,11 +102,11 @@ export const transformMethods: readonly Method[] = [
   {
     id: "DELORA",
     name: "DeLoRA",
-    update: "ΔW = λ·‖w‖/r·Σ b̂ₖ·âₖ",
+    update: "ΔW = λ/r·Σ b̂ₖ·âₖ, columns times ‖wⱼ‖",
     trains: "normalised factors and their strength",
     example: "delora_A",
     names: /\.delora_/,
-    whyNotMeasured: "normalises its factors and scales them by the norms of the base weights",
+    measuredWhere: "the file has the norms of the base's columns (delora_w_norm)",
   },
   {
     id: "OSF",

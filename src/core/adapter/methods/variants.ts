@@ -14,8 +14,6 @@ export interface LoraVariant {
   /** The code of the problem that says it, where it has one of its own, and how grave it is. */
   readonly code?: string;
   readonly severity?: "warning" | "info";
-  readonly reduces: boolean;
-  readonly merges: boolean;
 }
 
 const hasLayout = (layout: LoraModule["layout"]) => (_: unknown, modules: readonly LoraModule[]) =>
@@ -28,8 +26,6 @@ export const loraVariants: readonly LoraVariant[] = [
     update: "s = alpha / √r",
     toldBy: "use_rslora",
     isOf: (config) => config?.useRslora === true,
-    reduces: true,
-    merges: true,
   },
   {
     id: "dora",
@@ -39,8 +35,6 @@ export const loraVariants: readonly LoraVariant[] = [
     isOf: (_, modules) => modules.some(({ magnitude }) => magnitude !== undefined),
     code: "LoraDora",
     remark: "DoRA rescales each output after adding the update; the numbers are those of the update alone.",
-    reduces: true,
-    merges: true,
   },
   {
     id: "lora-bias",
@@ -49,8 +43,6 @@ export const loraVariants: readonly LoraVariant[] = [
     toldBy: "lora_bias, lora_B.bias",
     isOf: (_, modules) => modules.some(({ bias }) => bias !== undefined),
     remark: "B has a bias in some modules: it is added to the output and is not part of ΔW.",
-    reduces: true,
-    merges: true,
   },
   {
     id: "qalora",
@@ -60,8 +52,6 @@ export const loraVariants: readonly LoraVariant[] = [
     isOf: hasLayout("pooled"),
     remark:
       "QALoRA averages its inputs by groups: ΔW repeats each column of B·A over its group. PEFT cannot merge it.",
-    reduces: false,
-    merges: false,
   },
   {
     id: "bdlora",
@@ -71,8 +61,6 @@ export const loraVariants: readonly LoraVariant[] = [
     isOf: hasLayout("blocks"),
     remark:
       "BD-LoRA keeps one factor of a module as the blocks of a block-diagonal matrix; ΔW is that of the whole matrix.",
-    reduces: false,
-    merges: true,
   },
   {
     id: "alora",
@@ -82,8 +70,6 @@ export const loraVariants: readonly LoraVariant[] = [
     isOf: (config) => config?.isActivated === true,
     remark:
       "aLoRA acts only on tokens after its invocation tokens (alora_invocation_tokens): it cannot be merged into a base.",
-    reduces: true,
-    merges: false,
   },
   {
     id: "merged-linear",
@@ -93,8 +79,6 @@ export const loraVariants: readonly LoraVariant[] = [
     isOf: hasLayout("slice"),
     remark:
       "Fused layers have one update for each adapted part of their outputs; each part is a row of its own.",
-    reduces: false,
-    merges: false,
   },
   {
     id: "experts",
@@ -102,8 +86,6 @@ export const loraVariants: readonly LoraVariant[] = [
     update: "ΔW_e = s·B_e·A_e for each expert e",
     toldBy: "target_parameters, experts.base_layer, factors [E, r, in], lora_gate_a",
     isOf: hasLayout("experts"),
-    reduces: false,
-    merges: false,
   },
   {
     id: "transposed",
@@ -115,8 +97,6 @@ export const loraVariants: readonly LoraVariant[] = [
     severity: "warning",
     remark:
       "The factors are stored transposed, A [in, r] and B [r, out]: PEFT cannot load them under these names. They are read the right way here.",
-    reduces: false,
-    merges: false,
   },
   {
     id: "arrow",
@@ -126,7 +106,5 @@ export const loraVariants: readonly LoraVariant[] = [
     isOf: (config) => config?.isRouted === true,
     remark:
       "Arrow routes each token through several adapters: no single update exists, and it cannot be merged.",
-    reduces: true,
-    merges: false,
   },
 ];

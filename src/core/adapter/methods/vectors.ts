@@ -1,7 +1,7 @@
 import type { Method } from "./method";
 
-const sharedRandom = "keeps only scaling vectors; the random matrices between them are shared";
-const spectral = "keeps coefficients whose places follow from a random seed";
+const spectral =
+  "keeps coefficients whose places torch draws from the seed in its configuration, and the size of the weight, which they fill, stands in the base model";
 
 /** Methods that train vectors, coefficients or single entries of a weight. */
 export const vectorMethods: readonly Method[] = [
@@ -11,8 +11,8 @@ export const vectorMethods: readonly Method[] = [
     update: "ΔW = diag(λ_b)·B·diag(λ_d)·A, A and B random and shared",
     trains: "two scaling vectors a module",
     example: "vera_lambda_b",
-    names: /\bvera_lambda_[bd]\b/,
-    whyNotMeasured: sharedRandom,
+    names: /(?:^|\.)vera_(?:lambda_[bd]|[AB])\b/,
+    measuredWhere: "the file has the random matrices (save_projection) and all modules have as many inputs",
   },
   {
     id: "PVERA",
@@ -21,7 +21,7 @@ export const vectorMethods: readonly Method[] = [
     trains: "two scaling vectors a module",
     example: "pvera_lambda_b",
     names: /\bpvera_lambda_[bd]\b/,
-    whyNotMeasured: sharedRandom,
+    whyNotMeasured: "samples one of its scaling vectors anew at each step, so that no single update exists",
   },
   {
     id: "RANDLORA",
@@ -30,7 +30,8 @@ export const vectorMethods: readonly Method[] = [
     trains: "scaling vectors of a sum of random products",
     example: "randlora_lambda",
     names: /\.randlora_/,
-    whyNotMeasured: sharedRandom,
+    whyNotMeasured:
+      "keeps only scaling vectors; which parts of its random matrices a module uses follows from the size of the weight, which stands in the base model",
   },
   {
     id: "VBLORA",
@@ -39,7 +40,7 @@ export const vectorMethods: readonly Method[] = [
     trains: "the bank, and which of its vectors make up the factors",
     example: "vblora_logits_A",
     names: /\.vblora_|\bvblora_vector_bank\b/,
-    whyNotMeasured: "composes its factors of a bank of vectors that all modules share",
+    measuredWhere: "the file has the bank",
   },
   {
     id: "FOURIERFT",
@@ -62,11 +63,10 @@ export const vectorMethods: readonly Method[] = [
   {
     id: "C3A",
     name: "C³A",
-    update: "ΔW = blocks that are circulant matrices",
+    update: "ΔW = blocks that are circulant matrices, divided by the number of inputs",
     trains: "one vector a block, whose shifts fill the block",
     example: "c3a_kernel",
     names: /\.c3a_kernel\b/,
-    whyNotMeasured: "fills blocks with shifts of one vector, which has no small factors",
   },
   {
     id: "SHIRA",
@@ -75,7 +75,8 @@ export const vectorMethods: readonly Method[] = [
     trains: "1 to 2 % of the entries of each weight",
     example: "shira_weight",
     names: /\.shira_weight\b/,
-    whyNotMeasured: "trains single entries of each weight, which have no small factors",
+    whyNotMeasured:
+      "trains single entries of each weight, which have no small factors: ‖ΔW‖ is the norm of shira_weight as it stands",
   },
   {
     id: "SUPERTUNING",
@@ -139,6 +140,7 @@ export const vectorMethods: readonly Method[] = [
     example: "diff",
     // `diff` alone is too common a word, so LyCORIS's prefixes are asked for.
     names: /^(?:lora|lycoris)_.*\.(?:diff|diff_b|w_norm|b_norm)$/,
-    whyNotMeasured: "keeps whole differences of weights and not factors",
+    whyNotMeasured:
+      "keeps whole differences of weights and not factors: ‖ΔW‖ is the norm of each tensor as it stands",
   },
 ];

@@ -1,4 +1,5 @@
 import type { MeasuredModule } from "../../update/measureModule";
+import { compareLinear } from "./compareLinear";
 import { compareUpdates, notCompared, type UpdateComparison } from "./compareUpdates";
 import type { ExpertChange, ModulePair } from "./moduleComparison";
 
@@ -29,7 +30,11 @@ function compareMeasured(first: MeasuredModule, second: MeasuredModule): Omit<Mo
     return compareUpdates(first.analysis, second.analysis);
   if (first.expertAnalysis !== undefined && second.expertAnalysis !== undefined)
     return compareExperts(first, second);
+  if (first.linear !== undefined && second.linear !== undefined)
+    return compareLinear(first.linear, second.linear);
   const { measurement } = first.analysis === undefined ? first : second;
+  if (first.linear !== undefined || second.linear !== undefined)
+    return { ...notCompared, reason: "One of the two has no small factors, and the other has." };
   return { ...notCompared, reason: measurement.unavailable ?? "One of the two was not measured." };
 }
 

@@ -1,3 +1,4 @@
+import { hasSmallFactors } from "../../adapter/factorLayout";
 import type { LoraModule } from "../../adapter/loraModule";
 import type { CheckpointError } from "../../problem/checkpointError";
 import type { CheckpointSession } from "../../session/checkpointSession";
@@ -6,6 +7,7 @@ import { readAllValues } from "../../tensors/readValues";
 import { elementCount, type Tensor } from "../../tensors/tensor";
 import { loadExpertFactors } from "../../update/expertFactors";
 import { loadFactors, readScale, UpdateUnavailableError } from "../../update/factors";
+import { loadWholeUpdate } from "../../update/linearUpdate";
 import type { MergedUpdate } from "./mergedUpdate";
 import { notMergeable } from "./mergeRefusal";
 
@@ -52,6 +54,17 @@ export async function loadUpdate(
     }
     if (module.layout === "experts") return await loadExperts(planned, module, tensor, readAll, signal);
     const [rows, columns] = rowsAndColumns(tensor, [planned]);
+    if (!hasSmallFactors(module)) {
+      if (module.magnitude !== undefined || keepsTranspose(session, module, rows, columns))
+        throw notMergeable(
+          session,
+          `${name} has no small factors, which is merged without DoRA and as it lies.`,
+        );
+      const { scale } = await readScale(module, readAll, signal);
+      const values = await loadWholeUpdate(module, readAll, signal);
+      if (!values.every(Number.isFinite) || !Number.isFinite(scale)) throw notFinite(session, name);
+      return [{ module: name, scale: scale * weight, whole: values }];
+    }
     const { a, b, scale, finite } = await loadFactors(module, readAll, signal);
     if (!finite) throw notFinite(session, name);
     const isTurned = keepsTranspose(session, module, rows, columns);

@@ -7,19 +7,8 @@ import type { CheckpointSession } from "../../session/checkpointSession";
 import type { Tensor } from "../../tensors/tensor";
 import { plural } from "../../text/quantities";
 
-/** One ΔW for one weight, or one for each expert, whatever way its factors are kept. */
-const plainLayouts: ReadonlySet<LoraLayout> = new Set([
-  "linear",
-  "experts",
-  "embedding",
-  "conv",
-  "tucker",
-  "mlx",
-  "svd",
-  "svdV",
-  "hadamard",
-  "kron",
-]);
+/** No ΔW of a whole weight that a program would add to it: QALoRA's, parts of a fused layer, and what PEFT cannot read. */
+const unmerged: ReadonlySet<LoraLayout> = new Set(["pooled", "slice", "transposed"]);
 
 /**
  * An adapter of which every part can be added to a base by an exact rule.
@@ -40,7 +29,7 @@ export function mergeableAdapter(session: CheckpointSession): Adapter {
     throw refuse(
       `It is applied ${activated ? "from its invocation tokens on" : "by a router"} only, not to every input as a merged weight is.`,
     );
-  const other = adapter.modules.find(({ layout }) => !plainLayouts.has(layout));
+  const other = adapter.modules.find(({ layout }) => unmerged.has(layout));
   if (other !== undefined)
     throw refuse(
       `${other.module} is no plain product of two factors for one weight (${other.layout}), for which there is no rule here.`,
