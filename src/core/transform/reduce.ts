@@ -1,6 +1,7 @@
 import { rangeText } from "../adapter/adapterText";
 import { hasStoredFactors } from "../adapter/factorLayout";
 import type { LoraModule } from "../adapter/loraModule";
+import { methodName } from "../adapter/methods/methodTable";
 import { changesBase } from "../adapter/modifiedBase";
 import type { ReadRange } from "../analysis/tensorStatistics";
 import type { FileSink } from "../bytes/fileSink";
@@ -269,7 +270,7 @@ function warningsOf({ adapter, session }: ReduceSource, { weightBytes }: Written
   }
   const before = fileBytes(session);
   if (weightBytes > before) {
-    const message = `The result is larger than what it is made from: ${formatBytes(before)} → ${formatBytes(weightBytes)}. ${adapter.method} keeps its update in fewer values than factors of this rank need.`;
+    const message = `The result is larger than what it is made from: ${formatBytes(before)} → ${formatBytes(weightBytes)}. ${methodName(adapter.method)} keeps its update in fewer values than factors of this rank need.`;
     warn("LargerThanSource", message);
   }
   return problems;
