@@ -3,6 +3,7 @@ import type { Problem } from "../core/problem/problem";
 import { problemLine } from "../core/report/problemText";
 import { toJsonText } from "../core/report/reportJson";
 import { isAbortError } from "../protocol/channel";
+import { useFastProducts } from "../worker/fastProducts";
 import { averageCommand } from "./averageCommand";
 import { combineCommand } from "./combineCommand";
 import { type Command, jsonFlag, type Options, parse } from "./command";
@@ -52,6 +53,7 @@ const exitCancelled = 130;
 const helpFlag = { help: { type: "boolean", short: "h", default: false } } as const;
 
 async function main(args: readonly string[]): Promise<number> {
+  useFastProducts();
   // Flags may stand before the command, so those of all commands are known until it is found.
   const anyFlag: Options = Object.assign({}, ...[...commands.values()].map(({ options }) => options));
   const { values, positionals } = parse(args, { ...anyFlag, ...jsonFlag, ...helpFlag });

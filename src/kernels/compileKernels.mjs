@@ -8,7 +8,7 @@ import asc from "assemblyscript/asc";
 
 const folder = join(fileURLToPath(new URL(".", import.meta.url)), "assembly");
 /** What these export, the module exports. */
-const entries = ["measure.ts", "compare.ts"].map((name) => join(folder, name));
+const entries = ["measure.ts", "compare.ts", "products.ts"].map((name) => join(folder, name));
 
 /** @returns {Promise<Uint8Array>} a WebAssembly module. @throws {Error} with the compiler's messages. */
 export async function compileKernels() {

@@ -9,6 +9,7 @@ import { CheckpointSession } from "../../src/core/session/checkpointSession";
 import { elementCount, type Tensor } from "../../src/core/tensors/tensor";
 import type { ReadTensor } from "../../src/core/update/factors";
 import { measureModule } from "../../src/core/update/measureModule";
+import { useFastProducts } from "../../src/worker/fastProducts";
 import { nodeFiles } from "../../src/worker/nodeFiles";
 import { NumbersPool } from "../../src/worker/numbers/numbersPool";
 import { projectRoot } from "../support/projectRoot";
@@ -102,6 +103,7 @@ async function processorTimeOf(work: () => Promise<void>): Promise<number> {
 
 /** `npm run bench`'s part about adapters: every metric of 224 modules, against torch on one thread. */
 export async function benchLora(rounds: number): Promise<void> {
+  useFastProducts();
   const rows: string[][] = [];
   for (const [rank, target] of [
     [16, "500"],

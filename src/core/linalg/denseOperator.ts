@@ -1,5 +1,5 @@
 import { createMatrix, type Matrix } from "./matrix";
-import { addPanelProducts, createPanel, packRows, paddedCount, panelWidth } from "./panels";
+import { addPanelProducts, createPanel, createSums, packRows, paddedCount, panelWidth } from "./panels";
 import type { LinearOperator } from "./randomizedSvd";
 
 /** Rows or columns of the large matrix that meet the vectors at a time: with them half a megabyte, in the cache. */
@@ -64,7 +64,7 @@ class PaddedSums {
     private readonly lines: number,
   ) {
     this.stride = paddedCount(lines);
-    this.sums = new Float64Array(paddedCount(vectors) * this.stride);
+    this.sums = createSums(paddedCount(vectors) * this.stride);
   }
 
   add(vectorPanel: Float64Array, block: Float64Array, first: number, count: number, length: number): void {

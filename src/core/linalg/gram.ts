@@ -1,5 +1,13 @@
 import { createMatrix, type Matrix } from "./matrix";
-import { addPanelProducts, createPanel, packColumns, packRows, paddedCount, panelWidth } from "./panels";
+import {
+  addPanelProducts,
+  createPanel,
+  createSums,
+  packColumns,
+  packRows,
+  paddedCount,
+  panelWidth,
+} from "./panels";
 
 /** X·Xᵀ for X r×n: the inner products of its rows. NaN and infinities come through. */
 export function gramOfRows({ rows, cols, data }: Matrix): Matrix {
@@ -16,7 +24,7 @@ export function productOfColumns(x: Matrix, y: Matrix): Matrix {
   if (x.rows !== y.rows)
     throw new RangeError(`Columns of ${x.rows} and of ${y.rows} values have no product.`);
   const [paddedX, paddedY] = [paddedCount(x.cols), paddedCount(y.cols)];
-  const sums = new Float64Array(paddedX * paddedY);
+  const sums = createSums(paddedX * paddedY);
   const [panelX, panelY] = [createPanel(x.cols), createPanel(y.cols)];
   for (let from = 0; from < x.rows; from += panelWidth) {
     const length = Math.min(panelWidth, x.rows - from);
@@ -37,7 +45,7 @@ function gram(
   pack: (panel: Float64Array, from: number, length: number) => void,
 ): Matrix {
   const padded = paddedCount(count);
-  const sums = new Float64Array(padded * padded);
+  const sums = createSums(padded * padded);
   const panel = createPanel(count);
   for (let from = 0; from < total; from += panelWidth) {
     const length = Math.min(panelWidth, total - from);

@@ -1,5 +1,5 @@
 import type { Matrix } from "./matrix";
-import { addPanelProducts, createPanel, packRows, paddedCount, panelWidth } from "./panels";
+import { addPanelProducts, createPanel, createSums, packRows, paddedCount, panelWidth } from "./panels";
 
 /** A·B, for A m×k and B k×n. Runs along the rows of B, four at a time, so that the result is touched k/4 times. */
 export function multiply(a: Matrix, b: Matrix): Matrix {
@@ -55,7 +55,7 @@ export function multiplyTransposed(a: Matrix, b: Matrix): Matrix {
   if (inner !== b.cols)
     throw new RangeError(`Cannot multiply ${shapeOf(a)} by the transpose of ${shapeOf(b)}.`);
   const [paddedRows, paddedCols] = [paddedCount(rows), paddedCount(cols)];
-  const sums = new Float64Array(paddedRows * paddedCols);
+  const sums = createSums(paddedRows * paddedCols);
   const [panelA, panelB] = [createPanel(rows), createPanel(cols)];
   for (let from = 0; from < inner; from += panelWidth) {
     const length = Math.min(panelWidth, inner - from);

@@ -13,9 +13,42 @@ export function paddedCount(count: number): number {
   return (count + 3) & ~3;
 }
 
-/** Space for a panel of `rows` rows. */
+/** The memory and the inner loop of products, where a host has faster ones than the plain ones here. */
+export interface PanelProducts {
+  /** One of two in turns: what is made of a pair is taken out before the next is asked for. Undefined where it is too small. */
+  panel(rows: number): Float64Array | undefined;
+  /** Zeros, the only ones until they are asked for again. Undefined where there are not as many. */
+  sums(count: number): Float64Array | undefined;
+  /** `addPanelProducts`; false where something lies in other memory. */
+  add(...given: Required<Parameters<typeof addPanelProducts>>): boolean;
+}
+
+type MakeProducts = () => PanelProducts | undefined;
+
+let makeProducts: MakeProducts | undefined;
+let products: PanelProducts | undefined;
+
+/** For the whole thread, made with the first product. Undefined brings the plain ones back. */
+export function usePanelProducts(make: MakeProducts | undefined): void {
+  makeProducts = make;
+  products = undefined;
+}
+
+function fastProducts(): PanelProducts | undefined {
+  products ??= makeProducts?.();
+  makeProducts = undefined;
+  return products;
+}
+
+/** Space for a panel of `rows` rows. Padding rows hold anything. */
 export function createPanel(rows: number): Float64Array {
-  return new Float64Array(paddedCount(rows) * panelWidth);
+  const padded = paddedCount(rows);
+  return fastProducts()?.panel(padded) ?? new Float64Array(padded * panelWidth);
+}
+
+/** Space for sums that are copied out before anybody else makes some. */
+export function createSums(count: number): Float64Array {
+  return fastProducts()?.sums(count) ?? new Float64Array(count);
 }
 
 /** Values [from, from + length) of each row of a `rows`×`cols` matrix. Padding rows are left as they are. */
@@ -63,6 +96,7 @@ export function addPanelProducts(
   length: number,
   upperOnly = false,
 ): void {
+  if (products?.add(result, stride, x, rowsOfX, y, rowsOfY, length, upperOnly) === true) return;
   for (let i = 0; i < rowsOfX; i += 4) {
     for (let j = upperOnly ? i : 0; j < rowsOfY; j += 4) {
       addTile(result, i * stride + j, stride, x, i * panelWidth, y, j * panelWidth, length);

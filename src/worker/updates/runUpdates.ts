@@ -7,12 +7,15 @@ import { openSnapshots } from "../../core/compare/openSnapshots";
 import { CheckpointSession } from "../../core/session/checkpointSession";
 import type { Tensor } from "../../core/tensors/tensor";
 import { type ModuleMeasurement, measureModule } from "../../core/update/measureModule";
+import { useFastProducts } from "../fastProducts";
 import { nodeFiles } from "../nodeFiles";
 import type { JobControl } from "../numbers/numbersJob";
 import type { SentMeasurement, UpdateResult, UpdatesJob, UpdatesTask } from "./updatesJob";
 
 /** How long what was opened is kept after a job, for the next of the same pass. */
 const keptMs = 2000;
+
+useFastProducts();
 
 let opened: { readonly pass: number; readonly task: Promise<OpenTask> } | undefined;
 let closing: NodeJS.Timeout | undefined;

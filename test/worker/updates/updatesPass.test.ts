@@ -4,8 +4,10 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { Comparison } from "../../../src/core/compare/comparison";
 import { computeTimeline } from "../../../src/core/compare/computeTimeline";
+import { usePanelProducts } from "../../../src/core/linalg/panels";
 import { CheckpointSession } from "../../../src/core/session/checkpointSession";
 import type { LoraModuleRow } from "../../../src/core/session/loraView";
+import { WasmProducts } from "../../../src/kernels/wasmProducts";
 import { LoraParts } from "../../../src/protocol/loraChunks";
 import { nodeFiles } from "../../../src/worker/nodeFiles";
 import { NumbersPool } from "../../../src/worker/numbers/numbersPool";
@@ -38,9 +40,12 @@ describe("updates on threads", () => {
   const open = () => CheckpointSession.open(nodeFiles, path, noStage);
 
   beforeAll(() => {
+    // The threads have them: sums in another order would differ in their last bits.
+    usePanelProducts(() => WasmProducts.create(inject("kernels")));
     for (const [index, each] of paths.entries()) writeFileSync(each, adapter(index + 1));
   });
   afterAll(async () => {
+    usePanelProducts(undefined);
     await pool.dispose();
     rmSync(folder, { recursive: true });
   });

@@ -1,0 +1,65 @@
+import { type PanelProducts, panelWidth } from "../core/linalg/panels";
+
+/** What assembly/products.ts exports. */
+interface Exports {
+  readonly memory: { readonly buffer: ArrayBuffer };
+  addPanelProducts(
+    sums: number,
+    stride: number,
+    x: number,
+    rowsOfX: number,
+    y: number,
+    rowsOfY: number,
+    length: number,
+    upperOnly: number,
+  ): void;
+}
+
+/** Where things lie in the memory of an instance that does nothing else. */
+const sumsAt = 0x500000;
+const maxSums = 0x100000;
+const panelsAt = [0xd00000, 0xe00000] as const;
+const maxRows = 512;
+
+/** Products in WebAssembly, with SIMD. */
+export class WasmProducts implements PanelProducts {
+  private next: 0 | 1 = 0;
+
+  private constructor(private readonly wasm: Exports) {}
+
+  /** Undefined where WebAssembly has no SIMD. */
+  static create(bytes: Uint8Array): WasmProducts | undefined {
+    if (!WebAssembly.validate(bytes)) return undefined;
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes));
+    return new WasmProducts(exports as unknown as Exports);
+  }
+
+  panel(rows: number): Float64Array | undefined {
+    if (rows > maxRows) return undefined;
+    const at = panelsAt[this.next];
+    this.next = this.next === 0 ? 1 : 0;
+    return new Float64Array(this.wasm.memory.buffer, at, rows * panelWidth);
+  }
+
+  sums(count: number): Float64Array | undefined {
+    return count > maxSums ? undefined : new Float64Array(this.wasm.memory.buffer, sumsAt, count).fill(0);
+  }
+
+  add(
+    sums: Float64Array,
+    stride: number,
+    x: Float64Array,
+    rowsOfX: number,
+    y: Float64Array,
+    rowsOfY: number,
+    length: number,
+    upperOnly: boolean,
+  ): boolean {
+    const { addPanelProducts, memory } = this.wasm;
+    if (sums.buffer !== memory.buffer || x.buffer !== memory.buffer || y.buffer !== memory.buffer)
+      return false;
+    const [at, fromX, fromY] = [sums.byteOffset, x.byteOffset, y.byteOffset];
+    addPanelProducts(at, stride, fromX, rowsOfX, fromY, rowsOfY, length, upperOnly ? 1 : 0);
+    return true;
+  }
+}

@@ -1,0 +1,80 @@
+import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { DenseOperator } from "../../src/core/linalg/denseOperator";
+import { gramOfColumns, gramOfRows, productOfColumns } from "../../src/core/linalg/gram";
+import type { Matrix } from "../../src/core/linalg/matrix";
+import { multiplyTransposed } from "../../src/core/linalg/multiply";
+import { usePanelProducts } from "../../src/core/linalg/panels";
+import { WasmProducts } from "../../src/kernels/wasmProducts";
+import { randomMatrix } from "../core/linalg/matrices";
+
+/** Rows and lengths on both sides of tiles, lanes and panels, and more rows than the kernels have room for. */
+const shapes = [
+  [1, 1],
+  [3, 255],
+  [4, 256],
+  [5, 257],
+  [16, 1001],
+  [67, 700],
+  [515, 300],
+] as const;
+
+const wasm = WasmProducts.create(inject("kernels")) as WasmProducts;
+
+/** The same with the kernels and without them. */
+function both<T>(work: () => T): readonly [fast: T, plain: T] {
+  usePanelProducts(() => wasm);
+  const fast = work();
+  usePanelProducts(undefined);
+  return [fast, work()];
+}
+
+function expectClose([fast, plain]: readonly [Matrix, Matrix], length: number): void {
+  expect([fast.rows, fast.cols]).toEqual([plain.rows, plain.cols]);
+  const worst = fast.data.reduce(
+    (most, value, at) => Math.max(most, Math.abs(value - (plain.data[at] ?? 0))),
+    0,
+  );
+  // Sums in another order: each of `length` products of values below 4.
+  expect(worst).toBeLessThanOrEqual(16 * length * Number.EPSILON);
+}
+
+describe("products with SIMD", () => {
+  beforeAll(() => usePanelProducts(undefined));
+  afterAll(() => usePanelProducts(undefined));
+
+  it.each(shapes)("agree with the plain ones: %i rows of %i values", async (rows, length) => {
+    const [x, y] = [randomMatrix(rows, length, 1), randomMatrix(rows + 2, length, 2)];
+    const [tallX, tallY] = [randomMatrix(length, rows, 3), randomMatrix(length, rows + 1, 4)];
+    expectClose(
+      both(() => gramOfRows(x)),
+      length,
+    );
+    expectClose(
+      both(() => gramOfColumns(tallX)),
+      length,
+    );
+    expectClose(
+      both(() => multiplyTransposed(x, y)),
+      length,
+    );
+    expectClose(
+      both(() => productOfColumns(tallX, tallY)),
+      length,
+    );
+    const operator = new DenseOperator(length, rows, Float32Array.from(tallX.data));
+    const [fast, plain] = both(() => operator.apply(randomMatrix(6, rows, 5)));
+    expectClose([await fast, await plain], rows);
+  });
+
+  it("let NaN and infinity through, and nothing of what was there before", () => {
+    const x = randomMatrix(5, 300, 6);
+    x.data[299] = Number.NaN;
+    x.data[300] = Number.POSITIVE_INFINITY;
+    const [fast, plain] = both(() => gramOfRows(x));
+    expect(fast.data.map(Number)).toEqual(
+      plain.data.map((value, at) => (Number.isFinite(value) ? (fast.data[at] ?? 0) : value)),
+    );
+    const [after, expected] = both(() => gramOfRows(randomMatrix(3, 11, 7)));
+    expectClose([after, expected], 11);
+  });
+});
