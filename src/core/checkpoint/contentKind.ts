@@ -1,5 +1,5 @@
 import { type ContentValue, ForeignValue } from "../formats/contentValue";
-import { attributesOf, mappingOf } from "../formats/contentView";
+import { attributesOf, mappingOf, sequenceOf } from "../formats/contentView";
 import type { FileContent } from "../formats/format";
 import { findOptimizers, isOptimizer } from "../optimizer/findOptimizers";
 import { findModels, isPaddleOptimizer, isPlainData } from "../optimizer/modelsInside";
@@ -24,6 +24,7 @@ export function contentKind(content: FileContent): CheckpointKind | undefined {
     const isWhole = models.some(({ path }) => path === "");
     return !isWhole && isOfTraining(content) ? "training-checkpoint" : undefined;
   }
+  if (isOfOtherLibrary(root)) return "data";
   if (seriesInside(content).length > 0 && isPlainOrEmpty(content)) return "history";
   return isPlainOrEmpty(content) && (content.tensors.size > 0 || isVocabulary(root)) ? "data" : undefined;
 }
@@ -34,6 +35,16 @@ function isOfTraining(content: FileContent): boolean {
   return (
     (["step", "epoch", "episode"] as const).some((meaning) => stated.has(meaning)) ||
     seriesInside(content).length > 0
+  );
+}
+
+/** What is trained without steps, such as an estimator of scikit-learn, alone or with what goes with it. */
+function isOfOtherLibrary(root: ContentValue): boolean {
+  const values = sequenceOf(root) ?? mappingOf(root)?.values ?? [];
+  return [root, ...values.slice(0, 64)].some(
+    (value) =>
+      value instanceof ForeignValue &&
+      /^(?:sklearn|imblearn|xgboost|lightgbm|catboost|statsmodels|gensim)\./.test(value.qualifiedName),
   );
 }
 

@@ -110,6 +110,9 @@ const rules: readonly Rule[] = [
   file("weights", /^_METADATA$|^manifest\.ocdbt$/),
   file("weights", /^(?:.*model.*|consolidated.*)\.bin$|^(?:weights|model)[\w.]*\.npz$/),
   file("weights", /\.(?:pt|pth|ckpt)(?:\.tar)?$|\.weights\.h5$|\.keras$|^(?:tf_model|model)\.h5$|\.msgpack$/),
+  // PaddlePaddle's, StyleGAN's, CleanRL's, RLlib's.
+  file("weights", /\.pdparams$|^network-snapshot-\d+\.pkl$|\.cleanrl_model$|^policy_state\.pkl$/),
+  file("optimizer", /\.pdopt$/),
   // Each parameter whole, with its moments.
   directory("weights", /^global_step\d+_universal$/, ["optimizer", ...inDeepSpeedModel]),
   directory("optimizer", /^global_step\d+$/, inDeepSpeedModel),

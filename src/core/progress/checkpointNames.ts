@@ -43,6 +43,9 @@ export interface StageFileName extends NamedMoment {
  */
 export function parseStageFileName(fileName: string): StageFileName {
   const stem = stemOfFile(fileName);
+  // StyleGAN's, which counts thousands of images.
+  const snapshot = /^network-snapshot-(\d{1,9})$/.exec(stem);
+  if (snapshot !== null) return { index: Number(snapshot[1]) };
   const kohya = /^(.+)-(\d{6})$/.exec(stem);
   if (kohya?.[1] !== undefined) return { series: kohya[1], epoch: Number(kohya[2]) };
   const stepped = /^(.+)(?:-step(\d{8})|_(0\d{8}))$/.exec(stem);
@@ -53,6 +56,9 @@ export function parseStageFileName(fileName: string): StageFileName {
   if (mlx !== null) return { step: Number(mlx[1]) };
   const ofPair = /^(?:net)?[GD]_(\d{1,15})$/.exec(stem);
   if (ofPair !== null) return { step: Number(ofPair[1]) };
+  // ESPnet's.
+  const espnet = /^(\d{1,9})epoch$/.exec(stem);
+  if (espnet !== null) return { epoch: Number(espnet[1]) };
   const step = numberAfter(stem, "(?:global[-_]?)?steps?|iter|iteration");
   const epoch = numberAfter(stem, "epoch");
   const index = step ?? epoch ?? numberAfter(stem, "checkpoint|ckpt");

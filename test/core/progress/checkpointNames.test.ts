@@ -54,6 +54,8 @@ describe("parseStageFileName", () => {
     ["2024-05-01_12-00-00-save-250-1-30.safetensors", { step: 250, epoch: 1 }],
     ["checkpoint_0010.pth.tar", { index: 10 }],
     ["model_best.pth.tar", {}],
+    ["3epoch.pth", { epoch: 3 }],
+    ["network-snapshot-000200.pkl", { index: 200 }],
     ["epoch=3-train_loss=0.69.ckpt", { epoch: 3, metrics: [["train_loss", 0.69]] }],
     ["epoch=03-step=40-val_loss=1.5e-3-v1.ckpt", { step: 40, epoch: 3, metrics: [["val_loss", 0.0015]] }],
     ["net_epoch_3_val_acc_0.91.pth", { epoch: 3, metrics: [["val_acc", 0.91]] }],

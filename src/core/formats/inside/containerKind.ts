@@ -36,6 +36,8 @@ const magics: readonly (readonly [magic: string, by: Compression])[] = [
   ["BZh", "bzip2"],
   ["\xfd7zXZ\0", "xz"],
   ["]\0\0\x80\0", "LZMA"],
+  // With smaller dictionaries, as joblib writes it.
+  ...["\x04", "\x10", "\x20", "\x40"].map((size): [string, Compression] => [`]\0\0${size}\0`, "LZMA"]),
   ["]\0\0\0\x04", "LZMA"],
   ["\x28\xb5\x2f\xfd", "zstd"],
   ["\x04\x22\x4d\x18", "LZ4"],

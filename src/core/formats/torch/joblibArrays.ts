@@ -9,12 +9,14 @@ export function wrapsArrays(imports: readonly PickleImport[]): boolean {
   return imports.some(({ module, name }) => module === "joblib.numpy_pickle" && name === "NumpyArrayWrapper");
 }
 
+/** Stands in the place of the failure: whether the file is whole is not known. */
 export const joblibProblem: Problem = {
-  severity: "info",
+  severity: "warning",
   code: "JoblibArrays",
   message:
-    "joblib writes the numbers of its arrays between opcodes, where this reader takes the pickle for broken. What " +
-    "follows the first array is not shown; it was only searched for imports that are spelt out.",
+    "joblib wrote this file, with the numbers of its arrays between opcodes, where this reader has to stop. What " +
+    "follows the first array is not shown, and whether the file is whole is not known; it was only searched for " +
+    "imports that are spelt out.",
 };
 
 const windowBytes = 1_000_000;

@@ -38,7 +38,7 @@ export async function parsePickleAt(
   const hasArrays = failure !== undefined && wrapsArrays(first.imports);
   const behind = hasArrays ? await importsIn(source, first.end, signal) : [];
   const imports = mergeImports([...judgeImports(first.imports), ...judgeImports(behind)]);
-  const failures = failure === undefined ? [] : [failure.toProblem(), ...(hasArrays ? [joblibProblem] : [])];
+  const failures = failure === undefined ? [] : [hasArrays ? joblibProblem : failure.toProblem()];
   const look = new Look(source.size, signal);
   const following =
     failure === undefined

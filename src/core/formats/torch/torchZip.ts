@@ -3,6 +3,7 @@ import { FileRegion, SubRegion } from "../../bytes/byteRegion";
 import type { ByteSource } from "../../bytes/byteSource";
 import { CheckpointError } from "../../problem/checkpointError";
 import type { Problem } from "../../problem/problem";
+import { latin1Text } from "../../text/latin1";
 import { plural } from "../../text/quantities";
 import type { Format, FormatId, ParsedFile } from "../format";
 import { unsupportedFormat } from "../formatLabel";
@@ -139,6 +140,11 @@ async function readNamedOnly(
     return { ...(await pickle.parse(source, head, signal)), format: "pickle" };
   } catch (error) {
     if (!(error instanceof CheckpointError)) throw error;
+    if (isMindSpore(head)) {
+      const message =
+        "It is a checkpoint of MindSpore (protobuf), which is not read here, and none of PyTorch.";
+      throw new CheckpointError("MindSporeFile", message, 0);
+    }
     const start = [...head.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
     const message = `The name says PyTorch, but the first bytes (${start}) are neither a zip archive nor a pickle.`;
     throw new CheckpointError("NotTorch", message, 0);
@@ -222,4 +228,15 @@ function cutStorage(reference: unknown) {
   // No key, so that not every tensor is reported: the archive's own problem says it all.
   const absent = "The archive is cut or damaged: where its storages are is not known.";
   return { dtype, untyped, storage: { key: "", byteSize, bigEndian: false, region: undefined, absent } };
+}
+
+/** Protobuf: a value (field 1) that begins with its tag (1) in letters; its tensor (2) names its type. */
+function isMindSpore(head: Uint8Array): boolean {
+  const tag = head[0] === 0x0a ? head.indexOf(0x0a, 1) : -1;
+  const length = head[tag + 1] ?? 0;
+  const end = tag + 2 + length;
+  if (tag < 2 || tag > 6 || length === 0 || head[end] !== 0x12) return false;
+  const name = latin1Text(head.subarray(tag + 2, end));
+  const rest = latin1Text(head.subarray(end, end + 96));
+  return /^[\w.:/-]+$/.test(name) && /(?:Float|BFloat|Int|UInt)(?:8|16|32|64)|Bool/.test(rest);
 }

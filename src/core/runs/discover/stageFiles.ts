@@ -5,9 +5,9 @@ import { parseStageFileName, stemOfFile } from "../../progress/checkpointNames";
 import type { Candidate, CandidateGroup } from "./candidate";
 import type { Folder } from "./walkFolders";
 
-const singleFile = /\.(?:safetensors|gguf|(?:pt|pth|ckpt)(?:\.tar)?)$/i;
+const singleFile = /\.(?:safetensors|gguf|pdparams|cleanrl_model|(?:pt|pth|ckpt)(?:\.tar)?)$/i;
 const otherSingleFile =
-  /^(?:adapter_model|pytorch_model|pytorch_lora_weights)(?:[.-].*)?\.bin$|^adapters\.npz$/;
+  /^(?:adapter_model|pytorch_model|pytorch_lora_weights)(?:[.-].*)?\.bin$|^adapters\.npz$|^network-snapshot-\d+\.pkl$|^policy_state\.pkl$/;
 const index = /^(.+\.(?:safetensors|bin))\.index\.json$/;
 const shard = /^(.+)-\d{4,6}-of-\d{4,6}(\.\w+)$/;
 

@@ -25,13 +25,15 @@ const rules: readonly Rule[] = [
   rule("jsonl", true, /^(?:metrics|train(?:ing)?[-_]?(?:log|metrics)|scalars)\.jsonl$/i),
   // MMCV's and MMEngine's.
   rule("jsonl", true, /^\d{8}_\d{6}(?:\.log)?\.json$|^scalars\.json$/),
+  // Detectron2's.
+  rule("jsonl", false, /^metrics\.json$/),
   rule("jsonl", false, /^(?:log|history|progress|stats|results|eval[-_]?(?:log|metrics))\.jsonl$/i),
   // Stable-Baselines3, RLlib, baselines; Spinning Up.
   rule("csv", true, /^progress\.(?:csv|txt)$/),
   rule(
     "csv",
     false,
-    /^(?:(?:train(?:ing)?|eval|val)[-_]?)?(?:logs?|metrics|history|progress|results|loss(?:es)?)\.[ct]sv$/i,
+    /^(?:(?:train(?:ing)?|eval|val)[-_]?)?(?:logs?|metrics|history|progress|results|summary|loss(?:es)?)\.[ct]sv$/i,
   ),
   rule("results", false, /^(?:all|train|eval|predict|test)_results\.json$|^wandb-summary\.json$/),
   rule("config", false, /^(?:hparams|training_args)\.ya?ml$/i),
@@ -66,10 +68,11 @@ const groupingFolders: ReadonlySet<string> = new Set([
   "summary",
   "summaries",
   "events",
+  "vis_data",
 ]);
 
-/** `Nov05_00-38-10_DESKTOP-T11DIUH`: one start of a Trainer. */
-const startFolder = /^[A-Z][a-z]{2}\d{2}_\d{2}-\d{2}-\d{2}_/;
+/** `Nov05_00-38-10_DESKTOP-T11DIUH`: one start of a Trainer; `20240101_100000`: one of MMEngine. */
+const startFolder = /^[A-Z][a-z]{2}\d{2}_\d{2}-\d{2}-\d{2}_|^\d{8}_\d{6}$/;
 
 export function isGroupingFolder(name: string): boolean {
   return groupingFolders.has(name.toLowerCase());

@@ -15,10 +15,13 @@ const stepFields = [
   "iter",
   "iters",
   "iter_num",
-  "update",
+  // fairseq's `update` is a share of the epoch.
   "num_updates",
+  "update",
   "steps",
   "batch",
+  // StyleGAN counts the thousands of images that it saw.
+  "Progress/kimg/mean",
   "epoch",
 ] as const;
 

@@ -46,3 +46,9 @@ it("says of an array that joblib wrote why its pickle breaks there, and still fi
     expect.arrayContaining(["JoblibArrays", "DangerousImport"]),
   );
 });
+
+it("names a checkpoint of MindSpore, and takes no other bytes for one", async () => {
+  const begin = "\x0a\x2e\x0a\x0bconv.weight\x12\x1f\x08\x02\x12\x07Float32\x1a\x10";
+  await expect(read(latin1(`${begin}${"\0".repeat(16)}`), "lenet.ckpt")).rejects.toThrow(/MindSpore/);
+  await expect(read(latin1(`\x0a\x2e\x0b${begin.slice(3)}`), "lenet.ckpt")).rejects.not.toThrow(/MindSpore/);
+});

@@ -30,7 +30,7 @@ function logsOf(folder: Folder): LogFolder | undefined {
   let certain = false;
   for (const { name } of folder.files) {
     const named = logOfName(name);
-    if (named === undefined || isWandbCopy(folder, name)) continue;
+    if (named === undefined || isWandbCopy(folder, name) || isMmengineCopy(folder, name)) continue;
     certain ||= named.certain;
     const path = joinPath(folder.path, name);
     logs.push({ path, format: named.format, ...(scope === undefined ? {} : { scope }) });
@@ -71,4 +71,9 @@ function isWandbCopy(folder: Folder, name: string): boolean {
   if (!isWandbFiles(folder)) return false;
   const hasLog = folder.parent?.files.some((file) => logOfName(file.name)?.format === "wandb") === true;
   return hasLog && (name === "wandb-summary.json" || name === "output.log");
+}
+
+/** MMEngine writes the same lines under the time at which it began and as `scalars.json`. */
+function isMmengineCopy({ files }: Folder, name: string): boolean {
+  return /^\d{8}_\d{6}\.json$/.test(name) && files.some((file) => file.name === "scalars.json");
 }
