@@ -1,5 +1,6 @@
 import type { FileEntry, Files } from "../bytes/files";
 import type { Problem } from "../problem/problem";
+import type { Tensor } from "../tensors/tensor";
 import type { CheckpointFile } from "./checkpointFile";
 import type { FileContent, FormatId, ParsedFile } from "./format";
 import type { ImportFinding } from "./importFinding";
@@ -30,12 +31,23 @@ export interface LoadAdvice {
   readonly snippet?: string;
 }
 
+/** How many steps one file of a rank counts. */
+export interface RankStep {
+  readonly fileIndex: number;
+  /** Which of the counts it is, as of the optimizer; only counts of one kind are alike. */
+  readonly counter: string;
+  /** A tensor is of one element, which takes a read. */
+  readonly step: number | Tensor;
+}
+
 /** What a folder holds as one checkpoint: tensors that are put together from its files where that is needed. */
 export interface ParsedFolder extends ParsedFile {
   readonly format: FormatId;
   /** `Tensor.fileIndex` and `TensorPiece.fileIndex` point here. */
   readonly files: readonly CheckpointFile[];
   readonly layout: DistributedLayout;
+  /** What each rank's file counts, where they count: of one save all do alike. */
+  readonly rankSteps?: readonly RankStep[];
   /**
    * The content with such values as take a read of their own (schedules, steps, settings), for what is said of the
    * training. Never rejects for what is in the files.

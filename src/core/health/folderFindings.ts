@@ -3,6 +3,7 @@ import { baseName } from "../bytes/paths";
 import type { Checkpoint } from "../checkpoint/checkpoint";
 import type { FolderContext, FolderFile } from "../checkpoint/folderContext";
 import type { OpenedFiles } from "../checkpoint/openedFiles";
+import { TensorReader } from "../checkpoint/tensorReader";
 import { CheckpointError } from "../problem/checkpointError";
 import { maxListedProblems } from "../problem/limits";
 import type { Problem } from "../problem/problem";
@@ -11,6 +12,7 @@ import { findLayout } from "../resume/findLayout";
 import { listOrNothing } from "../resume/layoutFindings";
 import { PartOpener } from "../resume/openedParts";
 import { namesItsFile } from "./namesItsFile";
+import { rankFindings } from "./rankFindings";
 
 /** Files beside the weights that are opened; the checkpoint of a large cluster has more, all alike. */
 const maxOpened = 256;
@@ -54,7 +56,15 @@ export async function folderFindings(
     problems.add({ severity: "warning", code: "ManyFiles", message, file: folder.folder });
   }
   // What was opened as one checkpoint was looked at file by file.
-  if (checkpoint.layout !== undefined) return problems.toArray();
+  if (checkpoint.layout !== undefined) {
+    const reader = new TensorReader(opened.files, checkpoint);
+    try {
+      for (const problem of await rankFindings(checkpoint, reader, signal)) problems.add(problem);
+    } finally {
+      await reader.close();
+    }
+    return problems.toArray();
+  }
   for (const problem of await layoutProblems(opened, folder, signal)) problems.add(problem);
   return problems.toArray();
 }

@@ -1,10 +1,10 @@
 import { joinPath } from "../../bytes/paths";
 import type { Problem } from "../../problem/problem";
-import type { Tensor } from "../../tensors/tensor";
+import { elementCount, type Tensor } from "../../tensors/tensor";
 import { pythonString } from "../../text/pythonString";
 import { formatCount } from "../../text/quantities";
 import type { CheckpointFile } from "../checkpointFile";
-import type { FolderListing, ParsedFolder } from "../folderFormat";
+import type { FolderListing, ParsedFolder, RankStep } from "../folderFormat";
 import type { FileContent } from "../format";
 import { mergeImports } from "../importFinding";
 import { byNameOf, type OpenedByName, openFolderFiles } from "../openFolderFiles";
@@ -65,7 +65,25 @@ export async function readZeroFolder(
     imports,
     problems: [],
     layout: layoutOf(ranks, names, path),
+    rankSteps: rankStepsOf(ranks),
   };
+}
+
+/** Steps by the model's states and by the optimizer, which passes over steps that overflow. */
+function rankStepsOf({ parts }: RankSet): readonly RankStep[] {
+  return parts.flatMap(({ model, ranks }) => [
+    ...model.flatMap(({ fileIndex, states }) =>
+      states?.step === undefined ? [] : [{ fileIndex, counter: "global_steps", step: states.step }],
+    ),
+    ...ranks.flatMap(({ fileIndex, state }): RankStep[] => {
+      const step = state?.groups.flatMap(({ scalars }) => scalars.get("step") ?? [])[0];
+      const isOne = typeof step === "number" || (step !== undefined && elementCount(step.shape) === 1);
+      const counter = "the optimizer's step";
+      return isOne
+        ? [{ fileIndex, counter, step: typeof step === "number" ? step : { ...step, fileIndex } }]
+        : [];
+    }),
+  ]);
 }
 
 function contentOf(

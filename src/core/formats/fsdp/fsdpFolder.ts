@@ -4,16 +4,17 @@ import { joinPath } from "../../bytes/paths";
 import { maxListedFiles, maxListedProblems, parallelShardReads } from "../../problem/limits";
 import type { Problem } from "../../problem/problem";
 import { ProblemList } from "../../problem/problemList";
-import type { Tensor } from "../../tensors/tensor";
+import { elementCount, type Tensor } from "../../tensors/tensor";
 import { pythonString } from "../../text/pythonString";
 import type { CheckpointFile } from "../checkpointFile";
+import { numberOf } from "../contentView";
 import { type DcpFolder, openDcpState } from "../dcp/dcpFolder";
 import { buildStateTree, type StateEntry } from "../dcp/stateTree";
-import type { FolderFormat, FolderListing, LoadAdvice, ParsedFolder } from "../folderFormat";
+import type { FolderFormat, FolderListing, LoadAdvice, ParsedFolder, RankStep } from "../folderFormat";
 import { type ImportFinding, mergeImports } from "../importFinding";
 import { joinStates } from "./joinStates";
 import { type RankGroup, rankGroups } from "./rankFiles";
-import { readRankState } from "./readRankState";
+import { type RankState, readRankState } from "./readRankState";
 
 /**
  * What accelerate and the Trainer save of a model under FSDP: folders of torch.distributed.checkpoint for the
@@ -69,6 +70,7 @@ interface OpenedPart {
   readonly problems: readonly Problem[];
   readonly worldSize: number | undefined;
   readonly dcp?: DcpFolder;
+  readonly steps?: readonly RankStep[];
 }
 
 async function openFsdp(listing: FolderListing, signal?: AbortSignal): Promise<ParsedFolder> {
@@ -104,6 +106,9 @@ async function openFsdp(listing: FolderListing, signal?: AbortSignal): Promise<P
     imports: mergeImports(opened.flatMap(({ imports }) => imports)),
     problems: problems.toArray(),
     files,
+    rankSteps: opened.flatMap(({ steps = [] }, at) =>
+      steps.map((rank) => movedStep(rank, offsets[at] as number)),
+    ),
     layout: {
       label: isDcp ? "FSDP, saved by torch.distributed.checkpoint" : "FSDP, a file for each rank",
       ...(worldSizes.length === 0 ? {} : { worldSize: Math.max(...worldSizes) }),
@@ -128,6 +133,25 @@ async function openFsdp(listing: FolderListing, signal?: AbortSignal): Promise<P
       return { content, imports: mergeImports(found), problems: told };
     },
   };
+}
+
+function movedStep({ fileIndex, counter, step }: RankStep, by: number): RankStep {
+  const moved = typeof step === "number" ? step : { ...step, fileIndex: fileIndex + by };
+  return { fileIndex: fileIndex + by, counter, step: moved };
+}
+
+/** What the optimizer of each rank counts, of the first parameter that all of them have. */
+function stepsOf(ranks: readonly RankState[]): readonly RankStep[] {
+  const name = [...(ranks[0]?.entries?.keys() ?? [])].find((each) => /(?:^|\.)step$/.test(each));
+  return ranks.flatMap(({ entries }, fileIndex): RankStep[] => {
+    const { tensor, value } = (name === undefined ? undefined : entries?.get(name)) ?? {};
+    const counter = "the optimizer's step";
+    if (tensor === undefined) {
+      const step = numberOf(value);
+      return step === undefined ? [] : [{ fileIndex, counter, step }];
+    }
+    return elementCount(tensor.shape) === 1 ? [{ fileIndex, counter, step: { ...tensor, fileIndex } }] : [];
+  });
 }
 
 /** The same tensors as those that are listed, which pages find by identity. */
@@ -249,5 +273,6 @@ async function openGroup(
     imports: mergeImports(ranks.flatMap(({ imports }) => imports)),
     problems: problems.toArray(),
     worldSize,
+    steps: stepsOf(ranks),
   };
 }

@@ -1,7 +1,7 @@
 import type { Tensor } from "../../tensors/tensor";
 import { elementCount } from "../../tensors/tensor";
 import { type ContentValue, ForeignValue, TupleValue } from "../contentValue";
-import { attributesOf, mappingOf, sequenceOf } from "../contentView";
+import { attributesOf, mappingOf, numberOf, sequenceOf } from "../contentView";
 import { argsOf } from "../pickle/pickleObjectView";
 import { PyGlobal, PyObject } from "../pickle/pickleValue";
 import { sizesOf } from "../torch/rebuiltTensor";
@@ -89,6 +89,11 @@ function dTensor(state: ContentValue | undefined, facts: RankFacts): ShardedValu
   if (placements.some(({ kind }) => kind === "partial")) {
     return broken(shape, "each process holds a part of a sum (Partial), not of the tensor");
   }
+  const unlike = placements.findIndex((_, at) => !fitsItsMesh(placements, mesh.shape, at));
+  if (unlike >= 0) {
+    const factor = placements[unlike]?.splitFactor ?? 0;
+    return broken(shape, `it is placed in strides of ${factor}, which is not how its mesh is cut`);
+  }
   const order = shardOrder(spec.get("shard_order"), placements);
   const boxAt = (coordinate: readonly number[]) => boxOf(shape, mesh.shape, placements, order, coordinate);
   const all = [];
@@ -122,6 +127,8 @@ interface Placement {
   readonly kind: "shard" | "strided" | "replicate" | "partial" | "unknown";
   readonly axis: number;
   readonly name: string;
+  /** Of a strided shard: the parts that those to its right cut the same axis into. */
+  readonly splitFactor?: number;
 }
 
 function placementOf(value: ContentValue): Placement {
@@ -132,8 +139,23 @@ function placementOf(value: ContentValue): Placement {
   if (name === "Replicate") return { kind: "replicate", axis: -1, name };
   if (name === "Partial" || name === "_Partial") return { kind: "partial", axis: -1, name };
   if (name === "Shard" && axis >= 0) return { kind: "shard", axis, name };
-  if (name === "_StridedShard" && axis >= 0) return { kind: "strided", axis, name };
+  if (name === "_StridedShard" && axis >= 0) {
+    const factor = numberOf(attributesOf(value)?.get("split_factor"));
+    return { kind: "strided", axis, name, ...(factor === undefined ? {} : { splitFactor: factor }) };
+  }
   return { kind: "unknown", axis: -1, name };
+}
+
+/** A strided shard is one range of rows where its factor is what the shards to its right make; else it is several. */
+function fitsItsMesh(placements: readonly Placement[], mesh: readonly number[], at: number): boolean {
+  const { splitFactor, axis } = placements[at] as Placement;
+  if (splitFactor === undefined) return true;
+  const right = placements.reduce(
+    (product, other, place) =>
+      place > at && other.axis === axis ? product * (mesh[place] as number) : product,
+    1,
+  );
+  return right === splitFactor;
 }
 
 /**

@@ -9,7 +9,7 @@ import { formatCount, plural } from "../../text/quantities";
 import { quote } from "../../text/quote";
 import type { CheckpointFile } from "../checkpointFile";
 import { MapValue } from "../contentValue";
-import { mappingOf } from "../contentView";
+import { mappingOf, numberOf } from "../contentView";
 import type { FolderListing, ParsedFolder } from "../folderFormat";
 import type { FileContent } from "../format";
 import { mergeImports } from "../importFinding";
@@ -115,6 +115,10 @@ export async function openRankFolders(
     ...(first === undefined ? {} : { content: withJoined(first, joined.tensors) }),
     imports: mergeImports(opened.flatMap(({ parsed }) => parsed?.imports ?? [])),
     problems: problems.toArray(),
+    rankSteps: opened.flatMap(({ parsed }, fileIndex) => {
+      const step = numberOf(mappingOf(parsed?.content?.root)?.get("iteration"));
+      return step === undefined ? [] : [{ fileIndex, counter: "iteration", step }];
+    }),
     layout: {
       label: "Megatron-LM",
       load: {
