@@ -5,7 +5,7 @@ import { quote } from "../text/quote";
 import { RangeByteSource } from "./byteRange";
 import { type ByteSource, checkRange, MemoryByteSource } from "./byteSource";
 import { InflateCursor, inflateRange } from "./inflate";
-import type { ZipEntry } from "./zipDirectory";
+import { decodeName, type ZipEntry } from "./zipDirectory";
 
 /**
  * Where bytes of a file are, when that is more than an offset: behind a zip header whose length is not known
@@ -138,6 +138,22 @@ export async function readMemberStart(
   const member = await openZipEntry(archive, entry, signal);
   const wanted = Math.min(length, member.size);
   return member instanceof InflatedByteSource ? member.start(wanted) : member.read(0, wanted, signal);
+}
+
+/** The name in a member's own header, where it is another than the directory's; undefined where it is the same. */
+export async function otherLocalName(
+  archive: ByteSource,
+  { name, localHeaderOffset }: ZipEntry,
+  signal?: AbortSignal,
+): Promise<string | undefined> {
+  if (localHeaderOffset + localHeaderBytes > archive.size) return undefined;
+  const header = await archive.read(localHeaderOffset, localHeaderBytes, signal);
+  const view = new DataView(header.buffer, header.byteOffset, header.byteLength);
+  if (view.getUint32(0, true) !== localHeaderSignature) return undefined;
+  const start = localHeaderOffset + localHeaderBytes;
+  const length = Math.min(view.getUint16(26, true), archive.size - start);
+  const local = decodeName(await archive.read(start, length, signal));
+  return local === name ? undefined : local;
 }
 
 /** Deflate makes at most 1032 bytes of one: what claims more is a lie, for which nothing is allocated. */

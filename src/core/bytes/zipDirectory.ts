@@ -5,6 +5,7 @@ import { ProblemList } from "../problem/problemList";
 import { formatBytes } from "../text/quantities";
 import { quote } from "../text/quote";
 import type { ByteSource } from "./byteSource";
+import { findEnd, type OneEnd, Tail, zipTailBytes } from "./zipEnd";
 
 /**
  * The directory of a zip archive (PKWARE APPNOTE 6.3.10). Our own reader, because core takes no packages, and
@@ -18,6 +19,8 @@ export interface ZipDirectory {
   readonly byName: ReadonlyMap<string, ZipEntry>;
   /** Bytes before the archive, by which all its offsets are shifted. */
   readonly prefixBytes: number;
+  /** Members of further directories that the end records name as well: readers differ in which record they go by. */
+  readonly hidden: readonly ZipEntry[];
   readonly problems: readonly Problem[];
 }
 
@@ -32,17 +35,11 @@ export interface ZipEntry {
   readonly encrypted: boolean;
 }
 
-const endSignature = 0x06054b50;
-const endBytes = 22;
-const zip64LocatorSignature = 0x07064b50;
-const zip64LocatorBytes = 20;
-const zip64EndSignature = 0x06064b50;
-const zip64EndBytes = 56;
 const entrySignature = 0x02014b50;
 const entryBytes = 46;
 
-/** The end record is the last thing but for a comment, whose length has 16 bits. */
-export const zipTailBytes = 64 * 1024 + endBytes + zip64LocatorBytes + zip64EndBytes;
+/** Of a further directory, of which no more is wanted than the pickles that it may name. */
+const maxOtherDirectoryBytes = 1_000_000;
 
 /**
  * @param tailBytes what is read at first; where the end record is not in it, as much as a comment may take.
@@ -67,7 +64,34 @@ export async function readZipDirectory(
   }
   const start = end.offset + prefixBytes;
   const bytes = start >= tailStart ? tail.slice(start, size) : await source.read(start, size, signal);
-  return new DirectoryParser(bytes, end, source.size).parse();
+  const directory = new DirectoryParser(bytes, end, source.size).parse();
+  const hidden: ZipEntry[] = [];
+  const problems = [...directory.problems];
+  for (const other of end.others) {
+    const found = await readOther(source, other, signal);
+    if (found.length === 0) continue;
+    hidden.push(...found);
+    problems.push({
+      severity: "warning",
+      code: "TwoDirectories",
+      message: `The archive's end records name two directories. Readers differ in which one they take; the one that stands before the end is shown, and ${found.length} members of the other are looked into.`,
+      offset: other.offset + other.prefixBytes,
+    });
+  }
+  return { ...directory, hidden, problems };
+}
+
+/** Members of a directory that the records name as well; none where no directory stands there. */
+async function readOther(
+  source: ByteSource,
+  end: OneEnd,
+  signal?: AbortSignal,
+): Promise<readonly ZipEntry[]> {
+  const start = end.offset + end.prefixBytes;
+  const length = Math.min(end.size, maxOtherDirectoryBytes, source.size - start);
+  if (length < entryBytes) return [];
+  const bytes = await source.read(start, length, signal);
+  return new DirectoryParser(bytes, end, source.size).entries();
 }
 
 function fail(size: number): never {
@@ -77,81 +101,6 @@ function fail(size: number): never {
   throw new CheckpointError("NoZipDirectory", message, size);
 }
 
-/** The last bytes of the file, addressed from the file's start. */
-class Tail {
-  readonly view: DataView;
-
-  constructor(
-    private readonly bytes: Uint8Array,
-    readonly start: number,
-  ) {
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  }
-
-  get end(): number {
-    return this.start + this.bytes.length;
-  }
-
-  slice(offset: number, length: number): Uint8Array {
-    return this.bytes.subarray(offset - this.start, offset - this.start + length);
-  }
-}
-
-interface EndRecord {
-  /** Of the directory, as the record says it: without the bytes before the archive. */
-  readonly offset: number;
-  readonly size: number;
-  readonly count: number;
-  readonly prefixBytes: number;
-  /** Where the record stands. */
-  readonly position: number;
-}
-
-/** From the back: the first record whose directory fits before it. What follows it is a comment or junk. */
-function findEnd(tail: Tail): EndRecord | undefined {
-  const { view } = tail;
-  for (let at = view.byteLength - endBytes; at >= 0; at--) {
-    if (view.getUint8(at) !== 0x50 || view.getUint32(at, true) !== endSignature) continue;
-    const end = readEnd(tail, at);
-    if (end !== undefined) return end;
-  }
-  return undefined;
-}
-
-function readEnd(tail: Tail, at: number): EndRecord | undefined {
-  const { view } = tail;
-  const zip64 = readZip64End(tail, at);
-  const count = zip64?.count ?? view.getUint16(at + 10, true);
-  const size = zip64?.size ?? view.getUint32(at + 12, true);
-  const offset = zip64?.offset ?? view.getUint32(at + 16, true);
-  // The directory ends where the end records begin; what it is off by stands before the archive.
-  const directoryEnd = tail.start + (zip64?.at ?? at);
-  const prefixBytes = directoryEnd - size - offset;
-  if (!Number.isSafeInteger(prefixBytes) || prefixBytes < 0) return undefined;
-  return { offset, size, count, prefixBytes, position: tail.start + at };
-}
-
-function readZip64End(
-  tail: Tail,
-  endAt: number,
-): { at: number; count: number; size: number; offset: number } | undefined {
-  const { view } = tail;
-  const locator = endAt - zip64LocatorBytes;
-  if (locator < 0 || view.getUint32(locator, true) !== zip64LocatorSignature) return undefined;
-  // The record stands right before its locator; the locator's own offset is wrong where bytes were put in front.
-  const claimed = Number(view.getBigUint64(locator + 8, true)) - tail.start;
-  for (const at of [locator - zip64EndBytes, claimed]) {
-    if (at < 0 || at + zip64EndBytes > locator || view.getUint32(at, true) !== zip64EndSignature) continue;
-    return {
-      at,
-      count: Number(view.getBigUint64(at + 32, true)),
-      size: Number(view.getBigUint64(at + 40, true)),
-      offset: Number(view.getBigUint64(at + 48, true)),
-    };
-  }
-  return undefined;
-}
-
 class DirectoryParser {
   private readonly view: DataView;
   private readonly problems = new ProblemList(maxListedProblems);
@@ -159,7 +108,7 @@ class DirectoryParser {
 
   constructor(
     private readonly bytes: Uint8Array,
-    private readonly end: EndRecord,
+    private readonly end: OneEnd,
     private readonly fileSize: number,
   ) {
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -167,15 +116,8 @@ class DirectoryParser {
   }
 
   /** The bytes of the directory decide how many entries there are; the count is only held against it. */
-  parse(): ZipDirectory {
-    const entries: ZipEntry[] = [];
-    let at = 0;
-    while (at + entryBytes <= this.bytes.length && this.view.getUint32(at, true) === entrySignature) {
-      const length = this.entryLength(at);
-      if (at + length > this.bytes.length) break;
-      entries.push(this.readEntry(at));
-      at += length;
-    }
+  parse(): Omit<ZipDirectory, "hidden"> {
+    const { entries, at } = this.readEntries();
     // The count has 16 bits where the archive is not zip64.
     if (at !== this.bytes.length || entries.length % 65_536 !== this.end.count % 65_536) {
       const message = `The archive's directory should list ${this.end.count} members, but ${entries.length} can be read.`;
@@ -186,6 +128,22 @@ class DirectoryParser {
     const byName = this.indexByName(entries);
     const { prefixBytes } = this.end;
     return { entries, byName, prefixBytes, problems: this.problems.toArray() };
+  }
+
+  entries(): readonly ZipEntry[] {
+    return this.readEntries().entries;
+  }
+
+  private readEntries(): { readonly entries: readonly ZipEntry[]; readonly at: number } {
+    const entries: ZipEntry[] = [];
+    let at = 0;
+    while (at + entryBytes <= this.bytes.length && this.view.getUint32(at, true) === entrySignature) {
+      const length = this.entryLength(at);
+      if (at + length > this.bytes.length) break;
+      entries.push(this.readEntry(at));
+      at += length;
+    }
+    return { entries, at };
   }
 
   private entryLength(at: number): number {
@@ -295,7 +253,7 @@ class DirectoryParser {
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true });
 
 /** UTF-8, as the flag of every writer of checkpoints says; what is not UTF-8 is shown byte by byte. */
-function decodeName(bytes: Uint8Array): string {
+export function decodeName(bytes: Uint8Array): string {
   try {
     return strictUtf8.decode(bytes);
   } catch {

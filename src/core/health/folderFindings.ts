@@ -11,6 +11,8 @@ import { ProblemList } from "../problem/problemList";
 import { findLayout } from "../resume/findLayout";
 import { listOrNothing } from "../resume/layoutFindings";
 import { PartOpener } from "../resume/openedParts";
+import { codeBeside } from "./codeBeside";
+import { importsBeside } from "./importsBeside";
 import { namesItsFile } from "./namesItsFile";
 import { rankFindings } from "./rankFindings";
 
@@ -24,12 +26,29 @@ const openable = /\.(?:pt|pth|tar|bin|ckpt|pkl|pickle|safetensors|npy|npz)$/i;
 const partFolder =
   /^(?:global_step\d+|pytorch_model_fsdp(?:_\d+)?|optimizer(?:_\d+)?|model_\d+|mp_rank_\d+.*|recipe_state)$/;
 
+/** Other folders are other checkpoints, or hold what belongs to this one: configurations, preprocessors, tokenizers. */
+const otherCheckpoint =
+  /^(?:checkpoint|epoch|step|iter|tmp-checkpoint)[-_=]?\d|^(?:\.git|node_modules|__pycache__)$/;
+
+/** Folders that are neither, and files in all of them, that are looked at. */
+const maxOtherFolders = 16;
+const maxLookedAt = 512;
+
 /** Problems of a file beside the weights that are no fault of the checkpoint: another kind of file under such a name. */
 const ofOtherKinds: ReadonlySet<string> = new Set([
   "UnknownFormat",
   "UnsupportedFormat",
   "EmptyFile",
   "UnlistedTensor",
+]);
+
+/** Files that cannot be shown as what their names say, and may hold pickles all the same. */
+const mayHoldPickles: ReadonlySet<string> = new Set([
+  "UnknownFormat",
+  "UnsupportedFormat",
+  "TarArchive",
+  "OldTorchTar",
+  "NoDataPickle",
 ]);
 
 /**
@@ -44,12 +63,18 @@ export async function folderFindings(
 ): Promise<readonly Problem[]> {
   const problems = new ProblemList(maxListedProblems);
   const known = new Set([checkpoint.path, ...checkpoint.files.map(({ path }) => path)]);
-  const candidates = (await filesOf(opened.files, folder)).filter(
-    ({ name, path }) => openable.test(name) && !known.has(path),
-  );
+  const parts = (await filesOf(opened.files, folder)).filter(({ path }) => !known.has(path));
+  const others = await filesElsewhere(opened.files, folder);
+  const candidates = parts.filter(({ name }) => openable.test(name));
   for (const file of candidates.slice(0, maxOpened)) {
     signal?.throwIfAborted();
     for (const problem of await problemsIn(opened, file, signal)) problems.add(problem);
+  }
+  const unnamed = [...parts.filter(({ name }) => !openable.test(name)), ...others];
+  for (const file of unnamed.slice(0, maxLookedAt)) {
+    signal?.throwIfAborted();
+    for (const problem of await codeBeside(opened.files, file, signal)) problems.add(problem);
+    for (const problem of await told(opened, file, signal)) problems.add(problem);
   }
   if (candidates.length > maxOpened) {
     const message = `${candidates.length} files lie beside the weights; the first ${maxOpened} were looked into.`;
@@ -82,6 +107,30 @@ async function filesOf(files: Files, folder: FolderContext): Promise<readonly Na
   return [...own, ...below];
 }
 
+/** Files one level down in folders that are no other checkpoint. */
+async function filesElsewhere(files: Files, folder: FolderContext): Promise<readonly Named[]> {
+  const others = folder.files.filter(
+    ({ kind, name }) => kind === "directory" && !partFolder.test(name) && !otherCheckpoint.test(name),
+  );
+  const found: Named[] = [];
+  for (const { path } of others.slice(0, maxOtherFolders)) {
+    const listed = await listOrNothing(files, path);
+    found.push(...listed.filter((entry) => entry.kind === "file"));
+  }
+  return found;
+}
+
+/** Nothing of a file that cannot be read: of one that nothing asks for that is no fault. */
+async function told(opened: OpenedFiles, { path }: Named, signal?: AbortSignal): Promise<readonly Problem[]> {
+  try {
+    const problems = await importsBeside(opened, path, signal);
+    return problems.map((problem) => namesItsFile({ file: path, ...problem }));
+  } catch {
+    signal?.throwIfAborted();
+    return [];
+  }
+}
+
 async function problemsIn(
   opened: OpenedFiles,
   { path }: Named,
@@ -97,10 +146,13 @@ async function problemsIn(
       return [{ severity: "error", code: "UnreadableFile", message, file: path }];
     }
     const problem = { file: path, ...error.toProblem() };
-    if (ofOtherKinds.has(problem.code)) return [];
+    const within = mayHoldPickles.has(problem.code)
+      ? await told(opened, { name: baseName(path), path }, signal)
+      : [];
+    if (ofOtherKinds.has(problem.code)) return within;
     // A copy that was not fetched is not loaded either; the weights that are open are no worse for it.
     const severity = problem.code === "GitLfsPointer" ? "warning" : problem.severity;
-    return [namesItsFile({ ...problem, severity })];
+    return [namesItsFile({ ...problem, severity }), ...within];
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Problem } from "../problem/problem";
 import { absentValues, emptyParameters } from "./absentValues";
 import { announcedTensors } from "./announcedTensors";
+import { codeInside } from "./codeInside";
 import { configFindings } from "./configFindings";
 import { type HealthSubject, isWhole } from "./healthSubject";
 import { namesItsFile } from "./namesItsFile";
@@ -22,6 +23,7 @@ const rules: readonly Rule[] = [
   peftNames,
   peftNeeds,
   servingLimits,
+  codeInside,
 ];
 
 /** What is wrong with the weights that are open, by their names, shapes and configuration. */

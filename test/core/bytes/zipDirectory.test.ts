@@ -60,6 +60,7 @@ describe("a zip archive", () => {
       entries: [],
       byName: new Map(),
       prefixBytes: 0,
+      hidden: [],
       problems: [],
     });
   });
@@ -90,6 +91,20 @@ describe("a zip archive", () => {
 
   it("that holds a name twice says so", async () => {
     expect(await codes(zipFile([plain, plain]))).toEqual(["DuplicateMember"]);
+  });
+
+  it("whose records name two directories has the members of both", async () => {
+    const hidden = zipFile([{ ...plain, name: "a/hidden.pkl" }], { zip64: true });
+    const shown = Buffer.from(zipFile([plain], { zip64: true }));
+    const whole = Buffer.concat([hidden, shown]);
+    const locator = whole.lastIndexOf("PK\x06\x07", whole.length, "latin1");
+    // The locator of the second archive names the record of the first, by which miniz goes.
+    const first = Buffer.from(hidden).lastIndexOf("PK\x06\x06", hidden.length, "latin1");
+    whole.writeBigUInt64LE(BigInt(first), locator + 8);
+    const directory = await readZipDirectory(new MemoryByteSource(whole));
+    expect(directory.entries.map(({ name }) => name)).toEqual(["a/data.pkl"]);
+    expect(directory.hidden.map(({ name }) => name)).toEqual(["a/hidden.pkl"]);
+    expect(directory.problems.map(({ code }) => code)).toEqual(["TwoDirectories"]);
   });
 
   it("whose members overlap says so", async () => {

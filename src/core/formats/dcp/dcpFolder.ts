@@ -131,6 +131,15 @@ function unfinished({ path, entries }: FolderListing): DcpFolder {
   };
 }
 
+const emptyMetadata: DcpMetadata = {
+  tensors: [],
+  values: [],
+  unreadable: [],
+  paths: new Map(),
+  items: new Map(),
+  faultyItems: [],
+};
+
 /** Reads `.metadata` and what it would import. @throws CheckpointError where it cannot be read, or is none. */
 export async function readDcpMetadata(files: Files, path: string, signal?: AbortSignal) {
   const source = await files.open(path);
@@ -140,13 +149,21 @@ export async function readDcpMetadata(files: Files, path: string, signal?: Abort
       throw new CheckpointError("MetadataTooLarge", message, undefined, path);
     }
     const { value, failure, imports, problems } = await unpickleFrom(source, { signal });
-    if (failure !== undefined) throw failure.inFile(path);
     const judged = mergeImports(judgeImports(imports));
-    return {
-      metadata: parseDcpMetadata(value ?? null),
-      imports: judged,
-      problems: [...importProblems(judged), ...problems],
-    };
+    const told = [...importProblems(judged), ...problems];
+    try {
+      if (failure !== undefined) throw failure;
+      return { metadata: parseDcpMetadata(value ?? null), imports: judged, problems: told };
+    } catch (error) {
+      // A directory that would run code is told of that, whatever else it is not.
+      if (!(error instanceof CheckpointError) || !told.some(({ severity }) => severity !== "info"))
+        throw error;
+      return {
+        metadata: emptyMetadata,
+        imports: judged,
+        problems: [error.inFile(path).toProblem(), ...told],
+      };
+    }
   } catch (error) {
     throw error instanceof CheckpointError ? error.inFile(path) : error;
   } finally {

@@ -1,5 +1,11 @@
 import { RangeByteSource } from "../../bytes/byteRange";
-import { FileRegion, readMemberStart, SubRegion, ZipEntryRegion } from "../../bytes/byteRegion";
+import {
+  FileRegion,
+  otherLocalName,
+  readMemberStart,
+  SubRegion,
+  ZipEntryRegion,
+} from "../../bytes/byteRegion";
 import { type ByteSource, MemoryByteSource } from "../../bytes/byteSource";
 import { inflateSome } from "../../bytes/inflate";
 import type { ZipEntry } from "../../bytes/zipDirectory";
@@ -17,6 +23,7 @@ import {
 import type { Problem } from "../../problem/problem";
 import { ProblemList } from "../../problem/problemList";
 import { latin1Bytes } from "../../text/latin1";
+import { quote } from "../../text/quote";
 import { BytesValue, type ContentValue, LongTextValue } from "../contentValue";
 import type { ImportFinding } from "../importFinding";
 import type { FoundValues } from "../pickle/foundValues";
@@ -26,6 +33,7 @@ import { encodedText } from "../pickle/pickleBytes";
 import { argsOf } from "../pickle/pickleObjectView";
 import { PyObject } from "../pickle/pickleValue";
 import { type Unpickled, unpickleFrom } from "../pickle/unpickle";
+import { isTar, readTarDirectory, type TarMember } from "../tar/tarDirectory";
 import { Latin1TextRegion } from "../torch/textRegion";
 import { openArchive, type TorchArchive } from "../torch/torchArchive";
 import { type Compression, canUnpack, containerKind } from "./containerKind";
@@ -86,8 +94,9 @@ export class Look {
 
   /** All members: in an archive that torch did not write, what is a pickle may be called anything. */
   async intoArchive(archive: TorchArchive, place: Place): Promise<void> {
-    for (const problem of archive.directory.problems) this.problems.add(problem);
-    await this.intoMembers(archive, archive.directory.entries.filter(isFile), place);
+    const { entries, hidden, problems } = archive.directory;
+    for (const problem of problems) this.problems.add(problem);
+    await this.intoMembers(archive, [...entries, ...hidden].filter(isFile), place);
   }
 
   /** Bytes of which only their first ones are known. */
@@ -105,6 +114,28 @@ export class Look {
   /** Bytes that were kept as text, and that a program decodes before it unpickles them. */
   async intoEncoded(bytes: Uint8Array, where: string): Promise<void> {
     await this.intoPayload(new MemoryByteSource(bytes), bytes, { where, depth: 1 });
+  }
+
+  /** Members of a tar archive but for those that `isShown`. */
+  async intoTar(
+    source: ByteSource,
+    members: readonly TarMember[],
+    isShown: (name: string) => boolean = () => false,
+  ): Promise<void> {
+    for (const { name, offset, size } of members.slice(0, maxScannedMembers)) {
+      if (isShown(name)) continue;
+      const there = Math.max(0, Math.min(size, source.size - offset));
+      await this.intoSource(new RangeByteSource(source, Math.min(offset, source.size), there), name);
+    }
+  }
+
+  /** Bytes of any kind; what cannot be read of them is told. */
+  async intoSource(source: ByteSource, where: string | undefined): Promise<void> {
+    await this.orTell(where ?? "The file", undefined, async () => {
+      const head = await source.read(0, Math.min(source.size, maxSmallMemberBytes), this.signal);
+      if (isTar(head)) await this.intoTar(source, (await readTarDirectory(source, this.signal)).members);
+      else await this.intoBytes(source, head, { where, depth: 0 });
+    });
   }
 
   /** Pickles that follow each other, until something else does. Gives where they end. */
@@ -186,7 +217,21 @@ export class Look {
     else await this.orTell(place.where ?? "", undefined, () => this.intoBytes(source, head, place));
   }
 
-  private async intoMember({ source }: TorchArchive, entry: ZipEntry, place: Place): Promise<void> {
+  /** A member whose own header calls it otherwise is another one to programs that read an archive front to back. */
+  async compareNames({ source }: TorchArchive, entry: ZipEntry): Promise<void> {
+    const local = await otherLocalName(source, entry, this.signal);
+    if (local === undefined) return;
+    this.problems.addLazily("OtherLocalName", () => ({
+      severity: "warning",
+      code: "OtherLocalName",
+      message: `Member ${quote(entry.name)} of the archive is called ${quote(local)} in its own header. torch and Python go by the directory, other programs do not.`,
+      offset: entry.localHeaderOffset,
+    }));
+  }
+
+  private async intoMember(archive: TorchArchive, entry: ZipEntry, place: Place): Promise<void> {
+    const { source } = archive;
+    await this.compareNames(archive, entry);
     const member = await new ZipEntryRegion(entry).open(source, this.signal);
     const head = await readMemberStart(
       source,

@@ -5,12 +5,15 @@ import { CheckpointError } from "../../problem/checkpointError";
 import { maxConfigBytes, maxInflatedBytes } from "../../problem/limits";
 import type { Problem } from "../../problem/problem";
 import type { Tensor } from "../../tensors/tensor";
-import { formatBytes, formatCount } from "../../text/quantities";
+import { formatBytes, formatCount, plural } from "../../text/quantities";
 import { quote } from "../../text/quote";
 import type { ContentValue } from "../contentValue";
 import { openDcp } from "../dcp/dcpFolder";
 import type { FileContent, Format, ParsedFile } from "../format";
-import { type ImportFinding, mergeImports } from "../importFinding";
+import { type ImportFinding, importProblems, mergeImports } from "../importFinding";
+import { Look } from "../inside/look";
+import { codeProblems } from "../programs/namedCode";
+import { yamlCode } from "../programs/yamlCode";
 import { diagnoseImpostor } from "../recognise";
 import { isTar, readTarDirectory, type TarDirectory } from "../tar/tarDirectory";
 import { readTorchSlice } from "../torch/torchSlice";
@@ -45,12 +48,46 @@ async function parse(source: ByteSource, head: Uint8Array, signal?: AbortSignal)
     folder === undefined
       ? await readMembers(files, weights, signal)
       : await readFolder(files, folder, signal);
+  const look = new Look(opened.size, signal);
+  await look.intoTar(opened, directory.members, (name) => weightsFile.test(name));
+  const imports = mergeImports([...(read.imports ?? []), ...look.imports]);
   return {
     ...read,
+    imports,
     aliases: new Map(),
     metadata: await readConfig(files, names, signal),
-    problems: [...directory.problems, ...read.problems, ...compressedNote(archive)],
+    problems: [
+      ...directory.problems,
+      ...read.problems,
+      ...importProblems(mergeImports(look.imports)),
+      ...look.foundProblems,
+      ...(await configCode(files, names, signal)),
+      ...leavingMembers(names),
+      ...compressedNote(archive),
+    ],
   };
+}
+
+/** What `model_config.yaml` names is imported and called where the archive is restored. */
+async function configCode(
+  files: ArchiveFiles,
+  names: readonly string[],
+  signal?: AbortSignal,
+): Promise<readonly Problem[]> {
+  const name = names.find((each) => configName.test(each));
+  if (name === undefined) return [];
+  const source = await files.open(name);
+  const text = new TextDecoder().decode(await source.read(0, Math.min(source.size, maxConfigBytes), signal));
+  return codeProblems(name, yamlCode(text, false));
+}
+
+/** NeMo unpacks the archive to a folder; older versions wrote such members beside it. */
+function leavingMembers(names: readonly string[]): readonly Problem[] {
+  const leaving = names.filter((name) => name.startsWith("/") || name.split("/").includes(".."));
+  if (leaving.length === 0) return [];
+  const [first = ""] = leaving;
+  const message = `${plural(leaving.length, "member")} of the archive, such as ${quote(first)}, would be unpacked to another folder. Nothing was unpacked here.`;
+  return [{ severity: "error", code: "MemberOutside", message }];
 }
 
 type Weights = Pick<ParsedFile, "tensors" | "problems" | "imports" | "content">;

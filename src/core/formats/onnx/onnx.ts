@@ -37,7 +37,17 @@ interface Found {
   /** Values that stand in other files, by the names of their tensors. */
   readonly outside: Map<string, OutsideValues>;
   nodes: number;
+  /** Operators of domains that are not ONNX's own, as `domain::operator`, and functions that the model brings along. */
+  readonly operators: Set<string>;
+  readonly functions: Set<string>;
 }
+
+/** Domains of ONNX and of what every runtime of it has built in. */
+const ownDomain =
+  /^(?:ai\.onnx(?:\.ml|\.training|\.preview(?:\.training)?)?|com\.microsoft(?:\.\w+)?|org\.pytorch\.\w+)?$/;
+/** Built in as well, but for what calls Python or loads a library. */
+const callingOut = /^(?:PyOp|PyCustomOp|PythonOp|PythonOpGrad|EPContext)$/;
+const maxOperators = 100;
 
 async function parse(source: ByteSource, _head: Uint8Array, signal?: AbortSignal): Promise<ParsedFile> {
   const cursor = new ByteCursor(source, signal);
@@ -48,6 +58,8 @@ async function parse(source: ByteSource, _head: Uint8Array, signal?: AbortSignal
     problems: new ProblemList(maxListedProblems),
     outside: new Map(),
     nodes: 0,
+    operators: new Set(),
+    functions: new Set(),
   };
   try {
     for await (const field of fieldsOf(cursor, 0, source.size))
@@ -57,12 +69,22 @@ async function parse(source: ByteSource, _head: Uint8Array, signal?: AbortSignal
     // What was read before the damage can be shown.
     found.problems.add(error.toProblem());
   }
+  addOperators(found);
   const aliases = new Map<string, string>();
   const { tensors, outside } = found;
   return { tensors, metadata, aliases, outside, problems: found.problems.toArray() };
 }
 
-/** ModelProto: 1 ir_version, 2 producer_name, 3 producer_version, 7 graph, 8 opset_import, 14 metadata_props. */
+/** What a runtime must have a library or Python for is code of somebody else, that runs when the model is loaded. */
+function addOperators({ operators, functions, problems }: Found): void {
+  const told = [...operators].filter((name) => !functions.has(name));
+  if (told.length === 0) return;
+  const rest = told.length > 5 ? ` and ${told.length - 5} more` : "";
+  const message = `The graph calls operators that are not ONNX's own: ${told.slice(0, 5).join(", ")}${rest}. A runtime runs them from a library or from Python that must be registered for them; load only one that you trust.`;
+  problems.add(warning("CustomOperators", message));
+}
+
+/** ModelProto: 1 ir_version, 2 producer_name, 3 producer_version, 7 graph, 8 opset_import, 14 metadata_props, 25 functions. */
 async function readModelField(
   cursor: ByteCursor,
   field: ProtobufField,
@@ -73,11 +95,23 @@ async function readModelField(
   else if (field.number === 2) metadata.set("producer_name", await text(cursor, field));
   else if (field.number === 3) metadata.set("producer_version", await text(cursor, field));
   else if (field.number === 7) await readGraph(cursor, field, "", 0, found);
+  else if (field.number === 25 && field.wireType === 2) await readFunction(cursor, field, found);
   else if (field.number === 8 || field.number === 14) {
     const [key, value] = await readPair(cursor, field);
     if (field.number === 14) metadata.set(key, value);
     else metadata.set(key === "" ? "opset" : `opset ${key}`, value);
   }
+}
+
+/** FunctionProto: 1 name, 7 node, 10 domain. */
+async function readFunction(cursor: ByteCursor, field: ProtobufField, found: Found): Promise<void> {
+  let [name, domain] = ["", ""];
+  for await (const part of fieldsOf(cursor, field.start, field.end)) {
+    if (part.number === 1) name = await text(cursor, part);
+    else if (part.number === 10) domain = await text(cursor, part);
+    else if (part.number === 7) await readNode(cursor, part, "", 1, 0, found);
+  }
+  found.functions.add(`${domain}::${name}`);
 }
 
 /** GraphProto: 1 node, 5 initializer, 15 sparse_initializer. */
@@ -105,7 +139,7 @@ async function readGraph(
   }
 }
 
-/** NodeProto: 2 output, 4 op_type, 5 attribute {1 name, 5 t, 6 g, 11 graphs}. Returns how many constants it held. */
+/** NodeProto: 2 output, 4 op_type, 7 domain, 5 attribute {1 name, 5 t, 6 g, 11 graphs}. Returns how many constants it held. */
 async function readNode(
   cursor: ByteCursor,
   node: ProtobufField,
@@ -121,13 +155,16 @@ async function readNode(
       `The graph has more than ${formatCount(maxNodes)} nodes.`,
       node.start,
     );
-  let [output, type] = ["", ""];
+  let [output, type, domain] = ["", "", ""];
   const attributes: ProtobufField[] = [];
   for await (const field of fieldsOf(cursor, node.start, node.end)) {
     if (field.number === 2 && output === "") output = await text(cursor, field);
     else if (field.number === 4) type = await text(cursor, field);
+    else if (field.number === 7) domain = await text(cursor, field);
     else if (field.number === 5) attributes.push(field);
   }
+  if ((!ownDomain.test(domain) || callingOut.test(type)) && found.operators.size < maxOperators)
+    found.operators.add(`${domain}::${type}`);
   let added = 0;
   for (const attribute of attributes) {
     for await (const field of fieldsOf(cursor, attribute.start, attribute.end)) {

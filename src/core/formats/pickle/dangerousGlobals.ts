@@ -97,6 +97,20 @@ const modules: ReadonlySet<string> = new Set([
   ],
   ...["xmlrpc", "xmlrpclib", "socketserver", "SocketServer", "asyncore", "asynchat", "wsgiref", "webbrowser"],
   ...["paramiko", "twisted", "tornado", "websockets", "boto3", "botocore", "urllib.request"],
+  // What compiles templates, downloads, or starts other programs on other machines.
+  ...[
+    "jinja2",
+    "mako",
+    "Cython",
+    "pyximport",
+    "gdown",
+    "wget",
+    "ansible",
+    "salt",
+    "execnet",
+    "rpyc",
+    "psutil",
+  ],
   // Desktop.
   ...["tkinter", "Tkinter", "turtle", "crypt"],
   // NumPy's and torch's own ways to all of these.
@@ -224,12 +238,12 @@ const harmfulParts: ReadonlySet<string> = new Set(
 /** Parts by which a module's path leads out of its package, into what it imported itself. */
 const roots: ReadonlySet<string> = new Set([
   ...["os", "sys", "subprocess", "builtins", "posix", "nt", "importlib", "pickle", "ctypes", "runpy"],
-  ...["shutil", "marshal", "six"],
+  ...["shutil", "marshal", "six", "cloudpickle", "dill"],
 ]);
 
 /** Loading by these runs what is loaded, unpickles it or fetches it, whatever class they are methods of. */
 const loaders =
-  /(?:^|\.)(?:load_from_checkpoint|from_pretrained|push_to_hub|save_pretrained|load_library|load_module|from_file|tofile|fromfile|write_text|write_bytes|read_text|read_bytes|unlink|rmdir|load_state_dict_from_url|hf_hub_download|snapshot_download|unsafe_load|unsafe_load_all|read_pickle|to_pickle|exec_module|run_module|run_path|run_string|load_model|torch_load|cached_download)$/;
+  /(?:^|\.)(?:load_from_checkpoint|from_pretrained|push_to_hub|save_pretrained|load_library|load_module|from_file|tofile|fromfile|write_text|write_bytes|read_text|read_bytes|unlink|rmdir|load_state_dict_from_url|hf_hub_download|snapshot_download|unsafe_load|unsafe_load_all|read_pickle|to_pickle|exec_module|run_module|run_path|run_string|load_model|torch_load|cached_download|load_dataset|get_file|download_url|enable_unsafe_deserialization|deserialize_keras_object)$/;
 
 /** Classes that begin with a small letter: a walk through them is one through a class. */
 const smallClasses =

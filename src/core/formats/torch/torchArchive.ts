@@ -1,7 +1,8 @@
 import { type ByteRegion, ZipEntryRegion } from "../../bytes/byteRegion";
 import type { ByteSource } from "../../bytes/byteSource";
 import { CachedByteSource } from "../../bytes/cachedSource";
-import { readZipDirectory, type ZipDirectory, type ZipEntry, zipTailBytes } from "../../bytes/zipDirectory";
+import { readZipDirectory, type ZipDirectory, type ZipEntry } from "../../bytes/zipDirectory";
+import { zipTailBytes } from "../../bytes/zipEnd";
 import { maxSmallMemberBytes } from "../../problem/limits";
 
 /** A zip archive with what torch calls its parts. */

@@ -57,12 +57,17 @@ async function parse(source: ByteSource, head: Uint8Array, signal?: AbortSignal)
     return readCutArchive(source, head, damagedDirectory(archive), signal);
   }
   const stream = await readTorchZip(archive, signal).catch((error: unknown) => {
-    if (error instanceof CheckpointError && error.code === "NoLocalHeader") return error;
+    if (error instanceof CheckpointError && told.has(error.code)) return error;
     throw error;
   });
   // Bytes were lost or added on the way: the pickle may still be where it was written first.
-  if (stream instanceof CheckpointError) return readCutArchive(source, head, stream, signal);
+  if (stream instanceof CheckpointError)
+    return stream.code === "NoDataPickle"
+      ? readImports(archive, "torch-zip", stream, signal)
+      : readCutArchive(source, head, stream, signal);
   const look = new Look(source.size, signal);
+  if (entry !== undefined) await look.compareNames(archive, entry);
+  await look.intoMembers(archive, archive.directory.hidden.filter(isFile), topPlace);
   const constants = stream.isTorchScript ? await readConstants(stream, signal) : undefined;
   const references = [...stream.found.persistentIds, ...(constants?.found.persistentIds ?? [])];
   await look.intoMembers(archive, otherMembers(archive, entry, references), topPlace);
@@ -90,6 +95,9 @@ function programInside({ folder, directory }: TorchArchive): Problem {
     "runs its __setstate__ while loading and the rest when the model is called. What it does was not judged.";
   return { severity: "info", code: "ProgramInside", message };
 }
+
+/** Failures behind which an archive may still hold pickles that somebody loads. */
+const told: ReadonlySet<string> = new Set(["NoLocalHeader", "NoDataPickle"]);
 
 const topPlace = { where: undefined, depth: 0 };
 
@@ -175,12 +183,20 @@ function listsItsFirst({ directory }: TorchArchive, head: Uint8Array): boolean {
 /** Archives of other kinds cannot be shown yet, but the pickles in them are looked into. */
 async function readOtherArchive(archive: TorchArchive, signal?: AbortSignal): Promise<ParsedFile> {
   const kind = archive.directory.entries.some(({ name }) => name.endsWith(".npy")) ? "npz" : "zip";
+  return readImports(archive, kind, unsupportedFormat(kind), signal);
+}
+
+/** An archive in which nothing can be shown for the reason given, but what its pickles import. */
+async function readImports(
+  archive: TorchArchive,
+  format: FormatId,
+  failure: CheckpointError,
+  signal?: AbortSignal,
+): Promise<ParsedFile> {
   const look = new Look(archive.source.size, signal);
-  await look.intoMembers(archive, archive.directory.entries.filter(isFile), topPlace);
-  const unsupported = unsupportedFormat(kind);
-  if (look.pickles === 0 && look.foundProblems.length === 0) throw unsupported;
-  const problems = [unsupported.toProblem(), ...archive.directory.problems, ...look.foundProblems];
-  return parsedImports(look.imports, problems, kind);
+  await look.intoArchive(archive, topPlace);
+  if (look.pickles === 0 && look.foundProblems.length === 0) throw failure;
+  return parsedImports(look.imports, [failure.toProblem(), ...look.foundProblems], format);
 }
 
 const localHeaderBytes = 30;

@@ -1,0 +1,36 @@
+import { type JsonObject, jsonString } from "../../json/parseJson";
+import type { NamedCode } from "./namedCode";
+
+const lambda =
+  "Keras runs where its safe mode is off or not yet there (before 2.13, and in .h5 files before 3.11.3)";
+const imported = "Keras before 3.9 imports and calls, and later versions without their safe mode";
+
+/** Keras's own, whose classes are layers and the like, and whose functions are activations and losses. */
+const ownModule = /^(?:keras|tf_keras|tensorflow|keras_nlp|keras_cv|keras_hub)(?:\.|$)/;
+
+/** Parts of Keras that fetch, unpack, or switch its protection off when they are called. */
+const harmfulOwn = /^(?:keras|tf_keras)(?:\.src)?\.(?:utils|config|saving|models)(?:\.|$)/;
+
+/** One serialised object of a Keras model: `{module, class_name, config, registered_name}`; a function has its name as config. */
+export function kerasCode(object: JsonObject): readonly NamedCode[] {
+  const className = jsonString(object.get("class_name"));
+  if (className === undefined) return [];
+  if (className === "__lambda__" || className === "Lambda")
+    return [{ name: "Python code that is kept in the file", key: "Lambda", by: lambda }];
+  if (className === "TorchModuleWrapper")
+    return [{ name: "a pickle of torch that is kept in the file", key: className, by: lambda }];
+  const module = jsonString(object.get("module"));
+  if (module === undefined) return [];
+  if (className === "function") return functionCode(module, jsonString(object.get("config")) ?? "");
+  if (ownModule.test(module) || module === "builtins") return [];
+  return [{ name: `${module}.${className}`, key: "module", by: imported }];
+}
+
+function functionCode(module: string, name: string): readonly NamedCode[] {
+  // Keras looks names of builtins up among its own; what is not there is not called.
+  const isHarmless =
+    module === "builtins"
+      ? !/^(?:eval|exec|compile|open|__import__|getattr|input)$/.test(name)
+      : ownModule.test(module) && !harmfulOwn.test(module);
+  return isHarmless ? [] : [{ name: `${module}.${name}`, key: "function", by: imported }];
+}
