@@ -117,7 +117,7 @@ export function registerCommands(services: CommandServices): vscode.Disposable[]
     },
     extractAdapter: (target) => makeExtractedAdapter({ runs, maker, open: openPath }, pathsOf(target)[0]),
     mergeIntoBase: (target, selection) => makePanels.merge(pathsOf(target, selection)),
-    saveAsSafetensors: (target) => makePanels.convert(convertedPathOf(target)),
+    saveAsSafetensors: (target) => makePanels.convert(openedPathOf(target)),
     combineAdapters: (target, selection) => makePanels.combine(pathsOf(target, selection)),
     convertAdapter: (target) => makePanels.convertAdapter(pathsOf(target)[0]),
     averageCheckpoints: async (target, selection) => {
@@ -215,12 +215,6 @@ function mainFileOf(target: Target): string | undefined {
 }
 
 function openedPathOf(target: Target): string | undefined {
-  if (isCheckpoint(target)) return openedPath(target.checkpoint);
-  return target instanceof vscode.Uri ? target.fsPath : undefined;
-}
-
-/** A file that was chosen as such is meant alone; of a row what opens for it. */
-function convertedPathOf(target: Target): string | undefined {
   if (isCheckpoint(target)) return openedPath(target.checkpoint);
   return target instanceof vscode.Uri ? target.fsPath : undefined;
 }

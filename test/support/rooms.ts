@@ -6,7 +6,7 @@ import { dirname, join, relative, resolve } from "node:path";
  * floor or above, so that no two rooms import each other and each can be opened by its name alone.
  */
 export const floors: readonly (readonly string[])[] = [
-  ["text", "linalg", "problem"],
+  ["lists", "text", "linalg", "problem"],
   ["json", "bytes", "names"],
   ["tensors"],
   ["values"],
@@ -28,6 +28,7 @@ export const floors: readonly (readonly string[])[] = [
 
 /** What each room is for: where the code of a wrong import should rather go. */
 const questions: Readonly<Record<string, string>> = {
+  lists: "what is done with lists of anything",
   text: "words and quantities as people read them",
   linalg: "matrices and decompositions",
   problem: "errors, problems and limits",

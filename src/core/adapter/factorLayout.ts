@@ -1,4 +1,5 @@
 import type { Tensor } from "../tensors/tensor";
+import { elementCount } from "../tensors/tensor";
 
 /**
  * How the two factors of a module are stored, for ΔW = scale · B · A:
@@ -138,12 +139,12 @@ export function standardLayout({ a, b, mid }: FactorTensors): FactorLayout {
     const grouped = kernel.length > 0 && rank % rankOfB === 0;
     throw mismatch(a, b, grouped ? "It may be a grouped convolution, which has no single product B·A." : "");
   }
-  if (product(rest) !== 1) throw mismatch(a, b, "Only the first of two convolutions may have a kernel.");
+  if (elementCount(rest) !== 1) throw mismatch(a, b, "Only the first of two convolutions may have a kernel.");
   if (mid !== undefined) return tuckerLayout({ a, b, mid }, rank, inputs, outFeatures, kernel);
   return {
     layout: kernel.length > 0 || rest.length > 0 ? "conv" : "linear",
     rank,
-    inFeatures: inputs * product(kernel),
+    inFeatures: inputs * elementCount(kernel),
     outFeatures,
   };
 }
@@ -156,10 +157,10 @@ function tuckerLayout(
   kernelOfA: readonly number[],
 ): FactorLayout {
   const [rows, columns, ...kernel] = atLeastTwo(mid);
-  if (rows !== rank || columns !== rank || product(kernelOfA) !== 1) {
+  if (rows !== rank || columns !== rank || elementCount(kernelOfA) !== 1) {
     throw mismatch(a, b, `The tensor between them, ${mid.name} ${shapeOf(mid)}, does not fit.`);
   }
-  return { layout: "tucker", rank, inFeatures: inputs * product(kernel), outFeatures };
+  return { layout: "tucker", rank, inFeatures: inputs * elementCount(kernel), outFeatures };
 }
 
 /** PEFT's `lora_embedding_A` and `lora_embedding_B`. */
@@ -208,10 +209,6 @@ function exactlyTwo(tensor: Tensor): [number, number] {
   if (tensor.shape.length !== 2)
     throw new LayoutError(`${tensor.name} is no matrix: its shape is ${shapeOf(tensor)}.`);
   return tensor.shape as [number, number];
-}
-
-function product(sizes: readonly number[]): number {
-  return sizes.reduce((result, size) => result * size, 1);
 }
 
 export function mismatch(a: Tensor, b: Tensor, hint: string): LayoutError {

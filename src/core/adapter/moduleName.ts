@@ -1,3 +1,4 @@
+import { lastPart } from "../text/lastPart";
 /** Where a module stands in its model, read from its path. */
 export interface ModulePlace {
   /** The path up to and with the last index of a layer, e.g. `model.layers.3`; "" where there is no layer. */
@@ -57,10 +58,5 @@ function layerIndexes(tokens: readonly string[]): readonly number[] {
 /** "q_proj of layer 3", as sentences name a module. The path itself where it tells no layer. */
 export function shortModuleName(module: string): string {
   const { indexes, kind } = placeOfModule(module);
-  return indexes.length === 0 ? module : `${shortKind(kind)} of layer ${indexes.join(".")}`;
-}
-
-/** The last part of a kind in dots; kohya's underscores do not tell where a part begins. */
-export function shortKind(kind: string): string {
-  return kind.slice(kind.lastIndexOf(".") + 1);
+  return indexes.length === 0 ? module : `${lastPart(kind)} of layer ${indexes.join(".")}`;
 }

@@ -6,6 +6,7 @@ import { plainNumber } from "../formats/torch/plainNumber";
 import { isOptimizer } from "../optimizer/findOptimizers";
 import { meaningOf, type NumberMeaning } from "../progress/progressKeys";
 import { elementCount } from "../tensors/tensor";
+import { lastPart } from "../text/lastPart";
 
 /** A number that a file states about its training, or the tensor of one element that holds it. */
 export interface StatedNumber {
@@ -37,7 +38,7 @@ export function statedNumbers(content: FileContent): StatedNumbers {
   const walk = (value: ContentValue, path: string, depth: number, goalsOnly: boolean): void => {
     for (const [key, member] of entriesOf(value)) {
       const place = path === "" ? key : `${path}.${key}`;
-      const name = depth > 0 && meaningOf(key) === undefined ? `${lastOf(path)}_${key}` : key;
+      const name = depth > 0 && meaningOf(key) === undefined ? `${lastPart(path)}_${key}` : key;
       // YOLO counts the updates of its average, of a training that goes by epochs.
       const isOfAverage = key === "updates" && depth === 0 && isOfYolo;
       const told = isOfAverage ? undefined : (meaningOf(inContext(path, key)) ?? meaningOf(name));
@@ -70,17 +71,13 @@ function goalOf(meaning: NumberMeaning, key: string): NumberMeaning {
 
 /** `loss` of `epoch_metrics.valid` is the loss of the validation. */
 function inContext(path: string, key: string): string {
-  const parent = lastOf(path);
+  const parent = lastPart(path);
   const isPart =
     /^(?:train|training|valid|val|validation|eval|test)(?:_metrics|_results|_stats|_scores)?$/i.test(parent);
   if (!isPart || /^(?:train|val|valid|eval|test)/i.test(key)) return key;
   return meaningOf(key)?.meaning === "loss" || meaningOf(key)?.meaning === "metric"
     ? `${parent.replace(/_.*$/, "")}_${key}`
     : key;
-}
-
-function lastOf(path: string): string {
-  return path.slice(path.lastIndexOf(".") + 1);
 }
 
 function entriesOf(value: ContentValue): readonly (readonly [key: string, value: ContentValue])[] {

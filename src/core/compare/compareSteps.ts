@@ -18,8 +18,6 @@ export interface CompareStep {
   /** e.g. "rank 64 → 8 kept 97.2 % of the energy (error 16.7 %)" */
   readonly sentence: string;
   readonly change: UpdateChange | undefined;
-  /** Distance that no projection onto the new spaces explains, relative to the earlier update. */
-  readonly movedBeyond: number | undefined;
   /** Where more than half of the squared change is. */
   readonly region: ChangeRegion | undefined;
   /** Set where neither is an adapter: the sentence is of their tensors. */
@@ -46,7 +44,6 @@ export function compareSteps(
         to,
         sentence,
         change: undefined,
-        movedBeyond: undefined,
         region: undefined,
         ofTensors: true,
       };
@@ -93,7 +90,7 @@ class StepTeller {
     const moved = movedBeyond(change);
     const region =
       change?.sameness === undefined ? regionOfChange(squaredMoves(modules, from, to)) : undefined;
-    return { from, to, sentence: this.sentence(change, moved, region), change, movedBeyond: moved, region };
+    return { from, to, sentence: this.sentence(change, moved, region), change, region };
   }
 
   private sentence(

@@ -150,3 +150,13 @@ export function formatJson(value: JsonValue): string {
   if (isJsonArray(value)) return `[${value.map(formatJson).join(", ")}]`;
   return typeof value === "string" ? JSON.stringify(value) : String(value);
 }
+
+/** The object that a text is; undefined where it is none, or no JSON. */
+export function jsonObjectIn(text: string): JsonObject | undefined {
+  try {
+    const { value } = parseJson(text);
+    return isJsonObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}

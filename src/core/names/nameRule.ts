@@ -1,3 +1,4 @@
+import { spread } from "../lists/spread";
 import { plural } from "../text/quantities";
 
 /** How the names of one snapshot become those of another: without `strip` in front, with `add` in its place. */
@@ -99,10 +100,4 @@ function prefixesOf(names: readonly string[]): readonly string[] {
     .sort(([a, countA], [b, countB]) => countB - countA || a.length - b.length)
     .slice(0, maxPrefixes)
     .map(([prefix]) => prefix);
-}
-
-/** At most `count` of the items, at equal distances. */
-function spread<T>(items: readonly T[], count: number): readonly T[] {
-  if (items.length <= count) return items;
-  return Array.from({ length: count }, (_, at) => items[Math.floor((at * items.length) / count)] as T);
 }

@@ -3,6 +3,7 @@ import { attributesOf, isModuleState, mappingOf } from "../formats/contentView";
 import type { FileContent } from "../formats/format";
 import { keyText } from "../formats/pythonText";
 import type { Tensor } from "../tensors/tensor";
+import { dotted } from "../text/dotted";
 
 /** A tensor that a module registers, under its name in that module. */
 export interface ModuleTensor {
@@ -28,14 +29,14 @@ export function moduleTensors(module: ContentValue, content: FileContent): reado
     seen.add(next.module);
     if (seen.size > maxModules) break;
     for (const [name, value] of entriesOf(attributes, "_parameters")) {
-      add(found, content, value, join(next.path, name), false);
+      add(found, content, value, dotted(next.path, name), false);
     }
     for (const [name, value] of entriesOf(attributes, "_buffers")) {
-      add(found, content, value, join(next.path, name), true);
+      add(found, content, value, dotted(next.path, name), true);
     }
     const inner = entriesOf(attributes, "_modules").map(([name, value]) => ({
       module: value,
-      path: join(next.path, name),
+      path: dotted(next.path, name),
     }));
     stack.push(...inner.reverse());
   }
@@ -55,8 +56,4 @@ function add(
 ): void {
   const tensor = tensors.get(value);
   if (tensor !== undefined) found.push({ name, tensor, isBuffer });
-}
-
-function join(path: string, name: string): string {
-  return path === "" ? name : `${path}.${name}`;
 }

@@ -1,3 +1,4 @@
+import { sameItems } from "../lists/sameItems";
 import { isBuffer, isNamedAsBuffer } from "../tensors/buffers";
 import { compareNames } from "../tensors/nameOrder";
 import type { Tensor } from "../tensors/tensor";
@@ -129,12 +130,10 @@ function matchWhole(
     ...tensors.filter((tensor) => split(tensor) === 0),
     ...tensors.filter((tensor) => split(tensor) !== 0),
   ];
-  const fits = parameters.every(({ shape }, at) => shape === undefined || isShape(arranged[at], shape));
+  const fits = parameters.every(
+    ({ shape }, at) => shape === undefined || sameItems(shape, arranged[at]?.shape),
+  );
   return fits ? arranged : undefined;
-}
-
-function isShape(tensor: Named | undefined, shape: readonly number[]): boolean {
-  return tensor?.shape.length === shape.length && tensor.shape.every((size, axis) => size === shape[axis]);
 }
 
 /** More tensors than parameters: the only way to pass over the rest, group by group. */

@@ -1,3 +1,4 @@
+import { sameItems } from "../lists/sameItems";
 import { maxShownNameLength } from "../problem/limits";
 import { dtypeBits } from "../tensors/dtype";
 import { elementCount, type Tensor } from "../tensors/tensor";
@@ -165,7 +166,7 @@ function rowOf(
       key: cut(key),
       tensor: tensor.name.slice(0, maxShownNameLength),
       dtype: tensor.dtype,
-      ...(isSameShape(tensor.shape, shape) ? {} : { shape: tensor.shape }),
+      ...(sameItems(tensor.shape, shape) ? {} : { shape: tensor.shape }),
       ...(number === undefined ? {} : { value: number }),
       ...(quantisedTensors({ tensors }, key) === undefined ? {} : { quantised: true as const }),
     };
@@ -189,12 +190,6 @@ function stateKeysOf(parameters: readonly OptimizerParameter[]): readonly string
     .sort(([, a], [, b]) => b - a)
     .slice(0, maxStateKeys)
     .map(([key]) => cut(key));
-}
-
-function isSameShape(shape: readonly number[], other: readonly number[] | undefined): boolean {
-  return (
-    other !== undefined && shape.length === other.length && shape.every((size, at) => size === other[at])
-  );
 }
 
 function cut(text: string): string {

@@ -1,4 +1,4 @@
-import { isJsonObject, parseJson } from "../json/parseJson";
+import { jsonObjectIn } from "../json/parseJson";
 import { loggedNumber } from "./loggedNumber";
 
 /** How far the training was, as the `__metadata__` of a safetensors file says. */
@@ -10,19 +10,10 @@ export interface MetadataProgress {
 /** kohya and musubi-tuner write `ss_steps` and `ss_epoch`, ai-toolkit a JSON object `training_info`. */
 export function metadataProgress(metadata: ReadonlyMap<string, string>): MetadataProgress {
   const info = metadata.get("training_info");
-  const members = info === undefined ? undefined : objectIn(info);
+  const members = info === undefined ? undefined : jsonObjectIn(info);
   const step = count(members?.get("step")) ?? count(metadata.get("ss_steps"));
   const epoch = count(members?.get("epoch")) ?? count(metadata.get("ss_epoch"));
   return { ...(step === undefined ? {} : { step }), ...(epoch === undefined ? {} : { epoch }) };
-}
-
-function objectIn(text: string): ReadonlyMap<string, unknown> | undefined {
-  try {
-    const { value } = parseJson(text);
-    return isJsonObject(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 function count(value: unknown): number | undefined {

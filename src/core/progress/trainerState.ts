@@ -28,11 +28,7 @@ export interface TrainerState {
   readonly bestGlobalStep: number | undefined;
   /** Floating point operations; rounded, since it exceeds 2^53. */
   readonly totalFlos: number | undefined;
-  /** Sequences per device. */
-  readonly trainBatchSize: number | undefined;
-  readonly evalSteps: number | undefined;
   readonly saveSteps: number | undefined;
-  readonly loggingSteps: number | undefined;
   readonly log: readonly LogEntry[];
   /** The entry written when training ended (`train_runtime`, `train_loss` …): no point of any metric. */
   readonly summary: ReadonlyMap<string, number>;
@@ -68,10 +64,7 @@ export function parseTrainerState(text: string, file?: string): TrainerState {
     bestModelCheckpoint: typeof best === "string" && best !== "" ? best : undefined,
     bestGlobalStep: number("best_global_step"),
     totalFlos: number("total_flos"),
-    trainBatchSize: number("train_batch_size"),
-    evalSteps: number("eval_steps"),
     saveSteps: number("save_steps"),
-    loggingSteps: number("logging_steps"),
     log: reader.log,
     summary: reader.summary,
     problems,
@@ -103,7 +96,7 @@ class LogReader {
     const step = this.stepOf(values.get("step"), epoch);
     values.delete("epoch");
     values.delete("step");
-    if (isSummary(values)) this.summary = values;
+    if (isTrainingSummary(values)) this.summary = values;
     else if (values.size > 0) this.log.push({ step, epoch, values });
   }
 
@@ -122,7 +115,7 @@ class LogReader {
 }
 
 /** `train_runtime` is written only when training ends; `train_loss` alone may be somebody's own metric. */
-function isSummary(values: ReadonlyMap<string, number>): boolean {
+export function isTrainingSummary(values: { has(name: string): boolean }): boolean {
   return values.has("train_runtime") || (values.has("train_loss") && values.has("total_flos"));
 }
 

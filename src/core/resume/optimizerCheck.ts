@@ -1,3 +1,4 @@
+import { sameItems } from "../lists/sameItems";
 import { joinByName } from "../optimizer/joinByName";
 import { nameParameters } from "../optimizer/nameParameters";
 import type { OptimizerParameter, OptimizerState } from "../optimizer/optimizerState";
@@ -103,9 +104,7 @@ function byNames(
   if (strangers.length === parameters.length) return undefined;
   const misshapen = parameters.filter((parameter) => {
     const tensor = tensors.get(parameter);
-    return (
-      tensor !== undefined && parameter.shape !== undefined && !isSameShape(tensor.shape, parameter.shape)
-    );
+    return tensor !== undefined && parameter.shape !== undefined && !sameItems(tensor.shape, parameter.shape);
   });
   return (place, modelPlace) => {
     const [stranger] = strangers;
@@ -183,8 +182,4 @@ function isFlat(parameters: readonly OptimizerParameter[], model: readonly Tenso
   const shapes = parameters.flatMap(({ shape }) => (shape === undefined ? [] : [shape]));
   if (shapes.length === 0 || shapes.some((shape) => shape.length > 1)) return false;
   return model.some(({ shape }) => shape.length > 1) && parameters.length < model.length;
-}
-
-function isSameShape(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((size, axis) => size === b[axis]);
 }

@@ -1,5 +1,6 @@
 import type { Adapter } from "../adapter/adapter";
 import { type TensorReader, UnreadableTensorError } from "../checkpoint/tensorReader";
+import { spread } from "../lists/spread";
 import { isReadingError, type Problem } from "../problem/problem";
 import { elementCount, type Tensor } from "../tensors/tensor";
 import { plural } from "../text/quantities";
@@ -63,11 +64,6 @@ async function findingsOf(
 function isFloating(dtype: string): boolean {
   const how = valueDtype(dtype);
   return how?.kind === "float" && how.bitsPerValue >= 8;
-}
-
-function spread<T>(all: readonly T[], count: number): readonly T[] {
-  if (all.length <= count) return all;
-  return Array.from({ length: count }, (_, index) => all[Math.floor((index * all.length) / count)] as T);
 }
 
 async function firstValues(

@@ -28,6 +28,7 @@ import { compareProblems, type Problem } from "../problem/problem";
 import { finishedAt } from "../progress/finished";
 import type { StageLabel } from "../stage/stage";
 import { separatorOf } from "../tensors/nameOrder";
+import { capitalised } from "../text/capitalised";
 import { formatBytes, formatShortCount, plural } from "../text/quantities";
 import { distributedSummary } from "./distributedSummary";
 import { insideParts, partText } from "./insideParts";
@@ -270,10 +271,6 @@ function resumable(facts: SummaryFacts, byParts: Resumable): Resumable {
   if (finished === undefined || byParts.answer === "no") return byParts;
   const reason = `${capitalised(finished)}: no planned step is left. Going on takes a longer plan. ${byParts.reason}`;
   return { ...byParts, reason, finished: true };
-}
-
-function capitalised(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /** The log beside the checkpoint knows more than the file itself. */

@@ -1,4 +1,5 @@
 import { maxShownNameLength } from "../problem/limits";
+import { commonPrefixLength } from "../text/commonPrefix";
 import { unreadablePart } from "./assembly";
 import { type NameSeparator, separatorOf } from "./nameOrder";
 import { elementCount, type Tensor } from "./tensor";
@@ -114,13 +115,6 @@ class SignatureIndex {
 
 /** `{"dtype":"","shape":[],"byteSize":}` around a signature's values. */
 const signatureFrame = 36;
-
-function commonPrefixLength(a: string, b: string): number {
-  const length = Math.min(a.length, b.length);
-  let at = 0;
-  while (at < length && a.charCodeAt(at) === b.charCodeAt(at)) at++;
-  return at;
-}
 
 /** The tensor directory of a checkpoint as a webview holds it: columns that grow chunk by chunk, in name order. */
 export class TensorTable {

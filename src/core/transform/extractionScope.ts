@@ -1,5 +1,6 @@
 import { modulePath } from "../adapter/loraKey";
 import type { WeightPair, WeightPairs } from "../base/weightPairs";
+import { lastPart } from "../text/lastPart";
 
 /** Weights with a row for each token, which a longer vocabulary changes. */
 const isVocabulary = /(?:embed_tokens|wte|word_embeddings|tok_embeddings|lm_head)\.weight$/;
@@ -39,8 +40,4 @@ function isModuleParameter({ tuned }: WeightPair): boolean {
 /** The module that holds a parameter. */
 function parentModule({ module }: WeightPair): string {
   return module.replace(/\.bias$/, "");
-}
-
-function lastPart(module: string): string {
-  return module.slice(module.lastIndexOf(".") + 1);
 }

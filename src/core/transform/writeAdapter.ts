@@ -1,4 +1,4 @@
-import type { FileOutput, FileSink, FolderOutput } from "../bytes/fileSink";
+import type { FileSink, FolderOutput } from "../bytes/fileSink";
 import type { Files } from "../bytes/files";
 import { baseName, joinPath } from "../bytes/paths";
 import type { JsonObject } from "../json/parseJson";
@@ -9,6 +9,7 @@ import type { Tensor } from "../tensors/tensor";
 import { rmsRounding } from "../update/dtypeRounding";
 import { measureModule } from "../update/measureModule";
 import type { AdapterOutput, OutputModule, WrittenModule } from "./adapterOutput";
+import { finishOutput } from "./finishOutput";
 import { factorNames, isFolderFormat, type OutputFormat } from "./outputNames";
 import { keptConfigText, mlxConfigText, peftConfigText } from "./peftConfig";
 import { refuseSources } from "./refuseSources";
@@ -76,7 +77,7 @@ async function writeFolder(request: WriteRequest): Promise<WrittenAdapter> {
   const { sink, output, path, replace, provenance, format } = request;
   const weightsName = weightsNameOf(request);
   const folder = await sink.createFolder(path, { replace, files: [weightsName, configName, stageName] });
-  return finished(folder, async () => {
+  return finishOutput(folder, async () => {
     const file = await folder.create(weightsName);
     const { written, bytes } = await writeFactors(file, output, factorNames[format], request);
     const configBytes = await writeText(folder, configName, configText(request, written));
@@ -110,25 +111,11 @@ function configText({ format, parentConfig, config }: WriteRequest, written: rea
 async function writeFile(request: WriteRequest): Promise<WrittenAdapter> {
   const { sink, output, path, replace, format } = request;
   const file = await sink.createFile(path, { replace });
-  return finished(file, async () => {
+  return finishOutput(file, async () => {
     const { written, bytes } = await writeFactors(file.writer, output, factorNames[format], request);
     const worstDeviation = await verify(request, file.temporaryPath, written);
     return { path, format, bytes, weightBytes: bytes, modules: written, worstDeviation };
   });
-}
-
-async function finished(
-  output: FolderOutput | FileOutput,
-  work: () => Promise<WrittenAdapter>,
-): Promise<WrittenAdapter> {
-  try {
-    const written = await work();
-    await output.commit();
-    return written;
-  } catch (error) {
-    await output.discard();
-    throw error;
-  }
 }
 
 async function writeText(folder: FolderOutput, name: string, text: string): Promise<number> {

@@ -1,8 +1,10 @@
 import { hasPlainFactors, hasSmallFactors } from "../adapter/factorLayout";
 import { storedBytes } from "../adapter/loraModule";
-import { placeOfModule, shortKind, shortModuleName } from "../adapter/moduleName";
+import { placeOfModule, shortModuleName } from "../adapter/moduleName";
+import { sum } from "../lists/sum";
 import { dtypeBits } from "../tensors/dtype";
 import type { Tensor } from "../tensors/tensor";
+import { lastPart } from "../text/lastPart";
 import { formatBytes, formatNumber, formatShare, plural } from "../text/quantities";
 import { unitRoundoff } from "./dtypeRounding";
 import type { ModuleMeasurement } from "./measureModule";
@@ -170,7 +172,7 @@ function exploding(modules: readonly ModuleMeasurement[]): Finding | undefined {
     for (const module of members) {
       const factor = normOf(module) / median;
       if (factor < explodingFactor) continue;
-      const text = `‖ΔW‖ of ${nameOf(module)} is ${formatNumber(normOf(module), 3)}, ${formatNumber(factor, 2)} times the median of ${shortKind(kind)} (${formatNumber(median, 3)})`;
+      const text = `‖ΔW‖ of ${nameOf(module)} is ${formatNumber(normOf(module), 3)}, ${formatNumber(factor, 2)} times the median of ${lastPart(kind)} (${formatNumber(median, 3)})`;
       found.push({ module, factor, text });
     }
   }
@@ -301,8 +303,4 @@ function medianOf(values: readonly number[]): number {
   const middle = sorted.length >> 1;
   const upper = sorted[middle] ?? Number.NaN;
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? upper) + upper) / 2;
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }

@@ -1,3 +1,4 @@
+import { sum } from "../lists/sum";
 /**
  * What is known of one update ΔW = scale · B · A from its singular values. Norms are in the units of the
  * weights. When `finite` is false there are no singular values and every number is NaN; when `zero` is true
@@ -82,10 +83,6 @@ export function metricsOf(
     rank95: rankForShare(energy, 0.95),
     rank99: rankForShare(energy, 0.99),
   };
-}
-
-function sum(values: Float64Array): number {
-  return values.reduce((total, value) => total + value, 0);
 }
 
 function cumulativeShares(values: Float64Array): Float64Array {

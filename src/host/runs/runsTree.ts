@@ -1,4 +1,5 @@
 import * as vscode from "vscode";
+import { sameItems } from "../../core/lists/sameItems";
 import { partLabels } from "../../core/parts/parts";
 import { mergeProblems } from "../../core/problem/problem";
 import { orderCheckpoints, orderRuns } from "../../core/runs/discover/checkpointOrder";
@@ -94,7 +95,7 @@ export class RunsTree implements vscode.TreeDataProvider<RunNode> {
     // Nobody has looked yet.
     if (this.top === undefined) return;
     const top = await this.topLevel();
-    if (!isSame(this.top, idsOf(top))) {
+    if (!sameItems(this.top, idsOf(top))) {
       this.changed.fire(undefined);
       return;
     }
@@ -111,7 +112,7 @@ export class RunsTree implements vscode.TreeDataProvider<RunNode> {
     const children = known === undefined ? undefined : this.childrenOf(node);
     const isStale =
       row.looks !== looksOf(toTreeItem(node, options)) ||
-      (children !== undefined && !isSame(known ?? [], idsOf(children)));
+      (children !== undefined && !sameItems(known ?? [], idsOf(children)));
     // VS Code asks for all that is below such a row again.
     if (isStale) stale.push(node);
     else for (const child of children ?? []) this.collectStale(child, options, stale);
@@ -225,10 +226,6 @@ function ofRoot(runs: readonly Run[], name: string): readonly Run[] {
 
 function idsOf(nodes: readonly RunNode[]): readonly string[] {
   return nodes.map(({ id }) => id);
-}
-
-function isSame(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((id, at) => id === b[at]);
 }
 
 /** All of a row that can be seen or chosen by. */

@@ -1,8 +1,9 @@
 import type { Alignment } from "../../core/compare/tensors/alignTensors";
-import { diffPairs, isSameShape } from "../../core/compare/tensors/diffPairs";
+import { diffPairs } from "../../core/compare/tensors/diffPairs";
 import { DiffTable, diffNumbers } from "../../core/compare/tensors/diffTable";
 import { SeenPairs } from "../../core/compare/tensors/seenPairs";
 import { TiedTensors } from "../../core/compare/tensors/tiedTensors";
+import { sameItems } from "../../core/lists/sameItems";
 import { ProblemList } from "../../core/problem/problemList";
 import type { CheckpointSession } from "../../core/session/checkpointSession";
 import type { Tensor } from "../../core/tensors/tensor";
@@ -92,7 +93,7 @@ export class TensorDiffing {
     for (const [row, { tensors }] of rows.entries()) {
       for (const [pair, { a, b }] of this.table.pairs.entries()) {
         const [left, right] = [tensors[a], tensors[b]];
-        if (left === undefined || right === undefined || !isSameShape(left.shape, right.shape)) continue;
+        if (left === undefined || right === undefined || !sameItems(left.shape, right.shape)) continue;
         if (this.table.state(row, pair) !== "open") continue;
         const twin = seen.find(pair, this.memoryOf(a, left), this.memoryOf(b, right), row);
         byPair[pair]?.push({ row, a: left, b: right, twin });

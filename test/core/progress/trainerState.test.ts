@@ -21,10 +21,7 @@ describe("parseTrainerState", () => {
       bestModelCheckpoint: "/gpu/out/checkpoint-40",
       bestGlobalStep: undefined,
       totalFlos: 1e15,
-      trainBatchSize: 8,
-      evalSteps: 40,
       saveSteps: 100,
-      loggingSteps: 10,
       problems: [],
     });
     expect(state.log).toHaveLength(10);

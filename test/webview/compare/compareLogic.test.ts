@@ -112,7 +112,6 @@ const step = (from: number, part: Partial<CompareStep>): CompareStep => ({
   to: from + 1,
   sentence: "",
   change: undefined,
-  movedBeyond: undefined,
   region: undefined,
   ...part,
 });

@@ -1,4 +1,4 @@
-import { type Envelope, sampleEnvelope } from "../../../src/core/runs/series/sampling";
+import { type Envelope, finiteOrNaN, sampleEnvelope } from "../../../src/core/runs/series/sampling";
 import type { ChartRange, ChartSeries } from "../chartSeries";
 
 interface Point {
@@ -107,10 +107,6 @@ function isolatedIn(points: readonly Point[]): ReadonlySet<number> {
     if (Number.isFinite(y) && !joined) isolated.add(index);
   });
   return isolated;
-}
-
-function finiteOrNaN(value = Number.NaN): number {
-  return Number.isFinite(value) ? value : Number.NaN;
 }
 
 export interface LeftOut {

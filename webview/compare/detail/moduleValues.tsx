@@ -1,4 +1,5 @@
 import { useMemo } from "preact/hooks";
+import { sum } from "../../../src/core/lists/sum";
 import { formatCount, formatNumber, formatShare } from "../../../src/core/text/quantities";
 import type { FactorHistogram } from "../../../src/core/update/factorHistogram";
 import type { ChartSeries } from "../../charts/chartSeries";
@@ -90,7 +91,3 @@ const words: SeriesWords = {
   short: spread,
   sentence: (series) => `${series.label}: ${spread(series)}.`,
 };
-
-function sum(values: Float64Array): number {
-  return values.reduce((total, value) => total + value, 0);
-}

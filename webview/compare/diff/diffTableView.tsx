@@ -11,6 +11,7 @@ import { safeText } from "../../ui/safeText";
 import { revealRow, useRowFocus } from "../../ui/tables/rowFocus";
 import { rowHeight } from "../../ui/tables/rowHeight";
 import { rowForKey } from "../../ui/tables/rowKeys";
+import { rowOf } from "../../ui/tables/rowOf";
 import { useRowWindow } from "../../ui/tables/rowWindow";
 import { SpacerRows } from "../../ui/tables/spacerRows";
 import { type ColumnWidths, nameRoom } from "../columnWidths";
@@ -324,9 +325,4 @@ function Cells({ row, column, pair, table, unreadable }: CellsProps) {
       ))}
     </>
   );
-}
-
-function rowOf(target: EventTarget | null): number | undefined {
-  const row = target instanceof Element ? target.closest<HTMLElement>("[data-row]") : null;
-  return row === null ? undefined : Number(row.dataset.row);
 }

@@ -5,6 +5,7 @@ import { NameColumn } from "../../ui/names/nameColumn";
 import { headHeight, type RowsOfTable, revealRow, topOfRow, useRowFocus } from "../../ui/tables/rowFocus";
 import { rowHeight } from "../../ui/tables/rowHeight";
 import { rowForKey } from "../../ui/tables/rowKeys";
+import { rowOf } from "../../ui/tables/rowOf";
 import { useRowWindow } from "../../ui/tables/rowWindow";
 import { SpacerRows } from "../../ui/tables/spacerRows";
 import { type ColumnWidths, type MetricWidth, metricsAt, nameRoom } from "../columnWidths";
@@ -175,9 +176,4 @@ function metricTracks(width: number, metrics: readonly CompareMetric[], widthOf:
   const tracks = metrics.map((metric) => Math.floor((widthOf(metric) / needed) * width));
   const rest = width - tracks.reduce((sum, track) => sum + track, 0);
   return tracks.map((track, index) => (index === tracks.length - 1 ? track + rest : track));
-}
-
-function rowOf(target: EventTarget | null): number | undefined {
-  const row = target instanceof Element ? target.closest<HTMLElement>("[data-row]") : null;
-  return row === null ? undefined : Number(row.dataset.row);
 }

@@ -1,3 +1,4 @@
+import { parentOf } from "../../ui/tables/parentOf";
 import "../../shell/common";
 import { useEffect, useMemo } from "preact/hooks";
 import type { CheckpointSummary } from "../../../src/core/checkpoint/summary";
@@ -114,14 +115,6 @@ export function ContentTab({ model, summary }: ContentTabProps) {
 
 function expandedOf(row: ContentRow, opened: ReadonlySet<string>): boolean | undefined {
   return row.kind === "node" && row.node.childCount > 0 ? opened.has(row.id) : undefined;
-}
-
-function parentOf(rows: readonly ContentRow[], index: number): number | undefined {
-  const depth = rows[index]?.depth ?? 0;
-  for (let above = index - 1; above >= 0; above--) {
-    if ((rows[above]?.depth ?? 0) < depth) return above;
-  }
-  return undefined;
 }
 
 type ContentColumn = "key" | "type" | "value";

@@ -1,3 +1,4 @@
+import { capitalised } from "../../../src/core/text/capitalised";
 import { formatBytes, formatCount, plural } from "../../../src/core/text/quantities";
 import { Button } from "../../ui/controls";
 import { type Fact, FactList } from "../../ui/factList";
@@ -16,7 +17,7 @@ export function DistributedSection({ model, summary }: OverviewProps) {
   const isCut = mostPieces > 1;
   const facts: Fact[] = [
     ...(worldSize === undefined ? [] : [{ name: "Ranks", value: formatCount(worldSize) }]),
-    ...parallel.map(({ name, size }) => ({ name: capital(safeText(name)), value: formatCount(size) })),
+    ...parallel.map(({ name, size }) => ({ name: capitalised(safeText(name)), value: formatCount(size) })),
     ...(isCut
       ? [
           {
@@ -102,7 +103,7 @@ function States({ summary }: Pick<OverviewProps, "summary">) {
       <tbody>
         {states.map(({ state, bytes, tensors }) => (
           <tr key={state}>
-            <th scope="row">{capital(state)}</th>
+            <th scope="row">{capitalised(state)}</th>
             <td class="share-bar-cell">
               <ShareBar share={total > 0 ? bytes / total : 0} />
             </td>
@@ -113,8 +114,4 @@ function States({ summary }: Pick<OverviewProps, "summary">) {
       </tbody>
     </table>
   );
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -9,6 +9,7 @@ import { NameColumn } from "../../ui/names/nameColumn";
 import { NameText } from "../../ui/names/nameText";
 import { safeText } from "../../ui/safeText";
 import { type Column, DataTable } from "../../ui/tables/dataTable";
+import { parentOf } from "../../ui/tables/parentOf";
 import type { EditorModel } from "../editorModel";
 import { numberColumns } from "../numbers/numberColumns";
 import type { Selection } from "../viewState";
@@ -205,12 +206,4 @@ function indexOfSelection(nodes: readonly TreeNode[], selection: Selection | und
     index = nodes.findIndex(({ path }) => path.startsWith(`${name}.`) || path.startsWith(`${name}/`));
   }
   return index < 0 ? undefined : index;
-}
-
-function parentOf(nodes: readonly TreeNode[], index: number): number | undefined {
-  const depth = nodes[index]?.depth ?? 0;
-  for (let above = index - 1; above >= 0; above--) {
-    if ((nodes[above]?.depth ?? 0) < depth) return above;
-  }
-  return undefined;
 }

@@ -5,6 +5,7 @@ import type { NameColumn } from "../names/nameColumn";
 import { layoutColumns } from "./columnLayout";
 import { rowHeight } from "./rowHeight";
 import { rowForKey } from "./rowKeys";
+import { rowOf } from "./rowOf";
 import { type RowWindow, useRowWindow } from "./rowWindow";
 import { useScrollMemory } from "./scrollMemory";
 import { TableHeader } from "./tableHeader";
@@ -233,11 +234,6 @@ class RowCells extends Component<RowCellsProps> {
       </div>
     ));
   }
-}
-
-function rowOf(target: EventTarget | null): number | undefined {
-  const row = target instanceof Element ? target.closest<HTMLElement>("[data-row]") : null;
-  return row === null ? undefined : Number(row.dataset.row);
 }
 
 /** Right opens or goes to the first child, Left closes or goes to the parent, Space toggles, * opens everything. */

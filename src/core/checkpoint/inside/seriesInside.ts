@@ -7,6 +7,7 @@ import { isOptimizer } from "../../optimizer/findOptimizers";
 import { findModels } from "../../optimizer/modelsInside";
 import { isMetricName } from "../../progress/progressKeys";
 import type { Tensor } from "../../tensors/tensor";
+import { dotted } from "../../text/dotted";
 
 /** Values of one metric in the order in which they were logged: a history that a training keeps in its checkpoint. */
 export interface SeriesInside {
@@ -83,7 +84,7 @@ class SeriesSearch {
     if (depth >= maxDepth || items.length > 32) return;
     if (depth > 0 && !historyWords.test(path)) return;
     for (const [at, item] of items.entries()) {
-      if (item !== null && typeof item === "object") this.visit(item, join(path, String(at)), depth + 1);
+      if (item !== null && typeof item === "object") this.visit(item, dotted(path, String(at)), depth + 1);
     }
   }
 
@@ -99,7 +100,7 @@ class SeriesSearch {
     if (dict.size > maxEntries) return;
     for (const [key, member] of dict.entries()) {
       if (member !== null && typeof member === "object")
-        this.visit(member, join(path, keyText(key)), depth + 1);
+        this.visit(member, dotted(path, keyText(key)), depth + 1);
     }
   }
 
@@ -122,7 +123,7 @@ class SeriesSearch {
     const columns = new Map<string, { values: ContentValue[]; at: number[] }>();
     const add = (row: MapValue, prefix: string, at: number, depth: number): void => {
       for (const [key, member] of row.entries()) {
-        const name = join(prefix, keyText(key));
+        const name = dotted(prefix, keyText(key));
         const inner = mappingOf(member);
         if (inner !== undefined && depth < 2) add(inner, name, at, depth + 1);
         if (plainNumber(member) === undefined && this.content.tensors.get(member)?.shape.length !== 0)
@@ -143,7 +144,7 @@ class SeriesSearch {
     for (const [name, { values, at }] of columns) {
       if (/^(?:global_)?(?:epochs?|steps?|iter|iteration)$/i.test(name)) continue;
       this.found.push({
-        path: join(path, name),
+        path: dotted(path, name),
         values,
         length: values.length,
         ...(epochs?.length === rows.length ? { epochs: at.map((row) => epochs[row] as number) } : {}),
@@ -161,8 +162,4 @@ function isTensorSeries({ shape, dtype }: Tensor, path: string): boolean {
     /loss|acc|reward|err/i.test(name) &&
     (/s$|hist|list|curve|log/i.test(name) || /hist|stats|log|curve/i.test(path))
   );
-}
-
-function join(path: string, label: string): string {
-  return path === "" ? label : `${path}.${label}`;
 }

@@ -1,4 +1,5 @@
-import { placeOfModule, shortKind } from "../../adapter/moduleName";
+import { placeOfModule } from "../../adapter/moduleName";
+import { lastPart } from "../../text/lastPart";
 
 /** How far one module moved, in units that add up: a squared distance. */
 export interface ModuleMove {
@@ -93,5 +94,5 @@ function textOf(kind: string | undefined, layers: readonly [number, number] | un
         ? `layer ${layers[0]}`
         : `layers ${layers[0]}–${layers[1]}`;
   if (kind === undefined) return where;
-  return where === "" ? shortKind(kind) : `${shortKind(kind)} of ${where}`;
+  return where === "" ? lastPart(kind) : `${lastPart(kind)} of ${where}`;
 }

@@ -1,4 +1,5 @@
-import { type ModulePlace, placeOfModule, shortKind } from "../../adapter/moduleName";
+import { type ModulePlace, placeOfModule } from "../../adapter/moduleName";
+import { lastPart } from "../../text/lastPart";
 
 /** Modules laid out by layer and kind, for a heat map. Plain data. */
 export interface ModuleGrid {
@@ -77,9 +78,9 @@ function compareIndexes(a: readonly number[], b: readonly number[]): number {
 /** The last part of each kind, where no two kinds share it; else the whole kind. */
 function labelledKinds(kinds: readonly string[]): GridColumn[] {
   const counts = new Map<string, number>();
-  for (const kind of kinds) counts.set(shortKind(kind), (counts.get(shortKind(kind)) ?? 0) + 1);
+  for (const kind of kinds) counts.set(lastPart(kind), (counts.get(lastPart(kind)) ?? 0) + 1);
   return kinds.map((kind) => {
-    const short = shortKind(kind);
+    const short = lastPart(kind);
     return { kind, label: counts.get(short) === 1 ? short : kind };
   });
 }

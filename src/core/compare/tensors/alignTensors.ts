@@ -1,4 +1,5 @@
 import { withExpertSlices } from "../../base/expertSlices";
+import { sameItems } from "../../lists/sameItems";
 import { rowOrderNote } from "../../names/familySpelling";
 import { type AlignedNames, matchNames, type NameRename, renameText } from "../../names/matchNames";
 import {
@@ -14,7 +15,6 @@ import type { Problem } from "../../problem/problem";
 import { compareNames, type NameSeparator, separatorOf } from "../../tensors/nameOrder";
 import { storedType, type Tensor } from "../../tensors/tensor";
 import { plural } from "../../text/quantities";
-import { isSameShape } from "./diffPairs";
 import { TiedTensors } from "./tiedTensors";
 
 /** The tensors of one snapshot. */
@@ -273,8 +273,7 @@ function statusOf(tensors: readonly (Tensor | undefined)[], readable: readonly b
   const [first] = present;
   if (first === undefined) return "added";
   if (present.some((tensor) => tensor === undefined)) return "removed";
-  if (present.some((tensor) => tensor !== undefined && !isSameShape(tensor.shape, first.shape)))
-    return "shape";
+  if (present.some((tensor) => tensor !== undefined && !sameItems(tensor.shape, first.shape))) return "shape";
   return present.some((tensor) => tensor === undefined || storedType(tensor) !== storedType(first))
     ? "dtype"
     : "same layout";

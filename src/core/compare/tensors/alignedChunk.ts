@@ -1,6 +1,7 @@
 import { maxShownNameLength } from "../../problem/limits";
 import type { NameSeparator } from "../../tensors/nameOrder";
 import { layoutText } from "../../tensors/tensor";
+import { commonPrefixLength } from "../../text/commonPrefix";
 import type { AlignedRow, Alignment, LayoutStatus } from "./alignTensors";
 import { isTransposed } from "./diffPairs";
 
@@ -130,11 +131,4 @@ export function decodeAlignedChunk(chunk: AlignedChunk): ShownRow[] {
 function isTurned({ tensors }: AlignedRow): boolean {
   const first = tensors.find((tensor) => tensor !== undefined);
   return tensors.some((tensor) => tensor && first && isTransposed(first.shape, tensor.shape));
-}
-
-function commonPrefixLength(a: string, b: string): number {
-  const length = Math.min(a.length, b.length);
-  let at = 0;
-  while (at < length && a.charCodeAt(at) === b.charCodeAt(at)) at++;
-  return at;
 }

@@ -15,7 +15,3 @@ export function isTransposed(a: readonly number[], b: readonly number[]): boolea
   const [rows, columns] = a;
   return a.length === 2 && b.length === 2 && rows !== columns && rows === b[1] && columns === b[0];
 }
-
-export function isSameShape(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((size, axis) => size === b[axis]);
-}

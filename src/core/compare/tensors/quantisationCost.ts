@@ -22,8 +22,6 @@ export interface QuantisationCost {
   readonly largestRelativeL2: number;
   /** The tensor that has it. */
   readonly largest: string;
-  readonly leastCosine: number;
-  readonly largestError: number;
 }
 
 /** By type, the most expensive first; of the pair of columns `from` and `to`. Empty where neither is quantised alone. */
@@ -46,15 +44,12 @@ export function quantisationCost(
   const costs = [...byType].map(([type, found]): QuantisationCost => {
     const sorted = found.toSorted((a, b) => a.l2 - b.l2);
     const last = sorted[sorted.length - 1] as (typeof sorted)[number];
-    const each = found.flatMap(({ row }) => table.numbers(row, pair) ?? []);
     return {
       type,
       tensors: found.length,
       medianRelativeL2: (sorted[Math.floor((sorted.length - 1) / 2)] as (typeof sorted)[number]).l2,
       largestRelativeL2: last.l2,
       largest: last.name,
-      leastCosine: each.reduce((least, { cosine }) => (cosine < least ? cosine : least), 1),
-      largestError: each.reduce((most, { maxAbs }) => (maxAbs > most ? maxAbs : most), 0),
     };
   });
   return costs.sort((a, b) => b.medianRelativeL2 - a.medianRelativeL2);

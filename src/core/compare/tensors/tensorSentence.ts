@@ -1,6 +1,6 @@
+import { sameItems } from "../../lists/sameItems";
 import { formatNumber, plural } from "../../text/quantities";
 import type { AlignedRow } from "./alignTensors";
-import { isSameShape } from "./diffPairs";
 import type { DiffTable } from "./diffTable";
 import { costText, quantisationCost, typedRows } from "./quantisationCost";
 
@@ -23,7 +23,7 @@ export function tensorSentence(
     if (before === undefined && after === undefined) continue;
     if (before === undefined) counts.added++;
     else if (after === undefined) counts.removed++;
-    else if (!isSameShape(before.shape, after.shape)) counts.shape++;
+    else if (!sameItems(before.shape, after.shape)) counts.shape++;
     else {
       counts.common++;
       const isChanged = pair < 0 ? undefined : table?.isChanged(row, pair);

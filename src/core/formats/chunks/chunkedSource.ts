@@ -10,6 +10,25 @@ export interface ChunkGrid {
   readonly fill: Uint8Array | undefined;
 }
 
+/** Chunks along each axis, those at the end that reach beyond it as well. */
+export function chunkCounts({
+  shape,
+  chunkShape,
+}: Pick<ChunkGrid, "shape" | "chunkShape">): readonly number[] {
+  return shape.map((size, axis) => Math.ceil(size / (chunkShape[axis] as number)));
+}
+
+/** Where a chunk lies in a grid of so many along each axis. */
+export function chunkPlace(number: number, counts: readonly number[]): readonly number[] {
+  const at = new Array<number>(counts.length).fill(0);
+  let rest = number;
+  for (let axis = counts.length - 1; axis >= 0; axis--) {
+    at[axis] = rest % (counts[axis] as number);
+    rest = Math.floor(rest / (counts[axis] as number));
+  }
+  return at;
+}
+
 /** A chunk as it lies in memory, whole; undefined where it was never written. Chunks are numbered last axis fastest. */
 export type ReadChunk = (number: number, signal?: AbortSignal) => Promise<Uint8Array | undefined>;
 
@@ -30,7 +49,7 @@ export class ChunkedSource implements ByteSource {
   ) {
     const { shape, chunkShape, itemBytes } = grid;
     this.size = shape.reduce((product, size) => product * size, itemBytes);
-    this.counts = shape.map((size, axis) => Math.ceil(size / (chunkShape[axis] as number)));
+    this.counts = chunkCounts(grid);
     const chunkBytes = chunkShape.reduce((product, size) => product * size, itemBytes);
     this.maxKept = Math.max(2, Math.floor(maxKeptChunkBytes / chunkBytes));
   }

@@ -2,6 +2,7 @@ import { RangeByteSource } from "../../bytes/byteRange";
 import type { ByteRegion } from "../../bytes/byteRegion";
 import { type ByteSource, MemoryByteSource } from "../../bytes/byteSource";
 import { zstdDecompress } from "../../bytes/zstd";
+import { sameItems } from "../../lists/sameItems";
 import { CheckpointError } from "../../problem/checkpointError";
 import { maxInflatedBytes } from "../../problem/limits";
 import { isPlain, LayoutRegion } from "../../tensors/pieceOfTensor";
@@ -74,7 +75,7 @@ export class DcpItemRegion implements ByteRegion {
     if (tensor.dtype !== expected.dtype) {
       throw this.wrong(`holds ${tensor.dtype} where .metadata says ${expected.dtype}`);
     }
-    if (tensor.byteSize !== this.size || !isSame(tensor.shape, expected.shape)) {
+    if (tensor.byteSize !== this.size || !sameItems(tensor.shape, expected.shape)) {
       throw this.wrong(
         `holds ${formatShape(tensor.shape)} where .metadata says ${formatShape(expected.shape)}`,
       );
@@ -86,10 +87,6 @@ export class DcpItemRegion implements ByteRegion {
     const { file, offset } = this.item;
     return new CheckpointError("WrongItem", `The item of ${file} at byte ${offset} ${what}.`, offset);
   }
-}
-
-function isSame(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((size, axis) => size === b[axis]);
 }
 
 /** A tensor's bytes in its own order: as a part of the source where they lie so, else put in order in memory. */

@@ -27,7 +27,6 @@ export interface ModelStates {
   /** How tensors are split over the ranks of the model, where Megatron-DeepSpeed or AutoTP says so. */
   readonly splitRules: MapValue | undefined;
   readonly hasOptimizer: boolean;
-  readonly hasSchedule: boolean;
 }
 
 /** Undefined where the file holds no state of a model. */
@@ -50,7 +49,6 @@ export function readModelStates(content: FileContent): ModelStates | undefined {
     version: nameOf(root.get("ds_version")),
     splitRules: mappingOf(root.get("universal_checkpoint_info")),
     hasOptimizer: mappingOf(root.get("optimizer")) !== undefined,
-    hasSchedule: mappingOf(root.get("lr_scheduler")) !== undefined,
   };
 }
 

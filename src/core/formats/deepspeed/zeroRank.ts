@@ -1,6 +1,6 @@
 import { elementCount, type Tensor } from "../../tensors/tensor";
 import { type ContentValue, ForeignValue, type MapValue } from "../contentValue";
-import { mappingOf, membersOf, numberOf, sequenceOf } from "../contentView";
+import { mappingOf, membersOf, numberOf, sequenceOf, stringOf } from "../contentView";
 import type { FileContent } from "../format";
 
 /** One partition of one group of parameters, as a rank holds it. */
@@ -69,7 +69,7 @@ export function readZeroRank(content: FileContent): ZeroRank | undefined {
     settings:
       sequenceOf(mappingOf(inner)?.get("param_groups"))?.flatMap((group) => mappingOf(group) ?? []) ?? [],
     elastic,
-    version: textOf(state.get("ds_version")) ?? textOf(root?.get("ds_version")),
+    version: stringOf(state.get("ds_version")) ?? stringOf(root?.get("ds_version")),
   };
 }
 
@@ -155,10 +155,6 @@ function fragmentsOf(dict: MapValue | undefined): ReadonlyMap<string, Fragment> 
 function countOf(value: ContentValue | undefined): number | undefined {
   const number = typeof value === "boolean" ? undefined : numberOf(value);
   return number !== undefined && Number.isSafeInteger(number) && number >= 0 ? number : undefined;
-}
-
-function textOf(value: ContentValue | undefined): string | undefined {
-  return typeof value === "string" ? value : undefined;
 }
 
 /** Elements of a partition; none where the rank holds none. */

@@ -98,6 +98,6 @@ class BtreeWalk {
 }
 
 /** As the library counts: whole bytes for the largest number that may stand there. */
-function widthOf(largest: number): number {
+export function widthOf(largest: number): number {
   return Math.floor(Math.log2(Math.max(1, largest)) / 8) + 1;
 }

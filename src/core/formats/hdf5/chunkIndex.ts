@@ -1,5 +1,6 @@
 import { maxHdf5Chunks } from "../../problem/limits";
 import { formatCount } from "../../text/quantities";
+import { chunkCounts, chunkPlace } from "../chunks/chunkedSource";
 import { readBtreeV2 } from "./btreeV2";
 import { type ChunkArray, openExtensibleArray, openFixedArray } from "./chunkArrays";
 import type { ChunkedLayout } from "./dataset";
@@ -21,11 +22,6 @@ export interface ChunkedData {
   readonly isFiltered: boolean;
 }
 
-/** Chunks along each axis, those at the end that reach beyond it as well. */
-function chunkGrid(shape: readonly number[], chunkShape: readonly number[]): readonly number[] {
-  return shape.map((size, axis) => Math.ceil(size / (chunkShape[axis] as number)));
-}
-
 const maxTreeDepth = 32;
 const chunkTree = 1;
 const plainChunkTree = 10;
@@ -40,7 +36,7 @@ export async function readChunkIndex(
   data: ChunkedData,
 ): Promise<ReadonlyMap<number, ChunkPlace>> {
   const { layout, shape, itemBytes } = data;
-  const grid = chunkGrid(shape, layout.chunkShape);
+  const grid = chunkCounts({ shape, chunkShape: layout.chunkShape });
   const count = grid.reduce((product, size) => product * size, 1);
   const places = new Map<number, ChunkPlace>();
   const { address, index } = layout;
@@ -95,19 +91,9 @@ function numbering({ layout, maxShape }: ChunkedData, grid: readonly number[]): 
   const axes = grid.map((_, axis) => axis);
   const order = unlimited < 0 ? axes : [unlimited, ...axes.filter((axis) => axis !== unlimited)];
   return (chunk) => {
-    const at = coordinatesOf(chunk, grid);
+    const at = chunkPlace(chunk, grid);
     return order.reduce((number, axis) => number * (most[axis] as number) + (at[axis] as number), 0);
   };
-}
-
-function coordinatesOf(chunk: number, grid: readonly number[]): number[] {
-  const at = new Array<number>(grid.length).fill(0);
-  let rest = chunk;
-  for (let axis = grid.length - 1; axis >= 0; axis--) {
-    at[axis] = rest % (grid[axis] as number);
-    rest = Math.floor(rest / (grid[axis] as number));
-  }
-  return at;
 }
 
 /** The number of a chunk by its place in the grid; undefined for one beyond it, left from a larger shape. */

@@ -1,4 +1,4 @@
-import { readBtreeV2 } from "./btreeV2";
+import { readBtreeV2, widthOf } from "./btreeV2";
 import { damagedHdf5, Hdf5Fields, type Hdf5File } from "./hdf5File";
 
 /** What the header of a fractal heap says (File Format Specification III.G). */
@@ -156,9 +156,4 @@ function unsigned(bytes: Uint8Array, at: number, width: number): number {
   let value = 0;
   for (let index = at + width - 1; index >= at; index--) value = value * 256 + (bytes[index] ?? 0);
   return value;
-}
-
-/** The fewest bytes that hold a number, as the library counts them for lengths in a heap. */
-function widthOf(largest: number): number {
-  return Math.floor(Math.log2(Math.max(1, largest)) / 8) + 1;
 }

@@ -1,3 +1,4 @@
+import { sameItems } from "../../lists/sameItems";
 import type { Tensor } from "../../tensors/tensor";
 import type { Moment, TrainingTensors } from "../trainingTree";
 
@@ -50,14 +51,10 @@ export function numberedMoments(
   const inPairs =
     rest.length > 0 &&
     rest.length % 2 === 0 &&
-    rest.every((tensor, at) => at % 2 === 0 || sameShape(tensor, rest[at - 1] as Tensor));
+    rest.every((tensor, at) => at % 2 === 0 || sameItems(tensor.shape, rest[at - 1]?.shape));
   const moments = rest.map((tensor, at): Moment => {
     if (!inPairs) return { parameter: at, key: "momentum", tensor };
     return { parameter: Math.floor(at / 2), key: at % 2 === 0 ? "momentum" : "velocity", tensor };
   });
   return { moments, settings };
-}
-
-function sameShape(a: Tensor, b: Tensor): boolean {
-  return a.shape.length === b.shape.length && a.shape.every((size, axis) => size === b.shape[axis]);
 }

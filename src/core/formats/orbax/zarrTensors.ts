@@ -4,6 +4,7 @@ import { assemble, type TensorPiece } from "../../tensors/assembly";
 import { elementCount, type Tensor } from "../../tensors/tensor";
 import { contiguousStrides } from "../../tensors/tensorLayout";
 import { formatBytes, formatCount } from "../../text/quantities";
+import { chunkCounts, chunkPlace } from "../chunks/chunkedSource";
 import { FillRegion } from "../chunks/fillRegion";
 import type { KeyStore } from "./keyStore";
 import type { OcdbtValue } from "./ocdbtDatabase";
@@ -32,7 +33,7 @@ export async function zarrTensor(
   const { dtype, itemBytes, shape, chunkShape } = array;
   const byteSize = elementCount(shape) * itemBytes;
   const base = { name, dtype, shape, byteSize, offset: 0, fileIndex: 0 };
-  const grid = shape.map((size, axis) => Math.ceil(size / (chunkShape[axis] as number)));
+  const grid = chunkCounts(array);
   const count = elementCount(grid);
   const chunkBytes = elementCount(array.shards?.innerShape ?? chunkShape) * itemBytes;
   const fault =
@@ -46,7 +47,7 @@ export async function zarrTensor(
     return absentTensor(base, fault ?? "its shape is impossible");
   const pieces: TensorPiece[] = [];
   for (let number = 0; number < count; number++)
-    pieces.push(await pieceOf(coordinates(number, grid), key, array, context));
+    pieces.push(await pieceOf(chunkPlace(number, grid), key, array, context));
   const assembly = assemble(shape, pieces);
   const [first] = assembly.pieces;
   return {
@@ -110,14 +111,4 @@ async function pieceOf(
   }
   const region = new ZarrChunkRegion(stored, array, sizes);
   return { place, fileIndex, region, start: 0, inMemory: true, ...told };
-}
-
-function coordinates(number: number, grid: readonly number[]): readonly number[] {
-  const at = new Array<number>(grid.length).fill(0);
-  let rest = number;
-  for (let axis = grid.length - 1; axis >= 0; axis--) {
-    at[axis] = rest % (grid[axis] as number);
-    rest = Math.floor(rest / (grid[axis] as number));
-  }
-  return at;
 }

@@ -12,6 +12,7 @@ import {
 import type { Problem } from "../../problem/problem";
 import { ProblemList } from "../../problem/problemList";
 import type { Tensor } from "../../tensors/tensor";
+import { dotted } from "../../text/dotted";
 import { formatCount } from "../../text/quantities";
 import type { ContentChildren, ContentValue } from "../contentValue";
 import { childrenOf } from "../contentView";
@@ -83,7 +84,7 @@ class Walk {
         const at = level.next++;
         const child = level.children.value(at);
         if (child === null || typeof child !== "object") continue;
-        const path = join(level.path, level.children.label(at));
+        const path = dotted(level.path, level.children.label(at));
         if (this.nameCharacters + path.length > this.maxNameCharacters) {
           this.reportTooMany();
           break;
@@ -157,8 +158,4 @@ class Walk {
       tensor: name,
     }));
   }
-}
-
-function join(path: string, label: string): string {
-  return path === "" ? label : `${path}.${label}`;
 }

@@ -1,5 +1,6 @@
 import { decodeTensor } from "../../tensors/decode";
 import { dtypeBits } from "../../tensors/dtype";
+import { lastPart } from "../../text/lastPart";
 import { plural } from "../../text/quantities";
 import type { ContentValue, ForeignValue } from "../contentValue";
 import { isModuleState, sequenceOf, tupleItems } from "../contentView";
@@ -42,10 +43,6 @@ function objectLabel(object: PyObject): string {
 
 function isTorchDtype({ qualifiedName }: PyObject): boolean {
   return qualifiedName === "torch.serialization._get_dtype";
-}
-
-function lastPart(name: string): string {
-  return name.slice(name.lastIndexOf(".") + 1);
 }
 
 function objectText(object: PyObject): string | undefined {

@@ -1,3 +1,4 @@
+import { given } from "../../lists/given";
 import type { LogFile } from "../logs/logFormat";
 import type { MetricValue, Run, RunCheckpoint } from "../run";
 import type { LoggedValue } from "../series/lastLogged";
@@ -96,11 +97,4 @@ function namedLoss(metrics: readonly MetricValue[] | undefined, key: string): nu
 
 function someOf<T>(list: readonly T[] | undefined): readonly T[] | undefined {
   return list === undefined || list.length === 0 ? undefined : list;
-}
-
-type Given<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
-
-/** Only the members that have a value. */
-function given<T extends object>(members: T): Given<T> {
-  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as Given<T>;
 }

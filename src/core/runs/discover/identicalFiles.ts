@@ -1,5 +1,6 @@
 import type { Files } from "../../bytes/files";
 import { limitedFiles, ReadAllowance, ReadLimitError } from "../../bytes/limitedFiles";
+import { sameItems } from "../../lists/sameItems";
 import { formatCount, formatNumber } from "../../text/quantities";
 import type { RunDraft, RunMember } from "./runDraft";
 
@@ -105,7 +106,7 @@ async function split(
     try {
       if (source.size !== size) continue;
       const bytes = await source.read(offset, Math.min(chunkBytes, size - offset), signal);
-      const twin = found.find((other) => isSame(other.bytes, bytes));
+      const twin = found.find((other) => sameItems(other.bytes, bytes));
       if (twin === undefined) found.push({ bytes, members: [one] });
       else twin.members.push(one);
     } finally {
@@ -113,10 +114,6 @@ async function split(
     }
   }
   return found.flatMap(({ members }) => (members.length > 1 ? [members] : []));
-}
-
-function isSame(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, at) => byte === b[at]);
 }
 
 function tell(same: readonly RunMember[]): void {

@@ -1,5 +1,6 @@
 import { joinPath } from "../../bytes/paths";
 import { bareNet } from "../../formats/fileKinds";
+import { addTo } from "../../lists/addTo";
 import { classifyEntry } from "../../parts/parts";
 import { parseStageFileName, stemOfFile } from "../../progress/checkpointNames";
 import type { Candidate, CandidateGroup } from "./candidate";
@@ -30,7 +31,7 @@ export function groupStageFiles(folder: Folder): CandidateGroup[] {
   for (const candidate of candidates) {
     const stem = stemOfFile(candidate.name);
     const series = parseStageFileName(candidate.name).series ?? (seriesNames.has(stem) ? stem : undefined);
-    pushTo(bySeries, series, candidate);
+    addTo(bySeries, series, candidate);
   }
   return [...bySeries].map(([series, members]) => {
     const last = members.find(({ name, moment }) =>
@@ -61,7 +62,7 @@ function shardSets({ files }: Folder): string[][] {
     const isPartOfMany = indexed !== undefined || whole !== name;
     // A whole file beside an index of the same name is a model of its own.
     const key = isPartOfMany ? `many:${whole}` : `one:${name}`;
-    pushTo(sets, key, name);
+    addTo(sets, key, name);
   }
   const indexFirst = (a: string, b: string) => Number(index.test(b)) - Number(index.test(a));
   return [...sets.values()].map((names) => names.sort(indexFirst));
@@ -76,10 +77,4 @@ function fileCandidate(folder: Folder, fileNames: readonly string[]): Candidate 
 
 function isUnnumbered({ step, epoch }: Candidate["moment"]): boolean {
   return step === undefined && epoch === undefined;
-}
-
-function pushTo<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
-  const list = lists.get(key);
-  if (list === undefined) lists.set(key, [value]);
-  else list.push(value);
 }

@@ -1,4 +1,5 @@
 import type { ByteSource } from "../../bytes/byteSource";
+import { sameItems } from "../../lists/sameItems";
 import type { LogCursor, LogInput, LogRead, LogReadOptions, LogReport, Purge } from "./logFormat";
 import { PointBatch } from "./pointBatch";
 
@@ -62,7 +63,7 @@ class StreamCursor implements LogCursor {
     if (source.size < this.offset) return false;
     const head = await source.read(0, this.head.length, signal);
     const tail = await source.read(this.offset - this.tail.length, this.tail.length, signal);
-    return sameBytes(head, this.head) && sameBytes(tail, this.tail);
+    return sameItems(head, this.head) && sameItems(tail, this.tail);
   }
 }
 
@@ -168,8 +169,4 @@ class Reading implements LogSink {
     const within = taken <= bytes.length && taken >= tailBytes;
     this.tail = within ? bytes.slice(taken - tailBytes, taken) : undefined;
   }
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, index) => byte === b[index]);
 }

@@ -1,6 +1,6 @@
+import { isTrainingSummary } from "../../progress/trainerState";
 import type { LogFormatId } from "../logs/logFormat";
 import { PointColumns } from "../logs/pointColumns";
-import { isTrainingSummary } from "../logs/trainingSummary";
 import { firstIndexAtStep, mergeParts } from "../series/mergeParts";
 import type { FollowedLog, LogChange } from "./followedLog";
 import { findOtherTrainings } from "./otherTrainings";

@@ -1,3 +1,4 @@
+import { given } from "../../lists/given";
 import { describeMetric, metricRank } from "../series/metricFamily";
 import { countsEpochs } from "../series/metricSeries";
 import { rewardKeyOf } from "../series/outcomeMetrics";
@@ -57,7 +58,7 @@ export class RunMeter {
     const tokensPerStep = tokens === undefined ? undefined : measureGrowth(tokens);
     const ended = this.hasEnded();
     const told = this.logs().map(({ report }) => report.facts.epoch ?? Number.NaN);
-    return given({
+    const facts = given({
       step,
       epoch: onEpochs ? this.step() : Number.isFinite(epoch) ? epoch : told.findLast(Number.isFinite),
       maxSteps,
@@ -72,8 +73,8 @@ export class RunMeter {
       lastEvalLoss: lastOf(evalLossKeyOf(keys)),
       lastMetrics: this.lastMetrics(keys),
       lastWrittenMs: lastWrittenMs(this.logs()),
-      ended,
     });
+    return { ...facts, ended };
   }
 
   /** Whether every metric counts epochs and no steps. */
@@ -177,11 +178,4 @@ function newestTimeMs({ columns }: FollowedLog): number {
 function largest(numbers: readonly number[]): number | undefined {
   const finite = numbers.filter(Number.isFinite);
   return finite.length === 0 ? undefined : finite.reduce((a, b) => Math.max(a, b));
-}
-
-type Given<T> = { [K in keyof T]: Exclude<T[K], undefined> };
-
-/** Only the members that have a value. */
-function given<T extends object>(members: T): Given<T> {
-  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as Given<T>;
 }

@@ -139,7 +139,7 @@ class EnvelopeBuilder {
   }
 }
 
-function finiteOrNaN(value = Number.NaN): number {
+export function finiteOrNaN(value = Number.NaN): number {
   return Number.isFinite(value) ? value : Number.NaN;
 }
 

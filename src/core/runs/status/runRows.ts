@@ -1,5 +1,6 @@
 import { baseName } from "../../bytes/paths";
 import { type Problem, worstSeverity } from "../../problem/problem";
+import { capitalised } from "../../text/capitalised";
 import {
   formatAligned,
   formatBytes,
@@ -209,10 +210,6 @@ function problemFacts(problems: readonly Problem[]): string[] {
 
 function bytesOf(checkpoints: readonly RunCheckpoint[]): number {
   return checkpoints.reduce((sum, { byteSize }) => sum + byteSize, 0);
-}
-
-function capitalised(text: string): string {
-  return text.slice(0, 1).toUpperCase() + text.slice(1);
 }
 
 /**

@@ -10,7 +10,7 @@ import type { FileSink } from "../../bytes/fileSink";
 import type { Files } from "../../bytes/files";
 import type { TensorReader } from "../../checkpoint/tensorReader";
 import { scaledMatrix } from "../../linalg/matrix";
-import { CheckpointError } from "../../problem/checkpointError";
+import type { CheckpointError } from "../../problem/checkpointError";
 import type { CheckpointSession } from "../../session/checkpointSession";
 import type { LongWork } from "../../session/longWork";
 import type { WritableDtype } from "../../tensors/encode";
@@ -18,6 +18,7 @@ import { elementCount, type Tensor } from "../../tensors/tensor";
 import { loadFactors, readScale } from "../../update/factors";
 import { UpdateAnalysis } from "../../update/updateAnalysis";
 import type { AdapterOutput, OutputCopy, OutputFactors, OutputModule } from "../adapterOutput";
+import { notConvertible } from "../model/convert";
 import { openReduceSource, reducedFactors } from "../reduceSource";
 import { planReduction, type ReductionPlan, type ReductionRule } from "../reductionPlan";
 import { reductionProblem } from "../reductionRefusal";
@@ -156,10 +157,6 @@ export async function convertAdapter(request: ConvertAdapterRequest): Promise<Co
   } finally {
     await reader.close();
   }
-}
-
-function notConvertible({ checkpoint }: CheckpointSession, message: string): CheckpointError {
-  return new CheckpointError("NotConvertible", message, undefined, checkpoint.path);
 }
 
 /** @throws CheckpointError `NotConvertible` where a part of the adapter has no place in the other dialect. */

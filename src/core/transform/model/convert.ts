@@ -252,7 +252,7 @@ async function plan(
   return { name, tensor: unpackedTensor(tensor, packed), dtype: dtype ?? "F32" };
 }
 
-function notConvertible({ checkpoint }: CheckpointSession, message: string): CheckpointError {
+export function notConvertible({ checkpoint }: CheckpointSession, message: string): CheckpointError {
   return new CheckpointError("NotConvertible", message, undefined, checkpoint.path);
 }
 

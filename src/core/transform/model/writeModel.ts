@@ -6,6 +6,7 @@ import { SafetensorsWriter } from "../../formats/safetensors/write";
 import { CheckpointError } from "../../problem/checkpointError";
 import type { CheckpointSession } from "../../session/checkpointSession";
 import type { LongWork } from "../../session/longWork";
+import { finishOutput } from "../finishOutput";
 import { refuseSources } from "../refuseSources";
 import { Checksum } from "./checksum";
 import type { CarriedFile, ModelOutput, OutputTensor } from "./modelOutput";
@@ -58,7 +59,7 @@ export async function writeModel(request: WriteModelRequest): Promise<WrittenMod
   await refuseSources(files, path, sources);
   if (path.endsWith(".safetensors")) {
     const file = await sink.createFile(path, { replace });
-    return finishing(file, async () => {
+    return finishOutput(file, async () => {
       const sums = await writeShard(request, file.writer, output.tensors, 0);
       await readBack(request, file.temporaryPath, sums);
       request.check?.();
@@ -71,7 +72,7 @@ export async function writeModel(request: WriteModelRequest): Promise<WrittenMod
     replace,
     files: [...shards.map(({ file }) => file), ...extra],
   });
-  return finishing(folder, async () => {
+  return finishOutput(folder, async () => {
     const names: string[] = [];
     let done = 0;
     for (const shard of shards) {
@@ -104,20 +105,6 @@ function written({ path, output }: WriteModelRequest, files: readonly string[]):
 
 function sizeOf({ tensors }: ModelShard): number {
   return tensors.reduce((sum, tensor) => sum + byteSizeOf(tensor), 0);
-}
-
-async function finishing<T>(
-  output: { commit(): Promise<void>; discard(): Promise<void> },
-  work: () => Promise<T>,
-): Promise<T> {
-  try {
-    const result = await work();
-    await output.commit();
-    return result;
-  } catch (error) {
-    await output.discard();
-    throw error;
-  }
 }
 
 /** The sum of each tensor's bytes, by its name. */

@@ -1,5 +1,6 @@
 import type { Files } from "../../../bytes/files";
 import { mapParallel } from "../../../bytes/mapParallel";
+import { addTo } from "../../../lists/addTo";
 import { plural } from "../../../text/quantities";
 import type { LogFile, LogFormatId } from "../../logs/logFormat";
 import {
@@ -41,11 +42,11 @@ export async function placeLogs(
   const places = new DraftPlaces(drafts, folders);
   for (const found of folders) {
     const owners = places.ownersOf(found);
-    if (owners.length === 0) push(alone, runFolderOf(found.folder), found);
+    if (owners.length === 0) addTo(alone, runFolderOf(found.folder), found);
     const newest = owners.length > 1 ? newestOf(owners) : owners[0];
     for (const owner of owners) {
       for (const log of found.logs) {
-        if (owner === newest || sharedFormats.has(log.format)) push(placed, owner, log);
+        if (owner === newest || sharedFormats.has(log.format)) addTo(placed, owner, log);
       }
     }
   }
@@ -65,8 +66,8 @@ class DraftPlaces {
 
   constructor(drafts: readonly RunDraft[], logFolders: readonly LogFolder[]) {
     for (const draft of drafts) {
-      push(this.byFolder, draft.folder, draft);
-      if (draft.folder.parent !== undefined) push(this.byParent, draft.folder.parent, draft);
+      addTo(this.byFolder, draft.folder, draft);
+      if (draft.folder.parent !== undefined) addTo(this.byParent, draft.folder.parent, draft);
       if (draft.kind !== "stages") continue;
       // The folders of its stages hold their own logs.
       for (const { facts } of draft.members) {
@@ -75,7 +76,7 @@ class DraftPlaces {
           at !== undefined && at !== draft.folder;
           at = at.parent
         ) {
-          if (!this.byFolder.get(at)?.includes(draft)) push(this.byFolder, at, draft);
+          if (!this.byFolder.get(at)?.includes(draft)) addTo(this.byFolder, at, draft);
         }
       }
     }
@@ -195,10 +196,4 @@ async function nameMlflowRuns(
     signal?.throwIfAborted();
     if (facts?.name !== undefined) draft.name = facts.name;
   });
-}
-
-function push<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
-  const list = lists.get(key);
-  if (list === undefined) lists.set(key, [value]);
-  else list.push(value);
 }

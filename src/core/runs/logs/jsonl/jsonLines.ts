@@ -1,5 +1,6 @@
 import { parseJson } from "../../../json/parseJson";
 import { flattenNumbers } from "../../../progress/loggedNumber";
+import { isTrainingSummary } from "../../../progress/trainerState";
 import { plural } from "../../../text/quantities";
 import { clockSeconds, elapsedSeconds, timeKindOf } from "../clockTimes";
 import type { ConfigRow, LogReport, SummaryRow } from "../logFormat";
@@ -7,7 +8,6 @@ import { MetricNames, spelledOut } from "../metricNames";
 import { stepFieldOf } from "../stepFields";
 import type { LogSink } from "../streamLog";
 import { LineParser } from "../text/lineParser";
-import { isTrainingSummary } from "../trainingSummary";
 
 /**
  * Reads a log of one JSON object a line. Takes the numbers of each, nested ones under their path, and numbers

@@ -1,5 +1,5 @@
 import { flattenJson } from "../../../json/flattenJson";
-import { isJsonObject, type JsonObject, jsonNumber, parseJson } from "../../../json/parseJson";
+import { jsonNumber, jsonObjectIn } from "../../../json/parseJson";
 import { maskSecrets } from "../config/maskSecrets";
 import type { ConfigRow } from "../logFormat";
 import { type WireReader, wireBytes } from "../wireReader";
@@ -23,7 +23,7 @@ export class EventConfig {
   }
 
   addText(tag: string, text: string): void {
-    const object = tryParse(text);
+    const object = jsonObjectIn(text);
     if (object === undefined) return;
     const prefix = configTags.get(tag) ?? "";
     const maxSteps = jsonNumber(object.get("max_steps"));
@@ -77,13 +77,4 @@ function readHyperparameter(entry: WireReader): ConfigRow | undefined {
     }
   }
   return key === undefined || text === undefined ? undefined : [key, text];
-}
-
-function tryParse(text: string): JsonObject | undefined {
-  try {
-    const { value } = parseJson(text);
-    return isJsonObject(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -1,9 +1,9 @@
 import { loggedNumber } from "../../../progress/loggedNumber";
+import { isTrainingSummary } from "../../../progress/trainerState";
 import { plural } from "../../../text/quantities";
 import type { LogFormat, LogReport, SummaryRow } from "../logFormat";
 import type { LogSink } from "../streamLog";
 import { readStreamLog } from "../streamLog";
-import { isTrainingSummary } from "../trainingSummary";
 import { LineParser } from "./lineParser";
 
 /** A dict as Python prints it, anywhere in a line: other writers put a time before it. */
