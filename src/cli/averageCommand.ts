@@ -1,7 +1,7 @@
 import { averageReport, averageText } from "../core/report/averageReport";
 import type { CheckpointSession } from "../core/session/checkpointSession";
 import { average } from "../core/transform/model/average";
-import { defineCommand, jsonFlag, openPath } from "./command";
+import { defineCommand, jsonFlag, openSession } from "./command";
 import { makeOptions } from "./makeOptions";
 import { modelFlags, outOf, readModelFlags } from "./modelFlags";
 import { UsageError } from "./usageError";
@@ -17,7 +17,7 @@ export const averageCommand = defineCommand({
       values.weights === undefined ? paths.map(() => 1) : weightsOf(values.weights, paths.length);
     const { maxShardBytes } = readModelFlags(values);
     const snapshots: CheckpointSession[] = [];
-    for (const path of paths) snapshots.push(await openPath(path));
+    for (const path of paths) snapshots.push(await openSession(path));
     const { out: path, ...make } = makeOptions({ out: outOf(values), replace: values.replace });
     const averaged = await average({ ...make, snapshots, weights, path, maxShardBytes });
     return { report: () => averageReport(averaged, paths), text: () => averageText(averaged, paths) };

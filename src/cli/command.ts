@@ -93,6 +93,6 @@ export function onePath(paths: readonly string[]): string {
 export const noUserStage = () => undefined;
 
 /** @throws CheckpointError when there is nothing to show. */
-export function openPath(path: string): Promise<CheckpointSession> {
+export function openSession(path: string): Promise<CheckpointSession> {
   return CheckpointSession.open(nodeFiles, resolve(path), noUserStage);
 }

@@ -6,7 +6,7 @@ import {
 } from "../core/report/convertAdapterReport";
 import { convertAdapter, planAdapterConversion } from "../core/transform/dialect/convertAdapter";
 import type { TargetDialect } from "../core/transform/dialect/targetModules";
-import { type CommandResult, openPath } from "./command";
+import { type CommandResult, openSession } from "./command";
 import { readRule } from "./makeFlags";
 import { makeOptions } from "./makeOptions";
 import { outOf, readModelFlags } from "./modelFlags";
@@ -31,10 +31,10 @@ export async function convertAdapterTo(
   const { rank, energy } = values;
   const rule = rank === undefined && energy === undefined ? undefined : readRule({ rank, energy });
   const request = {
-    source: await openPath(path),
+    source: await openSession(path),
     to,
     ...(rule === undefined ? {} : { rule }),
-    ...(values.base === undefined ? {} : { base: await openPath(values.base) }),
+    ...(values.base === undefined ? {} : { base: await openSession(values.base) }),
   };
   if (values["dry-run"]) {
     const plan = planAdapterConversion(request);

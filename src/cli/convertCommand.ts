@@ -1,6 +1,6 @@
 import { convertReport, convertText, planReport, planText } from "../core/report/convertReport";
 import { convert, planConversion } from "../core/transform/model/convert";
-import { defineCommand, jsonFlag, onePath, openPath } from "./command";
+import { defineCommand, jsonFlag, onePath, openSession } from "./command";
 import { convertAdapterTo } from "./convertAdapter";
 import { makeOptions } from "./makeOptions";
 import { modelFlags, outOf, readModelFlags } from "./modelFlags";
@@ -42,7 +42,7 @@ export const convertCommand = defineCommand({
       .map(([from, to]) => ({ from, to }));
     const metadata = new Map((values.metadata ?? []).map((text) => pairOf("metadata", text)));
     const options = { only, renames, metadata, ...(dtype === undefined ? {} : { dtype }) };
-    const source = await openPath(path);
+    const source = await openSession(path);
     if (values["dry-run"]) {
       const plan = await planConversion(source, options);
       return { report: () => planReport(plan), text: () => planText(plan) };

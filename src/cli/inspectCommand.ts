@@ -12,7 +12,7 @@ import { nodeFiles } from "../worker/nodeFiles";
 import { defaultThreads, findInTensors } from "../worker/numbers/findInTensors";
 import { NumbersPool } from "../worker/numbers/numbersPool";
 import { baseSearch } from "./baseSearch";
-import { defineCommand, jsonFlag, onePath, openPath } from "./command";
+import { defineCommand, jsonFlag, onePath, openSession } from "./command";
 import { findRuns, type ReadRun } from "./findRuns";
 
 export const inspectCommand = defineCommand({
@@ -78,7 +78,7 @@ async function openOrFindRuns(path: string): Promise<{
     return found?.runs.filter(({ run }) => run.checkpoints.length + run.logs.length > 0) ?? [];
   };
   try {
-    const session = await openPath(path);
+    const session = await openSession(path);
     const isEmpty = session.checkpoint.files.length === 0 && session.summary().kind === "unknown";
     if (isOneOfMany(session, path)) {
       const beside = await find();

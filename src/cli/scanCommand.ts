@@ -12,7 +12,7 @@ import { nodeFiles } from "../worker/nodeFiles";
 import { nodeSink } from "../worker/nodeSink";
 import { readTensors } from "../worker/numbers/findInTensors";
 import { toolVersion } from "../worker/toolVersion";
-import { defineCommand, jsonFlag, onePath, openPath } from "./command";
+import { defineCommand, jsonFlag, onePath, openSession } from "./command";
 import { readScanFile, scanFileName } from "./scanFiles";
 import { UsageError } from "./usageError";
 
@@ -70,7 +70,7 @@ async function scanPart(
   part: ScanPart | undefined,
   sha256: boolean,
 ): Promise<ScanReport> {
-  const session = await openPath(path);
+  const session = await openSession(path);
   const { checkpoint } = session;
   const stat = (file: string) => nodeFiles.stat(file);
   const files = await scannedFiles(checkpoint, stat);

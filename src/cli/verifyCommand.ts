@@ -9,7 +9,7 @@ import { verifyMerge } from "../core/transform/model/verifyMerge";
 import { nodeFiles } from "../worker/nodeFiles";
 import { findInTensors } from "../worker/numbers/findInTensors";
 import { baseSearch } from "./baseSearch";
-import { defineCommand, jsonFlag, onePath, openPath } from "./command";
+import { defineCommand, jsonFlag, onePath, openSession } from "./command";
 import { readScanFile } from "./scanFiles";
 import { UsageError } from "./usageError";
 import { openWeighted } from "./weightedAdapters";
@@ -30,7 +30,7 @@ export const verifyCommand = defineCommand({
     if (adapter !== undefined) return verifyMerged(path, base, adapter);
     if (quick && scan !== undefined)
       throw new UsageError("Either --quick or --scan: both say what is not read.");
-    const report = await openPath(path).then(
+    const report = await openSession(path).then(
       async (session) => {
         const report = await verifyCheckpoint(path, session, quick ? undefined : valuesFrom(scan));
         const place = { given: base === undefined ? undefined : resolve(base), ...baseSearch() };
@@ -52,8 +52,8 @@ export const verifyCommand = defineCommand({
 async function verifyMerged(path: string, base: string | undefined, adapters: readonly string[]) {
   if (base === undefined) throw new UsageError("Merged into what? Name the base with --base.");
   const verified = await verifyMerge({
-    merged: await openPath(path),
-    base: await openPath(base),
+    merged: await openSession(path),
+    base: await openSession(base),
     adapters: await openWeighted(adapters),
   });
   const failed = !verified.isMerged;

@@ -1,12 +1,12 @@
 import type { WeightedAdapter } from "../core/transform/model/merge";
-import { openPath } from "./command";
+import { openSession } from "./command";
 
 /** Opens adapters that are given as `PATH` or `PATH:WEIGHT`. */
 export async function openWeighted(texts: readonly string[]): Promise<readonly WeightedAdapter[]> {
   const weighted: WeightedAdapter[] = [];
   for (const text of texts) {
     const { path, weight } = splitWeight(text);
-    weighted.push({ session: await openPath(path), weight });
+    weighted.push({ session: await openSession(path), weight });
   }
   return weighted;
 }

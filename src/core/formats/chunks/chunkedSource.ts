@@ -19,7 +19,7 @@ export function chunkCounts({
 }
 
 /** Where a chunk lies in a grid of so many along each axis. */
-export function chunkPlace(number: number, counts: readonly number[]): readonly number[] {
+export function placeInGrid(number: number, counts: readonly number[]): readonly number[] {
   const at = new Array<number>(counts.length).fill(0);
   let rest = number;
   for (let axis = counts.length - 1; axis >= 0; axis--) {

@@ -1,6 +1,6 @@
 import { maxHdf5Chunks } from "../../problem/limits";
 import { formatCount } from "../../text/quantities";
-import { chunkCounts, chunkPlace } from "../chunks/chunkedSource";
+import { chunkCounts, placeInGrid } from "../chunks/chunkedSource";
 import { readBtreeV2 } from "./btreeV2";
 import { type ChunkArray, openExtensibleArray, openFixedArray } from "./chunkArrays";
 import type { ChunkedLayout } from "./dataset";
@@ -91,7 +91,7 @@ function numbering({ layout, maxShape }: ChunkedData, grid: readonly number[]): 
   const axes = grid.map((_, axis) => axis);
   const order = unlimited < 0 ? axes : [unlimited, ...axes.filter((axis) => axis !== unlimited)];
   return (chunk) => {
-    const at = chunkPlace(chunk, grid);
+    const at = placeInGrid(chunk, grid);
     return order.reduce((number, axis) => number * (most[axis] as number) + (at[axis] as number), 0);
   };
 }

@@ -4,7 +4,7 @@ import { assemble, type TensorPiece } from "../../tensors/assembly";
 import { elementCount, type Tensor } from "../../tensors/tensor";
 import { contiguousStrides } from "../../tensors/tensorLayout";
 import { formatBytes, formatCount } from "../../text/quantities";
-import { chunkCounts, chunkPlace } from "../chunks/chunkedSource";
+import { chunkCounts, placeInGrid } from "../chunks/chunkedSource";
 import { FillRegion } from "../chunks/fillRegion";
 import type { KeyStore } from "./keyStore";
 import type { OcdbtValue } from "./ocdbtDatabase";
@@ -47,7 +47,7 @@ export async function zarrTensor(
     return absentTensor(base, fault ?? "its shape is impossible");
   const pieces: TensorPiece[] = [];
   for (let number = 0; number < count; number++)
-    pieces.push(await pieceOf(chunkPlace(number, grid), key, array, context));
+    pieces.push(await pieceOf(placeInGrid(number, grid), key, array, context));
   const assembly = assemble(shape, pieces);
   const [first] = assembly.pieces;
   return {
