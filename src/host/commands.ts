@@ -67,7 +67,7 @@ export function registerCommands(services: CommandServices): vscode.Disposable[]
       if (path !== undefined) await openPath(path);
       else await chooseAndOpen(runs);
     },
-    openFile: (path) => openPath(String(path)),
+    openRow: () => openRow(runsView.selection[0]),
     openChart: async (target) => {
       const run = runOf(target) ?? (await pickRun(runs, "Chart of which run?"));
       if (run !== undefined) await runPanels.showRuns([run.id]);
@@ -232,6 +232,14 @@ function pathOf(target: Target): string | undefined {
     case "root":
       return undefined;
   }
+}
+
+/** What a click on a row of Training Runs does. */
+async function openRow(row: RunNode | undefined): Promise<void> {
+  if (row?.kind === "part") await openPath(row.path);
+  else if (isCheckpoint(row)) await openPath(openedPath(row.checkpoint));
+  // As a command of its own, which checks off a step of the walkthrough.
+  else await vscode.commands.executeCommand("checkpointExplorer.openChart", row);
 }
 
 /** From the command palette and the walkthrough: one of the known checkpoints, or any file. */

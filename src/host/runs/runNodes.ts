@@ -87,12 +87,7 @@ function runItem(run: Run, { nowMs }: RowOptions): vscode.TreeItem {
   item.iconPath = iconOf(state, "graph-line");
   item.description = description;
   // With nothing below it there is only one thing to do with it.
-  if (!hasCheckpoints)
-    item.command = {
-      command: "checkpointExplorer.openChart",
-      title: "Open Chart",
-      arguments: [{ kind: "run", run }],
-    };
+  if (!hasCheckpoints) item.command = openRowCommand;
   return item;
 }
 
@@ -135,18 +130,23 @@ export function openedPath({ path, kind, mainFile }: RunCheckpoint): string {
  */
 function openCommand(node: Extract<RunNode, { kind: "checkpoint" }>): vscode.Command {
   const path = openedPath(node.checkpoint);
-  const title = "Open Checkpoint";
   if (path.endsWith(".safetensors"))
-    return { command: "vscode.open", title, arguments: [vscode.Uri.file(path)] };
-  return { command: "checkpointExplorer.open", title, arguments: [node] };
+    return { command: "vscode.open", title: "Open Checkpoint", arguments: [vscode.Uri.file(path)] };
+  return openRowCommand;
 }
+
+/**
+ * Of the selected row, without arguments: VS Code forgets those of a row as soon as the row is found anew, and a click
+ * at that moment would end in "Actual command not found".
+ */
+const openRowCommand: vscode.Command = { command: "checkpointExplorer.openRow", title: "Open" };
 
 function partItem(label: string, path: string, bytes: number): vscode.TreeItem {
   const item = new vscode.TreeItem(label, vscode.TreeItemCollapsibleState.None);
   item.contextValue = "part";
   item.iconPath = new vscode.ThemeIcon("file");
   item.description = `${baseName(path)} · ${formatBytes(bytes)}`;
-  item.command = { command: "checkpointExplorer.openFile", title: "Open File", arguments: [path] };
+  item.command = openRowCommand;
   return item;
 }
 
