@@ -111,7 +111,7 @@ export function tensorText({ alignment, table }: TensorFindings, labels: readonl
     states.length === 0
       ? []
       : [
-          `Optimizer state: ${moved} of ${plural(states.length, "tensor")} differ${table === undefined ? " in layout; their values were not compared" : ""}. --json lists them.`,
+          `Optimizer state and other values: ${moved} of ${plural(states.length, "tensor")} differ${table === undefined ? " in layout; their values were not compared" : ""}. --json lists them.`,
         ];
   return [...(cells.length === 0 ? [] : [plainTable(header, cells)]), ...count, ...optimizer].join("\n\n");
 }

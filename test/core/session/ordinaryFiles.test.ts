@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { alignSnapshots } from "../../../src/core/compare/tensors/alignSnapshots";
 import { CheckpointSession } from "../../../src/core/session/checkpointSession";
 import { MemoryFiles } from "../../support/memoryFiles";
 import { projectRoot } from "../../support/projectRoot";
@@ -92,4 +93,16 @@ describe("a checkpoint that was written by hand", () => {
     expect(missingParts.map(({ label }) => label)).toEqual(["random state"]);
     expect(resumable.answer).toBe("partly");
   });
+});
+
+it("compares the weights of trainings, and their metrics and optimizers apart", async () => {
+  const session = await open("modelState.pt");
+  const weights = session.checkpoint.tensors;
+  const snapshots = ["a", "b"].map((label) => ({ path: label, label, session, weights, failure: undefined }));
+  const { rows } = alignSnapshots(snapshots);
+  const firstState = rows.findIndex(({ part }) => part !== undefined);
+  const isOfModel = rows.map(({ name }) => name.startsWith("model_state."));
+  expect(isOfModel.lastIndexOf(true)).toBe(firstState - 1);
+  expect(isOfModel.indexOf(false)).toBe(firstState);
+  expect(rows.slice(firstState).map(({ name }) => name)).toContain("best_mae_error");
 });

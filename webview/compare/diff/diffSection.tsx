@@ -200,11 +200,13 @@ function Tensors({ model, view, widths, scroller }: DiffSectionProps) {
               onClick={() => diff.change({ showsOptimizer: !viewState.showsOptimizer })}
             >
               <Icon name={viewState.showsOptimizer ? "chevronDown" : "chevronRight"} />
-              Optimizer state
+              Optimizer state and other values
               <span class="section-note">{plural(stated.length - weightCount, "tensor")}</span>
             </button>
           </h3>
-          {viewState.showsOptimizer && <DiffTableView label="Optimizer state" rows={states} {...shared} />}
+          {viewState.showsOptimizer && (
+            <DiffTableView label="Optimizer state and other values" rows={states} {...shared} />
+          )}
         </>
       )}
     </section>

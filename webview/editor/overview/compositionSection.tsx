@@ -1,4 +1,5 @@
 import type { ComponentChildren } from "preact";
+import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import {
   formatBytes,
   formatCount,
@@ -6,7 +7,9 @@ import {
   formatShortCount,
   plural,
 } from "../../../src/core/text/quantities";
-import { MiddleEllipsis } from "../../ui/names/middleEllipsis";
+import { letterWidth } from "../../ui/names/letterWidth";
+import { NameColumn } from "../../ui/names/nameColumn";
+import { NamePrefix, NameText } from "../../ui/names/nameText";
 import { safeText } from "../../ui/safeText";
 import { Section } from "../../ui/section";
 import { ShareBar } from "../../ui/shareBar";
@@ -16,9 +19,12 @@ import type { OverviewProps } from "./overviewTab";
 /** Where the bytes are: by type of number and by module. The table is the chart's own text. */
 export function CompositionSection({ model, summary }: OverviewProps) {
   const { dtypes, composition, tensorBytes, parameterCount, tensorCount } = summary;
+  const names = useMemo(
+    () => NameColumn.of(composition.flatMap(({ module }) => module ?? [])),
+    [composition],
+  );
   if (tensorCount === 0) return null;
   const showModule = (path: string) => model.showModules(path);
-  const shared = sharedPath(composition.flatMap((share) => share.module ?? []));
   return (
     <Section
       title="Composition"
@@ -31,22 +37,23 @@ export function CompositionSection({ model, summary }: OverviewProps) {
         rows={dtypes.map((share) => ({
           ...share,
           key: share.dtype,
-          name: <code>{safeText(share.dtype)}</code>,
+          name: () => <code>{safeText(share.dtype)}</code>,
         }))}
       />
       {composition.length > 0 && (
         <ShareTable
           label="Composition by module"
           heading="Module"
+          prefix={names.prefix}
           total={tensorBytes}
           rows={composition.map((share) => ({
             ...share,
             key: share.module ?? "",
-            name:
+            name: (room) =>
               share.module === undefined ? (
                 <span class="dim">other modules</span>
               ) : (
-                <ModuleLink module={share.module} shared={shared} onShow={showModule} />
+                <ModuleLink module={share.module} names={names} room={room} onShow={showModule} />
               ),
           }))}
         />
@@ -55,25 +62,15 @@ export function CompositionSection({ model, summary }: OverviewProps) {
   );
 }
 
-/** The path that all modules begin with. It tells nothing, and leaves no room for what tells them apart. */
-function sharedPath(modules: readonly string[]): string {
-  const [first = "", ...others] = modules;
-  if (others.length === 0) return "";
-  let shared = first;
-  while (!others.every((module) => module.startsWith(shared))) {
-    shared = shared.slice(0, Math.max(0, shared.lastIndexOf(".", shared.length - 2) + 1));
-  }
-  return shared.endsWith(".") ? shared : "";
-}
-
 interface ModuleLinkProps {
   readonly module: string;
-  readonly shared: string;
+  readonly names: NameColumn;
+  /** In characters. */
+  readonly room: number;
   readonly onShow: (path: string) => void;
 }
 
-function ModuleLink({ module, shared, onShow }: ModuleLinkProps) {
-  const text = shared === "" ? module : `…${module.slice(shared.length)}`;
+function ModuleLink({ module, names, room, onShow }: ModuleLinkProps) {
   return (
     <button
       type="button"
@@ -82,14 +79,15 @@ function ModuleLink({ module, shared, onShow }: ModuleLinkProps) {
       aria-label={safeText(module)}
       onClick={() => onShow(module)}
     >
-      <MiddleEllipsis text={text} />
+      <NameText names={names} name={module} room={room} />
     </button>
   );
 }
 
 interface ShareRow {
   readonly key: string;
-  readonly name: ComponentChildren;
+  /** In a column of so many characters. */
+  readonly name: (room: number) => ComponentChildren;
   readonly tensors: number;
   readonly parameters: number;
   readonly bytes: number;
@@ -98,11 +96,22 @@ interface ShareRow {
 interface ShareTableProps {
   readonly label: string;
   readonly heading: string;
+  /** What all names begin with. */
+  readonly prefix?: string;
   readonly total: number;
   readonly rows: readonly ShareRow[];
 }
 
-function ShareTable({ label, heading, total, rows }: ShareTableProps) {
+function ShareTable({ label, heading, prefix = "", total, rows }: ShareTableProps) {
+  const column = useRef<HTMLTableCellElement>(null);
+  const [room, setRoom] = useState(Number.POSITIVE_INFINITY);
+  useLayoutEffect(() => {
+    const cell = column.current;
+    if (cell === null) return;
+    const observer = new ResizeObserver(() => setRoom(Math.floor(cell.clientWidth / letterWidth())));
+    observer.observe(cell);
+    return () => observer.disconnect();
+  }, []);
   return (
     <table class="share-table" aria-label={label}>
       <colgroup>
@@ -115,7 +124,9 @@ function ShareTable({ label, heading, total, rows }: ShareTableProps) {
       </colgroup>
       <thead>
         <tr>
-          <th scope="col">{heading}</th>
+          <th scope="col" ref={column}>
+            {heading} <NamePrefix prefix={prefix} />
+          </th>
           <th scope="col" class="cell-end" colSpan={2}>
             Share
           </th>
@@ -135,7 +146,7 @@ function ShareTable({ label, heading, total, rows }: ShareTableProps) {
           const share = total > 0 ? row.bytes / total : 0;
           return (
             <tr key={row.key}>
-              <th scope="row">{row.name}</th>
+              <th scope="row">{row.name(room)}</th>
               <td class="share-bar-cell">
                 <ShareBar share={share} />
               </td>

@@ -1,4 +1,6 @@
 import { GgufNames } from "../../names/ggufNames";
+import { isJoined } from "../../resume/joinedFolder";
+import type { CheckpointSession } from "../../session/checkpointSession";
 import { optimizerViews } from "../../session/optimizerQuestions";
 import { ggufTwins } from "../../tensors/packed/ggufTwins";
 import type { Snapshot } from "../openSnapshots";
@@ -36,5 +38,14 @@ function alignedSource({ label, session, weights }: Snapshot): AlignedSource | u
   const { aliases } = session.checkpoint;
   // Of a file that is one optimizer the path is empty: all of it is its state.
   const paths = optimizerViews(session).flatMap(({ path }) => (path === "" ? [] : [path]));
-  return { label, tensors: weights, aliases, optimizerPaths: paths };
+  return { label, tensors: weights, aliases, optimizerPaths: paths, besideModels: besideModels(session) };
+}
+
+/** What a training kept in one file with its models: metrics, values of callbacks, random states. */
+function besideModels({ checkpoint, inside }: CheckpointSession): ReadonlySet<string> {
+  if (inside?.kind !== "training-checkpoint" || inside.models.length === 0 || isJoined(checkpoint))
+    return new Set();
+  const ofModels = new Set(inside.models.flatMap(({ tensors }) => tensors.map(({ tensor }) => tensor.name)));
+  for (const { name } of inside.trained) ofModels.add(name);
+  return new Set(checkpoint.tensors.map(({ name }) => name).filter((name) => !ofModels.has(name)));
 }

@@ -25,6 +25,8 @@ export interface AlignedSource {
   readonly aliases: ReadonlyMap<string, string>;
   /** Where optimizers keep their state, e.g. "optimizer"; names in dots below are theirs. */
   readonly optimizerPaths?: readonly string[];
+  /** Names of tensors that are of no model, in a file that holds models. */
+  readonly besideModels?: ReadonlySet<string>;
   /** A sentence on what was done to its names and values already, so that they agree. */
   readonly namesRule?: string;
 }
@@ -44,7 +46,7 @@ export interface AlignedRow {
   readonly status: LayoutStatus;
   /** Set where a snapshot has the tensor only under this name, with which another has it tied. */
   readonly tiedTo?: string;
-  /** Set for the state of an optimizer, which stands behind the weights. */
+  /** Set for the state of an optimizer and for other values of a training, which stand behind the weights. */
   readonly part?: "optimizer";
 }
 
@@ -185,8 +187,10 @@ class Aligning {
   private weightsFirst(rows: readonly AlignedRow[]): readonly AlignedRow[] {
     const isState = ({ tensors }: AlignedRow) =>
       tensors.some((tensor, column) => {
-        const paths = this.sources[column]?.optimizerPaths ?? [];
-        return tensor !== undefined && paths.some((path) => tensor.name.startsWith(`${path}.`));
+        const { optimizerPaths = [], besideModels } = this.sources[column] ?? {};
+        if (tensor === undefined) return false;
+        const isOfOptimizer = optimizerPaths.some((path) => tensor.name.startsWith(`${path}.`));
+        return isOfOptimizer || besideModels?.has(tensor.name) === true;
       });
     const weights = rows.filter((row) => !isState(row));
     if (weights.length === 0 || weights.length === rows.length) return rows;

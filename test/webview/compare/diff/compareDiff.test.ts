@@ -139,15 +139,15 @@ test("what optimizers keep is folded below the weights, and no part of what is s
   await page.getByText("261 of 301 tensors changed").waitFor();
   expect((await names(page)).some((name) => name?.startsWith("optimizer."))).toBe(false);
   await filter(page, "Filter tensors by words").fill("layers.9");
-  await page.getByRole("button", { name: "Optimizer state 12 tensors" }).click();
-  const states = page.getByRole("table", { name: "Optimizer state" });
+  await page.getByRole("button", { name: "Optimizer state and other values 12 tensors" }).click();
+  const states = page.getByRole("table", { name: "Optimizer state and other values" });
   const first = states.getByRole("button", { name: "optimizer.state.layers.9.exp_avg, changed" });
   await first.click();
   await page
     .getByRole("region", { name: "Differences of the tensor" })
     .getByRole("heading", { name: "optimizer.state.layers.9.exp_avg" })
     .waitFor();
-  await page.getByRole("button", { name: "Optimizer state 12 tensors" }).click();
+  await page.getByRole("button", { name: "Optimizer state and other values 12 tensors" }).click();
   await states.waitFor({ state: "detached" });
 });
 
