@@ -3,7 +3,7 @@ import { type PanelProducts, panelWidth } from "../core/linalg/panels";
 /** What assembly/products.ts exports. */
 interface Exports {
   readonly memory: { readonly buffer: ArrayBuffer };
-  addPanelProducts(
+  addTiles(
     sums: number,
     stride: number,
     x: number,
@@ -55,11 +55,11 @@ export class WasmProducts implements PanelProducts {
     length: number,
     upperOnly: boolean,
   ): boolean {
-    const { addPanelProducts, memory } = this.wasm;
+    const { addTiles, memory } = this.wasm;
     if (sums.buffer !== memory.buffer || x.buffer !== memory.buffer || y.buffer !== memory.buffer)
       return false;
     const [at, fromX, fromY] = [sums.byteOffset, x.byteOffset, y.byteOffset];
-    addPanelProducts(at, stride, fromX, rowsOfX, fromY, rowsOfY, length, upperOnly ? 1 : 0);
+    addTiles(at, stride, fromX, rowsOfX, fromY, rowsOfY, length, upperOnly ? 1 : 0);
     return true;
   }
 }

@@ -2,13 +2,13 @@ import type { ComposedPart } from "../adapter/composedFactors";
 import type { LoraModule } from "../adapter/loraModule";
 import { scaleOf } from "../adapter/scaleRules";
 import { createMatrix, isFiniteMatrix, type Matrix, transpose } from "../linalg/matrix";
+import { tuckerProduct } from "../linalg/tuckerProduct";
 import type { Problem } from "../problem/problem";
 import { decodeTensor, UnsupportedDtypeError } from "../tensors/decode";
 import { elementCount, type Tensor } from "../tensors/tensor";
 import { asLowRank, hadamardFactors, kroneckerFactors, type LowRank } from "./composedMatrices";
 import { unitRoundoff } from "./dtypeRounding";
 import { madeFactors } from "./madeFactors";
-import { tuckerProduct } from "./tuckerProduct";
 
 /** One module's update in one orientation, whatever the dialect: ΔW = scale · b · a, out×in. */
 export interface Factors {

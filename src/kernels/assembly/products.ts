@@ -8,7 +8,7 @@ const rowBytes: usize = 0x800;
  * Adds to the sums, whose rows have `stride` doubles, the inner products of all rows of two panels over `length` values.
  * Counts of rows are multiples of four; with `upperOnly` tiles below the diagonal are left out.
  */
-export function addPanelProducts(
+export function addTiles(
   sums: usize,
   stride: i32,
   x: usize,

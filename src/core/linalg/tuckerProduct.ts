@@ -1,4 +1,4 @@
-import { createMatrix, type Matrix } from "../linalg/matrix";
+import { createMatrix, type Matrix } from "./matrix";
 
 /** A convolution with `core` [rows, r, kernel] after a pointwise one: Σ_q core[p, q, k]·right[q, i] at [p, i, k]. */
 export function tuckerProduct(core: Float64Array, rows: number, right: Matrix, kernel: number): Matrix {
