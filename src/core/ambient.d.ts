@@ -44,6 +44,8 @@ declare const TextEncoder: {
   new (): TextEncoder;
 };
 
+declare function setTimeout(work: () => void, milliseconds: number): unknown;
+
 declare const performance: {
   now(): number;
 };

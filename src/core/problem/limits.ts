@@ -117,7 +117,7 @@ export const maxLatin1TextBytes = 1_000_000_000;
 export const maxCollectedTensors = 1_000_000;
 
 /** Of a pickle, where one tensor under many names costs nothing: so many, and one more for each of some bytes. */
-export const smallFileTensors = 20_000;
+export const smallFileTensors = 15_000;
 export const fileBytesPerTensor = 8;
 
 /** Characters of their names in all: a name is as long as what it stands in is deep. */

@@ -8,6 +8,7 @@ import {
 } from "../../bytes/byteRegion";
 import { type ByteSource, MemoryByteSource } from "../../bytes/byteSource";
 import { inflateSome } from "../../bytes/inflate";
+import { takeTurns } from "../../bytes/takeTurns";
 import type { ZipEntry } from "../../bytes/zipDirectory";
 import { CheckpointError } from "../../problem/checkpointError";
 import {
@@ -46,6 +47,9 @@ export interface Place {
 
 /** Opens the bytes of a pickle's stream, where they are needed. */
 export type OpenStream = () => Promise<ByteSource>;
+
+/** After so many pickles others may go on. */
+const picklesInTurn = 50;
 
 const insidePickle = "a pickle inside the pickle";
 const namedPickle = /\.(?:pkl|pickle|joblib)$/i;
@@ -146,6 +150,7 @@ export class Look {
         this.left++;
         break;
       }
+      if (this.started % picklesInTurn === 0) await takeTurns();
       const { signal, budget } = this;
       const read = await unpickleFrom(source, { start: position, signal, budget });
       // What fails without an import may be no pickle at all, but bytes that begin like one.

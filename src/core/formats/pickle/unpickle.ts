@@ -1,4 +1,5 @@
 import type { ByteSource } from "../../bytes/byteSource";
+import { takeTurns } from "../../bytes/takeTurns";
 import { CheckpointError } from "../../problem/checkpointError";
 import { maxPickleImports, maxPickleWindowBytes, pickleWindowBytes } from "../../problem/limits";
 import type { Problem } from "../../problem/problem";
@@ -60,6 +61,7 @@ export async function unpickleFrom(source: ByteSource, options: UnpickleOptions 
     const from = run.resumeOffset(offset);
     const end = Math.min(source.size, offset + Math.max(length, window));
     run.setWindow(await source.read(from, end - from, signal), from);
+    if (window > pickleWindowBytes) await takeTurns();
   }
 }
 
