@@ -170,7 +170,7 @@ function runsOf({ tensor, fileIndex, absent }: Slice, own: readonly number[]): r
 }
 
 /** A range of the row-major order as boxes, each with the place of its first element: no more than two for an axis. */
-function boxesOf(shape: readonly number[], first: number, end: number) {
+export function boxesOf(shape: readonly number[], first: number, end: number) {
   const [size = 1, ...rest] = shape;
   const row = elementCount(rest);
   const boxes: { offsets: readonly number[]; sizes: readonly number[]; start: number }[] = [];

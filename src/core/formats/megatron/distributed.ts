@@ -5,6 +5,7 @@ import { isJsonObject, jsonString, parseJson } from "../../json/parseJson";
 import { CheckpointError } from "../../problem/checkpointError";
 import { maxConfigBytes } from "../../problem/limits";
 import type { Problem } from "../../problem/problem";
+import type { Tensor } from "../../tensors/tensor";
 import { pythonString } from "../../text/pythonString";
 import { formatCount, plural } from "../../text/quantities";
 import { quote } from "../../text/quote";
@@ -15,6 +16,7 @@ import type { FolderListing, ParsedFolder } from "../folderFormat";
 import type { FileContent } from "../format";
 import { mergeImports } from "../importFinding";
 import { openFolderFiles } from "../openFolderFiles";
+import { unflattened } from "./flattenedMoments";
 
 const settingsName = "metadata.json";
 const commonName = "common.pt";
@@ -36,7 +38,7 @@ export async function openDistributed(listing: FolderListing, signal?: AbortSign
     const message = `Megatron's dist_checkpointing wrote its tensors by ${quote(backend ?? "an unknown backend")}, which is not read here. Megatron itself converts it to torch_dist.`;
     throw new CheckpointError("UnsupportedFormat", message, undefined, path);
   }
-  const parsed = await openDcp(listing, signal);
+  const parsed = withoutRows(await openDcp(listing, signal));
   const problems: Problem[] = [...parsed.problems];
   const report = (problem: Problem) => problems.push(problem);
   const hasCommon = entries.some(({ name, kind }) => kind === "file" && name === commonName);
@@ -83,6 +85,38 @@ export async function openDistributed(listing: FolderListing, signal?: AbortSign
         ...(ep === undefined || ep === 1 ? {} : { ep }),
       },
     },
+  };
+}
+
+/** Moments that were saved as rows, in the shapes of their parameters. */
+function withoutRows(parsed: ParsedFolder): ParsedFolder {
+  const shapes = new Map(parsed.tensors.map(({ name, shape }) => [name, shape]));
+  const placed = new Map<Tensor, Tensor>();
+  for (const tensor of parsed.tensors) {
+    const shape = shapes.get(namedMoment.exec(tensor.name)?.[2] ?? "");
+    const made = shape === undefined ? undefined : unflattened(tensor, shape);
+    if (made !== undefined) placed.set(tensor, made);
+  }
+  if (placed.size === 0) return parsed;
+  const { content, readValues } = parsed;
+  const inContent = (given: FileContent): FileContent => ({
+    ...given,
+    tensors: new Map([...given.tensors].map(([value, tensor]) => [value, placed.get(tensor) ?? tensor])),
+  });
+  const message = `${plural(placed.size, "tensor")} of the optimizer ${placed.size === 1 ? "was" : "were"} saved as rows (flattened_range) and ${placed.size === 1 ? "is" : "are"} shown in the shapes of the parameters.`;
+  return {
+    ...parsed,
+    tensors: parsed.tensors.map((tensor) => placed.get(tensor) ?? tensor),
+    problems: [...parsed.problems, { severity: "info", code: "FlattenedMoments", message }],
+    ...(content === undefined ? {} : { content: inContent(content) }),
+    ...(readValues === undefined
+      ? {}
+      : {
+          readValues: async (signal) => {
+            const values = await readValues(signal);
+            return { ...values, content: inContent(values.content) };
+          },
+        }),
   };
 }
 

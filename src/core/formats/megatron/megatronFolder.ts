@@ -3,6 +3,7 @@ import { baseName, joinPath } from "../../bytes/paths";
 import { readText } from "../../bytes/readText";
 import { CheckpointError } from "../../problem/checkpointError";
 import type { Problem } from "../../problem/problem";
+import { pythonString } from "../../text/pythonString";
 import { quote } from "../../text/quote";
 import type { FolderFormat, FolderListing, ParsedFolder } from "../folderFormat";
 import { isDistributed, openDistributed } from "./distributed";
@@ -12,7 +13,7 @@ import { isRankFolder } from "./rankModel";
 /** Checkpoints of Megatron-LM: of one iteration, or the folder above that names the newest. */
 export const megatronFolder: FolderFormat = {
   id: "megatron-legacy",
-  matches: (entries) => isIteration(entries) || isRun(entries),
+  matches: (entries) => isIteration(entries) || isRun(entries) || isNemo(entries),
   open,
 };
 
@@ -35,6 +36,13 @@ function isRun(entries: readonly FileEntry[]): boolean {
   );
 }
 
+/** NeMo 2 keeps Megatron's distributed checkpoint in `weights` and what makes the model again in `context`. */
+function isNemo(entries: readonly FileEntry[]): boolean {
+  return ["weights", "context"].every((folder) =>
+    entries.some(({ name, kind }) => kind === "directory" && name === folder),
+  );
+}
+
 function openIteration(listing: FolderListing, signal?: AbortSignal): Promise<ParsedFolder> {
   return isDistributed(listing.entries) ? openDistributed(listing, signal) : openRankFolders(listing, signal);
 }
@@ -42,13 +50,42 @@ function openIteration(listing: FolderListing, signal?: AbortSignal): Promise<Pa
 async function open(listing: FolderListing, signal?: AbortSignal): Promise<ParsedFolder> {
   if (isIteration(listing.entries)) return openIteration(listing, signal);
   const problems: Problem[] = [];
-  const inner = await chooseIteration(listing, problems, signal);
+  const isOfNemo = !isRun(listing.entries);
+  const inner = isOfNemo ? await weightsOf(listing) : await chooseIteration(listing, problems, signal);
   const parsed = await openIteration(inner, signal);
   return {
     ...parsed,
+    ...(isOfNemo ? { layout: nemoLayout(parsed, listing.path) } : {}),
     // Shown by the folder that was opened: a file's name leads to it.
     files: parsed.files.map((file) => ({ ...file, name: `${baseName(inner.path)}/${file.name}` })),
     problems: [...problems, ...parsed.problems],
+  };
+}
+
+/** @throws CheckpointError where it is none of Megatron's. */
+async function weightsOf({ files, path }: FolderListing): Promise<FolderListing> {
+  const inner = joinPath(path, "weights");
+  const entries = await files.list(inner).catch(() => []);
+  if (isIteration(entries)) return { files, path: inner, entries };
+  const isUnfinished = entries.some(({ name }) => name.endsWith(".distcp"));
+  const message = isUnfinished
+    ? "The folder is laid out as NeMo 2 lays out its checkpoints, but `weights` has no metadata.json: the save did not finish."
+    : "The folder is laid out as NeMo 2 lays out its checkpoints, but `weights` holds no checkpoint of Megatron.";
+  throw new CheckpointError("NoWeights", message, undefined, path);
+}
+
+function nemoLayout({ layout }: ParsedFolder, path: string): ParsedFolder["layout"] {
+  return {
+    ...layout,
+    label: `NeMo 2 (${layout.label})`,
+    load: {
+      sentence: "NeMo makes the model again from `context` and loads the weights on any parallel layout.",
+      snippet: [
+        "from nemo.lightning import io",
+        "",
+        `model = io.load_context(${pythonString(path)}, subpath="model")`,
+      ].join("\n"),
+    },
   };
 }
 

@@ -5,7 +5,7 @@ import { maxListedProblems, parallelShardReads } from "../../problem/limits";
 import type { Problem } from "../../problem/problem";
 import { ProblemList } from "../../problem/problemList";
 import type { Tensor } from "../../tensors/tensor";
-import { formatCount, plural } from "../../text/quantities";
+import { plural } from "../../text/quantities";
 import { quote } from "../../text/quote";
 import type { CheckpointFile } from "../checkpointFile";
 import { MapValue } from "../contentValue";
@@ -24,6 +24,7 @@ import {
   type RankPlace,
   rankPlaces,
 } from "./rankModel";
+import { reportApart } from "./reportApart";
 
 const modelFile = /^model_(?:optim_)?rng\.pt$/;
 
@@ -193,16 +194,6 @@ function allPlaces(
 }
 
 const maxRanks = 2048;
-
-function reportApart(
-  apart: readonly { readonly name: string; readonly reason: string }[],
-  report: (problem: Problem) => void,
-): void {
-  const [example] = apart;
-  if (example === undefined) return;
-  const message = `${formatCount(apart.length)} parameters, such as ${quote(example.name)}, are shown for each tensor-parallel rank (tp_rank_N) and not joined: ${example.reason}.`;
-  report({ severity: "info", code: "RanksApart", message });
-}
 
 /** Arguments, schedule, random states and progress, of the first rank that is there, with the joined weights. */
 function withJoined(content: FileContent, weights: readonly Tensor[]): FileContent {

@@ -5,7 +5,7 @@ import { CheckpointError } from "../../problem/checkpointError";
 import { maxConfigBytes, maxInflatedBytes } from "../../problem/limits";
 import type { Problem } from "../../problem/problem";
 import type { Tensor } from "../../tensors/tensor";
-import { formatBytes, formatCount, plural } from "../../text/quantities";
+import { formatBytes, plural } from "../../text/quantities";
 import { quote } from "../../text/quote";
 import type { ContentValue } from "../contentValue";
 import { openDcp } from "../dcp/dcpFolder";
@@ -18,6 +18,7 @@ import { diagnoseImpostor } from "../recognise";
 import { isTar, readTarDirectory, type TarDirectory } from "../tar/tarDirectory";
 import { readTorchSlice } from "../torch/torchSlice";
 import { ArchiveFiles } from "./archiveFiles";
+import { joinArchivedRanks } from "./joinArchivedRanks";
 import { PlacedInside } from "./placedInside";
 
 /** Archives of NVIDIA NeMo: a tar, which older versions compressed, with a configuration and the weights in it. */
@@ -44,9 +45,10 @@ async function parse(source: ByteSource, head: Uint8Array, signal?: AbortSignal)
   const weights = names.filter((name) => weightsFile.test(name));
   const folder = names.flatMap((name) => distributedFolder.exec(name)?.[0] ?? [])[0];
   if (weights.length === 0 && folder === undefined) throw withoutWeights(start, directory);
+  const metadata = await readConfig(files, names, signal);
   const read =
     folder === undefined
-      ? await readMembers(files, weights, signal)
+      ? await readMembers(files, weights, metadata, signal)
       : await readFolder(files, folder, signal);
   const look = new Look(opened.size, signal);
   await look.intoTar(opened, directory.members, (name) => weightsFile.test(name));
@@ -55,7 +57,7 @@ async function parse(source: ByteSource, head: Uint8Array, signal?: AbortSignal)
     ...read,
     imports,
     aliases: new Map(),
-    metadata: await readConfig(files, names, signal),
+    metadata,
     problems: [
       ...directory.problems,
       ...read.problems,
@@ -96,9 +98,10 @@ type Weights = Pick<ParsedFile, "tensors" | "problems" | "imports" | "content">;
 async function readMembers(
   files: ArchiveFiles,
   names: readonly string[],
+  config: ReadonlyMap<string, string>,
   signal?: AbortSignal,
 ): Promise<Weights> {
-  const tensors: Tensor[] = [];
+  const ranks: { readonly name: string; readonly tensors: readonly Tensor[] }[] = [];
   const problems: Problem[] = [];
   const imports: ImportFinding[] = [];
   let content: FileContent | undefined;
@@ -109,11 +112,7 @@ async function readMembers(
       const source = await files.open(name);
       const parsed = await readTorchSlice(source, signal);
       const inside = new PlacedInside(() => region);
-      const rank =
-        name.includes("/") && names.length > 1
-          ? `${name.slice(0, name.lastIndexOf("/")).replaceAll("/", ".")}.`
-          : "";
-      tensors.push(...parsed.tensors.map((tensor) => withPrefix(inside.place(tensor), rank)));
+      ranks.push({ name, tensors: parsed.tensors.map((tensor) => inside.place(tensor)) });
       imports.push(...(parsed.imports ?? []));
       problems.push(...parsed.problems.map((problem) => inMember(problem, name, region)));
       if (names.length === 1) content = placedContent(parsed.content, inside);
@@ -122,15 +121,9 @@ async function readMembers(
       problems.push(inMember(error.toProblem(), name, region));
     }
   }
-  if (names.length > 1) {
-    const message = `The weights are in ${formatCount(names.length)} files, one for each rank of the model (tensor and pipeline parallel). Each rank's own are shown; they are not joined.`;
-    problems.push({ severity: "info", code: "RanksApart", message });
-  }
+  const tensors =
+    names.length === 1 ? (ranks[0]?.tensors ?? []) : joinArchivedRanks(names, ranks, config, problems);
   return { tensors, problems, imports: mergeImports(imports), ...(content === undefined ? {} : { content }) };
-}
-
-function withPrefix(tensor: Tensor, prefix: string): Tensor {
-  return prefix === "" ? tensor : { ...tensor, name: prefix + tensor.name };
 }
 
 function inMember({ offset, ...problem }: Problem, name: string, region: ByteRegion): Problem {
