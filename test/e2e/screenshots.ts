@@ -160,6 +160,9 @@ const screens: readonly Screen[] = [
         await stage.workbench.openFile("ordinary/classifier.pt");
         await stage.tab("Overview").waitFor();
         await stage.tab(tab).click();
+        // The lines come after the axes.
+        if (tab !== "Training") return;
+        await stage.page.getByText(/^latest /).first().waitFor();
       },
     }),
   ),
