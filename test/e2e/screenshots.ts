@@ -162,7 +162,10 @@ const screens: readonly Screen[] = [
         await stage.tab(tab).click();
         // The lines come after the axes.
         if (tab !== "Training") return;
-        await stage.page.getByText(/^latest /).first().waitFor();
+        await stage.page
+          .getByText(/^latest /)
+          .first()
+          .waitFor();
       },
     }),
   ),
