@@ -7,6 +7,7 @@ const names = [
   ...[
     "zero2_roundrobin",
     "zero2_moe",
+    "zero1_tensor2",
     "zero3",
     "zero3_single",
     "universal",

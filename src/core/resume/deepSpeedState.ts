@@ -224,7 +224,7 @@ class DeepSpeedReader {
       }
     }
     const all = this.openedOptims === optimFiles.length ? "" : `, ${this.openedOptims} of them opened`;
-    const reason = `All ${formatCount(optimFiles.length)} shards of DeepSpeed's optimizer${all}. Loads with ${plural(Math.max(partitions, 1), "process", "processes")}; another number needs a universal checkpoint.`;
+    const reason = `All ${formatCount(optimFiles.length)} shards of DeepSpeed's optimizer${all}. Loads with ${plural(Math.max(partitions, 1) * this.modelRanks(), "process", "processes")}; another number needs a universal checkpoint.`;
     return judged(what, "ok", reason);
   }
 
