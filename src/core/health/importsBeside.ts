@@ -35,9 +35,10 @@ export async function importsBeside(
     if (containerKind(head) === undefined && !isTar(head)) return [];
     const isTold = ({ code }: Problem) =>
       ofCode.has(code) && (code !== "CompressedFile" || namedPickle.test(path));
-    const asFile = (await problemsOf(opened, path, signal)).filter(isTold);
-    if (asFile.length > 0) return asFile;
-    // As another kind of file, or as none at all, it may still hold pickles.
+    const { problems, isRead } = await asCheckpoint(opened, path, signal);
+    const asFile = problems.filter(isTold);
+    // A reader that knows the file knows which of its bytes are numbers, and may begin like anything.
+    if (isRead || asFile.length > 0) return asFile;
     const look = new Look(source.size, signal);
     await look.intoSource(source, undefined);
     return [...importProblems(mergeImports(look.imports)), ...look.foundProblems].filter(isTold);
@@ -46,15 +47,16 @@ export async function importsBeside(
   }
 }
 
-async function problemsOf(
+async function asCheckpoint(
   opened: OpenedFiles,
   path: string,
   signal?: AbortSignal,
-): Promise<readonly Problem[]> {
+): Promise<{ readonly problems: readonly Problem[]; readonly isRead: boolean }> {
   try {
-    return (await opened.open(path, signal)).problems;
+    const { problems } = await opened.open(path, signal);
+    return { problems, isRead: true };
   } catch (error) {
-    if (error instanceof CheckpointError) return [];
+    if (error instanceof CheckpointError) return { problems: [error.toProblem()], isRead: false };
     throw error;
   }
 }

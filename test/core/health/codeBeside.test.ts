@@ -7,6 +7,7 @@ import { safetensorsFile } from "../../support/made/safetensorsFile";
 import { tarFile } from "../../support/made/tarFile";
 import { zipFile } from "../../support/made/zipFile";
 import { MemoryFiles } from "../../support/memoryFiles";
+import { floats } from "../formats/torch/torchPickle";
 
 const weights = safetensorsFile({ tensors: [{ name: "w", dtype: "F32", shape: [2] }] });
 
@@ -168,7 +169,6 @@ test.each<[file: string, content: Uint8Array]>([
   ["extra.tar", tarFile([{ name: "x.pkl", content: pickle }])],
   ["artifacts/preprocessor.pkl", pickle],
   [".metadata", pickle],
-  ["pytorch_model_fsdp_0/__0_0.distcp", inZip],
 ])("a pickle that would run code is told in %s beside the weights", async (file, content) => {
   expect((await told({ [file]: content })).join("\n")).toMatch(/error DangerousImport .*eval/);
 });
@@ -181,4 +181,19 @@ test("a pickle is told though no data.pkl is in the archive, or its name goes on
     ]);
     expect((await told({ "a.pt": bytes })).join("\n")).toMatch(/error DangerousImport .*eval/);
   }
+});
+
+test("a pickle that is compressed by what cannot be unpacked here is told, other compressed files are not", async () => {
+  const packed = Uint8Array.from([0xfd, ...Buffer.from("7zXZ\0 and so on")]);
+  expect((await told({ "state.pkl.xz": packed })).join("\n")).toMatch(/^error CompressedFile state\.pkl\.xz/);
+  expect(await told({ "texts.tar.xz": packed, "0f3a": packed })).toEqual([]);
+});
+
+test("numbers of a torch file beside the weights that begin like a pickle are numbers", async () => {
+  const root = `\x80\x02${floats("0", 2)}.`;
+  const members = [
+    { name: "m/data.pkl", data: Buffer.from(root, "latin1") },
+    { name: "m/data/0", data: Buffer.from("\x80\x02\x84\x01\x02\x03\x04.", "latin1") },
+  ];
+  expect(await told({ "lightning_logs/last.dat": zipFile(members) })).toEqual([]);
 });
