@@ -1,5 +1,5 @@
 /**
- * `npm run soak [-- CYCLES]`: opens, scans, compares and closes hostile and honest files over and over in a real VS Code,
+ * `npm run soak [-- CYCLES]`: opens, scans and closes hostile and honest files over and over in a real VS Code,
  * and holds what the extension host keeps (memory, threads, open files) after the last cycles against what it kept after
  * the first. Linux only: it looks into /proc.
  */
