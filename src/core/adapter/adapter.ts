@@ -7,7 +7,7 @@ import { collectParts } from "./adapterParts";
 import { AdapterProblems } from "./adapterProblems";
 import type { DialectId } from "./dialects/dialect";
 import type { LoraModule } from "./loraModule";
-import { isProductMethod } from "./methods/methodTable";
+import { isForeignTo, isProductMethod } from "./methods/methodTable";
 import { unmarkedAdapter } from "./unmarkedAdapter";
 
 /** A LoRA or a relative of it, as the names and shapes of its tensors tell. */
@@ -65,7 +65,14 @@ function otherAdapter(
   const isSaved = (tensor: Tensor) =>
     saved.size > 0 && tensor.name.split(".").some((part) => saved.has(part));
   const problems = new AdapterProblems();
-  problems.notMeasured(method);
+  if (
+    isForeignTo(
+      method,
+      tensors.map(({ name }) => name),
+    )
+  )
+    problems.otherMethod(method);
+  else problems.notMeasured(method);
   return {
     differences: [],
     frozenTensors: [],

@@ -11,7 +11,8 @@ import { expertParameter, isNestedExperts } from "./expertNames";
 import { type FactorLayout, LayoutError } from "./factorLayout";
 import { modulePath } from "./loraKey";
 import type { LoraModule } from "./loraModule";
-import { inputsOfVera, type MadeContext, madeLayout } from "./madeFactors";
+import { inputsOfVera, lacksPart, type MadeContext, madeLayout } from "./madeFactors";
+import { isForeignTo } from "./methods/methodTable";
 import { areStoredTransposed, type FormContext, formsOf } from "./moduleForms";
 import { type ScaleRule, ScaleRules } from "./scaleRules";
 
@@ -51,6 +52,11 @@ export class AdapterBuilder {
     const context = { shared, config: this.config, inputsOfVera: inputsOfVera(composed, shared) };
     const reasons = new Set<string>();
     for (const group of composed) {
+      if (lacksPart(group)) {
+        this.unpaired.push(...group.tensors.values());
+        this.problems.incomplete(group.method, [...group.tensors.values()]);
+        continue;
+      }
       const module = isOfMatrices(group) ? this.buildComposed(group) : this.buildMade(group, context);
       if (typeof module !== "string") modules.push(module);
       else {
@@ -60,6 +66,8 @@ export class AdapterBuilder {
     }
     if (modules.length === 0) uncomposed.push(...shared.values());
     const method = configured ?? methodOf(modules, parts);
+    const factors = groups.flatMap(({ tensors }) => [...tensors.values()].map(({ name }) => name));
+    if (composed.length === 0 && isForeignTo(method, factors)) this.problems.otherMethod(method);
     const carriesModel = isModelWith(modules, parts);
     for (const reason of reasons) this.problems.notMeasured(composed[0]?.method ?? method, reason);
     this.report(parts, { modules, method, carriesModel });

@@ -49,6 +49,13 @@ export class AdapterProblems {
     );
   }
 
+  /** A module of another method than LoRA of which only some tensors are there. */
+  incomplete(method: string, [tensor]: readonly Tensor[]): void {
+    if (tensor === undefined) return;
+    const message = `${tensor.name} lacks the tensors of ${methodName(method)} that belong beside it. The file may be cut or mixed.`;
+    this.listed("LoraUnpaired", message, tensor);
+  }
+
   misfit(message: string, tensor: Tensor): void {
     this.listed("LoraShapeMismatch", message, tensor);
   }
@@ -141,6 +148,11 @@ export class AdapterProblems {
 
   noFactors(method: string): void {
     const message = `The configuration announces ${method}, but no tensor is named like a LoRA factor.`;
+    this.push("warning", "LoraWithoutFactors", message);
+  }
+
+  otherMethod(method: string): void {
+    const message = `The configuration announces ${methodName(method)}, but no tensor is named like one of its own.`;
     this.push("warning", "LoraWithoutFactors", message);
   }
 

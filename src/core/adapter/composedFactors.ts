@@ -67,6 +67,13 @@ export function composedLayout(
   };
 }
 
+/** Whether one of the two matrices, or half of one, is not there at all. */
+export function lacksMatrix(tensors: ReadonlyMap<string, Tensor>): boolean {
+  return ["1", "2"].some(
+    (which) => !tensors.has(`w${which}`) && !(tensors.has(`w${which}a`) && tensors.has(`w${which}b`)),
+  );
+}
+
 /** What is said of a module whose tensors are no whole. */
 export const incomplete = "is incomplete in this file: tensors are missing or do not fit each other";
 

@@ -1,6 +1,6 @@
 import { elementCount, type Tensor } from "../tensors/tensor";
 import type { AdapterConfig } from "./adapterConfig";
-import { incomplete } from "./composedFactors";
+import { incomplete, lacksMatrix } from "./composedFactors";
 import type { ComposedMethod } from "./composedKey";
 import type { FactorLayout } from "./factorLayout";
 
@@ -45,6 +45,18 @@ export function madeLayout({ method, tensors }: MadeGroup, context: MadeContext)
   if (method === "VBLORA") return bank({ ...made, topk: config?.topk ?? defaultTopk }) ?? incomplete;
   if (method === "VERA") return scaledRandom(made, context.inputsOfVera);
   return circulant(made) ?? incomplete;
+}
+
+const needed: Readonly<Partial<Record<ComposedMethod, readonly string[]>>> = {
+  GRALORA: ["A", "B"],
+  DELORA: ["A", "B", "lambda"],
+  VERA: ["lambda_b", "lambda_d"],
+};
+
+/** Whether a tensor is missing without which the others are nothing; what a file may leave out does not count. */
+export function lacksPart({ method, tensors }: MadeGroup): boolean {
+  if (method === "LOHA" || method === "LOKR") return lacksMatrix(tensors);
+  return needed[method]?.some((role) => !tensors.has(role)) ?? false;
 }
 
 /** A [N, in/N, r] and B [N, r, out/N], and where `hybrid_r` is set two plain factors. */

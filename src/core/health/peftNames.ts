@@ -27,6 +27,17 @@ const faults: readonly {
   },
 ];
 
+/** Names of a whole model that torch.compile wrote, in a file that transformers loads by them. */
+export function compiledNames({ checkpoint, adapter, folder }: HealthSubject): readonly Problem[] {
+  if (adapter !== undefined || folder.config?.value.has("architectures") !== true) return [];
+  if (!/^(?:model|pytorch_model)\b.*\.(?:safetensors|bin|json)$/.test(checkpoint.name)) return [];
+  const wrapped = checkpoint.tensors.filter(({ name }) => /(?:^|\.)_orig_mod\./.test(name));
+  const [first] = wrapped;
+  if (first === undefined) return [];
+  const message = `${wrapped.length} of ${checkpoint.tensors.length} names hold "_orig_mod." (torch.compile). transformers matches none of these, so that their weights would be initialised at random; without it the first is ${first.name.replaceAll("_orig_mod.", "")}.`;
+  return [{ severity: "warning", code: "WrappedNames", message, tensor: first.name }];
+}
+
 /** Names in a file of PEFT's that PEFT does not find again; those of torch.compile are told with the adapter. */
 export function peftNames({ checkpoint, adapter, folder }: HealthSubject): readonly Problem[] {
   if (adapter === undefined || adapter.carriesModel || adapter.dialect !== "peft") return [];

@@ -1,3 +1,4 @@
+import { isJsonArray } from "../json/parseJson";
 import type { Problem } from "../problem/problem";
 import { absentValues, emptyParameters } from "./absentValues";
 import { announcedTensors } from "./announcedTensors";
@@ -5,7 +6,7 @@ import { codeInside } from "./codeInside";
 import { configFindings } from "./configFindings";
 import { type HealthSubject, isWhole } from "./healthSubject";
 import { namesItsFile } from "./namesItsFile";
-import { peftNames } from "./peftNames";
+import { compiledNames, peftNames } from "./peftNames";
 import { peftNeeds } from "./peftNeeds";
 import { servingLimits } from "./servingLimits";
 import { slicedFactors } from "./slicedFactors";
@@ -20,6 +21,7 @@ const rules: readonly Rule[] = [
   configFindings,
   unmatchedPatterns,
   announcedTensors,
+  compiledNames,
   peftNames,
   peftNeeds,
   servingLimits,
@@ -67,8 +69,11 @@ function toldByReading(subject: HealthSubject, found: readonly Problem[]): Probl
 
 /** A file that nothing but an adapter is kept in; a merged model may stand beside a configuration that was left over. */
 function isAdapterAlone({ checkpoint, folder }: HealthSubject): boolean {
-  const saved = folder.adapterConfig?.value.get("modules_to_save") ?? null;
-  return /^adapter(?:_model|s)\b/.test(checkpoint.name) && saved === null && checkpoint.tensors.length > 0;
+  const config = folder.adapterConfig?.value;
+  const targets = config?.get("target_modules");
+  const isMeant =
+    (config?.get("modules_to_save") ?? null) === null || (isJsonArray(targets) && targets.length > 0);
+  return /^adapter(?:_model|s)\b/.test(checkpoint.name) && isMeant && checkpoint.tensors.length > 0;
 }
 
 function withoutFactors({ checkpoint }: HealthSubject, problem: Problem): Problem {

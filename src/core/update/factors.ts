@@ -6,9 +6,9 @@ import { tuckerProduct } from "../linalg/tuckerProduct";
 import type { Problem } from "../problem/problem";
 import { decodeTensor, UnsupportedDtypeError } from "../tensors/decode";
 import { elementCount, type Tensor } from "../tensors/tensor";
-import { asLowRank, hadamardFactors, kroneckerFactors, type LowRank } from "./composedMatrices";
+import { asLowRank, hadamardFactors, kroneckerFactors, type LowRank } from "./composed/composedMatrices";
+import { madeFactors } from "./composed/madeFactors";
 import { unitRoundoff } from "./dtypeRounding";
-import { madeFactors } from "./madeFactors";
 
 /** One module's update in one orientation, whatever the dialect: ΔW = scale · b · a, out×in. */
 export interface Factors {

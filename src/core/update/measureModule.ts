@@ -1,9 +1,9 @@
 import { hasStoredFactors } from "../adapter/factorLayout";
 import type { LoraModule } from "../adapter/loraModule";
+import { type LinearUpdate, loadLinearUpdate } from "./composed/linearUpdate";
 import { loadExpertFactors } from "./expertFactors";
 import { type FactorHealth, factorHealth } from "./factorHealth";
 import { loadFactors, type ReadTensor, UpdateUnavailableError } from "./factors";
-import { type LinearUpdate, loadLinearUpdate } from "./linearUpdate";
 import { listedSpectrum } from "./listedSpectrum";
 import { fingerprintOf, type ModuleFingerprint } from "./stageFingerprint";
 import { UpdateAnalysis } from "./updateAnalysis";

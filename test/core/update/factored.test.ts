@@ -7,11 +7,11 @@ import { comparePairs } from "../../../src/core/compare/modules/comparePairs";
 import { createMatrix, vectorNorm } from "../../../src/core/linalg/matrix";
 import { singularValuesOf } from "../../../src/core/linalg/svd";
 import type { Tensor } from "../../../src/core/tensors/tensor";
+import { loadWholeUpdate } from "../../../src/core/update/composed/linearUpdate";
 import { loadFactors } from "../../../src/core/update/factors";
-import { loadWholeUpdate } from "../../../src/core/update/linearUpdate";
 import { measureModule } from "../../../src/core/update/measureModule";
 import { UpdateAnalysis } from "../../../src/core/update/updateAnalysis";
-import { configOf, moduleNamed, openFixture, tensor } from "../adapter/adapterFile";
+import { configOf, moduleNamed, openFixture, pair, tensor } from "../adapter/adapterFile";
 
 const find = (tensors: readonly Tensor[]) => findAdapter(tensors, undefined, new Map());
 
@@ -98,8 +98,9 @@ describe("what the factors are said to be", () => {
     expect(adapter?.problems.map(({ code }) => code)).toContain("AdapterMethod");
     expect(adapter?.problems.map(({ message }) => message).join()).toContain("a rank of up to 1024");
     const cut = find([tensor("lora_unet_x.lokr_w1", [4, 4]), tensor("lora_unet_x.alpha", [])]);
-    expect(cut).toMatchObject({ method: "LOKR", modules: [], unpaired: [], savedTensors: [] });
-    expect(cut?.otherTensors).toHaveLength(2);
+    expect(cut).toMatchObject({ method: "LOKR", modules: [], otherTensors: [], savedTensors: [] });
+    expect(cut?.unpaired).toHaveLength(1);
+    expect(cut?.problems.map(({ code }) => code)).toEqual(["LoraUnpaired"]);
   });
 
   it("reads PEFT's word for alpha", () => {
@@ -168,11 +169,11 @@ describe("an update of high rank that its file keeps in few values", () => {
     const dense = singularValuesOf(createMatrix(outFeatures, inFeatures, x));
     expect(metrics?.singularValues).toHaveLength(dense.length);
     for (const [k, value] of dense.entries()) expect(metrics?.singularValues[k]).toBeCloseTo(value, 9);
-    const [pair] = comparePairs([first, second], "all");
+    const [compared] = comparePairs([first, second], "all");
     const change = norm(y.map((value, at) => value - (x[at] as number))) / norm(x);
-    expect(pair?.relativeChange).toBeCloseTo(change, 9);
+    expect(compared?.relativeChange).toBeCloseTo(change, 9);
     const inner = x.reduce((sum, value, at) => sum + value * (y[at] as number), 0);
-    expect(pair?.cosine).toBeCloseTo(inner / norm(x) / norm(y), 9);
+    expect(compared?.cosine).toBeCloseTo(inner / norm(x) / norm(y), 9);
     const [same] = comparePairs([first, await measured(made(1))], "all");
     expect(same).toMatchObject({ cosine: 1, relativeChange: 0, sameness: "bytes" });
   });
@@ -186,8 +187,8 @@ describe("an update of high rank that its file keeps in few values", () => {
   });
 
   it("is compared with none that is arranged otherwise", async () => {
-    const [pair] = comparePairs([await measured(lokr(1)), await measured(lokr(1, 200))], "all");
-    expect(pair).toMatchObject({ cosine: undefined, reason: expect.stringContaining("other sizes") });
+    const [compared] = comparePairs([await measured(lokr(1)), await measured(lokr(1, 200))], "all");
+    expect(compared).toMatchObject({ cosine: undefined, reason: expect.stringContaining("other sizes") });
   });
 
   const norm = (values: Float64Array) => vectorNorm(values, 0, values.length);
@@ -210,6 +211,14 @@ describe("what a method leaves out of its file", () => {
     const adapter = findAdapter([tensor(prefix + name, [16]), ...extra], undefined, new Map());
     expect(adapter).toMatchObject({ method, modules: [] });
     expect(adapter?.problems.map(({ message }) => message).join()).toContain(text);
+  });
+
+  it("says where the tensors are of another method than the configuration", () => {
+    const factors = pair("q_proj", 4, 24, 16);
+    for (const method of ["VERA", "OFT", "C3A"]) {
+      const found = findAdapter(factors, configOf(`{"peft_type": "${method}"}`), new Map());
+      expect(found?.problems.map(({ code }) => code)).toContain("LoraWithoutFactors");
+    }
   });
 
   it("takes VeRA's inputs only where all modules have the same", () => {

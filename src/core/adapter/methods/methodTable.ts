@@ -44,6 +44,12 @@ export function otherMethodOf(name: string): string | undefined {
   return named.find(({ names }) => names?.test(name))?.id;
 }
 
+/** Whether none of the names is one that the method gives; false where it is not told from names. */
+export function isForeignTo(id: string, names: readonly string[]): boolean {
+  const own = byId.get(id)?.names;
+  return own !== undefined && names.length > 0 && !names.some((name) => own.test(name));
+}
+
 /** What is said of a method that is shown without spectra. @param found Why, where it is this file's doing. */
 export function whyNotMeasured(id: string, found?: string): string {
   return `${whyNoFactors(id, found)} Its tensors are listed; update spectra and comparisons are not available.`;

@@ -1,5 +1,5 @@
 import { vectorNorm } from "../../linalg/matrix";
-import type { LinearUpdate } from "../../update/linearUpdate";
+import type { LinearUpdate } from "../../update/composed/linearUpdate";
 import { notCompared, type UpdateComparison } from "./compareUpdates";
 
 /**

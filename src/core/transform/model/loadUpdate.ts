@@ -5,9 +5,9 @@ import type { CheckpointSession } from "../../session/checkpointSession";
 import type { ReadTensorRange } from "../../tensors/readTensorRange";
 import { readAllValues } from "../../tensors/readValues";
 import { elementCount, type Tensor } from "../../tensors/tensor";
+import { loadWholeUpdate } from "../../update/composed/linearUpdate";
 import { loadExpertFactors } from "../../update/expertFactors";
 import { loadFactors, readScale, UpdateUnavailableError } from "../../update/factors";
-import { loadWholeUpdate } from "../../update/linearUpdate";
 import type { MergedUpdate } from "./mergedUpdate";
 import { notMergeable } from "./mergeRefusal";
 

@@ -1,9 +1,9 @@
-import type { LoraModule } from "../adapter/loraModule";
-import type { MadeParts } from "../adapter/madeFactors";
-import { createMatrix, type Matrix, vectorNorm } from "../linalg/matrix";
-import { elementCount, type Tensor } from "../tensors/tensor";
+import type { LoraModule } from "../../adapter/loraModule";
+import type { MadeParts } from "../../adapter/madeFactors";
+import { createMatrix, type Matrix, vectorNorm } from "../../linalg/matrix";
+import { elementCount, type Tensor } from "../../tensors/tensor";
+import type { FactorReader } from "../factors";
 import { asLowRank, type LowRank } from "./composedMatrices";
-import type { FactorReader } from "./factors";
 
 /**
  * Exact factors of the update of a method that keeps other tensors than two factors, as PEFT's get_delta_weight forms it

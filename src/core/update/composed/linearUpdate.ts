@@ -1,14 +1,14 @@
-import type { ComposedPart } from "../adapter/composedFactors";
-import { hasSmallFactors, maxSmallRank } from "../adapter/factorLayout";
-import type { LoraModule } from "../adapter/loraModule";
-import { createMatrix, isFiniteMatrix, type Matrix, vectorNorm } from "../linalg/matrix";
-import { multiply } from "../linalg/multiply";
-import { singularValuesOf } from "../linalg/svd";
-import { elementCount, type Tensor } from "../tensors/tensor";
+import type { ComposedPart } from "../../adapter/composedFactors";
+import { hasSmallFactors, maxSmallRank } from "../../adapter/factorLayout";
+import type { LoraModule } from "../../adapter/loraModule";
+import { createMatrix, isFiniteMatrix, type Matrix, vectorNorm } from "../../linalg/matrix";
+import { multiply } from "../../linalg/multiply";
+import { singularValuesOf } from "../../linalg/svd";
+import { elementCount, type Tensor } from "../../tensors/tensor";
+import { FactorReader, type ModuleScale, type ReadTensor } from "../factors";
+import { metricsOf, notFiniteMetrics, type UpdateMetrics } from "../updateMetrics";
 import { kronecker } from "./composedMatrices";
-import { FactorReader, type ModuleScale, type ReadTensor } from "./factors";
 import { circulantMatrix } from "./madeFactors";
-import { metricsOf, notFiniteMetrics, type UpdateMetrics } from "./updateMetrics";
 
 /**
  * An update of full rank that its file keeps in few values: ΔW is, up to the order of its entries, `weight` times the

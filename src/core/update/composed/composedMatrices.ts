@@ -1,4 +1,4 @@
-import { createMatrix, type Matrix } from "../linalg/matrix";
+import { createMatrix, type Matrix } from "../../linalg/matrix";
 
 /** A matrix as P·Q. */
 export interface LowRank {
