@@ -1,4 +1,4 @@
-import { createMatrix, type Matrix } from "./matrix";
+import { createMatrix, type Matrix, valuesOf } from "./matrix";
 import {
   addPanelProducts,
   createPanel,
@@ -10,13 +10,17 @@ import {
 } from "./panels";
 
 /** X·Xᵀ for X r×n: the inner products of its rows. NaN and infinities come through. */
-export function gramOfRows({ rows, cols, data }: Matrix): Matrix {
-  return gram(rows, cols, (panel, from, length) => packRows(panel, data, rows, cols, from, length));
+export function gramOfRows(matrix: Matrix): Matrix {
+  const { rows, cols } = matrix;
+  const values = valuesOf(matrix);
+  return gram(rows, cols, (panel, from, length) => packRows(panel, values, rows, cols, from, length));
 }
 
 /** XᵀX for X m×r: the inner products of its columns. */
-export function gramOfColumns({ rows, cols, data }: Matrix): Matrix {
-  return gram(cols, rows, (panel, from, length) => packColumns(panel, data, cols, from, length));
+export function gramOfColumns(matrix: Matrix): Matrix {
+  const { rows, cols } = matrix;
+  const values = valuesOf(matrix);
+  return gram(cols, rows, (panel, from, length) => packColumns(panel, values, cols, from, length));
 }
 
 /** XᵀY for X m×k and Y m×l: the inner products of their columns. */
@@ -26,10 +30,11 @@ export function productOfColumns(x: Matrix, y: Matrix): Matrix {
   const [paddedX, paddedY] = [paddedCount(x.cols), paddedCount(y.cols)];
   const sums = createSums(paddedX * paddedY);
   const [panelX, panelY] = [createPanel(x.cols), createPanel(y.cols)];
+  const [valuesX, valuesY] = [valuesOf(x), valuesOf(y)];
   for (let from = 0; from < x.rows; from += panelWidth) {
     const length = Math.min(panelWidth, x.rows - from);
-    packColumns(panelX, x.data, x.cols, from, length);
-    packColumns(panelY, y.data, y.cols, from, length);
+    packColumns(panelX, valuesX, x.cols, from, length);
+    packColumns(panelY, valuesY, y.cols, from, length);
     addPanelProducts(sums, paddedY, panelX, paddedX, panelY, paddedY, length);
   }
   const result = createMatrix(x.cols, y.cols);

@@ -1,4 +1,4 @@
-import type { Matrix } from "./matrix";
+import { type Matrix, valuesOf } from "./matrix";
 import { addPanelProducts, createPanel, createSums, packRows, paddedCount, panelWidth } from "./panels";
 
 /** A·B, for A m×k and B k×n. Runs along the rows of B, four at a time, so that the result is touched k/4 times. */
@@ -57,10 +57,11 @@ export function multiplyTransposed(a: Matrix, b: Matrix): Matrix {
   const [paddedRows, paddedCols] = [paddedCount(rows), paddedCount(cols)];
   const sums = createSums(paddedRows * paddedCols);
   const [panelA, panelB] = [createPanel(rows), createPanel(cols)];
+  const [valuesA, valuesB] = [valuesOf(a), valuesOf(b)];
   for (let from = 0; from < inner; from += panelWidth) {
     const length = Math.min(panelWidth, inner - from);
-    packRows(panelA, a.data, rows, inner, from, length);
-    packRows(panelB, b.data, cols, inner, from, length);
+    packRows(panelA, valuesA, rows, inner, from, length);
+    packRows(panelB, valuesB, cols, inner, from, length);
     addPanelProducts(sums, paddedCols, panelA, paddedRows, panelB, paddedCols, length);
   }
   const result = new Float64Array(rows * cols);

@@ -54,7 +54,7 @@ export function createSums(count: number): Float64Array {
 /** Values [from, from + length) of each row of a `rows`×`cols` matrix. Padding rows are left as they are. */
 export function packRows(
   panel: Float64Array,
-  source: Float64Array,
+  source: Float32Array | Float64Array,
   rows: number,
   cols: number,
   from: number,
@@ -70,7 +70,7 @@ export function packRows(
 /** Rows [from, from + length) of a matrix of `cols` columns, turned: column j becomes row j of the panel. */
 export function packColumns(
   panel: Float64Array,
-  source: Float64Array,
+  source: Float32Array | Float64Array,
   cols: number,
   from: number,
   length: number,

@@ -1,4 +1,4 @@
-import { type Matrix, maxAbs } from "../linalg/matrix";
+import { type Matrix, maxAbs, valuesOf } from "../linalg/matrix";
 import type { FactorShape } from "./factorShape";
 import type { Factors } from "./factors";
 
@@ -55,7 +55,8 @@ const blockLength = 512;
  * The largest magnitude occurs in more than 0.1 % of the values, and more often than in a few by chance. Looks at
  * some stretches of a large factor: what was cut at a quantile repeats in each.
  */
-export function isClamped({ data }: Matrix): boolean {
+export function isClamped(matrix: Matrix): boolean {
+  const data = valuesOf(matrix);
   const isSmall = data.length <= 2 * sampleBlocks * blockLength;
   const blocks = isSmall ? 1 : sampleBlocks;
   const length = isSmall ? data.length : blockLength;

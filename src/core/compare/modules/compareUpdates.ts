@@ -1,4 +1,11 @@
-import { createMatrix, frobeniusNorm, type Matrix, transpose, vectorNorm } from "../../linalg/matrix";
+import {
+  createMatrix,
+  frobeniusNorm,
+  type Matrix,
+  transpose,
+  valuesOf,
+  vectorNorm,
+} from "../../linalg/matrix";
 import { multiply, multiplyTransposed } from "../../linalg/multiply";
 import { factorHealth } from "../../update/factorHealth";
 import type { Factors } from "../../update/factors";
@@ -173,7 +180,8 @@ function isSameData(first: Factors, second: Factors): boolean {
 
 function isEqual(first: Matrix, second: Matrix): boolean {
   if (first.rows !== second.rows || first.cols !== second.cols) return false;
-  for (let at = 0; at < first.data.length; at++) if (first.data[at] !== second.data[at]) return false;
+  const [before, after] = [valuesOf(first), valuesOf(second)];
+  for (let at = 0; at < before.length; at++) if (before[at] !== after[at]) return false;
   return true;
 }
 
