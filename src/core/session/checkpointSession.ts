@@ -32,7 +32,7 @@ import {
 } from "../tensors/packed/packedWeights";
 import type { Tensor } from "../tensors/tensor";
 import { encodeTensorChunk, type TensorChunk } from "../tensors/tensorTable";
-import { measureOneByOne } from "../update/measureModules";
+import { measureOneByOne } from "../update/measureModule";
 import { adapterOf } from "./adapterOf";
 import { contentFile, FolderParts } from "./folderParts";
 import { type InsidePart, insideParts } from "./insideParts";

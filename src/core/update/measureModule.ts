@@ -81,6 +81,24 @@ function measuredLinear(module: LoraModule, linear: LinearUpdate): MeasuredModul
   return { measurement: { ...about, ...nothing, metrics, unavailable }, analysis: undefined, linear };
 }
 
+/**
+ * Measures modules of one adapter and tells of each in their order, as soon as it and those before it are measured.
+ * Here one after the other; a host with threads measures many at once.
+ */
+export type MeasureModules = (
+  modules: readonly LoraModule[],
+  take: (measurement: ModuleMeasurement) => void,
+) => Promise<void>;
+
+export function measureOneByOne(readTensor: ReadTensor, signal?: AbortSignal): MeasureModules {
+  return async (modules, take) => {
+    for (const module of modules) {
+      signal?.throwIfAborted();
+      take((await measureModule(module, readTensor, signal)).measurement);
+    }
+  };
+}
+
 async function measureExperts(
   module: LoraModule,
   readTensor: ReadTensor,

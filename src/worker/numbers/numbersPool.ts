@@ -6,7 +6,7 @@ import type { CompareModules } from "../../core/compare/comparison";
 import type { FollowModules } from "../../core/compare/computeTimeline";
 import type { CheckpointSession } from "../../core/session/checkpointSession";
 import type { Tensor } from "../../core/tensors/tensor";
-import type { MeasureModules } from "../../core/update/measureModules";
+import type { MeasureModules } from "../../core/update/measureModule";
 import { compareOnThreads, followOnThreads, measureOnThreads } from "../updates/updatesPass";
 import {
   type CompareOptions,

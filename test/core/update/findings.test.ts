@@ -4,7 +4,7 @@ import { createMatrix } from "../../../src/core/linalg/matrix";
 import { viewAdapter } from "../../../src/core/session/viewAdapter";
 import { encodeValues, type WritableDtype } from "../../../src/core/tensors/encode";
 import { elementCount, type Tensor } from "../../../src/core/tensors/tensor";
-import { measureOneByOne } from "../../../src/core/update/measureModules";
+import { measureOneByOne } from "../../../src/core/update/measureModule";
 import { type MemoryModule, type MemoryTensor, peftTensors } from "../adapter/memoryAdapters";
 import { randomMatrix, scaled } from "../linalg/matrices";
 import { scaleColumns } from "./randomFactors";
