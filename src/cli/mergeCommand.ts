@@ -1,7 +1,8 @@
 import { resolve } from "node:path";
 import { mergePlanReport, mergePlanText, mergeReport, mergeText } from "../core/report/mergeReport";
 import { CheckpointSession } from "../core/session/checkpointSession";
-import { merge, planMerge } from "../core/transform/model/merge";
+import { merge } from "../core/transform/model/merge";
+import { planMerge } from "../core/transform/model/mergePlan";
 import { nodeFiles } from "../worker/nodeFiles";
 import { defineCommand, jsonFlag, noUserStage } from "./command";
 import { makeOptions } from "./makeOptions";
@@ -21,6 +22,7 @@ export const mergeCommand = defineCommand({
     const request = {
       base: await CheckpointSession.open(nodeFiles, resolve(base), noUserStage),
       adapters: weighted.map(({ session, weight }) => ({ session, weight: weight * scale })),
+      isScaleKnown: values.scale !== undefined,
       ...(dtype === undefined ? {} : { dtype }),
     };
     if (values["dry-run"]) {

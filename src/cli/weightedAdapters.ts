@@ -1,4 +1,4 @@
-import type { WeightedAdapter } from "../core/transform/model/merge";
+import type { WeightedAdapter } from "../core/transform/model/mergePlan";
 import { openSession } from "./command";
 
 /** Opens adapters that are given as `PATH` or `PATH:WEIGHT`. */

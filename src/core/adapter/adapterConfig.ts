@@ -55,6 +55,10 @@ export interface AdapterConfig {
   readonly topk: number | undefined;
   /** Rows of the embedding that are trained, where they are listed. */
   readonly trainableTokens: readonly number[];
+  /** `ensure_weight_tying`: what is done to an embedding is done to the head that is tied to it. */
+  readonly tiesWeights: boolean;
+  /** The same by the embedding's name; under "" those of the input embedding, in the order of the rows that are kept. */
+  readonly tokenRows: ReadonlyMap<string, readonly number[]>;
   /** Set when the file is mlx-lm's training configuration. */
   readonly mlx: MlxConfig | undefined;
 }
@@ -106,6 +110,8 @@ export function parseAdapterConfig(value: JsonValue): AdapterConfig {
     isRouted: isJsonObject(object.get("arrow_config")),
     topk: numberOf(object, "topk"),
     trainableTokens: tokensOf(object.get("trainable_token_indices")),
+    tiesWeights: object.get("ensure_weight_tying") === true,
+    tokenRows: tokenRows(object.get("trainable_token_indices") ?? object.get("token_indices")),
     mlx,
   };
 }
@@ -126,6 +132,12 @@ function booleansOf(value: JsonValue | undefined): readonly boolean[] | undefine
 function litgptParts(object: JsonObject): readonly boolean[] | undefined {
   const parts = ["lora_query", "lora_key", "lora_value"].map((key) => object.get(key));
   return parts.every((part) => typeof part === "boolean") ? parts : undefined;
+}
+
+function tokenRows(value: JsonValue | undefined): AdapterConfig["tokenRows"] {
+  return isJsonObject(value)
+    ? new Map([...value].map(([name, each]) => [name, tokensOf(each)]))
+    : new Map([["", tokensOf(value)]]);
 }
 
 /** A list for the input embedding, or lists by the name of an embedding. */

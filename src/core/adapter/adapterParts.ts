@@ -86,7 +86,8 @@ export function collectParts(tensors: readonly Tensor[]): AdapterParts {
   };
 }
 
-const frozenName = /\.(?:base_layer|original_module)\./;
+/** A bias below `base_layer` is saved where it was trained (PEFT's `bias`). */
+const frozenName = /\.(?:base_layer|original_module)\.(?!bias$)/;
 /** Common words, so they count only in a file that has factors. */
 const differenceName = /\.(?:diff|diff_[a-z]|w_norm|b_norm)$/;
 

@@ -1,3 +1,4 @@
+import { isTokenRows } from "../adapter/trainableTokens";
 import type { Problem } from "../problem/problem";
 import { plural } from "../text/quantities";
 import { quote } from "../text/quote";
@@ -21,14 +22,10 @@ export function announcedTensors(subject: HealthSubject): readonly Problem[] {
   }
   return [
     ...(lost.length > 0 ? [savedModules(lost)] : []),
-    ...(config.trainableTokens.length > 0 && !checkpoint.tensors.some(({ name }) => isTokens(name))
+    ...(config.trainableTokens.length > 0 && !checkpoint.tensors.some(isTokenRows)
       ? [tokenRows(config.trainableTokens.length)]
       : []),
   ];
-}
-
-function isTokens(name: string): boolean {
-  return /trainable_tokens/.test(name);
 }
 
 function savedModules(lost: readonly string[]): Problem {

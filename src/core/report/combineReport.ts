@@ -2,7 +2,7 @@ import { baseName } from "../bytes/paths";
 import { printable } from "../text/printable";
 import { formatBytes, formatNumber, formatShare, plural } from "../text/quantities";
 import type { CombinedAdapter, CombinePlan } from "../transform/combine/combine";
-import type { WeightedAdapter } from "../transform/model/merge";
+import type { WeightedAdapter } from "../transform/model/mergePlan";
 import { plainTable } from "./textTable";
 
 /** What `combine --dry-run --json` prints: what the adapters agree about, before anything is written. */

@@ -1,6 +1,7 @@
 import { printable } from "../text/printable";
 import { formatBytes, formatNumber, formatShare, plural } from "../text/quantities";
-import type { Merged, MergedModule, MergePlan } from "../transform/model/merge";
+import type { Merged, MergedModule } from "../transform/model/merge";
+import type { MergePlan } from "../transform/model/mergePlan";
 import { plainTable } from "./textTable";
 
 /** What `merge --dry-run --json` prints. */

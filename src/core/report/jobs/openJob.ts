@@ -1,7 +1,7 @@
 import type { Files } from "../../bytes/files";
 import { CheckpointSession } from "../../session/checkpointSession";
 import type { UserStage } from "../../session/stageOf";
-import type { WeightedAdapter } from "../../transform/model/merge";
+import type { WeightedAdapter } from "../../transform/model/mergePlan";
 import type { ModelJob, WeightedPath } from "./modelJob";
 
 type Of<K extends ModelJob["kind"]> = Extract<ModelJob, { readonly kind: K }>;

@@ -5,7 +5,7 @@ import { plural } from "../../text/quantities";
 import { planAverage } from "../../transform/model/average";
 import { carriedFiles } from "../../transform/model/carriedFiles";
 import { type ConvertPlan, planConversion } from "../../transform/model/convert";
-import { planMerge } from "../../transform/model/merge";
+import { planMerge } from "../../transform/model/mergePlan";
 import { byteSizeOf } from "../../transform/model/shards";
 import { conversionPlace, modelPlace, type OutputPlace } from "../../transform/outputPlace";
 import { planOfCombination, planOfDialect } from "./adapterJobs";
@@ -151,7 +151,7 @@ async function planOfAverage({ snapshots }: Extract<OpenJob, { kind: "average" }
         : [
             warningOf(
               "FactorsAveraged",
-              "These are adapters: the mean of A and the mean of B is not the mean of B · A, and the result has no adapter_config.json. Combine Adapters with weights that sum to 1 gives the exact mean, as an adapter.",
+              "These are adapters: the mean of A and the mean of B, as of checkpoints of one training, is not the mean of B · A. Combine Adapters with weights that sum to 1 gives that exactly, at a higher rank.",
             ),
           ]),
       ...resumeNote(first),

@@ -6,8 +6,9 @@ import { canonicalName } from "../../names/canonicalName";
 import { CheckpointError } from "../../problem/checkpointError";
 import type { CheckpointSession } from "../../session/checkpointSession";
 import { plural } from "../../text/quantities";
+import { assumedScale } from "../assumedScale";
 import { type TargetDialect, targetModules, UnnamedModuleError } from "../dialect/targetModules";
-import type { WeightedAdapter } from "../model/merge";
+import type { WeightedAdapter } from "../model/mergePlan";
 import { reductionProblem } from "../reductionRefusal";
 
 /** One adapter's part in a module of the combination. */
@@ -77,8 +78,9 @@ export function notCombinable({ checkpoint }: CheckpointSession, message: string
 function combinableAdapter(session: CheckpointSession, isAlone: boolean): Adapter {
   const { adapter, adapterConfig, checkpoint } = session;
   const problem = reductionProblem(session);
-  if (adapter === undefined || problem !== undefined)
-    throw notCombinable(session, problem ?? `${checkpoint.name} is no adapter.`);
+  const reason = problem ?? assumedScale(session);
+  if (adapter === undefined || reason !== undefined)
+    throw notCombinable(session, reason ?? `${checkpoint.name} is no adapter.`);
   const dora = adapter.modules.find(({ magnitude }) => magnitude !== undefined);
   if (dora !== undefined)
     throw notCombinable(

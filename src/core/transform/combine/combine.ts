@@ -13,7 +13,7 @@ import { type Factors, loadFactors } from "../../update/factors";
 import { truncatedFactors } from "../../update/truncatedFactors";
 import { UpdateAnalysis } from "../../update/updateAnalysis";
 import { paddedFactors, targetFormats, targetOutputModule } from "../dialect/dialectOutput";
-import type { WeightedAdapter } from "../model/merge";
+import type { WeightedAdapter } from "../model/mergePlan";
 import { planReduction, type ReductionPlan, type ReductionRule } from "../reductionPlan";
 import { type WrittenAdapter, writeAdapter } from "../writeAdapter";
 import { type AlignedAdapters, alignAdapters, type CombinedModule, notCombinable } from "./alignAdapters";
@@ -214,7 +214,11 @@ export async function combine(request: CombineRequest): Promise<CombinedAdapter>
       format: targetFormats[to],
       sources: adapters.map(({ session }) => session),
       parentConfig: first.session.folder.adapterConfig?.value,
-      config: {},
+      // Of the first adapter, these would keep the modules of the others out.
+      config: {
+        ...{ target_modules: modules.map(({ name }) => name), exclude_modules: null },
+        ...{ layers_to_transform: null, layers_pattern: null },
+      },
       output: {
         modules: modules.map((module, at) =>
           targetOutputModule(

@@ -18,6 +18,7 @@ import { elementCount, type Tensor } from "../../tensors/tensor";
 import { loadFactors, readScale } from "../../update/factors";
 import { UpdateAnalysis } from "../../update/updateAnalysis";
 import type { AdapterOutput, OutputCopy, OutputFactors, OutputModule } from "../adapterOutput";
+import { assumedScale } from "../assumedScale";
 import { notConvertible } from "../model/convert";
 import { openReduceSource, reducedFactors } from "../reduceSource";
 import { planReduction, type ReductionPlan, type ReductionRule } from "../reductionPlan";
@@ -167,7 +168,7 @@ function convertibleAdapter({
 }: Pick<ConvertAdapterRequest, "source" | "to" | "rule">): Adapter {
   const { adapter, checkpoint, adapterConfig } = source;
   const refuse = (message: string) => notConvertible(source, message);
-  const problem = reductionProblem(source);
+  const problem = reductionProblem(source) ?? assumedScale(source);
   if (adapter === undefined || problem !== undefined)
     throw refuse(problem ?? `${checkpoint.name} is no adapter.`);
   const name = dialectNamed(adapter.dialect)?.name ?? adapter.dialect;

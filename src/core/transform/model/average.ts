@@ -8,7 +8,7 @@ import { elementCount, type Tensor } from "../../tensors/tensor";
 import { carriedFiles } from "./carriedFiles";
 import { noCost } from "./castPieces";
 import { type ConvertPlan, outputOf, planConversion } from "./convert";
-import type { OutputTensor } from "./modelOutput";
+import { type OutputTensor, weightsStem } from "./modelOutput";
 import { type ModelTarget, type WrittenModel, writeModel } from "./writeModel";
 
 export interface AverageRequest extends ModelTarget {
@@ -51,6 +51,7 @@ export async function planAverage(snapshots: readonly CheckpointSession[]): Prom
   const [first, ...others] = snapshots;
   if (first === undefined || others.length === 0)
     throw new CheckpointError("NotAveraged", "Two snapshots or more are needed.");
+  refuseOtherScales(snapshots);
   const conversion = await planConversion(first, { only: "model" });
   const plans = [conversion];
   for (const snapshot of others) plans.push(await planConversion(snapshot, { only: "model" }));
@@ -84,19 +85,27 @@ export async function average(request: AverageRequest): Promise<Averaged> {
   const plan = await planAverage(snapshots);
   const readers = snapshots.map((snapshot) => snapshot.tensorReader());
   const squares = snapshots.map(() => 0);
-  const mean = { squares: 0 };
+  const mean: MeanSums = { squares: 0, notFinite: undefined };
   try {
     const outputs = plan.tensors.map(({ planned, parts }): OutputTensor => {
       const { name, tensor, dtype } = planned;
       if (parts === undefined || !isWritableDtype(dtype))
         return outputOf(planned, (...range) => (readers[0] as TensorReader).readRange(...range), noCost());
       const pieces = (signal?: AbortSignal) =>
-        meanPieces({ parts, shares, readers, dtype, squares, mean }, signal);
+        meanPieces({ name, parts, shares, readers, dtype, squares, mean }, signal);
       return { name, dtype, shape: tensor.shape, pieces };
     });
     const written = await writeModel({
       ...request,
-      output: { tensors: outputs, carried: carriedFiles(first.folder) },
+      output: {
+        tensors: outputs,
+        carried: carriedFiles(first.folder),
+        stem: weightsStem(first),
+        ...(first.checkpoint.format === "safetensors"
+          ? { metadata: new Map(first.checkpoint.metadata) }
+          : {}),
+      },
+      check: () => refuseNotFinite(mean.notFinite),
       sources: snapshots,
       stageText: (path) => stageText(request, shares, path),
     });
@@ -135,19 +144,47 @@ function notAveraged({ checkpoint }: CheckpointSession, message: string): Checkp
   return new CheckpointError("NotAveraged", message, undefined, checkpoint.path);
 }
 
+/** The mean of factors is one of adapters only where the same is made of them. */
+function refuseOtherScales(snapshots: readonly CheckpointSession[]): void {
+  const [first, ...others] = snapshots;
+  const scales = (session: CheckpointSession | undefined) =>
+    (session?.adapter?.modules ?? []).map(({ module, scale }) => `${module} ${scale}`).sort();
+  const own = scales(first).join();
+  const other = others.find((each) => scales(each).join() !== own);
+  if (other !== undefined)
+    throw notAveraged(
+      other,
+      "Its modules or their scales are others than the first adapter's, so that the mean of the factors means nothing. Combine them: combine ADAPTER:WEIGHT …",
+    );
+}
+
+interface MeanSums {
+  squares: number;
+  /** The first tensor whose mean is no number. */
+  notFinite: string | undefined;
+}
+
+/** @throws CheckpointError `NotAveraged` */
+function refuseNotFinite(name: string | undefined): void {
+  if (name === undefined) return;
+  const message = `${name} holds NaN, infinite values or too large ones in one of the snapshots: the mean would have them too. Leave that snapshot out.`;
+  throw new CheckpointError("NotAveraged", message);
+}
+
 interface MeanOf {
+  readonly name: string;
   readonly parts: readonly Tensor[];
   readonly shares: readonly number[];
   readonly readers: readonly TensorReader[];
   readonly dtype: WritableDtype;
   readonly squares: number[];
-  readonly mean: { squares: number };
+  readonly mean: MeanSums;
 }
 
 const pieceValues = 1 << 20;
 
 async function* meanPieces(
-  { parts, shares, readers, dtype, squares, mean }: MeanOf,
+  { name, parts, shares, readers, dtype, squares, mean }: MeanOf,
   signal?: AbortSignal,
 ): AsyncIterable<Uint8Array> {
   const total = elementCount(parts[0]?.shape ?? []);
@@ -167,6 +204,7 @@ async function* meanPieces(
         sums[index] = (sums[index] as number) + share * (each[index] as number);
     }
     for (const value of sums) mean.squares += value * value;
+    if (!Number.isFinite(mean.squares)) mean.notFinite ??= name;
     for (const [at, each] of values.entries()) {
       let square = 0;
       for (let index = 0; index < count; index++)

@@ -14,7 +14,10 @@ export function carriedFiles({ files }: FolderContext, change?: ConfigChange): r
     .filter(
       ({ part, kind, size }) =>
         kind === "file" &&
-        (part === "config" || part === "generation-config" || part === "tokenizer") &&
+        (part === "config" ||
+          part === "adapter-config" ||
+          part === "generation-config" ||
+          part === "tokenizer") &&
         (size ?? 0) <= maxCarriedBytes,
     )
     .map(({ name, path, part }) =>

@@ -1,3 +1,4 @@
+import { parseModelConfig } from "../../health/modelConfig";
 import { placeOf } from "../../optimizer/modelsInside";
 import { CheckpointError } from "../../problem/checkpointError";
 import type { CheckpointSession } from "../../session/checkpointSession";
@@ -12,7 +13,7 @@ import { plural } from "../../text/quantities";
 import { carriedFiles } from "./carriedFiles";
 import { type CastCost, castPieces, noCost, storedPieces } from "./castPieces";
 import type { ConfigChange } from "./editConfig";
-import type { OutputTensor } from "./modelOutput";
+import { type OutputTensor, weightsStem } from "./modelOutput";
 import { renamedTensors, type TensorRename } from "./renameTensors";
 import { byteSizeOf } from "./shards";
 import { type ModelTarget, type WrittenModel, writeModel } from "./writeModel";
@@ -66,7 +67,10 @@ export async function planConversion(
   { dtype, only, renames }: ConvertOptions,
 ): Promise<ConvertPlan> {
   const { tensors, name: file } = session.checkpoint;
-  const chosen = chooseTensors(session, only);
+  // Loaders tie again what was one weight, unless the configuration says that nothing is tied.
+  const isUntied = session.folder.config && parseModelConfig(session.folder.config.value).tied === false;
+  const placeIn = (tensor: Tensor) => (isUntied === true ? undefined : placeOf(tensor));
+  const chosen = chooseTensors(session, only, isUntied === true);
   // Packed weights keep their codes, which safetensors can hold, unless another dtype is asked for.
   const weights = dtype === undefined ? [] : await session.weights();
   const packed = weights.flatMap((tensor) => (tensor.packed === undefined ? [] : [tensor]));
@@ -76,7 +80,7 @@ export async function planConversion(
   const tied: [string, string][] = [];
   const found: PlannedTensor[] = [];
   for (const { tensor, name } of chosen) {
-    const place = placeOf(tensor);
+    const place = placeIn(tensor);
     const known = place === undefined ? undefined : kept.get(place);
     if (known !== undefined) {
       tied.push([name, known]);
@@ -89,7 +93,7 @@ export async function planConversion(
   }
   const isChosen = new Set(chosen.map(({ tensor }) => tensor));
   for (const tensor of tensors) {
-    const place = isChosen.has(tensor) ? undefined : placeOf(tensor);
+    const place = isChosen.has(tensor) ? undefined : placeIn(tensor);
     const known = place === undefined ? undefined : kept.get(place);
     if (known !== undefined) tied.push([tensor.name, known]);
   }
@@ -137,6 +141,7 @@ export async function convert(request: ConvertRequest): Promise<Converted> {
     metadata: metadataOf(source, options),
     tensors: made.tensors.map((planned) => outputOf(planned, read, cost)),
     carried: carriedFiles(source.folder, configChange(made, options.dtype)),
+    stem: weightsStem(source),
   };
   try {
     const written = await writeModel({
@@ -205,6 +210,7 @@ const wrapper = "module.";
 function chooseTensors(
   { checkpoint, inside }: CheckpointSession,
   only: ConvertOptions["only"],
+  isUntied: boolean,
 ): readonly Chosen[] {
   const all = checkpoint.tensors.map((tensor) => ({ name: tensor.name, tensor }));
   if (only === "all") return all;
@@ -223,9 +229,16 @@ function chooseTensors(
     return all.filter(({ name }) => !states.has(name) && !isCopy(name));
   }
   const isOnly = models.length === 1;
-  return models.flatMap(({ path, tensors }) =>
-    tensors.map(({ tensor }) => ({ name: isOnly ? below(tensor.name, path) : tensor.name, tensor })),
-  );
+  return models.flatMap(({ path, tensors }) => {
+    const places = new Set(isUntied ? tensors.map(({ tensor }) => placeOf(tensor)) : []);
+    places.delete(undefined);
+    const own = new Set(tensors.map(({ tensor }) => tensor));
+    const others = checkpoint.tensors.filter((each) => !own.has(each) && places.has(placeOf(each)));
+    return [...own, ...others].map((tensor) => ({
+      name: isOnly ? below(tensor.name, path) : tensor.name,
+      tensor,
+    }));
+  });
 }
 
 function below(name: string, path: string): string {

@@ -20,6 +20,8 @@ export interface PlannedUpdate {
   /** A difference (`.diff`, `.diff_b`), or the bias of the module's B, which its scale multiplies too. */
   readonly whole?: Tensor;
   readonly weight: number;
+  /** Rows that `whole` replaces, in its order. */
+  readonly tokens?: readonly number[];
 }
 
 /** Rows and columns in which a weight is changed: of stacked experts the rows of all of them. */
@@ -42,7 +44,7 @@ export async function loadUpdate(
   readOf: (session: CheckpointSession) => ReadTensorRange,
   signal: AbortSignal | undefined,
 ): Promise<readonly MergedUpdate[]> {
-  const { session, name, module, whole, weight } = planned;
+  const { session, name, module, whole, weight, tokens } = planned;
   const read = readOf(session);
   const readAll = (part: Tensor) => read(part, 0, part.byteSize, signal);
   try {
@@ -50,6 +52,8 @@ export async function loadUpdate(
       const scale = module === undefined ? 1 : (await readScale(module, readAll, signal)).scale;
       const values = whole === undefined ? new Float64Array(0) : await readAllValues(whole, read, signal);
       if (!values.every(Number.isFinite) || !Number.isFinite(scale)) throw notFinite(session, name);
+      if (tokens !== undefined)
+        return [{ module: name, rowsAt: new Map(tokens.map((token, at) => [token, at])), whole: values }];
       return [{ module: name, scale: scale * weight, whole: values }];
     }
     if (module.layout === "experts") return await loadExperts(planned, module, tensor, readAll, signal);

@@ -2,6 +2,7 @@ import type { Adapter } from "../../adapter/adapter";
 import type { LoraLayout } from "../../adapter/factorLayout";
 import { methodName, whyNotMerged } from "../../adapter/methods/methodTable";
 import { changesBase } from "../../adapter/modifiedBase";
+import { isTokenRows } from "../../adapter/trainableTokens";
 import { CheckpointError } from "../../problem/checkpointError";
 import type { CheckpointSession } from "../../session/checkpointSession";
 import type { Tensor } from "../../tensors/tensor";
@@ -20,9 +21,11 @@ export function mergeableAdapter(session: CheckpointSession): Adapter {
   if (adapter === undefined) throw refuse(`${checkpoint.name} is no adapter.`);
   if (adapter.carriesModel)
     throw refuse(`${checkpoint.name} is a whole model with adapters in it; merging takes an adapter alone.`);
-  if (adapter.modules.length === 0)
+  const others = adapter.otherTensors.filter((tensor) => !isTokenRows(tensor));
+  const hasRows = others.length < adapter.otherTensors.length;
+  if (adapter.modules.length === 0 && !(hasRows && others.length === 0))
     throw refuse(`${methodName(adapter.method)} has no ΔW that could be added to a weight.`);
-  const reason = whyNotMerged(adapter.method);
+  const reason = hasRows && others.length === 0 ? undefined : whyNotMerged(adapter.method);
   if (reason !== undefined) throw refuse(`${methodName(adapter.method)} ${reason}.`);
   const [activated, routed] = [adapterConfig?.isActivated === true, adapterConfig?.isRouted === true];
   if (activated || routed)
@@ -40,7 +43,7 @@ export function mergeableAdapter(session: CheckpointSession): Adapter {
       `It was initialised by ${init}, so that its factors belong to a base that was changed at the start, not to the original one. Save it converted (PEFT: save_pretrained(…, path_initial_model_for_weight_conversion=…)) and merge that.`,
     );
   const parts: readonly (readonly [string, readonly Tensor[]])[] = [
-    ["tensors of another method", adapter.otherTensors],
+    ["tensors of another method", others],
     ["factors without a partner", adapter.unpaired],
   ];
   for (const [what, tensors] of parts) {

@@ -1,7 +1,7 @@
 import type { Matrix } from "../../linalg/matrix";
 
 /** One adapter's change of one weight. */
-export type MergedUpdate = FactoredUpdate | WholeUpdate;
+export type MergedUpdate = FactoredUpdate | WholeUpdate | RowsUpdate;
 
 /** W + weight · scale · B·A, and with magnitudes DoRA's normalisation of that. */
 export interface FactoredUpdate {
@@ -28,6 +28,14 @@ export interface WholeUpdate {
   readonly whole: Float64Array;
 }
 
+/** Rows that the adapter keeps as they shall be. */
+export interface RowsUpdate {
+  readonly module: string;
+  /** Which row of `whole` each row of the weight becomes. */
+  readonly rowsAt: ReadonlyMap<number, number>;
+  readonly whole: Float64Array;
+}
+
 /** What adding an update and rounding the result did to one weight. */
 export interface MergeCost {
   readonly module: string;
@@ -49,6 +57,14 @@ export function addUpdates(
 ): void {
   const rows = values.length / columns;
   for (const update of updates) {
+    if ("rowsAt" in update) {
+      for (let row = 0; row < rows; row++) {
+        const at = update.rowsAt.get(first + row);
+        if (at !== undefined)
+          values.set(update.whole.subarray(at * columns, (at + 1) * columns), row * columns);
+      }
+      continue;
+    }
     if ("whole" in update) {
       for (let at = 0; at < values.length; at++)
         values[at] = (values[at] as number) + update.scale * (update.whole[first * columns + at] as number);

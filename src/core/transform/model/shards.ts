@@ -16,7 +16,11 @@ export function byteSizeOf({ dtype, shape }: Pick<OutputTensor, "dtype" | "shape
  * Cuts a model into files of at most `maxBytes`, in the order of its tensors; one larger than that has a file of its
  * own. Names are those that transformers writes: model.safetensors, or model-00001-of-00003.safetensors.
  */
-export function shardsOf(tensors: readonly OutputTensor[], maxBytes: number): readonly ModelShard[] {
+export function shardsOf(
+  tensors: readonly OutputTensor[],
+  maxBytes: number,
+  stem: string,
+): readonly ModelShard[] {
   const groups: OutputTensor[][] = [];
   let bytes = Number.POSITIVE_INFINITY;
   for (const tensor of tensors) {
@@ -29,15 +33,17 @@ export function shardsOf(tensors: readonly OutputTensor[], maxBytes: number): re
     bytes += size;
   }
   const [only] = groups;
-  if (groups.length <= 1) return [{ file: "model.safetensors", tensors: only ?? [] }];
+  if (groups.length <= 1) return [{ file: `${stem}.safetensors`, tensors: only ?? [] }];
   const number = (value: number) => String(value).padStart(5, "0");
   return groups.map((group, at) => ({
-    file: `model-${number(at + 1)}-of-${number(groups.length)}.safetensors`,
+    file: `${stem}-${number(at + 1)}-of-${number(groups.length)}.safetensors`,
     tensors: group,
   }));
 }
 
-export const indexName = "model.safetensors.index.json";
+export function indexNameOf(stem: string): string {
+  return `${stem}.safetensors.index.json`;
+}
 
 /** The index beside shards, as transformers reads it. */
 export function indexText(shards: readonly ModelShard[]): string {

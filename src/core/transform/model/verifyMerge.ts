@@ -10,9 +10,9 @@ import { readValues } from "../../tensors/readValues";
 import { elementCount, type Tensor } from "../../tensors/tensor";
 import { unitRoundoff } from "../../update/dtypeRounding";
 import { loadUpdate, type PlannedUpdate, rowsAndColumns } from "./loadUpdate";
-import { planMerge, type WeightedAdapter } from "./merge";
 import { addUpdates, type MergedUpdate } from "./mergedUpdate";
 import { addToFit, type FitPiece, type MergeFit, noFit, plainShare, shareDoubt } from "./mergeFit";
+import { planMerge, type WeightedAdapter } from "./mergePlan";
 
 /**
  * - `merged`: the weight is base + ΔW, to the rounding of its dtype.
@@ -64,7 +64,7 @@ export interface VerifyMergeRequest extends LongWork {
  */
 export async function verifyMerge(request: VerifyMergeRequest): Promise<VerifiedMerge> {
   const { merged, base, adapters, report, signal } = request;
-  const plan = await planMerge(request);
+  const plan = await planMerge({ base, adapters, isCheck: true });
   const weights = new BaseWeights(merged.checkpoint.tensors);
   const byName = new Map(merged.checkpoint.tensors.map((tensor) => [tensor.name, tensor]));
   const readers = new Map(
@@ -154,7 +154,8 @@ async function verifyWeight(weight: VerifiedWeight): Promise<VerifiedModule> {
         : [whole?.dtype ?? found.dtype],
     ),
   ]);
-  const scale = loaded[0]?.scale ?? 1;
+  const [first] = loaded;
+  const scale = first !== undefined && "scale" in first ? first.scale : 1;
   // A result that was rounded to the base's dtype and then stored in a wider one is as exact as it was before.
   const dtypes = [
     found.dtype,
@@ -193,7 +194,9 @@ async function verifyAs(
     return told(whole.changed === 0 ? "undecidable" : "merged", whole, whole.changed === 0 ? undefined : 1);
   if (whole.changed === 0) return told("notMerged", whole, 0);
   if (isFit(whole, 1, dtypes)) return told("merged", whole, 1);
-  const hasScale = loaded.every((update) => "whole" in update || update.magnitude === undefined);
+  const hasScale = loaded.every(
+    (update) => "scale" in update && (!("magnitude" in update) || update.magnitude === undefined),
+  );
   const found = hasScale ? await searchShare(whole, scale, dtypes, fitOf) : undefined;
   if (found === undefined) return told("different", whole, undefined);
   const { share, fit } = found;

@@ -10,7 +10,7 @@ import { finishOutput } from "../finishOutput";
 import { refuseSources } from "../refuseSources";
 import { Checksum } from "./checksum";
 import type { CarriedFile, ModelOutput, OutputTensor } from "./modelOutput";
-import { byteSizeOf, indexName, indexText, type ModelShard, shardsOf } from "./shards";
+import { byteSizeOf, indexNameOf, indexText, type ModelShard, shardsOf } from "./shards";
 
 /** Where a model is written, and how. */
 export interface ModelTarget extends LongWork {
@@ -66,7 +66,8 @@ export async function writeModel(request: WriteModelRequest): Promise<WrittenMod
       return written(request, [path]);
     });
   }
-  const shards = shardsOf(output.tensors, maxShardBytes);
+  const shards = shardsOf(output.tensors, maxShardBytes, output.stem);
+  const indexName = indexNameOf(output.stem);
   const extra = [...output.carried.map(({ name }) => name), indexName, stageName];
   const folder = await sink.createFolder(path, {
     replace,

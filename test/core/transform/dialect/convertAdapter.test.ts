@@ -207,6 +207,15 @@ describe("an adapter in another dialect", () => {
       /convolution/,
     ],
     [
+      "a scale that nobody says",
+      [
+        tensor("base_model.model.model.layers.0.q_proj.lora_A.weight", [2, 4]),
+        tensor("base_model.model.model.layers.0.q_proj.lora_B.weight", [4, 2]),
+      ],
+      "mlx",
+      /lora_alpha/,
+    ],
+    [
       "NaN",
       [
         {
@@ -219,10 +228,13 @@ describe("an adapter in another dialect", () => {
       /NaN/,
     ],
   ])("is refused for %s, and nothing is left", async (name, tensors, to, message) => {
-    const source = writeTensors(
-      join(folder, "refused", `${name.replaceAll(/\W/g, "")}.safetensors`),
-      tensors,
-    );
+    const place = name.replaceAll(/\W/g, "");
+    const source = writeTensors(join(folder, "refused", place, "adapter_model.safetensors"), tensors);
+    if (name !== "a scale that nobody says")
+      writeFileSync(
+        join(folder, "refused", place, "adapter_config.json"),
+        JSON.stringify({ peft_type: "LORA", r: 2, lora_alpha: 2 }),
+      );
     const before = readdirSync(folder).sort();
     await expect(
       converted(source, to, to === "kohya" || to === "diffusers" ? "r.safetensors" : "r"),

@@ -1,0 +1,218 @@
+import { modulePath } from "../../adapter/loraKey";
+import type { LoraModule } from "../../adapter/loraModule";
+import { isTokenRows, tokenRowsOf } from "../../adapter/trainableTokens";
+import { BaseWeights, fits } from "../../base/baseWeights";
+import type { CheckpointSession } from "../../session/checkpointSession";
+import { isWritableDtype, type WritableDtype } from "../../tensors/encode";
+import { elementCount, storedType, type Tensor } from "../../tensors/tensor";
+import { assumedScale } from "../assumedScale";
+import { type ConvertPlan, planConversion } from "./convert";
+import type { PlannedUpdate } from "./loadUpdate";
+import { mergeableAdapter, notMergeable } from "./mergeRefusal";
+import { refuseTiedEmbedding } from "./tiedEmbedding";
+
+/** An adapter and how much of it is added. */
+export interface WeightedAdapter {
+  readonly session: CheckpointSession;
+  readonly weight: number;
+}
+
+export interface MergePlanRequest {
+  readonly base: CheckpointSession;
+  readonly adapters: readonly WeightedAdapter[];
+  /** Of the result; each weight keeps its own where not said. */
+  readonly dtype?: WritableDtype;
+  /** The weights are the scales of adapters that do not say theirs. */
+  readonly isScaleKnown?: boolean;
+  /** A model that is there is held against the plan: it tells the scale, and what it did to tied weights. */
+  readonly isCheck?: boolean;
+}
+
+/** What a merge will do. */
+export interface MergePlan {
+  readonly conversion: ConvertPlan;
+  /** By the base's tensor: the modules that change it. */
+  readonly changes: ReadonlyMap<Tensor, readonly PlannedUpdate[]>;
+  /** By the base's tensor: the one that an adapter saved whole in its place. */
+  readonly replaced: ReadonlyMap<Tensor, { readonly session: CheckpointSession; readonly tensor: Tensor }>;
+  readonly modules: number;
+}
+
+/**
+ * Which weights of the base change, and by what.
+ * @throws CheckpointError `NotMergeable` where a part has no exact rule, a module has no weight in the base or one of
+ * another shape, or the base is quantised.
+ */
+export async function planMerge({
+  base,
+  adapters,
+  dtype,
+  isScaleKnown = false,
+  isCheck = false,
+}: MergePlanRequest): Promise<MergePlan> {
+  const options = { only: "model", ...(dtype === undefined ? {} : { dtype }) } as const;
+  const conversion = await planConversion(base, options);
+  const weights = new BaseWeights(conversion.tensors.map(({ tensor }) => tensor));
+  const packed = new Set((await base.weights()).flatMap(({ packed: each }) => each?.stored ?? []));
+  const changes = new Map<Tensor, PlannedUpdate[]>();
+  const replaced = new Map<Tensor, { session: CheckpointSession; tensor: Tensor }>();
+  const add = (to: Tensor, update: PlannedUpdate) => changes.set(to, [...(changes.get(to) ?? []), update]);
+  let modules = 0;
+  for (const { session, weight } of adapters) {
+    const adapter = mergeableAdapter(session);
+    const assumed = isScaleKnown || isCheck ? undefined : assumedScale(session);
+    if (assumed !== undefined) throw notMergeable(session, `${assumed} Or say it with --scale.`);
+    const alone = (name: string, why: string) => {
+      if (adapters.length === 1 && weight === 1) return;
+      throw notMergeable(session, `${name} ${why}: it is merged alone and with weight 1.`);
+    };
+    const placed: { module: LoraModule; weight: Tensor }[] = [];
+    for (const module of adapter.modules) {
+      const found = weights.find(module.module);
+      if (found === undefined)
+        throw notMergeable(session, `The base has no weight for ${module.module}. Is it the right base?`);
+      refuseWeight(session, module, found, packed.has(found));
+      if (module.magnitude !== undefined) alone("DoRA", "normalises the whole weight");
+      placed.push({ module, weight: found });
+      add(found, { session, name: module.module, module, weight });
+      if (module.bias !== undefined) {
+        const bias = wholeTarget(session, weights, module.bias, `${module.module}.bias`);
+        add(bias, { session, name: module.bias.name, module, whole: module.bias, weight });
+      }
+      modules++;
+    }
+    for (const whole of adapter.differences) {
+      const [, path = "", kind] = /^(.*)\.diff(_b)?$/.exec(whole.name) ?? [];
+      const isFlat = !path.includes(".");
+      const target = kind === undefined ? path : path + (isFlat ? "_bias" : ".bias");
+      add(wholeTarget(session, weights, whole, target), {
+        session,
+        name: whole.name,
+        module: undefined,
+        whole,
+        weight,
+      });
+    }
+    refuseAmbiguous(session, placed);
+    for (const tensor of adapter.savedTensors) {
+      const found = weights.find(savedPath(tensor.name));
+      if (found === undefined || found.shape.join() !== tensor.shape.join())
+        throw notMergeable(
+          session,
+          `${tensor.name} was saved whole, and the base has no weight of that name and shape to put it in place of.`,
+        );
+      alone(tensor.name, "was saved whole, in place of the base's");
+      replaced.set(found, { session, tensor });
+    }
+    for (const tensor of adapter.otherTensors) {
+      alone(tensor.name, "holds rows in place of the base's");
+      const [target, tokens] = tokenRows(session, weights, tensor);
+      if (packed.has(target) || changes.has(target) || replaced.has(target))
+        throw notMergeable(session, `${target.name} is quantised, or changed in another way too.`);
+      add(target, { session, name: tensor.name, module: undefined, whole: tensor, weight, tokens });
+    }
+  }
+  if (!isCheck) refuseTiedEmbedding(base, conversion, adapters, [...changes.keys(), ...replaced.keys()]);
+  return { conversion, changes, replaced, modules };
+}
+
+/** The embedding of which an adapter trained rows, and which rows they are. */
+function tokenRows(
+  session: CheckpointSession,
+  weights: BaseWeights,
+  tensor: Tensor,
+): readonly [Tensor, readonly number[]] {
+  const path = modulePath(tensor.name).replace(/(?:\.token_adapter)?\.trainable_tokens_delta.*$/, "");
+  const found = weights.find(path);
+  const tokens = session.adapterConfig && tokenRowsOf(session.adapterConfig, path);
+  const [rows = 0, columns] = found?.shape ?? [];
+  if (
+    !isTokenRows(tensor) ||
+    found === undefined ||
+    !isWritableDtype(found.dtype) ||
+    tokens?.length !== tensor.shape[0] ||
+    columns !== tensor.shape[1] ||
+    !tokens?.every((token) => Number.isInteger(token) && token >= 0 && token < rows)
+  )
+    throw notMergeable(
+      session,
+      `${tensor.name} holds rows of an embedding, and adapter_config.json does not say which of the base's they are. If tokens were added, resize the base first.`,
+    );
+  return [found, tokens];
+}
+
+/** The weight of the base that a difference or a bias is added to, value by value. */
+function wholeTarget(session: CheckpointSession, weights: BaseWeights, whole: Tensor, path: string): Tensor {
+  const found = weights.find(path);
+  if (found === undefined || elementCount(found.shape) !== elementCount(whole.shape))
+    throw notMergeable(
+      session,
+      `The base has nothing of the shape of ${whole.name} that it could be added to.`,
+    );
+  if (isWritableDtype(found.dtype) && found.packed === undefined) return found;
+  throw notMergeable(session, `The base's ${found.name} is ${storedType(found)}, to which nothing is added.`);
+}
+
+/** PEFT's `modules_to_save` stands in the path of what it saved. */
+function savedPath(name: string): string {
+  return modulePath(name.replace(/\.modules_to_save\.(?:[^.]+\.)?/, ".")).replace(/\.weight$/, "");
+}
+
+function refuseWeight(
+  session: CheckpointSession,
+  module: LoraModule,
+  weight: Tensor,
+  isPacked: boolean,
+): void {
+  if (isPacked || !isWritableDtype(weight.dtype) || weight.packed !== undefined)
+    throw notMergeable(
+      session,
+      `The base's ${weight.name} is ${isPacked ? "quantised" : storedType(weight)}: an update added to rounded codes would be lost. Convert the base first: convert BASE --to safetensors --dtype bf16 --out DIR.`,
+    );
+  if (module.layout === "experts") refuseExperts(session, module, weight);
+  else if (!fits(module, weight))
+    throw notMergeable(
+      session,
+      `${module.module} changes ${module.outFeatures} × ${module.inFeatures}, the base's ${weight.name} is ${weight.shape.join(" × ")}.`,
+    );
+}
+
+/**
+ * @throws CheckpointError where the base does not keep the experts in one tensor, or that does not tell which of its axes
+ * are outputs: PEFT adapts both orders.
+ */
+function refuseExperts(session: CheckpointSession, module: LoraModule, { name, shape }: Tensor): void {
+  const { inFeatures, outFeatures, experts } = module;
+  const [count, ...sides] = shape;
+  const fitsExperts =
+    sides.length === 2 &&
+    count === experts?.count &&
+    sides.includes(inFeatures) &&
+    sides.includes(outFeatures);
+  if (fitsExperts && inFeatures !== outFeatures) return;
+  throw notMergeable(
+    session,
+    fitsExperts
+      ? `The experts of ${name} are square, and nothing says which way they lie.`
+      : `${module.module} changes ${experts?.count ?? "some"} experts of ${outFeatures} × ${inFeatures}, the base's ${name} is ${shape.join(" × ")}.`,
+  );
+}
+
+/** @throws CheckpointError where a square weight does not tell its orientation and the others of the adapter are turned. */
+function refuseAmbiguous(
+  session: CheckpointSession,
+  placed: readonly { readonly module: LoraModule; readonly weight: Tensor }[],
+): void {
+  if (session.adapterConfig?.fanInFanOut === true) return;
+  const linear = placed.filter(({ module }) => module.layout !== "embedding");
+  const sides = linear.map(({ module, weight: { shape } }) => {
+    const [rows = 1, ...rest] = shape;
+    return { module, isSquare: rows === elementCount(rest), isTurned: rows !== module.outFeatures };
+  });
+  const square = sides.find(({ isSquare }) => isSquare);
+  if (square === undefined || !sides.some(({ isTurned }) => isTurned)) return;
+  throw notMergeable(
+    session,
+    `The base keeps weights turned (as GPT-2's Conv1D), and of the square one of ${square.module.module} nothing says which way it lies: adapter_config.json lacks fan_in_fan_out.`,
+  );
+}

@@ -1,0 +1,188 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { average } from "../../../src/core/transform/model/average";
+import { merge } from "../../../src/core/transform/model/merge";
+import { verifyMerge } from "../../../src/core/transform/model/verifyMerge";
+import { nodeFiles } from "../../../src/worker/nodeFiles";
+import { nodeSink } from "../../../src/worker/nodeSink";
+import { openSession, type TensorData, valuesOf, writeTensors } from "../../support/made/tensorFiles";
+
+const folder = mkdtempSync(join(tmpdir(), "merge-rules-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function tensor(name: string, shape: readonly number[], values: readonly number[]): TensorData {
+  return { name, dtype: "F32", shape, data: new Uint8Array(Float32Array.from(values).buffer) };
+}
+
+function written(
+  name: string,
+  tensors: readonly TensorData[],
+  config?: object,
+  file = "adapter_model.safetensors",
+): string {
+  writeTensors(join(folder, name, file), tensors);
+  const configName = file.startsWith("adapter") ? "adapter_config.json" : "config.json";
+  if (config !== undefined) writeFileSync(join(folder, name, configName), JSON.stringify(config));
+  return join(folder, name);
+}
+
+const embedding = tensor("model.embed_tokens.weight", [3, 2], [1, 2, 3, 4, 5, 6]);
+const q = "model.layers.0.self_attn.q_proj";
+const weights = [embedding, tensor(`${q}.weight`, [2, 2], [1, 0, 0, 1]), tensor(`${q}.bias`, [2], [1, 1])];
+const head = tensor("lm_head.weight", [3, 2], [1, 2, 3, 4, 5, 6]);
+const ofModel = { model_type: "llama", architectures: ["LlamaForCausalLM"] };
+const base = written(
+  "base",
+  [...weights, head],
+  { ...ofModel, tie_word_embeddings: false },
+  "model.safetensors",
+);
+const tied = written("tied", weights, { ...ofModel, tie_word_embeddings: true }, "model.safetensors");
+
+const p = "base_model.model.";
+const pair = [
+  tensor(`${p}${q}.lora_A.weight`, [1, 2], [1, 2]),
+  tensor(`${p}${q}.lora_B.weight`, [2, 1], [3, 4]),
+];
+const lora = { peft_type: "LORA", r: 1, lora_alpha: 2 };
+const rows = tensor(`${p}model.embed_tokens.token_adapter.trainable_tokens_delta`, [2, 2], [9, 8, 7, 6]);
+
+async function merged(out: string, from: string, adapter: string, weight = 1, isScaleKnown = false) {
+  return merge({
+    ...{ files: nodeFiles, sink: nodeSink, path: join(folder, out), replace: false, maxShardBytes: 5e9 },
+    ...{ toolVersion: "1", now: new Date(0), isScaleKnown },
+    base: await openSession(from),
+    adapters: [{ session: await openSession(adapter), weight }],
+  });
+}
+
+describe("what an adapter keeps beside its factors", () => {
+  test.each([
+    [
+      "rows of tokens, in the order that the configuration lists them",
+      [...pair, rows],
+      { ...lora, trainable_token_indices: [2, 0] },
+      { "model.embed_tokens.weight": [7, 6, 3, 4, 9, 8], [`${q}.weight`]: [7, 12, 8, 17] },
+    ],
+    [
+      "rows alone, by the name of their embedding",
+      [tensor(`${p}model.embed_tokens.trainable_tokens_delta`, [1, 2], [9, 8])],
+      { peft_type: "TRAINABLE_TOKENS", token_indices: [1] },
+      { "model.embed_tokens.weight": [1, 2, 9, 8, 5, 6] },
+    ],
+    [
+      "a bias that was trained below base_layer",
+      [...pair, tensor(`${p}${q}.base_layer.bias`, [2], [5, 6])],
+      { ...lora, bias: "all" },
+      { [`${q}.bias`]: [5, 6] },
+    ],
+  ])("is merged: %s", async (name, tensors, config, wanted) => {
+    const adapter = written(`ad-${name}`, tensors, config);
+    const { path } = await merged(`out-${name}`, base, adapter);
+    const values = await valuesOf(path);
+    for (const [key, each] of Object.entries(wanted)) expect(values.get(key)).toEqual(each);
+    const sessions = await Promise.all([path, base, adapter].map(openSession));
+    const [result, from, session] = sessions as [
+      (typeof sessions)[0],
+      (typeof sessions)[0],
+      (typeof sessions)[0],
+    ];
+    const verified = await verifyMerge({ merged: result, base: from, adapters: [{ session, weight: 1 }] });
+    expect(verified.isMerged).toBe(true);
+  });
+
+  test.each([
+    [
+      "half of what was saved whole",
+      base,
+      [...pair, { ...head, name: `${p}lm_head.weight` }],
+      lora,
+      0.5,
+      /alone and with weight 1/,
+    ],
+    [
+      "half of rows",
+      base,
+      [rows],
+      { ...lora, trainable_token_indices: [0, 1] },
+      0.5,
+      /alone and with weight 1/,
+    ],
+    ["rows that nobody lists", base, [...pair, rows], lora, 1, /does not say which/],
+    [
+      "rows behind the last",
+      base,
+      [...pair, rows],
+      { ...lora, trainable_token_indices: [0, 3] },
+      1,
+      /resize the base/,
+    ],
+    ["a scale that nobody says", base, pair, undefined, 1, /lora_alpha/],
+    [
+      "embeddings that are the head too",
+      tied,
+      [
+        tensor(`${p}model.embed_tokens.lora_embedding_A`, [1, 3], [1, 1, 1]),
+        tensor(`${p}model.embed_tokens.lora_embedding_B`, [2, 1], [1, 1]),
+      ],
+      lora,
+      1,
+      /untied/,
+    ],
+  ])("is refused: %s", async (name, from, tensors, config, weight, message) => {
+    const adapter = written(`no-${name}`, tensors, config);
+    await expect(merged("refused", from, adapter, weight)).rejects.toThrow(message);
+    expect(readdirSync(folder).filter((each) => each.startsWith("refused"))).toEqual([]);
+  });
+
+  test("is scaled as the user says where the adapter does not", async () => {
+    const { path } = await merged("scaled", base, written("no-scale", pair), 2, true);
+    expect((await valuesOf(path)).get(`${q}.weight`)).toEqual([7, 12, 8, 17]);
+  });
+});
+
+test("a model of diffusers keeps the name that diffusers looks for", async () => {
+  const unet = written(
+    "unet",
+    [tensor("conv_in.weight", [1, 1, 1, 1], [1])],
+    { _class_name: "UNet2DConditionModel" },
+    "diffusion_pytorch_model.safetensors",
+  );
+  const kohya = writeTensors(join(folder, "unet-lora.safetensors"), [
+    tensor("lora_unet_conv_in.lora_down.weight", [1, 1, 1, 1], [2]),
+    tensor("lora_unet_conv_in.lora_up.weight", [1, 1, 1, 1], [3]),
+  ]);
+  const { path, files } = await merged("unet-merged", unet, kohya);
+  expect(files).toContain("diffusion_pytorch_model.safetensors");
+  expect((await valuesOf(path)).get("conv_in.weight")).toEqual([7]);
+});
+
+describe("an average", () => {
+  async function averaged(out: string, paths: readonly string[]) {
+    return average({
+      ...{ files: nodeFiles, sink: nodeSink, path: join(folder, out), replace: false, maxShardBytes: 5e9 },
+      ...{ toolVersion: "1", now: new Date(0), weights: paths.map(() => 1) },
+      snapshots: await Promise.all(paths.map(openSession)),
+    });
+  }
+
+  test("of adapters of one scale is an adapter; of equal ones it is themselves, byte by byte", async () => {
+    const adapter = written("mean", pair, lora);
+    const { path } = await averaged("mean-out", [adapter, adapter, adapter]);
+    const read = (from: string, file: string) => readFileSync(join(from, file));
+    expect(await valuesOf(path)).toEqual(await valuesOf(adapter));
+    expect(read(path, "adapter_config.json")).toEqual(read(adapter, "adapter_config.json"));
+    expect((await openSession(path)).adapter?.modules).toHaveLength(1);
+  });
+
+  test("is refused for other scales and for NaN", async () => {
+    const adapters = [written("mean", pair, lora), written("mean-other", pair, { ...lora, lora_alpha: 4 })];
+    await expect(averaged("no-mean", adapters)).rejects.toThrow(/Combine them/);
+    const broken = written("nan", [tensor("w", [2], [1, Number.NaN])], undefined, "model.safetensors");
+    const good = written("number", [tensor("w", [2], [1, 2])], undefined, "model.safetensors");
+    await expect(averaged("no-mean", [good, broken])).rejects.toThrow(/Leave that snapshot out/);
+    expect(existsSync(join(folder, "no-mean"))).toBe(false);
+  });
+});
