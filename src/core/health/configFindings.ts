@@ -1,8 +1,9 @@
 import type { Problem, Severity } from "../problem/problem";
-import { elementCount, formatShape, type Tensor } from "../tensors/tensor";
+import { formatShape, type Tensor } from "../tensors/tensor";
 import { plural } from "../text/quantities";
 import { type HealthSubject, isWhole } from "./healthSubject";
 import { type ModelConfig, parseModelConfig } from "./modelConfig";
+import { expectation, isUnpacked, slicedWeights } from "./slicedWeights";
 import { unlikeLayers } from "./unlikeLayers";
 
 /** Names of decoders as transformers writes them; towers of images and sound have others. */
@@ -15,8 +16,6 @@ const headWeight = /(?:^|\.)(?:lm_head|output|embed_out|score)\.(?:weight|qweigh
 const encoderLayer = /^(?:\w+\.)?encoder\.layer\.(\d+)\./;
 const encoderEmbedding = /^(?:\w+\.)?embeddings\.word_embeddings\.weight$/;
 const expertName = /\.experts\.(\d+)\./;
-
-const plainDtypes: ReadonlySet<string> = new Set(["F64", "F32", "F16", "BF16"]);
 
 /** Numbers of config.json that the weights contradict: one finding each, with both numbers. */
 export function configFindings(subject: HealthSubject): readonly Problem[] {
@@ -58,6 +57,12 @@ interface Decoder {
   readonly head: Tensor | undefined;
   /** The first up-projection of a dense layer. */
   readonly up: Tensor | undefined;
+  readonly down: Tensor | undefined;
+  /** The first up-projection of an expert. */
+  readonly expertUp: Tensor | undefined;
+  readonly queries: Tensor | undefined;
+  /** The projection behind the attention, whose columns are those of all heads. */
+  readonly attentionOut: Tensor | undefined;
   /** The width that the model's norms have. */
   readonly width: number | undefined;
   /** Of the last norm of the decoder. */
@@ -69,6 +74,10 @@ function findDecoder(tensors: readonly Tensor[]): Decoder {
   let embedding: Tensor | undefined;
   let head: Tensor | undefined;
   let up: Tensor | undefined;
+  let down: Tensor | undefined;
+  let expertUp: Tensor | undefined;
+  let queries: Tensor | undefined;
+  let attentionOut: Tensor | undefined;
   let width: number | undefined;
   let lastNorm: Tensor | undefined;
   for (const tensor of tensors) {
@@ -77,12 +86,16 @@ function findDecoder(tensors: readonly Tensor[]): Decoder {
     if (match !== null) {
       layers.add(Number(match[1] ?? match[2]));
       if (/\.mlp\.(?:up|gate)_proj\.weight$/.test(name)) up ??= tensor;
+      if (/\.mlp\.down_proj\.weight$/.test(name)) down ??= tensor;
+      if (/\.experts\.\d+\.(?:up_proj|gate_proj|w1|w3)\.weight$/.test(name)) expertUp ??= tensor;
+      if (/\.self_attn\.q_proj\.weight$/.test(name)) queries ??= tensor;
+      if (/\.self_attn\.o_proj\.weight$/.test(name)) attentionOut ??= tensor;
       if (/\.(?:input_layernorm|ln_1)\.weight$/.test(name)) width ??= tensor.shape[0];
     } else if (decoderEmbedding.test(name) || encoderEmbedding.test(name)) embedding ??= tensor;
     else if (headWeight.test(name)) head ??= tensor;
     else if (decoderNorm.test(name)) lastNorm ??= tensor;
   }
-  return { layers, embedding, head, up, width, lastNorm };
+  return { layers, embedding, head, up, down, expertUp, queries, attentionOut, width, lastNorm };
 }
 
 function layerFindings(config: ModelConfig, layers: ReadonlySet<number>): readonly Problem[] {
@@ -116,19 +129,21 @@ function listed(numbers: readonly number[]): string {
   return numbers.length > 5 ? `${shown} and ${numbers.length - 5} more` : shown;
 }
 
-function shapeFindings(
-  config: ModelConfig,
-  { embedding, head, up, width, lastNorm }: Decoder,
-): readonly Problem[] {
-  const { vocabulary, hidden, intermediate } = config;
+function shapeFindings(config: ModelConfig, decoder: Decoder): readonly Problem[] {
+  const { vocabulary, hidden, intermediate, attention, expertIntermediate } = config;
+  const { embedding, head, up, down, expertUp, queries, attentionOut, width, lastNorm } = decoder;
   const expected = [
-    ...expectation(embedding, [vocabulary, hidden]),
-    ...expectation(head?.name.includes("score") ? undefined : head, [vocabulary, hidden]),
-    ...expectation(up, [intermediate, hidden]),
+    ...expectation("vocabulary", embedding, [vocabulary, hidden]),
+    ...expectation("vocabulary", head?.name.includes("score") ? undefined : head, [vocabulary, hidden]),
+    ...expectation("feedForward", up, [intermediate, hidden]),
+    ...expectation("feedForward", down, [hidden, intermediate]),
+    ...expectation("feedForward", expertUp, [expertIntermediate, hidden]),
+    ...expectation("attention", queries, [attention, hidden]),
+    ...expectation("attention", attentionOut, [hidden, attention]),
   ];
   // Norms are never cut across, so that a model whose norms are as narrow as its embedding is narrow as a whole.
   const isNarrow = width !== undefined && width !== hidden && width === embedding?.shape[1];
-  const sliced = isNarrow ? undefined : sliceOf(expected);
+  const sliced = isNarrow ? undefined : slicedWeights(expected);
   if (sliced !== undefined) return [sliced];
   const rows = embedding?.shape[0];
   const found: Problem[] = [];
@@ -137,44 +152,13 @@ function shapeFindings(
     const message = `config.json says ${what} ${said}, ${tensor.name} is ${formatShape(tensor.shape)}${tensor.shape.length > 1 ? ` (${actual})` : ""}: loaders expect them to agree.`;
     found.push({ ...finding("warning", "ConfigDisagrees", message), tensor: tensor.name });
   };
-  if (embedding !== undefined && isPlain(embedding)) {
+  if (embedding !== undefined && isUnpacked(embedding)) {
     tell("vocab_size", vocabulary, rows, embedding);
     tell("hidden_size", hidden, embedding.shape[1], embedding);
   }
   if (lastNorm !== undefined && !isNarrow) tell("hidden_size", hidden, lastNorm.shape[0], lastNorm);
-  if (up !== undefined && isPlain(up)) tell("intermediate_size", intermediate, up.shape[0], up);
+  if (up !== undefined && isUnpacked(up)) tell("intermediate_size", intermediate, up.shape[0], up);
   return found;
-}
-
-interface Expectation {
-  readonly tensor: Tensor;
-  readonly shape: readonly [number, number];
-}
-
-function expectation(
-  tensor: Tensor | undefined,
-  [rows, columns]: readonly [number | undefined, number | undefined],
-): Expectation[] {
-  if (tensor === undefined || !isPlain(tensor) || rows === undefined || columns === undefined) return [];
-  return [{ tensor, shape: [rows, columns] }];
-}
-
-function isPlain({ dtype, shape }: Tensor): boolean {
-  return plainDtypes.has(dtype) && shape.length === 2;
-}
-
-/** All known matrices are the same fraction of what the configuration says. */
-function sliceOf(expected: readonly Expectation[]): Problem | undefined {
-  const [first] = expected;
-  if (first === undefined || expected.length < 2) return undefined;
-  const parts = elementCount(first.shape) / elementCount(first.tensor.shape);
-  if (!Number.isInteger(parts) || parts < 2) return undefined;
-  const isSlice = ({ tensor, shape }: Expectation) =>
-    (tensor.shape[0] === shape[0] / parts && tensor.shape[1] === shape[1]) ||
-    (tensor.shape[0] === shape[0] && tensor.shape[1] === shape[1] / parts);
-  if (!expected.every(isSlice)) return undefined;
-  const message = `The weights are the slice of one of ${parts} processes, saved as the whole: by config.json ${first.tensor.name} is ${formatShape(first.shape)}, here it is ${formatShape(first.tensor.shape)}, exactly 1/${parts}. The other slices were not saved here.`;
-  return { ...finding("error", "OneRankOnly", message), tensor: first.tensor.name };
 }
 
 function expertFindings({ experts }: ModelConfig, tensors: readonly Tensor[]): readonly Problem[] {

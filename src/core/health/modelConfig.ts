@@ -9,6 +9,10 @@ export interface ModelConfig {
   readonly hidden: number | undefined;
   /** Of dense layers; undefined for mixtures, whose layers have several. */
   readonly intermediate: number | undefined;
+  /** Of one expert of a mixture. */
+  readonly expertIntermediate: number | undefined;
+  /** Numbers that all heads of the queries have together. Undefined where the number of heads is not said. */
+  readonly attention: number | undefined;
   readonly experts: number | undefined;
   /** Undefined where it is left to the default of the architecture. */
   readonly tied: boolean | undefined;
@@ -28,14 +32,22 @@ export function parseModelConfig(config: JsonObject): ModelConfig {
   };
   const experts = number("num_local_experts", "num_experts", "n_routed_experts");
   const isMixture = experts !== undefined || text.has("intermediate_size_mlp");
+  const heads = number("num_attention_heads");
+  const hidden = number("hidden_size", "n_embd", "d_model");
+  const perHead =
+    number("head_dim") ?? (hidden === undefined || heads === undefined ? undefined : hidden / heads);
   const architectures = config.get("architectures");
   const architecture = isJsonArray(architectures) ? (jsonString(architectures[0]) ?? "") : "";
   return {
     layers: number("num_hidden_layers", "n_layer", "num_layers"),
     extraLayers: number("num_nextn_predict_layers", "mtp_num_hidden_layers") ?? 0,
     vocabulary: number("vocab_size"),
-    hidden: number("hidden_size", "n_embd", "d_model"),
+    hidden,
     intermediate: isMixture ? undefined : number("intermediate_size"),
+    expertIntermediate:
+      number("moe_intermediate_size") ??
+      (text.has("num_local_experts") ? number("intermediate_size") : undefined),
+    attention: heads === undefined || perHead === undefined ? undefined : heads * perHead,
     experts,
     tied: tied(text) ?? tied(config),
     isGenerator: /For(?:CausalLM|ConditionalGeneration)$|LMHeadModel$/.test(architecture),

@@ -142,6 +142,24 @@ describe("a model beside its configuration", () => {
     expect(found).toEqual([["error", "OneRankOnly"]]);
   });
 
+  it.each([
+    ["attention and feed-forward cut beside a whole embedding", [5, 4], [4, 4], "OneRankOnly"],
+    ["with a whole embedding and attention, another intermediate size", [10, 4], [4, 4], "ConfigDisagrees"],
+    ["with cut attention alone, nothing that is known to be wrong", [5, 4], [8, 4], undefined],
+  ])("is %s", async (_, queries, up, code) => {
+    const ofLayer = (number: number): Shapes => ({
+      [`model.layers.${number}.input_layernorm.weight`]: [4],
+      [`model.layers.${number}.self_attn.q_proj.weight`]: queries,
+      [`model.layers.${number}.mlp.up_proj.weight`]: up,
+      [`model.layers.${number}.mlp.down_proj.weight`]: [...up].reverse(),
+    });
+    const found = await codes(
+      { ...ends, ...ofLayer(0), ...ofLayer(1) },
+      { num_attention_heads: 2, head_dim: 5 },
+    );
+    expect(found.map(([, told]) => told)).toEqual(code === undefined ? [] : [code]);
+  });
+
   it("lacks experts", async () => {
     const experts = {
       "model.layers.0.mlp.experts.0.up_proj.weight": [8, 4],
@@ -200,7 +218,7 @@ describe("the other files of a folder", () => {
       "model-00001-of-00002.safetensors": weights({ a: [8] }),
       "model-00002-of-00002.safetensors": shard.subarray(0, shard.length - 4),
     });
-    expect(problems[0]?.message).toMatch(/^model-00002-of-00002\.safetensors is cut/);
+    expect(problems[0]?.message).toMatch(/^model-00002-of-00002\.safetensors is cut.* 4 bytes are missing/);
     expect((await session.resume()).checks[0]?.reason).toMatch(/^model-00002-of-00002\.safetensors is cut/);
   });
 });
@@ -217,6 +235,36 @@ describe("other ways to be wrong", () => {
   it("one process's columns of B", async () => {
     const cut = { ...both, [`${module}.lora_B.weight`]: [16, 4], [`${v}.lora_B.weight`]: [16, 4] };
     expect(await told(cut)).toEqual([["error", "OneRankOnly"]]);
+  });
+
+  it.each([
+    [{ modules_to_save: ["lm_head"] }, "error"],
+    [{ modules_to_save: ["lm_head"], target_modules: null }, "warning"],
+    [{ modules_to_save: ["lm_head"], target_modules: [] }, "warning"],
+  ])("a file of PEFT's without factors, of which the configuration says %o", async (changed, severity) => {
+    const { problems } = await healthOf({
+      "adapter_model.safetensors": weights({ "base_model.model.lm_head.weight": [4, 16] }),
+      "adapter_config.json": JSON.stringify({ ...config, ...changed }),
+    });
+    const found = problems.filter(({ code }) => code === "LoraWithoutFactors");
+    expect(found.map((problem) => problem.severity)).toEqual([severity]);
+  });
+
+  it("names that torch.compile wrote, in a file that transformers loads by its names", async () => {
+    const wrapped = weights({ "_orig_mod.lm_head.weight": [4, 4], "_orig_mod.model.norm.weight": [4] });
+    const found = async (name: string, model: object) =>
+      (await healthOf({ [name]: wrapped, "config.json": JSON.stringify(model) })).problems.filter(
+        ({ code }) => code === "WrappedNames",
+      );
+    const architectures = ["LlamaForCausalLM"];
+    expect(await found("model.safetensors", { architectures })).toMatchObject([
+      {
+        severity: "warning",
+        message: expect.stringMatching(/^2 of 2 names .* the first is lm_head\.weight\.$/),
+      },
+    ]);
+    expect(await found("model.safetensors", { model: "my own" })).toEqual([]);
+    expect(await found("ema.safetensors", { architectures })).toEqual([]);
   });
 
   it("one pair of two ranks is no pair, and none that is stored transposed", async () => {

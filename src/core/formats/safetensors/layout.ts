@@ -1,5 +1,5 @@
 import { formatShape } from "../../tensors/tensor";
-import { formatBytes, formatCount } from "../../text/quantities";
+import { formatBytes, formatCount, plural } from "../../text/quantities";
 import { quote } from "../../text/quote";
 import { safetensorsDtypes } from "./dtypes";
 import type { Header, HeaderEntry } from "./header";
@@ -120,7 +120,7 @@ function checkEnd(
   const whole = entries.filter((entry) => entry.end <= dataSize && entry.end >= entry.begin).length;
   const message =
     `The file is cut: ${formatBytes(dataSize)} of ${formatBytes(dataEnd)} of tensor data are there, ` +
-    `${formatCount(whole)} of ${formatCount(entries.length)} tensors are complete. ` +
+    `${plural(dataEnd - dataSize, "byte is", "bytes are")} missing, ${formatCount(whole)} of ${formatCount(entries.length)} tensors are complete. ` +
     "The save or the download did not finish; copy it again or use an earlier checkpoint.";
   header.problems.add({ severity, code, message, offset: fileSize });
 }
