@@ -1,6 +1,7 @@
 import type { FileEntry, Files } from "../bytes/files";
 import { baseName, joinPath, parentPath } from "../bytes/paths";
-import { safetensorsPieces, shardingKey } from "../formats/dcp/safetensorsPieces";
+import { safetensorsPieces } from "../formats/dcp/safetensorsPieces";
+import { shardingKey } from "../formats/dcp/shardingInfo";
 import type { FolderFormat } from "../formats/folderFormat";
 import { folderFormatOf } from "../formats/folderRegistry";
 import { rankOfFile } from "../formats/fsdp/rankFiles";

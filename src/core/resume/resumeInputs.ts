@@ -75,6 +75,10 @@ export interface ProgressInputs {
   readonly countsOther?: true;
   /** Steps that the training was to make in all, where that is kept. */
   readonly planned?: number | undefined;
+  /** Epochs that it was to make in all. */
+  readonly plannedEpochs?: number | undefined;
+  /** Where an epoch ends though there is more data. */
+  readonly maxEpochSteps?: number | undefined;
 }
 
 export type PartRole = "parameters" | "optimizer" | "scheduler" | "random" | "scaler" | "progress" | "other";

@@ -166,10 +166,13 @@ export function checkProgress({ progress, broken, namedStep, kind, optimizer }: 
         : " beside what the optimizer counts itself";
     return { what, verdict: "missing", reason: `Step and epoch are not recorded${counted}.${named}` };
   }
+  const { plannedEpochs, maxEpochSteps } = progress;
+  const planned = plannedEpochs === undefined ? "" : ` of ${formatNumber(plannedEpochs)}`;
   const facts = [
     ...(progress.step === undefined ? [] : [`step ${formatCount(progress.step)}`]),
-    ...(progress.epoch === undefined ? [] : [`epoch ${formatNumber(progress.epoch)}`]),
+    ...(progress.epoch === undefined ? [] : [`epoch ${formatNumber(progress.epoch)}${planned}`]),
     ...(progress.episode === undefined ? [] : [`episode ${formatCount(progress.episode)}`]),
+    ...(maxEpochSteps === undefined ? [] : [`at most ${plural(maxEpochSteps, "step")} per epoch`]),
   ];
   return { what, verdict: "ok", reason: `${progress.place}: ${facts.join(", ")}.` };
 }

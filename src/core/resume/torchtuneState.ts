@@ -53,6 +53,8 @@ export async function torchtuneState(
       place: fileName,
       step: numberOf(root?.get("steps_run")),
       epoch,
+      plannedEpochs: numberOf(root?.get("total_epochs")),
+      maxEpochSteps: numberOf(root?.get("max_steps_per_epoch")),
     },
     worldSize: undefined,
     steps: [],

@@ -101,6 +101,7 @@ test("torchtune: the weights and the recipe's state lie in folders of their own"
   });
   const state = await resumeOf(files, "/torchtune/recipe_state/recipe_state.pt");
   expect(checkOf(state, "Parameters")?.reason).toBe("In epoch_0 beside this folder.");
+  expect(checkOf(state, "Progress")?.reason).toBe("recipe_state.pt: step 1, epoch 1 of 3.");
 });
 
 test("a distributed checkpoint is told by its directory; a file of it that is missing is named", async () => {

@@ -7,14 +7,17 @@ import type { CheckpointFile } from "../checkpointFile";
 import type { FolderListing } from "../folderFormat";
 import { transformProblem } from "./dcpItem";
 import type { DcpItem, DcpMetadata } from "./dcpMetadata";
+import { rankOfPiece } from "./shardingInfo";
 
 export const metadataName = ".metadata";
 export const itemFile = /\.distcp$/;
 
 const parallelStats = 16;
 
-/** `__3_0.distcp` was written by rank 3; Megatron may put a word before it. */
+/** `__3_0.distcp` was written by rank 3; Megatron may put a word before it. `shard-00004-…` is that of safetensors. */
 export function rankOf(name: string): readonly number[] {
+  const piece = rankOfPiece(name);
+  if (piece !== undefined) return [piece];
   const rank = /__(\d{1,7})_\d+\.distcp$/.exec(name)?.[1];
   return rank === undefined ? [] : [Number(rank)];
 }

@@ -212,7 +212,7 @@ function joinTensor(entry: DcpTensor, metadata: DcpMetadata, files: DcpFiles): T
     if (elements === 0 && sizes.length === shape.length) return [];
     const item = metadata.items.get(itemKey(name, offsets));
     const fileIndex = item === undefined ? undefined : files.indexOf.get(item.file);
-    const expected = { dtype: dtype.dtype, shape: sizes };
+    const expected = { name, dtype: dtype.dtype, shape: sizes, offsets };
     const bytes = elements * dtype.elementBytes;
     const absent = absence(item, fileIndex, files);
     return [

@@ -8,8 +8,11 @@ import { maxInflatedBytes } from "../../problem/limits";
 import { isPlain, LayoutRegion } from "../../tensors/pieceOfTensor";
 import { formatShape, type Tensor } from "../../tensors/tensor";
 import { quote } from "../../text/quote";
+import type { ParsedFile } from "../format";
+import { safetensors } from "../safetensors/safetensors";
 import { readTorchSlice } from "../torch/torchSlice";
 import type { DcpItem } from "./dcpMetadata";
+import { savedOffsets, shardingInfo } from "./shardingInfo";
 
 /** Extensions that this reader undoes (torch/distributed/checkpoint/_extension.py). */
 const zstdTransform = "stream.zstd/1";
@@ -47,14 +50,50 @@ function unknownTransform(transform: string): CheckpointError {
   return new CheckpointError("UnknownTransform", message);
 }
 
+/** Enough to tell a safetensors file, whose header may be padded in front. */
+const headBytes = 64;
+
+/** Headers that were read, by the file and the place in it where they begin: they list all the items of a rank. */
+const headers = new WeakMap<ByteSource, Map<number, Promise<ParsedFile>>>();
+
 /**
- * The values of one chunk: each item is a whole file of `torch.save` with one tensor in it. Opened when it is read,
- * because a model has tens of thousands, and where the values begin is known only then.
+ * The safetensors file that takes the place of the items of a rank (`SerializationFormat.SAFETENSORS`): all are said to
+ * begin where it begins, and it goes on to the end. Undefined where the item is one of its own.
+ */
+async function safetensorsAt(
+  file: ByteSource,
+  { offset, transforms }: DcpItem,
+  signal?: AbortSignal,
+): Promise<{ readonly source: ByteSource; readonly parsed: ParsedFile } | undefined> {
+  if (transforms.length > 0 || offset >= file.size) return undefined;
+  const source = new RangeByteSource(file, offset, file.size - offset);
+  const known = headers.get(file) ?? new Map<number, Promise<ParsedFile>>();
+  headers.set(file, known);
+  let parsed = known.get(offset);
+  if (parsed === undefined) {
+    const head = await source.read(0, Math.min(headBytes, source.size), signal);
+    if (!safetensors.matches(head)) return undefined;
+    // Not cancelled by one reader's signal: the next reader wants it as well.
+    parsed = safetensors.parse(source, head);
+    known.set(offset, parsed);
+  }
+  return { source, parsed: await parsed };
+}
+
+/** What `.metadata` says of the chunk that an item holds. */
+interface ExpectedChunk extends Pick<Tensor, "name" | "dtype" | "shape"> {
+  readonly offsets: readonly number[];
+}
+
+/**
+ * The values of one chunk: each item is a whole file of `torch.save` with one tensor in it, or a tensor of the one
+ * safetensors file of its rank. Opened when it is read, because a model has tens of thousands, and where the values
+ * begin is known only then.
  */
 export class DcpItemRegion implements ByteRegion {
   constructor(
     readonly item: DcpItem,
-    private readonly expected: Pick<Tensor, "dtype" | "shape">,
+    private readonly expected: ExpectedChunk,
     readonly size: number,
   ) {}
 
@@ -63,7 +102,9 @@ export class DcpItemRegion implements ByteRegion {
   }
 
   async open(file: ByteSource, signal?: AbortSignal): Promise<ByteSource> {
-    const { item, expected } = this;
+    const { item } = this;
+    const joint = await safetensorsAt(file, item, signal);
+    if (joint !== undefined) return this.openTensor(joint.source, joint.parsed);
     const source = await openItem(file, item, signal);
     const { tensors, imports = [] } = await readTorchSlice(source, signal);
     const dangerous = imports.find(({ verdict }) => verdict === "dangerous");
@@ -72,6 +113,27 @@ export class DcpItemRegion implements ByteRegion {
     }
     const tensor = tensors.find(({ name }) => name === "") ?? tensors[0];
     if (tensor === undefined) throw this.wrong("holds no tensor");
+    this.check(tensor);
+    return plainBytes(source, tensor, signal);
+  }
+
+  private openTensor(source: ByteSource, { tensors, metadata }: ParsedFile): ByteSource {
+    const { name, offsets } = this.expected;
+    const tensor = tensors.find((one) => one.name === name);
+    if (tensor === undefined) throw this.wrong(`does not hold ${quote(name.slice(0, 200))}`);
+    this.check(tensor);
+    // A rank with two chunks of a tensor keeps only the last of them: they have one name.
+    const saved = savedOffsets(shardingInfo(metadata), tensor);
+    if (saved === undefined || !sameItems(saved, offsets)) {
+      const place = saved === undefined ? "no place" : formatShape(saved);
+      throw this.wrong(`begins at ${place} of the tensor where .metadata says ${formatShape(offsets)}`);
+    }
+    if (tensor.offset + tensor.byteSize > source.size) throw this.wrong("ends after its file does");
+    return new RangeByteSource(source, tensor.offset, tensor.byteSize);
+  }
+
+  private check(tensor: Tensor): void {
+    const { expected } = this;
     if (tensor.dtype !== expected.dtype) {
       throw this.wrong(`holds ${tensor.dtype} where .metadata says ${expected.dtype}`);
     }
@@ -80,7 +142,6 @@ export class DcpItemRegion implements ByteRegion {
         `holds ${formatShape(tensor.shape)} where .metadata says ${formatShape(expected.shape)}`,
       );
     }
-    return plainBytes(source, tensor, signal);
   }
 
   private wrong(what: string): CheckpointError {

@@ -1,8 +1,6 @@
 import type { FileEntry } from "../../bytes/files";
 import { mapParallel } from "../../bytes/mapParallel";
 import { joinPath } from "../../bytes/paths";
-import { JsonSyntaxError } from "../../json/jsonScanner";
-import { isJsonArray, isJsonObject, type JsonObject, parseJson } from "../../json/parseJson";
 import { CheckpointError } from "../../problem/checkpointError";
 import { maxListedProblems, maxShards, parallelShardReads } from "../../problem/limits";
 import type { Problem } from "../../problem/problem";
@@ -16,12 +14,7 @@ import { quote } from "../../text/quote";
 import type { CheckpointFile } from "../checkpointFile";
 import type { FolderFormat, FolderListing, ParsedFolder } from "../folderFormat";
 import { type ReadFileResult, readCheckpointFile } from "../readFile";
-
-/** What a file says of its tensors where they are parts of larger ones. */
-export const shardingKey = "DCP_SHARDING_INFO";
-
-/** `shard-00002-model-00001-of-00001.safetensors`: the number of the rank from 1, and of its file. */
-const pieceName = /^shard-(\d{1,7})-.+-\d{1,7}-of-\d{1,7}\.safetensors$/;
+import { isSafetensorsPiece, rankOfPiece, savedOffsets, shardingInfo, shardingKey } from "./shardingInfo";
 
 /**
  * torch.distributed.checkpoint as safetensors (`HuggingFaceStorageWriter` with sharding): each rank's file holds parts
@@ -33,10 +26,6 @@ export const safetensorsPieces: FolderFormat = {
     entries.some(isPiece) && !entries.some(({ name }) => name.endsWith(".safetensors.index.json")),
   open: openPieces,
 };
-
-export function isSafetensorsPiece(name: string): boolean {
-  return pieceName.test(name);
-}
 
 function isPiece({ name, kind }: FileEntry): boolean {
   return kind === "file" && isSafetensorsPiece(name);
@@ -86,9 +75,9 @@ async function openPieces(
       problems.add({ file: filePath, ...problem, message: `${name}: ${problem.message}` });
     }
   }
-  const ranks = opened.flatMap(({ name }) => rankOf(name) ?? []);
+  const ranks = opened.flatMap(({ name }) => rankOfPiece(name) ?? []);
   const members: CheckpointFile[] = opened.map(({ name, path: filePath, bytes, parsed }) => {
-    const rank = rankOf(name);
+    const rank = rankOfPiece(name);
     return {
       name,
       path: filePath,
@@ -122,12 +111,6 @@ async function openPieces(
   };
 }
 
-/** From 0, as everywhere else. */
-function rankOf(name: string): number | undefined {
-  const number = pieceName.exec(name)?.[1];
-  return number === undefined ? undefined : Number(number) - 1;
-}
-
 /** A gap in the numbers shows; whether the last files are missing does not, for nothing says how many there were. */
 function reportMissing(ranks: readonly number[], problems: ProblemList, path: string): void {
   const present = new Set(ranks);
@@ -157,7 +140,7 @@ function joinPieces(opened: readonly Opened[], problems: ProblemList): readonly 
   const boxes = new Map<string, Box[]>();
   for (const [fileIndex, { parsed, name: fileName, path }] of opened.entries()) {
     if (parsed === undefined) continue;
-    const info = shardingInfo(parsed.metadata.get(shardingKey));
+    const info = shardingInfo(parsed.metadata);
     if (info === undefined) {
       const message = `${fileName} does not say where its tensors belong (${shardingKey}): they are taken for whole ones.`;
       problems.add({ severity: "warning", code: "NoShardingInfo", message, file: path });
@@ -230,25 +213,4 @@ function joined(name: string, parts: readonly Box[], problems: ProblemList): Ten
     }));
   }
   return tensor;
-}
-
-function shardingInfo(text: string | undefined): JsonObject | undefined {
-  if (text === undefined) return undefined;
-  try {
-    const { value } = parseJson(text);
-    return isJsonObject(value) ? value : undefined;
-  } catch (error) {
-    if (error instanceof JsonSyntaxError) return undefined;
-    throw error;
-  }
-}
-
-/** A tensor that the file says nothing of is whole. */
-function savedOffsets(info: JsonObject | undefined, { name, shape }: Tensor): readonly number[] | undefined {
-  const entry = info?.get(name);
-  if (entry === undefined) return shape.map(() => 0);
-  const offsets = isJsonObject(entry) ? entry.get("saved_offsets") : undefined;
-  if (!isJsonArray(offsets) || offsets.length !== shape.length) return undefined;
-  const numbers = offsets.map((offset) => Number(offset));
-  return numbers.every((offset) => Number.isSafeInteger(offset) && offset >= 0) ? numbers : undefined;
 }

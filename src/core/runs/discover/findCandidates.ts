@@ -1,4 +1,4 @@
-import { isSafetensorsPiece } from "../../formats/dcp/safetensorsPieces";
+import { isSafetensorsPiece } from "../../formats/dcp/shardingInfo";
 import { isZeroFile } from "../../formats/deepspeed/zeroFiles";
 import { rankOfFile } from "../../formats/fsdp/rankFiles";
 import { classifyEntry, type Part } from "../../parts/parts";

@@ -193,6 +193,15 @@ describe("a file for each rank", () => {
 });
 
 describe("safetensors with DCP_SHARDING_INFO", () => {
+  test("in place of items, a part that begins elsewhere than .metadata says is not taken for another", async () => {
+    const files = folder("joint");
+    const path = "/joint/__1_0.distcp";
+    const bytes = Buffer.from(readFileSync(join(fixtures, "joint/__1_0.distcp")));
+    bytes.write("[3, 0]", bytes.indexOf("[4, 0]"));
+    files.write(path, bytes);
+    await expect(joined(files, "/joint")).rejects.toThrow(/begins at .* where \.metadata says/);
+  });
+
   test("a gap in the numbers of the files is an error, and the shape stays", async () => {
     const files = folder("pieces");
     files.remove("/pieces/shard-00002-model-00001-of-00001.safetensors");
