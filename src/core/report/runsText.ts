@@ -1,7 +1,7 @@
 import { baseName } from "../bytes/paths";
 import type { Run, RunCheckpoint } from "../runs/run";
 import { isEvaluationLoss, isReward } from "../runs/series/outcomeMetrics";
-import { stepsOf } from "../runs/status/runRows";
+import { lastEpochOf, stepsOf, toldStep } from "../runs/status/runRows";
 import { printable } from "../text/printable";
 import { formatBytes, formatCount, formatNumber, plural } from "../text/quantities";
 import { optional, problemText, sections } from "./reportText";
@@ -14,7 +14,8 @@ const maxMetricColumns = 4;
 export function runText(run: Run): string {
   const metrics = metricColumns(run.checkpoints);
   const rows = run.checkpoints.map((checkpoint) => {
-    const { name, step, epoch, loss, evalLoss, byteSize, stage, best, problems } = checkpoint;
+    const { name, epoch, loss, evalLoss, byteSize, stage, best, problems } = checkpoint;
+    const step = toldStep(checkpoint);
     const moment = step === undefined ? epochText(epoch) : formatCount(step);
     return [
       best ? `${name} *` : name,
@@ -53,9 +54,9 @@ function epochText(epoch: number | undefined): string {
 /** Of a training that left only a log this is all there is. */
 function progressText(run: Run): string[] {
   const { progress, checkpoints, logs } = run;
-  if (progress === undefined) return [];
   const { done, planned } = stepsOf(run);
-  const { epoch, lastLoss, lastEvalLoss } = progress;
+  const { lastLoss, lastEvalLoss, lastMetrics = [], ended = false } = progress ?? {};
+  const epoch = lastEpochOf(run);
   const of = planned === undefined || (done ?? 0) > planned ? "" : ` of ${formatCount(planned)}`;
   const facts = [
     ...(checkpoints.length === 0 ? [`log only: ${plural(logs.length, "log file")}`] : []),
@@ -63,8 +64,8 @@ function progressText(run: Run): string[] {
     ...(epoch === undefined ? [] : [`epoch ${formatNumber(epoch)}`]),
     ...(lastLoss === undefined ? [] : [`last loss ${formatNumber(lastLoss)}`]),
     ...(lastEvalLoss === undefined ? [] : [`last eval loss ${formatNumber(lastEvalLoss)}`]),
-    ...(progress.lastMetrics ?? []).map(([name, value]) => `${printable(name)} ${formatNumber(value)}`),
-    ...(progress.ended ? ["ended"] : []),
+    ...lastMetrics.map(([name, value]) => `${printable(name)} ${formatNumber(value)}`),
+    ...(ended ? ["ended"] : []),
   ];
   return facts.length === 0 ? [] : [facts.join(", ")];
 }

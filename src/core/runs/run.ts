@@ -57,6 +57,8 @@ export interface RunCheckpoint {
   readonly ownsFolder: boolean;
   /** Optimizer steps done, from trainer_state.json, else from the name. */
   readonly step?: number;
+  /** The step is a count that an optimizer in the file keeps; several of them may each have made a share. */
+  readonly stepIsOptimizers?: true;
   readonly epoch?: number;
   /** Last logged at or before the step; NaN when NaN was logged. */
   readonly loss?: number;

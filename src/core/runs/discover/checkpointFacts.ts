@@ -36,6 +36,8 @@ export interface CheckpointFacts {
   readonly stage: StageLabel | undefined;
   /** From trainer_state.json, else from the name. */
   readonly step: number | undefined;
+  /** Nothing but an optimizer's own count says the step. */
+  readonly stepIsOptimizers: true | undefined;
   readonly epoch: number | undefined;
   /** What the weights file itself says, where no trainer_state.json does. */
   readonly inside: WeightsProbe["progress"];
@@ -114,7 +116,8 @@ class FactsReader {
     const inside = log === undefined ? seen?.progress : undefined;
     const { moment } = candidate;
     const written = metadataProgress(seen?.metadata ?? new Map());
-    const step = log?.globalStep ?? moment.step ?? inside?.step ?? written.step;
+    const named = log?.globalStep ?? moment.step;
+    const step = named ?? inside?.step ?? written.step;
     this.tellStep(log?.globalStep);
     this.tellParameters(parts);
     const halfWritten = findHalfWritten(isFolder ? candidate.name : "", own);
@@ -138,6 +141,7 @@ class FactsReader {
       adapter: adapterConfig === undefined ? undefined : adapterSignature(adapterConfig),
       stage,
       step,
+      stepIsOptimizers: named === undefined ? inside?.stepIsOptimizers : undefined,
       epoch: log?.epoch ?? moment.epoch ?? epochDone(inside?.epoch) ?? written.epoch,
       inside,
       shapes: seen?.shapes,

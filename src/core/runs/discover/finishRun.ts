@@ -63,14 +63,26 @@ function finishCheckpoint(
   marks: { readonly best: boolean; readonly last: boolean },
   borrowed: BorrowedMetrics | undefined,
 ): RunCheckpoint {
-  const { candidate, mainFile, step, stage, byteSize, modifiedMs, incomplete, parts, log, inside } = facts;
+  const {
+    candidate,
+    mainFile,
+    step,
+    stepIsOptimizers,
+    stage,
+    byteSize,
+    modifiedMs,
+    incomplete,
+    parts,
+    log,
+    inside,
+  } = facts;
   const named = (key: string) => namedLoss(candidate.moment.metrics, key);
   return {
     path: candidate.path,
     name,
     kind: candidate.kind,
     ownsFolder: facts.ownsFolder,
-    ...given({ mainFile, step, stage }),
+    ...given({ mainFile, step, stepIsOptimizers, stage }),
     ...given({
       epoch: facts.epoch ?? borrowed?.epoch,
       loss: log?.loss ?? borrowed?.loss?.value ?? inside?.loss ?? named("loss"),

@@ -90,15 +90,26 @@ export function stepsOf({ checkpoints, progress, maxSteps }: Run): {
   readonly done: number | undefined;
   readonly planned: number | undefined;
 } {
-  const saved = checkpoints.map(({ step }) => step ?? Number.NaN).filter(Number.isFinite);
+  const saved = checkpoints.map((one) => toldStep(one) ?? Number.NaN).filter(Number.isFinite);
   const steps = progress?.step === undefined ? saved : [...saved, progress.step];
   const done = steps.length === 0 ? undefined : steps.reduce((a, b) => Math.max(a, b));
   return { done, planned: progress?.maxSteps ?? maxSteps };
 }
 
+/** Of a GAN's two optimizers neither counts the training's steps: where the epoch is known, that is told instead. */
+export function toldStep({ step, stepIsOptimizers, epoch }: RunCheckpoint): number | undefined {
+  return stepIsOptimizers === true && epoch !== undefined ? undefined : step;
+}
+
+/** The newest epoch that the logs or the checkpoints know. */
+export function lastEpochOf({ checkpoints, progress }: Run): number | undefined {
+  const saved = checkpoints.flatMap(({ epoch }) => epoch ?? []);
+  return progress?.epoch ?? (saved.length === 0 ? undefined : saved.reduce((a, b) => Math.max(a, b)));
+}
+
 function progressFacts(run: Run): string[] {
   const { done, planned } = stepsOf(run);
-  const { epoch } = run.progress ?? {};
+  const epoch = lastEpochOf(run);
   if (done === undefined) return epoch === undefined ? [] : [`epoch ${formatNumber(epoch)}`];
   // A plan that was changed on resuming is below what was done: then it says nothing.
   const of = planned === undefined || planned < done ? "" : ` of ${formatCount(planned)}`;
@@ -113,9 +124,11 @@ function bestFacts({ checkpoints }: Run): string[] {
   // Of one there is nothing to choose.
   const best = checkpoints.length > 1 ? checkpoints.find((one) => one.best) : undefined;
   if (best === undefined) return [];
-  const { evalLoss, step, name } = best;
+  const { evalLoss, epoch, name } = best;
+  const step = toldStep(best);
   const value = evalLoss === undefined ? [] : [`eval ${formatAligned(evalLoss)}`];
-  const place = step === undefined ? baseName(name) : `step ${formatCount(step)}`;
+  const byEpoch = epoch === undefined ? baseName(name) : `epoch ${formatNumber(epoch)}`;
+  const place = step === undefined ? byEpoch : `step ${formatCount(step)}`;
   return [`★ ${[...value, place].join(" at ")}`];
 }
 
@@ -126,11 +139,11 @@ export function checkpointRow(
   metrics: readonly string[],
   nowMs: number,
 ): RunRow {
-  const { step, stage, byteSize, incomplete } = checkpoint;
+  const { stage, byteSize, incomplete } = checkpoint;
+  const moment = momentFacts(checkpoint);
   if (isBeingSaved(checkpoint, nowMs)) {
-    const stepFact = step === undefined || checkpoint.name.endsWith(`-${step}`) ? [] : [`step ${step}`];
     return {
-      description: ["being saved", ...stepFact, `${formatBytes(byteSize)} so far`].join(" · "),
+      description: ["being saved", ...moment, `${formatBytes(byteSize)} so far`].join(" · "),
       state: "saving",
     };
   }
@@ -139,7 +152,7 @@ export function checkpointRow(
     ...(checkpoint.best ? ["★ best"] : []),
     ...(incomplete ? ["incomplete"] : []),
     ...metrics.flatMap((name) => metricFact(checkpoint, name)),
-    ...(step === undefined || checkpoint.name.endsWith(`-${step}`) ? [] : [`step ${step}`]),
+    ...moment,
     ...(stage === undefined ? [] : [stage.inferred ? `${stage.stage} (inferred)` : stage.stage]),
     ...(checkpoint.last && run.checkpoints.length > 1 ? ["last"] : []),
     formatBytes(byteSize),
@@ -147,16 +160,27 @@ export function checkpointRow(
   return { description: facts.join(" · "), state: checkpointState(checkpoint) };
 }
 
+/** How far the training was, unless the name says it. */
+function momentFacts(checkpoint: RunCheckpoint): string[] {
+  const { name, epoch } = checkpoint;
+  const step = toldStep(checkpoint);
+  if (step !== undefined) return name.endsWith(`-${step}`) ? [] : [`step ${step}`];
+  return epoch === undefined || /epoch/i.test(name) ? [] : [`epoch ${formatNumber(epoch)}`];
+}
+
 /** Lines that say more than the row has room for. */
 export function checkpointDetails(run: Run, checkpoint: RunCheckpoint, nowMs: number): readonly string[] {
-  const { step, epoch, loss, evalLoss, learningRate, stage, modifiedMs } = checkpoint;
+  const { step, stepIsOptimizers, epoch, loss, evalLoss, learningRate, stage, modifiedMs } = checkpoint;
   const saving = isBeingSaved(checkpoint, nowMs);
   return [
     checkpoint.path,
     ...(saving ? ["It is being saved: what is missing may still come."] : []),
-    ...(step === undefined
-      ? []
-      : [`Step ${formatCount(step)}${epoch === undefined ? "" : `, epoch ${formatNumber(epoch)}`}`]),
+    ...momentLine([
+      ...(step === undefined
+        ? []
+        : [`${stepIsOptimizers === true ? "optimizer step" : "step"} ${formatCount(step)}`]),
+      ...(epoch === undefined ? [] : [`epoch ${formatNumber(epoch)}`]),
+    ]),
     ...(loss === undefined ? [] : [`Loss ${formatNumber(loss, 6)}`]),
     ...(evalLoss === undefined ? [] : [`Evaluation loss ${formatNumber(evalLoss, 6)}`]),
     ...(learningRate === undefined ? [] : [`Learning rate ${formatNumber(learningRate)}`]),
@@ -171,6 +195,10 @@ export function checkpointDetails(run: Run, checkpoint: RunCheckpoint, nowMs: nu
     ...(modifiedMs > 0 ? [`Written ${formatDuration(Math.max(0, nowMs - modifiedMs) / 1000)} ago`] : []),
     ...(saving ? [] : checkpoint.problems.map((problem) => problem.message)),
   ];
+}
+
+function momentLine(facts: readonly string[]): string[] {
+  return facts.length === 0 ? [] : [capitalised(facts.join(", "))];
 }
 
 /** A row is narrow. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Problem } from "../../../../src/core/problem/problem";
+import { runText } from "../../../../src/core/report/runsText";
 import {
   checkpointDetails,
   checkpointRow,
@@ -99,6 +100,16 @@ describe("a checkpoint's row", () => {
     expect(checkpointRow(of, named, losses, nowMs).description).toBe(
       "step 61 · svd (inferred) · last · 1.00 kB",
     );
+  });
+
+  it("says the epoch, and not what one of the optimizers counted", () => {
+    const pair = checkpoint(40, { name: "gan.pth", stepIsOptimizers: true, epoch: 4, last: true });
+    expect(checkpointRow(of, pair, losses, nowMs).description).toBe("epoch 4 · last · 1.00 kB");
+    expect(checkpointDetails(of, pair, nowMs)).toContain("Optimizer step 40, epoch 4");
+    expect(runRow(run([pair]), nowMs).description).toBe("epoch 4 · 1 checkpoint · 1.00 kB");
+    expect(runText(run([pair]))).toMatch(/\nepoch 4\n\n.*\ngan\.pth {5}epoch 4 /);
+    const { epoch: _, ...counted } = pair;
+    expect(checkpointRow(of, counted, losses, nowMs).description).toBe("step 40 · last · 1.00 kB");
   });
 
   it("is being saved while it is incomplete and young, and nothing is wrong with it then", () => {
