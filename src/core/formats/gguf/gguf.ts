@@ -217,7 +217,13 @@ function tensorOf(
     );
     return { ...base, layout: layoutOf(base, undefined, littleEndian, "the file is cut before its end") };
   }
-  // Blocks and bytes are the same in both orders only where they are read as bytes: blocks hold F16 scales.
+  // The runtime turns the scales inside of blocks, the converters' writer leaves them: the file does not say which.
+  if (!littleEndian && block !== undefined)
+    add(
+      "warning",
+      "BlockOrderUnknown",
+      `${quote(name)} stands in a big-endian file, which does not say the byte order of the scales inside of its blocks: its values are told as if it were little-endian, and may be wrong.`,
+    );
   if (littleEndian || block !== undefined || bits === 8) return base;
   return { ...base, layout: layoutOf(base, new FileRegion(start, byteSize), littleEndian) };
 }

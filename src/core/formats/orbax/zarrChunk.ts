@@ -31,18 +31,21 @@ export class ZarrChunkRegion implements ByteRegion {
   async open(file: ByteSource, signal?: AbortSignal): Promise<ByteSource> {
     const source = await this.stored.open(file, signal);
     const { itemBytes, chunkShape, shards, fill } = this.array;
-    const grid = { shape: this.box, itemBytes, fill: littleEndian(fill, this.array) };
+    const grid = { shape: this.box, itemBytes, fill };
     if (shards === undefined) {
       const read = async () => this.unpack(await source.read(0, source.size, signal), chunkShape);
       return new ChunkedSource({ ...grid, chunkShape }, read);
     }
-    const { innerShape } = shards;
+    const { innerShape, indexIsBigEndian } = shards;
     const index = await this.readIndex(source, signal);
     const whole = chunkShape.map((size, axis) => size / (innerShape[axis] as number));
     const inBox = this.box.map((size, axis) => Math.ceil(size / (innerShape[axis] as number)));
     return new ChunkedSource({ ...grid, chunkShape: innerShape }, async (number, readSignal) => {
       const at = renumbered(number, inBox, whole) * indexEntryBytes;
-      const [offset, length] = [index.getBigUint64(at, true), index.getBigUint64(at + 8, true)];
+      const [offset, length] = [0, 8].map((skip) => index.getBigUint64(at + skip, !indexIsBigEndian)) as [
+        bigint,
+        bigint,
+      ];
       // All bits set: the chunk was never written.
       if (offset === 2n ** 64n - 1n) return undefined;
       if (offset + length > BigInt(source.size)) throw damaged("a chunk of a shard lies beyond its end");
@@ -55,7 +58,7 @@ export class ZarrChunkRegion implements ByteRegion {
     const { chunkShape, shards } = this.array;
     const inner = shards?.innerShape ?? chunkShape;
     const count = elementCount(chunkShape.map((size, axis) => size / (inner[axis] as number)));
-    const length = count * indexEntryBytes + checksumBytes;
+    const length = count * indexEntryBytes + (shards?.indexHasChecksum === false ? 0 : checksumBytes);
     if (!(length <= source.size)) throw damaged("a shard is shorter than its index");
     const bytes = await source.read(shards?.indexAtStart === true ? 0 : source.size - length, length, signal);
     return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -71,6 +74,7 @@ export class ZarrChunkRegion implements ByteRegion {
       else bytes = await inflateAll(bytes, name === "gzip" ? "gzip" : "deflate", wanted + slackBytes);
     }
     if (bytes.length !== wanted) throw damaged(`a chunk has ${bytes.length} bytes where ${wanted} belong`);
+    if (codecs.axes !== undefined) bytes = rowMajor(bytes, shape, codecs.axes, itemBytes);
     return codecs.bigEndian ? swapped(bytes, this.array) : bytes;
   }
 }
@@ -87,8 +91,33 @@ function renumbered(number: number, inBox: readonly number[], whole: readonly nu
   return result;
 }
 
-function littleEndian(fill: Uint8Array | undefined, array: ZarrArray): Uint8Array | undefined {
-  return fill !== undefined && array.codecs.bigEndian ? swapped(fill, array) : fill;
+/** The values of a chunk with the last axis fastest, of which the stored axes are `axes` of `shape`, slowest first. */
+function rowMajor(
+  stored: Uint8Array,
+  shape: readonly number[],
+  axes: readonly number[],
+  itemBytes: number,
+): Uint8Array {
+  const strides = new Array<number>(shape.length).fill(0);
+  let stride = itemBytes;
+  for (const axis of axes.toReversed()) {
+    strides[axis] = stride;
+    stride *= shape[axis] as number;
+  }
+  const result = new Uint8Array(stored.length);
+  const at = new Array<number>(shape.length).fill(0);
+  let from = 0;
+  for (let to = 0; to < result.length; to += itemBytes) {
+    for (let byte = 0; byte < itemBytes; byte++) result[to + byte] = stored[from + byte] as number;
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      from += strides[axis] as number;
+      at[axis] = (at[axis] as number) + 1;
+      if ((at[axis] as number) < (shape[axis] as number)) break;
+      from -= (strides[axis] as number) * (shape[axis] as number);
+      at[axis] = 0;
+    }
+  }
+  return result;
 }
 
 /** A complex number is two numbers, each with its own order. */

@@ -1,5 +1,6 @@
 import { CheckpointError } from "../../problem/checkpointError";
 import { maxTensorAxes } from "../../problem/limits";
+import { encodeValues, isWritableDtype } from "../../tensors/encode";
 import { jaxDtypes } from "../jaxDtypes";
 import { numpySpellings } from "../numpy/numpyDtypes";
 
@@ -8,6 +9,16 @@ export interface ZarrCodecs {
   readonly bigEndian: boolean;
   /** Names of compressions, as zarr spells them. */
   readonly compressions: readonly string[];
+  /** Which axis of the array each axis of a stored chunk is, slowest first; undefined where they are the same. */
+  readonly axes: readonly number[] | undefined;
+}
+
+interface ZarrShards {
+  readonly innerShape: readonly number[];
+  readonly indexAtStart: boolean;
+  readonly indexIsBigEndian: boolean;
+  /** Whether a CRC-32C stands behind the index. */
+  readonly indexHasChecksum: boolean;
 }
 
 /** What `.zarray` (version 2) or `zarr.json` (version 3) says of an array. */
@@ -19,8 +30,8 @@ export interface ZarrArray {
   readonly chunkShape: readonly number[];
   readonly codecs: ZarrCodecs;
   /** Chunks inside of each shard, and where its index stands. */
-  readonly shards: { readonly innerShape: readonly number[]; readonly indexAtStart: boolean } | undefined;
-  /** The bytes of a value that was never written; undefined where they are zeros. */
+  readonly shards: ZarrShards | undefined;
+  /** The bytes of a value that was never written, little-endian; undefined where they are zeros. */
   readonly fill: Uint8Array | undefined;
   /** Why its values cannot be read, though it is known what they are. */
   readonly unreadable: string | undefined;
@@ -76,21 +87,18 @@ function parseVersion2(root: Json): ZarrArray {
   const compressor = objectOf(root.compressor)?.id;
   const compressions = typeof compressor === "string" ? [compressor] : [];
   const filters = Array.isArray(root.filters) ? root.filters : [];
-  const fault =
-    filters.length > 0
-      ? "its chunks went through filters, which are not undone here"
-      : root.order === "F" && shape.length > 1
-        ? "its chunks lie with the first axis fastest, which is not read here"
-        : undefined;
+  const axes = root.order === "F" ? shape.map((_, axis) => shape.length - 1 - axis) : undefined;
+  const fault = filters.length > 0 ? "its chunks went through filters, which are not undone here" : undefined;
+  const fill = fillBytes(root.fill_value, dtype);
   return {
     dtype,
     itemBytes,
     shape,
     chunkShape,
-    codecs: { bigEndian: code.startsWith(">"), compressions },
+    codecs: { bigEndian: code.startsWith(">"), compressions, axes },
     shards: undefined,
-    fill: fillBytes(root.fill_value, dtype, code.startsWith(">")),
-    unreadable: unreadableOf(dtype, itemBytes, compressions) ?? fault,
+    fill: fill.bytes,
+    unreadable: unreadableOf(dtype, itemBytes, compressions) ?? fault ?? fill.fault,
     chunkKey: (at) => (at.length === 0 ? "0" : at.join(separator)),
   };
 }
@@ -113,7 +121,14 @@ function parseVersion3(root: Json): ZarrArray {
   const innerShape = sharding === undefined ? undefined : sizesOf(settings?.chunk_shape, 1);
   const order = inner.find((codec) => codec.name === "bytes");
   const bigEndian = objectOf(order?.configuration)?.endian === "big";
-  const compressions = inner.flatMap((codec) => (codec.name === "bytes" ? [] : [String(codec.name)]));
+  // A transposition stands before the bytes; a second one is named as what is not undone.
+  const isTransposed = inner[0]?.name === "transpose";
+  const axes = isTransposed ? axesOf(inner[0], shape.length) : undefined;
+  const compressions = inner
+    .slice(isTransposed ? 1 : 0)
+    .flatMap((codec) => (codec.name === "bytes" ? [] : [String(codec.name)]));
+  const fill = fillBytes(root.fill_value, dtype);
+  const indexCodecs = listOf(settings?.index_codecs);
   const outer = sharding === undefined ? [] : codecs.filter((codec) => codec !== sharding);
   const isUneven = innerShape?.some((size, axis) => (chunkShape[axis] ?? 0) % size !== 0) === true;
   const fault =
@@ -127,10 +142,15 @@ function parseVersion3(root: Json): ZarrArray {
     itemBytes,
     shape,
     chunkShape,
-    codecs: { bigEndian, compressions },
-    shards: innerShape && { innerShape, indexAtStart: settings?.index_location === "start" },
-    fill: fillBytes(root.fill_value, dtype, bigEndian),
-    unreadable: unreadableOf(dtype, itemBytes, compressions) ?? fault,
+    codecs: { bigEndian, compressions, axes },
+    shards: innerShape && {
+      innerShape,
+      indexAtStart: settings?.index_location === "start",
+      indexIsBigEndian: indexCodecs.some((codec) => objectOf(codec.configuration)?.endian === "big"),
+      indexHasChecksum: indexCodecs.length === 0 || indexCodecs.some((codec) => codec.name === "crc32c"),
+    },
+    fill: fill.bytes,
+    unreadable: unreadableOf(dtype, itemBytes, compressions) ?? fault ?? fill.fault,
     chunkKey: (at) => (isOld ? (at.length === 0 ? "0" : at.join(separator)) : ["c", ...at].join(separator)),
   };
 }
@@ -141,36 +161,56 @@ function unreadableOf(dtype: string, itemBytes: number, compressions: readonly s
   return unknown && `its chunks went through ${unknown.slice(0, 60)}, which is not undone here`;
 }
 
-/** Little-endian or as the chunks are; undefined for zeros, and for what is no number. */
-function fillBytes(value: unknown, dtype: string, bigEndian: boolean): Uint8Array | undefined {
-  const number =
-    typeof value === "boolean" ? Number(value) : typeof value === "number" ? value : special(value);
-  if (number === undefined || number === 0) return undefined;
-  const view = new DataView(new ArrayBuffer(itemSizes.get(dtype) ?? 0));
-  const write = writers.get(dtype);
-  if (write === undefined) return undefined;
-  write(view, number);
-  const bytes = new Uint8Array(view.buffer);
-  return bigEndian ? bytes.reverse() : bytes;
+/** @throws CheckpointError `InvalidZarr` where it is no order of the axes. */
+function axesOf(codec: Json | undefined, count: number): readonly number[] {
+  const order = sizesOf(objectOf(codec?.configuration)?.order, 0);
+  const isOrder =
+    order.length === count && new Set(order).size === count && order.every((axis) => axis < count);
+  if (!isOrder) throw invalid("its chunks are transposed by what is no order of the axes");
+  return order;
 }
 
-function special(value: unknown): number | undefined {
+interface Fill {
+  readonly bytes?: Uint8Array;
+  /** Why the value is not known. */
+  readonly fault?: string;
+}
+
+/** No bytes stand for zeros: where none is named, or where it is zero. */
+function fillBytes(value: unknown, dtype: string): Fill {
+  if (value === undefined || value === null) return {};
+  const size = itemSizes.get(dtype) ?? 0;
+  if (typeof value === "string" && value.length === 2 + 2 * size && /^0x[0-9a-f]+$/i.test(value)) {
+    const bits = Uint8Array.from({ length: size }, (_, at) =>
+      Number.parseInt(value.substr(2 + 2 * at, 2), 16),
+    );
+    return { bytes: bits.reverse() };
+  }
+  const part = dtype === "C64" ? "F32" : dtype === "C128" ? "F64" : dtype;
+  const numbers = (Array.isArray(value) ? value : [value]).map(numberOf);
+  if (numbers.every((number) => number === 0)) return {};
+  const parts = numbers.map((number) => (number === undefined ? undefined : numberBytes(number, part)));
+  if (parts.some((each) => each === undefined) || parts.length !== (part === dtype ? 1 : 2))
+    return { fault: `${JSON.stringify(value).slice(0, 60)} for what was never written is not read here` };
+  return { bytes: Uint8Array.from(parts.flatMap((each) => [...(each ?? [])])) };
+}
+
+function numberOf(value: unknown): number | undefined {
+  if (typeof value === "boolean") return Number(value);
+  if (typeof value === "number") return value;
   if (value === "NaN") return Number.NaN;
   if (value === "Infinity") return Number.POSITIVE_INFINITY;
   return value === "-Infinity" ? Number.NEGATIVE_INFINITY : undefined;
 }
 
-const writers = new Map<string, (view: DataView, value: number) => void>([
-  ["BOOL", (view, value) => view.setUint8(0, value)],
-  ["U8", (view, value) => view.setUint8(0, value)],
-  ["I8", (view, value) => view.setInt8(0, value)],
-  ["U16", (view, value) => view.setUint16(0, value, true)],
-  ["I16", (view, value) => view.setInt16(0, value, true)],
-  ["U32", (view, value) => view.setUint32(0, value, true)],
-  ["I32", (view, value) => view.setInt32(0, value, true)],
-  ["F32", (view, value) => view.setFloat32(0, value, true)],
-  ["F64", (view, value) => view.setFloat64(0, value, true)],
-]);
+/** Little-endian; undefined for integers that JSON does not give exactly, and for types of 8-bit floats. */
+function numberBytes(value: number, dtype: string): Uint8Array | undefined {
+  if (isWritableDtype(dtype)) return encodeValues(Float64Array.of(value), dtype);
+  if (!/^(BOOL|[IU](8|16|32|64))$/.test(dtype) || !Number.isSafeInteger(value)) return undefined;
+  const view = new DataView(new ArrayBuffer(8));
+  view.setBigInt64(0, BigInt(value), true);
+  return new Uint8Array(view.buffer, 0, itemSizes.get(dtype));
+}
 
 function objectOf(value: unknown): Json | undefined {
   return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Json) : undefined;

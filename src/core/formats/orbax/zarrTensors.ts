@@ -102,6 +102,7 @@ async function pieceOf(
     value.kind === "file" &&
     codecs.compressions.length === 0 &&
     !codecs.bigEndian &&
+    codecs.axes === undefined &&
     array.shards === undefined &&
     sizes.every((each, axis) => each === chunkShape[axis]);
   const told = absent === undefined ? {} : { absent };

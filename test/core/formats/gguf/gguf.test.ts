@@ -87,15 +87,22 @@ function smallFile(
   keyCount = 0,
   keys: (writer: Writer) => void = () => undefined,
   alignment = 32,
+  type = 0,
 ): Uint8Array {
   const writer = new Writer(littleEndian, version === 1 ? 4 : 8).u32(version).count(1).count(keyCount);
   keys(writer);
-  writer.text("w").u32(2).count(3).count(2).u32(0).number(0, 8);
+  writer
+    .text("w")
+    .u32(2)
+    .count(type === 0 ? 3 : 32)
+    .count(type === 0 ? 2 : 1)
+    .u32(type)
+    .number(0, 8);
   // The magic's four bytes count too.
   const head = writer.done();
   const rest = new Writer(littleEndian, 8);
   const padding = (alignment - (head.length % alignment)) % alignment;
-  for (let at = 0; at < 6; at++) rest.float(at - 2.5);
+  for (let at = 0; at < (type === 0 ? 6 : 9); at++) rest.float(at - 2.5);
   return Uint8Array.from([...head, ...new Uint8Array(padding), ...rest.done().subarray(4)]);
 }
 
@@ -110,6 +117,14 @@ describe("the header", () => {
     expect({ format, problems }).toEqual({ format: "gguf", problems: [] });
     expect(tensors).toMatchObject([{ name: "w", dtype: "F32", shape: [2, 3], byteSize: 24 }]);
     expect(tensors[0]?.layout?.storage.bigEndian).toBe(littleEndian ? undefined : true);
+  });
+
+  test("of a big-endian file does not tell the order of the scales of its blocks, which is said", async () => {
+    const q8 = (littleEndian: boolean) => smallFile(3, littleEndian, 0, undefined, 32, 8);
+    expect((await read(q8(false))).problems).toMatchObject([
+      { severity: "warning", code: "BlockOrderUnknown" },
+    ]);
+    expect((await read(q8(true))).problems).toEqual([]);
   });
 
   test("gives its keys as text, long arrays by their first elements and their count", async () => {

@@ -83,6 +83,16 @@ describe("a checkpoint of Orbax", () => {
       { compressor: { id: "gzip", level: 5 } },
       (bytes: Uint8Array) => new Uint8Array(gzipSync(bytes)),
     ],
+    [
+      "with the first axis fastest",
+      { order: "F" },
+      (bytes: Uint8Array) => {
+        const values = new Float32Array(bytes.slice().buffer);
+        return new Uint8Array(
+          Float32Array.from(values, (_, at) => values[(at % 2) * 4 + (at >> 1)] as number).buffer,
+        );
+      },
+    ],
   ])("reads chunks %s", async (_, more, pack) => {
     const { tensors } = await open(ocdbtFolder("/c", array2("w", more, pack)));
     expect(tensors.w).toEqual(wanted);
@@ -101,39 +111,67 @@ describe("a checkpoint of Orbax", () => {
     expect(checkpoint.problems.map(({ message }) => message).join()).toContain("the chunk 0.1 is not there");
   });
 
-  test("reads zarr 3 with shards, of which some chunks were never written", async () => {
-    // One shard of 4 × 8 over 3 × 5, with inner chunks of 2 × 4; the index stands at the end.
-    const inner = [chunk(0, 0), undefined, chunk(2, 0), chunk(2, 4)];
-    const shard: number[] = [];
-    const index = new DataView(new ArrayBuffer(16 * 4 + 4));
-    for (const [at, bytes] of inner.entries()) {
-      const none = 2n ** 64n - 1n;
-      index.setBigUint64(at * 16, bytes === undefined ? none : BigInt(shard.length), true);
-      index.setBigUint64(at * 16 + 8, bytes === undefined ? none : BigInt(bytes.length), true);
-      shard.push(...(bytes ?? []));
-    }
-    const codecs = [{ name: "bytes", configuration: { endian: "little" } }];
-    const json = text({
-      zarr_format: 3,
-      node_type: "array",
-      shape,
-      data_type: "float32",
-      chunk_grid: { name: "regular", configuration: { chunk_shape: [4, 8] } },
-      chunk_key_encoding: { name: "default", configuration: { separator: "/" } },
-      fill_value: 0,
-      codecs: [{ name: "sharding_indexed", configuration: { chunk_shape: [2, 4], codecs } }],
-    });
-    const value = Uint8Array.from([...shard, ...new Uint8Array(index.buffer)]);
-    const entries = [
-      { key: "w/zarr.json", value: json, inline: true },
-      { key: "w/c/0/0", value },
-    ];
-    const hollow = whole.slice();
-    new Float32Array(hollow.buffer).set([0], 4);
-    new Float32Array(hollow.buffer).set([0], 9);
-    const { tensors } = await open(ocdbtFolder("/c", entries));
-    expect(tensors.w).toEqual({ ...wanted, sha256: sha256(hollow) });
+  // Bytes by numpy and ml_dtypes.
+  test.each([
+    ["<f2", 1, [0x00, 0x3c]],
+    ["bfloat16", 1.5, [0xc0, 0x3f]],
+    ["<i8", -7, [0xf9, 255, 255, 255, 255, 255, 255, 255]],
+    [">f4", 7, [0, 0, 0xe0, 0x40]],
+    ["<f4", "0x7fc00000", [0, 0, 0xc0, 0x7f]],
+    ["<i8", 2 ** 60, undefined],
+  ])("fills what was never written of %s with %s", async (dtype, fill_value, bytes) => {
+    const value = zarray({ dtype, fill_value, shape: [2], chunks: [2] });
+    const { tensors } = await open({ "/c/_METADATA": tree("w"), "/c/w/.zarray": value });
+    expect(tensors.w?.sha256).toBe(bytes && sha256(Uint8Array.from([...bytes, ...bytes])));
   });
+
+  test.each([
+    ["little", true],
+    ["big", false],
+  ])(
+    "reads zarr 3 with shards (index %s-endian, checksum %s), of which some chunks were never written",
+    async (endian, hasChecksum) => {
+      // One shard of 4 × 8 over 3 × 5, with inner chunks of 2 × 4; the index stands at the end.
+      const inner = [chunk(0, 0), undefined, chunk(2, 0), chunk(2, 4)];
+      const shard: number[] = [];
+      const index = new DataView(new ArrayBuffer(16 * 4 + (hasChecksum ? 4 : 0)));
+      for (const [at, bytes] of inner.entries()) {
+        const none = 2n ** 64n - 1n;
+        index.setBigUint64(at * 16, bytes === undefined ? none : BigInt(shard.length), endian === "little");
+        index.setBigUint64(
+          at * 16 + 8,
+          bytes === undefined ? none : BigInt(bytes.length),
+          endian === "little",
+        );
+        shard.push(...(bytes ?? []));
+      }
+      const codecs = [{ name: "bytes", configuration: { endian: "little" } }];
+      const index_codecs = [
+        { name: "bytes", configuration: { endian } },
+        ...(hasChecksum ? [{ name: "crc32c" }] : []),
+      ];
+      const json = text({
+        zarr_format: 3,
+        node_type: "array",
+        shape,
+        data_type: "float32",
+        chunk_grid: { name: "regular", configuration: { chunk_shape: [4, 8] } },
+        chunk_key_encoding: { name: "default", configuration: { separator: "/" } },
+        fill_value: 0,
+        codecs: [{ name: "sharding_indexed", configuration: { chunk_shape: [2, 4], codecs, index_codecs } }],
+      });
+      const value = Uint8Array.from([...shard, ...new Uint8Array(index.buffer)]);
+      const entries = [
+        { key: "w/zarr.json", value: json, inline: true },
+        { key: "w/c/0/0", value },
+      ];
+      const hollow = whole.slice();
+      new Float32Array(hollow.buffer).set([0], 4);
+      new Float32Array(hollow.buffer).set([0], 9);
+      const { tensors } = await open(ocdbtFolder("/c", entries));
+      expect(tensors.w).toEqual({ ...wanted, sha256: sha256(hollow) });
+    },
+  );
 
   test("reads scalars, and arrays that are plain files", async () => {
     const scalar = text({
