@@ -25,7 +25,10 @@ export async function dcpState(
   { folder, files: entries }: FolderContext,
 ): Promise<LayoutFindings | undefined> {
   const isItself = entries.some(({ name }) => name.endsWith(".distcp"));
-  if (isItself) return found(await checkWhole(files, folder));
+  if (isItself) {
+    const hasCommon = entries.some(({ name }) => name === "common.pt");
+    return found([...(await checkWhole(files, folder)), ...(hasCommon ? inCommon : [])]);
+  }
   const folderOf = (pattern: RegExp) =>
     entries.find(({ kind, name }) => kind === "directory" && pattern.test(name))?.path;
   const model = folderOf(/^pytorch_model_fsdp(?:_\d+)?$/);
@@ -37,6 +40,11 @@ export async function dcpState(
   ]);
 }
 
+/** Megatron keeps both there. */
+const inCommon = (["Schedule", "Progress"] as const).map((what) =>
+  judged(what, "unknown", "It would be in common.pt, which was not looked into here."),
+);
+
 function found(checks: readonly ResumeCheck[]): LayoutFindings {
   return { checks, progress: undefined, worldSize: undefined, steps: [] };
 }
@@ -47,13 +55,17 @@ async function checkWhole(files: Files, folder: string): Promise<readonly Resume
   if (metadata === undefined || check.verdict !== "ok") return [check, { ...check, what: "Optimizer state" }];
   const isOptimizer = (name: string) => /^(?:optimizer|optim)(?:izer_state)?\./.test(name);
   const optimizer = metadata.names.filter(isOptimizer).length;
-  const parameters = metadata.names.length - optimizer;
+  const random = metadata.names.filter((name) => /^rng_state(?:\/|\.|$)/.test(name)).length;
+  const parameters = metadata.names.length - optimizer - random;
   return [
     judged(
       "Parameters",
       parameters > 0 ? "ok" : "missing",
       `${plural(parameters, "entry", "entries")} of the distributed checkpoint, besides those of the optimizer.`,
     ),
+    ...(random > 0
+      ? [judged("Random state", "ok", `${plural(random, "entry", "entries")} under rng_state.`)]
+      : []),
     optimizer > 0
       ? judged("Optimizer state", "ok", `${plural(optimizer, "entry", "entries")} under optimizer.`)
       : judged("Optimizer state", "missing", "No entry begins with optimizer: the moments start cold."),

@@ -1,3 +1,4 @@
+import { mappingOf } from "../formats/contentView";
 import type { FileContent } from "../formats/format";
 import { modelParameters } from "../optimizer/modelParameters";
 import { classifyEntry } from "../parts/parts";
@@ -34,6 +35,12 @@ export async function judgeResume(subject: ResumeSubject, signal?: AbortSignal):
     const reason = `${name} is one rank's part: whether training can be resumed is told of the folder.`;
     return weighChecks([{ what: "Parameters", verdict: "unknown", reason }], undefined);
   }
+  if (content !== undefined && !subject.openedFolder && isSharedPart(name, content)) {
+    const reason =
+      `${name} is what all ranks of a Megatron checkpoint share; parameters and moments belong in the .distcp files ` +
+      "beside it. Whether training can be resumed is told of the folder.";
+    return weighChecks([{ what: "Parameters", verdict: "unknown", reason }], undefined);
+  }
   const inputs =
     content !== undefined && isJudgedAlone(subject, content)
       ? await gatherFromFile(subject, content, signal)
@@ -66,6 +73,13 @@ function hasModel(content: FileContent): boolean {
 /** The name is that of a part which trainers write into a folder of parts. */
 function isPart(name: string): boolean {
   return !["other", "weights", "adapter", "log"].includes(classifyEntry({ name, kind: "file" }).part);
+}
+
+/** Megatron's `common.pt`: arguments, step, schedule and the optimizer's groups, all without tensors of a model. */
+function isSharedPart(name: string, content: FileContent): boolean {
+  const dict = mappingOf(content.root);
+  const isMegatrons = dict?.has("checkpoint_version") === true || dict?.has("content_metadata") === true;
+  return name === "common.pt" && isMegatrons && !hasModel(content);
 }
 
 /** One file of many that only together are a checkpoint: DeepSpeed's and Megatron's. */

@@ -16,7 +16,11 @@ export function checkParameters({ model, optimizer, name, broken, kind }: Resume
       return { what, verdict: "missing", reason };
     }
     const where = kind === "file" ? "the file" : "the folder";
-    return { what, verdict: "missing", reason: `${name} holds no parameters: ${where} is no model known here.` };
+    return {
+      what,
+      verdict: "missing",
+      reason: `${name} holds no parameters: ${where} is no model known here.`,
+    };
   }
   const fact = `${model.place} is whole: ${plural(model.tensors.length, "tensor")}.`;
   const base = model.isAdapter ? " The base model must be at hand; it is not part of the checkpoint." : "";

@@ -42,6 +42,17 @@ test("a whole checkpoint of the sample run: yes, and every part says why", async
   expect(structuredClone(report)).toEqual(report);
 });
 
+test("what Megatron's ranks share is judged with its folder", async () => {
+  const files = new MemoryFiles({
+    "/run/iter_0000100/common.pt": torchArchive(
+      dict({ checkpoint_version: "G@\x08\x00\x00\x00\x00\x00\x00", iteration: "Kd", optimizer: "}" }),
+    ),
+  });
+  const report = await resumeOf(files, "/run/iter_0000100/common.pt");
+  expect(verdicts(report)).toEqual({ Parameters: "unknown" });
+  expect(checkOf(report, "Parameters")?.reason).toMatch(/^common\.pt is what all ranks .* share/);
+});
+
 test("any of its files may be the one that is open", async () => {
   for (const name of ["adapter_model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth"]) {
     expect(await resumeOf(sampleCheckpoint(), `${folder}/${name}`)).toEqual(
