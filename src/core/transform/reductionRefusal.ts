@@ -7,6 +7,8 @@ import { whyNoFactors } from "../adapter/methods/methodTable";
 import type { CheckpointSession } from "../session/checkpointSession";
 import type { Tensor } from "../tensors/tensor";
 import { plural } from "../text/quantities";
+import { assumedScale } from "./assumedScale";
+import { isFolderFormat, outputFormatFor } from "./outputNames";
 
 const noFactors = "It holds no factors of a product B·A, so there is no rank to reduce.";
 
@@ -25,9 +27,19 @@ const unwritable: Readonly<Partial<Record<LoraLayout, string>>> = {
  * Why a checkpoint cannot be reduced, as far as its names and shapes tell; undefined where it can be. Whatever
  * cannot be carried over exactly is refused: an adapter without a part of itself is another adapter.
  */
-export function reductionProblem({ adapter, checkpoint }: CheckpointSession): string | undefined {
+export function reductionProblem({
+  adapter,
+  adapterConfig,
+  checkpoint,
+}: CheckpointSession): string | undefined {
   if (adapter === undefined) return noFactors;
-  return wholeProblem(adapter) ?? moduleProblem(adapter) ?? leftBehind(adapter, checkpoint.tensors);
+  return (
+    wholeProblem(adapter) ??
+    moduleProblem(adapter) ??
+    leftBehind(adapter, checkpoint.tensors) ??
+    // The result gets a configuration, which would say a scale that nobody knows; other dialects stay as they are.
+    (isFolderFormat(outputFormatFor(adapter, adapterConfig)) ? assumedScale(adapter) : undefined)
+  );
 }
 
 function wholeProblem(adapter: Adapter): string | undefined {

@@ -103,6 +103,16 @@ describe("a reduction refuses what it cannot carry over exactly", () => {
   });
 });
 
+describe("a reduction of an adapter without its configuration", () => {
+  it("is refused, because nothing says its scale", async () => {
+    const files = new MemoryFiles();
+    writeAdapterFolder(files, "/a", { [q]: pair }, { lora_alpha: 8 });
+    files.remove("/a/adapter_config.json");
+    const session = await CheckpointSession.open(files, "/a", () => undefined);
+    expect(reductionProblem(session)).toMatch(/Nothing says by what .* is scaled: put adapter_config.json/);
+  });
+});
+
 describe("a reduction of another dialect", () => {
   it("keeps whole differences beside the factors", async () => {
     const files = new MemoryFiles();

@@ -77,8 +77,7 @@ export function notCombinable({ checkpoint }: CheckpointSession, message: string
 
 function combinableAdapter(session: CheckpointSession, isAlone: boolean): Adapter {
   const { adapter, adapterConfig, checkpoint } = session;
-  const problem = reductionProblem(session);
-  const reason = problem ?? assumedScale(session);
+  const reason = reductionProblem(session) ?? (adapter && assumedScale(adapter));
   if (adapter === undefined || reason !== undefined)
     throw notCombinable(session, reason ?? `${checkpoint.name} is no adapter.`);
   const dora = adapter.modules.find(({ magnitude }) => magnitude !== undefined);

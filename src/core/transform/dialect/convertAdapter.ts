@@ -168,7 +168,7 @@ function convertibleAdapter({
 }: Pick<ConvertAdapterRequest, "source" | "to" | "rule">): Adapter {
   const { adapter, checkpoint, adapterConfig } = source;
   const refuse = (message: string) => notConvertible(source, message);
-  const problem = reductionProblem(source) ?? assumedScale(source);
+  const problem = reductionProblem(source) ?? (source.adapter && assumedScale(source.adapter));
   if (adapter === undefined || problem !== undefined)
     throw refuse(problem ?? `${checkpoint.name} is no adapter.`);
   const name = dialectNamed(adapter.dialect)?.name ?? adapter.dialect;

@@ -60,7 +60,7 @@ export async function planMerge({
   let modules = 0;
   for (const { session, weight } of adapters) {
     const adapter = mergeableAdapter(session);
-    const assumed = isScaleKnown || isCheck ? undefined : assumedScale(session);
+    const assumed = isScaleKnown || isCheck ? undefined : assumedScale(adapter);
     if (assumed !== undefined) throw notMergeable(session, `${assumed} Or say it with --scale.`);
     const alone = (name: string, why: string) => {
       if (adapters.length === 1 && weight === 1) return;
