@@ -1,4 +1,4 @@
-import { type PanelProducts, panelWidth } from "../core/linalg/panels";
+import { type PanelProducts, paddedCount, panelWidth } from "../core/linalg/panels";
 
 /** What assembly/products.ts exports. */
 interface Exports {
@@ -12,6 +12,15 @@ interface Exports {
     rowsOfY: number,
     length: number,
     upperOnly: number,
+  ): void;
+  addCombined(
+    own: number,
+    rows: number,
+    columns: number,
+    components: number,
+    stride: number,
+    count: number,
+    factors: number,
   ): void;
 }
 
@@ -60,6 +69,26 @@ export class WasmProducts implements PanelProducts {
       return false;
     const [at, fromX, fromY] = [sums.byteOffset, x.byteOffset, y.byteOffset];
     addTiles(at, stride, fromX, rowsOfX, fromY, rowsOfY, length, upperOnly ? 1 : 0);
+    return true;
+  }
+
+  combine(own: Float64Array, components: Float64Array, factors: Float64Array, columns: number): boolean {
+    const rows = own.length / columns;
+    const count = factors.length / rows;
+    // A cache line apart, or the components of a column would all fall on the same lines.
+    const stride = paddedCount(columns) + 8;
+    const maxPanel = maxRows * panelWidth;
+    if (own.length > maxPanel || factors.length > maxPanel || count * stride > maxSums) return false;
+    const { addCombined, memory } = this.wasm;
+    const [ownAt, factorsAt] = panelsAt;
+    const inside = new Float64Array(memory.buffer, ownAt, own.length);
+    inside.set(own);
+    new Float64Array(memory.buffer, factorsAt, factors.length).set(factors);
+    const space = new Float64Array(memory.buffer, sumsAt, count * stride);
+    for (let k = 0; k < count; k++)
+      space.set(components.subarray(k * columns, (k + 1) * columns), k * stride);
+    addCombined(ownAt, rows, columns, sumsAt, 8 * stride, count, factorsAt);
+    own.set(inside);
     return true;
   }
 }

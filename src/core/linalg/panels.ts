@@ -21,6 +21,7 @@ export interface PanelProducts {
   sums(count: number): Float64Array | undefined;
   /** `addPanelProducts`; false where something lies in other memory. */
   add(...given: Required<Parameters<typeof addPanelProducts>>): boolean;
+  combine(...given: Parameters<typeof addCombinations>): boolean;
 }
 
 type MakeProducts = () => PanelProducts | undefined;
@@ -102,6 +103,48 @@ export function addPanelProducts(
       addTile(result, i * stride + j, stride, x, i * panelWidth, y, j * panelWidth, length);
     }
   }
+}
+
+/**
+ * Adds to each row of `own` the sum of `components` times its factors, and overwrites panels and sums that are not taken
+ * out. A row takes four products at a time: their sum is added to what is there.
+ * @param components rows of `columns` values, at least a multiple of four.
+ * @param factors as many for each row.
+ */
+export function addCombinations(
+  own: Float64Array,
+  components: Float64Array,
+  factors: Float64Array,
+  columns: number,
+): void {
+  if (fastProducts()?.combine(own, components, factors, columns) === true) return;
+  const rows = own.length / columns;
+  const count = factors.length / rows;
+  for (let row = 0; row < rows; row++) {
+    const line = own.subarray(row * columns, (row + 1) * columns);
+    for (let k = 0; k < count; k += 4) addFour(line, components, k * columns, factors, row * count + k);
+  }
+}
+
+/** Four components at a time, so that the row is read and written a quarter as often. */
+function addFour(
+  line: Float64Array,
+  components: Float64Array,
+  from: number,
+  factors: Float64Array,
+  at: number,
+): void {
+  const { length } = line;
+  const [f0, f1, f2, f3] = factors.subarray(at, at + 4) as unknown as [number, number, number, number];
+  // Adding 0 would make 0 of -0.
+  if (f0 === 0 && f1 === 0 && f2 === 0 && f3 === 0) return;
+  const [second, third, fourth] = [from + length, from + 2 * length, from + 3 * length];
+  for (let column = 0; column < length; column++)
+    line[column] =
+      (line[column] as number) +
+      (f0 * (components[from + column] as number) +
+        f1 * (components[second + column] as number) +
+        (f2 * (components[third + column] as number) + f3 * (components[fourth + column] as number)));
 }
 
 function addTile(

@@ -54,8 +54,26 @@ export async function* castPieces(
 }
 
 export function addCost(cost: CastCost, values: Float64Array, rounded: Float64Array): void {
+  let [squares, errorSquares, changed] = [0, 0, 0];
   for (let at = 0; at < values.length; at++) {
-    const [value, now] = [values[at] as number, rounded[at] as number];
+    const value = values[at] as number;
+    const error = (rounded[at] as number) - value;
+    squares += value * value;
+    errorSquares += error * error;
+    if (error !== 0) changed++;
+  }
+  if (Number.isFinite(squares) && Number.isFinite(errorSquares)) {
+    cost.squares += squares;
+    cost.errorSquares += errorSquares;
+    cost.changed += changed;
+  } else addUnusualCost(cost, values, rounded);
+}
+
+/** Of values among which some are infinite or NaN, or become so. */
+function addUnusualCost(cost: CastCost, values: Float64Array, rounded: Float64Array): void {
+  for (let at = 0; at < values.length; at++) {
+    const value = values[at] as number;
+    const now = rounded[at] as number;
     if (Number.isFinite(value)) cost.squares += value * value;
     if (value === now || (Number.isNaN(value) && Number.isNaN(now))) continue;
     cost.changed++;

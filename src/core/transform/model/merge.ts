@@ -4,7 +4,6 @@ import { relativePathFrom, stageFileText } from "../../stage/stageFileText";
 import { decodeTensor } from "../../tensors/decode";
 import { encodeValues, isWritableDtype, type WritableDtype } from "../../tensors/encode";
 import type { ReadTensorRange } from "../../tensors/readTensorRange";
-import { readValues } from "../../tensors/readValues";
 import type { Tensor } from "../../tensors/tensor";
 import { carriedFiles } from "./carriedFiles";
 import { addCost, type CastCost, noCost } from "./castPieces";
@@ -117,14 +116,20 @@ async function* mergedPieces(
     lostSquares: 0,
   };
   const step = Math.max(1, Math.floor(pieceValues / Math.max(1, columns)));
+  const memoryOf = (count: number) =>
+    [new Float64Array(count), new Float64Array(count), new Float64Array(count)] as const;
+  let memory = memoryOf(Math.min(step, rows) * columns);
   for (let first = 0; first < rows; first += step) {
     signal?.throwIfAborted();
     const count = Math.min(step, rows - first) * columns;
-    const before = await readValues(tensor, first * columns, count, read, signal);
-    const exact = before.slice();
+    if (count !== memory[0].length) memory = memoryOf(count);
+    const [before, exact, rounded] = memory;
+    const bytesOf = tensor.byteSize / (rows * columns);
+    const stored = await read(tensor, first * columns * bytesOf, count * bytesOf, signal);
+    exact.set(decodeTensor(stored, tensor.dtype, count, before));
     addUpdates(exact, first, columns, loaded);
     const encoded = encodeValues(exact, dtype);
-    const rounded = decodeTensor(encoded, dtype, count);
+    decodeTensor(encoded, dtype, count, rounded);
     addMergeCost(cost, before, exact, rounded);
     addCost(cast, exact, rounded);
     yield encoded;

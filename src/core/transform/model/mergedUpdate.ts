@@ -1,4 +1,5 @@
 import type { Matrix } from "../../linalg/matrix";
+import { addCombinations, paddedCount } from "../../linalg/panels";
 
 /** One adapter's change of one weight. */
 export type MergedUpdate = FactoredUpdate | WholeUpdate | RowsUpdate;
@@ -72,35 +73,40 @@ export function addUpdates(
     }
     const { rows: own = { first: 0, count: Number.POSITIVE_INFINITY } } = update;
     const [from, to] = [Math.max(0, own.first - first), Math.min(rows, own.first + own.count - first)];
+    if (!update.isTurned && from < to)
+      addProduct(values.subarray(from * columns, to * columns), first + from - own.first, update);
     for (let row = from; row < to; row++) {
       const line = values.subarray(row * columns, (row + 1) * columns);
       if (update.isTurned) addTurnedRow(line, first + row - own.first, update);
-      else addRow(line, first + row - own.first, update);
       if (update.magnitude !== undefined) normalise(line, update.magnitude[first + row] as number);
     }
   }
 }
 
-/** Four components at a time, so that the row is read and written a quarter as often. */
-function addRow(own: Float64Array, output: number, { a, b, scale }: FactoredUpdate): void {
-  const { data } = a;
-  const length = own.length;
-  const factor = (k: number) => (k < b.cols ? scale * (b.data[output * b.cols + k] as number) : 0);
-  for (let k = 0; k < a.rows; k += 4) {
-    const [f0, f1, f2, f3] = [factor(k), factor(k + 1), factor(k + 2), factor(k + 3)];
-    if (f0 === 0 && f1 === 0 && f2 === 0 && f3 === 0) continue;
-    // Behind the last component the first of the four is read again, times 0.
-    const from = k * length;
-    const second = k + 1 < a.rows ? from + length : from;
-    const third = k + 2 < a.rows ? from + 2 * length : from;
-    const fourth = k + 3 < a.rows ? from + 3 * length : from;
-    for (let column = 0; column < length; column++)
-      own[column] =
-        (own[column] as number) +
-        (f0 * (data[from + column] as number) +
-          f1 * (data[second + column] as number) +
-          (f2 * (data[third + column] as number) + f3 * (data[fourth + column] as number)));
+/** Adds rows `first` and following of scale · B·A. */
+function addProduct(own: Float64Array, first: number, { a, b, scale }: FactoredUpdate): void {
+  const { cols: columns } = a;
+  const rank = b.cols;
+  const count = paddedCount(rank);
+  const { data } = b;
+  const factors = new Float64Array((own.length / columns) * count);
+  for (let at = 0, row = first; at < factors.length; at += count, row++)
+    for (let k = 0; k < rank; k++) factors[at + k] = scale * (data[row * rank + k] as number);
+  addCombinations(own, wholeFours(a), factors, columns);
+}
+
+const padded = new WeakMap<Matrix, Float64Array>();
+
+/** The rows of A, and zeros up to a multiple of four of them. */
+function wholeFours(a: Matrix): Float64Array {
+  if (a.rows % 4 === 0) return a.data;
+  let data = padded.get(a);
+  if (data === undefined) {
+    data = new Float64Array(paddedCount(a.rows) * a.cols);
+    data.set(a.data);
+    padded.set(a, data);
   }
+  return data;
 }
 
 function addTurnedRow(own: Float64Array, input: number, { a, b, scale }: FactoredUpdate): void {
@@ -126,10 +132,16 @@ export function addMergeCost(
   exact: Float64Array,
   rounded: Float64Array,
 ): void {
+  let [update, lost] = [0, 0];
   for (let at = 0; at < before.length; at++) {
-    cost.updateSquares += ((exact[at] as number) - (before[at] as number)) ** 2;
-    cost.lostSquares += ((rounded[at] as number) - (exact[at] as number)) ** 2;
+    const value = exact[at] as number;
+    const change = value - (before[at] as number);
+    const loss = (rounded[at] as number) - value;
+    update += change * change;
+    lost += loss * loss;
   }
+  cost.updateSquares += update;
+  cost.lostSquares += lost;
 }
 
 /** The share of ‖ΔW‖ that rounding took; 0 for an update that is none. */
