@@ -1,6 +1,6 @@
 import { decodeTensor } from "../tensors/decode";
 import { decodeBlocks, ggmlBlocks } from "../tensors/ggmlBlocks";
-import type { Tensor } from "../tensors/tensor";
+import { elementCount, type Tensor } from "../tensors/tensor";
 
 /** How the numbers of a dtype are found in its bytes. */
 export interface NumberEncoding {
@@ -46,11 +46,22 @@ export interface Scaling {
 }
 
 /** Undefined for a tensor whose values are no numbers, or whose scale depends on where a value is. */
-export function encodingKey({ dtype, layout }: Tensor): EncodingKey | undefined {
+export function encodingKey(tensor: Tensor): EncodingKey | undefined {
+  const { dtype, layout } = tensor;
   const quantisation = layout?.quantisation;
+  if (quantisation === undefined && isPackedInteger(tensor)) return { dtype: `${dtype} packed` };
   if (quantisation === undefined) return encodings.has(dtype) ? { dtype } : undefined;
   if (quantisation.scheme !== "per-tensor" || !encodings.has(dtype)) return undefined;
   return { dtype, scaling: { scale: quantisation.scale, zeroPoint: quantisation.zeroPoint } };
+}
+
+/**
+ * ONNX packs integers of 2 and 4 bits, the first value in the low bits; torch gives each a byte, of which the low bits
+ * are the same.
+ */
+function isPackedInteger({ dtype, shape, byteSize }: Tensor): boolean {
+  const count = elementCount(shape);
+  return /^[UI][24]$/.test(dtype) && (byteSize < count || count === 1);
 }
 
 const known = new Map<string, NumberEncoding>();
@@ -81,20 +92,10 @@ const encodings = new Map<string, () => NumberEncoding>([
   ),
   entry("F8_E8M0", () => byteCodes("F8_E8M0", "unsigned")),
   entry("F4", () => packedCodes(decodeCodes("F4", 16, 4), "sign-magnitude", 2)),
-  entry("QUINT4x2", () =>
-    packedCodes(
-      Float64Array.from({ length: 16 }, (_, code) => code),
-      "unsigned",
-      2,
-    ),
-  ),
-  entry("QUINT2x4", () =>
-    packedCodes(
-      Float64Array.from({ length: 4 }, (_, code) => code),
-      "unsigned",
-      4,
-    ),
-  ),
+  ...["QUINT4x2", "U4 packed"].map((dtype) => entry(dtype, () => packedIntegers(4, "unsigned"))),
+  ...["QUINT2x4", "U2 packed"].map((dtype) => entry(dtype, () => packedIntegers(2, "unsigned"))),
+  entry("I4 packed", () => packedIntegers(4, "twos-complement")),
+  entry("I2 packed", () => packedIntegers(2, "twos-complement")),
   ...["F6_E2M3", "F6_E3M2"].map((dtype) => entry(dtype, () => sixBitCodes(dtype))),
   ...["F16", "BF16"].map((dtype) => entry(dtype, () => wordCodes(dtype, "sign-magnitude"))),
   entry("C32", () => ({ ...wordCodes("F16", "sign-magnitude"), unitBytes: 4 })),
@@ -119,6 +120,14 @@ function byteCodes(dtype: string, order: CodeOrder): NumberEncoding {
 
 function packedCodes(values: Float64Array, order: CodeOrder, codesPerByte: number): NumberEncoding {
   return { method: "bytes", unitBytes: 1, codes: { values, order }, codesPerByte };
+}
+
+function packedIntegers(bits: number, order: "unsigned" | "twos-complement"): NumberEncoding {
+  const firstNegative = order === "unsigned" ? 2 ** bits : 2 ** (bits - 1);
+  const values = Float64Array.from({ length: 2 ** bits }, (_, code) =>
+    code < firstNegative ? code : code - 2 ** bits,
+  );
+  return packedCodes(values, order, 8 / bits);
 }
 
 function sixBitCodes(dtype: string): NumberEncoding {

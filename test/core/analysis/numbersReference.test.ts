@@ -73,6 +73,20 @@ describe.each(kernels)("with the %s kernels", (_name, each) => {
     expectHistogram(numbers, wanted, tensor.byteSize <= each.chunk.length);
   });
 
+  // Bytes as numpy packs them by hand: the first value in the low bits, what is left over is no value.
+  it.each([
+    ["I4", 3, [0x21, 0x0f], { min: -1, max: 2, mean: 2 / 3 }],
+    ["U4", 3, [0xe1, 0x0f], { min: 1, max: 15, mean: 10 }],
+    ["I2", 5, [0b11_10_01_00, 0b01], { min: -2, max: 1, mean: -1 / 5 }],
+    ["U2", 5, [0b11_10_01_00, 0b01], { min: 0, max: 3, mean: 7 / 5 }],
+    ["U4", 2, [14, 3], { min: 3, max: 14, mean: 8.5 }],
+    ["I4", 1, [0x0f], { min: -1, max: -1, mean: -1 }],
+  ])("%s, %i values in %j, packed or a byte each", async (dtype, count, bytes, wanted) => {
+    const tensor = { name: "w", dtype, shape: [count], byteSize: bytes.length, offset: 0, fileIndex: 0 };
+    const numbers = await measureTensor(tensor, async () => Uint8Array.from(bytes), each);
+    expect(numbers?.statistics).toMatchObject({ ...wanted, mean: expect.closeTo(wanted.mean, 12) });
+  });
+
   it.each(Object.entries(expected.pairs))("%s differ as torch finds", async (name, wanted) => {
     const [a, b] = name.split("-").map((dtype, side) => {
       return tensorOf(`${side === 0 ? "a" : "b"}-${dtype.toLowerCase()}`, dtype, wanted.elements);

@@ -33,11 +33,15 @@ const dtypes = new Map<number, string>([
   [22, "I4"],
   [23, "F4"],
   [24, "F8_E8M0"],
+  [25, "U2"],
+  [26, "I2"],
 ]);
 
 const packedBits = new Map([
   ["U4", 4],
   ["I4", 4],
+  ["U2", 2],
+  ["I2", 2],
   ["C128", 128],
 ]);
 
