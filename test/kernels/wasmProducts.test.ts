@@ -3,7 +3,7 @@ import { DenseOperator } from "../../src/core/linalg/denseOperator";
 import { gramOfColumns, gramOfRows, productOfColumns } from "../../src/core/linalg/gram";
 import type { Matrix } from "../../src/core/linalg/matrix";
 import { multiplyTransposed } from "../../src/core/linalg/multiply";
-import { usePanelProducts } from "../../src/core/linalg/panels";
+import { addCombinations, usePanelProducts } from "../../src/core/linalg/panels";
 import { WasmProducts } from "../../src/kernels/wasmProducts";
 import { randomMatrix } from "../core/linalg/matrices";
 
@@ -65,6 +65,32 @@ describe("products with SIMD", () => {
     const [fast, plain] = both(() => operator.apply(randomMatrix(6, rows, 5)));
     expectClose([await fast, await plain], rows);
   });
+
+  it.each([
+    [1, 1, 4],
+    [3, 127, 8],
+    [5, 129, 16],
+    [7, 1003, 4],
+    [600, 300, 8], // more rows than the kernels have room for
+  ])(
+    "add %i rows of %i values as the plain loop does, to the bit, from %i components",
+    (rows, columns, count) => {
+      const [own, components, factors] = [
+        randomMatrix(rows, columns, 8),
+        randomMatrix(count, columns, 9),
+        randomMatrix(rows, count, 10),
+      ];
+      // Four factors of nothing leave a -0 as it is.
+      factors.data.fill(0, 0, 4);
+      own.data[0] = -0;
+      const [fast, plain] = both(() => {
+        const result = own.data.slice();
+        addCombinations(result, components.data, factors.data, columns);
+        return new BigUint64Array(result.buffer);
+      });
+      expect(fast).toEqual(plain);
+    },
+  );
 
   it("let NaN and infinity through, and nothing of what was there before", () => {
     const x = randomMatrix(5, 300, 6);

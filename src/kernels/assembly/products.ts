@@ -98,7 +98,7 @@ const columnsAtOnce: i32 = 128;
 
 /**
  * Adds to each of `rows` rows of `columns` doubles its combination of components: four products at a time, in the order
- * of core/transform/model/mergedUpdate.ts, so that every bit is the same.
+ * of core/linalg/panels.ts, so that every bit is the same.
  * @param components `count` of them, a multiple of four, `stride` bytes apart.
  * @param factors `count` for each row.
  */
