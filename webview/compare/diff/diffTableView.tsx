@@ -204,7 +204,18 @@ function SortTitle({ diff, field, column, label }: SortTitleProps) {
 
 /** Small letters in a frame, and the gap before it. */
 function chipPx(text: string): number {
-  return text.length * 6 + 18;
+  return text.length * 6 + 24;
+}
+
+/** Letters that a name keeps at the least: enough for its end, which tells it from others. */
+const leastNameLetters = 14;
+
+/** The chips that leave the name its room; what they say is in the row's title and columns as well. */
+function fittingChips(chips: readonly string[], widths: ColumnWidths): readonly string[] {
+  const used = chips.reduce((sum, chip) => sum + chipPx(chip), 0);
+  return chips.length === 0 || nameRoom(widths, used) >= leastNameLetters
+    ? chips
+    : fittingChips(chips.slice(1), widths);
 }
 
 interface DiffRowProps {
@@ -222,7 +233,10 @@ interface DiffRowProps {
 function DiffRow({ row, at, view, table, against, selected, tabStop, names, widths }: DiffRowProps) {
   const label = statusLabel(row);
   const isQuiet = row.state === "same layout" || row.state === "equal";
-  const chips = [...(row.tiedTo === undefined ? [] : ["tied"]), ...(isQuiet ? [] : [label])];
+  const chips = fittingChips(
+    [...(row.tiedTo === undefined ? [] : ["tied"]), ...(isQuiet ? [] : [label])],
+    widths,
+  );
   const room = nameRoom(
     widths,
     chips.reduce((sum, chip) => sum + chipPx(chip), 0),

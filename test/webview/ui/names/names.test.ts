@@ -104,3 +104,14 @@ test("rows of compared modules that differ look different, and no number is cut"
     expect(cut).toEqual([]);
   }
 });
+
+test("rows of compared tensors that differ look different beside what is said of them", async () => {
+  const page = await compare.open({ sample: "models" });
+  for (const width of widths) {
+    await page.setViewportSize({ width, height: 900 });
+    await page.waitForTimeout(100);
+    const tensors = page.getByRole("table", { name: "Tensors", exact: true });
+    await tensors.locator("tbody bdi").nth(6).waitFor({ state: "attached" });
+    await expectTellingNames(tensors.locator("tbody .name-cell"));
+  }
+});
