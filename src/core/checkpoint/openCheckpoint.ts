@@ -12,7 +12,7 @@ import { bundleIndexOf, openBundle } from "../formats/tensorflow/tensorflowBundl
 import { isUnpackedArchive, openUnpackedArchive, unpackedPickleName } from "../formats/torch/unpackedArchive";
 import { classifyEntry, mainFile } from "../parts/parts";
 import { CheckpointError } from "../problem/checkpointError";
-import { isReadingError } from "../problem/problem";
+import { isReadingError, type Problem } from "../problem/problem";
 import { inNameOrder } from "../tensors/nameOrder";
 import { plural } from "../text/quantities";
 import { quote } from "../text/quote";
@@ -179,11 +179,24 @@ async function openSingleFile(files: Files, path: string, signal?: AbortSignal):
       ...(await wholeOf(files, path, metadata)),
       ...(content === undefined ? {} : { content }),
       ...(imports === undefined ? {} : { imports }),
-      problems: problems.map((problem) => ({ file: path, ...problem })),
+      problems: [...problems, ...(await partOfKerasModel(files, path))].map((problem) => ({
+        file: path,
+        ...problem,
+      })),
     };
   } finally {
     await source.close();
   }
+}
+
+/** `m_00001.weights.h5` belongs to `m.weights.json` of Keras 3, whose other files are not read. */
+async function partOfKerasModel(files: Files, path: string): Promise<readonly Problem[]> {
+  const stem = /^(.+)_\d{5}\.weights\.h5$/.exec(baseName(path))?.[1];
+  if (stem === undefined) return [];
+  const index = `${stem}.weights.json`;
+  if ((await files.stat(joinPath(parentPath(path), index))) === undefined) return [];
+  const message = `This is one of the files that ${quote(index)} names. Only this one is read: weights and optimizer variables that stand in the others are not listed.`;
+  return [{ severity: "warning", code: "SplitPart", message }];
 }
 
 /** `model-00002-of-00003.safetensors` belongs to `model.safetensors.index.json`, if that is there. */

@@ -41,6 +41,18 @@ describe("openCheckpoint", () => {
     expect(tensors).toHaveLength(3);
   });
 
+  it("says of one file of a Keras model in several that the others are not read", async () => {
+    const alone = { "/m/a_00001.weights.h5": adapter };
+    const path = "/m/a_00001.weights.h5";
+    expect((await openCheckpoint(new MemoryFiles(alone), path)).problems).toEqual([]);
+    const index = new TextEncoder().encode("{}");
+    const { problems } = await openCheckpoint(
+      new MemoryFiles({ ...alone, "/m/a.weights.json": index }),
+      path,
+    );
+    expect(problems).toMatchObject([{ severity: "warning", code: "SplitPart", file: path }]);
+  });
+
   it("does not mark a file with warnings alone as broken", async () => {
     const path = "/run/model.safetensors";
     const entry = '"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}';
