@@ -109,7 +109,7 @@ function compoundType(
   const members: { readonly name: string; readonly offset: number; readonly type: Hdf5Type }[] = [];
   for (let index = 0; index < count; index++) {
     const name = memberName(fields, version);
-    const offset = version === 3 ? fields.unsigned(widthOf(itemBytes)) : fields.u32();
+    const offset = version >= 3 ? fields.unsigned(widthOf(itemBytes)) : fields.u32();
     let axes: number[] = [];
     if (version === 1) {
       const rank = fields.u8();

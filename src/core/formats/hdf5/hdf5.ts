@@ -76,7 +76,7 @@ class Hdf5Walk {
   readonly metadata = new Map<string, string>();
   readonly problems = new ProblemList(maxListedProblems);
   private readonly heaps: GlobalHeaps;
-  /** Paths by the addresses of what they name first. */
+  /** Paths by the addresses of what they name first, a group with all that is below it before the next, as h5py does. */
   private readonly seen = new Map<number, string>();
   private readonly moreNames: (readonly [path: string, target: string])[] = [];
 
@@ -109,6 +109,11 @@ class Hdf5Walk {
   }
 
   private async visit({ path, address, depth }: Step, steps: Step[]): Promise<void> {
+    const known = this.seen.get(address);
+    if (known !== undefined) {
+      this.moreNames.push([path, known]);
+      return;
+    }
     this.seen.set(address, path);
     const messages = await readObjectHeader(this.file, address);
     const links = await readLinks(this.file, messages);
@@ -146,10 +151,7 @@ class Hdf5Walk {
         else if (depth >= maxHdf5Depth) {
           const message = `${quote(linkPath)} and what is below it are not shown: groups nest more than ${maxHdf5Depth} deep.`;
           this.add("warning", "GroupsTooDeep", message);
-        } else {
-          this.seen.set(target.address, linkPath);
-          inner.push({ path: linkPath, address: target.address, depth: depth + 1 });
-        }
+        } else inner.push({ path: linkPath, address: target.address, depth: depth + 1 });
       }
     }
     steps.push(...inner.reverse());

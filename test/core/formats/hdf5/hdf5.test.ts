@@ -45,6 +45,14 @@ describe("an HDF5 file of h5py", () => {
     },
   );
 
+  test("of HDF5 1.12, whose datatypes of version 4 are laid out as those of version 3", async () => {
+    const bytes = bytesOf("latest.h5");
+    const compound = Buffer.from(bytes).indexOf(Buffer.from("360200000800000072000011", "hex"));
+    bytes[compound] = 0x46;
+    const { tensors } = await read(bytes);
+    expect(tensors.find(({ name }) => name === "types/complex")?.dtype).toBe("C64");
+  });
+
   test.each(["earliest.h5", "latest.h5"])("%s: attributes, in groups of many as well", async (name) => {
     const { metadata } = await read(bytesOf(name));
     expect(Object.fromEntries(metadata)).toMatchObject({
