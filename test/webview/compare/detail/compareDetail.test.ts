@@ -104,7 +104,7 @@ test("axe finds nothing serious in any theme", async () => {
     await shown.first().waitFor();
     expect(await seriousProblems(), name).toEqual([]);
   }
-});
+}, 120_000); // axe goes over five tabs in three themes
 
 test("an update is held against its base weight, and looked through for intruders, once the base is chosen", async () => {
   const page = await openModule("pipeline", "model.layers.9.self_attn.v_proj");
