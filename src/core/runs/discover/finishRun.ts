@@ -48,9 +48,16 @@ export function finishRun(draft: RunDraft, { id, name, borrowed }: FinishOptions
   };
 }
 
-/** The highest step that was saved completely; the final model only where it is the only one with a step. */
+/**
+ * The highest step that was saved completely; the final model only where it is the only one with a step. What the
+ * trainer calls last is, where it keeps no step that could tell otherwise: a stripped `last.pt` of YOLO.
+ */
 function lastOf(members: readonly RunMember[]): RunMember | undefined {
   const moment = ({ facts }: RunMember) => facts.step ?? facts.candidate.moment.index ?? facts.epoch;
+  const called = members.find(
+    (one) => /(?:^|[-_])last(?:$|[-_.])/i.test(one.name) && moment(one) === undefined,
+  );
+  if (called !== undefined && !called.facts.incomplete) return called;
   const saved = members.filter((one) => !one.facts.incomplete && moment(one) !== undefined);
   const trained = saved.filter(({ final }) => !final);
   const highest = (best: RunMember | undefined, one: RunMember) =>

@@ -25,6 +25,16 @@ describe("a YOLO training", () => {
     "   2,   0.3,  0.3,  0.5",
   ].join("\n");
 
+  it("ends with last.pt, though it was stripped of its epoch and best.pt was not", async () => {
+    const contents = {
+      "/ws/exp/results.csv": table,
+      "/ws/exp/weights/best.pt": weights,
+      "/ws/exp/weights/last.pt": weights,
+    };
+    const run = await read(contents, (path) => (path.endsWith("best.pt") ? { progress: { epoch: 1 } } : {}));
+    expect(run.checkpoints.filter(({ last }) => last).map(({ name }) => name)).toEqual(["last.pt"]);
+  });
+
   it("is one run around its weights and its results, whose values reach the epochs", async () => {
     const contents = {
       "/ws/exp/results.csv": table,
