@@ -15,7 +15,7 @@ import { comparePairs, type Pairing } from "./modules/comparePairs";
 import type { ModuleComparison } from "./modules/moduleComparison";
 import { describeModule, describePair } from "./modules/moduleDetail";
 import { changeFrom, findInitialSnapshot } from "./modules/trueChange";
-import { openSnapshots, type Snapshot } from "./openSnapshots";
+import { openSnapshots, type Snapshot, withReaders } from "./openSnapshots";
 import { describeBases } from "./snapshotProblems";
 import { compareTensorLayouts } from "./tensorDiffSummary";
 import { viewComparison } from "./viewComparison";
@@ -81,17 +81,14 @@ export class Comparison {
    */
   async moduleDetail(module: string, signal?: AbortSignal): Promise<CompareModuleDetail> {
     const found = this.alignedModule(module);
-    const readers = this.snapshots.map(({ session }) => session?.tensorReader());
-    try {
+    return withReaders(this.snapshots, async (readers) => {
       const measured = await measureAll(found, readers, signal);
       const analyses = measured.map((each) => each?.analysis);
       const detail = describeModule(module, analyses, this.view.initialColumn);
       // Measured without factors, e.g. the spectrum that a full decomposition lists.
       const singularValues = measured.map((each) => each?.measurement.metrics?.singularValues ?? null);
       return { ...detail, singularValues };
-    } finally {
-      await closeAll(readers);
-    }
+    });
   }
 
   /** @throws when no snapshot adapts the module. */
@@ -113,14 +110,11 @@ export class Comparison {
   ): Promise<ModulePairDetail | undefined> {
     const found = this.alignedModule(module);
     const chosen = [a, b].map((index) => found[index]);
-    const readers = [a, b].map((index) => this.snapshots[index]?.session?.tensorReader());
-    try {
+    return withReaders([this.snapshots[a], this.snapshots[b]], async (readers) => {
       const [first, second] = await measureAll(chosen, readers, signal);
       if (first?.analysis === undefined || second?.analysis === undefined) return undefined;
       return describePair(a, b, first.analysis, second.analysis);
-    } finally {
-      await closeAll(readers);
-    }
+    });
   }
 }
 
@@ -141,17 +135,13 @@ async function compareAll(
 }
 
 function compareOneByOne(snapshots: readonly Snapshot[], signal: AbortSignal | undefined): CompareModules {
-  return async (rows, options, take) => {
-    const readers = snapshots.map(({ session }) => session?.tensorReader());
-    try {
+  return (rows, options, take) =>
+    withReaders(snapshots, async (readers) => {
       for (const row of rows) {
         signal?.throwIfAborted();
         take(await compareModule(row, readers, options, signal));
       }
-    } finally {
-      await closeAll(readers);
-    }
-  };
+    });
 }
 
 /** @param readers one for each snapshot that could be opened. */
@@ -189,8 +179,4 @@ function changesFrom(analyses: readonly (UpdateAnalysis | undefined)[], initial:
   return analyses.map((analysis, index) =>
     index === initial ? undefined : changeFrom(analyses[initial], analysis),
   );
-}
-
-async function closeAll(readers: readonly (TensorReader | undefined)[]): Promise<void> {
-  await Promise.all(readers.map((reader) => reader?.close()));
 }

@@ -8,7 +8,7 @@ import type { UpdateAnalysis } from "../update/updateAnalysis";
 import { type AlignedModule, alignModules } from "./modules/alignModules";
 import { compareUpdates, type UpdateComparison } from "./modules/compareUpdates";
 import { moduleGrid } from "./modules/moduleGrid";
-import { openSnapshots, type Snapshot } from "./openSnapshots";
+import { openSnapshots, type Snapshot, withReaders } from "./openSnapshots";
 import { type Timeline, type TimelineCheckpoint, type TimelineMetric, timelineMetrics } from "./timeline";
 
 export interface TimelineOptions {
@@ -59,17 +59,13 @@ export async function computeTimeline(
 }
 
 function followOneByOne(signal: AbortSignal | undefined): FollowModules {
-  return async (snapshots, rows, metrics, take) => {
-    const readers = snapshots.map(({ session }) => session?.tensorReader());
-    try {
+  return (snapshots, rows, metrics, take) =>
+    withReaders(snapshots, async (readers) => {
       for (const row of rows) {
         signal?.throwIfAborted();
         take(await followModule(row, readers, metrics, signal));
       }
-    } finally {
-      await Promise.all(readers.map((reader) => reader?.close()));
-    }
-  };
+    });
 }
 
 /** @param readers one for each checkpoint that could be opened. */

@@ -1,5 +1,6 @@
 import type { Files } from "../bytes/files";
 import { checkpointIdentity } from "../checkpoint/identity";
+import type { TensorReader } from "../checkpoint/tensorReader";
 import { CheckpointError } from "../problem/checkpointError";
 import type { Problem } from "../problem/problem";
 import { CheckpointSession } from "../session/checkpointSession";
@@ -43,4 +44,17 @@ export async function openSnapshots(
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+/** Reads with one reader for each snapshot, undefined for those that could not be opened, and closes them after it. */
+export async function withReaders<T>(
+  snapshots: readonly (Snapshot | undefined)[],
+  read: (readers: readonly (TensorReader | undefined)[]) => Promise<T>,
+): Promise<T> {
+  const readers = snapshots.map((snapshot) => snapshot?.session?.tensorReader());
+  try {
+    return await read(readers);
+  } finally {
+    await Promise.all(readers.map((reader) => reader?.close()));
+  }
 }

@@ -2,7 +2,7 @@ import { baseName } from "../bytes/paths";
 import { codeProblems } from "../formats/programs/namedCode";
 import { settingsCode } from "../formats/programs/settingsCode";
 import { templateProblem } from "../formats/programs/templateCode";
-import { type JsonValue, parseJson } from "../json/parseJson";
+import { jsonIn } from "../json/parseJson";
 import type { Problem } from "../problem/problem";
 import type { HealthSubject } from "./healthSubject";
 
@@ -15,18 +15,10 @@ export function codeInside({ checkpoint: { metadata, path } }: HealthSubject): r
       const problem = templateProblem(`The chat template in ${name}`, value, path);
       if (problem !== undefined) problems.push(problem);
     } else if (key === "model_config") {
-      const config = jsonOrNothing(value);
+      const config = jsonIn(value);
       if (config !== undefined)
         problems.push(...codeProblems(`The model's description in ${name}`, settingsCode(config), path));
     }
   }
   return problems;
-}
-
-function jsonOrNothing(text: string): JsonValue | undefined {
-  try {
-    return parseJson(text).value;
-  } catch {
-    return undefined;
-  }
 }

@@ -151,12 +151,17 @@ export function formatJson(value: JsonValue): string {
   return typeof value === "string" ? JSON.stringify(value) : String(value);
 }
 
-/** The object that a text is; undefined where it is none, or no JSON. */
-export function jsonObjectIn(text: string): JsonObject | undefined {
+/** The value that a text is; undefined where it is no JSON. */
+export function jsonIn(text: string): JsonValue | undefined {
   try {
-    const { value } = parseJson(text);
-    return isJsonObject(value) ? value : undefined;
+    return parseJson(text).value;
   } catch {
     return undefined;
   }
+}
+
+/** The object that a text is; undefined where it is none, or no JSON. */
+export function jsonObjectIn(text: string): JsonObject | undefined {
+  const value = jsonIn(text);
+  return isJsonObject(value) ? value : undefined;
 }

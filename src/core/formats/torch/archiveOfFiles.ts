@@ -1,6 +1,6 @@
 import type { ByteSource } from "../../bytes/byteSource";
 import type { ZipEntry } from "../../bytes/zipDirectory";
-import { isJsonArray, isJsonObject, type JsonValue, parseJson } from "../../json/parseJson";
+import { isJsonArray, isJsonObject, type JsonValue, jsonIn } from "../../json/parseJson";
 import { CheckpointError } from "../../problem/checkpointError";
 import { maxConfigBytes } from "../../problem/limits";
 import type { Problem } from "../../problem/problem";
@@ -65,7 +65,7 @@ export async function readArchiveOfFiles(
     if (torchFile.test(entry.name) || entry.name.endsWith("/")) continue;
     const text = await readText(source, archive, entry, signal);
     if (text === undefined) continue;
-    const data = entry.name === "data" || entry.name.endsWith(".json") ? jsonOf(text) : undefined;
+    const data = entry.name === "data" || entry.name.endsWith(".json") ? jsonIn(text) : undefined;
     if (data !== undefined) root.set(entry.name.replace(/\.json$/, ""), await contentOf(data, look));
     else if (text.length <= maxTextBytes) metadata.set(entry.name, text.trim());
   }
@@ -98,14 +98,6 @@ async function readText(
     return new TextDecoder("utf-8", { fatal: true }).decode(await member.read(0, member.size, signal));
   } catch {
     signal?.throwIfAborted();
-    return undefined;
-  }
-}
-
-function jsonOf(text: string): JsonValue | undefined {
-  try {
-    return parseJson(text).value;
-  } catch {
     return undefined;
   }
 }
