@@ -11,7 +11,7 @@ import { expertParameter, isNestedExperts } from "./expertNames";
 import { type FactorLayout, LayoutError } from "./factorLayout";
 import { modulePath } from "./loraKey";
 import type { LoraModule } from "./loraModule";
-import { inputsOfVera, lacksPart, type MadeContext, madeLayout } from "./madeFactors";
+import { inputsOfVera, lacksPart, type MadeContext, madeLayout } from "./madeLayout";
 import { isForeignTo } from "./methods/methodTable";
 import { areStoredTransposed, type FormContext, formsOf } from "./moduleForms";
 import { type ScaleRule, ScaleRules } from "./scaleRules";

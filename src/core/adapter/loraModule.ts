@@ -1,7 +1,7 @@
 import type { Tensor } from "../tensors/tensor";
 import { type ComposedParts, matricesOf } from "./composedFactors";
 import type { FactorLayout } from "./factorLayout";
-import type { MadeParts } from "./madeFactors";
+import type { MadeParts } from "./madeLayout";
 import type { ScaleSource } from "./scaleRules";
 
 /** One adapted module: ΔW = scale · B · A, out×in (for an embedding or a Conv1D the base is its transpose). */

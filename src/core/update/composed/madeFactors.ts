@@ -1,5 +1,5 @@
 import type { LoraModule } from "../../adapter/loraModule";
-import type { MadeParts } from "../../adapter/madeFactors";
+import type { MadeParts } from "../../adapter/madeLayout";
 import { createMatrix, type Matrix, vectorNorm } from "../../linalg/matrix";
 import { elementCount, type Tensor } from "../../tensors/tensor";
 import type { FactorReader } from "../factors";
