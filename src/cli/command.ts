@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { type ParseArgsConfig, parseArgs } from "node:util";
+import { messageOf } from "../core/problem/messageOf";
 import type { Problem } from "../core/problem/problem";
 import { CheckpointSession } from "../core/session/checkpointSession";
 import { nodeFiles } from "../worker/nodeFiles";
@@ -74,7 +75,7 @@ export function parse<const O extends Options>(
       options,
     });
   } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
+    throw new UsageError(messageOf(error));
   }
 }
 

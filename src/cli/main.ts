@@ -1,4 +1,5 @@
 import { CheckpointError } from "../core/problem/checkpointError";
+import { messageOf } from "../core/problem/messageOf";
 import type { Problem } from "../core/problem/problem";
 import { problemLine } from "../core/report/problemText";
 import { toJsonText } from "../core/report/reportJson";
@@ -91,7 +92,7 @@ function problemOf(error: unknown): Problem {
   if (error instanceof CheckpointError) return error.toProblem();
   if (isAbortError(error))
     return { severity: "error", code: "Cancelled", message: "Cancelled; nothing was written." };
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   return { severity: "error", code: "Unreadable", message };
 }
 
@@ -105,7 +106,7 @@ main(process.argv.slice(2)).then(
     process.exitCode = code;
   },
   (error: unknown) => {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     warn(error instanceof UsageError ? `${message}\n\n${usage}` : message);
     process.exitCode = error instanceof UsageError ? exitUsage : exitUnreadable;
   },

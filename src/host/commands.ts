@@ -1,5 +1,6 @@
 import * as vscode from "vscode";
 import { checkpointIdentity } from "../core/checkpoint/identity";
+import { messageOf } from "../core/problem/messageOf";
 import type { Run, RunCheckpoint } from "../core/runs/run";
 import { loadSnippetOf } from "./analysis/loadSnippet";
 import type { WorkerClient } from "./analysis/workerClient";
@@ -173,7 +174,7 @@ export function registerCommands(services: CommandServices): vscode.Disposable[]
         try {
           await run(target, selection);
         } catch (error) {
-          const message = error instanceof Error ? error.message : String(error);
+          const message = messageOf(error);
           log.error(`${name}: ${message}`);
           showError(`Checkpoint Explorer: ${message}`);
         }

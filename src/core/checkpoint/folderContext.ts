@@ -9,6 +9,7 @@ import { findHalfWritten } from "../parts/halfWritten";
 import { classifyEntry, type PartFile } from "../parts/parts";
 import { CheckpointError } from "../problem/checkpointError";
 import { maxConfigBytes, maxEagerTrainerStateBytes, maxListedFiles } from "../problem/limits";
+import { messageOf } from "../problem/messageOf";
 import type { Problem } from "../problem/problem";
 import { readTrainerState, trainerStateName } from "../progress/readTrainerState";
 import type { TrainerState } from "../progress/trainerState";
@@ -128,7 +129,7 @@ function unreadable(path: string, error: unknown): Problem {
     return { severity: "warning", code: "InvalidJson", message, file: path, offset: error.offset };
   }
   if (error instanceof CheckpointError) return { ...error.inFile(path).toProblem(), severity: "warning" };
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = messageOf(error);
   return {
     severity: "warning",
     code: "Unreadable",

@@ -2,6 +2,7 @@ import type { Files } from "../bytes/files";
 import { checkpointIdentity } from "../checkpoint/identity";
 import type { TensorReader } from "../checkpoint/tensorReader";
 import { CheckpointError } from "../problem/checkpointError";
+import { messageOf } from "../problem/messageOf";
 import type { Problem } from "../problem/problem";
 import { CheckpointSession } from "../session/checkpointSession";
 import type { UserStage } from "../session/stageOf";
@@ -40,10 +41,6 @@ export async function openSnapshots(
       }
     }),
   );
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** Reads with one reader for each snapshot, undefined for those that could not be opened, and closes them after it. */

@@ -6,6 +6,7 @@ import type { OpenedFiles } from "../checkpoint/openedFiles";
 import { TensorReader } from "../checkpoint/tensorReader";
 import { CheckpointError } from "../problem/checkpointError";
 import { maxListedProblems } from "../problem/limits";
+import { messageOf } from "../problem/messageOf";
 import type { Problem } from "../problem/problem";
 import { ProblemList } from "../problem/problemList";
 import { findLayout } from "../resume/findLayout";
@@ -142,7 +143,7 @@ async function problemsIn(
   } catch (error) {
     signal?.throwIfAborted();
     if (!(error instanceof CheckpointError)) {
-      const message = `${baseName(path)} cannot be read: ${error instanceof Error ? error.message : String(error)}.`;
+      const message = `${baseName(path)} cannot be read: ${messageOf(error)}.`;
       return [{ severity: "error", code: "UnreadableFile", message, file: path }];
     }
     const problem = { file: path, ...error.toProblem() };

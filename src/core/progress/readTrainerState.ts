@@ -2,6 +2,7 @@ import type { Files } from "../bytes/files";
 import { readText } from "../bytes/readText";
 import { CheckpointError } from "../problem/checkpointError";
 import { maxTrainerStateBytes } from "../problem/limits";
+import { messageOf } from "../problem/messageOf";
 import { parseTrainerState, type TrainerState } from "./trainerState";
 
 export const trainerStateName = "trainer_state.json";
@@ -17,7 +18,7 @@ export async function readTrainerState(
   } catch (error) {
     signal?.throwIfAborted();
     const code = error instanceof CheckpointError ? error.code : "FileUnreadable";
-    const cause = error instanceof Error ? error.message : String(error);
+    const cause = messageOf(error);
     const message = `${trainerStateName} cannot be read: ${cause}`;
     return { ...parseTrainerState("{}"), problems: [{ severity: "error", code, message, file: path }] };
   }

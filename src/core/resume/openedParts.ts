@@ -2,6 +2,7 @@ import { baseName } from "../bytes/paths";
 import type { Checkpoint } from "../checkpoint/checkpoint";
 import type { OpenedFiles } from "../checkpoint/openedFiles";
 import { CheckpointError } from "../problem/checkpointError";
+import { messageOf } from "../problem/messageOf";
 import { isReadingError, type Problem } from "../problem/problem";
 import { formatCount } from "../text/quantities";
 import type { BrokenFile, PartRole } from "./resumeInputs";
@@ -47,10 +48,7 @@ export class PartOpener {
     } catch (error) {
       this.signal?.throwIfAborted();
       const problem = error instanceof CheckpointError ? error.toProblem() : undefined;
-      const reason =
-        problem === undefined
-          ? `cannot be read: ${error instanceof Error ? error.message : String(error)}.`
-          : failureText(problem);
+      const reason = problem === undefined ? `cannot be read: ${messageOf(error)}.` : failureText(problem);
       this.broken.push({ name, role, reason });
       return undefined;
     }

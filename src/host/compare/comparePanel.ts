@@ -1,5 +1,6 @@
 import type * as vscode from "vscode";
 import type { CompareView } from "../../core/compare/compareView";
+import { messageOf } from "../../core/problem/messageOf";
 import { type CallListeners, type Channel, isAbortError } from "../../protocol/channel";
 import { headOf, pieceOf } from "../../protocol/comparePieces";
 import type { CompareHostCalls, ComparePageCalls, CompareState } from "../../protocol/compareSurface";
@@ -170,7 +171,7 @@ export class ComparePanel {
       this.setState({ status: "ready", generation: ++this.generation, view });
     } catch (error) {
       if (isAbortError(error)) return;
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       log.error(`Comparison failed: ${message}`);
       this.setState({ status: "failed", message });
     }

@@ -64,7 +64,7 @@ export class TensorDiffRun {
       if (!isOurs()) return;
       if (isAbortError(error)) this.change({ ...this.state, status: "stopped" });
       // With another id, so that the page drops what it has.
-      else this.change({ id: id + 1, status: "failed", ...nothing, message: messageOf(error) });
+      else this.change({ id: id + 1, status: "failed", ...nothing, message: messageWithFile(error) });
     }
   }
 
@@ -74,7 +74,7 @@ export class TensorDiffRun {
   }
 }
 
-function messageOf(error: unknown): string {
+function messageWithFile(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const file = "file" in error && typeof error.file === "string" ? `${error.file}: ` : "";
   return `${file}${error.message}`;

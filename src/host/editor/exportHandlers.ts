@@ -1,5 +1,6 @@
 import { dirname, join } from "node:path";
 import * as vscode from "vscode";
+import { messageOf } from "../../core/problem/messageOf";
 import { valueDtype } from "../../core/values/valueDtype";
 import type { CallListeners, CallProgress, Handlers } from "../../protocol/channel";
 import { isAbortError } from "../../protocol/channel";
@@ -70,7 +71,7 @@ function writeWithProgress(
       await write(signal, { onProgress });
     } catch (error) {
       if (isAbortError(error)) return;
-      showError(`Nothing was written. ${error instanceof Error ? error.message : String(error)}`);
+      showError(`Nothing was written. ${messageOf(error)}`);
     }
   });
 }

@@ -1,6 +1,7 @@
 import * as vscode from "vscode";
 import type { ScanFindings } from "../../core/analysis/scanFindings";
 import type { ScanChunk } from "../../core/analysis/scanTable";
+import { messageOf } from "../../core/problem/messageOf";
 import { type CallListeners, isAbortError } from "../../protocol/channel";
 import type { ScanChoice } from "../../protocol/numbersCalls";
 import type { ScanState } from "../../protocol/numbersSurface";
@@ -83,7 +84,7 @@ export class TensorScan {
     } catch (error) {
       if (this.running !== running) return;
       if (isAbortError(error)) this.end({ status: "cancelled" });
-      else this.end({ status: "failed", message: error instanceof Error ? error.message : String(error) });
+      else this.end({ status: "failed", message: messageOf(error) });
     }
   }
 

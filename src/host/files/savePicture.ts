@@ -1,5 +1,6 @@
 import { homedir } from "node:os";
 import * as vscode from "vscode";
+import { messageOf } from "../../core/problem/messageOf";
 import type { Picture } from "../../protocol/picture";
 import { showError, showInformation } from "../messages";
 import { atomicWrite } from "./atomicWrite";
@@ -24,7 +25,7 @@ export async function savePicture({ bytes, name }: Picture): Promise<void> {
     if (target.scheme === "file") await atomicWrite(target.fsPath, bytes, true);
     else await vscode.workspace.fs.writeFile(target, bytes);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     showError(`The picture could not be saved: ${reason}`);
     return;
   }

@@ -1,6 +1,7 @@
 import { statfs } from "node:fs/promises";
 import * as vscode from "vscode";
 import { baseName, parentPath } from "../../core/bytes/paths";
+import { messageOf } from "../../core/problem/messageOf";
 import type { ModelJob } from "../../core/report/jobs/modelJob";
 import { type Channel, isAbortError, type ParamsOf } from "../../protocol/channel";
 import type { MakeHostCalls, MakePageCalls, MakeState } from "../../protocol/makeSurface";
@@ -121,7 +122,7 @@ export class MakePanel {
       if (!this.panel.visible) void this.tellElsewhere(result.path);
     } catch (error) {
       const stopped = isAbortError(error) || making.signal.aborted;
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       if (!stopped) this.services.log.error(`${titleOf(job)}: ${message}`);
       const failure = stopped ? "It was stopped. Nothing was written." : message;
       this.setState({ status: "choosing", job, failure });

@@ -1,4 +1,5 @@
 import * as vscode from "vscode";
+import { messageOf } from "../../core/problem/messageOf";
 import { isBeingSaved, isLive, nextChangeMs } from "../../core/runs/status/liveness";
 import type { Log } from "../log";
 import { onViewSettingsChanged, pollMs } from "../settings";
@@ -78,7 +79,7 @@ export class LiveRuns {
       const unread = live.some(({ progress }) => progress === undefined);
       if (checkpointsChanged || saving || unread) await this.model.refreshIfRested();
     } catch (error) {
-      this.log.warn(`Looking at live runs failed: ${error instanceof Error ? error.message : String(error)}`);
+      this.log.warn(`Looking at live runs failed: ${messageOf(error)}`);
     } finally {
       this.polling = undefined;
       this.model.touch();

@@ -1,6 +1,7 @@
 import { lstat, readdir, realpath } from "node:fs/promises";
 import { basename, dirname, join, sep } from "node:path";
 import { mapParallel } from "../../core/bytes/mapParallel";
+import { messageOf } from "../../core/problem/messageOf";
 import type { RunCheckpoint } from "../../core/runs/run";
 import {
   holdsCheckpointFiles,
@@ -99,7 +100,7 @@ async function plan(
     const { files, bytes } = measure;
     return { checkpoint, removals, files, bytes, unrecognised, isStateAlone };
   } catch (error) {
-    return { checkpoint, reason: error instanceof Error ? error.message : String(error) };
+    return { checkpoint, reason: messageOf(error) };
   }
 }
 

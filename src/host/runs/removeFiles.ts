@@ -1,3 +1,4 @@
+import { messageOf } from "../../core/problem/messageOf";
 import type { PlannedRemoval, RefusedRemoval } from "./removalPlan";
 
 /** How files are deleted; VS Code's own in the extension. */
@@ -54,8 +55,4 @@ async function failureOf(work: Promise<void>): Promise<string | undefined> {
   } catch (error) {
     return messageOf(error);
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

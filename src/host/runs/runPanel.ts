@@ -1,4 +1,5 @@
 import type * as vscode from "vscode";
+import { messageOf } from "../../core/problem/messageOf";
 import { findRun } from "../../core/runs/discover/runNames";
 import { plural } from "../../core/text/quantities";
 import { type Channel, isAbortError } from "../../protocol/channel";
@@ -144,7 +145,7 @@ export class RunPanel {
           } else if (update !== undefined) this.channel.notify("grew", update);
         } catch (error) {
           if (isAbortError(error)) return;
-          const message = error instanceof Error ? error.message : String(error);
+          const message = messageOf(error);
           this.services.log.error(`Reading the logs of ${run.entry().name} failed: ${message}`);
         }
       }),

@@ -1,6 +1,7 @@
 import * as vscode from "vscode";
 import { joinPath } from "../../core/bytes/paths";
 import { checkpointGlob, logGlob } from "../../core/formats/fileKinds";
+import { messageOf } from "../../core/problem/messageOf";
 import type { DiscoveredRuns, Run } from "../../core/runs/run";
 import { liveLogs, type RunStatus, withStatus } from "../../core/runs/status/runStatus";
 import { loggedRun } from "../../core/runs/status/runStatusReader";
@@ -163,7 +164,7 @@ export class RunsModel {
     } catch (error) {
       if (searching.signal.aborted && this.found !== undefined && this.searching !== searching)
         return this.found;
-      log.error(`Looking for runs failed: ${error instanceof Error ? error.message : String(error)}`);
+      log.error(`Looking for runs failed: ${messageOf(error)}`);
       this.take(nothing);
       return nothing;
     }
@@ -202,7 +203,7 @@ export class RunsModel {
         if (this.latest !== before) this.updated.fire();
       } catch (error) {
         if (reading.signal.aborted) return;
-        const message = error instanceof Error ? error.message : String(error);
+        const message = messageOf(error);
         this.services.log.warn(`The logs of ${run.path} could not be read: ${message}`);
       }
     }

@@ -4,6 +4,7 @@ import { DiffTable, diffNumbers } from "../../core/compare/tensors/diffTable";
 import { SeenPairs } from "../../core/compare/tensors/seenPairs";
 import { TiedTensors } from "../../core/compare/tensors/tiedTensors";
 import { sameItems } from "../../core/lists/sameItems";
+import { messageOf } from "../../core/problem/messageOf";
 import { ProblemList } from "../../core/problem/problemList";
 import type { CheckpointSession } from "../../core/session/checkpointSession";
 import type { Tensor } from "../../core/tensors/tensor";
@@ -165,7 +166,7 @@ export class TensorDiffing {
       this.table.set(row, pair, "compared", diffNumbers(difference));
     } catch (error) {
       signal?.throwIfAborted();
-      this.fail(planned, pair, error instanceof Error ? error.message : String(error));
+      this.fail(planned, pair, messageOf(error));
     }
   }
 
@@ -186,7 +187,7 @@ export class TensorDiffing {
       this.table.set(row, pair, isEqual ? "equal bytes" : "other bytes");
     } catch (error) {
       signal?.throwIfAborted();
-      this.fail(planned, pair, error instanceof Error ? error.message : String(error));
+      this.fail(planned, pair, messageOf(error));
     }
   }
 

@@ -6,6 +6,7 @@ import {
   type PartialDifference,
   type TensorDifference,
 } from "../../core/analysis/tensorDifference";
+import { messageOf } from "../../core/problem/messageOf";
 import { filesOfTensor } from "../../core/tensors/assembly";
 import type { Extent } from "../../core/tensors/plainExtent";
 import { elementCount, type Tensor } from "../../core/tensors/tensor";
@@ -223,7 +224,7 @@ class PairComparing {
       this.tell(pair, await this.tools.reading.compare(this.sources, tensors, signal));
     } catch (error) {
       if (this.pass.isCancelled) return;
-      this.unreadable.push({ pair, reason: error instanceof Error ? error.message : String(error) });
+      this.unreadable.push({ pair, reason: messageOf(error) });
     }
     this.pass.otherBytes += tensors[0].byteSize + tensors[1].byteSize;
   }

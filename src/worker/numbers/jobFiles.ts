@@ -1,5 +1,6 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { UnexpectedEndError } from "../../core/bytes/byteSource";
+import { messageOf } from "../../core/problem/messageOf";
 
 /** Open at once: a tensor may be joined from thousands of files, and a process may not open as many. */
 const maxOpen = 64;
@@ -25,7 +26,7 @@ export class JobFiles {
         done += count;
       }
     } catch (error) {
-      return error instanceof Error ? error.message : String(error);
+      return messageOf(error);
     }
     return undefined;
   }

@@ -3,6 +3,7 @@ import { pathToFileURL } from "node:url";
 import { parentPort } from "node:worker_threads";
 import { kernelBytes } from "compiled-kernels";
 import { PlainKernels } from "../../core/analysis/plainKernels";
+import { messageOf } from "../../core/problem/messageOf";
 import { WasmKernels } from "../../kernels/wasmKernels";
 import { type Job, type JobAnswer, JobControl, type JobMessage } from "./numbersJob";
 import { runJob } from "./runJob";
@@ -28,6 +29,6 @@ port.on("message", ({ id, job, control }: JobMessage) => {
   const answer = (message: JobAnswer) => port.postMessage(message);
   run({ ...job, control: JobControl.over(control) } as Job).then(
     (results) => answer({ id, results }),
-    (error: unknown) => answer({ id, error: error instanceof Error ? error.message : String(error) }),
+    (error: unknown) => answer({ id, error: messageOf(error) }),
   );
 });

@@ -1,5 +1,6 @@
 import type { ByteRegion } from "../../core/bytes/byteRegion";
 import { TensorReader } from "../../core/checkpoint/tensorReader";
+import { messageOf } from "../../core/problem/messageOf";
 import type { Tensor } from "../../core/tensors/tensor";
 import type { NumbersSource } from "./longPass";
 import type { MeasuredTensor } from "./numbersCache";
@@ -27,7 +28,7 @@ export class OtherReading {
       const reader = await this.readerFor(tensor);
       return await this.reading.measure(reader, tensor, { signal, withHash: withHashes === true });
     } catch (error) {
-      return error instanceof Error ? error.message : String(error);
+      return messageOf(error);
     }
   }
 

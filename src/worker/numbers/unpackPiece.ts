@@ -2,6 +2,7 @@ import { finishNumbers } from "../../core/analysis/finishNumbers";
 import { encodingOf } from "../../core/analysis/numberEncoding";
 import type { NumberKernels } from "../../core/analysis/numberKernels";
 import { TensorMeasurer } from "../../core/analysis/tensorMeasurer";
+import { messageOf } from "../../core/problem/messageOf";
 import { type PackedWeight, type PackingHints, rowsOf } from "../../core/tensors/packed/packedWeight";
 import { PackedWeights } from "../../core/tensors/packed/packedWeights";
 import type { ReadTensorRange } from "../../core/tensors/readTensorRange";
@@ -40,7 +41,7 @@ export async function unpackPiece(
     if (weight === undefined) throw new RangeError("What lies beside the codes does not fit them any more.");
     await addRows(weight, firstRow, rows, read, kernels, measurer, control);
   } catch (error) {
-    failure = error instanceof Error ? error.message : String(error);
+    failure = messageOf(error);
   }
   control.addBytes(bytes);
   // Taken in any case: what was counted must not reach the next piece.

@@ -1,6 +1,7 @@
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { scanColumns } from "../../../src/core/analysis/scanTable";
 import type { StatisticId } from "../../../src/core/analysis/statisticColumns";
+import { messageOf } from "../../../src/core/problem/messageOf";
 import { filterTensors, sortTensors, type TensorSortKey } from "../../../src/core/tensors/tensorQuery";
 import { TensorTree, type TreeNode } from "../../../src/core/tensors/tensorTree";
 import type { SortOrder } from "../../ui/tables/dataTable";
@@ -225,5 +226,5 @@ function rowNamed(loaded: LoadedTensors | undefined, name: string): number | und
 
 /** "Invalid regular expression: /(/i: Unterminated group" → "Unterminated group". */
 function regexProblem(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).replace(/^.*\/[a-z]*: /s, "");
+  return messageOf(error).replace(/^.*\/[a-z]*: /s, "");
 }

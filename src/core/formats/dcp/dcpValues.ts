@@ -2,6 +2,7 @@ import type { OpenByteSource } from "../../bytes/byteSource";
 import type { Files } from "../../bytes/files";
 import { mapParallel } from "../../bytes/mapParallel";
 import { maxListedProblems } from "../../problem/limits";
+import { messageOf } from "../../problem/messageOf";
 import type { Problem } from "../../problem/problem";
 import { ProblemList } from "../../problem/problemList";
 import { plural } from "../../text/quantities";
@@ -72,7 +73,7 @@ export async function readDcpValues(
         return [name, unwrapped(content?.root)] as const;
       } catch (error) {
         signal?.throwIfAborted();
-        const reason = error instanceof Error ? error.message : String(error);
+        const reason = messageOf(error);
         const message = `The value ${quote(name.slice(0, 200))} cannot be read: ${reason}`;
         problems.add({ severity: "error", code: "UnreadableValue", message, file: path });
         return [name, undefined] as const;

@@ -3,6 +3,7 @@ import { mapParallel } from "../../bytes/mapParallel";
 import { joinPath } from "../../bytes/paths";
 import { CheckpointError } from "../../problem/checkpointError";
 import { maxListedProblems, maxShards, parallelShardReads } from "../../problem/limits";
+import { messageOf } from "../../problem/messageOf";
 import type { Problem } from "../../problem/problem";
 import { ProblemList } from "../../problem/problemList";
 import { assemble, type TensorPiece, unreadablePart } from "../../tensors/assembly";
@@ -62,7 +63,7 @@ async function openPieces(
       }
     } catch (error) {
       signal?.throwIfAborted();
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       const code = error instanceof CheckpointError ? error.code : "UnreadableFile";
       const failure: Problem = { severity: "error", code, message: `${name}: ${reason}`, file: filePath };
       return { name, path: filePath, bytes: 0, parsed: undefined, failure };

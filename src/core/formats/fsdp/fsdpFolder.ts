@@ -2,6 +2,7 @@ import type { FileEntry } from "../../bytes/files";
 import { mapParallel } from "../../bytes/mapParallel";
 import { joinPath } from "../../bytes/paths";
 import { maxListedFiles, maxListedProblems, parallelShardReads } from "../../problem/limits";
+import { messageOf } from "../../problem/messageOf";
 import type { Problem } from "../../problem/problem";
 import { ProblemList } from "../../problem/problemList";
 import { elementCount, type Tensor } from "../../tensors/tensor";
@@ -246,7 +247,7 @@ async function openFolderPart(
     };
   } catch (error) {
     signal?.throwIfAborted();
-    const message = `${name} cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+    const message = `${name} cannot be read: ${messageOf(error)}`;
     const problem: Problem = { severity: "error", code: "UnreadableFolder", message, file: folder };
     return { entries: [], files: [], imports: [], problems: [problem], worldSize: undefined };
   }

@@ -2,6 +2,7 @@ import type { OpenByteSource } from "../../bytes/byteSource";
 import type { Files } from "../../bytes/files";
 import { CheckpointError } from "../../problem/checkpointError";
 import { maxCollectedTensors } from "../../problem/limits";
+import { messageOf } from "../../problem/messageOf";
 import type { Problem } from "../../problem/problem";
 import { decodeTensor } from "../../tensors/decode";
 import { pieceOfTensor } from "../../tensors/pieceOfTensor";
@@ -54,7 +55,7 @@ export async function readRankState(
     return { ...base, bytes: source.size, entries, imports, problems: told };
   } catch (error) {
     signal?.throwIfAborted();
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     const code = error instanceof CheckpointError ? error.code : "UnreadableFile";
     const problem: Problem = { severity: "error", code, message: `${name}: ${reason}`, file: path };
     return { ...base, bytes: source?.size ?? 0, entries: undefined, problems: [problem] };

@@ -34,7 +34,7 @@ export async function readBundleIndex(table: Uint8Array): Promise<BundleIndex> {
   let [shardCount, bigEndian] = [1, false];
   for (const { key, value } of readSortedTable(table)) {
     if (key.length === 0) {
-      for await (const { number, value: told } of messageOf(value)) {
+      for await (const { number, value: told } of memoryFields(value)) {
         if (number === 1) shardCount = Number(told);
         if (number === 2) bigEndian = told === 1n;
       }
@@ -48,7 +48,7 @@ export async function readBundleIndex(table: Uint8Array): Promise<BundleIndex> {
 async function readEntry(bytes: Uint8Array): Promise<BundleEntry> {
   const found = { type: 0, shape: [] as number[], shard: 0, offset: 0, size: 0 };
   const slices: BundleSlice[] = [];
-  for await (const { number, value, start, end } of messageOf(bytes)) {
+  for await (const { number, value, start, end } of memoryFields(bytes)) {
     if (number === 1) found.type = Number(value);
     else if (number === 2) found.shape = await readShape(bytes.subarray(start, end));
     else if (number === 3) found.shard = Number(value);
@@ -62,10 +62,10 @@ async function readEntry(bytes: Uint8Array): Promise<BundleEntry> {
 /** TensorShapeProto: 2 dim {1 size}. */
 async function readShape(bytes: Uint8Array): Promise<number[]> {
   const shape: number[] = [];
-  for await (const { number, start, end } of messageOf(bytes)) {
+  for await (const { number, start, end } of memoryFields(bytes)) {
     if (number !== 2 || shape.length >= maxTensorAxes) continue;
     let size = 0;
-    for await (const field of messageOf(bytes.subarray(start, end)))
+    for await (const field of memoryFields(bytes.subarray(start, end)))
       if (field.number === 1) size = Number(BigInt.asIntN(64, field.value));
     shape.push(size);
   }
@@ -75,10 +75,10 @@ async function readShape(bytes: Uint8Array): Promise<number[]> {
 /** TensorSliceProto: 1 extent {1 start, 2 length}; an extent without a length is the whole axis. */
 async function readSlice(bytes: Uint8Array): Promise<BundleSlice> {
   const slice: (readonly [number, number] | undefined)[] = [];
-  for await (const { number, start, end } of messageOf(bytes)) {
+  for await (const { number, start, end } of memoryFields(bytes)) {
     if (number !== 1) continue;
     let [first, length]: [number, number | undefined] = [0, undefined];
-    for await (const field of messageOf(bytes.subarray(start, end))) {
+    for await (const field of memoryFields(bytes.subarray(start, end))) {
       if (field.number === 1) first = Number(field.value);
       if (field.number === 2) length = Number(field.value);
     }
@@ -88,7 +88,7 @@ async function readSlice(bytes: Uint8Array): Promise<BundleSlice> {
 }
 
 /** The fields of a message in memory; offsets count from its first byte. */
-export function messageOf(bytes: Uint8Array): AsyncGenerator<ProtobufField> {
+function memoryFields(bytes: Uint8Array): AsyncGenerator<ProtobufField> {
   return fieldsOf(new ByteCursor(new MemoryByteSource(bytes)), 0, bytes.length);
 }
 

@@ -12,6 +12,7 @@ import {
   parseJson,
 } from "../../json/parseJson";
 import { CheckpointError } from "../../problem/checkpointError";
+import { messageOf } from "../../problem/messageOf";
 import type { TensorValues } from "../valueFindings";
 import type { ScanPart } from "./scanShare";
 
@@ -132,7 +133,7 @@ function parsed(text: string, fail: (message: string) => CheckpointError) {
   try {
     return parseJson(text);
   } catch (error) {
-    throw fail(`This is no file of a scan: ${error instanceof Error ? error.message : String(error)}`);
+    throw fail(`This is no file of a scan: ${messageOf(error)}`);
   }
 }
 

@@ -9,6 +9,7 @@ import { isJsonObject, type JsonObject, type JsonValue, parseJson } from "../../
 import { findHalfWritten } from "../../parts/halfWritten";
 import { assessParts, classifyEntry, mainFile, type PartEntry } from "../../parts/parts";
 import { maxConfigBytes } from "../../problem/limits";
+import { messageOf } from "../../problem/messageOf";
 import type { Problem } from "../../problem/problem";
 import { metadataProgress } from "../../progress/metadataProgress";
 import { trainerStateName } from "../../progress/readTrainerState";
@@ -239,7 +240,7 @@ class FactsReader {
       return undefined;
     } catch (error) {
       this.options.signal?.throwIfAborted();
-      const message = `${name} cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+      const message = `${name} cannot be read: ${messageOf(error)}`;
       this.problems.push({ severity: "warning", code: "ConfigUnreadable", message, file: path });
       return undefined;
     }

@@ -2,6 +2,7 @@ import type { FileEntry, Files } from "../../bytes/files";
 import { mapParallel } from "../../bytes/mapParallel";
 import { joinPath } from "../../bytes/paths";
 import { classifyEntry } from "../../parts/parts";
+import { messageOf } from "../../problem/messageOf";
 import type { Problem } from "../../problem/problem";
 import { compareNames } from "../../tensors/nameOrder";
 import { plural } from "../../text/quantities";
@@ -212,7 +213,7 @@ class Walker {
   }
 
   private tellUnreadable({ path, parent }: Pending, error: unknown): void {
-    const cause = error instanceof Error ? error.message : String(error);
+    const cause = messageOf(error);
     const severity = parent === undefined ? "error" : "warning";
     this.problems.push({
       severity,

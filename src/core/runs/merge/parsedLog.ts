@@ -1,5 +1,6 @@
 import type { FileStat, Files } from "../../bytes/files";
 import { CheckpointError } from "../../problem/checkpointError";
+import { messageOf } from "../../problem/messageOf";
 import type { TrainerState } from "../../progress/trainerState";
 import type { LogCursor, LogFile, LogRead, LogReport, Purge } from "../logs/logFormat";
 import { logFormatOf } from "../logs/logFormats";
@@ -126,7 +127,7 @@ export class ParsedLog {
     this.unreadable = true;
     const { path, format } = this.log;
     const code = error instanceof CheckpointError ? error.code : "FileUnreadable";
-    const cause = error instanceof Error ? error.message : String(error);
+    const cause = messageOf(error);
     const message = `${logFormatOf(format).label} cannot be read: ${cause}`;
     this.report = { ...this.report, problems: [{ severity: "error", code, message, file: path }] };
   }

@@ -1,5 +1,6 @@
 import { parseJson } from "../../../json/parseJson";
 import { maxConfigBytes } from "../../../problem/limits";
+import { messageOf } from "../../../problem/messageOf";
 import { flattenNumbers } from "../../../progress/loggedNumber";
 import type { LogFormat, LogReport } from "../logFormat";
 import { emptyReport, readWholeLog } from "../wholeLog";
@@ -20,7 +21,7 @@ function readResults(text: string): LogReport {
       return unreadable("it ends early, or holds no object");
     return { ...emptyReport, summary: [...numbers].filter(([name]) => !name.startsWith("_")) };
   } catch (error) {
-    return unreadable(error instanceof Error ? error.message : String(error));
+    return unreadable(messageOf(error));
   }
 }
 
