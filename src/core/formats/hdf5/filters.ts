@@ -1,6 +1,9 @@
 import { inflateAll } from "../../bytes/inflate";
 import { zstdDecompress } from "../../bytes/zstd";
 import { CheckpointError } from "../../problem/checkpointError";
+import { unpackBlosc } from "../chunks/blosc";
+import { unshuffle } from "../chunks/shuffles";
+import { unpackBitshuffle } from "./bitshuffle";
 import type { FilterStep } from "./dataset";
 import { unpackLz4 } from "./lz4";
 import { unpackLzf } from "./lzf";
@@ -17,7 +20,12 @@ const undoings = new Map<number, Undo>([
   [4, (bytes, step, chunkBytes) => szip(bytes, step, chunkBytes)],
   [6, (bytes, { parameters }) => unpackScaleOffset(bytes, parameters)],
   [32_000, (bytes, { parameters }, chunkBytes) => unpackLzf(bytes, lzfSize(parameters[2], chunkBytes))],
+  [32_001, (bytes, _, chunkBytes) => unpackBlosc(bytes, chunkBytes + slackBytes)],
   [32_004, (bytes, _, chunkBytes) => unpackLz4(bytes, chunkBytes + slackBytes)],
+  [
+    32_008,
+    (bytes, { parameters }, chunkBytes) => unpackBitshuffle(bytes, parameters, chunkBytes + slackBytes),
+  ],
   [32_015, (bytes, _, chunkBytes) => zstdDecompress(bytes, chunkBytes + slackBytes)],
 ]);
 
@@ -29,8 +37,6 @@ const names = new Map([
   [5, "N-bit packing"],
   [305, "LZO"],
   [307, "bzip2"],
-  [32_001, "Blosc"],
-  [32_008, "bitshuffle"],
   [32_013, "ZFP"],
   [32_017, "SZ"],
   [32_026, "Blosc2"],
@@ -65,19 +71,6 @@ export async function undoFilters(
   if (bytes.length < chunkBytes)
     throw new CheckpointError("DamagedChunk", `A chunk has ${bytes.length} of its ${chunkBytes} bytes.`);
   return bytes.length === chunkBytes ? bytes : bytes.subarray(0, chunkBytes);
-}
-
-/** All first bytes of the values stand before all second ones; what is left over stands at the end. */
-function unshuffle(bytes: Uint8Array, width: number): Uint8Array {
-  const count = Math.floor(bytes.length / Math.max(1, width));
-  if (width <= 1 || count <= 1) return bytes;
-  const result = new Uint8Array(bytes.length);
-  for (let byte = 0; byte < width; byte++) {
-    const start = byte * count;
-    for (let at = 0; at < count; at++) result[at * width + byte] = bytes[start + at] as number;
-  }
-  result.set(bytes.subarray(count * width), count * width);
-  return result;
 }
 
 const checksumBytes = 4;

@@ -1,4 +1,5 @@
 import { CheckpointError } from "../../problem/checkpointError";
+import { unpackLz4Block } from "../chunks/lz4Block";
 
 /**
  * Undoes the LZ4 filter of HDF5 (registered as 32004): the size of what was packed (8 bytes) and of its blocks (4), with
@@ -21,43 +22,10 @@ export function unpackLz4(bytes: Uint8Array, maxBytes: number): Uint8Array {
     const block = bytes.subarray(at, at + packed);
     const target = result.subarray(done, done + size);
     if (packed === size) target.set(block);
-    else unpackBlock(block, target);
+    else unpackLz4Block(block, target);
     at += packed;
   }
   return result;
-}
-
-/**
- * One block (lz4_Block_format.md): literals and then a copy of what came before, by an offset of 16 bits; the last run is
- * of literals alone.
- */
-function unpackBlock(block: Uint8Array, target: Uint8Array): void {
-  let [at, to] = [0, 0];
-  const length = (nibble: number): number => {
-    let sum = nibble;
-    if (nibble < 15) return sum;
-    for (;;) {
-      const more = block[at++];
-      if (more === undefined) throw damaged();
-      sum += more;
-      if (more < 255) return sum;
-    }
-  };
-  while (at < block.length) {
-    const token = block[at++] as number;
-    const literals = length(token >>> 4);
-    if (at + literals > block.length || to + literals > target.length) throw damaged();
-    target.set(block.subarray(at, at + literals), to);
-    at += literals;
-    to += literals;
-    if (at === block.length) break;
-    const offset = (block[at] as number) | ((block[at + 1] ?? 0) << 8);
-    at += 2;
-    const copied = length(token & 15) + 4;
-    if (offset === 0 || offset > to || to + copied > target.length) throw damaged();
-    for (let index = 0; index < copied; index++, to++) target[to] = target[to - offset] as number;
-  }
-  if (to !== target.length) throw damaged();
 }
 
 function damaged(): CheckpointError {

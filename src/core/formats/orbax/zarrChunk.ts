@@ -4,7 +4,9 @@ import { inflateAll } from "../../bytes/inflate";
 import { zstdDecompress } from "../../bytes/zstd";
 import { CheckpointError } from "../../problem/checkpointError";
 import { elementCount } from "../../tensors/tensor";
+import { unpackBlosc } from "../chunks/blosc";
 import { ChunkedSource } from "../chunks/chunkedSource";
+import { unpackLz4Block } from "../chunks/lz4Block";
 import type { ZarrArray } from "./zarrMetadata";
 
 const indexEntryBytes = 16;
@@ -71,12 +73,24 @@ export class ZarrChunkRegion implements ByteRegion {
     for (const name of codecs.compressions.toReversed()) {
       if (name === "crc32c") bytes = bytes.subarray(0, Math.max(0, bytes.length - checksumBytes));
       else if (name === "zstd") bytes = zstdDecompress(bytes, wanted + slackBytes);
+      else if (name === "blosc") bytes = await unpackBlosc(bytes, wanted + slackBytes);
+      else if (name === "lz4") bytes = unpackSizedLz4(bytes, wanted + slackBytes);
       else bytes = await inflateAll(bytes, name === "gzip" ? "gzip" : "deflate", wanted + slackBytes);
     }
     if (bytes.length !== wanted) throw damaged(`a chunk has ${bytes.length} bytes where ${wanted} belong`);
     if (codecs.axes !== undefined) bytes = rowMajor(bytes, shape, codecs.axes, itemBytes);
     return codecs.bigEndian ? swapped(bytes, this.array) : bytes;
   }
+}
+
+/** One block of LZ4 behind the size that it takes unpacked, as numcodecs writes it. */
+function unpackSizedLz4(bytes: Uint8Array, maxBytes: number): Uint8Array {
+  if (bytes.length < 4) throw damaged("a chunk ends inside its size");
+  const size = new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, true);
+  if (size > maxBytes) throw damaged(`a chunk claims ${size} bytes`);
+  const result = new Uint8Array(size);
+  unpackLz4Block(bytes.subarray(4), result);
+  return result;
 }
 
 /** A chunk's number among all of a shard, from its number among those that lie inside the array. */

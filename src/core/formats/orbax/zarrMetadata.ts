@@ -55,7 +55,7 @@ const itemSizes = new Map<string, number>([
 ]);
 
 /** Compressions that are undone; the checksum behind a chunk is left alone. */
-const known: ReadonlySet<string> = new Set(["zstd", "gzip", "zlib", "crc32c"]);
+const known: ReadonlySet<string> = new Set(["zstd", "gzip", "zlib", "lz4", "blosc", "crc32c"]);
 
 type Json = Readonly<Record<string, unknown>>;
 

@@ -35,6 +35,43 @@ describe("filters of HDF5 that others register", () => {
     await expect(undoFilters(stored, step(32_004), 0, 21)).rejects.toThrow(/LZ4|chunk/);
   });
 
+  // By hand after bshuf_h5filter.c: eight values of one byte become eight rows of a byte, lowest bits first.
+  const values = [1, 2, 4, 8, 16, 32, 64, 255, 9];
+  const rows = [0x81, 0x82, 0x84, 0x88, 0x90, 0xa0, 0xc0, 0x80];
+  const bitshuffle = (stored: readonly number[], packing: number) =>
+    undoFilters(Uint8Array.from(stored), [{ id: 32_008, name: "", parameters: [0, 4, 1, 0, packing] }], 0, 9);
+
+  test.each([
+    ["not packed", 0, [...rows, 9]],
+    ["packed by LZ4", 2, [0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 32, 0, 0, 0, 0, 9, 0x80, ...rows, 9]],
+  ])("Bitshuffle, %s: bits back to their values, and what is left over", async (_, packing, stored) => {
+    expect(await bitshuffle(stored, packing)).toEqual(Uint8Array.from(values));
+    for (let length = 0; length < stored.length; length++)
+      await expect(bitshuffle(stored.slice(0, length), packing)).rejects.toThrow(/chunk/i);
+  });
+
+  test.each([
+    ["claims more than a chunk", { size: 2 ** 31 }],
+    ["has blocks of no size", { blockSize: 0 }],
+    ["is longer than what is stored", { packedSize: 99 }],
+    ["begins a block beyond its end", { start: 2 ** 31 }],
+    ["is packed in a way that is not known", { flag: 0xe0 }],
+    ["copies from before its start", { packed: [0x20 + 4, 0x20, 9, 0] }],
+  ])("Blosc that %s is damaged", async (_, lie) => {
+    const { size, blockSize, packedSize, start, flag, packed } = {
+      ...{ size: 12, blockSize: 12, packedSize: 28, start: 20, flag: 0, packed: [2, 1, 2, 3] },
+      ...lie,
+    };
+    const chunk = new DataView(new ArrayBuffer(28));
+    for (const [at, byte] of [2, 1, flag, 1].entries()) chunk.setUint8(at, byte);
+    for (const [at, word] of [size, blockSize, packedSize, start, packed.length].entries())
+      chunk.setUint32(4 + 4 * at, word, true);
+    for (const [at, byte] of packed.entries()) chunk.setUint8(24 + at, byte);
+    await expect(undoFilters(new Uint8Array(chunk.buffer), step(32_001), 0, 12)).rejects.toThrow(
+      /Blosc|Chunk/i,
+    );
+  });
+
   test("Zstandard: a frame of one block", async () => {
     // A frame of one raw block (RFC 8878): magic, a single segment of 5 bytes, "last, raw, 5 bytes".
     const frame = Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0x20, 5, 0x29, 0, 0, ...bytes("hello"));

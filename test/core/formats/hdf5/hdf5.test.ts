@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -12,6 +13,7 @@ import { projectRoot } from "../../../support/projectRoot";
 const folder = join(projectRoot, "test/fixtures/hdf5");
 const bytesOf = (name: string) => new Uint8Array(readFileSync(join(folder, name)));
 const read = (bytes: Uint8Array) => readCheckpointFile(new MemoryByteSource(bytes), "x.h5", "x.h5");
+const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
 const open = (name: string) => openTensors(new MemoryFiles({ [`/${name}`]: bytesOf(name) }), `/${name}`);
 
 interface Expected {
@@ -44,6 +46,21 @@ describe("an HDF5 file of h5py", () => {
       expect(found).toEqual(Object.fromEntries(plain));
     },
   );
+
+  test("reads chunks of Blosc in all its packings and shuffles, and of LZ4, as hdf5plugin writes them", async () => {
+    const { checkpoint, tensors } = await open("plugins.h5");
+    expect(checkpoint.problems).toEqual([]);
+    // As the script states them.
+    const squares = Int32Array.from({ length: 3000 }, (_, at) => (at * at) % 251);
+    const sequence = [1];
+    for (let at = 1; at < 10_007; at++) sequence.push(((sequence[at - 1] as number) * 75) % 65_537);
+    const far = Uint8Array.from({ length: 30_000 }, (_, at) => sequence[at % 10_007] as number);
+    const { far: found, ...others } = tensors;
+    expect(found?.sha256).toBe(sha256(far));
+    expect(Object.keys(others)).toHaveLength(20);
+    for (const [name, tensor] of Object.entries(others))
+      expect(tensor.sha256, name).toBe(sha256(new Uint8Array(squares.buffer)));
+  });
 
   test("of HDF5 1.12, whose datatypes of version 4 are laid out as those of version 3", async () => {
     const bytes = bytesOf("latest.h5");
