@@ -4,6 +4,7 @@ import { type FileHandle, lstat, mkdir, open, readdir, rename, rm, stat } from "
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import type { FileOutput, FileSink, FileWriter, FolderOutput } from "../core/bytes/fileSink";
+import { parseTemporaryName, temporaryName } from "../core/bytes/temporaryName";
 import { CheckpointError } from "../core/problem/checkpointError";
 
 /** Writes to the local disk: temporary name, fsync, rename, fsync of the folder that holds it. */
@@ -11,7 +12,7 @@ export const nodeSink: FileSink = {
   async createFolder(path, { replace, files }) {
     await refuseExisting(path, replace);
     await refuseOthers(path, files);
-    const temporaryPath = temporaryName(path, "");
+    const temporaryPath = temporaryPathOf(path, "");
     await mkdir(dirname(path), { recursive: true });
     await removeLeftovers(path);
     await mkdir(temporaryPath);
@@ -22,7 +23,7 @@ export const nodeSink: FileSink = {
     await refuseExisting(path, replace);
     await refuseFolder(path);
     // The ending stays, so that what is written can be opened again for what it is.
-    const temporaryPath = temporaryName(path, /\.[^./\\]+$/.exec(path)?.[0] ?? "");
+    const temporaryPath = temporaryPathOf(path, /\.[^./\\]+$/.exec(path)?.[0] ?? "");
     await mkdir(dirname(path), { recursive: true });
     await removeLeftovers(path);
     const writer = await NodeFileWriter.create(temporaryPath);
@@ -44,19 +45,17 @@ export function removeUnfinished(): void {
 const machine = createHash("sha256").update(hostname()).digest("hex").slice(0, 6);
 
 /** Says who writes it, so that what a process left behind that was killed can be told from what is being written. */
-function temporaryName(path: string, ending: string): string {
-  return `${path}.${machine}-${process.pid}-${randomBytes(6).toString("hex")}.tmp${ending}`;
+function temporaryPathOf(path: string, ending: string): string {
+  const unique = randomBytes(6).toString("hex");
+  return temporaryName({ finished: path, machine, pid: process.pid }, unique, ending);
 }
 
 /** Removes what earlier writes of the same place left behind whose process was killed. */
 async function removeLeftovers(path: string): Promise<void> {
   const folder = dirname(path);
   for (const name of await readdir(folder)) {
-    if (!name.startsWith(`${basename(path)}.`)) continue;
-    const owner = /^([0-9a-f]{6})-(\d{1,10})-[0-9a-f]{12}\.tmp(?:\.[^./\\]+)?$/.exec(
-      name.slice(basename(path).length + 1),
-    );
-    if (owner?.[1] !== machine || isRunning(Number(owner[2]))) continue;
+    const owner = parseTemporaryName(name);
+    if (owner?.finished !== basename(path) || owner.machine !== machine || isRunning(owner.pid)) continue;
     const leftover = join(folder, name);
     if (await isStale(leftover)) await rm(leftover, { recursive: true, force: true });
   }
@@ -198,7 +197,7 @@ class NodeFileOutput implements FileOutput {
  */
 async function moveInPlace(from: string, to: string, replace: boolean): Promise<void> {
   await refuseExisting(to, replace);
-  const old = temporaryName(to, "");
+  const old = temporaryPathOf(to, "");
   const isReplaced = await exists(to);
   if (isReplaced) await rename(to, old);
   try {

@@ -16,7 +16,7 @@ describe("extract", () => {
       const tensors = [{ name: "model.layers.0.q_proj.weight", dtype: "F32", shape: [2, 2] }];
       mkdirSync(join(folder, name), { recursive: true });
       const file = safetensorsFile({ tensors, data: floats(...values) });
-      writeFileSync(join(folder, name, "model.safetensors"), file);
+      writeFileSync(join(folder, name, "adapter_model.safetensors"), file);
     };
     write("base", [0, 0, 0, 0]);
     write("tuned", [3, 0, 0, 1]);
@@ -92,34 +92,48 @@ describe("reduce", () => {
   });
 });
 
-test.skipIf(process.platform === "win32")("Ctrl-C in the middle leaves nothing behind", async () => {
+describe.skipIf(process.platform === "win32")("stopped in the middle", () => {
   const names = Array.from({ length: 12 }, (_, layer) => `model.layers.${layer}.q_proj.weight`);
   const tensors = names.map((name) => ({ name, dtype: "F32", shape: [256, 256] }));
-  for (const [name, factor] of [
-    ["long-base", 0],
-    ["long-tuned", 1],
-  ] as const) {
-    mkdirSync(join(folder, name));
-    const values = Float32Array.from({ length: 12 * 256 * 256 }, (_, at) => factor * Math.sin(at * at));
-    const data = new Uint8Array(values.buffer);
-    writeFileSync(join(folder, name, "model.safetensors"), safetensorsFile({ tensors, data }));
+
+  /** Ends an extraction while it writes. */
+  async function stop(out: string, signal: NodeJS.Signals) {
+    for (const [name, factor] of [
+      ["long-base", 0],
+      ["long-tuned", 1],
+    ] as const) {
+      mkdirSync(join(folder, name), { recursive: true });
+      const values = Float32Array.from({ length: 12 * 256 * 256 }, (_, at) => factor * Math.sin(at * at));
+      const data = new Uint8Array(values.buffer);
+      writeFileSync(join(folder, name, "model.safetensors"), safetensorsFile({ tensors, data }));
+    }
+    const args = ["extract", "long-base", "long-tuned", "--rank", "64", "--out", out, "--json"];
+    const child = spawn(process.execPath, [inject("cliFile"), ...args], { cwd: folder });
+    let printed = "";
+    child.stdout.on("data", (text) => {
+      printed += String(text);
+    });
+    const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
+    const left = () => readdirSync(folder).filter((name) => name.startsWith(`${out}.`));
+    await expect.poll(() => left().length, { timeout: 20_000, interval: 5 }).toBe(1);
+    child.kill(signal);
+    return { status: await ended, printed, left: left() };
   }
-  const before = readdirSync(folder).sort();
-  const args = ["extract", "long-base", "long-tuned", "--rank", "64", "--out", "stopped", "--json"];
-  const child = spawn(process.execPath, [inject("cliFile"), ...args], { cwd: folder });
-  let printed = "";
-  child.stdout.on("data", (text) => {
-    printed += String(text);
+
+  test("by Ctrl-C it leaves nothing behind", async () => {
+    const { status, printed, left } = await stop("stopped", "SIGINT");
+    expect(status).toBe(130);
+    expect(JSON.parse(printed).problems).toMatchObject([{ code: "Cancelled" }]);
+    expect(left).toEqual([]);
+    expect(readdirSync(folder)).not.toContain("stopped");
   });
-  const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
-  await expect
-    .poll(() => readdirSync(folder).some((name) => name.startsWith("stopped.")), {
-      timeout: 20_000,
-      interval: 5,
-    })
-    .toBe(true);
-  child.kill("SIGINT");
-  expect(await ended).toBe(130);
-  expect(JSON.parse(printed).problems).toMatchObject([{ code: "Cancelled" }]);
-  expect(readdirSync(folder).sort()).toEqual(before);
+
+  test("by kill -9 it leaves what nobody takes for a result", async () => {
+    const { left } = await stop("killed", "SIGKILL");
+    const [name = ""] = left;
+    const file = safetensorsFile({ tensors: [{ name: "w", dtype: "F32", shape: [1] }], data: floats(1) });
+    writeFileSync(join(folder, name, "adapter_model.safetensors"), file);
+    expect(run("runs", ".").stdout).not.toContain("killed");
+    expect(run("inspect", name, "--json").json().problems).toMatchObject([{ code: "IncompleteCheckpoint" }]);
+  });
 });

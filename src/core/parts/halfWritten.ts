@@ -1,3 +1,4 @@
+import { parseTemporaryName } from "../bytes/temporaryName";
 import type { Problem } from "../problem/problem";
 import { classifyEntry, type Part, type PartEntry } from "./parts";
 
@@ -39,13 +40,12 @@ export function findHalfWritten(folderName: string, entries: readonly PartEntry[
   const add = (severity: Problem["severity"], code: string, message: string) =>
     problems.push({ severity, code, message });
   let incomplete = false;
-  if (/^tmp-/.test(folderName)) {
+  const isOwn = parseTemporaryName(folderName) !== undefined;
+  if (isOwn || /^tmp-/.test(folderName)) {
     incomplete = true;
-    add(
-      "warning",
-      "IncompleteCheckpoint",
-      `${folderName} was being saved when the training stopped, or still is.`,
-    );
+    const writer = isOwn ? "Checkpoint Explorer" : "the training";
+    const message = `${folderName} was being saved when ${writer} stopped, or still is.`;
+    add("warning", "IncompleteCheckpoint", message);
   }
   const empty = entries.filter(({ kind, size }) => kind === "file" && size === 0).map(classifyEntry);
   for (const { name, part } of empty) {

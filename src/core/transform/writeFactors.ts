@@ -1,5 +1,5 @@
 import type { FileWriter } from "../bytes/fileSink";
-import { SafetensorsWriter } from "../formats/safetensors/write";
+import { SafetensorsWriter, type WrittenTensor } from "../formats/safetensors/write";
 import { type Matrix, transpose } from "../linalg/matrix";
 import { encodeValues } from "../tensors/encode";
 import type { AdapterOutput, OutputCopy, OutputModule, WrittenModule } from "./adapterOutput";
@@ -18,6 +18,13 @@ export interface WriteProgress {
   readonly signal?: AbortSignal | undefined;
 }
 
+interface WrittenFactors {
+  readonly written: readonly WrittenModule[];
+  readonly tensors: readonly WrittenTensor[];
+  /** Of the file. */
+  readonly bytes: number;
+}
+
 /** Rounded to 16 bits it would change the scale of the whole module. */
 const alphaDtype = "F32";
 
@@ -30,25 +37,28 @@ export async function writeFactors(
   output: AdapterOutput,
   names: FactorNames,
   { report, signal }: WriteProgress,
-): Promise<{ readonly written: readonly WrittenModule[]; readonly bytes: number }> {
+): Promise<WrittenFactors> {
   const plan = [
     ...output.modules.flatMap((module) => plannedTensors(module, names)),
     ...output.copies.map(({ name, tensor: { dtype, shape } }) => ({ name, dtype, shape })),
   ];
   const writer = new SafetensorsWriter(file, plan, output.metadata);
   const written: WrittenModule[] = [];
-  for (const [index, module] of output.modules.entries()) {
-    signal?.throwIfAborted();
-    report?.(index, output.modules.length, module.module);
-    written.push(await writeModule(writer, output, module, index, names));
+  try {
+    for (const [index, module] of output.modules.entries()) {
+      signal?.throwIfAborted();
+      report?.(index, output.modules.length, module.module);
+      written.push(await writeModule(writer, output, module, index, names));
+    }
+    for (const copy of output.copies) {
+      signal?.throwIfAborted();
+      await writer.add(copy.name, copy.tensor.shape, pieces(copy));
+    }
+    await writer.finish();
+  } finally {
+    await file.close();
   }
-  for (const copy of output.copies) {
-    signal?.throwIfAborted();
-    await writer.add(copy.name, copy.tensor.shape, pieces(copy));
-  }
-  await writer.finish();
-  await file.close();
-  return { written, bytes: writer.byteLength };
+  return { written, tensors: writer.written, bytes: writer.byteLength };
 }
 
 async function writeModule(

@@ -1,3 +1,4 @@
+import { Checksum } from "../../bytes/checksum";
 import type { FileWriter } from "../../bytes/fileSink";
 import { dtypeBits } from "../../tensors/dtype";
 import { elementCount } from "../../tensors/tensor";
@@ -9,9 +10,14 @@ export interface PlannedTensor {
   readonly shape: readonly number[];
 }
 
-interface WrittenTensor extends PlannedTensor {
+interface PlacedTensor extends PlannedTensor {
   readonly begin: number;
   readonly end: number;
+}
+
+export interface WrittenTensor extends PlacedTensor {
+  /** Of its bytes. */
+  readonly sum: string;
 }
 
 const lengthFieldBytes = 8;
@@ -22,7 +28,7 @@ const lengthFieldBytes = 8;
  * have to be known at once.
  */
 export class SafetensorsWriter {
-  private readonly written: WrittenTensor[] = [];
+  readonly written: WrittenTensor[] = [];
   private readonly planned: ReadonlyMap<string, PlannedTensor>;
   private readonly headerBytes: number;
   private position = 0;
@@ -63,9 +69,10 @@ export class SafetensorsWriter {
       throw new Error(`${name} is not planned, or was written already.`);
     }
     const begin = this.position;
-    if (content instanceof Uint8Array) await this.append(content);
-    else for await (const piece of content) await this.append(piece);
-    const tensor = { name, dtype: plan.dtype, shape, begin, end: this.position };
+    const sum = new Checksum();
+    if (content instanceof Uint8Array) await this.append(content, sum);
+    else for await (const piece of content) await this.append(piece, sum);
+    const tensor = { name, dtype: plan.dtype, shape, begin, end: this.position, sum: sum.value };
     if (tensor.end - begin !== byteSizeOf(tensor)) {
       throw new Error(`${name} should have ${byteSizeOf(tensor)} bytes, not ${tensor.end - begin}.`);
     }
@@ -84,7 +91,8 @@ export class SafetensorsWriter {
     await this.file.writeAt(0, head);
   }
 
-  private async append(bytes: Uint8Array): Promise<void> {
+  private async append(bytes: Uint8Array, sum: Checksum): Promise<void> {
+    sum.add(bytes);
     await this.file.writeAt(lengthFieldBytes + this.headerBytes + this.position, bytes);
     this.position += bytes.length;
   }
@@ -102,7 +110,7 @@ function byteSizeOf({ dtype, shape }: PlannedTensor): number {
 }
 
 /** Text by text, because names such as `__proto__` and `10` must stay keys, in this order. */
-function encodeHeader(tensors: readonly WrittenTensor[], metadata: ReadonlyMap<string, string>): Uint8Array {
+function encodeHeader(tensors: readonly PlacedTensor[], metadata: ReadonlyMap<string, string>): Uint8Array {
   const texts = [...metadata].map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`);
   const members = tensors.map(({ name, dtype, shape, begin, end }) => {
     const entry = { dtype, shape, data_offsets: [begin, end] };

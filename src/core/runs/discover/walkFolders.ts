@@ -1,6 +1,7 @@
 import type { FileEntry, Files } from "../../bytes/files";
 import { mapParallel } from "../../bytes/mapParallel";
 import { joinPath } from "../../bytes/paths";
+import { parseTemporaryName } from "../../bytes/temporaryName";
 import { classifyEntry } from "../../parts/parts";
 import { messageOf } from "../../problem/messageOf";
 import type { Problem } from "../../problem/problem";
@@ -148,7 +149,8 @@ class Walker {
       return undefined;
     }
     const { path, name, root, parent } = pending;
-    const inOrder = [...entries].sort((a, b) => compareNames(a.name, b.name, "/"));
+    const named = entries.filter((entry) => parseTemporaryName(entry.name) === undefined);
+    const inOrder = named.sort((a, b) => compareNames(a.name, b.name, "/"));
     const lineage = [name, ...(parent?.lineage ?? [])];
     const folder: Folder = {
       path,

@@ -1,6 +1,15 @@
 import type { FolderContext } from "../../checkpoint/folderContext";
+import type { Part } from "../../parts/parts";
 import { type ConfigChange, editConfig } from "./editConfig";
 import type { CarriedFile } from "./modelOutput";
+
+/** Settings that go with weights wherever they go. */
+export const carriedParts: ReadonlySet<Part> = new Set<Part>([
+  "config",
+  "adapter-config",
+  "generation-config",
+  "tokenizer",
+]);
 
 /** A tokenizer of megabytes is usual; anything far above is none. */
 const maxCarriedBytes = 100_000_000;
@@ -12,13 +21,7 @@ const maxCarriedBytes = 100_000_000;
 export function carriedFiles({ files }: FolderContext, change?: ConfigChange): readonly CarriedFile[] {
   return files
     .filter(
-      ({ part, kind, size }) =>
-        kind === "file" &&
-        (part === "config" ||
-          part === "adapter-config" ||
-          part === "generation-config" ||
-          part === "tokenizer") &&
-        (size ?? 0) <= maxCarriedBytes,
+      ({ part, kind, size }) => kind === "file" && carriedParts.has(part) && (size ?? 0) <= maxCarriedBytes,
     )
     .map(({ name, path, part }) =>
       change === undefined || part !== "config"

@@ -1,14 +1,13 @@
 import type { FileSink, FileWriter } from "../../bytes/fileSink";
 import type { Files } from "../../bytes/files";
-import { baseName, joinPath } from "../../bytes/paths";
-import { readCheckpointFile } from "../../formats/readFile";
+import { joinPath } from "../../bytes/paths";
 import { SafetensorsWriter } from "../../formats/safetensors/write";
 import { CheckpointError } from "../../problem/checkpointError";
 import type { CheckpointSession } from "../../session/checkpointSession";
 import type { LongWork } from "../../session/longWork";
 import { finishOutput } from "../finishOutput";
+import { readBack } from "../readBack";
 import { refuseSources } from "../refuseSources";
-import { Checksum } from "./checksum";
 import type { CarriedFile, ModelOutput, OutputTensor } from "./modelOutput";
 import { byteSizeOf, indexNameOf, indexText, type ModelShard, shardsOf } from "./shards";
 
@@ -45,12 +44,12 @@ export interface WrittenModel {
 const stageName = "checkpoint-stage.json";
 /** What transformers asks of a file before it loads it. */
 const usualMetadata: ReadonlyMap<string, string> = new Map([["format", "pt"]]);
-const readBackBytes = 1024 * 1024;
 
 /**
  * Writes a model as safetensors under another name, reads every byte back, and gives it its name only when all of them
  * are what was written. Nothing is left behind when it fails or is cancelled.
- * @throws CheckpointError `Exists`, `HoldsOthers`, `SourceInPlace`, `InsideSource`, `NothingToWrite`, `WrongResult`.
+ * @throws CheckpointError `Exists`, `HoldsOthers`, `SourceInPlace`, `InsideSource`, `NothingToWrite`, `WrongResult`,
+ * `FileChanged`.
  */
 export async function writeModel(request: WriteModelRequest): Promise<WrittenModel> {
   const { files, sink, output, path, replace, sources, maxShardBytes } = request;
@@ -59,9 +58,8 @@ export async function writeModel(request: WriteModelRequest): Promise<WrittenMod
   await refuseSources(files, path, sources);
   if (path.endsWith(".safetensors")) {
     const file = await sink.createFile(path, { replace });
-    return finishOutput(file, async () => {
-      const sums = await writeShard(request, file.writer, output.tensors, 0);
-      await readBack(request, file.temporaryPath, sums);
+    return finishOutput(file, request, async () => {
+      await writeShard(request, file.writer, file.temporaryPath, output.tensors, 0);
       request.check?.();
       return written(request, [path]);
     });
@@ -73,12 +71,12 @@ export async function writeModel(request: WriteModelRequest): Promise<WrittenMod
     replace,
     files: [...shards.map(({ file }) => file), ...extra],
   });
-  return finishOutput(folder, async () => {
+  return finishOutput(folder, request, async () => {
     const names: string[] = [];
     let done = 0;
     for (const shard of shards) {
-      const sums = await writeShard(request, await folder.create(shard.file), shard.tensors, done);
-      await readBack(request, joinPath(folder.temporaryPath, shard.file), sums);
+      const path = joinPath(folder.temporaryPath, shard.file);
+      await writeShard(request, await folder.create(shard.file), path, shard.tensors, done);
       done += sizeOf(shard);
       names.push(shard.file);
     }
@@ -108,76 +106,39 @@ function sizeOf({ tensors }: ModelShard): number {
   return tensors.reduce((sum, tensor) => sum + byteSizeOf(tensor), 0);
 }
 
-/** The sum of each tensor's bytes, by its name. */
+/** Writes a file of weights and reads it back. */
 async function writeShard(
-  { output, report, signal }: WriteModelRequest,
+  { files, output, report, signal }: WriteModelRequest,
   file: FileWriter,
+  path: string,
   tensors: readonly OutputTensor[],
   doneBefore: number,
-): Promise<ReadonlyMap<string, string>> {
+): Promise<void> {
   const total = output.tensors.reduce((sum, tensor) => sum + byteSizeOf(tensor), 0);
-  const sums = new Map<string, string>();
   const writer = new SafetensorsWriter(file, tensors, output.metadata ?? usualMetadata);
   let done = doneBefore;
   try {
     for (const tensor of tensors) {
       signal?.throwIfAborted();
       report?.(done, total, tensor.name);
-      const sum = new Checksum();
-      await writer.add(tensor.name, tensor.shape, counted(tensor.pieces(signal), sum, signal));
-      sums.set(tensor.name, sum.value);
+      await writer.add(tensor.name, tensor.shape, stoppable(tensor.pieces(signal), signal));
       done += byteSizeOf(tensor);
     }
     await writer.finish();
   } finally {
     await file.close();
   }
-  return sums;
+  await readBack(files, path, writer.written, signal);
 }
 
-async function* counted(
+async function* stoppable(
   pieces: AsyncIterable<Uint8Array>,
-  sum: Checksum,
   signal: AbortSignal | undefined,
 ): AsyncIterable<Uint8Array> {
   for await (const piece of pieces) {
     signal?.throwIfAborted();
-    sum.add(piece);
     yield piece;
   }
-}
-
-/** @throws CheckpointError `WrongResult` where the file on the disk is not what was written. */
-async function readBack(
-  { files, signal, output }: WriteModelRequest,
-  path: string,
-  sums: ReadonlyMap<string, string>,
-): Promise<void> {
-  const planned = new Map(output.tensors.map((tensor) => [tensor.name, tensor]));
-  const source = await files.open(path);
-  try {
-    const { tensors } = await readCheckpointFile(source, path, baseName(path), signal);
-    if (tensors.length !== sums.size) throw wrongResult(`${tensors.length} tensors`);
-    for (const tensor of tensors) {
-      const meant = planned.get(tensor.name);
-      if (meant?.dtype !== tensor.dtype || meant.shape.join() !== tensor.shape.join())
-        throw wrongResult(tensor.name);
-      const sum = new Checksum();
-      for (let offset = 0; offset < tensor.byteSize; offset += readBackBytes) {
-        signal?.throwIfAborted();
-        const length = Math.min(readBackBytes, tensor.byteSize - offset);
-        sum.add(await source.read(tensor.offset + offset, length, signal));
-      }
-      if (sum.value !== sums.get(tensor.name)) throw wrongResult(tensor.name);
-    }
-  } finally {
-    await source.close();
-  }
-}
-
-function wrongResult(what: string): CheckpointError {
-  const message = `What was written was read back and is not what was meant: ${what}. Nothing was kept.`;
-  return new CheckpointError("WrongResult", message);
 }
 
 async function carry(files: Files, { path, edit }: CarriedFile, to: FileWriter): Promise<void> {

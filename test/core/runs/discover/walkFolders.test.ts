@@ -33,6 +33,17 @@ describe("walkFolders", () => {
     expect(source?.files).toEqual([]);
   });
 
+  it("leaves out what goes by a temporary name, whole or not", async () => {
+    const { found, tops } = await walk({
+      "/ws/merged.0a1b2c-4711-0123456789ab.tmp/model.safetensors": "",
+      "/ws/one.safetensors.0a1b2c-4711-0123456789ab.tmp.safetensors": "",
+      "/ws/one.safetensors": "",
+      "/ws/two.tmp/model.safetensors": "",
+    });
+    expect(found).toEqual(["/ws", "/ws/two.tmp"]);
+    expect(tops[0]?.files.map(({ name }) => name)).toEqual(["one.safetensors"]);
+  });
+
   it("skips hidden folders and installed packages, unless one is the root", async () => {
     const files: Record<string, MemoryContent> = {};
     for (const name of [".git", "node_modules", "venv", ".venv", "__pycache__", "ok"]) {
