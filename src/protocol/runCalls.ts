@@ -4,7 +4,8 @@ import type { RunHead } from "../core/runs/merge/runHead";
 import type { DiscoveredRuns } from "../core/runs/run";
 import type { SampledSeries, SampleRequest } from "../core/runs/series/seriesSampler";
 import type { TablePage } from "../core/runs/series/seriesTable";
-import type { LoggedRun, RunStatusNews } from "../core/runs/status/runStatusReader";
+import type { LoggedRun } from "../core/runs/status/loggedRun";
+import type { RunStatusNews } from "../core/runs/status/runStatusReader";
 import type { UserStages } from "./checkpointCalls";
 
 export interface DiscoverParams {

@@ -8,7 +8,8 @@ import { LogStore } from "../../src/core/runs/merge/logStore";
 import { RunLogFollower } from "../../src/core/runs/merge/runLogFollower";
 import type { Run } from "../../src/core/runs/run";
 import { isBeingSaved } from "../../src/core/runs/status/liveness";
-import { loggedRun, RunStatusReader } from "../../src/core/runs/status/runStatusReader";
+import { loggedRun } from "../../src/core/runs/status/loggedRun";
+import { RunStatusReader } from "../../src/core/runs/status/runStatusReader";
 import { nodeFiles } from "../../src/worker/nodeFiles";
 import { type Trainer, TrainingProcess, whyNoTorch } from "../support/made/training/trainingProcess";
 

@@ -3,8 +3,8 @@ import { mapParallel } from "../../bytes/mapParallel";
 import { maxStatusLogBytes } from "../../problem/limits";
 import type { LogStore } from "../merge/logStore";
 import { RunLogFollower } from "../merge/runLogFollower";
-import type { Run, RunCheckpoint } from "../run";
 import { liveQuietMs } from "./liveness";
+import type { LoggedRun } from "./loggedRun";
 import { liveLogs, type RunStatus, runStatusOf } from "./runStatus";
 
 /** What a look at a run's logs brought. */
@@ -12,21 +12,6 @@ export interface RunStatusNews {
   readonly status: RunStatus;
   /** Checkpoints came or went since the last look at a run that is being written: search again. */
   readonly checkpointsChanged: boolean;
-}
-
-/** As much of a run as its logs need. */
-export type LoggedRun = Pick<Run, "id" | "path" | "logFiles" | "logs"> & {
-  readonly checkpoints: readonly Pick<RunCheckpoint, "path" | "step" | "epoch">[];
-};
-
-/** Only that: a run with a thousand checkpoints is large. */
-export function loggedRun({ id, path, logFiles, logs, checkpoints }: Run): LoggedRun {
-  const steps = checkpoints.map((one) => ({
-    path: one.path,
-    ...(one.step === undefined ? {} : { step: one.step }),
-    ...(one.epoch === undefined ? {} : { epoch: one.epoch }),
-  }));
-  return { id, path, logFiles, logs, checkpoints: steps };
 }
 
 /** Runs of which all points are kept, to read on from the end: people watch one or two trainings. */

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { LogStore } from "../../../../src/core/runs/merge/logStore";
 import type { Run } from "../../../../src/core/runs/run";
+import { loggedRun } from "../../../../src/core/runs/status/loggedRun";
 import { liveLogs, withStatus } from "../../../../src/core/runs/status/runStatus";
-import { loggedRun, RunStatusReader } from "../../../../src/core/runs/status/runStatusReader";
+import { RunStatusReader } from "../../../../src/core/runs/status/runStatusReader";
 import { MemoryFiles } from "../../../support/memoryFiles";
 import { only, search } from "../discover/searchMemory";
 import { peftCheckpoint, weights } from "../discover/trainerFiles";

@@ -2,7 +2,7 @@ import { build, type Metafile } from "esbuild";
 import { expect, test } from "vitest";
 import { projectRoot } from "../support/projectRoot";
 
-/** What the worker does must not be in a page too: nothing there reads files, and every page is parsed whole. */
+/** What the worker does must be nowhere else: nothing else reads files, and each bundle is parsed whole. */
 const readers =
   /^src\/core\/(?:session|health|resume|runs\/discover|formats\/(?:pickle|torch|gguf|onnx|safetensors|numpy))\//;
 
@@ -72,3 +72,27 @@ test.each(pages)(
     expect(all.some((path) => path.includes("/chart.js/"))).toBe(page !== "make");
   },
 );
+
+test("the extension itself holds no reader of files", async () => {
+  const { metafile } = await build({
+    absWorkingDir: projectRoot,
+    entryPoints: ["src/extension.ts"],
+    bundle: true,
+    minify: true,
+    write: false,
+    metafile: true,
+    platform: "node",
+    external: ["vscode"],
+    outfile: "extension.js",
+    logLevel: "silent",
+  });
+  const modules = modulesIn(["extension.js"], metafile);
+  expect(modules).toContain("src/host/runs/runsModel.ts");
+  expect(
+    modules.filter((path) => /^src\/core\/(?:checkpoint|health|resume|runs\/logs)\//.test(path)),
+  ).toEqual(["src/core/checkpoint/identity.ts"]);
+  // All that VS Code needs to know of formats before a file is opened.
+  expect(modules.filter((path) => path.startsWith("src/core/formats/"))).toEqual([
+    "src/core/formats/fileKinds.ts",
+  ]);
+});
