@@ -10,6 +10,7 @@ import type { PartOpener } from "./openedParts";
 import type { ResumeCheck, ResumeTopic } from "./resumeReport";
 
 const fileName = "model_optim_rng.pt";
+const bufferFile = "distrib_optim.pt";
 const maxOpened = 16;
 
 /**
@@ -28,12 +29,15 @@ export async function megatronState(
     return iteration === undefined ? undefined : megatronState(files, iteration, opener);
   }
   const absent: string[] = [];
+  const withoutBuffers: string[] = [];
   let first: MapValue | undefined;
   for (const rank of ranks.slice(0, maxOpened)) {
     const path = joinPath(rank, fileName);
     const label = path.slice(folder.length + 1);
     if ((await files.stat(path)) === undefined) absent.push(label);
     else first ??= mappingOf((await opener.open(path, label, "parameters"))?.content?.root);
+    const buffers = joinPath(rank, bufferFile);
+    if ((await files.stat(buffers)) === undefined) withoutBuffers.push(buffers.slice(folder.length + 1));
   }
   const [missing] = absent;
   const [broken] = opener.broken;
@@ -45,7 +49,13 @@ export async function megatronState(
   return {
     checks: [
       parameters,
-      part("Optimizer state", first, "optimizer", "the moments start cold"),
+      keepsBuffers(first) && withoutBuffers[0] !== undefined
+        ? judged(
+            "Optimizer state",
+            "missing",
+            `The moments are kept in ${withoutBuffers[0]}, which is not here: they start cold.`,
+          )
+        : part("Optimizer state", first, "optimizer", "the moments start cold"),
       part("Schedule", first, "opt_param_scheduler", "the learning rate starts over"),
       part("Random state", first, "rng_state", "dropout and the order of the data differ"),
     ],
@@ -100,6 +110,13 @@ function checkRanks(count: number, isRank: boolean, root: MapValue | undefined):
   if (count < expected)
     return judged("Parameters", "error", `${found} of the model, where ${formatCount(expected)} are needed.`);
   return judged("Parameters", "ok", `${found} of the model; loads with the same parallel sizes.`);
+}
+
+/** The distributed optimizer keeps its settings with the model, its state in a file of its own. */
+function keepsBuffers(root: MapValue | undefined): boolean {
+  const saved = mappingOf(root?.get("optimizer"));
+  const inner = mappingOf(saved?.get("optimizer"));
+  return inner?.has("param_groups") === true && !inner.has("state");
 }
 
 function part(what: ResumeTopic, root: MapValue | undefined, key: string, loss: string): ResumeCheck {

@@ -1,6 +1,7 @@
 import type { Tensor } from "../../tensors/tensor";
 import { type CannotJoin, joinSlices, type Slice } from "../joinSlices";
 import type { MegatronSettings, ModelChunk, RankPlace } from "./rankModel";
+import { isExpertName } from "./rankOptimizer";
 import { splitRule } from "./splitRules";
 
 /** A rank's folder with what its file holds. */
@@ -11,15 +12,25 @@ export interface LoadedPlace extends RankPlace {
   readonly absent?: string;
 }
 
+/** State of the optimizer of one parameter. */
+export interface JoinedMoment {
+  readonly parameter: string;
+  readonly key: string;
+  readonly group: number;
+  readonly tensor: Tensor;
+}
+
 export interface JoinedModelRanks {
   readonly tensors: readonly Tensor[];
+  readonly moments: readonly JoinedMoment[];
   /** Parameters that are shown for each rank, and why they were not joined. */
   readonly apart: readonly { readonly name: string; readonly reason: string }[];
 }
 
-/** One parameter's slices by tensor-parallel rank, under its name in the whole model. */
+/** One parameter's slices by tensor-parallel rank, under its name in the whole model; or those of a moment of it. */
 interface Gathered {
   readonly name: string;
+  readonly moment: Pick<JoinedMoment, "key" | "group"> | undefined;
   readonly slices: Map<number, { readonly fileIndex: number; readonly tensor: Tensor }>;
   readonly pipeline: number;
   readonly expert: number;
@@ -36,7 +47,7 @@ export function joinModelRanks(places: readonly LoadedPlace[], settings: Megatro
   for (const place of places) {
     for (const chunk of place.chunks) {
       for (const [own, tensor] of chunk.tensors) {
-        const isExpert = /(?:^|\.)experts\./.test(own);
+        const isExpert = isExpertName(own);
         // What is no expert is the same on all expert-parallel ranks.
         if (!isExpert && place.expert > 0) continue;
         const name = expertName(numbering.name(own, place.pipeline, chunk.turn), place, settings, isExpert);
@@ -44,37 +55,52 @@ export function joinModelRanks(places: readonly LoadedPlace[], settings: Megatro
         taken.set(name, stage);
         // Tied embeddings stand in the first and in the last stage.
         const shown = stage === place.pipeline ? name : `pp_rank_${place.pipeline}.${name}`;
-        const entry = gathered.get(shown) ?? {
-          name: shown,
-          slices: new Map(),
-          pipeline: place.pipeline,
-          expert: place.expert,
-        };
-        entry.slices.set(place.tensor, { fileIndex: place.fileIndex, tensor });
-        gathered.set(shown, entry);
+        const state = chunk.states?.get(own);
+        const kinds = [...(state?.moments ?? [])].map(([key, moment]) => ({ key, tensor: moment }));
+        for (const kind of [{ key: undefined, tensor }, ...kinds]) {
+          const id = `${kind.key ?? ""} ${shown}`;
+          const entry = gathered.get(id) ?? {
+            name: shown,
+            moment: kind.key === undefined ? undefined : { key: kind.key, group: state?.group ?? 0 },
+            slices: new Map(),
+            pipeline: place.pipeline,
+            expert: place.expert,
+          };
+          entry.slices.set(place.tensor, { fileIndex: place.fileIndex, tensor: kind.tensor });
+          gathered.set(id, entry);
+        }
       }
     }
   }
   const tensors: Tensor[] = [];
+  const moments: JoinedMoment[] = [];
   const apart: { name: string; reason: string }[] = [];
-  for (const entry of gathered.values()) joinOne(entry, places, settings, tensors, apart);
-  return { tensors, apart };
+  for (const entry of gathered.values()) {
+    const { moment } = entry;
+    const { made, reason } = joinOne(entry, places, settings);
+    if (moment === undefined) {
+      tensors.push(...made);
+      if (reason !== undefined) apart.push({ name: entry.name, reason });
+      continue;
+    }
+    for (const tensor of made) {
+      const name = `optimizer.state.${moment.key}.${tensor.name}`;
+      moments.push({ ...moment, parameter: tensor.name, tensor: { ...tensor, name } });
+    }
+  }
+  return { tensors, moments, apart };
 }
 
+/** The whole; or what each rank has, and why that is not put together. */
 function joinOne(
   { name, slices, pipeline, expert }: Gathered,
   places: readonly LoadedPlace[],
   settings: MegatronSettings,
-  tensors: Tensor[],
-  apart: { name: string; reason: string }[],
-): void {
+): { readonly made: readonly Tensor[]; readonly reason?: string } {
   const [first] = slices.values();
-  if (first === undefined) return;
+  if (first === undefined) return { made: [] };
   const rule = settings.tensorSize === 1 ? "whole" : splitRule(name, settings);
-  if (rule === "whole") {
-    tensors.push({ ...first.tensor, name, fileIndex: first.fileIndex });
-    return;
-  }
+  if (rule === "whole") return { made: [{ ...first.tensor, name, fileIndex: first.fileIndex }] };
   const all = Array.from({ length: settings.tensorSize }, (_, rank): Slice => {
     const own = slices.get(rank);
     if (own !== undefined) return own;
@@ -89,14 +115,13 @@ function joinOne(
   });
   const joined: Tensor | CannotJoin =
     rule === undefined ? { reason: "how it is cut is not known" } : joinSlices(name, all, rule);
-  if (!("reason" in joined)) {
-    tensors.push(joined);
-    return;
-  }
-  apart.push({ name, reason: joined.reason });
-  for (const [rank, { fileIndex, tensor }] of slices) {
-    tensors.push({ ...tensor, fileIndex, name: `tp_rank_${rank}.${name}` });
-  }
+  if (!("reason" in joined)) return { made: [joined] };
+  const made = [...slices].map(([rank, { fileIndex, tensor }]) => ({
+    ...tensor,
+    fileIndex,
+    name: `tp_rank_${rank}.${name}`,
+  }));
+  return { made, reason: joined.reason };
 }
 
 const localExpert = /((?:^|\.)experts\.local_experts\.)(\d{1,6})(?=\.)/;

@@ -4,28 +4,31 @@ import { CheckpointError } from "../../problem/checkpointError";
 import { maxListedProblems, parallelShardReads } from "../../problem/limits";
 import type { Problem } from "../../problem/problem";
 import { ProblemList } from "../../problem/problemList";
-import type { Tensor } from "../../tensors/tensor";
 import { plural } from "../../text/quantities";
 import { quote } from "../../text/quote";
 import type { CheckpointFile } from "../checkpointFile";
 import { MapValue } from "../contentValue";
 import { mappingOf, numberOf } from "../contentView";
 import type { FolderListing, ParsedFolder } from "../folderFormat";
-import type { FileContent } from "../format";
+import type { FileContent, ParsedFile } from "../format";
 import { mergeImports } from "../importFinding";
 import { modelValue } from "../joinedValue";
 import { byNameOf, openFolderFiles } from "../openFolderFiles";
-import { joinModelRanks, type LoadedPlace } from "./joinModelRanks";
+import { bufferOptimizer } from "./bufferOptimizer";
+import { type JoinedModelRanks, joinModelRanks, type LoadedPlace } from "./joinModelRanks";
 import {
   isRankFolder,
   type MegatronSettings,
+  type ModelChunk,
   megatronSettings,
   modelChunks,
   type RankPlace,
   rankPlaces,
 } from "./rankModel";
+import { joinedOptimizer, type RankOptimizer, rankOptimizer } from "./rankOptimizer";
 import { reportApart } from "./reportApart";
 
+const bufferFile = "distrib_optim.pt";
 const modelFile = /^model_(?:optim_)?rng\.pt$/;
 
 /** Reads a checkpoint that has a folder for each rank of the model (megatron/training/checkpointing.py). */
@@ -48,6 +51,9 @@ export async function openRankFolders(
       return name === undefined ? [] : [[folder, `${folder}/${name}`] as const];
     }),
   );
+  const bufferFiles = found.flatMap(({ folder, names }) =>
+    names.includes(bufferFile) && fileOf.has(folder) ? [`${folder}/${bufferFile}`] : [],
+  );
   const names = [...fileOf.values()];
   if (names.length === 0) {
     const message =
@@ -56,24 +62,40 @@ export async function openRankFolders(
   }
   const opened = await openFolderFiles(
     { files: system, path },
-    names,
+    [...names, ...bufferFiles],
     (name) => name.slice(0, name.indexOf("/")),
     report,
     signal,
   );
   const byName = byNameOf(opened);
-  const first = opened.find(({ parsed }) => parsed?.content !== undefined)?.parsed?.content;
+  const first = opened.slice(0, names.length).find(({ parsed }) => parsed?.content !== undefined)
+    ?.parsed?.content;
   const settings = first === undefined ? undefined : megatronSettings(first);
   const files: CheckpointFile[] = opened.map(({ file }) => file);
   const hasPipeline = (settings?.pipelineSize ?? 1) > 1;
   const there = placesOfModel(rankPlaces(folders, hasPipeline), settings, report);
   const sizes = sizesOf(there, settings);
+  const optimizers: (RankOptimizer | string)[] = [];
+  const withStates = (place: RankPlace, parsed: ParsedFile | undefined): readonly ModelChunk[] => {
+    const chunks = modelChunks(parsed?.tensors ?? []);
+    const { content } = parsed ?? {};
+    if (content === undefined || mappingOf(content.root)?.has("optimizer") !== true) return chunks;
+    const buffers = byName.get(`${place.folder}/${bufferFile}`);
+    const saved = buffers?.file.parsed?.content;
+    const optimizer =
+      buffers === undefined || saved === undefined
+        ? rankOptimizer(content, chunks)
+        : bufferOptimizer(saved, buffers.index, chunks, content, place.pipeline === 0);
+    optimizers.push(optimizer);
+    if (typeof optimizer === "string") return chunks;
+    return chunks.map((chunk, at) => ({ ...chunk, states: optimizer.chunks[at] ?? new Map() }));
+  };
   const places = allPlaces(there, sizes).map((place): LoadedPlace => {
     const name = fileOf.get(place.folder);
     const file = name === undefined ? undefined : byName.get(name);
     const reason = file === undefined ? "is missing" : file.file.failure;
     if (file !== undefined && reason === undefined) {
-      return { ...place, fileIndex: file.index, chunks: modelChunks(file.file.parsed?.tensors ?? []) };
+      return { ...place, fileIndex: file.index, chunks: withStates(place, file.file.parsed) };
     }
     let fileIndex = file?.index ?? 0;
     if (file === undefined) {
@@ -100,20 +122,15 @@ export async function openRankFolders(
     ...sizes,
   });
   reportApart(joined.apart, report);
-  const optimizers = found.some(({ names: inside }) => inside.includes("distrib_optim.pt"));
-  if (optimizers || mappingOf(first?.root)?.has("optimizer") === true) {
-    const message =
-      "The optimizer's state is kept for each rank without names of parameters: it is not joined. Open a rank's file to look into it.";
-    report({ severity: "info", code: "OptimizerApart", message });
-  }
+  reportOptimizer(optimizers, joined.moments.length, report);
   const { tensorSize, pipelineSize, expertSize } = sizes;
   return {
     format: "megatron-legacy",
     files,
-    tensors: joined.tensors,
+    tensors: [...joined.tensors, ...joined.moments.map(({ tensor }) => tensor)],
     aliases: new Map(),
     metadata: new Map(),
-    ...(first === undefined ? {} : { content: withJoined(first, joined.tensors) }),
+    ...(first === undefined ? {} : { content: withJoined(first, joined, optimizers) }),
     imports: mergeImports(opened.flatMap(({ parsed }) => parsed?.imports ?? [])),
     problems: problems.toArray(),
     rankSteps: opened.flatMap(({ parsed }, fileIndex) => {
@@ -195,13 +212,36 @@ function allPlaces(
 
 const maxRanks = 2048;
 
-/** Arguments, schedule, random states and progress, of the first rank that is there, with the joined weights. */
-function withJoined(content: FileContent, weights: readonly Tensor[]): FileContent {
+/** Arguments, schedule, random states and progress, of the first rank that is there, with what is joined. */
+function withJoined(
+  content: FileContent,
+  { tensors: weights, moments }: JoinedModelRanks,
+  optimizers: readonly (RankOptimizer | string)[],
+): FileContent {
   const root = new MapValue();
   const tensors = new Map(content.tensors);
   root.set("model", modelValue(weights, tensors));
+  const first = optimizers.find((each) => typeof each !== "string");
+  if (first !== undefined && moments.length > 0)
+    root.set("optimizer", joinedOptimizer(first, moments, tensors));
   for (const [key, value] of mappingOf(content.root)?.entries() ?? []) {
     if (typeof key !== "string" || !/^(?:model\d*|optimizer)$/.test(key)) root.set(key, value);
   }
   return { ...content, root, tensors };
+}
+
+function reportOptimizer(
+  optimizers: readonly (RankOptimizer | string)[],
+  moments: number,
+  report: (problem: Problem) => void,
+): void {
+  const reason = optimizers.find((each) => typeof each === "string");
+  if (reason !== undefined) {
+    const message = `The optimizer's state is kept for each rank without names of parameters, and is not joined: ${reason}. Open a rank's file to look into it.`;
+    report({ severity: "info", code: "OptimizerApart", message });
+  } else if (moments > 0) {
+    const message =
+      "The optimizer's state is kept without names: it is joined by the order in which Megatron-LM goes through the model's parameters, whose counts and shapes fit.";
+    report({ severity: "info", code: "OptimizerByOrder", message });
+  }
 }

@@ -3,6 +3,7 @@ import type { Tensor } from "../../tensors/tensor";
 import type { MapValue } from "../contentValue";
 import { mappingOf, membersOf, numberOf } from "../contentView";
 import type { FileContent } from "../format";
+import type { ParameterState } from "./rankOptimizer";
 
 /** One rank's folder, by its name: which slice and which part of the model it holds. */
 export interface RankPlace {
@@ -78,6 +79,8 @@ function gatedBy(args: MapValue | undefined): boolean | undefined {
 export interface ModelChunk {
   readonly turn: number;
   readonly tensors: ReadonlyMap<string, Tensor>;
+  /** What the optimizer keeps of them; undefined where it does not tell of what it is. */
+  readonly states?: ReadonlyMap<string, ParameterState>;
 }
 
 const chunkName = /^model(\d{0,4})\.(.+)$/;
