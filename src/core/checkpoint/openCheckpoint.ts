@@ -12,12 +12,13 @@ import { bundleIndexOf, openBundle } from "../formats/tensorflow/tensorflowBundl
 import { isUnpackedArchive, openUnpackedArchive, unpackedPickleName } from "../formats/torch/unpackedArchive";
 import { classifyEntry, mainFile } from "../parts/parts";
 import { CheckpointError } from "../problem/checkpointError";
-import { isReadingError, type Problem } from "../problem/problem";
+import { isReadingError } from "../problem/problem";
 import { inNameOrder } from "../tensors/nameOrder";
 import { plural } from "../text/quantities";
 import { quote } from "../text/quote";
 import type { Checkpoint } from "./checkpoint";
 import { joinOutside } from "./joinOutside";
+import { kerasIndexEnding, kerasIndexOf, openShardedKeras } from "./openShardedKeras";
 import { openShardedModel } from "./openShardedModel";
 import { isSplitGguf, openSplitGguf } from "./openSplitGguf";
 
@@ -68,6 +69,7 @@ const partsOfDcp = /^\.metadata$|\.distcp$/;
 
 async function openFile(files: Files, path: string, signal?: AbortSignal): Promise<Checkpoint> {
   if (path.endsWith(indexEnding)) return openShardedModel(files, path, signal);
+  if (path.endsWith(kerasIndexEnding)) return openShardedKeras(files, path, signal);
   return isSplitGguf(path) ? openSplitGguf(files, path, signal) : openSingleFile(files, path, signal);
 }
 
@@ -179,24 +181,11 @@ async function openSingleFile(files: Files, path: string, signal?: AbortSignal):
       ...(await wholeOf(files, path, metadata)),
       ...(content === undefined ? {} : { content }),
       ...(imports === undefined ? {} : { imports }),
-      problems: [...problems, ...(await partOfKerasModel(files, path))].map((problem) => ({
-        file: path,
-        ...problem,
-      })),
+      problems: problems.map((problem) => ({ file: path, ...problem })),
     };
   } finally {
     await source.close();
   }
-}
-
-/** `m_00001.weights.h5` belongs to `m.weights.json` of Keras 3, whose other files are not read. */
-async function partOfKerasModel(files: Files, path: string): Promise<readonly Problem[]> {
-  const stem = /^(.+)_\d{5}\.weights\.h5$/.exec(baseName(path))?.[1];
-  if (stem === undefined) return [];
-  const index = `${stem}.weights.json`;
-  if ((await files.stat(joinPath(parentPath(path), index))) === undefined) return [];
-  const message = `This is one of the files that ${quote(index)} names. Only this one is read: weights and optimizer variables that stand in the others are not listed.`;
-  return [{ severity: "warning", code: "SplitPart", message }];
 }
 
 /** `model-00002-of-00003.safetensors` belongs to `model.safetensors.index.json`, if that is there. */
@@ -216,7 +205,8 @@ async function wholeOf(
 
 async function findIndex(files: Files, path: string): Promise<string | undefined> {
   const match = shardName.exec(baseName(path));
-  if (match === null) return undefined;
-  const candidate = joinPath(parentPath(path), `${match[1]}${match[2]}${indexEnding}`);
+  const name = match === null ? kerasIndexOf(baseName(path)) : `${match[1]}${match[2]}${indexEnding}`;
+  if (name === undefined) return undefined;
+  const candidate = joinPath(parentPath(path), name);
   return (await files.stat(candidate)) === undefined ? undefined : candidate;
 }

@@ -71,7 +71,8 @@ async function readIndex(files: Files, path: string, signal?: AbortSignal): Prom
   }
 }
 
-function reportShard({ file, parsed, failure }: Shard, problems: ProblemList): void {
+/** What is wrong with a shard by itself: it is missing, cannot be read, or its reader says so. */
+export function reportShard({ file, parsed, failure }: Shard, problems: ProblemList): void {
   if (failure !== undefined) problems.add(failure.toProblem());
   for (const problem of parsed?.problems ?? []) problems.add({ ...problem, file: file.path });
   if (file.status === "missing") {
@@ -202,8 +203,8 @@ async function findExtraShards(
 }
 
 /** `total_size` counts tensor bytes; writers are known to get it wrong, so a difference is only information. */
-function checkTotalSize(
-  index: ShardIndex,
+export function checkTotalSize(
+  index: { readonly totalSize: number | undefined },
   tensors: readonly Tensor[],
   path: string,
   shards: readonly Shard[],

@@ -47,6 +47,7 @@ export const fileKinds: readonly FileKind[] = [
   { name: ".nemo", editor: "default", menu: "open" },
   { name: ".keras", editor: "default", menu: "compare" },
   { name: ".weights.h5", editor: "default" },
+  { name: ".weights.json", editor: "option", whole: true },
   { name: ".h5", editor: "option", menu: "compare" },
   { name: ".hdf5", editor: "option", menu: "compare" },
   { name: ".index", editor: "option", menu: "open" },

@@ -109,7 +109,10 @@ const rules: readonly Rule[] = [
   // An item of Orbax: what arrays there are, and the database that holds them.
   file("weights", /^_METADATA$|^manifest\.ocdbt$/),
   file("weights", /^(?:.*model.*|consolidated.*)\.bin$|^(?:weights|model)[\w.]*\.npz$/),
-  file("weights", /\.(?:pt|pth|ckpt)(?:\.tar)?$|\.weights\.h5$|\.keras$|^(?:tf_model|model)\.h5$|\.msgpack$/),
+  file(
+    "weights",
+    /\.(?:pt|pth|ckpt)(?:\.tar)?$|\.weights\.(?:h5|json)$|\.keras$|^(?:tf_model|model)\.h5$|\.msgpack$/,
+  ),
   // PaddlePaddle's, StyleGAN's, CleanRL's, RLlib's.
   file("weights", /\.pdparams$|^network-snapshot-\d+\.pkl$|\.cleanrl_model$|^policy_state\.pkl$/),
   file("optimizer", /\.pdopt$/),
@@ -236,6 +239,7 @@ const preferred: readonly RegExp[] = [
   /^\.metadata$/,
   /\.bin$/,
   /\.(?:pt|pth|ckpt)$/,
+  /\.weights\.json$/,
 ];
 
 /** The file to open for a folder: its parameters, an index before its shards. Undefined without any. */

@@ -232,7 +232,11 @@ function wholeModel({
     return { wholeModel: { path: wholeModelPath, message } };
   }
   const [, part, of] = /-0*(\d+)-of-0*(\d+)\./.exec(name) ?? [];
-  return { wholeModel: { path: wholeModelPath, message: `This is shard ${part} of ${of} of a model.` } };
+  const message =
+    part === undefined
+      ? "This is one of several files of a model."
+      : `This is shard ${part} of ${of} of a model.`;
+  return { wholeModel: { path: wholeModelPath, message } };
 }
 
 function partSummaries(files: readonly FolderFile[]): PartSummary[] {

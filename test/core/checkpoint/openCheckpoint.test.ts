@@ -1,7 +1,10 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openCheckpoint } from "../../../src/core/checkpoint/openCheckpoint";
 import { safetensorsFile } from "../../support/made/safetensorsFile";
 import { MemoryFiles } from "../../support/memoryFiles";
+import { projectRoot } from "../../support/projectRoot";
 
 const adapter = safetensorsFile({
   metadata: { format: "pt" },
@@ -41,16 +44,42 @@ describe("openCheckpoint", () => {
     expect(tensors).toHaveLength(3);
   });
 
-  it("says of one file of a Keras model in several that the others are not read", async () => {
-    const alone = { "/m/a_00001.weights.h5": adapter };
-    const path = "/m/a_00001.weights.h5";
-    expect((await openCheckpoint(new MemoryFiles(alone), path)).problems).toEqual([]);
-    const index = new TextEncoder().encode("{}");
-    const { problems } = await openCheckpoint(
-      new MemoryFiles({ ...alone, "/m/a.weights.json": index }),
-      path,
-    );
-    expect(problems).toMatchObject([{ severity: "warning", code: "SplitPart", file: path }]);
+  it("opens a Keras model in several files by its index or its folder, and offers it to each of them", async () => {
+    const hdf5 = (name: string) =>
+      new Uint8Array(readFileSync(join(projectRoot, "test/fixtures/hdf5", name)));
+    const weight_map = {
+      "/types": ["a_00000.weights.h5"],
+      "/": "a_00001.weights.h5",
+      "/lost/vars": ["a_00001.weights.h5", "../x"],
+    };
+    const all = {
+      "/m/a.weights.json": JSON.stringify({ metadata: { total_size: 1 }, weight_map }),
+      "/m/a_00000.weights.h5": hdf5("latest.h5"),
+      "/m/a_00001.weights.h5": hdf5("userBlock.h5"),
+    };
+    const files = new MemoryFiles(all);
+    const [byIndex, byFolder] = [
+      await openCheckpoint(files, "/m/a.weights.json"),
+      await openCheckpoint(files, "/m"),
+    ];
+    expect(byFolder).toEqual(byIndex);
+    expect(byIndex.tensors.find(({ name }) => name === "c")).toMatchObject({ fileIndex: 1, shape: [9] });
+    expect(byIndex.tensors.find(({ name }) => name === "types/scalar")).toMatchObject({ fileIndex: 0 });
+    expect(byIndex.problems.map(({ code }) => code).sort()).toEqual([
+      "ExternalLink",
+      "MissingTensor",
+      "TotalSize",
+      "UnsafeShardName",
+    ]);
+    const { "/m/a_00000.weights.h5": _, ...rest } = all;
+    const cut = await openCheckpoint(new MemoryFiles(rest), "/m");
+    expect(cut.problems.map(({ code }) => code).sort()).toEqual([
+      "MissingShard",
+      "MissingTensor",
+      "UnsafeShardName",
+    ]);
+    const part = await openCheckpoint(files, "/m/a_00001.weights.h5");
+    expect(part).toMatchObject({ wholeModelPath: "/m/a.weights.json", problems: [] });
   });
 
   it("does not mark a file with warnings alone as broken", async () => {

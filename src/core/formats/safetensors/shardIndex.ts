@@ -29,7 +29,7 @@ export interface ShardIndex {
 
 /** @throws CheckpointError `InvalidIndex` when there is no usable weight_map. */
 export function parseShardIndex(text: string): ShardIndex {
-  const root = parseRoot(text);
+  const root = parseIndexRoot(text);
   const written = root.get("weight_map");
   if (!isJsonObject(written))
     throw new CheckpointError("InvalidIndex", "The index has no weight_map object.");
@@ -52,7 +52,8 @@ export function parseShardIndex(text: string): ShardIndex {
   return { weightMap, shardNames, totalSize, problems: problems.toArray() };
 }
 
-function parseRoot(text: string): JsonObject {
+/** @throws CheckpointError `InvalidIndex` where it is no JSON object. */
+export function parseIndexRoot(text: string): JsonObject {
   try {
     const { value, truncatedAt } = parseJson(text);
     if (truncatedAt !== undefined) {
@@ -70,7 +71,8 @@ function parseRoot(text: string): JsonObject {
   }
 }
 
-function describeBadShard(tensor: string, shard: JsonValue): Problem {
+/** A name that leads elsewhere, or is none. */
+export function describeBadShard(tensor: string, shard: JsonValue): Problem {
   const message =
     `The index places ${quote(tensor)} in ${formatJson(shard).slice(0, 80)}. ` +
     "Shards must be plain file names beside the index; this one is not opened.";
