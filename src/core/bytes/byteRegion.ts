@@ -5,6 +5,7 @@ import { quote } from "../text/quote";
 import { RangeByteSource } from "./byteRange";
 import { type ByteSource, checkRange, MemoryByteSource } from "./byteSource";
 import { InflateCursor, inflateRange } from "./inflate";
+import { inflateSmall, smallDeflateBytes } from "./inflateSmall";
 import { decodeName, type ZipEntry } from "./zipDirectory";
 
 /**
@@ -198,13 +199,15 @@ class InflatedByteSource implements ByteSource {
       return this.cursor.read(offset, length, signal);
     }
     // Not cancelled by one reader's signal: the next reader wants it as well.
-    this.whole ??= inflateRange(this.chunks(), 0, this.size);
+    this.whole ??= this.start(this.size);
     return (await this.whole).slice(offset, offset + length);
   }
 
   /** The first bytes, without inflating what is behind them. */
-  start(length: number): Promise<Uint8Array> {
-    return inflateRange(this.chunks(), 0, length);
+  async start(length: number): Promise<Uint8Array> {
+    const { size } = this.compressed;
+    if (size > smallDeflateBytes) return inflateRange(this.chunks(), 0, length);
+    return inflateSmall(await this.compressed.read(0, size), length);
   }
 
   private async *chunks(): AsyncGenerator<Uint8Array<ArrayBuffer>> {

@@ -99,7 +99,7 @@ export const maxImportNameLength = 500;
 
 /** The first read of a pickle's stream; the pickle of a usual checkpoint is smaller. Each next is twice as long. */
 export const pickleWindowBytes = 64 * 1024;
-export const maxPickleWindowBytes = 4 * 1024 * 1024;
+export const maxPickleWindowBytes = 1024 * 1024;
 
 /** What a view may span in its storage to be gathered from one read. */
 export const maxGatherBytes = 256_000_000;

@@ -1,6 +1,10 @@
 /** One character for every byte. */
 export function latin1Text(bytes: Uint8Array): string {
   let text = "";
+  if (bytes.length < 32) {
+    for (const byte of bytes) text += String.fromCharCode(byte);
+    return text;
+  }
   for (let at = 0; at < bytes.length; at += 4096) {
     // Spread, they would be copied one by one.
     text += String.fromCharCode.apply(null, bytes.subarray(at, at + 4096) as unknown as number[]);

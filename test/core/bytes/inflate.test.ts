@@ -1,7 +1,10 @@
-import { deflateRawSync } from "node:zlib";
+import { constants, deflateRawSync, inflateRawSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { InflateCursor } from "../../../src/core/bytes/inflate";
+import { inflateSmall } from "../../../src/core/bytes/inflateSmall";
 import { CheckpointError } from "../../../src/core/problem/checkpointError";
+
+import { Random } from "../../fuzz/mutate";
 
 const plain = Uint8Array.from({ length: 300_000 }, (_, at) => (at * at) >>> 7);
 
@@ -57,5 +60,46 @@ describe("a cursor in a deflate stream", () => {
     abort.abort();
     await expect(cursor.read(0, 10, abort.signal)).rejects.toThrow(/abort/i);
     expect(await cursor.read(0, 10)).toEqual(plain.slice(0, 10));
+  });
+});
+
+describe("a short deflate stream in one call", () => {
+  const texts = ["", "a", "banana".repeat(500), String.raw`{"shape": [2, 3]}`.repeat(20)].map((text) =>
+    Buffer.from(text),
+  );
+  const numbers = [1, 100, 3000].map((length) => Buffer.from(plain.subarray(0, length)));
+
+  it.each([
+    ["as usual", {}],
+    ["stored", { level: 0 }],
+    ["with fixed codes", { strategy: constants.Z_FIXED }],
+    ["with codes alone", { strategy: constants.Z_HUFFMAN_ONLY }],
+    ["in runs", { strategy: constants.Z_RLE }],
+  ] as const)("gives what zlib packed %s, whole and in part", (_, options) => {
+    for (const bytes of [...texts, ...numbers]) {
+      const packed = deflateRawSync(bytes, options);
+      for (const size of [bytes.length, bytes.length >> 1])
+        expect(Buffer.from(inflateSmall(packed, size)).equals(bytes.subarray(0, size))).toBe(true);
+      expect(() => inflateSmall(packed, bytes.length + 1)).toThrow(CheckpointError);
+    }
+  });
+
+  it("refuses what zlib refuses and gives what zlib gives, where bits are wrong", () => {
+    const random = new Random(5);
+    const packed = deflateRawSync(numbers[2] as Buffer);
+    for (let run = 0; run < 500; run++) {
+      const broken = Buffer.from(packed);
+      const at = random.below(broken.length);
+      broken[at] = (broken[at] as number) ^ (1 << random.below(8));
+      let expected: Buffer | undefined;
+      try {
+        expected = inflateRawSync(broken);
+      } catch {
+        // Damage behind what is asked for is not looked for.
+        expect(() => inflateSmall(broken, 500_000)).toThrow(CheckpointError);
+        continue;
+      }
+      expect(Buffer.from(inflateSmall(broken, expected.length)).equals(expected)).toBe(true);
+    }
   });
 });

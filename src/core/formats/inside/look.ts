@@ -83,8 +83,9 @@ export class Look {
 
   /** Members of an archive. What cannot be read is told, and the others are still looked into. */
   async intoMembers(archive: TorchArchive, entries: readonly ZipEntry[], place: Place): Promise<void> {
-    for (const entry of entries.slice(0, maxScannedMembers)) {
+    for (const [at, entry] of entries.slice(0, maxScannedMembers).entries()) {
       this.signal?.throwIfAborted();
+      if (at % picklesInTurn === 0) await takeTurns();
       const where = place.where === undefined ? entry.name : `${entry.name} in ${place.where}`;
       await this.orTell(where, entry.localHeaderOffset, () =>
         this.intoMember(archive, entry, { where, depth: place.depth }),

@@ -26,7 +26,7 @@ export class ImportLog {
   overflow = false;
 
   add(module: string, name: string, offset: number, computed = false): void {
-    const key = `${computed ? "?" : ""}${keyOf(module, name)}`;
+    const key = computed ? `?${keyOf(module, name)}` : keyOf(module, name);
     const known = this.found.get(key);
     if (known !== undefined) known.count++;
     else if (this.hasRoomFor(module, name)) {

@@ -103,24 +103,28 @@ function flagHandedOver(
   imports: ImportLog,
 ): void {
   if (making === "instantiated") return;
-  const named = kwargs instanceof MapValue ? kwargs.values : [];
-  for (const arg of [...args, ...named].flatMap((item) => [item, ...listItems(item)])) {
-    if (!(arg instanceof PyObject) || isCapitalAttribute(arg)) continue;
-    const maker = makerOf(arg);
-    if (maker !== undefined && maker.qualifiedName !== "functools.partial") {
-      imports.raiseAlarm(maker.module, maker.name);
-    }
+  for (const arg of args) flagArgument(arg, imports);
+  if (kwargs instanceof MapValue) for (const arg of kwargs.values) flagArgument(arg, imports);
+}
+
+function flagArgument(arg: ContentValue, imports: ImportLog): void {
+  if (arg instanceof ListValue) for (const item of arg.items.slice(0, maxListItems)) flagItem(item, imports);
+  else flagItem(arg, imports);
+}
+
+function flagItem(arg: ContentValue, imports: ImportLog): void {
+  if (!(arg instanceof PyObject) || isCapitalAttribute(arg)) return;
+  const maker = makerOf(arg);
+  if (maker !== undefined && maker.qualifiedName !== "functools.partial") {
+    imports.raiseAlarm(maker.module, maker.name);
   }
 }
 
 const maxListItems = 1000;
 
-function listItems(value: ContentValue): readonly ContentValue[] {
-  return value instanceof ListValue ? value.items.slice(0, maxListItems) : [];
-}
-
 function itemsOf(args: ContentValue): readonly ContentValue[] {
-  return args instanceof TupleValue ? args.items.slice(0, maxListItems) : [];
+  if (!(args instanceof TupleValue)) return [];
+  return args.items.length > maxListItems ? args.items.slice(0, maxListItems) : args.items;
 }
 
 /** Members of enums and nested classes, which `getattr` names by a capital. */

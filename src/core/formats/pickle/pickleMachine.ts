@@ -293,12 +293,15 @@ export class PickleMachine {
   }
 
   private global(module: string, name: string): PyGlobal {
-    const [newModule, newName] =
-      this.protocol < firstPython3Protocol ? toPython3Name(module, name) : [module, name];
-    this.imports.add(newModule, newName, this.opcodeOffset);
-    const key = `${newModule}\n${newName}`;
+    const isOld = this.protocol < firstPython3Protocol;
+    const key = `${isOld ? "2" : "3"}${module}\n${name}`;
     const known = this.globals.get(key);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      this.imports.add(known.module, known.name, this.opcodeOffset);
+      return known;
+    }
+    const [newModule, newName] = isOld ? toPython3Name(module, name) : [module, name];
+    this.imports.add(newModule, newName, this.opcodeOffset);
     const made = new PyGlobal(newModule, newName);
     this.stack.retain(64 + 2 * key.length);
     this.globals.set(key, made);
