@@ -1,8 +1,10 @@
 import { resolve } from "node:path";
 import { baseProblems } from "../core/base/baseProblems";
+import { compareWithBase } from "../core/base/compareWithBase";
 import { isTorchFile } from "../core/formats/fileKinds";
 import { CheckpointError } from "../core/problem/checkpointError";
 import { mergeProblems } from "../core/problem/problem";
+import type { OverBase } from "../core/report/baseReport";
 import { failedReport, hasReadingErrors, inspectReport } from "../core/report/inspectReport";
 import { inspectText } from "../core/report/reportText";
 import { runFolderReport, runFolderText } from "../core/report/runFolder";
@@ -14,11 +16,13 @@ import { NumbersPool } from "../worker/numbers/numbersPool";
 import { baseSearch } from "./baseSearch";
 import { defineCommand, jsonFlag, onePath, openSession } from "./command";
 import { findRuns, type ReadRun } from "./findRuns";
+import { UsageError } from "./usageError";
 
 export const inspectCommand = defineCommand({
-  usage: "inspect PATH [--json] [--stats [--codes]] [--sha256] [--show-secrets]",
+  usage: "inspect PATH [--base PATH] [--json] [--stats [--codes]] [--sha256] [--show-secrets]",
   options: {
     ...jsonFlag,
+    base: { type: "string" },
     stats: { type: "boolean", default: false },
     // Statistics of the codes of packed weights, not of what these stand for.
     codes: { type: "boolean", default: false },
@@ -26,16 +30,18 @@ export const inspectCommand = defineCommand({
     "show-secrets": { type: "boolean", default: false },
   },
   jsonFlags: ["stats", "sha256"],
-  async run(paths, { json, stats, codes, sha256, "show-secrets": showSecrets }) {
+  async run(paths, { json, base, stats, codes, sha256, "show-secrets": showSecrets }) {
     const path = onePath(paths);
     const { session, runs } = await openOrFindRuns(resolve(path));
     if (session === undefined || runs.length > 0) {
       return { report: () => runFolderReport(path, runs), text: () => runFolderText(path, runs) };
     }
     const failed = hasReadingErrors(session);
+    const overBase = base === undefined ? undefined : await holdAgainst(session, base);
     const besides = [
       ...(await sampledFindings(session)),
-      ...(await baseProblems(nodeFiles, session, baseSearch())),
+      ...(await baseProblems(nodeFiles, session, { given: base && resolve(base), ...baseSearch() })),
+      ...(overBase?.comparison.problems ?? []),
     ];
     const pool = new NumbersPool({ threads: defaultThreads() });
     const measure = { measure: pool.measureModules(session) };
@@ -43,18 +49,25 @@ export const inspectCommand = defineCommand({
       const lora = await session.lora(undefined, measure);
       const summary = { ...session.summary(), problems: mergeProblems(await session.health(), besides) };
       const resume = await session.resume();
-      const holds = { parts: session.parts(), packed: await session.packedCodes() };
+      const holds = { parts: session.parts(), packed: await session.packedCodes(), overBase };
       return {
         failed,
         text: () => inspectText(summary, session.checkpoint.tensors, lora, resume, holds),
       };
     }
     const values = await findInTensors(session, { stats, sha256, ofCodes: codes });
-    const report = await inspectReport(path, session, values, { showSecrets, besides, measure });
+    const report = await inspectReport(path, session, values, { showSecrets, besides, measure, overBase });
     return { failed: failed || values.problems.length > 0, report: () => report };
   },
   failure: (paths, problem) => failedReport(paths[0] ?? "", problem),
 });
+
+/** @throws UsageError where the path holds no adapter */
+async function holdAgainst(session: CheckpointSession, base: string): Promise<OverBase> {
+  if (session.adapter === undefined)
+    throw new UsageError("--base is for adapters: compare BASE MODEL tells how models differ.");
+  return { path: base, comparison: await compareWithBase(session, await openSession(base)) };
+}
 
 /** A file of somebody's own name in the folder that was asked for: others beside it may be meant as much. */
 function isOneOfMany({ checkpoint, folder }: CheckpointSession, path: string): boolean {

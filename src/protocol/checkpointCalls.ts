@@ -1,4 +1,4 @@
-import type { BaseComparison } from "../core/base/baseWeights";
+import type { BaseComparison } from "../core/base/compareWithBase";
 import type { CheckpointSummary } from "../core/checkpoint/summary";
 import type { ContentPage, ContentPath } from "../core/content/contentTree";
 import type { OptimizerPage, OptimizerView } from "../core/optimizer/optimizerView";

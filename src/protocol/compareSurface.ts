@@ -1,4 +1,4 @@
-import type { BaseComparison } from "../core/base/baseWeights";
+import type { BaseComparison } from "../core/base/compareWithBase";
 import type { Timeline, TimelineMetric } from "../core/compare/timeline";
 import type { Lineage } from "../core/stage/lineage";
 import type { IntruderReport } from "../core/update/intruders";

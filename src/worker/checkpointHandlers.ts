@@ -1,6 +1,6 @@
 import { findBaseModel } from "../core/base/baseModel";
 import { baseProblems } from "../core/base/baseProblems";
-import { compareWithBase } from "../core/base/baseWeights";
+import { compareWithBase } from "../core/base/compareWithBase";
 import { intrudersOfModule } from "../core/base/intrudersOfModule";
 import { MemoryByteSource } from "../core/bytes/byteSource";
 import type { Files } from "../core/bytes/files";

@@ -58,6 +58,21 @@ beforeAll(async () => {
     }),
     "adapter_config.json": config(),
   });
+  const flat = "lora_unet_transformer_blocks_0_attn_to_q";
+  const dotted = "base_model.model.transformer_blocks.0.attn.to_q";
+  folder("kohya", {
+    "style.safetensors": weights({
+      [`${flat}.lora_down.weight`]: [4, 16],
+      [`${flat}.lora_up.weight`]: [12, 4],
+    }),
+  });
+  folder("peft", {
+    "adapter_model.safetensors": weights({
+      [`${dotted}.lora_A.weight`]: [4, 16],
+      [`${dotted}.lora_B.weight`]: [12, 4],
+    }),
+    "adapter_config.json": config({ lora_alpha: 6 }),
+  });
   workbench = await openWindow({ workspace: join(parent, "work"), viewport: { width: 1400, height: 900 } });
 });
 
@@ -112,4 +127,20 @@ test("the experts of an adapter stand one by one", async () => {
   await experts.waitFor();
   expect(await experts.getByRole("row").count()).toBe(9);
   await workbench.screenshot("verdicts-experts");
+});
+
+test("an update in kohya's names is found in PEFT's, one and a half times as large", async () => {
+  const runs = await workbench.openRuns();
+  const row = (name: RegExp) => runs.getByRole("treeitem", { name });
+  await workbench.selectRows(row(/^style/), row(/^peft \d+ bytes/));
+  await workbench.pickFromContextMenu(row(/^peft \d+ bytes/), "Compare Selected Snapshots");
+  await workbench.waitForEditor("↔");
+  await page().getByText("training moved the update by 50.0 %").waitFor();
+  await page().getByText("cosine 1", { exact: true }).waitFor();
+  await page()
+    .getByText("peft is written in another dialect: a program that loads the one does not find", {
+      exact: false,
+    })
+    .waitFor();
+  await workbench.screenshot("verdicts-dialects");
 });

@@ -36,6 +36,11 @@ export interface LoraModule extends FactorLayout {
   readonly bias: Tensor | undefined;
 }
 
+/** LyCORIS normalises by inputs [1, in, …] unless it is told to do so by outputs [out, 1, …], as all others do. */
+export function hasMagnitudeOfInputs({ magnitude, outFeatures }: LoraModule): boolean {
+  return magnitude?.name.endsWith("dora_scale") === true && magnitude.shape[0] !== outFeatures;
+}
+
 /** The tensors that ΔW is made of, without its scale and what all modules share. */
 export function storedTensors({ a, b, mid, diagonal, parts, made }: LoraModule): readonly Tensor[] {
   const plain = [mid, diagonal].filter((tensor) => tensor !== undefined);

@@ -105,13 +105,15 @@ function missingModules(
   const count = plural(modules.length, "module");
   const rename = renameFor(modules, weights);
   const fact =
-    missing.length === modules.length
-      ? `The adapter fits none of the ${count} of its base ${base}: none of its names is there`
-      : `${missing.length} of ${count} are not in the base ${base}`;
+    missing.length < modules.length
+      ? `${missing.length} of ${count} are not in the base ${base}`
+      : modules.length === 1
+        ? `The adapter's one module is not in its base ${base}`
+        : `The adapter fits none of the ${count} of its base ${base}: none of its names is there`;
   const offer =
     rename === undefined
       ? ". Is it the right base?"
-      : `. With "${rename.to}" in place of "${rename.from}" all ${modules.length} would fit: the names were written by another version or class of the model.`;
+      : `. With "${rename.to}" in place of "${rename.from}" ${modules.length === 1 ? "it" : `all ${modules.length}`} would fit: the names were written by another version or class of the model.`;
   const message = `${fact}, e.g. ${first.module}${offer}`;
   const isError = missing.length === modules.length && !isRenamedOnLoad(rename, weights);
   return [{ severity: isError ? "error" : "warning", code: "BaseModulesMissing", message }];

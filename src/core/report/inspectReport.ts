@@ -10,6 +10,7 @@ import type { PackedCodes } from "../tensors/packed/packedWeights";
 import { elementCount } from "../tensors/tensor";
 import { maskSecretsOf } from "../text/secretKeys";
 import { metricValues } from "../update/moduleMetrics";
+import { baseReport, type OverBase } from "./baseReport";
 import { distributedReport } from "./distributedReport";
 import { toPlain } from "./reportJson";
 import type { ValueFindings } from "./valueFindings";
@@ -19,6 +20,8 @@ export interface InspectOptions {
   /** What is wrong between an adapter and its base model, where that was looked at. */
   readonly besides?: readonly Problem[];
   readonly measure?: LoraOptions;
+  /** An adapter held against a base that was named. */
+  readonly overBase?: OverBase | undefined;
 }
 
 /**
@@ -29,7 +32,7 @@ export async function inspectReport(
   path: string,
   session: CheckpointSession,
   values: ValueFindings,
-  { showSecrets, besides = [], measure }: InspectOptions,
+  { showSecrets, besides = [], measure, overBase }: InspectOptions,
 ) {
   const shown = (settings: unknown) => (showSecrets ? settings : maskSecretsOf(settings));
   const summary = session.summary();
@@ -57,6 +60,7 @@ export async function inspectReport(
             modules: lora.modules.map(moduleRow),
             ...(lora.findings === undefined ? {} : { verdicts: lora.findings }),
             ...(lora.fingerprint === undefined ? {} : { fingerprint: lora.fingerprint }),
+            ...(overBase === undefined ? {} : { base: baseReport(overBase) }),
           },
         }),
     ...optimizerReport(session.inside?.optimizers ?? []),

@@ -11,6 +11,7 @@ import { printable } from "../text/printable";
 import { formatBytes, formatNumber } from "../text/quantities";
 import { fingerprintText } from "../update/adapterFingerprint";
 import { expertSpread, spreadText } from "../update/expertSpread";
+import { baseText, type OverBase } from "./baseReport";
 import { distributedText } from "./distributedReport";
 import { problemLine } from "./problemText";
 import { stepSentence, type TensorFindings, tensorText } from "./tensorReport";
@@ -21,6 +22,7 @@ import { plainTable, tableLines } from "./textTable";
 export interface InspectTextParts {
   readonly parts?: readonly InsidePart[];
   readonly packed?: PackedCodes;
+  readonly overBase?: OverBase | undefined;
 }
 
 /** In pieces, each with its end of line: a checkpoint can have more tensors than fit one string. */
@@ -29,7 +31,7 @@ export function* inspectText(
   tensors: readonly Tensor[],
   lora: LoraView | undefined,
   resume: ResumeReport,
-  { parts = [], packed }: InspectTextParts = {},
+  { parts = [], packed, overBase }: InspectTextParts = {},
 ): Generator<string> {
   const { stage, progress } = summary;
   const inferred = stage?.inferred === true ? ", inferred" : "";
@@ -58,6 +60,7 @@ export function* inspectText(
     resumeText(resume),
     lora === undefined ? "" : findingText(lora),
     lora === undefined || lora.modules.length === 0 ? "" : loraText(lora),
+    overBase === undefined ? "" : baseText(overBase),
   ]);
   yield "\n";
   if (rows.length === 0) return;

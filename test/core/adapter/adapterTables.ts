@@ -39,7 +39,15 @@ const fixtures: Readonly<Record<string, readonly string[]>> = {
   VERA: ["factored/vera"],
   C3A: ["factored/c3a"],
   rslora: ["lora/peft_f64_rslora"],
-  dora: ["lora/peft_layers", "adapterKinds/dora_cut"],
+  dora: ["lora/peft_layers", "adapterKinds/dora_cut", "overBase/dora", "overBase/dora_conv"],
+  OFT: ["overBase/oft_exact", "overBase/oft_series", "overBase/oft_old"],
+  BOFT: ["overBase/boft", "overBase/boft_one"],
+  HRA: ["overBase/hra", "overBase/hra_orthogonal"],
+  ROAD: ["overBase/road_1", "overBase/road_2", "overBase/road_4"],
+  IA3: ["overBase/ia3_outputs", "overBase/ia3_inputs", "overBase/ia3_turned"],
+  HIRA: ["overBase/hira"],
+  BONE: ["overBase/bone"],
+  MISS: ["overBase/miss", "overBase/miss_remainder", "overBase/miss_mini", "overBase/miss_bat"],
   "lora-bias": ["adapterKinds/bias"],
   qalora: ["adapterKinds/qalora"],
   bdlora: ["adapterKinds/bdlora"],
@@ -175,15 +183,22 @@ export async function adapterTables(): Promise<string> {
     ]),
   );
   const methodRows = await Promise.all(
-    methods.map(async ({ id, name, update, trains, example, measuredWhere, whyNotMeasured }) => {
-      const cells =
-        whyNotMeasured === undefined
-          ? withExceptions(id, await cellsOf(id))
-          : [`no: it ${whyNotMeasured}`, "its tensors", "no", "no"];
-      const [measured = "", ...rest] = cells;
-      const where = measuredWhere === undefined ? measured : `where ${measuredWhere}`;
-      return [name, update, trains, `\`${example}\``, where, ...rest, fixturesOf(id)];
-    }),
+    methods.map(
+      async ({ id, name, update, trains, example, measuredWhere, whyNotMeasured, isMeasuredOverBase }) => {
+        const cells =
+          whyNotMeasured === undefined
+            ? withExceptions(id, await cellsOf(id))
+            : [
+                `${isMeasuredOverBase ? "over its base; alone " : ""}no: it ${whyNotMeasured}`,
+                "its tensors",
+                "no",
+                "no",
+              ];
+        const [measured = "", ...rest] = cells;
+        const where = measuredWhere === undefined ? measured : `where ${measuredWhere}`;
+        return [name, update, trains, `\`${example}\``, where, ...rest, fixturesOf(id)];
+      },
+    ),
   );
   return `# Adapters: dialects, variants and methods
 
@@ -192,7 +207,8 @@ Made from the descriptors in \`src/core/adapter/dialects\` and \`src/core/adapte
 is found by doing it with the first fixture of the row. "Fixture" names what is held against numbers that numpy computed
 (\`test/fixtures\`, with the script that made each).
 
-- measured: norm and spectrum of each module's ΔW. compared: change and cosine of two such adapters.
+- measured: norm and spectrum of each module's ΔW; "over its base": how far it moves each weight of a base model that is
+  at hand (\`inspect ADAPTER --base PATH\`, *Choose base model…*), of DoRA after its normalisation. compared: change and cosine of two such adapters.
 - reduced: written anew with a smaller rank (\`reduce\`), exactly but for what is cut. merged: added to a base (\`merge\`).
 
 ## Dialects

@@ -39,7 +39,7 @@ describe("an adapter over its base", () => {
       expect.objectContaining({
         severity: "error",
         code: "BaseModulesMissing",
-        message: expect.stringContaining(`With "${nesting}" in place of "model." all 1 would fit`),
+        message: expect.stringContaining(`With "${nesting}" in place of "model." it would fit`),
       }),
     ]);
   });

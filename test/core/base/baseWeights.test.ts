@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { BaseWeights, compareWithBase } from "../../../src/core/base/baseWeights";
+import { BaseWeights } from "../../../src/core/base/baseWeights";
+import { compareWithBase } from "../../../src/core/base/compareWithBase";
 import { intrudersOfModule } from "../../../src/core/base/intrudersOfModule";
 import { createMatrix, frobeniusNorm, type Matrix, transpose } from "../../../src/core/linalg/matrix";
 import { multiply } from "../../../src/core/linalg/multiply";

@@ -1,4 +1,4 @@
-import type { BaseComparison } from "../../../src/core/base/baseWeights";
+import type { BaseComparison } from "../../../src/core/base/compareWithBase";
 import type { IntruderReport } from "../../../src/core/update/intruders";
 import { OnDemand } from "../../editor/onDemand";
 import type { CompareHost } from "../compareModel";

@@ -1,5 +1,5 @@
 import { batch, type Signal, signal } from "@preact/signals";
-import type { BaseComparison } from "../../../src/core/base/baseWeights";
+import type { BaseComparison } from "../../../src/core/base/compareWithBase";
 import type { LoraView } from "../../../src/core/session/loraView";
 import type { IntruderReport } from "../../../src/core/update/intruders";
 import type { CallListeners } from "../../../src/protocol/channel";

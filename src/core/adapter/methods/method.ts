@@ -17,6 +17,8 @@ export interface Method {
    * where ΔW follows from the file. Those are measured and compared, and reduced like LoRA's where their factors are small.
    */
   readonly whyNotMeasured?: string;
+  /** Not measured alone, but held against the base's weights it tells how far each of them moves (core/base). */
+  readonly isMeasuredOverBase?: true;
   /** What the file must hold or be for its update to be measured, as the end of "Measured where …". */
   readonly measuredWhere?: string;
   /** Why it cannot be merged into a base by adding ΔW, as the end of such a sentence; absent where it can. */

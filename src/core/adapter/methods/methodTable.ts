@@ -52,7 +52,10 @@ export function isForeignTo(id: string, names: readonly string[]): boolean {
 
 /** What is said of a method that is shown without spectra. @param found Why, where it is this file's doing. */
 export function whyNotMeasured(id: string, found?: string): string {
-  return `${whyNoFactors(id, found)} Its tensors are listed; update spectra and comparisons are not available.`;
+  const over = byId.get(id)?.isMeasuredOverBase
+    ? " Held against its base model it tells how far each weight moves."
+    : "";
+  return `${whyNoFactors(id, found)} Its tensors are listed; update spectra and comparisons are not available.${over}`;
 }
 
 /** Why a method has no small factors, and what it trains instead. */

@@ -15,6 +15,7 @@ export const transformMethods: readonly Method[] = [
     example: "oft_R.weight",
     names: /\.(?:oft_blocks|oft_diag|oft_R|oft_r|oft_s)\b/,
     whyNotMeasured: rotates,
+    isMeasuredOverBase: true,
   },
   {
     id: "BOFT",
@@ -24,6 +25,7 @@ export const transformMethods: readonly Method[] = [
     example: "boft_R",
     names: /\.boft_[RS]\b/i,
     whyNotMeasured: rotates,
+    isMeasuredOverBase: true,
   },
   {
     id: "HRA",
@@ -33,6 +35,7 @@ export const transformMethods: readonly Method[] = [
     example: "hra_u",
     names: /\.hra_u\b/,
     whyNotMeasured: rotates,
+    isMeasuredOverBase: true,
   },
   {
     id: "PSOFT",
@@ -52,6 +55,7 @@ export const transformMethods: readonly Method[] = [
     names: /\.road_(?:theta|alpha)\b/,
     whyNotMeasured:
       "rotates activations and does not add to weights: what that changes needs the base weights",
+    isMeasuredOverBase: true,
   },
   {
     id: "IA3",
@@ -62,6 +66,7 @@ export const transformMethods: readonly Method[] = [
     names: /\.ia3_l\b|^(?:lora|lycoris)_.*\.on_input$/,
     whyNotMeasured:
       "scales activations and does not add to weights: what that changes needs the base weights",
+    isMeasuredOverBase: true,
   },
   {
     id: "HIRA",
@@ -71,6 +76,7 @@ export const transformMethods: readonly Method[] = [
     example: "hira_A",
     names: /\.hira_[AB]\b/,
     whyNotMeasured: "multiplies its product with the base weights element by element",
+    isMeasuredOverBase: true,
   },
   {
     id: "BONE",
@@ -80,6 +86,7 @@ export const transformMethods: readonly Method[] = [
     example: "bone_block",
     names: /\.bone_block\b/,
     whyNotMeasured: repeats,
+    isMeasuredOverBase: true,
   },
   {
     id: "MISS",
@@ -89,6 +96,7 @@ export const transformMethods: readonly Method[] = [
     example: "miss_block",
     names: /\.miss_block\b/,
     whyNotMeasured: repeats,
+    isMeasuredOverBase: true,
   },
   {
     id: "GLORA",

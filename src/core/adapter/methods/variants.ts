@@ -34,7 +34,8 @@ export const loraVariants: readonly LoraVariant[] = [
     toldBy: "use_dora, lora_magnitude_vector, dora_scale, magnitude, m",
     isOf: (_, modules) => modules.some(({ magnitude }) => magnitude !== undefined),
     code: "LoraDora",
-    remark: "DoRA rescales each output after adding the update; the numbers are those of the update alone.",
+    remark:
+      "DoRA rescales each output after adding the update; the numbers are those of the update alone, and only those beside a base model are after it.",
   },
   {
     id: "lora-bias",

@@ -1,5 +1,6 @@
 import { hasSmallFactors } from "../../adapter/factorLayout";
-import type { LoraModule } from "../../adapter/loraModule";
+import { hasMagnitudeOfInputs, type LoraModule } from "../../adapter/loraModule";
+import type { MergedUpdate } from "../../base/mergedUpdate";
 import type { CheckpointError } from "../../problem/checkpointError";
 import type { CheckpointSession } from "../../session/checkpointSession";
 import type { ReadTensorRange } from "../../tensors/readTensorRange";
@@ -8,7 +9,6 @@ import { elementCount, type Tensor } from "../../tensors/tensor";
 import { loadWholeUpdate } from "../../update/composed/linearUpdate";
 import { loadExpertFactors } from "../../update/expertFactors";
 import { loadFactors, readScale, UpdateUnavailableError } from "../../update/factors";
-import type { MergedUpdate } from "./mergedUpdate";
 import { notMergeable } from "./mergeRefusal";
 
 /** One module of an adapter that changes a weight, or a change of its own that the adapter keeps whole. */
@@ -74,8 +74,12 @@ export async function loadUpdate(
     const isTurned = keepsTranspose(session, module, rows, columns);
     const magnitude =
       module.magnitude === undefined ? undefined : await readAllValues(module.magnitude, read, signal);
-    if (magnitude !== undefined && (isTurned || magnitude.length !== rows || tensor.shape.length !== 2))
-      throw notMergeable(session, `${name}: DoRA is merged for linear layers only.`);
+    const isLinear = !isTurned && magnitude?.length === rows && tensor.shape.length === 2;
+    if (magnitude !== undefined && (!isLinear || hasMagnitudeOfInputs(module)))
+      throw notMergeable(
+        session,
+        `${name}: DoRA is merged for linear layers only, and where it rescales outputs.`,
+      );
     return [
       {
         module: name,

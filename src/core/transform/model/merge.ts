@@ -1,3 +1,4 @@
+import { addMergeCost, addUpdates, lostShare, type MergeCost } from "../../base/mergedUpdate";
 import type { TensorReader } from "../../checkpoint/tensorReader";
 import type { CheckpointSession } from "../../session/checkpointSession";
 import { relativePathFrom, stageFileText } from "../../stage/stageFileText";
@@ -9,7 +10,6 @@ import { carriedFiles } from "./carriedFiles";
 import { addCost, type CastCost, noCost } from "./castPieces";
 import { configChange, outputOf, refuseOverflow } from "./convert";
 import { loadUpdate, type PlannedUpdate, rowsAndColumns } from "./loadUpdate";
-import { addMergeCost, addUpdates, lostShare, type MergeCost } from "./mergedUpdate";
 import { type MergePlan, planMerge, type WeightedAdapter } from "./mergePlan";
 import { type OutputTensor, weightsStem } from "./modelOutput";
 import { type ModelTarget, type WrittenModel, writeModel } from "./writeModel";

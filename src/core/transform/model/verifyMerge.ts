@@ -1,4 +1,5 @@
 import { BaseWeights } from "../../base/baseWeights";
+import { addUpdates, type MergedUpdate } from "../../base/mergedUpdate";
 import type { TensorReader } from "../../checkpoint/tensorReader";
 import { CheckpointError } from "../../problem/checkpointError";
 import type { CheckpointSession } from "../../session/checkpointSession";
@@ -10,7 +11,6 @@ import { readValues } from "../../tensors/readValues";
 import { elementCount, type Tensor } from "../../tensors/tensor";
 import { unitRoundoff } from "../../update/dtypeRounding";
 import { loadUpdate, type PlannedUpdate, rowsAndColumns } from "./loadUpdate";
-import { addUpdates, type MergedUpdate } from "./mergedUpdate";
 import { addToFit, type FitPiece, type MergeFit, noFit, plainShare, shareDoubt } from "./mergeFit";
 import { planMerge, type WeightedAdapter } from "./mergePlan";
 

@@ -14,7 +14,7 @@ export function fakeBases(): Pick<Handlers<CompareHostCalls>, BaseCalls> {
       return chosen.get(path);
     },
     compareWithBase: () => ({
-      modules: [{ module, weight: `${module}.weight`, baseNorm: 20, ratio: 0.0123 }],
+      modules: [{ module, weight: `${module}.weight`, norm: 0.246, baseNorm: 20, ratio: 0.0123 }],
       ratio: 0.0312,
       problems: [],
     }),

@@ -54,6 +54,7 @@ export function fakeLoraCalls(sample: () => EditorSample, options: LoraHostOptio
       const ratios = found.map(({ module, metrics }, index) => ({
         module,
         weight: `${module}.weight`,
+        norm: metrics?.frobenius ?? 0,
         baseNorm: 20 + index,
         ratio: (metrics?.frobenius ?? 0) / (20 + index),
       }));

@@ -1,5 +1,5 @@
-import type { Matrix } from "../../linalg/matrix";
-import { addCombinations, paddedCount } from "../../linalg/panels";
+import type { Matrix } from "../linalg/matrix";
+import { addCombinations, paddedCount } from "../linalg/panels";
 
 /** One adapter's change of one weight. */
 export type MergedUpdate = FactoredUpdate | WholeUpdate | RowsUpdate;
