@@ -8,14 +8,16 @@ import asc from "assemblyscript/asc";
 
 const folder = join(fileURLToPath(new URL(".", import.meta.url)), "assembly");
 /** What these export, the module exports. */
-const entries = ["measure.ts", "compare.ts", "products.ts"].map((name) => join(folder, name));
+const entries = ["measure.ts", "measureBlocks.ts", "compare.ts", "products.ts"].map((name) =>
+  join(folder, name),
+);
 
 /** @returns {Promise<Uint8Array>} a WebAssembly module. @throws {Error} with the compiler's messages. */
 export async function compileKernels() {
   let bytes;
   const options =
     "--outFile numbers.wasm --enable simd --optimizeLevel 3 --runtime stub --noAssert --use abort=";
-  const memory = "--initialMemory 241 --maximumMemory 241";
+  const memory = "--memoryBase 4096 --initialMemory 241 --maximumMemory 241";
   const { error, stderr } = await asc.main([...entries, ...options.split(" "), ...memory.split(" ")], {
     writeFile: (_name, contents) => {
       bytes = contents;
@@ -33,7 +35,11 @@ export const kernelsPlugin = {
     build.onLoad({ filter: /.*/, namespace: "kernels" }, async () => {
       const text = Buffer.from(await compileKernels()).toString("base64");
       const contents = `export const kernelBytes = Buffer.from("${text}", "base64");`;
-      return { contents, loader: "js", watchFiles: [...entries, join(folder, "memory.ts")] };
+      return {
+        contents,
+        loader: "js",
+        watchFiles: [...entries, join(folder, "blockCodes.ts"), join(folder, "memory.ts")],
+      };
     });
   },
 };

@@ -10,8 +10,9 @@ import {
 } from "../core/analysis/numberKernels";
 import { compareValues, momentsOf } from "../core/analysis/plainKernels";
 import { decodeTensor } from "../core/tensors/decode";
+import { decodeBlocks, ggmlBlocks } from "../core/tensors/ggmlBlocks";
 
-/** What assembly/measure.ts and compare.ts export. */
+/** What assembly/measure.ts, measureBlocks.ts and compare.ts export. */
 interface Exports {
   readonly memory: { readonly buffer: ArrayBuffer };
   countBytes(length: number): void;
@@ -22,6 +23,11 @@ interface Exports {
   measureFiniteF32(count: number): void;
   countZerosF32(count: number): number;
   measureF64(count: number): void;
+  areHalvesFinite(blocks: number, blockBytes: number, offset: number): number;
+  measureQ4K(blocks: number): void;
+  measureQ5K(blocks: number): void;
+  measureQ6K(blocks: number): void;
+  measureQ8_0(blocks: number): void;
   compareF32(count: number): void;
   compareBf16(count: number): void;
   compareF16(count: number): void;
@@ -42,6 +48,20 @@ const layout = {
 } as const;
 
 const tables: Record<CodeBits, number> = { 8: layout.bytes, 16: layout.words, 20: layout.doubles };
+
+/** Types of blocks that have a loop of their own, and where a block has its scales of F16. */
+const blockLoops: ReadonlyMap<
+  string,
+  {
+    readonly measure: "measureQ4K" | "measureQ5K" | "measureQ6K" | "measureQ8_0";
+    readonly halvesAt: readonly number[];
+  }
+> = new Map([
+  ["Q4_K", { measure: "measureQ4K", halvesAt: [0, 2] }],
+  ["Q5_K", { measure: "measureQ5K", halvesAt: [0, 2] }],
+  ["Q6_K", { measure: "measureQ6K", halvesAt: [208] }],
+  ["Q8_0", { measure: "measureQ8_0", halvesAt: [0] }],
+]);
 
 /** Counters have 32 bits. */
 const maxCounted = 2 ** 32 - 1;
@@ -113,6 +133,26 @@ export class WasmKernels implements NumberKernels {
     return this.moments(count, counts, (at) => view.getFloat64(8 * at, true));
   }
 
+  measureBlocks(dtype: string, blocks: number): Moments {
+    const { wasm } = this;
+    const { bytes = 0, values = 0 } = ggmlBlocks.get(dtype) ?? {};
+    const count = blocks * values;
+    const loop = blockLoops.get(dtype);
+    // What is not finite is told apart the slow way.
+    const isFast = loop?.halvesAt.every((at) => wasm.areHalvesFinite(blocks, bytes, at) !== 0);
+    if (loop === undefined || isFast !== true) return this.measureDecoded(dtype, blocks * bytes, count);
+    this.reserve(16, count);
+    const before = this.smallest();
+    wasm[loop.measure](blocks);
+    // Products of such scales are zero, or not so small that their upper bits are those of zero.
+    const zeros = this.smallest() - before;
+    let decoded: Float32Array | undefined;
+    return this.moments(count, { count, zeros, nan: 0, inf: 0 }, (at) => {
+      decoded ??= decodeBlocks(this.chunk, dtype, count);
+      return decoded[at] as number;
+    });
+  }
+
   compare(type: ComparedType, count: number): DifferenceSums {
     if (count === 0) return noDifferenceSums;
     if (type === "F64") return this.compareF64(count);
@@ -162,6 +202,17 @@ export class WasmKernels implements NumberKernels {
     const isExact = Number.isFinite(spread) && spread >= leastSpread * mean * mean * count;
     if (!isExact) return momentsOf(values, valueAt);
     return { ...counts, mean, squares: spread, min, max };
+  }
+
+  private measureDecoded(dtype: string, length: number, count: number): Moments {
+    const { chunk } = this;
+    // Nothing is compared meanwhile: the memory for the second of two tensors is free.
+    const blocks = this.otherChunk.subarray(0, length);
+    blocks.set(chunk.subarray(0, length));
+    decodeBlocks(blocks, dtype, count, new Float32Array(chunk.buffer, chunk.byteOffset, count));
+    const moments = this.measureF32(count);
+    chunk.set(blocks);
+    return moments;
   }
 
   private compareF64(count: number): DifferenceSums {

@@ -21,7 +21,7 @@ export async function printBlockRates(): Promise<void> {
   const kernels = WasmKernels.create(await compileKernels());
   if (kernels === undefined) return;
   const rows: string[][] = [];
-  for (const dtype of ["F32", "Q8_0", "Q6_K", "Q4_K", "Q4_0", "MXFP4"]) {
+  for (const dtype of ["F32", "Q8_0", "Q6_K", "Q5_K", "Q4_K", "Q4_0", "MXFP4"]) {
     const encoding = encodingOf({ dtype });
     const measurer = new TensorMeasurer(kernels, encoding);
     const length = measurer.chunkBytes;

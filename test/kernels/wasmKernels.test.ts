@@ -5,6 +5,7 @@ import { encodingOf } from "../../src/core/analysis/numberEncoding";
 import type { ComparedType, NumberKernels } from "../../src/core/analysis/numberKernels";
 import { PlainKernels } from "../../src/core/analysis/plainKernels";
 import { TensorMeasurer } from "../../src/core/analysis/tensorMeasurer";
+import { ggmlBlocks } from "../../src/core/tensors/ggmlBlocks";
 import { WasmKernels } from "../../src/kernels/wasmKernels";
 
 const wasm = WasmKernels.create(inject("kernels")) as WasmKernels;
@@ -60,9 +61,16 @@ function measure(kernels: NumberKernels, dtype: string, bytes: Uint8Array) {
   return measurer.take();
 }
 
-function expectClose(actual: number, expected: number, scale: number): void {
+function expectClose(actual: number, expected: number, scale: number, share = 1e-11): void {
   if (Object.is(actual, expected) || actual === expected) return;
-  expect(Math.abs(actual - expected)).toBeLessThanOrEqual(1e-11 * Math.abs(scale));
+  expect(Math.abs(actual - expected)).toBeLessThanOrEqual(share * Math.abs(scale));
+}
+
+const scaleFills = fc.constantFrom("any", "finite", "zeros");
+
+/** Scales stand at other places in each type: all bytes that could be the upper half of one. */
+function fillHalves(bytes: Uint8Array, mask: number): void {
+  for (let at = 0; at < bytes.length; at++) bytes[at] = (bytes[at] as number) & mask;
 }
 
 describe("the WebAssembly kernels", () => {
@@ -82,6 +90,29 @@ describe("the WebAssembly kernels", () => {
         expectClose(found.moments?.squares as number, squares, squares);
       }),
       { numRuns: 150 },
+    );
+  });
+
+  it.each([...ggmlBlocks])("measure blocks of %s as the plain ones do", (dtype, type) => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 40 }), fc.nat(), scaleFills, (blocks, seed, fill) => {
+        const bytes = bytesOf("bytes", blocks * type.bytes, seed, "any bits");
+        if (fill !== "any") fillHalves(bytes, fill === "finite" ? 0xbf : 0);
+        const [found, wanted] = [measure(wasm, dtype, bytes), measure(plain, dtype, bytes)];
+        expect(found.counts).toEqual(wanted.counts);
+        expect(found.histogram).toEqual(wanted.histogram);
+        const { mean, squares, min, max, ...exact } = wanted.moments as NonNullable<typeof wanted.moments>;
+        expect(found.moments).toMatchObject(exact);
+        // An infinity is no -0.
+        expect([found.moments?.min, found.moments?.max].map((each) => (each ?? 0) + 0)).toEqual([
+          min + 0,
+          max + 0,
+        ]);
+        const largest = Math.max(Math.abs(min), Math.abs(max));
+        expectClose(found.moments?.mean as number, mean, largest, 2 ** -24);
+        expectClose(found.moments?.squares as number, squares, squares, 2 ** -22);
+      }),
+      { numRuns: 40 },
     );
   });
 

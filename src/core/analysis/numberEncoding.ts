@@ -18,10 +18,10 @@ export interface NumberEncoding {
   readonly codesPerByte?: number;
   /** Values in a unit of `decoded` and `blocks`; 1 where it is not said. */
   readonly valuesPerUnit?: number;
-  /** Makes the values of `decoded`. */
+  /** Makes the values of `decoded` and `blocks`. */
   readonly decode?: (bytes: Uint8Array, count: number) => Float64Array;
-  /** Makes the values of `blocks`, which share no memory with them. */
-  readonly decodeTo?: (bytes: Uint8Array, count: number, values: Float32Array) => void;
+  /** Whose `blocks`. */
+  readonly dtype?: string;
 }
 
 /** The value of every code of a dtype of up to 16 bits. */
@@ -144,8 +144,8 @@ function blocks(dtype: string, unitBytes: number, valuesPerUnit: number): Number
     method: "blocks",
     unitBytes,
     valuesPerUnit,
+    dtype,
     decode: (bytes, count) => Float64Array.from(decodeBlocks(bytes, dtype, count)),
-    decodeTo: (bytes, count, values) => void decodeBlocks(bytes, dtype, count, values),
   };
 }
 

@@ -15,6 +15,12 @@ export interface NumberKernels {
   measureF32(count: number): Moments;
   /** Moments of the first `count` F64 values of the chunk; counts the upper 20 bits of each. */
   measureF64(count: number): Moments;
+  /**
+   * Moments of the values of the first `blocks` blocks of a type of ggml (ggmlBlocks.ts) in the chunk, which has room
+   * for those values and holds the blocks afterwards; counts the upper 16 bits of each value, as F32. Mean and squares may be
+   * those of values that were not yet rounded to F32.
+   */
+  measureBlocks(dtype: string, blocks: number): Moments;
   /** Where the second of two tensors is put that are compared. */
   readonly otherChunk: Uint8Array<ArrayBuffer>;
   /**

@@ -1,4 +1,5 @@
 import { decodeTensor } from "../tensors/decode";
+import { decodeBlocks, ggmlBlocks } from "../tensors/ggmlBlocks";
 import type { DifferenceSums } from "./differenceSums";
 import type { CodeBits, CodeCounts, ComparedType, Moments, NumberKernels } from "./numberKernels";
 
@@ -59,6 +60,18 @@ export class PlainKernels implements NumberKernels {
       table[code] = (table[code] as number) + 1;
     }
     return momentsOf(count, (at) => view.getFloat64(8 * at, true));
+  }
+
+  measureBlocks(dtype: string, blocks: number): Moments {
+    const count = blocks * (ggmlBlocks.get(dtype)?.values ?? 0);
+    const values = decodeBlocks(this.chunk, dtype, count);
+    const upperHalves = new Uint16Array(values.buffer);
+    const table = this.table(16);
+    for (let at = 1; at < upperHalves.length; at += 2) {
+      const code = upperHalves[at] as number;
+      table[code] = (table[code] as number) + 1;
+    }
+    return momentsOf(count, (at) => values[at] as number);
   }
 
   compare(type: ComparedType, count: number): DifferenceSums {

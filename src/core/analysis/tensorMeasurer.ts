@@ -1,3 +1,4 @@
+import { decodeBlocks } from "../tensors/ggmlBlocks";
 import type { NumberEncoding } from "./numberEncoding";
 import {
   type CodeCounts,
@@ -80,7 +81,7 @@ export class TensorMeasurer {
         this.countSixBits(length);
         break;
       case "f32":
-        this.addMoments(kernels.measureF32(length / 4), (view, at) => view.getFloat32(4 * at, true));
+        this.addMoments(kernels.measureF32(length / 4), (chunk) => (at) => chunk.getFloat32(4 * at, true));
         break;
       case "f64":
         this.addMoments(kernels.measureF64(length / 8), getFloat64);
@@ -116,15 +117,19 @@ export class TensorMeasurer {
     }
   }
 
-  private addMoments(moments: Moments, valueAt: (view: DataView, at: number) => number): void {
+  /** @param valuesIn gives the values that were measured, which the chunk still holds. */
+  private addMoments(
+    moments: Moments,
+    valuesIn: (chunk: DataView<ArrayBuffer>) => (at: number) => number,
+  ): void {
     this.moments = mergeMoments(this.moments, moments);
     this.histogram = undefined;
     const { min, max, count, nan, inf } = moments;
     const isNarrow = max - min < narrowRange * Math.max(Math.abs(min), Math.abs(max));
     if (this.chunks > 1 || !isNarrow) return;
-    const view = new DataView(this.kernels.chunk.buffer, this.kernels.chunk.byteOffset);
+    const valueAt = valuesIn(new DataView(this.kernels.chunk.buffer, this.kernels.chunk.byteOffset));
     const values = function* () {
-      for (let at = 0; at < count + nan + inf; at++) yield valueAt(view, at);
+      for (let at = 0; at < count + nan + inf; at++) yield valueAt(at);
     };
     this.histogram = histogramOf(values(), min, max, count, histogramBins);
   }
@@ -139,14 +144,16 @@ export class TensorMeasurer {
 
   private measureBlocks(length: number): void {
     const { kernels, encoding } = this;
-    const { unitBytes, valuesPerUnit = 1 } = encoding;
-    const count = (length / unitBytes) * valuesPerUnit;
-    // Nothing is compared meanwhile: the memory for the second of two tensors is free.
-    const bytes = kernels.otherChunk.subarray(0, length);
-    bytes.set(kernels.chunk.subarray(0, length));
-    const values = new Float32Array(kernels.chunk.buffer, kernels.chunk.byteOffset, count);
-    encoding.decodeTo?.(bytes, count, values);
-    this.addMoments(kernels.measureF32(count), (view, at) => view.getFloat32(4 * at, true));
+    const { unitBytes, valuesPerUnit = 1, dtype = "" } = encoding;
+    const blocks = length / unitBytes;
+    this.addMoments(kernels.measureBlocks(dtype, blocks), (chunk) => {
+      const values = decodeBlocks(
+        new Uint8Array(chunk.buffer, chunk.byteOffset),
+        dtype,
+        blocks * valuesPerUnit,
+      );
+      return (at) => values[at] as number;
+    });
   }
 
   private measureDecoded(length: number): void {
@@ -194,8 +201,8 @@ export class TensorMeasurer {
   }
 }
 
-function getFloat64(view: DataView, at: number): number {
-  return view.getFloat64(8 * at, true);
+function getFloat64(chunk: DataView): (at: number) => number {
+  return (at) => chunk.getFloat64(8 * at, true);
 }
 
 function isPacked({ method, codesPerByte = 1 }: NumberEncoding): boolean {

@@ -3,7 +3,7 @@
  * See wasmKernels.ts for what calls the kernels and in which order. Nothing in this folder checks its arguments.
  */
 
-/** Doubles that a kernel leaves for its caller. */
+/** Doubles that a kernel leaves for its caller; the compiler puts what is written down from 0x1000 on. */
 export const results: usize = 0x400;
 /** Counts of 16-bit codes, 32 bits each. */
 export const words: usize = 0x10000;
@@ -14,6 +14,15 @@ export const doubles: usize = 0x100000;
 /** Where the codes that were there, and their counts, are put. */
 export const codesOut: usize = 0x500000;
 export const countsOut: usize = 0x900000;
+/** Vectors that are loaded: V8 would make those that are written down anew whenever they are used. */
+export const constants: usize = memory.data<u32>(
+  [
+    0x0f0f0f0f, 0x0f0f0f0f, 0x0f0f0f0f, 0x0f0f0f0f, 0x30303030, 0x30303030, 0x30303030, 0x30303030,
+    0x20202020, 0x20202020, 0x20202020, 0x20202020, 0x10101010, 0x10101010, 0x10101010, 0x10101010,
+    0x00010001, 0x00010001, 0x00010001, 0x00010001, 0x0003fffc, 0x0003fffc, 0x0003fffc, 0x0003fffc,
+  ],
+  16,
+);
 export const chunkA: usize = 0xd00000;
 export const chunkB: usize = 0xe00000;
 
