@@ -13,6 +13,9 @@ interface Exports {
     length: number,
     upperOnly: number,
   ): void;
+  widenRows(singles: number, panel: number, rows: number, length: number): void;
+  turnSingles(singles: number, columns: number, panel: number, length: number): void;
+  turnDoubles(doubles: number, columns: number, panel: number, length: number): void;
   addCombined(
     own: number,
     rows: number,
@@ -25,6 +28,7 @@ interface Exports {
 }
 
 /** Where things lie in the memory of an instance that does nothing else. */
+const stagedAt = 0x10000;
 const sumsAt = 0x500000;
 const maxSums = 0x100000;
 const panelsAt = [0xd00000, 0xe00000] as const;
@@ -52,6 +56,42 @@ export class WasmProducts implements PanelProducts {
 
   sums(count: number): Float64Array | undefined {
     return count > maxSums ? undefined : new Float64Array(this.wasm.memory.buffer, sumsAt, count).fill(0);
+  }
+
+  packRows(
+    panel: Float64Array,
+    source: Float32Array | Float64Array,
+    rows: number,
+    cols: number,
+    from: number,
+    length: number,
+  ): boolean {
+    const { memory, widenRows } = this.wasm;
+    if (panel.buffer !== memory.buffer) return false;
+    const isWidened = source instanceof Float32Array;
+    const target = isWidened ? new Float32Array(memory.buffer, stagedAt, rows * panelWidth) : panel;
+    for (let i = 0; i < rows; i++) {
+      const start = i * cols + from;
+      target.set(source.subarray(start, start + length), i * panelWidth);
+    }
+    if (isWidened) widenRows(stagedAt, panel.byteOffset, rows, length);
+    return true;
+  }
+
+  packColumns(
+    panel: Float64Array,
+    source: Float32Array | Float64Array,
+    cols: number,
+    from: number,
+    length: number,
+  ): boolean {
+    const { memory, turnSingles, turnDoubles } = this.wasm;
+    if (panel.buffer !== memory.buffer) return false;
+    const given = source.subarray(from * cols, (from + length) * cols);
+    const isSingle = given instanceof Float32Array;
+    new (isSingle ? Float32Array : Float64Array)(memory.buffer, stagedAt, given.length).set(given);
+    (isSingle ? turnSingles : turnDoubles)(stagedAt, cols, panel.byteOffset, length);
+    return true;
   }
 
   add(

@@ -19,6 +19,9 @@ export interface PanelProducts {
   panel(rows: number): Float64Array | undefined;
   /** Zeros, the only ones until they are asked for again. Undefined where there are not as many. */
   sums(count: number): Float64Array | undefined;
+  /** `packRows` and `packColumns`; false where the panel lies in other memory. */
+  packRows(...given: Parameters<typeof packRows>): boolean;
+  packColumns(...given: Parameters<typeof packColumns>): boolean;
   /** `addPanelProducts`; false where something lies in other memory. */
   add(...given: Required<Parameters<typeof addPanelProducts>>): boolean;
   combine(...given: Parameters<typeof addCombinations>): boolean;
@@ -61,6 +64,7 @@ export function packRows(
   from: number,
   length: number,
 ): void {
+  if (products?.packRows(panel, source, rows, cols, from, length) === true) return;
   for (let i = 0; i < rows; i++) {
     const start = i * cols + from;
     const target = i * panelWidth;
@@ -76,6 +80,7 @@ export function packColumns(
   from: number,
   length: number,
 ): void {
+  if (products?.packColumns(panel, source, cols, from, length) === true) return;
   for (let k = 0; k < length; k++) {
     const start = (from + k) * cols;
     for (let j = 0; j < cols; j++) panel[j * panelWidth + k] = source[start + j] as number;

@@ -30,21 +30,6 @@ export function svd(matrix: Matrix): Svd {
   return svdOfTall(matrix);
 }
 
-/** The singular values alone, largest first: half the work of `svd`. @throws RangeError as `svd`. */
-export function singularValuesOf(matrix: Matrix): Float64Array {
-  if (!isFiniteMatrix(matrix)) throw new RangeError("A matrix with NaN or infinite values has no SVD.");
-  const { factors, scale } = factorizeSorted(matrix.rows < matrix.cols ? transpose(matrix) : matrix);
-  const n = factors.r.rows;
-  const rows = factors.r.data;
-  orthogonalizeRows(rows, undefined, n);
-  const values = Float64Array.from({ length: n }, (_, i) => Math.sqrt(innerProduct(rows, i * n, i * n, n)));
-  const floor = maxAbs(values) * negligibleNorm;
-  return values
-    .sort()
-    .reverse()
-    .map((value) => (value > floor ? value * scale : 0));
-}
-
 /** For m ≥ n. With X·P = Q·R and R = W·diag(s)·Zᵀ, the factors are U = Q·W and V = P·Z. */
 function svdOfTall(matrix: Matrix): Svd {
   const n = matrix.cols;
@@ -93,9 +78,9 @@ function columnsByNorm(matrix: Matrix): Uint32Array {
 
 /**
  * Rotates pairs of the n rows (n values each) until all are orthogonal to working precision, and does the same
- * to `rotations`, which starts as the identity, where vectors are wanted.
+ * to `rotations`, which starts as the identity.
  */
-function orthogonalizeRows(rows: Float64Array, rotations: Float64Array | undefined, n: number): void {
+function orthogonalizeRows(rows: Float64Array, rotations: Float64Array, n: number): void {
   const tolerance = Number.EPSILON * Math.sqrt(n);
   const squares = new Float64Array(n);
   for (let sweep = 0; sweep < maxSweeps; sweep++) {
@@ -115,7 +100,7 @@ function orthogonalizeRows(rows: Float64Array, rotations: Float64Array | undefin
         const sine = c * t;
         const half = sine / (1 + c);
         rotate(rows, p * n, q * n, n, sine, half);
-        if (rotations !== undefined) rotate(rotations, p * n, q * n, n, sine, half);
+        rotate(rotations, p * n, q * n, n, sine, half);
         squares[p] = Math.max(alpha - t * gamma, 0);
         squares[q] = beta + t * gamma;
       }

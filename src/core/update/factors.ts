@@ -19,7 +19,7 @@ export interface Factors {
   readonly scale: number;
   /** Undefined for dialects without alpha. */
   readonly alpha: number | undefined;
-  /** False when a factor or the scale holds NaN or infinities: then no number about ΔW has a meaning. */
+  /** False when a factor or the scale holds NaN or infinities: then no number about ΔW has a meaning. May look at all values. */
   readonly finite: boolean;
   /** Largest relative error of rounding to the dtype they are stored in; undefined where it is not known. */
   readonly rounding?: number;
@@ -72,9 +72,17 @@ export async function loadFactors(
   const reader = new FactorReader(module, readTensor, signal);
   if (module.rank > maxAnalysedRank) throw reader.tooHigh();
   const [{ alpha, scale }, { a, b }] = await Promise.all([reader.scale(), reader.pair()]);
-  const finite = Number.isFinite(scale) && isFiniteMatrix(a) && isFiniteMatrix(b);
   const rounding = Math.max(unitRoundoff(module.a.dtype), unitRoundoff(module.b.dtype));
-  return { a, b, scale, alpha, finite, rounding };
+  return {
+    a,
+    b,
+    scale,
+    alpha,
+    get finite() {
+      return Number.isFinite(scale) && isFiniteMatrix(a) && isFiniteMatrix(b);
+    },
+    rounding,
+  };
 }
 
 export interface ModuleScale {

@@ -62,7 +62,7 @@ const clampedRange = [5e-4, 8e-2] as const;
  */
 export function fingerprintOf(analysis: UpdateAnalysis, dtype: string): ModuleFingerprint | undefined {
   const { factors, grams } = analysis;
-  if (!factors.finite) return undefined;
+  if (!analysis.metrics.finite) return undefined;
   const rounding = rmsRounding(dtype);
   const a = factorShape(grams.a, factors.a.cols, rounding);
   const b = factorShape(grams.b, factors.b.rows, rounding);

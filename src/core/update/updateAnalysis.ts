@@ -10,7 +10,8 @@ import {
 } from "../linalg/matrix";
 import { multiplyTransposed } from "../linalg/multiply";
 import { applyQToRows, type Qr, qr, qrOfTransposed } from "../linalg/qr";
-import { type Svd, singularValuesOf, svd } from "../linalg/svd";
+import { singularValuesOf } from "../linalg/singularValues";
+import { type Svd, svd } from "../linalg/svd";
 import type { Factors } from "./factors";
 import { metricsOf, notFiniteMetrics, type UpdateMetrics } from "./updateMetrics";
 
@@ -78,14 +79,22 @@ export class UpdateAnalysis {
   }
 
   private measure(): UpdateMetrics {
-    const { a, b, finite } = this.factors;
-    if (!finite) return notFiniteMetrics;
+    const { a, b } = this.factors;
+    if (!this.isFinite()) return notFiniteMetrics;
     const singularValues = this.valuesFromGrams() ?? this.singularValues();
     // Finite factors can still have a product beyond the doubles.
     if (!Number.isFinite(singularValues[0] ?? 0)) return notFiniteMetrics;
     const normA = normFromGram(this.grams.a) ?? frobeniusNorm(a);
     const normB = normFromGram(this.grams.b) ?? frobeniusNorm(b);
     return metricsOf(singularValues, Math.max(this.rows, this.cols), normA, normB);
+  }
+
+  /** A sum of squares that is finite has no other values in it: mostly the factors need not be looked at again. */
+  private isFinite(): boolean {
+    const { grams, factors } = this;
+    return (
+      Number.isFinite(factors.scale * 0 + traceOf(grams.a) + traceOf(grams.b)) || this.factors.finite
+    );
   }
 
   /**
@@ -156,10 +165,15 @@ function gramCoreOf({ a, b }: FactorGrams, scale: number): GramCore | undefined 
 }
 
 /** The norm of a whole factor; undefined where its squares may have vanished or overflowed. */
-function normFromGram({ rows, data }: Matrix): number | undefined {
-  let square = 0;
-  for (let k = 0; k < rows; k++) square += data[k * rows + k] as number;
+function normFromGram(gram: Matrix): number | undefined {
+  const square = traceOf(gram);
   return square > 1e-280 && square < 1e280 ? Math.sqrt(square) : undefined;
+}
+
+function traceOf({ rows, data }: Matrix): number {
+  let trace = 0;
+  for (let k = 0; k < rows; k++) trace += data[k * rows + k] as number;
+  return trace;
 }
 
 function hasValueInRow({ cols, data }: Matrix, row: number): boolean {

@@ -1,7 +1,7 @@
 import { createMatrix, type Matrix, vectorNorm } from "../linalg/matrix";
 import { multiply, multiplyTransposed } from "../linalg/multiply";
 import { qrOfTransposed } from "../linalg/qr";
-import { singularValuesOf } from "../linalg/svd";
+import { singularValuesOf } from "../linalg/singularValues";
 import type { UpdateAnalysis } from "./updateAnalysis";
 
 /** Input side: right singular vectors, spaces of what a module reads. Output side: left ones, of what it writes. */

@@ -89,6 +89,73 @@ function addHalfTile(at: usize, strideBytes: usize, x: usize, y: usize, length: 
   addTo(at + strideBytes, s13, 24);
 }
 
+/** Puts `rows` rows of singles, 1024 bytes apart, into the rows of a panel; up to three values more than `length`. */
+export function widenRows(singles: usize, panel: usize, rows: i32, length: i32): void {
+  const last = singles + ((<usize>rows) << 10);
+  while (singles < last) {
+    const end = singles + ((<usize>length) << 2);
+    let target = panel;
+    for (let at = singles; at < end; at += 16) {
+      const four = v128.load(at);
+      v128.store(target, f64x2.promote_low_f32x4(four));
+      v128.store(target, f64x2.promote_low_f32x4(upperHalf(four)), 16);
+      target += 32;
+    }
+    singles += 0x400;
+    panel += rowBytes;
+  }
+}
+
+/** Puts `length` rows of `columns` singles into a panel, turned: column j becomes row j. Padding is filled with anything. */
+export function turnSingles(singles: usize, columns: i32, panel: usize, length: i32): void {
+  const stride = (<usize>columns) << 2;
+  for (let row: i32 = 0; row < length; row += 4) {
+    let target = panel + ((<usize>row) << 3);
+    const end = singles + stride;
+    for (let at = singles; at < end; at += 16) {
+      const r0 = v128.load(at);
+      const r1 = v128.load(at + stride);
+      const r2 = v128.load(at + 2 * stride);
+      const r3 = v128.load(at + 3 * stride);
+      const low01 = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5);
+      const low23 = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5);
+      const high01 = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7);
+      const high23 = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7);
+      v128.store(target, f64x2.promote_low_f32x4(low01));
+      v128.store(target, f64x2.promote_low_f32x4(low23), 16);
+      v128.store(target + rowBytes, f64x2.promote_low_f32x4(upperHalf(low01)));
+      v128.store(target + rowBytes, f64x2.promote_low_f32x4(upperHalf(low23)), 16);
+      v128.store(target + 2 * rowBytes, f64x2.promote_low_f32x4(high01));
+      v128.store(target + 2 * rowBytes, f64x2.promote_low_f32x4(high23), 16);
+      v128.store(target + 3 * rowBytes, f64x2.promote_low_f32x4(upperHalf(high01)));
+      v128.store(target + 3 * rowBytes, f64x2.promote_low_f32x4(upperHalf(high23)), 16);
+      target += 4 * rowBytes;
+    }
+    singles += 4 * stride;
+  }
+}
+
+/** `turnSingles` of doubles. */
+export function turnDoubles(doubles: usize, columns: i32, panel: usize, length: i32): void {
+  const stride = (<usize>columns) << 3;
+  for (let row: i32 = 0; row < length; row += 2) {
+    let target = panel + ((<usize>row) << 3);
+    const end = doubles + stride;
+    for (let at = doubles; at < end; at += 16) {
+      const r0 = v128.load(at);
+      const r1 = v128.load(at + stride);
+      v128.store(target, v128.shuffle<f64>(r0, r1, 0, 2));
+      v128.store(target + rowBytes, v128.shuffle<f64>(r0, r1, 1, 3));
+      target += 2 * rowBytes;
+    }
+    doubles += 2 * stride;
+  }
+}
+
+function upperHalf(four: v128): v128 {
+  return v128.shuffle<i64>(four, four, 1, 1);
+}
+
 function addTo(at: usize, sum: v128, offset: usize): void {
   store<f64>(at + offset, load<f64>(at + offset) + sumOfDoubles(sum));
 }

@@ -4,7 +4,8 @@ import { choleskyOfGram } from "../../../src/core/linalg/cholesky";
 import { gramOfColumns, gramOfRows, productOfColumns } from "../../../src/core/linalg/gram";
 import { createMatrix, maxAbs, transpose } from "../../../src/core/linalg/matrix";
 import { multiply, multiplyTransposed } from "../../../src/core/linalg/multiply";
-import { singularValuesOf, svd } from "../../../src/core/linalg/svd";
+import { singularValuesOf } from "../../../src/core/linalg/singularValues";
+import { svd } from "../../../src/core/linalg/svd";
 import { solveTransposedUpper, solveUpperFromRight } from "../../../src/core/linalg/triangular";
 import { matrices, maxDifference, randomMatrix } from "./matrices";
 

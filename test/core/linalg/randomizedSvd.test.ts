@@ -4,7 +4,8 @@ import { createMatrix, frobeniusNorm, transpose } from "../../../src/core/linalg
 import { multiply, multiplyTransposed } from "../../../src/core/linalg/multiply";
 import { normals } from "../../../src/core/linalg/normals";
 import { randomizedSvd } from "../../../src/core/linalg/randomizedSvd";
-import { singularValuesOf, svd } from "../../../src/core/linalg/svd";
+import { singularValuesOf } from "../../../src/core/linalg/singularValues";
+import { svd } from "../../../src/core/linalg/svd";
 import { maxDifference, orthonormality, randomMatrix } from "./matrices";
 
 function operatorOf(matrix: ReturnType<typeof randomMatrix>): DenseOperator {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createMatrix, frobeniusNorm, type Matrix } from "../../../src/core/linalg/matrix";
 import { multiply } from "../../../src/core/linalg/multiply";
-import { singularValuesOf } from "../../../src/core/linalg/svd";
+import { singularValuesOf } from "../../../src/core/linalg/singularValues";
 import { extractCheckpoint } from "../../../src/core/report/makeAdapter";
 import { extractReport, extractText } from "../../../src/core/report/reduceReport";
 import { CheckpointSession } from "../../../src/core/session/checkpointSession";

@@ -5,7 +5,7 @@ import { findAdapter } from "../../../src/core/adapter/adapter";
 import type { LoraModule } from "../../../src/core/adapter/loraModule";
 import { comparePairs } from "../../../src/core/compare/modules/comparePairs";
 import { createMatrix, vectorNorm } from "../../../src/core/linalg/matrix";
-import { singularValuesOf } from "../../../src/core/linalg/svd";
+import { singularValuesOf } from "../../../src/core/linalg/singularValues";
 import type { Tensor } from "../../../src/core/tensors/tensor";
 import { loadWholeUpdate } from "../../../src/core/update/composed/linearUpdate";
 import { loadFactors } from "../../../src/core/update/factors";

@@ -117,7 +117,8 @@ describe("measureUpdate", () => {
 
   it("gives no spectrum for an update that is not finite", () => {
     const { a, b } = randomFactors(7, 9, 3, 1);
-    const metrics = measureUpdate({ ...factorsOf(a, b), finite: false });
+    const broken = a.data.with(4, Number.NaN);
+    const metrics = measureUpdate({ ...factorsOf({ ...a, data: broken }, b), finite: false });
     expect(metrics).toMatchObject({
       finite: false,
       zero: false,

@@ -39,7 +39,9 @@ export function differenceFactors(first: Factors, second: Factors): Factors {
     b: stackedColumns(second.b, second.scale, first.b, -first.scale),
     scale: 1,
     alpha: undefined,
-    finite: first.finite && second.finite,
+    get finite() {
+      return first.finite && second.finite;
+    },
   };
 }
 

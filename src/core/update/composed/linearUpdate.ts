@@ -3,7 +3,7 @@ import { hasSmallFactors, maxSmallRank } from "../../adapter/factorLayout";
 import type { LoraModule } from "../../adapter/loraModule";
 import { createMatrix, isFiniteMatrix, type Matrix, vectorNorm } from "../../linalg/matrix";
 import { multiply } from "../../linalg/multiply";
-import { singularValuesOf } from "../../linalg/svd";
+import { singularValuesOf } from "../../linalg/singularValues";
 import { elementCount, type Tensor } from "../../tensors/tensor";
 import { FactorReader, type ModuleScale, type ReadTensor } from "../factors";
 import { metricsOf, notFiniteMetrics, type UpdateMetrics } from "../updateMetrics";
