@@ -1,4 +1,4 @@
-import { type PanelProducts, paddedCount, panelWidth } from "../core/linalg/panels";
+import { type PanelProducts, paddedCount, panelWidth, type Vectors } from "../core/linalg/panels";
 
 /** What assembly/products.ts exports. */
 interface Exports {
@@ -13,9 +13,17 @@ interface Exports {
     length: number,
     upperOnly: number,
   ): void;
-  widenRows(singles: number, panel: number, rows: number, length: number): void;
-  turnSingles(singles: number, columns: number, panel: number, length: number): void;
-  turnDoubles(doubles: number, columns: number, panel: number, length: number): void;
+  addInner(
+    sums: number,
+    stride: number,
+    x: number,
+    countOfX: number,
+    kindOfX: number,
+    y: number,
+    countOfY: number,
+    kindOfY: number,
+    length: number,
+  ): void;
   addCombined(
     own: number,
     rows: number,
@@ -28,7 +36,10 @@ interface Exports {
 }
 
 /** Where things lie in the memory of an instance that does nothing else. */
-const stagedAt = 0x10000;
+const stagedAt = [0x10000, 0x580000] as const;
+/** Doubles; some bytes are left behind them, which are read and not used. */
+const maxStaged = 0xa0000;
+const innerSumsAt = 0xb00000;
 const sumsAt = 0x500000;
 const maxSums = 0x100000;
 const panelsAt = [0xd00000, 0xe00000] as const;
@@ -58,40 +69,35 @@ export class WasmProducts implements PanelProducts {
     return count > maxSums ? undefined : new Float64Array(this.wasm.memory.buffer, sumsAt, count).fill(0);
   }
 
-  packRows(
-    panel: Float64Array,
-    source: Float32Array | Float64Array,
-    rows: number,
-    cols: number,
-    from: number,
-    length: number,
-  ): boolean {
-    const { memory, widenRows } = this.wasm;
-    if (panel.buffer !== memory.buffer) return false;
-    const isWidened = source instanceof Float32Array;
-    const target = isWidened ? new Float32Array(memory.buffer, stagedAt, rows * panelWidth) : panel;
-    for (let i = 0; i < rows; i++) {
-      const start = i * cols + from;
-      target.set(source.subarray(start, start + length), i * panelWidth);
+  inner(x: Vectors, y: Vectors): Float64Array | undefined {
+    if (Math.max(x.count, y.count) > maxRows) return undefined;
+    const { memory, addInner } = this.wasm;
+    const stride = paddedCount(y.count);
+    const sums = new Float64Array(memory.buffer, innerSumsAt, paddedCount(x.count) * stride).fill(0);
+    const most = Math.floor(maxStaged / Math.max(x.count, y.count, 1));
+    for (let from = 0; from < x.length; from += most) {
+      const length = Math.min(most, x.length - from);
+      const [atX, atY] = [stagedAt[0], x === y ? stagedAt[0] : stagedAt[1]];
+      this.stage(atX, x, from, length);
+      if (x !== y) this.stage(atY, y, from, length);
+      addInner(sums.byteOffset, stride, atX, x.count, kindOf(x), atY, y.count, kindOf(y), length);
     }
-    if (isWidened) widenRows(stagedAt, panel.byteOffset, rows, length);
-    return true;
+    return sums;
   }
 
-  packColumns(
-    panel: Float64Array,
-    source: Float32Array | Float64Array,
-    cols: number,
-    from: number,
-    length: number,
-  ): boolean {
-    const { memory, turnSingles, turnDoubles } = this.wasm;
-    if (panel.buffer !== memory.buffer) return false;
-    const given = source.subarray(from * cols, (from + length) * cols);
-    const isSingle = given instanceof Float32Array;
-    new (isSingle ? Float32Array : Float64Array)(memory.buffer, stagedAt, given.length).set(given);
-    (isSingle ? turnSingles : turnDoubles)(stagedAt, cols, panel.byteOffset, length);
-    return true;
+  /** Values [from, from + length) of each vector, as they lie. */
+  private stage(at: number, vectors: Vectors, from: number, length: number): void {
+    const { values, areColumns, count } = vectors;
+    const Values = values instanceof Float32Array ? Float32Array : Float64Array;
+    const target = new Values(this.wasm.memory.buffer, at, count * length);
+    if (areColumns) target.set(values.subarray(from * count, (from + length) * count));
+    else if (length === vectors.length) target.set(values);
+    else {
+      for (let row = 0; row < count; row++) {
+        const start = row * vectors.length + from;
+        target.set(values.subarray(start, start + length), row * length);
+      }
+    }
   }
 
   add(
@@ -131,4 +137,9 @@ export class WasmProducts implements PanelProducts {
     own.set(inside);
     return true;
   }
+}
+
+/** As assembly/products.ts has it. */
+function kindOf({ values, areColumns }: Vectors): number {
+  return (areColumns ? 1 : 0) + (values instanceof Float32Array ? 0 : 2);
 }

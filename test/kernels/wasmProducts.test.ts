@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { DenseOperator } from "../../src/core/linalg/denseOperator";
 import { gramOfColumns, gramOfRows, productOfColumns } from "../../src/core/linalg/gram";
-import type { Matrix } from "../../src/core/linalg/matrix";
+import { type Matrix, storedMatrix } from "../../src/core/linalg/matrix";
 import { multiplyTransposed } from "../../src/core/linalg/multiply";
 import { addCombinations, usePanelProducts } from "../../src/core/linalg/panels";
 import { WasmProducts } from "../../src/kernels/wasmProducts";
@@ -16,6 +16,7 @@ const shapes = [
   [16, 1001],
   [67, 700],
   [515, 300],
+  [67, 12_000], // more than the kernels take at once
 ] as const;
 
 const wasm = WasmProducts.create(inject("kernels")) as WasmProducts;
@@ -36,6 +37,10 @@ function expectClose([fast, plain]: readonly [Matrix, Matrix], length: number): 
   );
   // Sums in another order: each of `length` products of values below 4.
   expect(worst).toBeLessThanOrEqual(16 * length * Number.EPSILON);
+}
+
+function stored({ rows, cols, data }: Matrix): Matrix {
+  return storedMatrix(rows, cols, Float32Array.from(data));
 }
 
 describe("products with SIMD", () => {
@@ -59,6 +64,15 @@ describe("products with SIMD", () => {
     );
     expectClose(
       both(() => productOfColumns(tallX, tallY)),
+      length,
+    );
+    const [single, tallSingle] = [stored(x), stored(tallX)];
+    expectClose(
+      both(() => multiplyTransposed(single, y)),
+      length,
+    );
+    expectClose(
+      both(() => productOfColumns(tallY, tallSingle)),
       length,
     );
     const operator = new DenseOperator(length, rows, Float32Array.from(tallX.data));

@@ -1,5 +1,5 @@
-import { type Matrix, valuesOf } from "./matrix";
-import { addPanelProducts, createPanel, createSums, packRows, paddedCount, panelWidth } from "./panels";
+import { innerProducts, rowVectors } from "./innerProducts";
+import type { Matrix } from "./matrix";
 
 /** A·B, for A m×k and B k×n. Runs along the rows of B, four at a time, so that the result is touched k/4 times. */
 export function multiply(a: Matrix, b: Matrix): Matrix {
@@ -50,25 +50,7 @@ function addRowCombination(
 
 /** A·Bᵀ, for A m×k and B n×k: every element is the inner product of two rows. */
 export function multiplyTransposed(a: Matrix, b: Matrix): Matrix {
-  const { rows, cols: inner } = a;
-  const cols = b.rows;
-  if (inner !== b.cols)
-    throw new RangeError(`Cannot multiply ${shapeOf(a)} by the transpose of ${shapeOf(b)}.`);
-  const [paddedRows, paddedCols] = [paddedCount(rows), paddedCount(cols)];
-  const sums = createSums(paddedRows * paddedCols);
-  const [panelA, panelB] = [createPanel(rows), createPanel(cols)];
-  const [valuesA, valuesB] = [valuesOf(a), valuesOf(b)];
-  for (let from = 0; from < inner; from += panelWidth) {
-    const length = Math.min(panelWidth, inner - from);
-    packRows(panelA, valuesA, rows, inner, from, length);
-    packRows(panelB, valuesB, cols, inner, from, length);
-    addPanelProducts(sums, paddedCols, panelA, paddedRows, panelB, paddedCols, length);
-  }
-  const result = new Float64Array(rows * cols);
-  for (let i = 0; i < rows; i++) {
-    for (let j = 0; j < cols; j++) result[i * cols + j] = sums[i * paddedCols + j] as number;
-  }
-  return { rows, cols, data: result };
+  return innerProducts(rowVectors(a), rowVectors(b));
 }
 
 function shapeOf(matrix: Matrix): string {

@@ -13,15 +13,23 @@ export function paddedCount(count: number): number {
   return (count + 3) & ~3;
 }
 
+/** Vectors of one length that lie in a matrix: its rows or its columns. */
+export interface Vectors {
+  /** In row-major order. */
+  readonly values: Float32Array | Float64Array;
+  readonly areColumns: boolean;
+  readonly count: number;
+  readonly length: number;
+}
+
 /** The memory and the inner loop of products, where a host has faster ones than the plain ones here. */
 export interface PanelProducts {
   /** One of two in turns: what is made of a pair is taken out before the next is asked for. Undefined where it is too small. */
   panel(rows: number): Float64Array | undefined;
   /** Zeros, the only ones until they are asked for again. Undefined where there are not as many. */
   sums(count: number): Float64Array | undefined;
-  /** `packRows` and `packColumns`; false where the panel lies in other memory. */
-  packRows(...given: Parameters<typeof packRows>): boolean;
-  packColumns(...given: Parameters<typeof packColumns>): boolean;
+  /** `addProducts` of innerProducts.ts to zeros, to be copied out; undefined where there are too many vectors. */
+  inner(x: Vectors, y: Vectors): Float64Array | undefined;
   /** `addPanelProducts`; false where something lies in other memory. */
   add(...given: Required<Parameters<typeof addPanelProducts>>): boolean;
   combine(...given: Parameters<typeof addCombinations>): boolean;
@@ -38,7 +46,7 @@ export function usePanelProducts(make: MakeProducts | undefined): void {
   products = undefined;
 }
 
-function fastProducts(): PanelProducts | undefined {
+export function fastProducts(): PanelProducts | undefined {
   products ??= makeProducts?.();
   makeProducts = undefined;
   return products;
@@ -64,7 +72,6 @@ export function packRows(
   from: number,
   length: number,
 ): void {
-  if (products?.packRows(panel, source, rows, cols, from, length) === true) return;
   for (let i = 0; i < rows; i++) {
     const start = i * cols + from;
     const target = i * panelWidth;
@@ -80,7 +87,6 @@ export function packColumns(
   from: number,
   length: number,
 ): void {
-  if (products?.packColumns(panel, source, cols, from, length) === true) return;
   for (let k = 0; k < length; k++) {
     const start = (from + k) * cols;
     for (let j = 0; j < cols; j++) panel[j * panelWidth + k] = source[start + j] as number;

@@ -92,9 +92,7 @@ export class UpdateAnalysis {
   /** A sum of squares that is finite has no other values in it: mostly the factors need not be looked at again. */
   private isFinite(): boolean {
     const { grams, factors } = this;
-    return (
-      Number.isFinite(factors.scale * 0 + traceOf(grams.a) + traceOf(grams.b)) || this.factors.finite
-    );
+    return Number.isFinite(factors.scale * 0 + traceOf(grams.a) + traceOf(grams.b)) || this.factors.finite;
   }
 
   /**

@@ -1,5 +1,5 @@
 /** Inner products of rows of two panels, as core/linalg/panels.ts has them. */
-import { sumOfDoubles } from "./memory";
+import { chunkA, chunkB, sumOfDoubles } from "./memory";
 
 /** Bytes of a panel's row: 256 doubles. */
 const rowBytes: usize = 0x800;
@@ -89,25 +89,78 @@ function addHalfTile(at: usize, strideBytes: usize, x: usize, y: usize, length: 
   addTo(at + strideBytes, s13, 24);
 }
 
-/** Puts `rows` rows of singles, 1024 bytes apart, into the rows of a panel; up to three values more than `length`. */
-export function widenRows(singles: usize, panel: usize, rows: i32, length: i32): void {
-  const last = singles + ((<usize>rows) << 10);
-  while (singles < last) {
-    const end = singles + ((<usize>length) << 2);
-    let target = panel;
-    for (let at = singles; at < end; at += 16) {
-      const four = v128.load(at);
-      v128.store(target, f64x2.promote_low_f32x4(four));
-      v128.store(target, f64x2.promote_low_f32x4(upperHalf(four)), 16);
-      target += 32;
+/** How vectors lie: the columns of their matrix, or its rows; doubles, or singles. */
+const areColumns: i32 = 1;
+const areDoubles: i32 = 2;
+
+/**
+ * Adds to the sums, as `addTiles` does, the inner products of all x with all y, `length` values each. With y = x those on
+ * and above the diagonal alone.
+ */
+export function addInner(
+  sums: usize,
+  stride: i32,
+  x: usize,
+  countOfX: i32,
+  kindOfX: i32,
+  y: usize,
+  countOfY: i32,
+  kindOfY: i32,
+  length: i32,
+): void {
+  const rowsOfX: i32 = (countOfX + 3) & ~3;
+  const rowsOfY: i32 = (countOfY + 3) & ~3;
+  for (let from: i32 = 0; from < length; from += 256) {
+    const part: i32 = min(256, length - from);
+    fillPanel(chunkA, x, countOfX, kindOfX, length, from, part);
+    if (x === y) {
+      addTiles(sums, stride, chunkA, rowsOfX, chunkA, rowsOfX, part, 1);
+    } else {
+      fillPanel(chunkB, y, countOfY, kindOfY, length, from, part);
+      addTiles(sums, stride, chunkA, rowsOfX, chunkB, rowsOfY, part, 0);
     }
-    singles += 0x400;
-    panel += rowBytes;
+  }
+}
+
+/** Values [from, from + part) of each vector into its row of a panel. Rows of padding are filled with anything. */
+function fillPanel(
+  panel: usize,
+  vectors: usize,
+  count: i32,
+  kind: i32,
+  length: i32,
+  from: i32,
+  part: i32,
+): void {
+  const shift: usize = (kind & areDoubles) !== 0 ? 3 : 2;
+  if ((kind & areColumns) !== 0) {
+    const first = vectors + ((<usize>from * <usize>count) << shift);
+    if (shift === 3) turnDoubles(first, count, panel, part);
+    else turnSingles(first, count, panel, part);
+    return;
+  }
+  for (let row: i32 = 0; row < count; row++) {
+    const at = vectors + ((<usize>row * <usize>length + <usize>from) << shift);
+    const target = panel + <usize>row * rowBytes;
+    if (shift === 3) memory.copy(target, at, (<usize>part) << 3);
+    else widen(at, target, part);
+  }
+}
+
+/** Up to three values more than `length`. */
+function widen(singles: usize, target: usize, length: i32): void {
+  const end = singles + ((<usize>length) << 2);
+  while (singles < end) {
+    const four = v128.load(singles);
+    v128.store(target, f64x2.promote_low_f32x4(four));
+    v128.store(target, f64x2.promote_low_f32x4(upperHalf(four)), 16);
+    singles += 16;
+    target += 32;
   }
 }
 
 /** Puts `length` rows of `columns` singles into a panel, turned: column j becomes row j. Padding is filled with anything. */
-export function turnSingles(singles: usize, columns: i32, panel: usize, length: i32): void {
+function turnSingles(singles: usize, columns: i32, panel: usize, length: i32): void {
   const stride = (<usize>columns) << 2;
   for (let row: i32 = 0; row < length; row += 4) {
     let target = panel + ((<usize>row) << 3);
@@ -136,7 +189,7 @@ export function turnSingles(singles: usize, columns: i32, panel: usize, length: 
 }
 
 /** `turnSingles` of doubles. */
-export function turnDoubles(doubles: usize, columns: i32, panel: usize, length: i32): void {
+function turnDoubles(doubles: usize, columns: i32, panel: usize, length: i32): void {
   const stride = (<usize>columns) << 3;
   for (let row: i32 = 0; row < length; row += 2) {
     let target = panel + ((<usize>row) << 3);

@@ -127,8 +127,9 @@ describe("compareUpdates", () => {
       distance: undefined,
       reason: "The updates have different shapes, 5 × 6 and 6 × 5.",
     });
-    expect(compare(some, { ...some, finite: false }).reason).toBe("The second update is not finite.");
-    expect(compare({ ...some, finite: false }, some).reason).toBe("The first update is not finite.");
+    const broken = { ...some, scale: Number.NaN, finite: false };
+    expect(compare(some, broken).reason).toBe("The second update is not finite.");
+    expect(compare(broken, some).reason).toBe("The first update is not finite.");
     const vanished = compare(some, zero);
     expect(vanished).toMatchObject({ cosine: undefined, relativeChange: 1, inner: 0 });
     expect(vanished.reason).toBe("The second update is zero.");
