@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ggufFile } from "../support/made/ggufFile";
 import { ocdbtFolder } from "../support/made/ocdbtFolder";
+import { protoBytes, protoNumber } from "../support/made/proto";
 import { tarFile } from "../support/made/tarFile";
 import { bundleTypes, tensorflowBundle } from "../support/made/tensorflowBundle";
 import { zipFile } from "../support/made/zipFile";
@@ -58,8 +59,34 @@ function single(name: string, bytes: Uint8Array): Sample {
   return { name, files: { [`/f/${name}`]: bytes }, path: `/f/${name}` };
 }
 
+function fixture(name: string): Uint8Array {
+  return new Uint8Array(readFileSync(join(projectRoot, "test/fixtures", name)));
+}
+
+/** A model of ONNX with one initializer of raw bytes and one of packed floats. */
+function onnxModel(): Uint8Array {
+  const named = (name: string, values: readonly number[]) => [
+    ...protoNumber(1, 2),
+    ...protoNumber(2, 1),
+    ...protoBytes(8, [...Buffer.from(name)]),
+    ...values,
+  ];
+  const raw = named("raw", protoBytes(9, [...f32(1, 2)]));
+  const packed = named("packed", protoBytes(4, [...f32(3, 4)]));
+  const graph = [...protoBytes(5, raw), ...protoBytes(5, packed)];
+  const head = [...protoNumber(1, 8), ...protoBytes(2, [...Buffer.from("pytorch")])];
+  return Uint8Array.from([...head, ...protoBytes(7, graph), ...protoBytes(8, protoNumber(2, 17))]);
+}
+
+/** `{"params": {"w": <an array of two floats>}}` in MessagePack. */
+function flaxState(): Uint8Array {
+  const word = (value: string) => [0xa0 + value.length, ...Buffer.from(value)];
+  const array = [0x93, 0x91, 2, ...word("float32"), 0xc4, 8, ...f32(1, 2)];
+  return Uint8Array.from([0x81, ...word("params"), 0x81, ...word("w"), 0xc7, array.length, 1, ...array]);
+}
+
 function madeHere(): readonly Sample[] {
-  const weights = new Uint8Array(readFileSync(join(projectRoot, "test/fixtures/hdf5/userBlock.h5")));
+  const weights = fixture("hdf5/userBlock.h5");
   const keras = zipFile([
     { name: "metadata.json", data: text({ keras_version: "3" }) },
     { name: "model.weights.h5", data: weights },
@@ -103,8 +130,16 @@ function madeHere(): readonly Sample[] {
       content: zipFile([{ name: "a/data.pkl", data: Uint8Array.of(0x80, 2, 0x7d, 0x2e) }]),
     },
   ]);
+  const shard = (name: string, at: number) => [`/f/m_0000${at}.weights.h5`, fixture(`hdf5/${name}`)] as const;
+  const shardedKeras = {
+    ...Object.fromEntries([shard("plugins.h5", 0), shard("userBlock.h5", 1)]),
+    "/f/m.weights.json": text({ weight_map: { "/": ["m_00000.weights.h5", "m_00001.weights.h5"] } }),
+  };
   return [
     single("m.keras", keras),
+    single("m.onnx", onnxModel()),
+    single("m.msgpack", flaxState()),
+    { name: "sharded Keras", files: shardedKeras, path: "/f/m.weights.json" },
     single("m.nemo", archive),
     { name: "TensorFlow", files: bundle, path: "/f" },
     { name: "Orbax", files: orbax, path: "/f" },

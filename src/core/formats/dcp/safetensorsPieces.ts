@@ -163,10 +163,23 @@ function joinPieces(opened: readonly Opened[], problems: ProblemList): readonly 
       else known.push({ offsets, tensor, fileIndex });
     }
   }
-  return [...boxes].map(([name, parts]) => joined(name, parts, problems));
+  const broken = opened.find(({ parsed }) => parsed === undefined);
+  const whole = opened.filter(({ parsed }) => parsed !== undefined).length;
+  return [...boxes].map(([name, parts]) => {
+    // Nothing says how long a tensor is but its parts; one that each rank has whole has no more of them.
+    const isWhole = parts.length === whole && parts.every(({ offsets }) => offsets.every((at) => at === 0));
+    const lost =
+      broken === undefined || isWhole ? undefined : `${broken.name} cannot be read, and may hold more of it`;
+    return joined(name, parts, lost, problems);
+  });
 }
 
-function joined(name: string, parts: readonly Box[], problems: ProblemList): Tensor {
+function joined(
+  name: string,
+  parts: readonly Box[],
+  lost: string | undefined,
+  problems: ProblemList,
+): Tensor {
   const [first] = parts as [Box, ...Box[]];
   const { dtype } = first.tensor;
   const axes = first.tensor.shape.length;
@@ -186,13 +199,14 @@ function joined(name: string, parts: readonly Box[], problems: ProblemList): Ten
   }
   const width = elementBytesOf(dtype);
   // Values that share bytes have no boxes: what is whole is shown as it is.
-  if (width === undefined && pieces.size === 1) return { ...first.tensor, fileIndex: first.fileIndex };
+  if (width === undefined && pieces.size === 1 && lost === undefined)
+    return { ...first.tensor, fileIndex: first.fileIndex };
   const made = assemble(shape, isAlike ? [...pieces.values()] : []);
   const fault = !isAlike
     ? "its parts are of different types or numbers of axes"
     : width === undefined
       ? `values of ${dtype} share bytes and cannot be put together`
-      : made.fault;
+      : (made.fault ?? lost);
   const assembly = fault === undefined ? made : { ...made, fault };
   const tensor: Tensor = {
     name,

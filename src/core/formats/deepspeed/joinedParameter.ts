@@ -34,7 +34,13 @@ export function partitionOf(
   if (state === undefined) return { fileIndex, tensor: undefined, absent: absent ?? "the file is missing" };
   const held = state.groups[group];
   const tensor = key === undefined ? held?.master : held?.moments.get(key);
-  return { fileIndex, tensor };
+  // A rank without elements keeps nothing of them; one that has some of it, or lacks the whole group, was cut.
+  const holds = [held?.master, ...(held?.moments.values() ?? [])].some(
+    (each) => elementCount(each?.shape ?? [0]) > 0,
+  );
+  return held === undefined || (tensor === undefined && holds)
+    ? { fileIndex, tensor: undefined, absent: "the rank's file ends before it" }
+    : { fileIndex, tensor };
 }
 
 /** The moments that any of the ranks keep for a group, in their order. */

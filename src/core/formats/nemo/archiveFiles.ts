@@ -19,7 +19,12 @@ export class ArchiveFiles implements Files {
 
   region(path: string): ByteRegion | undefined {
     const member = this.byPath.get(path);
-    return member && new SubRegion(this.archive, member.offset, member.size);
+    // Of a member that is cut there is what there is.
+    return member && new SubRegion(this.archive, member.offset, this.there(member));
+  }
+
+  private there({ offset, size }: TarMember): number {
+    return Math.max(0, Math.min(size, this.archive.size - offset));
   }
 
   async list(folder: string): Promise<readonly FileEntry[]> {
@@ -36,7 +41,7 @@ export class ArchiveFiles implements Files {
 
   async stat(path: string) {
     const member = this.byPath.get(path);
-    if (member !== undefined) return { kind: "file" as const, size: member.size, modifiedMs: 0 };
+    if (member !== undefined) return { kind: "file" as const, size: this.there(member), modifiedMs: 0 };
     const isFolder = [...this.byPath.keys()].some((name) => name.startsWith(`${path}/`));
     return isFolder ? { kind: "directory" as const, size: 0, modifiedMs: 0 } : undefined;
   }

@@ -7,6 +7,7 @@ import { ProblemList } from "../../problem/problemList";
 import type { Tensor } from "../../tensors/tensor";
 import { formatCount } from "../../text/quantities";
 import type { Format, OutsideValues, ParsedFile } from "../format";
+import { diagnoseBlank } from "../recognise";
 import { readOnnxTensor, readPair, text } from "./onnxTensor";
 import { damaged, fieldsOf, type ProtobufField } from "./protobuf";
 
@@ -49,7 +50,7 @@ const ownDomain =
 const callingOut = /^(?:PyOp|PyCustomOp|PythonOp|PythonOpGrad|EPContext)$/;
 const maxOperators = 100;
 
-async function parse(source: ByteSource, _head: Uint8Array, signal?: AbortSignal): Promise<ParsedFile> {
+async function parse(source: ByteSource, head: Uint8Array, signal?: AbortSignal): Promise<ParsedFile> {
   const cursor = new ByteCursor(source, signal);
   const metadata = new Map<string, string>();
   const found: Found = {
@@ -62,8 +63,16 @@ async function parse(source: ByteSource, _head: Uint8Array, signal?: AbortSignal
     functions: new Set(),
   };
   try {
-    for await (const field of fieldsOf(cursor, 0, source.size))
+    let hasGraph = false;
+    for await (const field of fieldsOf(cursor, 0, source.size)) {
+      hasGraph ||= field.number === 7 || field.number === 25;
       await readModelField(cursor, field, metadata, found);
+    }
+    if (!hasGraph) throw diagnoseBlank(head) ?? withoutGraph(source.size);
+    // It is written behind the graph, and no runtime takes a model of version 3 or later without it.
+    const hasOperators = [...metadata.keys()].some((key) => key.startsWith("opset"));
+    if (!hasOperators && Number(metadata.get("ir_version")) >= 3)
+      found.problems.add(withoutOperators(source.size));
   } catch (error) {
     if (!(error instanceof CheckpointError) || found.tensors.length === 0) throw error;
     // What was read before the damage can be shown.
@@ -73,6 +82,18 @@ async function parse(source: ByteSource, _head: Uint8Array, signal?: AbortSignal
   const aliases = new Map<string, string>();
   const { tensors, outside } = found;
   return { tensors, metadata, aliases, outside, problems: found.problems.toArray() };
+}
+
+function withoutGraph(size: number): CheckpointError {
+  const message =
+    "The file ends before the graph of the model. It was cut, or is no ONNX model: export it again, or fetch it again.";
+  return new CheckpointError("NoGraph", message, size);
+}
+
+function withoutOperators(offset: number): Problem {
+  const message =
+    "The file names no set of operators, which stands behind the graph: it may be cut. Fetch it again.";
+  return { severity: "warning", code: "NoOperatorSet", message, offset };
 }
 
 /** What a runtime must have a library or Python for is code of somebody else, that runs when the model is loaded. */
