@@ -77,7 +77,7 @@ function describeSqlite(head: Uint8Array): CheckpointError {
 const tarMagicOffset = 257;
 const tarBlockBytes = 512;
 
-/** torch before 0.1.10 (2017) wrote a tar of these; later ones read it only through `torch.load` (formats.md §2). */
+/** torch before 0.1.10 (2017) wrote a tar of these. */
 const oldTorchMembers: ReadonlySet<string> = new Set(["sys_info", "pickle", "tensors", "storages"]);
 
 function diagnoseTar(head: Uint8Array): CheckpointError | undefined {
@@ -93,8 +93,8 @@ function diagnoseTar(head: Uint8Array): CheckpointError | undefined {
   }
   if (names.some((name) => oldTorchMembers.has(name))) {
     const message =
-      "This is a file of torch before 0.1.10 (2017): a tar archive, which is not read here. " +
-      "Load it with torch in Python, if you trust it, and save it again.";
+      "This is a file of torch before 0.1.10 (2017), a tar archive whose headers are damaged. " +
+      "Fetch it again, or load it with torch in Python, if you trust it, and save it again.";
     return new CheckpointError("OldTorchTar", message, 0);
   }
   const first = names[0] === undefined || names[0] === "" ? "" : ` Its first member is ${quote(names[0])}.`;

@@ -11,6 +11,7 @@ import { onnx } from "./onnx/onnx";
 import { safetensors } from "./safetensors/safetensors";
 import { pickle } from "./torch/plainPickle";
 import { torchLegacy } from "./torch/torchLegacy";
+import { torchTar } from "./torch/torchTar";
 import { torchZip } from "./torch/torchZip";
 
 /** Every format that can be read; the first that recognises a file reads it. A new format is one line here. */
@@ -25,6 +26,7 @@ export const formats: readonly Format[] = [
   npy,
   gguf,
   hdf5,
+  torchTar,
   nemo,
   compressed,
   onnx,

@@ -83,7 +83,8 @@ const patterns: readonly RegExp[] = [
   /^numpy\.(?:float|int|uint|complex)\d{1,3}$/,
   /^numpy\.dtypes\.\w+DType$/,
   /^numpy\.random\.(?:_pickle\.__\w+_ctor|_?(?:mt19937|pcg64|philox|sfc64)\.\w+|mtrand\.RandomState)$/,
-  // Storages and dtypes.
+  // Storages, dtypes, and the classes that tensors of a dtype had.
+  /^torch(?:\.cuda)?\.(?:Float|Double|Half|Long|Int|Short|Char|Byte)Tensor$/,
   /^torch(?:\.cuda|\.storage|\.sparse)?\.(?:\w+Storage|_?(?:Typed|Untyped)Storage|_UntypedStorage)$/,
   /^torch\.(?:q?u?int\d+\w*|b?float\d+\w*|complex\d+|bool|bits\w+|strided|sparse_\w+|per_(?:tensor|channel)_\w+)$/,
   /^torch\.(?:half|float|double|short|int|long|cfloat|cdouble|chalf|(?:contiguous|preserve|channels_last\w*)_?format|channels_last\w*)$/,
