@@ -86,6 +86,8 @@ async function openFolder(files: Files, folder: string, signal?: AbortSignal): P
       ? openDistributed(files, folder, safetensorsPieces, entries, signal)
       : main;
   }
+  if (entries.some((entry) => entry.name === unpackedPickleName && entry.kind === "file"))
+    return openFile(files, joinPath(folder, unpackedPickleName), signal);
   const listing = { files, path: folder, entries };
   if (await isOrbaxStep(listing)) return openDistributed(files, folder, orbaxFolder, entries, signal);
   // verl keeps each model of a step in a folder of its role; the policy is what people mean by the step.

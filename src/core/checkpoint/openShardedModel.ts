@@ -9,6 +9,7 @@ import type { ReadFileResult } from "../formats/readFile";
 import { parseShardIndex, type ShardIndex } from "../formats/safetensors/shardIndex";
 import { CheckpointError } from "../problem/checkpointError";
 import { maxIndexBytes, maxListedProblems, parallelShardReads } from "../problem/limits";
+import type { Problem } from "../problem/problem";
 import { ProblemList } from "../problem/problemList";
 import { inNameOrder } from "../tensors/nameOrder";
 import { formatShape, type Tensor } from "../tensors/tensor";
@@ -39,6 +40,7 @@ export async function openShardedModel(
   const tensors = mergeTensors(index, shards, problems);
   const extra = await findExtraShards(files, folder, index, problems);
   checkTotalSize(index, tensors, path, shards, problems);
+  if (shards.some(({ file }) => file.status === "missing")) problems.add(whatIndexNames(index, path));
   return {
     path,
     name: baseName(path),
@@ -215,6 +217,19 @@ export function checkTotalSize(
   if (actual === index.totalSize) return;
   const message = `The index counts ${formatBytes(index.totalSize)} of tensors; ${plural(tensors.length, "tensor")} with ${formatBytes(actual)} are there.`;
   problems.add({ severity: "info", code: "TotalSize", message, file: path });
+}
+
+/** What a model whose shards are not here consists of: the index is small, and says so much. */
+function whatIndexNames({ weightMap, totalSize, shardNames }: ShardIndex, path: string): Problem {
+  const names = [...weightMap.keys()];
+  const codes = (["nf4", "fp4"] as const).flatMap((kind) => {
+    const count = names.filter((name) => name.endsWith(`.quant_state.bitsandbytes__${kind}`)).length;
+    return count === 0 ? [] : [`${plural(count, "weight")} in bitsandbytes' ${kind.toUpperCase()}`];
+  });
+  const size = totalSize === undefined ? "" : ` of ${formatBytes(totalSize)}`;
+  const packed = codes.length === 0 ? "" : `, among them ${codes.join(" and ")}`;
+  const message = `The index names ${plural(names.length, "tensor")}${size} in ${plural(shardNames.length, "shard")}${packed}.`;
+  return { severity: "info", code: "ShardIndex", message, file: path };
 }
 
 function mergeMaps(

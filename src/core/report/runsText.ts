@@ -1,4 +1,5 @@
 import { baseName } from "../bytes/paths";
+import type { Problem } from "../problem/problem";
 import type { Run, RunCheckpoint } from "../runs/run";
 import { isEvaluationLoss, isReward } from "../runs/series/outcomeMetrics";
 import { lastEpochOf, stepsOf, toldStep } from "../runs/status/runRows";
@@ -25,10 +26,10 @@ export function runText(run: Run): string {
       ...metrics.map((metric) => optional(checkpoint.metrics?.find(([key]) => key === metric)?.[1])),
       formatBytes(byteSize),
       stage?.stage ?? "",
-      problems.map((problem) => problem.message).join(" "),
+      notes(problems),
     ];
   });
-  const header = ["Checkpoint", "Step", "Loss", "Eval loss", ...metrics, "Size", "Stage", "Problems"];
+  const header = ["Checkpoint", "Step", "Loss", "Eval loss", ...metrics, "Size", "Stage", "Notes"];
   const title = `${printable(run.name)}  (${printable(run.path)})`;
   const best = bestText(run);
   return sections([
@@ -36,6 +37,11 @@ export function runText(run: Run): string {
     problemText(run.problems),
     rows.length === 0 ? "" : plainTable(header, rows),
   ]);
+}
+
+/** Which classes a file needs is no news of a run, and the same for each: `inspect` tells it of the file. */
+function notes(problems: readonly Problem[]): string {
+  return problems.flatMap(({ code, message }) => (code === "UnknownImports" ? [] : [message])).join(" ");
 }
 
 /** What a column is worth: rewards and the losses of several evaluation sets, then what file names tell. */

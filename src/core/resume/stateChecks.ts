@@ -35,12 +35,23 @@ function inFile(place: string, tensors: number): string {
   return `${plural(tensors, "tensor")} under ${place}.`;
 }
 
-export function checkOptimizerState({ optimizer, broken, name, progress }: ResumeInputs): ResumeCheck {
+export function checkOptimizerState({
+  optimizer,
+  broken,
+  name,
+  kind,
+  model,
+  progress,
+}: ResumeInputs): ResumeCheck {
   const what = "Optimizer state";
   const failed = brokenCheck(what, broken, "optimizer");
   if (failed !== undefined) return failed;
   if (optimizer === undefined || optimizer.states.length === 0) {
-    return { what, verdict: "missing", reason: `${name} holds no optimizer state: the moments start cold.` };
+    const where =
+      kind === "file"
+        ? `${name} holds no optimizer state`
+        : `${model?.place ?? name} holds none, and no file beside it is named as its optimizer state`;
+    return { what, verdict: "missing", reason: `${where}: the moments start cold.` };
   }
   const { place, states } = optimizer;
   const count = states.reduce((sum, { parameters }) => sum + parameters.length, 0);

@@ -67,7 +67,7 @@ describe("a sharded model", () => {
   it("reports a missing shard and shows the rest", async () => {
     const { [shardName(2)]: _gone, ...rest } = shards;
     const model = await open(index, rest);
-    expect(codesOf(model)).toEqual(["error MissingShard"]);
+    expect(codesOf(model)).toEqual(["error MissingShard", "info ShardIndex"]);
     expect(model.problems[0]).toMatchObject({ file: `/m/${shardName(2)}` });
     expect(model.files[1]).toEqual({
       name: shardName(2),
@@ -80,13 +80,23 @@ describe("a sharded model", () => {
 
   it("reports all shards missing, and shows nothing", async () => {
     const model = await open(index, {});
-    expect(codesOf(model)).toEqual(["error MissingShard", "error MissingShard", "error MissingShard"]);
+    const missing = ["error MissingShard", "error MissingShard", "error MissingShard"];
+    expect(codesOf(model)).toEqual([...missing, "info ShardIndex"]);
     expect(model.tensors).toEqual([]);
   });
 
   it("takes a folder of a shard's name for a missing shard", async () => {
     const model = await open(index, { ...shards, [shardName(2)]: { folder: true } });
-    expect(codesOf(model)).toEqual(["error MissingShard"]);
+    expect(codesOf(model)).toEqual(["error MissingShard", "info ShardIndex"]);
+  });
+
+  it("says what the index names where the shards are not here", async () => {
+    const names = ["a.weight", "a.weight.quant_state.bitsandbytes__nf4", "norm"];
+    const weight_map = Object.fromEntries(names.map((name) => [name, shardName(1)]));
+    const { problems } = await open({ metadata: { total_size: 6_660_000_000 }, weight_map }, {});
+    expect(problems.at(-1)?.message).toBe(
+      "The index names 3 tensors of 6.66 GB in 1 shard, among them 1 weight in bitsandbytes' NF4.",
+    );
   });
 
   it("reports a shard that the index does not know, and does not read it", async () => {
@@ -206,7 +216,7 @@ describe("a sharded model", () => {
   it("compares the total_size only where all shards are there", async () => {
     const { [shardName(2)]: _gone, ...rest } = shards;
     const model = await open({ ...index, metadata: { total_size: 1 } }, rest);
-    expect(codesOf(model)).toEqual(["error MissingShard"]);
+    expect(codesOf(model)).toEqual(["error MissingShard", "info ShardIndex"]);
   });
 
   it.each([

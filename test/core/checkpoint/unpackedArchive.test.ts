@@ -65,4 +65,15 @@ describe("a torch file that was unpacked", () => {
     expect(problems[0]).toMatchObject({ severity: "error", code: "TensorWithoutBytes" });
     expect(problems[0]?.message).toContain("holds no data/");
   });
+
+  it.each(["/m/model", "/m/model/data.pkl"])("is known by its pickle alone, opened as %s", async (path) => {
+    const session = await open(await unpacked((name) => name === "data.pkl"), path);
+    const { problems, parameterCount } = session.summary();
+    expect(parameterCount).toBe((await whole()).summary().parameterCount);
+    expect(problems.filter(({ severity }) => severity === "error").map(({ code }) => code)).toEqual([
+      "TensorWithoutBytes",
+    ]);
+    expect(problems[0]?.message).toContain("torch file that was unpacked");
+    expect((await session.resume()).answer).toBe("no");
+  });
 });

@@ -1,5 +1,6 @@
 import { FileRegion } from "../../bytes/byteRegion";
 import type { ByteSource } from "../../bytes/byteSource";
+import type { Problem } from "../../problem/problem";
 import type { Format, ParsedFile } from "../format";
 import { mergeImports } from "../importFinding";
 import { Look } from "../inside/look";
@@ -11,6 +12,8 @@ import { importsIn, joblibProblem, wrapsArrays } from "./joblibArrays";
 import { parseLegacyFile } from "./legacyFile";
 import { isLegacyMagic } from "./legacyStream";
 import { parsedFile, parsedImports } from "./torchParsed";
+import { storageReference } from "./torchStorage";
+import { storageFinder } from "./unpackedArchive";
 
 /** Pickles that torch.save did not write, with tensors and arrays in them or without. */
 export const pickle: Format = {
@@ -18,6 +21,14 @@ export const pickle: Format = {
   extensions: [".pkl", ".pickle", ".joblib"],
   matches: isPickleHead,
   parse,
+};
+
+/** One cause, said once and not of each tensor. */
+const absentValues: Problem = {
+  severity: "error",
+  code: "TensorWithoutBytes",
+  message:
+    "This is the data.pkl of a torch file that was unpacked: it names the tensors. Their values were files in a folder data/ beside it, which are not read with it.",
 };
 
 async function parse(source: ByteSource, _head: Uint8Array, signal?: AbortSignal): Promise<ParsedFile> {
@@ -50,13 +61,19 @@ export async function parsePickleAt(
     if (failure !== undefined && all.length === 0 && following.length === 0) throw failure;
     return parsedImports(all, [...failures, ...problems, ...look.foundProblems, ...following], "pickle");
   }
+  const isOfArchive = first.found.persistentIds.some((id) => storageReference(id) !== undefined);
   const stream = {
     root: value,
     stream: new FileRegion(0, source.size),
     found: first.found,
-    findStorage: () => undefined,
+    findStorage: isOfArchive ? storageFinder(new Map(), false) : () => undefined,
     imports,
     problems: [...failures, ...problems],
   };
-  return parsedFile(source, stream, { problems: following, look }, signal);
+  const parsed = await parsedFile(source, stream, { problems: following, look }, signal);
+  if (!isOfArchive) return parsed;
+  return {
+    ...parsed,
+    problems: [absentValues, ...parsed.problems.filter(({ code }) => code !== absentValues.code)],
+  };
 }

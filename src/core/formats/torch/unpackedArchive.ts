@@ -102,7 +102,8 @@ async function textOf(files: Files, path: string, signal?: AbortSignal): Promise
   return (await readText(files, path, maxSmallMemberBytes, signal)).trim();
 }
 
-function storageFinder(storages: StorageFiles, bigEndian: boolean): TorchStream["findStorage"] {
+/** Finds storages in the files of an unpacked archive's `data/`; without any, each is said to be absent. */
+export function storageFinder(storages: StorageFiles, bigEndian: boolean): TorchStream["findStorage"] {
   const known = new Map<string, NonNullable<ReturnType<TorchStream["findStorage"]>>["storage"]>();
   return (reference) => {
     const wanted = reference instanceof PyPersistentId ? storageReference(reference) : undefined;
