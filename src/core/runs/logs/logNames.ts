@@ -40,7 +40,7 @@ const rules: readonly Rule[] = [
   rule(
     "stdout",
     false,
-    /^(?:(?:train|training|output|stdout|console|run|running_log)\.(?:log|txt)|nohup\.out|slurm-\d+\.out)$/i,
+    /^(?:(?:train|training|output|stdout|console|run|running_log|(?:train(?:ing|er_\d+)?_)?log|log_(?:train|rank_?0))\.(?:log|txt|out)|\d{8}_\d{6}\.log|nohup\.out|slurm-\d+\.out)$/i,
   ),
 ];
 

@@ -107,6 +107,9 @@ const lossNames = [
   "train_loss_step",
   "train_loss_epoch",
   "epoch_loss",
+  "total_loss",
+  "batch_loss",
+  "xent",
 ] as const;
 const evalLossNames = [
   "eval_loss",

@@ -53,6 +53,12 @@ describe("JSON lines", () => {
     expect([...(read.points.columns.get("loss")?.epochs ?? [])]).toEqual([1, 2]);
   });
 
+  it("have the validation of MMEngine, which calls the epoch a step, where the training stood", async () => {
+    const train = { lr: 0.1, loss: 1, epoch: 2, iter: 100, step: 100 };
+    const read = await readLog("jsonl", lines(train, { "coco/bbox_mAP": 0.5, time: 0.1, step: 2 }));
+    expect(pointsOf(read)["coco/bbox_mAP"]).toEqual([[100, 0.5]]);
+  });
+
   it("are numbered where nothing counts them", async () => {
     const read = await readLog("jsonl", lines({ loss: 3 }, { loss: 2 }));
     expect(pointsOf(read).loss).toEqual([

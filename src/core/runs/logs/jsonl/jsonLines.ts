@@ -3,6 +3,7 @@ import { flattenNumbers } from "../../../progress/loggedNumber";
 import { isTrainingSummary } from "../../../progress/trainerState";
 import { plural } from "../../../text/quantities";
 import { clockSeconds, elapsedSeconds, timeKindOf } from "../clockTimes";
+import { countedSteps, IterationCount } from "../iterationCount";
 import type { ConfigRow, LogReport, SummaryRow } from "../logFormat";
 import { MetricNames, spelledOut } from "../metricNames";
 import { stepFieldOf } from "../stepFields";
@@ -18,9 +19,9 @@ export class JsonLinesParser extends LineParser {
   protected config: readonly ConfigRow[] = [];
   private summary: readonly SummaryRow[] = [];
   private lastStep = Number.NaN;
-  private lastEpoch = Number.NaN;
-  private lastIter = 0;
-  private iterBase = 0;
+  private iterations = new IterationCount();
+  /** Of the last row that had `iter` beside `step`, as MMEngine's of training: its validation calls the epoch `step`. */
+  private epochOfIterations = Number.NaN;
   private rows = 0;
   private otherLines = 0;
   private withoutStep = 0;
@@ -48,9 +49,10 @@ export class JsonLinesParser extends LineParser {
     const ofEpoch = stepField === "iter" && typeof mode === "string" && Number.isFinite(epoch);
     // The place of a validation is where the training stood.
     const isBeside = ofEpoch && mode !== "train";
-    const step = this.stepOf(
-      ofEpoch && !isBeside ? this.countOn(logged, epoch) : isBeside ? undefined : logged,
-    );
+    if (stepField === "step" && values.has("iter")) this.epochOfIterations = epoch;
+    const isEpoch = !values.has("iter") && logged === this.epochOfIterations;
+    const counted = ofEpoch && !isBeside && logged !== undefined ? this.iterations.on(logged, epoch) : logged;
+    const step = this.stepOf(isBeside ? undefined : isEpoch ? this.lastStep : counted);
     if (stepField !== undefined) values.delete(stepField);
     values.delete("epoch");
     const wallTime = this.takeTime(row, values);
@@ -74,11 +76,7 @@ export class JsonLinesParser extends LineParser {
     const tell = (code: string, message: string) => problems.push({ severity: "info", code, message });
     if (this.otherLines > 0)
       tell("LogLinesSkipped", `${plural(this.otherLines, "line")} of the log hold no JSON object.`);
-    if (this.iterBase > 0) {
-      const counted =
-        "The log counts iterations anew in each epoch: steps are those that it logged, added up, and may be fewer than were done.";
-      tell("LogStepsCounted", counted);
-    }
+    if (this.iterations.base > 0) problems.push(countedSteps);
     if (this.withoutStep > 0) {
       const rows = plural(this.withoutStep, "row");
       tell("LogStepsMissing", `Without a step: ${rows}, placed by the order in which they were written.`);
@@ -96,9 +94,8 @@ export class JsonLinesParser extends LineParser {
     copy.config = this.config;
     copy.summary = this.summary;
     copy.lastStep = this.lastStep;
-    copy.lastEpoch = this.lastEpoch;
-    copy.lastIter = this.lastIter;
-    copy.iterBase = this.iterBase;
+    copy.iterations = this.iterations.fork();
+    copy.epochOfIterations = this.epochOfIterations;
     copy.rows = this.rows;
     copy.otherLines = this.otherLines;
     copy.withoutStep = this.withoutStep;
@@ -115,15 +112,6 @@ export class JsonLinesParser extends LineParser {
     values.set("global_step", Number(step));
     this.maxSteps = Number(planned);
     this.ended = Number(step) === this.maxSteps;
-  }
-
-  /** MMCV counts `iter` anew in each epoch: what was logged of the epochs before is added. */
-  private countOn(iter: number | undefined, epoch: number): number | undefined {
-    if (iter === undefined) return undefined;
-    if (epoch > this.lastEpoch && iter <= this.lastIter) this.iterBase += this.lastIter;
-    this.lastEpoch = epoch;
-    this.lastIter = iter;
-    return this.iterBase + iter;
   }
 
   private stepOf(logged: number | undefined): number {

@@ -1,10 +1,14 @@
 import { loggedNumber } from "../../../progress/loggedNumber";
 import { isTrainingSummary } from "../../../progress/trainerState";
 import { plural } from "../../../text/quantities";
+import { countedSteps, IterationCount } from "../iterationCount";
 import type { LogFormat, LogReport, SummaryRow } from "../logFormat";
+import { MetricNames, spelledOut } from "../metricNames";
+import { stepFieldOf } from "../stepFields";
 import type { LogSink } from "../streamLog";
 import { readStreamLog } from "../streamLog";
 import { LineParser } from "./lineParser";
+import { isOfLastPlace, trainingLine } from "./trainingLine";
 
 /** A dict as Python prints it, anywhere in a line: other writers put a time before it. */
 const dict = /\{(?:'[^']*'|"[^"]*")\s*:[^{}]*\}/;
@@ -25,19 +29,27 @@ class StdoutParser extends LineParser {
   private maxSteps: number | undefined;
   private numbered = 0;
   private summary: readonly SummaryRow[] = [];
+  private hasDicts = false;
+  /** Else epochs are the steps. */
+  private countsSteps = false;
+  private names = new MetricNames(spelledOut);
+  private iterations = new IterationCount();
+  private epoch = Number.NaN;
 
   protected override takeText(text: string, sink: LogSink): void {
     for (const line of text.split(/[\r\n]/)) {
       if (line.includes("%|")) this.noteProgress(line);
       const [found] = line.includes("{") ? (dict.exec(line) ?? []) : [];
       if (found !== undefined) this.takeDict(found, sink);
+      else if (!this.hasDicts) this.takeLine(line, sink);
     }
   }
 
   override report(): LogReport {
     const { summary, maxSteps, numbered } = this;
     const facts = maxSteps === undefined ? {} : { maxSteps };
-    if (numbered === 0) return { config: [], summary, facts, problems: [] };
+    const counted = this.iterations.base > 0 ? [countedSteps] : [];
+    if (numbered === 0) return { config: [], summary, facts, problems: counted };
     const message = `The printed log says no steps: ${plural(numbered, "row")} are numbered by their order.`;
     return {
       config: [],
@@ -53,6 +65,11 @@ class StdoutParser extends LineParser {
     copy.maxSteps = this.maxSteps;
     copy.numbered = this.numbered;
     copy.summary = this.summary;
+    copy.hasDicts = this.hasDicts;
+    copy.countsSteps = this.countsSteps;
+    copy.names = this.names.fork();
+    copy.iterations = this.iterations.fork();
+    copy.epoch = this.epoch;
     return copy.keepViewState(this);
   }
 
@@ -64,6 +81,23 @@ class StdoutParser extends LineParser {
     if (Number(total) === this.maxSteps) this.step = Number(done);
   }
 
+  /** A line that a loop prints for people, such as `Epoch 1/5, step 100: loss 0.5`. */
+  private takeLine(line: string, { points }: LogSink): void {
+    const found = trainingLine(line);
+    if (found === undefined) return;
+    const { iteration, epoch, values } = found;
+    if (iteration === undefined && epoch === undefined && !isOfLastPlace(line, found)) return;
+    if (epoch !== undefined) this.epoch = epoch;
+    if (iteration !== undefined) {
+      this.step = this.iterations.on(iteration.done, epoch ?? Number.NaN, iteration.of);
+      if (epoch === undefined) this.maxSteps = iteration.of ?? this.maxSteps;
+      this.countsSteps = true;
+    } else if (epoch !== undefined && !this.countsSteps) this.step = epoch;
+    if (Number.isNaN(this.step)) return;
+    for (const [name, value] of values)
+      points.add(this.names.keyOf(name), this.step, value, Number.NaN, this.epoch);
+  }
+
   private takeDict(text: string, { points }: LogSink): void {
     const values = new Map<string, number>();
     for (const [, single, double, text1, text2, bare] of text.matchAll(member)) {
@@ -71,15 +105,30 @@ class StdoutParser extends LineParser {
       if (value !== undefined) values.set(single ?? double ?? "", value);
     }
     if (!isTrainingLog(values)) return;
+    this.hasDicts = true;
+    const logged = stepFieldOf((name) => values.has(name) && name !== "epoch");
     const epoch = values.get("epoch") ?? Number.NaN;
     values.delete("epoch");
     if (isTrainingSummary(values)) {
       this.summary = [...values];
       return;
     }
-    const step = Number.isNaN(this.step) ? ++this.numbered : this.step;
+    // DETR and those after it write a row for each epoch, with nothing that counts steps.
+    const ofEpoch = !values.has("loss") && values.has("train_loss") && Number.isInteger(epoch);
+    const own = logged === undefined ? (ofEpoch ? epoch : undefined) : values.get(logged);
+    if (logged !== undefined) values.delete(logged);
+    const step = own ?? (Number.isNaN(this.step) ? ++this.numbered : this.step);
     for (const [name, value] of values) points.add(name, step, value, Number.NaN, epoch);
   }
+}
+
+function isPrintedLog(head: string): boolean {
+  if (/[{,]\s*['"](?:eval_|train_)?(?:loss|reward|runtime)['"]\s*:/.test(head)) return true;
+  return head.split(/[\r\n]/).some((line) => {
+    const found = trainingLine(line);
+    if (found === undefined || found.values.length === 0) return false;
+    return (found.iteration?.done ?? found.epoch) !== undefined || isOfLastPlace(line, found);
+  });
 }
 
 export const stdoutFormat: LogFormat = {
@@ -88,6 +137,6 @@ export const stdoutFormat: LogFormat = {
   matches: (name, head) =>
     head.length === 0
       ? /\.(?:log|out|txt)$/i.test(name)
-      : /\{['"](?:eval_|train_)?(?:loss|reward|runtime)['"]\s*:/.test(new TextDecoder("utf-8").decode(head)),
+      : isPrintedLog(new TextDecoder("utf-8").decode(head)),
   read: (input, from, options) => readStreamLog(input, from, options, () => new StdoutParser()),
 };
