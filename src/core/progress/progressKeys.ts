@@ -24,7 +24,10 @@ const stepKeys: readonly RegExp[] = [
   new RegExp(`^${steps}$`, "i"),
   /^step_count$/i,
   /^(?:iter_num|iter_count|it|its|n_iter|num_iter|num_updates|number_training_updates|steps_(?:run|done|taken|trained)|total_steps_done|completed_steps|timestamp_batch)$/i,
-  new RegExp(`^(?:current|cur|train(?:ing)?|trained|last|optimi[sz]er|model|start|resume)_?${steps}$`, "i"),
+  new RegExp(
+    `^(?:current|cur|train(?:ing)?|trained|last|optimi[sz]er|model|start|resume|iter)_?${steps}$`,
+    "i",
+  ),
   /^(?:num_timesteps|n_timesteps|num_env_steps|total_env_steps|total_steps|n_steps|num_steps|total_iters?|total_iterations|total_it|num_iterations|n_iters|total_numsteps|frame_idx|total_frames|t_env)$/i,
   /^total_timesteps$/i,
   // One update takes in many steps of an environment.

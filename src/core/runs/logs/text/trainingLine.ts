@@ -96,7 +96,7 @@ function valuesIn(text: string): [string, number][] {
 }
 
 const counters =
-  /^(?:global[_ ]?step|steps?|iters?|iterations?|epochs?|ep|batch|num_updates?|eta|v_num|total_count)$/i;
+  /^(?:(?:train|val|eval|test)[_ ])?(?:global[_ ]?step|steps?|iters?|iterations?|epochs?|ep|batch|num_updates?|eta|v_num|total_count)$/i;
 
 /** `Val Loss` is `val_loss`; names that people chose stay as they are. */
 function plainName(name: string): string {
