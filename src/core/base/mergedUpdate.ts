@@ -126,22 +126,14 @@ function normalise(row: Float64Array, magnitude: number): void {
   for (let at = 0; at < row.length; at++) row[at] = (row[at] as number) * factor;
 }
 
-export function addMergeCost(
-  cost: MergeCost,
-  before: Float64Array,
-  exact: Float64Array,
-  rounded: Float64Array,
-): void {
-  let [update, lost] = [0, 0];
+/** Σ(exact − before)². */
+export function changeSquares(before: Float64Array, exact: Float64Array): number {
+  let squares = 0;
   for (let at = 0; at < before.length; at++) {
-    const value = exact[at] as number;
-    const change = value - (before[at] as number);
-    const loss = (rounded[at] as number) - value;
-    update += change * change;
-    lost += loss * loss;
+    const change = (exact[at] as number) - (before[at] as number);
+    squares += change * change;
   }
-  cost.updateSquares += update;
-  cost.lostSquares += lost;
+  return squares;
 }
 
 /** The share of ‖ΔW‖ that rounding took; 0 for an update that is none. */

@@ -27,6 +27,44 @@ export function encodeValues(values: Float64Array, dtype: WritableDtype): Uint8A
   return bytes;
 }
 
+/** What rounding does to values, added up. */
+export interface RoundingSums {
+  /** Σ(rounded − value)², Σvalue². */
+  errorSquares: number;
+  squares: number;
+  /** Values that are others now. */
+  changed: number;
+}
+
+/**
+ * `encodeValues` as BF16, with what it does to them, in one pass.
+ * @param memory for as many values as F32; holds the rounded ones then.
+ */
+export function encodeBf16Counted(
+  values: Float64Array,
+  memory: Float32Array,
+  bytes: Uint8Array,
+  sums: RoundingSums,
+): void {
+  const bits = new Int32Array(memory.buffer, memory.byteOffset, memory.length);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let { errorSquares, squares, changed } = sums;
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] as number;
+    memory[i] = value;
+    const rounded = bf16OfBits(bits[i] as number);
+    view.setUint16(2 * i, rounded, true);
+    bits[i] = rounded << 16;
+    const error = (memory[i] as number) - value;
+    errorSquares += error * error;
+    squares += value * value;
+    if (error !== 0) changed++;
+  }
+  sums.errorSquares = errorSquares;
+  sums.squares = squares;
+  sums.changed = changed;
+}
+
 /** Loops of their own: with the rounding as a value the compiler can put it into neither. */
 function encodeBf16(bits: Uint32Array, view: DataView): void {
   for (let i = 0; i < bits.length; i++) view.setUint16(2 * i, bf16OfBits(bits[i] as number), true);

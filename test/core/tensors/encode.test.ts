@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { decodeTensor } from "../../../src/core/tensors/decode";
-import { encodeValues, isWritableDtype } from "../../../src/core/tensors/encode";
+import { encodeBf16Counted, encodeValues, isWritableDtype } from "../../../src/core/tensors/encode";
 
 function roundTrip(values: readonly number[], dtype: "F64" | "F32" | "F16" | "BF16"): number[] {
   return [...decodeTensor(encodeValues(Float64Array.from(values), dtype), dtype, values.length)];
@@ -59,6 +59,29 @@ describe("encodeValues", () => {
     expect(roundTrip([3.4e38, -1e39], "BF16")).toEqual([Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]);
     expect(roundTrip([0.1, 1e300], "F64")).toEqual([0.1, 1e300]);
     expect(roundTrip([0.1], "F32")).toEqual([Math.fround(0.1)]);
+  });
+
+  it("counts what BF16 does to values while it rounds them", () => {
+    const values = Float64Array.of(1, 1 + 2 ** -8, -3, 0.1, -0, 1e-40, 65_505);
+    const [memory, bytes] = [new Float32Array(values.length), new Uint8Array(2 * values.length)];
+    const sums = { errorSquares: 0, squares: 0, changed: 0 };
+    encodeBf16Counted(values, memory, bytes, sums);
+    expect(bytes).toEqual(encodeValues(values, "BF16"));
+    const rounded = decodeTensor(bytes, "BF16", values.length);
+    expect([...memory]).toEqual([...rounded]);
+    const errors = values.map((value, at) => (rounded[at] as number) - value);
+    expect(sums.changed).toBe(errors.filter((error) => error !== 0).length);
+    expect(sums.errorSquares).toBeCloseTo(
+      errors.reduce((sum, error) => sum + error * error, 0),
+      12,
+    );
+    expect(sums.squares).toBeCloseTo(
+      values.reduce((sum, value) => sum + value * value, 0),
+      3,
+    );
+    encodeBf16Counted(Float64Array.of(Number.NaN, 1e39), memory.subarray(0, 2), bytes.subarray(0, 4), sums);
+    expect(bytes.subarray(0, 4)).toEqual(encodeValues(Float64Array.of(Number.NaN, 1e39), "BF16"));
+    expect(sums.squares).toBeNaN();
   });
 
   it("says what it can write", () => {

@@ -57,7 +57,8 @@ export class SafetensorsWriter {
 
   /**
    * Writes a planned tensor, in any order. No size of its shape may exceed the planned one.
-   * @param content the tensor's bytes, whole or in consecutive pieces.
+   * @param content the tensor's bytes, whole or in consecutive pieces, each of which stays as it is until the one after the
+   * next is asked for.
    */
   async add(
     name: string,
@@ -71,7 +72,7 @@ export class SafetensorsWriter {
     const begin = this.position;
     const sum = new Checksum();
     if (content instanceof Uint8Array) await this.append(content, sum);
-    else for await (const piece of content) await this.append(piece, sum);
+    else await this.appendAll(content, sum);
     const tensor = { name, dtype: plan.dtype, shape, begin, end: this.position, sum: sum.value };
     if (tensor.end - begin !== byteSizeOf(tensor)) {
       throw new Error(`${name} should have ${byteSizeOf(tensor)} bytes, not ${tensor.end - begin}.`);
@@ -91,10 +92,27 @@ export class SafetensorsWriter {
     await this.file.writeAt(0, head);
   }
 
+  /** Each piece is written while the next is made. */
+  private async appendAll(pieces: AsyncIterable<Uint8Array>, sum: Checksum): Promise<void> {
+    let writing = Promise.resolve();
+    try {
+      for await (const piece of pieces) {
+        await writing;
+        writing = this.append(piece, sum);
+        // It is asked for with the next piece, or below.
+        writing.catch(() => {});
+      }
+    } finally {
+      // Nobody may close the file meanwhile.
+      await writing;
+    }
+  }
+
   private async append(bytes: Uint8Array, sum: Checksum): Promise<void> {
     sum.add(bytes);
-    await this.file.writeAt(lengthFieldBytes + this.headerBytes + this.position, bytes);
+    const { position } = this;
     this.position += bytes.length;
+    await this.file.writeAt(lengthFieldBytes + this.headerBytes + position, bytes);
   }
 }
 

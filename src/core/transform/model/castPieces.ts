@@ -1,5 +1,5 @@
 import { decodeTensor } from "../../tensors/decode";
-import { encodeValues, type WritableDtype } from "../../tensors/encode";
+import { encodeBf16Counted, encodeValues, type RoundingSums, type WritableDtype } from "../../tensors/encode";
 import type { ReadTensorRange } from "../../tensors/readTensorRange";
 import { readValues } from "../../tensors/readValues";
 import { elementCount, type Tensor } from "../../tensors/tensor";
@@ -44,16 +44,53 @@ export async function* castPieces(
   signal?: AbortSignal,
 ): AsyncIterable<Uint8Array> {
   const total = elementCount(tensor.shape);
+  const rounding = new CountedRounding(dtype, cost);
   for (let first = 0; first < total; first += pieceValues) {
     const count = Math.min(pieceValues, total - first);
     const values = await readValues(tensor, first, count, read, signal);
-    const rounded = encodeValues(values, dtype);
-    addCost(cost, values, decodeTensor(rounded, dtype, count));
-    yield rounded;
+    yield rounding.encode(values);
   }
 }
 
-export function addCost(cost: CastCost, values: Float64Array, rounded: Float64Array): void {
+/** Rounds values to a dtype, piece by piece, and adds up what that does to them. */
+export class CountedRounding {
+  /** Σ(rounded − value)² of the values that were rounded last. */
+  errorSquares = 0;
+  private readonly memory: { floats: Float32Array; bytes: Uint8Array }[] = [];
+  private pieces = 0;
+
+  constructor(
+    private readonly dtype: WritableDtype,
+    private readonly cost: CastCost,
+  ) {}
+
+  /** The bytes of BF16 lie in memory that is used again for the piece after the next. */
+  encode(values: Float64Array): Uint8Array {
+    const sums: RoundingSums = { errorSquares: 0, squares: 0, changed: 0 };
+    const bytes = this.dtype === "BF16" ? this.encodeBf16(values, sums) : encodeValues(values, this.dtype);
+    const decoded = () => decodeTensor(bytes, this.dtype, values.length);
+    if (this.dtype !== "BF16") addSums(sums, values, decoded());
+    this.errorSquares = sums.errorSquares;
+    if (Number.isFinite(sums.squares) && Number.isFinite(sums.errorSquares)) {
+      this.cost.squares += sums.squares;
+      this.cost.errorSquares += sums.errorSquares;
+      this.cost.changed += sums.changed;
+    } else addUnusualCost(this.cost, values, decoded());
+    return bytes;
+  }
+
+  private encodeBf16(values: Float64Array, sums: RoundingSums): Uint8Array {
+    const at = this.pieces++ % 2;
+    const count = values.length;
+    if (this.memory[at]?.floats.length !== count)
+      this.memory[at] = { floats: new Float32Array(count), bytes: new Uint8Array(2 * count) };
+    const { floats, bytes } = this.memory[at] as (typeof this.memory)[0];
+    encodeBf16Counted(values, floats, bytes, sums);
+    return bytes;
+  }
+}
+
+function addSums(sums: RoundingSums, values: Float64Array, rounded: Float64Array): void {
   let [squares, errorSquares, changed] = [0, 0, 0];
   for (let at = 0; at < values.length; at++) {
     const value = values[at] as number;
@@ -62,11 +99,7 @@ export function addCost(cost: CastCost, values: Float64Array, rounded: Float64Ar
     errorSquares += error * error;
     if (error !== 0) changed++;
   }
-  if (Number.isFinite(squares) && Number.isFinite(errorSquares)) {
-    cost.squares += squares;
-    cost.errorSquares += errorSquares;
-    cost.changed += changed;
-  } else addUnusualCost(cost, values, rounded);
+  Object.assign(sums, { squares, errorSquares, changed });
 }
 
 /** Of values among which some are infinite or NaN, or become so. */

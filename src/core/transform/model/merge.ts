@@ -1,13 +1,14 @@
-import { addMergeCost, addUpdates, lostShare, type MergeCost } from "../../base/mergedUpdate";
+import { addUpdates, changeSquares, lostShare, type MergeCost } from "../../base/mergedUpdate";
+import { readAhead } from "../../bytes/readAhead";
 import type { TensorReader } from "../../checkpoint/tensorReader";
 import type { CheckpointSession } from "../../session/checkpointSession";
 import { relativePathFrom, stageFileText } from "../../stage/stageFileText";
 import { decodeTensor } from "../../tensors/decode";
-import { encodeValues, isWritableDtype, type WritableDtype } from "../../tensors/encode";
+import { isWritableDtype, type WritableDtype } from "../../tensors/encode";
 import type { ReadTensorRange } from "../../tensors/readTensorRange";
 import type { Tensor } from "../../tensors/tensor";
 import { carriedFiles } from "./carriedFiles";
-import { addCost, type CastCost, noCost } from "./castPieces";
+import { type CastCost, CountedRounding, noCost } from "./castPieces";
 import { configChange, outputOf, refuseOverflow } from "./convert";
 import { loadUpdate, type PlannedUpdate, rowsAndColumns } from "./loadUpdate";
 import { type MergePlan, planMerge, type WeightedAdapter } from "./mergePlan";
@@ -116,22 +117,20 @@ async function* mergedPieces(
     lostSquares: 0,
   };
   const step = Math.max(1, Math.floor(pieceValues / Math.max(1, columns)));
-  const memoryOf = (count: number) =>
-    [new Float64Array(count), new Float64Array(count), new Float64Array(count)] as const;
-  let memory = memoryOf(Math.min(step, rows) * columns);
-  for (let first = 0; first < rows; first += step) {
+  const rounding = new CountedRounding(dtype, cast);
+  const rowBytes = tensor.byteSize / Math.max(1, rows);
+  const readRows = (first: number) =>
+    read(tensor, first * rowBytes, Math.min(step, rows - first) * rowBytes, signal);
+  let [before, exact] = [new Float64Array(0), new Float64Array(0)];
+  for await (const [first, stored] of readAhead(rows, step, readRows)) {
     signal?.throwIfAborted();
     const count = Math.min(step, rows - first) * columns;
-    if (count !== memory[0].length) memory = memoryOf(count);
-    const [before, exact, rounded] = memory;
-    const bytesOf = tensor.byteSize / (rows * columns);
-    const stored = await read(tensor, first * columns * bytesOf, count * bytesOf, signal);
+    if (count !== before.length) [before, exact] = [new Float64Array(count), new Float64Array(count)];
     exact.set(decodeTensor(stored, tensor.dtype, count, before));
     addUpdates(exact, first, columns, loaded);
-    const encoded = encodeValues(exact, dtype);
-    decodeTensor(encoded, dtype, count, rounded);
-    addMergeCost(cost, before, exact, rounded);
-    addCost(cast, exact, rounded);
+    cost.updateSquares += changeSquares(before, exact);
+    const encoded = rounding.encode(exact);
+    cost.lostSquares += rounding.errorSquares;
     yield encoded;
   }
   costs.push(cost);
