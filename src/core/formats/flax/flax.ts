@@ -139,6 +139,15 @@ class FlaxReader {
     const dtype = jaxDtypes.get(word) ?? word.slice(0, 60);
     cursor.at = end;
     const bits = dtypeBits.get(dtype);
+    if (bits === undefined) {
+      const message = `An array is of the type ${quote(dtype)}, which is not known here: its values cannot be told.`;
+      this.problems.addLazily("UnknownType", () => ({
+        severity: "warning",
+        code: "UnknownType",
+        message,
+        offset: start,
+      }));
+    }
     const byteSize = bits === undefined ? data.length : (elementCount(shape) * bits) / 8;
     if (byteSize !== data.length || shape.some((size) => size < 0))
       throw damagedMsgpack(

@@ -11,6 +11,9 @@ export interface NpyTensor {
   readonly problems: readonly Problem[];
 }
 
+/** Types of numbers in our spelling; NumPy's other kinds, which begin with their letter; and what is made of several. */
+const knownKind = /^(?:[A-Z]+\d|BOOL|[biufcmMOSUVa]\d*(?:\W|$)|structured|object)/;
+
 /** The tensor that an array's header describes, whose file or member is `region`. */
 export function npyTensor(name: string, header: NpyHeader, region: ByteRegion): NpyTensor {
   const { dataStart, dtype, itemBytes, bigEndian, fortranOrder, shape } = header;
@@ -33,6 +36,12 @@ export function npyTensor(name: string, header: NpyHeader, region: ByteRegion): 
       `${shown} is stored as two bytes without a type (V2) and shown as BF16: ${reason}.`,
     );
   }
+  if (!knownKind.test(dtype))
+    add(
+      "warning",
+      "UnknownType",
+      `${shown} is of the type ${quote(dtype.slice(0, 60))}, which NumPy does not have: its values cannot be told.`,
+    );
   const absent = header.isPickled
     ? "its values are a pickle, which is never loaded"
     : isCut

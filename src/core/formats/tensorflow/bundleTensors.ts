@@ -36,6 +36,8 @@ const dtypes = new Map<number, string>([
   [23, "U64"],
   [24, "F8_E5M2"],
   [25, "F8_E4M3"],
+  [26, "F8_E4M3FNUZ"],
+  [28, "F8_E5M2FNUZ"],
 ]);
 
 const otherBits = new Map([
@@ -92,6 +94,16 @@ export function bundleTensor(
     // A shard that is missing is told once, and not for each of its tensors.
     return isOfShard ? { tensor } : { tensor, problem: told("error", "TensorBeyondEnd", name, absent) };
   }
+  if (bits === undefined)
+    return {
+      tensor: base,
+      problem: told(
+        "warning",
+        "UnknownType",
+        name,
+        `is of ${dtype}, which is not known here: its values cannot be told`,
+      ),
+    };
   if (!index.bigEndian) return { tensor: base };
   const region = new FileRegion(entry.offset, byteSize);
   return { tensor: { ...base, layout: layoutOf(base, true, region) } };
