@@ -31,7 +31,7 @@ const maxLinks = 40;
  * done with it, so that read budgets can be asserted.
  */
 export class MemoryFiles implements Files {
-  readonly counts = { list: 0, stat: 0, open: 0, realPath: 0, bytesRead: 0 };
+  readonly counts = { list: 0, stat: 0, open: 0, realPath: 0, read: 0, bytesRead: 0 };
   readonly opened: string[] = [];
   /** Folders whose listing is refused. */
   readonly unreadable = new Set<string>();
@@ -95,6 +95,7 @@ export class MemoryFiles implements Files {
     return {
       size: source.size,
       read: (offset, length, signal) => {
+        this.counts.read++;
         this.counts.bytesRead += length;
         return source.read(offset, length, signal);
       },

@@ -145,6 +145,8 @@ export interface PartSummary {
   /** e.g. "optimizer state" */
   readonly label: string;
   readonly files: readonly { readonly name: string; readonly path: string; readonly bytes: number }[];
+  /** Files of it that are missing or cut, of those that several processes saved; left out where none is. */
+  readonly lost?: number;
 }
 
 export interface ConfigSummary {

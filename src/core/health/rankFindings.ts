@@ -1,15 +1,11 @@
 import type { Checkpoint } from "../checkpoint/checkpoint";
-import { readScalars } from "../checkpoint/readScalars";
+import { mixedSteps } from "../checkpoint/mixedSteps";
 import type { TensorReader } from "../checkpoint/tensorReader";
-import type { RankStep } from "../formats/folderFormat";
 import type { Problem } from "../problem/problem";
 import { readValues } from "../tensors/readValues";
 import { elementCount, type Tensor } from "../tensors/tensor";
 import { formatCount, formatNumber, plural } from "../text/quantities";
 import { quote } from "../text/quote";
-
-/** Each rank's count may be a read of its own. */
-const maxSteps = 4096;
 
 /** Weights that are looked at, spread over all, and values of each: an old file shows in every one of them. */
 const maxPairs = 16;
@@ -25,41 +21,11 @@ export async function rankFindings(
   signal?: AbortSignal,
 ): Promise<readonly Problem[]> {
   return [
-    ...(await mixedSteps(checkpoint, reader, signal)),
+    ...(await mixedSteps(checkpoint, reader, signal)).map(
+      (message): Problem => ({ severity: "error", code: "MixedSteps", message, file: checkpoint.folder }),
+    ),
     ...(await otherMasters(checkpoint, reader, signal)),
   ];
-}
-
-async function mixedSteps(
-  { rankSteps = [], files, folder }: Checkpoint,
-  reader: TensorReader,
-  signal?: AbortSignal,
-): Promise<readonly Problem[]> {
-  const listed = rankSteps.slice(0, maxSteps);
-  const tensors = listed.flatMap(({ step }) => (typeof step === "number" ? [] : [step]));
-  const numbers = await readScalars(reader, tensors, signal);
-  const byCounter = new Map<string, Map<number, RankStep[]>>();
-  for (const rank of listed) {
-    const step = typeof rank.step === "number" ? rank.step : numbers.get(rank.step);
-    if (step === undefined || !Number.isFinite(step)) continue;
-    const counts = byCounter.get(rank.counter) ?? new Map<number, RankStep[]>();
-    counts.set(step, [...(counts.get(step) ?? []), rank]);
-    byCounter.set(rank.counter, counts);
-  }
-  return [...byCounter].flatMap(([counter, counts]): Problem[] => {
-    if (counts.size < 2) return [];
-    const told = [...counts]
-      .sort(([, a], [, b]) => b.length - a.length)
-      .slice(0, 4)
-      .map(([step, ranks]) => {
-        const name = files[ranks[0]?.fileIndex ?? 0]?.name ?? "?";
-        const more = ranks.length > 1 ? ` and ${plural(ranks.length - 1, "other file")}` : "";
-        return `${formatCount(step)} in ${name}${more}`;
-      });
-    const more = counts.size > told.length ? `, and ${counts.size - told.length} other counts` : "";
-    const message = `The ranks are of different moments: ${counter} is ${told.join(", ")}${more}. Joined, they are no state that the training was ever in.`;
-    return [{ severity: "error", code: "MixedSteps", message, file: folder }];
-  });
 }
 
 /** Between two neighbours of the dtype, relative to the value; and where values are too small for that, in all. */

@@ -118,7 +118,8 @@ const rules: readonly Rule[] = [
   file("optimizer", /\.pdopt$/),
   // Each parameter whole, with its moments.
   directory("weights", /^global_step\d+_universal$/, ["optimizer", ...inDeepSpeedModel]),
-  directory("optimizer", /^global_step\d+$/, inDeepSpeedModel),
+  // ZeRO-3 keeps the weights nowhere else, unless they are gathered when it saves.
+  directory("optimizer", /^global_step\d+$/, ["weights", ...inDeepSpeedModel]),
   directory("optimizer", /^optimizer(?:_\d+)?$/),
   directory("optimizer", /^recipe_state$/, ["trainer-state"]),
   directory("weights", /^pytorch_model_fsdp(?:_\d+)?$|^model_\d+$/),
@@ -178,7 +179,7 @@ export function assessParts(parts: readonly Pick<PartFile, "part" | "alsoHolds">
     if (part === "weights" ? hasParameters : held.has(part)) continue;
     // An adapter brings its own config, a model its own; the other's is not missing.
     if (part === "adapter-config" && !held.has("adapter")) continue;
-    if (part === "config" && !held.has("weights")) continue;
+    if (part === "config" && parts.every((own) => own.part !== "weights")) continue;
     missing.push({ part, meaning });
   }
   return { present: [...held], missing, resumable: resumability(held, hasParameters) };

@@ -1,10 +1,23 @@
-import { formatCount } from "../text/quantities";
+import { formatCount, formatNumber } from "../text/quantities";
 
-/** Where a training stood that had made all the steps that were planned; undefined while some are left. */
+/** Where a training stood that had made all that was planned, in steps or in epochs; undefined while some is left. */
 export function finishedAt(
-  progress: { readonly step: number | undefined; readonly planned?: number | undefined } | undefined,
+  progress:
+    | {
+        readonly step: number | undefined;
+        readonly planned?: number | undefined;
+        readonly epoch?: number | undefined;
+        readonly plannedEpochs?: number | undefined;
+      }
+    | undefined,
 ): string | undefined {
-  const { step, planned } = progress ?? {};
-  if (step === undefined || planned === undefined || planned <= 0 || step < planned) return undefined;
-  return `step ${formatCount(step)} of ${formatCount(planned)}`;
+  const { step, planned, epoch, plannedEpochs } = progress ?? {};
+  if (isReached(step, planned))
+    return `step ${formatCount(step as number)} of ${formatCount(planned as number)}`;
+  if (!isReached(epoch, plannedEpochs)) return undefined;
+  return `epoch ${formatNumber(epoch as number)} of ${formatNumber(plannedEpochs as number)}`;
+}
+
+function isReached(done: number | undefined, planned: number | undefined): boolean {
+  return done !== undefined && planned !== undefined && planned > 0 && done >= planned;
 }

@@ -2,7 +2,9 @@ import { baseName, joinPath } from "../bytes/paths";
 import type { Checkpoint } from "../checkpoint/checkpoint";
 import type { FolderContext, FolderFile } from "../checkpoint/folderContext";
 import type { InsideFile } from "../checkpoint/inside/insideFile";
+import { mixedSteps } from "../checkpoint/mixedSteps";
 import type { OpenedFiles } from "../checkpoint/openedFiles";
+import { TensorReader } from "../checkpoint/tensorReader";
 import { mappingOf, membersOf, numberOf } from "../formats/contentView";
 import type { FileContent } from "../formats/format";
 import { modelIn, modelParameters } from "../optimizer/modelParameters";
@@ -93,9 +95,24 @@ export async function gatherFromFolder(subject: ResumeSubject, signal?: AbortSig
     namedStep: parseStepFolder(baseName(folder.folder), accelerate !== undefined)?.step,
     broken: opener.broken,
     whole: opener.whole,
+    mixedSteps: await mixedRanks(subject, signal),
     missingShards: shards.map(({ message }) => message),
     shardCount: model?.shardCount ?? 0,
   };
+}
+
+/** What the files of a folder's ranks count differently. */
+async function mixedRanks(
+  { opened, checkpoint }: ResumeSubject,
+  signal?: AbortSignal,
+): Promise<string | undefined> {
+  if ((checkpoint.rankSteps ?? []).length < 2) return undefined;
+  const reader = new TensorReader(opened.files, checkpoint);
+  try {
+    return (await mixedSteps(checkpoint, reader, signal))[0];
+  } finally {
+    await reader.close();
+  }
 }
 
 /** `rng_state.pth` is that of the only process. */

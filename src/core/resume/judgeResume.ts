@@ -135,5 +135,5 @@ function whereItStands({ progress, namedStep }: ResumeInputs): Standing | undefi
   if (step !== undefined) return { at: `step ${formatCount(step)}`, finished: finishedAt(progress) };
   return progress?.epoch === undefined
     ? undefined
-    : { at: `epoch ${formatCount(Math.floor(progress.epoch))}`, finished: undefined };
+    : { at: `epoch ${formatCount(Math.floor(progress.epoch))}`, finished: finishedAt(progress) };
 }

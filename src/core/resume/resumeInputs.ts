@@ -27,6 +27,8 @@ export interface ResumeInputs {
   readonly whole: readonly string[];
   /** What names and sizes say about shards, in sentences; empty where all are there. */
   readonly missingShards: readonly string[];
+  /** What the files of ranks that were joined count differently: a sentence. */
+  readonly mixedSteps?: string | undefined;
   readonly shardCount: number;
 }
 

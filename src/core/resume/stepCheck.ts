@@ -13,7 +13,8 @@ const maxSkippedShare = 0.05;
  * another checkpoint, or a save that was interrupted between two files, shows here.
  */
 export function checkSteps(inputs: ResumeInputs): ResumeCheck {
-  const { progress, namedStep, name, kind, layout } = inputs;
+  const { progress, namedStep, name, kind, layout, mixedSteps } = inputs;
+  if (mixedSteps !== undefined) return { what, verdict: "error", reason: mixedSteps };
   const stated: StepStatement[] = [];
   if (progress?.step !== undefined) stated.push({ who: progress.place, step: progress.step });
   for (const statement of layout?.steps ?? []) {

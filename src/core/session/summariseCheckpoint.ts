@@ -2,6 +2,7 @@ import type { Adapter } from "../adapter/adapter";
 import type { AdapterConfig } from "../adapter/adapterConfig";
 import { rangeText } from "../adapter/adapterText";
 import { methodName } from "../adapter/methods/methodTable";
+import { baseName } from "../bytes/paths";
 import type { Checkpoint } from "../checkpoint/checkpoint";
 import { dtypeShares, moduleShares } from "../checkpoint/composition";
 import type { FolderContext, FolderFile } from "../checkpoint/folderContext";
@@ -23,7 +24,7 @@ import { ownFindings } from "../health/weightFindings";
 import { flattenJson } from "../json/flattenJson";
 import { isJsonArray, jsonString } from "../json/parseJson";
 import type { OptimizerState } from "../optimizer/optimizerState";
-import { partLabels } from "../parts/parts";
+import { classifyEntry, partLabels } from "../parts/parts";
 import { compareProblems, type Problem } from "../problem/problem";
 import { finishedAt } from "../progress/finished";
 import type { StageLabel } from "../stage/stage";
@@ -84,7 +85,7 @@ export function summariseCheckpoint(facts: SummaryFacts): CheckpointSummary {
     ),
     files: checkpoint.files,
     ...wholeModel(checkpoint),
-    parts: partSummaries(own.files),
+    parts: partSummaries(own.files, checkpoint),
     missingParts: own.missing,
     resumable: resumable(facts, own.resumable),
     metadata: [...checkpoint.metadata],
@@ -239,15 +240,22 @@ function wholeModel({
   return { wholeModel: { path: wholeModelPath, message } };
 }
 
-function partSummaries(files: readonly FolderFile[]): PartSummary[] {
+function partSummaries(files: readonly FolderFile[], { files: own, layout }: Checkpoint): PartSummary[] {
+  const lost =
+    layout === undefined ? [] : own.filter(({ status }) => status === "missing" || status === "broken");
+  const lostParts = lost.map(({ path }) => classifyEntry({ name: baseName(path), kind: "file" }).part);
   const shown = files.filter((file) => file.part !== "other");
   const parts = [...new Set(shown.map((file) => file.part))];
-  return parts.map((part) => ({
-    label: partLabels[part],
-    files: shown
-      .filter((file) => file.part === part)
-      .map(({ name, path, size }) => ({ name, path, bytes: size ?? 0 })),
-  }));
+  return parts.map((part) => {
+    const count = lostParts.filter((each) => each === part).length;
+    return {
+      label: partLabels[part],
+      files: shown
+        .filter((file) => file.part === part)
+        .map(({ name, path, size }) => ({ name, path, bytes: size ?? 0 })),
+      ...(count === 0 ? {} : { lost: count }),
+    };
+  });
 }
 
 function configSummaries(folder: FolderContext): ConfigSummary[] {

@@ -38,6 +38,12 @@ test("ranks that count other steps are of different moments", async () => {
   expect(problem?.message).toMatch(
     /the optimizer's step is 30 in bf16_zero_pp_rank_0\S+ and 1 other file, 20 in bf16_zero_pp_rank_1/,
   );
+  const session = await CheckpointSession.open(files, folder, () => undefined);
+  expect((await session.resume()).checks).toContainEqual({
+    what: "Steps agree",
+    verdict: "error",
+    reason: problem?.message,
+  });
 });
 
 test("weights that are not their masters rounded", async () => {

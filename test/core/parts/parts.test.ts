@@ -151,6 +151,8 @@ describe("assessParts", () => {
     const { resumable } = assess(...adapter, "global_step500/", "rng_state_0.pth");
     expect(resumable.answer).toBe("yes");
     expect(assess("mp_rank_00/").resumable.answer).toBe("yes");
+    // The Trainer's own folder around it, where ZeRO-3 did not gather the weights.
+    expect(assess("global_step500/", "latest", "rng_state_0.pth").resumable.answer).toBe("yes");
   });
 });
 

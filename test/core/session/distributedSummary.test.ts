@@ -35,7 +35,8 @@ describe("the summary of a folder that several processes saved", () => {
   });
 
   test("shows whose file is missing, and offers no script that would refuse it", async () => {
-    const { distributed } = (await openedWithoutRank1()).summary();
+    const { distributed, parts } = (await openedWithoutRank1()).summary();
+    expect(parts.map(({ label, lost }) => [label, lost])).toEqual([["optimizer state", 1]]);
     expect(distributed?.ranks?.kinds).toEqual(["model states", "optimizer states"]);
     expect(distributed?.ranks?.rows.map(({ rank, cells }) => [rank, cells[1]?.status])).toEqual([
       ["rank 0", "ok"],

@@ -1,5 +1,5 @@
 import type { CheckpointSummary } from "../../../src/core/checkpoint/summary";
-import { formatBytes } from "../../../src/core/text/quantities";
+import { formatBytes, plural } from "../../../src/core/text/quantities";
 import { Icon, type IconName } from "../../ui/icon";
 import { safeText } from "../../ui/safeText";
 import { Section } from "../../ui/section";
@@ -29,9 +29,16 @@ export function PartsSection({ model, summary }: OverviewProps) {
       <ul class="parts">
         {parts.map((part, index) => (
           <li key={`${index} ${part.label}`} class="part">
-            <Icon name="check" class="good" label="Present" />
+            {part.lost === undefined ? (
+              <Icon name="check" class="good" label="Present" />
+            ) : (
+              <Icon name="error" class="error" label="Not whole" />
+            )}
             <span class="part-label">{safeText(part.label)}</span>
             <span class="part-files">
+              {part.lost !== undefined && (
+                <span class="part-file">{`${plural(part.lost, "file")} missing or cut`}</span>
+              )}
               {part.files.map((file) => (
                 <span key={file.path} class="part-file">
                   {file.path === summary.path ? (

@@ -102,10 +102,16 @@ async function openPieces(
       ...(worldSize === undefined ? {} : { worldSize }),
       load: {
         sentence: "torch puts the pieces together to safetensors files that from_pretrained reads.",
+        // Without the names and the numbers of their files newer versions write nothing.
         snippet: [
+          "from pathlib import Path",
+          "from safetensors import safe_open",
           "from torch.distributed.checkpoint._consolidate_hf_safetensors import consolidate_safetensors_files",
           "",
-          `consolidate_safetensors_files(${pythonString(path)}, "joined")`,
+          `folder = Path(${pythonString(path)})`,
+          'names = {name for file in folder.glob("*.safetensors") for name in safe_open(file, "pt").keys()}',
+          'Path("joined").mkdir(exist_ok=True)',
+          'consolidate_safetensors_files(str(folder), "joined", {name: 1 for name in names})',
         ].join("\n"),
       },
     },

@@ -14,7 +14,7 @@ import { buildStateTree, type StateEntry } from "../dcp/stateTree";
 import type { FolderFormat, FolderListing, LoadAdvice, ParsedFolder, RankStep } from "../folderFormat";
 import { type ImportFinding, mergeImports } from "../importFinding";
 import { joinStates } from "./joinStates";
-import { type RankGroup, rankGroups } from "./rankFiles";
+import { isTorchCheckpointing, type RankGroup, rankGroups } from "./rankFiles";
 import { type RankState, readRankState } from "./readRankState";
 
 /**
@@ -98,6 +98,7 @@ async function openFsdp(listing: FolderListing, signal?: AbortSignal): Promise<P
   const tensors = entries.flatMap(({ tensor }) => tensor ?? []);
   const worldSizes = opened.flatMap(({ worldSize }) => worldSize ?? []);
   const isDcp = parts.some(({ folder, role }) => folder !== undefined && role === "model");
+  const isTitan = isTorchCheckpointing(listing.entries);
   return {
     format: isDcp ? "dcp" : "fsdp-ranks",
     tensors,
@@ -111,13 +112,19 @@ async function openFsdp(listing: FolderListing, signal?: AbortSignal): Promise<P
       steps.map((rank) => movedStep(rank, offsets[at] as number)),
     ),
     layout: {
-      label: isDcp ? "FSDP, saved by torch.distributed.checkpoint" : "FSDP, a file for each rank",
+      label: isDcp
+        ? "FSDP, saved by torch.distributed.checkpoint"
+        : isTitan
+          ? "torch_checkpointing (torchtitan), a file for each rank"
+          : "FSDP, a file for each rank",
       ...(worldSizes.length === 0 ? {} : { worldSize: Math.max(...worldSizes) }),
       load: isDcp
         ? mergeAdvice(listing.path, parts)
-        : files.some(({ name }) => name.startsWith("model_world_size_"))
-          ? verlAdvice
-          : rankFileAdvice,
+        : isTitan
+          ? titanAdvice
+          : files.some(({ name }) => name.startsWith("model_world_size_"))
+            ? verlAdvice
+            : rankFileAdvice,
     },
     readValues: async (valueSignal) => {
       const all: StateEntry[] = [];
@@ -167,6 +174,11 @@ function withTensorsOf(entries: readonly StateEntry[], listed: readonly StateEnt
 const rankFileAdvice: LoadAdvice = {
   sentence:
     "Each rank loads its own file with torch.load, as many ranks as there are files; no tool of torch or accelerate makes one file of them.",
+};
+
+const titanAdvice: LoadAdvice = {
+  sentence:
+    "torchtitan resumes from it on any number of ranks, with torch_checkpointing as its checkpointer; metadata.pkl tells how the ranks' parts fit together.",
 };
 
 const verlAdvice: LoadAdvice = {

@@ -69,6 +69,7 @@ describe("torch.distributed.checkpoint", () => {
     const files = folder("titan");
     await openCheckpoint(files, "/titan");
     expect(files.opened).toEqual(["/titan/.metadata"]);
+    expect(files.counts.read).toBeLessThanOrEqual(2);
     expect(files.counts.bytesRead).toBeLessThan(20_000);
   });
 
@@ -177,6 +178,21 @@ describe("a file for each rank", () => {
       /^model_world_size_3_rank_2\.pt, the file of rank 2, is missing: 1 tensor /,
     );
     expect(tensors.find(({ name }) => name === "model.embed.weight")?.shape).toEqual([10, 4]);
+  });
+
+  test("of torch_checkpointing is known by metadata.pkl beside it", async () => {
+    const files = folder("ranks");
+    for (const { name } of await files.list("/ranks")) {
+      const file = await files.open(`/ranks/${name}`);
+      files.write(
+        `/step-7/${name.replace(/^.*_rank(\d+)\.bin$/, "model_$1.pt")}`,
+        await file.read(0, file.size),
+      );
+    }
+    expect((await openCheckpoint(files, "/step-7/model_0.pt")).layout).toBeUndefined();
+    files.write("/step-7/metadata.pkl", new Uint8Array([0x80, 4, 0x7d, 0x2e]));
+    expect(await joined(files, "/step-7")).toEqual(wanted("ranks"));
+    expect((await openCheckpoint(files, "/step-7")).layout?.label).toMatch(/^torch_checkpointing/);
   });
 
   test("one of them alone is a part, and says where the whole is", async () => {

@@ -151,5 +151,8 @@ test("opening reads the directory and the pickle of each rank's file, and no val
   const files = joinedFixture("zero3");
   await openCheckpoint(files, "/run/zero3/global_step30");
   expect(files.counts.open).toBe(6);
+  expect(new Set(files.opened).size).toBe(6);
+  // Of each file the head, the end with the directory, and the pickle; its budget in bytes is readBudget.test.ts'.
+  expect(files.counts.read).toBeLessThanOrEqual(3 * 6);
   expect(files.counts.list).toBeLessThanOrEqual(2);
 });
