@@ -23,6 +23,7 @@ interface Exports {
   measureFiniteF32(count: number): void;
   countZerosF32(count: number): number;
   measureF64(count: number): void;
+  countPairs(blocks: number, apart: number): void;
   areHalvesFinite(blocks: number, blockBytes: number, offset: number): number;
   measureQ4K(blocks: number): void;
   measureQ5K(blocks: number): void;
@@ -151,6 +152,11 @@ export class WasmKernels implements NumberKernels {
       decoded ??= decodeBlocks(this.chunk, dtype, count);
       return decoded[at] as number;
     });
+  }
+
+  countPairs(blocks: number, apart: boolean): void {
+    this.reserve(20, 16 * blocks);
+    this.wasm.countPairs(blocks, apart ? 1 : 0);
   }
 
   compare(type: ComparedType, count: number): DifferenceSums {

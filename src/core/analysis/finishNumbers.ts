@@ -16,7 +16,7 @@ export function finishNumbers(partial: PartialNumbers, encoding: NumberEncoding)
   const statistics = statisticsOf(moments);
   if (moments.count === 0) return { statistics };
   if (histogram !== undefined) return { statistics, histogram };
-  const bits = encoding.method === "f32" || encoding.method === "blocks" ? 16 : 20;
+  const bits = ["f32", "blocks", "pairs"].includes(encoding.method) ? 16 : 20;
   return { statistics, histogram: bucketHistogram(counts, bits, moments, histogramBins) };
 }
 

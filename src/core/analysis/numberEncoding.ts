@@ -1,5 +1,7 @@
 import { decodeTensor } from "../tensors/decode";
 import { decodeBlocks, ggmlBlocks } from "../tensors/ggmlBlocks";
+import { mxfp4Pairs } from "../tensors/packed/floatCodes";
+import type { PairValues } from "../tensors/packed/packedWeight";
 import { elementCount, type Tensor } from "../tensors/tensor";
 
 /** How the numbers of a dtype are found in its bytes. */
@@ -7,19 +9,23 @@ export interface NumberEncoding {
   /**
    * `bytes` and `words` count codes, of which there are few enough that the counts tell everything; `six-bits` does
    * so for four codes in three bytes. `f32` and `f64` are measured as they are, a complex number as two. Of
-   * `decoded` the values are made first, and of `blocks`, which are F32.
+   * `decoded` the values are made first; `blocks` are of F32. `pairs` of a scale and codes are counted.
    */
-  readonly method: "bytes" | "words" | "six-bits" | "f32" | "f64" | "decoded" | "blocks";
+  readonly method: "bytes" | "words" | "six-bits" | "f32" | "f64" | "decoded" | "blocks" | "pairs";
   /** A tensor may be measured in pieces of a multiple of these bytes. */
   readonly unitBytes: number;
   /** Set where codes are counted. */
   readonly codes?: CodeTable;
   /** Codes in a byte, the first in its low bits; 1 where it is not said. */
   readonly codesPerByte?: number;
-  /** Values in a unit of `decoded` and `blocks`; 1 where it is not said. */
+  /** Values in a unit of `decoded`, `blocks` and `pairs`; 1 where it is not said. */
   readonly valuesPerUnit?: number;
-  /** Makes the values of `decoded` and `blocks`. */
+  /** Makes the values of `decoded`, `blocks` and `pairs`. */
   readonly decode?: (bytes: Uint8Array, count: number) => Float64Array;
+  /** Set for `pairs`. */
+  readonly pairs?: PairValues;
+  /** The scales of `pairs` lie in the other chunk. */
+  readonly areScalesApart?: boolean;
   /** Whose `blocks`. */
   readonly dtype?: string;
 }
@@ -139,9 +145,17 @@ function wordCodes(dtype: string, order: CodeOrder): NumberEncoding {
   return { method: "words", unitBytes: 2, codes: { values: decodeCodes(dtype, 65_536, 16), order } };
 }
 
+/** The exponents of MXFP4 as ggml reads them: 255 is one too. */
+const ggmlPairs: PairValues = { ...mxfp4Pairs, scales: mxfp4Pairs.scales.with(255, 2 ** 128) };
+
+/** Blocks of 32 codes in 16 bytes, whose scales lie apart from them. */
+export function pairsEncoding(pairs: PairValues): NumberEncoding {
+  return { method: "pairs", unitBytes: 16, valuesPerUnit: 32, pairs, areScalesApart: true };
+}
+
 function blocks(dtype: string, unitBytes: number, valuesPerUnit: number): NumberEncoding {
   return {
-    method: "blocks",
+    ...(dtype === "MXFP4" ? { method: "pairs", pairs: ggmlPairs } : { method: "blocks" }),
     unitBytes,
     valuesPerUnit,
     dtype,

@@ -21,6 +21,11 @@ export interface NumberKernels {
    * those of values that were not yet rounded to F32.
    */
   measureBlocks(dtype: string, blocks: number): Moments;
+  /**
+   * Counts pairs of a scale's byte and a byte of two codes, of blocks of 16 such bytes: the scale comes first in each
+   * block, or lies in the other chunk where they are `apart`. They are taken as codes of 20 bits, see pairCounts.ts.
+   */
+  countPairs(blocks: number, apart: boolean): void;
   /** Where the second of two tensors is put that are compared. */
   readonly otherChunk: Uint8Array<ArrayBuffer>;
   /**

@@ -74,6 +74,19 @@ export class PlainKernels implements NumberKernels {
     return momentsOf(count, (at) => values[at] as number);
   }
 
+  countPairs(blocks: number, apart: boolean): void {
+    const { chunk } = this;
+    const table = this.table(20);
+    for (let block = 0; block < blocks; block++) {
+      const from = apart ? 16 * block : 17 * block + 1;
+      const row = 256 * ((apart ? this.otherChunk[block] : chunk[from - 1]) as number);
+      for (let at = from; at < from + 16; at++) {
+        const code = row + (chunk[at] as number);
+        table[code] = (table[code] as number) + 1;
+      }
+    }
+  }
+
   compare(type: ComparedType, count: number): DifferenceSums {
     const isDouble = type === "F64";
     const table = this.table(isDouble ? 20 : 16);

@@ -1,4 +1,5 @@
 import { decodeBlocks } from "../tensors/ggmlBlocks";
+import type { PairValues } from "../tensors/packed/packedWeight";
 import type { NumberEncoding } from "./numberEncoding";
 import {
   type CodeCounts,
@@ -8,6 +9,7 @@ import {
   type NumberKernels,
   noMoments,
 } from "./numberKernels";
+import { numbersOfPairs } from "./pairCounts";
 import type { ValueHistogram } from "./tensorNumbers";
 import { histogramBins, histogramOf } from "./valueHistogram";
 
@@ -92,6 +94,9 @@ export class TensorMeasurer {
       case "blocks":
         this.measureBlocks(length);
         break;
+      case "pairs":
+        kernels.countPairs(length / encoding.unitBytes, encoding.areScalesApart === true);
+        break;
     }
   }
 
@@ -112,6 +117,8 @@ export class TensorMeasurer {
       case "f32":
       case "blocks":
         return { counts: kernels.takeCounts(16), ...this.takeMoments() };
+      case "pairs":
+        return numbersOfPairs(kernels.takeCounts(20), encoding.pairs as PairValues);
       default:
         return { counts: kernels.takeCounts(20), ...this.takeMoments() };
     }

@@ -2,6 +2,7 @@
 import {
   bytes,
   chunkA,
+  chunkB,
   codesOut,
   countsOut,
   countWord,
@@ -43,6 +44,34 @@ export function countBytes(length: i32): void {
 function countByte(code: u32, table: usize): void {
   const at: usize = ((<usize>code) << 2) + table;
   store<u32>(at, load<u32>(at, bytes) + 1, bytes);
+}
+
+/** Blocks of 16 bytes: the byte of a block's scale comes first, or lies in the other chunk where they are `apart`. */
+export function countPairs(blocks: i32, apart: i32): void {
+  let at: usize = apart ? chunkA : chunkA + 1;
+  let scale: usize = apart ? chunkB : chunkA;
+  const blockBytes: usize = apart ? 16 : 17;
+  const scaleBytes: usize = apart ? 1 : 17;
+  for (let left = blocks; left > 0; left--) {
+    const row: usize = (<usize>load<u8>(scale)) << 10;
+    countFour(row, load<u32>(at));
+    countFour(row, load<u32>(at, 4));
+    countFour(row, load<u32>(at, 8));
+    countFour(row, load<u32>(at, 12));
+    at += blockBytes;
+    scale += scaleBytes;
+  }
+}
+
+function countFour(row: usize, four: u32): void {
+  countPair(row + ((four << 2) & 0x3fc));
+  countPair(row + ((four >> 6) & 0x3fc));
+  countPair(row + ((four >> 14) & 0x3fc));
+  countPair(row + ((four >> 22) & 0x3fc));
+}
+
+function countPair(place: usize): void {
+  store<u32>(place, load<u32>(place, doubles) + 1, doubles);
 }
 
 /** Puts the four tables of bytes together in the first. */

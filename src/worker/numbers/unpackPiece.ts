@@ -1,5 +1,5 @@
 import { finishNumbers } from "../../core/analysis/finishNumbers";
-import { encodingOf } from "../../core/analysis/numberEncoding";
+import { encodingOf, pairsEncoding } from "../../core/analysis/numberEncoding";
 import type { NumberKernels } from "../../core/analysis/numberKernels";
 import { TensorMeasurer } from "../../core/analysis/tensorMeasurer";
 import { messageOf } from "../../core/problem/messageOf";
@@ -27,7 +27,7 @@ export async function unpackPiece(
   kernels: NumberKernels,
   control: JobControl,
 ): Promise<PieceResult> {
-  const measurer = new TensorMeasurer(kernels, unpackedEncoding);
+  let measurer = new TensorMeasurer(kernels, unpackedEncoding);
   const read: ReadTensorRange = async (tensor, offset, length) => {
     const target = new Uint8Array(length);
     const failure = files.read(tensor.fileIndex, tensor.offset + offset, target, length);
@@ -39,7 +39,10 @@ export async function unpackPiece(
     const codes = stored[0] as Tensor;
     const weight = await new PackedWeights(stored, hints).of(codes, read);
     if (weight === undefined) throw new RangeError("What lies beside the codes does not fit them any more.");
-    await addRows(weight, firstRow, rows, read, kernels, measurer, control);
+    if (weight.pairs !== undefined) {
+      measurer = new TensorMeasurer(kernels, pairsEncoding(weight.pairs));
+      addPairs(files, weight, firstRow, rows, kernels, measurer, control);
+    } else await addRows(weight, firstRow, rows, read, kernels, measurer, control);
   } catch (error) {
     failure = messageOf(error);
   }
@@ -48,6 +51,29 @@ export async function unpackPiece(
   const partial = measurer.take();
   if (failure !== undefined) return { failure };
   return isWhole ? { numbers: finishNumbers(partial, unpackedEncoding) } : { partial };
+}
+
+/** Codes and scales are counted as they are stored. */
+function addPairs(
+  files: JobFiles,
+  { shape, stored }: PackedWeight,
+  firstRow: number,
+  rows: number,
+  kernels: NumberKernels,
+  measurer: TensorMeasurer,
+  control: JobControl,
+): void {
+  const perRow = rowsOf(shape).columns / 32;
+  const [codes, scales] = stored as [Tensor, Tensor];
+  const [end, step] = [(firstRow + rows) * perRow, Math.floor(measurer.chunkBytes / 16)];
+  for (let at = firstRow * perRow; at < end && !control.isCancelled; at += step) {
+    const blocks = Math.min(step, end - at);
+    const failure =
+      files.read(codes.fileIndex, codes.offset + 16 * at, kernels.chunk, 16 * blocks) ??
+      files.read(scales.fileIndex, scales.offset + at, kernels.otherChunk, blocks);
+    if (failure !== undefined) throw new RangeError(failure);
+    measurer.add(16 * blocks);
+  }
 }
 
 /** A row may be longer than the kernels' memory, and is measured in parts then. */

@@ -1,7 +1,7 @@
 import type { ReadTensorRange } from "../readTensorRange";
 import { readAllValues } from "../readValues";
 import { elementCount, type Tensor } from "../tensor";
-import { e4m3, e8m0, fp4Levels, integerLevels } from "./floatCodes";
+import { e4m3, e8m0, fp4Levels, integerLevels, mxfp4Pairs } from "./floatCodes";
 import { type PackedWeight, type PackingHints, rowsOf, type Sibling } from "./packedWeight";
 import { blockOf, type Grid, rowScaled } from "./rowScaled";
 
@@ -20,7 +20,7 @@ export function mxfp4Blocks(name: string, codes: Tensor, sibling: Sibling): Pack
   if (scales === undefined || codes.shape.length < 2 || codes.shape.at(-1) !== 16) return undefined;
   if (scales.dtype !== "U8" || scales.shape.join() !== leading.join()) return undefined;
   const groups = leading.at(-1) as number;
-  return rowScaled({
+  const weight = rowScaled({
     name,
     scheme: "MXFP4, groups of 32",
     shape: [...leading.slice(0, -1), groups * 32],
@@ -30,6 +30,7 @@ export function mxfp4Blocks(name: string, codes: Tensor, sibling: Sibling): Pack
     block: [1, 32],
     combine: product,
   });
+  return { ...weight, pairs: mxfp4Pairs };
 }
 
 /**
@@ -61,7 +62,7 @@ export async function fp4Groups(
     : scales.dtype === "U8"
       ? (code: number) => f32(e4m3(code) * whole)
       : (value: number) => f32(value * whole);
-  return rowScaled({
+  const weight = rowScaled({
     name,
     scheme: isMx ? "MXFP4, groups of 32" : "NVFP4, groups of 16",
     shape,
@@ -72,6 +73,7 @@ export async function fp4Groups(
     combine: product,
     others: global === undefined ? [] : [global],
   });
+  return isMx ? { ...weight, pairs: mxfp4Pairs } : weight;
 }
 
 /** Integers or FP8 of whole bytes with a scale for the tensor, each row, or blocks of it, and maybe zero points. */

@@ -10,8 +10,21 @@ export interface PackedWeight {
   readonly shape: readonly number[];
   /** The codes first, then the scales and whatever else belongs to it. */
   readonly stored: readonly Tensor[];
+  /**
+   * Set where the codes are nothing but two in each byte, and each 32 of them have one byte as their scale: those of all
+   * rows lie in the second of `stored`.
+   */
+  readonly pairs?: PairValues;
   /** Values of rows of the last axis, all axes before it joined; in F32, as the scheme's own code computes them. */
   readRows(first: number, rows: number, read: ReadTensorRange, signal?: AbortSignal): Promise<Float32Array>;
+}
+
+/** What a scale's byte and a code of 4 bits stand for: the code's level times the scale, rounded to F32. */
+export interface PairValues {
+  /** Of each byte. */
+  readonly scales: Float64Array;
+  /** Of each of 16 codes. */
+  readonly levels: Float64Array;
 }
 
 /** What a model's configuration says of how its weights are packed. */
