@@ -8,8 +8,8 @@ import asc from "assemblyscript/asc";
 
 const folder = join(fileURLToPath(new URL(".", import.meta.url)), "assembly");
 /** What these export, the module exports. */
-const entries = ["measure.ts", "measureBlocks.ts", "compare.ts", "products.ts"].map((name) =>
-  join(folder, name),
+const entries = ["measure.ts", "measureBlocks.ts", "measureNibbles.ts", "compare.ts", "products.ts"].map(
+  (name) => join(folder, name),
 );
 
 /** @returns {Promise<Uint8Array>} a WebAssembly module. @throws {Error} with the compiler's messages. */

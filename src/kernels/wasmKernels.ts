@@ -8,7 +8,7 @@ import {
   type NumberKernels,
   noMoments,
 } from "../core/analysis/numberKernels";
-import { compareValues, momentsOf } from "../core/analysis/plainKernels";
+import { compareValues, momentsOf, valuesOfRuns } from "../core/analysis/plainKernels";
 import { decodeTensor } from "../core/tensors/decode";
 import { decodeBlocks, ggmlBlocks } from "../core/tensors/ggmlBlocks";
 
@@ -24,6 +24,7 @@ interface Exports {
   countZerosF32(count: number): number;
   measureF64(count: number): void;
   countPairs(blocks: number, apart: number): void;
+  measureRuns64(runs: number): void;
   areHalvesFinite(blocks: number, blockBytes: number, offset: number): number;
   measureQ4K(blocks: number): void;
   measureQ5K(blocks: number): void;
@@ -37,6 +38,7 @@ interface Exports {
 /** Where things lie in memory, as assembly/memory.ts has it. */
 const layout = {
   results: 0x400,
+  levels: 0x500,
   words: 0x10000,
   bytes: 0x60000,
   doubles: 0x100000,
@@ -72,6 +74,14 @@ const maxCounted = 2 ** 32 - 1;
  * it: the squares are then taken about the mean.
  */
 const leastSpread = 1e-4;
+/** The same where values were not rounded to F32 before they were added up. */
+const leastCodeSpread = 0.05;
+
+/** Whether the product of two such numbers is an ordinary one too. */
+function isOrdinary(value: number): boolean {
+  const size = Math.abs(value);
+  return value === 0 || (size >= 2 ** -60 && size <= 2 ** 60);
+}
 
 /** The kernels in WebAssembly, with SIMD. */
 export class WasmKernels implements NumberKernels {
@@ -141,17 +151,34 @@ export class WasmKernels implements NumberKernels {
     const loop = blockLoops.get(dtype);
     // What is not finite is told apart the slow way.
     const isFast = loop?.halvesAt.every((at) => wasm.areHalvesFinite(blocks, bytes, at) !== 0);
-    if (loop === undefined || isFast !== true) return this.measureDecoded(dtype, blocks * bytes, count);
+    const valuesOf = () => decodeBlocks(this.chunk, dtype, count);
+    return loop === undefined || isFast !== true
+      ? this.measureValues(valuesOf(), blocks * bytes)
+      : this.measureCodes(count, () => wasm[loop.measure](blocks), valuesOf);
+  }
+
+  measureRuns(levels: Float32Array, runs: number): Moments {
+    const { buffer } = this.wasm.memory;
+    const valuesOf = () => valuesOfRuns(this, levels, runs);
+    const scales = new Float32Array(buffer, layout.otherChunk, runs);
+    if (!levels.every(isOrdinary) || !scales.every(isOrdinary))
+      return this.measureValues(valuesOf(), 32 * runs);
+    new Float32Array(buffer, layout.levels, 16).set(levels);
+    return this.measureCodes(64 * runs, () => this.wasm.measureRuns64(runs), valuesOf);
+  }
+
+  /** @param valuesOf makes values that are finite, and zero or not so small that their upper bits are those of zero. */
+  private measureCodes(count: number, measure: () => void, valuesOf: () => Float32Array): Moments {
     this.reserve(16, count);
     const before = this.smallest();
-    wasm[loop.measure](blocks);
-    // Products of such scales are zero, or not so small that their upper bits are those of zero.
+    measure();
     const zeros = this.smallest() - before;
-    let decoded: Float32Array | undefined;
-    return this.moments(count, { count, zeros, nan: 0, inf: 0 }, (at) => {
-      decoded ??= decodeBlocks(this.chunk, dtype, count);
-      return decoded[at] as number;
-    });
+    let values: Float32Array | undefined;
+    const valueAt = (at: number) => {
+      values ??= valuesOf();
+      return values[at] as number;
+    };
+    return this.moments(count, { count, zeros, nan: 0, inf: 0 }, valueAt, leastCodeSpread);
   }
 
   countPairs(blocks: number, apart: boolean): void {
@@ -199,25 +226,25 @@ export class WasmKernels implements NumberKernels {
     values: number,
     counts: Pick<Moments, "count" | "zeros" | "nan" | "inf">,
     valueAt: (at: number) => number,
+    least = leastSpread,
   ): Moments {
     const { count } = counts;
     if (count === 0) return { ...noMoments, ...counts };
     const [sum, squares, min, max] = this.results as unknown as [number, number, number, number];
     const mean = sum / count;
     const spread = squares - sum * mean;
-    const isExact = Number.isFinite(spread) && spread >= leastSpread * mean * mean * count;
+    const isExact = Number.isFinite(spread) && spread >= least * mean * mean * count;
     if (!isExact) return momentsOf(values, valueAt);
     return { ...counts, mean, squares: spread, min, max };
   }
 
-  private measureDecoded(dtype: string, length: number, count: number): Moments {
+  /** @param length of the bytes of the chunk that `values` were made of: they are there again afterwards. */
+  private measureValues(values: Float32Array, length: number): Moments {
     const { chunk } = this;
-    // Nothing is compared meanwhile: the memory for the second of two tensors is free.
-    const blocks = this.otherChunk.subarray(0, length);
-    blocks.set(chunk.subarray(0, length));
-    decodeBlocks(blocks, dtype, count, new Float32Array(chunk.buffer, chunk.byteOffset, count));
-    const moments = this.measureF32(count);
-    chunk.set(blocks);
+    const stored = chunk.slice(0, length);
+    new Float32Array(chunk.buffer, chunk.byteOffset, values.length).set(values);
+    const moments = this.measureF32(values.length);
+    chunk.set(stored);
     return moments;
   }
 

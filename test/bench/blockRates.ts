@@ -25,7 +25,7 @@ export async function printBlockRates(): Promise<void> {
     const encoding = encodingOf({ dtype });
     const measurer = new TensorMeasurer(kernels, encoding);
     const length = measurer.chunkBytes;
-    const noise = noiseOf(length);
+    const noise = weightsOf(dtype, length, encoding.unitBytes);
     const rate = await rateOf(64 * length, () => {
       for (let done = 0; done < 64; done++) {
         kernels.chunk.set(noise);
@@ -73,7 +73,7 @@ function nf4(): { readonly name: string; readonly stored: readonly StoredBytes[]
   const state = new TextEncoder().encode(
     JSON.stringify({ quant_type: "nf4", blocksize: 64, dtype: "bfloat16", shape: [weightRows, columns] }),
   );
-  const scales = new Float32Array(count / 64).fill(0.05);
+  const scales = Float32Array.from({ length: count / 64 }, (_, at) => 0.05 + 0.001 * (at % 47));
   const map = Float32Array.from({ length: 16 }, (_, code) => (code - 8) / 8);
   return {
     name: "NF4, blocks of 64",
@@ -92,7 +92,12 @@ function mxfp4(): { readonly name: string; readonly stored: readonly StoredBytes
     name: "MXFP4 of gpt-oss",
     stored: storedOf([
       ["w_blocks", "U8", [weightRows, columns / 32, 16], noiseOf(groups * 16)],
-      ["w_scales", "U8", [weightRows, columns / 32], new Uint8Array(groups).fill(122)],
+      [
+        "w_scales",
+        "U8",
+        [weightRows, columns / 32],
+        Uint8Array.from({ length: groups }, (_, at) => 119 + (at % 5)),
+      ],
     ]),
   };
 }
@@ -118,13 +123,37 @@ function memoryFiles(stored: readonly StoredBytes[]): JobFiles {
   return { read } as unknown as JobFiles;
 }
 
+/** Where a block has its scales, of F16; that of MXFP4 is a byte. */
+const scalesAt: Readonly<Record<string, readonly number[]>> = {
+  Q8_0: [0],
+  Q6_K: [208],
+  Q5_K: [0, 2],
+  Q4_K: [0, 2],
+  Q4_0: [0],
+};
+
+/** Random codes, with scales that are of about one size as those of a layer are; F32 of such a size. */
+function weightsOf(dtype: string, length: number, unitBytes: number): Uint8Array {
+  const bytes = noiseOf(length);
+  const view = new DataView(bytes.buffer);
+  for (let at = 0, random = 1; at + unitBytes <= length; at += unitBytes) {
+    random = (Math.imul(random, 1_664_525) + 1_013_904_223) >>> 0;
+    const unit = random / 2 ** 32;
+    if (dtype === "F32") view.setFloat32(at, 0.05 * Math.tan(1.4 * (2 * unit - 1)), true);
+    // From 2⁻¹⁴ to 2⁻¹³.
+    for (const place of scalesAt[dtype] ?? [])
+      view.setUint16(at + place, 0x0400 + Math.floor(1024 * unit), true);
+    if (dtype === "MXFP4") bytes[at] = 118 + Math.floor(6 * unit);
+  }
+  return bytes;
+}
+
 function noiseOf(length: number): Uint8Array {
   const bytes = new Uint8Array(length);
   let state = 1;
   for (let at = 0; at < length; at++) {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) | 0;
-    // Half floats with an exponent of all ones would be infinite.
-    bytes[at] = (state >>> 24) & 0xbb;
+    bytes[at] = state >>> 24;
   }
   return bytes;
 }

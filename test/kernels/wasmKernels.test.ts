@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, inject, it } from "vitest";
 import type { DifferenceSums } from "../../src/core/analysis/differenceSums";
 import { encodingOf } from "../../src/core/analysis/numberEncoding";
-import type { ComparedType, NumberKernels } from "../../src/core/analysis/numberKernels";
+import type { ComparedType, Moments, NumberKernels } from "../../src/core/analysis/numberKernels";
 import { PlainKernels } from "../../src/core/analysis/plainKernels";
 import { TensorMeasurer } from "../../src/core/analysis/tensorMeasurer";
 import { ggmlBlocks } from "../../src/core/tensors/ggmlBlocks";
@@ -73,6 +73,16 @@ function fillHalves(bytes: Uint8Array, mask: number): void {
   for (let at = 0; at < bytes.length; at++) bytes[at] = (bytes[at] as number) & mask;
 }
 
+/** Sums may be those of values before they were rounded to F32. */
+function expectMoments(found: Moments | undefined, { mean, squares, min, max, ...exact }: Moments): void {
+  expect(found).toMatchObject(exact);
+  // An infinity is no -0.
+  expect([found?.min, found?.max].map((each) => (each ?? 0) + 0)).toEqual([min + 0, max + 0]);
+  const largest = Math.max(Math.abs(min), Math.abs(max));
+  expectClose(found?.mean as number, mean, largest, 2 ** -22);
+  expectClose(found?.squares as number, squares, squares, 2 ** -21);
+}
+
 describe("the WebAssembly kernels", () => {
   it.each(["F32", "F64"] as const)("measure %s as the plain ones do", (dtype) => {
     fc.assert(
@@ -103,18 +113,33 @@ describe("the WebAssembly kernels", () => {
         plain.chunk.set(bytes);
         const wanted = { moments: plain.measureBlocks(dtype, blocks), counts: plain.takeCounts(16) };
         expect(found.counts).toEqual(wanted.counts);
-        const { mean, squares, min, max, ...exact } = wanted.moments as NonNullable<typeof wanted.moments>;
-        expect(found.moments).toMatchObject(exact);
-        // An infinity is no -0.
-        expect([found.moments?.min, found.moments?.max].map((each) => (each ?? 0) + 0)).toEqual([
-          min + 0,
-          max + 0,
-        ]);
-        const largest = Math.max(Math.abs(min), Math.abs(max));
-        expectClose(found.moments?.mean as number, mean, largest, 2 ** -24);
-        expectClose(found.moments?.squares as number, squares, squares, 2 ** -22);
+        expectMoments(found.moments, wanted.moments);
       }),
       { numRuns: 40 },
+    );
+  });
+
+  it("measure runs of codes with a scale each as the plain ones do", () => {
+    const numbers = fc.constantFrom(0, -0, 1, -0.3, 0.1, 2e-39, 1e30, Number.NaN, Infinity);
+    const sixteen = fc.array(numbers, { minLength: 16, maxLength: 16 });
+    const levels = fc.oneof(fc.constant(Array.from({ length: 16 }, (_, code) => (code - 7) / 8)), sixteen);
+    fc.assert(
+      fc.property(
+        levels,
+        fc.array(fc.oneof(numbers, fc.float({ noNaN: true }))),
+        fc.nat(),
+        (made, scales, seed) => {
+          const [found, wanted] = [wasm, plain].map((kernels) => {
+            kernels.chunk.set(bytesOf("bytes", 32 * scales.length, seed, "any bits"));
+            kernels.otherChunk.set(new Uint8Array(Float32Array.from(scales).buffer));
+            const moments = kernels.measureRuns(Float32Array.from(made), scales.length);
+            return { moments, counts: kernels.takeCounts(16) };
+          });
+          expect(found?.counts).toEqual(wanted?.counts);
+          expectMoments(found?.moments, wanted?.moments as Moments);
+        },
+      ),
+      { numRuns: 200 },
     );
   });
 

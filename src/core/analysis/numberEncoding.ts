@@ -9,9 +9,10 @@ export interface NumberEncoding {
   /**
    * `bytes` and `words` count codes, of which there are few enough that the counts tell everything; `six-bits` does
    * so for four codes in three bytes. `f32` and `f64` are measured as they are, a complex number as two. Of
-   * `decoded` the values are made first; `blocks` are of F32. `pairs` of a scale and codes are counted.
+   * `decoded` the values are made first; `blocks` are of F32. `pairs` of a scale and codes are counted,
+   * and `runs` of codes that share a scale.
    */
-  readonly method: "bytes" | "words" | "six-bits" | "f32" | "f64" | "decoded" | "blocks" | "pairs";
+  readonly method: "bytes" | "words" | "six-bits" | "f32" | "f64" | "decoded" | "blocks" | "pairs" | "runs";
   /** A tensor may be measured in pieces of a multiple of these bytes. */
   readonly unitBytes: number;
   /** Set where codes are counted. */
@@ -22,6 +23,8 @@ export interface NumberEncoding {
   readonly valuesPerUnit?: number;
   /** Makes the values of `decoded`, `blocks` and `pairs`. */
   readonly decode?: (bytes: Uint8Array, count: number) => Float64Array;
+  /** Set for `runs`: what each of 16 codes stands for. */
+  readonly levels?: Float32Array;
   /** Set for `pairs`. */
   readonly pairs?: PairValues;
   /** The scales of `pairs` lie in the other chunk. */
@@ -68,6 +71,11 @@ export function encodingKey(tensor: Tensor): EncodingKey | undefined {
 function isPackedInteger({ dtype, shape, byteSize }: Tensor): boolean {
   const count = elementCount(shape);
   return /^[UI][24]$/.test(dtype) && (byteSize < count || count === 1);
+}
+
+/** Runs of 64 codes in 32 bytes, whose scales lie apart from them. */
+export function runsEncoding(levels: Float32Array): NumberEncoding {
+  return { method: "runs", unitBytes: 32, valuesPerUnit: 64, levels };
 }
 
 const known = new Map<string, NumberEncoding>();

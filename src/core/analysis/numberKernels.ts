@@ -22,6 +22,11 @@ export interface NumberKernels {
    */
   measureBlocks(dtype: string, blocks: number): Moments;
   /**
+   * Moments of the values of runs of 64 codes of 4 bits: each has 32 bytes in the chunk, which has room for the values,
+   * and a scale of F32 in the other chunk. A value is its code's level times that. Counts and rounds as measureBlocks.
+   */
+  measureRuns(levels: Float32Array, runs: number): Moments;
+  /**
    * Counts pairs of a scale's byte and a byte of two codes, of blocks of 16 such bytes: the scale comes first in each
    * block, or lies in the other chunk where they are `apart`. They are taken as codes of 20 bits, see pairCounts.ts.
    */

@@ -64,14 +64,21 @@ export class PlainKernels implements NumberKernels {
 
   measureBlocks(dtype: string, blocks: number): Moments {
     const count = blocks * (ggmlBlocks.get(dtype)?.values ?? 0);
-    const values = decodeBlocks(this.chunk, dtype, count);
+    return this.measureValues(decodeBlocks(this.chunk, dtype, count));
+  }
+
+  measureRuns(levels: Float32Array, runs: number): Moments {
+    return this.measureValues(valuesOfRuns(this, levels, runs));
+  }
+
+  private measureValues(values: Float32Array): Moments {
     const upperHalves = new Uint16Array(values.buffer);
     const table = this.table(16);
     for (let at = 1; at < upperHalves.length; at += 2) {
       const code = upperHalves[at] as number;
       table[code] = (table[code] as number) + 1;
     }
-    return momentsOf(count, (at) => values[at] as number);
+    return momentsOf(values.length, (at) => values[at] as number);
   }
 
   countPairs(blocks: number, apart: boolean): void {
@@ -120,6 +127,22 @@ export class PlainKernels implements NumberKernels {
     }
     return table;
   }
+}
+
+/** The values of runs as `measureRuns` takes them, in the order of the codes' bytes, low halves first. */
+export function valuesOfRuns(
+  { chunk, otherChunk }: Pick<NumberKernels, "chunk" | "otherChunk">,
+  levels: Float32Array,
+  runs: number,
+): Float32Array {
+  const scales = new Float32Array(otherChunk.buffer, otherChunk.byteOffset, runs);
+  const values = new Float32Array(64 * runs);
+  for (let at = 0; at < 32 * runs; at++) {
+    const [byte, scale] = [chunk[at] as number, scales[at >>> 5] as number];
+    values[2 * at] = (levels[byte & 15] as number) * scale;
+    values[2 * at + 1] = (levels[byte >>> 4] as number) * scale;
+  }
+  return values;
 }
 
 /** Twice over the values: the squares are taken about the mean, so that nothing cancels. */

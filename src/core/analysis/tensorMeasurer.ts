@@ -10,6 +10,7 @@ import {
   noMoments,
 } from "./numberKernels";
 import { numbersOfPairs } from "./pairCounts";
+import { valuesOfRuns } from "./plainKernels";
 import type { ValueHistogram } from "./tensorNumbers";
 import { histogramBins, histogramOf } from "./valueHistogram";
 
@@ -58,7 +59,7 @@ export class TensorMeasurer {
   get chunkBytes(): number {
     const { unitBytes, method, valuesPerUnit = 1 } = this.encoding;
     // Decoded values take more memory than what they are decoded from.
-    const valueBytes = method === "decoded" ? 8 : method === "blocks" ? 4 : undefined;
+    const valueBytes = method === "decoded" ? 8 : method === "blocks" || method === "runs" ? 4 : undefined;
     const { length } = this.kernels.chunk;
     const room = valueBytes === undefined ? length : (length * unitBytes) / (valueBytes * valuesPerUnit);
     return Math.floor(room / unitBytes) * unitBytes;
@@ -94,6 +95,9 @@ export class TensorMeasurer {
       case "blocks":
         this.measureBlocks(length);
         break;
+      case "runs":
+        this.measureRuns(length / encoding.unitBytes);
+        break;
       case "pairs":
         kernels.countPairs(length / encoding.unitBytes, encoding.areScalesApart === true);
         break;
@@ -116,6 +120,7 @@ export class TensorMeasurer {
         return { counts: takeDense(extra) };
       case "f32":
       case "blocks":
+      case "runs":
         return { counts: kernels.takeCounts(16), ...this.takeMoments() };
       case "pairs":
         return numbersOfPairs(kernels.takeCounts(20), encoding.pairs as PairValues);
@@ -159,6 +164,15 @@ export class TensorMeasurer {
         dtype,
         blocks * valuesPerUnit,
       );
+      return (at) => values[at] as number;
+    });
+  }
+
+  private measureRuns(runs: number): void {
+    const { kernels, encoding } = this;
+    const levels = encoding.levels as Float32Array;
+    this.addMoments(kernels.measureRuns(levels, runs), () => {
+      const values = valuesOfRuns(kernels, levels, runs);
       return (at) => values[at] as number;
     });
   }

@@ -13,6 +13,7 @@ export const runs: usize = batchValues / 16;
 export const codes: usize = codesOut;
 export const steps: usize = codes + batchValues;
 export const bases: usize = steps + 4 * runs;
+const eightNumbers: usize = codesOut + 0x8000;
 
 /** The value of F16 bits. */
 function half(at: usize): f32 {
@@ -70,54 +71,41 @@ function sixBits(low: v128, high: v128, middle: v128): v128 {
   return i8x16.sub(v128.or(low, high), middle);
 }
 
-/** Eight scales of 6 bits and as many minima, which lie in twelve bytes, as steps and bases of 32 values each. */
-function sixBitPairs(at: usize, block: usize): void {
+/** Eight scales of 6 bits and as many minima, which lie in twelve bytes behind what they are multiples of. */
+export function pairScales(at: usize, toSteps: usize, toBases: usize): void {
   const d = f32x4.splat(half(at));
   const dmin = f32x4.splat(half(at + 2));
   const a = load<u32>(at, 4);
   const b = load<u32>(at, 8);
   const c = load<u32>(at, 12);
-  const to = steps + 64 * block;
-  storeTwice(to, f32x4.mul(d, fourBytes(a & 0x3f3f3f3f)));
-  storeTwice(to + 32, f32x4.mul(d, fourBytes((c & 0x0f0f0f0f) | ((a >> 2) & 0x30303030))));
-  const minima = bases + 64 * block;
-  storeTwice(minima, f32x4.mul(dmin, fourBytes(b & 0x3f3f3f3f)));
-  storeTwice(minima + 32, f32x4.mul(dmin, fourBytes(((c >> 4) & 0x0f0f0f0f) | ((b >> 2) & 0x30303030))));
+  v128.store(toSteps, f32x4.mul(d, fourBytes(a & 0x3f3f3f3f)));
+  v128.store(toSteps, f32x4.mul(d, fourBytes((c & 0x0f0f0f0f) | ((a >> 2) & 0x30303030))), 16);
+  v128.store(toBases, f32x4.mul(dmin, fourBytes(b & 0x3f3f3f3f)));
+  v128.store(toBases, f32x4.mul(dmin, fourBytes(((c >> 4) & 0x0f0f0f0f) | ((b >> 2) & 0x30303030))), 16);
 }
 
 function fourBytes(bytes: u32): v128 {
   return f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(i32x4.splat(bytes))));
 }
 
-function storeTwice(to: usize, four: v128): void {
-  v128.store(to, i32x4.shuffle(four, four, 0, 0, 1, 1));
-  v128.store(to, i32x4.shuffle(four, four, 2, 2, 3, 3), 16);
-}
-
-export function q4k(from: usize, blocks: usize): void {
-  const low = v128.load(constants);
-  for (let block: usize = 0; block < blocks; block++) {
-    const at = from + 144 * block;
-    sixBitPairs(at, block);
-    for (let pair: usize = 0; pair < 4; pair++) {
-      const a = v128.load(at + 32 * pair, 16);
-      const b = v128.load(at + 32 * pair, 32);
-      const to = codes + 256 * block + 64 * pair;
-      v128.store(to, v128.and(a, low));
-      v128.store(to, v128.and(b, low), 16);
-      v128.store(to, v128.and(i16x8.shr_u(a, 4), low), 32);
-      v128.store(to, v128.and(i16x8.shr_u(b, 4), low), 48);
-    }
+/** Eight numbers, each for two runs. */
+function spread(eight: usize, to: usize): void {
+  for (let four: usize = 0; four < 2; four++) {
+    const numbers = v128.load(eight + 16 * four);
+    v128.store(to + 32 * four, i32x4.shuffle(numbers, numbers, 0, 0, 1, 1));
+    v128.store(to + 32 * four, i32x4.shuffle(numbers, numbers, 2, 2, 3, 3), 16);
   }
 }
 
-/** The same with a fifth bit of each value beside. */
+/** Eight runs of 32 values with a fifth bit each beside, two in the halves of 32 bytes. */
 export function q5k(from: usize, blocks: usize): void {
   const low = v128.load(constants);
   const fifth = v128.load(constants, 48);
   for (let block: usize = 0; block < blocks; block++) {
     const at = from + 176 * block;
-    sixBitPairs(at, block);
+    pairScales(at, eightNumbers, eightNumbers + 32);
+    spread(eightNumbers, steps + 64 * block);
+    spread(eightNumbers + 32, bases + 64 * block);
     for (let lane: usize = 0; lane < 32; lane += 16) {
       let high = v128.load(at + lane, 16);
       for (let pair: usize = 0; pair < 4; pair++) {

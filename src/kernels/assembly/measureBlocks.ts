@@ -1,5 +1,5 @@
 /** Measures blocks of ggml: what measureF32 finds of their values, which are never all in memory. */
-import { bases, batchValues, codes, q4k, q5k, q6k, q8_0, runs, steps } from "./blockCodes";
+import { bases, batchValues, codes, q5k, q6k, q8_0, runs, steps } from "./blockCodes";
 import { chunkA, constants, largestFloat, leastFloat, results, sumOfDoubles, words } from "./memory";
 
 /** Where in the table of counts each value of a batch is counted. */
@@ -25,10 +25,6 @@ export function measureQ6K(blocks: i32): void {
 
 export function measureQ5K(blocks: i32): void {
   measureBatches(176, 256, blocks, q5k, true);
-}
-
-export function measureQ4K(blocks: i32): void {
-  measureBatches(144, 256, blocks, q4k, true);
 }
 
 type Unpack = (from: usize, blocks: usize) => void;

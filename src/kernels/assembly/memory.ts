@@ -5,6 +5,8 @@
 
 /** Doubles that a kernel leaves for its caller; the compiler puts what is written down from 0x1000 on. */
 export const results: usize = 0x400;
+/** 16 values of F32, of codes of 4 bits. */
+export const levels: usize = 0x500;
 /** Counts of 16-bit codes, 32 bits each. */
 export const words: usize = 0x10000;
 /** Four tables of counts of bytes: neighbours that are the same byte do not wait for each other. */

@@ -1,9 +1,14 @@
 import { finishNumbers } from "../../core/analysis/finishNumbers";
-import { encodingOf, pairsEncoding } from "../../core/analysis/numberEncoding";
+import { encodingOf, pairsEncoding, runsEncoding } from "../../core/analysis/numberEncoding";
 import type { NumberKernels } from "../../core/analysis/numberKernels";
 import { TensorMeasurer } from "../../core/analysis/tensorMeasurer";
 import { messageOf } from "../../core/problem/messageOf";
-import { type PackedWeight, type PackingHints, rowsOf } from "../../core/tensors/packed/packedWeight";
+import {
+  type CodeRuns,
+  type PackedWeight,
+  type PackingHints,
+  rowsOf,
+} from "../../core/tensors/packed/packedWeight";
 import { PackedWeights } from "../../core/tensors/packed/packedWeights";
 import type { ReadTensorRange } from "../../core/tensors/readTensorRange";
 import type { Tensor } from "../../core/tensors/tensor";
@@ -42,6 +47,10 @@ export async function unpackPiece(
     if (weight.pairs !== undefined) {
       measurer = new TensorMeasurer(kernels, pairsEncoding(weight.pairs));
       addPairs(files, weight, firstRow, rows, kernels, measurer, control);
+    } else if (weight.runs !== undefined) {
+      const levels = Float32Array.from(await weight.runs.levels(read));
+      measurer = new TensorMeasurer(kernels, runsEncoding(levels));
+      await addRuns(files, weight, weight.runs, firstRow, rows, read, kernels, measurer, control);
     } else await addRows(weight, firstRow, rows, read, kernels, measurer, control);
   } catch (error) {
     failure = messageOf(error);
@@ -73,6 +82,34 @@ function addPairs(
       files.read(scales.fileIndex, scales.offset + at, kernels.otherChunk, blocks);
     if (failure !== undefined) throw new RangeError(failure);
     measurer.add(16 * blocks);
+  }
+}
+
+async function addRuns(
+  files: JobFiles,
+  { shape, stored }: PackedWeight,
+  { size, scales }: CodeRuns,
+  firstRow: number,
+  rows: number,
+  read: ReadTensorRange,
+  kernels: NumberKernels,
+  measurer: TensorMeasurer,
+  control: JobControl,
+): Promise<void> {
+  const perRow = rowsOf(shape).columns / 64;
+  const perScale = size / 64;
+  const [codes] = stored as [Tensor];
+  const [end, step] = [(firstRow + rows) * perRow, Math.floor(measurer.chunkBytes / 32)];
+  for (let at = firstRow * perRow; at < end && !control.isCancelled; at += step) {
+    const runs = Math.min(step, end - at);
+    const first = Math.floor(at / perScale);
+    const found = await scales(first, Math.ceil((at + runs) / perScale) - first, read);
+    const target = new Float32Array(kernels.otherChunk.buffer, kernels.otherChunk.byteOffset, runs);
+    for (let run = 0; run < runs; run++)
+      target[run] = found[Math.floor((at + run) / perScale) - first] as number;
+    const failure = files.read(codes.fileIndex, codes.offset + 32 * at, kernels.chunk, 32 * runs);
+    if (failure !== undefined) throw new RangeError(failure);
+    measurer.add(32 * runs);
   }
 }
 

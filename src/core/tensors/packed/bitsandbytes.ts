@@ -3,7 +3,7 @@ import { isJsonArray, isJsonObject, type JsonValue, jsonNumber, parseJson } from
 import type { ReadTensorRange } from "../readTensorRange";
 import { readAllValues, readValues } from "../readValues";
 import { elementCount, type Tensor } from "../tensor";
-import { type PackedWeight, rowsOf, type Sibling } from "./packedWeight";
+import { type CodeRuns, type PackedWeight, rowsOf, type Sibling } from "./packedWeight";
 import { rowScaled } from "./rowScaled";
 
 const f32 = Math.fround;
@@ -62,11 +62,18 @@ export async function bitsandbytes4(
   };
   const double = isNested ? ", scales quantised too" : "";
   const { columns } = rowsOf(shape);
+  const isInRuns = blockSize % 64 === 0 && columns % 64 === 0;
+  const runs: CodeRuns = {
+    size: blockSize,
+    levels: (readMap) => readAllValues(map, readMap),
+    scales: scalesOf,
+  };
   return {
     name,
     scheme: `${kind.toUpperCase()}, blocks of ${blockSize}${double}`,
     shape,
     stored: [codes, absmax, map, state, ...(isNested ? [nestedAbsmax, nestedMap] : [])],
+    ...(isInRuns ? { runs } : {}),
     async readRows(firstRow, rows, readStored, signal) {
       const [first, values] = [firstRow * columns, new Float32Array(rows * columns)];
       if (values.length === 0) return values;

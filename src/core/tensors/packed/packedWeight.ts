@@ -15,8 +15,19 @@ export interface PackedWeight {
    * rows lie in the second of `stored`.
    */
   readonly pairs?: PairValues;
+  /** Set where the codes are nothing but two in each byte, in runs with a scale each. */
+  readonly runs?: CodeRuns;
   /** Values of rows of the last axis, all axes before it joined; in F32, as the scheme's own code computes them. */
   readRows(first: number, rows: number, read: ReadTensorRange, signal?: AbortSignal): Promise<Float32Array>;
+}
+
+/** Runs of codes of 4 bits in the order of the weight, each run with a scale: a value is its code's level times that. */
+export interface CodeRuns {
+  /** Codes of a run, a multiple of 64, as the columns of the weight are. */
+  readonly size: number;
+  /** What each of 16 codes stands for. */
+  levels(read: ReadTensorRange): Promise<Float64Array>;
+  scales(first: number, count: number, read: ReadTensorRange): Promise<Float64Array>;
 }
 
 /** What a scale's byte and a code of 4 bits stand for: the code's level times the scale, rounded to F32. */
