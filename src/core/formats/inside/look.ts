@@ -239,12 +239,8 @@ export class Look {
     const { source } = archive;
     await this.compareNames(archive, entry);
     const member = await new ZipEntryRegion(entry).open(source, this.signal);
-    const head = await readMemberStart(
-      source,
-      entry,
-      Math.min(member.size, maxSmallMemberBytes),
-      this.signal,
-    );
+    const length = Math.min(member.size, maxSmallMemberBytes);
+    const head = await readMemberStart(source, entry, length, this.signal);
     const isEncrypted = entry.encrypted && containerKind(head) === undefined;
     if (isEncrypted) throw new CheckpointError("EncryptedMember", "it is encrypted.");
     if (entry.method !== 0 && entry.size > maxScannedMemberBytes && containerKind(head) !== undefined)

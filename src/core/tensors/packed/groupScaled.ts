@@ -106,7 +106,7 @@ export function scaledBytes(
 
 /**
  * Integers of compressed-tensors, packed along the inputs into words with half of their range added
- * (`pack_to_int32`). Zero points are packed along the outputs and so are not read by rows: refused.
+ * (`pack_to_int32`); zero points are packed so along the outputs. Inputs in another order (`weight_g_idx`) are refused.
  */
 export async function packedIntegers(
   name: string,
@@ -117,7 +117,7 @@ export async function packedIntegers(
 ): Promise<PackedWeight | undefined> {
   const [scales, stated] = [sibling(".weight_scale"), sibling(".weight_shape")];
   if (scales === undefined || stated === undefined || elementCount(stated.shape) !== 2) return undefined;
-  if (sibling(".weight_zero_point") !== undefined || sibling(".weight_g_idx") !== undefined) return undefined;
+  if (sibling(".weight_g_idx") !== undefined) return undefined;
   const [rows = 0, columns = 0] = await readAllValues(stated, read);
   const words = codes.shape[1] ?? 0;
   const bits = hints.bits ?? [2, 4, 8].find((each) => words === Math.ceil((columns * each) / 32)) ?? 0;
@@ -128,6 +128,10 @@ export async function packedIntegers(
     words === Math.ceil((columns * bits) / 32);
   const block = fits ? blockOf([rows, columns], scales) : undefined;
   if (block === undefined) return undefined;
+  const zeros = sibling(".weight_zero_point");
+  const zeroShape = [Math.ceil((rows * bits) / 32), Math.ceil(columns / block[1])];
+  const isKnown = zeros?.dtype === "I32" && zeros.shape.join() === zeroShape.join() && block[0] === 1;
+  if (zeros !== undefined && !isKnown) return undefined;
   return rowScaled({
     name,
     scheme: `INT${bits}, groups of ${block[1]}`,
@@ -135,8 +139,9 @@ export async function packedIntegers(
     codes,
     packed: { bits, rowBytes: 4 * words, levels: integerLevels(bits, 2 ** (bits - 1)) },
     scales: { tensor: scales },
+    ...(zeros === undefined ? {} : { offsets: { tensor: zeros, bitsAcrossRows: bits } }),
     block,
-    combine: product,
+    combine: (code, scale, zero) => f32((code - zero) * scale),
     others: [stated],
   });
 }

@@ -8,6 +8,8 @@ export interface Grid {
   readonly tensor: Tensor;
   /** What a number of the grid becomes; as it is where not said. */
   readonly toValue?: (stored: number) => number;
+  /** So many bits of a word are a number with half of its range added, those of rows below it in higher bits. */
+  readonly bitsAcrossRows?: number;
 }
 
 /** How the codes of a weight become values. */
@@ -132,7 +134,7 @@ async function readCodes(
 }
 
 async function readGrid(
-  { tensor, toValue }: Grid,
+  { tensor, toValue, bitsAcrossRows: bits }: Grid,
   first: number,
   rows: number,
   height: number,
@@ -142,6 +144,17 @@ async function readGrid(
 ): Promise<Float64Array> {
   const from = Math.floor(first / height);
   const bands = Math.ceil((first + rows) / height) - from;
+  if (bits !== undefined) {
+    const perWord = 32 / bits;
+    const top = Math.floor(from / perWord);
+    const wordRows = Math.ceil((from + bands) / perWord) - top;
+    const words = await readValues(tensor, top * perRow, wordRows * perRow, read, signal);
+    return Float64Array.from({ length: bands * perRow }, (_, at) => {
+      const band = from + Math.floor(at / perRow);
+      const word = words[(Math.floor(band / perWord) - top) * perRow + (at % perRow)] as number;
+      return ((word >>> (bits * (band % perWord))) & (2 ** bits - 1)) - 2 ** (bits - 1);
+    });
+  }
   const values = await readValues(tensor, from * perRow, bands * perRow, read, signal);
   return toValue === undefined ? values : values.map(toValue);
 }
