@@ -39,7 +39,7 @@ export function* inspectText(
     `${printable(summary.name)}: ${summary.headline.map(printable).join(", ")}`,
     ...(stage === undefined
       ? []
-      : [`Stage: ${printable(stage.stage)} (${printable(stage.reason)}${inferred})`]),
+      : [`Stage: ${printable(stage.stage)}${inferred}. ${printable(stage.reason)}`]),
     ...(progress === undefined ? [] : [`Progress: ${progressText(progress)}`]),
     `Resume: ${printable(resume.sentence)}`,
   ];
