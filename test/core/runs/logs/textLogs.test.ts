@@ -235,6 +235,20 @@ describe("what a loop prints for people", () => {
     await expectEveryCutReads("stdout", log);
     expect(codesOf(await readLog("stdout", log))).toEqual(["LogStepsCounted"]);
   });
+
+  // Each of these once took from half a second to minutes, for one line: the limit of the test is the assertion.
+  it.each([
+    ["spaces", `step${" ".repeat(1900)}1x loss: 1`],
+    ["digits", `loss: ${"1".repeat(1900)}e`],
+    ["numbers", `loss: ${"12 ".repeat(600)}`],
+    ["words", `loss: ${"avg ".repeat(480)}1`],
+    ["sections", "[val] ".repeat(320).concat("loss 1")],
+  ])("has no line that takes long to read: %s", async (_, line) => {
+    const lines = `${line}\n`.repeat(500);
+    expect(pointsOf(await readLog("stdout", `${lines}Epoch 1/2, step 7: loss 0.5\n`)).loss?.at(-1)).toEqual([
+      7, 0.5,
+    ]);
+  });
 });
 
 describe("settings", () => {

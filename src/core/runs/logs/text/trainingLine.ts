@@ -13,7 +13,13 @@ interface Counter {
 }
 
 /** A line of a training is short; what is longer is a dump of settings. */
-const maxLineLength = 4000;
+const maxLineLength = 2000;
+
+/** Nobody logs such a number; the expressions below would go over its digits again and again. */
+const longNumber = /\d{40}/;
+
+/** Only that there is more than one says something: of thousands, each start of an expression would skip all. */
+const manySpaces = /\s{3,}/g;
 
 /** Colours of a terminal, behind the escapeCharacter character. */
 const colour = /^\[[0-9;]*m/;
@@ -50,12 +56,14 @@ const evaluation = /^(?:val|valid|validation|eval|test)[_/]/i;
 
 /** Undefined for a line that is none of a training: it has no measure of one. */
 export function trainingLine(line: string): TrainingLine | undefined {
-  if (line.length > maxLineLength || !/\d/.test(line)) return undefined;
+  if (line.length > maxLineLength || !/\d/.test(line) || longNumber.test(line)) return undefined;
   const text = line
     .split(escapeCharacter)
     .map((piece, at) => (at === 0 ? piece : piece.replace(colour, "")))
     .join("")
+    .replace(manySpaces, "  ")
     .trim();
+  if (!measure.test(text) && !placeAlone.test(text)) return undefined;
   const within = bracketed.exec(text);
   const counted = globalStep.exec(text) ?? iteration.exec(text);
   const epochs = epochCount.exec(text);
