@@ -80,7 +80,11 @@ test("a Trainer's checkpoint shows the optimizer that lies beside its weights", 
   await page()
     .getByRole("region", { name: /^rng_state\.pth/ })
     .waitFor();
-  await workbench.screenshot("folder-overview");
+  for (const theme of themeNames) {
+    await workbench.setTheme(theme);
+    await workbench.screenshot(`folder-overview-${theme}`);
+  }
+  await workbench.setTheme("dark");
   await page().getByRole("tab", { name: "Content" }).click();
   await page().getByRole("combobox", { name: "File of the checkpoint" }).click();
   await page()

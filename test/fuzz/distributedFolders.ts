@@ -13,6 +13,7 @@ const names = [
     "universal",
     "pipeline",
     "megatron_tp2_pp2",
+    "megatron_buffers",
   ].map((name) => `deepspeed/${name}`),
   ...["titan", "pieces", "ranks", "sharded", "verl/actor", "checkpoint-7"].map((name) => `dcp/${name}`),
 ];

@@ -47,12 +47,16 @@ export function bufferOptimizer(
   const parts = states.length === 1 ? [() => true] : [(own: boolean) => !own, (own: boolean) => own];
   if (states.length > parts.length) return "it has more optimizers than are known";
   const groups = savedGroups(model).map(({ settings }) => settings);
-  const members = groupMembers(groups, parameters) ?? [];
+  const groupOf = new Map(
+    (groupMembers(groups, parameters) ?? []).flatMap((own, group) =>
+      own.map((each) => [each, group] as const),
+    ),
+  );
   const named = chunks.map(() => new Map<string, ParameterState>());
   for (const [part, take] of parts.entries()) {
-    const filled = chunks
-      .map((_, chunk) => parameters.filter((each) => each.chunk === chunk && take(isExpertName(each.name))))
-      .filter((own) => own.length > 0);
+    const byChunk = chunks.map((): RankParameter[] => []);
+    for (const each of parameters) if (take(isExpertName(each.name))) byChunk[each.chunk]?.push(each);
+    const filled = byChunk.filter((own) => own.length > 0);
     if (filled.length !== buffers[part]?.length)
       return "the number of its buffers is not that of the model's parts";
     for (const [at, own] of filled.entries()) {
@@ -75,10 +79,7 @@ export function bufferOptimizer(
         );
         named[chunk]?.set(name, {
           moments: new Map(moments),
-          group: Math.max(
-            0,
-            members.findIndex((each) => each.includes(parameter)),
-          ),
+          group: groupOf.get(parameter) ?? 0,
         });
       }
     }
