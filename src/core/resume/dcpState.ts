@@ -1,10 +1,12 @@
 import type { Files } from "../bytes/files";
 import { baseName, joinPath } from "../bytes/paths";
 import type { FolderContext } from "../checkpoint/folderContext";
+import { mappingOf, numberOf } from "../formats/contentView";
 import { readDcpMetadata } from "../formats/dcp/dcpFolder";
 import { formatCount, plural } from "../text/quantities";
 import { quote } from "../text/quote";
 import { judged, type LayoutFindings, listOrNothing } from "./layoutFindings";
+import type { PartOpener } from "./openedParts";
 import type { ResumeCheck, ResumeTopic } from "./resumeReport";
 
 /** What `.metadata`, the directory of a distributed checkpoint of torch, lists. */
@@ -23,11 +25,13 @@ const maxNamed = 3;
 export async function dcpState(
   files: Files,
   { folder, files: entries }: FolderContext,
+  opener: PartOpener,
 ): Promise<LayoutFindings | undefined> {
   const isItself = entries.some(({ name }) => name.endsWith(".distcp"));
   if (isItself) {
-    const hasCommon = entries.some(({ name }) => name === "common.pt");
-    return found([...(await checkWhole(files, folder)), ...(hasCommon ? inCommon : [])]);
+    const findings = found(await checkWhole(files, folder));
+    const hasCommon = entries.some(({ name }) => name === commonName);
+    return hasCommon ? withCommon(findings, joinPath(folder, commonName), opener) : findings;
   }
   const folderOf = (pattern: RegExp) =>
     entries.find(({ kind, name }) => kind === "directory" && pattern.test(name))?.path;
@@ -40,10 +44,30 @@ export async function dcpState(
   ]);
 }
 
-/** Megatron keeps both there. */
-const inCommon = (["Schedule", "Progress"] as const).map((what) =>
-  judged(what, "unknown", "It would be in common.pt, which was not looked into here."),
-);
+const commonName = "common.pt";
+
+/** Megatron keeps there, once for all ranks, how far it was and its schedule. */
+async function withCommon(
+  findings: LayoutFindings,
+  path: string,
+  opener: PartOpener,
+): Promise<LayoutFindings> {
+  const root = mappingOf((await opener.open(path, commonName, "progress"))?.content?.root);
+  const scheduler = root?.get("opt_param_scheduler");
+  const schedule =
+    root === undefined
+      ? judged("Schedule", "unknown", `It would be in ${commonName}, which cannot be read.`)
+      : scheduler === undefined || scheduler === null
+        ? judged("Schedule", "missing", `${commonName} holds none: the learning rate starts over.`)
+        : judged("Schedule", "ok", `opt_param_scheduler in ${commonName}.`);
+  const step = numberOf(root?.get("iteration"));
+  return {
+    ...findings,
+    checks: [...findings.checks, schedule],
+    progress:
+      step === undefined ? undefined : { place: `iteration in ${commonName}`, step, epoch: undefined },
+  };
+}
 
 function found(checks: readonly ResumeCheck[]): LayoutFindings {
   return { checks, progress: undefined, worldSize: undefined, steps: [] };

@@ -16,7 +16,7 @@ export async function findLayout(
   return (
     (await deepSpeedState(files, folder, opener)) ??
     (await megatronState(files, folder, opener)) ??
-    (await dcpState(files, folder)) ??
+    (await dcpState(files, folder, opener)) ??
     (await torchtuneState(files, folder, opener))
   );
 }

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { MemoryFiles } from "../../support/memoryFiles";
 import { projectRoot } from "../../support/projectRoot";
 import { fixture } from "../formats/torch/torchFixtures";
+import { dict, torchArchive } from "../formats/torch/torchPickle";
 import { checkOf, folderInMemory, resumeOf, trainingFixtures, verdicts } from "./resumeFiles";
 
 const zeroShard = "bf16_zero_pp_rank_1_mp_rank_00_optim_states.pt";
@@ -121,6 +122,22 @@ test("a distributed checkpoint is told by its directory; a file of it that is mi
   );
   files.remove("/titan/.metadata");
   expect((await resumeOf(files, "/titan")).sentence).toMatch(/^No: titan .*The save did not finish/);
+});
+
+test("Megatron's distributed checkpoint: schedule and progress lie in common.pt", async () => {
+  const common = (entries: Record<string, string>) => {
+    const files = folderInMemory(join(projectRoot, "test/fixtures/dcp/titan"), "/iter_0000100");
+    files.write("/iter_0000100/metadata.json", '{"sharded_backend": "torch_dist"}');
+    files.write("/iter_0000100/common.pt", torchArchive(dict(entries)));
+    return resumeOf(files, "/iter_0000100");
+  };
+  const whole = await common({ iteration: "Kd", opt_param_scheduler: dict({ num_steps: "Kd" }) });
+  expect(checkOf(whole, "Schedule")?.reason).toBe("opt_param_scheduler in common.pt.");
+  expect(checkOf(whole, "Progress")?.reason).toBe("iteration in common.pt: step 100.");
+  expect(verdicts(await common({ checkpoint_version: "K\x03" }))).toMatchObject({
+    Schedule: "missing",
+    Progress: "missing",
+  });
 });
 
 describe("one file that holds everything", () => {

@@ -58,8 +58,9 @@ function tellVersions(members: readonly RunMember[]): void {
   }
 }
 
-function momentOf({ facts: { step, epoch } }: RunMember): string {
-  if (step !== undefined) return `step ${formatCount(step)}`;
+function momentOf({ facts: { step, stepIsOptimizers, epoch } }: RunMember): string {
+  if (step !== undefined && (stepIsOptimizers !== true || epoch === undefined))
+    return `step ${formatCount(step)}`;
   return epoch === undefined ? "a moment that it does not tell" : `epoch ${formatNumber(epoch)}`;
 }
 

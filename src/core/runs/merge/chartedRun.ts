@@ -1,6 +1,6 @@
 import { baseName } from "../../bytes/paths";
 import { parseStepFolder } from "../../progress/checkpointNames";
-import { indexAtStep } from "../series/metricSeries";
+import { countsEpochs, indexAtStep } from "../series/metricSeries";
 import { type SampledSeries, type SampleRequest, SeriesSampler } from "../series/seriesSampler";
 import type { FollowedLogs } from "./logSet";
 import type { LogStore } from "./logStore";
@@ -14,6 +14,8 @@ export interface ChartSource extends FollowedLogs {
     readonly path: string;
     readonly name?: string;
     readonly step?: number;
+    /** Nothing but an optimizer's own count says the step. */
+    readonly stepIsOptimizers?: true;
     readonly epoch?: number;
     readonly incomplete?: boolean;
   }[];
@@ -161,12 +163,19 @@ export class ChartedRun {
       .map((marker) => (marker === last ? { ...marker, last: true } : marker));
   }
 
+  /** On an axis of epochs a checkpoint is at its epoch; an optimizer's own count is no place on one of steps. */
+  private counted({ step, stepIsOptimizers, epoch }: ChartSource["checkpoints"][number]): number | undefined {
+    if (step !== undefined && (stepIsOptimizers !== true || epoch === undefined)) return step;
+    const series = this.follower.series(this.follower.keys()[0] ?? "");
+    return series !== undefined && countsEpochs(series) ? epoch : undefined;
+  }
+
   private markerOf(checkpoint: ChartSource["checkpoints"][number]): RunMarker | undefined {
     const { path, name, incomplete = false } = checkpoint;
     const { best, current } = this.run;
     const own = this.follower.stateOf(path);
     const folderName = baseName(path);
-    const step = checkpoint.step ?? own?.step ?? parseStepFolder(folderName)?.step;
+    const step = this.counted(checkpoint) ?? own?.step ?? parseStepFolder(folderName)?.step;
     if (step === undefined) return undefined;
     return {
       path,
