@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { encodingOf } from "../../src/core/analysis/numberEncoding";
@@ -21,7 +22,9 @@ export async function printBlockRates(): Promise<void> {
   const kernels = WasmKernels.create(await compileKernels());
   if (kernels === undefined) return;
   const rows: string[][] = [];
-  for (const dtype of ["F32", "Q8_0", "Q6_K", "Q5_K", "Q4_K", "Q4_0", "MXFP4"]) {
+  const blockTypes = ["Q8_0", "Q6_K", "Q5_K", "Q4_K", "Q4_0", "MXFP4"];
+  const reference = referenceRates(blockTypes);
+  for (const dtype of ["F32", ...blockTypes]) {
     const encoding = encodingOf({ dtype });
     const measurer = new TensorMeasurer(kernels, encoding);
     const length = measurer.chunkBytes;
@@ -33,7 +36,9 @@ export async function printBlockRates(): Promise<void> {
       }
     });
     const bytesOfValue = encoding.unitBytes / (encoding.valuesPerUnit ?? 1);
-    rows.push([dtype, gigabytes(rate), gigabytes(rate / bytesOfValue)]);
+    const other = reference[dtype];
+    const times = other === undefined ? "" : (rate / other).toFixed(0);
+    rows.push([dtype, gigabytes(rate), gigabytes(rate / bytesOfValue), times]);
   }
   for (const { name, stored } of [nf4(), mxfp4()]) {
     const bytes = stored.reduce((sum, { tensor }) => sum + tensor.byteSize, 0);
@@ -55,10 +60,17 @@ export async function printBlockRates(): Promise<void> {
         JobControl.create(),
       ),
     );
-    rows.push([name, gigabytes(rate), gigabytes((rate * count * columns) / bytes)]);
+    rows.push([name, gigabytes(rate), gigabytes((rate * count * columns) / bytes), ""]);
   }
   console.log("One thread, weights in memory, by processor time:");
-  printTable(["Type", "GB/s stored", "G values/s"], rows);
+  printTable(["Type", "GB/s stored", "G values/s", "× gguf-py"], rows);
+}
+
+/** Stored bytes a second of gguf-py and numpy; empty where Python has no gguf. */
+function referenceRates(dtypes: readonly string[]): Readonly<Record<string, number>> {
+  const script = join(projectRoot, "test/bench/blocksReference.py");
+  const { stdout, status } = spawnSync("python3", [script, ...dtypes], { encoding: "utf8" });
+  return status === 0 ? (JSON.parse(stdout) as Record<string, number>) : {};
 }
 
 const [weightRows, columns] = [4096, 4096];

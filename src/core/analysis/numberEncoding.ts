@@ -153,8 +153,11 @@ function wordCodes(dtype: string, order: CodeOrder): NumberEncoding {
   return { method: "words", unitBytes: 2, codes: { values: decodeCodes(dtype, 65_536, 16), order } };
 }
 
-/** The exponents of MXFP4 as ggml reads them: 255 is one too. */
-const ggmlPairs: PairValues = { ...mxfp4Pairs, scales: mxfp4Pairs.scales.with(255, 2 ** 128) };
+/** MXFP4 as ggml reads it: 255 is an exponent as well, and there is no -0. */
+const ggmlPairs: PairValues = {
+  scales: mxfp4Pairs.scales.with(255, 2 ** 128),
+  levels: mxfp4Pairs.levels.with(8, 0),
+};
 
 /** Blocks of 32 codes in 16 bytes, whose scales lie apart from them. */
 export function pairsEncoding(pairs: PairValues): NumberEncoding {

@@ -177,8 +177,8 @@ function iq4xs(block: DataView, at: number, out: Float32Array, to: number): void
   }
 }
 
-/** Twice the values of FP4 E2M1 (OCP microscaling), as ggml keeps them. */
-const fp4Doubled = Float32Array.of(0, 1, 2, 3, 4, 6, 8, 12, -0, -1, -2, -3, -4, -6, -8, -12);
+/** Twice the values of FP4 E2M1 (OCP microscaling), as ggml keeps them: in integers, which have no -0. */
+const fp4Doubled = Float32Array.of(0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12);
 
 const powersOfTwo = Float64Array.from({ length: 256 }, (_, code) => 2 ** (code - 128));
 

@@ -161,10 +161,16 @@ function countRun(run: usize, mask: u64): void {
   const low1 = bit0 ^ low3;
   const low0 = mask ^ (bit1 | bit0);
   const high3 = bit3 & bit2;
-  countFourLevels(64 * run, mask ^ (bit3 | bit2), low0, low1, low2, low3);
-  countFourLevels(64 * run + 16, bit2 ^ high3, low0, low1, low2, low3);
-  countFourLevels(64 * run + 32, bit3 ^ high3, low0, low1, low2, low3);
-  countFourLevels(64 * run + 48, high3, low0, low1, low2, low3);
+  let high = mask ^ (bit3 | bit2);
+  let next = bit2 ^ high3;
+  let last = bit3 ^ high3;
+  // Called at one place, it becomes part of the loop: V8 does not do that by itself.
+  for (let four: usize = 4 * run; four < 4 * run + 4; four++) {
+    countFourLevels(16 * four, high, low0, low1, low2, low3);
+    high = next;
+    next = last;
+    last = high3;
+  }
 }
 
 function countFourLevels(at: usize, high: u64, low0: u64, low1: u64, low2: u64, low3: u64): void {
