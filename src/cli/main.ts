@@ -12,6 +12,7 @@ import { compareCommand } from "./compareCommand";
 import { convertCommand } from "./convertCommand";
 import { extractCommand } from "./extractCommand";
 import { inspectCommand } from "./inspectCommand";
+import { intrudersCommand } from "./intrudersCommand";
 import { mergeCommand } from "./mergeCommand";
 import { print, warn } from "./output";
 import { reduceCommand } from "./reduceCommand";
@@ -33,6 +34,7 @@ const commands: ReadonlyMap<string, Command> = new Map([
   ["merge", mergeCommand],
   ["combine", combineCommand],
   ["average", averageCommand],
+  ["intruders", intrudersCommand],
 ]);
 
 const usage = `Usage:

@@ -92,6 +92,39 @@ describe("reduce", () => {
   });
 });
 
+describe("combine, convert and intruders", () => {
+  const svd = join(projectRoot, "media", "sample", "01-svd");
+  const normsOf = (path: string): readonly number[] =>
+    run("inspect", path, "--json")
+      .json()
+      .adapter.modules.map(({ frobenius }: { frobenius: number }) => frobenius);
+
+  test("the sum of an adapter and itself taken away twice is itself negated, in any dialect", () => {
+    const planned = run("combine", `${svd}:1`, `${svd}:-2`, "--dry-run", "--json").json();
+    expect(planned).toMatchObject({ dryRun: true, dialect: "peft", cosines: [{ a: 0, b: 1 }] });
+    expect(planned.cosines[0].cosine).toBeCloseTo(-1, 9);
+    const sum = run("combine", `${svd}:1`, `${svd}:-2`, "--out", "sum", "--json");
+    expect(sum.status).toBe(0);
+    expect(sum.json()).toMatchObject({ readBack: true });
+    expect(sum.json().error).toBeCloseTo(0, 6);
+    expect(run("convert", "sum", "--to", "mlx", "--out", "sum-mlx", "--json").status).toBe(0);
+    const [before, after] = [normsOf(svd), normsOf("sum-mlx")];
+    expect(after).toHaveLength(before.length);
+    for (const [at, norm] of before.entries()) expect(after[at]).toBeCloseTo(norm, 4);
+    expect(run("combine", svd, "--out", "sum", "--json").json().problems).toMatchObject([{ code: "Exists" }]);
+    expect(run("convert", "sum", "--to", "gguf", "--out", "x").status).toBe(2);
+  });
+
+  test("intruders are told before anything is written, and none are no reason to write", () => {
+    const base = join(projectRoot, "media", "sample", "base");
+    const found = run("intruders", svd, "--base", base, "--dry-run", "--json");
+    expect(found.status).toBe(0);
+    expect(found.json().modules.length).toBeGreaterThan(0);
+    expect(run("intruders", svd, "--out", "x").status).toBe(2);
+    expect(run("intruders", svd, "--base", base, "--scale", "2", "--out", "x").status).toBe(2);
+  });
+});
+
 describe.skipIf(process.platform === "win32")("stopped in the middle", () => {
   const names = Array.from({ length: 12 }, (_, layer) => `model.layers.${layer}.q_proj.weight`);
   const tensors = names.map((name) => ({ name, dtype: "F32", shape: [256, 256] }));

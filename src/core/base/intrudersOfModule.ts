@@ -35,14 +35,17 @@ export async function intrudersOfModule(
       await loadFactors(module, (tensor) => factors.read(tensor, signal), signal),
     );
     const read = (offset: number, length: number) => values.readRange(weight, offset, length, signal);
-    return await findIntruders(await orientedWeight(module, weight, read), update, options);
+    return (await findIntruders(await orientedWeight(module, weight, read), update, options)).report;
   } finally {
     await Promise.all([factors.close(), values.close()]);
   }
 }
 
-/** The weight in the orientation of ΔW; embeddings and GPT-2's Conv1D are kept turned. */
-async function orientedWeight(
+/**
+ * The weight in the orientation of ΔW; embeddings and GPT-2's Conv1D are kept turned.
+ * @throws RangeError with a sentence for people where it has another shape or is too large.
+ */
+export async function orientedWeight(
   { inFeatures, outFeatures, layout, module }: LoraModule,
   tensor: Tensor,
   read: (offset: number, length: number) => Promise<Uint8Array>,

@@ -43,6 +43,14 @@ const searchedDirections = 128;
 const oversampling = 16;
 const iterations = 3;
 
+/** What was found, with the strongest directions of W + ΔW themselves. */
+export interface FoundIntruders {
+  readonly report: IntruderReport;
+  /** A row each, as `report.directions`: of the outputs and of the inputs. */
+  readonly left: Matrix;
+  readonly right: Matrix;
+}
+
 /**
  * @param weight rows×cols in the orientation of ΔW, in single precision.
  * @param update of the same shape.
@@ -51,7 +59,7 @@ export async function findIntruders(
   weight: { readonly rows: number; readonly cols: number; readonly data: Float32Array },
   update: UpdateAnalysis,
   { topK = 10, epsilon = 0.5, pause }: IntruderOptions = {},
-): Promise<IntruderReport> {
+): Promise<FoundIntruders> {
   const { rows, cols, data } = weight;
   if (Math.min(rows, cols) <= largestExactSide)
     return exactly(createMatrix(rows, cols, Float64Array.from(data)), update, topK, epsilon);
@@ -61,17 +69,12 @@ export async function findIntruders(
   const size = topK + oversampling;
   const after = await randomizedSvd(new ChangedOperator(before, update), { size, iterations, normal });
   const compared = Math.min(searchedDirections, own.left.rows);
-  const directions = describe(
-    firstRows(after.left, topK),
-    after.values,
-    firstRows(own.left, compared),
-    false,
-    epsilon,
-  );
-  return { exact: false, directions, compared };
+  const left = firstRows(after.left, topK);
+  const directions = describe(left, after.values, firstRows(own.left, compared), false, epsilon);
+  return { report: { exact: false, directions, compared }, left, right: firstRows(after.right, topK) };
 }
 
-function exactly(weight: Matrix, update: UpdateAnalysis, topK: number, epsilon: number): IntruderReport {
+function exactly(weight: Matrix, update: UpdateAnalysis, topK: number, epsilon: number): FoundIntruders {
   const before = transpose(svd(weight).u);
   const { a, b, scale } = update.factors;
   const change = multiply(b, a);
@@ -80,9 +83,11 @@ function exactly(weight: Matrix, update: UpdateAnalysis, topK: number, epsilon: 
     weight.cols,
     weight.data.map((value, at) => value + scale * (change.data[at] as number)),
   );
-  const { u, s } = svd(changed);
-  const directions = describe(firstRows(transpose(u), topK), s, before, true, epsilon);
-  return { exact: true, directions, compared: before.rows };
+  const { u, s, v } = svd(changed);
+  const left = firstRows(transpose(u), topK);
+  const directions = describe(left, s, before, true, epsilon);
+  const report = { exact: true, directions, compared: before.rows };
+  return { report, left, right: firstRows(transpose(v), topK) };
 }
 
 /** @param strongest left vectors of W + ΔW as rows, and `known` those of W. */

@@ -94,13 +94,13 @@ describe("intruder directions", () => {
   it("are found exactly in small weights", async () => {
     const { base, update } = example(40, 30);
     const weights = { rows: 40, cols: 30, data: Float32Array.from(base.data) };
-    const report = await findIntruders(weights, update);
+    const { report } = await findIntruders(weights, update);
     expect(report).toMatchObject({ exact: true, compared: 30 });
     expect(report.directions).toHaveLength(10);
     expect(report.directions[0]).toMatchObject({ verdict: "intruder", bound: 0 });
     expect(report.directions[0]?.cosine).toBeLessThan(0.5);
     const nothing = new UpdateAnalysis(factorsOf(randomMatrix(1, 30, 3), createMatrix(40, 1)));
-    const calm = await findIntruders(weights, nothing);
+    const { report: calm } = await findIntruders(weights, nothing);
     expect(calm.directions.every(({ verdict, cosine }) => verdict === "no" && cosine > 0.999)).toBe(true);
   });
 
@@ -118,7 +118,7 @@ describe("intruder directions", () => {
     const b = randomMatrix(rows, 1, 5);
     const update = new UpdateAnalysis(factorsOf(scaled(randomMatrix(1, cols, 6), 20), b));
     const weights = { rows, cols, data: Float32Array.from(base.data) };
-    const report = await findIntruders(weights, update, { topK: 4 });
+    const { report } = await findIntruders(weights, update, { topK: 4 });
     expect(report.exact).toBe(false);
     expect(report.directions[0]?.verdict).toBe("possible");
     expect(report.directions[0]?.bound).toBeGreaterThan(0.5);
@@ -133,7 +133,7 @@ describe("intruder directions", () => {
     const [adapter, model] = await sessions(files);
     const turned = await intrudersOfModule(adapter, model, q);
     const data = Float32Array.from(base.data);
-    const straight = await findIntruders(
+    const { report: straight } = await findIntruders(
       { rows: 20, cols: 24, data },
       new UpdateAnalysis(factorsOf(pair(1).a, pair(1).b)),
     );

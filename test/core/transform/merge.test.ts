@@ -2,12 +2,15 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
+import { extractCheckpoint } from "../../../src/core/report/makeAdapter";
 import { merge } from "../../../src/core/transform/model/merge";
 import { planMerge } from "../../../src/core/transform/model/mergePlan";
+import { loadFactors } from "../../../src/core/update/factors";
 import { nodeFiles } from "../../../src/worker/nodeFiles";
 import { nodeSink } from "../../../src/worker/nodeSink";
 import { openSession, valuesOf } from "../../support/made/tensorFiles";
 import { projectRoot } from "../../support/projectRoot";
+import { dense } from "../update/randomFactors";
 
 const fixtures = join(projectRoot, "test/fixtures/merge");
 const folder = mkdtempSync(join(tmpdir(), "merge-"));
@@ -31,6 +34,17 @@ async function merged(
     toolVersion: "1.2.3",
     now: new Date(0),
   });
+}
+
+/** ΔW of every module, value by value. */
+async function updatesOf(path: string): Promise<ReadonlyMap<string, readonly number[]>> {
+  const session = await openSession(path);
+  const reader = session.tensorReader();
+  const updates = new Map<string, readonly number[]>();
+  for (const module of session.adapter?.modules ?? [])
+    updates.set(module.module, [...dense(await loadFactors(module, (tensor) => reader.read(tensor))).data]);
+  await reader.close();
+  return updates;
 }
 
 /** Doubles are summed in another order by torch: a value may be the neighbour of the one that torch rounds to. */
@@ -107,6 +121,24 @@ describe("an adapter merged into its base", () => {
     const back = await merged(added.path, [[adapter, -1]], "back");
     const [a, b] = [await valuesOf(join(fixtures, "base")), await valuesOf(back.path)];
     for (const [name, values] of a) expectNear(b.get(name), values, 2 ** -18);
+  });
+
+  test("and extracted again is its update", async () => {
+    const { path } = await merged(join(fixtures, "base"), [[join(fixtures, "plain"), 1]], "for-extract");
+    const out = join(folder, "extracted");
+    const make = {
+      files: nodeFiles,
+      sink: nodeSink,
+      out,
+      replace: false,
+      toolVersion: "1",
+      now: new Date(0),
+    };
+    const rule = { kind: "energy", share: 1 - 1e-9, maxRank: 16 } as const;
+    await extractCheckpoint(join(fixtures, "base"), path, rule, false, make);
+    const [own, found] = [await updatesOf(join(fixtures, "plain")), await updatesOf(out)];
+    expect([...found.keys()].sort()).toEqual([...own.keys()].sort());
+    for (const [module, values] of own) expectNear(found.get(module), values, 1e-5);
   });
 
   test("says where it comes from", async () => {
