@@ -1,6 +1,6 @@
 /**
- * `npm run soak [-- CYCLES]`: opens, scans and closes hostile and honest files over and over in a real VS Code,
- * and holds what the extension host keeps (memory, threads, open files) after the last cycles against what it kept after
+ * `npm run soak [-- CYCLES]`: opens, scans, compares and closes hostile and honest files over and over in a real VS
+ * Code, and holds what the extension host keeps (memory, threads, open files) after the last cycles against what it kept after
  * the first. Linux only: it looks into /proc.
  */
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -9,11 +9,11 @@ import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { costlyFiles } from "../fuzz/costlyFiles";
 import { hidingPlaces, hostilePickles, wholePickle } from "../fuzz/hostilePickles";
+import { safetensorsFile } from "../support/made/safetensorsFile";
 import { projectRoot } from "../support/projectRoot";
 import { extensionHosts, residentBytes } from "../support/vscode/extensionHosts";
 import { withVscode } from "../support/vscode/withVscode";
 import { Workbench } from "../support/vscode/workbench";
-import { printTable } from "./measure";
 
 const cycles = Number(process.argv[2] ?? 200);
 /** Caches fill at first: what is kept is counted from here on. */
@@ -29,6 +29,8 @@ const costly = [
   "many tensors.gguf",
 ];
 
+const compared = ["before.safetensors", "after.safetensors"] as const;
+
 /** Files by name; each cycle opens the next ones. */
 function writeFiles(workspace: string): readonly string[] {
   const made: Record<string, Uint8Array> = {};
@@ -37,6 +39,17 @@ function writeFiles(workspace: string): readonly string[] {
   for (const [at, { fileName, hide }] of hidingPlaces.slice(0, 8).entries()) {
     const pickle = hostilePickles[(at * 7) % hostilePickles.length];
     if (pickle !== undefined) made[`hostile-${at}-${fileName}`] = hide(wholePickle(pickle));
+  }
+  for (const [at, name] of compared.entries()) {
+    const tensors = Array.from({ length: 50 }, (_, layer) => ({
+      name: `layers.${layer}.weight`,
+      dtype: "F32",
+      shape: [8, 8],
+    }));
+    const data = new Uint8Array(
+      Float32Array.from({ length: 50 * 64 }, (_, index) => Math.sin(index + at)).buffer,
+    );
+    made[name] = safetensorsFile({ tensors, data });
   }
   for (const [name, bytes] of Object.entries(made)) {
     mkdirSync(dirname(join(workspace, name)), { recursive: true });
@@ -91,6 +104,18 @@ async function openAndScan(workbench: Workbench, name: string): Promise<void> {
   if ((await scan.count()) > 0) await scan.click({ timeout: 5000 }).catch(() => undefined);
 }
 
+/** The values as well: the threads that compare them are those that scan. */
+async function compare(workbench: Workbench): Promise<void> {
+  const [first, second] = compared.map((name) => workbench.treeItem(new RegExp(`^${name}`)).first());
+  if (first === undefined || second === undefined) return;
+  await workbench.pickFromContextMenu(first, "Select for Comparison");
+  await workbench.pickFromContextMenu(second, "Compare with Selected");
+  await workbench.waitForEditor("↔");
+  const page = workbench.webviewFrame();
+  await page.getByRole("button", { name: "Compare values" }).click({ timeout: 60_000 });
+  await page.getByText(/^Values compared: /).waitFor({ timeout: 60_000 });
+}
+
 const parent = mkdtempSync(join(tmpdir(), "checkpoint-explorer-soak-"));
 const workspace = join(parent, "soak");
 try {
@@ -110,10 +135,15 @@ try {
       for (let cycle = 1; cycle <= cycles; cycle++) {
         for (const name of [names[(2 * cycle) % names.length], names[(2 * cycle + 1) % names.length]])
           await again(() => openAndScan(workbench, name ?? ""));
+        await again(() => compare(workbench));
         await again(() => workbench.closeAllEditors());
         if (cycle === warmUp || cycle % 10 === 0 || cycle === cycles) {
           await delay(2000);
-          kept.push(keptBy(host, cycle));
+          const now = keptBy(host, cycle);
+          kept.push(now);
+          console.log(
+            `${cycle}\t${now.megabytes.toFixed(0)} MB\t${now.threads} threads\t${now.handles} open files`,
+          );
         }
       }
     } catch (error) {
@@ -122,15 +152,6 @@ try {
     } finally {
       await workbench.close();
     }
-    printTable(
-      ["cycle", "MB", "threads", "open files"],
-      kept.map(({ cycle, megabytes, threads, handles }) => [
-        `${cycle}`,
-        megabytes.toFixed(0),
-        `${threads}`,
-        `${handles}`,
-      ]),
-    );
     const [first, last] = [kept[0], kept.at(-1)];
     if (first === undefined || last === undefined) return;
     const grown = last.megabytes - first.megabytes;

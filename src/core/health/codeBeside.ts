@@ -11,6 +11,8 @@ import type { Problem } from "../problem/problem";
 
 /** Settings that name code have some kilobytes; a vocabulary, a log and an index, which have megabytes, name none. */
 const maxTextBytes = 2_000_000;
+/** Settings by which frameworks are told of code; of other files nobody expects any. */
+const asksForCode = /(?:^|_)config\.json$|^(?:model_index|modules)\.json$|^MLmodel$|\.jinja2?$/i;
 const withoutCode = /^(?:tokenizer|vocab|trainer_state|.*\.index)\.json$/i;
 
 /** What a file beside the weights has frameworks run when they load the checkpoint, by its name's ending. */
@@ -32,10 +34,15 @@ export async function codeBeside(
     return problem === undefined ? [] : [problem];
   } catch (error) {
     signal?.throwIfAborted();
-    // What is too large, damaged or gone is told where it is needed.
-    if (error instanceof Error) return [];
-    throw error;
+    if (!(error instanceof Error)) throw error;
+    // What else is too large, damaged or gone is told where it is needed.
+    return asksForCode.test(name) ? [unsearched(name, error.message, path)] : [];
   }
+}
+
+function unsearched(name: string, reason: string, file: string): Problem {
+  const message = `${name} was not searched for code that frameworks run when they load the checkpoint: ${reason}`;
+  return { severity: "warning", code: "UnsearchedSettings", message, file };
 }
 
 function inJson(text: string, path: string): readonly Problem[] {

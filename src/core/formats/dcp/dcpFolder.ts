@@ -19,6 +19,7 @@ import { type DcpItem, type DcpMetadata, type DcpTensor, itemKey, parseDcpMetada
 import { reportEntries, reportFiles } from "./dcpProblems";
 import { type ReadEntries, readDcpValues } from "./dcpValues";
 import { buildStateTree, type StateEntry } from "./stateTree";
+import { importsOfUnlisted } from "./unlistedItems";
 
 /** What a save writes before it renames it to `.metadata`. */
 const unfinishedName = ".metadata.tmp";
@@ -77,7 +78,7 @@ export async function openDcp(folder: FolderListing, signal?: AbortSignal): Prom
 /** The same for a folder that is a part of a checkpoint. */
 export async function openDcpState(folder: FolderListing, signal?: AbortSignal): Promise<DcpFolder> {
   const present = folder.entries.filter(({ kind }) => kind === "file");
-  if (!present.some(({ name }) => name === metadataName)) return unfinished(folder);
+  if (!present.some(({ name }) => name === metadataName)) return unfinished(folder, signal);
   const path = joinPath(folder.path, metadataName);
   const { metadata, imports, problems: found } = await readDcpMetadata(folder.files, path, signal);
   const problems = new ProblemList(maxListedProblems);
@@ -114,8 +115,10 @@ function loadAdvice(path: string): LoadAdvice {
 }
 
 /** `.metadata` is written when every process is done: without it the names and shapes of the items are not known. */
-function unfinished({ path, entries }: FolderListing): DcpFolder {
+async function unfinished({ path, entries, files }: FolderListing, signal?: AbortSignal): Promise<DcpFolder> {
   const items = entries.filter(({ name }) => itemFile.test(name));
+  const paths = items.map(({ name }) => joinPath(path, name));
+  const imports = await importsOfUnlisted(files, paths, signal);
   const hasPart = entries.some(({ name }) => name === unfinishedName);
   const message =
     `The save did not finish: .metadata is missing, which is written last. ${plural(items.length, "file")} of values ` +
@@ -123,9 +126,12 @@ function unfinished({ path, entries }: FolderListing): DcpFolder {
     (hasPart ? ` ${unfinishedName} shows that it was about to be written.` : "");
   return {
     entries: [],
-    imports: [],
-    problems: [{ severity: "error", code: "MissingMetadata", message, file: path }],
-    files: items.map(({ name }) => ({ name, path: joinPath(path, name), bytes: 0, status: "ok" })),
+    imports,
+    problems: [
+      { severity: "error", code: "MissingMetadata", message, file: path },
+      ...importProblems(imports).map((problem) => ({ ...problem, file: path })),
+    ],
+    files: items.map(({ name }, at) => ({ name, path: paths[at] as string, bytes: 0, status: "ok" })),
     worldSize: undefined,
     readEntries: async () => ({ entries: [], imports: [], problems: [] }),
   };

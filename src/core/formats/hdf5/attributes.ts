@@ -17,6 +17,8 @@ export interface Hdf5Attribute {
   readonly list: readonly string[] | undefined;
   /** As it is shown. */
   readonly text: string;
+  /** What a program may unpickle: bytes of no kind, and text. */
+  readonly payload?: Uint8Array;
 }
 
 const attributeNameTree = 8;
@@ -74,7 +76,9 @@ async function readAttribute(file: Hdf5File, heaps: GlobalHeaps, fields: Hdf5Fie
   const space = readDataspace(spaceFields);
   if (type === undefined || space === undefined)
     return { name, value: undefined, list: undefined, text: "no value" };
-  return { name, ...(await readValues(heaps, fields.take(fields.left), type, space.shape)) };
+  const bytes = fields.take(fields.left);
+  const payload = type.isOpaque || type.text === "fixed" ? { payload: bytes } : {};
+  return { name, ...payload, ...(await readValues(heaps, bytes, type, space.shape)) };
 }
 
 async function sharedType(file: Hdf5File, fields: Hdf5Fields): Promise<Hdf5Type | undefined> {

@@ -13,6 +13,8 @@ import type { Tensor } from "../../tensors/tensor";
 import { formatBytes, formatCount } from "../../text/quantities";
 import { quote } from "../../text/quote";
 import type { Format, ParsedFile } from "../format";
+import { importProblems, mergeImports } from "../importFinding";
+import { Look } from "../inside/look";
 import { kerasTensors } from "../keras/kerasMoments";
 import { trainingTree } from "../trainingTree";
 import { readAttributes } from "./attributes";
@@ -39,7 +41,7 @@ export async function readHdf5(
   signal?: AbortSignal,
 ): Promise<ParsedFile> {
   const { file, root, end, version } = await readSuperblock(source, signal);
-  const walk = new Hdf5Walk(file, { widths: file.widths, base: file.base, outer }, signal);
+  const walk = new Hdf5Walk(file, { widths: file.widths, base: file.base, outer }, source.size, signal);
   const cut = end > source.size ? fileCut(end, source.size) : undefined;
   if (cut !== undefined) walk.problems.add(cut.toProblem());
   try {
@@ -49,11 +51,14 @@ export async function readHdf5(
     throw error instanceof CheckpointError && cut !== undefined ? cut : error;
   }
   walk.metadata.set("hdf5.superblock", String(version));
+  const imports = mergeImports(walk.look.imports);
+  for (const problem of [...importProblems(imports), ...walk.look.foundProblems]) walk.problems.add(problem);
   const content = trainingTree(walk.tensors, kerasTensors(walk.tensors));
   return {
     tensors: walk.tensors,
     metadata: walk.metadata,
     aliases: walk.aliases(),
+    ...(imports.length === 0 ? {} : { imports }),
     ...(content === undefined ? {} : { content }),
     problems: walk.problems.toArray(),
   };
@@ -75,6 +80,7 @@ class Hdf5Walk {
   readonly tensors: Tensor[] = [];
   readonly metadata = new Map<string, string>();
   readonly problems = new ProblemList(maxListedProblems);
+  readonly look: Look;
   private readonly heaps: GlobalHeaps;
   /** Paths by the addresses of what they name first, a group with all that is below it before the next, as h5py does. */
   private readonly seen = new Map<number, string>();
@@ -83,9 +89,11 @@ class Hdf5Walk {
   constructor(
     private readonly file: Hdf5File,
     private readonly place: Hdf5Place,
+    size: number,
     private readonly signal: AbortSignal | undefined,
   ) {
     this.heaps = new GlobalHeaps(file);
+    this.look = new Look(size, signal);
   }
 
   async run(root: number): Promise<void> {
@@ -159,7 +167,9 @@ class Hdf5Walk {
 
   private async keepAttributes(path: string, messages: Parameters<typeof readAttributes>[2]): Promise<void> {
     if (this.metadata.size >= maxShownAttributes) return;
-    for (const { name, text } of await readAttributes(this.file, this.heaps, messages)) {
+    for (const { name, text, payload } of await readAttributes(this.file, this.heaps, messages)) {
+      // PyTables and pandas unpickle what they keep so.
+      if (payload !== undefined) await this.look.intoEncoded(payload, `attribute ${quote(name)}`);
       // Keras lists in every layer the names that stand below it.
       if (path !== "" && /^(?:weight_names|layer_names)\d*$/.test(name)) continue;
       this.metadata.set(path === "" ? name : `${path}@${name}`, text);

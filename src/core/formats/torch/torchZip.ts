@@ -4,7 +4,6 @@ import type { ByteSource } from "../../bytes/byteSource";
 import { CheckpointError } from "../../problem/checkpointError";
 import type { Problem } from "../../problem/problem";
 import { latin1Text } from "../../text/latin1";
-import { plural } from "../../text/quantities";
 import type { Format, FormatId, ParsedFile } from "../format";
 import { unsupportedFormat } from "../formatLabel";
 import { isFile, Look } from "../inside/look";
@@ -15,6 +14,7 @@ import { diagnoseBlank, recogniseKind } from "../recognise";
 import { readArchiveOfFiles, torchFilesIn } from "./archiveOfFiles";
 import { otherMembers } from "./otherMembers";
 import { pickle } from "./plainPickle";
+import { programInside } from "./scriptCalls";
 import { openArchive, pickleMember, type TorchArchive } from "./torchArchive";
 import { readContent, type TorchContent } from "./torchContent";
 import { parsedFile, parsedImports } from "./torchParsed";
@@ -72,7 +72,7 @@ async function parse(source: ByteSource, head: Uint8Array, signal?: AbortSignal)
   const references = [...stream.found.persistentIds, ...(constants?.found.persistentIds ?? [])];
   await look.intoMembers(archive, otherMembers(archive, entry, references), topPlace);
   const before = await beforeArchive(source, head, archive, look, signal);
-  const problems = stream.isTorchScript ? [...before, programInside(archive)] : before;
+  const problems = stream.isTorchScript ? [...before, ...(await programInside(archive, signal))] : before;
   const format: FormatId = stream.isTorchScript ? "torchscript" : "torch-zip";
   const parsed = await parsedFile(
     source,
@@ -83,17 +83,6 @@ async function parse(source: ByteSource, head: Uint8Array, signal?: AbortSignal)
   return constants === undefined
     ? parsed
     : withConstants(parsed, await readContent(source, constants, new Look(source.size, signal), signal));
-}
-
-/** What TorchScript compiles is no pickle's import, but runs all the same. */
-function programInside({ folder, directory }: TorchArchive): Problem {
-  const code = directory.entries.filter(
-    ({ name }) => name.startsWith(`${folder}code/`) && name.endsWith(".py"),
-  );
-  const message =
-    `The archive holds a program in TorchScript (${plural(code.length, "file")} below code/). torch.jit.load compiles it, ` +
-    "runs its __setstate__ while loading and the rest when the model is called. What it does was not judged.";
-  return { severity: "info", code: "ProgramInside", message };
 }
 
 /** Failures behind which an archive may still hold pickles that somebody loads. */

@@ -1,8 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { openCheckpoint } from "../../../../src/core/checkpoint/openCheckpoint";
 import { unreadablePart } from "../../../../src/core/tensors/assembly";
+import { hostilePickles, wholePickle } from "../../../fuzz/hostilePickles";
 import { dcpMetadata, type MetadataText } from "../../../support/made/dcpMetadata";
+import { zipFile } from "../../../support/made/zipFile";
 import { MemoryFiles } from "../../../support/memoryFiles";
+import { latin1 } from "../pickle/latin1";
 
 async function opened(text: MetadataText, bytes = 1000) {
   const files = new MemoryFiles({
@@ -103,5 +106,20 @@ describe(".metadata of a stranger", () => {
     expect(found).toHaveLength(30);
     expect(files.opened).toEqual(["/m/.metadata"]);
     expect(files.counts.stat).toBeLessThanOrEqual(64 + 4);
+  });
+
+  test("is missing: what the items import is told all the same", async () => {
+    const item = (pickle: Uint8Array) =>
+      zipFile([
+        { name: "archive/data.pkl", data: pickle },
+        { name: "archive/version", data: latin1("3\n") },
+      ]);
+    const [bad] = hostilePickles;
+    if (bad === undefined) throw new Error("There is none.");
+    const honest = item(latin1("\x80\x02}."));
+    const bytes = Buffer.concat([item(wholePickle(bad)), honest, honest]);
+    const { problems } = await openCheckpoint(new MemoryFiles({ "/m/__0_0.distcp": bytes }), "/m");
+    const codes = problems.map(({ code }) => code);
+    expect(codes).toEqual(expect.arrayContaining(["MissingMetadata", "DangerousImport"]));
   });
 });

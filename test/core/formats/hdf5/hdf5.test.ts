@@ -27,6 +27,12 @@ const expected: Record<string, Record<string, Expected>> = JSON.parse(
   readFileSync(join(folder, "expected.json"), "utf8"),
 );
 
+test("a pickle in an attribute, which PyTables would load, is told", async () => {
+  const { imports, problems } = await read(bytesOf("pickledAttribute.h5"));
+  expect(imports).toMatchObject([{ global: "os.system", where: 'attribute "state"' }]);
+  expect(problems.map(({ code }) => code)).toContain("DangerousImport");
+});
+
 describe("an HDF5 file of h5py", () => {
   test.each(["earliest.h5", "latest.h5", "userBlock.h5"])(
     "%s: names, types, shapes and values are h5py's",

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { hidingPlaces, hostilePickles, wholePickle } from "../../../fuzz/hostilePickles";
+import { zipFile } from "../../../support/made/zipFile";
 import { latin1 } from "../pickle/latin1";
 import { read } from "../torch/torchFixtures";
 
@@ -34,6 +35,28 @@ describe("a pickle that would run code", () => {
     }
     expect(missed).toEqual([]);
   });
+});
+
+it("says what a program in TorchScript reaches, and whose operators it needs", async () => {
+  const told = async (code: string) => {
+    const members = { "data.pkl": "\x80\x02}.", "constants.pkl": "\x80\x02).", "code/__torch__.py": code };
+    const file = zipFile(
+      Object.entries(members).map(([name, data]) => ({
+        name: `m/${name}`,
+        data: latin1(data),
+        deflated: true,
+      })),
+    );
+    return (await read(file, "m.pt")).problems.map(
+      ({ severity, code: is, message }) => `${severity} ${is} ${message}`,
+    );
+  };
+  const reaching = await told('_0 = torch.save(x, "/tmp/x")\n_1 = ops.image.read_file(p)\n');
+  expect(reaching).toContainEqual(
+    expect.stringMatching(/^warning ProgramReachesOut.*torch\.save, ops\.image\.read_file/),
+  );
+  const honest = await told("_0 = torch.add(x, y)\n_1 = ops.quantized.linear(x)\n_2 = ops.evil.run(x)\n");
+  expect(honest).toEqual([expect.stringMatching(/^info ProgramInside.*a library must bring: evil\.$/)]);
 });
 
 it("says of an array that joblib wrote why its pickle breaks there, and still finds what follows", async () => {
