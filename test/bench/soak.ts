@@ -95,6 +95,7 @@ async function openAndScan(workbench: Workbench, name: string): Promise<void> {
   const page = workbench.webviewFrame();
   await page
     .getByRole("tab", { name: /^(?:Overview|Health)/ })
+    .or(page.getByRole("button", { name: "Try again" }))
     .first()
     .waitFor({ timeout: 60_000 });
   const tensors = page.getByRole("tab", { name: /^Tensors/ });

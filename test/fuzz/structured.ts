@@ -3,6 +3,7 @@ import { config, history, summaryRecord, wandbFile } from "../core/runs/logs/wan
 import { dcpMetadata } from "../support/made/dcpMetadata";
 import { protoBytes, protoNumber } from "../support/made/proto";
 import { type ZipMember, zipFile } from "../support/made/zipFile";
+import { hostileSibling, nemoRanks, settingsOfCode } from "./besideWeights";
 import { latin1, safetensors } from "./costlyFiles";
 import { brokenRanks } from "./distributedFolders";
 import { hidingPlaces, hostilePickles, wholePickle } from "./hostilePickles";
@@ -371,6 +372,9 @@ export const structured: Readonly<Record<string, (random: Random) => Made>> = {
   "training logs": logs,
   "distributed metadata": distributed,
   "folders of ranks": brokenRanks,
+  "hostile siblings": hostileSibling,
+  "settings that name code": settingsOfCode,
+  "archives of NeMo": nemoRanks,
   ONNX: onnx,
   MessagePack: msgpack,
 };

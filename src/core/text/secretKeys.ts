@@ -49,11 +49,15 @@ const secretValue = new RegExp(
   "i",
 );
 
-/** No credential is longer before it is known for one, and texts of a megabyte are asked about by the thousand. */
+/**
+ * No credential is longer before it is known for one, and no name of one after its last dot. Texts of a megabyte are
+ * asked about by the thousand, and a name of many words would be tried from each.
+ */
 const lookedAt = 500;
+const lookedAtOfKey = 100;
 
 export function isSecretKey(key: string): boolean {
-  return secretKey.test(key);
+  return secretKey.test(key.slice(-lookedAtOfKey));
 }
 
 /** The value of a setting is a credential, by its name or by what it looks like. An empty one tells nothing. */

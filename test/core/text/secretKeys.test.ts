@@ -103,6 +103,11 @@ test.each([
   "Bearer of news",
 ])("%s is none", (value) => expect(isSecret("note", value)).toBe(false));
 
+test("a name of many words is asked about once, not from each of them", () => {
+  expect(isSecretKey(`${"class_path".repeat(100_000)}`)).toBe(false);
+  expect(isSecretKey(`${"class_path".repeat(100_000)}.api_key`)).toBe(true);
+});
+
 test("masks settings at any depth and leaves everything else", () => {
   const settings = { lr: 1e-4, hub_token: "x", nested: [{ password: "y", name: "z" }], pad_token: "</s>" };
   expect(maskSecretsOf(settings)).toEqual({

@@ -50,6 +50,14 @@ describe("a .nemo file", () => {
     expect(checkpoint.problems).toEqual([]);
   });
 
+  test("that is cut says so, and shows the ranks before", async () => {
+    const content = await stateDict();
+    const archive = tarFile([0, 1].map((rank) => ({ name: `mp_rank_0${rank}/model_weights.ckpt`, content })));
+    const { checkpoint } = await read(archive.subarray(0, archive.length - 1024 - 600));
+    expect(checkpoint.problems.map(({ code }) => code)).toContain("MemberBeyondEnd");
+    expect(checkpoint.tensors.length).toBeGreaterThan(0);
+  });
+
   test("is unpacked in memory where it is compressed, which is said", async () => {
     const content = await stateDict();
     const packed = gzipSync(tarFile([config, { name: "model_weights.ckpt", content }]));
