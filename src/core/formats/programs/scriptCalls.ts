@@ -3,7 +3,7 @@ import type { ZipEntry } from "../../bytes/zipDirectory";
 import { CheckpointError } from "../../problem/checkpointError";
 import type { Problem } from "../../problem/problem";
 import { plural } from "../../text/quantities";
-import type { TorchArchive } from "./torchArchive";
+import type { TorchArchive } from "../torch/torchArchive";
 
 /** Programs of large models have some hundred files of some kilobytes. */
 const maxFiles = 500;
