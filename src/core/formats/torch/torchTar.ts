@@ -9,6 +9,7 @@ import { numberOf, sequenceOf, tupleItems } from "../contentView";
 import type { Format, ParsedFile } from "../format";
 import type { ImportFinding } from "../importFinding";
 import { Look } from "../inside/look";
+import { lookBehind } from "../inside/lookBehind";
 import { judgeImports } from "../pickle/importReport";
 import { PyGlobal, PyObject, PyPersistentId } from "../pickle/pickleValue";
 import { type UnpickleOptions, unpickleFrom } from "../pickle/unpickle";
@@ -69,6 +70,7 @@ async function parse(source: ByteSource, _head: Uint8Array, signal?: AbortSignal
   });
   const look = new Look(source.size, signal);
   await look.intoTar(source, directory.members, (name) => memberNames.has(name));
+  for (const name of memberNames) problems.push(...((await members.get(name)?.behind(name, look)) ?? []));
   const stream = {
     root: root.value ?? null,
     stream: object.region,
@@ -120,6 +122,11 @@ class Member {
     if (unpickled.failure !== undefined && resolvePersistentId !== undefined)
       this.problems.push(unpickled.failure.toProblem());
     return unpickled;
+  }
+
+  /** What stands behind all that torch reads of the member. */
+  behind(name: string, look: Look): Promise<readonly Problem[]> {
+    return lookBehind(this.source, this.at, `what torch reads of ${name}`, look, this.signal);
   }
 
   /** The next `count` numbers of eight bytes. @throws CheckpointError where they are not there. */
