@@ -36,7 +36,7 @@ export function EditorHeader({ model, summary }: EditorHeaderProps) {
         </p>
       </div>
       <div class="editor-header-actions">
-        <ProblemsLink model={model} summary={summary} />
+        <ProblemsLink model={model} />
         <StageButton model={model} summary={summary} />
         <Button
           onClick={() => model.host.notify("compare", null)}
@@ -54,8 +54,9 @@ function folderOf({ path, name }: CheckpointSummary): string {
   return path.endsWith(name) && path.length > name.length ? path.slice(0, -name.length - 1) || "/" : path;
 }
 
-function ProblemsLink({ model, summary }: EditorHeaderProps) {
-  const { problems } = summary;
+function ProblemsLink({ model }: Pick<EditorHeaderProps, "model">) {
+  // Those that are told by the summary are known first, and Health finds more.
+  const problems = model.problems.value;
   if (problems.length === 0) return null;
   const worst = worstSeverity(problems) ?? "info";
   return (

@@ -1,3 +1,4 @@
+import { relativePath } from "../../src/core/bytes/paths";
 import type { Problem, Severity } from "../../src/core/problem/problem";
 import { formatCount, plural } from "../../src/core/text/quantities";
 import { Icon } from "./icon";
@@ -6,6 +7,8 @@ import { safeText } from "./safeText";
 
 export interface ProblemListProps {
   readonly problems: readonly Problem[];
+  /** Of what is looked at: files in it are named without it. */
+  readonly folder?: string;
   /** Makes the tensor's name a link. */
   readonly onShowTensor?: ((name: string) => void) | undefined;
 }
@@ -18,7 +21,7 @@ const severities: readonly { readonly severity: Severity; readonly noun: string;
   ];
 
 /** Findings, the worst first, each with what is known of its place. */
-export function Problems({ problems, onShowTensor }: ProblemListProps) {
+export function Problems({ problems, folder, onShowTensor }: ProblemListProps) {
   return (
     <>
       {severities.map(({ severity, noun, nouns }) => {
@@ -35,7 +38,7 @@ export function Problems({ problems, onShowTensor }: ProblemListProps) {
                     <p class="problem-message">
                       <MessageText text={problem.message} />
                     </p>
-                    <ProblemPlace problem={problem} onShowTensor={onShowTensor} />
+                    <ProblemPlace problem={problem} folder={folder} onShowTensor={onShowTensor} />
                   </div>
                 </li>
               ))}
@@ -49,15 +52,20 @@ export function Problems({ problems, onShowTensor }: ProblemListProps) {
 
 interface ProblemPlaceProps {
   readonly problem: Problem;
+  readonly folder: string | undefined;
   readonly onShowTensor: ((name: string) => void) | undefined;
 }
 
-function ProblemPlace({ problem, onShowTensor }: ProblemPlaceProps) {
+function ProblemPlace({ problem, folder, onShowTensor }: ProblemPlaceProps) {
   const { code, file, offset, tensor } = problem;
   return (
     <p class="problem-place">
       <code>{safeText(code)}</code>
-      {file !== undefined && <span class="mono">{safeText(file)}</span>}
+      {file !== undefined && (
+        <span class="mono" title={safeText(file)}>
+          {safeText(folder === undefined ? file : relativePath(folder, file))}
+        </span>
+      )}
       {offset !== undefined && <span class="number">{`byte ${formatCount(offset)}`}</span>}
       {tensor !== undefined &&
         (onShowTensor === undefined ? (

@@ -2,6 +2,7 @@ import type { Problem, Severity } from "../problem/problem";
 import { formatShape, type Tensor } from "../tensors/tensor";
 import { plural } from "../text/quantities";
 import { type HealthSubject, isWhole } from "./healthSubject";
+import { type MatrixRule, matrixRules } from "./matrixShapes";
 import { type ModelConfig, parseModelConfig } from "./modelConfig";
 import { expectation, isUnpacked, slicedWeights } from "./slicedWeights";
 import { unlikeLayers } from "./unlikeLayers";
@@ -55,14 +56,10 @@ interface Decoder {
   readonly layers: ReadonlySet<number>;
   readonly embedding: Tensor | undefined;
   readonly head: Tensor | undefined;
+  /** The first of each. */
+  readonly matrices: ReadonlyMap<MatrixRule, Tensor>;
   /** The first up-projection of a dense layer. */
   readonly up: Tensor | undefined;
-  readonly down: Tensor | undefined;
-  /** The first up-projection of an expert. */
-  readonly expertUp: Tensor | undefined;
-  readonly queries: Tensor | undefined;
-  /** The projection behind the attention, whose columns are those of all heads. */
-  readonly attentionOut: Tensor | undefined;
   /** The width that the model's norms have. */
   readonly width: number | undefined;
   /** Of the last norm of the decoder. */
@@ -73,11 +70,8 @@ function findDecoder(tensors: readonly Tensor[]): Decoder {
   const layers = new Set<number>();
   let embedding: Tensor | undefined;
   let head: Tensor | undefined;
+  const matrices = new Map<MatrixRule, Tensor>();
   let up: Tensor | undefined;
-  let down: Tensor | undefined;
-  let expertUp: Tensor | undefined;
-  let queries: Tensor | undefined;
-  let attentionOut: Tensor | undefined;
   let width: number | undefined;
   let lastNorm: Tensor | undefined;
   for (const tensor of tensors) {
@@ -85,17 +79,15 @@ function findDecoder(tensors: readonly Tensor[]): Decoder {
     const match = decoderLayer.exec(name) ?? encoderLayer.exec(name);
     if (match !== null) {
       layers.add(Number(match[1] ?? match[2]));
+      const rule = matrixRules.find((one) => !matrices.has(one) && one.name.test(name));
+      if (rule !== undefined) matrices.set(rule, tensor);
       if (/\.mlp\.(?:up|gate)_proj\.weight$/.test(name)) up ??= tensor;
-      if (/\.mlp\.down_proj\.weight$/.test(name)) down ??= tensor;
-      if (/\.experts\.\d+\.(?:up_proj|gate_proj|w1|w3)\.weight$/.test(name)) expertUp ??= tensor;
-      if (/\.self_attn\.q_proj\.weight$/.test(name)) queries ??= tensor;
-      if (/\.self_attn\.o_proj\.weight$/.test(name)) attentionOut ??= tensor;
       if (/\.(?:input_layernorm|ln_1)\.weight$/.test(name)) width ??= tensor.shape[0];
     } else if (decoderEmbedding.test(name) || encoderEmbedding.test(name)) embedding ??= tensor;
     else if (headWeight.test(name)) head ??= tensor;
     else if (decoderNorm.test(name)) lastNorm ??= tensor;
   }
-  return { layers, embedding, head, up, down, expertUp, queries, attentionOut, width, lastNorm };
+  return { layers, embedding, head, matrices, up, width, lastNorm };
 }
 
 function layerFindings(config: ModelConfig, layers: ReadonlySet<number>): readonly Problem[] {
@@ -130,16 +122,12 @@ function listed(numbers: readonly number[]): string {
 }
 
 function shapeFindings(config: ModelConfig, decoder: Decoder): readonly Problem[] {
-  const { vocabulary, hidden, intermediate, attention, expertIntermediate } = config;
-  const { embedding, head, up, down, expertUp, queries, attentionOut, width, lastNorm } = decoder;
+  const { vocabulary, hidden, intermediate, embeddingWidth } = config;
+  const { embedding, head, matrices, up, width, lastNorm } = decoder;
   const expected = [
-    ...expectation("vocabulary", embedding, [vocabulary, hidden]),
+    ...expectation("vocabulary", embedding, [vocabulary, embeddingWidth]),
     ...expectation("vocabulary", head?.name.includes("score") ? undefined : head, [vocabulary, hidden]),
-    ...expectation("feedForward", up, [intermediate, hidden]),
-    ...expectation("feedForward", down, [hidden, intermediate]),
-    ...expectation("feedForward", expertUp, [expertIntermediate, hidden]),
-    ...expectation("attention", queries, [attention, hidden]),
-    ...expectation("attention", attentionOut, [hidden, attention]),
+    ...[...matrices].flatMap(([{ part, shape }, tensor]) => expectation(part, tensor, shape(config, tensor))),
   ];
   // Norms are never cut across, so that a model whose norms are as narrow as its embedding is narrow as a whole.
   const isNarrow = width !== undefined && width !== hidden && width === embedding?.shape[1];
@@ -154,7 +142,12 @@ function shapeFindings(config: ModelConfig, decoder: Decoder): readonly Problem[
   };
   if (embedding !== undefined && isUnpacked(embedding)) {
     tell("vocab_size", vocabulary, rows, embedding);
-    tell("hidden_size", hidden, embedding.shape[1], embedding);
+    tell(
+      hidden === embeddingWidth ? "hidden_size" : "embedding_size",
+      embeddingWidth,
+      embedding.shape[1],
+      embedding,
+    );
   }
   if (lastNorm !== undefined && !isNarrow) tell("hidden_size", hidden, lastNorm.shape[0], lastNorm);
   if (up !== undefined && isUnpacked(up)) tell("intermediate_size", intermediate, up.shape[0], up);

@@ -4,6 +4,7 @@ import type { Checkpoint } from "../checkpoint/checkpoint";
 import type { FolderContext, FolderFile } from "../checkpoint/folderContext";
 import type { OpenedFiles } from "../checkpoint/openedFiles";
 import { TensorReader } from "../checkpoint/tensorReader";
+import { classifyEntry, type Part } from "../parts/parts";
 import { CheckpointError } from "../problem/checkpointError";
 import { maxListedProblems } from "../problem/limits";
 import { messageOf } from "../problem/messageOf";
@@ -42,6 +43,9 @@ const ofOtherKinds: ReadonlySet<string> = new Set([
   "EmptyFile",
   "UnlistedTensor",
 ]);
+
+/** Under these names PyTorch alone saves: an archive that is none of its own is what is left of one. */
+const stateParts: ReadonlySet<Part> = new Set(["optimizer", "scheduler", "rng-state", "scaler"]);
 
 /** Files that cannot be shown as what their names say, and may hold pickles all the same. */
 const mayHoldPickles: ReadonlySet<string> = new Set([
@@ -150,7 +154,8 @@ async function problemsIn(
     const within = mayHoldPickles.has(problem.code)
       ? await told(opened, { name: baseName(path), path }, signal)
       : [];
-    if (ofOtherKinds.has(problem.code)) return within;
+    const isState = stateParts.has(classifyEntry({ name: baseName(path), kind: "file" }).part);
+    if (ofOtherKinds.has(problem.code) && !(isState && problem.code === "UnsupportedFormat")) return within;
     // A copy that was not fetched is not loaded either; the weights that are open are no worse for it.
     const severity = problem.code === "GitLfsPointer" ? "warning" : problem.severity;
     return [namesItsFile({ ...problem, severity }), ...within];

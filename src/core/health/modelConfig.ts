@@ -7,13 +7,19 @@ export interface ModelConfig {
   readonly extraLayers: number;
   readonly vocabulary: number | undefined;
   readonly hidden: number | undefined;
+  /** Of the token embedding, where it is projected to the hidden size (ELECTRA). */
+  readonly embeddingWidth: number | undefined;
   /** Of dense layers; undefined for mixtures, whose layers have several. */
   readonly intermediate: number | undefined;
   /** Of one expert of a mixture. */
   readonly expertIntermediate: number | undefined;
   /** Numbers that all heads of the queries have together. Undefined where the number of heads is not said. */
   readonly attention: number | undefined;
+  /** Numbers that all heads of the keys have together. */
+  readonly keyValue: number | undefined;
   readonly experts: number | undefined;
+  /** Of the feed-forward layers of GPT-2, which has a default. */
+  readonly conv1dInner: number | undefined;
   /** Undefined where it is left to the default of the architecture. */
   readonly tied: boolean | undefined;
   readonly isGenerator: boolean;
@@ -32,7 +38,8 @@ export function parseModelConfig(config: JsonObject): ModelConfig {
   };
   const experts = number("num_local_experts", "num_experts", "n_routed_experts");
   const isMixture = experts !== undefined || text.has("intermediate_size_mlp");
-  const heads = number("num_attention_heads");
+  const heads = number("num_attention_heads", "n_head");
+  const keyHeads = number("num_key_value_heads") ?? heads;
   const hidden = number("hidden_size", "n_embd", "d_model");
   const perHead =
     number("head_dim") ?? (hidden === undefined || heads === undefined ? undefined : hidden / heads);
@@ -43,12 +50,18 @@ export function parseModelConfig(config: JsonObject): ModelConfig {
     extraLayers: number("num_nextn_predict_layers", "mtp_num_hidden_layers") ?? 0,
     vocabulary: number("vocab_size"),
     hidden,
+    embeddingWidth: number("embedding_size") ?? hidden,
     intermediate: isMixture ? undefined : number("intermediate_size"),
     expertIntermediate:
       number("moe_intermediate_size") ??
       (text.has("num_local_experts") ? number("intermediate_size") : undefined),
     attention: heads === undefined || perHead === undefined ? undefined : heads * perHead,
+    keyValue: keyHeads === undefined || perHead === undefined ? undefined : keyHeads * perHead,
     experts,
+    conv1dInner:
+      jsonString(text.get("model_type")) === "gpt2"
+        ? (number("n_inner") ?? (hidden && 4 * hidden))
+        : undefined,
     tied: tied(text) ?? tied(config),
     isGenerator: /For(?:CausalLM|ConditionalGeneration)$|LMHeadModel$/.test(architecture),
   };

@@ -2,12 +2,12 @@ import type { Problem } from "../problem/problem";
 import { elementCount, formatShape, type Tensor } from "../tensors/tensor";
 
 /**
- * What one tensor should be by the configuration, [rows, columns]. Tensor parallelism divides the matrices of the
+ * What one tensor should be by the configuration, [rows, columns] or [experts, …]. Tensor parallelism divides the matrices of the
  * layers, and may keep the whole embedding and head with every process.
  */
 export interface Expectation {
   readonly tensor: Tensor;
-  readonly shape: readonly [number, number];
+  readonly shape: readonly number[];
   readonly part: "vocabulary" | "attention" | "feedForward";
 }
 
@@ -18,14 +18,15 @@ export function isUnpacked({ dtype, shape }: Tensor): boolean {
   return plainDtypes.has(dtype) && shape.length === 2;
 }
 
-/** Nothing where the tensor is not there or packed, or the configuration does not say both sides. */
+/** Nothing where the tensor is not there or packed, or the configuration does not say all sides. */
 export function expectation(
   part: Expectation["part"],
   tensor: Tensor | undefined,
-  [rows, columns]: readonly [number | undefined, number | undefined],
+  sides: readonly (number | undefined)[],
 ): Expectation[] {
-  if (tensor === undefined || !isUnpacked(tensor) || rows === undefined || columns === undefined) return [];
-  return [{ tensor, shape: [rows, columns], part }];
+  if (tensor === undefined || !plainDtypes.has(tensor.dtype)) return [];
+  const shape = sides.filter((side) => side !== undefined);
+  return shape.length === tensor.shape.length ? [{ tensor, shape, part }] : [];
 }
 
 /**
@@ -53,10 +54,8 @@ export function slicedWeights(expected: readonly Expectation[]): Problem | undef
   return { severity: "error", code: "OneRankOnly", message, tensor: first.tensor.name };
 }
 
-function isSlice({ tensor, shape: [rows, columns] }: Expectation, parts: number): boolean {
-  const [heldRows, heldColumns] = tensor.shape;
-  return (
-    (heldRows === rows / parts && heldColumns === columns) ||
-    (heldRows === rows && heldColumns === columns / parts)
-  );
+/** One axis is divided, the others are whole. */
+function isSlice({ tensor, shape }: Expectation, parts: number): boolean {
+  const cut = shape.filter((side, axis) => tensor.shape[axis] !== side);
+  return cut.length === 1 && shape.some((side, axis) => tensor.shape[axis] === side / parts);
 }

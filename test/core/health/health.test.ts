@@ -160,6 +160,76 @@ describe("a model beside its configuration", () => {
     expect(found.map(([, told]) => told)).toEqual(code === undefined ? [] : [code]);
   });
 
+  const phi = (parts: number): Shapes => ({
+    "model.layers.0.input_layernorm.weight": [8],
+    "model.layers.0.self_attn.qkv_proj.weight": [16 / parts, 8],
+    "model.layers.0.self_attn.o_proj.weight": [8, 8 / parts],
+    "model.layers.0.mlp.gate_up_proj.weight": [24 / parts, 8],
+    "model.layers.0.mlp.down_proj.weight": [8, 12 / parts],
+  });
+  const gpt2 = (parts: number): Shapes => ({
+    "h.0.ln_1.weight": [8],
+    "h.0.attn.c_attn.weight": [8, 24 / parts],
+    "h.0.mlp.c_fc.weight": [8, 32 / parts],
+    "h.0.mlp.c_proj.weight": [32 / parts, 8],
+  });
+  const bert = (parts: number): Shapes => ({
+    "encoder.layer.0.attention.self.query.weight": [8 / parts, 8],
+    "encoder.layer.0.intermediate.dense.weight": [12 / parts, 8],
+    "encoder.layer.0.output.dense.weight": [8, 12 / parts],
+  });
+  const mixture = (parts: number): Shapes => ({
+    "model.layers.0.input_layernorm.weight": [8],
+    "model.layers.0.self_attn.q_proj.weight": [8 / parts, 8],
+    "model.layers.0.mlp.experts.gate_up_proj": [4, 24 / parts, 8],
+    "model.layers.0.mlp.experts.down_proj": [4, 8, 12 / parts],
+  });
+  const turnedMixture = (parts: number): Shapes => ({
+    "model.layers.0.self_attn.q_proj.weight": [8 / parts, 8],
+    "model.layers.0.mlp.experts.gate_up_proj": [4, 8, 24 / parts],
+    "model.layers.0.mlp.experts.down_proj": [4, 12 / parts, 8],
+  });
+  const sizes = {
+    num_hidden_layers: 1,
+    vocab_size: 10,
+    hidden_size: 8,
+    intermediate_size: 12,
+    num_attention_heads: 2,
+  };
+  it.each([
+    ["fused projections (Phi-3)", phi, { ...sizes, num_key_value_heads: 1 }, "model.embed_tokens.weight"],
+    [
+      "GPT-2, which keeps them turned",
+      gpt2,
+      { model_type: "gpt2", n_layer: 1, vocab_size: 10, n_embd: 8, n_head: 2 },
+      "wte.weight",
+    ],
+    ["BERT", bert, sizes, "embeddings.word_embeddings.weight"],
+    ["fused experts", mixture, { ...sizes, num_local_experts: 4 }, "model.embed_tokens.weight"],
+    [
+      "fused experts that lie turned",
+      turnedMixture,
+      { ...sizes, num_local_experts: 4 },
+      "model.embed_tokens.weight",
+    ],
+  ])("is the slice of one process, of %s", async (_, layers, said, embedding) => {
+    const found = async (parts: number) => {
+      const { problems } = await healthOf(modelOf({ [embedding]: [10, 8], ...layers(parts) }, said));
+      return problems.map(({ code }) => code);
+    };
+    expect(await found(1)).toEqual([]);
+    expect(await found(2)).toEqual(["OneRankOnly"]);
+  });
+
+  it("has an embedding that is narrower than its layers (ELECTRA)", async () => {
+    const shapes = {
+      "electra.embeddings.word_embeddings.weight": [10, 4],
+      "electra.encoder.layer.0.output.dense.weight": [8, 12],
+    };
+    const { problems } = await healthOf(modelOf(shapes, { ...sizes, embedding_size: 4 }));
+    expect(problems).toEqual([]);
+  });
+
   it("lacks experts", async () => {
     const experts = {
       "model.layers.0.mlp.experts.0.up_proj.weight": [8, 4],
@@ -432,6 +502,15 @@ describe("other ways to be wrong", () => {
     });
     expect(problems.filter(({ severity }) => severity === "error")).toEqual([]);
     expect(problems.map(({ code }) => code)).toContain("ExtraShard");
+  });
+
+  it.each([20, 900])("an optimizer of which the first %i bytes of an archive are left", async (count) => {
+    const bytes = new Uint8Array(count).fill(120);
+    bytes.set([0x50, 0x4b, 3, 4]);
+    const { problems } = await healthOf({ ...adapterOf(both, config), "optimizer.pt": bytes });
+    expect(problems).toContainEqual(
+      expect.objectContaining({ severity: "error", message: expect.stringContaining("optimizer.pt") }),
+    );
   });
 
   it("an optimizer of no bytes", async () => {

@@ -1,5 +1,6 @@
 import "../../shell/common";
 import { useEffect } from "preact/hooks";
+import { parentPath } from "../../../src/core/bytes/paths";
 import type { CheckpointSummary } from "../../../src/core/checkpoint/summary";
 import type { Problem } from "../../../src/core/problem/problem";
 import { formatCount, plural } from "../../../src/core/text/quantities";
@@ -34,7 +35,11 @@ export function HealthTab({ model, summary }: HealthTabProps) {
           </Button>
         </div>
       )}
-      <Problems problems={problems} onShowTensor={(name) => model.showTensor(name)} />
+      <Problems
+        problems={problems}
+        folder={parentPath(summary.path)}
+        onShowTensor={(name) => model.showTensor(name)}
+      />
       <OtherFiles model={model} />
       <ResumeSection model={model} />
       {summary.imports !== undefined && <ImportReport imports={summary.imports} />}

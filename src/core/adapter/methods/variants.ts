@@ -35,7 +35,7 @@ export const loraVariants: readonly LoraVariant[] = [
     isOf: (_, modules) => modules.some(({ magnitude }) => magnitude !== undefined),
     code: "LoraDora",
     remark:
-      "DoRA rescales each output after adding the update; the numbers are those of the update alone, and only those beside a base model are after it.",
+      "DoRA rescales each output after adding the update; the numbers are those of the update alone, but for the share of ‖W‖, which is after it.",
   },
   {
     id: "lora-bias",
