@@ -4,6 +4,7 @@ import type { Problem } from "../problem/problem";
 import type { CheckpointSession } from "../session/checkpointSession";
 import type { Tensor } from "../tensors/tensor";
 import { plural } from "../text/quantities";
+import { baseTransforms } from "./baseTransforms";
 import { fits } from "./baseWeights";
 
 /** Places of the same decoder: transformers moved it when it took multimodal models apart. */
@@ -24,24 +25,29 @@ const plainDtypes: ReadonlySet<string> = new Set(["F64", "F32", "F16", "BF16"]);
 export function fitFindings(adapter: CheckpointSession, base: CheckpointSession): readonly Problem[] {
   const found = adapter.adapter;
   const { tensors, format, name } = base.checkpoint;
-  if (found === undefined || found.dialect !== "peft" || found.modules.length === 0) return [];
+  const others = baseTransforms(adapter);
+  if (found === undefined || found.dialect !== "peft" || found.modules.length + others.length === 0)
+    return [];
   if (found.carriesModel || format === "gguf" || tensors.length === 0) return [];
   const weights = new Map(tensors.map((tensor) => [weightPath(tensor.name), tensor]));
   const where = base.checkpoint.folder.split(/[\\/]/).at(-1) ?? name;
   const containers = containersOf(weights);
-  const missing = found.modules.filter((each) => {
+  const modules: readonly Named[] = [...found.modules, ...others];
+  const missing = modules.filter((each) => {
     const path = plainPath(each.module);
     // Experts are parameters of one module, by whatever name each file keeps them.
     const isThere = each.layout === "experts" && containers.has(expertsPath(path));
     return !isThere && find(weights, path) === undefined;
   });
   return [
-    ...missingModules(found.modules, missing, weights, where),
+    ...missingModules(modules, missing, weights, where),
     ...misfits(found.modules, weights, where),
     ...vocabulary(found.savedTensors, tensors, where),
     ...trainedTokens(adapter.adapterConfig?.trainableTokens ?? [], tensors, where),
   ];
 }
+
+type Named = Pick<LoraModule, "module"> & { readonly layout?: LoraModule["layout"] };
 
 /** Modules that hold others, without numbers. */
 function containersOf(weights: ReadonlyMap<string, Tensor>): ReadonlySet<string> {
@@ -95,8 +101,8 @@ function tiedTo(weights: ReadonlyMap<string, Tensor>): Tensor | undefined {
 }
 
 function missingModules(
-  modules: readonly LoraModule[],
-  missing: readonly LoraModule[],
+  modules: readonly Named[],
+  missing: readonly Named[],
   weights: ReadonlyMap<string, Tensor>,
   base: string,
 ): readonly Problem[] {
@@ -132,12 +138,12 @@ function isRenamedOnLoad(
 }
 
 /** The nesting that would make every module fit. */
-function renameFor(modules: readonly LoraModule[], weights: ReadonlyMap<string, Tensor>) {
+function renameFor(modules: readonly Named[], weights: ReadonlyMap<string, Tensor>) {
   for (const from of nestings) {
     if (!modules.every(({ module }) => module.startsWith(from))) continue;
     for (const to of nestings) {
       if (from === to) continue;
-      const renamed = ({ module }: LoraModule) => weights.has(to + plainPath(module).slice(from.length));
+      const renamed = ({ module }: Named) => weights.has(to + plainPath(module).slice(from.length));
       if (modules.every(renamed)) return { from, to };
     }
   }

@@ -33,6 +33,17 @@ describe("an adapter over its base", () => {
     expect(await findings({ "layers.0.self_attn.q_proj.weight": [8, 16] })).toEqual([]);
   });
 
+  it("of IA³ and other methods that change weights is held to their names too", async () => {
+    const scaled = (layer: number) => ({
+      [`base_model.model.model.layers.${layer}.self_attn.q_proj.ia3_l`]: [8, 1],
+    });
+    const base = { [`${path}.weight`]: [8, 16] };
+    expect(await findings(base, scaled(0))).toEqual([]);
+    expect((await findings(base, scaled(9))).map(({ message }) => message).join()).toContain(
+      "1 of 2 modules are not in the base base, e.g. model.layers.9.self_attn.q_proj",
+    );
+  });
+
   it.each(["model.language_model.", "language_model.model."])("is told the rename to %s", async (nesting) => {
     const found = await findings({ [`${nesting}layers.0.self_attn.q_proj.weight`]: [8, 16] });
     expect(found).toEqual([
