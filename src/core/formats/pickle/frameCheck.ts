@@ -45,8 +45,8 @@ export class FrameCheck {
     const add = (module: string, name: string, at: number) => {
       if (isDangerousGlobal(module, name)) found.push({ module, name, offset: this.crossedFrom + at });
     };
-    for (const { 1: module, 2: name, index } of text.matchAll(/[ci]([\w.]{1,200}?)\n([\w.]{1,200})\n/g)) {
-      add(module as string, name as string, index);
+    for (const { 1: module = "", 2: name = "", index } of text.matchAll(spelledOut)) {
+      add(module, name, index - module.length - 1);
     }
     const strings: string[] = [];
     for (let at = 0; at < bytes.length; at++) {
@@ -60,6 +60,9 @@ export class FrameCheck {
     return found;
   }
 }
+
+/** GLOBAL and INST, told from the end of their first line: any letter before it may be their opcode. */
+const spelledOut = /\n(?<=[ci]([\w.]{1,200})\n)([\w.]{1,200})(?=\n)/g;
 
 /** The length of a SHORT_BINUNICODE that could be a name. */
 function shortTextAt(bytes: Uint8Array, at: number): number | undefined {

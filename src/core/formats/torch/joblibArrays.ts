@@ -23,9 +23,12 @@ const windowBytes = 1_000_000;
 /** Windows overlap by the longest import. */
 const overlapBytes = 1000;
 
-/** GLOBAL and INST; and two texts before STACK_GLOBAL, each remembered or not. */
+/**
+ * GLOBAL and INST, told from the end of their first line, since any letter may be their opcode; and two texts before
+ * STACK_GLOBAL, each remembered or not.
+ */
 const spelt =
-  /[ci]([A-Za-z_][\w.]{0,300})\r?\n([A-Za-z_][\w.]{0,300})\r?\n|(?:\x8c.|X..\0\0)([A-Za-z_][\w.]{0,300}?)(?:\x94|q.|r....)?(?:\x8c.|X..\0\0)([A-Za-z_][\w.]{0,300}?)(?:\x94|q.|r....)?\x93/gs;
+  /\n(?<=[ci]([A-Za-z_][\w.]{0,300})\r?\n)([A-Za-z_][\w.]{0,300})(?=\r?\n)|(?:\x8c.|X..\0\0)([A-Za-z_][\w.]{0,300}?)(?:\x94|q.|r....)?(?:\x8c.|X..\0\0)([A-Za-z_][\w.]{0,300}?)(?:\x94|q.|r....)?\x93/gs;
 
 /** Imports that stand in bytes of which nobody knows where opcodes begin. */
 export async function importsIn(
@@ -39,7 +42,8 @@ export async function importsIn(
     const text = latin1Text(await source.read(at, Math.min(windowBytes + overlapBytes, end - at), signal));
     for (const match of text.matchAll(spelt)) {
       const [, module = match[3] ?? "", name = match[4] ?? ""] = match;
-      found.add(module, name, at + match.index);
+      const opcodeAt = match[1] === undefined ? match.index : text.lastIndexOf(match[1], match.index) - 1;
+      found.add(module, name, at + opcodeAt);
     }
   }
   return found.toArray();
