@@ -1,8 +1,6 @@
 import { type ByteRegion, SubRegion } from "../../bytes/byteRegion";
 import type { ByteSource } from "../../bytes/byteSource";
 import type { FileEntry, Files } from "../../bytes/files";
-import { CheckpointError } from "../../problem/checkpointError";
-import { quote } from "../../text/quote";
 import type { TarMember } from "../tar/tarDirectory";
 
 /** The members of an archive as files in folders: what reads a folder reads it in the archive as well. */
@@ -51,23 +49,12 @@ export class ArchiveFiles implements Files {
   async open(path: string) {
     const region = this.region(path);
     if (region === undefined) throw new Error(`ENOENT: the archive has no member ${path}`);
-    const source = await this.opened(path, region);
+    const source = await region.open(this.file);
     return {
       size: source.size,
       read: (offset: number, length: number, signal?: AbortSignal) => source.read(offset, length, signal),
       close: async () => {},
     };
-  }
-
-  /** @throws CheckpointError where the archive ends before the member does. */
-  private async opened(path: string, region: ByteRegion): Promise<ByteSource> {
-    try {
-      return await region.open(this.file);
-    } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
-      const message = `Member ${quote(path)} ends beyond the end of the archive: the save or the download did not finish.`;
-      throw new CheckpointError("MemberBeyondEnd", message, region.fileOffset);
-    }
   }
 
   async realPath(path: string): Promise<string> {
