@@ -22,7 +22,7 @@ export interface ModelInside {
 
 /** Keys under which people save a model, as parts of a longer key. */
 const modelWords =
-  /(?:^|[_.\d])(?:model|net|network|module|state_dict|weights?|params|parameters|generator|discriminator|critic|actor|policy|encoder|decoder|student|backbone|head|emb(?:edding)?s?)(?:[_.\d]|$)|^(?:net)?[DdGg](?:_?[A-Z\d])?$/i;
+  /(?:^|[_.\d])(?:model|net|network|module|state_dict|weights?|params|parameters|generator|discriminator|critic|actor|policy|encoder|decoder|student|backbone|head|splats|gaussians|emb(?:edding)?s?)(?:[_.\d]|$)|^(?:net)?[DdGg](?:_?[A-Z\d])?$/i;
 
 /** An average or an older state of a model that the file holds as well. */
 const copyWords =
@@ -40,6 +40,9 @@ const parameterNames = /\.|^(?:weight|bias)$/;
 /** Tensors that people save as data. */
 const dataWords =
   /^(?:x|y|xs|ys|data|images?|imgs?|labels?|targets?|inputs?|outputs?|features?|samples?|train|test|val|valid|idx|indices|ids|edge_index|edge_attr|tokens|input_ids|attention_mask|mask|masks|pos|logits|preds?|predictions?|scores?|losses?|accs?|rewards?|timestamps?|spec|mel|audio|wav|latents?|noise|points|points3d)(?:_|\d|$)|_(?:train|test|val|images?|labels?|data|ids|losses)$/i;
+
+/** Numbers that are measured and not learned. */
+const measureWords = /loss|acc|err|metric|best|score|reward|return|step|epoch|count|time|lr/i;
 
 /** How a packed LSTM nests its weights. */
 const maxPackedDepth = 6;
@@ -223,17 +226,25 @@ function isStateDict(dict: MapValue, content: FileContent, key: string): boolean
   let named = 0;
   let plain = 0;
   let looked = 0;
+  let learnedScalars = 0;
   for (let at = 0; at < Math.min(dict.size, maxLookedAt); at++) {
     const name = dict.keys[at];
     const tensor = content.tensors.get(dict.values[at] as ContentValue);
-    // Counters of batch norm and learned scales have no axis: they tell nothing.
-    if (tensor?.shape.length === 0) continue;
+    // Counters of batch norm and learned scales have no axis: beside other tensors they tell nothing.
+    if (tensor?.shape.length === 0) {
+      if (typeof name === "string" && /^(?:F|BF)/.test(tensor.dtype) && !measureWords.test(name))
+        learnedScalars++;
+      continue;
+    }
     looked++;
     if (typeof name === "string" && tensor === undefined && isPackedKey(name)) named++;
     if (typeof name !== "string" || tensor === undefined) continue;
     if (parameterNames.test(name)) named++;
     else if (isNamedAsBuffer(name) || (!dataWords.test(name) && /^(?:F|BF|C)/.test(tensor.dtype))) plain++;
   }
+  // NeuS' variance network is one number.
+  if (looked === 0 && learnedScalars === dict.size)
+    return modelWords.test(key) && !noModelWords.test(key) && !measureWords.test(key);
   // `_extra_state` and the like are no tensors.
   if (named > 0 && named * 2 >= looked) return true;
   return (

@@ -124,7 +124,9 @@ function headline(
     ...(adapter === undefined || adapter.carriesModel ? [whatItIs(kind, facts)] : []),
     ...(adapter === undefined ? [] : adapterFacts(adapter, adapterConfig)),
     plural(checkpoint.tensors.length, "tensor"),
-    ...(parameterCount > 0 && isOfParameters ? [`${formatShortCount(parameterCount)} parameters`] : []),
+    ...(parameterCount > 0 && isOfParameters
+      ? [`${formatShortCount(parameterCount)} ${parameterCount === 1 ? "parameter" : "parameters"}`]
+      : []),
     ...(dtypes.length > 0 ? [dtypes.slice(0, 3).join(" + ") + (dtypes.length > 3 ? " + …" : "")] : []),
     formatBytes(fileBytes),
     ...(checkpoint.layout === undefined ? [] : layoutFacts(checkpoint.layout)),

@@ -25,6 +25,12 @@ function logsOf(runs: readonly Run[]): Record<string, string[]> {
 describe("the logs of a run with checkpoints", () => {
   it.each([
     ["Detectron2's", ["model_0004999.pth", "metrics.json"], "jsonl metrics.json"],
+    [
+      "Detectron2's, with its settings",
+      ["model_0004999.pth", "metrics.json", "config.yaml"],
+      "jsonl metrics.json",
+      "config config.yaml",
+    ],
     ["timm's", ["checkpoint-7.pth.tar", "summary.csv"], "csv summary.csv"],
     [
       "MMEngine's, which it writes twice",
@@ -37,10 +43,10 @@ describe("the logs of a run with checkpoints", () => {
     ],
     ["StyleGAN's", ["network-snapshot-000200.pkl", "stats.jsonl"], "jsonl stats.jsonl"],
     ["PaddleDetection's", ["best_model.pdparams", "progress.csv"], "csv progress.csv"],
-  ])("are %s", async (_, names, expected) => {
+  ])("are %s", async (_, names, ...expected) => {
     const { runs } = await search(Object.fromEntries(names.map((name) => [`/ws/out/${name}`, weights])));
     expect(only(runs).checkpoints).toHaveLength(1);
-    expect(logsOf(runs).out?.map((one) => one.replace("out/", ""))).toEqual([expected]);
+    expect(logsOf(runs).out?.map((one) => one.replace("out/", ""))).toEqual(expected);
   });
 
   it("lie in its folder, and in folders of it that group logs", async () => {

@@ -307,6 +307,8 @@ describe("settings", () => {
       ["max_steps", "70"],
     ]);
     expect(read.facts).toEqual({ maxSteps: 70 });
+    const detectron2 = "SOLVER:\n  BASE_LR: 0.02\n  MAX_ITER: 90000\nVERSION: 2\n";
+    expect((await readLog("config", detectron2)).facts).toEqual({ maxSteps: 90_000 });
   });
 });
 

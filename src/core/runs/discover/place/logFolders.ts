@@ -35,7 +35,7 @@ function logsOf(folder: Folder): LogFolder | undefined {
     const path = joinPath(folder.path, name);
     logs.push({ path, format: named.format, ...(scope === undefined ? {} : { scope }) });
   }
-  if (isWandbFiles(folder) && folder.files.some(({ name }) => name === "config.yaml")) {
+  if ((isWandbFiles(folder) || isOfDetectron2(folder)) && holds(folder, "config.yaml")) {
     logs.push({ path: joinPath(folder.path, "config.yaml"), format: "config" });
   }
   return logs.length === 0 ? undefined : { folder, logs, certain };
@@ -62,6 +62,15 @@ function hasEvents({ files }: Folder): boolean {
   return files.some(({ name }) => logOfName(name)?.format === "tensorboard");
 }
 
+/** Its trainer writes its settings, with the planned steps, beside its points. */
+function isOfDetectron2(folder: Folder): boolean {
+  return holds(folder, "metrics.json") && folder.files.some(({ name }) => /^model_.+\.pth$/.test(name));
+}
+
+function holds({ files }: Folder, name: string): boolean {
+  return files.some((file) => file.name === name);
+}
+
 function isWandbFiles({ name, parent }: Folder): boolean {
   return name === "files" && isWandbRunFolder(parent?.name ?? "");
 }
@@ -74,6 +83,6 @@ function isWandbCopy(folder: Folder, name: string): boolean {
 }
 
 /** MMEngine writes the same lines under the time at which it began and as `scalars.json`. */
-function isMmengineCopy({ files }: Folder, name: string): boolean {
-  return /^\d{8}_\d{6}\.json$/.test(name) && files.some((file) => file.name === "scalars.json");
+function isMmengineCopy(folder: Folder, name: string): boolean {
+  return /^\d{8}_\d{6}\.json$/.test(name) && holds(folder, "scalars.json");
 }

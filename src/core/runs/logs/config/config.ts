@@ -7,7 +7,7 @@ import { emptyReport, readWholeLog } from "../wholeLog";
 import { flatYaml } from "./flatYaml";
 import { maskSecrets } from "./maskSecrets";
 
-/** Settings that a logger writes beside its points: Lightning's `hparams.yaml`, wandb's `config.yaml`. */
+/** Settings that a logger writes beside its points: Lightning's `hparams.yaml`, wandb's and Detectron2's `config.yaml`. */
 export const configFormat: LogFormat = {
   id: "config",
   label: "settings",
@@ -19,7 +19,7 @@ function readConfig(text: string): LogReport {
   const rows = maskSecrets(
     text.trimStart().startsWith("{") ? jsonRows(text) : withoutWandbMarks(flatYaml(text)),
   );
-  const maxSteps = loggedNumber(rows.find(([key]) => key === "max_steps")?.[1]);
+  const maxSteps = loggedNumber(rows.find(([key]) => key === "max_steps" || key === "SOLVER.MAX_ITER")?.[1]);
   const facts = maxSteps !== undefined && maxSteps > 0 ? { maxSteps } : {};
   return { ...emptyReport, config: rows, facts };
 }
