@@ -22,6 +22,7 @@ function model(entries: Readonly<Record<string, string>>): Uint8Array {
     ...protoNumber(1, 8),
     ...words(2, "test"),
     ...protoBytes(7, protoBytes(5, tensor)),
+    ...protoBytes(8, protoNumber(2, 17)),
   ]);
 }
 
