@@ -24,7 +24,7 @@ const mostRows = 20;
 
 /** The saved moments of the run with what the log says about each. */
 export function CheckpointList({ host, run, onOpen }: CheckpointListProps) {
-  const { checkpoints, metrics } = run.head;
+  const { checkpoints, unplaced = 0, metrics } = run.head;
   const [selected, setSelected] = useState<number>();
   const keys = metrics.map(({ key }) => key);
   const losses = [lossKeyOf(keys), evalLossKeyOf(keys)].flatMap(
@@ -41,7 +41,11 @@ export function CheckpointList({ host, run, onOpen }: CheckpointListProps) {
   if (checkpoints.length === 0) {
     return (
       <Section title="Checkpoints">
-        <p class="dim">No checkpoints were found in this run.</p>
+        <p class="dim">
+          {unplaced === 0
+            ? "No checkpoints were found in this run."
+            : `Nothing tells at which step ${plural(unplaced, "checkpoint was", "checkpoints were")} saved.`}
+        </p>
       </Section>
     );
   }
@@ -91,7 +95,7 @@ export function CheckpointList({ host, run, onOpen }: CheckpointListProps) {
   ];
   const rows = Math.min(mostRows, checkpoints.length);
   return (
-    <Section title="Checkpoints" note={plural(checkpoints.length, "checkpoint")} class="run-checkpoints">
+    <Section title="Checkpoints" note={noteOf(checkpoints.length, unplaced)} class="run-checkpoints">
       <div class="run-checkpoints-table" style={{ height: `${(rows + 1) * rowHeight + 4}px` }}>
         <DataTable
           label="Checkpoints"
@@ -108,6 +112,11 @@ export function CheckpointList({ host, run, onOpen }: CheckpointListProps) {
       </div>
     </Section>
   );
+}
+
+function noteOf(placed: number, unplaced: number): string {
+  const more = unplaced === 0 ? "" : `, ${formatCount(unplaced)} more without a known step`;
+  return `${plural(placed, "checkpoint")}${more}`;
 }
 
 interface CheckpointNameProps {

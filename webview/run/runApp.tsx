@@ -175,7 +175,8 @@ function RunHeader({ state, model }: RunPartProps) {
 
 function noteOf({ content }: RunEntry): string | undefined {
   if (content.status !== "ready") return undefined;
-  const { checkpoints, sources } = content.head;
-  if (checkpoints.length > 0) return plural(checkpoints.length, "checkpoint");
+  const { checkpoints, unplaced = 0, sources } = content.head;
+  const count = checkpoints.length + unplaced;
+  if (count > 0) return plural(count, "checkpoint");
   return sources.length === 1 ? sources[0]?.label : `${formatCount(sources.length)} logs`;
 }

@@ -96,6 +96,7 @@ export class ChartedRun {
     const { name, config, summary, maxSteps, sources, problems } = follower.overview();
     const metrics = facts.heads(maxShownMetrics);
     const originSeconds = follower.originSeconds();
+    const unplaced = this.checkpoints.filter((one) => this.markerOf(one) === undefined).length;
     return {
       ...(name === undefined ? {} : { name }),
       metrics,
@@ -103,6 +104,7 @@ export class ChartedRun {
       axes: follower.axes(),
       ...(originSeconds === undefined ? {} : { originSeconds }),
       checkpoints: this.markers(),
+      ...(unplaced === 0 ? {} : { unplaced }),
       ...(maxSteps === undefined ? {} : { maxSteps }),
       summary: summary.flatMap(([key, value]) => (typeof value === "number" ? [[key, value] as const] : [])),
       notes: summary.flatMap(([key, value]) => (typeof value === "string" ? [[key, value] as const] : [])),

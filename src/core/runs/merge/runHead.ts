@@ -23,6 +23,8 @@ export interface RunHead {
   readonly originSeconds?: number;
   /** By step. */
   readonly checkpoints: readonly RunMarker[];
+  /** How many more checkpoints there are that have no place on an axis: nothing tells their step. */
+  readonly unplaced?: number;
   readonly maxSteps?: number;
   /** Facts about the whole training, written when it ended. */
   readonly summary: readonly (readonly [name: string, value: number])[];

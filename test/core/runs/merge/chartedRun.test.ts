@@ -88,9 +88,12 @@ describe("ChartedRun", () => {
   it("places by its epoch what has none but an optimizer's count of steps", async () => {
     const path = "/ws/out/log.csv";
     const files = new MemoryFiles({ [path]: "epoch,loss\n1,0.5\n2,0.25\n" });
-    const checkpoints = [{ path: "/ws/out/a.pt", step: 700, stepIsOptimizers: true as const, epoch: 2 }];
+    const checkpoints = [
+      { path: "/ws/out/a.pt", step: 700, stepIsOptimizers: true as const, epoch: 2 },
+      { path: "/ws/out/last.pt" },
+    ];
     const run = await follow(files, { checkpoints, logs: [{ path, format: "csv" }] });
-    expect(run.head().checkpoints).toMatchObject([{ step: 2, epoch: 2 }]);
+    expect(run.head()).toMatchObject({ checkpoints: [{ step: 2, epoch: 2 }], unplaced: 1 });
   });
 
   it("takes no news from being told the same again", async () => {
