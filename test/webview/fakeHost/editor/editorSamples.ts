@@ -1,3 +1,4 @@
+import { realNames } from "../realNames";
 import { adapterSample, measurableSample } from "./adapterSample";
 import { distributedSample } from "./distributedSample";
 import type { EditorSample } from "./editorSample";
@@ -36,7 +37,7 @@ export const editorSamples = {
   oneTensor: oneTensorSample,
   empty: emptySample,
   problems: problemsSample,
-  optimizer: optimizerSample,
+  optimizer: () => optimizerSample(),
   emptyOptimizer: emptyOptimizerSample,
   eightBit: eightBitSample,
   largeOptimizer: largeOptimizerSample,
@@ -48,6 +49,7 @@ export const editorSamples = {
   kohya: () => namedAdapter("LoRA of kohya"),
   deepseek: () => namedModel("experts of DeepSeek"),
   diffusers: () => namedModel("UNet of diffusers"),
+  optimizerOfUNet: () => optimizerSample(realNames["UNet of diffusers"]),
   optimizerTensors: () => namedModel("state of an optimizer"),
 } satisfies Record<string, () => EditorSample>;
 

@@ -1,4 +1,7 @@
+import { moduleShares } from "../../../../src/core/checkpoint/composition";
 import type { LoraModuleRow } from "../../../../src/core/session/loraView";
+import { separatorOf } from "../../../../src/core/tensors/nameOrder";
+import { elementCount } from "../../../../src/core/tensors/tensor";
 import { type NameList, realNames } from "../realNames";
 import { adapterSample } from "./adapterSample";
 import { type EditorSample, layOut, summaryOf } from "./editorSample";
@@ -7,11 +10,16 @@ import { type EditorSample, layOut, summaryOf } from "./editorSample";
 export function namedModel(list: NameList): EditorSample {
   const tensors = layOut(realNames[list].map((name) => ({ name, dtype: "BF16", shape: [64, 64] })));
   const name = "model.safetensors";
+  const counts = Float64Array.from(tensors, ({ shape }) => elementCount(shape));
+  const composition = moduleShares(tensors, counts, separatorOf(realNames[list]));
   return {
     tensors,
     state: {
       status: "ready",
-      summary: summaryOf(tensors, () => undefined, { name, path: `/data/${name}`, headline: [list] }),
+      summary: {
+        ...summaryOf(tensors, () => undefined, { name, path: `/data/${name}`, headline: [list] }),
+        composition,
+      },
     },
   };
 }

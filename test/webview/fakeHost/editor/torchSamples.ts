@@ -129,15 +129,15 @@ function torchSample(
 }
 
 /** The optimizer of the adapter, whose names were found in the adapter beside it. */
-export function optimizerSample(): EditorSample {
+export function optimizerSample(names: readonly string[] = parameterNames): EditorSample {
   const maker = new ContentMaker();
-  const count = parameterNames.length;
+  const count = names.length;
   const all = Array.from({ length: count }, (_, at) => at);
   const root = dict([
     ["state", adamState(maker, count, "")],
     ["param_groups", new ListValue([group(0.01, all.slice(0, 40)), group(0, all.slice(40))])],
   ]);
-  const sample = torchSample(maker, root, parameterNames, {
+  const sample = torchSample(maker, root, names, {
     name: "optimizer.pt",
     kind: "optimizer",
     headline: ["AdamW state", "144 tensors", "F32", "787 kB"],

@@ -71,12 +71,25 @@ for (const sample of ["peft7b", "kohya"] as const) {
   });
 }
 
-test("rows of optimizer parameters that differ look different", async () => {
-  const { page, rows } = await open("optimizer", "Optimizer");
+for (const sample of ["optimizer", "optimizerOfUNet"] as const) {
+  test(`rows of optimizer parameters that differ look different: ${sample}`, async () => {
+    const { page, rows } = await open(sample, "Optimizer");
+    for (const width of widths) {
+      await page.setViewportSize({ width, height: 700 });
+      await page.waitForTimeout(100);
+      await expectTellingNames(rows.locator("[data-row] > :nth-child(2)"));
+    }
+  });
+}
+
+test("modules of the composition that differ look different", async () => {
+  editor = await EditorPage.open({ sample: "kohya" });
+  await editor.showTab("Overview");
+  const modules = editor.page.getByRole("table", { name: "Composition by module" });
   for (const width of widths) {
-    await page.setViewportSize({ width, height: 700 });
-    await page.waitForTimeout(100);
-    await expectTellingNames(rows.locator("[data-row] > :nth-child(2)"));
+    await editor.page.setViewportSize({ width, height: 900 });
+    await editor.page.waitForTimeout(100);
+    await expectTellingNames(modules.locator("tbody"));
   }
 });
 
