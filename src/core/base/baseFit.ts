@@ -2,10 +2,11 @@ import { modulePath } from "../adapter/loraKey";
 import type { LoraModule } from "../adapter/loraModule";
 import type { Problem } from "../problem/problem";
 import type { CheckpointSession } from "../session/checkpointSession";
-import type { Tensor } from "../tensors/tensor";
+import { elementCount, type Tensor } from "../tensors/tensor";
 import { plural } from "../text/quantities";
-import { baseTransforms } from "./baseTransforms";
+import { type BaseTransform, baseTransforms } from "./baseTransforms";
 import { fits } from "./baseWeights";
+import { ia3Change } from "./scalings";
 
 /** Places of the same decoder: transformers moved it when it took multimodal models apart. */
 const nestings: readonly string[] = [
@@ -42,6 +43,7 @@ export function fitFindings(adapter: CheckpointSession, base: CheckpointSession)
   return [
     ...missingModules(modules, missing, weights, where),
     ...misfits(found.modules, weights, where),
+    ...misfitVectors(others, weights, where),
     ...vocabulary(found.savedTensors, tensors, where),
     ...trainedTokens(adapter.adapterConfig?.trainableTokens ?? [], tensors, where),
   ];
@@ -166,6 +168,25 @@ function misfits(
   const shape = find(weights, plainPath(first.module))?.shape.join(" × ");
   const message = `${plural(wrong.length, "module")} of ${modules.length} ${wrong.length === 1 ? "has" : "have"} another shape than the weight of the base ${base}: ${first.module} changes ${first.outFeatures} × ${first.inFeatures}, the weight is ${shape}.`;
   return [{ severity: "error", code: "BaseShapes", message }];
+}
+
+/** A vector of IA³ has a factor for each input or each output of its weight, whichever way round that is stored. */
+function misfitVectors(
+  transforms: readonly BaseTransform[],
+  weights: ReadonlyMap<string, Tensor>,
+  base: string,
+): readonly Problem[] {
+  const wrong = transforms.flatMap(({ module, change, tensors }) => {
+    const [vector, weight] = [tensors.get("l"), find(weights, plainPath(module))];
+    if (change !== ia3Change || vector === undefined || weight === undefined) return [];
+    const isKnown = plainDtypes.has(weight.dtype) && weight.shape.length > 1;
+    return !isKnown || weight.shape.includes(elementCount(vector.shape)) ? [] : [{ vector, weight }];
+  });
+  const [first] = wrong;
+  if (first === undefined) return [];
+  const { vector, weight } = first;
+  const message = `${plural(wrong.length, "vector")} of IA³ ${wrong.length === 1 ? "is" : "are"} of another length than the weight of the base ${base}: ${vector.name} has ${elementCount(vector.shape)} factors, the weight is ${weight.shape.join(" × ")}.`;
+  return [{ severity: "error", code: "BaseShapes", message, tensor: vector.name }];
 }
 
 /** Rows of the embedding that were trained must be in it. */

@@ -34,11 +34,15 @@ describe("an adapter over its base", () => {
   });
 
   it("of IA³ and other methods that change weights is held to their names too", async () => {
-    const scaled = (layer: number) => ({
-      [`base_model.model.model.layers.${layer}.self_attn.q_proj.ia3_l`]: [8, 1],
+    const scaled = (layer: number, shape = [8, 1]) => ({
+      [`base_model.model.model.layers.${layer}.self_attn.q_proj.ia3_l`]: shape,
     });
     const base = { [`${path}.weight`]: [8, 16] };
     expect(await findings(base, scaled(0))).toEqual([]);
+    expect(await findings(base, scaled(0, [1, 16]))).toEqual([]);
+    expect(await findings(base, scaled(0, [12, 1]))).toMatchObject([
+      { severity: "error", code: "BaseShapes" },
+    ]);
     expect((await findings(base, scaled(9))).map(({ message }) => message).join()).toContain(
       "1 of 2 modules are not in the base base, e.g. model.layers.9.self_attn.q_proj",
     );
