@@ -208,7 +208,8 @@ is found by doing it with the first fixture of the row. "Fixture" names what is 
 (\`test/fixtures\`, with the script that made each).
 
 - measured: norm and spectrum of each module's ΔW; "over its base": how far it moves each weight of a base model that is
-  at hand (\`inspect ADAPTER --base PATH\`, *Choose base model…*), of DoRA after its normalisation. compared: change and cosine of two such adapters.
+  at hand (\`inspect ADAPTER --base PATH\`), of DoRA after its normalisation. Of methods with factors the LoRA tab shows the
+  same after *Choose base model…*. compared: change and cosine of two such adapters.
 - reduced: written anew with a smaller rank (\`reduce\`), exactly but for what is cut. merged: added to a base (\`merge\`).
 
 ## Dialects
