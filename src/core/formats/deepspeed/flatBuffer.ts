@@ -57,6 +57,11 @@ export function flatBuffer(
   return { dtype, partitions, starts, sizes, isExpected: fitting !== undefined };
 }
 
+/** Whether ranks hold as much as the partitions of another buffer of the same parameters ask for. */
+export function isCutAlike({ sizes }: FlatBuffer, partitions: readonly Partition[], total: number): boolean {
+  return fits(partitions.map(heldElements), total, (rank) => sizes[rank] as number);
+}
+
 /** Each rank holds its whole partition, or what of it is no padding. */
 function fits(
   held: readonly (number | undefined)[],

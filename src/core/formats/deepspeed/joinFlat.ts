@@ -4,7 +4,14 @@ import { elementCount, type Tensor } from "../../tensors/tensor";
 import { formatCount } from "../../text/quantities";
 import { quote } from "../../text/quote";
 import { expertNames } from "./expertNames";
-import { agreesWithFragment, type FlatBuffer, flatBuffer, flatPieces, fragmentPieces } from "./flatBuffer";
+import {
+  agreesWithFragment,
+  type FlatBuffer,
+  flatBuffer,
+  flatPieces,
+  fragmentPieces,
+  isCutAlike,
+} from "./flatBuffer";
 import {
   dtypeOf,
   type JoinedParameter,
@@ -15,15 +22,16 @@ import {
 } from "./joinedParameter";
 import type { ParameterShapes } from "./modelStates";
 import { heldElements } from "./partition";
+import { type FlatPlace, type WholeBuffer, wholeBuffer, wholePieces } from "./wholeBuffer";
 import { partitionSize } from "./zeroRank";
 
-interface Placed {
+interface Placed extends FlatPlace {
   readonly name: string;
   readonly shape: readonly number[];
-  /** First element in the group's flat buffer. */
-  readonly offset: number;
-  readonly count: number;
 }
+
+/** The name under which Muon keeps its only state. */
+const muonMomentum = "momentum_buffer";
 
 /**
  * Joins the partitions of ZeRO-1 and 2, and of `BF16_Optimizer`: each group of parameters is one flat buffer, of which
@@ -77,15 +85,19 @@ function joinAmong(
   if (master !== undefined) reportSizes(master, total, group, report);
   const moments = momentKeys(ranks, group).flatMap((key) => {
     const buffer = bufferOf(key);
-    return buffer === undefined ? [] : [[key, buffer] as const];
+    if (buffer === undefined) return [];
+    if (master === undefined || !master.isExpected || isCutAlike(master, buffer.partitions, total))
+      return [[key, buffer] as const];
+    const whole =
+      key === muonMomentum ? wholeBuffer(master, buffer.dtype, buffer.partitions, parameters) : undefined;
+    if (whole === undefined) reportOtherCut(key, group, report);
+    return [[key, whole ?? buffer] as const];
   });
   const disagreeing =
     master === undefined ? new Set<string>() : findDisagreeing(master, ranks, group, parameters);
-  const tensorOf = (
-    buffer: FlatBuffer,
-    name: string,
-    { name: parameter, shape, offset, count }: Placed,
-  ): Tensor => {
+  const tensorOf = (buffer: FlatBuffer | WholeBuffer, name: string, placed: Placed): Tensor => {
+    const { name: parameter, shape, offset, count } = placed;
+    if (!("sizes" in buffer)) return joinedTensor(name, buffer.dtype, shape, wholePieces(buffer, placed));
     const own = disagreeing.has(parameter)
       ? fragmentPieces(
           buffer,
@@ -115,7 +127,8 @@ function paddedSize(ranks: readonly LoadedRank[], group: number): number | undef
   for (const { state } of ranks) {
     const held = state?.groups[group];
     if (state === undefined || held === undefined) continue;
-    const [moment] = held.moments.values();
+    // Muon's momentum has no padding, and may be of other parameters' parts as well.
+    const moment = [...held.moments].find(([key]) => held.padding === undefined || key !== muonMomentum)?.[1];
     const size = partitionSize(moment);
     if (size > 0 && !state.elastic) return size;
     const known = size > 0 ? size : partitionSize(held.master);
@@ -150,6 +163,11 @@ function reportSizes(
       )} values are none that DeepSpeed makes of ${formatCount(total)}. They are laid one behind the other; the values may belong to other parameters.`;
     report({ severity: "warning", code: "PartitionSizes", message });
   }
+}
+
+function reportOtherCut(key: string, group: number, report: (problem: Problem) => void): void {
+  const message = `Group ${group}: the ranks hold another number of values of ${quote(key)} than of the weights. They are laid one behind the other; the values may belong to other parameters.`;
+  report({ severity: "warning", code: "PartitionSizes", message });
 }
 
 /** Names of parameters that some rank's note places elsewhere. */

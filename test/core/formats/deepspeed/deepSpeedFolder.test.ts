@@ -71,6 +71,18 @@ describe("a rank that is missing", () => {
     expect(checkpoint.files.filter(({ status }) => status === "missing")).toHaveLength(1);
   });
 
+  test("costs nothing of Muon's momentum that another rank keeps as well", async () => {
+    const files = joinedFixture("zero2_muon");
+    files.remove("/run/zero2_muon/global_step30/zero_pp_rank_0_mp_rank_00_optim_states.pt");
+    const { hashes } = await readTensors(files, "/run/zero2_muon");
+    const { optimizer } = expectedFolders.zero2_muon as (typeof deepSpeed)[0][1];
+    // 28 values a rank: a.weight has 35, so that its momentum is with the first two.
+    expect(hashes.get("a.weight")).toBeUndefined();
+    expect(hashes.get("optimizer.state.a.weight.momentum_buffer")).toBe(
+      optimizer?.["a.weight"]?.momentum_buffer?.sha256,
+    );
+  });
+
   test("rows of other ranks of ZeRO-3 are still read", async () => {
     const files = joinedFixture("zero3");
     files.remove("/run/zero3/global_step30/bf16_zero_pp_rank_2_mp_rank_00_optim_states.pt");
