@@ -57,7 +57,7 @@ test.each(pages)("the %s page holds no reader of files", async (page) => {
 });
 
 test.each(pages)(
-  "the %s page begins with 280 KiB of script in few files, without what draws charts",
+  "the %s page begins with 260 KiB of script in few files, without what draws charts",
   async (page) => {
     const metafile = await built;
     const files = filesOf(page, metafile, false);
@@ -65,7 +65,7 @@ test.each(pages)(
     // What is fetched later must import shell/common first, or what it shares with the page falls into more files.
     expect(files.length).toBeLessThan(18);
     expect(bytes).toBeGreaterThan(100 * 1024);
-    expect(bytes).toBeLessThan(280 * 1024);
+    expect(bytes).toBeLessThan(260 * 1024);
     expect(modulesIn(files, metafile).filter((path) => path.includes("/chart.js/"))).toEqual([]);
     const all = modulesIn(filesOf(page, metafile, true), metafile);
     // This one has no charts.

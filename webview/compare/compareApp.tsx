@@ -18,9 +18,7 @@ import { knownMetrics } from "./compareMetrics";
 import type { CompareModel } from "./compareModel";
 import { type ComparePageId, comparePageIds } from "./compareViewState";
 import { diffPartWidths } from "./diff/diffPartWidths";
-import { DiffSection } from "./diff/diffSection";
-import { HeatSection } from "./heat/heatSection";
-import { LineageView } from "./lineage/lineageView";
+import { HeatSection, snapshotHeat } from "./heat/heatSection";
 import { metricWidths } from "./metricWidths";
 import { isColumnSort } from "./modules/moduleRows";
 import { ModuleSection } from "./modules/moduleSection";
@@ -33,7 +31,12 @@ import { WorkingBar, WorkingView } from "./workingView";
 
 const timelineView = lazyPart(async () => (await import("./timeline/timelineView")).TimelineView);
 const moduleDetailPane = lazyPart(async () => (await import("./detail/moduleDetailPane")).ModuleDetailPane);
+const lineageView = lazyPart(async () => (await import("./lineage/lineageView")).LineageView);
+const diffSection = lazyPart(async () => (await import("./diff/diffSection")).DiffSection);
 const diffPane = lazyPart(async () => (await import("./diff/diffPane")).DiffPane);
+
+/** What every comparison shows, and nothing before it. */
+const tables = [diffSection, snapshotHeat];
 
 const pageTitles: Readonly<Record<ComparePageId, string>> = {
   timeline: "Timeline",
@@ -96,7 +99,9 @@ function LineagePage({ model }: { readonly model: CompareModel }) {
     <Loading label="Reading where the checkpoints come from…" />
   ) : (
     <div class="lineage-page">
-      <LineageView host={model.host} lineage={lineage} view={model.view.value} />
+      <OnceLoaded part={lineageView}>
+        {(LineageView) => <LineageView host={model.host} lineage={lineage} view={model.view.value} />}
+      </OnceLoaded>
     </div>
   );
 }
@@ -113,7 +118,12 @@ interface ComparePageProps {
 }
 
 function ComparePage({ model, choice }: ComparePageProps) {
-  const view = model.view.value;
+  // Fetched while the snapshots are read. What comes above other things would move them if it came after them.
+  useEffect(() => {
+    for (const { load } of tables) void load();
+  }, []);
+  const areHere = tables.every(({ component, failure }) => component.value ?? failure.value);
+  const view = areHere ? model.view.value : undefined;
   return (
     <PageShell
       model={model}
@@ -122,8 +132,8 @@ function ComparePage({ model, choice }: ComparePageProps) {
     >
       {(state) => {
         if (view !== undefined) return <ShownComparison {...{ model, state, view, choice }} />;
-        if (state.status !== "failed")
-          return <WorkingView model={model} paths={state.status === "working" ? state.paths : []} />;
+        if (state.status === "working") return <WorkingView model={model} paths={state.paths} />;
+        if (state.status === "ready") return <Loading label="Loading the tables…" />;
         return (
           <ErrorState what="The snapshots could not be compared." where={state.message}>
             <Button look="primary" onClick={() => model.host.notify("reload", null)}>
@@ -284,7 +294,9 @@ function Tables({ model, view }: ViewProps) {
       <div class="compare-content" style={{ "--room": `${room}px`, "--name-width": `${widths.name}px` }}>
         <CompareLead model={model} view={view} />
         {lineage !== undefined && isMoreThanTrack(lineage) ? (
-          <LineageView host={model.host} lineage={lineage} view={view} />
+          <OnceLoaded part={lineageView}>
+            {(LineageView) => <LineageView host={model.host} lineage={lineage} view={view} />}
+          </OnceLoaded>
         ) : (
           <StageTrack model={model} view={view} widths={widths} />
         )}
@@ -302,7 +314,9 @@ function Tables({ model, view }: ViewProps) {
             scroller={scroller}
           />
         )}
-        <DiffSection model={model} view={view} widths={widths} scroller={scroller} />
+        <OnceLoaded part={diffSection}>
+          {(DiffSection) => <DiffSection model={model} view={view} widths={widths} scroller={scroller} />}
+        </OnceLoaded>
         {view.modules.length === 0 && model.diff.rows.value?.length === 0 && (
           <div class="compare-section-head">
             <Empty

@@ -1,4 +1,4 @@
-import "../shell/common";
+import "./common";
 import type { CompareHostCalls, ComparePageCalls } from "../../src/protocol/compareSurface";
 import { connect } from "../shell/host";
 import { showPage } from "../shell/pageShell";

@@ -47,7 +47,9 @@ test("the module table says what was computed, in the words and digits of the vi
   const view = stages();
   const [first] = view.modules;
   const [a, b] = first?.cells ?? [];
-  const cells = await moduleRow(page, "model.layers.0.self_attn.q_proj").getByRole("cell").allTextContents();
+  const row = moduleRow(page, "model.layers.0.self_attn.q_proj");
+  await row.waitFor();
+  const cells = await row.getByRole("cell").allTextContents();
   expect(cells.slice(0, 6)).toEqual([
     "32",
     a?.frobenius?.toPrecision(4),

@@ -1,4 +1,4 @@
-import "../../shell/common";
+import "../common";
 import { useMemo } from "preact/hooks";
 import type { CompareView } from "../../../src/core/compare/compareView";
 import { Button } from "../../ui/controls";

@@ -1,4 +1,4 @@
-import "../../shell/common";
+import "../common";
 import type { CompareView } from "../../../src/core/compare/compareView";
 import type { ShownRow } from "../../../src/core/compare/tensors/alignedChunk";
 import type { ChangedElement, DiffDetail } from "../../../src/core/compare/tensors/diffDetail";

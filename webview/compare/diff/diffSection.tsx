@@ -1,3 +1,4 @@
+import "../common";
 import type { RefObject } from "preact";
 import { useMemo, useRef } from "preact/hooks";
 import type { CompareView } from "../../../src/core/compare/compareView";

@@ -1,3 +1,4 @@
+import "../common";
 import type { CompareView } from "../../../src/core/compare/compareView";
 import type { Lineage, LineageEdge, LineageNode } from "../../../src/core/stage/lineage";
 import { layOutLineage } from "../../../src/core/stage/lineageLayout";

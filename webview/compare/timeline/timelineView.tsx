@@ -1,4 +1,4 @@
-import "../../shell/common";
+import "../common";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { type Timeline, type TimelineMetric, timelineMetrics } from "../../../src/core/compare/timeline";
 import { plural } from "../../../src/core/text/quantities";
