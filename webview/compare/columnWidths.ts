@@ -17,6 +17,8 @@ export interface ColumnWidths {
 
 export interface WidthOptions {
   readonly wantedName?: number;
+  /** What names take before two that differ look alike. */
+  readonly leastName?: number;
   readonly widthOf?: MetricWidth;
   /** What a snapshot takes at the least. */
   readonly narrowest?: number;
@@ -32,6 +34,14 @@ const nameShare = 0.4;
 const comfortableNameLength = 40;
 const besideNamePx = 30;
 
+/** Of the room, for names that would else look alike: beside them must be something to scroll. */
+const mostNameShare = 0.6;
+
+/** What the names cannot do without, in pixels. */
+export function leastNameWidth(names: NameColumn): number {
+  return Math.ceil(names.least() * letterWidth()) + besideNamePx;
+}
+
 /** What the names would like to have, in pixels. */
 export function wantedNameWidth({ longest }: NameColumn): number {
   return Math.min(longest, comfortableNameLength) * letterWidth() + besideNamePx;
@@ -43,8 +53,12 @@ export function nameRoom({ name }: Pick<ColumnWidths, "name">, usedPx = 0): numb
 }
 
 /** Names get the room first, up to their share of it. */
-function nameWidthIn(room: number, wanted: number): number {
-  return Math.max(narrowestName, Math.min(widestName, wanted, room * nameShare));
+function nameWidthIn(room: number, wanted: number, least: number): number {
+  return Math.max(
+    narrowestName,
+    Math.min(widestName, least, room * mostNameShare),
+    Math.min(widestName, wanted, room * nameShare),
+  );
 }
 
 /** Which metrics the snapshot at this place shows; the first is not compared with itself. */
@@ -72,9 +86,14 @@ export function fittingMetrics(
   count: number,
   metrics: readonly CompareMetric[],
   sorted?: CompareMetric,
-  { wantedName = narrowestName, widthOf = usualWidth, narrowest = narrowestColumn }: WidthOptions = {},
+  {
+    wantedName = narrowestName,
+    leastName = narrowestName,
+    widthOf = usualWidth,
+    narrowest = narrowestColumn,
+  }: WidthOptions = {},
 ): readonly CompareMetric[] {
-  const each = Math.max(narrowest, (room - nameWidthIn(room, wantedName)) / Math.max(1, count));
+  const each = Math.max(narrowest, (room - nameWidthIn(room, wantedName, leastName)) / Math.max(1, count));
   const place = (metric: CompareMetric) => {
     if (metric === sorted) return -1;
     return importance.includes(metric) ? importance.indexOf(metric) : importance.length;
@@ -97,13 +116,20 @@ export function columnWidths(
   room: number,
   count: number,
   metrics: readonly CompareMetric[],
-  { wantedName = widestName, widthOf = usualWidth, narrowest = narrowestColumn }: WidthOptions = {},
+  {
+    wantedName = widestName,
+    leastName = narrowestName,
+    widthOf = usualWidth,
+    narrowest = narrowestColumn,
+  }: WidthOptions = {},
 ): ColumnWidths {
   const metricPx = metrics.reduce((sum, metric) => sum + widthOf(metric), 0);
   const wanted = Math.max(narrowest, count === 0 ? 0 : metricPx);
-  const spare = room - nameWidthIn(room, wantedName) - wanted * count;
+  const spare = room - nameWidthIn(room, wantedName, leastName) - wanted * count;
   const name = Math.round(
-    spare > 0 ? Math.max(narrowestName, Math.min(widestName, wantedName)) : nameWidthIn(room, wantedName),
+    spare > 0
+      ? Math.max(narrowestName, Math.min(widestName, wantedName))
+      : nameWidthIn(room, wantedName, leastName),
   );
   const each = Math.floor(wanted + Math.max(0, room - name - wanted * count) / Math.max(1, count));
   return { name, snapshots: Array.from({ length: count }, () => each), total: name + each * count };

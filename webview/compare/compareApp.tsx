@@ -13,7 +13,13 @@ import { NameColumn } from "../ui/names/nameColumn";
 import { safeText } from "../ui/safeText";
 import { SplitPane } from "../ui/splitPane";
 import { Banner, Empty, ErrorState, Loading } from "../ui/states";
-import { columnWidths, fittingMetrics, narrowestColumn, wantedNameWidth } from "./columnWidths";
+import {
+  columnWidths,
+  fittingMetrics,
+  leastNameWidth,
+  narrowestColumn,
+  wantedNameWidth,
+} from "./columnWidths";
 import { knownMetrics } from "./compareMetrics";
 import type { CompareModel } from "./compareModel";
 import { type ComparePageId, comparePageIds } from "./compareViewState";
@@ -237,6 +243,17 @@ function isMoreThanTrack(lineage: Lineage): boolean {
   return isBranched(lineage) || lineage.nodes.some(({ status }) => status === "missing");
 }
 
+/** So many rows tell how much room the names of all need. */
+const mostRowsAsked = 5000;
+
+/** Both tables of a comparison have one column of names. */
+function nameWidths({ modules }: CompareView, tensors: readonly { readonly name: string }[]) {
+  const ofModules = NameColumn.of(modules.map(({ module }) => module));
+  const ofTensors = NameColumn.of(tensors.slice(0, mostRowsAsked).map(({ name }) => name));
+  const leastName = Math.max(leastNameWidth(ofModules), leastNameWidth(ofTensors));
+  return { leastName, wantedName: modules.length === 0 ? undefined : wantedNameWidth(ofModules) };
+}
+
 /** Everything that scrolls together: what is said of the snapshots, then of their modules, in the same columns. */
 function Tables({ model, view }: ViewProps) {
   const scroller = useRef<HTMLDivElement>(null);
@@ -261,19 +278,14 @@ function Tables({ model, view }: ViewProps) {
   const known = useMemo(() => new Set(knownMetrics(view)), [view]);
   const wanted = chosen.filter((metric) => known.has(metric));
   const widthOf = useMemo(() => metricWidths(view, wanted), [view, wanted.join()]);
-  const wantedName = useMemo(
-    () =>
-      view.modules.length === 0
-        ? undefined
-        : wantedNameWidth(NameColumn.of(view.modules.map(({ module }) => module))),
-    [view],
-  );
+  const tensors = model.diff.rows.value ?? view.tensors;
+  const { wantedName, leastName } = useMemo(() => nameWidths(view, tensors), [view, tensors]);
   const parts = diffPartWidths(model.diff.mostMismatches.value) ?? [];
   const narrowest = Math.max(
     narrowestColumn,
     parts.reduce((sum, each) => sum + each, 0),
   );
-  const options = { widthOf, narrowest, ...(wantedName === undefined ? {} : { wantedName }) };
+  const options = { widthOf, narrowest, leastName, ...(wantedName === undefined ? {} : { wantedName }) };
   const fitting = fit
     ? fittingMetrics(room, count, wanted, isColumnSort(sort) ? sort.by : undefined, options)
     : wanted;

@@ -207,15 +207,25 @@ function chipPx(text: string): number {
   return text.length * 6 + 24;
 }
 
-/** Letters that a name keeps at the least: enough for its end, which tells it from others. */
-const leastNameLetters = 14;
+/** The chips beside which the name has its room; what they say is in the row's title and columns as well. */
+function fittingChips(
+  chips: readonly string[],
+  names: NameColumn,
+  name: string,
+  widths: ColumnWidths,
+): Chips {
+  const room = nameRoom(
+    widths,
+    chips.reduce((sum, chip) => sum + chipPx(chip), 0),
+  );
+  const isFitting = chips.length === 0 || names.shown(name, room).length <= room;
+  return isFitting ? { chips, room } : fittingChips(chips.slice(1), names, name, widths);
+}
 
-/** The chips that leave the name its room; what they say is in the row's title and columns as well. */
-function fittingChips(chips: readonly string[], widths: ColumnWidths): readonly string[] {
-  const used = chips.reduce((sum, chip) => sum + chipPx(chip), 0);
-  return chips.length === 0 || nameRoom(widths, used) >= leastNameLetters
-    ? chips
-    : fittingChips(chips.slice(1), widths);
+interface Chips {
+  readonly chips: readonly string[];
+  /** What they leave the name, in characters. */
+  readonly room: number;
 }
 
 interface DiffRowProps {
@@ -233,14 +243,8 @@ interface DiffRowProps {
 function DiffRow({ row, at, view, table, against, selected, tabStop, names, widths }: DiffRowProps) {
   const label = statusLabel(row);
   const isQuiet = row.state === "same layout" || row.state === "equal";
-  const chips = fittingChips(
-    [...(row.tiedTo === undefined ? [] : ["tied"]), ...(isQuiet ? [] : [label])],
-    widths,
-  );
-  const room = nameRoom(
-    widths,
-    chips.reduce((sum, chip) => sum + chipPx(chip), 0),
-  );
+  const told = [...(row.tiedTo === undefined ? [] : ["tied"]), ...(isQuiet ? [] : [label])];
+  const { chips, room } = fittingChips(told, names, row.name, widths);
   return (
     <tr
       data-row={at}

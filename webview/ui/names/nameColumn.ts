@@ -35,6 +35,15 @@ export class NameColumn {
     return shorten(segmentsOf(rest), this.root, room);
   }
 
+  /** Characters below which names that differ may look alike. Of very many names some are asked. */
+  least(): number {
+    const every = Math.max(1, Math.ceil(this.count / mostNamesMeasured));
+    let least = 0;
+    for (let index = 0; index < this.count; index += every)
+      least = Math.max(least, this.shown(this.nameAt(index), 0).length);
+    return least;
+  }
+
   /** Which segments follow which, over all names. */
   private choices(): Choice {
     const root: Choice = new Map();
@@ -55,6 +64,8 @@ interface Choice extends Map<string, Choice> {}
 
 /** Of more names no one reads what tells them apart, and the choices would take hundreds of megabytes. */
 const mostNamesCompared = 200_000;
+/** Names of a list are alike enough for so many to tell how much room all need. */
+const mostNamesMeasured = 1000;
 /** Less is not worth a reader's second look. */
 const shortestPrefix = 6;
 /** A prefix of fewer letters than this says nothing to a reader. */

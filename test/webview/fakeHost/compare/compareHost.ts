@@ -12,6 +12,7 @@ import { compareSamples, compareView, type Snapshot, tensorSample } from "./comp
 import { alignmentOf, fakeDiff, madeUpDifference } from "./diffHost";
 import { fakeBases } from "./fakeBases";
 import { lineageSamples } from "./lineageSamples";
+import { mixtureRows } from "./mixtureRows";
 
 export interface CompareHostOptions {
   /** A name in compareSamples, or "working", which never ends, or "failed". */
@@ -44,7 +45,7 @@ export const startCompareHost: StartHost = (send, options) => {
   let generation = 1;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
-  const tensors = isModels(sample) ? tensorSample(sample === "manyTensors" ? 89_088 : 300) : [];
+  const tensors = tensorsOf(sample);
   const view = () => compareView(shown, tensors.slice(0, 5000));
   const alignment = alignmentOf(sample === "threeModels" ? withThird(tensors) : tensors, states);
   const state = (): CompareState =>
@@ -115,8 +116,13 @@ export const startCompareHost: StartHost = (send, options) => {
   return receive;
 };
 
+function tensorsOf(sample: string): CompareTensorRow[] {
+  if (!isModels(sample)) return [];
+  return sample === "mixtures" ? mixtureRows() : tensorSample(sample === "manyTensors" ? 89_088 : 300);
+}
+
 function isModels(sample: string): boolean {
-  return sample === "models" || sample === "manyTensors" || sample === "threeModels";
+  return ["models", "manyTensors", "threeModels", "mixtures"].includes(sample);
 }
 
 /** The same tensors once more in a third snapshot. */

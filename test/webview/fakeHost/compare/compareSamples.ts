@@ -212,6 +212,8 @@ export const compareSamples: Readonly<Record<string, () => Snapshot[]>> = {
     adapter("base-model", new Map(), { alpha: undefined }),
     adapter("merged-model", new Map(), { alpha: undefined }),
   ],
+  mixtures: () =>
+    ["base-model", "merged-model"].map((name) => adapter(name, new Map(), { alpha: undefined })),
   threeModels: () =>
     ["base-model", "merged-model", "fine-tuned"].map((name) =>
       adapter(name, new Map(), { alpha: undefined }),

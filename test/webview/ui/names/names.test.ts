@@ -30,7 +30,10 @@ async function expectTellingNames(table: Locator): Promise<void> {
   const names = await shownNames(table);
   expect(names.length).toBeGreaterThan(5);
   expect(new Set(names.map(({ shown }) => shown)).size).toBe(new Set(names.map(({ whole }) => whole)).size);
-  expect(names.filter(({ isCut }) => isCut)).toEqual([]);
+  expect(
+    names.filter(({ isCut }) => isCut),
+    `${table.page().viewportSize()?.width}`,
+  ).toEqual([]);
 }
 
 async function open(sample: SampleName, tab: string): Promise<EditorPage> {
@@ -118,13 +121,15 @@ test("rows of compared modules that differ look different, and no number is cut"
   }
 });
 
-test("rows of compared tensors that differ look different beside what is said of them", async () => {
-  const page = await compare.open({ sample: "models" });
-  for (const width of widths) {
-    await page.setViewportSize({ width, height: 900 });
-    await page.waitForTimeout(100);
-    const tensors = page.getByRole("table", { name: "Tensors", exact: true });
-    await tensors.locator("tbody bdi").nth(6).waitFor({ state: "attached" });
-    await expectTellingNames(tensors.locator("tbody .name-cell"));
-  }
-});
+for (const sample of ["models", "mixtures"]) {
+  test(`rows of compared tensors that differ look different beside what is said of them: ${sample}`, async () => {
+    const page = await compare.open({ sample });
+    for (const width of widths) {
+      await page.setViewportSize({ width, height: 900 });
+      await page.waitForTimeout(100);
+      const tensors = page.getByRole("table", { name: "Tensors", exact: true });
+      await tensors.locator("tbody bdi").nth(6).waitFor({ state: "attached" });
+      await expectTellingNames(tensors.locator("tbody .name-cell"));
+    }
+  });
+}
