@@ -23,6 +23,7 @@ import { judgeResume } from "../resume/judgeResume";
 import type { ResumeReport } from "../resume/resumeReport";
 import type { ChartSource } from "../runs/merge/chartedRun";
 import type { StageLabel } from "../stage/stage";
+import { logicalParameters } from "../tensors/logicalParameters";
 import type { PackedWeight } from "../tensors/packed/packedWeight";
 import {
   findPackedCodes,
@@ -47,6 +48,8 @@ import { type LoraOptions, viewAdapter } from "./viewAdapter";
 /** An open checkpoint and all that can be asked about it. Holds no file open between questions. */
 export class CheckpointSession {
   private codes: Promise<PackedCodes> | undefined;
+  /** Of each tensor, the parameters that it stands for. */
+  private counts: Float64Array | undefined;
   private packed: PackedWeights | undefined;
   /** The one that is looked at: its blocks are asked for one by one, and some hold what they have read. */
   private lastPacked: { readonly tensor: Tensor; readonly weight: PackedWeight | undefined } | undefined;
@@ -130,7 +133,9 @@ export class CheckpointSession {
   }
 
   tensorChunk(first: number): TensorChunk {
-    return encodeTensorChunk(this.checkpoint.tensors, first);
+    const { tensors } = this.checkpoint;
+    this.counts ??= logicalParameters(tensors, packingHints(this.folder.config?.value));
+    return encodeTensorChunk(tensors, first, this.counts);
   }
 
   /** Some of the pieces of an assembled tensor; undefined for one whose bytes lie in one place. */

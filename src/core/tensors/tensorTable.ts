@@ -9,6 +9,8 @@ export interface TensorSignature {
   readonly dtype: string;
   readonly shape: readonly number[];
   readonly byteSize: number;
+  /** Of the model that it stands for, where these are not its elements: codes of packed weights, and their scales. */
+  readonly parameters?: number;
 }
 
 /**
@@ -43,8 +45,15 @@ export const chunkRows = 8192;
 /** Characters of names and signatures at which a chunk ends early, so that hostile ones stay below 1 MB too. */
 const maxChunkCharacters = 400_000;
 
-/** Packs the rows from `first` on, as many as fit. The next chunk begins at `first + offsets.length`. */
-export function encodeTensorChunk(tensors: readonly Tensor[], first: number): TensorChunk {
+/**
+ * Packs the rows from `first` on, as many as fit. The next chunk begins at `first + offsets.length`.
+ * @param counts of each tensor, the parameters that it stands for.
+ */
+export function encodeTensorChunk(
+  tensors: readonly Tensor[],
+  first: number,
+  counts?: Float64Array,
+): TensorChunk {
   const signatures = new SignatureIndex();
   const signatureOf: number[] = [];
   const suffixes: string[] = [];
@@ -60,7 +69,7 @@ export function encodeTensorChunk(tensors: readonly Tensor[], first: number): Te
     const suffix = name.slice(shared);
     prefixLengths.push(shared);
     suffixes.push(suffix);
-    signatureOf.push(signatures.indexOf(tensor));
+    signatureOf.push(signatures.indexOf(withParameters(tensor, counts?.[end])));
     nameCharacters += suffix.length;
     previous = name;
   }
@@ -96,17 +105,23 @@ function knownSeparator(tensors: readonly Tensor[]): NameSeparator {
   return separator;
 }
 
+function withParameters({ dtype, shape, byteSize }: Tensor, parameters: number | undefined): TensorSignature {
+  const isElements = parameters === undefined || parameters === countedElements(shape);
+  return isElements ? { dtype, shape, byteSize } : { dtype, shape, byteSize, parameters };
+}
+
 class SignatureIndex {
   readonly list: TensorSignature[] = [];
   /** Of all signatures in the list, as JSON or nearly so. */
   characters = 0;
   private readonly indexes = new Map<string, number>();
 
-  indexOf({ dtype, shape, byteSize }: TensorSignature): number {
-    const key = `${dtype}|${shape.join(",")}|${byteSize}`;
+  indexOf(signature: TensorSignature): number {
+    const { dtype, shape, byteSize, parameters } = signature;
+    const key = `${dtype}|${shape.join(",")}|${byteSize}|${parameters ?? ""}`;
     const known = this.indexes.get(key);
     if (known !== undefined) return known;
-    const index = this.list.push({ dtype, shape, byteSize }) - 1;
+    const index = this.list.push(signature) - 1;
     this.indexes.set(key, index);
     this.characters += key.length + signatureFrame;
     return index;
@@ -116,10 +131,15 @@ class SignatureIndex {
 /** `{"dtype":"","shape":[],"byteSize":}` around a signature's values. */
 const signatureFrame = 36;
 
+interface CountedSignature extends TensorSignature {
+  readonly elements: number;
+  readonly parameters: number;
+}
+
 /** The tensor directory of a checkpoint as a webview holds it: columns that grow chunk by chunk, in name order. */
 export class TensorTable {
   private readonly names: string[] = [];
-  private readonly signatures: (TensorSignature & { readonly parameters: number })[] = [];
+  private readonly signatures: CountedSignature[] = [];
   private readonly signatureIndexes: number[] = [];
   private readonly offsets: number[] = [];
   private readonly fileIndexes: number[] = [];
@@ -138,7 +158,8 @@ export class TensorTable {
       throw new RangeError(`Expected rows from ${this.length}, got ${chunk.first}`);
     const signatureBase = this.signatures.length;
     for (const signature of chunk.signatures) {
-      this.signatures.push({ ...signature, parameters: countedParameters(signature.shape) });
+      const elements = countedElements(signature.shape);
+      this.signatures.push({ ...signature, elements, parameters: signature.parameters ?? elements });
     }
     let name = "";
     let at = 0;
@@ -172,6 +193,12 @@ export class TensorTable {
     return this.signature(row).byteSize;
   }
 
+  /** Of what is stored. */
+  elements(row: number): number {
+    return this.signature(row).elements;
+  }
+
+  /** Of the model, that the tensor stands for. */
   parameters(row: number): number {
     return this.signature(row).parameters;
   }
@@ -189,13 +216,13 @@ export class TensorTable {
     return this.unreadable.has(row);
   }
 
-  private signature(row: number): TensorSignature & { readonly parameters: number } {
+  private signature(row: number): CountedSignature {
     return at(this.signatures, at(this.signatureIndexes, row));
   }
 }
 
 /** A shape beyond 2^53 is reported as a problem and counts nothing, so that it does not swallow the other counts. */
-function countedParameters(shape: readonly number[]): number {
+function countedElements(shape: readonly number[]): number {
   const count = elementCount(shape);
   return Number.isSafeInteger(count) ? count : 0;
 }

@@ -74,6 +74,18 @@ describe("TensorTable", () => {
     expect(contentOf(tableOf(variants))).toEqual(variants);
   });
 
+  it("counts the parameters that a tensor stands for, beside the elements that are stored", () => {
+    // 4-bit codes, two in a byte, their scales, and a plain tensor of the same layout as the codes.
+    const tensors = [tensor("w_blocks"), tensor("w_scales", { shape: [2] }), tensor("x")];
+    const table = new TensorTable();
+    table.append(viaWebview(encodeTensorChunk(tensors, 0, Float64Array.of(12, 0, 6))));
+    expect([0, 1, 2].map((row) => [table.elements(row), table.parameters(row)])).toEqual([
+      [6, 12],
+      [2, 0],
+      [6, 6],
+    ]);
+  });
+
   it("cuts names at 2000 characters", () => {
     const long = "x".repeat(1999);
     const tensors = [

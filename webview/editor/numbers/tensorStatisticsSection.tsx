@@ -31,7 +31,7 @@ export function TensorStatisticsSection({ model, loaded, row }: TensorStatistics
   void scan.version.value;
   const bytes = table.byteSize(row);
   const shown = useShownTensor(model, loaded, row);
-  const hasNumbers = shown?.dtype !== undefined && table.parameters(row) > 0;
+  const hasNumbers = shown?.dtype !== undefined && table.elements(row) > 0;
   const isCheap = bytes <= measuredAtOnceBytes || scan.table.value?.statistics(row) !== undefined;
   // Blocks of ggml are measured as the values that they mean in any case, and by all threads.
   const isUnpacked = shown?.packed !== undefined && valueDtype(table.dtype(row)) !== undefined;

@@ -41,7 +41,7 @@ export function PicturePane({ model, loaded, row }: PicturePaneProps) {
   if (shown === undefined) return null;
   const { dtype, place } = shown;
   if (dtype === undefined) return <Empty title="Values of this type are not shown." />;
-  if (table.parameters(row) === 0) return <Empty title="The tensor has no values." />;
+  if (table.elements(row) === 0) return <Empty title="The tensor has no values." />;
   return <Picture {...{ model, loaded, row, shown, dtype }} key={`${row} ${place.name} ${place.unpacked}`} />;
 }
 

@@ -84,7 +84,7 @@ export function tensorColumns(
     {
       id: "parameters",
       title: "Params",
-      help: "Parameters: elements of the tensor",
+      help: "Parameters of the model: a packed weight counts as what it stands for, its scales as nothing",
       width: tensorTracks.parameters,
       align: "end",
       sortable: true,

@@ -131,7 +131,7 @@ function treeColumns(
     {
       id: "parameters",
       title: "Params",
-      help: "Parameters: elements of the tensors",
+      help: "Parameters of the model: packed weights count as what they stand for, their scales as nothing",
       width: tensorTracks.parameters,
       align: "end",
       givesWay: tensorGivesWay.parameters,

@@ -46,7 +46,7 @@ export function ValuesPane({ model, loaded, row }: ValuesPaneProps) {
       </Empty>
     );
   }
-  if (table.parameters(row) === 0)
+  if (table.elements(row) === 0)
     return <Empty title="The tensor has no values: one of its axes is 0 long." />;
   return <SomeValues {...{ model, loaded, row, shown, dtype }} />;
 }

@@ -39,7 +39,7 @@ test("a scan fills columns that sort, marks outliers, and its findings lead to t
   await expect.poll(async () => (await opened.column(0))[0]).toBe("model.layers.3.self_attn.q_proj.weight");
   await page.getByRole("button", { name: "Numbers" }).click();
   await opened.rows.getByRole("columnheader", { name: "First byte" }).waitFor();
-  await page.getByRole("button", { name: "1 problem" }).click();
+  await page.getByRole("tabpanel").getByRole("button", { name: "1 problem" }).click();
   await page.getByText("1 NaN among 16,777,216 values").waitFor();
   await page.getByRole("button", { name: "model.layers.3.self_attn.q_proj.weight" }).click();
   await expect.poll(() => opened.selectedName()).toContain("q_proj");
