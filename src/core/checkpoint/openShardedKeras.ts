@@ -1,19 +1,15 @@
 import type { Files } from "../bytes/files";
-import { mapParallel } from "../bytes/mapParallel";
-import { baseName, joinPath, parentPath } from "../bytes/paths";
-import { readText } from "../bytes/readText";
+import { baseName, parentPath } from "../bytes/paths";
 import { type KerasIndex, parseKerasIndex } from "../formats/keras/kerasIndex";
 import { kerasTensors } from "../formats/keras/kerasMoments";
 import { trainingTree } from "../formats/trainingTree";
-import { CheckpointError } from "../problem/checkpointError";
-import { maxIndexBytes, maxListedProblems, parallelShardReads } from "../problem/limits";
-import { ProblemList } from "../problem/problemList";
+import type { ProblemList } from "../problem/problemList";
 import { inNameOrder } from "../tensors/nameOrder";
 import type { Tensor } from "../tensors/tensor";
 import { quote } from "../text/quote";
 import type { Checkpoint } from "./checkpoint";
-import { openShard, type Shard } from "./openShard";
-import { checkTotalSize, reportShard } from "./openShardedModel";
+import type { Shard } from "./openShard";
+import { checkTotalSize, openIndexed } from "./openShardedModel";
 
 /** Keras 3 writes `m.weights.json` beside `m_00000.weights.h5`, `m_00001.weights.h5`, …. */
 export const kerasIndexEnding = ".weights.json";
@@ -33,14 +29,7 @@ export async function openShardedKeras(
   path: string,
   signal?: AbortSignal,
 ): Promise<Checkpoint> {
-  const folder = parentPath(path);
-  const index = await readIndex(files, path, signal);
-  const shards = await mapParallel(index.shardNames, parallelShardReads, (name) =>
-    openShard(files, joinPath(folder, name), signal),
-  );
-  const problems = new ProblemList(maxListedProblems);
-  for (const problem of index.problems) problems.add({ ...problem, file: path });
-  for (const shard of shards) reportShard(shard, problems);
+  const { index, shards, problems } = await openIndexed(files, path, parseKerasIndex, signal);
   const tensors = mergeTensors(shards, problems);
   reportEmptyGroups(index, shards, tensors, problems);
   checkTotalSize(index, tensors, path, shards, problems);
@@ -48,7 +37,7 @@ export async function openShardedKeras(
   return {
     path,
     name: baseName(path),
-    folder,
+    folder: parentPath(path),
     format: "hdf5",
     ...(content === undefined ? {} : { content }),
     files: shards.map(({ file }) => file),
@@ -58,14 +47,6 @@ export async function openShardedKeras(
     wholeModelPath: undefined,
     problems: problems.toArray(),
   };
-}
-
-async function readIndex(files: Files, path: string, signal?: AbortSignal): Promise<KerasIndex> {
-  try {
-    return parseKerasIndex(await readText(files, path, maxIndexBytes, signal));
-  } catch (error) {
-    throw error instanceof CheckpointError ? error.inFile(path) : error;
-  }
 }
 
 function mergeTensors(shards: readonly Shard[], problems: ProblemList): readonly Tensor[] {

@@ -29,13 +29,7 @@ export async function openShardedModel(
   signal?: AbortSignal,
 ): Promise<Checkpoint> {
   const folder = parentPath(path);
-  const index = await readIndex(files, path, signal);
-  const shards = await mapParallel(index.shardNames, parallelShardReads, (name) =>
-    openShard(files, joinPath(folder, name), signal),
-  );
-  const problems = new ProblemList(maxListedProblems);
-  for (const problem of index.problems) problems.add({ ...problem, file: path });
-  for (const shard of shards) reportShard(shard, problems);
+  const { index, shards, problems } = await openIndexed(files, path, parseShardIndex, signal);
   reportDisagreeingMetadata(shards, problems);
   const tensors = mergeTensors(index, shards, problems);
   const extra = await findExtraShards(files, folder, index, problems);
@@ -65,16 +59,41 @@ function importsOf(shards: readonly Shard[]): Pick<Checkpoint, "imports"> | obje
   return imports.length === 0 ? {} : { imports: mergeImports(imports) };
 }
 
-async function readIndex(files: Files, path: string, signal?: AbortSignal): Promise<ShardIndex> {
+async function readIndex<Index>(
+  files: Files,
+  path: string,
+  parse: (text: string) => Index,
+  signal?: AbortSignal,
+): Promise<Index> {
   try {
-    return parseShardIndex(await readText(files, path, maxIndexBytes, signal));
+    return parse(await readText(files, path, maxIndexBytes, signal));
   } catch (error) {
     throw error instanceof CheckpointError ? error.inFile(path) : error;
   }
 }
 
+/**
+ * An index and the shards that it names, with what is wrong with each.
+ * @throws CheckpointError where the index cannot be read.
+ */
+export async function openIndexed<Index extends Pick<ShardIndex, "shardNames" | "problems">>(
+  files: Files,
+  path: string,
+  parse: (text: string) => Index,
+  signal?: AbortSignal,
+): Promise<{ index: Index; shards: readonly Shard[]; problems: ProblemList }> {
+  const index = await readIndex(files, path, parse, signal);
+  const shards = await mapParallel(index.shardNames, parallelShardReads, (name) =>
+    openShard(files, joinPath(parentPath(path), name), signal),
+  );
+  const problems = new ProblemList(maxListedProblems);
+  for (const problem of index.problems) problems.add({ ...problem, file: path });
+  for (const shard of shards) reportShard(shard, problems);
+  return { index, shards, problems };
+}
+
 /** What is wrong with a shard by itself: it is missing, cannot be read, or its reader says so. */
-export function reportShard({ file, parsed, failure }: Shard, problems: ProblemList): void {
+function reportShard({ file, parsed, failure }: Shard, problems: ProblemList): void {
   if (failure !== undefined) problems.add(failure.toProblem());
   for (const problem of parsed?.problems ?? []) problems.add({ ...problem, file: file.path });
   if (file.status === "missing") {
