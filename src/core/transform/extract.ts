@@ -2,8 +2,6 @@ import { rangeText } from "../adapter/adapterText";
 import { modulePath } from "../adapter/loraKey";
 import { readDifference, scanDifference } from "../base/weightDifference";
 import { buffer, isPacked, pairWeights, type WeightPair, type WeightPairs } from "../base/weightPairs";
-import type { FileSink } from "../bytes/fileSink";
-import type { Files } from "../bytes/files";
 import type { TensorReader } from "../checkpoint/tensorReader";
 import { jsonString } from "../json/parseJson";
 import { DenseOperator } from "../linalg/denseOperator";
@@ -14,17 +12,14 @@ import { CheckpointError } from "../problem/checkpointError";
 import type { Problem } from "../problem/problem";
 import type { CheckpointSession } from "../session/checkpointSession";
 import type { LongWork } from "../session/longWork";
-import type { WritableDtype } from "../tensors/encode";
 import { formatShare, plural } from "../text/quantities";
 import type { AdapterOutput, OutputCopy, OutputFactors, OutputModule } from "./adapterOutput";
 import { extractionProblems, extractionRefusal } from "./extractionProblems";
 import { type ExtractionRule, largestRank, rankOfExtraction, searchSize } from "./extractionRank";
 import { savedModuleNames, savedWhole } from "./extractionScope";
-import { type WrittenAdapter, writeAdapter } from "./writeAdapter";
+import { type AdapterTarget, type WrittenAdapter, writeAdapter } from "./writeAdapter";
 
-export interface ExtractRequest extends LongWork {
-  readonly files: Files;
-  readonly sink: FileSink;
+export interface ExtractRequest extends LongWork, AdapterTarget {
   readonly base: CheckpointSession;
   readonly tuned: CheckpointSession;
   readonly rule: ExtractionRule;
@@ -32,11 +27,6 @@ export interface ExtractRequest extends LongWork {
   readonly iterations?: number;
   /** Carries embeddings, norms and whatever else changed over whole, as modules_to_save. */
   readonly saveOthers: boolean;
-  readonly path: string;
-  readonly replace: boolean;
-  readonly dtype?: WritableDtype;
-  readonly toolVersion: string;
-  readonly now: Date;
   /** Lets the thread answer others between two products. */
   readonly pause?: () => Promise<void>;
 }

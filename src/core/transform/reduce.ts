@@ -4,14 +4,12 @@ import type { LoraModule } from "../adapter/loraModule";
 import { methodName } from "../adapter/methods/methodTable";
 import { changesBase } from "../adapter/modifiedBase";
 import type { ReadRange } from "../analysis/tensorStatistics";
-import type { FileSink } from "../bytes/fileSink";
-import type { Files } from "../bytes/files";
 import type { TensorReader } from "../checkpoint/tensorReader";
 import type { Problem } from "../problem/problem";
 import type { CheckpointSession } from "../session/checkpointSession";
 import type { LongWork } from "../session/longWork";
 import type { Provenance } from "../stage/stageFileText";
-import { isWritableDtype, type WritableDtype } from "../tensors/encode";
+import { isWritableDtype } from "../tensors/encode";
 import type { Tensor } from "../tensors/tensor";
 import { formatBytes, formatShare } from "../text/quantities";
 import type { AdapterOutput, OutputCopy, OutputModule } from "./adapterOutput";
@@ -20,20 +18,11 @@ import { type OutputFormat, outputFormatFor, partName } from "./outputNames";
 import { notReducible, type ReduceSource, reducedFactors } from "./reduceSource";
 import { planReduction, type ReductionOptions, type ReductionPlan } from "./reductionPlan";
 import { copiedWhole } from "./reductionRefusal";
-import { type WrittenAdapter, writeAdapter } from "./writeAdapter";
+import { type AdapterTarget, type WrittenAdapter, writeAdapter } from "./writeAdapter";
 
-export interface ReduceRequest extends LongWork {
-  readonly files: Files;
-  readonly sink: FileSink;
+export interface ReduceRequest extends LongWork, AdapterTarget {
   readonly source: ReduceSource;
   readonly options: ReductionOptions;
-  /** A folder for PEFT and mlx-lm, a file for kohya, diffusers and ComfyUI. */
-  readonly path: string;
-  readonly replace: boolean;
-  /** In place of the source's own. */
-  readonly dtype?: WritableDtype;
-  readonly toolVersion: string;
-  readonly now: Date;
 }
 
 export interface ReducedAdapter extends WrittenAdapter {

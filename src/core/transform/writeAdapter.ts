@@ -5,6 +5,7 @@ import type { JsonObject } from "../json/parseJson";
 import { CheckpointError } from "../problem/checkpointError";
 import { CheckpointSession } from "../session/checkpointSession";
 import { type Provenance, stageFileText } from "../stage/stageFileText";
+import type { WritableDtype } from "../tensors/encode";
 import { rmsRounding } from "../update/dtypeRounding";
 import { measureModule } from "../update/measureModule";
 import type { AdapterOutput, OutputModule, WrittenModule } from "./adapterOutput";
@@ -15,6 +16,19 @@ import { readBack } from "./readBack";
 import { refuseSources } from "./refuseSources";
 import { probeDeviation, probeOf } from "./updateProbe";
 import { type WriteProgress, writeFactors } from "./writeFactors";
+
+/** Where a new adapter goes, and what is written of its making. */
+export interface AdapterTarget {
+  readonly files: Files;
+  readonly sink: FileSink;
+  /** A folder for PEFT and MLX, a `.safetensors` file for the others. */
+  readonly path: string;
+  readonly replace: boolean;
+  /** In place of the source's own; of several, of the widest. */
+  readonly dtype?: WritableDtype;
+  readonly toolVersion: string;
+  readonly now: Date;
+}
 
 export interface WriteRequest extends WriteProgress {
   readonly files: Files;

@@ -1,6 +1,4 @@
 import { rangeText } from "../../adapter/adapterText";
-import type { FileSink } from "../../bytes/fileSink";
-import type { Files } from "../../bytes/files";
 import type { TensorReader } from "../../checkpoint/tensorReader";
 import { createMatrix, scaledMatrix } from "../../linalg/matrix";
 import type { CheckpointSession } from "../../session/checkpointSession";
@@ -15,7 +13,7 @@ import { UpdateAnalysis } from "../../update/updateAnalysis";
 import { paddedFactors, targetFormats, targetOutputModule } from "../dialect/dialectOutput";
 import type { WeightedAdapter } from "../model/mergePlan";
 import { planReduction, type ReductionPlan, type ReductionRule } from "../reductionPlan";
-import { type WrittenAdapter, writeAdapter } from "../writeAdapter";
+import { type AdapterTarget, type WrittenAdapter, writeAdapter } from "../writeAdapter";
 import { type AlignedAdapters, alignAdapters, type CombinedModule, notCombinable } from "./alignAdapters";
 import { type Conflict, conflictOf, innerProduct } from "./conflict";
 
@@ -25,16 +23,7 @@ export interface CombinePlanRequest extends LongWork {
   readonly rule?: ReductionRule;
 }
 
-export interface CombineRequest extends CombinePlanRequest {
-  readonly files: Files;
-  readonly sink: FileSink;
-  readonly path: string;
-  readonly replace: boolean;
-  /** The widest of the sources where not said. */
-  readonly dtype?: WritableDtype;
-  readonly toolVersion: string;
-  readonly now: Date;
-}
+export type CombineRequest = CombinePlanRequest & AdapterTarget;
 
 export interface PlannedCombination {
   readonly module: string;

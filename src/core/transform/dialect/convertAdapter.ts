@@ -6,14 +6,11 @@ import { modulePath } from "../../adapter/loraKey";
 import type { LoraModule } from "../../adapter/loraModule";
 import { methodName } from "../../adapter/methods/methodTable";
 import { changesBase } from "../../adapter/modifiedBase";
-import type { FileSink } from "../../bytes/fileSink";
-import type { Files } from "../../bytes/files";
 import type { TensorReader } from "../../checkpoint/tensorReader";
 import { scaledMatrix } from "../../linalg/matrix";
 import type { CheckpointError } from "../../problem/checkpointError";
 import type { CheckpointSession } from "../../session/checkpointSession";
 import type { LongWork } from "../../session/longWork";
-import type { WritableDtype } from "../../tensors/encode";
 import { elementCount, type Tensor } from "../../tensors/tensor";
 import { loadFactors, readScale } from "../../update/factors";
 import { UpdateAnalysis } from "../../update/updateAnalysis";
@@ -23,26 +20,17 @@ import { notConvertible } from "../model/convert";
 import { openReduceSource, reducedFactors } from "../reduceSource";
 import { planReduction, type ReductionPlan, type ReductionRule } from "../reductionPlan";
 import { reductionProblem } from "../reductionRefusal";
-import { type WrittenAdapter, writeAdapter } from "../writeAdapter";
+import { type AdapterTarget, type WrittenAdapter, writeAdapter } from "../writeAdapter";
 import { paddedFactors, targetFormats, targetOutputModule } from "./dialectOutput";
 import { type TargetDialect, targetModules, UnnamedModuleError } from "./targetModules";
 
-export interface ConvertAdapterRequest extends LongWork {
-  readonly files: Files;
-  readonly sink: FileSink;
+export interface ConvertAdapterRequest extends LongWork, AdapterTarget {
   readonly source: CheckpointSession;
   readonly to: TargetDialect;
-  /** A folder for PEFT and MLX, a `.safetensors` file for the others. */
-  readonly path: string;
-  readonly replace: boolean;
-  /** In place of the source's own. */
-  readonly dtype?: WritableDtype;
   /** For methods whose update is no product of two factors: the ranks that they get. */
   readonly rule?: ReductionRule;
   /** Tells what the underscores of kohya's names were. */
   readonly base?: CheckpointSession;
-  readonly toolVersion: string;
-  readonly now: Date;
 }
 
 export interface ConvertedAdapter extends WrittenAdapter {

@@ -1,15 +1,13 @@
 import { changesBase } from "../../adapter/modifiedBase";
 import { BaseWeights } from "../../base/baseWeights";
 import { orientedWeight } from "../../base/intrudersOfModule";
-import type { FileSink } from "../../bytes/fileSink";
-import type { Files } from "../../bytes/files";
 import type { TensorReader } from "../../checkpoint/tensorReader";
 import { createMatrix, scaledMatrix } from "../../linalg/matrix";
 import { CheckpointError } from "../../problem/checkpointError";
 import type { CheckpointSession } from "../../session/checkpointSession";
 import type { LongWork } from "../../session/longWork";
 import { relativePathFrom } from "../../stage/stageFileText";
-import { isWritableDtype, type WritableDtype } from "../../tensors/encode";
+import { isWritableDtype } from "../../tensors/encode";
 import { plural } from "../../text/quantities";
 import { type Factors, loadFactors } from "../../update/factors";
 import { type FoundIntruders, findIntruders, type IntruderReport } from "../../update/intruders";
@@ -18,7 +16,7 @@ import { UpdateAnalysis } from "../../update/updateAnalysis";
 import type { OutputFactors } from "../adapterOutput";
 import { alignAdapters, type CombinedModule, type Contribution } from "../combine/alignAdapters";
 import { targetFormats, targetOutputModule } from "../dialect/dialectOutput";
-import { type WrittenAdapter, writeAdapter } from "../writeAdapter";
+import { type AdapterTarget, type WrittenAdapter, writeAdapter } from "../writeAdapter";
 
 export interface IntruderRequest extends LongWork {
   readonly adapter: CheckpointSession;
@@ -29,15 +27,7 @@ export interface IntruderRequest extends LongWork {
   readonly pause?: () => Promise<void>;
 }
 
-export interface ReduceIntrudersRequest extends IntruderRequest {
-  readonly files: Files;
-  readonly sink: FileSink;
-  readonly path: string;
-  readonly replace: boolean;
-  readonly dtype?: WritableDtype;
-  readonly toolVersion: string;
-  readonly now: Date;
-}
+export type ReduceIntrudersRequest = IntruderRequest & AdapterTarget;
 
 /** One module before and after. */
 export interface CalmedModule {
