@@ -21,6 +21,8 @@ export default defineConfig({
           testTimeout: 20_000, // property tests on a busy machine
           // Starting a worker for each file took a third of the time; no test replaces a module.
           isolate: false,
+          // One less than there are cores would be one on a machine with two.
+          maxWorkers: 2,
           globalSetup: ["test/support/unitGlobalSetup.ts"],
           include: ["test/{core,kernels,protocol,worker,host,cli}/**/*.test.{ts,tsx}"],
         },
