@@ -48,8 +48,7 @@ import { type LoraOptions, viewAdapter } from "./viewAdapter";
 /** An open checkpoint and all that can be asked about it. Holds no file open between questions. */
 export class CheckpointSession {
   private codes: Promise<PackedCodes> | undefined;
-  /** Of each tensor, the parameters that it stands for. */
-  private counts: Float64Array | undefined;
+  private knownCounts: Float64Array | undefined;
   private packed: PackedWeights | undefined;
   /** The one that is looked at: its blocks are asked for one by one, and some hold what they have read. */
   private lastPacked: { readonly tensor: Tensor; readonly weight: PackedWeight | undefined } | undefined;
@@ -133,9 +132,13 @@ export class CheckpointSession {
   }
 
   tensorChunk(first: number): TensorChunk {
-    const { tensors } = this.checkpoint;
-    this.counts ??= logicalParameters(tensors, packingHints(this.folder.config?.value));
-    return encodeTensorChunk(tensors, first, this.counts);
+    return encodeTensorChunk(this.checkpoint.tensors, first, this.counts);
+  }
+
+  /** Of each tensor, the parameters that it stands for. */
+  get counts(): Float64Array {
+    this.knownCounts ??= logicalParameters(this.checkpoint.tensors, packingHints(this.folder.config?.value));
+    return this.knownCounts;
   }
 
   /** Some of the pieces of an assembled tensor; undefined for one whose bytes lie in one place. */

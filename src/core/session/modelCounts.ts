@@ -1,11 +1,8 @@
 import type { Checkpoint } from "../checkpoint/checkpoint";
-import type { FolderContext } from "../checkpoint/folderContext";
 import type { InsideFile } from "../checkpoint/inside/insideFile";
 import { placeOf } from "../optimizer/modelsInside";
 import { isJoined } from "../resume/joinedFolder";
-import { logicalParameters } from "../tensors/logicalParameters";
 import { elementCount, type Tensor } from "../tensors/tensor";
-import { packingHints } from "./packingHints";
 
 /** What torchtitan and others keep beside the model. */
 const besideModel = /^(?:optim|(?:lr_)?scheduler|train_state|data_?loader|rng|random)/i;
@@ -16,16 +13,16 @@ const withoutModel: ReadonlySet<string> = new Set(["history", "data", "rng-state
  * The model's parameters that each tensor of a checkpoint stands for: packed weights unpacked, and nothing for what
  * lies beside the model: an optimizer's state, metrics, values of callbacks, random states. A tensor that is reached
  * by two ways counts once.
+ * @param counts of each tensor, whatever it belongs to (`logicalParameters`); left as they are.
  */
 export function modelCounts(
   checkpoint: Checkpoint,
-  folder: FolderContext,
+  counts: Float64Array,
   inside: InsideFile | undefined,
 ): Float64Array {
   const { tensors, content } = checkpoint;
-  const counts = logicalParameters(tensors, packingHints(folder.config?.value));
   if (content === undefined) return counts;
-  if (inside?.kind !== undefined && withoutModel.has(inside.kind)) return counts.fill(0);
+  if (inside?.kind !== undefined && withoutModel.has(inside.kind)) return new Float64Array(counts.length);
   // Of several processes the paths part a model into its modules: all is the model's but what trains it.
   if (isJoined(checkpoint)) {
     return counts.map((count, index) => (besideModel.test(tensors[index]?.name ?? "") ? 0 : count));
@@ -36,7 +33,7 @@ export function modelCounts(
       parameters.flatMap(({ tensors: state }) => [...state.values()].map(({ name }) => name)),
     ),
   );
-  if (inside?.kind === "training-checkpoint" && ofOptimizers.size > 0) return counts.fill(0);
+  if (inside?.kind === "training-checkpoint" && ofOptimizers.size > 0) return new Float64Array(counts.length);
   const seen = new Set<string>();
   return counts.map((count, index) => {
     const tensor = tensors[index];

@@ -45,6 +45,8 @@ export interface SummaryFacts {
   readonly adapterConfig: AdapterConfig | undefined;
   readonly stage: StageLabel | undefined;
   readonly inside: InsideFile | undefined;
+  /** Of each tensor, the parameters that it stands for. */
+  readonly counts: Float64Array;
 }
 
 export function summariseCheckpoint(facts: SummaryFacts): CheckpointSummary {
@@ -53,7 +55,7 @@ export function summariseCheckpoint(facts: SummaryFacts): CheckpointSummary {
   const own = ownParts(facts);
   const sum = (column: (tensor: (typeof tensors)[number]) => number) =>
     tensors.reduce((total, tensor) => total + column(tensor), 0);
-  const counts = modelCounts(checkpoint, folder, facts.inside);
+  const counts = modelCounts(checkpoint, facts.counts, facts.inside);
   const parameterCount = counts.reduce((total, count) => total + count, 0);
   const fileBytes = checkpoint.files.reduce((total, file) => total + file.bytes, 0);
   const dtypes = dtypeShares(tensors, counts);
