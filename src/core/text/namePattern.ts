@@ -2,29 +2,37 @@ import { type PatternBudget, PatternBudgetError, PatternSyntaxError, PythonPatte
 
 export type NameTest = (name: string) => boolean;
 
-/** Steps that the engine's RegExp may take at worst for the names of one table; less than a second. */
-const nativeSteps = 200_000_000;
+/** Steps that the engine's RegExp may take at worst for one name, and between two looks at the clock; under 0.1 s. */
+const nativeSteps = 20_000_000;
 
-/** The same for the patterns that do not backtrack, whose steps are dearer; one or two seconds. */
+/** Time for all names of a table. Few names are the worst of their length, so steps alone would give up too early. */
+const nativeMs = 500;
+
+/** Steps for the patterns that do not backtrack, over all names; one or two seconds. */
 const searchSteps = 25_000_000;
 
 /**
  * Tells which names a regular expression matches somewhere, in any case. Names come from strangers, and `(a+)+$` typed
  * over a name of many `a` would freeze the page for ever. So the engine's RegExp, which backtracks and cannot be
- * stopped, is used only as far as its worst case is affordable; further names are matched without backtracking.
+ * stopped, is used where a name's worst case is affordable and time is left; the other names are matched without
+ * backtracking, which finds the same.
  * @throws SyntaxError where it is none. The test throws one where it takes too long
  */
 export function namePattern(source: string): NameTest {
   const native = new RegExp(source, "i");
   const ways = waysOf(source);
-  let left = nativeSteps;
+  const deadline = Date.now() + nativeMs;
+  let late = false;
+  let untimed = 0;
   let search: NameTest | undefined;
   return (name) => {
     const steps = worstSteps(name.length, ways);
-    if (steps <= left) {
-      left -= steps;
-      return native.test(name);
+    untimed += steps;
+    if (untimed > nativeSteps) {
+      late ||= Date.now() > deadline;
+      untimed = steps;
     }
+    if (steps <= nativeSteps && !late) return native.test(name);
     search ??= boundedSearch(source);
     return search(name);
   };
