@@ -80,9 +80,9 @@ test("tells which tensor changed and by how much, behind prefixes and tied weigh
   await page.getByText(/^Names, shapes and dtypes are compared\./).waitFor();
   await page.getByRole("button", { name: "Compare values" }).click();
   await page.getByText(/^Values compared: /).waitFor();
-  expect(await page.getByRole("list", { name: "What changed" }).innerText()).toContain(
-    "1 of 11 tensors changed",
-  );
+  await expect
+    .poll(() => page.getByRole("list", { name: "What changed" }).innerText())
+    .toContain("1 of 11 tensors changed");
 
   const table = page.getByRole("table", { name: "Tensors", exact: true });
   const first = table.locator("tbody tr[data-row='0']");
@@ -98,7 +98,7 @@ test("tells which tensor changed and by how much, behind prefixes and tied weigh
   const pane = page.getByRole("region", { name: "Differences of the tensor" });
   const change = pane.getByRole("table", { name: "First values that differ" }).getByRole("row").nth(1);
   await change.getByText("[0, 2]").waitFor();
-  expect(await change.getByRole("cell").last().innerText()).toBe("0.75");
+  await expect.poll(() => change.getByRole("cell").last().innerText()).toBe("0.75");
   await window.keyboard.press("Escape");
 });
 

@@ -119,7 +119,7 @@ test("a folder of DeepSpeed opens as one model, says which rank is missing, and 
   await page()
     .getByRole("tab", { name: /^Tensors/ })
     .waitFor();
-  expect(await page().getByText("could not be read").count()).toBe(0);
+  await expect.poll(() => page().getByText("could not be read").count()).toBe(0);
 });
 
 test.each(themeNames)("the map of ranks and the pieces of a tensor in %s", async (theme) => {
@@ -176,9 +176,9 @@ test("a distributed folder is compared with the one file that was made of it", a
   await page()
     .getByText(/^Values compared: /)
     .waitFor();
-  expect(await page().getByRole("list", { name: "What changed" }).innerText()).toContain(
-    "1 of 5 tensors changed",
-  );
+  await expect
+    .poll(() => page().getByRole("list", { name: "What changed" }).innerText())
+    .toContain("1 of 5 tensors changed");
   await page()
     .getByRole("button", { name: `${changed}, changed` })
     .waitFor();

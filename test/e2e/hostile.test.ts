@@ -78,8 +78,8 @@ test("a run whose name would be a command is asked about and compared, and its n
   await workbench.quickInputRow("checkpoint-40").waitFor();
   await workbench.page.keyboard.press("Enter");
   await dialog.getByText("Delete 2 checkpoints").waitFor();
-  expect(await dialog.innerText()).toContain("command:workbench.action.quit");
-  expect(await dialog.locator("a[href^='command:'], a[data-href^='command:']").count()).toBe(0);
+  await expect.poll(() => dialog.innerText()).toContain("command:workbench.action.quit");
+  await expect.poll(() => dialog.locator("a[href^='command:'], a[data-href^='command:']").count()).toBe(0);
   await dialog.getByRole("button", { name: "Cancel" }).click();
   const checkpoint = (step: number) =>
     runs.getByRole("treeitem", { name: new RegExp(`^checkpoint-${step} .*`) }).first();
@@ -87,6 +87,6 @@ test("a run whose name would be a command is asked about and compared, and its n
   await workbench.pickFromContextMenu(checkpoint(80), "Compare Selected Snapshots");
   await workbench.webviewFrame().getByText("checkpoint-120").first().waitFor();
   const links = workbench.page.locator(".notifications-toasts a").filter({ hasText: "x" });
-  expect(await links.count()).toBe(0);
-  expect(await workbench.page.locator(".monaco-workbench").count()).toBe(1);
+  await expect.poll(() => links.count()).toBe(0);
+  await expect.poll(() => workbench.page.locator(".monaco-workbench").count()).toBe(1);
 });

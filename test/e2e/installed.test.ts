@@ -25,7 +25,7 @@ test("the packed extension is installed and listed in a real VS Code", async () 
   await workbench.runCommand("Extensions: Show Installed Extensions");
   const row = workbench.page.locator(".extension-list-item").filter({ hasText: "Checkpoint Explorer" });
   await row.waitFor();
-  expect(await row.locator(".name").textContent()).toBe("Checkpoint Explorer");
+  await expect.poll(() => row.locator(".name").textContent()).toBe("Checkpoint Explorer");
   await workbench.screenshot("installed");
 });
 

@@ -129,12 +129,12 @@ describe.each(trainers)("a training that writes while one looks (%s)", (trainer)
     await second.until("saved 200");
     await checkpoint(160, "loss .* · eval ").waitFor();
     await checkpoint(200, "loss ").waitFor();
-    expect(await row().count()).toBe(1);
+    await expect.poll(() => row().count()).toBe(1);
     expect(second.logged.loss.get(140)).not.toBe(first.logged.loss.get(140));
     await workbench.editorTab(trainer).click();
     await shows(140, second.logged.loss.get(140));
     await shows(60, first.logged.loss.get(60));
-    expect(await table.getByRole("row", { name: /^140 / }).count()).toBeLessThanOrEqual(1);
+    await expect.poll(() => table.getByRole("row", { name: /^140 / }).count()).toBeLessThanOrEqual(1);
   }, 180_000);
 });
 

@@ -63,7 +63,7 @@ test("merges the fine-tuned adapter into its base from the tree, shows it below 
   await workbench.waitForEditor("Merge into Base");
   await page().getByText("14 modules change 14 weights").waitFor();
   await page().getByText("training cannot be resumed").waitFor({ state: "detached" });
-  expect(await page().getByRole("textbox", { name: "New folder" }).inputValue()).toBe("04-merged");
+  await expect.poll(() => page().getByRole("textbox", { name: "New folder" }).inputValue()).toBe("04-merged");
   expect(readdirSync(workbench.folder)).not.toContain("04-merged");
   await page().getByRole("button", { name: "Merge", exact: true }).click();
   await page().getByText(written).waitFor();
@@ -101,7 +101,9 @@ test("saves a PyTorch file as safetensors from the explorer's menu", async () =>
   await workbench.pickFromContextMenu(workbench.treeItem(/^old\.pt/), "Save as Safetensors…");
   await workbench.waitForEditor("Save as Safetensors");
   await page().getByText("A single file has neither configuration nor stage beside it").waitFor();
-  expect(await page().getByRole("textbox", { name: "New file" }).inputValue()).toBe("old.safetensors");
+  await expect
+    .poll(() => page().getByRole("textbox", { name: "New file" }).inputValue())
+    .toBe("old.safetensors");
   await page().getByRole("button", { name: "Save", exact: true }).click();
   await page().getByText(written).waitFor();
   await page().getByText("none: every value is what it was").waitFor();

@@ -108,7 +108,9 @@ test("reduces an adapter to rank 4 from the tree, finds the new snapshot there a
   const kept = keptByRank4();
   await totals.getByText(percent(kept)).waitFor();
   await totals.getByText(`${percent(Math.sqrt(1 - kept))} of ‖ΔW‖`).waitFor();
-  expect(await page().getByRole("textbox", { name: "New folder" }).inputValue()).toBe("02-rank-reduction-r4");
+  await expect
+    .poll(() => page().getByRole("textbox", { name: "New folder" }).inputValue())
+    .toBe("02-rank-reduction-r4");
   await page().getByRole("button", { name: "Write adapter" }).click();
   await page().getByText("The new snapshot is written and was read back.").waitFor();
   const made = join(workbench.folder, "02-rank-reduction-r4");
@@ -129,8 +131,8 @@ test("reduces an adapter to rank 4 from the tree, finds the new snapshot there a
   await workbench.waitForEditor("↔");
   const heads = page().getByRole("table", { name: "Snapshots" }).getByRole("columnheader");
   await heads.nth(1).waitFor();
-  expect(await heads.nth(0).innerText()).toContain("01-svd");
-  expect(await heads.nth(1).innerText()).toContain("02-rank-reduction-r4");
+  await expect.poll(() => heads.nth(0).innerText()).toContain("01-svd");
+  await expect.poll(() => heads.nth(1).innerText()).toContain("02-rank-reduction-r4");
   await page()
     .getByRole("list", { name: "Stages and what happened between them" })
     .getByText(`rank 32 → 4 kept ${percent(kept)} of the energy`)

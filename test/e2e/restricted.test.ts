@@ -46,5 +46,7 @@ test("in Restricted Mode the run tree fills and a checkpoint opens", async () =>
   await page.getByRole("tab", { name: "LoRA" }).click();
   await page.getByRole("grid").getByRole("row").nth(1).waitFor();
   // Still so: nothing of it asked for trust.
-  expect(await workbench.page.getByRole("button", { name: /^Restricted Mode/ }).isVisible()).toBe(true);
+  await expect
+    .poll(() => workbench.page.getByRole("button", { name: /^Restricted Mode/ }).isVisible())
+    .toBe(true);
 });

@@ -56,7 +56,7 @@ test("charts the selected runs together, and does so again after a reload of the
     .click();
   const settings = page().getByRole("grid", { name: "Settings" });
   await settings.getByRole("row", { name: /^learning_rate 1e-4 2e-4/ }).waitFor();
-  expect(await settings.getByRole("row", { name: /^seed/ }).count()).toBe(0);
+  await expect.poll(() => settings.getByRole("row", { name: /^seed/ }).count()).toBe(0);
   await workbench.reload();
   await workbench.waitForEditor("first, second");
   await table()

@@ -93,7 +93,7 @@ test("what a run could do without is found, named with its bytes, and deleted on
     await workbench.quickInputRow("checkpoint-40").waitFor();
     const rows = workbench.page.locator(".quick-input-list .monaco-list-row");
     // The best and the last are not offered; what the best has for resuming is, and is not chosen.
-    expect(await rows.allInnerTexts()).toHaveLength(3);
+    await expect.poll(() => rows.allInnerTexts()).toHaveLength(3);
     await rows.filter({ hasText: "State for resuming in checkpoint-80" }).waitFor();
     await workbench.page.keyboard.press("Enter");
     await dialog.getByText("Delete 2 checkpoints").waitFor();
@@ -110,7 +110,7 @@ test("what a run could do without is found, named with its bytes, and deleted on
   await ask();
   await dialog.getByRole("button", { name: "Move to Trash" }).click();
   await dialog.getByText("Permanently delete 2 checkpoints").waitFor();
-  expect(await dialog.innerText()).toContain("This machine has no trash.");
+  await expect.poll(() => dialog.innerText()).toContain("This machine has no trash.");
   expect(existsSync(folder(40))).toBe(true);
   await dialog.getByRole("button", { name: "Delete Permanently" }).click();
   await checkpoint(runs, 40).waitFor({ state: "detached" });

@@ -162,7 +162,7 @@ describe("files that are not what they seem", () => {
     await workbench.openFile("broken/pointer.safetensors");
     const alert = page().getByRole("alert");
     await alert.getByText("Git LFS pointer").waitFor();
-    expect(await alert.innerText()).toContain("13.5 GB");
+    await expect.poll(() => alert.innerText()).toContain("13.5 GB");
   });
 
   test("a cut file says so and shows what is there", async () => {
@@ -181,7 +181,7 @@ describe("files that are not what they seem", () => {
     await tab(/^Tensors/).click();
     await page().getByRole("row", { name: hostileName }).click();
     await page().getByRole("region", { name: "Details" }).getByText(hostileName, { exact: true }).waitFor();
-    expect(await page().locator("img").count()).toBe(0);
+    await expect.poll(() => page().locator("img").count()).toBe(0);
     expect(
       await page()
         .locator("html")
@@ -279,7 +279,8 @@ test("a reload of the window keeps what was open", async () => {
   await workbench.editorTab("↔").click();
   await heads.nth(2).waitFor();
   const labels = ["01-svd", "checkpoint-120", "checkpoint-240"];
-  for (const [at, label] of labels.entries()) expect(await heads.nth(at).innerText()).toContain(label);
+  for (const [at, label] of labels.entries())
+    await expect.poll(() => heads.nth(at).innerText()).toContain(label);
   await workbench.editorTab("pipeline").click();
   await table.waitFor();
 });

@@ -61,7 +61,7 @@ test("opens optimizer.pt from the Explorer and finds a parameter's exp_avg by th
     .waitFor();
   const detail = page().getByRole("region", { name: "Details" });
   await detail.getByText(/^state\.\d+\.exp_avg$/).waitFor();
-  expect(await detail.innerText()).toMatch(/64 × 4|\[64, 4\]/);
+  await expect.poll(() => detail.innerText()).toMatch(/64 × 4|\[64, 4\]/);
 });
 
 test("opens optimizer.pt as a part of its checkpoint in Training Runs", async () => {

@@ -113,7 +113,9 @@ test("an adapter that does not fit its base is told with the rename that would m
     .getByText(/model\.language_model\./)
     .first();
   await told.waitFor();
-  expect(await told.innerText()).toMatch(/"?model\.language_model\.layers|model\.language_model\./);
+  await expect
+    .poll(() => told.innerText())
+    .toMatch(/"?model\.language_model\.layers|model\.language_model\./);
   await workbench.screenshot("verdicts-misfit");
 });
 
@@ -125,7 +127,7 @@ test("the experts of an adapter stand one by one", async () => {
     .click();
   const experts = page().getByRole("table", { name: "Experts" });
   await experts.waitFor();
-  expect(await experts.getByRole("row").count()).toBe(9);
+  await expect.poll(() => experts.getByRole("row").count()).toBe(9);
   await workbench.screenshot("verdicts-experts");
 });
 

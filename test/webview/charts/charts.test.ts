@@ -101,12 +101,12 @@ test("the pointer reads all lines at the nearest step, and the other charts show
   await loss.hover({ position: { x: 400, y: 100 } });
   const reading = page.locator(".reading");
   await expect.poll(() => reading.count()).toBe(1);
-  expect(await reading.textContent()).toMatch(
-    /^Step \d+Loss[\d.]+smoothed [\d.]+Eval loss[\d.]+at step \d+$/,
-  );
-  expect(await page.locator(".plot-cursor").count()).toBe(
-    await page.getByRole("slider", { name: /by step$/ }).count(),
-  );
+  await expect
+    .poll(() => reading.textContent())
+    .toMatch(/^Step \d+Loss[\d.]+smoothed [\d.]+Eval loss[\d.]+at step \d+$/);
+  await expect
+    .poll(() => page.locator(".plot-cursor").count())
+    .toBe(await page.getByRole("slider", { name: /by step$/ }).count());
   await page.mouse.move(5, 5);
   await expect.poll(() => reading.count()).toBe(0);
 });
@@ -118,7 +118,7 @@ test("dragging zooms to what was dragged over, all charts together; the button s
   expect(from).toBeGreaterThan(100);
   expect(to).toBeLessThan(260);
   expect(to - from).toBeGreaterThan(80);
-  expect(await page.getByRole("button", { name: "Reset zoom (0)" }).count()).toBeGreaterThan(2);
+  await expect.poll(() => page.getByRole("button", { name: "Reset zoom (0)" }).count()).toBeGreaterThan(2);
   await resetZoom(page).click();
   await expect.poll(() => resetZoom(page).count()).toBe(0);
   await drag(page, loss, 0.3, 0.5);
@@ -144,7 +144,7 @@ test("the wheel scrolls the page until the chart has the focus or Ctrl is held",
   await loss.hover({ position: { x: 400, y: 100 } });
   await page.mouse.wheel(0, 60);
   await expect.poll(scrolled).toBeGreaterThan(0);
-  expect(await resetZoom(page).count()).toBe(0);
+  await expect.poll(() => resetZoom(page).count()).toBe(0);
   await expect.poll(() => page.getByText("Ctrl + wheel zooms").count()).toBe(1);
   await page.keyboard.down("Control");
   await page.mouse.wheel(0, -200);
@@ -223,9 +223,9 @@ test("a chart that was hidden is whole when it is shown again, at another size",
 test("flags and lines of checkpoints open them; the best and the current one say what they are", async () => {
   const { webview, page, loss } = await open();
   await page.getByRole("button", { name: "Open checkpoint-320 (best), step 320" }).click();
-  expect(
-    await page.getByRole("button", { name: "Open checkpoint-480 (this checkpoint), step 480" }).count(),
-  ).toBe(1);
+  await expect
+    .poll(() => page.getByRole("button", { name: "Open checkpoint-480 (this checkpoint), step 480" }).count())
+    .toBe(1);
   const flag = await page.getByRole("button", { name: "Open checkpoint-160, step 160" }).boundingBox();
   const plot = await loss.boundingBox();
   if (flag === null || plot === null) throw new Error("No flag");

@@ -33,9 +33,9 @@ test("three stages side by side: where they come from, what they cost, which is 
   const stage = page.getByRole("button", {
     name: /^Stage of 02-rank-reduction: rank-reduction inferred\s*. Set the stage.$/,
   });
-  expect(await stage.getAttribute("title")).toBe(
-    "Inferred: the folder is called 02-rank-reduction. Click to set the stage.",
-  );
+  await expect
+    .poll(() => stage.getAttribute("title"))
+    .toBe("Inferred: the folder is called 02-rank-reduction. Click to set the stage.");
   await stage.click();
   await expect
     .poll(() => sent("setStage"))
@@ -69,7 +69,7 @@ test("sorting by the change of a snapshot, by the largest change, and by name ag
   await page.getByRole("button", { name: "Change in checkpoint-240" }).click();
   await expect.poll(() => moduleNames(page)).toEqual(byChange);
   const header = page.getByRole("columnheader", { name: "Change in checkpoint-240" });
-  expect(await header.getAttribute("aria-sort")).toBe("descending");
+  await expect.poll(() => header.getAttribute("aria-sort")).toBe("descending");
   await page.getByRole("button", { name: "Change in checkpoint-240" }).click();
   await expect.poll(() => moduleNames(page)).toEqual([...byChange].reverse());
   await page.getByRole("combobox", { name: "Sort modules" }).click();
@@ -83,9 +83,9 @@ test("filter by words and by what is not the same everywhere", async () => {
   const page = await open({ sample: "unlike" });
   await filter(page, "Filter modules by words").fill("layers.0 proj");
   await page.getByRole("status").filter({ hasText: "5 of 25 modules" }).waitFor();
-  expect(
-    await moduleRow(page, "model.layers.0.self_attn.q_proj").getByRole("cell").last().textContent(),
-  ).toBe("not adapted");
+  await expect
+    .poll(() => moduleRow(page, "model.layers.0.self_attn.q_proj").getByRole("cell").last().textContent())
+    .toBe("not adapted");
   const added = await moduleRow(page, "model.layers.0.mlp.gate_proj").getByRole("cell").allTextContents();
   expect([added[0], added[1], added[3]]).toEqual(["not adapted", "16", "added"]);
   await filter(page, "Filter modules by words").fill("");
@@ -93,7 +93,7 @@ test("filter by words and by what is not the same everywhere", async () => {
   await page.getByRole("option", { name: "Not computable (1)" }).click();
   const cell = moduleRow(page, "model.layers.2.self_attn.q_proj").getByRole("cell").last();
   await expect.poll(() => moduleNames(page)).toEqual(["model.layers.2.self_attn.q_proj"]);
-  expect(await cell.getAttribute("title")).toBe("lora_B holds 3 NaN");
+  await expect.poll(() => cell.getAttribute("title")).toBe("lora_B holds 3 NaN");
   await filter(page, "Filter modules by words").fill("nothing has this name");
   await page.getByRole("button", { name: "Show all modules" }).click();
   await page.getByRole("status").filter({ hasText: "25 modules" }).waitFor();
@@ -152,8 +152,8 @@ test("arrow keys go from module to module and take the details along", async () 
 test("15,000 cells: few rows in the DOM, the end is reached with one key, and columns sort", async () => {
   const page = await open({ sample: "long" });
   await page.getByRole("status").filter({ hasText: "5,000 modules" }).waitFor();
-  expect(await modules(page).getAttribute("aria-rowcount")).toBe("5002");
-  expect(await page.locator("*").count()).toBeLessThan(2500);
+  await expect.poll(() => modules(page).getAttribute("aria-rowcount")).toBe("5002");
+  await expect.poll(() => page.locator("*").count()).toBeLessThan(2500);
   await page.getByRole("button", { name: "model.layers.0.self_attn.q_proj" }).focus();
   await page.keyboard.press("End");
   await page.getByRole("button", { name: "model.layers.1249.self_attn.o_proj" }).waitFor();
@@ -165,9 +165,9 @@ test("15,000 cells: few rows in the DOM, the end is reached with one key, and co
     return performance.now() - start;
   });
   console.log(`sort of 5,000 modules: ${sortMs.toFixed(0)} ms`);
-  expect(await page.getByRole("columnheader", { name: "Change in c" }).getAttribute("aria-sort")).toBe(
-    "descending",
-  );
+  await expect
+    .poll(() => page.getByRole("columnheader", { name: "Change in c" }).getAttribute("aria-sort"))
+    .toBe("descending");
 });
 
 test("snapshots that share no module say so", async () => {
@@ -223,7 +223,7 @@ test("names out of checkpoints are text and nothing else", async () => {
     .waitFor();
   await page.getByRole("button", { name: "a⟨U+202E⟩gnp.x" }).waitFor();
   expect(await page.title()).toBe("Checkpoint Explorer");
-  expect(await page.locator("img").count()).toBe(0);
+  await expect.poll(() => page.locator("img").count()).toBe(0);
 });
 
 test("axe finds nothing serious in any theme", async () => {

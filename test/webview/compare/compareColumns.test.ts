@@ -11,7 +11,7 @@ test("columns move at once, keep the focus, and the extension is told the order"
   // Only moved: no number is new, so nobody waits.
   await expect.poll(() => columnLabels(page)).toEqual(["01-svd", "checkpoint-240", "02-rank-reduction"]);
   await expect.poll(() => right.evaluate((button) => button === document.activeElement)).toBe(true);
-  expect(await right.getAttribute("aria-disabled")).toBe("true");
+  await expect.poll(() => right.getAttribute("aria-disabled")).toBe("true");
   await page.getByRole("status").filter({ hasText: "Comparing modules" }).waitFor();
   await expect
     .poll(() => sent("arrange"))
@@ -40,8 +40,8 @@ test("another baseline: all changes are against it, from the extension's new num
     .getByRole("row")
     .filter({ hasText: /^Change/ })
     .getByRole("cell");
-  expect(await changes.first().textContent()).toBe("–");
-  expect(await changes.nth(1).textContent()).toMatch(/%$/);
+  await expect.poll(() => changes.first().textContent()).toBe("–");
+  await expect.poll(() => changes.nth(1).textContent()).toMatch(/%$/);
 });
 
 test("a column is dragged to another place", async () => {
@@ -62,8 +62,8 @@ test("a snapshot is removed, but never the second last", async () => {
   await expect.poll(() => columnLabels(page)).toEqual(["01-svd", "checkpoint-240"]);
   await page.getByRole("button", { name: "Actions for 01-svd" }).press("ArrowDown");
   const remove = page.getByRole("menuitem", { name: "Remove" });
-  expect(await remove.getAttribute("aria-disabled")).toBe("true");
-  expect(await remove.getAttribute("title")).toBe("A comparison needs two snapshots");
+  await expect.poll(() => remove.getAttribute("aria-disabled")).toBe("true");
+  await expect.poll(() => remove.getAttribute("title")).toBe("A comparison needs two snapshots");
   // The menu from the keyboard: the first entry has the focus, End goes to the last, Escape gives it back.
   expect(
     await page.getByRole("menuitem", { name: "Open" }).evaluate((item) => item === document.activeElement),
@@ -100,9 +100,9 @@ test("eight columns scroll sideways under a first column that stays", async () =
   });
   expect(scrolled).toBe(1000);
   expect((await name.boundingBox())?.x).toBe(before?.x);
-  expect(await page.locator("vscode-button", { hasText: "Add…" }).getAttribute("title")).toBe(
-    "At most 8 snapshots side by side",
-  );
+  await expect
+    .poll(() => page.locator("vscode-button", { hasText: "Add…" }).getAttribute("title"))
+    .toBe("At most 8 snapshots side by side");
 });
 
 test("a snapshot that can't be read says why in its column, and the others stand", async () => {
@@ -118,7 +118,7 @@ test("a snapshot that can't be read says why in its column, and the others stand
 test("the first comparison shows how far it is and can be cancelled", async () => {
   const page = await open({ sample: "working" });
   await page.getByText("Reading the factors 37 of 224").waitFor();
-  expect(await page.getByRole("progressbar").getAttribute("value")).toBe("37");
+  await expect.poll(() => page.getByRole("progressbar").getAttribute("value")).toBe("37");
   await page.getByRole("list", { name: "Snapshots" }).getByText("/runs/pipeline/01-svd").waitFor();
   await page.getByRole("button", { name: "Cancel" }).click();
   await expect.poll(() => sent("cancel")).toHaveLength(1);
@@ -146,14 +146,18 @@ test("what was selected, filtered and chosen is there again when the tab is show
     .getByRole("region", { name: "Module details" })
     .getByRole("heading", { name: "model.layers.3.self_attn.k_proj" })
     .waitFor();
-  expect(await filter(page, "Filter modules by words").inputValue()).toBe("k_proj");
-  expect(
-    await page.getByRole("columnheader", { name: "Cosine in checkpoint-240" }).getAttribute("aria-sort"),
-  ).toBe("descending");
-  expect(await page.getByRole("button", { name: "Tint" }).getAttribute("aria-pressed")).toBe("false");
-  expect(
-    await details(page).getByRole("button", { name: "Log", exact: true }).getAttribute("aria-pressed"),
-  ).toBe("true");
+  await expect.poll(() => filter(page, "Filter modules by words").inputValue()).toBe("k_proj");
+  await expect
+    .poll(() =>
+      page.getByRole("columnheader", { name: "Cosine in checkpoint-240" }).getAttribute("aria-sort"),
+    )
+    .toBe("descending");
+  await expect
+    .poll(() => page.getByRole("button", { name: "Tint" }).getAttribute("aria-pressed"))
+    .toBe("false");
+  await expect
+    .poll(() => details(page).getByRole("button", { name: "Log", exact: true }).getAttribute("aria-pressed"))
+    .toBe("true");
 });
 
 test("a comparison that is stopped leaves the one before in sight", async () => {

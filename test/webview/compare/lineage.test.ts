@@ -30,7 +30,9 @@ test("where there are branches the lineage stands in place of the track, with wh
   const { page } = await open({ lineage: "branches" });
   const lineage = page.getByRole("region", { name: "Lineage" });
   await lineage.getByText("from 01-svd: kept 97.2 % of the energy (error 16.7 %)").waitFor();
-  expect(await page.getByRole("list", { name: "Stages and what happened between them" }).count()).toBe(0);
+  await expect
+    .poll(() => page.getByRole("list", { name: "Stages and what happened between them" }).count())
+    .toBe(0);
   await lineage.getByText("from 02-rank-reduction (inferred from the stages)").waitFor();
   await lineage.getByText("missing: nothing is at its path").waitFor();
   const rows = await lineage.getByRole("listitem").allInnerTexts();
@@ -50,7 +52,7 @@ test("where there are branches the lineage stands in place of the track, with wh
 test("a chain keeps the track of its stages", async () => {
   const { page } = await open({ lineage: "one" });
   await page.getByRole("list", { name: "Stages and what happened between them" }).waitFor();
-  expect(await page.getByRole("region", { name: "Lineage" }).count()).toBe(0);
+  await expect.poll(() => page.getByRole("region", { name: "Lineage" }).count()).toBe(0);
 });
 
 test.each([

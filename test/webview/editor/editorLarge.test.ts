@@ -52,7 +52,7 @@ test("the first chunk is shown while the others are on their way", async () => {
   editor = await EditorPage.open({ sample: "mixture", chunkMs: 300 });
   await editor.showTab("Tensors");
   await expect.poll(() => editor?.page.getByRole("status").innerText()).toMatch(/loading [\d,]+ of 89,088/);
-  expect(await editor.rows.locator("[data-row]").count()).toBeGreaterThan(3);
+  await expect.poll(() => editor?.rows.locator("[data-row]").count()).toBeGreaterThan(3);
 });
 
 test("keystrokes, sorts and expansions leave few rows in the page", async () => {
@@ -66,7 +66,7 @@ test("keystrokes, sorts and expansions leave few rows in the page", async () => 
   measured["expand a layer"] = await clock.measure(() => opened.rows.locator("[data-row='3']").click());
   measured["arrow key"] = await clock.measure(() => opened.page.keyboard.press("ArrowDown"));
   measured["expand all"] = await clock.measure(() => opened.page.keyboard.press("*"));
-  expect(await opened.rows.locator("[data-row]").count()).toBeLessThanOrEqual(60);
+  await expect.poll(() => opened.rows.locator("[data-row]").count()).toBeLessThanOrEqual(60);
   measured["collapse all"] = await clock.measure(() =>
     opened.page.getByRole("button", { name: "Collapse all" }).click(),
   );
@@ -77,7 +77,7 @@ test("keystrokes, sorts and expansions leave few rows in the page", async () => 
     const header = opened.rows.getByRole("columnheader", { name }).getByRole("button");
     measured[`sort by ${name}`] = await clock.measure(() => header.click());
   }
-  expect(await opened.rows.locator("[data-row]").count()).toBeLessThanOrEqual(60);
+  await expect.poll(() => opened.rows.locator("[data-row]").count()).toBeLessThanOrEqual(60);
   console.log(
     Object.entries(measured)
       .map(([name, ms]) => `${name} ${ms.toFixed(0)} ms`)
@@ -92,7 +92,7 @@ test("the last of 89,088 rows is reached by one key and found again when the pag
   await opened.page.keyboard.press("End");
   const last = "model.layers.60.mlp.experts.255.up_proj.weight_scale_inv";
   await expect.poll(() => opened.selectedName()).toContain(last);
-  expect(await opened.selectedRow.getAttribute("aria-rowindex")).toBe("89089");
+  await expect.poll(() => opened.selectedRow.getAttribute("aria-rowindex")).toBe("89089");
   await opened.hideAndShow();
   await expect.poll(() => opened.selectedName(), { timeout: 15_000 }).toContain(last);
   await expect

@@ -32,7 +32,7 @@ test("a file that cannot be read: what is wrong, where, and what to do", async (
   const text = (await alert.innerText()).replace(/\s+/g, " ");
   expect(text).toContain("model-00003-of-00004.safetensors could not be read");
   expect(text).toContain("Run git lfs pull");
-  expect(await alert.locator("code").innerText()).toBe("git lfs pull");
+  await expect.poll(() => alert.locator("code").innerText()).toBe("git lfs pull");
   expect(text).toContain("File /data/models/broken/model-00003-of-00004.safetensors");
   // It is wrong as a whole: its first byte is no place to look at.
   expect(text).not.toContain("At byte");
@@ -49,7 +49,7 @@ test("a deleted file is said to be deleted, and nothing of it is shown; it may c
   await opened.page.getByRole("tab").first().waitFor();
   await show(opened, "deleted");
   await opened.page.getByRole("heading", { name: "adapter_model.safetensors was deleted" }).waitFor();
-  expect(await opened.page.getByRole("tab").count()).toBe(0);
+  await expect.poll(() => opened.page.getByRole("tab").count()).toBe(0);
   await show(opened, "adapter");
   await opened.page.getByRole("heading", { name: /LoRA adapter/ }).waitFor();
 });
@@ -63,7 +63,7 @@ test("a changed file is shown anew with the selection, the filter and the tab ke
   const banner = opened.page.getByText("The file changed on disk and was read again.");
   await banner.waitFor();
   await expect.poll(() => opened.selectedName()).toContain("v_proj.lora_A.weight");
-  expect(await opened.filter().inputValue()).toBe("layers.2 v_proj lora_A");
+  await expect.poll(() => opened.filter().inputValue()).toBe("layers.2 v_proj lora_A");
   await opened.page.getByRole("button", { name: "Dismiss" }).click();
   await expect.poll(() => banner.count()).toBe(0);
 });
@@ -74,7 +74,7 @@ test("a reload that the user asked for is not news", async () => {
   await expect
     .poll(() => opened.page.evaluate(() => sessionStorage.getItem("fake-host-generation")))
     .toBe("2");
-  expect(await opened.page.getByText("changed on disk").count()).toBe(0);
+  await expect.poll(() => opened.page.getByText("changed on disk").count()).toBe(0);
 });
 
 test("where the user was is where the page comes back", async () => {
@@ -90,8 +90,8 @@ test("where the user was is where the page comes back", async () => {
   await opened.filter().fill("layers.7.");
   await opened.hideAndShow();
   await expect.poll(() => opened.page.getByRole("status").innerText()).toContain("9 of 323 tensors");
-  expect(await opened.tab("Tensors").getAttribute("aria-selected")).toBe("true");
-  expect(await opened.filter().inputValue()).toBe("layers.7.");
+  await expect.poll(() => opened.tab("Tensors").getAttribute("aria-selected")).toBe("true");
+  await expect.poll(() => opened.filter().inputValue()).toBe("layers.7.");
   await opened.page.getByRole("button", { name: "BF16 291", pressed: true }).click();
   await opened.filter().fill("");
   // Everything is open but the module that was closed.
@@ -105,7 +105,7 @@ test("the extension can ask for a tab; Health leads to the tensor concerned", as
   await opened.page.getByRole("heading", { name: "10 errors" }).waitFor();
   await opened.page.getByRole("heading", { name: "20 warnings" }).waitFor();
   const first = opened.page.getByRole("listitem").first();
-  expect(await first.innerText()).toMatch(/OverlappingTensors\s+byte 4,096/);
+  await expect.poll(() => first.innerText()).toMatch(/OverlappingTensors\s+byte 4,096/);
   await opened.page.getByRole("button", { name: "Copy all as Markdown" }).click();
   await expect.poll(() => opened.sent("copy")).toHaveLength(1);
   const [copied] = (await opened.sent("copy")) as { text: string; what: string }[];
@@ -123,14 +123,16 @@ test("hostile names, values and paths stay text in every tab", async () => {
   const { page } = opened;
   await page.getByRole("tab").first().waitFor();
   const isClean = async () => {
-    expect(await page.locator("img, script:not([nonce]), b").count()).toBe(0);
+    await expect.poll(() => page.locator("img, script:not([nonce]), b").count()).toBe(0);
     expect(await page.title()).toBe("Checkpoint Explorer");
     // Nothing that turns text around or hides in it gets into the page.
-    expect(await page.locator("body").innerText()).not.toMatch(
-      /[\p{Bidi_Control}\p{Default_Ignorable_Code_Point}]/u,
-    );
+    await expect
+      .poll(() => page.locator("body").innerText())
+      .not.toMatch(/[\p{Bidi_Control}\p{Default_Ignorable_Code_Point}]/u);
   };
-  expect(await page.getByRole("heading", { level: 1 }).innerText()).toContain("<img src=x onerror=");
+  await expect
+    .poll(() => page.getByRole("heading", { level: 1 }).innerText())
+    .toContain("<img src=x onerror=");
   await isClean();
   await opened.showTab("Health");
   await isClean();
@@ -157,5 +159,5 @@ test.each(["oneTensor", "empty"] as const)("%s: nothing more is made of it than 
   if (sample === "empty") return;
   await opened.showTab("Tensors");
   await expect.poll(() => opened.column(1)).toEqual(["scalar"]);
-  expect(await opened.page.getByRole("group", { name: "Filter by dtype" }).count()).toBe(0);
+  await expect.poll(() => opened.page.getByRole("group", { name: "Filter by dtype" }).count()).toBe(0);
 });

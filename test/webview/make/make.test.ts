@@ -56,7 +56,7 @@ test("writing tells how far it is in bytes, and is stopped by a click", async ()
 test("what has no exact way is refused with its reason, and the sources can be changed", async () => {
   const { page } = await open({ refusal: "The base's q_proj.weight is quantised." });
   await page.getByRole("alert").getByText("The base's q_proj.weight is quantised.").waitFor();
-  expect(await page.getByRole("button", { name: "Merge", exact: true }).count()).toBe(0);
+  await expect.poll(() => page.getByRole("button", { name: "Merge", exact: true }).count()).toBe(0);
   await page.getByRole("button", { name: "Change…" }).click();
   await expect
     .poll(async () => (await sent("plan")).at(-1)?.params)
@@ -69,7 +69,9 @@ test("a name that is taken says so, and a disk without room stops it", async () 
   await opened?.close();
   const full = await open({ freeBytes: 1e9 });
   await full.page.getByText("The disk has too little room for it.").waitFor();
-  expect(await full.page.locator(".make-foot vscode-button").getAttribute("disabled")).not.toBeNull();
+  await expect
+    .poll(() => full.page.locator(".make-foot vscode-button").getAttribute("disabled"))
+    .not.toBeNull();
 });
 
 test("an average has two checkpoints at least, each with its weight", async () => {

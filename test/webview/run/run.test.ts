@@ -126,13 +126,15 @@ test("metrics are chosen by family; what was chosen is there again when the tab 
   await page.waitForTimeout(300); // kept state is written a moment later
   await webview.reload();
   await page.getByRole("slider", { name: "rewards/margins by epoch" }).waitFor();
-  expect(await page.getByRole("slider", { name: /Gradient norm|rewards.chosen/ }).count()).toBe(0);
-  expect(await page.getByRole("button", { name: "eval 1 chart" }).getAttribute("aria-expanded")).toBe(
-    "false",
-  );
-  expect(await page.getByRole("button", { name: "Log scale" }).getAttribute("aria-pressed")).toBe("true");
-  expect(await page.getByRole("slider", { name: "Smoothing" }).inputValue()).toBe("0.9");
-  expect(await zoom.textContent()).toBe(range);
+  await expect.poll(() => page.getByRole("slider", { name: /Gradient norm|rewards.chosen/ }).count()).toBe(0);
+  await expect
+    .poll(() => page.getByRole("button", { name: "eval 1 chart" }).getAttribute("aria-expanded"))
+    .toBe("false");
+  await expect
+    .poll(() => page.getByRole("button", { name: "Log scale" }).getAttribute("aria-pressed"))
+    .toBe("true");
+  await expect.poll(() => page.getByRole("slider", { name: "Smoothing" }).inputValue()).toBe("0.9");
+  await expect.poll(() => zoom.textContent()).toBe(range);
 });
 
 test("the closing entry of the log is a list of facts", async () => {
@@ -140,14 +142,14 @@ test("the closing entry of the log is a list of facts", async () => {
   const facts = page.getByRole("table", { name: "Training as a whole" });
   await facts.getByRole("row", { name: "Planned steps 600 (logged up to 480, 80.0 %)" }).waitFor();
   await facts.getByRole("row", { name: "train_runtime 4,521.73 s (1 h 15 min)" }).waitFor();
-  expect(await page.getByRole("slider", { name: /train_runtime|Train loss/ }).count()).toBe(0);
+  await expect.poll(() => page.getByRole("slider", { name: /train_runtime|Train loss/ }).count()).toBe(0);
 });
 
 test("a log without entries says when there will be some", async () => {
   const { page } = await open({ sample: "empty" });
   await page.getByText("No log entries yet.").waitFor();
   await page.getByText(/logging_steps/).waitFor();
-  expect(await page.locator("canvas").count()).toBe(0);
+  await expect.poll(() => page.locator("canvas").count()).toBe(0);
 });
 
 test("one point is a point", async () => {
@@ -166,7 +168,7 @@ test("a training that diverged is drawn as far as it goes, and says that it did"
     .getByText(/the training has diverged/)
     .first()
     .waitFor();
-  expect(await page.getByRole("button", { name: "Epoch" }).isDisabled()).toBe(true);
+  await expect.poll(() => page.getByRole("button", { name: "Epoch" }).isDisabled()).toBe(true);
 });
 
 test("100,000 entries: drawn, zoomed and looked up, and never more DOM than fits", async () => {
@@ -190,8 +192,8 @@ test("100,000 entries: drawn, zoomed and looked up, and never more DOM than fits
       async () => (await table.locator('[aria-selected="true"]').getByRole("gridcell").allTextContents())[2],
     )
     .toBe("5.75000");
-  expect(await table.getAttribute("aria-rowcount")).toBe("100001");
-  expect(await page.locator("*").count()).toBeLessThan(3000);
+  await expect.poll(() => table.getAttribute("aria-rowcount")).toBe("100001");
+  await expect.poll(() => page.locator("*").count()).toBeLessThan(3000);
   console.log(`zoom of 100,000 points with three charts: ${zoomMs.toFixed(0)} ms`);
 });
 
@@ -213,7 +215,7 @@ test("names out of a log are text and nothing else", async () => {
   await page.getByRole("button", { name: "Table", exact: true }).click();
   await page.getByRole("columnheader", { name: /^<img src=x onerror/ }).waitFor();
   expect(await page.title()).toBe("Checkpoint Explorer");
-  expect(await page.locator("img").count()).toBe(0);
+  await expect.poll(() => page.locator("img").count()).toBe(0);
 });
 
 test("axe finds nothing serious in any theme", async () => {

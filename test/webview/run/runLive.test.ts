@@ -47,7 +47,7 @@ test("points and checkpoints appear as the log grows, and a zoom stays where it 
   const range = await zoom.textContent();
   await page.evaluate(() => window.__fakeRun.growTo(480));
   await expect.poll(() => loss.getAttribute("aria-valuemax")).toBe("480");
-  expect(await zoom.textContent()).toBe(range);
+  await expect.poll(() => zoom.textContent()).toBe(range);
 });
 
 test("a table that is open grows too, and stays where it is scrolled to", async () => {
@@ -82,8 +82,10 @@ test("a training that fell silent is said to be stalled", async () => {
 test("a log that was opened by itself has charts, and no list of checkpoints", async () => {
   const { page, loss } = await open("live", true);
   await loss.waitFor();
-  expect(await page.getByRole("grid", { name: "Checkpoints" }).count()).toBe(0);
-  expect(await page.getByRole("button", { name: "Add runs to chart beside this" }).count()).toBe(0);
+  await expect.poll(() => page.getByRole("grid", { name: "Checkpoints" }).count()).toBe(0);
+  await expect
+    .poll(() => page.getByRole("button", { name: "Add runs to chart beside this" }).count())
+    .toBe(0);
 });
 
 test("smoothing as a centred mean, and the axis, are kept for the next chart that is opened", async () => {

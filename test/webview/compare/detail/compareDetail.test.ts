@@ -26,7 +26,7 @@ test("the spaces of two snapshots: what they share, direction by direction, and 
   await expect.poll(() => map.getAttribute("aria-valuetext")).toBe("φ(16, 4) = 1.000");
   await map.focus();
   await page.keyboard.press("Home");
-  expect(await map.getAttribute("aria-valuetext")).toBe("φ(1, 1) = 1.000");
+  await expect.poll(() => map.getAttribute("aria-valuetext")).toBe("φ(1, 1) = 1.000");
   await page.getByRole("combobox", { name: "Which two snapshots" }).click();
   await page.getByRole("option", { name: "02-rank-reduction and 03-fine-tuning" }).click();
   const tuned = page.getByRole("slider", { name: "Input spaces of 02-rank-reduction and 03-fine-tuning" });
@@ -38,7 +38,7 @@ test("the spaces of two snapshots: what they share, direction by direction, and 
   await page.getByRole("slider", { name: "Principal angles by k" }).waitFor();
   await page.getByRole("button", { name: "Show the input spaces as a table" }).click();
   const table = page.getByRole("table", { name: "Input spaces of 02-rank-reduction and 03-fine-tuning" });
-  expect(await table.getByRole("row").count()).toBe(5);
+  await expect.poll(() => table.getByRole("row").count()).toBe(5);
   await page.getByRole("button", { name: "Copy the input spaces as CSV" }).click();
   await expect.poll(() => sent("copy")).toHaveLength(1);
 });
@@ -65,7 +65,7 @@ test("norms of rows and columns, and how the values of the factors spread", asyn
   await components.focus();
   await page.keyboard.press("Home");
   await expect.poll(() => components.getAttribute("aria-valuetext")).toMatch(/^Component 1; 01-svd [\d.]+/);
-  expect(await components.getAttribute("aria-valuemax")).toBe("16");
+  await expect.poll(() => components.getAttribute("aria-valuemax")).toBe("16");
   await tab(page, "Values");
   await page.getByRole("slider", { name: "Values of A by value" }).waitFor();
   await page.getByRole("slider", { name: "Values of B by value" }).waitFor();
@@ -81,7 +81,7 @@ test("where a recipe moved the base, the spectrum of the true change", async () 
   await expect
     .poll(() => chart.getAttribute("aria-valuetext"))
     .toMatch(/^k 1; trained [\d.]+.*rewritten [\d.]+/);
-  expect(await chart.getAttribute("aria-valuetext")).not.toContain("pissa-init");
+  await expect.poll(() => chart.getAttribute("aria-valuetext")).not.toContain("pissa-init");
 });
 
 test("a module that a snapshot lacks, and one whose factors hold NaN, say so", async () => {

@@ -89,11 +89,15 @@ test("a tensor in depth: numbers, histogram, first differences; by pointer and b
   await pane.getByRole("heading", { name: "model.layers.29.part_9.weight" }).waitFor();
   const differences = pane.getByRole("table", { name: "Differences" });
   await expect.poll(() => differences.getByRole("row").first().textContent()).toBe("Relative L20.12");
-  expect(await differences.getByRole("row").nth(4).textContent()).toBe("Changed100 % of 4,194,304 values");
+  await expect
+    .poll(() => differences.getByRole("row").nth(4).textContent())
+    .toBe("Changed100 % of 4,194,304 values");
   await pane.getByRole("slider", { name: /^Histogram of the difference/ }).waitFor();
-  expect(
-    await pane.getByRole("table", { name: "First values that differ" }).getByRole("row").nth(1).textContent(),
-  ).toContain("[0, 17]");
+  await expect
+    .poll(() =>
+      pane.getByRole("table", { name: "First values that differ" }).getByRole("row").nth(1).textContent(),
+    )
+    .toContain("[0, 17]");
   await tensors(page)
     .getByRole("button", { name: /^model\.layers\.29\.part_9/ })
     .focus();
@@ -155,10 +159,10 @@ test("89,088 tensors: a window of rows, whatever is scrolled to", async () => {
   const page = await open({ sample: "manyTensors" });
   await page.getByRole("status").filter({ hasText: "89,092 tensors" }).waitFor();
   await compareValues(page);
-  expect(await tensors(page).locator("tbody tr").count()).toBeLessThan(80);
+  await expect.poll(() => tensors(page).locator("tbody tr").count()).toBeLessThan(80);
   await page.locator(".compare-scroll").evaluate((element) => element.scrollTo(0, element.scrollHeight));
   await expect.poll(async () => (await names(page)).length).toBeGreaterThan(5);
-  expect(await tensors(page).locator("tbody tr").count()).toBeLessThan(80);
+  await expect.poll(() => tensors(page).locator("tbody tr").count()).toBeLessThan(80);
 }, 90_000);
 
 test("axe finds nothing serious in any theme", async () => {

@@ -20,7 +20,7 @@ async function cell(page: Page, panel: number, row: number, col: number, rows: n
 test("the map is read with the arrow keys, and Enter selects the module everywhere", async () => {
   const page = await open({ adapters: "pipeline" });
   const map = heatMap(page);
-  expect(await map.getAttribute("aria-label")).toBe("‖ΔW‖ (Frobenius norm) by layer and kind");
+  await expect.poll(() => map.getAttribute("aria-label")).toBe("‖ΔW‖ (Frobenius norm) by layer and kind");
   await map.focus();
   await page.keyboard.press("ArrowRight");
   await page.keyboard.press("ArrowDown");
@@ -32,7 +32,7 @@ test("the map is read with the arrow keys, and Enter selects the module everywhe
   // The same numbers as in the table of modules.
   const module = text.slice(0, text.indexOf(":"));
   const numbers = [...text.matchAll(/(?:svd|reduction|tuning) ([\d.]+)/g)].map(([, number]) => number);
-  expect(await page.locator(".heat-read").allTextContents()).toEqual(numbers);
+  await expect.poll(() => page.locator(".heat-read").allTextContents()).toEqual(numbers);
   await page.keyboard.press("Enter");
   await details(page).getByRole("heading", { name: module }).waitFor();
   await page.keyboard.press("Escape");
@@ -61,7 +61,7 @@ test("differences from a snapshot are coloured to both sides of zero", async () 
   // Truncation only takes away: the second snapshot's cells are on the one side.
   await heatMap(page).focus();
   await page.keyboard.press("ArrowRight");
-  expect(await heatMap(page).getAttribute("aria-valuetext")).toMatch(/02-rank-reduction −0\.\d+/);
+  await expect.poll(() => heatMap(page).getAttribute("aria-valuetext")).toMatch(/02-rank-reduction −0\.\d+/);
 });
 
 test("the map as a table, copied as CSV, and saved as a picture", async () => {
@@ -70,7 +70,7 @@ test("the map as a table, copied as CSV, and saved as a picture", async () => {
   await expect.poll(() => sent("savePng"), { timeout: 25_000 }).toHaveLength(1);
   await page.getByRole("button", { name: "Show the heat map as a table" }).click();
   const table = page.getByRole("table", { name: "‖ΔW‖ (Frobenius norm) by layer and kind" });
-  expect(await table.getAttribute("aria-rowcount")).toBe("85");
+  await expect.poll(() => table.getAttribute("aria-rowcount")).toBe("85");
   await page.getByRole("button", { name: "Copy the heat map as CSV" }).click();
   await expect.poll(() => sent("copy")).toHaveLength(1);
   const [{ params }] = (await sent("copy")) as [{ params: { text: string } }];
@@ -84,7 +84,7 @@ test("the map as a table, copied as CSV, and saved as a picture", async () => {
 
 test("8 × 504 modules are drawn once, and the map of a narrow column has its layers downwards", async () => {
   const page = await open({ adapters: "many" }, { viewport: { width: 700, height: 900 } });
-  expect(await page.locator(".cell-area").count()).toBe(8);
+  await expect.poll(() => page.locator(".cell-area").count()).toBe(8);
   const sizes = await page
     .locator(".cell-picture")
     .evaluateAll((canvases) => canvases.map((canvas) => (canvas as HTMLCanvasElement).clientHeight));

@@ -76,11 +76,13 @@ test("each snapshot says what its tensors tell, its change from the left, and wh
   // Warnings are in sight, notes on request.
   const warning = /^NaN or infinity in 1 of 24 modules, first in q_proj of layer 2/;
   await snapshots(page).getByText(warning).waitFor();
-  expect(
-    await snapshots(page)
-      .getByText(/^Rank 7 instead of 8 would keep/)
-      .count(),
-  ).toBe(0);
+  await expect
+    .poll(() =>
+      snapshots(page)
+        .getByText(/^Rank 7 instead of 8 would keep/)
+        .count(),
+    )
+    .toBe(0);
   await page.getByRole("button", { name: "Findings" }).click();
   await snapshots(page)
     .getByText(/^Rank 7 instead of 8 would keep/)
@@ -101,7 +103,7 @@ test("what does not fit into one message arrives in pieces", async () => {
   const page = await open({ adapters: "many" });
   await page.getByRole("status").filter({ hasText: "504 modules" }).waitFor();
   expect((await sent("rows")).length).toBeGreaterThan(0);
-  expect(await modules(page).getAttribute("aria-rowcount")).toBe("506");
+  await expect.poll(() => modules(page).getAttribute("aria-rowcount")).toBe("506");
   await page.getByRole("button", { name: "model.layers.0.mlp.down_proj", exact: true }).focus();
   await page.keyboard.press("End");
   await expect

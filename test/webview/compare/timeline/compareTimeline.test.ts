@@ -27,7 +27,7 @@ test("a metric of all modules over all checkpoints, and the line of the chosen m
   await expect
     .poll(() => line.getAttribute("aria-valuetext"))
     .toContain(reading.slice(reading.indexOf(": ") + 2));
-  expect(await line.getAttribute("aria-valuemax")).toBe("4000");
+  await expect.poll(() => line.getAttribute("aria-valuemax")).toBe("4000");
 });
 
 test("another metric, kind by kind, as a table and as text", async () => {
@@ -41,10 +41,12 @@ test("another metric, kind by kind, as a table and as text", async () => {
     name: "Change since the first checkpoint by module and checkpoint",
   });
   const first = table.getByRole("row").nth(1);
-  expect(await first.getByRole("button").getAttribute("aria-label")).toBe("model.layers.0.mlp.down_proj");
-  expect(await table.getByRole("row").nth(2).getByRole("button").getAttribute("aria-label")).toBe(
-    "model.layers.1.mlp.down_proj",
-  );
+  await expect
+    .poll(() => first.getByRole("button").getAttribute("aria-label"))
+    .toBe("model.layers.0.mlp.down_proj");
+  await expect
+    .poll(() => table.getByRole("row").nth(2).getByRole("button").getAttribute("aria-label"))
+    .toBe("model.layers.1.mlp.down_proj");
   const cells = await first.getByRole("cell").allTextContents();
   expect(cells).toHaveLength(40);
   expect(cells[0]).toBe("–");

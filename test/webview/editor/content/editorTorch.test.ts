@@ -24,11 +24,11 @@ describe("Optimizer", () => {
     await page.getByRole("tab", { name: "Optimizer", selected: true }).waitFor();
     await page.getByText("AdamW writes foreach before maximize").waitFor();
     const groups = page.getByRole("region", { name: "Parameter groups" }).last();
-    expect(await groups.locator("tr.differs").allInnerTexts()).toEqual([
-      expect.stringMatching(/weight_decay.*0\.01.*0\.0/s),
-    ]);
-    expect(await page.getByText("inferred by order and shape").count()).toBe(1);
-    expect(await page.getByText(/bytes a parameter/).count()).toBe(1);
+    await expect
+      .poll(() => groups.locator("tr.differs").allInnerTexts())
+      .toEqual([expect.stringMatching(/weight_decay.*0\.01.*0\.0/s)]);
+    await expect.poll(() => page.getByText("inferred by order and shape").count()).toBe(1);
+    await expect.poll(() => page.getByText(/bytes a parameter/).count()).toBe(1);
   });
 
   test("a parameter is found by its name, and its exp_avg leads to the tensor", async () => {
@@ -36,7 +36,9 @@ describe("Optimizer", () => {
     await opened.filter("Filter parameters by name").fill("layers.3 k_proj lora_B");
     await expect.poll(() => opened.rows.locator("[data-row]").count()).toBe(1);
     const row = opened.rows.locator("[data-row='0']");
-    expect(await row.locator(".inferred-mark").getAttribute("title")).toContain("every known shape fits");
+    await expect
+      .poll(() => row.locator(".inferred-mark").getAttribute("title"))
+      .toContain("every known shape fits");
     await row.getByRole("button").nth(1).click();
     await opened.page.getByRole("tab", { name: /Tensors/, selected: true }).waitFor();
     await expect.poll(() => opened.page.locator(".detail-name").innerText()).toBe("state.27.exp_avg");
@@ -68,7 +70,7 @@ describe("Optimizer", () => {
     expect(await opened.sent("quantisedState")).toEqual([]);
     await detail.getByRole("button", { name: "Dequantise state2" }).click();
     const table = detail.getByRole("table", { name: "Dequantised state2" });
-    expect(await table.innerText()).toMatch(/16,384 in 64 blocks of 256/);
+    await expect.poll(() => table.innerText()).toMatch(/16,384 in 64 blocks of 256/);
     expect(await opened.sent("quantisedState")).toEqual([{ optimizer: 0, parameter: 1, key: "state2" }]);
     await opened.rows.locator("[data-row='0']").click();
     await detail.getByRole("button", { name: "Dequantise state2" }).waitFor();
@@ -78,7 +80,7 @@ describe("Optimizer", () => {
     const opened = await open("largeOptimizer");
     await opened.page.getByRole("status").getByText("20,000 parameters", { exact: true }).waitFor();
     expect((await opened.sent("optimizerPage")).length).toBeGreaterThan(9);
-    expect(await opened.rows.locator("[data-row]").count()).toBeLessThan(80);
+    await expect.poll(() => opened.rows.locator("[data-row]").count()).toBeLessThan(80);
     await opened.filter("Filter parameters by name").fill(`layers.${manyParameters - 1}.`);
     await expect.poll(() => opened.rows.locator("[data-row]").count()).toBe(1);
   });
@@ -116,10 +118,10 @@ describe("Content", () => {
     for (const name of [/^rng_state/, /^itself/]) await opened.rows.getByRole("row", { name }).click();
     await opened.rows.getByText("↻ contains itself").waitFor();
     const tuple = opened.rows.getByRole("row", { name: /625 items/ });
-    expect(await tuple.getAttribute("aria-expanded")).toBe("false");
+    await expect.poll(() => tuple.getAttribute("aria-expanded")).toBe("false");
     await opened.rows.getByText("<b>bold</b>⟨U+202E⟩gnp").waitFor();
-    expect(await opened.page.locator("img").count()).toBe(0);
-    expect(await opened.page.getByText("hf_secret").count()).toBe(0);
+    await expect.poll(() => opened.page.locator("img").count()).toBe(0);
+    await expect.poll(() => opened.page.getByText("hf_secret").count()).toBe(0);
   });
 
   test("a tensor leads to Tensors, and wrappers' prefixes can be hidden", async () => {
@@ -140,9 +142,9 @@ describe("Content", () => {
 test("Overview shows the settings inside the file, secrets masked", async () => {
   const { page } = await open("trainingFile");
   const args = page.getByRole("table", { name: "Arguments (args)" });
-  expect(await args.innerText()).toMatch(/lr\s+0\.0003/);
-  expect(await args.innerText()).toContain("••••••••");
-  expect(await page.getByRole("table", { name: "Values" }).innerText()).toMatch(/epoch\s+7/);
+  await expect.poll(() => args.innerText()).toMatch(/lr\s+0\.0003/);
+  await expect.poll(() => args.innerText()).toContain("••••••••");
+  await expect.poll(() => page.getByRole("table", { name: "Values" }).innerText()).toMatch(/epoch\s+7/);
 });
 
 test("Health lists what Python would import, the dangerous first, and says that nothing ran", async () => {
@@ -162,7 +164,7 @@ test("Health tells what is wrong with the other files too, each finding once", a
   expect(await opened.sent("health")).toEqual([]);
   await opened.showTab("Health");
   await opened.page.getByRole("region", { name: "1 error" }).getByText("scheduler.pt is cut").waitFor();
-  expect(await opened.page.getByText("Looking at the other files").count()).toBe(0);
+  await expect.poll(() => opened.page.getByText("Looking at the other files").count()).toBe(0);
   await opened.page.getByRole("tab", { name: /^Health\s*1$/ }).waitFor();
   await opened.showTab("Optimizer");
   await opened.showTab("Health");
@@ -187,7 +189,7 @@ describe("Can I resume?", () => {
       "in order",
       "not known",
     ]);
-    expect(await opened.page.locator(".resume-table b").count()).toBe(0);
+    await expect.poll(() => opened.page.locator(".resume-table b").count()).toBe(0);
     await opened.showTab("Optimizer");
     await opened.showTab("Health");
     expect((await opened.sent("resume")).length).toBe(1);
@@ -208,7 +210,7 @@ describe("Can I resume?", () => {
 
 test("a file of tensors alone has no tab for what it does not hold", async () => {
   const { page } = await open("model");
-  expect(await page.getByRole("tab", { name: /Content|Optimizer/ }).count()).toBe(0);
+  await expect.poll(() => page.getByRole("tab", { name: /Content|Optimizer/ }).count()).toBe(0);
 });
 
 const screens: readonly (readonly [sample: SampleName, tab: string])[] = [

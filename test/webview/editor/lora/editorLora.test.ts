@@ -43,7 +43,7 @@ test("one row a module, with every number the design asks for", async () => {
     "2",
     "256 × 256",
   ]);
-  expect(await opened.page.getByText("tiny-decoder/base").count()).toBe(1);
+  await expect.poll(() => opened.page.getByText("tiny-decoder/base").count()).toBe(1);
 });
 
 test("sorting by ‖ΔW‖ puts the largest first, and what could not be computed last either way", async () => {
@@ -69,7 +69,7 @@ test("the selected module shows its singular values, and they are kept when the 
   await expect.poll(() => detail.locator("canvas").count()).toBe(1);
   await opened.hideAndShow();
   await expect.poll(() => detail.innerText()).toContain("model.layers.3.self_attn.q_proj");
-  expect(await opened.filter("Filter modules by name").inputValue()).toBe("3 q_proj");
+  await expect.poll(() => opened.filter("Filter modules by name").inputValue()).toBe("3 q_proj");
 });
 
 test("a module whose factors hold NaN says why it has no norms", async () => {
@@ -82,7 +82,7 @@ test("a module whose factors hold NaN says why it has no norms", async () => {
 test("findings lead to the modules they are about", async () => {
   const opened = await openLora();
   const findings = opened.page.getByRole("region", { name: "Findings 2" });
-  expect(await findings.innerText()).toContain("and 19 more modules");
+  await expect.poll(() => findings.innerText()).toContain("and 19 more modules");
   await findings.getByRole("button", { name: "model.layers.0.self_attn.o_proj" }).click();
   const detail = opened.page.getByRole("region", { name: "Module details" });
   await expect.poll(() => detail.innerText()).toContain("1 duplicate component");

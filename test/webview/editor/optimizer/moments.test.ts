@@ -19,12 +19,10 @@ test("the moments of a parameter are measured on request, with the size of its l
   await page.getByRole("button", { name: "Measure moments and step size" }).click();
   const table = page.getByRole("table", { name: "Moments" });
   await table.waitFor();
-  expect(await table.getByRole("columnheader").allInnerTexts()).toEqual([
-    "exp_avg",
-    "exp_avg_sq",
-    "last step",
-  ]);
-  expect(await table.getByRole("row", { name: /^NaN 0 0 0$/ }).count()).toBe(1);
+  await expect
+    .poll(() => table.getByRole("columnheader").allInnerTexts())
+    .toEqual(["exp_avg", "exp_avg_sq", "last step"]);
+  await expect.poll(() => table.getByRole("row", { name: /^NaN 0 0 0$/ }).count()).toBe(1);
   await page.getByText(/^Last step: .* with bias correction, step \d+/).waitFor();
   await editor.webview.screenshot("moments-dark");
   expect(await findAccessibilityProblems(page)).toEqual([]);

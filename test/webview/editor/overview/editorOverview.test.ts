@@ -19,7 +19,7 @@ test("one line answers what the file is, the next which file it is", async () =>
   const { page } = await open();
   const headline = page.getByRole("heading", { level: 1 });
   await expect.poll(() => headline.innerText()).toMatch(/^LoRA adapter/);
-  expect(await headline.innerText()).toContain("rank 8");
+  await expect.poll(() => headline.innerText()).toContain("rank 8");
   await page.getByTitle("adapter_model.safetensors", { exact: true }).first().waitFor();
   await page.getByTitle("/home/ada/runs/tiny-lora/03-fine-tuning/checkpoint-300").waitFor();
 });
@@ -38,14 +38,14 @@ test("parts: what is there, what is missing and what follows", async () => {
   const opened = await open();
   const { page } = opened;
   const parts = page.getByRole("region", { name: "Parts" });
-  expect(await parts.innerText()).toContain(
-    "Training can be resumed in part. Everything but the random state",
-  );
+  await expect
+    .poll(() => parts.innerText())
+    .toContain("Training can be resumed in part. Everything but the random state");
   const items = parts.getByRole("listitem");
-  expect(await items.filter({ hasText: "optimizer state" }).getByLabel("Present").count()).toBe(1);
+  await expect.poll(() => items.filter({ hasText: "optimizer state" }).getByLabel("Present").count()).toBe(1);
   const missing = items.filter({ hasText: "random state" });
-  expect(await missing.getByLabel("Missing").count()).toBe(1);
-  expect(await missing.innerText()).toContain("data order and dropout will differ");
+  await expect.poll(() => missing.getByLabel("Missing").count()).toBe(1);
+  await expect.poll(() => missing.innerText()).toContain("data order and dropout will differ");
   await parts.getByRole("button", { name: "optimizer.pt" }).click();
   await expect
     .poll(() => opened.sent("open"))
@@ -55,15 +55,15 @@ test("parts: what is there, what is missing and what follows", async () => {
 test("composition: every bar has its numbers, and a module leads to its tensors", async () => {
   const opened = await open({ sample: "model" });
   const dtypes = opened.page.getByRole("table", { name: "Composition by dtype" });
-  expect(await dtypes.getByRole("row", { name: /BF16/ }).innerText()).toMatch(
-    /100 %\s+13\.5 GB\s+6\.74 B\s+291/,
-  );
+  await expect
+    .poll(() => dtypes.getByRole("row", { name: /BF16/ }).innerText())
+    .toMatch(/100 %\s+13\.5 GB\s+6\.74 B\s+291/);
   const modules = opened.page.getByRole("table", { name: "Composition by module" });
   await modules.getByRole("button", { name: "model.layers.9" }).click();
   await expect.poll(() => opened.tab("Tensors").getAttribute("aria-selected")).toBe("true");
   await expect.poll(() => opened.selectedName()).toContain("9");
   const detail = opened.page.getByRole("region", { name: "Details" });
-  expect(await detail.innerText()).toContain("model.layers.9");
+  await expect.poll(() => detail.innerText()).toContain("model.layers.9");
 });
 
 test("what is in a hand-written file, how far it came, and its history as a chart", async () => {
@@ -87,11 +87,11 @@ test("what is in a hand-written file, how far it came, and its history as a char
 test("progress, adapter, configuration and metadata", async () => {
   const { page } = await open();
   const progress = page.getByRole("region", { name: "Training progress" });
-  expect(await progress.innerText()).toMatch(/Step\s+300 of 400\s+Epoch\s+2\.4\s+Loss\s+1\.837/);
+  await expect.poll(() => progress.innerText()).toMatch(/Step\s+300 of 400\s+Epoch\s+2\.4\s+Loss\s+1\.837/);
   const adapter = page.getByRole("table", { name: "Adapter" });
-  expect(await adapter.innerText()).toContain("tiny-decoder/base");
+  await expect.poll(() => adapter.innerText()).toContain("tiny-decoder/base");
   const config = page.getByRole("button", { name: /adapter_config\.json/ });
-  expect(await config.getAttribute("aria-expanded")).toBe("false");
+  await expect.poll(() => config.getAttribute("aria-expanded")).toBe("false");
   await config.click();
   await page.getByRole("textbox", { name: "Search adapter_config.json" }).fill("ALPHA");
   const rows = page.getByRole("table", { name: "adapter_config.json" }).getByRole("row");
@@ -106,13 +106,15 @@ test("what was folded or opened is so again when the page comes back", async () 
   await metadata.click();
   await opened.hideAndShow();
   await expect.poll(() => config.getAttribute("aria-expanded")).toBe("true");
-  expect(await metadata.getAttribute("aria-expanded")).toBe("false");
+  await expect.poll(() => metadata.getAttribute("aria-expanded")).toBe("false");
 });
 
 test("a stage that was inferred says so and why; a click sets it", async () => {
   const opened = await open();
   const stage = opened.page.getByRole("button", { name: /Stage: fine-tuning inferred/ });
-  expect(await stage.getAttribute("title")).toContain("Inferred: the folder is called 03-fine-tuning");
+  await expect
+    .poll(() => stage.getAttribute("title"))
+    .toContain("Inferred: the folder is called 03-fine-tuning");
   await stage.click();
   await expect.poll(() => opened.sent("setStage")).toHaveLength(1);
   await opened.page.getByRole("button", { name: "Compare…" }).click();
@@ -133,8 +135,8 @@ test("of 163 shards the missing one comes first", async () => {
   const { page } = await open({ sample: "mixture" });
   const files = page.getByRole("table", { name: "Files" }).getByRole("row");
   await page.getByRole("row", { name: /^model-00078-of-000163\.safetensors missing/ }).waitFor();
-  expect(await files.first().innerText()).toContain("missing");
-  expect(await files.count()).toBe(12);
+  await expect.poll(() => files.first().innerText()).toContain("missing");
+  await expect.poll(() => files.count()).toBe(12);
   await page.getByRole("button", { name: "Show all 163 files" }).click();
   await expect.poll(() => files.count()).toBe(163);
 });

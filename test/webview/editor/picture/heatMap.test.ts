@@ -26,7 +26,7 @@ test("a picture is drawn, read from the keyboard, zoomed, and leads to the value
   const { page, ...opened } = await openPicture("broken.weight");
   const picture = page.getByRole("slider", { name: /^Picture of broken\.weight \[:, :\]/ });
   await picture.focus();
-  expect(await picture.getAttribute("aria-valuemax")).toBe(String(256 * 100 - 1));
+  await expect.poll(() => picture.getAttribute("aria-valuemax")).toBe(String(256 * 100 - 1));
   await page.keyboard.press("Control+End");
   await expect.poll(() => picture.getAttribute("aria-valuetext")).toMatch(/^row 255, column 99: mean /);
   await page.keyboard.press("Shift+PageUp");

@@ -38,8 +38,8 @@ test("the slider shows live what each module would keep, and the name follows", 
   const { slider, field, name, totals } = form(opened);
   await slider.fill("2");
   await expect.poll(() => totals.innerText()).toContain("8 → 2");
-  expect(await field.inputValue()).toBe("2");
-  expect(await name.inputValue()).toBe("04-rank-reduction-r2");
+  await expect.poll(() => field.inputValue()).toBe("2");
+  await expect.poll(() => name.inputValue()).toBe("04-rank-reduction-r2");
   // Spectra fall by exp(-0.25 - 0.08 · (index mod 7)) a step: of the first module exp(-0.5 k) in energy.
   const share = (1 - Math.exp(-0.5 * 2)) / (1 - Math.exp(-0.5 * 8));
   await opened.rows.getByRole("row", { name: /layers\.0\.self_attn\.q_proj/ }).waitFor();
@@ -48,7 +48,7 @@ test("the slider shows live what each module would keep, and the name follows", 
   expect(row).toContain(`${(100 * Math.sqrt(1 - share)).toFixed(1)} %`);
   await slider.press("ArrowRight");
   await expect.poll(() => totals.innerText()).toContain("8 → 3");
-  expect(await name.inputValue()).toBe("04-rank-reduction-r3");
+  await expect.poll(() => name.inputValue()).toBe("04-rank-reduction-r3");
 });
 
 test("a rule gives each module its own rank, or one to all", async () => {
@@ -57,7 +57,7 @@ test("a rule gives each module its own rank, or one to all", async () => {
   await rule("Energy kept");
   await field.fill("90");
   await expect.poll(() => totals.innerText()).toMatch(/8 → 2–5/);
-  expect(await name.inputValue()).toBe("04-rank-reduction-r2-5");
+  await expect.poll(() => name.inputValue()).toBe("04-rank-reduction-r2-5");
   await opened.page.getByRole("button", { name: "Uniform" }).click();
   await expect.poll(() => totals.innerText()).toMatch(/8 → 4\n/);
   await opened.page.getByRole("button", { name: "Per module" }).click();
@@ -80,7 +80,7 @@ test("a number that means nothing is marked and changes nothing", async () => {
   for (const text of ["0", "9", "2.5", "many"]) {
     await field.fill(text);
     await expect.poll(() => opened.page.locator("vscode-text-field.invalid").count()).toBe(1);
-    expect(await totals.innerText()).toContain("8 → 3");
+    await expect.poll(() => totals.innerText()).toContain("8 → 3");
   }
   await field.fill("4");
   await expect.poll(() => totals.innerText()).toContain("8 → 4");
@@ -105,7 +105,7 @@ test("writes what was chosen, says what it cost, and leads on to the new snapsho
     },
   ]);
   const result = opened.page.locator(".reduce-result");
-  expect(await result.innerText()).toContain("4 in 24 modules");
+  await expect.poll(() => result.innerText()).toContain("4 in 24 modules");
   await opened.page.getByRole("button", { name: "Compare with the original" }).click();
   await opened.page.getByRole("button", { name: "Open it" }).click();
   await expect.poll(() => opened.sent("open")).toEqual([{ path: "/home/ada/elsewhere/mine" }]);
@@ -131,7 +131,7 @@ test("a failure is told beside the form, which keeps what was chosen", async () 
   await slider.fill("3");
   await write.click();
   await opened.page.getByRole("alert").getByText("There is no room left on the disk.").waitFor();
-  expect(await field.inputValue()).toBe("3");
+  await expect.poll(() => field.inputValue()).toBe("3");
 });
 
 test("a name that is taken is said before anything is written, and a name that is none stops it", async () => {
@@ -156,7 +156,7 @@ test("the form is found again when the page comes back", async () => {
   await expect.poll(() => totals.innerText()).toContain("8 → 5");
   await opened.hideAndShow();
   await expect.poll(() => totals.innerText()).toContain("8 → 5");
-  expect(await field.inputValue()).toBe("5");
+  await expect.poll(() => field.inputValue()).toBe("5");
 });
 
 test("an adapter that cannot be reduced says why", async () => {

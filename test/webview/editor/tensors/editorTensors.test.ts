@@ -20,7 +20,7 @@ async function openTensors(options: EditorHostOptions = {}): Promise<EditorPage>
 test("the filter finds by words in any order and case, and says how much it found", async () => {
   const opened = await openTensors({ sample: "model" });
   const status = opened.page.getByRole("status");
-  expect(await status.innerText()).toBe("323 tensors · 6.74 B parameters · 13.5 GB");
+  await expect.poll(() => status.innerText()).toBe("323 tensors · 6.74 B parameters · 13.5 GB");
   await opened.filter().fill("UP_proj 12");
   await expect.poll(() => status.innerText()).toBe("1 of 323 tensors · 45.1 M parameters · 90.2 MB");
   expect(await opened.column(0)).toEqual(["model.layers.12.mlp.up_proj.weight"]);
@@ -36,8 +36,8 @@ test("a regular expression filters; a wrong one is explained and changes nothing
   await expect.poll(() => status.innerText()).toContain("4 of 323 tensors");
   await opened.filter().pressSequentially("(");
   await expect.poll(() => opened.page.getByRole("alert").innerText()).toContain("Unterminated group");
-  expect(await status.innerText()).toContain("4 of 323 tensors");
-  expect(await opened.filter().getAttribute("aria-invalid")).toBe("true");
+  await expect.poll(() => status.innerText()).toContain("4 of 323 tensors");
+  await expect.poll(() => opened.filter().getAttribute("aria-invalid")).toBe("true");
 });
 
 test("dtypes filter by a click, with their counts", async () => {
@@ -67,7 +67,7 @@ test("the tree is worked from the keyboard as VS Code's explorer is", async () =
   ]);
   await page.keyboard.press("ArrowRight");
   await expect.poll(() => opened.selectedName()).toContain("embed_tokens.weight");
-  expect(await selectedRow.getAttribute("aria-level")).toBe("2");
+  await expect.poll(() => selectedRow.getAttribute("aria-level")).toBe("2");
   await page.keyboard.press("ArrowLeft");
   await expect.poll(() => selectedRow.getAttribute("aria-level")).toBe("1");
   await page.keyboard.press("ArrowLeft");
@@ -78,14 +78,16 @@ test("the tree is worked from the keyboard as VS Code's explorer is", async () =
   await page.keyboard.press("Home");
   await expect.poll(() => opened.selectedName()).toContain("lm_head.weight");
   // The focus is the table's; the row it names is the selected one.
-  expect(await rows.getAttribute("aria-activedescendant")).toBe(await selectedRow.getAttribute("id"));
+  await expect
+    .poll(() => rows.getAttribute("aria-activedescendant"))
+    .toBe(await selectedRow.getAttribute("id"));
 });
 
 test("the table sorts by every column, from the mouse and from the keyboard", async () => {
   const opened = await openTensors({ sample: "model" });
   await opened.page.getByRole("button", { name: "Table" }).click();
   const header = (name: string) => opened.rows.getByRole("columnheader", { name });
-  expect(await header("Name").getAttribute("aria-sort")).toBe("ascending");
+  await expect.poll(() => header("Name").getAttribute("aria-sort")).toBe("ascending");
   for (const name of ["Shape", "Dtype", "Params", "First byte", "File", "Name"]) {
     await header(name).getByRole("button").click();
     await expect.poll(() => header(name).getAttribute("aria-sort")).not.toBe("none");
@@ -172,7 +174,9 @@ test("a list that stops arriving says so, keeps what came and goes on by a click
   const opened = await openTensors({ sample: "mixture", failChunkFrom: 8192 });
   const alert = opened.page.getByRole("alert");
   await expect.poll(() => alert.innerText()).toContain("Not all tensors could be loaded");
-  expect(await opened.page.getByRole("status").last().innerText()).toContain("loading 8,192 of 89,088");
+  await expect
+    .poll(() => opened.page.getByRole("status").last().innerText())
+    .toContain("loading 8,192 of 89,088");
   await alert.getByRole("button", { name: "Try again" }).click();
   await expect.poll(() => alert.count()).toBe(0);
 });

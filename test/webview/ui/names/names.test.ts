@@ -99,9 +99,9 @@ test("modules of the composition that differ look different", async () => {
 test("what all names begin with is said once, above their column", async () => {
   const { page, rows } = await open("peft7b", "LoRA");
   await page.setViewportSize({ width: 850, height: 700 });
-  expect(await rows.getByRole("columnheader", { name: /^Module/ }).innerText()).toContain(
-    "base_model.model.model.layers.",
-  );
+  await expect
+    .poll(() => rows.getByRole("columnheader", { name: /^Module/ }).innerText())
+    .toContain("base_model.model.model.layers.");
 });
 
 test("rows of compared modules that differ look different, and no number is cut", async () => {
