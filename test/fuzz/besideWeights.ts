@@ -1,5 +1,6 @@
 import { tarFile } from "../support/made/tarFile";
-import { hidingPlaces, hostilePickles, wholePickle } from "./hostilePickles";
+import { hidingPlaces } from "./hidingPlaces";
+import { hostilePickles, wholePickle } from "./hostilePickles";
 import { mutate, type Random } from "./mutate";
 import { folderOf } from "./samples";
 import type { Made } from "./structured";

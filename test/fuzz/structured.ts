@@ -1,13 +1,14 @@
-import { event, eventFile, scalarEvent, simple, summary } from "../core/runs/logs/eventFile";
-import { config, history, summaryRecord, wandbFile } from "../core/runs/logs/wandbFile";
 import { dcpMetadata } from "../support/made/dcpMetadata";
 import { protoBytes, protoNumber } from "../support/made/proto";
 import { type ZipMember, zipFile } from "../support/made/zipFile";
 import { hostileSibling, nemoRanks, settingsOfCode } from "./besideWeights";
 import { latin1, safetensors } from "./costlyFiles";
 import { brokenRanks } from "./distributedFolders";
-import { hidingPlaces, hostilePickles, wholePickle } from "./hostilePickles";
+import { hidingPlaces } from "./hidingPlaces";
+import { hostilePickles, wholePickle } from "./hostilePickles";
 import { mutate, type Random } from "./mutate";
+import { logs } from "./structuredLogs";
+import { anyJson, numbers, smallAdapter, withData } from "./structuredParts";
 
 /** Files that are well formed where their readers look first, and wrong further in. */
 export interface Made {
@@ -39,7 +40,6 @@ const damagedHostile = (random: Random): Made => {
 
 const sometimes = <T>(random: Random, value: () => T): T | undefined =>
   random.below(4) === 0 ? value() : undefined;
-const numbers = [0, 1, 2, 7, 255, 65_535, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, 2 ** 53, 1e18, -1, 0.5];
 const names = [
   "m/data.pkl",
   "m/data/0",
@@ -85,34 +85,6 @@ const lyingZip = (random: Random): Made => {
   const path = random.of(["/f/a.pt", "/f/a.bin", "/f/a.npz", "/f/a.ckpt", "/f/a.keras"]);
   return { files: { [path]: random.below(3) === 0 ? mutate(bytes, bytes, random) : bytes }, path };
 };
-
-/** Anything that JSON can hold, with the keys that a reader looks for. */
-function anyJson(random: Random, keys: readonly string[], depth = 0): unknown {
-  const kind = random.below(depth > 4 ? 6 : 9);
-  if (kind < 2) return random.of(numbers);
-  if (kind === 2) return random.of([true, false, null]);
-  if (kind < 6)
-    return random.of([
-      "",
-      "q_proj",
-      "0",
-      "NaN",
-      "/etc/passwd",
-      "../..",
-      "(a+)+$",
-      "\u202e",
-      "__proto__",
-      "x".repeat(3000),
-      "F32",
-      "I8",
-      "hf_abcdefghijklmnopqrstuvwxyz012345",
-    ]);
-  const length = random.below(5);
-  if (kind === 6) return Array.from({ length }, () => anyJson(random, keys, depth + 1));
-  return Object.fromEntries(
-    Array.from({ length }, () => [random.of(keys), anyJson(random, keys, depth + 1)]),
-  );
-}
 
 const keysOf = {
   "config.json": [
@@ -168,12 +140,6 @@ const keysOf = {
   "tokenizer_config.json": ["chat_template", "token", "api_key"],
 } as const;
 
-const weights = safetensors(
-  '{"l.0.q.lora_A.weight":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]},"l.0.q.lora_B.weight":{"dtype":"F32","shape":[2,1],"data_offsets":[8,16]}}',
-);
-const withData = (header: Uint8Array, length = 64) =>
-  new Uint8Array(Buffer.concat([header, new Uint8Array(length)]));
-
 const settings = (random: Random): Made => {
   const file = random.of(Object.keys(keysOf)) as keyof typeof keysOf;
   const keys: readonly string[] = keysOf[file];
@@ -184,7 +150,7 @@ const settings = (random: Random): Made => {
   const written = random.below(4) === 0 ? mutate(bytes, bytes, random) : bytes;
   return {
     files: {
-      "/f/checkpoint-5/adapter_model.safetensors": withData(weights),
+      "/f/checkpoint-5/adapter_model.safetensors": smallAdapter,
       [`/f/checkpoint-5/${file}`]: written,
     },
     path: file.endsWith(".index.json") ? `/f/checkpoint-5/${file}` : "/f/checkpoint-5",
@@ -211,89 +177,6 @@ const header = (random: Random): Made => {
     random.below(200),
   );
   return { files: { "/f/m.safetensors": bytes }, path: "/f/m.safetensors" };
-};
-
-const textLog = (random: Random): string => {
-  const cell = () =>
-    random.of([
-      "1",
-      "0.5",
-      "",
-      "nan",
-      "inf",
-      "1e400",
-      '"',
-      '"a,b"',
-      "step",
-      "loss",
-      "2024-01-01 00:00:00",
-      "{",
-      "}",
-      "'loss': 1",
-      "-1",
-      "9".repeat(400),
-      "\u202e",
-      "[1]",
-      '{"step":1}',
-    ]);
-  const line = (separator: string) => Array.from({ length: random.below(6) }, cell).join(separator);
-  const separator = random.of([",", "\t", ";", " ", " | ", ": "]);
-  return [
-    random.of(["step,loss", "step\tloss\tepoch", "epoch,loss,lr", ""]),
-    ...Array.from({ length: random.below(20) }, () => line(separator)),
-  ].join(random.of(["\n", "\r\n", "\r"]));
-};
-
-const jsonLines = (random: Random): string =>
-  Array.from({ length: random.below(12) }, () =>
-    JSON.stringify(
-      anyJson(random, ["step", "loss", "epoch", "global_step/max_steps", "_step", "eval_loss", "lr"]),
-    ),
-  ).join("\n");
-
-const binaryLogs: Readonly<Record<string, (random: Random) => Uint8Array>> = {
-  "events.out.tfevents.1.x": (random) =>
-    eventFile(
-      ...Array.from({ length: random.below(6) }, (_, at) =>
-        scalarEvent(random.of(["loss", "train/loss", "\u202e"]), at, at),
-      ),
-      event(random.of([0, 2 ** 40, 3]), Number.NaN, summary(simple("x", Number.NaN))),
-    ),
-  "run-abc.wandb": (random) =>
-    wandbFile(
-      config({ a: anyJson(random, ["value", "desc", "_wandb"]) }),
-      ...Array.from({ length: random.below(6) }, (_, at) =>
-        history({ _step: random.of([at, ...numbers]), loss: anyJson(random, ["value"]) }),
-      ),
-      summaryRecord({ loss: anyJson(random, ["value", "min"]) }),
-    ),
-};
-
-const textNames = [
-  "metrics.csv",
-  "log.csv",
-  "log.jsonl",
-  "metrics.jsonl",
-  "train.log",
-  "log_1234567.txt",
-  "hparams.yaml",
-  "all_results.json",
-  "trainer_log.jsonl",
-  "mlruns/0/abc/metrics/loss",
-];
-
-const logs = (random: Random): Made => {
-  const isText = random.below(3) > 0;
-  const file = random.of(isText ? textNames : Object.keys(binaryLogs));
-  const bytes = isText
-    ? new TextEncoder().encode(file.includes("json") ? jsonLines(random) : textLog(random))
-    : (binaryLogs[file]?.(random) ?? new Uint8Array());
-  const written = bytes.length > 0 && random.below(2) === 0 ? mutate(bytes, bytes, random) : bytes;
-  return {
-    files: { "/f/checkpoint-5/adapter_model.safetensors": withData(weights), [`/f/${file}`]: written },
-    path: "/f",
-    isRun: true,
-  };
 };
 
 const distributed = (random: Random): Made => {

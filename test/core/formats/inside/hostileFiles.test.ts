@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { hidingPlaces, hostilePickles, wholePickle } from "../../../fuzz/hostilePickles";
+import { hidingPlaces } from "../../../fuzz/hidingPlaces";
+import { hostilePickles, wholePickle } from "../../../fuzz/hostilePickles";
 import { zipFile } from "../../../support/made/zipFile";
 import { latin1 } from "../pickle/latin1";
 import { read } from "../torch/torchFixtures";

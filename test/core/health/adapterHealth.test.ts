@@ -1,0 +1,62 @@
+import { describe, expect, it } from "vitest";
+import { adapterConfig, adapterOf, factors, healthOf, module } from "../../support/healthOf";
+
+describe("an adapter", () => {
+  it("that is whole has nothing wrong with it", async () => {
+    expect((await healthOf(adapterOf(factors))).problems).toEqual([]);
+  });
+
+  it("without any tensor is an error, with its cause", async () => {
+    const { problems } = await healthOf({ ...adapterOf({}), "global_step10/latest": "x" });
+    expect(problems).toContainEqual(
+      expect.objectContaining({
+        severity: "error",
+        code: "NoTensors",
+        message: expect.stringContaining("global_step10/"),
+      }),
+    );
+  });
+
+  it("of tensors without values is one error, and its parameters are no start for a training", async () => {
+    const { session, problems } = await healthOf(
+      adapterOf({ [`${module}.lora_A.weight`]: [0], [`${module}.lora_B.weight`]: [0] }),
+    );
+    expect(problems.map(({ severity, code }) => [severity, code])).toEqual([["error", "NoValues"]]);
+    expect((await session.resume()).checks[0]).toMatchObject({ what: "Parameters", verdict: "error" });
+  });
+
+  it("whose saved embedding alone was not gathered is an error", async () => {
+    const { problems } = await healthOf(adapterOf({ ...factors, "base_model.model.lm_head.weight": [0] }));
+    expect(problems[0]).toMatchObject({ code: "NoValues", tensor: "base_model.model.lm_head.weight" });
+  });
+
+  it("with a factor without its partner is an error", async () => {
+    const { problems } = await healthOf(
+      adapterOf({ ...factors, "base_model.model.v.lora_A.weight": [8, 16] }),
+    );
+    expect(problems[0]).toMatchObject({ severity: "error", code: "LoraUnpaired" });
+  });
+
+  it("of one process's rows is told by the fraction", async () => {
+    const { problems } = await healthOf(
+      adapterOf({ [`${module}.lora_A.weight`]: [2, 16], [`${module}.lora_B.weight`]: [4, 8] }),
+    );
+    expect(problems.map(({ code, message }) => [code, /exactly 1\/4/.test(message)])).toEqual([
+      ["OneRankOnly", true],
+    ]);
+  });
+
+  it("is told which of its settings match no module", async () => {
+    const config = {
+      ...adapterConfig,
+      target_modules: ["q_proj", "w_proj"],
+      rank_pattern: { "mlp.up": 4, q_proj: 8 },
+    };
+    const { problems } = await healthOf(adapterOf(factors, config));
+    const warnings = problems.filter(({ severity }) => severity !== "info");
+    expect(warnings.map(({ severity, message }) => [severity, message])).toEqual([
+      ["warning", '1 entry of rank_pattern ("mlp.up") matches no module of the adapter and changes nothing.'],
+      ["warning", '1 entry of target_modules ("w_proj") matches no module of the adapter.'],
+    ]);
+  });
+});
