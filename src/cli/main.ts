@@ -45,6 +45,7 @@ RULE is --rank N, --energy SHARE of Σσ², or kohya's --sv-fro SHARE, --sv-cumu
 --uniform gives all modules one rank, --kohya-plus-one keeps one component more than kohya's rule asks for.
 verify reads every value, --quick only the headers, --scan what a scan of the same files found; --strict fails on warnings too.
 scan measures all tensors, or the K-th of N parts of about equal bytes; --join puts parts together to what one scan gives.
+compare --part compares the values of the K-th of N parts; compare A B --join FOLDER takes them in place of reading values.
 Values of settings that look like credentials are masked, unless --show-secrets asks for them.
 Exit codes: 0 read, 1 could not be read or is not healthy, 2 wrong usage.`;
 

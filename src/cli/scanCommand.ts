@@ -2,18 +2,18 @@ import { join, resolve } from "node:path";
 import type { Problem } from "../core/problem/problem";
 import { problemLine } from "../core/report/problemText";
 import { joinScans } from "../core/report/scan/joinScans";
-import { encodeScan, type ScanFile, scannedFiles } from "../core/report/scan/scanFile";
+import { scannedFiles } from "../core/report/scan/partFile";
+import { encodeScan, parseScan, type ScanFile } from "../core/report/scan/scanFile";
 import { type ScanPart, tensorsOfPart } from "../core/report/scan/scanShare";
 import { findingsOfRead, readingProblems, type TensorsRead } from "../core/report/valueFindings";
 import type { CheckpointSession } from "../core/session/checkpointSession";
 import { printable } from "../core/text/printable";
 import { formatCount, plural } from "../core/text/quantities";
 import { nodeFiles } from "../worker/nodeFiles";
-import { nodeSink } from "../worker/nodeSink";
 import { readTensors } from "../worker/numbers/findInTensors";
 import { toolVersion } from "../worker/toolVersion";
 import { defineCommand, jsonFlag, onePath, openSession } from "./command";
-import { readScanFile, scanFileName } from "./scanFiles";
+import { partFileName, partFlags, partOf, partPrefix, readParts, writePart } from "./scanFiles";
 import { UsageError } from "./usageError";
 
 /** What `scan --json` prints. */
@@ -33,10 +33,8 @@ export const scanCommand = defineCommand({
     "scan PATH --out FOLDER [--part K/N] [--sha256] [--json]\n  checkpoint-explorer scan --join FOLDER [--json]",
   options: {
     ...jsonFlag,
-    out: { type: "string" },
-    part: { type: "string" },
+    ...partFlags,
     sha256: { type: "boolean", default: false },
-    join: { type: "string" },
   },
   async run(paths, { out, part, sha256, join: folder }) {
     if (folder !== undefined && (paths.length > 0 || part !== undefined || out !== undefined))
@@ -56,14 +54,6 @@ export const scanCommand = defineCommand({
   },
 });
 
-/** @throws UsageError unless it is K/N with K from 1 to N. */
-function partOf(text: string): ScanPart {
-  const [, number, count] = (/^(\d{1,6})\/(\d{1,6})$/.exec(text) ?? []).map(Number);
-  if (number === undefined || count === undefined || number < 1 || number > count)
-    throw new UsageError(`--part takes K/N, the K-th of N parts, such as 3/8, not "${text}".`);
-  return { number, count };
-}
-
 async function scanPart(
   path: string,
   folder: string,
@@ -78,8 +68,8 @@ async function scanPart(
     part === undefined ? [...checkpoint.tensors.keys()] : tensorsOfPart(checkpoint.tensors, part);
   const read = await readTensors(session, { stats: true, sha256 }, undefined, indexes);
   const scan = scanOf(session, read, { files, part, sha256, indexes });
-  const out = join(folder, scanFileName(part));
-  await writeScan(out, scan);
+  const out = join(folder, partFileName("scan", part));
+  await writePart(out, encodeScan(scan), parseScan);
   return {
     out,
     ...(part === undefined ? {} : { part }),
@@ -124,13 +114,9 @@ function scanOf(
 }
 
 async function joinParts(folder: string): Promise<ScanReport> {
-  const entries = await nodeFiles.list(folder);
-  const names = entries.map(({ name }) => name).filter((name) => /^part-\d+-of-\d+\.scan\.json$/.test(name));
-  const parts = [];
-  for (const name of names.sort()) parts.push({ file: name, scan: await readScanFile(join(folder, name)) });
-  const scan = joinScans(parts);
-  const out = join(folder, scanFileName(undefined));
-  await writeScan(out, scan);
+  const scan = joinScans(await readParts(folder, "scan", parseScan));
+  const out = join(folder, partFileName("scan", undefined));
+  await writePart(out, encodeScan(scan), parseScan);
   const lost = scan.tensors.flatMap(({ name, unreadable }) =>
     unreadable === undefined ? [] : [{ name, reason: unreadable }],
   );
@@ -143,22 +129,8 @@ async function joinParts(folder: string): Promise<ScanReport> {
   };
 }
 
-/** Replaces what an earlier attempt wrote: a task that is run again writes the same. */
-async function writeScan(path: string, scan: ScanFile): Promise<void> {
-  const text = encodeScan(scan);
-  const output = await nodeSink.createFile(path, { replace: true });
-  try {
-    await output.writer.writeAt(0, new TextEncoder().encode(text));
-    await output.writer.close();
-    await readScanFile(output.temporaryPath);
-    await output.commit();
-  } finally {
-    await output.discard();
-  }
-}
-
 function scanText({ out, part, tensors, ownTensors, tensorsRead, problems }: ScanReport): string {
-  const which = part === undefined ? "" : `Part ${formatCount(part.number)} of ${formatCount(part.count)}: `;
+  const which = part === undefined ? "" : partPrefix(part);
   const of =
     ownTensors === tensors
       ? plural(tensors, "tensor")

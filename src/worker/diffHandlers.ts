@@ -47,7 +47,7 @@ export function diffHandlers(
         if (!signal.aborted) diffings.delete(comparisons.get(handle));
         throw error;
       }
-      return { problems: diffing.problems.toArray() };
+      return { problems: diffing.problems };
     },
     diffEntries: ({ handle, first }) => diffingOf(handle).table.chunk(first),
     diffDetail: async ({ handle, row, pair, threads }, signal): Promise<DiffDetail> => {

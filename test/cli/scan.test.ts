@@ -6,13 +6,13 @@ import { cliFolder, floats } from "./cliFolder";
 
 const { run, folder } = cliFolder();
 
-function writeModel(name: string): string {
+function writeModel(name: string, scale = 1): string {
   const tensors = Array.from({ length: 7 }, (_, at) => ({
     name: `layers.${at}.weight`,
     dtype: "F32",
     shape: [at + 1, 2],
   }));
-  const values = Array.from({ length: 56 }, (_, at) => Math.sin(at + 1));
+  const values = Array.from({ length: 56 }, (_, at) => scale * Math.sin(at + 1));
   values[20] = Number.NaN;
   const path = join(folder, name);
   writeFileSync(path, safetensorsFile({ tensors, data: floats(...values) }));
@@ -78,4 +78,40 @@ test("a part is no scan, and wrong use is told", () => {
   expect(run("scan", "--join", "none").status).toBe(1);
   rmSync(join(folder, "parted.safetensors"));
   expect(run("scan", "parted.safetensors", "--out", "parted").status).toBe(1);
+});
+
+test("a comparison in parts, joined, says byte for byte what one process says", () => {
+  for (const [name, scale] of [
+    ["a.safetensors", 1],
+    ["b.safetensors", 1.5],
+    ["c.safetensors", 2],
+  ] as const)
+    writeModel(name, scale);
+  const models = ["compare", "a.safetensors", "b.safetensors", "c.safetensors"];
+  for (const part of ["1/4", "2/4", "4/4"])
+    expect(run(...models, "--part", part, "--out", "shares").status).toBe(0);
+  const early = run(...models, "--join", "shares", "--json");
+  expect(early.status).toBe(1);
+  expect(early.json().problems).toMatchObject([
+    { code: "PartsMissing", message: "Part 3 of 4 is missing. Make what is missing, then join again." },
+  ]);
+  const third = run(...models, "--part", "3/4", "--out", "shares", "--json").json();
+  expect(third.pairs).toBe(21);
+  expect(third.ownPairs).toBeLessThan(21);
+  const whole = run(...models, "--json");
+  const joined = run(...models, "--join", "shares", "--json");
+  expect([joined.status, joined.stdout]).toEqual([whole.status, whole.stdout]);
+  expect(whole.json().tensors[4]).toMatchObject({ status: "changed" });
+  const fewer = run("compare", "a.safetensors", "b.safetensors", "--join", "shares", "--json");
+  expect(fewer.json().problems).toMatchObject([{ code: "PartsOfOtherScans" }]);
+  utimesSync(join(folder, "c.safetensors"), new Date(), new Date(0));
+  const later = run(...models, "--join", "shares", "--json");
+  expect(later.status).toBe(1);
+  expect(later.json().problems).toMatchObject([{ code: "PartsOfOtherScans" }]);
+  for (const wrong of [
+    ["--part", "1/2"],
+    ["--out", "x"],
+    ["--join", "shares", "--no-values"],
+  ])
+    expect(run(...models, ...wrong).status).toBe(2);
 });

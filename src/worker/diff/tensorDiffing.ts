@@ -4,8 +4,12 @@ import { DiffTable, diffNumbers } from "../../core/compare/tensors/diffTable";
 import { SeenPairs } from "../../core/compare/tensors/seenPairs";
 import { TiedTensors } from "../../core/compare/tensors/tiedTensors";
 import { sameItems } from "../../core/lists/sameItems";
+import { CheckpointError } from "../../core/problem/checkpointError";
 import { messageOf } from "../../core/problem/messageOf";
+import type { Problem } from "../../core/problem/problem";
 import { ProblemList } from "../../core/problem/problemList";
+import type { ComparedPair, DiffPart } from "../../core/report/scan/diffPart";
+import { itemsOfPart, type ScanPart } from "../../core/report/scan/scanShare";
 import type { CheckpointSession } from "../../core/session/checkpointSession";
 import type { Tensor } from "../../core/tensors/tensor";
 import type { NumbersSource } from "../numbers/longPass";
@@ -15,6 +19,8 @@ import { FileWatch, fileChanged } from "./fileWatch";
 
 export interface DiffRunOptions {
   readonly signal?: AbortSignal | undefined;
+  /** Only this share of what can be compared. */
+  readonly part?: ScanPart | undefined;
   /** Bytes of all columns that were read, each once for every pair that it is in. */
   readonly report?: (doneBytes: number, totalBytes: number) => void;
 }
@@ -32,7 +38,8 @@ const maxListedFailures = 20;
 /** The values of aligned tensors, compared pair by pair by a pool of threads. */
 export class TensorDiffing {
   readonly table: DiffTable;
-  readonly problems: ProblemList = new ProblemList(maxListedFailures);
+  /** Why a pair of tensors could not be compared, by its place in the table. */
+  private readonly failures = new Map<number, string>();
   /** The sessions' files, with the slices that were aligned among their tensors. */
   private readonly sources: readonly (NumbersSource | undefined)[];
   private readonly indexes: readonly ReadonlyMap<Tensor, number>[];
@@ -59,8 +66,8 @@ export class TensorDiffing {
    * @throws CheckpointError when a file changes: what was found before is of another content then and must be dropped.
    * @throws the signal's reason when it is cancelled; what was found until then stands.
    */
-  async run(pool: NumbersPool, { signal, report }: DiffRunOptions = {}): Promise<void> {
-    const plan = this.plan();
+  async run(pool: NumbersPool, { signal, report, part }: DiffRunOptions = {}): Promise<void> {
+    const plan = this.plan(part);
     const totalBytes = plan.reduce((sum, { bytes }) => sum + bytes, 0);
     const watch = await FileWatch.over(this.sessions);
     let doneBytes = 0;
@@ -77,13 +84,70 @@ export class TensorDiffing {
     }
   }
 
-  /** Rows that can be compared, for each pair of columns, in batches. */
-  private plan(): readonly Batch[] {
-    const { rows } = this.alignment;
-    const batches: Batch[] = [];
+  /** Pairs of tensors that could not be compared, in the order of the rows. */
+  get problems(): readonly Problem[] {
+    const problems = new ProblemList(maxListedFailures);
+    for (const cell of [...this.failures.keys()].sort((a, b) => a - b)) {
+      const name = this.nameOf(Math.floor(cell / this.table.pairs.length));
+      const message = `${name}: ${this.failures.get(cell)}`;
+      problems.add({ severity: "warning", code: "NotCompared", message, tensor: name });
+    }
+    return problems.toArray();
+  }
+
+  /** What was found of a share, for a file. */
+  found(part: ScanPart): Pick<DiffPart, "tensors" | "tensorCount"> {
+    const all = this.comparable();
+    const places = new Map(all.map((planned, index) => [planned, index]));
+    const tensors = sharedBy(all, part).map((planned): ComparedPair => {
+      const { row, pair } = planned;
+      const reason = this.failures.get(this.cell(row, pair));
+      return {
+        index: places.get(planned) as number,
+        name: this.nameOf(row),
+        state: this.table.state(row, pair),
+        numbers: this.table.numbers(row, pair),
+        ...(reason === undefined ? {} : { reason }),
+      };
+    });
+    return { tensors, tensorCount: all.length };
+  }
+
+  /**
+   * Takes what was found of all shares, in place of comparing.
+   * @throws CheckpointError where it speaks of other tensors.
+   */
+  take(compared: readonly ComparedPair[]): void {
+    const all = this.comparable();
+    const isSame =
+      all.length === compared.length && all.every(({ row }, at) => this.nameOf(row) === compared[at]?.name);
+    if (!isSame) throw new CheckpointError("PartsOfOtherScans", "The parts compare other tensors.");
+    for (const [at, { state, numbers, reason }] of compared.entries()) {
+      const { row, pair } = all[at] as PlannedRow;
+      this.table.set(row, pair, state, numbers);
+      if (reason !== undefined) this.failures.set(this.cell(row, pair), reason);
+    }
+  }
+
+  /** Rows that can be compared, for each pair of columns, in the order of the rows. */
+  private comparable(): readonly PlannedRow[] {
     const seen = new SeenPairs();
+    return this.alignment.rows.flatMap(({ tensors }, row) =>
+      [...this.table.pairs.entries()].flatMap(([pair, { a, b }]): readonly PlannedRow[] => {
+        const [left, right] = [tensors[a], tensors[b]];
+        if (left === undefined || right === undefined || !sameItems(left.shape, right.shape)) return [];
+        const twin = seen.find(pair, this.memoryOf(a, left), this.memoryOf(b, right), row);
+        return [{ row, pair, a: left, b: right, twin }];
+      }),
+    );
+  }
+
+  /** What is not compared yet, in batches. */
+  private plan(part: ScanPart | undefined): readonly Batch[] {
+    const all = this.comparable();
+    const batches: Batch[] = [];
     let byPair: PlannedRow[][] = this.table.pairs.map(() => []);
-    let [bytes, count] = [0, 0];
+    let [bytes, count, last] = [0, 0, -1];
     const close = () => {
       for (const [pair, planned] of byPair.entries()) {
         if (planned.length > 0) batches.push({ pair, rows: planned, bytes: sizeOf(planned) });
@@ -91,19 +155,24 @@ export class TensorDiffing {
       byPair = this.table.pairs.map(() => []);
       [bytes, count] = [0, 0];
     };
-    for (const [row, { tensors }] of rows.entries()) {
-      for (const [pair, { a, b }] of this.table.pairs.entries()) {
-        const [left, right] = [tensors[a], tensors[b]];
-        if (left === undefined || right === undefined || !sameItems(left.shape, right.shape)) continue;
-        if (this.table.state(row, pair) !== "open") continue;
-        const twin = seen.find(pair, this.memoryOf(a, left), this.memoryOf(b, right), row);
-        byPair[pair]?.push({ row, a: left, b: right, twin });
-        if (twin === undefined) bytes += Math.max(left.byteSize, right.byteSize);
-      }
-      if (bytes >= batchBytes || ++count >= batchRows) close();
+    for (const planned of part === undefined ? all : sharedBy(all, part)) {
+      const { row, pair, a, b, twin } = planned;
+      if (this.table.state(row, pair) !== "open") continue;
+      if (row !== last && (bytes >= batchBytes || ++count > batchRows)) close();
+      last = row;
+      byPair[pair]?.push(planned);
+      if (twin === undefined) bytes += Math.max(a.byteSize, b.byteSize);
     }
     close();
     return batches;
+  }
+
+  private cell(row: number, pair: number): number {
+    return row * this.table.pairs.length + pair;
+  }
+
+  private nameOf(row: number): string {
+    return this.alignment.rows[row]?.name ?? "";
   }
 
   /** The first of the tensors that are the same view of the same memory. */
@@ -138,9 +207,9 @@ export class TensorDiffing {
     });
     this.refuseChanged(left, changedFiles.a);
     this.refuseChanged(right, changedFiles.b);
-    for (const { pair: at, reason } of unreadable) this.fail(fresh[at] as PlannedRow, pair, reason);
-    for (const planned of withoutNumbers) await this.compareBytes(planned, pair, [left, right], signal);
-    for (const planned of unpacked) await this.compareUnpacked(planned, pair, [left, right], pool, signal);
+    for (const { pair: at, reason } of unreadable) this.fail(fresh[at] as PlannedRow, reason);
+    for (const planned of withoutNumbers) await this.compareBytes(planned, [left, right], signal);
+    for (const planned of unpacked) await this.compareUnpacked(planned, [left, right], pool, signal);
     for (const { row, twin } of rows) {
       if (twin !== undefined)
         this.table.set(row, pair, this.table.state(twin, pair), this.table.numbers(twin, pair));
@@ -150,12 +219,11 @@ export class TensorDiffing {
   /** Weights that are packed in one of the snapshots, as the values they stand for. */
   private async compareUnpacked(
     planned: PlannedRow,
-    pair: number,
     [left, right]: readonly [CheckpointSession, CheckpointSession],
     pool: NumbersPool,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    const { row, a, b } = planned;
+    const { row, pair, a, b } = planned;
     try {
       const difference = await pool.diff(
         { source: left, tensor: a },
@@ -166,20 +234,19 @@ export class TensorDiffing {
       this.table.set(row, pair, "compared", diffNumbers(difference));
     } catch (error) {
       signal?.throwIfAborted();
-      this.fail(planned, pair, messageOf(error));
+      this.fail(planned, messageOf(error));
     }
   }
 
   /** Of values that are no numbers, e.g. blocks of a quantisation, equal bytes still tell that nothing changed. */
   private async compareBytes(
     planned: PlannedRow,
-    pair: number,
     sessions: readonly [CheckpointSession, CheckpointSession],
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    const { row, a, b } = planned;
+    const { row, pair, a, b } = planned;
     if (a.dtype !== b.dtype || a.byteSize !== b.byteSize) {
-      this.fail(planned, pair, `Values of ${a.dtype} and ${b.dtype} have no common numbers.`);
+      this.fail(planned, `Values of ${a.dtype} and ${b.dtype} have no common numbers.`);
       return;
     }
     try {
@@ -187,19 +254,13 @@ export class TensorDiffing {
       this.table.set(row, pair, isEqual ? "equal bytes" : "other bytes");
     } catch (error) {
       signal?.throwIfAborted();
-      this.fail(planned, pair, messageOf(error));
+      this.fail(planned, messageOf(error));
     }
   }
 
-  private fail({ row, a }: PlannedRow, pair: number, reason: string): void {
+  private fail({ row, pair }: PlannedRow, reason: string): void {
     this.table.set(row, pair, "failed");
-    const name = this.alignment.rows[row]?.name ?? a.name;
-    this.problems.add({
-      severity: "warning",
-      code: "NotCompared",
-      message: `${name}: ${reason}`,
-      tensor: name,
-    });
+    this.failures.set(this.cell(row, pair), reason);
   }
 
   private refuseChanged({ checkpoint }: CheckpointSession, files: readonly number[]): void {
@@ -211,6 +272,7 @@ export class TensorDiffing {
 
 interface PlannedRow {
   readonly row: number;
+  readonly pair: number;
   readonly a: Tensor;
   readonly b: Tensor;
   /** A row that compares the same memory, as tied weights have. */
@@ -226,6 +288,17 @@ interface Batch {
   readonly pair: number;
   readonly rows: readonly PlannedRow[];
   readonly bytes: number;
+}
+
+/** Rows that compare the same memory are in one share. */
+function sharedBy(all: readonly PlannedRow[], part: ScanPart): readonly PlannedRow[] {
+  const bytesOf = ({ a, b }: PlannedRow) => a.byteSize + b.byteSize;
+  const first = all.filter(({ twin }) => twin === undefined);
+  const own = new Set(itemsOfPart(first, bytesOf, part));
+  const places = new Set([...own].map(({ row, pair }) => `${row} ${pair}`));
+  return all.filter((each) =>
+    each.twin === undefined ? own.has(each) : places.has(`${each.twin} ${each.pair}`),
+  );
 }
 
 function sizeOf(rows: readonly PlannedRow[]): number {

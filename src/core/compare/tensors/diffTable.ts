@@ -3,7 +3,7 @@ import type { AlignedRow, LayoutStatus } from "./alignTensors";
 import type { DiffPair } from "./diffPairs";
 
 /** Numbers that are kept of every pair of tensors; those that do not exist are NaN. */
-const diffFields = [
+export const diffFields = [
   "maxAbs",
   "meanAbs",
   "relativeL2",
@@ -21,7 +21,7 @@ export type DiffField = (typeof diffFields)[number];
 export type DiffNumbers = Readonly<Record<DiffField, number>>;
 
 /** What became of a pair of tensors. `bytes` have no numbers, but it is known whether they are the same. */
-const pairStates = ["open", "compared", "equal bytes", "other bytes", "failed"] as const;
+export const pairStates = ["open", "compared", "equal bytes", "other bytes", "failed"] as const;
 export type PairState = (typeof pairStates)[number];
 
 /** `equal` and `changed` are known once the values were compared. */

@@ -4,8 +4,8 @@ import type { CheckpointSession } from "../../session/checkpointSession";
 import { formatCount } from "../../text/quantities";
 import { quote } from "../../text/quote";
 import { findingsOfRead, type TensorValues, type ValueFindings } from "../valueFindings";
-import { differentFile } from "./joinScans";
-import { type ScanFile, scannedFiles } from "./scanFile";
+import { differentFile, scannedFiles } from "./partFile";
+import type { ScanFile } from "./scanFile";
 
 /**
  * What an earlier scan found in the tensors of a checkpoint, in place of reading them.
