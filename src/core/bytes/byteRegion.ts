@@ -16,6 +16,8 @@ export interface ByteRegion {
   readonly size: number;
   /** Where it begins in the file, as far as that is known without reading. For ordering, not for reading. */
   readonly fileOffset: number;
+  /** Bytes that are unpacked and held for any read of it, where those are more than the read asks for. */
+  readonly heldBytes?: number;
   /** @throws CheckpointError where the bytes cannot be had. */
   open(file: ByteSource, signal?: AbortSignal): Promise<ByteSource>;
 }
@@ -60,6 +62,10 @@ export class SubRegion implements ByteRegion {
     this.fileOffset = outer.fileOffset + start;
   }
 
+  get heldBytes(): number {
+    return this.outer.heldBytes ?? 0;
+  }
+
   async open(file: ByteSource, signal?: AbortSignal): Promise<ByteSource> {
     return new RangeByteSource(await this.outer.open(file, signal), this.start, this.size);
   }
@@ -76,6 +82,10 @@ export class NestedRegion implements ByteRegion {
   ) {
     this.size = inner.size;
     this.fileOffset = outer.fileOffset + inner.fileOffset;
+  }
+
+  get heldBytes(): number {
+    return (this.outer.heldBytes ?? 0) + (this.inner.heldBytes ?? 0);
   }
 
   async open(file: ByteSource, signal?: AbortSignal): Promise<ByteSource> {
@@ -180,10 +190,18 @@ async function dataStart(archive: ByteSource, entry: ZipEntry, signal?: AbortSig
 /** How much compressed data is read at once. */
 const inflateReadBytes = 256 * 1024;
 
-/** A deflated member. It can only be inflated from its start, so what was inflated is kept while it is small. */
+/** A deflated member up to here is inflated whole by its first read. */
+const inflatedAtOnce = 1_000_000;
+
+/**
+ * A deflated member. It can only be inflated from its start: reads that go forward are one pass, and who goes back has
+ * what was inflated kept, while it is small.
+ */
 class InflatedByteSource implements ByteSource {
   private whole: Promise<Uint8Array> | undefined;
   private cursor: InflateCursor | undefined;
+  /** Where the last read ended. */
+  private reached = 0;
 
   constructor(
     private readonly compressed: ByteSource,
@@ -193,8 +211,13 @@ class InflatedByteSource implements ByteSource {
   async read(offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array> {
     checkRange(this, offset, length);
     if (length === 0) return new Uint8Array();
-    if (this.size > maxInflatedBytes) {
-      // Read from its start to its end, it is inflated once: each read goes on where the last one ended.
+    const isForward =
+      this.whole === undefined &&
+      offset >= this.reached &&
+      this.size > inflatedAtOnce &&
+      length < this.size / 2;
+    if (isForward || this.size > maxInflatedBytes) {
+      this.reached = offset + length;
       this.cursor ??= new InflateCursor(() => this.chunks());
       return this.cursor.read(offset, length, signal);
     }

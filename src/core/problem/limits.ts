@@ -68,7 +68,7 @@ export const maxInflatedBytes = 128_000_000;
  * that is compressed may have the smaller number and so many for each byte that it takes, so that few bytes cost little.
  */
 export const maxPickleOpcodes = 100_000_000;
-export const smallPickleOpcodes = 3_000_000;
+export const smallPickleOpcodes = 2_000_000;
 export const maxOpcodesPerByte = 20;
 
 /**
@@ -76,7 +76,7 @@ export const maxOpcodesPerByte = 20;
  * they are compressed; the largest needs a tenth of this.
  */
 export const maxPickleRetainedBytes = 1_000_000_000;
-export const smallPickleRetainedBytes = 32_000_000;
+export const smallPickleRetainedBytes = 16_000_000;
 export const maxRetainedPerByte = 40;
 
 /** Longer bytes of a pickle stay in the file: an array of gigabytes is passed over and read when it is wanted. */

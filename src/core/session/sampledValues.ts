@@ -2,6 +2,7 @@ import type { Adapter } from "../adapter/adapter";
 import { type TensorReader, UnreadableTensorError } from "../checkpoint/tensorReader";
 import { spread } from "../lists/spread";
 import { isReadingError, type Problem } from "../problem/problem";
+import { heldBytes } from "../tensors/readAssembly";
 import { elementCount, type Tensor } from "../tensors/tensor";
 import { plural } from "../text/quantities";
 import { quote } from "../text/quote";
@@ -15,6 +16,9 @@ const maxSampledTensors = 32;
 
 /** Of one tensor, where not all can be read. */
 const sampleBytes = 8 * 1024;
+
+/** Of tensors in chunks, which are unpacked whole for any of their values. */
+const maxUnpackedBytes = 64_000_000;
 
 /** Weights up to here, as those of most adapters, are read whole. */
 const maxWholeBytes = 512 * 1024;
@@ -53,9 +57,14 @@ async function findingsOf(
   const some = spread(floating, maxSampledTensors);
   const looked = isSmall ? floating : [...new Set([...some, ...modules.flatMap(({ a, b }) => [a, b])])];
   const seen = new Map<Tensor, Float64Array>();
+  let unpacked = 0;
   for (const tensor of looked) {
     signal?.throwIfAborted();
-    const values = await firstValues(tensor, isSmall ? tensor.byteSize : sampleBytes, reader, signal);
+    const most = isSmall ? tensor.byteSize : sampleBytes;
+    const held = heldBytes(tensor, most);
+    if (unpacked + held > maxUnpackedBytes) continue;
+    unpacked += held;
+    const values = await firstValues(tensor, most, reader, signal);
     if (values !== undefined) seen.set(tensor, values);
   }
   return [...notFinite(seen), ...untrained(seen, modules, modules.length === adapter?.modules.length)];

@@ -26,6 +26,16 @@ function pieceMapOf({ shape }: Tensor, assembly: Assembly): PieceMap {
   return map;
 }
 
+/** What is unpacked for the first `length` bytes of a tensor and held; 0 where reads take only what they ask for. */
+export function heldBytes(tensor: Tensor, length: number): number {
+  const { layout, assembly, dtype } = tensor;
+  if (assembly === undefined) return layout?.storage.region?.heldBytes ?? 0;
+  if (assembly.fault !== undefined) return 0;
+  const end = Math.ceil(length / (elementBytesOf(dtype) ?? 1));
+  const touched = pieceMapOf(tensor, assembly).copies(0, end);
+  return touched.reduce((sum, { piece }) => sum + (assembly.pieces[piece]?.region.heldBytes ?? 0), 0);
+}
+
 /**
  * Bytes `offset` to `offset + length` of a tensor that is made of pieces. Reads of those pieces alone that hold some
  * of them, each in one read.

@@ -55,6 +55,22 @@ describe("a zip archive", () => {
     },
   );
 
+  it("inflates of a long member only what reads from its start on ask for", async () => {
+    const data = Uint8Array.from(
+      { length: 3_000_000 },
+      (_, at) => Math.imul(at ^ (at >>> 7), 0x45d9f3b) >>> 16,
+    );
+    const source = new CountingSource(new MemoryByteSource(zipFile([{ name: "a", data, deflated: true }])));
+    const { entries } = await readZipDirectory(source);
+    const member = await openZipEntry(source, entries[0] as (typeof entries)[number]);
+    const before = source.bytesRead;
+    expect(await member.read(100, 1000)).toEqual(data.slice(100, 1100));
+    expect(await member.read(1100, 1000)).toEqual(data.slice(1100, 2100));
+    expect(source.bytesRead - before).toBeLessThan(source.size - 100_000);
+    expect(await member.read(0, 10)).toEqual(data.slice(0, 10));
+    expect(await member.read(2_999_000, 1000)).toEqual(data.slice(2_999_000));
+  });
+
   it("of nothing is read", async () => {
     expect(await readZipDirectory(new MemoryByteSource(zipFile([])))).toEqual({
       entries: [],

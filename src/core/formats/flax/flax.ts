@@ -11,7 +11,7 @@ import type { Format, ParsedFile } from "../format";
 import { jaxDtypes } from "../jaxDtypes";
 import { optaxTensors } from "../orbax/optaxState";
 import { trainingTree } from "../trainingTree";
-import { damagedMsgpack, type MsgpackItem, MsgpackWalk } from "./msgpackWalk";
+import { damagedMsgpack, itemIn, type MsgpackItem, MsgpackWalk } from "./msgpackWalk";
 
 /** `flax.serialization`, with which JAX's models were saved before Orbax, and Hugging Face's `flax_model.msgpack` are. */
 export const flax: Format = {
@@ -43,6 +43,9 @@ const ofScalar = 3;
 const chunkedMark = "__msgpack_chunked_array__";
 const maxDepth = 64;
 const maxValues = 2000;
+/** Of an array's shape and type; those of the most axes take 2.5 kB. */
+const maxArrayHeadBytes = 4096;
+const utf8 = new TextDecoder();
 
 async function parse(source: ByteSource, _head: Uint8Array, signal?: AbortSignal): Promise<ParsedFile> {
   const reader = new FlaxReader(new MsgpackWalk(source, signal));
@@ -73,7 +76,7 @@ class FlaxReader {
 
   async read(path: readonly string[], item: MsgpackItem): Promise<void> {
     const name = path.join(".");
-    if (path.length > maxDepth) throw damagedMsgpack(this.walk.cursor.at, "a tree that nests without an end");
+    if (path.length > maxDepth) throw damagedMsgpack(this.walk.at, "a tree that nests without an end");
     if (item.kind === "map") await this.readMap(path, item.count);
     else if (item.kind === "array")
       for (let at = 0; at < item.count; at++) await this.read([...path, String(at)], await this.walk.next());
@@ -93,7 +96,7 @@ class FlaxReader {
           : item.kind === "value"
             ? String(item.value)
             : undefined;
-      if (key === undefined) throw damagedMsgpack(this.walk.cursor.at, "a key that is no text");
+      if (key === undefined) throw damagedMsgpack(this.walk.at, "a key that is no text");
       if (key === chunkedMark) {
         await this.walk.next();
         await this.readChunked(path.join("."), count - 1);
@@ -118,26 +121,29 @@ class FlaxReader {
 
   /** An array is its shape, its type and its bytes, as a message of its own. */
   private async arrayIn({ start, length }: { readonly start: number; readonly length: number }) {
-    const { cursor } = this.walk;
-    const end = cursor.at;
-    cursor.at = start;
-    const whole = await this.walk.next();
+    const head = await this.walk.bytes({ start, length }, maxArrayHeadBytes);
+    let at = start;
+    const next = () => {
+      const item = itemIn(head, at - start, start);
+      at = item.end;
+      return item;
+    };
+    const whole = next();
     if (whole.kind !== "array" || whole.count !== 3) return undefined;
-    const axes = await this.walk.next();
+    const axes = next();
     if (axes.kind !== "array" || axes.count > maxTensorAxes) return undefined;
     const shape: number[] = [];
     for (let axis = 0; axis < axes.count; axis++) {
-      const size = await this.walk.next();
+      const size = next();
       if (size.kind !== "value" || typeof size.value !== "number") return undefined;
       shape.push(size.value);
     }
-    const type = await this.walk.next();
-    const data = await this.walk.next();
+    const type = next();
+    const data = next();
     const isSpan = data.kind === "bytes" || data.kind === "text";
-    if (type.kind !== "text" || !isSpan || cursor.at > start + length) return undefined;
-    const word = await this.walk.text(type);
+    if (type.kind !== "text" || !isSpan || data.end > start + length) return undefined;
+    const word = utf8.decode(head.subarray(type.start - start, type.end - start));
     const dtype = jaxDtypes.get(word) ?? word.slice(0, 60);
-    cursor.at = end;
     const bits = dtypeBits.get(dtype);
     if (bits === undefined) {
       const message = `An array is of the type ${quote(dtype)}, which is not known here: its values cannot be told.`;
@@ -164,7 +170,7 @@ class FlaxReader {
     for (let entry = 0; entry < entries; entry++) {
       await this.walk.next();
       const inner = await this.walk.next();
-      if (inner.kind !== "map") throw damagedMsgpack(this.walk.cursor.at, "a cut array without its parts");
+      if (inner.kind !== "map") throw damagedMsgpack(this.walk.at, "a cut array without its parts");
       for (let at = 0; at < inner.count; at++) {
         await this.walk.next();
         const part = await this.walk.next();
@@ -176,7 +182,7 @@ class FlaxReader {
       }
     }
     const [first] = parts;
-    if (first === undefined) throw damagedMsgpack(this.walk.cursor.at, "a cut array without its parts");
+    if (first === undefined) throw damagedMsgpack(this.walk.at, "a cut array without its parts");
     let before = 0;
     const pieces = parts.map((part): TensorPiece => {
       const place = { kind: "flat" as const, first: before, count: elementCount(part.shape) };

@@ -58,6 +58,10 @@ export class ChunkedRegion implements ByteRegion {
     });
   }
 
+  get heldBytes(): number {
+    return this.chunkBytes + (this.place.outer?.heldBytes ?? 0);
+  }
+
   private async undo(
     stored: Uint8Array,
     steps: readonly FilterStep[],

@@ -20,6 +20,7 @@ const slackBytes = 64;
 export class ZarrChunkRegion implements ByteRegion {
   readonly size: number;
   readonly fileOffset: number;
+  readonly heldBytes: number;
 
   constructor(
     private readonly stored: ByteRegion,
@@ -28,6 +29,7 @@ export class ZarrChunkRegion implements ByteRegion {
   ) {
     this.size = elementCount(box) * array.itemBytes;
     this.fileOffset = stored.fileOffset;
+    this.heldBytes = elementCount(array.shards?.innerShape ?? array.chunkShape) * array.itemBytes;
   }
 
   async open(file: ByteSource, signal?: AbortSignal): Promise<ByteSource> {

@@ -2,6 +2,10 @@ import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { openCheckpoint } from "../../../../src/core/checkpoint/openCheckpoint";
+import { CheckpointSession } from "../../../../src/core/session/checkpointSession";
+import { sampledFindings } from "../../../../src/core/session/sampledValues";
+import { heldBytes } from "../../../../src/core/tensors/readAssembly";
+import type { Tensor } from "../../../../src/core/tensors/tensor";
 import { type OcdbtEntry, ocdbtFolder } from "../../../support/made/ocdbtFolder";
 import { MemoryFiles } from "../../../support/memoryFiles";
 import { openTensors } from "../../../support/openTensors";
@@ -223,6 +227,23 @@ describe("a checkpoint of Orbax", () => {
     const old = Object.fromEntries(Object.entries(files).filter(([path]) => !path.endsWith("_METADATA")));
     expect(Object.keys((await open(old)).tensors)).toEqual(["a", "b"]);
   });
+});
+
+test("a look at the values unpacks no long chunks, however few values they hold", async () => {
+  const claimed = { chunks: [1, 20_000_000], shape: [3, 1], compressor: { id: "gzip", level: 1 } };
+  const files = ocdbtFolder("/c", [
+    { key: "a/.zarray", value: zarray(claimed), inline: true },
+    ...range(3).map((row) => ({ key: `a/${row}.0`, value: new Uint8Array(gzipSync(f32([Number.NaN]))) })),
+  ]);
+  const session = await CheckpointSession.open(
+    new MemoryFiles({ ...files, "/c/_METADATA": tree("a") }),
+    "/c",
+    () => undefined,
+  );
+  const [tensor] = session.checkpoint.tensors;
+  expect(heldBytes(tensor as Tensor, 12)).toBe(3 * 80_000_000);
+  expect(heldBytes(tensor as Tensor, 4)).toBe(80_000_000);
+  expect(await sampledFindings(session)).toEqual([]);
 });
 
 describe("a damaged checkpoint of Orbax", () => {
