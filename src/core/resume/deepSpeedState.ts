@@ -3,6 +3,7 @@ import { baseName, joinPath } from "../bytes/paths";
 import { readText } from "../bytes/readText";
 import type { Checkpoint } from "../checkpoint/checkpoint";
 import type { FolderContext } from "../checkpoint/folderContext";
+import type { MapValue } from "../formats/contentValue";
 import { mappingOf, numberOf, sequenceOf } from "../formats/contentView";
 import { elementCount } from "../tensors/tensor";
 import { formatCount, plural } from "../text/quantities";
@@ -17,7 +18,7 @@ import {
 import type { PartOpener } from "./openedParts";
 import type { ResumeCheck } from "./resumeReport";
 
-const optimName = /^(?:bf16_|fp16_)?zero_pp_rank_(\d+)_mp_rank_(\d+)_optim_states\.pt$/;
+const optimName = /^(?:bf16_|fp16_)?zero_pp_rank_(\d+)_mp_rank_(\d+)_?optim_states\.pt$/;
 const modelName = /^(?:zero_pp_rank_(\d+)_)?mp_rank_(\d+)_model_states\.pt$/;
 const stepFolder = /^global_step(\d+)(?:_universal)?$/;
 
@@ -151,7 +152,7 @@ class DeepSpeedReader {
     return {
       checks: [
         this.parametersCheck(),
-        this.optimizerCheck(),
+        this.optimizerCheck(root),
         ...this.fitsCheck(model),
         ...(scheduler === null ? [] : [judged("Schedule", "ok", "In the model states (lr_scheduler).")]),
       ],
@@ -170,7 +171,11 @@ class DeepSpeedReader {
     const counts = sequenceOf(given)?.map(numberOf) ?? [numberOf(given)];
     for (const count of counts) this.partitions = Math.max(this.partitions, count ?? 0);
     for (const { name, shape } of tensors) {
-      if (/(?:single_partition_of_fp32_groups|fp32_flat_groups)\.\d+(?:\.\d+)?$/.test(name))
+      if (
+        /(?:single_partition_of_fp32_groups|local_sub_partitions_of_fp32_groups|fp32_flat_groups)\.\d+(?:\.\d+)?$/.test(
+          name,
+        )
+      )
         this.heldElements += elementCount(shape);
     }
     this.openedOptims++;
@@ -202,11 +207,13 @@ class DeepSpeedReader {
     return judged(what, "ok", reason);
   }
 
-  private optimizerCheck(): ResumeCheck {
+  private optimizerCheck(model: MapValue | undefined): ResumeCheck {
     const { optimFiles, partitions } = this;
     const what = "Optimizer state";
     const broken = this.opener.broken.find(({ role }) => role === "optimizer");
     if (broken !== undefined) return judged(what, "error", `${broken.name} ${broken.reason}`);
+    if (optimFiles.length === 0 && mappingOf(model?.get("optimizer")) !== undefined)
+      return judged(what, "ok", "In the model states (optimizer): ZeRO is off.");
     if (optimFiles.length === 0) {
       return judged(
         what,

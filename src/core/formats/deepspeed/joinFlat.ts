@@ -23,7 +23,7 @@ import {
 import type { ParameterShapes } from "./modelStates";
 import { heldElements } from "./partition";
 import { type FlatPlace, type WholeBuffer, wholeBuffer, wholePieces } from "./wholeBuffer";
-import { partitionSize } from "./zeroRank";
+import { partitionSize, type ZeroGroup } from "./zeroRank";
 
 interface Placed extends FlatPlace {
   readonly name: string;
@@ -54,12 +54,27 @@ function joinGroup(
 ): JoinedParameter[] {
   const count = ranks.find(({ state }) => state !== undefined)?.state?.groups[group]?.partitionCount;
   const replicas = count === undefined || count >= ranks.length ? 1 : Math.floor(ranks.length / count);
-  if (replicas === 1) return joinAmong(ranks, shapes, group, report);
+  if (replicas === 1) return joinAmong(byIntervals(ranks, group), shapes, group, report);
   // Experts: process r belongs to the expert-parallel rank r modulo their number, and each of those has experts of its own.
   return Array.from({ length: replicas }, (_, expertRank) => {
     const own = ranks.filter(({ rank }) => rank % replicas === expertRank);
     return joinAmong(own, expertNames(shapes, expertRank), group, report);
   }).flat();
+}
+
+/** The ranks once for each interval of the group's buffer: in each of them every rank has a part. */
+function byIntervals(ranks: readonly LoadedRank[], group: number): readonly LoadedRank[] {
+  const count = Math.max(0, ...ranks.map(({ state }) => state?.groups[group]?.later.length ?? 0));
+  const intervals = Array.from({ length: count }, (_, at) =>
+    ranks.map((rank): LoadedRank => {
+      if (rank.state === undefined) return rank;
+      const groups: ZeroGroup[] = [];
+      const own = rank.state.groups[group]?.later[at];
+      if (own !== undefined) groups[group] = own;
+      return { ...rank, state: { ...rank.state, groups } };
+    }),
+  );
+  return [...ranks, ...intervals.flat()];
 }
 
 function joinAmong(

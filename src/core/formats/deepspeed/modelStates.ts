@@ -26,7 +26,6 @@ export interface ModelStates {
   readonly version: string | undefined;
   /** How tensors are split over the ranks of the model, where Megatron-DeepSpeed or AutoTP says so. */
   readonly splitRules: MapValue | undefined;
-  readonly hasOptimizer: boolean;
 }
 
 /** Undefined where the file holds no state of a model. */
@@ -48,7 +47,6 @@ export function readModelStates(content: FileContent): ModelStates | undefined {
     tensorSize: countOf(mappingOf(root.get("checkpoint_parallel_dimensions"))?.get("tp_degree")),
     version: nameOf(root.get("ds_version")),
     splitRules: mappingOf(root.get("universal_checkpoint_info")),
-    hasOptimizer: mappingOf(root.get("optimizer")) !== undefined,
   };
 }
 

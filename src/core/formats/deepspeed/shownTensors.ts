@@ -66,6 +66,15 @@ export function shownTensors(
     if (shown.has(tensor.name)) add({ ...tensor, name: `module.${tensor.name}` }, false);
     else add(tensor, true);
   }
+  // Where ZeRO is off, the optimizer's state lies beside the weights.
+  for (const { name, modelRank } of names.optimizer.length === 0 ? names.model : []) {
+    const found = opened.get(name);
+    const part = names.model.length > 1 ? `mp_rank_${String(modelRank).padStart(2, "0")}.` : "";
+    for (const tensor of found?.file.parsed?.tensors ?? []) {
+      if (tensor.name.startsWith("optimizer."))
+        add({ ...tensor, name: part + tensor.name, fileIndex: found?.index ?? 0 }, false);
+    }
+  }
   for (const [alias, kept] of aliases) {
     const tensor = shown.get(kept);
     if (tensor !== undefined && !shown.has(alias)) shown.set(alias, { ...tensor, name: alias });

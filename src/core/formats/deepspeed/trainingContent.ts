@@ -32,7 +32,10 @@ export function trainingContent(
   }
   for (const [value, tensor] of model?.tensors ?? []) tensors.set(value, { ...tensor, fileIndex: modelFile });
   const first = ranks.find(({ state }) => state !== undefined);
-  if (first?.state !== undefined) {
+  const beside = model && mappingOf(mappingOf(model.root)?.get("optimizer"));
+  if (ranks.length === 0 && beside !== undefined) {
+    root.set("optimizer", beside);
+  } else if (first?.state !== undefined) {
     const state = new MapValue();
     for (const { name, group, moments } of parameters) {
       if (moments.size === 0) continue;

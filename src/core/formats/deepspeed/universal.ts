@@ -95,6 +95,7 @@ export async function readUniversal(
     }
     state.set(name, held);
   }
+  reportMissingMoments(parameters, report);
   const trained = new Set(parameters.map(({ name }) => name));
   const first = model
     .map((name) => byName.get(name))
@@ -138,6 +139,28 @@ export async function readUniversal(
       },
     },
   };
+}
+
+/** A parameter that lacks some of what another has, and has nothing that the other lacks, was once kept as it is. */
+function reportMissingMoments(
+  parameters: readonly ParameterFolder[],
+  report: (problem: Problem) => void,
+): void {
+  const kinds = new Map(parameters.map(({ files }) => [[...files].sort().join("/"), files]));
+  const fullest = [...kinds.values()].sort((a, b) => b.length - a.length);
+  for (const { name, files } of parameters) {
+    const full = fullest.find(
+      (each) => each.length > files.length && files.every((file) => each.includes(file)),
+    );
+    const gone = full?.filter((file) => !files.includes(file) && file !== "fp32.pt") ?? [];
+    if (gone.length === 0) continue;
+    const message = `Of the optimizer's state of ${quote(name)} ${listed(gone)} ${gone.length === 1 ? "is" : "are"} missing: other parameters have ${gone.length === 1 ? "it" : "them"}.`;
+    report({ severity: "error", code: "MissingMoment", message, tensor: name });
+  }
+}
+
+function listed(files: readonly string[]): string {
+  return files.map((file) => `\`${file}\``).join(", ");
 }
 
 /** Each file holds `{"param": tensor, …}`, or the tensor itself (`step.pt`). */

@@ -15,6 +15,7 @@ import { shownTensors } from "./shownTensors";
 import { trainingContent } from "./trainingContent";
 import type { ZeroFiles } from "./zeroFiles";
 import { zeroModel } from "./zeroModel";
+import { beforeStage1And2 } from "./zeroRank";
 
 /** Reads the files of all ranks of one save and puts together what they hold. */
 export async function readZeroFolder(
@@ -179,7 +180,9 @@ function withoutZeroToFp32(
             ? "the model is cut over several ranks"
             : ranks.stage === undefined
               ? "BF16_Optimizer names no ZeRO stage"
-              : undefined;
+              : ranks.version === beforeStage1And2
+                ? "its partitions are cut into intervals, as stage 1 did before DeepSpeed 0.3.16"
+                : undefined;
   if (reason === undefined) return {};
   const sentence = `zero_to_fp32.py refuses it: ${reason}. What can be read here can be exported tensor by tensor.`;
   return { load: { sentence } };

@@ -1,5 +1,5 @@
 import { elementCount, type Tensor } from "../../tensors/tensor";
-import { type ContentValue, ForeignValue, type MapValue } from "../contentValue";
+import { type ContentValue, ForeignValue, ListValue, MapValue } from "../contentValue";
 import { mappingOf, membersOf, numberOf, sequenceOf, stringOf } from "../contentView";
 import type { FileContent } from "../format";
 
@@ -17,6 +17,8 @@ export interface ZeroGroup {
   readonly partitionCount: number | undefined;
   /** Where parameters lie in this partition, by name, as newer versions say. */
   readonly fragments: ReadonlyMap<string, Fragment> | undefined;
+  /** The rank's partitions of the buffer's later intervals: stage 1 before 0.3.16 cut a buffer more than once. */
+  readonly later: readonly ZeroGroup[];
 }
 
 export interface Fragment {
@@ -43,6 +45,8 @@ export function readZeroRank(content: FileContent): ZeroRank | undefined {
   const root = mappingOf(content.root);
   const state = mappingOf(root?.get("optimizer_state_dict"));
   if (state === undefined) return undefined;
+  const intervals = sequenceOf(state.get("local_sub_partitions_of_fp32_groups"));
+  if (intervals !== undefined) return subPartitions(intervals, state, content);
   const isPartitioned = state.has("fp32_flat_groups");
   const masters =
     sequenceOf(state.get(isPartitioned ? "fp32_flat_groups" : "single_partition_of_fp32_groups")) ?? [];
@@ -64,6 +68,7 @@ export function readZeroRank(content: FileContent): ZeroRank | undefined {
         countOf(mappingOf(own?.[group])?.get("partition_count")) ??
         partitionCountOf(state.get("partition_count"), group),
       fragments: fragmentsOf(mappingOf(slices?.[group])),
+      later: [],
     })),
     partitionCount: largestCount(state.get("partition_count")),
     settings:
@@ -72,6 +77,57 @@ export function readZeroRank(content: FileContent): ZeroRank | undefined {
     version: stringOf(state.get("ds_version")) ?? stringOf(root?.get("ds_version")),
   };
 }
+
+/**
+ * Stage 1 before 0.3.16 (runtime/zero/stage1.py): a group's buffer is cut into intervals, and each interval into a part
+ * for every rank. States are numbered through all parts of all groups, or where elastic in lists as the parts are.
+ */
+function subPartitions(
+  masters: readonly ContentValue[],
+  state: MapValue,
+  content: FileContent,
+): ZeroRank | undefined {
+  const inner = state.get("base_optimizer_state");
+  const states = statesOf(inner);
+  const isElastic = mappingOf(inner) === undefined;
+  let number = 0;
+  const groups = masters.map((parts, group): ZeroGroup => {
+    const own = sequenceOf(states(group));
+    const [first = nothing, ...later] = (sequenceOf(parts) ?? []).map((master, interval) => ({
+      ...nothing,
+      master: tensorIn(master, content),
+      ...splitState(mappingOf(isElastic ? own?.[interval] : states(number++)), content),
+    }));
+    return { ...first, later };
+  });
+  const settings = sequenceOf(mappingOf(inner)?.get("param_groups")) ?? [];
+  return {
+    stage: 1,
+    groups,
+    partitionCount: largestCount(state.get("partition_count")),
+    settings: settings.map((each, group) => {
+      const ofGroup = new MapValue();
+      for (const [key, value] of mappingOf(each)?.entries() ?? []) ofGroup.set(key, value);
+      ofGroup.set("params", new ListValue([group]));
+      return ofGroup;
+    }),
+    elastic: isElastic,
+    version: beforeStage1And2,
+  };
+}
+
+/** The version of those that zero_to_fp32.py never read. */
+export const beforeStage1And2 = "before 0.3.16";
+
+const nothing: ZeroGroup = {
+  master: undefined,
+  moments: new Map(),
+  scalars: new Map(),
+  padding: undefined,
+  partitionCount: undefined,
+  fragments: undefined,
+  later: [],
+};
 
 /** A state dict of torch keeps states by number; an elastic checkpoint keeps a list of them. */
 function statesOf(inner: ContentValue | undefined): (group: number) => ContentValue | undefined {
@@ -102,13 +158,8 @@ function splitState(
   return { moments, scalars };
 }
 
-/** A tensor, or the only one in a list: stage 1 of old kept a list of parts for each group. */
 function tensorIn(value: ContentValue | undefined, content: FileContent): Tensor | undefined {
-  if (value === undefined || value === null) return undefined;
-  const tensor = content.tensors.get(value);
-  if (tensor !== undefined) return tensor;
-  const items = sequenceOf(value);
-  return items?.length === 1 ? content.tensors.get(items[0] as ContentValue) : undefined;
+  return value === undefined || value === null ? undefined : content.tensors.get(value);
 }
 
 const stageNames = ["disabled", "optimizer_states", "gradients", "weights"];

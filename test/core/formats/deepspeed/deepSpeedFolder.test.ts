@@ -139,9 +139,9 @@ describe("the folder that a save is in", () => {
   test("`latest` never leads out of the folder", async () => {
     const files = joinedFixture("zero3_single");
     files.write("/run/zero3_single/latest", "../zero3");
-    expect((await openCheckpoint(files, "/run/zero3_single")).files[0]?.path).toMatch(
-      /^\/run\/zero3_single\/global_step30\//,
-    );
+    const { files: opened, problems } = await openCheckpoint(files, "/run/zero3_single");
+    expect(opened[0]?.path).toMatch(/^\/run\/zero3_single\/global_step30\//);
+    expect(problems).toMatchObject([{ severity: "error", code: "TagMismatch" }]);
   });
 
   test("files of ranks beyond the partitions are named and not joined", async () => {
@@ -157,6 +157,18 @@ describe("the folder that a save is in", () => {
     ))
       expect(hashes.get(tensor)).toBe(sha256);
   });
+});
+
+test("a file of a universal checkpoint that other parameters have is missing", async () => {
+  const files = joinedFixture("universal");
+  files.remove("/run/universal/global_step30_universal/zero/a.weight/exp_avg.pt");
+  const { problems } = await openCheckpoint(files, "/run/universal");
+  expect(problems).toMatchObject([{ severity: "error", code: "MissingMoment", tensor: "a.weight" }]);
+});
+
+test("where ZeRO is off, the optimizer's state is found beside the weights", async () => {
+  const session = await CheckpointSession.open(joinedFixture("zero0"), "/run/zero0", () => undefined);
+  expect(session.inside?.optimizers[0]?.parameters).toHaveLength(3);
 });
 
 test("opening reads the directory and the pickle of each rank's file, and no values", async () => {
