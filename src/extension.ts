@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import * as vscode from "vscode";
 import { ScanMemory } from "./host/analysis/scanMemory";
 import { WorkerClient } from "./host/analysis/workerClient";
@@ -34,7 +35,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const log = createLog(subscriptions);
   const worker = new WorkerClient(context.extensionPath, log);
   const stages = new StageStore(context.workspaceState);
-  const scans = new ScanMemory(context.workspaceState);
+  const scans = new ScanMemory(context.workspaceState, join(context.globalStorageUri.fsPath, "scans"));
   const sample = new SampleRun(context);
   const visibility = new RunsVisibility();
   const sorting = new SortChoice(context.workspaceState);

@@ -1,15 +1,12 @@
 import { join } from "node:path";
 import { readText } from "../core/bytes/readText";
 import type { ReadPart } from "../core/report/scan/joinScans";
-import { parseScan, type ScanFile } from "../core/report/scan/scanFile";
 import type { ScanPart } from "../core/report/scan/scanShare";
 import { formatCount } from "../core/text/quantities";
 import { nodeFiles } from "../worker/nodeFiles";
 import { nodeSink } from "../worker/nodeSink";
+import { maxScanFileBytes } from "../worker/readScanFile";
 import { UsageError } from "./usageError";
-
-/** A million tensors with hashes have about 300 MB. */
-const maxScanBytes = 500_000_000;
 
 /** Flags of commands whose work can be shared among machines. */
 export const partFlags = {
@@ -38,13 +35,8 @@ export function partPrefix({ number, count }: ScanPart): string {
   return `Part ${formatCount(number)} of ${formatCount(count)}: `;
 }
 
-/** @throws CheckpointError where it is no scan, or damaged. */
-export function readScanFile(path: string): Promise<ScanFile> {
-  return readPart(path, parseScan);
-}
-
 async function readPart<T>(path: string, parse: (text: string, file: string) => T): Promise<T> {
-  return parse(await readText(nodeFiles, path, maxScanBytes), path);
+  return parse(await readText(nodeFiles, path, maxScanFileBytes), path);
 }
 
 /** The parts of a kind that lie in a folder. */

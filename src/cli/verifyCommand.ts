@@ -8,9 +8,9 @@ import { unreadableReport, verifyCheckpoint, verifyText, withProblems } from "..
 import { verifyMerge } from "../core/transform/model/verifyMerge";
 import { nodeFiles } from "../worker/nodeFiles";
 import { findInTensors } from "../worker/numbers/findInTensors";
+import { readScanFile } from "../worker/readScanFile";
 import { baseSearch } from "./baseSearch";
 import { defineCommand, jsonFlag, onePath, openSession } from "./command";
-import { readScanFile } from "./scanFiles";
 import { UsageError } from "./usageError";
 import { openWeighted } from "./weightedAdapters";
 

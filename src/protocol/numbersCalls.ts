@@ -55,6 +55,15 @@ type OfCheckpoint<T> = T & { readonly handle: number };
 /** Whether packed weights are measured as their codes, or as the values that these stand for. */
 export interface ScanChoice {
   readonly ofCodes: boolean;
+  /** What was kept of an earlier scan of the same files is not taken. */
+  readonly anew: boolean;
+}
+
+export interface ScanRequest extends ScanChoice {
+  /** The folder that scans are kept in. */
+  readonly keepIn: string;
+  /** A file that `scan` wrote, in place of reading. */
+  readonly from?: string;
 }
 
 /** What the worker answers about the numbers in a checkpoint's tensors. */
@@ -86,6 +95,6 @@ export interface NumbersCalls {
   moments(
     params: OfCheckpoint<{ readonly optimizer: number; readonly parameter: number }>,
   ): MomentNumbers | undefined;
-  /** Measures every tensor. The results come in chunks while it runs. */
-  scan(params: OfCheckpoint<Threaded & ScanChoice>, chunk: ScanChunk): ScanFindings;
+  /** Measures every tensor, or takes what an earlier scan of the same files found. The results come in chunks. */
+  scan(params: OfCheckpoint<Threaded & ScanRequest>, chunk: ScanChunk): ScanFindings;
 }

@@ -30,6 +30,8 @@ export interface NumbersHostCalls
   scanChunk(params: { readonly id: number; readonly chunk: number }): ScanChunk | undefined;
   /** Begins to measure every tensor; the state comes as `scanChanged`. */
   startScan(params: ScanChoice): void;
+  /** Asks for a file that `scan` of the command line wrote, and takes what it says. */
+  readScan(params: null): void;
   cancelScan(params: null): void;
 }
 

@@ -6,6 +6,7 @@ import { packScanChunk, type ScanChunk, scanChunkRows } from "../core/analysis/s
 import { deadRowsFinding, duplicateFinding, tensorFindings } from "../core/analysis/tensorFindings";
 import type { TensorNumbers } from "../core/analysis/tensorNumbers";
 import { ProblemList } from "../core/problem/problemList";
+import type { TensorsRead } from "../core/report/valueFindings";
 import type { CheckpointSession } from "../core/session/checkpointSession";
 import { filesOfTensor } from "../core/tensors/assembly";
 import { unpackedTensor } from "../core/tensors/packed/unpackedTensor";
@@ -30,6 +31,8 @@ export interface CheckpointScan {
   readonly listener: ScanListener;
   /** Packed weights are measured as their codes, not as the values that these stand for. */
   readonly ofCodes: boolean;
+  /** What an earlier scan found of the values, in place of reading them. */
+  readonly known?: TensorsRead;
   readonly signal: AbortSignal;
 }
 
@@ -40,7 +43,7 @@ export interface CheckpointScan {
 export async function scanCheckpoint(
   session: CheckpointSession,
   pool: NumbersPool,
-  { listener, ofCodes, signal }: CheckpointScan,
+  { listener, ofCodes, known, signal }: CheckpointScan,
 ): Promise<ScanFindings> {
   const { tensors, files } = session.checkpoint;
   const packed = await session.packedCodes();
@@ -51,21 +54,22 @@ export async function scanCheckpoint(
   };
   const scanned: ScannedTensor[] = [];
   const fresh = new FreshRows(listener);
-  const outcome = await pool.scan(session, undefined, {
-    signal,
-    ...(ofCodes ? {} : { packed }),
-    onBytes: (done, total) => {
-      fresh.flush();
-      listener.onBytes(done, total);
-    },
-    onTensor: (row, numbers) => {
-      fresh.add(row, numbers);
-      if (numbers === undefined) return;
-      const { shape, dtype } = measuredTensor(row);
-      const { name } = tensors[row] as Tensor;
-      scanned.push({ row, name, shape, dtype, statistics: numbers.statistics });
-    },
-  });
+  const onTensor = (row: number, numbers: Measured) => {
+    fresh.add(row, numbers);
+    if (numbers === undefined) return;
+    const { shape, dtype } = measuredTensor(row);
+    const { name } = tensors[row] as Tensor;
+    scanned.push({ row, name, shape, dtype, statistics: numbers.statistics });
+  };
+  for (const [row, { stats }] of known?.tensors ?? []) onTensor(row, stats && { statistics: stats });
+  const onBytes = (done: number, total: number) => {
+    fresh.flush();
+    listener.onBytes(done, total);
+  };
+  const outcome =
+    known === undefined
+      ? await pool.scan(session, undefined, { signal, ...(ofCodes ? {} : { packed }), onBytes, onTensor })
+      : { ...known, measured: known.tensors.size, bytes: 0 };
   fresh.flush(true);
   const problems = new ProblemList(listedProblems);
   for (const { index, reason } of outcome.unreadable) {
@@ -87,7 +91,8 @@ export async function scanCheckpoint(
     .sort((a, b) => a.row - b.row);
   for (const tensor of sound) for (const finding of tensorFindings(tensor)) problems.add(finding);
   await findDeadRows(session, sound, measuredTensor, problems, signal);
-  await findDuplicates(session, pool, sound, problems, signal);
+  const hashOf = (row: number) => known?.tensors.get(row)?.sha256;
+  await findDuplicates(session, pool, sound, problems, { hashOf, signal });
   const outliers = layerOutliers(sound);
   return {
     problems: problems.toArray(),
@@ -100,14 +105,17 @@ export async function scanCheckpoint(
   };
 }
 
+/** What a scan tells of a tensor; undefined for dtypes that have no numbers. */
+type Measured = Pick<TensorNumbers, "statistics"> | undefined;
+
 /** Rows that were measured and not yet told. */
 class FreshRows {
-  private rows: { row: number; numbers: TensorNumbers | undefined }[] = [];
+  private rows: { row: number; numbers: Measured }[] = [];
   private flushedMs = performance.now();
 
   constructor(private readonly listener: ScanListener) {}
 
-  add(row: number, numbers: TensorNumbers | undefined): void {
+  add(row: number, numbers: Measured): void {
     this.rows.push({ row, numbers });
     this.flush(this.rows.length >= scanChunkRows);
   }
@@ -159,20 +167,22 @@ async function findDuplicates(
   pool: NumbersPool,
   scanned: readonly ScannedTensor[],
   problems: ProblemList,
-  signal: AbortSignal,
+  { hashOf, signal }: { hashOf: (row: number) => string | undefined; signal: AbortSignal },
 ): Promise<void> {
   const candidates = duplicateCandidates(scanned).flat();
   if (candidates.length === 0) return;
   const hashes = new Map<number, string>();
-  await pool.scan(
-    session,
-    candidates.map(({ row }) => row),
-    {
-      signal,
-      withHashes: true,
-      onTensor: (row, _numbers, sha256) => void (sha256 !== undefined && hashes.set(row, sha256)),
-    },
-  );
+  const unhashed: number[] = [];
+  for (const { row } of candidates) {
+    const hash = hashOf(row);
+    if (hash === undefined) unhashed.push(row);
+    else hashes.set(row, hash);
+  }
+  await pool.scan(session, unhashed, {
+    signal,
+    withHashes: true,
+    onTensor: (row, _numbers, sha256) => void (sha256 !== undefined && hashes.set(row, sha256)),
+  });
   const byHash = new Map<string, string[]>();
   for (const { row, name } of candidates) {
     const hash = hashes.get(row);

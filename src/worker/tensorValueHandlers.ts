@@ -16,7 +16,7 @@ import type { NumbersCalls, TensorPlace } from "../protocol/numbersCalls";
 import type { AnalysisPool } from "./analysisPool";
 import { exportFile } from "./exportFile";
 import type { HandleMap } from "./handleMap";
-import { scanCheckpoint } from "./scanCheckpoint";
+import { scanOrTake } from "./scanOrTake";
 
 /** Answers about the numbers in a checkpoint's tensors. */
 export function tensorValueHandlers(
@@ -104,11 +104,13 @@ export function tensorValueHandlers(
       const text = (path.toLowerCase().endsWith(".json") ? scanJson : scanCsv)(tensors, table);
       return exportFile(session, path, (writer) => writer.writeAt(0, new TextEncoder().encode(text)));
     },
-    scan: ({ handle, threads, ofCodes }, signal, tell) => {
-      const session = sessions.get(handle);
-      const listener = { onBytes: tell.progress, onChunk: tell.chunk };
-      return pool.use(threads, (used) => scanCheckpoint(session, used, { listener, ofCodes, signal }));
-    },
+    scan: (request, signal, tell) =>
+      pool.use(request.threads, (used) =>
+        scanOrTake(sessions.get(request.handle), used, request, {
+          listener: { onBytes: tell.progress, onChunk: tell.chunk },
+          signal,
+        }),
+      ),
   };
 }
 

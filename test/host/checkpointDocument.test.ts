@@ -33,7 +33,7 @@ function opened() {
     return handlers[method]?.(params, ...quietCall);
   };
   const stages = new StageStore(memento() as never);
-  const scans = new ScanMemory(memento() as never);
+  const scans = new ScanMemory(memento() as never, "/scans");
   const worker = { call: call as never };
   const document = new CheckpointDocument(Uri.file(path) as never, worker, stages, scans);
   return { document, stages, calls };

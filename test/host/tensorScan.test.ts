@@ -36,6 +36,7 @@ function scanned() {
   const scan = new TensorScan(
     { call: call as never },
     async () => 7,
+    "/scans",
     (found) => finished.push(found),
   );
   return { scan, calls, finished, finish: (found: ScanFindings) => finish(found) };
@@ -47,7 +48,7 @@ const chunk = { rows: [1] } as unknown as ScanChunk;
 describe("TensorScan", () => {
   it("keeps what comes while it runs, and its findings when it is done", async () => {
     const { scan, calls, finished, finish } = scanned();
-    const running = scan.start({ ofCodes: false });
+    const running = scan.start({ ofCodes: false, anew: false });
     await turn();
     calls[0]?.listeners.onProgress?.({ done: 4, total: 8, label: "" });
     calls[0]?.listeners.onChunk?.(chunk);
@@ -63,8 +64,8 @@ describe("TensorScan", () => {
 
   it("runs once however often it is started, and keeps what it has when it is cancelled", async () => {
     const { scan, calls } = scanned();
-    const running = scan.start({ ofCodes: false });
-    await scan.start({ ofCodes: false });
+    const running = scan.start({ ofCodes: false, anew: false });
+    await scan.start({ ofCodes: false, anew: false });
     await turn();
     expect(calls).toHaveLength(1);
     calls[0]?.listeners.onChunk?.(chunk);
@@ -76,7 +77,7 @@ describe("TensorScan", () => {
 
   it("forgets everything when the file is another, and hears nothing late", async () => {
     const { scan, calls } = scanned();
-    const running = scan.start({ ofCodes: false });
+    const running = scan.start({ ofCodes: false, anew: false });
     await turn();
     const { id } = scan.state();
     scan.reset();

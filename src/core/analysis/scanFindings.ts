@@ -13,4 +13,12 @@ export interface ScanFindings {
   readonly packed: number;
   /** Those were measured as their codes. */
   readonly ofCodes: boolean;
+  /** Where the tensors were not read, but an earlier scan of the same files was. */
+  readonly earlier?: EarlierScan;
+}
+
+/** When a scan was kept, or the file that it was read from. */
+export interface EarlierScan {
+  readonly measuredMs?: number;
+  readonly file?: string;
 }

@@ -21,7 +21,10 @@ export interface ScanChunk {
 export const scanChunkRows = 4096;
 
 export function packScanChunk(
-  measured: readonly { readonly row: number; readonly numbers: TensorNumbers | undefined }[],
+  measured: readonly {
+    readonly row: number;
+    readonly numbers: Pick<TensorNumbers, "statistics"> | undefined;
+  }[],
 ): ScanChunk {
   const rows = Uint32Array.from(measured, ({ row }) => row);
   const values = new Float64Array(rows.length * scanColumns.length);

@@ -19,7 +19,11 @@ export class ScanMemory {
   private readonly changed = new vscode.EventEmitter<void>();
   readonly onDidChange = this.changed.event;
 
-  constructor(private readonly memento: vscode.Memento) {}
+  /** @param folder where whole scans are kept. */
+  constructor(
+    private readonly memento: vscode.Memento,
+    readonly folder: string,
+  ) {}
 
   async remember(path: string, problems: readonly Problem[]): Promise<void> {
     const identity = identityOf(path);

@@ -39,6 +39,7 @@ export class CheckpointDocument implements vscode.CustomDocument {
     this.scan = new TensorScan(
       worker,
       () => this.openHandle(),
+      scans.folder,
       ({ problems }) => void scans.remember(this.path, problems),
     );
     this.disposables.push(this.scan);

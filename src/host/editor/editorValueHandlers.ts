@@ -1,3 +1,5 @@
+import { dirname } from "node:path";
+import * as vscode from "vscode";
 import type { Handlers } from "../../protocol/channel";
 import type { NumbersHostCalls } from "../../protocol/numbersSurface";
 import { forward } from "../analysis/forward";
@@ -25,6 +27,19 @@ export function editorValueHandlers(
     scanState: () => document.scan.state(),
     scanChunk: ({ id, chunk }) => document.scan.chunk(id, chunk),
     startScan: (choice) => void document.scan.start(choice),
+    readScan: () => readScan(document),
     cancelScan: () => document.scan.cancel(),
   };
+}
+
+/** Asks which scan. Those of a cluster lie where its parts were joined. */
+async function readScan({ scan, uri }: CheckpointDocument): Promise<void> {
+  const [picked] =
+    (await vscode.window.showOpenDialog({
+      title: "File that scan wrote, of these files",
+      openLabel: "Read Scan",
+      filters: { Scan: ["json"] },
+      defaultUri: vscode.Uri.file(dirname(uri.fsPath)),
+    })) ?? [];
+  if (picked !== undefined) await scan.start({ ofCodes: false, anew: true }, picked.fsPath);
 }

@@ -29,6 +29,8 @@ export class TensorScan {
   constructor(
     private readonly worker: Pick<WorkerClient, "call">,
     private readonly openHandle: () => Promise<number>,
+    /** The folder that scans are kept in. */
+    private readonly keepIn: string,
     private readonly onFinished: (findings: ScanFindings) => void,
   ) {}
 
@@ -52,8 +54,8 @@ export class TensorScan {
     return this.chunks;
   }
 
-  /** Begins anew, unless a scan is running. */
-  async start(choice: ScanChoice): Promise<void> {
+  /** Begins, unless a scan is running. @param from a file that `scan` wrote, in place of reading. */
+  async start(choice: ScanChoice, from?: string): Promise<void> {
     if (this.running !== undefined) return;
     const running = new AbortController();
     this.clear();
@@ -75,7 +77,8 @@ export class TensorScan {
     };
     try {
       const handle = await this.openHandle();
-      const request = { handle, threads: analysisThreads(), ...choice };
+      const asked = { ...choice, keepIn: this.keepIn, ...(from === undefined ? {} : { from }) };
+      const request = { handle, threads: analysisThreads(), ...asked };
       const findings = await this.worker.call("scan", request, running.signal, listeners);
       if (this.running !== running) return;
       this.done = { bytes: this.done.total, total: this.done.total };

@@ -1,3 +1,4 @@
+import { baseName } from "../../../src/core/bytes/paths";
 import { formatBytes, formatCount, plural } from "../../../src/core/text/quantities";
 import type { ScanState } from "../../../src/protocol/numbersSurface";
 import { Button } from "../../ui/controls";
@@ -69,6 +70,13 @@ function timeText(seconds: number): string {
   return seconds < 5400 ? `${Math.ceil(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }
 
+function howText({ totalBytes, elapsedMs, findings }: ScanState): string {
+  const { file, measuredMs } = findings?.earlier ?? {};
+  if (file !== undefined) return `As ${safeText(baseName(file))} says, a scan of the same files`;
+  if (measuredMs === undefined) return `Scanned ${formatBytes(totalBytes)} in ${timeText(elapsedMs / 1000)}`;
+  return `As scanned on ${new Date(measuredMs).toLocaleString()}; the files are the same`;
+}
+
 function ScanOutcome({ model, state }: ScanPartProps) {
   const { scan } = model;
   if (state.status === "failed") {
@@ -82,7 +90,7 @@ function ScanOutcome({ model, state }: ScanPartProps) {
   const outliers = state.findings?.outlierCount ?? 0;
   return (
     <>
-      {`Scanned ${formatBytes(state.totalBytes)} in ${timeText(state.elapsedMs / 1000)} · `}
+      {`${howText(state)} · `}
       {scan.problems.value.length === 0 ? (
         "nothing wrong found"
       ) : (

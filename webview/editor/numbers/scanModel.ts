@@ -49,9 +49,14 @@ export class ScanModel {
     void this.fetch();
   }
 
-  /** @param ofCodes packed weights as their codes; what the last scan measured where it is not said. */
-  start(ofCodes = this.state.peek()?.findings?.ofCodes ?? false): void {
-    this.host.notify("startScan", { ofCodes });
+  /**
+   * Once more where an earlier scan was told, whatever was kept.
+   * @param ofCodes packed weights as their codes; what the last scan measured where it is not said.
+   */
+  start(ofCodes?: boolean): void {
+    const last = this.state.peek()?.findings;
+    const anew = ofCodes === undefined && last?.earlier !== undefined;
+    this.host.notify("startScan", { ofCodes: ofCodes ?? last?.ofCodes ?? false, anew });
   }
 
   cancel(): void {

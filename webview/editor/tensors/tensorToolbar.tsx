@@ -83,12 +83,22 @@ function ScanActions({ model }: Pick<TensorsTabProps, "model">) {
   const { showsNumbers } = model.tensors;
   if (status === "none") {
     return (
-      <Button
-        title="Reads every tensor once: statistics, NaN, dead rows, duplicates and outliers"
-        onClick={() => model.scan.start()}
-      >
-        Scan values
-      </Button>
+      <>
+        <Button
+          title="Reads every tensor once: statistics, NaN, dead rows, duplicates and outliers"
+          onClick={() => model.scan.start()}
+        >
+          Scan values
+        </Button>
+        <button
+          type="button"
+          class="link"
+          title="Takes what checkpoint-explorer scan wrote of these files, on this machine or a cluster, in place of reading them"
+          onClick={() => model.host.notify("readScan", null)}
+        >
+          Read Scan…
+        </button>
+      </>
     );
   }
   return (

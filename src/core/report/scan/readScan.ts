@@ -3,21 +3,33 @@ import { CheckpointError } from "../../problem/checkpointError";
 import type { CheckpointSession } from "../../session/checkpointSession";
 import { formatCount } from "../../text/quantities";
 import { quote } from "../../text/quote";
-import { findingsOfRead, type TensorValues, type ValueFindings } from "../valueFindings";
+import { findingsOfRead, type TensorsRead, type TensorValues, type ValueFindings } from "../valueFindings";
 import { differentFile, scannedFiles } from "./partFile";
 import type { ScanFile } from "./scanFile";
 
-/**
- * What an earlier scan found in the tensors of a checkpoint, in place of reading them.
- * @throws CheckpointError where it is a part of a scan, or of files that are others by now.
- */
+/** What an earlier scan found, and what is said of it. @throws as `tensorsOfScan` does. */
 export async function findingsOfScan(
   session: CheckpointSession,
   scan: ScanFile,
   file: string,
   stat: (path: string) => Promise<FileStat | undefined>,
 ): Promise<ValueFindings> {
-  const { checkpoint } = session;
+  const read = await tensorsOfScan(session, scan, file, stat);
+  const { problems, ...findings } = findingsOfRead(session, read, false);
+  const message = "The values are as an earlier scan of the same files found them; they were not read again.";
+  return { ...findings, problems: [...problems, { severity: "info", code: "FromScan", message, file }] };
+}
+
+/**
+ * What an earlier scan found in the tensors of a checkpoint, in place of reading them.
+ * @throws CheckpointError where it is a part of a scan, or of files that are others by now.
+ */
+export async function tensorsOfScan(
+  { checkpoint }: CheckpointSession,
+  scan: ScanFile,
+  file: string,
+  stat: (path: string) => Promise<FileStat | undefined>,
+): Promise<TensorsRead> {
   if (scan.part !== undefined) {
     const { number, count } = scan.part;
     const message = `It is part ${formatCount(number)} of ${formatCount(count)}. Join the parts first: scan --join.`;
@@ -41,7 +53,5 @@ export async function findingsOfScan(
     else unreadable.push({ index: row.index, reason: row.unreadable });
   }
   const changedFiles = [...now.keys()].filter((at) => scan.changedFiles.includes(now[at]?.path ?? ""));
-  const { problems, ...findings } = findingsOfRead(session, { tensors, unreadable, changedFiles }, false);
-  const message = "The values are as an earlier scan of the same files found them; they were not read again.";
-  return { ...findings, problems: [...problems, { severity: "info", code: "FromScan", message, file }] };
+  return { tensors, unreadable, changedFiles };
 }

@@ -90,6 +90,7 @@ export function numbersHost(
     scanState: () => scan.state,
     scanChunk: ({ id, chunk }) => (id === scan.state.id ? scan.made?.chunks[chunk] : undefined),
     startScan: () => scan.start(),
+    readScan: () => {},
     cancelScan: () => scan.end({ status: "cancelled" }),
   };
 }
