@@ -59,7 +59,7 @@ export const screens: readonly Screen[] = [
     name: "tree",
     walkthrough: { name: "tree", part: "sidebar" },
     async show(stage) {
-      await stage.row("checkpoint-120").click();
+      await stage.workbench.selectRows(stage.row("checkpoint-120"));
       await stage.tab("Overview").waitFor();
       await stage.workbench.closeAllEditors();
       const isExpanded = await stage.row("checkpoint-120").getAttribute("aria-expanded");
