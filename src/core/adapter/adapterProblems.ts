@@ -1,6 +1,6 @@
 import type { Problem, Severity } from "../problem/problem";
 import { elementCount, type Tensor } from "../tensors/tensor";
-import { formatCount } from "../text/quantities";
+import { formatCount, plural } from "../text/quantities";
 import type { AdapterConfig } from "./adapterConfig";
 import { type ShareParts, shareSentences } from "./adapterShares";
 import { rangeText } from "./adapterText";
@@ -182,6 +182,8 @@ export class AdapterProblems {
       if (remark !== undefined && isOf(config, modules)) this.push(severity, code, remark);
     }
     if (config?.useDora === true) this.magnitudes(modules);
+    this.magnitudeLengths(modules);
+    this.scales(modules);
     this.experts(modules.filter((module) => module.layout === "experts"));
   }
 
@@ -196,6 +198,25 @@ export class AdapterProblems {
         : `${bare.length} of ${modulesOf(linear.length)} ${bare.length === 1 ? "lacks" : "lack"}`;
     const message = `use_dora is true, and ${which} a magnitude vector (lora_magnitude_vector): what DoRA trained beside the factors is missing.`;
     this.push("warning", "DoraWithoutMagnitudes", message);
+  }
+
+  /** One magnitude for each output; LyCORIS may keep one for each input. */
+  private magnitudeLengths(modules: readonly LoraModule[]): void {
+    for (const { magnitude, module, layout, outFeatures, inFeatures } of modules) {
+      if (magnitude === undefined || layout === "experts") continue;
+      const count = elementCount(magnitude.shape);
+      const mayBeOfInputs = magnitude.name.endsWith("dora_scale");
+      if (count === outFeatures || (mayBeOfInputs && count === inFeatures)) continue;
+      const message = `${magnitude.name} holds ${plural(count, "magnitude")}, and ${module} has ${plural(outFeatures, "output")}: they do not belong together.`;
+      this.misfit(message, magnitude);
+    }
+  }
+
+  private scales(modules: readonly LoraModule[]): void {
+    const still = modules.filter(({ scale }) => scale === 0);
+    if (still.length === 0) return;
+    const message = `The scale is 0 in ${still.length} of ${modulesOf(modules.length)} (alpha 0): the update is multiplied by it, so that the adapter changes nothing there.`;
+    this.push("warning", "LoraScaleZero", message);
   }
 
   private experts(modules: readonly LoraModule[]): void {

@@ -1,18 +1,19 @@
 import { litgptSettingsName, parseLitgptSettings } from "../adapter/litgptSettings";
 import type { Files } from "../bytes/files";
 import { mapParallel } from "../bytes/mapParallel";
-import { baseName, joinPath } from "../bytes/paths";
+import { baseName, joinPath, parentPath } from "../bytes/paths";
 import { readText } from "../bytes/readText";
 import { JsonSyntaxError } from "../json/jsonScanner";
 import { isJsonObject, type JsonObject, parseJson } from "../json/parseJson";
 import { findHalfWritten } from "../parts/halfWritten";
-import { classifyEntry, type PartFile } from "../parts/parts";
+import { classifyEntry, classifyFolder, type PartFile } from "../parts/parts";
 import { CheckpointError } from "../problem/checkpointError";
 import { maxConfigBytes, maxEagerTrainerStateBytes, maxListedFiles } from "../problem/limits";
 import { messageOf } from "../problem/messageOf";
 import type { Problem } from "../problem/problem";
-import { readTrainerState, trainerStateName } from "../progress/readTrainerState";
+import { readTrainerState, trainerStateOf } from "../progress/readTrainerState";
 import type { TrainerState } from "../progress/trainerState";
+import { adapterFilesIn } from "./adapterFolders";
 
 /** A file of a checkpoint folder with its size; of a folder the size is not known here. */
 export interface FolderFile extends PartFile {
@@ -38,10 +39,14 @@ export interface FolderContext {
   readonly problems: readonly Problem[];
 }
 
-/** Reads the folder's listing and its small JSON files. Never rejects: what cannot be read is a problem. */
+/**
+ * Reads the folder's listing and its small JSON files. Never rejects: what cannot be read is a problem.
+ * @param weights the file that is open: an adapter in a folder of its own has its configuration there.
+ */
 export async function readFolderContext(
   files: Files,
   folder: string,
+  weights: string,
   signal?: AbortSignal,
 ): Promise<FolderContext> {
   const problems: Problem[] = [];
@@ -51,10 +56,14 @@ export async function readFolderContext(
     return found === undefined ? undefined : readJsonFile(files, found.path, problems, signal);
   };
   const litgpt = listed.find((file) => file.name === litgptSettingsName && file.kind === "file");
-  const state = listed.find((file) => file.name === trainerStateName && file.kind === "file");
+  const state = trainerStateOf(listed.filter(({ kind }) => kind === "file"));
   const small = state !== undefined && (state.size ?? 0) <= maxEagerTrainerStateBytes;
+  const holder = parentPath(weights);
+  const ownConfig = holder.startsWith(`${folder}/`)
+    ? readJsonFile(files, joinPath(holder, "adapter_config.json"), problems, signal)
+    : json("adapter_config.json");
   const [adapterConfig, config, stageFile, trainerState] = await Promise.all([
-    json("adapter_config.json").then((found) => found ?? (litgpt && readLitgpt(files, litgpt.path, signal))),
+    ownConfig.then((found) => found ?? (litgpt && readLitgpt(files, litgpt.path, signal))),
     json("config.json"),
     json("checkpoint-stage.json"),
     small ? readTrainerState(files, state.path, signal) : undefined,
@@ -80,6 +89,7 @@ async function listFolder(files: Files, folder: string, problems: Problem[]): Pr
     }
     return await mapParallel(entries.slice(0, maxListedFiles), 16, async ({ name, kind }) => {
       const path = joinPath(folder, name);
+      if (kind === "directory") return { ...(await classifyListed(files, name, path)), path };
       const size = kind === "file" ? (await files.stat(path))?.size : undefined;
       return { ...classifyEntry({ name, kind, ...(size === undefined ? {} : { size }) }), path };
     });
@@ -136,4 +146,11 @@ function unreadable(path: string, error: unknown): Problem {
     message: `${name} cannot be read: ${reason}.`,
     file: path,
   };
+}
+
+/** Looks into a folder only where its name says nothing. */
+async function classifyListed(files: Files, name: string, path: string): Promise<PartFile> {
+  const byName = classifyEntry({ name, kind: "directory" });
+  if (byName.part !== "other") return byName;
+  return classifyFolder(name, await adapterFilesIn(files, path));
 }

@@ -1,6 +1,7 @@
 import type { Problem, Severity } from "../problem/problem";
 import { formatShape, type Tensor } from "../tensors/tensor";
 import { plural } from "../text/quantities";
+import { emptyParameters } from "./absentValues";
 import { type HealthSubject, isWhole } from "./healthSubject";
 import { type MatrixRule, matrixRules } from "./matrixShapes";
 import { type ModelConfig, parseModelConfig } from "./modelConfig";
@@ -21,7 +22,7 @@ const expertName = /\.experts\.(\d+)\./;
 /** Numbers of config.json that the weights contradict: one finding each, with both numbers. */
 export function configFindings(subject: HealthSubject): readonly Problem[] {
   const { checkpoint, folder, adapter } = subject;
-  if (adapter !== undefined || !isWhole(subject)) return [];
+  if (adapter !== undefined || !isWhole(subject) || emptyParameters(subject).length > 0) return [];
   const decoder = findDecoder(checkpoint.tensors);
   // Part of a model, such as a projector that was trained alone, has no embedding.
   if (decoder.embedding === undefined || decoder.layers.size === 0) return [];
@@ -58,6 +59,8 @@ interface Decoder {
   readonly head: Tensor | undefined;
   /** The first of each. */
   readonly matrices: ReadonlyMap<MatrixRule, Tensor>;
+  /** The first of the queries and of the keys, by the last part of its module's name. */
+  readonly attention: ReadonlyMap<string, Tensor>;
   /** The first up-projection of a dense layer. */
   readonly up: Tensor | undefined;
   /** The width that the model's norms have. */
@@ -71,6 +74,7 @@ function findDecoder(tensors: readonly Tensor[]): Decoder {
   let embedding: Tensor | undefined;
   let head: Tensor | undefined;
   const matrices = new Map<MatrixRule, Tensor>();
+  const attention = new Map<string, Tensor>();
   let up: Tensor | undefined;
   let width: number | undefined;
   let lastNorm: Tensor | undefined;
@@ -81,13 +85,15 @@ function findDecoder(tensors: readonly Tensor[]): Decoder {
       layers.add(Number(match[1] ?? match[2]));
       const rule = matrixRules.find((one) => !matrices.has(one) && one.name.test(name));
       if (rule !== undefined) matrices.set(rule, tensor);
+      const ofAttention = /\.self_attn\.([qk]_proj)\.weight$/.exec(name)?.[1];
+      if (ofAttention !== undefined && !attention.has(ofAttention)) attention.set(ofAttention, tensor);
       if (/\.mlp\.(?:up|gate)_proj\.weight$/.test(name)) up ??= tensor;
       if (/\.(?:input_layernorm|ln_1)\.weight$/.test(name)) width ??= tensor.shape[0];
     } else if (decoderEmbedding.test(name) || encoderEmbedding.test(name)) embedding ??= tensor;
     else if (headWeight.test(name)) head ??= tensor;
     else if (decoderNorm.test(name)) lastNorm ??= tensor;
   }
-  return { layers, embedding, head, matrices, up, width, lastNorm };
+  return { layers, embedding, head, matrices, attention, up, width, lastNorm };
 }
 
 function layerFindings(config: ModelConfig, layers: ReadonlySet<number>): readonly Problem[] {
@@ -122,8 +128,9 @@ function listed(numbers: readonly number[]): string {
 }
 
 function shapeFindings(config: ModelConfig, decoder: Decoder): readonly Problem[] {
-  const { vocabulary, hidden, intermediate, embeddingWidth } = config;
-  const { embedding, head, matrices, up, width, lastNorm } = decoder;
+  const { vocabulary, hidden, intermediate, embeddingWidth, plainHeads } = config;
+  const { heads, keyHeads, perHead } = plainHeads ?? {};
+  const { embedding, head, matrices, attention, up, width, lastNorm } = decoder;
   const expected = [
     ...expectation("vocabulary", embedding, [vocabulary, embeddingWidth]),
     ...expectation("vocabulary", head?.name.includes("score") ? undefined : head, [vocabulary, hidden]),
@@ -151,6 +158,18 @@ function shapeFindings(config: ModelConfig, decoder: Decoder): readonly Problem[
   }
   if (lastNorm !== undefined && !isNarrow) tell("hidden_size", hidden, lastNorm.shape[0], lastNorm);
   if (up !== undefined && isUnpacked(up)) tell("intermediate_size", intermediate, up.shape[0], up);
+  for (const [of, what, said] of [
+    ["q_proj", "num_attention_heads", heads],
+    ["k_proj", "num_key_value_heads", keyHeads],
+  ] as const) {
+    const tensor = attention.get(of);
+    const rows = tensor !== undefined && isUnpacked(tensor) ? tensor.shape[0] : undefined;
+    if (tensor === undefined || rows === undefined || said === undefined || perHead === undefined) continue;
+    if (rows === said * perHead) continue;
+    const fitting = rows % perHead === 0 ? `${rows / perHead} heads` : `${rows} rows`;
+    const message = `config.json says ${what} ${said}, of ${perHead} numbers each, ${tensor.name} is ${formatShape(tensor.shape)} (${fitting}): loaders expect them to agree.`;
+    found.push({ ...finding("warning", "ConfigDisagrees", message), tensor: tensor.name });
+  }
   return found;
 }
 

@@ -17,6 +17,7 @@ import { codeBeside } from "./codeBeside";
 import { importsBeside } from "./importsBeside";
 import { namesItsFile } from "./namesItsFile";
 import { rankFindings } from "./rankFindings";
+import { tokenizerSize } from "./tokenizerSize";
 
 /** Files beside the weights that are opened; the checkpoint of a large cluster has more, all alike. */
 const maxOpened = 256;
@@ -85,6 +86,7 @@ export async function folderFindings(
     const message = `${candidates.length} files lie beside the weights; the first ${maxOpened} were looked into.`;
     problems.add({ severity: "warning", code: "ManyFiles", message, file: folder.folder });
   }
+  for (const problem of await tokenizerSize(opened.files, checkpoint, folder, signal)) problems.add(problem);
   // What was opened as one checkpoint was looked at file by file.
   if (checkpoint.layout !== undefined) {
     const reader = new TensorReader(opened.files, checkpoint);

@@ -17,6 +17,14 @@ export interface ModelConfig {
   readonly attention: number | undefined;
   /** Numbers that all heads of the keys have together. */
   readonly keyValue: number | undefined;
+  /** Of architectures in which all layers attend alike, with queries and keys that are nothing else. */
+  readonly plainHeads:
+    | {
+        readonly heads: number | undefined;
+        readonly keyHeads: number | undefined;
+        readonly perHead: number | undefined;
+      }
+    | undefined;
   readonly experts: number | undefined;
   /** Of the feed-forward layers of GPT-2, which has a default. */
   readonly conv1dInner: number | undefined;
@@ -24,6 +32,23 @@ export interface ModelConfig {
   readonly tied: boolean | undefined;
   readonly isGenerator: boolean;
 }
+
+/** transformers' `modeling_*.py`: q_proj has `num_attention_heads * head_dim` rows, k_proj `num_key_value_heads * head_dim`. */
+const plainAttention: ReadonlySet<string> = new Set([
+  "llama",
+  "mistral",
+  "mixtral",
+  "qwen2",
+  "qwen2_moe",
+  "qwen3",
+  "qwen3_moe",
+  "gemma",
+  "gemma2",
+  "olmo2",
+  "smollm3",
+  "granite",
+  "starcoder2",
+]);
 
 /** Multimodal models keep their decoder's settings under `text_config`. */
 export function parseModelConfig(config: JsonObject): ModelConfig {
@@ -57,6 +82,9 @@ export function parseModelConfig(config: JsonObject): ModelConfig {
       (text.has("num_local_experts") ? number("intermediate_size") : undefined),
     attention: heads === undefined || perHead === undefined ? undefined : heads * perHead,
     keyValue: keyHeads === undefined || perHead === undefined ? undefined : keyHeads * perHead,
+    plainHeads: plainAttention.has(jsonString(text.get("model_type")) ?? "")
+      ? { heads, keyHeads, perHead }
+      : undefined,
     experts,
     conv1dInner:
       jsonString(text.get("model_type")) === "gpt2"

@@ -27,15 +27,41 @@ const faults: readonly {
   },
 ];
 
-/** Names of a whole model that torch.compile wrote, in a file that transformers loads by them. */
-export function compiledNames({ checkpoint, adapter, folder }: HealthSubject): readonly Problem[] {
+/** What wrappers of a whole model put before or into its names, and who does so. */
+const wrappers: readonly { readonly pattern: RegExp; readonly what: string; readonly who: string }[] = [
+  { pattern: /(?:^|\.)_orig_mod\./g, what: 'hold "_orig_mod."', who: "torch.compile" },
+  { pattern: /(?:^|\.)_fsdp_wrapped_module\./g, what: 'hold "_fsdp_wrapped_module."', who: "FSDP" },
+  {
+    pattern: /^module\./g,
+    what: 'begin with "module."',
+    who: "DataParallel, DistributedDataParallel or DeepSpeed",
+  },
+  { pattern: /^_forward_module\./g, what: 'begin with "_forward_module."', who: "Lightning's Fabric" },
+  {
+    pattern: /^pretrained_model\./g,
+    what: 'begin with "pretrained_model."',
+    who: "TRL's model with a value head, which its own class loads",
+  },
+  { pattern: /^base_model\.model\./g, what: `begin with "${prefix}"`, who: "PEFT" },
+  {
+    pattern: /^_?(?:actor|policy|student)(?:_model|_module)?\.(?=model\.|transformer\.)/g,
+    what: "begin with the name of a part of a trainer",
+    who: "a trainer's own class",
+  },
+];
+
+/** Names of a whole model that a wrapper changed, in a file that transformers loads by them. */
+export function wrappedNames({ checkpoint, adapter, folder }: HealthSubject): readonly Problem[] {
   if (adapter !== undefined || folder.config?.value.has("architectures") !== true) return [];
   if (!/^(?:model|pytorch_model)\b.*\.(?:safetensors|bin|json)$/.test(checkpoint.name)) return [];
-  const wrapped = checkpoint.tensors.filter(({ name }) => /(?:^|\.)_orig_mod\./.test(name));
-  const [first] = wrapped;
-  if (first === undefined) return [];
-  const message = `${wrapped.length} of ${checkpoint.tensors.length} names hold "_orig_mod." (torch.compile). transformers matches none of these, so that their weights would be initialised at random; without it the first is ${first.name.replaceAll("_orig_mod.", "")}.`;
-  return [{ severity: "warning", code: "WrappedNames", message, tensor: first.name }];
+  const { tensors } = checkpoint;
+  return wrappers.flatMap(({ pattern, what, who }): readonly Problem[] => {
+    const wrapped = tensors.filter(({ name }) => name.search(pattern) >= 0);
+    const [first] = wrapped;
+    if (first === undefined) return [];
+    const message = `${wrapped.length} of ${tensors.length} names ${what} (${who}). transformers matches none of these, so that their weights would be initialised at random; without it the first is ${first.name.replace(pattern, (found) => (found.startsWith(".") ? "." : ""))}.`;
+    return [{ severity: "warning", code: "WrappedNames", message, tensor: first.name }];
+  });
 }
 
 /** Names in a file of PEFT's that PEFT does not find again; those of torch.compile are told with the adapter. */

@@ -5,9 +5,11 @@ import { announcedTensors } from "./announcedTensors";
 import { codeInside } from "./codeInside";
 import { configFindings } from "./configFindings";
 import { type HealthSubject, isWhole } from "./healthSubject";
+import { namedOtherwise } from "./namedOtherwise";
 import { namesItsFile } from "./namesItsFile";
-import { compiledNames, peftNames } from "./peftNames";
+import { peftNames, wrappedNames } from "./peftNames";
 import { peftNeeds } from "./peftNeeds";
+import { secondCopies } from "./secondCopies";
 import { servingLimits } from "./servingLimits";
 import { slicedFactors } from "./slicedFactors";
 import { unmatchedPatterns } from "./unmatchedPatterns";
@@ -17,11 +19,13 @@ type Rule = (subject: HealthSubject) => readonly Problem[];
 /** The rules that need no further file; each says one cause once. */
 const rules: readonly Rule[] = [
   absentValues,
+  namedOtherwise,
+  secondCopies,
   slicedFactors,
   configFindings,
   unmatchedPatterns,
   announcedTensors,
-  compiledNames,
+  wrappedNames,
   peftNames,
   peftNeeds,
   servingLimits,

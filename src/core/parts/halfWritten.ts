@@ -58,6 +58,11 @@ export function findHalfWritten(folderName: string, entries: readonly PartEntry[
     incomplete = true;
     add("error", "MissingShards", message);
   }
+  for (const { name } of entries.filter(isDownload)) {
+    incomplete = true;
+    const message = `${name} lies beside ${name.slice(0, -controlEnding.length)}: aria2 has not fetched all of it, and what is missing reads as zeros. Let the download end.`;
+    add("error", "UnfinishedDownload", message);
+  }
   const unfinished = entries.filter(isUnfinished);
   if (unfinished.length > 0) {
     add(
@@ -76,6 +81,14 @@ export function findHalfWritten(folderName: string, entries: readonly PartEntry[
     add("error", "MissingMetadata", message);
   }
   return { incomplete, problems };
+}
+
+/** aria2 gives a file its whole size at once, and removes its own beside it in the end. */
+const controlEnding = ".aria2";
+
+function isDownload({ name, kind }: PartEntry): boolean {
+  if (kind !== "file" || !name.endsWith(controlEnding)) return false;
+  return classifyEntry({ name: name.slice(0, -controlEnding.length), kind }).part !== "other";
 }
 
 /** A known file under the temporary name that its writer renames in the end. */

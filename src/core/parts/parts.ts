@@ -68,7 +68,8 @@ const inDeepSpeedModel: readonly Part[] = ["scheduler", "trainer-state"];
 
 /** The first rule that fits counts: names of optimizer files end like weights. */
 const rules: readonly Rule[] = [
-  file("trainer-state", /^trainer_state\.json$/),
+  // The Trainer's; sd-scripts' and others'.
+  file("trainer-state", /^train(?:er|ing)?_(?:state|progress)\.json$/),
   file("training-args", /^training_args\.(?:bin|json|yaml)$/),
   file("adapter-config", /^adapter_config\.json$/),
   file("stage-label", /^checkpoint-stage\.json$/),
@@ -136,6 +137,27 @@ export function classifyEntry(entry: PartEntry): PartFile {
     return { ...entry, part: bare[1] === undefined ? "weights" : "optimizer", alsoHolds: [] };
   const rule = rules.find(({ kind, name }) => kind === entry.kind && name.test(entry.name));
   return { ...entry, part: rule?.part ?? "other", alsoHolds: rule?.alsoHolds ?? [] };
+}
+
+/**
+ * What a folder in a checkpoint's folder is, by its name, else by the files in it: PEFT keeps each adapter but the
+ * one called "default" in a folder of its name.
+ */
+export function classifyFolder(name: string, files: readonly Pick<PartEntry, "name">[]): PartFile {
+  const byName = classifyEntry({ name, kind: "directory" });
+  const isAdapter = ["adapter-config", "adapter"].every((part) =>
+    files.some((file) => classifyEntry({ name: file.name, kind: "file" }).part === part),
+  );
+  return byName.part === "other" && isAdapter ? { ...byName, part: "adapter" } : byName;
+}
+
+/** Of several adapters in folders of their own the one that was trained; a copy that it was held against is not. */
+export function mainAdapter<T extends Pick<PartEntry, "name">>(adapters: readonly T[]): T | undefined {
+  return (
+    adapters.find(({ name }) => name === "default") ??
+    adapters.find(({ name }) => !/^ref(?:erence)?(?:_|$)/i.test(name)) ??
+    adapters[0]
+  );
 }
 
 /** What people call a part. */

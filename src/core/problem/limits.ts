@@ -39,6 +39,9 @@ export const maxStatusLogBytes = 256_000_000;
 /** config.json, adapter_config.json and the like; the largest seen (AdaLoRA's boolean lists) has 2 MB. */
 export const maxConfigBytes = 16_000_000;
 
+/** Of a tokenizer's files, in which the tokens that were added stand first. */
+export const maxTokenListBytes = 2_000_000;
+
 /** Shards of one model. The largest published models have some hundreds; the tensor table numbers files in 16 bits. */
 export const maxShards = 20_000;
 

@@ -18,9 +18,14 @@ const stepFolder =
 
 /**
  * `checkpoint-500` (Hugging Face), `epoch_1` and `step_100` (torchtune), `global_step10` and `global_step10_universal` (DeepSpeed),
- * `iter_0000100` (Megatron), `checkpoint_3` (accelerate: the third save, when its files say so).
+ * `iter_0000100` (Megatron), `last-step00000200-state` and `last-000003-state` (sd-scripts), `checkpoint_3` (accelerate: the third save, when its files say so).
  */
 export function parseStepFolder(name: string, isAccelerate = false): StepFolderName | undefined {
+  const ofState = /^.+-(?:step(\d{8})|(\d{6}))-state$/.exec(name);
+  if (ofState !== null) {
+    const moment = ofState[1] === undefined ? { epoch: Number(ofState[2]) } : { step: Number(ofState[1]) };
+    return { ...moment, temporary: false };
+  }
   const [, tmp, word = "", digits = ""] = stepFolder.exec(name) ?? [];
   if (word === "") return undefined;
   const number = Number(digits);

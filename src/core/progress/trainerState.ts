@@ -14,7 +14,10 @@ export interface LogEntry {
   readonly values: ReadonlyMap<string, number>;
 }
 
-/** The `trainer_state.json` of a Hugging Face Trainer (formats.md §4: the union over 88 real files). */
+/**
+ * The `trainer_state.json` of a Hugging Face Trainer (formats.md §4: the union over 88 real files), and what others
+ * write under names like it: sd-scripts' `train_state.json` has `current_step` and `current_epoch`.
+ */
 export interface TrainerState {
   readonly globalStep: number | undefined;
   readonly epoch: number | undefined;
@@ -45,7 +48,13 @@ export function parseTrainerState(text: string, file?: string): TrainerState {
   if (problems.length === 0 && jsonMembers(value) === undefined) {
     problems.push(problem("error", "TrainerStateShape", "trainer_state.json holds no JSON object.", file));
   }
-  const number = (key: string) => loggedNumber(top.get(key));
+  const number = (...keys: readonly string[]) => {
+    for (const key of keys) {
+      const value = loggedNumber(top.get(key));
+      if (value !== undefined) return value;
+    }
+    return undefined;
+  };
   const best = top.get("best_model_checkpoint");
   const history = top.get("log_history");
   const reader = new LogReader(number("epoch"), number("global_step"));
@@ -56,8 +65,8 @@ export function parseTrainerState(text: string, file?: string): TrainerState {
     problems.push(problem("info", "LogStepsMissing", message, file));
   }
   return {
-    globalStep: number("global_step"),
-    epoch: number("epoch"),
+    globalStep: number("global_step", "current_step", "completed_steps", "step", "iteration"),
+    epoch: number("epoch", "current_epoch"),
     maxSteps: number("max_steps"),
     numTrainEpochs: number("num_train_epochs"),
     bestMetric: number("best_metric"),

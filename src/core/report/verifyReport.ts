@@ -10,6 +10,7 @@ import { formatCount } from "../text/quantities";
 import { quote } from "../text/quote";
 import { problemLine } from "./problemText";
 import type { ReadValues, ValueFindings } from "./valueFindings";
+import { zeroWeights } from "./zeroWeights";
 
 /** What `verify --json` prints: a contract that scripts depend on (README, "Command line"). */
 export interface VerifyReport {
@@ -43,6 +44,7 @@ export async function verifyCheckpoint(
           ...values.problems,
           ...notFinite(session, values, await session.packedCodes()),
           ...untrained(session, values),
+          ...(isPlainModel(session) && values.ofCodes !== true ? zeroWeights(checkpoint, values) : []),
         ]),
   ];
   return {
@@ -85,6 +87,11 @@ function* notFinite(
     const message = `${quote(name)} holds ${what} of ${count} values: training diverged, or the file is damaged.`;
     yield { severity: "error", code: "NotFiniteValues", message, tensor: name };
   }
+}
+
+/** Weights and nothing else: factors and moments may be zero as they are. */
+function isPlainModel({ checkpoint, adapter, inside }: CheckpointSession): boolean {
+  return adapter === undefined && checkpoint.layout === undefined && (inside?.optimizers.length ?? 0) === 0;
 }
 
 /** What is added to attention scores: zeros, and minus infinity where nothing may be seen. */

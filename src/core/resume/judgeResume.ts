@@ -107,7 +107,9 @@ export function judgeResumeInputs(inputs: ResumeInputs): ResumeReport {
     checkRandomState(inputs),
     checkScaler(inputs),
     checkProgress(inputs),
-    hasState || inputs.schedulers.length > 0 || layout !== undefined ? checkSteps(inputs) : undefined,
+    hasState || inputs.schedulers.length > 0 || layout !== undefined || isNamedOtherwise(inputs)
+      ? checkSteps(inputs)
+      : undefined,
   ];
   const checks = topics.flatMap((topic) => {
     const own = layout?.checks.find(({ what }) => what === topic);
@@ -127,6 +129,11 @@ const topics: readonly ResumeTopic[] = [
   "Progress",
   "Steps agree",
 ];
+
+/** The name says another step than the progress: one of the two was copied or renamed. */
+function isNamedOtherwise({ progress, namedStep }: ResumeInputs): boolean {
+  return namedStep !== undefined && progress?.step !== undefined && progress.step !== namedStep;
+}
 
 function whereItStands({ progress, namedStep }: ResumeInputs): Standing | undefined {
   if (progress?.step === undefined && progress?.episode !== undefined)

@@ -95,7 +95,7 @@ export class CheckpointSession {
     signal?: AbortSignal,
   ): Promise<CheckpointSession> {
     const checkpoint = await withValues(await opened.open(path, signal), signal);
-    const folder = await readFolderContext(opened.files, checkpoint.folder, signal);
+    const folder = await readFolderContext(opened.files, checkpoint.folder, checkpoint.path, signal);
     const { adapter, config } = adapterOf(checkpoint, folder);
     const stage = stageOf(checkpoint, folder, { userStage, isAdapter: adapter !== undefined });
     const inside = await readInsideFile(opened, checkpoint, folder, signal);

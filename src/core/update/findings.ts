@@ -131,8 +131,11 @@ function untrained(modules: readonly ModuleMeasurement[]): Finding | undefined {
         : noA + noB > 0
           ? "B or A is all zeros"
           : "The update is zero";
-  const meaning =
-    zero.length === modules.length
+  const all = zero.length === modules.length;
+  const isScaled = noA + noB === 0 && zero.every(({ scale }) => scale === 0);
+  const meaning = isScaled
+    ? `its scale is 0 there, so that ${all ? "the adapter changes" : "these change"} nothing`
+    : all
       ? "the adapter was not trained and changes nothing"
       : "these were not trained and change nothing";
   const message = `${which} in ${countOf(zero.length, modules.length)}: ${meaning}.`;

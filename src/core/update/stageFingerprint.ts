@@ -106,6 +106,8 @@ function vanishing(analysis: UpdateAnalysis, shape: Shape): ModuleFingerprint | 
     const evidence = () => "the second half of the components repeats the first, negated";
     return fingerprint("converted", "high", evidence, shape);
   }
+  // A scale of 0 makes any update vanish, and says nothing of the factors.
+  if (factors.scale === 0) return undefined;
   const largest = Math.abs(factors.scale) * rank * Math.sqrt(a.meanSquare * b.meanSquare);
   if (metrics.frobenius > Math.max(5 * rounding, 1e-6) * largest) return undefined;
   const evidence = () =>

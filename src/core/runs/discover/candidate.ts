@@ -1,3 +1,5 @@
+import { joinPath } from "../../bytes/paths";
+import { classifyEntry, mainAdapter, mainFile, type PartEntry } from "../../parts/parts";
 import type { NamedMoment } from "../../progress/checkpointNames";
 import type { Folder } from "./walkFolders";
 
@@ -33,4 +35,23 @@ export interface CandidateGroup {
   readonly omitted?: number;
   /** The member that was saved when training ended, of a series of single files. */
   readonly finalPath?: string;
+}
+
+/** Its own parameters, else those of a part folder: PEFT keeps a named adapter in a folder of that name. */
+export function mainFileOf(
+  { kind, path, folder, partFolders }: Candidate,
+  parts: readonly PartEntry[],
+): string | undefined {
+  if (kind === "file") return path;
+  const own = mainFile(parts);
+  if (own !== undefined) return joinPath(folder.path, own);
+  const found = partFolders.flatMap((partFolder) => {
+    const name = mainFile(partFolder.files);
+    // verl keeps the adapter whole beside the slices of its ranks.
+    const isAdapter = name !== undefined && classifyEntry({ name, kind: "file" }).part === "adapter";
+    const of = isAdapter ? partFolder : undefined;
+    return name === undefined ? [] : [{ of, path: joinPath(partFolder.path, name) }];
+  });
+  const trained = mainAdapter(found.flatMap(({ of }) => of ?? []));
+  return (found.find(({ of }) => of === trained) ?? found[0])?.path;
 }

@@ -1,22 +1,22 @@
 import type { FileStat, Files } from "../../bytes/files";
 import { mapParallel } from "../../bytes/mapParallel";
-import { joinPath } from "../../bytes/paths";
+import { joinPath, parentPath } from "../../bytes/paths";
 import { readText } from "../../bytes/readText";
 import type { WeightsProbe } from "../../checkpoint/probeWeights";
 import { isTorchFile } from "../../formats/fileKinds";
 import { folderFormatOf } from "../../formats/folderRegistry";
 import { isJsonObject, type JsonObject, type JsonValue, parseJson } from "../../json/parseJson";
 import { findHalfWritten } from "../../parts/halfWritten";
-import { assessParts, classifyEntry, mainFile, type PartEntry } from "../../parts/parts";
+import { assessParts, classifyEntry, classifyFolder } from "../../parts/parts";
 import { maxConfigBytes } from "../../problem/limits";
 import { messageOf } from "../../problem/messageOf";
 import type { Problem } from "../../problem/problem";
 import { metadataProgress } from "../../progress/metadataProgress";
-import { trainerStateName } from "../../progress/readTrainerState";
+import { trainerStateOf } from "../../progress/readTrainerState";
 import { detectStage, type StageLabel } from "../../stage/stage";
 import type { RunPart } from "../run";
 import { type AdapterSignature, adapterSignature } from "./adapterSignature";
-import type { Candidate } from "./candidate";
+import { type Candidate, mainFileOf } from "./candidate";
 import type { LogDigest } from "./logDigest";
 import type { LogDigests } from "./logDigests";
 import type { Folder } from "./walkFolders";
@@ -104,12 +104,12 @@ class FactsReader {
     const { candidate } = this;
     const { own, parts } = await this.readParts();
     const has = (wanted: string) => candidate.folder.files.some(({ name }) => name === wanted);
-    const config = has("adapter_config.json") ? await this.readJson("adapter_config.json") : undefined;
+    const main = mainFileOf(candidate, parts);
+    const config = await this.readAdapterConfig(main);
     const isFolder = candidate.kind === "folder";
-    const hasState = isFolder && has(trainerStateName);
-    const trainerStatePath = hasState ? joinPath(candidate.path, trainerStateName) : undefined;
+    const stateName = isFolder ? trainerStateOf(candidate.folder.files)?.name : undefined;
+    const trainerStatePath = stateName === undefined ? undefined : joinPath(candidate.path, stateName);
     const log = trainerStatePath === undefined ? undefined : await this.readLog(trainerStatePath);
-    const main = this.mainFileOf(parts);
     // A folder that several processes wrote is one checkpoint; none of its files says what it holds.
     const subject = this.isDistributed() ? candidate.path : main;
     const seen = await this.peekInto(subject, parts);
@@ -188,7 +188,7 @@ class FactsReader {
       for (const file of await this.statFiles(part, names)) size += file.size;
     }
     const { name, path } = folder;
-    return { ...classifyEntry({ name, kind: "directory" }), path, size };
+    return { ...classifyFolder(name, folder.files), path, size };
   }
 
   private async statFiles(folder: Folder, names: readonly string[]): Promise<RunPart[]> {
@@ -198,27 +198,12 @@ class FactsReader {
       // Gone since the folder was listed: a training that tidies up its old checkpoints.
       if (stat === undefined) return [];
       this.modifiedMs = Math.max(this.modifiedMs, stat.modifiedMs);
-      if (name === trainerStateName && folder === this.candidate.folder) this.trainerStat = stat;
+      if (name === trainerStateOf(folder.files)?.name && folder === this.candidate.folder)
+        this.trainerStat = stat;
       const { size } = stat;
       return [{ ...classifyEntry({ name, kind: "file" }), path, size }];
     });
     return parts.flat();
-  }
-
-  /** Its own parameters, else those of a part folder: PEFT keeps a named adapter in a folder of that name. */
-  private mainFileOf(parts: readonly PartEntry[]): string | undefined {
-    const { kind, path, folder, partFolders } = this.candidate;
-    if (kind === "file") return path;
-    const own = mainFile(parts);
-    if (own !== undefined) return joinPath(folder.path, own);
-    const found = partFolders.flatMap((partFolder) => {
-      const name = mainFile(partFolder.files);
-      return name === undefined ? [] : [{ name, path: joinPath(partFolder.path, name) }];
-    });
-    // verl keeps the adapter whole beside the slices of its ranks.
-    const isAdapter = ({ name }: { readonly name: string }) =>
-      classifyEntry({ name, kind: "file" }).part === "adapter";
-    return (found.find(isAdapter) ?? found[0])?.path;
   }
 
   private async readLog(path: string): Promise<LogDigest> {
@@ -228,8 +213,16 @@ class FactsReader {
     return log;
   }
 
-  private async readJson(name: string): Promise<JsonValue | undefined> {
-    const path = joinPath(this.candidate.folder.path, name);
+  /** Beside the weights, which may lie in a folder of their own. */
+  private async readAdapterConfig(main: string | undefined): Promise<JsonValue | undefined> {
+    const { folder, partFolders } = this.candidate;
+    const holder = partFolders.find(({ path }) => main !== undefined && path === parentPath(main)) ?? folder;
+    const found = holder.files.find(({ name }) => name === "adapter_config.json");
+    return found === undefined ? undefined : this.readJson(holder.path, found.name);
+  }
+
+  private async readJson(folder: string, name: string): Promise<JsonValue | undefined> {
+    const path = joinPath(folder, name);
     try {
       const { value, truncatedAt } = parseJson(
         await readText(this.files, path, maxConfigBytes, this.options.signal),
@@ -283,7 +276,9 @@ class FactsReader {
     return detectStage({
       userStage: userStage?.(path),
       metadata: seen?.metadata,
-      stageFile: applies ? await this.readJson("checkpoint-stage.json") : undefined,
+      stageFile: applies
+        ? await this.readJson(this.candidate.folder.path, "checkpoint-stage.json")
+        : undefined,
       adapterConfig,
       step,
       // Its own folder and that of its run, and none above.
