@@ -72,6 +72,8 @@ export interface MlxConfig {
   readonly alpha: number | undefined;
   /** Number of layers adapted, counted from the last; -1 for all. */
   readonly layers: number | undefined;
+  /** Modules of a layer that are adapted, by their paths in it. Undefined where the model's own choice holds. */
+  readonly keys: readonly string[] | undefined;
 }
 
 /** Methods whose configuration has `alpha` and no `lora_alpha`. */
@@ -152,7 +154,7 @@ function parseMlxVlmConfig(object: JsonObject): MlxConfig | undefined {
   const rank = numberOf(object, "rank");
   if (alpha === undefined || rank === undefined || object.has("r") || object.has("lora_alpha"))
     return undefined;
-  return { fineTuneType: "lora", rank, scale: alpha, alpha: undefined, layers: undefined };
+  return { fineTuneType: "lora", rank, scale: alpha, alpha: undefined, layers: undefined, keys: undefined };
 }
 
 /** mlx-lm saves its whole training configuration under PEFT's file name. */
@@ -168,6 +170,7 @@ function parseMlxConfig(object: JsonObject): MlxConfig | undefined {
     scale: numberOf(lora, "scale"),
     alpha: numberOf(lora, "alpha"),
     layers: numberOf(object, "num_layers") ?? numberOf(object, "lora_layers"),
+    keys: stringsOf(lora, "keys"),
   };
 }
 

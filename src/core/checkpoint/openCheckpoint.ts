@@ -113,6 +113,8 @@ async function openFolder(files: Files, folder: string, signal?: AbortSignal): P
     newest === undefined
       ? ""
       : ` Checkpoints lie in ${plural(inside.length, "folder")} of it: open one of these, such as ${quote(newest)}.`;
+  const pipeline = entries.some((entry) => entry.name === "model_index.json" && entry.kind === "file");
+  if (pipeline) throw new CheckpointError("NoWeights", pipelineFact(entries), undefined, folder);
   const fact = `The folder holds no weights: no model, adapter or index file that is known here.${beside}${within}`;
   const isCheckpoint = entries.some((entry) => classifyEntry(entry).part !== "other");
   if (!isCheckpoint) throw new CheckpointError("NoWeights", fact, undefined, folder);
@@ -147,6 +149,11 @@ async function openAdapterOf(
   const message = `The checkpoint holds ${adapters.length} adapters, each in a folder of its own: ${listed}. This is ${name}.`;
   const problem = { severity: "info", code: "SeveralAdapters", message, file: folder } as const;
   return { ...opened, folder, problems: [...opened.problems, problem] };
+}
+
+function pipelineFact(entries: readonly FileEntry[]): string {
+  const folders = entries.filter(({ kind }) => kind === "directory").map(({ name }) => name);
+  return `The folder is a pipeline of diffusers, which keeps each model in a folder of its own: open one of them (${folders.slice(0, 8).join(", ")}).`;
 }
 
 /** What a training saves beside its weights, once for all of them. */

@@ -25,8 +25,9 @@ export function configFindings(subject: HealthSubject): readonly Problem[] {
   if (adapter !== undefined || !isWhole(subject) || emptyParameters(subject).length > 0) return [];
   const decoder = findDecoder(checkpoint.tensors);
   // Part of a model, such as a projector that was trained alone, has no embedding.
-  if (decoder.embedding === undefined || decoder.layers.size === 0) return [];
   const config = folder.config === undefined ? noConfig : parseModelConfig(folder.config.value);
+  if (decoder.embedding === undefined) return [];
+  if (decoder.layers.size === 0) return withoutLayers(subject, config);
   const found = [
     ...layerFindings(config, decoder.layers),
     ...unlikeLayers(namesByLayer(checkpoint.tensors)),
@@ -35,6 +36,17 @@ export function configFindings(subject: HealthSubject): readonly Problem[] {
     ...headFindings(config, decoder),
   ];
   return found.map((problem) => ({ ...problem, file: checkpoint.path }));
+}
+
+/** Under the name of a whole model nothing but what stands before and behind its layers. */
+function withoutLayers({ checkpoint }: HealthSubject, { layers }: ModelConfig): readonly Problem[] {
+  const { name, path, tensors } = checkpoint;
+  const isAround = (tensor: Tensor) =>
+    [decoderEmbedding, headWeight, decoderNorm].some((pattern) => pattern.test(tensor.name));
+  if (layers === undefined || !/^(?:model|pytorch_model)\.(?:safetensors|bin)$/.test(name)) return [];
+  if (!tensors.every(isAround)) return [];
+  const message = `config.json says ${plural(layers, "layer")}, the weights hold none: only ${tensors.map((tensor) => tensor.name).join(", ")}. All layers would be initialised at random.`;
+  return [{ ...finding("error", "LayersMissing", message), file: path }];
 }
 
 const noConfig: ModelConfig = parseModelConfig(new Map());

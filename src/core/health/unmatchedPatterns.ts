@@ -1,3 +1,4 @@
+import type { MlxConfig } from "../adapter/adapterConfig";
 import { ModulePatterns } from "../adapter/modulePatterns";
 import type { Problem } from "../problem/problem";
 import { plural } from "../text/quantities";
@@ -12,8 +13,10 @@ const maxNamed = 3;
 export function unmatchedPatterns(subject: HealthSubject): readonly Problem[] {
   const { adapter, adapterConfig: config } = subject;
   if (adapter === undefined || config === undefined || adapter.modules.length === 0) return [];
-  if (adapter.dialect !== "peft" || !isWhole(subject)) return [];
+  if (!isWhole(subject)) return [];
   const modules = adapter.modules.map(({ module }) => module);
+  if (adapter.dialect === "mlx") return unmatchedOfMlx(config.mlx, modules);
+  if (adapter.dialect !== "peft") return [];
   return [
     ...unmatched("rank_pattern", [...config.rankPattern.keys()], modules),
     ...unmatched("alpha_pattern", [...config.alphaPattern.keys()], modules),
@@ -42,6 +45,26 @@ function unmatchedTargets(targets: readonly string[] | string | undefined, modul
     .slice(0, maxKeys)
     .filter((target) => !modules.some((module) => isTarget(module, target)));
   return told("target_modules", lost, `${lost.length === 1 ? "matches" : "match"} no module of the adapter`);
+}
+
+/**
+ * mlx-lm makes the layers anew that its configuration says, and leaves all other factors of the file without a word:
+ * `linear_to_lora_layers` takes the last `num_layers` layers and in each the modules that `keys` names.
+ */
+function unmatchedOfMlx(mlx: MlxConfig | undefined, modules: readonly string[]): readonly Problem[] {
+  const { keys, layers } = mlx ?? {};
+  const lost = (keys ?? [])
+    .slice(0, maxKeys)
+    .filter((key) => !modules.some((module) => isTarget(module, key)));
+  const found = told(
+    "lora_parameters.keys",
+    lost,
+    `${lost.length === 1 ? "matches" : "match"} no module of the adapter`,
+  );
+  const numbers = new Set(modules.flatMap((module) => /\blayers\.(\d+)\./.exec(module)?.[1] ?? []));
+  if (layers === undefined || layers <= 0 || numbers.size <= layers) return found;
+  const message = `The configuration says num_layers ${layers}, the file holds factors of ${plural(numbers.size, "layer")}: mlx-lm adapts the last ${plural(layers, "layer")} and leaves the others out.`;
+  return [...found, { severity: "warning", code: "UnmatchedLayers", message }];
 }
 
 /** Experts and parts of fused layers are listed with their part behind the path. */

@@ -36,6 +36,7 @@ import { insideParts, partText } from "./insideParts";
 import { modelCounts } from "./modelCounts";
 import { ownParts } from "./ownParts";
 import { latestProgress } from "./progressSummary";
+import { textualInversion } from "./textualInversion";
 
 /** What was found out about a checkpoint, from which its summary is made. */
 export interface SummaryFacts {
@@ -146,7 +147,7 @@ function whatItIs(kind: CheckpointKind, facts: SummaryFacts): string {
   switch (kind) {
     case "model":
     case "model-with-adapter":
-      return modelName(folder);
+      return textualInversion(checkpoint.tensors) ?? modelName(folder);
     case "training-checkpoint":
       return hasWeights(facts) ? "Training checkpoint" : "Training state without weights";
     case "optimizer":

@@ -56,7 +56,14 @@ describe("parseAdapterConfig", () => {
     const config = configOf(`{"fine_tune_type": "dora", "model": "mlx-community/x", "num_layers": 16,
       "lora_parameters": {"rank": 8, "scale": 20.0, "dropout": 0.0, "keys": ["self_attn.q_proj"]}}`);
     expect(config).toMatchObject({ peftType: "LORA", baseModel: "mlx-community/x", r: 8, useDora: true });
-    expect(config.mlx).toEqual({ fineTuneType: "dora", rank: 8, scale: 20, alpha: undefined, layers: 16 });
+    expect(config.mlx).toEqual({
+      fineTuneType: "dora",
+      rank: 8,
+      scale: 20,
+      alpha: undefined,
+      layers: 16,
+      keys: ["self_attn.q_proj"],
+    });
     expect(configOf('{"fine_tune_type": "full", "num_layers": 4}').peftType).toBeUndefined();
     const old = configOf('{"lora_layers": 8, "lora_parameters": {"rank": 4, "alpha": 16, "scale": 10}}');
     expect(old.mlx).toEqual({ fineTuneType: "lora", rank: 4, scale: 10, alpha: 16, layers: 8 });

@@ -162,3 +162,50 @@ describe("what people reported of adapters", () => {
     expect(session.summary().progress?.step).toBe(5);
   });
 });
+
+describe("what people reported of parts that are trained alone", () => {
+  it.each([
+    [["<cat>"], 'Textual inversion of 1 token: "<cat>"'],
+    [["clip_g", "clip_l"], "Textual inversion of a token"],
+    [["<cat>", "to_q.weight"], "Model weights"],
+  ])("rows for new tokens (%s)", async (names, headline) => {
+    const shapes = Object.fromEntries(names.map((name) => [name, [1, 8]]));
+    const { session } = await healthOf({ "learned_embeds.safetensors": weights(shapes) });
+    expect(session.summary().headline[0]).toBe(headline);
+  });
+
+  it("an embedding under the name of the whole model", async () => {
+    const { "model.embed_tokens.weight": rows, "lm_head.weight": head } = model;
+    const ends = { "model.embed_tokens.weight": rows ?? [], "lm_head.weight": head ?? [] };
+    expect(await told(modelOf(ends, config))).toEqual(["error LayersMissing"]);
+    expect(
+      await told({ "embeddings.safetensors": weights(ends), "config.json": JSON.stringify(config) }),
+    ).toEqual([]);
+  });
+
+  it("settings of mlx-lm that leave factors of the file out", async () => {
+    const of = (layer: number, name: string) => `model.layers.${layer}.self_attn.q_proj.lora_${name}`;
+    const shapes: Shapes = {
+      [of(0, "a")]: [8, 2],
+      [of(0, "b")]: [2, 8],
+      [of(1, "a")]: [8, 2],
+      [of(1, "b")]: [2, 8],
+    };
+    const mlx = (num_layers: number, keys: readonly string[]) => ({
+      "adapters.safetensors": weights(shapes),
+      "adapter_config.json": JSON.stringify({
+        fine_tune_type: "lora",
+        num_layers,
+        lora_parameters: { rank: 2, scale: 2, keys },
+      }),
+    });
+    expect(await told(mlx(-1, ["self_attn.q_proj"]))).toEqual([]);
+    expect(await told(mlx(1, ["auto"]))).toEqual(["warning UnmatchedPattern", "warning UnmatchedLayers"]);
+  });
+
+  it("a pipeline of diffusers, which is several models", async () => {
+    await expect(healthOf({ "model_index.json": "{}", "unet/config.json": "{}" })).rejects.toThrow(
+      "open one of them (unet)",
+    );
+  });
+});
