@@ -3,7 +3,7 @@ import type { Problem } from "../../problem/problem";
 import { parseStepFolder } from "../../progress/checkpointNames";
 import { betterEnd } from "../../progress/metricDirection";
 import { formatCount, formatNumber } from "../../text/quantities";
-import { isEvaluationLoss } from "../series/outcomeMetrics";
+import { isEvaluation, isEvaluationLoss } from "../series/outcomeMetrics";
 import type { BestWord } from "./evaluations";
 import { logsOf, type RunDraft, type RunMember } from "./runDraft";
 
@@ -155,7 +155,24 @@ function bestByName({ kind }: RunDraft, members: readonly RunMember[]): BestChoi
 
 function bestByLosses(members: readonly RunMember[]): BestChoice {
   const byLoss = lowestEvalLoss(members);
-  return byLoss.best === undefined ? bestOfSets(members) : byLoss;
+  if (byLoss.best !== undefined) return byLoss;
+  const ofSets = bestOfSets(members);
+  return ofSets.best === undefined && ofSets.problem === undefined ? bestByEvaluations(members) : ofSets;
+}
+
+/** No loss was evaluated, and no best was named: where all metrics of the evaluation agree, they tell it. */
+function bestByEvaluations(members: readonly RunMember[]): BestChoice {
+  const names = new Set(members.flatMap(({ facts }) => (facts.log?.metrics ?? []).map(([name]) => name)));
+  const winners = [...names].filter(isEvaluation).flatMap((name) => {
+    const end = betterEnd(name);
+    const best = end && lowest(members, (one) => signed(metricOf(one, name), end === "highest"));
+    if (best === undefined) return [];
+    return [{ best, said: `the ${end} ${name} (${formatNumber(metricOf(best, name) ?? Number.NaN)})` }];
+  });
+  const [first] = winners;
+  if (first === undefined || winners.some(({ best }) => best !== first.best)) return {};
+  const reason = `The trainer named no best. It has ${winners.map(({ said }) => said).join(", ")} of its run.`;
+  return { best: first.best, reason };
 }
 
 /** Several evaluation sets and no loss of all: only where they agree is there a best. */

@@ -87,6 +87,26 @@ describe("the best checkpoint by the trainer's own word", () => {
   });
 });
 
+describe("evaluations without a loss", () => {
+  const rows = (third: number): LogRow[] => [
+    { step: 400, eval_accuracy: 0.8, eval_f1: 0.7 },
+    { step: 800, eval_accuracy: 0.93, eval_f1: 0.9 },
+    { step: 1200, eval_accuracy: 0.88, eval_f1: third },
+  ];
+
+  it("have a best where their metrics agree", async () => {
+    const found = await best(training([400, 800, 1200], rows(0.8), {}));
+    expect(found.starred).toEqual(["checkpoint-800"]);
+    expect(found.reason).toBe(
+      "The trainer named no best. It has the highest eval_accuracy (0.93), the highest eval_f1 (0.9) of its run.",
+    );
+  });
+
+  it("have none where they do not", async () => {
+    expect((await best(training([400, 800, 1200], rows(0.95), {}))).starred).toEqual([]);
+  });
+});
+
 describe("several evaluation sets", () => {
   const rows = (second: number): LogRow[] => [
     { step: 400, eval_a_loss: 0.9, eval_a_runtime: 1, eval_b_loss: 0.6 },
