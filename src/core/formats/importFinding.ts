@@ -61,7 +61,7 @@ export function importProblems(findings: readonly ImportFinding[]): Problem[] {
   }
   const named = unknown.filter((finding) => !finding.called);
   if (named.length > 0) {
-    const message = `Loading the file in Python needs ${plural(named.length, "class or function", "classes or functions")} that are not on the list of known ones: ${listed(named)}.`;
+    const message = `Loading the file in Python needs ${plural(named.length, "class or function", "classes or functions")} that ${named.length === 1 ? "is" : "are"} not on the list of known ones: ${listed(named)}.`;
     problems.push({ severity: "info", code: "UnknownImports", message });
   }
   return problems;
