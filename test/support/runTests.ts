@@ -15,6 +15,8 @@ interface Counts {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;
+  /** Passed, but not at once: name and first failure of each. */
+  readonly atSecond: readonly string[];
 }
 
 interface VitestReport {
@@ -22,7 +24,16 @@ interface VitestReport {
   readonly numFailedTests: number;
   readonly numPendingTests: number;
   readonly numTodoTests: number;
-  readonly testResults: readonly { readonly status: string; readonly assertionResults: readonly unknown[] }[];
+  readonly testResults: readonly {
+    readonly status: string;
+    readonly assertionResults: readonly Assertion[];
+  }[];
+}
+
+interface Assertion {
+  readonly status: string;
+  readonly fullName: string;
+  readonly failureMessages: readonly string[];
 }
 
 function isSuite(name: string): name is Suite {
@@ -44,7 +55,12 @@ function countsOf(report: VitestReport | undefined, exitCode: number): Counts {
     ({ status, assertionResults }) => status === "failed" && assertionResults.length === 0,
   );
   const failed = (report?.numFailedTests ?? 0) + broken.length;
+  const atSecond = testResults
+    .flatMap(({ assertionResults }) => assertionResults)
+    .filter(({ status, failureMessages }) => status === "passed" && failureMessages.length > 0)
+    .map(({ fullName, failureMessages }) => `${fullName}: ${failureMessages[0]?.split("\n")[0] ?? ""}`);
   return {
+    atSecond,
     passed: report?.numPassedTests ?? 0,
     failed: failed === 0 && exitCode !== 0 ? 1 : failed, // such as a set-up that failed, or an unhandled rejection
     skipped: (report?.numPendingTests ?? 0) + (report?.numTodoTests ?? 0),
@@ -79,11 +95,12 @@ mkdirSync(resultsFolder, { recursive: true });
 // Without a build the unit tests, which run from the sources, can still say what is wrong.
 const isBuilt = buildExtension();
 const counts = wanted.filter((suite) => isBuilt || suite === "unit").map((suite) => runSuite(suite, options));
-if (!isBuilt) counts.push({ passed: 0, failed: 1, skipped: 0 });
-const sum = (key: keyof Counts) => counts.reduce((total, each) => total + each[key], 0);
+if (!isBuilt) counts.push({ passed: 0, failed: 1, skipped: 0, atSecond: [] });
+const sum = (key: "passed" | "failed" | "skipped") => counts.reduce((total, each) => total + each[key], 0);
 const skipped = sum("skipped") > 0 ? `, ${sum("skipped")} skipped` : "";
 const times = [...seconds].map(([suite, taken]) => `${suite} ${taken} s`).join(", ");
 if (times !== "") console.log(`\n${times}`);
+for (const each of counts.flatMap(({ atSecond }) => atSecond)) console.log(`at the second attempt: ${each}`);
 console.log(`\n${sum("passed")} passed, ${sum("failed")} failed${skipped}`);
 const ranNothing = sum("passed") + sum("failed") + sum("skipped") === 0;
 if (ranNothing)
