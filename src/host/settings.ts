@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import * as vscode from "vscode";
+import { usualThreads } from "../core/analysis/usualThreads";
 import { type CheckpointOrder, checkpointOrders } from "../core/runs/discover/checkpointOrder";
 
 const section = "checkpointExplorer";
@@ -55,11 +56,10 @@ export function showsStatusBar(): boolean {
   return vscode.workspace.getConfiguration(section).get("runs.statusBar", true);
 }
 
-/** Threads that measure tensors. By default one core is left to the rest of the machine. */
+/** Threads that measure tensors and modules. */
 export function analysisThreads(): number {
   const wanted = vscode.workspace.getConfiguration(section).get("analysis.threads", 0);
-  const threads = wanted >= 1 ? Math.floor(wanted) : availableParallelism() - 1;
-  return Math.min(Math.max(1, threads), 64);
+  return wanted >= 1 ? Math.min(Math.floor(wanted), 64) : usualThreads(availableParallelism());
 }
 
 export function revealRunsOnOpen(): boolean {

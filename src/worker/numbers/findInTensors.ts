@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import type { TensorNumbers } from "../../core/analysis/tensorNumbers";
+import { usualThreads } from "../../core/analysis/usualThreads";
 import {
   findingsOfRead,
   type TensorsRead,
@@ -11,9 +12,8 @@ import type { Tensor } from "../../core/tensors/tensor";
 import { NumbersPool, type NumbersPoolOptions } from "./numbersPool";
 import type { ScanOutcome } from "./scan";
 
-/** One core is left to whatever else the machine does. */
 export function defaultThreads(): number {
-  return Math.max(1, availableParallelism() - 1);
+  return usualThreads(availableParallelism());
 }
 
 export interface WantedFindings {
