@@ -8,9 +8,14 @@ import asc from "assemblyscript/asc";
 
 const folder = join(fileURLToPath(new URL(".", import.meta.url)), "assembly");
 /** What these export, the module exports. */
-const entries = ["measure.ts", "measureBlocks.ts", "measureNibbles.ts", "compare.ts", "products.ts"].map(
-  (name) => join(folder, name),
-);
+const entries = [
+  "measure.ts",
+  "measureBlocks.ts",
+  "measureNibbles.ts",
+  "compare.ts",
+  "products.ts",
+  "merge.ts",
+].map((name) => join(folder, name));
 
 /** @returns {Promise<Uint8Array>} a WebAssembly module. @throws {Error} with the compiler's messages. */
 export async function compileKernels() {
@@ -38,7 +43,10 @@ export const kernelsPlugin = {
       return {
         contents,
         loader: "js",
-        watchFiles: [...entries, join(folder, "blockCodes.ts"), join(folder, "memory.ts")],
+        watchFiles: [
+          ...entries,
+          ...["blockCodes.ts", "floats.ts", "memory.ts"].map((name) => join(folder, name)),
+        ],
       };
     });
   },

@@ -1,8 +1,11 @@
 import { kernelBytes } from "compiled-kernels";
+import { useRowMergers } from "../core/base/rowMerger";
 import { usePanelProducts } from "../core/linalg/panels";
 import { WasmProducts } from "../kernels/wasmProducts";
+import { WasmRowMerger } from "../kernels/wasmRowMerger";
 
-/** Products of this thread with SIMD, where the host has it, from the first one on. */
+/** Products and merges of this thread with SIMD, where the host has it, from the first one on. */
 export function useFastProducts(): void {
   usePanelProducts(() => WasmProducts.create(kernelBytes));
+  useRowMergers(() => WasmRowMerger.create(kernelBytes));
 }

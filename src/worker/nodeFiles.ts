@@ -64,9 +64,9 @@ class NodeByteSource implements OpenByteSource {
     return new NodeByteSource(handle, found.size);
   }
 
-  async read(offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array> {
+  async read(offset: number, length: number, signal?: AbortSignal, spare?: Uint8Array): Promise<Uint8Array> {
     checkRange(this, offset, length);
-    const bytes = new Uint8Array(length);
+    const bytes = spare?.length === length ? spare : new Uint8Array(length);
     let done = 0;
     // read() may return fewer bytes than asked for, above all on network file systems.
     while (done < length) {

@@ -116,7 +116,15 @@ async function exists(path: string): Promise<boolean> {
   );
 }
 
+/** Every so many bytes the disk is told to begin. */
+const syncedBytes = 2 ** 26;
+
 class NodeFileWriter implements FileWriter {
+  private unsynced = 0;
+  /** One at a time: a failure is told once, and is not to be missed. */
+  private syncing: Promise<void> | undefined;
+  private failure: unknown;
+
   private constructor(private readonly handle: FileHandle) {}
 
   static async create(path: string): Promise<NodeFileWriter> {
@@ -129,10 +137,27 @@ class NodeFileWriter implements FileWriter {
       const { bytesWritten } = await this.handle.write(bytes, done, bytes.length - done, offset + done);
       done += bytesWritten;
     }
+    this.unsynced += done;
+    if (this.unsynced >= syncedBytes && this.syncing === undefined) this.syncBehind();
+  }
+
+  /** The disk works while the next bytes are made, instead of after them all. */
+  private syncBehind(): void {
+    this.unsynced = 0;
+    this.syncing = this.handle
+      .datasync()
+      .catch((error: unknown) => {
+        this.failure ??= error;
+      })
+      .finally(() => {
+        this.syncing = undefined;
+      });
   }
 
   async close(): Promise<void> {
     try {
+      await this.syncing;
+      if (this.failure !== undefined) throw this.failure;
       await this.handle.sync();
     } finally {
       await this.handle.close();

@@ -73,7 +73,7 @@ export class BaseMeasurer {
       const { a, b, scale, finite } = await loadFactors(module, this.readAll, this.signal);
       if (!finite) return undefined;
       const norms = await readAllValues(magnitude, this.readFactor, this.signal);
-      const update = { module: module.module, a, b, scale, isTurned: false, magnitude: norms };
+      const update = { module: module.module, a, b, scale, magnitude: norms };
       const apply = (values: Float64Array, first: number) => addUpdates(values, first, inFeatures, [update]);
       return await normsOfChange({ weight, isTurned }, { rowsAtOnce: 1, apply }, this.readBase, this.signal);
     } catch (error) {

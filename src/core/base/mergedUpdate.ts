@@ -7,14 +7,12 @@ export type MergedUpdate = FactoredUpdate | WholeUpdate | RowsUpdate;
 /** W + weight · scale · B·A, and with magnitudes DoRA's normalisation of that. */
 export interface FactoredUpdate {
   readonly module: string;
-  /** r×in. */
+  /** r × columns of the weight; of one that keeps the transpose of ΔW what is Bᵀ. */
   readonly a: Matrix;
-  /** out×r. */
+  /** Rows of the weight × r. */
   readonly b: Matrix;
   /** The adapter's scale times the weight that the user gives it. */
   readonly scale: number;
-  /** The base keeps the transpose of ΔW: embeddings, and GPT-2's Conv1D. */
-  readonly isTurned: boolean;
   /** DoRA: the norm that each output's row has in the end. */
   readonly magnitude?: Float64Array;
   /** Of the weight, where it is one of several experts'; all where not said. */
@@ -73,13 +71,11 @@ export function addUpdates(
     }
     const { rows: own = { first: 0, count: Number.POSITIVE_INFINITY } } = update;
     const [from, to] = [Math.max(0, own.first - first), Math.min(rows, own.first + own.count - first)];
-    if (!update.isTurned && from < to)
+    if (from < to)
       addProduct(values.subarray(from * columns, to * columns), first + from - own.first, update);
-    for (let row = from; row < to; row++) {
-      const line = values.subarray(row * columns, (row + 1) * columns);
-      if (update.isTurned) addTurnedRow(line, first + row - own.first, update);
-      if (update.magnitude !== undefined) normalise(line, update.magnitude[first + row] as number);
-    }
+    if (update.magnitude === undefined) continue;
+    for (let row = from; row < to; row++)
+      normalise(values.subarray(row * columns, (row + 1) * columns), update.magnitude[first + row] as number);
   }
 }
 
@@ -107,15 +103,6 @@ function wholeFours(a: Matrix): Float64Array {
     padded.set(a, data);
   }
   return data;
-}
-
-function addTurnedRow(own: Float64Array, input: number, { a, b, scale }: FactoredUpdate): void {
-  for (let column = 0; column < own.length; column++) {
-    let sum = 0;
-    for (let k = 0; k < a.rows; k++)
-      sum += (b.data[column * b.cols + k] as number) * (a.data[k * a.cols + input] as number);
-    own[column] = (own[column] as number) + scale * sum;
-  }
 }
 
 /** W′ = m · (W + ΔW) / ‖W + ΔW‖, row by row (DoRA, arXiv 2402.09353, eq. 5; peft/tuners/lora/dora.py). */

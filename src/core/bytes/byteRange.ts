@@ -11,9 +11,9 @@ export class RangeByteSource implements ByteSource {
     checkRange(source, start, size);
   }
 
-  read(offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array> {
+  read(offset: number, length: number, signal?: AbortSignal, spare?: Uint8Array): Promise<Uint8Array> {
     checkRange(this, offset, length);
-    return this.source.read(this.start + offset, length, signal);
+    return this.source.read(this.start + offset, length, signal, spare);
   }
 }
 

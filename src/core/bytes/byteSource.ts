@@ -7,10 +7,11 @@ export interface ByteSource {
   readonly size: number;
   /**
    * Reads exactly `length` bytes at `offset`. The result belongs to the caller.
+   * @param spare an earlier result, no longer needed, whose memory may be used again.
    * @throws RangeError when the range does not lie inside the source.
    * @throws UnexpectedEndError when the file has become shorter than `size` since it was opened.
    */
-  read(offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array>;
+  read(offset: number, length: number, signal?: AbortSignal, spare?: Uint8Array): Promise<Uint8Array>;
 }
 
 /** A source that holds a resource, such as a file descriptor. */

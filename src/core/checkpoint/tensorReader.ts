@@ -31,8 +31,17 @@ export class TensorReader {
     return this.readRange(tensor, 0, tensor.byteSize, signal);
   }
 
-  /** Some of the tensor's bytes, `offset` counted from its first. */
-  async readRange(tensor: Tensor, offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array> {
+  /**
+   * Some of the tensor's bytes, `offset` counted from its first.
+   * @param spare an earlier result, no longer needed, whose memory may be used again.
+   */
+  async readRange(
+    tensor: Tensor,
+    offset: number,
+    length: number,
+    signal?: AbortSignal,
+    spare?: Uint8Array,
+  ): Promise<Uint8Array> {
     const { layout, assembly, packed } = tensor;
     if (packed !== undefined) {
       const readStored = (part: Tensor, from: number, bytes: number) =>
@@ -46,9 +55,9 @@ export class TensorReader {
         return await readAssembly(tensor, assembly, offset, length, open, signal);
       }
       const source = await this.opened.source(tensor.fileIndex);
-      if (layout === undefined) return await source.read(tensor.offset + offset, length, signal);
+      if (layout === undefined) return await source.read(tensor.offset + offset, length, signal, spare);
       const open = (storage: TensorStorage) => this.open(source, storage);
-      return await readLayout(tensor, layout, offset, length, open, signal);
+      return await readLayout(tensor, layout, offset, length, open, signal, spare);
     } catch (error) {
       throw error instanceof CheckpointError ? new UnreadableTensorError(error.message) : error;
     }

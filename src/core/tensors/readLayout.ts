@@ -21,6 +21,7 @@ export async function readLayout(
   length: number,
   open: OpenStorage,
   signal?: AbortSignal,
+  spare?: Uint8Array,
 ): Promise<Uint8Array> {
   if (offset < 0 || offset + length > tensor.byteSize) {
     throw new RangeError(`Bytes ${offset} to ${offset + length} lie outside of the tensor.`);
@@ -37,7 +38,7 @@ export async function readLayout(
   const end = Math.ceil((offset + length) / elementBytes);
   const source = await open(layout.storage, signal);
   const elements = isContiguous(layout.elementShape, layout.strides)
-    ? await readElements(source, layout, layout.storageOffset + first, end - first, signal)
+    ? await readElements(source, layout, layout.storageOffset + first, end - first, signal, spare)
     : await gather(source, layout, first, end, signal);
   if (layout.storage.bigEndian) swapBytes(elements, componentBytes(tensor.dtype, elementBytes));
   if (layout.conjugate === true) negateFloats(elements, elementBytes / 2, 1, 2);
@@ -58,6 +59,7 @@ async function readElements(
   first: number,
   count: number,
   signal?: AbortSignal,
+  spare?: Uint8Array,
 ): Promise<Uint8Array> {
   const offset = first * elementBytes;
   const length = count * elementBytes;
@@ -66,7 +68,7 @@ async function readElements(
     const message = `Storage ${storage.key} is cut: ${missing} of what the tensor needs are missing.`;
     throw new CheckpointError("StorageCut", message, storage.region?.fileOffset);
   }
-  return source.read(offset, length, signal);
+  return source.read(offset, length, signal, spare);
 }
 
 /** Follows the strides for elements `first` to `end` in row-major order, over one read of what they span. */

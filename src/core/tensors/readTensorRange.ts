@@ -6,4 +6,6 @@ export type ReadTensorRange = (
   offset: number,
   length: number,
   signal?: AbortSignal,
+  /** An earlier result, no longer needed, whose memory may be used again. */
+  spare?: Uint8Array,
 ) => Promise<Uint8Array>;

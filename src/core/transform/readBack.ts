@@ -1,6 +1,7 @@
 import { Checksum } from "../bytes/checksum";
 import type { Files } from "../bytes/files";
 import { baseName } from "../bytes/paths";
+import { readAhead } from "../bytes/readAhead";
 import { readCheckpointFile } from "../formats/readFile";
 import type { WrittenTensor } from "../formats/safetensors/write";
 import { CheckpointError } from "../problem/checkpointError";
@@ -23,10 +24,11 @@ export async function readBack(
       const own = meant.get(name);
       if (own?.dtype !== dtype || own.shape.join() !== shape.join()) throw wrongResult(name);
       const sum = new Checksum();
-      for (let offset = 0; offset < byteSize; offset += pieceBytes) {
+      const readPiece = (offset: number, spare?: Uint8Array) =>
+        source.read(begin + offset, Math.min(pieceBytes, byteSize - offset), signal, spare);
+      for await (const [, piece] of readAhead(byteSize, pieceBytes, readPiece)) {
         signal?.throwIfAborted();
-        const length = Math.min(pieceBytes, byteSize - offset);
-        sum.add(await source.read(begin + offset, length, signal));
+        sum.add(piece);
       }
       if (sum.value !== own.sum) throw wrongResult(name);
     }

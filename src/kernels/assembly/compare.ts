@@ -1,4 +1,5 @@
 /** Compares the values of two chunks, pair by pair. */
+import { floatsAt } from "./floats";
 import {
   chunkA,
   chunkB,
@@ -31,24 +32,6 @@ export function compareBf16(count: i32): void {
 /** The same of F16, widened to F32. */
 export function compareF16(count: i32): void {
   comparePairs<HalfBits>(count);
-}
-
-/** Four values from an address on, in F32. Past the last value of a chunk there is memory to be read. */
-function floatsAt<T>(at: usize): v128 {
-  if (isFloat<T>()) return v128.load(at);
-  const halves = v128.load64_zero(at);
-  return isSigned<T>() ? floatsOfHalves(halves) : i32x4.shl(i32x4.extend_low_i16x8_u(halves), 16);
-}
-
-/**
- * The bits of F16, moved to where F32 has them, are those of the value times 2⁻¹¹², subnormals too. Made 2¹¹² times too
- * large on the way, infinity and NaN become infinity, as no other value does.
- */
-function floatsOfHalves(halves: v128): v128 {
-  const moved = v128.and(i32x4.shl(i32x4.extend_low_i16x8_s(halves), 13), i32x4.splat(0x8fffffff));
-  const large = f32x4.splat(reinterpret<f32>(0x77800000));
-  const small = f32x4.splat(reinterpret<f32>(0x07800000));
-  return f32x4.mul(f32x4.mul(f32x4.mul(moved, large), large), small);
 }
 
 function comparePairs<T>(count: i32): void {

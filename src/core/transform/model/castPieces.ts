@@ -1,3 +1,4 @@
+import { readAhead } from "../../bytes/readAhead";
 import { decodeTensor } from "../../tensors/decode";
 import { encodeBf16Counted, encodeValues, type RoundingSums, type WritableDtype } from "../../tensors/encode";
 import type { ReadTensorRange } from "../../tensors/readTensorRange";
@@ -30,9 +31,10 @@ export async function* storedPieces(
   read: ReadTensorRange,
   signal?: AbortSignal,
 ): AsyncIterable<Uint8Array> {
-  for (let offset = 0; offset < tensor.byteSize; offset += pieceBytes) {
-    yield read(tensor, offset, Math.min(pieceBytes, tensor.byteSize - offset), signal);
-  }
+  const { byteSize } = tensor;
+  const readPiece = (offset: number, spare?: Uint8Array) =>
+    read(tensor, offset, Math.min(pieceBytes, byteSize - offset), signal, spare);
+  for await (const [, piece] of readAhead(byteSize, pieceBytes, readPiece)) yield piece;
 }
 
 /** A tensor's values in another dtype, rounded once; `cost` grows by what that changed. */

@@ -135,8 +135,7 @@ export async function convert(request: ConvertRequest): Promise<Converted> {
   const made = await planConversion(source, options);
   const reader = source.tensorReader();
   const cost = noCost();
-  const read: ReadTensorRange = (tensor, offset, length, signal) =>
-    reader.readRange(tensor, offset, length, signal);
+  const read: ReadTensorRange = (...range) => reader.readRange(...range);
   const output = {
     metadata: metadataOf(source, options),
     tensors: made.tensors.map((planned) => outputOf(planned, read, cost)),

@@ -1,6 +1,7 @@
 import { hasSmallFactors } from "../../adapter/factorLayout";
 import { hasMagnitudeOfInputs, type LoraModule } from "../../adapter/loraModule";
-import type { MergedUpdate } from "../../base/mergedUpdate";
+import type { FactoredUpdate, MergedUpdate } from "../../base/mergedUpdate";
+import { type Matrix, transpose } from "../../linalg/matrix";
 import type { CheckpointError } from "../../problem/checkpointError";
 import type { CheckpointSession } from "../../session/checkpointSession";
 import type { ReadTensorRange } from "../../tensors/readTensorRange";
@@ -83,10 +84,8 @@ export async function loadUpdate(
     return [
       {
         module: name,
-        a,
-        b,
+        ...(isTurned ? turned(a, b) : { a, b }),
         scale: scale * weight,
-        isTurned,
         ...(magnitude === undefined ? {} : { magnitude }),
       },
     ];
@@ -109,8 +108,14 @@ async function loadExperts(
     const { a, b, finite } = factorsOf(expert);
     if (!finite) throw notFinite(session, name);
     const rows = { first: expert * rowCount, count: rowCount };
-    return { module: name, a, b, scale: scale * weight, isTurned: rowCount !== module.outFeatures, rows };
+    const factors = rowCount === module.outFeatures ? { a, b } : turned(a, b);
+    return { module: name, ...factors, scale: scale * weight, rows };
   });
+}
+
+/** The factors of ΔWᵀ. */
+function turned(a: Matrix, b: Matrix): Pick<FactoredUpdate, "a" | "b"> {
+  return { a: transpose(b), b: transpose(a) };
 }
 
 function notFinite(session: CheckpointSession, name: string): CheckpointError {

@@ -1,4 +1,5 @@
 import { addUpdates, changeSquares, lostShare, type MergeCost } from "../../base/mergedUpdate";
+import { createRowMerger, type RowMerger } from "../../base/rowMerger";
 import { readAhead } from "../../bytes/readAhead";
 import type { TensorReader } from "../../checkpoint/tensorReader";
 import type { CheckpointSession } from "../../session/checkpointSession";
@@ -51,10 +52,11 @@ export async function merge(request: MergeRequest): Promise<Merged> {
   );
   const readOf =
     (session: CheckpointSession): ReadTensorRange =>
-    (tensor, offset, length, signal) =>
-      (readers.get(session) as TensorReader).readRange(tensor, offset, length, signal);
+    (...range) =>
+      (readers.get(session) as TensorReader).readRange(...range);
   const costs: MergeCost[] = [];
   const cast = noCost();
+  const merger = createRowMerger();
   const outputs = plan.conversion.tensors.map((planned): OutputTensor => {
     const { tensor, name, dtype: as } = planned;
     const whole = plan.replaced.get(tensor);
@@ -65,7 +67,7 @@ export async function merge(request: MergeRequest): Promise<Merged> {
     const updates = plan.changes.get(tensor);
     if (updates === undefined || !isWritableDtype(as)) return outputOf(planned, readOf(base), cast);
     const pieces = (signal?: AbortSignal) =>
-      mergedPieces({ tensor, dtype: as, updates, read: readOf(base), readOf, cast, costs }, signal);
+      mergedPieces({ tensor, dtype: as, updates, read: readOf(base), readOf, merger, cast, costs }, signal);
     return { name, dtype: as, shape: tensor.shape, pieces };
   });
   try {
@@ -96,6 +98,8 @@ interface MergedTensor {
   readonly updates: readonly PlannedUpdate[];
   readonly read: ReadTensorRange;
   readonly readOf: (session: CheckpointSession) => ReadTensorRange;
+  /** One for all weights, which are merged one after the other. */
+  readonly merger: RowMerger | undefined;
   readonly cast: CastCost;
   readonly costs: MergeCost[];
 }
@@ -104,7 +108,7 @@ interface MergedTensor {
 const pieceValues = 1 << 16;
 
 async function* mergedPieces(
-  { tensor, dtype, updates, read, readOf, cast, costs }: MergedTensor,
+  { tensor, dtype, updates, read, readOf, merger, cast, costs }: MergedTensor,
   signal?: AbortSignal,
 ): AsyncIterable<Uint8Array> {
   const [rows, columns] = rowsAndColumns(tensor, updates);
@@ -116,14 +120,22 @@ async function* mergedPieces(
     updateSquares: 0,
     lostSquares: 0,
   };
-  const step = Math.max(1, Math.floor(pieceValues / Math.max(1, columns)));
+  const atOnce = merger?.load(loaded, columns, tensor.dtype, dtype);
+  const step = atOnce ?? Math.max(1, Math.floor(pieceValues / Math.max(1, columns)));
   const rounding = new CountedRounding(dtype, cast);
   const rowBytes = tensor.byteSize / Math.max(1, rows);
-  const readRows = (first: number) =>
-    read(tensor, first * rowBytes, Math.min(step, rows - first) * rowBytes, signal);
+  const readRows = (first: number, spare?: Uint8Array) =>
+    read(tensor, first * rowBytes, Math.min(step, rows - first) * rowBytes, signal, spare);
   let [before, exact] = [new Float64Array(0), new Float64Array(0)];
   for await (const [first, stored] of readAhead(rows, step, readRows)) {
     signal?.throwIfAborted();
+    const quick = atOnce === undefined ? undefined : merger?.merge(stored, first);
+    if (quick !== undefined) {
+      cost.updateSquares += quick.updateSquares;
+      cost.lostSquares += quick.lostSquares;
+      yield quick.bytes;
+      continue;
+    }
     const count = Math.min(step, rows - first) * columns;
     if (count !== before.length) [before, exact] = [new Float64Array(count), new Float64Array(count)];
     exact.set(decodeTensor(stored, tensor.dtype, count, before));
