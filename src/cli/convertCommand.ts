@@ -1,5 +1,6 @@
 import { convertReport, convertText, planReport, planText } from "../core/report/convertReport";
 import { convert, planConversion } from "../core/transform/model/convert";
+import { exactnessOf } from "../core/transform/model/exactness";
 import { defineCommand, jsonFlag, onePath, openSession } from "./command";
 import { convertAdapterTo } from "./convertAdapter";
 import { makeOptions } from "./makeOptions";
@@ -11,7 +12,7 @@ const parts = ["model", "optimizer", "all"] as const;
 
 export const convertCommand = defineCommand({
   usage:
-    "convert SRC --to safetensors --out PATH [--dtype f32|f16|bf16] [--only model|optimizer|all] [--without optimizer] [--rename FROM=TO] [--metadata KEY=VALUE] [--max-shard-size 5GB] [--dry-run] [--replace] [--json]\n  checkpoint-explorer convert ADAPTER --to peft|kohya|diffusers|mlx --out PATH [--rank N | --energy SHARE] [--base MODEL] [--dtype D] [--dry-run] [--replace] [--json]",
+    "convert SRC --to safetensors --out PATH [--dtype f32|f16|bf16] [--only model|optimizer|all] [--without optimizer] [--names transformers] [--rename FROM=TO] [--metadata KEY=VALUE] [--max-shard-size 5GB] [--dry-run] [--replace] [--json]\n  checkpoint-explorer convert ADAPTER --to peft|kohya|diffusers|mlx --out PATH [--rank N | --energy SHARE] [--base MODEL] [--dtype D] [--dry-run] [--replace] [--json]",
   options: {
     ...jsonFlag,
     ...modelFlags,
@@ -21,6 +22,7 @@ export const convertCommand = defineCommand({
     rank: { type: "string" },
     energy: { type: "string" },
     base: { type: "string" },
+    names: { type: "string" },
     rename: { type: "string", multiple: true },
     metadata: { type: "string", multiple: true },
   },
@@ -36,16 +38,23 @@ export const convertCommand = defineCommand({
       throw new UsageError(`--without takes optimizer, not "${values.without}".`);
     const only = parts.find((part) => part === (values.only ?? "model"));
     if (only === undefined) throw new UsageError(`--only takes ${parts.join(", ")}, not "${values.only}".`);
+    if (values.names !== undefined && values.names !== "transformers")
+      throw new UsageError(`--names takes transformers, not "${values.names}".`);
     const { dtype, maxShardBytes, replace } = readModelFlags(values);
     const renames = (values.rename ?? [])
       .map((text) => pairOf("rename", text))
       .map(([from, to]) => ({ from, to }));
     const metadata = new Map((values.metadata ?? []).map((text) => pairOf("metadata", text)));
-    const options = { only, renames, metadata, ...(dtype === undefined ? {} : { dtype }) };
+    const named = values.names === undefined ? {} : ({ names: "transformers" } as const);
+    const options = { only, renames, metadata, ...named, ...(dtype === undefined ? {} : { dtype }) };
     const source = await openSession(path);
     if (values["dry-run"]) {
       const plan = await planConversion(source, options);
-      return { report: () => planReport(plan), text: () => planText(plan) };
+      const exactness = await exactnessOf(source, plan, { dtype });
+      return {
+        report: () => planReport(plan, exactness),
+        text: () => planText(plan, exactness, dtype),
+      };
     }
     const { out, ...make } = makeOptions({ out: outOf(values), replace });
     const converted = await convert({ ...make, source, options, path: out, maxShardBytes });

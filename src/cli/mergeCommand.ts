@@ -12,16 +12,16 @@ import { openWeighted } from "./weightedAdapters";
 
 export const mergeCommand = defineCommand({
   usage:
-    "merge BASE ADAPTER[:WEIGHT] [ADAPTER[:WEIGHT] …] --out DIR [--scale S] [--dtype f32|f16|bf16] [--max-shard-size 5GB] [--dry-run] [--replace] [--json]",
-  options: { ...jsonFlag, ...modelFlags, scale: { type: "string" } },
+    "merge BASE ADAPTER[:WEIGHT] [ADAPTER[:WEIGHT] …] --out DIR [--scale S] [--initial ADAPTER] [--dtype f32|f16|bf16] [--max-shard-size 5GB] [--dry-run] [--replace] [--json]",
+  options: { ...jsonFlag, ...modelFlags, scale: { type: "string" }, initial: { type: "string" } },
   async run([base, ...adapters], values) {
     if (base === undefined || adapters.length === 0) throw new UsageError("merge needs BASE and an ADAPTER.");
     const { dtype, maxShardBytes, replace } = readModelFlags(values);
     const scale = values.scale === undefined ? 1 : numberOf(values.scale);
-    const weighted = await openWeighted(adapters);
+    const weighted = await openWeighted(adapters, values.initial);
     const request = {
       base: await CheckpointSession.open(nodeFiles, resolve(base), noUserStage),
-      adapters: weighted.map(({ session, weight }) => ({ session, weight: weight * scale })),
+      adapters: weighted.map((each) => ({ ...each, weight: each.weight * scale })),
       isScaleKnown: values.scale !== undefined,
       ...(dtype === undefined ? {} : { dtype }),
     };

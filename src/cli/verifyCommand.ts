@@ -16,18 +16,19 @@ import { openWeighted } from "./weightedAdapters";
 
 export const verifyCommand = defineCommand({
   usage:
-    "verify PATH [--base PATH] [--quick | --scan FILE] [--strict] [--json]\n  checkpoint-explorer verify MERGED --base BASE --adapter ADAPTER[:WEIGHT] [--json]",
+    "verify PATH [--base PATH] [--quick | --scan FILE] [--strict] [--json]\n  checkpoint-explorer verify MERGED --base BASE --adapter ADAPTER[:WEIGHT] [--initial ADAPTER] [--json]",
   options: {
     ...jsonFlag,
     base: { type: "string" },
     adapter: { type: "string", multiple: true },
+    initial: { type: "string" },
     quick: { type: "boolean", default: false },
     scan: { type: "string" },
     strict: { type: "boolean", default: false },
   },
-  async run(paths, { base, adapter, quick, scan, strict }) {
+  async run(paths, { base, adapter, initial, quick, scan, strict }) {
     const path = onePath(paths);
-    if (adapter !== undefined) return verifyMerged(path, base, adapter);
+    if (adapter !== undefined) return verifyMerged(path, base, adapter, initial);
     if (quick && scan !== undefined)
       throw new UsageError("Either --quick or --scan: both say what is not read.");
     const report = await openSession(path).then(
@@ -49,12 +50,17 @@ export const verifyCommand = defineCommand({
 });
 
 /** Whether a model is its base with adapters merged into it. */
-async function verifyMerged(path: string, base: string | undefined, adapters: readonly string[]) {
+async function verifyMerged(
+  path: string,
+  base: string | undefined,
+  adapters: readonly string[],
+  initial: string | undefined,
+) {
   if (base === undefined) throw new UsageError("Merged into what? Name the base with --base.");
   const verified = await verifyMerge({
     merged: await openSession(path),
     base: await openSession(base),
-    adapters: await openWeighted(adapters),
+    adapters: await openWeighted(adapters, initial),
   });
   const failed = !verified.isMerged;
   return {

@@ -2,15 +2,17 @@ import { printable } from "../text/printable";
 import { formatBytes, formatCount, formatNumber, plural } from "../text/quantities";
 import type { CastCost } from "../transform/model/castPieces";
 import type { Converted, ConvertPlan } from "../transform/model/convert";
+import type { Exactness } from "../transform/model/exactness";
 
 /** What `convert --dry-run --json` prints. */
-export function planReport({ tensors, bytes, tied, leftOut }: ConvertPlan) {
+export function planReport({ tensors, bytes, tied, leftOut }: ConvertPlan, exactness: Exactness | undefined) {
   return {
     dryRun: true,
     tensorCount: tensors.length,
     bytes,
     tied: tied.map(([name, keptAs]) => ({ name, keptAs })),
     leftOut,
+    ...(exactness?.isKnown === true ? { exact: { dtype: exactness.dtype, isExact: exactness.isExact } } : {}),
     tensors: tensors.map(({ name, tensor, dtype }) => ({
       name,
       dtype,
@@ -29,6 +31,7 @@ export function convertReport({ path, files, bytes, plan, cost }: Converted) {
     tensorCount: plan.tensors.length,
     tied: plan.tied.map(([name, keptAs]) => ({ name, keptAs })),
     leftOut: plan.leftOut,
+    ...(plan.names === undefined ? {} : { keptNames: plan.names.kept }),
     changedValues: cost.changed,
     relativeError: relativeError(cost),
     readBack: true,
@@ -39,8 +42,27 @@ export function relativeError({ errorSquares, squares }: CastCost): number {
   return squares === 0 ? 0 : Math.sqrt(errorSquares / squares);
 }
 
-export function planText(plan: ConvertPlan): string {
-  return [`Would write ${whatOf(plan)}.`, ...notes(plan)].join("\n");
+export function planText(
+  plan: ConvertPlan,
+  exactness: Exactness | undefined,
+  dtype: string | undefined,
+): string {
+  return [`Would write ${whatOf(plan)}.`, ...exactnessNotes(exactness, dtype), ...notes(plan)].join("\n");
+}
+
+/**
+ * What another dtype would take of the values.
+ * @param asked for; none where the weights keep theirs.
+ */
+export function exactnessNotes(exactness: Exactness | undefined, asked: string | undefined): string[] {
+  if (exactness === undefined) return [];
+  const { dtype, tensors, isExact, isKnown } = exactness;
+  const which = `${plural(tensors, "tensor")} of larger floats`;
+  const one = tensors === 1;
+  if (!isExact) return asked === undefined ? [] : [`${which} ${one ? "is" : "are"} rounded to ${dtype}.`];
+  const seen = isKnown ? "exactly" : "exactly, as far as they were looked at";
+  const saved = asked === undefined ? `: written as ${dtype}, nothing would be lost` : ": nothing is lost";
+  return [`${which} ${one ? "holds" : "hold"} values that ${dtype} holds ${seen}${isKnown ? saved : ""}.`];
 }
 
 /** The same for people. */
@@ -56,9 +78,16 @@ function whatOf({ tensors, bytes }: ConvertPlan): string {
   return `${plural(tensors.length, "tensor")}, ${formatBytes(bytes)}`;
 }
 
-function notes({ tied, leftOut }: ConvertPlan): string[] {
+function notes({ tied, leftOut, names }: ConvertPlan): string[] {
   const [first] = tied;
+  const kept = names?.kept ?? [];
   return [
+    ...(names === undefined ? [] : [names.rule]),
+    ...(kept.length === 0
+      ? []
+      : [
+          `${plural(kept.length, "tensor")} ${kept.length === 1 ? "keeps its name" : "keep their names"} of GGUF: ${printable(kept[0] ?? "")}${kept.length > 1 ? ", …" : ""}.`,
+        ]),
     ...(first === undefined
       ? []
       : [

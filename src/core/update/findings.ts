@@ -8,6 +8,7 @@ import { lastPart } from "../text/lastPart";
 import { formatBytes, formatNumber, formatShare, plural } from "../text/quantities";
 import { unitRoundoff } from "./dtypeRounding";
 import type { ModuleMeasurement } from "./measureModule";
+import { noiseFloor } from "./noiseFloor";
 import { errorOfShare, rankKeeping } from "./rankChoice";
 import type { UpdateMetrics } from "./updateMetrics";
 
@@ -241,8 +242,20 @@ function rankToSpare(modules: readonly ModuleMeasurement[]): Finding | undefined
   const saved = total - sum(left);
   if (saved < smallestSaving * total) return undefined;
   const error = formatShare(errorOfShare(share));
-  const message = `Rank ${rank} instead of ${largest} would keep ${formatShare(share)} of the energy (error ${error} of ‖ΔW‖) and save ${formatBytes(saved)} (${formatShare(saved / total)}).`;
+  const message = `Rank ${rank} instead of ${largest} would keep ${formatShare(share)} of the energy (error ${error} of ‖ΔW‖) and save ${formatBytes(saved)} (${formatShare(saved / total)}).${noiseText(modules)}`;
   return { ...finding("RankToSpare", "info", [], message), moduleCount: modules.length };
+}
+
+/** What stands above noise, where there is a floor in every module. */
+function noiseText(modules: readonly ModuleMeasurement[]): string {
+  let most = 0;
+  for (const { metrics, module } of modules) {
+    const spectrum = metrics?.singularValues ?? new Float64Array(0);
+    const floor = noiseFloor(spectrum, module.outFeatures, module.inFeatures);
+    if (floor === undefined) return "";
+    most = Math.max(most, spectrum.filter((value) => value > floor).length);
+  }
+  return ` If the smallest singular value of each module is noise of independent entries, ${plural(most, "direction")} of one at most ${most === 1 ? "stands" : "stand"} above it (Marchenko-Pastur).`;
 }
 
 function factorBytes({ module }: ModuleMeasurement, rank: number): number {

@@ -5,6 +5,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { average } from "../../../src/core/transform/model/average";
 import { type ConvertOptions, convert, planConversion } from "../../../src/core/transform/model/convert";
 import { editConfig } from "../../../src/core/transform/model/editConfig";
+import { exactnessOf } from "../../../src/core/transform/model/exactness";
 import { nodeFiles } from "../../../src/worker/nodeFiles";
 import { nodeSink } from "../../../src/worker/nodeSink";
 import { safetensorsFile } from "../../support/made/safetensorsFile";
@@ -139,6 +140,46 @@ describe("a model converted to safetensors", () => {
     await expect(mean([one, other], [1, 1], "refused")).rejects.toMatchObject({ code: "NotAveraged" });
   });
 
+  const twins = join(projectRoot, "test/fixtures/ggufTwins");
+  test.each(["gemma2", "gpt2", "falcon", "gptneox", "llama"])(
+    "from GGUF is the model that it was made of, where that is asked for: %s",
+    async (name) => {
+      const options = { only: "model", names: "transformers" } as const;
+      const { path, plan } = await converted(join(twins, `${name}.gguf`), `twin-${name}`, options);
+      // A norm that was -0 came back from 1 as 0.
+      const read = async (from: string) =>
+        new Map(
+          [...(await valuesOf(from))].map(([tensor, values]) => [tensor, values.map((each) => each + 0)]),
+        );
+      const [found, wanted] = [await read(path), await read(join(twins, `${name}.safetensors`))];
+      expect([...found.keys()].sort()).toEqual([...wanted.keys()].sort());
+      // Llama's are quantised.
+      if (name !== "llama") expect(found).toEqual(wanted);
+      expect(plan.names?.kept).toEqual([]);
+    },
+  );
+
+  test("has names of transformers from GGUF alone", async () => {
+    const session = await openSession(writeModel("no-gguf.safetensors", { a: [1] }));
+    const planned = planConversion(session, { only: "model", names: "transformers" });
+    await expect(planned).rejects.toMatchObject({ code: "NotConvertible" });
+  });
+
+  test("is told before whether a smaller dtype loses anything", async () => {
+    const of = async (values: readonly number[], options: object = {}) => {
+      const session = await openSession(writeModel("exact.safetensors", { a: [1, 0.5], b: values }));
+      return exactnessOf(session, await planConversion(session, { only: "model" }), options);
+    };
+    // 1 + 2⁻⁷ is the next BF16 after 1; the one after it needs a bit more.
+    const exact = { dtype: "BF16", tensors: 2, isExact: true, isKnown: true };
+    expect(await of([1 + 2 ** -7, Number.NaN, -0])).toEqual(exact);
+    expect(await of([1, 1 + 2 ** -8])).toEqual({ ...exact, isExact: false });
+    expect(await of([1, 1 + 2 ** -8], { maxBytes: 4 })).toEqual({ ...exact, isKnown: false });
+    expect(await of([1, 1 + 2 ** -8], { dtype: "F16" })).toEqual({ ...exact, dtype: "F16" });
+    expect(await of([1e6], { dtype: "F16" })).toMatchObject({ isExact: false });
+    expect(await of([1], { dtype: "F32" })).toBeUndefined();
+  });
+
   test("has a configuration that says what the weights are now", () => {
     const text = `{
   "model_type": "llama",
@@ -157,6 +198,13 @@ describe("a model converted to safetensors", () => {
       '{"a": 1}',
     );
     expect(editConfig(text, { dtype: "F32", isUnpacked: false })).toBe(text);
+    // transformers would load it as F32.
+    expect(editConfig('{\n  "model_type": "llama"\n}', { dtype: "BF16", isUnpacked: false })).toBe(
+      '{\n  "torch_dtype": "bfloat16",\n  "model_type": "llama"\n}',
+    );
+    expect(editConfig('{"model_type": "llama", "dtype": null}', { dtype: "F16", isUnpacked: false })).toBe(
+      '{"model_type": "llama", "dtype": "float16"}',
+    );
     expect(() => editConfig('{"quantization_config": [1]}', { dtype: "F16", isUnpacked: true })).toThrow(
       "config.json",
     );

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { average } from "../../../src/core/transform/model/average";
 import { merge } from "../../../src/core/transform/model/merge";
+import { sinceInitial } from "../../../src/core/transform/model/sinceInitial";
 import { verifyMerge } from "../../../src/core/transform/model/verifyMerge";
 import { nodeFiles } from "../../../src/worker/nodeFiles";
 import { nodeSink } from "../../../src/worker/nodeSink";
@@ -140,6 +141,43 @@ describe("what an adapter keeps beside its factors", () => {
   test("is scaled as the user says where the adapter does not", async () => {
     const { path } = await merged("scaled", base, written("no-scale", pair), 2, true);
     expect((await valuesOf(path)).get(`${q}.weight`)).toEqual([7, 12, 8, 17]);
+  });
+});
+
+describe("an adapter that took its first factors out of the base", () => {
+  const trained = written("pissa", pair, { ...lora, init_lora_weights: "pissa" });
+  const first = [
+    tensor(`${p}${q}.lora_A.weight`, [1, 2], [1, 1]),
+    tensor(`${p}${q}.lora_B.weight`, [2, 1], [1, 0]),
+  ];
+  const initial = written("pissa-init", first, lora);
+
+  async function since(from: string, before: string) {
+    return sinceInitial({ session: await openSession(from), weight: 1 }, await openSession(before));
+  }
+
+  test("is merged by what training changed: W + s·(B·A − B₀·A₀)", async () => {
+    await expect(merged("no-pissa", base, trained)).rejects.toThrow(/--initial/);
+    const path = join(folder, "pissa-merged");
+    const { merged: modules } = await merge({
+      ...{ files: nodeFiles, sink: nodeSink, path, replace: false, maxShardBytes: 5e9 },
+      ...{ toolVersion: "1", now: new Date(0) },
+      base: await openSession(base),
+      adapters: await since(trained, initial),
+    });
+    // 1 0 0 1 + 2 · (3 6 4 8 − 1 1 0 0)
+    expect((await valuesOf(path)).get(`${q}.weight`)).toEqual([5, 10, 8, 17]);
+    expect(modules.map(({ module }) => module)).toEqual([q]);
+  });
+
+  test("is refused with factors of another adapter, and where the base lost more than they are", async () => {
+    const larger = written("pissa-larger", [
+      tensor(`${p}${q}.lora_A.weight`, [2, 2], [1, 1, 1, 1]),
+      tensor(`${p}${q}.lora_B.weight`, [2, 2], [1, 0, 1, 1]),
+    ]);
+    await expect(since(trained, larger)).rejects.toThrow(/not in it with the same factors/);
+    const quantised = written("loftq", pair, { ...lora, init_lora_weights: "loftq" });
+    await expect(since(quantised, initial)).rejects.toThrow(/LoftQ/);
   });
 });
 

@@ -5,9 +5,11 @@ import { plural } from "../../text/quantities";
 import { planAverage } from "../../transform/model/average";
 import { carriedFiles } from "../../transform/model/carriedFiles";
 import { type ConvertPlan, planConversion } from "../../transform/model/convert";
+import { exactnessOf } from "../../transform/model/exactness";
 import { planMerge } from "../../transform/model/mergePlan";
 import { byteSizeOf } from "../../transform/model/shards";
 import { conversionPlace, modelPlace, type OutputPlace } from "../../transform/outputPlace";
+import { exactnessNotes } from "../convertReport";
 import { planOfCombination, planOfDialect } from "./adapterJobs";
 import type { JobPlan } from "./modelJob";
 import { noteOf, sourceOf, warningOf } from "./notes";
@@ -69,10 +71,14 @@ async function planOfMerge(job: Extract<OpenJob, { kind: "merge" }>): Promise<Jo
   };
 }
 
+/** Of each tensor, so that nobody waits long for a plan. */
+const lookedAtBytes = 2 ** 20;
+
 async function planOfConversion(job: Extract<OpenJob, { kind: "convert" }>): Promise<JobPlan> {
   const { source, dtype, only } = job;
   const plan = await planConversion(source, job);
   const { tensors, tied, leftOut } = plan;
+  const exactness = await exactnessOf(source, plan, { dtype, maxBytes: lookedAtBytes });
   const cast = tensors.filter(({ tensor, dtype: as }) => tensor.packed === undefined && as !== tensor.dtype);
   const unpacked = tensors.filter(({ tensor }) => tensor.packed !== undefined);
   const [first] = tied;
@@ -93,6 +99,7 @@ async function planOfConversion(job: Extract<OpenJob, { kind: "convert" }>): Pro
                 ]),
           ].join(" "),
         ),
+    ...(exactness?.isExact === true ? exactnessNotes(exactness, dtype).map(noteOf) : []),
     ...(first === undefined
       ? []
       : [

@@ -16,6 +16,7 @@ import type { ConfigChange } from "./editConfig";
 import { type OutputTensor, weightsStem } from "./modelOutput";
 import { renamedTensors, type TensorRename } from "./renameTensors";
 import { byteSizeOf } from "./shards";
+import { type TransformersNames, transformersNames } from "./transformersNames";
 import { type ModelTarget, type WrittenModel, writeModel } from "./writeModel";
 
 export interface ConvertOptions {
@@ -24,6 +25,8 @@ export interface ConvertOptions {
   /** What is written of a file that holds more than a model. */
   readonly only: "model" | "optimizer" | "all";
   readonly renames?: readonly TensorRename[];
+  /** Tensors of a GGUF file are written as transformers names and keeps them. */
+  readonly names?: "transformers";
   /** Texts of the file's `__metadata__` that are set; an empty one is left out. Those of a safetensors file are kept. */
   readonly metadata?: ReadonlyMap<string, string>;
 }
@@ -44,6 +47,8 @@ export interface ConvertPlan {
   readonly tied: readonly (readonly [name: string, kept: string])[];
   /** Tensors that are no part of what was asked for. */
   readonly leftOut: number;
+  /** What was done to names and rows. */
+  readonly names?: Omit<TransformersNames, "tensors">;
 }
 
 interface PlannedTensor {
@@ -64,15 +69,22 @@ export interface Converted extends WrittenModel {
  */
 export async function planConversion(
   session: CheckpointSession,
-  { dtype, only, renames }: ConvertOptions,
+  { dtype, only, renames, names: asked }: ConvertOptions,
 ): Promise<ConvertPlan> {
   const { tensors, name: file } = session.checkpoint;
   // Loaders tie again what was one weight, unless the configuration says that nothing is tied.
   const isUntied = session.folder.config && parseModelConfig(session.folder.config.value).tied === false;
   const placeIn = (tensor: Tensor) => (isUntied === true ? undefined : placeOf(tensor));
-  const chosen = chooseTensors(session, only, isUntied === true);
+  const stored = chooseTensors(session, only, isUntied === true);
+  const twins =
+    asked &&
+    transformersNames(
+      session,
+      stored.map(({ tensor }) => tensor),
+    );
+  const chosen = twins?.tensors.map((tensor) => ({ name: tensor.name, tensor })) ?? stored;
   // Packed weights keep their codes, which safetensors can hold, unless another dtype is asked for.
-  const weights = dtype === undefined ? [] : await session.weights();
+  const weights = dtype === undefined || twins !== undefined ? [] : await session.weights();
   const packed = weights.flatMap((tensor) => (tensor.packed === undefined ? [] : [tensor]));
   const unpackedOf = new Map(packed.map((tensor) => [tensor.packed?.stored[0], tensor]));
   const belonging = new Set(packed.flatMap((tensor) => tensor.packed?.stored ?? []));
@@ -91,7 +103,7 @@ export async function planConversion(
     if (unpacked !== undefined) found.push(await plan(session, unpacked.name, unpacked, dtype));
     else if (!belonging.has(tensor)) found.push(await plan(session, name, tensor, dtype));
   }
-  const isChosen = new Set(chosen.map(({ tensor }) => tensor));
+  const isChosen = new Set(stored.map(({ tensor }) => tensor));
   for (const tensor of tensors) {
     const place = isChosen.has(tensor) ? undefined : placeIn(tensor);
     const known = place === undefined ? undefined : kept.get(place);
@@ -121,7 +133,11 @@ export async function planConversion(
     bytes,
     tied,
     // The codes of a packed weight are among what belongs to it, and planned as the weight.
-    leftOut: tensors.length - planned.length - tied.length - (belonging.size - packed.length),
+    leftOut:
+      twins === undefined
+        ? tensors.length - planned.length - tied.length - (belonging.size - packed.length)
+        : tensors.length - stored.length,
+    ...(twins === undefined ? {} : { names: { rule: twins.rule, kept: twins.kept } }),
   };
 }
 
@@ -250,6 +266,10 @@ async function plan(
   tensor: Tensor,
   dtype: WritableDtype | undefined,
 ): Promise<PlannedTensor> {
+  // Rows of plain floats in another order keep their dtype.
+  const [kept] = tensor.packed?.stored ?? [];
+  if (kept !== undefined && dtype === undefined && isWritableDtype(kept.dtype))
+    return { name, tensor, dtype: kept.dtype };
   const missing = unreadablePart(tensor);
   if (missing !== undefined) throw notConvertible(session, `${name} cannot be read whole: ${missing}`);
   if (tensor.layout?.quantisation === undefined && dtypeBits.has(tensor.dtype)) {

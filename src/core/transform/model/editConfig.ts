@@ -1,4 +1,4 @@
-import { isJsonObject, parseJson } from "../../json/parseJson";
+import { isJsonObject, type JsonValue, parseJson } from "../../json/parseJson";
 import { CheckpointError } from "../../problem/checkpointError";
 import type { WritableDtype } from "../../tensors/encode";
 
@@ -23,24 +23,40 @@ const torchNames: Readonly<Record<WritableDtype, string>> = {
  * @throws CheckpointError `NotConvertible` where the text is none that can be edited so.
  */
 export function editConfig(text: string, { dtype, isUnpacked }: ConfigChange): string {
-  const named = text.replace(
-    /("(?:torch_)?dtype"\s*:\s*)"(?:float64|float32|float16|bfloat16)"/g,
-    `$1"${torchNames[dtype]}"`,
-  );
+  const named = withDtype(text, torchNames[dtype]);
   const edited = isUnpacked
     ? withoutMember(withoutMember(named, "quantization_config"), "quantization")
     : named;
-  try {
-    const { value } = parseJson(edited);
-    const left = isJsonObject(value) && (value.has("quantization_config") || value.has("quantization"));
-    if (!isUnpacked || !left) return edited;
-  } catch {
-    // Told below, whatever is wrong with it.
-  }
+  const value = jsonOf(edited);
+  const left = isJsonObject(value) && (value.has("quantization_config") || value.has("quantization"));
+  if (value !== undefined && !(isUnpacked && left)) return edited;
   throw new CheckpointError(
     "NotConvertible",
     "config.json could not be brought in line with the new weights, and a loader would go by the old one.",
   );
+}
+
+/** Where nothing is said, transformers loads a model as F32, whatever its weights are. */
+function withDtype(text: string, name: string): string {
+  const named = text.replace(
+    /("(?:torch_)?dtype"\s*:\s*)(?:"(?:float64|float32|float16|bfloat16)"|null)/g,
+    `$1"${name}"`,
+  );
+  const value = jsonOf(named);
+  if (!isJsonObject(value) || !value.has("model_type") || value.has("torch_dtype") || value.has("dtype"))
+    return named;
+  return named.replace(
+    /^(\s*\{)(\s*)/,
+    (_, brace: string, space: string) => `${brace}${space}"torch_dtype": "${name}",${space || " "}`,
+  );
+}
+
+function jsonOf(text: string): JsonValue | undefined {
+  try {
+    return parseJson(text).value;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The text without a member whose value is an object, and without the comma that belonged to it. */

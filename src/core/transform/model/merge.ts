@@ -116,7 +116,7 @@ async function* mergedPieces(
     await Promise.all(updates.map((update) => loadUpdate(update, tensor, readOf, signal)))
   ).flat();
   const cost: MergeCost = {
-    module: updates.map(({ name }) => name).join(" + "),
+    module: [...new Set(updates.map(({ name }) => name))].join(" + "),
     updateSquares: 0,
     lostSquares: 0,
   };

@@ -15,6 +15,8 @@ import { refuseTiedEmbedding } from "./tiedEmbedding";
 export interface WeightedAdapter {
   readonly session: CheckpointSession;
   readonly weight: number;
+  /** It is merged together with what its factors were before training. */
+  readonly isRelative?: true;
 }
 
 export interface MergePlanRequest {
@@ -58,8 +60,8 @@ export async function planMerge({
   const replaced = new Map<Tensor, { session: CheckpointSession; tensor: Tensor }>();
   const add = (to: Tensor, update: PlannedUpdate) => changes.set(to, [...(changes.get(to) ?? []), update]);
   let modules = 0;
-  for (const { session, weight } of adapters) {
-    const adapter = mergeableAdapter(session);
+  for (const { session, weight, isRelative } of adapters) {
+    const adapter = mergeableAdapter(session, isRelative);
     const assumed = isScaleKnown || isCheck ? undefined : assumedScale(adapter);
     if (assumed !== undefined) throw notMergeable(session, `${assumed} Or say it with --scale.`);
     const alone = (name: string, why: string) => {

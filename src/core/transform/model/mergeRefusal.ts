@@ -13,9 +13,10 @@ const unmerged: ReadonlySet<LoraLayout> = new Set(["pooled", "slice", "transpose
 
 /**
  * An adapter of which every part can be added to a base by an exact rule.
+ * @param isRelative what it was before training is taken away again, so that the base need not be the changed one.
  * @throws CheckpointError `NotMergeable` with what cannot, and what to do.
  */
-export function mergeableAdapter(session: CheckpointSession): Adapter {
+export function mergeableAdapter(session: CheckpointSession, isRelative = false): Adapter {
   const { adapter, adapterConfig, checkpoint } = session;
   const refuse = (message: string) => notMergeable(session, message);
   if (adapter === undefined) throw refuse(`${checkpoint.name} is no adapter.`);
@@ -38,9 +39,9 @@ export function mergeableAdapter(session: CheckpointSession): Adapter {
       `${other.module} is no plain product of two factors for one weight (${other.layout}), for which there is no rule here.`,
     );
   const init = adapterConfig?.initLoraWeights;
-  if (changesBase(init))
+  if (changesBase(init) && !isRelative)
     throw refuse(
-      `It was initialised by ${init}, so that its factors belong to a base that was changed at the start, not to the original one. Save it converted (PEFT: save_pretrained(…, path_initial_model_for_weight_conversion=…)) and merge that.`,
+      `It was initialised by ${init}, so that its factors belong to a base that was changed at the start, not to the original one. Name the adapter as it was before training (--initial DIR), or save it converted (PEFT: save_pretrained(…, path_initial_model_for_weight_conversion=…)) and merge that.`,
     );
   const parts: readonly (readonly [string, readonly Tensor[]])[] = [
     ["tensors of another method", others],
