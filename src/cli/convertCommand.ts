@@ -8,11 +8,12 @@ import { modelFlags, outOf, readModelFlags } from "./modelFlags";
 import { UsageError } from "./usageError";
 
 const dialects = ["peft", "kohya", "diffusers", "mlx"] as const;
+const layouts = ["fused", "single"] as const;
 const parts = ["model", "optimizer", "all"] as const;
 
 export const convertCommand = defineCommand({
   usage:
-    "convert SRC --to safetensors --out PATH [--dtype f32|f16|bf16] [--only model|optimizer|all] [--without optimizer] [--names transformers] [--rename FROM=TO] [--metadata KEY=VALUE] [--max-shard-size 5GB] [--dry-run] [--replace] [--json]\n  checkpoint-explorer convert ADAPTER --to peft|kohya|diffusers|mlx --out PATH [--rank N | --energy SHARE] [--base MODEL] [--dtype D] [--dry-run] [--replace] [--json]",
+    "convert SRC --to safetensors --out PATH [--dtype f32|f16|bf16] [--only model|optimizer|all] [--without optimizer] [--names transformers] [--experts fused|single] [--rename FROM=TO] [--metadata KEY=VALUE] [--max-shard-size 5GB] [--dry-run] [--replace] [--json]\n  checkpoint-explorer convert ADAPTER --to peft|kohya|diffusers|mlx --out PATH [--rank N | --energy SHARE] [--base MODEL] [--dtype D] [--dry-run] [--replace] [--json]",
   options: {
     ...jsonFlag,
     ...modelFlags,
@@ -23,6 +24,7 @@ export const convertCommand = defineCommand({
     energy: { type: "string" },
     base: { type: "string" },
     names: { type: "string" },
+    experts: { type: "string" },
     rename: { type: "string", multiple: true },
     metadata: { type: "string", multiple: true },
   },
@@ -40,13 +42,17 @@ export const convertCommand = defineCommand({
     if (only === undefined) throw new UsageError(`--only takes ${parts.join(", ")}, not "${values.only}".`);
     if (values.names !== undefined && values.names !== "transformers")
       throw new UsageError(`--names takes transformers, not "${values.names}".`);
+    const experts = layouts.find((layout) => layout === values.experts);
+    if (values.experts !== undefined && experts === undefined)
+      throw new UsageError(`--experts takes ${layouts.join(" or ")}, not "${values.experts}".`);
     const { dtype, maxShardBytes, replace } = readModelFlags(values);
     const renames = (values.rename ?? [])
       .map((text) => pairOf("rename", text))
       .map(([from, to]) => ({ from, to }));
     const metadata = new Map((values.metadata ?? []).map((text) => pairOf("metadata", text)));
     const named = values.names === undefined ? {} : ({ names: "transformers" } as const);
-    const options = { only, renames, metadata, ...named, ...(dtype === undefined ? {} : { dtype }) };
+    const laid = experts === undefined ? {} : { experts };
+    const options = { only, renames, metadata, ...named, ...laid, ...(dtype === undefined ? {} : { dtype }) };
     const source = await openSession(path);
     if (values["dry-run"]) {
       const plan = await planConversion(source, options);

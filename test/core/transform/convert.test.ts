@@ -9,7 +9,7 @@ import { exactnessOf } from "../../../src/core/transform/model/exactness";
 import { nodeFiles } from "../../../src/worker/nodeFiles";
 import { nodeSink } from "../../../src/worker/nodeSink";
 import { safetensorsFile } from "../../support/made/safetensorsFile";
-import { openSession, valuesOf } from "../../support/made/tensorFiles";
+import { openSession, valuesOf, writeTensors } from "../../support/made/tensorFiles";
 import { projectRoot } from "../../support/projectRoot";
 
 const folder = mkdtempSync(join(tmpdir(), "convert-"));
@@ -163,6 +163,76 @@ describe("a model converted to safetensors", () => {
     const session = await openSession(writeModel("no-gguf.safetensors", { a: [1] }));
     const planned = planConversion(session, { only: "model", names: "transformers" });
     await expect(planned).rejects.toMatchObject({ code: "NotConvertible" });
+  });
+
+  describe("with the experts of a mixture", () => {
+    const path = "model.layers.0.mlp.experts";
+    const single = (expert: number) => ({
+      [`${path}.${expert}.down_proj.weight`]: [expert + 0.5, expert + 0.75],
+      [`${path}.${expert}.gate_proj.weight`]: [expert, 1],
+      [`${path}.${expert}.up_proj.weight`]: [expert, 2],
+    });
+    const outer = { "model.embed_tokens.weight": [7] };
+    /** Matrices of one row, those that lead back of one column. */
+    const write = (name: string, tensors: Readonly<Record<string, readonly number[]>>) =>
+      writeTensors(
+        join(folder, name),
+        Object.entries(tensors).map(([tensor, values]) => ({
+          name: tensor,
+          dtype: "F32",
+          shape: /down_proj|w2/.test(tensor) ? [2, 1] : [1, values.length],
+          data: new Uint8Array(Float32Array.from(values).buffer),
+        })),
+      );
+
+    test("together, as transformers 5 keeps them, and apart again, byte by byte", async () => {
+      const source = write("single.safetensors", { ...single(0), ...outer, ...single(1) });
+      const fused = await converted(source, "fused.safetensors", { only: "model", experts: "fused" });
+      const { checkpoint } = await openSession(fused.path);
+      const shapes = new Map(checkpoint.tensors.map(({ name, shape }) => [name, shape]));
+      expect(shapes.get(`${path}.gate_up_proj`)).toEqual([2, 2, 2]);
+      expect(shapes.get(`${path}.down_proj`)).toEqual([2, 2, 1]);
+      const values = await valuesOf(fused.path);
+      expect(values.get(`${path}.gate_up_proj`)).toEqual([0, 1, 0, 2, 1, 1, 1, 2]);
+      expect(values.get(`${path}.down_proj`)).toEqual([0.5, 0.75, 1.5, 1.75]);
+      expect(fused.plan.leftOut).toBe(0);
+      const back = await converted(fused.path, "apart.safetensors", { only: "model", experts: "single" });
+      expect(await valuesOf(back.path)).toEqual(await valuesOf(source));
+    });
+
+    test("under the names of Mixtral of either version", async () => {
+      const layer = "model.layers.0.block_sparse_moe.";
+      const old = { [`${layer}experts.0.w1.weight`]: [1, 2], [`${layer}experts.0.w2.weight`]: [3, 4] };
+      const more = { [`${layer}experts.0.w3.weight`]: [5, 6], [`${layer}gate.weight`]: [7] };
+      write("mixtral/model.safetensors", { ...old, ...more });
+      writeFileSync(join(folder, "mixtral/config.json"), '{"model_type": "mixtral"}');
+      const options = { only: "model", experts: "fused" } as const;
+      const fused = await converted(join(folder, "mixtral"), "mixtral-fused", options);
+      const values = await valuesOf(fused.path);
+      expect(values.get(`${path}.gate_up_proj`)).toEqual([1, 2, 5, 6]);
+      expect(values.get("model.layers.0.mlp.gate.weight")).toEqual([7]);
+      const back = await converted(fused.path, "mixtral-apart", { only: "model", experts: "single" });
+      expect(await valuesOf(back.path)).toEqual(await valuesOf(join(folder, "mixtral")));
+    });
+
+    test("is refused where one is missing, is more than three matrices, or lies turned", async () => {
+      const refused = async (tensors: Readonly<Record<string, readonly number[]>>) => {
+        const session = await openSession(write("no-mixture.safetensors", tensors));
+        const planned = planConversion(session, { only: "model", experts: "fused" });
+        await expect(planned).rejects.toMatchObject({ code: "NotConvertible" });
+      };
+      await refused(outer);
+      const { [`${path}.2.up_proj.weight`]: _, ...cut } = single(2);
+      await refused({ ...single(0), ...single(1), ...cut });
+      await refused({ ...single(0), ...single(2) });
+      await refused({ ...single(0), [`${path}.0.up_proj.bias`]: [1] });
+      const turned = writeTensors(join(folder, "turned.safetensors"), [
+        { name: "l.experts.gate_up_proj", dtype: "F32", shape: [1, 2, 6], data: new Uint8Array(48) },
+        { name: "l.experts.down_proj", dtype: "F32", shape: [1, 3, 2], data: new Uint8Array(24) },
+      ]);
+      const planned = planConversion(await openSession(turned), { only: "model", experts: "single" });
+      await expect(planned).rejects.toThrow(/order of their own/);
+    });
   });
 
   test("is told before whether a smaller dtype loses anything", async () => {

@@ -16,7 +16,7 @@ import { loadFactors, readScale } from "../../update/factors";
 import { UpdateAnalysis } from "../../update/updateAnalysis";
 import type { AdapterOutput, OutputCopy, OutputFactors, OutputModule } from "../adapterOutput";
 import { assumedScale } from "../assumedScale";
-import { notConvertible } from "../model/convert";
+import { notConvertible } from "../model/notConvertible";
 import { openReduceSource, reducedFactors } from "../reduceSource";
 import { planReduction, type ReductionPlan, type ReductionRule } from "../reductionPlan";
 import { reductionProblem } from "../reductionRefusal";

@@ -13,7 +13,9 @@ import { plural } from "../../text/quantities";
 import { carriedFiles } from "./carriedFiles";
 import { type CastCost, castPieces, noCost, storedPieces } from "./castPieces";
 import type { ConfigChange } from "./editConfig";
+import { type ExpertLayout, withExperts } from "./expertLayout";
 import { type OutputTensor, weightsStem } from "./modelOutput";
+import { notConvertible } from "./notConvertible";
 import { renamedTensors, type TensorRename } from "./renameTensors";
 import { byteSizeOf } from "./shards";
 import { type TransformersNames, transformersNames } from "./transformersNames";
@@ -27,6 +29,8 @@ export interface ConvertOptions {
   readonly renames?: readonly TensorRename[];
   /** Tensors of a GGUF file are written as transformers names and keeps them. */
   readonly names?: "transformers";
+  /** As they are where not said. */
+  readonly experts?: ExpertLayout;
   /** Texts of the file's `__metadata__` that are set; an empty one is left out. Those of a safetensors file are kept. */
   readonly metadata?: ReadonlyMap<string, string>;
 }
@@ -69,22 +73,20 @@ export interface Converted extends WrittenModel {
  */
 export async function planConversion(
   session: CheckpointSession,
-  { dtype, only, renames, names: asked }: ConvertOptions,
+  { dtype, only, renames, names: asked, experts }: ConvertOptions,
 ): Promise<ConvertPlan> {
   const { tensors, name: file } = session.checkpoint;
   // Loaders tie again what was one weight, unless the configuration says that nothing is tied.
   const isUntied = session.folder.config && parseModelConfig(session.folder.config.value).tied === false;
   const placeIn = (tensor: Tensor) => (isUntied === true ? undefined : placeOf(tensor));
   const stored = chooseTensors(session, only, isUntied === true);
-  const twins =
-    asked &&
-    transformersNames(
-      session,
-      stored.map(({ tensor }) => tensor),
-    );
-  const chosen = twins?.tensors.map((tensor) => ({ name: tensor.name, tensor })) ?? stored;
+  const ofStored = stored.map(({ tensor }) => tensor);
+  const twins = asked && transformersNames(session, ofStored);
+  const named = twins?.tensors.map((tensor) => ({ name: tensor.name, tensor })) ?? stored;
+  const chosen = experts === undefined ? named : withExperts(session, named, experts);
+  const isOther = chosen !== stored;
   // Packed weights keep their codes, which safetensors can hold, unless another dtype is asked for.
-  const weights = dtype === undefined || twins !== undefined ? [] : await session.weights();
+  const weights = dtype === undefined || isOther ? [] : await session.weights();
   const packed = weights.flatMap((tensor) => (tensor.packed === undefined ? [] : [tensor]));
   const unpackedOf = new Map(packed.map((tensor) => [tensor.packed?.stored[0], tensor]));
   const belonging = new Set(packed.flatMap((tensor) => tensor.packed?.stored ?? []));
@@ -134,9 +136,8 @@ export async function planConversion(
     tied,
     // The codes of a packed weight are among what belongs to it, and planned as the weight.
     leftOut:
-      twins === undefined
-        ? tensors.length - planned.length - tied.length - (belonging.size - packed.length)
-        : tensors.length - stored.length,
+      tensors.length -
+      (isOther ? stored.length : planned.length + tied.length + belonging.size - packed.length),
     ...(twins === undefined ? {} : { names: { rule: twins.rule, kept: twins.kept } }),
   };
 }
@@ -282,10 +283,6 @@ async function plan(
   if (packed === undefined)
     throw notConvertible(session, `${name} is ${storedType(tensor)}, which safetensors cannot hold.`);
   return { name, tensor: unpackedTensor(tensor, packed), dtype: dtype ?? "F32" };
-}
-
-export function notConvertible({ checkpoint }: CheckpointSession, message: string): CheckpointError {
-  return new CheckpointError("NotConvertible", message, undefined, checkpoint.path);
 }
 
 /** @throws CheckpointError `NotConvertible` where two tensors would have one name. */

@@ -1,8 +1,8 @@
 import { GgufNames } from "../../names/ggufNames";
-import { CheckpointError } from "../../problem/checkpointError";
 import type { CheckpointSession } from "../../session/checkpointSession";
 import { ggufTwins } from "../../tensors/packed/ggufTwins";
 import type { Tensor } from "../../tensors/tensor";
+import { notConvertible } from "./notConvertible";
 
 /** Tensors of a GGUF file as transformers names and keeps them. */
 export interface TransformersNames {
@@ -14,18 +14,18 @@ export interface TransformersNames {
 }
 
 /** @throws CheckpointError `NotConvertible` where it is no GGUF file of an architecture whose names are known. */
-export function transformersNames(
-  { checkpoint }: CheckpointSession,
-  tensors: readonly Tensor[],
-): TransformersNames {
-  const refuse = (message: string) =>
-    new CheckpointError("NotConvertible", message, undefined, checkpoint.path);
+export function transformersNames(session: CheckpointSession, tensors: readonly Tensor[]): TransformersNames {
+  const { checkpoint } = session;
   if (checkpoint.format !== "gguf")
-    throw refuse("Its tensors have no names of GGUF: --names transformers is for GGUF files.");
+    throw notConvertible(
+      session,
+      "Its tensors have no names of GGUF: --names transformers is for GGUF files.",
+    );
   const names = GgufNames.of(checkpoint.metadata);
   const twins = names && ggufTwins(tensors, names);
   if (twins?.rule === undefined)
-    throw refuse(
+    throw notConvertible(
+      session,
       "What transformers calls the tensors of this architecture of GGUF is not known here. Leave --names out to keep their names.",
     );
   const own = new Set(tensors.map(({ name }) => name));
