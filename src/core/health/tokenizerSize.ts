@@ -40,7 +40,9 @@ export async function tokenizerSize(
   if (largest === undefined || rowsOf(largest) === 0 || isPacked(largest)) return [];
   const rows = rowsOf(largest);
   const added = (await Promise.all(sources.map((source) => tokensIn(files, folder, source, signal)))).flat();
-  const beyond = added.filter(({ id }) => id >= rows).sort((a, b) => a.id - b.id);
+  const beyond = added
+    .filter(({ id, token }) => id >= rows && !placeholder.test(token))
+    .sort((a, b) => a.id - b.id);
   const [first] = beyond;
   if (first === undefined) return [];
   const ids = new Set(beyond.map(({ id }) => id)).size;
@@ -48,6 +50,9 @@ export async function tokenizerSize(
   const message = `The tokenizer has ${which}, ${largest.name} has ${formatCount(rows)} rows: text with such a token has no embedding. Resize the embedding to ${formatCount(Math.max(...beyond.map(({ id }) => id)) + 1)} rows, or take the tokenizer that belongs to it.`;
   return [{ severity: "warning", code: "TokenizerLarger", message, file: path, tensor: largest.name }];
 }
+
+/** Places for what is no text: a model of text alone has no row for them, and its texts none of them (Gemma 3). */
+const placeholder = /image|img|video|vision|audio|speech/i;
 
 const rowsOf = ({ shape }: Tensor) => shape[0] ?? 0;
 

@@ -98,7 +98,7 @@ describe("what people reported of files beside the weights", () => {
 
   it("no token that has a row, and no file that is none", async () => {
     const beside = {
-      "added_tokens.json": '{"<a>": 9}',
+      "added_tokens.json": '{"<a>": 9, "<image_soft_token>": 10}',
       "tokenizer.json": '{"added_tokens": [',
       "tokenizer_config.json": "[]",
     };
