@@ -34,7 +34,8 @@ export const verifyCommand = defineCommand({
     const report = await openSession(path).then(
       async (session) => {
         const report = await verifyCheckpoint(path, session, quick ? undefined : valuesFrom(scan));
-        const place = { given: base === undefined ? undefined : resolve(base), ...baseSearch() };
+        const given = base === undefined ? undefined : resolve(base);
+        const place = { given, isTold: true, ...baseSearch() };
         return withProblems(report, await baseProblems(nodeFiles, session, place));
       },
       (error: unknown) => {

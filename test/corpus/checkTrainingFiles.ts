@@ -70,7 +70,7 @@ function compareWords(
 interface ConfigText {
   readonly r?: unknown;
   readonly lora_alpha?: unknown;
-  /** LoHa's and LoKr's name for it; what it means to other methods is not read. */
+  /** LoHa's, LoKr's and GraLoRA's name for it; what it means to other methods is not read. */
   readonly alpha?: unknown;
   readonly target_modules?: unknown;
   readonly peft_type?: unknown;
@@ -83,8 +83,8 @@ export function checkAdapterConfig(file: CorpusFile): Verdict {
   const config = parseAdapterConfig(parseJson(text).value);
   const expected = JSON.parse(text) as ConfigText;
   const mlx = expected.lora_parameters;
-  const isLycoris = expected.peft_type === "LOHA" || expected.peft_type === "LOKR";
-  const alpha = isLycoris ? expected.alpha : mlx?.alpha;
+  const namesItAlpha = ["LOHA", "LOKR", "GRALORA"].includes(String(expected.peft_type));
+  const alpha = namesItAlpha ? expected.alpha : mlx?.alpha;
   comparison.equal("r", config.r, expected.r ?? mlx?.rank ?? undefined);
   comparison.equal("lora_alpha", config.loraAlpha, expected.lora_alpha ?? alpha ?? undefined);
   comparison.equal("target_modules", config.targetModules, expected.target_modules ?? undefined);

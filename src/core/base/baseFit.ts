@@ -1,5 +1,7 @@
 import { modulePath } from "../adapter/loraKey";
 import type { LoraModule } from "../adapter/loraModule";
+import { matchesNothing } from "../health/peftNames";
+import { findNameRule, type NameRule, renamed } from "../names/nameRule";
 import type { Problem } from "../problem/problem";
 import type { CheckpointSession } from "../session/checkpointSession";
 import { elementCount, type Tensor } from "../tensors/tensor";
@@ -25,15 +27,14 @@ const plainDtypes: ReadonlySet<string> = new Set(["F64", "F32", "F16", "BF16"]);
  */
 export function fitFindings(adapter: CheckpointSession, base: CheckpointSession): readonly Problem[] {
   const found = adapter.adapter;
-  const { tensors, format, name } = base.checkpoint;
-  const others = baseTransforms(adapter);
-  if (found === undefined || found.dialect !== "peft" || found.modules.length + others.length === 0)
-    return [];
-  if (found.carriesModel || format === "gguf" || tensors.length === 0) return [];
-  const weights = new Map(tensors.map((tensor) => [weightPath(tensor.name), tensor]));
-  const where = base.checkpoint.folder.split(/[\\/]/).at(-1) ?? name;
-  const containers = containersOf(weights);
-  const modules: readonly Named[] = [...found.modules, ...others];
+  const { tensors } = base.checkpoint;
+  const modules = modulesOf(adapter);
+  if (found === undefined || modules.length === 0 || !isJudged(adapter, base)) return [];
+  const byPath = new Map(tensors.map((tensor) => [weightPath(tensor.name), tensor]));
+  const task = adapter.adapterConfig?.taskType;
+  const weights: BaseWeights = { byPath, isBareMeant: task === undefined || task === bareTask };
+  const where = nameOf(base);
+  const containers = containersOf(byPath);
   const missing = modules.filter((each) => {
     const path = plainPath(each.module);
     // Experts are parameters of one module, by whatever name each file keeps them.
@@ -41,12 +42,41 @@ export function fitFindings(adapter: CheckpointSession, base: CheckpointSession)
     return !isThere && find(weights, path) === undefined;
   });
   return [
-    ...missingModules(modules, missing, weights, where),
+    ...missingModules(modules, missing, byPath, where),
     ...misfits(found.modules, weights, where),
-    ...misfitVectors(others, weights, where),
+    ...misfitVectors(baseTransforms(adapter), weights, where),
     ...vocabulary(found.savedTensors, tensors, where),
     ...trainedTokens(adapter.adapterConfig?.trainableTokens ?? [], tensors, where),
   ];
+}
+
+/** The same for who loads the adapter, in words also where all is well; nothing of what is not judged. */
+export function fitForPeft(adapter: CheckpointSession, base: CheckpointSession): readonly Problem[] {
+  const found = fitFindings(adapter, base);
+  const modules = modulesOf(adapter);
+  const [first] = modules;
+  if (found.length > 0 || first === undefined || !isJudged(adapter, base)) return found;
+  const where = nameOf(base);
+  const all = modules.length === 1 ? "it" : `all ${modules.length}`;
+  if (matchesNothing(adapter)) {
+    const message = `The adapter fits none of the ${plural(modules.length, "module")} of its base ${where} as its names stand: with those that PEFT writes ${all} would fit, e.g. base_model.model.${first.module}.`;
+    return [{ severity: "error", code: "BaseModulesMissing", message }];
+  }
+  const message = `${modules.length === 1 ? "The adapter's one module is" : `All ${modules.length} modules are`} in the base ${where}, by name and, where its weights are not quantised, by shape.`;
+  return [{ severity: "info", code: "BaseFits", message }];
+}
+
+function modulesOf(adapter: CheckpointSession): readonly Named[] {
+  return [...(adapter.adapter?.modules ?? []), ...baseTransforms(adapter)];
+}
+
+function isJudged({ adapter }: CheckpointSession, { checkpoint }: CheckpointSession): boolean {
+  if (adapter?.dialect !== "peft" || adapter.carriesModel) return false;
+  return checkpoint.format !== "gguf" && checkpoint.tensors.length > 0;
+}
+
+function nameOf({ checkpoint }: CheckpointSession): string {
+  return checkpoint.folder.split(/[\\/]/).at(-1) ?? checkpoint.name;
 }
 
 type Named = Pick<LoraModule, "module"> & { readonly layout?: LoraModule["layout"] };
@@ -85,16 +115,32 @@ const classPrefixes: readonly string[] = [
   "backbone",
 ];
 
+/** What no loader takes away: parts of larger models, and wrappers. */
+const keptPrefix = /^(?:language_model|text_model|vision_tower|visual|module|base_model)\./;
+
+/** What PEFT calls a task of the bare network, whose modules are named without the class around it. */
+const bareTask = "FEATURE_EXTRACTION";
+
+interface BaseWeights {
+  readonly byPath: ReadonlyMap<string, Tensor>;
+  /** Whether the adapter may have been trained on the network that stands in the base under its class's name. */
+  readonly isBareMeant: boolean;
+}
+
 /** As loaders do it: `transformer.` or `model.` in front may be the class that wraps the saved model. */
-function find(weights: ReadonlyMap<string, Tensor>, path: string): Tensor | undefined {
-  const exact = weights.get(path) ?? weights.get(path.slice(path.indexOf(".") + 1));
+function find({ byPath, isBareMeant }: BaseWeights, path: string): Tensor | undefined {
+  const exact = byPath.get(path);
   if (exact !== undefined) return exact;
-  for (const prefix of classPrefixes) {
-    const wrapped = weights.get(`${prefix}.${path}`);
+  if (!keptPrefix.test(path)) {
+    const bare = byPath.get(path.slice(path.indexOf(".") + 1));
+    if (bare !== undefined) return bare;
+  }
+  for (const prefix of isBareMeant ? classPrefixes : []) {
+    const wrapped = byPath.get(`${prefix}.${path}`);
     if (wrapped !== undefined) return wrapped;
   }
   // A head that is tied to the embedding is in no file of its own.
-  return path === "lm_head" ? tiedTo(weights) : undefined;
+  return path === "lm_head" ? tiedTo(byPath) : undefined;
 }
 
 function tiedTo(weights: ReadonlyMap<string, Tensor>): Tensor | undefined {
@@ -121,42 +167,40 @@ function missingModules(
   const offer =
     rename === undefined
       ? ". Is it the right base?"
-      : `. With "${rename.to}" in place of "${rename.from}" ${modules.length === 1 ? "it" : `all ${modules.length}`} would fit: the names were written by another version or class of the model.`;
+      : `. ${renameText(rename)} ${modules.length === 1 ? "it" : `all ${modules.length}`} would fit: the names were written by another version or class of the model.`;
   const message = `${fact}, e.g. ${first.module}${offer}`;
   const isError = missing.length === modules.length && !isRenamedOnLoad(rename, weights);
   return [{ severity: isError ? "error" : "warning", code: "BaseModulesMissing", message }];
 }
 
+function renameText({ strip, add }: NameRule): string {
+  if (strip === "") return `With "${add}" in front`;
+  return add === "" ? `Without "${strip}" in front` : `With "${add}" in place of "${strip}"`;
+}
+
 /** A multimodal file of older names is loaded under the newer ones, which the adapter then fits. */
-function isRenamedOnLoad(
-  rename: { readonly from: string; readonly to: string } | undefined,
-  weights: ReadonlyMap<string, Tensor>,
-): boolean {
-  if (rename?.from !== "model.language_model.") return false;
+function isRenamedOnLoad(rename: NameRule | undefined, weights: ReadonlyMap<string, Tensor>): boolean {
+  if (rename?.strip !== "model.language_model.") return false;
   const isMultimodal = [...weights.keys()].some((path) =>
     /^(?:visual|vision_tower|vision_model)\./.test(path),
   );
-  return rename.to === "language_model.model." || (rename.to === "model." && isMultimodal);
+  return rename.add === "language_model.model." || (rename.add === "model." && isMultimodal);
 }
 
-/** The nesting that would make every module fit. */
-function renameFor(modules: readonly Named[], weights: ReadonlyMap<string, Tensor>) {
-  for (const from of nestings) {
-    if (!modules.every(({ module }) => module.startsWith(from))) continue;
-    for (const to of nestings) {
-      if (from === to) continue;
-      const renamed = ({ module }: Named) => weights.has(to + plainPath(module).slice(from.length));
-      if (modules.every(renamed)) return { from, to };
-    }
+/** What would make every module fit: another nesting, or what a wrapper put in front. */
+function renameFor(modules: readonly Named[], weights: ReadonlyMap<string, Tensor>): NameRule | undefined {
+  const paths = modules.map(({ module }) => plainPath(module));
+  const makesFit = (rule: NameRule) =>
+    paths.every((path) => path.startsWith(rule.strip) && weights.has(renamed(path, rule)));
+  for (const strip of nestings) {
+    const add = nestings.find((to) => to !== strip && makesFit({ strip, add: to }));
+    if (add !== undefined) return { strip, add };
   }
-  return undefined;
+  const rule = findNameRule(paths, new Set(weights.keys()));
+  return makesFit(rule) ? rule : undefined;
 }
 
-function misfits(
-  modules: readonly LoraModule[],
-  weights: ReadonlyMap<string, Tensor>,
-  base: string,
-): readonly Problem[] {
+function misfits(modules: readonly LoraModule[], weights: BaseWeights, base: string): readonly Problem[] {
   const wrong = modules.filter((module) => {
     const weight = find(weights, plainPath(module.module));
     if (weight === undefined || module.layout === "experts" || plainPath(module.module) !== module.module)
@@ -173,7 +217,7 @@ function misfits(
 /** A vector of IA³ has a factor for each input or each output of its weight, whichever way round that is stored. */
 function misfitVectors(
   transforms: readonly BaseTransform[],
-  weights: ReadonlyMap<string, Tensor>,
+  weights: BaseWeights,
   base: string,
 ): readonly Problem[] {
   const wrong = transforms.flatMap(({ module, change, tensors }) => {

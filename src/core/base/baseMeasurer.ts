@@ -12,7 +12,7 @@ import { measureModule } from "../update/measureModule";
 import type { BaseTransform } from "./baseTransforms";
 import { fits } from "./baseWeights";
 import { addUpdates } from "./mergedUpdate";
-import { type ChangeNorms, maxTurnedValues, normsOfChange, sidesOf } from "./rowChange";
+import { type ChangeNorms, maxTurnedValues, noChange, normsOfChange, sidesOf } from "./rowChange";
 import type { StoredValues } from "./transformInput";
 
 /** A string is why not, as the end of "its method …"; it is empty where the weight has another shape. */
@@ -43,7 +43,10 @@ export class BaseMeasurer {
     }
     const version = jsonString(settings.get("peft_version"));
     const made = change({ part: (end) => stored.get(end), settings, version, rows, columns });
-    return typeof made === "string" ? made : normsOfChange(place, made, this.readBase, this.signal);
+    if (typeof made === "string") return made;
+    if ("apply" in made) return normsOfChange(place, made, this.readBase, this.signal);
+    const { baseNorm } = await normsOfChange(place, noChange, this.readBase, this.signal);
+    return { norm: made.norm, baseNorm };
   }
 
   /** Of LoRA and its relatives; undefined where the update cannot be measured, which is told of the adapter itself. */

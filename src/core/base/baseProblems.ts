@@ -2,27 +2,31 @@ import type { Files } from "../bytes/files";
 import { CheckpointError } from "../problem/checkpointError";
 import type { Problem } from "../problem/problem";
 import { CheckpointSession } from "../session/checkpointSession";
-import { fitFindings } from "./baseFit";
+import { quote } from "../text/quote";
+import { fitForPeft } from "./baseFit";
 import { type BaseSearch, findBaseModel } from "./baseModel";
 
 /** Where the base model of an adapter is. */
 export interface BasePlace extends BaseSearch {
   /** Path that the user gave; else it is the base that the configuration names, where it is on this disk. */
   readonly given?: string | undefined;
+  /** Says also that all is well, or that nothing was looked at: for who asked for a verdict. */
+  readonly isTold?: boolean;
 }
 
 /** Whether an adapter fits its base model. Reads the directory of the base, never its tensors. */
 export async function baseProblems(
   files: Files,
   session: CheckpointSession,
-  { given, ...search }: BasePlace,
+  { given, isTold = false, ...search }: BasePlace,
   signal?: AbortSignal,
 ): Promise<readonly Problem[]> {
   if (session.adapter === undefined) return [];
   const path = given ?? (await findBaseModel(files, session, search));
-  if (path === undefined) return [];
+  if (path === undefined) return isTold ? notHere(session) : [];
   try {
-    return fitFindings(session, await CheckpointSession.open(files, path, () => undefined, signal));
+    const found = fitForPeft(session, await CheckpointSession.open(files, path, () => undefined, signal));
+    return isTold ? found : found.filter(({ severity }) => severity !== "info");
   } catch (error) {
     if (!(error instanceof CheckpointError)) throw error;
     const { message } = error.toProblem();
@@ -31,4 +35,12 @@ export async function baseProblems(
       { severity, code: "BaseUnreadable", message: `The base model ${path} cannot be read: ${message}` },
     ];
   }
+}
+
+/** Where it is not on this disk nothing was held against it, which is not the same as that it fits. */
+function notHere({ adapter, adapterConfig }: CheckpointSession): readonly Problem[] {
+  const name = adapterConfig?.baseModel;
+  if (adapter?.dialect !== "peft" || adapter.carriesModel || name === undefined || name === "") return [];
+  const message = `The base model ${quote(name)} is not on this disk: whether the adapter fits it was not looked at.`;
+  return [{ severity: "info", code: "BaseNotHere", message }];
 }

@@ -1,16 +1,19 @@
 import { modulePath } from "../adapter/loraKey";
 import type { CheckpointSession } from "../session/checkpointSession";
 import type { Tensor } from "../tensors/tensor";
+import { fourierChange, randLoraChange, shiraChange } from "./randomPlaces";
 import { boftChange, hraChange, oftChange } from "./rotations";
-import type { RowChange } from "./rowChange";
+import type { KnownChange, RowChange } from "./rowChange";
 import { hiraChange, ia3Change, missChange, roadChange } from "./scalings";
 import type { TransformInput } from "./transformInput";
+
+type Change = (input: TransformInput) => RowChange | KnownChange | string;
 
 /**
  * How each method changes a weight that it does not only add to, by the word in front of its tensors' names. A string
  * is why not, as the end of a sentence that begins with the method's name; it is empty where shapes do not fit.
  */
-const changes: Readonly<Record<string, (input: TransformInput) => RowChange | string>> = {
+const changes: Readonly<Record<string, Change>> = {
   ia3: ia3Change,
   oft: oftChange,
   boft: boftChange,
@@ -19,12 +22,15 @@ const changes: Readonly<Record<string, (input: TransformInput) => RowChange | st
   miss: missChange,
   bone: missChange,
   road: roadChange,
+  fourierft: fourierChange,
+  shira: shiraChange,
+  randlora: randLoraChange,
 };
 
 /** The tensors by which such a method changes one weight, by the end of their names, e.g. `R` of `oft_R`. */
 export interface BaseTransform {
   readonly module: string;
-  readonly change: (input: TransformInput) => RowChange | string;
+  readonly change: Change;
   readonly tensors: Map<string, Tensor>;
 }
 
@@ -44,5 +50,10 @@ export function baseTransforms({ adapter }: CheckpointSession): readonly BaseTra
     found.set(module, transform);
     if (transform.change === change && !transform.tensors.has(end)) transform.tensors.set(end, tensor);
   }
+  // RandLoRA's random matrices belong to no module and serve all.
+  const shared = found.get("base_model");
+  found.delete("base_model");
+  for (const { tensors } of found.values())
+    for (const [end, tensor] of shared?.tensors ?? []) tensors.set(end, tensor);
   return [...found.values()];
 }

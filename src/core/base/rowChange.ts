@@ -10,6 +10,15 @@ export interface RowChange {
   readonly apply: (values: Float64Array, first: number) => void;
 }
 
+/** A change whose size follows without the weight's values; where it lies in the weight is not asked. */
+export interface KnownChange {
+  /** ‖W′ − W‖_F. */
+  readonly norm: number;
+}
+
+/** Leaves every value as it is. */
+export const noChange: RowChange = { rowsAtOnce: 1, apply: () => undefined };
+
 export interface ChangeNorms {
   /** ‖W′ − W‖_F. */
   readonly norm: number;

@@ -109,7 +109,7 @@ async function readJsonFile(
     const { value, truncatedAt } = parseJson(await readText(files, path, maxConfigBytes, signal));
     if (truncatedAt !== undefined) {
       const message = `${baseName(path)} ends early: it is half-written or was cut. What is there is shown.`;
-      problems.push({ severity: "warning", code: "TruncatedJson", message, file: path, offset: truncatedAt });
+      problems.push({ severity: "error", code: "TruncatedJson", message, file: path, offset: truncatedAt });
     }
     return isJsonObject(value) ? { name: baseName(path), path, value } : undefined;
   } catch (error) {

@@ -160,7 +160,7 @@ export interface AdapterSummary {
   readonly method: string;
   readonly baseModel: string | undefined;
   readonly moduleCount: number;
-  /** The LoRA tab has modules to show. */
+  /** The LoRA tab has modules to show, or can hold the method's against the base model. */
   readonly comparable: boolean;
 }
 

@@ -1,5 +1,6 @@
 import type { ByteSource } from "../bytes/byteSource";
 import type { Files } from "../bytes/files";
+import { baseName } from "../bytes/paths";
 import { CheckpointError } from "../problem/checkpointError";
 import type { TensorPiece } from "../tensors/assembly";
 import { readUnpacked } from "../tensors/packed/unpackedTensor";
@@ -19,7 +20,10 @@ export class UnreadableTensorError extends RangeError {
 export class TensorReader {
   private readonly opened: OpenFiles;
 
-  constructor(files: Files, checkpoint: Checkpoint) {
+  constructor(
+    files: Files,
+    private readonly checkpoint: Checkpoint,
+  ) {
     this.opened = new OpenFiles(files, checkpoint);
   }
 
@@ -50,8 +54,7 @@ export class TensorReader {
     }
     try {
       if (assembly !== undefined) {
-        const open = async (piece: TensorPiece) =>
-          this.opened.region(await this.opened.source(piece.fileIndex), piece.region);
+        const open = (piece: TensorPiece) => this.openPiece(piece);
         return await readAssembly(tensor, assembly, offset, length, open, signal);
       }
       const source = await this.opened.source(tensor.fileIndex);
@@ -65,6 +68,17 @@ export class TensorReader {
 
   close(): Promise<void> {
     return this.opened.close();
+  }
+
+  /** Which of the files of many processes is at fault stands in no name of a tensor. */
+  private async openPiece({ fileIndex, region }: TensorPiece): Promise<ByteSource> {
+    try {
+      return await this.opened.region(await this.opened.source(fileIndex), region);
+    } catch (error) {
+      if (!(error instanceof CheckpointError)) throw error;
+      const path = this.checkpoint.files[fileIndex]?.path ?? this.checkpoint.path;
+      throw new UnreadableTensorError(`${baseName(path)}: ${error.message}`);
+    }
   }
 
   private open(file: ByteSource, { region, absent }: TensorStorage): Promise<ByteSource> {

@@ -64,15 +64,31 @@ export function wrappedNames({ checkpoint, adapter, folder }: HealthSubject): re
   });
 }
 
-/** Names in a file of PEFT's that PEFT does not find again; those of torch.compile are told with the adapter. */
-export function peftNames({ checkpoint, adapter, folder }: HealthSubject): readonly Problem[] {
+/** Whether PEFT takes none of the adapter's names as they stand, though it is the program that reads the file. */
+export function matchesNothing(subject: HealthSubject): boolean {
+  const names = namesForPeft(subject);
+  return (
+    names.length > 0 &&
+    names.every((name) => isCompiled(name) || faults.some(({ pattern }) => pattern.test(name)))
+  );
+}
+
+function isCompiled(name: string): boolean {
+  return name.includes("_orig_mod.");
+}
+
+/** The names of factors in a file that PEFT reads; empty for other files. */
+function namesForPeft({ checkpoint, adapter, folder }: HealthSubject): readonly string[] {
   if (adapter === undefined || adapter.carriesModel || adapter.dialect !== "peft") return [];
   // Only what PEFT loads: its configuration beside it, under its own names of files.
   if (folder.adapterConfig?.value.has("peft_type") !== true) return [];
   if (!/^adapter_model\.(?:safetensors|bin)$/.test(checkpoint.name)) return [];
-  const names = adapter.modules
-    .flatMap(({ a, b }) => [a.name, b.name])
-    .filter((name) => !name.includes("_orig_mod."));
+  return adapter.modules.flatMap(({ a, b }) => [a.name, b.name]);
+}
+
+/** Names in a file of PEFT's that PEFT does not find again; those of torch.compile are told with the adapter. */
+export function peftNames(subject: HealthSubject): readonly Problem[] {
+  const names = namesForPeft(subject).filter((name) => !isCompiled(name));
   return faults.flatMap(({ pattern, what, mend }): readonly Problem[] => {
     const wrong = names.filter((name) => pattern.test(name));
     const [first] = wrong;

@@ -22,7 +22,7 @@ export function servingLimits({
   adapterConfig,
   folder,
 }: HealthSubject): readonly Problem[] {
-  if (adapter === undefined || adapterConfig === undefined || adapter.carriesModel) return [];
+  if (adapter === undefined || adapterConfig?.peftType === undefined || adapter.carriesModel) return [];
   if (adapter.dialect !== "peft" || !isOfLanguage(adapter, adapterConfig)) return [];
   const names = checkpoint.tensors.map(({ name }) => name);
   const served: readonly (readonly [string, readonly string[]])[] = [

@@ -1,9 +1,10 @@
 import { isJsonArray } from "../json/parseJson";
 import type { Problem } from "../problem/problem";
 import { absentValues, emptyParameters } from "./absentValues";
+import { adapterGaps } from "./adapterGaps";
 import { announcedTensors } from "./announcedTensors";
 import { codeInside } from "./codeInside";
-import { configFindings } from "./configFindings";
+import { configFindings } from "./config/configFindings";
 import { type HealthSubject, isWhole } from "./healthSubject";
 import { namedOtherwise } from "./namedOtherwise";
 import { namesItsFile } from "./namesItsFile";
@@ -25,6 +26,7 @@ const rules: readonly Rule[] = [
   configFindings,
   unmatchedPatterns,
   announcedTensors,
+  adapterGaps,
   wrappedNames,
   peftNames,
   peftNeeds,

@@ -63,6 +63,7 @@ export function findHalfWritten(folderName: string, entries: readonly PartEntry[
     const message = `${name} lies beside ${name.slice(0, -controlEnding.length)}: aria2 has not fetched all of it, and what is missing reads as zeros. Let the download end.`;
     add("error", "UnfinishedDownload", message);
   }
+  for (const message of shardsWithoutIndex(entries)) add("warning", "NoShardIndex", message);
   const unfinished = entries.filter(isUnfinished);
   if (unfinished.length > 0) {
     add(
@@ -105,6 +106,16 @@ interface ShardSet {
 }
 
 function missingShards(entries: readonly PartEntry[]): string[] {
+  const sets = shardSets(entries);
+  // Shards of an earlier save may be left beside a whole one of another number; the index does not name them.
+  const kindOf = (key: string) => key.replace(/-\*-of-\d+/, "");
+  const whole = new Set([...sets].filter(([, set]) => isWhole(set)).map(([key]) => kindOf(key)));
+  const messages = [...sets].flatMap(([key, set]) => (whole.has(kindOf(key)) ? [] : describeGaps(key, set)));
+  return messages.length > 0 || sets.size > 0 ? messages : indexWithoutShards(entries);
+}
+
+/** By the name of all shards of a set, `model-*-of-00003.safetensors`. */
+function shardSets(entries: readonly PartEntry[]): ReadonlyMap<string, ShardSet> {
   const sets = new Map<string, ShardSet>();
   for (const { name, kind } of entries) {
     const match = kind === "file" ? /^(.*)-(\d{4,6})-of-(\d{4,6})\.([a-z]+)$/.exec(name) : null;
@@ -119,11 +130,20 @@ function missingShards(entries: readonly PartEntry[]): string[] {
     sets.set(key, set);
     set.present.add(Number(number));
   }
-  // Shards of an earlier save may be left beside a whole one of another number; the index does not name them.
-  const kindOf = (key: string) => key.replace(/-\*-of-\d+/, "");
-  const whole = new Set([...sets].filter(([, set]) => isWhole(set)).map(([key]) => kindOf(key)));
-  const messages = [...sets].flatMap(([key, set]) => (whole.has(kindOf(key)) ? [] : describeGaps(key, set)));
-  return messages.length > 0 || sets.size > 0 ? messages : indexWithoutShards(entries);
+  return sets;
+}
+
+/** Loaders of several shards read the index first, and find no weights where it is not there. */
+function shardsWithoutIndex(entries: readonly PartEntry[]): string[] {
+  return [...shardSets(entries)].flatMap(([key, set]) => {
+    const stem =
+      /^((?:model|pytorch_model|diffusion_pytorch_model|adapter_model)(?:\.\w+)?)-\*-of-\d+(\.(?:safetensors|bin))$/;
+    const match = stem.exec(key);
+    if (match === null || set.total < 2 || !isWhole(set)) return [];
+    const index = `${match[1]}${match[2]}.index.json`;
+    if (entries.some(({ name }) => name === index)) return [];
+    return [`${index} is missing: loaders find none of the ${set.total} shards without it.`];
+  });
 }
 
 function isWhole({ total, present }: ShardSet): boolean {

@@ -166,7 +166,7 @@ function cutProblem(text: string, truncatedAt: number, file: string | undefined)
   const message =
     "trainer_state.json ends early: it is still being written, or was cut. What comes before is shown.";
   return {
-    ...problem("warning", "TrainerStateTruncated", message, file),
+    ...problem("error", "TrainerStateTruncated", message, file),
     offset: byteOffset(text, truncatedAt),
   };
 }

@@ -1,7 +1,7 @@
 import type { Adapter } from "../adapter/adapter";
 import type { AdapterConfig } from "../adapter/adapterConfig";
 import { rangeText } from "../adapter/adapterText";
-import { methodName } from "../adapter/methods/methodTable";
+import { isMeasuredOverBase, methodName, modulesBelow } from "../adapter/methods/methodTable";
 import { baseName } from "../bytes/paths";
 import type { Checkpoint } from "../checkpoint/checkpoint";
 import { dtypeShares, moduleShares } from "../checkpoint/composition";
@@ -270,11 +270,16 @@ function configSummaries(folder: FolderContext): ConfigSummary[] {
 }
 
 function adapterSummary(adapter: Adapter, config: AdapterConfig | undefined): AdapterSummary {
+  const { method, modules, otherTensors } = adapter;
+  const others = modulesBelow(
+    method,
+    otherTensors.map(({ name }) => name),
+  );
   return {
-    method: adapter.method,
+    method,
     baseModel: config?.baseModel,
-    moduleCount: adapter.modules.length,
-    comparable: adapter.modules.length > 0,
+    moduleCount: modules.length || others.length,
+    comparable: modules.length > 0 || isMeasuredOverBase(method),
   };
 }
 

@@ -33,6 +33,36 @@ describe("an adapter over its base", () => {
     expect(await findings({ "layers.0.self_attn.q_proj.weight": [8, 16] })).toEqual([]);
   });
 
+  it.each([
+    [
+      "without the class in front, for a task that has it",
+      "",
+      { task_type: "CAUSAL_LM" },
+      'With "model." in front',
+    ],
+    ["for the network alone", "", { task_type: "FEATURE_EXTRACTION" }, undefined],
+    ["behind a wrapper's name", "module.model.", {}, 'Without "module." in front it would fit'],
+    ["of a larger model", "language_model.model.", {}, 'With "model." in place of "language_model.model."'],
+    ["as torch.compile names it", "_orig_mod.model.", {}, "as its names stand"],
+    ["as PEFT names it", "model.", { task_type: "CAUSAL_LM" }, undefined],
+  ])("%s", async (_, place, more, told) => {
+    const module = `base_model.model.${place}layers.0.self_attn.q_proj`;
+    const files = new MemoryFiles({
+      "/adapter/adapter_model.safetensors": weights({
+        [`${module}.lora_A.weight`]: [2, 16],
+        [`${module}.lora_B.weight`]: [8, 2],
+      }),
+      "/adapter/adapter_config.json": JSON.stringify({ peft_type: "LORA", r: 2, lora_alpha: 2, ...more }),
+      "/base/model.safetensors": weights({ [`${path}.weight`]: [8, 16] }),
+    });
+    const session = await CheckpointSession.open(files, "/adapter", () => undefined);
+    const [found] = await baseProblems(files, session, { given: "/base", isTold: true });
+    expect([found?.severity, found?.code]).toEqual(
+      told === undefined ? ["info", "BaseFits"] : ["error", "BaseModulesMissing"],
+    );
+    expect(found?.message).toContain(told ?? "module is in the base base");
+  });
+
   it("of IA³ and other methods that change weights is held to their names too", async () => {
     const scaled = (layer: number, shape = [8, 1]) => ({
       [`base_model.model.model.layers.${layer}.self_attn.q_proj.ia3_l`]: shape,

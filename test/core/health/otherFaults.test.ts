@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { unlikeLayers } from "../../../src/core/health/unlikeLayers";
+import { unlikeLayers } from "../../../src/core/health/config/unlikeLayers";
 import {
   adapterConfig,
   adapterOf,

@@ -218,7 +218,12 @@ describe("findHalfWritten", () => {
       "model-00002-of-00002.safetensors",
       "README.md",
     );
-    expect(findHalfWritten("checkpoint-500", entries)).toEqual({ incomplete: false, problems: [] });
+    const index = files("model.safetensors.index.json");
+    const whole = findHalfWritten("checkpoint-500", [...entries, ...index]);
+    expect(whole).toEqual({ incomplete: false, problems: [] });
+    expect(findHalfWritten("checkpoint-500", entries).problems).toMatchObject([
+      { severity: "warning", code: "NoShardIndex" },
+    ]);
   });
 
   it("knows tmp-checkpoint", () => {

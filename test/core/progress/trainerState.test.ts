@@ -126,7 +126,7 @@ describe("parseTrainerState", () => {
     expect(state.log.map(({ step }) => step)).toEqual([10]);
     expect(state.problems).toMatchObject([
       {
-        severity: "warning",
+        severity: "error",
         code: "TrainerStateTruncated",
         file: "/out/trainer_state.json",
         offset: new TextEncoder().encode(cut).length,

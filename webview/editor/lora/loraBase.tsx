@@ -23,9 +23,11 @@ export function LoraBase({ model, view }: LoraBaseProps) {
   const path = known.status === "ready" ? known.value : undefined;
   useEffect(() => base.ensureLoaded(), [known.status]);
   const parameters = view.modules.reduce((sum, row) => sum + row.inFeatures * row.outFeatures, 0);
+  // Without factors the file does not tell how large the weights are.
+  const isSmall = view.modules.length > 0 && parameters <= maxEagerParameters;
   useEffect(() => {
-    if (path !== undefined && parameters <= maxEagerParameters) ratios.ensureLoaded();
-  }, [path, answer.status, parameters]);
+    if (path !== undefined && isSmall) ratios.ensureLoaded();
+  }, [path, answer.status, isSmall]);
   if (known.status === "not asked" || known.status === "waiting") return <div class="lora-base" />;
   const choose = (label: string) => (
     <button type="button" class="link" onClick={() => void model.lora.chooseBase()}>

@@ -18,6 +18,7 @@ import { LoraBase } from "./loraBase";
 import { loraColumns } from "./loraColumns";
 import { LoraFindings } from "./loraFindings";
 import { LoraModuleDetail } from "./loraModuleDetail";
+import { LoraOverBase } from "./loraOverBase";
 import { type BaseRatios, filterModules, sortModules } from "./loraRows";
 
 export function LoraTab({ model }: { readonly model: EditorModel }) {
@@ -57,12 +58,24 @@ export function LoraTab({ model }: { readonly model: EditorModel }) {
         </ErrorState>
       );
     case "ready":
-      return answer.value === undefined || answer.value.modules.length === 0 ? (
-        <Empty title="No LoRA modules were found in this file." />
+      if (answer.value === undefined) return <Empty title="No LoRA modules were found in this file." />;
+      return answer.value.modules.length === 0 ? (
+        <LoraWithoutFactors model={model} view={answer.value} />
       ) : (
         <LoraContent model={model} view={answer.value} />
       );
   }
+}
+
+/** A method whose change only the base's weights tell. */
+function LoraWithoutFactors({ model, view }: Pick<LoraModulesProps, "model" | "view">) {
+  return (
+    <div class="lora">
+      <LoraHead view={view} />
+      <LoraBase model={model} view={view} />
+      <LoraOverBase model={model} />
+    </div>
+  );
 }
 
 function LoraContent({ model, view }: { readonly model: EditorModel; readonly view: LoraView }) {
@@ -101,13 +114,7 @@ function LoraModules({ model, view, progress }: LoraModulesProps) {
   const copy = (copied: string, what: string) => model.host.notify("copy", { text: copied, what });
   return (
     <div ref={part} class="lora">
-      <LoraFacts view={view} />
-      {view.stageNote !== undefined && <Banner tone="info">{safeText(view.stageNote)}</Banner>}
-      {view.problems.map((problem) => (
-        <Banner key={`${problem.code} ${problem.message}`} tone={problem.severity}>
-          {safeText(problem.message)}
-        </Banner>
-      ))}
+      <LoraHead view={view} />
       {progress}
       <LoraFindings model={model} view={view} />
       {progress === undefined && <LoraBase model={model} view={view} />}
@@ -176,6 +183,20 @@ function useBaseRatios(model: EditorModel): BaseRatios | undefined {
         ? new Map(answer.value.modules.map(({ module, ratio }) => [module, ratio]))
         : undefined,
     [answer],
+  );
+}
+
+function LoraHead({ view }: { readonly view: LoraView }) {
+  return (
+    <>
+      <LoraFacts view={view} />
+      {view.stageNote !== undefined && <Banner tone="info">{safeText(view.stageNote)}</Banner>}
+      {view.problems.map((problem) => (
+        <Banner key={`${problem.code} ${problem.message}`} tone={problem.severity}>
+          {safeText(problem.message)}
+        </Banner>
+      ))}
+    </>
   );
 }
 

@@ -44,6 +44,18 @@ export function otherMethodOf(name: string): string | undefined {
   return named.find(({ names }) => names?.test(name))?.id;
 }
 
+/** Whether the base's weights tell what the method changes, where its file alone does not. */
+export function isMeasuredOverBase(id: string): boolean {
+  return byId.get(id)?.isMeasuredOverBase === true;
+}
+
+/** The modules that a method's tensors stand below, by their names. */
+export function modulesBelow(id: string, names: readonly string[]): readonly string[] {
+  const own = byId.get(id)?.names;
+  const ends = names.map((name) => [name, own?.exec(name)?.index ?? 0] as const);
+  return [...new Set(ends.flatMap(([name, end]) => (end > 0 ? [name.slice(0, end)] : [])))];
+}
+
 /** Whether none of the names is one that the method gives; false where it is not told from names. */
 export function isForeignTo(id: string, names: readonly string[]): boolean {
   const own = byId.get(id)?.names;
@@ -52,7 +64,7 @@ export function isForeignTo(id: string, names: readonly string[]): boolean {
 
 /** What is said of a method that is shown without spectra. @param found Why, where it is this file's doing. */
 export function whyNotMeasured(id: string, found?: string): string {
-  const over = byId.get(id)?.isMeasuredOverBase
+  const over = isMeasuredOverBase(id)
     ? " Held against its base model it tells how far each weight moves."
     : "";
   return `${whyNoFactors(id, found)} Its tensors are listed; update spectra and comparisons are not available.${over}`;

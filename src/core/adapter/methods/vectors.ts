@@ -32,6 +32,7 @@ export const vectorMethods: readonly Method[] = [
     names: /\.randlora_/,
     whyNotMeasured:
       "keeps only scaling vectors; which parts of its random matrices a module uses follows from the size of the weight, which stands in the base model",
+    isMeasuredOverBase: true,
   },
   {
     id: "VBLORA",
@@ -50,6 +51,7 @@ export const vectorMethods: readonly Method[] = [
     example: "fourierft_spectrum",
     names: /\.fourierft_spectrum\b/,
     whyNotMeasured: spectral,
+    isMeasuredOverBase: true,
   },
   {
     id: "WAVEFT",
@@ -77,6 +79,7 @@ export const vectorMethods: readonly Method[] = [
     names: /\.shira_weight\b/,
     whyNotMeasured:
       "trains single entries of each weight, which have no small factors: ‖ΔW‖ is the norm of shira_weight as it stands",
+    isMeasuredOverBase: true,
   },
   {
     id: "SUPERTUNING",

@@ -1,4 +1,4 @@
-import { parseModelConfig } from "../../health/modelConfig";
+import { parseModelConfig } from "../../health/config/modelConfig";
 import { placeOf } from "../../optimizer/modelsInside";
 import { CheckpointError } from "../../problem/checkpointError";
 import type { CheckpointSession } from "../../session/checkpointSession";

@@ -1,4 +1,4 @@
-import { parseModelConfig } from "../../health/modelConfig";
+import { parseModelConfig } from "../../health/config/modelConfig";
 import type { CheckpointSession } from "../../session/checkpointSession";
 import type { Tensor } from "../../tensors/tensor";
 import type { ConvertPlan } from "./convert";

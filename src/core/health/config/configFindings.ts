@@ -1,48 +1,54 @@
-import type { Problem, Severity } from "../problem/problem";
-import { formatShape, type Tensor } from "../tensors/tensor";
-import { plural } from "../text/quantities";
-import { emptyParameters } from "./absentValues";
-import { type HealthSubject, isWhole } from "./healthSubject";
+import type { Problem, Severity } from "../../problem/problem";
+import { formatShape, type Tensor } from "../../tensors/tensor";
+import { plural } from "../../text/quantities";
+import { emptyParameters } from "../absentValues";
+import { type HealthSubject, isWhole } from "../healthSubject";
+import {
+  embeddingName,
+  headName,
+  inputName,
+  type LayerStack,
+  lastNormName,
+  layerNormName,
+  layerOf,
+} from "./layerStacks";
 import { type MatrixRule, matrixRules } from "./matrixShapes";
 import { type ModelConfig, parseModelConfig } from "./modelConfig";
 import { expectation, isUnpacked, slicedWeights } from "./slicedWeights";
 import { unlikeLayers } from "./unlikeLayers";
 
-/** Names of decoders as transformers writes them; towers of images and sound have others. */
-const decoderLayer =
-  /^(?:model\.)?(?:language_model\.)?(?:model\.)?layers\.(\d+)\.|^(?:transformer\.)?h\.(\d+)\./;
-const decoderEmbedding =
-  /^(?:model\.)?(?:language_model\.)?(?:model\.)?embed_tokens\.weight$|^(?:transformer\.)?wte\.weight$/;
-const decoderNorm = /^(?:model\.)?(?:language_model\.)?(?:model\.)?norm\.weight$/;
-const headWeight = /(?:^|\.)(?:lm_head|output|embed_out|score)\.(?:weight|qweight|weight_packed)$/;
-const encoderLayer = /^(?:\w+\.)?encoder\.layer\.(\d+)\./;
-const encoderEmbedding = /^(?:\w+\.)?embeddings\.word_embeddings\.weight$/;
 const expertName = /\.experts\.(\d+)\./;
+/** No layer has more; a damaged shape may say so. */
+const maxExperts = 4096;
+/** All experts of a layer in one tensor. */
+const fusedName =
+  /\.experts\.(?:gate_up_proj|down_proj)(?:_blocks)?$|\.block_sparse_moe\.input_linear\.weight$/;
 
 /** Numbers of config.json that the weights contradict: one finding each, with both numbers. */
 export function configFindings(subject: HealthSubject): readonly Problem[] {
   const { checkpoint, folder, adapter } = subject;
   if (adapter !== undefined || !isWhole(subject) || emptyParameters(subject).length > 0) return [];
-  const decoder = findDecoder(checkpoint.tensors);
+  const model = findModel(checkpoint.tensors);
   // Part of a model, such as a projector that was trained alone, has no embedding.
   const config = folder.config === undefined ? noConfig : parseModelConfig(folder.config.value);
-  if (decoder.embedding === undefined) return [];
-  if (decoder.layers.size === 0) return withoutLayers(subject, config);
+  if ((model.embedding ?? model.input) === undefined) return [];
+  if (model.layers.size === 0) return withoutLayers(subject, config);
   const found = [
-    ...layerFindings(config, decoder.layers),
-    ...unlikeLayers(namesByLayer(checkpoint.tensors)),
-    ...shapeFindings(config, decoder),
+    ...[...model.layers].flatMap(([stack, layers]) => layerFindings(config, stack, layers, model)),
+    ...[...model.layers.values()].flatMap(unlikeLayers),
+    ...shapeFindings(config, model),
     ...expertFindings(config, checkpoint.tensors),
-    ...headFindings(config, decoder),
+    ...headFindings(config, model),
   ];
   return found.map((problem) => ({ ...problem, file: checkpoint.path }));
 }
 
 /** Under the name of a whole model nothing but what stands before and behind its layers. */
-function withoutLayers({ checkpoint }: HealthSubject, { layers }: ModelConfig): readonly Problem[] {
+function withoutLayers({ checkpoint }: HealthSubject, config: ModelConfig): readonly Problem[] {
   const { name, path, tensors } = checkpoint;
   const isAround = (tensor: Tensor) =>
-    [decoderEmbedding, headWeight, decoderNorm].some((pattern) => pattern.test(tensor.name));
+    [embeddingName, headName, lastNormName].some((pattern) => pattern.test(tensor.name));
+  const layers = config.number("num_hidden_layers", "n_layer", "num_layers");
   if (layers === undefined || !/^(?:model|pytorch_model)\.(?:safetensors|bin)$/.test(name)) return [];
   if (!tensors.every(isAround)) return [];
   const message = `config.json says ${plural(layers, "layer")}, the weights hold none: only ${tensors.map((tensor) => tensor.name).join(", ")}. All layers would be initialised at random.`;
@@ -51,74 +57,73 @@ function withoutLayers({ checkpoint }: HealthSubject, { layers }: ModelConfig): 
 
 const noConfig: ModelConfig = parseModelConfig(new Map());
 
-/** The names within each layer of the decoder, without its path. */
-function namesByLayer(tensors: readonly Tensor[]): ReadonlyMap<number, readonly string[]> {
-  const layers = new Map<number, string[]>();
-  for (const { name } of tensors) {
-    const match = decoderLayer.exec(name);
-    if (match === null) continue;
-    const layer = Number(match[1] ?? match[2]);
-    const names = layers.get(layer) ?? [];
-    layers.set(layer, names);
-    names.push(name.slice(match[0].length));
-  }
-  return layers;
-}
-
-interface Decoder {
-  readonly layers: ReadonlySet<number>;
+interface Model {
+  /** Of each stack of layers the names within each layer, without its path. */
+  readonly layers: ReadonlyMap<LayerStack, ReadonlyMap<number, readonly string[]>>;
   readonly embedding: Tensor | undefined;
+  /** What stands in place of an embedding where no tokens are read. */
+  readonly input: Tensor | undefined;
   readonly head: Tensor | undefined;
   /** The first of each. */
   readonly matrices: ReadonlyMap<MatrixRule, Tensor>;
   /** The first of the queries and of the keys, by the last part of its module's name. */
   readonly attention: ReadonlyMap<string, Tensor>;
-  /** The first up-projection of a dense layer. */
-  readonly up: Tensor | undefined;
   /** The width that the model's norms have. */
   readonly width: number | undefined;
-  /** Of the last norm of the decoder. */
   readonly lastNorm: Tensor | undefined;
 }
 
-function findDecoder(tensors: readonly Tensor[]): Decoder {
-  const layers = new Set<number>();
-  let embedding: Tensor | undefined;
-  let head: Tensor | undefined;
+function findModel(tensors: readonly Tensor[]): Model {
+  const layers = new Map<LayerStack, Map<number, string[]>>();
   const matrices = new Map<MatrixRule, Tensor>();
   const attention = new Map<string, Tensor>();
-  let up: Tensor | undefined;
-  let width: number | undefined;
+  let embedding: Tensor | undefined;
+  let input: Tensor | undefined;
+  let head: Tensor | undefined;
   let lastNorm: Tensor | undefined;
+  let width: number | undefined;
   for (const tensor of tensors) {
     const { name } = tensor;
-    const match = decoderLayer.exec(name) ?? encoderLayer.exec(name);
-    if (match !== null) {
-      layers.add(Number(match[1] ?? match[2]));
+    const at = layerOf(name);
+    if (at !== undefined) {
+      const stack = layers.get(at.stack) ?? new Map<number, string[]>();
+      layers.set(at.stack, stack);
+      const names = stack.get(at.layer) ?? [];
+      stack.set(at.layer, names);
+      names.push(name.slice(at.path.length));
       const rule = matrixRules.find((one) => !matrices.has(one) && one.name.test(name));
       if (rule !== undefined) matrices.set(rule, tensor);
       const ofAttention = /\.self_attn\.([qk]_proj)\.weight$/.exec(name)?.[1];
       if (ofAttention !== undefined && !attention.has(ofAttention)) attention.set(ofAttention, tensor);
-      if (/\.mlp\.(?:up|gate)_proj\.weight$/.test(name)) up ??= tensor;
-      if (/\.(?:input_layernorm|ln_1)\.weight$/.test(name)) width ??= tensor.shape[0];
-    } else if (decoderEmbedding.test(name) || encoderEmbedding.test(name)) embedding ??= tensor;
-    else if (headWeight.test(name)) head ??= tensor;
-    else if (decoderNorm.test(name)) lastNorm ??= tensor;
+      if (layerNormName.test(name)) width ??= tensor.shape[0];
+    } else if (embeddingName.test(name)) embedding ??= tensor;
+    else if (inputName.test(name)) input ??= tensor;
+    else if (headName.test(name)) head ??= tensor;
+    else if (lastNormName.test(name)) lastNorm ??= tensor;
   }
-  return { layers, embedding, head, matrices, attention, up, width, lastNorm };
+  return { layers, embedding, input, head, matrices, attention, width, lastNorm };
 }
 
-function layerFindings(config: ModelConfig, layers: ReadonlySet<number>): readonly Problem[] {
-  if (config.layers === undefined) return gapFindings(layers);
+function layerFindings(
+  config: ModelConfig,
+  stack: LayerStack,
+  present: ReadonlyMap<number, unknown>,
+  { layers: stacks }: Model,
+): readonly Problem[] {
+  const announced = config.number(...stack.countedBy);
+  const layers = new Set(present.keys());
+  if (announced === undefined) return stack.isCertain === true ? gapFindings(layers) : [];
   const missing: number[] = [];
-  for (let layer = 0; layer < Math.min(config.layers, 10_000); layer++)
+  for (let layer = 0; layer < Math.min(announced, 10_000); layer++)
     if (!layers.has(layer)) missing.push(layer);
-  const said = `config.json says ${plural(config.layers, "layer")}`;
+  const part =
+    stacks.size === 1 ? "" : stack.layer.source.includes("decoder") ? " of the decoder" : " of the encoder";
+  const said = `config.json says ${plural(announced, "layer")}${part}`;
   if (missing.length > 0) {
     const message = `${said}, the weights hold ${layers.size}: ${missing.length === 1 ? "layer" : "layers"} ${listed(missing)} ${missing.length === 1 ? "is" : "are"} missing and would be initialised at random.`;
     return [finding("error", "LayersMissing", message)];
   }
-  const surplus = layers.size - config.layers;
+  const surplus = layers.size - announced;
   if (surplus <= config.extraLayers) return [];
   const message = `${said}, the weights hold ${layers.size}: loaders leave the others out.`;
   return [finding("warning", "LayersUnused", message)];
@@ -139,10 +144,10 @@ function listed(numbers: readonly number[]): string {
   return numbers.length > 5 ? `${shown} and ${numbers.length - 5} more` : shown;
 }
 
-function shapeFindings(config: ModelConfig, decoder: Decoder): readonly Problem[] {
-  const { vocabulary, hidden, intermediate, embeddingWidth, plainHeads } = config;
+function shapeFindings(config: ModelConfig, model: Model): readonly Problem[] {
+  const { vocabulary, hidden, embeddingWidth, plainHeads } = config;
   const { heads, keyHeads, perHead } = plainHeads ?? {};
-  const { embedding, head, matrices, attention, up, width, lastNorm } = decoder;
+  const { embedding, head, matrices, attention, width, lastNorm } = model;
   const expected = [
     ...expectation("vocabulary", embedding, [vocabulary, embeddingWidth]),
     ...expectation("vocabulary", head?.name.includes("score") ? undefined : head, [vocabulary, hidden]),
@@ -169,7 +174,6 @@ function shapeFindings(config: ModelConfig, decoder: Decoder): readonly Problem[
     );
   }
   if (lastNorm !== undefined && !isNarrow) tell("hidden_size", hidden, lastNorm.shape[0], lastNorm);
-  if (up !== undefined && isUnpacked(up)) tell("intermediate_size", intermediate, up.shape[0], up);
   for (const [of, what, said] of [
     ["q_proj", "num_attention_heads", heads],
     ["k_proj", "num_key_value_heads", keyHeads],
@@ -182,16 +186,32 @@ function shapeFindings(config: ModelConfig, decoder: Decoder): readonly Problem[
     const message = `config.json says ${what} ${said}, of ${perHead} numbers each, ${tensor.name} is ${formatShape(tensor.shape)} (${fitting}): loaders expect them to agree.`;
     found.push({ ...finding("warning", "ConfigDisagrees", message), tensor: tensor.name });
   }
+  const toldOf = new Set<string>();
+  for (const [{ inner, shape }, tensor] of matrices) {
+    const setting = inner && config[inner.setting];
+    const [side] = expectation("feedForward", tensor, shape(config, tensor));
+    if (inner === undefined || setting === undefined || side === undefined || isNarrow) continue;
+    const axis = side.shape.lastIndexOf(inner.times * setting.value);
+    const actual = tensor.shape[axis];
+    if (axis < 0 || actual === undefined || toldOf.has(setting.key)) continue;
+    tell(setting.key, setting.value, actual / inner.times, tensor);
+    toldOf.add(setting.key);
+  }
   return found;
 }
 
 function expertFindings({ experts }: ModelConfig, tensors: readonly Tensor[]): readonly Problem[] {
   const byLayer = new Map<string, Set<number>>();
-  for (const { name } of tensors) {
-    const layer = decoderLayer.exec(name)?.[0];
-    const match = layer === undefined ? null : expertName.exec(name);
-    if (layer === undefined || match === null) continue;
-    byLayer.set(layer, (byLayer.get(layer) ?? new Set()).add(Number(match[1])));
+  for (const { name, shape } of tensors) {
+    const layer = layerOf(name)?.path;
+    if (layer === undefined) continue;
+    const isFused = fusedName.test(name) && shape.length > 2;
+    const expert = expertName.exec(name)?.[1];
+    if (!isFused && expert === undefined) continue;
+    const present = byLayer.get(layer) ?? new Set();
+    byLayer.set(layer, present);
+    const count = Math.min(isFused ? (shape[0] ?? 0) : 1, maxExperts);
+    for (let at = 0; at < count; at++) present.add(Number(expert ?? at));
   }
   const counts = [...byLayer].map(([layer, present]) => ({ layer, count: present.size }));
   if (counts.length === 0) return [];
@@ -211,10 +231,9 @@ function expertFindings({ experts }: ModelConfig, tensors: readonly Tensor[]): r
   return [finding("warning", "ExpertsDisagree", message)];
 }
 
-function headFindings({ tied, isGenerator }: ModelConfig, { head, embedding }: Decoder): readonly Problem[] {
+function headFindings({ tied, isGenerator }: ModelConfig, { head, embedding }: Model): readonly Problem[] {
   if (tied === false && head === undefined && isGenerator) {
-    const message =
-      "config.json says tie_word_embeddings false, and there is no lm_head.weight: it would be initialised at random.";
+    const message = `config.json says tie_word_embeddings false, and there is no ${embedding?.name.startsWith("gpt_neox.") ? "embed_out" : "lm_head"}.weight: it would be initialised at random.`;
     return [finding("warning", "HeadMissing", message)];
   }
   if (tied !== true || head === undefined || embedding === undefined || !/lm_head/.test(head.name)) return [];

@@ -1,5 +1,5 @@
-import type { Problem } from "../problem/problem";
-import { elementCount, formatShape, type Tensor } from "../tensors/tensor";
+import type { Problem } from "../../problem/problem";
+import { elementCount, formatShape, type Tensor } from "../../tensors/tensor";
 
 /**
  * What one tensor should be by the configuration, [rows, columns] or [experts, …]. Tensor parallelism divides the matrices of the

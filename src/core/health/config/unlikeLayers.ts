@@ -1,5 +1,5 @@
-import type { Problem } from "../problem/problem";
-import { plural } from "../text/quantities";
+import type { Problem } from "../../problem/problem";
+import { plural } from "../../text/quantities";
 
 /** Modules that no architecture has one without the others of. */
 const siblings: readonly (readonly string[])[] = [

@@ -1,8 +1,15 @@
-import { isJsonArray, isJsonObject, type JsonObject, jsonNumber, jsonString } from "../json/parseJson";
+import { isJsonArray, isJsonObject, type JsonObject, jsonNumber, jsonString } from "../../json/parseJson";
+
+/** A number of the configuration, and the key that says it; of some architectures it follows from another. */
+export interface Setting {
+  readonly key: string;
+  readonly value: number;
+}
 
 /** What config.json promises of the weights of a decoder. Undefined where it says nothing, or several things. */
 export interface ModelConfig {
-  readonly layers: number | undefined;
+  /** The first of some keys that is a whole number above 0. */
+  readonly number: (...keys: readonly string[]) => number | undefined;
   /** Layers behind the last that predict further tokens (DeepSeek's and GLM's MTP); weights may hold them or not. */
   readonly extraLayers: number;
   readonly vocabulary: number | undefined;
@@ -10,9 +17,9 @@ export interface ModelConfig {
   /** Of the token embedding, where it is projected to the hidden size (ELECTRA). */
   readonly embeddingWidth: number | undefined;
   /** Of dense layers; undefined for mixtures, whose layers have several. */
-  readonly intermediate: number | undefined;
+  readonly intermediate: Setting | undefined;
   /** Of one expert of a mixture. */
-  readonly expertIntermediate: number | undefined;
+  readonly expertIntermediate: Setting | undefined;
   /** Numbers that all heads of the queries have together. Undefined where the number of heads is not said. */
   readonly attention: number | undefined;
   /** Numbers that all heads of the keys have together. */
@@ -26,8 +33,6 @@ export interface ModelConfig {
       }
     | undefined;
   readonly experts: number | undefined;
-  /** Of the feed-forward layers of GPT-2, which has a default. */
-  readonly conv1dInner: number | undefined;
   /** Undefined where it is left to the default of the architecture. */
   readonly tied: boolean | undefined;
   readonly isGenerator: boolean;
@@ -54,45 +59,60 @@ const plainAttention: ReadonlySet<string> = new Set([
 export function parseModelConfig(config: JsonObject): ModelConfig {
   const nested = config.get("text_config");
   const text: JsonObject = isJsonObject(nested) ? nested : config;
-  const number = (...keys: readonly string[]) => {
+  const setting = (...keys: readonly string[]): Setting | undefined => {
     for (const key of keys) {
       const value = jsonNumber(text.get(key));
-      if (value !== undefined && Number.isInteger(value) && value > 0) return value;
+      if (value !== undefined && Number.isInteger(value) && value > 0) return { key, value };
     }
     return undefined;
   };
+  const number = (...keys: readonly string[]) => setting(...keys)?.value;
   const experts = number("num_local_experts", "num_experts", "n_routed_experts");
   const isMixture = experts !== undefined || text.has("intermediate_size_mlp");
-  const heads = number("num_attention_heads", "n_head");
+  const heads = number("num_attention_heads", "n_head", "n_heads", "num_heads", "decoder_attention_heads");
   const keyHeads = number("num_key_value_heads") ?? heads;
-  const hidden = number("hidden_size", "n_embd", "d_model");
+  const hidden = number("hidden_size", "n_embd", "d_model", "dim");
   const perHead =
-    number("head_dim") ?? (hidden === undefined || heads === undefined ? undefined : hidden / heads);
+    number("head_dim", "d_kv") ?? (hidden === undefined || heads === undefined ? undefined : hidden / heads);
   const architectures = config.get("architectures");
   const architecture = isJsonArray(architectures) ? (jsonString(architectures[0]) ?? "") : "";
   return {
-    layers: number("num_hidden_layers", "n_layer", "num_layers"),
+    number,
     extraLayers: number("num_nextn_predict_layers", "mtp_num_hidden_layers") ?? 0,
     vocabulary: number("vocab_size"),
     hidden,
-    embeddingWidth: number("embedding_size") ?? hidden,
-    intermediate: isMixture ? undefined : number("intermediate_size"),
+    embeddingWidth: number("embedding_size", "word_embed_proj_dim") ?? hidden,
+    intermediate: isMixture ? undefined : (setting(...innerKeys) ?? fourfold(text, hidden)),
     expertIntermediate:
-      number("moe_intermediate_size") ??
-      (text.has("num_local_experts") ? number("intermediate_size") : undefined),
+      setting("moe_intermediate_size") ??
+      (text.has("num_local_experts") ? setting("intermediate_size") : undefined),
     attention: heads === undefined || perHead === undefined ? undefined : heads * perHead,
     keyValue: keyHeads === undefined || perHead === undefined ? undefined : keyHeads * perHead,
     plainHeads: plainAttention.has(jsonString(text.get("model_type")) ?? "")
       ? { heads, keyHeads, perHead }
       : undefined,
     experts,
-    conv1dInner:
-      jsonString(text.get("model_type")) === "gpt2"
-        ? (number("n_inner") ?? (hidden && 4 * hidden))
-        : undefined,
     tied: tied(text) ?? tied(config),
     isGenerator: /For(?:CausalLM|ConditionalGeneration)$|LMHeadModel$/.test(architecture),
   };
+}
+
+/** What the architectures call the width within a feed-forward layer; an encoder's may differ from its decoder's. */
+const innerKeys = [
+  "intermediate_size",
+  "ffn_dim",
+  "d_ff",
+  "hidden_dim",
+  "n_inner",
+  "ffn_hidden_size",
+  "decoder_ffn_dim",
+];
+
+/** Architectures that make it four times as wide as the layers unless they are told otherwise. */
+function fourfold(text: JsonObject, hidden: number | undefined): Setting | undefined {
+  const type = jsonString(text.get("model_type"));
+  const isFourfold = type === "gpt2" || type === "bloom" || type === "falcon";
+  return isFourfold && hidden !== undefined ? { key: "hidden_size", value: 4 * hidden } : undefined;
 }
 
 function tied(config: JsonObject): boolean | undefined {
