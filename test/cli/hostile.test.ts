@@ -71,7 +71,7 @@ test("strict fails on a warning, which is told either way", () => {
     join(folder, "warned", "model.safetensors"),
     safetensorsFile({ tensors: [{ name: "w", dtype: "F32", shape: [1] }], data }),
   );
-  writeFileSync(join(folder, "warned", "config.json"), "{");
+  writeFileSync(join(folder, "warned", "optimizer.pt.tmp"), "x");
   const { problems } = run("verify", "warned", "--json").json();
   expect(problems.map(({ severity }: { severity: string }) => severity)).toContain("warning");
   expect(run("verify", "warned", "--strict").status).toBe(1);

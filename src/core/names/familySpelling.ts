@@ -41,19 +41,38 @@ const layerParts: readonly (readonly [RegExp, string])[] = [
   [/^block_sparse_moe_gate(?=_|$)/, "mlp_gate"],
 ];
 
+/** Inside of a block of Wan: its authors' names, and diffusers' (scripts/convert_wan_to_diffusers.py). */
+const wanParts: readonly (readonly [RegExp, string])[] = [
+  [/^self_attn_([qkv])(?=_weight$|_bias$|$)/, "attn1_to_$1"],
+  [/^self_attn_o(?=_weight$|_bias$|$)/, "attn1_to_out"],
+  [/^self_attn_norm_([qk])(?=_weight$)/, "attn1_norm_$1"],
+  [/^cross_attn_([qkv])(?=_weight$|_bias$|$)/, "attn2_to_$1"],
+  [/^cross_attn_o(?=_weight$|_bias$|$)/, "attn2_to_out"],
+  [/^cross_attn_norm_([qk])(?=_weight$)/, "attn2_norm_$1"],
+  [/^cross_attn_([kv])_img(?=_weight$|_bias$|$)/, "attn2_add_$1_proj"],
+  [/^ffn_0(?=_weight$|_bias$|$)/, "ffn_net_0_proj"],
+  [/^ffn_2(?=_weight$|_bias$|$)/, "ffn_net_2"],
+];
+
 const gatedParts: Readonly<Record<string, string>> = { 1: "gate_proj", 2: "down_proj", 3: "up_proj" };
 const gatedPart = /^(?:mlp|feed_forward|block_sparse_moe)((?:_experts_\d+)?)_w([123])(?=_|$)/;
 
 /**
  * A path as one library names it, where several have the same model under names of their own: UNets by their authors'
- * numbers and by diffusers', decoders by Meta's and torchtune's names and by transformers', Mixtral before and since
- * transformers 5. Query and key of Meta's layout keep their names: their rows may stand in another order.
+ * numbers and by diffusers', decoders by Meta's and torchtune's names and by transformers', Wan by its authors' and by
+ * diffusers', Mixtral before and since transformers 5. Query and key of Meta's layout keep their names: their rows may stand in another order.
  */
 export function familySpelling(path: string): string {
   const block = /^(input|output)_blocks_(\d+)_(\d+)(?:_(.*))?$/.exec(path);
   if (block !== null && !path.startsWith("input_blocks_0_0")) return blockName(block);
   for (const [pattern, name] of singleParts) {
     if (pattern.test(path)) return withResnetPart(path.replace(pattern, name));
+  }
+  const wan = /^blocks_\d+_/.exec(path)?.[0];
+  if (wan !== undefined) {
+    const rest = path.slice(wan.length);
+    const [pattern, name] = wanParts.find(([known]) => known.test(rest)) ?? [];
+    return pattern === undefined || name === undefined ? path : wan + rest.replace(pattern, name);
   }
   const layer = /^layers_\d+_/.exec(path);
   return layer === null ? path : layer[0] + layerPart(path.slice(layer[0].length));

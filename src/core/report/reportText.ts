@@ -168,19 +168,21 @@ export function compareText(
   findings: TensorFindings,
   problems: readonly Problem[],
 ): string {
-  const columns = view.columns.map(
-    ({ label, stage, rank, step, frobenius, relativeChange, cosine, failure }) => [
+  // What only adapters have is no column of a comparison of models.
+  const isOfAdapters = view.columns.some(({ rank, frobenius }) => (rank ?? frobenius) !== undefined);
+  const columns = view.columns.map((column) => {
+    const { label, stage, rank, step, frobenius, relativeChange, cosine, failure } = column;
+    const ofAdapter = [rank ?? "-", optional(frobenius), optional(relativeChange), optional(cosine)];
+    return [
       label,
       stage?.stage ?? "-",
       step === undefined ? "-" : String(step),
-      rank ?? "-",
-      optional(frobenius),
-      optional(relativeChange),
-      optional(cosine),
+      ...(isOfAdapters ? ofAdapter : []),
       failure?.message ?? "",
-    ],
-  );
-  const summary = plainTable(["Snapshot", "Stage", "Step", "Rank", "‖ΔW‖", "Change", "Cosine", ""], columns);
+    ];
+  });
+  const ofAdapter = isOfAdapters ? ["Rank", "‖ΔW‖", "Change", "Cosine"] : [];
+  const summary = plainTable(["Snapshot", "Stage", "Step", ...ofAdapter, ""], columns);
   const labels = view.columns.map(({ label }) => label);
   const modules = view.modules.map(({ module, cells }) => [
     module,

@@ -47,6 +47,9 @@ const fixtures: Readonly<Record<string, readonly string[]>> = {
   IA3: ["overBase/ia3_outputs", "overBase/ia3_inputs", "overBase/ia3_turned"],
   HIRA: ["overBase/hira"],
   BONE: ["overBase/bone"],
+  FOURIERFT: ["overBase/fourierft", "overBase/fourierft_ortho"],
+  SHIRA: ["overBase/shira"],
+  RANDLORA: ["overBase/randlora", "overBase/randlora_tall"],
   MISS: ["overBase/miss", "overBase/miss_remainder", "overBase/miss_mini", "overBase/miss_bat"],
   "lora-bias": ["adapterKinds/bias"],
   qalora: ["adapterKinds/qalora"],
@@ -208,8 +211,8 @@ is found by doing it with the first fixture of the row. "Fixture" names what is 
 (\`test/fixtures\`, with the script that made each).
 
 - measured: norm and spectrum of each module's ΔW; "over its base": how far it moves each weight of a base model that is
-  at hand (\`inspect ADAPTER --base PATH\`), of DoRA after its normalisation. Of methods with factors the LoRA tab shows the
-  same after *Choose base model…*. compared: change and cosine of two such adapters.
+  at hand (\`inspect ADAPTER --base PATH\`, or the LoRA tab after *Choose base model…*), of DoRA after its
+  normalisation. compared: change and cosine of two such adapters.
 - reduced: written anew with a smaller rank (\`reduce\`), exactly but for what is cut. merged: added to a base (\`merge\`).
 
 ## Dialects

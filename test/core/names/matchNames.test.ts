@@ -54,6 +54,9 @@ describe("canonicalName", () => {
     ["model.layers.3.block_sparse_moe.experts.5.w1.weight", "model.layers.3.mlp.experts.5.gate_proj.weight"],
     ["model.layers.3.block_sparse_moe.gate.weight", "model.layers.3.mlp.gate.weight"],
     ["unet.mid_block.attn1.processor.to_out", "unet.mid_block.attn1.to_out.0"],
+    ["lora_unet_blocks_3_self_attn_o", "transformer.blocks.3.attn1.to_out.0"],
+    ["diffusion_model.blocks.3.cross_attn.k_img", "transformer.blocks.3.attn2.add_k_proj"],
+    ["blocks.3.ffn.0.weight", "transformer.blocks.3.ffn.net.0.proj.weight"],
   ])("is the same of %s and %s", (one, other) => {
     expect(canonicalName(one)).toBe(canonicalName(other));
   });

@@ -150,3 +150,16 @@ test("the training log is drawn by the training panel", async () => {
   await opened.showTab("Training");
   await expect.poll(() => opened.page.locator("canvas").count()).toBeGreaterThan(0);
 });
+
+test("a method without factors is held against its base", async () => {
+  const opened = await openLora({ sample: "factorless", chosenBase: "/models/tiny" });
+  await opened.page
+    .getByText("What this method changes follows from the weights of its base model.")
+    .waitFor();
+  await opened.page.locator(".state").getByText("Choose base model…").click();
+  const table = opened.page.getByRole("grid", { name: "Modules over the base model" });
+  await expect.poll(() => table.locator("[data-row]").allInnerTexts()).toHaveLength(2);
+  const [first = ""] = await table.locator("[data-row]").allInnerTexts();
+  expect(first.replace(/\s+/g, " ")).toContain("0.mlp.down_proj 2");
+  expect(first).toContain("10");
+});

@@ -211,3 +211,12 @@ function loraRow(module: string, index: number): LoraModuleRow {
     },
   };
 }
+
+/** An adapter whose change only the weights of its base tell. */
+export function factorlessSample(): EditorSample {
+  const sample = adapterSample();
+  return {
+    ...sample,
+    lora: { facts: [["Method", "IA³"]], modules: [], savedWhole: [], problems: [], findings: [] },
+  };
+}

@@ -1,5 +1,5 @@
 import { realNames } from "../realNames";
-import { adapterSample, measurableSample } from "./adapterSample";
+import { adapterSample, factorlessSample, measurableSample } from "./adapterSample";
 import { distributedSample } from "./distributedSample";
 import type { EditorSample } from "./editorSample";
 import { mixtureSample, modelSample, shardSample } from "./modelSamples";
@@ -27,6 +27,7 @@ import {
 export const editorSamples = {
   adapter: adapterSample,
   distributed: distributedSample,
+  factorless: factorlessSample,
   measurable: measurableSample,
   model: modelSample,
   shard: shardSample,

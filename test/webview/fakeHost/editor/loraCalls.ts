@@ -47,6 +47,15 @@ export function fakeLoraCalls(sample: () => EditorSample, options: LoraHostOptio
       return base;
     },
     compareWithBase: () => {
+      if (modules().length === 0) {
+        const own = [0, 1].map((layer) => `model.layers.${layer}.mlp.down_proj`);
+        const rows = own.map((module, at) => ({ module, norm: 2 + at, baseNorm: 20, ratio: (2 + at) / 20 }));
+        return {
+          modules: rows.map((row) => ({ ...row, weight: `${row.module}.weight` })),
+          ratio: 0.125,
+          problems: [],
+        };
+      }
       // One module has no weight in the base model.
       const found = modules()
         .slice(1)
