@@ -76,6 +76,12 @@ const cases: readonly (readonly [string, Files, readonly string[]])[] = [
   ["a factor without its partner", adapter(half), ["error LoraUnpaired"]],
   ["one process's slice", adapter(slice), ["error OneRankOnly"]],
   ["an update of zero", adapter(pairs, { "lora_B.weight": 0 }), ["warning Untrained"]],
+  ["one update of zero", adapter(pairs, { "v_proj.lora_B.weight": 0 }), ["warning Untrained"]],
+  [
+    "a cut trainer_state.json",
+    { ...adapter(pairs), "trainer_state.json": '{"global_step": 3,' },
+    ["error TrainerStateTruncated"],
+  ],
   [
     "a factor that is not finite",
     adapter(pairs, { "v_proj.lora_B.weight": Number.NaN }),

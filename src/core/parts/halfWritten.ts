@@ -141,7 +141,9 @@ function shardsWithoutIndex(entries: readonly PartEntry[]): string[] {
     const match = stem.exec(key);
     if (match === null || set.total < 2 || !isWhole(set)) return [];
     const index = `${match[1]}${match[2]}.index.json`;
-    if (entries.some(({ name }) => name === index)) return [];
+    // Beside a whole file the shards are its copy, which nobody needs.
+    const isFound = entries.some(({ name }) => name === index || name === `${match[1]}${match[2]}`);
+    if (isFound) return [];
     return [`${index} is missing: loaders find none of the ${set.total} shards without it.`];
   });
 }

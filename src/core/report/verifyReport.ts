@@ -3,6 +3,7 @@ import type { Problem } from "../problem/problem";
 import { isReadingError } from "../problem/problem";
 import { bookkeepingOf } from "../session/bookkeeping";
 import type { CheckpointSession } from "../session/checkpointSession";
+import { untrainedModules } from "../session/untrainedModules";
 import type { PackedCodes } from "../tensors/packed/packedWeights";
 import { elementCount, type Tensor } from "../tensors/tensor";
 import { printable } from "../text/printable";
@@ -99,21 +100,16 @@ function isMask({ nan, min, max }: TensorStatistics): boolean {
   return nan === 0 && min === 0 && max === 0;
 }
 
-/** Every B all zeros: as it was initialised. */
-function* untrained(
+function untrained(
   { checkpoint, adapter }: CheckpointSession,
   { tensors }: ValueFindings,
-): Generator<Problem> {
+): readonly Problem[] {
   const indexOf = new Map(checkpoint.tensors.map((tensor, index) => [tensor, index]));
   const isZero = (tensor: Tensor) => {
     const stats = tensors.get(indexOf.get(tensor) ?? -1)?.stats;
     return stats !== undefined && stats.zeros === elementCount(tensor.shape);
   };
-  const modules = adapter?.modules ?? [];
-  // PiSSA and its kin, and embeddings (whose A starts at zero), are zero in another factor.
-  if (modules.length === 0 || !modules.every(({ a, b }) => isZero(b) || isZero(a))) return;
-  const message = `The adapter is untrained: in every one of its ${formatCount(modules.length)} modules one factor is all zeros, so that it changes nothing.`;
-  yield { severity: "warning", code: "Untrained", message };
+  return untrainedModules(adapter?.modules ?? [], isZero, true);
 }
 
 /** The same for people. */

@@ -1,4 +1,3 @@
-import type { Adapter } from "../adapter/adapter";
 import { type TensorReader, UnreadableTensorError } from "../checkpoint/tensorReader";
 import { spread } from "../lists/spread";
 import { isReadingError, type Problem } from "../problem/problem";
@@ -10,6 +9,7 @@ import { decodeValues } from "../values/decodeValues";
 import { valueDtype } from "../values/valueDtype";
 import { bookkeepingOf } from "./bookkeeping";
 import type { CheckpointSession } from "./checkpointSession";
+import { untrainedModules } from "./untrainedModules";
 
 /** Tensors of which some values are looked at; a training that diverged has NaN in nearly all of them. */
 const maxSampledTensors = 32;
@@ -67,7 +67,11 @@ async function findingsOf(
     const values = await firstValues(tensor, most, reader, signal);
     if (values !== undefined) seen.set(tensor, values);
   }
-  return [...notFinite(seen), ...untrained(seen, modules, modules.length === adapter?.modules.length)];
+  const isZero = (tensor: Tensor) => seen.get(tensor)?.every((value) => value === 0) === true;
+  return [
+    ...notFinite(seen),
+    ...untrainedModules(modules, isZero, modules.length === adapter?.modules.length),
+  ];
 }
 
 function isFloating(dtype: string): boolean {
@@ -110,21 +114,4 @@ function notFinite(seen: ReadonlyMap<Tensor, Float64Array>): Problem[] {
 /** What is added to attention scores: zeros, and minus infinity where nothing may be seen. */
 function isMask(values: Float64Array): boolean {
   return values.includes(0) && values.every((value) => value === 0 || value === Number.NEGATIVE_INFINITY);
-}
-
-/** Every B all zeros, as it was initialised; PiSSA and its kin, and embeddings, are so in the other factor. */
-function untrained(
-  seen: ReadonlyMap<Tensor, Float64Array>,
-  modules: Adapter["modules"],
-  isAll: boolean,
-): Problem[] {
-  const isZero = (tensor: Tensor) => seen.get(tensor)?.every((value) => value === 0) === true;
-  if (modules.length === 0 || !modules.every(({ a, b }) => isZero(b) || isZero(a))) return [];
-  const which = isAll
-    ? modules.length === 1
-      ? "its only module"
-      : `every one of its ${modules.length} modules`
-    : `all ${modules.length} modules that were looked into`;
-  const message = `The adapter is untrained: in ${which} one factor is all zeros, so that it changes nothing.`;
-  return [{ severity: "warning", code: "Untrained", message }];
 }
