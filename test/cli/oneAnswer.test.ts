@@ -79,7 +79,7 @@ const cases: readonly (readonly [string, Files, readonly string[]])[] = [
   ["one update of zero", adapter(pairs, { "v_proj.lora_B.weight": 0 }), ["warning Untrained"]],
   [
     "a cut trainer_state.json",
-    { ...adapter(pairs), "trainer_state.json": '{"global_step": 3,' },
+    { ...adapter(pairs), "trainer_state.json": '{"global_step": 10,' },
     ["error TrainerStateTruncated"],
   ],
   [

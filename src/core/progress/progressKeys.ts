@@ -111,7 +111,11 @@ export function seriesMeaning(name: string): "loss" | "evalLoss" | undefined {
       ? "evalLoss"
       : undefined;
   }
-  if (/^(?:(?:train|training|tr|total|running|step|batch)_?)*loss(?:es)?(?:_(?:train|tr))?$/.test(plain))
+  if (
+    /^(?:(?:train|training|tr|total|running|step|batch|all|epoch|iter|mean|avg)_?)*loss(?:es)?(?:_(?:train|tr))?$/.test(
+      plain,
+    )
+  )
     return "loss";
   return /^train(?:ing)?$/.test(plain) && plain !== key ? "loss" : undefined;
 }

@@ -1,4 +1,8 @@
+import { baseName, parentPath } from "../bytes/paths";
+import type { Checkpoint } from "../checkpoint/checkpoint";
 import type { ProgressSummary } from "../checkpoint/summary";
+import { parseStageFileName, parseStepFolder } from "../progress/checkpointNames";
+import { metadataProgress } from "../progress/metadataProgress";
 import type { LogEntry, TrainerState } from "../progress/trainerState";
 
 /** Where the training stands: the last values that were logged. */
@@ -13,6 +17,35 @@ export function latestProgress(state: TrainerState): ProgressSummary {
     bestMetric: state.bestMetric,
     bestCheckpoint: state.bestModelCheckpoint,
   };
+}
+
+export const noProgress: ProgressSummary = {
+  step: undefined,
+  epoch: undefined,
+  maxSteps: undefined,
+  learningRate: undefined,
+  loss: undefined,
+  evalLoss: undefined,
+  bestMetric: undefined,
+  bestCheckpoint: undefined,
+};
+
+/** Names of files that say nothing of a moment: that of their folder does. */
+const plainName = /^(?:adapter_model|adapters|model|pytorch_model|pytorch_lora_weights|consolidated)[.-]/;
+
+/** The moment that the metadata of a file tells, its name or its folder's, as the list of runs reads them. */
+export function namedProgress({
+  name,
+  folder,
+  metadata,
+}: Pick<Checkpoint, "name" | "folder" | "metadata">): Pick<ProgressSummary, "step" | "epoch"> | undefined {
+  // verl keeps the parts of a step in folders of their own.
+  const place = /[\\/](?:actor|critic)$/.test(folder) ? parentPath(folder) : folder;
+  const isOfFolder = plainName.test(name) || name === baseName(folder);
+  const moment = isOfFolder ? parseStepFolder(baseName(place)) : parseStageFileName(name);
+  const written = metadataProgress(metadata);
+  const [step, epoch] = [moment?.step ?? written.step, moment?.epoch ?? written.epoch];
+  return step === undefined && epoch === undefined ? undefined : { step, epoch };
 }
 
 function lastValue(log: readonly LogEntry[], key: string): number | undefined {

@@ -35,7 +35,7 @@ import { distributedSummary } from "./distributedSummary";
 import { insideParts, partText } from "./insideParts";
 import { modelCounts } from "./modelCounts";
 import { ownParts } from "./ownParts";
-import { latestProgress } from "./progressSummary";
+import { latestProgress, namedProgress, noProgress } from "./progressSummary";
 import { textualInversion } from "./textualInversion";
 
 /** What was found out about a checkpoint, from which its summary is made. */
@@ -295,11 +295,15 @@ function resumable(facts: SummaryFacts, byParts: Resumable): Resumable {
   return { ...byParts, reason, finished: true };
 }
 
-/** The log beside the checkpoint knows more than the file itself. */
-function progress({ folder, inside }: SummaryFacts): Pick<CheckpointSummary, "progress"> {
+/** The log beside the checkpoint knows more than the file itself, and the file more than names. */
+function progress({ checkpoint, folder, inside }: SummaryFacts): Pick<CheckpointSummary, "progress"> {
   const { trainerState } = folder;
   if (trainerState !== undefined) return { progress: latestProgress(trainerState) };
-  return inside?.progress === undefined ? {} : { progress: inside.progress };
+  const known = inside?.progress;
+  const isKnown = (known?.step ?? known?.epoch ?? known?.episode) !== undefined;
+  const written = isKnown ? undefined : namedProgress(checkpoint);
+  if (written !== undefined) return { progress: { ...(known ?? noProgress), ...written } };
+  return known === undefined ? {} : { progress: known };
 }
 
 /** All that is known to be wrong without opening another file, worst first. */

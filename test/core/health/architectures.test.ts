@@ -177,6 +177,34 @@ describe.each(Object.entries(architectures))("%s beside its configuration", (_, 
   });
 });
 
+it.each([
+  [
+    "StarCoder, which has GPT-2's names and not its turned matrices",
+    { "transformer.wte.weight": [12, 8], "transformer.h.0.mlp.c_fc.weight": [20, 8] },
+    { model_type: "gpt_bigcode", n_embd: 8, n_inner: 20, n_layer: 1, vocab_size: 12 },
+  ],
+  [
+    "MobileBERT, whose layers are narrower within",
+    {
+      "mobilebert.embeddings.word_embeddings.weight": [12, 4],
+      "mobilebert.encoder.layer.0.intermediate.dense.weight": [16, 4],
+      "mobilebert.encoder.layer.0.output.dense.weight": [4, 16],
+    },
+    { hidden_size: 16, embedding_size: 4, intermediate_size: 16, num_hidden_layers: 1, vocab_size: 12 },
+  ],
+  [
+    "stages of a vision model, the last without a downsampling",
+    Object.fromEntries([
+      ["embeddings.patch_embeddings.projection.weight", [8, 3, 4, 4]],
+      ...[0, 1, 2].map((stage) => [`encoder.layers.${stage}.blocks.0.output.dense.weight`, [8, 8]] as const),
+      ...[0, 1].map((stage) => [`encoder.layers.${stage}.downsample.reduction.weight`, [16, 32]] as const),
+    ]),
+    { model_type: "swin", num_layers: 3, hidden_size: 32 },
+  ],
+])("nothing is said of %s", async (_, shapes, config) => {
+  expect(await problemsOf(shapes, config)).toEqual([]);
+});
+
 it("experts in one tensor are counted", async () => {
   const shapes = {
     "model.embed_tokens.weight": [12, 8],

@@ -11,6 +11,7 @@ import {
   lastNormName,
   layerNormName,
   layerOf,
+  layerStacks,
 } from "./layerStacks";
 import { type MatrixRule, matrixRules } from "./matrixShapes";
 import { type ModelConfig, parseModelConfig } from "./modelConfig";
@@ -29,13 +30,16 @@ export function configFindings(subject: HealthSubject): readonly Problem[] {
   const { checkpoint, folder, adapter } = subject;
   if (adapter !== undefined || !isWhole(subject) || emptyParameters(subject).length > 0) return [];
   const model = findModel(checkpoint.tensors);
-  // Part of a model, such as a projector that was trained alone, has no embedding.
   const config = folder.config === undefined ? noConfig : parseModelConfig(folder.config.value);
+  // Part of a model, such as a projector that was trained alone, has no embedding.
   if ((model.embedding ?? model.input) === undefined) return [];
   if (model.layers.size === 0) return withoutLayers(subject, config);
   const found = [
     ...[...model.layers].flatMap(([stack, layers]) => layerFindings(config, stack, layers, model)),
-    ...[...model.layers.values()].flatMap(unlikeLayers),
+    ...[...model.layers].flatMap(([stack, names]) =>
+      // Stages of other models are numbered like layers, and are unlike each other.
+      stack === layerStacks[0] || config.number(...stack.countedBy) !== undefined ? unlikeLayers(names) : [],
+    ),
     ...shapeFindings(config, model),
     ...expertFindings(config, checkpoint.tensors),
     ...headFindings(config, model),
@@ -189,11 +193,10 @@ function shapeFindings(config: ModelConfig, model: Model): readonly Problem[] {
   const toldOf = new Set<string>();
   for (const [{ inner, shape }, tensor] of matrices) {
     const setting = inner && config[inner.setting];
-    const [side] = expectation("feedForward", tensor, shape(config, tensor));
-    if (inner === undefined || setting === undefined || side === undefined || isNarrow) continue;
-    const axis = side.shape.lastIndexOf(inner.times * setting.value);
-    const actual = tensor.shape[axis];
-    if (axis < 0 || actual === undefined || toldOf.has(setting.key)) continue;
+    const isKnown = expectation("feedForward", tensor, shape(config, tensor)).length > 0;
+    if (inner === undefined || setting?.key === undefined || !isKnown || isNarrow) continue;
+    const actual = tensor.shape[inner.axis(config, tensor)];
+    if (actual === undefined || toldOf.has(setting.key)) continue;
     tell(setting.key, setting.value, actual / inner.times, tensor);
     toldOf.add(setting.key);
   }

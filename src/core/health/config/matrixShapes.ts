@@ -9,8 +9,12 @@ export interface MatrixRule {
   readonly name: RegExp;
   readonly part: Expectation["part"];
   readonly shape: (config: ModelConfig, tensor: Tensor) => readonly Side[];
-  /** The setting that a feed-forward layer's inner width is said by, and how often that width stands in the matrix. */
-  readonly inner?: { readonly setting: "intermediate" | "expertIntermediate"; readonly times: number };
+  /** The setting that a feed-forward layer's inner width is said by, how often that width stands in the matrix, and where. */
+  readonly inner?: {
+    readonly setting: "intermediate" | "expertIntermediate";
+    readonly times: number;
+    readonly axis: (config: ModelConfig, tensor: Tensor) => number;
+  };
 }
 
 /** A matrix of a feed-forward layer, [inner, hidden] or [hidden, inner]. */
@@ -24,7 +28,8 @@ function feedForward(
     const inner = innerOf(config, setting, times);
     return lies === "out" ? [inner, config.hidden] : [config.hidden, inner];
   };
-  return { name, part: "feedForward", shape, inner: { setting, times } };
+  const axis = () => (lies === "out" ? 0 : 1);
+  return { name, part: "feedForward", shape, inner: { setting, times, axis } };
 }
 
 function innerOf(config: ModelConfig, setting: "intermediate" | "expertIntermediate", times: number): Side {
@@ -34,16 +39,21 @@ function innerOf(config: ModelConfig, setting: "intermediate" | "expertIntermedi
 
 /** Experts of a layer in one tensor lie either way round; the axis that is no slice tells. */
 function fusedExperts(name: RegExp, times: number): MatrixRule {
+  const axis = ({ hidden }: ModelConfig, tensor: Tensor) => (tensor.shape[2] === hidden ? 1 : 2);
   const shape = (config: ModelConfig, tensor: Tensor): readonly Side[] => {
     const inner = innerOf(config, "expertIntermediate", times);
     const { experts, hidden } = config;
-    return tensor.shape[2] === hidden ? [experts, inner, hidden] : [experts, hidden, inner];
+    return axis(config, tensor) === 1 ? [experts, inner, hidden] : [experts, hidden, inner];
   };
-  return { name, part: "feedForward", shape, inner: { setting: "expertIntermediate", times } };
+  return { name, part: "feedForward", shape, inner: { setting: "expertIntermediate", times, axis } };
 }
 
 function attention(name: RegExp, shape: (config: ModelConfig) => readonly Side[]): MatrixRule {
   return { name, part: "attention", shape };
+}
+
+function conv1d(rule: MatrixRule): MatrixRule {
+  return { ...rule, shape: (config, tensor) => (config.isConv1d ? rule.shape(config, tensor) : []) };
 }
 
 /** Of transformers' decoders and encoders. GPT-2 keeps its matrices turned, [in, out]. */
@@ -61,10 +71,10 @@ export const matrixRules: readonly MatrixRule[] = [
     hidden,
   ]),
   attention(/\.self_attn\.(?:o|out)_proj\.weight$/, ({ attention, hidden }) => [hidden, attention]),
-  // GPT-2.
-  feedForward(/(?:^|\.)h\.\d+\.mlp\.c_fc\.weight$/, "in"),
-  feedForward(/(?:^|\.)h\.\d+\.mlp\.c_proj\.weight$/, "out"),
-  attention(/(?:^|\.)h\.\d+\.attn\.c_attn\.weight$/, ({ hidden }) => [hidden, hidden && 3 * hidden]),
+  // GPT-2; those who took over its names keep them the usual way round.
+  conv1d(feedForward(/(?:^|\.)h\.\d+\.mlp\.c_fc\.weight$/, "in")),
+  conv1d(feedForward(/(?:^|\.)h\.\d+\.mlp\.c_proj\.weight$/, "out")),
+  conv1d(attention(/(?:^|\.)h\.\d+\.attn\.c_attn\.weight$/, ({ hidden }) => [hidden, hidden && 3 * hidden])),
   // GPT-NeoX and BLOOM.
   feedForward(/\.mlp\.dense_h_to_4h\.weight$/, "out"),
   feedForward(/\.mlp\.dense_4h_to_h\.weight$/, "in"),

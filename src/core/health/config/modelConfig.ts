@@ -1,8 +1,9 @@
 import { isJsonArray, isJsonObject, type JsonObject, jsonNumber, jsonString } from "../../json/parseJson";
 
-/** A number of the configuration, and the key that says it; of some architectures it follows from another. */
+/** A number of the configuration. */
 export interface Setting {
-  readonly key: string;
+  /** What says it; undefined where it follows from another. */
+  readonly key: string | undefined;
   readonly value: number;
 }
 
@@ -33,6 +34,8 @@ export interface ModelConfig {
       }
     | undefined;
   readonly experts: number | undefined;
+  /** Whether linear layers are kept turned, [in, out]. */
+  readonly isConv1d: boolean;
   /** Undefined where it is left to the default of the architecture. */
   readonly tied: boolean | undefined;
   readonly isGenerator: boolean;
@@ -79,7 +82,7 @@ export function parseModelConfig(config: JsonObject): ModelConfig {
   return {
     number,
     extraLayers: number("num_nextn_predict_layers", "mtp_num_hidden_layers") ?? 0,
-    vocabulary: number("vocab_size"),
+    vocabulary: number("decoder_vocab_size", "vocab_size"),
     hidden,
     embeddingWidth: number("embedding_size", "word_embed_proj_dim") ?? hidden,
     intermediate: isMixture ? undefined : (setting(...innerKeys) ?? fourfold(text, hidden)),
@@ -92,6 +95,7 @@ export function parseModelConfig(config: JsonObject): ModelConfig {
       ? { heads, keyHeads, perHead }
       : undefined,
     experts,
+    isConv1d: jsonString(text.get("model_type")) === "gpt2",
     tied: tied(text) ?? tied(config),
     isGenerator: /For(?:CausalLM|ConditionalGeneration)$|LMHeadModel$/.test(architecture),
   };
@@ -112,7 +116,7 @@ const innerKeys = [
 function fourfold(text: JsonObject, hidden: number | undefined): Setting | undefined {
   const type = jsonString(text.get("model_type"));
   const isFourfold = type === "gpt2" || type === "bloom" || type === "falcon";
-  return isFourfold && hidden !== undefined ? { key: "hidden_size", value: 4 * hidden } : undefined;
+  return isFourfold && hidden !== undefined ? { key: undefined, value: 4 * hidden } : undefined;
 }
 
 function tied(config: JsonObject): boolean | undefined {
