@@ -120,6 +120,7 @@ export function registerCommands(services: CommandServices): vscode.Disposable[]
     mergeIntoBase: (target, selection) => makePanels.merge(pathsOf(target, selection)),
     saveAsSafetensors: (target) => makePanels.convert(openedPathOf(target)),
     combineAdapters: (target, selection) => makePanels.combine(pathsOf(target, selection)),
+    reduceIntruders: (target) => makePanels.reduceIntruders(pathsOf(target)[0]),
     convertAdapter: (target) => makePanels.convertAdapter(pathsOf(target)[0]),
     averageCheckpoints: async (target, selection) => {
       const chosen = pathsOf(target, selection);

@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -220,6 +220,26 @@ describe("a new adapter", () => {
     );
     expect(facts).toContainEqual({ name: "Rank", value: "32" });
     expect(report).toContain("Wrote the sum of 2 adapters");
+  });
+
+  it("has less of the directions that its base has not, and nothing is written where there are none", async () => {
+    const adapter = join(run, "01-svd");
+    const job: ModelJob = { kind: "intruders", adapter, base: join(run, "base"), scale: 0.5 };
+    const plan = await makeHandlers(analysis).planModel({ job, userStages: [] }, never, tell);
+    expect(plan).toMatchObject({ place: { folder: run, name: "02-fewer-intruders" }, tensors: 28 });
+    expect(plan.sources.map(({ role }) => role)).toEqual(["base", "adapter"]);
+    const out = join(run, "calm");
+    const make = () => makeHandlers(analysis).makeModel({ job, ...target(), out }, never, tell);
+    await expect(make()).rejects.toMatchObject({ code: "NoIntruders" });
+    expect(readdirSync(run).sort()).toEqual(["01-svd", "base"]);
+    // Many times as strong, its directions are no longer those of the base.
+    const settings = join(adapter, "adapter_config.json");
+    const config = JSON.parse(readFileSync(settings, "utf8"));
+    writeFileSync(settings, JSON.stringify({ ...config, lora_alpha: 100 * config.lora_alpha }));
+    const { facts, report } = await make();
+    const [, before, after] = /^(\d+) → (\d+)$/.exec(facts[0]?.value ?? "") ?? [];
+    expect(Number(before)).toBeGreaterThan(0);
+    expect(report).toContain(`scaled by 0.5, ${before} before, ${after} after`);
   });
 
   it("is another in the names of another program, or refused where that has none for its modules", async () => {

@@ -27,7 +27,9 @@ export function MadeView({ model, job, result }: MadeViewProps) {
       ? job.base
       : job.kind === "convert" || job.kind === "dialect"
         ? job.source
-        : weightedOf(job)[0]?.path;
+        : job.kind === "intruders"
+          ? job.adapter
+          : weightedOf(job)[0]?.path;
   return (
     <>
       <p role="status" class="make-done">

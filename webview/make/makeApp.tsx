@@ -27,6 +27,10 @@ const words: Readonly<Record<ModelJob["kind"], { readonly title: string; readonl
     title: "Convert adapter",
     what: "Writes an adapter under the names that another program reads. The source is never touched.",
   },
+  intruders: {
+    title: "Reduce intruder directions",
+    what: "Scales down directions that training added beside the base's own, which are tied to forgetting, and writes the result as a new adapter. The sources are never touched.",
+  },
   average: {
     title: "Average checkpoints",
     what: "Writes the mean of several checkpoints of one model. The sources are never touched.",

@@ -72,7 +72,8 @@ export class MakeModel extends PageModel<MakeState> {
     if (job === undefined) return;
     const path = await this.host.call("chooseSource", { role, job });
     if (path === undefined) return;
-    if (job.kind === "merge" && role === "base") this.changeJob({ ...job, base: path });
+    if ((job.kind === "merge" || job.kind === "intruders") && role === "base")
+      this.changeJob({ ...job, base: path });
     else if (job.kind === "merge" || job.kind === "combine")
       this.changeJob({ ...job, adapters: [...job.adapters, { path, weight: 1 }] });
     else if (job.kind === "average")

@@ -92,7 +92,7 @@ export function PlanSources({ model, job, plan }: PlanSourcesProps) {
           );
         })}
       </ul>
-      {job.kind !== "convert" && job.kind !== "dialect" && (
+      {weighted.length > 0 && (
         <p class="make-hint">
           <button type="button" class="link" onClick={() => void model.chooseSource(role)}>
             {role === "adapter" ? "Add an adapter…" : "Add a checkpoint…"}
@@ -109,6 +109,11 @@ function rowsOf(job: ModelJob): readonly Row[] {
       return [
         { role: "base", path: job.base },
         ...job.adapters.map(({ path }, at): Row => ({ role: "adapter", path, at })),
+      ];
+    case "intruders":
+      return [
+        { role: "base", path: job.base },
+        { role: "adapter", path: job.adapter },
       ];
     case "combine":
       return job.adapters.map(({ path }, at): Row => ({ role: "adapter", path, at }));

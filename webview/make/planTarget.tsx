@@ -77,6 +77,20 @@ export function PlanTarget({ model, job, plan, isReady }: PlanTargetProps) {
               )}
             </Field>
           )}
+          {job.kind === "intruders" && (
+            <Field label="Keep of an intruder">
+              {(label) => (
+                <TextField
+                  label={label}
+                  value={String(job.scale)}
+                  onInput={(text) => {
+                    const scale = Number(text.trim());
+                    if (text.trim() !== "" && scale >= 0 && scale < 1) model.changeJob({ ...job, scale });
+                  }}
+                />
+              )}
+            </Field>
+          )}
           {(job.kind === "merge" || job.kind === "convert") && (
             <Field label="Dtype">
               {(label) => (
@@ -151,9 +165,8 @@ export function PlanTarget({ model, job, plan, isReady }: PlanTargetProps) {
 }
 
 function buttonOf({ kind }: ModelJob): string {
-  return { merge: "Merge", convert: "Save", average: "Average", combine: "Combine", dialect: "Convert" }[
-    kind
-  ];
+  const words = { merge: "Merge", convert: "Save", average: "Average", combine: "Combine" };
+  return { ...words, dialect: "Convert", intruders: "Reduce" }[kind];
 }
 
 function withDtype(
@@ -166,7 +179,7 @@ function withDtype(
 
 /** What it writes is an adapter, in the way of its dialect. */
 function isAdapterJob({ kind }: ModelJob): boolean {
-  return kind === "combine" || kind === "dialect";
+  return kind === "combine" || kind === "dialect" || kind === "intruders";
 }
 
 type CombineJob = Extract<ModelJob, { readonly kind: "combine" }>;

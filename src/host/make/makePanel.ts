@@ -42,6 +42,7 @@ const titles: Readonly<Record<ModelJob["kind"], string>> = {
   average: "Average Checkpoints",
   combine: "Combine Adapters",
   dialect: "Convert Adapter",
+  intruders: "Reduce Intruders",
 };
 
 export function titleOf({ kind }: ModelJob): string {
@@ -94,8 +95,8 @@ export class MakePanel {
     role,
     job,
   }: ParamsOf<MakeHostCalls, "chooseSource">): Promise<string | undefined> {
-    const [adapter] = job.kind === "merge" ? job.adapters : [];
-    if (role === "base" && adapter !== undefined) return this.services.baseModels.choose(adapter.path);
+    const adapter = job.kind === "merge" ? job.adapters[0]?.path : baseless(job);
+    if (role === "base" && adapter !== undefined) return this.services.baseModels.choose(adapter);
     return pickCheckpoint(this.services.runs, {
       title: role === "adapter" ? "Add which adapter?" : "Average one more checkpoint",
       placeHolder: role === "adapter" ? "An adapter of the same base" : "A checkpoint of the same model",
@@ -142,6 +143,10 @@ export class MakePanel {
     if (answer === show) this.panel.reveal();
     if (answer === open) await openPath(path);
   }
+}
+
+function baseless(job: ModelJob): string | undefined {
+  return job.kind === "intruders" ? job.adapter : undefined;
 }
 
 function pathsOf(job: ModelJob): readonly string[] {

@@ -9,24 +9,42 @@ import { keptPanelState } from "../webviewPage";
 import { MakePanel, type MakeServices, makeViewType, titleOf } from "./makePanel";
 import { pickCheckpoint } from "./pickCheckpoint";
 
+/** What PEFT keeps of an intruder. */
+const usualScale = 0.75;
+
 /** Opens the plan of a new model, for what a command was called on; asks for what is missing. */
 export class MakePanels implements vscode.WebviewPanelSerializer {
   constructor(private readonly services: MakeServices) {}
 
   /** @param given adapters; the base is that of the first. */
   async merge(given: readonly string[]): Promise<void> {
-    const { runs, baseModels, worker } = this.services;
+    const { runs } = this.services;
     const words = { title: "Merge which adapter?", placeHolder: "A LoRA adapter", exclude: [] };
     const asked = given.length > 0 ? given : await pickCheckpoint(runs, words).then(listed);
     const [first] = asked;
     if (first === undefined) return;
-    const baseFacts = baseModels.facts(first);
-    const known =
-      baseFacts.chosen ?? (await worker.call("baseModel", { adapter: { path: first }, baseFacts }));
-    const base = known ?? (await baseModels.choose(first));
+    const base = await this.baseOf(first);
     if (base === undefined) return;
     const adapters = asked.map((path) => ({ path, weight: 1 }));
-    this.show({ kind: "merge", base: checkpointIdentity(base), adapters });
+    this.show({ kind: "merge", base, adapters });
+  }
+
+  async reduceIntruders(given: string | undefined): Promise<void> {
+    const words = { title: "Reduce intruders of which adapter?", placeHolder: "A LoRA adapter", exclude: [] };
+    const adapter = given ?? (await pickCheckpoint(this.services.runs, words));
+    const base = adapter && (await this.baseOf(adapter));
+    if (adapter !== undefined && base !== undefined)
+      this.show({ kind: "intruders", adapter, base, scale: usualScale });
+  }
+
+  /** What is known of an adapter's base, or what the user says. */
+  private async baseOf(adapter: string): Promise<string | undefined> {
+    const { baseModels, worker } = this.services;
+    const baseFacts = baseModels.facts(adapter);
+    const known =
+      baseFacts.chosen ?? (await worker.call("baseModel", { adapter: { path: adapter }, baseFacts }));
+    const base = known ?? (await baseModels.choose(adapter));
+    return base && checkpointIdentity(base);
   }
 
   async convert(given: string | undefined): Promise<void> {

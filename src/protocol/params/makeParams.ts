@@ -24,6 +24,12 @@ const job = kinds<ModelJob>({
     source: path,
     to: oneOf("peft", "kohya", "diffusers", "mlx"),
   }),
+  intruders: fields<JobOf<"intruders">>({
+    kind: oneOf("intruders"),
+    adapter: path,
+    base: path,
+    scale: number,
+  }),
   average: fields<JobOf<"average">>({ kind: oneOf("average"), snapshots: weighted }),
 });
 

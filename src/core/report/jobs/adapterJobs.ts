@@ -1,22 +1,26 @@
 import { rangeText } from "../../adapter/adapterText";
 import type { LoraModule } from "../../adapter/loraModule";
+import { fitFindings } from "../../base/baseFit";
 import { elementBytesOf } from "../../tensors/dtype";
 import { formatBytes, formatCount, formatNumber } from "../../text/quantities";
 import { combine, planCombination } from "../../transform/combine/combine";
 import { convertAdapter, planAdapterConversion } from "../../transform/dialect/convertAdapter";
 import { targetFormats } from "../../transform/dialect/dialectOutput";
 import type { TargetDialect } from "../../transform/dialect/targetModules";
+import { alignedModules, reduceIntruders, totals } from "../../transform/intruders/reduceIntruders";
 import { isFolderFormat } from "../../transform/outputNames";
 import { modelPlace, type OutputPlace } from "../../transform/outputPlace";
 import type { WrittenAdapter } from "../../transform/writeAdapter";
 import { combineSentences, combineText } from "../combineReport";
 import { adapterPlanPhrase, convertedAdapterText } from "../convertAdapterReport";
+import { calmedText } from "../intrudersReport";
 import type { JobTarget } from "./makeModel";
 import type { JobPlan, JobResult } from "./modelJob";
 import { noteOf, sourceOf } from "./notes";
 import type { OpenJob } from "./openJob";
 
 type CombineJob = Extract<OpenJob, { readonly kind: "combine" }>;
+type IntrudersJob = Extract<OpenJob, { readonly kind: "intruders" }>;
 type DialectJob = Extract<OpenJob, { readonly kind: "dialect" }>;
 
 const ruleOf = ({ rank }: CombineJob) =>
@@ -52,6 +56,35 @@ export function planOfDialect(job: DialectJob): JobPlan {
       noteOf("The factors stay what they are; each ΔW is read back and held against the source's."),
     ],
   };
+}
+
+/** The base is decomposed when the result is written: a plan that did it would take as long. */
+export function planOfIntruders(job: IntrudersJob): JobPlan {
+  const { adapter, base, scale } = job;
+  const { to, modules } = alignedModules(job);
+  const sized = modules.flatMap(({ contributions }) =>
+    contributions.map(({ module }) => ({ module, rank: module.rank })),
+  );
+  return {
+    ...writes(sized),
+    sources: [sourceOf(base, "base"), sourceOf(adapter, "adapter")],
+    place: placeIn(to, adapter.identity, "fewer-intruders"),
+    notes: [
+      noteOf(
+        `Singular directions of base + ΔW that are like none of the base's are scaled by ${formatNumber(scale)}; the others stay. How many there are before and after is told when it is written; where there are none, nothing is.`,
+      ),
+      noteOf("Every weight that the adapter changes is decomposed: of a large model that takes minutes."),
+      ...fitFindings(adapter, base),
+    ],
+  };
+}
+
+export async function makeCalmed(job: IntrudersJob, target: JobTarget): Promise<JobResult> {
+  const { adapter, base, scale } = job;
+  const made = await reduceIntruders({ ...target, adapter, base, scale });
+  const { before, after } = totals(made.calmed);
+  const { facts, ...result } = resultOf(made, calmedText(made, scale));
+  return { ...result, facts: [{ name: "Intruder directions", value: `${before} → ${after}` }, ...facts] };
 }
 
 export async function makeCombination(job: CombineJob, target: JobTarget): Promise<JobResult> {

@@ -7,7 +7,7 @@ import { convert } from "../../transform/model/convert";
 import { type MergedModule, merge } from "../../transform/model/merge";
 import type { ModelTarget, WrittenModel } from "../../transform/model/writeModel";
 import { relativeError } from "../convertReport";
-import { makeCombination, makeDialect } from "./adapterJobs";
+import { makeCalmed, makeCombination, makeDialect } from "./adapterJobs";
 import type { JobResult, JobTable } from "./modelJob";
 import type { OpenJob } from "./openJob";
 
@@ -43,6 +43,8 @@ export async function makeModel(job: OpenJob, target: JobTarget): Promise<JobRes
       return makeCombination(job, target);
     case "dialect":
       return makeDialect(job, target);
+    case "intruders":
+      return makeCalmed(job, target);
     case "average": {
       const { snapshots } = job;
       const weights = snapshots.map(({ weight }) => weight);

@@ -27,7 +27,9 @@ export type ModelJob =
   | { readonly kind: "average"; readonly snapshots: readonly WeightedPath[] }
   /** Adapters as one: their exact sum, or its best approximation at a rank. */
   | { readonly kind: "combine"; readonly adapters: readonly WeightedPath[]; readonly rank?: number }
-  | { readonly kind: "dialect"; readonly source: string; readonly to: TargetDialect };
+  | { readonly kind: "dialect"; readonly source: string; readonly to: TargetDialect }
+  /** Directions of base + ΔW that are like none of the base's, scaled down. */
+  | { readonly kind: "intruders"; readonly adapter: string; readonly base: string; readonly scale: number };
 
 /** What a job will read and write, and what will be lost. Nothing was written yet. */
 export interface JobPlan {

@@ -14,6 +14,10 @@ export type OpenJob =
     })
   | (Omit<Of<"convert">, "source"> & { readonly source: CheckpointSession })
   | (Omit<Of<"dialect">, "source"> & { readonly source: CheckpointSession })
+  | (Omit<Of<"intruders">, "adapter" | "base"> & {
+      readonly adapter: CheckpointSession;
+      readonly base: CheckpointSession;
+    })
   | (Omit<Of<"combine">, "adapters"> & { readonly adapters: readonly WeightedAdapter[] })
   | (Omit<Of<"average">, "snapshots"> & { readonly snapshots: readonly WeightedAdapter[] });
 
@@ -34,6 +38,8 @@ export async function openJob(
       return { ...job, source: await open(job.source) };
     case "dialect":
       return { ...job, source: await open(job.source) };
+    case "intruders":
+      return { ...job, adapter: await open(job.adapter), base: await open(job.base) };
     case "combine":
       return { ...job, adapters: await openAll(job.adapters) };
     case "average":

@@ -10,7 +10,7 @@ import { planMerge } from "../../transform/model/mergePlan";
 import { byteSizeOf } from "../../transform/model/shards";
 import { conversionPlace, modelPlace, type OutputPlace } from "../../transform/outputPlace";
 import { exactnessNotes } from "../convertReport";
-import { planOfCombination, planOfDialect } from "./adapterJobs";
+import { planOfCombination, planOfDialect, planOfIntruders } from "./adapterJobs";
 import type { JobPlan } from "./modelJob";
 import { noteOf, sourceOf, warningOf } from "./notes";
 import type { OpenJob } from "./openJob";
@@ -31,6 +31,8 @@ export async function planJob(job: OpenJob): Promise<JobPlan> {
       return planOfCombination(job);
     case "dialect":
       return planOfDialect(job);
+    case "intruders":
+      return planOfIntruders(job);
   }
 }
 

@@ -128,7 +128,8 @@ export function totals(calmed: readonly CalmedModule[]): { readonly before: numb
 
 type Readers = readonly [adapter: TensorReader, base: TensorReader];
 
-function alignedModules({ adapter }: IntruderRequest) {
+/** @throws CheckpointError `NotCombinable` where a module has no plain factors, or the base was changed at the start. */
+export function alignedModules({ adapter }: Pick<IntruderRequest, "adapter">) {
   const init = adapter.adapterConfig?.initLoraWeights;
   if (changesBase(init))
     throw refusal(adapter, `It was initialised by ${init}: its factors belong to a base that was changed.`);
