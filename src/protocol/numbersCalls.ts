@@ -3,6 +3,7 @@ import type { ScanChunk } from "../core/analysis/scanTable";
 import type { TensorNumbers } from "../core/analysis/tensorNumbers";
 import type { PiecePage } from "../core/checkpoint/piecePage";
 import type { MomentNumbers } from "../core/optimizer/updateSize";
+import type { PackedRows } from "../core/tensors/packed/packedRows";
 import type { HeatMap } from "../core/values/heatMap";
 import type { ValueBlock } from "../core/values/readBlock";
 import type { SliceBlock, TensorSlice } from "../core/values/tensorSlice";
@@ -70,6 +71,8 @@ export interface ScanRequest extends ScanChoice {
 export interface NumbersCalls {
   /** Undefined where the tensor holds plain values, or nobody can tell what its codes stand for. */
   packedWeight(params: OfCheckpoint<{ readonly tensor: TensorPlace }>): PackedInfo | undefined;
+  /** The rows of the tensor table that hold codes of packed weights. Reads a few bytes of each. */
+  packedRows(params: OfCheckpoint<unknown>): PackedRows;
   /** Pieces of an assembled tensor, from `from` on; undefined for one whose bytes lie in one place. */
   pieces(
     params: OfCheckpoint<{ readonly tensor: TensorPlace; readonly from: number }>,

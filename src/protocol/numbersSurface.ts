@@ -22,7 +22,14 @@ export interface ScanState {
 export interface NumbersHostCalls
   extends PageCalls<
     NumbersCalls,
-    "packedWeight" | "pieces" | "values" | "findNotFinite" | "heatMap" | "tensorNumbers" | "moments"
+    | "packedWeight"
+    | "packedRows"
+    | "pieces"
+    | "values"
+    | "findNotFinite"
+    | "heatMap"
+    | "tensorNumbers"
+    | "moments"
   > {
   /** The scan that runs or ran; its results outlive the page. */
   scanState(params: null): ScanState;

@@ -5,6 +5,7 @@ import { momentNumbers } from "../core/optimizer/updateSize";
 import { CheckpointError } from "../core/problem/checkpointError";
 import { maxShownNameLength } from "../core/problem/limits";
 import type { CheckpointSession } from "../core/session/checkpointSession";
+import { packedRows } from "../core/tensors/packed/packedRows";
 import { unpackedTensor } from "../core/tensors/packed/unpackedTensor";
 import type { Tensor } from "../core/tensors/tensor";
 import { findNotFinite } from "../core/values/findNotFinite";
@@ -30,6 +31,10 @@ export function tensorValueHandlers(
       if (packed === undefined) return undefined;
       const { scheme, shape, stored } = packed;
       return { scheme, shape, storedBytes: stored.reduce((sum, { byteSize }) => sum + byteSize, 0) };
+    },
+    packedRows: async ({ handle }) => {
+      const session = sessions.get(handle);
+      return packedRows(session.checkpoint.tensors, await session.packedCodes());
     },
     pieces: ({ handle, tensor, from }) => {
       const session = sessions.get(handle);

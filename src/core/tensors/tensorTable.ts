@@ -211,6 +211,11 @@ export class TensorTable {
     return at(this.fileIndexes, row);
   }
 
+  /** Some tensors stand for other parameters than their elements. */
+  get hasPacked(): boolean {
+    return this.signatures.some(({ parameters, elements }) => parameters !== elements);
+  }
+
   /** Not all of the tensor's bytes are there. */
   isUnreadable(row: number): boolean {
     return this.unreadable.has(row);

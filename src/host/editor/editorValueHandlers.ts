@@ -15,6 +15,7 @@ export function editorValueHandlers(
   const own = async () => ({ handle: await document.openHandle() });
   return {
     packedWeight: forward(worker, "packedWeight", own),
+    packedRows: forward(worker, "packedRows", own),
     pieces: forward(worker, "pieces", own),
     values: forward(worker, "values", own),
     findNotFinite: forward(worker, "findNotFinite", own),

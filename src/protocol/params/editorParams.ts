@@ -84,6 +84,7 @@ export const editorParams: Params<EditorHostCalls> = {
   }),
   compareMade: ofPath,
   packedWeight: fields({ tensor }),
+  packedRows: nothing,
   pieces: fields({ tensor, from: whole }),
   values: fields({ tensor, slice, block }),
   findNotFinite: fields({ tensor, from: whole }),

@@ -42,12 +42,13 @@ export const tensorGivesWay = { dtype: 2, parameters: 3, share: 4, offset: 5, fi
 
 /** The columns of the flat table over rows in their sorted order. */
 export function tensorColumns(
-  { table }: LoadedTensors,
+  loaded: LoadedTensors,
   rows: Uint32Array,
   names: NameColumn,
   summary: CheckpointSummary,
   numbers?: ScannedNumbers,
 ): readonly Column<TensorColumn>[] {
+  const { table } = loaded;
   const at = (index: number) => rows[index] ?? 0;
   const fileName = (index: number) => summary.files[table.fileIndex(at(index))]?.name ?? "";
   const columns: Column<TensorColumn>[] = [
@@ -68,17 +69,17 @@ export function tensorColumns(
       mono: true,
       align: "end",
       sortable: true,
-      cell: (index) => <Shape shape={table.shape(at(index))} isUnreadable={table.isUnreadable(at(index))} />,
+      cell: (index) => <Shape loaded={loaded} row={at(index)} />,
       text: (index) => formatShape(table.shape(at(index))),
     },
     {
       id: "dtype",
       title: "Dtype",
-      width: tensorTracks.dtype,
+      width: dtypeWidth(loaded),
       mono: true,
       sortable: true,
       givesWay: tensorGivesWay.dtype,
-      cell: (index) => safeText(table.dtype(at(index))),
+      cell: (index) => <Dtype loaded={loaded} row={at(index)} />,
       text: (index) => table.dtype(at(index)),
     },
     {
@@ -151,17 +152,20 @@ export function byteShare(bytes: number, { tensorBytes }: CheckpointSummary): nu
   return tensorBytes > 0 ? bytes / tensorBytes : 0;
 }
 
-export interface ShapeProps {
-  readonly shape: readonly number[];
-  /** Not all of the tensor is there. */
-  readonly isUnreadable?: boolean;
+export interface TensorCellProps {
+  readonly loaded: LoadedTensors;
+  readonly row: number;
 }
 
-export function Shape({ shape, isUnreadable = false }: ShapeProps) {
-  const text = formatShape(shape);
+/** Of a packed weight the shape that it has, and not that of its codes. */
+export function Shape({ loaded: { table, packed }, row }: TensorCellProps) {
+  const stored = formatShape(table.shape(row));
+  const weight = packed.get(row);
+  const text = weight === undefined ? stored : formatShape(weight.shape);
   return (
-    <span title={text}>
-      {isUnreadable && (
+    <span title={text === stored ? text : `${text}, stored as ${stored}`}>
+      {/* Not all of the tensor is there. */}
+      {table.isUnreadable(row) && (
         <>
           <Icon name="warning" class="error" label="Cannot be read whole" />{" "}
         </>
@@ -169,6 +173,19 @@ export function Shape({ shape, isUnreadable = false }: ShapeProps) {
       {text}
     </span>
   );
+}
+
+/** "NF4 in U8" */
+export function Dtype({ loaded: { table, packed }, row }: TensorCellProps) {
+  const stored = safeText(table.dtype(row));
+  const weight = packed.get(row);
+  const text = weight === undefined ? stored : `${weight.kind} in ${stored}`;
+  return <span title={text}>{text}</span>;
+}
+
+/** Room for how a weight is packed and in what. */
+export function dtypeWidth({ packed }: LoadedTensors): string {
+  return packed.size === 0 ? tensorTracks.dtype : "108px";
 }
 
 export function Share({ share }: { readonly share: number }) {

@@ -1,5 +1,6 @@
 import { type Signal, signal } from "@preact/signals";
 import type { NameSeparator } from "../../../src/core/tensors/nameOrder";
+import type { PackedKind, PackedRows } from "../../../src/core/tensors/packed/packedRows";
 import { TensorTable } from "../../../src/core/tensors/tensorTable";
 import { isAbortError } from "../../../src/protocol/channel";
 import type { EditorHost } from "../editorHost";
@@ -10,6 +11,8 @@ export interface LoadedTensors {
   readonly loaded: number;
   readonly total: number;
   readonly separator: NameSeparator;
+  /** By row: the weights that codes stand for. It comes when all rows are there. */
+  readonly packed: ReadonlyMap<number, PackedKind>;
 }
 
 /** Fetches the tensor table piece by piece; what is there can already be used. */
@@ -51,11 +54,21 @@ export class TensorDirectory {
           loaded: table.length,
           total: table.total,
           separator: table.separator,
+          packed: new Map(),
         };
       } while (table.length < table.total);
+      if (table.hasPacked) void this.loadPacked(wanted);
     } catch (error) {
       if (!wanted.aborted && !isAbortError(error)) this.failure.value = error as Error;
     }
+  }
+
+  /** Where it fails the rows say what is stored, as they did. */
+  private async loadPacked(wanted: AbortSignal): Promise<void> {
+    const rows = await this.host.call("packedRows", null, wanted).catch(() => undefined);
+    const loaded = this.tensors.value;
+    if (rows === undefined || loaded === undefined || wanted.aborted) return;
+    this.tensors.value = { ...loaded, packed: byRow(rows) };
   }
 
   stop(): void {
@@ -64,4 +77,13 @@ export class TensorDirectory {
     this.tensors.value = undefined;
     this.failure.value = undefined;
   }
+}
+
+function byRow({ rows, kindOf, kinds }: PackedRows): ReadonlyMap<number, PackedKind> {
+  const packed = new Map<number, PackedKind>();
+  for (const [at, row] of rows.entries()) {
+    const kind = kinds[kindOf[at] as number];
+    if (kind !== undefined) packed.set(row, kind);
+  }
+  return packed;
 }

@@ -7,7 +7,6 @@ import { Icon } from "../../ui/icon";
 import { letterWidth } from "../../ui/names/letterWidth";
 import { NameColumn } from "../../ui/names/nameColumn";
 import { NameText } from "../../ui/names/nameText";
-import { safeText } from "../../ui/safeText";
 import { type Column, DataTable } from "../../ui/tables/dataTable";
 import { parentOf } from "../../ui/tables/parentOf";
 import type { EditorModel } from "../editorModel";
@@ -17,6 +16,8 @@ import { allOpen } from "./expansion";
 import {
   besideNumbers,
   byteShare,
+  Dtype,
+  dtypeWidth,
   numberCells,
   type ScannedNumbers,
   Shape,
@@ -82,7 +83,7 @@ export function NoMatches({ model }: { readonly model: EditorModel }) {
 }
 
 function treeColumns(
-  { table }: LoadedTensors,
+  loaded: LoadedTensors,
   nodes: readonly TreeNode[],
   summary: CheckpointSummary,
   numbers: ScannedNumbers | undefined,
@@ -112,20 +113,19 @@ function treeColumns(
       align: "end",
       cell: (index) => {
         const { tensorRow, from, to } = node(index);
-        if (tensorRow !== undefined)
-          return <Shape shape={table.shape(tensorRow)} isUnreadable={table.isUnreadable(tensorRow)} />;
+        if (tensorRow !== undefined) return <Shape loaded={loaded} row={tensorRow} />;
         return <span class="dim tensor-count">{`${formatCount(to - from)} tensors`}</span>;
       },
     },
     {
       id: "dtype",
       title: "Dtype",
-      width: tensorTracks.dtype,
+      width: dtypeWidth(loaded),
       mono: true,
       givesWay: tensorGivesWay.dtype,
       cell: (index) => {
         const { tensorRow } = node(index);
-        return tensorRow === undefined ? null : safeText(table.dtype(tensorRow));
+        return tensorRow === undefined ? null : <Dtype loaded={loaded} row={tensorRow} />;
       },
     },
     {

@@ -115,7 +115,7 @@ class Joining {
           : "other ranks hold all tensors that are known, but what it alone held is lost";
       const message = `${name}, the file of ${rank}, is missing: ${taken}.`;
       this.problems.add({
-        severity: count > 0 ? "error" : "warning",
+        severity: "error",
         code: "MissingShard",
         message,
         file: path,

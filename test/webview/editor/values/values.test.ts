@@ -126,6 +126,9 @@ test("codes of a packed weight are shown as the values that they stand for, or a
   await expect.poll(() => cell(1, 0)).toMatch(/^\d{1,3}$/);
   await dequantised.click();
   await expect.poll(() => grid.getAttribute("aria-colcount")).toBe("65");
+  // The row says what the codes stand for, and in what they are stored.
+  const row = page.locator(".tensor-rows [role=row]", { hasText: "experts_blocks" });
+  await expect.poll(() => row.innerText()).toMatch(/4 × 64\s+MXFP4 in U8/);
 });
 
 test("blocks of ggml are shown as values; there are no codes of single ones", async () => {

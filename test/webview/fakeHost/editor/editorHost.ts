@@ -1,6 +1,7 @@
 import { contentPage } from "../../../../src/core/content/contentTree";
 import { optimizerPage, viewOptimizer } from "../../../../src/core/optimizer/optimizerView";
 import type { ResumeReport } from "../../../../src/core/resume/resumeReport";
+import { logicalParameters } from "../../../../src/core/tensors/logicalParameters";
 import { encodeTensorChunk } from "../../../../src/core/tensors/tensorTable";
 import type { EditorHostCalls, EditorPageCalls, EditorState } from "../../../../src/protocol/editorSurface";
 import { editorParams } from "../../../../src/protocol/params/editorParams";
@@ -49,6 +50,7 @@ export function startEditorHost(send: Send, given: unknown): Receive {
   // The extension outlives a reload of the page, so its count of generations does too.
   let generation = Number(sessionStorage.getItem(generationKey) ?? "1");
   let failing = options.failChunkFrom !== undefined;
+  let counts: Float64Array | undefined;
   let sample: EditorSample = editorSamples[options.sample ?? "adapter"]();
   const state = (): EditorState => ({ ...sample.state, generation });
   const runs = new WeakMap<EditorSample, ChartedSample>();
@@ -70,7 +72,8 @@ export function startEditorHost(send: Send, given: unknown): Receive {
         failing = false;
         throw new Error("The connection to the worker was lost.");
       }
-      return encodeTensorChunk(sample.tensors, first);
+      if (first === 0) counts = logicalParameters(sample.tensors);
+      return encodeTensorChunk(sample.tensors, first, counts);
     },
     ...chartHandlers(() => {
       const run = training();

@@ -7,7 +7,8 @@ import { tensorFindings } from "../../../../src/core/analysis/tensorFindings";
 import type { TensorNumbers } from "../../../../src/core/analysis/tensorNumbers";
 import { piecePage } from "../../../../src/core/checkpoint/piecePage";
 import { momentNumbers } from "../../../../src/core/optimizer/updateSize";
-import { PackedWeights } from "../../../../src/core/tensors/packed/packedWeights";
+import { packedRows } from "../../../../src/core/tensors/packed/packedRows";
+import { findPackedCodes, PackedWeights } from "../../../../src/core/tensors/packed/packedWeights";
 import { readUnpacked, unpackedTensor } from "../../../../src/core/tensors/packed/unpackedTensor";
 import type { ReadTensorRange } from "../../../../src/core/tensors/readTensorRange";
 import { elementCount, type Tensor } from "../../../../src/core/tensors/tensor";
@@ -64,6 +65,8 @@ export function numbersHost(
       const packed = await packedOf(tensorAt(tensor));
       return packed && { scheme: packed.scheme, shape: packed.shape, storedBytes: 4096 };
     },
+    packedRows: async () =>
+      packedRows(sample().tensors, await findPackedCodes(sample().tensors, {}, readSample)),
     values: async ({ tensor, slice, block }, signal) => {
       await waitUnlessAborted(options.valuesMs ?? 0, signal);
       if (failures > 0) {
