@@ -170,3 +170,29 @@ describe.skipIf(process.platform === "win32")("stopped in the middle", () => {
     expect(run("inspect", name, "--json").json().problems).toMatchObject([{ code: "IncompleteCheckpoint" }]);
   });
 });
+
+describe("average", () => {
+  test("takes the last snapshots of a run, as an exponential moving average", () => {
+    for (const step of [10, 20, 30]) {
+      const path = join(folder, "run", `checkpoint-${step}`);
+      mkdirSync(path, { recursive: true });
+      const tensors = [{ name: "w", dtype: "F32", shape: [2] }];
+      writeFileSync(
+        join(path, "model.safetensors"),
+        safetensorsFile({ tensors, data: floats(step, 2 * step) }),
+      );
+      const history = [10, 20, 30]
+        .filter((each) => each <= step)
+        .map((each) => ({ step: each, loss: 1 / each }));
+      const state = { global_step: step, max_steps: 30, log_history: history };
+      writeFileSync(join(path, "trainer_state.json"), JSON.stringify(state));
+    }
+    const { status } = run("average", "run", "--last", "2", "--ema", "0.75", "--out", "mean", "--json");
+    expect(status).toBe(0);
+    const bytes = readFileSync(join(folder, "mean", "model.safetensors"));
+    // ¾ · 20 + ¼ · 30, and twice that.
+    expect([...new Float32Array(new Uint8Array(bytes.subarray(-8)).buffer)]).toEqual([22.5, 45]);
+    expect(run("average", "run", "--last", "4", "--out", "more").status).toBe(2);
+    expect(run("average", "run", "--last", "2", "--ema", "1", "--out", "more").status).toBe(2);
+  });
+});

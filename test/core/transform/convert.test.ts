@@ -230,8 +230,15 @@ describe("a model converted to safetensors", () => {
         { name: "l.experts.gate_up_proj", dtype: "F32", shape: [1, 2, 6], data: new Uint8Array(48) },
         { name: "l.experts.down_proj", dtype: "F32", shape: [1, 3, 2], data: new Uint8Array(24) },
       ]);
-      const planned = planConversion(await openSession(turned), { only: "model", experts: "single" });
-      await expect(planned).rejects.toThrow(/order of their own/);
+      const apart = async (from: string) =>
+        planConversion(await openSession(from), { only: "model", experts: "single" });
+      await expect(apart(turned)).rejects.toThrow(/order of their own/);
+      const scaled = writeTensors(join(folder, "scaled.safetensors"), [
+        { name: "l.experts.gate_up_proj", dtype: "F8_E4M3", shape: [1, 6, 2], data: new Uint8Array(12) },
+        { name: "l.experts.down_proj", dtype: "F8_E4M3", shape: [1, 2, 3], data: new Uint8Array(6) },
+        { name: "l.experts.gate_up_proj_scale_inv", dtype: "F32", shape: [1, 1, 1], data: new Uint8Array(4) },
+      ]);
+      await expect(apart(scaled)).rejects.toThrow(/no place among single ones/);
     });
   });
 

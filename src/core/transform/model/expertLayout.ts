@@ -2,6 +2,7 @@ import { FileRegion } from "../../bytes/byteRegion";
 import type { CheckpointError } from "../../problem/checkpointError";
 import type { CheckpointSession } from "../../session/checkpointSession";
 import { assemble } from "../../tensors/assembly";
+import { elementBytesOf } from "../../tensors/dtype";
 import { elementCount, type Tensor } from "../../tensors/tensor";
 import { notConvertible } from "./notConvertible";
 
@@ -15,6 +16,7 @@ export interface NamedTensor {
 }
 
 const fusedName = /^(.*\.experts)\.(gate_up_proj|down_proj)$/;
+const besideFused = /^(.*\.experts)\.(?!(?:gate_up_proj|down_proj)$)/;
 const singleName = /^(.*\.experts)\.(\d+)\.(.+)$/;
 const ofExpert = ["gate_proj", "up_proj", "down_proj"] as const;
 /** What Mixtral called them before version 5, and the module that they are in. */
@@ -48,6 +50,13 @@ type Refuse = (message: string) => CheckpointError;
 
 function split(tensors: readonly NamedTensor[], isMixtral: boolean, refuse: Refuse): readonly NamedTensor[] {
   const shapes = new Map(tensors.map(({ name, tensor }) => [name, tensor.shape]));
+  // Scales of codes, and biases, which stand where gate and up are kept in turns.
+  const beside = tensors.find(({ name }) => {
+    const path = besideFused.exec(name)?.[1];
+    return path !== undefined && shapes.has(`${path}.gate_up_proj`);
+  });
+  if (beside !== undefined)
+    throw refuse(`${beside.name} belongs to fused experts and has no place among single ones.`);
   const names = isMixtral ? mixtralNames : ofExpert;
   const placed = (path: string) => (isMixtral ? path.replace(module, mixtralModule) : path);
   return tensors.flatMap((named) => {
@@ -57,9 +66,8 @@ function split(tensors: readonly NamedTensor[], isMixtral: boolean, refuse: Refu
     const [experts = 0, rows = 0, columns = 0] = tensor.shape;
     const [, outer, middle] = shapes.get(`${path}.gate_up_proj`) ?? [];
     const [, hidden, inner] = shapes.get(`${path}.down_proj`) ?? [];
-    // Some models keep them turned, or gate and up in turns: those have biases too.
     const isUsual = inner !== undefined && outer === 2 * inner && middle === hidden;
-    if (tensor.shape.length !== 3 || !isUsual || shapes.has(`${path}.gate_up_proj_bias`))
+    if (tensor.shape.length !== 3 || !isUsual)
       throw refuse(`The experts of ${name} lie in an order of their own, for which there is no rule here.`);
     refuseElsewhere(named, refuse);
     const parts = kind === "down_proj" ? names.slice(2) : names.slice(0, 2);
@@ -131,6 +139,9 @@ function joined(
 }
 
 function refuseElsewhere({ name, tensor }: NamedTensor, refuse: Refuse): void {
-  if (tensor.layout === undefined && tensor.assembly === undefined && tensor.packed === undefined) return;
-  throw refuse(`${name} does not lie in its file as it is: convert to safetensors first, then the experts.`);
+  const isPlain = tensor.layout === undefined && tensor.assembly === undefined && tensor.packed === undefined;
+  if (isPlain && elementBytesOf(tensor.dtype) !== undefined) return;
+  throw refuse(
+    `${name} does not lie in its file as it is: convert to safetensors first (of codes with --dtype), then the experts.`,
+  );
 }
