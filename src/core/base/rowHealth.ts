@@ -41,8 +41,10 @@ export async function rowHealth(
   } catch (error) {
     signal?.throwIfAborted();
     if (error instanceof ReadLimitError && error.allowance === allowance) return undefined;
-    // Why a file cannot be opened is told by the look at it as a file.
     if (!(error instanceof ReadLimitError || error instanceof CheckpointError)) throw error;
+    // Why a file cannot be opened is told by the look at it as a file, which reads no GGUF.
+    const isKnown = error instanceof ReadLimitError || !path.endsWith(".gguf") || error.code === "EmptyFile";
+    if (!isKnown) found.push({ file: path, ...error.toProblem() });
   }
   return found.sort(compareProblems).slice(0, maxRowProblems);
 }

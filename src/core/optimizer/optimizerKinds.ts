@@ -46,6 +46,8 @@ const rules: readonly Rule[] = [
   { name: "bitsandbytes momentum", state: ["state1"] },
   { name: "SOAP", state: ["GG", "Q"] },
   { name: "Shampoo", state: ["preconditioners"] },
+  // torch_optimizer's.
+  { name: "Shampoo", state: ["precond_0", "inv_precond_0"] },
   { name: "Prodigy", group: ["d_coef", "d0"] },
   { name: "D-Adaptation", group: ["d", "k"] },
   { name: "Schedule-Free RAdam", group: ["silent_sgd_phase"] },
@@ -53,6 +55,7 @@ const rules: readonly Rule[] = [
   { name: "Schedule-Free SGD", group: ["weight_sum"] },
   { name: "APOLLO", group: ["scale_type"] },
   { name: "GaLore", state: ["projector"] },
+  { name: "GaLore", group: ["update_proj_gap", "proj_type"] },
   { name: "CAME", state: ["exp_avg_res_row"] },
   { name: "StableAdamW (optimi)", state: ["eps_sq"] },
   { name: "StableAdamW (optimi)", group: ["beta1", "beta2", "kahan_sum"] },

@@ -17,6 +17,8 @@ const written: readonly Written[] = [
   ["Muon with Adam", ["momentum_buffer", "exp_avg", "exp_avg_sq", "step"], ["lr", "use_muon", "betas"]],
   ["APOLLO", ["seed", "projector", "exp_avg", "exp_avg_sq", "step"], ["rank", "scale_type", "correct_bias"]],
   ["GaLore", ["projector", "exp_avg", "exp_avg_sq", "step"], ["rank", "update_proj_gap", "correct_bias"]],
+  ["GaLore", ["exp_avg", "exp_avg_sq", "step"], ["rank", "update_proj_gap", "proj_type", "correct_bias"]],
+  ["Shampoo", ["momentum_buffer", "precond_0", "inv_precond_0"], ["epsilon", "update_freq", "momentum"]],
   ["CAME", ["step", "exp_avg", "exp_avg_sq_row", "exp_avg_res_row"], ["clip_threshold"], [0.9, 0.99, 0.999]],
   ["Adafactor", ["step", "exp_avg_sq_row", "exp_avg_sq_col"], ["scale_parameter", "relative_step"]],
   ["StableAdamW (optimi)", ["exp_avg", "exp_avg_sq", "eps_sq"], ["beta1", "beta2", "kahan_sum"]],
