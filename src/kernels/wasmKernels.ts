@@ -23,6 +23,7 @@ interface Exports {
   measureFiniteF32(count: number): void;
   countZerosF32(count: number): number;
   measureF64(count: number): void;
+  measureFiniteF64(count: number): void;
   countPairs(blocks: number, apart: number): void;
   measureRuns64(runs: number): void;
   areHalvesFinite(blocks: number, blockBytes: number, offset: number): number;
@@ -33,6 +34,7 @@ interface Exports {
   compareF32(count: number): void;
   compareBf16(count: number): void;
   compareF16(count: number): void;
+  compareF64(count: number): void;
 }
 
 /** Where things lie in memory, as assembly/memory.ts has it. */
@@ -132,16 +134,18 @@ export class WasmKernels implements NumberKernels {
       return this.moments(count, { count, zeros, nan: 0, inf: 0 }, valueAt);
     }
     wasm.measureFiniteF32(count);
-    const [, , , , zeros = 0, nan = 0, finite = 0] = results;
-    return this.moments(count, { count: finite, zeros, nan, inf: count - finite - nan }, valueAt);
+    return this.finiteMoments(count, valueAt);
   }
 
   measureF64(count: number): Moments {
     this.reserve(20, count);
-    const { view } = this;
-    this.wasm.measureF64(count);
-    const counts = { count, zeros: this.results[4] as number, nan: 0, inf: 0 };
-    return this.moments(count, counts, (at) => view.getFloat64(8 * at, true));
+    const { wasm, view, results } = this;
+    wasm.measureF64(count);
+    const valueAt = (at: number) => view.getFloat64(8 * at, true);
+    if (Number.isFinite(results[1]))
+      return this.moments(count, { count, zeros: results[4] as number, nan: 0, inf: 0 }, valueAt);
+    wasm.measureFiniteF64(count);
+    return this.finiteMoments(count, valueAt);
   }
 
   measureBlocks(dtype: string, blocks: number): Moments {
@@ -188,16 +192,16 @@ export class WasmKernels implements NumberKernels {
 
   compare(type: ComparedType, count: number): DifferenceSums {
     if (count === 0) return noDifferenceSums;
-    if (type === "F64") return this.compareF64(count);
-    this.reserve(16, count);
+    this.reserve(type === "F64" ? 20 : 16, count);
     const { wasm, results } = this;
-    if (type === "F32") wasm.compareF32(count);
+    if (type === "F64") wasm.compareF64(count);
+    else if (type === "F32") wasm.compareF32(count);
     else if (type === "BF16") wasm.compareBf16(count);
     else wasm.compareF16(count);
     const sums = results.subarray(0, 5);
     // What is not finite is told apart the slow way; the differences that are were counted.
     if (!sums.every(Number.isFinite))
-      return compareValues(...this.decode(type, count), false, () => undefined);
+      return compareValues(...this.decode(type, count), type === "F64", () => undefined);
     const [absolute, squares, squaresOfA, squaresOfB, product, changed, min, max] = results;
     return {
       elements: count,
@@ -219,6 +223,12 @@ export class WasmKernels implements NumberKernels {
     const taken = this.taken.get(codeBits);
     this.taken.delete(codeBits);
     return taken === undefined ? fresh : mergeCounts(taken, fresh);
+  }
+
+  /** Of those that are finite, which were measured alone. */
+  private finiteMoments(values: number, valueAt: (at: number) => number): Moments {
+    const [, , , , zeros = 0, nan = 0, count = 0] = this.results;
+    return this.moments(values, { count, zeros, nan, inf: values - count - nan }, valueAt);
   }
 
   /** @param values of the chunk, those too that are not finite. */
@@ -246,18 +256,6 @@ export class WasmKernels implements NumberKernels {
     const moments = this.measureF32(values.length);
     chunk.set(stored);
     return moments;
-  }
-
-  private compareF64(count: number): DifferenceSums {
-    this.reserve(20, count);
-    const { counters } = this;
-    const bits = new DataView(new ArrayBuffer(8));
-    const first = layout.doubles / 4;
-    return compareValues(...this.decode("F64", count), true, (difference) => {
-      bits.setFloat64(0, difference);
-      const at = first + (bits.getUint32(0) >>> 12);
-      counters[at] = (counters[at] as number) + 1;
-    });
   }
 
   private decode(type: ComparedType, count: number): [Float64Array, Float64Array] {

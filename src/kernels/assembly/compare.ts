@@ -3,11 +3,16 @@ import { floatsAt } from "./floats";
 import {
   chunkA,
   chunkB,
+  countDouble,
   countWord,
+  doubles,
+  largestDouble,
   largestFloat,
+  leastDouble,
   leastFloat,
   results,
   sumOfDoubles,
+  sumOfLongs,
   sumOfWords,
   words,
 } from "./memory";
@@ -108,4 +113,49 @@ function comparePairs<T>(count: i32): void {
   store<f64>(results, <f64>sumChanged, 40);
   store<f64>(results, <f64>least, 48);
   store<f64>(results, <f64>largest, 56);
+}
+
+/** The same of F64, whose differences are counted by their upper 20 bits. */
+export function compareF64(count: i32): void {
+  const zero = f64x2.splat(0);
+  let absolute = zero;
+  let squares = zero;
+  let squaresOfA = zero;
+  let squaresOfB = zero;
+  let products = zero;
+  let min = f64x2.splat(Infinity);
+  let max = f64x2.splat(-Infinity);
+  let changed = i64x2.splat(0);
+  let unchanged: u32 = 0;
+  const last: usize = (<usize>count) << 3;
+  for (let at: usize = 0; at < last; at += 16) {
+    const isPair = at + 8 < last;
+    // The second lane of an odd count's last compares 0 with 0.
+    const x = isPair ? v128.load(chunkA + at) : v128.load64_zero(chunkA + at);
+    const y = isPair ? v128.load(chunkB + at) : v128.load64_zero(chunkB + at);
+    squaresOfA = f64x2.add(squaresOfA, f64x2.mul(x, x));
+    squaresOfB = f64x2.add(squaresOfB, f64x2.mul(y, y));
+    products = f64x2.add(products, f64x2.mul(x, y));
+    const difference = f64x2.sub(y, x);
+    const isChanged = f64x2.ne(difference, zero);
+    // Nothing is told of the lane that is not there.
+    min = f64x2.pmin(min, isPair ? difference : f64x2.replace_lane(difference, 1, Infinity));
+    max = f64x2.pmax(max, isPair ? difference : f64x2.replace_lane(difference, 1, -Infinity));
+    if (v128.any_true(isChanged)) {
+      changed = i64x2.sub(changed, isChanged);
+      absolute = f64x2.add(absolute, f64x2.abs(difference));
+      squares = f64x2.add(squares, f64x2.mul(difference, difference));
+      countDouble(<u32>(i64x2.extract_lane(difference, 0) >>> 44));
+      if (isPair) countDouble(<u32>(i64x2.extract_lane(difference, 1) >>> 44));
+    } else unchanged += isPair ? 2 : 1;
+  }
+  store<u32>(doubles, load<u32>(doubles) + unchanged);
+  store<f64>(results, sumOfDoubles(absolute));
+  store<f64>(results, sumOfDoubles(squares), 8);
+  store<f64>(results, sumOfDoubles(squaresOfA), 16);
+  store<f64>(results, sumOfDoubles(squaresOfB), 24);
+  store<f64>(results, sumOfDoubles(products), 32);
+  store<f64>(results, <f64>sumOfLongs(changed), 40);
+  store<f64>(results, leastDouble(min), 48);
+  store<f64>(results, largestDouble(max), 56);
 }

@@ -41,6 +41,18 @@ export function sumOfWords(lanes: v128): i32 {
   );
 }
 
+export function sumOfLongs(lanes: v128): i64 {
+  return i64x2.extract_lane(lanes, 0) + i64x2.extract_lane(lanes, 1);
+}
+
+export function leastDouble(lanes: v128): f64 {
+  return Math.min(f64x2.extract_lane(lanes, 0), f64x2.extract_lane(lanes, 1));
+}
+
+export function largestDouble(lanes: v128): f64 {
+  return Math.max(f64x2.extract_lane(lanes, 0), f64x2.extract_lane(lanes, 1));
+}
+
 export function leastFloat(lanes: v128): f32 {
   return Mathf.min(
     Mathf.min(f32x4.extract_lane(lanes, 0), f32x4.extract_lane(lanes, 1)),
@@ -59,4 +71,10 @@ export function largestFloat(lanes: v128): f32 {
 export function countWord(code: u32): void {
   const at: usize = code << 2;
   store<u32>(at, load<u32>(at, words) + 1, words);
+}
+
+/** Counts a 20-bit code. */
+export function countDouble(code: u32): void {
+  const at: usize = code << 2;
+  store<u32>(at, load<u32>(at, doubles) + 1, doubles);
 }
