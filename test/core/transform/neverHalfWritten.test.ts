@@ -14,6 +14,7 @@ import type { FileSink, FileWriter } from "../../../src/core/bytes/fileSink";
 import { extractCheckpoint, reduceCheckpoint } from "../../../src/core/report/makeAdapter";
 import { combine } from "../../../src/core/transform/combine/combine";
 import { convertAdapter } from "../../../src/core/transform/dialect/convertAdapter";
+import { reduceIntruders } from "../../../src/core/transform/intruders/reduceIntruders";
 import { average } from "../../../src/core/transform/model/average";
 import { convert } from "../../../src/core/transform/model/convert";
 import { merge } from "../../../src/core/transform/model/merge";
@@ -109,6 +110,21 @@ const transforms: readonly (readonly [
     "reduce",
     (attempt) => reduceCheckpoint(attempt.adapter, { rule, scope: "module" }, target(attempt)),
     "adapter",
+  ],
+  [
+    "reduce intruders",
+    async (attempt) => {
+      // Many times as strong, its directions are not those of the base.
+      const settings = { peft_type: "LORA", r: 2, lora_alpha: 4000 };
+      writeFileSync(join(attempt.adapter, "adapter_config.json"), JSON.stringify(settings));
+      return reduceIntruders({
+        ...target(attempt),
+        adapter: await openSession(attempt.adapter),
+        base: await openSession(attempt.base),
+        scale: 0.5,
+      });
+    },
+    "base",
   ],
   [
     "extract",

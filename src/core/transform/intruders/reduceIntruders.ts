@@ -66,7 +66,7 @@ export async function reduceIntruders(request: ReduceIntrudersRequest): Promise<
     const written = await writeAdapter({
       ...request,
       format: targetFormats[to],
-      sources: [adapter],
+      sources: [adapter, base],
       parentConfig: adapter.folder.adapterConfig?.value,
       config: {},
       output: {
