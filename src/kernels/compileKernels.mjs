@@ -11,6 +11,7 @@ const folder = join(fileURLToPath(new URL(".", import.meta.url)), "assembly");
 const entries = [
   "measure.ts",
   "measureBlocks.ts",
+  "measureDoubles.ts",
   "measureNibbles.ts",
   "compare.ts",
   "products.ts",

@@ -12,7 +12,7 @@ import { compareValues, momentsOf, valuesOfRuns } from "../core/analysis/plainKe
 import { decodeTensor } from "../core/tensors/decode";
 import { decodeBlocks, ggmlBlocks } from "../core/tensors/ggmlBlocks";
 
-/** What assembly/measure.ts, measureBlocks.ts and compare.ts export. */
+/** What assembly/measure.ts, measureBlocks.ts, measureDoubles.ts and compare.ts export. */
 interface Exports {
   readonly memory: { readonly buffer: ArrayBuffer };
   countBytes(length: number): void;
