@@ -156,12 +156,17 @@ async function* inflated(
     }
   } catch (error) {
     const cause = await Promise.race([writing, Promise.resolve(undefined)]);
-    if (cause instanceof Error && !(cause instanceof TypeError)) throw cause;
-    if (signal?.aborted || !(error instanceof TypeError)) throw error;
+    if (cause instanceof Error && !isOfStream(cause)) throw cause;
+    if (signal?.aborted || !isOfStream(error)) throw error;
     throw new CheckpointError("DamagedDeflate", "The compressed data of a member of the archive is damaged.");
   } finally {
     reader.cancel().catch(() => undefined);
   }
+}
+
+/** The standard wants a TypeError for damaged data; Node 20 throws what zlib says, by its codes. */
+function isOfStream(error: unknown): boolean {
+  return error instanceof TypeError || (error instanceof Error && "code" in error && /^Z_/.test(String(error.code)));
 }
 
 async function pump(
