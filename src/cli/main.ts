@@ -110,7 +110,8 @@ main(process.argv.slice(2)).then(
   },
   (error: unknown) => {
     const message = messageOf(error);
-    warn(error instanceof UsageError ? `${message}\n\n${usage}` : message);
+    warn(message);
+    if (error instanceof UsageError) process.stderr.write(`\n${usage}\n`);
     process.exitCode = error instanceof UsageError ? exitUsage : exitUnreadable;
   },
 );

@@ -1,4 +1,4 @@
-import { printableLines } from "../core/text/printable";
+import { printable, printableLines } from "../core/text/printable";
 
 /** A chunk of this size is written at once: a system call a line would take minutes for a million tensors. */
 const chunkLength = 64 * 1024;
@@ -20,9 +20,9 @@ export async function print(text: string | Iterable<string>): Promise<void> {
   await write(isLineOpen ? `${pending}\n` : pending);
 }
 
-/** Tells something beside the output. */
+/** Tells something beside the output. One line, whatever is in it: a name with a line break forges none of its own. */
 export function warn(text: string): void {
-  process.stderr.write(`${printableLines(text)}\n`);
+  process.stderr.write(`${printable(text)}\n`);
 }
 
 function write(text: string): Promise<void> {

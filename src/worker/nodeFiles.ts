@@ -8,6 +8,15 @@ import { CheckpointError } from "../core/problem/checkpointError";
 /** Node ends the whole process, without an exception, when one read asks for 2 GiB or more. */
 const maxReadBytes = 2 ** 30;
 
+/** Without O_NONBLOCK the opening of a pipe waits until somebody writes into it, which may be never. */
+export const readFlags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
+
+/** What was opened is looked at, and not the path: that may be another thing by now. */
+export function checkIsFile(found: { isFile(): boolean }): void {
+  if (!found.isFile())
+    throw new CheckpointError("NotAFile", "This is no file: only files and folders are read.");
+}
+
 /** The local file system, opened for reading only. */
 export const nodeFiles: Files = {
   async list(folder) {
@@ -23,8 +32,7 @@ export const nodeFiles: Files = {
   },
   stat: statOrUndefined,
   async open(path) {
-    // Without O_NONBLOCK the opening of a pipe waits until somebody writes into it, which may be never.
-    const handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+    const handle = await open(path, readFlags);
     try {
       return await NodeByteSource.over(handle);
     } catch (error) {
@@ -59,8 +67,7 @@ class NodeByteSource implements OpenByteSource {
 
   static async over(handle: FileHandle): Promise<NodeByteSource> {
     const found = await handle.stat();
-    if (!found.isFile())
-      throw new CheckpointError("NotAFile", "This is no file: only files and folders are read.");
+    checkIsFile(found);
     return new NodeByteSource(handle, found.size);
   }
 

@@ -6,6 +6,7 @@ import { basename, dirname, join } from "node:path";
 import type { FileOutput, FileSink, FileWriter, FolderOutput } from "../core/bytes/fileSink";
 import { parseTemporaryName, temporaryName } from "../core/bytes/temporaryName";
 import { CheckpointError } from "../core/problem/checkpointError";
+import { readFlags } from "./nodeFiles";
 
 /** Writes to the local disk: temporary name, fsync, rename, fsync of the folder that holds it. */
 export const nodeSink: FileSink = {
@@ -238,7 +239,7 @@ async function moveInPlace(from: string, to: string, replace: boolean): Promise<
 /** Makes names survive a loss of power. Windows has no such call, and needs none. */
 async function syncFolder(path: string): Promise<void> {
   if (process.platform === "win32") return;
-  const handle = await open(path, "r");
+  const handle = await open(path, readFlags);
   try {
     await handle.sync();
   } finally {

@@ -39,9 +39,13 @@ describe("a file full of control characters", () => {
       ["inspect", `nowhere${evil.replaceAll("\u0000", "")}`],
       [`explode${evil}`],
       ["inspect", `--${evil}`],
+      ["runs", `nowhere${evil}\nFORGED`],
+      ["merge", "page.safetensors", `page.safetensors:${evil}\nFORGED`, "--out", "merged"],
+      ["reduce", "page.safetensors", "--rank", `1\nFORGED`, "--out", "reduced"],
     ]) {
       const { stdout, stderr } = run(...args);
       expect(stdout + stderr).not.toMatch(control);
+      expect(stdout + stderr).not.toMatch(/^FORGED/m);
     }
   });
 

@@ -9,6 +9,7 @@ import type { Workbench } from "../support/vscode/workbench";
 /** What strangers wrote, in a real VS Code: a pickle beside clean weights, and a name that would be a link. */
 
 const named = "[x](command:workbench.action.quit)";
+const asText = "[x] (command:workbench.action.quit)";
 
 let scratch: string;
 let workbench: Workbench;
@@ -70,23 +71,36 @@ test("an optimizer that means harm is told where its checkpoint's clean weights 
   expect(existsSync(payload)).toBe(false);
 });
 
-test("a run whose name would be a command is asked about and compared, and its name stays text", async () => {
+test("a run whose name would be a command is compared and deleted, and its name stays text in each message", async () => {
   const runs = await workbench.openRuns();
   const run = runs.getByRole("treeitem", { name: /command:workbench/ });
-  const dialog = workbench.page.locator(".monaco-dialog-box");
-  await workbench.pickFromContextMenu(run, "What Can I Delete?…");
-  await workbench.quickInputRow("checkpoint-40").waitFor();
-  await workbench.page.keyboard.press("Enter");
-  await dialog.getByText("Delete 2 checkpoints").waitFor();
-  await expect.poll(() => dialog.innerText()).toContain("command:workbench.action.quit");
-  await expect.poll(() => dialog.locator("a[href^='command:'], a[data-href^='command:']").count()).toBe(0);
-  await dialog.getByRole("button", { name: "Cancel" }).click();
   const checkpoint = (step: number) =>
     runs.getByRole("treeitem", { name: new RegExp(`^checkpoint-${step} .*`) }).first();
   await workbench.selectRows(checkpoint(80), checkpoint(120));
   await workbench.pickFromContextMenu(checkpoint(80), "Compare Selected Snapshots");
   await workbench.webviewFrame().getByText("checkpoint-120").first().waitFor();
-  const links = workbench.page.locator(".notifications-toasts a").filter({ hasText: "x" });
-  await expect.poll(() => links.count()).toBe(0);
+
+  await workbench.pickFromContextMenu(run, "What Can I Delete?…");
+  await workbench.quickInputRow("checkpoint-40").waitFor();
+  await expect.poll(() => workbench.page.locator(".quick-input-title").innerText()).toContain(asText);
+  await workbench.page.keyboard.press("Enter");
+  const dialog = workbench.page.locator(".monaco-dialog-box");
+  const commands = workbench.page.locator("a[href^='command:'], a[data-href^='command:']");
+  for (const [question, button] of [
+    ["Delete 2 checkpoints", "Move to Trash"],
+    ["Permanently delete 2 checkpoints", "Delete Permanently"],
+  ] as const) {
+    await dialog.getByText(question).waitFor();
+    await expect.poll(() => dialog.innerText()).toContain(`${asText}/checkpoint-40/`);
+    await expect.poll(() => dialog.locator(commands).count()).toBe(0);
+    await dialog.getByRole("button", { name: button }).click();
+  }
+  const message = workbench.page.locator(".notifications-toasts").getByText(/^Deleted 2 checkpoints/);
+  await message.waitFor();
+  await expect
+    .poll(() => workbench.page.locator(".notifications-toasts a[href^='command:']").count())
+    .toBe(0);
+  const left = [40, 80, 120].map((step) => existsSync(join(workbench.folder, named, `checkpoint-${step}`)));
+  expect(left).toEqual([false, false, true]);
   await expect.poll(() => workbench.page.locator(".monaco-workbench").count()).toBe(1);
 });

@@ -1,7 +1,10 @@
+import { deflateRawSync, gzipSync } from "node:zlib";
 import { event, eventFile, scalarEvent, simple, summary } from "../core/runs/logs/eventFile";
 import { config, history, wandbFile } from "../core/runs/logs/wandbFile";
 import { dcpMetadata } from "../support/made/dcpMetadata";
+import { ocdbtFolder } from "../support/made/ocdbtFolder";
 import { tarFile } from "../support/made/tarFile";
+import { zipFile } from "../support/made/zipFile";
 import { type CostlyFile, type CostlyFolder, entry, latin1, safetensors } from "./costlyFiles";
 
 /** Below a megabyte, with what is around it. */
@@ -220,6 +223,38 @@ const distributed: readonly CostlyFolder[] = [
 const msgpack = (body: string) => latin1(`\x81\xa6params${body}`);
 const fixText = (value: string) => `${String.fromCharCode(0xa0 + value.length)}${value}`;
 
+/** Seven arrays of 120 MB each of zeros, in 820 kB. */
+function longArrays(): Uint8Array {
+  const header = "{'descr': '<f4', 'fortran_order': False, 'shape': (30000000,), }".padEnd(117);
+  const head = latin1(`\x93NUMPY\x01\0\x76\0${header}\n`);
+  const whole = new Uint8Array(head.length + 120_000_000);
+  whole.set(head);
+  const data = new Uint8Array(deflateRawSync(whole));
+  return zipFile(many(7, (at) => ({ name: `${at}.npy`, data, method: 8, claimedSize: whole.length })));
+}
+
+/** A tensor of Orbax in one chunk of 400 MB of zeros. */
+function longChunk(): Readonly<Record<string, Uint8Array>> {
+  const array = {
+    zarr_format: 2,
+    shape: [100_000_000],
+    chunks: [100_000_000],
+    dtype: "<f4",
+    compressor: { id: "gzip", level: 1 },
+    fill_value: 0,
+    order: "C",
+  };
+  const entries = [
+    { key: "a/.zarray", value: latin1(JSON.stringify(array)), inline: true },
+    { key: "a/0", value: new Uint8Array(gzipSync(new Uint8Array(400_000_000))) },
+  ];
+  const files = Object.entries(ocdbtFolder("", entries)).map(
+    ([path, bytes]) => [path.slice(1), bytes] as const,
+  );
+  const tree = { tree_metadata: { a: { key_metadata: [{ key: "a" }], value_metadata: {} } } };
+  return { ...Object.fromEntries(files), _METADATA: latin1(JSON.stringify(tree)) };
+}
+
 export const costlyFolders: readonly (CostlyFile | CostlyFolder)[] = [
   ...configs,
   ...logs,
@@ -238,6 +273,8 @@ export const costlyFolders: readonly (CostlyFile | CostlyFolder)[] = [
         `\xdf\0\0\x80\0${each((at) => `${fixText(`k${at}`)}\xc7\x0c\x01\x93\x91\x01\xa5uint8\xc4\x01a`, "")}`,
       ),
   },
+  { name: "arrays that inflate to 120 MB each.npz", make: longArrays },
+  { name: "a chunk of 400 MB of Orbax", make: longChunk },
   { name: "many members.tar", make: () => tarFile(many(900, (at) => ({ name: `${at}` }))) },
   {
     name: "many members.nemo",

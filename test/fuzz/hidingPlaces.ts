@@ -2,6 +2,7 @@ import { deflateSync, gzipSync } from "node:zlib";
 import { latin1Text } from "../../src/core/text/latin1";
 import { latin1, little } from "../core/formats/pickle/latin1";
 import { torchArchive } from "../core/formats/torch/torchPickle";
+import { tarFile } from "../support/made/tarFile";
 import { zipFile } from "../support/made/zipFile";
 import { call, global } from "./hostilePickles";
 
@@ -133,6 +134,30 @@ export const hidingPlaces: readonly HidingPlace[] = [
     hide: (pickle) => gzipSync(zipFile([{ name: "x", data: pickle }])),
   },
   {
+    place: "a tar in a gzip",
+    fileName: "a.tgz",
+    hide: (pickle) => gzipSync(tarFile([{ name: "x/y", content: pickle }])),
+  },
+  {
+    place: "a tar in a tar in an archive in a gzip",
+    fileName: "a.gz",
+    hide: (pickle) => {
+      const inner = tarFile([{ name: "x", content: tarFile([{ name: "y", content: pickle }]) }]);
+      return gzipSync(zipFile([{ name: "z", data: inner }]));
+    },
+  },
+  {
+    place: "bytes in MessagePack",
+    fileName: "a.msgpack",
+    hide: (pickle) =>
+      joined(latin1(`\x81\xa1a\x82\xa4data\xc6${big(pickle.length)}`), pickle, latin1("\xa2nd\xc3")),
+  },
+  {
+    place: "an extension of MessagePack",
+    fileName: "a.msgpack",
+    hide: (pickle) => joined(latin1(`\x81\xa1a\x81\xa1b\xc9${big(pickle.length)}\x2a`), pickle),
+  },
+  {
     place: "a gzip that is cut",
     fileName: "a.gz",
     hide: (pickle) => gzipSync(joined(pickle, randomTail)).slice(0, -400),
@@ -157,6 +182,11 @@ export const hidingPlaces: readonly HidingPlace[] = [
       ),
   },
 ];
+
+/** A length of four bytes, the highest first. */
+function big(value: number): string {
+  return String.fromCharCode(value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255);
+}
 
 /** Bytes that do not compress, so that a cut hits them. */
 const randomTail = Uint8Array.from({ length: 1000 }, (_, at) => (at * at * 31 + (at >> 3) * 17) & 0xff);

@@ -1,10 +1,18 @@
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { classifyEntry } from "../../src/core/parts/parts";
 import type { RunCheckpoint } from "../../src/core/runs/run";
-import { planRemovals, stillAsPlanned } from "../../src/host/runs/removalPlan";
+import { changeSinceShown, type PlannedRemoval, planRemovals } from "../../src/host/runs/removalPlan";
 import { removalQuestion } from "../../src/host/runs/removalText";
 import { type FileRemover, removeFiles } from "../../src/host/runs/removeFiles";
 import { checkpoint } from "../core/runs/merge/runSamples";
@@ -70,10 +78,20 @@ describe("before anything is deleted", () => {
     const { title, detail } = removalQuestion(planned, [], (shown) => shown);
     expect(title).toBe("Delete the state of 1 checkpoint, 300 bytes?");
     expect(detail).toContain("cannot be resumed from then on");
+    const look = () => changeSinceShown(planned[0] as PlannedRemoval, [root]);
+    expect(await look()).toBeUndefined();
     writeFileSync(file, "x".repeat(400));
-    expect((await stillAsPlanned(planned, [root])).refused).toMatchObject([
-      { reason: "it has changed since it was shown" },
-    ]);
+    expect(await look()).toBe("it has changed since it was shown");
+  });
+
+  test("another folder in its place, of as many files and bytes, is not what was shown", async () => {
+    const path = save(join(root, "checkpoint-10"));
+    const { planned } = await planRemovals([at(path)], [root]);
+    renameSync(path, join(root, "kept"));
+    save(path);
+    expect(await changeSinceShown(planned[0] as PlannedRemoval, [root])).toContain("has changed");
+    rmSync(path, { recursive: true });
+    expect(await changeSinceShown(planned[0] as PlannedRemoval, [root])).toContain("is gone");
   });
 
   test("a link in place of the checkpoint is refused", async () => {
@@ -147,12 +165,14 @@ describe("deleting", () => {
     bytes: 1,
     unrecognised: [],
     isStateAlone: false,
+    mark: "",
   }));
 
   function remover(overrides: Partial<FileRemover>): FileRemover & { readonly calls: string[] } {
     const calls: string[] = [];
     return {
       calls,
+      lookAgain: async () => undefined,
       moveToTrash: async (path) => void calls.push(`trash ${path}`),
       deleteForGood: async (path) => void calls.push(`delete ${path}`),
       askForGood: async () => {
@@ -194,6 +214,19 @@ describe("deleting", () => {
     const outcome = await removeFiles(planned, into);
     expect(into.calls).toEqual(["ask"]);
     expect(outcome).toMatchObject({ removed: [], cancelled: true });
+  });
+
+  test("looks again before each, and once more when a second question was answered", async () => {
+    let looks = 0;
+    const into = remover({
+      moveToTrash: noTrash,
+      askForGood: async () => true,
+      // The first has changed while the second dialog stood open.
+      lookAgain: async () => (++looks === 2 ? "it has changed since it was shown" : undefined),
+    });
+    const outcome = await removeFiles(planned, into);
+    expect(into.calls).toEqual(["delete /ws/out/checkpoint-20"]);
+    expect(outcome.failed).toMatchObject([{ reason: "it has changed since it was shown" }]);
   });
 
   test("tells what failed and goes on with the rest", async () => {

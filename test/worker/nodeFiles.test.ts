@@ -1,10 +1,13 @@
 import { execFileSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, open, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { UnexpectedEndError } from "../../src/core/bytes/byteSource";
 import { nodeFiles } from "../../src/worker/nodeFiles";
+import { JobFiles } from "../../src/worker/numbers/jobFiles";
+import { projectRoot } from "../support/projectRoot";
 
 const posix = process.platform !== "win32";
 let folder: string;
@@ -51,6 +54,23 @@ describe.runIf(posix)("nodeFiles", () => {
     for (const name of ["gone", "broken", "loop", "pipe", "a.bin/x"]) {
       expect(await nodeFiles.stat(join(folder, name)), name).toBeUndefined();
     }
+  });
+
+  it("refuse a pipe that was put in a file's place, and do not wait for it, in threads that count as well", async () => {
+    await expect(nodeFiles.open(join(folder, "pipe"))).rejects.toMatchObject({ code: "NotAFile" });
+    expect(new JobFiles([join(folder, "pipe")]).read(0, 0, new Uint8Array(4), 4)).toMatch(/no file/);
+  });
+
+  it("have no other way of opening beside them: what is opened to be read may be a stranger's", () => {
+    const source = join(projectRoot, "src");
+    const calls = readdirSync(source, { recursive: true, encoding: "utf8" })
+      .filter((name) => name.endsWith(".ts"))
+      .map((name) => readFileSync(join(source, name), "utf8"))
+      .filter((text) => /from "node:fs(?:\/promises)?"/.test(text))
+      .flatMap(
+        (text) => text.match(/(?<![.\w]|async )(?:open|openSync|createReadStream|readFile)\([^)]*\)/g) ?? [],
+      );
+    expect(calls.filter((call) => !/, (?:readFlags|"wx")\)$/.test(call))).toEqual([]);
   });
 
   it("gives one path to two names of one file", async () => {

@@ -166,7 +166,10 @@ async function* inflated(
 
 /** The standard wants a TypeError for damaged data; Node 20 throws what zlib says, by its codes. */
 function isOfStream(error: unknown): boolean {
-  return error instanceof TypeError || (error instanceof Error && "code" in error && /^Z_/.test(String(error.code)));
+  return (
+    error instanceof TypeError ||
+    (error instanceof Error && "code" in error && /^Z_/.test(String(error.code)))
+  );
 }
 
 async function pump(

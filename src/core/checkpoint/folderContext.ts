@@ -80,9 +80,17 @@ export async function readFolderContext(
   };
 }
 
+/** By their names, in all their wrappings. */
+const mayBePickle = /\.(?:pt|pth|tar|bin|ckpt|pkl|pickle|p|joblib|dill|sav|npy|npz|safetensors|json)\b/i;
+
 async function listFolder(files: Files, folder: string, problems: Problem[]): Promise<FolderFile[]> {
   try {
-    const entries = await files.list(folder);
+    const listed = await files.list(folder);
+    // What Python unpickles first: thousands of other files must not hide it.
+    const entries =
+      listed.length > maxListedFiles
+        ? [...listed].sort((a, b) => Number(mayBePickle.test(b.name)) - Number(mayBePickle.test(a.name)))
+        : listed;
     if (entries.length > maxListedFiles) {
       const message = `The folder holds ${entries.length} entries; the first ${maxListedFiles} are looked at.`;
       problems.push({ severity: "info", code: "ManyFiles", message, file: folder });

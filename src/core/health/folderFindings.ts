@@ -82,6 +82,10 @@ export async function folderFindings(
     for (const problem of await codeBeside(opened.files, file, signal)) problems.add(problem);
     for (const problem of await told(opened, file, signal)) problems.add(problem);
   }
+  if (unnamed.length > maxLookedAt) {
+    const message = `Of ${unnamed.length} other files the first ${maxLookedAt} were looked into.`;
+    problems.add({ severity: "info", code: "ManyFiles", message, file: folder.folder });
+  }
   if (candidates.length > maxOpened) {
     const message = `${candidates.length} files lie beside the weights; the first ${maxOpened} were looked into.`;
     problems.add({ severity: "warning", code: "ManyFiles", message, file: folder.folder });

@@ -1,4 +1,6 @@
 import type { OpenedFiles } from "../checkpoint/openedFiles";
+import { flax } from "../formats/flax/flax";
+import { hdf5 } from "../formats/hdf5/hdf5";
 import { importProblems, mergeImports } from "../formats/importFinding";
 import { containerKind } from "../formats/inside/containerKind";
 import { Look } from "../formats/inside/look";
@@ -32,13 +34,14 @@ export async function importsBeside(
   const source = await opened.files.open(path);
   try {
     const head = await source.read(0, Math.min(source.size, maxHeadBytes), signal);
-    if (containerKind(head) === undefined && !isTar(head)) return [];
+    const isContainer = containerKind(head) !== undefined || isTar(head);
+    if (!isContainer && ![flax, hdf5].some((format) => format.matches(head))) return [];
     const isTold = ({ code }: Problem) =>
       ofCode.has(code) && (code !== "CompressedFile" || namedPickle.test(path));
     const { problems, isRead } = await asCheckpoint(opened, path, signal);
     const asFile = problems.filter(isTold);
     // A reader that knows the file knows which of its bytes are numbers, and may begin like anything.
-    if (isRead || asFile.length > 0) return asFile;
+    if (isRead || asFile.length > 0 || !isContainer) return asFile;
     const look = new Look(source.size, signal);
     await look.intoSource(source, undefined);
     return [...importProblems(mergeImports(look.imports)), ...look.foundProblems].filter(isTold);

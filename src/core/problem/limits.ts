@@ -178,8 +178,9 @@ export const maxHdf5Links = 1_000_000;
 /** Groups in groups: a model of blocks in blocks has ten. Each makes the names of all below it longer. */
 export const maxHdf5Depth = 100;
 
-/** Attributes of one object, and of a whole file, that are read for Metadata. */
+/** Attributes of a whole HDF5 file that are shown; those of one object that are read, because programs unpickle some. */
 export const maxShownAttributes = 1000;
+export const maxReadAttributes = 10_000;
 
 /** Chunks of one tensor: a terabyte in chunks of 256 kB. */
 export const maxHdf5Chunks = 4_000_000;

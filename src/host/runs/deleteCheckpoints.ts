@@ -7,7 +7,7 @@ import type { StageStore } from "../files/stageStore";
 import type { Log } from "../log";
 import { confirm, createPick, plainItem, showInformation, showWarning } from "../messages";
 import { plainText } from "../plainText";
-import { type PlannedRemoval, planRemovals, type RefusedRemoval, stillAsPlanned } from "./removalPlan";
+import { changeSinceShown, type PlannedRemoval, planRemovals, type RefusedRemoval } from "./removalPlan";
 import { removalQuestion, removedText, totalBytes } from "./removalText";
 import { removeFiles } from "./removeFiles";
 import type { RunsModel } from "./runsModel";
@@ -120,8 +120,8 @@ async function confirmAndDelete(
   const shownPath = (path: string) => vscode.workspace.asRelativePath(path, true);
   const { title, detail } = removalQuestion(planned, refused, shownPath);
   if (!(await confirm(title, detail, "Move to Trash"))) return;
-  const again = await stillAsPlanned(planned, runs.rootPaths());
-  const outcome = await removeFiles(again.planned, {
+  const outcome = await removeFiles(planned, {
+    lookAgain: (one) => changeSinceShown(one, runs.rootPaths()),
     moveToTrash: async (path) =>
       vscode.workspace.fs.delete(vscode.Uri.file(path), { recursive: true, useTrash: true }),
     deleteForGood: async (path) =>
@@ -146,9 +146,8 @@ async function confirmAndDelete(
     undefined,
   );
   await runs.refresh();
-  const failed = [...again.refused, ...outcome.failed];
-  if (failed.length > 0) {
-    throw new Error(`Not everything could be deleted. ${namedReasons(failed)}`);
+  if (outcome.failed.length > 0) {
+    throw new Error(`Not everything could be deleted. ${namedReasons(outcome.failed)}`);
   }
   if (outcome.removed.length === 0) return;
   const size = formatBytes(totalBytes(outcome.removed));

@@ -22,6 +22,8 @@ export interface PlannedRemoval {
   readonly unrecognised: readonly string[];
   /** Only its state for resuming goes; the checkpoint stays. */
   readonly isStateAlone: boolean;
+  /** Of its entries: which they are on the disk, and when the last of them was written. */
+  readonly mark: string;
 }
 
 export interface RefusedRemoval {
@@ -63,23 +65,16 @@ export async function planRemovals(
   return { planned, refused };
 }
 
-/** What is no longer what was shown and confirmed is not deleted: looks at all of it again. */
-export async function stillAsPlanned(
-  shown: readonly PlannedRemoval[],
+/** Why what was shown and confirmed is not to be deleted any more, by another look; undefined where all is as it was. */
+export async function changeSinceShown(
+  shown: PlannedRemoval,
   roots: readonly string[],
-): Promise<RemovalPlan> {
-  const planned: PlannedRemoval[] = [];
-  const refused: RefusedRemoval[] = [];
-  for (const before of shown) {
-    const now = await planRemovals([before.checkpoint], roots, before.isStateAlone);
-    refused.push(...now.refused);
-    for (const one of now.planned) {
-      const isSame = one.bytes === before.bytes && one.files === before.files;
-      if (isSame) planned.push(one);
-      else refused.push({ checkpoint: one.checkpoint, reason: "it has changed since it was shown" });
-    }
-  }
-  return { planned, refused };
+): Promise<string | undefined> {
+  const { planned, refused } = await planRemovals([shown.checkpoint], roots, shown.isStateAlone);
+  const [now] = planned;
+  if (now === undefined) return refused[0]?.reason ?? "it is gone";
+  const isSame = now.bytes === shown.bytes && now.files === shown.files && now.mark === shown.mark;
+  return isSame ? undefined : "it has changed since it was shown";
 }
 
 async function plan(
@@ -97,8 +92,8 @@ async function plan(
       await measure.add(removal.path);
     }
     const unrecognised = await unrecognisedIn(removals);
-    const { files, bytes } = measure;
-    return { checkpoint, removals, files, bytes, unrecognised, isStateAlone };
+    const { files, bytes, mark } = measure;
+    return { checkpoint, removals, files, bytes, mark, unrecognised, isStateAlone };
   } catch (error) {
     return { checkpoint, reason: messageOf(error) };
   }
@@ -143,14 +138,22 @@ class Measure {
   files = 0;
   bytes = 0;
   private entries = 0;
+  private nodes = 0n;
+  private newestNs = 0n;
+
+  get mark(): string {
+    return `${this.nodes} ${this.newestNs}`;
+  }
 
   async add(path: string): Promise<void> {
     this.entries++;
     if (this.entries > maxEntries) throw new Error(`it has more than ${maxEntries} files`);
-    const stat = await lstat(path);
+    const stat = await lstat(path, { bigint: true });
+    this.nodes += stat.ino;
+    if (stat.mtimeNs > this.newestNs) this.newestNs = stat.mtimeNs;
     if (!stat.isDirectory()) {
       this.files++;
-      this.bytes += stat.size;
+      this.bytes += Number(stat.size);
       return;
     }
     for (const name of await readdir(path)) await this.add(join(path, name));

@@ -3,6 +3,8 @@ import type { PlannedRemoval, RefusedRemoval } from "./removalPlan";
 
 /** How files are deleted; VS Code's own in the extension. */
 export interface FileRemover {
+  /** What speaks against deleting it, by a look at the disk now: a dialog may have stood open for long. */
+  lookAgain(one: PlannedRemoval): Promise<string | undefined>;
   /** @throws where there is no trash for this file, as on most remote machines. */
   moveToTrash(path: string): Promise<void>;
   deleteForGood(path: string): Promise<void>;
@@ -28,7 +30,8 @@ export async function removeFiles(
   let forGood = false;
   for (const one of planned) {
     try {
-      for (const { path } of one.removals) {
+      await mustBeAsShown(one, remover);
+      for (const [at, { path }] of one.removals.entries()) {
         if (forGood) {
           await remover.deleteForGood(path);
           continue;
@@ -38,6 +41,7 @@ export async function removeFiles(
         // Asked once: what holds for the first file of a machine holds for the others.
         if (!(await remover.askForGood(reason))) return { removed, failed, forGood, cancelled: true };
         forGood = true;
+        if (at === 0) await mustBeAsShown(one, remover);
         await remover.deleteForGood(path);
       }
       removed.push(one);
@@ -46,6 +50,11 @@ export async function removeFiles(
     }
   }
   return { removed, failed, forGood, cancelled: false };
+}
+
+async function mustBeAsShown(one: PlannedRemoval, remover: FileRemover): Promise<void> {
+  const reason = await remover.lookAgain(one);
+  if (reason !== undefined) throw new Error(reason);
 }
 
 async function failureOf(work: Promise<void>): Promise<string | undefined> {

@@ -1,6 +1,7 @@
-import { closeSync, openSync, readSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { UnexpectedEndError } from "../../core/bytes/byteSource";
 import { messageOf } from "../../core/problem/messageOf";
+import { checkIsFile, readFlags } from "../nodeFiles";
 
 /** Open at once: a tensor may be joined from thousands of files, and a process may not open as many. */
 const maxOpen = 64;
@@ -48,8 +49,19 @@ export class JobFiles {
       closeSync(oldest[1]);
       this.open.delete(oldest[0]);
     }
-    const descriptor = openSync(this.paths[file] ?? "", "r");
+    const descriptor = openFile(this.paths[file] ?? "");
     this.open.set(file, descriptor);
     return descriptor;
+  }
+}
+
+function openFile(path: string): number {
+  const descriptor = openSync(path, readFlags);
+  try {
+    checkIsFile(fstatSync(descriptor));
+    return descriptor;
+  } catch (error) {
+    closeSync(descriptor);
+    throw error;
   }
 }

@@ -25,6 +25,13 @@ async function told(files: Readonly<Record<string, string | Uint8Array>>): Promi
 const json = (value: object) => JSON.stringify(value);
 const template = (text: string) => json({ chat_template: text });
 
+test("a pickle among thousands of other files is told", async () => {
+  const names = Array.from({ length: 2500 }, (_, at) => `${at}.txt`);
+  const pickle = wholePickle(hostilePickles[0] as (typeof hostilePickles)[number]);
+  const lines = await told({ ...Object.fromEntries(names.map((name) => [name, "x"])), "zz.pkl": pickle });
+  expect(lines).toContainEqual(expect.stringMatching(/^error DangerousImport zz\.pkl/));
+});
+
 describe("settings that have a framework run code are told, with who runs what", () => {
   test.each<[what: string, file: string, content: string, expected: RegExp]>([
     ["auto_map", "config.json", json({ auto_map: { AutoModel: "modeling_x.X" } }), /^warning.*modeling_x\.X/],
@@ -47,6 +54,29 @@ describe("settings that have a framework run code are told, with who runs what",
     ],
     ["diffusers", "model_index.json", json({ unet: ["my_unet", "Net"] }), /^warning.*my_unet\.Net/],
     ["a pipeline of its own", "model_index.json", json({ _class_name: ["pipe", "P"] }), /^warning.*pipe\.P/],
+    [
+      "ModelScope",
+      "configuration.json",
+      json({ framework: "pytorch", plugins: ["quiet_plugin"] }),
+      /^warning.*quiet/,
+    ],
+    ["ModelScope's repository", "configuration.json", json({ allow_remote: true }), /^warning.*allow_remote/],
+    [
+      "a function of Keras",
+      "config.json",
+      json({ module: "keras.utils", class_name: "get_file", config: { origin: "http://x" } }),
+      /^error.*keras\.utils\.get_file/,
+    ],
+    [
+      "a file that Keras reads",
+      "config.json",
+      json({
+        layers: [
+          { module: "keras.layers", class_name: "StringLookup", config: { vocabulary: "/etc/passwd" } },
+        ],
+      }),
+      /^warning.*\/etc\/passwd/,
+    ],
     ["jsonpickle", "state.json", json({ "py/object": "os.system" }), /^error.*os\.system/],
     ["too deep", "generation_config.json", `{"a":${"[".repeat(400)}`, /^warning UnsearchedSettings/],
     ["too long", "tokenizer_config.json", `{"a":"${"a".repeat(2_000_001)}"}`, /^warning UnsearchedSettings/],

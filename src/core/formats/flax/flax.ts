@@ -1,13 +1,22 @@
+import { RangeByteSource } from "../../bytes/byteRange";
 import { FileRegion } from "../../bytes/byteRegion";
 import type { ByteSource } from "../../bytes/byteSource";
 import { CheckpointError } from "../../problem/checkpointError";
-import { maxCollectedTensors, maxListedProblems, maxTensorAxes } from "../../problem/limits";
+import {
+  maxCollectedTensors,
+  maxListedProblems,
+  maxSmallMemberBytes,
+  maxTensorAxes,
+} from "../../problem/limits";
 import { ProblemList } from "../../problem/problemList";
 import { assemble, type TensorPiece } from "../../tensors/assembly";
 import { dtypeBits } from "../../tensors/dtype";
 import { elementCount, type Tensor } from "../../tensors/tensor";
 import { quote } from "../../text/quote";
 import type { Format, ParsedFile } from "../format";
+import { importProblems, mergeImports } from "../importFinding";
+import { containerKind } from "../inside/containerKind";
+import { Look } from "../inside/look";
 import { jaxDtypes } from "../jaxDtypes";
 import { optaxTensors } from "../orbax/optaxState";
 import { trainingTree } from "../trainingTree";
@@ -48,7 +57,7 @@ const maxArrayHeadBytes = 4096;
 const utf8 = new TextDecoder();
 
 async function parse(source: ByteSource, _head: Uint8Array, signal?: AbortSignal): Promise<ParsedFile> {
-  const reader = new FlaxReader(new MsgpackWalk(source, signal));
+  const reader = new FlaxReader(source, new MsgpackWalk(source, signal), new Look(source.size, signal));
   try {
     await reader.read([], await reader.walk.next());
   } catch (error) {
@@ -56,13 +65,16 @@ async function parse(source: ByteSource, _head: Uint8Array, signal?: AbortSignal
     // What was read before the damage can be shown.
     reader.problems.add(error.toProblem());
   }
-  const { tensors, metadata, problems } = reader;
+  const { tensors, metadata, problems, look } = reader;
+  const imports = mergeImports(look.imports);
+  for (const problem of [...importProblems(imports), ...look.foundProblems]) problems.add(problem);
   const content = trainingTree(tensors, optaxTensors(tensors));
   return {
     tensors,
     metadata,
     aliases: new Map(),
     ...(content === undefined ? {} : { content }),
+    ...(imports.length === 0 ? {} : { imports }),
     problems: problems.toArray(),
   };
 }
@@ -72,7 +84,11 @@ class FlaxReader {
   readonly metadata = new Map<string, string>();
   readonly problems = new ProblemList(maxListedProblems);
 
-  constructor(readonly walk: MsgpackWalk) {}
+  constructor(
+    private readonly source: ByteSource,
+    readonly walk: MsgpackWalk,
+    readonly look: Look,
+  ) {}
 
   async read(path: readonly string[], item: MsgpackItem): Promise<void> {
     const name = path.join(".");
@@ -81,10 +97,21 @@ class FlaxReader {
     else if (item.kind === "array")
       for (let at = 0; at < item.count; at++) await this.read([...path, String(at)], await this.walk.next());
     else if (item.kind === "extension") await this.readExtension(name, item);
+    else if (item.kind === "bytes") await this.intoBytes(name, item);
     else if (this.metadata.size < maxValues) {
       if (item.kind === "text") this.metadata.set(name, await this.walk.text(item));
       else if (item.kind === "value" && item.value !== null) this.metadata.set(name, String(item.value));
     }
+  }
+
+  /** Bytes that are no array: msgpack-numpy keeps arrays of objects as pickles, and loads them. */
+  private async intoBytes(
+    name: string,
+    span: { readonly start: number; readonly length: number },
+  ): Promise<void> {
+    const head = await this.walk.bytes(span, maxSmallMemberBytes);
+    if (containerKind(head) === undefined) return;
+    await this.look.intoSource(new RangeByteSource(this.source, span.start, span.length), quote(name));
   }
 
   private async readMap(path: readonly string[], count: number): Promise<void> {
@@ -112,6 +139,7 @@ class FlaxReader {
   ): Promise<void> {
     const array = item.type === ofArray || item.type === ofScalar ? await this.arrayIn(item) : undefined;
     if (array === undefined) {
+      await this.intoBytes(name, item);
       const message = `${quote(name)} is of a kind (${item.type}) that is not known: it is not shown.`;
       this.problems.add({ severity: "info", code: "UnknownExtension", message, offset: item.start });
       return;

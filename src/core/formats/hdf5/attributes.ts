@@ -1,4 +1,4 @@
-import { maxShownAttributes } from "../../problem/limits";
+import { maxReadAttributes } from "../../problem/limits";
 import { decodeTensor } from "../../tensors/decode";
 import { readBtreeV2 } from "./btreeV2";
 import { readDataspace } from "./dataset";
@@ -37,7 +37,7 @@ export async function readAttributes(
   const info = messages.find(({ type }) => type === messageTypes.attributeInfo);
   if (info !== undefined) bodies.push(...(await readDenseAttributes(file, info.fields)));
   const found: Hdf5Attribute[] = [];
-  for (const body of bodies.slice(0, maxShownAttributes)) found.push(await readAttribute(file, heaps, body));
+  for (const body of bodies.slice(0, maxReadAttributes)) found.push(await readAttribute(file, heaps, body));
   return found;
 }
 
@@ -50,7 +50,7 @@ async function readDenseAttributes(file: Hdf5File, info: Hdf5Fields): Promise<re
   const heap = await FractalHeap.open(file, heapAddress);
   const records = await readBtreeV2(file, tree, attributeNameTree);
   const bodies: Hdf5Fields[] = [];
-  for (const record of records.slice(0, maxShownAttributes))
+  for (const record of records.slice(0, maxReadAttributes))
     bodies.push(await heap.object(record.subarray(0, 8)));
   return bodies;
 }

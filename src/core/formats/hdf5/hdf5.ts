@@ -126,14 +126,11 @@ class Hdf5Walk {
     const messages = await readObjectHeader(this.file, address);
     const links = await readLinks(this.file, messages);
     if (links !== undefined || path === "") {
-      try {
-        await this.keepAttributes(path, messages);
-      } catch (error) {
-        this.keepGoing(error, `The attributes of ${quote(path === "" ? "/" : path)}`);
-      }
+      await this.keepAttributes(path, messages, true);
       this.follow(path, depth, links ?? [], steps);
       return;
     }
+    await this.keepAttributes(path, messages, false);
     const found = await readDataset(this.file, this.heaps, this.place, path, messages);
     if (found?.problem !== undefined) this.problems.add(found.problem);
     if (found?.tensor === undefined) return;
@@ -165,11 +162,28 @@ class Hdf5Walk {
     steps.push(...inner.reverse());
   }
 
-  private async keepAttributes(path: string, messages: Parameters<typeof readAttributes>[2]): Promise<void> {
-    if (this.metadata.size >= maxShownAttributes) return;
+  /** Looks into what programs may unpickle; those of datasets are not shown. */
+  private async keepAttributes(
+    path: string,
+    messages: Parameters<typeof readAttributes>[2],
+    isShown: boolean,
+  ): Promise<void> {
+    try {
+      await this.readAttributes(path, messages, isShown);
+    } catch (error) {
+      this.keepGoing(error, `The attributes of ${quote(path === "" ? "/" : path)}`);
+    }
+  }
+
+  private async readAttributes(
+    path: string,
+    messages: Parameters<typeof readAttributes>[2],
+    isShown: boolean,
+  ): Promise<void> {
     for (const { name, text, payload } of await readAttributes(this.file, this.heaps, messages)) {
       // PyTables and pandas unpickle what they keep so.
       if (payload !== undefined) await this.look.intoEncoded(payload, `attribute ${quote(name)}`);
+      if (!isShown || this.metadata.size >= maxShownAttributes) continue;
       // Keras lists in every layer the names that stand below it.
       if (path !== "" && /^(?:weight_names|layer_names)\d*$/.test(name)) continue;
       this.metadata.set(path === "" ? name : `${path}@${name}`, text);

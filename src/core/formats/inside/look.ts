@@ -38,6 +38,7 @@ import { isTar, readTarDirectory, type TarMember } from "../tar/tarDirectory";
 import { Latin1TextRegion } from "../torch/textRegion";
 import { openArchive, type TorchArchive } from "../torch/torchArchive";
 import { type Compression, canUnpack, containerKind } from "./containerKind";
+import { loadFromBytes, unseenBytes } from "./unseenBytes";
 
 /** What is looked into, as a report calls it, and how many others it lies in. */
 export interface Place {
@@ -91,7 +92,10 @@ export class Look {
         this.intoMember(archive, entry, { where, depth: place.depth }),
       );
     }
-    const skipped = entries.length - maxScannedMembers;
+    this.tellSkipped(entries.length - maxScannedMembers);
+  }
+
+  private tellSkipped(skipped: number): void {
     if (skipped <= 0) return;
     const message = `${skipped} more members of the archive were not looked into. They can hold pickles.`;
     this.problems.add({ severity: "warning", code: "UnscannedMembers", message });
@@ -106,6 +110,8 @@ export class Look {
 
   /** Bytes of which only their first ones are known. */
   async intoBytes(source: ByteSource, head: Uint8Array, place: Place): Promise<void> {
+    // A name may begin it that is a pickle as well.
+    if (isTar(head)) await this.intoInnerTar(source, place);
     const container = containerKind(head);
     const isNamed = place.where !== undefined && namedPickle.test(place.where);
     if (container?.kind === "pickle" || (container === undefined && isNamed)) {
@@ -126,20 +132,29 @@ export class Look {
     source: ByteSource,
     members: readonly TarMember[],
     isShown: (name: string) => boolean = () => false,
+    { where, depth }: Place = { where: undefined, depth: 0 },
   ): Promise<void> {
     for (const { name, offset, size } of members.slice(0, maxScannedMembers)) {
       if (isShown(name)) continue;
       const there = Math.max(0, Math.min(size, source.size - offset));
-      await this.intoSource(new RangeByteSource(source, Math.min(offset, source.size), there), name);
+      const member = new RangeByteSource(source, Math.min(offset, source.size), there);
+      await this.intoSource(member, where === undefined ? name : `${name} in ${where}`, depth);
     }
+    this.tellSkipped(members.length - maxScannedMembers);
+  }
+
+  private async intoInnerTar(source: ByteSource, { where, depth }: Place): Promise<void> {
+    const place = { where, depth: depth + 1 };
+    if (!this.admit(0, place)) this.left++;
+    else
+      await this.intoTar(source, (await readTarDirectory(source, this.signal)).members, () => false, place);
   }
 
   /** Bytes of any kind; what cannot be read of them is told. */
-  async intoSource(source: ByteSource, where: string | undefined): Promise<void> {
+  async intoSource(source: ByteSource, where: string | undefined, depth = 0): Promise<void> {
     await this.orTell(where ?? "The file", undefined, async () => {
       const head = await source.read(0, Math.min(source.size, maxSmallMemberBytes), this.signal);
-      if (isTar(head)) await this.intoTar(source, (await readTarDirectory(source, this.signal)).members);
-      else await this.intoBytes(source, head, { where, depth: 0 });
+      await this.intoBytes(source, head, { where, depth });
     });
   }
 
@@ -307,20 +322,6 @@ export class Look {
     const at = offset === undefined ? {} : { offset };
     this.problems.add({ severity: "warning", code: "UnreadableMember", message, ...at });
   }
-}
-
-/** torch's function that unpickles what it is given. */
-export const loadFromBytes = "torch.storage._load_from_bytes";
-
-/** Bytes that torch would unpickle, and that could not be looked into: they can hold anything. */
-export function unseenBytes(where: string | undefined): ImportFinding {
-  return {
-    global: `${loadFromBytes} (of bytes that cannot be looked into)`,
-    verdict: "dangerous",
-    count: 1,
-    offset: 0,
-    ...(where === undefined ? {} : { where }),
-  };
 }
 
 export function isFile({ name, size }: ZipEntry): boolean {

@@ -1,4 +1,4 @@
-import { type JsonObject, jsonString } from "../../json/parseJson";
+import { isJsonObject, type JsonObject, type JsonValue, jsonString } from "../../json/parseJson";
 import type { NamedCode } from "./namedCode";
 
 const lambda =
@@ -22,8 +22,20 @@ export function kerasCode(object: JsonObject): readonly NamedCode[] {
   const module = jsonString(object.get("module"));
   if (module === undefined) return [];
   if (className === "function") return functionCode(module, jsonString(object.get("config")) ?? "");
-  if (ownModule.test(module) || module === "builtins") return [];
+  // Keras calls what a class is named by: its own functions that fetch or unpack as well.
+  if (harmfulOwn.test(module) && /^[a-z_]/.test(className))
+    return [{ name: `${module}.${className}`, key: "module", by: imported }];
+  const files = vocabularyFile(className, object.get("config"));
+  if (ownModule.test(module) || module === "builtins") return files;
   return [{ name: `${module}.${className}`, key: "module", by: imported }];
+}
+
+/** Layers over words take a path or an address in place of a list, and read it when the model is made. */
+function vocabularyFile(className: string, config: JsonValue | undefined): readonly NamedCode[] {
+  if (!/^(?:StringLookup|IntegerLookup|IndexLookup|TextVectorization)$/.test(className)) return [];
+  const place = isJsonObject(config) ? jsonString(config.get("vocabulary")) : undefined;
+  if (place === undefined) return [];
+  return [{ name: `what ${place} holds`, key: "vocabulary", by: "Keras before 3.12 opens or fetches" }];
 }
 
 function functionCode(module: string, name: string): readonly NamedCode[] {

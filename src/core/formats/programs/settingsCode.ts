@@ -8,6 +8,7 @@ const maxValues = 200_000;
 type Rule = (value: JsonValue, object: JsonObject) => readonly string[];
 
 const remote = "transformers downloads or imports with trust_remote_code, and runs";
+const modelscope = "ModelScope installs or imports when it trusts the repository, and runs";
 const jsonpickle = "jsonpickle imports and calls when it decodes the file";
 const hydra = "Hydra and frameworks over it import and call";
 /** Whose classes build models from configurations, honestly and without taking code from the file. */
@@ -24,6 +25,8 @@ const rules: ReadonlyMap<string, { readonly by: string; readonly names: Rule }> 
       by: remote,
       names: (value) => (value === true ? ["what its repository holds"] : []),
     },
+    allow_remote: { by: modelscope, names: (value) => (value === true ? ["what its repository holds"] : []) },
+    plugins: { by: modelscope, names: (value, object) => (object.has("framework") ? textsIn(value) : []) },
     attn_implementation: { by: kernels(), names: repositoriesIn },
     _attn_implementation: { by: kernels(), names: repositoriesIn },
     auto_mapping: { by: "PEFT imports", names: parentLibrary },

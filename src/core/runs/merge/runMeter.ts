@@ -106,8 +106,9 @@ export class RunMeter {
     const reward = rewardKeyOf(keys);
     if (reward !== undefined) return [[reward, this.metrics.get(reward)?.values.at(-1) ?? Number.NaN]];
     if (lossKeyOf(keys) !== undefined) return undefined;
+    const evalLoss = evalLossKeyOf(keys);
     const told = keys.filter(
-      (key) => describeMetric(key).group !== "speed" && !isRate(key) && key !== evalLossKeyOf(keys),
+      (key) => key !== evalLoss && describeMetric(key).group !== "speed" && !isRate(key),
     );
     const last = told.sort((a, b) => metricRank(a) - metricRank(b)).slice(0, maxLastMetrics);
     const values = last.map((key) => [key, this.metrics.get(key)?.values.at(-1) ?? Number.NaN] as const);

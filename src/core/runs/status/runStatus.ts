@@ -34,9 +34,8 @@ export function runStatusOf(
   metrics: readonly string[],
 ): RunStatus {
   const keys = followed.keys();
-  const evaluations = keys
-    .filter((key) => isOutcome(key) && key !== evalLossKeyOf(keys))
-    .slice(0, maxOutcomes);
+  const evalLoss = evalLossKeyOf(keys);
+  const evaluations = keys.filter((key) => isOutcome(key) && key !== evalLoss).slice(0, maxOutcomes);
   const named = [...new Set([...lossMetrics, ...metrics, ...evaluations])].flatMap((name) => {
     const series = followed.series(keyOf(name, keys) ?? name);
     return series === undefined ? [] : [{ name, series }];

@@ -27,11 +27,14 @@ const expected: Record<string, Record<string, Expected>> = JSON.parse(
   readFileSync(join(folder, "expected.json"), "utf8"),
 );
 
-test("a pickle in an attribute, which PyTables would load, is told", async () => {
-  const { imports, problems } = await read(bytesOf("pickledAttribute.h5"));
-  expect(imports).toMatchObject([{ global: "os.system", where: 'attribute "state"' }]);
-  expect(problems.map(({ code }) => code)).toContain("DangerousImport");
-});
+test.each(["pickledAttribute.h5", "pickledOfDataset.h5"])(
+  "a pickle in %s, which PyTables would load, is told",
+  async (name) => {
+    const { imports, problems } = await read(bytesOf(name));
+    expect(imports).toMatchObject([{ global: "os.system", where: 'attribute "state"' }]);
+    expect(problems.map(({ code }) => code)).toContain("DangerousImport");
+  },
+);
 
 describe("an HDF5 file of h5py", () => {
   test.each(["earliest.h5", "latest.h5", "userBlock.h5"])(
