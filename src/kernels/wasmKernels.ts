@@ -80,9 +80,12 @@ const leastSpread = 1e-4;
 const leastCodeSpread = 0.05;
 
 /** Whether the product of two such numbers is an ordinary one too. */
-function isOrdinary(value: number): boolean {
-  const size = Math.abs(value);
-  return value === 0 || (size >= 2 ** -60 && size <= 2 ** 60);
+function areOrdinary(values: Float32Array): boolean {
+  for (let at = 0; at < values.length; at++) {
+    const size = Math.abs(values[at] as number);
+    if (size !== 0 && !(size >= 2 ** -60 && size <= 2 ** 60)) return false;
+  }
+  return true;
 }
 
 /** The kernels in WebAssembly, with SIMD. */
@@ -165,8 +168,7 @@ export class WasmKernels implements NumberKernels {
     const { buffer } = this.wasm.memory;
     const valuesOf = () => valuesOfRuns(this, levels, runs);
     const scales = new Float32Array(buffer, layout.otherChunk, runs);
-    if (!levels.every(isOrdinary) || !scales.every(isOrdinary))
-      return this.measureValues(valuesOf(), 32 * runs);
+    if (!areOrdinary(levels) || !areOrdinary(scales)) return this.measureValues(valuesOf(), 32 * runs);
     new Float32Array(buffer, layout.levels, 16).set(levels);
     return this.measureCodes(64 * runs, () => this.wasm.measureRuns64(runs), valuesOf);
   }

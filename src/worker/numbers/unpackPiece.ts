@@ -88,7 +88,7 @@ function addPairs(
 async function addRuns(
   files: JobFiles,
   { shape, stored }: PackedWeight,
-  { size, scales }: CodeRuns,
+  { size, scales, plainScales }: CodeRuns,
   firstRow: number,
   rows: number,
   read: ReadTensorRange,
@@ -102,12 +102,18 @@ async function addRuns(
   const [end, step] = [(firstRow + rows) * perRow, Math.floor(measurer.chunkBytes / 32)];
   for (let at = firstRow * perRow; at < end && !control.isCancelled; at += step) {
     const runs = Math.min(step, end - at);
-    const first = Math.floor(at / perScale);
-    const found = await scales(first, Math.ceil((at + runs) / perScale) - first, read);
-    const target = new Float32Array(kernels.otherChunk.buffer, kernels.otherChunk.byteOffset, runs);
-    for (let run = 0; run < runs; run++)
-      target[run] = found[Math.floor((at + run) / perScale) - first] as number;
-    const failure = files.read(codes.fileIndex, codes.offset + 32 * at, kernels.chunk, 32 * runs);
+    let failure: string | undefined;
+    if (plainScales !== undefined && perScale === 1) {
+      const { fileIndex, offset } = plainScales;
+      failure = files.read(fileIndex, offset + 4 * at, kernels.otherChunk, 4 * runs);
+    } else {
+      const first = Math.floor(at / perScale);
+      const found = await scales(first, Math.ceil((at + runs) / perScale) - first, read);
+      const target = new Float32Array(kernels.otherChunk.buffer, kernels.otherChunk.byteOffset, runs);
+      for (let run = 0; run < runs; run++)
+        target[run] = found[Math.floor((at + run) / perScale) - first] as number;
+    }
+    failure ??= files.read(codes.fileIndex, codes.offset + 32 * at, kernels.chunk, 32 * runs);
     if (failure !== undefined) throw new RangeError(failure);
     measurer.add(32 * runs);
   }

@@ -67,6 +67,7 @@ export async function bitsandbytes4(
     size: blockSize,
     levels: (readMap) => readAllValues(map, readMap),
     scales: scalesOf,
+    ...(absmax.dtype === "F32" && isPlain(absmax) ? { plainScales: absmax } : {}),
   };
   return {
     name,
@@ -101,6 +102,10 @@ export async function bitsandbytes4(
       return values;
     },
   };
+}
+
+function isPlain({ layout, assembly }: Tensor): boolean {
+  return layout === undefined && assembly === undefined;
 }
 
 const stateEnding = (kind: "nf4" | "fp4") => `.quant_state.bitsandbytes__${kind}`;

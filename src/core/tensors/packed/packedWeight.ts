@@ -28,6 +28,8 @@ export interface CodeRuns {
   /** What each of 16 codes stands for. */
   levels(read: ReadTensorRange): Promise<Float64Array>;
   scales(first: number, count: number, read: ReadTensorRange): Promise<Float64Array>;
+  /** Set where the scales are stored as they are: F32 without a layout of its own. */
+  readonly plainScales?: Tensor;
 }
 
 /** What a scale's byte and a code of 4 bits stand for: the code's level times the scale, rounded to F32. */
