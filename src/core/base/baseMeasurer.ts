@@ -42,7 +42,8 @@ export class BaseMeasurer {
       stored.set(end, { shape: tensor.shape, values });
     }
     const version = jsonString(settings.get("peft_version"));
-    const made = change({ part: (end) => stored.get(end), settings, version, rows, columns });
+    const isConvolution = weight.shape.length > 2;
+    const made = change({ part: (end) => stored.get(end), settings, version, rows, columns, isConvolution });
     if (typeof made === "string") return made;
     if ("apply" in made) return normsOfChange(place, made, this.readBase, this.signal);
     const { baseNorm } = await normsOfChange(place, noChange, this.readBase, this.signal);

@@ -15,7 +15,9 @@ const defaultScaling = 150;
  * permutation that torch draws from a seed (peft/tuners/fourierft/layer.py). Of frequencies p and −p the cosines
  * are one, so that ‖ΔW‖² = f²·N/2·(Σc_p² + Σc_p·c_−p) with the norm f of the transform and N = out·in.
  */
-export function fourierChange({ part, settings, rows, columns }: TransformInput): KnownChange | string {
+export function fourierChange(input: TransformInput): KnownChange | string {
+  const { part, settings, rows, columns, isConvolution } = input;
+  if (isConvolution) return "fills a convolution, which is not computed here";
   const spectrum = part("spectrum")?.values;
   const count = rows * columns;
   if (spectrum === undefined || spectrum.length > count) return "";

@@ -17,4 +17,6 @@ export interface TransformInput {
   /** Outputs and inputs of the weight. */
   readonly rows: number;
   readonly columns: number;
+  /** Whether the inputs of `columns` are those of a kernel. */
+  readonly isConvolution: boolean;
 }

@@ -140,7 +140,7 @@ function adapterFacts(
     ["Alpha", alphas.length > 0 ? rangeText(alphas) : undefined],
     ["Scale", scales.length > 0 ? rangeText(scales) : undefined],
     ["Scaling rule", config?.useRslora === true ? "alpha / √rank (rsLoRA)" : undefined],
-    ["Adapted modules", plural(modules.length, "module")],
+    ["Adapted modules", modules.length > 0 ? plural(modules.length, "module") : undefined],
     ["Target modules", typeof targets === "string" ? targets : targets?.join(", ")],
     ["Initialisation", initialisationText(config?.initLoraWeights)],
     ["DoRA", config?.useDora === true ? "yes" : undefined],

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { compareWithBase } from "../../../src/core/base/compareWithBase";
 import { CheckpointSession } from "../../../src/core/session/checkpointSession";
+import { safetensorsFile } from "../../support/made/safetensorsFile";
 import { MemoryFiles } from "../../support/memoryFiles";
 
 interface Expected {
@@ -48,5 +49,13 @@ describe("what an adapter makes of its base's weight (makeOverBaseReference.py)"
     });
     expect(modules).toEqual([]);
     expect(problems.map(({ message }) => message).join()).toContain(why);
+  });
+
+  it("FourierFT of a convolution is told and not computed", async () => {
+    const name = "base_model.model.conv.fourierft_spectrum";
+    const adapter = safetensorsFile({ tensors: [{ name, dtype: "F32", shape: [10] }] });
+    const { modules, problems } = await compare(Buffer.from(adapter), { peft_type: "FOURIERFT" });
+    expect(modules).toEqual([]);
+    expect(problems.map(({ message }) => message).join()).toContain("fills a convolution");
   });
 });
