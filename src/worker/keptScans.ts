@@ -5,7 +5,7 @@ import { deserialize, serialize } from "node:v8";
 import type { ScanFindings } from "../core/analysis/scanFindings";
 import type { ScanChunk } from "../core/analysis/scanTable";
 import type { CheckpointSession } from "../core/session/checkpointSession";
-import { nodeFiles } from "./nodeFiles";
+import { nodeFiles, readFlags } from "./nodeFiles";
 import { toolVersion } from "./toolVersion";
 
 /** Of all scans in a folder; the ones that were not asked for the longest make room. */
@@ -49,7 +49,7 @@ export class KeptScans {
 
   async find(): Promise<KeptScan | undefined> {
     try {
-      const kept: KeptScan = deserialize(await readFile(this.file));
+      const kept: KeptScan = deserialize(await readFile(this.file, { flag: readFlags }));
       if (kept.identity !== this.identity) return undefined;
       const now = new Date();
       await utimes(this.file, now, now);
