@@ -9,7 +9,7 @@ import type { BaseSearch } from "./baseModel";
 import { baseProblems } from "./baseProblems";
 
 /** Problems that one row of a list can carry. */
-const maxRowProblems = 6;
+const maxRowProblems = 16;
 
 /** Warnings about settings, alike in every checkpoint of a run: Health tells them, a row has room for faults. */
 const ofSettings: ReadonlySet<string> = new Set(["UnmatchedPattern", "LoraRankMismatch", "LokrScale"]);

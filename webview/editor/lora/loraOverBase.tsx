@@ -1,6 +1,5 @@
 import { useMemo } from "preact/hooks";
 import { formatAligned, formatShare } from "../../../src/core/text/quantities";
-import { Button } from "../../ui/controls";
 import { NameColumn } from "../../ui/names/nameColumn";
 import { NameText } from "../../ui/names/nameText";
 import { Empty } from "../../ui/states";
@@ -40,18 +39,9 @@ export function LoraOverBase({ model }: { readonly model: EditorModel }) {
     ];
   }, [found]);
   if (answer.status !== "ready") {
-    const known = base.answer.value;
-    const path = known.status === "ready" ? known.value : undefined;
-    if (answer.status === "waiting" || known.status === "waiting") return null;
-    return (
-      <Empty title="What this method changes follows from the weights of its base model.">
-        {path === undefined ? (
-          <Button onClick={() => void model.lora.chooseBase()}>Choose base model…</Button>
-        ) : (
-          <Button onClick={() => void ratios.ask()}>Compare with its weights</Button>
-        )}
-      </Empty>
-    );
+    if (answer.status === "waiting" || base.answer.value.status !== "ready") return null;
+    // The line above names the base and leads on.
+    return <Empty title="What this method changes follows from the weights of its base model." />;
   }
   return (
     <>
