@@ -23,6 +23,9 @@ const maxUnpackedBytes = 64_000_000;
 /** Weights up to here, as those of most adapters, are read whole. */
 const maxWholeBytes = 512 * 1024;
 
+/** And up to so many tensors: each is a read of its own. */
+const maxWholeTensors = 4096;
+
 /**
  * What the values that a look may read tell: all of a small file, else the first values of tensors evenly over the
  * file. NaN and infinities are errors; an adapter that changes nothing is a warning. That nothing is found tells
@@ -52,7 +55,8 @@ async function findingsOf(
   const floating = checkpoint.tensors.filter(
     (tensor) => isFloating(tensor.dtype) && elementCount(tensor.shape) > 0 && !isBookkeeping(tensor),
   );
-  const isSmall = floating.reduce((sum, { byteSize }) => sum + byteSize, 0) <= maxWholeBytes;
+  const byteSize = floating.reduce((sum, tensor) => sum + tensor.byteSize, 0);
+  const isSmall = byteSize <= maxWholeBytes && floating.length <= maxWholeTensors;
   const modules = spread(adapter?.modules ?? [], isSmall ? Number.POSITIVE_INFINITY : maxSampledTensors / 2);
   const some = spread(floating, maxSampledTensors);
   const looked = isSmall ? floating : [...new Set([...some, ...modules.flatMap(({ a, b }) => [a, b])])];
