@@ -69,10 +69,10 @@ fs.fsyncSync(to);`;
 function runNode(args: readonly string[]): Used {
   const start = performance.now();
   const options = { encoding: "utf8", maxBuffer: 2 ** 28 } as const;
-  const { status, stderr } = spawnSync(process.execPath, ["--import", telling, ...args], options);
+  const { status, stdout, stderr } = spawnSync(process.execPath, ["--import", telling, ...args], options);
   const ms = performance.now() - start;
   const [, processorMs, memoryMb] = /USED (\S+) (\S+)/.exec(stderr) ?? [];
-  if (status !== 0 || processorMs === undefined) throw new Error(stderr);
+  if (status !== 0 || processorMs === undefined) throw new Error(stdout + stderr);
   return { ms, processorMs: Number(processorMs), memoryMb: Number(memoryMb) };
 }
 

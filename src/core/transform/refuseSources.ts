@@ -3,18 +3,19 @@ import { baseName, joinPath, parentPath, relativePath } from "../bytes/paths";
 import { CheckpointError } from "../problem/checkpointError";
 import type { CheckpointSession } from "../session/checkpointSession";
 
-/** Whatever may be replaced, a source never is, and nothing is written into the folder of one. */
+/** Whatever may be replaced, a source never is, and nothing is written into a folder that is one. */
 export async function refuseSources(
   files: Files,
   path: string,
   sources: readonly CheckpointSession[],
 ): Promise<void> {
   const real = await futurePath(files, path);
-  for (const { identity, checkpoint } of sources) {
+  for (const { identity, checkpoint, openedFolder } of sources) {
     for (const own of [identity, checkpoint.path, checkpoint.folder]) {
       if ((await files.realPath(own)) === real) throw sourceInPlace(path);
     }
-    if (identity !== checkpoint.folder) continue;
+    // Beside a file is where its other format goes: `model.safetensors` beside `model.pt`.
+    if (!openedFolder || identity !== checkpoint.folder) continue;
     if (relativePath(await files.realPath(identity), real) !== real) throw insideSource(path);
   }
 }
