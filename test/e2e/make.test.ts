@@ -143,7 +143,7 @@ test("nothing is left of a merge that is stopped", async () => {
   await page().getByText("14 modules change 14 weights").waitFor();
   await page().getByRole("button", { name: "Change…" }).click();
   // The list shows a window of its rows.
-  await workbench.page.keyboard.type("large");
+  await workbench.quickInput.fill("large");
   await workbench.pickQuickInput("large");
   await page().getByText("1.60 GB", { exact: true }).first().waitFor();
   await page().getByRole("textbox", { name: "New folder" }).fill("stopped");
