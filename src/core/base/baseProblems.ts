@@ -5,6 +5,7 @@ import { CheckpointSession } from "../session/checkpointSession";
 import { quote } from "../text/quote";
 import { fitForPeft } from "./baseFit";
 import { type BaseSearch, findBaseModel } from "./baseModel";
+import { fitByNames } from "./fitByNames";
 
 /** Where the base model of an adapter is. */
 export interface BasePlace extends BaseSearch {
@@ -25,7 +26,9 @@ export async function baseProblems(
   const path = given ?? (await findBaseModel(files, session, search));
   if (path === undefined) return isTold ? notHere(session) : [];
   try {
-    const found = fitForPeft(session, await CheckpointSession.open(files, path, () => undefined, signal));
+    const base = await CheckpointSession.open(files, path, () => undefined, signal);
+    if (session.adapter.dialect !== "peft") return isTold ? fitByNames(session, base) : [];
+    const found = fitForPeft(session, base);
     return isTold ? found : found.filter(({ severity }) => severity !== "info");
   } catch (error) {
     if (!(error instanceof CheckpointError)) throw error;
