@@ -7,7 +7,7 @@ import type { CheckpointSession } from "../session/checkpointSession";
 import { elementCount, type Tensor } from "../tensors/tensor";
 import { plural } from "../text/quantities";
 import { type BaseTransform, baseTransforms } from "./baseTransforms";
-import { fits } from "./baseWeights";
+import { fits, nameOfBase } from "./baseWeights";
 import { ia3Change } from "./scalings";
 
 /** Places of the same decoder: transformers moved it when it took multimodal models apart. */
@@ -33,7 +33,7 @@ export function fitFindings(adapter: CheckpointSession, base: CheckpointSession)
   const byPath = new Map(tensors.map((tensor) => [weightPath(tensor.name), tensor]));
   const task = adapter.adapterConfig?.taskType;
   const weights: BaseWeights = { byPath, isBareMeant: task === undefined || task === bareTask };
-  const where = nameOf(base);
+  const where = nameOfBase(base.checkpoint);
   const containers = containersOf(byPath);
   const missing = modules.filter((each) => {
     const path = plainPath(each.module);
@@ -56,7 +56,7 @@ export function fitForPeft(adapter: CheckpointSession, base: CheckpointSession):
   const modules = modulesOf(adapter);
   const [first] = modules;
   if (found.length > 0 || first === undefined || !isJudged(adapter, base)) return found;
-  const where = nameOf(base);
+  const where = nameOfBase(base.checkpoint);
   const all = modules.length === 1 ? "it" : `all ${modules.length}`;
   if (matchesNothing(adapter)) {
     const message = `The adapter fits none of the ${plural(modules.length, "module")} of its base ${where} as its names stand: with those that PEFT writes ${all} would fit, e.g. base_model.model.${first.module}.`;
@@ -73,10 +73,6 @@ function modulesOf(adapter: CheckpointSession): readonly Named[] {
 function isJudged({ adapter }: CheckpointSession, { checkpoint }: CheckpointSession): boolean {
   if (adapter?.dialect !== "peft" || adapter.carriesModel) return false;
   return checkpoint.format !== "gguf" && checkpoint.tensors.length > 0;
-}
-
-function nameOf({ checkpoint }: CheckpointSession): string {
-  return checkpoint.folder.split(/[\\/]/).at(-1) ?? checkpoint.name;
 }
 
 type Named = Pick<LoraModule, "module"> & { readonly layout?: LoraModule["layout"] };

@@ -1,5 +1,6 @@
 import { modulePath } from "../adapter/loraKey";
 import type { LoraModule } from "../adapter/loraModule";
+import type { Checkpoint } from "../checkpoint/checkpoint";
 import { canonicalName } from "../names/canonicalName";
 import { elementCount, type Tensor } from "../tensors/tensor";
 
@@ -8,6 +9,11 @@ export function fits({ inFeatures, outFeatures }: LoraModule, { shape }: Tensor)
   const [rows = 0, ...rest] = shape;
   const cols = elementCount(rest);
   return (rows === outFeatures && cols === inFeatures) || (rows === inFeatures && cols === outFeatures);
+}
+
+/** What people call the base: its folder. */
+export function nameOfBase({ folder, name }: Pick<Checkpoint, "folder" | "name">): string {
+  return folder.split(/[\\/]/).at(-1) ?? name;
 }
 
 /** Finds a module's weight by path, whatever wrapper, nesting or dialect either file is in. */

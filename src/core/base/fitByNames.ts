@@ -3,10 +3,8 @@ import type { Problem } from "../problem/problem";
 import type { CheckpointSession } from "../session/checkpointSession";
 import { formatShape } from "../tensors/tensor";
 import { plural } from "../text/quantities";
-import { quote } from "../text/quote";
-import { BaseWeights, fits } from "./baseWeights";
-
-const maxNamed = 3;
+import { quote, quoteSome } from "../text/quote";
+import { BaseWeights, fits, nameOfBase } from "./baseWeights";
 
 /**
  * Whether the modules of an adapter in other names than PEFT's are in a base model, by the names that both have once
@@ -23,24 +21,24 @@ export function fitByNames(
   // A text encoder lies in a file of its own, whose names do not say that it is one.
   const find = (module: string) =>
     weights.find(module) ?? weights.find(canonicalName(module).replace(/^te\d:/, ""));
-  const where = checkpoint.folder.split(/[\\/]/).at(-1) ?? checkpoint.name;
+  const where = nameOfBase(checkpoint);
   const count = plural(modules.length, "module");
   const unlooked = "How the program that loads it translates its names was not looked at.";
-  const missing = modules.filter(({ module }) => find(module) === undefined);
+  const pairs = modules.map((module) => ({ module, weight: find(module.module) }));
+  const missing = pairs.flatMap(({ module, weight }) => (weight === undefined ? [module] : []));
   const told = (severity: Problem["severity"], code: string, message: string): Problem => ({
     severity,
     code,
     message: `${message} ${unlooked}`,
   });
   if (missing.length > 0) {
-    const named = missing.slice(0, maxNamed).map(({ module }) => quote(module));
+    const named = quoteSome(missing.map(({ module }) => module));
     const which =
       missing.length === modules.length ? `None of ${count} was` : `${missing.length} of ${count} were not`;
-    const message = `${which} found in the base ${where} (${named.join(", ")}${missing.length > maxNamed ? ", …" : ""}).`;
+    const message = `${which} found in the base ${where} (${named}).`;
     return [told("warning", "BaseModulesMissing", message)];
   }
-  for (const module of modules) {
-    const weight = find(module.module);
+  for (const { module, weight } of pairs) {
     if (weight === undefined || !/^(?:F|BF)\d/.test(weight.dtype) || fits(module, weight)) continue;
     const shape = `${module.outFeatures} × ${module.inFeatures}`;
     const message = `${quote(module.module)} changes a weight of ${shape}, ${quote(weight.name)} of the base ${where} is ${formatShape(weight.shape)}.`;

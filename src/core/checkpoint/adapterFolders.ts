@@ -6,11 +6,11 @@ import { classifyFolder } from "../parts/parts";
 const maxFolders = 16;
 
 /** The folders among these entries that hold an adapter each, with its configuration. */
-export async function adapterFolders(
+export async function adapterFolders<T extends Pick<FileEntry, "name" | "kind">>(
   files: Files,
   folder: string,
-  entries: readonly FileEntry[],
-): Promise<readonly FileEntry[]> {
+  entries: readonly T[],
+): Promise<readonly T[]> {
   const folders = entries
     .filter(({ kind }) => kind === "directory")
     .sort((a, b) => (a.name < b.name ? -1 : 1))
@@ -25,12 +25,10 @@ export async function adapterFolders(
 }
 
 /** Those of an adapter's files that lie in a folder, by name alone; none of a folder that cannot be read. */
-export async function adapterFilesIn(files: Files, folder: string): Promise<readonly FileEntry[]> {
+async function adapterFilesIn(files: Files, folder: string): Promise<readonly Pick<FileEntry, "name">[]> {
   const names = ["adapter_config.json", "adapter_model.safetensors", "adapter_model.bin"];
   const stats = await Promise.all(
     names.map((name) => files.stat(joinPath(folder, name)).catch(() => undefined)),
   );
-  return names.flatMap((name, at) =>
-    stats[at]?.kind === "file" ? [{ name, kind: "file", link: false }] : [],
-  );
+  return names.flatMap((name, at) => (stats[at]?.kind === "file" ? [{ name }] : []));
 }

@@ -6,14 +6,14 @@ import { readText } from "../bytes/readText";
 import { JsonSyntaxError } from "../json/jsonScanner";
 import { isJsonObject, type JsonObject, parseJson } from "../json/parseJson";
 import { findHalfWritten } from "../parts/halfWritten";
-import { classifyEntry, classifyFolder, type PartFile } from "../parts/parts";
+import { classifyEntry, type PartFile } from "../parts/parts";
 import { CheckpointError } from "../problem/checkpointError";
 import { maxConfigBytes, maxEagerTrainerStateBytes, maxListedFiles } from "../problem/limits";
 import { messageOf } from "../problem/messageOf";
 import type { Problem } from "../problem/problem";
 import { readTrainerState, trainerStateOf } from "../progress/readTrainerState";
 import type { TrainerState } from "../progress/trainerState";
-import { adapterFilesIn } from "./adapterFolders";
+import { adapterFolders } from "./adapterFolders";
 
 /** A file of a checkpoint folder with its size; of a folder the size is not known here. */
 export interface FolderFile extends PartFile {
@@ -50,7 +50,10 @@ export async function readFolderContext(
   signal?: AbortSignal,
 ): Promise<FolderContext> {
   const problems: Problem[] = [];
-  const listed = await listFolder(files, folder, problems);
+  const holder = parentPath(weights);
+  const isBelow = holder.startsWith(`${folder}/`);
+  const all = await listFolder(files, folder, problems);
+  const listed = isBelow ? await withAdapters(files, folder, all) : all;
   const json = async (name: string) => {
     const found = listed.find((file) => file.name === name && file.kind === "file");
     return found === undefined ? undefined : readJsonFile(files, found.path, problems, signal);
@@ -58,8 +61,7 @@ export async function readFolderContext(
   const litgpt = listed.find((file) => file.name === litgptSettingsName && file.kind === "file");
   const state = trainerStateOf(listed.filter(({ kind }) => kind === "file"));
   const small = state !== undefined && (state.size ?? 0) <= maxEagerTrainerStateBytes;
-  const holder = parentPath(weights);
-  const ownConfig = holder.startsWith(`${folder}/`)
+  const ownConfig = isBelow
     ? readJsonFile(files, joinPath(holder, "adapter_config.json"), problems, signal)
     : json("adapter_config.json");
   const [adapterConfig, config, stageFile, trainerState] = await Promise.all([
@@ -97,7 +99,6 @@ async function listFolder(files: Files, folder: string, problems: Problem[]): Pr
     }
     return await mapParallel(entries.slice(0, maxListedFiles), 16, async ({ name, kind }) => {
       const path = joinPath(folder, name);
-      if (kind === "directory") return { ...(await classifyListed(files, name, path)), path };
       const size = kind === "file" ? (await files.stat(path))?.size : undefined;
       return { ...classifyEntry({ name, kind, ...(size === undefined ? {} : { size }) }), path };
     });
@@ -156,9 +157,14 @@ function unreadable(path: string, error: unknown): Problem {
   };
 }
 
-/** Looks into a folder only where its name says nothing. */
-async function classifyListed(files: Files, name: string, path: string): Promise<PartFile> {
-  const byName = classifyEntry({ name, kind: "directory" });
-  if (byName.part !== "other") return byName;
-  return classifyFolder(name, await adapterFilesIn(files, path));
+/** Where the weights lie in a folder of their own, with what the others like it are. */
+async function withAdapters(
+  files: Files,
+  folder: string,
+  listed: readonly FolderFile[],
+): Promise<readonly FolderFile[]> {
+  const names = new Set((await adapterFolders(files, folder, listed)).map(({ name }) => name));
+  return listed.map((file) =>
+    file.part === "other" && names.has(file.name) ? { ...file, part: "adapter" } : file,
+  );
 }

@@ -1,10 +1,8 @@
 import { isTokenRows } from "../adapter/trainableTokens";
 import type { Problem } from "../problem/problem";
 import { plural } from "../text/quantities";
-import { quote } from "../text/quote";
+import { quoteSome } from "../text/quote";
 import { type HealthSubject, isWhole } from "./healthSubject";
-
-const maxNamed = 3;
 
 /** What an adapter's configuration says was trained and the file does not hold. */
 export function announcedTensors(subject: HealthSubject): readonly Problem[] {
@@ -29,7 +27,7 @@ export function announcedTensors(subject: HealthSubject): readonly Problem[] {
 }
 
 function savedModules(lost: readonly string[]): Problem {
-  const shown = lost.slice(0, maxNamed).map(quote).join(", ") + (lost.length > maxNamed ? ", …" : "");
+  const shown = quoteSome(lost);
   const message = `The configuration says that ${plural(lost.length, "module is", "modules are")} saved whole (modules_to_save: ${shown}), and the file holds none of ${lost.length === 1 ? "its" : "their"} weights: what was trained there is lost.`;
   return { severity: "warning", code: "SavedModulesMissing", message };
 }

@@ -2,13 +2,11 @@ import type { MlxConfig } from "../adapter/adapterConfig";
 import { ModulePatterns } from "../adapter/modulePatterns";
 import type { Problem } from "../problem/problem";
 import { plural } from "../text/quantities";
-import { quote } from "../text/quote";
+import { quoteSome } from "../text/quote";
 import { type HealthSubject, isWhole } from "./healthSubject";
 
 /** Keys looked at; files of one key a module have thousands, all plain paths. */
 const maxKeys = 200;
-const maxNamed = 3;
-
 /** Settings of single modules, and targets, that fit none of the modules: misspelt, or of another model. */
 export function unmatchedPatterns(subject: HealthSubject): readonly Problem[] {
   const { adapter, adapterConfig: config } = subject;
@@ -75,7 +73,7 @@ function isTarget(module: string, target: string): boolean {
 
 function told(field: string, lost: readonly string[], what: string): readonly Problem[] {
   if (lost.length === 0) return [];
-  const shown = lost.slice(0, maxNamed).map(quote).join(", ") + (lost.length > maxNamed ? ", …" : "");
+  const shown = quoteSome(lost);
   const message = `${plural(lost.length, "entry", "entries")} of ${field} (${shown}) ${what}.`;
   return [{ severity: "warning", code: "UnmatchedPattern", message }];
 }

@@ -1,11 +1,9 @@
 import type { Tensor } from "../tensors/tensor";
 import { plural } from "../text/quantities";
-import { quote } from "../text/quote";
+import { quoteSome } from "../text/quote";
 
 /** diffusers names a row by its token; the web UI, sd-scripts and SDXL's two encoders in these ways. */
 const rowName = /^(?:<.+>|string_to_param\.(.+)|emb_params|clip_[lg])$/;
-
-const maxNamed = 3;
 
 /** "Textual inversion: <cat>": rows of an embedding that were trained for new tokens, and no model. */
 export function textualInversion(tensors: readonly Tensor[]): string | undefined {
@@ -14,6 +12,5 @@ export function textualInversion(tensors: readonly Tensor[]): string | undefined
   const named = rows.map(({ name }) => rowName.exec(name)?.[1] ?? name).filter((name) => name !== "*");
   const tokens = named.filter((name) => !/^(?:emb_params|clip_[lg])$/.test(name));
   if (tokens.length === 0) return "Textual inversion of a token";
-  const shown = tokens.slice(0, maxNamed).map(quote).join(", ");
-  return `Textual inversion of ${plural(tokens.length, "token")}: ${shown}${tokens.length > maxNamed ? ", …" : ""}`;
+  return `Textual inversion of ${plural(tokens.length, "token")}: ${quoteSome(tokens)}`;
 }
