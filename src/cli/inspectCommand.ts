@@ -9,6 +9,7 @@ import { failedReport, hasReadingErrors, inspectReport } from "../core/report/in
 import { inspectText } from "../core/report/reportText";
 import { runFolderReport, runFolderText } from "../core/report/runFolder";
 import type { CheckpointSession } from "../core/session/checkpointSession";
+import { exactHalf } from "../core/session/exactHalf";
 import { sampledFindings } from "../core/session/sampledValues";
 import { nodeFiles } from "../worker/nodeFiles";
 import { defaultThreads, findInTensors } from "../worker/numbers/findInTensors";
@@ -56,6 +57,7 @@ export const inspectCommand = defineCommand({
       };
     }
     const values = await findInTensors(session, { stats, sha256, ofCodes: codes });
+    if (stats) besides.push(...(await exactHalf(session, (index) => values.tensors.get(index)?.stats)));
     const report = await inspectReport(path, session, values, { showSecrets, besides, measure, overBase });
     return { failed: failed || values.problems.length > 0, report: () => report };
   },

@@ -7,6 +7,7 @@ import { encodeScan, parseScan, type ScanFile } from "../core/report/scan/scanFi
 import { type ScanPart, tensorsOfPart } from "../core/report/scan/scanShare";
 import { findingsOfRead, readingProblems, type TensorsRead } from "../core/report/valueFindings";
 import type { CheckpointSession } from "../core/session/checkpointSession";
+import { exactHalf } from "../core/session/exactHalf";
 import { printable } from "../core/text/printable";
 import { formatCount, plural } from "../core/text/quantities";
 import { nodeFiles } from "../worker/nodeFiles";
@@ -70,13 +71,17 @@ async function scanPart(
   const scan = scanOf(session, read, { files, part, sha256, indexes });
   const out = join(folder, partFileName("scan", part));
   await writePart(out, encodeScan(scan), parseScan);
+  const values = findingsOfRead(session, read, false);
   return {
     out,
     ...(part === undefined ? {} : { part }),
     tensors: checkpoint.tensors.length,
     ownTensors: indexes.length,
     tensorsRead: read.tensors.size,
-    problems: findingsOfRead(session, read, false).problems,
+    problems: [
+      ...values.problems,
+      ...(await exactHalf(session, (index) => values.tensors.get(index)?.stats)),
+    ],
   };
 }
 

@@ -8,6 +8,7 @@ import type { TensorNumbers } from "../core/analysis/tensorNumbers";
 import { ProblemList } from "../core/problem/problemList";
 import type { TensorsRead } from "../core/report/valueFindings";
 import type { CheckpointSession } from "../core/session/checkpointSession";
+import { exactHalf } from "../core/session/exactHalf";
 import { filesOfTensor } from "../core/tensors/assembly";
 import { unpackedTensor } from "../core/tensors/packed/unpackedTensor";
 import type { Tensor } from "../core/tensors/tensor";
@@ -93,6 +94,8 @@ export async function scanCheckpoint(
   await findDeadRows(session, sound, measuredTensor, problems, signal);
   const hashOf = (row: number) => known?.tensors.get(row)?.sha256;
   await findDuplicates(session, pool, sound, problems, { hashOf, signal });
+  const statistics = new Map(sound.map((each) => [each.row, each.statistics]));
+  for (const finding of await exactHalf(session, (row) => statistics.get(row), signal)) problems.add(finding);
   const outliers = layerOutliers(sound);
   return {
     problems: problems.toArray(),

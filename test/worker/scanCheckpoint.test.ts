@@ -87,3 +87,26 @@ it("stops when it is cancelled", async () => {
     scanCheckpoint(session, pool, { listener, ofCodes: false, signal: controller.signal }),
   ).rejects.toThrow("aborted");
 });
+
+it.each([
+  ["BF16", 16, 0],
+  ["F16", 13, 0],
+  [undefined, 13, 1],
+] as const)("tells that F32 weights lose nothing as %s", async (dtype, zeroBits, odd) => {
+  const cut = (values: Float32Array) => {
+    const bits = new Uint32Array(values.buffer);
+    for (let at = 0; at < bits.length; at++)
+      // Of 13 bits cut, those below 2⁻¹⁴ would need more of F16's subnormals than it has.
+      bits[at] = Math.abs(values[at] as number) < 1e-4 ? 0 : ((bits[at] as number) >>> zeroBits) << zeroBits;
+    return values;
+  };
+  const b = cut(weights(2));
+  b[1023] = odd === 1 ? 1 + 2 ** -20 : 0.5;
+  const session = await open({ a: cut(weights(1)), b, ones: new Float32Array(1024).fill(1) });
+  const listener = { onChunk: () => {}, onBytes: () => {} };
+  const { signal } = new AbortController();
+  const { problems } = await scanCheckpoint(session, pool, { listener, ofCodes: false, signal });
+  expect(problems.map(({ code, message }) => [code, message.match(/saved as (\S+),/)?.[1]])).toEqual(
+    dtype === undefined ? [] : [["ExactlyHalf", dtype]],
+  );
+});

@@ -1,9 +1,9 @@
 import type { CheckpointSession } from "../../session/checkpointSession";
-import { decodeTensor } from "../../tensors/decode";
-import { encodeValues, isWritableDtype, type WritableDtype } from "../../tensors/encode";
+import { isWritableDtype, type WritableDtype } from "../../tensors/encode";
 import type { ReadTensorRange } from "../../tensors/readTensorRange";
 import { readValues } from "../../tensors/readValues";
 import { elementCount, type Tensor } from "../../tensors/tensor";
+import { holdsExactly } from "../../values/holdsExactly";
 import type { ConvertPlan } from "./convert";
 
 /** Whether a smaller dtype holds every value of the tensors that are larger: then nothing is lost by it. */
@@ -66,9 +66,7 @@ async function isExactIn(
   for (let first = 0; first < total; first += pieceValues) {
     signal?.throwIfAborted();
     const values = await readValues(tensor, first, Math.min(pieceValues, total - first), read, signal);
-    const rounded = decodeTensor(encodeValues(values, dtype), dtype, values.length);
-    const isSame = (value: number, at: number) => value === values[at] || Number.isNaN(values[at]);
-    if (!rounded.every(isSame)) return false;
+    if (!holdsExactly(values, dtype)) return false;
   }
   return true;
 }
