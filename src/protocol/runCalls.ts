@@ -5,6 +5,7 @@ import type { DiscoveredRuns } from "../core/runs/run";
 import type { SampledSeries, SampleRequest } from "../core/runs/series/seriesSampler";
 import type { TablePage } from "../core/runs/series/seriesTable";
 import type { LoggedRun } from "../core/runs/status/loggedRun";
+import type { AlikeFiles } from "../core/runs/status/repeatedFiles";
 import type { RunStatusNews } from "../core/runs/status/runStatusReader";
 import type { UserStages } from "./checkpointCalls";
 
@@ -33,6 +34,8 @@ export interface RunCalls {
     readonly run: LoggedRun;
     readonly metrics: readonly string[];
   }): RunStatusNews | undefined;
+  /** Sets of files that are the same byte for byte. Tells the bytes that were read. */
+  findRepeated(params: { readonly alike: readonly AlikeFiles[] }): readonly (readonly string[])[];
   /** Reads all logs of a run. */
   followRun(params: { readonly run: ChartSource }): OpenRun;
   /** Reads one log, whatever kind it is. @throws CheckpointError `UnknownLog` where it is none. */

@@ -5,6 +5,7 @@ import { ChartedRun } from "../core/runs/merge/chartedRun";
 import { lineTableText } from "../core/runs/merge/lineTable";
 import type { LogStore } from "../core/runs/merge/logStore";
 import { recogniseLogFile } from "../core/runs/merge/recogniseLogFile";
+import { findRepeated } from "../core/runs/status/repeatedFiles";
 import { RunStatusReader } from "../core/runs/status/runStatusReader";
 import type { Handlers } from "../protocol/channel";
 import type { RunCalls } from "../protocol/runCalls";
@@ -49,6 +50,7 @@ export function runHandlers(
       return found;
     },
     runStatus: ({ run, metrics }, signal) => statuses.read(run, metrics, signal),
+    findRepeated: ({ alike }, signal, { progress }) => findRepeated(nodeFiles, alike, progress, signal),
     followRun: async ({ run }, signal) => opened(await ChartedRun.follow(logs, run, { signal }), signal),
     followLog: async ({ path }, signal) => {
       const log = await recogniseLogFile(nodeFiles, path, signal);

@@ -1,4 +1,5 @@
 import {
+  linkSync,
   mkdirSync,
   mkdtempSync,
   realpathSync,
@@ -73,7 +74,7 @@ describe("before anything is deleted", () => {
       ...classifyEntry({ name, kind: "file" }),
       ...{ path: join(path, name), size: 1 },
     }));
-    const { planned } = await planRemovals([at(path, { parts })], [root], true);
+    const { planned } = await planRemovals([at(path, { parts })], [root], "state");
     expect(planned).toMatchObject([{ bytes: 300, removals: [{ path: file, kind: "file" }] }]);
     const { title, detail } = removalQuestion(planned, [], (shown) => shown);
     expect(title).toBe("Delete the state of 1 checkpoint, 300 bytes?");
@@ -82,6 +83,28 @@ describe("before anything is deleted", () => {
     expect(await look()).toBeUndefined();
     writeFileSync(file, "x".repeat(400));
     expect(await look()).toBe("it has changed since it was shown");
+  });
+
+  test("a file whose bytes stay in another checkpoint may go alone, while that one is as it was", async () => {
+    const [first, last] = [10, 20].map((step) => save(join(root, `checkpoint-${step}`))) as [string, string];
+    const removal = { path: join(first, "model.safetensors"), kind: "file" as const };
+    const planned = async (sameAs: string) =>
+      planRemovals([at(first)], [root], "copies", () => [{ ...removal, sameAs }]);
+    const plan = await planned(join(last, "model.safetensors"));
+    expect(plan.planned).toMatchObject([{ bytes: 100, what: "copies" }]);
+    const { title, detail } = removalQuestion(plan.planned, [], (shown) => shown);
+    expect(title).toBe("Delete copies in 1 checkpoint, 100 bytes?");
+    expect(detail).toContain("the same bytes stay in checkpoint-20. Copy them back");
+    const look = () => changeSinceShown(plan.planned[0] as PlannedRemoval, [root]);
+    expect(await look()).toBeUndefined();
+    writeFileSync(join(last, "model.safetensors"), "y".repeat(100));
+    expect(await look()).toBe("it has changed since it was shown");
+    rmSync(join(last, "model.safetensors"));
+    expect(await look()).toContain("is not what it was compared with");
+    linkSync(removal.path, join(last, "model.safetensors"));
+    expect((await planned(join(last, "model.safetensors"))).refused[0]?.reason).toContain(
+      "nothing would be free",
+    );
   });
 
   test("another folder in its place, of as many files and bytes, is not what was shown", async () => {
@@ -147,6 +170,7 @@ describe("the question", () => {
     expect(detail).toContain("workspace/out/checkpoint-20/ (2 files, 120 bytes)");
     expect(detail).toContain("no trainer writes it: workspace/out/checkpoint-10/notes.");
     expect(detail).toMatch(/Not deleted: checkpoint-30: .*is gone/);
+    expect(detail).toContain("cannot be evaluated, compared, averaged or resumed from");
   });
 
   test("of many says how many more and how much", async () => {
@@ -164,7 +188,7 @@ describe("deleting", () => {
     files: 1,
     bytes: 1,
     unrecognised: [],
-    isStateAlone: false,
+    what: "checkpoint" as const,
     mark: "",
   }));
 

@@ -1,8 +1,16 @@
+import { basename } from "node:path";
 import * as vscode from "vscode";
 import type { Run, RunCheckpoint } from "../../core/runs/run";
 import { findDeletable, holdersOfState } from "../../core/runs/status/deletable";
 import { isBeingSaved } from "../../core/runs/status/liveness";
+import {
+  type AlikeFiles,
+  alikeFiles,
+  bytesToCompare,
+  type RepeatedFiles,
+} from "../../core/runs/status/repeatedFiles";
 import { formatBytes } from "../../core/text/quantities";
+import type { WorkerClient } from "../analysis/workerClient";
 import type { StageStore } from "../files/stageStore";
 import type { Log } from "../log";
 import { confirm, createPick, plainItem, showInformation, showWarning } from "../messages";
@@ -11,52 +19,93 @@ import { changeSinceShown, type PlannedRemoval, planRemovals, type RefusedRemova
 import { removalQuestion, removedText, totalBytes } from "./removalText";
 import { removeFiles } from "./removeFiles";
 import type { RunsModel } from "./runsModel";
+import { lookForCopies, searchCopies } from "./searchCopies";
 
 export interface DeleteServices {
   readonly runs: RunsModel;
   readonly stages: StageStore;
   readonly log: Log;
+  readonly worker: Pick<WorkerClient, "call">;
 }
 
 interface DeletableItem extends vscode.QuickPickItem {
   readonly planned: PlannedRemoval;
 }
 
-/** Shows what a run could do without, all of it chosen, and deletes what the user leaves chosen and confirms. */
-export async function askWhatToDelete(services: DeleteServices, run: Run): Promise<void> {
+/**
+ * Shows what a run could do without, all of it chosen, and deletes what the user leaves chosen and confirms. Files that
+ * lie in several checkpoints are compared only where that is asked for.
+ */
+export async function askWhatToDelete(
+  services: DeleteServices,
+  run: Run,
+  copies?: readonly RepeatedFiles[],
+): Promise<void> {
   const { deletable, kept } = findDeletable(run, Date.now());
   const keptText = keptReasons(kept);
-  const roots = services.runs.rootPaths();
-  const whole = new Set(deletable.map(({ checkpoint }) => checkpoint));
-  const holders = holdersOfState(run, Date.now()).filter((one) => !whole.has(one));
-  const states = (await planRemovals(holders, roots, true)).planned;
-  if (deletable.length === 0 && states.length === 0) {
+  const alike = copies === undefined ? alikeFiles(run) : [];
+  const search = async () => {
+    const found = await searchCopies(services.worker, run, alike);
+    if (found !== undefined) await askWhatToDelete(services, run, found);
+  };
+  const { planned, refused, states, repeated } = await planParts(services, run, copies);
+  if (planned.length + states.length + repeated.length === 0) {
+    if (deletable.length > 0) return tellRefused(refused);
     const why = kept.length === 0 ? "it has no checkpoints." : `${namedReasons(kept)}.`;
-    void showInformation(`Nothing to delete in ${run.name}: ${why}`);
+    const buttons = alike.length > 0 ? [lookForCopies] : [];
+    if ((await showInformation(`Nothing to delete in ${run.name}: ${why}`, ...buttons)) !== undefined)
+      await search();
     return;
   }
-  const { planned, refused } = await planRemovals(
-    deletable.map(({ checkpoint }) => checkpoint),
-    roots,
-  );
-  if (planned.length === 0 && states.length === 0) return tellRefused(refused);
   const reasons = new Map(deletable.map(({ checkpoint, reason }) => [checkpoint, reason]));
-  const items = planned.map(
-    (one): DeletableItem => ({
-      label: one.checkpoint.name,
-      description: `${formatBytes(one.bytes)} · ${reasons.get(one.checkpoint) ?? ""}`,
-      planned: one,
-    }),
+  const keptIn = new Map(copies?.map((one) => [one.checkpoint, one.keptIn.join(", ")]));
+  const itemOf = (one: PlannedRemoval, label: string, loss: string | undefined): DeletableItem => ({
+    label,
+    description: `${formatBytes(one.bytes)} · ${loss ?? ""}`,
+    planned: one,
+  });
+  const items = [
+    ...planned.map((one) => itemOf(one, one.checkpoint.name, reasons.get(one.checkpoint))),
+    ...states.map((one) =>
+      itemOf(
+        one,
+        `State for resuming in ${one.checkpoint.name}`,
+        "it cannot be resumed from then on; its weights stay",
+      ),
+    ),
+    ...repeated.map((one) =>
+      itemOf(
+        one,
+        `${one.removals.map(({ path }) => basename(path)).join(", ")} in ${one.checkpoint.name}`,
+        `the same bytes stay in ${keptIn.get(one.checkpoint)}; it does not load without them`,
+      ),
+    ),
+  ];
+  const chosen = await pickDeletable(run, items, keptText, alike);
+  if (chosen === lookForCopies) await search();
+  else if (chosen !== undefined && chosen.length > 0) await confirmAndDelete(services, chosen, refused);
+}
+
+/** What could go, looked at on the disk: checkpoints, the state of others, and copies of files that stay. */
+async function planParts({ runs }: DeleteServices, run: Run, copies: readonly RepeatedFiles[] | undefined) {
+  const roots = runs.rootPaths();
+  const whole = findDeletable(run, Date.now()).deletable.map(({ checkpoint }) => checkpoint);
+  const holders = holdersOfState(run, Date.now()).filter((one) => !whole.includes(one));
+  const repeatedIn = new Map(copies?.map((one) => [one.checkpoint, one.copies]));
+  const states = await planRemovals(holders, roots, "state");
+  const repeated = await planRemovals(
+    [...repeatedIn.keys()],
+    roots,
+    "copies",
+    (one) => repeatedIn.get(one) ?? [],
   );
-  const stateItems = states.map(
-    (one): DeletableItem => ({
-      label: `State for resuming in ${one.checkpoint.name}`,
-      description: `${formatBytes(one.bytes)} · it cannot be resumed from then on; its weights stay`,
-      planned: one,
-    }),
-  );
-  const chosen = await pickDeletable(run, [...items, ...stateItems], keptText);
-  if (chosen !== undefined && chosen.length > 0) await confirmAndDelete(services, chosen, refused);
+  const { planned, refused } = await planRemovals(whole, roots);
+  return {
+    planned,
+    states: states.planned,
+    repeated: repeated.planned,
+    refused: [...refused, ...repeated.refused],
+  };
 }
 
 /** Deletes some checkpoints once the user has confirmed it. */
@@ -77,33 +126,45 @@ export async function deleteCheckpoints(
 /** How VS Code puts it for a machine on which the extension runs remotely. */
 const noTrash = /via trash because provider does not support it/;
 
+/** What goes of a checkpoint that goes whole is not counted again. */
+function withoutParts(chosen: readonly PlannedRemoval[]): readonly PlannedRemoval[] {
+  const whole = new Set(
+    chosen.flatMap(({ what, checkpoint }) => (what === "checkpoint" ? [checkpoint] : [])),
+  );
+  return chosen.filter(({ what, checkpoint }) => what === "checkpoint" || !whole.has(checkpoint));
+}
+
 /** The title always says how much would go. */
 async function pickDeletable(
   run: Run,
   items: readonly DeletableItem[],
   keptText: string,
-): Promise<readonly PlannedRemoval[] | undefined> {
+  alike: readonly AlikeFiles[],
+): Promise<readonly PlannedRemoval[] | typeof lookForCopies | undefined> {
   const pick = createPick<DeletableItem>();
   const shown = items.map(plainItem);
-  // What is kept was kept for a reason: its state goes only where that is asked for.
-  const proposed = shown.filter(({ own }) => !own.planned.isStateAlone);
-  const titleOf = (chosen: readonly DeletableItem[]) => {
-    const bytes = totalBytes(chosen.map(({ planned }) => planned));
-    return plainText(
-      `Delete from ${run.name}: ${removedText(chosen.map(({ planned }) => planned))}, ${formatBytes(bytes)}`,
-    );
-  };
+  // What is kept was kept for a reason: parts of it go only where that is asked for.
+  const proposed = shown.filter(({ own }) => own.planned.what === "checkpoint");
+  const plannedOf = (chosen: readonly { readonly own: DeletableItem }[]) =>
+    withoutParts(chosen.map(({ own }) => own.planned));
+  const titleOf = (chosen: readonly PlannedRemoval[]) =>
+    plainText(`Delete from ${run.name}: ${removedText(chosen)}, ${formatBytes(totalBytes(chosen))}`);
   try {
     pick.canSelectMany = true;
     pick.items = shown;
     pick.selectedItems = proposed;
-    pick.title = titleOf(proposed.map(({ own }) => own));
+    pick.title = titleOf(plannedOf(proposed));
     pick.placeholder = keptText === "" ? "Nothing else is here" : `Kept: ${keptText}`;
+    if (alike.length > 0) {
+      const tooltip = plainText(`${lookForCopies} (reads up to ${formatBytes(bytesToCompare(alike))})`);
+      pick.buttons = [{ iconPath: new vscode.ThemeIcon("files"), tooltip }];
+    }
     pick.onDidChangeSelection((chosen) => {
-      pick.title = titleOf(chosen.map(({ own }) => own));
+      pick.title = titleOf(plannedOf(chosen));
     });
     return await new Promise((resolve) => {
-      pick.onDidAccept(() => resolve(pick.selectedItems.map(({ own }) => own.planned)));
+      pick.onDidTriggerButton(() => resolve(lookForCopies));
+      pick.onDidAccept(() => resolve(plannedOf(pick.selectedItems)));
       pick.onDidHide(() => resolve(undefined));
       pick.show();
     });
@@ -137,8 +198,8 @@ async function confirmAndDelete(
     const how = outcome.forGood ? "Deleted" : "Moved to the trash";
     log.info(`${how}: ${removals.map(({ path }) => path).join(", ")} (${formatBytes(bytes)})`);
   }
-  const gone = outcome.removed.flatMap(({ checkpoint, isStateAlone }) =>
-    isStateAlone ? [] : [checkpoint.path],
+  const gone = outcome.removed.flatMap(({ checkpoint, what }) =>
+    what === "checkpoint" ? [checkpoint.path] : [],
   );
   // Another training may use the same name one day.
   await stages.set(

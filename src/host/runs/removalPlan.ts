@@ -11,6 +11,9 @@ import {
   unrecognisedNames,
 } from "../../core/runs/status/deletable";
 
+/** All of a checkpoint, its state for resuming alone, or files whose bytes stay in another one. */
+export type RemovedWhat = "checkpoint" | "state" | "copies";
+
 /** A checkpoint that can be deleted, with what would go, measured on disk. */
 export interface PlannedRemoval {
   readonly checkpoint: RunCheckpoint;
@@ -20,8 +23,7 @@ export interface PlannedRemoval {
   readonly bytes: number;
   /** Folders in it that are no part of a checkpoint. */
   readonly unrecognised: readonly string[];
-  /** Only its state for resuming goes; the checkpoint stays. */
-  readonly isStateAlone: boolean;
+  readonly what: RemovedWhat;
   /** Of its entries: which they are on the disk, and when the last of them was written. */
   readonly mark: string;
 }
@@ -45,16 +47,18 @@ const maxEntries = 20_000;
  * Looks at checkpoints on disk before they are deleted. What is a link, lies outside of the roots behind one, or is
  * no checkpoint any more is refused with the reason.
  * @param roots the open folders.
- * @param isStateAlone of each only what it is resumed with goes.
+ * @param what goes of each; which `copies`, `copiesOf` says.
  */
 export async function planRemovals(
   checkpoints: readonly RunCheckpoint[],
   roots: readonly string[],
-  isStateAlone = false,
+  what: RemovedWhat = "checkpoint",
+  copiesOf: (checkpoint: RunCheckpoint) => readonly Removal[] = () => [],
 ): Promise<RemovalPlan> {
+  const removalsIn = { checkpoint: removalsOf, state: stateRemovalsOf, copies: copiesOf }[what];
   const realRoots = (await Promise.all(roots.map(realPathOf))).filter((root) => root !== undefined);
   const results = await mapParallel(checkpoints, parallelPlans, (checkpoint) =>
-    plan(checkpoint, realRoots, isStateAlone),
+    plan(checkpoint, realRoots, removalsIn(checkpoint), what),
   );
   const planned: PlannedRemoval[] = [];
   const refused: RefusedRemoval[] = [];
@@ -70,7 +74,12 @@ export async function changeSinceShown(
   shown: PlannedRemoval,
   roots: readonly string[],
 ): Promise<string | undefined> {
-  const { planned, refused } = await planRemovals([shown.checkpoint], roots, shown.isStateAlone);
+  const { planned, refused } = await planRemovals(
+    [shown.checkpoint],
+    roots,
+    shown.what,
+    () => shown.removals,
+  );
   const [now] = planned;
   if (now === undefined) return refused[0]?.reason ?? "it is gone";
   const isSame = now.bytes === shown.bytes && now.files === shown.files && now.mark === shown.mark;
@@ -80,9 +89,9 @@ export async function changeSinceShown(
 async function plan(
   checkpoint: RunCheckpoint,
   realRoots: readonly string[],
-  isStateAlone: boolean,
+  removals: readonly Removal[],
+  what: RemovedWhat,
 ): Promise<PlannedRemoval | RefusedRemoval> {
-  const removals = isStateAlone ? stateRemovalsOf(checkpoint) : removalsOf(checkpoint);
   if (removals.length === 0) return { checkpoint, reason: "it is not recognised as a checkpoint" };
   const measure = new Measure();
   try {
@@ -90,17 +99,18 @@ async function plan(
       const reason = await reasonToRefuse(removal, realRoots);
       if (reason !== undefined) return { checkpoint, reason };
       await measure.add(removal.path);
+      if (removal.sameAs !== undefined) await measure.mustStay(removal.sameAs);
     }
     const unrecognised = await unrecognisedIn(removals);
     const { files, bytes, mark } = measure;
-    return { checkpoint, removals, files, bytes, mark, unrecognised, isStateAlone };
+    return { checkpoint, removals, files, bytes, mark, unrecognised, what };
   } catch (error) {
     return { checkpoint, reason: messageOf(error) };
   }
 }
 
 async function reasonToRefuse(
-  { path, kind }: Removal,
+  { path, kind, sameAs }: Removal,
   realRoots: readonly string[],
 ): Promise<string | undefined> {
   const stat = await lstat(path).catch(() => undefined);
@@ -110,6 +120,13 @@ async function reasonToRefuse(
   const real = join((await realPathOf(dirname(path))) ?? dirname(path), basename(path));
   if (!realRoots.some((root) => real.startsWith(root.endsWith(sep) ? root : root + sep)))
     return `it lies outside of the open folders, in ${dirname(real)}, and is seen here through a link`;
+  if (sameAs !== undefined) {
+    const twin = await lstat(sameAs).catch(() => undefined);
+    if (twin?.isFile() !== true || twin.size !== stat.size)
+      return `${sameAs} is not what it was compared with`;
+    if (twin.ino === stat.ino && twin.dev === stat.dev)
+      return `${path} is another name of ${sameAs}: nothing would be free`;
+  }
   if (kind === "folder" && !holdsCheckpointFiles(await entriesOf(path)))
     return `${path} holds no checkpoint any more`;
   return undefined;
@@ -143,6 +160,13 @@ class Measure {
 
   get mark(): string {
     return `${this.nodes} ${this.newestNs}`;
+  }
+
+  /** What does not go, and may not change. */
+  async mustStay(path: string): Promise<void> {
+    const { ino, mtimeNs } = await lstat(path, { bigint: true });
+    this.nodes += ino;
+    if (mtimeNs > this.newestNs) this.newestNs = mtimeNs;
   }
 
   async add(path: string): Promise<void> {

@@ -1,5 +1,6 @@
+import { basename, dirname } from "node:path";
 import { formatBytes, plural } from "../../core/text/quantities";
-import type { PlannedRemoval, RefusedRemoval } from "./removalPlan";
+import type { PlannedRemoval, RefusedRemoval, RemovedWhat } from "./removalPlan";
 
 /** A dialog has room for so many lines. */
 const maxNamed = 15;
@@ -31,25 +32,45 @@ export function removalQuestion(
     const reasons = refused.map(({ checkpoint, reason }) => `${checkpoint.name}: ${reason}`);
     shown.push("", `Not deleted: ${listed(reasons)}`);
   }
-  if (planned.some(({ isStateAlone }) => isStateAlone))
-    shown.push(
-      "",
-      "Training cannot be resumed from then on from a checkpoint whose state goes. Its weights stay.",
-    );
+  const losses = lossesOf(planned);
+  if (losses.length > 0) shown.push("", ...losses);
   return {
     title: `Delete ${removedText(planned)}, ${formatBytes(totalBytes(planned))}?`,
     detail: shown.join("\n"),
   };
 }
 
-/** "2 checkpoints and the state of 1 checkpoint". */
-export function removedText(planned: readonly Pick<PlannedRemoval, "isStateAlone">[]): string {
-  const states = planned.filter(({ isStateAlone }) => isStateAlone).length;
-  const whole = planned.length - states;
+/** What cannot be done any more, by what goes. */
+function lossesOf(planned: readonly PlannedRemoval[]): string[] {
+  const goes = (wanted: RemovedWhat) => planned.some(({ what }) => what === wanted);
+  const kept = [
+    ...new Set(planned.flatMap(({ removals }) => removals.flatMap(({ sameAs }) => sameAs ?? []))),
+  ].map((path) => basename(dirname(path)));
   return [
-    ...(whole > 0 || states === 0 ? [plural(whole, "checkpoint")] : []),
+    ...(goes("checkpoint")
+      ? ["A checkpoint that goes cannot be evaluated, compared, averaged or resumed from any more."]
+      : []),
+    ...(goes("state")
+      ? ["Training cannot be resumed from then on from a checkpoint whose state goes. Its weights stay."]
+      : []),
+    ...(goes("copies")
+      ? [
+          `A checkpoint whose copies go does not load by itself any more: the same bytes stay in ${listed(kept)} Copy them back before it is used.`,
+        ]
+      : []),
+  ];
+}
+
+/** "2 checkpoints, the state of 1 checkpoint and copies in 3 checkpoints". */
+export function removedText(planned: readonly Pick<PlannedRemoval, "what">[]): string {
+  const count = (wanted: RemovedWhat) => planned.filter(({ what }) => what === wanted).length;
+  const [whole, states, copies] = [count("checkpoint"), count("state"), count("copies")];
+  const parts = [
+    ...(whole > 0 || states + copies === 0 ? [plural(whole, "checkpoint")] : []),
     ...(states > 0 ? [`the state of ${plural(states, "checkpoint")}`] : []),
-  ].join(" and ");
+    ...(copies > 0 ? [`copies in ${plural(copies, "checkpoint")}`] : []),
+  ];
+  return [...(parts.length > 1 ? [parts.slice(0, -1).join(", ")] : []), parts.at(-1)].join(" and ");
 }
 
 export function totalBytes(planned: readonly { readonly bytes: number }[]): number {

@@ -61,6 +61,8 @@ function reasonToDelete({ incomplete, evalLoss, loss }: RunCheckpoint): string {
 export interface Removal {
   readonly path: string;
   readonly kind: "folder" | "file";
+  /** Another file with the same bytes, which stays. */
+  readonly sameAs?: string;
 }
 
 /** They tell of the training, which others may still need when a model of it goes. */

@@ -1,14 +1,11 @@
 import type { Files } from "../../bytes/files";
+import { identicalFiles } from "../../bytes/identicalFiles";
 import { limitedFiles, ReadAllowance, ReadLimitError } from "../../bytes/limitedFiles";
-import { sameItems } from "../../lists/sameItems";
 import { formatCount, formatNumber } from "../../text/quantities";
 import type { RunDraft, RunMember } from "./runDraft";
 
 /** Read in all, to compare files of one size: a search is no check sum of a disk. */
 const maxComparedBytes = 64_000_000;
-
-/** What is read of each file before files that differ are let go. */
-const chunkBytes = 256 * 1024;
 
 /** Files of one run that are compared. */
 const maxCompared = 64;
@@ -32,7 +29,9 @@ export async function tellIdenticalFiles(
     if (kind !== "files") continue;
     for (const [size, alike] of isSpent ? [] : bySize(members)) {
       try {
-        for (const same of await identical(limited, alike, size, signal)) tell(same);
+        const byPath = new Map(alike.map((one) => [one.facts.candidate.path, one]));
+        for (const same of await identicalFiles(limited, [...byPath.keys()], size, { signal }))
+          tell(same.flatMap((path) => byPath.get(path) ?? []));
       } catch (error) {
         signal?.throwIfAborted();
         isSpent ||= error instanceof ReadLimitError;
@@ -73,48 +72,6 @@ function bySize(members: readonly RunMember[]): [number, RunMember[]][] {
     sizes.set(byteSize, [...(sizes.get(byteSize) ?? []), one]);
   }
   return [...sizes].filter(([, alike]) => alike.length > 1);
-}
-
-/** Sets of two or more that are the same to the end. */
-async function identical(
-  files: Files,
-  members: readonly RunMember[],
-  size: number,
-  signal: AbortSignal | undefined,
-): Promise<RunMember[][]> {
-  let sets: RunMember[][] = [[...members]];
-  // The end first: files of one training begin alike and differ in what comes last.
-  const offsets = Array.from({ length: Math.ceil(size / chunkBytes) }, (_, at) => at * chunkBytes).reverse();
-  for (const offset of offsets) {
-    if (sets.length === 0) return [];
-    const next: RunMember[][] = [];
-    for (const set of sets) next.push(...(await split(files, set, offset, size, signal)));
-    sets = next;
-  }
-  return sets;
-}
-
-async function split(
-  files: Files,
-  set: readonly RunMember[],
-  offset: number,
-  size: number,
-  signal: AbortSignal | undefined,
-): Promise<RunMember[][]> {
-  const found: { bytes: Uint8Array; members: RunMember[] }[] = [];
-  for (const one of set) {
-    const source = await files.open(one.facts.candidate.path);
-    try {
-      if (source.size !== size) continue;
-      const bytes = await source.read(offset, Math.min(chunkBytes, size - offset), signal);
-      const twin = found.find((other) => sameItems(other.bytes, bytes));
-      if (twin === undefined) found.push({ bytes, members: [one] });
-      else twin.members.push(one);
-    } finally {
-      await source.close();
-    }
-  }
-  return found.flatMap(({ members }) => (members.length > 1 ? [members] : []));
 }
 
 function tell(same: readonly RunMember[]): void {
