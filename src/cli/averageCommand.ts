@@ -1,23 +1,22 @@
 import { basename, resolve } from "node:path";
-import { averageReport, averageText } from "../core/report/averageReport";
+import { averagePlanReport, averagePlanText, averageReport, averageText } from "../core/report/averageReport";
 import type { CheckpointSession } from "../core/session/checkpointSession";
-import { average } from "../core/transform/model/average";
+import { average, planAverage } from "../core/transform/model/average";
+import { movingAverageWeights } from "../core/transform/model/movingAverage";
 import { defineCommand, jsonFlag, openSession } from "./command";
 import { findRuns } from "./findRuns";
 import { makeOptions } from "./makeOptions";
 import { modelFlags, outOf, readModelFlags } from "./modelFlags";
 import { UsageError } from "./usageError";
 
-const { out, replace, "max-shard-size": maxShardSize } = modelFlags;
+const { dtype: _, ...flags } = modelFlags;
 
 export const averageCommand = defineCommand({
   usage:
-    "average PATH PATH [PATH …] | RUN --last N --out DIR [--weights W,W,… | --ema DECAY] [--max-shard-size 5GB] [--replace] [--json]",
+    "average PATH PATH [PATH …] | RUN --last N --out DIR [--weights W,W,… | --ema DECAY] [--max-shard-size 5GB] [--dry-run] [--replace] [--json]",
   options: {
     ...jsonFlag,
-    out,
-    replace,
-    "max-shard-size": maxShardSize,
+    ...flags,
     weights: { type: "string" },
     ema: { type: "string" },
     last: { type: "string" },
@@ -29,6 +28,10 @@ export const averageCommand = defineCommand({
     const { maxShardBytes } = readModelFlags(values);
     const snapshots: CheckpointSession[] = [];
     for (const path of paths) snapshots.push(await openSession(path));
+    if (values["dry-run"]) {
+      const plan = await planAverage(snapshots);
+      return { report: () => averagePlanReport(plan, paths), text: () => averagePlanText(plan, paths) };
+    }
     const { out: path, ...make } = makeOptions({ out: outOf(values), replace: values.replace });
     const averaged = await average({ ...make, snapshots, weights, path, maxShardBytes });
     return { report: () => averageReport(averaged, paths), text: () => averageText(averaged, paths) };
@@ -42,18 +45,13 @@ function weightsOf(
 ): readonly number[] {
   if (ema !== undefined) {
     const decay = Number(ema);
-    if (text === undefined && decay > 0 && decay < 1) return averagedSoFar(decay, count);
+    if (text === undefined && decay > 0 && decay < 1) return movingAverageWeights(decay, count);
     throw new UsageError(`--ema takes a decay between 0 and 1, and no --weights beside it, not "${ema}".`);
   }
   if (text === undefined) return new Array<number>(count).fill(1);
   const weights = text.split(",").map(Number);
   if (weights.length === count && weights.every(Number.isFinite)) return weights;
   throw new UsageError(`--weights takes ${count} numbers with commas between, not "${text}".`);
-}
-
-/** What each snapshot counts after mean = decay · mean + (1 − decay) · snapshot, from the first on. */
-function averagedSoFar(decay: number, count: number): readonly number[] {
-  return Array.from({ length: count }, (_, at) => (at === 0 ? 1 : 1 - decay) * decay ** (count - 1 - at));
 }
 
 /** The snapshots of a run's highest steps, oldest first. */

@@ -13,7 +13,7 @@ const parts = ["model", "optimizer", "all"] as const;
 
 export const convertCommand = defineCommand({
   usage:
-    "convert SRC --to safetensors --out PATH [--dtype f32|f16|bf16] [--only model|optimizer|all] [--without optimizer] [--names transformers] [--experts fused|single] [--rename FROM=TO] [--metadata KEY=VALUE] [--max-shard-size 5GB] [--dry-run] [--replace] [--json]\n  checkpoint-explorer convert ADAPTER --to peft|kohya|diffusers|mlx --out PATH [--rank N | --energy SHARE] [--base MODEL] [--dtype D] [--dry-run] [--replace] [--json]",
+    "convert SRC --to safetensors --out PATH [--dtype f32|f16|bf16] [--only model|optimizer|all] [--without optimizer|model] [--names transformers] [--experts fused|single] [--rename FROM=TO] [--metadata KEY=VALUE] [--max-shard-size 5GB] [--dry-run] [--replace] [--json]\n  checkpoint-explorer convert ADAPTER --to peft|kohya|diffusers|mlx --out PATH [--rank N | --energy SHARE] [--base MODEL] [--dtype D] [--dry-run] [--replace] [--json]",
   options: {
     ...jsonFlag,
     ...modelFlags,
@@ -36,10 +36,7 @@ export const convertCommand = defineCommand({
       throw new UsageError(`--to takes safetensors, ${dialects.join(", ")}, not "${values.to}".`);
     if (values.rank !== undefined || values.energy !== undefined || values.base !== undefined)
       throw new UsageError(`--rank, --energy and --base are for adapters: --to ${dialects.join("|")}.`);
-    if (values.without !== undefined && values.without !== "optimizer")
-      throw new UsageError(`--without takes optimizer, not "${values.without}".`);
-    const only = parts.find((part) => part === (values.only ?? "model"));
-    if (only === undefined) throw new UsageError(`--only takes ${parts.join(", ")}, not "${values.only}".`);
+    const only = partOf(values);
     if (values.names !== undefined && values.names !== "transformers")
       throw new UsageError(`--names takes transformers, not "${values.names}".`);
     const experts = layouts.find((layout) => layout === values.experts);
@@ -67,6 +64,23 @@ export const convertCommand = defineCommand({
     return { report: () => convertReport(converted), text: () => convertText(converted) };
   },
 });
+
+/** @throws UsageError for a part that is none, and where two are said that leave nothing. */
+function partOf({
+  only,
+  without,
+}: {
+  readonly only?: string | undefined;
+  readonly without?: string | undefined;
+}) {
+  if (without !== undefined && without !== "optimizer" && without !== "model")
+    throw new UsageError(`--without takes optimizer or model, not "${without}".`);
+  const part = parts.find((each) => each === (only ?? (without === "model" ? "optimizer" : "model")));
+  if (part === undefined) throw new UsageError(`--only takes ${parts.join(", ")}, not "${only}".`);
+  if (part === without) throw new UsageError(`--only ${part} --without ${part} leaves nothing.`);
+  if (part === "all" && without !== undefined) return without === "model" ? "optimizer" : "model";
+  return part;
+}
 
 function pairOf(option: string, text: string): readonly [string, string] {
   const at = text.indexOf("=");

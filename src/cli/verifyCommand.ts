@@ -25,6 +25,9 @@ export const verifyCommand = defineCommand({
     quick: { type: "boolean", default: false },
     scan: { type: "string" },
     strict: { type: "boolean", default: false },
+    // It writes nothing: scripts may call it with the flags of the commands that do.
+    "dry-run": { type: "boolean", default: false },
+    replace: { type: "boolean", default: false },
   },
   async run(paths, { base, adapter, initial, quick, scan, strict }) {
     const path = onePath(paths);

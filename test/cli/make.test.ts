@@ -187,6 +187,10 @@ describe("average", () => {
       const state = { global_step: step, max_steps: 30, log_history: history };
       writeFileSync(join(path, "trainer_state.json"), JSON.stringify(state));
     }
+    expect(run("average", "run", "--last", "3", "--dry-run", "--json").json()).toMatchObject({
+      ...{ dryRun: true, tensorCount: 1, bytes: 8, takenFromFirst: 0 },
+      snapshots: [{}, {}, {}],
+    });
     const { status } = run("average", "run", "--last", "2", "--ema", "0.75", "--out", "mean", "--json");
     expect(status).toBe(0);
     const bytes = readFileSync(join(folder, "mean", "model.safetensors"));

@@ -13,6 +13,8 @@ interface MakeChoices {
   readonly name?: string;
   readonly folder?: string;
   readonly maxShardBytes: number;
+  /** Of a moving average, as it was typed. */
+  readonly decay?: string;
 }
 
 type Planned =

@@ -3,6 +3,8 @@ import { baseName, isPlainFileName, joinPath } from "../../src/core/bytes/paths"
 import type { JobPlan, ModelJob } from "../../src/core/report/jobs/modelJob";
 import type { WritableDtype } from "../../src/core/tensors/encode";
 import { formatBytes, formatCount, plural } from "../../src/core/text/quantities";
+import type { ExpertLayout } from "../../src/core/transform/model/expertLayout";
+import { movingAverageWeights } from "../../src/core/transform/model/movingAverage";
 import { Button, Dropdown, TextField } from "../ui/controls";
 import { type Fact, FactList } from "../ui/factList";
 import { Icon } from "../ui/icon";
@@ -118,6 +120,51 @@ export function PlanTarget({ model, job, plan, isReady }: PlanTargetProps) {
               )}
             </Field>
           )}
+          {job.kind === "convert" && plan.offers?.names === true && (
+            <Field label="Names">
+              {(label) => (
+                <Dropdown
+                  label={label}
+                  value={job.names ?? "source"}
+                  options={[
+                    { value: "source", label: "As in the source" },
+                    { value: "transformers", label: "Of transformers" },
+                  ]}
+                  onChange={(names) => model.changeJob(withNames(job, names === "transformers"))}
+                />
+              )}
+            </Field>
+          )}
+          {job.kind === "convert" && (plan.offers?.experts.length ?? 0) > 0 && (
+            <Field label="Experts">
+              {(label) => (
+                <Dropdown
+                  label={label}
+                  value={job.experts ?? "source"}
+                  options={expertChoices.filter(
+                    ({ value }) => value === "source" || plan.offers?.experts.includes(value),
+                  )}
+                  onChange={(experts) => model.changeJob(withLayout(job, experts as ExpertChoice))}
+                />
+              )}
+            </Field>
+          )}
+          {job.kind === "average" && (
+            <Field label="Moving average, decay">
+              {(label) => (
+                <TextField
+                  label={label}
+                  placeholder="none"
+                  value={choices.decay ?? ""}
+                  onInput={(text) => {
+                    model.change({ decay: text });
+                    const decay = Number(text.trim());
+                    if (decay > 0 && decay < 1) model.changeJob(movingAverage(job, decay));
+                  }}
+                />
+              )}
+            </Field>
+          )}
           {!isFile && !isAdapterJob(job) && (
             <Field label="Files of at most">
               {(label) => (
@@ -169,12 +216,33 @@ function buttonOf({ kind }: ModelJob): string {
   return { ...words, dialect: "Convert", intruders: "Reduce" }[kind];
 }
 
-function withDtype(
-  job: Extract<ModelJob, { readonly kind: "merge" | "convert" }>,
-  dtype: WritableDtype | "source",
-): ModelJob {
+function withDtype(job: JobOf<"merge" | "convert">, dtype: WritableDtype | "source"): ModelJob {
   const { dtype: _before, ...rest } = job;
   return dtype === "source" ? rest : { ...rest, dtype };
+}
+
+type JobOf<K> = Extract<ModelJob, { readonly kind: K }>;
+
+function withNames({ names: _before, ...rest }: JobOf<"convert">, isTransformers: boolean): ModelJob {
+  return isTransformers ? { ...rest, names: "transformers" } : rest;
+}
+
+type ExpertChoice = ExpertLayout | "source";
+
+const expertChoices: readonly { readonly value: ExpertChoice; readonly label: string }[] = [
+  { value: "source", label: "As in the source" },
+  { value: "fused", label: "Fused, a tensor for all" },
+  { value: "single", label: "Apart, tensors for each" },
+];
+
+function withLayout({ experts: _before, ...rest }: JobOf<"convert">, experts: ExpertChoice): ModelJob {
+  return experts === "source" ? rest : { ...rest, experts };
+}
+
+/** The weights that the snapshots, oldest first, have in it. */
+function movingAverage(job: JobOf<"average">, decay: number): ModelJob {
+  const weights = movingAverageWeights(decay, job.snapshots.length);
+  return { ...job, snapshots: job.snapshots.map((each, at) => ({ ...each, weight: weights[at] ?? 1 })) };
 }
 
 /** What it writes is an adapter, in the way of its dialect. */
@@ -182,10 +250,8 @@ function isAdapterJob({ kind }: ModelJob): boolean {
   return kind === "combine" || kind === "dialect" || kind === "intruders";
 }
 
-type CombineJob = Extract<ModelJob, { readonly kind: "combine" }>;
-
 /** Without a rank the sum is exact. */
-function withRank({ rank: _before, ...rest }: CombineJob, rank: number): CombineJob {
+function withRank({ rank: _before, ...rest }: JobOf<"combine">, rank: number): ModelJob {
   return Number.isInteger(rank) && rank > 0 ? { ...rest, rank } : rest;
 }
 

@@ -1,6 +1,27 @@
 import { printable } from "../text/printable";
 import { formatBytes, formatShare, plural } from "../text/quantities";
-import type { Averaged } from "../transform/model/average";
+import type { Averaged, AveragePlan } from "../transform/model/average";
+
+/** What `average --dry-run --json` prints. */
+export function averagePlanReport({ conversion, taken }: AveragePlan, paths: readonly string[]) {
+  const { tensors, bytes } = conversion;
+  return {
+    dryRun: true,
+    tensorCount: tensors.length,
+    bytes,
+    takenFromFirst: taken,
+    snapshots: paths.map((path) => ({ path })),
+  };
+}
+
+/** The same for people. */
+export function averagePlanText({ conversion, taken }: AveragePlan, paths: readonly string[]): string {
+  const { tensors, bytes } = conversion;
+  return [
+    `Would write the mean of ${paths.length} snapshots: ${plural(tensors.length, "tensor")}, ${formatBytes(bytes)}.`,
+    ...takenText(taken),
+  ].join("\n");
+}
 
 /** What `average --json` prints: a contract that scripts depend on (README, "Command line"). */
 export function averageReport(
@@ -28,6 +49,10 @@ export function averageText(
     ...paths.map(
       (snapshot, at) => `${formatShare(drift[at] ?? 0)} of the mean's norm from it: ${printable(snapshot)}`,
     ),
-    ...(taken > 0 ? [`${plural(taken, "tensor")} of integers taken from the first.`] : []),
+    ...takenText(taken),
   ].join("\n");
+}
+
+function takenText(taken: number): string[] {
+  return taken > 0 ? [`${plural(taken, "tensor")} of integers taken from the first.`] : [];
 }

@@ -17,6 +17,8 @@ const job = kinds<ModelJob>({
     source: path,
     only: oneOf("model", "optimizer", "all"),
     dtype,
+    names: maybe(oneOf("transformers")),
+    experts: maybe(oneOf("fused", "single")),
   }),
   combine: fields<JobOf<"combine">>({ kind: oneOf("combine"), adapters: weighted, rank: maybe(number) }),
   dialect: fields<JobOf<"dialect">>({

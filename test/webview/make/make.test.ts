@@ -81,6 +81,20 @@ test("an average has two checkpoints at least, each with its weight", async () =
   await expect.poll(() => page.getByRole("button", { name: /^Leave/ }).count()).toBe(0);
   await page.getByRole("button", { name: "Add a checkpoint…" }).click();
   await page.getByRole("button", { name: "Leave snapshot out" }).waitFor();
+  await page.getByRole("textbox", { name: "Moving average, decay" }).fill("0.5");
+  await expect
+    .poll(async () => (await sent("plan")).at(-1)?.params)
+    .toMatchObject({ job: { snapshots: [{ weight: 0.25 }, { weight: 0.25 }, { weight: 0.5 }] } });
+});
+
+test("what a conversion can do besides is offered where it has an exact way", async () => {
+  const { page } = await open({ kind: "convert" });
+  await page.getByRole("combobox", { name: "Experts" }).click();
+  await page.getByRole("option", { name: "Apart, tensors for each" }).click();
+  await expect
+    .poll(async () => (await sent("plan")).at(-1)?.params)
+    .toMatchObject({ job: { experts: "single" } });
+  expect(await page.getByRole("combobox", { name: "Names" }).count()).toBe(0);
 });
 
 test("the result tells its figures, the worst modules first, and leads on", async () => {

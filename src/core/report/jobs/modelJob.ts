@@ -1,7 +1,9 @@
 import type { Problem } from "../../problem/problem";
 import type { WritableDtype } from "../../tensors/encode";
 import type { TargetDialect } from "../../transform/dialect/targetModules";
+import type { ConversionOffers } from "../../transform/model/conversionOffers";
 import type { ConvertOptions } from "../../transform/model/convert";
+import type { ExpertLayout } from "../../transform/model/expertLayout";
 import type { OutputPlace } from "../../transform/outputPlace";
 
 /** A snapshot and how much of it counts. */
@@ -23,6 +25,8 @@ export type ModelJob =
       readonly source: string;
       readonly only: ConvertOptions["only"];
       readonly dtype?: WritableDtype;
+      readonly names?: "transformers";
+      readonly experts?: ExpertLayout;
     }
   | { readonly kind: "average"; readonly snapshots: readonly WeightedPath[] }
   /** Adapters as one: their exact sum, or its best approximation at a rank. */
@@ -43,6 +47,8 @@ export interface JobPlan {
   readonly carried: readonly string[];
   /** Where the result is kept unless somebody wants it elsewhere. */
   readonly place: OutputPlace;
+  /** Of a conversion. */
+  readonly offers?: ConversionOffers;
   /** What will happen to the values, and what will be missing. */
   readonly notes: readonly Problem[];
 }

@@ -4,6 +4,7 @@ import type { CheckpointSession } from "../../session/checkpointSession";
 import { plural } from "../../text/quantities";
 import { planAverage } from "../../transform/model/average";
 import { carriedFiles } from "../../transform/model/carriedFiles";
+import { conversionOffers } from "../../transform/model/conversionOffers";
 import { type ConvertPlan, planConversion } from "../../transform/model/convert";
 import { exactnessOf } from "../../transform/model/exactness";
 import { planMerge } from "../../transform/model/mergePlan";
@@ -101,6 +102,7 @@ async function planOfConversion(job: Extract<OpenJob, { kind: "convert" }>): Pro
                 ]),
           ].join(" "),
         ),
+    ...(plan.names === undefined ? [] : [noteOf(plan.names.rule)]),
     ...(exactness?.isExact === true ? exactnessNotes(exactness, dtype).map(noteOf) : []),
     ...(first === undefined
       ? []
@@ -131,6 +133,7 @@ async function planOfConversion(job: Extract<OpenJob, { kind: "convert" }>): Pro
     ...written(plan, source),
     sources: [sourceOf(source, "source")],
     place: conversionPlace(source.identity),
+    offers: conversionOffers(source),
     notes,
   };
 }

@@ -47,6 +47,7 @@ function planOf(job: ModelJob, long: boolean): JobPlan {
     bytes: 16.06e9,
     dtypes: ["BF16"],
     carried: ["config.json", "generation_config.json", "tokenizer.json"],
+    ...(job.kind === "convert" ? { offers: { names: false, experts: ["single"] } } : {}),
     place: { folder: "/runs", name: long ? `${longName}-merged` : "04-merged" },
     notes: [
       {
