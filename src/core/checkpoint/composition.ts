@@ -1,3 +1,4 @@
+import { getOrMake } from "../lists/getOrMake";
 import type { NameSeparator } from "../tensors/nameOrder";
 import type { Tensor } from "../tensors/tensor";
 import type { DtypeShare, ModuleShare } from "./summary";
@@ -9,7 +10,7 @@ const maxModules = 24;
 export function dtypeShares(tensors: readonly Tensor[], counts: Float64Array): DtypeShare[] {
   const shares = new Shares();
   tensors.forEach((tensor, index) => {
-    shares.add(tensor.dtype, tensor, counts[index] as number);
+    addTensor(shares.of(tensor.dtype), tensor, counts[index] as number);
   });
   return shares.largestFirst().map(({ key, ...sums }) => ({ dtype: key, ...sums }));
 }
@@ -23,30 +24,46 @@ export function moduleShares(
   counts: Float64Array,
   separator: NameSeparator,
 ): ModuleShare[] {
-  // Of 89,088 names a dozen are left once numbers are gone; what follows works on those.
-  const patterns = new Shares();
-  tensors.forEach((tensor, index) => {
-    patterns.add(withoutNumbers(tensor.name, separator), tensor, counts[index] as number);
-  });
-  const paths = patterns.largestFirst().map(({ key, ...sums }) => ({ path: key.split(separator), sums }));
-  const depth = tellingDepth(paths.map(({ path }) => path));
+  const depth = tellingDepth(tensors, separator);
   const shares = new Shares();
-  for (const { path, sums } of paths) {
-    // The last part names the tensor in its module, unless there is nothing else.
-    const modulePath = path.slice(0, Math.min(depth, Math.max(1, path.length - 1)));
-    shares.addSums(modulePath.join(separator), sums);
-  }
+  // Names come in order, so that most tensors belong to the module of the one before.
+  let before: { readonly path: string; readonly sums: Sums } | undefined;
+  tensors.forEach((tensor, index) => {
+    const { name } = tensor;
+    const end = moduleEnd(name, depth, separator);
+    if (before === undefined || end !== before.path.length || !name.startsWith(before.path)) {
+      const path = name.slice(0, end);
+      before = { path, sums: shares.of(withoutNumbers(path, separator)) };
+    }
+    addTensor(before.sums, tensor, counts[index] as number);
+  });
   const sorted = shares.largestFirst();
   const listed: ModuleShare[] = sorted
     .slice(0, maxModules)
     .map(({ key, ...sums }) => ({ module: key, ...sums }));
-  const rest = new Shares();
-  for (const { key: _, ...sums } of sorted.slice(maxModules)) rest.addSums("", sums);
-  return [...listed, ...rest.largestFirst().map(({ key: _, ...sums }) => ({ module: undefined, ...sums }))];
+  if (sorted.length <= maxModules) return listed;
+  const rest: Sums = { tensors: 0, parameters: 0, bytes: 0 };
+  for (const { tensors: count, parameters, bytes } of sorted.slice(maxModules)) {
+    rest.tensors += count;
+    rest.parameters += parameters;
+    rest.bytes += bytes;
+  }
+  return [...listed, { module: undefined, ...rest }];
 }
 
-function withoutNumbers(name: string, separator: NameSeparator): string {
-  return name
+/** Where a tensor's module ends in its name: the last part names the tensor, unless there is nothing else. */
+function moduleEnd(name: string, depth: number, separator: NameSeparator): number {
+  let end = -1;
+  for (let parts = 0; parts < depth; parts++) {
+    const next = name.indexOf(separator, end + 1);
+    if (next < 0) return end < 0 ? name.length : end;
+    end = next;
+  }
+  return end;
+}
+
+function withoutNumbers(path: string, separator: NameSeparator): string {
+  return path
     .split(separator)
     .map((part) => (isNumber(part) ? "*" : part))
     .join(separator);
@@ -57,14 +74,33 @@ function isNumber(part: string): boolean {
   return first >= 0x30 && first <= 0x39 && /^\d+$/.test(part);
 }
 
-/** The first depth at which modules differ; at most as deep as names go. */
-function tellingDepth(paths: readonly (readonly string[])[]): number {
-  const deepest = paths.reduce((depth, path) => Math.max(depth, path.length), 0);
-  for (let depth = 1; depth < deepest; depth++) {
-    const first = paths[0]?.[depth - 1];
-    if (paths.some((path) => path[depth - 1] !== first)) return depth + 1;
+/** The first depth at which modules differ, numbers aside; at most as deep as names go. */
+function tellingDepth(tensors: readonly Tensor[], separator: NameSeparator): number {
+  const first = tensors[0]?.name.split(separator) ?? [];
+  let shared = first.length;
+  let deepest = first.length;
+  for (const { name } of tensors) {
+    let parts = 0;
+    let isShared = true;
+    for (let start = 0; start <= name.length; parts++) {
+      const next = name.indexOf(separator, start);
+      const end = next < 0 ? name.length : next;
+      if (isShared && parts < shared && !isSamePart(name, start, end, first[parts] as string)) {
+        shared = parts;
+        isShared = false;
+      }
+      start = end + 1;
+    }
+    shared = Math.min(shared, parts);
+    deepest = Math.max(deepest, parts);
   }
-  return deepest;
+  return shared + 1 < deepest ? shared + 2 : deepest;
+}
+
+/** Any two numbers are the same. */
+function isSamePart(name: string, start: number, end: number, part: string): boolean {
+  if (end - start === part.length && name.startsWith(part, start)) return true;
+  return isNumber(part) && isNumber(name.slice(start, end));
 }
 
 interface Sums {
@@ -73,19 +109,17 @@ interface Sums {
   bytes: number;
 }
 
+function addTensor(sums: Sums, { byteSize }: Tensor, parameters: number): void {
+  sums.tensors++;
+  sums.parameters += parameters;
+  sums.bytes += byteSize;
+}
+
 class Shares {
   private readonly sums = new Map<string, Sums>();
 
-  add(key: string, { byteSize }: Tensor, parameters: number): void {
-    this.addSums(key, { tensors: 1, parameters, bytes: byteSize });
-  }
-
-  addSums(key: string, { tensors, parameters, bytes }: Sums): void {
-    const sums = this.sums.get(key) ?? { tensors: 0, parameters: 0, bytes: 0 };
-    sums.tensors += tensors;
-    sums.parameters += parameters;
-    sums.bytes += bytes;
-    this.sums.set(key, sums);
+  of(key: string): Sums {
+    return getOrMake(this.sums, key, () => ({ tensors: 0, parameters: 0, bytes: 0 }));
   }
 
   largestFirst(): (Sums & { key: string })[] {

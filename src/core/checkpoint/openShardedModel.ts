@@ -121,6 +121,8 @@ function reportDisagreeingMetadata(shards: readonly Shard[], problems: ProblemLi
 
 /** One tensor a name; the place that the index names wins over others. */
 function mergeTensors(index: ShardIndex, shards: readonly Shard[], problems: ProblemList): readonly Tensor[] {
+  const placed = asIndexed(index, shards);
+  if (placed !== undefined) return inNameOrder(placed);
   const merged = new Map<string, Tensor>();
   for (const [fileIndex, { file, parsed }] of shards.entries()) {
     for (const tensor of parsed?.tensors ?? []) {
@@ -158,6 +160,26 @@ function mergeTensors(index: ShardIndex, shards: readonly Shard[], problems: Pro
   }
   reportAbsentTensors(index, shards, merged, problems);
   return inNameOrder([...merged.values()]);
+}
+
+/** All tensors, where each is in the shard that the index names and none is missing; else undefined. */
+function asIndexed({ weightMap }: ShardIndex, shards: readonly Shard[]): readonly Tensor[] | undefined {
+  const tensors: Tensor[] = [];
+  for (const [fileIndex, { file, parsed }] of shards.entries()) {
+    for (const tensor of parsed?.tensors ?? []) {
+      if (weightMap.get(tensor.name) !== file.name) return undefined;
+      tensors.push(fileIndex === 0 ? tensor : inFile(tensor, fileIndex));
+    }
+  }
+  // A name is in one shard, and there once: readers of shards keep one tensor of a name.
+  return tensors.length === weightMap.size ? tensors : undefined;
+}
+
+/** Written out, because a large model has a million: spreading one takes ten times as long. */
+function inFile(tensor: Tensor, fileIndex: number): Tensor {
+  const { name, dtype, shape, byteSize, offset, layout, assembly, packed } = tensor;
+  if (layout !== undefined || assembly !== undefined || packed !== undefined) return { ...tensor, fileIndex };
+  return { name, dtype, shape, byteSize, offset, fileIndex };
 }
 
 function describeDifference(a: Tensor, b: Tensor): string {

@@ -36,8 +36,16 @@ const rules: readonly Rule[] = [
 
 /** What is wrong with the weights that are open, by their names, shapes and configuration. */
 export function weightFindings(subject: HealthSubject): readonly Problem[] {
-  return rules.flatMap((rule) => rule(subject));
+  let found = foundIn.get(subject);
+  if (found === undefined) {
+    found = rules.flatMap((rule) => rule(subject));
+    foundIn.set(subject, found);
+  }
+  return found;
 }
+
+/** A summary, its health and whether training can go on all ask; the rules look at every tensor. */
+const foundIn = new WeakMap<HealthSubject, readonly Problem[]>();
 
 /** All that is known without opening another file: what reading the weights told, and what the rules say of them. */
 export function ownFindings(subject: HealthSubject): readonly Problem[] {

@@ -45,7 +45,7 @@ export interface MatchedOptimizers {
 export function matchOptimizers(states: readonly OptimizerState[], content: FileContent): MatchedOptimizers {
   const models = findModels(content);
   const trained = new Set<Tensor>();
-  if (models.length === 0) return { states, trained };
+  if (models.length === 0 || states.length === 0) return { states, trained };
   const units = unitsOf(content, models, states.length);
   const matched = states.map((state, at) => {
     const match = bestMatch(state, at, states.length, units);

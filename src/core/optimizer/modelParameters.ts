@@ -1,6 +1,7 @@
 import type { FileContent } from "../formats/format";
 import type { Tensor } from "../tensors/tensor";
-import { type ModelInside, ownModels, placeOf } from "./modelsInside";
+import { type ModelInside, ownModels } from "./modelsInside";
+import { SeenPlaces } from "./tensorPlaces";
 
 /**
  * The tensors of a training checkpoint's models, under their names in the model and in the order in which the model
@@ -39,12 +40,6 @@ export function modelIn({
 }
 
 function inDeclaredOrder(content: FileContent): readonly Tensor[] {
-  const seen = new Set<string>();
-  return [...content.tensors.values()].filter((tensor) => {
-    const place = placeOf(tensor);
-    if (place === undefined) return true;
-    if (seen.has(place)) return false;
-    seen.add(place);
-    return true;
-  });
+  const seen = new SeenPlaces();
+  return [...content.tensors.values()].filter((tensor) => seen.add(tensor));
 }

@@ -3,9 +3,9 @@ import { attributesOf, childrenOf, isModuleState, mappingOf, sequenceOf } from "
 import type { FileContent } from "../formats/format";
 import { keyText } from "../formats/pythonText";
 import { isBuffer, isNamedAsBuffer } from "../tensors/buffers";
-import type { Tensor } from "../tensors/tensor";
 import { isOptimizer } from "./findOptimizers";
 import { type ModuleTensor as ModelTensor, moduleTensors } from "./moduleTensors";
+import { placeOf, SeenPlaces } from "./tensorPlaces";
 
 /** A model that a file holds: a state dict, a module saved as an object, or parameters that lie about. */
 export interface ModelInside {
@@ -125,12 +125,15 @@ class ModelSearch {
     }
     const dict = mappingOf(value);
     if (dict === undefined || !isStateDict(dict, this.content, key)) return undefined;
-    const entries = [...dict.entries()].flatMap(([name, member]): ModelTensor[] => {
-      const text = keyText(name);
+    const entries: ModelTensor[] = [];
+    for (let at = 0; at < dict.size; at++) {
+      const name = keyText(dict.keys[at] as ContentValue);
+      const member = dict.values[at] as ContentValue;
       const tensor = this.content.tensors.get(member);
-      if (tensor === undefined) return isPackedKey(text) ? this.packedBelow(member, text) : [];
-      return [{ name: text, tensor, isBuffer: isBuffer({ name: text, dtype: tensor.dtype }) }];
-    });
+      if (tensor !== undefined)
+        entries.push({ name, tensor, isBuffer: isBuffer({ name, dtype: tensor.dtype }) });
+      else if (isPackedKey(name)) for (const one of this.packedBelow(member, name)) entries.push(one);
+    }
     return once(withScales(entries));
   }
 
@@ -193,32 +196,8 @@ function withScales(tensors: readonly ModelTensor[]): readonly ModelTensor[] {
 
 /** Those of one place are one tensor, reached by two ways. */
 function once(tensors: readonly ModelTensor[]): readonly ModelTensor[] {
-  const seen = new Set<string>();
-  return tensors.filter(({ tensor }) => {
-    const place = placeOf(tensor);
-    if (place === undefined) return true;
-    if (seen.has(place)) return false;
-    seen.add(place);
-    return true;
-  });
-}
-
-/**
- * Tensors of one place are the same tensor, reached by two ways: of one file, one storage (which every file numbers
- * anew), and seen in it in one way: a transposed view is another tensor. Undefined where the file tells no place.
- */
-export function placeOf({ layout, shape, dtype, fileIndex }: Tensor): string | undefined {
-  if (layout === undefined || layout.storage.key === "") return undefined;
-  const { storage, storageOffset, strides, conjugate, negative } = layout;
-  const view = [
-    storageOffset,
-    shape,
-    strides.filter((_, axis) => shape[axis] !== 1),
-    dtype,
-    conjugate,
-    negative,
-  ];
-  return `${fileIndex} ${storage.key} ${view.join(" ")}`;
+  const seen = new SeenPlaces();
+  return tensors.filter(({ tensor }) => seen.add(tensor));
 }
 
 function isStateDict(dict: MapValue, content: FileContent, key: string): boolean {

@@ -1,8 +1,8 @@
 import type { Checkpoint } from "../checkpoint/checkpoint";
 import type { InsideFile } from "../checkpoint/inside/insideFile";
-import { placeOf } from "../optimizer/modelsInside";
+import { SeenPlaces } from "../optimizer/tensorPlaces";
 import { isJoined } from "../resume/joinedFolder";
-import { elementCount, type Tensor } from "../tensors/tensor";
+import { elementCount } from "../tensors/tensor";
 
 /** What torchtitan and others keep beside the model. */
 const besideModel = /^(?:optim|(?:lr_)?scheduler|train_state|data_?loader|rng|random)/i;
@@ -34,15 +34,10 @@ export function modelCounts(
     ),
   );
   if (inside?.kind === "training-checkpoint" && ofOptimizers.size > 0) return new Float64Array(counts.length);
-  const seen = new Set<string>();
+  const seen = new SeenPlaces();
   return counts.map((count, index) => {
     const tensor = tensors[index];
-    if (tensor === undefined || ofOptimizers.has(tensor.name)) return 0;
-    const place = placeOf(tensor);
-    if (place === undefined) return count;
-    if (seen.has(place)) return 0;
-    seen.add(place);
-    return count;
+    return tensor === undefined || ofOptimizers.has(tensor.name) || !seen.add(tensor) ? 0 : count;
   });
 }
 
@@ -53,22 +48,15 @@ function ofModels(
   { models, trained }: InsideFile,
 ): Float64Array {
   const own = models.filter(({ aside }) => aside === undefined);
-  const seen = new Set<string>();
-  /** An encoder and a decoder share their embedding. */
-  const isFirst = (tensor: Tensor): boolean => {
-    const place = placeOf(tensor);
-    if (place === undefined) return true;
-    const isNew = !seen.has(place);
-    seen.add(place);
-    return isNew;
-  };
+  // An encoder and a decoder share their embedding.
+  const seen = new SeenPlaces();
   const counted = new Map<string, number>();
   // Among them what only an optimizer says to be trained, such as the parameters of a loss.
-  for (const tensor of trained) counted.set(tensor.name, isFirst(tensor) ? elementCount(tensor.shape) : 0);
+  for (const tensor of trained) counted.set(tensor.name, seen.add(tensor) ? elementCount(tensor.shape) : 0);
   for (const model of own.length > 0 ? own : models) {
     for (const { tensor, isBuffer } of model.tensors) {
       if (trained.has(tensor)) continue;
-      counted.set(tensor.name, !isBuffer && isFirst(tensor) ? Number.NaN : 0);
+      counted.set(tensor.name, !isBuffer && seen.add(tensor) ? Number.NaN : 0);
     }
   }
   return counts.map((count, index) => {

@@ -8,17 +8,25 @@ import { elementCount, type Tensor } from "./tensor";
  * counted unpacked; scales, zero points, maps and buffers count nothing.
  */
 export function logicalParameters(tensors: readonly Tensor[], hints: PackingHints = {}): Float64Array {
-  const byName = new Map(tensors.map((tensor, index) => [tensor.name, index]));
-  const counts = Float64Array.from(tensors, (tensor) => (isBuffer(tensor) ? 0 : elementCount(tensor.shape)));
+  const counts = new Float64Array(tensors.length);
+  tensors.forEach((tensor, index) => {
+    counts[index] = isBuffer(tensor) ? 0 : elementCount(tensor.shape);
+  });
+  // Of a million plain tensors nobody asks for a name.
+  let known: Map<string, number> | undefined;
+  const indexByName = () => {
+    known ??= new Map(tensors.map((tensor, index) => [tensor.name, index]));
+    return known;
+  };
   tensors.forEach((tensor, index) => {
     const found = packingOf(
       tensor,
-      (name) => byName.has(name),
+      (name) => indexByName().has(name),
       ({ count, telling }) => (count === undefined ? [] : telling),
     );
     if (found === undefined) return;
     const { packing, module } = found;
-    const indexOf = (ending: string) => byName.get(module + ending);
+    const indexOf = (ending: string) => indexByName().get(module + ending);
     const count = packing.count?.(tensor, (ending) => tensors[indexOf(ending) ?? -1], hints);
     if (count !== undefined) counts[index] = count;
     for (const ending of packing.bookkeeping) {

@@ -34,14 +34,21 @@ export function parseShardIndex(text: string): ShardIndex {
   if (!isJsonObject(written))
     throw new CheckpointError("InvalidIndex", "The index has no weight_map object.");
   const problems = new ProblemList(maxListedProblems);
-  const weightMap = new Map<string, string>();
   const shards = new Set<string>();
+  const isUsable = (shard: JsonValue): shard is string =>
+    typeof shard === "string" && (shards.has(shard) || isPlainFileName(shard));
+  let usable = 0;
   for (const [tensor, shard] of written) {
-    if (typeof shard === "string" && (shards.has(shard) || isPlainFileName(shard))) {
-      weightMap.set(tensor, shard);
+    if (isUsable(shard)) {
       shards.add(shard);
+      usable++;
     } else problems.addLazily("UnsafeShardName", () => describeBadShard(tensor, shard));
   }
+  // Of a million tensors a second map would take as much again.
+  const weightMap =
+    usable === written.size
+      ? (written as ReadonlyMap<string, string>)
+      : new Map([...written].filter((entry): entry is [string, string] => isUsable(entry[1])));
   const metadata = root.get("metadata");
   const totalSize = isJsonObject(metadata) ? jsonNumber(metadata.get("total_size")) : undefined;
   if (shards.size > maxShards) {

@@ -1,3 +1,4 @@
+import { getOrMake } from "../../lists/getOrMake";
 import type { Problem, Severity } from "../../problem/problem";
 import { formatShape, type Tensor } from "../../tensors/tensor";
 import { plural } from "../../text/quantities";
@@ -7,10 +8,11 @@ import {
   embeddingName,
   headName,
   inputName,
+  LayerFinder,
+  type LayerPlace,
   type LayerStack,
   lastNormName,
   layerNormName,
-  layerOf,
   layerStacks,
 } from "./layerStacks";
 import { type MatrixRule, matrixRules } from "./matrixShapes";
@@ -86,15 +88,29 @@ function findModel(tensors: readonly Tensor[]): Model {
   let head: Tensor | undefined;
   let lastNorm: Tensor | undefined;
   let width: number | undefined;
+  const finder = new LayerFinder();
+  let last: LayerPlace | undefined;
+  let ofLayer: string[] = [];
+  // The rules look for the first of its kind: what a layer before had under that name was looked at.
+  const seenBelow = new Map<string, Set<string>>();
+  let seen = new Set<string>();
   for (const tensor of tensors) {
     const { name } = tensor;
-    const at = layerOf(name);
+    const at = finder.of(name);
     if (at !== undefined) {
-      const stack = layers.get(at.stack) ?? new Map<number, string[]>();
-      layers.set(at.stack, stack);
-      const names = stack.get(at.layer) ?? [];
-      stack.set(at.layer, names);
-      names.push(name.slice(at.path.length));
+      if (at !== last) {
+        last = at;
+        ofLayer = getOrMake(
+          getOrMake(layers, at.stack, () => new Map<number, string[]>()),
+          at.layer,
+          () => [],
+        );
+        seen = getOrMake(seenBelow, at.path.replace(/\d+\.$/, ""), () => new Set<string>());
+      }
+      const own = name.slice(at.path.length);
+      ofLayer.push(own);
+      if (seen.has(own)) continue;
+      seen.add(own);
       const rule = matrixRules.find((one) => !matrices.has(one) && one.name.test(name));
       if (rule !== undefined) matrices.set(rule, tensor);
       const ofAttention = /\.self_attn\.([qk]_proj)\.weight$/.exec(name)?.[1];
@@ -205,8 +221,9 @@ function shapeFindings(config: ModelConfig, model: Model): readonly Problem[] {
 
 function expertFindings({ experts }: ModelConfig, tensors: readonly Tensor[]): readonly Problem[] {
   const byLayer = new Map<string, Set<number>>();
+  const finder = new LayerFinder();
   for (const { name, shape } of tensors) {
-    const layer = layerOf(name)?.path;
+    const layer = finder.of(name)?.path;
     if (layer === undefined) continue;
     const isFused = fusedName.test(name) && shape.length > 2;
     const expert = expertName.exec(name)?.[1];

@@ -32,12 +32,27 @@ export const layerStacks: readonly LayerStack[] = [
 ];
 
 /** The stack and the number of the layer that a tensor belongs to. */
-export function layerOf(name: string): { stack: LayerStack; layer: number; path: string } | undefined {
-  for (const stack of layerStacks) {
-    const match = stack.layer.exec(name);
-    if (match !== null) return { stack, layer: Number(match[1] ?? match[2]), path: match[0] };
+export interface LayerPlace {
+  readonly stack: LayerStack;
+  readonly layer: number;
+  /** What the tensor's name begins with, e.g. "model.layers.3." */
+  readonly path: string;
+}
+
+/** Finds the layers of tensors in name order, where most lie in that of the tensor before. */
+export class LayerFinder {
+  private last: LayerPlace | undefined;
+
+  of(name: string): LayerPlace | undefined {
+    if (this.last !== undefined && name.startsWith(this.last.path)) return this.last;
+    for (const stack of layerStacks) {
+      const match = stack.layer.exec(name);
+      if (match === null) continue;
+      this.last = { stack, layer: Number(match[1] ?? match[2]), path: match[0] };
+      return this.last;
+    }
+    return undefined;
   }
-  return undefined;
 }
 
 /** What turns tokens, patches or samples into the width of the layers: part of a model alone has none. */

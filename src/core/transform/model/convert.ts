@@ -1,5 +1,5 @@
 import { parseModelConfig } from "../../health/config/modelConfig";
-import { placeOf } from "../../optimizer/modelsInside";
+import { placeOf } from "../../optimizer/tensorPlaces";
 import { CheckpointError } from "../../problem/checkpointError";
 import type { CheckpointSession } from "../../session/checkpointSession";
 import { stageFileText } from "../../stage/stageFileText";
