@@ -70,13 +70,25 @@ export function parse<const O extends Options>(
 ): { readonly values: ValuesOf<O>; readonly positionals: readonly string[] } {
   try {
     return parseArgs<{ args: string[]; allowPositionals: true; options: O }>({
-      args: [...args],
+      args: withNegatives(args, options),
       allowPositionals: true,
       options,
     });
   } catch (error) {
     throw new UsageError(messageOf(error));
   }
+}
+
+/** `--scale -1` means a number: what begins with a dash and a digit is no flag. */
+function withNegatives(args: readonly string[], options: Options): string[] {
+  const joined: string[] = [];
+  for (const arg of args) {
+    const before = joined.at(-1) ?? "";
+    const takesText = before.startsWith("--") && options[before.slice(2)]?.type === "string";
+    if (takesText && /^-[\d.]/.test(arg)) joined[joined.length - 1] = `${before}=${arg}`;
+    else joined.push(arg);
+  }
+  return joined;
 }
 
 /** Flags that more than one command has. */

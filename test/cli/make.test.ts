@@ -191,6 +191,8 @@ describe("average", () => {
       ...{ dryRun: true, tensorCount: 1, bytes: 8, takenFromFirst: 0 },
       snapshots: [{}, {}, {}],
     });
+    // What begins with a dash is a number here, and no flag.
+    expect(run("average", "run", "--last", "2", "--weights", "-1,2", "--dry-run").status).toBe(0);
     const { status } = run("average", "run", "--last", "2", "--ema", "0.75", "--out", "mean", "--json");
     expect(status).toBe(0);
     const bytes = readFileSync(join(folder, "mean", "model.safetensors"));

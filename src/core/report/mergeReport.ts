@@ -5,7 +5,7 @@ import type { MergePlan } from "../transform/model/mergePlan";
 import { plainTable } from "./textTable";
 
 /** What `merge --dry-run --json` prints. */
-export function mergePlanReport({ conversion, changes, replaced, modules }: MergePlan) {
+export function mergePlanReport({ conversion, changes, replaced, modules, isUntied }: MergePlan) {
   return {
     dryRun: true,
     tensorCount: conversion.tensors.length,
@@ -13,6 +13,7 @@ export function mergePlanReport({ conversion, changes, replaced, modules }: Merg
     modules,
     changedTensors: changes.size,
     replacedTensors: replaced.size,
+    untied: isUntied,
   };
 }
 
@@ -25,15 +26,20 @@ export function mergeReport({ path, files, bytes, plan, merged }: Merged) {
     tensorCount: plan.conversion.tensors.length,
     modules: merged,
     replacedTensors: plan.replaced.size,
+    untied: plan.isUntied,
     worstLostShare: Math.max(0, ...merged.map(({ lostShare }) => lostShare)),
     readBack: true,
   };
 }
 
-export function mergePlanText({ conversion, changes, replaced, modules }: MergePlan): string {
+/** That the head is written apart from the embeddings. */
+export const untiedText =
+  "The base's output head is its embeddings, and the adapter trained them apart: the result has an lm_head.weight of its own, and its config.json says tie_word_embeddings false.";
+
+export function mergePlanText({ conversion, changes, replaced, modules, isUntied }: MergePlan): string {
   const whole =
     replaced.size === 0 ? "" : ` and put ${plural(replaced.size, "tensor")} in place of the base's`;
-  return `Would add ${plural(modules, "module")} to ${plural(changes.size, "weight")}${whole}, and write ${plural(conversion.tensors.length, "tensor")}, ${formatBytes(conversion.bytes)}.`;
+  return `Would add ${plural(modules, "module")} to ${plural(changes.size, "weight")}${whole}, and write ${plural(conversion.tensors.length, "tensor")}, ${formatBytes(conversion.bytes)}.${isUntied ? ` ${untiedText}` : ""}`;
 }
 
 /** Rounding that took more than this of an update is listed. */
@@ -49,6 +55,7 @@ export function mergeText({ path, plan, bytes, merged }: Merged): string {
     rounded.length === 0
       ? `Rounding took at most ${formatShare(Math.max(0, ...merged.map(({ lostShare }) => lostShare)))} of any module's ‖ΔW‖.`
       : `Rounding took more than 1 % of ‖ΔW‖ in ${plural(rounded.length, "module")} of ${merged.length}; a result in F32 would keep it.`,
+    ...(plan.isUntied ? [untiedText] : []),
     ...(sorted.length === 0
       ? []
       : [plainTable(["Module", "‖ΔW‖", "Lost"], sorted.slice(0, mostListed).map(row))]),

@@ -33,6 +33,7 @@ const embedding = tensor("model.embed_tokens.weight", [3, 2], [1, 2, 3, 4, 5, 6]
 const q = "model.layers.0.self_attn.q_proj";
 const weights = [embedding, tensor(`${q}.weight`, [2, 2], [1, 0, 0, 1]), tensor(`${q}.bias`, [2], [1, 1])];
 const head = tensor("lm_head.weight", [3, 2], [1, 2, 3, 4, 5, 6]);
+const nines = new Uint8Array(new Float32Array(6).fill(9).buffer);
 const ofModel = { model_type: "llama", architectures: ["LlamaForCausalLM"] };
 const base = written(
   "base",
@@ -46,6 +47,10 @@ const p = "base_model.model.";
 const pair = [
   tensor(`${p}${q}.lora_A.weight`, [1, 2], [1, 2]),
   tensor(`${p}${q}.lora_B.weight`, [2, 1], [3, 4]),
+];
+const embeddingPair = [
+  tensor(`${p}model.embed_tokens.lora_embedding_A`, [1, 3], [1, 1, 1]),
+  tensor(`${p}model.embed_tokens.lora_embedding_B`, [2, 1], [1, 1]),
 ];
 const lora = { peft_type: "LORA", r: 1, lora_alpha: 2 };
 const rows = tensor(`${p}model.embed_tokens.token_adapter.trainable_tokens_delta`, [2, 2], [9, 8, 7, 6]);
@@ -94,6 +99,34 @@ describe("what an adapter keeps beside its factors", () => {
     expect(verified.isMerged).toBe(true);
   });
 
+  const own = [1, 2, 3, 4, 5, 6];
+  test.each([
+    ["factors of the embeddings", embeddingPair, [3, 4, 5, 6, 7, 8], own],
+    ["a head saved whole", [{ ...head, name: `${p}lm_head.weight`, data: nines }], own, [9, 9, 9, 9, 9, 9]],
+    [
+      "both saved whole",
+      [embedding, { ...head, data: nines }].map((each) => ({ ...each, name: p + each.name })),
+      own,
+      [9, 9, 9, 9, 9, 9],
+    ],
+  ])("makes a tied head a weight of its own: %s", async (name, tensors, embeddings, ofHead) => {
+    const adapter = written(`apart-${name}`, [...pair, ...tensors], lora);
+    const { path, plan } = await merged(`untied-${name}`, tied, adapter);
+    expect(plan.isUntied).toBe(true);
+    const values = await valuesOf(path);
+    expect(values.get("model.embed_tokens.weight")).toEqual(embeddings);
+    expect(values.get("lm_head.weight")).toEqual(ofHead);
+    const config = JSON.parse(readFileSync(join(path, "config.json"), "utf8"));
+    expect(config).toEqual({ ...ofModel, tie_word_embeddings: false });
+    const [result, from, session] = await Promise.all([
+      openSession(path),
+      openSession(tied),
+      openSession(adapter),
+    ]);
+    const verified = await verifyMerge({ merged: result, base: from, adapters: [{ session, weight: 1 }] });
+    expect(verified.isMerged).toBe(true);
+  });
+
   test.each([
     [
       "half of what was saved whole",
@@ -122,12 +155,14 @@ describe("what an adapter keeps beside its factors", () => {
     ],
     ["a scale that nobody says", base, pair, undefined, 1, /lora_alpha/],
     [
-      "embeddings that are the head too",
-      tied,
-      [
-        tensor(`${p}model.embed_tokens.lora_embedding_A`, [1, 3], [1, 1, 1]),
-        tensor(`${p}model.embed_tokens.lora_embedding_B`, [2, 1], [1, 1]),
-      ],
+      "embeddings that are the head of an encoder and decoder too",
+      written(
+        "tied-both",
+        weights,
+        { ...ofModel, tie_word_embeddings: true, is_encoder_decoder: true },
+        "model.safetensors",
+      ),
+      embeddingPair,
       lora,
       1,
       /untied/,

@@ -11,6 +11,7 @@ import { planMerge } from "../../transform/model/mergePlan";
 import { byteSizeOf } from "../../transform/model/shards";
 import { conversionPlace, modelPlace, type OutputPlace } from "../../transform/outputPlace";
 import { exactnessNotes } from "../convertReport";
+import { untiedText } from "../mergeReport";
 import { planOfCombination, planOfDialect, planOfIntruders } from "./adapterJobs";
 import type { JobPlan } from "./modelJob";
 import { noteOf, sourceOf, warningOf } from "./notes";
@@ -63,6 +64,7 @@ async function planOfMerge(job: Extract<OpenJob, { kind: "merge" }>): Promise<Jo
           ),
         ]
       : []),
+    ...(plan.isUntied ? [noteOf(untiedText)] : []),
     noteOf("The adapter cannot be taken out of the merged weights again. It stays where it is."),
     ...adapters.flatMap(({ session }) => fitFindings(session, base)),
   ];

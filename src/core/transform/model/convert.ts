@@ -210,9 +210,12 @@ function metadataOf(
 export function configChange(
   { tensors }: ConvertPlan,
   dtype: WritableDtype | undefined,
+  isUntied = false,
 ): ConfigChange | undefined {
   const isUnpacked = tensors.some(({ tensor }) => tensor.packed !== undefined);
-  return dtype === undefined && !isUnpacked ? undefined : { dtype: dtype ?? "F32", isUnpacked };
+  const isCast = dtype !== undefined || isUnpacked;
+  if (!isCast && !isUntied) return undefined;
+  return { ...(isCast ? { dtype: dtype ?? "F32" } : {}), isUnpacked, isUntied };
 }
 
 interface Chosen {

@@ -4,10 +4,12 @@ import type { WritableDtype } from "../../tensors/encode";
 
 /** What a configuration must say differently of weights that were changed. */
 export interface ConfigChange {
-  /** The dtype that the weights have now. */
-  readonly dtype: WritableDtype;
+  /** The dtype that the weights have now, if it is another one. */
+  readonly dtype?: WritableDtype;
   /** They were packed and are plain floats now: a loader must not unpack them. */
   readonly isUnpacked: boolean;
+  /** The output head has a weight of its own now. */
+  readonly isUntied?: boolean;
 }
 
 const torchNames: Readonly<Record<WritableDtype, string>> = {
@@ -22,8 +24,9 @@ const torchNames: Readonly<Record<WritableDtype, string>> = {
  * stays letter by letter: Python tells 10000.0 from 10000.
  * @throws CheckpointError `NotConvertible` where the text is none that can be edited so.
  */
-export function editConfig(text: string, { dtype, isUnpacked }: ConfigChange): string {
-  const named = withDtype(text, torchNames[dtype]);
+export function editConfig(text: string, { dtype, isUnpacked, isUntied = false }: ConfigChange): string {
+  const untied = isUntied ? withMember(text, "tie_word_embeddings", "false") : text;
+  const named = dtype === undefined ? untied : withDtype(untied, torchNames[dtype]);
   const edited = isUnpacked
     ? withoutMember(withoutMember(named, "quantization_config"), "quantization")
     : named;
@@ -45,9 +48,19 @@ function withDtype(text: string, name: string): string {
   const value = jsonOf(named);
   if (!isJsonObject(value) || !value.has("model_type") || value.has("torch_dtype") || value.has("dtype"))
     return named;
-  return named.replace(
+  return withFirst(named, "torch_dtype", `"${name}"`);
+}
+
+/** The text with a member of the outermost object that is true, false or not there yet. */
+function withMember(text: string, key: string, value: string): string {
+  const found = new RegExp(`("${key}"\\s*:\\s*)(?:true|false|null)`);
+  return found.test(text) ? text.replace(found, `$1${value}`) : withFirst(text, key, value);
+}
+
+function withFirst(text: string, key: string, value: string): string {
+  return text.replace(
     /^(\s*\{)(\s*)/,
-    (_, brace: string, space: string) => `${brace}${space}"torch_dtype": "${name}",${space || " "}`,
+    (_, brace: string, space: string) => `${brace}${space}"${key}": ${value},${space || " "}`,
   );
 }
 

@@ -75,7 +75,7 @@ export async function merge(request: MergeRequest): Promise<Merged> {
       ...request,
       output: {
         tensors: outputs,
-        carried: carriedFiles(base.folder, configChange(plan.conversion, dtype)),
+        carried: carriedFiles(base.folder, configChange(plan.conversion, dtype, plan.isUntied)),
         stem: weightsStem(base),
       },
       sources: [base, ...adapters.map(({ session }) => session)],

@@ -9,7 +9,7 @@ import { assumedScale } from "../assumedScale";
 import { type ConvertPlan, planConversion } from "./convert";
 import type { PlannedUpdate } from "./loadUpdate";
 import { mergeableAdapter, notMergeable } from "./mergeRefusal";
-import { refuseTiedEmbedding } from "./tiedEmbedding";
+import { refuseTiedEmbedding, tiedHead, trainsApart } from "./tiedEmbedding";
 
 /** An adapter and how much of it is added. */
 export interface WeightedAdapter {
@@ -27,7 +27,7 @@ export interface MergePlanRequest {
   /** The weights are the scales of adapters that do not say theirs. */
   readonly isScaleKnown?: boolean;
   /** A model that is there is held against the plan: it tells the scale, and what it did to tied weights. */
-  readonly isCheck?: boolean;
+  readonly check?: { readonly hasHead: boolean };
 }
 
 /** What a merge will do. */
@@ -38,6 +38,8 @@ export interface MergePlan {
   /** By the base's tensor: the one that an adapter saved whole in its place. */
   readonly replaced: ReadonlyMap<Tensor, { readonly session: CheckpointSession; readonly tensor: Tensor }>;
   readonly modules: number;
+  /** The head was the embedding, of which the adapter changed one: the result has both, and its settings say so. */
+  readonly isUntied: boolean;
 }
 
 /**
@@ -50,10 +52,16 @@ export async function planMerge({
   adapters,
   dtype,
   isScaleKnown = false,
-  isCheck = false,
+  check,
 }: MergePlanRequest): Promise<MergePlan> {
   const options = { only: "model", ...(dtype === undefined ? {} : { dtype }) } as const;
-  const conversion = await planConversion(base, options);
+  const asSaved = await planConversion(base, options);
+  const tied = tiedHead(base, asSaved);
+  const apart =
+    adapters.every(({ session }) => trainsApart(session)) && check?.hasHead !== false
+      ? tied?.untied
+      : undefined;
+  const { conversion = asSaved, head } = apart ?? {};
   const weights = new BaseWeights(conversion.tensors.map(({ tensor }) => tensor));
   const packed = new Set((await base.weights()).flatMap(({ packed: each }) => each?.stored ?? []));
   const changes = new Map<Tensor, PlannedUpdate[]>();
@@ -62,7 +70,7 @@ export async function planMerge({
   let modules = 0;
   for (const { session, weight, isRelative } of adapters) {
     const adapter = mergeableAdapter(session, isRelative);
-    const assumed = isScaleKnown || isCheck ? undefined : assumedScale(adapter);
+    const assumed = isScaleKnown || check !== undefined ? undefined : assumedScale(adapter);
     if (assumed !== undefined) throw notMergeable(session, `${assumed} Or say it with --scale.`);
     const alone = (name: string, why: string) => {
       if (adapters.length === 1 && weight === 1) return;
@@ -101,7 +109,7 @@ export async function planMerge({
       if (found === undefined || found.shape.join() !== tensor.shape.join())
         throw notMergeable(
           session,
-          `${tensor.name} was saved whole, and the base has no weight of that name and shape to put it in place of.`,
+          `${tensor.name} was saved whole, and the base has no weight of that name and shape to put it in place of. Save the base with it first, such as a head for another task, or with rows for added tokens.`,
         );
       alone(tensor.name, "was saved whole, in place of the base's");
       replaced.set(found, { session, tensor });
@@ -114,8 +122,11 @@ export async function planMerge({
       add(target, { session, name: tensor.name, module: undefined, whole: tensor, weight, tokens });
     }
   }
-  if (!isCheck) refuseTiedEmbedding(base, conversion, adapters, [...changes.keys(), ...replaced.keys()]);
-  return { conversion, changes, replaced, modules };
+  const changed = [...changes.keys(), ...replaced.keys()];
+  const isUntied =
+    head !== undefined && tied !== undefined && [head, tied.embedding].some((one) => changed.includes(one));
+  if (!isUntied && tied !== undefined && check === undefined) refuseTiedEmbedding(tied, adapters, changed);
+  return { conversion: isUntied ? conversion : asSaved, changes, replaced, modules, isUntied };
 }
 
 /** The embedding of which an adapter trained rows, and which rows they are. */

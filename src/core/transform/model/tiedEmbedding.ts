@@ -1,38 +1,74 @@
 import { parseModelConfig } from "../../health/config/modelConfig";
+import { isJsonObject } from "../../json/parseJson";
 import type { CheckpointSession } from "../../session/checkpointSession";
 import type { Tensor } from "../../tensors/tensor";
 import type { ConvertPlan } from "./convert";
 import { notMergeable } from "./mergeRefusal";
+import { byteSizeOf } from "./shards";
 
 const embeddingName = /(?:^|\.)(?:embed_tokens|wte|word_embeddings|embed_in|tok_embeddings|shared)\.weight$/;
 const headName = /(?:^|\.)(?:lm_head|embed_out|output)\.weight$/;
+/** What transformers calls the head of models whose weights it keeps below such a prefix. */
+const usualHead = "lm_head.weight";
+const usualEmbedding = /^(?:model|transformer)\.(?:embed_tokens|wte)\.weight$/;
+
+/** An output head that is the weight of the embeddings. */
+export interface TiedHead {
+  readonly embedding: Tensor;
+  /** The plan with a head of its own; undefined where a model that is not tied computes otherwise, or is told elsewhere. */
+  readonly untied: { readonly head: Tensor; readonly conversion: ConvertPlan } | undefined;
+}
+
+/** Undefined where the head is another weight, or nothing says that there is one. */
+export function tiedHead(base: CheckpointSession, conversion: ConvertPlan): TiedHead | undefined {
+  const { tensors, tied } = conversion;
+  const planned = tensors.find(({ name }) => embeddingName.test(name));
+  if (planned === undefined) return undefined;
+  const { tensor: embedding, dtype } = planned;
+  const json = base.folder.config?.value;
+  const config = json && parseModelConfig(json);
+  const isShared = tied.some(([name, kept]) => kept === planned.name && headName.test(name));
+  const isTold =
+    !tensors.some(({ name }) => headName.test(name)) &&
+    config !== undefined &&
+    config.tied !== false &&
+    (config.tied === true || config.isGenerator);
+  if (!isShared && !isTold) return undefined;
+  // An encoder and decoder scales what comes out of a tied head, and settings of several models tie each on their own.
+  const isPlain =
+    usualEmbedding.test(planned.name) &&
+    json !== undefined &&
+    json.get("is_encoder_decoder") !== true &&
+    ![...json.values()].some((value) => isJsonObject(value) && value.has("tie_word_embeddings")) &&
+    !["text_config", "llm_config"].some((key) => json.has(key));
+  if (!isPlain || embedding.packed !== undefined) return { embedding, untied: undefined };
+  const head = { ...embedding, name: usualHead };
+  const own = {
+    ...conversion,
+    tensors: [...tensors, { name: usualHead, tensor: head, dtype }],
+    bytes: conversion.bytes + byteSizeOf({ dtype, shape: embedding.shape }),
+    tied: tied.filter(([name, kept]) => kept !== planned.name || !headName.test(name)),
+  };
+  return { embedding, untied: { head, conversion: own } };
+}
+
+/** Whether an adapter trained the embeddings or the head apart: rows of tokens are trained for both. */
+export function trainsApart({ adapter, adapterConfig }: CheckpointSession): boolean {
+  return adapter !== undefined && adapter.otherTensors.length === 0 && adapterConfig?.tiesWeights !== true;
+}
 
 /**
  * Refuses a change of the embeddings alone where the output head is the same weight: the adapter left the head as it was,
- * and a model with one weight for both cannot. Rows of tokens are trained for both.
+ * and a model with one weight for both cannot.
  * @throws CheckpointError `NotMergeable`
  */
 export function refuseTiedEmbedding(
-  base: CheckpointSession,
-  { tensors, tied }: ConvertPlan,
+  { embedding }: TiedHead,
   adapters: readonly { readonly session: CheckpointSession }[],
   changed: readonly Tensor[],
 ): void {
-  const embedding = changed.find(({ name }) => embeddingName.test(name));
-  const session = adapters.find(
-    ({ session: { adapter, adapterConfig } }) =>
-      adapter !== undefined && adapter.otherTensors.length === 0 && adapterConfig?.tiesWeights !== true,
-  )?.session;
-  if (embedding === undefined || session === undefined) return;
-  const config = base.folder.config && parseModelConfig(base.folder.config.value);
-  const hasHead = tensors.some(({ name }) => headName.test(name));
-  const isTied =
-    tied.some(([name, kept]) => kept === embedding.name && headName.test(name)) ||
-    (!hasHead &&
-      config !== undefined &&
-      config.tied !== false &&
-      (config.tied === true || config.isGenerator));
-  if (!isTied) return;
+  const session = adapters.find((one) => trainsApart(one.session))?.session;
+  if (session === undefined || !changed.includes(embedding)) return;
   throw notMergeable(
     session,
     `The base's output head is its ${embedding.name}, and the adapter changed the embeddings alone: in the one weight the head would change too. Save the base untied first (tie_word_embeddings false, with an lm_head.weight of its own) and merge into that.`,

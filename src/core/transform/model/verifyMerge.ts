@@ -64,8 +64,8 @@ export interface VerifyMergeRequest extends LongWork {
  */
 export async function verifyMerge(request: VerifyMergeRequest): Promise<VerifiedMerge> {
   const { merged, base, adapters, report, signal } = request;
-  const plan = await planMerge({ base, adapters, isCheck: true });
   const weights = new BaseWeights(merged.checkpoint.tensors);
+  const plan = await planMerge({ base, adapters, check: { hasHead: weights.find("lm_head") !== undefined } });
   const byName = new Map(merged.checkpoint.tensors.map((tensor) => [tensor.name, tensor]));
   const readers = new Map(
     [merged, base, ...adapters.map(({ session }) => session)].map((each) => [each, each.tensorReader()]),
