@@ -27,6 +27,13 @@ export interface AdapterConfig {
   /** The base stores its weights in×out (GPT-2's Conv1D): transposed relative to ΔW. */
   readonly fanInFanOut: boolean;
   readonly bias: string | undefined;
+  /**
+   * How B's columns lie where fused experts are adapted (`lora_B_layout`, which unsloth writes since September 2026):
+   * PEFT's order, or one expert after another.
+   */
+  readonly expertColumns: "rank_major" | "grouped_by_expert" | undefined;
+  /** unsloth says that it made the file, or its name stands in the base model's. */
+  readonly isOfUnsloth: boolean;
   /** A list of names, or one regular expression, or `all-linear`. */
   readonly targetModules: readonly string[] | string | undefined;
   /** Parameters (not modules) that are adapted: fused mixture-of-experts weights. */
@@ -97,6 +104,8 @@ export function parseAdapterConfig(value: JsonValue): AdapterConfig {
     useDora: object.get("use_dora") === true || mlx?.fineTuneType === "dora",
     fanInFanOut: object.get("fan_in_fan_out") === true,
     bias: stringOf(object, "bias"),
+    expertColumns: expertColumnsOf(stringOf(object, "lora_B_layout")),
+    isOfUnsloth: isOfUnsloth(object),
     targetModules: stringOf(object, "target_modules") ?? stringsOf(object, "target_modules"),
     targetParameters: stringsOf(object, "target_parameters") ?? [],
     modulesToSave: stringsOf(object, "modules_to_save") ?? [],
@@ -116,6 +125,16 @@ export function parseAdapterConfig(value: JsonValue): AdapterConfig {
     tokenRows: tokenRows(object.get("trainable_token_indices") ?? object.get("token_indices")),
     mlx,
   };
+}
+
+function expertColumnsOf(layout: string | undefined): AdapterConfig["expertColumns"] {
+  return layout === "rank_major" || layout === "grouped_by_expert" ? layout : undefined;
+}
+
+function isOfUnsloth(object: JsonObject): boolean {
+  const mapping = object.get("auto_mapping");
+  if (isJsonObject(mapping) && mapping.get("unsloth_fixed") === true) return true;
+  return /^unsloth\//i.test(stringOf(object, "base_model_name_or_path") ?? "");
 }
 
 function blocksOf(value: JsonValue | undefined): AdapterConfig["blocks"] {

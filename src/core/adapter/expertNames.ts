@@ -1,7 +1,20 @@
 import type { AdapterConfig } from "./adapterConfig";
+import { isFusedExperts } from "./expertColumns";
 import type { FactorLayout } from "./factorLayout";
 
 const baseLayers = /(?:\.base_layer)+$/;
+
+/** Experts of one layer as one module: transformers 5's parameters, torchtune's projections. */
+const joinedName = /^(.*\.experts)\.(gate_up|gate|up|down)(?:_proj)?$/;
+
+/** Where the experts of such a module are, and which of the projections of each it holds, one below the other. */
+export function expertParts(
+  module: string,
+): { readonly path: string; readonly parts: readonly string[] } | undefined {
+  const [, path, kind] = joinedName.exec(module) ?? [];
+  if (path === undefined || kind === undefined) return undefined;
+  return { path, parts: kind === "gate_up" ? ["gate", "up"] : [kind] };
+}
 
 /** PEFT wraps the parameters of a module of experts into each other: `experts.base_layer` beside `experts`. */
 export function isNestedExperts(module: string, paths: ReadonlySet<string>): boolean {
@@ -17,7 +30,7 @@ export function expertParameter(
   layout: FactorLayout,
   config: AdapterConfig | undefined,
 ): string {
-  if (layout.experts?.order !== "fused") return module;
+  if (!isFusedExperts(layout.experts)) return module;
   const path = module.replace(baseLayers, "");
   const targets = (config?.targetParameters ?? []).flatMap((target) => {
     const dot = target.lastIndexOf(".");

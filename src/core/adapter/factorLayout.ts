@@ -88,10 +88,11 @@ export interface ExpertForm {
   /** Undefined where neither shapes nor configuration tell it. */
   readonly count: number | undefined;
   /**
-   * `fused`: PEFT's A [E·r, in] with the experts outermost, B [out, r·E] with the experts innermost. `stacked`:
-   * A [E, r, in], B [E, out, r]. `grouped`: A [E, in, r], B [E, r, out]. A first axis of 1 is shared by all experts.
+   * `fused`: PEFT's A [E·r, in] with the experts outermost, B [out, r·E] with the experts innermost;
+   * `fused-by-expert`: the same with the experts of B outermost, too, as unsloth read it until September 2026 (its
+   * pull requests 1232 and 1269). `stacked`: A [E, r, in], B [E, out, r]. `grouped`: A [E, in, r], B [E, r, out]. A first axis of 1 is shared by all experts.
    */
-  readonly order: "fused" | "stacked" | "grouped";
+  readonly order: "fused" | "fused-by-expert" | "stacked" | "grouped";
 }
 
 /** One part of a fused layer's outputs. */

@@ -91,15 +91,14 @@ function fusedExperts(
   { module, config, announcedRank, isNested }: FormContext,
 ): FactorLayout | undefined {
   if (plain.layout !== "linear" || !(isNested || isTargetParameter(module, config))) return undefined;
+  const order = config?.expertColumns === "grouped_by_expert" ? "fused-by-expert" : "fused";
   const isDivisible = announcedRank !== undefined && announcedRank > 0 && plain.rank % announcedRank === 0;
   if (!isDivisible) {
-    return isNested
-      ? { ...plain, layout: "experts", experts: { count: undefined, order: "fused" } }
-      : undefined;
+    return isNested ? { ...plain, layout: "experts", experts: { count: undefined, order } } : undefined;
   }
   const count = plain.rank / announcedRank;
   if (count === 1 && !isNested) return undefined;
-  return { ...plain, layout: "experts", rank: announcedRank, experts: { count, order: "fused" } };
+  return { ...plain, layout: "experts", rank: announcedRank, experts: { count, order } };
 }
 
 function isTargetParameter(module: string, config: AdapterConfig | undefined): boolean {

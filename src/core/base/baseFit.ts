@@ -7,8 +7,9 @@ import type { CheckpointSession } from "../session/checkpointSession";
 import { elementCount, type Tensor } from "../tensors/tensor";
 import { plural } from "../text/quantities";
 import { type BaseTransform, baseTransforms } from "./baseTransforms";
-import { fits, nameOfBase } from "./baseWeights";
+import { fits, nameOfBase, BaseWeights as TensorsByName } from "./baseWeights";
 import { ia3Change } from "./scalings";
+import { firstExpert, fitsExperts, fusedShape, rowsOfExpert, singleExperts } from "./singleExperts";
 
 /** Places of the same decoder: transformers moved it when it took multimodal models apart. */
 const nestings: readonly string[] = [
@@ -35,7 +36,13 @@ export function fitFindings(adapter: CheckpointSession, base: CheckpointSession)
   const weights: BaseWeights = { byPath, isBareMeant: task === undefined || task === bareTask };
   const where = nameOfBase(base.checkpoint);
   const containers = containersOf(byPath);
+  const hasExperts = found.modules.some(({ module }) => module.includes(".experts"));
+  const byAnyName = new TensorsByName(hasExperts ? tensors : []);
+  const inFused = new Set<Named>(
+    found.modules.filter((each) => rowsOfExpert(each, (path) => byAnyName.find(path)) !== undefined),
+  );
   const missing = modules.filter((each) => {
+    if (inFused.has(each)) return false;
     const path = plainPath(each.module);
     // Experts are parameters of one module, by whatever name each file keeps them.
     const isThere = each.layout === "experts" && containers.has(expertsPath(path));
@@ -44,6 +51,8 @@ export function fitFindings(adapter: CheckpointSession, base: CheckpointSession)
   return [
     ...missingModules(modules, missing, byPath, where),
     ...misfits(found.modules, weights, where),
+    ...misfitExperts(found.modules, byAnyName, where),
+    ...fusedInBase(inFused.size, modules.length, where),
     ...misfitVectors(baseTransforms(adapter), weights, where),
     ...vocabulary(found.savedTensors, tensors, where),
     ...trainedTokens(adapter.adapterConfig?.trainableTokens ?? [], tensors, where),
@@ -80,7 +89,8 @@ type Named = Pick<LoraModule, "module"> & { readonly layout?: LoraModule["layout
 /** Modules that hold others, without numbers. */
 function containersOf(weights: ReadonlyMap<string, Tensor>): ReadonlySet<string> {
   const paths = [...weights.keys()].flatMap((path) => /^(.*\.experts)\./.exec(path)?.[1] ?? []);
-  return new Set(paths);
+  // Mixtral's files keep the module that transformers 5 calls mlp.
+  return new Set(paths.flatMap((path) => [path, path.replace(".block_sparse_moe.", ".mlp.")]));
 }
 
 function expertsPath(path: string): string {
@@ -207,6 +217,36 @@ function misfits(modules: readonly LoraModule[], weights: BaseWeights, base: str
   if (first === undefined) return [];
   const shape = find(weights, plainPath(first.module))?.shape.join(" × ");
   const message = `${plural(wrong.length, "module")} of ${modules.length} ${wrong.length === 1 ? "has" : "have"} another shape than the weight of the base ${base}: ${first.module} changes ${first.outFeatures} × ${first.inFeatures}, the weight is ${shape}.`;
+  return [{ severity: "error", code: "BaseShapes", message }];
+}
+
+function fusedInBase(count: number, all: number, base: string): readonly Problem[] {
+  if (count === 0) return [];
+  const message = `${plural(count, "module")} of ${all} ${count === 1 ? "is" : "are"} those of single experts, which the base ${base} keeps in one tensor a layer, as transformers 5 does: a loader must convert the names, or finds none of them. \`merge\` does.`;
+  return [{ severity: "warning", code: "BaseExpertsFused", message }];
+}
+
+/** Experts of another number or shape, however the base keeps them. */
+function misfitExperts(
+  modules: readonly LoraModule[],
+  weights: TensorsByName,
+  base: string,
+): readonly Problem[] {
+  const findWeight = (path: string) => weights.find(path);
+  const wrong = modules.flatMap((module) => {
+    if (module.layout !== "experts" || module.experts?.count === undefined) return [];
+    const fused = findWeight(module.module);
+    const weight = fused ?? firstExpert(module, findWeight);
+    if (weight === undefined || !plainDtypes.has(weight.dtype)) return [];
+    const [single] = fused === undefined ? (singleExperts(module, findWeight) ?? []) : [];
+    const shape = single === undefined ? fused?.shape : fusedShape(module, single);
+    if (shape !== undefined && (shape.length !== 3 || fitsExperts(module, shape))) return [];
+    return [{ module, found: shape?.join(" × ") ?? "another number of experts, or of several shapes" }];
+  });
+  const [first] = wrong;
+  if (first === undefined) return [];
+  const { module, outFeatures, inFeatures, experts } = first.module;
+  const message = `${plural(wrong.length, "module")} of experts ${wrong.length === 1 ? "fits" : "fit"} no weight of the base ${base}: ${module} changes ${experts?.count} experts of ${outFeatures} × ${inFeatures}, the base has ${first.found}.`;
   return [{ severity: "error", code: "BaseShapes", message }];
 }
 

@@ -1,3 +1,4 @@
+import { columnsOfExpert, isFusedExperts } from "../adapter/expertColumns";
 import type { ExpertForm } from "../adapter/factorLayout";
 import type { LoraModule } from "../adapter/loraModule";
 import { createMatrix, isFiniteMatrix, type Matrix, transpose } from "../linalg/matrix";
@@ -32,17 +33,16 @@ export async function loadExpertFactors(
     reader.values(b, elementCount(b.shape)),
   ]);
   const isWhole = (values: Float64Array, each: number) =>
-    values.length === each * count || (order !== "fused" && values.length === each);
+    values.length === each * count || (!isFusedExperts(experts) && values.length === each);
   if (!isWhole(valuesOfA, rank * inFeatures) || !isWhole(valuesOfB, rank * outFeatures)) {
     throw reader.unavailable("ShapeMismatch", `Its factors do not hold ${count} experts of rank ${rank}.`);
   }
   const rounding = Math.max(unitRoundoff(a.dtype), unitRoundoff(b.dtype));
   const factorsOf = (expert: number): Factors => {
     const ownA = expertA(valuesOfA, expert, module, order);
-    const ownB =
-      order === "fused"
-        ? fusedB(valuesOfB, expert, count, module)
-        : expertB(valuesOfB, expert, module, order);
+    const ownB = isFusedExperts(experts)
+      ? fusedB(valuesOfB, columnsOfExpert(experts, rank, expert), count, module)
+      : expertB(valuesOfB, expert, module, order);
     const finite = Number.isFinite(scale) && isFiniteMatrix(ownA) && isFiniteMatrix(ownB);
     return { a: ownA, b: ownB, scale, alpha, finite, rounding };
   };
@@ -82,9 +82,18 @@ function expertB(
   return createMatrix(outFeatures, rank, part);
 }
 
-/** PEFT keeps B as [out, r·E] with the experts innermost: every E-th column is one expert's. */
-function fusedB(values: Float64Array, expert: number, count: number, { rank, outFeatures }: Sizes): Matrix {
+/** B is [out, r·E], of which an expert has some columns. */
+function fusedB(
+  values: Float64Array,
+  { first, step }: { readonly first: number; readonly step: number },
+  count: number,
+  { rank, outFeatures }: Sizes,
+): Matrix {
   const result = createMatrix(outFeatures, rank);
-  for (let at = 0; at < outFeatures * rank; at++) result.data[at] = values[at * count + expert] as number;
+  for (let row = 0; row < outFeatures; row++) {
+    const start = row * rank * count + first;
+    for (let column = 0; column < rank; column++)
+      result.data[row * rank + column] = values[start + column * step] as number;
+  }
   return result;
 }

@@ -57,6 +57,7 @@ const fixtures: Readonly<Record<string, readonly string[]>> = {
   alora: ["adapterKinds/alora"],
   "merged-linear": ["adapterKinds/enable_lora", "adapterKinds/litgpt"],
   experts: ["adapterKinds/fused_experts", "adapterKinds/stacked_experts", "adapterKinds/torchtune_experts"],
+  "unsloth-experts": ["adapterKinds/fused_experts"],
   transposed: ["adapterKinds/transposed", "adapterKinds/transposed_alone"],
 };
 
@@ -71,7 +72,8 @@ async function cellsOf(id: string): Promise<readonly string[]> {
       ? exampleOf(id)
       : openFixture(basename(path), join(import.meta.dirname, "../../fixtures", dirname(path)));
   const checkpoint = { tensors: [], name: id };
-  const session = { adapter, adapterConfig: config, checkpoint } as unknown as CheckpointSession;
+  const adapterConfig = id === "unsloth-experts" && config ? { ...config, isOfUnsloth: true } : config;
+  const session = { adapter, adapterConfig, checkpoint } as unknown as CheckpointSession;
   const measured = await Promise.all(adapter.modules.map((module) => measureModule(module, read)));
   const pairs = measured.map((one) => comparePairs([one, one], "all")[0]);
   const isSame = (pair: (typeof pairs)[0]) =>
@@ -153,7 +155,6 @@ const exceptions: Readonly<Record<string, readonly [reduced: string, merged: str
   LOKR: ["up to rank 256", ""],
   C3A: ["up to rank 256", ""],
   dora: ["", "alone, linear layers"],
-  experts: ["", "where the base keeps them in one tensor"],
 };
 
 function withExceptions(id: string, cells: readonly string[]): readonly string[] {

@@ -110,7 +110,7 @@ describe("an adapter over its base", () => {
     expect(await adapterOver("lm_head", { "model.norm.weight": [16] })).toEqual(["BaseModulesMissing"]);
     expect(await adapterOver(path, { [`${path}.W_q`]: [64] })).toEqual([]);
     const experts = "model.layers.0.mlp.experts";
-    const fused = { [`${experts}.gate_up_proj`]: [1, 8, 16] };
+    const fused = { [`${experts}.gate_up_proj`]: [2, 8, 16] };
     const config = { r: 1, target_parameters: ["mlp.experts.gate_up_proj"] };
     expect(await adapterOver(experts, fused, config)).toEqual([]);
     expect(await adapterOver(experts, { [`${experts}.0.up_proj.weight`]: [4, 16] }, config)).toEqual([]);

@@ -1,4 +1,5 @@
 import type { AdapterConfig } from "../adapterConfig";
+import { isExpertOrderUntold } from "../expertColumns";
 import type { LoraModule } from "../loraModule";
 
 /** A change of plain LoRA that keeps `peft_type: LORA`: what it means for the numbers and for merging. */
@@ -87,6 +88,17 @@ export const loraVariants: readonly LoraVariant[] = [
     update: "ΔW_e = s·B_e·A_e for each expert e",
     toldBy: "target_parameters, experts.base_layer, factors [E, r, in], lora_gate_a",
     isOf: hasLayout("experts"),
+  },
+  {
+    id: "unsloth-experts",
+    name: "LoRA of experts by unsloth",
+    update: "as above, B's columns in one of two orders",
+    toldBy: "target_parameters with unsloth's auto_mapping or base model, without lora_B_layout",
+    isOf: isExpertOrderUntold,
+    code: "ExpertOrder",
+    severity: "warning",
+    remark:
+      'unsloth trained experts with the columns of lora_B one expert after another until September 2026, and in PEFT\'s order since; this adapter does not say which. PEFT\'s order is shown. If its training was before, "lora_B_layout": "grouped_by_expert" in adapter_config.json says so, and PEFT\'s own merge pairs the experts wrongly.',
   },
   {
     id: "transposed",

@@ -1,10 +1,10 @@
+import { columnsOfExpert, isFusedExperts } from "../../adapter/expertColumns";
+import { expertParts } from "../../adapter/expertNames";
 import type { LoraModule } from "../../adapter/loraModule";
 import { canonicalName } from "../../names/canonicalName";
 import { elementCount, type Tensor } from "../../tensors/tensor";
 import { isContiguous } from "../../tensors/tensorLayout";
 
-/** Experts of one layer as one module: transformers 5's parameters, torchtune's projections. */
-const joinedName = /^(.*\.experts)\.(gate_up|gate|up|down)(?:_proj)?$/;
 const singleName = /^.*\.experts\.\d+\.(?:w[123]|gate_proj|up_proj|down_proj)$/;
 
 /** Of PEFT's fused B every expert reads all rows, so that more would be read in the square of their number. */
@@ -37,12 +37,11 @@ function takenApart(
   module: LoraModule,
   single: ReadonlyMap<string, string>,
 ): readonly LoraModule[] | undefined {
-  const [, path, kind] = joinedName.exec(module.module) ?? [];
-  const { count, order } = module.experts ?? {};
-  if (path === undefined || count === undefined || order === undefined) return undefined;
-  const parts = kind === "gate_up" ? ["gate", "up"] : [kind];
+  const { path, parts } = expertParts(module.module) ?? {};
+  const count = module.experts?.count;
+  if (path === undefined || parts === undefined || count === undefined) return undefined;
   if (module.outFeatures % parts.length !== 0 || count * parts.length > maxModules) return undefined;
-  if (order === "fused" && count > maxFusedExperts) return undefined;
+  if (isFusedExperts(module.experts) && count > maxFusedExperts) return undefined;
   const outFeatures = module.outFeatures / parts.length;
   const found = Array.from({ length: count }, (_, expert) =>
     parts.map((part, at) =>
@@ -75,9 +74,9 @@ function expertModule(
     return ownA && ownB && { ...about, layout: "mlx", a: ownA, b: ownB };
   }
   const ownA = one(a, [rank, inFeatures]);
-  if (experts?.order === "fused") {
+  if (experts !== undefined && isFusedExperts(experts)) {
     const ownB = region(b, [outFeatures, rank * count], firstRow * rank * count);
-    const slice = { part: "", rowOfA: 0, rowOfB: 0, columnsOfB: { first: expert, step: count } };
+    const slice = { part: "", rowOfA: 0, rowOfB: 0, columnsOfB: columnsOfExpert(experts, rank, expert) };
     return ownA && ownB && { ...about, layout: "slice", a: ownA, b: ownB, slice };
   }
   const first = (b.shape[0] === 1 ? 0 : expert) * whole.outFeatures + firstRow;

@@ -1,14 +1,15 @@
 import { hasSmallFactors } from "../../adapter/factorLayout";
 import { hasMagnitudeOfInputs, type LoraModule } from "../../adapter/loraModule";
 import type { FactoredUpdate, MergedUpdate } from "../../base/mergedUpdate";
-import { type Matrix, transpose } from "../../linalg/matrix";
+import type { FusedRows, SingleExpert } from "../../base/singleExperts";
+import { createMatrix, type Matrix, transpose } from "../../linalg/matrix";
 import type { CheckpointError } from "../../problem/checkpointError";
 import type { CheckpointSession } from "../../session/checkpointSession";
 import type { ReadTensorRange } from "../../tensors/readTensorRange";
 import { readAllValues } from "../../tensors/readValues";
 import { elementCount, type Tensor } from "../../tensors/tensor";
 import { loadWholeUpdate } from "../../update/composed/linearUpdate";
-import { loadExpertFactors } from "../../update/expertFactors";
+import { type ExpertFactors, loadExpertFactors } from "../../update/expertFactors";
 import { loadFactors, readScale, UpdateUnavailableError } from "../../update/factors";
 import { notMergeable } from "./mergeRefusal";
 
@@ -21,6 +22,10 @@ export interface PlannedUpdate {
   /** A difference (`.diff`, `.diff_b`), or the bias of the module's B, which its scale multiplies too. */
   readonly whole?: Tensor;
   readonly weight: number;
+  /** Of a module of all experts the one whose own weight this is. */
+  readonly expert?: SingleExpert;
+  /** Rows of a tensor of all experts that a module of one of them changes. */
+  readonly rows?: FusedRows["rows"];
   /** Rows that `whole` replaces, in its order. */
   readonly tokens?: readonly number[];
 }
@@ -30,7 +35,10 @@ export function rowsAndColumns(
   { shape }: Tensor,
   updates: readonly PlannedUpdate[],
 ): readonly [number, number] {
-  const isStacked = updates.some(({ module }) => module?.layout === "experts");
+  const isStacked = updates.some(
+    ({ module, expert, rows }) =>
+      rows !== undefined || (module?.layout === "experts" && expert === undefined),
+  );
   const outer = isStacked ? 2 : 1;
   return [elementCount(shape.slice(0, outer)), elementCount(shape.slice(outer))];
 }
@@ -45,7 +53,7 @@ export async function loadUpdate(
   readOf: (session: CheckpointSession) => ReadTensorRange,
   signal: AbortSignal | undefined,
 ): Promise<readonly MergedUpdate[]> {
-  const { session, name, module, whole, weight, tokens } = planned;
+  const { session, name, module, whole, weight, tokens, expert, rows: own } = planned;
   const read = readOf(session);
   const readAll = (part: Tensor) => read(part, 0, part.byteSize, signal);
   try {
@@ -57,8 +65,14 @@ export async function loadUpdate(
         return [{ module: name, rowsAt: new Map(tokens.map((token, at) => [token, at])), whole: values }];
       return [{ module: name, scale: scale * weight, whole: values }];
     }
-    if (module.layout === "experts") return await loadExperts(planned, module, tensor, readAll, signal);
-    const [rows, columns] = rowsAndColumns(tensor, [planned]);
+    if (module.layout === "experts") {
+      const experts = await keptExperts(readOf, module, readAll, signal);
+      return expert === undefined
+        ? ofAllExperts(planned, module, tensor, experts)
+        : [ofOneExpert(planned, module, expert, experts)];
+    }
+    const [all, columns] = rowsAndColumns(tensor, [planned]);
+    const rows = own?.count ?? all;
     if (!hasSmallFactors(module)) {
       if (module.magnitude !== undefined || keepsTranspose(session, module, rows, columns))
         throw notMergeable(
@@ -87,6 +101,7 @@ export async function loadUpdate(
         ...(isTurned ? turned(a, b) : { a, b }),
         scale: scale * weight,
         ...(magnitude === undefined ? {} : { magnitude }),
+        ...(own === undefined ? {} : { rows: own }),
       },
     ];
   } catch (error) {
@@ -95,14 +110,33 @@ export async function loadUpdate(
   }
 }
 
-async function loadExperts(
+/** Layers whose factors are kept while their experts are written one by one: those of gate and up, and of down. */
+const keptModules = 4;
+/** By the reading that they were asked for, with which they are forgotten. */
+const kept = new WeakMap<object, Map<LoraModule, Promise<ExpertFactors>>>();
+
+function keptExperts(
+  reading: object,
+  module: LoraModule,
+  readAll: (part: Tensor) => Promise<Uint8Array>,
+  signal: AbortSignal | undefined,
+): Promise<ExpertFactors> {
+  const known = kept.get(reading) ?? new Map<LoraModule, Promise<ExpertFactors>>();
+  kept.set(reading, known);
+  const found = known.get(module) ?? loadExpertFactors(module, readAll, signal);
+  known.delete(module);
+  known.set(module, found);
+  const [oldest] = known.keys();
+  if (known.size > keptModules && oldest !== undefined) known.delete(oldest);
+  return found;
+}
+
+function ofAllExperts(
   { session, name, weight }: PlannedUpdate,
   module: LoraModule,
   { shape }: Tensor,
-  readAll: (part: Tensor) => Promise<Uint8Array>,
-  signal: AbortSignal | undefined,
-): Promise<readonly MergedUpdate[]> {
-  const { count, scale, factorsOf } = await loadExpertFactors(module, readAll, signal);
+  { count, scale, factorsOf }: ExpertFactors,
+): readonly MergedUpdate[] {
   const rowCount = shape[1] ?? 0;
   return Array.from({ length: count }, (_, expert) => {
     const { a, b, finite } = factorsOf(expert);
@@ -111,6 +145,21 @@ async function loadExperts(
     const factors = rowCount === module.outFeatures ? { a, b } : turned(a, b);
     return { module: name, ...factors, scale: scale * weight, rows };
   });
+}
+
+function ofOneExpert(
+  { session, name, weight }: PlannedUpdate,
+  module: LoraModule,
+  { expert, fusedRows, firstRow, weight: { shape } }: SingleExpert,
+  { scale, factorsOf }: ExpertFactors,
+): MergedUpdate {
+  const { a, b, finite } = factorsOf(expert);
+  if (!finite) throw notFinite(session, name);
+  const fused = fusedRows === module.outFeatures ? { a, b } : turned(a, b);
+  const [count = 0] = shape;
+  const { cols } = fused.b;
+  const own = fused.b.data.slice(firstRow * cols, (firstRow + count) * cols);
+  return { module: name, a: fused.a, b: createMatrix(count, cols, own), scale: scale * weight };
 }
 
 /** The factors of ΔWᵀ. */

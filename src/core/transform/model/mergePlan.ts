@@ -2,6 +2,7 @@ import { modulePath } from "../../adapter/loraKey";
 import type { LoraModule } from "../../adapter/loraModule";
 import { isTokenRows, tokenRowsOf } from "../../adapter/trainableTokens";
 import { BaseWeights, fits } from "../../base/baseWeights";
+import { fitsExperts, fusedShape, rowsOfExpert, singleExperts } from "../../base/singleExperts";
 import type { CheckpointSession } from "../../session/checkpointSession";
 import { isWritableDtype, type WritableDtype } from "../../tensors/encode";
 import { elementCount, storedType, type Tensor } from "../../tensors/tensor";
@@ -79,6 +80,24 @@ export async function planMerge({
     const placed: { module: LoraModule; weight: Tensor }[] = [];
     for (const module of adapter.modules) {
       const found = weights.find(module.module);
+      const experts = found === undefined ? singleExperts(module, (path) => weights.find(path)) : undefined;
+      for (const expert of experts ?? []) {
+        refusePacked(session, expert.weight, packed.has(expert.weight));
+        refuseExperts(session, module, expert.weight.name, fusedShape(module, expert));
+        add(expert.weight, { session, name: expert.path, module, weight, expert });
+      }
+      const fused = found === undefined ? rowsOfExpert(module, (path) => weights.find(path)) : undefined;
+      if (fused !== undefined) {
+        refusePacked(session, fused.weight, packed.has(fused.weight));
+        if (module.magnitude !== undefined || module.bias !== undefined)
+          throw notMergeable(
+            session,
+            `${module.module} has more than factors, for which fused experts have no place.`,
+          );
+        add(fused.weight, { session, name: modulePath(fused.weight.name), module, weight, rows: fused.rows });
+      }
+      modules++;
+      if (experts !== undefined || fused !== undefined) continue;
       if (found === undefined)
         throw notMergeable(session, `The base has no weight for ${module.module}. Is it the right base?`);
       refuseWeight(session, module, found, packed.has(found));
@@ -89,7 +108,6 @@ export async function planMerge({
         const bias = wholeTarget(session, weights, module.bias, `${module.module}.bias`);
         add(bias, { session, name: module.bias.name, module, whole: module.bias, weight });
       }
-      modules++;
     }
     for (const whole of adapter.differences) {
       const [, path = "", kind] = /^(.*)\.diff(_b)?$/.exec(whole.name) ?? [];
@@ -177,12 +195,8 @@ function refuseWeight(
   weight: Tensor,
   isPacked: boolean,
 ): void {
-  if (isPacked || !isWritableDtype(weight.dtype) || weight.packed !== undefined)
-    throw notMergeable(
-      session,
-      `The base's ${weight.name} is ${isPacked ? "quantised" : storedType(weight)}: an update added to rounded codes would be lost. Convert the base first: convert BASE --to safetensors --dtype bf16 --out DIR.`,
-    );
-  if (module.layout === "experts") refuseExperts(session, module, weight);
+  refusePacked(session, weight, isPacked);
+  if (module.layout === "experts") refuseExperts(session, module, weight.name, weight.shape);
   else if (!fits(module, weight))
     throw notMergeable(
       session,
@@ -190,22 +204,30 @@ function refuseWeight(
     );
 }
 
+function refusePacked(session: CheckpointSession, weight: Tensor, isPacked: boolean): void {
+  if (isPacked || !isWritableDtype(weight.dtype) || weight.packed !== undefined)
+    throw notMergeable(
+      session,
+      `The base's ${weight.name} is ${isPacked ? "quantised" : storedType(weight)}: an update added to rounded codes would be lost. Convert the base first: convert BASE --to safetensors --dtype bf16 --out DIR.`,
+    );
+}
+
 /**
  * @throws CheckpointError where the base does not keep the experts in one tensor, or that does not tell which of its axes
  * are outputs: PEFT adapts both orders.
  */
-function refuseExperts(session: CheckpointSession, module: LoraModule, { name, shape }: Tensor): void {
+function refuseExperts(
+  session: CheckpointSession,
+  module: LoraModule,
+  name: string,
+  shape: readonly number[],
+): void {
   const { inFeatures, outFeatures, experts } = module;
-  const [count, ...sides] = shape;
-  const fitsExperts =
-    sides.length === 2 &&
-    count === experts?.count &&
-    sides.includes(inFeatures) &&
-    sides.includes(outFeatures);
-  if (fitsExperts && inFeatures !== outFeatures) return;
+  const isFit = fitsExperts(module, shape);
+  if (isFit && inFeatures !== outFeatures) return;
   throw notMergeable(
     session,
-    fitsExperts
+    isFit
       ? `The experts of ${name} are square, and nothing says which way they lie.`
       : `${module.module} changes ${experts?.count ?? "some"} experts of ${outFeatures} × ${inFeatures}, the base's ${name} is ${shape.join(" × ")}.`,
   );

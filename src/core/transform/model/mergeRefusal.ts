@@ -1,4 +1,5 @@
 import type { Adapter } from "../../adapter/adapter";
+import { isExpertOrderUntold } from "../../adapter/expertColumns";
 import type { LoraLayout } from "../../adapter/factorLayout";
 import { methodName, whyNotMerged } from "../../adapter/methods/methodTable";
 import { changesBase } from "../../adapter/modifiedBase";
@@ -37,6 +38,10 @@ export function mergeableAdapter(session: CheckpointSession, isRelative = false)
   if (other !== undefined)
     throw refuse(
       `${other.module} is no plain product of two factors for one weight (${other.layout}), for which there is no rule here.`,
+    );
+  if (isExpertOrderUntold(adapterConfig, adapter.modules))
+    throw refuse(
+      'unsloth trained it, and until September 2026 with another order of the experts in lora_B than PEFT\'s; which one stands here is not told. Say it in adapter_config.json: "lora_B_layout": "grouped_by_expert" (before) or "rank_major".',
     );
   const init = adapterConfig?.initLoraWeights;
   if (changesBase(init) && !isRelative)
