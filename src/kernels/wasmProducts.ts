@@ -1,29 +1,15 @@
-import { type PanelProducts, paddedCount, panelWidth, type Vectors } from "../core/linalg/panels";
+import {
+  type OperandPair,
+  type PanelProducts,
+  paddedCount,
+  panelWidth,
+  type Vectors,
+} from "../core/linalg/panels";
 
 /** What assembly/products.ts exports. */
 interface Exports {
   readonly memory: { readonly buffer: ArrayBuffer };
-  addTiles(
-    sums: number,
-    stride: number,
-    x: number,
-    rowsOfX: number,
-    y: number,
-    rowsOfY: number,
-    length: number,
-    upperOnly: number,
-  ): void;
-  addInner(
-    sums: number,
-    stride: number,
-    x: number,
-    countOfX: number,
-    kindOfX: number,
-    y: number,
-    countOfY: number,
-    kindOfY: number,
-    length: number,
-  ): void;
+  addInner(operands: number, operandCount: number, pairs: number, pairCount: number, length: number): void;
   addCombined(
     own: number,
     rows: number,
@@ -36,86 +22,93 @@ interface Exports {
 }
 
 /** Where things lie in the memory of an instance that does nothing else. */
-const stagedAt = [0x10000, 0x580000] as const;
-/** Doubles; some bytes are left behind them, which are read and not used. */
-const maxStaged = 0xa0000;
-const innerSumsAt = 0xb00000;
-const sumsAt = 0x500000;
-const maxSums = 0x100000;
-const panelsAt = [0xd00000, 0xe00000] as const;
-const maxRows = 512;
+const tablesAt = 0x10000;
+const stagedAt = 0x20000;
+const sumsAt = 0x900000;
+const panelsAt = 0xd00000;
+const memoryEnd = 0xf00000;
+
+const maxOperands = 64;
+const maxPairs = 1024;
+/** Some bytes are left behind, which are read and not used. */
+const maxStagedBytes = sumsAt - stagedAt - 0x10000;
+/** Columns lie in one stretch: a part of them that stays in the second-level cache costs no more calls than all of them. */
+const stagedColumnsBytes = 0x20000;
+const maxSums = (panelsAt - sumsAt) / 8;
+const maxVectors = (memoryEnd - panelsAt) / (8 * panelWidth);
+
+/** Where those of combinations lie. */
+const componentsAt = stagedAt;
+const maxComponents = (panelsAt - componentsAt) / 8;
+const rowsAt = [0xd00000, 0xe00000] as const;
+const maxRows = 0x20000;
 
 /** Products in WebAssembly, with SIMD. */
 export class WasmProducts implements PanelProducts {
-  private next: 0 | 1 = 0;
-
   private constructor(private readonly wasm: Exports) {}
 
-  /** Undefined where WebAssembly has no SIMD. */
-  static create(bytes: Uint8Array): WasmProducts | undefined {
-    if (!WebAssembly.validate(bytes)) return undefined;
+  /** Of the first module that the host can run: undefined where WebAssembly has no SIMD. */
+  static create(...modules: readonly Uint8Array[]): WasmProducts | undefined {
+    const bytes = modules.find((module) => WebAssembly.validate(module));
+    if (bytes === undefined) return undefined;
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes));
     return new WasmProducts(exports as unknown as Exports);
   }
 
-  panel(rows: number): Float64Array | undefined {
-    if (rows > maxRows) return undefined;
-    const at = panelsAt[this.next];
-    this.next = this.next === 0 ? 1 : 0;
-    return new Float64Array(this.wasm.memory.buffer, at, rows * panelWidth);
-  }
-
-  sums(count: number): Float64Array | undefined {
-    return count > maxSums ? undefined : new Float64Array(this.wasm.memory.buffer, sumsAt, count).fill(0);
-  }
-
-  inner(x: Vectors, y: Vectors): Float64Array | undefined {
-    if (Math.max(x.count, y.count) > maxRows) return undefined;
+  inner(operands: readonly Vectors[], pairs: readonly OperandPair[]): readonly Float64Array[] | undefined {
     const { memory, addInner } = this.wasm;
-    const stride = paddedCount(y.count);
-    const sums = new Float64Array(memory.buffer, innerSumsAt, paddedCount(x.count) * stride).fill(0);
-    const most = Math.floor(maxStaged / Math.max(x.count, y.count, 1));
-    for (let from = 0; from < x.length; from += most) {
-      const length = Math.min(most, x.length - from);
-      const [atX, atY] = [stagedAt[0], x === y ? stagedAt[0] : stagedAt[1]];
-      this.stage(atX, x, from, length);
-      if (x !== y) this.stage(atY, y, from, length);
-      addInner(sums.byteOffset, stride, atX, x.count, kindOf(x), atY, y.count, kindOf(y), length);
+    const padded = operands.map(({ count }) => paddedCount(count));
+    const sizes = pairs.map(([x, y]) => (padded[x] as number) * (padded[y] as number));
+    if (operands.length > maxOperands || pairs.length > maxPairs) return undefined;
+    if (total(padded) > maxVectors || total(sizes) > maxSums) return undefined;
+    const bytesOfValue = total(operands.map((vectors, at) => (padded[at] as number) * sizeOf(vectors)));
+    const areColumns = operands.every((vectors) => vectors.areColumns);
+    const most = Math.floor((areColumns ? stagedColumnsBytes : maxStagedBytes) / Math.max(bytesOfValue, 1));
+    // Whole panels, as the plain products have them; one of as many vectors as there may be fits.
+    const step = Math.max(most - (most % panelWidth), panelWidth);
+
+    const table = new Int32Array(memory.buffer, tablesAt, 4 * (operands.length + pairs.length));
+    const sums = new Float64Array(memory.buffer, sumsAt, total(sizes)).fill(0);
+    let at = sumsAt;
+    for (const [index, [x, y]] of pairs.entries()) {
+      table.set([x, y, at, padded[y] as number], 4 * (operands.length + index));
+      at += 8 * (sizes[index] as number);
     }
-    return sums;
+    const { length = 0 } = operands[0] ?? {};
+    for (let from = 0; from < length; from += step) {
+      const part = Math.min(step, length - from);
+      let staged = stagedAt;
+      let panel = panelsAt;
+      for (const [index, vectors] of operands.entries()) {
+        this.stage(staged, vectors, from, part);
+        table.set([staged, vectors.count, kindOf(vectors), panel], 4 * index);
+        staged += (vectors.count * part * sizeOf(vectors) + 15) & ~15;
+        panel += 8 * panelWidth * (padded[index] as number);
+      }
+      addInner(tablesAt, operands.length, tablesAt + 16 * operands.length, pairs.length, part);
+    }
+    let first = 0;
+    return sizes.map((size) => {
+      first += size;
+      return sums.subarray(first - size, first);
+    });
   }
 
-  /** Values [from, from + length) of each vector, as they lie. */
-  private stage(at: number, vectors: Vectors, from: number, length: number): void {
-    const { values, areColumns, count } = vectors;
+  /** Values [from, from + part) of each vector, as they lie. */
+  private stage(at: number, vectors: Vectors, from: number, part: number): void {
+    const { values, areColumns, stride, first, count } = vectors;
     const Values = values instanceof Float32Array ? Float32Array : Float64Array;
-    const target = new Values(this.wasm.memory.buffer, at, count * length);
-    if (areColumns) target.set(values.subarray(from * count, (from + length) * count));
-    else if (length === vectors.length) target.set(values);
+    const target = new Values(this.wasm.memory.buffer, at, count * part);
+    // Lines of the matrix, and what of each is taken.
+    const [lines, width] = areColumns ? [part, count] : [count, part];
+    const start = areColumns ? from * stride + first : first * stride + from;
+    if (width === stride) target.set(values.subarray(start, start + lines * width));
     else {
-      for (let row = 0; row < count; row++) {
-        const start = row * vectors.length + from;
-        target.set(values.subarray(start, start + length), row * length);
+      for (let line = 0; line < lines; line++) {
+        const source = start + line * stride;
+        target.set(values.subarray(source, source + width), line * width);
       }
     }
-  }
-
-  add(
-    sums: Float64Array,
-    stride: number,
-    x: Float64Array,
-    rowsOfX: number,
-    y: Float64Array,
-    rowsOfY: number,
-    length: number,
-    upperOnly: boolean,
-  ): boolean {
-    const { addTiles, memory } = this.wasm;
-    if (sums.buffer !== memory.buffer || x.buffer !== memory.buffer || y.buffer !== memory.buffer)
-      return false;
-    const [at, fromX, fromY] = [sums.byteOffset, x.byteOffset, y.byteOffset];
-    addTiles(at, stride, fromX, rowsOfX, fromY, rowsOfY, length, upperOnly ? 1 : 0);
-    return true;
   }
 
   combine(own: Float64Array, components: Float64Array, factors: Float64Array, columns: number): boolean {
@@ -123,17 +116,16 @@ export class WasmProducts implements PanelProducts {
     const count = factors.length / rows;
     // A cache line apart, or the components of a column would all fall on the same lines.
     const stride = paddedCount(columns) + 8;
-    const maxPanel = maxRows * panelWidth;
-    if (own.length > maxPanel || factors.length > maxPanel || count * stride > maxSums) return false;
+    if (Math.max(own.length, factors.length) > maxRows || count * stride > maxComponents) return false;
     const { addCombined, memory } = this.wasm;
-    const [ownAt, factorsAt] = panelsAt;
+    const [ownAt, factorsAt] = rowsAt;
     const inside = new Float64Array(memory.buffer, ownAt, own.length);
     inside.set(own);
     new Float64Array(memory.buffer, factorsAt, factors.length).set(factors);
-    const space = new Float64Array(memory.buffer, sumsAt, count * stride);
+    const space = new Float64Array(memory.buffer, componentsAt, count * stride);
     for (let k = 0; k < count; k++)
       space.set(components.subarray(k * columns, (k + 1) * columns), k * stride);
-    addCombined(ownAt, rows, columns, sumsAt, 8 * stride, count, factorsAt);
+    addCombined(ownAt, rows, columns, componentsAt, 8 * stride, count, factorsAt);
     own.set(inside);
     return true;
   }
@@ -142,4 +134,12 @@ export class WasmProducts implements PanelProducts {
 /** As assembly/products.ts has it. */
 function kindOf({ values, areColumns }: Vectors): number {
   return (areColumns ? 1 : 0) + (values instanceof Float32Array ? 0 : 2);
+}
+
+function sizeOf({ values }: Vectors): number {
+  return values.BYTES_PER_ELEMENT;
+}
+
+function total(counts: readonly number[]): number {
+  return counts.reduce((sum, count) => sum + count, 0);
 }

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "esbuild";
 import type { TestProject } from "vitest/node";
-import { compileKernels, kernelsPlugin } from "../../src/kernels/compileKernels.mjs";
+import { compileKernels, compileRelaxedProducts, kernelsPlugin } from "../../src/kernels/compileKernels.mjs";
 import { projectRoot } from "./projectRoot";
 import { readManifest } from "./vscode/packExtension";
 
@@ -15,6 +15,8 @@ declare module "vitest" {
     numbersThreadFile: string;
     /** The WebAssembly kernels. */
     kernels: Uint8Array;
+    /** The products for hosts with relaxed SIMD. */
+    relaxedProducts: Uint8Array;
   }
 }
 
@@ -42,5 +44,6 @@ export default async function setUp(project: TestProject): Promise<() => void> {
   project.provide("cliFile", join(folder, "main.js"));
   project.provide("numbersThreadFile", join(folder, "numbersThread.js"));
   project.provide("kernels", await compileKernels());
+  project.provide("relaxedProducts", await compileRelaxedProducts());
   return () => rmSync(folder, { recursive: true });
 }

@@ -1,37 +1,38 @@
 /**
- * Inner products of long rows, the arithmetic behind Gram matrices and products of factors. Rows are copied in
- * pieces of `panelWidth` values into a panel that stays in the first- or second-level cache, and met there four
- * by four: sixteen independent sums need eight loads. Without the copy, rows of 4096 doubles would all fall on
- * the same cache lines.
+ * Inner products of long vectors, the arithmetic behind Gram matrices and products of factors. Vectors are copied in
+ * pieces of `panelWidth` values into a panel that stays in the first- or second-level cache, where those of four lie side
+ * by side, and met there four by four: sixteen independent sums need eight loads. Without the copy, rows of 4096 doubles
+ * would all fall on the same cache lines.
  */
 
-/** Values of each row in a panel. A multiple of 4. */
+/** Values of each vector in a panel. */
 export const panelWidth = 256;
 
-/** Rows of a panel: padded to whole tiles of four. */
+/** Vectors of a panel: padded to whole tiles of four. */
 export function paddedCount(count: number): number {
   return (count + 3) & ~3;
 }
 
-/** Vectors of one length that lie in a matrix: its rows or its columns. */
+/** Vectors of one length that lie in a matrix: some of its rows or of its columns. */
 export interface Vectors {
   /** In row-major order. */
   readonly values: Float32Array | Float64Array;
   readonly areColumns: boolean;
+  /** Values in a row of the matrix. */
+  readonly stride: number;
+  /** Row or column of the first of them. */
+  readonly first: number;
   readonly count: number;
   readonly length: number;
 }
 
-/** The memory and the inner loop of products, where a host has faster ones than the plain ones here. */
+/** Two operands by their place in a list. */
+export type OperandPair = readonly [x: number, y: number];
+
+/** The inner loops of products, where a host has faster ones than the plain ones here. */
 export interface PanelProducts {
-  /** One of two in turns: what is made of a pair is taken out before the next is asked for. Undefined where it is too small. */
-  panel(rows: number): Float64Array | undefined;
-  /** Zeros, the only ones until they are asked for again. Undefined where there are not as many. */
-  sums(count: number): Float64Array | undefined;
-  /** `addProducts` of innerProducts.ts to zeros, to be copied out; undefined where there are too many vectors. */
-  inner(x: Vectors, y: Vectors): Float64Array | undefined;
-  /** `addPanelProducts`; false where something lies in other memory. */
-  add(...given: Required<Parameters<typeof addPanelProducts>>): boolean;
+  /** `addProducts` to zeros; undefined where there are too many vectors. */
+  inner(operands: readonly Vectors[], pairs: readonly OperandPair[]): readonly Float64Array[] | undefined;
   combine(...given: Parameters<typeof addCombinations>): boolean;
 }
 
@@ -52,67 +53,53 @@ export function fastProducts(): PanelProducts | undefined {
   return products;
 }
 
-/** Space for a panel of `rows` rows. Padding rows hold anything. */
-export function createPanel(rows: number): Float64Array {
-  const padded = paddedCount(rows);
-  return fastProducts()?.panel(padded) ?? new Float64Array(padded * panelWidth);
-}
-
-/** Space for sums that are copied out before anybody else makes some. */
-export function createSums(count: number): Float64Array {
-  return fastProducts()?.sums(count) ?? new Float64Array(count);
-}
-
-/** Values [from, from + length) of each row of a `rows`×`cols` matrix. Padding rows are left as they are. */
-export function packRows(
-  panel: Float64Array,
-  source: Float32Array | Float64Array,
-  rows: number,
-  cols: number,
-  from: number,
-  length: number,
-): void {
-  for (let i = 0; i < rows; i++) {
-    const start = i * cols + from;
-    const target = i * panelWidth;
-    for (let k = 0; k < length; k++) panel[target + k] = source[start + k] as number;
-  }
-}
-
-/** Rows [from, from + length) of a matrix of `cols` columns, turned: column j becomes row j of the panel. */
-export function packColumns(
-  panel: Float64Array,
-  source: Float32Array | Float64Array,
-  cols: number,
-  from: number,
-  length: number,
-): void {
-  for (let k = 0; k < length; k++) {
-    const start = (from + k) * cols;
-    for (let j = 0; j < cols; j++) panel[j * panelWidth + k] = source[start + j] as number;
-  }
-}
-
 /**
- * Adds to `result`, whose rows have `stride` values, the inner products of every row of panel `x` with every row
- * of panel `y` over `length` values. Both counts of rows are padded to whole tiles, and so is `result`.
- * @param upperOnly leaves out tiles below the diagonal, for products that are symmetric.
+ * The inner products of all vectors of x with all of y for each pair, in rows of `paddedCount` of y's. Of operands with
+ * themselves only tiles on and above the diagonal are added up.
  */
-export function addPanelProducts(
-  result: Float64Array,
-  stride: number,
-  x: Float64Array,
-  rowsOfX: number,
-  y: Float64Array,
-  rowsOfY: number,
-  length: number,
-  upperOnly = false,
-): void {
-  if (products?.add(result, stride, x, rowsOfX, y, rowsOfY, length, upperOnly) === true) return;
-  for (let i = 0; i < rowsOfX; i += 4) {
-    for (let j = upperOnly ? i : 0; j < rowsOfY; j += 4) {
-      addTile(result, i * stride + j, stride, x, i * panelWidth, y, j * panelWidth, length);
+export function addProducts(
+  operands: readonly Vectors[],
+  pairs: readonly OperandPair[],
+): readonly Float64Array[] {
+  const padded = operands.map(({ count }) => paddedCount(count));
+  const panels = padded.map((count) => new Float64Array(count * panelWidth));
+  const sums = pairs.map(([x, y]) => new Float64Array((padded[x] as number) * (padded[y] as number)));
+  const length = operands[0]?.length ?? 0;
+  for (let from = 0; from < length; from += panelWidth) {
+    const part = Math.min(panelWidth, length - from);
+    for (const [index, operand] of operands.entries())
+      pack(panels[index] as Float64Array, operand, from, part);
+    for (const [index, [x, y]] of pairs.entries()) {
+      const stride = padded[y] as number;
+      for (let i = 0; i < (padded[x] as number); i += 4) {
+        for (let j = x === y ? i : 0; j < stride; j += 4) {
+          const [atX, atY] = [i * panelWidth, j * panelWidth];
+          const own = sums[index] as Float64Array;
+          addTile(
+            own,
+            i * stride + j,
+            stride,
+            panels[x] as Float64Array,
+            atX,
+            panels[y] as Float64Array,
+            atY,
+            part,
+          );
+        }
+      }
     }
+  }
+  return sums;
+}
+
+/** Values [from, from + part) of each vector. Vectors of padding stay as they are. */
+function pack(panel: Float64Array, vectors: Vectors, from: number, part: number): void {
+  const { values, areColumns, stride, first, count } = vectors;
+  const [next, step] = areColumns ? [1, stride] : [stride, 1];
+  for (let vector = 0; vector < count; vector++) {
+    const target = (vector & ~3) * panelWidth + (vector & 3);
+    const start = (first + vector) * next + from * step;
+    for (let k = 0; k < part; k++) panel[target + 4 * k] = values[start + k * step] as number;
   }
 }
 
@@ -158,22 +145,17 @@ function addFour(
         (f2 * (components[third + column] as number) + f3 * (components[fourth + column] as number)));
 }
 
+/** Adds the inner products of four vectors with four. */
 function addTile(
-  result: Float64Array,
+  sums: Float64Array,
   at: number,
   stride: number,
   x: Float64Array,
-  x0: number,
+  atX: number,
   y: Float64Array,
-  y0: number,
+  atY: number,
   length: number,
 ): void {
-  const x1 = x0 + panelWidth;
-  const x2 = x1 + panelWidth;
-  const x3 = x2 + panelWidth;
-  const y1 = y0 + panelWidth;
-  const y2 = y1 + panelWidth;
-  const y3 = y2 + panelWidth;
   let s00 = 0;
   let s01 = 0;
   let s02 = 0;
@@ -190,15 +172,15 @@ function addTile(
   let s31 = 0;
   let s32 = 0;
   let s33 = 0;
-  for (let k = 0; k < length; k++) {
-    const a0 = x[x0 + k] as number;
-    const a1 = x[x1 + k] as number;
-    const a2 = x[x2 + k] as number;
-    const a3 = x[x3 + k] as number;
-    const b0 = y[y0 + k] as number;
-    const b1 = y[y1 + k] as number;
-    const b2 = y[y2 + k] as number;
-    const b3 = y[y3 + k] as number;
+  for (let k = 0; k < 4 * length; k += 4) {
+    const a0 = x[atX + k] as number;
+    const a1 = x[atX + k + 1] as number;
+    const a2 = x[atX + k + 2] as number;
+    const a3 = x[atX + k + 3] as number;
+    const b0 = y[atY + k] as number;
+    const b1 = y[atY + k + 1] as number;
+    const b2 = y[atY + k + 2] as number;
+    const b3 = y[atY + k + 3] as number;
     s00 += a0 * b0;
     s01 += a0 * b1;
     s02 += a0 * b2;
@@ -216,10 +198,10 @@ function addTile(
     s32 += a3 * b2;
     s33 += a3 * b3;
   }
-  addRow(result, at, s00, s01, s02, s03);
-  addRow(result, at + stride, s10, s11, s12, s13);
-  addRow(result, at + 2 * stride, s20, s21, s22, s23);
-  addRow(result, at + 3 * stride, s30, s31, s32, s33);
+  addRow(sums, at, s00, s01, s02, s03);
+  addRow(sums, at + stride, s10, s11, s12, s13);
+  addRow(sums, at + 2 * stride, s20, s21, s22, s23);
+  addRow(sums, at + 3 * stride, s30, s31, s32, s33);
 }
 
 function addRow(result: Float64Array, at: number, s0: number, s1: number, s2: number, s3: number): void {

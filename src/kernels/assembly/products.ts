@@ -1,128 +1,113 @@
-/** Inner products of rows of two panels, as core/linalg/panels.ts has them. */
-import { chunkA, chunkB, sumOfDoubles } from "./memory";
+/** Inner products of vectors in panels, as core/linalg/panels.ts has them, and sums of rows. */
 
-/** Bytes of a panel's row: 256 doubles. */
-const rowBytes: usize = 0x800;
+/** Bytes of four vectors in a panel: 256 values of each, the four side by side. */
+const groupBytes: usize = 0x2000;
+const panelWidth: i32 = 256;
 
-/**
- * Adds to the sums, whose rows have `stride` doubles, the inner products of all rows of two panels over `length` values.
- * Counts of rows are multiples of four; with `upperOnly` tiles below the diagonal are left out.
- */
-export function addTiles(
-  sums: usize,
-  stride: i32,
-  x: usize,
-  rowsOfX: i32,
-  y: usize,
-  rowsOfY: i32,
-  length: i32,
-  upperOnly: i32,
-): void {
-  for (let i: i32 = 0; i < rowsOfX; i += 4) {
-    for (let j: i32 = upperOnly !== 0 ? i : 0; j < rowsOfY; j += 4) {
-      const columns = y + <usize>j * rowBytes;
-      const at = sums + ((<usize>i * <usize>stride + <usize>j) << 3);
-      addHalfTile(at, (<usize>stride) << 3, x + <usize>i * rowBytes, columns, length);
-      addHalfTile(
-        at + ((<usize>stride) << 4),
-        (<usize>stride) << 3,
-        x + (<usize>i + 2) * rowBytes,
-        columns,
-        length,
-      );
-    }
-  }
-}
-
-/** Two rows by four: eight sums and what is loaded fit into the sixteen registers of a core. */
-function addHalfTile(at: usize, strideBytes: usize, x: usize, y: usize, length: i32): void {
-  let s00 = f64x2.splat(0);
-  let s01 = f64x2.splat(0);
-  let s02 = f64x2.splat(0);
-  let s03 = f64x2.splat(0);
-  let s10 = f64x2.splat(0);
-  let s11 = f64x2.splat(0);
-  let s12 = f64x2.splat(0);
-  let s13 = f64x2.splat(0);
-  const end: usize = x + ((<usize>(length & ~1)) << 3);
-  while (x < end) {
-    const a0 = v128.load(x);
-    const a1 = v128.load(x, 0x800);
-    const b0 = v128.load(y);
-    s00 = f64x2.add(s00, f64x2.mul(a0, b0));
-    s10 = f64x2.add(s10, f64x2.mul(a1, b0));
-    const b1 = v128.load(y, 0x800);
-    s01 = f64x2.add(s01, f64x2.mul(a0, b1));
-    s11 = f64x2.add(s11, f64x2.mul(a1, b1));
-    const b2 = v128.load(y, 0x1000);
-    s02 = f64x2.add(s02, f64x2.mul(a0, b2));
-    s12 = f64x2.add(s12, f64x2.mul(a1, b2));
-    const b3 = v128.load(y, 0x1800);
-    s03 = f64x2.add(s03, f64x2.mul(a0, b3));
-    s13 = f64x2.add(s13, f64x2.mul(a1, b3));
-    x += 16;
-    y += 16;
-  }
-  if ((length & 1) !== 0) {
-    const a0 = v128.load64_zero(x);
-    const a1 = v128.load64_zero(x, 0x800);
-    const b0 = v128.load64_zero(y);
-    const b1 = v128.load64_zero(y, 0x800);
-    const b2 = v128.load64_zero(y, 0x1000);
-    const b3 = v128.load64_zero(y, 0x1800);
-    s00 = f64x2.add(s00, f64x2.mul(a0, b0));
-    s10 = f64x2.add(s10, f64x2.mul(a1, b0));
-    s01 = f64x2.add(s01, f64x2.mul(a0, b1));
-    s11 = f64x2.add(s11, f64x2.mul(a1, b1));
-    s02 = f64x2.add(s02, f64x2.mul(a0, b2));
-    s12 = f64x2.add(s12, f64x2.mul(a1, b2));
-    s03 = f64x2.add(s03, f64x2.mul(a0, b3));
-    s13 = f64x2.add(s13, f64x2.mul(a1, b3));
-  }
-  addTo(at, s00, 0);
-  addTo(at, s01, 8);
-  addTo(at, s02, 16);
-  addTo(at, s03, 24);
-  addTo(at + strideBytes, s10, 0);
-  addTo(at + strideBytes, s11, 8);
-  addTo(at + strideBytes, s12, 16);
-  addTo(at + strideBytes, s13, 24);
-}
+/** What of a vector's four neighbours is packed while it stays in the first-level cache. */
+const packedAtOnce: i32 = 16;
 
 /** How vectors lie: the columns of their matrix, or its rows; doubles, or singles. */
 const areColumns: i32 = 1;
 const areDoubles: i32 = 2;
 
 /**
- * Adds to the sums, as `addTiles` does, the inner products of all x with all y, `length` values each. With y = x those on
- * and above the diagonal alone.
+ * Adds up the inner products of pairs of operands, `length` values each. With an operand and itself those on and above the
+ * diagonal alone, in whole tiles of four by four.
+ * @param operands of each, as 32-bit integers: where its values lie, how many vectors, how they lie, where its panel is.
+ * @param pairs of each: the operands, where the sums lie, and how many doubles a row of them has.
  */
 export function addInner(
-  sums: usize,
-  stride: i32,
-  x: usize,
-  countOfX: i32,
-  kindOfX: i32,
-  y: usize,
-  countOfY: i32,
-  kindOfY: i32,
+  operands: usize,
+  operandCount: i32,
+  pairs: usize,
+  pairCount: i32,
   length: i32,
 ): void {
-  const rowsOfX: i32 = (countOfX + 3) & ~3;
-  const rowsOfY: i32 = (countOfY + 3) & ~3;
-  for (let from: i32 = 0; from < length; from += 256) {
-    const part: i32 = min(256, length - from);
-    fillPanel(chunkA, x, countOfX, kindOfX, length, from, part);
-    if (x === y) {
-      addTiles(sums, stride, chunkA, rowsOfX, chunkA, rowsOfX, part, 1);
-    } else {
-      fillPanel(chunkB, y, countOfY, kindOfY, length, from, part);
-      addTiles(sums, stride, chunkA, rowsOfX, chunkB, rowsOfY, part, 0);
+  const pairsEnd = pairs + ((<usize>pairCount) << 4);
+  for (let from: i32 = 0; from < length; from += panelWidth) {
+    const part: i32 = min(panelWidth, length - from);
+    for (let index: i32 = 0; index < operandCount; index++) {
+      const operand = operands + ((<usize>index) << 4);
+      fillPanel(
+        load<u32>(operand, 12),
+        load<u32>(operand),
+        load<i32>(operand, 4),
+        load<i32>(operand, 8),
+        length,
+        from,
+        part,
+      );
+    }
+    for (let pair = pairs; pair < pairsEnd; pair += 16) {
+      const x = operands + ((<usize>load<i32>(pair)) << 4);
+      const y = operands + ((<usize>load<i32>(pair, 4)) << 4);
+      addTiles(load<u32>(pair, 8), load<i32>(pair, 12), x, y, part);
     }
   }
 }
 
-/** Values [from, from + part) of each vector into its row of a panel. Rows of padding are filled with anything. */
+function addTiles(sums: usize, stride: i32, x: usize, y: usize, length: i32): void {
+  const countOfX = load<i32>(x, 4);
+  const countOfY = load<i32>(y, 4);
+  const panelOfX: usize = load<u32>(x, 12);
+  const panelOfY: usize = load<u32>(y, 12);
+  const strideBytes: usize = (<usize>stride) << 3;
+  for (let i: i32 = 0; i < countOfX; i += 4) {
+    const rows = panelOfX + <usize>(i >> 2) * groupBytes;
+    for (let j: i32 = x === y ? i : 0; j < countOfY; j += 4) {
+      const columns = panelOfY + <usize>(j >> 2) * groupBytes;
+      addTile(sums + ((<usize>(i * stride + j)) << 3), strideBytes, rows, columns, length);
+    }
+  }
+}
+
+/** Sixteen sums in eight registers; each value of x meets those of y two by two. */
+function addTile(at: usize, strideBytes: usize, x: usize, y: usize, length: i32): void {
+  let s00 = f64x2.splat(0);
+  let s01 = f64x2.splat(0);
+  let s10 = f64x2.splat(0);
+  let s11 = f64x2.splat(0);
+  let s20 = f64x2.splat(0);
+  let s21 = f64x2.splat(0);
+  let s30 = f64x2.splat(0);
+  let s31 = f64x2.splat(0);
+  const end = x + ((<usize>length) << 5);
+  while (x < end) {
+    const b0 = v128.load(y);
+    const b1 = v128.load(y, 16);
+    const a0 = v128.load64_splat(x);
+    s00 = madd(a0, b0, s00);
+    s01 = madd(a0, b1, s01);
+    const a1 = v128.load64_splat(x, 8);
+    s10 = madd(a1, b0, s10);
+    s11 = madd(a1, b1, s11);
+    const a2 = v128.load64_splat(x, 16);
+    s20 = madd(a2, b0, s20);
+    s21 = madd(a2, b1, s21);
+    const a3 = v128.load64_splat(x, 24);
+    s30 = madd(a3, b0, s30);
+    s31 = madd(a3, b1, s31);
+    x += 32;
+    y += 32;
+  }
+  addTo(at, s00, s01);
+  addTo(at + strideBytes, s10, s11);
+  addTo(at + 2 * strideBytes, s20, s21);
+  addTo(at + 3 * strideBytes, s30, s31);
+}
+
+function addTo(at: usize, low: v128, high: v128): void {
+  v128.store(at, f64x2.add(v128.load(at), low));
+  v128.store(at, f64x2.add(v128.load(at, 16), high), 16);
+}
+
+/** x·y + sum, rounded once where the module is compiled for hosts that can. */
+function madd(x: v128, y: v128, sum: v128): v128 {
+  return ASC_FEATURE_RELAXED_SIMD ? v128.relaxed_madd<f64>(x, y, sum) : f64x2.add(sum, f64x2.mul(x, y));
+}
+
+/** Values [from, from + part) of each vector. Vectors of padding, and up to three values more, are filled with anything. */
 function fillPanel(
   panel: usize,
   vectors: usize,
@@ -132,85 +117,80 @@ function fillPanel(
   from: i32,
   part: i32,
 ): void {
-  const shift: usize = (kind & areDoubles) !== 0 ? 3 : 2;
-  if ((kind & areColumns) !== 0) {
-    const first = vectors + ((<usize>from * <usize>count) << shift);
-    if (shift === 3) turnDoubles(first, count, panel, part);
-    else turnSingles(first, count, panel, part);
-    return;
-  }
-  for (let row: i32 = 0; row < count; row++) {
-    const at = vectors + ((<usize>row * <usize>length + <usize>from) << shift);
-    const target = panel + <usize>row * rowBytes;
-    if (shift === 3) memory.copy(target, at, (<usize>part) << 3);
-    else widen(at, target, part);
+  if ((kind & areDoubles) !== 0) fill<f64>(panel, vectors, count, kind, length, from, part);
+  else fill<f32>(panel, vectors, count, kind, length, from, part);
+}
+
+function fill<T>(
+  panel: usize,
+  vectors: usize,
+  count: i32,
+  kind: i32,
+  length: i32,
+  from: i32,
+  part: i32,
+): void {
+  for (let block: i32 = 0; block < part; block += packedAtOnce) {
+    const values: i32 = min(packedAtOnce, part - block);
+    for (let first: i32 = 0; first < count; first += 4) {
+      const target = panel + <usize>(first >> 2) * groupBytes + ((<usize>block) << 5);
+      if ((kind & areColumns) !== 0) {
+        const at = (from + block) * count + first;
+        copyFour<T>(target, vectors + <usize>at * sizeof<T>(), <usize>count * sizeof<T>(), values);
+      } else {
+        const at = first * length + from + block;
+        turnFour<T>(target, vectors + <usize>at * sizeof<T>(), <usize>length * sizeof<T>(), values);
+      }
+    }
   }
 }
 
-/** Up to three values more than `length`. */
-function widen(singles: usize, target: usize, length: i32): void {
-  const end = singles + ((<usize>length) << 2);
-  while (singles < end) {
-    const four = v128.load(singles);
-    v128.store(target, f64x2.promote_low_f32x4(four));
-    v128.store(target, f64x2.promote_low_f32x4(upperHalf(four)), 16);
-    singles += 16;
-    target += 32;
+/** Four values side by side from each of `count` places that are `stride` bytes apart. */
+function copyFour<T>(target: usize, at: usize, stride: usize, count: i32): void {
+  const end = target + ((<usize>count) << 5);
+  for (; target < end; target += 32) {
+    if (sizeof<T>() === 8) {
+      v128.store(target, v128.load(at));
+      v128.store(target, v128.load(at, 16), 16);
+    } else storeWidened(target, v128.load(at));
+    at += stride;
   }
 }
 
-/** Puts `length` rows of `columns` singles into a panel, turned: column j becomes row j. Padding is filled with anything. */
-function turnSingles(singles: usize, columns: i32, panel: usize, length: i32): void {
-  const stride = (<usize>columns) << 2;
-  for (let row: i32 = 0; row < length; row += 4) {
-    let target = panel + ((<usize>row) << 3);
-    const end = singles + stride;
-    for (let at = singles; at < end; at += 16) {
-      const r0 = v128.load(at);
-      const r1 = v128.load(at + stride);
-      const r2 = v128.load(at + 2 * stride);
-      const r3 = v128.load(at + 3 * stride);
+/** `count` values of each of four vectors that are `stride` bytes apart, turned so that the four lie side by side. */
+function turnFour<T>(target: usize, at: usize, stride: usize, count: i32): void {
+  const end = target + ((<usize>count) << 5);
+  const at1 = at + stride;
+  const at2 = at1 + stride;
+  const at3 = at2 + stride;
+  for (let offset: usize = 0; target < end; offset += 16) {
+    const r0 = v128.load(at + offset);
+    const r1 = v128.load(at1 + offset);
+    const r2 = v128.load(at2 + offset);
+    const r3 = v128.load(at3 + offset);
+    if (sizeof<T>() === 8) {
+      v128.store(target, v128.shuffle<f64>(r0, r1, 0, 2));
+      v128.store(target, v128.shuffle<f64>(r2, r3, 0, 2), 16);
+      v128.store(target, v128.shuffle<f64>(r0, r1, 1, 3), 32);
+      v128.store(target, v128.shuffle<f64>(r2, r3, 1, 3), 48);
+      target += 64;
+    } else {
       const low01 = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5);
       const low23 = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5);
       const high01 = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7);
       const high23 = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7);
-      v128.store(target, f64x2.promote_low_f32x4(low01));
-      v128.store(target, f64x2.promote_low_f32x4(low23), 16);
-      v128.store(target + rowBytes, f64x2.promote_low_f32x4(upperHalf(low01)));
-      v128.store(target + rowBytes, f64x2.promote_low_f32x4(upperHalf(low23)), 16);
-      v128.store(target + 2 * rowBytes, f64x2.promote_low_f32x4(high01));
-      v128.store(target + 2 * rowBytes, f64x2.promote_low_f32x4(high23), 16);
-      v128.store(target + 3 * rowBytes, f64x2.promote_low_f32x4(upperHalf(high01)));
-      v128.store(target + 3 * rowBytes, f64x2.promote_low_f32x4(upperHalf(high23)), 16);
-      target += 4 * rowBytes;
+      storeWidened(target, v128.shuffle<i64>(low01, low23, 0, 2));
+      storeWidened(target + 32, v128.shuffle<i64>(low01, low23, 1, 3));
+      storeWidened(target + 64, v128.shuffle<i64>(high01, high23, 0, 2));
+      storeWidened(target + 96, v128.shuffle<i64>(high01, high23, 1, 3));
+      target += 128;
     }
-    singles += 4 * stride;
   }
 }
 
-/** `turnSingles` of doubles. */
-function turnDoubles(doubles: usize, columns: i32, panel: usize, length: i32): void {
-  const stride = (<usize>columns) << 3;
-  for (let row: i32 = 0; row < length; row += 2) {
-    let target = panel + ((<usize>row) << 3);
-    const end = doubles + stride;
-    for (let at = doubles; at < end; at += 16) {
-      const r0 = v128.load(at);
-      const r1 = v128.load(at + stride);
-      v128.store(target, v128.shuffle<f64>(r0, r1, 0, 2));
-      v128.store(target + rowBytes, v128.shuffle<f64>(r0, r1, 1, 3));
-      target += 2 * rowBytes;
-    }
-    doubles += 2 * stride;
-  }
-}
-
-function upperHalf(four: v128): v128 {
-  return v128.shuffle<i64>(four, four, 1, 1);
-}
-
-function addTo(at: usize, sum: v128, offset: usize): void {
-  store<f64>(at + offset, load<f64>(at + offset) + sumOfDoubles(sum));
+function storeWidened(target: usize, four: v128): void {
+  v128.store(target, f64x2.promote_low_f32x4(four));
+  v128.store(target, f64x2.promote_low_f32x4(v128.shuffle<i64>(four, four, 1, 1)), 16);
 }
 
 /** Columns of the components that stay in the first-level cache while all rows take theirs. */

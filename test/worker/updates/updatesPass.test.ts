@@ -41,7 +41,7 @@ describe("updates on threads", () => {
 
   beforeAll(() => {
     // The threads have them: sums in another order would differ in their last bits.
-    usePanelProducts(() => WasmProducts.create(inject("kernels")));
+    usePanelProducts(() => WasmProducts.create(inject("relaxedProducts"), inject("kernels")));
     for (const [index, each] of paths.entries()) writeFileSync(each, adapter(index + 1));
   });
   afterAll(async () => {

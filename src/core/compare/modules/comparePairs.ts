@@ -1,6 +1,7 @@
 import type { MeasuredModule } from "../../update/measureModule";
 import { compareLinear } from "./compareLinear";
 import { compareUpdates, notCompared, type UpdateComparison } from "./compareUpdates";
+import { type FactorProducts, productsOfPairs } from "./coreComparison";
 import type { ExpertChange, ModulePair } from "./moduleComparison";
 
 /** Which snapshots are held against each other: all against the first and against their left one, or each against each. */
@@ -14,20 +15,29 @@ export function comparePairs(
   measured: readonly (MeasuredModule | undefined)[],
   pairing: Pairing,
 ): ModulePair[] {
-  const pairs: ModulePair[] = [];
-  for (const [a, first] of measured.entries()) {
-    for (const [b, second] of measured.entries()) {
-      if (b <= a || first === undefined || second === undefined) continue;
-      if (pairing === "first" && a !== 0 && b !== a + 1) continue;
-      pairs.push({ a, b, ...compareMeasured(first, second) });
-    }
+  const asked: (readonly [a: number, b: number])[] = [];
+  for (let a = 0; a < measured.length; a++) {
+    const last = pairing === "first" && a > 0 ? a + 1 : measured.length - 1;
+    for (let b = a + 1; b <= last && b < measured.length; b++) asked.push([a, b]);
   }
-  return pairs;
+  const products = productsOfPairs(
+    measured.map((each) => each?.analysis),
+    asked,
+  );
+  return asked.flatMap(([a, b], index) => {
+    const [first, second] = [measured[a], measured[b]];
+    if (first === undefined || second === undefined) return [];
+    return [{ a, b, ...compareMeasured(first, second, products[index]) }];
+  });
 }
 
-function compareMeasured(first: MeasuredModule, second: MeasuredModule): Omit<ModulePair, "a" | "b"> {
+function compareMeasured(
+  first: MeasuredModule,
+  second: MeasuredModule,
+  products: FactorProducts | undefined,
+): Omit<ModulePair, "a" | "b"> {
   if (first.analysis !== undefined && second.analysis !== undefined)
-    return compareUpdates(first.analysis, second.analysis);
+    return compareUpdates(first.analysis, second.analysis, products);
   if (first.expertAnalysis !== undefined && second.expertAnalysis !== undefined)
     return compareExperts(first, second);
   if (first.linear !== undefined && second.linear !== undefined)

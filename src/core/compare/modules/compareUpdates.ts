@@ -11,7 +11,7 @@ import { factorHealth } from "../../update/factorHealth";
 import type { Factors } from "../../update/factors";
 import type { UpdateAnalysis } from "../../update/updateAnalysis";
 import { type Side, shareWithin } from "../../update/updateOverlap";
-import { compareCores } from "./coreComparison";
+import { compareCores, type FactorProducts } from "./coreComparison";
 
 /**
  * How two updates of one module differ. All numbers are of ΔW, so they do not depend on how a product is split
@@ -55,8 +55,13 @@ export interface UpdateComparison {
  * the column space of ΔW₁ is orthogonal to the rest, so ‖ΔW₁ - ΔW₂‖² = ‖Σ₁V₁ᵀ - PΣ₂V₂ᵀ‖² + ‖(U₂ - U₁P)Σ₂‖²:
  * what a QR of the stacked factors [B₁, -B₂] and [A₁; A₂] computes, at a third of its cost, because U₁ is
  * orthonormal already and serves every comparison of its module.
+ * @param products of the two, where they are known already.
  */
-export function compareUpdates(first: UpdateAnalysis, second: UpdateAnalysis): UpdateComparison {
+export function compareUpdates(
+  first: UpdateAnalysis,
+  second: UpdateAnalysis,
+  products?: FactorProducts,
+): UpdateComparison {
   const obstacle = obstacleTo(first, second);
   if (obstacle !== undefined) return { ...notCompared, reason: obstacle };
   const [norm1, norm2] = [first.metrics.frobenius, second.metrics.frobenius];
@@ -71,7 +76,7 @@ export function compareUpdates(first: UpdateAnalysis, second: UpdateAnalysis): U
     };
   }
   if (isSameData(first.factors, second.factors)) return { ...unchanged, inner: norm1 * norm2 };
-  const quick = compareCores(first, second);
+  const quick = compareCores(first, second, products);
   if (quick !== undefined) {
     return {
       ...quick,

@@ -1,6 +1,7 @@
-import { productOfColumns } from "../../linalg/gram";
+import { columnVectors, pairProducts, rowVectors } from "../../linalg/innerProducts";
 import { createMatrix, frobeniusNorm, type Matrix, transpose } from "../../linalg/matrix";
 import { multiply, multiplyTransposed } from "../../linalg/multiply";
+import type { OperandPair } from "../../linalg/panels";
 import { solveTransposedUpper, solveUpperFromRight } from "../../linalg/triangular";
 import type { GramCore, UpdateAnalysis } from "../../update/updateAnalysis";
 
@@ -13,6 +14,50 @@ export interface CoreComparison {
   readonly newShare: number;
 }
 
+/** B₁ᵀB₂ and A₁A₂ᵀ of two updates. */
+export interface FactorProducts {
+  readonly left: Matrix;
+  readonly right: Matrix;
+}
+
+/**
+ * The products of pairs of updates by their place in a list: each factor is brought into the cache once for all of its
+ * pairs. Undefined for pairs that `compareCores` has no use for.
+ */
+export function productsOfPairs(
+  analyses: readonly (UpdateAnalysis | undefined)[],
+  pairs: readonly OperandPair[],
+): readonly (FactorProducts | undefined)[] {
+  const [shape] = analyses.flatMap((analysis) => analysis ?? []);
+  const usable = [...analyses.entries()].flatMap(([at, analysis]) => {
+    const isUsable =
+      analysis !== undefined &&
+      analysis.rows === shape?.rows &&
+      analysis.cols === shape.cols &&
+      usableCore(analysis) !== undefined;
+    return isUsable ? [{ at, factors: analysis.factors }] : [];
+  });
+  const operandAt = new Map(usable.map(({ at }, operand) => [at, operand]));
+  const asked = [...pairs.entries()].flatMap(([index, [a, b]]) => {
+    const [x, y] = [operandAt.get(a), operandAt.get(b)];
+    return x === undefined || y === undefined ? [] : [{ index, operands: [x, y] as const }];
+  });
+  const operandPairs = asked.map(({ operands }) => operands);
+  const left = pairProducts(
+    usable.map(({ factors }) => columnVectors(factors.b)),
+    operandPairs,
+  );
+  const right = pairProducts(
+    usable.map(({ factors }) => rowVectors(factors.a)),
+    operandPairs,
+  );
+  const found: (FactorProducts | undefined)[] = pairs.map(() => undefined);
+  for (const [at, { index }] of asked.entries()) {
+    found[index] = { left: left[at] as Matrix, right: right[at] as Matrix };
+  }
+  return found;
+}
+
 /** ‖1‖² + ‖2‖² - 2⟨1,2⟩ keeps ten digits of a relative distance of 1e-3; closer updates need another way. */
 const smallestRelativeDistance = 1e-3;
 
@@ -23,12 +68,18 @@ const smallestRelativeDistance = 1e-3;
  * Undefined where digits would be lost: nearly dependent components, a rank that rounding decides, updates that are
  * nearly equal.
  */
-export function compareCores(first: UpdateAnalysis, second: UpdateAnalysis): CoreComparison | undefined {
+export function compareCores(
+  first: UpdateAnalysis,
+  second: UpdateAnalysis,
+  known?: FactorProducts,
+): CoreComparison | undefined {
   const core1 = usableCore(first);
   const core2 = core1 === undefined ? undefined : usableCore(second);
   if (core1 === undefined || core2 === undefined) return undefined;
-  const left = inBases(productOfColumns(first.factors.b, second.factors.b), core1, core2, "rb");
-  const right = inBases(multiplyTransposed(first.factors.a, second.factors.a), core1, core2, "ra");
+  const [products = known] = known === undefined ? productsOfPairs([first, second], [[0, 1]]) : [];
+  if (products === undefined) return undefined;
+  const left = inBases(products.left, core1, core2, "rb");
+  const right = inBases(products.right, core1, core2, "ra");
   const secondInFirst = multiplyTransposed(multiply(left, core2.core), right);
   const firstInSecond = multiply(multiply(transpose(left), core1.core), right);
   const [norm1, norm2] = [first.metrics.frobenius, second.metrics.frobenius];
