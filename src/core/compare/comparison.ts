@@ -1,8 +1,7 @@
 import type { LoraModule } from "../adapter/loraModule";
 import type { Files } from "../bytes/files";
-import type { TensorReader } from "../checkpoint/tensorReader";
 import type { UserStage } from "../session/stageOf";
-import { measureModule } from "../update/measureModule";
+import { type ModuleReader, measureModule } from "../update/measureModule";
 import type { UpdateAnalysis } from "../update/updateAnalysis";
 import {
   type CompareModuleDetail,
@@ -147,7 +146,7 @@ function compareOneByOne(snapshots: readonly Snapshot[], signal: AbortSignal | u
 /** @param readers one for each snapshot that could be opened. */
 export async function compareModule(
   { name: module, modules: bySnapshot }: AlignedModule,
-  readers: readonly (TensorReader | undefined)[],
+  readers: readonly (ModuleReader | undefined)[],
   { pairing, initial }: PairingOptions,
   signal?: AbortSignal,
 ): Promise<ModuleComparison> {
@@ -163,7 +162,7 @@ export async function compareModule(
 
 function measureAll(
   bySnapshot: readonly (LoraModule | undefined)[],
-  readers: readonly (TensorReader | undefined)[],
+  readers: readonly (ModuleReader | undefined)[],
   signal?: AbortSignal,
 ) {
   return Promise.all(

@@ -1,8 +1,7 @@
 import type { Files } from "../bytes/files";
-import type { TensorReader } from "../checkpoint/tensorReader";
 import type { UserStage } from "../session/stageOf";
 import type { Tensor } from "../tensors/tensor";
-import { type ModuleMeasurement, measureModule } from "../update/measureModule";
+import { type ModuleMeasurement, type ModuleReader, measureModule } from "../update/measureModule";
 import { metricValues } from "../update/moduleMetrics";
 import type { UpdateAnalysis } from "../update/updateAnalysis";
 import { type AlignedModule, alignModules } from "./modules/alignModules";
@@ -71,7 +70,7 @@ function followOneByOne(signal: AbortSignal | undefined): FollowModules {
 /** @param readers one for each checkpoint that could be opened. */
 export async function followModule(
   { modules }: AlignedModule,
-  readers: readonly (TensorReader | undefined)[],
+  readers: readonly (ModuleReader | undefined)[],
   metrics: readonly TimelineMetric[],
   signal?: AbortSignal,
 ): Promise<TimelineRow> {

@@ -38,6 +38,11 @@ export interface MeasuredModule {
   readonly expertAnalysis?: (expert: number) => UpdateAnalysis;
 }
 
+/** What a checkpoint's modules are read with; a `TensorReader` is one. */
+export interface ModuleReader {
+  readonly read: ReadTensor;
+}
+
 /** Reads the factors of a module and measures its update. Rejects only when cancelled or on a fault of ours. */
 export async function measureModule(
   module: LoraModule,

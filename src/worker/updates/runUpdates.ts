@@ -1,15 +1,14 @@
 import type { LoraModule } from "../../core/adapter/loraModule";
-import type { TensorReader } from "../../core/checkpoint/tensorReader";
 import { compareModule } from "../../core/compare/comparison";
 import { followModule, inStepOrder } from "../../core/compare/computeTimeline";
 import { alignModules } from "../../core/compare/modules/alignModules";
 import { openSnapshots } from "../../core/compare/openSnapshots";
 import { CheckpointSession } from "../../core/session/checkpointSession";
-import type { Tensor } from "../../core/tensors/tensor";
-import { type ModuleMeasurement, measureModule } from "../../core/update/measureModule";
+import { type ModuleMeasurement, type ModuleReader, measureModule } from "../../core/update/measureModule";
 import { useFastProducts } from "../fastProducts";
 import { nodeFiles } from "../nodeFiles";
 import type { JobControl } from "../numbers/numbersJob";
+import { RowBuffers } from "./rowBuffers";
 import type { SentMeasurement, UpdateResult, UpdatesJob, UpdatesTask } from "./updatesJob";
 
 /** How long what was opened is kept after a job, for the next of the same pass. */
@@ -19,6 +18,8 @@ useFastProducts();
 
 let opened: { readonly pass: number; readonly task: Promise<OpenTask> } | undefined;
 let closing: NodeJS.Timeout | undefined;
+/** Of jobs before; those that run at once have their own. */
+let kept: RowBuffers[] = [];
 
 /** Does a job module by module; fewer results than rows where it was cancelled. */
 export async function runUpdates(
@@ -31,20 +32,24 @@ export async function runUpdates(
   }
   const { sessions, resultOf } = await opened.task;
   const readers = sessions.map((session) => session?.tensorReader());
+  const buffers = kept.pop() ?? new RowBuffers();
+  const ofRows = readers.map((reader) => reader && buffers.over(reader));
   const results: UpdateResult[] = [];
   try {
     for (const row of rows) {
       if (control.isCancelled) break;
-      results.push(await resultOf(row, readers));
+      results.push(await resultOf(row, ofRows));
+      buffers.endRow();
     }
   } finally {
     await Promise.all(readers.map((reader) => reader?.close()));
   }
+  kept.push(buffers);
   closing = setTimeout(forget, keptMs).unref();
   return results;
 }
 
-type Readers = readonly (TensorReader | undefined)[];
+type Readers = readonly (ModuleReader | undefined)[];
 
 /** What is open for one pass. Its files are not: each job opens them. */
 interface OpenTask {
@@ -55,6 +60,7 @@ interface OpenTask {
 
 function forget(): void {
   opened = undefined;
+  kept = [];
 }
 
 async function openTask(task: UpdatesTask): Promise<OpenTask> {
@@ -85,8 +91,7 @@ async function openAdapter(path: string): Promise<OpenTask> {
   const modules: readonly LoraModule[] = session.adapter?.modules ?? [];
   const resultOf = async (row: number, [reader]: Readers): Promise<UpdateResult> => {
     const module = modules[row] ?? missing(row);
-    const read = (tensor: Tensor) => (reader as TensorReader).read(tensor);
-    const { measurement } = await measureModule(module, read);
+    const { measurement } = await measureModule(module, (reader as ModuleReader).read);
     return { module: module.module, measurement: sentMeasurement(measurement) };
   };
   return { sessions: [session], resultOf };
