@@ -23,9 +23,10 @@ export class BaseWeights {
   private readonly byCanonical = new Map<string, Tensor | undefined>();
   private readonly byEnding = new Map<string, Tensor | undefined>();
 
-  constructor(tensors: readonly Tensor[]) {
+  /** @param nameOf what a weight goes by in the model; its own name, unless the model lies inside of something else. */
+  constructor(tensors: readonly Tensor[], nameOf = ({ name }: Tensor) => name) {
     for (const tensor of tensors) {
-      const path = modulePath(tensor.name).replace(/\.weight$/, "");
+      const path = modulePath(nameOf(tensor)).replace(/\.weight$/, "");
       this.byPath.set(path, tensor);
       addUnique(this.byCanonical, canonicalName(path), tensor);
       addUnique(this.byEnding, path.slice(path.indexOf(".") + 1), tensor);

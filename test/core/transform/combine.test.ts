@@ -67,6 +67,25 @@ function adapter(
 const plain = join(fixtures, "plain");
 
 describe("adapters combined", () => {
+  test.each([[undefined], [{ kind: "rank", rank: 1 }], [{ kind: "energy", share: 0.9 }]] as const)(
+    "one with weight 0 changes nothing (%o)",
+    async (rule) => {
+      const other = adapter("other", "m.q", [[1, 2]], [[3], [4]]);
+      await combined(
+        "none",
+        [
+          [plain, 0],
+          [other, 0],
+        ],
+        rule,
+      );
+      const values = await valuesOf(join(folder, "none"));
+      expect([...values.values()].flat().every(Number.isFinite)).toBe(true);
+      for (const [name, each] of values)
+        if (name.includes("lora_B")) expect(new Set(each.map(Math.abs))).toEqual(new Set([0]));
+    },
+  );
+
   test("one with weight 1 is itself, to the last bit", async () => {
     const { worstDeviation } = await combined("one", [[plain, 1]]);
     expect(worstDeviation).toBe(0);

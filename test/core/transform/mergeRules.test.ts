@@ -9,6 +9,7 @@ import { verifyMerge } from "../../../src/core/transform/model/verifyMerge";
 import { nodeFiles } from "../../../src/worker/nodeFiles";
 import { nodeSink } from "../../../src/worker/nodeSink";
 import { openSession, type TensorData, valuesOf, writeTensors } from "../../support/made/tensorFiles";
+import { projectRoot } from "../../support/projectRoot";
 
 const folder = mkdtempSync(join(tmpdir(), "merge-rules-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -152,6 +153,14 @@ describe("what an adapter keeps beside its factors", () => {
       { ...lora, trainable_token_indices: [0, 3] },
       1,
       /resize the base/,
+    ],
+    [
+      "names of GGUF",
+      join(projectRoot, "test/fixtures/ggufTwins/gemma2.gguf"),
+      pair,
+      lora,
+      1,
+      /--names transformers/,
     ],
     ["a scale that nobody says", base, pair, undefined, 1, /lora_alpha/],
     [

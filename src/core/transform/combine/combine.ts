@@ -160,7 +160,7 @@ function stacked(parts: readonly LoadedPart[]): Factors {
   const [first] = parts;
   if (first === undefined) throw new Error("A module without a part.");
   const scale = first.weight * first.factors.scale;
-  if (parts.length === 1) return { ...first.factors, scale };
+  if (parts.length === 1 && scale !== 0) return { ...first.factors, scale };
   // A scale of 0 could carry no other.
   const common = scale === 0 ? 1 : scale;
   const rank = parts.reduce((sum, { factors }) => sum + factors.a.rows, 0);

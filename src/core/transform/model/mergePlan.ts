@@ -63,7 +63,8 @@ export async function planMerge({
       ? tied?.untied
       : undefined;
   const { conversion = asSaved, head } = apart ?? {};
-  const weights = new BaseWeights(conversion.tensors.map(({ tensor }) => tensor));
+  const nameIn = new Map(conversion.tensors.map(({ tensor, name }) => [tensor, name]));
+  const weights = new BaseWeights([...nameIn.keys()], (tensor) => nameIn.get(tensor) ?? tensor.name);
   const packed = new Set((await base.weights()).flatMap(({ packed: each }) => each?.stored ?? []));
   const changes = new Map<Tensor, PlannedUpdate[]>();
   const replaced = new Map<Tensor, { session: CheckpointSession; tensor: Tensor }>();
@@ -99,7 +100,7 @@ export async function planMerge({
       modules++;
       if (experts !== undefined || fused !== undefined) continue;
       if (found === undefined)
-        throw notMergeable(session, `The base has no weight for ${module.module}. Is it the right base?`);
+        throw notMergeable(session, `The base has no weight for ${module.module}. ${whyNone(base)}`);
       refuseWeight(session, module, found, packed.has(found));
       if (module.magnitude !== undefined) alone("DoRA", "normalises the whole weight");
       placed.push({ module, weight: found });
@@ -145,6 +146,13 @@ export async function planMerge({
     head !== undefined && tied !== undefined && [head, tied.embedding].some((one) => changed.includes(one));
   if (!isUntied && tied !== undefined && check === undefined) refuseTiedEmbedding(tied, adapters, changed);
   return { conversion: isUntied ? conversion : asSaved, changes, replaced, modules, isUntied };
+}
+
+/** llama.cpp puts rows of attention in another order, so that no name alone would do. */
+function whyNone({ checkpoint }: CheckpointSession): string {
+  return checkpoint.format === "gguf"
+    ? "Its tensors are named and laid as in GGUF: convert the base first: convert BASE --to safetensors --names transformers --dtype bf16 --out DIR."
+    : "Is it the right base?";
 }
 
 /** The embedding of which an adapter trained rows, and which rows they are. */
