@@ -35,6 +35,7 @@ const keys: readonly (readonly [
   ["up_blocks.0.attn1.processor.to_out_lora.up.weight", "diffusers", "b", "unet.up_blocks.0.attn1.to_out.0"],
   ["double_blocks.0.processor.qkv_lora1.down.weight", "xlabs", "a", "double_blocks.0.processor.qkv_lora1"],
   ["layers.0.moe.experts.lora_gate_a", "grouped", "a", "layers.0.moe.experts.gate"],
+  ["layers.0.mlp.experts.lora_gate_and_up_A", "grouped", "a", "layers.0.mlp.experts.gate_up"],
   ["text_encoder.q_proj.lora_linear_layer.down.weight", "diffusers", "a", "text_encoder.q_proj"],
   ["text_encoder.q_proj.lora_linear_layer.alpha", "kohya", "alpha", "text_encoder.q_proj"],
   ["model.layers.0.q_proj.lora_a", "lowerCase", "a", "model.layers.0.q_proj"],

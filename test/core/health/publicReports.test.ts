@@ -51,6 +51,36 @@ describe("what people reported of weights", () => {
     expect(await told(modelOf(model, { ...config, model_type: "qwen3_next", head_dim: 4 }))).toEqual([]);
   });
 
+  it.each([
+    [
+      "layers for further tokens that nobody saved",
+      model,
+      { num_nextn_predict_layers: 1 },
+      "info PredictionMissing",
+    ],
+    [
+      "nothing of those that are there",
+      { ...model, "mtp.norm.weight": [8] },
+      { mtp_num_hidden_layers: 1 },
+      undefined,
+    ],
+    ["F32 where the configuration says 16 bits", model, { torch_dtype: "bfloat16" }, "info WiderThanConfig"],
+    ["nothing of the dtype that it says", model, { dtype: "float32" }, undefined],
+    [
+      "a multimodal model below the configuration of its language model",
+      {
+        ...Object.fromEntries(
+          Object.entries(model).map(([name, shape]) => [`language_model.${name}`, shape]),
+        ),
+        "vision_tower.embeddings.weight": [4, 4],
+      },
+      { model_type: "gemma3_text" },
+      "warning ConfigOfPart",
+    ],
+  ])("%s", async (_, tensors, more, code) => {
+    expect(await told(modelOf(tensors, { ...config, ...more }))).toEqual(code === undefined ? [] : [code]);
+  });
+
   it.each(["module.", "pretrained_model.", "_forward_module.", "actor."])(
     "names that begin with %s, of which transformers finds none",
     async (prefix) => {

@@ -2,14 +2,15 @@ import { type LoraKey, loraKey, pairRoles } from "../loraKey";
 import type { Dialect } from "./dialect";
 
 const factorKey = /^(?:(.*)\.)?lora_(a|b)(?:\.(weight|bias))?$/;
-/** torchtune's experts are one tensor a projection: `experts.lora_gate_a` [E, in, r]. */
-const groupedKey = /^(.*\bexperts)\.lora_(gate|up|down)_(a|b)$/;
+/** torchtune's experts are one tensor a projection: `experts.lora_gate_a` [E, in, r]; NeMo AutoModel joins gate and up. */
+const groupedKey = /^(.*\bexperts)\.lora_(gate|up|down|gate_and_up)_([abAB])$/;
 
 function parseKey(name: string): LoraKey | undefined {
   const grouped = groupedKey.exec(name);
   if (grouped !== null) {
-    const [, experts = "", projection, kind = ""] = grouped;
-    return loraKey("grouped", kind === "a" ? "a" : "b", `${experts}.${projection}`, undefined, true);
+    const [, experts = "", projection = "", kind = ""] = grouped;
+    const role = kind.toLowerCase() === "a" ? "a" : "b";
+    return loraKey("grouped", role, `${experts}.${projection.replace("_and_", "_")}`, undefined, true);
   }
   const match = factorKey.exec(name);
   if (match === null) return undefined;

@@ -85,10 +85,10 @@ export function rankSet(names: ZeroFiles, opened: OpenedByName, add: (name: stri
 /** So many times the parts of the model that are there are never missing. */
 const mostMissingParts = 8;
 
-/** Those that are there, and those that the model's states count. */
+/** Those that are there, and those that the model's states count, or that ranks above them tell. */
 function modelRanksOf(names: ZeroFiles, told: readonly (number | undefined)[]): readonly number[] {
   const there = new Set([...names.model, ...names.optimizer].map(({ modelRank }) => modelRank));
-  const size = told.find((count) => count !== undefined) ?? 0;
+  const size = told.find((count) => count !== undefined) ?? Math.max(-1, ...there) + 1;
   for (let rank = 0; rank < size && size <= mostMissingParts * there.size; rank++) there.add(rank);
   return [...there].sort((a, b) => a - b);
 }

@@ -4,6 +4,7 @@ import { formatShape, type Tensor } from "../../tensors/tensor";
 import { plural } from "../../text/quantities";
 import { emptyParameters } from "../absentValues";
 import { type HealthSubject, isWhole } from "../healthSubject";
+import { languageConfigOnly, missingPrediction, widerThanSaid } from "./besideConfig";
 import {
   embeddingName,
   headName,
@@ -45,8 +46,27 @@ export function configFindings(subject: HealthSubject): readonly Problem[] {
     ...shapeFindings(config, model),
     ...expertFindings(config, checkpoint.tensors),
     ...headFindings(config, model),
+    ...besideConfig(subject, config, model),
   ];
   return found.map((problem) => ({ ...problem, file: checkpoint.path }));
+}
+
+/** What is no number, or no contradiction. */
+function besideConfig(
+  { checkpoint: { tensors }, folder }: HealthSubject,
+  { number, extraLayers }: ModelConfig,
+  { layers }: Model,
+): readonly Problem[] {
+  const json = folder.config?.value;
+  if (json === undefined) return [];
+  const [[stack, present] = []] = layers;
+  const announced = stack && number(...stack.countedBy);
+  const surplus = announced === undefined ? 0 : (present?.size ?? 0) - announced;
+  return [
+    ...languageConfigOnly(json, tensors),
+    ...missingPrediction(extraLayers, surplus, tensors),
+    ...widerThanSaid(json, tensors),
+  ];
 }
 
 /** Under the name of a whole model nothing but what stands before and behind its layers. */

@@ -9,6 +9,8 @@ import {
   joinedFixture,
   readTensors,
 } from "../../../support/made/joinedFolders";
+import { MemoryFiles } from "../../../support/memoryFiles";
+import { dict, floats, int, torchArchive } from "../torch/torchPickle";
 
 const deepSpeed = Object.entries(expectedFolders).filter(([, { kind }]) => kind.startsWith("deepspeed"));
 
@@ -121,6 +123,14 @@ test("a tensor-parallel rank that is missing leaves the slices of the others, an
   expect(hashes.get("layers.0.norm.weight")).toBeDefined();
   // Widths are told for two ranks: of the one that is missing as well.
   expect(checkpoint.tensors.find(({ name }) => name === "layers.0.qkv.weight")?.shape).toEqual([13, 6]);
+});
+
+test("the first tensor-parallel rank is missing also where no file counts them", async () => {
+  const state = dict({ module: dict({ "model.norm.weight": floats("0", 2) }), iteration: int(20) });
+  const part = torchArchive(state, { 0: new Uint8Array(8) });
+  const files = new MemoryFiles({ "/run/20/mp_rank_01_model_states.pt": part });
+  const { checkpoint } = await readTensors(files, "/run/20");
+  expect(checkpoint.problems).toContainEqual(expect.objectContaining({ code: "MissingModelStates" }));
 });
 
 describe("the folder that a save is in", () => {
