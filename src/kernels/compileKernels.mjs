@@ -14,6 +14,7 @@ const entries = [
   "measureBlocks.ts",
   "measureDoubles.ts",
   "measureNibbles.ts",
+  "runSlots.ts",
   "compare.ts",
   "products.ts",
   "merge.ts",
@@ -59,7 +60,10 @@ export const kernelsPlugin = {
       return {
         contents: lines.join("\n"),
         loader: "js",
-        watchFiles: [...entries, ...["blockCodes.ts", "floats.ts", "memory.ts"].map(pathOf)],
+        watchFiles: [
+          ...entries,
+          ...["blockCodes.ts", "floats.ts", "memory.ts", "nibbleBlocks.ts", "nibbleCounts.ts"].map(pathOf),
+        ],
       };
     });
   },

@@ -10,7 +10,7 @@ import {
 } from "../core/analysis/numberKernels";
 import { compareValues, momentsOf, valuesOfRuns } from "../core/analysis/plainKernels";
 import { decodeTensor } from "../core/tensors/decode";
-import { decodeBlocks, ggmlBlocks } from "../core/tensors/ggmlBlocks";
+import { decodeBlocks, ggmlBlocks, iq4Levels } from "../core/tensors/ggmlBlocks";
 
 /** What assembly/measure.ts, measureBlocks.ts, measureDoubles.ts and compare.ts export. */
 interface Exports {
@@ -27,7 +27,13 @@ interface Exports {
   countPairs(blocks: number, apart: number): void;
   measureRuns64(runs: number): void;
   areHalvesFinite(blocks: number, blockBytes: number, offset: number): number;
+  setLevels(): void;
+  emptySlots(): void;
   measureQ4K(blocks: number): void;
+  measureQ4_0(blocks: number): void;
+  measureQ4_1(blocks: number): void;
+  measureIQ4NL(blocks: number): void;
+  measureIQ4XS(blocks: number): void;
   measureQ5K(blocks: number): void;
   measureQ6K(blocks: number): void;
   measureQ8_0(blocks: number): void;
@@ -54,15 +60,23 @@ const layout = {
 
 const tables: Record<CodeBits, number> = { 8: layout.bytes, 16: layout.words, 20: layout.doubles };
 
-/** Types of blocks that have a loop of their own, and where a block has its scales of F16. */
-const blockLoops: ReadonlyMap<
-  string,
-  {
-    readonly measure: "measureQ4K" | "measureQ5K" | "measureQ6K" | "measureQ8_0";
-    readonly halvesAt: readonly number[];
-  }
-> = new Map([
-  ["Q4_K", { measure: "measureQ4K", halvesAt: [0, 2] }],
+interface BlockLoop {
+  readonly measure: Extract<keyof Exports, `measure${"Q" | "IQ"}${string}`>;
+  /** Where a block has its scales of F16. */
+  readonly halvesAt: readonly number[];
+  /** Set for codes of 4 bits: what they stand for. */
+  readonly levels?: Float32Array;
+}
+
+const codeLevels = Float32Array.from({ length: 16 }, (_, code) => code);
+
+/** Types of blocks that have a loop of their own. */
+const blockLoops: ReadonlyMap<string, BlockLoop> = new Map<string, BlockLoop>([
+  ["Q4_K", { measure: "measureQ4K", halvesAt: [0, 2], levels: codeLevels }],
+  ["Q4_0", { measure: "measureQ4_0", halvesAt: [0], levels: codeLevels.map((code) => code - 8) }],
+  ["Q4_1", { measure: "measureQ4_1", halvesAt: [0, 2], levels: codeLevels }],
+  ["IQ4_NL", { measure: "measureIQ4NL", halvesAt: [0], levels: iq4Levels }],
+  ["IQ4_XS", { measure: "measureIQ4XS", halvesAt: [0], levels: iq4Levels }],
   ["Q5_K", { measure: "measureQ5K", halvesAt: [0, 2] }],
   ["Q6_K", { measure: "measureQ6K", halvesAt: [208] }],
   ["Q8_0", { measure: "measureQ8_0", halvesAt: [0] }],
@@ -159,9 +173,10 @@ export class WasmKernels implements NumberKernels {
     // What is not finite is told apart the slow way.
     const isFast = loop?.halvesAt.every((at) => wasm.areHalvesFinite(blocks, bytes, at) !== 0);
     const valuesOf = () => decodeBlocks(this.chunk, dtype, count);
-    return loop === undefined || isFast !== true
-      ? this.measureValues(valuesOf(), blocks * bytes)
-      : this.measureCodes(count, () => wasm[loop.measure](blocks), valuesOf);
+    if (loop === undefined || isFast !== true) return this.measureValues(valuesOf(), blocks * bytes);
+    if (loop.levels === undefined)
+      return this.measureCodes(count, () => wasm[loop.measure](blocks), valuesOf);
+    return this.measureLevels(loop.levels, count, () => wasm[loop.measure](blocks), valuesOf);
   }
 
   measureRuns(levels: Float32Array, runs: number): Moments {
@@ -169,8 +184,27 @@ export class WasmKernels implements NumberKernels {
     const valuesOf = () => valuesOfRuns(this, levels, runs);
     const scales = new Float32Array(buffer, layout.otherChunk, runs);
     if (!areOrdinary(levels) || !areOrdinary(scales)) return this.measureValues(valuesOf(), 32 * runs);
-    new Float32Array(buffer, layout.levels, 16).set(levels);
-    return this.measureCodes(64 * runs, () => this.wasm.measureRuns64(runs), valuesOf);
+    return this.measureLevels(levels, 64 * runs, () => this.wasm.measureRuns64(runs), valuesOf);
+  }
+
+  /** Like measureCodes, but zeros need not be told by what was counted. */
+  private measureLevels(
+    levels: Float32Array,
+    count: number,
+    measure: () => void,
+    valuesOf: () => Float32Array,
+  ): Moments {
+    this.reserve(16, count);
+    const { buffer } = this.wasm.memory;
+    const target = new Float32Array(buffer, layout.levels, 16);
+    if (levels.some((level, code) => level !== target[code])) {
+      // What was counted until now is of other levels.
+      this.wasm.emptySlots();
+      target.set(levels);
+      this.wasm.setLevels();
+    }
+    measure();
+    return this.momentsOfCodes(count, this.results[4] as number, valuesOf);
   }
 
   /** @param valuesOf makes values that are finite, and zero or not so small that their upper bits are those of zero. */
@@ -178,7 +212,10 @@ export class WasmKernels implements NumberKernels {
     this.reserve(16, count);
     const before = this.smallest();
     measure();
-    const zeros = this.smallest() - before;
+    return this.momentsOfCodes(count, this.smallest() - before, valuesOf);
+  }
+
+  private momentsOfCodes(count: number, zeros: number, valuesOf: () => Float32Array): Moments {
     let values: Float32Array | undefined;
     const valueAt = (at: number) => {
       values ??= valuesOf();
@@ -282,6 +319,7 @@ export class WasmKernels implements NumberKernels {
     const { wasm, counted } = this;
     counted[codeBits] = 0;
     if (codeBits === 8) wasm.foldBytes();
+    if (codeBits === 16) wasm.emptySlots();
     const { buffer } = wasm.memory;
     const found = wasm.takeTable(tables[codeBits], 2 ** codeBits);
     return {

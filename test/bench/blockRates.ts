@@ -22,7 +22,7 @@ export async function printBlockRates(): Promise<void> {
   const kernels = WasmKernels.create(await compileKernels());
   if (kernels === undefined) return;
   const rows: string[][] = [];
-  const blockTypes = ["Q8_0", "Q6_K", "Q5_K", "Q4_K", "Q4_0", "MXFP4"];
+  const blockTypes = ["Q8_0", "Q6_K", "Q5_K", "Q4_K", "Q4_0", "IQ4_NL", "MXFP4"];
   const reference = referenceRates(blockTypes);
   for (const dtype of ["F32", ...blockTypes]) {
     const encoding = encodingOf({ dtype });
@@ -62,7 +62,10 @@ export async function printBlockRates(): Promise<void> {
     );
     rows.push([name, gigabytes(rate), gigabytes((rate * count * columns) / bytes), ""]);
   }
-  console.log("One thread, weights in memory, by processor time:");
+  console.log(
+    "One thread, weights in memory, by processor time. Where a value has few bits, what limits is values a second and " +
+      "not bytes: F32 in memory is counted and added up at that rate too.",
+  );
   printTable(["Type", "GB/s stored", "G values/s", "× gguf-py"], rows);
 }
 
@@ -142,6 +145,7 @@ const scalesAt: Readonly<Record<string, readonly number[]>> = {
   Q5_K: [0, 2],
   Q4_K: [0, 2],
   Q4_0: [0],
+  IQ4_NL: [0],
 };
 
 /** Random codes, with scales that are of about one size as those of a layer are; F32 of such a size. */
@@ -155,6 +159,12 @@ function weightsOf(dtype: string, length: number, unitBytes: number): Uint8Array
     // From 2⁻¹⁴ to 2⁻¹³.
     for (const place of scalesAt[dtype] ?? [])
       view.setUint16(at + place, 0x0400 + Math.floor(1024 * unit), true);
+    if (dtype === "Q4_K" || dtype === "Q5_K") {
+      // Steps are from half of what a block has as its unit to all of it, and codes of about 7 mean zero.
+      for (let place = at + 4; place < at + 12; place++)
+        bytes[place] = 0xa0 | ((bytes[place] as number) & 15);
+      view.setUint16(at + 2, 0x0400 + 0x0bc0 + Math.floor(1024 * unit), true);
+    }
     if (dtype === "MXFP4") bytes[at] = 118 + Math.floor(6 * unit);
   }
   return bytes;

@@ -158,7 +158,24 @@ function tq2(block: DataView, at: number, out: Float32Array, to: number): void {
 }
 
 /** The 16 levels of IQ4_NL and IQ4_XS. */
-const iq4Levels = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
+export const iq4Levels = Float32Array.of(
+  -127,
+  -104,
+  -83,
+  -65,
+  -49,
+  -35,
+  -22,
+  -10,
+  1,
+  13,
+  25,
+  38,
+  53,
+  69,
+  89,
+  113,
+);
 
 function iq4xs(block: DataView, at: number, out: Float32Array, to: number): void {
   const d = half(block, at);

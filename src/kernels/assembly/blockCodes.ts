@@ -16,7 +16,7 @@ export const bases: usize = steps + 4 * runs;
 const eightNumbers: usize = codesOut + 0x8000;
 
 /** The value of F16 bits. */
-function half(at: usize): f32 {
+export function halfAt(at: usize): f32 {
   const bits = <u32>load<u16>(at);
   const large = reinterpret<f32>(0x77800000);
   return reinterpret<f32>(
@@ -27,7 +27,7 @@ function half(at: usize): f32 {
 export function q8_0(from: usize, blocks: usize): void {
   for (let block: usize = 0; block < blocks; block++) {
     const at = from + 34 * block;
-    v128.store(steps + 8 * block, f32x4.splat(half(at)));
+    v128.store(steps + 8 * block, f32x4.splat(halfAt(at)));
     v128.store(codes + 32 * block, v128.load(at, 2));
     v128.store(codes + 32 * block, v128.load(at, 18), 16);
   }
@@ -39,7 +39,7 @@ export function q6k(from: usize, blocks: usize): void {
   const middle = v128.load(constants, 32);
   for (let block: usize = 0; block < blocks; block++) {
     const at = from + 210 * block;
-    const d = f32x4.splat(half(at + 208));
+    const d = f32x4.splat(halfAt(at + 208));
     const scales = v128.load(at, 192);
     const first = i16x8.extend_low_i8x16_s(scales);
     const second = i16x8.extend_high_i8x16_s(scales);
@@ -73,8 +73,8 @@ function sixBits(low: v128, high: v128, middle: v128): v128 {
 
 /** Eight scales of 6 bits and as many minima, which lie in twelve bytes behind what they are multiples of. */
 export function pairScales(at: usize, toSteps: usize, toBases: usize): void {
-  const d = f32x4.splat(half(at));
-  const dmin = f32x4.splat(half(at + 2));
+  const d = f32x4.splat(halfAt(at));
+  const dmin = f32x4.splat(halfAt(at + 2));
   const a = load<u32>(at, 4);
   const b = load<u32>(at, 8);
   const c = load<u32>(at, 12);

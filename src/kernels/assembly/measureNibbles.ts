@@ -1,79 +1,118 @@
 /**
  * Measures runs of 32 or 64 codes of 4 bits that share a step and a base: a value is level · step - base, each rounded to
- * F32. The codes of a run are counted by their bits: each bit of all of them is a word, and how often a code is there is how
- * many bits are set in the words and their complements together. Counting value by value takes twice as long.
+ * F32. All is made of how often the codes of a run are there (nibbleCounts.ts).
  */
-import { pairScales } from "./blockCodes";
+import { chunkA, chunkB, codesOut, constants, levels, results, sumOfDoubles, sumOfWords } from "./memory";
+import { iq4xs, q4_1, q4k, scaledNibbles } from "./nibbleBlocks";
 import {
-  chunkA,
-  chunkB,
-  codesOut,
-  constants,
-  largestFloat,
-  leastFloat,
-  levels,
-  results,
-  sumOfDoubles,
-  words,
-} from "./memory";
+  batchRuns,
+  countLongRuns,
+  countShortRuns,
+  counts,
+  nibbles,
+  runBases,
+  runSteps,
+} from "./nibbleCounts";
+import { addToSlots, emptySlots } from "./runSlots";
 
-/** Runs that are prepared at once: what is kept of them stays in the nearest cache. */
-const batchRuns: usize = 32;
-/** Four words of 64 bits a run: bit 0 of all its codes first. */
-const planes: usize = codesOut + 0x10000;
-const steps: usize = planes + 32 * batchRuns;
-const bases: usize = steps + 4 * batchRuns;
-/** Where in the table of counts each level of a run is counted, and how often it is there. */
-const places: usize = bases + 4 * batchRuns;
-const counts: usize = places + 64 * batchRuns;
+/** The squares of the levels, of F32. */
+const levelSquares: usize = codesOut + 0x18000;
+/** 1 for levels that are zero, of 16 bits. */
+const areZero: usize = levelSquares + 64;
+/** Levels that are small integers, and their squares, of 16 bits. */
+const shortLevels: usize = areZero + 32;
+const shortSquares: usize = shortLevels + 32;
+
+/** Runs whose levels are small integers, with a base and without one, and runs with any levels and no base. */
+type Based = i64;
+type Integers = i32;
+type Levelled = f32;
+
+function haveBase<T>(): bool {
+  return sizeof<T>() === 8;
+}
 
 let sum: v128 = i64x2.splat(0);
 let squares: v128 = i64x2.splat(0);
 let min: f32 = 0;
 let max: f32 = 0;
+let zeros: i32 = 0;
+let zeroCounts: v128 = i64x2.splat(0);
+let leastLevel: f32 = 0;
+let largestLevel: f32 = 0;
 
-/** Runs of 64 codes in 32 bytes each, with a scale each in the other chunk; the levels are the caller's. */
+/** To be called when the levels are others than before, those of the codes themselves too. */
+export function setLevels(): void {
+  emptySlots();
+  leastLevel = Infinity;
+  largestLevel = -Infinity;
+  for (let code: usize = 0; code < 16; code++) {
+    const level = load<f32>(levels + 4 * code);
+    leastLevel = Mathf.min(leastLevel, level);
+    largestLevel = Mathf.max(largestLevel, level);
+    store<f32>(levelSquares + 4 * code, level * level);
+    store<i16>(areZero + 2 * code, level === 0 ? 1 : 0);
+    store<i16>(shortLevels + 2 * code, <i16>level);
+    store<i16>(shortSquares + 2 * code, <i16>(level * level));
+  }
+}
+
+/** Runs of 64 codes in 32 bytes each, with a scale each in the other chunk. */
 export function measureRuns64(runs: i32): void {
   start();
-  memory.fill(bases, 0, 4 * batchRuns);
   for (let done: usize = 0; done < <usize>runs; done += batchRuns) {
     const left = <usize>runs - done;
     const taken = left < batchRuns ? left : batchRuns;
-    memory.copy(steps, chunkB + 4 * done, 4 * taken);
-    for (let run: usize = 0; run < taken; run++)
-      writePlanes(chunkA + 32 * (done + run), planes + 32 * run, planes + 32 * run + 4);
-    measureBatch(taken, -1, 64);
+    memory.copy(runSteps, chunkB + 4 * done, 4 * taken);
+    countLongRuns(chunkA + 32 * done, (taken + 1) >> 1);
+    measureBatch<Levelled>(taken);
   }
   finish();
 }
 
-/** Blocks of Q4_K: eight runs of 32 values, two in the halves of 32 bytes. */
 export function measureQ4K(blocks: i32): void {
+  measureBlocks<Based>(144, 8, blocks, q4k);
+}
+
+export function measureQ4_0(blocks: i32): void {
+  measureBlocks<Integers>(18, 1, blocks, scaledNibbles);
+}
+
+export function measureQ4_1(blocks: i32): void {
+  measureBlocks<Based>(20, 1, blocks, q4_1);
+}
+
+export function measureIQ4NL(blocks: i32): void {
+  measureBlocks<Levelled>(18, 1, blocks, scaledNibbles);
+}
+
+export function measureIQ4XS(blocks: i32): void {
+  measureBlocks<Levelled>(136, 8, blocks, iq4xs);
+}
+
+type Unpack = (from: usize, blocks: usize) => void;
+
+function measureBlocks<T>(blockBytes: usize, runs: usize, blocks: usize, unpack: Unpack): void {
   start();
-  for (let code: usize = 0; code < 16; code++) store<f32>(levels + 4 * code, <f32>code);
-  memory.fill(planes, 0, 32 * batchRuns);
-  const batch = batchRuns / 8;
+  const batch: usize = batchRuns / runs;
   for (let done: usize = 0; done < <usize>blocks; done += batch) {
     const left = <usize>blocks - done;
     const taken = left < batch ? left : batch;
-    for (let block: usize = 0; block < taken; block++) {
-      const at = chunkA + 144 * (done + block);
-      pairScales(at, steps + 32 * block, bases + 32 * block);
-      for (let pair: usize = 0; pair < 4; pair++) {
-        const to = planes + 256 * block + 64 * pair;
-        writePlanes(at + 16 + 32 * pair, to, to + 32);
-      }
-    }
-    measureBatch(8 * taken, 0xffffffff, 32);
+    unpack(chunkA + blockBytes * done, taken);
+    countShortRuns(nibbles, (taken * runs + 3) >> 2);
+    measureBatch<T>(taken * runs);
   }
   finish();
 }
 
 function start(): void {
+  memory.fill(runBases, 0, 4 * batchRuns);
   sum = f64x2.splat(0);
   squares = f64x2.splat(0);
   min = Infinity;
   max = -Infinity;
+  zeros = 0;
+  zeroCounts = i32x4.splat(0);
 }
 
 function finish(): void {
@@ -81,156 +120,138 @@ function finish(): void {
   store<f64>(results, sumOfDoubles(squares), 8);
   store<f64>(results, <f64>min, 16);
   store<f64>(results, <f64>max, 24);
+  store<f64>(results, <f64>(zeros + sumOfWords(zeroCounts)), 32);
 }
 
-/** Each bit of 32 bytes as a word: those of the low halves go to every second word from `low` on. */
-function writePlanes(from: usize, low: usize, high: usize): void {
-  let a = v128.load(from);
-  let b = v128.load(from, 16);
-  store<u32>(high, topBits(a, b), 24);
-  a = i8x16.add(a, a);
-  b = i8x16.add(b, b);
-  store<u32>(high, topBits(a, b), 16);
-  a = i8x16.add(a, a);
-  b = i8x16.add(b, b);
-  store<u32>(high, topBits(a, b), 8);
-  a = i8x16.add(a, a);
-  b = i8x16.add(b, b);
-  store<u32>(high, topBits(a, b));
-  a = i8x16.add(a, a);
-  b = i8x16.add(b, b);
-  store<u32>(low, topBits(a, b), 24);
-  a = i8x16.add(a, a);
-  b = i8x16.add(b, b);
-  store<u32>(low, topBits(a, b), 16);
-  a = i8x16.add(a, a);
-  b = i8x16.add(b, b);
-  store<u32>(low, topBits(a, b), 8);
-  a = i8x16.add(a, a);
-  b = i8x16.add(b, b);
-  store<u32>(low, topBits(a, b));
-}
-
-function topBits(a: v128, b: v128): u32 {
-  return <u32>i8x16.bitmask(a) | ((<u32>i8x16.bitmask(b)) << 16);
-}
-
-function measureBatch(runs: usize, mask: u64, values: f64): void {
-  const isWider = placeLevels(runs);
-  for (let run: usize = 0; run < runs; run++) countRun(run, mask);
-  addMoments(runs, f64x2.splat(values / 2));
-  if (isWider) widen(runs);
-}
-
-/** Says where the levels of each run are counted, and whether one of them lies outside of what was found so far. */
-function placeLevels(runs: usize): bool {
-  const a = v128.load(levels);
-  const b = v128.load(levels, 16);
-  const c = v128.load(levels, 32);
-  const d = v128.load(levels, 48);
-  const mask = v128.load(constants, 80);
-  let least = f32x4.splat(Infinity);
-  let largest = f32x4.splat(-Infinity);
-  for (let run: usize = 0; run < runs; run++) {
-    const step = v128.load32_splat(steps + 4 * run);
-    const base = v128.load32_splat(bases + 4 * run);
-    const first = f32x4.sub(f32x4.mul(step, a), base);
-    const second = f32x4.sub(f32x4.mul(step, b), base);
-    const third = f32x4.sub(f32x4.mul(step, c), base);
-    const fourth = f32x4.sub(f32x4.mul(step, d), base);
-    least = f32x4.pmin(least, f32x4.pmin(f32x4.pmin(first, second), f32x4.pmin(third, fourth)));
-    largest = f32x4.pmax(largest, f32x4.pmax(f32x4.pmax(first, second), f32x4.pmax(third, fourth)));
-    const to = places + 64 * run;
-    v128.store(to, v128.and(i32x4.shr_u(first, 14), mask));
-    v128.store(to, v128.and(i32x4.shr_u(second, 14), mask), 16);
-    v128.store(to, v128.and(i32x4.shr_u(third, 14), mask), 32);
-    v128.store(to, v128.and(i32x4.shr_u(fourth, 14), mask), 48);
+function measureBatch<T>(runs: usize): void {
+  // What fills the last four up has no codes.
+  let end = runs;
+  for (; end & 3; end++) {
+    store<f32>(runSteps + 4 * end, 0);
+    store<f32>(runBases + 4 * end, 0);
+    v128.store(counts + 16 * end, i64x2.splat(0));
   }
-  return leastFloat(least) < min || largestFloat(largest) > max;
+  findSpecial<T>(end);
+  if (isFloat<T>()) addFloats(end);
+  else addIntegers<T>(end);
+  addToSlots(end, haveBase<T>());
 }
 
-/** @param mask has as many bits as the run has codes. */
-function countRun(run: usize, mask: u64): void {
-  const at = planes + 32 * run;
-  const bit0 = load<u64>(at);
-  const bit1 = load<u64>(at, 8);
-  const bit2 = load<u64>(at, 16);
-  const bit3 = load<u64>(at, 24);
-  const low3 = bit1 & bit0;
-  const low2 = bit1 ^ low3;
-  const low1 = bit0 ^ low3;
-  const low0 = mask ^ (bit1 | bit0);
-  const high3 = bit3 & bit2;
-  let high = mask ^ (bit3 | bit2);
-  let next = bit2 ^ high3;
-  let last = bit3 ^ high3;
-  // Called at one place, it becomes part of the loop: V8 does not do that by itself.
-  for (let four: usize = 4 * run; four < 4 * run + 4; four++) {
-    countFourLevels(16 * four, high, low0, low1, low2, low3);
-    high = next;
-    next = last;
-    last = high3;
+/** Finds runs that may have values outside of what was found so far, or zeros that no level tells of. */
+function findSpecial<T>(runs: usize): void {
+  const none = f32x4.splat(0);
+  const levelFrom = f32x4.splat(leastLevel);
+  const levelTo = f32x4.splat(largestLevel);
+  let least = f32x4.splat(min);
+  let largest = f32x4.splat(max);
+  for (let run: usize = 0; run < runs; run += 4) {
+    const step = v128.load(runSteps + 4 * run);
+    let isSpecial = f32x4.eq(step, none);
+    let first = f32x4.mul(step, levelFrom);
+    let last = f32x4.mul(step, levelTo);
+    if (haveBase<T>()) {
+      const base = v128.load(runBases + 4 * run);
+      first = f32x4.sub(first, base);
+      last = f32x4.sub(last, base);
+      // The base may be just as much as a code's steps.
+      const code = f32x4.nearest(f32x4.div(base, step));
+      const isCode = v128.and(f32x4.ge(code, levelFrom), f32x4.le(code, levelTo));
+      isSpecial = v128.or(isSpecial, v128.and(isCode, f32x4.eq(f32x4.mul(code, step), base)));
+    }
+    isSpecial = v128.or(isSpecial, f32x4.lt(f32x4.pmin(first, last), least));
+    isSpecial = v128.or(isSpecial, f32x4.gt(f32x4.pmax(first, last), largest));
+    if (!v128.any_true(isSpecial)) continue;
+    for (let each = run; each < run + 4; each++) lookInto<T>(each);
+    least = f32x4.splat(min);
+    largest = f32x4.splat(max);
   }
 }
 
-function countFourLevels(at: usize, high: u64, low0: u64, low1: u64, low2: u64, low3: u64): void {
-  const first = countLevel(at, high & low0);
-  const second = countLevel(at + 4, high & low1);
-  const third = countLevel(at + 8, high & low2);
-  const fourth = countLevel(at + 12, high & low3);
-  store<u32>(at >> 2, first | (second << 8) | (third << 16) | (fourth << 24), counts);
-}
-
-function countLevel(at: usize, codes: u64): u32 {
-  const count = <u32>popcnt<u64>(codes);
-  const place: usize = load<u32>(at, places);
-  store<u32>(place, load<u32>(place, words) + count, words);
-  return count;
-}
-
-/** @param half of the values of a run. */
-function addMoments(runs: usize, half: v128): void {
-  const a = v128.load(levels);
-  const b = v128.load(levels, 16);
-  const c = v128.load(levels, 32);
-  const d = v128.load(levels, 48);
-  const a2 = f32x4.mul(a, a);
-  const b2 = f32x4.mul(b, b);
-  const c2 = f32x4.mul(c, c);
-  const d2 = f32x4.mul(d, d);
+function addIntegers<T>(runs: usize): void {
+  const ones = v128.load(constants, 64);
+  const low = v128.load(shortLevels);
+  const high = v128.load(shortLevels, 16);
+  const lowSquare = v128.load(shortSquares);
+  const highSquare = v128.load(shortSquares, 16);
   let total = sum;
   let totalSquares = squares;
+  for (let run: usize = 0; run < runs; run += 2) {
+    const a = v128.load(counts + 16 * run);
+    const b = v128.load(counts + 16 * run, 16);
+    const aLow = i16x8.extend_low_i8x16_u(a);
+    const bLow = i16x8.extend_low_i8x16_u(b);
+    const aHigh = i16x8.extend_high_i8x16_u(a);
+    const bHigh = i16x8.extend_high_i8x16_u(b);
+    // No lane leaves 16 bits.
+    const ofLevels = i32x4.dot_i16x8_s(
+      i16x8.narrow_i32x4_s(
+        i32x4.add(i32x4.dot_i16x8_s(aLow, low), i32x4.dot_i16x8_s(aHigh, high)),
+        i32x4.add(i32x4.dot_i16x8_s(bLow, low), i32x4.dot_i16x8_s(bHigh, high)),
+      ),
+      ones,
+    );
+    const ofSquares = i32x4.dot_i16x8_s(
+      i16x8.narrow_i32x4_s(
+        i32x4.add(i32x4.dot_i16x8_s(aLow, lowSquare), i32x4.dot_i16x8_s(aHigh, highSquare)),
+        i32x4.add(i32x4.dot_i16x8_s(bLow, lowSquare), i32x4.dot_i16x8_s(bHigh, highSquare)),
+      ),
+      ones,
+    );
+    const factor = f64x2.promote_low_f32x4(v128.load64_zero(runSteps + 4 * run));
+    const scaled = f64x2.mul(factor, doublesOfPairs(ofLevels));
+    total = f64x2.add(total, scaled);
+    totalSquares = f64x2.add(totalSquares, f64x2.mul(f64x2.mul(factor, factor), doublesOfPairs(ofSquares)));
+    if (haveBase<T>()) {
+      const base = f64x2.promote_low_f32x4(v128.load64_zero(runBases + 4 * run));
+      const taken = f64x2.mul(base, f64x2.splat(32));
+      total = f64x2.sub(total, taken);
+      const mixed = f64x2.mul(base, f64x2.sub(taken, f64x2.add(scaled, scaled)));
+      totalSquares = f64x2.add(totalSquares, mixed);
+    } else {
+      const zeroLow = i16x8.add(aLow, bLow);
+      zeroCounts = i32x4.add(zeroCounts, i32x4.dot_i16x8_s(zeroLow, v128.load(areZero)));
+      const zeroHigh = i16x8.add(aHigh, bHigh);
+      zeroCounts = i32x4.add(zeroCounts, i32x4.dot_i16x8_s(zeroHigh, v128.load(areZero, 16)));
+    }
+  }
+  sum = total;
+  squares = totalSquares;
+}
+
+/** The sums of the first two lanes and of the last two. */
+function doublesOfPairs(four: v128): v128 {
+  return f64x2.convert_low_i32x4_s(
+    i32x4.add(i32x4.shuffle(four, four, 0, 2, 0, 2), i32x4.shuffle(four, four, 1, 3, 1, 3)),
+  );
+}
+
+function addFloats(runs: usize): void {
+  let total = sum;
+  let totalSquares = squares;
+  const zeroLow = v128.load(areZero);
+  const zeroHigh = v128.load(areZero, 16);
   for (let run: usize = 0; run < runs; run++) {
-    const sixteen = v128.load(counts + 16 * run);
-    const low = i16x8.extend_low_i8x16_u(sixteen);
-    const high = i16x8.extend_high_i8x16_u(sixteen);
-    const first = f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(low));
-    const second = f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_u(low));
-    const third = f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(high));
-    const fourth = f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_u(high));
-    const ofLevels = doublesOf(
-      f32x4.add(
-        f32x4.add(f32x4.mul(first, a), f32x4.mul(second, b)),
-        f32x4.add(f32x4.mul(third, c), f32x4.mul(fourth, d)),
-      ),
+    const found = v128.load(counts + 16 * run);
+    const low = i16x8.extend_low_i8x16_u(found);
+    const high = i16x8.extend_high_i8x16_u(found);
+    const a = f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(low));
+    const b = f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_u(low));
+    const c = f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(high));
+    const d = f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_u(high));
+    const ofLevels = f32x4.add(
+      f32x4.add(f32x4.mul(a, v128.load(levels)), f32x4.mul(b, v128.load(levels, 16))),
+      f32x4.add(f32x4.mul(c, v128.load(levels, 32)), f32x4.mul(d, v128.load(levels, 48))),
     );
-    const ofSquares = doublesOf(
-      f32x4.add(
-        f32x4.add(f32x4.mul(first, a2), f32x4.mul(second, b2)),
-        f32x4.add(f32x4.mul(third, c2), f32x4.mul(fourth, d2)),
-      ),
+    const ofSquares = f32x4.add(
+      f32x4.add(f32x4.mul(a, v128.load(levelSquares)), f32x4.mul(b, v128.load(levelSquares, 16))),
+      f32x4.add(f32x4.mul(c, v128.load(levelSquares, 32)), f32x4.mul(d, v128.load(levelSquares, 48))),
     );
-    const step = f64x2.promote_low_f32x4(v128.load32_splat(steps + 4 * run));
-    const base = f64x2.promote_low_f32x4(v128.load32_splat(bases + 4 * run));
-    const scaled = f64x2.mul(step, ofLevels);
-    const taken = f64x2.mul(base, half);
-    total = f64x2.add(total, f64x2.sub(scaled, taken));
-    totalSquares = f64x2.add(
-      totalSquares,
-      f64x2.add(
-        f64x2.mul(f64x2.mul(step, step), ofSquares),
-        f64x2.mul(base, f64x2.sub(taken, f64x2.add(scaled, scaled))),
-      ),
+    const factor = f64x2.promote_low_f32x4(v128.load32_splat(runSteps + 4 * run));
+    total = f64x2.add(total, f64x2.mul(factor, doublesOfHalves(ofLevels)));
+    totalSquares = f64x2.add(totalSquares, f64x2.mul(f64x2.mul(factor, factor), doublesOfHalves(ofSquares)));
+    zeroCounts = i32x4.add(
+      zeroCounts,
+      i32x4.add(i32x4.dot_i16x8_s(low, zeroLow), i32x4.dot_i16x8_s(high, zeroHigh)),
     );
   }
   sum = total;
@@ -238,31 +259,22 @@ function addMoments(runs: usize, half: v128): void {
 }
 
 /** The sums of two lanes each. */
-function doublesOf(floats: v128): v128 {
-  return f64x2.promote_low_f32x4(f32x4.add(floats, i32x4.shuffle(floats, floats, 2, 3, 0, 1)));
+function doublesOfHalves(four: v128): v128 {
+  return f64x2.promote_low_f32x4(f32x4.add(four, i32x4.shuffle(four, four, 2, 3, 0, 1)));
 }
 
-/** Least and largest of the levels that are there, of runs that have one outside of what was found so far. */
-function widen(runs: usize): void {
-  for (let run: usize = 0; run < runs; run++) {
-    const step = v128.load32_splat(steps + 4 * run);
-    const base = v128.load32_splat(bases + 4 * run);
-    let outside = i64x2.splat(0);
-    for (let four: usize = 0; four < 64; four += 16) {
-      const values = f32x4.sub(f32x4.mul(step, v128.load(levels + four)), base);
-      outside = v128.or(outside, f32x4.lt(values, f32x4.splat(min)));
-      outside = v128.or(outside, f32x4.gt(values, f32x4.splat(max)));
-    }
-    if (v128.any_true(outside)) widenBy(run);
-  }
-}
-
-function widenBy(run: usize): void {
+/** Least and largest of the values of a run, and its zeros but those of levels that are zero. */
+function lookInto<T>(run: usize): void {
+  const step = load<f32>(runSteps + 4 * run);
+  const base: f32 = haveBase<T>() ? load<f32>(runBases + 4 * run) : 0;
   for (let code: usize = 0; code < 16; code++) {
-    if (load<u8>(16 * run + code, counts) === 0) continue;
-    const scaled: f32 = load<f32>(levels + 4 * code) * load<f32>(steps + 4 * run);
-    const value: f32 = scaled - load<f32>(bases + 4 * run);
+    const count = <i32>load<u8>(counts + 16 * run + code);
+    if (count === 0) continue;
+    const level = load<f32>(levels + 4 * code);
+    const scaled: f32 = level * step;
+    const value: f32 = scaled - base;
     min = Mathf.min(min, value);
     max = Mathf.max(max, value);
+    if (value === 0 && (haveBase<T>() || level !== 0)) zeros += count;
   }
 }
