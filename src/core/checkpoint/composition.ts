@@ -63,15 +63,27 @@ function moduleEnd(name: string, depth: number, separator: NameSeparator): numbe
 }
 
 function withoutNumbers(path: string, separator: NameSeparator): string {
-  return path
-    .split(separator)
-    .map((part) => (isNumber(part) ? "*" : part))
-    .join(separator);
+  let rest = path;
+  let kept = "";
+  for (let start = 0; start <= rest.length; ) {
+    const next = rest.indexOf(separator, start);
+    const end = next < 0 ? rest.length : next;
+    if (!isNumber(rest, start, end)) start = end + 1;
+    else {
+      kept += `${rest.slice(0, start)}*`;
+      rest = rest.slice(end);
+      start = 1;
+    }
+  }
+  return kept + rest;
 }
 
-function isNumber(part: string): boolean {
-  const first = part.charCodeAt(0);
-  return first >= 0x30 && first <= 0x39 && /^\d+$/.test(part);
+function isNumber(text: string, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) {
+    const code = text.charCodeAt(at);
+    if (code < 0x30 || code > 0x39) return false;
+  }
+  return end > start;
 }
 
 /** The first depth at which modules differ, numbers aside; at most as deep as names go. */
@@ -100,7 +112,7 @@ function tellingDepth(tensors: readonly Tensor[], separator: NameSeparator): num
 /** Any two numbers are the same. */
 function isSamePart(name: string, start: number, end: number, part: string): boolean {
   if (end - start === part.length && name.startsWith(part, start)) return true;
-  return isNumber(part) && isNumber(name.slice(start, end));
+  return isNumber(part, 0, part.length) && isNumber(name, start, end);
 }
 
 interface Sums {

@@ -21,6 +21,7 @@ type Writable<T> = { -readonly [Field in keyof T]: T[Field] };
 
 /** Collects imports as a pickle is read, whether or not it can be read to its end. */
 export class ImportLog {
+  private lastCalled: { readonly module: string; readonly name: string } | undefined;
   private readonly found = new Map<string, Writable<PickleImport>>();
   /** More were found than are kept. */
   overflow = false;
@@ -37,8 +38,11 @@ export class ImportLog {
     }
   }
 
-  noteCall(module: string, name: string): void {
-    const known = this.found.get(keyOf(module, name));
+  /** The same object again tells nothing new: a model calls one function for each of its tensors. */
+  noteCall(callee: { readonly module: string; readonly name: string }): void {
+    if (callee === this.lastCalled) return;
+    this.lastCalled = callee;
+    const known = this.found.get(keyOf(callee.module, callee.name));
     if (known !== undefined) known.called = true;
   }
 

@@ -56,7 +56,7 @@ export function noteMaking(object: PyObject, making: Making, imports: ImportLog)
   if (!(callee instanceof PyGlobal)) return object;
   const { module, name, qualifiedName } = callee;
   if (making === "called") {
-    if (!keepers.has(qualifiedName)) imports.noteCall(module, name);
+    if (!keepers.has(qualifiedName)) imports.noteCall(callee);
     if (isDangerousWhenCalled(module, name)) imports.raiseAlarm(module, name);
   }
   if (qualifiedName === "builtins.getattr" && !isPlainAttribute(args)) imports.raiseAlarm(module, name);

@@ -17,7 +17,9 @@ export class MachineError extends Error {
 
 /** Stack, marks and memo of the pickle machine. What is kept is counted against a limit before it is kept. */
 export class PickleStack {
+  /** As long as the stack once was: what lies at `height` and above was taken off. */
   private readonly values: ContentValue[] = [];
+  private height = 0;
   /** Where each MARK stands. What is below the last one is out of reach until it is gone. */
   private readonly marks: number[] = [];
   /** The memo as picklers fill it, from 0 on, and what is set beyond that. */
@@ -46,7 +48,7 @@ export class PickleStack {
   push(value: ContentValue): void {
     // Twice while the list of them grows.
     this.retain(16);
-    this.values.push(value);
+    this.values[this.height++] = value;
   }
 
   /** Pushes what was made for the pickle; `bytes` is roughly what it takes. */
@@ -56,35 +58,41 @@ export class PickleStack {
   }
 
   pop(): ContentValue {
-    if (this.values.length <= this.floor) this.underflow();
-    return this.values.pop() as ContentValue;
+    if (this.height <= this.floor) this.underflow();
+    return this.values[--this.height] as ContentValue;
   }
 
   top(): ContentValue {
-    if (this.values.length <= this.floor) this.underflow();
-    return this.values[this.values.length - 1] as ContentValue;
+    if (this.height <= this.floor) this.underflow();
+    return this.values[this.height - 1] as ContentValue;
   }
 
   popSome(count: number): ContentValue[] {
-    if (this.values.length - count < this.floor) this.underflow();
-    return this.values.splice(this.values.length - count);
+    if (this.height - count < this.floor) this.underflow();
+    return this.takeFrom(this.height - count);
   }
 
   mark(): void {
     this.retain(16);
-    this.marks.push(this.values.length);
+    this.marks.push(this.height);
   }
 
   /** Everything above the last MARK, which goes as well. */
   popMark(): ContentValue[] {
     const mark = this.marks.pop();
     if (mark === undefined) throw new MachineError("MissingMark", "has no MARK before it");
-    return this.values.splice(mark);
+    return this.takeFrom(mark);
+  }
+
+  private takeFrom(start: number): ContentValue[] {
+    const items = this.values.slice(start, this.height);
+    this.height = start;
+    return items;
   }
 
   /** POP takes a MARK where that is on top. */
   popValueOrMark(): void {
-    if (this.marks.length > 0 && this.values.length === this.floor) this.marks.pop();
+    if (this.marks.length > 0 && this.height === this.floor) this.marks.pop();
     else this.pop();
   }
 
@@ -135,7 +143,8 @@ export class PickleStack {
    * nothing worth showing.
    */
   salvage(): ContentValue | undefined {
-    const { values, marks } = this;
+    const { marks } = this;
+    const values = this.takeFrom(0);
     while (marks.length > 0) {
       const items = values.splice(marks.pop() as number);
       const below = values[values.length - 1];

@@ -98,7 +98,7 @@ class Walk {
 
   private visit(value: ContentValue, path: string): void {
     this.walked++;
-    if (this.barren.has(value) || this.ancestors.has(value)) return;
+    if (this.ancestors.has(value) || this.barren.has(value)) return;
     const rebuilt = value instanceof PyObject ? this.builder.build(value) : undefined;
     if (rebuilt === undefined) {
       this.enter(value, childrenOf(value), path);

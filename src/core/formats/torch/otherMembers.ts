@@ -25,8 +25,11 @@ export function otherMembers(
   references: readonly PyPersistentId[],
 ): readonly ZipEntry[] {
   const keys = storageKeys(references);
+  const data = `${folder}data/`;
   return directory.entries.filter((entry) => {
     const { name, size } = entry;
+    // Nearly all are storages that the pickle refers to; of a large model there are a hundred thousand.
+    if (name.startsWith(data) && keys.has(name.slice(data.length))) return false;
     if (entry === shown || !isFile(entry) || code.test(name)) return false;
     if (smallTexts.test(name) && size <= Math.min(longestText, maxSmallMemberBytes)) return false;
     const key = name.startsWith(folder) ? storage.exec(name)?.[1] : undefined;
@@ -40,7 +43,10 @@ function storageKeys(references: readonly PyPersistentId[]): ReadonlySet<string>
   for (const { id } of references) {
     const key =
       typeof id === "string" ? /'([^']{1,200})', '[^']{0,200}', \d/.exec(id)?.[1] : tupleItems(id)?.[2];
-    if (typeof key === "string" || typeof key === "number") keys.add(String(key));
+    if (typeof key !== "string" && typeof key !== "number") continue;
+    const text = String(key);
+    // With another folder in it, or an ending, it names no storage.
+    if (!text.includes(".") && !text.includes("/")) keys.add(text);
   }
   return keys;
 }

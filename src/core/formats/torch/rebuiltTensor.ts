@@ -29,11 +29,12 @@ export interface ViewShape {
 export function sizesOf(value: ContentValue | undefined): readonly number[] | undefined {
   const items = sequenceOf(value);
   if (items === undefined || items.length > maxTensorAxes) return undefined;
-  const sizes: number[] = [];
-  for (const item of items) {
-    const size = numberOf(item);
+  // As long as it will be: a list that grows makes room for seventeen.
+  const sizes = new Array<number>(items.length);
+  for (let axis = 0; axis < items.length; axis++) {
+    const size = numberOf(items[axis]);
     if (size === undefined || !Number.isSafeInteger(size) || size < 0) return undefined;
-    sizes.push(size);
+    sizes[axis] = size;
   }
   return sizes;
 }

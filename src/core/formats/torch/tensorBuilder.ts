@@ -1,3 +1,4 @@
+import { sameItems } from "../../lists/sameItems";
 import { maxTensorNesting } from "../../problem/limits";
 import { type ContentValue, MapValue } from "../contentValue";
 import { numberOf, stringOf, tupleItems } from "../contentView";
@@ -17,6 +18,9 @@ type Build = (
   depth: number,
 ) => RebuiltTensor | undefined;
 
+/** As many as a layer has shapes and strides. */
+const recentSizes = 8;
+
 /**
  * Reads tensors out of the calls that would rebuild them (torch/_utils.py, `_rebuild_*`). Nothing is called: the
  * arguments say all there is to know.
@@ -24,6 +28,8 @@ type Build = (
 export class TensorBuilder {
   /** Tensors inside of others that are being built, against one that is its own argument. */
   private readonly open = new Set<PyObject>();
+  private readonly recentSizes: (readonly number[])[] = [];
+  private nextRecent = 0;
 
   constructor(
     private readonly findStorage: FindStorage,
@@ -42,6 +48,15 @@ export class TensorBuilder {
     return tensor;
   }
 
+  /** Sizes or strides; those of neighbours are mostly the same, and share one list. */
+  sizes(value: ContentValue | undefined): readonly number[] | undefined {
+    const sizes = sizesOf(value);
+    if (sizes === undefined) return undefined;
+    for (const recent of this.recentSizes) if (sameItems(recent, sizes)) return recent;
+    this.recentSizes[this.nextRecent++ % recentSizes] = sizes;
+    return sizes;
+  }
+
   storage(reference: ContentValue | undefined): TorchStorage | undefined {
     if (!(reference instanceof PyPersistentId || reference instanceof PyObject)) return undefined;
     return this.findStorage(reference);
@@ -56,8 +71,8 @@ function view(
   ownDtype?: TorchDtype,
 ): RebuiltTensor | undefined {
   const found = builder.storage(reference);
-  const shape = sizesOf(size);
-  const strides = sizesOf(stride);
+  const shape = builder.sizes(size);
+  const strides = builder.sizes(stride);
   const start = numberOf(offset);
   if (found === undefined || shape === undefined || strides === undefined) return undefined;
   if (start === undefined || !Number.isSafeInteger(start) || start < 0) return undefined;

@@ -100,9 +100,16 @@ const storageDtypes = new Map<string, string>(
 
 /** What a storage of a class holds: `FloatStorage`, in whatever module it was. */
 export function storageDtype(className: string): TorchDtype | undefined {
-  const name = storageDtypes.get(className);
-  return name === undefined ? undefined : torchDtype(name);
+  return dtypeOfStorage.get(className);
 }
+
+/** Made once: a large model asks a hundred thousand times. */
+const dtypeOfStorage: ReadonlyMap<string, TorchDtype> = new Map(
+  [...storageDtypes].flatMap(([className, name]) => {
+    const dtype = torchDtype(name);
+    return dtype === undefined ? [] : [[className, dtype] as const];
+  }),
+);
 
 /** Its elements are bytes whose meaning only the tensor knows. */
 export function isUntyped(className: string): boolean {
