@@ -5,6 +5,7 @@ import { adapterGaps } from "./adapterGaps";
 import { announcedTensors } from "./announcedTensors";
 import { codeInside } from "./codeInside";
 import { configFindings } from "./config/configFindings";
+import { ggufFindings } from "./config/ggufFindings";
 import { type HealthSubject, isWhole } from "./healthSubject";
 import { namedOtherwise } from "./namedOtherwise";
 import { namesItsFile } from "./namesItsFile";
@@ -24,6 +25,7 @@ const rules: readonly Rule[] = [
   secondCopies,
   slicedFactors,
   configFindings,
+  ggufFindings,
   unmatchedPatterns,
   announcedTensors,
   adapterGaps,

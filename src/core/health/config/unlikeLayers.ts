@@ -6,6 +6,10 @@ const siblings: readonly (readonly string[])[] = [
   ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj"],
   ["mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"],
   ["input_layernorm", "post_attention_layernorm"],
+  // The same in GGUF.
+  ["attn_q", "attn_k", "attn_v", "attn_output"],
+  ["ffn_gate", "ffn_up", "ffn_down"],
+  ["attn_norm", "ffn_norm"],
 ];
 
 /** More than this is another kind of layer, and no layer that lost something. */
@@ -16,8 +20,12 @@ const mostLost = 4;
  * only in modules that come together. The first and the last layer of an architecture may be made otherwise, so that
  * there it is a warning.
  * @param names Of the tensors of each layer, without the path of the layer.
+ * @param outcome What a loader makes of it: "it would be …".
  */
-export function unlikeLayers(names: ReadonlyMap<number, readonly string[]>): readonly Problem[] {
+export function unlikeLayers(
+  names: ReadonlyMap<number, readonly string[]>,
+  outcome = "would be initialised at random",
+): readonly Problem[] {
   const layers = [...names].map(([layer, own]) => ({ layer, modules: new Set(own.map(moduleOf)) }));
   if (layers.length < 2) return [];
   const most = Math.max(...layers.map(({ modules }) => modules.size));
@@ -39,7 +47,7 @@ export function unlikeLayers(names: ReadonlyMap<number, readonly string[]>): rea
   const isError = isSibling || !ends.includes(only.layer);
   const theRest = others.length === 0 ? "the other layer has" : `the other ${others.length + 1} layers have`;
   const more = lost.length === 1 ? "" : ` and ${plural(lost.length - 1, "module")} more`;
-  const message = `Layer ${only.layer} has no ${lost[0]}${more}, which ${theRest}: ${lost.length === 1 ? "it" : "they"} would be initialised at random.`;
+  const message = `Layer ${only.layer} has no ${lost[0]}${more}, which ${theRest}: ${lost.length === 1 ? "it" : "they"} ${outcome}.`;
   return [{ severity: isError ? "error" : "warning", code: "TensorsMissing", message }];
 }
 

@@ -1,0 +1,152 @@
+import type { Problem } from "../../problem/problem";
+import { formatShape, type Tensor } from "../../tensors/tensor";
+import { plural } from "../../text/quantities";
+import { type HealthSubject, isWhole } from "../healthSubject";
+import { unlikeLayers } from "./unlikeLayers";
+
+/**
+ * Architectures whose blocks are all alike, with queries and keys that are nothing else (llama.cpp's llama-model.cpp,
+ * `create_tensor` of each).
+ */
+const plain: ReadonlySet<string> = new Set([
+  "llama",
+  "mistral3",
+  "qwen2",
+  "qwen2moe",
+  "qwen3",
+  "qwen3moe",
+  "gemma",
+  "gemma2",
+  "gemma3",
+  "phi3",
+  "starcoder2",
+  "internlm2",
+  "olmo2",
+  "granite",
+  "smollm3",
+  "exaone",
+  "stablelm",
+  "command-r",
+]);
+
+const ofModels = ["token_embd.weight", "output_norm.weight", "output.weight", "blk.0.attn_norm.weight"];
+
+/** What the keys of a GGUF file say of its tensors, and is otherwise: llama.cpp holds them against each other, and refuses. */
+export function ggufFindings(subject: HealthSubject): readonly Problem[] {
+  const { tensors, format, metadata } = subject.checkpoint;
+  const architecture = metadata.get("general.architecture") ?? "";
+  const kind = metadata.get("general.type") ?? "model";
+  if (format !== "gguf" || !plain.has(architecture) || kind !== "model") return [];
+  if (subject.adapter !== undefined || !isWhole(subject)) return [];
+  const said = new GgufNumbers(metadata, architecture);
+  const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]));
+  // Some tensors under these names are no model that could lack something.
+  if (ofModels.filter((name) => byName.has(name)).length < 2) return [];
+  const problems = [...outerFindings(byName, said), ...blockFindings(tensors, byName, said)];
+  return problems.map((problem) => ({ ...problem, file: subject.checkpoint.path }));
+}
+
+/** Numbers of one architecture; undefined where the file does not say them, or one for each block. */
+class GgufNumbers {
+  constructor(
+    private readonly metadata: ReadonlyMap<string, string>,
+    private readonly architecture: string,
+  ) {}
+
+  of(key: string): number | undefined {
+    const text = this.metadata.get(`${this.architecture}.${key}`);
+    const value = text === undefined || text === "" ? Number.NaN : Number(text);
+    return Number.isSafeInteger(value) && value > 0 ? value : undefined;
+  }
+
+  /** Entries of the token list, which long ones say at their end. */
+  get tokens(): number | undefined {
+    const text = this.metadata.get("tokenizer.ggml.tokens");
+    const count = /… ([\d,]+) of string\]$/.exec(text ?? "")?.[1];
+    return count === undefined ? undefined : Number(count.replaceAll(",", ""));
+  }
+}
+
+function outerFindings(byName: ReadonlyMap<string, Tensor>, said: GgufNumbers): readonly Problem[] {
+  const embedding = byName.get("token_embd.weight");
+  const lost = ["token_embd.weight", "output_norm.weight"].filter((name) => !byName.has(name));
+  return [
+    ...lost.map((name) => problem("TensorsMissing", `There is no ${name}`)),
+    ...unlike("embedding_length", said.of("embedding_length"), embedding, 1),
+    ...unlike("a list of tokens of", said.tokens, embedding, 0),
+    ...unlike("a list of tokens of", said.tokens, byName.get("output.weight"), 0),
+  ];
+}
+
+function blockFindings(
+  tensors: readonly Tensor[],
+  byName: ReadonlyMap<string, Tensor>,
+  said: GgufNumbers,
+): readonly Problem[] {
+  const blocks = new Map<number, string[]>();
+  for (const { name } of tensors) {
+    const [, block, own] = /^blk\.(\d{1,5})\.(.*)$/.exec(name) ?? [];
+    if (block === undefined || own === undefined) continue;
+    const names = blocks.get(Number(block)) ?? [];
+    blocks.set(Number(block), names);
+    names.push(own);
+  }
+  const count = said.of("block_count");
+  const absent = Array.from({ length: Math.min(count ?? 0, 10_000) }, (_, at) => at).filter(
+    (at) => !blocks.has(at),
+  );
+  const listed = `${absent.slice(0, 5).join(", ")}${absent.length > 5 ? ` and ${absent.length - 5} more` : ""}`;
+  const saidBlocks = `block_count is ${count}`;
+  const counted =
+    count === undefined
+      ? []
+      : absent.length > 0
+        ? [
+            problem(
+              "LayersMissing",
+              `${saidBlocks}, and ${plural(absent.length, "block")} (${listed}) of them are not in the file`,
+            ),
+          ]
+        : blocks.size > count
+          ? [problem("LayersUnused", `${saidBlocks}, and the file holds ${blocks.size} blocks`)]
+          : [];
+  const heads = said.of("attention.head_count");
+  const width = said.of("embedding_length");
+  const each = heads === undefined || width === undefined ? undefined : width / heads;
+  const perHead = said.of("attention.key_length") ?? each;
+  const perValue = said.of("attention.value_length") ?? each;
+  const keyHeads = said.of("attention.head_count_kv");
+  const times = (count: number | undefined, by: number | undefined) =>
+    count === undefined || by === undefined ? undefined : count * by;
+  const inner = said.of("feed_forward_length");
+  const part = (name: string) => byName.get(`blk.0.${name}.weight`);
+  // Some keep gate and up in one.
+  const isFused = part("ffn_gate") === undefined;
+  return [
+    ...counted,
+    ...unlikeLayers(blocks, refused),
+    ...unlike("head_count times the length of a head", times(heads, perHead), part("attn_q"), 0),
+    ...unlike("head_count_kv times the length of a key", times(keyHeads, perHead), part("attn_k"), 0),
+    ...unlike("head_count_kv times the length of a value", times(keyHeads, perValue), part("attn_v"), 0),
+    ...(isFused ? [] : unlike("feed_forward_length", inner, part("ffn_gate"), 0)),
+    ...unlike("feed_forward_length", inner, part("ffn_down"), 1),
+  ];
+}
+
+const refused = "would be missed, and llama.cpp refuses the file";
+
+function unlike(
+  what: string,
+  said: number | undefined,
+  tensor: Tensor | undefined,
+  axis: number,
+): readonly Problem[] {
+  const found = tensor?.shape[axis];
+  if (said === undefined || tensor === undefined || found === undefined || found === said) return [];
+  const message = `The file's keys say ${what} ${said}, ${tensor.name} is ${formatShape(tensor.shape)} (${found})`;
+  return [{ ...problem("ConfigDisagrees", message), tensor: tensor.name }];
+}
+
+function problem(code: string, message: string): Problem {
+  return { severity: "error", code, message: `${message}: llama.cpp refuses the file.` };
+}
