@@ -13,6 +13,8 @@ export interface FileContent {
   /** The tensor that an object in `root` stands for. */
   readonly tensors: ReadonlyMap<ContentValue, Tensor>;
   readonly describe?: DescribeForeign;
+  /** Names of the tensors that are the model's own, buffers among them, where the format tells them from the rest. */
+  readonly parameters?: ReadonlySet<string>;
 }
 
 /** What only a format knows of an object of its own. */

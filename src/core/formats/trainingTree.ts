@@ -16,18 +16,29 @@ export interface TrainingTensors {
   /** What an optimizer keeps once: a learning rate, a count of steps. */
   readonly settings: ReadonlyMap<string, Tensor>;
   /** What says how far the training was, by the names that torch's checkpoints use. */
-  readonly progress?: ReadonlyMap<string, Tensor>;
+  readonly progress?: ReadonlyMap<string, Tensor | number>;
+  /** What is neither a parameter nor the optimizer's, by what it is. */
+  readonly beside?: ReadonlyMap<BesideModel, readonly Tensor[]>;
 }
+
+/** "copy" and "average" are of the parameters; the words are those by which `findModels` leaves them out. */
+export type BesideModel = "average" | "copy" | "counters" | "metrics" | "random" | "texts";
 
 /**
  * The tensors of a checkpoint as a tree of a model and of an optimizer, for formats that keep them side by side under
- * telling names. Undefined where there is no optimizer.
+ * telling names. Undefined where all is the model's.
  */
 export function trainingTree(
   tensors: readonly Tensor[],
-  { moments, settings, progress }: TrainingTensors,
+  { moments, settings, progress = new Map(), beside = new Map() }: TrainingTensors,
 ): FileContent | undefined {
-  if (moments.length === 0) return undefined;
+  const apart = new Set<Tensor>([
+    ...moments.map(({ tensor }) => tensor),
+    ...settings.values(),
+    ...[...progress.values()].filter((value) => typeof value !== "number"),
+    ...[...beside.values()].flat(),
+  ]);
+  if (apart.size === 0 && progress.size === 0) return undefined;
   const stood = new Map<ContentValue, Tensor>();
   const state = new MapValue();
   for (const { parameter, key, tensor } of moments) {
@@ -38,26 +49,20 @@ export function trainingTree(
     }
     held.set(key, standIn(tensor, stood));
   }
-  const group = new MapValue();
-  for (const [key, tensor] of settings) group.set(key, standIn(tensor, stood));
-  group.set("params", new ListValue([...state.keys]));
-  const optimizer = new MapValue();
-  optimizer.set("state", state);
-  optimizer.set("param_groups", new ListValue([group]));
-  const apart = new Set<Tensor>([
-    ...moments.map(({ tensor }) => tensor),
-    ...settings.values(),
-    ...(progress?.values() ?? []),
-  ]);
+  const model = tensors.filter((tensor) => !apart.has(tensor));
   const root = new MapValue();
-  root.set(
-    "model",
-    modelValue(
-      tensors.filter((tensor) => !apart.has(tensor)),
-      stood,
-    ),
-  );
-  root.set("optimizer", optimizer);
-  for (const [key, tensor] of progress ?? []) root.set(key, standIn(tensor, stood));
-  return { root, tensors: stood };
+  root.set("model", modelValue(model, stood));
+  if (moments.length > 0 || settings.size > 0) {
+    const group = new MapValue();
+    for (const [key, tensor] of settings) group.set(key, standIn(tensor, stood));
+    group.set("params", new ListValue([...state.keys]));
+    const optimizer = new MapValue();
+    optimizer.set("state", state);
+    optimizer.set("param_groups", new ListValue([group]));
+    root.set("optimizer", optimizer);
+  }
+  for (const [key, value] of progress)
+    root.set(key, typeof value === "number" ? value : standIn(value, stood));
+  for (const [key, some] of beside) root.set(key, modelValue(some, stood));
+  return { root, tensors: stood, parameters: new Set(model.map(({ name }) => name)) };
 }

@@ -194,6 +194,9 @@ export const maxKeptChunkBytes = 128_000_000;
 /** The index of a TensorFlow checkpoint has about 60 bytes a tensor. */
 export const maxTensorflowIndexBytes = 256_000_000;
 
+/** What hangs on what in a TensorFlow checkpoint: some 30 bytes an object, and large programs have 100,000. */
+export const maxObjectGraphBytes = 32_000_000;
+
 /** TensorFlow writes blocks of 256 kB; one of a single long key is still no longer than this. */
 export const maxTableBlockBytes = 16_000_000;
 

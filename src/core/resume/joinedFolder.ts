@@ -40,12 +40,13 @@ export async function joinedInputs(
   const moments = new Set(
     states.flatMap(({ parameters }) => parameters.flatMap(({ tensors }) => [...tensors.values()])),
   );
-  const tensors = checkpoint.tensors.filter((tensor) => !moments.has(tensor));
+  const { content } = checkpoint;
+  const isParameter = (tensor: Tensor) => content?.parameters?.has(tensor.name) ?? !moments.has(tensor);
+  const tensors = checkpoint.tensors.filter(isParameter);
   for (const problem of checkpoint.problems.filter(isReadingError)) {
     const reason = `is not whole: ${problem.message}`;
     opener.broken.push({ name: checkpoint.name, role: roleOf(problem, checkpoint, moments), reason });
   }
-  const { content } = checkpoint;
   return {
     inputs: { place: checkpoint.name, tensors, inModelOrder: false, isAdapter },
     shardCount: 0,

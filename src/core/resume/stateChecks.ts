@@ -59,9 +59,11 @@ export function checkOptimizerState({
   const empty = states.filter(({ emptyState }) => emptyState);
   if (empty.length > 0 && !empty.every(keepsNothing)) {
     const atStart = progress?.step === 0;
+    const isTorchs = empty.some(({ groups }) => groups.some(({ settings }) => settings.has("lr")));
+    const orNone = isTorchs ? "" : ", or keeps none, as SGD without momentum";
     const reason = atStart
       ? `${place} (${names}) is empty, as it is before the first step.`
-      : `${place} (${names}) has ${plural(count, "parameter")} and no moments: it was saved before the first step, or not gathered.`;
+      : `${place} (${names}) has ${plural(count, "parameter")} and no moments: it was saved before the first step, or not gathered${orNone}.`;
     return { what, verdict: atStart ? "ok" : "warning", reason };
   }
   const kept = empty.length > 0 ? keepsNothingText(names) : `state of ${plural(count, "parameter")}`;
@@ -95,7 +97,10 @@ export function checkSchedule({ schedulers, broken, optimizer }: ResumeInputs): 
   if (scheduler === undefined) {
     const hasRun = groups.some(({ settings }) => settings.has("initial_lr"));
     if (groups.length > 0 && !hasRun) {
-      const reason = "None was used, as far as the optimizer's groups tell: they have no initial_lr.";
+      const isTorchs = groups.some(({ settings }) => settings.has("lr"));
+      const reason = isTorchs
+        ? "None was used, as far as the optimizer's groups tell: they have no initial_lr."
+        : "None is saved. Those of Keras and JAX follow from the steps that the optimizer counts.";
       return { what, verdict: "ok", reason };
     }
     const reason = hasRun

@@ -2,6 +2,7 @@ import type { Checkpoint } from "../checkpoint/checkpoint";
 import type { InsideFile } from "../checkpoint/inside/insideFile";
 import { SeenPlaces } from "../optimizer/tensorPlaces";
 import { isJoined } from "../resume/joinedFolder";
+import { isBuffer } from "../tensors/buffers";
 import { elementCount } from "../tensors/tensor";
 
 /** What torchtitan and others keep beside the model. */
@@ -23,6 +24,12 @@ export function modelCounts(
   const { tensors, content } = checkpoint;
   if (content === undefined) return counts;
   if (inside?.kind !== undefined && withoutModel.has(inside.kind)) return new Float64Array(counts.length);
+  const { parameters } = content;
+  if (parameters !== undefined)
+    return counts.map((count, index) => {
+      const tensor = tensors[index];
+      return tensor !== undefined && parameters.has(tensor.name) && !isBuffer(tensor) ? count : 0;
+    });
   // Of several processes the paths part a model into its modules: all is the model's but what trains it.
   if (isJoined(checkpoint)) {
     return counts.map((count, index) => (besideModel.test(tensors[index]?.name ?? "") ? 0 : count));

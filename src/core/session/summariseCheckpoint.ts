@@ -197,8 +197,9 @@ export function hasHistory({ checkpoint: { content } }: Pick<SummaryFacts, "chec
 
 /** Moments of an optimizer are tensors as well. */
 function hasWeights({ checkpoint, inside }: SummaryFacts): boolean {
-  const { layout, tensors } = checkpoint;
+  const { layout, tensors, content } = checkpoint;
   if (inside === undefined || inside.optimizers.length === 0) return tensors.length > 0;
+  if (content?.parameters !== undefined) return content.parameters.size > 0;
   // Joined from several processes, the paths of a model's modules are not those of one state dict.
   if (layout !== undefined) return tensors.some(({ name }) => !/^optim/.test(name));
   return inside.models.length > 0;

@@ -45,6 +45,29 @@ describe("what an optimizer keeps is joined to the parameters", () => {
     expect(state?.parameters).toMatchObject([{ name: "params.Dense_0.kernel", shape: [2, 3] }]);
   });
 
+  test("of optax, whatever is kept, by the paths of the parameters; averages and random keys are no parameters", () => {
+    const tensors = [
+      tensor("params.params.norm.scale", [3]),
+      tensor("opt_state.1.e_g.params.norm.scale", [3]),
+      tensor("opt_state.1.diagonal.params.norm.scale.0", [3]),
+      tensor("opt_state.hyperparams.learning_rate", []),
+      tensor("ema_params.params.norm.scale", [3]),
+      tensor("rngs.key", [2], "U32"),
+    ];
+    const found = optaxTensors(tensors);
+    expect(told(found)).toEqual({
+      kept: {
+        "params.params.norm.scale": {
+          e_g: "opt_state.1.e_g.params.norm.scale",
+          "diagonal.0": "opt_state.1.diagonal.params.norm.scale.0",
+        },
+      },
+      settings: ["hyperparams.learning_rate"],
+      progress: [],
+    });
+    expect([...(trainingTree(tensors, found)?.parameters ?? [])]).toEqual(["params.params.norm.scale"]);
+  });
+
   test("of TensorFlow 2, by its slots", () => {
     const value = ".ATTRIBUTES/VARIABLE_VALUE";
     const tensors = [

@@ -33,19 +33,30 @@ export const flax: Format = {
 /** LONG1 and SHORT_BINUNICODE: with these a pickle may begin that has a length where the map has a key. */
 const asPickle: ReadonlySet<number> = new Set([0x8a, 0x8c]);
 
-/** A map whose first key is a text, with another map or an array behind it. */
+/** A map whose keys are texts, one of the first of which has another map, a list or an array behind it. */
 function matches(head: Uint8Array): boolean {
   const first = head[0] ?? 0;
-  const isSmall = first >= 0x81 && first <= 0x8f && !asPickle.has(first);
-  const at = isSmall ? 1 : first === 0xde ? 3 : first === 0xdf ? 5 : 0;
-  const short = head[at] ?? 0;
-  if (at === 0 || short < 0xa1 || short > 0xbf) return false;
-  const end = at + 1 + (short & 0x1f);
-  const isWord = head.subarray(at + 1, end).every((byte) => byte >= 0x20 && byte < 0x7f);
-  const next = head[end] ?? 0;
-  const isMap = (next >= 0x81 && next <= 0x8f) || next === 0xde || next === 0xdf;
-  return isWord && (isMap || (next >= 0xc7 && next <= 0xc9));
+  const isMap = (first >= 0x81 && first <= 0x8f && !asPickle.has(first)) || first === 0xde || first === 0xdf;
+  if (!isMap) return false;
+  try {
+    let { end: at } = itemIn(head, 0, 0);
+    for (let entry = 0; entry < maxLeadingScalars; entry++) {
+      const key = itemIn(head, at, 0);
+      if (key.kind !== "text" || key.length === 0 || key.length > maxKeyBytes) return false;
+      if (!head.subarray(key.start, key.end).every((byte) => byte >= 0x20)) return false;
+      const value = itemIn(head, key.end, 0);
+      if (value.kind === "map" || value.kind === "array" || value.kind === "extension") return true;
+      at = value.end;
+    }
+  } catch (error) {
+    if (!(error instanceof CheckpointError)) throw error;
+  }
+  return false;
 }
+
+/** A step, an epoch and the like may stand in front of the parameters. */
+const maxLeadingScalars = 16;
+const maxKeyBytes = 1000;
 
 const ofArray = 1;
 const ofScalar = 3;
@@ -68,7 +79,13 @@ async function parse(source: ByteSource, _head: Uint8Array, signal?: AbortSignal
   const { tensors, metadata, problems, look } = reader;
   const imports = mergeImports(look.imports);
   for (const problem of [...importProblems(imports), ...look.foundProblems]) problems.add(problem);
-  const content = trainingTree(tensors, optaxTensors(tensors));
+  const sorted = optaxTensors(tensors);
+  const step = Number(metadata.get("step") ?? Number.NaN);
+  const progress = new Map([
+    ...(sorted.progress ?? []),
+    ...(Number.isSafeInteger(step) ? [["step", step] as const] : []),
+  ]);
+  const content = trainingTree(tensors, { ...sorted, progress });
   return {
     tensors,
     metadata,

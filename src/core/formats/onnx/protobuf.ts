@@ -64,6 +64,46 @@ async function varint(cursor: ByteCursor, end: number): Promise<bigint> {
   throw damaged(at, "a number that does not end");
 }
 
+/** One field of a message in memory: its number, or the bytes of a counted value. */
+export interface MemoryField {
+  readonly number: number;
+  /** Of wire type 0; 0 otherwise. Exact up to 2^53, and negative where it was written so. */
+  readonly value: number;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * The fields of a message that is in memory.
+ * @throws CheckpointError `DamagedProtobuf` with the offset in it.
+ */
+export function* fieldsIn(message: Uint8Array): Generator<MemoryField> {
+  let at = 0;
+  const next = (): number => {
+    const start = at;
+    let value = 0;
+    for (let factor = 1; at < message.length && at - start < longestVarint; factor *= 128) {
+      const byte = message[at++] as number;
+      value += (byte & 0x7f) * factor;
+      if (byte >= 0x80) continue;
+      if (at - start < longestVarint) return value;
+      return Number(BigInt.asIntN(64, packedVarints(message.subarray(start, at))[0] ?? 0n));
+    }
+    throw damaged(start, "a number that does not end");
+  };
+  while (at < message.length) {
+    const start = at;
+    const key = next();
+    const [number, wireType] = [Math.floor(key / 8), key % 8];
+    if (![0, 1, 2, 5].includes(wireType) || number === 0)
+      throw damaged(start, `a field ${number} of wire type ${wireType}, which does not exist`);
+    const value = wireType === 0 ? next() : 0;
+    const length = wireType === 2 ? next() : wireType === 1 ? 8 : wireType === 5 ? 4 : 0;
+    if (at + length > message.length) throw damaged(start, "a field that runs over the end of its message");
+    yield { number, value, bytes: message.subarray(at, at + length) };
+    at += length;
+  }
+}
+
 /** The numbers of a packed field that was read. */
 export function packedVarints(bytes: Uint8Array): bigint[] {
   const values: bigint[] = [];

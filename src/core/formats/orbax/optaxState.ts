@@ -1,5 +1,5 @@
 import type { Tensor } from "../../tensors/tensor";
-import type { Moment, TrainingTensors } from "../trainingTree";
+import type { BesideModel, Moment, TrainingTensors } from "../trainingTree";
 
 /**
  * `opt_state.0.mu.Dense_0.kernel`: the place in a chain of optax's transformations, what it keeps, and of which parameter.
@@ -7,24 +7,50 @@ import type { Moment, TrainingTensors } from "../trainingTree";
  */
 const momentName =
   /^(?:.*\.)?(?:opt_state|optimizer_state|opt|optimizer)\.(?:.*\.)?(mu|nu|trace|v_row|v_col|nu_max|sum_of_squares|v|m)\.(.+)$/;
-const optimizerPart = /^(?:.*\.)?(?:opt_state|optimizer_state)\./;
+const optimizerPart = /^(?:.*?\.)?(?:opt_states?|optimizer_state|optimizer)\./;
+const averagePart = /^(?:.*\.)?(?:ema|ema_params|params_ema|target_params)\./;
+const randomPart = /(?:^|\.)rngs?(?:\.|$)/;
+/** What a transformation keeps of each axis of a parameter has the number of the axis behind its path. */
+const axisEnding = /^(.+)\.(\d+)$/;
 
 /** Sorts the arrays of a train state of JAX: parameters, moments by the paths of their parameters, counts. */
 export function optaxTensors(tensors: readonly Tensor[]): TrainingTensors {
-  const names = new Set(tensors.map(({ name }) => name));
+  const isOptimizers = ({ name }: Tensor) => optimizerPart.test(name) || momentName.test(name);
+  const names = new Set(tensors.filter((tensor) => !isOptimizers(tensor)).map(({ name }) => name));
+  // The tree of the parameters has a name in the state that it has not in the moments.
+  const roots = new Set(["params.", "", "model.", ...[...names].map((name) => name.replace(/\..*$/s, "."))]);
+  const ownerOf = (path: string) => [...roots].map((root) => root + path).find((name) => names.has(name));
   const moments: Moment[] = [];
   const settings = new Map<string, Tensor>();
   const progress = new Map<string, Tensor>();
+  const beside = new Map<BesideModel, Tensor[]>();
   for (const tensor of tensors) {
-    const found = momentName.exec(tensor.name);
-    if (found !== null) {
-      const [, key = "", path = ""] = found;
-      // The tree of the parameters has a name in the state that it has not in the moments.
-      const owner = [`params.${path}`, path, `model.${path}`].find((name) => names.has(name));
-      moments.push({ parameter: owner ?? path, key, tensor });
-    } else if (optimizerPart.test(tensor.name) && tensor.shape.length === 0)
-      settings.set(tensor.name.replace(optimizerPart, ""), tensor);
-    else if (tensor.name === "step" && tensor.shape.length === 0) progress.set("step", tensor);
+    const { name } = tensor;
+    const isScalar = tensor.shape.length === 0;
+    if (isOptimizers(tensor)) {
+      const found = momentOf(name, ownerOf);
+      if (found !== undefined) moments.push({ ...found, tensor });
+      else settings.set(name.replace(optimizerPart, ""), tensor);
+    } else if (name === "step" && isScalar) progress.set("step", tensor);
+    else if (averagePart.test(name)) beside.set("average", [...(beside.get("average") ?? []), tensor]);
+    else if (randomPart.test(name)) beside.set("random", [...(beside.get("random") ?? []), tensor]);
   }
-  return { moments, settings, progress };
+  return { moments, settings, progress, beside };
+}
+
+/** Of which parameter, by the longest end of the path that is one's, and what is kept of it. */
+function momentOf(
+  name: string,
+  ownerOf: (path: string) => string | undefined,
+): Pick<Moment, "parameter" | "key"> | undefined {
+  const [, whole = name, axis] = axisEnding.exec(name) ?? [];
+  for (const [path, ending] of [[name, ""] as const, [whole, `.${axis}`] as const]) {
+    const parts = path.split(".");
+    for (let at = 1; at + 1 < parts.length; at++) {
+      const owner = ownerOf(parts.slice(at + 1).join("."));
+      if (owner !== undefined) return { parameter: owner, key: `${parts[at]}${ending}` };
+    }
+  }
+  const [, key = "", path = ""] = momentName.exec(name) ?? [];
+  return path === "" ? undefined : { parameter: path, key };
 }

@@ -1,7 +1,5 @@
-import { ByteCursor } from "../../bytes/byteCursor";
-import { MemoryByteSource } from "../../bytes/byteSource";
 import { maxTensorAxes } from "../../problem/limits";
-import { fieldsOf, type ProtobufField } from "../onnx/protobuf";
+import { fieldsIn } from "../onnx/protobuf";
 import { readSortedTable } from "./sortedTable";
 
 /** What the index of a bundle says (tensor_bundle.proto). */
@@ -28,68 +26,62 @@ export interface BundleEntry {
 export type BundleSlice = readonly (readonly [start: number, length: number] | undefined)[];
 
 /** @throws CheckpointError where the index is damaged. */
-export async function readBundleIndex(table: Uint8Array): Promise<BundleIndex> {
+export function readBundleIndex(table: Uint8Array): BundleIndex {
   const entries = new Map<string, BundleEntry>();
   const slices = new Map<string, BundleEntry>();
   let [shardCount, bigEndian] = [1, false];
   for (const { key, value } of readSortedTable(table)) {
     if (key.length === 0) {
-      for await (const { number, value: told } of memoryFields(value)) {
-        if (number === 1) shardCount = Number(told);
-        if (number === 2) bigEndian = told === 1n;
+      for (const { number, value: told } of fieldsIn(value)) {
+        if (number === 1) shardCount = told;
+        if (number === 2) bigEndian = told === 1;
       }
-    } else if (key[0] === 0) slices.set(latin1(key), await readEntry(value));
-    else entries.set(new TextDecoder().decode(key), await readEntry(value));
+    } else if (key[0] === 0) slices.set(latin1(key), readEntry(value));
+    else entries.set(new TextDecoder().decode(key), readEntry(value));
   }
   return { shardCount, bigEndian, entries, slices };
 }
 
 /** BundleEntryProto: 1 dtype, 2 shape, 3 shard_id, 4 offset, 5 size, 6 crc32c, 7 slices. */
-async function readEntry(bytes: Uint8Array): Promise<BundleEntry> {
+function readEntry(message: Uint8Array): BundleEntry {
   const found = { type: 0, shape: [] as number[], shard: 0, offset: 0, size: 0 };
   const slices: BundleSlice[] = [];
-  for await (const { number, value, start, end } of memoryFields(bytes)) {
-    if (number === 1) found.type = Number(value);
-    else if (number === 2) found.shape = await readShape(bytes.subarray(start, end));
-    else if (number === 3) found.shard = Number(value);
-    else if (number === 4) found.offset = Number(value);
-    else if (number === 5) found.size = Number(value);
-    else if (number === 7) slices.push(await readSlice(bytes.subarray(start, end)));
+  for (const { number, value, bytes } of fieldsIn(message)) {
+    if (number === 1) found.type = value;
+    else if (number === 2) found.shape = readShape(bytes);
+    else if (number === 3) found.shard = value;
+    else if (number === 4) found.offset = value;
+    else if (number === 5) found.size = value;
+    else if (number === 7) slices.push(readSlice(bytes));
   }
   return { ...found, slices };
 }
 
 /** TensorShapeProto: 2 dim {1 size}. */
-async function readShape(bytes: Uint8Array): Promise<number[]> {
+function readShape(message: Uint8Array): number[] {
   const shape: number[] = [];
-  for await (const { number, start, end } of memoryFields(bytes)) {
+  for (const { number, bytes } of fieldsIn(message)) {
     if (number !== 2 || shape.length >= maxTensorAxes) continue;
     let size = 0;
-    for await (const field of memoryFields(bytes.subarray(start, end)))
-      if (field.number === 1) size = Number(BigInt.asIntN(64, field.value));
+    for (const field of fieldsIn(bytes)) if (field.number === 1) size = field.value;
     shape.push(size);
   }
   return shape;
 }
 
 /** TensorSliceProto: 1 extent {1 start, 2 length}; an extent without a length is the whole axis. */
-async function readSlice(bytes: Uint8Array): Promise<BundleSlice> {
+function readSlice(message: Uint8Array): BundleSlice {
   const slice: (readonly [number, number] | undefined)[] = [];
-  for await (const { number, start, end } of memoryFields(bytes)) {
+  for (const { number, bytes } of fieldsIn(message)) {
     if (number !== 1) continue;
     let [first, length]: [number, number | undefined] = [0, undefined];
-    for await (const field of memoryFields(bytes.subarray(start, end))) {
-      if (field.number === 1) first = Number(field.value);
-      if (field.number === 2) length = Number(field.value);
+    for (const field of fieldsIn(bytes)) {
+      if (field.number === 1) first = field.value;
+      if (field.number === 2) length = field.value;
     }
     slice.push(length === undefined ? undefined : [first, length]);
   }
   return slice;
-}
-
-/** The fields of a message in memory; offsets count from its first byte. */
-function memoryFields(bytes: Uint8Array): AsyncGenerator<ProtobufField> {
-  return fieldsOf(new ByteCursor(new MemoryByteSource(bytes)), 0, bytes.length);
 }
 
 /** Under which key a part stands (`EncodeTensorNameSlice`, in the ordered code of the table). */

@@ -1,6 +1,8 @@
 import type { Tensor } from "../../tensors/tensor";
 import { numberedMoments } from "../keras/kerasMoments";
-import type { Moment, TrainingTensors } from "../trainingTree";
+import type { BesideModel, Moment, TrainingTensors } from "../trainingTree";
+import { type GraphVariables, graphVariables } from "./graphVariables";
+import type { ObjectNode } from "./objectGraph";
 
 const valueEnding = "/.ATTRIBUTES/VARIABLE_VALUE";
 /** TensorFlow 2: `<parameter>/.OPTIMIZER_SLOT/<optimizer>/<slot>/.ATTRIBUTES/VARIABLE_VALUE`. */
@@ -19,32 +21,80 @@ const oldSlots = new Map([
   ["RMSProp", "rms"],
   ["RMSProp_1", "momentum"],
   ["Adagrad", "accumulator"],
-  ["ExponentialMovingAverage", "average"],
+  ["Adadelta", "accumulated_grad"],
+  ["Adadelta_1", "accumulated_delta_var"],
+  ["Ftrl", "accumulator"],
+  ["Ftrl_1", "linear"],
 ]);
 const oldSettings: ReadonlySet<string> = new Set(["beta1_power", "beta2_power"]);
+const unsized: ReadonlySet<string> = new Set(["string", "resource", "variant"]);
 
-/** Sorts the variables of a TensorFlow checkpoint: those of the model, and what an optimizer keeps for each. */
-export function slotTensors(tensors: readonly Tensor[]): TrainingTensors {
-  const names = new Set(tensors.map(({ name }) => name));
+/**
+ * Sorts the variables of a TensorFlow checkpoint: those of the model, what an optimizer keeps for each, and the rest. By
+ * its objects where they say it, and otherwise by names.
+ */
+export function slotTensors(
+  tensors: readonly Tensor[],
+  nodes: readonly ObjectNode[] = [],
+): TrainingTensors & Partial<Pick<GraphVariables, "ownNames">> {
+  const named = byNames(tensors);
+  const ofGraph = graphVariables(nodes, tensors);
+  const beside = new Map<BesideModel, readonly Tensor[]>([...named.beside, ...(ofGraph?.beside ?? [])]);
+  if (ofGraph === undefined || named.hasSlots) return { ...named, beside };
+  const isOptimizers = ofGraph.moments.length + ofGraph.settings.size > 0;
+  return {
+    ...(isOptimizers ? ofGraph : named),
+    progress: named.progress,
+    beside,
+    ownNames: ofGraph.ownNames,
+  };
+}
+
+function byNames(tensors: readonly Tensor[]) {
+  const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]));
   const moments: Moment[] = [];
   const settings = new Map<string, Tensor>();
   const progress = new Map<string, Tensor>();
+  const beside = new Map<BesideModel, Tensor[]>();
+  const put = (what: BesideModel, tensor: Tensor) => beside.set(what, [...(beside.get(what) ?? []), tensor]);
   const counted: { readonly number: number; readonly tensor: Tensor }[] = [];
   for (const tensor of tensors) {
-    const { name } = tensor;
+    const { name, dtype, shape } = tensor;
     const slot = slotName.exec(name);
     const setting = optimizerSetting.exec(name)?.[1];
     const number = numbered.exec(name)?.[1];
     const [, owner = "", old = ""] = /^(.+)\/([^/]+)$/.exec(name) ?? [];
-    const oldKey = oldSlots.get(old);
-    if (slot !== null) moments.push({ parameter: `${slot[1]}${valueEnding}`, key: slot[2] ?? "", tensor });
-    else if (oldKey !== undefined && oldKey !== "average" && names.has(owner))
+    const ofOwner = byName.get(owner)?.shape.join() === shape.join();
+    const oldKey = oldSlots.get(old) ?? (ofOwner ? old : undefined);
+    const isInteger = /^[IU]\d/.test(dtype);
+    if (unsized.has(dtype)) put("texts", tensor);
+    else if (slot !== null)
+      moments.push({ parameter: `${slot[1]}${valueEnding}`, key: slot[2] ?? "", tensor });
+    else if (old === "ExponentialMovingAverage") put("average", tensor);
+    else if (oldKey !== undefined && byName.has(owner))
       moments.push({ parameter: owner, key: oldKey, tensor });
     else if (setting !== undefined) settings.set(setting, tensor);
     else if (oldSettings.has(name)) settings.set(name, tensor);
-    else if (name === "global_step") progress.set("global_step", tensor);
+    else if (isInteger && shape.length === 0 && /^(?:global_)?step(?:\/\.|$)/.test(name))
+      progress.set("global_step", tensor);
+    else if (name === `save_counter${valueEnding}`) put("counters", tensor);
     else if (number !== undefined) counted.push({ number: Number(number), tensor });
   }
-  if (moments.length > 0 || counted.length === 0) return { moments, settings, progress };
-  return { ...numberedMoments(counted), progress };
+  const centered = [...byName.keys()].some((name) => name.endsWith("/RMSProp_2"));
+  const hasSlots = moments.length > 0;
+  if (hasSlots || counted.length === 0)
+    return {
+      moments: moments.map((one) => (centered ? centeredSlot(one) : one)),
+      settings,
+      progress,
+      beside,
+      hasSlots,
+    };
+  return { ...numberedMoments(counted), progress, beside, hasSlots };
+}
+
+/** Of a centred RMSProp the second slot is the mean of the gradients, and the third the momentum. */
+function centeredSlot(moment: Moment): Moment {
+  if (moment.tensor.name.endsWith("/RMSProp_1")) return { ...moment, key: "average_gradient" };
+  return moment.tensor.name.endsWith("/RMSProp_2") ? { ...moment, key: "momentum" } : moment;
 }

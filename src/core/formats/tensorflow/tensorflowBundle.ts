@@ -1,7 +1,12 @@
 import type { FileEntry, Files } from "../../bytes/files";
 import { baseName, isPlainFileName, joinPath, parentPath } from "../../bytes/paths";
 import { CheckpointError } from "../../problem/checkpointError";
-import { maxListedProblems, maxShards, maxTensorflowIndexBytes } from "../../problem/limits";
+import {
+  maxListedProblems,
+  maxObjectGraphBytes,
+  maxShards,
+  maxTensorflowIndexBytes,
+} from "../../problem/limits";
 import { ProblemList } from "../../problem/problemList";
 import type { Tensor } from "../../tensors/tensor";
 import { formatBytes } from "../../text/quantities";
@@ -11,6 +16,7 @@ import type { FolderFormat, FolderListing, ParsedFolder } from "../folderFormat"
 import { trainingTree } from "../trainingTree";
 import { type BundleIndex, readBundleIndex } from "./bundleIndex";
 import { bundleTensor } from "./bundleTensors";
+import { type ObjectNode, readObjectGraph } from "./objectGraph";
 import { slotTensors } from "./slots";
 
 const indexEnding = ".index";
@@ -142,7 +148,7 @@ export async function openBundle(
       const message = `The index has ${formatBytes(source.size)}; up to ${formatBytes(maxTensorflowIndexBytes)} are read.`;
       throw new CheckpointError("IndexTooLarge", message, 0);
     }
-    index = await readBundleIndex(await source.read(0, source.size, signal));
+    index = readBundleIndex(await source.read(0, source.size, signal));
   } catch (error) {
     throw error instanceof CheckpointError ? error.inFile(indexPath) : error;
   } finally {
@@ -163,7 +169,9 @@ export async function openBundle(
     if (problem !== undefined) problems.add({ ...problem, file: list[1 + entry.shard]?.path ?? indexPath });
     if (tensor !== undefined) tensors.push(tensor);
   }
-  const content = trainingTree(tensors, slotTensors(tensors));
+  const nodes = await readObjects(files, index, list, problems, signal);
+  const sorted = slotTensors(tensors, nodes);
+  const content = trainingTree(tensors, sorted);
   return {
     format: "tf-bundle",
     ...(content === undefined ? {} : { content }),
@@ -171,9 +179,36 @@ export async function openBundle(
     layout: { label: "TensorFlow checkpoint" },
     tensors,
     metadata: new Map(),
-    aliases: new Map(),
+    aliases: new Map(
+      [...(sorted.ownNames ?? [])].filter(([, key]) => content?.parameters?.has(key) === true),
+    ),
     problems: problems.toArray(),
   };
+}
+
+/** What of the checkpoint hangs on what; empty where it does not say so, or where that cannot be read. */
+async function readObjects(
+  files: Files,
+  { entries }: BundleIndex,
+  list: readonly CheckpointFile[],
+  problems: ProblemList,
+  signal?: AbortSignal,
+): Promise<readonly ObjectNode[]> {
+  const entry = entries.get("_CHECKPOINTABLE_OBJECT_GRAPH");
+  const file = list[1 + (entry?.shard ?? 0)];
+  if (entry === undefined || file === undefined || file.status !== "ok") return [];
+  if (entry.size > maxObjectGraphBytes || entry.offset + entry.size > file.bytes) return [];
+  const source = await files.open(file.path);
+  try {
+    return readObjectGraph(await source.read(entry.offset, entry.size, signal));
+  } catch (error) {
+    if (!(error instanceof CheckpointError)) throw error;
+    const message = `The graph of objects cannot be read, so parameters and optimizer are told apart by their names alone: ${error.message}`;
+    problems.add({ severity: "warning", code: "DamagedObjectGraph", message, file: file.path });
+    return [];
+  } finally {
+    await source.close();
+  }
 }
 
 async function findShards(

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { MemoryByteSource } from "../../../../src/core/bytes/byteSource";
+import { mappingOf } from "../../../../src/core/formats/contentView";
 import { readCheckpointFile } from "../../../../src/core/formats/readFile";
 import { CheckpointError } from "../../../../src/core/problem/checkpointError";
 import { CountingSource } from "../../../support/countingSource";
@@ -44,6 +45,16 @@ describe("a checkpoint of Flax", () => {
     });
     expect(checkpoint.metadata.get("note")).toBe("a run");
     expect(checkpoint.content).toBeDefined();
+  });
+
+  test("begins with a step that is a plain number, which is no opcode of a pickle", async () => {
+    const params = map({ Dense_0: map({ kernel: array([2, 3], "float32", kernel) }) });
+    const { checkpoint, tensors } = await open(
+      Uint8Array.from(map({ step: [2], params, opt_state: map({}) })),
+    );
+    expect([checkpoint.format, checkpoint.imports, checkpoint.problems]).toEqual(["flax", undefined, []]);
+    expect(Object.keys(tensors)).toEqual(["params.Dense_0.kernel"]);
+    expect(mappingOf(checkpoint.content?.root)?.get("step")).toBe(2);
   });
 
   test("puts an array together that was cut", async () => {
