@@ -109,6 +109,8 @@ const rules: readonly Rule[] = [
   { name: "Adagrad", state: ["accumulator"] },
   { name: "RMSprop (TensorFlow)", state: ["rms"] },
   { name: "SGD with momentum or Lion", state: ["momentum"] },
+  { name: "Keras optimizer of two values a parameter", state: ["slot 1", "slot 2"] },
+  { name: "Keras optimizer", state: ["slot"] },
 ];
 
 export function optimizerKind(evidence: KindEvidence): OptimizerKind {

@@ -197,6 +197,9 @@ function shapeOf(tensors: ReadonlyMap<string, Tensor>): readonly number[] | unde
     "v",
     "rms",
     "accumulator",
+    "accumulated_grad",
+    "slot 1",
+    "slot",
   ]) {
     const tensor = tensors.get(key);
     if (tensor !== undefined) return tensor.shape;

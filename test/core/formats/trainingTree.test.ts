@@ -116,9 +116,41 @@ describe("what an optimizer keeps is joined to the parameters", () => {
     expect(
       found.moments.slice(-2).map(({ parameter, key, tensor: of }) => [parameter, key, of.name]),
     ).toEqual([
-      [4, "momentum", "optimizer/vars/10"],
-      [4, "velocity", "optimizer/vars/11"],
+      [4, "slot 1", "optimizer/vars/10"],
+      [4, "slot 2", "optimizer/vars/11"],
     ]);
+    const keysOf = (className: string, keepsAverage = false, some = tensors) =>
+      kerasTensors(some, { className, keepsAverage }).moments.map(
+        ({ parameter, key }) => `${parameter} ${key}`,
+      );
+    expect(keysOf("Adadelta").slice(0, 2)).toEqual(["0 accumulated_grad", "0 accumulated_delta_var"]);
+    // An average of each of the five weights stands before the moments, or a largest velocity behind them.
+    const moments = shapes.flatMap((shape) => [shape, shape]);
+    const withAverage = [...shapes, ...moments].map((shape, at) => vars(at, shape));
+    expect(keysOf("Adam", true, withAverage).slice(3, 7)).toEqual([
+      "3 average",
+      "4 average",
+      "0 momentum",
+      "0 velocity",
+    ]);
+    const withLargest = [...moments, ...shapes].map((shape, at) => vars(at, shape));
+    expect(keysOf("Adam", false, withLargest).slice(9, 11)).toEqual(["4 velocity", "0 velocity_hat"]);
+  });
+
+  test("of Keras 3 in its old form, by names whose slashes were lost; of one that scales the loss, by the one inside", () => {
+    const flat = [
+      tensor("model_weights/conv/conv/kernel"),
+      tensor("optimizer_weights/adam_1/conv_kernel_velocity"),
+    ];
+    expect(told(kerasTensors(flat)).kept).toEqual({
+      "model_weights/conv/conv/kernel": { velocity: "optimizer_weights/adam_1/conv_kernel_velocity" },
+    });
+    const scaled = [tensor("optimizer/vars/0", []), tensor("optimizer/inner_optimizer/vars/0")];
+    expect(told(kerasTensors(scaled))).toEqual({
+      kept: { 0: { slot: "optimizer/inner_optimizer/vars/0" } },
+      settings: ["optimizer/vars/0"],
+      progress: [],
+    });
   });
 
   test.each(["Adam/m/dense/kernel:0", "Adam/dense/kernel/m:0", "training/Adam/dense/kernel/m:0"])(

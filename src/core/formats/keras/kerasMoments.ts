@@ -2,41 +2,87 @@ import { sameItems } from "../../lists/sameItems";
 import type { Tensor } from "../../tensors/tensor";
 import type { Moment, TrainingTensors } from "../trainingTree";
 
-const numbered = /^optimizer\/vars\/(\d+)$/;
+const numbered = /^optimizer\/(inner_optimizer\/)?vars\/(\d+)$/;
 /** Keras 2 names what it keeps: `optimizer_weights/Adam/m/dense/kernel:0`, or `…/dense/kernel/m:0` before 2.11. */
 const named = /^optimizer_weights\/(.+?)(?::\d+)?$/;
 const keys = "m|v|vhat|momentum|velocity|rms|mg|accumulator|accum_grad|accum_var|moment|linear";
 const keyBefore = new RegExp(`^(?:training/)?[^/]+/(${keys})/(.+)$`);
 const keyBehind = new RegExp(`^(?:training/)?(?:[^/]+/)?(.+)/(${keys})$`);
 
-/** Sorts the datasets of a Keras file: the model's, and what an optimizer keeps. */
-export function kerasTensors(tensors: readonly Tensor[]): TrainingTensors {
+/** Keras 3 in its old form: `optimizer_weights/adam/conv_kernel_momentum`, of `model_weights/conv/conv/kernel`. */
+const flatName =
+  /^optimizer_weights\/(?:[^/]+\/)+(.+)_(momentum|velocity|velocity_hat|norm|accumulator|linear|accumulated_grad|accumulated_delta_var|average|average_gradient|gradient_accumulator)$/;
+
+/** What a file says of the optimizer that its model was compiled with. */
+export interface CompiledOptimizer {
+  readonly className: string;
+  /** It keeps a moving average of the weights. */
+  readonly keepsAverage: boolean;
+}
+
+/**
+ * Sorts the datasets of a Keras file: the model's, and what an optimizer keeps.
+ * @param optimizer what the model was compiled with, where the file says it
+ */
+export function kerasTensors(tensors: readonly Tensor[], optimizer?: CompiledOptimizer): TrainingTensors {
   const counted = tensors.flatMap((tensor) => {
-    const number = numbered.exec(tensor.name)?.[1];
-    return number === undefined ? [] : [{ number: Number(number), tensor }];
+    const [, inner, number] = numbered.exec(tensor.name) ?? [];
+    return number === undefined ? [] : [{ number: Number(number), tensor, isInner: inner !== undefined }];
   });
-  if (counted.length > 0) return numberedMoments(counted);
+  if (counted.length > 0) {
+    // One that scales the loss keeps its counters around the optimizer that keeps the moments.
+    const hasInner = counted.some(({ isInner }) => isInner);
+    const found = numberedMoments(
+      counted.filter(({ isInner }) => isInner === hasInner),
+      optimizer,
+    );
+    const around = counted.filter(({ isInner }) => isInner !== hasInner);
+    const settings = [...found.settings, ...around.map(({ tensor }) => [tensor.name, tensor] as const)];
+    return { ...found, settings: new Map(settings) };
+  }
   const moments: Moment[] = [];
   const settings = new Map<string, Tensor>();
   const owners = new Map(tensors.map(({ name }) => [name.replace(/^model_weights\/[^/]+\//, ""), name]));
+  const flatOwners = new Map([...owners].map(([path, name]) => [path.replaceAll("/", "_"), name]));
   for (const tensor of tensors) {
     const path = named.exec(tensor.name)?.[1];
     if (path === undefined) continue;
+    const [, flat = "", flatKey] = flatName.exec(tensor.name) ?? [];
     const before = keyBefore.exec(path);
     const behind = before === null ? keyBehind.exec(path) : null;
     const [key, owner] = before === null ? [behind?.[2], behind?.[1]] : [before[1], before[2]];
-    if (key === undefined || owner === undefined) settings.set(path, tensor);
+    if (flatKey !== undefined)
+      moments.push({ parameter: flatOwners.get(flat) ?? flat, key: flatKey, tensor });
+    else if (key === undefined || owner === undefined) settings.set(path, tensor);
     else moments.push({ parameter: owners.get(`${owner}:0`) ?? owners.get(owner) ?? owner, key, tensor });
   }
   return { moments, settings };
 }
 
+/** What optimizers of Keras keep for each parameter, in their order (`keras/src/optimizers`). */
+const slotsOf: Readonly<Record<string, readonly string[]>> = {
+  Adam: ["momentum", "velocity"],
+  AdamW: ["momentum", "velocity"],
+  Nadam: ["momentum", "velocity"],
+  Lamb: ["momentum", "velocity"],
+  Adamax: ["m", "u"],
+  Adadelta: ["accumulated_grad", "accumulated_delta_var"],
+  Ftrl: ["accumulator", "linear"],
+  Adafactor: ["r", "c", "v"],
+  SGD: ["momentum"],
+  Lion: ["momentum"],
+  Adagrad: ["accumulator"],
+  RMSprop: ["velocity"],
+};
+
 /**
- * Keras 3 counts what its optimizers keep: the number of steps, the learning rate, and then for each parameter what is
- * kept of it, in the order in which the model declares them. Two of one shape each are Adam's.
+ * Keras 3 counts what its optimizers keep: the number of steps, the learning rate, and then what is kept of the
+ * parameters, in the order in which the model declares them. Where the class is not said, two of one shape each may be
+ * Adam's as well as another's: they are numbered.
  */
 export function numberedMoments(
   counted: readonly { readonly number: number; readonly tensor: Tensor }[],
+  optimizer?: CompiledOptimizer,
 ): TrainingTensors {
   const sorted = counted.toSorted((a, b) => a.number - b.number).map(({ tensor }) => tensor);
   const settings = new Map<string, Tensor>();
@@ -48,13 +94,57 @@ export function numberedMoments(
     settings.set(key, first);
     rest.shift();
   }
-  const inPairs =
-    rest.length > 0 &&
-    rest.length % 2 === 0 &&
-    rest.every((tensor, at) => at % 2 === 0 || sameItems(tensor.shape, rest[at - 1]?.shape));
+  // Nadam keeps a product of all steps behind the rest.
+  const last = rest.at(-1);
+  if (optimizer?.className === "Nadam" && last?.shape.length === 0)
+    settings.set("u_product", rest.pop() as Tensor);
+  const slots = slotsOf[optimizer?.className ?? ""];
+  if (slots !== undefined) {
+    const places = placesOf(
+      rest,
+      slots,
+      optimizer?.keepsAverage === true ? "average" : "gradient_accumulator",
+    );
+    if (places !== undefined)
+      return {
+        moments: rest.map((tensor, at) => ({ ...(places[at] as Omit<Moment, "tensor">), tensor })),
+        settings,
+      };
+  }
+  const inPairs = rest.length > 0 && rest.length % 2 === 0 && isRepeated(rest, 2);
   const moments = rest.map((tensor, at): Moment => {
-    if (!inPairs) return { parameter: at, key: "momentum", tensor };
-    return { parameter: Math.floor(at / 2), key: at % 2 === 0 ? "momentum" : "velocity", tensor };
+    if (!inPairs) return { parameter: at, key: "slot", tensor };
+    return { parameter: Math.floor(at / 2), key: at % 2 === 0 ? "slot 1" : "slot 2", tensor };
   });
   return { moments, settings };
+}
+
+/** Each shape so many times in a row. */
+function isRepeated(tensors: readonly Tensor[], times: number): boolean {
+  return tensors.every((tensor, at) => sameItems(tensor.shape, tensors[at - (at % times)]?.shape));
+}
+
+/** Of which parameter each is and what it is; undefined where there are more or fewer than the class says. */
+function placesOf(
+  rest: readonly Tensor[],
+  slots: readonly string[],
+  firstKey: string,
+): readonly Omit<Moment, "tensor">[] | undefined {
+  const { length } = slots;
+  const inTurn = (count: number) =>
+    Array.from({ length: count * length }, (_, at) => ({
+      parameter: Math.floor(at / length),
+      key: slots[at % length] as string,
+    }));
+  const inBlock = (count: number, key: string) =>
+    Array.from({ length: count }, (_, parameter) => ({ parameter, key }));
+  const whole = rest.length / length;
+  if (Number.isInteger(whole) && (slots.includes("r") || isRepeated(rest, length))) return inTurn(whole);
+  // One more of each parameter stands behind the rest (`amsgrad`), or in front (an average, or gradients).
+  const count = rest.length / (length + 1);
+  if (!Number.isInteger(count) || length < 2) return undefined;
+  if (isRepeated(rest.slice(0, count * length), length))
+    return [...inTurn(count), ...inBlock(count, "velocity_hat")];
+  if (isRepeated(rest.slice(count), length)) return [...inBlock(count, firstKey), ...inTurn(count)];
+  return undefined;
 }
