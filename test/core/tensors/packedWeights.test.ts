@@ -4,8 +4,8 @@ import { describe, expect, test } from "vitest";
 import { MemoryByteSource } from "../../../src/core/bytes/byteSource";
 import { readCheckpointFile } from "../../../src/core/formats/readFile";
 import { decodeTensor } from "../../../src/core/tensors/decode";
-import { rowsOf } from "../../../src/core/tensors/packed/packedWeight";
-import { PackedWeights } from "../../../src/core/tensors/packed/packedWeights";
+import { type PackingHints, rowsOf } from "../../../src/core/tensors/packed/packedWeight";
+import { findPackedCodes, PackedWeights } from "../../../src/core/tensors/packed/packedWeights";
 import type { ReadTensorRange } from "../../../src/core/tensors/readTensorRange";
 import { elementCount, type Tensor } from "../../../src/core/tensors/tensor";
 import { projectRoot } from "../../support/projectRoot";
@@ -83,6 +83,71 @@ describe("packed weights", () => {
     const found = await Promise.all(packed.codes().map((tensor) => packed.of(tensor, once)));
     isClosed = true;
     for (const weight of found) await weight?.readRows(0, 1, weights.read);
+  });
+
+  const other = /of another layout, or of another size/;
+  const number = (value: number) => new Uint8Array(Float32Array.of(value).buffer);
+  const lengths = (...sizes: number[]) => new Uint8Array(BigInt64Array.from(sizes, BigInt).buffer);
+  type Part = readonly [name: string, dtype: string, shape: readonly number[], bytes?: Uint8Array];
+  const mlx: Part[] = [
+    ["w.weight", "U32", [4, 16]],
+    ["w.scales", "F16", [4, 4]],
+    ["w.biases", "F16", [4, 4]],
+  ];
+  const gptq: Part[] = [
+    ["w.qweight", "I32", [26, 16]],
+    ["w.qzeros", "I32", [3, 2]],
+    ["w.scales", "F16", [3, 16]],
+  ];
+  const nvfp4 = (whole: number): Part[] => [
+    ["w.weight", "U8", [4, 16]],
+    ["w.weight_scale", "F8_E4M3", [4, 2]],
+    ["w.weight_scale_2", "F32", [], number(whole)],
+  ];
+  const integers: Part[] = [
+    ["w.weight_packed", "I32", [4, 8]],
+    ["w.weight_scale", "F16", [4, 2]],
+    ["w.weight_shape", "I64", [2], lengths(4, 64)],
+  ];
+  const fp8 = (shape: readonly number[], scale: readonly number[]): Part[] => [
+    ["w.weight", "F8_E4M3", shape],
+    ["w.weight_scale", "F32", scale],
+  ];
+  const group64 = { bits: 4, groupSize: 64 };
+  test.each<[string, Part[], PackingHints, string | RegExp]>([
+    ["MLX, as the configuration says", mlx, { bits: 4, groupSize: 32 }, "MLX, 4 bits, groups of 32"],
+    ["MLX, other than it says", mlx, group64, "says 4 bits in groups of 64, the shapes say 128 bits a group"],
+    [
+      "MLX, said of the module",
+      mlx,
+      { ...group64, modules: new Map([["w", { bits: 2, groupSize: 64 }]]) },
+      "MLX, 2 bits, groups of 64",
+    ],
+    ["GPTQ, whose groups do not divide the inputs", gptq, {}, other],
+    ["GPTQ, whose groups the configuration says", gptq, { groupSize: 80 }, "GPTQ, 4 bits, groups of 80"],
+    ["GPTQ of other bits than said", gptq, { bits: 8, groupSize: 80 }, "GPTQ, 4 bits, groups of 80"],
+    ["NVFP4", nvfp4(0.5), {}, "NVFP4, groups of 16"],
+    ["NVFP4 with a scale of zero", nvfp4(0), {}, '"w.weight_scale_2", the scale of the whole tensor, is 0.'],
+    ["NVFP4 with a scale of NaN", nvfp4(Number.NaN), {}, "the scale of the whole tensor, is NaN."],
+    ["integers of other bits than said", integers, { bits: 8 }, "says 8 bits, the shapes say 4"],
+    ["integers in an order", [...integers, ["w.weight_g_idx", "I32", [64]]], {}, "weight_g_idx"],
+    ["FP8 of experts, a scale a row", fp8([2, 64, 64], [2, 64]), {}, "FP8 E4M3, a scale a row"],
+    ["FP8 of experts, whose blocks would reach into the next", fp8([2, 200, 128], [2, 2, 1]), {}, other],
+    ["FP8 with scales for half of the rows", fp8([64, 32], [32]), {}, other],
+    ["FP8 in blocks, the last cut", fp8([192, 200], [2, 2]), {}, "FP8 E4M3, a scale for 128 × 128"],
+  ])("of %s: their scheme, or why not", async (_, parts, hints, told) => {
+    const tensors = parts.map(([name, dtype, shape]): Tensor => {
+      const bits = { F8_E4M3: 8, U8: 8, F16: 16, I64: 64 }[dtype] ?? 32;
+      return { name, dtype, shape, byteSize: (elementCount(shape) * bits) / 8, offset: 0, fileIndex: 0 };
+    });
+    const read: ReadTensorRange = async ({ name }, _, length) =>
+      parts.find(([each]) => each === name)?.[3] ?? new Uint8Array(length);
+    const { weights, unknown } = await findPackedCodes(tensors, hints, read);
+    expect(weights.size + unknown.size).toBe(1);
+    const [found] = [...[...weights.values()].map(({ scheme }) => scheme), ...unknown.values()];
+    expect(found).toMatch(told);
+    const isScheme = typeof told === "string" && /^(MLX|GPTQ|NVFP4|FP8)/.test(told);
+    expect(weights.size).toBe(isScheme ? 1 : 0);
   });
 
   test("of GPTQ with groups that are not there are refused", async () => {

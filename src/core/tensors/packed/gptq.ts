@@ -33,20 +33,21 @@ export function gptqOrAwq(
   if (codes.shape.length !== 2 || scales.shape.length !== 2 || zeros.shape.length !== 2) return undefined;
   if (codeRows === undefined || codeColumns === undefined || !groups || !outputs) return undefined;
   const isAwq = order === undefined && codeColumns !== outputs;
-  const bits = isAwq ? (32 * codeColumns) / outputs : bitsOf(codeRows, order, hints.bits);
+  // Zero points are packed as the codes are: they say the bits, whatever the configuration does.
+  const bits = (32 * (zeros.shape[1] ?? 0)) / outputs;
   const inputs = isAwq ? codeRows : (codeRows * 32) / bits;
-  const groupSize = Math.ceil(inputs / groups);
+  const groupSize = groupSizeOf(inputs, groups, hints.groupSize);
   const fits =
     (isAwq
-      ? bits === 4
+      ? bits === 4 && codeColumns * 8 === outputs
       : [2, 3, 4, 8].includes(bits) && Number.isInteger(inputs) && codeColumns === outputs) &&
     (order === undefined || elementCount(order.shape) === inputs) &&
     zeros.shape[0] === groups &&
-    zeros.shape[1] === (outputs * bits) / 32 &&
+    (order !== undefined || groupSize !== undefined) &&
     // Rows are held whole, since those of the weight are columns of what is stored.
     Math.max(codes.byteSize, zeros.byteSize, scales.byteSize) <= maxGatherBytes;
   if (!fits) return undefined;
-  const packed: Packed = { inputs, outputs, bits, groupSize };
+  const packed: Packed = { inputs, outputs, bits, groupSize: groupSize ?? Math.ceil(inputs / groups) };
   let held: Promise<Held> | undefined;
   const hold = (read: ReadTensorRange, signal?: AbortSignal) => {
     held ??= readHeld({ codes, scales, zeros, order }, read, signal).catch((error: unknown) => {
@@ -58,7 +59,7 @@ export function gptqOrAwq(
   const zeroShift = isAwq || hints.isGptqV2 === true ? 0 : 1;
   return {
     name,
-    scheme: `${isAwq ? "AWQ" : "GPTQ"}, ${bits} bits, groups of ${groupSize}`,
+    scheme: `${isAwq ? "AWQ" : "GPTQ"}, ${bits} bits, groups of ${packed.groupSize}`,
     shape: [outputs, inputs],
     stored: [codes, scales, zeros, ...(order === undefined ? [] : [order])],
     readRows: async (first, rows, read, signal) =>
@@ -66,14 +67,15 @@ export function gptqOrAwq(
   };
 }
 
-/** A list of groups says how many inputs there are, else the configuration how many bits. */
-function bitsOf(codeRows: number, order: Tensor | undefined, stated: number | undefined): number {
-  const inputs = order === undefined ? 0 : elementCount(order.shape);
-  return inputs > 0 ? (codeRows * 32) / inputs : (stated ?? 4);
+/** What the configuration says, where the last group may be cut, else equal groups. */
+function groupSizeOf(inputs: number, groups: number, stated: number | undefined): number | undefined {
+  if (stated !== undefined && Math.ceil(inputs / stated) === groups) return stated;
+  return inputs % groups === 0 ? inputs / groups : undefined;
 }
 
 interface Held {
-  readonly codes: Uint8Array;
+  /** Words. */
+  readonly codes: Int32Array;
   readonly zeros: Uint8Array;
   readonly scales: Float64Array;
   readonly order: Float64Array | undefined;
@@ -98,24 +100,7 @@ async function readHeld(
   const groups = stored.scales.shape[0] as number;
   if (order?.some((group) => !(group >= 0 && group < groups)))
     throw new RangeError(`${stored.order?.name} names groups that have no scales.`);
-  return { codes, zeros, scales, order };
-}
-
-/** The bits from `bit` on of a column of words, as many as fit; 3 bits may lie in two words. */
-function codeOfColumn(codes: Uint8Array, bit: number, column: number, columns: number): number {
-  const shift = bit & 31;
-  const at = 4 * ((bit >>> 5) * columns + column);
-  const low = wordAt(codes, at) >>> shift;
-  return shift <= 24 ? low : low | (wordAt(codes, at + 4 * columns) << (32 - shift));
-}
-
-function wordAt(bytes: Uint8Array, at: number): number {
-  return (
-    (bytes[at] ?? 0) |
-    ((bytes[at + 1] ?? 0) << 8) |
-    ((bytes[at + 2] ?? 0) << 16) |
-    ((bytes[at + 3] ?? 0) << 24)
-  );
+  return { codes: new Int32Array(new Uint8Array(codes).buffer), zeros, scales, order };
 }
 
 function unpack(
@@ -128,16 +113,25 @@ function unpack(
 ): Float32Array {
   const values = new Float32Array(rows * inputs);
   const mask = 2 ** bits - 1;
-  for (let row = 0, at = 0; row < rows; row++) {
+  const groups = scales.length / outputs;
+  const groupOf = Int32Array.from({ length: inputs }, (_, at) => order?.[at] ?? Math.floor(at / groupSize));
+  const [zeroOf, scaleOf] = [new Int32Array(groups), new Float32Array(groups)];
+  for (let row = 0; row < rows; row++) {
     const output = first + row;
     const place = isAwq ? output - (output % 8) + (awqPlaces[output % 8] as number) : output;
-    for (let input = 0; input < inputs; input++, at++) {
-      const group = order === undefined ? Math.floor(input / groupSize) : (order[input] as number);
-      const code = isAwq
-        ? codeAt(codes, input * outputs + place, bits)
-        : codeOfColumn(codes, input * bits, output, outputs) & mask;
-      const zero = (codeAt(zeros, group * outputs + place, bits) + zeroShift) & mask;
-      values[at] = Math.fround(scales[group * outputs + output] as number) * (code - zero);
+    for (let group = 0; group < groups; group++) {
+      zeroOf[group] = (codeAt(zeros, group * outputs + place, bits) + zeroShift) & mask;
+      scaleOf[group] = scales[group * outputs + output] as number;
+    }
+    for (let input = 0, at = row * inputs; input < inputs; input++, at++) {
+      const bit = isAwq ? 4 * (place % 8) : input * bits;
+      const column = isAwq ? input * (outputs / 8) + (place >>> 3) : (bit >>> 5) * outputs + output;
+      const shift = bit & 31;
+      let code = (codes[column] as number) >>> shift;
+      // 3 bits may lie in two words.
+      if (shift + bits > 32) code |= (codes[column + outputs] as number) << (32 - shift);
+      const group = groupOf[input] as number;
+      values[at] = (scaleOf[group] as number) * ((code & mask) - (zeroOf[group] as number));
     }
   }
   return values;

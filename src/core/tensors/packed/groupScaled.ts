@@ -1,8 +1,9 @@
+import { quote } from "../../text/quote";
 import type { ReadTensorRange } from "../readTensorRange";
 import { readAllValues } from "../readValues";
 import { elementCount, type Tensor } from "../tensor";
 import { e4m3, e8m0, fp4Levels, integerLevels, mxfp4Pairs } from "./floatCodes";
-import { type PackedWeight, type PackingHints, rowsOf, type Sibling } from "./packedWeight";
+import { notUnpacked, type PackedWeight, type PackingHints, rowsOf, type Sibling } from "./packedWeight";
 import { blockOf, type Grid, rowScaled } from "./rowScaled";
 
 const f32 = Math.fround;
@@ -56,6 +57,8 @@ export async function fp4Groups(
   const isNv = global !== undefined && ["F8_E4M3", "U8"].includes(scales.dtype) && block[1] === 16;
   if (!isMx && !isNv) return undefined;
   const stated = global === undefined ? 1 : ((await readAllValues(global, read))[0] as number);
+  if (!Number.isFinite(stated) || stated === 0)
+    throw notUnpacked(`${quote(global?.name ?? "")}, the scale of the whole tensor, is ${stated}.`);
   const whole = factor === undefined ? f32(1 / stated) : stated;
   const toScale = isMx
     ? e8m0
@@ -76,6 +79,8 @@ export async function fp4Groups(
   return isMx ? { ...weight, pairs: mxfp4Pairs } : weight;
 }
 
+const usualFp8Block = [128, 128] as const;
+
 /** Integers or FP8 of whole bytes with a scale for the tensor, each row, or blocks of it, and maybe zero points. */
 export function scaledBytes(
   name: string,
@@ -85,7 +90,8 @@ export function scaledBytes(
 ): PackedWeight | undefined {
   const scales = sibling(".weight_scale_inv") ?? sibling(".weight_scale") ?? sibling(".scale_weight");
   if (scales === undefined || codes.shape.length === 0) return undefined;
-  const block = blockOf(codes.shape, scales, hints.blockSize);
+  const usual = codes.dtype === "I8" ? undefined : usualFp8Block;
+  const block = blockOf(codes.shape, scales, hints.blockSize ?? usual);
   if (block === undefined) return undefined;
   const zeros = sibling(".weight_zero_point");
   if (zeros !== undefined && zeros.shape.join() !== scales.shape.join()) return undefined;
@@ -117,16 +123,20 @@ export async function packedIntegers(
 ): Promise<PackedWeight | undefined> {
   const [scales, stated] = [sibling(".weight_scale"), sibling(".weight_shape")];
   if (scales === undefined || stated === undefined || elementCount(stated.shape) !== 2) return undefined;
-  if (sibling(".weight_g_idx") !== undefined) return undefined;
+  if (sibling(".weight_g_idx") !== undefined)
+    throw notUnpacked(
+      "The groups of compressed-tensors in an order of their own (weight_g_idx) are not told apart.",
+    );
   const [rows = 0, columns = 0] = await readAllValues(stated, read);
   const words = codes.shape[1] ?? 0;
-  const bits = hints.bits ?? [2, 4, 8].find((each) => words === Math.ceil((columns * each) / 32)) ?? 0;
-  const fits =
-    codes.shape.length === 2 &&
-    codes.shape[0] === rows &&
-    [2, 4, 8].includes(bits) &&
-    words === Math.ceil((columns * bits) / 32);
-  const block = fits ? blockOf([rows, columns], scales) : undefined;
+  const possible = [2, 4, 8].filter((each) => words === Math.ceil((columns * each) / 32));
+  const bits = possible.find((each) => each === hints.bits) ?? possible[0];
+  const fits = codes.shape.length === 2 && codes.shape[0] === rows && bits !== undefined;
+  if (!fits) return undefined;
+  if (hints.bits !== undefined && hints.bits !== bits)
+    throw notUnpacked(`The configuration says ${hints.bits} bits, the shapes say ${bits}.`);
+  const { groupSize } = hints;
+  const block = blockOf([rows, columns], scales, groupSize === undefined ? undefined : [1, groupSize]);
   if (block === undefined) return undefined;
   const zeros = sibling(".weight_zero_point");
   const zeroShape = [Math.ceil((rows * bits) / 32), Math.ceil(columns / block[1])];
@@ -158,7 +168,8 @@ export function mlxAffine(
   const groups = scales.shape.at(-1) ?? 0;
   const words = codes.shape.at(-1) as number;
   if (scales.shape.slice(0, -1).join() !== codes.shape.slice(0, -1).join() || groups === 0) return undefined;
-  const scheme = biases === undefined ? mlxFloat(words, groups, scales) : mlxInteger(hints, words, groups);
+  const own = hints.modules?.get(name.replace(/\.weight$/, "")) ?? hints;
+  const scheme = biases === undefined ? mlxFloat(words, groups, scales) : mlxInteger(own, words, groups);
   if (scheme === undefined || (biases !== undefined && biases.shape.join() !== scales.shape.join()))
     return undefined;
   const { bits, levels, text, toValue } = scheme;
@@ -184,13 +195,16 @@ interface MlxScheme {
   readonly toValue?: (code: number) => number;
 }
 
-/** Bits and the size of a group, of which the configuration states one at least; 64 is the usual size. */
+/** Bits and the size of a group: what the configuration says must give what there is; 64 is the usual size. */
 function mlxInteger({ bits, groupSize }: PackingHints, words: number, groups: number): MlxScheme | undefined {
-  const found = (words * 32) / (groups * (groupSize ?? 64));
-  const width = Number.isInteger(found) && [2, 3, 4, 5, 6, 8].includes(found) ? found : bits;
-  if (width === undefined || ![2, 3, 4, 5, 6, 8].includes(width)) return undefined;
-  const size = (words * 32) / width / groups;
-  if (!Number.isInteger(size)) return undefined;
+  const ofGroup = (words * 32) / groups;
+  const size = groupSize ?? (bits === undefined ? 64 : ofGroup / bits);
+  const width = ofGroup / size;
+  if (bits !== undefined && width !== bits)
+    throw notUnpacked(
+      `The configuration says ${bits} bits in groups of ${size}, the shapes say ${ofGroup} bits a group.`,
+    );
+  if (!Number.isInteger(size) || ![2, 3, 4, 5, 6, 8].includes(width)) return undefined;
   return { bits: width, levels: integerLevels(width), text: `MLX, ${width} bits` };
 }
 

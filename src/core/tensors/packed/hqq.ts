@@ -26,9 +26,9 @@ export const hqqSettings: readonly string[] = [
 ].map((key) => `.${key}`);
 
 /**
- * HQQ (hqq/core/quantize.py): the weight reshaped to rows of a group each (axis 1), packed along the rows: the first
- * half of them in the high bits. Groups along the other axis, 3 bits, and scales that are quantised themselves are not
- * unpacked.
+ * HQQ (hqq/core/quantize.py): the weight reshaped to rows of a group each (axis 1) or to columns of a group each (axis
+ * 0), packed along the rows: the first of as many parts as fit into a byte in the high bits, of 3 bits ten parts in a word. Scales
+ * that are quantised themselves are not unpacked.
  */
 export async function hqq(
   name: string,
@@ -38,8 +38,7 @@ export async function hqq(
   read: ReadTensorRange,
 ): Promise<PackedWeight | undefined> {
   const [scales, zeros, stated] = [sibling(".scale"), sibling(".zero"), sibling(".shape")];
-  if (scales === undefined || zeros === undefined || stated === undefined || codes.dtype !== "U8")
-    return undefined;
+  if (scales === undefined || zeros === undefined || stated === undefined) return undefined;
   const settings = hqqSettings.flatMap((key) => sibling(key) ?? []);
   const number = async (ending: string) => {
     const tensor = sibling(ending);
@@ -49,52 +48,53 @@ export async function hqq(
   };
   const bits = (await number(".nbits")) ?? hints.bits;
   const axis = (await number(".axis")) ?? 1;
-  if (elementCount(stated.shape) > 8) return undefined;
+  if (elementCount(stated.shape) > 8 || bits === undefined || ![0, 1].includes(axis)) return undefined;
   const shape = [...(await readAllValues(stated, read))];
   const groups = elementCount(scales.shape);
   const count = elementCount(shape);
   const groupSize = count / groups;
+  const [rowCount, width] = axis === 1 ? [groups, groupSize] : [groupSize, groups];
+  const parts = bits === 3 ? 10 : 8 / bits;
+  const rowsOfPart = Math.ceil(rowCount / parts);
   const fits =
-    axis === 1 &&
-    bits !== undefined &&
-    [1, 2, 4, 8].includes(bits) &&
+    [1, 2, 3, 4, 8].includes(bits) &&
     Number.isInteger(groupSize) &&
     elementCount(zeros.shape) === groups &&
-    codes.byteSize === (count * bits) / 8 &&
-    codes.shape.at(-1) === groupSize;
+    codes.dtype === (bits === 3 ? "I32" : "U8") &&
+    (bits === 3 || rowCount % parts === 0) &&
+    elementCount(codes.shape) === rowsOfPart * width &&
+    codes.shape.at(-1) === width;
   if (!fits) return undefined;
-  const parts = 8 / bits;
-  const rowsOfPart = groups / parts;
   const { columns } = rowsOf(shape);
+  const valuesOfPart = rowsOfPart * width;
+  const wordBytes = codes.byteSize / elementCount(codes.shape);
   return {
     name,
-    scheme: `HQQ, ${bits} bits, groups of ${groupSize}`,
+    scheme: `HQQ, ${bits} bits, groups of ${groupSize}${axis === 1 ? "" : " across the rows"}`,
     shape,
     stored: [codes, scales, zeros, stated, ...settings],
     async readRows(firstRow, rows, readStored, signal) {
       const values = new Float32Array(rows * columns);
       const first = firstRow * columns;
-      const firstGroup = Math.floor(first / groupSize);
-      const lastGroup = Math.ceil((first + values.length) / groupSize);
+      const end = first + values.length;
+      const [from, to] = axis === 1 ? [Math.floor(first / width), Math.ceil(end / width)] : [0, groups];
       const [scale, zero] = await Promise.all([
-        readValues(scales, firstGroup, lastGroup - firstGroup, readStored, signal),
-        readValues(zeros, firstGroup, lastGroup - firstGroup, readStored, signal),
+        readValues(scales, from, to - from, readStored, signal),
+        readValues(zeros, from, to - from, readStored, signal),
       ]);
-      for (let group = firstGroup; group < lastGroup; ) {
-        // Groups of one part lie one after the other.
-        const part = Math.floor(group / rowsOfPart);
-        const end = Math.min(lastGroup, (part + 1) * rowsOfPart);
-        const start = group - part * rowsOfPart;
-        const bytes = await readStored(codes, start * groupSize, (end - group) * groupSize, signal);
-        const shift = 8 - bits * (part + 1);
-        for (let at = 0; at < bytes.length; at++) {
-          const place = group * groupSize + at - first;
-          if (place < 0 || place >= values.length) continue;
-          const of = group + Math.floor(at / groupSize) - firstGroup;
-          const code = ((bytes[at] as number) >>> shift) & (2 ** bits - 1);
-          values[place] = f32(code - (zero[of] as number)) * (scale[of] as number);
+      for (let at = first; at < end; ) {
+        const part = Math.floor(at / valuesOfPart);
+        const next = Math.min(end, (part + 1) * valuesOfPart);
+        const start = at - part * valuesOfPart;
+        const stretch = await readStored(codes, start * wordBytes, (next - at) * wordBytes, signal);
+        const words = new DataView(stretch.buffer, stretch.byteOffset, stretch.byteLength);
+        const shift = bits * (parts - 1 - part);
+        for (let index = 0; at < next; index++, at++) {
+          const of = axis === 1 ? Math.floor(at / width) - from : at % width;
+          const word = wordBytes === 1 ? words.getUint8(index) : words.getInt32(4 * index, true);
+          const code = (word >>> shift) & (2 ** bits - 1);
+          values[at - first] = f32(code - (zero[of] as number)) * (scale[of] as number);
         }
-        group = end;
       }
       return values;
     },

@@ -1,3 +1,4 @@
+import { CheckpointError } from "../../problem/checkpointError";
 import type { ReadTensorRange } from "../readTensorRange";
 import { elementCount, type Tensor } from "../tensor";
 
@@ -40,12 +41,18 @@ export interface PairValues {
   readonly levels: Float64Array;
 }
 
-/** What a model's configuration says of how its weights are packed. */
-export interface PackingHints {
+/** What a configuration says of the weights of one module, or of those it says nothing else of. */
+interface BitsAndGroups {
   /** Bits of one packed weight. */
   readonly bits?: number;
   /** Weights that share a scale. */
   readonly groupSize?: number;
+}
+
+/** What a model's configuration says of how its weights are packed. */
+export interface PackingHints extends BitsAndGroups {
+  /** By the name of a module, where that is packed in another way. */
+  readonly modules?: ReadonlyMap<string, BitsAndGroups>;
   /** Rows and columns that share a scale, of FP8 with scales for blocks. */
   readonly blockSize?: readonly [rows: number, columns: number];
   /** GPTQ keeps zero points without the one that its first format subtracts. */
@@ -67,4 +74,15 @@ export function codeAt(bytes: Uint8Array, index: number, bits: number): number {
   const at = bit >>> 3;
   const word = (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8);
   return (word >>> (bit & 7)) & ((1 << bits) - 1);
+}
+
+const notUnpackedCode = "NotUnpacked";
+
+/** @param reason a sentence that says why the values of codes are not computed. */
+export function notUnpacked(reason: string): CheckpointError {
+  return new CheckpointError(notUnpackedCode, reason);
+}
+
+export function isNotUnpacked(error: unknown): error is CheckpointError {
+  return error instanceof CheckpointError && error.code === notUnpackedCode;
 }

@@ -2,7 +2,7 @@ import { mapParallel } from "../../bytes/mapParallel";
 import type { ReadTensorRange } from "../readTensorRange";
 import type { Tensor } from "../tensor";
 import { ggmlWeight } from "./ggml";
-import type { PackedWeight, PackingHints } from "./packedWeight";
+import { isNotUnpacked, type PackedWeight, type PackingHints, type Sibling } from "./packedWeight";
 import { packingOf } from "./packings";
 import { torchQuantised } from "./torchQuantised";
 import { unpackedTensor } from "./unpackedTensor";
@@ -29,20 +29,26 @@ export class PackedWeights {
   /**
    * The weight whose codes `tensor` holds. Undefined where it holds none, or where what lies beside it does not fit:
    * then nobody can tell the values. Reads a few bytes, of shapes and scales of the whole tensor.
+   * @param tell is given the reason, where more is known of it.
    */
-  async of(tensor: Tensor, read: ReadTensorRange): Promise<PackedWeight | undefined> {
+  async of(
+    tensor: Tensor,
+    read: ReadTensorRange,
+    tell?: (reason: string) => void,
+  ): Promise<PackedWeight | undefined> {
     const byItself = ggmlWeight(tensor) ?? torchQuantised(tensor);
     if (byItself !== undefined) return byItself;
     const found = this.unpackingOf(tensor);
     if (found === undefined) return undefined;
     const { unpacking, module } = found;
-    const weight = await unpacking.unpack(
-      module + unpacking.becomes,
-      tensor,
-      (ending) => this.byName.get(module + ending),
-      this.hints,
-      read,
-    );
+    const sibling: Sibling = (ending) => this.byName.get(module + ending);
+    let weight: PackedWeight | undefined;
+    try {
+      weight = await unpacking.unpack(module + unpacking.becomes, tensor, sibling, this.hints, read);
+    } catch (error) {
+      if (!isNotUnpacked(error)) throw error;
+      tell?.(error.message);
+    }
     // Scales that are no real numbers are none.
     return weight?.stored.some(({ dtype }) => dtype.startsWith("C")) === true ? undefined : weight;
   }
@@ -99,9 +105,13 @@ export async function findPackedCodes(
   const weights = new Map<Tensor, PackedWeight>();
   const unknown = new Map<Tensor, string>();
   await mapParallel(packed.codes(), parallelReads, async (tensor) => {
-    const weight = await packed.of(tensor, read).catch(() => undefined);
+    let reason = doesNotFit;
+    const tell = (why: string) => {
+      reason = why;
+    };
+    const weight = await packed.of(tensor, read, tell).catch(() => undefined);
     if (weight !== undefined) weights.set(tensor, weight);
-    else unknown.set(tensor, doesNotFit);
+    else unknown.set(tensor, reason);
   });
   const names = new Set(tensors.map(({ name }) => name));
   for (const tensor of tensors) {

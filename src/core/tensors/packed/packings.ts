@@ -195,8 +195,9 @@ const packings: readonly Packing[] = [
     telling: [".scale", ".zero", ".meta"],
     bookkeeping: [".scale", ".zero", ".shape", ...hqqSettings],
     count: (packed, _, { bits = 4 }) =>
-      packed.dtype === "I32" ? words(packed, bits) : (asStored(packed) * 8) / bits,
-    unpacked: { telling: [".scale"], dtypes: ["U8"], becomes: ".weight", unpack: hqq },
+      // Words hold ten codes of 3 bits.
+      packed.dtype === "I32" ? 10 * asStored(packed) : (asStored(packed) * 8) / bits,
+    unpacked: { telling: [".scale"], dtypes: ["U8", "I32"], becomes: ".weight", unpack: hqq },
   },
 ];
 

@@ -1,6 +1,6 @@
 import type { ReadTensorRange } from "../readTensorRange";
 import { readValues } from "../readValues";
-import type { Tensor } from "../tensor";
+import { elementCount, type Tensor } from "../tensor";
 import { codeAt, type PackedWeight, rowsOf } from "./packedWeight";
 
 /** Numbers that each stand for a rectangle of a weight: its scales, its zero points or its minima. */
@@ -28,27 +28,38 @@ export interface RowScaling {
   readonly others?: readonly Tensor[];
 }
 
-/** The rows and columns that share a scale, where `grid` covers `shape`; undefined where it does not. */
+/**
+ * The rows and columns that share a scale, where `grid` covers `shape`; undefined where it does not.
+ * @param stated what a block has, where the last may be cut.
+ */
 export function blockOf(
   shape: readonly number[],
   grid: Tensor,
-  stated?: readonly [number, number],
-): readonly [number, number] | undefined {
+  stated?: readonly [rows: number, columns: number],
+): readonly [rows: number, columns: number] | undefined {
   const { rows, columns } = rowsOf(shape);
-  const across = rowsOf(
-    grid.shape.length === 0 ? [1, 1] : grid.shape.length === 1 ? [...grid.shape, 1] : grid.shape,
-  );
-  const height = side(rows, across.rows, stated?.[0]);
-  const width = side(columns, across.columns, stated?.[1]);
-  return height === undefined || width === undefined ? undefined : [height, width];
+  const parts = grid.shape.slice(0, 1 + grid.shape.findLastIndex((size) => size !== 1));
+  // A scale for each index of the first axes.
+  if (parts.every((size, axis) => axis < shape.length - 1 && size === shape[axis]))
+    return [Math.max(1, rows / elementCount(parts)), Math.max(1, columns)];
+  const [down = 1, across = 1] = shape.length === 1 ? [1, ...grid.shape] : grid.shape.slice(-2);
+  const leading = shape.slice(0, -2);
+  if (grid.shape.length !== shape.length || leading.some((size, axis) => grid.shape[axis] !== size))
+    return undefined;
+  const ofMatrix = shape.length === 1 ? 1 : (shape.at(-2) as number);
+  const height = side(ofMatrix, down, stated?.[0]);
+  const width = side(columns, across, stated?.[1]);
+  if (height === undefined || width === undefined) return undefined;
+  // The rows of all matrices are counted through.
+  return elementCount(leading) > 1 && ofMatrix % height !== 0 ? undefined : [height, width];
 }
 
-/** Blocks of FP8 have 128 rows and columns unless the configuration says otherwise; the last may be cut. */
-function side(size: number, parts: number, stated = 128): number | undefined {
+/** @param stated of a part, the last of which may be cut; without it, or where it does not fit, parts are equal. */
+function side(size: number, parts: number, stated?: number): number | undefined {
   if (parts === 1) return Math.max(1, size);
   if (parts === 0) return undefined;
-  if (size % parts === 0 && Math.ceil(size / stated) !== parts) return size / parts;
-  return Math.ceil(size / stated) === parts ? stated : undefined;
+  if (stated !== undefined && Math.ceil(size / stated) === parts) return stated;
+  return size % parts === 0 ? size / parts : undefined;
 }
 
 /** A weight whose rows are stored one after the other, with scales for rectangles of it. */
