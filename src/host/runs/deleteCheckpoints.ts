@@ -77,7 +77,7 @@ export async function askWhatToDelete(
       itemOf(
         one,
         `${one.removals.map(({ path }) => basename(path)).join(", ")} in ${one.checkpoint.name}`,
-        `the same bytes stay in ${keptIn.get(one.checkpoint)}; it does not load without them`,
+        `stays in ${keptIn.get(one.checkpoint)}; does not load alone without it`,
       ),
     ),
   ];

@@ -18,7 +18,8 @@ const bend = 11;
  * rows may be of any height.
  */
 export function LineageGutter({ lineage: { nodes, edges }, layout, row }: LineageGutterProps) {
-  const x = (lane: number) => laneWidth * lane + laneWidth / 2;
+  // The middle of a pixel: a line lies in one column of them, above and below the drawing too.
+  const x = (lane: number) => laneWidth * lane + laneWidth / 2 + 0.5;
   const own = x(layout.lanes[row] ?? 0);
   const laneOf = (edge: LineageEdge) => x(layout.edgeLanes[edges.indexOf(edge)] ?? 0);
   const arriving = edges.filter(({ to }) => to === row);
