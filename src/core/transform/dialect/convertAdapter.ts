@@ -171,7 +171,9 @@ function convertibleAdapter({
       `${methodName(adapter.method)} is no product of two factors. Choose what rank its LoRA gets with --rank N or --energy SHARE.`,
     );
   if (adapter.dialect === to && rule === undefined)
-    throw refuse(`It is in the dialect of ${target} already.`);
+    throw refuse(
+      `It is in the dialect of ${target} already. For another dtype or container: --to safetensors.`,
+    );
   if (to !== "peft" && changesBase(adapterConfig?.initLoraWeights))
     throw refuse(
       `It was initialised by ${adapterConfig?.initLoraWeights}, so that it belongs to a base that was changed at the start, which ${target} cannot say.`,
