@@ -17,7 +17,7 @@ export function runSettings(): RunSettings {
   return {
     exclude: [...settings.get<string[]>("runs.exclude", []), ...enabledPatterns("files.exclude")],
     maxDepth: settings.get("runs.maxDepth", 8),
-    maxFolders: settings.get("runs.maxFolders", 20_000),
+    maxFolders: settings.get("runs.maxFolders", 50_000),
   };
 }
 

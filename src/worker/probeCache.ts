@@ -27,22 +27,29 @@ export class ProbeCache {
     this.allowance = new ReadAllowance(maxBytes);
   }
 
-  async peek(path: string, signal?: AbortSignal): Promise<WeightsProbe> {
+  /** @param seen where a search has looked already. */
+  async peek(path: string, signal?: AbortSignal, seen = this.files): Promise<WeightsProbe> {
     const find = () => probeFile(this.files, path, this.allowance, signal);
-    return (await this.peeks.answer(path, await this.versionOf([path]), find)) ?? nothing;
+    return (await this.peeks.answer(path, await versionOf(seen, [path]), find)) ?? nothing;
   }
 
   /**
    * What the rules of health say of a checkpoint's weights.
    * @param roots folders that the path of a base model may be meant from.
+   * @param seen where a search has looked already.
    */
-  async judge(path: string, roots: readonly string[], signal?: AbortSignal): Promise<readonly Problem[]> {
+  async judge(
+    path: string,
+    roots: readonly string[],
+    signal?: AbortSignal,
+    seen = this.files,
+  ): Promise<readonly Problem[]> {
     const beside = [parentPath(path), path].flatMap((folder) =>
       configNames.map((name) => joinPath(folder, name)),
     );
     const { allowance } = this;
     const find = () => rowHealth(this.files, path, { allowance, roots, hubFolders: hubFolders(), signal });
-    return (await this.verdicts.answer(path, await this.versionOf([path, ...beside]), find)) ?? [];
+    return (await this.verdicts.answer(path, await versionOf(seen, [path, ...beside]), find)) ?? [];
   }
 
   /** Called after each search: what it did not ask for is gone, and the next may read anew. */
@@ -51,11 +58,11 @@ export class ProbeCache {
     this.peeks.forgetUnused();
     this.verdicts.forgetUnused();
   }
+}
 
-  private async versionOf(paths: readonly string[]): Promise<string> {
-    const stats = await Promise.all(paths.map((path) => this.files.stat(path)));
-    return stats.map((stat) => (stat === undefined ? "-" : `${stat.size} ${stat.modifiedMs}`)).join();
-  }
+async function versionOf(files: Files, paths: readonly string[]): Promise<string> {
+  const stats = await Promise.all(paths.map((path) => files.stat(path)));
+  return stats.map((stat) => (stat === undefined ? "-" : `${stat.size} ${stat.modifiedMs}`)).join();
 }
 
 /** Answers about paths, each of the version of the files that it was found in. */

@@ -1,4 +1,5 @@
 import picomatch from "picomatch";
+import { SeenFiles } from "../core/bytes/seenFiles";
 import { discoverRuns } from "../core/runs/discover/discover";
 import { LogDigests } from "../core/runs/discover/logDigests";
 import { ChartedRun } from "../core/runs/merge/chartedRun";
@@ -34,13 +35,14 @@ export function runHandlers(
     discoverRuns: async ({ roots, exclude, maxDepth, maxFolders, userStages, metrics }, signal) => {
       const isExcluded = exclude.length === 0 ? () => false : picomatch([...exclude], { dot: true });
       const folders = roots.map(({ path }) => path);
-      const found = await discoverRuns(nodeFiles, roots, {
+      const seen = new SeenFiles(nodeFiles);
+      const found = await discoverRuns(seen, roots, {
         exclude: isExcluded,
         maxDepth,
         maxFolders,
         userStage: stageLookup(userStages),
-        peek: (path, peekSignal) => probes.peek(path, peekSignal),
-        judge: (path, judgeSignal) => probes.judge(path, folders, judgeSignal),
+        peek: (path, peekSignal) => probes.peek(path, peekSignal, seen),
+        judge: (path, judgeSignal) => probes.judge(path, folders, judgeSignal, seen),
         digests,
         metrics,
         signal,

@@ -131,3 +131,19 @@ it("says that checkpoints have come with the log", async () => {
   expect(await model.readLogs([logged], stopped.signal)).toBe(false);
   model.dispose();
 });
+
+it("tells in portions what the logs of many runs say", async () => {
+  const many = Array.from({ length: 2000 }, (_, at) =>
+    run(`${at}`, { logs: [{ path: `/ws/${at}/log.jsonl`, format: "jsonl" }] }),
+  );
+  const { model, calls } = modelOf(many);
+  let told = 0;
+  model.onDidUpdate(() => told++);
+  await model.current();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(calls.filter(({ method }) => method === "runStatus")).toHaveLength(2000);
+  expect(model.known.runs.every(({ progress }) => progress?.lastWrittenMs === 7)).toBe(true);
+  // Of the search, and of the logs at the end.
+  expect(told).toBe(2);
+  model.dispose();
+});

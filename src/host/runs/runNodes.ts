@@ -33,6 +33,8 @@ export interface RowOptions {
   /** Names of the metrics that a checkpoint's row shows. */
   readonly metrics: readonly string[];
   readonly nowMs: number;
+  /** VS Code asks for all rows below such as are expanded, which of thousands of runs takes long. */
+  readonly expandsRuns: boolean;
 }
 
 /** The row without its tooltip, which VS Code asks for when it is wanted. */
@@ -78,10 +80,10 @@ function rootItem(name: string): vscode.TreeItem {
   return item;
 }
 
-function runItem(run: Run, { nowMs }: RowOptions): vscode.TreeItem {
-  const { Expanded, None } = vscode.TreeItemCollapsibleState;
+function runItem(run: Run, { nowMs, expandsRuns }: RowOptions): vscode.TreeItem {
+  const { Collapsed, Expanded, None } = vscode.TreeItemCollapsibleState;
   const hasCheckpoints = run.checkpoints.length > 0;
-  const item = new vscode.TreeItem(run.name, hasCheckpoints ? Expanded : None);
+  const item = new vscode.TreeItem(run.name, hasCheckpoints ? (expandsRuns ? Expanded : Collapsed) : None);
   const { description, state } = runRow(run, nowMs);
   item.contextValue = hasCheckpoints ? "run" : "run.logOnly";
   item.iconPath = iconOf(state, "graph-line");

@@ -5,6 +5,7 @@ import { messageOf } from "../../core/problem/messageOf";
 import type { DiscoveredRuns, Run } from "../../core/runs/run";
 import { loggedRun } from "../../core/runs/status/loggedRun";
 import { liveLogs, type RunStatus, withStatus } from "../../core/runs/status/runStatus";
+import type { RunStatusNews } from "../../core/runs/status/runStatusReader";
 import type { WorkerClient } from "../analysis/workerClient";
 import type { StageStore } from "../files/stageStore";
 import { debounce } from "../lifecycle";
@@ -20,6 +21,9 @@ const longestQuietMs = 5000;
 
 /** A search that was asked for by the way may take a tenth of the time. */
 const restPerSearch = 10;
+
+/** Between two tellings of what logs say, while those of many runs are read. */
+const leastTellingMs = 250;
 
 export interface ExtraRoot {
   readonly path: string;
@@ -112,18 +116,22 @@ export class RunsModel {
    */
   async readLogs(runs: readonly Run[], signal?: AbortSignal): Promise<boolean> {
     let checkpointsChanged = false;
-    const metrics = shownMetrics();
     for (const run of runs) {
-      if (liveLogs(run).length === 0) continue;
-      const params = { run: loggedRun(run), metrics };
-      const news = await this.services.worker.call("runStatus", params, signal);
+      const news = await this.readStatus(run, signal);
       if (signal?.aborted === true) return false;
-      if (news === undefined) continue;
-      checkpointsChanged ||= news.checkpointsChanged;
-      this.statuses.set(run.id, news.status);
-      this.latest = this.withStatuses();
+      checkpointsChanged ||= news?.checkpointsChanged === true;
     }
+    this.latest = this.withStatuses();
     return checkpointsChanged;
+  }
+
+  /** Undefined where the run has no logs besides those that the search has read. */
+  private async readStatus(run: Run, signal?: AbortSignal): Promise<RunStatusNews | undefined> {
+    if (liveLogs(run).length === 0) return undefined;
+    const params = { run: loggedRun(run), metrics: shownMetrics() };
+    const news = await this.services.worker.call("runStatus", params, signal);
+    if (news !== undefined && signal?.aborted !== true) this.statuses.set(run.id, news.status);
+    return news;
   }
 
   /** The folders that are searched. */
@@ -188,25 +196,39 @@ export class RunsModel {
     };
   }
 
-  /** Rows are there at once; what their logs say follows, one run after the other, the newest first. */
+  /**
+   * Rows are there at once; what their logs say follows, one run after the other, the newest first. Telling of it looks
+   * at all rows, so that of many runs it is told less often.
+   */
   private async readAllLogs(): Promise<void> {
     this.readingLogs?.abort();
     const reading = new AbortController();
     this.readingLogs = reading;
     const newest = ({ checkpoints }: Run) => checkpoints.reduce((ms, one) => Math.max(ms, one.modifiedMs), 0);
     const runs = [...this.latest.runs].sort((a, b) => newest(b) - newest(a));
+    const restMs = Math.max(leastTellingMs, runs.length);
+    let toldMs = performance.now();
+    let isNew = false;
+    const tell = () => {
+      if (!isNew) return;
+      isNew = false;
+      this.latest = this.withStatuses();
+      this.updated.fire();
+      toldMs = performance.now();
+    };
     for (const run of runs) {
       try {
-        const before = this.latest;
-        await this.readLogs([run], reading.signal);
+        const news = await this.readStatus(run, reading.signal);
         if (reading.signal.aborted) return;
-        if (this.latest !== before) this.updated.fire();
+        isNew ||= news !== undefined;
+        if (performance.now() - toldMs >= restMs) tell();
       } catch (error) {
         if (reading.signal.aborted) return;
         const message = messageOf(error);
         this.services.log.warn(`The logs of ${run.path} could not be read: ${message}`);
       }
     }
+    tell();
   }
 
   private roots(): ExtraRoot[] {

@@ -18,6 +18,9 @@ interface ShownRow {
   children: readonly string[] | undefined;
 }
 
+/** More runs are shown closed. */
+const mostExpandedRuns = 50;
+
 /**
  * Workspace → run → checkpoint → parts. The workspace level is there only where there are several. When the runs
  * change, only rows that look different are drawn anew: what is selected and expanded stays so.
@@ -39,7 +42,7 @@ export class RunsTree implements vscode.TreeDataProvider<RunNode> {
   }
 
   getTreeItem(node: RunNode): vscode.TreeItem {
-    const item = toTreeItem(node, rowOptions());
+    const item = toTreeItem(node, this.rowOptions());
     const row = this.rows.get(node.id);
     if (row !== undefined) row.looks = looksOf(item);
     return item;
@@ -82,6 +85,7 @@ export class RunsTree implements vscode.TreeDataProvider<RunNode> {
     for (const top of await this.getChildren()) {
       const runs = top.kind === "root" ? await this.getChildren(top) : [top];
       for (const run of runs) {
+        if (run.kind === "run" && !run.run.checkpoints.some((one) => one.path === path)) continue;
         const rows = await this.getChildren(run);
         const found = rows.find((row) => row.kind === "checkpoint" && row.checkpoint.path === path);
         if (found !== undefined) return found;
@@ -100,7 +104,7 @@ export class RunsTree implements vscode.TreeDataProvider<RunNode> {
       return;
     }
     const stale: RunNode[] = [];
-    const options = rowOptions();
+    const options = this.rowOptions();
     for (const node of top) this.collectStale(node, options, stale);
     if (stale.length > 0) this.changed.fire(stale);
   }
@@ -193,8 +197,14 @@ export class RunsTree implements vscode.TreeDataProvider<RunNode> {
     return fresh;
   }
 
-  /** A training that tidies up after itself for days must not fill the map. */
+  private rowOptions(): RowOptions {
+    const expandsRuns = this.model.known.runs.length <= mostExpandedRuns;
+    return { metrics: shownMetrics(), nowMs: Date.now(), expandsRuns };
+  }
+
+  /** A training that tidies up after itself for days must not fill the map; some rows too many are no harm. */
   private forgetAllBut(runs: readonly Run[]): void {
+    if (this.rows.size < 2 * runs.length + 1000) return;
     const ids = new Set<string>();
     for (const run of runs) {
       ids.add(`root:${run.rootName}`).add(`run:${run.id}`);
@@ -214,10 +224,6 @@ function checkpointId(run: Run, path: string): string {
 
 function partId(checkpoint: string, path: string): string {
   return `part:${checkpoint}:${path}`;
-}
-
-function rowOptions(): RowOptions {
-  return { metrics: shownMetrics(), nowMs: Date.now() };
 }
 
 function ofRoot(runs: readonly Run[], name: string): readonly Run[] {
