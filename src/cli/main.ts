@@ -1,5 +1,5 @@
 import { CheckpointError } from "../core/problem/checkpointError";
-import { messageOf } from "../core/problem/messageOf";
+import { diskFailure, messageOf } from "../core/problem/messageOf";
 import type { Problem } from "../core/problem/problem";
 import { problemLine } from "../core/report/problemText";
 import { toJsonText } from "../core/report/reportJson";
@@ -95,8 +95,8 @@ function problemOf(error: unknown): Problem {
   if (error instanceof CheckpointError) return error.toProblem();
   if (isAbortError(error))
     return { severity: "error", code: "Cancelled", message: "Cancelled; nothing was written." };
-  const message = messageOf(error);
-  return { severity: "error", code: "Unreadable", message };
+  const code = diskFailure(error) === undefined ? "Unreadable" : "NotWritten";
+  return { severity: "error", code, message: messageOf(error) };
 }
 
 // A reader such as `head` that has seen enough closes the pipe; that is no failure of ours.
