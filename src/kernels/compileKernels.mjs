@@ -62,7 +62,14 @@ export const kernelsPlugin = {
         loader: "js",
         watchFiles: [
           ...entries,
-          ...["blockCodes.ts", "floats.ts", "memory.ts", "nibbleBlocks.ts", "nibbleCounts.ts"].map(pathOf),
+          ...[
+            "blockCodes.ts",
+            "floats.ts",
+            "memory.ts",
+            "nibbleBlocks.ts",
+            "nibbleCounts.ts",
+            "smallBlocks.ts",
+          ].map(pathOf),
         ],
       };
     });

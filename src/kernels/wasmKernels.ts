@@ -36,6 +36,10 @@ interface Exports {
   measureIQ4XS(blocks: number): void;
   measureQ5K(blocks: number): void;
   measureQ6K(blocks: number): void;
+  measureQ5_0(blocks: number): void;
+  measureQ5_1(blocks: number): void;
+  measureQ2K(blocks: number): void;
+  measureQ3K(blocks: number): void;
   measureQ8_0(blocks: number): void;
   compareF32(count: number): void;
   compareBf16(count: number): void;
@@ -78,6 +82,10 @@ const blockLoops: ReadonlyMap<string, BlockLoop> = new Map<string, BlockLoop>([
   ["IQ4_NL", { measure: "measureIQ4NL", halvesAt: [0], levels: iq4Levels }],
   ["IQ4_XS", { measure: "measureIQ4XS", halvesAt: [0], levels: iq4Levels }],
   ["Q5_K", { measure: "measureQ5K", halvesAt: [0, 2] }],
+  ["Q5_0", { measure: "measureQ5_0", halvesAt: [0] }],
+  ["Q5_1", { measure: "measureQ5_1", halvesAt: [0, 2] }],
+  ["Q2_K", { measure: "measureQ2K", halvesAt: [80, 82] }],
+  ["Q3_K", { measure: "measureQ3K", halvesAt: [108] }],
   ["Q6_K", { measure: "measureQ6K", halvesAt: [208] }],
   ["Q8_0", { measure: "measureQ8_0", halvesAt: [0] }],
 ]);

@@ -12,7 +12,8 @@ export const runs: usize = batchValues / 16;
 /** Codes of a batch, signed. */
 export const codes: usize = codesOut;
 export const steps: usize = codes + batchValues;
-export const bases: usize = steps + 4 * runs;
+/** Behind room for what is written beyond the last step. */
+export const bases: usize = steps + 4 * runs + 16;
 const eightNumbers: usize = codesOut + 0x8000;
 
 /** The value of F16 bits. */
@@ -39,15 +40,7 @@ export function q6k(from: usize, blocks: usize): void {
   const middle = v128.load(constants, 32);
   for (let block: usize = 0; block < blocks; block++) {
     const at = from + 210 * block;
-    const d = f32x4.splat(halfAt(at + 208));
-    const scales = v128.load(at, 192);
-    const first = i16x8.extend_low_i8x16_s(scales);
-    const second = i16x8.extend_high_i8x16_s(scales);
-    const to = steps + 64 * block;
-    v128.store(to, f32x4.mul(d, f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(first))));
-    v128.store(to, f32x4.mul(d, f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(first))), 16);
-    v128.store(to, f32x4.mul(d, f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(second))), 32);
-    v128.store(to, f32x4.mul(d, f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(second))), 48);
+    scaleRuns(v128.load(at, 192), halfAt(at + 208), steps + 64 * block);
     for (let group: usize = 0; group < 4; group++) {
       const lane = 16 * (group & 1);
       const part = group >> 1;
@@ -65,6 +58,17 @@ export function q6k(from: usize, blocks: usize): void {
       );
     }
   }
+}
+
+/** What sixteen runs are multiples of: signed bytes times one number. */
+export function scaleRuns(scales: v128, unit: f32, to: usize): void {
+  const d = f32x4.splat(unit);
+  const first = i16x8.extend_low_i8x16_s(scales);
+  const second = i16x8.extend_high_i8x16_s(scales);
+  v128.store(to, f32x4.mul(d, f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(first))));
+  v128.store(to, f32x4.mul(d, f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(first))), 16);
+  v128.store(to, f32x4.mul(d, f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(second))), 32);
+  v128.store(to, f32x4.mul(d, f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(second))), 48);
 }
 
 function sixBits(low: v128, high: v128, middle: v128): v128 {

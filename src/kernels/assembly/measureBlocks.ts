@@ -1,9 +1,10 @@
 /** Measures blocks of ggml: what measureF32 finds of their values, which are never all in memory. */
 import { bases, batchValues, codes, q5k, q6k, q8_0, runs, steps } from "./blockCodes";
 import { chunkA, constants, largestFloat, leastFloat, results, sumOfDoubles, words } from "./memory";
+import { q2k, q3k, q5_0, q5_1 } from "./smallBlocks";
 
 /** Where in the table of counts each value of a batch is counted. */
-const places: usize = bases + 4 * runs;
+const places: usize = bases + 4 * runs + 16;
 
 /** Whether the F16 at `offset` of each block is finite. */
 export function areHalvesFinite(blocks: i32, blockBytes: i32, offset: i32): bool {
@@ -25,6 +26,22 @@ export function measureQ6K(blocks: i32): void {
 
 export function measureQ5K(blocks: i32): void {
   measureBatches(176, 256, blocks, q5k, true);
+}
+
+export function measureQ5_0(blocks: i32): void {
+  measureBatches(22, 32, blocks, q5_0, false);
+}
+
+export function measureQ5_1(blocks: i32): void {
+  measureBatches(24, 32, blocks, q5_1, true);
+}
+
+export function measureQ2K(blocks: i32): void {
+  measureBatches(84, 256, blocks, q2k, true);
+}
+
+export function measureQ3K(blocks: i32): void {
+  measureBatches(110, 256, blocks, q3k, false);
 }
 
 type Unpack = (from: usize, blocks: usize) => void;
