@@ -89,6 +89,17 @@ function itemSize(code: string): number {
   return Number(match?.[2] ?? "0") * (match?.[1] === "U" ? 4 : 1);
 }
 
+/** As NumPy writes the header of an array of one type; every reader reads it alike. */
+const plainHeader =
+  /^\{'descr': '[|<>=]?(?!O)[a-zA-Z?]\d*', 'fortran_order': (?:True|False), 'shape': \([\d, ]*\),? ?\}\s*$/;
+
+/** Whether an array, of which `head` holds the header, is plainly one of numbers, in which no reader finds a pickle. */
+export function isPlainArray(head: Uint8Array): boolean {
+  const dataStart = npyDataStart(head) ?? 0;
+  const text = latin1Text(head.subarray(head[6] === 1 ? 10 : 12, dataStart));
+  return dataStart > 0 && dataStart <= head.length && plainHeader.test(text);
+}
+
 /**
  * Where the pickle begins that an array of objects is written as. Undefined for arrays of numbers, which hold none,
  * and for what is no array.

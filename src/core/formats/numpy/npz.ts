@@ -13,7 +13,7 @@ import { importProblems, mergeImports } from "../importFinding";
 import { isFile, Look } from "../inside/look";
 import { openArchive, type TorchArchive } from "../torch/torchArchive";
 import { torchZip } from "../torch/torchZip";
-import { isNpy, npyDataStart, npyHeadBytes, parseNpyHeader } from "./npyHeader";
+import { isNpy, isPlainArray, npyDataStart, npyHeadBytes, parseNpyHeader } from "./npyHeader";
 import { type NpyTensor, npyTensor } from "./npyTensor";
 
 const nameLengthAt = 26;
@@ -27,10 +27,11 @@ export const npz: Format = {
   parse: (source, head, signal) => readNpz(source, head, undefined, signal),
 };
 
-/** The first member's local header (APPNOTE 4.3.7) names an array. */
-function matches(head: Uint8Array): boolean {
+/** The first member's local header (APPNOTE 4.3.7) names an array, or the archive is called one of arrays. */
+function matches(head: Uint8Array, fileName = ""): boolean {
   if (head.length < nameAt || head[0] !== 0x50 || head[1] !== 0x4b || head[2] !== 3 || head[3] !== 4)
     return false;
+  if (/\.npz$/i.test(fileName)) return true;
   const length = (head[nameLengthAt] as number) + 256 * (head[nameLengthAt + 1] as number);
   return new TextDecoder().decode(head.subarray(nameAt, nameAt + length)).endsWith(".npy");
 }
@@ -55,7 +56,9 @@ export async function readNpz(
   const problems = new ProblemList(maxListedProblems);
   for (const problem of archive.directory.problems) problems.add(problem);
   const look = new Look(source.size, signal);
-  await look.intoMembers(archive, archive.directory.entries.filter(isFile), { where: undefined, depth: 0 });
+  const plain = new Set(entries.filter((_, at) => found[at]?.isPlain === true));
+  const mayHide = archive.directory.entries.filter((entry) => isFile(entry) && !plain.has(entry));
+  await look.intoMembers(archive, mayHide, { where: undefined, depth: 0 });
   const imports = mergeImports(look.imports);
   for (const problem of importProblems(imports)) problems.add(problem);
   for (const problem of [...look.foundProblems, ...found.flatMap((each) => each.problems)])
@@ -82,7 +85,7 @@ async function readArray(
   archive: TorchArchive,
   entry: ZipEntry,
   signal?: AbortSignal,
-): Promise<Partial<NpyTensor> & Pick<NpyTensor, "problems">> {
+): Promise<Partial<NpyTensor> & Pick<NpyTensor, "problems"> & { readonly isPlain?: boolean }> {
   const name = entry.name.slice(0, -".npy".length);
   try {
     let head = await readMemberStart(archive.source, entry, npyHeadBytes, signal);
@@ -90,7 +93,7 @@ async function readArray(
     const dataStart = npyDataStart(head) ?? 0;
     if (dataStart > head.length && dataStart < entry.size && dataStart < 1_000_000)
       head = await readMemberStart(archive.source, entry, dataStart, signal);
-    return npyTensor(name, parseNpyHeader(head), archive.region(entry));
+    return { ...npyTensor(name, parseNpyHeader(head), archive.region(entry)), isPlain: isPlainArray(head) };
   } catch (error) {
     if (!(error instanceof CheckpointError || error instanceof RangeError)) throw error;
     const code = error instanceof CheckpointError ? error.code : "UnreadableMember";

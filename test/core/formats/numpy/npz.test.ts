@@ -64,6 +64,27 @@ describe("an npz archive", () => {
     expect(imports?.map(({ global }) => global)).toContain("numpy.core.multiarray._reconstruct");
   });
 
+  test("of more arrays than are looked into for pickles is told nothing of, unless one may hold some", async () => {
+    const array = (descr: string) => {
+      const header = `{'descr': ${descr}, 'fortran_order': False, 'shape': (1,), }\n`;
+      return Buffer.concat([
+        Buffer.from("\x93NUMPY\x01\x00", "latin1"),
+        Buffer.of(header.length, 0),
+        Buffer.from(header),
+        Buffer.alloc(4),
+      ]);
+    };
+    const archive = (descr: string) =>
+      read(
+        zipFile(Array.from({ length: 1100 }, (_, at) => ({ name: `w${at}.npy`, data: array(descr) }))),
+        "m.npz",
+      );
+    expect((await archive("'<f4'")).problems).toEqual([]);
+    // Python takes the last of two equal keys.
+    const two = await archive("'<f4', 'd\\x65scr': '|O'");
+    expect(two.problems.map(({ code }) => code)).toContain("UnscannedMembers");
+  });
+
   test("cut anywhere is a typed error, or shows what its directory names", async () => {
     const file = bytesOf("stored.npz");
     for (let length = 30; length < file.length; length += 7) {
