@@ -1,3 +1,4 @@
+import type { Checkpoint } from "../checkpoint/checkpoint";
 import type { FolderFile } from "../checkpoint/folderContext";
 import { assessParts, type Part, type PartsAssessment, partLabels } from "../parts/parts";
 import { type InsidePart, insideParts } from "./insideParts";
@@ -42,10 +43,17 @@ export function ownParts(facts: SummaryFacts): OwnParts {
     files,
     missing: missing
       // The code that wrote a file of its own knows the architecture.
-      .filter(({ part }) => inside === undefined || part !== "config")
+      .filter(({ part }) => part !== "config" || (inside === undefined && !isDescribed(facts.checkpoint)))
       .map(({ part, meaning }) => ({ label: partLabels[part], meaning })),
     resumable: needless ? { ...resumable, reason: resumable.reason.replace("scheduler, ", "") } : resumable,
   };
+}
+
+/** Frameworks whose models are built by code, or by what the file itself says, and never by a config.json. */
+const withoutConfig: ReadonlySet<string> = new Set(["hdf5", "keras", "onnx", "orbax", "tf-bundle"]);
+
+function isDescribed({ format, metadata }: Checkpoint): boolean {
+  return withoutConfig.has(format) || metadata.has("general.architecture");
 }
 
 /** Undefined where the folder is the checkpoint. */

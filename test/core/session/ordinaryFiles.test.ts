@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { alignSnapshots } from "../../../src/core/compare/tensors/alignSnapshots";
 import { CheckpointSession } from "../../../src/core/session/checkpointSession";
+import { ggufFile } from "../../support/made/ggufFile";
 import { MemoryFiles } from "../../support/memoryFiles";
 import { projectRoot } from "../../support/projectRoot";
 
@@ -93,6 +94,17 @@ describe("a checkpoint that was written by hand", () => {
     expect(missingParts.map(({ label }) => label)).toEqual(["random state"]);
     expect(resumable.answer).toBe("partly");
   });
+});
+
+it("misses no config.json where the file itself says what the model is", async () => {
+  const tensors = [{ name: "output_norm.weight", values: [1, 2] }];
+  const missing = async (keys: Readonly<Record<string, string>>) => {
+    const files = new MemoryFiles({ "/m/m.gguf": ggufFile({ keys, tensors }) });
+    const session = await CheckpointSession.open(files, "/m/m.gguf", () => undefined);
+    return session.summary().missingParts.map(({ label }) => label);
+  };
+  expect(await missing({})).toContain("model configuration");
+  expect(await missing({ "general.architecture": "llama" })).not.toContain("model configuration");
 });
 
 it("compares the weights of trainings, and their metrics and optimizers apart", async () => {
