@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { findAdapter } from "../../src/core/adapter/adapter";
 import type { LoraModule } from "../../src/core/adapter/loraModule";
 import { Comparison } from "../../src/core/compare/comparison";
+import { gramOfRows } from "../../src/core/linalg/gram";
+import { storedMatrix } from "../../src/core/linalg/matrix";
 import { CheckpointSession } from "../../src/core/session/checkpointSession";
 import { elementCount, type Tensor } from "../../src/core/tensors/tensor";
 import type { ReadTensor } from "../../src/core/update/factors";
@@ -86,6 +88,26 @@ function torchTimes(rank: number, rounds: number, denseSize?: number): TorchTime
   return status === 0 ? (JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as TorchTimes) : undefined;
 }
 
+/**
+ * Which time is left when all but the Gram matrices costs nothing: their products at the rate that the kernels have over
+ * factors in the cache, in ms, and that rate.
+ */
+function roofline(rank: number): { readonly leastMs: number; readonly rate: number } {
+  const size = 4096;
+  const factor = storedMatrix(rank, size, new Float32Array(randomBytes(rank * size).buffer));
+  const flops = (length: number) => length * rank * (rank + 1);
+  const repeats = Math.ceil(2e8 / flops(size));
+  let rate = 0;
+  for (let round = 0; round < 5; round++) {
+    const before = process.cpuUsage();
+    for (let repeat = 0; repeat < repeats; repeat++) gramOfRows(factor);
+    const { user, system } = process.cpuUsage(before);
+    rate = Math.max(rate, (repeats * flops(size)) / ((user + system) / 1e6));
+  }
+  const lengths = layer.reduce((sum, [, rows, cols]) => sum + rows + cols, 0) * layers;
+  return { leastMs: (1000 * flops(lengths)) / rate, rate };
+}
+
 async function measureAll(rank: number): Promise<() => Promise<void>> {
   const { modules, read } = adapterInMemory(rank);
   return async () => {
@@ -102,13 +124,16 @@ async function processorTimeOf(work: () => Promise<void>): Promise<number> {
 }
 
 /** `npm run bench`'s part about adapters: every metric of 224 modules, against torch on one thread. */
-export async function benchLora(rounds: number): Promise<void> {
+export async function benchLora(rounds: number, part?: string): Promise<void> {
   useFastProducts();
+  if (part === undefined || part === "measure") await benchOneThread(rounds);
+  if (part === undefined || part === "threads") await benchThreads(rounds);
+  if (part === undefined || part === "dense") await benchDense();
+}
+
+async function benchOneThread(rounds: number): Promise<void> {
   const rows: string[][] = [];
-  for (const [rank, target] of [
-    [16, "500"],
-    [64, "-"],
-  ] as const) {
+  for (const rank of [16, 64]) {
     const work = await measureAll(rank);
     const first = await processorTimeOf(work);
     const times: number[] = [];
@@ -117,9 +142,10 @@ export async function benchLora(rounds: number): Promise<void> {
     }
     const ours = median(times);
     const torch = torchTimes(rank, rank === 16 ? 3 : 1);
+    const { leastMs, rate } = roofline(rank);
     rows.push([
       `224 modules, r = ${rank}`,
-      target,
+      `${formatMs(leastMs)} at ${(rate / 1e9).toFixed(1)} GF/s`,
       formatMs(first),
       formatMs(ours),
       torch === undefined ? "-" : formatMs(torch.qrMs),
@@ -130,9 +156,7 @@ export async function benchLora(rounds: number): Promise<void> {
   console.log(
     "Metrics of a 7B adapter on one thread, F32 bytes in memory, decoding included (ms of processor time).",
   );
-  printTable(["what", "target", "first", "ours", "torch QR", "torch Gram f32", "ours / QR"], rows);
-  await benchThreads(rounds);
-  await benchDense();
+  printTable(["what", "Gram alone, f64", "first", "ours", "torch QR", "torch Gram f32", "ours / QR"], rows);
 }
 
 /** The same modules from a file, as the editor measures and compares them, with one thread and with two. */
@@ -142,20 +166,24 @@ async function benchThreads(rounds: number): Promise<void> {
   const rows: string[][] = [];
   const timed = async (what: string, work: (pool: NumbersPool) => Promise<unknown>, times: number) => {
     const found: number[] = [];
+    const processor: number[] = [];
     for (const threads of [1, 2]) {
       const pool = new NumbersPool({ threads, threadFile });
       await work(pool);
       const each: number[] = [];
+      const took: number[] = [];
       for (let round = 0; round < times; round++) {
         const start = performance.now();
-        await work(pool);
+        took.push(await processorTimeOf(async () => void (await work(pool))));
         each.push(performance.now() - start);
       }
       await pool.dispose();
       found.push(median(each));
+      processor.push(median(took));
     }
     const [one = 0, two = 0] = found;
-    rows.push([what, formatMs(one), formatMs(two), (one / two).toFixed(2)]);
+    const ofProcessor = processor.map(formatMs).join(" / ");
+    rows.push([what, formatMs(one), formatMs(two), (one / two).toFixed(2), ofProcessor]);
   };
   try {
     for (const rank of [16, 64]) {
@@ -183,7 +211,7 @@ async function benchThreads(rounds: number): Promise<void> {
   console.log(
     "\nFrom a file in the cache of the disk, by dist/ (ms of wall time; the second run and later).",
   );
-  printTable(["what", "1 thread", "2 threads", "ratio"], rows);
+  printTable(["what", "1 thread", "2 threads", "ratio", "processor time"], rows);
 }
 
 /** Snapshots of one number differ from those of another everywhere. */
@@ -239,4 +267,6 @@ async function benchDense(): Promise<void> {
   );
 }
 
-if (process.argv[1]?.endsWith("lora.ts")) await benchLora(Math.max(1, Number(process.argv[2] ?? 9) || 9));
+// `npm run bench:lora -- ROUNDS PART`, with `measure`, `threads` or `dense` for one part alone.
+if (process.argv[1]?.endsWith("lora.ts"))
+  await benchLora(Math.max(1, Number(process.argv[2] ?? 9) || 9), process.argv[3]);

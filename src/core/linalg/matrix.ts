@@ -78,6 +78,22 @@ export function transpose(matrix: Matrix): Matrix {
   return { rows: cols, cols: rows, data: result };
 }
 
+/** A copy of some rows and columns. */
+export function submatrix(
+  { cols, data }: Matrix,
+  rows: readonly number[],
+  columns: readonly number[],
+): Matrix {
+  const result = createMatrix(rows.length, columns.length);
+  for (let i = 0; i < rows.length; i++) {
+    const from = (rows[i] as number) * cols;
+    for (let j = 0; j < columns.length; j++) {
+      result.data[i * columns.length + j] = data[from + (columns[j] as number)] as number;
+    }
+  }
+  return result;
+}
+
 /** √Σ x² over all elements. Rescaled where the squares would overflow or vanish. */
 export function frobeniusNorm(matrix: Matrix): number {
   return vectorNorm(matrix.data, 0, matrix.data.length);

@@ -6,6 +6,7 @@ import {
   type Matrix,
   maxAbs,
   powerOfTwoNear,
+  submatrix,
   transpose,
 } from "../linalg/matrix";
 import { multiplyTransposed } from "../linalg/multiply";
@@ -154,8 +155,8 @@ export interface GramCore {
 
 function gramCoreOf({ a, b }: FactorGrams, scale: number): GramCore | undefined {
   const live = liveComponents(a, b);
-  const rb = choleskyOfGram(submatrix(b, live));
-  const ra = rb === undefined ? undefined : choleskyOfGram(submatrix(a, live));
+  const rb = choleskyOfGram(submatrix(b, live, live));
+  const ra = rb === undefined ? undefined : choleskyOfGram(submatrix(a, live, live));
   if (rb === undefined || ra === undefined || rb.pivot * ra.pivot < smallestPivots) return undefined;
   const core = multiplyTransposed(rb.r, ra.r);
   for (let at = 0; at < core.data.length; at++) core.data[at] = (core.data[at] as number) * scale;
@@ -189,18 +190,6 @@ function liveComponents(a: Matrix, b: Matrix): readonly number[] {
     if (a.data[k * a.cols + k] !== 0 && b.data[k * b.cols + k] !== 0) live.push(k);
   }
   return live;
-}
-
-function submatrix(matrix: Matrix, indices: readonly number[]): Matrix {
-  const n = indices.length;
-  if (n === matrix.rows) return matrix;
-  const result = createMatrix(n, n);
-  for (const [i, row] of indices.entries()) {
-    for (const [j, column] of indices.entries()) {
-      result.data[i * n + j] = matrix.data[row * matrix.cols + column] as number;
-    }
-  }
-  return result;
 }
 
 interface Core {

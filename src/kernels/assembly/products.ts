@@ -4,8 +4,8 @@
 const groupBytes: usize = 0x2000;
 const panelWidth: i32 = 256;
 
-/** What of a vector's four neighbours is packed while it stays in the first-level cache. */
-const packedAtOnce: i32 = 16;
+/** Lines of a matrix whose columns are packed while they stay in the first-level cache; rows are read on and on. */
+const linesAtOnce: i32 = 16;
 
 /** How vectors lie: the columns of their matrix, or its rows; doubles, or singles. */
 const areColumns: i32 = 1;
@@ -130,8 +130,9 @@ function fill<T>(
   from: i32,
   part: i32,
 ): void {
-  for (let block: i32 = 0; block < part; block += packedAtOnce) {
-    const values: i32 = min(packedAtOnce, part - block);
+  const atOnce: i32 = (kind & areColumns) !== 0 ? linesAtOnce : panelWidth;
+  for (let block: i32 = 0; block < part; block += atOnce) {
+    const values: i32 = min(atOnce, part - block);
     for (let first: i32 = 0; first < count; first += 4) {
       const target = panel + <usize>(first >> 2) * groupBytes + ((<usize>block) << 5);
       if ((kind & areColumns) !== 0) {

@@ -11,13 +11,13 @@ import type { ThreadPool } from "../numbers/threadPool";
 import type { SentMeasurement, UpdateResult, UpdatesJob, UpdatesTask } from "./updatesJob";
 
 /** Products of two values that a thread adds up in some 20 ms: a job is done before anybody would wait for it. */
-const productsOfJob = 50_000_000;
+const productsOfJob = 150_000_000;
 
 /** What reading, decoding and looking at a value costs beside its products. */
 const productsOfValue = 16;
 
 /** Below, it takes as long to start threads and open the files in each. */
-const fewestProducts = 4 * productsOfJob;
+const fewestProducts = 200_000_000;
 
 let passes = 0;
 

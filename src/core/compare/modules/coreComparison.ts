@@ -1,5 +1,5 @@
 import { columnVectors, pairProducts, rowVectors } from "../../linalg/innerProducts";
-import { createMatrix, frobeniusNorm, type Matrix, transpose } from "../../linalg/matrix";
+import { frobeniusNorm, type Matrix, submatrix, transpose } from "../../linalg/matrix";
 import { multiply, multiplyTransposed } from "../../linalg/multiply";
 import type { OperandPair } from "../../linalg/panels";
 import { solveTransposedUpper, solveUpperFromRight } from "../../linalg/triangular";
@@ -106,12 +106,7 @@ function usableCore({ gramCore, metrics }: UpdateAnalysis): GramCore | undefined
 
 /** Q₁ᵀQ₂ of the inner products of components. */
 function inBases(products: Matrix, first: GramCore, second: GramCore, which: "ra" | "rb"): Matrix {
-  const result = createMatrix(first.live.length, second.live.length);
-  for (const [i, row] of first.live.entries()) {
-    for (const [j, column] of second.live.entries()) {
-      result.data[i * result.cols + j] = products.data[row * products.cols + column] as number;
-    }
-  }
+  const result = submatrix(products, first.live, second.live);
   solveTransposedUpper(first[which], result);
   solveUpperFromRight(second[which], result);
   return result;
