@@ -184,6 +184,8 @@ export interface ProgressSummary {
   readonly maxEpochs?: number;
   /** The training came to its end, by what the file says. */
   readonly finished?: true;
+  /** A callback ended it before its planned steps. */
+  readonly stoppedEarly?: true;
   /** Other values at the moment of the save. */
   readonly metrics?: readonly NamedValue[];
 }

@@ -32,6 +32,8 @@ export interface TrainerState {
   /** Floating point operations; rounded, since it exceeds 2^53. */
   readonly totalFlos: number | undefined;
   readonly saveSteps: number | undefined;
+  /** A callback, such as early stopping, ended the training before its planned steps (`TrainerControl`). */
+  readonly isStoppedEarly: boolean;
   readonly log: readonly LogEntry[];
   /** The entry written when training ended (`train_runtime`, `train_loss` …): no point of any metric. */
   readonly summary: ReadonlyMap<string, number>;
@@ -74,6 +76,8 @@ export function parseTrainerState(text: string, file?: string): TrainerState {
     bestGlobalStep: number("best_global_step"),
     totalFlos: number("total_flos"),
     saveSteps: number("save_steps"),
+    isStoppedEarly:
+      isTold(top, "should_training_stop") && (number("global_step") ?? 0) < (number("max_steps") ?? 0),
     log: reader.log,
     summary: reader.summary,
     problems,
@@ -151,6 +155,13 @@ function readPythonJson(text: string, file: string | undefined): { value: unknow
     const cause = { ...problem("error", "TrainerStateNotJson", message, file), ...where };
     return { value: valueBefore(text, error.offset), problems: [cause] };
   }
+}
+
+/** A switch of the Trainer's own control, which is kept among the states of callbacks since transformers 4.42. */
+function isTold(state: ReadonlyMap<string, unknown>, key: string): boolean {
+  let at: unknown = state.get("stateful_callbacks");
+  for (const name of ["TrainerControl", "args", key]) at = new Map(jsonMembers(at) ?? []).get(name);
+  return at === true;
 }
 
 /** What stands before a mistake is a JSON text that ends early, which our parser keeps. */

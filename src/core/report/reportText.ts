@@ -107,6 +107,7 @@ function progressText(progress: NonNullable<CheckpointSummary["progress"]>): str
     ...(epoch === undefined ? [] : [`epoch ${formatNumber(epoch)}${of(maxEpochs)}`]),
     ...(episode === undefined ? [] : [`episode ${formatNumber(episode)}`]),
     ...(progress.finished === true ? ["finished"] : []),
+    ...(progress.stoppedEarly === true ? ["stopped early by a callback"] : []),
     ...(loss === undefined ? [] : [`loss ${formatNumber(loss)}`]),
     ...(evalLoss === undefined ? [] : [`eval loss ${formatNumber(evalLoss)}`]),
     ...(learningRate === undefined ? [] : [`learning rate ${formatNumber(learningRate)}`]),

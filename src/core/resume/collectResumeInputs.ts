@@ -230,7 +230,13 @@ async function readProgress(
     const reason = `cannot be loaded: ${failure.message.charAt(0).toLowerCase()}${failure.message.slice(1)}`;
     opener.broken.push({ name, role: "progress", reason });
   }
-  return { place: name, step: state.globalStep, epoch: state.epoch, planned: state.maxSteps };
+  return {
+    place: name,
+    step: state.globalStep,
+    epoch: state.epoch,
+    planned: state.maxSteps,
+    ...(state.isStoppedEarly ? { stoppedEarly: true as const } : {}),
+  };
 }
 
 /** One file that holds everything: Lightning, nanoGPT, and dicts that people write by hand. */

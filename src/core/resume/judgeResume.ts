@@ -139,6 +139,11 @@ function whereItStands({ progress, namedStep }: ResumeInputs): Standing | undefi
   if (progress?.step === undefined && progress?.episode !== undefined)
     return { at: `episode ${formatCount(progress.episode)}`, finished: undefined };
   const step = progress?.step ?? namedStep;
+  if (step !== undefined && progress?.stoppedEarly === true) {
+    const planned = formatCount(progress.planned ?? 0);
+    const at = `step ${formatCount(step)}, where a callback (such as early stopping) ended the training before its ${planned} steps`;
+    return { at, finished: undefined };
+  }
   if (step !== undefined) return { at: `step ${formatCount(step)}`, finished: finishedAt(progress) };
   return progress?.epoch === undefined
     ? undefined

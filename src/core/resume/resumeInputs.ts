@@ -75,6 +75,8 @@ export interface ProgressInputs {
   readonly episode?: number | undefined;
   /** The step may be one of an environment or a loop, and not of an optimizer. */
   readonly countsOther?: true;
+  /** A callback ended the training before its planned steps. */
+  readonly stoppedEarly?: true;
   /** Steps that the training was to make in all, where that is kept. */
   readonly planned?: number | undefined;
   /** Epochs that it was to make in all. */

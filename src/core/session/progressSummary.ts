@@ -16,6 +16,7 @@ export function latestProgress(state: TrainerState): ProgressSummary {
     evalLoss: lastValue(state.log, "eval_loss"),
     bestMetric: state.bestMetric,
     bestCheckpoint: state.bestModelCheckpoint,
+    ...(state.isStoppedEarly ? { stoppedEarly: true as const } : {}),
   };
 }
 

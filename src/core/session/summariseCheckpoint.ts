@@ -291,7 +291,13 @@ function resumable(facts: SummaryFacts, byParts: Resumable): Resumable {
   const { trainerState } = facts.folder;
   const planned = trainerState?.maxSteps ?? facts.inside?.progress?.maxSteps;
   const finished = finishedAt({ step: trainerState?.globalStep ?? facts.inside?.progress?.step, planned });
-  if (finished === undefined || byParts.answer === "no") return byParts;
+  if (byParts.answer === "no") return byParts;
+  if (trainerState?.isStoppedEarly === true)
+    return {
+      ...byParts,
+      reason: `A callback, such as early stopping, ended the training here. ${byParts.reason}`,
+    };
+  if (finished === undefined) return byParts;
   const reason = `${capitalised(finished)}: no planned step is left. Going on takes a longer plan. ${byParts.reason}`;
   return { ...byParts, reason, finished: true };
 }

@@ -42,6 +42,22 @@ test("a whole checkpoint of the sample run: yes, and every part says why", async
   expect(structuredClone(report)).toEqual(report);
 });
 
+test.each([
+  [
+    480,
+    /^Yes from step 240, where a callback \(such as early stopping\) ended the training before its 480 steps/,
+  ],
+  // The Trainer sets the switch at its last step, too.
+  [240, /^Finished: step 240 of 240/],
+])("early stopping of %d planned steps is told", async (planned, sentence) => {
+  const files = sampleCheckpoint();
+  const state = JSON.parse(new TextDecoder().decode(sampleFile("trainer_state.json")));
+  const control = { args: { should_training_stop: true }, attributes: {} };
+  const changed = { ...state, max_steps: planned, stateful_callbacks: { TrainerControl: control } };
+  files.write(`${folder}/trainer_state.json`, JSON.stringify(changed));
+  expect((await resumeOf(files, folder)).sentence).toMatch(sentence);
+});
+
 test("what Megatron's ranks share is judged with its folder", async () => {
   const files = new MemoryFiles({
     "/run/iter_0000100/common.pt": torchArchive(

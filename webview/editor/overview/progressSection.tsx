@@ -38,6 +38,7 @@ export function ProgressSection({ summary }: { readonly summary: CheckpointSumma
   }
   if (episode !== undefined) facts.push({ name: "Episode", value: formatCount(episode) });
   if (progress.finished === true) facts.push({ name: "Training", value: "finished" });
+  if (progress.stoppedEarly === true) facts.push({ name: "Training", value: "stopped early" });
   if (loss !== undefined) facts.push({ name: "Loss", value: formatAligned(loss) });
   if (evalLoss !== undefined) facts.push({ name: "Eval loss", value: formatAligned(evalLoss) });
   if (learningRate !== undefined) facts.push({ name: "Learning rate", value: formatNumber(learningRate, 3) });
