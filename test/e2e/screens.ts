@@ -177,6 +177,7 @@ export const screens: readonly Screen[] = [
   },
   {
     name: "mergePlan",
+    readme: true,
     async show(stage) {
       // Alone: of several selected adapters the sum would be merged.
       await stage.row("checkpoint-240").click();
@@ -187,6 +188,7 @@ export const screens: readonly Screen[] = [
   },
   {
     name: "lineage",
+    readme: true,
     async show(stage) {
       await stage.workbench.pickFromContextMenu(stage.row("lora-pipeline"), "Show Lineage");
       await stage.page.getByText("fine-tuning").first().waitFor();
