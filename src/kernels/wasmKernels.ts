@@ -45,6 +45,9 @@ interface Exports {
   compareBf16(count: number): void;
   compareF16(count: number): void;
   compareF64(count: number): void;
+  compareFiniteF32(count: number): void;
+  compareFiniteBf16(count: number): void;
+  compareFiniteF16(count: number): void;
 }
 
 /** Where things lie in memory, as assembly/memory.ts has it. */
@@ -126,7 +129,7 @@ export class WasmKernels implements NumberKernels {
     this.chunk = new Uint8Array(buffer, layout.chunk, layout.chunkBytes);
     this.otherChunk = new Uint8Array(buffer, layout.otherChunk, layout.chunkBytes);
     this.view = new DataView(buffer, layout.chunk, layout.chunkBytes);
-    this.results = new Float64Array(buffer, layout.results, 8);
+    this.results = new Float64Array(buffer, layout.results, 10);
     this.counters = new Uint32Array(buffer);
   }
 
@@ -245,16 +248,20 @@ export class WasmKernels implements NumberKernels {
     else if (type === "F32") wasm.compareF32(count);
     else if (type === "BF16") wasm.compareBf16(count);
     else wasm.compareF16(count);
-    const sums = results.subarray(0, 5);
-    // What is not finite is told apart the slow way; the differences that are were counted.
-    if (!sums.every(Number.isFinite))
-      return compareValues(...this.decode(type, count), type === "F64", () => undefined);
-    const [absolute, squares, squaresOfA, squaresOfB, product, changed, min, max] = results;
+    const areFinite = () => results.subarray(0, 5).every(Number.isFinite);
+    // What is not finite is told apart in another loop; the differences that are were counted.
+    const isPlain = areFinite();
+    if (!isPlain && type === "F32") wasm.compareFiniteF32(count);
+    else if (!isPlain && type === "BF16") wasm.compareFiniteBf16(count);
+    else if (!isPlain && type === "F16") wasm.compareFiniteF16(count);
+    if (!areFinite()) return compareValues(...this.decode(type, count), type === "F64", () => undefined);
+    const [absolute, squares, squaresOfA, squaresOfB, product, changed, min, max, finite, differing] =
+      results;
     return {
       elements: count,
-      compared: count,
+      compared: isPlain ? count : (finite as number),
       changed: changed as number,
-      mismatches: 0,
+      mismatches: isPlain ? 0 : (differing as number),
       min: min as number,
       max: max as number,
       absolute: absolute as number,

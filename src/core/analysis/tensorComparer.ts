@@ -105,12 +105,28 @@ export class TensorComparer {
     return { ...kernels.compare("F64", count), squaresOfA, squaresOfB, product };
   }
 
+  /** In place. Every platform that runs this is little-endian, as the kernels' memory is. */
   private decode(chunk: Uint8Array<ArrayBuffer>, { encoding }: ComparedEncoding, count: number): void {
-    const values = decodeValues(chunk, encoding, count);
-    const view = new DataView(chunk.buffer, chunk.byteOffset);
-    if (this.type === "F64") values.forEach((value, at) => void view.setFloat64(8 * at, value, true));
-    else values.forEach((value, at) => void view.setFloat32(4 * at, value, true));
+    const { buffer, byteOffset } = chunk;
+    const target =
+      this.type === "F64"
+        ? new Float64Array(buffer, byteOffset, count)
+        : new Float32Array(buffer, byteOffset, count);
+    const { codes, codesPerByte = 1, method } = encoding;
+    if (method === "bytes" && codes !== undefined && codesPerByte === 1) widen(chunk, codes.values, target);
+    else if (method === "words" && codes !== undefined)
+      widen(new Uint16Array(buffer, byteOffset, count), codes.values, target);
+    else target.set(decodeValues(chunk, encoding, count));
   }
+}
+
+/** From the last on: none is written over that is still to be read. */
+function widen(
+  codes: Uint8Array | Uint16Array,
+  values: Float64Array,
+  target: Float32Array | Float64Array,
+): void {
+  for (let at = target.length - 1; at >= 0; at--) target[at] = values[codes[at] as number] as number;
 }
 
 /** Bytes of so many values, the parts of complex numbers counted one by one. */

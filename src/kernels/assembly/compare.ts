@@ -115,7 +115,95 @@ function comparePairs<T>(count: i32): void {
   store<f64>(results, <f64>largest, 56);
 }
 
-/** The same of F64, whose differences are counted by their upper 20 bits. */
+/** The same of the pairs of F32 that are finite, with how many they are, and how many of the others differ. */
+export function compareFiniteF32(count: i32): void {
+  for (let at: usize = <usize>count * 4; at & 15; at += 4) {
+    store<u32>(chunkA + at, 0x7fc00000);
+    store<u32>(chunkB + at, 0x7fc00000);
+  }
+  compareFinite<f32>(count);
+}
+
+export function compareFiniteBf16(count: i32): void {
+  endWithNans(count, 0x7fc0);
+  compareFinite<BrainBits>(count);
+}
+
+export function compareFiniteF16(count: i32): void {
+  endWithNans(count, 0x7e00);
+  compareFinite<HalfBits>(count);
+}
+
+/** Fills the last four up: NaNs on both sides are no difference. */
+function endWithNans(count: i32, nan: u16): void {
+  for (let at: usize = <usize>count * 2; at & 7; at += 2) {
+    store<u16>(chunkA + at, nan);
+    store<u16>(chunkB + at, nan);
+  }
+}
+
+/** Of F16, infinities for NaNs too are what floatsAt gives. */
+function floatsOrNans<T>(at: usize): v128 {
+  const values = floatsAt<T>(at);
+  if (isFloat<T>() || !isSigned<T>()) return values;
+  const sizes = v128.and(i32x4.extend_low_i16x8_u(v128.load64_zero(at)), i32x4.splat(0x7fff));
+  return v128.or(values, i32x4.gt_s(sizes, i32x4.splat(0x7c00)));
+}
+
+/** Counts no codes: comparePairs came first. */
+function compareFinite<T>(count: i32): void {
+  const zero = f32x4.splat(0);
+  let absolute = f64x2.splat(0);
+  let squares = f64x2.splat(0);
+  let squaresOfA = f64x2.splat(0);
+  let squaresOfB = f64x2.splat(0);
+  let products = f64x2.splat(0);
+  let min = f32x4.splat(Infinity);
+  let max = f32x4.splat(-Infinity);
+  let changed = i32x4.splat(0);
+  let compared = i32x4.splat(0);
+  let mismatches = i32x4.splat(0);
+  const end: usize = <usize>((count + 3) & ~3) * sizeof<T>();
+  for (let at: usize = 0; at < end; at += 4 * sizeof<T>()) {
+    const a = floatsOrNans<T>(chunkA + at);
+    const b = floatsOrNans<T>(chunkB + at);
+    const areFinite = v128.and(f32x4.eq(f32x4.sub(a, a), zero), f32x4.eq(f32x4.sub(b, b), zero));
+    const areSame = v128.or(f32x4.eq(a, b), v128.and(f32x4.ne(a, a), f32x4.ne(b, b)));
+    compared = i32x4.sub(compared, areFinite);
+    mismatches = i32x4.sub(mismatches, v128.not(v128.or(areFinite, areSame)));
+    const x = v128.and(a, areFinite);
+    const y = v128.and(b, areFinite);
+    const difference = f32x4.sub(y, x);
+    changed = i32x4.sub(changed, f32x4.ne(difference, zero));
+    min = f32x4.pmin(min, v128.bitselect(difference, f32x4.splat(Infinity), areFinite));
+    max = f32x4.pmax(max, v128.bitselect(difference, f32x4.splat(-Infinity), areFinite));
+    const xLow = f64x2.promote_low_f32x4(x);
+    const xHigh = f64x2.promote_low_f32x4(i64x2.shuffle(x, x, 1, 1));
+    squaresOfA = f64x2.add(squaresOfA, f64x2.add(f64x2.mul(xLow, xLow), f64x2.mul(xHigh, xHigh)));
+    const yLow = f64x2.promote_low_f32x4(y);
+    const yHigh = f64x2.promote_low_f32x4(i64x2.shuffle(y, y, 1, 1));
+    squaresOfB = f64x2.add(squaresOfB, f64x2.add(f64x2.mul(yLow, yLow), f64x2.mul(yHigh, yHigh)));
+    products = f64x2.add(products, f64x2.add(f64x2.mul(xLow, yLow), f64x2.mul(xHigh, yHigh)));
+    const size = f32x4.abs(difference);
+    const low = f64x2.promote_low_f32x4(size);
+    const high = f64x2.promote_low_f32x4(i64x2.shuffle(size, size, 1, 1));
+    absolute = f64x2.add(absolute, f64x2.add(low, high));
+    squares = f64x2.add(squares, f64x2.add(f64x2.mul(low, low), f64x2.mul(high, high)));
+  }
+  const differing = sumOfWords(mismatches);
+  store<f64>(results, sumOfDoubles(absolute));
+  store<f64>(results, sumOfDoubles(squares), 8);
+  store<f64>(results, sumOfDoubles(squaresOfA), 16);
+  store<f64>(results, sumOfDoubles(squaresOfB), 24);
+  store<f64>(results, sumOfDoubles(products), 32);
+  store<f64>(results, <f64>(sumOfWords(changed) + differing), 40);
+  store<f64>(results, <f64>leastFloat(min), 48);
+  store<f64>(results, <f64>largestFloat(max), 56);
+  store<f64>(results, <f64>sumOfWords(compared), 64);
+  store<f64>(results, <f64>differing, 72);
+}
+
+/** What compareF32 does of F64, whose differences are counted by their upper 20 bits. */
 export function compareF64(count: i32): void {
   const zero = f64x2.splat(0);
   let absolute = zero;
