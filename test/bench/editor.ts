@@ -5,11 +5,13 @@ import { setTimeout as delay } from "node:timers/promises";
 import { extensionHosts, readBytes, residentBytes } from "../support/vscode/extensionHosts";
 import { withVscode } from "../support/vscode/withVscode";
 import { Workbench } from "../support/vscode/workbench";
+import { measureOpenings } from "./editorOpening";
 import { writeSparseModels } from "./sparseModels";
 
 /**
- * `npm run bench:editor`: what scanning takes in a real VS Code: the memory of the extension host, what a closed tab
- * still reads, and how long the page is busy while results come in. Linux only: it looks into /proc.
+ * `npm run bench:editor`: what opening and scanning take in a real VS Code: the time to the first content, the memory
+ * of the extension host and the page, what a closed tab still reads, and how long the page is busy while results come
+ * in. `-- open` measures opening alone. Linux only: it looks into /proc.
  */
 const shownSeconds = 30;
 
@@ -123,7 +125,9 @@ try {
     try {
       const host = extensionHosts().find((pid) => !others.has(pid));
       if (host === undefined) throw new Error("The extension host was not found.");
-      console.log(`Scanning in VS Code; load ${loadavg()[0]?.toFixed(1)}.`);
+      console.log(`In VS Code; load ${loadavg()[0]?.toFixed(1)}.`);
+      await measureOpenings(workbench, host, "llama.safetensors", "experts.safetensors");
+      if (process.argv[2] === "open") return;
       await measureMemory(workbench, host);
       await workbench.closeAllEditors();
       await measureClosing(workbench, host);
