@@ -1,6 +1,7 @@
 import picomatch from "picomatch";
 import { SeenFiles } from "../core/bytes/seenFiles";
 import { discoverRuns } from "../core/runs/discover/discover";
+import { KnownSettings } from "../core/runs/discover/knownSettings";
 import { LogDigests } from "../core/runs/discover/logDigests";
 import { ChartedRun } from "../core/runs/merge/chartedRun";
 import { lineTableText } from "../core/runs/merge/lineTable";
@@ -23,6 +24,7 @@ export function runHandlers(
   logs: LogStore,
 ): Handlers<RunCalls> {
   const digests = new LogDigests(logs);
+  const settings = new KnownSettings();
   const probes = new ProbeCache(nodeFiles);
   const statuses = new RunStatusReader(logs);
   const runOf = (handle: number) => runs.get(handle);
@@ -44,10 +46,12 @@ export function runHandlers(
         peek: (path, peekSignal) => probes.peek(path, peekSignal, seen),
         judge: (path, judgeSignal) => probes.judge(path, folders, judgeSignal, seen),
         digests,
+        settings,
         metrics,
         signal,
       });
       probes.forgetUnused();
+      settings.forgetUnused();
       statuses.retain(new Set(found.runs.map(({ id }) => id)));
       return found;
     },

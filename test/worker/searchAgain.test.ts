@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { SeenFiles } from "../../src/core/bytes/seenFiles";
 import { discoverRuns } from "../../src/core/runs/discover/discover";
+import { KnownSettings } from "../../src/core/runs/discover/knownSettings";
 import { LogDigests } from "../../src/core/runs/discover/logDigests";
 import { LogStore } from "../../src/core/runs/merge/logStore";
 import { ProbeCache } from "../../src/worker/probeCache";
@@ -38,9 +39,10 @@ function workspace(): MemoryFiles {
   return files;
 }
 
-test("a search that finds nothing new looks at each file once, and opens the settings alone", async () => {
+test("a search that finds nothing new looks at each file once, and opens none", async () => {
   const files = workspace();
   const probes = new ProbeCache(files);
+  const settings = new KnownSettings();
   const digests = new LogDigests(new LogStore(files));
   const search = async () => {
     const before = { ...files.counts };
@@ -52,8 +54,10 @@ test("a search that finds nothing new looks at each file once, and opens the set
       peek: (path, signal) => probes.peek(path, signal, seen),
       judge: (path, signal) => probes.judge(path, [root.path], signal, seen),
       digests,
+      settings,
     });
     probes.forgetUnused();
+    settings.forgetUnused();
     const { list, stat, open } = files.counts;
     return { found, list: list - before.list, stat: stat - before.stat, open: open - before.open };
   };
@@ -64,14 +68,18 @@ test("a search that finds nothing new looks at each file once, and opens the set
   const checkpoints = runs * steps.length;
   expect(again.list).toBe(1 + runs + checkpoints);
   expect(again.stat).toBe(3 * checkpoints);
-  expect(again.open).toBe(checkpoints);
+  expect(again.open).toBe(0);
   files.write(
     "/ws/run-0/checkpoint-10/adapter_model.safetensors",
     safetensorsFile({ tensors: [] }),
     1_800_000_000_000,
   );
   const changed = await search();
-  expect(changed.open).toBeGreaterThan(checkpoints);
-  expect(changed.open).toBeLessThan(checkpoints + 10);
+  expect(changed.open).toBeGreaterThan(0);
+  expect(changed.open).toBeLessThan(10);
   expect(changed.found.runs[0]?.checkpoints[0]?.problems).not.toEqual([]);
+  const settingsPath = "/ws/run-1/checkpoint-20/adapter_config.json";
+  files.write(settingsPath, JSON.stringify({ peft_type: "LORA", r: 4 }).slice(0, -3), 1_800_000_000_000);
+  const cut = (await search()).found.runs.find(({ path }) => path === "/ws/run-1");
+  expect(cut?.checkpoints[1]?.problems.map(({ code }) => code)).toContain("ConfigUnreadable");
 });

@@ -1,14 +1,12 @@
 import type { FileStat, Files } from "../../bytes/files";
 import { mapParallel } from "../../bytes/mapParallel";
 import { joinPath, parentPath } from "../../bytes/paths";
-import { readText } from "../../bytes/readText";
 import type { WeightsProbe } from "../../checkpoint/probeWeights";
 import { isTorchFile } from "../../formats/fileKinds";
 import { folderFormatOf } from "../../formats/folderRegistry";
-import { isJsonObject, type JsonObject, type JsonValue, parseJson } from "../../json/parseJson";
+import { isJsonObject, type JsonObject, type JsonValue } from "../../json/parseJson";
 import { findHalfWritten } from "../../parts/halfWritten";
 import { assessParts, classifyEntry, classifyFolder } from "../../parts/parts";
-import { maxConfigBytes } from "../../problem/limits";
 import { messageOf } from "../../problem/messageOf";
 import type { Problem } from "../../problem/problem";
 import { metadataProgress } from "../../progress/metadataProgress";
@@ -17,6 +15,7 @@ import { detectStage, type StageLabel } from "../../stage/stage";
 import type { RunPart } from "../run";
 import { type AdapterSignature, adapterSignature } from "./adapterSignature";
 import { type Candidate, mainFileOf } from "./candidate";
+import type { KnownSettings } from "./knownSettings";
 import type { LogDigest } from "./logDigest";
 import type { LogDigests } from "./logDigests";
 import type { Folder } from "./walkFolders";
@@ -58,6 +57,7 @@ export interface FactsOptions {
   readonly peek?: ProbeWeights | undefined;
   readonly judge?: JudgeWeights | undefined;
   readonly digests: LogDigests;
+  readonly settings: KnownSettings;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -224,9 +224,8 @@ class FactsReader {
   private async readJson(folder: string, name: string): Promise<JsonValue | undefined> {
     const path = joinPath(folder, name);
     try {
-      const { value, truncatedAt } = parseJson(
-        await readText(this.files, path, maxConfigBytes, this.options.signal),
-      );
+      const { settings, signal } = this.options;
+      const { value, truncatedAt } = await settings.read(this.files, path, signal);
       if (truncatedAt === undefined) return value;
       const message = `${name} ends early: it is still being written, or was cut.`;
       this.problems.push({ severity: "warning", code: "ConfigUnreadable", message, file: path });

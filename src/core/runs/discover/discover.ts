@@ -17,6 +17,7 @@ import { tellCopies } from "./copies";
 import { findCandidates } from "./findCandidates";
 import { type BorrowedMetrics, finishRun } from "./finishRun";
 import { homeOf } from "./homeFolder";
+import { KnownSettings } from "./knownSettings";
 import { LogDigests } from "./logDigests";
 import { placeLogs } from "./place/placeLogs";
 import { logFilesOf, member, type RunDraft } from "./runDraft";
@@ -39,6 +40,8 @@ export interface DiscoverOptions extends WalkOptions {
   readonly metrics?: readonly string[] | undefined;
   /** Keep them between searches: logs that did not change are then not read again. */
   readonly digests?: LogDigests | undefined;
+  /** Keep them between searches, as well. */
+  readonly settings?: KnownSettings | undefined;
 }
 
 /** Each may hold a log of many megabytes while it is read. */
@@ -58,8 +61,9 @@ export async function discoverRuns(
   const walk = await walkFolders(files, roots, options);
   const groups = findCandidates(walk.tops);
   const { digests = new LogDigests(new LogStore(files)), metrics = [] } = options;
+  const { settings = new KnownSettings() } = options;
   digests.keepMetrics(metrics);
-  const facts = await readAll(files, groups, { ...options, digests });
+  const facts = await readAll(files, groups, { ...options, digests, settings });
   // A training that tidies up after itself for days must not fill the memory.
   digests.retain(new Set([...facts.values()].map(({ trainerStatePath }) => trainerStatePath)));
   const joined = joinStages(draftRuns(groups, facts));
