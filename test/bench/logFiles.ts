@@ -1,5 +1,5 @@
 import { appendFileSync, closeSync, openSync, writeSync } from "node:fs";
-import { maskedCrc32c } from "../../src/core/runs/logs/crc32";
+import { maskedCrc32c } from "../../src/core/bytes/checksums/crc32";
 
 /** What the Trainer logs at a step. */
 const tags = ["train/loss", "train/grad_norm", "train/learning_rate", "train/epoch"] as const;

@@ -1,4 +1,4 @@
-import { Checksum } from "../bytes/checksum";
+import { Checksum } from "../bytes/checksums/checksum";
 import type { Files } from "../bytes/files";
 import { baseName } from "../bytes/paths";
 import { readAhead } from "../bytes/readAhead";

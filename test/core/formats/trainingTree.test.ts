@@ -74,13 +74,16 @@ describe("what an optimizer keeps is joined to the parameters", () => {
       tensor(`model/dense/kernel/${value}`),
       tensor(`model/dense/kernel/.OPTIMIZER_SLOT/optimizer/m/${value}`),
       tensor(`model/dense/kernel/.OPTIMIZER_SLOT/optimizer/v/${value}`),
-      tensor(`optimizer/learning_rate/${value}`, []),
+      tensor(`generator_optimizer/iter/${value}`, [], "I64"),
+      tensor(`discriminator_optimizer/iter/${value}`, [], "I64"),
     ];
-    expect(told(slotTensors(tensors))).toEqual({
+    const found = slotTensors(tensors);
+    expect(told(found)).toEqual({
       kept: { [`model/dense/kernel/${value}`]: { m: tensors[1]?.name, v: tensors[2]?.name } },
-      settings: ["learning_rate"],
+      settings: ["iter", tensors[4]?.name],
       progress: [],
     });
+    expect([...(trainingTree(tensors, found)?.parameters ?? [])]).toEqual([tensors[0]?.name]);
   });
 
   test("of TensorFlow 1, by the names behind those of parameters that are there", () => {

@@ -1,5 +1,6 @@
 import type { ByteRegion } from "../../bytes/byteRegion";
 import type { ByteSource } from "../../bytes/byteSource";
+import { crc32c } from "../../bytes/checksums/crc32";
 import { inflateAll } from "../../bytes/inflate";
 import { zstdDecompress } from "../../bytes/zstd";
 import { CheckpointError } from "../../problem/checkpointError";
@@ -64,7 +65,12 @@ export class ZarrChunkRegion implements ByteRegion {
     const count = elementCount(chunkShape.map((size, axis) => size / (inner[axis] as number)));
     const length = count * indexEntryBytes + (shards?.indexHasChecksum === false ? 0 : checksumBytes);
     if (!(length <= source.size)) throw damaged("a shard is shorter than its index");
-    const bytes = await source.read(shards?.indexAtStart === true ? 0 : source.size - length, length, signal);
+    const stored = await source.read(
+      shards?.indexAtStart === true ? 0 : source.size - length,
+      length,
+      signal,
+    );
+    const bytes = shards?.indexHasChecksum === false ? stored : checked(stored, "the index of a shard");
     return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
@@ -73,7 +79,7 @@ export class ZarrChunkRegion implements ByteRegion {
     const wanted = elementCount(shape) * itemBytes;
     let bytes = stored;
     for (const name of codecs.compressions.toReversed()) {
-      if (name === "crc32c") bytes = bytes.subarray(0, Math.max(0, bytes.length - checksumBytes));
+      if (name === "crc32c") bytes = checked(bytes, "a chunk");
       else if (name === "zstd") bytes = zstdDecompress(bytes, wanted + slackBytes);
       else if (name === "blosc") bytes = await unpackBlosc(bytes, wanted + slackBytes);
       else if (name === "lz4") bytes = unpackSizedLz4(bytes, wanted + slackBytes);
@@ -83,6 +89,16 @@ export class ZarrChunkRegion implements ByteRegion {
     if (codecs.axes !== undefined) bytes = rowMajor(bytes, shape, codecs.axes, itemBytes);
     return codecs.bigEndian ? swapped(bytes, this.array) : bytes;
   }
+}
+
+/** Without the CRC-32C that stands behind them, which is theirs (zarr 3, crc32c codec). */
+function checked(bytes: Uint8Array, what: string): Uint8Array {
+  const end = bytes.length - checksumBytes;
+  if (end < 0) throw damaged(`${what} is shorter than its checksum`);
+  const stored = new DataView(bytes.buffer, bytes.byteOffset + end, checksumBytes).getUint32(0, true);
+  if (crc32c.of(bytes, 0, end) !== stored)
+    throw damaged(`${what} has another checksum than was stored with it`);
+  return bytes.subarray(0, end);
 }
 
 /** One block of LZ4 behind the size that it takes unpacked, as numcodecs writes it. */

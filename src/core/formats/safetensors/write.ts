@@ -1,4 +1,4 @@
-import { Checksum } from "../../bytes/checksum";
+import { Checksum } from "../../bytes/checksums/checksum";
 import type { FileWriter } from "../../bytes/fileSink";
 import { dtypeBits } from "../../tensors/dtype";
 import { elementCount } from "../../tensors/tensor";

@@ -8,7 +8,7 @@ const valueEnding = "/.ATTRIBUTES/VARIABLE_VALUE";
 /** TensorFlow 2: `<parameter>/.OPTIMIZER_SLOT/<optimizer>/<slot>/.ATTRIBUTES/VARIABLE_VALUE`. */
 const slotName = /^(.+)\/\.OPTIMIZER_SLOT\/.+\/([^/]+)\/\.ATTRIBUTES\/VARIABLE_VALUE$/;
 const optimizerSetting =
-  /^(?:.*\/)?_?optimizer\/(iter|iterations|_iterations|learning_rate|_learning_rate|beta_1|beta_2|decay|momentum|rho|epsilon)\/\.ATTRIBUTES\/VARIABLE_VALUE$/;
+  /^(?:.*\/)?\w*optimizer\w*\/(iter|iterations|_iterations|learning_rate|_learning_rate|beta_1|beta_2|decay|momentum|rho|epsilon)\/\.ATTRIBUTES\/VARIABLE_VALUE$/;
 const numbered = /^(?:.*\/)?_?optimizer\/_variables\/(\d+)\/\.ATTRIBUTES\/VARIABLE_VALUE$/;
 
 /** TensorFlow 1 hangs the name of the optimizer, or of what it keeps, behind that of the parameter. */
@@ -73,7 +73,8 @@ function byNames(tensors: readonly Tensor[]) {
     else if (old === "ExponentialMovingAverage") put("average", tensor);
     else if (oldKey !== undefined && byName.has(owner))
       moments.push({ parameter: owner, key: oldKey, tensor });
-    else if (setting !== undefined) settings.set(setting, tensor);
+    // Of several optimizers, each with an `iter`, the others keep their whole names.
+    else if (setting !== undefined) settings.set(settings.has(setting) ? name : setting, tensor);
     else if (oldSettings.has(name)) settings.set(name, tensor);
     else if (isInteger && shape.length === 0 && /^(?:global_)?step(?:\/\.|$)/.test(name))
       progress.set("global_step", tensor);

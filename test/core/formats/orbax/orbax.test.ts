@@ -9,6 +9,7 @@ import type { Tensor } from "../../../../src/core/tensors/tensor";
 import { type OcdbtEntry, ocdbtFolder } from "../../../support/made/ocdbtFolder";
 import { MemoryFiles } from "../../../support/memoryFiles";
 import { openTensors } from "../../../support/openTensors";
+import { plainCrc32c } from "../../runs/logs/checksums";
 
 const f32 = (values: readonly number[]) => new Uint8Array(Float32Array.from(values).buffer);
 const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
@@ -163,6 +164,8 @@ describe("a checkpoint of Orbax", () => {
         );
         shard.push(...(bytes ?? []));
       }
+      const indexBytes = new Uint8Array(index.buffer, 0, 16 * 4);
+      if (hasChecksum) index.setUint32(indexBytes.length, plainCrc32c(indexBytes), true);
       const codecs = [{ name: "bytes", configuration: { endian: "little" } }];
       const index_codecs = [
         { name: "bytes", configuration: { endian } },
@@ -188,6 +191,13 @@ describe("a checkpoint of Orbax", () => {
       new Float32Array(hollow.buffer).set([0], 9);
       const { tensors } = await open(ocdbtFolder("/c", entries));
       expect(tensors.w).toEqual({ ...wanted, sha256: sha256(hollow) });
+      if (!hasChecksum) return;
+      // A bit of the index is another: no value of the array is told.
+      const altered = value.with(value.length - 21, (value.at(-21) ?? 0) ^ 1);
+      const broken = open(
+        ocdbtFolder("/c", [entries[0] as (typeof entries)[0], { key: "w/c/0/0", value: altered }]),
+      );
+      expect((await broken).tensors.w?.sha256).toBeUndefined();
     },
   );
 

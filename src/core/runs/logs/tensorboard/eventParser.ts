@@ -1,6 +1,6 @@
+import { maskedCrc32c } from "../../../bytes/checksums/crc32";
 import type { Problem } from "../../../problem/problem";
 import { formatBytes, plural } from "../../../text/quantities";
-import { maskedCrc32c } from "../crc32";
 import { cutLog, damagedLog } from "../logEnd";
 import type { LogReport } from "../logFormat";
 import { maxMetrics } from "../pointBatch";

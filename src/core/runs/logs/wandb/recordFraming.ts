@@ -1,4 +1,4 @@
-import { crc32 } from "../crc32";
+import { crc32 } from "../../../bytes/checksums/crc32";
 
 /** A `.wandb` file begins with `:W&B`, a magic number and a version. */
 export const fileHeaderBytes = 7;

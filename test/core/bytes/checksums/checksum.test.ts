@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Checksum } from "../../../src/core/bytes/checksum";
+import { Checksum } from "../../../../src/core/bytes/checksums/checksum";
 
 function sumOf(...pieces: readonly Uint8Array[]): string {
   const sum = new Checksum();

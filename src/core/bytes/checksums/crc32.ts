@@ -1,4 +1,4 @@
-/** Cyclic redundancy checks of 32 bits, reflected, as logs are guarded by. */
+/** Cyclic redundancy checks of 32 bits, reflected, as logs and chunks are guarded by. */
 export interface Crc32 {
   /** Of the bytes from `start` to `end`; `before` is the checksum of what stands before them. */
   of(bytes: Uint8Array, start: number, end: number, before?: number): number;

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { crc32, crc32c, maskedCrc32c } from "../../../../src/core/runs/logs/crc32";
-import { masked, plainCrc32, plainCrc32c } from "./checksums";
+import { crc32, crc32c, maskedCrc32c } from "../../../../src/core/bytes/checksums/crc32";
+import { masked, plainCrc32, plainCrc32c } from "../../runs/logs/checksums";
 
 const ascii = (text: string) => new TextEncoder().encode(text);
 
