@@ -123,6 +123,8 @@ export class WasmKernels implements NumberKernels {
   /** Since counts were last taken out of the table. */
   private readonly counted: Record<CodeBits, number> = { 8: 0, 16: 0, 20: 0 };
   private readonly taken = new Map<CodeBits, CodeCounts>();
+  /** Codes of 4 bits are counted that are not yet in the table. */
+  private haveRuns = false;
 
   private constructor(private readonly wasm: Exports) {
     const { buffer } = wasm.memory;
@@ -214,6 +216,7 @@ export class WasmKernels implements NumberKernels {
       target.set(levels);
       this.wasm.setLevels();
     }
+    this.haveRuns = true;
     measure();
     return this.momentsOfCodes(count, this.results[4] as number, valuesOf);
   }
@@ -334,7 +337,8 @@ export class WasmKernels implements NumberKernels {
     const { wasm, counted } = this;
     counted[codeBits] = 0;
     if (codeBits === 8) wasm.foldBytes();
-    if (codeBits === 16) wasm.emptySlots();
+    if (codeBits === 16 && this.haveRuns) wasm.emptySlots();
+    if (codeBits === 16) this.haveRuns = false;
     const { buffer } = wasm.memory;
     const found = wasm.takeTable(tables[codeBits], 2 ** codeBits);
     return {

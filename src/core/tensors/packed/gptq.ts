@@ -114,24 +114,31 @@ function unpack(
   const values = new Float32Array(rows * inputs);
   const mask = 2 ** bits - 1;
   const groups = scales.length / outputs;
-  const groupOf = Int32Array.from({ length: inputs }, (_, at) => order?.[at] ?? Math.floor(at / groupSize));
-  const [zeroOf, scaleOf] = [new Int32Array(groups), new Float32Array(groups)];
-  for (let row = 0; row < rows; row++) {
+  const places = Int32Array.from({ length: rows }, (_, row) => {
     const output = first + row;
-    const place = isAwq ? output - (output % 8) + (awqPlaces[output % 8] as number) : output;
-    for (let group = 0; group < groups; group++) {
-      zeroOf[group] = (codeAt(zeros, group * outputs + place, bits) + zeroShift) & mask;
-      scaleOf[group] = scales[group * outputs + output] as number;
+    return isAwq ? output - (output % 8) + (awqPlaces[output % 8] as number) : output;
+  });
+  const [zeroOf, scaleOf] = [new Int32Array(groups * rows), new Float32Array(groups * rows)];
+  for (let group = 0, at = 0; group < groups; group++) {
+    for (let row = 0; row < rows; row++, at++) {
+      zeroOf[at] = (codeAt(zeros, group * outputs + (places[row] as number), bits) + zeroShift) & mask;
+      scaleOf[at] = scales[group * outputs + first + row] as number;
     }
-    for (let input = 0, at = row * inputs; input < inputs; input++, at++) {
-      const bit = isAwq ? 4 * (place % 8) : input * bits;
-      const column = isAwq ? input * (outputs / 8) + (place >>> 3) : (bit >>> 5) * outputs + output;
-      const shift = bit & 31;
-      let code = (codes[column] as number) >>> shift;
+  }
+  // Neighbours of the outputs lie beside each other.
+  for (let input = 0; input < inputs; input++) {
+    const group = rows * (order?.[input] ?? Math.floor(input / groupSize));
+    const bit = input * bits;
+    const words = isAwq ? input * (outputs / 8) : (bit >>> 5) * outputs;
+    for (let row = 0, at = input; row < rows; row++, at += inputs) {
+      const place = places[row] as number;
+      const word = isAwq ? words + (place >>> 3) : words + place;
+      const shift = isAwq ? 4 * (place & 7) : bit & 31;
+      let code = (codes[word] as number) >>> shift;
       // 3 bits may lie in two words.
-      if (shift + bits > 32) code |= (codes[column + outputs] as number) << (32 - shift);
-      const group = groupOf[input] as number;
-      values[at] = (scaleOf[group] as number) * ((code & mask) - (zeroOf[group] as number));
+      if (shift + bits > 32) code |= (codes[word + outputs] as number) << (32 - shift);
+      const of = group + row;
+      values[at] = (scaleOf[of] as number) * ((code & mask) - (zeroOf[of] as number));
     }
   }
   return values;

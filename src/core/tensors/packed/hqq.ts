@@ -89,12 +89,16 @@ export async function hqq(
         const stretch = await readStored(codes, start * wordBytes, (next - at) * wordBytes, signal);
         const words = new DataView(stretch.buffer, stretch.byteOffset, stretch.byteLength);
         const shift = bits * (parts - 1 - part);
-        for (let index = 0; at < next; index++, at++) {
-          const of = axis === 1 ? Math.floor(at / width) - from : at % width;
+        const mask = 2 ** bits - 1;
+        let [column, row] = [at % width, Math.floor(at / width) - from];
+        for (let index = 0, to = at - first; index < next - at; index++, to++) {
+          const of = axis === 1 ? row : column;
           const word = wordBytes === 1 ? words.getUint8(index) : words.getInt32(4 * index, true);
-          const code = (word >>> shift) & (2 ** bits - 1);
-          values[at - first] = f32(code - (zero[of] as number)) * (scale[of] as number);
+          const code = (word >>> shift) & mask;
+          values[to] = f32(code - (zero[of] as number)) * (scale[of] as number);
+          if (++column === width) [column, row] = [0, row + 1];
         }
+        at = next;
       }
       return values;
     },
