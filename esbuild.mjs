@@ -87,7 +87,6 @@ const bundles = [
   { ...node, entryPoints: ["src/extension.ts"], outfile: "dist/extension.js", external: ["vscode"] },
   { ...node, entryPoints: ["src/worker/main.ts"], outfile: "dist/worker.js" },
   { ...node, entryPoints: ["src/worker/numbers/numbersThread.ts"], outfile: "dist/numbersThread.js" },
-  { ...node, entryPoints: ["src/worker/updates/runUpdates.ts"], outfile: "dist/runUpdates.js" },
   {
     ...node,
     entryPoints: ["src/cli/main.ts"],

@@ -26,11 +26,10 @@ export default async function setUp(project: TestProject): Promise<() => void> {
   await build({
     absWorkingDir: projectRoot,
     entryPoints: [
-      "src/cli/main.ts",
-      "src/worker/numbers/numbersThread.ts",
-      "src/worker/updates/runUpdates.ts",
+      { in: "src/cli/main.ts", out: "cli" },
+      { in: "src/worker/numbers/numbersThread.ts", out: "numbersThread" },
+      { in: "src/worker/main.ts", out: "worker" },
     ],
-    entryNames: "[name]",
     outdir: folder,
     bundle: true,
     platform: "node",
@@ -41,7 +40,7 @@ export default async function setUp(project: TestProject): Promise<() => void> {
     define: { "process.env.CHECKPOINT_EXPLORER_VERSION": JSON.stringify(readManifest().version) },
     plugins: [kernelsPlugin],
   });
-  project.provide("cliFile", join(folder, "main.js"));
+  project.provide("cliFile", join(folder, "cli.js"));
   project.provide("numbersThreadFile", join(folder, "numbersThread.js"));
   project.provide("kernels", await compileKernels());
   project.provide("relaxedProducts", await compileRelaxedProducts());

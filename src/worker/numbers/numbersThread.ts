@@ -8,7 +8,7 @@ import { WasmKernels } from "../../kernels/wasmKernels";
 import { type Job, type JobAnswer, JobControl, type JobMessage } from "./numbersJob";
 import { runJob } from "./runJob";
 
-type UpdatesModule = typeof import("../updates/runUpdates");
+type WorkerFile = typeof import("../main");
 
 /** The entry point of a thread that measures tensors: jobs in, numbers out, one after the other. */
 const port = parentPort;
@@ -19,10 +19,8 @@ const kernels = WasmKernels.create(kernelBytes) ?? new PlainKernels();
 async function run(job: Job) {
   if (job.kind !== "updates") return runJob(job, kernels);
   // What opens checkpoints is ten times as much code as the rest, which a scan does not wait for.
-  const { runUpdates } = (await import(
-    pathToFileURL(join(__dirname, "runUpdates.js")).href
-  )) as UpdatesModule;
-  return runUpdates(job, job.control);
+  const { threadJobs } = (await import(pathToFileURL(join(__dirname, "worker.js")).href)) as WorkerFile;
+  return threadJobs.runUpdates(job, job.control);
 }
 
 port.on("message", ({ id, job, control }: JobMessage) => {
