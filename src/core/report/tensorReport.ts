@@ -86,7 +86,9 @@ export function tensorText({ alignment, table }: TensorFindings, labels: readonl
     status: table === undefined ? row.status : diffStatus(row, index, table),
     numbers: table && largestChange(table, index),
   }));
-  const isQuiet = (status: string) => status === "equal" || status === "same layout";
+  // Once values are compared, the same layout alone says that these could not be.
+  const isQuiet = (status: string) => status === (table === undefined ? "same layout" : "equal");
+  const isOpen = (status: string) => table !== undefined && status === "same layout";
   const rows = all.filter(({ row }) => row.part === undefined);
   const states = all.filter(({ row }) => row.part !== undefined);
   const listed = rows
@@ -95,7 +97,7 @@ export function tensorText({ alignment, table }: TensorFindings, labels: readonl
   const header = ["Tensor", "Status", "Rel. L2", "Max |Δ|", "Cosine", "Changed", ...labels];
   const cells = listed.map(({ row, status, numbers }) => [
     row.name,
-    statusText(row, status, numbers),
+    isOpen(status) ? "not compared" : statusText(row, status, numbers),
     cell(numbers?.relativeL2),
     cell(numbers?.maxAbs),
     cosineCell(numbers?.cosine),
@@ -106,12 +108,13 @@ export function tensorText({ alignment, table }: TensorFindings, labels: readonl
   const word = table === undefined ? "have the same layout; their values were not compared" : "are equal";
   const count =
     quiet === 0 ? [] : [`${plural(quiet, "tensor")} ${quiet === 1 ? word.replace("are", "is") : word}.`];
-  const moved = states.filter(({ status }) => !isQuiet(status)).length;
+  const open = states.filter(({ status }) => isOpen(status)).length;
+  const moved = states.filter(({ status }) => !isQuiet(status)).length - open;
   const optimizer =
     states.length === 0
       ? []
       : [
-          `Optimizer state and other values: ${moved} of ${plural(states.length, "tensor")} differ${table === undefined ? " in layout; their values were not compared" : ""}. --json lists them.`,
+          `Optimizer state and other values: ${moved} of ${plural(states.length, "tensor")} differ${table === undefined ? " in layout; their values were not compared" : open === 0 ? "" : `, ${formatCount(open)} could not be compared`}. --json lists them.`,
         ];
   return [...(cells.length === 0 ? [] : [plainTable(header, cells)]), ...count, ...optimizer].join("\n\n");
 }

@@ -57,6 +57,14 @@ function statuses({ alignment, table }: TensorDiffing) {
 }
 
 describe("values of aligned tensors", () => {
+  it("that lie elsewhere in the file are not called equal", async () => {
+    const paths = ["earliest.h5", "latest.h5"].map((name) => join(projectRoot, "test/fixtures/hdf5", name));
+    const run = await diffing(...paths);
+    await run.run(pool);
+    expect(statuses(run)).toContainEqual(["types/variable_text", "same layout"]);
+    expect(run.problems.map(({ message }) => message).join()).toMatch(/variable_text.*not read here/);
+  });
+
   it("of packed weights are those that their codes stand for", async () => {
     const paths = ["weights", "values"].map((name) =>
       join(projectRoot, `test/fixtures/packed/${name}.safetensors`),
