@@ -213,6 +213,15 @@ describe("verify", () => {
     expect(json()).toMatchObject({ path: "run/checkpoint-10", healthy: true, tensors: 2, tensorsRead: 2 });
   });
 
+  test("counts no tensor as read whose values lie elsewhere in the file", () => {
+    const { tensors, tensorsRead } = run(
+      "verify",
+      join(projectRoot, "test/fixtures/hdf5/latest.h5"),
+      "--json",
+    ).json();
+    expect(tensorsRead).toBe(tensors - 1);
+  });
+
   test("ends with 1 for an adapter that does not fit the base that is given", () => {
     const weight = { dtype: "F32", shape: [2, 2] };
     const path = join(folder, "other-base.safetensors");

@@ -5,7 +5,7 @@ import { bookkeepingOf } from "../session/bookkeeping";
 import type { CheckpointSession } from "../session/checkpointSession";
 import { untrainedModules } from "../session/untrainedModules";
 import type { PackedCodes } from "../tensors/packed/packedWeights";
-import { elementCount, type Tensor } from "../tensors/tensor";
+import { elementCount, liesElsewhere, type Tensor } from "../tensors/tensor";
 import { printable } from "../text/printable";
 import { formatCount } from "../text/quantities";
 import { quote } from "../text/quote";
@@ -52,9 +52,18 @@ export async function verifyCheckpoint(
     path,
     healthy: problems.every(({ severity }) => severity !== "error"),
     tensors: checkpoint.tensors.length,
-    tensorsRead: values?.tensors.size ?? 0,
+    tensorsRead: countRead(checkpoint.tensors, values),
     problems,
   };
+}
+
+/** Tensors of which a value was read. */
+function countRead(tensors: readonly Tensor[], values: ValueFindings | undefined): number {
+  const isRead = (index: number) => {
+    const tensor = tensors[index];
+    return tensor !== undefined && !liesElsewhere(tensor);
+  };
+  return [...(values?.tensors.keys() ?? [])].filter(isRead).length;
 }
 
 /** With what is known besides, such as whether an adapter fits its base. */

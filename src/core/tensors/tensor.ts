@@ -29,6 +29,11 @@ export function elementCount(shape: readonly number[]): number {
   return product;
 }
 
+/** Whether the values are not in the tensor's own bytes, but somewhere that is not read: texts, references, lost files. */
+export function liesElsewhere({ byteSize, shape }: Pick<Tensor, "byteSize" | "shape">): boolean {
+  return byteSize === 0 && elementCount(shape) > 0;
+}
+
 export function formatShape(shape: readonly number[]): string {
   return shape.length === 0 ? "scalar" : shape.join(" × ");
 }

@@ -11,7 +11,7 @@ import { ProblemList } from "../../core/problem/problemList";
 import type { ComparedPair, DiffPart } from "../../core/report/scan/diffPart";
 import { itemsOfPart, type ScanPart } from "../../core/report/scan/scanShare";
 import type { CheckpointSession } from "../../core/session/checkpointSession";
-import { elementCount, type Tensor } from "../../core/tensors/tensor";
+import { liesElsewhere, type Tensor } from "../../core/tensors/tensor";
 import type { NumbersSource } from "../numbers/longPass";
 import { type NumbersPool, withTensors } from "../numbers/numbersPool";
 import { hasEqualBytes } from "./equalBytes";
@@ -249,8 +249,7 @@ export class TensorDiffing {
       this.fail(planned, `Values of ${a.dtype} and ${b.dtype} have no common numbers.`);
       return;
     }
-    // References to values elsewhere, or values that nobody found, are not the same for having no bytes.
-    if (a.byteSize === 0 && elementCount(a.shape) > 0) {
+    if (liesElsewhere(a)) {
       this.fail(
         planned,
         `Values of ${a.dtype} are not read here, so that nothing tells whether they are the same.`,
