@@ -233,7 +233,7 @@ function resumability(held: ReadonlySet<Part>, hasParameters: boolean): PartsAss
   const losses = absent.map((part) => lossWithout[part]).join("; ");
   return {
     answer: "partly",
-    reason: `Parameters and optimizer are here, so the moments are kept, but ${losses}.`,
+    reason: `Parameters and optimizer are here: the moments are kept, if the two fit together, which Health looks into; but ${losses}.`,
   };
 }
 
