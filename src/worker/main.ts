@@ -11,9 +11,10 @@ import { workerHandlers } from "./workerHandlers";
  */
 export const threadJobs = { runUpdates };
 
+useFastProducts();
+
 const port = workerData === answersExtension ? parentPort : null;
 if (port !== null) {
-  useFastProducts();
   new Channel<WorkerCalls, NoCalls>(
     {
       post: (message) => port.postMessage(message),

@@ -16,6 +16,13 @@ export function expertParts(
   return { path, parts: kind === "gate_up" ? ["gate", "up"] : [kind] };
 }
 
+const singleName = /^.*\.experts\.\d+\.(?:w[123]|gate_proj|up_proj|down_proj)$/;
+
+/** One expert's module, as files had them before transformers 5, and as most on hubs do. */
+export function isSingleExpert(module: string): boolean {
+  return singleName.test(module);
+}
+
 /** PEFT wraps the parameters of a module of experts into each other: `experts.base_layer` beside `experts`. */
 export function isNestedExperts(module: string, paths: ReadonlySet<string>): boolean {
   return baseLayers.test(module) || paths.has(`${module}.base_layer`);

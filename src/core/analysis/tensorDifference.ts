@@ -44,6 +44,8 @@ export function mergeDifference(a: PartialDifference, b: PartialDifference): Par
 export function finishDifference({ sums, counts, codeBits }: PartialDifference): TensorDifference {
   const { elements, compared, changed, mismatches, min, max } = sums;
   const none = compared === 0;
+  // 0 - 0 may be -0, and stands for no change all the same.
+  const least = min + 0;
   const normA = none ? Number.NaN : Math.sqrt(sums.squaresOfA);
   const normDifference = none ? Number.NaN : Math.sqrt(sums.squares);
   return {
@@ -59,7 +61,9 @@ export function finishDifference({ sums, counts, codeBits }: PartialDifference):
     nanMismatches: mismatches,
     ...(none
       ? {}
-      : { histogram: bucketHistogram(counts, codeBits, { min, max, count: compared }, histogramBins) }),
+      : {
+          histogram: bucketHistogram(counts, codeBits, { min: least, max, count: compared }, histogramBins),
+        }),
   };
 }
 

@@ -27,8 +27,6 @@ export function valueHistogram({ values, counts, total }: ValueCounts, bins: num
   return { from, to, counts: result };
 }
 
-// `min + 0`: a least value of -0 is shown as 0.
-
 /** The exact histogram of values in any order, of which `count` are finite and lie from `min` to `max`. */
 export function histogramOf(
   values: Iterable<number>,
@@ -37,7 +35,7 @@ export function histogramOf(
   count: number,
   bins: number,
 ): ValueHistogram {
-  if (min === max) return { from: min + 0, to: max, counts: Float64Array.of(count) };
+  if (min === max) return { from: min, to: max, counts: Float64Array.of(count) };
   const edges = edgesOf(min, max, bins);
   const step = max / bins - min / bins;
   const result = new Float64Array(bins);
@@ -49,7 +47,7 @@ export function histogramOf(
     else if (bin < bins - 1 && value >= (edges[bin + 1] as number)) bin++;
     result[bin] = (result[bin] as number) + 1;
   }
-  return { from: min + 0, to: max, counts: result };
+  return { from: min, to: max, counts: result };
 }
 
 /**
@@ -62,7 +60,7 @@ export function bucketHistogram(
   { min, max, count }: { readonly min: number; readonly max: number; readonly count: number },
   bins: number,
 ): ValueHistogram {
-  if (min === max) return { from: min + 0, to: max, counts: Float64Array.of(count) };
+  if (min === max) return { from: min, to: max, counts: Float64Array.of(count) };
   const edges = edgesOf(min, max, bins);
   const result = new Float64Array(bins);
   const half = 2 ** (codeBits - 1);
@@ -96,7 +94,7 @@ export function bucketHistogram(
     }
   }
   result[bin] = before - placed;
-  return { from: min + 0, to: max, counts: result };
+  return { from: min, to: max, counts: result };
 }
 
 /** Of halves, because the difference of two doubles can be infinite. */

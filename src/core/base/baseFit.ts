@@ -7,7 +7,7 @@ import type { CheckpointSession } from "../session/checkpointSession";
 import { elementCount, type Tensor } from "../tensors/tensor";
 import { plural } from "../text/quantities";
 import { type BaseTransform, baseTransforms } from "./baseTransforms";
-import { fits, nameOfBase, BaseWeights as TensorsByName } from "./baseWeights";
+import { BaseWeights, fits, nameOfBase } from "./baseWeights";
 import { ia3Change } from "./scalings";
 import { firstExpert, fitsExperts, fusedShape, rowsOfExpert, singleExperts } from "./singleExperts";
 
@@ -33,13 +33,14 @@ export function fitFindings(adapter: CheckpointSession, base: CheckpointSession)
   if (found === undefined || modules.length === 0 || !isJudged(adapter, base)) return [];
   const byPath = new Map(tensors.map((tensor) => [weightPath(tensor.name), tensor]));
   const task = adapter.adapterConfig?.taskType;
-  const weights: BaseWeights = { byPath, isBareMeant: task === undefined || task === bareTask };
+  const weights: PeftWeights = { byPath, isBareMeant: task === undefined || task === bareTask };
   const where = nameOfBase(base.checkpoint);
   const containers = containersOf(byPath);
   const hasExperts = found.modules.some(({ module }) => module.includes(".experts"));
-  const byAnyName = new TensorsByName(hasExperts ? tensors : []);
+  const byAnyName = new BaseWeights(hasExperts ? tensors : []);
+  const findByAnyName = (path: string) => byAnyName.find(path);
   const inFused = new Set<Named>(
-    found.modules.filter((each) => rowsOfExpert(each, (path) => byAnyName.find(path)) !== undefined),
+    found.modules.filter((each) => rowsOfExpert(each, findByAnyName) !== undefined),
   );
   const missing = modules.filter((each) => {
     if (inFused.has(each)) return false;
@@ -127,14 +128,14 @@ const keptPrefix = /^(?:language_model|text_model|vision_tower|visual|module|bas
 /** What PEFT calls a task of the bare network, whose modules are named without the class around it. */
 const bareTask = "FEATURE_EXTRACTION";
 
-interface BaseWeights {
+interface PeftWeights {
   readonly byPath: ReadonlyMap<string, Tensor>;
   /** Whether the adapter may have been trained on the network that stands in the base under its class's name. */
   readonly isBareMeant: boolean;
 }
 
 /** As loaders do it: `transformer.` or `model.` in front may be the class that wraps the saved model. */
-function find({ byPath, isBareMeant }: BaseWeights, path: string): Tensor | undefined {
+function find({ byPath, isBareMeant }: PeftWeights, path: string): Tensor | undefined {
   const exact = byPath.get(path);
   if (exact !== undefined) return exact;
   if (!keptPrefix.test(path)) {
@@ -206,7 +207,7 @@ function renameFor(modules: readonly Named[], weights: ReadonlyMap<string, Tenso
   return makesFit(rule) ? rule : undefined;
 }
 
-function misfits(modules: readonly LoraModule[], weights: BaseWeights, base: string): readonly Problem[] {
+function misfits(modules: readonly LoraModule[], weights: PeftWeights, base: string): readonly Problem[] {
   const wrong = modules.filter((module) => {
     const weight = find(weights, plainPath(module.module));
     if (weight === undefined || module.layout === "experts" || plainPath(module.module) !== module.module)
@@ -229,7 +230,7 @@ function fusedInBase(count: number, all: number, base: string): readonly Problem
 /** Experts of another number or shape, however the base keeps them. */
 function misfitExperts(
   modules: readonly LoraModule[],
-  weights: TensorsByName,
+  weights: BaseWeights,
   base: string,
 ): readonly Problem[] {
   const findWeight = (path: string) => weights.find(path);
@@ -253,7 +254,7 @@ function misfitExperts(
 /** A vector of IA³ has a factor for each input or each output of its weight, whichever way round that is stored. */
 function misfitVectors(
   transforms: readonly BaseTransform[],
-  weights: BaseWeights,
+  weights: PeftWeights,
   base: string,
 ): readonly Problem[] {
   const wrong = transforms.flatMap(({ module, change, tensors }) => {

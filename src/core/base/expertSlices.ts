@@ -1,12 +1,10 @@
+import { isSingleExpert } from "../adapter/expertNames";
 import { canonicalName } from "../names/canonicalName";
 import { elementCount, type Tensor } from "../tensors/tensor";
 import { isContiguous } from "../tensors/tensorLayout";
 
 /** Experts of one layer in one tensor, as transformers keeps them since version 5. */
 const fusedName = /^(.*\.experts)\.(gate_up_proj|down_proj)(?:\.weight)?$/;
-
-/** Experts as they were kept before, and as most files on hubs have them. */
-const singleName = /^(.*\.experts)\.\d+\.(?:w[123]|gate_proj|up_proj|down_proj)\.weight$/;
 
 /** Experts are cut out of at most so many tensors' worth of names. */
 const maxSlices = 200_000;
@@ -22,7 +20,8 @@ export function withExpertSlices(
   const single = new Map<string, string>();
   for (const tensors of sources) {
     for (const { name, shape } of tensors ?? []) {
-      if (singleName.test(name)) single.set(canonicalName(name), shape.join());
+      if (name.endsWith(".weight") && isSingleExpert(name.slice(0, -".weight".length)))
+        single.set(canonicalName(name), shape.join());
     }
   }
   if (single.size === 0) return sources;

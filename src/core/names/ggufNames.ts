@@ -215,6 +215,12 @@ const interleaved: ReadonlySet<string> = new Set([
 /** Their norms multiply by one more than transformers stores. */
 const plusOne: ReadonlySet<string> = new Set(["gemma", "gemma2", "gemma3", "nemotron"]);
 
+/** A whole number above 0 that the file says of its architecture; undefined where it says none, or one for each block. */
+export function ggufNumber(metadata: ReadonlyMap<string, string>, key: string): number | undefined {
+  const value = Number(metadata.get(`${metadata.get("general.architecture")}.${key}`));
+  return Number.isSafeInteger(value) && value > 0 ? value : undefined;
+}
+
 /**
  * What transformers calls the tensors of a GGUF file, by its metadata: by the rule for its architecture, where one is
  * known. Names stay themselves behind a module's: ".weight", ".bias", ".weight.lora_a".
@@ -232,12 +238,13 @@ export class GgufNames {
     const architecture = metadata.get("general.architecture");
     const family = architecture === undefined ? undefined : families.get(architecture);
     if (architecture === undefined || family === undefined) return undefined;
-    const number = (key: string) => {
-      const value = Number(metadata.get(`${architecture}.attention.${key}`));
-      return Number.isSafeInteger(value) && value > 0 ? value : undefined;
-    };
-    const heads = number("head_count");
-    return new GgufNames(architecture, family, heads, number("head_count_kv") ?? heads);
+    const heads = ggufNumber(metadata, "attention.head_count");
+    return new GgufNames(
+      architecture,
+      family,
+      heads,
+      ggufNumber(metadata, "attention.head_count_kv") ?? heads,
+    );
   }
 
   /** Undefined where transformers has no such tensor, or nobody knows in which order its rows stand. */

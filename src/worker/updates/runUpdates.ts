@@ -5,7 +5,6 @@ import { alignModules } from "../../core/compare/modules/alignModules";
 import { openSnapshots } from "../../core/compare/openSnapshots";
 import { CheckpointSession } from "../../core/session/checkpointSession";
 import { type ModuleMeasurement, type ModuleReader, measureModule } from "../../core/update/measureModule";
-import { useFastProducts } from "../fastProducts";
 import { nodeFiles } from "../nodeFiles";
 import type { JobControl } from "../numbers/numbersJob";
 import { RowBuffers } from "./rowBuffers";
@@ -13,8 +12,6 @@ import type { SentMeasurement, UpdateResult, UpdatesJob, UpdatesTask } from "./u
 
 /** How long what was opened is kept after a job, for the next of the same pass. */
 const keptMs = 2000;
-
-useFastProducts();
 
 let opened: { readonly pass: number; readonly task: Promise<OpenTask> } | undefined;
 let closing: NodeJS.Timeout | undefined;

@@ -1,11 +1,9 @@
 import { columnsOfExpert, isFusedExperts } from "../../adapter/expertColumns";
-import { expertParts } from "../../adapter/expertNames";
+import { expertParts, isSingleExpert } from "../../adapter/expertNames";
 import type { LoraModule } from "../../adapter/loraModule";
 import { canonicalName } from "../../names/canonicalName";
 import { elementCount, type Tensor } from "../../tensors/tensor";
 import { isContiguous } from "../../tensors/tensorLayout";
-
-const singleName = /^.*\.experts\.\d+\.(?:w[123]|gate_proj|up_proj|down_proj)$/;
 
 /** Of PEFT's fused B every expert reads all rows, so that more would be read in the square of their number. */
 const maxFusedExperts = 64;
@@ -22,7 +20,7 @@ export function withSingleExperts(
   const single = new Map<string, string>();
   for (const modules of adapters) {
     for (const { module, outFeatures, inFeatures } of modules ?? []) {
-      if (singleName.test(module)) single.set(canonicalName(module), `${outFeatures} × ${inFeatures}`);
+      if (isSingleExpert(module)) single.set(canonicalName(module), `${outFeatures} × ${inFeatures}`);
     }
   }
   if (single.size === 0) return adapters;

@@ -1,3 +1,4 @@
+import { ggufNumber } from "../../names/ggufNames";
 import type { Problem } from "../../problem/problem";
 import { formatShape, type Tensor } from "../../tensors/tensor";
 import { plural } from "../../text/quantities";
@@ -38,50 +39,37 @@ export function ggufFindings(subject: HealthSubject): readonly Problem[] {
   const kind = metadata.get("general.type") ?? "model";
   if (format !== "gguf" || !plain.has(architecture) || kind !== "model") return [];
   if (subject.adapter !== undefined || !isWhole(subject)) return [];
-  const said = new GgufNumbers(metadata, architecture);
   const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]));
   // Some tensors under these names are no model that could lack something.
   if (ofModels.filter((name) => byName.has(name)).length < 2) return [];
-  const problems = [...outerFindings(byName, said), ...blockFindings(tensors, byName, said)];
+  const problems = [...outerFindings(byName, metadata), ...blockFindings(tensors, byName, metadata)];
   return problems.map((problem) => ({ ...problem, file: subject.checkpoint.path }));
 }
 
-/** Numbers of one architecture; undefined where the file does not say them, or one for each block. */
-class GgufNumbers {
-  constructor(
-    private readonly metadata: ReadonlyMap<string, string>,
-    private readonly architecture: string,
-  ) {}
-
-  of(key: string): number | undefined {
-    const text = this.metadata.get(`${this.architecture}.${key}`);
-    const value = text === undefined || text === "" ? Number.NaN : Number(text);
-    return Number.isSafeInteger(value) && value > 0 ? value : undefined;
-  }
-
-  /** Entries of the token list, which long ones say at their end. */
-  get tokens(): number | undefined {
-    const text = this.metadata.get("tokenizer.ggml.tokens");
-    const count = /… ([\d,]+) of string\]$/.exec(text ?? "")?.[1];
-    return count === undefined ? undefined : Number(count.replaceAll(",", ""));
-  }
+/** Entries of the token list, which long ones say at their end. */
+function tokensOf(metadata: Metadata): number | undefined {
+  const count = /… ([\d,]+) of string\]$/.exec(metadata.get("tokenizer.ggml.tokens") ?? "")?.[1];
+  return count === undefined ? undefined : Number(count.replaceAll(",", ""));
 }
 
-function outerFindings(byName: ReadonlyMap<string, Tensor>, said: GgufNumbers): readonly Problem[] {
+type Metadata = ReadonlyMap<string, string>;
+
+function outerFindings(byName: ReadonlyMap<string, Tensor>, metadata: Metadata): readonly Problem[] {
   const embedding = byName.get("token_embd.weight");
+  const tokens = tokensOf(metadata);
   const lost = ["token_embd.weight", "output_norm.weight"].filter((name) => !byName.has(name));
   return [
     ...lost.map((name) => problem("TensorsMissing", `There is no ${name}`)),
-    ...unlike("embedding_length", said.of("embedding_length"), embedding, 1),
-    ...unlike("a list of tokens of", said.tokens, embedding, 0),
-    ...unlike("a list of tokens of", said.tokens, byName.get("output.weight"), 0),
+    ...unlike("embedding_length", ggufNumber(metadata, "embedding_length"), embedding, 1),
+    ...unlike("a list of tokens of", tokens, embedding, 0),
+    ...unlike("a list of tokens of", tokens, byName.get("output.weight"), 0),
   ];
 }
 
 function blockFindings(
   tensors: readonly Tensor[],
   byName: ReadonlyMap<string, Tensor>,
-  said: GgufNumbers,
+  metadata: Metadata,
 ): readonly Problem[] {
   const blocks = new Map<number, string[]>();
   for (const { name } of tensors) {
@@ -91,7 +79,7 @@ function blockFindings(
     blocks.set(Number(block), names);
     names.push(own);
   }
-  const count = said.of("block_count");
+  const count = ggufNumber(metadata, "block_count");
   const absent = Array.from({ length: Math.min(count ?? 0, 10_000) }, (_, at) => at).filter(
     (at) => !blocks.has(at),
   );
@@ -110,15 +98,15 @@ function blockFindings(
         : blocks.size > count
           ? [problem("LayersUnused", `${saidBlocks}, and the file holds ${blocks.size} blocks`)]
           : [];
-  const heads = said.of("attention.head_count");
-  const width = said.of("embedding_length");
+  const heads = ggufNumber(metadata, "attention.head_count");
+  const width = ggufNumber(metadata, "embedding_length");
   const each = heads === undefined || width === undefined ? undefined : width / heads;
-  const perHead = said.of("attention.key_length") ?? each;
-  const perValue = said.of("attention.value_length") ?? each;
-  const keyHeads = said.of("attention.head_count_kv");
+  const perHead = ggufNumber(metadata, "attention.key_length") ?? each;
+  const perValue = ggufNumber(metadata, "attention.value_length") ?? each;
+  const keyHeads = ggufNumber(metadata, "attention.head_count_kv");
   const times = (count: number | undefined, by: number | undefined) =>
     count === undefined || by === undefined ? undefined : count * by;
-  const inner = said.of("feed_forward_length");
+  const inner = ggufNumber(metadata, "feed_forward_length");
   const part = (name: string) => byName.get(`blk.0.${name}.weight`);
   // Some keep gate and up in one.
   const isFused = part("ffn_gate") === undefined;

@@ -65,6 +65,7 @@ export async function planMerge({
   const { conversion = asSaved, head } = apart ?? {};
   const nameIn = new Map(conversion.tensors.map(({ tensor, name }) => [tensor, name]));
   const weights = new BaseWeights([...nameIn.keys()], (tensor) => nameIn.get(tensor) ?? tensor.name);
+  const findWeight = (path: string) => weights.find(path);
   const packed = new Set((await base.weights()).flatMap(({ packed: each }) => each?.stored ?? []));
   const changes = new Map<Tensor, PlannedUpdate[]>();
   const replaced = new Map<Tensor, { session: CheckpointSession; tensor: Tensor }>();
@@ -80,14 +81,14 @@ export async function planMerge({
     };
     const placed: { module: LoraModule; weight: Tensor }[] = [];
     for (const module of adapter.modules) {
-      const found = weights.find(module.module);
-      const experts = found === undefined ? singleExperts(module, (path) => weights.find(path)) : undefined;
+      const found = findWeight(module.module);
+      const experts = found === undefined ? singleExperts(module, findWeight) : undefined;
       for (const expert of experts ?? []) {
         refusePacked(session, expert.weight, packed.has(expert.weight));
         refuseExperts(session, module, expert.weight.name, fusedShape(module, expert));
         add(expert.weight, { session, name: expert.path, module, weight, expert });
       }
-      const fused = found === undefined ? rowsOfExpert(module, (path) => weights.find(path)) : undefined;
+      const fused = found === undefined ? rowsOfExpert(module, findWeight) : undefined;
       if (fused !== undefined) {
         refusePacked(session, fused.weight, packed.has(fused.weight));
         if (module.magnitude !== undefined || module.bias !== undefined)
