@@ -70,7 +70,8 @@ export function bucketHistogram(
   const advance = (start: number, end: number, added: number) => {
     while (bin < bins - 1 && (edges[bin + 1] as number) <= end) {
       const edge = edges[bin + 1] as number;
-      const share = end > start ? Math.max(0, (edge - start) / (end - start)) : 1;
+      // All of a bucket without width lie on its one place, which no bin ends before.
+      const share = end > start ? Math.max(0, (edge - start) / (end - start)) : 0;
       // Rounded so that whole values are counted, of which none is lost.
       const upTo = Math.round(before + added * Math.min(1, share));
       result[bin++] = upTo - placed;

@@ -87,6 +87,24 @@ describe.each(kernels)("with the %s kernels", (_name, each) => {
     expect(numbers?.statistics).toMatchObject({ ...wanted, mean: expect.closeTo(wanted.mean, 12) });
   });
 
+  // As np.histogram counts them: the last bin holds its upper edge.
+  it.each([
+    [[0, 0, 1, 0, 1], { 0: 3, 127: 2 }],
+    [[-1, 2, 2, 0.5], { 0: 1, 64: 1, 127: 2 }],
+    [[-4, 0, -4, -3.1], { 0: 2, 28: 1, 127: 1 }],
+  ])("%j, of few values, are in the bins that they belong to", async (values, wanted) => {
+    const bytes = new Uint8Array(Float32Array.from(values).buffer);
+    const [shape, byteSize] = [[values.length], bytes.length];
+    const tensor = { name: "mask", dtype: "F32", shape, byteSize, offset: 0, fileIndex: 0 };
+    const numbers = await measureTensor(
+      tensor,
+      async (_, from, size) => bytes.subarray(from, from + size),
+      each,
+    );
+    const counts = numbers?.histogram?.counts ?? [];
+    expect(Object.fromEntries([...counts.entries()].filter(([, count]) => count > 0))).toEqual(wanted);
+  });
+
   it.each(Object.entries(expected.pairs))("%s differ as torch finds", async (name, wanted) => {
     const [a, b] = name.split("-").map((dtype, side) => {
       return tensorOf(`${side === 0 ? "a" : "b"}-${dtype.toLowerCase()}`, dtype, wanted.elements);
