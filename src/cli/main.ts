@@ -5,6 +5,7 @@ import { problemLine } from "../core/report/problemText";
 import { toJsonText } from "../core/report/reportJson";
 import { isAbortError } from "../protocol/channel";
 import { useFastProducts } from "../worker/fastProducts";
+import { toolVersion } from "../worker/toolVersion";
 import { averageCommand } from "./averageCommand";
 import { combineCommand } from "./combineCommand";
 import { type Command, jsonFlag, type Options, parse } from "./command";
@@ -54,15 +55,22 @@ const exitUnreadable = 1;
 const exitUsage = 2;
 const exitCancelled = 130;
 
-const helpFlag = { help: { type: "boolean", short: "h", default: false } } as const;
+const askingFlags = {
+  help: { type: "boolean", short: "h", default: false },
+  version: { type: "boolean", default: false },
+} as const;
 
 async function main(args: readonly string[]): Promise<number> {
   useFastProducts();
   // Flags may stand before the command, so those of all commands are known until it is found.
   const anyFlag: Options = Object.assign({}, ...[...commands.values()].map(({ options }) => options));
-  const { values, positionals } = parse(args, { ...anyFlag, ...jsonFlag, ...helpFlag });
+  const { values, positionals } = parse(args, { ...anyFlag, ...jsonFlag, ...askingFlags });
   if (values.help === true) {
     await print(usage);
+    return exitRead;
+  }
+  if (values.version === true) {
+    await print(toolVersion);
     return exitRead;
   }
   const [name] = positionals;

@@ -3,6 +3,14 @@ import { cliFolder } from "./cliFolder";
 
 const { run } = cliFolder();
 
+test("says how it is used, and its version, when asked", () => {
+  expect(run("--help")).toMatchObject({ status: 0, stdout: expect.stringMatching(/^Usage:/), stderr: "" });
+  expect(run("--version")).toMatchObject({
+    status: 0,
+    stdout: expect.stringMatching(/^\d+\.\d+\.\d+\S*\n$|^from source\n$/),
+  });
+});
+
 describe("wrong usage", () => {
   test.each([
     ["no command", []],

@@ -13,7 +13,7 @@ import { messageOf } from "../problem/messageOf";
 import type { Problem } from "../problem/problem";
 import { readTrainerState, trainerStateOf } from "../progress/readTrainerState";
 import type { TrainerState } from "../progress/trainerState";
-import { adapterFolders } from "./adapterFolders";
+import { modelFolders } from "./modelFolders";
 
 /** A file of a checkpoint folder with its size; of a folder the size is not known here. */
 export interface FolderFile extends PartFile {
@@ -41,7 +41,7 @@ export interface FolderContext {
 
 /**
  * Reads the folder's listing and its small JSON files. Never rejects: what cannot be read is a problem.
- * @param weights the file that is open: an adapter in a folder of its own has its configuration there.
+ * @param weights the file that is open: what lies in a folder of its own has its configuration there.
  */
 export async function readFolderContext(
   files: Files,
@@ -53,20 +53,20 @@ export async function readFolderContext(
   const holder = parentPath(weights);
   const isBelow = holder.startsWith(`${folder}/`);
   const all = await listFolder(files, folder, problems);
-  const listed = isBelow ? await withAdapters(files, folder, all) : all;
-  const json = async (name: string) => {
-    const found = listed.find((file) => file.name === name && file.kind === "file");
+  const listed = isBelow ? await withModels(files, folder, all) : all;
+  const besideWeights = isBelow ? await listFolder(files, holder, problems) : listed;
+  const json = async (name: string, among = listed) => {
+    const found = among.find((file) => file.name === name && file.kind === "file");
     return found === undefined ? undefined : readJsonFile(files, found.path, problems, signal);
   };
   const litgpt = listed.find((file) => file.name === litgptSettingsName && file.kind === "file");
   const state = trainerStateOf(listed.filter(({ kind }) => kind === "file"));
   const small = state !== undefined && (state.size ?? 0) <= maxEagerTrainerStateBytes;
-  const ownConfig = isBelow
-    ? readJsonFile(files, joinPath(holder, "adapter_config.json"), problems, signal)
-    : json("adapter_config.json");
   const [adapterConfig, config, stageFile, trainerState] = await Promise.all([
-    ownConfig.then((found) => found ?? (litgpt && readLitgpt(files, litgpt.path, signal))),
-    json("config.json"),
+    json("adapter_config.json", besideWeights).then(
+      (found) => found ?? (litgpt && readLitgpt(files, litgpt.path, signal)),
+    ),
+    json("config.json", besideWeights),
     json("checkpoint-stage.json"),
     small ? readTrainerState(files, state.path, signal) : undefined,
   ]);
@@ -158,13 +158,11 @@ function unreadable(path: string, error: unknown): Problem {
 }
 
 /** Where the weights lie in a folder of their own, with what the others like it are. */
-async function withAdapters(
+async function withModels(
   files: Files,
   folder: string,
   listed: readonly FolderFile[],
 ): Promise<readonly FolderFile[]> {
-  const names = new Set((await adapterFolders(files, folder, listed)).map(({ name }) => name));
-  return listed.map((file) =>
-    file.part === "other" && names.has(file.name) ? { ...file, part: "adapter" } : file,
-  );
+  const parts = new Map((await modelFolders(files, folder, listed)).map(({ name, part }) => [name, part]));
+  return listed.map((file) => ({ ...file, part: parts.get(file.name) ?? file.part }));
 }

@@ -10,16 +10,16 @@ import { isOrbaxStep, orbaxFolder } from "../formats/orbax/orbaxFolder";
 import { readCheckpointFile } from "../formats/readFile";
 import { bundleIndexOf, openBundle } from "../formats/tensorflow/tensorflowBundle";
 import { isUnpackedArchive, openUnpackedArchive, unpackedPickleName } from "../formats/torch/unpackedArchive";
-import { classifyEntry, mainAdapter, mainFile, type Part } from "../parts/parts";
+import { classifyEntry, mainFile, mainFolder, type Part, type PartFile } from "../parts/parts";
 import { CheckpointError } from "../problem/checkpointError";
 import { isReadingError } from "../problem/problem";
 import { parseStepFolder } from "../progress/checkpointNames";
 import { inNameOrder } from "../tensors/nameOrder";
 import { plural } from "../text/quantities";
 import { quote } from "../text/quote";
-import { adapterFolders } from "./adapterFolders";
 import type { Checkpoint } from "./checkpoint";
 import { joinOutside } from "./joinOutside";
+import { modelFolders } from "./modelFolders";
 import { kerasIndexEnding, kerasIndexOf, openShardedKeras } from "./openShardedKeras";
 import { openShardedModel } from "./openShardedModel";
 import { isSplitGguf, openSplitGguf } from "./openSplitGguf";
@@ -95,13 +95,13 @@ async function openFolder(files: Files, folder: string, signal?: AbortSignal): P
   // verl keeps each model of a step in a folder of its role; the policy is what people mean by the step.
   const actor = entries.find(({ kind, name: role }) => kind === "directory" && role === "actor");
   if (actor !== undefined) return openFolder(files, joinPath(folder, actor.name), signal);
-  // A folder of stages holds adapters too, each a checkpoint of its own.
+  // A folder of stages holds adapters and models too, each a checkpoint of its own.
   const isOne =
     parseStepFolder(baseName(folder)) !== undefined ||
     entries.some((entry) => stateParts.has(classifyEntry(entry).part));
-  const adapters = isOne ? await adapterFolders(files, folder, entries) : [];
-  const trained = mainAdapter(adapters);
-  if (trained !== undefined) return openAdapterOf(files, folder, trained, adapters, signal);
+  const models = isOne ? await modelFolders(files, folder, entries) : [];
+  const trained = mainFolder(models);
+  if (trained !== undefined) return openModelOf(files, folder, trained, models, signal);
   const database = entries.find(({ name, kind }) => kind === "file" && /\.(?:db|sqlite3?)$/i.test(name));
   const beside =
     database === undefined
@@ -133,21 +133,23 @@ async function openFolder(files: Files, folder: string, signal?: AbortSignal): P
 }
 
 /**
- * One of the adapters that lie in folders of their own, as that of the checkpoint: what lies beside these folders is
- * its progress and its optimizer.
+ * One of the adapters or models that lie in folders of their own, as that of the checkpoint: what lies beside these
+ * folders is its progress and its optimizer.
  */
-async function openAdapterOf(
+async function openModelOf(
   files: Files,
   folder: string,
-  { name }: FileEntry,
-  adapters: readonly FileEntry[],
+  { name, part }: PartFile,
+  models: readonly PartFile[],
   signal?: AbortSignal,
 ): Promise<Checkpoint> {
   const opened = await openFolder(files, joinPath(folder, name), signal);
-  if (adapters.length === 1) return { ...opened, folder };
-  const listed = adapters.map((adapter) => adapter.name).join(", ");
-  const message = `The checkpoint holds ${adapters.length} adapters, each in a folder of its own: ${listed}. This is ${name}.`;
-  const problem = { severity: "info", code: "SeveralAdapters", message, file: folder } as const;
+  const alike = models.filter((model) => model.part === part);
+  if (alike.length === 1) return { ...opened, folder };
+  const [what, code] = part === "adapter" ? ["adapters", "SeveralAdapters"] : ["models", "SeveralModels"];
+  const listed = alike.map((model) => model.name).join(", ");
+  const message = `The checkpoint holds ${alike.length} ${what}, each in a folder of its own: ${listed}. This is ${name}.`;
+  const problem = { severity: "info", code, message, file: folder } as const;
   return { ...opened, folder, problems: [...opened.problems, problem] };
 }
 

@@ -143,23 +143,46 @@ export function classifyEntry(entry: PartEntry): PartFile {
 
 /**
  * What a folder in a checkpoint's folder is, by its name, else by the files in it: PEFT keeps each adapter but the
- * one called "default" in a folder of its name.
+ * one called "default" in a folder of its name, the scripts of diffusers each model (`unet`, `unet_ema`).
  */
 export function classifyFolder(name: string, files: readonly Pick<PartEntry, "name">[]): PartFile {
   const byName = classifyEntry({ name, kind: "directory" });
+  if (byName.part !== "other") return byName;
   const isAdapter = ["adapter-config", "adapter"].every((part) =>
     files.some((file) => classifyEntry({ name: file.name, kind: "file" }).part === part),
   );
-  return byName.part === "other" && isAdapter ? { ...byName, part: "adapter" } : byName;
+  if (isAdapter) return { ...byName, part: "adapter" };
+  return files.some((file) => isLibraryWeights(file.name)) ? { ...byName, part: "weights" } : byName;
 }
 
-/** Of several adapters in folders of their own the one that was trained; a copy that it was held against is not. */
-export function mainAdapter<T extends Pick<PartEntry, "name">>(adapters: readonly T[]): T | undefined {
-  return (
-    adapters.find(({ name }) => name === "default") ??
-    adapters.find(({ name }) => !/^ref(?:erence)?(?:_|$)/i.test(name)) ??
-    adapters[0]
+/** Weights under the names of the libraries, which belong with what lies beside them. */
+export function isLibraryWeights(name: string): boolean {
+  return /^(?:adapter_|(?:diffusion_)?pytorch_)?(?:model|lora_weights)(?:[.-].*)?\.(?:safetensors|bin)(?:\.index\.json)?$/.test(
+    name,
   );
+}
+
+/**
+ * Of several adapters or models in folders of their own the one that was trained; a copy that it was held against,
+ * or a moving average of it, is not. Of the models of a pipeline it is the one that removes the noise.
+ */
+export function mainFolder<T extends Pick<PartFile, "name" | "part">>(folders: readonly T[]): T | undefined {
+  const adapters = folders.filter(({ part }) => part === "adapter");
+  const trained = (adapters.length > 0 ? adapters : folders).filter(({ name }) => !copyName.test(name));
+  return (
+    trained.find(({ name }) => name === "default") ??
+    trained.find(({ name }) => /^(?:unet|transformer|controlnet|prior)(?:_|$)/.test(name)) ??
+    trained[0] ??
+    adapters[0] ??
+    folders[0]
+  );
+}
+
+/** What PEFT's trainers call the adapter that they hold the trained one against, and scripts their moving averages. */
+const copyName = /^ref(?:erence)?(?:_|$)|(?:^|_)ema(?:_|$)/i;
+
+export function isMovingAverage(name: string): boolean {
+  return /(?:^|_)ema(?:_|$)/i.test(name);
 }
 
 /** What people call a part. */

@@ -1,17 +1,17 @@
-import { baseName, joinPath } from "../bytes/paths";
+import { baseName, joinPath, parentPath } from "../bytes/paths";
 import type { Checkpoint } from "../checkpoint/checkpoint";
 import type { FolderContext, FolderFile } from "../checkpoint/folderContext";
 import type { InsideFile } from "../checkpoint/inside/insideFile";
 import { mixedSteps } from "../checkpoint/mixedSteps";
 import type { OpenedFiles } from "../checkpoint/openedFiles";
 import { TensorReader } from "../checkpoint/tensorReader";
-import { mappingOf, membersOf, numberOf } from "../formats/contentView";
+import { mappingOf, membersOf } from "../formats/contentView";
 import type { FileContent } from "../formats/format";
 import { modelIn, modelParameters } from "../optimizer/modelParameters";
 import { ownModels } from "../optimizer/modelsInside";
 import { optimizerStates } from "../optimizer/optimizerState";
 import { findHalfWritten } from "../parts/halfWritten";
-import { mainFile } from "../parts/parts";
+import { classifyEntry, isMovingAverage, mainFile } from "../parts/parts";
 import { isReadingError, type Problem } from "../problem/problem";
 import { parseStageFileName, parseStepFolder } from "../progress/checkpointNames";
 import { readTrainerState } from "../progress/readTrainerState";
@@ -20,7 +20,7 @@ import { findLayout } from "./findLayout";
 import { isJoined, joinedInputs } from "./joinedFolder";
 import { PartOpener } from "./openedParts";
 import { readAllSteps } from "./readAllSteps";
-import type { ModelInputs, OptimizerInputs, ProgressInputs, ResumeInputs } from "./resumeInputs";
+import type { ModelInputs, OptimizerInputs, PartRole, ProgressInputs, ResumeInputs } from "./resumeInputs";
 import type { ResumeTopic } from "./resumeReport";
 import { statedProgress } from "./statedProgress";
 import {
@@ -74,13 +74,14 @@ export async function gatherFromFolder(subject: ResumeSubject, signal?: AbortSig
   }
   const settings = await openSettings(of("training-args"), opener);
   const randomFiles = of("rng-state").sort((a, b) => rankOf(a.name) - rankOf(b.name));
-  const accelerate = await openRandomStates(randomFiles, opener);
-  const progress = await readProgress(subject, accelerate, opener, signal);
+  const isAccelerate = await openRandomStates(randomFiles, opener);
+  const progress = await readProgress(subject, opener, signal);
   const shards = findHalfWritten("", folder.files).problems.filter(({ code }) => code === "MissingShards");
   return {
     name: baseName(folder.folder),
     kind: "folder",
-    model: model?.inputs,
+    model: model && (await withOtherModels(subject, model.inputs, opener)),
+    average: model && (await openAverage(subject, model.inputs, opener)),
     optimizer,
     schedulers,
     random: {
@@ -92,7 +93,8 @@ export async function gatherFromFolder(subject: ResumeSubject, signal?: AbortSig
     worldSize: settings?.worldSize ?? layout?.worldSize,
     progress: progress ?? layout?.progress ?? joined?.progress,
     layout,
-    namedStep: parseStepFolder(baseName(folder.folder), accelerate !== undefined)?.step,
+    namedStep: parseStepFolder(baseName(folder.folder), isAccelerate)?.step,
+    goesByName: isAccelerate,
     broken: opener.broken,
     whole: opener.whole,
     mixedSteps: await mixedRanks(subject, signal),
@@ -143,6 +145,59 @@ async function openModel(
   };
 }
 
+/** With the models in other folders of the checkpoint: one optimizer trains `unet` and `text_encoder`. */
+async function withOtherModels(
+  subject: ResumeSubject,
+  model: ModelInputs,
+  opener: PartOpener,
+): Promise<ModelInputs> {
+  const { folder, checkpoint } = subject;
+  const own = baseName(parentPath(checkpoint.path));
+  const others = folder.files.filter(
+    ({ name, kind, part }) =>
+      kind === "directory" &&
+      part === "weights" &&
+      name !== own &&
+      !isMovingAverage(name) &&
+      classifyEntry({ name, kind }).part === "other",
+  );
+  let joined = model;
+  for (const other of others) {
+    const opened = await openIn(subject, other, "parameters", opener);
+    if (opened === undefined) continue;
+    const { place, tensors } = joined;
+    joined = {
+      ...joined,
+      place: `${place === model.place ? own : place} and ${other.name}`,
+      tensors: [...tensors, ...opened.tensors],
+      inModelOrder: false,
+    };
+  }
+  return joined;
+}
+
+/** From a folder that its name calls a moving average: `unet_ema` of diffusers' scripts, `ema` of SimpleTuner. */
+async function openAverage(
+  subject: ResumeSubject,
+  of: ModelInputs,
+  opener: PartOpener,
+): Promise<ResumeInputs["average"]> {
+  const found = subject.folder.files.find(({ name, kind }) => kind === "directory" && isMovingAverage(name));
+  const opened = found && (await openIn(subject, found, "average", opener));
+  return opened && found && { place: found.name, tensors: opened.tensors, of };
+}
+
+/** The main file of a folder in the checkpoint's. */
+async function openIn(
+  { opened: { files } }: ResumeSubject,
+  { path, name: folder }: FolderFile,
+  role: PartRole,
+  opener: PartOpener,
+): Promise<Checkpoint | undefined> {
+  const name = mainFile(await files.list(path).catch(() => []));
+  return name === undefined ? undefined : opener.open(joinPath(path, name), `${folder}/${name}`, role);
+}
+
 async function openOptimizer(
   { opened: { files } }: ResumeSubject,
   entries: readonly FolderFile[],
@@ -188,19 +243,17 @@ async function openSettings(
   };
 }
 
-/** The step that accelerate keeps with its random states; undefined without one. */
-async function openRandomStates(
-  entries: readonly FolderFile[],
-  opener: PartOpener,
-): Promise<ProgressInputs | undefined> {
-  let progress: ProgressInputs | undefined;
+/**
+ * Whether accelerate wrote them. The `step` in its files is none of the training: it counts batches since the epoch
+ * began, for the accumulation of gradients (`Accelerator._do_sync`), and stays 0 without one.
+ */
+async function openRandomStates(entries: readonly FolderFile[], opener: PartOpener): Promise<boolean> {
+  let isAccelerate = false;
   for (const { path, name } of entries.slice(0, maxOpened)) {
     const opened = await opener.open(path, name, "random");
-    const step = numberOf(mappingOf(opened?.content?.root)?.get("step"));
-    if (name.startsWith("random_states_") && opened !== undefined)
-      progress ??= { place: name, step, epoch: undefined };
+    if (name.startsWith("random_states_") && opened !== undefined) isAccelerate = true;
   }
-  return progress;
+  return isAccelerate;
 }
 
 async function openScaler(
@@ -214,12 +267,11 @@ async function openScaler(
 
 async function readProgress(
   { opened: { files }, folder }: ResumeSubject,
-  accelerate: ProgressInputs | undefined,
   opener: PartOpener,
   signal?: AbortSignal,
 ): Promise<ProgressInputs | undefined> {
   const { trainerStatePath } = folder;
-  if (trainerStatePath === undefined) return accelerate?.step === undefined ? undefined : accelerate;
+  if (trainerStatePath === undefined) return undefined;
   const name = baseName(trainerStatePath);
   const state: TrainerState =
     folder.trainerState ?? (await readTrainerState(files, trainerStatePath, signal));

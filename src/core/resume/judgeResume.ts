@@ -4,6 +4,7 @@ import { modelParameters } from "../optimizer/modelParameters";
 import { classifyEntry } from "../parts/parts";
 import { finishedAt } from "../progress/finished";
 import { formatCount } from "../text/quantities";
+import { checkAverage } from "./averageCheck";
 import { gatherFromFile, gatherFromFolder, type ResumeSubject } from "./collectResumeInputs";
 import { checkOptimizerFits } from "./optimizerCheck";
 import type { ResumeInputs } from "./resumeInputs";
@@ -100,6 +101,7 @@ export function judgeResumeInputs(inputs: ResumeInputs): ResumeReport {
   const fits = hasState && model !== undefined ? checkOptimizerFits(optimizer, model) : undefined;
   const usual: readonly (ResumeCheck | undefined)[] = [
     checkParameters(inputs),
+    checkAverage(inputs),
     checkShards(inputs),
     checkOptimizerState(inputs),
     fits,
@@ -120,6 +122,7 @@ export function judgeResumeInputs(inputs: ResumeInputs): ResumeReport {
 
 const topics: readonly ResumeTopic[] = [
   "Parameters",
+  "Moving average",
   "Shards",
   "Optimizer state",
   "Optimizer fits the parameters",

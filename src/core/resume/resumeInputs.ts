@@ -8,6 +8,7 @@ export interface ResumeInputs {
   readonly name: string;
   readonly kind: "folder" | "file";
   readonly model: ModelInputs | undefined;
+  readonly average?: AverageInputs | undefined;
   readonly optimizer: OptimizerInputs | undefined;
   readonly schedulers: readonly SchedulerInputs[];
   readonly random: RandomInputs;
@@ -21,6 +22,8 @@ export interface ResumeInputs {
   readonly layout: LayoutFindings | undefined;
   /** Of the folder's or the file's name. */
   readonly namedStep: number | undefined;
+  /** Scripts on accelerate go on from the step that the folder's name says: nothing else in it counts steps. */
+  readonly goesByName?: boolean;
   /** Files that cannot be loaded, each with the reason. */
   readonly broken: readonly BrokenFile[];
   /** Names of the files that were opened and are whole. */
@@ -37,6 +40,12 @@ export interface ModelInputs {
   readonly tensors: readonly Tensor[];
   readonly inModelOrder: boolean;
   readonly isAdapter: boolean;
+}
+
+/** A moving average that lies in a folder of its own. */
+export interface AverageInputs extends Pick<ModelInputs, "place" | "tensors"> {
+  /** The model that was averaged. */
+  readonly of: ModelInputs;
 }
 
 export interface OptimizerInputs {
@@ -85,7 +94,15 @@ export interface ProgressInputs {
   readonly maxEpochSteps?: number | undefined;
 }
 
-export type PartRole = "parameters" | "optimizer" | "scheduler" | "random" | "scaler" | "progress" | "other";
+export type PartRole =
+  | "parameters"
+  | "average"
+  | "optimizer"
+  | "scheduler"
+  | "random"
+  | "scaler"
+  | "progress"
+  | "other";
 
 export interface BrokenFile {
   readonly name: string;

@@ -4,6 +4,7 @@ export type ResumeVerdict = "ok" | "warning" | "error" | "missing" | "unknown";
 /** What was looked at, in the order in which people ask. */
 export type ResumeTopic =
   | "Parameters"
+  | "Moving average"
   | "Optimizer state"
   | "Optimizer fits the parameters"
   | "Schedule"
@@ -49,6 +50,7 @@ const losses: Partial<Record<ResumeTopic, string>> = {
 /** What stays open where nothing tells. */
 const questions: Record<ResumeTopic, string> = {
   Parameters: "whether the parameters are whole",
+  "Moving average": "whether the moving average is whole",
   Shards: "whether all shards are here",
   "Optimizer state": "whether the optimizer state is whole",
   "Optimizer fits the parameters": "whether the optimizer fits the parameters",

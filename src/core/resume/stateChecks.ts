@@ -22,7 +22,8 @@ export function checkParameters({ model, optimizer, name, broken, kind }: Resume
       reason: `${name} holds no parameters: ${where} is no model known here.`,
     };
   }
-  const fact = `${model.place} is whole: ${plural(model.tensors.length, "tensor")}.`;
+  const are = model.place.includes(" and ") ? "are" : "is";
+  const fact = `${model.place} ${are} whole: ${plural(model.tensors.length, "tensor")}.`;
   const base = model.isAdapter ? " The base model must be at hand; it is not part of the checkpoint." : "";
   return {
     what,
@@ -174,10 +175,15 @@ export function checkScaler({ scaler, precision, broken }: ResumeInputs): Resume
   return { what, verdict: "ok", reason: `Not needed: trained in ${precision.name} (${precision.place}).` };
 }
 
-export function checkProgress({ progress, broken, namedStep, kind, optimizer }: ResumeInputs): ResumeCheck {
+export function checkProgress(inputs: ResumeInputs): ResumeCheck {
+  const { progress, broken, namedStep, kind, optimizer } = inputs;
   const what = "Progress";
   const failed = brokenCheck(what, broken, "progress");
   if (failed !== undefined) return failed;
+  if (progress === undefined && inputs.goesByName === true && namedStep !== undefined) {
+    const reason = `The ${kind}'s name says step ${formatCount(namedStep)}, from which scripts on accelerate go on.`;
+    return { what, verdict: "ok", reason };
+  }
   if (progress === undefined) {
     const named = namedStep === undefined ? "" : ` Only the ${kind}'s name says ${formatCount(namedStep)}.`;
     const counted =
@@ -207,7 +213,8 @@ export function checkShards({ missingShards, shardCount }: ResumeInputs): Resume
   return { what, verdict: "ok", reason: `All ${formatCount(shardCount)} shards are here and whole.` };
 }
 
-function brokenCheck(
+/** That a file of this part cannot be loaded; undefined where all can. */
+export function brokenCheck(
   what: ResumeTopic,
   broken: readonly BrokenFile[],
   role: PartRole,

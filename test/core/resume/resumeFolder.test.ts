@@ -1,4 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { CheckpointSession } from "../../../src/core/session/checkpointSession";
+import { type Shapes, weights } from "../../support/healthOf";
 import { MemoryFiles } from "../../support/memoryFiles";
 import { dict, floatBytes, floats, torchArchive } from "../formats/torch/torchPickle";
 import {
@@ -223,5 +225,54 @@ describe("random states of several processes", () => {
     const lacking = await resumeOf(files, folder);
     expect(lacking.answer).toBe("partly");
     expect(checkOf(lacking, "Random state")?.reason).toMatch(/^3 of 4 processes: rank 2 is missing/);
+  });
+});
+
+describe("models in folders of their own, as scripts on accelerate save them", () => {
+  const unet = { conv: [8], bias: [3] };
+  const model = (path: string, shapes: Shapes) => ({ [`/run/checkpoint-9/${path}`]: weights(shapes) });
+  const moments = (key: string, count: number) =>
+    dict({ step: floats("s", 1), exp_avg: floats(key, count), exp_avg_sq: floats(key, count) });
+  const optimizer = torchArchive(
+    dict({
+      state: `}(K\x00${moments("a", 8)}K\x01${moments("b", 3)}K\x02${moments("c", 5)}u`,
+      param_groups: `](${dict({ lr: "G?PbM\xd2\xf1\xa9\xfc", params: "](K\x00K\x01K\x02e" })}e`,
+    }),
+    { s: floatBytes(9), a: new Uint8Array(32), b: new Uint8Array(12), c: new Uint8Array(20) },
+  );
+  const saved = (average: Shapes) =>
+    new MemoryFiles({
+      ...model("text_encoder/model.safetensors", { query: [5] }),
+      ...model("unet/diffusion_pytorch_model.safetensors", unet),
+      ...model("unet_ema/diffusion_pytorch_model.safetensors", average),
+      "/run/checkpoint-9/optimizer.bin": optimizer,
+      // What accelerate calls `step` counts batches for the accumulation of gradients.
+      "/run/checkpoint-9/random_states_0.pkl": torchArchive(
+        dict({ step: "K\x00", torch_manual_seed: floats("r", 1) }),
+        { r: floatBytes(0) },
+      ),
+    });
+
+  test("are opened, and held against optimizer and moving average", async () => {
+    const files = saved(unet);
+    const session = await CheckpointSession.open(files, "/run/checkpoint-9", () => undefined);
+    expect(session.checkpoint.path).toBe("/run/checkpoint-9/unet/diffusion_pytorch_model.safetensors");
+    const report = await session.resume();
+    expect(checkOf(report, "Parameters")?.reason).toBe("unet and text_encoder are whole: 3 tensors.");
+    expect(checkOf(report, "Optimizer fits the parameters")?.reason).toMatch(/^Every shape .* 3 parameters/);
+    expect(checkOf(report, "Moving average")?.verdict).toBe("ok");
+    expect(checkOf(report, "Progress")?.reason).toMatch(/^The folder's name says step 9, /);
+    expect(checkOf(report, "Steps agree")?.reason).toBe("The folder's name and optimizer.bin say step 9.");
+  });
+
+  test.each([
+    ["holds some", { conv: [8] }, "warning", /averages of 1 of the 2 tensors/],
+    ["is another's", { conv: [9], bias: [3] }, "error", /shapes that .* has not, such as conv \(9\)/],
+  ])("are told when the average %s", async (_, average: Shapes, verdict, reason) => {
+    const report = await resumeOf(saved(average), "/run/checkpoint-9");
+    expect(checkOf(report, "Moving average")).toMatchObject({
+      verdict,
+      reason: expect.stringMatching(reason),
+    });
   });
 });

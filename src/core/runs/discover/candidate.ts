@@ -1,5 +1,5 @@
 import { joinPath } from "../../bytes/paths";
-import { classifyEntry, mainAdapter, mainFile, type PartEntry } from "../../parts/parts";
+import { classifyEntry, mainFile, mainFolder, type PartEntry } from "../../parts/parts";
 import type { NamedMoment } from "../../progress/checkpointNames";
 import type { Folder } from "./walkFolders";
 
@@ -37,7 +37,7 @@ export interface CandidateGroup {
   readonly finalPath?: string;
 }
 
-/** Its own parameters, else those of a part folder: PEFT keeps a named adapter in a folder of that name. */
+/** Its own parameters, else those of a part folder: a named adapter, a model of a pipeline. */
 export function mainFileOf(
   { kind, path, folder, partFolders }: Candidate,
   parts: readonly PartEntry[],
@@ -47,11 +47,10 @@ export function mainFileOf(
   if (own !== undefined) return joinPath(folder.path, own);
   const found = partFolders.flatMap((partFolder) => {
     const name = mainFile(partFolder.files);
+    if (name === undefined) return [];
     // verl keeps the adapter whole beside the slices of its ranks.
-    const isAdapter = name !== undefined && classifyEntry({ name, kind: "file" }).part === "adapter";
-    const of = isAdapter ? partFolder : undefined;
-    return name === undefined ? [] : [{ of, path: joinPath(partFolder.path, name) }];
+    const { part } = classifyEntry({ name, kind: "file" });
+    return [{ name: partFolder.name, part, path: joinPath(partFolder.path, name) }];
   });
-  const trained = mainAdapter(found.flatMap(({ of }) => of ?? []));
-  return (found.find(({ of }) => of === trained) ?? found[0])?.path;
+  return mainFolder(found)?.path;
 }

@@ -1,7 +1,7 @@
 import { isSafetensorsPiece } from "../../formats/dcp/shardingInfo";
 import { isZeroFile } from "../../formats/deepspeed/zeroFiles";
 import { rankOfFile } from "../../formats/fsdp/rankFiles";
-import { classifyEntry, type Part } from "../../parts/parts";
+import { classifyEntry, isLibraryWeights, type Part } from "../../parts/parts";
 import { parseStepFolder, type StepFolderName } from "../../progress/checkpointNames";
 import type { Candidate, CandidateGroup } from "./candidate";
 import { groupStageFiles } from "./stageFiles";
@@ -89,12 +89,8 @@ function holdsState(folder: Folder): boolean {
   return [...partsOf(folder)].some((part) => stateParts.has(part));
 }
 
-/** Weights under the names of the libraries, which belong with what lies beside them. */
-const libraryWeights =
-  /^(?:adapter_|(?:diffusion_)?pytorch_)?(?:model|lora_weights)(?:[.-].*)?\.(?:safetensors|bin)$/;
-
 function holdsLibraryWeights({ files }: Folder): boolean {
-  return files.some(({ name }) => libraryWeights.test(name.replace(/\.index\.json$/, "")));
+  return files.some(({ name }) => isLibraryWeights(name));
 }
 
 /** A folder that is a checkpoint as a whole, rather than a place where single files lie. */
