@@ -59,7 +59,7 @@ export const compareCommand = defineCommand({
     const pool = new NumbersPool({ threads: defaultThreads() });
     const comparison = await Comparison.compute(nodeFiles, absolute, noUserStage, {
       pairing: "all",
-      compareModules: pool.compareModules(absolute),
+      compareModules: pool.compareModules(),
     });
     const alignment = alignSnapshots(comparison.snapshots);
     const diffing = new TensorDiffing(

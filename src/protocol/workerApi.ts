@@ -5,9 +5,6 @@ import type { MakeCalls } from "./makeCalls";
 import type { NumbersCalls } from "./numbersCalls";
 import type { RunCalls } from "./runCalls";
 
-/** What the extension gives the thread that answers it: other threads load the same file for what it exports. */
-export const answersExtension = "answers the extension";
-
 /** What the extension may ask of the worker. Handles live until `close`. */
 export interface WorkerCalls
   extends CheckpointCalls,

@@ -21,7 +21,7 @@ export function compareHandlers(
         Comparison.compute(nodeFiles, paths, stageLookup(userStages), {
           report: tell.progress,
           signal,
-          compareModules: pool.compareModules(paths, signal),
+          compareModules: pool.compareModules(signal),
         }),
       );
       return { handle: comparisons.add(comparison), view: comparison.view };
@@ -35,7 +35,7 @@ export function compareHandlers(
           computeTimeline(nodeFiles, paths, stages, {
             report: tell.progress,
             signal,
-            followModules: pool.followModules(paths, signal),
+            followModules: pool.followModules(signal),
           }),
         );
       }

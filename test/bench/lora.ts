@@ -202,7 +202,7 @@ async function benchThreads(rounds: number): Promise<void> {
     await timed(
       "compare 8 snapshots, r = 16",
       (pool) =>
-        Comparison.compute(nodeFiles, paths, () => undefined, { compareModules: pool.compareModules(paths) }),
+        Comparison.compute(nodeFiles, paths, () => undefined, { compareModules: pool.compareModules() }),
       1,
     );
   } finally {

@@ -28,7 +28,6 @@ export default async function setUp(project: TestProject): Promise<() => void> {
     entryPoints: [
       { in: "src/cli/main.ts", out: "cli" },
       { in: "src/worker/numbers/numbersThread.ts", out: "numbersThread" },
-      { in: "src/worker/main.ts", out: "worker" },
     ],
     outdir: folder,
     bundle: true,

@@ -1,5 +1,5 @@
 import type { Tensor } from "../tensors/tensor";
-import { type ComposedParts, matricesOf } from "./composedFactors";
+import { type ComposedPart, type ComposedParts, matricesOf } from "./composedFactors";
 import type { FactorLayout } from "./factorLayout";
 import type { MadeParts } from "./madeLayout";
 import type { ScaleSource } from "./scaleRules";
@@ -56,4 +56,29 @@ export function storedTensors({ a, b, mid, diagonal, parts, made }: LoraModule):
 /** What they take in the file, whatever rank their product has. */
 export function storedBytes(module: LoraModule): number {
   return storedTensors(module).reduce((sum, { byteSize }) => sum + byteSize, 0);
+}
+
+/** The module over other tensors. Without what is no part of its ΔW: magnitude and bias. */
+export function overTensors(module: LoraModule, replaced: (tensor: Tensor) => Tensor): LoraModule {
+  const { a, b, alphaTensor, mid, diagonal, parts, made } = module;
+  const one = (tensor: Tensor | undefined) => tensor && replaced(tensor);
+  const all = (tensors: ReadonlyMap<string, Tensor>) =>
+    new Map([...tensors].map(([role, tensor]) => [role, replaced(tensor)]));
+  const matrix = (part: ComposedPart): ComposedPart => {
+    if ("whole" in part) return { ...part, whole: replaced(part.whole) };
+    const { left, core, right } = part;
+    return { ...part, left: replaced(left), right: replaced(right), ...(core && { core: replaced(core) }) };
+  };
+  return {
+    ...module,
+    a: replaced(a),
+    b: replaced(b),
+    alphaTensor: one(alphaTensor),
+    mid: one(mid),
+    diagonal: one(diagonal),
+    magnitude: undefined,
+    bias: undefined,
+    ...(parts && { parts: { first: matrix(parts.first), second: matrix(parts.second) } }),
+    ...(made && { made: { ...made, tensors: all(made.tensors), shared: all(made.shared) } }),
+  };
 }

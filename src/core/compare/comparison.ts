@@ -39,6 +39,7 @@ export interface PairingOptions {
  * faster than one after the other.
  */
 export type CompareModules = (
+  snapshots: readonly Snapshot[],
   rows: readonly AlignedModule[],
   options: PairingOptions,
   take: (compared: ModuleComparison) => void,
@@ -128,13 +129,13 @@ async function compareAll(
     report?.(compared.length, rows.length, module.module);
     compared.push(module);
   };
-  const asked = [rows, { pairing, initial }, take] as const;
-  await (compareModules?.(...asked) ?? compareOneByOne(snapshots, signal)(...asked));
+  const asked = [snapshots, rows, { pairing, initial }, take] as const;
+  await (compareModules?.(...asked) ?? compareOneByOne(signal)(...asked));
   return compared;
 }
 
-function compareOneByOne(snapshots: readonly Snapshot[], signal: AbortSignal | undefined): CompareModules {
-  return (rows, options, take) =>
+function compareOneByOne(signal: AbortSignal | undefined): CompareModules {
+  return (snapshots, rows, options, take) =>
     withReaders(snapshots, async (readers) => {
       for (const row of rows) {
         signal?.throwIfAborted();

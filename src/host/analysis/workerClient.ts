@@ -8,7 +8,7 @@ import {
   type ParamsOf,
   type ResultOf,
 } from "../../protocol/channel";
-import { answersExtension, type WorkerCalls } from "../../protocol/workerApi";
+import type { WorkerCalls } from "../../protocol/workerApi";
 import type { Log } from "../log";
 
 type WorkerChannel = Channel<NoCalls, WorkerCalls>;
@@ -46,9 +46,7 @@ export class WorkerClient {
   }
 
   private start(): { worker: Worker; channel: WorkerChannel } {
-    const worker = new Worker(join(this.extensionPath, "dist", "worker.js"), {
-      workerData: answersExtension,
-    });
+    const worker = new Worker(join(this.extensionPath, "dist", "worker.js"));
     const channel: WorkerChannel = new Channel<NoCalls, WorkerCalls>(
       {
         post: (message) => worker.postMessage(message),

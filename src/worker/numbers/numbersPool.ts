@@ -139,14 +139,12 @@ export class NumbersPool {
     return measureOnThreads(this.threads, session, signal);
   }
 
-  /** @param paths what the snapshots were opened from. */
-  compareModules(paths: readonly string[], signal?: AbortSignal): CompareModules {
-    return compareOnThreads(this.threads, paths, signal);
+  compareModules(signal?: AbortSignal): CompareModules {
+    return compareOnThreads(this.threads, signal);
   }
 
-  /** @param paths what the checkpoints were opened from. */
-  followModules(paths: readonly string[], signal?: AbortSignal): FollowModules {
-    return followOnThreads(this.threads, paths, signal);
+  followModules(signal?: AbortSignal): FollowModules {
+    return followOnThreads(this.threads, signal);
   }
 
   /** Ends the threads and what runs in them. */

@@ -1,6 +1,6 @@
-import type { TensorReader } from "../../core/checkpoint/tensorReader";
 import type { Tensor } from "../../core/tensors/tensor";
 import type { ModuleReader } from "../../core/update/measureModule";
+import type { JobFiles } from "../numbers/jobFiles";
 
 /**
  * Memory for the bytes of one row's factors, used again for the next: with some megabytes anew for each row the garbage
@@ -10,9 +10,9 @@ export class RowBuffers {
   private free: Uint8Array[] = [];
   private used: Uint8Array[] = [];
 
-  /** Reads as the reader does; what is read stands until the row ends. */
-  over(reader: TensorReader): ModuleReader {
-    return { read: (tensor) => this.read(reader, tensor) };
+  /** Reads plain bytes; what is read stands until the row ends. */
+  over(files: JobFiles): ModuleReader {
+    return { read: async (tensor) => this.read(files, tensor) };
   }
 
   /** Nobody looks at its bytes any more. What this row did not need is let go. */
@@ -21,10 +21,11 @@ export class RowBuffers {
     this.used = [];
   }
 
-  private async read(reader: TensorReader, tensor: Tensor): Promise<Uint8Array> {
-    const at = this.free.findIndex(({ length }) => length === tensor.byteSize);
-    const [spare] = at < 0 ? [] : this.free.splice(at, 1);
-    const bytes = await reader.readRange(tensor, 0, tensor.byteSize, undefined, spare);
+  private read(files: JobFiles, { fileIndex, offset, byteSize }: Tensor): Uint8Array {
+    const at = this.free.findIndex(({ length }) => length === byteSize);
+    const [bytes = new Uint8Array(byteSize)] = at < 0 ? [] : this.free.splice(at, 1);
+    const failure = files.read(fileIndex, offset, bytes, byteSize);
+    if (failure !== undefined) throw new Error(failure);
     this.used.push(bytes);
     return bytes;
   }

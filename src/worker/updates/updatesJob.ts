@@ -1,3 +1,4 @@
+import type { LoraModule } from "../../core/adapter/loraModule";
 import type { PairingOptions } from "../../core/compare/comparison";
 import type { TimelineRow } from "../../core/compare/computeTimeline";
 import type { ModuleComparison } from "../../core/compare/modules/moduleComparison";
@@ -5,24 +6,27 @@ import type { TimelineMetric } from "../../core/compare/timeline";
 import type { ModuleMeasurement } from "../../core/update/measureModule";
 import type { JobControl } from "../numbers/numbersJob";
 
-/** What is asked about modules of adapters, each of which a thread opens itself: a tensor may be more than a message can hold. */
+/** What is asked about rows of modules. */
 export type UpdatesTask =
-  | { readonly kind: "measure"; readonly path: string }
-  | { readonly kind: "compare"; readonly paths: readonly string[]; readonly options: PairingOptions }
-  | {
-      readonly kind: "follow";
-      readonly paths: readonly string[];
-      readonly metrics: readonly TimelineMetric[];
-    };
+  | { readonly kind: "measure" }
+  | { readonly kind: "compare"; readonly options: PairingOptions }
+  | { readonly kind: "follow"; readonly metrics: readonly TimelineMetric[] };
 
-/** Rows of a task, which are modules of an adapter or aligned modules of several. */
-export interface UpdatesJob {
+/** A module of an adapter, or aligned modules of several: one for each, undefined where it has none. */
+export interface UpdatesRow {
+  readonly modules: readonly (LoraModule | undefined)[];
+}
+
+/** Rows whose tensors are plain bytes of files, by their numbers in `paths`: a thread reads them and opens no checkpoint. */
+export interface PlacedRows {
+  readonly paths: readonly string[];
+  readonly rows: readonly UpdatesRow[];
+}
+
+export interface UpdatesJob extends PlacedRows {
   readonly kind: "updates";
   readonly control: JobControl;
-  /** Jobs of one pass are about the same files: a thread opens them once. */
-  readonly pass: number;
   readonly task: UpdatesTask;
-  readonly rows: readonly number[];
 }
 
 type SentFingerprint = Omit<NonNullable<ModuleMeasurement["fingerprint"]>, "evidence"> & {
@@ -34,13 +38,12 @@ export type SentMeasurement = Omit<ModuleMeasurement, "module" | "fingerprint"> 
   readonly fingerprint: SentFingerprint | undefined;
 };
 
-export type SentComparison = Omit<ModuleComparison, "measurements"> & {
+export type SentComparison = Omit<ModuleComparison, "module" | "measurements"> & {
   readonly measurements: readonly (SentMeasurement | undefined)[];
 };
 
-/** Of one row. `module` is its name: where it is another than the asker's, the file is another by now. */
+/** Of one row, what its task asks. */
 export interface UpdateResult {
-  readonly module: string;
   readonly measurement?: SentMeasurement;
   readonly comparison?: SentComparison;
   readonly values?: TimelineRow;

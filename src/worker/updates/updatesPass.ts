@@ -8,10 +8,12 @@ import { nodeFiles } from "../nodeFiles";
 import { abortable } from "../numbers/abortable";
 import { LongPass } from "../numbers/longPass";
 import type { ThreadPool } from "../numbers/threadPool";
-import type { SentMeasurement, UpdateResult, UpdatesJob, UpdatesTask } from "./updatesJob";
+import { PlacedModules } from "./placedModules";
+import { updateResult } from "./updateResult";
+import type { SentMeasurement, UpdateResult, UpdatesJob, UpdatesRow, UpdatesTask } from "./updatesJob";
 
-/** Products of two values that a thread adds up in some 20 ms: a job is done before anybody would wait for it. */
-const productsOfJob = 150_000_000;
+/** Products of two values that a thread adds up in some 10 ms: a job is done before anybody would wait for it. */
+const productsOfJob = 70_000_000;
 
 /** What reading, decoding and looking at a value costs beside its products. */
 const productsOfValue = 16;
@@ -19,10 +21,10 @@ const productsOfValue = 16;
 /** What a module costs beside its values: thousands of small ones are told of while they are measured, and not at once. */
 const productsOfModule = 2_000_000;
 
-/** Below, it takes as long to start threads and open the files in each. */
+/** Below, it takes as long to start threads. */
 const fewestProducts = 200_000_000;
 
-let passes = 0;
+type Sources = readonly (CheckpointSession | undefined)[];
 
 /** Measures the modules of an adapter with all threads; undefined where one thread is as fast, or must read it. */
 export function measureOnThreads(
@@ -30,92 +32,114 @@ export function measureOnThreads(
   session: CheckpointSession,
   signal?: AbortSignal,
 ): MeasureModules | undefined {
-  if (session.files !== nodeFiles) return undefined;
   const own = session.adapter?.modules ?? [];
-  if (!isWorthThreads(own.map(productsOf))) return undefined;
-  return async (modules, take) => {
-    const task: UpdatesTask = { kind: "measure", path: session.checkpoint.path };
-    await runUpdatesPass(threads, task, modules.map(productsOf), signal, (row, { module, measurement }) => {
+  if (!isWorthThreads([session], own.map(aloneInRow))) return undefined;
+  return (modules, take) => {
+    const pass = { task: { kind: "measure" }, sources: [session], rows: modules.map(aloneInRow) } as const;
+    return runUpdatesPass(threads, pass, signal, (row, { measurement }) => {
       const asked = modules[row];
-      if (asked === undefined || measurement === undefined || module !== asked.module) throw changed();
-      take(received(asked, measurement));
+      if (asked !== undefined && measurement !== undefined) take(received(asked, measurement));
     });
   };
 }
 
-/** Compares modules with all threads. @param paths what the snapshots were opened from. */
-export function compareOnThreads(
-  threads: ThreadPool,
-  paths: readonly string[],
-  signal?: AbortSignal,
-): CompareModules {
-  return (rows, options, take) => {
-    if (!isWorthThreads(rows.map(productsOfRow))) return undefined;
-    const task: UpdatesTask = { kind: "compare", paths, options };
-    return runUpdatesPass(threads, task, rows.map(productsOfRow), signal, (row, { module, comparison }) => {
+/** Compares modules with all threads. */
+export function compareOnThreads(threads: ThreadPool, signal?: AbortSignal): CompareModules {
+  return (snapshots, rows, options, take) => {
+    const sources = snapshots.map(({ session }) => session);
+    if (!isWorthThreads(sources, rows)) return undefined;
+    const pass = { task: { kind: "compare", options }, sources, rows } as const;
+    return runUpdatesPass(threads, pass, signal, (row, { comparison }) => {
       const asked = rows[row];
-      if (asked === undefined || comparison === undefined || module !== asked.name) throw changed();
+      if (asked === undefined || comparison === undefined) return;
       const measurements = comparison.measurements.map((measurement, column) => {
         const own = asked.modules[column];
         return measurement && own && received(own, measurement);
       });
-      take({ ...comparison, measurements });
+      take({ ...comparison, module: asked.name, measurements });
     });
   };
 }
 
-/** Follows modules with all threads. @param paths what the snapshots were opened from. */
-export function followOnThreads(
-  threads: ThreadPool,
-  paths: readonly string[],
-  signal?: AbortSignal,
-): FollowModules {
-  return (_, rows, metrics, take) => {
-    if (!isWorthThreads(rows.map(productsOfRow))) return undefined;
-    const task: UpdatesTask = { kind: "follow", paths, metrics };
-    return runUpdatesPass(threads, task, rows.map(productsOfRow), signal, (row, { module, values }) => {
-      if (values === undefined || module !== rows[row]?.name) throw changed();
-      take(values);
-    });
+/** Follows modules with all threads. */
+export function followOnThreads(threads: ThreadPool, signal?: AbortSignal): FollowModules {
+  return (snapshots, rows, metrics, take) => {
+    const sources = snapshots.map(({ session }) => session);
+    if (!isWorthThreads(sources, rows)) return undefined;
+    const pass = { task: { kind: "follow", metrics }, sources, rows } as const;
+    return runUpdatesPass(threads, pass, signal, (_, { values }) => values && take(values));
   };
 }
 
-/** Runs a task in jobs of about equal work. @throws the signal's reason as soon as it is cancelled. */
+interface UpdatesPass {
+  readonly task: UpdatesTask;
+  /** One for each module of a row. */
+  readonly sources: Sources;
+  readonly rows: readonly UpdatesRow[];
+}
+
+/**
+ * Runs a task in jobs of about equal work, and takes its results in the order of the rows. What is more than plain bytes of
+ * a file is read here.
+ * @throws the signal's reason as soon as it is cancelled, and where a file is not what it was when it was opened.
+ */
 async function runUpdatesPass(
   threads: ThreadPool,
-  task: UpdatesTask,
-  products: readonly number[],
+  { task, sources, rows }: UpdatesPass,
   signal: AbortSignal | undefined,
   take: (row: number, result: UpdateResult) => void,
 ): Promise<void> {
   signal?.throwIfAborted();
-  const pass = ++passes;
   const long = new LongPass(threads, { signal });
-  const jobs = jobsOf(products);
+  const places = new PlacedModules(sources);
+  const readers = sources.map((session) => session?.tensorReader());
+  const jobs = jobsOf(rows);
   const waiting = new Map<number, readonly UpdateResult[]>();
   let next = 0;
-  const run = long.run(
-    jobs.entries(),
-    ([, rows], control): UpdatesJob => ({ kind: "updates", control, pass, task, rows }),
-    ([at], results) => {
-      waiting.set(at, results);
-      for (let ready = waiting.get(next); ready !== undefined; ready = waiting.get(++next)) {
-        waiting.delete(next);
-        for (const [index, result] of ready.entries()) take(jobs[next]?.[index] as number, result);
+  let row = 0;
+  const accept = (at: number, results: readonly UpdateResult[]) => {
+    waiting.set(at, results);
+    for (let ready = waiting.get(next); ready !== undefined; ready = waiting.get(++next)) {
+      waiting.delete(next);
+      for (const result of ready) take(row++, result);
+    }
+  };
+  async function* placedJobs() {
+    for (const [at, job] of jobs.entries()) {
+      const placed = await places.find(job);
+      if (placed !== undefined) yield { at, placed };
+      else {
+        const results: UpdateResult[] = [];
+        for (const each of job) {
+          if (long.isCancelled) return;
+          results.push(await updateResult(task, each, readers));
+        }
+        accept(at, results);
       }
-    },
-  );
-  await abortable(
-    run.finally(() => long.close()),
-    signal,
-  );
+    }
+  }
+  const run = async () => {
+    try {
+      await places.look(rows);
+      await long.run(
+        placedJobs(),
+        ({ placed }, control): UpdatesJob => ({ kind: "updates", control, task, ...placed }),
+        ({ at }, results) => accept(at, results),
+      );
+      await places.lookAgain();
+    } finally {
+      long.close();
+      await Promise.all([places.close(), ...readers.map((reader) => reader?.close())]);
+    }
+  };
+  await abortable(run(), signal);
 }
 
-function jobsOf(products: readonly number[]): readonly (readonly number[])[] {
-  const jobs: number[][] = [];
+function jobsOf(rows: readonly UpdatesRow[]): readonly (readonly UpdatesRow[])[] {
+  const jobs: UpdatesRow[][] = [];
   let sum = Number.POSITIVE_INFINITY;
-  for (const [row, own] of products.entries()) {
-    const cost = own + productsOfModule;
+  for (const row of rows) {
+    const cost = productsOf(row) + productsOfModule;
     if (sum + cost > productsOfJob) {
       jobs.push([]);
       sum = 0;
@@ -126,24 +150,26 @@ function jobsOf(products: readonly number[]): readonly (readonly number[])[] {
   return jobs;
 }
 
-function isWorthThreads(products: readonly number[]): boolean {
-  return products.reduce((sum, own) => sum + own, 0) >= fewestProducts;
+function isWorthThreads(sources: Sources, rows: readonly UpdatesRow[]): boolean {
+  const isLocal = sources.every((session) => session === undefined || session.files === nodeFiles);
+  return isLocal && rows.reduce((sum, row) => sum + productsOf(row), 0) >= fewestProducts;
 }
 
-function productsOf(module: LoraModule): number {
-  const values = storedTensors(module).reduce((sum, { shape }) => sum + elementCount(shape), 0);
-  return values * (module.rank + productsOfValue);
+/** Comparing modules costs about as much as measuring them. */
+function productsOf({ modules }: UpdatesRow): number {
+  const own = modules.map((module) => {
+    if (module === undefined) return 0;
+    const values = storedTensors(module).reduce((sum, { shape }) => sum + elementCount(shape), 0);
+    return values * (module.rank + productsOfValue);
+  });
+  return (modules.length > 1 ? 2 : 1) * own.reduce((sum, products) => sum + products, 0);
 }
 
-function productsOfRow({ modules }: { readonly modules: readonly (LoraModule | undefined)[] }): number {
-  return 2 * modules.reduce((sum, module) => sum + (module === undefined ? 0 : productsOf(module)), 0);
+function aloneInRow(module: LoraModule): UpdatesRow {
+  return { modules: [module] };
 }
 
 function received(module: LoraModule, { fingerprint, ...numbers }: SentMeasurement): ModuleMeasurement {
   const evidence = fingerprint?.evidence ?? "";
   return { ...numbers, module, fingerprint: fingerprint && { ...fingerprint, evidence: () => evidence } };
-}
-
-function changed(): Error {
-  return new Error("The file has changed since it was opened. Reload the editor.");
 }

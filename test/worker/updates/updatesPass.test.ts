@@ -70,10 +70,10 @@ describe("updates on threads", () => {
   });
 
   it("compare and follow as one thread does", async () => {
-    const compareModules = pool.compareModules(paths);
+    const compareModules = pool.compareModules();
     const { view } = await Comparison.compute(nodeFiles, paths, noStage, { compareModules });
     expect(view).toEqual((await Comparison.compute(nodeFiles, paths, noStage)).view);
-    const followModules = pool.followModules(paths);
+    const followModules = pool.followModules();
     const timeline = await computeTimeline(nodeFiles, paths, noStage, { followModules });
     expect(timeline).toEqual(await computeTimeline(nodeFiles, paths, noStage));
   });
