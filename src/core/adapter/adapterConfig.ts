@@ -6,6 +6,7 @@ import {
   jsonNumber,
   jsonString,
 } from "../json/parseJson";
+import { adapterHubConfig } from "./settings/adapterHubConfig";
 
 /**
  * What `adapter_config.json` says about an adapter, as PEFT (0.2 to 0.20) or mlx-lm writes it. A field that is
@@ -88,7 +89,8 @@ const namesItAlpha: ReadonlySet<string | undefined> = new Set(["LOHA", "LOKR", "
 
 /** Never fails: whatever is not as expected is undefined. */
 export function parseAdapterConfig(value: JsonValue): AdapterConfig {
-  const object: JsonObject = isJsonObject(value) ? value : new Map();
+  const written: JsonObject = isJsonObject(value) ? value : new Map();
+  const object = adapterHubConfig(written) ?? written;
   const mlx = parseMlxConfig(object);
   const peftType = stringOf(object, "peft_type")?.toUpperCase() ?? mlxPeftType(mlx);
   return {

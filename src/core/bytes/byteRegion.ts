@@ -96,6 +96,18 @@ export class NestedRegion implements ByteRegion {
 const localHeaderSignature = 0x04034b50;
 const localHeaderBytes = 30;
 
+/** What stands in place of zip's `PK` at the start of an archive: GPT-SoVITS keeps its version there, and puts it right when it loads. */
+export function archiveMark(head: Uint8Array): string | undefined {
+  const mark = String.fromCharCode(...head.subarray(0, 2));
+  return /^\d\d$/.test(mark) && head[2] === 3 && head[3] === 4 ? mark : undefined;
+}
+
+function isLocalHeader(header: Uint8Array, view: DataView, offset: number): boolean {
+  return (
+    view.getUint32(0, true) === localHeaderSignature || (offset === 0 && archiveMark(header) !== undefined)
+  );
+}
+
 /** A member of a zip archive; `archive` is set where the archive itself lies in a region. */
 export class ZipEntryRegion implements ByteRegion {
   readonly size: number;
@@ -160,7 +172,7 @@ export async function otherLocalName(
   if (localHeaderOffset + localHeaderBytes > archive.size) return undefined;
   const header = await archive.read(localHeaderOffset, localHeaderBytes, signal);
   const view = new DataView(header.buffer, header.byteOffset, header.byteLength);
-  if (view.getUint32(0, true) !== localHeaderSignature) return undefined;
+  if (!isLocalHeader(header, view, localHeaderOffset)) return undefined;
   const start = localHeaderOffset + localHeaderBytes;
   const length = Math.min(view.getUint16(26, true), archive.size - start);
   const local = decodeName(await archive.read(start, length, signal));
@@ -180,7 +192,7 @@ async function dataStart(archive: ByteSource, entry: ZipEntry, signal?: AbortSig
   const length = Math.min(localHeaderBytes, archive.size - localHeaderOffset);
   const header = length < 0 ? new Uint8Array() : await archive.read(localHeaderOffset, length, signal);
   const view = new DataView(header.buffer, header.byteOffset, header.byteLength);
-  if (header.length < localHeaderBytes || view.getUint32(0, true) !== localHeaderSignature) {
+  if (header.length < localHeaderBytes || !isLocalHeader(header, view, localHeaderOffset)) {
     const message = `Member ${quote(name)} is not where the archive's directory says. The file is damaged.`;
     throw new CheckpointError("NoLocalHeader", message, localHeaderOffset);
   }

@@ -1,4 +1,4 @@
-import { litgptSettingsName, parseLitgptSettings } from "../adapter/litgptSettings";
+import { litgptSettingsName, parseLitgptSettings } from "../adapter/settings/litgptSettings";
 import type { Files } from "../bytes/files";
 import { mapParallel } from "../bytes/mapParallel";
 import { baseName, joinPath, parentPath } from "../bytes/paths";

@@ -96,7 +96,7 @@ const rules: readonly Rule[] = [
   file("adapter", /^adapter_model\.(?:safetensors|bin)\.index\.json$/),
   file(
     "adapter",
-    /^(?:\d+_)?adapters\.(?:safetensors|npz)$|^adapter_\d+\.pt$|^pytorch_lora_weights\.(?:safetensors|bin)$/,
+    /^(?:\d+_)?adapters\.(?:safetensors|npz)$|^adapter_\d+\.pt$|^pytorch_lora_weights\.(?:safetensors|bin)$|^(?:pytorch_)?adapter\.(?:safetensors|bin)$/,
   ),
   file("weights", /^model_optim_rng\.pt$/, ["optimizer", "scheduler", "rng-state", "trainer-state"]),
   // verl: the place of its data loader, and the ranks' slices of the optimizer and the random state.
@@ -276,9 +276,9 @@ const preferred: readonly RegExp[] = [
   /^model\.safetensors$/,
   /\.safetensors\.index\.json$/,
   /^adapters\.safetensors$/,
-  /^pytorch_lora_weights\.safetensors$/,
+  /^(?:pytorch_lora_weights|adapter)\.safetensors$/,
   /\.safetensors$/,
-  /^adapter_model\.(?:bin|pt)$/,
+  /^(?:adapter_model\.(?:bin|pt)|pytorch_adapter\.bin)$/,
   /^pytorch_model\.bin\.index\.json$/,
   /\.bin\.index\.json$/,
   /^pytorch_model\.bin$/,

@@ -26,6 +26,6 @@ export function stageOf(
     folderNames: [baseName(own), baseName(parentPath(own))],
     fileName: isFolder ? undefined : checkpoint.name,
     // A net of its own, as far as anything here says.
-    standsAlone: !isAdapter && folder.config === undefined && checkpoint.content !== undefined,
+    standsAlone: !isAdapter && folder.config === undefined,
   });
 }

@@ -8,6 +8,8 @@ import type { Tensor } from "./tensor";
 const bufferNames: readonly RegExp[] = [
   /(?:^|[._])(?:running_mean|running_var|num_batches_tracked|position_ids|token_type_ids|inv_freq|anchor_grid)$/,
   /(?:^|\.)batch_stats\./,
+  // The moving average of latent diffusion (LitEma), which stands in the model's own dictionary.
+  /(?:^|\.)model_ema\./,
   /(?:^|\.)grid\.\d+$/,
   /(?:^|\.)(?:relative_position_index|relative_coords_table|attn_mask|masked_bias|causal_mask|tril|freqs_cis|cos_cached|sin_cached|cos_cache|sin_cache)$/,
   /(?:^|\.)(?:attn|attention|self_attn|csa|sa)\.mask$/,

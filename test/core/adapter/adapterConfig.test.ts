@@ -69,6 +69,20 @@ describe("parseAdapterConfig", () => {
     expect(old.mlx).toEqual({ fineTuneType: "lora", rank: 4, scale: 10, alpha: 16, layers: 8 });
   });
 
+  it("reads AdapterHub's settings", () => {
+    const of = (settings: string) =>
+      configOf(
+        `{"config": ${settings}, "model_class": "RobertaAdapterModel", "model_name": "roberta-base", "name": "sst"}`,
+      );
+    expect(of('{"architecture": "lora", "r": 8, "alpha": 16, "attn_matrices": ["q", "v"]}')).toMatchObject({
+      peftType: "LORA",
+      baseModel: "roberta-base",
+      r: 8,
+      loraAlpha: 16,
+    });
+    expect(of('{"reduction_factor": 16}').peftType).toBe("BOTTLENECK");
+  });
+
   it("takes whatever it is given", () => {
     for (const text of [
       "null",

@@ -24,6 +24,16 @@ const layers: readonly (readonly [library: string, stored: Stored, hints: Packin
     {},
   ],
   [
+    "latent diffusion, beside its moving average",
+    [
+      ["model.diffusion_model.weight", "F32", [64, 128]],
+      ["model_ema.diffusion_modelweight", "F32", [64, 128]],
+      ["model_ema.decay", "F32", []],
+      ["model_ema.num_updates", "I64", []],
+    ],
+    {},
+  ],
+  [
     "bitsandbytes 8-bit",
     [
       ["m.weight", "I8", [64, 128]],

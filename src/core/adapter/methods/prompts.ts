@@ -21,4 +21,13 @@ export const promptMethods: readonly Method[] = [
   prompt("CPT", "CPT", "prompt_embeddings"),
   prompt("ADAPTION_PROMPT", "Adaption prompt", "adaption_prompt", /\.adaption_(?:prompt|gate)$/),
   prompt("CARTRIDGE", "Cartridge", "prompt_embeddings"),
+  {
+    id: "BOTTLENECK",
+    name: "Bottleneck",
+    update: "h' = h + U·f(D·h)",
+    trains: "small networks between the layers (AdapterHub's)",
+    example: "adapters.NAME.adapter_down.0.weight",
+    whyNotMeasured: "adds small networks between the layers and changes no weights",
+    names: /(?:^|\.)adapters\.[^.]+\.adapter_(?:down|up)\b/,
+  },
 ];

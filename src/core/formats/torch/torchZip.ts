@@ -1,5 +1,5 @@
 import { RangeByteSource } from "../../bytes/byteRange";
-import { FileRegion, SubRegion } from "../../bytes/byteRegion";
+import { archiveMark, FileRegion, SubRegion } from "../../bytes/byteRegion";
 import type { ByteSource } from "../../bytes/byteSource";
 import { CheckpointError } from "../../problem/checkpointError";
 import type { Problem } from "../../problem/problem";
@@ -31,7 +31,8 @@ export const torchZip: Format = {
 
 function isZip(head: Uint8Array): boolean {
   const [p, k, a, b] = head;
-  return p === 0x50 && k === 0x4b && ((a === 3 && b === 4) || (a === 5 && b === 6));
+  const isPlain = p === 0x50 && k === 0x4b && ((a === 3 && b === 4) || (a === 5 && b === 6));
+  return isPlain || archiveMark(head) !== undefined;
 }
 
 async function parse(source: ByteSource, head: Uint8Array, signal?: AbortSignal): Promise<ParsedFile> {
@@ -101,6 +102,11 @@ async function beforeArchive(
   // A directory may count the bytes before its archive as well.
   const first = entries.reduce((least, entry) => Math.min(least, entry.localHeaderOffset), source.size);
   const length = prefixBytes > 0 ? prefixBytes : first;
+  const mark = archiveMark(head);
+  if (mark !== undefined) {
+    const message = `The file begins with "${mark}" in place of zip's "PK", as GPT-SoVITS marks the versions of its models: its own loader reads it so, torch.load does not.`;
+    return [{ severity: "info", code: "MarkedArchive", message }];
+  }
   if (length === 0 || entries.length === 0) return [];
   const before = head.subarray(0, length);
   const part = new RangeByteSource(source, 0, length);

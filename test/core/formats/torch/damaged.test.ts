@@ -97,6 +97,14 @@ describe("a torch archive that is damaged", () => {
     expect(await readTensor(new Uint8Array(bytes), byName(parsed).get("scalar"))).toHaveLength(4);
   });
 
+  it("that GPT-SoVITS marked with its version is read", async () => {
+    const bytes = fixture("dtypes.pt").slice();
+    bytes.set(latin1("05"));
+    const parsed = await read(bytes);
+    expect(codes(parsed)).toEqual(["info MarkedArchive"]);
+    expect(await readTensor(bytes, byName(parsed).get("scalar"))).toHaveLength(4);
+  });
+
   it("by a storage that is compressed and damaged says so when it is read", async () => {
     const members = [
       { name: "m/data.pkl", data: latin1(`\x80\x02${tensor(4)}.`) },

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { findAdapter } from "../../../src/core/adapter/adapter";
-import { parseAdapterConfig } from "../../../src/core/adapter/adapterConfig";
-import { parseLitgptSettings } from "../../../src/core/adapter/litgptSettings";
-import { tensor } from "./adapterFile";
+import { findAdapter } from "../../../../src/core/adapter/adapter";
+import { parseAdapterConfig } from "../../../../src/core/adapter/adapterConfig";
+import { parseLitgptSettings } from "../../../../src/core/adapter/settings/litgptSettings";
+import { tensor } from "../adapterFile";
 
 const yaml = `checkpoint_dir: checkpoints/org/model
 precision: bf16-true

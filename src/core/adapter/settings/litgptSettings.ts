@@ -1,4 +1,4 @@
-import type { JsonObject, JsonValue } from "../json/parseJson";
+import type { JsonObject, JsonValue } from "../../json/parseJson";
 
 /** The file beside litgpt's adapter; its full trainings write one too, without these settings. */
 export const litgptSettingsName = "hyperparameters.yaml";
