@@ -84,7 +84,7 @@ export interface NumbersCalls {
     params: OfCheckpoint<{ readonly tensor: TensorPlace; readonly from: number }>,
   ): number | undefined;
   /** A picture of a part of a slice, all of which is read. Tells its progress. */
-  heatMap(params: OfCheckpoint<HeatMapRequest>): HeatMap;
+  heatMap(params: OfCheckpoint<Threaded & HeatMapRequest>): HeatMap;
   /** Reads the whole tensor. Tells its progress. Undefined for dtypes that have no numbers. */
   tensorNumbers(params: OfCheckpoint<Threaded & { readonly tensor: TensorPlace }>): TensorNumbers | undefined;
   /** Writes a tensor as `.npy`, a slice or a scan's table as text. What is at the path is replaced. */

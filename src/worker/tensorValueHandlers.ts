@@ -9,7 +9,6 @@ import { packedRows } from "../core/tensors/packed/packedRows";
 import { unpackedTensor } from "../core/tensors/packed/unpackedTensor";
 import type { Tensor } from "../core/tensors/tensor";
 import { findNotFinite } from "../core/values/findNotFinite";
-import { heatMap } from "../core/values/heatMap";
 import { readBlock } from "../core/values/readBlock";
 import { writeSliceCsv } from "../core/values/sliceCsv";
 import type { Handlers } from "../protocol/channel";
@@ -54,12 +53,11 @@ export function tensorValueHandlers(
         findNotFinite(found, Math.max(0, from), (...range) => reader.readRange(...range), signal),
       );
     },
-    heatMap: async ({ handle, tensor, slice, part }, signal, tell) => {
+    heatMap: async ({ handle, tensor, slice, part, threads }, signal, tell) => {
       const session = sessions.get(handle);
       const found = await shownTensor(session, tensor);
-      return session.withReader((reader) =>
-        heatMap(found, slice, part, (...range) => reader.readRange(...range), tell.progress, signal),
-      );
+      const options = { signal, onBytes: tell.progress };
+      return pool.use(threads, (used) => used.heatMap(session, found, { slice, part }, options));
     },
     tensorNumbers: async ({ handle, tensor, threads }, signal, tell) => {
       const session = sessions.get(handle);

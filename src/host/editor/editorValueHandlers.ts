@@ -13,17 +13,15 @@ export function editorValueHandlers(
   worker: WorkerClient,
 ): Handlers<NumbersHostCalls> {
   const own = async () => ({ handle: await document.openHandle() });
+  const threaded = async () => ({ ...(await own()), threads: analysisThreads() });
   return {
     packedWeight: forward(worker, "packedWeight", own),
     packedRows: forward(worker, "packedRows", own),
     pieces: forward(worker, "pieces", own),
     values: forward(worker, "values", own),
     findNotFinite: forward(worker, "findNotFinite", own),
-    heatMap: forward(worker, "heatMap", own),
-    tensorNumbers: forward(worker, "tensorNumbers", async () => ({
-      ...(await own()),
-      threads: analysisThreads(),
-    })),
+    heatMap: forward(worker, "heatMap", threaded),
+    tensorNumbers: forward(worker, "tensorNumbers", threaded),
     moments: forward(worker, "moments", own),
     scanState: () => document.scan.state(),
     scanChunk: ({ id, chunk }) => document.scan.chunk(id, chunk),

@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { UnexpectedEndError } from "../../core/bytes/byteSource";
 import { messageOf } from "../../core/problem/messageOf";
+import type { ReadTensorRange } from "../../core/tensors/readTensorRange";
 import { checkIsFile, readFlags } from "../nodeFiles";
 
 /** Open at once: a tensor may be joined from thousands of files, and a process may not open as many. */
@@ -12,6 +13,14 @@ export class JobFiles {
   private readonly open = new Map<number, number>();
 
   constructor(private readonly paths: readonly string[]) {}
+
+  /** Of a tensor whose bytes lie plainly in the file of its index. */
+  readonly readRange: ReadTensorRange = async ({ fileIndex, offset: start }, offset, length) => {
+    const target = new Uint8Array(length);
+    const failure = this.read(fileIndex, start + offset, target, length);
+    if (failure !== undefined) throw new RangeError(failure);
+    return target;
+  };
 
   /**
    * Fills `target` from `at` on. Says why it failed. A read may give fewer bytes than asked for, above all on network

@@ -5,13 +5,15 @@ import type { TensorNumbers } from "../../core/analysis/tensorNumbers";
 import type { PiecePlace } from "../../core/tensors/assembly";
 import type { PackingHints } from "../../core/tensors/packed/packedWeight";
 import type { Tensor } from "../../core/tensors/tensor";
+import type { HeatBand, HeatCells, HeatPlan } from "../../core/values/heatMap";
+import type { TensorSlice } from "../../core/values/tensorSlice";
 import type { UpdateResult, UpdatesJob } from "../updates/updatesJob";
 
 /** Work for one thread. */
 export type Job = BytesJob | UpdatesJob;
 
 /** Work on the bytes of files. */
-export type BytesJob = MeasureJob | CompareJob | UnpackJob;
+export type BytesJob = MeasureJob | CompareJob | UnpackJob | HeatJob;
 
 /** Ranges of one file, or of tensors that are joined from several, which are measured one after the other. */
 export interface MeasureJob {
@@ -37,6 +39,18 @@ export interface UnpackJob {
   readonly control: JobControl;
   readonly hints: PackingHints;
   readonly pieces: readonly PackedPiece[];
+}
+
+/** Bands of the picture of a slice; the bytes that are told of are its values. */
+export interface HeatJob {
+  readonly kind: "heat";
+  readonly paths: readonly [string];
+  readonly control: JobControl;
+  /** Its bytes lie plainly in the only file. */
+  readonly tensor: Tensor;
+  readonly slice: TensorSlice;
+  readonly plan: HeatPlan;
+  readonly pieces: readonly HeatBand[];
 }
 
 /** Rows of a packed weight. */
@@ -145,12 +159,19 @@ export interface PairPieceResult {
   readonly failure?: string;
 }
 
+export interface HeatBandResult {
+  readonly cells?: HeatCells;
+  readonly failure?: string;
+}
+
 /** One for each piece; fewer where the job was cancelled. */
 export type ResultsOf<J extends Job> = readonly (J extends CompareJob
   ? PairPieceResult
   : J extends UpdatesJob
     ? UpdateResult
-    : PieceResult)[];
+    : J extends HeatJob
+      ? HeatBandResult
+      : PieceResult)[];
 
 /** A message to a thread: the control is made anew over its memory there. */
 export interface JobMessage {
@@ -159,12 +180,13 @@ export interface JobMessage {
     | Omit<MeasureJob, "control">
     | Omit<CompareJob, "control">
     | Omit<UnpackJob, "control">
+    | Omit<HeatJob, "control">
     | Omit<UpdatesJob, "control">;
   readonly control: SharedArrayBuffer;
 }
 
 export interface JobAnswer {
   readonly id: number;
-  readonly results?: readonly (PieceResult | PairPieceResult | UpdateResult)[];
+  readonly results?: readonly (PieceResult | PairPieceResult | HeatBandResult | UpdateResult)[];
   readonly error?: string;
 }

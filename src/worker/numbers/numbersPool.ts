@@ -7,6 +7,8 @@ import type { FollowModules } from "../../core/compare/computeTimeline";
 import type { CheckpointSession } from "../../core/session/checkpointSession";
 import type { Tensor } from "../../core/tensors/tensor";
 import type { MeasureModules } from "../../core/update/measureModule";
+import type { HeatMap } from "../../core/values/heatMap";
+import { heatMapOnThreads, type ShownPart } from "../heatPass";
 import { compareOnThreads, followOnThreads, measureOnThreads } from "../updates/updatesPass";
 import {
   type CompareOptions,
@@ -14,7 +16,7 @@ import {
   compareTensorPairs,
   type TensorPair,
 } from "./compareTensorPairs";
-import type { NumbersSource } from "./longPass";
+import type { NumbersSource, PassOptions } from "./longPass";
 import { NumbersCache } from "./numbersCache";
 import { PlainReading } from "./plainReading";
 import { type ScanOptions, type ScanOutcome, scanTensors } from "./scan";
@@ -132,6 +134,22 @@ export class NumbersPool {
     const [unreadable] = outcome.unreadable;
     if (unreadable !== undefined) throw new RangeError(unreadable.reason);
     return found;
+  }
+
+  /**
+   * The picture of a part of a slice.
+   * @throws FileChangedError, RangeError where the bytes cannot be had, UnsupportedDtypeError, the signal's reason when
+   * cancelled.
+   */
+  async heatMap(
+    source: NumbersSource,
+    tensor: Tensor,
+    shown: ShownPart,
+    options: PassOptions = {},
+  ): Promise<HeatMap> {
+    const map = await heatMapOnThreads(this.threads, source, tensor, shown, { ...options, urgent: true });
+    if (map === undefined) throw new FileChangedError(changed);
+    return map;
   }
 
   /** Undefined where the modules of an adapter are measured as fast without threads. */

@@ -4,9 +4,20 @@ import { encodingOf } from "../../core/analysis/numberEncoding";
 import type { NumberKernels } from "../../core/analysis/numberKernels";
 import { bytesOfValues, type ComparedEncoding, TensorComparer } from "../../core/analysis/tensorComparer";
 import { TensorMeasurer } from "../../core/analysis/tensorMeasurer";
+import { messageOf } from "../../core/problem/messageOf";
+import { type HeatBand, readHeatBand } from "../../core/values/heatMap";
 import { JobFiles } from "./jobFiles";
 import { JoinedRead } from "./joinedRead";
-import type { BytesJob, JobControl, PairPiece, PairPieceResult, Piece, PieceResult } from "./numbersJob";
+import type {
+  BytesJob,
+  HeatBandResult,
+  HeatJob,
+  JobControl,
+  PairPiece,
+  PairPieceResult,
+  Piece,
+  PieceResult,
+} from "./numbersJob";
 import { unpackPiece } from "./unpackPiece";
 
 /**
@@ -16,7 +27,7 @@ import { unpackPiece } from "./unpackPiece";
 export async function runJob(
   job: BytesJob,
   kernels: NumberKernels,
-): Promise<readonly (PieceResult | PairPieceResult)[]> {
+): Promise<readonly (PieceResult | PairPieceResult | HeatBandResult)[]> {
   const { control } = job;
   const files = new JobFiles(job.paths);
   try {
@@ -29,6 +40,8 @@ export async function runJob(
         return await untilCancelled(job.pieces, control, (piece) =>
           unpackPiece(files, piece, job.hints, kernels, control),
         );
+      case "heat":
+        return await untilCancelled(job.pieces, control, (band) => heatBand(files, band, job, control));
       default:
         return await untilCancelled(job.pieces, control, (piece) =>
           measurePiece(files, piece, kernels, control),
@@ -85,6 +98,24 @@ function comparePiece(
   }
   const partial = comparer.take();
   return failure === undefined ? { partial } : { failure };
+}
+
+/** Of a cancelled job nobody looks at what is told. */
+async function heatBand(
+  files: JobFiles,
+  band: HeatBand,
+  { tensor, slice, plan }: Omit<HeatJob, "control">,
+  control: JobControl,
+): Promise<HeatBandResult> {
+  const onValues = (count: number) => {
+    control.addBytes(count);
+    if (control.isCancelled) throw new Error("Cancelled");
+  };
+  try {
+    return { cells: await readHeatBand(tensor, slice, plan, band, files.readRange, onValues) };
+  } catch (error) {
+    return { failure: messageOf(error) };
+  }
 }
 
 function measurePiece(

@@ -18,11 +18,15 @@ const jobsPerThread = 2;
 /** A thread's work lies in the kernels' memory; what it makes besides is small and soon gone. */
 const maxYoungGenerationSizeMb = 8;
 
-/** Threads that start when there is work for them and end with the pool. */
+/** Threads without work end after so long: their kernels keep the memory of the largest work they had. */
+const restMs = 15_000;
+
+/** Threads that start when there is work for them, and end when there was none for a while, or with the pool. */
 export class ThreadPool {
   private readonly threads: Thread[] = [];
   private readonly queue: Pending[] = [];
   private nextId = 1;
+  private rest: NodeJS.Timeout | undefined;
   private isDisposed = false;
 
   constructor(
@@ -50,6 +54,7 @@ export class ThreadPool {
   async dispose(): Promise<void> {
     this.isDisposed = true;
     const error = new Error("The analysis was shut down.");
+    clearTimeout(this.rest);
     for (const { reject } of this.queue.splice(0)) reject(error);
     const threads = this.threads.splice(0);
     for (const { running } of threads) {
@@ -67,6 +72,7 @@ export class ThreadPool {
       const thread = this.freeThread();
       if (thread === undefined) return;
       const pending = this.queue.shift() as Pending;
+      clearTimeout(this.rest);
       const id = this.nextId++;
       thread.running.set(id, pending);
       // A thread at work keeps the process alive, an idle one does not.
@@ -91,7 +97,7 @@ export class ThreadPool {
     worker.on("message", ({ id, results, error }: JobAnswer) => {
       const pending = thread.running.get(id);
       thread.running.delete(id);
-      if (thread.running.size === 0) thread.worker.unref();
+      if (thread.running.size === 0) this.letRest(thread);
       if (results !== undefined) pending?.resolve(results);
       else pending?.reject(new Error(error ?? "The analysis thread gave no result."));
       this.dispatch();
@@ -100,6 +106,16 @@ export class ThreadPool {
     worker.on("exit", (code) => this.drop(thread, `An analysis thread ended with code ${code}.`));
     this.threads.push(thread);
     return thread;
+  }
+
+  private letRest({ worker }: Thread): void {
+    worker.unref();
+    if (this.threads.some(({ running }) => running.size > 0)) return;
+    clearTimeout(this.rest);
+    this.rest = setTimeout(() => {
+      for (const thread of this.threads.splice(0)) void thread.worker.terminate();
+    }, restMs);
+    this.rest.unref();
   }
 
   private drop(thread: Thread, reason: string): void {

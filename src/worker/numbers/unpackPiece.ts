@@ -33,12 +33,7 @@ export async function unpackPiece(
   control: JobControl,
 ): Promise<PieceResult> {
   let measurer = new TensorMeasurer(kernels, unpackedEncoding);
-  const read: ReadTensorRange = async (tensor, offset, length) => {
-    const target = new Uint8Array(length);
-    const failure = files.read(tensor.fileIndex, tensor.offset + offset, target, length);
-    if (failure !== undefined) throw new RangeError(failure);
-    return target;
-  };
+  const read = files.readRange;
   let failure: string | undefined;
   try {
     const codes = stored[0] as Tensor;

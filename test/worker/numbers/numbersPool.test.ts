@@ -1,10 +1,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, expect, inject, it } from "vitest";
+import type { Worker } from "node:worker_threads";
+import { afterAll, describe, expect, inject, it, vi } from "vitest";
 import type { TensorNumbers } from "../../../src/core/analysis/tensorNumbers";
 import { CheckpointSession } from "../../../src/core/session/checkpointSession";
 import type { Tensor } from "../../../src/core/tensors/tensor";
+import { heatMap } from "../../../src/core/values/heatMap";
+import { firstSlice, transposed } from "../../../src/core/values/tensorSlice";
 import { nodeFiles } from "../../../src/worker/nodeFiles";
 import { NumbersPool, type TensorOf } from "../../../src/worker/numbers/numbersPool";
 import { safetensorsFile } from "../../support/made/safetensorsFile";
@@ -44,6 +47,70 @@ describe("a scan", () => {
     expect(found.get(0)?.statistics).toMatchObject({ min: -6, max: 3, mean: 0, zeros: 0, nan: 0 });
     expect(found.get(1)?.statistics).toMatchObject({ min: 0, max: 0, zeros: 1, nan: 1 });
   });
+});
+
+describe("the picture of a slice", () => {
+  const floats = Float32Array.from({ length: 4097 * 2500 }, (_, at) => Math.sin(at) * (at % 1013));
+  floats[77_777] = Number.NaN;
+
+  it.each([
+    { what: "rows", shape: [4097, 2500], part: { row: 3, column: 0, rows: 4000, columns: 2499 } },
+    { what: "a turned slice", shape: [4097, 2500], part: { row: 0, column: 5, rows: 2500, columns: 4092 } },
+    { what: "a vector", shape: [4097 * 2500], part: { row: 7, column: 0, rows: 4097 * 2000, columns: 1 } },
+    { what: "two rows", shape: [2, 4097 * 1250], part: { row: 0, column: 9, rows: 2, columns: 4097 * 1200 } },
+  ])("of $what is bit for bit that of one thread", async ({ what, shape, part }) => {
+    const tensors = [{ name: "a", dtype: "F32", shape }];
+    const session = await open(
+      "map.safetensors",
+      safetensorsFile({ tensors, data: new Uint8Array(floats.buffer) }),
+    );
+    const tensor = session.checkpoint.tensors[0] as Tensor;
+    const slice = what === "a turned slice" ? transposed(firstSlice(shape)) : firstSlice(shape);
+    const told: number[] = [];
+    const expected = await session.withReader((reader) =>
+      heatMap(
+        tensor,
+        slice,
+        part,
+        (...range) => reader.readRange(...range),
+        () => undefined,
+      ),
+    );
+    const onBytes = (done: number) => void told.push(done);
+    expect(await pool.heatMap(session, tensor, { slice, part }, { onBytes })).toEqual(expected);
+    expect(expected.notFinite.reduce((sum, count) => sum + count)).toBe(1);
+    const cancelling = new AbortController();
+    const cancelled = pool.heatMap(session, tensor, { slice, part }, { signal: cancelling.signal });
+    cancelling.abort();
+    await expect(cancelled).rejects.toThrow("abort");
+  });
+});
+
+it("has no threads when it was not asked for a while, and has them again at need", async () => {
+  const data = new Uint8Array(Float32Array.of(1, 2).buffer);
+  const session = await open(
+    "rest.safetensors",
+    safetensorsFile({ tensors: [{ name: "a", dtype: "F32", shape: [2] }], data }),
+  );
+  const ends: Promise<unknown>[] = [];
+  const count = (worker: Worker) => void ends.push(new Promise((ended) => worker.on("exit", ended)));
+  process.on("worker", count);
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  const resting = new NumbersPool({ threads: 2, threadFile: inject("numbersThreadFile") });
+  try {
+    for (const started of [1, 2]) {
+      const tensor = session.checkpoint.tensors[0] as Tensor;
+      const b = { source: session, tensor: { ...tensor, name: `b${started}` } };
+      expect(await resting.diff({ source: session, tensor }, b)).toMatchObject({ changedShare: 0 });
+      expect(ends).toHaveLength(started);
+      vi.advanceTimersByTime(15_000);
+      await Promise.all(ends);
+    }
+  } finally {
+    vi.useRealTimers();
+    process.off("worker", count);
+    await resting.dispose();
+  }
 });
 
 describe("a comparison", () => {
