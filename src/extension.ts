@@ -6,7 +6,7 @@ import { registerCommands } from "./host/commands";
 import { compareViewType } from "./host/compare/comparePanel";
 import { ComparePanels } from "./host/compare/comparePanels";
 import { CheckpointEditorProvider } from "./host/editor/checkpointEditor";
-import { openPath } from "./host/editor/openPath";
+import { isShownSomewhere, openPath } from "./host/editor/openPath";
 import { askStage } from "./host/files/askStage";
 import { SampleRun } from "./host/files/sampleRun";
 import { StageStore } from "./host/files/stageStore";
@@ -34,6 +34,8 @@ export function activate(context: vscode.ExtensionContext): void {
   const { extensionUri, subscriptions } = context;
   const log = createLog(subscriptions);
   const worker = new WorkerClient(context.extensionPath, log);
+  const warm = () => worker.warm();
+  if (isShownSomewhere()) warm();
   const stages = new StageStore(context.workspaceState);
   const scans = new ScanMemory(context.workspaceState, join(context.globalStorageUri.fsPath, "scans"));
   const sample = new SampleRun(context);
@@ -71,7 +73,7 @@ export function activate(context: vscode.ExtensionContext): void {
     reveal: (path) => revealCheckpoint(runsTree, runsView, path),
     compare: (paths) => comparePanels.open(paths),
   });
-  const runsTree = new RunsTree(runs, sorting, scans);
+  const runsTree = new RunsTree(runs, sorting, scans, warm);
   const runsView = createRunsView(runsTree, { sorting, runs, visibility, runPanels });
   const reports = new ReportDocuments();
   const makePanels = new MakePanels({
@@ -102,6 +104,7 @@ export function activate(context: vscode.ExtensionContext): void {
     vscode.window.registerWebviewPanelSerializer(runViewType, runPanels),
     vscode.window.registerWebviewPanelSerializer(makeViewType, makePanels),
     runsView,
+    runsView.onDidChangeSelection(warm),
     ...registerCommands({
       log,
       runs,

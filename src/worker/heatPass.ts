@@ -48,13 +48,22 @@ export async function heatMapOnThreads(
   await before.look([tensor.fileIndex]);
   options.signal?.throwIfAborted();
   const picture = new HeatPicture(plan);
+  const shared = { ...plan, bands: [] };
   const path = source.checkpoint.files[tensor.fileIndex]?.path ?? "";
   const pass = new LongPass(threads, options);
   pass.totalBytes = plan.block.rows * plan.block.columns;
   let failure: string | undefined;
   const work = pass.run(
     plan.bands,
-    (band, control) => ({ kind: "heat", paths: [path], control, tensor: plain, slice, plan, pieces: [band] }),
+    (band, control) => ({
+      kind: "heat",
+      paths: [path],
+      control,
+      tensor: plain,
+      slice,
+      plan: shared,
+      pieces: [band],
+    }),
     (band, [result]) => {
       if (result?.cells === undefined) failure ??= result?.failure ?? "The bytes could not be read.";
       else picture.put(band, result.cells);

@@ -49,7 +49,7 @@ const mostHeatMapCells = 256;
 const chunkValues = 262_144;
 
 /** A band is done before anybody would wait for it. */
-const valuesOfBand = 4_194_304;
+const valuesOfBand = 1_048_576;
 
 /**
  * The part of the slice that is shown, and the bands of its picture.

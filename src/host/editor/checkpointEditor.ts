@@ -51,7 +51,10 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
   }
 
   openCustomDocument(uri: vscode.Uri): CheckpointDocument {
-    return new CheckpointDocument(uri, this.worker, this.stages, this.scans);
+    const document = new CheckpointDocument(uri, this.worker, this.stages, this.scans);
+    // The file is read while the page starts, which asks for it then and is told what failed.
+    document.state().catch(() => undefined);
+    return document;
   }
 
   resolveCustomEditor(document: CheckpointDocument, panel: vscode.WebviewPanel): void {

@@ -11,6 +11,16 @@ export const checkpointViewType = "checkpointExplorer.checkpoint";
 /** The same editor, under a second name for files that it may open but does not claim. */
 export const optionalViewType = "checkpointExplorer.checkpointOption";
 
+/** Whether a tab of the window is a checkpoint's: one was opened, or VS Code brings back those of the last time. */
+export function isShownSomewhere(): boolean {
+  const tabs = vscode.window.tabGroups.all.flatMap((group) => group.tabs);
+  return tabs.some(
+    ({ input }) =>
+      input instanceof vscode.TabInputCustom &&
+      (input.viewType === checkpointViewType || input.viewType === optionalViewType),
+  );
+}
+
 /** Opens a file in the editor that fits it, and a folder as the one checkpoint that it is. */
 export async function openPath(path: string): Promise<void> {
   const uri = vscode.Uri.file(path);

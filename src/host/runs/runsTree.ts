@@ -35,6 +35,8 @@ export class RunsTree implements vscode.TreeDataProvider<RunNode> {
     private readonly model: RunsModel,
     private readonly sorting: SortChoice,
     private readonly scans: ScanMemory,
+    /** Somebody points at a row: a question is near. */
+    private readonly warm: () => void,
   ) {
     scans.onDidChange(() => void this.update());
     model.onDidUpdate(() => void this.update());
@@ -49,6 +51,7 @@ export class RunsTree implements vscode.TreeDataProvider<RunNode> {
   }
 
   resolveTreeItem(item: vscode.TreeItem, node: RunNode): vscode.TreeItem {
+    this.warm();
     const tooltip = tooltipOf(node, Date.now());
     if (tooltip !== undefined) item.tooltip = tooltip;
     return item;

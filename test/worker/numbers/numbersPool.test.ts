@@ -50,14 +50,14 @@ describe("a scan", () => {
 });
 
 describe("the picture of a slice", () => {
-  const floats = Float32Array.from({ length: 4097 * 2500 }, (_, at) => Math.sin(at) * (at % 1013));
+  const floats = Float32Array.from({ length: 1025 * 2500 }, (_, at) => Math.sin(at) * (at % 1013));
   floats[77_777] = Number.NaN;
 
   it.each([
-    { what: "rows", shape: [4097, 2500], part: { row: 3, column: 0, rows: 4000, columns: 2499 } },
-    { what: "a turned slice", shape: [4097, 2500], part: { row: 0, column: 5, rows: 2500, columns: 4092 } },
-    { what: "a vector", shape: [4097 * 2500], part: { row: 7, column: 0, rows: 4097 * 2000, columns: 1 } },
-    { what: "two rows", shape: [2, 4097 * 1250], part: { row: 0, column: 9, rows: 2, columns: 4097 * 1200 } },
+    { what: "rows", shape: [1025, 2500], part: { row: 3, column: 0, rows: 1000, columns: 2499 } },
+    { what: "a turned slice", shape: [1025, 2500], part: { row: 0, column: 5, rows: 2500, columns: 1020 } },
+    { what: "a vector", shape: [1025 * 2500], part: { row: 7, column: 0, rows: 1025 * 2400, columns: 1 } },
+    { what: "two rows", shape: [2, 1025 * 1250], part: { row: 0, column: 9, rows: 2, columns: 1025 * 1240 } },
   ])("of $what is bit for bit that of one thread", async ({ what, shape, part }) => {
     const tensors = [{ name: "a", dtype: "F32", shape }];
     const session = await open(
