@@ -74,3 +74,30 @@ test("names of an architecture that nobody knows, and rows of unknown heads, kee
     "model.layers.3.block_sparse_moe.experts.2.w3.weight",
   );
 });
+
+/** By gguf-py's map of names over the models of transformers 5.18. */
+test.each([
+  ["falcon", "blk.0.attn_norm_2.weight", "transformer.h.0.ln_attn.weight"],
+  // Of grouped keys it is the layer's norm (11B) or the feed-forward's (40B).
+  ["falcon", "blk.0.attn_norm.weight", undefined],
+  ["granitemoe", "blk.1.ffn_gate_inp.weight", "model.layers.1.block_sparse_moe.router.layer.weight"],
+  ["granitemoe", "blk.1.ffn_down_exps.weight", "model.layers.1.block_sparse_moe.output_linear.weight"],
+  ["granitemoe", "blk.1.ffn_gate_exps.weight", undefined],
+  ["deepseek2", "blk.1.exp_probs_b.bias", "model.layers.1.mlp.gate.e_score_correction_bias"],
+  ["minimax-m2", "blk.1.exp_probs_b.bias", "model.layers.1.block_sparse_moe.e_score_correction_bias"],
+  ["gpt-oss", "blk.0.attn_sinks.weight", "model.layers.0.self_attn.sinks"],
+  ["gpt-oss", "blk.0.ffn_up_exps.weight", undefined],
+  ["seed_oss", "blk.0.post_attention_norm.weight", "model.layers.0.post_attention_layernorm.weight"],
+  ["hunyuan-dense", "blk.0.attn_q_norm.weight", "model.layers.0.self_attn.query_layernorm.weight"],
+  ["lfm2", "blk.0.ffn_up.weight", "model.layers.0.feed_forward.w3.weight"],
+  ["modern-bert", "blk.0.ffn_down.weight", "layers.0.mlp.Wo.weight"],
+])("%s: %s", (architecture, name, twin) => {
+  const names = GgufNames.of(
+    new Map([
+      ["general.architecture", architecture],
+      [`${architecture}.attention.head_count`, "8"],
+      [`${architecture}.attention.head_count_kv`, "4"],
+    ]),
+  );
+  expect(names?.twin(name)?.name).toBe(twin);
+});

@@ -86,7 +86,8 @@ export type ChunkIndexKind =
 export function readDataLayout(fields: Hdf5Fields): DataLayout {
   const version = fields.u8();
   if (version === 1 || version === 2) return readOldLayout(fields);
-  if (version !== 3 && version !== 4) fields.fail(`a layout of version ${version} stands`);
+  // Version 5 (HDF5 2.0) is as version 4, but that indexes give the sizes of chunks more bytes, which they tell.
+  if (version < 3 || version > 5) fields.fail(`a layout of version ${version} stands`);
   const kind = fields.u8();
   if (kind === 0) {
     const size = fields.u16();

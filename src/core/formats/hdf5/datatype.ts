@@ -68,6 +68,11 @@ export function readDatatype(fields: Hdf5Fields, depth = 0): Hdf5Type {
     }
     case 10:
       return arrayType(fields, version, itemBytes, depth);
+    case 11: {
+      // Pairs of floats that HDF5 2.0 knows as complex; of halves we have no dtype.
+      const { dtype, bigEndian } = readDatatype(fields, depth + 1);
+      return { ...base, bigEndian, dtype: complexTypes.get(dtype) ?? `complex ${dtype}` };
+    }
     default:
       fields.skip(kind === 2 ? 2 : 0);
       return { ...base, dtype: kind === 2 ? "time" : `datatype ${kind}` };

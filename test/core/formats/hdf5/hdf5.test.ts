@@ -71,6 +71,24 @@ describe("an HDF5 file of h5py", () => {
       expect(tensor.sha256, name).toBe(sha256(new Uint8Array(squares.buffer)));
   });
 
+  test("of HDF5 2.0: chunks whose sizes take eight bytes, under every index, and complex datatypes", async () => {
+    const { checkpoint, tensors } = await open("newest.h5");
+    expect(checkpoint.problems).toEqual([]);
+    const squares = new Uint8Array(Int32Array.from({ length: 3000 }, (_, at) => (at * at) % 251).buffer);
+    // As the script states them; -2·0 is +0 in numpy's difference.
+    const pairs = Array.from({ length: 6 }, (_, at) => [at, 0 - 2 * at]).flat();
+    const big = Buffer.alloc(96);
+    for (const [index, value] of pairs.entries()) big.writeDoubleLE(value, index * 8);
+    const { C64, "C128 big-endian": C128, ...others } = tensors;
+    expect(C64).toMatchObject({
+      dtype: "C64",
+      sha256: sha256(new Uint8Array(Float32Array.from(pairs).buffer)),
+    });
+    expect(C128).toMatchObject({ dtype: "C128", shape: [2, 3], sha256: sha256(big) });
+    expect(Object.keys(others)).toHaveLength(5);
+    for (const [name, tensor] of Object.entries(others)) expect(tensor.sha256, name).toBe(sha256(squares));
+  });
+
   test("of HDF5 1.12, whose datatypes of version 4 are laid out as those of version 3", async () => {
     const bytes = bytesOf("latest.h5");
     const compound = Buffer.from(bytes).indexOf(Buffer.from("360200000800000072000011", "hex"));
