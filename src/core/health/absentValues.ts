@@ -1,5 +1,6 @@
 import type { Problem } from "../problem/problem";
 import { elementCount, type Tensor } from "../tensors/tensor";
+import { metaReason } from "../tensors/tensorLayout";
 import { plural } from "../text/quantities";
 import type { HealthSubject } from "./healthSubject";
 
@@ -15,7 +16,8 @@ const floating: ReadonlySet<string> = new Set(["F64", "F32", "F16", "BF16"]);
 /** No weights at all, and weights of no values: what a save of sharded parameters leaves that did not gather them. */
 export function absentValues(subject: HealthSubject): readonly Problem[] {
   const { checkpoint } = subject;
-  return checkpoint.tensors.length === 0 ? withoutTensors(subject) : withoutValues(subject);
+  if (checkpoint.tensors.length === 0) return withoutTensors(subject);
+  return [...withoutValues(subject), ...onMeta(subject)];
 }
 
 function withoutTensors(subject: HealthSubject): readonly Problem[] {
@@ -40,6 +42,17 @@ function withoutValues(subject: HealthSubject): readonly Problem[] {
   if (first === undefined) return [];
   const which = `${empty.length} of ${plural(weights.length, "tensor")} ${empty.length === 1 ? "holds" : "hold"} no values`;
   const message = `${which}: ${first.name} has the shape [${first.shape.join(", ")}]${empty.length === 1 ? "" : ", and the others likewise"}. ${cause(subject)}`;
+  const file = checkpoint.files[first.fileIndex]?.path ?? checkpoint.path;
+  return [{ severity: "error", code: "NoValues", message, file, tensor: first.name }];
+}
+
+/** torch saves a tensor of its "meta" device without a word, as a shape. */
+function onMeta({ checkpoint }: HealthSubject): readonly Problem[] {
+  const meta = checkpoint.tensors.filter(({ layout }) => layout?.storage.absent === metaReason);
+  const [first] = meta;
+  if (first === undefined) return [];
+  const which = `${meta.length} of ${plural(checkpoint.tensors.length, "tensor")} ${meta.length === 1 ? "is on" : "are on"} the meta device`;
+  const message = `${which}, such as ${first.name}: shapes were saved, and no values. Save again once the weights are made or loaded (to_empty, load_state_dict with assign=True), or use another checkpoint.`;
   const file = checkpoint.files[first.fileIndex]?.path ?? checkpoint.path;
   return [{ severity: "error", code: "NoValues", message, file, tensor: first.name }];
 }

@@ -4,7 +4,7 @@ import type { FileContent } from "../formats/format";
 import { keyText } from "../formats/pythonText";
 import { isBuffer, isNamedAsBuffer } from "../tensors/buffers";
 import { isOptimizer } from "./findOptimizers";
-import { type ModuleTensor as ModelTensor, moduleTensors } from "./moduleTensors";
+import { type ModuleTensor as ModelTensor, moduleTensors, packedTensors } from "./moduleTensors";
 import { placeOf, SeenPlaces } from "./tensorPlaces";
 
 /** A model that a file holds: a state dict, a module saved as an object, or parameters that lie about. */
@@ -43,10 +43,6 @@ const dataWords =
 
 /** Numbers that are measured and not learned. */
 const measureWords = /loss|acc|err|metric|best|score|reward|return|step|epoch|count|time|lr/i;
-
-/** How a packed LSTM nests its weights. */
-const maxPackedDepth = 6;
-const maxPacked = 16;
 
 const maxEntries = 400;
 const maxDepth = 4;
@@ -132,22 +128,9 @@ class ModelSearch {
       const tensor = this.content.tensors.get(member);
       if (tensor !== undefined)
         entries.push({ name, tensor, isBuffer: isBuffer({ name, dtype: tensor.dtype }) });
-      else if (isPackedKey(name)) for (const one of this.packedBelow(member, name)) entries.push(one);
+      else if (isPackedKey(name)) entries.push(...packedTensors(member, name, this.content));
     }
     return once(withScales(entries));
-  }
-
-  /** Weight and bias of a quantised layer, which its state dict keeps as one value. */
-  private packedBelow(value: ContentValue, name: string, depth = 0): ModelTensor[] {
-    const children = childrenOf(value);
-    if (depth > maxPackedDepth || children.count > maxPacked) return [];
-    return Array.from({ length: children.count }, (_, at) => at).flatMap((at): ModelTensor[] => {
-      const child = children.value(at);
-      const path = `${name}.${children.label(at)}`;
-      const tensor = this.content.tensors.get(child);
-      if (tensor !== undefined) return [{ name: path, tensor, isBuffer: false }];
-      return child === null || typeof child !== "object" ? [] : this.packedBelow(child, path, depth + 1);
-    });
   }
 
   /** Parameters without a module: what torch would train lies beside other things. */
@@ -185,7 +168,8 @@ function isPackedKey(name: string): boolean {
 
 /** A scale beside a zero point is how a quantised layer writes what it gives on. */
 function withScales(tensors: readonly ModelTensor[]): readonly ModelTensor[] {
-  if (!tensors.some(({ tensor }) => tensor.dtype.startsWith("Q"))) return tensors;
+  if (!tensors.some(({ name, tensor }) => tensor.dtype.startsWith("Q") || name.includes("_packed_params")))
+    return tensors;
   const names = new Set(tensors.map(({ name }) => name));
   return tensors.map((one) =>
     /(?:^|\.)scale$/.test(one.name) && names.has(one.name.replace(/scale$/, "zero_point"))
@@ -234,7 +218,9 @@ function isStateDict(dict: MapValue, content: FileContent, key: string): boolean
 /** Tells averages and older states by their key, where their shapes are those of another model. */
 function withRoles(models: readonly ModelInside[]): readonly ModelInside[] {
   const shapes = models.map(({ tensors }) => new Set(tensors.map(({ tensor }) => tensor.shape.join(" "))));
-  const isHinted = models.map(({ path }) => copyWords.test(path));
+  // Lightning's weight averaging puts the average where the model was, and the trained model beside it.
+  const hasTrained = models.some(({ path }) => path === "current_model_state");
+  const isHinted = models.map(({ path }) => copyWords.test(path) || (hasTrained && path === "state_dict"));
   return models.map((model, at) => {
     if (models.length < 2) return model;
     if (

@@ -16,6 +16,7 @@ import { isReadingError, type Problem } from "../problem/problem";
 import { parseStageFileName, parseStepFolder } from "../progress/checkpointNames";
 import { readTrainerState } from "../progress/readTrainerState";
 import type { TrainerState } from "../progress/trainerState";
+import { maxOpened, openRandomStates, openRegistered } from "./accelerateState";
 import { findLayout } from "./findLayout";
 import { isJoined, joinedInputs } from "./joinedFolder";
 import { PartOpener } from "./openedParts";
@@ -48,9 +49,6 @@ export interface ResumeSubject {
   readonly faults: readonly Problem[];
 }
 
-/** Files of one part that are opened; a folder of a large cluster has hundreds, all alike. */
-const maxOpened = 8;
-
 /** A folder in which each part is a file of its own, as the trainers of transformers and accelerate write it. */
 export async function gatherFromFolder(subject: ResumeSubject, signal?: AbortSignal): Promise<ResumeInputs> {
   const { opened, checkpoint, folder } = subject;
@@ -75,7 +73,9 @@ export async function gatherFromFolder(subject: ResumeSubject, signal?: AbortSig
   const settings = await openSettings(of("training-args"), opener);
   const randomFiles = of("rng-state").sort((a, b) => rankOf(a.name) - rankOf(b.name));
   const isAccelerate = await openRandomStates(randomFiles, opener);
-  const progress = await readProgress(subject, opener, signal);
+  const registered = isAccelerate ? await openRegistered(of("other"), opener) : undefined;
+  schedulers.push(...(registered?.schedulers ?? []));
+  const progress = (await readProgress(subject, opener, signal)) ?? registered?.progress;
   const shards = findHalfWritten("", folder.files).problems.filter(({ code }) => code === "MissingShards");
   return {
     name: baseName(folder.folder),
@@ -241,19 +241,6 @@ async function openSettings(
     precision: name === undefined ? undefined : { name, place: file.name },
     worldSize: count === undefined ? undefined : { count, place: file.name },
   };
-}
-
-/**
- * Whether accelerate wrote them. The `step` in its files is none of the training: it counts batches since the epoch
- * began, for the accumulation of gradients (`Accelerator._do_sync`), and stays 0 without one.
- */
-async function openRandomStates(entries: readonly FolderFile[], opener: PartOpener): Promise<boolean> {
-  let isAccelerate = false;
-  for (const { path, name } of entries.slice(0, maxOpened)) {
-    const opened = await opener.open(path, name, "random");
-    if (name.startsWith("random_states_") && opened !== undefined) isAccelerate = true;
-  }
-  return isAccelerate;
 }
 
 async function openScaler(

@@ -68,6 +68,8 @@ export interface SchedulerInputs {
   /** Its own count of steps, `last_epoch`; of whatever it counts. */
   readonly step: number | undefined;
   readonly learningRates: readonly number[];
+  /** ReduceLROnPlateau: it is stepped with each measured metric, and its count is no one of steps. */
+  readonly countsEvaluations?: true;
 }
 
 export interface RandomInputs {

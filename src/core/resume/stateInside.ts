@@ -30,13 +30,15 @@ export function schedulerState(value: ContentValue, place: string): SchedulerInp
   const rates = (sequenceOf(state.get("_last_lr")) ?? []).flatMap((rate) => numberOf(rate) ?? []);
   const isScheduler =
     step !== undefined || state.has("_schedulers") || state.has("num_steps") || state.has("best");
-  return isScheduler ? { place, step, learningRates: rates } : undefined;
+  if (!isScheduler) return undefined;
+  const counts = state.has("num_bad_epochs") ? { countsEvaluations: true as const } : {};
+  return { place, step, learningRates: rates, ...counts };
 }
 
 const schedulerKeys = /sched/i;
 
 /** What is under another key is a scheduler where it has what torch gives all of them. */
-function isTorchScheduler(value: ContentValue): boolean {
+export function isTorchScheduler(value: ContentValue): boolean {
   const state = membersOf(value);
   return state?.has("last_epoch") === true && (state.has("_step_count") || state.has("base_lrs"));
 }

@@ -1,4 +1,4 @@
-import { formatCount, formatNumber } from "../text/quantities";
+import { formatCount, formatNumber, plural } from "../text/quantities";
 import type { StepStatement } from "./layoutFindings";
 import type { ResumeInputs, SchedulerInputs, StepRange } from "./resumeInputs";
 import type { ResumeCheck } from "./resumeReport";
@@ -47,12 +47,14 @@ export function checkSteps(inputs: ResumeInputs): ResumeCheck {
   for (const scheduler of inputs.schedulers) {
     if (scheduler.step === undefined) continue;
     const note = schedulerNote(scheduler, reference, inputs);
-    if (note === undefined) disagreeing.push(`${scheduler.place} says ${formatCount(scheduler.step)}`);
-    else agreeing.push(scheduler.place);
-    if (note) notes.push(note);
+    if (note === "") agreeing.push(scheduler.place);
+    else if (note !== undefined) notes.push(note);
+    // What lies in one file was saved at one moment, whatever its schedule counts.
+    else if (kind === "file") doubts.push(ownCount(scheduler));
+    else disagreeing.push(`${scheduler.place} says ${formatCount(scheduler.step)}`);
   }
   if (disagreeing.length === 0 && doubts.length > 0) {
-    const reason = `${saying(reference, agreeing)}, and ${doubts.join("; ")}`;
+    const reason = `${saying(reference, agreeing)}, and ${doubts.join("; ")}.`;
     return { what, verdict: "unknown", reason };
   }
   return told(reference, agreeing, disagreeing, [...notes, ...rangeNotes(inputs)]);
@@ -132,7 +134,7 @@ function skippedDoubt(step: number, reference: number, { precision }: ResumeInpu
   if (precision !== undefined || skipped <= 0 || skipped > Math.max(8, reference * maxSkippedShare)) {
     return undefined;
   }
-  return `${formatCount(skipped)} fewer, as where a gradient scaler skips steps that overflow.`;
+  return `${formatCount(skipped)} fewer, as where a gradient scaler skips steps that overflow`;
 }
 
 /** Why a count that differs is none the less right; empty where that needs no words, undefined where it is wrong. */
@@ -150,12 +152,19 @@ function optimizerNote(step: number, reference: number, inputs: ResumeInputs): s
   return undefined;
 }
 
+function ownCount({ place, step = 0 }: SchedulerInputs): string {
+  return `${place} says ${formatCount(step)}: a schedule may count epochs or updates of its own`;
+}
+
 function schedulerNote(
-  { step = 0 }: SchedulerInputs,
+  { place, step = 0, countsEvaluations }: SchedulerInputs,
   reference: number,
   { progress, optimizer, scaler, precision }: ResumeInputs,
 ): string | undefined {
   if (step === reference) return "";
+  if (countsEvaluations === true) {
+    return `${place} was stepped ${plural(step, "time")}, with each metric that it was given.`;
+  }
   const epoch = progress?.epoch;
   if (epoch !== undefined && Math.abs(step - epoch) <= 1) {
     return `The schedule counts epochs: ${formatCount(step)}, at epoch ${formatNumber(epoch)}.`;

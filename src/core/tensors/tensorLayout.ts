@@ -12,6 +12,9 @@ export interface TensorStorage {
   readonly absent?: string;
 }
 
+/** Why there are no bytes of a tensor that was saved before its values were made. */
+export const metaReason = "A meta tensor has a shape, but no values.";
+
 /** How a tensor lies in its storage, where that is more than plain bytes from an offset on. */
 export interface TensorLayout {
   readonly storage: TensorStorage;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { adapterConfig, adapterOf, factors, healthOf, module } from "../../support/healthOf";
+import { call, dict, global, ints, torchArchive } from "../formats/torch/torchPickle";
 
 describe("an adapter", () => {
   it("that is whole has nothing wrong with it", async () => {
@@ -23,6 +24,20 @@ describe("an adapter", () => {
     );
     expect(problems.map(({ severity, code }) => [severity, code])).toEqual([["error", "NoValues"]]);
     expect((await session.resume()).checks[0]).toMatchObject({ what: "Parameters", verdict: "error" });
+  });
+
+  it("of tensors on the meta device is an error, although each has its shape", async () => {
+    const meta = call(
+      "torch._utils._rebuild_meta_tensor_no_storage",
+      global("torch.float32"),
+      ints(8, 16),
+      ints(16, 1),
+      "\x89",
+    );
+    const pickle = dict({ [`${module}.lora_A.weight`]: meta });
+    const { session, problems } = await healthOf({ "adapter_model.bin": torchArchive(pickle) });
+    expect(problems).toContainEqual(expect.objectContaining({ severity: "error", code: "NoValues" }));
+    expect((await session.resume()).answer).toBe("no");
   });
 
   it("whose saved embedding alone was not gathered is an error", async () => {

@@ -79,6 +79,28 @@ test("any of its files may be the one that is open", async () => {
   }
 });
 
+test.each([
+  [/^The folder's name says step 5/, undefined],
+  [/^global_step in custom_checkpoint_0\.pkl: step 5, epoch 1/, { epoch: "K\x01", global_step: "K\x05" }],
+])("accelerate's progress is what a training registers, and no count of batches: %s", async (reason, own) => {
+  const at = "/run/checkpoints/step_5";
+  const moments = dict({ step: floats("s", 1), exp_avg: floats("m", 2) });
+  const optimizer = dict({
+    state: `}(K\x00${moments}u`,
+    param_groups: `](${dict({ lr: "G?PbM\xd2\xf1\xa9\xfc", params: "](K\x00e" })}e`,
+  });
+  const files = new MemoryFiles({
+    [`${at}/pytorch_model.bin`]: torchArchive(dict({ weight: floats("w", 2) }), { w: floatBytes(1, 2) }),
+    [`${at}/optimizer.bin`]: torchArchive(optimizer, { s: floatBytes(5), m: floatBytes(1, 2) }),
+    [`${at}/random_states_0.pkl`]: torchArchive(dict({ step: "K\x00", random_state: "K\x01" })),
+    ...(own === undefined ? {} : { [`${at}/custom_checkpoint_0.pkl`]: torchArchive(dict(own)) }),
+  });
+  const report = await resumeOf(files, at);
+  expect(report.sentence).toMatch(/^Yes from step 5/);
+  expect(checkOf(report, "Progress")?.reason).toMatch(reason);
+  expect(checkOf(report, "Steps agree")?.verdict).toBe("ok");
+});
+
 test("no tensor is read but steps: 8 MB of moments and weights stay where they are", async () => {
   const million = 1_000_000;
   const moments = (key: string) => dict({ step: floats(`${key}s`, 1), exp_avg: floats(`${key}m`, million) });

@@ -240,6 +240,12 @@ describe("steps", () => {
     expect(steps({ schedulers: schedule(2) })?.reason).toMatch(/counts epochs: 2, at epoch 2/);
     expect(steps({ schedulers: schedule(400) })?.reason).toMatch(/4 for each step, .* 4 processes/);
     expect(steps({ schedulers: schedule(60) })?.verdict).toBe("warning");
+    const ofMetrics = schedule(3).map((one) => ({ ...one, countsEvaluations: true as const }));
+    const plateau = steps({ schedulers: ofMetrics });
+    expect(plateau?.verdict).toBe("ok");
+    expect(plateau?.reason).toMatch(/scheduler\.pt was stepped 3 times, with each metric/);
+    // In one file nothing is of another moment.
+    expect(steps({ kind: "file", schedulers: schedule(60) })?.verdict).toBe("unknown");
   });
 
   test("Lightning counts the steps of two optimizers together", () => {

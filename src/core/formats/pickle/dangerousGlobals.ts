@@ -143,6 +143,8 @@ const modules: ReadonlySet<string> = new Set([
 /** Honest names in modules of the list: classes of state, and what old code kept as data. */
 const harmless: readonly RegExp[] = [
   /^sys\.version_info$/,
+  // Sizes that a jagged tensor was marked with.
+  /^torch\._dynamo\.decorators\._DimRange$/,
   /^multiprocessing\.(?:synchronize|queues)\.[A-Z]\w*$/,
   /^ruamel\.yaml\.(?:comments|anchor|scalarstring|scalarint|scalarfloat|scalarbool|timestamp)\.[A-Z]\w*$/,
 ];

@@ -71,6 +71,8 @@ const exact: ReadonlySet<string> = new Set([
     ...["sparse_csr_tensor", "nested_tensor", "device_tensor_from_numpy", "device_tensor_from_cpu_tensor"],
     ...["xla_tensor", "meta_tensor_no_storage", "wrapper_subclass"],
   ].map((name) => `torch._utils._rebuild_${name}`),
+  ...["NestedTensor", "_rebuild_njt"].map((name) => `torch.nested._internal.nested_tensor.${name}`),
+  "torch._dynamo.decorators._DimRange",
   // They call their first argument, which is judged as called.
   "torch._tensor._rebuild_from_type",
   "torch._tensor._rebuild_from_type_v2",

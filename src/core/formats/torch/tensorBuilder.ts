@@ -1,5 +1,6 @@
 import { sameItems } from "../../lists/sameItems";
 import { maxTensorNesting } from "../../problem/limits";
+import { metaReason } from "../../tensors/tensorLayout";
 import { type ContentValue, MapValue } from "../contentValue";
 import { numberOf, stringOf, tupleItems } from "../contentView";
 import { argsOf } from "../pickle/pickleObjectView";
@@ -235,5 +236,4 @@ const constructors = new Map<string, Build>([
   ["torch.tensor._rebuild_from_type", fromType],
 ]);
 
-export const metaReason = "A meta tensor has a shape, but no values.";
 const wrapperReason = "The values are in the tensors that this one wraps.";

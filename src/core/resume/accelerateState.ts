@@ -1,0 +1,49 @@
+import type { FolderFile } from "../checkpoint/folderContext";
+import { progressInside } from "../checkpoint/inside/progressInside";
+import type { PartOpener } from "./openedParts";
+import type { ProgressInputs, ResumeInputs, SchedulerInputs } from "./resumeInputs";
+import { statedProgress } from "./statedProgress";
+import { isTorchScheduler, schedulerState } from "./stateInside";
+
+/** Files of one kind that are opened; a folder of a large cluster has hundreds, all alike. */
+export const maxOpened = 8;
+
+/**
+ * Whether accelerate wrote them. The `step` in its files is none of the training: it counts batches since the epoch
+ * began, for the accumulation of gradients (`Accelerator._do_sync`), and stays 0 without one.
+ */
+export async function openRandomStates(entries: readonly FolderFile[], opener: PartOpener): Promise<boolean> {
+  let isAccelerate = false;
+  for (const { path, name } of entries.slice(0, maxOpened)) {
+    const opened = await opener.open(path, name, "random");
+    if (name.startsWith("random_states_") && opened !== undefined) isAccelerate = true;
+  }
+  return isAccelerate;
+}
+
+/** What a training registers with accelerate for its saves: counts of its own, or a schedule. */
+export async function openRegistered(
+  entries: readonly FolderFile[],
+  opener: PartOpener,
+): Promise<Pick<ResumeInputs, "progress" | "schedulers">> {
+  const schedulers: SchedulerInputs[] = [];
+  let progress: ProgressInputs | undefined;
+  for (const { path, name } of entries.filter((file) => isRegistered(file.name)).slice(0, maxOpened)) {
+    const content = (await opener.open(path, name, "other"))?.content;
+    if (content === undefined) continue;
+    const scheduler = isTorchScheduler(content.root) ? schedulerState(content.root, name) : undefined;
+    if (scheduler !== undefined) schedulers.push(scheduler);
+    else progress ??= placedIn(name, statedProgress(await progressInside(content, noNumber), content));
+  }
+  return { schedulers, progress };
+}
+
+function isRegistered(name: string): boolean {
+  return /^custom_checkpoint_\d+\.pkl$/.test(name);
+}
+
+const noNumber = async () => undefined;
+
+function placedIn(name: string, progress: ProgressInputs | undefined): ProgressInputs | undefined {
+  return progress && { ...progress, place: `${progress.place} in ${name}` };
+}
