@@ -6,6 +6,7 @@ import type { FormatId, ParsedFile } from "./format";
 import { unsupportedFormat } from "./formatLabel";
 import { diagnoseBlank, diagnoseImpostor, isTextMangled, recogniseKind, textMangledError } from "./recognise";
 import { formatOfHead } from "./registry";
+import { diagnoseStranger, diagnoseZeros } from "./strangers";
 
 export interface ReadFileResult extends ParsedFile {
   readonly format: FormatId;
@@ -42,13 +43,13 @@ async function recogniseAndParse(
   const head = await source.read(0, Math.min(source.size, headerProbeBytes), signal);
   const format = formatOfHead(head, fileName);
   if (format === undefined || !format.matches(head, fileName)) {
-    const impostor = diagnoseImpostor(head);
+    const impostor = diagnoseImpostor(head) ?? diagnoseStranger(head, fileName);
     if (impostor !== undefined) throw impostor;
     // The name may lie. Two bytes, as a pickle has, are too few to say so.
     const kind = recogniseKind(head, fileName);
     if (kind !== "unknown" && (format === undefined || kind !== "pickle")) throw unsupportedFormat(kind);
   }
-  if (format === undefined) throw diagnoseBlank(head) ?? unknownKind(head);
+  if (format === undefined) throw diagnoseBlank(head) ?? diagnoseZeros(head) ?? unknownKind(head);
   try {
     const parsed = await format.parse(source, head, signal);
     const incomplete = parsed.problems.some(({ code }) => code === "MetadataIncompleteBuffer");
@@ -57,8 +58,8 @@ async function recogniseAndParse(
     const problems = mangled === undefined ? parsed.problems : [mangled.toProblem(), ...parsed.problems];
     return { ...parsed, problems, format: format.id };
   } catch (error) {
-    if (error instanceof CheckpointError && isTextMangled(head)) throw textMangledError();
-    throw error;
+    if (!(error instanceof CheckpointError)) throw error;
+    throw isTextMangled(head) ? textMangledError() : (diagnoseZeros(head) ?? error);
   }
 }
 

@@ -38,11 +38,22 @@ export function diagnoseImpostor(head: Uint8Array): CheckpointError | undefined 
   const text = latin1(head.subarray(0, 512))
     .replace(/^\u00ef\u00bb\u00bf/, "")
     .trimStart();
-  if (/^<(!doctype|html|\?xml)/i.test(text)) {
+  if (
+    /^<(?:!doctype|html)|^<\?xml[^>]*>\s*(?:<!--.*?-->\s*)*<(?:!doctype )?html|^<\?xml[^>]*>\s*<Error>/is.test(
+      text,
+    )
+  ) {
     const title = /<title>([^<]{1,80})/i.exec(text)?.[1];
     const quoted = title === undefined ? "" : ` ("${title.trim()}")`;
     const message = `This is a web page${quoted}, saved under the name of a checkpoint. The download failed: fetch it again.`;
     return new CheckpointError("WebPage", message, 0);
+  }
+  if (/^<\?xml/i.test(text)) {
+    const isOpenVino = /<net\s/.test(text);
+    const message = isOpenVino
+      ? "This is an OpenVINO network without its weights, which stand in the .bin file beside it. It is recognised, and not read here."
+      : "This is an XML file, not a checkpoint.";
+    return new CheckpointError("UnsupportedFormat", message, 0);
   }
   if (/^\{\s*"(error|message|detail)"/.test(text)) {
     const message = `This is a server's error message, not a checkpoint: ${text.slice(0, 120)}. Fetch the file again.`;

@@ -1,4 +1,5 @@
 import type { TensorStatistics } from "../analysis/statisticColumns";
+import { type LookedInto, zeroWeights } from "../health/zeroWeights";
 import type { Problem } from "../problem/problem";
 import { isReadingError } from "../problem/problem";
 import { bookkeepingOf } from "../session/bookkeeping";
@@ -7,11 +8,10 @@ import { untrainedModules } from "../session/untrainedModules";
 import type { PackedCodes } from "../tensors/packed/packedWeights";
 import { elementCount, liesElsewhere, type Tensor } from "../tensors/tensor";
 import { printable } from "../text/printable";
-import { formatCount } from "../text/quantities";
+import { formatCount, plural } from "../text/quantities";
 import { quote } from "../text/quote";
 import { problemLine } from "./problemText";
 import type { ReadValues, ValueFindings } from "./valueFindings";
-import { zeroWeights } from "./zeroWeights";
 
 /** What `verify --json` prints: a contract that scripts depend on (README, "Command line"). */
 export interface VerifyReport {
@@ -37,15 +37,19 @@ export async function verifyCheckpoint(
   // Of a cut file not every tensor has bytes: that is told already, and worse than what they hold.
   const isWhole = !checkpoint.problems.some(isReadingError);
   const values = isWhole ? await readValues?.(session) : undefined;
+  const health = await session.health();
   const problems = [
-    ...(await session.health()),
+    // What a look at some values found is told of all of them, where they are read.
+    ...health.filter(({ code }) => values === undefined || code !== "ZeroWeights"),
     ...(values === undefined
       ? []
       : [
           ...values.problems,
           ...notFinite(session, values, await session.packedCodes()),
           ...untrained(session, values),
-          ...(isPlainModel(session) && values.ofCodes !== true ? zeroWeights(checkpoint, values) : []),
+          ...(session.isPlainModel && values.ofCodes !== true
+            ? zeroWeights(checkpoint, readWhole(checkpoint.tensors, values), false)
+            : []),
         ]),
   ];
   return {
@@ -99,14 +103,16 @@ function* notFinite(
   }
 }
 
-/** Weights and nothing else: factors and moments may be zero as they are. */
-function isPlainModel({ checkpoint, adapter, inside }: CheckpointSession): boolean {
-  return adapter === undefined && checkpoint.layout === undefined && (inside?.optimizers.length ?? 0) === 0;
-}
-
 /** What is added to attention scores: zeros, and minus infinity where nothing may be seen. */
 function isMask({ nan, min, max }: TensorStatistics): boolean {
   return nan === 0 && min === 0 && max === 0;
+}
+
+function readWhole(tensors: readonly Tensor[], values: ValueFindings): readonly LookedInto[] {
+  return tensors.flatMap((tensor, index) => {
+    const stats = values.tensors.get(index)?.stats;
+    return stats === undefined ? [] : [{ tensor, isZero: stats.zeros === elementCount(tensor.shape) }];
+  });
 }
 
 function untrained(
@@ -124,7 +130,13 @@ function untrained(
 /** The same for people. */
 export function verifyText({ path, healthy, tensors, tensorsRead, problems }: VerifyReport): string {
   const read = tensorsRead > 0 ? `${formatCount(tensorsRead)} of them read` : "headers only";
-  const head = `${printable(path)}: ${healthy ? "healthy" : "not healthy"} (${formatCount(tensors)} tensors, ${read})`;
+  const warnings = problems.filter(({ severity }) => severity === "warning").length;
+  const state = !healthy
+    ? "not healthy"
+    : warnings === 0
+      ? "healthy"
+      : `no error, ${plural(warnings, "warning")}`;
+  const head = `${printable(path)}: ${state} (${formatCount(tensors)} tensors, ${read})`;
   const lines = problems.map(problemLine);
   return [head, ...lines].join("\n");
 }

@@ -111,6 +111,12 @@ export class CheckpointSession {
     );
   }
 
+  /** Weights and nothing else: factors and moments may be zero as they are. */
+  get isPlainModel(): boolean {
+    const { adapter, checkpoint, inside } = this;
+    return adapter === undefined && checkpoint.layout === undefined && (inside?.optimizers.length ?? 0) === 0;
+  }
+
   /** The path that stages and labels go by. */
   get identity(): string {
     return checkpointIdentity(this.checkpoint.path);

@@ -1,4 +1,5 @@
 import { type TensorReader, UnreadableTensorError } from "../checkpoint/tensorReader";
+import { zeroWeights } from "../health/zeroWeights";
 import { spread } from "../lists/spread";
 import { isReadingError, type Problem } from "../problem/problem";
 import { heldBytes } from "../tensors/readAssembly";
@@ -72,8 +73,10 @@ async function findingsOf(
     if (values !== undefined) seen.set(tensor, values);
   }
   const isZero = (tensor: Tensor) => seen.get(tensor)?.every((value) => value === 0) === true;
+  const looks = [...seen.keys()].map((tensor) => ({ tensor, isZero: isZero(tensor) }));
   return [
     ...notFinite(seen),
+    ...(session.isPlainModel ? zeroWeights(checkpoint, looks, !isSmall) : []),
     ...untrainedModules(modules, isZero, modules.length === adapter?.modules.length),
   ];
 }

@@ -113,6 +113,26 @@ size 13476839424
     }
   });
 
+  it.each([
+    ["a.bin", "tjgg\x03\0\0\0", "a GGML file of llama.cpp before GGUF (2023)"],
+    ["a.tflite", "\x1c\0\0\0TFL3", "a TensorFlow Lite model"],
+    ["a.pt", "Rar!\x1a\x07\x01\0", "a RAR archive"],
+    ["yolo.weights", "\0\0\0\0\x02\0\0\0\x05\0\0\0", "a file of Darknet weights"],
+    ["a.mlmodel", "\x08\x05\x12\x20", "a Core ML model"],
+    ["a.xml", '<?xml version="1.0"?>\n<net name="x" version="11">', "an OpenVINO network"],
+    ["a.xml", '<?xml version="1.0"?><plist>', "an XML file"],
+  ])("is told to be of a kind that is not read: %s %j", async (name, start, told) => {
+    const error = await errorOf(readBytes(latin1(start.padEnd(64, "\0")), name));
+    expect(error.code).toBe("UnsupportedFormat");
+    expect(error.message).toContain(`This is ${told}`);
+  });
+
+  it("is told to be room that was never filled", async () => {
+    for (const name of names) {
+      expect((await errorOf(readBytes(new Uint8Array(5000), name))).code).toBe("ZeroFilled");
+    }
+  });
+
   it("is told to be empty or blank", async () => {
     expect(await errorOf(readBytes(new Uint8Array(), "pytorch_model.bin"))).toMatchObject({
       code: "EmptyFile",

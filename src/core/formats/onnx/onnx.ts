@@ -26,7 +26,9 @@ export const onnx: Format = {
 };
 
 /** `ir_version` as the first field, as every exporter writes it, then a producer, a graph or an operator set. */
-function matches(head: Uint8Array): boolean {
+function matches(head: Uint8Array, fileName: string): boolean {
+  // Core ML's, a protobuf that begins alike.
+  if (/\.mlmodel$/i.test(fileName)) return false;
   if (head[0] !== 0x08 || (head[1] ?? 0) < 1 || (head[1] ?? 0) > 64) return false;
   return head[2] === 0x12 || head[2] === 0x3a || head[2] === 0x42;
 }

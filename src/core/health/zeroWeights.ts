@@ -1,26 +1,35 @@
 import type { Checkpoint } from "../checkpoint/checkpoint";
 import type { Problem } from "../problem/problem";
-import { elementCount, type Tensor } from "../tensors/tensor";
+import type { Tensor } from "../tensors/tensor";
 import { formatBytes, formatCount } from "../text/quantities";
 import { quote } from "../text/quote";
-import type { ValueFindings } from "./valueFindings";
 
 /** Fewer bytes than this are zeros for many reasons: biases, norms around zero. */
 const fewestBytes = 4096;
 
+/** A tensor of which values were read: all of them, or its first ones. */
+export interface LookedInto {
+  readonly tensor: Tensor;
+  /** Whether all that was read of it is zero. */
+  readonly isZero: boolean;
+}
+
 /**
  * Weights that lie one behind the other in a file and hold nothing but zeros: what a download or a copy leaves that
  * fetched pieces out of order and did not end. A training starts single weights at zero, in no such row.
+ * @param isSample Only some tensors were looked into, and their first values: then only a row up to the end tells.
  */
-export function zeroWeights({ tensors, files, path }: Checkpoint, values: ValueFindings): readonly Problem[] {
-  const byFile = new Map<number, { readonly tensor: Tensor; readonly isZero: boolean }[]>();
-  for (const [index, tensor] of tensors.entries()) {
-    const stats = values.tensors.get(index)?.stats;
-    if (stats === undefined || tensor.byteSize === 0) continue;
-    const count = elementCount(tensor.shape);
-    const row = byFile.get(tensor.fileIndex) ?? [];
-    byFile.set(tensor.fileIndex, row);
-    row.push({ tensor, isZero: stats.zeros === count });
+export function zeroWeights(
+  { files, path }: Pick<Checkpoint, "files" | "path">,
+  looked: readonly LookedInto[],
+  isSample: boolean,
+): readonly Problem[] {
+  const byFile = new Map<number, LookedInto[]>();
+  for (const one of looked) {
+    if (one.tensor.byteSize === 0) continue;
+    const row = byFile.get(one.tensor.fileIndex) ?? [];
+    byFile.set(one.tensor.fileIndex, row);
+    row.push(one);
   }
   return [...byFile].flatMap(([fileIndex, all]) => {
     const rows = all.sort((a, b) => a.tensor.offset - b.tensor.offset);
@@ -29,12 +38,17 @@ export function zeroWeights({ tensors, files, path }: Checkpoint, values: ValueF
     const [first] = zero;
     const byteSize = zero.reduce((sum, tensor) => sum + tensor.byteSize, 0);
     const matrices = zero.filter(({ shape }) => shape.length > 1).length;
+    const isTail = run.to === rows.length;
     // A file of zeros alone was meant to be one.
     if (first === undefined || matrices < 2 || byteSize < fewestBytes || zero.length === rows.length)
       return [];
+    if (isSample && !isTail) return [];
     const count = formatCount(zero.length);
-    const which = run.to === rows.length ? `The last ${count} tensors` : `${count} tensors in a row`;
-    const message = `${which}, from ${quote(first.name)} on (${formatBytes(byteSize)}), hold nothing but zeros. No training leaves that; a download or copy that did not end does: compare the file with its source, or fetch it again.`;
+    const which = isTail ? `The last ${count} tensors` : `${count} tensors in a row`;
+    const among = isSample ? ` of the ${formatCount(rows.length)} that were looked into` : "";
+    const size = isSample ? "" : ` (${formatBytes(byteSize)})`;
+    const what = isSample ? "begin with nothing but zeros" : "hold nothing but zeros";
+    const message = `${which}${among}, from ${quote(first.name)} on${size}, ${what}. No training leaves that; a download or copy that did not end does: compare the file with its source, or fetch it again.`;
     const file = files[fileIndex]?.path ?? path;
     return [{ severity: "warning", code: "ZeroWeights", message, file, tensor: first.name }];
   });

@@ -1,0 +1,71 @@
+import { CheckpointError } from "../problem/checkpointError";
+import { formatCount } from "../text/quantities";
+
+/** A kind of file that people keep models in, and that is not read here. */
+interface Stranger {
+  /** As the beginning of "This is …". */
+  readonly name: string;
+  /** Bytes at the start, or from `at` on. */
+  readonly magic?: string;
+  readonly at?: number;
+  /** Told by its name alone: its bytes look like those of others. */
+  readonly ending?: string;
+  readonly advice?: string;
+}
+
+const toGguf = "Its convert_llama_ggml_to_gguf.py makes a GGUF file of one of LLaMA's, which opens here.";
+
+const strangers: readonly Stranger[] = [
+  // ggml.h of llama.cpp before August 2023: the letters of ggml, ggmf, ggjt and ggla as little-endian numbers.
+  { name: "a GGML file of llama.cpp before GGUF (2023)", magic: "lmgg", advice: toGguf },
+  { name: "a GGML file of llama.cpp before GGUF (2023)", magic: "fmgg", advice: toGguf },
+  { name: "a GGML file of llama.cpp before GGUF (2023)", magic: "tjgg", advice: toGguf },
+  { name: "a LoRA adapter of llama.cpp before GGUF (2023)", magic: "algg" },
+  { name: "a TensorFlow Lite model", magic: "TFL3", at: 4 },
+  {
+    name: "a TensorRT engine",
+    magic: "ftrt",
+    advice: "It is compiled for one GPU: open what it was made of.",
+  },
+  { name: "a MATLAB file before version 7.3", magic: "MATLAB 5.0 MAT-file" },
+  { name: "a CatBoost model", magic: "CBM1" },
+  { name: "an XGBoost model (UBJSON)", magic: "{L\0\0\0\0\0\0\0\x07learner" },
+  { name: "a fastText model", magic: "\xba\x16\x4f\x2f" },
+  { name: "a file of MXNet parameters", magic: "\x12\x01\0\0\0\0\0\0" },
+  { name: "a file of Darknet weights", magic: "\0\0\0\0\x02\0\0\0\x05\0\0\0" },
+  {
+    name: "a RAR archive, into which nothing here can look",
+    magic: "Rar!\x1a\x07",
+    advice: "Unpack it only if you trust it.",
+  },
+  { name: "a Core ML model", ending: ".mlmodel" },
+  { name: "a Caffe model", ending: ".caffemodel" },
+];
+
+/** What a file is that no reader is for; undefined where nothing tells. */
+export function diagnoseStranger(head: Uint8Array, fileName: string): CheckpointError | undefined {
+  const lower = fileName.toLowerCase();
+  const found = strangers.find(({ magic, at = 0, ending }) =>
+    magic === undefined ? ending !== undefined && lower.endsWith(ending) : hasAt(head, magic, at),
+  );
+  if (found === undefined) return undefined;
+  const message = `This is ${found.name}. It is recognised, and not read here.${found.advice === undefined ? "" : ` ${found.advice}`}`;
+  return new CheckpointError("UnsupportedFormat", message, 0);
+}
+
+/** So many bytes are not zero by chance, nor because a header of no length begins the file. */
+const zerosThatTell = 4096;
+
+/** Room that was reserved for a download or a save, and never filled. */
+export function diagnoseZeros(head: Uint8Array): CheckpointError | undefined {
+  if (head.length < zerosThatTell || head.some((byte) => byte !== 0)) return undefined;
+  const message = `The first ${formatCount(head.length)} bytes are zero: room was reserved for the file, and what belongs there never came. The download or the save was interrupted: fetch or save it again.`;
+  return new CheckpointError("ZeroFilled", message, 0);
+}
+
+function hasAt(bytes: Uint8Array, magic: string, at: number): boolean {
+  for (let index = 0; index < magic.length; index++) {
+    if (bytes[at + index] !== magic.charCodeAt(index)) return false;
+  }
+  return true;
+}

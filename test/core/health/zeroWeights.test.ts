@@ -1,0 +1,33 @@
+import { expect, test } from "vitest";
+import { zeroWeights } from "../../../src/core/health/zeroWeights";
+
+/** Matrices of 4 KiB one behind the other; those marked with `0` hold zeros, `b` is a bias of zeros. */
+function looked(marks: string) {
+  return [...marks].map((mark, at) => ({
+    tensor: {
+      name: `w${at}`,
+      dtype: "F32",
+      shape: mark === "b" ? [1024] : [32, 32],
+      byteSize: 4096,
+      offset: at * 4096,
+      fileIndex: 0,
+    },
+    isZero: mark !== "x",
+  }));
+}
+
+const file = { path: "/m.safetensors", files: [] };
+
+test.each([
+  ["xxx000", false, /^The last 3 tensors, from "w3" on \(12\.3 kB\), hold nothing but zeros/],
+  ["xx00xx", false, /^2 tensors in a row, from "w2" on/],
+  ["xxxx00", true, /^The last 2 tensors of the 6 that were looked into, from "w4" on, begin with/],
+  // Of some tensors, those between the zeros are not known.
+  ["xx00xx", true, undefined],
+  ["xxxxb0", false, undefined],
+  ["x0x0x0", false, undefined],
+  ["000000", false, undefined],
+])("of weights %s (a sample: %s) says %s", (marks, isSample, told) => {
+  const messages = zeroWeights(file, looked(marks), isSample).map(({ message }) => message);
+  expect(messages).toEqual(told === undefined ? [] : [expect.stringMatching(told)]);
+});
