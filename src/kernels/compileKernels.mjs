@@ -17,6 +17,7 @@ const entries = [
   "runSlots.ts",
   "compare.ts",
   "products.ts",
+  "core.ts",
   "merge.ts",
 ].map(pathOf);
 
@@ -27,7 +28,7 @@ export function compileKernels() {
 
 /** The products alone, for hosts that multiply and add in one instruction (relaxed SIMD, V8 from 11.4 on). */
 export function compileRelaxedProducts() {
-  return compile([pathOf("products.ts")], "--enable simd --enable relaxed-simd");
+  return compile(["products.ts", "core.ts"].map(pathOf), "--enable simd --enable relaxed-simd");
 }
 
 async function compile(files, features) {

@@ -1,3 +1,4 @@
+import type { Matrix } from "../core/linalg/matrix";
 import {
   type OperandPair,
   type PanelProducts,
@@ -5,8 +6,9 @@ import {
   panelWidth,
   type Vectors,
 } from "../core/linalg/panels";
+import type { ProductCore } from "../core/linalg/productCore";
 
-/** What assembly/products.ts exports. */
+/** What assembly/products.ts and assembly/core.ts export. */
 interface Exports {
   readonly memory: { readonly buffer: ArrayBuffer };
   addInner(operands: number, operandCount: number, pairs: number, pairCount: number, length: number): void;
@@ -19,6 +21,15 @@ interface Exports {
     count: number,
     factors: number,
   ): void;
+  fillCore(
+    b: number,
+    a: number,
+    core: number,
+    values: number,
+    scratch: number,
+    count: number,
+    scale: number,
+  ): number;
 }
 
 /** Where things lie in the memory of an instance that does nothing else. */
@@ -42,6 +53,10 @@ const componentsAt = stagedAt;
 const maxComponents = (panelsAt - componentsAt) / 8;
 const rowsAt = [0xd00000, 0xe00000] as const;
 const maxRows = 0x20000;
+
+/** Where small matrices lie: three of this many rows, and memory for more than a fourth. */
+const coresAt = stagedAt;
+const maxCoreRows = 256;
 
 /** Products in WebAssembly, with SIMD. */
 export class WasmProducts implements PanelProducts {
@@ -109,6 +124,21 @@ export class WasmProducts implements PanelProducts {
         target.set(values.subarray(source, source + width), line * width);
       }
     }
+  }
+
+  core(gramOfB: Matrix, gramOfA: Matrix, scale: number): ProductCore | undefined {
+    const { rows: n } = gramOfB;
+    if (n === 0 || n > maxCoreRows) return undefined;
+    const { fillCore, memory } = this.wasm;
+    const size = n * n;
+    const inside = new Float64Array(memory.buffer, coresAt, 3 * size + n);
+    inside.set(gramOfB.data);
+    inside.set(gramOfA.data, size);
+    const [a, core, values] = [coresAt + 8 * size, coresAt + 16 * size, coresAt + 24 * size];
+    const pivot = fillCore(coresAt, a, core, values, values + 8 * n, n, scale);
+    if (pivot < 0) return undefined;
+    const matrix = (at: number) => ({ rows: n, cols: n, data: inside.slice(at * size, (at + 1) * size) });
+    return { rb: matrix(0), ra: matrix(1), core: matrix(2), values: inside.slice(3 * size), pivot };
   }
 
   combine(own: Float64Array, components: Float64Array, factors: Float64Array, columns: number): boolean {

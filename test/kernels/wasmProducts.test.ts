@@ -5,6 +5,7 @@ import { columnVectors, pairProducts, rowVectors } from "../../src/core/linalg/i
 import { createMatrix, type Matrix, storedMatrix } from "../../src/core/linalg/matrix";
 import { multiplyTransposed } from "../../src/core/linalg/multiply";
 import { addCombinations, usePanelProducts } from "../../src/core/linalg/panels";
+import { coreOfGrams, type ProductCore } from "../../src/core/linalg/productCore";
 import { WasmProducts } from "../../src/kernels/wasmProducts";
 import { randomMatrix } from "../core/linalg/matrices";
 
@@ -118,6 +119,47 @@ describe("products with SIMD", () => {
       expect(fast).toEqual(plain);
     },
   );
+
+  it.each([1, 2, 3, 7, 16, 64, 257])("find the core of factors of rank %i as the plain ones do", (rank) => {
+    const grams = [randomMatrix(rank, 300 + rank, 11), randomMatrix(rank, 300 + 2 * rank, 12)].map((factor) =>
+      gramOfRows(factor),
+    ) as [Matrix, Matrix];
+    for (const [fastest, tolerance] of [[kernels, 0] as const, [relaxed, 1e-13] as const]) {
+      if (fastest === undefined) continue;
+      expect(fastest.core(...grams, 1) !== undefined).toBe(rank <= 256);
+      const [fast, plain] = both(() => coreOfGrams(...grams, -0.3) as ProductCore, fastest);
+      for (const part of ["rb", "ra", "core"] as const) {
+        const { data } = plain[part];
+        const worst = data.map((value, at) => Math.abs(value - (fast[part].data[at] as number)));
+        expect(Math.max(...worst)).toBeLessThanOrEqual(tolerance * Math.max(...data.map(Math.abs)));
+      }
+      const [largest = 0] = plain.values;
+      for (const [k, value] of plain.values.entries())
+        expect(Math.abs((fast.values[k] ?? 0) - value)).toBeLessThanOrEqual(tolerance * largest);
+      expect(fast.values).toHaveLength(rank);
+      expect(fast.pivot).toBeCloseTo(plain.pivot, 14);
+    }
+  });
+
+  it("leave cores to the plain ones that take more", () => {
+    const [near, far] = [randomMatrix(4, 4, 13), randomMatrix(4, 4, 14)];
+    near.data.set(near.data.subarray(0, 4), 4);
+    const [gram, dependent] = [gramOfRows(far), gramOfRows(near)];
+    const diagonal = createMatrix(4, 4);
+    for (let k = 0; k < 4; k++) diagonal.data[5 * k] = 1;
+    for (const [b, a, scale] of [
+      [gram, dependent, 1],
+      [gram, gram, 0],
+      [gram, gram, Number.MIN_VALUE],
+      [diagonal, diagonal, 2],
+    ] as const) {
+      const [fast, plain] = both(() => coreOfGrams(b, a, scale));
+      expect(fast).toEqual(plain);
+    }
+    expect(both(() => coreOfGrams(diagonal, diagonal, 2))[0]?.values).toEqual(Float64Array.of(2, 2, 2, 2));
+    usePanelProducts(() => kernels);
+    expect(() => coreOfGrams(gram, gram, Number.MAX_VALUE)).toThrow(RangeError);
+  });
 
   it("let NaN and infinity through, and nothing of what was there before", () => {
     const x = randomMatrix(5, 300, 6);

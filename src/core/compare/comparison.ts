@@ -1,7 +1,7 @@
 import type { LoraModule } from "../adapter/loraModule";
 import type { Files } from "../bytes/files";
 import type { UserStage } from "../session/stageOf";
-import { type ModuleReader, measureModule } from "../update/measureModule";
+import { loadModule, type ModuleReader } from "../update/measureModule";
 import type { UpdateAnalysis } from "../update/updateAnalysis";
 import {
   type CompareModuleDetail,
@@ -151,17 +151,22 @@ export async function compareModule(
   { pairing, initial }: PairingOptions,
   signal?: AbortSignal,
 ): Promise<ModuleComparison> {
-  const measured = await measureAll(bySnapshot, readers, signal);
+  const loaded = await loadAll(bySnapshot, readers, signal);
+  const { measured, pairs } = comparePairs(loaded, pairing);
   const analyses = measured.map((each) => each?.analysis);
   return {
     module,
     measurements: measured.map((each) => each?.measurement),
-    pairs: comparePairs(measured, pairing),
+    pairs,
     ...(initial === undefined ? {} : { trueChanges: changesFrom(analyses, initial) }),
   };
 }
 
-function measureAll(
+async function measureAll(...asked: Parameters<typeof loadAll>) {
+  return (await loadAll(...asked)).map((each) => each?.measure());
+}
+
+function loadAll(
   bySnapshot: readonly (LoraModule | undefined)[],
   readers: readonly (ModuleReader | undefined)[],
   signal?: AbortSignal,
@@ -170,7 +175,7 @@ function measureAll(
     bySnapshot.map(async (loraModule, index) => {
       const reader = readers[index];
       if (loraModule === undefined || reader === undefined) return undefined;
-      return measureModule(loraModule, (tensor) => reader.read(tensor, signal), signal);
+      return loadModule(loraModule, (tensor) => reader.read(tensor, signal), signal);
     }),
   );
 }

@@ -25,7 +25,11 @@ export function pairProducts(operands: readonly Vectors[], pairs: readonly Opera
   const [length = 0, other = length] = new Set(operands.map((operand) => operand.length));
   if (length !== other)
     throw new RangeError(`Vectors of ${length} and of ${other} values have no inner product.`);
-  const sums = fastProducts()?.inner(operands, pairs) ?? addProducts(operands, pairs);
+  const fast = fastProducts()?.inner(operands, pairs);
+  // More at once than there is room for.
+  if (fast === undefined && pairs.length > 1)
+    return pairs.map(([x, y]) => innerProducts(operands[x] as Vectors, operands[y] as Vectors));
+  const sums = fast ?? addProducts(operands, pairs);
   return pairs.map(([x, y], index) => {
     const [rows, cols] = [operands[x]?.count ?? 0, operands[y]?.count ?? 0];
     return withoutPadding(sums[index] as Float64Array, rows, cols, x === y);

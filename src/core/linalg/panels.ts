@@ -1,3 +1,6 @@
+import type { Matrix } from "./matrix";
+import type { ProductCore } from "./productCore";
+
 /**
  * Inner products of long vectors, the arithmetic behind Gram matrices and products of factors. Vectors are copied in
  * pieces of `panelWidth` values into a panel that stays in the first- or second-level cache, where those of four lie side
@@ -34,6 +37,8 @@ export interface PanelProducts {
   /** `addProducts` to zeros; undefined where there are too many vectors. */
   inner(operands: readonly Vectors[], pairs: readonly OperandPair[]): readonly Float64Array[] | undefined;
   combine(...given: Parameters<typeof addCombinations>): boolean;
+  /** `coreOfGrams`; undefined where it must be asked itself. */
+  core(gramOfB: Matrix, gramOfA: Matrix, scale: number): ProductCore | undefined;
 }
 
 type MakeProducts = () => PanelProducts | undefined;

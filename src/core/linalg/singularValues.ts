@@ -62,7 +62,7 @@ function bidiagonalize(data: Float64Array, n: number): Bidiagonal {
  */
 function makeReflector(vector: Float64Array, from: number, n: number): number {
   let square = 0;
-  for (let i = from + 1; i < n; i++) square += (vector[i] as number) ** 2;
+  for (let i = from + 1; i < n; i++) square += (vector[i] as number) * (vector[i] as number);
   const head = vector[from] as number;
   if (square === 0) {
     vector.fill(0, from);
@@ -228,7 +228,7 @@ function chase({ diagonal: d, above: e }: Bidiagonal, start: number, end: number
 /** What takes the place of -σ² of the last diagonal element, so that the shift is the nearer eigenvalue of its block. */
 function shiftOf(before: number, last: number, beside: number): number {
   const half = ((before + last) * (before - last) + beside * beside) / 2;
-  const product = (last * beside) ** 2;
+  const product = last * beside * (last * beside);
   if (half === 0 && product === 0) return 0;
   const root = Math.sqrt(half * half + product);
   return product / (half + (half < 0 ? -root : root));

@@ -43,36 +43,62 @@ export interface ModuleReader {
   readonly read: ReadTensor;
 }
 
+/** A module whose factors are read. */
+export interface LoadedModule {
+  /** Not measured yet: what is known of it elsewhere may be given first. Undefined where there are no small factors. */
+  readonly analysis: UpdateAnalysis | undefined;
+  /** Once. */
+  measure(): MeasuredModule;
+}
+
 /** Reads the factors of a module and measures its update. Rejects only when cancelled or on a fault of ours. */
-export async function measureModule(
+export async function measureModule(...asked: Parameters<typeof loadModule>): Promise<MeasuredModule> {
+  return (await loadModule(...asked)).measure();
+}
+
+/** Reads the factors of a module, to be measured. Rejects only when cancelled or on a fault of ours. */
+export async function loadModule(
   module: LoraModule,
   readTensor: ReadTensor,
   signal?: AbortSignal,
-): Promise<MeasuredModule> {
+): Promise<LoadedModule> {
+  const done = (measured: MeasuredModule): LoadedModule => ({ analysis: undefined, measure: () => measured });
   try {
-    if (module.layout === "experts") return await measureExperts(module, readTensor, signal);
+    if (module.layout === "experts") return done(await measureExperts(module, readTensor, signal));
     const listed = await listedSpectrum(module, readTensor, signal);
     if (listed !== undefined) {
       const about = { module, alpha: module.alpha, scale: module.scale ?? 1 };
-      return { measurement: { ...about, ...nothing, metrics: listed }, analysis: undefined };
+      return done({ measurement: { ...about, ...nothing, metrics: listed }, analysis: undefined });
     }
     const linear = await loadLinearUpdate(module, readTensor, signal);
-    if (linear !== undefined) return measuredLinear(module, linear);
-    const factors = await loadFactors(module, readTensor, signal);
-    const analysis = new UpdateAnalysis(factors);
-    const { metrics } = analysis;
+    if (linear !== undefined) return done(measuredLinear(module, linear));
+    const analysis = new UpdateAnalysis(await loadFactors(module, readTensor, signal));
+    return { analysis, measure: () => measured(module, analysis) };
+  } catch (error) {
+    signal?.throwIfAborted();
+    return done(unreadable(module, error));
+  }
+}
+
+function measured(module: LoraModule, analysis: UpdateAnalysis): MeasuredModule {
+  try {
+    const { metrics, factors } = analysis;
     const about = { module, alpha: factors.alpha, scale: factors.scale };
     if (!metrics.finite) return { measurement: { ...about, ...broken }, analysis: undefined };
     const fingerprint = hasStoredFactors(module.layout) ? fingerprintOf(analysis, module.a.dtype) : undefined;
     const health = factorHealth(analysis);
     return { measurement: { ...about, ...nothing, metrics, fingerprint, health }, analysis };
   } catch (error) {
-    signal?.throwIfAborted();
-    // A RangeError is a tensor beyond the end of a cut file.
-    if (!(error instanceof UpdateUnavailableError || error instanceof RangeError)) throw error;
-    const about = { module, alpha: module.alpha, scale: module.scale ?? Number.NaN };
-    return { measurement: { ...about, ...nothing, unavailable: error.message }, analysis: undefined };
+    return unreadable(module, error);
   }
+}
+
+/** @throws the error where it is none of the module's. */
+function unreadable(module: LoraModule, error: unknown): MeasuredModule {
+  // A RangeError is a tensor beyond the end of a cut file.
+  if (!(error instanceof UpdateUnavailableError || error instanceof RangeError)) throw error;
+  const about = { module, alpha: module.alpha, scale: module.scale ?? Number.NaN };
+  return { measurement: { ...about, ...nothing, unavailable: error.message }, analysis: undefined };
 }
 
 function measuredLinear(module: LoraModule, linear: LinearUpdate): MeasuredModule {

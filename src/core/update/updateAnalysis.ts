@@ -1,4 +1,3 @@
-import { choleskyOfGram } from "../linalg/cholesky";
 import { gramOfColumns, gramOfRows } from "../linalg/gram";
 import {
   createMatrix,
@@ -10,8 +9,8 @@ import {
   transpose,
 } from "../linalg/matrix";
 import { multiplyTransposed } from "../linalg/multiply";
+import { coreOfGrams, type ProductCore } from "../linalg/productCore";
 import { applyQToRows, type Qr, qr, qrOfTransposed } from "../linalg/qr";
-import { singularValuesOf } from "../linalg/singularValues";
 import { type Svd, svd } from "../linalg/svd";
 import type { Factors } from "./factors";
 import { metricsOf, notFiniteMetrics, type UpdateMetrics } from "./updateMetrics";
@@ -47,6 +46,11 @@ export class UpdateAnalysis {
   get metrics(): UpdateMetrics {
     this.cachedMetrics ??= this.measure();
     return this.cachedMetrics;
+  }
+
+  /** Takes Gram matrices that were made together with others, where they are not known yet. */
+  takeGrams(grams: FactorGrams): void {
+    this.cachedGrams ??= grams;
   }
 
   /** A·Aᵀ and BᵀB, r×r. */
@@ -114,7 +118,7 @@ export class UpdateAnalysis {
     const found = this.core === undefined ? this.gramCore : undefined;
     if (found === undefined || found.live.length > count) return undefined;
     const values = new Float64Array(count);
-    values.set(singularValuesOf(found.core));
+    values.set(found.values);
     return values;
   }
 
@@ -139,28 +143,17 @@ export interface FactorGrams {
   readonly b: Matrix;
 }
 
-/** Product of the pivots of both factors: real adapters have 1e-4 and more. Errors stay below 1e-12·σ₁. */
-const smallestPivots = 1e-6;
-
 /** An update in bases of its spaces that are known only by their triangular factors. */
-export interface GramCore {
+export interface GramCore extends ProductCore {
   /** Components that have a partner. One without adds nothing; the bases are those of the others. */
   readonly live: readonly number[];
-  /** Upper triangular: R_b and R_a. */
-  readonly rb: Matrix;
-  readonly ra: Matrix;
-  /** scale·R_b·R_aᵀ. Its singular values are those of ΔW. */
-  readonly core: Matrix;
 }
 
 function gramCoreOf({ a, b }: FactorGrams, scale: number): GramCore | undefined {
   const live = liveComponents(a, b);
-  const rb = choleskyOfGram(submatrix(b, live, live));
-  const ra = rb === undefined ? undefined : choleskyOfGram(submatrix(a, live, live));
-  if (rb === undefined || ra === undefined || rb.pivot * ra.pivot < smallestPivots) return undefined;
-  const core = multiplyTransposed(rb.r, ra.r);
-  for (let at = 0; at < core.data.length; at++) core.data[at] = (core.data[at] as number) * scale;
-  return { live, rb: rb.r, ra: ra.r, core };
+  const own = (gram: Matrix) => (live.length === gram.rows ? gram : submatrix(gram, live, live));
+  const found = coreOfGrams(own(b), own(a), scale);
+  return found && { ...found, live };
 }
 
 /** The norm of a whole factor; undefined where its squares may have vanished or overflowed. */

@@ -9,7 +9,7 @@ import type { CheckpointSession } from "../../../src/core/session/checkpointSess
 import type { Tensor } from "../../../src/core/tensors/tensor";
 import { mergeableAdapter } from "../../../src/core/transform/model/mergeRefusal";
 import { reductionProblem } from "../../../src/core/transform/reductionRefusal";
-import { type MeasuredModule, measureModule } from "../../../src/core/update/measureModule";
+import { loadModule, type MeasuredModule } from "../../../src/core/update/measureModule";
 import { type AdapterFile, openFixture, tensor } from "./adapterFile";
 
 /** What is held against numbers by numpy: folder and files of test/fixtures. The first tells what can be done with it. */
@@ -74,8 +74,9 @@ async function cellsOf(id: string): Promise<readonly string[]> {
   const checkpoint = { tensors: [], name: id };
   const adapterConfig = id === "unsloth-experts" && config ? { ...config, isOfUnsloth: true } : config;
   const session = { adapter, adapterConfig, checkpoint } as unknown as CheckpointSession;
-  const measured = await Promise.all(adapter.modules.map((module) => measureModule(module, read)));
-  const pairs = measured.map((one) => comparePairs([one, one], "all")[0]);
+  const loaded = await Promise.all(adapter.modules.map((module) => loadModule(module, read)));
+  const measured = loaded.map((one) => one.measure());
+  const pairs = loaded.map((one) => comparePairs([one, one], "all").pairs[0]);
   const isSame = (pair: (typeof pairs)[0]) =>
     pair?.relativeChange === 0 || pair?.reason === "Both updates are zero.";
   const is = (holds: (one: MeasuredModule) => boolean) => measured.length > 0 && measured.every(holds);

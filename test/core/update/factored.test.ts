@@ -9,7 +9,7 @@ import { singularValuesOf } from "../../../src/core/linalg/singularValues";
 import type { Tensor } from "../../../src/core/tensors/tensor";
 import { loadWholeUpdate } from "../../../src/core/update/composed/linearUpdate";
 import { loadFactors } from "../../../src/core/update/factors";
-import { measureModule } from "../../../src/core/update/measureModule";
+import { loadModule, measureModule } from "../../../src/core/update/measureModule";
 import { UpdateAnalysis } from "../../../src/core/update/updateAnalysis";
 import { configOf, moduleNamed, openFixture, pair, tensor } from "../adapter/adapterFile";
 
@@ -160,39 +160,39 @@ describe("an update of high rank that its file keeps in few values", () => {
     ["LoKr", lokr],
   ] as const)("%s has the norm, spectrum and changes of the dense matrix", async (_, made) => {
     const [one, other] = [made(1), made(2)];
-    const [first, second] = [await measured(one), await measured(other)];
+    const [first, second] = [await loaded(one), await loaded(other)];
     const [x, y] = [await whole(one), await whole(other)];
 
-    const { metrics } = first.measurement;
+    const { metrics } = first.measure().measurement;
     expect(metrics?.frobenius).toBeCloseTo(norm(x), 9);
     const { outFeatures, inFeatures } = one.module;
     const dense = singularValuesOf(createMatrix(outFeatures, inFeatures, x));
     expect(metrics?.singularValues).toHaveLength(dense.length);
     for (const [k, value] of dense.entries()) expect(metrics?.singularValues[k]).toBeCloseTo(value, 9);
-    const [compared] = comparePairs([first, second], "all");
+    const [compared] = comparePairs([first, second], "all").pairs;
     const change = norm(y.map((value, at) => value - (x[at] as number))) / norm(x);
     expect(compared?.relativeChange).toBeCloseTo(change, 9);
     const inner = x.reduce((sum, value, at) => sum + value * (y[at] as number), 0);
     expect(compared?.cosine).toBeCloseTo(inner / norm(x) / norm(y), 9);
-    const [same] = comparePairs([first, await measured(made(1))], "all");
+    const [same] = comparePairs([first, await loaded(made(1))], "all").pairs;
     expect(same).toMatchObject({ cosine: 1, relativeChange: 0, sameness: "bytes" });
   });
 
   it("is given its norm alone where a decomposition would take long", async () => {
     const large = lokr(1, 300);
-    const { metrics, unavailable } = (await measured(large)).measurement;
+    const { metrics, unavailable } = (await loaded(large)).measure().measurement;
     expect(metrics?.frobenius).toBeCloseTo(norm(await whole(large)), 6);
     expect(metrics?.spectral).toBeNaN();
     expect(unavailable).toContain("only the norm");
   });
 
   it("is compared with none that is arranged otherwise", async () => {
-    const [compared] = comparePairs([await measured(lokr(1)), await measured(lokr(1, 200))], "all");
+    const [compared] = comparePairs([await loaded(lokr(1)), await loaded(lokr(1, 200))], "all").pairs;
     expect(compared).toMatchObject({ cosine: undefined, reason: expect.stringContaining("other sizes") });
   });
 
   const norm = (values: Float64Array) => vectorNorm(values, 0, values.length);
-  const measured = ({ module, read }: ReturnType<typeof fileOf>) => measureModule(module, read);
+  const loaded = ({ module, read }: ReturnType<typeof fileOf>) => loadModule(module, read);
   const whole = ({ module, read }: ReturnType<typeof fileOf>) => loadWholeUpdate(module, read);
 });
 

@@ -1,4 +1,4 @@
-import type { MeasuredModule } from "../../update/measureModule";
+import type { LoadedModule, MeasuredModule } from "../../update/measureModule";
 import { compareLinear } from "./compareLinear";
 import { compareUpdates, notCompared, type UpdateComparison } from "./compareUpdates";
 import { type FactorProducts, productsOfPairs } from "./coreComparison";
@@ -8,27 +8,29 @@ import type { ExpertChange, ModulePair } from "./moduleComparison";
 export type Pairing = "first" | "all";
 
 /**
- * Every pair of snapshots that have the module. Where one of them could not be measured the pair has no numbers, and
- * `reason` says why.
+ * Measures a module in each snapshot and compares every pair of those that have it. Where one of a pair could not be
+ * measured it has no numbers, and `reason` says why.
  */
 export function comparePairs(
-  measured: readonly (MeasuredModule | undefined)[],
+  loaded: readonly (LoadedModule | undefined)[],
   pairing: Pairing,
-): ModulePair[] {
+): { readonly measured: readonly (MeasuredModule | undefined)[]; readonly pairs: ModulePair[] } {
   const asked: (readonly [a: number, b: number])[] = [];
-  for (let a = 0; a < measured.length; a++) {
-    const last = pairing === "first" && a > 0 ? a + 1 : measured.length - 1;
-    for (let b = a + 1; b <= last && b < measured.length; b++) asked.push([a, b]);
+  for (let a = 0; a < loaded.length; a++) {
+    const last = pairing === "first" && a > 0 ? a + 1 : loaded.length - 1;
+    for (let b = a + 1; b <= last && b < loaded.length; b++) asked.push([a, b]);
   }
   const products = productsOfPairs(
-    measured.map((each) => each?.analysis),
+    loaded.map((each) => each?.analysis),
     asked,
   );
-  return asked.flatMap(([a, b], index) => {
+  const measured = loaded.map((each) => each?.measure());
+  const pairs = asked.flatMap(([a, b], index) => {
     const [first, second] = [measured[a], measured[b]];
     if (first === undefined || second === undefined) return [];
     return [{ a, b, ...compareMeasured(first, second, products[index]) }];
   });
+  return { measured, pairs };
 }
 
 function compareMeasured(

@@ -1,3 +1,4 @@
+import { productOfColumns } from "../../linalg/gram";
 import { columnVectors, pairProducts, rowVectors } from "../../linalg/innerProducts";
 import { frobeniusNorm, type Matrix, submatrix, transpose } from "../../linalg/matrix";
 import { multiply, multiplyTransposed } from "../../linalg/multiply";
@@ -21,41 +22,42 @@ export interface FactorProducts {
 }
 
 /**
- * The products of pairs of updates by their place in a list: each factor is brought into the cache once for all of its
- * pairs. Undefined for pairs that `compareCores` has no use for.
+ * The products of pairs of updates by their place in a list, and the Gram matrices that each of them needs itself: a factor
+ * is brought into the cache once for all of them. Undefined for pairs of other shapes than the first update's.
  */
 export function productsOfPairs(
   analyses: readonly (UpdateAnalysis | undefined)[],
   pairs: readonly OperandPair[],
 ): readonly (FactorProducts | undefined)[] {
-  const [shape] = analyses.flatMap((analysis) => analysis ?? []);
-  const usable = [...analyses.entries()].flatMap(([at, analysis]) => {
-    const isUsable =
-      analysis !== undefined &&
-      analysis.rows === shape?.rows &&
-      analysis.cols === shape.cols &&
-      usableCore(analysis) !== undefined;
-    return isUsable ? [{ at, factors: analysis.factors }] : [];
-  });
-  const operandAt = new Map(usable.map(({ at }, operand) => [at, operand]));
-  const asked = [...pairs.entries()].flatMap(([index, [a, b]]) => {
-    const [x, y] = [operandAt.get(a), operandAt.get(b)];
-    return x === undefined || y === undefined ? [] : [{ index, operands: [x, y] as const }];
-  });
-  const operandPairs = asked.map(({ operands }) => operands);
+  const first = analyses.find((analysis) => analysis !== undefined);
+  const isUsable = (analysis: UpdateAnalysis | undefined): analysis is UpdateAnalysis =>
+    analysis !== undefined && analysis.rows === first?.rows && analysis.cols === first.cols;
+  const own = analyses.filter(isUsable);
+  const operandOf = new Map(own.map((analysis, at) => [analysis, at]));
+  const numberOf = (at: number) => operandOf.get(analyses[at] as UpdateAnalysis) as number;
+  const asked = pairs.filter(([a, b]) => isUsable(analyses[a]) && isUsable(analyses[b]));
+  if (asked.length === 0) return [];
+  const operandPairs = [
+    ...own.map((_, at) => [at, at] as const),
+    ...asked.map(([a, b]) => [numberOf(a), numberOf(b)] as const),
+  ];
   const left = pairProducts(
-    usable.map(({ factors }) => columnVectors(factors.b)),
+    own.map(({ factors }) => columnVectors(factors.b)),
     operandPairs,
   );
   const right = pairProducts(
-    usable.map(({ factors }) => rowVectors(factors.a)),
+    own.map(({ factors }) => rowVectors(factors.a)),
     operandPairs,
   );
-  const found: (FactorProducts | undefined)[] = pairs.map(() => undefined);
-  for (const [at, { index }] of asked.entries()) {
-    found[index] = { left: left[at] as Matrix, right: right[at] as Matrix };
+  const productsAt = (at: number) => ({ left: left[at] as Matrix, right: right[at] as Matrix });
+  for (const [at, analysis] of own.entries()) {
+    const { left: b, right: a } = productsAt(at);
+    analysis.takeGrams({ a, b });
   }
-  return found;
+  return pairs.map((pair) => {
+    const at = asked.indexOf(pair);
+    return at < 0 ? undefined : productsAt(own.length + at);
+  });
 }
 
 /** ‖1‖² + ‖2‖² - 2⟨1,2⟩ keeps ten digits of a relative distance of 1e-3; closer updates need another way. */
@@ -76,8 +78,10 @@ export function compareCores(
   const core1 = usableCore(first);
   const core2 = core1 === undefined ? undefined : usableCore(second);
   if (core1 === undefined || core2 === undefined) return undefined;
-  const [products = known] = known === undefined ? productsOfPairs([first, second], [[0, 1]]) : [];
-  if (products === undefined) return undefined;
+  const products = known ?? {
+    left: productOfColumns(first.factors.b, second.factors.b),
+    right: multiplyTransposed(first.factors.a, second.factors.a),
+  };
   const left = inBases(products.left, core1, core2, "rb");
   const right = inBases(products.right, core1, core2, "ra");
   const secondInFirst = multiplyTransposed(multiply(left, core2.core), right);
