@@ -4,6 +4,7 @@ import type { Problem } from "../problem/problem";
 import { isReadingError } from "../problem/problem";
 import { bookkeepingOf } from "../session/bookkeeping";
 import type { CheckpointSession } from "../session/checkpointSession";
+import { differingHead } from "../session/differingHead";
 import { untrainedModules } from "../session/untrainedModules";
 import type { PackedCodes } from "../tensors/packed/packedWeights";
 import { elementCount, liesElsewhere, type Tensor } from "../tensors/tensor";
@@ -47,6 +48,7 @@ export async function verifyCheckpoint(
           ...values.problems,
           ...notFinite(session, values, await session.packedCodes()),
           ...untrained(session, values),
+          ...(await session.withReader((reader) => differingHead(session, reader))),
           ...(session.isPlainModel && values.ofCodes !== true
             ? zeroWeights(checkpoint, readWhole(checkpoint.tensors, values), false)
             : []),

@@ -10,6 +10,7 @@ import { decodeValues } from "../values/decodeValues";
 import { valueDtype } from "../values/valueDtype";
 import { bookkeepingOf } from "./bookkeeping";
 import type { CheckpointSession } from "./checkpointSession";
+import { differingHead } from "./differingHead";
 import { untrainedModules } from "./untrainedModules";
 
 /** Tensors of which some values are looked at; a training that diverged has NaN in nearly all of them. */
@@ -76,6 +77,7 @@ async function findingsOf(
   const looks = [...seen.keys()].map((tensor) => ({ tensor, isZero: isZero(tensor) }));
   return [
     ...notFinite(seen),
+    ...(await differingHead(session, reader, signal)),
     ...(session.isPlainModel ? zeroWeights(checkpoint, looks, !isSmall) : []),
     ...untrainedModules(modules, isZero, modules.length === adapter?.modules.length),
   ];

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { sampledFindings } from "../../../src/core/session/sampledValues";
 import { healthOf, modelOf, type Shapes } from "../../support/healthOf";
 
 describe("a model beside its configuration", () => {
@@ -38,6 +39,15 @@ describe("a model beside its configuration", () => {
     expect(await codes(both, { tie_word_embeddings: true })).toEqual([["warning", "HeadUnused"]]);
     const { "lm_head.weight": _, ...headless } = both;
     expect(await codes(headless)).toEqual([["warning", "HeadMissing"]]);
+  });
+
+  it("is tied, and its head has values of its own", async () => {
+    // The data of these files counts up, so that no two tensors hold the same.
+    const both = modelOf({ ...ends, ...layer(0), ...layer(1) }, { ...config, tie_word_embeddings: true });
+    const { session } = await healthOf(both);
+    expect((await sampledFindings(session)).map(({ code }) => code)).toEqual(["HeadDiffers"]);
+    const apart = await healthOf({ ...both, "config.json": JSON.stringify(config) });
+    expect(await sampledFindings(apart.session)).toEqual([]);
   });
 
   it("is the slice of one of two processes", async () => {

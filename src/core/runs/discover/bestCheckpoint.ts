@@ -21,6 +21,8 @@ export function chooseBest(draft: RunDraft): BestChoice {
   const word = logsOf(draft)[0]?.log.best;
   const complete = draft.members.filter(({ facts }) => !facts.incomplete);
   if (word === undefined) return bestByName(draft, complete) ?? bestByLosses(complete);
+  const reversed = againstItsMetric(complete, word);
+  if (reversed !== undefined) return reversed;
   const { step } = word;
   const path = word.checkpoint === undefined ? undefined : baseName(word.checkpoint);
   const named = draft.members.find(({ facts }) => facts.candidate.name === path);
@@ -33,6 +35,29 @@ export function chooseBest(draft: RunDraft): BestChoice {
     ...instead,
     problem: meant === undefined ? goneProblem(draft, word, target) : damagedProblem(meant),
   };
+}
+
+/**
+ * A trainer that was not told which end of a metric is the good one takes the greatest for the best, also of a loss
+ * whose name it does not know (`greater_is_better`, transformers before 4.42): it kept the worst.
+ */
+function againstItsMetric(members: readonly RunMember[], word: BestWord): BestChoice | undefined {
+  const { metric, value, highest } = word;
+  // By the last word alone: `error_detection_f1` is no error.
+  const end = betterEnd(metric?.split(/[_/.-]/).at(-1) ?? "");
+  if (metric === undefined || value === undefined || end === undefined) return undefined;
+  if ((end === "highest") === highest) return undefined;
+  const best = lowest(members, (one) => signed(metricOf(one, metric), end === "highest"));
+  const own = best && metricOf(best, metric);
+  if (best === undefined || own === undefined || own === value) return undefined;
+  const message = `trainer_state.json takes the ${highest ? "highest" : "lowest"} ${metric} for the best (best_metric ${formatNumber(value)}), as a trainer does that was not told otherwise (greater_is_better)`;
+  const reason = `The ${end} ${metric} of the checkpoints that are here: ${formatNumber(own)}. ${message}.`;
+  const problem: Problem = {
+    severity: "warning",
+    code: "BestMetricReversed",
+    message: `${message}. ${best.name} has ${formatNumber(own)}.`,
+  };
+  return { best, reason, problem };
 }
 
 function stepIn(name: string): number | undefined {

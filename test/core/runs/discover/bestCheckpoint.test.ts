@@ -71,6 +71,20 @@ describe("the best checkpoint by the trainer's own word", () => {
     expect(found.reason).toContain("of step 800; checkpoint-400 has 0.8");
   });
 
+  it("is not the worst, where the trainer took the greatest loss for the best", async () => {
+    const losses = [400, 800, 1200].map((step, at) => ({ step, eval_german_loss: [0.9, 0.5, 0.7][at] ?? 0 }));
+    const found = await best(
+      training([400, 800, 1200], losses, {
+        best_metric: 0.9,
+        best_global_step: 400,
+        best_model_checkpoint: "/x/out/checkpoint-400",
+      }),
+    );
+    expect(found.starred).toEqual(["checkpoint-800"]);
+    expect(codes(found.problems)).toEqual(["BestMetricReversed"]);
+    expect(found.reason).toMatch(/^The lowest eval_german_loss .*: 0\.5\. .*\(best_metric 0\.9\)/);
+  });
+
   it("is damaged, not gone, where it is here and cut", async () => {
     const contents = training([400, 800], accuracies, {
       best_metric: 0.93,
