@@ -200,6 +200,15 @@ describe("training checkpoints", () => {
     ]);
   });
 
+  it("have the names that a loader takes out of them, which are no others", () => {
+    const plain = source("a", ["fc.weight", "fc.bias"]);
+    const kept = { ...source("b", ["model.fc.weight", "model.fc.bias"]), modelPaths: ["model"] };
+    const kinds = (...sources: Parameters<typeof alignTensors>[0]) =>
+      alignTensors(sources).aligned.map(({ kind }) => kind);
+    expect([kinds(plain, kept), kinds(kept, plain)]).toEqual([["format"], ["format"]]);
+    expect(kinds(plain, { ...kept, modelPaths: [""] })).toEqual(["wrapper"]);
+  });
+
   it("are not set apart where there is nothing but an optimizer", () => {
     const one = { ...source("a", ["optimizer.state.0.exp_avg"]), optimizerPaths: ["optimizer"] };
     expect(alignTensors([one, one]).rows.map(({ part }) => part)).toEqual([undefined]);

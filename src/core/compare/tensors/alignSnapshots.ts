@@ -38,7 +38,14 @@ function alignedSource({ label, session, weights }: Snapshot): AlignedSource | u
   const { aliases } = session.checkpoint;
   // Of a file that is one optimizer the path is empty: all of it is its state.
   const paths = optimizerViews(session).flatMap(({ path }) => (path === "" ? [] : [path]));
-  return { label, tensors: weights, aliases, optimizerPaths: paths, besideModels: besideModels(session) };
+  return {
+    label,
+    tensors: weights,
+    aliases,
+    optimizerPaths: paths,
+    modelPaths: (session.inside?.models ?? []).map(({ path }) => path),
+    besideModels: besideModels(session),
+  };
 }
 
 /** What a training kept in one file with its models: metrics, values of callbacks, random states. */

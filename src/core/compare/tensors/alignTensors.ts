@@ -25,6 +25,8 @@ export interface AlignedSource {
   readonly aliases: ReadonlyMap<string, string>;
   /** Where optimizers keep their state, e.g. "optimizer"; names in dots below are theirs. */
   readonly optimizerPaths?: readonly string[];
+  /** Where in its file models lie: what a loader takes out of it has the names below. */
+  readonly modelPaths?: readonly string[];
   /** Names of tensors that are of no model, in a file that holds models. */
   readonly besideModels?: ReadonlySet<string>;
   /** A sentence on what was done to its names and values already, so that they agree. */
@@ -102,7 +104,7 @@ class Aligning {
 
   constructor(private readonly sources: readonly (AlignedSource | undefined)[]) {}
 
-  add(column: number, { label, tensors }: AlignedSource): void {
+  add(column: number, { label, tensors, modelPaths = [] }: AlignedSource): void {
     const rest = tensors.filter((tensor) => !this.place(this.byName.get(tensor.name), column, tensor));
     const keys = rest.map(({ name }) => withoutWrappers(name));
     const free = new Set<string>();
@@ -123,8 +125,14 @@ class Aligning {
     }
     const renames = this.placeBySpelling(column, left);
     const text = ruleText(rule, matched);
-    if (text !== undefined)
-      this.note(column, label, isWrapper(rule.strip + rule.add) ? "wrapper" : "prefix", text);
+    if (text !== undefined) {
+      const known = this.sources.find((source) => source !== undefined)?.modelPaths ?? [];
+      const isPlace =
+        (rule.add === "" && modelPaths.includes(rule.strip.slice(0, -1))) ||
+        (rule.strip === "" && known.includes(rule.add.slice(0, -1)));
+      const kind = isPlace ? "format" : isWrapper(rule.strip + rule.add) ? "wrapper" : "prefix";
+      this.note(column, label, kind, text);
+    }
     if (unwrapped > 0) {
       const rule = `what wrappers (FSDP, torch.compile, PEFT) put into ${plural(unwrapped, "name")} is left out, so that they agree.`;
       this.note(column, label, "wrapper", rule);
