@@ -4,10 +4,11 @@ import type { Adapter } from "./adapter";
 import type { AdapterConfig } from "./adapterConfig";
 import type { AdapterParts, ComposedGroup, PartGroup } from "./adapterParts";
 import { AdapterProblems } from "./adapterProblems";
-import { composedLayout } from "./composedFactors";
+import { type ComposedLayout, composedLayout } from "./composedFactors";
 import type { DialectId } from "./dialects/dialect";
 import { dialectOf } from "./dialects/dialectTable";
-import { expertParameter, isNestedExperts } from "./expertNames";
+import { isFusedExperts } from "./expertColumns";
+import { isNestedExperts, wrappedParameter } from "./expertNames";
 import { type FactorLayout, LayoutError } from "./factorLayout";
 import { modulePath } from "./loraKey";
 import type { LoraModule } from "./loraModule";
@@ -113,18 +114,19 @@ export class AdapterBuilder {
     }
     const dialect = dialectOf({ ...group, nameOfA: a.name }, this.config);
     const isMlx = dialect === "mlx";
+    const parameter = wrappedParameter(group.module, this.config);
     const layouts = this.layoutsOf(group, a, b, {
       module: group.module,
       dialect,
       config: this.config,
       isEmbedding,
-      announcedRank: this.scales.find(group.module, 1, isMlx, group.adapterName).announcedRank,
+      announcedRank: this.scales.find(parameter, 1, isMlx, group.adapterName).announcedRank,
       isNested: isNestedExperts(group.module, paths),
       isTransposed: this.isTransposed,
     });
     if (layouts.length > 0) this.dialects.set(dialect, (this.dialects.get(dialect) ?? 0) + 1);
     return layouts.map((layout) => {
-      const rule = this.scales.find(group.module, layout.rank, isMlx, group.adapterName);
+      const rule = this.scales.find(parameter, layout.rank, isMlx, group.adapterName);
       return this.moduleOf(group, a, b, layout, rule);
     });
   }
@@ -159,7 +161,7 @@ export class AdapterBuilder {
     const [a] = tensors.values();
     if (typeof layout === "string" || a === undefined) return layout as string;
     const { ignoresAlpha, ...rest } = layout;
-    const rule = this.scales.find(module, layout.scaleRank, false);
+    const rule = this.composedScale(module, layout);
     const isAlone = alpha === undefined || ignoresAlpha;
     const isPeft =
       rule.source === "config" || rule.source === "alphaPattern" || rule.source === "configDefault";
@@ -174,12 +176,19 @@ export class AdapterBuilder {
       b: a,
       ...rest,
       alpha: isAlone && !ignoresAlpha ? rule.alpha : undefined,
-      // LyCORIS sets alpha to the rank where both matrices are whole; PEFT divides all the same.
+      // LyCORIS sets alpha to the rank where both matrices are whole; PEFT divides by the configured rank all the same.
       scale: isAlone ? (ignoresAlpha && !isPeft ? 1 : rule.scale) : undefined,
       scaleSource: isAlone ? rule.source : "alphaTensor",
       alphaTensor: isAlone ? undefined : alpha,
       magnitude,
     };
+  }
+
+  /** Two whole matrices have no rank that could be divided by: PEFT takes the one of the configuration. */
+  private composedScale(module: string, { scaleRank, ignoresAlpha }: ComposedLayout): ScaleRule {
+    const rule = this.scales.find(module, scaleRank, false);
+    if (!ignoresAlpha || rule.announcedRank === undefined) return rule;
+    return this.scales.find(module, rule.announcedRank, false);
   }
 
   private layoutsOf(group: PartGroup, a: Tensor, b: Tensor, context: FormContext): readonly FactorLayout[] {
@@ -203,7 +212,7 @@ export class AdapterBuilder {
     const { tensors, adapterName } = group;
     const alphaTensor = tensors.get("alpha");
     const label = layout.slice?.part ?? (this.withAdapterName ? (adapterName ?? "unnamed") : undefined);
-    const path = expertParameter(group.module, layout, this.config);
+    const path = isFusedExperts(layout.experts) ? wrappedParameter(group.module, this.config) : group.module;
     const module = label === undefined ? path : `${path} (${label})`;
     this.problems.rank(module, layout, rule.announcedRank);
     if (alphaTensor === undefined && rule.source === "assumed") this.problems.assumedScale(rule.scale);

@@ -67,6 +67,8 @@ export interface AdapterConfig {
   readonly tiesWeights: boolean;
   /** The same by the embedding's name; under "" those of the input embedding, in the order of the rows that are kept. */
   readonly tokenRows: ReadonlyMap<string, readonly number[]>;
+  /** `layer_replication`: the ranges of the base's layers, ends excluded, that the adapted model is made of. */
+  readonly layerRanges: readonly (readonly [number, number])[];
   /** Set when the file is mlx-lm's training configuration. */
   readonly mlx: MlxConfig | undefined;
 }
@@ -125,8 +127,17 @@ export function parseAdapterConfig(value: JsonValue): AdapterConfig {
     trainableTokens: tokensOf(object.get("trainable_token_indices")),
     tiesWeights: object.get("ensure_weight_tying") === true,
     tokenRows: tokenRows(object.get("trainable_token_indices") ?? object.get("token_indices")),
+    layerRanges: rangesOf(object.get("layer_replication")),
     mlx,
   };
+}
+
+function rangesOf(value: JsonValue | undefined): AdapterConfig["layerRanges"] {
+  if (!isJsonArray(value)) return [];
+  return value.flatMap((range) => {
+    const [first, end] = isJsonArray(range) ? range.map(jsonNumber) : [];
+    return first === undefined || end === undefined ? [] : [[first, end] as const];
+  });
 }
 
 function expertColumnsOf(layout: string | undefined): AdapterConfig["expertColumns"] {

@@ -9,7 +9,7 @@ import { groupBy } from "./groupBy";
 import { type LoraModule, storedTensors } from "./loraModule";
 import { methodName, otherMethodOf, whyNotMeasured } from "./methods/methodTable";
 import { loraVariants } from "./methods/variants";
-import { changesBase } from "./modifiedBase";
+import { baseChangedBy, isToldByStart } from "./modifiedBase";
 
 /** Findings of one kind listed one by one; a broken file of 10,000 modules has 10,000 of them. */
 const maxListed = 20;
@@ -171,11 +171,11 @@ export class AdapterProblems {
 
   /** What the recipe of the adapter means for reading its numbers. */
   recipe(config: AdapterConfig | undefined, modules: readonly LoraModule[]): void {
-    const init = config?.initLoraWeights;
-    if (changesBase(init)) {
-      const message =
-        `Initialised with ${init}, which also changes the base weights: the update is relative to that changed ` +
-        "base. Its change from the published base is the difference from the snapshot at step 0.";
+    const recipe = baseChangedBy(config, modules);
+    if (recipe !== undefined) {
+      const message = isToldByStart(recipe)
+        ? `Initialised with ${recipe}, which also changes the base weights: the update is relative to that changed base. Its change from the published base is the difference from the snapshot at step 0.`
+        : `${recipe} took as many of the smallest singular directions out of each base weight as the rank is: the update is relative to that changed base, and what was taken stands in no adapter.`;
       this.push("info", "LoraModifiedBase", message);
     }
     for (const { isOf, remark, code = "LoraVariant", severity = "info" } of loraVariants) {

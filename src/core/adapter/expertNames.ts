@@ -1,6 +1,4 @@
 import type { AdapterConfig } from "./adapterConfig";
-import { isFusedExperts } from "./expertColumns";
-import type { FactorLayout } from "./factorLayout";
 
 const baseLayers = /(?:\.base_layer)+$/;
 
@@ -28,21 +26,27 @@ export function isNestedExperts(module: string, paths: ReadonlySet<string>): boo
   return baseLayers.test(module) || paths.has(`${module}.base_layer`);
 }
 
-/**
- * The parameter that a wrapper of fused experts stands for. PEFT wraps them in the order of the module, in which
- * gate_up_proj comes before down_proj: the inner one is gate_up_proj.
- */
-export function expertParameter(
-  module: string,
-  layout: FactorLayout,
-  config: AdapterConfig | undefined,
-): string {
-  if (!isFusedExperts(layout.experts)) return module;
-  const path = module.replace(baseLayers, "");
-  const targets = (config?.targetParameters ?? []).flatMap((target) => {
+/** Names of the parameters of a module that `target_parameters` may mean: whole paths, their ends, or bare names. */
+function targetsIn(path: string, config: AdapterConfig | undefined): readonly string[] {
+  const found = (config?.targetParameters ?? []).flatMap((target) => {
     const dot = target.lastIndexOf(".");
-    return `.${path}`.endsWith(`.${target.slice(0, dot)}`) ? [target.slice(dot + 1)] : [];
+    const isOfModule = dot < 0 ? path.endsWith(".experts") : `.${path}`.endsWith(`.${target.slice(0, dot)}`);
+    return isOfModule ? [target.slice(dot + 1)] : [];
   });
+  return [...new Set(found)];
+}
+
+export function isTargetParameter(module: string, config: AdapterConfig | undefined): boolean {
+  return targetsIn(module.replace(baseLayers, ""), config).length > 0;
+}
+
+/**
+ * The parameter that a wrapper of `target_parameters` stands for, under which PEFT looks up its rank and alpha. It wraps
+ * them in the order of the module, in which gate_up_proj comes before down_proj: the inner one is gate_up_proj.
+ */
+export function wrappedParameter(module: string, config: AdapterConfig | undefined): string {
+  const path = module.replace(baseLayers, "");
+  const targets = targetsIn(path, config);
   const [only] = targets;
   if (targets.length === 1 && only !== undefined) return `${path}.${only}`;
   if (targets.length !== 2 || !targets.includes("gate_up_proj") || !targets.includes("down_proj"))

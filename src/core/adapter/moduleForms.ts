@@ -1,6 +1,7 @@
 import type { Tensor } from "../tensors/tensor";
 import type { AdapterConfig } from "./adapterConfig";
 import type { DialectId } from "./dialects/dialect";
+import { isTargetParameter } from "./expertNames";
 import {
   embeddingLayout,
   type FactorLayout,
@@ -99,13 +100,6 @@ function fusedExperts(
   const count = plain.rank / announcedRank;
   if (count === 1 && !isNested) return undefined;
   return { ...plain, layout: "experts", rank: announcedRank, experts: { count, order } };
-}
-
-function isTargetParameter(module: string, config: AdapterConfig | undefined): boolean {
-  const path = module.replace(/(?:\.base_layer)+$/, "");
-  return (config?.targetParameters ?? []).some((target) =>
-    `.${path}`.endsWith(`.${target.slice(0, target.lastIndexOf("."))}`),
-  );
 }
 
 function pooled(plain: FactorLayout, groupSize: number | undefined): FactorLayout | undefined {

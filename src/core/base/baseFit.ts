@@ -1,13 +1,16 @@
+import type { AdapterConfig } from "../adapter/adapterConfig";
 import { modulePath } from "../adapter/loraKey";
 import type { LoraModule } from "../adapter/loraModule";
 import { matchesNothing } from "../health/peftNames";
 import { findNameRule, type NameRule, renamed } from "../names/nameRule";
+import { savedNames } from "../names/savedNames";
 import type { Problem } from "../problem/problem";
 import type { CheckpointSession } from "../session/checkpointSession";
 import { elementCount, type Tensor } from "../tensors/tensor";
 import { plural } from "../text/quantities";
 import { type BaseTransform, baseTransforms } from "./baseTransforms";
 import { BaseWeights, fits, nameOfBase } from "./baseWeights";
+import { moduleOfBase } from "./replicatedLayers";
 import { ia3Change } from "./scalings";
 import { firstExpert, fitsExperts, fusedShape, rowsOfExpert, singleExperts } from "./singleExperts";
 
@@ -33,7 +36,11 @@ export function fitFindings(adapter: CheckpointSession, base: CheckpointSession)
   if (found === undefined || modules.length === 0 || !isJudged(adapter, base)) return [];
   const byPath = new Map(tensors.map((tensor) => [weightPath(tensor.name), tensor]));
   const task = adapter.adapterConfig?.taskType;
-  const weights: PeftWeights = { byPath, isBareMeant: task === undefined || task === bareTask };
+  const weights: PeftWeights = {
+    byPath,
+    isBareMeant: task === undefined || task === bareTask,
+    layerRanges: adapter.adapterConfig?.layerRanges,
+  };
   const where = nameOfBase(base.checkpoint);
   const containers = containersOf(byPath);
   const hasExperts = found.modules.some(({ module }) => module.includes(".experts"));
@@ -132,10 +139,12 @@ interface PeftWeights {
   readonly byPath: ReadonlyMap<string, Tensor>;
   /** Whether the adapter may have been trained on the network that stands in the base under its class's name. */
   readonly isBareMeant: boolean;
+  readonly layerRanges: AdapterConfig["layerRanges"] | undefined;
 }
 
 /** As loaders do it: `transformer.` or `model.` in front may be the class that wraps the saved model. */
-function find({ byPath, isBareMeant }: PeftWeights, path: string): Tensor | undefined {
+function find({ byPath, isBareMeant, layerRanges }: PeftWeights, module: string): Tensor | undefined {
+  const path = moduleOfBase(module, layerRanges);
   const exact = byPath.get(path);
   if (exact !== undefined) return exact;
   if (!keptPrefix.test(path)) {
@@ -146,6 +155,8 @@ function find({ byPath, isBareMeant }: PeftWeights, path: string): Tensor | unde
     const wrapped = byPath.get(`${prefix}.${path}`);
     if (wrapped !== undefined) return wrapped;
   }
+  const saved = savedNames(path).find((name) => byPath.has(name));
+  if (saved !== undefined) return byPath.get(saved);
   // A head that is tied to the embedding is in no file of its own.
   return path === "lm_head" ? tiedTo(byPath) : undefined;
 }
@@ -164,7 +175,11 @@ function missingModules(
   const [first] = missing;
   if (first === undefined) return [];
   const count = plural(modules.length, "module");
-  const rename = renameFor(modules, weights);
+  const rename = renameFor(missing, weights);
+  if (isRenamedOnLoad(rename, weights)) {
+    const message = `The base ${base} has the names of its file: transformers loads "${rename.add}" as "${rename.strip}", under which ${plural(missing.length, "module")} of ${modules.length} ${missing.length === 1 ? "is" : "are"} there.`;
+    return [{ severity: "info", code: "BaseNamesOfFile", message }];
+  }
   const fact =
     missing.length < modules.length
       ? `${missing.length} of ${count} are not in the base ${base}`
@@ -174,10 +189,10 @@ function missingModules(
   const offer =
     rename === undefined
       ? ". Is it the right base?"
-      : `. ${renameText(rename)} ${modules.length === 1 ? "it" : `all ${modules.length}`} would fit: the names were written by another version or class of the model.`;
+      : `. ${renameText(rename)} ${missing.length === 1 ? "it" : `all ${missing.length}`} would fit: the names were written by another version or class of the model.`;
   const message = `${fact}, e.g. ${first.module}${offer}`;
-  const isError = missing.length === modules.length && !isRenamedOnLoad(rename, weights);
-  return [{ severity: isError ? "error" : "warning", code: "BaseModulesMissing", message }];
+  const severity = missing.length === modules.length ? "error" : "warning";
+  return [{ severity, code: "BaseModulesMissing", message }];
 }
 
 function renameText({ strip, add }: NameRule): string {
@@ -186,7 +201,10 @@ function renameText({ strip, add }: NameRule): string {
 }
 
 /** A multimodal file of older names is loaded under the newer ones, which the adapter then fits. */
-function isRenamedOnLoad(rename: NameRule | undefined, weights: ReadonlyMap<string, Tensor>): boolean {
+function isRenamedOnLoad(
+  rename: NameRule | undefined,
+  weights: ReadonlyMap<string, Tensor>,
+): rename is NameRule {
   if (rename?.strip !== "model.language_model.") return false;
   const isMultimodal = [...weights.keys()].some((path) =>
     /^(?:visual|vision_tower|vision_model)\./.test(path),

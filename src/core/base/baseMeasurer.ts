@@ -13,6 +13,7 @@ import type { BaseTransform } from "./baseTransforms";
 import { fits } from "./baseWeights";
 import { addUpdates } from "./mergedUpdate";
 import { type ChangeNorms, maxTurnedValues, noChange, normsOfChange, sidesOf } from "./rowChange";
+import { fitsExperts } from "./singleExperts";
 import type { StoredValues } from "./transformInput";
 
 /** A string is why not, as the end of "its method …"; it is empty where the weight has another shape. */
@@ -51,13 +52,28 @@ export class BaseMeasurer {
   }
 
   /** Of LoRA and its relatives; undefined where the update cannot be measured, which is told of the adapter itself. */
-  async update(module: LoraModule, weight: Tensor): Promise<Measured> {
-    if (!fits(module, weight)) return "";
-    if (module.magnitude !== undefined) return this.normalised(module, module.magnitude, weight);
-    const { metrics } = (await measureModule(module, this.readAll, this.signal)).measurement;
-    const numbers = await measureTensor(weight, this.readBase, this.kernels, { signal: this.signal });
-    if (metrics === undefined || numbers === undefined) return undefined;
-    return { norm: metrics.frobenius, baseNorm: numbers.statistics.l2 };
+  async update(module: LoraModule, places: readonly Tensor[]): Promise<Measured> {
+    const [weight] = places as [Tensor];
+    const isOfExperts = module.layout === "experts";
+    if (isOfExperts ? places.length === 1 && !fitsExperts(module, weight.shape) : !fits(module, weight))
+      return "";
+    if (module.magnitude !== undefined)
+      return isOfExperts
+        ? "rescales the experts of a layer, which is not computed here"
+        : this.normalised(module, module.magnitude, weight);
+    const { metrics, experts } = (await measureModule(module, this.readAll, this.signal)).measurement;
+    const updates = isOfExperts ? experts : metrics && [metrics];
+    if (updates === undefined) return undefined;
+    const baseNorms: number[] = [];
+    for (const each of places) {
+      const numbers = await measureTensor(each, this.readBase, this.kernels, { signal: this.signal });
+      if (numbers === undefined) return undefined;
+      baseNorms.push(numbers.statistics.l2);
+    }
+    return {
+      norm: Math.hypot(...updates.map(({ frobenius }) => frobenius)),
+      baseNorm: Math.hypot(...baseNorms),
+    };
   }
 
   /** DoRA: m·(W + ΔW)/‖W + ΔW‖ − W, output by output. */

@@ -1,15 +1,20 @@
+import type { LoraModule } from "../adapter/loraModule";
 import type { Problem } from "../problem/problem";
 import type { CheckpointSession } from "../session/checkpointSession";
 import type { LongWork } from "../session/longWork";
+import type { Tensor } from "../tensors/tensor";
 import { plural } from "../text/quantities";
 import { BaseMeasurer } from "./baseMeasurer";
-import { baseTransforms } from "./baseTransforms";
+import { type BaseTransform, baseTransforms } from "./baseTransforms";
 import { BaseWeights } from "./baseWeights";
+import { canBeSliced, sliceOf } from "./expertSlices";
+import { moduleOfBase } from "./replicatedLayers";
+import { expertWeights, rowsOfExpert } from "./singleExperts";
 
 /** How far an adapter moves a weight. */
 export interface BaseRatio {
   readonly module: string;
-  /** Name of the weight in the base model. */
+  /** Name of the weight in the base model, or of the first and the last of an expert each. */
   readonly weight: string;
   /** ‖W′ − W‖_F: of LoRA ‖ΔW‖, of DoRA after its normalisation. */
   readonly norm: number;
@@ -53,16 +58,18 @@ export async function compareWithBase(
       signal?.throwIfAborted();
       const { module } = part;
       report?.(index, parts.length, module);
-      const weight = weights.find(module);
+      const inBase = moduleOfBase(module, adapter.adapterConfig?.layerRanges);
+      const places = placesOf({ ...part, module: inBase }, weights);
+      const [weight] = places;
       if (weight === undefined) not(missing, module);
-      else if (packed.has(weight)) not(quantised, module);
+      else if (places.some((each) => packed.has(each))) not(quantised, module);
       else {
         const norms = await ("change" in part
           ? measurer.transform(part, weight)
-          : measurer.update(part, weight));
+          : measurer.update(part, places));
         if (typeof norms === "string") not(norms, module);
         else if (norms !== undefined)
-          found.push({ module, weight: weight.name, ...norms, ratio: norms.norm / norms.baseNorm });
+          found.push({ module, weight: nameOf(places), ...norms, ratio: norms.norm / norms.baseNorm });
       }
     }
   } finally {
@@ -74,6 +81,25 @@ export async function compareWithBase(
     ratio: total > 0 ? Math.hypot(...found.map(({ norm }) => norm)) / total : undefined,
     problems: [...notFound].map(([why, modules]) => problemOf(why, modules)),
   };
+}
+
+/** The weights that a part changes: several where the base keeps each expert of a module of experts by itself. */
+function placesOf(part: LoraModule | BaseTransform, weights: BaseWeights): readonly Tensor[] {
+  const find = (path: string) => weights.find(path);
+  const weight = weights.findOrTied(part.module);
+  if ("change" in part) return weight === undefined ? [] : [weight];
+  const experts = part.layout === "experts" ? expertWeights(part, find) : undefined;
+  if (experts !== undefined) return experts;
+  if (weight !== undefined) return [weight];
+  const fused = rowsOfExpert(part, find);
+  if (fused === undefined || !canBeSliced(fused.weight)) return [];
+  const { first, count } = fused.rows;
+  return [sliceOf(fused.weight, fused.weight.name, [count, part.inFeatures], first / count)];
+}
+
+function nameOf(places: readonly Tensor[]): string {
+  const [first, last] = [places[0]?.name ?? "", places.at(-1)?.name ?? ""];
+  return places.length < 2 ? first : `${first} … ${last}`;
 }
 
 const missing = "missing";

@@ -40,7 +40,7 @@ function slicesOf(tensor: Tensor, single: ReadonlyMap<string, string>): readonly
   const shape = [rows / parts.length, columns];
   const slices = Array.from({ length: experts }, (_, expert) =>
     parts.map((part, at) =>
-      slice(tensor, `${path}.${expert}.${part}.weight`, shape, expert * parts.length + at),
+      sliceOf(tensor, `${path}.${expert}.${part}.weight`, shape, expert * parts.length + at),
     ),
   ).flat();
   // Only where each is there, and of the shape that this has: others keep them transposed or interleaved.
@@ -48,13 +48,14 @@ function slicesOf(tensor: Tensor, single: ReadonlyMap<string, string>): readonly
 }
 
 /** Slices of whole rows are bytes of the file without gaps. */
-function canBeSliced({ layout, assembly, packed, byteSize, shape }: Tensor): boolean {
+export function canBeSliced({ layout, assembly, packed, byteSize, shape }: Tensor): boolean {
   if (assembly !== undefined || packed !== undefined) return false;
   if (byteSize % Math.max(1, elementCount(shape)) !== 0) return false;
   return layout === undefined || (layout.sparse === undefined && isContiguous(shape, layout.strides));
 }
 
-function slice(tensor: Tensor, name: string, shape: readonly number[], index: number): Tensor {
+/** @param index Which of the pieces of that shape, in the order of the file. */
+export function sliceOf(tensor: Tensor, name: string, shape: readonly number[], index: number): Tensor {
   const count = elementCount(shape);
   const byteSize = (tensor.byteSize / elementCount(tensor.shape)) * count;
   const { layout } = tensor;

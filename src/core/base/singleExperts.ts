@@ -50,6 +50,20 @@ export function firstExpert(
   return path === undefined ? undefined : find(`${path}.0.${parts?.[0]}_proj`);
 }
 
+/** The tensors of a base that hold what a module of experts changes: one of all experts, or those of each. */
+export function expertWeights(
+  module: LoraModule,
+  find: (path: string) => Tensor | undefined,
+): readonly Tensor[] | undefined {
+  const fused = find(module.module);
+  if (fused !== undefined) return fitsExperts(module, fused.shape) ? [fused] : undefined;
+  const single = singleExperts(module, find);
+  const [first] = single ?? [];
+  if (single === undefined || first === undefined || !fitsExperts(module, fusedShape(module, first)))
+    return undefined;
+  return single.map(({ weight }) => weight);
+}
+
 /** As if the experts lay in one tensor, [experts, rows, columns]. */
 export function fusedShape({ experts }: LoraModule, { weight, fusedRows }: SingleExpert): readonly number[] {
   return [experts?.count ?? 0, fusedRows, ...weight.shape.slice(1)];

@@ -1,4 +1,4 @@
-import { changesBase } from "../adapter/modifiedBase";
+import { baseChangedBy, isToldByStart } from "../adapter/modifiedBase";
 import { baseName } from "../bytes/paths";
 import type { Problem } from "../problem/problem";
 import type { Snapshot } from "./openSnapshots";
@@ -31,17 +31,17 @@ export function describeBases(snapshots: readonly Snapshot[], initial: number | 
 function modifiedBases(open: readonly Snapshot[], start: Snapshot | undefined): readonly Problem[] {
   const byRecipe = new Map<string, Snapshot[]>();
   for (const snapshot of open) {
-    const init = snapshot.session?.adapterConfig?.initLoraWeights;
-    if (init === undefined || !changesBase(init)) continue;
-    const recipe = String(init);
+    const recipe = baseChangedBy(snapshot.session?.adapterConfig, snapshot.session?.adapter?.modules);
+    if (recipe === undefined) continue;
     byRecipe.set(recipe, [...(byRecipe.get(recipe) ?? []), snapshot]);
   }
   return [...byRecipe].map(([recipe, members]) => {
     const labels = members.map(({ label }) => label).join(", ");
     const [were, their] = members.length === 1 ? ["was", "its"] : ["were", "their"];
     const isOnlyStart = members.length === 1 && members[0] === start;
-    const remedy =
-      start === undefined
+    const remedy = !isToldByStart(recipe)
+      ? "What it took from the base stands in no adapter."
+      : start === undefined
         ? "Add the adapter as it was at step 0 to see the change from the public base."
         : isOnlyStart
           ? "The change of the others from it is computed."

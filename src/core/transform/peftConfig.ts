@@ -66,6 +66,7 @@ const foreignFields: ReadonlySet<string> = new Set([
     "decompose_factor",
   ],
   ...["rank_dropout_scale", "lora_parameters", "fine_tune_type"],
+  ...["kasa_config", "velora_config", "monteclora_config"],
 ]);
 
 /**

@@ -2,7 +2,7 @@ import { rangeText } from "../adapter/adapterText";
 import { hasStoredFactors } from "../adapter/factorLayout";
 import type { LoraModule } from "../adapter/loraModule";
 import { methodName } from "../adapter/methods/methodTable";
-import { changesBase } from "../adapter/modifiedBase";
+import { baseChangedBy } from "../adapter/modifiedBase";
 import type { ReadRange } from "../analysis/tensorStatistics";
 import type { TensorReader } from "../checkpoint/tensorReader";
 import type { Problem } from "../problem/problem";
@@ -205,7 +205,7 @@ function provenanceOf(request: ReduceRequest, plan: ReductionPlan): Provenance {
   const { source, options, toolVersion, now } = request;
   const before = rangeText(plan.modules.map(({ rankBefore }) => rankBefore));
   const after = rangeText(plan.modules.map(({ rank }) => rank));
-  const init = source.session.adapterConfig?.initLoraWeights;
+  const init = baseChangedBy(source.session.adapterConfig, source.adapter.modules);
   return {
     stage: stageOf(source, plan),
     note: `Rank ${before} → ${after} by truncated SVD; ${formatShare(plan.energyKept)} of the energy kept, error ${formatShare(plan.error)} of ‖ΔW‖.`,
@@ -218,7 +218,7 @@ function provenanceOf(request: ReduceRequest, plan: ReductionPlan): Provenance {
       scope: options.scope,
       ...(options.maxRank === undefined ? {} : { maxRank: options.maxRank }),
       ...(options.kohyaPlusOne === true ? { kohyaPlusOne: true } : {}),
-      ...(changesBase(init) ? { relativeTo: `the base as ${init} changed it` } : {}),
+      ...(init !== undefined ? { relativeTo: `the base as ${init} changed it` } : {}),
     },
     energyKept: plan.energyKept,
     modules: Object.fromEntries(
@@ -252,8 +252,8 @@ function warningsOf({ adapter, session }: ReduceSource, { weightBytes }: Written
       "AdaLoRA: the values between the factors are multiplied in; the result is a plain LoRA.",
     );
   }
-  const init = session.adapterConfig?.initLoraWeights;
-  if (changesBase(init)) {
+  const init = baseChangedBy(session.adapterConfig, adapter.modules);
+  if (init !== undefined) {
     const message = `The adapter belongs to the base that ${init} changed. init_lora_weights is now true, so that PEFT does not change a base again when it loads it: load it over the changed base.`;
     warn("ModifiedBase", message);
   }

@@ -1,4 +1,4 @@
-import { changesBase, recipeOfFolder } from "../../adapter/modifiedBase";
+import { baseChangedBy, isToldByStart, recipeOfFolder } from "../../adapter/modifiedBase";
 import { baseName } from "../../bytes/paths";
 import { createMatrix, type Matrix } from "../../linalg/matrix";
 import type { Factors } from "../../update/factors";
@@ -13,12 +13,16 @@ import type { Snapshot } from "../openSnapshots";
  */
 export function findInitialSnapshot(snapshots: readonly Snapshot[]): number | undefined {
   const named = snapshots.some(
-    ({ path, session }) =>
-      changesBase(session?.adapterConfig?.initLoraWeights) || recipeOfFolder(baseName(path)) !== undefined,
+    ({ path, session }) => isRelativeToStart(session) || recipeOfFolder(baseName(path)) !== undefined,
   );
   if (!named) return undefined;
   const found = snapshots.findIndex(isInitial);
   return found < 0 ? undefined : found;
+}
+
+function isRelativeToStart(session: Snapshot["session"]): boolean {
+  const recipe = baseChangedBy(session?.adapterConfig, session?.adapter?.modules);
+  return recipe !== undefined && isToldByStart(recipe);
 }
 
 function isInitial({ path, session }: Snapshot): boolean {

@@ -1,7 +1,7 @@
 import type { Adapter } from "../../adapter/adapter";
 import type { LoraLayout } from "../../adapter/factorLayout";
 import type { LoraModule } from "../../adapter/loraModule";
-import { changesBase } from "../../adapter/modifiedBase";
+import { baseChangedBy } from "../../adapter/modifiedBase";
 import { canonicalName } from "../../names/canonicalName";
 import { CheckpointError } from "../../problem/checkpointError";
 import type { CheckpointSession } from "../../session/checkpointSession";
@@ -95,8 +95,8 @@ function combinableAdapter(session: CheckpointSession, isAlone: boolean): Adapte
       session,
       `It holds ${plural(whole.length, "tensor")} beside its factors, e.g. ${whole[0].name}, which have no weighted sum with another adapter's.`,
     );
-  const init = adapterConfig?.initLoraWeights;
-  if (changesBase(init) && !isAlone)
+  const init = baseChangedBy(adapterConfig, adapter.modules);
+  if (init !== undefined && !isAlone)
     throw notCombinable(
       session,
       `It was initialised by ${init} and belongs to a base that was changed at the start, on which the others do not stand. Save it converted first.`,

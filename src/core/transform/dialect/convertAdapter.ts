@@ -5,7 +5,7 @@ import { hasStoredFactors } from "../../adapter/factorLayout";
 import { modulePath } from "../../adapter/loraKey";
 import type { LoraModule } from "../../adapter/loraModule";
 import { methodName } from "../../adapter/methods/methodTable";
-import { changesBase } from "../../adapter/modifiedBase";
+import { baseChangedBy } from "../../adapter/modifiedBase";
 import type { TensorReader } from "../../checkpoint/tensorReader";
 import { scaledMatrix } from "../../linalg/matrix";
 import type { CheckpointError } from "../../problem/checkpointError";
@@ -174,9 +174,10 @@ function convertibleAdapter({
     throw refuse(
       `It is in the dialect of ${target} already. For another dtype or container: --to safetensors.`,
     );
-  if (to !== "peft" && changesBase(adapterConfig?.initLoraWeights))
+  const init = baseChangedBy(adapterConfig, adapter.modules);
+  if (to !== "peft" && init !== undefined)
     throw refuse(
-      `It was initialised by ${adapterConfig?.initLoraWeights}, so that it belongs to a base that was changed at the start, which ${target} cannot say.`,
+      `It was initialised by ${init}, so that it belongs to a base that was changed at the start, which ${target} cannot say.`,
     );
   for (const module of adapter.modules) refuseModule(module, to, refuse, target);
   const [saved] = adapter.savedTensors;

@@ -1,4 +1,4 @@
-import { changesBase } from "../../adapter/modifiedBase";
+import { baseChangedBy } from "../../adapter/modifiedBase";
 import { BaseWeights } from "../../base/baseWeights";
 import { orientedWeight } from "../../base/intrudersOfModule";
 import type { TensorReader } from "../../checkpoint/tensorReader";
@@ -130,8 +130,8 @@ type Readers = readonly [adapter: TensorReader, base: TensorReader];
 
 /** @throws CheckpointError `NotCombinable` where a module has no plain factors, or the base was changed at the start. */
 export function alignedModules({ adapter }: Pick<IntruderRequest, "adapter">) {
-  const init = adapter.adapterConfig?.initLoraWeights;
-  if (changesBase(init))
+  const init = baseChangedBy(adapter.adapterConfig, adapter.adapter?.modules);
+  if (init !== undefined)
     throw refusal(adapter, `It was initialised by ${init}: its factors belong to a base that was changed.`);
   return alignAdapters([{ session: adapter, weight: 1 }]);
 }

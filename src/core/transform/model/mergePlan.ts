@@ -10,7 +10,7 @@ import { assumedScale } from "../assumedScale";
 import { type ConvertPlan, planConversion } from "./convert";
 import type { PlannedUpdate } from "./loadUpdate";
 import { mergeableAdapter, notMergeable } from "./mergeRefusal";
-import { refuseTiedEmbedding, tiedHead, trainsApart } from "./tiedEmbedding";
+import { headPath, refuseTiedEmbedding, tiedHead, trainsApart } from "./tiedEmbedding";
 
 /** An adapter and how much of it is added. */
 export interface WeightedAdapter {
@@ -80,7 +80,11 @@ export async function planMerge({
       throw notMergeable(session, `${name} ${why}: it is merged alone and with weight 1.`);
     };
     const placed: { module: LoraModule; weight: Tensor }[] = [];
+    // What PEFT writes a second time for a head that is the embeddings: one weight takes it once.
+    const isCopy = (path: string) =>
+      tied !== undefined && headPath.test(path) && findWeight(path) === undefined && !trainsApart(session);
     for (const module of adapter.modules) {
+      if (isCopy(module.module)) continue;
       const found = findWeight(module.module);
       const experts = found === undefined ? singleExperts(module, findWeight) : undefined;
       for (const expert of experts ?? []) {
@@ -125,6 +129,7 @@ export async function planMerge({
     }
     refuseAmbiguous(session, placed);
     for (const tensor of adapter.savedTensors) {
+      if (isCopy(savedPath(tensor.name))) continue;
       const found = weights.find(savedPath(tensor.name));
       if (found === undefined || found.shape.join() !== tensor.shape.join())
         throw notMergeable(
@@ -135,6 +140,7 @@ export async function planMerge({
       replaced.set(found, { session, tensor });
     }
     for (const tensor of adapter.otherTensors) {
+      if (isCopy(tokensPath(tensor.name))) continue;
       alone(tensor.name, "holds rows in place of the base's");
       const [target, tokens] = tokenRows(session, weights, tensor);
       if (packed.has(target) || changes.has(target) || replaced.has(target))
@@ -156,13 +162,17 @@ function whyNone({ checkpoint }: CheckpointSession): string {
     : "Is it the right base?";
 }
 
+function tokensPath(name: string): string {
+  return modulePath(name).replace(/(?:\.token_adapter)?\.trainable_tokens_delta.*$/, "");
+}
+
 /** The embedding of which an adapter trained rows, and which rows they are. */
 function tokenRows(
   session: CheckpointSession,
   weights: BaseWeights,
   tensor: Tensor,
 ): readonly [Tensor, readonly number[]] {
-  const path = modulePath(tensor.name).replace(/(?:\.token_adapter)?\.trainable_tokens_delta.*$/, "");
+  const path = tokensPath(tensor.name);
   const found = weights.find(path);
   const tokens = session.adapterConfig && tokenRowsOf(session.adapterConfig, path);
   const [rows = 0, columns] = found?.shape ?? [];
@@ -248,7 +258,7 @@ function refuseAmbiguous(
   placed: readonly { readonly module: LoraModule; readonly weight: Tensor }[],
 ): void {
   if (session.adapterConfig?.fanInFanOut === true) return;
-  const linear = placed.filter(({ module }) => module.layout !== "embedding");
+  const linear = placed.filter(({ module }) => module.layout !== "embedding" && module.layout !== "experts");
   const sides = linear.map(({ module, weight: { shape } }) => {
     const [rows = 1, ...rest] = shape;
     return { module, isSquare: rows === elementCount(rest), isTurned: rows !== module.outFeatures };

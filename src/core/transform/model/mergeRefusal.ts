@@ -2,7 +2,7 @@ import type { Adapter } from "../../adapter/adapter";
 import { isExpertOrderUntold } from "../../adapter/expertColumns";
 import type { LoraLayout } from "../../adapter/factorLayout";
 import { methodName, whyNotMerged } from "../../adapter/methods/methodTable";
-import { changesBase } from "../../adapter/modifiedBase";
+import { baseChangedBy, isToldByStart } from "../../adapter/modifiedBase";
 import { isTokenRows } from "../../adapter/trainableTokens";
 import { CheckpointError } from "../../problem/checkpointError";
 import type { CheckpointSession } from "../../session/checkpointSession";
@@ -34,6 +34,10 @@ export function mergeableAdapter(session: CheckpointSession, isRelative = false)
     throw refuse(
       `It is applied ${activated ? "from its invocation tokens on" : "by a router"} only, not to every input as a merged weight is.`,
     );
+  if ((adapterConfig?.layerRanges.length ?? 0) > 0)
+    throw refuse(
+      "Its model repeats layers of the base (layer_replication), each with an update of its own, for which the base has one weight.",
+    );
   const other = adapter.modules.find(({ layout }) => unmerged.has(layout));
   if (other !== undefined)
     throw refuse(
@@ -43,8 +47,12 @@ export function mergeableAdapter(session: CheckpointSession, isRelative = false)
     throw refuse(
       'unsloth trained it, and until September 2026 with another order of the experts in lora_B than PEFT\'s; which one stands here is not told. Say it in adapter_config.json: "lora_B_layout": "grouped_by_expert" (before) or "rank_major".',
     );
-  const init = adapterConfig?.initLoraWeights;
-  if (changesBase(init) && !isRelative)
+  const init = baseChangedBy(adapterConfig, adapter.modules);
+  if (init !== undefined && !isToldByStart(init))
+    throw refuse(
+      `${init} took the smallest singular directions out of each base weight before training, which no adapter holds. Merge it with PEFT, which takes them out again.`,
+    );
+  if (init !== undefined && !isRelative)
     throw refuse(
       `It was initialised by ${init}, so that its factors belong to a base that was changed at the start, not to the original one. Name the adapter as it was before training (--initial DIR), or save it converted (PEFT: save_pretrained(…, path_initial_model_for_weight_conversion=…)) and merge that.`,
     );

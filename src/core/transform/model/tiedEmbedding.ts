@@ -8,6 +8,7 @@ import { byteSizeOf } from "./shards";
 
 const embeddingName = /(?:^|\.)(?:embed_tokens|wte|word_embeddings|embed_in|tok_embeddings|shared)\.weight$/;
 const headName = /(?:^|\.)(?:lm_head|embed_out|output)\.weight$/;
+export const headPath = /(?:^|\.)(?:lm_head|embed_out|output)$/;
 /** What transformers calls the head of models whose weights it keeps below such a prefix. */
 const usualHead = "lm_head.weight";
 const usualEmbedding = /^(?:model|transformer)\.(?:embed_tokens|wte)\.weight$/;
