@@ -156,7 +156,7 @@ export interface ConfigSummary {
 }
 
 export interface AdapterSummary {
-  /** PEFT's method name, e.g. "LORA". */
+  /** The method's name as its authors spell it, e.g. "LoRA". */
   readonly method: string;
   readonly baseModel: string | undefined;
   readonly moduleCount: number;

@@ -277,7 +277,7 @@ function adapterSummary(adapter: Adapter, config: AdapterConfig | undefined): Ad
     otherTensors.map(({ name }) => name),
   );
   return {
-    method,
+    method: methodName(method),
     baseModel: config?.baseModel,
     moduleCount: modules.length || others.length,
     comparable: modules.length > 0 || isMeasuredOverBase(method),

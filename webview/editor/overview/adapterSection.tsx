@@ -1,4 +1,3 @@
-import { methodName } from "../../../src/core/adapter/methods/methodTable";
 import { plural } from "../../../src/core/text/quantities";
 import { safeText } from "../../ui/safeText";
 import { Section } from "../../ui/section";
@@ -14,7 +13,7 @@ export function AdapterSection({ model, summary }: OverviewProps) {
         <tbody>
           <tr>
             <th scope="row">Method</th>
-            <td>{safeText(methodName(adapter.method))}</td>
+            <td>{safeText(adapter.method)}</td>
           </tr>
           <tr>
             <th scope="row">Base model</th>

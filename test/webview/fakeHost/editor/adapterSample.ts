@@ -72,7 +72,7 @@ export function adapterSample(): EditorSample {
             ],
           },
         ],
-        adapter: { method: "LORA", baseModel: "tiny-decoder/base", moduleCount: 24, comparable: true },
+        adapter: { method: "LoRA", baseModel: "tiny-decoder/base", moduleCount: 24, comparable: true },
         progress: {
           step: 300,
           epoch: 2.4,

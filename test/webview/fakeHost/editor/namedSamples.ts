@@ -38,7 +38,7 @@ export function namedAdapter(list: NameList): EditorSample {
       summary: {
         ...named.state.summary,
         kind: "adapter",
-        adapter: { method: "LORA", baseModel: undefined, moduleCount: modules.size, comparable: true },
+        adapter: { method: "LoRA", baseModel: undefined, moduleCount: modules.size, comparable: true },
       },
     },
     lora: { ...lora, modules: [...modules].map((module): LoraModuleRow => ({ ...row, module })) },
