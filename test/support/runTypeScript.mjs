@@ -4,7 +4,7 @@
  */
 import { mkdirSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { build, stop } from "esbuild";
 import { kernelsPlugin } from "../../src/kernels/compileKernels.mjs";
 
@@ -23,6 +23,7 @@ await build({
   outfile: script,
   bundle: true,
   packages: "external",
+  alias: { vscode: fileURLToPath(new URL("vscodeStandIn.ts", import.meta.url)) },
   platform: "node",
   format: "esm",
   target: "node22",
