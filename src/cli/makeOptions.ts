@@ -2,6 +2,8 @@ import { resolve } from "node:path";
 import type { MakeOptions } from "../core/report/makeAdapter";
 import { nodeFiles } from "../worker/nodeFiles";
 import { nodeSink, removeUnfinished } from "../worker/nodeSink";
+import { defaultThreads } from "../worker/numbers/findInTensors";
+import { NumbersPool } from "../worker/numbers/numbersPool";
 import { toolVersion } from "../worker/toolVersion";
 import type { MakeFlags } from "./makeFlags";
 
@@ -21,14 +23,20 @@ export function makeOptions({ out, replace }: Pick<MakeFlags, "out" | "replace">
       controller.abort();
     });
   }
+  const work = {
+    signal: controller.signal,
+    pause: () => new Promise<void>((resume) => setImmediate(resume)),
+  };
+  // Its threads are at work or hold nobody back.
+  const pool = new NumbersPool({ threads: defaultThreads() });
   return {
+    ...work,
+    makeFactors: pool.makeFactors(work),
     files: nodeFiles,
     sink: nodeSink,
     out: resolve(out),
     replace,
     toolVersion,
     now: new Date(),
-    signal: controller.signal,
-    pause: () => new Promise((resume) => setImmediate(resume)),
   };
 }

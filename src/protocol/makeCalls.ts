@@ -35,6 +35,7 @@ export interface MakeCalls {
     readonly out: string;
     readonly replace: boolean;
     readonly dtype?: WritableDtype;
+    readonly threads: number;
   }): MadeSnapshot;
   /**
    * What a new model would be made of, and what that costs. Reads headers alone.

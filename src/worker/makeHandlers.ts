@@ -44,13 +44,21 @@ export function makeHandlers(analysis: AnalysisPool): Handlers<MakeCalls> {
         openReduceSource(session, { ...request, measure: pool.measureModules(session, signal) }),
       );
       const given = dtype === undefined ? {} : { dtype };
-      const result = await reduceAdapter({ ...request, ...given, source, options, path: out, replace });
+      const result = await analysis.use(threads, (pool) =>
+        reduceAdapter({
+          ...{ ...request, ...given, source, options, path: out, replace },
+          makeFactors: pool.makeFactors(request),
+        }),
+      );
       return made(result, result.plan.energyKept, result.problems);
     },
-    extract: async ({ base, tuned, rule, saveOthers, out, replace, dtype }, signal, tell) => {
+    extract: async ({ base, tuned, rule, saveOthers, out, replace, dtype, threads }, signal, tell) => {
       const given = dtype === undefined ? {} : { dtype };
       const request = { ...common(tell), ...given, out, replace, signal };
-      const result = await extractCheckpoint(base, tuned, rule, saveOthers, request);
+      const result = await analysis.use(threads, (pool) => {
+        const make = { ...request, makeFactors: pool.makeFactors(request) };
+        return extractCheckpoint(base, tuned, rule, saveOthers, make);
+      });
       return made(result, result.energyKept, result.problems);
     },
     planModel: async ({ job, userStages }, signal) =>

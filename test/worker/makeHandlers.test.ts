@@ -98,7 +98,7 @@ describe("extract", () => {
     const base = join(run, "base");
     const params = {
       ...{ base, tuned: base, rule: { kind: "rank" as const, rank: 2 }, saveOthers: false },
-      ...{ out: join(run, "new"), replace: false },
+      ...{ out: join(run, "new"), replace: false, threads: 1 },
     };
     const work = makeHandlers(analysis).extract(params, never, tell);
     await expect(work).rejects.toMatchObject({ code: "NothingToExtract" });

@@ -4,12 +4,13 @@ import { CheckpointSession } from "../session/checkpointSession";
 import type { WritableDtype } from "../tensors/encode";
 import { type ExtractResult, extractAdapter } from "../transform/extract";
 import type { ExtractionRule } from "../transform/extractionRank";
+import type { FactorWork } from "../transform/factorQueue";
 import { type ReducedAdapter, reduceAdapter } from "../transform/reduce";
 import { openReduceSource } from "../transform/reduceSource";
 import type { ReductionOptions } from "../transform/reductionPlan";
 
 /** Where results go, and what they say of their making. */
-export interface MakeOptions {
+export interface MakeOptions extends FactorWork {
   readonly files: Files;
   readonly sink: FileSink;
   /** A folder; for kohya's and diffusers' adapters the file. */
@@ -18,10 +19,6 @@ export interface MakeOptions {
   readonly dtype?: WritableDtype;
   readonly toolVersion: string;
   readonly now: Date;
-  readonly report?: (done: number, total: number, label: string) => void;
-  readonly signal?: AbortSignal;
-  /** Lets the thread answer others between two products of an extraction. */
-  readonly pause?: () => Promise<void>;
 }
 
 /** On the command line no user has set a stage: only files speak. */

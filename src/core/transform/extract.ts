@@ -1,25 +1,23 @@
 import { rangeText } from "../adapter/adapterText";
 import { modulePath } from "../adapter/loraKey";
-import { readDifference, scanDifference } from "../base/weightDifference";
+import { scanDifference } from "../base/weightDifference";
 import { buffer, isPacked, pairWeights, type WeightPair, type WeightPairs } from "../base/weightPairs";
 import type { TensorReader } from "../checkpoint/tensorReader";
 import { jsonString } from "../json/parseJson";
-import { DenseOperator } from "../linalg/denseOperator";
-import { createMatrix, type Matrix } from "../linalg/matrix";
 import { normals } from "../linalg/normals";
-import { randomizedSvd } from "../linalg/randomizedSvd";
 import { CheckpointError } from "../problem/checkpointError";
 import type { Problem } from "../problem/problem";
 import type { CheckpointSession } from "../session/checkpointSession";
-import type { LongWork } from "../session/longWork";
 import { formatShare, plural } from "../text/quantities";
 import type { AdapterOutput, OutputCopy, OutputFactors, OutputModule } from "./adapterOutput";
 import { extractionProblems, extractionRefusal } from "./extractionProblems";
-import { type ExtractionRule, largestRank, rankOfExtraction, searchSize } from "./extractionRank";
+import { type ExtractionRule, largestRank } from "./extractionRank";
 import { savedModuleNames, savedWhole } from "./extractionScope";
+import { type ExtractedModule, searchStart, squares } from "./extractModule";
+import { FactorQueue, type FactorTask, type FactorWork, type MadeFactors } from "./factorQueue";
 import { type AdapterTarget, type WrittenAdapter, writeAdapter } from "./writeAdapter";
 
-export interface ExtractRequest extends LongWork, AdapterTarget {
+export interface ExtractRequest extends FactorWork, AdapterTarget {
   readonly base: CheckpointSession;
   readonly tuned: CheckpointSession;
   readonly rule: ExtractionRule;
@@ -27,24 +25,6 @@ export interface ExtractRequest extends LongWork, AdapterTarget {
   readonly iterations?: number;
   /** Carries embeddings, norms and whatever else changed over whole, as modules_to_save. */
   readonly saveOthers: boolean;
-  /** Lets the thread answer others between two products. */
-  readonly pause?: () => Promise<void>;
-}
-
-/** One module of an extraction. */
-export interface ExtractedModule {
-  readonly module: string;
-  readonly rank: number;
-  /** ‖W - W_base‖_F, and the share of its square that the factors hold. */
-  readonly norm: number;
-  readonly energyKept: number;
-  /** Exactly what the search left unfound, as a share of the energy: beyond it no rank of this size could help. */
-  readonly unfound: number;
-  readonly relativeToBase: number;
-  /** Singular values below are rounding of 16-bit weights. */
-  readonly noise: number;
-  /** As far as they were found. */
-  readonly singularValues: Float64Array;
 }
 
 export interface ExtractResult extends WrittenAdapter {
@@ -74,7 +54,6 @@ const seed = 20240607;
 class Extraction {
   private readonly pairs: WeightPairs;
   private readonly readers: readonly [TensorReader, TensorReader];
-  private readonly normal = normals(seed);
   private readonly extracted: ExtractedModule[] = [];
   private squareLeftOut = 0;
 
@@ -98,6 +77,8 @@ class Extraction {
     if (refusal !== undefined)
       throw new CheckpointError("NotExtractable", refusal, undefined, request.tuned.checkpoint.path);
     await this.measureLeftOut(missing);
+    const sources = [request.base, request.tuned];
+    const made = new FactorQueue(request, this.tasks(changed), sources);
     const output: AdapterOutput = {
       modules: changed.map((pair) => this.moduleOf(pair)),
       copies: saved.map((pair) => this.copyOf(pair)),
@@ -105,17 +86,17 @@ class Extraction {
         ["format", "pt"],
         ["stage", "svd"],
       ]),
-      factorsOf: (_, index) => this.factorsOf(changed[index] as WeightPair),
+      factorsOf: async (_, index) => this.take(changed[index] as WeightPair, await made.next()),
     };
     const written = await writeAdapter({
       ...request,
       output,
       format: "peft",
-      sources: [request.base, request.tuned],
+      sources,
       parentConfig: undefined,
       config: this.config(saved),
       provenance: () => this.provenance(),
-    });
+    }).finally(() => made.end());
     const problems = extractionProblems(this.pairs, missing, wholeTensors, this.extracted);
     return { ...written, extracted: this.extracted, energyKept: this.energyKept(), problems };
   }
@@ -196,37 +177,19 @@ class Extraction {
     };
   }
 
-  private async factorsOf(pair: WeightPair): Promise<OutputFactors> {
-    const { rule, iterations = 2, pause, signal } = this.request;
-    const difference = await readDifference(pair, this.readBase, this.readTuned);
-    if (!difference.finite) {
-      throw new CheckpointError("NotFinite", `${pair.module} holds NaN or infinity in one of the models.`);
-    }
-    const { rows, cols, data, norm } = difference;
-    const operator = new DenseOperator(rows, cols, data, async () => {
-      await pause?.();
-      signal?.throwIfAborted();
-    });
-    const size = searchSize(largestRank(rule));
-    const { left, values, right } = await randomizedSvd(operator, { size, iterations, normal: this.normal });
-    const rank = rankOfExtraction(rule, values, difference);
-    const kept = squares(values.subarray(0, rank));
-    this.extracted.push({
-      module: pair.module,
-      rank,
-      norm,
-      energyKept: norm === 0 ? 1 : Math.min(kept / (norm * norm), 1),
-      unfound: norm === 0 ? 0 : Math.max(1 - squares(values) / (norm * norm), 0),
-      relativeToBase: difference.baseNorm === 0 ? Number.NaN : norm / difference.baseNorm,
-      noise: difference.noise,
-      singularValues: values,
-    });
-    return {
-      a: scaledRows(right, values, rank),
-      b: scaledColumns(left, values, rank),
-      scale: 1,
-      norm: Math.sqrt(kept),
-    };
+  private *tasks(changed: readonly WeightPair[]): Iterable<FactorTask> {
+    const { rule, iterations = 2 } = this.request;
+    const normal = normals(seed);
+    for (const pair of changed)
+      yield { kind: "extract", pair, rule, iterations, start: searchStart(pair, rule, normal) };
+  }
+
+  private take({ module }: WeightPair, { factors, extracted }: MadeFactors): OutputFactors {
+    if (factors === undefined || extracted === undefined)
+      throw new CheckpointError("NotFinite", `${module} holds NaN or infinity in one of the models.`);
+    this.extracted.push(extracted);
+    const norm = Math.sqrt(squares(extracted.singularValues.subarray(0, extracted.rank)));
+    return { ...factors, scale: 1, norm };
   }
 
   private energyKept(): number {
@@ -276,33 +239,4 @@ class Extraction {
 function isEqual(x: Uint8Array, y: Uint8Array): boolean {
   for (let at = 0; at < x.length; at++) if (x[at] !== y[at]) return false;
   return true;
-}
-
-function squares(values: Float64Array): number {
-  return values.reduce((sum, value) => sum + value * value, 0);
-}
-
-/** √σ_k · row k, for the first rows. */
-function scaledRows(vectors: Matrix, values: Float64Array, rank: number): Matrix {
-  const { cols } = vectors;
-  const result = createMatrix(rank, cols);
-  for (let k = 0; k < rank; k++) {
-    const weight = Math.sqrt(values[k] as number);
-    for (let j = 0; j < cols; j++) {
-      result.data[k * cols + j] = weight * (vectors.data[k * cols + j] as number);
-    }
-  }
-  return result;
-}
-
-/** The same as columns. */
-function scaledColumns(vectors: Matrix, values: Float64Array, rank: number): Matrix {
-  const { cols: rows } = vectors;
-  const result = createMatrix(rows, rank);
-  for (let k = 0; k < rank; k++) {
-    const weight = Math.sqrt(values[k] as number);
-    for (let i = 0; i < rows; i++)
-      result.data[i * rank + k] = weight * (vectors.data[k * rows + i] as number);
-  }
-  return result;
 }

@@ -3,7 +3,7 @@ import { renameText } from "../names/matchNames";
 import type { Problem } from "../problem/problem";
 import type { Tensor } from "../tensors/tensor";
 import { formatNumber, plural } from "../text/quantities";
-import type { ExtractedModule } from "./extract";
+import type { ExtractedModule } from "./extractModule";
 
 /** What an extraction left out, and where its last components mean nothing. */
 export function extractionProblems(

@@ -7,20 +7,20 @@ import type { ReadRange } from "../analysis/tensorStatistics";
 import type { TensorReader } from "../checkpoint/tensorReader";
 import type { Problem } from "../problem/problem";
 import type { CheckpointSession } from "../session/checkpointSession";
-import type { LongWork } from "../session/longWork";
 import type { Provenance } from "../stage/stageFileText";
 import { isWritableDtype } from "../tensors/encode";
 import type { Tensor } from "../tensors/tensor";
 import { formatBytes, formatShare } from "../text/quantities";
 import type { AdapterOutput, OutputCopy, OutputModule } from "./adapterOutput";
+import { FactorQueue, type FactorTask, type FactorWork } from "./factorQueue";
 import { formOf } from "./outputForm";
 import { type OutputFormat, outputFormatFor, partName } from "./outputNames";
-import { notReducible, type ReduceSource, reducedFactors } from "./reduceSource";
+import { notReducible, type ReduceSource } from "./reduceSource";
 import { planReduction, type ReductionOptions, type ReductionPlan } from "./reductionPlan";
 import { copiedWhole } from "./reductionRefusal";
 import { type AdapterTarget, type WrittenAdapter, writeAdapter } from "./writeAdapter";
 
-export interface ReduceRequest extends LongWork, AdapterTarget {
+export interface ReduceRequest extends FactorWork, AdapterTarget {
   readonly source: ReduceSource;
   readonly options: ReductionOptions;
 }
@@ -44,7 +44,16 @@ export async function reduceAdapter(request: ReduceRequest): Promise<ReducedAdap
   refuseFormat(source, format);
   const reader = source.session.tensorReader();
   try {
-    const output = reductionOutput(request, plan, format, reader);
+    const scales = outputScales(source, format);
+    const made = new FactorQueue(request, tasksOf(source, plan, scales), [source.session]);
+    const output: AdapterOutput = {
+      ...reductionOutput(request, plan, format, reader, scales),
+      factorsOf: async (_, index) => {
+        const { factors } = await made.next();
+        if (factors === undefined) throw new Error(`No module ${index}`);
+        return { ...factors, scale: scales[index] ?? 1, norm: plan.modules[index]?.norm ?? Number.NaN };
+      },
+    };
     const written = await writeAdapter({
       ...request,
       output,
@@ -53,7 +62,7 @@ export async function reduceAdapter(request: ReduceRequest): Promise<ReducedAdap
       parentConfig: source.session.folder.adapterConfig?.value,
       config: configOf(source),
       provenance: () => provenanceOf(request, plan),
-    });
+    }).finally(() => made.end());
     return {
       ...written,
       plan,
@@ -65,14 +74,26 @@ export async function reduceAdapter(request: ReduceRequest): Promise<ReducedAdap
   }
 }
 
+function* tasksOf(
+  { measurements }: ReduceSource,
+  plan: ReductionPlan,
+  scales: readonly number[],
+): Iterable<FactorTask> {
+  for (const [index, { module, metrics }] of measurements.entries()) {
+    const { rank = module.rank } = plan.modules[index] ?? {};
+    const { singularValues } = metrics ?? {};
+    yield { kind: "reduce", module, singularValues, rank, scale: scales[index] ?? 1 };
+  }
+}
+
 function reductionOutput(
   { source, dtype, signal }: ReduceRequest,
   plan: ReductionPlan,
   format: OutputFormat,
   reader: TensorReader,
-): AdapterOutput {
+  scales: readonly number[],
+): Omit<AdapterOutput, "factorsOf"> {
   const { adapter, measurements } = source;
-  const scales = outputScales(source, format);
   const modules = measurements.map(({ module }, index): OutputModule => {
     const { inFeatures, outFeatures } = module;
     return {
@@ -89,14 +110,6 @@ function reductionOutput(
     modules,
     copies: copiesOf(source, format, reader, signal),
     metadata: metadataOf(source, plan),
-    factorsOf: async (_, index) => {
-      const planned = plan.modules[index];
-      const measurement = measurements[index];
-      const scale = scales[index] ?? 1;
-      if (planned === undefined || measurement === undefined) throw new Error(`No module ${index}`);
-      const factors = await reducedFactors(measurement, planned.rank, scale, reader, signal);
-      return { ...factors, scale, norm: planned.norm };
-    },
   };
 
   function metadataOf(

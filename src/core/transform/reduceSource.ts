@@ -1,13 +1,12 @@
 import type { Adapter } from "../adapter/adapter";
 import { type LoraModule, storedBytes } from "../adapter/loraModule";
-import type { TensorReader } from "../checkpoint/tensorReader";
 import { createMatrix } from "../linalg/matrix";
 import { CheckpointError } from "../problem/checkpointError";
 import type { CheckpointSession } from "../session/checkpointSession";
 import type { LongWork } from "../session/longWork";
 import { decodeTensor } from "../tensors/decode";
 import { dtypeBits } from "../tensors/dtype";
-import { loadFactors } from "../update/factors";
+import { loadFactors, type ReadTensor, UpdateUnavailableError } from "../update/factors";
 import { type MeasureModules, type ModuleMeasurement, measureOneByOne } from "../update/measureModule";
 import { type PlainFactors, truncatedFactors } from "../update/truncatedFactors";
 import { UpdateAnalysis } from "../update/updateAnalysis";
@@ -80,28 +79,34 @@ export function notReducible(session: CheckpointSession, message: string): Check
   return new CheckpointError("NotReducible", message, undefined, session.checkpoint.path);
 }
 
+/** A module that is to be written at a lower rank. */
+export interface ReductionTask {
+  readonly kind: "reduce";
+  readonly module: LoraModule;
+  /** Of its update, as far as they were measured. */
+  readonly singularValues: Float64Array | undefined;
+  readonly rank: number;
+  readonly scale: number;
+}
+
 /** The factors of one module at a lower rank. */
 export async function reducedFactors(
-  { module, metrics }: ModuleMeasurement,
-  rank: number,
-  scale: number,
-  reader: TensorReader,
-  signal?: AbortSignal,
+  { module, singularValues, rank, scale }: ReductionTask,
+  read: ReadTensor,
 ): Promise<PlainFactors> {
-  const read = (tensor: LoraModule["a"]) => reader.read(tensor, signal);
   try {
-    return truncatedFactors(new UpdateAnalysis(await loadFactors(module, read, signal)), rank, scale);
+    return truncatedFactors(new UpdateAnalysis(await loadFactors(module, read)), rank, scale);
   } catch (error) {
-    signal?.throwIfAborted();
     const { diagonal } = module;
-    if (diagonal === undefined || metrics === undefined) throw error;
+    const isOfModule = error instanceof UpdateUnavailableError || error instanceof RangeError;
+    if (diagonal === undefined || singularValues === undefined || !isOfModule) throw error;
     // A decomposition of full rank: its first vectors are the answer already.
     const [u, v] = [await read(module.b), await read(module.a)];
     return firstVectors(
       module,
       decodeTensor(u, module.b.dtype, module.outFeatures * module.rank),
       decodeTensor(v, module.a.dtype, module.inFeatures * module.rank),
-      metrics.singularValues,
+      singularValues,
       rank,
       scale,
     );

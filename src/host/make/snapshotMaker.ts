@@ -60,7 +60,7 @@ export class SnapshotMaker {
     { signal, listeners }: MakeProgress,
   ): Promise<MadeSnapshot | undefined> {
     return this.make(wanted.out, (replace) =>
-      this.worker.call("extract", { ...wanted, replace }, signal, listeners),
+      this.worker.call("extract", { ...wanted, replace, threads: analysisThreads() }, signal, listeners),
     );
   }
 

@@ -5,12 +5,13 @@ import type { TensorNumbers } from "../../core/analysis/tensorNumbers";
 import type { PiecePlace } from "../../core/tensors/assembly";
 import type { PackingHints } from "../../core/tensors/packed/packedWeight";
 import type { Tensor } from "../../core/tensors/tensor";
+import type { MadeFactors } from "../../core/transform/factorQueue";
 import type { HeatBand, HeatCells, HeatPlan } from "../../core/values/heatMap";
 import type { TensorSlice } from "../../core/values/tensorSlice";
-import type { UpdateResult, UpdatesJob } from "../updates/updatesJob";
+import type { FactorsJob, UpdateResult, UpdatesJob } from "../updates/updatesJob";
 
 /** Work for one thread. */
-export type Job = BytesJob | UpdatesJob;
+export type Job = BytesJob | UpdatesJob | FactorsJob;
 
 /** Work on the bytes of files. */
 export type BytesJob = MeasureJob | CompareJob | UnpackJob | HeatJob;
@@ -171,7 +172,9 @@ export type ResultsOf<J extends Job> = readonly (J extends CompareJob
     ? UpdateResult
     : J extends HeatJob
       ? HeatBandResult
-      : PieceResult)[];
+      : J extends FactorsJob
+        ? MadeFactors
+        : PieceResult)[];
 
 /** A message to a thread: the control is made anew over its memory there. */
 export interface JobMessage {
@@ -181,12 +184,13 @@ export interface JobMessage {
     | Omit<CompareJob, "control">
     | Omit<UnpackJob, "control">
     | Omit<HeatJob, "control">
-    | Omit<UpdatesJob, "control">;
+    | Omit<UpdatesJob, "control">
+    | Omit<FactorsJob, "control">;
   readonly control: SharedArrayBuffer;
 }
 
 export interface JobAnswer {
   readonly id: number;
-  readonly results?: readonly (PieceResult | PairPieceResult | HeatBandResult | UpdateResult)[];
+  readonly results?: readonly (PieceResult | PairPieceResult | HeatBandResult | UpdateResult | MadeFactors)[];
   readonly error?: string;
 }

@@ -6,9 +6,11 @@ import type { CompareModules } from "../../core/compare/comparison";
 import type { FollowModules } from "../../core/compare/computeTimeline";
 import type { CheckpointSession } from "../../core/session/checkpointSession";
 import type { Tensor } from "../../core/tensors/tensor";
+import type { FactorWork, MakeFactors } from "../../core/transform/factorQueue";
 import type { MeasureModules } from "../../core/update/measureModule";
 import type { HeatMap } from "../../core/values/heatMap";
 import { heatMapOnThreads, type ShownPart } from "../heatPass";
+import { factorsOnThreads } from "../updates/factorsPass";
 import { compareOnThreads, followOnThreads, measureOnThreads } from "../updates/updatesPass";
 import {
   type CompareOptions,
@@ -163,6 +165,11 @@ export class NumbersPool {
 
   followModules(signal?: AbortSignal): FollowModules {
     return followOnThreads(this.threads, signal);
+  }
+
+  /** Makes the factors of new adapters, some modules ahead of who writes them. */
+  makeFactors(work: FactorWork): MakeFactors {
+    return factorsOnThreads(this.threads, work);
   }
 
   /** Ends the threads and what runs in them. */

@@ -4,6 +4,7 @@ import { PlainKernels } from "../../core/analysis/plainKernels";
 import { messageOf } from "../../core/problem/messageOf";
 import { WasmKernels } from "../../kernels/wasmKernels";
 import { useFastProducts } from "../fastProducts";
+import { runFactors } from "../updates/factorsPass";
 import { runUpdates } from "../updates/runUpdates";
 import { type Job, type JobAnswer, JobControl, type JobMessage } from "./numbersJob";
 import { runJob } from "./runJob";
@@ -17,7 +18,8 @@ const kernels = WasmKernels.create(kernelBytes) ?? new PlainKernels();
 useFastProducts();
 
 function run(job: Job) {
-  return job.kind === "updates" ? runUpdates(job) : runJob(job, kernels);
+  if (job.kind === "updates") return runUpdates(job);
+  return job.kind === "factors" ? runFactors(job) : runJob(job, kernels);
 }
 
 port.on("message", ({ id, job, control }: JobMessage) => {

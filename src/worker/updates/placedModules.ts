@@ -1,5 +1,6 @@
 import { type LoraModule, overTensors, storedTensors } from "../../core/adapter/loraModule";
 import type { Tensor } from "../../core/tensors/tensor";
+import type { FactorTask } from "../../core/transform/factorQueue";
 import { FilesBefore, type NumbersSource } from "../numbers/longPass";
 import { TensorPlaces } from "../numbers/tensorPlaces";
 import type { PlacedRows, UpdatesRow } from "./updatesJob";
@@ -38,6 +39,23 @@ export class PlacedModules {
       found.push({ modules: placed });
     }
     return { paths: [...paths.keys()], rows: found };
+  }
+
+  /** The same of a task whose tensors are those of the sources in their order. */
+  async findTask(
+    task: FactorTask,
+  ): Promise<{ readonly paths: readonly string[]; readonly task: FactorTask } | undefined> {
+    const paths = new Map<string, number>();
+    const [first, second] = this.columns;
+    if (task.kind === "reduce") {
+      const module = await first?.place(task.module, paths);
+      return module && { paths: [...paths.keys()], task: { ...task, module } };
+    }
+    const base = await first?.placeTensor(task.pair.base, paths);
+    const tuned = await second?.placeTensor(task.pair.tuned, paths);
+    return (
+      base && tuned && { paths: [...paths.keys()], task: { ...task, pair: { ...task.pair, base, tuned } } }
+    );
   }
 
   async close(): Promise<void> {
@@ -80,7 +98,7 @@ class Column {
     return overTensors(module, (tensor) => placed.get(tensor) ?? tensor);
   }
 
-  private async placeTensor(tensor: Tensor, paths: Map<string, number>): Promise<Tensor | undefined> {
+  async placeTensor(tensor: Tensor, paths: Map<string, number>): Promise<Tensor | undefined> {
     const { name, dtype, shape, byteSize, packed, fileIndex } = tensor;
     const file = this.source.checkpoint.files[fileIndex];
     const extent = packed === undefined ? await this.places.find(tensor, { anyOrder: false }) : undefined;

@@ -3,6 +3,7 @@ import type { PairingOptions } from "../../core/compare/comparison";
 import type { TimelineRow } from "../../core/compare/computeTimeline";
 import type { ModuleComparison } from "../../core/compare/modules/moduleComparison";
 import type { TimelineMetric } from "../../core/compare/timeline";
+import type { FactorTask } from "../../core/transform/factorQueue";
 import type { ModuleMeasurement } from "../../core/update/measureModule";
 import type { JobControl } from "../numbers/numbersJob";
 
@@ -27,6 +28,14 @@ export interface UpdatesJob extends PlacedRows {
   readonly kind: "updates";
   readonly control: JobControl;
   readonly task: UpdatesTask;
+}
+
+/** The factors of one module of a new adapter, from plain bytes of files by their numbers in `paths`. */
+export interface FactorsJob {
+  readonly kind: "factors";
+  readonly control: JobControl;
+  readonly paths: readonly string[];
+  readonly task: FactorTask;
 }
 
 type SentFingerprint = Omit<NonNullable<ModuleMeasurement["fingerprint"]>, "evidence"> & {

@@ -94,7 +94,10 @@ export async function convertAdapter(request: ConvertAdapterRequest): Promise<Co
       const measurement = reduced?.measurements[at];
       const planned = plan?.modules[at];
       if (measurement !== undefined && planned !== undefined) {
-        const factors = await reducedFactors(measurement, planned.rank, scale, reader, request.signal);
+        const task = { kind: "reduce", singularValues: measurement.metrics?.singularValues } as const;
+        const factors = await reducedFactors({ ...task, module, rank: planned.rank, scale }, (tensor) =>
+          reader.read(tensor, request.signal),
+        );
         return {
           ...paddedFactors(factors, to === "mlx" ? mostRank : planned.rank),
           scale,
