@@ -1,5 +1,11 @@
 import { decodeTensor } from "../tensors/decode";
-import { channelValue, hasChannels, quantisedIntegers, readChannels } from "../tensors/packed/torchQuantised";
+import {
+  channelValue,
+  hasChannels,
+  quantisedBits,
+  quantisedCodes,
+  readChannels,
+} from "../tensors/packed/torchQuantised";
 import { elementCount, type Tensor } from "../tensors/tensor";
 import type { NumberEncoding } from "./numberEncoding";
 
@@ -12,18 +18,21 @@ export async function channelEncoding(
   tensor: Tensor,
   read: (tensor: Tensor) => Promise<Uint8Array>,
 ): Promise<NumberEncoding | undefined> {
-  const integers = quantisedIntegers.get(tensor.dtype);
-  if (integers === undefined || !hasChannels(tensor)) return undefined;
+  const bits = quantisedBits(tensor.dtype);
+  if (bits === undefined || !hasChannels(tensor)) return undefined;
   const channels = await readChannels(tensor, async (part) =>
     Float64Array.from(decodeTensor(await read(part), part.dtype, elementCount(part.shape))),
   );
+  const total = elementCount(tensor.shape);
   let position = 0;
   return {
     method: "decoded",
-    unitBytes: tensor.layout?.elementBytes ?? 1,
+    unitBytes: Math.ceil(bits / 8),
+    valuesPerUnit: Math.max(1, 8 / bits),
+    // The last byte may have room for more codes.
     decode: (bytes, count) =>
-      decodeTensor(bytes, integers, count).map((code) =>
-        Math.fround(channelValue(channels, code, position++)),
+      quantisedCodes(bytes, tensor.dtype, Math.min(count, total - position)).map((code) =>
+        channelValue(channels, code, position++),
       ),
   };
 }

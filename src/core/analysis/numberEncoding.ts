@@ -194,7 +194,7 @@ function decodeCodes(dtype: string, count: number, bits: number): Float64Array {
 
 function scaled(encoding: NumberEncoding, { scale, zeroPoint }: Scaling): NumberEncoding {
   const factor = Math.fround(scale);
-  const apply = (value: number) => Math.fround((value - zeroPoint) * factor);
+  const apply = (value: number) => Math.fround(Math.fround(value - zeroPoint) * factor);
   const { codes, decode } = encoding;
   return {
     ...encoding,

@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { measureTensor } from "../../../src/core/analysis/measureTensor";
+import { PlainKernels } from "../../../src/core/analysis/plainKernels";
 import { MemoryByteSource } from "../../../src/core/bytes/byteSource";
 import { readCheckpointFile } from "../../../src/core/formats/readFile";
 import { decodeTensor } from "../../../src/core/tensors/decode";
@@ -31,6 +33,68 @@ async function expected(tensor: Tensor): Promise<Float32Array> {
   const bytes = await values.read(tensor, 0, tensor.byteSize);
   return Float32Array.from(decodeTensor(bytes, "F32", elementCount(tensor.shape)));
 }
+
+/** Codes of three rows, and what torch 2.13 dequantises them to. */
+const quantised = [
+  [
+    "QUINT8",
+    [0, 7, 255, 1, 100, 200, 9, 9, 8],
+    Float64Array.of(0.1, 1 / 3, 2),
+    Float64Array.of(3, 100, 9),
+    [-0.30000001192092896, 0.4000000059604645, 25.200000762939453, -33, 0, 33.33333206176758, 0, 0, -2],
+  ],
+  [
+    "QUINT4x2",
+    [64, 184, 131, 151, 1],
+    Float32Array.of(0.3, 0.1, 0.7),
+    Float32Array.of(0.25, 1.1, 0),
+    [
+      -0.07500000298023224, 1.125, 2.325000047683716, 0.9899999499320984, 0.1899999976158142,
+      0.6899999976158142, 4.900000095367432, 6.299999713897705, 0.699999988079071,
+    ],
+  ],
+  [
+    "QUINT2x4",
+    [252, 255, 1],
+    Float32Array.of(0.3, 0.1, 0.7),
+    Float32Array.of(0.25, 1.1, 0),
+    [
+      -0.07500000298023224, 0.8250000476837158, 0.8250000476837158, 0.1899999976158142, 0.1899999976158142,
+      0.1899999976158142, 2.0999999046325684, 2.0999999046325684, 0.699999988079071,
+    ],
+  ],
+] as const;
+
+test.each(quantised)(
+  "%s with a scale for each row has torch's values",
+  async (dtype, codes, scales, zeros, wanted) => {
+    const parts = [Uint8Array.from(codes), ...[scales, zeros].map(({ buffer }) => new Uint8Array(buffer))];
+    const [weight, ...grids] = parts.map((data, at): Tensor => {
+      const shape = at === 0 ? [3, 3] : [3];
+      const gridDtype = scales instanceof Float64Array ? "F64" : "F32";
+      return {
+        name: `${at}`,
+        dtype: at === 0 ? dtype : gridDtype,
+        shape,
+        byteSize: data.length,
+        offset: 0,
+        fileIndex: 0,
+      };
+    }) as [Tensor, Tensor, Tensor];
+    const [ofScales, ofZeros] = grids as [Tensor, Tensor];
+    const quantisation = { scheme: "per-channel", axis: 0, scales: ofScales, zeroPoints: ofZeros } as const;
+    const tensor = { ...weight, layout: { quantisation } } as unknown as Tensor;
+    const read: ReadTensorRange = async ({ name }, offset, length) =>
+      (parts[Number(name)] as Uint8Array).subarray(offset, offset + length);
+    const values = Float32Array.from(wanted);
+    const found = await new PackedWeights([tensor], {}).of(tensor, read);
+    expect(await found?.readRows(0, 3, read)).toEqual(values);
+    expect(await found?.readRows(1, 1, read)).toEqual(values.subarray(3, 6));
+    const numbers = await measureTensor(tensor, read, new PlainKernels());
+    expect(numbers?.statistics).toMatchObject({ min: Math.min(...values), max: Math.max(...values) });
+    expect(numbers?.histogram?.counts.reduce((sum, count) => sum + count)).toBe(9);
+  },
+);
 
 describe("packed weights", () => {
   test("are all found, each once", () => {

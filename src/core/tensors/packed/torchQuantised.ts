@@ -1,25 +1,36 @@
 import { decodeTensor } from "../decode";
-import { dtypeBits } from "../dtype";
+import { torchOnlyBits } from "../dtype";
 import { readAllValues } from "../readValues";
 import { elementCount, type Tensor } from "../tensor";
-import { type PackedWeight, rowsOf } from "./packedWeight";
+import { codeAt, type PackedWeight, rowsOf } from "./packedWeight";
 
-/** How the integers of torch's quantised dtypes are stored. */
-export const quantisedIntegers: ReadonlyMap<string, string> = new Map([
+const quantisedIntegers: ReadonlyMap<string, string> = new Map([
   ["QINT8", "I8"],
   ["QUINT8", "U8"],
   ["QINT32", "I32"],
 ]);
 
+/** Bits of a code of torch's quantised dtypes; undefined for others. */
+export function quantisedBits(dtype: string): number | undefined {
+  return /^QU?INT/.test(dtype) ? torchOnlyBits.get(dtype) : undefined;
+}
+
+/** Codes `first` to `first + count` of bytes of a quantised dtype; those narrower than a byte lie low bits first. */
+export function quantisedCodes(bytes: Uint8Array, dtype: string, count: number, first = 0): Float64Array {
+  const integers = quantisedIntegers.get(dtype);
+  if (integers !== undefined) return decodeTensor(bytes, integers, count);
+  const bits = quantisedBits(dtype) ?? 8;
+  return Float64Array.from({ length: count }, (_, at) => codeAt(bytes, first + at, bits));
+}
+
 /** torch's own quantised tensors: (q − zero point) · scale, with one scale or one for each index of an axis. */
 export function torchQuantised(tensor: Tensor): PackedWeight | undefined {
   const quantisation = tensor.layout?.quantisation;
-  const integers = quantisedIntegers.get(tensor.dtype);
-  if (quantisation === undefined || integers === undefined) return undefined;
+  const bits = quantisedBits(tensor.dtype);
+  if (quantisation === undefined || bits === undefined) return undefined;
   const { name, shape } = tensor;
   const isWhole = quantisation.scheme === "per-tensor";
   const { columns } = rowsOf(shape);
-  const bytesEach = (dtypeBits.get(integers) ?? 8) / 8;
   if (!isWhole && !hasChannels(tensor)) return undefined;
   return {
     name,
@@ -28,11 +39,12 @@ export function torchQuantised(tensor: Tensor): PackedWeight | undefined {
     stored: [tensor],
     async readRows(first, rows, read, signal) {
       const count = rows * columns;
+      const from = Math.floor((first * columns * bits) / 8);
       const [bytes, channels] = await Promise.all([
-        read(tensor, first * columns * bytesEach, count * bytesEach, signal),
+        read(tensor, from, Math.ceil(((first + rows) * columns * bits) / 8) - from, signal),
         readChannels(tensor, (part) => readAllValues(part, read, signal)),
       ]);
-      const codes = decodeTensor(bytes, integers, count);
+      const codes = quantisedCodes(bytes, tensor.dtype, count, first * columns - (8 / bits) * from);
       return Float32Array.from(codes, (code, index) => channelValue(channels, code, first * columns + index));
     },
   };
@@ -42,6 +54,8 @@ export function torchQuantised(tensor: Tensor): PackedWeight | undefined {
 interface Channels {
   readonly scales: Float64Array;
   readonly zeroPoints: Float64Array;
+  /** Scales of F64 are multiplied in F64, others in F32. */
+  readonly areDoubles: boolean;
   /** Values that follow each other with one scale. */
   readonly valuesOfChannel: number;
 }
@@ -62,21 +76,24 @@ export async function readChannels(
   const quantisation = layout?.quantisation;
   if (quantisation?.scheme === "per-tensor") {
     const { scale, zeroPoint } = quantisation;
-    return { scales: Float64Array.of(scale), zeroPoints: Float64Array.of(zeroPoint), valuesOfChannel: 1 };
+    const [scales, zeroPoints] = [Float64Array.of(Math.fround(scale)), Float64Array.of(zeroPoint)];
+    return { scales, zeroPoints, areDoubles: false, valuesOfChannel: 1 };
   }
   if (quantisation?.scales === undefined || quantisation.zeroPoints === undefined)
     throw new RangeError("The tensor has no scales.");
   const all = (part: Tensor) => readAll({ ...part, fileIndex });
   const [scales, zeroPoints] = await Promise.all([all(quantisation.scales), all(quantisation.zeroPoints)]);
-  return { scales, zeroPoints, valuesOfChannel: elementCount(shape.slice(quantisation.axis + 1)) };
+  const valuesOfChannel = elementCount(shape.slice(quantisation.axis + 1));
+  return { scales, zeroPoints, areDoubles: quantisation.scales.dtype === "F64", valuesOfChannel };
 }
 
-/** What the code at an index of the tensor stands for. */
+/** What the code at an index of the tensor stands for, rounded as torch's `dequantize` does. */
 export function channelValue(
-  { scales, zeroPoints, valuesOfChannel }: Channels,
+  { scales, zeroPoints, areDoubles, valuesOfChannel }: Channels,
   code: number,
   index: number,
 ): number {
   const at = Math.floor(index / valuesOfChannel) % scales.length;
-  return (code - (zeroPoints[at] as number)) * Math.fround(scales[at] as number);
+  const steps = code - (zeroPoints[at] as number);
+  return Math.fround((areDoubles ? steps : Math.fround(steps)) * (scales[at] as number));
 }
