@@ -81,6 +81,29 @@ export async function fp4Groups(
 
 const usualFp8Block = [128, 128] as const;
 
+/** The scales of FP8 and of whole bytes, behind the name of a module and of a parameter. */
+export const scaleEndings: readonly string[] = [
+  ".weight_scale_inv",
+  ".weight_scale",
+  ".scale_weight",
+  ".scale",
+];
+export const parameterScaleEndings: readonly string[] = ["_scale_inv", "_scale"];
+
+function firstSibling(sibling: Sibling, endings: readonly string[]): Tensor | undefined {
+  return endings.map(sibling).find((each) => each !== undefined);
+}
+
+/**
+ * Whether bytes hold two codes of FP4 each (DeepSeek V4's experts): a scale for each 16 of them, where integers that are
+ * kept in the same way have one for each row or for blocks of rows.
+ */
+export function areFp4Pairs({ dtype, shape }: Tensor, sibling: Sibling): boolean {
+  const scales = firstSibling(sibling, [".weight_scale_inv", ".scale", "_scale_inv"]);
+  const wanted = [...shape.slice(0, -1), (shape.at(-1) ?? 0) / 16];
+  return dtype === "I8" && shape.length > 1 && scales?.shape.join() === wanted.join();
+}
+
 /** Integers or FP8 of whole bytes with a scale for the tensor, each row, or blocks of it, and maybe zero points. */
 export function scaledBytes(
   name: string,
@@ -88,8 +111,9 @@ export function scaledBytes(
   sibling: Sibling,
   hints: PackingHints,
 ): PackedWeight | undefined {
-  const scales = sibling(".weight_scale_inv") ?? sibling(".weight_scale") ?? sibling(".scale_weight");
+  const scales = firstSibling(sibling, [...scaleEndings, ...parameterScaleEndings]);
   if (scales === undefined || codes.shape.length === 0) return undefined;
+  if (areFp4Pairs(codes, sibling)) return fp4Bytes(name, codes, scales);
   const usual = codes.dtype === "I8" ? undefined : usualFp8Block;
   const block = blockOf(codes.shape, scales, hints.blockSize ?? usual);
   if (block === undefined) return undefined;
@@ -108,6 +132,21 @@ export function scaledBytes(
     block,
     combine: (code, scale, zero) => f32((code - zero) * scale),
   });
+}
+
+function fp4Bytes(name: string, codes: Tensor, scales: Tensor): PackedWeight {
+  const areExponents = ["U8", "F8_E8M0"].includes(scales.dtype);
+  const weight = rowScaled({
+    name,
+    scheme: `${areExponents ? "MXFP4" : "FP4"}, groups of 32`,
+    shape: [...codes.shape.slice(0, -1), 2 * (codes.shape.at(-1) as number)],
+    codes,
+    packed: fourBits(codes, fp4Levels),
+    scales: { tensor: scales, ...(scales.dtype === "U8" ? { toValue: e8m0 } : {}) },
+    block: [1, 32],
+    combine: product,
+  });
+  return areExponents ? { ...weight, pairs: mxfp4Pairs } : weight;
 }
 
 /**
@@ -156,14 +195,17 @@ export async function packedIntegers(
   });
 }
 
-/** MLX: words of codes along the last axis, with a scale and a bias for each group (`mx.quantize`, affine). */
+/**
+ * MLX: words of codes along the last axis, with a scale and a bias for each group (`mx.quantize`, affine); transformers
+ * has such layers for Metal, whose biases have another name.
+ */
 export function mlxAffine(
   name: string,
   codes: Tensor,
   sibling: Sibling,
   hints: PackingHints,
 ): PackedWeight | undefined {
-  const [scales, biases] = [sibling(".scales"), sibling(".biases")];
+  const [scales, biases] = [sibling(".scales"), sibling(".biases") ?? sibling(".qbiases")];
   if (scales === undefined || codes.shape.length < 2) return undefined;
   const groups = scales.shape.at(-1) ?? 0;
   const words = codes.shape.at(-1) as number;

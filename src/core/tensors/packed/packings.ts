@@ -3,7 +3,16 @@ import { elementCount, type Tensor } from "../tensor";
 import { aqlm } from "./aqlm";
 import { bitsandbytes4, bitsandbytes8 } from "./bitsandbytes";
 import { gptqOrAwq } from "./gptq";
-import { fp4Groups, mlxAffine, mxfp4Blocks, packedIntegers, scaledBytes } from "./groupScaled";
+import {
+  areFp4Pairs,
+  fp4Groups,
+  mlxAffine,
+  mxfp4Blocks,
+  packedIntegers,
+  parameterScaleEndings,
+  scaledBytes,
+  scaleEndings,
+} from "./groupScaled";
 import { hqq, hqqSettings } from "./hqq";
 import type { PackedWeight, PackingHints, Sibling } from "./packedWeight";
 import { torchao } from "./torchao";
@@ -147,24 +156,16 @@ const packings: readonly Packing[] = [
   {
     ending: ".weight",
     dtypes: ["F8_E4M3", "F8_E5M2", "I8"],
-    telling: [".weight_scale_inv", ".weight_scale", ".scale_weight"],
-    bookkeeping: [
-      ".weight_scale_inv",
-      ".weight_scale",
-      ".scale_weight",
-      ".input_scale",
-      ".scale_input",
-      ".weight_zero_point",
-      ".input_zero_point",
-    ],
-    count: asStored,
+    telling: scaleEndings,
+    bookkeeping: [...scaleEndings, ".input_scale", ".scale_input", ".weight_zero_point", ".input_zero_point"],
+    count: countOfBytes,
     unpacked: { becomes: ".weight", unpack: scaledBytes },
   },
   {
     ending: ".weight",
     dtypes: ["U32"],
     telling: [".scales"],
-    bookkeeping: [".scales", ".biases"],
+    bookkeeping: [".scales", ".biases", ".qbiases"],
     count: countOfMlx,
     unpacked: { becomes: ".weight", unpack: mlxAffine },
   },
@@ -199,7 +200,20 @@ const packings: readonly Packing[] = [
       packed.dtype === "I32" ? 10 * asStored(packed) : (asStored(packed) * 8) / bits,
     unpacked: { telling: [".scale"], dtypes: ["U8", "I32"], becomes: ".weight", unpack: hqq },
   },
+  {
+    // Experts that are one parameter, without a module of their own (transformers).
+    ending: "",
+    dtypes: ["F8_E4M3", "F8_E5M2", "I8"],
+    telling: parameterScaleEndings,
+    bookkeeping: parameterScaleEndings,
+    count: countOfBytes,
+    unpacked: { becomes: "", unpack: scaledBytes },
+  },
 ];
+
+function countOfBytes(packed: Tensor, sibling: Sibling): number {
+  return areFp4Pairs(packed, sibling) ? doubled(packed) : asStored(packed);
+}
 
 /** GPTQ packs along the inputs, AWQ along the outputs: the scales say how many outputs there are. */
 function countOfGrouped(packed: Tensor, sibling: Sibling, { bits }: PackingHints): number {
