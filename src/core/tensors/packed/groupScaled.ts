@@ -59,12 +59,8 @@ export async function fp4Groups(
   const stated = global === undefined ? 1 : ((await readAllValues(global, read))[0] as number);
   if (!Number.isFinite(stated) || stated === 0)
     throw notUnpacked(`${quote(global?.name ?? "")}, the scale of the whole tensor, is ${stated}.`);
-  const whole = factor === undefined ? f32(1 / stated) : stated;
-  const toScale = isMx
-    ? e8m0
-    : scales.dtype === "U8"
-      ? (code: number) => f32(e4m3(code) * whole)
-      : (value: number) => f32(value * whole);
+  const byWhole = (value: number) => f32(factor === undefined ? value / stated : value * stated);
+  const toScale = isMx ? e8m0 : scales.dtype === "U8" ? (code: number) => byWhole(e4m3(code)) : byWhole;
   const weight = rowScaled({
     name,
     scheme: isMx ? "MXFP4, groups of 32" : "NVFP4, groups of 16",
