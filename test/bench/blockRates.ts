@@ -14,6 +14,8 @@ import { projectRoot } from "../support/projectRoot";
 import { median, printTable } from "./measure";
 
 const rounds = 7;
+/** Until the kernels are compiled as well as they are going to be, which happens beside them. */
+const warmUpRounds = 5;
 
 /** How fast one thread measures quantised weights that are in memory, in stored bytes and in values, beside F32. */
 export async function printBlockRates(): Promise<void> {
@@ -44,12 +46,7 @@ export async function printBlockRates(): Promise<void> {
     const bytes = stored.reduce((sum, { tensor }) => sum + tensor.byteSize, 0);
     const files = memoryFiles(stored);
     const tensors = stored.map(({ tensor }) => tensor);
-    const read: ReadTensorRange = async (tensor, offset, length) => {
-      const target = new Uint8Array(length);
-      files.read(0, tensor.offset + offset, target, length);
-      return target;
-    };
-    const weight = await new PackedWeights(tensors, {}).of(tensors[0] as Tensor, read);
+    const weight = await new PackedWeights(tensors, {}).of(tensors[0] as Tensor, files.readRange);
     const count = weight?.shape[0] ?? 0;
     const rate = await rateOf(bytes, () =>
       unpackPiece(
@@ -69,10 +66,11 @@ export async function printBlockRates(): Promise<void> {
   printTable(["Type", "GB/s stored", "G values/s", "× gguf-py"], rows);
 }
 
-/** Stored bytes a second of gguf-py and numpy; empty where Python has no gguf. */
+/** Stored bytes a second of gguf-py and numpy; empty where the Python that PYTHON names has no gguf. */
 function referenceRates(dtypes: readonly string[]): Readonly<Record<string, number>> {
   const script = join(projectRoot, "test/bench/blocksReference.py");
-  const { stdout, status } = spawnSync("python3", [script, ...dtypes], { encoding: "utf8" });
+  const python = process.env.PYTHON ?? "python3";
+  const { stdout, status } = spawnSync(python, [script, ...dtypes], { encoding: "utf8" });
   return status === 0 ? (JSON.parse(stdout) as Record<string, number>) : {};
 }
 
@@ -135,7 +133,12 @@ function memoryFiles(stored: readonly StoredBytes[]): JobFiles {
     target.set(data.subarray(offset - tensor.offset, offset - tensor.offset + length));
     return undefined;
   };
-  return { read } as unknown as JobFiles;
+  const readRange: ReadTensorRange = async (tensor, offset, length) => {
+    const target = new Uint8Array(length);
+    read(0, tensor.offset + offset, target, length);
+    return target;
+  };
+  return { read, readRange } as unknown as JobFiles;
 }
 
 /** Where a block has its scales, of F16; that of MXFP4 is a byte. */
@@ -182,6 +185,7 @@ function noiseOf(length: number): Uint8Array {
 
 async function rateOf(bytes: number, work: () => unknown): Promise<number> {
   const rates: number[] = [];
+  for (let round = 0; round < warmUpRounds; round++) await work();
   for (let round = 0; round < rounds; round++) {
     // By the processor's time: what else the machine does shall not count.
     const before = process.cpuUsage();

@@ -158,7 +158,7 @@ export function bitsandbytes8(name: string, codes: Tensor, sibling: Sibling): Pa
     codes,
     scales: { tensor: scales },
     block: [1, Math.max(1, codes.shape[1] as number)],
-    combine: (code, scale) => f32(code * scale) / 127,
+    combining: "over-127",
     others,
   });
 }

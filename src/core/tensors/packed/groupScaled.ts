@@ -7,7 +7,6 @@ import { notUnpacked, type PackedWeight, type PackingHints, rowsOf, type Sibling
 import { blockOf, type Grid, rowScaled } from "./rowScaled";
 
 const f32 = Math.fround;
-const product = (code: number, scale: number) => f32(code * scale);
 
 /** Codes of 4 bits along the last axis, the first in the low half of a byte. */
 function fourBits(codes: Tensor, levels: Float64Array) {
@@ -29,7 +28,6 @@ export function mxfp4Blocks(name: string, codes: Tensor, sibling: Sibling): Pack
     packed: { bits: 4, rowBytes: groups * 16, levels: fp4Levels },
     scales: { tensor: scales, toValue: e8m0 },
     block: [1, 32],
-    combine: product,
   });
   return { ...weight, pairs: mxfp4Pairs };
 }
@@ -69,7 +67,6 @@ export async function fp4Groups(
     packed: fourBits(codes, fp4Levels),
     scales: { tensor: scales, toValue: toScale },
     block,
-    combine: product,
     others: global === undefined ? [] : [global],
   });
   return isMx ? { ...weight, pairs: mxfp4Pairs } : weight;
@@ -126,7 +123,6 @@ export function scaledBytes(
     scales: { tensor: scales, ...(scales.dtype === "U8" ? { toValue: e8m0 } : {}) },
     ...(zeros === undefined ? {} : { offsets: { tensor: zeros } }),
     block,
-    combine: (code, scale, zero) => f32((code - zero) * scale),
   });
 }
 
@@ -140,7 +136,6 @@ function fp4Bytes(name: string, codes: Tensor, scales: Tensor): PackedWeight {
     packed: fourBits(codes, fp4Levels),
     scales: { tensor: scales, ...(scales.dtype === "U8" ? { toValue: e8m0 } : {}) },
     block: [1, 32],
-    combine: product,
   });
   return areExponents ? { ...weight, pairs: mxfp4Pairs } : weight;
 }
@@ -186,7 +181,6 @@ export async function packedIntegers(
     scales: { tensor: scales },
     ...(zeros === undefined ? {} : { offsets: { tensor: zeros, bitsAcrossRows: bits } }),
     block,
-    combine: (code, scale, zero) => f32((code - zero) * scale),
     others: [stated],
   });
 }
@@ -222,7 +216,7 @@ export function mlxAffine(
     scales: { tensor: scales, ...(toValue === undefined ? {} : { toValue }) },
     ...(offsets === undefined ? {} : { offsets }),
     block: [1, columns / groups],
-    combine: (code, scale, bias) => f32(f32(code * scale) + bias),
+    combining: "plus-offset",
   });
 }
 

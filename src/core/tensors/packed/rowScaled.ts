@@ -1,7 +1,10 @@
 import type { ReadTensorRange } from "../readTensorRange";
-import { readValues } from "../readValues";
+import { readAllValues, readValues } from "../readValues";
 import { elementCount, type Tensor } from "../tensor";
-import { codeAt, type PackedWeight, rowsOf } from "./packedWeight";
+import { byteLevels } from "./floatCodes";
+import { type PackedWeight, rowsOf } from "./packedWeight";
+
+const f32 = Math.fround;
 
 /** Numbers that each stand for a rectangle of a weight: its scales, its zero points or its minima. */
 export interface Grid {
@@ -10,7 +13,15 @@ export interface Grid {
   readonly toValue?: (stored: number) => number;
   /** So many bits of a word are a number with half of its range added, those of rows below it in higher bits. */
   readonly bitsAcrossRows?: number;
+  /** Kept columns by rows. */
+  readonly isTransposed?: boolean;
 }
+
+/**
+ * What a level, a scale and an offset make, each step rounded to F32: (level − offset) · scale, level · scale + offset, or
+ * level · scale / 127.
+ */
+type Combining = "less-offset" | "plus-offset" | "over-127";
 
 /** How the codes of a weight become values. */
 export interface RowScaling {
@@ -18,14 +29,21 @@ export interface RowScaling {
   readonly scheme: string;
   readonly shape: readonly number[];
   readonly codes: Tensor;
-  /** What each code of so many bits stands for; undefined where the stored numbers are plain ones. */
-  readonly packed?: { readonly bits: number; readonly rowBytes: number; readonly levels: Float64Array };
+  /** What each code of so many bits stands for; undefined where the codes are numbers of a byte. */
+  readonly packed?: PackedCodeRows;
   readonly scales: Grid;
   readonly offsets?: Grid;
   /** Rows and columns that share a number of the grid. */
   readonly block: readonly [rows: number, columns: number];
-  readonly combine: (code: number, scale: number, offset: number) => number;
+  /** `less-offset` where it is not said. */
+  readonly combining?: Combining;
   readonly others?: readonly Tensor[];
+}
+
+interface PackedCodeRows {
+  readonly bits: number;
+  readonly rowBytes: number;
+  readonly levels: Float64Array;
 }
 
 /**
@@ -64,8 +82,10 @@ function side(size: number, parts: number, stated?: number): number | undefined 
 
 /** A weight whose rows are stored one after the other, with scales for rectangles of it. */
 export function rowScaled(how: RowScaling): PackedWeight {
-  const { columns } = rowsOf(how.shape);
+  const { rows: allRows, columns } = rowsOf(how.shape);
   const { name, scheme, shape, scales, offsets, codes, others = [] } = how;
+  const packed = how.packed ?? { bits: 8, rowBytes: columns, levels: byteLevels(codes.dtype) };
+  const { rowBytes } = packed;
   return {
     name,
     scheme,
@@ -74,98 +94,140 @@ export function rowScaled(how: RowScaling): PackedWeight {
     async readRows(first, rows, read, signal) {
       const [height, width] = how.block;
       const perRow = Math.ceil(columns / width);
-      const isTabled = how.packed?.bits === 4 && width >= 16;
+      const from = Math.floor(first / height);
+      const bands: Bands = {
+        from,
+        count: Math.ceil((first + rows) / height) - from,
+        perRow,
+        all: allRows / height,
+      };
       const [stored, scale, offset] = await Promise.all([
-        isTabled
-          ? read(codes, first * how.packed.rowBytes, rows * how.packed.rowBytes, signal)
-          : readCodes(how, columns, first, rows, read, signal),
-        readGrid(scales, first, rows, height, perRow, read, signal),
-        offsets === undefined ? undefined : readGrid(offsets, first, rows, height, perRow, read, signal),
+        read(codes, first * rowBytes, rows * rowBytes, signal),
+        readGrid(scales, bands, read, signal),
+        offsets === undefined ? undefined : readGrid(offsets, bands, read, signal),
       ]);
       const values = new Float32Array(rows * columns);
-      const firstBand = Math.floor(first / height);
-      for (let row = 0, at = 0; row < rows; row++) {
-        const band = (Math.floor((first + row) / height) - firstBand) * perRow;
-        if (isTabled) {
-          const rowBytes = stored.subarray(row * how.packed.rowBytes, (row + 1) * how.packed.rowBytes);
-          tabledRow(how, rowBytes, scale, offset, band, values.subarray(row * columns, (row + 1) * columns));
-          continue;
-        }
-        for (let column = 0; column < columns; column++, at++) {
-          const cell = band + Math.floor(column / width);
-          values[at] = how.combine(stored[at] as number, scale[cell] as number, offset?.[cell] ?? 0);
-        }
+      for (let row = 0; row < rows; row++) {
+        const band = (Math.floor((first + row) / height) - from) * perRow;
+        const ofRow = stored.subarray(row * rowBytes, (row + 1) * rowBytes);
+        const target = values.subarray(row * columns, (row + 1) * columns);
+        if (packed.bits === 4 && width >= 16)
+          tabledRow(how, packed.levels, ofRow, scale, offset, band, target);
+        else scaledRow(how, packed, ofRow, scale, offset, band, target);
       }
       return values;
     },
   };
 }
 
+function combined(combining: Combining | undefined, level: number, scale: number, offset: number): number {
+  if (combining === "plus-offset") return f32(f32(level * scale) + offset);
+  if (combining === "over-127") return f32(level * scale) / 127;
+  return (level - offset) * scale;
+}
+
 const table = new Float32Array(16);
+const tableBits = new Uint32Array(table.buffer);
 
 /** Codes of 4 bits: what each stands for is computed once for all that share a scale. */
 function tabledRow(
-  { packed, block, combine }: RowScaling,
-  codes: Uint8Array | Float64Array,
+  { block, combining }: RowScaling,
+  levels: Float64Array,
+  codes: Uint8Array,
   scales: Float64Array,
   offsets: Float64Array | undefined,
   band: number,
   values: Float32Array,
 ): void {
   const [, width] = block;
-  for (let from = 0, cell = band; from < values.length; from += width, cell++) {
+  // As integers they are moved without being converted.
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  for (let from = 0, cell = band; from < bits.length; from += width, cell++) {
+    const [scale, offset] = [scales[cell] as number, offsets?.[cell] ?? 0];
     for (let code = 0; code < 16; code++)
-      table[code] = combine(packed?.levels[code] as number, scales[cell] as number, offsets?.[cell] ?? 0);
-    const end = Math.min(values.length, from + width);
-    for (let column = from; column < end; column++) {
-      const byte = codes[column >>> 1] as number;
-      values[column] = table[(column & 1) === 0 ? byte & 15 : byte >>> 4] as number;
+      table[code] = combined(combining, levels[code] as number, scale, offset);
+    const end = Math.min(bits.length, from + width);
+    let column = from;
+    if ((column & 1) === 1) {
+      bits[column] = tableBits[(codes[column >>> 1] as number) >>> 4] as number;
+      column++;
     }
+    for (; column + 1 < end; column += 2) {
+      const byte = codes[column >>> 1] as number;
+      bits[column] = tableBits[byte & 15] as number;
+      bits[column + 1] = tableBits[byte >>> 4] as number;
+    }
+    if (column < end) bits[column] = tableBits[(codes[column >>> 1] as number) & 15] as number;
   }
 }
 
-async function readCodes(
-  { codes, packed }: RowScaling,
-  columns: number,
-  first: number,
-  rows: number,
-  read: ReadTensorRange,
-  signal?: AbortSignal,
-): Promise<Float64Array> {
-  if (packed === undefined) return readValues(codes, first * columns, rows * columns, read, signal);
-  const { bits, rowBytes, levels } = packed;
-  const bytes = await read(codes, first * rowBytes, rows * rowBytes, signal);
-  const values = new Float64Array(rows * columns);
-  for (let row = 0, at = 0; row < rows; row++) {
-    const ofRow = bytes.subarray(row * rowBytes, (row + 1) * rowBytes);
-    for (let column = 0; column < columns; column++, at++)
-      values[at] = levels[codeAt(ofRow, column, bits)] as number;
+function scaledRow(
+  { block, combining }: RowScaling,
+  { bits, levels }: PackedCodeRows,
+  stored: Uint8Array,
+  scales: Float64Array,
+  offsets: Float64Array | undefined,
+  band: number,
+  values: Float32Array,
+): void {
+  const [, width] = block;
+  const codes = bits === 8 ? stored : codesOf(stored, bits, values.length);
+  for (let from = 0, cell = band; from < values.length; from += width, cell++) {
+    const [scale, offset] = [scales[cell] as number, offsets?.[cell] ?? 0];
+    const end = Math.min(values.length, from + width);
+    for (let column = from; column < end; column++)
+      values[column] = combined(combining, levels[codes[column] as number] as number, scale, offset);
   }
-  return values;
+}
+
+/** Codes of any bits in a stream of bytes, the first in the low bits, a byte each. */
+function codesOf(bytes: Uint8Array, bits: number, count: number): Uint8Array {
+  const codes = new Uint8Array(count);
+  const mask = (1 << bits) - 1;
+  for (let index = 0, at = 0, held = 0, word = 0; index < count; index++) {
+    if (held < bits) {
+      word |= (bytes[at++] as number) << held;
+      held += 8;
+    }
+    codes[index] = word & mask;
+    word >>>= bits;
+    held -= bits;
+  }
+  return codes;
+}
+
+/** Rows of a grid that are wanted, of so many. */
+interface Bands {
+  readonly from: number;
+  readonly count: number;
+  readonly perRow: number;
+  readonly all: number;
 }
 
 async function readGrid(
-  { tensor, toValue, bitsAcrossRows: bits }: Grid,
-  first: number,
-  rows: number,
-  height: number,
-  perRow: number,
+  { tensor, toValue, bitsAcrossRows: bits, isTransposed }: Grid,
+  { from, count, perRow, all }: Bands,
   read: ReadTensorRange,
   signal?: AbortSignal,
 ): Promise<Float64Array> {
-  const from = Math.floor(first / height);
-  const bands = Math.ceil((first + rows) / height) - from;
   if (bits !== undefined) {
     const perWord = 32 / bits;
     const top = Math.floor(from / perWord);
-    const wordRows = Math.ceil((from + bands) / perWord) - top;
+    const wordRows = Math.ceil((from + count) / perWord) - top;
     const words = await readValues(tensor, top * perRow, wordRows * perRow, read, signal);
-    return Float64Array.from({ length: bands * perRow }, (_, at) => {
+    return Float64Array.from({ length: count * perRow }, (_, at) => {
       const band = from + Math.floor(at / perRow);
       const word = words[(Math.floor(band / perWord) - top) * perRow + (at % perRow)] as number;
       return ((word >>> (bits * (band % perWord))) & (2 ** bits - 1)) - 2 ** (bits - 1);
     });
   }
-  const values = await readValues(tensor, from * perRow, bands * perRow, read, signal);
+  if (isTransposed === true) {
+    const stored = await readAllValues(tensor, read, signal);
+    return Float64Array.from(
+      { length: count * perRow },
+      (_, at) => stored[(at % perRow) * all + from + Math.floor(at / perRow)] as number,
+    );
+  }
+  const values = await readValues(tensor, from * perRow, count * perRow, read, signal);
   return toValue === undefined ? values : values.map(toValue);
 }

@@ -1,11 +1,8 @@
 import { maxGatherBytes } from "../../problem/limits";
-import type { ReadTensorRange } from "../readTensorRange";
-import { readAllValues } from "../readValues";
 import type { Tensor } from "../tensor";
+import { integerLevels } from "./floatCodes";
 import { type PackedWeight, rowsOf, type Sibling } from "./packedWeight";
 import { blockOf, rowScaled } from "./rowScaled";
-
-const f32 = Math.fround;
 
 /**
  * torchao's tensors whose codes lie as they are: integers or FP8 of whole bytes with scales for rows or blocks, and maybe
@@ -41,7 +38,6 @@ export function torchao(
     scales: { tensor: scales },
     ...(zeros === undefined ? {} : { offsets: { tensor: zeros } }),
     block,
-    combine: (code, scale, zero) => f32((code - zero) * scale),
   });
 }
 
@@ -62,26 +58,19 @@ function int4(name: string, codes: Tensor, scales: Tensor, zeros: Tensor): Packe
   const size = columns / groups;
   if (zeros.shape.join() !== scales.shape.join() || zeros.dtype !== scales.dtype) return undefined;
   if (scales.byteSize > maxGatherBytes) return undefined;
-  return {
+  return rowScaled({
     name,
     scheme: `torchao INT4, groups of ${size}`,
     shape: [rows, columns],
-    stored: [codes, scales, zeros],
-    async readRows(first, count, read: ReadTensorRange, signal) {
-      const [stored, scale, zero] = await Promise.all([
-        read(codes, first * bytes, count * bytes, signal),
-        readAllValues(scales, read, signal),
-        readAllValues(zeros, read, signal),
-      ]);
-      const values = new Float32Array(count * columns);
-      for (let at = 0; at < values.length; at++) {
-        const byte = stored[at >>> 1] as number;
-        const code = (at & 1) === 0 ? (byte << 28) >> 28 : (byte << 24) >> 28;
-        const row = Math.floor(at / columns);
-        const cell = Math.floor((at - row * columns) / size) * rows + first + row;
-        values[at] = f32(code * (scale[cell] as number)) + (zero[cell] as number);
-      }
-      return values;
+    codes,
+    packed: {
+      bits: 4,
+      rowBytes: bytes,
+      levels: integerLevels(4).map((code) => (code < 8 ? code : code - 16)),
     },
-  };
+    scales: { tensor: scales, isTransposed: true },
+    offsets: { tensor: zeros, isTransposed: true },
+    block: [1, size],
+    combining: "plus-offset",
+  });
 }
