@@ -1,6 +1,7 @@
 /** Hands out the numbers by which the extension names what is open in the worker. */
 export class HandleNumbers {
-  private next = 1;
+  /** A worker that starts anew must not take the number of what was open in the last one for something else. */
+  private next = Date.now();
 
   take(): number {
     return this.next++;

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { extensionHosts, readBytes, residentBytes } from "../support/vscode/extensionHosts";
+import { extensionHostOf, readBytes, residentBytes } from "../support/vscode/extensionHosts";
 import { withVscode } from "../support/vscode/withVscode";
 import { Workbench } from "../support/vscode/workbench";
 import { measureOpenings } from "./editorOpening";
@@ -119,12 +119,10 @@ try {
   mkdirSync(workspace);
   await writeSparseModels(workspace);
   await withVscode("bench", async (connection) => {
-    const others = new Set(extensionHosts());
     const options = { workspace, inPlace: true, viewport: { width: 1400, height: 900 } };
     const workbench = await Workbench.open(options, connection);
     try {
-      const host = extensionHosts().find((pid) => !others.has(pid));
-      if (host === undefined) throw new Error("The extension host was not found.");
+      const host = await extensionHostOf(connection.server);
       console.log(`In VS Code; load ${loadavg()[0]?.toFixed(1)}.`);
       await measureOpenings(workbench, host, "llama.safetensors", "experts.safetensors");
       if (process.argv[2] === "open") return;

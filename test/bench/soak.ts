@@ -12,7 +12,7 @@ import { hidingPlaces } from "../fuzz/hidingPlaces";
 import { hostilePickles, wholePickle } from "../fuzz/hostilePickles";
 import { safetensorsFile } from "../support/made/safetensorsFile";
 import { projectRoot } from "../support/projectRoot";
-import { extensionHosts, residentBytes } from "../support/vscode/extensionHosts";
+import { extensionHostOf, residentBytes, withWorkers } from "../support/vscode/extensionHosts";
 import { withVscode } from "../support/vscode/withVscode";
 import { Workbench } from "../support/vscode/workbench";
 
@@ -73,7 +73,8 @@ interface Kept {
 }
 
 function keptBy(host: string, cycle: number): Kept {
-  const count = (what: string) => readdirSync(join("/proc", host, what)).length;
+  const count = (what: string) =>
+    withWorkers(host).reduce((sum, pid) => sum + readdirSync(join("/proc", pid, what)).length, 0);
   return { cycle, megabytes: residentBytes(host) / 1e6, threads: count("task"), handles: count("fd") };
 }
 
@@ -124,15 +125,13 @@ try {
   mkdirSync(workspace);
   const names = writeFiles(workspace);
   await withVscode("soak", async (connection) => {
-    const others = new Set(extensionHosts());
     const workbench = await Workbench.open(
       { workspace, inPlace: true, viewport: { width: 1400, height: 900 } },
       connection,
     );
     const kept: Kept[] = [];
     try {
-      const host = extensionHosts().find((pid) => !others.has(pid));
-      if (host === undefined) throw new Error("The extension host was not found.");
+      const host = await extensionHostOf(connection.server);
       console.log(`${cycles} cycles over ${names.length} files; load ${loadavg()[0]?.toFixed(1)}.`);
       for (let cycle = 1; cycle <= cycles; cycle++) {
         for (const name of [names[(2 * cycle) % names.length], names[(2 * cycle + 1) % names.length]])

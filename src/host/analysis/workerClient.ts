@@ -1,5 +1,5 @@
+import { type ChildProcess, fork } from "node:child_process";
 import { join } from "node:path";
-import { Worker } from "node:worker_threads";
 import {
   type CallListeners,
   Channel,
@@ -13,8 +13,8 @@ import type { Log } from "../log";
 
 type WorkerChannel = Channel<NoCalls, WorkerCalls>;
 
-interface RunningThread {
-  readonly worker: Worker;
+interface RunningWorker {
+  readonly process: ChildProcess;
   readonly channel: WorkerChannel;
   /** Of what is open in it. */
   readonly handles: Set<number>;
@@ -31,12 +31,13 @@ const leastRestMs = 45_000;
 const restPerSearch = 10;
 
 /**
- * The thread that reads and computes. It starts with the first request, so that activation costs nothing, and
+ * The process that reads and computes. It starts with the first request, so that activation costs nothing, and
  * starts anew after a crash; what was open in it then answers with an error and is opened again by a reload. It ends
- * when nothing has been open and nothing asked for a while, for an engine keeps the memory that it once had.
+ * when nothing has been open and nothing asked for a while. A thread that ends leaves tens of megabytes to the process
+ * that it was in; this leaves nothing, and takes the extension host along in no crash.
  */
 export class WorkerClient {
-  private running: RunningThread | undefined;
+  private running: RunningWorker | undefined;
   private rest: NodeJS.Timeout | undefined;
 
   constructor(
@@ -44,9 +45,9 @@ export class WorkerClient {
     private readonly log: Log,
   ) {}
 
-  /** Starts the thread, for somebody is about to ask. */
+  /** Starts the process, for somebody is about to ask. */
   warm(): void {
-    this.restIfDone(this.thread());
+    this.restIfDone(this.worker());
   }
 
   async call<K extends keyof WorkerCalls & string>(
@@ -55,22 +56,22 @@ export class WorkerClient {
     signal?: AbortSignal,
     listeners?: CallListeners<ChunkOf<WorkerCalls, K>>,
   ): Promise<ResultOf<WorkerCalls, K>> {
-    const thread = this.thread();
+    const worker = this.worker();
     clearTimeout(this.rest);
-    thread.asked++;
+    worker.asked++;
     const startMs = performance.now();
     try {
-      const result = await thread.channel.call(method, params, signal, listeners);
+      const result = await worker.channel.call(method, params, signal, listeners);
       const opened = handleOf(result);
-      if (opened !== undefined) thread.handles.add(opened);
+      if (opened !== undefined) worker.handles.add(opened);
       return result;
     } finally {
-      thread.asked--;
+      worker.asked--;
       const closed = method === "close" ? handleOf(params) : undefined;
-      if (closed !== undefined) thread.handles.delete(closed);
+      if (closed !== undefined) worker.handles.delete(closed);
       if (method === "discoverRuns")
-        thread.restMs = Math.max(thread.restMs, restPerSearch * (performance.now() - startMs));
-      this.restIfDone(thread);
+        worker.restMs = Math.max(worker.restMs, restPerSearch * (performance.now() - startMs));
+      this.restIfDone(worker);
     }
   }
 
@@ -78,47 +79,56 @@ export class WorkerClient {
     this.end(new Error("Checkpoint Explorer was shut down."));
   }
 
-  private thread(): RunningThread {
+  private worker(): RunningWorker {
     this.running ??= this.start();
     return this.running;
   }
 
-  private restIfDone(thread: RunningThread): void {
-    if (thread !== this.running || thread.asked > 0 || thread.handles.size > 0) return;
+  private restIfDone(worker: RunningWorker): void {
+    if (worker !== this.running || worker.asked > 0 || worker.handles.size > 0) return;
     clearTimeout(this.rest);
-    this.rest = setTimeout(() => this.end(new Error("The analysis thread was at rest.")), thread.restMs);
+    this.rest = setTimeout(() => this.end(new Error("The analysis process was at rest.")), worker.restMs);
     this.rest.unref();
   }
 
   private end(reason: Error): void {
     clearTimeout(this.rest);
-    const thread = this.running;
+    const worker = this.running;
     this.running = undefined;
-    thread?.channel.close(reason);
-    void thread?.worker.terminate();
+    worker?.channel.close(reason);
+    worker?.process.kill();
   }
 
-  private start(): RunningThread {
-    const worker = new Worker(join(this.extensionPath, "dist", "worker.js"));
+  private start(): RunningWorker {
+    const child = fork(join(this.extensionPath, "dist", "worker.js"), {
+      // Typed arrays and Maps cross as between threads.
+      serialization: "advanced",
+      // The extension host may be one of Electron's processes, and be debugged.
+      env: { ...process.env, ELECTRON_RUN_AS_NODE: "1" },
+      execArgv: [],
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+    });
     const channel: WorkerChannel = new Channel<NoCalls, WorkerCalls>(
       {
-        post: (message) => worker.postMessage(message),
-        onMessage: (listener) => worker.on("message", listener),
+        post: (message) => child.send(message as object),
+        onMessage: (listener) => child.on("message", listener),
       },
       {},
     );
-    const stop = (reason: Error) => {
-      this.log.error(reason);
-      channel.close(reason);
-      if (this.running?.worker === worker) this.running = undefined;
+    const stop = (reason: string) => {
+      if (this.running?.process !== child) return;
+      this.running = undefined;
+      const error = new Error(reason);
+      this.log.error(error);
+      channel.close(error);
+      child.kill();
     };
-    worker.on("error", (error) => stop(new Error(`The analysis thread failed: ${error.message}`)));
-    worker.on("exit", (code) => {
-      if (this.running?.worker === worker) stop(new Error(`The analysis thread ended with code ${code}.`));
-    });
-    // Nothing waits for the thread when the extension host ends.
-    worker.unref();
-    return { worker, channel, handles: new Set(), asked: 0, restMs: leastRestMs };
+    child.on("error", (error) => stop(`The analysis process failed: ${error.message}`));
+    child.on("exit", (code, signal) => stop(`The analysis process ended (${signal ?? `code ${code}`}).`));
+    // Nothing waits for it when the extension host ends.
+    child.unref();
+    child.channel?.unref();
+    return { process: child, channel, handles: new Set(), asked: 0, restMs: leastRestMs };
   }
 }
 
