@@ -206,8 +206,7 @@ async function openSingleFile(files: Files, path: string, signal?: AbortSignal):
   const source = await files.open(path);
   try {
     const file = await readCheckpointFile(source, name, path, signal);
-    const rank = rankOfFile(name);
-    const parsed = rank === undefined ? file : await readRankPiece(file, source, rank, signal);
+    const parsed = await readRankPiece(file, source, rankOfFile(name), signal);
     const { format, metadata, aliases, content, imports } = parsed;
     const { tensors, others, problems } = await joinOutside(files, parentPath(path), parsed);
     const broken = problems.some(isReadingError);
@@ -220,7 +219,7 @@ async function openSingleFile(files: Files, path: string, signal?: AbortSignal):
       tensors: inNameOrder(tensors),
       metadata,
       aliases,
-      ...(await wholeOf(files, path, metadata)),
+      ...(await wholeOf(files, path, metadata, parsed !== file)),
       ...(content === undefined ? {} : { content }),
       ...(imports === undefined ? {} : { imports }),
       problems: problems.map((problem) => ({ file: path, ...problem })),
@@ -238,10 +237,12 @@ async function wholeOf(
   files: Files,
   path: string,
   metadata: Checkpoint["metadata"],
+  holdsParts: boolean,
 ): Promise<Pick<Checkpoint, "wholeModelPath" | "isPiece">> {
   const name = baseName(path);
   const isPiece = metadata.has(shardingKey) || rankOfFile(name) !== undefined;
   if (isPiece) return { wholeModelPath: parentPath(path), isPiece };
+  if (holdsParts) return { wholeModelPath: undefined, isPiece: true };
   return { wholeModelPath: await findIndex(files, path) };
 }
 

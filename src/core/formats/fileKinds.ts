@@ -36,6 +36,7 @@ export const fileKinds: readonly FileKind[] = [
   { name: ".distcp", editor: "default", menu: "open" },
   { name: ".pkl", editor: "option", menu: "open", torch: true },
   { name: ".pth.tar", editor: "option", torch: true },
+  { name: ".pt2", editor: "option", menu: "open", torch: true },
   { name: ".pdparams", editor: "default", menu: "compare", torch: true },
   { name: ".pdopt", editor: "default", menu: "open", torch: true },
   { name: ".cleanrl_model", editor: "option", torch: true },

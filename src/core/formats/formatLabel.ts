@@ -7,6 +7,7 @@ export const formatLabels = {
   "torch-zip": "PyTorch (zip)",
   "torch-legacy": "PyTorch (legacy)",
   torchscript: "TorchScript",
+  "torch-export": "PyTorch program (torch.export)",
   pickle: "Python pickle",
   gguf: "GGUF",
   npz: "NumPy archive (.npz)",

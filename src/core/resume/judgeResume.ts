@@ -31,9 +31,13 @@ import { checkSteps } from "./stepCheck";
  * Reads directories, pickles and some numbers, never tensors. Does not reject for what is in the files.
  */
 export async function judgeResume(subject: ResumeSubject, signal?: AbortSignal): Promise<ResumeReport> {
-  const { content, isPiece, name } = subject.checkpoint;
+  const { content, isPiece, name, wholeModelPath } = subject.checkpoint;
   if (isPiece === true) {
-    const reason = `${name} is one rank's part: whether training can be resumed is told of the folder.`;
+    const told =
+      wholeModelPath === undefined
+        ? "training can be resumed with the files of all ranks alone, which these names do not tell"
+        : "whether training can be resumed is told of the folder";
+    const reason = `${name} is one rank's part: ${told}.`;
     return weighChecks([{ what: "Parameters", verdict: "unknown", reason }], undefined);
   }
   if (content !== undefined && !subject.openedFolder && isSharedPart(name, content)) {

@@ -10,7 +10,7 @@ export function checkParameters({ model, optimizer, name, broken, kind }: Resume
   const what = "Parameters";
   const failed = brokenCheck(what, broken, "parameters");
   if (failed !== undefined) return failed;
-  if (model === undefined) {
+  if (model === undefined || model.tensors.length === 0) {
     if (kind === "file" && optimizer !== undefined && optimizer.states.length > 0) {
       const reason = `${name} holds no parameters: it is the other half of a checkpoint, whose weights are another file.`;
       return { what, verdict: "missing", reason };

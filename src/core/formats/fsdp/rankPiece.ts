@@ -7,17 +7,23 @@ import type { ContentValue } from "../contentValue";
 import type { ReadFileResult } from "../readFile";
 import { readRankEntries } from "./readRankState";
 
+/** Classes of tensors of which a process has but a part. */
+const partClass = /(?:^|\.)(?:DTensor|ShardedTensor)$/;
+
 /**
  * One rank's file by itself: its parts under the names of the tensors they are of, and nothing of what describes them,
- * such as the mesh of processes.
+ * such as the mesh of processes. The file itself where it holds no parts. `rank` is undefined where the name of the file
+ * does not tell that it is one of many; the parts do so then.
  */
 export async function readRankPiece(
   parsed: ReadFileResult,
   source: OpenByteSource,
-  rank: number,
+  rank: number | undefined,
   signal?: AbortSignal,
 ): Promise<ReadFileResult> {
   if (parsed.content === undefined) return parsed;
+  if (rank === undefined && parsed.imports?.some(({ global }) => partClass.test(global)) !== true)
+    return parsed;
   const entries = await readRankEntries(parsed, source, rank, signal);
   const tensors: Tensor[] = [];
   const byObject = new Map<ContentValue, Tensor>();
@@ -44,11 +50,18 @@ export async function readRankPiece(
       }
     }
   }
-  if (parts === 0) return parsed;
+  // A single process has all of each tensor.
+  if (parts === 0 || (rank === undefined && here === whole)) return parsed;
+  const where =
+    rank === undefined
+      ? "The rest is in the files of the other processes, which their names do not tell here."
+      : "Open the folder for the whole.";
   const message =
-    `The file holds what rank ${rank} held of each tensor: ${formatCount(here)} of ${formatCount(whole)} values` +
-    `${example === "" ? "" : ` (${example.slice(0, 300)})`}. Open the folder for the whole.`;
-  const problem: Problem = { severity: "info", code: "OneRank", message };
+    `The file holds what ${rank === undefined ? "one process" : `rank ${rank}`} held of each tensor: ` +
+    `${formatCount(here)} of ${formatCount(whole)} values` +
+    `${example === "" ? "" : ` (${example.slice(0, 300)})`}. ${where}`;
+  const problem: Problem = { severity: rank === undefined ? "warning" : "info", code: "OneRank", message };
+  if (rank === undefined && here === 0) return { ...parsed, problems: [...parsed.problems, problem] };
   return {
     ...parsed,
     tensors,

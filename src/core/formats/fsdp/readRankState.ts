@@ -68,7 +68,7 @@ export async function readRankState(
 export async function readRankEntries(
   { content, tensors }: ReadFileResult,
   source: OpenByteSource,
-  rank: number,
+  rank: number | undefined,
   signal?: AbortSignal,
 ): Promise<ReadonlyMap<string, RankEntry>> {
   const entries = new Map<string, RankEntry>();

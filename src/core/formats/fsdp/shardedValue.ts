@@ -32,7 +32,8 @@ export interface ShardedValue {
 
 /** What a reader of a rank's file knows besides the value itself. */
 export interface RankFacts {
-  readonly rank: number;
+  /** Undefined where nothing tells whose file it is. */
+  readonly rank: number | undefined;
   readonly tensorOf: (value: ContentValue) => Tensor | undefined;
   /** Values of a small tensor of whole numbers: the ranks of a mesh. */
   readonly numbersOf: (tensor: Tensor) => readonly number[] | undefined;
@@ -105,10 +106,14 @@ function dTensor(state: ContentValue | undefined, facts: RankFacts): ShardedValu
     return { ...broken(shape, "where this process stands in the mesh is not told"), all, worldSize };
   const own = boxAt(mesh.coordinate);
   if (!own.sizes.every((size, axis) => size === local.shape[axis]) || local.shape.length !== shape.length) {
-    const fault = `rank ${facts.rank} holds [${local.shape.join(", ")}] where its place in the mesh gives [${own.sizes.join(", ")}]`;
+    const fault = `${holder(facts)} holds [${local.shape.join(", ")}] where its place in the mesh gives [${own.sizes.join(", ")}]`;
     return { shape, boxes: [], all, worldSize, fault };
   }
   return { shape, boxes: [{ ...own, local }], all, worldSize };
+}
+
+function holder({ rank }: RankFacts): string {
+  return rank === undefined ? "the process" : `rank ${rank}`;
 }
 
 function broken(shape: readonly number[], fault: string): ShardedValue {
@@ -232,7 +237,7 @@ function meshOf(value: ContentValue | undefined, { rank, tensorOf, numbersOf }: 
   const isCoordinate =
     told?.length === shape.length &&
     told.every((at, axis) => typeof at === "number" && at >= 0 && at < (shape[axis] as number));
-  const place = ranks?.indexOf(rank) ?? -1;
+  const place = rank === undefined ? -1 : (ranks?.indexOf(rank) ?? -1);
   const coordinate = isCoordinate
     ? (told as readonly number[])
     : place >= 0
@@ -270,7 +275,7 @@ function shardedTensor(value: PyObject, facts: RankFacts): ShardedValue | undefi
     const box = shardBox(own?.get("metadata"));
     if (local === undefined || box === undefined) fault = "a shard of it does not say where it lies";
     else if (elementCount(box.sizes) !== elementCount(local.shape)) {
-      fault = `rank ${facts.rank} holds [${local.shape.join(", ")}] where its shard should have [${box.sizes.join(", ")}]`;
+      fault = `${holder(facts)} holds [${local.shape.join(", ")}] where its shard should have [${box.sizes.join(", ")}]`;
     } else boxes.push({ offsets: box.offsets, sizes: box.sizes, local });
   }
   const all = (sequenceOf(metadata?.get("shards_metadata")) ?? []).flatMap((each) => shardBox(each) ?? []);

@@ -4,6 +4,7 @@ import type { ByteSource } from "../../bytes/byteSource";
 import { CheckpointError } from "../../problem/checkpointError";
 import type { Problem } from "../../problem/problem";
 import { latin1Text } from "../../text/latin1";
+import { programFolder, readExportedProgram } from "../exported/exportedProgram";
 import type { Format, FormatId, ParsedFile } from "../format";
 import { unsupportedFormat } from "../formatLabel";
 import { isFile, Look } from "../inside/look";
@@ -24,7 +25,7 @@ import { readConstants, readTorchZip } from "./torchZipStream";
 /** Zip archives: those that torch.save and TorchScript write, and such others as hold pickles. */
 export const torchZip: Format = {
   id: "torch-zip",
-  extensions: [".pt", ".pth", ".ckpt", ".ptl"],
+  extensions: [".pt", ".pth", ".ckpt", ".ptl", ".pt2"],
   matches: isZip,
   parse,
 };
@@ -48,7 +49,11 @@ async function parse(source: ByteSource, head: Uint8Array, signal?: AbortSignal)
     return isZip(head) ? readCutArchive(source, head, archive, signal) : readNamedOnly(source, head, signal);
   }
   const entry = pickleMember(archive);
-  if (entry === undefined && !looksLikeTorch(archive)) {
+  const program = entry === undefined ? programFolder(archive) : undefined;
+  if (program !== undefined) return readExportedProgram(source, archive, program, signal);
+  // torch.export up to 2.7 wrote torch files beside a version.
+  const isOldExport = archive.members.has("serialized_state_dict.pt");
+  if (entry === undefined && (isOldExport || !looksLikeTorch(archive))) {
     if (torchFilesIn(archive).length > 0 && listsItsFirst(archive, head)) {
       return readArchiveOfFiles(source, archive, signal);
     }

@@ -6,7 +6,7 @@ import { openCheckpoint } from "../../../../src/core/checkpoint/openCheckpoint";
 import { TensorReader } from "../../../../src/core/checkpoint/tensorReader";
 import { CheckpointSession } from "../../../../src/core/session/checkpointSession";
 import { unreadablePart } from "../../../../src/core/tensors/assembly";
-import type { MemoryFiles } from "../../../support/memoryFiles";
+import { MemoryFiles } from "../../../support/memoryFiles";
 import { projectRoot } from "../../../support/projectRoot";
 import { folderInMemory } from "../../resume/resumeFiles";
 
@@ -200,6 +200,19 @@ describe("a file for each rank", () => {
     const { kind, wholeModel } = session.summary();
     expect(kind).toBe("piece");
     expect(wholeModel?.path).toBe("/ranks");
+  });
+
+  test("one of them under a name that tells no rank is a part too, by its tensors", async () => {
+    const file = await folder("ranks").open("/ranks/pytorch_model_fsdp_0_rank1.bin");
+    const files = new MemoryFiles({ "/mine/weights.pt": await file.read(0, file.size) });
+    const session = await open(files, "/mine/weights.pt");
+    const { kind, wholeModel } = session.summary();
+    expect([kind, wholeModel]).toEqual(["piece", undefined]);
+    expect((await session.health()).map(({ severity, code }) => [severity, code])).toContainEqual([
+      "warning",
+      "OneRank",
+    ]);
+    expect(await session.resume()).toMatchObject({ answer: "unknown" });
   });
 
   test("flat parameters are said to be flat", async () => {
