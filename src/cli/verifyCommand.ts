@@ -5,6 +5,7 @@ import { findingsOfScan } from "../core/report/scan/readScan";
 import type { ReadValues } from "../core/report/valueFindings";
 import { verifyMergeReport, verifyMergeText } from "../core/report/verifyMergeReport";
 import { unreadableReport, verifyCheckpoint, verifyText, withProblems } from "../core/report/verifyReport";
+import { changedTensors } from "../core/session/changedTensors";
 import { verifyMerge } from "../core/transform/model/verifyMerge";
 import { nodeFiles } from "../worker/nodeFiles";
 import { findInTensors } from "../worker/numbers/findInTensors";
@@ -39,7 +40,8 @@ export const verifyCommand = defineCommand({
         const report = await verifyCheckpoint(path, session, quick ? undefined : valuesFrom(scan));
         const given = base === undefined ? undefined : resolve(base);
         const place = { given, isTold: true, ...baseSearch() };
-        return withProblems(report, await baseProblems(nodeFiles, session, place));
+        const changed = quick || scan !== undefined ? [] : await changedTensors(session);
+        return withProblems(report, [...changed, ...(await baseProblems(nodeFiles, session, place))]);
       },
       (error: unknown) => {
         if (!(error instanceof CheckpointError)) throw error;

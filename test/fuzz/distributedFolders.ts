@@ -22,7 +22,7 @@ let folders: readonly Sample[] | undefined;
 
 /** A folder of several processes as copying by hand leaves it, with a damaged file now and then. */
 export function brokenRanks(random: Random): Made {
-  folders ??= names.map(folderOf);
+  folders ??= names.map((name) => folderOf(name));
   const { files, path } = random.of(folders);
   const whole = damageFolder(files, random);
   if (random.below(2) === 0) return { files: whole, path };

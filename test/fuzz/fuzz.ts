@@ -41,17 +41,17 @@ export interface FuzzResult {
   readonly mostHeap: number;
 }
 
-const damaged = "damaged fixtures";
-
 /** Makes inputs of every class in turn and opens each. Each has a seed of its own: `seed * 2^20 + run`. */
 export async function fuzz(
   count: number,
   seed: number,
-  samples: readonly Sample[],
+  samples: Readonly<Record<string, readonly Sample[]>>,
   { only = "", isTimed = true }: { readonly only?: string; readonly isTimed?: boolean } = {},
 ): Promise<FuzzResult> {
   const makers = Object.entries({
-    [damaged]: (random: Random) => damageOf(samples, random),
+    ...Object.fromEntries(
+      Object.entries(samples).map(([name, some]) => [name, (random: Random) => damageOf(some, random)]),
+    ),
     "packed weights": packedLie,
     ...structured,
   });

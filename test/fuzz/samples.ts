@@ -22,23 +22,36 @@ const maxBytes = 200_000;
 const text = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
 const f32 = (...values: readonly number[]) => new Uint8Array(Float32Array.from(values).buffer);
 
-/** The project's own files of every format, and folders that are one checkpoint. */
-export function fuzzSamples(): readonly Sample[] {
-  return [
-    ...["torch", "hdf5", "numpy", "gguf", "ggufTwins", "packed"].flatMap(filesIn),
-    ...["titan", "zstd", "old", "pieces", "ranks", "sharded", "verl/actor"].map((name) =>
-      folderOf(`dcp/${name}`),
-    ),
-    ...["zero1_bf16", "zero3", "universal"].map((name) => folderOf(`deepspeed/${name}`)),
-    ...madeHere(),
-  ];
+/** The project's own files of every format, and folders that are one checkpoint, by the class in which they are damaged. */
+export function fuzzSamples(): Readonly<Record<string, readonly Sample[]>> {
+  const { gguf, keras, msgpack, onnx, orbax, shardedKeras, tar, tensorflow } = madeHere();
+  const named = (name: string) => single(name, fixture(`foreign/${name}`));
+  const model = folderOf("foreign", /^model\.onnx/);
+  return {
+    "damaged fixtures": [
+      ...["torch", "packed"].flatMap(filesIn),
+      ...["titan", "zstd", "old", "pieces", "ranks", "sharded", "verl/actor"].map((name) =>
+        folderOf(`dcp/${name}`),
+      ),
+      ...["zero1_bf16", "zero3", "universal"].map((name) => folderOf(`deepspeed/${name}`)),
+    ],
+    "damaged GGUF": [...["gguf", "ggufTwins"].flatMap(filesIn), gguf],
+    "damaged HDF5": [...filesIn("hdf5"), named("classifier.weights.h5"), shardedKeras],
+    "damaged NumPy": filesIn("numpy"),
+    "damaged ONNX": [{ ...model, path: "/f/model.onnx" }, onnx],
+    "damaged Orbax": [folderOf("foreign/orbax"), orbax],
+    "damaged TensorFlow": [folderOf("foreign/gan"), tensorflow],
+    "damaged MessagePack": [named("state.msgpack"), msgpack],
+    "damaged tar": [tar],
+    "damaged Keras zips": [named("classifier.keras"), keras],
+  };
 }
 
-/** A folder of several processes. */
-export function folderOf(name: string): Sample {
+/** The files of a folder, or some of them. */
+export function folderOf(name: string, wanted = /./): Sample {
   const path = join(projectRoot, "test/fixtures", name);
-  const entries = readdirSync(path, { recursive: true, withFileTypes: true }).filter((entry) =>
-    entry.isFile(),
+  const entries = readdirSync(path, { recursive: true, withFileTypes: true }).filter(
+    (entry) => entry.isFile() && wanted.test(entry.name),
   );
   const files = entries.map((entry) => {
     const file = join(entry.parentPath, entry.name);
@@ -85,7 +98,8 @@ function flaxState(): Uint8Array {
   return Uint8Array.from([0x81, ...word("params"), 0x81, ...word("w"), 0xc7, array.length, 1, ...array]);
 }
 
-function madeHere(): readonly Sample[] {
+/** Of layouts that no fixture has. */
+function madeHere() {
   const weights = fixture("hdf5/userBlock.h5");
   const keras = zipFile([
     { name: "metadata.json", data: text({ keras_version: "3" }) },
@@ -135,18 +149,18 @@ function madeHere(): readonly Sample[] {
     ...Object.fromEntries([shard("plugins.h5", 0), shard("userBlock.h5", 1)]),
     "/f/m.weights.json": text({ weight_map: { "/": ["m_00000.weights.h5", "m_00001.weights.h5"] } }),
   };
-  return [
-    single("m.keras", keras),
-    single("m.onnx", onnxModel()),
-    single("m.msgpack", flaxState()),
-    { name: "sharded Keras", files: shardedKeras, path: "/f/m.weights.json" },
-    single("m.nemo", archive),
-    { name: "TensorFlow", files: bundle, path: "/f" },
-    { name: "Orbax", files: orbax, path: "/f" },
-    {
+  return {
+    keras: single("m.keras", keras),
+    onnx: single("m.onnx", onnxModel()),
+    msgpack: single("m.msgpack", flaxState()),
+    shardedKeras: { name: "sharded Keras", files: shardedKeras, path: "/f/m.weights.json" },
+    tar: single("m.nemo", archive),
+    tensorflow: { name: "TensorFlow", files: bundle, path: "/f" },
+    orbax: { name: "Orbax", files: orbax, path: "/f" },
+    gguf: {
       name: "split GGUF",
       files: { "/f/m-00001-of-00002.gguf": part(0), "/f/m-00002-of-00002.gguf": part(1) },
       path: "/f/m-00001-of-00002.gguf",
     },
-  ];
+  };
 }

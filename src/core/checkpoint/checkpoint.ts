@@ -26,6 +26,8 @@ export interface Checkpoint {
   readonly content?: FileContent;
   /** Set where the checkpoint is a folder of several processes: how they shared the work. */
   readonly layout?: DistributedLayout;
+  /** Checksums that were saved with the tensors, by their names. */
+  readonly checksums?: ParsedFolder["checksums"];
   /** What each rank's file counts, where they count. */
   readonly rankSteps?: ParsedFolder["rankSteps"];
   /** The content with such values as take a read of their own; of a folder only. */

@@ -46,6 +46,8 @@ export interface ParsedFolder extends ParsedFile {
   /** `Tensor.fileIndex` and `TensorPiece.fileIndex` point here. */
   readonly files: readonly CheckpointFile[];
   readonly layout: DistributedLayout;
+  /** Masked CRC-32C of the bytes of tensors by their names, of formats that keep them. */
+  readonly checksums?: ReadonlyMap<string, number>;
   /** What each rank's file counts, where they count: of one save all do alike. */
   readonly rankSteps?: readonly RankStep[];
   /**

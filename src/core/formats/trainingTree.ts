@@ -11,14 +11,29 @@ export interface Moment {
   readonly tensor: Tensor;
 }
 
-export interface TrainingTensors {
+export interface OptimizerTensors {
   readonly moments: readonly Moment[];
   /** What an optimizer keeps once: a learning rate, a count of steps. */
   readonly settings: ReadonlyMap<string, Tensor>;
+}
+
+export interface TrainingTensors extends OptimizerTensors {
+  /** Where there are several optimizers, which of the moments and settings are whose, by what the checkpoint calls each. */
+  readonly optimizers?: ReadonlyMap<string, OptimizerTensors>;
   /** What says how far the training was, by the names that torch's checkpoints use. */
   readonly progress?: ReadonlyMap<string, Tensor | number>;
   /** What is neither a parameter nor the optimizer's, by what it is. */
   readonly beside?: ReadonlyMap<BesideModel, readonly Tensor[]>;
+}
+
+/** What some optimizers of one checkpoint keep, each for itself where they are several. */
+export function whoseAre(optimizers: ReadonlyMap<string, OptimizerTensors>): TrainingTensors {
+  const all = [...optimizers.values()];
+  const settings = new Map<string, Tensor>();
+  for (const own of all)
+    for (const [key, tensor] of own.settings) settings.set(settings.has(key) ? tensor.name : key, tensor);
+  const moments = all.flatMap((own) => own.moments);
+  return { moments, settings, ...(all.length > 1 ? { optimizers } : {}) };
 }
 
 /** "copy" and "average" are of the parameters; the words are those by which `findModels` leaves them out. */
@@ -30,7 +45,7 @@ export type BesideModel = "average" | "copy" | "counters" | "metrics" | "random"
  */
 export function trainingTree(
   tensors: readonly Tensor[],
-  { moments, settings, progress = new Map(), beside = new Map() }: TrainingTensors,
+  { moments, settings, optimizers, progress = new Map(), beside = new Map() }: TrainingTensors,
 ): FileContent | undefined {
   const apart = new Set<Tensor>([
     ...moments.map(({ tensor }) => tensor),
@@ -40,6 +55,18 @@ export function trainingTree(
   ]);
   if (apart.size === 0 && progress.size === 0) return undefined;
   const stood = new Map<ContentValue, Tensor>();
+  const model = tensors.filter((tensor) => !apart.has(tensor));
+  const root = new MapValue();
+  root.set("model", modelValue(model, stood));
+  for (const [name, own] of optimizers ?? [["optimizer", { moments, settings }] as const])
+    if (own.moments.length > 0 || own.settings.size > 0) root.set(name, optimizerValue(own, stood));
+  for (const [key, value] of progress)
+    root.set(key, typeof value === "number" ? value : standIn(value, stood));
+  for (const [key, some] of beside) root.set(key, modelValue(some, stood));
+  return { root, tensors: stood, parameters: new Set(model.map(({ name }) => name)) };
+}
+
+function optimizerValue({ moments, settings }: OptimizerTensors, stood: Map<ContentValue, Tensor>): MapValue {
   const state = new MapValue();
   for (const { parameter, key, tensor } of moments) {
     let held = state.get(parameter);
@@ -49,20 +76,11 @@ export function trainingTree(
     }
     held.set(key, standIn(tensor, stood));
   }
-  const model = tensors.filter((tensor) => !apart.has(tensor));
-  const root = new MapValue();
-  root.set("model", modelValue(model, stood));
-  if (moments.length > 0 || settings.size > 0) {
-    const group = new MapValue();
-    for (const [key, tensor] of settings) group.set(key, standIn(tensor, stood));
-    group.set("params", new ListValue([...state.keys]));
-    const optimizer = new MapValue();
-    optimizer.set("state", state);
-    optimizer.set("param_groups", new ListValue([group]));
-    root.set("optimizer", optimizer);
-  }
-  for (const [key, value] of progress)
-    root.set(key, typeof value === "number" ? value : standIn(value, stood));
-  for (const [key, some] of beside) root.set(key, modelValue(some, stood));
-  return { root, tensors: stood, parameters: new Set(model.map(({ name }) => name)) };
+  const group = new MapValue();
+  for (const [key, tensor] of settings) group.set(key, standIn(tensor, stood));
+  group.set("params", new ListValue([...state.keys]));
+  const optimizer = new MapValue();
+  optimizer.set("state", state);
+  optimizer.set("param_groups", new ListValue([group]));
+  return optimizer;
 }

@@ -1,3 +1,4 @@
+import { maskedCrc32c } from "../../../src/core/bytes/checksums/crc32";
 import { protoBytes, protoNumber, varint } from "./proto";
 
 /** Numbers of types.proto. */
@@ -68,8 +69,10 @@ function table(
   let at = 0;
   const write = (block: Buffer, packed?: Uint8Array) => {
     const stored = packed ?? block;
-    // The trailer: how it is compressed, and a checksum, which readers may leave alone.
-    parts.push(Buffer.from(stored), Buffer.from([packed === undefined ? 0 : 1, 0, 0, 0, 0]));
+    // The trailer: how it is compressed, and a checksum.
+    const trailed = Buffer.from([...stored, packed === undefined ? 0 : 1, 0, 0, 0, 0]);
+    trailed.writeUInt32LE(maskedCrc32c(trailed, 0, stored.length + 1), stored.length + 1);
+    parts.push(trailed);
     const handle = Buffer.from([...varint(at), ...varint(stored.length)]);
     at += stored.length + 5;
     return handle;

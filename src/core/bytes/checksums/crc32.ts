@@ -59,6 +59,9 @@ export const crc32c = crc32Of(0x82f63b78);
 
 /** As TensorFlow stores it: a checksum of data that holds checksums would be weak without. */
 export function maskedCrc32c(bytes: Uint8Array, start: number, end: number): number {
-  const crc = crc32c.of(bytes, start, end);
+  return masked(crc32c.of(bytes, start, end));
+}
+
+export function masked(crc: number): number {
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
 }

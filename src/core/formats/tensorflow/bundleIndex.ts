@@ -9,6 +9,8 @@ export interface BundleIndex {
   readonly entries: ReadonlyMap<string, BundleEntry>;
   /** Of the parts of partitioned variables, by the key that `sliceKey` makes. */
   readonly slices: ReadonlyMap<string, BundleEntry>;
+  /** Where blocks stand whose checksum is not that of their bytes. */
+  readonly damagedBlocks: readonly number[];
 }
 
 export interface BundleEntry {
@@ -18,6 +20,8 @@ export interface BundleEntry {
   readonly shard: number;
   readonly offset: number;
   readonly size: number;
+  /** Masked CRC-32C of the bytes; undefined where none is said. */
+  readonly checksum: number | undefined;
   /** The parts that a partitioned variable was saved in; empty where its bytes stand here. */
   readonly slices: readonly BundleSlice[];
 }
@@ -30,7 +34,8 @@ export function readBundleIndex(table: Uint8Array): BundleIndex {
   const entries = new Map<string, BundleEntry>();
   const slices = new Map<string, BundleEntry>();
   let [shardCount, bigEndian] = [1, false];
-  for (const { key, value } of readSortedTable(table)) {
+  const damagedBlocks: number[] = [];
+  for (const { key, value } of readSortedTable(table, (offset) => damagedBlocks.push(offset))) {
     if (key.length === 0) {
       for (const { number, value: told } of fieldsIn(value)) {
         if (number === 1) shardCount = told;
@@ -39,22 +44,25 @@ export function readBundleIndex(table: Uint8Array): BundleIndex {
     } else if (key[0] === 0) slices.set(latin1(key), readEntry(value));
     else entries.set(new TextDecoder().decode(key), readEntry(value));
   }
-  return { shardCount, bigEndian, entries, slices };
+  return { shardCount, bigEndian, entries, slices, damagedBlocks };
 }
 
 /** BundleEntryProto: 1 dtype, 2 shape, 3 shard_id, 4 offset, 5 size, 6 crc32c, 7 slices. */
 function readEntry(message: Uint8Array): BundleEntry {
   const found = { type: 0, shape: [] as number[], shard: 0, offset: 0, size: 0 };
   const slices: BundleSlice[] = [];
+  let checksum: number | undefined;
   for (const { number, value, bytes } of fieldsIn(message)) {
     if (number === 1) found.type = value;
     else if (number === 2) found.shape = readShape(bytes);
     else if (number === 3) found.shard = value;
     else if (number === 4) found.offset = value;
     else if (number === 5) found.size = value;
+    else if (number === 6 && bytes.length === 4)
+      checksum = new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, true);
     else if (number === 7) slices.push(readSlice(bytes));
   }
-  return { ...found, slices };
+  return { ...found, checksum, slices };
 }
 
 /** TensorShapeProto: 2 dim {1 size}. */

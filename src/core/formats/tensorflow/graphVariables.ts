@@ -1,5 +1,11 @@
 import type { Tensor } from "../../tensors/tensor";
-import type { BesideModel, Moment, TrainingTensors } from "../trainingTree";
+import {
+  type BesideModel,
+  type Moment,
+  type OptimizerTensors,
+  type TrainingTensors,
+  whoseAre,
+} from "../trainingTree";
 import type { ObjectNode } from "./objectGraph";
 
 /** What the objects of a checkpoint say of its variables. */
@@ -35,45 +41,88 @@ export function graphVariables(
     nodes,
     new Set(tensors.filter((tensor) => !copies.has(tensor)).map(({ name }) => name)),
   );
-  const moments: Moment[] = [];
-  const settings = new Map<string, Tensor>();
+  const roots = optimizerRoots(nodes);
+  if (roots.size === 0 && beside.size === 0) return undefined;
   const trained = new Set<Tensor>();
   const joined = new Set<Tensor>();
-  const optimizers = nodes.filter(isOptimizer);
-  for (const { children } of optimizers) {
-    const listOf = (name: string) => {
-      const list = nodes[children.find(([child]) => child === name)?.[1] ?? -1];
-      return (list?.children ?? []).flatMap(([place, node]) => {
-        const tensor = tensorAt(node);
-        return tensor === undefined ? [] : [{ at: Number(place), tensor, node }];
-      });
-    };
-    const parameters = new Map(listOf(parameterList).map(({ at, tensor }) => [at, tensor.name]));
-    for (const { tensor } of listOf(parameterList)) trained.add(tensor);
-    const add = (parameter: string | number, key: string, tensor: Tensor) => {
-      joined.add(tensor);
-      moments.push({ parameter, key, tensor });
-    };
-    for (const [name] of children) {
-      if (name === "_variables" || name.startsWith(parameterList)) continue;
-      const key = listKeys.get(name) ?? name.replace(/^_/, "").replace(/s$/, "");
-      for (const { at, tensor, node } of listOf(name)) {
-        // Keras 2.11 to 2.15 keep no list of what is trained: `Adam/m/dense/kernel`.
-        const owner = /^[^/]+\/[^/]+\/(.+)$/.exec(nodes[node]?.variable?.ownName ?? "")?.[1];
-        add(parameters.get(at) ?? ownNames.get(owner ?? "") ?? at, key, tensor);
+  const momentsOf = [...roots.values()].map((members) => {
+    const moments: Moment[] = [];
+    for (const { children } of members) {
+      const listOf = (name: string) => {
+        const list = nodes[children.find(([child]) => child === name)?.[1] ?? -1];
+        return (list?.children ?? []).flatMap(([place, node]) => {
+          const tensor = tensorAt(node);
+          return tensor === undefined ? [] : [{ at: Number(place), tensor, node }];
+        });
+      };
+      const parameters = new Map(listOf(parameterList).map(({ at, tensor }) => [at, tensor.name]));
+      for (const { tensor } of listOf(parameterList)) trained.add(tensor);
+      const add = (parameter: string | number, key: string, tensor: Tensor) => {
+        joined.add(tensor);
+        moments.push({ parameter, key, tensor });
+      };
+      for (const [name] of children) {
+        if (name === "_variables" || name.startsWith(parameterList)) continue;
+        const key = listKeys.get(name) ?? name.replace(/^_/, "").replace(/s$/, "");
+        for (const { at, tensor, node } of listOf(name)) {
+          // Keras 2.11 to 2.15 keep no list of what is trained: `Adam/m/dense/kernel`.
+          const owner = /^[^/]+\/[^/]+\/(.+)$/.exec(nodes[node]?.variable?.ownName ?? "")?.[1];
+          add(parameters.get(at) ?? ownNames.get(owner ?? "") ?? at, key, tensor);
+        }
       }
+      const rest = listOf("_variables").filter(
+        ({ tensor }) => !joined.has(tensor) && tensor.shape.length > 0,
+      );
+      if (parameters.size > 0 && rest.length === adafactorKeys.length * parameters.size)
+        for (const [at, { tensor }] of rest.entries())
+          add(parameters.get(Math.floor(at / 3)) ?? at, adafactorKeys[at % 3] as string, tensor);
     }
-    const rest = listOf("_variables").filter(({ tensor }) => !joined.has(tensor) && tensor.shape.length > 0);
-    if (parameters.size > 0 && rest.length === adafactorKeys.length * parameters.size)
-      for (const [at, { tensor }] of rest.entries())
-        add(parameters.get(Math.floor(at / 3)) ?? at, adafactorKeys[at % 3] as string, tensor);
+    return moments;
+  });
+  const optimizers = new Map<string, OptimizerTensors>();
+  for (const [at, [path, members]] of [...roots].entries()) {
+    const settings = new Map<string, Tensor>();
+    for (const [tensor, held] of heldBy(nodes, members, tensorAt))
+      if (!joined.has(tensor) && !trained.has(tensor))
+        settings.set(settings.has(held) ? tensor.name : held, tensor);
+    optimizers.set(path, { moments: momentsOf[at] as Moment[], settings });
   }
-  for (const [tensor, path] of heldBy(nodes, optimizers, tensorAt)) {
-    if (joined.has(tensor) || trained.has(tensor)) continue;
-    settings.set(settings.has(path) ? tensor.name : path, tensor);
+  return { ...whoseAre(optimizers), beside, ownNames };
+}
+
+/** By the attributes that lead to them from the root: optimizers, each with those that it wraps. */
+function optimizerRoots(nodes: readonly ObjectNode[]): ReadonlyMap<string, readonly ObjectNode[]> {
+  const roots = new Map<string, ObjectNode[]>();
+  const seen = new Set<ObjectNode>();
+  const [first] = nodes;
+  const outside: { readonly node: ObjectNode; readonly path: string }[] = [];
+  if (first !== undefined) outside.push({ node: first, path: "" });
+  for (let next = outside.shift(); next !== undefined; next = outside.shift()) {
+    const { node, path } = next;
+    if (seen.has(node)) continue;
+    seen.add(node);
+    if (isOptimizer(node)) {
+      roots.set(path === "" ? "optimizer" : path, wrapped(nodes, node, seen));
+      continue;
+    }
+    for (const [name, at] of node.children) {
+      const child = nodes[at];
+      if (child !== undefined) outside.push({ node: child, path: path === "" ? name : `${path}.${name}` });
+    }
   }
-  if (optimizers.length === 0 && beside.size === 0) return undefined;
-  return { moments, settings, beside, ownNames };
+  return roots;
+}
+
+function wrapped(nodes: readonly ObjectNode[], root: ObjectNode, seen: Set<ObjectNode>): ObjectNode[] {
+  const members = [root];
+  for (const { children } of members)
+    for (const [, at] of children) {
+      const child = nodes[at];
+      if (child === undefined || seen.has(child) || !isOptimizer(child)) continue;
+      seen.add(child);
+      members.push(child);
+    }
+  return members;
 }
 
 /** Optimizers of Keras 2.11 and later; those before hang on the parameters, as their keys say. */

@@ -1,14 +1,14 @@
 import type { Tensor } from "../../tensors/tensor";
 import { numberedMoments } from "../keras/kerasMoments";
-import type { BesideModel, Moment, TrainingTensors } from "../trainingTree";
+import { type BesideModel, type Moment, type TrainingTensors, whoseAre } from "../trainingTree";
 import { type GraphVariables, graphVariables } from "./graphVariables";
 import type { ObjectNode } from "./objectGraph";
 
 const valueEnding = "/.ATTRIBUTES/VARIABLE_VALUE";
 /** TensorFlow 2: `<parameter>/.OPTIMIZER_SLOT/<optimizer>/<slot>/.ATTRIBUTES/VARIABLE_VALUE`. */
-const slotName = /^(.+)\/\.OPTIMIZER_SLOT\/.+\/([^/]+)\/\.ATTRIBUTES\/VARIABLE_VALUE$/;
+const slotName = /^(.+)\/\.OPTIMIZER_SLOT\/(.+)\/([^/]+)\/\.ATTRIBUTES\/VARIABLE_VALUE$/;
 const optimizerSetting =
-  /^(?:.*\/)?\w*optimizer\w*\/(iter|iterations|_iterations|learning_rate|_learning_rate|beta_1|beta_2|decay|momentum|rho|epsilon)\/\.ATTRIBUTES\/VARIABLE_VALUE$/;
+  /^(.+)\/(iter|iterations|_iterations|learning_rate|_learning_rate|beta_1|beta_2|decay|momentum|rho|epsilon)\/\.ATTRIBUTES\/VARIABLE_VALUE$/;
 const numbered = /^(?:.*\/)?_?optimizer\/_variables\/(\d+)\/\.ATTRIBUTES\/VARIABLE_VALUE$/;
 
 /** TensorFlow 1 hangs the name of the optimizer, or of what it keeps, behind that of the parameter. */
@@ -26,6 +26,8 @@ const oldSlots = new Map([
   ["Ftrl", "accumulator"],
   ["Ftrl_1", "linear"],
 ]);
+/** Before TensorFlow 2 nothing says which optimizer is whose. */
+const oldOwner = "optimizer";
 const oldSettings: ReadonlySet<string> = new Set(["beta1_power", "beta2_power"]);
 const unsized: ReadonlySet<string> = new Set(["string", "resource", "variant"]);
 
@@ -52,8 +54,13 @@ export function slotTensors(
 
 function byNames(tensors: readonly Tensor[]) {
   const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]));
-  const moments: Moment[] = [];
-  const settings = new Map<string, Tensor>();
+  const slotOwners = new Set(tensors.map(({ name }) => slotName.exec(name)?.[2]));
+  const optimizers = new Map<string, { moments: Moment[]; settings: Map<string, Tensor> }>();
+  const own = (path: string) => {
+    const found = optimizers.get(path) ?? { moments: [], settings: new Map<string, Tensor>() };
+    optimizers.set(path, found);
+    return found;
+  };
   const progress = new Map<string, Tensor>();
   const beside = new Map<BesideModel, Tensor[]>();
   const put = (what: BesideModel, tensor: Tensor) => beside.set(what, [...(beside.get(what) ?? []), tensor]);
@@ -61,7 +68,8 @@ function byNames(tensors: readonly Tensor[]) {
   for (const tensor of tensors) {
     const { name, dtype, shape } = tensor;
     const slot = slotName.exec(name);
-    const setting = optimizerSetting.exec(name)?.[1];
+    const [, holder = "", setting] = optimizerSetting.exec(name) ?? [];
+    const isHeld = setting !== undefined && (slotOwners.has(holder) || /optimizer\w*$/.test(holder));
     const number = numbered.exec(name)?.[1];
     const [, owner = "", old = ""] = /^(.+)\/([^/]+)$/.exec(name) ?? [];
     const ofOwner = byName.get(owner)?.shape.join() === shape.join();
@@ -69,29 +77,23 @@ function byNames(tensors: readonly Tensor[]) {
     const isInteger = /^[IU]\d/.test(dtype);
     if (unsized.has(dtype)) put("texts", tensor);
     else if (slot !== null)
-      moments.push({ parameter: `${slot[1]}${valueEnding}`, key: slot[2] ?? "", tensor });
+      own(slot[2] ?? "").moments.push({ parameter: `${slot[1]}${valueEnding}`, key: slot[3] ?? "", tensor });
     else if (old === "ExponentialMovingAverage") put("average", tensor);
     else if (oldKey !== undefined && byName.has(owner))
-      moments.push({ parameter: owner, key: oldKey, tensor });
-    // Of several optimizers, each with an `iter`, the others keep their whole names.
-    else if (setting !== undefined) settings.set(settings.has(setting) ? name : setting, tensor);
-    else if (oldSettings.has(name)) settings.set(name, tensor);
+      own(oldOwner).moments.push({ parameter: owner, key: oldKey, tensor });
+    else if (isHeld) own(holder).settings.set(setting, tensor);
+    else if (oldSettings.has(name)) own(oldOwner).settings.set(name, tensor);
     else if (isInteger && shape.length === 0 && /^(?:global_)?step(?:\/\.|$)/.test(name))
       progress.set("global_step", tensor);
     else if (name === `save_counter${valueEnding}`) put("counters", tensor);
     else if (number !== undefined) counted.push({ number: Number(number), tensor });
   }
+  const found = whoseAre(optimizers);
+  const hasSlots = found.moments.length > 0;
+  if (!hasSlots && counted.length > 0) return { ...numberedMoments(counted), progress, beside, hasSlots };
   const centered = [...byName.keys()].some((name) => name.endsWith("/RMSProp_2"));
-  const hasSlots = moments.length > 0;
-  if (hasSlots || counted.length === 0)
-    return {
-      moments: moments.map((one) => (centered ? centeredSlot(one) : one)),
-      settings,
-      progress,
-      beside,
-      hasSlots,
-    };
-  return { ...numberedMoments(counted), progress, beside, hasSlots };
+  const moments = centered ? found.moments.map(centeredSlot) : found.moments;
+  return { ...found, moments, progress, beside, hasSlots };
 }
 
 /** Of a centred RMSProp the second slot is the mean of the gradients, and the third the momentum. */

@@ -1,3 +1,4 @@
+import { maskedCrc32c } from "../../bytes/checksums/crc32";
 import { CheckpointError } from "../../problem/checkpointError";
 import { maxCollectedTensors, maxTableBlockBytes } from "../../problem/limits";
 import { unpackSnappy } from "./snappy";
@@ -14,10 +15,13 @@ export interface TableEntry {
 
 /**
  * Every entry of a sorted table (LevelDB's table_format.md, as TensorFlow writes its `.index` files), in the order of
- * the keys.
+ * the keys. Blocks are read although their checksum is not that of their bytes, and told by their offsets.
  * @throws CheckpointError where it is none, is cut or damaged.
  */
-export function* readSortedTable(table: Uint8Array): Generator<TableEntry> {
+export function* readSortedTable(
+  table: Uint8Array,
+  onDamage: (offset: number) => void,
+): Generator<TableEntry> {
   const view = new DataView(table.buffer, table.byteOffset, table.byteLength);
   const footer = table.length - footerBytes;
   const isTable =
@@ -32,11 +36,11 @@ export function* readSortedTable(table: Uint8Array): Generator<TableEntry> {
   const handles = new Varints(table.subarray(footer, table.length - 8), footer);
   handles.next();
   handles.next();
-  const index = readBlock(table, handles.next(), handles.next());
+  const index = readBlock(table, handles.next(), handles.next(), onDamage);
   let count = 0;
   for (const { value } of readEntries(index)) {
     const handle = new Varints(value, footer);
-    const block = readBlock(table, handle.next(), handle.next());
+    const block = readBlock(table, handle.next(), handle.next(), onDamage);
     for (const entry of readEntries(block)) {
       if (++count > 4 * maxCollectedTensors)
         throw new CheckpointError("TooManyEntries", "The index has more entries than any checkpoint.");
@@ -52,11 +56,18 @@ interface Block {
 }
 
 /** A block and its trailer: how it is compressed, and a checksum. */
-function readBlock(table: Uint8Array, offset: number, size: number): Block {
+function readBlock(
+  table: Uint8Array,
+  offset: number,
+  size: number,
+  onDamage: (offset: number) => void,
+): Block {
   if (offset + size + trailerBytes > table.length)
     throw damaged(offset, "a block should stand that lies beyond the end");
   const stored = table.subarray(offset, offset + size);
   const kind = table[offset + size];
+  const checksum = new DataView(table.buffer, table.byteOffset + offset + size + 1, 4).getUint32(0, true);
+  if (maskedCrc32c(table, offset, offset + size + 1) !== checksum) onDamage(offset);
   if (kind === 0) return { bytes: stored, offset };
   if (kind === 1) return { bytes: unpackSnappy(stored, maxTableBlockBytes), offset };
   throw damaged(offset, `a block stands that is compressed in a way (${kind}) that is not known`);

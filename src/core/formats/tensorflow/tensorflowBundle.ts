@@ -169,6 +169,10 @@ export async function openBundle(
     if (problem !== undefined) problems.add({ ...problem, file: list[1 + entry.shard]?.path ?? indexPath });
     if (tensor !== undefined) tensors.push(tensor);
   }
+  for (const offset of index.damagedBlocks) {
+    const message = `The block at byte ${offset} of the index has another checksum than was stored with it: what it says of tensors may be wrong.`;
+    problems.add({ severity: "error", code: "ChecksumMismatch", message, file: indexPath, offset });
+  }
   const nodes = await readObjects(files, index, list, problems, signal);
   const sorted = slotTensors(tensors, nodes);
   const content = trainingTree(tensors, sorted);
@@ -182,8 +186,19 @@ export async function openBundle(
     aliases: new Map(
       [...(sorted.ownNames ?? [])].filter(([, key]) => content?.parameters?.has(key) === true),
     ),
+    checksums: checksumsOf(index),
     problems: problems.toArray(),
   };
+}
+
+/** Not of those in parts, whose parts have them, and not of values whose bytes are turned round. */
+function checksumsOf({ entries, bigEndian }: BundleIndex): ReadonlyMap<string, number> {
+  if (bigEndian) return new Map();
+  return new Map(
+    [...entries].flatMap(([name, { checksum, slices }]) =>
+      checksum === undefined || slices.length > 0 ? [] : [[name, checksum] as const],
+    ),
+  );
 }
 
 /** What of the checkpoint hangs on what; empty where it does not say so, or where that cannot be read. */
