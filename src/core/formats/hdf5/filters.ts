@@ -1,3 +1,4 @@
+import { unpackBzip2 } from "../../bytes/bzip2";
 import { inflateAll } from "../../bytes/inflate";
 import { zstdDecompress } from "../../bytes/zstd";
 import { CheckpointError } from "../../problem/checkpointError";
@@ -19,6 +20,7 @@ const undoings = new Map<number, Undo>([
   [3, checkFletcher],
   [4, (bytes, step, chunkBytes) => szip(bytes, step, chunkBytes)],
   [6, (bytes, { parameters }) => unpackScaleOffset(bytes, parameters)],
+  [307, (bytes, _, chunkBytes) => unpackBzip2(bytes, chunkBytes + slackBytes)],
   [32_000, (bytes, { parameters }, chunkBytes) => unpackLzf(bytes, lzfSize(parameters[2], chunkBytes))],
   [32_001, (bytes, _, chunkBytes) => unpackBlosc(bytes, chunkBytes + slackBytes)],
   [32_004, (bytes, _, chunkBytes) => unpackLz4(bytes, chunkBytes + slackBytes)],
@@ -36,7 +38,6 @@ const slackBytes = 4096;
 const names = new Map([
   [5, "N-bit packing"],
   [305, "LZO"],
-  [307, "bzip2"],
   [32_013, "ZFP"],
   [32_017, "SZ"],
   [32_026, "Blosc2"],

@@ -1,5 +1,6 @@
-import type { ByteRegion } from "../../bytes/byteRegion";
+import { type ByteRegion, MemoryRegion } from "../../bytes/byteRegion";
 import type { ByteSource } from "../../bytes/byteSource";
+import { unpackBzip2 } from "../../bytes/bzip2";
 import { crc32c } from "../../bytes/checksums/crc32";
 import { inflateAll } from "../../bytes/inflate";
 import { zstdDecompress } from "../../bytes/zstd";
@@ -54,7 +55,11 @@ export class ZarrChunkRegion implements ByteRegion {
       // All bits set: the chunk was never written.
       if (offset === 2n ** 64n - 1n) return undefined;
       if (offset + length > BigInt(source.size)) throw damaged("a chunk of a shard lies beyond its end");
-      return this.unpack(await source.read(Number(offset), Number(length), readSignal), innerShape);
+      const stored = await source.read(Number(offset), Number(length), readSignal);
+      if (shards.shards === undefined) return this.unpack(stored, innerShape);
+      const inner = { ...this.array, chunkShape: innerShape, shards: shards.shards };
+      const region = new ZarrChunkRegion(new MemoryRegion(stored, 0), inner, innerShape);
+      return (await region.open(source, readSignal)).read(0, region.size, readSignal);
     });
   }
 
@@ -81,6 +86,7 @@ export class ZarrChunkRegion implements ByteRegion {
     for (const name of codecs.compressions.toReversed()) {
       if (name === "crc32c") bytes = checked(bytes, "a chunk");
       else if (name === "zstd") bytes = zstdDecompress(bytes, wanted + slackBytes);
+      else if (name === "bz2") bytes = unpackBzip2(bytes, wanted + slackBytes);
       else if (name === "blosc") bytes = await unpackBlosc(bytes, wanted + slackBytes);
       else if (name === "lz4") bytes = unpackSizedLz4(bytes, wanted + slackBytes);
       else bytes = await inflateAll(bytes, name === "gzip" ? "gzip" : "deflate", wanted + slackBytes);

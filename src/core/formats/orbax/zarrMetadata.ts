@@ -19,6 +19,8 @@ interface ZarrShards {
   readonly indexIsBigEndian: boolean;
   /** Whether a CRC-32C stands behind the index. */
   readonly indexHasChecksum: boolean;
+  /** Of chunks that are shards themselves. */
+  readonly shards: ZarrShards | undefined;
 }
 
 /** What `.zarray` (version 2) or `zarr.json` (version 3) says of an array. */
@@ -54,8 +56,8 @@ const itemSizes = new Map<string, number>([
   ["C128", 16],
 ]);
 
-/** Compressions that are undone; the checksum behind a chunk is left alone. */
-const known: ReadonlySet<string> = new Set(["zstd", "gzip", "zlib", "lz4", "blosc", "crc32c"]);
+/** Compressions that are undone, and the checksum behind a chunk. */
+const known: ReadonlySet<string> = new Set(["zstd", "gzip", "zlib", "lz4", "blosc", "bz2", "crc32c"]);
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -114,11 +116,7 @@ function parseVersion3(root: Json): ZarrArray {
   const isOld = encoding?.name === "v2";
   const told = objectOf(encoding?.configuration)?.separator;
   const separator = typeof told === "string" ? told : isOld ? "." : "/";
-  const codecs = listOf(root.codecs);
-  const sharding = codecs.find((codec) => codec.name === "sharding_indexed");
-  const settings = objectOf(sharding?.configuration);
-  const inner = sharding === undefined ? codecs : listOf(settings?.codecs);
-  const innerShape = sharding === undefined ? undefined : sizesOf(settings?.chunk_shape, 1);
+  const { shards, codecs: inner, fault } = shardsOf(listOf(root.codecs), chunkShape, 0);
   const order = inner.find((codec) => codec.name === "bytes");
   const bigEndian = objectOf(order?.configuration)?.endian === "big";
   // A transposition stands before the bytes; a second one is named as what is not undone.
@@ -128,30 +126,59 @@ function parseVersion3(root: Json): ZarrArray {
     .slice(isTransposed ? 1 : 0)
     .flatMap((codec) => (codec.name === "bytes" ? [] : [String(codec.name)]));
   const fill = fillBytes(root.fill_value, dtype);
-  const indexCodecs = listOf(settings?.index_codecs);
-  const outer = sharding === undefined ? [] : codecs.filter((codec) => codec !== sharding);
-  const isUneven = innerShape?.some((size, axis) => (chunkShape[axis] ?? 0) % size !== 0) === true;
-  const fault =
-    outer.length > 0
-      ? "its shards went through more than sharding, which is not undone here"
-      : isUneven || (innerShape !== undefined && innerShape.length !== chunkShape.length)
-        ? "its shards are no whole number of chunks"
-        : undefined;
   return {
     dtype,
     itemBytes,
     shape,
     chunkShape,
     codecs: { bigEndian, compressions, axes },
-    shards: innerShape && {
+    shards,
+    fill: fill.bytes,
+    unreadable: unreadableOf(dtype, itemBytes, compressions) ?? fault ?? fill.fault,
+    chunkKey: (at) => (isOld ? (at.length === 0 ? "0" : at.join(separator)) : ["c", ...at].join(separator)),
+  };
+}
+
+const maxShardDepth = 8;
+
+interface FoundShards {
+  readonly shards: ZarrShards | undefined;
+  /** What the innermost chunks went through. */
+  readonly codecs: readonly Json[];
+  readonly fault?: string;
+}
+
+/** Shards may hold shards. */
+function shardsOf(codecs: readonly Json[], chunkShape: readonly number[], depth: number): FoundShards {
+  const sharding = codecs.find((codec) => codec.name === "sharding_indexed");
+  if (sharding === undefined) return { shards: undefined, codecs };
+  const settings = objectOf(sharding.configuration);
+  const innerShape = sizesOf(settings?.chunk_shape, 1);
+  const indexCodecs = listOf(settings?.index_codecs);
+  const isUneven = innerShape.some((size, axis) => (chunkShape[axis] ?? 0) % size !== 0);
+  const own =
+    codecs.length > 1
+      ? "its shards went through more than sharding, which is not undone here"
+      : isUneven || innerShape.length !== chunkShape.length
+        ? "its shards are no whole number of chunks"
+        : depth >= maxShardDepth
+          ? "its shards are nested beyond reason"
+          : undefined;
+  const inner =
+    depth < maxShardDepth
+      ? shardsOf(listOf(settings?.codecs), innerShape, depth + 1)
+      : { shards: undefined, codecs: [] };
+  const fault = own ?? inner.fault;
+  return {
+    shards: {
       innerShape,
       indexAtStart: settings?.index_location === "start",
       indexIsBigEndian: indexCodecs.some((codec) => objectOf(codec.configuration)?.endian === "big"),
       indexHasChecksum: indexCodecs.length === 0 || indexCodecs.some((codec) => codec.name === "crc32c"),
+      shards: inner.shards,
     },
-    fill: fill.bytes,
-    unreadable: unreadableOf(dtype, itemBytes, compressions) ?? fault ?? fill.fault,
-    chunkKey: (at) => (isOld ? (at.length === 0 ? "0" : at.join(separator)) : ["c", ...at].join(separator)),
+    codecs: inner.codecs,
+    ...(fault === undefined ? {} : { fault }),
   };
 }
 

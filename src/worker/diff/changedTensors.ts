@@ -1,9 +1,9 @@
-import { crc32c, masked } from "../bytes/checksums/crc32";
-import { maxListedProblems } from "../problem/limits";
-import type { Problem } from "../problem/problem";
-import { ProblemList } from "../problem/problemList";
-import { quote } from "../text/quote";
-import type { CheckpointSession } from "./checkpointSession";
+import { crc32c, masked } from "../../core/bytes/checksums/crc32";
+import { maxListedProblems } from "../../core/problem/limits";
+import type { Problem } from "../../core/problem/problem";
+import { ProblemList } from "../../core/problem/problemList";
+import type { CheckpointSession } from "../../core/session/checkpointSession";
+import { quote } from "../../core/text/quote";
 
 const bytesAtOnce = 4_000_000;
 
