@@ -15,6 +15,7 @@ const entries = [
   "measureDoubles.ts",
   "measureNibbles.ts",
   "runSlots.ts",
+  "expandCodes.ts",
   "compare.ts",
   "products.ts",
   "core.ts",

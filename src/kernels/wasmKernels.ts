@@ -11,49 +11,14 @@ import {
 import { compareValues, momentsOf, valuesOfRuns } from "../core/analysis/plainKernels";
 import { decodeTensor } from "../core/tensors/decode";
 import { decodeBlocks, ggmlBlocks, iq4Levels } from "../core/tensors/ggmlBlocks";
-
-/** What assembly/measure.ts, measureBlocks.ts, measureDoubles.ts and compare.ts export. */
-interface Exports {
-  readonly memory: { readonly buffer: ArrayBuffer };
-  countBytes(length: number): void;
-  foldBytes(): void;
-  countWords(length: number): void;
-  takeTable(table: number, size: number): number;
-  measureF32(count: number): void;
-  measureFiniteF32(count: number): void;
-  countZerosF32(count: number): number;
-  measureF64(count: number): void;
-  measureFiniteF64(count: number): void;
-  countPairs(blocks: number, apart: number): void;
-  measureRuns64(runs: number): void;
-  areHalvesFinite(blocks: number, blockBytes: number, offset: number): number;
-  setLevels(): void;
-  emptySlots(): void;
-  measureQ4K(blocks: number): void;
-  measureQ4_0(blocks: number): void;
-  measureQ4_1(blocks: number): void;
-  measureIQ4NL(blocks: number): void;
-  measureIQ4XS(blocks: number): void;
-  measureQ5K(blocks: number): void;
-  measureQ6K(blocks: number): void;
-  measureQ5_0(blocks: number): void;
-  measureQ5_1(blocks: number): void;
-  measureQ2K(blocks: number): void;
-  measureQ3K(blocks: number): void;
-  measureQ8_0(blocks: number): void;
-  compareF32(count: number): void;
-  compareBf16(count: number): void;
-  compareF16(count: number): void;
-  compareF64(count: number): void;
-  compareFiniteF32(count: number): void;
-  compareFiniteBf16(count: number): void;
-  compareFiniteF16(count: number): void;
-}
+import { type CodeKind, combinings } from "../core/tensors/packed/codeCells";
+import type { Exports } from "./wasmExports";
 
 /** Where things lie in memory, as assembly/memory.ts has it. */
 const layout = {
   results: 0x400,
   levels: 0x500,
+  codeLevels: 0x800,
   words: 0x10000,
   bytes: 0x60000,
   doubles: 0x100000,
@@ -241,6 +206,12 @@ export class WasmKernels implements NumberKernels {
   countPairs(blocks: number, apart: boolean): void {
     this.reserve(20, 16 * blocks);
     this.wasm.countPairs(blocks, apart ? 1 : 0);
+  }
+
+  expandCodes({ bits, combining, levels, cellCodes }: CodeKind, cells: number): void {
+    const { wasm } = this;
+    new Float32Array(wasm.memory.buffer, layout.codeLevels, levels.length).set(levels);
+    wasm.expandCodes(cells, cellCodes, bits, combinings.indexOf(combining));
   }
 
   compare(type: ComparedType, count: number): DifferenceSums {

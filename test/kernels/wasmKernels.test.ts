@@ -6,6 +6,7 @@ import type { CodeCounts, ComparedType, Moments, NumberKernels } from "../../src
 import { PlainKernels } from "../../src/core/analysis/plainKernels";
 import { TensorMeasurer } from "../../src/core/analysis/tensorMeasurer";
 import { ggmlBlocks } from "../../src/core/tensors/ggmlBlocks";
+import { combinings } from "../../src/core/tensors/packed/codeCells";
 import { WasmKernels } from "../../src/kernels/wasmKernels";
 
 const wasm = WasmKernels.create(inject("kernels")) as WasmKernels;
@@ -115,6 +116,28 @@ function expectMoments(found: Moments | undefined, { mean, squares, min, max, ..
 }
 
 describe("the WebAssembly kernels", () => {
+  it.each(combinings.flatMap((combining) => ([4, 8] as const).map((bits) => ({ combining, bits }))))(
+    "make the same values of codes: %j",
+    ({ combining, bits }) => {
+      fc.assert(
+        fc.property(fc.nat(), fc.integer({ min: 1, max: 9 }), (seed, sixteens) => {
+          const levels = Float32Array.from({ length: 2 ** bits }, (_, code) =>
+            code === 3 ? -0 : code - 7.5,
+          );
+          const kind = { bits, combining, levels, cellCodes: 16 * sixteens };
+          const bytes = bytesOf("bytes", wasm.otherChunk.length, seed, "any bits");
+          const [found, wanted] = [wasm, plain].map((kernels) => {
+            kernels.otherChunk.set(bytes);
+            kernels.expandCodes(kind, 20);
+            return new Float32Array(kernels.chunk.slice(0, 4 * 20 * kind.cellCodes).buffer);
+          });
+          expect(found).toEqual(wanted);
+        }),
+        { numRuns: 10 },
+      );
+    },
+  );
+
   it.each(["F32", "F64"] as const)("measure %s as the plain ones do", (dtype) => {
     fc.assert(
       fc.property(counts, fc.nat(), fills, (count, seed, fill) => {

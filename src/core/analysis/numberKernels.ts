@@ -1,3 +1,4 @@
+import type { CodeKind } from "../tensors/packed/codeCells";
 import type { DifferenceSums } from "./differenceSums";
 
 /**
@@ -32,6 +33,11 @@ export interface NumberKernels {
    * block, or lies in the other chunk where they are `apart`. They are taken as codes of 20 bits, see pairCounts.ts.
    */
   countPairs(blocks: number, apart: boolean): void;
+  /**
+   * Makes the values of cells of codes in the chunk, of F32. In the other chunk lie their scales, in its second quarter
+   * their offsets, in its second half the codes.
+   */
+  expandCodes(kind: CodeKind, cells: number): void;
   /** Where the second of two tensors is put that are compared. */
   readonly otherChunk: Uint8Array<ArrayBuffer>;
   /**

@@ -1,5 +1,6 @@
 import { decodeTensor } from "../tensors/decode";
 import { decodeBlocks, ggmlBlocks } from "../tensors/ggmlBlocks";
+import { type CodeKind, combined } from "../tensors/packed/codeCells";
 import type { DifferenceSums } from "./differenceSums";
 import type { CodeBits, CodeCounts, ComparedType, Moments, NumberKernels } from "./numberKernels";
 
@@ -91,6 +92,27 @@ export class PlainKernels implements NumberKernels {
         const code = row + (chunk[at] as number);
         table[code] = (table[code] as number) + 1;
       }
+    }
+  }
+
+  expandCodes({ bits, combining, levels, cellCodes }: CodeKind, cells: number): void {
+    const { chunk, otherChunk: other } = this;
+    const quarter = other.length / 4;
+    const [values, scales, offsets] = [
+      new Float32Array(chunk.buffer, chunk.byteOffset, cells * cellCodes),
+      new Float32Array(other.buffer, other.byteOffset, cells),
+      new Float32Array(other.buffer, other.byteOffset + quarter, cells),
+    ];
+    for (let at = 0; at < values.length; at++) {
+      const byte = other[2 * quarter + Math.floor((at * bits) / 8)] as number;
+      const code = bits === 8 ? byte : (byte >>> (4 * (at & 1))) & 15;
+      const cell = Math.floor(at / cellCodes);
+      values[at] = combined(
+        combining,
+        levels[code] as number,
+        scales[cell] as number,
+        offsets[cell] as number,
+      );
     }
   }
 

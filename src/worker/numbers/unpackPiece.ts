@@ -3,6 +3,7 @@ import { encodingOf, pairsEncoding, runsEncoding } from "../../core/analysis/num
 import type { NumberKernels } from "../../core/analysis/numberKernels";
 import { TensorMeasurer } from "../../core/analysis/tensorMeasurer";
 import { messageOf } from "../../core/problem/messageOf";
+import type { CodeCells } from "../../core/tensors/packed/codeCells";
 import {
   type CodeRuns,
   type PackedWeight,
@@ -46,7 +47,9 @@ export async function unpackPiece(
       const levels = Float32Array.from(await weight.runs.levels(read));
       measurer = new TensorMeasurer(kernels, runsEncoding(levels));
       await addRuns(files, weight, weight.runs, firstRow, rows, read, kernels, measurer, control);
-    } else await addRows(weight, firstRow, rows, read, kernels, measurer, control);
+    } else if (weight.cells !== undefined && rowsOf(weight.shape).columns <= measurer.chunkBytes / 4)
+      await addCells(files, weight, weight.cells, firstRow, rows, read, kernels, measurer, control);
+    else await addRows(weight, firstRow, rows, read, kernels, measurer, control);
   } catch (error) {
     failure = messageOf(error);
   }
@@ -111,6 +114,37 @@ async function addRuns(
     failure ??= files.read(codes.fileIndex, codes.offset + 32 * at, kernels.chunk, 32 * runs);
     if (failure !== undefined) throw new RangeError(failure);
     measurer.add(32 * runs);
+  }
+}
+
+/** The values of rows are made where they are measured. */
+async function addCells(
+  files: JobFiles,
+  { shape, stored }: PackedWeight,
+  cells: CodeCells,
+  firstRow: number,
+  rows: number,
+  read: ReadTensorRange,
+  kernels: NumberKernels,
+  measurer: TensorMeasurer,
+  control: JobControl,
+): Promise<void> {
+  const { columns } = rowsOf(shape);
+  const [codes] = stored as [Tensor];
+  const other = kernels.otherChunk;
+  const [ofOffsets, ofCodes] = [other.length / 4, other.length / 2];
+  const step = Math.max(1, Math.floor(measurer.chunkBytes / 4 / Math.max(1, columns)));
+  for (let done = 0; done < rows && !control.isCancelled; done += step) {
+    const [first, taken] = [firstRow + done, Math.min(step, rows - done)];
+    const { scales, offsets } = await cells.numbers(first, taken, read);
+    new Float32Array(other.buffer, other.byteOffset, scales.length).set(scales);
+    new Float32Array(other.buffer, other.byteOffset + ofOffsets, offsets.length).set(offsets);
+    const { fileIndex, offset } = codes;
+    const target = other.subarray(ofCodes);
+    const failure = files.read(fileIndex, offset + first * cells.rowBytes, target, taken * cells.rowBytes);
+    if (failure !== undefined) throw new RangeError(failure);
+    kernels.expandCodes(cells, scales.length);
+    measurer.add(4 * taken * columns);
   }
 }
 

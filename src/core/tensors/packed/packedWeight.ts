@@ -1,6 +1,7 @@
 import { CheckpointError } from "../../problem/checkpointError";
 import type { ReadTensorRange } from "../readTensorRange";
 import { elementCount, type Tensor } from "../tensor";
+import type { CodeCells } from "./codeCells";
 
 /** A weight that is stored as codes, with what gives them their values in tensors beside it. */
 export interface PackedWeight {
@@ -18,6 +19,7 @@ export interface PackedWeight {
   readonly pairs?: PairValues;
   /** Set where the codes are nothing but two in each byte, in runs with a scale each. */
   readonly runs?: CodeRuns;
+  readonly cells?: CodeCells;
   /** Values of rows of the last axis, all axes before it joined; in F32, as the scheme's own code computes them. */
   readRows(first: number, rows: number, read: ReadTensorRange, signal?: AbortSignal): Promise<Float32Array>;
 }

@@ -1,10 +1,9 @@
 import type { ReadTensorRange } from "../readTensorRange";
 import { readAllValues, readValues } from "../readValues";
 import { elementCount, type Tensor } from "../tensor";
+import { type CodeCells, type Combining, combined } from "./codeCells";
 import { byteLevels } from "./floatCodes";
 import { type PackedWeight, rowsOf } from "./packedWeight";
-
-const f32 = Math.fround;
 
 /** Numbers that each stand for a rectangle of a weight: its scales, its zero points or its minima. */
 export interface Grid {
@@ -16,12 +15,6 @@ export interface Grid {
   /** Kept columns by rows. */
   readonly isTransposed?: boolean;
 }
-
-/**
- * What a level, a scale and an offset make, each step rounded to F32: (level − offset) · scale, level · scale + offset, or
- * level · scale / 127.
- */
-type Combining = "less-offset" | "plus-offset" | "over-127";
 
 /** How the codes of a weight become values. */
 export interface RowScaling {
@@ -82,29 +75,22 @@ function side(size: number, parts: number, stated?: number): number | undefined 
 
 /** A weight whose rows are stored one after the other, with scales for rectangles of it. */
 export function rowScaled(how: RowScaling): PackedWeight {
-  const { rows: allRows, columns } = rowsOf(how.shape);
+  const { columns } = rowsOf(how.shape);
   const { name, scheme, shape, scales, offsets, codes, others = [] } = how;
   const packed = how.packed ?? { bits: 8, rowBytes: columns, levels: byteLevels(codes.dtype) };
   const { rowBytes } = packed;
+  const cells = cellsOf(how, packed, columns);
   return {
     name,
     scheme,
     shape,
+    ...(cells === undefined ? {} : { cells }),
     stored: [codes, scales.tensor, ...(offsets === undefined ? [] : [offsets.tensor]), ...others],
     async readRows(first, rows, read, signal) {
       const [height, width] = how.block;
-      const perRow = Math.ceil(columns / width);
-      const from = Math.floor(first / height);
-      const bands: Bands = {
-        from,
-        count: Math.ceil((first + rows) / height) - from,
-        perRow,
-        all: allRows / height,
-      };
-      const [stored, scale, offset] = await Promise.all([
+      const [stored, { scale, offset, from, perRow }] = await Promise.all([
         read(codes, first * rowBytes, rows * rowBytes, signal),
-        readGrid(scales, bands, read, signal),
-        offsets === undefined ? undefined : readGrid(offsets, bands, read, signal),
+        readGrids(how, first, rows, read, signal),
       ]);
       const values = new Float32Array(rows * columns);
       for (let row = 0; row < rows; row++) {
@@ -120,10 +106,62 @@ export function rowScaled(how: RowScaling): PackedWeight {
   };
 }
 
-function combined(combining: Combining | undefined, level: number, scale: number, offset: number): number {
-  if (combining === "plus-offset") return f32(f32(level * scale) + offset);
-  if (combining === "over-127") return f32(level * scale) / 127;
-  return (level - offset) * scale;
+/** Scales and offsets of the bands of rows, from the `from`-th on. */
+async function readGrids(
+  { shape, block, scales, offsets }: RowScaling,
+  first: number,
+  rows: number,
+  read: ReadTensorRange,
+  signal?: AbortSignal,
+) {
+  const [height, width] = block;
+  const { rows: all, columns } = rowsOf(shape);
+  const [from, perRow] = [Math.floor(first / height), Math.ceil(columns / width)];
+  const bands: Bands = { from, count: Math.ceil((first + rows) / height) - from, perRow, all: all / height };
+  const [scale, offset] = await Promise.all([
+    readGrid(scales, bands, read, signal),
+    offsets === undefined ? undefined : readGrid(offsets, bands, read, signal),
+  ]);
+  return { scale, offset, from, perRow };
+}
+
+/** Longer cells are cut into equal ones. */
+const maxCellCodes = 4096;
+
+/** Undefined where cells are no whole number of 16 codes, or numbers of them have more digits than F32. */
+function cellsOf(how: RowScaling, packed: PackedCodeRows, columns: number): CodeCells | undefined {
+  const [height, width] = how.block;
+  const { bits, levels, rowBytes } = packed;
+  if ((bits !== 4 && bits !== 8) || width % 16 !== 0 || columns % width !== 0) return undefined;
+  if (
+    8 * rowBytes !== bits * columns ||
+    [how.scales, how.offsets].some((grid) => grid?.tensor.dtype === "F64")
+  )
+    return undefined;
+  let cellCodes = width;
+  while (cellCodes > maxCellCodes && cellCodes % 32 === 0) cellCodes /= 2;
+  if (cellCodes > maxCellCodes) return undefined;
+  const [perRow, perNumber] = [columns / cellCodes, width / cellCodes];
+  return {
+    bits,
+    combining: how.combining ?? "less-offset",
+    levels: Float32Array.from(levels),
+    cellCodes,
+    rowBytes,
+    async numbers(first, rows, read) {
+      const { scale, offset, from, perRow: stored } = await readGrids(how, first, rows, read);
+      const [scales, offsets] = [new Float32Array(rows * perRow), new Float32Array(rows * perRow)];
+      for (let row = 0, at = 0; row < rows; row++) {
+        const band = (Math.floor((first + row) / height) - from) * stored;
+        for (let cell = 0; cell < perRow; cell++, at++) {
+          const place = band + Math.floor(cell / perNumber);
+          scales[at] = scale[place] as number;
+          if (offset !== undefined) offsets[at] = offset[place] as number;
+        }
+      }
+      return { scales, offsets };
+    },
+  };
 }
 
 const table = new Float32Array(16);
@@ -131,7 +169,7 @@ const tableBits = new Uint32Array(table.buffer);
 
 /** Codes of 4 bits: what each stands for is computed once for all that share a scale. */
 function tabledRow(
-  { block, combining }: RowScaling,
+  { block, combining = "less-offset" }: RowScaling,
   levels: Float64Array,
   codes: Uint8Array,
   scales: Float64Array,
@@ -162,7 +200,7 @@ function tabledRow(
 }
 
 function scaledRow(
-  { block, combining }: RowScaling,
+  { block, combining = "less-offset" }: RowScaling,
   { bits, levels }: PackedCodeRows,
   stored: Uint8Array,
   scales: Float64Array,
