@@ -29,7 +29,8 @@ export async function openRegistered(
   const schedulers: SchedulerInputs[] = [];
   let progress: ProgressInputs | undefined;
   for (const { path, name } of entries.filter((file) => isRegistered(file.name)).slice(0, maxOpened)) {
-    const content = (await opener.open(path, name, "other"))?.content;
+    // `load_state` reads each of them, so that one that is cut ends it.
+    const content = (await opener.open(path, name, "progress"))?.content;
     if (content === undefined) continue;
     const scheduler = isTorchScheduler(content.root) ? schedulerState(content.root, name) : undefined;
     if (scheduler !== undefined) schedulers.push(scheduler);

@@ -96,6 +96,8 @@ test.each([
     ...(own === undefined ? {} : { [`${at}/custom_checkpoint_0.pkl`]: torchArchive(dict(own)) }),
   });
   const report = await resumeOf(files, at);
+  files.write(`${at}/custom_checkpoint_0.pkl`, torchArchive(dict({})).slice(0, 60));
+  expect((await resumeOf(files, at)).sentence).toMatch(/^No: custom_checkpoint_0\.pkl is cut/);
   expect(report.sentence).toMatch(/^Yes from step 5/);
   expect(checkOf(report, "Progress")?.reason).toMatch(reason);
   expect(checkOf(report, "Steps agree")?.verdict).toBe("ok");

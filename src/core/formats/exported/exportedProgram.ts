@@ -20,6 +20,7 @@ import {
 import { ProblemList } from "../../problem/problemList";
 import type { Tensor } from "../../tensors/tensor";
 import type { TensorStorage } from "../../tensors/tensorLayout";
+import { latin1Text } from "../../text/latin1";
 import { quote } from "../../text/quote";
 import type { ContentValue } from "../contentValue";
 import type { ParsedFile } from "../format";
@@ -70,6 +71,15 @@ export function programFolder({ members, directory }: TorchArchive): string | un
   const folder = format?.name.slice(0, -"archive_format".length);
   return folder !== undefined && members.has(`${folder}archive_version`) ? folder : undefined;
 }
+
+/** The first member is a program's weight, also where the directory behind it is cut off. */
+export function beginsWithWeights(head: Uint8Array): boolean {
+  const name = latin1Text(head.subarray(localHeaderBytes, localHeaderBytes + longestName));
+  return /^[^/]*\/data\/weights\/weight_0/.test(name);
+}
+
+const localHeaderBytes = 30;
+const longestName = 300;
 
 /**
  * The tensors of an exported program by the names of the model they were exported from; constants apart, below

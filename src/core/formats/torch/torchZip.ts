@@ -4,7 +4,7 @@ import type { ByteSource } from "../../bytes/byteSource";
 import { CheckpointError } from "../../problem/checkpointError";
 import type { Problem } from "../../problem/problem";
 import { latin1Text } from "../../text/latin1";
-import { programFolder, readExportedProgram } from "../exported/exportedProgram";
+import { beginsWithWeights, programFolder, readExportedProgram } from "../exported/exportedProgram";
 import type { Format, FormatId, ParsedFile } from "../format";
 import { unsupportedFormat } from "../formatLabel";
 import { isFile, Look } from "../inside/look";
@@ -45,6 +45,7 @@ async function parse(source: ByteSource, head: Uint8Array, signal?: AbortSignal)
   });
   if (archive instanceof CheckpointError) {
     const kind = recogniseKind(head, "");
+    if (beginsWithWeights(head)) throw archive;
     if (kind === "zip" || kind === "npz") throw unsupportedFormat(kind);
     return isZip(head) ? readCutArchive(source, head, archive, signal) : readNamedOnly(source, head, signal);
   }

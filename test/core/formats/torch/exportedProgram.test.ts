@@ -100,6 +100,13 @@ describe("a program of torch.export", () => {
     expect(problems.map((problem) => problem.code)).toContain(code);
   });
 
+  it("that is cut is said to be cut", async () => {
+    const whole = exported({ w: weight("weight_0", true, meta([2, 3])) }, payloads);
+    await expect(opened(whole.slice(0, whole.length - 200))).rejects.toMatchObject({
+      code: "NoZipDirectory",
+    });
+  });
+
   it("of torch 2.7 and older has its state dict as a torch file", async () => {
     const state = torchArchive(dict({ "fc.weight": floats("0", 2) }), { 0: floatBytes(1, 2) });
     const data = new TextEncoder().encode("8.2");
