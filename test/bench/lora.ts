@@ -159,6 +159,13 @@ async function benchOneThread(rounds: number): Promise<void> {
   printTable(["what", "Gram alone, f64", "first", "ours", "torch QR", "torch Gram f32", "ours / QR"], rows);
 }
 
+/** Processor time of this thread alone in ms; 0 where the host does not tell it. */
+function mainMs(): number {
+  const { threadCpuUsage } = process as { threadCpuUsage?: () => NodeJS.CpuUsage };
+  const { user, system } = threadCpuUsage?.call(process) ?? { user: 0, system: 0 };
+  return (user + system) / 1000;
+}
+
 /** The same modules from a file, as the editor measures and compares them, with one thread and with two. */
 async function benchThreads(rounds: number): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "checkpoint-explorer-lora-"));
@@ -167,23 +174,30 @@ async function benchThreads(rounds: number): Promise<void> {
   const timed = async (what: string, work: (pool: NumbersPool) => Promise<unknown>, times: number) => {
     const found: number[] = [];
     const processor: number[] = [];
+    let ofMain = 0;
     for (const threads of [1, 2]) {
       const pool = new NumbersPool({ threads, threadFile });
       await work(pool);
       const each: number[] = [];
       const took: number[] = [];
+      const tookMain: number[] = [];
       for (let round = 0; round < times; round++) {
-        const start = performance.now();
+        const [start, before] = [performance.now(), mainMs()];
         took.push(await processorTimeOf(async () => void (await work(pool))));
+        tookMain.push(mainMs() - before);
         each.push(performance.now() - start);
       }
+      ofMain = median(tookMain);
       await pool.dispose();
       found.push(median(each));
       processor.push(median(took));
     }
     const [one = 0, two = 0] = found;
-    const ofProcessor = processor.map(formatMs).join(" / ");
-    rows.push([what, formatMs(one), formatMs(two), (one / two).toFixed(2), ofProcessor]);
+    const [alone = 0, both = 0] = processor;
+    // Whether this thread works before the others or beside them.
+    const least = Math.min(alone / (ofMain + (both - ofMain) / 2), (alone - ofMain) / (both / 2));
+    const ofProcessor = `${processor.map(formatMs).join(" / ")}, ${formatMs(ofMain)}`;
+    rows.push([what, formatMs(one), formatMs(two), (one / two).toFixed(2), ofProcessor, least.toFixed(2)]);
   };
   try {
     for (const rank of [16, 64]) {
@@ -211,7 +225,10 @@ async function benchThreads(rounds: number): Promise<void> {
   console.log(
     "\nFrom a file in the cache of the disk, by dist/ (ms of wall time; the second run and later).",
   );
-  printTable(["what", "1 thread", "2 threads", "ratio", "processor time"], rows);
+  printTable(
+    ["what", "1 thread", "2 threads", "ratio", "processor time, of main", "ratio on idle cores"],
+    rows,
+  );
 }
 
 /** Snapshots of one number differ from those of another everywhere. */

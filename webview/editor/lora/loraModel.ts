@@ -10,6 +10,9 @@ import { OnDemand } from "../onDemand";
 import { ReduceModel } from "../reduce/reduceModel";
 import type { LoraColumn, LoraViewState } from "../viewState";
 
+/** Rows that follow are shown together: showing thousands anew for each message would keep the page busy. */
+const showEveryMs = 250;
+
 export class LoraModel {
   readonly view: OnDemand<LoraView | undefined>;
   /** As far as it is measured, while it is. */
@@ -50,14 +53,26 @@ export class LoraModel {
   ): Promise<LoraView | undefined> {
     const parts = new LoraParts();
     this.partial.value = undefined;
-    const onChunk = (chunk: LoraChunk) => {
-      if (!wanted.aborted) this.partial.value = parts.add(chunk);
+    let waiting: LoraView | undefined;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const show = () => {
+      timer = undefined;
+      if (!wanted.aborted) this.partial.value = waiting;
     };
-    const rest = await this.host.call("lora", null, wanted, {
-      onChunk,
-      ...(onProgress === undefined ? {} : { onProgress }),
-    });
-    return rest && parts.finish(rest);
+    const onChunk = (chunk: LoraChunk) => {
+      waiting = parts.add(chunk);
+      if (chunk.head !== undefined) show();
+      else timer ??= setTimeout(show, showEveryMs);
+    };
+    try {
+      const rest = await this.host.call("lora", null, wanted, {
+        onChunk,
+        ...(onProgress === undefined ? {} : { onProgress }),
+      });
+      return rest && parts.finish(rest);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** Undefined while it is not known. */
