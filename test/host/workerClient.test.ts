@@ -95,7 +95,7 @@ it("loses no answer that somebody waits for, and keeps nothing for what was canc
 it("keeps what a search has learnt the longer the longer it took", async () => {
   await ask("runStatus");
   const searching = ask("discoverRuns");
-  vi.advanceTimersByTime(20_000);
+  vi.advanceTimersByTime(10_000);
   await searching;
   expect(await processesAfter(199_000)).toBe(1);
   await processesAfter(1_000);

@@ -27,8 +27,8 @@ interface RunningWorker {
 /** More than the longest usual pause between two looks at a training that is being written. */
 const leastRestMs = 45_000;
 
-/** What a search has learnt is kept the longer the longer it took: to find it again may take a tenth of the time. */
-const restPerSearch = 10;
+/** What a search has learnt is kept the longer the longer it took, and longer than live runs wait between two searches. */
+const restPerSearch = 20;
 
 /**
  * The process that reads and computes. It starts with the first request, so that activation costs nothing, and
