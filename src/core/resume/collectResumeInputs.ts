@@ -135,11 +135,16 @@ async function openModel(
   if (opened === undefined || opened.tensors.length === 0) return undefined;
   const adapterFile = /adapter|lora/.test(name) || (isModel && isAdapter);
   const model = modelIn(opened);
+  const hasModules = folder.files.some((file) => file.name === "modules.json");
+  const moduleFolders = folder.files
+    .filter((file) => file.kind === "directory" && /^\d+_[A-Z]/.test(file.name))
+    .map((file) => file.name);
   return {
     inputs: {
       place: name,
       ...model,
       isAdapter: adapterFile,
+      ...(hasModules ? { moduleFolders } : {}),
     },
     shardCount: opened.files.filter(({ status }) => status === "ok").length,
   };

@@ -18,7 +18,7 @@ const ownShapes: ReadonlySet<string> = new Set(["Adam-mini", "APOLLO", "GaLore",
  */
 export function checkOptimizerFits(
   { place, states }: OptimizerInputs,
-  { place: modelPlace, tensors, inModelOrder }: ModelInputs,
+  { place: modelPlace, tensors, inModelOrder, moduleFolders = [] }: ModelInputs,
 ): ResumeCheck {
   const judge = (verdict: ResumeVerdict, reason: string): ResumeCheck => ({ what, verdict, reason });
   const inFile = byModels(place, states);
@@ -39,7 +39,11 @@ export function checkOptimizerFits(
     const reason = `${place} keeps its state flat, as FSDP and fused optimizers do: shapes do not tell.`;
     return judge("unknown", reason);
   }
-  return judge(...byShapes(parameters, model, place, modelPlace));
+  const [verdict, told] = byShapes(parameters, model, place, modelPlace);
+  if (verdict === "ok" || moduleFolders.length === 0) return judge(verdict, told);
+  const folders = listText(moduleFolders.slice(0, maxNamed));
+  const reason = `${place} has parameters that ${modelPlace} has not, maybe those of ${folders}, which were not looked into.`;
+  return judge("unknown", reason);
 }
 
 /**

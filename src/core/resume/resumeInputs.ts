@@ -40,6 +40,8 @@ export interface ModelInputs {
   readonly tensors: readonly Tensor[];
   readonly inModelOrder: boolean;
   readonly isAdapter: boolean;
+  /** Folders of further modules, as sentence-transformers writes them; their weights are not among `tensors`. */
+  readonly moduleFolders?: readonly string[];
 }
 
 /** A moving average that lies in a folder of its own. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { OptimizerState } from "../../../src/core/optimizer/optimizerState";
 import { judgeResumeInputs } from "../../../src/core/resume/judgeResume";
-import type { ResumeInputs } from "../../../src/core/resume/resumeInputs";
+import type { ModelInputs, ResumeInputs } from "../../../src/core/resume/resumeInputs";
 import { checkOf } from "./resumeFiles";
 
 function optimizer(
@@ -97,6 +97,18 @@ describe("optimizer against parameters", () => {
       reason: expect.stringMatching(/1 of 2 shapes, such as 4 × 5/),
     });
     expect(fits([optimizer([[4], [4]])], [[4], [5]])?.verdict).toBe("error");
+    // The weights of sentence-transformers' further modules lie in folders of their own.
+    const inFolders = { ...(model([[4]]) as ModelInputs), moduleFolders: ["1_Pooling", "2_Dense"] };
+    const report = judgeResumeInputs(
+      inputs({
+        model: inFolders,
+        optimizer: { place: "optimizer.pt", states: [optimizer([[4], [8, 4]])], steps: [] },
+      }),
+    );
+    expect(checkOf(report, "Optimizer fits the parameters")).toMatchObject({
+      verdict: "unknown",
+      reason: expect.stringMatching(/1_Pooling and 2_Dense/),
+    });
   });
 
   test("more parameters than tensors, without shapes", () => {

@@ -78,6 +78,9 @@ const exact: ReadonlySet<string> = new Set([
   "torch._tensor._rebuild_from_type_v2",
   "torch.tensor._rebuild_from_type",
   "accelerate.state.PartialState",
+  ...["BatchSamplers", "MultiDatasetBatchSamplers"].flatMap((name) =>
+    ["base.sampler", "training_args"].map((place) => `sentence_transformers.${place}.${name}`),
+  ),
   "torch.torch_version.TorchVersion",
 ]);
 
