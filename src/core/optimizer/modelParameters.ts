@@ -36,7 +36,9 @@ export function modelIn({
 }): ModelTensors {
   if (content === undefined) return { tensors, inModelOrder: false };
   const inner = modelParameters(content);
-  return { tensors: inner.length > 0 ? inner : inDeclaredOrder(content), inModelOrder: true };
+  const declared = inner.length > 0 ? inner : inDeclaredOrder(content);
+  // A program that was frozen has its weights among its constants, and none in its module.
+  return declared.length > 0 ? { tensors: declared, inModelOrder: true } : { tensors, inModelOrder: false };
 }
 
 function inDeclaredOrder(content: FileContent): readonly Tensor[] {

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { CheckpointSession } from "../../../src/core/session/checkpointSession";
 import { type Shapes, weights } from "../../support/healthOf";
 import { MemoryFiles } from "../../support/memoryFiles";
+import { projectRoot } from "../../support/projectRoot";
 import { dict, floatBytes, floats, torchArchive } from "../formats/torch/torchPickle";
 import {
   bytesAt,
@@ -69,6 +70,15 @@ test("what Megatron's ranks share is judged with its folder", async () => {
   const report = await resumeOf(files, "/run/iter_0000100/common.pt");
   expect(verdicts(report)).toEqual({ Parameters: "unknown" });
   expect(checkOf(report, "Parameters")?.reason).toMatch(/^common\.pt is what all ranks .* share/);
+});
+
+test("a program that was frozen has its weights among its constants", async () => {
+  const files = new MemoryFiles({
+    "/m/frozen.pt": bytesAt(projectRoot, "test", "fixtures", "torch", "frozen.pt"),
+  });
+  const report = await resumeOf(files, "/m/frozen.pt");
+  expect(checkOf(report, "Parameters")?.reason).toMatch(/^frozen\.pt is whole: [1-9]/);
+  expect(report.answer).toBe("weights-only");
 });
 
 test("any of its files may be the one that is open", async () => {
