@@ -3,8 +3,11 @@ import { modulePath } from "../adapter/loraKey";
 import { scanDifference } from "../base/weightDifference";
 import { buffer, isPacked, pairWeights, type WeightPair, type WeightPairs } from "../base/weightPairs";
 import type { TensorReader } from "../checkpoint/tensorReader";
+import { parseModelConfig } from "../health/config/modelConfig";
 import { jsonString } from "../json/parseJson";
+import { transpose } from "../linalg/matrix";
 import { normals } from "../linalg/normals";
+import { loadedName } from "../names/savedNames";
 import { CheckpointError } from "../problem/checkpointError";
 import type { Problem } from "../problem/problem";
 import type { CheckpointSession } from "../session/checkpointSession";
@@ -49,6 +52,7 @@ export async function extractAdapter(request: ExtractRequest): Promise<ExtractRe
   }
 }
 
+const conv1d = /\.(?:c_attn|c_proj|c_fc|q_attn)$/;
 const seed = 20240607;
 
 class Extraction {
@@ -157,10 +161,11 @@ class Extraction {
     this.request.report?.(done, total, label);
   }
 
-  private moduleOf({ module, tuned }: WeightPair): OutputModule {
-    const [outFeatures = 0, inFeatures = 0] = tuned.shape;
+  private moduleOf(pair: WeightPair): OutputModule {
+    const [rows = 0, columns = 0] = pair.tuned.shape;
+    const [outFeatures, inFeatures] = this.isTurned(pair) ? [columns, rows] : [rows, columns];
     return {
-      module,
+      module: this.nameOf(pair.module),
       inFeatures,
       outFeatures,
       maxRank: Math.min(largestRank(this.request.rule), outFeatures, inFeatures),
@@ -171,7 +176,7 @@ class Extraction {
 
   private copyOf({ base, tuned }: WeightPair): OutputCopy {
     return {
-      name: `base_model.model.${modulePath(base.name)}`,
+      name: `base_model.model.${this.nameOf(modulePath(base.name))}`,
       tensor: tuned,
       read: (offset, length) => this.readTuned(tuned, offset, length),
     };
@@ -184,12 +189,24 @@ class Extraction {
       yield { kind: "extract", pair, rule, iterations, start: searchStart(pair, rule, normal) };
   }
 
-  private take({ module }: WeightPair, { factors, extracted }: MadeFactors): OutputFactors {
+  private take(pair: WeightPair, { factors, extracted }: MadeFactors): OutputFactors {
     if (factors === undefined || extracted === undefined)
-      throw new CheckpointError("NotFinite", `${module} holds NaN or infinity in one of the models.`);
+      throw new CheckpointError("NotFinite", `${pair.module} holds NaN or infinity in one of the models.`);
     this.extracted.push(extracted);
     const norm = Math.sqrt(squares(extracted.singularValues.subarray(0, extracted.rank)));
-    return { ...factors, scale: 1, norm };
+    const { a, b } = factors;
+    const turned = this.isTurned(pair) ? { a: transpose(b), b: transpose(a) } : { a, b };
+    return { ...turned, scale: 1, norm };
+  }
+
+  private nameOf(module: string): string {
+    return loadedName(module, jsonString(this.request.base.folder.config?.value.get("model_type")));
+  }
+
+  /** GPT-2's Conv1D keeps its weights [in, out]. */
+  private isTurned({ module }: WeightPair): boolean {
+    const config = this.request.base.folder.config?.value;
+    return config !== undefined && parseModelConfig(config).isConv1d && conv1d.test(module);
   }
 
   private energyKept(): number {
@@ -205,6 +222,7 @@ class Extraction {
     return {
       base_model_name_or_path: name === undefined || name === "" ? base.identity : name,
       ...(savedModules.length > 0 ? { modules_to_save: savedModules } : {}),
+      ...(this.pairs.linear.some((pair) => this.isTurned(pair)) ? { fan_in_fan_out: true } : {}),
     };
   }
 

@@ -1,5 +1,6 @@
 import { buffer, isLayerWeight, isPacked, type WeightPair, type WeightPairs } from "../base/weightPairs";
 import { renameText } from "../names/matchNames";
+import { isRenamedInFive } from "../names/savedNames";
 import type { Problem } from "../problem/problem";
 import type { Tensor } from "../tensors/tensor";
 import { formatNumber, plural } from "../text/quantities";
@@ -38,8 +39,16 @@ export function extractionProblems(
       "are in one of the models only",
     ),
     resized(pairs.reshaped.filter((pair) => saved.has(pair.tuned))),
+    renamedInFive(extracted),
     belowNoise(extracted),
   ].filter((problem) => problem !== undefined);
+}
+
+function renamedInFive(extracted: readonly ExtractedModule[]): Problem | undefined {
+  const first = extracted.find(({ module }) => isRenamedInFive(module));
+  if (first === undefined) return undefined;
+  const message = `${first.module} is named as in the file of the base, which PEFT finds with transformers 4. Version 5 gives the modules of this model other names, under which PEFT finds none of these.`;
+  return { severity: "warning", code: "NamesOfFile", message };
 }
 
 function resized(pairs: readonly WeightPair[]): Problem | undefined {

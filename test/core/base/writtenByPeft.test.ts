@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { fitFindings } from "../../../src/core/base/baseFit";
 import { compareWithBase } from "../../../src/core/base/compareWithBase";
+import { extractAdapter } from "../../../src/core/transform/extract";
 import { merge } from "../../../src/core/transform/model/merge";
 import { nodeFiles } from "../../../src/worker/nodeFiles";
 import { nodeSink } from "../../../src/worker/nodeSink";
@@ -29,9 +30,9 @@ async function sessions(name: string) {
   return { adapter: await open(name), base: await open(join("bases", base)), weights };
 }
 
-async function merged(name: string) {
+async function merged(name: string, ending = "") {
   const { adapter, base } = await sessions(name);
-  const path = join(folder, name);
+  const path = join(folder, name + ending);
   await merge({
     files: nodeFiles,
     sink: nodeSink,
@@ -90,6 +91,32 @@ describe("an adapter as PEFT wrote it, over its base (makePeftFixtures.py)", () 
       const [, , first, last] = weights[weight] ?? [0, 0, kept.at(0), kept.at(-1)];
       expect(after.get(weight)?.at(0)).toBeCloseTo(first ?? Number.NaN, 5);
       expect(after.get(weight)?.at(-1)).toBeCloseTo(last ?? Number.NaN, 5);
+    }
+  });
+
+  it("of GPT-2 and LLaVA is extracted under the names and sides that PEFT loads", async () => {
+    for (const [name, module, sides] of [
+      ["conv1d", "transformer.h.0.attn.c_attn", [2, 8, 24]],
+      ["llava_renamed", "model.language_model.layers.0.mlp.up_proj", [2, 8, 6]],
+    ] as const) {
+      const { base } = await sessions(name);
+      const path = join(folder, `${name}-extracted`);
+      await extractAdapter({
+        files: nodeFiles,
+        sink: nodeSink,
+        base,
+        tuned: await openSession(await merged(name, "-tuned")),
+        rule: { kind: "rank", rank: 2 },
+        saveOthers: true,
+        path,
+        replace: false,
+        toolVersion: "1.2.3",
+        now: new Date(0),
+      });
+      const { adapter, adapterConfig } = await openSession(path);
+      const found = adapter?.modules.find((each) => each.module === module);
+      expect([found?.rank, found?.inFeatures, found?.outFeatures]).toEqual(sides);
+      expect(adapterConfig?.fanInFanOut).toBe(name === "conv1d");
     }
   });
 
