@@ -101,7 +101,13 @@ class Extraction {
       config: this.config(saved),
       provenance: () => this.provenance(),
     }).finally(() => made.end());
-    const problems = extractionProblems(this.pairs, missing, wholeTensors, this.extracted);
+    const problems = extractionProblems(
+      this.pairs,
+      missing,
+      wholeTensors,
+      this.extracted,
+      request.base.checkpoint.tensors,
+    );
     return { ...written, extracted: this.extracted, energyKept: this.energyKept(), problems };
   }
 

@@ -12,6 +12,7 @@ export function extractionProblems(
   missing: readonly WeightPair[],
   saved: ReadonlySet<Tensor>,
   extracted: readonly ExtractedModule[],
+  baseTensors: readonly Tensor[],
 ): readonly Problem[] {
   return [
     ...pairs.renames.map(
@@ -39,6 +40,7 @@ export function extractionProblems(
       "are in one of the models only",
     ),
     resized(pairs.reshaped.filter((pair) => saved.has(pair.tuned))),
+    headOfBase(baseTensors, saved),
     renamedInFive(extracted),
     belowNoise(extracted),
   ].filter((problem) => problem !== undefined);
@@ -49,6 +51,17 @@ function renamedInFive(extracted: readonly ExtractedModule[]): Problem | undefin
   if (first === undefined) return undefined;
   const message = `${first.module} is named as in the file of the base, which PEFT finds with transformers 4. Version 5 gives the modules of this model other names, under which PEFT finds none of these.`;
   return { severity: "warning", code: "NamesOfFile", message };
+}
+
+/** PEFT puts saved embeddings beside the base's, to which a tied head stays tied. */
+function headOfBase(baseTensors: readonly Tensor[], saved: ReadonlySet<Tensor>): Problem | undefined {
+  const embedding = [...saved].find(({ name }) =>
+    /(?:embed_tokens|wte|word_embeddings|tok_embeddings)\.weight$/.test(name),
+  );
+  const isHead = ({ name }: Tensor) => /lm_head\.weight$/.test(name);
+  if (embedding === undefined || baseTensors.some(isHead) || [...saved].some(isHead)) return undefined;
+  const message = `${embedding.name} is saved whole, and the file of the base has no lm_head.weight. Where its head is tied to the embeddings, PEFT loads the saved embeddings and leaves the head as the base has it: the result is not the fine-tuned model.`;
+  return { severity: "warning", code: "HeadStaysBase", message };
 }
 
 function resized(pairs: readonly WeightPair[]): Problem | undefined {

@@ -216,7 +216,7 @@ describe("extractAdapter", () => {
       vector("model.norm.weight", [1, 1, 1]),
     ]);
     const whole = await extract(files, { kind: "rank", rank: 3 }, true);
-    expect(whole.problems.map(({ code }) => code)).toEqual(["ResizeFirst"]);
+    expect(whole.problems.map(({ code }) => code)).toEqual(["ResizeFirst", "HeadStaysBase"]);
     const session = await CheckpointSession.open(files, "/out", () => undefined);
     expect(session.adapterConfig?.modulesToSave).toEqual(["norm", "embed_tokens"]);
     files.write("/out/adapter_config.json", "{}");
