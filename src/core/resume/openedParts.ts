@@ -37,7 +37,7 @@ export class PartOpener {
     else {
       // Of a sharded model the shard is broken, and not the index that was opened.
       const culprit = failure.file === undefined ? name : baseName(failure.file);
-      this.broken.push({ name: culprit, role, reason: failureText(failure) });
+      this.broken.push({ name: culprit, role, ...failed(failure) });
     }
     return checkpoint;
   }
@@ -47,19 +47,22 @@ export class PartOpener {
       return await this.opened.open(path, this.signal);
     } catch (error) {
       this.signal?.throwIfAborted();
-      const problem = error instanceof CheckpointError ? error.toProblem() : undefined;
-      const reason = problem === undefined ? `cannot be read: ${messageOf(error)}.` : failureText(problem);
-      this.broken.push({ name, role, reason });
+      const told = error instanceof CheckpointError ? failed(error.toProblem()) : undefined;
+      this.broken.push({ name, role, ...(told ?? { reason: `cannot be read: ${messageOf(error)}.` }) });
       return undefined;
     }
   }
 }
 
+/** Limits of ours, beyond which others may read a file well. */
+const limitCodes: ReadonlySet<string> = new Set(["PickleLimit"]);
+
 /** Without the file's name, which comes before it. */
-function failureText({ code, message, offset }: Problem): string {
-  const place = offset === undefined ? "" : ` at byte ${formatCount(offset)}`;
-  const fact = cutCodes.has(code)
-    ? `is cut${place}`
-    : `cannot be loaded${offset ? ` (byte ${formatCount(offset)})` : ""}`;
-  return `${fact}: ${message.charAt(0).toLowerCase()}${message.slice(1)}`;
+function failed({ code, message, offset }: Problem): Pick<BrokenFile, "reason" | "isBeyondLimit"> {
+  const text = `${message.charAt(0).toLowerCase()}${message.slice(1)}`;
+  const byte = offset === undefined ? "" : formatCount(offset);
+  if (cutCodes.has(code)) return { reason: `is cut${byte === "" ? "" : ` at byte ${byte}`}: ${text}` };
+  const place = offset ? ` (byte ${byte})` : "";
+  if (!limitCodes.has(code)) return { reason: `cannot be loaded${place}: ${text}` };
+  return { reason: `is read to a limit of this program only${place}: ${text}`, isBeyondLimit: true };
 }

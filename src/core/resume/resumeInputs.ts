@@ -113,4 +113,6 @@ export interface BrokenFile {
   readonly role: PartRole;
   /** A sentence without the file's name, e.g. "is cut at byte 16,725: the archive has no directory". */
   readonly reason: string;
+  /** Nothing is wrong with it but that it is more than is read here. */
+  readonly isBeyondLimit?: boolean;
 }

@@ -224,5 +224,6 @@ export function brokenCheck(
   if (first === undefined) return undefined;
   const more =
     own.length > 1 ? ` So ${own.length === 2 ? "is" : "are"} ${formatCount(own.length - 1)} more.` : "";
-  return { what, verdict: "error", reason: `${first.name} ${first.reason}${more}` };
+  const verdict = own.every(({ isBeyondLimit }) => isBeyondLimit === true) ? "unknown" : "error";
+  return { what, verdict, reason: `${first.name} ${first.reason}${more}` };
 }

@@ -11,7 +11,6 @@ import {
   rowsOf,
 } from "../../core/tensors/packed/packedWeight";
 import { PackedWeights } from "../../core/tensors/packed/packedWeights";
-import type { ReadTensorRange } from "../../core/tensors/readTensorRange";
 import type { Tensor } from "../../core/tensors/tensor";
 import type { JobFiles } from "./jobFiles";
 import type { JobControl, PackedPiece, PieceResult } from "./numbersJob";
@@ -21,6 +20,17 @@ export const unpackedEncoding = encodingOf({ dtype: "F32" });
 
 /** The last axis is unpacked at once; no model has one as long. */
 const maxRowValues = 1 << 26;
+
+/** Rows of a weight, and what they are measured with. */
+interface MeasuredRows {
+  readonly files: JobFiles;
+  readonly weight: PackedWeight;
+  readonly firstRow: number;
+  readonly rows: number;
+  readonly kernels: NumberKernels;
+  readonly measurer: TensorMeasurer;
+  readonly control: JobControl;
+}
 
 /**
  * Measures rows of a packed weight. All its reads are done when they are asked for: nothing else gets to the thread
@@ -34,22 +44,24 @@ export async function unpackPiece(
   control: JobControl,
 ): Promise<PieceResult> {
   let measurer = new TensorMeasurer(kernels, unpackedEncoding);
-  const read = files.readRange;
+  const { readRange } = files;
   let failure: string | undefined;
   try {
     const codes = stored[0] as Tensor;
-    const weight = await new PackedWeights(stored, hints).of(codes, read);
+    const weight = await new PackedWeights(stored, hints).of(codes, readRange);
     if (weight === undefined) throw new RangeError("What lies beside the codes does not fit them any more.");
-    if (weight.pairs !== undefined) {
-      measurer = new TensorMeasurer(kernels, pairsEncoding(weight.pairs));
-      addPairs(files, weight, firstRow, rows, kernels, measurer, control);
-    } else if (weight.runs !== undefined) {
-      const levels = Float32Array.from(await weight.runs.levels(read));
+    const { pairs, runs, cells } = weight;
+    if (pairs !== undefined) measurer = new TensorMeasurer(kernels, pairsEncoding(pairs));
+    else if (runs !== undefined) {
+      const levels = Float32Array.from(await runs.levels(readRange));
       measurer = new TensorMeasurer(kernels, runsEncoding(levels));
-      await addRuns(files, weight, weight.runs, firstRow, rows, read, kernels, measurer, control);
-    } else if (weight.cells !== undefined && rowsOf(weight.shape).columns <= measurer.chunkBytes / 4)
-      await addCells(files, weight, weight.cells, firstRow, rows, read, kernels, measurer, control);
-    else await addRows(weight, firstRow, rows, read, kernels, measurer, control);
+    }
+    const part = { files, weight, firstRow, rows, kernels, measurer, control };
+    if (pairs !== undefined) addPairs(part);
+    else if (runs !== undefined) await addRuns(part, runs);
+    else if (cells !== undefined && rowsOf(weight.shape).columns <= measurer.chunkBytes / 4)
+      await addCells(part, cells);
+    else await addRows(part);
   } catch (error) {
     failure = messageOf(error);
   }
@@ -61,15 +73,8 @@ export async function unpackPiece(
 }
 
 /** Codes and scales are counted as they are stored. */
-function addPairs(
-  files: JobFiles,
-  { shape, stored }: PackedWeight,
-  firstRow: number,
-  rows: number,
-  kernels: NumberKernels,
-  measurer: TensorMeasurer,
-  control: JobControl,
-): void {
+function addPairs({ files, weight, firstRow, rows, kernels, measurer, control }: MeasuredRows): void {
+  const { shape, stored } = weight;
   const perRow = rowsOf(shape).columns / 32;
   const [codes, scales] = stored as [Tensor, Tensor];
   const [end, step] = [(firstRow + rows) * perRow, Math.floor(measurer.chunkBytes / 16)];
@@ -84,16 +89,10 @@ function addPairs(
 }
 
 async function addRuns(
-  files: JobFiles,
-  { shape, stored }: PackedWeight,
+  { files, weight, firstRow, rows, kernels, measurer, control }: MeasuredRows,
   { size, scales, plainScales }: CodeRuns,
-  firstRow: number,
-  rows: number,
-  read: ReadTensorRange,
-  kernels: NumberKernels,
-  measurer: TensorMeasurer,
-  control: JobControl,
 ): Promise<void> {
+  const { shape, stored } = weight;
   const perRow = rowsOf(shape).columns / 64;
   const perScale = size / 64;
   const [codes] = stored as [Tensor];
@@ -106,7 +105,7 @@ async function addRuns(
       failure = files.read(fileIndex, offset + 4 * at, kernels.otherChunk, 4 * runs);
     } else {
       const first = Math.floor(at / perScale);
-      const found = await scales(first, Math.ceil((at + runs) / perScale) - first, read);
+      const found = await scales(first, Math.ceil((at + runs) / perScale) - first, files.readRange);
       const target = new Float32Array(kernels.otherChunk.buffer, kernels.otherChunk.byteOffset, runs);
       for (let run = 0; run < runs; run++)
         target[run] = found[Math.floor((at + run) / perScale) - first] as number;
@@ -119,24 +118,17 @@ async function addRuns(
 
 /** The values of rows are made where they are measured. */
 async function addCells(
-  files: JobFiles,
-  { shape, stored }: PackedWeight,
+  { files, weight, firstRow, rows, kernels, measurer, control }: MeasuredRows,
   cells: CodeCells,
-  firstRow: number,
-  rows: number,
-  read: ReadTensorRange,
-  kernels: NumberKernels,
-  measurer: TensorMeasurer,
-  control: JobControl,
 ): Promise<void> {
-  const { columns } = rowsOf(shape);
-  const [codes] = stored as [Tensor];
+  const { columns } = rowsOf(weight.shape);
+  const [codes] = weight.stored as [Tensor];
   const other = kernels.otherChunk;
   const [ofOffsets, ofCodes] = [other.length / 4, other.length / 2];
   const step = Math.max(1, Math.floor(measurer.chunkBytes / 4 / Math.max(1, columns)));
   for (let done = 0; done < rows && !control.isCancelled; done += step) {
     const [first, taken] = [firstRow + done, Math.min(step, rows - done)];
-    const { scales, offsets } = await cells.numbers(first, taken, read);
+    const { scales, offsets } = await cells.numbers(first, taken, files.readRange);
     new Float32Array(other.buffer, other.byteOffset, scales.length).set(scales);
     new Float32Array(other.buffer, other.byteOffset + ofOffsets, offsets.length).set(offsets);
     const { fileIndex, offset } = codes;
@@ -149,21 +141,21 @@ async function addCells(
 }
 
 /** A row may be longer than the kernels' memory, and is measured in parts then. */
-async function addRows(
-  weight: PackedWeight,
-  firstRow: number,
-  rows: number,
-  read: ReadTensorRange,
-  kernels: NumberKernels,
-  measurer: TensorMeasurer,
-  control: JobControl,
-): Promise<void> {
+async function addRows({
+  files,
+  weight,
+  firstRow,
+  rows,
+  kernels,
+  measurer,
+  control,
+}: MeasuredRows): Promise<void> {
   const { columns } = rowsOf(weight.shape);
   if (columns > maxRowValues) throw new RangeError(`A row of ${columns} values is too long to be unpacked.`);
   const room = Math.floor(measurer.chunkBytes / 4);
   const step = Math.max(1, Math.floor(room / Math.max(1, columns)));
   for (let done = 0; done < rows && !control.isCancelled; done += step) {
-    const values = await weight.readRows(firstRow + done, Math.min(step, rows - done), read);
+    const values = await weight.readRows(firstRow + done, Math.min(step, rows - done), files.readRange);
     for (let at = 0; at < values.length; at += room) {
       const part = values.subarray(at, at + room);
       // Every platform that runs this is little-endian, as the kernels' memory is.

@@ -275,3 +275,11 @@ describe("steps", () => {
     });
   });
 });
+
+test("a file that is more than is read here may be loaded by others", () => {
+  const told = { name: "model.pt", role: "parameters", reason: "is read to a limit: it is large." } as const;
+  const answers = [true, false].map(
+    (isBeyondLimit) => judgeResumeInputs(inputs({ broken: [{ ...told, isBeyondLimit }] })).answer,
+  );
+  expect(answers).toEqual(["unknown", "no"]);
+});
