@@ -6,6 +6,7 @@ import { finishedAt } from "../progress/finished";
 import { formatCount } from "../text/quantities";
 import { checkAverage } from "./averageCheck";
 import { gatherFromFile, gatherFromFolder, type ResumeSubject } from "./collectResumeInputs";
+import { forInference } from "./forInference";
 import { checkOptimizerFits } from "./optimizerCheck";
 import type { ResumeInputs } from "./resumeInputs";
 import {
@@ -50,6 +51,9 @@ export async function judgeResume(subject: ResumeSubject, signal?: AbortSignal):
     content !== undefined && isJudgedAlone(subject, content)
       ? await gatherFromFile(subject, content, signal)
       : await gatherFromFolder(subject, signal);
+  const reason = forInference(subject.checkpoint);
+  if (reason !== undefined && inputs.optimizer !== undefined)
+    return weighChecks([{ what: "Parameters", verdict: "missing", reason }], undefined);
   return judgeResumeInputs(inputs);
 }
 

@@ -1,6 +1,7 @@
 import type { Checkpoint } from "../checkpoint/checkpoint";
 import type { FolderFile } from "../checkpoint/folderContext";
 import { assessParts, type Part, type PartsAssessment, partLabels } from "../parts/parts";
+import { forInference } from "../resume/forInference";
 import { type InsidePart, insideParts } from "./insideParts";
 import type { SummaryFacts } from "./summariseCheckpoint";
 
@@ -38,7 +39,10 @@ export function ownParts(facts: SummaryFacts): OwnParts {
   // What was not used is not missing.
   const needless = inside !== undefined && !isScheduled(facts);
   const unused = needless ? [{ part: "other", alsoHolds: ["scheduler"] } as const] : [];
-  const { missing, resumable } = assessParts([...files, ...unused]);
+  const assessed = assessParts([...files, ...unused]);
+  const reason = assessed.present.includes("optimizer") ? forInference(facts.checkpoint) : undefined;
+  const { missing } = assessed;
+  const resumable = reason === undefined ? assessed.resumable : ({ answer: "no", reason } as const);
   return {
     files,
     missing: missing

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { CheckpointSession } from "../../../src/core/session/checkpointSession";
 import { type Shapes, weights } from "../../support/healthOf";
+import { ggufFile } from "../../support/made/ggufFile";
 import { MemoryFiles } from "../../support/memoryFiles";
 import { projectRoot } from "../../support/projectRoot";
 import { dict, floatBytes, floats, torchArchive } from "../formats/torch/torchPickle";
@@ -309,4 +310,14 @@ describe("models in folders of their own, as scripts on accelerate save them", (
       reason: expect.stringMatching(reason),
     });
   });
+});
+
+test("no trainer goes on from a GGUF, whatever optimizer lies beside it", async () => {
+  const files = new MemoryFiles({
+    "/m/model.gguf": ggufFile({ keys: {}, tensors: [{ name: "output.weight", values: [1, 2, 3, 4] }] }),
+    "/m/optimizer.pt": bytesAt(trainingFixtures, "adam8bit.pt"),
+  });
+  const session = await CheckpointSession.open(files, "/m/model.gguf", () => undefined);
+  expect((await session.resume()).sentence).toMatch(/^No: model\.gguf is made for inference \(GGUF\)/);
+  expect(session.summary().resumable.answer).toBe("no");
 });
