@@ -9,7 +9,7 @@ import type { CheckpointSession } from "../session/checkpointSession";
 import { elementCount, type Tensor } from "../tensors/tensor";
 import { plural } from "../text/quantities";
 import { type BaseTransform, baseTransforms } from "./baseTransforms";
-import { BaseWeights, fits, nameOfBase } from "./baseWeights";
+import { BaseWeights, fits, inputEmbedding, nameOfBase } from "./baseWeights";
 import { moduleOfBase } from "./replicatedLayers";
 import { ia3Change } from "./scalings";
 import { firstExpert, fitsExperts, fusedShape, rowsOfExpert, singleExperts } from "./singleExperts";
@@ -162,7 +162,7 @@ function find({ byPath, isBareMeant, layerRanges }: PeftWeights, module: string)
 }
 
 function tiedTo(weights: ReadonlyMap<string, Tensor>): Tensor | undefined {
-  for (const [path, tensor] of weights) if (/(?:^|\.)(?:embed_tokens|wte)$/.test(path)) return tensor;
+  for (const [path, tensor] of weights) if (inputEmbedding.test(path)) return tensor;
   return undefined;
 }
 

@@ -18,7 +18,7 @@ export function nameOfBase({ folder, name }: Pick<Checkpoint, "folder" | "name">
 }
 
 /** What a tied head is. */
-const inputEmbedding = /(?:^|\.)(?:embed_tokens|wte)$/;
+export const inputEmbedding = /(?:^|\.)(?:embed_tokens|wte)$/;
 
 /** Finds a module's weight by path, whatever wrapper, nesting or dialect either file is in. */
 export class BaseWeights {

@@ -94,7 +94,8 @@ export class NestedRegion implements ByteRegion {
 }
 
 const localHeaderSignature = 0x04034b50;
-const localHeaderBytes = 30;
+/** Of a member's header in a zip archive, before its name. */
+export const localHeaderBytes = 30;
 
 /** What stands in place of zip's `PK` at the start of an archive: GPT-SoVITS keeps its version there, and puts it right when it loads. */
 export function archiveMark(head: Uint8Array): string | undefined {

@@ -168,7 +168,7 @@ export function isLibraryWeights(name: string): boolean {
  */
 export function mainFolder<T extends Pick<PartFile, "name" | "part">>(folders: readonly T[]): T | undefined {
   const adapters = folders.filter(({ part }) => part === "adapter");
-  const trained = (adapters.length > 0 ? adapters : folders).filter(({ name }) => !copyName.test(name));
+  const trained = (adapters.length > 0 ? adapters : folders).filter(({ name }) => !isCopy(name));
   return (
     trained.find(({ name }) => name === "default") ??
     trained.find(({ name }) => /^(?:unet|transformer|controlnet|prior)(?:_|$)/.test(name)) ??
@@ -179,7 +179,9 @@ export function mainFolder<T extends Pick<PartFile, "name" | "part">>(folders: r
 }
 
 /** What PEFT's trainers call the adapter that they hold the trained one against, and scripts their moving averages. */
-const copyName = /^ref(?:erence)?(?:_|$)|(?:^|_)ema(?:_|$)/i;
+function isCopy(name: string): boolean {
+  return /^ref(?:erence)?(?:_|$)/i.test(name) || isMovingAverage(name);
+}
 
 export function isMovingAverage(name: string): boolean {
   return /(?:^|_)ema(?:_|$)/i.test(name);

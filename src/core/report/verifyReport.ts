@@ -38,10 +38,8 @@ export async function verifyCheckpoint(
   // Of a cut file not every tensor has bytes: that is told already, and worse than what they hold.
   const isWhole = !checkpoint.problems.some(isReadingError);
   const values = isWhole ? await readValues?.(session) : undefined;
-  const health = await session.health();
   const problems = [
-    // What a look at some values found is told of all of them, where they are read.
-    ...health.filter(({ code }) => values === undefined || code !== "ZeroWeights"),
+    ...(await session.health()),
     ...(values === undefined
       ? []
       : [

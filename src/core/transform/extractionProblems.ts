@@ -4,6 +4,7 @@ import { isRenamedInFive } from "../names/savedNames";
 import type { Problem } from "../problem/problem";
 import type { Tensor } from "../tensors/tensor";
 import { formatNumber, plural } from "../text/quantities";
+import { isVocabulary } from "./extractionScope";
 import type { ExtractedModule } from "./extractModule";
 
 /** What an extraction left out, and where its last components mean nothing. */
@@ -55,10 +56,8 @@ function renamedInFive(extracted: readonly ExtractedModule[]): Problem | undefin
 
 /** PEFT puts saved embeddings beside the base's, to which a tied head stays tied. */
 function headOfBase(baseTensors: readonly Tensor[], saved: ReadonlySet<Tensor>): Problem | undefined {
-  const embedding = [...saved].find(({ name }) =>
-    /(?:embed_tokens|wte|word_embeddings|tok_embeddings)\.weight$/.test(name),
-  );
   const isHead = ({ name }: Tensor) => /lm_head\.weight$/.test(name);
+  const embedding = [...saved].find((tensor) => isVocabulary.test(tensor.name) && !isHead(tensor));
   if (embedding === undefined || baseTensors.some(isHead) || [...saved].some(isHead)) return undefined;
   const message = `${embedding.name} is saved whole, and the file of the base has no lm_head.weight. Where its head is tied to the embeddings, PEFT loads the saved embeddings and leaves the head as the base has it: the result is not the fine-tuned model.`;
   return { severity: "warning", code: "HeadStaysBase", message };

@@ -3,7 +3,7 @@ import type { WeightPair, WeightPairs } from "../base/weightPairs";
 import { lastPart } from "../text/lastPart";
 
 /** Weights with a row for each token, which a longer vocabulary changes. */
-const isVocabulary = /(?:embed_tokens|wte|word_embeddings|tok_embeddings|lm_head)\.weight$/;
+export const isVocabulary = /(?:embed_tokens|wte|word_embeddings|tok_embeddings|lm_head)\.weight$/;
 
 /** What a base may lack in its file and have in memory, or gets for a task: PEFT saves and loads these whole. */
 const isHead = /(?:^|\.)(?:lm_head|score|classifier)\.(?:weight|bias)$/;

@@ -1,4 +1,4 @@
-import { ZipEntryRegion } from "../../bytes/byteRegion";
+import { localHeaderBytes, ZipEntryRegion } from "../../bytes/byteRegion";
 import type { ByteSource } from "../../bytes/byteSource";
 import type { ZipEntry } from "../../bytes/zipDirectory";
 import {
@@ -78,7 +78,6 @@ export function beginsWithWeights(head: Uint8Array): boolean {
   return /^[^/]*\/data\/weights\/weight_0/.test(name);
 }
 
-const localHeaderBytes = 30;
 const longestName = 300;
 
 /**

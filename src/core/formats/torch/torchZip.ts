@@ -1,5 +1,5 @@
 import { RangeByteSource } from "../../bytes/byteRange";
-import { archiveMark, FileRegion, SubRegion } from "../../bytes/byteRegion";
+import { archiveMark, FileRegion, localHeaderBytes, SubRegion } from "../../bytes/byteRegion";
 import type { ByteSource } from "../../bytes/byteSource";
 import { CheckpointError } from "../../problem/checkpointError";
 import type { Problem } from "../../problem/problem";
@@ -199,8 +199,6 @@ async function readImports(
   if (look.pickles === 0 && look.foundProblems.length === 0) throw failure;
   return parsedImports(look.imports, [failure.toProblem(), ...look.foundProblems], format);
 }
-
-const localHeaderBytes = 30;
 
 /**
  * An archive without its directory, which a save writes last. The pickle is the first member, so that what was
