@@ -1,15 +1,24 @@
 import { spawnSync } from "node:child_process";
+import { closeSync, openSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { encodingOf } from "../../src/core/analysis/numberEncoding";
+import { PlainKernels } from "../../src/core/analysis/plainKernels";
 import { TensorMeasurer } from "../../src/core/analysis/tensorMeasurer";
-import { PackedWeights } from "../../src/core/tensors/packed/packedWeights";
+import { openCheckpoint } from "../../src/core/checkpoint/openCheckpoint";
+import { findPackedCodes, PackedWeights } from "../../src/core/tensors/packed/packedWeights";
 import type { ReadTensorRange } from "../../src/core/tensors/readTensorRange";
 import type { Tensor } from "../../src/core/tensors/tensor";
 import { WasmKernels } from "../../src/kernels/wasmKernels";
+import { nodeFiles } from "../../src/worker/nodeFiles";
 import type { JobFiles } from "../../src/worker/numbers/jobFiles";
+import { NumbersCache } from "../../src/worker/numbers/numbersCache";
 import { JobControl } from "../../src/worker/numbers/numbersJob";
+import { PlainReading } from "../../src/worker/numbers/plainReading";
+import { scanTensors } from "../../src/worker/numbers/scan";
+import { ThreadPool } from "../../src/worker/numbers/threadPool";
 import { unpackPiece } from "../../src/worker/numbers/unpackPiece";
+import { fileHead } from "../support/made/safetensorsFile";
 import { projectRoot } from "../support/projectRoot";
 import { median, printTable } from "./measure";
 
@@ -17,8 +26,12 @@ const rounds = 7;
 /** Until the kernels are compiled as well as they are going to be, which happens beside them. */
 const warmUpRounds = 5;
 
-/** How fast one thread measures quantised weights that are in memory, in stored bytes and in values, beside F32. */
-export async function printBlockRates(): Promise<void> {
+/**
+ * How fast one thread measures quantised weights, in stored bytes and in values, beside F32: those that are in memory, and
+ * from a file in the cache of the disk as a scan does it.
+ * @param folder for the file.
+ */
+export async function printBlockRates(folder: string): Promise<void> {
   const script = pathToFileURL(join(projectRoot, "src/kernels/compileKernels.mjs")).href;
   const { compileKernels } = (await import(script)) as typeof import("../../src/kernels/compileKernels.mjs");
   const kernels = WasmKernels.create(await compileKernels());
@@ -26,6 +39,7 @@ export async function printBlockRates(): Promise<void> {
   const rows: string[][] = [];
   const blockTypes = ["Q8_0", "Q6_K", "Q5_K", "Q4_K", "Q4_0", "IQ4_NL", "MXFP4"];
   const reference = referenceRates(blockTypes);
+  const scan = new FileScan(join(folder, "blocks.safetensors"));
   for (const dtype of ["F32", ...blockTypes]) {
     const encoding = encodingOf({ dtype });
     const measurer = new TensorMeasurer(kernels, encoding);
@@ -40,7 +54,8 @@ export async function printBlockRates(): Promise<void> {
     const bytesOfValue = encoding.unitBytes / (encoding.valuesPerUnit ?? 1);
     const other = reference[dtype];
     const times = other === undefined ? "" : (rate / other).toFixed(0);
-    rows.push([dtype, gigabytes(rate), gigabytes(rate / bytesOfValue), times]);
+    const fromFile = await scan.rate(storedOf([["w", dtype, [length / bytesOfValue], noise]]));
+    rows.push([dtype, gigabytes(rate), gigabytes(rate / bytesOfValue), gigabytes(fromFile), times]);
   }
   for (const { name, stored } of [nf4(), mxfp4()]) {
     const bytes = stored.reduce((sum, { tensor }) => sum + tensor.byteSize, 0);
@@ -57,13 +72,75 @@ export async function printBlockRates(): Promise<void> {
         JobControl.create(),
       ),
     );
-    rows.push([name, gigabytes(rate), gigabytes((rate * count * columns) / bytes), ""]);
+    const fromFile = await scan.rate(stored);
+    rows.push([name, gigabytes(rate), gigabytes((rate * count * columns) / bytes), gigabytes(fromFile), ""]);
   }
+  await scan.close();
   console.log(
-    "One thread, weights in memory, by processor time. Where a value has few bits, what limits is values a second and " +
+    "One thread, stored bytes, by processor time. Where a value has few bits, what limits is values a second and " +
       "not bytes: F32 in memory is counted and added up at that rate too.",
   );
-  printTable(["Type", "GB/s stored", "G values/s", "× gguf-py"], rows);
+  printTable(["Type", "GB/s in memory", "G values/s", "GB/s of a scan", "× gguf-py"], rows);
+}
+
+/** Bytes of a file that is scanned: enough that what a scan needs once does not count. */
+const fileBytes = 2 ** 29;
+
+/** Scans files of one thread, whatever it is that they hold. */
+class FileScan {
+  private readonly threads = new ThreadPool(1, join(projectRoot, "dist/numbersThread.js"));
+
+  constructor(private readonly path: string) {}
+
+  /** Of stored bytes a second. What is one tensor is repeated until the file is full; parts of a weight stand as they are. */
+  async rate(stored: readonly StoredBytes[]): Promise<number> {
+    const [only] = stored.length === 1 ? stored : [];
+    const repeats = only === undefined ? 1 : Math.floor(fileBytes / only.data.length);
+    const bytes = repeats * stored.reduce((sum, { data }) => sum + data.length, 0);
+    const file = openSync(this.path, "w");
+    // A type of GGUF is none of safetensors: its bytes are put down as such, and named below.
+    const tensors = stored.map(({ tensor, data }) =>
+      only === undefined ? tensor : { name: tensor.name, dtype: "U8", shape: [repeats * data.length] },
+    );
+    writeSync(file, fileHead({ tensors, align: 8 }));
+    for (let written = 0; written < repeats; written++) for (const { data } of stored) writeSync(file, data);
+    closeSync(file);
+    const opened = await openCheckpoint(nodeFiles, this.path);
+    const checkpoint =
+      only === undefined
+        ? opened
+        : {
+            ...opened,
+            tensors: opened.tensors.map((tensor) => ({
+              ...tensor,
+              dtype: only.tensor.dtype,
+              shape: only.tensor.shape.map((size) => repeats * size),
+            })),
+          };
+    const source = { checkpoint, files: nodeFiles };
+    const packed =
+      only === undefined
+        ? await findPackedCodes(checkpoint.tensors, {}, memoryFiles(stored).readRange)
+        : undefined;
+    const rate = await rateOf(bytes, () =>
+      scanTensors(
+        source,
+        checkpoint.tensors.map((_, at) => at),
+        packed === undefined ? {} : { packed },
+        {
+          threads: this.threads,
+          cache: new NumbersCache(),
+          reading: new PlainReading(new PlainKernels()),
+        },
+      ),
+    );
+    rmSync(this.path);
+    return rate;
+  }
+
+  close(): Promise<void> {
+    return this.threads.dispose();
+  }
 }
 
 /** Stored bytes a second of gguf-py and numpy; empty where the Python that PYTHON names has no gguf. */

@@ -302,7 +302,7 @@ export async function benchNumbers(rounds: number, mebibytes: number): Promise<v
   const [processor] = cpus();
   console.log(`Measuring tensors: medians of ${rounds} rounds; ${processor?.model}, ${cpus().length} cores.`);
   console.log(`Node ${process.version}, warm file cache, load ${loadavg()[0]?.toFixed(1)}.`);
-  await printBlockRates();
+  await printBlockRates(folder);
   const { llama } = await writeSparseModels(folder);
   spawnSync(process.execPath, [fileURLToPath(import.meta.url), memoryRun, llama], { stdio: "inherit" });
   await benchSoak(folder, 200);

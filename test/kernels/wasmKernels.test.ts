@@ -222,6 +222,37 @@ describe("the WebAssembly kernels", () => {
     }
   });
 
+  it("keep what the codes of 4 bits stand for while long lists of other counts are taken", () => {
+    const runs = 512;
+    const levels = Float32Array.from({ length: 16 }, (_, code) => (code - 7.5) / 8);
+    const ofRuns = (kernels: NumberKernels) => {
+      // As many of each code: the mean is 0, and no sum of squares looks wrong beside it.
+      kernels.chunk.set(Uint8Array.from({ length: 32 * runs }, (_, at) => at));
+      kernels.otherChunk.set(new Uint8Array(new Float32Array(runs).fill(0.3).buffer));
+      return { moments: kernels.measureRuns(levels, runs), counts: kernels.takeCounts(16) };
+    };
+    const kernels = WasmKernels.create(inject("kernels")) as WasmKernels;
+    ofRuns(kernels);
+    // All codes of 16 and of 20 bits once: what is taken is as long as it can be.
+    for (let half = 0; half < 2 ** 16; half += 2 ** 15) {
+      kernels.chunk.set(new Uint8Array(Uint16Array.from({ length: 2 ** 15 }, (_, at) => half + at).buffer));
+      kernels.countWords(2 ** 16);
+    }
+    expect(kernels.takeCounts(16).codes).toHaveLength(2 ** 16);
+    for (let first = 0; first < 2 ** 20; first += 2 ** 15) {
+      const codes = Float64Array.from({ length: 2 ** 15 }, () => 0);
+      new Uint32Array(codes.buffer).forEach((_, at, words) => {
+        if (at % 2 === 1) words[at] = (first + (at >> 1)) << 12;
+      });
+      kernels.chunk.set(new Uint8Array(codes.buffer));
+      kernels.measureF64(2 ** 15);
+    }
+    expect(kernels.takeCounts(20).codes.length).toBeGreaterThan(2 ** 19);
+    const [found, wanted] = [ofRuns(kernels), ofRuns(plain)];
+    expect(found.counts).toEqual(wanted.counts);
+    expectMoments(found.moments, wanted.moments);
+  });
+
   it.each(["U8", "BF16", "F4"])("count the codes of %s as the plain ones do", (dtype) => {
     fc.assert(
       fc.property(counts, fc.nat(), fills, (count, seed, fill) => {

@@ -2,7 +2,7 @@
  * Measures runs of 32 or 64 codes of 4 bits that share a step and a base: a value is level · step - base, each rounded to
  * F32. All is made of how often the codes of a run are there (nibbleCounts.ts).
  */
-import { chunkA, chunkB, codesOut, constants, levels, results, sumOfDoubles, sumOfWords } from "./memory";
+import { chunkA, chunkB, constants, kept, levels, results, sumOfDoubles, sumOfWords } from "./memory";
 import { iq4xs, q4_1, q4k, scaledNibbles } from "./nibbleBlocks";
 import {
   batchRuns,
@@ -12,11 +12,12 @@ import {
   nibbles,
   runBases,
   runSteps,
+  setAdded,
 } from "./nibbleCounts";
 import { addToSlots, emptySlots } from "./runSlots";
 
 /** The squares of the levels, of F32. */
-const levelSquares: usize = codesOut + 0x18000;
+const levelSquares: usize = kept;
 /** 1 for levels that are zero, of 16 bits. */
 const areZero: usize = levelSquares + 64;
 /** Levels that are small integers, and their squares, of 16 bits. */
@@ -44,6 +45,7 @@ let largestLevel: f32 = 0;
 /** To be called when the levels are others than before, those of the codes themselves too. */
 export function setLevels(): void {
   emptySlots();
+  setAdded();
   leastLevel = Infinity;
   largestLevel = -Infinity;
   for (let code: usize = 0; code < 16; code++) {
@@ -64,7 +66,7 @@ export function measureRuns64(runs: i32): void {
     const left = <usize>runs - done;
     const taken = left < batchRuns ? left : batchRuns;
     memory.copy(runSteps, chunkB + 4 * done, 4 * taken);
-    countLongRuns(chunkA + 32 * done, (taken + 1) >> 1);
+    countLongRuns(chunkA + 32 * done, taken);
     measureBatch<Levelled>(taken);
   }
   finish();
@@ -99,7 +101,7 @@ function measureBlocks<T>(blockBytes: usize, runs: usize, blocks: usize, unpack:
     const left = <usize>blocks - done;
     const taken = left < batch ? left : batch;
     unpack(chunkA + blockBytes * done, taken);
-    countShortRuns(nibbles, (taken * runs + 3) >> 2);
+    countShortRuns(nibbles, taken * runs);
     measureBatch<T>(taken * runs);
   }
   finish();

@@ -11,6 +11,8 @@ export const levels: usize = 0x500;
 export const words: usize = 0x10000;
 /** Four tables of counts of bytes: neighbours that are the same byte do not wait for each other. */
 export const bytes: usize = 0x60000;
+/** What loops of codes of 4 bits keep from one call to the next, so that no list of counts lies over it. */
+export const kept: usize = 0x90000;
 /** Counts of 20-bit codes, 32 bits each. */
 export const doubles: usize = 0x100000;
 /** Where the codes that were there, and their counts, are put. */
