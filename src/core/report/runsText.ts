@@ -71,7 +71,7 @@ function progressText(run: Run): string[] {
     ...(lastLoss === undefined ? [] : [`last loss ${formatNumber(lastLoss)}`]),
     ...(lastEvalLoss === undefined ? [] : [`last eval loss ${formatNumber(lastEvalLoss)}`]),
     ...lastMetrics.map(([name, value]) => `${printable(name)} ${formatNumber(value)}`),
-    ...(ended ? ["ended"] : []),
+    ...(run.stoppedEarly === true ? ["stopped early by a callback"] : ended ? ["ended"] : []),
   ];
   return facts.length === 0 ? [] : [facts.join(", ")];
 }

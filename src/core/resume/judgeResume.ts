@@ -152,8 +152,8 @@ function whereItStands({ progress, namedStep }: ResumeInputs): Standing | undefi
   const step = progress?.step ?? namedStep;
   if (step !== undefined && progress?.stoppedEarly === true) {
     const planned = formatCount(progress.planned ?? 0);
-    const at = `step ${formatCount(step)}, where a callback (such as early stopping) ended the training before its ${planned} steps`;
-    return { at, finished: undefined };
+    const finished = `a callback, such as early stopping, ended the training at step ${formatCount(step)} of ${planned}`;
+    return { at: `step ${formatCount(step)}`, finished, stoppedEarly: true };
   }
   if (step !== undefined) return { at: `step ${formatCount(step)}`, finished: finishedAt(progress) };
   return progress?.epoch === undefined

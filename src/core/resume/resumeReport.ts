@@ -23,7 +23,7 @@ export interface ResumeCheck {
 
 /**
  * `yes`: everything that was saved is there, whole, and agrees. `finished`: so it is, and all planned steps were
- * made. `partly`: training goes on, but not exactly as it would have. `weights-only`: there is nothing to go on from
+ * made, or a callback ended the training before them. `partly`: training goes on, but not exactly as it would have. `weights-only`: there is nothing to go on from
  * but parameters. `no`: loading fails or goes wrong.
  */
 export type ResumeAnswer = "yes" | "partly" | "finished" | "weights-only" | "no" | "unknown";
@@ -67,6 +67,8 @@ export interface Standing {
   readonly at: string;
   /** E.g. "step 625 of 625", where no planned step was left. */
   readonly finished: string | undefined;
+  /** Planned steps were left, and the training had decided not to make them. */
+  readonly stoppedEarly?: true;
 }
 
 /** Weighs the checks, with where the training stood, as far as that is known. */
@@ -96,11 +98,13 @@ export function weighChecks(checks: readonly ResumeCheck[], standing: Standing |
   return fromLosses(checks, standing);
 }
 
-function fromLosses(checks: readonly ResumeCheck[], { at, finished }: Partial<Standing> = {}): ResumeReport {
+function fromLosses(checks: readonly ResumeCheck[], standing: Partial<Standing> = {}): ResumeReport {
+  const { at, finished, stoppedEarly = false } = standing;
+  const toGoOn = stoppedEarly
+    ? ". Resuming goes on against that, and is possible"
+    : ", no planned step is left. With a longer plan it can go on";
   const lead =
-    finished === undefined
-      ? `Yes${at === undefined ? "" : ` from ${at}`}`
-      : `Finished: ${finished}, no planned step is left. With a longer plan it can go on`;
+    finished === undefined ? `Yes${at === undefined ? "" : ` from ${at}`}` : `Finished: ${finished}${toGoOn}`;
   const lacking = checks.filter(({ verdict }) => verdict === "missing" || verdict === "warning");
   if (lacking.length === 0) {
     const open = checks.filter(({ verdict }) => verdict === "unknown").map(({ what }) => questions[what]);

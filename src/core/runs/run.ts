@@ -30,6 +30,8 @@ export interface Run {
   readonly checkpoints: readonly RunCheckpoint[];
   readonly maxSteps?: number;
   readonly numTrainEpochs?: number;
+  /** A callback, such as early stopping, ended the training before its planned steps. */
+  readonly stoppedEarly?: true;
   /** Path of the best checkpoint. */
   readonly best?: string;
   /** Why that one, for people. */

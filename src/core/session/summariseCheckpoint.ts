@@ -27,6 +27,7 @@ import type { OptimizerState } from "../optimizer/optimizerState";
 import { classifyEntry, partLabels } from "../parts/parts";
 import { compareProblems, type Problem } from "../problem/problem";
 import { finishedAt } from "../progress/finished";
+import { trainingFaults } from "../progress/trainingFaults";
 import type { StageLabel } from "../stage/stage";
 import { separatorOf } from "../tensors/nameOrder";
 import { capitalised } from "../text/capitalised";
@@ -296,6 +297,7 @@ function resumable(facts: SummaryFacts, byParts: Resumable): Resumable {
     return {
       ...byParts,
       reason: `A callback, such as early stopping, ended the training here. ${byParts.reason}`,
+      finished: true,
     };
   if (finished === undefined) return byParts;
   const reason = `${capitalised(finished)}: no planned step is left. Going on takes a longer plan. ${byParts.reason}`;
@@ -320,6 +322,21 @@ export function knownProblems(facts: SummaryFacts): Problem[] {
   // The reader of the folder says it with more of its reasons.
   const told = new Set(own.map(({ code }) => code));
   const ofFolder = folder.problems.filter(({ code }) => code !== "MissingMetadata" || !told.has(code));
-  const all = [...own, ...ofFolder, ...(folder.trainerState?.problems ?? [])];
+  const all = [...own, ...ofFolder, ...(folder.trainerState?.problems ?? []), ...faultsLogged(folder)];
   return all.sort(compareProblems);
+}
+
+/** What the log beside the weights tells of the training up to them. */
+function faultsLogged({ trainerState, trainerStatePath: file }: FolderContext): Problem[] {
+  const { log, maxSteps, globalStep = Number.POSITIVE_INFINITY } = trainerState ?? {};
+  const known = trainingFaults(
+    (log ?? []).filter(({ step }) => step <= globalStep),
+    maxSteps,
+  );
+  return known.map(({ code, what, told }) => ({
+    severity: "warning",
+    code,
+    message: `${capitalised(what)}: ${told}.`,
+    ...(file === undefined ? {} : { file }),
+  }));
 }

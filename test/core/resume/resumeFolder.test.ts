@@ -26,7 +26,11 @@ test("a training that made all planned steps is finished, not something to resum
 test("a whole checkpoint of the sample run: yes, and every part says why", async () => {
   const files = sampleCheckpoint();
   const state = new TextDecoder().decode(sampleFile("trainer_state.json"));
-  files.write(`${folder}/trainer_state.json`, state.replace('"max_steps": 240', '"max_steps": 480'));
+  const inTheMiddle = state.replace('"max_steps": 240', '"max_steps": 480');
+  files.write(
+    `${folder}/trainer_state.json`,
+    inTheMiddle.replace('"should_training_stop": true', '"should_training_stop": false'),
+  );
   const report = await resumeOf(files, folder);
   expect(report.answer).toBe("yes");
   expect(report.sentence).toMatch(/^Yes from step 240/);
@@ -49,7 +53,7 @@ test("a whole checkpoint of the sample run: yes, and every part says why", async
 test.each([
   [
     480,
-    /^Yes from step 240, where a callback \(such as early stopping\) ended the training before its 480 steps/,
+    /^Finished: a callback, such as early stopping, ended the training at step 240 of 480\. Resuming goes on against that, and is possible/,
   ],
   // The Trainer sets the switch at its last step, too.
   [240, /^Finished: step 240 of 240/],

@@ -2,6 +2,7 @@ import { baseName } from "../../bytes/paths";
 import { parseStepFolder } from "../../progress/checkpointNames";
 import { betterEnd } from "../../progress/metricDirection";
 import type { LogEntry, TrainerState } from "../../progress/trainerState";
+import { formatCount, formatNumber, plural } from "../../text/quantities";
 import { isEvaluation } from "../series/outcomeMetrics";
 
 /** What the trainer says of the best step, with the metric that it went by. */
@@ -69,23 +70,63 @@ function metricWithValue(
   return ranked.sort((a, b) => a.rank - b.rank)[0];
 }
 
-/**
- * The step from which on a training was lost: to the end of the log every loss is NaN, or exactly 0 with a
- * gradient norm of NaN, which the Trainer's filter of NaN losses makes of it. A loss of 0 alone is none: GRPO
- * begins so.
- */
-export function collapsedFrom(log: readonly LogEntry[]): number | undefined {
-  let from: number | undefined;
-  let count = 0;
-  for (let at = log.length - 1; at >= 0; at--) {
-    const { step, values } = log[at] as LogEntry;
-    const loss = values.get("loss");
-    if (loss === undefined) continue;
-    const norm = values.get("grad_norm");
-    if (!Number.isNaN(loss) && !(loss === 0 && norm !== undefined && Number.isNaN(norm))) break;
-    from = step;
-    count++;
+/** What the evaluations in a log tell of the choice of the best checkpoint. */
+export interface EvaluationFault {
+  readonly severity: "warning" | "info";
+  readonly code: "EvaluationNotFinite" | "EvaluationRises";
+  readonly message: string;
+}
+
+/** Fewer evaluations behind the lowest are noise. */
+const leastRising = 2;
+
+/** A rise of less than this is noise. */
+const risenRatio = 1.1;
+
+/** Evaluations that say nothing, and losses that rise while the training's falls. */
+export function evaluationFaults({ log, bestMetric }: TrainerState): readonly EvaluationFault[] {
+  const found = valuesOf(log, "eval_loss");
+  const finite = found.filter(({ value }) => Number.isFinite(value));
+  if (found.length > 0 && finite.length === 0) {
+    const best =
+      bestMetric === undefined || Number.isFinite(bestMetric)
+        ? ""
+        : " No later evaluation is ever better than NaN: what the trainer calls the best is only the first.";
+    const message = `Every evaluation loss in the log is NaN or infinite (${plural(found.length, "evaluation")}): it tells no best checkpoint.${best}`;
+    return [{ severity: "warning", code: "EvaluationNotFinite", message }];
   }
-  // One entry may be one bad batch.
-  return count >= 2 ? from : undefined;
+  return rising(log, finite);
+}
+
+function rising(log: readonly LogEntry[], found: readonly Evaluated[]): readonly EvaluationFault[] {
+  const lowest = found.reduce<Evaluated | undefined>(
+    (best, one) => (best === undefined || one.value < best.value ? one : best),
+    undefined,
+  );
+  const last = found.at(-1);
+  if (lowest === undefined || last === undefined || lowest.value <= 0) return [];
+  const later = found.filter(({ step }) => step > lowest.step);
+  const isRisen = later.length >= leastRising && later.every(({ value }) => value > lowest.value);
+  if (!isRisen || last.value < risenRatio * lowest.value) return [];
+  const losses = valuesOf(log, "loss");
+  const then = losses.findLast(({ step }) => step <= lowest.step);
+  const now = losses.at(-1);
+  if (then === undefined || now === undefined || !(now.value < then.value)) return [];
+  const message =
+    `The evaluation loss rises from ${formatNumber(lowest.value)} at step ${formatCount(lowest.step)} to ` +
+    `${formatNumber(last.value)} at step ${formatCount(last.step)}, while the loss falls from ` +
+    `${formatNumber(then.value)} to ${formatNumber(now.value)}: from there on the training overfits.`;
+  return [{ severity: "info", code: "EvaluationRises", message }];
+}
+
+interface Evaluated {
+  readonly step: number;
+  readonly value: number;
+}
+
+function valuesOf(log: readonly LogEntry[], name: string): readonly Evaluated[] {
+  return log.flatMap(({ step, values }) => {
+    const value = values.get(name);
+    return value === undefined ? [] : [{ step, value }];
+  });
 }

@@ -5,8 +5,8 @@ import type { LoggedValue } from "../series/lastLogged";
 import { evalLossKeyOf, lossKeyOf } from "../series/runProgress";
 import { chooseBest } from "./bestCheckpoint";
 import type { CheckpointFacts } from "./checkpointFacts";
-import { tellCollapse } from "./collapse";
-import { compareMembers, logFilesOf, type RunDraft, type RunMember } from "./runDraft";
+import { compareMembers, logFilesOf, logsOf, type RunDraft, type RunMember } from "./runDraft";
+import { tellFaults } from "./tellFaults";
 
 /** What the run's log says about a checkpoint that has no trainer_state.json of its own. */
 export interface BorrowedMetrics {
@@ -29,7 +29,7 @@ export function finishRun(draft: RunDraft, { id, name, borrowed }: FinishOptions
   const { best, reason, problem } = chooseBest(draft);
   const logFiles = logFilesOf(draft);
   const { logs = [] } = draft;
-  tellCollapse(draft);
+  tellFaults(draft);
   const last = lastOf(members);
   const checkpoints = members.map((one) =>
     finishCheckpoint(one, { best: one === best, last: one === last }, borrowed.get(one.facts)),
@@ -41,6 +41,7 @@ export function finishRun(draft: RunDraft, { id, name, borrowed }: FinishOptions
     rootName: draft.folder.root.name,
     checkpoints,
     ...given({ maxSteps: draft.maxSteps, numTrainEpochs: draft.numTrainEpochs }),
+    ...(logsOf(draft)[0]?.log.isStoppedEarly === true ? { stoppedEarly: true as const } : {}),
     ...given({ best: best?.facts.candidate.path, bestReason: reason }),
     logFiles,
     logs: [...logFiles.map((path): LogFile => ({ path, format: "trainer-state" })), ...logs],

@@ -1,8 +1,9 @@
 import type { LogEntry, TrainerState } from "../../progress/trainerState";
+import { type TrainingFault, trainingFaults } from "../../progress/trainingFaults";
 import type { PointColumns } from "../logs/pointColumns";
 import type { MetricValue } from "../run";
 import { lastLogged, lastMetrics } from "../series/lastLogged";
-import { type BestWord, bestWordOf, collapsedFrom } from "./evaluations";
+import { type BestWord, bestWordOf, type EvaluationFault, evaluationFaults } from "./evaluations";
 
 /** What grouping and listing need of a trainer_state.json, without the log itself. */
 export interface LogDigest {
@@ -13,8 +14,11 @@ export interface LogDigest {
   readonly saveSteps: number | undefined;
   /** What the trainer says of the best step. */
   readonly best: BestWord | undefined;
-  /** The step from which on the training was lost. */
-  readonly collapsedFrom: number | undefined;
+  /** What no longer learns, and from which step on. */
+  readonly faults: readonly TrainingFault[];
+  readonly evaluationFaults: readonly EvaluationFault[];
+  /** A callback ended the training before its planned steps. */
+  readonly isStoppedEarly: boolean;
   /** Last logged at or before the step. */
   readonly loss: number | undefined;
   readonly evalLoss: number | undefined;
@@ -47,7 +51,9 @@ export function digestTrainerState(
     numTrainEpochs,
     saveSteps,
     best: bestWordOf(state),
-    collapsedFrom: collapsedFrom(log),
+    faults: trainingFaults(log, maxSteps),
+    evaluationFaults: evaluationFaults(state),
+    isStoppedEarly: state.isStoppedEarly,
     loss: lastLogged(columns, "loss", at)?.value,
     evalLoss: evaluation?.value,
     evalStep: evaluation?.step,

@@ -113,7 +113,7 @@ function progressFacts(run: Run): string[] {
   if (done === undefined) return epoch === undefined ? [] : [`epoch ${formatNumber(epoch)}`];
   // A plan that was changed on resuming is below what was done: then it says nothing.
   const of = planned === undefined || planned < done ? "" : ` of ${formatCount(planned)}`;
-  return [`step ${formatCount(done)}${of}`];
+  return [`step ${formatCount(done)}${of}${run.stoppedEarly === true ? ", stopped early" : ""}`];
 }
 
 function lossFacts(loss: number | undefined): string[] {

@@ -145,6 +145,39 @@ describe("several evaluation sets", () => {
   });
 });
 
+describe("evaluations that tell no best", () => {
+  it("are all NaN, and the first is the trainer's best for ever", async () => {
+    const rows: LogRow[] = [400, 800].map((step) => ({ step, eval_loss: "NaN" }));
+    const found = await best(training([400, 800], rows, { best_metric: "NaN", best_global_step: 400 }));
+    expect(codes(found.problems)).toContain("EvaluationNotFinite");
+  });
+
+  it("rise while the loss falls: the training overfits from the best on", async () => {
+    const rows: LogRow[] = [
+      { step: 400, loss: 2 },
+      { step: 400, eval_loss: 1.5 },
+      { step: 800, loss: 1 },
+      { step: 800, eval_loss: 1.8 },
+      { step: 1200, loss: 0.1 },
+      { step: 1200, eval_loss: 2.4 },
+    ];
+    const found = await best(training([400, 800, 1200], rows, {}));
+    expect(found.starred).toEqual(["checkpoint-400"]);
+    expect(found.problems.map(({ severity, code }) => [severity, code])).toEqual([
+      ["info", "EvaluationRises"],
+    ]);
+    expect(found.problems[0]?.message).toContain("from 1.5 at step 400 to 2.4 at step 1,200");
+  });
+});
+
+describe("a training that stopped early", () => {
+  it("is told as such", async () => {
+    const control = { args: { should_training_stop: true }, attributes: {} };
+    const state = { stateful_callbacks: { TrainerControl: control } };
+    expect((await best(training([400], [{ step: 400, loss: 1 }], state))).run.stoppedEarly).toBe(true);
+  });
+});
+
 describe("a collapsed training", () => {
   const rows = (norm: number | string): LogRow[] => [
     { step: 200, loss: 1.2, grad_norm: 1 },

@@ -32,7 +32,7 @@ function reportOf(state: TrainerState): LogReport {
     ...(epoch === undefined ? {} : { epoch }),
     ...(maxSteps === undefined ? {} : { maxSteps }),
     ...(bestModelCheckpoint === undefined ? {} : { bestModelCheckpoint }),
-    ended: summary.size > 0,
+    ended: summary.size > 0 || state.isStoppedEarly,
   };
   return { config: [], summary: [...summary], facts, problems };
 }
