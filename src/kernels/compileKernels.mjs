@@ -17,6 +17,7 @@ const entries = [
   "runSlots.ts",
   "expandCodes.ts",
   "compare.ts",
+  "compareHalves.ts",
   "products.ts",
   "core.ts",
   "merge.ts",

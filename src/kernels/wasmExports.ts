@@ -3,6 +3,7 @@ export interface Exports {
   readonly memory: { readonly buffer: ArrayBuffer };
   countBytes(length: number): void;
   foldBytes(): void;
+  foldWords(): void;
   countWords(length: number): void;
   takeTable(table: number, size: number): number;
   measureF32(count: number): void;

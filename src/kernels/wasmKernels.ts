@@ -90,6 +90,8 @@ export class WasmKernels implements NumberKernels {
   private readonly taken = new Map<CodeBits, CodeCounts>();
   /** Codes of 4 bits are counted that are not yet in the table. */
   private haveRuns = false;
+  /** Differences of halves are counted in a second table too. */
+  private haveHalves = false;
 
   private constructor(private readonly wasm: Exports) {
     const { buffer } = wasm.memory;
@@ -222,6 +224,7 @@ export class WasmKernels implements NumberKernels {
     else if (type === "F32") wasm.compareF32(count);
     else if (type === "BF16") wasm.compareBf16(count);
     else wasm.compareF16(count);
+    if (type === "BF16" || type === "F16") this.haveHalves = true;
     const areFinite = () => results.subarray(0, 5).every(Number.isFinite);
     // What is not finite is told apart in another loop; the differences that are were counted.
     const isPlain = areFinite();
@@ -309,7 +312,8 @@ export class WasmKernels implements NumberKernels {
     counted[codeBits] = 0;
     if (codeBits === 8) wasm.foldBytes();
     if (codeBits === 16 && this.haveRuns) wasm.emptySlots();
-    if (codeBits === 16) this.haveRuns = false;
+    if (codeBits === 16 && this.haveHalves) wasm.foldWords();
+    if (codeBits === 16) this.haveRuns = this.haveHalves = false;
     const { buffer } = wasm.memory;
     const found = wasm.takeTable(tables[codeBits], 2 ** codeBits);
     return {

@@ -26,20 +26,11 @@ type BrainBits = u16;
  * upper halves of the differences. A value that is not finite makes a sum not finite, and no more is told then.
  */
 export function compareF32(count: i32): void {
-  comparePairs<f32>(count);
+  compareFew<f32>(0, count);
 }
 
-/** The same of BF16, widened to F32. */
-export function compareBf16(count: i32): void {
-  comparePairs<BrainBits>(count);
-}
-
-/** The same of F16, widened to F32. */
-export function compareF16(count: i32): void {
-  comparePairs<HalfBits>(count);
-}
-
-function comparePairs<T>(count: i32): void {
+/** The same of the pairs from an address on, each widened before it is added: of halves, few are left to this. */
+export function compareFew<T>(first: usize, count: i32): void {
   let absolute = f64x2.splat(0);
   let squares = f64x2.splat(0);
   let squaresOfA = f64x2.splat(0);
@@ -50,7 +41,7 @@ function comparePairs<T>(count: i32): void {
   let changed = i32x4.splat(0);
   let unchanged: u32 = 0;
   const end: usize = <usize>(count & ~3) * sizeof<T>();
-  let at: usize = 0;
+  let at = first;
   while (at < end) {
     const x = floatsAt<T>(chunkA + at);
     const y = floatsAt<T>(chunkB + at);

@@ -9,6 +9,7 @@ import {
   doubles,
   largestFloat,
   leastFloat,
+  otherWords,
   results,
   sumOfDoubles,
   sumOfWords,
@@ -83,6 +84,16 @@ export function foldBytes(): void {
     v128.store(at, i64x2.splat(0), 0x400);
     v128.store(at, i64x2.splat(0), 0x800);
     v128.store(at, i64x2.splat(0), 0xc00);
+  }
+}
+
+/** Puts the two tables of 16-bit codes together in the first. */
+export function foldWords(): void {
+  for (let at: usize = 0; at < 0x40000; at += 16) {
+    const counted = v128.load(at, otherWords);
+    if (!v128.any_true(counted)) continue;
+    v128.store(at, i32x4.add(v128.load(at, words), counted), words);
+    v128.store(at, i64x2.splat(0), otherWords);
   }
 }
 

@@ -13,6 +13,8 @@ export const words: usize = 0x10000;
 export const bytes: usize = 0x60000;
 /** What loops of codes of 4 bits keep from one call to the next, so that no list of counts lies over it. */
 export const kept: usize = 0x90000;
+/** Counts as in `words`, of every second value: neighbours that are the same code do not wait for each other. */
+export const otherWords: usize = 0xa0000;
 /** Counts of 20-bit codes, 32 bits each. */
 export const doubles: usize = 0x100000;
 /** Where the codes that were there, and their counts, are put. */
@@ -25,6 +27,8 @@ export const constants: usize = memory.data<u32>(
     0x20202020, 0x20202020, 0x20202020, 0x20202020, 0x10101010, 0x10101010, 0x10101010, 0x10101010,
     0x00010001, 0x00010001, 0x00010001, 0x00010001, 0x0003fffc, 0x0003fffc, 0x0003fffc, 0x0003fffc,
     0xf0f0f0f0, 0xf0f0f0f0, 0xf0f0f0f0, 0xf0f0f0f0, 0x08040201, 0x80402010, 0x08040201, 0x80402010,
+    0x8fffffff, 0x8fffffff, 0x8fffffff, 0x8fffffff, 0x38000000, 0x38000000, 0x38000000, 0x38000000,
+    0x0f800000, 0x0f800000, 0x0f800000, 0x0f800000, 0x7fff7fff, 0x7fff7fff, 0x7fff7fff, 0x7fff7fff,
   ],
   16,
 );
