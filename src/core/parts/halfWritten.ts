@@ -1,4 +1,5 @@
 import { parseTemporaryName } from "../bytes/temporaryName";
+import { isOrbaxTemporary } from "../formats/orbax/orbaxStep";
 import type { Problem } from "../problem/problem";
 import { classifyEntry, type Part, type PartEntry } from "./parts";
 
@@ -41,7 +42,7 @@ export function findHalfWritten(folderName: string, entries: readonly PartEntry[
     problems.push({ severity, code, message });
   let incomplete = false;
   const isOwn = parseTemporaryName(folderName) !== undefined;
-  if (isOwn || /^tmp-/.test(folderName)) {
+  if (isOwn || /^tmp-/.test(folderName) || isOrbaxTemporary(folderName)) {
     incomplete = true;
     const writer = isOwn ? "Checkpoint Explorer" : "the training";
     const message = `${folderName} was being saved when ${writer} stopped, or still is.`;

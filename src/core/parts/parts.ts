@@ -107,8 +107,8 @@ const rules: readonly Rule[] = [
   file("weights", /\.(?:safetensors|bin)\.index\.json$|\.safetensors$|\.gguf$|\.nemo$/),
   // A distributed checkpoint: `.metadata` is the directory of the .distcp files, and written last.
   file("weights", /^\.metadata$|\.distcp$/),
-  // An item of Orbax: what arrays there are, and the database that holds them.
-  file("weights", /^_METADATA$|^manifest\.ocdbt$/),
+  // A step of Orbax; an item of one: what arrays there are, and the database that holds them.
+  file("weights", /^_CHECKPOINT_METADATA$|^_METADATA$|^manifest\.ocdbt$/),
   // Parts that are trained alone: LLaVA's projector, and what it trains beside an adapter; rows for new tokens.
   file("weights", /^(?:mm_projector|non_lora_trainables|learned_embeds.*)\.bin$/),
   file("weights", /^(?:.*model.*|consolidated.*)\.bin$|^(?:weights|model)[\w.]*\.npz$/),

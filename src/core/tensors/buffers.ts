@@ -8,6 +8,8 @@ import type { Tensor } from "./tensor";
 const bufferNames: readonly RegExp[] = [
   /(?:^|[._])(?:running_mean|running_var|num_batches_tracked|position_ids|token_type_ids|inv_freq|anchor_grid)$/,
   /(?:^|\.)batch_stats\./,
+  // BatchNorm of Flax' nnx.
+  /(?:^|\.)(?:mean|var)\.value$/,
   // The moving average of latent diffusion (LitEma), which stands in the model's own dictionary.
   /(?:^|\.)model_ema\./,
   /(?:^|\.)grid\.\d+$/,

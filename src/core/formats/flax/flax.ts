@@ -10,7 +10,7 @@ import {
 } from "../../problem/limits";
 import { ProblemList } from "../../problem/problemList";
 import { assemble, type TensorPiece } from "../../tensors/assembly";
-import { dtypeBits } from "../../tensors/dtype";
+import { elementBytesOf } from "../../tensors/dtype";
 import { elementCount, type Tensor } from "../../tensors/tensor";
 import { quote } from "../../text/quote";
 import type { Format, ParsedFile } from "../format";
@@ -189,8 +189,8 @@ class FlaxReader {
     if (type.kind !== "text" || !isSpan || data.end > start + length) return undefined;
     const word = utf8.decode(head.subarray(type.start - start, type.end - start));
     const dtype = jaxDtypes.get(word) ?? word.slice(0, 60);
-    const bits = dtypeBits.get(dtype);
-    if (bits === undefined) {
+    const elementBytes = elementBytesOf(dtype);
+    if (elementBytes === undefined) {
       const message = `An array is of the type ${quote(dtype)}, which is not known here: its values cannot be told.`;
       this.problems.addLazily("UnknownType", () => ({
         severity: "warning",
@@ -199,7 +199,7 @@ class FlaxReader {
         offset: start,
       }));
     }
-    const byteSize = bits === undefined ? data.length : (elementCount(shape) * bits) / 8;
+    const byteSize = elementBytes === undefined ? data.length : elementCount(shape) * elementBytes;
     if (byteSize !== data.length || shape.some((size) => size < 0))
       throw damagedMsgpack(
         data.start,

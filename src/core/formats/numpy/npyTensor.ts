@@ -36,6 +36,12 @@ export function npyTensor(name: string, header: NpyHeader, region: ByteRegion): 
       `${shown} is stored as two bytes without a type (V2) and shown as BF16: ${reason}.`,
     );
   }
+  if (/^V\d+$/.test(dtype))
+    add(
+      "warning",
+      "VoidType",
+      `${shown} is stored as bytes without a type (${dtype}), as NumPy saves the 8-bit floats and small integers of ml_dtypes: its values cannot be told.`,
+    );
   if (!knownKind.test(dtype))
     add(
       "warning",

@@ -9,7 +9,9 @@ const momentName =
   /^(?:.*\.)?(?:opt_state|optimizer_state|opt|optimizer)\.(?:.*\.)?(mu|nu|trace|v_row|v_col|nu_max|sum_of_squares|v|m)\.(.+)$/;
 const optimizerPart = /^(?:.*?\.)?(?:opt_states?|optimizer_state|optimizer)\./;
 const averagePart = /^(?:.*\.)?(?:ema|ema_params|params_ema|target_params)\./;
-const randomPart = /(?:^|\.)rngs?(?:\.|$)/;
+const randomPart = /(?:^|\.)(?:[a-z]+_)?p?rngs?(?:_keys?|_state)?(?:\.|$)/;
+/** Of a train state, which may be an item of several; `nnx` keeps it behind `value`. */
+const stepName = /^(?:[^.]+\.)?step(?:\.value)?$/;
 /** What a transformation keeps of each axis of a parameter has the number of the axis behind its path. */
 const axisEnding = /^(.+)\.(\d+)$/;
 
@@ -20,6 +22,7 @@ export function optaxTensors(tensors: readonly Tensor[]): TrainingTensors {
   // The tree of the parameters has a name in the state that it has not in the moments.
   const roots = new Set(["params.", "", "model.", ...[...names].map((name) => name.replace(/\..*$/s, "."))]);
   const ownerOf = (path: string) => [...roots].map((root) => root + path).find((name) => names.has(name));
+  const hasParams = tensors.some(({ name }) => name.startsWith("params."));
   const moments: Moment[] = [];
   const settings = new Map<string, Tensor>();
   const progress = new Map<string, Tensor>();
@@ -31,9 +34,12 @@ export function optaxTensors(tensors: readonly Tensor[]): TrainingTensors {
       const found = momentOf(name, ownerOf);
       if (found !== undefined) moments.push({ ...found, tensor });
       else settings.set(name.replace(optimizerPart, ""), tensor);
-    } else if (name === "step" && isScalar) progress.set("step", tensor);
+    } else if (stepName.test(name) && isScalar && !progress.has("step")) progress.set("step", tensor);
     else if (averagePart.test(name)) beside.set("average", [...(beside.get("average") ?? []), tensor]);
     else if (randomPart.test(name)) beside.set("random", [...(beside.get("random") ?? []), tensor]);
+    // A number beside the tree of the parameters is none of them.
+    else if (isScalar && !name.includes(".") && hasParams)
+      beside.set("counters", [...(beside.get("counters") ?? []), tensor]);
   }
   return { moments, settings, progress, beside };
 }

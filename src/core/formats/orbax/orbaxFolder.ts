@@ -1,6 +1,8 @@
 import type { FileEntry, Files } from "../../bytes/files";
-import { joinPath } from "../../bytes/paths";
+import { baseName, joinPath } from "../../bytes/paths";
 import { readText } from "../../bytes/readText";
+import { JsonSyntaxError } from "../../json/jsonScanner";
+import { isJsonObject, jsonNumber, parseJson } from "../../json/parseJson";
 import { CheckpointError } from "../../problem/checkpointError";
 import { maxConfigBytes, maxListedProblems } from "../../problem/limits";
 import { ProblemList } from "../../problem/problemList";
@@ -15,15 +17,16 @@ import { findStore, type KeyStore } from "./keyStore";
 import type { OcdbtValue } from "./ocdbtDatabase";
 import { optaxTensors } from "./optaxState";
 import { type OrbaxTree, parseOrbaxMetadata } from "./orbaxMetadata";
+import { parseOrbaxStep } from "./orbaxStep";
 import { parseZarr } from "./zarrMetadata";
 import { absentTensor, type FileOfValue, zarrTensor } from "./zarrTensors";
 
-const markers: ReadonlySet<string> = new Set([
-  "_METADATA",
-  "manifest.ocdbt",
-  "_CHECKPOINT_METADATA",
-  ".zarray",
-]);
+const stepMarker = "_CHECKPOINT_METADATA";
+const markers: ReadonlySet<string> = new Set(["_METADATA", "manifest.ocdbt", stepMarker, ".zarray"]);
+/** Values that a step may say beside its arrays. */
+const maxMetrics = 100;
+/** Of an array that is listed alone. */
+const unknownDtype = "unknown";
 /** A step has an item or some; a folder of more is one of many steps. */
 const maxStepFolders = 16;
 const processFolder = /^ocdbt\.process_\d+$/;
@@ -63,7 +66,9 @@ async function open({ files, path, entries }: FolderListing, signal?: AbortSigna
   }
   list.report(problems);
   reportParts(tensors, problems);
-  const content = trainingTree(tensors, optaxTensors(tensors));
+  const sorted = optaxTensors(tensors);
+  const progress = new Map([...(await savedProgress(files, path, entries)), ...(sorted.progress ?? [])]);
+  const content = trainingTree(tensors, { ...sorted, progress });
   return {
     format: "orbax",
     ...(content === undefined ? {} : { content }),
@@ -76,10 +81,37 @@ async function open({ files, path, entries }: FolderListing, signal?: AbortSigna
   };
 }
 
+/**
+ * What a `CheckpointManager` says of a step: its number in the name of the folder, and the metrics that it was given
+ * (`metrics/metrics`).
+ */
+async function savedProgress(
+  files: Files,
+  path: string,
+  entries: readonly FileEntry[],
+): Promise<ReadonlyMap<string, number>> {
+  const told = new Map<string, number>();
+  if (!entries.some(({ name }) => name === stepMarker)) return told;
+  const named = parseOrbaxStep(baseName(path));
+  if (named !== undefined) told.set("step", named.step);
+  if (!entries.some(({ name, kind, link }) => name === "metrics" && kind === "directory" && !link))
+    return told;
+  try {
+    const text = await readText(files, joinPath(path, "metrics", "metrics"), maxConfigBytes);
+    const { value } = parseJson(text);
+    for (const [name, metric] of isJsonObject(value) ? value : []) {
+      const number = jsonNumber(metric);
+      if (number !== undefined && told.size < maxMetrics && !told.has(name)) told.set(name, number);
+    }
+  } catch (error) {
+    // Without them it is the same checkpoint.
+    if (!(error instanceof CheckpointError || error instanceof JsonSyntaxError)) throw error;
+  }
+  return told;
+}
+
 function isItem(entries: readonly FileEntry[]): boolean {
-  return entries.some(
-    ({ name }) => (markers.has(name) && name !== "_CHECKPOINT_METADATA") || processFolder.test(name),
-  );
+  return entries.some(({ name }) => (markers.has(name) && name !== stepMarker) || processFolder.test(name));
 }
 
 /** Folders of a step that hold trees: `default`, `state`, `params` or what they were called. */
@@ -178,7 +210,7 @@ class ItemReader {
       if (!leaf.isArray || seen.has(leaf.name)) continue;
       const base = {
         name: prefix + leaf.name,
-        dtype: "unknown",
+        dtype: unknownDtype,
         shape: leaf.shape ?? [],
         byteSize: 0,
         offset: 0,
@@ -293,8 +325,19 @@ class ItemReader {
   };
 }
 
-/** Tensors that miss a part; those of a missing file are told with the file. */
+/** Tensors that miss a part, or whose values are not read here; those of a missing file are told with the file. */
 function reportParts(tensors: readonly Tensor[], problems: ProblemList): void {
+  for (const { name, dtype, layout } of tensors) {
+    const absent = layout?.storage.absent;
+    // What _METADATA alone names is told as missing.
+    if (absent === undefined || dtype === unknownDtype) continue;
+    problems.addLazily("UnreadableArray", () => ({
+      severity: "warning",
+      code: "UnreadableArray",
+      message: `${quote(name)} is shown without its values: ${absent}.`,
+      tensor: name,
+    }));
+  }
   const parts = tensors.flatMap((tensor) => {
     const reason = unreadablePart(tensor);
     return reason === undefined ? [] : [{ tensor, reason }];

@@ -41,15 +41,12 @@ export interface ZarrArray {
   chunkKey(at: readonly number[]): string;
 }
 
-const spellings3 = new Map([
-  ...jaxDtypes,
-  ["complex128", "C128"],
-  ["float8_e4m3fnuz", "F8_E4M3FNUZ"],
-  ["float8_e5m2fnuz", "F8_E5M2FNUZ"],
-]);
+const spellings3 = new Map([...jaxDtypes, ["complex128", "C128"]]);
 
 const itemSizes = new Map<string, number>([
-  ..."BOOL I8 U8 F8_E4M3 F8_E5M2 F8_E4M3FNUZ F8_E5M2FNUZ".split(" ").map((name) => [name, 1] as const),
+  ..."BOOL I2 U2 I4 U4 I8 U8 F8_E4M3 F8_E5M2 F8_E4M3FNUZ F8_E5M2FNUZ F8_E8M0"
+    .split(" ")
+    .map((name) => [name, 1] as const),
   ..."I16 U16 F16 BF16".split(" ").map((name) => [name, 2] as const),
   ..."I32 U32 F32".split(" ").map((name) => [name, 4] as const),
   ..."I64 U64 F64 C64".split(" ").map((name) => [name, 8] as const),

@@ -1,6 +1,7 @@
 import { isSafetensorsPiece } from "../../formats/dcp/shardingInfo";
 import { isZeroFile } from "../../formats/deepspeed/zeroFiles";
 import { rankOfFile } from "../../formats/fsdp/rankFiles";
+import { parseOrbaxStep } from "../../formats/orbax/orbaxStep";
 import { classifyEntry, isLibraryWeights, type Part } from "../../parts/parts";
 import { parseStepFolder, type StepFolderName } from "../../progress/checkpointNames";
 import type { Candidate, CandidateGroup } from "./candidate";
@@ -63,13 +64,23 @@ class Finder {
  */
 function asStepFolder(folder: Folder): StepFolderName | undefined {
   const isAccelerate = folder.files.some(({ name }) => /^random_states_\d+\.pkl$/.test(name));
-  const step = parseStepFolder(folder.name, isAccelerate);
+  const step = parseStepFolder(folder.name, isAccelerate) ?? orbaxStep(folder);
   if (step === undefined) return undefined;
   if (step.temporary) return step;
   if (!holdsState(folder) && !folder.folders.some((child) => holdsState(child))) return undefined;
   return folder.folders.some((child) => !isPartFolder(child) && asStepFolder(child) !== undefined)
     ? undefined
     : step;
+}
+
+/** Older versions of Orbax say nothing of a step: what tells it are its items. */
+function orbaxStep(folder: Folder): StepFolderName | undefined {
+  const step = parseOrbaxStep(folder.name);
+  if (step === undefined || step.temporary) return step;
+  const isStep =
+    folder.files.some(({ name }) => name === "_CHECKPOINT_METADATA") ||
+    (!isOfOrbax(folder) && folder.folders.some(isOfOrbax));
+  return isStep ? step : undefined;
 }
 
 const stateParts: ReadonlySet<Part> = new Set<Part>([

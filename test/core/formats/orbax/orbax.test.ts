@@ -117,6 +117,52 @@ describe("a checkpoint of Orbax", () => {
     expect(tensors.w).toEqual(wanted);
   });
 
+  test.each([
+    ["int4", "I4"],
+    ["uint4", "U4"],
+    ["int2", "I2"],
+    ["float8_e8m0fnu", "F8_E8M0"],
+    ["float8_e4m3fnuz", "F8_E4M3FNUZ"],
+  ])("reads %s, a value a byte", async (dtype, wantedDtype) => {
+    const bytes = Uint8Array.of(1, 2, 3, 0xff, 0, 1);
+    const entries: OcdbtEntry[] = [
+      { key: "w/.zarray", value: zarray({ dtype, shape: [2, 3], chunks: [2, 3] }), inline: true },
+      { key: "w/0.0", value: bytes },
+    ];
+    const { tensors, checkpoint } = await open(ocdbtFolder("/c", entries));
+    expect(checkpoint.problems).toEqual([]);
+    expect(tensors.w).toEqual({ dtype: wantedDtype, shape: [2, 3], sha256: sha256(bytes) });
+  });
+
+  test("that a CheckpointManager saved says its step by its folder's name, and its metrics", async () => {
+    const session = await CheckpointSession.open(
+      new MemoryFiles({
+        ...ocdbtFolder("/run/ckpt_00000300/params", array2("w")),
+        "/run/ckpt_00000300/_CHECKPOINT_METADATA": "{}",
+        "/run/ckpt_00000300/metrics/metrics": '{"loss": 0.25, "acc": NaN, "name": "x"}',
+      }),
+      "/run/ckpt_00000300",
+      () => undefined,
+    );
+    expect((await session.summary()).progress).toMatchObject({ step: 300, loss: 0.25 });
+  });
+
+  test("keeps a step within an item, and numbers beside the parameters, out of the model", async () => {
+    const scalar = (key: string, dtype: string): OcdbtEntry[] => [
+      { key: `${key}/.zarray`, value: zarray({ dtype, shape: [], chunks: [] }), inline: true },
+      { key: `${key}/0`, value: new Uint8Array(4).fill(1) },
+    ];
+    const files = ocdbtFolder("/c", [
+      ...array2("params.w"),
+      ...scalar("lr", "<f4"),
+      ...scalar("state.step", "<i4"),
+    ]);
+    const session = await CheckpointSession.open(new MemoryFiles(files), "/c", () => undefined);
+    const { parameterCount, progress } = await session.summary();
+    expect(parameterCount).toBe(15);
+    expect(progress?.step).toBe(0x01010101);
+  });
+
   test("takes the fill value for chunks that were never written, and says that they are lost where all are", async () => {
     const some = array2("w", { fill_value: 7 }).filter(({ key }) => !key.endsWith("/0.1"));
     const files = ocdbtFolder("/c", some);
@@ -309,9 +355,15 @@ describe("a damaged checkpoint of Orbax", () => {
   test.each([
     ["of more chunks than any array has", { shape: [1e9, 1e9], chunks: [1, 1] }],
     ["packed in a way that is not known", { compressor: { id: "lzma" } }],
+    ["that went through a filter", { filters: [{ id: "delta", dtype: "<f4" }] }],
+    ["of floats that are not known", { dtype: "float8_e3m4" }],
   ])("with an array %s shows it without its values", async (_, more) => {
-    const { tensors } = await open(ocdbtFolder("/c", array2("w", more)));
+    const { tensors, checkpoint } = await open(ocdbtFolder("/c", array2("w", more)));
     expect(tensors.w?.sha256).toBeUndefined();
+    // Nobody may call healthy what was not read.
+    expect(checkpoint.problems).toMatchObject([
+      { severity: "warning", code: "UnreadableArray", tensor: "w" },
+    ]);
   });
 });
 

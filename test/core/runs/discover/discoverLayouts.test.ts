@@ -165,3 +165,40 @@ describe("other layouts", () => {
     expect(codes(checkpoint?.problems ?? [])).toEqual(["NoParameters"]);
   });
 });
+
+describe("steps that Orbax' CheckpointManager saved", () => {
+  const step = (path: string): Contents => ({
+    [`${path}/_CHECKPOINT_METADATA`]: "{}",
+    [`${path}/state/_METADATA`]: "{}",
+    [`${path}/state/manifest.ocdbt`]: weights,
+    [`${path}/metrics/metrics`]: '{"loss": 0.5}',
+  });
+
+  it.each([
+    ["by their numbers alone", ["100", "200"]],
+    ["with a prefix", ["ckpt_00000100", "ckpt_00000200"]],
+    ["with a prefix of one's own", ["my_run_100", "my_run_200"]],
+  ])("are one run, %s, and nothing in them is missing", async (_, names) => {
+    const run = only((await search(Object.assign({}, ...names.map((name) => step(`/ws/run/${name}`))))).runs);
+    expect(run.checkpoints.map(({ name, step: at, last }) => [name, at, last])).toEqual([
+      [names[0], 100, false],
+      [names[1], 200, true],
+    ]);
+    expect(run.checkpoints.flatMap(({ problems }) => codes(problems))).toEqual([]);
+  });
+
+  it("of older versions are told by their items", async () => {
+    const files = { "/ws/run/7/default/_METADATA": "{}", "/ws/run/8/default/manifest.ocdbt": weights };
+    const run = only((await search(files)).runs);
+    expect(run.checkpoints.map(({ step: at }) => at)).toEqual([7, 8]);
+  });
+
+  it("are incomplete under the name by which they are written", async () => {
+    const files = { ...step("/ws/run/100"), ...step("/ws/run/200.orbax-checkpoint-tmp") };
+    const run = only((await search(files)).runs);
+    expect(run.checkpoints.map(({ step: at, incomplete }) => [at, incomplete])).toEqual([
+      [100, false],
+      [200, true],
+    ]);
+  });
+});
