@@ -9,9 +9,9 @@ import { measureOpenings } from "./editorOpening";
 import { writeSparseModels } from "./sparseModels";
 
 /**
- * `npm run bench:editor`: what opening and scanning take in a real VS Code: the time to the first content, the memory
- * of the extension host and the page, what a closed tab still reads, and how long the page is busy while results come
- * in. `-- open` measures opening alone. Linux only: it looks into /proc.
+ * `npm run bench:editor`: what opening and scanning take in a real VS Code: the memory of the extension host and the
+ * page, what a closed tab still reads, and how long the page is busy while results come in. `-- open` measures opening
+ * alone; how long it takes says `bench:open`. Linux only: it looks into /proc.
  */
 const shownSeconds = 30;
 

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { residentBytes, withWorkers } from "../support/vscode/extensionHosts";
 import type { Workbench } from "../support/vscode/workbench";
-import { formatMs, median } from "./measure";
+import { printTable } from "./measure";
 
 const rounds = 5;
 /** What VS Code itself begins with: until then its extension host grows. */
@@ -36,15 +36,13 @@ async function collectGarbage(pid: string): Promise<void> {
   socket.close();
 }
 
-/** From asking for a file by its name to the first of its content on the page. */
-async function open(workbench: Workbench, path: string): Promise<number> {
-  const start = performance.now();
+/** Opens a file by its name, until the first of its content is on the page. */
+async function open(workbench: Workbench, path: string): Promise<void> {
   await workbench.openFile(path);
   await workbench
     .webviewFrame()
     .getByRole("tab", { name: /^Tensors/ })
     .waitFor({ timeout: 60_000 });
-  return performance.now() - start;
 }
 
 /** JavaScript's heap of the window after a collection; the pages of editors are frames of it. */
@@ -60,7 +58,7 @@ async function heapMegabytes(workbench: Workbench): Promise<number> {
   }
 }
 
-/** How long opening takes, and what it leaves: in the extension host with its worker, and in the window. */
+/** What opening takes in memory, and what it leaves: in the extension host with its worker, and in the window. */
 export async function measureOpenings(
   workbench: Workbench,
   host: string,
@@ -70,33 +68,33 @@ export async function measureOpenings(
   await delay(settleMs);
   const idle = await megabytesOf(host);
   const windowIdle = await heapMegabytes(workbench);
-  const first = await open(workbench, small);
+  await open(workbench, small);
   const opened = await megabytesOf(host);
   const windowOpened = await heapMegabytes(workbench);
   await workbench.closeAllEditors();
-  const timesOf = async (path: string) => {
-    const times: number[] = [];
+  const openAgain = async (path: string) => {
     for (let round = 0; round < rounds; round++) {
-      times.push(await open(workbench, path));
+      await open(workbench, path);
       await workbench.closeAllEditors();
     }
-    return median(times);
+    return restedMegabytes(host);
   };
-  const later = await timesOf(small);
-  const closed = await restedMegabytes(host);
-  const ofHuge = await timesOf(huge);
-  const closedHuge = await restedMegabytes(host);
+  const closed = await openAgain(small);
+  const closedHuge = await openAgain(huge);
+  const more = (megabytes: number) => `${megabytes < 0 ? "−" : "+"}${Math.abs(megabytes).toFixed(0)} MB`;
   console.log(
-    `From the name of a file to its content, VS Code's own part included: the first ${formatMs(first)} ms, later ones ` +
-      `${formatMs(later)} ms, 23,040 tensors ${formatMs(ofHuge)} ms (medians of ${rounds}).`,
+    "Memory beyond that of VS Code before the first file, where it has not asked for the extension yet:",
+  );
+  printTable(
+    ["where and when", "measured", "target"],
+    [
+      ["page of 291 tensors, JavaScript's heap", more(windowOpened - windowIdle), "60 MB"],
+      ["extension host and worker, the first file open", more(opened - idle), ""],
+      [`idle: ${rounds + 1} files of 291 tensors closed, worker ended`, more(closed - idle), "30 MB"],
+      [`and after ${rounds} of 23,040 tensors`, more(closedHuge - idle), "20 MB"],
+    ],
   );
   console.log(
-    `Extension host with its worker: ${idle.toFixed(0)} MB before the first file, where VS Code has not asked for the ` +
-      `extension yet, ${opened.toFixed(0)} with it, ${closed.toFixed(0)} after ${rounds} more, closing all and a rest, ` +
-      `${closedHuge.toFixed(0)} after ${rounds} of 23,040 tensors and a rest (targets: 30 more when idle, 20 more after all).`,
-  );
-  console.log(
-    `JavaScript's heap of the window with its frames: ${windowIdle.toFixed(1)} MB before the first file, ` +
-      `${windowOpened.toFixed(1)} MB with its page.`,
+    `Before: extension host ${idle.toFixed(0)} MB, heap of the window ${windowIdle.toFixed(1)} MB.`,
   );
 }

@@ -28,7 +28,7 @@ export async function writeSparseModels(folder: string): Promise<SparseModels> {
   return paths;
 }
 
-async function writeSparse(path: string, spec: FileSpec): Promise<void> {
+export async function writeSparse(path: string, spec: FileSpec): Promise<void> {
   const file = await open(path, "w");
   try {
     const head = fileHead(spec);

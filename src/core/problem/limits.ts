@@ -75,8 +75,8 @@ export const smallPickleOpcodes = 2_000_000;
 export const maxOpcodesPerByte = 20;
 
 /**
- * Memory that one unpickled value may take, as V8 keeps it. Real pickles need six times their bytes, ten times where
- * they are compressed; the largest needs a tenth of this.
+ * Memory that one unpickled value may take, as V8 keeps it. Real pickles need four times their bytes, ten times where
+ * they are compressed. A state dict takes some 750 bytes a tensor: a million fit.
  */
 export const maxPickleRetainedBytes = 1_000_000_000;
 export const smallPickleRetainedBytes = 16_000_000;

@@ -7,15 +7,23 @@ import { buildExtension, packExtension } from "./packExtension";
 import { quietSettings, startVscodeServer, type VscodeServer, writeUserSettings } from "./vscodeServer";
 import type { WorkbenchConnection } from "./workbench";
 
-/** Does something with a VS Code that has the extension as it is now, and a browser; for scripts, not for tests. */
+export type VscodeConnection = WorkbenchConnection & { readonly server: VscodeServer };
+
+/**
+ * Does something with a VS Code and a browser; for scripts, not for tests. It has the extension as it is now, or the
+ * one that is packed in the file `peer`.
+ */
 export async function withVscode(
   purpose: string,
-  work: (connection: WorkbenchConnection & { readonly server: VscodeServer }) => Promise<void>,
+  work: (connection: VscodeConnection) => Promise<void>,
+  peer?: string,
 ): Promise<void> {
-  if (!buildExtension()) throw new Error("The build failed.");
   const home = join(scratchFolder, `${purpose}-${process.pid}`);
-  const vsix = join(home, "checkpoint-explorer.vsix");
-  packExtension(vsix);
+  const vsix = peer ?? join(home, "checkpoint-explorer.vsix");
+  if (peer === undefined) {
+    if (!buildExtension()) throw new Error("The build failed.");
+    packExtension(vsix);
+  }
   writeUserSettings(home, quietSettings);
   const server = await startVscodeServer({ entry: installCodeServer(), home, vsix });
   const browser = await launchBrowserServer();

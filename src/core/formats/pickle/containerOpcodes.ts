@@ -1,6 +1,6 @@
-import { type ContentValue, ListValue, MapValue, SetValue, TupleValue } from "../contentValue";
+import { type ContentValue, ListValue, MapValue, SetValue } from "../contentValue";
 import { Op } from "./opcode";
-import { dictBytes, emptyTuple, listBytes, tupleBytes } from "./pickleObjects";
+import { dictBytes, emptyTuple, listBytes } from "./pickleObjects";
 import type { PickleStack } from "./pickleStack";
 
 /** Opcodes that make and fill containers; false for all others. */
@@ -22,16 +22,16 @@ export function stepContainer(op: number, stack: PickleStack): boolean {
       stack.push(emptyTuple);
       return true;
     case Op.TUPLE:
-      pushTuple(stack, stack.popMark());
+      stack.pushTuple(stack.popMark());
       return true;
     case Op.TUPLE1:
-      pushTuple(stack, stack.popSome(1));
+      stack.pushTuple(stack.popSome(1));
       return true;
     case Op.TUPLE2:
-      pushTuple(stack, stack.popSome(2));
+      stack.pushTuple(stack.popSome(2));
       return true;
     case Op.TUPLE3:
-      pushTuple(stack, stack.popSome(3));
+      stack.pushTuple(stack.popSome(3));
       return true;
     case Op.EMPTY_LIST:
       stack.create(new ListValue([]), listBytes);
@@ -93,8 +93,4 @@ function pushFilled(
   make: (items: ContentValue[]) => ContentValue,
 ): void {
   stack.create(make(items), listBytes + 8 * items.length);
-}
-
-function pushTuple(stack: PickleStack, items: readonly ContentValue[]): void {
-  stack.create(items.length === 0 ? emptyTuple : new TupleValue(items), tupleBytes + 8 * items.length);
 }

@@ -32,6 +32,15 @@ const newestProtocol = 5;
 
 const noBytes = new Uint8Array();
 
+/** The opcodes of texts, each with its length. */
+const textHeaderBytes: ReadonlyMap<number, number> = new Map([
+  [Op.SHORT_BINUNICODE, 2],
+  [Op.SHORT_BINSTRING, 2],
+  [Op.BINUNICODE, 5],
+  [Op.BINSTRING, 5],
+  [Op.BINUNICODE8, 9],
+]);
+
 /** What a persistent id stands for, where that is known; undefined keeps it as a reference. */
 export type ResolvePersistentId = (id: ContentValue) => ContentValue | undefined;
 
@@ -108,12 +117,17 @@ export class PickleMachine {
     if (this.stepMemo(op)) return;
     const scalar = readScalar(op, this.input);
     if (scalar !== undefined) {
-      this.stack.create(scalar, scalarBytes(scalar));
+      this.stack.create(scalar, scalarBytes(scalar, this.writtenBytes(op)));
       if (scalar instanceof BytesValue) this.noteBytes(scalar);
     } else if (!stepContainer(op, this.stack) && !this.stepObject(op)) {
       const message = `There is no opcode ${opcodeName(op)}: the Python pickle is damaged, or this is none.`;
       throw new CheckpointError("UnknownOpcode", message, this.opcodeOffset);
     }
+  }
+
+  /** Bytes behind an opcode and the length of what it pushes. */
+  private writtenBytes(op: number): number {
+    return this.input.position - this.opcodeOffset - (textHeaderBytes.get(op) ?? 0);
   }
 
   private noteBytes(value: BytesValue): void {
@@ -216,7 +230,7 @@ export class PickleMachine {
         const kwargs = stack.pop();
         const args = stack.pop();
         const object = new PyObject(stack.pop(), args, true);
-        object.kwargs = kwargs;
+        stack.change(object).kwargs = kwargs;
         this.make(object, "instantiated");
         return true;
       }
@@ -235,7 +249,7 @@ export class PickleMachine {
         const state = stack.pop();
         const target = stack.top();
         noteChange(target, this.imports);
-        if (target instanceof PyObject) target.state = state;
+        if (target instanceof PyObject) stack.change(target).state = state;
         else this.warn("StateWithoutObject", "The pickle sets attributes of something that has none.");
         return true;
       }

@@ -6,7 +6,9 @@ import { PyGlobal, PyObject } from "./pickleValue";
  * Sizes in memory, for the count against the limit: of V8 with pointers of eight bytes, where an object has a header of
  * 24 and eight for each field, an array 32 and 16 for its elements, and eight for each of them.
  */
-export const objectBytes = 88;
+export const objectBytes = 56;
+/** What is set on an object after it was made. */
+export const objectMoreBytes = 56;
 export const dictBytes = 120;
 export const tupleBytes = 88;
 export const listBytes = 88;
@@ -19,8 +21,9 @@ export const pairBytes = 96;
 
 export const emptyTuple = new TupleValue([]);
 
-export function scalarBytes(value: ContentValue): number {
-  if (typeof value === "string") return 32 + 2 * value.length;
+/** @param writtenBytes of the file, which a string of ASCII is as long as, and takes no more in memory */
+export function scalarBytes(value: ContentValue, writtenBytes: number): number {
+  if (typeof value === "string") return 24 + (writtenBytes === value.length ? 1 : 2) * value.length;
   if (value instanceof FloatValue) return 80;
   if (value instanceof BytesValue)
     return bytesBytes + (value.bytes === undefined ? 0 : 200 + value.bytes.length);

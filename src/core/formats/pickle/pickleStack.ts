@@ -1,6 +1,7 @@
 import { type ContentValue, ListValue, MapValue, SetValue, TupleValue } from "../contentValue";
-import { firstItemBytes, pairBytes } from "./pickleObjects";
+import { emptyTuple, firstItemBytes, objectMoreBytes, pairBytes, tupleBytes } from "./pickleObjects";
 import { PyGlobal, PyObject } from "./pickleValue";
+import { RecentTuples } from "./recentTuples";
 
 /** An opcode found the stack, the memo or its operands other than it needs them. */
 export class MachineError extends Error {
@@ -20,11 +21,13 @@ export class PickleStack {
   /** As long as the stack once was: what lies at `height` and above was taken off. */
   private readonly values: ContentValue[] = [];
   private height = 0;
+  private mostMarks = 0;
   /** Where each MARK stands. What is below the last one is out of reach until it is gone. */
   private readonly marks: number[] = [];
   /** The memo as picklers fill it, from 0 on, and what is set beyond that. */
   private readonly memo: ContentValue[] = [];
   private readonly farMemo = new Map<number, ContentValue>();
+  private readonly recentTuples = new RecentTuples();
   private retained = 0;
 
   constructor(
@@ -46,8 +49,8 @@ export class PickleStack {
   }
 
   push(value: ContentValue): void {
-    // Twice while the list of them grows.
-    this.retain(16);
+    // Twice while the list of them grows; the place of one that was taken off is there already.
+    if (this.height === this.values.length) this.retain(16);
     this.values[this.height++] = value;
   }
 
@@ -55,6 +58,17 @@ export class PickleStack {
   create(value: ContentValue, bytes: number): void {
     this.retain(bytes);
     this.push(value);
+  }
+
+  pushTuple(items: readonly ContentValue[]): void {
+    const known = items.length === 0 ? emptyTuple : this.recentTuples.find(items);
+    if (known !== undefined) {
+      this.push(known);
+      return;
+    }
+    const tuple = new TupleValue(items);
+    this.recentTuples.note(tuple);
+    this.create(tuple, tupleBytes + 8 * items.length);
   }
 
   pop(): ContentValue {
@@ -73,8 +87,10 @@ export class PickleStack {
   }
 
   mark(): void {
-    this.retain(16);
     this.marks.push(this.height);
+    if (this.marks.length <= this.mostMarks) return;
+    this.retain(16);
+    this.mostMarks = this.marks.length;
   }
 
   /** Everything above the last MARK, which goes as well. */
@@ -100,7 +116,7 @@ export class PickleStack {
     const value = this.top();
     if (index < this.memo.length) this.memo[index] = value;
     else if (index === this.memo.length) {
-      this.retain(8);
+      this.retain(12); // A list that grows has room for half as much again.
       this.memo.push(value);
       if (this.farMemo.size > 0) this.farMemo.delete(index);
     } else {
@@ -116,11 +132,17 @@ export class PickleStack {
     this.push(value);
   }
 
+  /** An object on which something is about to be set. */
+  change(object: PyObject): PyObject {
+    if (!object.isChanged) this.retain(objectMoreBytes);
+    return object;
+  }
+
   append(target: ContentValue, items: readonly ContentValue[]): void {
     this.noteChange(target);
     // A list that the pickle imported: what is added to it is not the pickle's to hold.
     if (target instanceof PyGlobal) return;
-    const list = listOf(target);
+    const list = listOf(target instanceof PyObject ? this.change(target) : target);
     if (list === undefined) throw new MachineError("InvalidPickle", "has nothing to append to");
     this.retain(8 * items.length + (list.length === 0 ? firstItemBytes : 0));
     // Not spread: there may be more than a call can take.
@@ -130,7 +152,7 @@ export class PickleStack {
   setItems(target: ContentValue, items: readonly ContentValue[]): void {
     this.noteChange(target);
     if (target instanceof PyGlobal) return;
-    const dict = dictOf(target);
+    const dict = dictOf(target instanceof PyObject ? this.change(target) : target);
     if (dict === undefined) throw new MachineError("InvalidPickle", "has nothing to set items on");
     this.retain((pairBytes * items.length) / 2 + (dict.size === 0 ? 2 * firstItemBytes : 0));
     for (let at = 0; at + 1 < items.length; at += 2) {

@@ -33,16 +33,18 @@ export class PyGlobal extends ForeignValue {
   }
 }
 
-/** An object that Python would have made by a call: what would have been called, with what, and what was set on it. */
-export class PyObject extends ForeignValue {
-  /** Attributes (`__dict__`), or whatever the class takes in `__setstate__`. */
+/** Apart from the object, because most have nothing of it: a model of a million tensors has two million objects. */
+interface SetOnObject {
   state: ContentValue | undefined;
-  /** Appended to it: it is a list or a set of a class of its own. */
   items: ContentValue[] | undefined;
-  /** Set on it by key: it is a mapping. */
   mapItems: MapValue | undefined;
   kwargs: ContentValue | undefined;
+}
+
+/** An object that Python would have made by a call: what would have been called, with what, and what was set on it. */
+export class PyObject extends ForeignValue {
   private given: ContentValue;
+  private more: SetOnObject | undefined;
 
   constructor(
     /** Usually a `PyGlobal`; where a pickle calls the result of a call, that object. */
@@ -57,6 +59,51 @@ export class PyObject extends ForeignValue {
 
   get args(): ContentValue {
     return this.given;
+  }
+
+  /** Something was set on it after it was made. */
+  get isChanged(): boolean {
+    return this.more !== undefined;
+  }
+
+  /** Attributes (`__dict__`), or whatever the class takes in `__setstate__`. */
+  get state(): ContentValue | undefined {
+    return this.more?.state;
+  }
+
+  set state(state: ContentValue | undefined) {
+    this.change().state = state;
+  }
+
+  /** Appended to it: it is a list or a set of a class of its own. */
+  get items(): ContentValue[] | undefined {
+    return this.more?.items;
+  }
+
+  set items(items: ContentValue[] | undefined) {
+    this.change().items = items;
+  }
+
+  /** Set on it by key: it is a mapping. */
+  get mapItems(): MapValue | undefined {
+    return this.more?.mapItems;
+  }
+
+  set mapItems(mapItems: MapValue | undefined) {
+    this.change().mapItems = mapItems;
+  }
+
+  get kwargs(): ContentValue | undefined {
+    return this.more?.kwargs;
+  }
+
+  set kwargs(kwargs: ContentValue | undefined) {
+    this.change().kwargs = kwargs;
+  }
+
+  private change(): SetOnObject {
+    this.more ??= { state: undefined, items: undefined, mapItems: undefined, kwargs: undefined };
+    return this.more;
   }
 
   /** Lets go of arguments that were made into something that takes less memory. */

@@ -1,0 +1,165 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { cpus, loadavg, tmpdir } from "node:os";
+import { basename, join, resolve } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { parseArgs } from "node:util";
+import { llama7b, mixtureOfExperts } from "../support/made/largeModels";
+import { type VscodeConnection, withVscode } from "../support/vscode/withVscode";
+import { Workbench } from "../support/vscode/workbench";
+import { formatMs, median, printTable } from "./measure";
+import { writeSparse } from "./sparseModels";
+
+/**
+ * `npm run bench:open [-- --peer FILE.vsix] [--rounds N]`: from a click on a file in the explorer of a real VS Code to
+ * the first of its content on the page: the first file after the window has loaded, a later small one, and one of
+ * 23,040 tensors. With a peer two VS Codes take turns, each with one of the extensions. Each file is opened once, so
+ * that nobody shows what is kept from before.
+ */
+const { values: options } = parseArgs({ options: { peer: { type: "string" }, rounds: { type: "string" } } });
+const rounds = Math.max(1, Number(options.rounds ?? 9) || 9);
+
+/** Before a click: what VS Code itself does after it has loaded, and after an editor was closed. */
+const afterLoadMs = 4000;
+const afterCloseMs = 700;
+/** Between the mouse's coming and its click: less than a hand takes. */
+const hoverMs = 100;
+
+const what = ["first", "later", "huge"] as const;
+type What = (typeof what)[number];
+
+/** Only who has read the file can say this: how many tensors there are, or what one is called. */
+const contentOf: Readonly<Record<What, RegExp>> = {
+  first: /\b291\b|model\.layers\.\d+\./,
+  later: /\b291\b|model\.layers\.\d+\./,
+  huge: /\b23[,.\s]?040\b|model\.layers\.\d+\./,
+};
+
+const nameOf = (kind: What, round: number) => `${kind}-${round}.safetensors`;
+
+async function writeModels(folder: string): Promise<void> {
+  const small = llama7b().map(({ name, dtype, shape }) => ({
+    ...{ name, dtype },
+    shape: shape.map((size) => size / 32),
+  }));
+  const like = { metadata: { format: "pt" }, align: 8 };
+  for (let round = 1; round <= rounds; round++)
+    for (const kind of what) {
+      const tensors = kind === "huge" ? mixtureOfExperts() : small;
+      await writeSparse(join(folder, nameOf(kind, round)), { ...like, tensors });
+    }
+}
+
+/** The editor that the installed extension has for such files, which need not be the one that VS Code would take. */
+function editorOf(home: string): string {
+  for (const name of readdirSync(join(home, "extensions"))) {
+    if (name.startsWith(".") || name.endsWith(".json")) continue;
+    const manifest = JSON.parse(readFileSync(join(home, "extensions", name, "package.json"), "utf8"));
+    const editors: readonly { readonly viewType: string; readonly selector: unknown }[] =
+      manifest.contributes?.customEditors ?? [];
+    const found = editors.find(({ selector }) => JSON.stringify(selector).includes("safetensors"));
+    if (found !== undefined) return found.viewType;
+  }
+  throw new Error("The extension has no editor for safetensors files.");
+}
+
+class Side {
+  readonly timesMs: Readonly<Record<What, number[]>> = { first: [], later: [], huge: [] };
+
+  private constructor(
+    readonly name: string,
+    readonly workbench: Workbench,
+  ) {}
+
+  /** In a folder of its own: two windows write their settings there. */
+  static async open(name: string, parent: string, { server, browserEndpoint }: VscodeConnection) {
+    const workspace = join(parent, name);
+    mkdirSync(workspace);
+    await writeModels(workspace);
+    const settings = { "workbench.editorAssociations": { "*.safetensors": editorOf(server.home) } };
+    const window = { workspace, inPlace: true, viewport: { width: 1400, height: 1000 }, settings };
+    return new Side(name, await Workbench.open(window, { server, browserEndpoint }));
+  }
+
+  async measure(round: number): Promise<void> {
+    await this.workbench.reload();
+    await delay(afterLoadMs);
+    for (const kind of what) {
+      this.timesMs[kind].push(await this.click(kind, round));
+      await this.workbench.closeAllEditors();
+      await delay(afterCloseMs);
+    }
+  }
+
+  private async click(kind: What, round: number): Promise<number> {
+    const row = this.workbench.treeItem(new RegExp(`^${nameOf(kind, round)}`)).first();
+    await row.hover();
+    await delay(hoverMs);
+    const startMs = performance.now();
+    await row.click();
+    await this.workbench
+      .webviewFrame()
+      .getByText(contentOf[kind])
+      .filter({ visible: true })
+      .first()
+      .waitFor({ timeout: 60_000 });
+    return performance.now() - startMs;
+  }
+}
+
+function report(sides: readonly Side[]): void {
+  const words: Readonly<Record<What, string>> = {
+    first: "first file, 291 tensors",
+    later: "later file, 291 tensors",
+    huge: "later file, 23,040 tensors",
+  };
+  const [ours, peer] = sides;
+  const rows = what.map((kind) => {
+    const medians = sides.map(({ timesMs }) => median(timesMs[kind]));
+    const spread = (times: readonly number[] = []) =>
+      `${formatMs(Math.min(...times))} to ${formatMs(Math.max(...times))}`;
+    const cells = [words[kind], formatMs(medians[0] ?? Number.NaN), spread(ours?.timesMs[kind])];
+    if (peer === undefined) return cells;
+    const [own = Number.NaN, other = Number.NaN] = medians;
+    return [...cells, formatMs(other), spread(peer.timesMs[kind]), (own / other).toFixed(2)];
+  });
+  const header = ["click to content, ms", "ours", "least to most"];
+  printTable(peer === undefined ? header : [...header, peer.name, "least to most", "ratio"], rows);
+}
+
+async function bench(parent: string, connections: readonly (readonly [string, VscodeConnection])[]) {
+  const sides: Side[] = [];
+  try {
+    for (const [name, connection] of connections) sides.push(await Side.open(name, parent, connection));
+    for (let round = 1; round <= rounds; round++) {
+      // Who is first in a round is second in the next.
+      for (const side of round % 2 === 0 ? [...sides].reverse() : sides) await side.measure(round);
+    }
+    report(sides);
+    console.log(`Load at the end ${loadavg()[0]?.toFixed(1)}.`);
+  } catch (error) {
+    for (const { name, workbench } of sides)
+      console.error(`See ${await workbench.screenshot(`open-${name}`)}`);
+    throw error;
+  } finally {
+    for (const { workbench } of sides) await workbench.close();
+  }
+}
+
+const parent = mkdtempSync(join(tmpdir(), "checkpoint-explorer-open-"));
+const peer = options.peer === undefined ? undefined : resolve(options.peer);
+try {
+  console.log(
+    `Medians of ${rounds} rounds; ${cpus()[0]?.model.trim()}, ${cpus().length} cores, load ${loadavg()[0]?.toFixed(1)}.`,
+  );
+  await withVscode("open", async (ours) => {
+    if (peer === undefined) return bench(parent, [["ours", ours]]);
+    const both = async (theirs: VscodeConnection) =>
+      bench(parent, [
+        ["ours", ours],
+        [basename(peer, ".vsix"), theirs],
+      ]);
+    await withVscode("open-peer", both, peer);
+  });
+} finally {
+  rmSync(parent, { recursive: true, force: true });
+}
