@@ -1,4 +1,5 @@
 import type { Files } from "../bytes/files";
+import { ParsedOnce } from "../formats/parsedOnce";
 import { CheckpointError } from "../problem/checkpointError";
 import type { Checkpoint } from "./checkpoint";
 import { openCheckpoint } from "./openCheckpoint";
@@ -11,7 +12,11 @@ export class OpenedFiles {
   private own: Checkpoint | undefined;
   private readonly kept = new Map<string, Promise<Checkpoint>>();
 
-  constructor(readonly files: Files) {}
+  readonly files: Files;
+
+  constructor(files: Files) {
+    this.files = new ParsedOnce(files);
+  }
 
   /** Takes the checkpoint itself, which is open already, with all its values. */
   keep(checkpoint: Checkpoint): void {

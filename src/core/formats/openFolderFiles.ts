@@ -6,6 +6,7 @@ import { isReadingError, type Problem } from "../problem/problem";
 import type { CheckpointFile } from "./checkpointFile";
 import type { FolderListing } from "./folderFormat";
 import type { ParsedFile } from "./format";
+import { ParsedOnce } from "./parsedOnce";
 import { readCheckpointFile } from "./readFile";
 
 /** A file of the folder: read, or not and why. */
@@ -44,6 +45,7 @@ export function openFolderFiles(
       try {
         bytes = source.size;
         const parsed = await readCheckpointFile(source, name, filePath, signal);
+        if (files instanceof ParsedOnce) files.keep(filePath, source, parsed);
         for (const problem of parsed.problems) report({ file: filePath, ...problem });
         const broken = parsed.problems.some(isReadingError);
         const failure = parsed.content === undefined ? "holds no value of torch" : undefined;

@@ -4,6 +4,7 @@ import { CheckpointError } from "../problem/checkpointError";
 import { headerProbeBytes } from "../problem/limits";
 import type { FormatId, ParsedFile } from "./format";
 import { unsupportedFormat } from "./formatLabel";
+import { ParsedSource } from "./parsedOnce";
 import { diagnoseBlank, diagnoseImpostor, isTextMangled, recogniseKind, textMangledError } from "./recognise";
 import { formatOfHead } from "./registry";
 import { diagnoseStranger, diagnoseZeros } from "./strangers";
@@ -25,6 +26,7 @@ export async function readCheckpointFile(
   path: string,
   signal?: AbortSignal,
 ): Promise<ReadFileResult> {
+  if (source instanceof ParsedSource) return source.result;
   try {
     return await recogniseAndParse(source, fileName, signal);
   } catch (error) {

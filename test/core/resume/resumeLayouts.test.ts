@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { OpenedFiles } from "../../../src/core/checkpoint/openedFiles";
 import { MemoryFiles } from "../../support/memoryFiles";
 import { projectRoot } from "../../support/projectRoot";
 import { fixture } from "../formats/torch/torchFixtures";
@@ -13,6 +14,18 @@ function inMemory(name: string): MemoryFiles {
 }
 
 describe("DeepSpeed", () => {
+  test("reads the directory of each rank's file once, whoever asks for it", async () => {
+    const files = inMemory("deepspeed");
+    const opened = new OpenedFiles(files);
+    await opened.open("/deepspeed");
+    const after = { ...files.counts };
+    const names = (await files.list("/deepspeed/global_step10")).map(({ name }) => name);
+    expect(names).toHaveLength(3);
+    for (const name of names) await opened.open(`/deepspeed/global_step10/${name}`);
+    expect(files.counts.open).toBe(after.open);
+    expect(files.counts.bytesRead).toBe(after.bytesRead);
+  });
+
   test("all shards, their partitions and the steps of the model states", async () => {
     const report = await resumeOf(
       inMemory("deepspeed"),
