@@ -5,6 +5,8 @@ import {
   foundIntrudersText,
 } from "../core/report/intrudersReport";
 import { findAllIntruders, reduceIntruders } from "../core/transform/intruders/reduceIntruders";
+import { defaultThreads } from "../worker/numbers/findInTensors";
+import { NumbersPool } from "../worker/numbers/numbersPool";
 import { defineCommand, jsonFlag, onePath, openSession } from "./command";
 import { makeOptions } from "./makeOptions";
 import { modelFlags, outOf, readModelFlags } from "./modelFlags";
@@ -29,7 +31,8 @@ export const intrudersCommand = defineCommand({
     const { dtype, replace } = readModelFlags(values);
     const request = { adapter: await openSession(path), base: await openSession(values.base), scale };
     if (values["dry-run"]) {
-      const found = await findAllIntruders(request);
+      const pool = new NumbersPool({ threads: defaultThreads() });
+      const found = await findAllIntruders({ ...request, makeFactors: pool.makeFactors({}) });
       return { report: () => foundIntrudersReport(found), text: () => foundIntrudersText(found) };
     }
     const { out, ...make } = makeOptions({ out: outOf(values), replace });

@@ -52,6 +52,7 @@ export interface MakeCalls {
     readonly out: string;
     readonly replace: boolean;
     readonly maxShardBytes: number;
+    readonly threads: number;
   }): JobResult;
 }
 

@@ -63,10 +63,13 @@ export function makeHandlers(analysis: AnalysisPool): Handlers<MakeCalls> {
     },
     planModel: async ({ job, userStages }, signal) =>
       planJob(await openJob(job, nodeFiles, stageLookup(userStages), signal)),
-    makeModel: async ({ job, userStages, out, replace, maxShardBytes }, signal, tell) => {
+    makeModel: async ({ job, userStages, out, replace, maxShardBytes, threads }, signal, tell) => {
       const opened = await openJob(job, nodeFiles, stageLookup(userStages), signal);
       const target = { ...common(tell), report: tell.progress, signal };
-      return makeModel(opened, { ...target, path: out, replace, maxShardBytes });
+      return analysis.use(threads, (pool) => {
+        const make = { ...target, makeFactors: pool.makeFactors(target) };
+        return makeModel(opened, { ...make, path: out, replace, maxShardBytes });
+      });
     },
   };
 }

@@ -137,7 +137,13 @@ describe("an adapter and its base model", () => {
 describe("a new model", () => {
   const adapters = () => [{ path: join(run, "01-svd"), weight: 1 }];
   const merging = (): ModelJob => ({ kind: "merge", base: join(run, "base"), adapters: adapters() });
-  const target = () => ({ userStages: [], out: join(run, "02-merged"), replace: false, maxShardBytes: 5e9 });
+  const target = () => ({
+    userStages: [],
+    out: join(run, "02-merged"),
+    replace: false,
+    maxShardBytes: 5e9,
+    threads: 1,
+  });
 
   it("is planned before anything is written: what is read, what is written, what will be lost", async () => {
     const plan = await makeHandlers(analysis).planModel({ job: merging(), userStages: [] }, never, tell);
@@ -205,7 +211,7 @@ describe("a new model", () => {
 });
 
 describe("a new adapter", () => {
-  const target = () => ({ userStages: [], replace: false, maxShardBytes: 5e9 });
+  const target = () => ({ userStages: [], replace: false, maxShardBytes: 5e9, threads: 1 });
 
   it("is the sum of others, planned with what they disagree about", async () => {
     const adapters = [0.5, 0.5].map((weight) => ({ path: join(run, "01-svd"), weight }));

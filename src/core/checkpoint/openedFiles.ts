@@ -12,10 +12,10 @@ export class OpenedFiles {
   private own: Checkpoint | undefined;
   private readonly kept = new Map<string, Promise<Checkpoint>>();
 
-  readonly files: Files;
+  private readonly parsed: ParsedOnce;
 
-  constructor(files: Files) {
-    this.files = new ParsedOnce(files);
+  constructor(readonly files: Files) {
+    this.parsed = new ParsedOnce(files);
   }
 
   /** Takes the checkpoint itself, which is open already, with all its values. */
@@ -41,7 +41,7 @@ export class OpenedFiles {
   }
 
   private read(path: string, signal?: AbortSignal): Promise<Checkpoint> {
-    const reading = openCheckpoint(this.files, path, signal);
+    const reading = openCheckpoint(this.parsed, path, signal);
     this.kept.set(path, reading);
     const [oldest] = this.kept.keys();
     if (this.kept.size > maxKept && oldest !== undefined) this.kept.delete(oldest);

@@ -19,25 +19,26 @@ const negligibleNorm = 1e-150;
  * Singular value decomposition by one-sided Jacobi rotations (Demmel and Veselić 1992; preconditioned with QR
  * after Drmač and Veselić 2008): small singular values of matrices with graded columns come out with correct
  * digits, where bidiagonalisation loses them. Meant for small matrices: about 30·m·n² operations.
+ * @param check throws to give it up; it is asked many times a sweep.
  * @throws RangeError when a value is NaN or infinite.
  */
-export function svd(matrix: Matrix): Svd {
+export function svd(matrix: Matrix, check?: () => void): Svd {
   if (!isFiniteMatrix(matrix)) throw new RangeError("A matrix with NaN or infinite values has no SVD.");
   if (matrix.rows < matrix.cols) {
-    const { u, s, v } = svdOfTall(transpose(matrix));
+    const { u, s, v } = svdOfTall(transpose(matrix), check);
     return { u: v, s, v: u };
   }
-  return svdOfTall(matrix);
+  return svdOfTall(matrix, check);
 }
 
 /** For m ≥ n. With X·P = Q·R and R = W·diag(s)·Zᵀ, the factors are U = Q·W and V = P·Z. */
-function svdOfTall(matrix: Matrix): Svd {
+function svdOfTall(matrix: Matrix, check: (() => void) | undefined): Svd {
   const n = matrix.cols;
   const { factors, order, scale } = factorizeSorted(matrix);
   const rows = factors.r.data.slice();
   const rotations = createMatrix(n, n);
   for (let i = 0; i < n; i++) rotations.data[i * n + i] = 1;
-  orthogonalizeRows(rows, rotations.data, n);
+  orthogonalizeRows(rows, rotations.data, n, check);
   return assemble(rows, rotations.data, n, scale, order, (w) => applyQ(factors, w));
 }
 
@@ -80,13 +81,19 @@ function columnsByNorm(matrix: Matrix): Uint32Array {
  * Rotates pairs of the n rows (n values each) until all are orthogonal to working precision, and does the same
  * to `rotations`, which starts as the identity.
  */
-function orthogonalizeRows(rows: Float64Array, rotations: Float64Array, n: number): void {
+function orthogonalizeRows(
+  rows: Float64Array,
+  rotations: Float64Array,
+  n: number,
+  check: (() => void) | undefined,
+): void {
   const tolerance = Number.EPSILON * Math.sqrt(n);
   const squares = new Float64Array(n);
   for (let sweep = 0; sweep < maxSweeps; sweep++) {
     for (let i = 0; i < n; i++) squares[i] = innerProduct(rows, i * n, i * n, n);
     let rotated = false;
     for (let p = 0; p < n - 1; p++) {
+      check?.();
       for (let q = p + 1; q < n; q++) {
         const alpha = squares[p] as number;
         const beta = squares[q] as number;

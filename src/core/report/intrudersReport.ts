@@ -1,6 +1,7 @@
 import { printable } from "../text/printable";
 import { formatNumber, formatShare, plural } from "../text/quantities";
-import { type CalmedAdapter, intrudersIn, totals } from "../transform/intruders/reduceIntruders";
+import { intrudersIn } from "../transform/intruders/calmModule";
+import { type CalmedAdapter, totals } from "../transform/intruders/reduceIntruders";
 import type { IntruderReport } from "../update/intruders";
 import { plainTable } from "./textTable";
 

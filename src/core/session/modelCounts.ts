@@ -48,6 +48,17 @@ export function modelCounts(
   });
 }
 
+/** One model is all of the file, and has each of its places once. */
+function withoutBuffers(
+  tensors: Checkpoint["tensors"],
+  counts: Float64Array,
+  { tensors: own }: InsideFile["models"][number],
+): Float64Array {
+  const buffers = new Set(own.flatMap(({ tensor, isBuffer }) => (isBuffer ? [tensor.name] : [])));
+  if (buffers.size === 0) return counts;
+  return counts.map((count, index) => (buffers.has(tensors[index]?.name ?? "") ? 0 : count));
+}
+
 /** Of the models that the file holds, without copies of them; a module saved as an object says what its buffers are. */
 function ofModels(
   tensors: Checkpoint["tensors"],
@@ -55,6 +66,9 @@ function ofModels(
   { models, trained }: InsideFile,
 ): Float64Array {
   const own = models.filter(({ aside }) => aside === undefined);
+  const [only] = models.length === 1 ? models : [];
+  if (only !== undefined && trained.size === 0 && only.tensors.length === tensors.length)
+    return withoutBuffers(tensors, counts, only);
   // An encoder and a decoder share their embedding.
   const seen = new SeenPlaces();
   const counted = new Map<string, number>();

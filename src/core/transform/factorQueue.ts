@@ -3,15 +3,18 @@ import type { LongWork } from "../session/longWork";
 import type { ReadTensorRange } from "../tensors/readTensorRange";
 import type { PlainFactors } from "../update/truncatedFactors";
 import { type ExtractedModule, type ExtractionTask, extractModule } from "./extractModule";
+import { type CalmedUpdate, calmModule, type IntrudersTask } from "./intruders/calmModule";
 import { type ReductionTask, reducedFactors } from "./reduceSource";
 
 /** What the factors of one module of a new adapter are made of: data alone, which a thread can be given. */
-export type FactorTask = ReductionTask | ExtractionTask;
+export type FactorTask = ReductionTask | ExtractionTask | IntrudersTask;
 
 export interface MadeFactors {
-  /** Undefined where the weights of an extraction are not finite. */
+  /** Undefined where the weights of an extraction are not finite, and where `refused` says why. */
   readonly factors: PlainFactors | undefined;
   readonly extracted?: ExtractedModule;
+  readonly calmed?: CalmedUpdate;
+  readonly refused?: string;
 }
 
 /** Makes factors in the order of their tasks. Here one after the other, when they are asked for; threads make some ahead. */
@@ -26,16 +29,21 @@ export interface FactorWork extends LongWork {
   readonly makeFactors?: MakeFactors;
 }
 
-/** @param readers one for each source: the adapter, or base and tuned model. @param pause may throw, to give it up. */
+/**
+ * @param readers one for each source: the adapter, base and tuned model, or the adapter and its base.
+ * @param pause may throw, to give it up; `check` too, where nothing can be waited for.
+ */
 export async function factorsOfTask(
   task: FactorTask,
   [first, second]: readonly ReadTensorRange[],
   pause: () => Promise<void>,
+  check?: () => void,
 ): Promise<MadeFactors> {
   if (first === undefined) throw new RangeError("There is nothing to read from.");
   await pause();
   if (task.kind === "extract")
     return (await extractModule(task, first, second ?? first, pause)) ?? { factors: undefined };
+  if (task.kind === "intruders") return calmModule(task, first, second ?? first, { pause, check });
   return { factors: await reducedFactors(task, (tensor) => first(tensor, 0, tensor.byteSize)) };
 }
 

@@ -33,6 +33,8 @@ export interface IntruderOptions {
   readonly topK?: number;
   readonly epsilon?: number;
   readonly pause?: () => Promise<void>;
+  /** Throws where nobody waits for the answer any more. */
+  readonly check?: (() => void) | undefined;
 }
 
 /** Up to this smaller side both matrices are decomposed whole: some seconds. */
@@ -58,11 +60,11 @@ export interface FoundIntruders {
 export async function findIntruders(
   weight: { readonly rows: number; readonly cols: number; readonly data: Float32Array },
   update: UpdateAnalysis,
-  { topK = 10, epsilon = 0.5, pause }: IntruderOptions = {},
+  { topK = 10, epsilon = 0.5, pause, check }: IntruderOptions = {},
 ): Promise<FoundIntruders> {
   const { rows, cols, data } = weight;
   if (Math.min(rows, cols) <= largestExactSide)
-    return exactly(createMatrix(rows, cols, Float64Array.from(data)), update, topK, epsilon);
+    return exactly(createMatrix(rows, cols, Float64Array.from(data)), update, { topK, epsilon, check });
   const normal = normals(20240607);
   const before = new DenseOperator(rows, cols, data, pause);
   const own = await randomizedSvd(before, { size: searchedDirections + oversampling, iterations, normal });
@@ -74,8 +76,12 @@ export async function findIntruders(
   return { report: { exact: false, directions, compared }, left, right: firstRows(after.right, topK) };
 }
 
-function exactly(weight: Matrix, update: UpdateAnalysis, topK: number, epsilon: number): FoundIntruders {
-  const before = transpose(svd(weight).u);
+function exactly(
+  weight: Matrix,
+  update: UpdateAnalysis,
+  { topK, epsilon, check }: Required<Pick<IntruderOptions, "topK" | "epsilon" | "check">>,
+): FoundIntruders {
+  const before = transpose(svd(weight, check).u);
   const { a, b, scale } = update.factors;
   const change = multiply(b, a);
   const changed = createMatrix(
@@ -83,7 +89,7 @@ function exactly(weight: Matrix, update: UpdateAnalysis, topK: number, epsilon: 
     weight.cols,
     weight.data.map((value, at) => value + scale * (change.data[at] as number)),
   );
-  const { u, s, v } = svd(changed);
+  const { u, s, v } = svd(changed, check);
   const left = firstRows(transpose(u), topK);
   const directions = describe(left, s, before, true, epsilon);
   const report = { exact: true, directions, compared: before.rows };

@@ -72,7 +72,8 @@ export class SnapshotMaker {
     const userStages = this.stages.entries();
     return this.make(wanted.out, (replace) => {
       onStart();
-      return this.worker.call("makeModel", { ...wanted, userStages, replace }, signal, listeners);
+      const params = { ...wanted, userStages, replace, threads: analysisThreads() };
+      return this.worker.call("makeModel", params, signal, listeners);
     });
   }
 

@@ -21,7 +21,7 @@ const fewestBytes = 4_000_000;
 /**
  * Makes the factors of new adapters with all threads: as many modules ahead as there are threads, each of which holds one.
  * What is more than plain bytes of a file is made here. Rejects as soon as it is cancelled; a thread then begins no module,
- * and of an extraction no product.
+ * and of what it is at no product, and no row of a sweep.
  */
 export function factorsOnThreads(threads: ThreadPool, work: FactorWork): MakeFactors {
   return async function* (tasks, sources) {
@@ -65,11 +65,12 @@ export async function runFactors({ task, paths, control }: FactorsJob): Promise<
     if (failure !== undefined) throw new Error(failure);
     return bytes;
   };
-  const pause = async () => {
+  const check = () => {
     if (control.isCancelled) throw new Error("The work was cancelled.");
   };
+  const pause = async () => check();
   try {
-    return [await factorsOfTask(task, [read, read], pause)];
+    return [await factorsOfTask(task, [read, read], pause, check)];
   } finally {
     files.close();
   }

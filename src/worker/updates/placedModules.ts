@@ -51,6 +51,11 @@ export class PlacedModules {
       const module = await first?.place(task.module, paths);
       return module && { paths: [...paths.keys()], task: { ...task, module } };
     }
+    if (task.kind === "intruders") {
+      const module = await first?.place(task.module, paths);
+      const weight = await second?.placeTensor(task.weight, paths);
+      return module && weight && { paths: [...paths.keys()], task: { ...task, module, weight } };
+    }
     const base = await first?.placeTensor(task.pair.base, paths);
     const tuned = await second?.placeTensor(task.pair.tuned, paths);
     return (

@@ -24,6 +24,8 @@ describe("DeepSpeed", () => {
     for (const name of names) await opened.open(`/deepspeed/global_step10/${name}`);
     expect(files.counts.open).toBe(after.open);
     expect(files.counts.bytesRead).toBe(after.bytesRead);
+    // By them threads tell whether they may read the files themselves.
+    expect(opened.files).toBe(files);
   });
 
   test("all shards, their partitions and the steps of the model states", async () => {

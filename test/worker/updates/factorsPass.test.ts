@@ -6,6 +6,7 @@ import { usePanelProducts } from "../../../src/core/linalg/panels";
 import { extractCheckpoint, reduceCheckpoint } from "../../../src/core/report/makeAdapter";
 import { CheckpointSession } from "../../../src/core/session/checkpointSession";
 import type { FactorWork } from "../../../src/core/transform/factorQueue";
+import { reduceIntruders } from "../../../src/core/transform/intruders/reduceIntruders";
 import { WasmProducts } from "../../../src/kernels/wasmProducts";
 import { nodeFiles } from "../../../src/worker/nodeFiles";
 import { nodeSink } from "../../../src/worker/nodeSink";
@@ -18,7 +19,7 @@ import { randomMatrix } from "../../core/linalg/matrices";
 import { safetensorsFile } from "../../support/made/safetensorsFile";
 
 /** Enough bytes that threads are worth their start. */
-const [layers, size, rank] = [6, 512, 16];
+const [layers, size, rank, narrow] = [6, 512, 16, 24];
 
 describe("factors of new adapters on threads", () => {
   const folder = mkdtempSync(join(tmpdir(), "checkpoint-explorer-factors-"));
@@ -35,6 +36,10 @@ describe("factors of new adapters on threads", () => {
       reduceCheckpoint(at("lora"), { rule, scope: "module" }, make),
     extract: (make: ReturnType<typeof makeInto>) =>
       extractCheckpoint(at("base"), at("tuned"), rule, false, make),
+    intruders: async ({ out: path, ...make }: ReturnType<typeof makeInto>) =>
+      reduceIntruders({
+        ...{ ...make, path, adapter: await open("narrow"), base: await open("small"), scale: 0.5 },
+      }),
   };
 
   beforeAll(() => {
@@ -61,8 +66,19 @@ describe("factors of new adapters on threads", () => {
     ]);
     mkdirSync(at("lora"));
     write("lora/adapter_model.safetensors", factors, 500);
+    const smallWeights = named((path) => [[`${path}.weight`, [narrow, narrow]]]);
+    mkdirSync(at("small"));
+    // Padded, so that threads are worth their start.
+    write("small/model.safetensors", { ...smallWeights, "lm_head.weight": [2048, size] }, 600);
+    mkdirSync(at("narrow"));
+    const narrowFactors = named((path) => [
+      [`base_model.model.${path}.lora_A.weight`, [2, narrow]],
+      [`base_model.model.${path}.lora_B.weight`, [narrow, 2]],
+    ]);
+    write("narrow/adapter_model.safetensors", narrowFactors, 700);
     const config = { peft_type: "LORA", r: rank, lora_alpha: rank, target_modules: ["q_proj"] };
-    writeFileSync(at("lora/adapter_config.json"), JSON.stringify(config));
+    for (const name of ["lora", "narrow"])
+      writeFileSync(at(`${name}/adapter_config.json`), JSON.stringify(config));
   });
   afterAll(async () => {
     usePanelProducts(undefined);
@@ -70,7 +86,7 @@ describe("factors of new adapters on threads", () => {
     rmSync(folder, { recursive: true });
   });
 
-  it.each(["reduce", "extract"] as const)("%s as one thread does, to the byte", async (way) => {
+  it.each(["reduce", "extract", "intruders"] as const)("%s as one thread does, to the byte", async (way) => {
     const results = [];
     for (const [name, work] of [
       [`${way}-one`, {}],
@@ -82,16 +98,19 @@ describe("factors of new adapters on threads", () => {
     expect(results[1]).toEqual(results[0]);
   });
 
-  it.each(["reduce", "extract"] as const)("%s nothing more when it is cancelled", async (way) => {
-    const controller = new AbortController();
-    const { signal } = controller;
-    const report = (_: number, __: number, label: string) => {
-      if (label.includes("layers.2") && !label.includes("Comparing")) controller.abort();
-    };
-    const work = { signal, report, makeFactors: pool.makeFactors({ signal }) };
-    const made = ways[way](makeInto(`${way}-cancelled`, work));
-    await expect(made).rejects.toMatchObject({ name: "AbortError" });
-  });
+  it.each(["reduce", "extract", "intruders"] as const)(
+    "%s nothing more when it is cancelled",
+    async (way) => {
+      const controller = new AbortController();
+      const { signal } = controller;
+      const report = (_: number, __: number, label: string) => {
+        if (label.includes("layers.2") && !label.includes("Comparing")) controller.abort();
+      };
+      const work = { signal, report, makeFactors: pool.makeFactors({ signal }) };
+      const made = ways[way](makeInto(`${way}-cancelled`, work));
+      await expect(made).rejects.toMatchObject({ name: "AbortError" });
+    },
+  );
 
   /** Cancelled when it was asked so often. */
   function cancelledAfter(times: number): { readonly control: JobControl; readonly asked: () => number } {
@@ -138,6 +157,26 @@ describe("factors of new adapters on threads", () => {
       await expect(runFactors({ kind: "factors", control, paths, task })).rejects.toThrow("cancelled");
       expect(asked()).toBe(times + 1);
     }
+  });
+
+  it("of intruders stop within a sweep of a decomposition", async () => {
+    const session = await open("narrow");
+    const [module] = session.adapter?.modules ?? [];
+    const base = await open("small");
+    const found = base.checkpoint.tensors.find(({ name }) => name.endsWith("q_proj.weight"));
+    if (module === undefined || found === undefined) throw new Error("There is a module over a weight.");
+    const places = new PlacedModules([session, base]);
+    const placed = await places.findTask({ kind: "intruders", module, weight: found, scale: undefined });
+    await places.close();
+    if (placed === undefined) throw new Error("The tensors are plain bytes.");
+    const whole = cancelledAfter(1e6);
+    const [made] = await runFactors({ kind: "factors", control: whole.control, ...placed });
+    expect(made?.calmed?.before.exact).toBe(true);
+    // Of two decompositions some sweeps each, and of each sweep every row.
+    expect(whole.asked()).toBeGreaterThan(2 * 3 * (narrow - 1));
+    const { control, asked } = cancelledAfter(narrow + 5);
+    await expect(runFactors({ kind: "factors", control, ...placed })).rejects.toThrow("cancelled");
+    expect(asked()).toBe(narrow + 6);
   });
 
   /** The first of a file. */

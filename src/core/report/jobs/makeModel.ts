@@ -2,6 +2,7 @@ import { baseName } from "../../bytes/paths";
 import type { Problem } from "../../problem/problem";
 import { printable } from "../../text/printable";
 import { formatBytes, formatCount, formatNumber, formatShare, plural } from "../../text/quantities";
+import type { FactorWork } from "../../transform/factorQueue";
 import { average } from "../../transform/model/average";
 import { convert } from "../../transform/model/convert";
 import { type MergedModule, merge } from "../../transform/model/merge";
@@ -11,7 +12,7 @@ import { makeCalmed, makeCombination, makeDialect } from "./adapterJobs";
 import type { JobResult, JobTable } from "./modelJob";
 import type { OpenJob } from "./openJob";
 
-export interface JobTarget extends ModelTarget {
+export interface JobTarget extends ModelTarget, Pick<FactorWork, "makeFactors"> {
   readonly toolVersion: string;
   readonly now: Date;
 }

@@ -1,54 +1,34 @@
 import { baseChangedBy } from "../../adapter/modifiedBase";
 import { BaseWeights } from "../../base/baseWeights";
-import { orientedWeight } from "../../base/intrudersOfModule";
-import type { TensorReader } from "../../checkpoint/tensorReader";
-import { createMatrix, scaledMatrix } from "../../linalg/matrix";
+import { scaledMatrix } from "../../linalg/matrix";
 import { CheckpointError } from "../../problem/checkpointError";
 import type { CheckpointSession } from "../../session/checkpointSession";
-import type { LongWork } from "../../session/longWork";
 import { relativePathFrom } from "../../stage/stageFileText";
 import { isWritableDtype } from "../../tensors/encode";
 import { plural } from "../../text/quantities";
-import { type Factors, loadFactors } from "../../update/factors";
-import { type FoundIntruders, findIntruders, type IntruderReport } from "../../update/intruders";
-import { truncatedFactors } from "../../update/truncatedFactors";
-import { UpdateAnalysis } from "../../update/updateAnalysis";
-import type { OutputFactors } from "../adapterOutput";
+import type { IntruderReport } from "../../update/intruders";
 import { alignAdapters, type CombinedModule, type Contribution } from "../combine/alignAdapters";
 import { targetFormats, targetOutputModule } from "../dialect/dialectOutput";
+import { FactorQueue, type FactorWork } from "../factorQueue";
 import { type AdapterTarget, type WrittenAdapter, writeAdapter } from "../writeAdapter";
+import { type CalmedUpdate, type IntrudersTask, intrudersIn } from "./calmModule";
 
-export interface IntruderRequest extends LongWork {
+export interface IntruderRequest extends FactorWork {
   readonly adapter: CheckpointSession;
   readonly base: CheckpointSession;
   /** What stays of each intruder direction of W + ΔW, from 0 to 1; PEFT keeps 0.75. */
   readonly scale: number;
-  /** Lets the thread answer others between two products. */
-  readonly pause?: () => Promise<void>;
 }
 
 export type ReduceIntrudersRequest = IntruderRequest & AdapterTarget;
 
 /** One module before and after. */
-export interface CalmedModule {
+export interface CalmedModule extends CalmedUpdate {
   readonly module: string;
-  readonly before: IntruderReport;
-  /** Undefined where nothing was changed. */
-  readonly after: IntruderReport | undefined;
-  /** ‖ΔW‖_F. */
-  readonly normBefore: number;
-  readonly normAfter: number;
-  /** ‖ΔW′ − what its rank can hold‖_F / ‖ΔW′‖_F. */
-  readonly cutError: number;
 }
 
 export interface CalmedAdapter extends WrittenAdapter {
   readonly calmed: readonly CalmedModule[];
-}
-
-/** Directions that are intruders, or may be one, for the most that could be compared. */
-export function intrudersIn({ directions }: IntruderReport): number {
-  return directions.filter(({ verdict }) => verdict !== "no").length;
 }
 
 /**
@@ -58,9 +38,9 @@ export function intrudersIn({ directions }: IntruderReport): number {
  */
 export async function reduceIntruders(request: ReduceIntrudersRequest): Promise<CalmedAdapter> {
   const { adapter, base, scale, dtype, signal, toolVersion, now } = request;
-  const readers: Readers = [adapter.tensorReader(), base.tensorReader()];
+  const { to, modules } = alignedModules(request);
+  const queue = new FactorQueue(request, tasksOf(request, modules, scale), [adapter, base]);
   try {
-    const { to, modules } = alignedModules(request);
     const calmed: CalmedModule[] = [];
     const unscaled = to === "diffusers" || to === "mlx";
     const written = await writeAdapter({
@@ -77,11 +57,12 @@ export async function reduceIntruders(request: ReduceIntrudersRequest): Promise<
         copies: [],
         metadata: new Map([["format", "pt"]]),
         factorsOf: async (_, at) => {
-          const { factors, told } = await calm(request, modules[at] as CombinedModule, readers);
-          calmed.push(told);
+          const { factors, calmed: update } = await calmedNext(queue, adapter);
+          calmed.push({ module: (modules[at] as CombinedModule).name, ...update });
           if (at === modules.length - 1) refuseCalm(adapter, calmed);
-          if (!unscaled) return factors;
-          return { ...factors, scale: 1, b: scaledMatrix(factors.b, factors.scale) };
+          const norm = update.normAfter;
+          if (!unscaled) return { ...factors, scale: update.scale, norm };
+          return { ...factors, scale: 1, norm, b: scaledMatrix(factors.b, update.scale) };
         },
       },
       provenance: () => {
@@ -100,7 +81,7 @@ export async function reduceIntruders(request: ReduceIntrudersRequest): Promise<
     signal?.throwIfAborted();
     return { ...written, calmed };
   } finally {
-    await Promise.all(readers.map((reader) => reader.close()));
+    await queue.end();
   }
 }
 
@@ -108,14 +89,16 @@ export async function reduceIntruders(request: ReduceIntrudersRequest): Promise<
 export async function findAllIntruders(
   request: IntruderRequest,
 ): Promise<readonly { readonly module: string; readonly report: IntruderReport }[]> {
-  const readers: Readers = [request.adapter.tensorReader(), request.base.tensorReader()];
+  const { adapter, base } = request;
+  const { modules } = alignedModules(request);
+  const queue = new FactorQueue(request, tasksOf(request, modules, undefined), [adapter, base]);
   try {
     const found: { module: string; report: IntruderReport }[] = [];
-    for (const module of alignedModules(request).modules)
-      found.push({ module: module.name, report: (await search(request, module, readers)).search.report });
+    for (const { name } of modules)
+      found.push({ module: name, report: (await calmedNext(queue, adapter)).calmed.before });
     return found;
   } finally {
-    await Promise.all(readers.map((reader) => reader.close()));
+    await queue.end();
   }
 }
 
@@ -126,8 +109,6 @@ export function totals(calmed: readonly CalmedModule[]): { readonly before: numb
   return { before: sum(({ before }) => before), after: sum(({ before, after }) => after ?? before) };
 }
 
-type Readers = readonly [adapter: TensorReader, base: TensorReader];
-
 /** @throws CheckpointError `NotCombinable` where a module has no plain factors, or the base was changed at the start. */
 export function alignedModules({ adapter }: Pick<IntruderRequest, "adapter">) {
   const init = baseChangedBy(adapter.adapterConfig, adapter.adapter?.modules);
@@ -136,75 +117,33 @@ export function alignedModules({ adapter }: Pick<IntruderRequest, "adapter">) {
   return alignAdapters([{ session: adapter, weight: 1 }]);
 }
 
-async function search(
-  { base, signal, pause }: IntruderRequest,
-  { contributions, name }: CombinedModule,
-  [factorsReader, weights]: Readers,
-) {
-  signal?.throwIfAborted();
-  const { module, session } = contributions[0] as Contribution;
-  const tensor = new BaseWeights(base.checkpoint.tensors).find(module.module);
-  if (tensor === undefined)
-    throw refusal(session, `The base has no weight for ${name}. Is it the right base?`);
-  if (!isWritableDtype(tensor.dtype))
-    throw refusal(base, `${tensor.name} is ${tensor.dtype}: it has no values.`);
-  const factors = await loadFactors(module, (each) => factorsReader.read(each, signal), signal);
-  if (!factors.finite) throw refusal(session, `${name} holds NaN or infinite values.`);
-  const read = (offset: number, length: number) => weights.readRange(tensor, offset, length, signal);
-  const update = new UpdateAnalysis(factors);
-  try {
-    const weight = await orientedWeight(module, tensor, read);
-    const options = pause === undefined ? {} : { pause };
-    return { factors, update, weight, options, search: await findIntruders(weight, update, options) };
-  } catch (error) {
-    throw error instanceof RangeError ? refusal(session, error.message) : error;
+/**
+ * What is to be done for each module, when its turn comes.
+ * @throws CheckpointError `NotCombinable` where the base has no weight, or one without values.
+ */
+function* tasksOf(
+  { adapter, base }: IntruderRequest,
+  modules: readonly CombinedModule[],
+  scale: number | undefined,
+): Generator<IntrudersTask> {
+  const weights = new BaseWeights(base.checkpoint.tensors);
+  for (const { contributions, name } of modules) {
+    const { module } = contributions[0] as Contribution;
+    const weight = weights.find(module.module);
+    if (weight === undefined)
+      throw refusal(adapter, `The base has no weight for ${name}. Is it the right base?`);
+    if (!isWritableDtype(weight.dtype))
+      throw refusal(base, `${weight.name} is ${weight.dtype}: it has no values.`);
+    yield { kind: "intruders", module, weight, scale };
   }
 }
 
-async function calm(
-  request: ReduceIntrudersRequest,
-  module: CombinedModule,
-  readers: Readers,
-): Promise<{ readonly factors: OutputFactors; readonly told: CalmedModule }> {
-  const found = await search(request, module, readers);
-  const { factors, update, weight, options } = found;
-  const before = found.search.report;
-  const normBefore = update.metrics.frobenius;
-  const same = { module: module.name, before, normBefore };
-  if (intrudersIn(before) === 0) {
-    const told = { ...same, after: undefined, normAfter: normBefore, cutError: 0 };
-    return { factors: { a: factors.a, b: factors.b, scale: factors.scale, norm: normBefore }, told };
-  }
-  const changed = new UpdateAnalysis(withLess(factors, found.search, request.scale));
-  const rank = factors.a.rows;
-  const kept = truncatedFactors(changed, rank, Math.abs(factors.scale));
-  const scale = Math.abs(factors.scale);
-  const squares = [...changed.singularValues()].map((value) => value * value);
-  const all = squares.reduce((sum, square) => sum + square, 0);
-  const norm = Math.sqrt(squares.slice(0, rank).reduce((sum, square) => sum + square, 0));
-  const result = new UpdateAnalysis({ ...factors, ...kept, scale });
-  const after = (await findIntruders(weight, result, options)).report;
-  const cutError = all === 0 ? 0 : Math.sqrt(Math.max(0, 1 - (norm * norm) / all));
-  return { factors: { ...kept, scale, norm }, told: { ...same, after, normAfter: norm, cutError } };
-}
-
-/** s·[B, (scale − 1)/s·σᵢuᵢ …]·[A; vᵢᵀ …] */
-function withLess(factors: Factors, { report, left, right }: FoundIntruders, scale: number): Factors {
-  const intruders = report.directions.flatMap(({ verdict }, at) => (verdict === "no" ? [] : [at]));
-  const { a, b } = factors;
-  const own = a.rows;
-  const rank = own + intruders.length;
-  const [moreA, moreB] = [createMatrix(rank, a.cols), createMatrix(b.rows, rank)];
-  moreA.data.set(a.data);
-  for (let row = 0; row < b.rows; row++)
-    moreB.data.set(b.data.subarray(row * own, (row + 1) * own), row * rank);
-  for (const [k, at] of intruders.entries()) {
-    const weight = ((scale - 1) / factors.scale) * (report.directions[at]?.singularValue ?? 0);
-    moreA.data.set(right.data.subarray(at * a.cols, (at + 1) * a.cols), (own + k) * a.cols);
-    for (let row = 0; row < b.rows; row++)
-      moreB.data[row * rank + own + k] = weight * (left.data[at * b.rows + row] as number);
-  }
-  return { ...factors, a: moreA, b: moreB };
+/** @throws CheckpointError `NotCombinable` */
+async function calmedNext(queue: FactorQueue, adapter: CheckpointSession) {
+  const { factors, calmed, refused } = await queue.next();
+  if (factors === undefined || calmed === undefined)
+    throw refusal(adapter, refused ?? "The intruders were not found.");
+  return { factors, calmed };
 }
 
 function refuseCalm(adapter: CheckpointSession, calmed: readonly CalmedModule[]): void {
