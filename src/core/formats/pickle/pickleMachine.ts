@@ -32,15 +32,6 @@ const newestProtocol = 5;
 
 const noBytes = new Uint8Array();
 
-/** The opcodes of texts, each with its length. */
-const textHeaderBytes: ReadonlyMap<number, number> = new Map([
-  [Op.SHORT_BINUNICODE, 2],
-  [Op.SHORT_BINSTRING, 2],
-  [Op.BINUNICODE, 5],
-  [Op.BINSTRING, 5],
-  [Op.BINUNICODE8, 9],
-]);
-
 /** What a persistent id stands for, where that is known; undefined keeps it as a reference. */
 export type ResolvePersistentId = (id: ContentValue) => ContentValue | undefined;
 
@@ -112,22 +103,18 @@ export class PickleMachine {
   }
 
   private step(op: number): void {
+    const { input } = this;
     if (this.budget.opcodes-- <= 0) throw new MachineError("PickleLimit", "is one opcode too many");
     // First, because every second opcode of a model's pickle puts something into the memo.
     if (this.stepMemo(op)) return;
-    const scalar = readScalar(op, this.input);
+    const scalar = readScalar(op, input);
     if (scalar !== undefined) {
-      this.stack.create(scalar, scalarBytes(scalar, this.writtenBytes(op)));
+      this.stack.create(scalar, scalarBytes(scalar, op, input.position - this.opcodeOffset));
       if (scalar instanceof BytesValue) this.noteBytes(scalar);
     } else if (!stepContainer(op, this.stack) && !this.stepObject(op)) {
       const message = `There is no opcode ${opcodeName(op)}: the Python pickle is damaged, or this is none.`;
       throw new CheckpointError("UnknownOpcode", message, this.opcodeOffset);
     }
-  }
-
-  /** Bytes behind an opcode and the length of what it pushes. */
-  private writtenBytes(op: number): number {
-    return this.input.position - this.opcodeOffset - (textHeaderBytes.get(op) ?? 0);
   }
 
   private noteBytes(value: BytesValue): void {

@@ -1,5 +1,6 @@
 import { quote } from "../../text/quote";
 import { BytesValue, type ContentValue, FloatValue, TupleValue } from "../contentValue";
+import { Op } from "./opcode";
 import { PyGlobal, PyObject } from "./pickleValue";
 
 /**
@@ -19,11 +20,23 @@ export const firstItemBytes = 152;
 /** A key and a value, and where it has many its place in the index. */
 export const pairBytes = 96;
 
+/** The opcodes of texts, each with its length. */
+const textHeaderBytes: ReadonlyMap<number, number> = new Map([
+  [Op.SHORT_BINUNICODE, 2],
+  [Op.SHORT_BINSTRING, 2],
+  [Op.BINUNICODE, 5],
+  [Op.BINSTRING, 5],
+  [Op.BINUNICODE8, 9],
+]);
+
 export const emptyTuple = new TupleValue([]);
 
-/** @param writtenBytes of the file, which a string of ASCII is as long as, and takes no more in memory */
-export function scalarBytes(value: ContentValue, writtenBytes: number): number {
-  if (typeof value === "string") return 24 + (writtenBytes === value.length ? 1 : 2) * value.length;
+/** @param takenBytes of the pickle, with the opcode: text of ASCII is as long as it is there, and takes no more in memory */
+export function scalarBytes(value: ContentValue, op: number, takenBytes: number): number {
+  if (typeof value === "string") {
+    const isAscii = takenBytes - (textHeaderBytes.get(op) ?? 0) === value.length;
+    return 24 + (isAscii ? 1 : 2) * value.length;
+  }
   if (value instanceof FloatValue) return 80;
   if (value instanceof BytesValue)
     return bytesBytes + (value.bytes === undefined ? 0 : 200 + value.bytes.length);

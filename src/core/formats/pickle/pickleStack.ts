@@ -1,7 +1,7 @@
+import { sameItems } from "../../lists/sameItems";
 import { type ContentValue, ListValue, MapValue, SetValue, TupleValue } from "../contentValue";
 import { emptyTuple, firstItemBytes, objectMoreBytes, pairBytes, tupleBytes } from "./pickleObjects";
 import { PyGlobal, PyObject } from "./pickleValue";
-import { RecentTuples } from "./recentTuples";
 
 /** An opcode found the stack, the memo or its operands other than it needs them. */
 export class MachineError extends Error {
@@ -207,4 +207,36 @@ function dictOf(target: ContentValue): MapValue | undefined {
   if (!(target instanceof PyObject)) return undefined;
   target.mapItems ??= new MapValue();
   return target.mapItems;
+}
+
+/** As many as a layer has shapes and strides. */
+const keptTuples = 8;
+/** Shapes have no more. */
+const maxTupleItems = 8;
+
+/**
+ * The last tuples of whole numbers alone: shapes and strides, of which a model has two a tensor, and few that differ.
+ * Nobody can tell equal ones from one that is the same, because nothing in them can change.
+ */
+class RecentTuples {
+  private readonly recent: TupleValue[] = [];
+  private next = 0;
+
+  /** One with these items, if it was made lately. */
+  find(items: readonly ContentValue[]): TupleValue | undefined {
+    if (!isOfWholeNumbers(items)) return undefined;
+    for (const recent of this.recent) if (sameItems(recent.items, items)) return recent;
+    return undefined;
+  }
+
+  note(tuple: TupleValue): void {
+    if (isOfWholeNumbers(tuple.items)) this.recent[this.next++ % keptTuples] = tuple;
+  }
+}
+
+/** An int is a number here, and a float an object. */
+function isOfWholeNumbers(items: readonly ContentValue[]): boolean {
+  if (items.length > maxTupleItems) return false;
+  for (const item of items) if (typeof item !== "number") return false;
+  return true;
 }
