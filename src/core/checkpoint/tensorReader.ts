@@ -66,6 +66,16 @@ export class TensorReader {
     }
   }
 
+  /** The first bytes; undefined where the file does not hold them, which its directory tells. */
+  async readStart(tensor: Tensor, bytes: number, signal?: AbortSignal): Promise<Uint8Array | undefined> {
+    try {
+      return await this.readRange(tensor, 0, bytes, signal);
+    } catch (error) {
+      if (error instanceof UnreadableTensorError) return undefined;
+      throw error;
+    }
+  }
+
   close(): Promise<void> {
     return this.opened.close();
   }

@@ -19,6 +19,7 @@ import type { TrainerState } from "../progress/trainerState";
 import { maxOpened, openRandomStates, openRegistered } from "./accelerateState";
 import { findLayout } from "./findLayout";
 import { isJoined, joinedInputs } from "./joinedFolder";
+import { momentTensors } from "./lookForNotFinite";
 import { PartOpener } from "./openedParts";
 import { readAllSteps } from "./readAllSteps";
 import type { ModelInputs, OptimizerInputs, PartRole, ProgressInputs, ResumeInputs } from "./resumeInputs";
@@ -60,6 +61,8 @@ export async function gatherFromFolder(subject: ResumeSubject, signal?: AbortSig
   const joined = isJoined(checkpoint) ? await joinedInputs(subject, opener, signal) : undefined;
   const layout = joined === undefined ? await findLayout(opened.files, folder, opener) : undefined;
   const answers = (what: ResumeTopic) => layout?.checks.some((check) => check.what === what) === true;
+  if (answers("Parameters"))
+    await opener.rejectNotFinite(checkpoint, checkpoint.tensors, checkpoint.name, "parameters");
   const model = answers("Parameters") ? undefined : (joined ?? (await openModel(subject, opener)));
   const optimizer = answers("Optimizer state")
     ? undefined
@@ -135,6 +138,7 @@ async function openModel(
   if (opened === undefined || opened.tensors.length === 0) return undefined;
   const adapterFile = /adapter|lora/.test(name) || (isModel && isAdapter);
   const model = modelIn(opened);
+  await opener.rejectNotFinite(opened, model.tensors, name, "parameters");
   const hasModules = folder.files.some((file) => file.name === "modules.json");
   const moduleFolders = folder.files
     .filter((file) => file.kind === "directory" && /^\d+_[A-Z]/.test(file.name))
@@ -214,6 +218,7 @@ async function openOptimizer(
     const opened = await opener.open(path, name, "optimizer");
     if (opened?.content === undefined) continue;
     const states = optimizerStates(opened.content);
+    await opener.rejectNotFinite(opened, momentTensors(states), name, "optimizer");
     found.push({ place: name, states, steps: await readAllSteps(files, opened, states, signal) });
   }
   const [first] = found;
@@ -293,6 +298,8 @@ export async function gatherFromFile(
   await opener.open(checkpoint.path, checkpoint.name, "parameters");
   const states = inside?.optimizers ?? [];
   const tensors = modelParameters(content);
+  await opener.rejectNotFinite(checkpoint, tensors, checkpoint.name, "parameters");
+  await opener.rejectNotFinite(checkpoint, momentTensors(states), checkpoint.name, "optimizer");
   const random = randomInside(content);
   const models = ownModels(content);
   const moment = parseStageFileName(checkpoint.name);

@@ -3,6 +3,7 @@ import { isReadingError, type Problem } from "../problem/problem";
 import { filesOfTensor } from "../tensors/assembly";
 import type { Tensor } from "../tensors/tensor";
 import type { ResumeSubject } from "./collectResumeInputs";
+import { momentTensors } from "./lookForNotFinite";
 import type { PartOpener } from "./openedParts";
 import { readAllSteps } from "./readAllSteps";
 import type { ModelInputs, OptimizerInputs, PartRole, ProgressInputs, SchedulerInputs } from "./resumeInputs";
@@ -47,6 +48,8 @@ export async function joinedInputs(
     const reason = `is not whole: ${problem.message}`;
     opener.broken.push({ name: checkpoint.name, role: roleOf(problem, checkpoint, moments), reason });
   }
+  await opener.rejectNotFinite(checkpoint, tensors, checkpoint.name, "parameters");
+  await opener.rejectNotFinite(checkpoint, momentTensors(states), checkpoint.name, "optimizer");
   return {
     inputs: { place: checkpoint.name, tensors, inModelOrder: false, isAdapter },
     shardCount: 0,

@@ -8,7 +8,7 @@ import { checkAverage } from "./averageCheck";
 import { gatherFromFile, gatherFromFolder, type ResumeSubject } from "./collectResumeInputs";
 import { forInference } from "./forInference";
 import { checkOptimizerFits } from "./optimizerCheck";
-import type { ResumeInputs } from "./resumeInputs";
+import type { BrokenFile, ResumeInputs } from "./resumeInputs";
 import {
   type ResumeCheck,
   type ResumeReport,
@@ -29,7 +29,7 @@ import { checkSteps } from "./stepCheck";
 
 /**
  * Whether training can be resumed from a checkpoint, judged by what its files hold and not by their names alone.
- * Reads directories, pickles and some numbers, never tensors. Does not reject for what is in the files.
+ * Reads directories, pickles and some numbers, of tensors a few values. Does not reject for what is in the files.
  */
 export async function judgeResume(subject: ResumeSubject, signal?: AbortSignal): Promise<ResumeReport> {
   const { content, isPiece, name, wholeModelPath } = subject.checkpoint;
@@ -99,7 +99,7 @@ function isShardName(name: string): boolean {
 export function judgeResumeInputs(inputs: ResumeInputs): ResumeReport {
   const { model, optimizer, layout, kind, broken } = inputs;
   // What a cut file still tells is of no use to whoever loads it.
-  if (kind === "file" && broken.length > 0) {
+  if (kind === "file" && broken.some(({ role }) => role === "parameters")) {
     return weighChecks([checkParameters(inputs), checkProgress(inputs)], undefined);
   }
   if (kind === "file" && model === undefined && optimizer === undefined && inputs.schedulers.length === 0) {
@@ -123,7 +123,10 @@ export function judgeResumeInputs(inputs: ResumeInputs): ResumeReport {
   ];
   const checks = topics.flatMap((topic) => {
     const own = layout?.checks.find(({ what }) => what === topic);
-    return own ?? usual.find((check) => check?.what === topic) ?? [];
+    const usually = usual.find((check) => check?.what === topic);
+    // A layout judges its files, and not the values in them.
+    const isWorse = topic === "Parameters" && own?.verdict !== "error" && broken.some(isDivergedWeights);
+    return (isWorse ? usually : (own ?? usually)) ?? [];
   });
   return weighChecks(checks, whereItStands(inputs));
 }
@@ -140,6 +143,10 @@ const topics: readonly ResumeTopic[] = [
   "Progress",
   "Steps agree",
 ];
+
+function isDivergedWeights({ role, isDiverged }: BrokenFile): boolean {
+  return role === "parameters" && isDiverged === true;
+}
 
 /** The name says another step than the progress: one of the two was copied or renamed. */
 function isNamedOtherwise({ progress, namedStep }: ResumeInputs): boolean {

@@ -4,7 +4,9 @@ import type { OpenedFiles } from "../checkpoint/openedFiles";
 import { CheckpointError } from "../problem/checkpointError";
 import { messageOf } from "../problem/messageOf";
 import { isReadingError, type Problem } from "../problem/problem";
+import type { Tensor } from "../tensors/tensor";
 import { formatCount } from "../text/quantities";
+import { lookForNotFinite } from "./lookForNotFinite";
 import type { BrokenFile, PartRole } from "./resumeInputs";
 
 /** A file that says by its end that it is not whole. */
@@ -40,6 +42,18 @@ export class PartOpener {
       this.broken.push({ name: culprit, role, ...failed(failure) });
     }
     return checkpoint;
+  }
+
+  /** Counts as broken what was saved after its training diverged, as far as a look at some values tells. */
+  async rejectNotFinite(
+    checkpoint: Checkpoint,
+    tensors: readonly Tensor[],
+    name: string,
+    role: PartRole,
+  ): Promise<void> {
+    const found = await lookForNotFinite(this.opened.files, checkpoint, tensors, this.signal);
+    if (found !== undefined)
+      this.broken.push({ name, role, reason: `cannot be used: ${found}`, isDiverged: true });
   }
 
   private async tryOpen(path: string, name: string, role: PartRole): Promise<Checkpoint | undefined> {

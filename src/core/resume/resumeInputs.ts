@@ -115,4 +115,6 @@ export interface BrokenFile {
   readonly reason: string;
   /** Nothing is wrong with it but that it is more than is read here. */
   readonly isBeyondLimit?: boolean;
+  /** It is whole, and some of its values are NaN or infinite. */
+  readonly isDiverged?: true;
 }

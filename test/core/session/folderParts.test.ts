@@ -69,7 +69,9 @@ test.each(["resume first", "health first", "both at once"])(
     const problems = await session.health();
     const { checks } = await session.resume();
     const whole = (name: string) => files.opened.filter((path) => path.endsWith(`/${name}`)).length;
-    expect(["adapter_model.safetensors", "scheduler.pt", "rng_state.pth"].map(whole)).toEqual([0, 1, 1]);
+    expect(["scheduler.pt", "rng_state.pth"].map(whole)).toEqual([1, 1]);
+    // Its directory is known; each answer looks at some values anew.
+    expect(whole("adapter_model.safetensors")).toBe(order === "health first" ? 1 : 2);
     expect(problems.map(({ file }) => file)).toEqual(["/run/checkpoint-240/scheduler.pt"]);
     expect(checks.find(({ what }) => what === "Schedule")?.verdict).toBe("error");
   },
