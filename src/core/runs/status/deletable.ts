@@ -1,5 +1,6 @@
 import { baseName, joinPath, parentPath } from "../../bytes/paths";
 import { classifyEntry, type Part, type PartEntry } from "../../parts/parts";
+import { worstSeverity } from "../../problem/problem";
 import { parseStepFolder } from "../../progress/checkpointNames";
 import { trainerStateName } from "../../progress/readTrainerState";
 import { formatNumber } from "../../text/quantities";
@@ -13,18 +14,29 @@ export interface Deletable {
 }
 
 /**
- * The checkpoints of a run that are neither the best, nor the last, nor the final model, nor a stage, nor anything
- * that the user has said something about. Of a run with a single checkpoint that is none.
+ * The checkpoints of a run that are neither the best, nor the last, nor the last in which no fault was found, nor the
+ * final model, nor a stage, nor anything that the user has said something about. Of a run with a single checkpoint that is none.
  */
 export function findDeletable(run: Run, nowMs: number): Deletable {
   const deletable: Deletable["deletable"][number][] = [];
   const kept: Deletable["kept"][number][] = [];
+  const sound = lastSound(run);
   for (const checkpoint of run.checkpoints) {
-    const keep = reasonToKeep(run, checkpoint, nowMs);
+    const keep =
+      reasonToKeep(run, checkpoint, nowMs) ?? (checkpoint === sound ? "the last without a fault" : undefined);
     if (keep === undefined) deletable.push({ checkpoint, reason: reasonToDelete(checkpoint) });
     else kept.push({ checkpoint, reason: keep });
   }
   return { deletable, kept };
+}
+
+/** A training that diverged goes on saving: what it can go back to is an earlier checkpoint. */
+function lastSound({ checkpoints }: Run): RunCheckpoint | undefined {
+  return checkpoints.findLast((one) => !one.final && !isFaulty(one));
+}
+
+function isFaulty({ incomplete, problems, loss = 0, evalLoss = 0 }: RunCheckpoint): boolean {
+  return incomplete || worstSeverity(problems) === "error" || !Number.isFinite(loss + evalLoss);
 }
 
 function reasonToKeep(run: Run, checkpoint: RunCheckpoint, nowMs: number): string | undefined {
@@ -91,7 +103,7 @@ const resumeParts: ReadonlySet<Part> = new Set<Part>(["optimizer", "scheduler", 
  * but the last, and what is being saved. None where no last one is known to be whole.
  */
 export function holdersOfState(run: Run, nowMs: number): readonly RunCheckpoint[] {
-  if (!run.checkpoints.some(({ last, incomplete }) => last && !incomplete)) return [];
+  if (!run.checkpoints.some((one) => one.last && !isFaulty(one))) return [];
   return run.checkpoints.filter(
     (one) => !one.last && !isBeingSaved(one, nowMs) && stateRemovalsOf(one).length > 0,
   );

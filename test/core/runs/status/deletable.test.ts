@@ -1,6 +1,11 @@
 import { describe, expect, it } from "vitest";
 import type { Run } from "../../../../src/core/runs/run";
-import { findDeletable, removalsOf, unrecognisedNames } from "../../../../src/core/runs/status/deletable";
+import {
+  findDeletable,
+  holdersOfState,
+  removalsOf,
+  unrecognisedNames,
+} from "../../../../src/core/runs/status/deletable";
 import type { StageLabel } from "../../../../src/core/stage/stage";
 import { only, search } from "../discover/searchMemory";
 import { peftCheckpoint, weights } from "../discover/trainerFiles";
@@ -54,6 +59,24 @@ describe("what a run could do without", () => {
     ];
     expect(answer(run(list)).deletable).toEqual(["checkpoint-10"]);
     expect(findDeletable(run(list), nowMs).deletable[0]?.reason).toBe("eval loss 2.5");
+  });
+
+  it("is not the last one in which no fault was found, whatever was saved after it", () => {
+    const notFinite = {
+      problems: [{ severity: "error", code: "NotFiniteValues", message: "" }],
+    } as const;
+    const list = [
+      checkpoint(10),
+      checkpoint(20, { loss: 4.8 }),
+      checkpoint(30, { loss: Number.NaN }),
+      checkpoint(40, notFinite),
+      checkpoint(50, { ...notFinite, last: true }),
+    ];
+    expect(answer(run(list))).toEqual({
+      deletable: ["checkpoint-10", "checkpoint-30", "checkpoint-40"],
+      kept: { "checkpoint-20": "the last without a fault", "checkpoint-50": "the last" },
+    });
+    expect(holdersOfState(run(list), nowMs)).toEqual([]);
   });
 
   it("is nothing where there is one, or a model in a folder of its own", () => {
