@@ -45,6 +45,8 @@ const ranks = new Map<string, number>(
   ].flatMap((names, rank) => names.map((name): [string, number] => [name, rank])),
 );
 
+const headRank = ranks.get("lm_head");
+
 export function compareParameterNames(a: string, b: string): number {
   const partsA = a.split(".");
   const partsB = b.split(".");
@@ -63,5 +65,8 @@ function compareParts(a: string, b: string): number {
   const rankA = ranks.get(a);
   const rankB = ranks.get(b);
   if (rankA !== undefined && rankB !== undefined && rankA !== rankB) return rankA - rankB;
+  // A head follows the model that it stands on, whatever that is called: "model", "transformer", "bert".
+  const [isHeadA, isHeadB] = [rankA === headRank, rankB === headRank];
+  if (isHeadA !== isHeadB) return isHeadA ? 1 : -1;
   return a < b ? -1 : 1;
 }

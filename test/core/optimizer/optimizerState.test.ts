@@ -223,6 +223,17 @@ describe("the names of parameters", () => {
     expect([...declared].sort().sort(compareParameterNames)).toEqual(declared);
   });
 
+  it("end with the head of a model that is not tied, as named_parameters() of transformers' Llama does", () => {
+    const declared = [
+      "model.embed_tokens.weight",
+      "model.layers.0.self_attn.q_proj.weight",
+      "model.layers.0.input_layernorm.weight",
+      "model.norm.weight",
+      "lm_head.weight",
+    ];
+    expect([...declared].sort().sort(compareParameterNames)).toEqual(declared);
+  });
+
   it("of an adapter whose file sorts k before q are found by shapes", async () => {
     const shapes = [
       ["q_proj.lora_A", [2, 16]],

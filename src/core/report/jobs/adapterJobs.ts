@@ -71,7 +71,7 @@ export function planOfIntruders(job: IntrudersJob): JobPlan {
     place: placeIn(to, adapter.identity, "fewer-intruders"),
     notes: [
       noteOf(
-        `Singular directions of base + ΔW that are like none of the base's are scaled by ${formatNumber(scale)}; the others stay. How many there are before and after is told when it is written; where there are none, nothing is.`,
+        `Singular directions of base + ΔW that are like none of the base's are scaled by ${formatNumber(scale)}; the others stay. How many there are before and after is told when it is written; where there are none, nothing is written.`,
       ),
       noteOf("Every weight that the adapter changes is decomposed: of a large model that takes minutes."),
       ...fitFindings(adapter, base),
