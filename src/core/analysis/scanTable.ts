@@ -68,6 +68,11 @@ export class ScanTable {
     return Number.isNaN(value) && Number.isNaN(this.column("zeros")[row] as number) ? undefined : value;
   }
 
+  /** Whether a tensor was looked at, with or without numbers. */
+  knows(row: number): boolean {
+    return this.known[row] === 1;
+  }
+
   statistics(row: number): TensorStatistics | undefined {
     if (this.get("zeros", row) === undefined) return undefined;
     return statisticsFrom(({ id }) => this.column(id)[row] as number);

@@ -73,3 +73,40 @@ export function statisticsOf(moments: Moments): TensorStatistics {
   const none = { ...moments, zeros: 0, nan, inf };
   return statisticsFrom(({ kind, of }) => (kind === "count" ? of(none) : Number.NaN));
 }
+
+export interface CountedStatistics {
+  readonly statistics: TensorStatistics;
+  /** Values of the tensor, finite or not. */
+  readonly count: number;
+}
+
+/**
+ * The statistics of all values of several tensors, as if they were one; exact but for rounding. Those of a tensor
+ * without finite values are counts alone.
+ */
+export function joinStatistics(parts: readonly CountedStatistics[]): TensorStatistics {
+  const finite = parts
+    .map(({ statistics, count }) => ({ ...statistics, count: count - statistics.nan - statistics.inf }))
+    .filter(({ count }) => count > 0);
+  const count = sum(finite, (part) => part.count);
+  const mean = sum(finite, (part) => part.count * part.mean) / count;
+  // Around the common mean: the difference of two large sums would lose the digits of a small deviation.
+  const squares = sum(finite, (part) => part.count * (part.std ** 2 + (part.mean - mean) ** 2));
+  const of: TensorStatistics = {
+    min: finite.reduce((least, { min }) => Math.min(least, min), Number.POSITIVE_INFINITY),
+    max: finite.reduce((most, { max }) => Math.max(most, max), Number.NEGATIVE_INFINITY),
+    mean,
+    std: Math.sqrt(squares / count),
+    absMax: finite.reduce((most, { absMax }) => Math.max(most, absMax), 0),
+    l2: Math.sqrt(sum(finite, ({ l2 }) => l2 ** 2)),
+    zeros: sum(parts, ({ statistics }) => statistics.zeros),
+    nan: sum(parts, ({ statistics }) => statistics.nan),
+    inf: sum(parts, ({ statistics }) => statistics.inf),
+  };
+  if (count > 0) return of;
+  return statisticsFrom(({ id, kind }) => (kind === "count" ? of[id] : Number.NaN));
+}
+
+function sum<T>(parts: readonly T[], of: (part: T) => number): number {
+  return parts.reduce((total, part) => total + of(part), 0);
+}

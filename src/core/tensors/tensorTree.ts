@@ -54,6 +54,11 @@ export class TensorTree {
     return visible;
   }
 
+  /** Rows of the table that are below a node. */
+  rowsOf({ from, to }: TreeNode): Uint32Array {
+    return this.rows.subarray(from, to);
+  }
+
   /** The children of a module, or the roots. */
   children(parent: TreeNode | undefined): TreeNode[] {
     const prefixLength = parent === undefined ? 0 : parent.path.length + 1;

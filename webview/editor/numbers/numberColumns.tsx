@@ -1,6 +1,10 @@
 import type { LayerOutlier } from "../../../src/core/analysis/layerOutliers";
 import type { ScanTable } from "../../../src/core/analysis/scanTable";
-import { type StatisticId, statisticColumns } from "../../../src/core/analysis/statisticColumns";
+import {
+  type StatisticId,
+  statisticColumns,
+  type TensorStatistics,
+} from "../../../src/core/analysis/statisticColumns";
 import { formatAligned, formatCount, formatNumber } from "../../../src/core/text/quantities";
 import { Icon } from "../../ui/icon";
 import type { Column } from "../../ui/tables/dataTable";
@@ -30,16 +34,18 @@ export interface NumberCells {
   readonly outliers: ReadonlyMap<number, LayerOutlier>;
   /** Row of the tensor table; undefined for a module. */
   readonly rowAt: (index: number) => number | undefined;
+  /** Of all tensors of a module. */
+  readonly joinedAt?: (index: number) => TensorStatistics | undefined;
 }
 
 /** What a scan measured, as columns of either table. */
 export function numberColumns(
-  { table, outliers, rowAt }: NumberCells,
+  { table, outliers, rowAt, joinedAt }: NumberCells,
   sortable: boolean,
 ): readonly Column<StatisticId>[] {
   const valueAt = (column: StatisticId, index: number) => {
     const row = rowAt(index);
-    return row === undefined ? undefined : table?.get(column, row);
+    return row === undefined ? joinedAt?.(index)?.[column] : table?.get(column, row);
   };
   return numberColumnsShown.map(({ id, title, help, givesWay }) => ({
     id,

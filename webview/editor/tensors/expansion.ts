@@ -1,3 +1,5 @@
+import type { TensorTree } from "../../../src/core/tensors/tensorTree";
+
 /** Which modules of the tree are open. All of them but a few takes no more room than a few. */
 export interface Expansion {
   /** What a module is that is in neither list. */
@@ -10,14 +12,36 @@ export interface Expansion {
 export const allClosed: Expansion = { all: false, opened: [], closed: [] };
 export const allOpen: Expansion = { all: true, opened: [], closed: [] };
 
-/** The only root of a tree is open unless it was closed: one row that hides everything says nothing. */
-export function isExpandedIn(expansion: Expansion, onlyRoot: string | undefined): (path: string) => boolean {
+/** More children than these are not shown unasked, but for those of an only root. */
+const maxUnasked = 64;
+
+/**
+ * Modules that are open unless they were closed, down to the numbered layers: a row that hides everything beside it
+ * says nothing.
+ */
+export function openAtFirst(tree: TensorTree): ReadonlySet<string> {
+  const open = new Set<string>();
+  for (let level = tree.children(undefined); ; ) {
+    const [only, ...others] = level.filter(({ tensorRow }) => tensorRow === undefined);
+    if (only === undefined || others.length > 0) return open;
+    const isOnlyRoot = only.depth === 0 && level.length === 1;
+    if (!isOnlyRoot && /^\d/.test(only.label)) return open;
+    level = tree.children(only);
+    if (!isOnlyRoot && level.length > maxUnasked) return open;
+    open.add(only.path);
+  }
+}
+
+export function isExpandedIn(
+  expansion: Expansion,
+  openAtFirst: ReadonlySet<string>,
+): (path: string) => boolean {
   const { all } = expansion;
   const opened = new Set(expansion.opened);
   const closed = new Set(expansion.closed);
   // Asking a set means hashing the path, and a large tree asks for each of its modules.
   if (all && closed.size === 0) return () => true;
-  return (path) => (all || opened.has(path) || path === onlyRoot) && !closed.has(path);
+  return (path) => (all || opened.has(path) || openAtFirst.has(path)) && !closed.has(path);
 }
 
 export function withExpanded(expansion: Expansion, path: string, expanded: boolean): Expansion {

@@ -17,7 +17,7 @@ import type { LoadedTensors } from "./tensorDirectory";
 export type TensorColumn = TensorSortKey | StatisticId | "share";
 
 /** What the scan knows, where there is one and its columns are wanted. */
-export type ScannedNumbers = Omit<NumberCells, "rowAt">;
+export type ScannedNumbers = Omit<NumberCells, "rowAt" | "joinedAt">;
 
 export function numberCells({ scan, tensors }: EditorModel): ScannedNumbers | undefined {
   const status = scan.state.value?.status ?? "none";

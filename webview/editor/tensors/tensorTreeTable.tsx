@@ -1,6 +1,6 @@
 import { useMemo } from "preact/hooks";
 import type { CheckpointSummary } from "../../../src/core/checkpoint/summary";
-import type { TreeNode } from "../../../src/core/tensors/tensorTree";
+import type { TensorTree, TreeNode } from "../../../src/core/tensors/tensorTree";
 import { formatBytes, formatCount, formatShortCount } from "../../../src/core/text/quantities";
 import { Button } from "../../ui/controls";
 import { Icon } from "../../ui/icon";
@@ -10,6 +10,7 @@ import { NameText } from "../../ui/names/nameText";
 import { type Column, DataTable } from "../../ui/tables/dataTable";
 import { parentOf } from "../../ui/tables/parentOf";
 import type { EditorModel } from "../editorModel";
+import { moduleNumbers } from "../numbers/moduleNumbers";
 import { numberColumns } from "../numbers/numberColumns";
 import type { Selection } from "../viewState";
 import { allOpen } from "./expansion";
@@ -33,11 +34,13 @@ import type { TensorsTabProps } from "./tensorsTab";
 export function TensorTreeTable({ model, summary }: TensorsTabProps) {
   const { tensors } = model;
   const loaded = tensors.loaded.value;
+  const tree = tensors.tree.value;
   const nodes = tensors.nodes.value;
   const numbers = numberCells(model);
   const columns = useMemo(
-    () => (loaded === undefined ? [] : treeColumns(loaded, nodes, summary, numbers)),
-    [loaded, nodes, summary, numbers?.table, numbers?.outliers, model.scan.version.value],
+    () =>
+      loaded === undefined || tree === undefined ? [] : treeColumns(loaded, tree, nodes, summary, numbers),
+    [loaded, tree, nodes, summary, numbers?.table, numbers?.outliers, model.scan.version.value],
   );
   const chosen = tensors.selected.value;
   const selected = useMemo(() => indexOfSelection(nodes, chosen), [nodes, chosen]);
@@ -84,6 +87,7 @@ export function NoMatches({ model }: { readonly model: EditorModel }) {
 
 function treeColumns(
   loaded: LoadedTensors,
+  tree: TensorTree,
   nodes: readonly TreeNode[],
   summary: CheckpointSummary,
   numbers: ScannedNumbers | undefined,
@@ -156,7 +160,11 @@ function treeColumns(
   ];
   if (numbers === undefined) return columns;
   const kept = besideNumbers(columns);
-  return [...kept, ...numberColumns({ ...numbers, rowAt: (index) => node(index).tensorRow }, false)];
+  const joinedAt = moduleNumbers(loaded, numbers.table, (index) => tree.rowsOf(node(index)));
+  return [
+    ...kept,
+    ...numberColumns({ ...numbers, rowAt: (index) => node(index).tensorRow, joinedAt }, false),
+  ];
 }
 
 /** Drawn so by dataTable.css. */

@@ -9,7 +9,7 @@ import type { ScanModel } from "../numbers/scanModel";
 import { sortByNumbers } from "../numbers/sortByNumbers";
 import { ValuesModel } from "../values/valuesModel";
 import type { DetailPart, Selection, TensorsViewState } from "../viewState";
-import { allOpen, type Expansion, isExpandedIn, withExpanded } from "./expansion";
+import { allClosed, allOpen, type Expansion, isExpandedIn, openAtFirst, withExpanded } from "./expansion";
 import type { LoadedTensors, TensorDirectory } from "./tensorDirectory";
 
 /** The rows that match the filter, in name order. */
@@ -54,7 +54,7 @@ export class TensorsModel {
   readonly sorted: ReadonlySignal<Uint32Array>;
   readonly tree: ReadonlySignal<TensorTree | undefined>;
   readonly nodes: ReadonlySignal<readonly TreeNode[]>;
-  private readonly onlyRoot: ReadonlySignal<string | undefined>;
+  private readonly openAtFirst: ReadonlySignal<ReadonlySet<string>>;
   /** Row of the selected tensor in the table of all tensors. */
   readonly selectedRow: ReadonlySignal<number | undefined>;
 
@@ -93,12 +93,9 @@ export class TensorsModel {
       const rows = this.filtered.value?.rows;
       return loaded && rows ? new TensorTree(loaded.table, rows, loaded.separator) : undefined;
     });
-    this.onlyRoot = computed(() => {
-      const roots = this.tree.value?.children(undefined) ?? [];
-      return roots.length === 1 ? roots[0]?.path : undefined;
-    });
+    this.openAtFirst = computed(() => (this.tree.value ? openAtFirst(this.tree.value) : new Set()));
     this.nodes = computed(() => {
-      const isExpanded = isExpandedIn(this.currentExpansion().value, this.onlyRoot.value);
+      const isExpanded = isExpandedIn(this.currentExpansion().value, this.openAtFirst.value);
       return this.tree.value?.visibleNodes(isExpanded) ?? [];
     });
     this.selectedRow = computed(() => {
@@ -153,7 +150,10 @@ export class TensorsModel {
   }
 
   setAllExpanded(expansion: Expansion): void {
-    this.currentExpansion().value = expansion;
+    // What is open unasked is closed as well, but for an only root, which alone would be left.
+    const roots = this.tree.value?.children(undefined).length ?? 0;
+    const closed = expansion === allClosed ? [...this.openAtFirst.value].slice(roots === 1 ? 1 : 0) : [];
+    this.currentExpansion().value = { ...expansion, closed: [...expansion.closed, ...closed] };
   }
 
   /** Selects a tensor or module and makes it visible, whatever the filter and the tree hide now. */

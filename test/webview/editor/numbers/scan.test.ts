@@ -25,6 +25,11 @@ test("a scan fills columns that sort, marks outliers, and its findings lead to t
   const { page } = opened;
   await page.getByRole("button", { name: "Scan values" }).click();
   await page.getByRole("status").filter({ hasText: "Scanned 13.5 GB" }).waitFor();
+  // One NaN in layer 3, which the rows of its modules tell of.
+  const notNumbers = (name: RegExp) => opened.rows.getByRole("row", { name }).locator("[role='gridcell']");
+  await expect.poll(async () => (await notNumbers(/^model 322 tensors/).allInnerTexts()).at(-2)).toBe("1");
+  await expect.poll(async () => (await notNumbers(/^3 /).allInnerTexts()).at(-2)).toBe("1");
+  await expect.poll(async () => (await notNumbers(/^4 /).allInnerTexts()).at(-2)).toBe("0");
   await page.getByRole("button", { name: "Table" }).click();
   await opened.rows.getByRole("columnheader", { name: "Std" }).getByRole("button").click();
   await expect.poll(async () => (await opened.column(0))[0]).toBe("model.layers.17.mlp.up_proj.weight");
