@@ -7,10 +7,12 @@ export interface LegendProps {
   readonly theme: ChartTheme;
   readonly hidden: ReadonlySet<string>;
   readonly onToggle: (key: string) => void;
+  /** Beside the name of a line: where it stands. */
+  readonly latest?: ((series: ChartSeries) => string) | undefined;
 }
 
 /** Which line is which. A press leaves a line out, so that the others get the room. */
-export function Legend({ series, theme, hidden, onToggle }: LegendProps) {
+export function Legend({ series, theme, hidden, onToggle, latest }: LegendProps) {
   return (
     <ul class="chart-legend" aria-label="Lines">
       {series.map((each) => (
@@ -24,6 +26,12 @@ export function Legend({ series, theme, hidden, onToggle }: LegendProps) {
           >
             <Swatch series={each} theme={theme} />
             <span class="ellipsis">{safeText(each.label)}</span>
+            {/* The chart's description says it too. */}
+            {latest !== undefined && (
+              <span class="dim number" aria-hidden="true">
+                {latest(each)}
+              </span>
+            )}
           </button>
         </li>
       ))}

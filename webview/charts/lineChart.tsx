@@ -72,6 +72,8 @@ export interface SeriesWords {
   readonly short: (series: ChartSeries) => string;
   /** A sentence, for who does not see the chart. */
   readonly sentence: (series: ChartSeries) => string;
+  /** Beside its name in the legend, of several lines. */
+  readonly latest?: (series: ChartSeries) => string;
 }
 
 const noMarkers: readonly ChartMarker[] = [];
@@ -239,7 +241,15 @@ export function LineChart(props: LineChartProps) {
               />
             )}
           </OnceLoaded>
-          {legend && <Legend series={props.series} theme={theme} hidden={hidden} onToggle={toggle} />}
+          {legend && (
+            <Legend
+              series={props.series}
+              theme={theme}
+              hidden={hidden}
+              onToggle={toggle}
+              latest={words.latest}
+            />
+          )}
         </>
       )}
       {notes.length > 0 && <p class="chart-note">{safeText(notes.join(". "))}</p>}

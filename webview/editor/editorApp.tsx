@@ -36,6 +36,7 @@ function ReadyEditor({ model, summary }: ReadyEditorProps) {
   const { id, scrolls, part } = model.tab.value;
   const tabs = model.tabs.value;
   useEffect(() => loadWhenIdle(tabs.map(({ part }) => part)), [tabs]);
+  useHealthWhenIdle(model);
   return (
     <>
       <EditorHeader model={model} summary={summary} />
@@ -77,6 +78,19 @@ function ReadyEditor({ model, summary }: ReadyEditorProps) {
       </Tabs>
     </>
   );
+}
+
+/** How long the user's own questions go first. */
+const healthAfterMs = 400;
+
+/** Whether a checkpoint is healthy is asked by whoever opens it, and must not take a click. */
+function useHealthWhenIdle(model: EditorModel): void {
+  const { status } = model.health.answer.value;
+  useEffect(() => {
+    if (status !== "not asked") return;
+    const timer = setTimeout(() => model.health.ensureLoaded(), healthAfterMs);
+    return () => clearTimeout(timer);
+  }, [status]);
 }
 
 interface ScrolledProps {

@@ -32,7 +32,7 @@ export class EditorModel extends PageModel<EditorState> {
   readonly training: OnDemand<ResultOf<EditorHostCalls, "training">>;
   readonly resume: OnDemand<ResumeReport>;
   readonly partSettings: OnDemand<readonly PartSettings[]>;
-  /** Needs the other files of the checkpoint, so it is asked for when Health is shown. */
+  /** Needs the other files of the checkpoint, so it is asked for when the page is there. */
   readonly health: OnDemand<readonly Problem[]>;
   /** All that is known to be wrong by now, the worst first. */
   readonly problems: ReadonlySignal<readonly Problem[]>;

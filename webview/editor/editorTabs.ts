@@ -70,13 +70,14 @@ export const editorTabs: readonly [EditorTab, ...EditorTab[]] = [
     id: "health",
     title: "Health",
     isShown: (summary, scanned) =>
+      // Whether it is healthy is asked of whatever holds weights.
+      summary.tensorCount > 0 ||
       summary.problems.length > 0 ||
       scanned.length > 0 ||
       summary.imports !== undefined ||
       summary.hasOptimizer === true ||
       summary.resumable.answer !== "no" ||
-      // What lies beside the weights, or the base of an adapter, may be what is wrong.
-      summary.adapter !== undefined ||
+      // What lies beside may be what is wrong.
       summary.parts.length > 1,
     badge: (_, problems) =>
       problems.length === 0

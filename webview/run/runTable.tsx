@@ -63,7 +63,9 @@ export function RunTable(props: RunTableProps) {
   const columns: SummaryColumn[] = [
     runColumn(entries, viewState, change),
     ...stateColumns(entries, props.progress, now),
-    ...metrics.flatMap((metric) => metricColumns(metric, entries, step, values)),
+    ...metrics.flatMap((metric, at) =>
+      metricColumns(metric, entries, step, values, at === metrics.length - 1),
+    ),
     {
       id: "remove",
       title: "",
@@ -143,6 +145,9 @@ export function RunTable(props: RunTableProps) {
 
 const mostRows = 10;
 
+/** Which run is best is told last by its best evaluation loss. */
+const givesWay = { at: 5, step: 4, state: 3, last: 2, best: 1 } as const;
+
 function indexOf(
   selected: string | undefined,
   entries: readonly RunEntry[],
@@ -208,6 +213,7 @@ function stateColumns(
       id: "state",
       title: "State",
       width: "72px",
+      givesWay: givesWay.state,
       cell: (row) => {
         const content = entries[row]?.content;
         if (content?.status === "reading") return <span class="dim">reading…</span>;
@@ -237,6 +243,7 @@ function stateColumns(
       id: "step",
       title: "Step",
       width: "64px",
+      givesWay: givesWay.step,
       align: "end",
       cell: (row) => {
         const step = progress.get(entries[row]?.id ?? "")?.step;
@@ -253,6 +260,7 @@ function metricColumns(
   entries: readonly RunEntry[],
   step: number | undefined,
   values: ReadonlyMap<string, number>,
+  isLast: boolean,
 ): SummaryColumn[] {
   const { key, label, end, heads } = metric;
   const points = [...heads.values()].flatMap(({ lowest, highest }) => [lowest?.value, highest?.value]);
@@ -280,20 +288,33 @@ function metricColumns(
   });
   const best = column(
     "best",
-    `${end}, at step`,
+    `${name}, ${end}`,
     `The ${end} value of ${name}, and its step`,
     (row) => bestOf(metric, idOf(row))?.value,
   );
+  const ends = entries.flatMap((_, row) => bestOf(metric, idOf(row))?.value ?? []);
+  const bestOfAll = end === "lowest" ? Math.min(...ends) : Math.max(...ends);
   return [
-    column("last", name, `The last value of ${name}`, (row) => heads.get(idOf(row))?.last),
+    {
+      ...column("last", name, `The last value of ${name}`, (row) => heads.get(idOf(row))?.last),
+      givesWay: givesWay.last,
+    },
     {
       ...best,
       width: "136px",
+      ...(isLast ? {} : { givesWay: givesWay.best }),
       cell: (row) => {
         const point = bestOf(metric, idOf(row));
+        const isBest = entries.length > 1 && point?.value === bestOfAll;
         return (
           <>
-            {best.cell(row, Number.POSITIVE_INFINITY)}
+            {isBest ? (
+              <span class="strong" title={`The ${end} of these runs`}>
+                {best.cell(row, Number.POSITIVE_INFINITY)}
+              </span>
+            ) : (
+              best.cell(row, Number.POSITIVE_INFINITY)
+            )}
             {point !== undefined && <span class="dim best-step">{`at ${formatCount(point.step)}`}</span>}
           </>
         );
@@ -302,16 +323,19 @@ function metricColumns(
     ...(step === undefined
       ? []
       : [
-          column(
-            "at",
-            `at ${formatCount(step)}`,
-            `${name}, logged last at or before step ${formatCount(step)}`,
-            (row) => {
-              const head = heads.get(idOf(row));
-              if (head === undefined || step < head.firstStep) return undefined;
-              return values.get(questionKey({ run: idOf(row), key, step }));
-            },
-          ),
+          {
+            givesWay: givesWay.at,
+            ...column(
+              "at",
+              `at ${formatCount(step)}`,
+              `${name}, logged last at or before step ${formatCount(step)}`,
+              (row) => {
+                const head = heads.get(idOf(row));
+                if (head === undefined || step < head.firstStep) return undefined;
+                return values.get(questionKey({ run: idOf(row), key, step }));
+              },
+            ),
+          },
         ]),
   ];
 }

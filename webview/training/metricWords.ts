@@ -12,6 +12,10 @@ export function metricWords({ lines }: ChartPlan): SeriesWords {
   return {
     short: (series) => shortText(lineOf(series)),
     sentence: (series) => sentence(series.label, lineOf(series)),
+    latest: (series) => {
+      const metric = lineOf(series)?.metric;
+      return metric === undefined || metric.count === 0 ? "" : formatReading(metric.last);
+    },
   };
 }
 

@@ -49,6 +49,14 @@ test("where there are branches the lineage stands in place of the track, with wh
   expect(await sent("reveal")).toMatchObject([{ params: { path: "/runs/p/base" } }]);
 });
 
+test("thirty that follow each other by their steps are named once each, and why is said once", async () => {
+  const { page } = await open({ lineage: "steps" });
+  const lineage = page.getByRole("region", { name: "Lineage" });
+  await lineage.getByText("Dashed: one follows the other by its step, which is inferred.").waitFor();
+  const seen = lineage.locator(".lineage-origin").filter({ hasText: "inferred from the steps" });
+  await expect.poll(() => seen.count()).toBe(0);
+});
+
 test("a chain keeps the track of its stages", async () => {
   const { page } = await open({ lineage: "one" });
   await page.getByRole("list", { name: "Stages and what happened between them" }).waitFor();

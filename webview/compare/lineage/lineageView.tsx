@@ -31,8 +31,12 @@ const sourceNotes: Readonly<Record<LineageEdge["source"], string>> = {
 export function LineageView({ host, lineage, view }: LineageViewProps) {
   const { nodes, edges } = lineage;
   const layout = layOutLineage(lineage);
+  const isPlain = (edge: LineageEdge) => isPlainStep(lineage, edge, view);
   return (
     <section class="lineage" aria-label="Lineage">
+      {edges.some(isPlain) && (
+        <p class="lineage-note dim">Dashed: one follows the other by its step, which is inferred.</p>
+      )}
       <ol>
         {nodes.map((node, row) => {
           const incoming = edges.filter(({ to }) => to === row);
@@ -42,7 +46,7 @@ export function LineageView({ host, lineage, view }: LineageViewProps) {
               <div class="lineage-text">
                 <NodeLine host={host} node={node} parent={parentOf(lineage, incoming)} />
                 {incoming.map((edge) => (
-                  <Origin key={edge.from} lineage={lineage} edge={edge} view={view} />
+                  <Origin key={edge.from} lineage={lineage} edge={edge} view={view} isPlain={isPlain(edge)} />
                 ))}
               </div>
             </li>
@@ -51,6 +55,17 @@ export function LineageView({ host, lineage, view }: LineageViewProps) {
       </ol>
     </section>
   );
+}
+
+/** From the row above by its step, with nothing measured: the dashed line says so, and 30 sentences say no more. */
+function isPlainStep(
+  { nodes, edges }: Lineage,
+  { from, to, source, text }: LineageEdge,
+  view: LineageViewProps["view"],
+): boolean {
+  if (source !== "steps" || text !== undefined || from !== to - 1) return false;
+  if (edges.some((other) => other.to === to && other.from !== from)) return false;
+  return measuredText(view, nodes[from]?.path, nodes[to]?.path) === undefined;
 }
 
 /** What a snapshot is compared with: its parent that is here, else its base. */
@@ -127,14 +142,15 @@ interface OriginProps {
   readonly lineage: Lineage;
   readonly edge: LineageEdge;
   readonly view: CompareView | undefined;
+  readonly isPlain: boolean;
 }
 
-function Origin({ lineage: { nodes }, edge, view }: OriginProps) {
+function Origin({ lineage: { nodes }, edge, view, isPlain }: OriginProps) {
   const [from, to] = [nodes[edge.from], nodes[edge.to]];
   const text = measuredText(view, from?.path, to?.path) ?? edge.text;
   const note = sourceNotes[edge.source];
   return (
-    <p class="lineage-origin">
+    <p class={isPlain ? "visually-hidden" : "lineage-origin"}>
       <span class="dim">{edge.role === "base" ? "onto " : "from "}</span>
       {safeText(from?.label ?? "")}
       {note !== "" && <span class="dim">{` (${note})`}</span>}

@@ -28,21 +28,51 @@ export function HealthTab({ model, summary }: HealthTabProps) {
     });
   return (
     <div class="panel-content health">
-      {problems.length > 0 && (
-        <div class="panel-actions">
-          <Button icon="copy" onClick={copy}>
-            Copy all as Markdown
-          </Button>
-        </div>
-      )}
       <Problems
         problems={problems}
         folder={parentPath(summary.path)}
         onShowTensor={(name) => model.showTensor(name)}
       />
+      {problems.length > 0 && (
+        <div class="button-row panel-actions">
+          <Button icon="copy" onClick={copy}>
+            {problems.length === 1 ? "Copy as Markdown" : "Copy all as Markdown"}
+          </Button>
+        </div>
+      )}
+      <NothingFound model={model} summary={summary} />
       <OtherFiles model={model} />
       <ResumeSection model={model} />
       {summary.imports !== undefined && <ImportReport imports={summary.imports} />}
+    </div>
+  );
+}
+
+/** That nothing was found says what was looked at: most values were not. */
+function NothingFound({ model, summary }: HealthTabProps) {
+  const { scan, problems, health } = model;
+  const isAnswered = health.answer.value.status === "ready";
+  if (!isAnswered || problems.value.some(({ severity }) => severity !== "info")) return null;
+  const isScanned = scan.state.value?.status === "done";
+  const isScanning = scan.state.value?.status === "running";
+  return (
+    <div class="nothing-found">
+      <p class="verdict">
+        <Icon name="check" class="good" />
+        <span>
+          <span class="strong">No fault was found.</span>{" "}
+          {isScanned
+            ? "Files, shapes and settings were checked, and every value was read."
+            : "Files, shapes and settings were checked, and of the values a few. Only a scan reads all of them."}
+        </span>
+      </p>
+      {!isScanned && summary.tensorCount > 0 && (
+        <p class="button-row">
+          <Button disabled={isScanning} onClick={() => scan.start()}>
+            {isScanning ? "Scanning…" : "Scan values"}
+          </Button>
+        </p>
+      )}
     </div>
   );
 }

@@ -24,10 +24,12 @@ export function OptimizerParameters({ model, view }: OptimizerParametersProps) {
   const { optimizer } = model;
   const rows = optimizer.shownRows.value;
   const loaded = optimizer.parameters.value;
-  const names = useMemo(
-    () => NameColumn.of((loaded?.rows ?? []).flatMap(({ name }) => name ?? [])),
-    [loaded],
-  );
+  const names = useMemo(() => {
+    const all = loaded?.rows ?? [];
+    const named = all.flatMap(({ name }) => name ?? []);
+    // "parameter 17" needs its room as well, and shares nothing with a name.
+    return NameColumn.of(named.length > 0 ? named : all.map(nameOf));
+  }, [loaded]);
   const columns = useMemo(() => optimizerColumns(model, view, rows, names), [model, view, rows, names]);
   const chosen = optimizer.selected.value;
   const selected = rows.findIndex(({ index }) => index === chosen);

@@ -56,7 +56,7 @@ function OneOptimizer({ model, views, view }: OneOptimizerProps) {
         )}
         <p class="optimizer-kind">
           <span class="strong">{safeText(view.name)}</span>{" "}
-          <span class="dim">{`told from this: ${safeText(view.reason)}`}</span>
+          <span class="dim">{`as told by: ${safeText(view.reason)}`}</span>
         </p>
         {file !== undefined && (
           <Button onClick={() => model.host.notify("open", { path: file })}>
@@ -95,9 +95,9 @@ function OptimizerFacts({ view }: { readonly view: OptimizerView }) {
     ...(elements > 0
       ? [
           {
-            name: `The parameters themselves ${parameterBytes === undefined ? "if in" : "in"} ${dtypes}`,
+            name: parameterBytes === undefined ? `Weights, if ${dtypes}` : `Weights in ${dtypes}`,
             value: formatBytes(weightsBytes),
-            note: `the state is ${formatNumber(stateBytes / weightsBytes, 3)} times that`,
+            note: `state is ${formatNumber(stateBytes / weightsBytes, 3)} times that`,
           },
         ]
       : []),

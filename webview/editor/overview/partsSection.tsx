@@ -13,18 +13,32 @@ const verdicts: Record<Answer, { readonly icon: IconName; readonly tone: string;
   no: { icon: "info", tone: "info", text: "Training cannot be resumed" },
 };
 
+/** Names and sizes promise nothing of what was found to be wrong. */
+const doubt = { icon: "error", tone: "error", text: "Training may not resume" } as const;
+
 /** Which of the parts of a checkpoint are there, and what follows from it. */
 export function PartsSection({ model, summary }: OverviewProps) {
   const { parts, missingParts, resumable } = summary;
-  const verdict = verdicts[resumable.answer];
+  const errors = model.problems.value.filter(({ severity }) => severity === "error").length;
+  const verdict = errors > 0 && resumable.answer !== "no" ? doubt : verdicts[resumable.answer];
   return (
     <Section title="Parts">
       <p class="verdict">
         <Icon name={verdict.icon} class={verdict.tone} />
-        <span>
-          <span class="strong">{resumable.finished ? "The training is finished" : verdict.text}.</span>{" "}
-          {safeText(resumable.reason)}
-        </span>
+        {verdict === doubt ? (
+          <span>
+            <span class="strong">{verdict.text}.</span> The parts are here, but{" "}
+            <button type="button" class="link" onClick={() => model.showTab("health")}>
+              {plural(errors, "error")}
+            </button>{" "}
+            {errors === 1 ? "was" : "were"} found.
+          </span>
+        ) : (
+          <span>
+            <span class="strong">{resumable.finished ? "The training is finished" : verdict.text}.</span>{" "}
+            {safeText(resumable.reason)}
+          </span>
+        )}
       </p>
       <ul class="parts">
         {parts.map((part, index) => (

@@ -1,8 +1,15 @@
+import { baseName, parentPath } from "../../../src/core/bytes/paths";
 import type { CheckpointSummary } from "../../../src/core/checkpoint/summary";
 import { formatAligned, formatCount, formatNumber } from "../../../src/core/text/quantities";
 import { type Fact, FactList } from "../../ui/factList";
 import { safeText } from "../../ui/safeText";
 import { Section } from "../../ui/section";
+
+/** By the names of its folder and of the run: the rest of the path is one of the machine that trained. */
+function isThisOne(best: string, { path }: CheckpointSummary): boolean {
+  const end = (of: string) => `${baseName(parentPath(of))}/${baseName(of)}`;
+  return [path, parentPath(path)].some((own) => end(own) === end(best));
+}
 
 /** How far training was when this checkpoint was saved. */
 export function ProgressSection({ summary }: { readonly summary: CheckpointSummary }) {
@@ -58,7 +65,10 @@ export function ProgressSection({ summary }: { readonly summary: CheckpointSumma
       <FactList facts={facts} />
       {bestCheckpoint !== undefined && (
         <p class="facts-note">
-          <span class="dim">Best checkpoint</span> <span class="mono wrap">{safeText(bestCheckpoint)}</span>
+          <span class="dim">Best checkpoint</span>{" "}
+          <span class="mono wrap" title={safeText(bestCheckpoint)}>
+            {isThisOne(bestCheckpoint, summary) ? "this one" : safeText(bestCheckpoint)}
+          </span>
         </p>
       )}
     </Section>

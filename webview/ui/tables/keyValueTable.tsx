@@ -44,7 +44,9 @@ export function KeyValueTable({ label, rows, plain = false }: KeyValueTableProps
             // Files may repeat a key, so a key alone does not identify a row.
             <tr key={`${index} ${key}`}>
               <th scope="row" title={safeText(key)}>
-                {safeText(key)}
+                {safeText(key)
+                  .split(/(?<=[._/])/)
+                  .map((segment, at) => [at > 0 && <wbr />, segment])}
               </th>
               <td>
                 <LongText text={value} />

@@ -26,7 +26,7 @@ test("one line answers what the file is, the next which file it is", async () =>
 
 test.each([
   ["adapter", ["Overview", "Tensors49", "Training", "LoRA", "Health1"]],
-  ["model", ["Overview", "Tensors323"]],
+  ["model", ["Overview", "Tensors323", "Health"]],
   ["empty", ["Overview", "Health1"]],
   ["problems", ["Overview", "Tensors40", "Health40"]],
 ] as const)("%s: only tabs that have something to say", async (sample, tabs) => {
@@ -50,6 +50,25 @@ test("parts: what is there, what is missing and what follows", async () => {
   await expect
     .poll(() => opened.sent("open"))
     .toEqual([{ path: "/home/ada/runs/tiny-lora/03-fine-tuning/checkpoint-300/optimizer.pt" }]);
+});
+
+test("where an error is found nothing is promised of resuming, whatever the names of the files say", async () => {
+  const opened = await open({ sample: "optimizer" });
+  await opened.showTab("Overview");
+  const parts = opened.page.getByRole("region", { name: "Parts" });
+  await parts.getByText("Training may not resume.").waitFor();
+  await expect.poll(() => parts.innerText()).not.toContain("can be resumed");
+  await parts.getByRole("button", { name: "1 error" }).click();
+  await expect.poll(() => opened.tab("Health").getAttribute("aria-selected")).toBe("true");
+});
+
+test("Health says of a model in which nothing was found what was looked at, and offers the scan", async () => {
+  const opened = await open({ sample: "model" });
+  await opened.showTab("Health");
+  await opened.page.getByText("No fault was found.").waitFor();
+  await opened.page.getByText("of the values a few. Only a scan reads all of them.").waitFor();
+  await opened.page.getByRole("button", { name: "Scan values" }).click();
+  await expect.poll(() => opened.sent("startScan")).toHaveLength(1);
 });
 
 test("composition: every bar has its numbers, and a module leads to its tensors", async () => {

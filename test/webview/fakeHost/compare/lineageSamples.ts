@@ -40,6 +40,15 @@ export const lineageSamples: Readonly<Record<string, () => Lineage>> = {
         stageFile: stageFile({ stage: "merged", parent: "../gone", base: "../base" }),
       }),
     ]),
+  steps: () =>
+    lineageOf(
+      Array.from({ length: 30 }, (_, at) =>
+        source(`/runs/p/checkpoint-${10 * at + 10}`, {
+          step: 10 * at + 10,
+          ...(at === 0 ? { stageFile: stageFile({ stage: "x", parent: "../gone" }) } : {}),
+        }),
+      ),
+    ),
   thirty: () =>
     lineageOf([
       source("/runs/p/base", { stage: "base", isAdapter: false }),
