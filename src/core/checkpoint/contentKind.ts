@@ -2,7 +2,8 @@ import { type ContentValue, ForeignValue } from "../formats/contentValue";
 import { attributesOf, mappingOf, sequenceOf } from "../formats/contentView";
 import type { FileContent } from "../formats/format";
 import { findOptimizers, isOptimizer } from "../optimizer/findOptimizers";
-import { findModels, isPaddleOptimizer, isPlainData } from "../optimizer/modelsInside";
+import { findModels, isPaddleOptimizer } from "../optimizer/modelsInside";
+import { isPlainData } from "../optimizer/plainData";
 import { seriesInside } from "./inside/seriesInside";
 import { statedNumbers } from "./statedNumbers";
 import type { CheckpointKind } from "./summary";
@@ -38,13 +39,15 @@ function isOfTraining(content: FileContent): boolean {
   );
 }
 
+/** And what normalises or keeps the observations of an environment. */
+const otherLibraries =
+  /^(?:sklearn|imblearn|xgboost|lightgbm|catboost|statsmodels|gensim|pandas|stable_baselines3?\.common\.(?:vec_env|buffers|running_mean_std))\./;
+
 /** What is trained without steps, such as an estimator of scikit-learn, alone or with what goes with it. */
 function isOfOtherLibrary(root: ContentValue): boolean {
   const values = sequenceOf(root) ?? mappingOf(root)?.values ?? [];
   return [root, ...values.slice(0, 64)].some(
-    (value) =>
-      value instanceof ForeignValue &&
-      /^(?:sklearn|imblearn|xgboost|lightgbm|catboost|statsmodels|gensim)\./.test(value.qualifiedName),
+    (value) => value instanceof ForeignValue && otherLibraries.test(value.qualifiedName),
   );
 }
 

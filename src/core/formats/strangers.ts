@@ -1,5 +1,6 @@
 import { CheckpointError } from "../problem/checkpointError";
 import { formatCount } from "../text/quantities";
+import { strangerByShape } from "./strangerMessages";
 
 /** A kind of file that people keep models in, and that is not read here. */
 interface Stranger {
@@ -38,6 +39,17 @@ const strangers: readonly Stranger[] = [
     magic: "Rar!\x1a\x07",
     advice: "Unpack it only if you trust it.",
   },
+  { name: "a file of Darknet weights", magic: "\0\0\0\0\x01\0\0\0\0\0\0\0" },
+  {
+    name: "an ONNX Runtime model (ORT)",
+    magic: "ORTM",
+    at: 4,
+    advice: "Open the ONNX file that it was made of.",
+  },
+  { name: "a Parquet table", magic: "PAR1" },
+  { name: "a NetCDF file before version 4", magic: "CDF\x01" },
+  { name: "a NetCDF file before version 4", magic: "CDF\x02" },
+  { name: "an Arrow table", magic: "ARROW1\0\0" },
   { name: "a Core ML model", ending: ".mlmodel" },
   { name: "a Caffe model", ending: ".caffemodel" },
 ];
@@ -45,9 +57,10 @@ const strangers: readonly Stranger[] = [
 /** What a file is that no reader is for; undefined where nothing tells. */
 export function diagnoseStranger(head: Uint8Array, fileName: string): CheckpointError | undefined {
   const lower = fileName.toLowerCase();
-  const found = strangers.find(({ magic, at = 0, ending }) =>
-    magic === undefined ? ending !== undefined && lower.endsWith(ending) : hasAt(head, magic, at),
-  );
+  const found: Pick<Stranger, "name" | "advice"> | undefined =
+    strangers.find(({ magic, at = 0, ending }) =>
+      magic === undefined ? ending !== undefined && lower.endsWith(ending) : hasAt(head, magic, at),
+    ) ?? strangerByShape(head, fileName);
   if (found === undefined) return undefined;
   const message = `This is ${found.name}. It is recognised, and not read here.${found.advice === undefined ? "" : ` ${found.advice}`}`;
   return new CheckpointError("UnsupportedFormat", message, 0);

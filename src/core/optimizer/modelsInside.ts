@@ -1,11 +1,12 @@
 import { type ContentValue, ForeignValue, type MapValue } from "../formats/contentValue";
-import { attributesOf, childrenOf, isModuleState, mappingOf, sequenceOf } from "../formats/contentView";
+import { attributesOf, childrenOf, isModuleState, mappingOf } from "../formats/contentView";
 import type { FileContent } from "../formats/format";
 import { keyText } from "../formats/pythonText";
 import { isBuffer, isNamedAsBuffer } from "../tensors/buffers";
 import { isOptimizer } from "./findOptimizers";
 import { type ModuleTensor as ModelTensor, moduleTensors, packedTensors } from "./moduleTensors";
 import { placeOf, SeenPlaces } from "./tensorPlaces";
+import { isDataName, modelWords } from "./tensorWords";
 
 /** A model that a file holds: a state dict, a module saved as an object, or parameters that lie about. */
 export interface ModelInside {
@@ -20,10 +21,6 @@ export interface ModelInside {
   readonly aside?: "copy" | "loss";
 }
 
-/** Keys under which people save a model, as parts of a longer key. */
-const modelWords =
-  /(?:^|[_.\d])(?:model|net|network|module|state_dict|weights?|params|parameters|generator|discriminator|critic|actor|policy|encoder|decoder|student|backbone|head|splats|gaussians|emb(?:edding)?s?)(?:[_.\d]|$)|^(?:net)?[DdGg](?:_?[A-Z\d])?$/i;
-
 /** An average or an older state of a model that the file holds as well. */
 const copyWords =
   /(?:^|[._])(?:ema|targets?|targ|avg|averaged?|swa|best|teacher|shadow|momentum|old|copy|prev(?:ious)?|ref|last)(?:[._]|$)|_k$/i;
@@ -36,10 +33,6 @@ const noModelWords =
 
 /** What a state dict of a module has and a table of data has not. */
 const parameterNames = /\.|^(?:weight|bias)$/;
-
-/** Tensors that people save as data. */
-const dataWords =
-  /^(?:x|y|xs|ys|data|images?|imgs?|labels?|targets?|inputs?|outputs?|features?|samples?|train|test|val|valid|idx|indices|ids|edge_index|edge_attr|tokens|input_ids|attention_mask|mask|masks|pos|logits|preds?|predictions?|scores?|losses?|accs?|rewards?|timestamps?|spec|mel|audio|wav|latents?|noise|points|points3d)(?:_|\d|$)|_(?:train|test|val|images?|labels?|data|ids|losses)$/i;
 
 /** Numbers that are measured and not learned. */
 const measureWords = /loss|acc|err|metric|best|score|reward|return|step|epoch|count|time|lr/i;
@@ -203,7 +196,7 @@ function isStateDict(dict: MapValue, content: FileContent, key: string): boolean
     if (typeof name === "string" && tensor === undefined && isPackedKey(name)) named++;
     if (typeof name !== "string" || tensor === undefined) continue;
     if (parameterNames.test(name)) named++;
-    else if (isNamedAsBuffer(name) || (!dataWords.test(name) && /^(?:F|BF|C)/.test(tensor.dtype))) plain++;
+    else if (isNamedAsBuffer(name) || (!isDataName(name) && /^(?:F|BF|C)/.test(tensor.dtype))) plain++;
   }
   // NeuS' variance network is one number.
   if (looked === 0 && learnedScalars === dict.size)
@@ -250,28 +243,4 @@ function isPartOf({ tensors }: ModelInside, other: ModelInside, isBefore: boolea
     const place = placeOf(tensor);
     return place !== undefined && places.has(place);
   });
-}
-
-/** What parameters that somebody writes down by hand are called: `W1`, `b`, `Wxh`, `user_factors`, `layer1/kernel`. */
-function mayBeParameter(name: string): boolean {
-  return /[./<]|weight|bias|kernel|gamma|beta|embed|conv|fc|linear|dense|layer|norm|lora|attn|proj|scale|theta|alpha|factor|coef|intercept|^emb|^(?:[WUVbw](?:_?[a-z\d]{0,3})|h\d+|params?)$/i.test(
-    name,
-  );
-}
-
-/** What a file of tensors without a model is: the parts of a data set, features, predictions. */
-export function isPlainData({ root, tensors }: FileContent): boolean {
-  const given = tensors.get(root);
-  if (given !== undefined) return given.layout?.requiresGrad !== true;
-  const dict = mappingOf(root);
-  if (dict === undefined) return sequenceOf(root) !== undefined;
-  // Python 2 wrote keys as bytes: b'data'.
-  const names = [...dict.entries()]
-    .filter(([, value]) => tensors.has(value))
-    .map(([key]) => keyText(key).replace(/^b'(.*)'$/, "$1"));
-  if (names.length > 0 && names.every((name) => dataWords.test(name))) return true;
-  // A table of values under names that nobody gives a parameter: `mean` and `std`, words, speakers.
-  const isTable = names.length > 0 && names.length * 2 >= dict.size;
-  const isTrained = [...tensors.values()].some(({ layout }) => layout?.requiresGrad === true);
-  return isTable && !isTrained && !names.some(mayBeParameter);
 }

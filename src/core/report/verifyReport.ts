@@ -19,6 +19,8 @@ export interface VerifyReport {
   readonly path: string;
   /** No error among the problems. Warnings are told and do not count. */
   readonly healthy: boolean;
+  /** The file is data, or holds no tensor: that nothing is wrong with it says nothing of a model. */
+  readonly noModel?: true;
   readonly tensors: number;
   /** Tensors whose values were read; 0 where only the headers were looked at. */
   readonly tensorsRead: number;
@@ -55,6 +57,7 @@ export async function verifyCheckpoint(
   return {
     path,
     healthy: problems.every(({ severity }) => severity !== "error"),
+    ...(checkpoint.tensors.length === 0 || session.inside?.kind === "data" ? { noModel: true as const } : {}),
     tensors: checkpoint.tensors.length,
     tensorsRead: countRead(checkpoint.tensors, values),
     problems,
@@ -128,14 +131,16 @@ function untrained(
 }
 
 /** The same for people. */
-export function verifyText({ path, healthy, tensors, tensorsRead, problems }: VerifyReport): string {
+export function verifyText({ path, healthy, noModel, tensors, tensorsRead, problems }: VerifyReport): string {
   const read = tensorsRead > 0 ? `${formatCount(tensorsRead)} of them read` : "headers only";
   const warnings = problems.filter(({ severity }) => severity === "warning").length;
   const state = !healthy
     ? "not healthy"
-    : warnings === 0
-      ? "healthy"
-      : `no error, ${plural(warnings, "warning")}`;
+    : warnings > 0
+      ? `no error, ${plural(warnings, "warning")}`
+      : noModel === true
+        ? "no error, and no model known here"
+        : "healthy";
   const head = `${printable(path)}: ${state} (${formatCount(tensors)} tensors, ${read})`;
   const lines = problems.map(problemLine);
   return [head, ...lines].join("\n");

@@ -21,7 +21,7 @@ import { findLayout } from "./findLayout";
 import { isJoined, joinedInputs } from "./joinedFolder";
 import { momentTensors } from "./lookForNotFinite";
 import { PartOpener } from "./openedParts";
-import { readAllSteps } from "./readAllSteps";
+import { countedOnce, readAllSteps } from "./readAllSteps";
 import type { ModelInputs, OptimizerInputs, PartRole, ProgressInputs, ResumeInputs } from "./resumeInputs";
 import type { ResumeTopic } from "./resumeReport";
 import { statedProgress } from "./statedProgress";
@@ -321,7 +321,9 @@ export async function gatherFromFile(
         : {
             place: placesText(states.map(({ path }) => path)),
             states,
-            steps: await readAllSteps(opened.files, checkpoint, states, signal),
+            steps: (await readAllSteps(opened.files, checkpoint, states, signal)).map(
+              (steps) => steps ?? countedOnce(inside?.progress),
+            ),
           },
     schedulers: schedulersInside(content),
     random: { ranks: random.length > 0 ? [0] : [], places: random },

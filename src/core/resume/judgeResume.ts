@@ -24,6 +24,7 @@ import {
   checkScaler,
   checkSchedule,
   checkShards,
+  withoutParameters,
 } from "./stateChecks";
 import { checkSteps } from "./stepCheck";
 
@@ -47,6 +48,9 @@ export async function judgeResume(subject: ResumeSubject, signal?: AbortSignal):
       "beside it. Whether training can be resumed is told of the folder.";
     return weighChecks([{ what: "Parameters", verdict: "unknown", reason }], undefined);
   }
+  // Whatever lies beside a file of arrays is no part of it.
+  if (content === undefined && !subject.openedFolder && subject.inside?.kind === "data")
+    return weighChecks([withoutParameters(name, "file")], undefined);
   const inputs =
     content !== undefined && isJudgedAlone(subject, content)
       ? await gatherFromFile(subject, content, signal)

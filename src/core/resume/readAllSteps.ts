@@ -1,9 +1,10 @@
 import type { Files } from "../bytes/files";
 import type { Checkpoint } from "../checkpoint/checkpoint";
 import { readScalars } from "../checkpoint/readScalars";
+import type { ProgressSummary } from "../checkpoint/summary";
 import { TensorReader } from "../checkpoint/tensorReader";
 import { readSteps } from "./readSteps";
-import type { OptimizerInputs } from "./resumeInputs";
+import type { OptimizerInputs, StepRange } from "./resumeInputs";
 
 /** The steps that each optimizer of an open checkpoint counts. */
 export async function readAllSteps(
@@ -24,4 +25,11 @@ export async function readAllSteps(
   } finally {
     await reader.close();
   }
+}
+
+/** Keras and optax count the steps once, and not for each parameter. */
+export function countedOnce(progress: ProgressSummary | undefined): StepRange | undefined {
+  const { step, stepIsOptimizers } = progress ?? {};
+  if (stepIsOptimizers !== true || step === undefined) return undefined;
+  return { least: step, most: step, looked: 1, counting: 1 };
 }

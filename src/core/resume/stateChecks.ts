@@ -15,12 +15,7 @@ export function checkParameters({ model, optimizer, name, broken, kind }: Resume
       const reason = `${name} holds no parameters: it is the other half of a checkpoint, whose weights are another file.`;
       return { what, verdict: "missing", reason };
     }
-    const where = kind === "file" ? "the file" : "the folder";
-    return {
-      what,
-      verdict: "missing",
-      reason: `${name} holds no parameters: ${where} is no model known here.`,
-    };
+    return withoutParameters(name, kind);
   }
   const are = model.place.includes(" and ") ? "are" : "is";
   const fact = `${model.place} ${are} whole: ${plural(model.tensors.length, "tensor")}.`;
@@ -30,6 +25,13 @@ export function checkParameters({ model, optimizer, name, broken, kind }: Resume
     verdict: "ok",
     reason: `${kind === "file" ? inFile(model.place, model.tensors.length) : fact}${base}`,
   };
+}
+
+/** @param name of the file or folder that was asked about */
+export function withoutParameters(name: string, kind: ResumeInputs["kind"]): ResumeCheck {
+  const where = kind === "file" ? "the file" : "the folder";
+  const reason = `${name} holds no parameters: ${where} is no model known here.`;
+  return { what: "Parameters", verdict: "missing", reason };
 }
 
 function inFile(place: string, tensors: number): string {

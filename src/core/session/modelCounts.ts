@@ -22,8 +22,8 @@ export function modelCounts(
   inside: InsideFile | undefined,
 ): Float64Array {
   const { tensors, content } = checkpoint;
-  if (content === undefined) return counts;
   if (inside?.kind !== undefined && withoutModel.has(inside.kind)) return new Float64Array(counts.length);
+  if (content === undefined) return counts;
   const { parameters } = content;
   if (parameters !== undefined)
     return counts.map((count, index) => {

@@ -6,6 +6,7 @@ import { type ModelTensors, modelIn } from "../../optimizer/modelParameters";
 import { findModels, type ModelInside } from "../../optimizer/modelsInside";
 import { nameParameters } from "../../optimizer/nameParameters";
 import { type OptimizerState, optimizerStates } from "../../optimizer/optimizerState";
+import { holdsArraysOnly } from "../../optimizer/plainData";
 import { mainFile } from "../../parts/parts";
 import { decodeTensor } from "../../tensors/decode";
 import type { Tensor } from "../../tensors/tensor";
@@ -29,6 +30,15 @@ export interface InsideFile {
   readonly trained: ReadonlySet<Tensor>;
 }
 
+const arraysOnly: InsideFile = {
+  kind: "data",
+  progress: undefined,
+  told: undefined,
+  optimizers: [],
+  models: [],
+  trained: new Set(),
+};
+
 /**
  * Reads what a torch file or pickle tells besides its tensors; undefined for other files. Reads at most some
  * tensors of one element, and the header of the weights beside an optimizer, for the names of its parameters.
@@ -40,7 +50,7 @@ export async function readInsideFile(
   signal?: AbortSignal,
 ): Promise<InsideFile | undefined> {
   const { content } = checkpoint;
-  if (content === undefined) return undefined;
+  if (content === undefined) return holdsArraysOnly(checkpoint) ? arraysOnly : undefined;
   const kind = contentKind(content);
   const told = hasProgress(kind) ? await readProgress(opened.files, checkpoint, content, signal) : undefined;
   const models = kind === "history" || kind === "data" ? [] : findModels(content);

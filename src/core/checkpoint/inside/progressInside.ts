@@ -217,13 +217,28 @@ async function learningRate(
   return stated[0] === undefined ? undefined : read(stated[0].value);
 }
 
-/** Every parameter counts the steps of its own; they agree, so one is enough. */
+/** What Keras and optax count once for all parameters, as they are named in an optimizer's settings. */
+const countedOnce = /(?:^|[./])(?:_?iter(?:ations)?|count)(?::0)?$/;
+
+/**
+ * Every parameter counts the steps of its own; they agree, so one is enough. Keras and optax count once, or for each
+ * transformation in a row: where those differ, none is the number of steps.
+ */
 async function optimizerStep(
   content: FileContent,
   read: (value: ContentValue | undefined) => Promise<number | undefined>,
 ): Promise<number | undefined> {
-  const [optimizer] = findOptimizers(content.root);
-  return read(mappingOf(optimizer?.state.values[0])?.get("step"));
+  const [optimizer, ...others] = findOptimizers(content.root);
+  const own = await read(mappingOf(optimizer?.state.values[0])?.get("step"));
+  if (own !== undefined || others.length > 0) return own;
+  const counts = new Set<number>();
+  for (const [key, value] of optimizer?.groups[0]?.entries() ?? []) {
+    if (typeof key !== "string" || !countedOnce.test(key)) continue;
+    const count = await read(value);
+    if (count !== undefined) counts.add(count);
+    if (counts.size > 1) return undefined;
+  }
+  return [...counts][0];
 }
 
 function textOf(value: ContentValue | undefined): string | undefined {

@@ -9,6 +9,12 @@ const keys = "m|v|vhat|momentum|velocity|rms|mg|accumulator|accum_grad|accum_var
 const keyBefore = new RegExp(`^(?:training/)?[^/]+/(${keys})/(.+)$`);
 const keyBehind = new RegExp(`^(?:training/)?(?:[^/]+/)?(.+)/(${keys})$`);
 
+/** Keras before 2.3 numbers what it keeps through all of it: `optimizer_weights/training/Adam/Variable_12:0`. */
+const numberedThrough = /^optimizer_weights\/(?:.+\/)?([A-Z]\w*)\/Variable(?:_(\d+))?:0$/;
+/** Keras 2.3 by the parameter's place: `optimizer_weights/training/Adam/m_3:0`. */
+const placed =
+  /^optimizer_weights\/(?:.+\/)?[A-Z]\w*\/(m|v|vhat|u|moment|accumulator|delta_accumulator)_(\d+)(?:_\d+)?:0$/;
+
 /** Keras 3 in its old form: `optimizer_weights/adam/conv_kernel_momentum`, of `model_weights/conv/conv/kernel`. */
 const flatName =
   /^optimizer_weights\/(?:[^/]+\/)+(.+)_(momentum|velocity|velocity_hat|norm|accumulator|linear|accumulated_grad|accumulated_delta_var|average|average_gradient|gradient_accumulator)$/;
@@ -40,6 +46,8 @@ export function kerasTensors(tensors: readonly Tensor[], optimizer?: CompiledOpt
     const settings = [...found.settings, ...around.map(({ tensor }) => [tensor.name, tensor] as const)];
     return { ...found, settings: new Map(settings) };
   }
+  const old = beforeTensorFlow2(tensors);
+  if (old !== undefined) return old;
   const moments: Moment[] = [];
   const settings = new Map<string, Tensor>();
   const owners = new Map(tensors.map(({ name }) => [name.replace(/^model_weights\/[^/]+\//, ""), name]));
@@ -57,6 +65,74 @@ export function kerasTensors(tensors: readonly Tensor[], optimizer?: CompiledOpt
     else moments.push({ parameter: owners.get(`${owner}:0`) ?? owners.get(owner) ?? owner, key, tensor });
   }
   return { moments, settings };
+}
+
+/** What optimizers of Keras 2.0 to 2.3 keep, one list behind the other (`keras/optimizers.py`). */
+const listsOf: Readonly<Record<string, readonly string[]>> = {
+  Adam: ["m", "v", "vhat"],
+  Adamax: ["m", "u"],
+  Nadam: ["m", "v"],
+  SGD: ["momentum"],
+  RMSprop: ["rms"],
+  Adagrad: ["accumulator"],
+  Adadelta: ["accumulated_grad", "accumulated_delta_var"],
+};
+
+const keyOfList: Readonly<Record<string, string>> = {
+  moment: "momentum",
+  delta_accumulator: "accumulated_delta_var",
+};
+
+/**
+ * What Keras on TensorFlow 1 keeps, which does not name the parameters but counts them in the order of the model.
+ * Without amsgrad its third list holds a placeholder of one element for each. Undefined for other files.
+ */
+function beforeTensorFlow2(tensors: readonly Tensor[]): TrainingTensors | undefined {
+  const settings = new Map<string, Tensor>();
+  const through: { readonly number: number; readonly className: string; readonly tensor: Tensor }[] = [];
+  const byPlace: Moment[] = [];
+  for (const tensor of tensors) {
+    const [, className, number = "0"] = numberedThrough.exec(tensor.name) ?? [];
+    const [, list, place] = placed.exec(tensor.name) ?? [];
+    const path = named.exec(tensor.name)?.[1];
+    if (className !== undefined) through.push({ number: Number(number), className, tensor });
+    else if (list !== undefined)
+      byPlace.push({ parameter: Number(place), key: keyOfList[list] ?? list, tensor });
+    else if (path !== undefined) settings.set(path, tensor);
+  }
+  const className = through[0]?.className ?? "";
+  const isAdadelta = byPlace.some(({ key }) => key === "accumulated_delta_var");
+  const isRmsprop = byPlace.some(({ tensor }) => tensor.name.includes("/RMSprop/"));
+  const counted = through.toSorted((a, b) => a.number - b.number).map(({ tensor }) => tensor);
+  const moments = [
+    ...listedMoments(counted, listsOf[className] ?? []),
+    ...byPlace.map((moment) =>
+      moment.key !== "accumulator"
+        ? moment
+        : { ...moment, key: isAdadelta ? "accumulated_grad" : isRmsprop ? "rms" : moment.key },
+    ),
+  ];
+  if (moments.length === 0) return undefined;
+  const isPlaceholder = ({ key, tensor }: Moment) => key === "vhat" && tensor.shape.join() === "1";
+  const hasHat = moments.some((moment) => moment.key === "vhat" && !isPlaceholder(moment));
+  const kept = moments.filter((moment) => hasHat || !isPlaceholder(moment));
+  for (const moment of moments) if (!kept.includes(moment)) settings.set(moment.tensor.name, moment.tensor);
+  return { moments: kept.toSorted((a, b) => Number(a.parameter) - Number(b.parameter)), settings };
+}
+
+/** Lists of one length each; numbered by one key where that does not come out. */
+function listedMoments(counted: readonly Tensor[], keys: readonly string[]): readonly Moment[] {
+  const count = counted.length / keys.length;
+  const isSame = (at: number) => sameItems(counted[at]?.shape ?? [], counted[at % count]?.shape);
+  const isWhole =
+    Number.isInteger(count) &&
+    counted.every((tensor, at) => isSame(at) || (at >= 2 * count && tensor.shape.join() === "1"));
+  if (!isWhole) return counted.map((tensor, at) => ({ parameter: at, key: "slot", tensor }));
+  return counted.map((tensor, at) => ({
+    parameter: at % count,
+    key: keys[Math.floor(at / count)] as string,
+    tensor,
+  }));
 }
 
 /** What optimizers of Keras keep for each parameter, in their order (`keras/src/optimizers`). */

@@ -8,6 +8,7 @@ import type { Tensor } from "../../tensors/tensor";
 import { formatCount } from "../../text/quantities";
 import type { Format, OutsideValues, ParsedFile } from "../format";
 import { diagnoseBlank } from "../recognise";
+import { isSavedModel } from "../strangerMessages";
 import { readOnnxTensor, readPair, text } from "./onnxTensor";
 import { damaged, fieldsOf, type ProtobufField } from "./protobuf";
 
@@ -29,7 +30,7 @@ export const onnx: Format = {
 function matches(head: Uint8Array, fileName: string): boolean {
   // Core ML's, a protobuf that begins alike.
   if (/\.mlmodel$/i.test(fileName)) return false;
-  if (head[0] !== 0x08 || (head[1] ?? 0) < 1 || (head[1] ?? 0) > 64) return false;
+  if (head[0] !== 0x08 || (head[1] ?? 0) < 1 || (head[1] ?? 0) > 64 || isSavedModel(head)) return false;
   return head[2] === 0x12 || head[2] === 0x3a || head[2] === 0x42;
 }
 

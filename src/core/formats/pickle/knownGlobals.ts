@@ -51,6 +51,8 @@ const exact: ReadonlySet<string> = new Set([
     `${core}.multiarray.scalar`,
     `${core}.numeric._frombuffer`,
   ]),
+  "jax._src.array._reconstruct_array",
+  "jax._src.device_array.reconstruct_device_array",
   "numpy.ma.core._mareconstruct",
   "numpy.ma.core.MaskedArray",
   "torch.Size",
@@ -87,6 +89,7 @@ const exact: ReadonlySet<string> = new Set([
 const patterns: readonly RegExp[] = [
   /^numpy\.(?:float|int|uint|complex)\d{1,3}$/,
   /^numpy\.dtypes\.\w+DType$/,
+  /^ml_dtypes\.b?u?(?:float|int)\d\w*$/,
   /^numpy\.random\.(?:_pickle\.__\w+_ctor|_?(?:mt19937|pcg64|philox|sfc64)\.\w+|mtrand\.RandomState)$/,
   // Storages, dtypes, and the classes that tensors of a dtype had.
   /^torch(?:\.cuda)?\.(?:Float|Double|Half|Long|Int|Short|Char|Byte)Tensor$/,

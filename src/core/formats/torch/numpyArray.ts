@@ -3,6 +3,7 @@ import { elementCount } from "../../tensors/tensor";
 import { contiguousStrides } from "../../tensors/tensorLayout";
 import { BytesValue, type ContentValue, LongTextValue } from "../contentValue";
 import { numberOf, sequenceOf, stringOf, tupleItems } from "../contentView";
+import { jaxDtypes } from "../jaxDtypes";
 import { numpySpellings } from "../numpy/numpyDtypes";
 import { encodedText } from "../pickle/pickleBytes";
 import { argsOf } from "../pickle/pickleObjectView";
@@ -26,14 +27,20 @@ export interface NumpyDtype {
 export function numpyDtype(value: ContentValue | undefined): NumpyDtype | undefined {
   if (value instanceof PyGlobal && value.module === "numpy") return scalarClass(value.name);
   if (!(value instanceof PyObject) || value.qualifiedName !== "numpy.dtype") return undefined;
-  const code = stringOf(argsOf(value)[0]);
+  const [type] = argsOf(value);
+  const code = type instanceof PyGlobal ? narrowCode(type) : stringOf(type);
   if (code === undefined) return undefined;
   const [, order, , names, , size] = tupleItems(value.state) ?? [];
   const fields = (sequenceOf(names) ?? []).flatMap((name) => (typeof name === "string" ? [name] : []));
   const itemBytes = itemSize(code, numberOf(size));
   if (itemBytes === undefined) return undefined;
-  const dtype = numpySpellings.get(code) ?? code;
+  const dtype = type instanceof PyGlobal ? code : (numpySpellings.get(code) ?? code);
   return { dtype, itemBytes, bigEndian: order === ">", fields };
+}
+
+/** A dtype that NumPy has not, as `ml_dtypes.bfloat16`, which lay in jaxlib before: pickled as its class. */
+function narrowCode({ module, name }: PyGlobal): string | undefined {
+  return /^(?:ml_dtypes|jaxlib\.\w+)$/.test(module) ? jaxDtypes.get(name) : undefined;
 }
 
 function itemSize(code: string, written: number | undefined): number | undefined {
@@ -65,15 +72,29 @@ const fromBuffers: ReadonlySet<string> = new Set([
   "numpy._core.numeric._frombuffer",
 ]);
 
+/** What makes an array of JAX from NumPy's own function, its arguments and the array's state (`jax/_src/array.py`). */
+const ofJax: ReadonlySet<string> = new Set([
+  "jax._src.array._reconstruct_array",
+  "jax._src.device_array.reconstruct_device_array",
+]);
+
 /** An array of numbers, or of other items of one size as bytes. Arrays of objects are none: they stay inert. */
 export function numpyArray(object: PyObject, place: ArrayPlace): RebuiltTensor | undefined {
-  if (reconstructors.has(object.qualifiedName)) {
-    const [, shape, dtype, isFortran, data] = tupleItems(object.state) ?? [];
-    return describeArray({ shape, dtype, isFortran: isFortran === true || isFortran === 1, data }, place);
+  if (reconstructors.has(object.qualifiedName)) return arrayOfState(object.state, place);
+  if (ofJax.has(object.qualifiedName)) {
+    const [made, , state] = argsOf(object);
+    if (!(made instanceof PyGlobal) || !reconstructors.has(made.qualifiedName)) return undefined;
+    const array = arrayOfState(state, place);
+    return array && { ...array, note: "JAX array" };
   }
   if (!fromBuffers.has(object.qualifiedName)) return undefined;
   const [data, dtype, shape, order] = argsOf(object);
   return describeArray({ shape, dtype, isFortran: order === "F", data }, place);
+}
+
+function arrayOfState(state: ContentValue | undefined, place: ArrayPlace): RebuiltTensor | undefined {
+  const [, shape, dtype, isFortran, data] = tupleItems(state) ?? [];
+  return describeArray({ shape, dtype, isFortran: isFortran === true || isFortran === 1, data }, place);
 }
 
 interface ArrayParts {

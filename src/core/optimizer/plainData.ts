@@ -1,0 +1,61 @@
+import { mappingOf, sequenceOf } from "../formats/contentView";
+import type { FileContent, FormatId } from "../formats/format";
+import { keyText } from "../formats/pythonText";
+import type { Tensor } from "../tensors/tensor";
+import { isDataName, isParameterWord, mayBeParameter } from "./tensorWords";
+
+/** What a file of tensors without a model is: the parts of a data set, features, predictions. */
+export function isPlainData({ root, tensors }: FileContent): boolean {
+  const given = tensors.get(root);
+  if (given !== undefined) return given.layout?.requiresGrad !== true;
+  const dict = mappingOf(root);
+  if (dict === undefined) return sequenceOf(root) !== undefined;
+  // Python 2 wrote keys as bytes: b'data'.
+  const names = [...dict.entries()]
+    .filter(([, value]) => tensors.has(value))
+    .map(([key]) => keyText(key).replace(/^b'(.*)'$/, "$1"));
+  if (names.length > 0 && names.every(isDataName)) return true;
+  // A table of values under names that nobody gives a parameter: `mean` and `std`, words, speakers.
+  const isTable = names.length > 0 && names.length * 2 >= dict.size;
+  const isTrained = [...tensors.values()].some(({ layout }) => layout?.requiresGrad === true);
+  return isTable && !isTrained && !names.some(mayBeParameter);
+}
+
+/** A file of arrays whose format says nothing of what they are for. */
+export interface ArrayFile {
+  readonly format: FormatId;
+  readonly name: string;
+  readonly tensors: readonly Tensor[];
+  readonly metadata: ReadonlyMap<string, string>;
+}
+
+/** `np.savez` counts what it is given no name for, and people count datasets. */
+const counted = /^(?:arr_)?\d+$/;
+
+/** Keras says which layers a file holds, by attributes or by the names of its groups. */
+const ofKeras = /^(?:layer_names|weight_names|model_config|keras_version|backend)\d*$/;
+const kerasVariable = /(?:^|\/)vars\/\d+$/;
+
+/**
+ * Whether files of arrays (NumPy's and HDF5) are data and no model: measurements, features, episodes. They hold
+ * anything, and the names alone tell. Where those are numbers, or a file has one array, its own name does.
+ */
+export function holdsArraysOnly({ format, name, tensors, metadata }: ArrayFile): boolean {
+  if (tensors.length === 0 || (format !== "npy" && format !== "npz" && format !== "hdf5")) return false;
+  const fileWords = name.replace(/\.\w+$/, "").split(/[.\s-]/);
+  if (format === "npy" || tensors.every((tensor) => counted.test(tensor.name)))
+    return !fileWords.some(isParameterWord) || tensors.every(({ dtype }) => !isLearned(dtype));
+  if (format === "npz") {
+    const names = tensors.map((tensor) => tensor.name);
+    return names.every(isDataName) || !names.some((each) => mayBeParameter(each) || isParameterWord(each));
+  }
+  if ([...metadata.keys()].some((key) => ofKeras.test(key))) return false;
+  return !tensors.some(
+    (tensor) => kerasVariable.test(tensor.name) || tensor.name.split(/[/.]/).some(isParameterWord),
+  );
+}
+
+/** What a training changes is no integer, but for codes of packed weights. */
+function isLearned(dtype: string): boolean {
+  return /^(?:F|BF|C|I8|U8)/.test(dtype);
+}

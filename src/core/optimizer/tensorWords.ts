@@ -1,0 +1,25 @@
+/** Keys under which people save a model, as parts of a longer key. */
+export const modelWords =
+  /(?:^|[_.\d])(?:model|net|network|module|state_dict|weights?|params|parameters|generator|discriminator|critic|actor|policy|encoder|decoder|student|backbone|head|splats|gaussians|emb(?:edding)?s?)(?:[_.\d]|$)|^(?:net)?[DdGg](?:_?[A-Z\d])?$/i;
+
+/** Tensors that people save as data. */
+const dataWords =
+  /^(?:x|y|xs|ys|data|images?|imgs?|labels?|targets?|inputs?|outputs?|features?|samples?|train|test|val|valid|idx|indices|ids|edge_index|edge_attr|tokens|input_ids|attention_mask|mask|masks|pos|logits|preds?|predictions?|scores?|losses?|accs?|rewards?|timestamps?|spec|mel|audio|wav|latents?|noise|points|points3d)(?:_|\d|$)|_(?:train|test|val|images?|labels?|data|ids|losses)$/i;
+
+/** What parameters that somebody writes down by hand are called: `W1`, `b`, `Wxh`, `hidden_w`, `user_factors`. */
+const parameterWords =
+  /weight|bias|kernel|gamma|beta|embed|conv|fc|linear|dense|layer|norm|lora|attn|proj|scale|theta|alpha|factor|coef|intercept|^emb|^(?:[WUVbw](?:_?[a-z\d]{0,3})|h\d+|params?)$|(?:^|_)[Ww]\d*(?:_|$)|_b\d*$/i;
+
+export function isDataName(name: string): boolean {
+  return dataWords.test(name);
+}
+
+/** Whether a part of a name, or the whole, is one that people give a parameter or a model. */
+export function isParameterWord(name: string): boolean {
+  return parameterWords.test(name) || modelWords.test(name);
+}
+
+/** A path through modules (`layer1/kernel`, `mlp.0.w`) is taken for one of a model whatever it is called. */
+export function mayBeParameter(name: string): boolean {
+  return /[./<]/.test(name) || parameterWords.test(name);
+}
