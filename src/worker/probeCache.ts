@@ -29,7 +29,7 @@ export class ProbeCache {
 
   /** @param seen where a search has looked already. */
   async peek(path: string, signal?: AbortSignal, seen = this.files): Promise<WeightsProbe> {
-    const find = () => probeFile(this.files, path, this.allowance, signal);
+    const find = () => probeFile(seen, path, this.allowance, signal);
     return (await this.peeks.answer(path, await versionOf(seen, [path]), find)) ?? nothing;
   }
 
@@ -48,7 +48,7 @@ export class ProbeCache {
       configNames.map((name) => joinPath(folder, name)),
     );
     const { allowance } = this;
-    const find = () => rowHealth(this.files, path, { allowance, roots, hubFolders: hubFolders(), signal });
+    const find = () => rowHealth(seen, path, { allowance, roots, hubFolders: hubFolders(), signal });
     return (await this.verdicts.answer(path, await versionOf(seen, [path, ...beside]), find)) ?? [];
   }
 

@@ -181,13 +181,16 @@ function printCosts(dtype: Dtype, bytes: number, costs: Costs): void {
       targets[what] ?? "",
       share(secondsOf("read 1"), secondsOf(what)),
       share(processorOf("read 1"), processorOf(what)),
+      what.startsWith("compare") ? share(secondsOf(what.replace("compare", "scan")), secondsOf(what)) : "",
       what.startsWith("scan") ? (secondsOf("numpy") / secondsOf(what)).toFixed(1) : "",
       what.startsWith("scan") ? (secondsOf("torch") / secondsOf(what)).toFixed(1) : "",
       what.startsWith("scan") ? (processorOf("numpy") / processorOf(what)).toFixed(1) : "",
       what.startsWith("scan") ? (processorOf("torch") / processorOf(what)).toFixed(1) : "",
     ];
   });
-  console.log(`\n${dtype}, ${bytes / 2 ** 20} MiB a file; the number after a name is that of threads`);
+  console.log(
+    `\n${dtype}, ${bytes / 2 ** 20} MiB a file; the number after a name is that of threads. A comparison reads two files, and is counted with the bytes of both: as fast as a scan where each file takes as long as one that is scanned (of scan: target 0.8).`,
+  );
   printTable(
     [
       "what",
@@ -195,6 +198,7 @@ function printCosts(dtype: Dtype, bytes: number, costs: Costs): void {
       "target",
       "of read 1",
       "by processor",
+      "of scan",
       "× numpy",
       "× torch",
       "cpu × numpy",

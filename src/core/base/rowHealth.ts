@@ -33,7 +33,7 @@ export async function rowHealth(
   const limited = () => limitedFiles(files, new ReadAllowance(maxProbeBytes), allowance);
   const found: Problem[] = [];
   try {
-    const session = await CheckpointSession.open(limited(), path, () => undefined, signal);
+    const session = await CheckpointSession.open(limited(), path, () => undefined, signal, false);
     const told = await session.health(signal, false);
     found.push(...told.filter(({ severity, code }) => severity !== "info" && !ofSettings.has(code)));
     if (!found.some(isReadingError)) found.push(...(await sampledFindings(session, signal)));

@@ -1,4 +1,5 @@
 import { getOrMake } from "../lists/getOrMake";
+import { maxListedFiles } from "../problem/limits";
 import type { FileEntry, FileStat, Files } from "./files";
 import { baseName, parentPath } from "./paths";
 
@@ -10,11 +11,15 @@ export class SeenFiles implements Files {
   private readonly stats = new Map<string, Promise<FileStat | undefined>>();
   /** Names in the folders that were listed, in lower case: some file systems tell no capitals from small letters. */
   private readonly names = new Map<string, ReadonlySet<string>>();
+  private readonly listings = new Map<string, readonly FileEntry[]>();
 
   constructor(private readonly files: Files) {}
 
   async list(folder: string): Promise<readonly FileEntry[]> {
+    const known = this.listings.get(folder);
+    if (known !== undefined) return known;
     const entries = await this.files.list(folder);
+    if (entries.length <= maxListedFiles) this.listings.set(folder, entries);
     this.names.set(folder, new Set(entries.map(({ name }) => name.toLowerCase())));
     return entries;
   }

@@ -42,12 +42,14 @@ export interface FolderContext {
 /**
  * Reads the folder's listing and its small JSON files. Never rejects: what cannot be read is a problem.
  * @param weights the file that is open: what lies in a folder of its own has its configuration there.
+ * @param withLog trainer_state.json is read, which grows with the training.
  */
 export async function readFolderContext(
   files: Files,
   folder: string,
   weights: string,
   signal?: AbortSignal,
+  withLog = true,
 ): Promise<FolderContext> {
   const problems: Problem[] = [];
   const holder = parentPath(weights);
@@ -61,7 +63,7 @@ export async function readFolderContext(
   };
   const litgpt = listed.find((file) => file.name === litgptSettingsName && file.kind === "file");
   const state = trainerStateOf(listed.filter(({ kind }) => kind === "file"));
-  const small = state !== undefined && (state.size ?? 0) <= maxEagerTrainerStateBytes;
+  const small = withLog && state !== undefined && (state.size ?? 0) <= maxEagerTrainerStateBytes;
   const [adapterConfig, config, stageFile, trainerState] = await Promise.all([
     json("adapter_config.json", besideWeights).then(
       (found) => found ?? (litgpt && readLitgpt(files, litgpt.path, signal)),

@@ -75,15 +75,19 @@ export class CheckpointSession {
     return this.opened.files;
   }
 
-  /** @throws CheckpointError when there is nothing to show. */
+  /**
+   * @param withLog without it nothing is known of the training: for who asks of the weights alone.
+   * @throws CheckpointError when there is nothing to show.
+   */
   static async open(
     files: Files,
     path: string,
     userStage: UserStage,
     signal?: AbortSignal,
+    withLog = true,
   ): Promise<CheckpointSession> {
     const opened = new OpenedFiles(files);
-    const session = await CheckpointSession.openOf(opened, path, userStage, signal);
+    const session = await CheckpointSession.openOf(opened, path, userStage, signal, withLog);
     opened.keep(session.checkpoint);
     return session;
   }
@@ -93,9 +97,11 @@ export class CheckpointSession {
     path: string,
     userStage: UserStage,
     signal?: AbortSignal,
+    withLog = true,
   ): Promise<CheckpointSession> {
     const checkpoint = await withValues(await opened.open(path, signal), signal);
-    const folder = await readFolderContext(opened.files, checkpoint.folder, checkpoint.path, signal);
+    const place = [checkpoint.folder, checkpoint.path] as const;
+    const folder = await readFolderContext(opened.files, ...place, signal, withLog);
     const { adapter, config } = adapterOf(checkpoint, folder);
     const stage = stageOf(checkpoint, folder, { userStage, isAdapter: adapter !== undefined });
     const inside = await readInsideFile(opened, checkpoint, folder, signal);
