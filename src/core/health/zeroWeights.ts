@@ -20,13 +20,15 @@ export interface LookedInto {
  * @param isSample Only some tensors were looked into, and their first values: then only a row up to the end tells.
  */
 export function zeroWeights(
-  { files, path }: Pick<Checkpoint, "files" | "path">,
+  { files, path, content }: Pick<Checkpoint, "files" | "path" | "content">,
   looked: readonly LookedInto[],
   isSample: boolean,
 ): readonly Problem[] {
   const byFile = new Map<number, LookedInto[]>();
   for (const one of looked) {
     if (one.tensor.byteSize === 0) continue;
+    // States of layers and counts begin at zero, and may stay there.
+    if (content?.parameters?.has(one.tensor.name) === false) continue;
     const row = byFile.get(one.tensor.fileIndex) ?? [];
     byFile.set(one.tensor.fileIndex, row);
     row.push(one);

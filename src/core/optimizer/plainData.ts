@@ -36,6 +36,10 @@ const counted = /^(?:arr_)?\d+$/;
 const ofKeras = /^(?:layer_names|weight_names|model_config|keras_version|backend)\d*$/;
 const kerasVariable = /(?:^|\/)vars\/\d+$/;
 
+/** Says whose the file is: of single cells (anndata), netCDF, MATLAB, tables of PyTables and pandas. */
+const ofOthers =
+  /^(?:encoding-type|_NCProperties|Conventions|PYTABLES_FORMAT_VERSION|pandas_version)$|@(?:pandas_type|encoding-type|h5sparse_format)$/;
+
 /**
  * Whether files of arrays (NumPy's and HDF5) are data and no model: measurements, features, episodes. They hold
  * anything, and the names alone tell. Where those are numbers, or a file has one array, its own name does.
@@ -47,8 +51,9 @@ export function holdsArraysOnly({ format, name, tensors, metadata }: ArrayFile):
     return !fileWords.some(isParameterWord) || tensors.every(({ dtype }) => !isLearned(dtype));
   if (format === "npz") {
     const names = tensors.map((tensor) => tensor.name);
-    return names.every(isDataName) || !names.some((each) => mayBeParameter(each) || isParameterWord(each));
+    return names.every(isDataName) || !names.some((each) => /[./<]/.test(each) || isParameterWord(each));
   }
+  if ([...metadata.keys()].some((key) => ofOthers.test(key))) return true;
   if ([...metadata.keys()].some((key) => ofKeras.test(key))) return false;
   return !tensors.some(
     (tensor) => kerasVariable.test(tensor.name) || tensor.name.split(/[/.]/).some(isParameterWord),

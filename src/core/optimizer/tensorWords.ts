@@ -6,9 +6,13 @@ export const modelWords =
 const dataWords =
   /^(?:x|y|xs|ys|data|images?|imgs?|labels?|targets?|inputs?|outputs?|features?|samples?|train|test|val|valid|idx|indices|ids|edge_index|edge_attr|tokens|input_ids|attention_mask|mask|masks|pos|logits|preds?|predictions?|scores?|losses?|accs?|rewards?|timestamps?|spec|mel|audio|wav|latents?|noise|points|points3d)(?:_|\d|$)|_(?:train|test|val|images?|labels?|data|ids|losses)$/i;
 
-/** What parameters that somebody writes down by hand are called: `W1`, `b`, `Wxh`, `hidden_w`, `user_factors`. */
+/** What parameters that somebody writes down by hand are called. */
 const parameterWords =
-  /weight|bias|kernel|gamma|beta|embed|conv|fc|linear|dense|layer|norm|lora|attn|proj|scale|theta|alpha|factor|coef|intercept|^emb|^(?:[WUVbw](?:_?[a-z\d]{0,3})|h\d+|params?)$|(?:^|_)[Ww]\d*(?:_|$)|_b\d*$/i;
+  /weight|bias|kernel|gamma|beta|embed|conv|fc|linear|dense|layer|norm|lora|attn|proj|scale|theta|alpha|factor|coef|intercept|^(?:h\d+|params?)$|(?:^|_)[Ww]\d*(?:_|$)|_b\d*$/i;
+
+/** `W1`, `b`, `Wxh`, and in the second other words as short. */
+const shortName = /^(?:[WUw](?:_?\d{1,3}|_?[xhiofcgzry]{1,3})?|[Vb](?:_?\d{1,3}|_?[xhiofcgzry])?)$/;
+const shortWord = /^[WUVbw](?:_?[a-z\d]{0,3})$/i;
 
 export function isDataName(name: string): boolean {
   return dataWords.test(name);
@@ -16,10 +20,10 @@ export function isDataName(name: string): boolean {
 
 /** Whether a part of a name, or the whole, is one that people give a parameter or a model. */
 export function isParameterWord(name: string): boolean {
-  return parameterWords.test(name) || modelWords.test(name);
+  return parameterWords.test(name) || shortName.test(name) || modelWords.test(name);
 }
 
 /** A path through modules (`layer1/kernel`, `mlp.0.w`) is taken for one of a model whatever it is called. */
 export function mayBeParameter(name: string): boolean {
-  return /[./<]/.test(name) || parameterWords.test(name);
+  return /[./<]/.test(name) || parameterWords.test(name) || shortWord.test(name);
 }

@@ -86,6 +86,15 @@ describe("what an optimizer keeps is joined to the parameters", () => {
     expect([...(trainingTree(tensors, found)?.parameters ?? [])]).toEqual([tensors[0]?.name]);
   });
 
+  test("of TensorFlow 2 without what stateful layers went through", () => {
+    const value = ".ATTRIBUTES/VARIABLE_VALUE";
+    const tensors = [
+      tensor(`layer_with_weights-0/cell/kernel/${value}`),
+      tensor(`layer_with_weights-0/keras_api/states/0/${value}`),
+    ];
+    expect([...(trainingTree(tensors, slotTensors(tensors))?.parameters ?? [])]).toEqual([tensors[0]?.name]);
+  });
+
   test("of TensorFlow 1, by the names behind those of parameters that are there", () => {
     const tensors = [
       tensor("dense/kernel"),

@@ -31,3 +31,9 @@ test.each([
   const messages = zeroWeights(file, looked(marks), isSample).map(({ message }) => message);
   expect(messages).toEqual(told === undefined ? [] : [expect.stringMatching(told)]);
 });
+
+test("says nothing of what is no parameter, as states of layers", () => {
+  const parameters = new Set(["w0", "w1", "w2"]);
+  const content = { root: null, tensors: new Map(), parameters };
+  expect(zeroWeights({ ...file, content }, looked("xxx000"), false)).toEqual([]);
+});

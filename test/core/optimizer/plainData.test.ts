@@ -26,6 +26,8 @@ it.each([
   ["npz", "params.npz", ["points_dst", "points_src"]],
   ["hdf5", "door.hdf5", ["episode_0/actions", "episode_0/observations", "episode_0/infos/qpos"]],
   ["hdf5", "set.hdf5", ["DS1"], "I64"],
+  ["hdf5", "cells.h5", ["obs/_index", "var/_index", "vel", "box"]],
+  ["npz", "linear_program.npz", ["A_eq", "b_ub", "bounds", "c"]],
 ] as const)("%s with the arrays of %s is data", (format, name, names, dtype?: string) => {
   expect(isData(format, name, names, dtype)).toBe(true);
 });
@@ -42,6 +44,11 @@ it.each([
   ["safetensors", "anything.safetensors", ["observations"]],
 ] as const)("%s with the arrays of %s is a model", (format, name, names) => {
   expect(isData(format, name, names)).toBe(false);
+});
+
+it("takes single cells and netCDF for data whatever they are called", () => {
+  expect(isData("hdf5", "a.h5ad", ["layers/scale"], "F32", ["encoding-type"])).toBe(true);
+  expect(isData("hdf5", "a.nc", ["scale_factor"], "F32", ["_NCProperties"])).toBe(true);
 });
 
 it("takes what Keras wrote for a model whatever its layers are called", () => {

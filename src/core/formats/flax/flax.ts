@@ -18,7 +18,7 @@ import { importProblems, mergeImports } from "../importFinding";
 import { containerKind } from "../inside/containerKind";
 import { Look } from "../inside/look";
 import { jaxDtypes } from "../jaxDtypes";
-import { optaxTensors } from "../orbax/optaxState";
+import { optaxTensors, stepName } from "../orbax/optaxState";
 import { trainingTree } from "../trainingTree";
 import { damagedMsgpack, itemIn, type MsgpackItem, MsgpackWalk } from "./msgpackWalk";
 
@@ -80,7 +80,8 @@ async function parse(source: ByteSource, _head: Uint8Array, signal?: AbortSignal
   const imports = mergeImports(look.imports);
   for (const problem of [...importProblems(imports), ...look.foundProblems]) problems.add(problem);
   const sorted = optaxTensors(tensors);
-  const step = Number(metadata.get("step") ?? Number.NaN);
+  const stepKey = [...metadata.keys()].find((key) => stepName.test(key));
+  const step = Number(metadata.get(stepKey ?? "") ?? Number.NaN);
   const progress = new Map([
     ...(sorted.progress ?? []),
     ...(Number.isSafeInteger(step) ? [["step", step] as const] : []),

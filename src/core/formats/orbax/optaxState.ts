@@ -11,7 +11,7 @@ const optimizerPart = /^(?:.*?\.)?(?:opt_states?|optimizer_state|optimizer)\./;
 const averagePart = /^(?:.*\.)?(?:ema|ema_params|params_ema|target_params)\./;
 const randomPart = /(?:^|\.)(?:[a-z]+_)?p?rngs?(?:_keys?|_state)?(?:\.|$)/;
 /** Of a train state, which may be an item of several; `nnx` keeps it behind `value`. */
-const stepName = /^(?:[^.]+\.)?step(?:\.value)?$/;
+export const stepName = /^(?:[^.]+\.)?step(?:\.value)?$/;
 /** What a transformation keeps of each axis of a parameter has the number of the axis behind its path. */
 const axisEnding = /^(.+)\.(\d+)$/;
 
@@ -20,7 +20,12 @@ export function optaxTensors(tensors: readonly Tensor[]): TrainingTensors {
   const isOptimizers = ({ name }: Tensor) => optimizerPart.test(name) || momentName.test(name);
   const names = new Set(tensors.filter((tensor) => !isOptimizers(tensor)).map(({ name }) => name));
   // The tree of the parameters has a name in the state that it has not in the moments.
-  const roots = new Set(["params.", "", "model.", ...[...names].map((name) => name.replace(/\..*$/s, "."))]);
+  const roots = new Set(["params.", "", "model."]);
+  for (const name of names) {
+    roots.add(name.replace(/\..*$/s, "."));
+    const ofState = /^(?:[^.]+\.)?params\./.exec(name)?.[0];
+    if (ofState !== undefined) roots.add(ofState);
+  }
   const ownerOf = (path: string) => [...roots].map((root) => root + path).find((name) => names.has(name));
   const hasParams = tensors.some(({ name }) => name.startsWith("params."));
   const moments: Moment[] = [];

@@ -10,9 +10,10 @@ import { unreadablePart } from "../../tensors/assembly";
 import type { Tensor } from "../../tensors/tensor";
 import { plural } from "../../text/quantities";
 import { quote } from "../../text/quote";
-import type { CheckpointFile } from "../checkpointFile";
 import type { FolderFormat, FolderListing, ParsedFolder } from "../folderFormat";
 import { trainingTree } from "../trainingTree";
+import { aggregateName, readAggregate } from "./aggregate";
+import { FileList } from "./fileList";
 import { findStore, type KeyStore } from "./keyStore";
 import type { OcdbtValue } from "./ocdbtDatabase";
 import { optaxTensors } from "./optaxState";
@@ -128,47 +129,6 @@ async function findItems(
   return found;
 }
 
-/** The files that hold values, each once, in the order in which they are met. */
-class FileList {
-  readonly files: CheckpointFile[] = [];
-  private readonly indexes = new Map<string, Promise<number>>();
-
-  constructor(
-    private readonly disk: Files,
-    private readonly folder: string,
-  ) {}
-
-  add(relative: string): Promise<number> {
-    let index = this.indexes.get(relative);
-    if (index === undefined) {
-      index = this.look(relative);
-      this.indexes.set(relative, index);
-    }
-    return index;
-  }
-
-  report(problems: ProblemList): void {
-    for (const { name, path, status } of this.files) {
-      if (status !== "missing") continue;
-      const message = `${name} is missing: the values in it cannot be read. Copy the whole folder.`;
-      problems.addLazily("MissingFile", () => ({
-        severity: "error",
-        code: "MissingFile",
-        message,
-        file: path,
-      }));
-    }
-  }
-
-  private async look(relative: string): Promise<number> {
-    const path = joinPath(this.folder, ...relative.split("/"));
-    const found = await this.disk.stat(path);
-    const isThere = found?.kind === "file";
-    this.files.push({ name: relative, path, bytes: found?.size ?? 0, status: isThere ? "ok" : "missing" });
-    return this.files.length - 1;
-  }
-}
-
 class ItemReader {
   label = "";
   readonly metadata = new Map<string, string>();
@@ -206,8 +166,15 @@ class ItemReader {
       );
       if (tensor !== undefined) tensors.push(tensor);
     }
-    for (const leaf of tree?.leaves ?? []) {
-      if (!leaf.isArray || seen.has(leaf.name)) continue;
+    const absent = (tree?.leaves ?? []).filter(({ isArray, name }) => isArray && !seen.has(name));
+    const aggregate = absent.length === 0 ? undefined : await readAggregate(this.files, this.folder, signal);
+    const fileIndex = aggregate === undefined ? 0 : await this.list.add(this.within(aggregateName));
+    for (const leaf of absent) {
+      const there = aggregate?.tensors.get(leaf.name);
+      const said = aggregate?.metadata.get(leaf.name);
+      if (there !== undefined) tensors.push({ ...there, name: prefix + leaf.name, fileIndex });
+      if (said !== undefined) this.metadata.set(leaf.name, said);
+      if (there !== undefined || said !== undefined) continue;
       const base = {
         name: prefix + leaf.name,
         dtype: unknownDtype,

@@ -11,6 +11,9 @@ const optimizerSetting =
   /^(.+)\/(iter|iterations|_iterations|learning_rate|_learning_rate|beta_1|beta_2|decay|momentum|rho|epsilon)\/\.ATTRIBUTES\/VARIABLE_VALUE$/;
 const numbered = /^(?:.*\/)?_?optimizer\/_variables\/(\d+)\/\.ATTRIBUTES\/VARIABLE_VALUE$/;
 
+/** What a stateful layer went through last, which no training changes. */
+const layerState = /\/keras_api\/states\/\d+\/\.ATTRIBUTES\/VARIABLE_VALUE$/;
+
 /** TensorFlow 1 hangs the name of the optimizer, or of what it keeps, behind that of the parameter. */
 const oldSlots = new Map([
   ["Adam", "m"],
@@ -76,6 +79,7 @@ function byNames(tensors: readonly Tensor[]) {
     const oldKey = oldSlots.get(old) ?? (ofOwner ? old : undefined);
     const isInteger = /^[IU]\d/.test(dtype);
     if (unsized.has(dtype)) put("texts", tensor);
+    else if (layerState.test(name)) put("counters", tensor);
     else if (slot !== null)
       own(slot[2] ?? "").moments.push({ parameter: `${slot[1]}${valueEnding}`, key: slot[3] ?? "", tensor });
     else if (old === "ExponentialMovingAverage") put("average", tensor);

@@ -95,3 +95,50 @@ describe("a checkpoint of Flax", () => {
     await expect(open(bytes)).rejects.toMatchObject({ code: "DamagedMsgpack" });
   });
 });
+
+describe("a checkpoint of Orbax that keeps its values in one file of MessagePack", () => {
+  const inner = {
+    step: [7],
+    params: map({ params: map({ w: array([2, 3], "float32", kernel) }) }),
+    opt_state: map({
+      0: map({
+        count: array([], "int32", Uint8Array.of(5, 0, 0, 0)),
+        mu: map({ params: map({ w: array([2, 3], "float32", kernel) }) }),
+      }),
+    }),
+  };
+  const keys = ["step", "params.params.w", "opt_state.0.count", "opt_state.0.mu.params.w", "lost"];
+  const tree = Object.fromEntries(
+    keys.map((key) => [
+      key,
+      {
+        key_metadata: `model.${key}`.split(".").map((part) => ({ key: part, key_type: 2 })),
+        value_metadata: { value_type: key === "step" ? "scalar" : "np.ndarray", skip_deserialize: false },
+      },
+    ]),
+  );
+  const files = {
+    "/c/_METADATA": new TextEncoder().encode(JSON.stringify({ tree_metadata: tree })),
+    "/c/checkpoint": Uint8Array.from(map({ model: map(inner) })),
+  };
+
+  test("gives them under the names of its tree, and misses what is in neither", async () => {
+    const { checkpoint, tensors } = await openTensors(new MemoryFiles(files), "/c");
+    expect(checkpoint.format).toBe("orbax");
+    expect(tensors["model.params.params.w"]).toEqual({ dtype: "F32", shape: [2, 3], sha256: sha256(kernel) });
+    expect(checkpoint.problems.map(({ code, tensor }) => [code, tensor])).toEqual([
+      ["MissingTensor", "model.lost"],
+    ]);
+    expect(checkpoint.metadata.get("model.step")).toBe("7");
+  });
+
+  test("joins moments to parameters below a name of their own, and tells the step of the file", async () => {
+    const { checkpoint } = await open(files["/c/checkpoint"], "/checkpoint");
+    expect([...(checkpoint.content?.parameters ?? [])]).toEqual(["model.params.params.w"]);
+    const root = mappingOf(checkpoint.content?.root ?? null);
+    expect(root?.get("step")).toBe(7);
+    expect([
+      ...(mappingOf(mappingOf(root?.get("optimizer") ?? null)?.get("state") ?? null)?.keys ?? []),
+    ]).toEqual(["model.params.params.w"]);
+  });
+});
