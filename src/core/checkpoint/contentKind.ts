@@ -25,7 +25,7 @@ export function contentKind(content: FileContent): CheckpointKind | undefined {
     const isWhole = models.some(({ path }) => path === "");
     return !isWhole && isOfTraining(content) ? "training-checkpoint" : undefined;
   }
-  if (isOfOtherLibrary(root)) return "data";
+  if (otherLibrary(root) !== undefined) return "data";
   if (seriesInside(content).length > 0 && isPlainOrEmpty(content)) return "history";
   return isPlainOrEmpty(content) && (content.tensors.size > 0 || isVocabulary(root)) ? "data" : undefined;
 }
@@ -41,15 +41,29 @@ function isOfTraining(content: FileContent): boolean {
 
 /** And what normalises or keeps the observations of an environment. */
 const otherLibraries =
-  /^(?:sklearn|imblearn|xgboost|lightgbm|catboost|statsmodels|gensim|pandas|stable_baselines3?\.common\.(?:vec_env|buffers|running_mean_std))\./;
+  /^(sklearn|imblearn|xgboost|lightgbm|catboost|statsmodels|gensim|pandas|stable_baselines3?(?=\.common\.(?:vec_env|buffers|running_mean_std)\.))\./;
 
 /** What is trained without steps, such as an estimator of scikit-learn, alone or with what goes with it. */
-function isOfOtherLibrary(root: ContentValue): boolean {
+export function otherLibrary(
+  root: ContentValue,
+): { readonly library: string; readonly className: string } | undefined {
   const values = sequenceOf(root) ?? mappingOf(root)?.values ?? [];
-  return [root, ...values.slice(0, 64)].some(
-    (value) => value instanceof ForeignValue && otherLibraries.test(value.qualifiedName),
-  );
+  for (const value of [root, ...values.slice(0, 64)]) {
+    if (!(value instanceof ForeignValue)) continue;
+    const name = otherLibraries.exec(value.qualifiedName)?.[1];
+    if (name === undefined) continue;
+    const className = value.qualifiedName.split(".").at(-1) ?? "";
+    return { library: libraryNames.get(name) ?? name, className };
+  }
+  return undefined;
 }
+
+const libraryNames: ReadonlyMap<string, string> = new Map([
+  ["sklearn", "scikit-learn"],
+  ["imblearn", "imbalanced-learn"],
+  ["stable_baselines", "Stable-Baselines"],
+  ["stable_baselines3", "Stable-Baselines3"],
+]);
 
 function isPlainOrEmpty(content: FileContent): boolean {
   return content.tensors.size === 0 || isPlainData(content);

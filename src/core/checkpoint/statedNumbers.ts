@@ -41,7 +41,13 @@ export function statedNumbers(content: FileContent): StatedNumbers {
       const name = depth > 0 && meaningOf(key) === undefined ? `${lastPart(path)}_${key}` : key;
       // YOLO counts the updates of its average, of a training that goes by epochs.
       const isOfAverage = key === "updates" && depth === 0 && isOfYolo;
-      const told = isOfAverage ? undefined : (meaningOf(inContext(path, key)) ?? meaningOf(name));
+      // rl_games counts the frames of all environments, of a training that goes by epochs.
+      const isOfGames = key === "frame" && isOfRlGames(value);
+      const told = isOfAverage
+        ? undefined
+        : isOfGames
+          ? ({ meaning: "metric", rank: 0 } as const)
+          : (meaningOf(inContext(path, key)) ?? meaningOf(name));
       if (isNumber(member, content) && told !== undefined && count < maxFound) {
         const isGoal = told.meaning === "maxSteps" || told.meaning === "maxEpochs";
         const meaning = goalsOnly ? goalOf(told.meaning, key) : told.meaning;
@@ -61,6 +67,13 @@ export function statedNumbers(content: FileContent): StatedNumbers {
   if (!isOptimizer(content.root)) walk(content.root, "", 0, false);
   for (const list of found.values()) list.sort((a, b) => a.depth - b.depth || a.rank - b.rank);
   return found;
+}
+
+function isOfRlGames(value: ContentValue): boolean {
+  const dict = membersOf(value);
+  return (
+    dict !== undefined && ["epoch", "frame", "env_state", "last_mean_rewards"].every((key) => dict.has(key))
+  );
 }
 
 /** Among settings `epochs`, `total_steps` and `num_iters` are what was planned. */

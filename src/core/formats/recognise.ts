@@ -29,12 +29,31 @@ function zipKind(head: Uint8Array, fileName: string): FormatId {
   return "zip";
 }
 
+/** Texts that stand for a file which was not fetched, or were saved in front of it. */
+const pointers: readonly { readonly pattern: RegExp; readonly message: string }[] = [
+  {
+    pattern: /^(?:\.\.\/)*(?:\.git\/annex|\/annex)\/objects\//,
+    message: "This is a pointer of git-annex, not the weights themselves. Run `git annex get` to fetch them.",
+  },
+  {
+    pattern: /^(?:md5: [\da-f]+\s+frozen: .*\s+)?outs:\s+- (?:md5|hash|etag|size|path): /,
+    message: "This is a pointer of DVC, not the weights themselves. Run `dvc pull` to fetch them.",
+  },
+  {
+    pattern: /^HTTP\/\d(?:\.\d)? \d{3}\b/,
+    message:
+      "The file begins with the headers of an HTTP answer: they were saved with what was fetched. Fetch it again without them.",
+  },
+];
+
 /**
  * Says in plain words what a file is that only looks like a checkpoint: a Git LFS pointer, or an error page that
  * was saved under the model's name. Undefined when it is none of these.
  */
 export function diagnoseImpostor(head: Uint8Array): CheckpointError | undefined {
   if (startsWith(head, "version https://git-lfs")) return describeLfsPointer(head);
+  const pointer = pointers.find(({ pattern }) => pattern.test(latin1(head.subarray(0, 200))));
+  if (pointer !== undefined) return new CheckpointError("PointerFile", pointer.message, 0);
   const text = latin1(head.subarray(0, 512))
     .replace(/^\u00ef\u00bb\u00bf/, "")
     .trimStart();

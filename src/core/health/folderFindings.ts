@@ -13,11 +13,14 @@ import { ProblemList } from "../problem/problemList";
 import { findLayout } from "../resume/findLayout";
 import { listOrNothing } from "../resume/layoutFindings";
 import { PartOpener } from "../resume/openedParts";
+import { furtherModules } from "./beside/furtherModules";
+import { generationSettings } from "./beside/generationSettings";
+import { tokenizerSize } from "./beside/tokenizerSize";
+import { unfinishedDownloads } from "./beside/unfinishedDownloads";
 import { codeBeside } from "./codeBeside";
 import { importsBeside } from "./importsBeside";
 import { namesItsFile } from "./namesItsFile";
 import { rankFindings } from "./rankFindings";
-import { tokenizerSize } from "./tokenizerSize";
 
 /** Files beside the weights that are opened; the checkpoint of a large cluster has more, all alike. */
 const maxOpened = 256;
@@ -90,7 +93,13 @@ export async function folderFindings(
     const message = `${candidates.length} files lie beside the weights; the first ${maxOpened} were looked into.`;
     problems.add({ severity: "warning", code: "ManyFiles", message, file: folder.folder });
   }
-  for (const problem of await tokenizerSize(opened.files, checkpoint, folder, signal)) problems.add(problem);
+  const besides = [
+    ...(await tokenizerSize(opened.files, checkpoint, folder, signal)),
+    ...(await generationSettings(opened.files, folder, signal)),
+    ...(await furtherModules(opened, folder, signal)),
+    ...(await unfinishedDownloads(opened.files, folder)),
+  ];
+  for (const problem of besides) problems.add(problem);
   // What was opened as one checkpoint was looked at file by file.
   if (checkpoint.layout !== undefined) {
     const reader = new TensorReader(opened.files, checkpoint);

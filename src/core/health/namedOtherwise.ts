@@ -1,8 +1,15 @@
 import type { FormatId } from "../formats/format";
+import { formatLabel } from "../formats/formatLabel";
 import type { Problem } from "../problem/problem";
 import type { HealthSubject } from "./healthSubject";
 
 const torchFormats: ReadonlySet<FormatId> = new Set<FormatId>(["torch-zip", "torch-legacy", "pickle"]);
+
+/** Endings that one format alone has. */
+const ownEndings: readonly (readonly [ending: RegExp, format: FormatId, name: string])[] = [
+  [/\.safetensors$/i, "safetensors", "safetensors"],
+  [/\.gguf$/i, "gguf", "GGUF"],
+];
 
 /**
  * A file whose name says another format than its bytes are of: loaders choose by the name, and stop. Whoever saved
@@ -13,6 +20,11 @@ export function namedOtherwise({ checkpoint }: HealthSubject): readonly Problem[
   if (layout !== undefined || files.length > 1) return [];
   if (/\.safetensors$/i.test(name) && torchFormats.has(format)) {
     const message = `${name} is no safetensors file: torch.save wrote it. Loaders that go by the name refuse it; rename it to .bin or .pt, or convert it.`;
+    return [{ severity: "error", code: "NamedOtherwise", message, file: path }];
+  }
+  const told = ownEndings.find(([ending, own]) => ending.test(name) && own !== format);
+  if (told !== undefined && format !== "unknown") {
+    const message = `${name} is no ${told[2]} file but one of ${formatLabel(format)}: loaders that go by the name refuse it. Give it the ending of what it is, or convert it.`;
     return [{ severity: "error", code: "NamedOtherwise", message, file: path }];
   }
   if (/\.(?:bin|pt|pth|ckpt)$/i.test(name) && format === "safetensors") {

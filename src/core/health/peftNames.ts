@@ -1,5 +1,6 @@
 import type { Problem } from "../problem/problem";
-import type { HealthSubject } from "./healthSubject";
+import { unmatchedNames } from "./config/unmatchedNames";
+import { type HealthSubject, isWhole } from "./healthSubject";
 
 const prefix = "base_model.model.";
 
@@ -37,6 +38,12 @@ const wrappers: readonly { readonly pattern: RegExp; readonly what: string; read
     who: "DataParallel, DistributedDataParallel or DeepSpeed",
   },
   { pattern: /^_forward_module\./g, what: 'begin with "_forward_module."', who: "Lightning's Fabric" },
+  { pattern: /^_module\./g, what: 'begin with "_module."', who: "Opacus" },
+  {
+    pattern: /(?:^|\.)_checkpoint_wrapped_module\./g,
+    what: 'hold "_checkpoint_wrapped_module."',
+    who: "activation checkpointing",
+  },
   {
     pattern: /^pretrained_model\./g,
     what: 'begin with "pretrained_model."',
@@ -51,17 +58,19 @@ const wrappers: readonly { readonly pattern: RegExp; readonly what: string; read
 ];
 
 /** Names of a whole model that a wrapper changed, in a file that transformers loads by them. */
-export function wrappedNames({ checkpoint, adapter, folder }: HealthSubject): readonly Problem[] {
+export function wrappedNames(subject: HealthSubject): readonly Problem[] {
+  const { checkpoint, adapter, folder } = subject;
   if (adapter !== undefined || folder.config?.value.has("architectures") !== true) return [];
   if (!/^(?:model|pytorch_model)\b.*\.(?:safetensors|bin|json)$/.test(checkpoint.name)) return [];
   const { tensors } = checkpoint;
-  return wrappers.flatMap(({ pattern, what, who }): readonly Problem[] => {
+  const found = wrappers.flatMap(({ pattern, what, who }): readonly Problem[] => {
     const wrapped = tensors.filter(({ name }) => name.search(pattern) >= 0);
     const [first] = wrapped;
     if (first === undefined) return [];
     const message = `${wrapped.length} of ${tensors.length} names ${what} (${who}). transformers matches none of these, so that their weights would be initialised at random; without it the first is ${first.name.replace(pattern, (found) => (found.startsWith(".") ? "." : ""))}.`;
     return [{ severity: "warning", code: "WrappedNames", message, tensor: first.name }];
   });
+  return found.length > 0 || !isWhole(subject) ? found : unmatchedNames(checkpoint, folder.config.value);
 }
 
 /** Whether PEFT takes none of the adapter's names as they stand, though it is the program that reads the file. */

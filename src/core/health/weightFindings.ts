@@ -11,6 +11,7 @@ import { namedOtherwise } from "./namedOtherwise";
 import { namesItsFile } from "./namesItsFile";
 import { peftNames, wrappedNames } from "./peftNames";
 import { peftNeeds } from "./peftNeeds";
+import { quantisationSettings } from "./quantisationSettings";
 import { secondCopies } from "./secondCopies";
 import { servingLimits } from "./servingLimits";
 import { slicedFactors } from "./slicedFactors";
@@ -34,6 +35,7 @@ const rules: readonly Rule[] = [
   peftNeeds,
   servingLimits,
   codeInside,
+  quantisationSettings,
 ];
 
 /** What is wrong with the weights that are open, by their names, shapes and configuration. */

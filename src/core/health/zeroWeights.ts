@@ -41,10 +41,10 @@ export function zeroWeights(
     const byteSize = zero.reduce((sum, tensor) => sum + tensor.byteSize, 0);
     const matrices = zero.filter(({ shape }) => shape.length > 1).length;
     const isTail = run.to === rows.length;
-    // A file of zeros alone was meant to be one.
-    if (first === undefined || matrices < 2 || byteSize < fewestBytes || zero.length === rows.length)
-      return [];
+    if (first === undefined || matrices < 2 || byteSize < fewestBytes) return [];
     if (isSample && !isTail) return [];
+    if (zero.length === rows.length)
+      return isSample ? [] : [nothingButZeros(rows.length, files[fileIndex]?.path ?? path)];
     const count = formatCount(zero.length);
     const which = isTail ? `The last ${count} tensors` : `${count} tensors in a row`;
     const among = isSample ? ` of the ${formatCount(rows.length)} that were looked into` : "";
@@ -54,6 +54,12 @@ export function zeroWeights(
     const file = files[fileIndex]?.path ?? path;
     return [{ severity: "warning", code: "ZeroWeights", message, file, tensor: first.name }];
   });
+}
+
+/** Norms begin at 1, so that no model does so: it was not gathered (ZeRO-3), or made and never filled. */
+function nothingButZeros(count: number, file: string): Problem {
+  const message = `All ${formatCount(count)} tensors hold nothing but zeros: the weights were never filled, as where ZeRO-3 or a model on the meta device is saved without gathering, or a file was only reserved.`;
+  return { severity: "error", code: "ZeroWeights", message, file };
 }
 
 function longestRun(flags: readonly boolean[]): { readonly from: number; readonly to: number } {

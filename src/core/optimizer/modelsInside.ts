@@ -3,6 +3,7 @@ import { attributesOf, childrenOf, isModuleState, mappingOf } from "../formats/c
 import type { FileContent } from "../formats/format";
 import { keyText } from "../formats/pythonText";
 import { isBuffer, isNamedAsBuffer } from "../tensors/buffers";
+import { averagedTwins } from "./averagedTwins";
 import { isOptimizer } from "./findOptimizers";
 import { type ModuleTensor as ModelTensor, moduleTensors, packedTensors } from "./moduleTensors";
 import { placeOf, SeenPlaces } from "./tensorPlaces";
@@ -48,7 +49,7 @@ const known = new WeakMap<FileContent, readonly ModelInside[]>();
 
 /** The models in a file, told by their structure whatever their keys, in the order in which they were saved. */
 export function findModels(content: FileContent): readonly ModelInside[] {
-  const found = known.get(content) ?? withRoles(new ModelSearch(content).run());
+  const found = known.get(content) ?? withRoles(new ModelSearch(content).run().flatMap(withoutAverage));
   known.set(content, found);
   return found;
 }
@@ -208,6 +209,21 @@ function isStateDict(dict: MapValue, content: FileContent, key: string): boolean
   );
 }
 
+/** An average in the dictionary of its own model is a model beside it. */
+function withoutAverage(model: ModelInside): readonly ModelInside[] {
+  const found = averagedTwins(model.tensors);
+  if (found === undefined) return [model];
+  const { path, tensors } = model;
+  return [
+    { ...model, tensors: tensors.filter((one) => !found.average.has(one)) },
+    {
+      path: path === "" ? found.prefix : `${path}.${found.prefix}`,
+      tensors: tensors.filter((one) => found.average.has(one)),
+      aside: "copy",
+    },
+  ];
+}
+
 /** Tells averages and older states by their key, where their shapes are those of another model. */
 function withRoles(models: readonly ModelInside[]): readonly ModelInside[] {
   const shapes = models.map(({ tensors }) => new Set(tensors.map(({ tensor }) => tensor.shape.join(" "))));
@@ -215,7 +231,7 @@ function withRoles(models: readonly ModelInside[]): readonly ModelInside[] {
   const hasTrained = models.some(({ path }) => path === "current_model_state");
   const isHinted = models.map(({ path }) => copyWords.test(path) || (hasTrained && path === "state_dict"));
   return models.map((model, at) => {
-    if (models.length < 2) return model;
+    if (models.length < 2 || model.aside !== undefined) return model;
     if (
       models.some(
         (other, index) => index !== at && isHinted[index] !== true && isPartOf(model, other, index < at),

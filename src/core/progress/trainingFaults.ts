@@ -68,12 +68,13 @@ function divergence(log: readonly LogEntry[]): TrainingFault | undefined {
   const losses = trained.map(({ values }) => values.get("loss") ?? Number.NaN);
   if (!losses.every((loss) => loss > 0)) return undefined;
   const first = median(losses.slice(0, 3));
-  const count = trailing(losses, (loss) => loss > first);
+  const above = trailing(losses, (loss) => loss > first);
+  const hadLearnt = lowestOf(losses.slice(3, losses.length - above)) * learntRatio < first;
+  const count = hadLearnt ? above : trailing(losses, (loss) => loss > lostRatio * first);
+  if (count < least) return undefined;
   const before = losses.slice(0, losses.length - count);
   const lowest = lowestOf(before);
-  const hadLearnt = lowest * learntRatio < first;
-  const end = lowestOf(losses.slice(losses.length - Math.max(count, 1)));
-  if (count < least || !(hadLearnt || end > lostRatio * first)) return undefined;
+  const end = lowestOf(losses.slice(losses.length - count));
   const from = trained.at(-count)?.step ?? 0;
   const best = before.lastIndexOf(lowest);
   const told = `${fromStep(from)} the loss is ${formatNumber(end)} or more, above the ${formatNumber(first)} that it began with, after ${formatNumber(lowest)} at step ${formatCount(trained[best]?.step ?? 0)}`;

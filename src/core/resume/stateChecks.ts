@@ -69,7 +69,14 @@ export function checkOptimizerState({
       : `${place} (${names}) has ${plural(count, "parameter")} and no moments: it was saved before the first step, or not gathered${orNone}.`;
     return { what, verdict: atStart ? "ok" : "warning", reason };
   }
-  const kept = empty.length > 0 ? keepsNothingText(names) : `state of ${plural(count, "parameter")}`;
+  const without = states.flatMap(({ parameters }) =>
+    parameters.filter(({ state }) => state.size === 0),
+  ).length;
+  const some =
+    without === 0 || empty.length > 0
+      ? `state of ${plural(count, "parameter")}`
+      : `state of ${formatCount(count - without)} of ${plural(count, "parameter")}; ${formatCount(without)} have none: they were not trained, or their state was not saved`;
+  const kept = empty.length > 0 ? keepsNothingText(names) : some;
   return { what, verdict: "ok", reason: `${place}: ${names}, ${kept}.` };
 }
 

@@ -159,7 +159,7 @@ function ownCount({ place, step = 0 }: SchedulerInputs): string {
 function schedulerNote(
   { place, step = 0, countsEvaluations }: SchedulerInputs,
   reference: number,
-  { progress, optimizer, scaler, precision }: ResumeInputs,
+  { progress, optimizer, scaler, precision, worldSize }: ResumeInputs,
 ): string | undefined {
   if (step === reference) return "";
   if (countsEvaluations === true) {
@@ -173,6 +173,7 @@ function schedulerNote(
   if (step === counted && (scaler !== undefined || precision?.name === "fp16")) return "";
   if (reference > 0 && step > reference && step % reference === 0) {
     const times = step / reference;
+    if (worldSize !== undefined && worldSize.count !== times) return undefined;
     return `The schedule counts ${formatCount(times)} for each step, as accelerate makes it with ${formatCount(times)} processes.`;
   }
   return undefined;

@@ -77,8 +77,11 @@ function modelPart({ path, tensors, aside }: ModelInside, trained: InsideFile["t
   return { path, role, parameters, buffers, tensors: tensors.length };
 }
 
+const averageName = /(?:^|[._])(?:ema|avg|averaged?|swa|shadow)(?:[._]|$)/i;
+
 /** A part in words, for a table of them. */
 export function partText({
+  path,
   role,
   name,
   parameters = 0,
@@ -100,7 +103,7 @@ export function partText({
     case "copy of a model":
     case "loss function": {
       const kept = buffers > 0 ? `, ${formatCount(buffers)} more in buffers` : "";
-      return `${role}, ${plural(parameters, "parameter")} in ${plural(tensors ?? 0, "tensor")}${kept}`;
+      return `${role === "copy of a model" && averageName.test(path) ? "moving average of a model" : role}, ${plural(parameters, "parameter")} in ${plural(tensors ?? 0, "tensor")}${kept}`;
     }
     default:
       return role;

@@ -1,5 +1,6 @@
 import type { Checkpoint } from "../checkpoint/checkpoint";
 import type { InsideFile } from "../checkpoint/inside/insideFile";
+import { averagedTwins } from "../optimizer/averagedTwins";
 import { SeenPlaces } from "../optimizer/tensorPlaces";
 import { isJoined } from "../resume/joinedFolder";
 import { isBuffer } from "../tensors/buffers";
@@ -23,7 +24,7 @@ export function modelCounts(
 ): Float64Array {
   const { tensors, content } = checkpoint;
   if (inside?.kind !== undefined && withoutModel.has(inside.kind)) return new Float64Array(counts.length);
-  if (content === undefined) return counts;
+  if (content === undefined) return withoutAverage(tensors, counts);
   const { parameters } = content;
   if (parameters !== undefined)
     return counts.map((count, index) => {
@@ -48,15 +49,6 @@ export function modelCounts(
   });
 }
 
-/** One model is all of the file, and has each of its places once. */
-function withoutBuffers(
-  tensors: Checkpoint["tensors"],
-  counts: Float64Array,
-  { tensors: own }: InsideFile["models"][number],
-): Float64Array {
-  const buffers = new Set(own.flatMap(({ tensor, isBuffer }) => (isBuffer ? [tensor.name] : [])));
-  if (buffers.size === 0) return counts;
-  return counts.map((count, index) => (buffers.has(tensors[index]?.name ?? "") ? 0 : count));
 }
 
 /** Of the models that the file holds, without copies of them; a module saved as an object says what its buffers are. */

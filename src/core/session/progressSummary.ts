@@ -1,9 +1,13 @@
 import { baseName, parentPath } from "../bytes/paths";
 import type { Checkpoint } from "../checkpoint/checkpoint";
+import type { FolderContext } from "../checkpoint/folderContext";
 import type { ProgressSummary } from "../checkpoint/summary";
+import type { Problem } from "../problem/problem";
 import { parseStageFileName, parseStepFolder } from "../progress/checkpointNames";
 import { metadataProgress } from "../progress/metadataProgress";
 import type { LogEntry, TrainerState } from "../progress/trainerState";
+import { trainingFaults } from "../progress/trainingFaults";
+import { capitalised } from "../text/capitalised";
 
 /** Where the training stands: the last values that were logged. */
 export function latestProgress(state: TrainerState): ProgressSummary {
@@ -51,4 +55,19 @@ export function namedProgress({
 
 function lastValue(log: readonly LogEntry[], key: string): number | undefined {
   return log.findLast(({ values }) => values.has(key))?.values.get(key);
+}
+
+/** What the log beside the weights tells of the training up to them. */
+export function faultsLogged({ trainerState, trainerStatePath: file }: FolderContext): Problem[] {
+  const { log, maxSteps, globalStep = Number.POSITIVE_INFINITY } = trainerState ?? {};
+  const known = trainingFaults(
+    (log ?? []).filter(({ step }) => step <= globalStep),
+    maxSteps,
+  );
+  return known.map(({ code, what, told }) => ({
+    severity: "warning",
+    code,
+    message: `${capitalised(what)}: ${told}.`,
+    ...(file === undefined ? {} : { file }),
+  }));
 }

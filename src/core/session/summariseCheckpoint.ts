@@ -5,6 +5,7 @@ import { isMeasuredOverBase, methodName, modulesBelow } from "../adapter/methods
 import { baseName } from "../bytes/paths";
 import type { Checkpoint } from "../checkpoint/checkpoint";
 import { dtypeShares, moduleShares } from "../checkpoint/composition";
+import { otherLibrary } from "../checkpoint/contentKind";
 import type { FolderContext, FolderFile } from "../checkpoint/folderContext";
 import type { InsideFile } from "../checkpoint/inside/insideFile";
 import { insideSummary } from "../checkpoint/inside/insideSummary";
@@ -27,7 +28,6 @@ import type { OptimizerState } from "../optimizer/optimizerState";
 import { classifyEntry, partLabels } from "../parts/parts";
 import { compareProblems, type Problem } from "../problem/problem";
 import { finishedAt } from "../progress/finished";
-import { trainingFaults } from "../progress/trainingFaults";
 import type { StageLabel } from "../stage/stage";
 import { separatorOf } from "../tensors/nameOrder";
 import { capitalised } from "../text/capitalised";
@@ -36,7 +36,7 @@ import { distributedSummary } from "./distributedSummary";
 import { insideParts, partText } from "./insideParts";
 import { modelCounts } from "./modelCounts";
 import { ownParts } from "./ownParts";
-import { latestProgress, namedProgress, noProgress } from "./progressSummary";
+import { faultsLogged, latestProgress, namedProgress, noProgress } from "./progressSummary";
 import { textualInversion } from "./textualInversion";
 
 /** What was found out about a checkpoint, from which its summary is made. */
@@ -156,9 +156,12 @@ function whatItIs(kind: CheckpointKind, facts: SummaryFacts): string {
     case "history":
       return "Logged values, no model";
     case "data":
-      return checkpoint.tensors.length > 0
-        ? "Tensors that are no model known here"
-        : "Data without tensors, no model";
+      return (
+        libraryText(checkpoint) ??
+        (checkpoint.tensors.length > 0
+          ? "Tensors that are no model known here"
+          : "Data without tensors, no model")
+      );
     case "scheduler":
       return "Scheduler state";
     case "rng-state":
@@ -204,6 +207,12 @@ function hasWeights({ checkpoint, inside }: SummaryFacts): boolean {
   // Joined from several processes, the paths of a model's modules are not those of one state dict.
   if (layout !== undefined) return tensors.some(({ name }) => !/^optim/.test(name));
   return inside.models.length > 0;
+}
+
+/** E.g. "scikit-learn LogisticRegression". */
+function libraryText({ content }: Pick<Checkpoint, "content">): string | undefined {
+  const found = content === undefined ? undefined : otherLibrary(content.root);
+  return found && `${found.library} ${found.className}`;
 }
 
 function optimizerText(optimizers: readonly OptimizerState[]): string {
@@ -324,19 +333,4 @@ export function knownProblems(facts: SummaryFacts): Problem[] {
   const ofFolder = folder.problems.filter(({ code }) => code !== "MissingMetadata" || !told.has(code));
   const all = [...own, ...ofFolder, ...(folder.trainerState?.problems ?? []), ...faultsLogged(folder)];
   return all.sort(compareProblems);
-}
-
-/** What the log beside the weights tells of the training up to them. */
-function faultsLogged({ trainerState, trainerStatePath: file }: FolderContext): Problem[] {
-  const { log, maxSteps, globalStep = Number.POSITIVE_INFINITY } = trainerState ?? {};
-  const known = trainingFaults(
-    (log ?? []).filter(({ step }) => step <= globalStep),
-    maxSteps,
-  );
-  return known.map(({ code, what, told }) => ({
-    severity: "warning",
-    code,
-    message: `${capitalised(what)}: ${told}.`,
-    ...(file === undefined ? {} : { file }),
-  }));
 }

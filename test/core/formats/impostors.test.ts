@@ -50,6 +50,25 @@ size 13476839424
     expect(error.message).toContain(words);
   });
 
+  it.each([
+    ["git-annex", "/annex/objects/SHA256E-s123456--4d7a.safetensors\n", "`git annex get`"],
+    ["git-annex in a link", "../../.git/annex/objects/a/b/SHA256E-s1--4d7a\n", "`git annex get`"],
+    [
+      "DVC",
+      "outs:\n- md5: d41d8cd98f00b204e9800998ecf8427e\n  size: 1\n  path: model.safetensors\n",
+      "`dvc pull`",
+    ],
+    [
+      "HTTP",
+      "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\n\r\n",
+      "headers of an HTTP answer",
+    ],
+  ])("is told to be a pointer of %s, or what stands in front of one", async (_, text, words) => {
+    const error = await errorOf(readBytes(bytesOf(text), "model.safetensors"));
+    expect(error).toMatchObject({ code: "PointerFile" });
+    expect(error.message).toContain(words);
+  });
+
   it.each(names)("is told to be a Git LFS pointer, with the size of the real file: %s", async (name) => {
     const error = await errorOf(readBytes(bytesOf(pointer), name));
     expect(error).toMatchObject({ code: "GitLfsPointer", offset: 0 });

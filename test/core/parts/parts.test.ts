@@ -226,6 +226,11 @@ describe("findHalfWritten", () => {
     ]);
   });
 
+  it("knows Orbax's temporary folders", () => {
+    const name = "2.orbax-checkpoint-tmp-1703334121930256";
+    expect(findHalfWritten(name, files("_METADATA"))).toMatchObject({ incomplete: true });
+  });
+
   it("knows tmp-checkpoint", () => {
     expect(findHalfWritten("tmp-checkpoint-500", files("model.safetensors"))).toMatchObject({
       incomplete: true,

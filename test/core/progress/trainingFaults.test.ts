@@ -37,7 +37,7 @@ describe("a training that no longer learns", () => {
   });
 
   it("diverged: its loss only grew, to many times of what it began with", () => {
-    expect(faults((step) => ({ loss: Math.min(40, 1.5 * step) }))).toEqual([["Diverged", 6]]);
+    expect(faults((step) => ({ loss: Math.min(40, 1.5 * step) }))).toEqual([["Diverged", 11]]);
   });
 
   it.each<[string, (step: number) => Row]>([

@@ -18,6 +18,7 @@ import {
 } from "./layerStacks";
 import { type MatrixRule, matrixRules } from "./matrixShapes";
 import { type ModelConfig, parseModelConfig } from "./modelConfig";
+import { predictionHead } from "./predictionHead";
 import { expectation, isUnpacked, slicedWeights } from "./slicedWeights";
 import { unlikeLayers } from "./unlikeLayers";
 
@@ -66,6 +67,7 @@ function besideConfig(
     ...languageConfigOnly(json, tensors),
     ...missingPrediction(extraLayers, surplus, tensors),
     ...widerThanSaid(json, tensors),
+    ...predictionHead(json, tensors),
   ];
 }
 
@@ -213,6 +215,11 @@ function shapeFindings(config: ModelConfig, model: Model): readonly Problem[] {
       embedding,
     );
   }
+  // A classifier's head, and one of several codebooks, have rows of their own.
+  const isWordHead = head !== undefined && /(?:^|\.)lm_head\.weight$/.test(head.name) && config.isGenerator;
+  // What is wrong with the vocabulary as a whole is said of the embedding.
+  if (isWordHead && rows === vocabulary && isUnpacked(head))
+    tell("vocab_size", vocabulary, head.shape[0], head);
   if (lastNorm !== undefined && !isNarrow) tell("hidden_size", hidden, lastNorm.shape[0], lastNorm);
   for (const [of, what, said] of [
     ["q_proj", "num_attention_heads", heads],

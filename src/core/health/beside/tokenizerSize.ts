@@ -1,6 +1,6 @@
-import type { Files } from "../bytes/files";
-import type { Checkpoint } from "../checkpoint/checkpoint";
-import type { FolderContext } from "../checkpoint/folderContext";
+import type { Files } from "../../bytes/files";
+import type { Checkpoint } from "../../checkpoint/checkpoint";
+import type { FolderContext } from "../../checkpoint/folderContext";
 import {
   isJsonArray,
   isJsonObject,
@@ -8,12 +8,12 @@ import {
   jsonIn,
   jsonNumber,
   jsonObjectIn,
-} from "../json/parseJson";
-import { maxTokenListBytes } from "../problem/limits";
-import type { Problem } from "../problem/problem";
-import type { Tensor } from "../tensors/tensor";
-import { formatCount } from "../text/quantities";
-import { quote } from "../text/quote";
+} from "../../json/parseJson";
+import { maxTokenListBytes } from "../../problem/limits";
+import type { Problem } from "../../problem/problem";
+import type { Tensor } from "../../tensors/tensor";
+import { formatCount } from "../../text/quantities";
+import { quote } from "../../text/quote";
 
 /** The rows of text tokens, as decoders and encoders name them; PEFT's copy that was trained whole too. */
 const embedding =

@@ -1,0 +1,39 @@
+import type { Checkpoint } from "../../checkpoint/checkpoint";
+import { isJsonArray, type JsonObject, jsonString } from "../../json/parseJson";
+import type { Problem } from "../../problem/problem";
+
+/** Architectures whose weights transformers knows by these names and no others. */
+const decoders =
+  /^(?:Llama|Mistral|Mixtral|Qwen2|Qwen2Moe|Qwen3|Qwen3Moe|Gemma|Gemma2|Olmo2|SmolLM3|Granite|Starcoder2|Phi3)For(?:CausalLM|SequenceClassification|TokenClassification)$/;
+
+/** With the name of the model in front, or without it, as the model without a head is saved. */
+const ofLayers =
+  /^(?:model\.)?layers\.\d+\.(?:self_attn|mlp|block_sparse_moe|input_layernorm|post_attention)/;
+
+/**
+ * Weights of which transformers finds no layer under the names that the architecture gives them: under those of another
+ * wrapper, with "model." twice, or cut. It passes over them and goes on with random weights.
+ */
+export function unmatchedNames(
+  { name, tensors }: Pick<Checkpoint, "name" | "tensors">,
+  json: JsonObject,
+): readonly Problem[] {
+  const architectures = json.get("architectures");
+  const architecture = isJsonArray(architectures) ? (jsonString(architectures[0]) ?? "") : "";
+  if (!decoders.test(architecture) || json.has("auto_map")) return [];
+  // One shard need not hold a layer.
+  if (!/^(?:model|pytorch_model)\b.*\.(?:safetensors|bin|json)$/.test(name) || /-\d+-of-\d+\./.test(name))
+    return [];
+  // A multimodal model below the configuration of its language model is told as that.
+  if (tensors.some((tensor) => /language_model\.|vision|visual/.test(tensor.name))) return [];
+  const matrices = tensors.filter(({ shape }) => shape.length > 1);
+  const first = matrices.find((tensor) => /layers?\.\d/.test(tensor.name)) ?? matrices[0];
+  if (first === undefined || tensors.length < 4) return [];
+  if (tensors.some((tensor) => ofLayers.test(tensor.name))) {
+    if (tensors.some((tensor) => /(?:^|\.)embed_tokens\./.test(tensor.name))) return [];
+    const message = `The layers of ${architecture} are here, and its embedding (model.embed_tokens.weight) is not: it would be initialised at random.`;
+    return [{ severity: "error", code: "EmbeddingMissing", message }];
+  }
+  const message = `None of the ${tensors.length} names is that of a layer of ${architecture} (such as model.layers.0.self_attn.q_proj.weight); the first matrix is ${first.name}. transformers passes over them, and its layers would be initialised at random.`;
+  return [{ severity: "error", code: "NamesUnmatched", message, tensor: first.name }];
+}
