@@ -4,6 +4,13 @@ import type { Tensor } from "../tensors/tensor";
 const averagePart =
   /(?:^|\.)(?:ema|ema_model|model_ema|ema_net(?:work)?|net(?:work)?_ema|ema_unet|unet_ema|ema_denoise_fn|ema_weights|averaged_model|swa_model)\./;
 
+/** Quick to tell of a million names, nearly all of which are none. */
+export function mayBeAverage(name: string): boolean {
+  return (
+    (name.includes("ema") || name.includes("averaged_") || name.includes("swa_")) && averagePart.test(name)
+  );
+}
+
 /** Parts that may stand in front of the model that is trained: `online_model.`, `model.module.`. */
 const maxLeading = 3;
 
@@ -19,6 +26,7 @@ interface Named {
 export function averagedTwins<One extends Named>(
   all: readonly One[],
 ): { readonly prefix: string; readonly average: ReadonlySet<One> } | undefined {
+  if (!all.some(({ name }) => mayBeAverage(name))) return undefined;
   const average = new Set<One>();
   const tails: string[] = [];
   let prefix: string | undefined;

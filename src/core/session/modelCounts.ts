@@ -1,6 +1,6 @@
 import type { Checkpoint } from "../checkpoint/checkpoint";
 import type { InsideFile } from "../checkpoint/inside/insideFile";
-import { averagedTwins } from "../optimizer/averagedTwins";
+import { averagedTwins, mayBeAverage } from "../optimizer/averagedTwins";
 import { SeenPlaces } from "../optimizer/tensorPlaces";
 import { isJoined } from "../resume/joinedFolder";
 import { isBuffer } from "../tensors/buffers";
@@ -49,6 +49,26 @@ export function modelCounts(
   });
 }
 
+/** Of a plain list of tensors the moving average of the others counts no parameters. */
+function withoutAverage(tensors: Checkpoint["tensors"], counts: Float64Array): Float64Array {
+  // A million tensors need no list of their own.
+  if (!tensors.some(({ name }) => mayBeAverage(name))) return counts;
+  const found = averagedTwins(tensors.map((tensor, index) => ({ name: tensor.name, tensor, index })));
+  if (found === undefined) return counts;
+  const left = counts.slice();
+  for (const { index } of found.average) left[index] = 0;
+  return left;
+}
+
+/** One model is all of the file, and has each of its places once. */
+function withoutBuffers(
+  tensors: Checkpoint["tensors"],
+  counts: Float64Array,
+  { tensors: own }: InsideFile["models"][number],
+): Float64Array {
+  const buffers = new Set(own.flatMap(({ tensor, isBuffer }) => (isBuffer ? [tensor.name] : [])));
+  if (buffers.size === 0) return counts;
+  return counts.map((count, index) => (buffers.has(tensors[index]?.name ?? "") ? 0 : count));
 }
 
 /** Of the models that the file holds, without copies of them; a module saved as an object says what its buffers are. */
