@@ -1,5 +1,7 @@
 import { combinePlanReport, combinePlanText, combineReport, combineText } from "../core/report/combineReport";
 import { combine, planCombination } from "../core/transform/combine/combine";
+import { defaultThreads } from "../worker/numbers/findInTensors";
+import { NumbersPool } from "../worker/numbers/numbersPool";
 import { defineCommand, jsonFlag } from "./command";
 import { readRule } from "./makeFlags";
 import { makeOptions } from "./makeOptions";
@@ -23,7 +25,8 @@ export const combineCommand = defineCommand({
     const adapters = await openWeighted(paths);
     const request = { adapters, ...(rule === undefined ? {} : { rule }) };
     if (target === undefined) {
-      const plan = await planCombination(request);
+      const pool = new NumbersPool({ threads: defaultThreads() });
+      const plan = await planCombination({ ...request, makeFactors: pool.makeFactors({}) });
       return { report: () => combinePlanReport(plan, adapters), text: () => combinePlanText(plan, adapters) };
     }
     const { out, ...make } = target;

@@ -2,12 +2,13 @@ import type { CheckpointSession } from "../session/checkpointSession";
 import type { LongWork } from "../session/longWork";
 import type { ReadTensorRange } from "../tensors/readTensorRange";
 import type { PlainFactors } from "../update/truncatedFactors";
+import { type MeasuredSum, measureSum, type SumTask } from "./combine/measureSum";
 import { type ExtractedModule, type ExtractionTask, extractModule } from "./extractModule";
 import { type CalmedUpdate, calmModule, type IntrudersTask } from "./intruders/calmModule";
 import { type ReductionTask, reducedFactors } from "./reduceSource";
 
 /** What the factors of one module of a new adapter are made of: data alone, which a thread can be given. */
-export type FactorTask = ReductionTask | ExtractionTask | IntrudersTask;
+export type FactorTask = ReductionTask | ExtractionTask | IntrudersTask | SumTask;
 
 export interface MadeFactors {
   /** Undefined where the weights of an extraction are not finite, and where `refused` says why. */
@@ -15,6 +16,9 @@ export interface MadeFactors {
   readonly extracted?: ExtractedModule;
   readonly calmed?: CalmedUpdate;
   readonly refused?: string;
+  readonly measured?: MeasuredSum;
+  /** Which part of a sum is not finite. */
+  readonly refusedBy?: number;
 }
 
 /** Makes factors in the order of their tasks. Here one after the other, when they are asked for; threads make some ahead. */
@@ -35,14 +39,17 @@ export interface FactorWork extends LongWork {
  */
 export async function factorsOfTask(
   task: FactorTask,
-  [first, second]: readonly ReadTensorRange[],
+  readers: readonly ReadTensorRange[],
   pause: () => Promise<void>,
   check?: () => void,
 ): Promise<MadeFactors> {
+  const [first, second] = readers;
   if (first === undefined) throw new RangeError("There is nothing to read from.");
   await pause();
   if (task.kind === "extract")
     return (await extractModule(task, first, second ?? first, pause)) ?? { factors: undefined };
+  // A thread reads all files in one way.
+  if (task.kind === "sum") return measureSum(task, (adapter) => readers[adapter] ?? first);
   if (task.kind === "intruders") return calmModule(task, first, second ?? first, { pause, check });
   return { factors: await reducedFactors(task, (tensor) => first(tensor, 0, tensor.byteSize)) };
 }

@@ -56,6 +56,15 @@ export class PlacedModules {
       const weight = await second?.placeTensor(task.weight, paths);
       return module && weight && { paths: [...paths.keys()], task: { ...task, module, weight } };
     }
+    if (task.kind === "sum") {
+      const parts = [];
+      for (const part of task.parts) {
+        const module = await this.columns[part.adapter]?.place(part.module, paths);
+        if (module === undefined) return undefined;
+        parts.push({ ...part, module });
+      }
+      return { paths: [...paths.keys()], task: { ...task, parts } };
+    }
     const base = await first?.placeTensor(task.pair.base, paths);
     const tuned = await second?.placeTensor(task.pair.tuned, paths);
     return (

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { usePanelProducts } from "../../../src/core/linalg/panels";
 import { extractCheckpoint, reduceCheckpoint } from "../../../src/core/report/makeAdapter";
 import { CheckpointSession } from "../../../src/core/session/checkpointSession";
+import { combine } from "../../../src/core/transform/combine/combine";
 import type { FactorWork } from "../../../src/core/transform/factorQueue";
 import { reduceIntruders } from "../../../src/core/transform/intruders/reduceIntruders";
 import { WasmProducts } from "../../../src/kernels/wasmProducts";
@@ -36,6 +37,14 @@ describe("factors of new adapters on threads", () => {
       reduceCheckpoint(at("lora"), { rule, scope: "module" }, make),
     extract: (make: ReturnType<typeof makeInto>) =>
       extractCheckpoint(at("base"), at("tuned"), rule, false, make),
+    combine: async ({ out: path, ...make }: ReturnType<typeof makeInto>) =>
+      combine({
+        ...{ ...make, path, rule },
+        adapters: [
+          { session: await open("lora"), weight: 1 },
+          { session: await open("lora"), weight: -0.5 },
+        ],
+      }),
     intruders: async ({ out: path, ...make }: ReturnType<typeof makeInto>) =>
       reduceIntruders({
         ...{ ...make, path, adapter: await open("narrow"), base: await open("small"), scale: 0.5 },
@@ -86,19 +95,22 @@ describe("factors of new adapters on threads", () => {
     rmSync(folder, { recursive: true });
   });
 
-  it.each(["reduce", "extract", "intruders"] as const)("%s as one thread does, to the byte", async (way) => {
-    const results = [];
-    for (const [name, work] of [
-      [`${way}-one`, {}],
-      [`${way}-threads`, { makeFactors: pool.makeFactors({}) }],
-    ] as const) {
-      const { path } = await ways[way](makeInto(name, work));
-      results.push(readFileSync(join(path, "adapter_model.safetensors")));
-    }
-    expect(results[1]).toEqual(results[0]);
-  });
+  it.each(["reduce", "extract", "intruders", "combine"] as const)(
+    "%s as one thread does, to the byte",
+    async (way) => {
+      const results = [];
+      for (const [name, work] of [
+        [`${way}-one`, {}],
+        [`${way}-threads`, { makeFactors: pool.makeFactors({}) }],
+      ] as const) {
+        const { path } = await ways[way](makeInto(name, work));
+        results.push(readFileSync(join(path, "adapter_model.safetensors")));
+      }
+      expect(results[1]).toEqual(results[0]);
+    },
+  );
 
-  it.each(["reduce", "extract", "intruders"] as const)(
+  it.each(["reduce", "extract", "intruders", "combine"] as const)(
     "%s nothing more when it is cancelled",
     async (way) => {
       const controller = new AbortController();

@@ -1,23 +1,30 @@
 import { rangeText } from "../../adapter/adapterText";
 import type { TensorReader } from "../../checkpoint/tensorReader";
-import { createMatrix, scaledMatrix } from "../../linalg/matrix";
+import { scaledMatrix } from "../../linalg/matrix";
 import type { CheckpointSession } from "../../session/checkpointSession";
-import type { LongWork } from "../../session/longWork";
 import { type Provenance, relativePathFrom } from "../../stage/stageFileText";
 import { dtypeBits } from "../../tensors/dtype";
 import { isWritableDtype, type WritableDtype } from "../../tensors/encode";
 import { formatShare, plural } from "../../text/quantities";
-import { type Factors, loadFactors } from "../../update/factors";
+import { loadFactors } from "../../update/factors";
 import { truncatedFactors } from "../../update/truncatedFactors";
 import { UpdateAnalysis } from "../../update/updateAnalysis";
 import { paddedFactors, targetFormats, targetOutputModule } from "../dialect/dialectOutput";
+import { FactorQueue, type FactorWork, type MadeFactors } from "../factorQueue";
 import type { WeightedAdapter } from "../model/mergePlan";
 import { planReduction, type ReductionPlan, type ReductionRule } from "../reductionPlan";
 import { type AdapterTarget, type WrittenAdapter, writeAdapter } from "../writeAdapter";
-import { type AlignedAdapters, alignAdapters, type CombinedModule, notCombinable } from "./alignAdapters";
-import { type Conflict, conflictOf, innerProduct } from "./conflict";
+import {
+  type AlignedAdapters,
+  alignAdapters,
+  type CombinedModule,
+  type Contribution,
+  notCombinable,
+} from "./alignAdapters";
+import type { Conflict } from "./conflict";
+import { type LoadedPart, type MeasuredSum, type SumTask, stacked } from "./measureSum";
 
-export interface CombinePlanRequest extends LongWork {
+export interface CombinePlanRequest extends FactorWork {
   readonly adapters: readonly WeightedAdapter[];
   /** How ranks are cut; without it the sum is exact, and its rank that of all together. */
   readonly rule?: ReductionRule;
@@ -49,12 +56,7 @@ export interface CombinedAdapter extends WrittenAdapter {
 
 /** @throws CheckpointError `NotCombinable` where a sum of the updates has no meaning or cannot be computed. */
 export async function planCombination(request: CombinePlanRequest): Promise<CombinePlan> {
-  const readers = readersOf(request.adapters);
-  try {
-    return await planWith(request, readers);
-  } finally {
-    await closeAll(readers);
-  }
+  return planWith(request);
 }
 
 type Readers = ReadonlyMap<CheckpointSession, TensorReader>;
@@ -67,56 +69,48 @@ async function closeAll(readers: Readers): Promise<void> {
   await Promise.all([...readers.values()].map((reader) => reader.close()));
 }
 
-async function planWith(
-  { adapters, rule, report, signal }: CombinePlanRequest,
-  readers: Readers,
-): Promise<CombinePlan> {
+async function planWith(request: CombinePlanRequest): Promise<CombinePlan> {
+  const { adapters, rule, report, signal } = request;
   const aligned = alignAdapters(adapters);
   const modules: PlannedCombination[] = [];
   const reducible = [];
   const inner = new Map<string, number>();
   const squares = adapters.map(() => 0);
-  for (const [at, module] of aligned.modules.entries()) {
-    signal?.throwIfAborted();
-    report?.(at, aligned.modules.length, module.name);
-    const parts = await loadParts(module, readers, signal);
-    const analyses = parts.map(({ factors }) => new UpdateAnalysis(factors));
-    const sum = new UpdateAnalysis(stacked(parts));
-    const conflicts: Conflict[] = [];
-    for (const [i, one] of parts.entries()) {
-      const norm = Math.abs(one.weight) * (analyses[i] as UpdateAnalysis).metrics.frobenius;
-      squares[one.adapter] = (squares[one.adapter] as number) + norm * norm;
-      for (const [j, other] of parts.entries()) {
-        if (j <= i) continue;
-        const key = `${one.adapter} ${other.adapter}`;
-        inner.set(
-          key,
-          (inner.get(key) ?? 0) + one.weight * other.weight * innerProduct(one.factors, other.factors),
-        );
-        const conflict = conflictOf(
-          [one.adapter, analyses[i] as UpdateAnalysis],
-          [other.adapter, analyses[j] as UpdateAnalysis],
-          Math.sign(one.weight * other.weight),
-        );
-        if (conflict !== undefined) conflicts.push(conflict);
-      }
+  const tasks = aligned.modules.map(({ contributions }): SumTask => {
+    return {
+      kind: "sum",
+      parts: contributions.map(({ adapter, weight, module }) => ({ adapter, weight, module })),
+    };
+  });
+  const queue = new FactorQueue(
+    request,
+    tasks,
+    adapters.map(({ session }) => session),
+  );
+  try {
+    for (const [at, { name, contributions }] of aligned.modules.entries()) {
+      signal?.throwIfAborted();
+      report?.(at, aligned.modules.length, name);
+      const sum = measuredOf(await queue.next(), contributions);
+      for (const [i, { adapter }] of contributions.entries())
+        squares[adapter] = (squares[adapter] as number) + (sum.norms[i] as number) ** 2;
+      for (const { a, b, product } of sum.products)
+        inner.set(`${a} ${b}`, (inner.get(`${a} ${b}`) ?? 0) + product);
+      const dtype = contributions[0]?.module.a.dtype ?? "F32";
+      reducible.push({
+        ...{ module: name, rank: sum.rank, inFeatures: sum.cols, outFeatures: sum.rows },
+        singularValues: sum.singularValues,
+        bytesPerValue: (dtypeBits.get(dtype) ?? 32) / 8,
+      });
+      modules.push({
+        module: name,
+        parts: contributions.map(({ adapter }, i) => ({ adapter, norm: sum.norms[i] as number })),
+        conflicts: sum.conflicts,
+        norm: sum.norm,
+      });
     }
-    const { rows, cols, metrics } = sum;
-    const first = (module.contributions[0] as (typeof module.contributions)[0]).module;
-    reducible.push({
-      ...{ module: module.name, rank: sum.factors.a.rows, inFeatures: cols, outFeatures: rows },
-      singularValues: metrics.singularValues,
-      bytesPerValue: (dtypeBits.get(first.a.dtype) ?? 32) / 8,
-    });
-    modules.push({
-      module: module.name,
-      parts: parts.map(({ adapter, weight }, i) => ({
-        adapter,
-        norm: Math.abs(weight) * (analyses[i] as UpdateAnalysis).metrics.frobenius,
-      })),
-      conflicts,
-      norm: metrics.frobenius,
-    });
+  } finally {
+    await queue.end();
   }
   const ranks = planReduction(reducible, {
     rule: rule ?? { kind: "rank", rank: Number.MAX_SAFE_INTEGER },
@@ -129,10 +123,14 @@ async function planWith(
   return { aligned, modules, ranks, cosines };
 }
 
-interface LoadedPart {
-  readonly adapter: number;
-  readonly weight: number;
-  readonly factors: Factors;
+/** @throws CheckpointError `NotCombinable` where one of the updates holds NaN. */
+function measuredOf(
+  { measured, refusedBy = 0 }: MadeFactors,
+  contributions: readonly Contribution[],
+): MeasuredSum {
+  if (measured !== undefined) return measured;
+  const { session, module } = contributions[refusedBy] as Contribution;
+  throw notCombinable(session, `${module.module} holds NaN or infinite values.`);
 }
 
 /** @throws CheckpointError `NotCombinable` where the factors of a module cannot be read or hold NaN. */
@@ -142,7 +140,7 @@ async function loadParts(
   signal: AbortSignal | undefined,
 ): Promise<readonly LoadedPart[]> {
   return Promise.all(
-    contributions.map(async ({ adapter, session, module, weight }) => {
+    contributions.map(async ({ session, module, weight }) => {
       const factors = await loadFactors(
         module,
         (tensor) => (readers.get(session) as TensorReader).read(tensor, signal),
@@ -150,34 +148,9 @@ async function loadParts(
       );
       if (!new UpdateAnalysis(factors).metrics.finite)
         throw notCombinable(session, `${module.module} holds NaN or infinite values.`);
-      return { adapter, weight, factors };
+      return { weight, factors };
     }),
   );
-}
-
-/** [B₁ w₂s₂/w₁s₁·B₂ …] and [A₁; A₂; …] with the scale w₁s₁: the first keeps its bits, and all do where scales are one. */
-function stacked(parts: readonly LoadedPart[]): Factors {
-  const [first] = parts;
-  if (first === undefined) throw new Error("A module without a part.");
-  const scale = first.weight * first.factors.scale;
-  if (parts.length === 1 && scale !== 0) return { ...first.factors, scale };
-  // A scale of 0 could carry no other.
-  const common = scale === 0 ? 1 : scale;
-  const rank = parts.reduce((sum, { factors }) => sum + factors.a.rows, 0);
-  const { cols } = first.factors.a;
-  const { rows } = first.factors.b;
-  const [a, b] = [createMatrix(rank, cols), createMatrix(rows, rank)];
-  let at = 0;
-  for (const { factors, weight } of parts) {
-    const own = factors.a.rows;
-    const share = (weight * factors.scale) / common;
-    a.data.set(factors.a.data, at * cols);
-    for (let row = 0; row < rows; row++)
-      for (let k = 0; k < own; k++)
-        b.data[row * rank + at + k] = share * (factors.b.data[row * own + k] as number);
-    at += own;
-  }
-  return { a, b, scale: common, alpha: undefined, finite: true };
 }
 
 /**
@@ -189,7 +162,7 @@ export async function combine(request: CombineRequest): Promise<CombinedAdapter>
   const { adapters, rule, signal } = request;
   const readers = readersOf(adapters);
   try {
-    const plan = await planWith(request, readers);
+    const plan = await planWith(request);
     const { to, modules } = plan.aligned;
     const first = adapters[0] as WeightedAdapter;
     const dtype = request.dtype ?? widest(plan.aligned);
