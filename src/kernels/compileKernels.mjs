@@ -18,6 +18,7 @@ const entries = [
   "expandCodes.ts",
   "compare.ts",
   "compareHalves.ts",
+  "measureCells.ts",
   "products.ts",
   "core.ts",
   "merge.ts",

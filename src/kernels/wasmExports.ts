@@ -11,8 +11,9 @@ export interface Exports {
   countZerosF32(count: number): number;
   measureF64(count: number): void;
   measureFiniteF64(count: number): void;
-  countPairs(blocks: number, apart: number): void;
+  countPairs(blocks: number, apart: number, blockBytes: number): void;
   expandCodes(cells: number, cellCodes: number, bits: number, combining: number): void;
+  measureCells(cells: number, cellCodes: number, combining: number): void;
   measureRuns64(runs: number): void;
   areHalvesFinite(blocks: number, blockBytes: number, offset: number): number;
   setLevels(): void;

@@ -5,10 +5,12 @@ import {
   type ComparedType,
   type Moments,
   mergeCounts,
+  mergeMoments,
   type NumberKernels,
   noMoments,
+  type PairBytes,
 } from "../core/analysis/numberKernels";
-import { compareValues, momentsOf, valuesOfRuns } from "../core/analysis/plainKernels";
+import { compareValues, momentsOf, valuesOfCells, valuesOfRuns } from "../core/analysis/plainKernels";
 import { decodeTensor } from "../core/tensors/decode";
 import { decodeBlocks, ggmlBlocks, iq4Levels } from "../core/tensors/ggmlBlocks";
 import { type CodeKind, combinings } from "../core/tensors/packed/codeCells";
@@ -58,6 +60,9 @@ const blockLoops: ReadonlyMap<string, BlockLoop> = new Map<string, BlockLoop>([
   ["Q8_0", { measure: "measureQ8_0", halvesAt: [0] }],
 ]);
 
+/** 64 runs of 64 codes are counted at once. */
+const maxCountedCodes = 4096;
+
 /** Counters have 32 bits. */
 const maxCounted = 2 ** 32 - 1;
 
@@ -76,6 +81,17 @@ function areOrdinary(values: Float32Array): boolean {
     if (size !== 0 && !(size >= 2 ** -60 && size <= 2 ** 60)) return false;
   }
   return true;
+}
+
+/** Numbers whose products and sums are all finite. */
+function areSmall(values: Float32Array): boolean {
+  for (let at = 0; at < values.length; at++) if (!(Math.abs(values[at] as number) < 2 ** 60)) return false;
+  return true;
+}
+
+/** Cells whose codes are counted in whole runs. */
+function areCountable({ cellCodes }: CodeKind): boolean {
+  return cellCodes === 32 || (cellCodes % 64 === 0 && cellCodes <= maxCountedCodes);
 }
 
 /** The kernels in WebAssembly, with SIMD. */
@@ -205,9 +221,42 @@ export class WasmKernels implements NumberKernels {
     return this.moments(count, { count, zeros, nan: 0, inf: 0 }, valueAt, leastCodeSpread);
   }
 
-  countPairs(blocks: number, apart: boolean): void {
-    this.reserve(20, 16 * blocks);
-    this.wasm.countPairs(blocks, apart ? 1 : 0);
+  countPairs(blocks: number, apart: boolean, blockBytes: PairBytes = 16): void {
+    this.reserve(20, blockBytes * blocks);
+    this.wasm.countPairs(blocks, apart ? 1 : 0, blockBytes);
+  }
+
+  measureCells(kind: CodeKind, cells: number): Moments {
+    const { wasm, otherChunk: other } = this;
+    const count = cells * kind.cellCodes;
+    const numbers = [0, other.length / 4].map(
+      (from) => new Float32Array(other.buffer, other.byteOffset + from, cells),
+    );
+    const valuesOf = () => valuesOfCells(this, kind, this.chunk, cells);
+    const isFast = areCountable(kind) && [kind.levels, ...numbers].every(areSmall);
+    if (!isFast) {
+      // There is no room for the values of a whole chunk.
+      const values = valuesOf();
+      const room = this.chunk.length / 4;
+      const stored = this.chunk.slice();
+      let found = noMoments;
+      for (let at = 0; at < count; at += room) {
+        const part = values.subarray(at, at + room);
+        new Float32Array(this.chunk.buffer, this.chunk.byteOffset, part.length).set(part);
+        found = mergeMoments(found, this.measureF32(part.length));
+      }
+      this.chunk.set(stored);
+      return found;
+    }
+    this.reserve(16, count);
+    new Float32Array(wasm.memory.buffer, layout.codeLevels, 16).set(kind.levels);
+    wasm.measureCells(cells, kind.cellCodes, combinings.indexOf(kind.combining));
+    let values: Float32Array | undefined;
+    const valueAt = (at: number) => {
+      values ??= valuesOf();
+      return values[at] as number;
+    };
+    return this.moments(count, { count, zeros: this.results[4] as number, nan: 0, inf: 0 }, valueAt);
   }
 
   expandCodes({ bits, combining, levels, cellCodes }: CodeKind, cells: number): void {

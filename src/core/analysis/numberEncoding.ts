@@ -1,5 +1,6 @@
 import { decodeTensor } from "../tensors/decode";
 import { decodeBlocks, ggmlBlocks } from "../tensors/ggmlBlocks";
+import type { CodeKind } from "../tensors/packed/codeCells";
 import { mxfp4Pairs } from "../tensors/packed/floatCodes";
 import type { PairValues } from "../tensors/packed/packedWeight";
 import { elementCount, type Tensor } from "../tensors/tensor";
@@ -10,9 +11,19 @@ export interface NumberEncoding {
    * `bytes` and `words` count codes, of which there are few enough that the counts tell everything; `six-bits` does
    * so for four codes in three bytes. `f32` and `f64` are measured as they are, a complex number as two. Of
    * `decoded` the values are made first; `blocks` are of F32. `pairs` of a scale and codes are counted,
-   * and `runs` of codes that share a scale.
+   * and `runs` of codes that share a scale; `cells` of codes share a scale and an offset.
    */
-  readonly method: "bytes" | "words" | "six-bits" | "f32" | "f64" | "decoded" | "blocks" | "pairs" | "runs";
+  readonly method:
+    | "bytes"
+    | "words"
+    | "six-bits"
+    | "f32"
+    | "f64"
+    | "decoded"
+    | "blocks"
+    | "pairs"
+    | "runs"
+    | "cells";
   /** A tensor may be measured in pieces of a multiple of these bytes. */
   readonly unitBytes: number;
   /** Set where codes are counted. */
@@ -27,6 +38,8 @@ export interface NumberEncoding {
   readonly levels?: Float32Array;
   /** Set for `pairs`. */
   readonly pairs?: PairValues;
+  /** Set for `cells`. */
+  readonly cells?: CodeKind;
   /** The scales of `pairs` lie in the other chunk. */
   readonly areScalesApart?: boolean;
   /** Whose `blocks`. */
@@ -155,13 +168,26 @@ function wordCodes(dtype: string, order: CodeOrder): NumberEncoding {
 
 /** MXFP4 as ggml reads it: 255 is an exponent as well, and there is no -0. */
 const ggmlPairs: PairValues = {
+  blockBytes: 16,
   scales: mxfp4Pairs.scales.with(255, 2 ** 128),
   levels: mxfp4Pairs.levels.with(8, 0),
 };
 
-/** Blocks of 32 codes in 16 bytes, whose scales lie apart from them. */
+/** Blocks of codes, two in a byte, whose scales lie apart from them. */
 export function pairsEncoding(pairs: PairValues): NumberEncoding {
-  return { method: "pairs", unitBytes: 16, valuesPerUnit: 32, pairs, areScalesApart: true };
+  const { blockBytes } = pairs;
+  return {
+    method: "pairs",
+    unitBytes: blockBytes,
+    valuesPerUnit: 2 * blockBytes,
+    pairs,
+    areScalesApart: true,
+  };
+}
+
+/** Cells of codes of 4 bits, whose scales and offsets lie apart from them. */
+export function cellsEncoding(cells: CodeKind): NumberEncoding {
+  return { method: "cells", unitBytes: cells.cellCodes / 2, valuesPerUnit: cells.cellCodes, cells };
 }
 
 function blocks(dtype: string, unitBytes: number, valuesPerUnit: number): NumberEncoding {

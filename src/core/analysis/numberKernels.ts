@@ -30,9 +30,15 @@ export interface NumberKernels {
   measureRuns(levels: Float32Array, runs: number): Moments;
   /**
    * Counts pairs of a scale's byte and a byte of two codes, of blocks of 16 such bytes: the scale comes first in each
-   * block, or lies in the other chunk where they are `apart`. They are taken as codes of 20 bits, see pairCounts.ts.
+   * block, or lies in the other chunk where they are `apart`, and blocks may have 8 bytes. They are taken as codes of 20
+   * bits, see pairCounts.ts.
    */
-  countPairs(blocks: number, apart: boolean): void;
+  countPairs(blocks: number, apart: boolean, blockBytes?: PairBytes): void;
+  /**
+   * Moments of the values of cells of codes of 4 bits in the chunk; counts the upper 16 bits of each value, as F32. In the
+   * other chunk lie their scales, and in its second quarter their offsets.
+   */
+  measureCells(kind: CodeKind, cells: number): Moments;
   /**
    * Makes the values of cells of codes in the chunk, of F32. In the other chunk lie their scales, in its second quarter
    * their offsets, in its second half the codes.
@@ -48,6 +54,9 @@ export interface NumberKernels {
   /** What was counted since it was last taken, as codes of so many bits. */
   takeCounts(codeBits: CodeBits): CodeCounts;
 }
+
+/** Bytes of two codes that share a scale. */
+export type PairBytes = 8 | 16;
 
 /** The types that are compared as they are; others are decoded first. */
 export type ComparedType = "F32" | "BF16" | "F16" | "F64";

@@ -2,7 +2,7 @@ import { decodeTensor } from "../tensors/decode";
 import { decodeBlocks, ggmlBlocks } from "../tensors/ggmlBlocks";
 import { type CodeKind, combined } from "../tensors/packed/codeCells";
 import type { DifferenceSums } from "./differenceSums";
-import type { CodeBits, CodeCounts, ComparedType, Moments, NumberKernels } from "./numberKernels";
+import type { CodeBits, CodeCounts, ComparedType, Moments, NumberKernels, PairBytes } from "./numberKernels";
 
 /** Big enough that a read costs little beside its bytes, small enough for the caches of a core. */
 export const chunkBytes = 256 * 1024;
@@ -82,38 +82,27 @@ export class PlainKernels implements NumberKernels {
     return momentsOf(values.length, (at) => values[at] as number);
   }
 
-  countPairs(blocks: number, apart: boolean): void {
+  measureCells(kind: CodeKind, cells: number): Moments {
+    return this.measureValues(valuesOfCells(this, kind, this.chunk, cells));
+  }
+
+  countPairs(blocks: number, apart: boolean, blockBytes: PairBytes = 16): void {
     const { chunk } = this;
     const table = this.table(20);
     for (let block = 0; block < blocks; block++) {
-      const from = apart ? 16 * block : 17 * block + 1;
+      const from = apart ? blockBytes * block : 17 * block + 1;
       const row = 256 * ((apart ? this.otherChunk[block] : chunk[from - 1]) as number);
-      for (let at = from; at < from + 16; at++) {
+      for (let at = from; at < from + blockBytes; at++) {
         const code = row + (chunk[at] as number);
         table[code] = (table[code] as number) + 1;
       }
     }
   }
 
-  expandCodes({ bits, combining, levels, cellCodes }: CodeKind, cells: number): void {
+  expandCodes(kind: CodeKind, cells: number): void {
     const { chunk, otherChunk: other } = this;
-    const quarter = other.length / 4;
-    const [values, scales, offsets] = [
-      new Float32Array(chunk.buffer, chunk.byteOffset, cells * cellCodes),
-      new Float32Array(other.buffer, other.byteOffset, cells),
-      new Float32Array(other.buffer, other.byteOffset + quarter, cells),
-    ];
-    for (let at = 0; at < values.length; at++) {
-      const byte = other[2 * quarter + Math.floor((at * bits) / 8)] as number;
-      const code = bits === 8 ? byte : (byte >>> (4 * (at & 1))) & 15;
-      const cell = Math.floor(at / cellCodes);
-      values[at] = combined(
-        combining,
-        levels[code] as number,
-        scales[cell] as number,
-        offsets[cell] as number,
-      );
-    }
+    const values = valuesOfCells(this, kind, other.subarray(other.length / 2), cells);
+    new Float32Array(chunk.buffer, chunk.byteOffset, values.length).set(values);
   }
 
   compare(type: ComparedType, count: number): DifferenceSums {
@@ -163,6 +152,25 @@ export function valuesOfRuns(
     const [byte, scale] = [chunk[at] as number, scales[at >>> 5] as number];
     values[2 * at] = (levels[byte & 15] as number) * scale;
     values[2 * at + 1] = (levels[byte >>> 4] as number) * scale;
+  }
+  return values;
+}
+
+/** The values of cells whose scales and offsets lie in the other chunk. */
+export function valuesOfCells(
+  { otherChunk: other }: Pick<NumberKernels, "otherChunk">,
+  { bits, combining, levels, cellCodes }: CodeKind,
+  codes: Uint8Array,
+  cells: number,
+): Float32Array {
+  const scales = new Float32Array(other.buffer, other.byteOffset, cells);
+  const offsets = new Float32Array(other.buffer, other.byteOffset + other.length / 4, cells);
+  const values = new Float32Array(cells * cellCodes);
+  for (let at = 0; at < values.length; at++) {
+    const byte = codes[Math.floor((at * bits) / 8)] as number;
+    const code = bits === 8 ? byte : (byte >>> (4 * (at & 1))) & 15;
+    const cell = Math.floor(at / cellCodes);
+    values[at] = combined(combining, levels[code] as number, scales[cell] as number, offsets[cell] as number);
   }
   return values;
 }

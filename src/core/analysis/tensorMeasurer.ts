@@ -1,4 +1,5 @@
 import { decodeBlocks } from "../tensors/ggmlBlocks";
+import type { CodeKind } from "../tensors/packed/codeCells";
 import type { PairValues } from "../tensors/packed/packedWeight";
 import type { NumberEncoding } from "./numberEncoding";
 import {
@@ -10,7 +11,7 @@ import {
   noMoments,
 } from "./numberKernels";
 import { numbersOfPairs } from "./pairCounts";
-import { valuesOfRuns } from "./plainKernels";
+import { valuesOfCells, valuesOfRuns } from "./plainKernels";
 import type { ValueHistogram } from "./tensorNumbers";
 import { histogramBins, histogramOf } from "./valueHistogram";
 
@@ -98,8 +99,15 @@ export class TensorMeasurer {
       case "runs":
         this.measureRuns(length / encoding.unitBytes);
         break;
+      case "cells":
+        this.measureCells(encoding.cells as CodeKind, length / encoding.unitBytes);
+        break;
       case "pairs":
-        kernels.countPairs(length / encoding.unitBytes, encoding.areScalesApart === true);
+        kernels.countPairs(
+          length / encoding.unitBytes,
+          encoding.areScalesApart === true,
+          encoding.pairs?.blockBytes,
+        );
         break;
     }
   }
@@ -121,6 +129,7 @@ export class TensorMeasurer {
       case "f32":
       case "blocks":
       case "runs":
+      case "cells":
         return { counts: kernels.takeCounts(16), ...this.takeMoments() };
       case "pairs":
         return numbersOfPairs(kernels.takeCounts(20), encoding.pairs as PairValues);
@@ -173,6 +182,14 @@ export class TensorMeasurer {
     const levels = encoding.levels as Float32Array;
     this.addMoments(kernels.measureRuns(levels, runs), () => {
       const values = valuesOfRuns(kernels, levels, runs);
+      return (at) => values[at] as number;
+    });
+  }
+
+  private measureCells(kind: CodeKind, cells: number): void {
+    const { kernels } = this;
+    this.addMoments(kernels.measureCells(kind, cells), () => {
+      const values = valuesOfCells(kernels, kind, kernels.chunk, cells);
       return (at) => values[at] as number;
     });
   }

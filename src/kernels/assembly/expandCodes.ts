@@ -6,8 +6,8 @@
 import { chunkA, chunkB } from "./memory";
 
 /** What up to 256 codes stand for, of F32. */
-const codeLevels: usize = 0x800;
-const offsets: usize = chunkB + 0x10000;
+export const codeLevels: usize = 0x800;
+export const offsets: usize = chunkB + 0x10000;
 const codes: usize = chunkB + 0x20000;
 
 export function expandCodes(cells: i32, cellCodes: i32, bits: i32, combining: i32): void {
@@ -24,7 +24,7 @@ export function expandCodes(cells: i32, cellCodes: i32, bits: i32, combining: i3
   }
 }
 
-function combined(level: v128, scale: v128, offset: v128, combining: i32): v128 {
+export function combined(level: v128, scale: v128, offset: v128, combining: i32): v128 {
   if (combining === 0) return f32x4.mul(f32x4.sub(level, offset), scale);
   const scaled = f32x4.mul(level, scale);
   return combining === 1 ? f32x4.add(scaled, offset) : f32x4.div(scaled, f32x4.splat(127));

@@ -47,18 +47,23 @@ function countByte(code: u32, table: usize): void {
   store<u32>(at, load<u32>(at, bytes) + 1, bytes);
 }
 
-/** Blocks of 16 bytes: the byte of a block's scale comes first, or lies in the other chunk where they are `apart`. */
-export function countPairs(blocks: i32, apart: i32): void {
+/**
+ * Blocks of 16 or 8 bytes: the byte of a block's scale comes first, or lies in the other chunk where they are `apart`, as
+ * those of blocks of 8 bytes do.
+ */
+export function countPairs(blocks: i32, apart: i32, bytesOfBlock: i32): void {
   let at: usize = apart ? chunkA : chunkA + 1;
   let scale: usize = apart ? chunkB : chunkA;
-  const blockBytes: usize = apart ? 16 : 17;
+  const blockBytes: usize = apart ? <usize>bytesOfBlock : 17;
   const scaleBytes: usize = apart ? 1 : 17;
   for (let left = blocks; left > 0; left--) {
     const row: usize = (<usize>load<u8>(scale)) << 10;
     countFour(row, load<u32>(at));
     countFour(row, load<u32>(at, 4));
-    countFour(row, load<u32>(at, 8));
-    countFour(row, load<u32>(at, 12));
+    if (bytesOfBlock === 16) {
+      countFour(row, load<u32>(at, 8));
+      countFour(row, load<u32>(at, 12));
+    }
     at += blockBytes;
     scale += scaleBytes;
   }

@@ -1,5 +1,5 @@
 import { finishNumbers } from "../../core/analysis/finishNumbers";
-import { encodingOf, pairsEncoding, runsEncoding } from "../../core/analysis/numberEncoding";
+import { cellsEncoding, encodingOf, pairsEncoding, runsEncoding } from "../../core/analysis/numberEncoding";
 import type { NumberKernels } from "../../core/analysis/numberKernels";
 import { TensorMeasurer } from "../../core/analysis/tensorMeasurer";
 import { messageOf } from "../../core/problem/messageOf";
@@ -55,13 +55,19 @@ export async function unpackPiece(
     else if (runs !== undefined) {
       const levels = Float32Array.from(await runs.levels(readRange));
       measurer = new TensorMeasurer(kernels, runsEncoding(levels));
-    }
+    } else if (cells?.bits === 4) measurer = new TensorMeasurer(kernels, cellsEncoding(cells));
+    const { columns } = rowsOf(weight.shape);
+    const haveRoom = cells !== undefined && rowsAtOnce(cells, Math.max(1, columns), measurer) > 0;
+    if (pairs === undefined && runs === undefined && !haveRoom)
+      measurer = new TensorMeasurer(kernels, unpackedEncoding);
     const part = { files, weight, firstRow, rows, kernels, measurer, control };
-    if (pairs !== undefined) addPairs(part);
+    if (pairs !== undefined) addPairs(part, pairs.blockBytes);
     else if (runs !== undefined) await addRuns(part, runs);
-    else if (cells !== undefined && rowsOf(weight.shape).columns <= measurer.chunkBytes / 4)
-      await addCells(part, cells);
-    else await addRows(part);
+    else if (cells === undefined || !haveRoom) await addRows(part);
+    else if (!(await addCells(part, cells))) {
+      measurer = new TensorMeasurer(kernels, unpackedEncoding);
+      await addRows({ ...part, measurer });
+    }
   } catch (error) {
     failure = messageOf(error);
   }
@@ -73,18 +79,21 @@ export async function unpackPiece(
 }
 
 /** Codes and scales are counted as they are stored. */
-function addPairs({ files, weight, firstRow, rows, kernels, measurer, control }: MeasuredRows): void {
+function addPairs(
+  { files, weight, firstRow, rows, kernels, measurer, control }: MeasuredRows,
+  blockBytes: number,
+): void {
   const { shape, stored } = weight;
-  const perRow = rowsOf(shape).columns / 32;
+  const perRow = rowsOf(shape).columns / (2 * blockBytes);
   const [codes, scales] = stored as [Tensor, Tensor];
-  const [end, step] = [(firstRow + rows) * perRow, Math.floor(measurer.chunkBytes / 16)];
+  const [end, step] = [(firstRow + rows) * perRow, Math.floor(measurer.chunkBytes / blockBytes)];
   for (let at = firstRow * perRow; at < end && !control.isCancelled; at += step) {
     const blocks = Math.min(step, end - at);
     const failure =
-      files.read(codes.fileIndex, codes.offset + 16 * at, kernels.chunk, 16 * blocks) ??
+      files.read(codes.fileIndex, codes.offset + blockBytes * at, kernels.chunk, blockBytes * blocks) ??
       files.read(scales.fileIndex, scales.offset + at, kernels.otherChunk, blocks);
     if (failure !== undefined) throw new RangeError(failure);
-    measurer.add(16 * blocks);
+    measurer.add(blockBytes * blocks);
   }
 }
 
@@ -116,29 +125,41 @@ async function addRuns(
   }
 }
 
-/** The values of rows are made where they are measured. */
+/**
+ * Codes of 4 bits are counted; of others the values are made where they are measured.
+ * @returns false where nothing was measured, as the rows are no such cells after all.
+ */
 async function addCells(
   { files, weight, firstRow, rows, kernels, measurer, control }: MeasuredRows,
   cells: CodeCells,
-): Promise<void> {
-  const { columns } = rowsOf(weight.shape);
-  const [codes] = weight.stored as [Tensor];
+): Promise<boolean> {
+  const columns = Math.max(1, rowsOf(weight.shape).columns);
   const other = kernels.otherChunk;
-  const [ofOffsets, ofCodes] = [other.length / 4, other.length / 2];
-  const step = Math.max(1, Math.floor(measurer.chunkBytes / 4 / Math.max(1, columns)));
+  const areCounted = cells.bits === 4;
+  const codesIn = areCounted ? kernels.chunk : other.subarray(other.length / 2);
+  const step = rowsAtOnce(cells, columns, measurer);
+  const quarter = (from: number, count: number) =>
+    new Float32Array(other.buffer, other.byteOffset + from, count);
   for (let done = 0; done < rows && !control.isCancelled; done += step) {
-    const [first, taken] = [firstRow + done, Math.min(step, rows - done)];
-    const { scales, offsets } = await cells.numbers(first, taken, files.readRange);
-    new Float32Array(other.buffer, other.byteOffset, scales.length).set(scales);
-    new Float32Array(other.buffer, other.byteOffset + ofOffsets, offsets.length).set(offsets);
-    const { fileIndex, offset } = codes;
-    const target = other.subarray(ofCodes);
-    const failure = files.read(fileIndex, offset + first * cells.rowBytes, target, taken * cells.rowBytes);
-    if (failure !== undefined) throw new RangeError(failure);
-    kernels.expandCodes(cells, scales.length);
-    measurer.add(4 * taken * columns);
+    const taken = Math.min(step, rows - done);
+    const count = (taken * columns) / cells.cellCodes;
+    const codes = codesIn.subarray(0, (taken * columns * cells.bits) / 8);
+    const into = { codes, scales: quarter(0, count), offsets: quarter(other.length / 4, count) };
+    if (!(await cells.fill(firstRow + done, taken, into, files.readRange))) return false;
+    if (!areCounted) kernels.expandCodes(cells, count);
+    measurer.add(areCounted ? codes.length : 4 * taken * columns);
   }
+  return true;
 }
+
+/** Rows whose codes and numbers, or values, the kernels' memory holds; 0 where it holds none. */
+function rowsAtOnce({ bits, cellCodes }: CodeCells, columns: number, { chunkBytes }: TensorMeasurer): number {
+  const byBytes = Math.floor(bits === 4 ? chunkBytes / (columns / 2) : chunkBytes / (4 * columns));
+  return Math.min(byBytes, Math.floor(maxCells / (columns / cellCodes)));
+}
+
+/** A quarter of the other chunk holds as many numbers of F32. */
+const maxCells = 0x4000;
 
 /** A row may be longer than the kernels' memory, and is measured in parts then. */
 async function addRows({

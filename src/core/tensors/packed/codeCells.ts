@@ -27,11 +27,16 @@ export interface CodeKind {
 
 /** A weight whose rows are nothing but such codes, which are a whole number of cells. */
 export interface CodeCells extends CodeKind {
-  readonly rowBytes: number;
-  /** The numbers of all cells of rows, one after the other. */
-  numbers(
-    firstRow: number,
-    rows: number,
-    read: ReadTensorRange,
-  ): Promise<{ readonly scales: Float32Array; readonly offsets: Float32Array }>;
+  /**
+   * Fills in the cells of rows. Codes of a cell may come in any order: what is measured of them does not depend on it.
+   * @returns false where the values show that there are no such cells.
+   */
+  fill(firstRow: number, rows: number, into: CellMemory, read: ReadTensorRange): Promise<boolean>;
+}
+
+/** Room for the codes of some cells, one after the other, and for the numbers that each of them shares. */
+export interface CellMemory {
+  readonly codes: Uint8Array;
+  readonly scales: Float32Array;
+  readonly offsets: Float32Array;
 }

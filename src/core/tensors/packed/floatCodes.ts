@@ -15,11 +15,17 @@ export function byteLevels(dtype: string): Float64Array {
 }
 
 /** Scales that are stored as bytes: a power of two, of which code 255 is NaN, and E4M3. */
-export const e8m0 = (code: number) => byteLevels("F8_E8M0")[code] as number;
-export const e4m3 = (code: number) => byteLevels("F8_E4M3")[code] as number;
+const [e8m0Levels, e4m3Levels] = [byteLevels("F8_E8M0"), byteLevels("F8_E4M3")];
+export const e8m0 = (code: number) => e8m0Levels[code] as number;
+export const e4m3 = (code: number) => e4m3Levels[code] as number;
 
 /** Pairs of MXFP4. */
-export const mxfp4Pairs: PairValues = { scales: byteLevels("F8_E8M0"), levels: fp4Levels };
+export const mxfp4Pairs: PairValues = { blockBytes: 16, scales: e8m0Levels, levels: fp4Levels };
+
+/** Pairs of NVFP4, whose scales of E4M3 another one of the whole tensor makes `byWhole`. */
+export function nvfp4Pairs(byWhole: (scale: number) => number): PairValues {
+  return { blockBytes: 8, scales: e4m3Levels.map(byWhole), levels: fp4Levels };
+}
 
 /** Integers of `bits` bits, unsigned, less `zero`. */
 export function integerLevels(bits: number, zero = 0): Float64Array {

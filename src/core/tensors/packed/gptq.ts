@@ -2,10 +2,19 @@ import { maxGatherBytes } from "../../problem/limits";
 import type { ReadTensorRange } from "../readTensorRange";
 import { readAllValues } from "../readValues";
 import { elementCount, type Tensor } from "../tensor";
+import type { CodeCells } from "./codeCells";
+import { columnKind, fillInputWords, fillNumbers, fillOutputWords } from "./columnCells";
 import { codeAt, type PackedWeight, type PackingHints, type Sibling } from "./packedWeight";
 
 /** Where AWQ's packing (AutoAWQ, gemm) puts each of eight neighbours in a word. */
 const awqPlaces = [0, 4, 1, 5, 2, 6, 3, 7];
+/** And which of the eight is at each place. */
+const awqOutputs = awqPlaces.map((_, place) => awqPlaces.indexOf(place));
+
+/** Where AWQ keeps the code of an output, counted in codes. */
+function placeOf(output: number): number {
+  return output - (output % 8) + (awqPlaces[output % 8] as number);
+}
 
 /** What the parts of a linear layer's codes need to be unpacked; the layer has `inputs` and `outputs`. */
 interface Packed {
@@ -57,14 +66,64 @@ export function gptqOrAwq(
     return held;
   };
   const zeroShift = isAwq || hints.isGptqV2 === true ? 0 : 1;
+  const cells = cellsOf(packed, isAwq, zeroShift, hold);
   return {
     name,
     scheme: `${isAwq ? "AWQ" : "GPTQ"}, ${bits} bits, groups of ${packed.groupSize}`,
     shape: [outputs, inputs],
     stored: [codes, scales, zeros, ...(order === undefined ? [] : [order])],
+    ...(cells === undefined ? {} : { cells }),
     readRows: async (first, rows, read, signal) =>
       unpack(packed, isAwq, zeroShift, await hold(read, signal), first, rows),
   };
+}
+
+/** Outputs are gathered from what is held; undefined where groups are cut. */
+function cellsOf(
+  { inputs, outputs, bits, groupSize }: Packed,
+  isAwq: boolean,
+  zeroShift: number,
+  hold: (read: ReadTensorRange) => Promise<Held>,
+): CodeCells | undefined {
+  const kind = columnKind(inputs, groupSize, bits);
+  if (kind === undefined) return undefined;
+  const mask = 2 ** bits - 1;
+  return {
+    ...kind,
+    async fill(first, rows, into, read) {
+      const { codes, zeros, scales, order } = await hold(read);
+      const grouping = groupingOf(order, inputs, groupSize);
+      if (grouping === "unequal") return false;
+      const zeroAt = (group: number, output: number) =>
+        (codeAt(zeros, group * outputs + (isAwq ? placeOf(output) : output), bits) + zeroShift) & mask;
+      const words = {
+        inputs,
+        outputs,
+        bits,
+        groupSize,
+        codes,
+        order: grouping === "following" ? undefined : order,
+        scales,
+        zeroAt,
+      };
+      fillNumbers(words, first, rows, into);
+      if (isAwq) fillOutputWords(words, awqOutputs, first, rows, into.codes);
+      else fillInputWords(words, first, rows, into.codes);
+      return true;
+    },
+  };
+}
+
+/** Whether the inputs of a group follow each other, and whether all groups have as many. */
+function groupingOf(
+  order: Float64Array | undefined,
+  inputs: number,
+  groupSize: number,
+): "following" | "equal" | "unequal" {
+  if (order?.some((group, input) => group !== Math.floor(input / groupSize)) !== true) return "following";
+  const sizes = new Uint32Array(inputs / groupSize);
+  for (const group of order) sizes[group] = (sizes[group] ?? 0) + 1;
+  return sizes.every((size) => size === groupSize) ? "equal" : "unequal";
 }
 
 /** What the configuration says, where the last group may be cut, else equal groups. */
@@ -116,7 +175,7 @@ function unpack(
   const groups = scales.length / outputs;
   const places = Int32Array.from({ length: rows }, (_, row) => {
     const output = first + row;
-    return isAwq ? output - (output % 8) + (awqPlaces[output % 8] as number) : output;
+    return isAwq ? placeOf(output) : output;
   });
   const [zeroOf, scaleOf] = [new Int32Array(groups * rows), new Float32Array(groups * rows)];
   for (let group = 0, at = 0; group < groups; group++) {

@@ -2,7 +2,7 @@ import { quote } from "../../text/quote";
 import type { ReadTensorRange } from "../readTensorRange";
 import { readAllValues } from "../readValues";
 import { elementCount, type Tensor } from "../tensor";
-import { e4m3, e8m0, fp4Levels, integerLevels, mxfp4Pairs } from "./floatCodes";
+import { e4m3, e8m0, fp4Levels, integerLevels, mxfp4Pairs, nvfp4Pairs } from "./floatCodes";
 import { notUnpacked, type PackedWeight, type PackingHints, rowsOf, type Sibling } from "./packedWeight";
 import { blockOf, type Grid, rowScaled } from "./rowScaled";
 
@@ -69,7 +69,7 @@ export async function fp4Groups(
     block,
     others: global === undefined ? [] : [global],
   });
-  return isMx ? { ...weight, pairs: mxfp4Pairs } : weight;
+  return { ...weight, pairs: isMx ? mxfp4Pairs : nvfp4Pairs(byWhole) };
 }
 
 const usualFp8Block = [128, 128] as const;

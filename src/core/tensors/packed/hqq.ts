@@ -1,7 +1,10 @@
 import type { ReadTensorRange } from "../readTensorRange";
 import { readAllValues, readValues } from "../readValues";
 import { elementCount, type Tensor } from "../tensor";
+import type { CodeCells } from "./codeCells";
+import { integerLevels } from "./floatCodes";
 import { type PackedWeight, type PackingHints, rowsOf, type Sibling } from "./packedWeight";
+import { paddedLevels, spreadBits } from "./spreadCodes";
 
 const f32 = Math.fround;
 
@@ -68,20 +71,35 @@ export async function hqq(
   const { columns } = rowsOf(shape);
   const valuesOfPart = rowsOfPart * width;
   const wordBytes = codes.byteSize / elementCount(codes.shape);
+  let held: ReturnType<typeof numbersOf> | undefined;
+  /** Groups across the rows are needed for all of these: their numbers are read once. */
+  const numbersOf = (from: number, to: number, readStored: ReadTensorRange, signal?: AbortSignal) =>
+    Promise.all([scales, zeros].map((each) => readValues(each, from, to - from, readStored, signal)));
+  const heldNumbers = (readStored: ReadTensorRange, signal?: AbortSignal) => {
+    held ??= numbersOf(0, groups, readStored, signal).catch((error: unknown) => {
+      held = undefined;
+      throw error;
+    });
+    return held;
+  };
+  const cells =
+    axis === 1 && columns % width === 0
+      ? groupCells({ codes, scales, zeros, bits, width, rowsOfPart, parts, perRow: columns / width })
+      : undefined;
   return {
     name,
     scheme: `HQQ, ${bits} bits, groups of ${groupSize}${axis === 1 ? "" : " across the rows"}`,
     shape,
     stored: [codes, scales, zeros, stated, ...settings],
+    ...(cells === undefined ? {} : { cells }),
     async readRows(firstRow, rows, readStored, signal) {
       const values = new Float32Array(rows * columns);
       const first = firstRow * columns;
       const end = first + values.length;
       const [from, to] = axis === 1 ? [Math.floor(first / width), Math.ceil(end / width)] : [0, groups];
-      const [scale, zero] = await Promise.all([
-        readValues(scales, from, to - from, readStored, signal),
-        readValues(zeros, from, to - from, readStored, signal),
-      ]);
+      const [scale, zero] = (await (axis === 1
+        ? numbersOf(from, to, readStored, signal)
+        : heldNumbers(readStored, signal))) as [Float64Array, Float64Array];
       for (let at = first; at < end; ) {
         const part = Math.floor(at / valuesOfPart);
         const next = Math.min(end, (part + 1) * valuesOfPart);
@@ -103,4 +121,83 @@ export async function hqq(
       return values;
     },
   };
+}
+
+/** Groups that are a row of what is packed each: those of a part are in the same bits of neighbouring rows. */
+interface PackedGroups {
+  readonly codes: Tensor;
+  readonly scales: Tensor;
+  readonly zeros: Tensor;
+  readonly bits: number;
+  /** Codes of a group. */
+  readonly width: number;
+  readonly rowsOfPart: number;
+  readonly parts: number;
+  /** Groups of a row of the weight. */
+  readonly perRow: number;
+}
+
+function groupCells({
+  codes,
+  scales,
+  zeros,
+  bits,
+  width,
+  rowsOfPart,
+  parts,
+  perRow,
+}: PackedGroups): CodeCells | undefined {
+  if (width % 32 !== 0) return undefined;
+  const wide = spreadBits(bits);
+  const rowBytes = codes.byteSize / rowsOfPart;
+  return {
+    bits: wide,
+    combining: "less-offset",
+    levels: paddedLevels(integerLevels(bits), bits),
+    cellCodes: width,
+    async fill(firstRow, rows, into, read) {
+      const [first, end] = [firstRow * perRow, (firstRow + rows) * perRow];
+      const [scale, zero] = await Promise.all([
+        readValues(scales, first, end - first, read),
+        readValues(zeros, first, end - first, read),
+      ]);
+      into.scales.set(scale);
+      into.offsets.set(zero);
+      for (let group = first; group < end; ) {
+        const part = Math.floor(group / rowsOfPart);
+        const next = Math.min(end, (part + 1) * rowsOfPart);
+        const stretch = await read(codes, (group - part * rowsOfPart) * rowBytes, (next - group) * rowBytes);
+        const target = into.codes.subarray(((group - first) * width * wide) / 8);
+        takePart(stretch, bits, bits * (parts - 1 - part), (next - group) * width, target);
+        group = next;
+      }
+      return true;
+    },
+  };
+}
+
+/** Codes of one part of `count` words, which are bytes or, of 3 bits, have four; those of 32 words go into one cell. */
+function takePart(stored: Uint8Array, bits: number, shift: number, count: number, to: Uint8Array): void {
+  if (bits === 8) {
+    to.set(stored);
+    return;
+  }
+  const words = new DataView(stored.buffer, stored.byteOffset, stored.byteLength);
+  const target = new DataView(to.buffer, to.byteOffset, to.byteLength);
+  const mask = 2 ** bits - 1;
+  if (bits === 3) {
+    for (let from = 0, at = 0; from < 4 * count; at += 4) {
+      let word = 0;
+      for (let place = 0; place < 32; place += 4, from += 4)
+        word |= ((words.getInt32(from, true) >>> shift) & mask) << place;
+      target.setInt32(at, word, true);
+    }
+    return;
+  }
+  const ofBytes = mask * 0x01010101;
+  for (let from = 0, at = 0; from < count; from += 8, at += 4) {
+    const low = (words.getInt32(from, true) >>> shift) & ofBytes;
+    const high = (words.getInt32(from + 4, true) >>> shift) & ofBytes;
+    target.setInt32(at, low | (high << 4), true);
+  }
 }

@@ -13,8 +13,8 @@ export interface PackedWeight {
   /** The codes first, then the scales and whatever else belongs to it. */
   readonly stored: readonly Tensor[];
   /**
-   * Set where the codes are nothing but two in each byte, and each 32 of them have one byte as their scale: those of all
-   * rows lie in the second of `stored`.
+   * Set where the codes are nothing but two in each byte, and each 32 or 16 of them have one byte as their scale: those of
+   * all rows lie in the second of `stored`.
    */
   readonly pairs?: PairValues;
   /** Set where the codes are nothing but two in each byte, in runs with a scale each. */
@@ -37,6 +37,8 @@ export interface CodeRuns {
 
 /** What a scale's byte and a code of 4 bits stand for: the code's level times the scale, rounded to F32. */
 export interface PairValues {
+  /** Of two codes each that share a scale. */
+  readonly blockBytes: 8 | 16;
   /** Of each byte. */
   readonly scales: Float64Array;
   /** Of each of 16 codes. */

@@ -4,6 +4,7 @@ import { elementCount, type Tensor } from "../tensor";
 import { type CodeCells, type Combining, combined } from "./codeCells";
 import { byteLevels } from "./floatCodes";
 import { type PackedWeight, rowsOf } from "./packedWeight";
+import { codesOf, paddedLevels, spreadBits, spreadCodes } from "./spreadCodes";
 
 /** Numbers that each stand for a rectangle of a weight: its scales, its zero points or its minima. */
 export interface Grid {
@@ -132,7 +133,7 @@ const maxCellCodes = 4096;
 function cellsOf(how: RowScaling, packed: PackedCodeRows, columns: number): CodeCells | undefined {
   const [height, width] = how.block;
   const { bits, levels, rowBytes } = packed;
-  if ((bits !== 4 && bits !== 8) || width % 16 !== 0 || columns % width !== 0) return undefined;
+  if (bits > 8 || width % 16 !== 0 || columns % width !== 0) return undefined;
   if (
     8 * rowBytes !== bits * columns ||
     [how.scales, how.offsets].some((grid) => grid?.tensor.dtype === "F64")
@@ -143,23 +144,26 @@ function cellsOf(how: RowScaling, packed: PackedCodeRows, columns: number): Code
   if (cellCodes > maxCellCodes) return undefined;
   const [perRow, perNumber] = [columns / cellCodes, width / cellCodes];
   return {
-    bits,
+    bits: spreadBits(bits),
     combining: how.combining ?? "less-offset",
-    levels: Float32Array.from(levels),
+    levels: paddedLevels(levels, bits),
     cellCodes,
-    rowBytes,
-    async numbers(first, rows, read) {
-      const { scale, offset, from, perRow: stored } = await readGrids(how, first, rows, read);
-      const [scales, offsets] = [new Float32Array(rows * perRow), new Float32Array(rows * perRow)];
+    async fill(first, rows, { codes, scales, offsets }, read) {
+      const [stored, { scale, offset, from, perRow: numbers }] = await Promise.all([
+        read(how.codes, first * rowBytes, rows * rowBytes),
+        readGrids(how, first, rows, read),
+      ]);
+      spreadCodes(stored, bits, rows * columns, codes);
       for (let row = 0, at = 0; row < rows; row++) {
-        const band = (Math.floor((first + row) / height) - from) * stored;
-        for (let cell = 0; cell < perRow; cell++, at++) {
-          const place = band + Math.floor(cell / perNumber);
-          scales[at] = scale[place] as number;
-          if (offset !== undefined) offsets[at] = offset[place] as number;
+        const band = (Math.floor((first + row) / height) - from) * numbers;
+        for (let number = 0, place = band; number * perNumber < perRow; number++, place++) {
+          for (const end = at + perNumber; at < end; at++) {
+            scales[at] = scale[place] as number;
+            offsets[at] = offset === undefined ? 0 : (offset[place] as number);
+          }
         }
       }
-      return { scales, offsets };
+      return true;
     },
   };
 }
@@ -218,22 +222,6 @@ function scaledRow(
   }
 }
 
-/** Codes of any bits in a stream of bytes, the first in the low bits, a byte each. */
-function codesOf(bytes: Uint8Array, bits: number, count: number): Uint8Array {
-  const codes = new Uint8Array(count);
-  const mask = (1 << bits) - 1;
-  for (let index = 0, at = 0, held = 0, word = 0; index < count; index++) {
-    if (held < bits) {
-      word |= (bytes[at++] as number) << held;
-      held += 8;
-    }
-    codes[index] = word & mask;
-    word >>>= bits;
-    held -= bits;
-  }
-  return codes;
-}
-
 /** Rows of a grid that are wanted, of so many. */
 interface Bands {
   readonly from: number;
@@ -260,12 +248,37 @@ async function readGrid(
     });
   }
   if (isTransposed === true) {
-    const stored = await readAllValues(tensor, read, signal);
+    const stored = await readColumns(tensor, { from, count, perRow, all }, read, signal);
     return Float64Array.from(
       { length: count * perRow },
-      (_, at) => stored[(at % perRow) * all + from + Math.floor(at / perRow)] as number,
+      (_, at) => stored[(at % perRow) * count + Math.floor(at / perRow)] as number,
     );
   }
   const values = await readValues(tensor, from * perRow, count * perRow, read, signal);
   return toValue === undefined ? values : values.map(toValue);
 }
+
+/** Columns of a grid that is kept columns by rows, a row of it after the other. */
+async function readColumns(
+  tensor: Tensor,
+  { from, count, perRow, all }: Bands,
+  read: ReadTensorRange,
+  signal?: AbortSignal,
+): Promise<Float64Array> {
+  if (perRow > maxColumnReads) {
+    const stored = await readAllValues(tensor, read, signal);
+    return Float64Array.from(
+      { length: perRow * count },
+      (_, at) => stored[Math.floor(at / count) * all + from + (at % count)] as number,
+    );
+  }
+  const parts = await Promise.all(
+    Array.from({ length: perRow }, (_, row) => readValues(tensor, row * all + from, count, read, signal)),
+  );
+  const values = new Float64Array(perRow * count);
+  for (const [row, part] of parts.entries()) values.set(part, row * count);
+  return values;
+}
+
+/** Rows of which a part each is read; of more all is read. */
+const maxColumnReads = 1024;
