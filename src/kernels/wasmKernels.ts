@@ -5,7 +5,6 @@ import {
   type ComparedType,
   type Moments,
   mergeCounts,
-  mergeMoments,
   type NumberKernels,
   noMoments,
   type PairBytes,
@@ -14,6 +13,7 @@ import { compareValues, momentsOf, valuesOfCells, valuesOfRuns } from "../core/a
 import { decodeTensor } from "../core/tensors/decode";
 import { decodeBlocks, ggmlBlocks, iq4Levels } from "../core/tensors/ggmlBlocks";
 import { type CodeKind, combinings } from "../core/tensors/packed/codeCells";
+import { areCountable, areSmall, measureInParts } from "./countedCells";
 import type { Exports } from "./wasmExports";
 
 /** Where things lie in memory, as assembly/memory.ts has it. */
@@ -60,9 +60,6 @@ const blockLoops: ReadonlyMap<string, BlockLoop> = new Map<string, BlockLoop>([
   ["Q8_0", { measure: "measureQ8_0", halvesAt: [0] }],
 ]);
 
-/** 64 runs of 64 codes are counted at once. */
-const maxCountedCodes = 4096;
-
 /** Counters have 32 bits. */
 const maxCounted = 2 ** 32 - 1;
 
@@ -81,17 +78,6 @@ function areOrdinary(values: Float32Array): boolean {
     if (size !== 0 && !(size >= 2 ** -60 && size <= 2 ** 60)) return false;
   }
   return true;
-}
-
-/** Numbers whose products and sums are all finite. */
-function areSmall(values: Float32Array): boolean {
-  for (let at = 0; at < values.length; at++) if (!(Math.abs(values[at] as number) < 2 ** 60)) return false;
-  return true;
-}
-
-/** Cells whose codes are counted in whole runs. */
-function areCountable({ cellCodes }: CodeKind): boolean {
-  return cellCodes === 32 || (cellCodes % 64 === 0 && cellCodes <= maxCountedCodes);
 }
 
 /** The kernels in WebAssembly, with SIMD. */
@@ -233,21 +219,8 @@ export class WasmKernels implements NumberKernels {
       (from) => new Float32Array(other.buffer, other.byteOffset + from, cells),
     );
     const valuesOf = () => valuesOfCells(this, kind, this.chunk, cells);
-    const isFast = areCountable(kind) && [kind.levels, ...numbers].every(areSmall);
-    if (!isFast) {
-      // There is no room for the values of a whole chunk.
-      const values = valuesOf();
-      const room = this.chunk.length / 4;
-      const stored = this.chunk.slice();
-      let found = noMoments;
-      for (let at = 0; at < count; at += room) {
-        const part = values.subarray(at, at + room);
-        new Float32Array(this.chunk.buffer, this.chunk.byteOffset, part.length).set(part);
-        found = mergeMoments(found, this.measureF32(part.length));
-      }
-      this.chunk.set(stored);
-      return found;
-    }
+    if (!areCountable(kind) || ![kind.levels, ...numbers].every(areSmall))
+      return measureInParts(this, valuesOf());
     this.reserve(16, count);
     new Float32Array(wasm.memory.buffer, layout.codeLevels, 16).set(kind.levels);
     wasm.measureCells(cells, kind.cellCodes, combinings.indexOf(kind.combining));

@@ -138,50 +138,6 @@ describe("the WebAssembly kernels", () => {
     },
   );
 
-  it.each(combinings)("measure cells of codes as the plain ones do: %s", (combining) => {
-    fc.assert(
-      fc.property(
-        fc.nat(),
-        fc.constantFrom(32, 64, 128, 192, 48),
-        fc.constantFrom<(number: number) => number>(
-          Math.abs,
-          (each) => each - 0.5,
-          () => 0,
-          () => Number.NaN,
-          (each) => 2 ** (120 + 20 * each),
-        ),
-        (seed, cellCodes, numberOf) => {
-          const levels = Float32Array.from({ length: 16 }, (_, code) => (code === 3 ? -0 : code - 7));
-          const kind = { bits: 4, combining, levels, cellCodes } as const;
-          const cells = 75;
-          const bytes = bytesOf("bytes", (cells * cellCodes) / 2, seed, "any bits");
-          const numbers = Float32Array.from({ length: cells }, (_, cell) => numberOf(Math.sin(seed + cell)));
-          const [found, wanted] = [wasm, plain].map((kernels) => {
-            kernels.chunk.set(bytes);
-            kernels.otherChunk.set(new Uint8Array(numbers.buffer));
-            kernels.otherChunk.set(new Uint8Array(numbers.buffer), kernels.otherChunk.length / 4);
-            const moments = kernels.measureCells(kind, cells);
-            return { moments, counts: kernels.takeCounts(16) };
-          });
-          expect(found?.counts).toEqual(wanted?.counts);
-          expectMoments(found?.moments, wanted?.moments as Moments);
-        },
-      ),
-      { numRuns: 40 },
-    );
-  });
-
-  it("count pairs of blocks of 8 bytes as the plain ones do", () => {
-    const bytes = bytesOf("bytes", 8 * 50, 7, "any bits");
-    const [found, wanted] = [wasm, plain].map((kernels) => {
-      kernels.chunk.set(bytes);
-      kernels.otherChunk.set(bytes.subarray(100, 150));
-      kernels.countPairs(50, true, 8);
-      return kernels.takeCounts(20);
-    });
-    expect(found).toEqual(wanted);
-  });
-
   it.each(["F32", "F64"] as const)("measure %s as the plain ones do", (dtype) => {
     fc.assert(
       fc.property(counts, fc.nat(), fills, (count, seed, fill) => {

@@ -24,7 +24,7 @@ export function expandCodes(cells: i32, cellCodes: i32, bits: i32, combining: i3
   }
 }
 
-export function combined(level: v128, scale: v128, offset: v128, combining: i32): v128 {
+export function combineLanes(level: v128, scale: v128, offset: v128, combining: i32): v128 {
   if (combining === 0) return f32x4.mul(f32x4.sub(level, offset), scale);
   const scaled = f32x4.mul(level, scale);
   return combining === 1 ? f32x4.add(scaled, offset) : f32x4.div(scaled, f32x4.splat(127));
@@ -44,7 +44,7 @@ function expandBytes(
     level = v128.load_lane<f32>(levelOf(from + 1), level, 1);
     level = v128.load_lane<f32>(levelOf(from + 2), level, 2);
     level = v128.load_lane<f32>(levelOf(from + 3), level, 3);
-    v128.store(to, combined(level, scale, offset, combining));
+    v128.store(to, combineLanes(level, scale, offset, combining));
     to += 16;
   }
 }
@@ -62,10 +62,10 @@ function expandHalves(
   offset: v128,
   combining: i32,
 ): void {
-  const a = combined(v128.load(codeLevels), scale, offset, combining);
-  const b = combined(v128.load(codeLevels, 16), scale, offset, combining);
-  const c = combined(v128.load(codeLevels, 32), scale, offset, combining);
-  const d = combined(v128.load(codeLevels, 48), scale, offset, combining);
+  const a = combineLanes(v128.load(codeLevels), scale, offset, combining);
+  const b = combineLanes(v128.load(codeLevels, 16), scale, offset, combining);
+  const c = combineLanes(v128.load(codeLevels, 32), scale, offset, combining);
+  const d = combineLanes(v128.load(codeLevels, 48), scale, offset, combining);
   const lower = bytesApart(a, b);
   const lowerToo = bytesApart(c, d);
   const upper = bytesApart(i32x4.shr_u(a, 16), i32x4.shr_u(b, 16));

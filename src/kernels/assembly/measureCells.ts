@@ -2,7 +2,7 @@
  * Measures cells of codes of 4 bits that share a scale and an offset, by how often each code is in a cell: the 16 values
  * are made as expandCodes.ts makes them, and every number of them is exact.
  */
-import { codeLevels, combined, offsets } from "./expandCodes";
+import { codeLevels, combineLanes, offsets } from "./expandCodes";
 import {
   chunkA,
   chunkB,
@@ -52,7 +52,7 @@ export function measureCells(cells: i32, cellCodes: i32, combining: i32): void {
       const scale = v128.load32_splat(chunkB + place);
       const offset = v128.load32_splat(offsets + place);
       for (let at: usize = 0; at < 64; at += 16)
-        addFour(combined(v128.load(codeLevels + at), scale, offset, combining), at);
+        addFour(combineLanes(v128.load(codeLevels + at), scale, offset, combining), at);
       for (let code: usize = 0; code < 16; code++) {
         const word: usize = words + ((<usize>load<u16>(values + 4 * code, 2)) << 2);
         store<u32>(word, load<u32>(word) + load<u32>(many + 4 * code));

@@ -1,8 +1,6 @@
 import type { FileEntry, Files } from "../../bytes/files";
-import { baseName, joinPath } from "../../bytes/paths";
+import { joinPath } from "../../bytes/paths";
 import { readText } from "../../bytes/readText";
-import { JsonSyntaxError } from "../../json/jsonScanner";
-import { isJsonObject, jsonNumber, parseJson } from "../../json/parseJson";
 import { CheckpointError } from "../../problem/checkpointError";
 import { maxConfigBytes, maxListedProblems } from "../../problem/limits";
 import { ProblemList } from "../../problem/problemList";
@@ -18,14 +16,11 @@ import { findStore, type KeyStore } from "./keyStore";
 import type { OcdbtValue } from "./ocdbtDatabase";
 import { optaxTensors } from "./optaxState";
 import { type OrbaxTree, parseOrbaxMetadata } from "./orbaxMetadata";
-import { parseOrbaxStep } from "./orbaxStep";
+import { savedProgress, stepMarker } from "./orbaxStep";
 import { parseZarr } from "./zarrMetadata";
 import { absentTensor, type FileOfValue, zarrTensor } from "./zarrTensors";
 
-const stepMarker = "_CHECKPOINT_METADATA";
 const markers: ReadonlySet<string> = new Set(["_METADATA", "manifest.ocdbt", stepMarker, ".zarray"]);
-/** Values that a step may say beside its arrays. */
-const maxMetrics = 100;
 /** Of an array that is listed alone. */
 const unknownDtype = "unknown";
 /** A step has an item or some; a folder of more is one of many steps. */
@@ -80,35 +75,6 @@ async function open({ files, path, entries }: FolderListing, signal?: AbortSigna
     aliases: new Map(),
     problems: problems.toArray(),
   };
-}
-
-/**
- * What a `CheckpointManager` says of a step: its number in the name of the folder, and the metrics that it was given
- * (`metrics/metrics`).
- */
-async function savedProgress(
-  files: Files,
-  path: string,
-  entries: readonly FileEntry[],
-): Promise<ReadonlyMap<string, number>> {
-  const told = new Map<string, number>();
-  if (!entries.some(({ name }) => name === stepMarker)) return told;
-  const named = parseOrbaxStep(baseName(path));
-  if (named !== undefined) told.set("step", named.step);
-  if (!entries.some(({ name, kind, link }) => name === "metrics" && kind === "directory" && !link))
-    return told;
-  try {
-    const text = await readText(files, joinPath(path, "metrics", "metrics"), maxConfigBytes);
-    const { value } = parseJson(text);
-    for (const [name, metric] of isJsonObject(value) ? value : []) {
-      const number = jsonNumber(metric);
-      if (number !== undefined && told.size < maxMetrics && !told.has(name)) told.set(name, number);
-    }
-  } catch (error) {
-    // Without them it is the same checkpoint.
-    if (!(error instanceof CheckpointError || error instanceof JsonSyntaxError)) throw error;
-  }
-  return told;
 }
 
 function isItem(entries: readonly FileEntry[]): boolean {

@@ -1,7 +1,7 @@
 import { isSafetensorsPiece } from "../../formats/dcp/shardingInfo";
 import { isZeroFile } from "../../formats/deepspeed/zeroFiles";
 import { rankOfFile } from "../../formats/fsdp/rankFiles";
-import { parseOrbaxStep } from "../../formats/orbax/orbaxStep";
+import { parseOrbaxStep, stepMarker } from "../../formats/orbax/orbaxStep";
 import { classifyEntry, isLibraryWeights, type Part } from "../../parts/parts";
 import { parseStepFolder, type StepFolderName } from "../../progress/checkpointNames";
 import type { Candidate, CandidateGroup } from "./candidate";
@@ -78,7 +78,7 @@ function orbaxStep(folder: Folder): StepFolderName | undefined {
   const step = parseOrbaxStep(folder.name);
   if (step === undefined || step.temporary) return step;
   const isStep =
-    folder.files.some(({ name }) => name === "_CHECKPOINT_METADATA") ||
+    folder.files.some(({ name }) => name === stepMarker) ||
     (!isOfOrbax(folder) && folder.folders.some(isOfOrbax));
   return isStep ? step : undefined;
 }

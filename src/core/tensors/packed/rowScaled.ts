@@ -4,7 +4,7 @@ import { elementCount, type Tensor } from "../tensor";
 import { type CodeCells, type Combining, combined } from "./codeCells";
 import { byteLevels } from "./floatCodes";
 import { type PackedWeight, rowsOf } from "./packedWeight";
-import { codesOf, paddedLevels, spreadBits, spreadCodes } from "./spreadCodes";
+import { codesInStream, paddedLevels, spreadBits, spreadCodes } from "./spreadCodes";
 
 /** Numbers that each stand for a rectangle of a weight: its scales, its zero points or its minima. */
 export interface Grid {
@@ -213,7 +213,7 @@ function scaledRow(
   values: Float32Array,
 ): void {
   const [, width] = block;
-  const codes = bits === 8 ? stored : codesOf(stored, bits, values.length);
+  const codes = bits === 8 ? stored : codesInStream(stored, bits, values.length);
   for (let from = 0, cell = band; from < values.length; from += width, cell++) {
     const [scale, offset] = [scales[cell] as number, offsets?.[cell] ?? 0];
     const end = Math.min(values.length, from + width);

@@ -29,7 +29,7 @@ export function spreadCodes(stored: Uint8Array, bits: number, count: number, to:
       target.setInt32(at, (bytes & 0x03030303) | ((bytes & 0x0c0c0c0c) << 2), true);
     }
   } else {
-    const codes = codesOf(stored, bits, count);
+    const codes = codesInStream(stored, bits, count);
     if (spreadBits(bits) === 8) to.set(codes);
     else
       for (let at = 0; at < count; at += 2)
@@ -38,7 +38,7 @@ export function spreadCodes(stored: Uint8Array, bits: number, count: number, to:
 }
 
 /** Codes of any bits in a stream of bytes, the first in the low bits, a byte each. */
-export function codesOf(bytes: Uint8Array, bits: number, count: number): Uint8Array {
+export function codesInStream(bytes: Uint8Array, bits: number, count: number): Uint8Array {
   const codes = new Uint8Array(count);
   const mask = (1 << bits) - 1;
   for (let index = 0, at = 0, held = 0, word = 0; index < count; index++) {

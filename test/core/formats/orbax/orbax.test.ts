@@ -134,35 +134,6 @@ describe("a checkpoint of Orbax", () => {
     expect(tensors.w).toEqual({ dtype: wantedDtype, shape: [2, 3], sha256: sha256(bytes) });
   });
 
-  test("that a CheckpointManager saved says its step by its folder's name, and its metrics", async () => {
-    const session = await CheckpointSession.open(
-      new MemoryFiles({
-        ...ocdbtFolder("/run/ckpt_00000300/params", array2("w")),
-        "/run/ckpt_00000300/_CHECKPOINT_METADATA": "{}",
-        "/run/ckpt_00000300/metrics/metrics": '{"loss": 0.25, "acc": NaN, "name": "x"}',
-      }),
-      "/run/ckpt_00000300",
-      () => undefined,
-    );
-    expect((await session.summary()).progress).toMatchObject({ step: 300, loss: 0.25 });
-  });
-
-  test("keeps a step within an item, and numbers beside the parameters, out of the model", async () => {
-    const scalar = (key: string, dtype: string): OcdbtEntry[] => [
-      { key: `${key}/.zarray`, value: zarray({ dtype, shape: [], chunks: [] }), inline: true },
-      { key: `${key}/0`, value: new Uint8Array(4).fill(1) },
-    ];
-    const files = ocdbtFolder("/c", [
-      ...array2("params.w"),
-      ...scalar("lr", "<f4"),
-      ...scalar("state.step", "<i4"),
-    ]);
-    const session = await CheckpointSession.open(new MemoryFiles(files), "/c", () => undefined);
-    const { parameterCount, progress } = await session.summary();
-    expect(parameterCount).toBe(15);
-    expect(progress?.step).toBe(0x01010101);
-  });
-
   test("takes the fill value for chunks that were never written, and says that they are lost where all are", async () => {
     const some = array2("w", { fill_value: 7 }).filter(({ key }) => !key.endsWith("/0.1"));
     const files = ocdbtFolder("/c", some);
