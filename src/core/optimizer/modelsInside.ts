@@ -42,6 +42,8 @@ const maxEntries = 400;
 const maxDepth = 4;
 /** Of all levels together; a file of more is data. */
 const maxWalked = 4000;
+/** A layer of Flax has a level for each module that it lies in. */
+const maxTreeDepth = 16;
 /** Enough entries of a state dict to tell it from other dicts. */
 const maxLookedAt = 64;
 
@@ -114,7 +116,10 @@ class ModelSearch {
       return once(moduleTensors(value, this.content));
     }
     const dict = mappingOf(value);
-    if (dict === undefined || !isStateDict(dict, this.content, key)) return undefined;
+    if (dict === undefined) return undefined;
+    const ofTree = key === "params" ? treeTensors(dict, this.content) : undefined;
+    if (ofTree !== undefined) return once(ofTree);
+    if (!isStateDict(dict, this.content, key)) return undefined;
     const entries: ModelTensor[] = [];
     for (let at = 0; at < dict.size; at++) {
       const name = keyText(dict.keys[at] as ContentValue);
@@ -145,6 +150,34 @@ class ModelSearch {
     if (tensors.length === 1) this.found.push({ path: place, tensors: [{ ...first, name: "" }] });
     else this.found.push({ path, tensors: once(tensors) });
   }
+}
+
+/**
+ * The tree of Flax and Haiku: dicts in dicts whose ends are all tensors, some called `kernel` or `w`. Without it each
+ * layer would be taken for a model. Undefined for other dicts.
+ */
+function treeTensors(root: MapValue, content: FileContent): readonly ModelTensor[] | undefined {
+  const found: ModelTensor[] = [];
+  const steps: { readonly dict: MapValue; readonly path: string; readonly depth: number }[] = [
+    { dict: root, path: "", depth: 0 },
+  ];
+  let isOfJax = false;
+  for (let step = steps.pop(); step !== undefined; step = steps.pop()) {
+    const { dict, path, depth } = step;
+    const inside: typeof steps = [];
+    if (depth > maxTreeDepth || found.length + steps.length + dict.size > maxWalked) return undefined;
+    for (const [key, value] of dict.entries()) {
+      const name = keyText(key);
+      const tensor = content.tensors.get(value);
+      const inner = tensor === undefined ? mappingOf(value) : undefined;
+      if (tensor === undefined && inner === undefined) return undefined;
+      if (inner !== undefined) inside.push({ dict: inner, path: `${path}${name}.`, depth: depth + 1 });
+      else if (tensor !== undefined) found.push({ name: path + name, tensor, isBuffer: false });
+      isOfJax ||= depth > 0 && tensor !== undefined && /^(?:kernel|w)$/.test(name);
+    }
+    steps.push(...inside.reverse());
+  }
+  return isOfJax ? found : undefined;
 }
 
 /** PaddlePaddle keeps moments flat, under the names of the parameters. */

@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { findModels } from "../../../../src/core/optimizer/modelsInside";
 import { latin1, text } from "../pickle/latin1";
 import { read } from "./torchFixtures";
 import { call, dict, global, int, ints, tuple } from "./torchPickle";
@@ -37,3 +38,24 @@ it.each(["jax._src.array._reconstruct_array", "jax._src.device_array.reconstruct
     expect(problems).toEqual([]);
   },
 );
+
+it("takes the tree of Flax for one model, and not each of its layers", async () => {
+  const one = jaxArray("jax._src.array._reconstruct_array", text("f4"), [1], "\x00\x00\x80\x3f");
+  const layer = dict({ kernel: one, bias: one });
+  const params = dict({ MLP_0: dict({ hidden_0: layer, hidden_1: layer }) });
+  const { content } = await read(
+    latin1(`\x80\x04${tuple(dict({ params }), dict({ params }))}.`),
+    "policy.pkl",
+  );
+  if (content === undefined) throw new Error("nothing was read");
+  expect(findModels(content).map(({ path, tensors }) => [path, tensors.map(({ name }) => name)])).toEqual([
+    [
+      "0.params",
+      ["MLP_0.hidden_0.kernel", "MLP_0.hidden_0.bias", "MLP_0.hidden_1.kernel", "MLP_0.hidden_1.bias"],
+    ],
+    [
+      "1.params",
+      ["MLP_0.hidden_0.kernel", "MLP_0.hidden_0.bias", "MLP_0.hidden_1.kernel", "MLP_0.hidden_1.bias"],
+    ],
+  ]);
+});
