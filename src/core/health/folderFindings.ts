@@ -1,3 +1,4 @@
+import type { Adapter } from "../adapter/adapter";
 import type { Files } from "../bytes/files";
 import { baseName } from "../bytes/paths";
 import type { Checkpoint } from "../checkpoint/checkpoint";
@@ -13,6 +14,7 @@ import { ProblemList } from "../problem/problemList";
 import { findLayout } from "../resume/findLayout";
 import { listOrNothing } from "../resume/layoutFindings";
 import { PartOpener } from "../resume/openedParts";
+import { adapterSettings } from "./beside/adapterSettings";
 import { furtherModules } from "./beside/furtherModules";
 import { generationSettings } from "./beside/generationSettings";
 import { tokenizerSize } from "./beside/tokenizerSize";
@@ -67,7 +69,7 @@ const mayHoldPickles: ReadonlySet<string> = new Set([
 export async function folderFindings(
   opened: OpenedFiles,
   checkpoint: Checkpoint,
-  folder: FolderContext,
+  { folder, adapter }: { readonly folder: FolderContext; readonly adapter: Adapter | undefined },
   signal?: AbortSignal,
 ): Promise<readonly Problem[]> {
   const problems = new ProblemList(maxListedProblems);
@@ -94,6 +96,7 @@ export async function folderFindings(
     problems.add({ severity: "warning", code: "ManyFiles", message, file: folder.folder });
   }
   const besides = [
+    ...adapterSettings(checkpoint, adapter, folder),
     ...(await tokenizerSize(opened.files, checkpoint, folder, signal)),
     ...(await generationSettings(opened.files, folder, signal)),
     ...(await furtherModules(opened, folder, signal)),

@@ -213,7 +213,7 @@ export class CheckpointSession {
     }
     const known = knownProblems(this);
     const told = new Set(known.map(({ message }) => message));
-    const others = await folderFindings(opened, checkpoint, folder, signal);
+    const others = await folderFindings(opened, checkpoint, this, signal);
     return [...known, ...codes, ...others.filter(({ message }) => !told.has(message))].sort(compareProblems);
   }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { zeroWeights } from "../../../src/core/health/zeroWeights";
 import { CheckpointSession } from "../../../src/core/session/checkpointSession";
-import { healthOf, modelOf, type Shapes, weights } from "../../support/healthOf";
+import { adapterOf, factors, healthOf, modelOf, type Shapes, weights } from "../../support/healthOf";
 import { MemoryFiles } from "../../support/memoryFiles";
 
 const llama = {
@@ -200,5 +200,14 @@ describe("a model of nothing but zeros", () => {
   it("was never filled, once all of it was read", () => {
     expect(zeroWeights(files, looked, false).map(({ severity }) => severity)).toEqual(["error"]);
     expect(zeroWeights(files, looked, true)).toEqual([]);
+  });
+});
+
+describe("an adapter without its configuration", () => {
+  it("is told of the folder, and not of the file alone", async () => {
+    const { "adapter_config.json": _, ...alone } = adapterOf(factors);
+    expect(await told(alone)).toContain("warning AdapterConfigMissing");
+    expect(await told(alone, "/run/adapter_model.safetensors")).not.toContain("warning AdapterConfigMissing");
+    expect(await told(adapterOf(factors))).not.toContain("warning AdapterConfigMissing");
   });
 });

@@ -82,7 +82,12 @@ export async function chooseTag(
   }
   for (const name of steps) {
     const found = await listTag(files, joinPath(path, name));
-    if (found !== undefined) return found;
+    if (found === undefined) continue;
+    if (latest === undefined) {
+      const message = `\`latest\` is missing or empty, by which DeepSpeed finds what to resume from: without it or a tag it loads nothing. Write ${quote(name)} into it.`;
+      report({ severity: "warning", code: "TagMissing", message, file: path });
+    }
+    return found;
   }
   const what =
     latest === undefined

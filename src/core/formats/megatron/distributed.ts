@@ -47,6 +47,10 @@ export async function openDistributed(listing: FolderListing, signal?: AbortSign
     : [];
   const commonContent = common?.parsed?.content;
   const files = common === undefined ? parsed.files : [...parsed.files, common.file];
+  if (!hasCommon && !holdsCommon(parsed.content)) {
+    const message = `${commonName} is missing, which says the step, the arguments and the schedule: Megatron-LM cannot load the save without it.`;
+    report({ severity: "error", code: "CommonStateMissing", message, file: joinPath(path, commonName) });
+  }
   reportLayout(parsed, commonContent, report);
   const args = membersOf(mappingOf(commonContent?.root)?.get("args"));
   const size = (key: string) => numberOf(args?.get(key));
@@ -86,6 +90,11 @@ export async function openDistributed(listing: FolderListing, signal?: AbortSign
       },
     },
   };
+}
+
+function holdsCommon(content: FileContent | undefined): boolean {
+  const keys = mappingOf(content?.root)?.keys ?? [];
+  return keys.some((key) => typeof key === "string" && commonEntry.test(key));
 }
 
 /** Moments that were saved as rows, in the shapes of their parameters. */

@@ -146,6 +146,13 @@ describe("the folder that a save is in", () => {
     );
   });
 
+  test("no `latest`, by which DeepSpeed finds what to resume from", async () => {
+    const files = joinedFixture("zero3_single");
+    files.remove("/run/zero3_single/latest");
+    const { problems } = await openCheckpoint(files, "/run/zero3_single");
+    expect(problems).toMatchObject([{ severity: "warning", code: "TagMissing" }]);
+  });
+
   test("`latest` never leads out of the folder", async () => {
     const files = joinedFixture("zero3_single");
     files.write("/run/zero3_single/latest", "../zero3");

@@ -1,9 +1,12 @@
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { openCheckpoint } from "../../../../src/core/checkpoint/openCheckpoint";
 import { splitRule } from "../../../../src/core/formats/megatron/splitRules";
 import { CheckpointSession } from "../../../../src/core/session/checkpointSession";
 import { unreadablePart } from "../../../../src/core/tensors/assembly";
 import { expectedFolders, joinedFixture, readTensors } from "../../../support/made/joinedFolders";
+import { projectRoot } from "../../../support/projectRoot";
+import { folderInMemory } from "../../resume/resumeFiles";
 
 const name = "megatron_tp2_pp2";
 const expected = expectedFolders[name]?.tensors ?? [];
@@ -92,4 +95,11 @@ test.each([
   ["decoder.layers.0.mixer.in_proj.weight", undefined],
 ])("%s is cut by %j", (parameter, rule) => {
   expect(splitRule(parameter, { gated: true, version: 3 })).toEqual(rule);
+});
+
+test("a distributed save without what all ranks share cannot be loaded", async () => {
+  const files = folderInMemory(join(projectRoot, "test/fixtures/dcp/titan"), "/run/iter_0000100");
+  files.write("/run/iter_0000100/metadata.json", '{"sharded_backend": "torch_dist"}');
+  const { problems } = await openCheckpoint(files, "/run/iter_0000100");
+  expect(problems).toContainEqual(expect.objectContaining({ severity: "error", code: "CommonStateMissing" }));
 });
