@@ -33,6 +33,7 @@ export function zeroWeights(
     byFile.set(one.tensor.fileIndex, row);
     row.push(one);
   }
+  const isAllZero = looked.every(({ isZero }) => isZero);
   return [...byFile].flatMap(([fileIndex, all]) => {
     const rows = all.sort((a, b) => a.tensor.offset - b.tensor.offset);
     const run = longestRun(rows.map(({ isZero }) => isZero));
@@ -43,8 +44,10 @@ export function zeroWeights(
     const isTail = run.to === rows.length;
     if (first === undefined || matrices < 2 || byteSize < fewestBytes) return [];
     if (isSample && !isTail) return [];
-    if (zero.length === rows.length)
-      return isSample ? [] : [nothingButZeros(rows.length, files[fileIndex]?.path ?? path)];
+    if (zero.length === rows.length && !isSample)
+      return [nothingButZeros(rows.length, files[fileIndex]?.path ?? path)];
+    // Of a sample a shard of zeros tells among others that have values.
+    if (isSample && isAllZero) return [];
     const count = formatCount(zero.length);
     const which = isTail ? `The last ${count} tensors` : `${count} tensors in a row`;
     const among = isSample ? ` of the ${formatCount(rows.length)} that were looked into` : "";

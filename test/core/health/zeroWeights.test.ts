@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { zeroWeights } from "../../../src/core/health/zeroWeights";
 
 /** Matrices of 4 KiB one behind the other; those marked with `0` hold zeros, `b` is a bias of zeros. */
-function looked(marks: string) {
+function looked(marks: string, fileIndex = 0) {
   return [...marks].map((mark, at) => ({
     tensor: {
       name: `w${at}`,
@@ -10,7 +10,7 @@ function looked(marks: string) {
       shape: mark === "b" ? [1024] : [32, 32],
       byteSize: 4096,
       offset: at * 4096,
-      fileIndex: 0,
+      fileIndex,
     },
     isZero: mark !== "x",
   }));
@@ -37,4 +37,12 @@ test("says nothing of what is no parameter, as states of layers", () => {
   const parameters = new Set(["w0", "w1", "w2"]);
   const content = { root: null, tensors: new Map(), parameters };
   expect(zeroWeights({ ...file, content }, looked("xxx000"), false)).toEqual([]);
+});
+
+test("in a sample a shard of nothing but zeros tells beside one that has values", () => {
+  const files = ["/a.safetensors", "/b.safetensors"].map((path) => ({ path }) as never);
+  const told = (first: string) =>
+    zeroWeights({ path: "/index.json", files }, [...looked(first), ...looked("000", 1)], true);
+  expect(told("xxxx")).toMatchObject([{ code: "ZeroWeights", file: "/b.safetensors", tensor: "w0" }]);
+  expect(told("0000")).toEqual([]);
 });
