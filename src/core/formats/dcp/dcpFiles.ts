@@ -1,3 +1,4 @@
+import type { Files } from "../../bytes/files";
 import { mapParallel } from "../../bytes/mapParallel";
 import { isPlainFileName, joinPath } from "../../bytes/paths";
 import type { ProblemList } from "../../problem/problemList";
@@ -26,6 +27,20 @@ export function rankOf(name: string): readonly number[] {
 export interface DcpFiles {
   readonly list: readonly CheckpointFile[];
   readonly indexOf: ReadonlyMap<string, number>;
+}
+
+/** Files of a listing with their sizes. */
+export function sizedFiles(
+  files: Files,
+  folder: string,
+  entries: readonly { readonly name: string }[],
+  status: CheckpointFile["status"],
+): Promise<CheckpointFile[]> {
+  return mapParallel(entries, parallelStats, async ({ name }) => {
+    const path = joinPath(folder, name);
+    const bytes = (await files.stat(path).catch(() => undefined))?.size ?? 0;
+    return { name, path, bytes, status };
+  });
 }
 
 export async function listDcpFiles(
@@ -61,11 +76,7 @@ export async function listDcpFiles(
   const extra = entries.filter(
     ({ name, kind }) => kind === "file" && itemFile.test(name) && !named.has(name),
   );
-  const stale = await mapParallel(extra, parallelStats, async ({ name }): Promise<CheckpointFile> => {
-    const filePath = joinPath(path, name);
-    const size = (await files.stat(filePath).catch(() => undefined))?.size ?? 0;
-    return { name, path: filePath, bytes: size, status: "extra" };
-  });
+  const stale = await sizedFiles(files, path, extra, "extra");
   return {
     list: [...list, ...stale],
     indexOf: new Map(list.map(({ name }, index) => [name, index])),

@@ -13,7 +13,7 @@ import type { FolderFormat, FolderListing, LoadAdvice, ParsedFolder } from "../f
 import { type ImportFinding, importProblems, mergeImports } from "../importFinding";
 import { judgeImports } from "../pickle/importReport";
 import { unpickleFrom } from "../pickle/unpickle";
-import { absence, type DcpFiles, itemFile, listDcpFiles, metadataName, rankOf } from "./dcpFiles";
+import { absence, type DcpFiles, itemFile, listDcpFiles, metadataName, rankOf, sizedFiles } from "./dcpFiles";
 import { DcpItemRegion } from "./dcpItem";
 import { type DcpItem, type DcpMetadata, type DcpTensor, itemKey, parseDcpMetadata } from "./dcpMetadata";
 import { reportEntries, reportFiles } from "./dcpProblems";
@@ -131,7 +131,7 @@ async function unfinished({ path, entries, files }: FolderListing, signal?: Abor
       { severity: "error", code: "MissingMetadata", message, file: path },
       ...importProblems(imports).map((problem) => ({ ...problem, file: path })),
     ],
-    files: items.map(({ name }, at) => ({ name, path: paths[at] as string, bytes: 0, status: "ok" })),
+    files: await sizedFiles(files, path, items, "ok"),
     worldSize: undefined,
     readEntries: async () => ({ entries: [], imports: [], problems: [] }),
   };
