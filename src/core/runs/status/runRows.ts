@@ -34,8 +34,13 @@ const shortNames: ReadonlyMap<string, string> = new Map([
 export function runRow(run: Run, nowMs: number): RunRow {
   const { checkpoints, progress } = run;
   const live = isTraining(run, nowMs);
+  // The row is folded: what its checkpoints have must be seen from outside.
+  const faulty = checkpoints.filter(
+    (one) => worstSeverity(one.problems) === "error" && !isBeingSaved(one, nowMs),
+  );
   const facts = [
     ...problemFacts(run.problems),
+    ...(faulty.length === 0 ? [] : [`${plural(faulty.length, "checkpoint")} with errors`]),
     ...(checkpoints.length === 0 ? ["log only"] : []),
     ...progressFacts(run),
     ...(live ? lossFacts(progress?.lastLoss) : []),
@@ -46,7 +51,8 @@ export function runRow(run: Run, nowMs: number): RunRow {
       ? [...(live ? [] : lossFacts(progress?.lastLoss)), plural(run.logs.length, "log file")]
       : [plural(checkpoints.length, "checkpoint"), formatBytes(bytesOf(checkpoints))]),
   ];
-  return { description: facts.join(" · "), state: worstSeverity(run.problems) ?? (live ? "live" : "plain") };
+  const own = worstSeverity(run.problems) ?? (live ? "live" : undefined);
+  return { description: facts.join(" · "), state: own ?? (faulty.length > 0 ? "warning" : "plain") };
 }
 
 /** Lines that say more than the row has room for. */

@@ -60,6 +60,15 @@ describe("a run's row", () => {
     expect(runRow(run(saved, { problems: [info] }), nowMs).state).toBe("plain");
   });
 
+  it("tells of broken checkpoints while it is folded", () => {
+    const broken = { problems: [{ ...warning, severity: "error" } as const] };
+    const list = [checkpoint(60), checkpoint(120, broken), checkpoint(180, broken)];
+    const { description, state } = runRow(run(list), nowMs);
+    expect(description).toMatch(/^2 checkpoints with errors · step 180 · /);
+    expect(state).toBe("warning");
+    expect(runRow(run([checkpoint(60, { problems: [warning] })]), nowMs).state).toBe("plain");
+  });
+
   it("has a tooltip with speed, age, what could go and every problem", () => {
     const progress = { ...live, step: 130, stepsPerSecond: 0.5, lastEvalLoss: 2 };
     const list = [checkpoint(30, { byteSize: 700 }), ...saved];
