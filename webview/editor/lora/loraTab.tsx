@@ -115,7 +115,7 @@ function LoraModules({ model, view, progress }: LoraModulesProps) {
   return (
     <div ref={part} class="lora">
       <LoraHead view={view} />
-      {progress}
+      {progress !== undefined && <div class="lora-base lora-progress">{progress}</div>}
       <LoraFindings model={model} view={view} />
       {progress === undefined && <LoraBase model={model} view={view} />}
       <div class="toolbar lora-toolbar">

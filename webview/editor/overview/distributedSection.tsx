@@ -3,7 +3,7 @@ import { formatBytes, formatCount, plural } from "../../../src/core/text/quantit
 import { Button } from "../../ui/controls";
 import { type Fact, FactList } from "../../ui/factList";
 import { Icon } from "../../ui/icon";
-import { safeText } from "../../ui/safeText";
+import { safeMultilineText, safeText } from "../../ui/safeText";
 import { Section } from "../../ui/section";
 import { ShareBar } from "../../ui/shareBar";
 import type { OverviewProps } from "./overviewTab";
@@ -39,7 +39,7 @@ export function DistributedSection({ model, summary }: OverviewProps) {
           <p>{safeText(load.sentence)}</p>
           {load.snippet !== undefined && (
             <>
-              <pre class="mono load-snippet">{safeText(load.snippet)}</pre>
+              <pre class="mono load-snippet">{safeMultilineText(load.snippet)}</pre>
               <div class="button-row">
                 <Button
                   onClick={() =>

@@ -15,13 +15,22 @@ export const allOpen: Expansion = { all: true, opened: [], closed: [] };
 /** More children than these are not shown unasked, but for those of an only root. */
 const maxUnasked = 64;
 
+const fewRoots = 3;
+
 /**
  * Modules that are open unless they were closed, down to the numbered layers: a row that hides everything beside it
  * says nothing.
  */
 export function openAtFirst(tree: TensorTree): ReadonlySet<string> {
   const open = new Set<string>();
-  for (let level = tree.children(undefined); ; ) {
+  const roots = tree.children(undefined);
+  // A model beside its optimizer, an encoder beside a head: a row or two say less than what is in them.
+  const modules = roots.filter(({ tensorRow, label }) => tensorRow === undefined && !/^\d/.test(label));
+  if (modules.length > 1 && modules.length <= fewRoots) {
+    const shown = modules.reduce((sum, root) => sum + tree.children(root).length, roots.length);
+    return new Set(shown > maxUnasked ? [] : modules.map(({ path }) => path));
+  }
+  for (let level = roots; ; ) {
     const [only, ...others] = level.filter(({ tensorRow }) => tensorRow === undefined);
     if (only === undefined || others.length > 0) return open;
     const isOnlyRoot = only.depth === 0 && level.length === 1;
