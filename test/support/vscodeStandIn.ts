@@ -64,6 +64,9 @@ export class ThemeColor {
   constructor(readonly id: string) {}
 }
 
+/** What a row of a list of choices is. */
+export const QuickPickItemKind = { Separator: -1, Default: 0 } as const;
+
 export class ThemeIcon {
   constructor(
     readonly id: string,

@@ -8,6 +8,8 @@ export interface PickOptions {
   readonly title: string;
   readonly placeHolder: string;
   readonly exclude: readonly string[];
+  /** An adapter cannot be it, and is not offered. */
+  readonly onlyModels?: boolean;
 }
 
 interface CheckpointItem extends vscode.QuickPickItem {
@@ -28,9 +30,9 @@ const browseItems = (): readonly CheckpointItem[] => [
 /** Lets the user choose one checkpoint of the workspace's runs, or any file or folder of the disk. */
 export async function pickCheckpoint(
   runs: RunsModel,
-  { title, placeHolder, exclude }: PickOptions,
+  { title, placeHolder, exclude, onlyModels }: PickOptions,
 ): Promise<string | undefined> {
-  const known: readonly CheckpointItem[] = await knownSnapshots(runs, new Set(exclude));
+  const known: readonly CheckpointItem[] = await knownSnapshots(runs, new Set(exclude), onlyModels);
   const picked = await pickOne([...known, ...browseItems()], {
     title,
     placeHolder,

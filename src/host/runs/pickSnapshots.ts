@@ -29,12 +29,22 @@ export async function pickSnapshots(
   return picked.includes(browse) ? [...paths, ...(await browseForFiles())] : paths;
 }
 
-/** The checkpoints of the workspace's runs, under the names of their runs. */
-export async function knownSnapshots(runs: RunsModel, exclude: ReadonlySet<string>): Promise<SnapshotItem[]> {
+/**
+ * The checkpoints of the workspace's runs, under the names of their runs.
+ * @param onlyModels without those that their names call adapters
+ */
+export async function knownSnapshots(
+  runs: RunsModel,
+  exclude: ReadonlySet<string>,
+  onlyModels = false,
+): Promise<SnapshotItem[]> {
   const { runs: known } = await runs.current();
   return known.flatMap((run) => {
     const choices = run.checkpoints.filter(
-      ({ path, mainFile }) => mainFile !== undefined && !exclude.has(path),
+      ({ path, mainFile, parts }) =>
+        mainFile !== undefined &&
+        !exclude.has(path) &&
+        !(onlyModels && parts.some(({ part }) => part === "adapter")),
     );
     if (choices.length === 0) return [];
     const heading: SnapshotItem = { label: run.name, kind: vscode.QuickPickItemKind.Separator };
