@@ -55,7 +55,7 @@ export async function judgeResume(subject: ResumeSubject, signal?: AbortSignal):
     content !== undefined && isJudgedAlone(subject, content)
       ? await gatherFromFile(subject, content, signal)
       : await gatherFromFolder(subject, signal);
-  const reason = forInference(subject.checkpoint);
+  const reason = forInference(subject.checkpoint, true);
   if (reason !== undefined && inputs.optimizer !== undefined)
     return weighChecks([{ what: "Parameters", verdict: "missing", reason }], undefined);
   return judgeResumeInputs(inputs);

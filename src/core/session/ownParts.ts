@@ -40,12 +40,14 @@ export function ownParts(facts: SummaryFacts): OwnParts {
   const needless = inside !== undefined && !isScheduled(facts);
   const unused = needless ? [{ part: "other", alsoHolds: ["scheduler"] } as const] : [];
   const assessed = assessParts([...files, ...unused]);
-  const reason = assessed.present.includes("optimizer") ? forInference(facts.checkpoint) : undefined;
+  const reason = forInference(facts.checkpoint, assessed.present.includes("optimizer"));
   const { missing } = assessed;
   const resumable = reason === undefined ? assessed.resumable : ({ answer: "no", reason } as const);
   return {
     files,
     missing: missing
+      // Nothing of a training is missing where none goes on.
+      .filter(({ part }) => part === "config" || reason === undefined)
       // The code that wrote a file of its own knows the architecture.
       .filter(({ part }) => part !== "config" || (inside === undefined && !isDescribed(facts.checkpoint)))
       .map(({ part, meaning }) => ({ label: partLabels[part], meaning })),

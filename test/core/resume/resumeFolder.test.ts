@@ -324,4 +324,9 @@ test("no trainer goes on from a GGUF, whatever optimizer lies beside it", async 
   const session = await CheckpointSession.open(files, "/m/model.gguf", () => undefined);
   expect((await session.resume()).sentence).toMatch(/^No: model\.gguf is made for inference \(GGUF\)/);
   expect(session.summary().resumable.answer).toBe("no");
+  // Nothing of a training is missing where none goes on.
+  files.remove("/m/optimizer.pt");
+  const alone = (await CheckpointSession.open(files, "/m/model.gguf", () => undefined)).summary();
+  expect(alone.missingParts.map(({ label }) => label)).toEqual(["model configuration"]);
+  expect(alone.resumable.reason).toBe("model.gguf is made for inference (GGUF): no trainer goes on from it.");
 });
