@@ -33,7 +33,7 @@ export function zeroWeights(
     byFile.set(one.tensor.fileIndex, row);
     row.push(one);
   }
-  const isAllZero = looked.every(({ isZero }) => isZero);
+  const isAllZero = [...byFile.values()].flat().every(({ isZero }) => isZero);
   return [...byFile].flatMap(([fileIndex, all]) => {
     const rows = all.sort((a, b) => a.tensor.offset - b.tensor.offset);
     const run = longestRun(rows.map(({ isZero }) => isZero));
