@@ -137,8 +137,9 @@ async function bench(parent: string, connections: readonly (readonly [string, Vs
     report(sides);
     console.log(`Load at the end ${loadavg()[0]?.toFixed(1)}.`);
   } catch (error) {
+    // Of a window that is gone there is none, and the reason is what counts.
     for (const { name, workbench } of sides)
-      console.error(`See ${await workbench.screenshot(`open-${name}`)}`);
+      console.error(`See ${await workbench.screenshot(`open-${name}`).catch(() => "no picture")}`);
     throw error;
   } finally {
     for (const { workbench } of sides) await workbench.close();
