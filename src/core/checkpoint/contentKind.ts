@@ -25,7 +25,7 @@ export function contentKind(content: FileContent): CheckpointKind | undefined {
     const isWhole = models.some(({ path }) => path === "");
     return !isWhole && isOfTraining(content) ? "training-checkpoint" : undefined;
   }
-  if (otherLibrary(root) !== undefined) return "data";
+  if (isBesideModels(root)) return "data";
   if (seriesInside(content).length > 0 && isPlainOrEmpty(content)) return "history";
   return isPlainOrEmpty(content) && (content.tensors.size > 0 || isVocabulary(root)) ? "data" : undefined;
 }
@@ -37,6 +37,16 @@ function isOfTraining(content: FileContent): boolean {
     (["step", "epoch", "episode"] as const).some((meaning) => stated.has(meaning)) ||
     seriesInside(content).length > 0
   );
+}
+
+/** What stands beside a model: statistics by which its inputs are normalised, experience, data sets, graphs, spaces. */
+const besideModels =
+  /^(?:torch_geometric\.data|dgl|gym|gymnasium)\.|\.(?:Running(?:MeanStd|Stats?)|\w*(?:Replay|Rollout)\w*Buffer|ReplayMemory|\w*Normalizer|\w*Scaler|\w*Dataset)$/;
+
+/** An object that is not trained, or not in steps: what it counts is no progress. */
+export function isBesideModels(root: ContentValue): boolean {
+  if (root instanceof ForeignValue && besideModels.test(root.qualifiedName)) return true;
+  return otherLibrary(root) !== undefined;
 }
 
 /** And what normalises or keeps the observations of an environment. */

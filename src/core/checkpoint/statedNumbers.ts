@@ -36,7 +36,9 @@ export function statedNumbers(content: FileContent): StatedNumbers {
   let count = 0;
   const isOfYolo = membersOf(content.root)?.has("best_fitness") === true;
   const walk = (value: ContentValue, path: string, depth: number, goalsOnly: boolean): void => {
+    const isOfBaselines = membersOf(value)?.has("num_timesteps") === true;
     for (const [key, member] of entriesOf(value)) {
+      if (isOfBaselines && isOfAlgorithm(key, member)) continue;
       const place = path === "" ? key : `${path}.${key}`;
       const name = depth > 0 && meaningOf(key) === undefined ? `${lastPart(path)}_${key}` : key;
       // YOLO counts the updates of its average, of a training that goes by epochs.
@@ -80,6 +82,14 @@ function isOfRlGames(value: ContentValue): boolean {
 function goalOf(meaning: NumberMeaning, key: string): NumberMeaning {
   if (meaning === "epoch" && /s$/i.test(key)) return "maxEpochs";
   return meaning === "step" && /^(?:total|num|n|train)_\w+s$/i.test(key) ? "maxSteps" : meaning;
+}
+
+/**
+ * Beside its steps Stable-Baselines3 keeps how often PPO goes through each rollout, and a count of episodes, which the
+ * algorithms that learn on policy never raise.
+ */
+function isOfAlgorithm(key: string, value: ContentValue): boolean {
+  return key === "n_epochs" || (key === "_episode_num" && plainNumber(value) === 0);
 }
 
 /** `loss` of `epoch_metrics.valid` is the loss of the validation. */

@@ -33,6 +33,13 @@ const strangers: readonly Stranger[] = [
   { name: "an XGBoost model (UBJSON)", magic: "{L\0\0\0\0\0\0\0\x07learner" },
   { name: "a fastText model", magic: "\xba\x16\x4f\x2f" },
   { name: "a file of MXNet parameters", magic: "\x12\x01\0\0\0\0\0\0" },
+  // File.lua of Torch 7: an object, the first one, and the length of "V 1".
+  {
+    name: "a file of Lua's Torch 7",
+    magic: "\x04\0\0\0\x01\0\0\0\x03\0\0\0V 1",
+    advice: "PyTorch before 1.0 reads it (torch.utils.serialization.load_lua).",
+  },
+  { name: "a program or library for Linux (ELF)", magic: "\x7fELF" },
   { name: "a file of Darknet weights", magic: "\0\0\0\0\x02\0\0\0\x05\0\0\0" },
   {
     name: "a RAR archive, into which nothing here can look",

@@ -20,7 +20,7 @@ export function shapesInside(content: FileContent): ModelShapes | undefined {
 
 /** Of a file that is a list of tensors. */
 export function shapesOf(tensors: readonly Tensor[]): ModelShapes | undefined {
-  const shapes = tensors.filter(({ name }) => !isNamedAsBuffer(name)).map(({ shape }) => shape);
+  const shapes = tensors.filter((tensor) => !isNamedAsBuffer(tensor)).map(({ shape }) => shape);
   if (shapes.length === 0) return undefined;
   // A wrapper's prefix moves names, and with them their order.
   const counts = new Map<string, number>();

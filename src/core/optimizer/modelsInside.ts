@@ -125,8 +125,7 @@ class ModelSearch {
       const name = keyText(dict.keys[at] as ContentValue);
       const member = dict.values[at] as ContentValue;
       const tensor = this.content.tensors.get(member);
-      if (tensor !== undefined)
-        entries.push({ name, tensor, isBuffer: isBuffer({ name, dtype: tensor.dtype }) });
+      if (tensor !== undefined) entries.push({ name, tensor, isBuffer: isBuffer({ ...tensor, name }) });
       else if (isPackedKey(name)) entries.push(...packedTensors(member, name, this.content));
     }
     return once(withScales(entries));
@@ -230,7 +229,8 @@ function isStateDict(dict: MapValue, content: FileContent, key: string): boolean
     if (typeof name === "string" && tensor === undefined && isPackedKey(name)) named++;
     if (typeof name !== "string" || tensor === undefined) continue;
     if (parameterNames.test(name)) named++;
-    else if (isNamedAsBuffer(name) || (!isDataName(name) && /^(?:F|BF|C)/.test(tensor.dtype))) plain++;
+    else if (isNamedAsBuffer({ ...tensor, name }) || (!isDataName(name) && /^(?:F|BF|C)/.test(tensor.dtype)))
+      plain++;
   }
   // NeuS' variance network is one number.
   if (looked === 0 && learnedScalars === dict.size)

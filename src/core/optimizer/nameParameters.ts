@@ -58,7 +58,7 @@ function withDtypes(optimizer: OptimizerState, tensors: readonly Named[]): Optim
 /** What can be trained is tried first; parameters of whole numbers, as of quantisation-aware training, come after. */
 function candidatesOf(tensors: readonly Named[]): readonly (readonly Named[])[] {
   const trainable = tensors.filter((tensor) => /^(?:F|BF|C)/.test(tensor.dtype) && !isBuffer(tensor));
-  const all = tensors.filter(({ name }) => !isNamedAsBuffer(name));
+  const all = tensors.filter((tensor) => !isNamedAsBuffer(tensor));
   return all.length > trainable.length ? [trainable, all] : [trainable];
 }
 

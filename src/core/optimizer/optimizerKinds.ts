@@ -63,6 +63,9 @@ const rules: readonly Rule[] = [
   { name: "AdEMAMix", group: ["alpha", "t_alpha_beta3"] },
   { name: "GrokAdamW", state: ["grok_ema"] },
   { name: "GrokAdamW", group: ["grokking_signal_decay_rate"] },
+  { name: "Adan", state: ["exp_avg_diff"] },
+  // lucidrains' adan-pytorch.
+  { name: "Adan", state: ["m", "v", "n", "prev_grad"] },
   { name: "Adam-mini", state: ["vmean"] },
   { name: "Adam-mini", state: ["v_mean"] },
   { name: lomo, group: ["clip_grad_norm", "clip_grad_value"] },

@@ -83,6 +83,8 @@ const rules: readonly Rule[] = [
   file("log", /^events\.out\.tfevents\.|^(?:trainer_log|metrics)\.(?:jsonl|csv)$|\.log$|\.wandb$/),
   file("log", /^(?:all|train|eval|predict|test)_results\.json$/),
   file("optimizer", /^optimizer(?:_\d+)?\.(?:pt|pth|bin|safetensors)$|^distrib_optim\.pt$/),
+  // Beside a model of the same name: Stable-Baselines3's `policy.optimizer.pth`, `actor_optimizer.pt`.
+  file("optimizer", /^(?!.*(?:model|net|ckpt|checkpoint))[\w.-]*[._-]optimizer\.(?:pt|pth|bin)$/i),
   file("optimizer", /^(?:bf16_|fp16_)?zero_pp_rank_\d+_mp_rank_\d+_optim_states\.pt$|_optim_states\.pt$/),
   file("optimizer", /^recipe_state\.pt$/, ["trainer-state"]),
   file("scheduler", /^(?:lr_)?scheduler(?:_\d+)?\.(?:pt|pth|bin)$/),

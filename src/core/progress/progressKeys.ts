@@ -35,7 +35,7 @@ const stepKeys: readonly RegExp[] = [
 ];
 const epochKeys: readonly RegExp[] = [
   /^(?:epoch|current_epoch|cur_epoch|iepoch|ep|epoch_idx|epoch_num|epoch_number|global_epoch|last_epoch|epoch_id|timestamp_epoch|global_epoch_step|stage_epoch_step)$/i,
-  /^(?:epochs_(?:run|done|trained|completed)|trained_epochs|completed_epochs|start_epoch|epochs|num_epochs?|n_epochs?|total_epochs?)$/i,
+  /^(?:(?:n_|num_)?epochs_(?:run|done|trained|completed)|trained_epochs|completed_epochs|start_epoch|epochs|num_epochs?|n_epochs?|total_epochs?)$/i,
 ];
 const episodeKeys: readonly RegExp[] = [
   /^(?:i_)?episodes?$|^(?:current|cur|last|num|n|total|start)_?episodes?$|^episodes?_(?:num|number|idx|count|done)$|^(?:total_|num_played_)?games(?:_played)?$|^(?:round|comm_round|generation)$/i,
@@ -92,6 +92,8 @@ export function isMetricName(key: string): boolean {
   if (/^(?:val|valid|validation|test|eval)$/i.test(key)) return true;
   if (/param|weight|coef|lambda|scale|patience|no_improve|since|epoch|hist_len|smoothing/i.test(key))
     return false;
+  // A bound, what was before, and in how many bits is computed.
+  if (/clip|^old_|(?:float|matmul|mixed|amp|trainer)_?precision/i.test(key)) return false;
   return key.split(/[^A-Za-z\d]+/).some((word) => metricWords.test(word));
 }
 

@@ -11,6 +11,7 @@ import { elementCount, liesElsewhere, type Tensor } from "../tensors/tensor";
 import { printable } from "../text/printable";
 import { formatCount, plural } from "../text/quantities";
 import { quote } from "../text/quote";
+import { isNamedAsEnd } from "../values/lookAtValues";
 import { problemLine } from "./problemText";
 import type { ReadValues, ValueFindings } from "./valueFindings";
 
@@ -95,7 +96,7 @@ function* notFinite(
     const { shape } = weights.get(tensor) ?? tensor;
     const found = tensors.get(index)?.stats;
     if (found === undefined || found.nan + found.inf === 0) continue;
-    if (isBookkeeping(tensor) || isMask(found)) continue;
+    if (isBookkeeping(tensor) || isMask(found) || (found.nan === 0 && isNamedAsEnd(name))) continue;
     const what = [
       ...(found.nan > 0 ? [`${formatCount(found.nan)} NaN`] : []),
       ...(found.inf > 0 ? [`${formatCount(found.inf)} infinite`] : []),

@@ -48,3 +48,8 @@ const noNumber = async () => undefined;
 function placedIn(name: string, progress: ProgressInputs | undefined): ProgressInputs | undefined {
   return progress && { ...progress, place: `${progress.place} in ${name}` };
 }
+
+/** `rng_state.pth` is that of the only process. */
+export function randomRank(name: string): number {
+  return Number(/_(\d+)\.\w+$/.exec(name)?.[1] ?? 0);
+}

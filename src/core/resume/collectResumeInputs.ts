@@ -11,15 +11,17 @@ import { modelIn, modelParameters } from "../optimizer/modelParameters";
 import { ownModels } from "../optimizer/modelsInside";
 import { optimizerStates } from "../optimizer/optimizerState";
 import { findHalfWritten } from "../parts/halfWritten";
+import { optimizersOf } from "../parts/namesakes";
 import { classifyEntry, isMovingAverage, mainFile } from "../parts/parts";
 import { isReadingError, type Problem } from "../problem/problem";
 import { parseStageFileName, parseStepFolder } from "../progress/checkpointNames";
 import { readTrainerState } from "../progress/readTrainerState";
 import type { TrainerState } from "../progress/trainerState";
-import { maxOpened, openRandomStates, openRegistered } from "./accelerateState";
+import { maxOpened, openRandomStates, openRegistered, randomRank } from "./accelerateState";
 import { findLayout } from "./findLayout";
 import { isJoined, joinedInputs } from "./joinedFolder";
 import { momentTensors } from "./lookForNotFinite";
+import { isModelItself, modelName } from "./modelName";
 import { PartOpener } from "./openedParts";
 import { countedOnce, readAllSteps } from "./readAllSteps";
 import type { ModelInputs, OptimizerInputs, PartRole, ProgressInputs, ResumeInputs } from "./resumeInputs";
@@ -66,7 +68,8 @@ export async function gatherFromFolder(subject: ResumeSubject, signal?: AbortSig
   const model = answers("Parameters") ? undefined : (joined ?? (await openModel(subject, opener)));
   const optimizer = answers("Optimizer state")
     ? undefined
-    : (joined?.optimizer ?? (await openOptimizer(subject, of("optimizer"), opener, signal)));
+    : (joined?.optimizer ??
+      (await openOptimizer(subject, optimizersOf(modelName(subject), of("optimizer")), opener, signal)));
   const schedulers = [...(joined?.schedulers ?? [])];
   for (const { path, name } of of("scheduler").slice(0, maxOpened)) {
     const opened = await opener.open(path, name, "scheduler");
@@ -74,7 +77,7 @@ export async function gatherFromFolder(subject: ResumeSubject, signal?: AbortSig
     if (state !== undefined) schedulers.push(state);
   }
   const settings = await openSettings(of("training-args"), opener);
-  const randomFiles = of("rng-state").sort((a, b) => rankOf(a.name) - rankOf(b.name));
+  const randomFiles = of("rng-state").sort((a, b) => randomRank(a.name) - randomRank(b.name));
   const isAccelerate = await openRandomStates(randomFiles, opener);
   const registered = isAccelerate ? await openRegistered(of("other"), opener) : undefined;
   schedulers.push(...(registered?.schedulers ?? []));
@@ -88,7 +91,7 @@ export async function gatherFromFolder(subject: ResumeSubject, signal?: AbortSig
     optimizer,
     schedulers,
     random: {
-      ranks: randomFiles.map(({ name }) => rankOf(name)),
+      ranks: randomFiles.map(({ name }) => randomRank(name)),
       places: randomFiles.map(({ name }) => name),
     },
     scaler: await openScaler(of("scaler"), opener),
@@ -120,19 +123,14 @@ async function mixedRanks(
   }
 }
 
-/** `rng_state.pth` is that of the only process. */
-function rankOf(name: string): number {
-  return Number(/_(\d+)\.\w+$/.exec(name)?.[1] ?? 0);
-}
-
 async function openModel(
-  { checkpoint, folder, inside, isAdapter }: ResumeSubject,
+  subject: ResumeSubject,
   opener: PartOpener,
 ): Promise<{ inputs: ModelInputs; shardCount: number } | undefined> {
-  // What was opened is meant, where it is weights; other files of the folder may be those of other moments.
-  const isModel = checkpoint.tensors.length > 0 && (inside === undefined || inside.kind === undefined);
-  const name = isModel ? checkpoint.name : mainFile(folder.files);
-  if (name === undefined) return undefined;
+  const { checkpoint, folder, isAdapter } = subject;
+  const isModel = isModelItself(subject);
+  const name = modelName(subject);
+  if (name === "") return undefined;
   const path = isModel ? checkpoint.path : joinPath(folder.folder, name);
   const opened = await opener.open(path, name, "parameters");
   if (opened === undefined || opened.tensors.length === 0) return undefined;

@@ -21,6 +21,7 @@ export function statedProgress(
     step: stepPlace === undefined ? undefined : summary.step,
     epoch: epochPlace === undefined ? undefined : summary.epoch,
     planned: summary.maxSteps,
+    ...(summary.maxEpochs === undefined ? {} : { plannedEpochs: summary.maxEpochs }),
     ...(episodePlace === undefined ? {} : { episode: summary.episode }),
     ...(isOfOptimizer ? {} : { countsOther: true as const }),
   };

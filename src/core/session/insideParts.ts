@@ -94,7 +94,11 @@ export function partText({
   switch (role) {
     case "optimizer": {
       const whose =
-        of === undefined ? "" : of.length === 0 ? ", whose model is not in this file" : ` of ${listed(of)}`;
+        of === undefined
+          ? ""
+          : of.length === 0
+            ? ", matched with no model of this file"
+            : ` of ${listed(of)}`;
       return `${name ?? "optimizer"}, state of ${plural(parameters, "parameter")}${whose}`;
     }
     case "history":

@@ -17,20 +17,29 @@ const bufferNames: readonly RegExp[] = [
   /(?:^|\.)(?:attn|attention|self_attn|csa|sa)\.mask$/,
   /(?:^|\.)(?:fake_quant_enabled|observer_enabled|zero_point|min_vals?|max_vals?|activation_post_process\.\w+|weight_fake_quant\.(?:scale|eps))$/,
   /(?:^|\.)(?:betas|alphas_cumprod|alphas_cumprod_prev|sqrt_\w*alphas_cumprod|sqrt_\w*alphas\w*_cumprod|log_one_minus_alphas_cumprod|sqrt_recipm1?_alphas_cumprod|posterior_(?:variance|log_variance_clipped|mean_coef[12])|lvlb_weights|p2_loss_weight)$/,
-  /(?:^|\.)(?:weight_[uv]|cluster_size|ema_cluster_size|embed_avg|ema_w|total_ops|total_params|queue|queue_ptr|queue_label)$/,
+  /(?:^|\.)(?:cluster_size|ema_cluster_size|embed_avg|ema_w|total_ops|total_params|queue|queue_ptr|queue_label)$/,
   /(?:^|\.)(?:mel_basis|mel_fb|fft_window|forward_basis|inverse_basis|window_sum)$/,
 ];
 
 /** Those of the patterns that hold whatever a name ends with. */
 const buffersOfAnyName = /(?:^|\.)(?:batch_stats|model_ema|activation_post_process)\./;
 
+/**
+ * The two singular vectors of spectral norm. Weight norm calls its directions `weight_v` as well: they are trained, and
+ * have the shape of the weight.
+ */
+const singularVector = /(?:^|\.)\w*weight_[uv]$/;
+
+type Named = Pick<Tensor, "name" | "shape">;
+
 /** Whether a tensor of a model is known not to be trained: by its name, or because torch gives its dtype no gradient. */
-export function isBuffer({ name, dtype }: Pick<Tensor, "name" | "dtype">): boolean {
-  return dtype === "I64" || dtype === "BOOL" || isNamedAsBuffer(name);
+export function isBuffer(tensor: Named & Pick<Tensor, "dtype">): boolean {
+  return tensor.dtype === "I64" || tensor.dtype === "BOOL" || isNamedAsBuffer(tensor);
 }
 
-export function isNamedAsBuffer(name: string): boolean {
+export function isNamedAsBuffer({ name, shape }: Named): boolean {
   // As nearly all are called: of a hundred thousand, ten patterns each take a while.
   if ((name.endsWith(".weight") || name.endsWith(".bias")) && !buffersOfAnyName.test(name)) return false;
+  if (shape.length === 1 && singularVector.test(name)) return true;
   return bufferNames.some((pattern) => pattern.test(name));
 }

@@ -86,7 +86,10 @@ export interface NotFinite {
 /** What is told of values that were looked at; undefined where all are finite. */
 export function notFiniteIn(seen: ReadonlyMap<Tensor, Float64Array>): NotFinite | undefined {
   const found = [...seen].filter(
-    ([, values]) => values.some((value) => !Number.isFinite(value)) && !isMask(values),
+    ([{ name }, values]) =>
+      values.some((value) => !Number.isFinite(value)) &&
+      !isMask(values) &&
+      !(isNamedAsEnd(name) && !values.some(Number.isNaN)),
   );
   const first = found[0]?.[0];
   if (first === undefined) return undefined;
@@ -96,6 +99,14 @@ export function notFiniteIn(seen: ReadonlyMap<Tensor, Float64Array>): NotFinite 
       : `${found.length} of ${plural(seen.size, "tensor")} that were looked into hold`;
   const message = `${which} NaN or infinite values: training diverged, or the file is damaged.`;
   return { message, tensor: first.name };
+}
+
+/**
+ * Ends of what a value may be, which are infinite where there is none: those of gym's spaces, and those with which the
+ * observers of quantisation begin.
+ */
+export function isNamedAsEnd(name: string): boolean {
+  return /(?:^|[._])(?:low|high|lower|upper|lb|ub|min|max|minimum|maximum|min_vals?|max_vals?)$/i.test(name);
 }
 
 /** What is added to attention scores: zeros, and minus infinity where nothing may be seen. */

@@ -136,6 +136,8 @@ size 13476839424
     ["a.bin", "tjgg\x03\0\0\0", "a GGML file of llama.cpp before GGUF (2023)"],
     ["a.tflite", "\x1c\0\0\0TFL3", "a TensorFlow Lite model"],
     ["a.pt", "Rar!\x1a\x07\x01\0", "a RAR archive"],
+    ["model.t7", "\x04\0\0\0\x01\0\0\0\x03\0\0\0V 1\x0d", "a file of Lua's Torch 7"],
+    ["bootloader.bin", "\x7fELF\x01\x01\x01", "a program or library for Linux"],
     ["yolo.weights", "\0\0\0\0\x02\0\0\0\x05\0\0\0", "a file of Darknet weights"],
     ["a.mlmodel", "\x08\x05\x12\x20", "a Core ML model"],
     ["a.xml", '<?xml version="1.0"?>\n<net name="x" version="11">', "an OpenVINO network"],

@@ -56,6 +56,28 @@ describe("a model beside the optimizer", () => {
     expect((await viewOf(files, "/run/optimizer.pt")).names).toEqual([undefined, undefined]);
   });
 
+  test("is the one of its name, where several lie in one folder", async () => {
+    const layer = (inputs: number) =>
+      torchArchive(dict({ "l.weight": tensor(3, inputs), "l.bias": tensor(3) }), zeros);
+    const files = new MemoryFiles({
+      "/run/policy.pth": layer(4),
+      "/run/policy.optimizer.pth": optimizer([3, 4], [3]),
+      "/run/critic.pth": layer(5),
+      "/run/critic_optimizer.pth": optimizer([3, 5], [3]),
+      "/run/pytorch_variables.pth": torchArchive("N"),
+    });
+    for (const name of ["policy.optimizer.pth", "critic_optimizer.pth"])
+      expect((await viewOf(files, `/run/${name}`)).names).toEqual(["l.weight", "l.bias"]);
+    const optimizerCheck = async (name: string) => {
+      const session = await CheckpointSession.open(files, `/run/${name}`, () => undefined);
+      const { checks } = await session.resume();
+      return checks.find(({ what }) => what === "Optimizer state")?.reason;
+    };
+    for (const name of ["policy.pth", "policy.optimizer.pth"])
+      expect(await optimizerCheck(name)).toMatch(/^policy\.optimizer\.pth: .*state of 2 parameters/);
+    expect(await optimizerCheck("critic.pth")).toMatch(/^critic_optimizer\.pth: /);
+  });
+
   test("the state is compared with what the parameters take in their own dtype", async () => {
     const tensors = [
       { name: "a.weight", dtype: "BF16", shape: [5, 4] },

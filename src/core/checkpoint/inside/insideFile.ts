@@ -7,11 +7,11 @@ import { findModels, type ModelInside } from "../../optimizer/modelsInside";
 import { nameParameters } from "../../optimizer/nameParameters";
 import { type OptimizerState, optimizerStates } from "../../optimizer/optimizerState";
 import { holdsArraysOnly } from "../../optimizer/plainData";
-import { mainFile } from "../../parts/parts";
+import { modelOf } from "../../parts/namesakes";
 import { decodeTensor } from "../../tensors/decode";
 import type { Tensor } from "../../tensors/tensor";
 import type { Checkpoint } from "../checkpoint";
-import { contentKind } from "../contentKind";
+import { contentKind, isBesideModels } from "../contentKind";
 import type { FolderContext } from "../folderContext";
 import type { OpenedFiles } from "../openedFiles";
 import type { CheckpointKind, ProgressSummary } from "../summary";
@@ -52,7 +52,11 @@ export async function readInsideFile(
   const { content } = checkpoint;
   if (content === undefined) return holdsArraysOnly(checkpoint) ? arraysOnly : undefined;
   const kind = contentKind(content);
-  const told = hasProgress(kind) ? await readProgress(opened.files, checkpoint, content, signal) : undefined;
+  const isForeign = kind === "data" && isBesideModels(content.root);
+  const told =
+    hasProgress(kind) && !isForeign
+      ? await readProgress(opened.files, checkpoint, content, signal)
+      : undefined;
   const models = kind === "history" || kind === "data" ? [] : findModels(content);
   const { states, trained } = matchOptimizers(optimizerStates(content), content);
   const optimizers = models.length > 0 ? states : await withNames(states, opened, checkpoint, folder, signal);
@@ -133,7 +137,7 @@ async function tensorsBeside(
   { files: entries, folder }: FolderContext,
   signal?: AbortSignal,
 ): Promise<ModelTensors> {
-  const name = mainFile(entries);
+  const name = modelOf(checkpoint.name, entries);
   const path = name === undefined ? undefined : joinPath(folder, name);
   if (path === undefined || path === checkpoint.path) return noModel;
   try {

@@ -1,0 +1,36 @@
+import { baseName } from "../bytes/paths";
+import { mainFile, type PartFile } from "./parts";
+
+const ending = /\.(?:pt|pth|ckpt|bin|safetensors)(?:\.tar)?$/i;
+const optimizerWord = /[._-]?optim(?:izer)?(?=[._-]|$)/i;
+const modelWord = /[._-]?(?:model|net|network|weights|state_dict)(?=[._-]|$)/i;
+
+/** What is left of a name without its ending, the word for its part, and the number of one of several. */
+function stem(name: string, word: RegExp): string {
+  return baseName(name)
+    .replace(ending, "")
+    .replace(word, "")
+    .replace(/^[._-]+|[._-]*\d*$/g, "")
+    .toLowerCase();
+}
+
+/**
+ * Which of several files of optimizers belong to a file of weights: `policy.optimizer.pth` to `policy.pth`, and not to
+ * the `critic.pth` beside it. Those that name no model belong to whatever is there; none where all name others.
+ */
+export function optimizersOf<T extends { readonly name: string }>(
+  model: string,
+  all: readonly T[],
+): readonly T[] {
+  const own = all.filter(({ name }) => stem(name, optimizerWord) === stem(model, modelWord));
+  return own.length > 0 ? own : all.filter(({ name }) => stem(name, optimizerWord) === "");
+}
+
+/** The file of weights in a folder that an optimizer's file names, else the folder's main one. */
+export function modelOf(optimizer: string, entries: readonly PartFile[]): string | undefined {
+  const named = entries.find(
+    ({ name, kind, part }) =>
+      kind === "file" && part === "weights" && stem(name, modelWord) === stem(optimizer, optimizerWord),
+  );
+  return named?.name ?? mainFile(entries);
+}
