@@ -14,7 +14,7 @@ import { modulePath } from "./loraKey";
 import type { LoraModule } from "./loraModule";
 import { inputsOfVera, lacksPart, type MadeContext, madeLayout } from "./madeLayout";
 import { isForeignTo } from "./methods/methodTable";
-import { areStoredTransposed, type FormContext, formsOf } from "./moduleForms";
+import { arePooled, areStoredTransposed, type FormContext, formsOf } from "./moduleForms";
 import { type ScaleRule, ScaleRules } from "./scaleRules";
 
 /** Makes an adapter of its parts: pairs the factors of each module, and says what is odd about them. */
@@ -25,6 +25,7 @@ export class AdapterBuilder {
   private readonly dialects = new Map<DialectId, number>();
   private readonly unusedAlpha: string[] = [];
   private isTransposed = false;
+  private isPooled = false;
   private withAdapterName = false;
 
   constructor(
@@ -45,6 +46,10 @@ export class AdapterBuilder {
         const { announcedRank } = this.scales.find(module, 1, false, adapterName);
         return pair === undefined ? [] : [{ ...pair, announcedRank }];
       }),
+    );
+    this.isPooled = arePooled(
+      groups.flatMap(({ tensors }) => completePair(tensors) ?? []),
+      this.config?.qaloraGroupSize,
     );
     const paths = new Set(groups.map(({ module }) => module));
     const modules = groups.flatMap((group) => this.buildModules(group, paths));
@@ -93,6 +98,7 @@ export class AdapterBuilder {
     else if (parts.otherMethod !== undefined) problems.besides(parts.other, config);
     if (parts.otherMethod === undefined && parts.groups.size + parts.composed.length === 0)
       problems.noFactors(method);
+    problems.withoutFactors(parts.unpaired);
     problems.recipe(config, modules);
     problems.unusedAlpha(this.unusedAlpha, this.metadata);
     problems.wrappedNames([...parts.groups.values()].flatMap(({ tensors }) => [...tensors.values()]));
@@ -123,6 +129,7 @@ export class AdapterBuilder {
       announcedRank: this.scales.find(parameter, 1, isMlx, group.adapterName).announcedRank,
       isNested: isNestedExperts(group.module, paths),
       isTransposed: this.isTransposed,
+      isPooled: this.isPooled,
     });
     if (layouts.length > 0) this.dialects.set(dialect, (this.dialects.get(dialect) ?? 0) + 1);
     return layouts.map((layout) => {

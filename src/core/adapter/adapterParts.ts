@@ -55,6 +55,7 @@ export function collectParts(tensors: readonly Tensor[]): AdapterParts {
   const otherModules = new Set<string>();
   let otherMethod: string | undefined;
   for (const tensor of tensors) {
+    if (usedToTrain.test(tensor.name)) continue;
     const key = parseLoraKey(tensor.name);
     const method = key === undefined ? otherMethodOf(tensor.name) : undefined;
     if (key !== undefined && factorRoles.has(key.role)) addFactor(groups, key, tensor, unpaired);
@@ -86,6 +87,11 @@ export function collectParts(tensors: readonly Tensor[]): AdapterParts {
   };
 }
 
+/**
+ * What PEFT's MonteCLoRA samples its factors by and VeLoRA compresses activations by, while they train: both merge, and
+ * act, as the plain LoRA beside (tuners/lora/variants.py).
+ */
+const usedToTrain = /\.lora_(?:monteclora_sampler\.|velora_embed)/;
 /** A bias below `base_layer` is saved where it was trained (PEFT's `bias`). */
 const frozenName = /\.(?:base_layer|original_module)\.(?!bias$)/;
 /** Common words, so they count only in a file that has factors. */

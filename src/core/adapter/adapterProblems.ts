@@ -56,6 +56,15 @@ export class AdapterProblems {
     this.listed("LoraUnpaired", message, tensor);
   }
 
+  /** What belongs to a pair of factors under a name under which none are: half a conversion of names leaves it. */
+  withoutFactors(tensors: readonly Tensor[]): void {
+    for (const tensor of tensors) {
+      if (!/magnitude|dora_scale|lora_mid|lora_E|lora_diag/.test(tensor.name)) continue;
+      const message = `${tensor.name} has no factors beside it, whose update it belongs to. The file may be cut, mixed, or half-converted to other names.`;
+      this.listed("LoraUnpaired", message, tensor);
+    }
+  }
+
   misfit(message: string, tensor: Tensor): void {
     this.listed("LoraShapeMismatch", message, tensor);
   }
@@ -181,22 +190,22 @@ export class AdapterProblems {
     for (const { isOf, remark, code = "LoraVariant", severity = "info" } of loraVariants) {
       if (remark !== undefined && isOf(config, modules)) this.push(severity, code, remark);
     }
-    if (config?.useDora === true) this.magnitudes(modules);
+    if (config?.useDora === true) this.magnitudes(modules, config.mlx === undefined);
     this.magnitudeLengths(modules);
     this.scales(modules);
     this.experts(modules.filter((module) => module.layout === "experts"));
   }
 
-  private magnitudes(modules: readonly LoraModule[]): void {
+  private magnitudes(modules: readonly LoraModule[], isPeft: boolean): void {
     // Embeddings and convolutions had none in PEFT's first versions of DoRA.
-    const linear = modules.filter(({ layout }) => layout === "linear");
+    const linear = modules.filter(({ layout }) => layout === (isPeft ? "linear" : "mlx"));
     const bare = linear.filter(({ magnitude }) => magnitude === undefined);
     if (bare.length === 0) return;
     const which =
       bare.length === linear.length
         ? `none of ${modulesOf(linear.length)} has`
         : `${bare.length} of ${modulesOf(linear.length)} ${bare.length === 1 ? "lacks" : "lack"}`;
-    const message = `use_dora is true, and ${which} a magnitude vector (lora_magnitude_vector): what DoRA trained beside the factors is missing.`;
+    const message = `${isPeft ? "use_dora is true" : "fine_tune_type is dora"}, and ${which} a magnitude vector (${isPeft ? "lora_magnitude_vector" : "m"}): what DoRA trained beside the factors is missing.`;
     this.push("warning", "DoraWithoutMagnitudes", message);
   }
 

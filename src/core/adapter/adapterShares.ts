@@ -72,7 +72,10 @@ function namesOf(tensors: readonly Tensor[]): string {
   const names = [
     ...new Set(
       tensors.map(({ name }) =>
-        name.replace(/(?:\.modules_to_save(?:\.[^.]+)?)?\.(?:weight|bias)$/, "").replace(/^.*\./, ""),
+        name
+          .replace(/(?:\.modules_to_save(?:\.[^.]+)?)?\.(?:weight|bias)$/, "")
+          // A number alone names nothing: "projector.model.0".
+          .replace(/^(?:.*\.)?(?=[^.]*[^.\d][^.]*(?:\.\d+)*$)/, ""),
       ),
     ),
   ];

@@ -25,6 +25,8 @@ export interface FormContext {
   readonly isNested: boolean;
   /** Other modules of the file can only be read transposed. */
   readonly isTransposed: boolean;
+  /** QALoRA's A takes groups of inputs: see `arePooled`. */
+  readonly isPooled: boolean;
 }
 
 /**
@@ -46,7 +48,11 @@ export function formsOf(factors: FactorTensors, context: FormContext): readonly 
   if (slices.length > 0) return slices;
   if (isStoredTransposed(factors, context)) return [transposedLayout(factors)];
   const plain = standardLayout(factors);
-  return [fusedExperts(plain, context) ?? pooled(plain, config?.qaloraGroupSize) ?? plain];
+  return [
+    fusedExperts(plain, context) ??
+      (context.isPooled ? pooled(plain, config?.qaloraGroupSize) : undefined) ??
+      plain,
+  ];
 }
 
 /** [E, r, in] with [E, out, r], or [E, in, r] with [E, r, out]. A convolution over one axis has three axes, too. */
@@ -105,6 +111,21 @@ function fusedExperts(
 function pooled(plain: FactorLayout, groupSize: number | undefined): FactorLayout | undefined {
   if (groupSize === undefined || groupSize < 1 || plain.layout !== "linear") return undefined;
   return { ...plain, layout: "pooled", inFeatures: plain.inFeatures * groupSize, groupSize };
+}
+
+/**
+ * Whether QALoRA's A takes the average of each group of inputs. PEFT makes it so over layers of GPTQ alone and an
+ * ordinary LoRA over all others, whatever the configuration says. A hidden width that is the inputs of one module is the
+ * outputs of another: that tells whether A has as many columns as there are inputs.
+ */
+export function arePooled(
+  pairs: readonly { readonly a: Tensor; readonly b: Tensor }[],
+  groupSize: number | undefined,
+): boolean {
+  if (groupSize === undefined) return false;
+  const outputs = new Set(pairs.map(({ b }) => b.shape[0]));
+  const count = (times: number) => pairs.filter(({ a }) => outputs.has((a.shape[1] ?? 0) * times)).length;
+  return count(1) === 0 || count(groupSize) > 0;
 }
 
 /** BD-LoRA keeps A as [r, in / n] or B as [out, r / n]: n blocks, one below the other. */

@@ -80,7 +80,7 @@ export class ScaleRules {
       (isMlx ? this.mlxRule(rank) : this.rules?.find(module, rank)) ??
       this.partRule(module, rank) ??
       alphaRule(this.kohyaAlpha, rank, "kohyaMetadata") ??
-      alphaRule(this.ggufAlpha, rank, "ggufMetadata") ??
+      ggufRule(this.ggufAlpha, rank) ??
       (isMlx
         ? { alpha: undefined, scale: mlxDefaultScale, source: "assumed", announcedRank: undefined }
         : { alpha: rank, scale: 1, source: "assumed", announcedRank: undefined })
@@ -156,6 +156,12 @@ function alphaRule(alpha: number | undefined, rank: number, source: ScaleSource)
   return alpha === undefined
     ? undefined
     : { alpha, scale: scaleOf(alpha, rank), source, announcedRank: undefined };
+}
+
+/** An alpha of 0 is none to llama.cpp (src/llama-adapter.h, get_scale): it then multiplies by the strength alone. */
+function ggufRule(alpha: number | undefined, rank: number): ScaleRule | undefined {
+  const rule = alphaRule(alpha, rank, "ggufMetadata");
+  return rule && alpha === 0 ? { ...rule, scale: 1 } : rule;
 }
 
 /** Metadata are strings; kohya's resized files say `Dynamic` where ranks differ. */

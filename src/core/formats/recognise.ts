@@ -46,6 +46,10 @@ const pointers: readonly { readonly pattern: RegExp; readonly message: string }[
   },
 ];
 
+/** What servers of files answer in plain text in place of one, all of it printable. */
+const serverText =
+  /^(?:\d{3}:? )?(?:entry not found|repository not found|not found|file not found|forbidden|unauthorized|access (?:to .{1,200} is restricted|denied)|invalid (?:username|credentials|token)|internal server error|bad gateway|service unavailable|gateway time-?out|too many requests|rate limit)[ -~\s]*$/i;
+
 /**
  * Says in plain words what a file is that only looks like a checkpoint: a Git LFS pointer, or an error page that
  * was saved under the model's name. Undefined when it is none of these.
@@ -76,6 +80,11 @@ export function diagnoseImpostor(head: Uint8Array): CheckpointError | undefined 
   }
   if (/^\{\s*"(error|message|detail)"/.test(text)) {
     const message = `This is a server's error message, not a checkpoint: ${text.slice(0, 120)}. Fetch the file again.`;
+    return new CheckpointError("ServerError", message, 0);
+  }
+  if (serverText.test(text)) {
+    const shown = text.slice(0, 120).trim();
+    const message = `This is what a server answered, ${JSON.stringify(shown)}, saved under the name of a checkpoint. The download failed: fetch it again.`;
     return new CheckpointError("ServerError", message, 0);
   }
   if (startsWith(head, "SQLite format 3\0")) return describeSqlite(head);

@@ -1,3 +1,4 @@
+import { methodName } from "../adapter/methods/methodTable";
 import type { Problem } from "../problem/problem";
 import { elementCount, type Tensor } from "../tensors/tensor";
 import { metaReason } from "../tensors/tensorLayout";
@@ -78,10 +79,21 @@ function isParameter({ name, dtype }: Tensor): boolean {
   return isFactor || /(?:^|\.)(?:weight|bias)$/.test(name);
 }
 
-function cause({ folder }: HealthSubject): string {
+/** Methods of PEFT's whose files have held nothing although one process trained them: their tensors were passed over. */
+const savesNothing: ReadonlySet<string> = new Set(["XLORA", "OSF"]);
+
+function cause({ folder, adapterConfig, checkpoint }: HealthSubject): string {
   const sharded = folder.files.find(
     ({ kind, name }) => kind === "directory" && /^(?:global_step\d+|pytorch_model_fsdp(?:_\d+)?)$/.test(name),
   );
+  const type = adapterConfig?.peftType;
+  if (
+    sharded === undefined &&
+    checkpoint.tensors.length === 0 &&
+    type !== undefined &&
+    savesNothing.has(type)
+  )
+    return `PEFT leaves such a file where it adapted no module, or finds none of what ${methodName(type)} trained as it saves: what was trained is not here. Save again from the model in memory, or use an earlier checkpoint.`;
   const why =
     "The parameters were probably not gathered from all processes when this was saved (ZeRO-3 or FSDP)";
   return sharded === undefined

@@ -1,4 +1,6 @@
+import { modulePath } from "../adapter/loraKey";
 import type { Problem } from "../problem/problem";
+import { plural } from "../text/quantities";
 import { unmatchedNames } from "./config/unmatchedNames";
 import { type HealthSubject, isWhole } from "./healthSubject";
 
@@ -11,6 +13,11 @@ const faults: readonly {
   readonly mend: (name: string) => string;
 }[] = [
   {
+    pattern: /(?:^|\.)_(?:fsdp|checkpoint)_wrapped_module\./,
+    what: 'hold "_fsdp_wrapped_module." or "_checkpoint_wrapped_module."',
+    mend: (name) => prefix + modulePath(name),
+  },
+  {
     pattern: /\.lora_(?:A|B)\.(?!weight$|bias$)[^.]+\.(?:weight|bias)$|\.lora_embedding_[AB]\.[^.]+$/,
     what: "hold the adapter's name, which PEFT puts in as it loads",
     mend: (name) => name.replace(/(\.lora_(?:A|B|embedding_A|embedding_B))\.(?!weight$|bias$)[^.]+/, "$1"),
@@ -21,7 +28,7 @@ const faults: readonly {
     mend: (name) => name.replace(/^(?:base_model\.model\.)+/, prefix),
   },
   {
-    pattern: /^(?!base_model\.model\.)/,
+    pattern: /^(?!base_model\.model\.|_(?:fsdp|checkpoint)_wrapped_module\.)/,
     what: `do not begin with "${prefix}"`,
     mend: (name) =>
       prefix + name.replace(/^(?:module\.|model\.(?=base_model\.model\.))*(?:base_model\.model\.)*/, ""),
@@ -98,11 +105,40 @@ function namesForPeft({ checkpoint, adapter, folder }: HealthSubject): readonly 
 /** Names in a file of PEFT's that PEFT does not find again; those of torch.compile are told with the adapter. */
 export function peftNames(subject: HealthSubject): readonly Problem[] {
   const names = namesForPeft(subject).filter((name) => !isCompiled(name));
+  return [...nestedNames(subject), ...savedAsWrapped(subject), ...faultyNames(names)];
+}
+
+/** Modules that were saved whole under the names that they have while PEFT wraps them. */
+function savedAsWrapped(subject: HealthSubject): readonly Problem[] {
+  if (namesForPeft(subject).length === 0) return [];
+  const wrong = (subject.adapter?.savedTensors ?? []).filter(({ name }) =>
+    name.includes(".modules_to_save."),
+  );
+  const [first] = wrong;
+  if (first === undefined) return [];
+  const mended = first.name.replace(/\.modules_to_save\.(?:[^.]+\.(?=weight$|bias$))?/, ".");
+  const message = `${plural(wrong.length, "tensor")} saved whole ${wrong.length === 1 ? "holds" : "hold"} "modules_to_save" in the name, which PEFT puts in as it loads: it looks for ${mended} and fails or leaves ${wrong.length === 1 ? "this one" : "these"} out.`;
+  return [{ severity: "warning", code: "WrappedNames", message, tensor: first.name }];
+}
+
+function faultyNames(names: readonly string[]): readonly Problem[] {
   return faults.flatMap(({ pattern, what, mend }): readonly Problem[] => {
     const wrong = names.filter((name) => pattern.test(name));
     const [first] = wrong;
     if (first === undefined) return [];
     const message = `${wrong.length} of ${names.length} names ${what}. PEFT matches none of these, so that the adapter would load as nothing; the first should be ${mend(first)}.`;
-    return [{ severity: "warning", code: "WrappedNames", message, tensor: first }];
+    const severity = wrong.length === names.length ? "error" : "warning";
+    return [{ severity, code: "WrappedNames", message, tensor: first }];
   });
+}
+
+/** PEFT's wrapper in the middle of diffusers' names, which a trainer left there: no loader takes it out. */
+function nestedNames({ checkpoint, adapter }: HealthSubject): readonly Problem[] {
+  if (adapter?.dialect !== "diffusers") return [];
+  const wrong = checkpoint.tensors.filter(({ name }) => /^\w+\.base_model\.model\./.test(name));
+  const [first] = wrong;
+  if (first === undefined) return [];
+  const message = `${wrong.length} of ${checkpoint.tensors.length} names hold "${prefix}" behind the part of the pipeline. diffusers and ComfyUI match none of these, so that the adapter would load as nothing; the first should be ${first.name.replace(prefix, "")}.`;
+  const severity = wrong.length === checkpoint.tensors.length ? "error" : "warning";
+  return [{ severity, code: "WrappedNames", message, tensor: first.name }];
 }

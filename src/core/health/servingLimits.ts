@@ -1,5 +1,6 @@
 import type { Adapter } from "../adapter/adapter";
 import type { AdapterConfig } from "../adapter/adapterConfig";
+import { isDora } from "../adapter/methods/variants";
 import type { Problem } from "../problem/problem";
 import { quote } from "../text/quote";
 import type { HealthSubject } from "./healthSubject";
@@ -54,7 +55,7 @@ function vllmLimits(adapter: Adapter, config: AdapterConfig, names: readonly str
     ...(config.peftType === "LORA"
       ? rankLimit(config.r)
       : [`peft_type ${config.peftType} is none that it serves`]),
-    ...(isDora(adapter, config) ? ["refuses DoRA"] : []),
+    ...(isDora(config, adapter.modules) ? ["refuses DoRA"] : []),
     ...(config.modulesToSave.length > 0
       ? [`refuses modules_to_save (${config.modulesToSave.join(", ")})`]
       : []),
@@ -109,10 +110,6 @@ function sglangLimits(config: AdapterConfig, hasAddedTokens: boolean): readonly 
     ...(config.useRslora ? ["was not seen to read use_rslora: the scale may be wrong by √r"] : []),
     ...(hasAddedTokens ? ["refuses tokens of added_tokens.json beyond the vocabulary of the base"] : []),
   ];
-}
-
-function isDora(adapter: Adapter, config: AdapterConfig): boolean {
-  return config.useDora || adapter.modules.some(({ magnitude }) => magnitude !== undefined);
 }
 
 function hasBias({ bias }: AdapterConfig): boolean {

@@ -9,8 +9,10 @@ import { ggufFindings } from "./config/ggufFindings";
 import { type HealthSubject, isWhole } from "./healthSubject";
 import { namedOtherwise } from "./namedOtherwise";
 import { namesItsFile } from "./namesItsFile";
-import { peftNames, wrappedNames } from "./peftNames";
+import { isOfPeft, peftLoading } from "./peftLoading";
+import { matchesNothing, peftNames, wrappedNames } from "./peftNames";
 import { peftNeeds } from "./peftNeeds";
+import { peftTargets } from "./peftTargets";
 import { quantisationSettings } from "./quantisationSettings";
 import { secondCopies } from "./secondCopies";
 import { servingLimits } from "./servingLimits";
@@ -32,6 +34,8 @@ const rules: readonly Rule[] = [
   adapterGaps,
   wrappedNames,
   peftNames,
+  peftLoading,
+  peftTargets,
   peftNeeds,
   servingLimits,
   codeInside,
@@ -73,6 +77,8 @@ function toldByReading(subject: HealthSubject, found: readonly Problem[]): Probl
     if (code === "LoraWithoutFactors" && (has("NoTensors") || has("NoValues"))) return [];
     if (code === "LoraShapeMismatch" && has("OneRankOnly")) return [];
     if (code === "LoraWithoutFactors" && isAdapterAlone(subject)) return [withoutFactors(subject, problem)];
+    if (code === "LoraRankMismatch") return [rankMismatch(subject, problem)];
+    if (code === "WrappedNames" && matchesNothing(subject)) return [{ ...problem, severity: "error" }];
     // Of a cut file the partner may be what was cut off, which is told already.
     return (code === "LoraUnpaired" || code === "LoraShapeMismatch") && whole
       ? [{ ...problem, severity: "error" }]
@@ -94,14 +100,25 @@ function isAdapterAlone({ checkpoint, folder }: HealthSubject): boolean {
   return /^adapter(?:_model|s)\b/.test(checkpoint.name) && isMeant && checkpoint.tensors.length > 0;
 }
 
+/** Other programs take the rank from the factors; PEFT makes its own by the configuration and fills them in. */
+function rankMismatch(subject: HealthSubject, problem: Problem): Problem {
+  if (!isOfPeft(subject) || subject.adapterConfig?.peftType !== "LORA") return problem;
+  const message = `${problem.message} PEFT fails to load the adapter with this configuration (size mismatch).`;
+  return { ...problem, severity: "error", message };
+}
+
 function withoutFactors({ checkpoint }: HealthSubject, problem: Problem): Problem {
   const names = checkpoint.tensors.map(({ name }) => name);
   const first = names[0] ?? "";
   const isStripped =
-    names.some((name) => /_A\.weight$/.test(name)) && names.some((name) => /_B\.weight$/.test(name));
+    names.some((name) => /(?<!\.lora)_A\.weight$/.test(name)) &&
+    names.some((name) => /(?<!\.lora)_B\.weight$/.test(name));
+  const isOfLora = names.every((name) => /\.lora_(?:A|B|embedding_A|embedding_B)\b/.test(name));
   const why = isStripped
     ? ' They look like those of an adapter that was named "lora": PEFT takes that name out of "lora_A" too as it saves.'
-    : "";
+    : isOfLora
+      ? ' They are those of LoRA, for which peft_type is "LORA".'
+      : "";
   const message = `${problem.message} Its names are such as ${first}; loaders match none of them, so that the adapter would load as nothing.${why}`;
   return { ...problem, severity: "error", message };
 }

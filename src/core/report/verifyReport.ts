@@ -142,7 +142,7 @@ export function verifyText({ path, healthy, noModel, tensors, tensorsRead, probl
       : noModel === true
         ? "no error, and no model known here"
         : "healthy";
-  const head = `${printable(path)}: ${state} (${formatCount(tensors)} tensors, ${read})`;
+  const head = `${printable(path)}: ${state} (${plural(tensors, "tensor")}, ${read})`;
   const lines = problems.map(problemLine);
   return [head, ...lines].join("\n");
 }

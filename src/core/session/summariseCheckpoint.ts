@@ -2,6 +2,7 @@ import type { Adapter } from "../adapter/adapter";
 import type { AdapterConfig } from "../adapter/adapterConfig";
 import { rangeText } from "../adapter/adapterText";
 import { isMeasuredOverBase, methodName, modulesBelow } from "../adapter/methods/methodTable";
+import { isDora } from "../adapter/methods/variants";
 import { baseName } from "../bytes/paths";
 import type { Checkpoint } from "../checkpoint/checkpoint";
 import { dtypeShares, moduleShares } from "../checkpoint/composition";
@@ -233,7 +234,7 @@ function modelName(folder: FolderContext): string {
 function adapterFacts(adapter: Adapter, config: AdapterConfig | undefined): string[] {
   const ranks = adapter.modules.map((module) => module.rank);
   return [
-    config?.useDora === true ? "DoRA adapter" : `${methodName(adapter.method)} adapter`,
+    isDora(config, adapter.modules) ? "DoRA adapter" : `${methodName(adapter.method)} adapter`,
     ...(ranks.length > 0 ? [`rank ${rangeText(ranks)}`, plural(ranks.length, "module")] : []),
   ];
 }

@@ -3,6 +3,7 @@ import type { AdapterConfig } from "../adapter/adapterConfig";
 import { rangeText } from "../adapter/adapterText";
 import { storedBytes } from "../adapter/loraModule";
 import { methodName } from "../adapter/methods/methodTable";
+import { isDora } from "../adapter/methods/variants";
 import type { StageLabel } from "../stage/stage";
 import { plural } from "../text/quantities";
 import { fingerprintOfMeasurements, refineStage } from "../update/adapterFingerprint";
@@ -143,7 +144,7 @@ function adapterFacts(
     ["Adapted modules", modules.length > 0 ? plural(modules.length, "module") : undefined],
     ["Target modules", typeof targets === "string" ? targets : targets?.join(", ")],
     ["Initialisation", initialisationText(config?.initLoraWeights)],
-    ["DoRA", config?.useDora === true ? "yes" : undefined],
+    ["DoRA", isDora(config, adapter.modules) ? "yes" : undefined],
     ["Bias", config?.bias === "none" ? undefined : config?.bias],
     [
       "Saved whole",

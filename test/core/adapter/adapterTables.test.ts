@@ -38,6 +38,11 @@ describe("every method", () => {
     expect(otherMethodOf(nameOf(method))).toBe(id);
   });
 
+  it("GLoRA of LyCORIS is told from each of its four matrices", () => {
+    for (const part of ["a1", "a2", "b1", "b2"])
+      expect(otherMethodOf(`lora_unet_mid_block.${part}.weight`)).toBe("GLORA");
+  });
+
   it("has a name of its own, and a reason where it is not measured", () => {
     expect(new Set(methods.map(({ id }) => id)).size).toBe(methods.length);
     for (const method of methods) {

@@ -52,6 +52,7 @@ const fixtures: Readonly<Record<string, readonly string[]>> = {
   RANDLORA: ["overBase/randlora", "overBase/randlora_tall"],
   MISS: ["overBase/miss", "overBase/miss_remainder", "overBase/miss_mini", "overBase/miss_bat"],
   "lora-bias": ["adapterKinds/bias"],
+  kasa: ["peft/kasa/adapter_model"],
   qalora: ["adapterKinds/qalora"],
   bdlora: ["adapterKinds/bdlora"],
   alora: ["adapterKinds/alora"],

@@ -124,11 +124,15 @@ size 13476839424
     '{"error":"Entry not found"}',
     '{"message": "Repository not found"}',
     '{ "detail" : "Not authenticated" }',
+    "Entry not found",
+    "404: Not Found\n",
+    "Access to model some/model is restricted. You must be authenticated to access it.",
+    "Invalid username or password.",
   ])("is told to be a server's answer: %s", async (text) => {
     for (const name of names) {
       const error = await errorOf(readBytes(bytesOf(text), name));
       expect(error.code).toBe("ServerError");
-      expect(error.message).toContain(text);
+      expect(error.message).toContain(text.trim());
     }
   });
 

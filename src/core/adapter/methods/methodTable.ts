@@ -34,7 +34,7 @@ export function isProductMethod(id: string): boolean {
 }
 
 const mayBeOtherMethod =
-  /hada_|lokr_|oft_|ia3_l|on_input|vera_|prompt_embeddings|hra_u|hira_|vblora|fourierft|waveft|randlora|delora|road_|miss_block|bone_|c3a_|shira_|gralora|trainable_tokens|diff|_norm|xlora|poly_|lily_|osf_|psoft_|glora|adamss|peanut_|frod_|deft_|beft_|tinylora|unilora|ln_tuning|supertuning|adaption_|adapter_(?:down|up)/;
+  /hada_|lokr_|oft_|ia3_l|on_input|vera_|prompt_embeddings|hra_u|hira_|vblora|fourierft|waveft|randlora|delora|road_|miss_block|bone_|c3a_|shira_|gralora|trainable_tokens|diff|_norm|xlora|poly_|lily_|osf_|psoft_|glora|adamss|peanut_|frod_|deft_|beft_|tinylora|unilora|ln_tuning|supertuning|adaption_|adapter_(?:down|up)|shadow_|\.(?:a[12]|b[12]|bm)\.weight$/;
 
 const named = methods.filter(({ names }) => names !== undefined);
 

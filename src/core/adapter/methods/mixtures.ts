@@ -30,6 +30,15 @@ export const mixtureMethods: readonly Method[] = [
     whyNotMeasured: "mixes shared factors by the input, so no single update exists",
   },
   {
+    id: "SHADOW",
+    name: "ShadowPEFT",
+    update: "h' = h + α·U·D·(h − s), s the state of a small network beside",
+    trains: "a small network beside the model and what ties it to each block",
+    example: "shadow_down.default.weight",
+    names: /\bshadow_(?:down|up|update_gate|update_transform|model|backbone|projection)\b/,
+    whyNotMeasured: "changes what passes through the layers by the input, and no weight",
+  },
+  {
     id: "GRALORA",
     name: "GraLoRA",
     update: "ΔW = k×k blocks, each a product",

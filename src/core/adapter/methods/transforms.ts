@@ -104,7 +104,7 @@ export const transformMethods: readonly Method[] = [
     update: "W' = W + W·A + B",
     trains: "factors that multiply and factors that add",
     example: "glora_A",
-    names: /\.glora_|^(?:lora|lycoris)_.*\.(?:a1|b1|bm)\.weight$/,
+    names: /\.glora_|^(?:lora|lycoris)_.*\.(?:a[12]|b[12]|bm)\.weight$/,
     whyNotMeasured: "multiplies the base weights and adds to them",
   },
   {

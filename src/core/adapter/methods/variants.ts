@@ -17,6 +17,11 @@ export interface LoraVariant {
   readonly severity?: "warning" | "info";
 }
 
+/** Whether the file or its configuration speaks of DoRA's magnitudes. */
+export function isDora(config: AdapterConfig | undefined, modules: readonly LoraModule[]): boolean {
+  return config?.useDora === true || modules.some(({ magnitude }) => magnitude !== undefined);
+}
+
 const hasLayout = (layout: LoraModule["layout"]) => (_: unknown, modules: readonly LoraModule[]) =>
   modules.some((module) => module.layout === layout);
 
@@ -45,6 +50,13 @@ export const loraVariants: readonly LoraVariant[] = [
     toldBy: "lora_bias, lora_B.bias",
     isOf: (_, modules) => modules.some(({ bias }) => bias !== undefined),
     remark: "B has a bias in some modules: it is added to the output and is not part of ΔW.",
+  },
+  {
+    id: "kasa",
+    name: "KaSA",
+    update: "ΔW = s·B·diag(d)·A over W without its r smallest directions",
+    toldBy: "lora_diag",
+    isOf: (_, modules) => modules.some(({ diagonal }) => diagonal?.name.includes("lora_diag") === true),
   },
   {
     id: "qalora",

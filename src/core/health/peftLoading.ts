@@ -1,0 +1,106 @@
+import type { AdapterConfig } from "../adapter/adapterConfig";
+import type { LoraModule } from "../adapter/loraModule";
+import { methodName } from "../adapter/methods/methodTable";
+import { isTokenRows, tokenRowsOf } from "../adapter/trainableTokens";
+import { jsonNumber, jsonString } from "../json/parseJson";
+import type { Problem } from "../problem/problem";
+import { plural } from "../text/quantities";
+import { quote } from "../text/quote";
+import { type HealthSubject, isWhole } from "./healthSubject";
+
+/** PEFT's own names of an adapter's weights, which it loads with `adapter_config.json` beside them and not without. */
+const peftFile = /^adapter_model\.(?:safetensors|bin)$/;
+
+/** A file that PEFT is what loads it, by its name and those of its tensors. */
+export function isOfPeft({ checkpoint, adapter }: HealthSubject): boolean {
+  return (
+    adapter?.dialect === "peft" &&
+    !adapter.carriesModel &&
+    peftFile.test(checkpoint.name) &&
+    checkpoint.tensors.some(({ name }) => name.startsWith("base_model.model."))
+  );
+}
+
+/**
+ * What PEFT fails at, or draws at random, or leaves out, as it makes an adapter of its configuration and fills it from
+ * the file (`PeftModel.from_pretrained`); each was seen with PEFT 0.21.
+ */
+export function peftLoading(subject: HealthSubject): readonly Problem[] {
+  const { adapter, adapterConfig: config, folder } = subject;
+  if (adapter === undefined || !isOfPeft(subject)) return [];
+  if (config === undefined || folder.adapterConfig === undefined) return withoutConfiguration(subject);
+  // mlx-lm writes a configuration of its own under this name; a cut one says nothing of what it lacks.
+  if (config.mlx !== undefined || folder.problems.some(({ severity }) => severity === "error")) return [];
+  return [
+    ...settings(subject),
+    ...(isWhole(subject) ? [...adaloraValues(config, adapter.modules), ...tokenCounts(subject, config)] : []),
+    ...unusedMagnitudes(config, adapter.modules),
+    ...unnamedBase(subject),
+  ];
+}
+
+function withoutConfiguration({ folder, checkpoint }: HealthSubject): readonly Problem[] {
+  if (folder.files.some(({ name }) => name === "adapter_config.json")) return [];
+  const message = `No adapter_config.json lies beside ${checkpoint.name}: PEFT loads no adapter without it, and what stands there alone is not known (alpha, rsLoRA, which base).`;
+  return [{ severity: "warning", code: "ConfigurationMissing", message, file: checkpoint.path }];
+}
+
+/** Settings without which PEFT makes no adapter at all. */
+function settings({ folder, adapterConfig }: HealthSubject): readonly Problem[] {
+  const value = folder.adapterConfig?.value;
+  const type = jsonString(value?.get("peft_type"));
+  if (value === undefined) return [];
+  if (type === undefined)
+    return [failing(`has no peft_type, which PEFT asks for first (KeyError: 'peft_type')`)];
+  if (type !== type.toUpperCase())
+    return [failing(`says peft_type ${quote(type)}; PEFT knows ${quote(type.toUpperCase())} alone`)];
+  if (adapterConfig?.peftType !== "LORA") return [];
+  const r = jsonNumber(value.get("r"));
+  if (value.get("lora_alpha") === null)
+    return [failing("says lora_alpha null, by which no scale can be computed (TypeError); 8 is shown")];
+  if (value.get("r") === null || (r !== undefined && r <= 0))
+    return [failing(`says r ${r ?? "null"}, and PEFT asks for a positive rank`)];
+  return [];
+}
+
+function failing(what: string): Problem {
+  const message = `adapter_config.json ${what}: PEFT fails to load the adapter.`;
+  return { severity: "error", code: "PeftRefuses", message };
+}
+
+function adaloraValues(config: AdapterConfig, modules: readonly LoraModule[]): readonly Problem[] {
+  const bare = modules.filter(({ diagonal, parts, made }) => !(diagonal ?? parts ?? made));
+  const [first] = bare;
+  if (config.peftType !== "ADALORA" || first === undefined) return [];
+  const message = `The configuration announces ${methodName("ADALORA")}, and ${bare.length} of ${plural(modules.length, "module")} ${bare.length === 1 ? "lacks" : "lack"} its values (lora_E), first ${first.module}: PEFT would draw them at random. Factors alone are what peft_type "LORA" says.`;
+  return [{ severity: "error", code: "AdaloraWithoutValues", message, tensor: first.a.name }];
+}
+
+/** Rows are filled in by their number, so that one more or less than the configuration lists fails. */
+function tokenCounts({ checkpoint }: HealthSubject, config: AdapterConfig): readonly Problem[] {
+  return checkpoint.tensors.filter(isTokenRows).flatMap((tensor): readonly Problem[] => {
+    const path = tensor.name.replace(/^(?:base_model\.model\.)+/, "");
+    const embedding = path.replace(/(?:\.token_adapter)?\.trainable_tokens_delta\b.*$/, "");
+    const ids = tokenRowsOf(config, embedding);
+    const [rows] = tensor.shape;
+    if (ids === undefined || rows === undefined || ids.length === 0 || ids.length === rows) return [];
+    const message = `${tensor.name} holds ${plural(rows, "row")} for the ${plural(ids.length, "token")} that the configuration lists: PEFT fails to load the adapter (size mismatch).`;
+    return [{ severity: "error", code: "PeftRefuses", message, tensor: tensor.name }];
+  });
+}
+
+function unusedMagnitudes(config: AdapterConfig, modules: readonly LoraModule[]): readonly Problem[] {
+  const [first] = modules.flatMap(({ magnitude }) => magnitude ?? []);
+  if (config.useDora || config.peftType !== "LORA" || first === undefined) return [];
+  const count = modules.filter(({ magnitude }) => magnitude !== undefined).length;
+  const message = `The file holds DoRA's magnitudes of ${plural(count, "module")}, and use_dora is not true: PEFT leaves them out without a word, so that another update is loaded than was trained.`;
+  return [{ severity: "warning", code: "DoraNotUsed", message, tensor: first.name }];
+}
+
+/** PEFT writes null where the model it trained had no name, such as one that was made of a configuration. */
+function unnamedBase({ folder }: HealthSubject): readonly Problem[] {
+  if (folder.adapterConfig?.value.get("base_model_name_or_path") !== null) return [];
+  const message =
+    "The configuration does not name the base model (base_model_name_or_path): who loads the adapter has to know it.";
+  return [{ severity: "info", code: "BaseNotNamed", message }];
+}

@@ -1,0 +1,107 @@
+import type { AdapterConfig } from "../adapter/adapterConfig";
+import { isJsonArray, type JsonValue, jsonNumber, jsonString } from "../json/parseJson";
+import type { Problem } from "../problem/problem";
+import {
+  type PatternBudget,
+  PatternBudgetError,
+  PatternSyntaxError,
+  PythonPattern,
+} from "../text/pythonPattern";
+import { plural } from "../text/quantities";
+import { type HealthSubject, isWhole } from "./healthSubject";
+import { isOfPeft } from "./peftLoading";
+
+/** About a second of matching; 10,000 modules against a real expression take a hundredth of it. */
+const stepBudget = 20_000_000;
+
+type Selects = (module: string) => boolean;
+
+/**
+ * Factors that the configuration does not select. PEFT first makes the modules that `target_modules`,
+ * `layers_to_transform` and `exclude_modules` choose (tuners_utils.py, check_target_module_exists), and leaves the rest
+ * of the file without a word.
+ */
+export function peftTargets(subject: HealthSubject): readonly Problem[] {
+  const { adapter, adapterConfig: config, folder } = subject;
+  if (adapter === undefined || config?.peftType !== "LORA" || !isOfPeft(subject) || !isWhole(subject))
+    return [];
+  // Parameters of experts are chosen by a setting of their own.
+  if (config.targetParameters.length > 0) return [];
+  const selects = selectionOf(config, (field) => folder.adapterConfig?.value.get(field));
+  const paths = adapter.modules.filter(({ layout }) => layout !== "experts").map(({ module }) => module);
+  const modules = [...new Set(paths.map((path) => path.replace(/ \(.*\)$/, "")))];
+  if (selects === undefined || modules.length === 0) return [];
+  try {
+    const lost = modules.filter((module) => !selects(module));
+    return lost.length === 0 ? [] : [leftOut(lost, modules.length)];
+  } catch (error) {
+    if (error instanceof PatternBudgetError) return [];
+    throw error;
+  }
+}
+
+function leftOut(lost: readonly string[], count: number): Problem {
+  const which = `${lost.length} of ${plural(count, "module")} of the file ${lost.length === 1 ? "is" : "are"} not among those that the configuration selects (target_modules, layers_to_transform, exclude_modules), first ${lost[0]}`;
+  const all = lost.length === count;
+  const message = `${which}: PEFT leaves ${lost.length === 1 ? "its" : "their"} factors out without a word${all ? ", so that nothing of the file is loaded" : ""}.`;
+  return { severity: all ? "error" : "warning", code: "UnselectedModules", message };
+}
+
+/** Undefined where the configuration leaves the choice to the base model, or its expression is not understood. */
+function selectionOf(
+  { targetModules }: AdapterConfig,
+  field: (name: string) => JsonValue | undefined,
+): Selects | undefined {
+  const budget: PatternBudget = { steps: stepBudget };
+  const excluded = field("exclude_modules");
+  const isExcluded = isJsonArray(excluded)
+    ? listed(excluded.flatMap((item) => jsonString(item) ?? []))
+    : expression(jsonString(excluded) ?? "", budget);
+  if (typeof targetModules === "string") {
+    if (targetModules === "" || /^all-linear$/i.test(targetModules)) return undefined;
+    const matches = expression(targetModules, budget);
+    return matches && ((module) => matches(module) && isExcluded?.(module) !== true);
+  }
+  if (targetModules === undefined || targetModules.length === 0) return undefined;
+  const isListed = listed(targetModules);
+  const isOfLayer = layerChoice(field("layers_to_transform"), field("layers_pattern"));
+  return (module) =>
+    isExcluded?.(module) !== true &&
+    (targetModules.includes(module) || (isListed(module) && isOfLayer(module)));
+}
+
+function listed(targets: readonly string[]): Selects {
+  const ends = new Set(targets);
+  return (module) => {
+    if (ends.has(module)) return true;
+    for (let at = module.indexOf("."); at >= 0; at = module.indexOf(".", at + 1))
+      if (ends.has(module.slice(at + 1))) return true;
+    return false;
+  };
+}
+
+function expression(source: string, budget: PatternBudget): Selects | undefined {
+  if (source === "") return undefined;
+  try {
+    const pattern = PythonPattern.compile(source);
+    return (module) => pattern.matchesToEnd(module, [0], budget);
+  } catch (error) {
+    if (error instanceof PatternSyntaxError) return undefined;
+    throw error;
+  }
+}
+
+/** The last number in a path that has two parts before it and one behind; or the one behind a name of a stack. */
+function layerChoice(layers: JsonValue | undefined, stacks: JsonValue | undefined): Selects {
+  const numbers = (isJsonArray(layers) ? layers : [layers ?? null]).flatMap((item) => jsonNumber(item) ?? []);
+  if (numbers.length === 0) return () => true;
+  const names = (isJsonArray(stacks) ? stacks : [stacks ?? null]).flatMap((item) => jsonString(item) ?? []);
+  return (module) => {
+    const parts = module.split(".");
+    for (let at = parts.length - 2; at >= 2; at--) {
+      const isStack = names.length === 0 || names.includes(parts[at - 1] as string);
+      if (/^\d+$/.test(parts[at] as string) && isStack) return numbers.includes(Number(parts[at]));
+    }
+    return false;
+  };
+}
