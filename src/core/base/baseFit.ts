@@ -225,12 +225,23 @@ function renameFor(modules: readonly Named[], weights: ReadonlyMap<string, Tenso
   return makesFit(rule) ? rule : undefined;
 }
 
+/** QALoRA as PEFT makes it over a layer that is not GPTQ's: a LoRA over each input. */
+function asPlainLora(module: LoraModule): LoraModule {
+  if (module.layout !== "pooled") return module;
+  return { ...module, layout: "linear", inFeatures: module.inFeatures / (module.groupSize ?? 1) };
+}
+
 function misfits(modules: readonly LoraModule[], weights: PeftWeights, base: string): readonly Problem[] {
   const wrong = modules.filter((module) => {
     const weight = find(weights, plainPath(module.module));
     if (weight === undefined || module.layout === "experts" || plainPath(module.module) !== module.module)
       return false;
-    return plainDtypes.has(weight.dtype) && weight.shape.length > 1 && !fits(module, weight);
+    return (
+      plainDtypes.has(weight.dtype) &&
+      weight.shape.length > 1 &&
+      !fits(module, weight) &&
+      !fits(asPlainLora(module), weight)
+    );
   });
   const [first] = wrong;
   if (first === undefined) return [];

@@ -71,70 +71,11 @@ describe("findAdapter", () => {
         { layout: "embedding", rank: 4, inFeatures: 50, outFeatures: 7 },
       ],
     });
-    // llama.cpp: `alpha ? strength * alpha / rank : strength`.
-    const withoutAlpha = adapterOf(
-      [tensor("blk.0.attn_q.weight.lora_a", [4, 9]), tensor("blk.0.attn_q.weight.lora_b", [7, 4])],
-      undefined,
-      { "general.type": "adapter", "adapter.lora.alpha": "0" },
-    );
-    expect(withoutAlpha).toMatchObject({ modules: [{ scale: 1 }], problems: [] });
     const transformers = adapterOf(pair("transformer.h.0.attn.c_attn", 8, 24, 72), lora);
     expect(transformers).toMatchObject({
       dialect: "peft",
       modules: [{ module: "transformer.h.0.attn.c_attn" }],
     });
-  });
-
-  it("takes QALoRA's A for groups of inputs unless the widths tell that it is whole, as PEFT makes it but for GPTQ", () => {
-    const config = configOf('{"peft_type": "LORA", "r": 4, "use_qalora": true, "qalora_group_size": 4}');
-    const layouts = (pairs: readonly (readonly [string, number, number])[]) =>
-      adapterOf(
-        pairs.flatMap(([name, inputs, outputs]) => pair(`model.layers.0.${name}`, 4, inputs, outputs)),
-        config,
-      ).modules.map(({ layout, inFeatures }) => [layout, inFeatures]);
-    // Hidden width 16: q_proj and down_proj write it, q_proj and v_proj read it.
-    expect(
-      layouts([
-        ["q", 4, 16],
-        ["v", 4, 8],
-        ["down", 6, 16],
-      ]),
-    ).toEqual([
-      ["pooled", 16],
-      ["pooled", 16],
-      ["pooled", 24],
-    ]);
-    expect(
-      layouts([
-        ["q", 16, 16],
-        ["v", 16, 8],
-        ["down", 24, 16],
-      ]),
-    ).toEqual([
-      ["linear", 16],
-      ["linear", 16],
-      ["linear", 24],
-    ]);
-    expect(layouts([["v", 4, 8]])).toEqual([["pooled", 16]]);
-  });
-
-  it("passes over what only training uses, and names nothing by a number alone", () => {
-    const adapter = adapterOf(
-      [
-        ...pair("q", 4, 24, 32),
-        tensor("base_model.model.q.lora_monteclora_sampler.std_prior", [4]),
-        tensor("base_model.model.q.lora_velora_embed", [1]),
-      ],
-      lora,
-    );
-    expect([adapter.modules.length, adapter.savedTensors, adapter.otherTensors]).toEqual([1, [], []]);
-    const { problems } = adapterOf(
-      [...pair("q", 4, 24, 32), tensor("projector.model.0.weight", [24, 24])],
-      undefined,
-    );
-    expect(problems.find(({ code }) => code === "AdapterShares")?.message).toContain(
-      "are model.0, saved whole",
-    );
   });
 
   it("keeps what was saved whole apart", () => {
