@@ -8,7 +8,7 @@ import { plural } from "../text/quantities";
 import { quote } from "../text/quote";
 import { type HealthSubject, isWhole } from "./healthSubject";
 
-/** PEFT's own names of an adapter's weights, which it loads with `adapter_config.json` beside them and not without. */
+/** PEFT's own names of an adapter's weights. */
 const peftFile = /^adapter_model\.(?:safetensors|bin)$/;
 
 /** A file that PEFT is what loads it, by its name and those of its tensors. */
@@ -28,7 +28,7 @@ export function isOfPeft({ checkpoint, adapter }: HealthSubject): boolean {
 export function peftLoading(subject: HealthSubject): readonly Problem[] {
   const { adapter, adapterConfig: config, folder } = subject;
   if (adapter === undefined || !isOfPeft(subject)) return [];
-  if (config === undefined || folder.adapterConfig === undefined) return withoutConfiguration(subject);
+  if (config === undefined || folder.adapterConfig === undefined) return [];
   // mlx-lm writes a configuration of its own under this name; a cut one says nothing of what it lacks.
   if (config.mlx !== undefined || folder.problems.some(({ severity }) => severity === "error")) return [];
   return [
@@ -37,12 +37,6 @@ export function peftLoading(subject: HealthSubject): readonly Problem[] {
     ...unusedMagnitudes(config, adapter.modules),
     ...unnamedBase(subject),
   ];
-}
-
-function withoutConfiguration({ folder, checkpoint }: HealthSubject): readonly Problem[] {
-  if (folder.files.some(({ name }) => name === "adapter_config.json")) return [];
-  const message = `No adapter_config.json lies beside ${checkpoint.name}: PEFT loads no adapter without it, and what stands there alone is not known (alpha, rsLoRA, which base).`;
-  return [{ severity: "warning", code: "ConfigurationMissing", message, file: checkpoint.path }];
 }
 
 /** Settings without which PEFT makes no adapter at all. */

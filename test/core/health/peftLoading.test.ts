@@ -118,12 +118,6 @@ describe("an adapter as PEFT loads it", () => {
     expect(found[0]?.message).toContain(`the first should be ${module}.lora_A.weight.`);
   });
 
-  it("no configuration at all", async () => {
-    const { "adapter_config.json": _, ...rest } = adapterOf(both, config);
-    const { problems } = await healthOf(rest, "/run/adapter_model.safetensors");
-    expect(problems.map(({ code }) => code)).toContain("ConfigurationMissing");
-  });
-
   it("what other programs trained beside it, and a whole model", async () => {
     const beside = async (name: string, more: object = {}) =>
       (await healthOf({ ...adapterOf(both, config), [name]: "x", ...more })).problems
