@@ -18,7 +18,7 @@ export function contentKind(content: FileContent): CheckpointKind | undefined {
   const dict = mappingOf(root);
   if (dict !== undefined && isPaddleOptimizer(dict)) return "optimizer";
   if (isScheduler(keys) || holdsOnly(root, (value) => isScheduler(keysOf(value)))) return "scheduler";
-  if (isRngState(keys)) return "rng-state";
+  if (isRngState(keys) || holdsOnly(root, isBesideWeights)) return "rng-state";
   if (optimizers.length > 0) return "training-checkpoint";
   const models = findModels(content);
   if (models.length > 0) {
@@ -115,7 +115,22 @@ function isScheduler(keys: ReadonlySet<string>): boolean {
   return isOfTorch || (keys.has("_schedulers") && (keys.has("_step_count") || keys.has("_milestones")));
 }
 
-const rngKeys = ["python", "numpy", "cpu", "cuda", "random_state", "numpy_random_seed", "torch_manual_seed"];
+const rngKeys = [
+  "python",
+  "random",
+  "numpy",
+  "cpu",
+  "cuda",
+  "random_state",
+  "numpy_random_seed",
+  "torch_manual_seed",
+];
+
+/** What verl keeps in its `extra_state`: a schedule and random states. */
+function isBesideWeights(value: ContentValue): boolean {
+  const keys = keysOf(value);
+  return isScheduler(keys) || (keys.size > 0 && [...keys].every((key) => rngKeys.includes(key)));
+}
 
 function isRngState(keys: ReadonlySet<string>): boolean {
   return rngKeys.filter((key) => keys.has(key)).length >= 2 && !keys.has("model") && !keys.has("state_dict");

@@ -26,11 +26,15 @@ export function optimizersOf<T extends { readonly name: string }>(
   return own.length > 0 ? own : all.filter(({ name }) => stem(name, optimizerWord) === "");
 }
 
-/** The file of weights in a folder that an optimizer's file names, else the folder's main one. */
-export function modelOf(optimizer: string, entries: readonly PartFile[]): string | undefined {
-  const named = entries.find(
+/** The file of weights in a folder that an optimizer's file names, else the main one beside it; so of any other part. */
+export function modelOf(file: string, entries: readonly PartFile[]): string | undefined {
+  const others = entries.filter(({ name }) => name !== baseName(file));
+  const named = others.find(
     ({ name, kind, part }) =>
-      kind === "file" && part === "weights" && stem(name, modelWord) === stem(optimizer, optimizerWord),
+      kind === "file" &&
+      part === "weights" &&
+      optimizerWord.test(baseName(file)) &&
+      stem(name, modelWord) === stem(file, optimizerWord),
   );
-  return named?.name ?? mainFile(entries);
+  return named?.name ?? mainFile(others);
 }

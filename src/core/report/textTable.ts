@@ -16,7 +16,8 @@ export function* tableLines(
   for (const row of cells) {
     for (const [column, cell] of row.entries()) {
       widths[column] = Math.max(widths[column] ?? 0, Math.min(cell.length, maxPaddedLength));
-      if (!isNumeric(cell)) right[column] = false;
+      // What stands first are names, and those of nn.Sequential begin with a number.
+      if (!isNumeric(cell) || (column === 0 && /[a-z_]/i.test(cell))) right[column] = false;
     }
   }
   const line = (row: readonly string[]) =>

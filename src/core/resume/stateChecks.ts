@@ -69,8 +69,9 @@ export function checkOptimizerState({
       : `${place} (${names}) has ${plural(count, "parameter")} and no moments: it was saved before the first step, or not gathered${orNone}.`;
     return { what, verdict: atStart ? "ok" : "warning", reason };
   }
-  const without = states.flatMap(({ parameters }) =>
-    parameters.filter(({ state }) => state.size === 0),
+  // LBFGS keeps what it knows of all parameters with the first.
+  const without = states.flatMap(({ name, parameters }) =>
+    parameters.filter(({ state }) => state.size === 0 && name !== "LBFGS"),
   ).length;
   const some =
     without === 0 || empty.length > 0

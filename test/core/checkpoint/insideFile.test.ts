@@ -41,6 +41,11 @@ describe("what a torch file is", () => {
       (await open({ "/m/a.pt": torchArchive(pickle) }, "/m/a.pt")).summary().kind;
     expect(await kind(dict({ state: "}", param_groups: "]" }))).toBe("optimizer");
     expect(await kind(dict({ last_epoch: int(3), _step_count: int(4) }))).toBe("scheduler");
+    const beside = dict({
+      lr_scheduler: dict({ last_epoch: int(3), _step_count: int(4) }),
+      rng: dict({ cpu: int(1) }),
+    });
+    expect(await kind(beside)).toBe("rng-state");
     const args = `${"ctransformers.training_args\nTrainingArguments\n"})\x81${dict({ learning_rate: int(1), output_dir: text("x") })}b`;
     expect(await kind(args)).toBe("training-args");
     expect(await kind(dict({ a: int(1) }))).toBe("unknown");

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { findHalfWritten } from "../../../src/core/parts/halfWritten";
+import { modelOf } from "../../../src/core/parts/namesakes";
 import {
   assessParts,
   classifyEntry,
@@ -279,5 +280,19 @@ describe("findHalfWritten", () => {
     });
     expect(codes("c", files("__0_0.distcp", ".metadata"))).toEqual([]);
     expect(codes("c", files("__0_0.distcp", ".metadata.tmp"))).toEqual(["TemporaryFile", "MissingMetadata"]);
+  });
+});
+
+describe("the weights that a file belongs to", () => {
+  const entries = files("actor.pth", "policy.pth", "rng_state.pt", "pytorch_model.bin").map(classifyEntry);
+
+  it("are those that an optimizer names, else the folder's main ones", () => {
+    expect(modelOf("policy.optimizer.pth", entries)).toBe("policy.pth");
+    expect(modelOf("optimizer.pt", entries)).toBe("pytorch_model.bin");
+  });
+
+  it("are never the file itself", () => {
+    expect(modelOf("rng_state.pt", entries)).toBe("pytorch_model.bin");
+    expect(modelOf("rng_state.pt", files("rng_state.pt").map(classifyEntry))).not.toBe("rng_state.pt");
   });
 });

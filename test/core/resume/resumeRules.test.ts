@@ -165,6 +165,14 @@ describe("optimizer state", () => {
     expect(state({}, 0)?.verdict).toBe("ok");
   });
 
+  test("LBFGS keeps that of all parameters with the first", () => {
+    const own = optimizer([[4, 4], [4]], { name: "LBFGS" });
+    const report = judgeResumeInputs(
+      inputs({ optimizer: { place: "optimizer.pt", states: [own], steps: [range(100)] } }),
+    );
+    expect(checkOf(report, "Optimizer state")?.reason).toBe("optimizer.pt: LBFGS, state of 2 parameters.");
+  });
+
   test("SGD without momentum keeps nothing", () => {
     const [group] = optimizer([[4]]).groups;
     if (group === undefined) throw new Error("no group");

@@ -21,6 +21,8 @@ export function unmatchedNames(
   const architectures = json.get("architectures");
   const architecture = isJsonArray(architectures) ? (jsonString(architectures[0]) ?? "") : "";
   if (!decoders.test(architecture) || json.has("auto_map")) return [];
+  // Some lines of a configuration are none that a model is made of.
+  if (!json.has("vocab_size") || !json.has("num_hidden_layers")) return [];
   // One shard need not hold a layer.
   if (!/^(?:model|pytorch_model)\b.*\.(?:safetensors|bin|json)$/.test(name) || /-\d+-of-\d+\./.test(name))
     return [];
