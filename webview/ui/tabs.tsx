@@ -26,10 +26,12 @@ export function Tabs<Id extends string>({ label, tabs, selected, onSelect, child
   const id = useId();
   const list = useRef<HTMLDivElement>(null);
 
+  // Not by scrollIntoView: the Tab key would go on from there, past all that stands before it.
   useLayoutEffect(() => {
-    list.current
-      ?.querySelector(`[data-tab="${selected}"]`)
-      ?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    const box = list.current?.getBoundingClientRect();
+    const tab = list.current?.querySelector(`[data-tab="${selected}"]`)?.getBoundingClientRect();
+    if (list.current === null || box === undefined || tab === undefined) return;
+    list.current.scrollLeft += Math.max(0, tab.right - box.right) - Math.max(0, box.left - tab.left);
   }, [selected]);
 
   const onKeyDown = (event: KeyboardEvent) => {

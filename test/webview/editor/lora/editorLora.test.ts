@@ -149,14 +149,15 @@ test("modules stay where they are when the last one is measured", async () => {
   const opened = await openLora({ loraMs: 3000 });
   await opened.page.getByText("5 of 24").waitFor();
   const toolbar = opened.page.getByRole("textbox", { name: "Filter modules by name" });
-  const top = async () => (await toolbar.boundingBox())?.y ?? Number.NaN;
-  const before = await top();
-  const base = opened.page.getByText("The base model is not beside the adapter.");
-  await base.waitFor();
   const findings = opened.page.locator(".lora-findings");
-  const height = (await findings.count()) === 0 ? 0 : ((await findings.boundingBox())?.height ?? 0);
-  // What it found of them is told above.
-  expect((await top()) - height).toBeCloseTo(before, 0);
+  // Findings are told above, whenever they come.
+  const belowFindings = async () => {
+    const height = (await findings.count()) === 0 ? 0 : ((await findings.boundingBox())?.height ?? 0);
+    return ((await toolbar.boundingBox())?.y ?? Number.NaN) - height;
+  };
+  const before = await belowFindings();
+  await opened.page.getByText("The base model is not beside the adapter.").waitFor();
+  await expect.poll(belowFindings).toBeCloseTo(before, 0);
 });
 
 test("the training log is drawn by the training panel", async () => {
