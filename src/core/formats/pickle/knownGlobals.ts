@@ -90,7 +90,8 @@ const patterns: readonly RegExp[] = [
   /^numpy\.(?:float|int|uint|complex)\d{1,3}$/,
   /^numpy\.dtypes\.\w+DType$/,
   /^ml_dtypes\.b?u?(?:float|int)\d\w*$/,
-  /^numpy\.random\.(?:_pickle\.__\w+_ctor|_?(?:mt19937|pcg64|philox|sfc64)\.\w+|mtrand\.RandomState)$/,
+  // Generators of random numbers, as NumPy 1.11 to 2 write them.
+  /^numpy\.random\.(?:(?:_pickle\.)?__\w+_ctor|_?(?:mt19937|pcg64|philox|sfc64)\.\w+|mtrand\.RandomState|bit_generator\.(?:__pyx_unpickle_)?SeedSequence|_generator\.Generator)$/,
   // Storages, dtypes, and the classes that tensors of a dtype had.
   /^torch(?:\.cuda)?\.(?:Float|Double|Half|Long|Int|Short|Char|Byte)Tensor$/,
   /^torch(?:\.cuda|\.storage|\.sparse)?\.(?:\w+Storage|_?(?:Typed|Untyped)Storage|_UntypedStorage)$/,

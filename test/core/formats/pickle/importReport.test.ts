@@ -164,6 +164,7 @@ describe("an import", () => {
     ],
     ...["pathlib PosixPath", "datetime datetime", "__torch__.my.Net Net", "torch.jit._pickle build_intlist"],
     ...["builtins getattr", "omegaconf.dictconfig DictConfig", "numpy.random._pickle __randomstate_ctor"],
+    ...["numpy.random __RandomState_ctor", "numpy.random.bit_generator __pyx_unpickle_SeedSequence"],
     ...["deepspeed.runtime.fp16.loss_scaler LossScaler", "uuid UUID", "types SimpleNamespace", "io BytesIO"],
   ])("of %s is known", (name) => {
     expect(isDangerousGlobal(...split(name))).toBe(false);
