@@ -1,10 +1,18 @@
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { baseProblems } from "../core/base/baseProblems";
 import { CheckpointError } from "../core/problem/checkpointError";
+import { pipelineModels } from "../core/report/pipelineModels";
 import { findingsOfScan } from "../core/report/scan/readScan";
 import type { ReadValues } from "../core/report/valueFindings";
 import { verifyMergeReport, verifyMergeText } from "../core/report/verifyMergeReport";
-import { unreadableReport, verifyCheckpoint, verifyText, withProblems } from "../core/report/verifyReport";
+import {
+  pipelineReport,
+  unreadableReport,
+  type VerifyReport,
+  verifyCheckpoint,
+  verifyText,
+  withProblems,
+} from "../core/report/verifyReport";
 import { verifyMerge } from "../core/transform/model/verifyMerge";
 import { changedTensors } from "../worker/diff/changedTensors";
 import { nodeFiles } from "../worker/nodeFiles";
@@ -35,25 +43,46 @@ export const verifyCommand = defineCommand({
     if (adapter !== undefined) return verifyMerged(path, base, adapter, initial);
     if (quick && scan !== undefined)
       throw new UsageError("Either --quick or --scan: both say what is not read.");
-    const report = await openSession(path).then(
-      async (session) => {
-        const report = await verifyCheckpoint(path, session, quick ? undefined : valuesFrom(scan));
-        const given = base === undefined ? undefined : resolve(base);
-        const place = { given, isTold: true, ...baseSearch() };
-        const changed = quick || scan !== undefined ? [] : await changedTensors(session);
-        return withProblems(report, [...changed, ...(await baseProblems(nodeFiles, session, place))]);
-      },
-      (error: unknown) => {
-        if (!(error instanceof CheckpointError)) throw error;
-        return unreadableReport(path, error.toProblem());
-      },
-    );
+    const verify = (path: string) =>
+      openSession(path).then(
+        async (session) => {
+          const report = await verifyCheckpoint(path, session, quick ? undefined : valuesFrom(scan));
+          const given = base === undefined ? undefined : resolve(base);
+          const place = { given, isTold: true, ...baseSearch() };
+          const changed = quick || scan !== undefined ? [] : await changedTensors(session);
+          return withProblems(report, [...changed, ...(await baseProblems(nodeFiles, session, place))]);
+        },
+        (error: unknown) => {
+          if (!(error instanceof CheckpointError)) throw error;
+          return unreadableReport(path, error.toProblem());
+        },
+      );
+    const report = (await verifyPipeline(path, verify)) ?? (await verify(path));
     const hasWarnings = report.problems.some(({ severity }) => severity === "warning");
     const failed = !report.healthy || (strict && hasWarnings);
     return { failed, report: () => report, text: () => verifyText(report) };
   },
   failure: (paths, problem) => unreadableReport(paths[0] ?? "", problem),
 });
+
+/** Each model of a pipeline of diffusers; undefined where the path is none. */
+async function verifyPipeline(
+  path: string,
+  verify: (path: string) => Promise<VerifyReport>,
+): Promise<VerifyReport | undefined> {
+  const folder = resolve(path);
+  const stat = await nodeFiles.stat(folder).catch(() => undefined);
+  if (stat?.kind !== "directory") return undefined;
+  const pipeline = await pipelineModels(nodeFiles, folder).catch((error: unknown) => {
+    // Who opens the folder says what is wrong with it.
+    if (error instanceof CheckpointError) return undefined;
+    throw error;
+  });
+  if (pipeline === undefined || pipeline.models.length + pipeline.problems.length === 0) return undefined;
+  const reports = new Map<string, VerifyReport>();
+  for (const name of pipeline.models) reports.set(name, await verify(join(path, name)));
+  return pipelineReport(path, reports, pipeline.problems);
+}
 
 /** Whether a model is its base with adapters merged into it. */
 async function verifyMerged(

@@ -65,6 +65,24 @@ export async function verifyCheckpoint(
   };
 }
 
+/** Of a pipeline: what is known of each of its models, with the model's name before it, and of them together. */
+export function pipelineReport(
+  path: string,
+  models: ReadonlyMap<string, VerifyReport>,
+  more: readonly Problem[],
+): VerifyReport {
+  const reports = [...models.values()];
+  const told = [...models].flatMap(([name, { problems }]) =>
+    problems.map((problem) => ({ ...problem, message: `${name}: ${problem.message}` })),
+  );
+  const sum = (of: (report: VerifyReport) => number) => reports.reduce((total, one) => total + of(one), 0);
+  const counts = {
+    tensors: sum(({ tensors }) => tensors),
+    tensorsRead: sum(({ tensorsRead }) => tensorsRead),
+  };
+  return withProblems({ path, healthy: true, ...counts, problems: told }, more);
+}
+
 /** Tensors of which a value was read. */
 function countRead(tensors: readonly Tensor[], values: ValueFindings | undefined): number {
   const isRead = (index: number) => {
