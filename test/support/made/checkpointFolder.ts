@@ -14,7 +14,7 @@ export function writeCheckpointFolder(output: string, state: StateOptions): stri
     { name: `${module}.lora_B.weight`, dtype: "F32", shape: [16, 8] },
   ];
   writeFileSync(join(folder, "adapter_model.safetensors"), safetensorsFile({ tensors }));
-  writeFileSync(join(folder, "adapter_config.json"), adapterConfig());
+  writeFileSync(join(folder, "adapter_config.json"), adapterConfig({ target_modules: ["q_proj"] }));
   const moments = tensors.map((tensor) => ({ ...tensor, name: `${tensor.name}.exp_avg` }));
   writeFileSync(join(folder, "optimizer.safetensors"), safetensorsFile({ tensors: moments }));
   writeFileSync(join(folder, "trainer_state.json"), trainerState(state));
