@@ -26,3 +26,17 @@ export function isWhole({ checkpoint }: HealthSubject): boolean {
     (files.length > 1 || !shardName.test(name))
   );
 }
+
+/** A whole model that transformers loads by its configuration, under one of its own names of files. */
+export function isOfTransformers({ checkpoint, adapter, folder }: HealthSubject): boolean {
+  return (
+    adapter === undefined &&
+    folder.config?.value.has("architectures") === true &&
+    /^(?:model|pytorch_model)\b.*\.(?:safetensors|bin|json)$/.test(checkpoint.name)
+  );
+}
+
+/** PEFT's own names of an adapter's weights. */
+export function isPeftFile(name: string): boolean {
+  return /^adapter_model\.(?:safetensors|bin)$/.test(name);
+}

@@ -6,17 +6,14 @@ import { jsonNumber, jsonString } from "../json/parseJson";
 import type { Problem } from "../problem/problem";
 import { plural } from "../text/quantities";
 import { quote } from "../text/quote";
-import { type HealthSubject, isWhole } from "./healthSubject";
-
-/** PEFT's own names of an adapter's weights. */
-const peftFile = /^adapter_model\.(?:safetensors|bin)$/;
+import { type HealthSubject, isPeftFile, isWhole } from "./healthSubject";
 
 /** A file that PEFT is what loads it, by its name and those of its tensors. */
 export function isOfPeft({ checkpoint, adapter }: HealthSubject): boolean {
   return (
     adapter?.dialect === "peft" &&
     !adapter.carriesModel &&
-    peftFile.test(checkpoint.name) &&
+    isPeftFile(checkpoint.name) &&
     checkpoint.tensors.some(({ name }) => name.startsWith("base_model.model."))
   );
 }
@@ -27,8 +24,8 @@ export function isOfPeft({ checkpoint, adapter }: HealthSubject): boolean {
  */
 export function peftLoading(subject: HealthSubject): readonly Problem[] {
   const { adapter, adapterConfig: config, folder } = subject;
-  if (adapter === undefined || !isOfPeft(subject)) return [];
-  if (config === undefined || folder.adapterConfig === undefined) return [];
+  if (adapter === undefined || config === undefined || folder.adapterConfig === undefined) return [];
+  if (!isOfPeft(subject)) return [];
   // mlx-lm writes a configuration of its own under this name; a cut one says nothing of what it lacks.
   if (config.mlx !== undefined || folder.problems.some(({ severity }) => severity === "error")) return [];
   return [

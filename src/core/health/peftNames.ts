@@ -2,7 +2,7 @@ import { modulePath } from "../adapter/loraKey";
 import type { Problem } from "../problem/problem";
 import { plural } from "../text/quantities";
 import { unmatchedNames } from "./config/unmatchedNames";
-import { type HealthSubject, isWhole } from "./healthSubject";
+import { type HealthSubject, isOfTransformers, isPeftFile, isWhole } from "./healthSubject";
 
 const prefix = "base_model.model.";
 
@@ -66,9 +66,8 @@ const wrappers: readonly { readonly pattern: RegExp; readonly what: string; read
 
 /** Names of a whole model that a wrapper changed, in a file that transformers loads by them. */
 export function wrappedNames(subject: HealthSubject): readonly Problem[] {
-  const { checkpoint, adapter, folder } = subject;
-  if (adapter !== undefined || folder.config?.value.has("architectures") !== true) return [];
-  if (!/^(?:model|pytorch_model)\b.*\.(?:safetensors|bin|json)$/.test(checkpoint.name)) return [];
+  const { checkpoint, folder } = subject;
+  if (folder.config === undefined || !isOfTransformers(subject)) return [];
   const { tensors } = checkpoint;
   const found = wrappers.flatMap(({ pattern, what, who }): readonly Problem[] => {
     const wrapped = tensors.filter(({ name }) => name.search(pattern) >= 0);
@@ -98,7 +97,7 @@ function namesForPeft({ checkpoint, adapter, folder }: HealthSubject): readonly 
   if (adapter === undefined || adapter.carriesModel || adapter.dialect !== "peft") return [];
   // Only what PEFT loads: its configuration beside it, under its own names of files.
   if (folder.adapterConfig?.value.has("peft_type") !== true) return [];
-  if (!/^adapter_model\.(?:safetensors|bin)$/.test(checkpoint.name)) return [];
+  if (!isPeftFile(checkpoint.name)) return [];
   return adapter.modules.flatMap(({ a, b }) => [a.name, b.name]);
 }
 

@@ -1,6 +1,6 @@
 import { isJsonObject, jsonString } from "../json/parseJson";
 import type { Problem } from "../problem/problem";
-import { type HealthSubject, isWhole } from "./healthSubject";
+import { type HealthSubject, isOfTransformers, isWhole } from "./healthSubject";
 
 interface Method {
   /** As `quant_method` has it. */
@@ -27,11 +27,10 @@ const elsewhere = /^(?:quantize_config|quant_config|quantization_config)\.json$/
  * config.json, and weights of the other kind do not go into them.
  */
 export function quantisationSettings(subject: HealthSubject): readonly Problem[] {
-  const { checkpoint, folder, adapter } = subject;
+  const { checkpoint, folder } = subject;
   const config = folder.config?.value;
-  if (adapter !== undefined || config?.has("architectures") !== true || !isWhole(subject)) return [];
-  const { tensors, path, name } = checkpoint;
-  if (!/^(?:model|pytorch_model)\b.*\.(?:safetensors|bin|json)$/.test(name)) return [];
+  if (config === undefined || !isOfTransformers(subject) || !isWhole(subject)) return [];
+  const { tensors, path } = checkpoint;
   const settings = config.get("quantization_config");
   const fault = (message: string, tensor?: string): Problem[] => [
     {

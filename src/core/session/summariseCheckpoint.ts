@@ -22,9 +22,10 @@ import type {
 import type { SettingsGroup } from "../content/settingsSections";
 import type { DistributedLayout } from "../formats/folderFormat";
 import { formatLabel } from "../formats/formatLabel";
+import { architectureOf } from "../health/config/modelConfig";
 import { ownFindings } from "../health/weightFindings";
 import { flattenJson } from "../json/flattenJson";
-import { isJsonArray, jsonString } from "../json/parseJson";
+import { jsonString } from "../json/parseJson";
 import type { OptimizerState } from "../optimizer/optimizerState";
 import { classifyEntry, partLabels } from "../parts/parts";
 import { compareProblems, type Problem } from "../problem/problem";
@@ -225,9 +226,8 @@ function optimizerText(optimizers: readonly OptimizerState[]): string {
 
 /** The architecture that config.json names, e.g. "LlamaForCausalLM model". */
 function modelName(folder: FolderContext): string {
-  const architectures = folder.config?.value.get("architectures");
-  const first = isJsonArray(architectures) ? jsonString(architectures[0]) : undefined;
-  const name = first ?? jsonString(folder.config?.value.get("model_type"));
+  const config = folder.config?.value;
+  const name = config && (architectureOf(config) ?? jsonString(config.get("model_type")));
   return name === undefined ? "Model weights" : `${name} model`;
 }
 

@@ -2,6 +2,7 @@ import type { Adapter } from "../../adapter/adapter";
 import type { Checkpoint } from "../../checkpoint/checkpoint";
 import type { FolderContext } from "../../checkpoint/folderContext";
 import type { Problem } from "../../problem/problem";
+import { isPeftFile } from "../healthSubject";
 
 /** A folder with PEFT's weights and without what PEFT reads first: rank, alpha, base and modules stand there. */
 export function adapterSettings(
@@ -10,7 +11,7 @@ export function adapterSettings(
   { files, adapterConfig }: FolderContext,
 ): readonly Problem[] {
   const isOfPeft = adapter?.dialect === "peft" && !adapter.carriesModel;
-  if (!isOfPeft || !/^adapter_model\.(?:safetensors|bin)$/.test(name)) return [];
+  if (!isOfPeft || !isPeftFile(name)) return [];
   // A file that cannot be read says so itself.
   if (adapterConfig !== undefined || files.some((file) => file.name === "adapter_config.json")) return [];
   const message =

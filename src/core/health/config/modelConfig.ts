@@ -77,8 +77,7 @@ export function parseModelConfig(config: JsonObject): ModelConfig {
   const hidden = number("hidden_size", "n_embd", "d_model", "dim");
   const perHead =
     number("head_dim", "d_kv") ?? (hidden === undefined || heads === undefined ? undefined : hidden / heads);
-  const architectures = config.get("architectures");
-  const architecture = isJsonArray(architectures) ? (jsonString(architectures[0]) ?? "") : "";
+  const architecture = architectureOf(config) ?? "";
   return {
     number,
     extraLayers: number("num_nextn_predict_layers", "mtp_num_hidden_layers") ?? 0,
@@ -122,4 +121,10 @@ function fourfold(text: JsonObject, hidden: number | undefined): Setting | undef
 function tied(config: JsonObject): boolean | undefined {
   const value = config.get("tie_word_embeddings");
   return typeof value === "boolean" ? value : undefined;
+}
+
+/** The class of transformers that a configuration names first. */
+export function architectureOf(config: JsonObject): string | undefined {
+  const architectures = config.get("architectures");
+  return isJsonArray(architectures) ? jsonString(architectures[0]) : undefined;
 }

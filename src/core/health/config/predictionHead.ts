@@ -1,6 +1,7 @@
-import { isJsonArray, isJsonObject, type JsonObject, jsonNumber, jsonString } from "../../json/parseJson";
+import { isJsonObject, type JsonObject, jsonNumber } from "../../json/parseJson";
 import type { Problem } from "../../problem/problem";
 import { formatShape, type Tensor } from "../../tensors/tensor";
+import { architectureOf } from "./modelConfig";
 
 /** The last layer of transformers' classifiers, by its name. */
 const lastLayer =
@@ -11,8 +12,7 @@ const anyHead = /score|classif|logits|summary|seq_relationship|\bhead|cls/i;
 
 /** A classifier that config.json announces: whether it is among the weights, and has a row for each label. */
 export function predictionHead(json: JsonObject, tensors: readonly Tensor[]): readonly Problem[] {
-  const architectures = json.get("architectures");
-  const architecture = isJsonArray(architectures) ? (jsonString(architectures[0]) ?? "") : "";
+  const architecture = architectureOf(json) ?? "";
   if (!/For(?:Sequence|Token|Image|Audio)Classification$/.test(architecture)) return [];
   // A head of a language model is what is left where the classifier's was not saved.
   const heads = tensors.filter(({ name }) => anyHead.test(name) && !/(?:^|\.)lm_head\./.test(name));

@@ -1,6 +1,7 @@
 import type { Checkpoint } from "../../checkpoint/checkpoint";
-import { isJsonArray, type JsonObject, jsonString } from "../../json/parseJson";
+import type { JsonObject } from "../../json/parseJson";
 import type { Problem } from "../../problem/problem";
+import { architectureOf } from "./modelConfig";
 
 /** Architectures whose weights transformers knows by these names and no others. */
 const decoders =
@@ -13,19 +14,19 @@ const ofLayers =
 /**
  * Weights of which transformers finds no layer under the names that the architecture gives them: under those of another
  * wrapper, with "model." twice, or cut. It passes over them and goes on with random weights.
+ * @param checkpoint of a file that transformers loads.
  */
 export function unmatchedNames(
-  { name, tensors }: Pick<Checkpoint, "name" | "tensors">,
+  checkpoint: Pick<Checkpoint, "name" | "tensors">,
   json: JsonObject,
 ): readonly Problem[] {
-  const architectures = json.get("architectures");
-  const architecture = isJsonArray(architectures) ? (jsonString(architectures[0]) ?? "") : "";
+  const { name, tensors } = checkpoint;
+  const architecture = architectureOf(json) ?? "";
   if (!decoders.test(architecture) || json.has("auto_map")) return [];
   // Some lines of a configuration are none that a model is made of.
   if (!json.has("vocab_size") || !json.has("num_hidden_layers")) return [];
   // One shard need not hold a layer.
-  if (!/^(?:model|pytorch_model)\b.*\.(?:safetensors|bin|json)$/.test(name) || /-\d+-of-\d+\./.test(name))
-    return [];
+  if (/-\d+-of-\d+\./.test(name)) return [];
   // A multimodal model below the configuration of its language model is told as that.
   if (tensors.some((tensor) => /language_model\.|vision|visual/.test(tensor.name))) return [];
   const matrices = tensors.filter(({ shape }) => shape.length > 1);
