@@ -1,9 +1,11 @@
 import { modelOf } from "../parts/namesakes";
+import { isReadingError } from "../problem/problem";
 import type { ResumeSubject } from "./collectResumeInputs";
 
-/** Whether what was opened is weights, and not a part that belongs to some. */
+/** Whether what was opened is weights, and not a part that belongs to some; of a file that is broken it is not another. */
 export function isModelItself({ checkpoint, inside }: Pick<ResumeSubject, "checkpoint" | "inside">): boolean {
-  return checkpoint.tensors.length > 0 && (inside === undefined || inside.kind === undefined);
+  const mayHold = checkpoint.tensors.length > 0 || checkpoint.problems.some(isReadingError);
+  return mayHold && (inside === undefined || inside.kind === undefined);
 }
 
 /**

@@ -330,3 +330,16 @@ test("no trainer goes on from a GGUF, whatever optimizer lies beside it", async 
   expect(alone.missingParts.map(({ label }) => label)).toEqual(["model configuration"]);
   expect(alone.resumable.reason).toBe("model.gguf is made for inference (GGUF): no trainer goes on from it.");
 });
+
+test("a broken file is not taken for another one that lies beside it", async () => {
+  const header = (name: string) => {
+    const text = Buffer.from(`{"${name}":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}}`);
+    return new Uint8Array(
+      Buffer.concat([Buffer.of(text.length, 0, 0, 0, 0, 0, 0, 0), text, Buffer.alloc(4)]),
+    );
+  };
+  const files = new MemoryFiles({ "/m/a.safetensors": header("a"), "/m/b.safetensors": header("b") });
+  expect((await resumeOf(files, "/m/b.safetensors")).sentence).toMatch(
+    /^No: b\.safetensors cannot be loaded/,
+  );
+});
