@@ -40,14 +40,22 @@ export interface RankStep {
   readonly step: number | Tensor;
 }
 
+/** Masked CRC-32C of bytes that lie in a row: those of a tensor, or of a part of one. */
+export interface StoredChecksum {
+  readonly tensor: string;
+  /** The bytes as a tensor that lies plainly in its file. */
+  readonly bytes: Tensor;
+  readonly checksum: number;
+}
+
 /** What a folder holds as one checkpoint: tensors that are put together from its files where that is needed. */
 export interface ParsedFolder extends ParsedFile {
   readonly format: FormatId;
   /** `Tensor.fileIndex` and `TensorPiece.fileIndex` point here. */
   readonly files: readonly CheckpointFile[];
   readonly layout: DistributedLayout;
-  /** Masked CRC-32C of the bytes of tensors by their names, of formats that keep them. */
-  readonly checksums?: ReadonlyMap<string, number>;
+  /** Of formats that keep them. */
+  readonly checksums?: readonly StoredChecksum[];
   /** What each rank's file counts, where they count: of one save all do alike. */
   readonly rankSteps?: readonly RankStep[];
   /**

@@ -12,27 +12,24 @@ export async function changedTensors(
   session: CheckpointSession,
   signal?: AbortSignal,
 ): Promise<readonly Problem[]> {
-  const { checksums, tensors, files } = session.checkpoint;
-  if (checksums === undefined || checksums.size === 0) return [];
+  const { checksums, files } = session.checkpoint;
+  if (checksums === undefined || checksums.length === 0) return [];
   const problems = new ProblemList(maxListedProblems);
   await session.withReader(async (reader) => {
-    for (const tensor of tensors) {
-      const { name, byteSize, layout, assembly, fileIndex } = tensor;
-      const stored = checksums.get(name);
-      // What has a layout has no bytes of its own, as texts, or is told already.
-      if (stored === undefined || layout !== undefined || assembly !== undefined) continue;
+    for (const { tensor, bytes, checksum } of checksums) {
       let crc = 0;
-      for (let at = 0; at < byteSize; at += bytesAtOnce) {
-        const length = Math.min(bytesAtOnce, byteSize - at);
-        crc = crc32c.of(await reader.readRange(tensor, at, length, signal), 0, length, crc);
+      for (let at = 0; at < bytes.byteSize; at += bytesAtOnce) {
+        const length = Math.min(bytesAtOnce, bytes.byteSize - at);
+        crc = crc32c.of(await reader.readRange(bytes, at, length, signal), 0, length, crc);
       }
-      if (masked(crc) === stored) continue;
+      if (masked(crc) === checksum) continue;
+      const file = files[bytes.fileIndex]?.path;
       problems.addLazily("ChecksumMismatch", () => ({
         severity: "error",
         code: "ChecksumMismatch",
-        message: `${quote(name)} is damaged: the checksum of its bytes is not the one that was saved with it.`,
-        ...(files[fileIndex] === undefined ? {} : { file: files[fileIndex].path }),
-        tensor: name,
+        message: `${quote(tensor)} is damaged: the checksum of its bytes is not the one that was saved with it.`,
+        ...(file === undefined ? {} : { file }),
+        tensor,
       }));
     }
   });

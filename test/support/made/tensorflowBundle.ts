@@ -15,6 +15,8 @@ export interface BundledTensor {
   readonly slices?: readonly (readonly (readonly [number, number] | undefined)[])[];
   /** Instead of what is true. */
   readonly claimedSize?: number;
+  /** Keeps the masked CRC-32C of its bytes, as TensorFlow does. */
+  readonly hasChecksum?: true;
 }
 
 export interface BundleOptions {
@@ -35,7 +37,7 @@ export function tensorflowBundle(
   const data = Array.from({ length: shards }, () => [] as Uint8Array[]);
   const header = Buffer.from([...protoNumber(1, shards), ...(bigEndian ? protoNumber(2, 1) : [])]);
   const entries: [key: Buffer, value: Buffer][] = [[Buffer.alloc(0), header]];
-  for (const { key, type, shape, shard = 0, bytes, slices = [], claimedSize } of tensors) {
+  for (const { key, type, shape, shard = 0, bytes, slices = [], claimedSize, hasChecksum } of tensors) {
     const parts = data[shard] ?? [];
     const offset = parts.reduce((sum, { length }) => sum + length, 0);
     if (bytes !== undefined) parts.push(bytes);
@@ -48,6 +50,9 @@ export function tensorflowBundle(
       ...protoNumber(3, shard),
       ...protoNumber(4, offset),
       ...protoNumber(5, claimedSize ?? bytes?.length ?? 0),
+      ...(bytes === undefined || hasChecksum !== true
+        ? []
+        : fixed32(6, maskedCrc32c(bytes, 0, bytes.length))),
       ...slices.flatMap((slice) => protoBytes(7, slice.flatMap(extentOf))),
     ]);
     entries.push([Buffer.from(key as string), value]);
@@ -58,6 +63,10 @@ export function tensorflowBundle(
   for (const [at, parts] of data.entries())
     files[`${prefix}.data-${digits(at)}-of-${digits(shards)}`] = new Uint8Array(Buffer.concat(parts));
   return files;
+}
+
+function fixed32(field: number, value: number): number[] {
+  return [(field << 3) | 5, ...new Uint8Array(Uint32Array.of(value).buffer)];
 }
 
 function table(

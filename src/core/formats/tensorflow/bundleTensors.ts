@@ -7,6 +7,7 @@ import { contiguousStrides } from "../../tensors/tensorLayout";
 import { formatBytes } from "../../text/quantities";
 import { quote } from "../../text/quote";
 import type { CheckpointFile } from "../checkpointFile";
+import type { StoredChecksum } from "../folderFormat";
 import { type BundleEntry, type BundleIndex, type BundleSlice, sliceKey } from "./bundleIndex";
 
 /** types.proto `DataType`, in our spelling. What has no values of a fixed size is named as TensorFlow does. */
@@ -52,6 +53,8 @@ const unsized: ReadonlySet<string> = new Set(["string", "resource", "variant"]);
 export interface FoundTensor {
   readonly tensor?: Tensor;
   readonly problem?: Problem;
+  /** Of its bytes, or of those of its parts; none where they are turned round or not there. */
+  readonly stored?: readonly StoredChecksum[];
 }
 
 /** The files of a bundle; shard `n` is the file at `firstShard + n`. */
@@ -104,7 +107,7 @@ export function bundleTensor(
         `is of ${dtype}, which is not known here: its values cannot be told`,
       ),
     };
-  if (!index.bigEndian) return { tensor: base };
+  if (!index.bigEndian) return { tensor: base, stored: checksumOf(name, entry, fileIndex) };
   const region = new FileRegion(entry.offset, byteSize);
   return { tensor: { ...base, layout: layoutOf(base, true, region) } };
 }
@@ -119,6 +122,7 @@ function slicedTensor(
   index: BundleIndex,
   files: BundleFiles,
 ): FoundTensor {
+  const stored: StoredChecksum[] = [];
   const pieces = slices.map((slice): TensorPiece => {
     const place = boxOf(slice, shape);
     const entry = index.slices.get(sliceKey(name, slice));
@@ -128,7 +132,9 @@ function slicedTensor(
     const { fileIndex, absent } = placeOf(entry, files);
     const size = entry.size === wanted ? undefined : `this part has ${entry.size} of ${wanted} bytes`;
     const order = index.bigEndian ? "parts with the high byte first are not put together" : undefined;
-    return piece(place, fileIndex, new FileRegion(entry.offset, entry.size), absent ?? size ?? order);
+    const fault = absent ?? size ?? order;
+    if (fault === undefined) stored.push(...checksumOf(name, entry, fileIndex));
+    return piece(place, fileIndex, new FileRegion(entry.offset, entry.size), fault);
   });
   const assembly = assemble(shape, pieces);
   const [first] = assembly.pieces;
@@ -142,9 +148,19 @@ function slicedTensor(
     assembly,
   };
   const reason = unreadablePart(tensor);
-  if (reason === undefined) return { tensor };
+  if (reason === undefined) return { tensor, stored };
   const clause = reason.replace(/\.$/, "");
   return { tensor, problem: told("error", "PartlyReadable", name, `cannot be read whole: ${clause}`) };
+}
+
+function checksumOf(
+  tensor: string,
+  { checksum, offset, size }: BundleEntry,
+  fileIndex: number,
+): readonly StoredChecksum[] {
+  if (checksum === undefined) return [];
+  const bytes = { name: tensor, dtype: "U8", shape: [size], byteSize: size, offset, fileIndex };
+  return [{ tensor, bytes, checksum }];
 }
 
 function piece(

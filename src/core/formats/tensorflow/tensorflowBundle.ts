@@ -12,7 +12,7 @@ import type { Tensor } from "../../tensors/tensor";
 import { formatBytes } from "../../text/quantities";
 import { quote } from "../../text/quote";
 import type { CheckpointFile } from "../checkpointFile";
-import type { FolderFormat, FolderListing, ParsedFolder } from "../folderFormat";
+import type { FolderFormat, FolderListing, ParsedFolder, StoredChecksum } from "../folderFormat";
 import { trainingTree } from "../trainingTree";
 import { type BundleIndex, readBundleIndex } from "./bundleIndex";
 import { bundleTensor } from "./bundleTensors";
@@ -164,10 +164,12 @@ export async function openBundle(
     problems.add({ severity: "error", code: "MissingShard", message, file: path });
   }
   const tensors: Tensor[] = [];
+  const checksums: StoredChecksum[] = [];
   for (const [name, entry] of index.entries) {
-    const { tensor, problem } = bundleTensor(name, entry, index, { list, firstShard: 1 });
+    const { tensor, problem, stored = [] } = bundleTensor(name, entry, index, { list, firstShard: 1 });
     if (problem !== undefined) problems.add({ ...problem, file: list[1 + entry.shard]?.path ?? indexPath });
     if (tensor !== undefined) tensors.push(tensor);
+    for (const checksum of stored) checksums.push(checksum);
   }
   for (const offset of index.damagedBlocks) {
     const message = `The block at byte ${offset} of the index has another checksum than was stored with it: what it says of tensors may be wrong.`;
@@ -186,19 +188,9 @@ export async function openBundle(
     aliases: new Map(
       [...(sorted.ownNames ?? [])].filter(([, key]) => content?.parameters?.has(key) === true),
     ),
-    checksums: checksumsOf(index),
+    checksums,
     problems: problems.toArray(),
   };
-}
-
-/** Not of those in parts, whose parts have them, and not of values whose bytes are turned round. */
-function checksumsOf({ entries, bigEndian }: BundleIndex): ReadonlyMap<string, number> {
-  if (bigEndian) return new Map();
-  return new Map(
-    [...entries].flatMap(([name, { checksum, slices }]) =>
-      checksum === undefined || slices.length > 0 ? [] : [[name, checksum] as const],
-    ),
-  );
 }
 
 /** What of the checkpoint hangs on what; empty where it does not say so, or where that cannot be read. */

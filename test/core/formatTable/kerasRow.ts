@@ -1,0 +1,148 @@
+import { expect } from "vitest";
+import type { MemoryFiles } from "../../support/memoryFiles";
+import { openTensors } from "../../support/openTensors";
+import type { FormatRow } from "./formatRow";
+import { fixture, fixtureJson, holds, oneFile, open, readsByRange, tells, type WantedTensor } from "./proof";
+
+type Tensors = Readonly<Record<string, WantedTensor>>;
+const made = fixtureJson<Readonly<Record<string, Tensors>>>("formatTable/expected.json");
+const ofH5py = fixtureJson<Readonly<Record<string, Tensors>>>("hdf5/expected.json");
+const dtypes: Readonly<Record<string, string>> = { float32: "F32", int32: "I32", int64: "I64" };
+
+/** A checkpoint by Keras itself, with what its own reader finds. */
+async function holdsForeign(name: string): Promise<void> {
+  const { [name]: entry } =
+    fixtureJson<Readonly<Record<string, { tensors: Tensors }>>>("foreign/expected.json");
+  const tensors = Object.entries(entry?.tensors ?? {}).map(([key, tensor]) => {
+    return [key, { ...tensor, dtype: dtypes[tensor.dtype] ?? tensor.dtype }] as const;
+  });
+  await holds(oneFile(`foreign/${name}`), `/f/${name}`, Object.fromEntries(tensors));
+}
+
+/** Keras 1 to 3 write a model and its optimizer into one file of HDF5 of this layout. */
+async function holdsOldLayout(): Promise<void> {
+  const { tensors } = (await open(oneFile("formatTable/whole.h5"), "/f/whole.h5")).checkpoint;
+  const wanted = Object.entries(made["whole.h5"] ?? {});
+  expect(wanted.length).toBeGreaterThan(0);
+  const found: Record<string, WantedTensor> = {};
+  for (const [path, tensor] of wanted) {
+    const name = tensors.find(
+      (each) => each.name.startsWith("model_weights/") && each.name.endsWith(path),
+    )?.name;
+    found[name ?? path] = tensor;
+  }
+  await holds(oneFile("formatTable/whole.h5"), "/f/whole.h5", found);
+}
+
+/** What h5py reads of datasets whose names fit. */
+async function holdsDatasets(pattern: RegExp): Promise<void> {
+  for (const name of ["earliest.h5", "latest.h5"]) {
+    const wanted = Object.entries(ofH5py[name] ?? {}).filter(
+      ([key, { sha256 }]) => pattern.test(key) && sha256,
+    );
+    const session = await open(oneFile(`hdf5/${name}`), `/f/${name}`);
+    // Of these files h5py also made a link that leads into another, which is told.
+    expect(session.checkpoint.problems.every(({ code }) => code === "ExternalLink")).toBe(true);
+    await holdsAmong(oneFile(`hdf5/${name}`), `/f/${name}`, Object.fromEntries(wanted));
+  }
+}
+
+async function holdsAmong(files: MemoryFiles, path: string, wanted: Tensors): Promise<void> {
+  expect(Object.keys(wanted).length).toBeGreaterThan(0);
+  const { checkpoint } = await open(files, path);
+  const names = Object.keys(wanted);
+  expect(checkpoint.tensors.filter(({ name }) => names.includes(name)).map(({ name }) => name)).toHaveLength(
+    names.length,
+  );
+  const { tensors } = await openTensors(files, path);
+  for (const [name, { dtype, shape, sha256 }] of Object.entries(wanted))
+    expect(tensors[name], name).toEqual({ dtype, shape, sha256 });
+}
+
+const filtered = (name: string) => {
+  const { [name]: tensor } = made["filters.h5"] ?? {};
+  return holds(oneFile("formatTable/filters.h5"), "/f/filters.h5", { [name]: tensor as WantedTensor });
+};
+
+/** Values as makeHdf5PluginFixtures.py states them, in chunks that hdf5plugin packed. */
+async function holdsPlugin(pattern: RegExp): Promise<void> {
+  const { tensors, checkpoint } = await openTensors(oneFile("hdf5/plugins.h5"), "/f/plugins.h5");
+  const { bzip2 } = made["filters.h5"] ?? {};
+  const names = Object.keys(tensors).filter((name) => pattern.test(name));
+  expect(checkpoint.problems).toEqual([]);
+  expect(names.length).toBeGreaterThan(0);
+  for (const name of names) expect(tensors[name], name).toEqual(bzip2);
+}
+
+async function optimizerIsInOrder(): Promise<void> {
+  const session = await open(oneFile("formatTable/whole.h5"), "/f/whole.h5");
+  const [optimizer] = session.inside?.optimizers ?? [];
+  expect(optimizer?.parameters.map(({ name, tensors }) => [name, [...tensors.keys()].sort()])).toHaveLength(
+    4,
+  );
+  for (const { name, tensors, shape } of optimizer?.parameters ?? [])
+    for (const tensor of tensors.values()) expect(tensor.shape, name).toEqual(shape);
+}
+
+/** Codes and scales, which nobody takes for values: the layer's weight is listed as the integers that it is. */
+async function codesAreShown(): Promise<void> {
+  for (const mode of ["int8", "int4"]) {
+    const session = await open(oneFile(`formatTable/${mode}.keras`), `/f/${mode}.keras`);
+    const codes = session.checkpoint.tensors.find(({ name }) => name === "layers/dense/vars/0");
+    expect(codes?.dtype, mode).toBe("I8");
+  }
+}
+
+export const kerasRow: FormatRow = {
+  alike: [
+    [() => oneFile("foreign/classifier.keras"), "/f/classifier.keras"],
+    [() => oneFile("hdf5/userBlock.h5"), "/f/userBlock.h5"],
+  ],
+  proofs: {
+    format: {
+      "Keras 1 to 3": async () => {
+        await holdsOldLayout();
+        await holdsForeign("classifier.keras");
+        await holdsForeign("classifier.weights.h5");
+      },
+      HDF5: () => holds(oneFile("hdf5/userBlock.h5"), "/f/userBlock.h5", ofH5py["userBlock.h5"] ?? {}),
+    },
+    read: {
+      "own reader": () => readsByRange(oneFile("formatTable/whole.h5"), "/f/whole.h5", 4096),
+      chunks: () => holdsDatasets(/^chunks\/(?:plain|grows|bounded|sparse)/),
+      gzip: () => holdsDatasets(/gzip/),
+      shuffle: () => holdsDatasets(/shuffle/),
+      szip: () => holdsDatasets(/szip/),
+      lzf: () => holdsDatasets(/lzf/),
+      bzip2: () => filtered("bzip2"),
+      Blosc: () => holdsPlugin(/^squares (?:blosclz|lz4|lz4hc|snappy|zlib|zstd|stored)/),
+      Bitshuffle: () => filtered("bitshuffle"),
+      LZ4: () => holdsPlugin(/^squares LZ4$/),
+      Zstandard: () => filtered("zstandard"),
+    },
+    joined: {
+      "sharded weights": async () => {
+        const files = fixture("formatTable");
+        const session = await open(files, "/f/sharded.weights.json");
+        expect(session.checkpoint.files.map(({ status }) => status)).toEqual(["ok", "ok", "ok", "ok"]);
+        const wanted = Object.values(made["whole.h5"] ?? {});
+        const names = ["dense/vars/0", "dense/vars/1", "dense_1/vars/0", "dense_1/vars/1"];
+        const tensors = names.map((name, at) => [`layers/${name}`, wanted[at]]);
+        await holds(files, "/f/sharded.weights.json", Object.fromEntries(tensors));
+      },
+      "the optimizer's variables in their order": optimizerIsInOrder,
+    },
+    not: {
+      "virtual datasets": () =>
+        tells(oneFile("formatTable/virtual.h5"), "/f/virtual.h5", "UnreadableDataset"),
+      Blosc2: () => tells(oneFile("formatTable/blosc2.h5"), "/f/blosc2.h5", "UnreadableDataset"),
+      "external files": () =>
+        tells(oneFile("formatTable/external.h5"), "/f/external.h5", "UnreadableDataset"),
+      "the values of layers that Keras quantised": codesAreShown,
+      int8: codesAreShown,
+      float8: codesAreShown,
+      int4: codesAreShown,
+      "shown as codes and scales": codesAreShown,
+    },
+  },
+};
