@@ -221,8 +221,14 @@ const meanings: ReadonlyMap<Part, string> = new Map([
   ["trainer-state", "Step, epoch and the log so far are unknown."],
 ]);
 
-/** Which parts are there, which are missing and what that means, and whether training can go on from here. */
-export function assessParts(parts: readonly Pick<PartFile, "part" | "alsoHolds">[]): PartsAssessment {
+/**
+ * Which parts are there, which are missing and what that means, and whether training can go on from here.
+ * @param knowsStep something else than a trainer's state tells the step, such as the optimizer's own count
+ */
+export function assessParts(
+  parts: readonly Pick<PartFile, "part" | "alsoHolds">[],
+  knowsStep = false,
+): PartsAssessment {
   const held = new Set(parts.flatMap(({ part, alsoHolds }) => [part, ...alsoHolds]));
   const hasParameters = held.has("weights") || held.has("adapter");
   const missing: MissingPart[] = [];
@@ -231,12 +237,18 @@ export function assessParts(parts: readonly Pick<PartFile, "part" | "alsoHolds">
     // An adapter brings its own config, a model its own; the other's is not missing.
     if (part === "adapter-config" && !held.has("adapter")) continue;
     if (part === "config" && parts.every((own) => own.part !== "weights")) continue;
-    missing.push({ part, meaning });
+    missing.push({ part, meaning: part === "trainer-state" && knowsStep ? withoutLog : meaning });
   }
-  return { present: [...held], missing, resumable: resumability(held, hasParameters) };
+  return { present: [...held], missing, resumable: resumability(held, hasParameters, knowsStep) };
 }
 
-function resumability(held: ReadonlySet<Part>, hasParameters: boolean): PartsAssessment["resumable"] {
+const withoutLog = "Epoch and the log so far are unknown.";
+
+function resumability(
+  held: ReadonlySet<Part>,
+  hasParameters: boolean,
+  knowsStep: boolean,
+): PartsAssessment["resumable"] {
   if (!hasParameters) {
     return { answer: "no", reason: "No parameters are here: it can be neither evaluated nor resumed." };
   }
@@ -257,7 +269,9 @@ function resumability(held: ReadonlySet<Part>, hasParameters: boolean): PartsAss
       "training resumes exactly where it stopped, if they are whole and fit together, which Health looks into.";
     return { answer: "yes", reason };
   }
-  const losses = absent.map((part) => lossWithout[part]).join("; ");
+  const losses = absent
+    .map((part) => (part === "trainer-state" && knowsStep ? "the log starts anew" : lossWithout[part]))
+    .join("; ");
   return {
     answer: "partly",
     reason: `Parameters and optimizer are here: the moments are kept, if the two fit together, which Health looks into; but ${losses}.`,
@@ -267,7 +281,7 @@ function resumability(held: ReadonlySet<Part>, hasParameters: boolean): PartsAss
 const lossWithout = {
   scheduler: "without the scheduler the learning rate starts over",
   "rng-state": "without the random state dropout and data order differ",
-  "trainer-state": "without trainer_state.json step and log start at 0",
+  "trainer-state": "without the training progress step and log start at 0",
 } as const;
 
 const shard = /-\d{5}-of-\d{5}\./;

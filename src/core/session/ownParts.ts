@@ -33,13 +33,12 @@ export interface OwnParts {
  * beside it, which may be of other trainings; else the folder's.
  */
 export function ownParts(facts: SummaryFacts): OwnParts {
-  const { folder } = facts;
   const inside = filesOfOne(facts);
-  const files = inside ?? folder.files;
+  const files = inside ?? filesOfFolder(facts);
   // What was not used is not missing.
   const needless = inside !== undefined && !isScheduled(facts);
   const unused = needless ? [{ part: "other", alsoHolds: ["scheduler"] } as const] : [];
-  const assessed = assessParts([...files, ...unused]);
+  const assessed = assessParts([...files, ...unused], facts.inside?.progress?.step !== undefined);
   const reason = forInference(facts.checkpoint, assessed.present.includes("optimizer"));
   const { missing } = assessed;
   const resumable = reason === undefined ? assessed.resumable : ({ answer: "no", reason } as const);
@@ -60,6 +59,24 @@ const withoutConfig: ReadonlySet<string> = new Set(["hdf5", "keras", "onnx", "or
 
 function isDescribed({ format, metadata }: Checkpoint): boolean {
   return withoutConfig.has(format) || metadata.has("general.architecture");
+}
+
+/** The files of the folder. A name that says nothing does not take from the checkpoint what was read in it. */
+function filesOfFolder({ checkpoint, folder, adapter, inside }: SummaryFacts): readonly FolderFile[] {
+  const { name, path } = checkpoint;
+  const isFile = checkpoint.layout === undefined && checkpoint.tensors.length > 0;
+  const holdsModel = inside === undefined ? isFile : inside.models.length > 0;
+  if (adapter === undefined && !holdsModel) return folder.files;
+  const part: Part = adapter === undefined ? "weights" : "adapter";
+  const saysNothing = folder.files.every((file) => file.part === "other" || sharedParts.has(file.part));
+  const own = folder.files.find((file) => file.path === path);
+  if (own !== undefined)
+    return own.part === "other"
+      ? folder.files.map((file) => (file === own ? { ...file, part } : file))
+      : folder.files;
+  if (!saysNothing) return folder.files;
+  const size = checkpoint.files.reduce((total, { bytes }) => total + bytes, 0);
+  return [{ name, path, size, kind: "directory", part, alsoHolds: [] }, ...folder.files];
 }
 
 /** Undefined where the folder is the checkpoint. */

@@ -6,10 +6,13 @@ export function separatorOf(names: Iterable<string>): NameSeparator {
   let dots = 0;
   for (const name of names) {
     if (name.includes("/")) slashes++;
-    if (name.includes(".")) dots++;
+    if (dotted.test(name)) dots++;
   }
   return slashes > dots ? "/" : ".";
 }
+
+/** TensorFlow ends each name with `/.ATTRIBUTES/VARIABLE_VALUE`: that dot parts nothing. */
+const dotted = /(?:^|[^/])\./;
 
 /**
  * Orders tensor names as people read them: `layers.9` before `layers.10`, and every module's tensors next to

@@ -1,0 +1,52 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { CheckpointSession } from "../../../src/core/session/checkpointSession";
+import { bundleTypes, tensorflowBundle } from "../../support/made/tensorflowBundle";
+import { MemoryFiles } from "../../support/memoryFiles";
+import { projectRoot } from "../../support/projectRoot";
+
+async function summaryOf(files: Record<string, Uint8Array>, path: string) {
+  const session = await CheckpointSession.open(new MemoryFiles(files), path, () => undefined);
+  return session.summary();
+}
+
+const variable = (name: string) => ({
+  key: `${name}/.ATTRIBUTES/VARIABLE_VALUE`,
+  type: bundleTypes.F32,
+  shape: [2],
+  bytes: new Uint8Array(Float32Array.of(1, 2).buffer),
+});
+
+it("finds the weights of a SavedModel, of which no name says what they are", async () => {
+  const summary = await summaryOf(
+    tensorflowBundle("/m/variables/variables", [variable("w"), variable("b")]),
+    "/m/variables/variables.index",
+  );
+  expect(summary.parameterCount).toBe(4);
+  expect(summary.parts.map(({ label }) => label)).toEqual(["model weights"]);
+  expect(summary.missingParts.map(({ label }) => label)).not.toContain("model weights");
+  expect(summary.resumable.reason).toMatch(/^Parameters alone/);
+});
+
+it("names the file that was opened beside others of better-known names", async () => {
+  const npz = new Uint8Array(readFileSync(join(projectRoot, "test/fixtures/numpy/stored.npz")));
+  const { parts } = await summaryOf(
+    { "/m/policy.npz": npz, "/m/model.bin": Uint8Array.of(1) },
+    "/m/policy.npz",
+  );
+  expect(parts[0]?.files.map(({ name }) => name).sort()).toEqual(["model.bin", "policy.npz"]);
+});
+
+it("names TensorFlow's modules without what each variable ends with", async () => {
+  const names = ["model/dense/kernel", "model/dense/bias", "model/head/kernel"];
+  const { composition } = await summaryOf(
+    tensorflowBundle("/m/ckpt-1", names.map(variable)),
+    "/m/ckpt-1.index",
+  );
+  expect(composition.map(({ module }) => module)).toEqual([
+    "model/dense/bias",
+    "model/dense/kernel",
+    "model/head/kernel",
+  ]);
+});
