@@ -15,8 +15,9 @@ import { makeExtractedAdapter } from "./make/extractAdapter";
 import type { MakePanels } from "./make/makePanels";
 import { pickCheckpoint } from "./make/pickCheckpoint";
 import type { SnapshotMaker } from "./make/snapshotMaker";
-import { pickOne, showError } from "./messages";
+import { showError } from "./messages";
 import { askWhatToDelete, deleteCheckpoints } from "./runs/deleteCheckpoints";
+import { pickRun } from "./runs/pickRuns";
 import { openedPath, type RunNode } from "./runs/runNodes";
 import type { RunPanels } from "./runs/runPanels";
 import type { RunsModel } from "./runs/runsModel";
@@ -82,11 +83,12 @@ export function registerCommands(services: CommandServices): vscode.Disposable[]
       if (path !== undefined) runPanels.showLog(path);
     },
     timeline: async (target) => {
-      const run = isNode(target) && "run" in target ? target.run : await pickRun(runs, "Follow which run?");
+      const run =
+        isNode(target) && "run" in target ? target.run : await pickRun(runs, "Follow which run?", 2);
       if (run !== undefined) comparePanels.openTimeline(run.name, followedPathsOf(run));
     },
     lineage: async (target) => {
-      const run = runOf(target) ?? (await pickRun(runs, "Lineage of which run?"));
+      const run = runOf(target) ?? (await pickRun(runs, "Lineage of which run?", 2));
       const readable = run?.checkpoints.filter(({ mainFile }) => mainFile !== undefined) ?? [];
       if (run !== undefined)
         comparePanels.openLineage(
@@ -127,7 +129,7 @@ export function registerCommands(services: CommandServices): vscode.Disposable[]
       const run =
         chosen.length > 1
           ? undefined
-          : (runOf(target) ?? (await pickRun(runs, "Average checkpoints of which run?")));
+          : (runOf(target) ?? (await pickRun(runs, "Average checkpoints of which run?", 2)));
       await makePanels.average(chosen, run);
     },
     setStage: (target, selection) => askStage(stages, pathsOf(target, selection)),
@@ -146,7 +148,7 @@ export function registerCommands(services: CommandServices): vscode.Disposable[]
       await copyText({ text: await loadSnippetOf(worker, path, mainFile), what: "the Python snippet" });
     },
     findDeletable: async (target) => {
-      const run = runOf(target) ?? (await pickRun(runs, "Delete from which run?"));
+      const run = runOf(target) ?? (await pickRun(runs, "Delete from which run?", 2));
       if (run !== undefined) await askWhatToDelete(services, run);
     },
     delete: (target, selection) => deleteCheckpoints(services, checkpointsOf(target, selection)),
@@ -256,6 +258,7 @@ function pickAdapter(runs: RunsModel): Promise<string | undefined> {
     title: "Reduce the rank of which adapter?",
     placeHolder: "A LoRA adapter",
     exclude: [],
+    use: "adapter",
   });
 }
 
@@ -271,14 +274,4 @@ function followedPathsOf(run: Run): readonly string[] {
 async function askForLog(): Promise<string | undefined> {
   const picked = await vscode.window.showOpenDialog({ openLabel: "Open Chart", title: "Log of a training" });
   return picked?.[0]?.fsPath;
-}
-
-async function pickRun(runs: RunsModel, title: string): Promise<Run | undefined> {
-  const { runs: known } = await runs.current();
-  const items = known.map((run) => ({ label: run.name, description: run.path, run }));
-  const picked = await pickOne(items, {
-    title,
-    matchOnDescription: true,
-  });
-  return picked?.run;
 }

@@ -112,6 +112,7 @@ export const window = {
 };
 
 export const workspace = {
+  asRelativePath: (path: string) => path,
   get workspaceFolders() {
     return standIn.folders;
   },

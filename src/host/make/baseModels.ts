@@ -37,6 +37,7 @@ export class BaseModels {
       title: "Base model of this adapter",
       placeHolder: "The model that its updates are added to",
       exclude: [adapter],
+      use: "model",
     });
     if (base === undefined || !(await this.isWanted(adapter, base))) return undefined;
     const others = this.choices().filter(([known]) => known !== adapter);

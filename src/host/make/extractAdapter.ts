@@ -68,14 +68,14 @@ export async function makeExtractedAdapter(
       title: "Extract adapter (1 of 5): fine-tuned model",
       placeHolder: "The model that was trained further",
       exclude: [],
-      onlyModels: true,
+      use: "model",
     }));
   if (tuned === undefined) return;
   const base = await pickCheckpoint(runs, {
     title: "Extract adapter (2 of 5): base model",
     placeHolder: "The model before its training",
     exclude: [tuned],
-    onlyModels: true,
+    use: "model",
   });
   if (base === undefined) return;
   const rule = await askRule();

@@ -101,6 +101,7 @@ export class MakePanel {
       title: role === "adapter" ? "Add which adapter?" : "Average one more checkpoint",
       placeHolder: role === "adapter" ? "An adapter of the same base" : "A checkpoint of the same model",
       exclude: job.kind === "average" ? job.snapshots.map(({ path }) => path) : pathsOf(job),
+      use: role === "adapter" ? "adapter" : "reading",
     });
   }
 

@@ -7,7 +7,7 @@ import type { TargetDialect } from "../../core/transform/dialect/targetModules";
 import { pickOne, showInformation } from "../messages";
 import { keptPanelState } from "../webviewPage";
 import { MakePanel, type MakeServices, makeViewType, titleOf } from "./makePanel";
-import { pickCheckpoint } from "./pickCheckpoint";
+import { type PickOptions, pickCheckpoint } from "./pickCheckpoint";
 
 /** What PEFT keeps of an intruder. */
 const usualScale = 0.75;
@@ -19,7 +19,7 @@ export class MakePanels implements vscode.WebviewPanelSerializer {
   /** @param given adapters; the base is that of the first. */
   async merge(given: readonly string[]): Promise<void> {
     const { runs } = this.services;
-    const words = { title: "Merge which adapter?", placeHolder: "A LoRA adapter", exclude: [] };
+    const words = adapterWords("Merge which adapter?");
     const asked = given.length > 0 ? given : await pickCheckpoint(runs, words).then(listed);
     const [first] = asked;
     if (first === undefined) return;
@@ -30,7 +30,7 @@ export class MakePanels implements vscode.WebviewPanelSerializer {
   }
 
   async reduceIntruders(given: string | undefined): Promise<void> {
-    const words = { title: "Reduce intruders of which adapter?", placeHolder: "A LoRA adapter", exclude: [] };
+    const words = adapterWords("Reduce intruder directions of which adapter?");
     const adapter = given ?? (await pickCheckpoint(this.services.runs, words));
     const base = adapter && (await this.baseOf(adapter));
     if (adapter !== undefined && base !== undefined)
@@ -48,10 +48,11 @@ export class MakePanels implements vscode.WebviewPanelSerializer {
   }
 
   async convert(given: string | undefined): Promise<void> {
-    const words = {
+    const words: PickOptions = {
       title: "Save which checkpoint as safetensors?",
-      placeHolder: "A checkpoint",
+      placeHolder: "One in another format",
       exclude: [],
+      use: "conversion",
     };
     const source = given ?? (await pickCheckpoint(this.services.runs, words));
     if (source !== undefined) this.show({ kind: "convert", source, only: "model" });
@@ -59,14 +60,14 @@ export class MakePanels implements vscode.WebviewPanelSerializer {
 
   /** @param given adapters; of one more can be added on the page. */
   async combine(given: readonly string[]): Promise<void> {
-    const words = { title: "Combine which adapter with others?", placeHolder: "An adapter", exclude: [] };
+    const words = adapterWords("Combine which adapter with others?");
     const paths = given.length > 0 ? given : await pickCheckpoint(this.services.runs, words).then(listed);
     if (paths.length > 0)
       this.show({ kind: "combine", adapters: paths.map((path) => ({ path, weight: 1 })) });
   }
 
   async convertAdapter(given: string | undefined): Promise<void> {
-    const words = { title: "Convert which adapter?", placeHolder: "An adapter", exclude: [] };
+    const words = adapterWords("Convert which adapter?");
     const source = given ?? (await pickCheckpoint(this.services.runs, words));
     if (source === undefined) return;
     const picked = await pickOne(dialectItems, {
@@ -131,6 +132,10 @@ async function pickLast(run: Run): Promise<readonly string[]> {
     { title: `Average checkpoints of ${run.name}`, placeHolder: "How many of the last?" },
   );
   return (picked?.last ?? []).map(({ path }) => path);
+}
+
+function adapterWords(title: string): PickOptions {
+  return { title, placeHolder: "An adapter", exclude: [], use: "adapter" };
 }
 
 function listed(path: string | undefined): readonly string[] {

@@ -1,5 +1,6 @@
 import * as vscode from "vscode";
 import { checkpointIdentity } from "../../core/checkpoint/identity";
+import type { CheckpointUse } from "../../core/runs/status/checkpointUses";
 import { pickOne } from "../messages";
 import { knownSnapshots } from "../runs/pickSnapshots";
 import type { RunsModel } from "../runs/runsModel";
@@ -8,8 +9,8 @@ export interface PickOptions {
   readonly title: string;
   readonly placeHolder: string;
   readonly exclude: readonly string[];
-  /** An adapter cannot be it, and is not offered. */
-  readonly onlyModels?: boolean;
+  /** What cannot serve is not offered. */
+  readonly use?: CheckpointUse;
 }
 
 interface CheckpointItem extends vscode.QuickPickItem {
@@ -30,9 +31,9 @@ const browseItems = (): readonly CheckpointItem[] => [
 /** Lets the user choose one checkpoint of the workspace's runs, or any file or folder of the disk. */
 export async function pickCheckpoint(
   runs: RunsModel,
-  { title, placeHolder, exclude, onlyModels }: PickOptions,
+  { title, placeHolder, exclude, use }: PickOptions,
 ): Promise<string | undefined> {
-  const known: readonly CheckpointItem[] = await knownSnapshots(runs, new Set(exclude), onlyModels);
+  const known: readonly CheckpointItem[] = await knownSnapshots(runs, new Set(exclude), use);
   const picked = await pickOne([...known, ...browseItems()], {
     title,
     placeHolder,

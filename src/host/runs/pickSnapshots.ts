@@ -1,6 +1,9 @@
 import * as vscode from "vscode";
 import { checkpointIdentity } from "../../core/checkpoint/identity";
+import { type CheckpointUse, canServe } from "../../core/runs/status/checkpointUses";
+import { checkpointRow } from "../../core/runs/status/runRows";
 import { pickMany } from "../messages";
+import { shownMetrics } from "../settings";
 import type { RunsModel } from "./runsModel";
 
 interface SnapshotItem extends vscode.QuickPickItem {
@@ -30,31 +33,27 @@ export async function pickSnapshots(
 }
 
 /**
- * The checkpoints of the workspace's runs, under the names of their runs.
- * @param onlyModels without those that their names call adapters
+ * The checkpoints of the workspace's runs that can serve, under the folders of their runs; each says what its row in
+ * Training Runs says.
  */
 export async function knownSnapshots(
   runs: RunsModel,
   exclude: ReadonlySet<string>,
-  onlyModels = false,
+  use: CheckpointUse = "reading",
 ): Promise<SnapshotItem[]> {
   const { runs: known } = await runs.current();
+  const [metrics, nowMs] = [shownMetrics(), Date.now()];
   return known.flatMap((run) => {
-    const choices = run.checkpoints.filter(
-      ({ path, mainFile, parts }) =>
-        mainFile !== undefined &&
-        !exclude.has(path) &&
-        !(onlyModels && parts.some(({ part }) => part === "adapter")),
-    );
+    const choices = run.checkpoints.filter((one) => !exclude.has(one.path) && canServe(use, one));
     if (choices.length === 0) return [];
-    const heading: SnapshotItem = { label: run.name, kind: vscode.QuickPickItemKind.Separator };
+    const label = vscode.workspace.asRelativePath(run.path);
+    const heading: SnapshotItem = { label, kind: vscode.QuickPickItemKind.Separator };
     return [
       heading,
-      ...choices.map(({ name, path, stage }) => ({
-        label: name,
-        description: stage?.stage ?? "",
-        detail: path,
-        path,
+      ...choices.map((one) => ({
+        label: one.name,
+        description: checkpointRow(run, one, metrics, nowMs).description,
+        path: one.path,
       })),
     ];
   });

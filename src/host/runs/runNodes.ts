@@ -2,6 +2,7 @@ import * as vscode from "vscode";
 import { baseName } from "../../core/bytes/paths";
 import { standsForFolder } from "../../core/formats/fileKinds";
 import type { Run, RunCheckpoint } from "../../core/runs/run";
+import { checkpointForm, isConvertible } from "../../core/runs/status/checkpointUses";
 import {
   checkpointDetails,
   checkpointRow,
@@ -85,7 +86,7 @@ function runItem(run: Run, { nowMs, expandsRuns }: RowOptions): vscode.TreeItem 
   const hasCheckpoints = run.checkpoints.length > 0;
   const item = new vscode.TreeItem(run.name, hasCheckpoints ? (expandsRuns ? Expanded : Collapsed) : None);
   const { description, state } = runRow(run, nowMs);
-  item.contextValue = hasCheckpoints ? "run" : "run.logOnly";
+  item.contextValue = runContextOf(run);
   item.iconPath = iconOf(state, "graph-line");
   item.description = description;
   // With nothing below it there is only one thing to do with it.
@@ -109,12 +110,13 @@ function checkpointItem(
 }
 
 /** By what menus know what can be made of it: package.json reads these words. */
-function contextOf({ kind, mainFile, parts }: RunCheckpoint): string {
-  if (mainFile === undefined) return "checkpoint.unreadable";
-  const isAdapter = parts.some(({ part }) => part === "adapter");
-  // Of a single file only its tensors say whether it is an adapter.
-  const what = isAdapter ? "adapter" : kind === "file" ? "file" : "model";
-  return `checkpoint.${what}${/\.safetensors(?:\.index\.json)?$/.test(mainFile) ? "" : ".convertible"}`;
+function contextOf(checkpoint: RunCheckpoint): string {
+  return `checkpoint.${checkpointForm(checkpoint)}${isConvertible(checkpoint) ? ".convertible" : ""}`;
+}
+
+/** One checkpoint has no lineage, no timeline and no average, and nothing beside it that could go. */
+function runContextOf({ checkpoints }: Run): string {
+  return checkpoints.length > 1 ? "run" : checkpoints.length === 1 ? "run.single" : "run.logOnly";
 }
 
 /**

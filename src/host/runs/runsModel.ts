@@ -60,6 +60,8 @@ export class RunsModel {
   private lastSearch = { endedMs: 0, tookMs: 0 };
   /** Something changed while nobody looked. */
   private isStale = false;
+  /** Of the last search: that it found nothing says nothing then. */
+  hasFailed = false;
 
   constructor(private readonly services: RunsServices) {}
 
@@ -165,6 +167,7 @@ export class RunsModel {
       const found = await worker.call("discoverRuns", params, searching.signal);
       const tookMs = Math.round(performance.now() - startedMs);
       this.lastSearch = { endedMs: Date.now(), tookMs };
+      this.hasFailed = false;
       log.info(`Found ${found.runs.length} runs in ${tookMs} ms`);
       for (const problem of found.problems) log.warn(problem.message);
       this.take(found);
@@ -173,6 +176,7 @@ export class RunsModel {
       if (searching.signal.aborted && this.found !== undefined && this.searching !== searching)
         return this.found;
       log.error(`Looking for runs failed: ${messageOf(error)}`);
+      this.hasFailed = true;
       this.take(nothing);
       return nothing;
     }

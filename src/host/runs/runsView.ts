@@ -31,6 +31,7 @@ export function createRunsView(
   describe();
   sorting.onDidChange(describe);
   runs.onDidUpdate(() => {
+    tellWelcome(runs);
     const cut = runs.known.problems.find(({ code }) => code === "SearchTruncated");
     const message = cut?.message ?? "";
     if ((view.message ?? "") !== message) view.message = message;
@@ -41,6 +42,12 @@ export function createRunsView(
   view.onDidChangeVisibility(() => visibility.notify());
   runPanels.onDidChangeActive(() => visibility.notify());
   return view;
+}
+
+/** An empty view says that nothing was found only once a search has ended. */
+function tellWelcome({ hasFailed }: RunsModel): void {
+  void vscode.commands.executeCommand("setContext", "checkpointExplorer.searched", true);
+  void vscode.commands.executeCommand("setContext", "checkpointExplorer.searchFailed", hasFailed);
 }
 
 /** VS Code's Explorer offers to open and compare the folders that are known to be checkpoints. */

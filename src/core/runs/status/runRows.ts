@@ -80,7 +80,9 @@ export function runDetails(run: Run, nowMs: number): readonly string[] {
       : [`${plural(checkpoints.length, "checkpoint")}, ${formatBytes(bytesOf(checkpoints))}`]),
     ...(deletable.length === 0
       ? []
-      : [`Neither best, last nor a stage: ${plural(deletable.length, "checkpoint")}, ${formatBytes(bytes)}`]),
+      : [
+          `${plural(deletable.length, "checkpoint")} could be deleted, ${formatBytes(bytes)}: neither best, last nor a stage`,
+        ]),
     ...run.problems.map((problem) => problem.message),
   ];
 }
@@ -195,7 +197,7 @@ export function checkpointDetails(run: Run, checkpoint: RunCheckpoint, nowMs: nu
       .map(([name, value]) => `${name} ${formatNumber(value, 6)}`),
     ...(stage === undefined ? [] : [`Stage ${stage.stage}: ${stage.reason}`]),
     ...(checkpoint.best && run.bestReason !== undefined ? [`Best: ${run.bestReason}`] : []),
-    ...(checkpoint.last ? ["Last: the highest step that was saved completely, to resume from."] : []),
+    ...(checkpoint.last ? ["Last: the highest step that was saved completely."] : []),
     ...(checkpoint.final ? ["Final: the model that the training ended with."] : []),
     `${formatBytes(checkpoint.byteSize)} in all files`,
     ...(modifiedMs > 0 ? [`Written ${formatDuration(Math.max(0, nowMs - modifiedMs) / 1000)} ago`] : []),

@@ -77,7 +77,7 @@ describe("a run's row", () => {
     expect(lines).toContain("2 seconds per step");
     expect(lines).toContain("Last written to 1 s ago");
     expect(lines).toContain("Best: checkpoint-60. Because.");
-    expect(lines).toContain("Neither best, last nor a stage: 1 checkpoint, 700 bytes");
+    expect(lines).toContain("1 checkpoint could be deleted, 700 bytes: neither best, last nor a stage");
     expect(lines).toContain("Something is wrong.");
   });
 });
