@@ -94,7 +94,7 @@ export function checkpointHandlers(
       const ofBase = await baseProblems(
         session.files,
         session,
-        { given: chosen, roots, hubFolders: hubFolders() },
+        { given: chosen, roots, hubFolders: hubFolders(), isTold: true },
         signal,
       );
       return mergeProblems([...found, ...(await sampledFindings(session, signal))], ofBase);

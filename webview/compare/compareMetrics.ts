@@ -131,7 +131,7 @@ export const metricInfos: Readonly<Record<CompareMetric, MetricInfo>> = {
     format: formatShareOf,
   },
   changePrevious: {
-    short: "Step change",
+    short: "Change, left",
     long: "Change from the left",
     help: `‖ΔW − ΔW′‖ / ‖ΔW′‖, where ΔW′ is ${previous}`,
     width: 94,
@@ -139,7 +139,7 @@ export const metricInfos: Readonly<Record<CompareMetric, MetricInfo>> = {
     format: formatChange,
   },
   cosinePrevious: {
-    short: "Step cosine",
+    short: "Cosine, left",
     long: "Cosine with the left",
     help: `Cosine between the update and ${previous}`,
     width: 94,
@@ -147,7 +147,7 @@ export const metricInfos: Readonly<Record<CompareMetric, MetricInfo>> = {
     format: formatCosine,
   },
   similarityPrevious: {
-    short: "Step subspace",
+    short: "Subspace, left",
     long: "Subspace similarity with the left",
     help: `φ of the input spaces of the update and of ${previous}`,
     width: 104,
@@ -155,7 +155,7 @@ export const metricInfos: Readonly<Record<CompareMetric, MetricInfo>> = {
     format: formatCosine,
   },
   keptPrevious: {
-    short: "Step kept",
+    short: "Kept, left",
     long: "Energy kept from the left",
     help: `Share of the energy of ${previous} within the spaces of this one`,
     width: 86,
@@ -163,7 +163,7 @@ export const metricInfos: Readonly<Record<CompareMetric, MetricInfo>> = {
     format: formatShareOf,
   },
   addedPrevious: {
-    short: "Step new",
+    short: "New, left",
     long: "New energy beyond the left",
     help: `Share of the energy of the update outside of the spaces of ${previous}`,
     width: 86,

@@ -1,5 +1,5 @@
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
-import { mergeProblems, type Problem } from "../../src/core/problem/problem";
+import { compareProblems, mergeProblems, type Problem } from "../../src/core/problem/problem";
 import type { ResumeReport } from "../../src/core/resume/resumeReport";
 import type { PartSettings } from "../../src/core/session/partSettings";
 import type { ResultOf } from "../../src/protocol/channel";
@@ -36,6 +36,8 @@ export class EditorModel extends PageModel<EditorState> {
   readonly health: OnDemand<readonly Problem[]>;
   /** All that is known to be wrong by now, the worst first. */
   readonly problems: ReadonlySignal<readonly Problem[]>;
+  /** Whether an adapter fits its base: what is worst of it, or that all is well, or that it was not looked at. */
+  readonly baseFit: ReadonlySignal<Problem | undefined>;
   /** Not a signal: nothing is drawn differently for it. */
   readonly scrollTops: Record<string, number>;
   onScroll: () => void = () => {};
@@ -73,8 +75,13 @@ export class EditorModel extends PageModel<EditorState> {
       const state = this.state.value;
       const health = this.health.answer.value;
       const own = state?.status === "ready" ? state.summary.problems : [];
-      const found = health.status === "ready" ? health.value : [];
+      const found = health.status === "ready" ? health.value.filter(({ code }) => !noFault.has(code)) : [];
       return mergeProblems(mergeProblems(own, found), this.scan.problems.value);
+    });
+    this.baseFit = computed(() => {
+      const health = this.health.answer.value;
+      const told = health.status === "ready" ? health.value : [];
+      return [...told].sort(compareProblems).find(({ code }) => code.startsWith("Base"));
     });
     this.tabs = computed(() => {
       const state = this.state.value;
@@ -201,6 +208,9 @@ export class EditorModel extends PageModel<EditorState> {
     this.measure.invalidate();
   }
 }
+
+/** Answers to "does it fit its base?" in which nothing is wrong. */
+const noFault: ReadonlySet<string> = new Set(["BaseFits", "BaseNotHere"]);
 
 function escapeForRegex(text: string): string {
   return text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");

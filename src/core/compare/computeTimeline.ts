@@ -143,10 +143,16 @@ function stepOf({ session, label }: Snapshot): number | undefined {
   return digits === undefined ? undefined : Number(digits);
 }
 
-/** By step; those without one keep their place after the others. */
+/**
+ * By step. Of those without one what is given before the first step was before the training, as the stages of a
+ * pipeline are, and the others come after it.
+ */
 export function inStepOrder(snapshots: readonly Snapshot[]): readonly Snapshot[] {
+  const steps = snapshots.map(stepOf);
+  const first = steps.findIndex((step) => step !== undefined);
+  const { NEGATIVE_INFINITY: before, POSITIVE_INFINITY: after } = Number;
   return snapshots
-    .map((snapshot, index) => ({ snapshot, index, step: stepOf(snapshot) ?? Number.POSITIVE_INFINITY }))
-    .sort((a, b) => (a.step === b.step ? a.index - b.index : a.step - b.step))
+    .map((snapshot, index) => ({ snapshot, index, at: steps[index] ?? (index < first ? before : after) }))
+    .sort((a, b) => (a.at === b.at ? a.index - b.index : a.at - b.at))
     .map(({ snapshot }) => snapshot);
 }

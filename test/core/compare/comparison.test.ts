@@ -236,6 +236,22 @@ describe("computeTimeline", () => {
   }
   const paths = [...steps.map((step) => `/run/checkpoint-${step}`), "/run/checkpoint-400"];
 
+  it("puts the stages of a pipeline before the steps of its training, and what came after behind them", async () => {
+    const module = { a: randomMatrix(4, 24, 1), b: randomMatrix(20, 4, 2) };
+    for (const name of ["01-svd", "02-rank", "merged"])
+      writeAdapterFolder(files, `/run/${name}`, { "layers.0.q": module });
+    const given = [
+      "/run/01-svd",
+      "/run/02-rank",
+      "/run/checkpoint-200",
+      "/run/checkpoint-100",
+      "/run/merged",
+    ];
+    const { checkpoints } = await computeTimeline(files, given, noStage);
+    const labels = checkpoints.map(({ label }) => label);
+    expect(labels).toEqual(["01-svd", "02-rank", "checkpoint-100", "checkpoint-200", "merged"]);
+  });
+
   it("orders by step and has a value for each module and checkpoint, or NaN", async () => {
     const seen: string[] = [];
     const timeline = await computeTimeline(files, paths, noStage, {

@@ -25,7 +25,7 @@ test("three stages side by side: where they come from, what they cost, which is 
   expect(await row("Rank")).toEqual(["32", "4", "4"]);
   expect(await row("Eval loss")).toEqual(["1.9142", "2.0311", "lowest1.6534"]);
   expect(await row("Loss")).toEqual(["–", "–", "1.4218"]);
-  expect(await row("Cosine")).toEqual([
+  expect(await row("Cosine with first")).toEqual([
     "–",
     expect.stringMatching(/^0\.\d{4}$/),
     expect.stringMatching(/^0\.\d{4}$/),

@@ -53,19 +53,19 @@ const facts: readonly SnapshotFact[] = [
     text: ({ frobenius }) => optional(frobenius, formatNorm),
   },
   {
-    title: "Change",
+    title: "Change since first",
     help: "‖ΔW − ΔW₁‖ / ‖ΔW₁‖ over all modules, where ΔW₁ is the first snapshot's",
     text: ({ relativeChange }) => optional(relativeChange, formatChange),
     againstFirst: true,
   },
   {
-    title: "Cosine",
+    title: "Cosine with first",
     help: "Cosine between all updates together and the first snapshot's",
     text: ({ cosine }) => optional(cosine, formatCosine),
     againstFirst: true,
   },
   {
-    title: "Step change",
+    title: "Change since left",
     help: "‖ΔW − ΔW′‖ / ‖ΔW′‖ over all modules, where ΔW′ is the snapshot's to the left",
     text: ({ previous }) => (previous === undefined ? undefined : stepText(previous)),
     detail: ({ previous }) =>
@@ -73,7 +73,7 @@ const facts: readonly SnapshotFact[] = [
     againstFirst: true,
   },
   {
-    title: "Step kept",
+    title: "Kept from left",
     help: "Share of the energy of the update to the left within the spaces of this one",
     text: ({ previous }) => optional(previous?.energyKept, formatShareOf),
     againstFirst: true,
@@ -84,7 +84,7 @@ const facts: readonly SnapshotFact[] = [
     text: ({ trueChange }) => optional(trueChange, formatNorm),
   },
   {
-    title: "Fingerprint",
+    title: "Looks like",
     help: "What the tensors themselves tell of how the adapter was made",
     text: ({ fingerprint }) =>
       fingerprint === undefined

@@ -22,7 +22,8 @@ export interface TimelineMapProps {
 }
 
 export const timelineNameWidth = 190;
-/** Labels are small: about six pixels a character. */
+/** Labels are small. */
+const labelLetterPx = 6;
 const labelLength = 28;
 const roomPx = 620;
 
@@ -64,7 +65,10 @@ export function TimelineMap(props: TimelineMapProps) {
           panels={[{ key: "", matrix }]}
           look={look}
           size={size}
-          colLabels={{ texts: columns.map((_, at) => stepText(props.timeline, at)), roomPx: 44 }}
+          colLabels={{
+            texts: columns.map((_, at) => stepText(props.timeline, at, size.width / cols)),
+            roomPx: 44,
+          }}
           text={reading}
           cursor={cursor}
           start={start}
@@ -80,7 +84,9 @@ export function TimelineMap(props: TimelineMapProps) {
   );
 }
 
-function stepText({ checkpoints }: Timeline, col: number): string {
-  const step = checkpoints[col]?.step;
-  return step === undefined ? `#${col + 1}` : step.toLocaleString("en");
+/** A stage of a pipeline has no step: its name, where that has room. */
+function stepText({ checkpoints }: Timeline, col: number, roomPx: number): string {
+  const { step, label = "" } = checkpoints[col] ?? {};
+  if (step !== undefined) return step.toLocaleString("en");
+  return label.length * labelLetterPx < roomPx ? safeText(label) : `#${col + 1}`;
 }

@@ -1,28 +1,15 @@
 import { useEffect } from "preact/hooks";
-import type { ResumeAnswer, ResumeReport, ResumeVerdict } from "../../../src/core/resume/resumeReport";
+import type { ResumeReport, ResumeVerdict } from "../../../src/core/resume/resumeReport";
 import { toMarkdown } from "../../../src/core/text/tableText";
 import { Button } from "../../ui/controls";
-import { Icon, type IconName } from "../../ui/icon";
+import { Icon } from "../../ui/icon";
 import { safeText } from "../../ui/safeText";
 import { Section } from "../../ui/section";
 import { Loading } from "../../ui/states";
 import type { EditorModel } from "../editorModel";
+import { resumeLooks, type VerdictLook } from "./resumeLooks";
 
-interface Look {
-  readonly icon: IconName;
-  readonly tone: string;
-}
-
-const answers: Record<ResumeAnswer, Look> = {
-  yes: { icon: "check", tone: "good" },
-  partly: { icon: "warning", tone: "warning" },
-  finished: { icon: "check", tone: "good" },
-  "weights-only": { icon: "info", tone: "info" },
-  no: { icon: "error", tone: "error" },
-  unknown: { icon: "info", tone: "info" },
-};
-
-const verdicts: Record<ResumeVerdict, Look & { readonly text: string }> = {
+const verdicts: Record<ResumeVerdict, VerdictLook & { readonly text: string }> = {
   ok: { icon: "check", tone: "good", text: "in order" },
   warning: { icon: "warning", tone: "warning", text: "in doubt" },
   error: { icon: "error", tone: "error", text: "broken" },
@@ -59,7 +46,7 @@ interface ResumeAnswerProps {
 }
 
 function ResumeAnswerView({ model, report }: ResumeAnswerProps) {
-  const look = answers[report.answer];
+  const look = resumeLooks[report.answer];
   const copy = () =>
     model.host.notify("copy", { text: resumeAsMarkdown(report), what: "the answer and its reasons" });
   return (

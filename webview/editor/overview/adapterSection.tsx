@@ -1,11 +1,15 @@
 import { plural } from "../../../src/core/text/quantities";
+import { Icon } from "../../ui/icon";
 import { safeText } from "../../ui/safeText";
 import { Section } from "../../ui/section";
 import type { OverviewProps } from "./overviewTab";
 
+const fitWords = { fits: "Yes", error: "No", warning: "In doubt", info: "Note" } as const;
+
 /** What the adapter is, in three facts; the LoRA tab has the rest. */
 export function AdapterSection({ model, summary }: OverviewProps) {
   const { adapter } = summary;
+  const baseFit = model.baseFit.value;
   if (adapter === undefined) return null;
   return (
     <Section title="Adapter">
@@ -25,6 +29,19 @@ export function AdapterSection({ model, summary }: OverviewProps) {
               )}
             </td>
           </tr>
+          {baseFit !== undefined && (
+            <tr>
+              <th scope="row">Fits its base</th>
+              <td>
+                <Icon
+                  name={baseFit.code === "BaseFits" ? "check" : baseFit.severity}
+                  class={baseFit.code === "BaseFits" ? "good" : baseFit.severity}
+                  label={fitWords[baseFit.code === "BaseFits" ? "fits" : baseFit.severity]}
+                />{" "}
+                {safeText(baseFit.message)}
+              </td>
+            </tr>
+          )}
           <tr>
             <th scope="row">Adapted</th>
             <td>

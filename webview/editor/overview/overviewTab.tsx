@@ -28,6 +28,7 @@ export function OverviewTab({ model, summary }: OverviewProps) {
         <FilesSection model={model} summary={summary} />
       </div>
       <div class="overview-column">
+        <AdapterSection model={model} summary={summary} />
         <ProgressSection summary={summary} />
         {(summary.settings ?? []).map(({ title, rows }, at) => (
           <FoldedRows
@@ -39,8 +40,6 @@ export function OverviewTab({ model, summary }: OverviewProps) {
             opened={isSettingsFile(summary)}
           />
         ))}
-        <PartSettingsSection model={model} summary={summary} />
-        <AdapterSection model={model} summary={summary} />
         {configs.map((config) => (
           <ConfigSection key={config.path} model={model} config={config} />
         ))}
@@ -60,6 +59,8 @@ export function OverviewTab({ model, summary }: OverviewProps) {
             rows={aliases}
           />
         )}
+        {/* Read later than the rest: last, so that nothing moves when it comes. */}
+        <PartSettingsSection model={model} summary={summary} />
       </div>
     </div>
   );

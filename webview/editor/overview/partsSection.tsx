@@ -1,8 +1,10 @@
+import { useEffect } from "preact/hooks";
 import type { CheckpointSummary } from "../../../src/core/checkpoint/summary";
 import { formatBytes, plural } from "../../../src/core/text/quantities";
 import { Icon, type IconName } from "../../ui/icon";
 import { safeText } from "../../ui/safeText";
 import { Section } from "../../ui/section";
+import { resumeLooks } from "../health/resumeLooks";
 import type { OverviewProps } from "./overviewTab";
 
 type Answer = CheckpointSummary["resumable"]["answer"];
@@ -18,28 +20,10 @@ const doubt = { icon: "error", tone: "error", text: "Training may not resume" } 
 
 /** Which of the parts of a checkpoint are there, and what follows from it. */
 export function PartsSection({ model, summary }: OverviewProps) {
-  const { parts, missingParts, resumable } = summary;
-  const errors = model.problems.value.filter(({ severity }) => severity === "error").length;
-  const verdict = errors > 0 && resumable.answer !== "no" ? doubt : verdicts[resumable.answer];
+  const { parts, missingParts } = summary;
   return (
     <Section title="Parts">
-      <p class="verdict">
-        <Icon name={verdict.icon} class={verdict.tone} />
-        {verdict === doubt ? (
-          <span>
-            <span class="strong">{verdict.text}.</span> The parts are here, but{" "}
-            <button type="button" class="link" onClick={() => model.showTab("health")}>
-              {plural(errors, "error")}
-            </button>{" "}
-            {errors === 1 ? "was" : "were"} found.
-          </span>
-        ) : (
-          <span>
-            <span class="strong">{resumable.finished ? "The training is finished" : verdict.text}.</span>{" "}
-            {safeText(resumable.reason)}
-          </span>
-        )}
-      </p>
+      <Verdict model={model} summary={summary} />
       <ul class="parts">
         {parts.map((part, index) => (
           <li key={`${index} ${part.label}`} class="part">
@@ -81,5 +65,55 @@ export function PartsSection({ model, summary }: OverviewProps) {
         ))}
       </ul>
     </Section>
+  );
+}
+
+/** What the names of the parts promise, until it is known whether they keep it: then the answer that Health gives. */
+function Verdict({ model, summary: { resumable } }: OverviewProps) {
+  const { resume, health } = model;
+  const errors = model.problems.value.filter(({ severity }) => severity === "error").length;
+  const isLookedAt = health.answer.value.status === "ready";
+  const mayResume = resumable.answer !== "no";
+  useEffect(() => {
+    if (mayResume && isLookedAt) resume.ensureLoaded();
+  }, [resume, mayResume, isLookedAt]);
+  const found = resume.answer.value;
+  if (mayResume && errors > 0) {
+    return (
+      <p class="verdict">
+        <Icon name={doubt.icon} class={doubt.tone} />
+        <span>
+          <span class="strong">{doubt.text}.</span> The parts are here, but{" "}
+          <button type="button" class="link" onClick={() => model.showTab("health")}>
+            {plural(errors, "error")}
+          </button>{" "}
+          {errors === 1 ? "was" : "were"} found.
+        </span>
+      </p>
+    );
+  }
+  if (mayResume && found.status === "ready") {
+    const look = resumeLooks[found.value.answer];
+    return (
+      <p class="verdict">
+        <Icon name={look.icon} class={look.tone} />
+        <span>
+          <span class="strong">Can I resume?</span> {safeText(found.value.sentence)}{" "}
+          <button type="button" class="link" onClick={() => model.showTab("health")}>
+            Why
+          </button>
+        </span>
+      </p>
+    );
+  }
+  const { icon, tone, text } = verdicts[resumable.answer];
+  return (
+    <p class="verdict">
+      <Icon name={icon} class={tone} />
+      <span>
+        <span class="strong">{resumable.finished ? "The training is finished" : text}.</span>{" "}
+        {safeText(resumable.reason)}
+      </span>
+    </p>
   );
 }

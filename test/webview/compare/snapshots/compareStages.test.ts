@@ -69,9 +69,9 @@ test("each snapshot says what its tensors tell, its change from the left, and wh
       .getByRole("cell")
       .allTextContents();
   await expect
-    .poll(() => row("Fingerprint"))
+    .poll(() => row("Looks like"))
     .toEqual(["SVD product, balanced (PiSSA, mergekit)", "trained", "trained", "trained, medium confidence"]);
-  expect((await row("Step change"))[2]).toBe("same update");
+  expect((await row("Change since left"))[2]).toBe("same update");
   expect(await row("True change")).toEqual(["–", ...Array(3).fill(expect.stringMatching(/^1\.\d{3}$/))]);
   // Warnings are in sight, notes on request.
   const warning = /^NaN or infinity in 1 of 24 modules, first in q_proj of layer 2/;

@@ -25,6 +25,21 @@ export function adapterSample(): EditorSample {
     tensors,
     training: trainingSample(),
     lora: loraSample(),
+    health: [
+      {
+        severity: "info",
+        code: "BaseFits",
+        message: "All 24 modules are in the base tiny-decoder/base, by name and by shape.",
+      },
+    ],
+    resume: {
+      answer: "partly",
+      sentence: "In part: without the random state dropout and the order of the data differ.",
+      checks: [
+        { what: "Parameters", verdict: "ok", reason: "adapter_model.safetensors is whole." },
+        { what: "Random state", verdict: "missing", reason: "No random state is here." },
+      ],
+    },
     state: {
       status: "ready",
       summary: summaryOf(tensors, (name) => /^(.*?\.layers\.\d+|.*(?=\.))/.exec(name)?.[1], {
