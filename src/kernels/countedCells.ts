@@ -10,6 +10,15 @@ export function areSmall(values: Float32Array): boolean {
   return true;
 }
 
+/** Whether the product of two such numbers is an ordinary one too. */
+export function areOrdinary(values: Float32Array): boolean {
+  for (let at = 0; at < values.length; at++) {
+    const size = Math.abs(values[at] as number);
+    if (size !== 0 && !(size >= 2 ** -60 && size <= 2 ** 60)) return false;
+  }
+  return true;
+}
+
 /** Cells whose codes are counted in whole runs. */
 export function areCountable({ cellCodes }: CodeKind): boolean {
   return cellCodes === 32 || (cellCodes % 64 === 0 && cellCodes <= maxCountedCodes);

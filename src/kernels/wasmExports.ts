@@ -33,6 +33,7 @@ export interface Exports {
   compareF32(count: number): void;
   compareBf16(count: number): void;
   compareF16(count: number): void;
+  countBytePairs(count: number): void;
   compareF64(count: number): void;
   compareFiniteF32(count: number): void;
   compareFiniteBf16(count: number): void;

@@ -13,7 +13,7 @@ import { compareValues, momentsOf, valuesOfCells, valuesOfRuns } from "../core/a
 import { decodeTensor } from "../core/tensors/decode";
 import { decodeBlocks, ggmlBlocks, iq4Levels } from "../core/tensors/ggmlBlocks";
 import { type CodeKind, combinings } from "../core/tensors/packed/codeCells";
-import { areCountable, areSmall, measureInParts } from "./countedCells";
+import { areCountable, areOrdinary, areSmall, measureInParts } from "./countedCells";
 import type { Exports } from "./wasmExports";
 
 /** Where things lie in memory, as assembly/memory.ts has it. */
@@ -60,6 +60,15 @@ const blockLoops: ReadonlyMap<string, BlockLoop> = new Map<string, BlockLoop>([
   ["Q8_0", { measure: "measureQ8_0", halvesAt: [0] }],
 ]);
 
+const compareLoops = {
+  F64: "compareF64",
+  F32: "compareF32",
+  BF16: "compareBf16",
+  F16: "compareF16",
+} as const;
+
+const finiteLoops = { F32: "compareFiniteF32", BF16: "compareFiniteBf16", F16: "compareFiniteF16" } as const;
+
 /** Counters have 32 bits. */
 const maxCounted = 2 ** 32 - 1;
 
@@ -70,15 +79,6 @@ const maxCounted = 2 ** 32 - 1;
 const leastSpread = 1e-4;
 /** The same where values were not rounded to F32 before they were added up. */
 const leastCodeSpread = 0.05;
-
-/** Whether the product of two such numbers is an ordinary one too. */
-function areOrdinary(values: Float32Array): boolean {
-  for (let at = 0; at < values.length; at++) {
-    const size = Math.abs(values[at] as number);
-    if (size !== 0 && !(size >= 2 ** -60 && size <= 2 ** 60)) return false;
-  }
-  return true;
-}
 
 /** The kernels in WebAssembly, with SIMD. */
 export class WasmKernels implements NumberKernels {
@@ -242,17 +242,12 @@ export class WasmKernels implements NumberKernels {
     if (count === 0) return noDifferenceSums;
     this.reserve(type === "F64" ? 20 : 16, count);
     const { wasm, results } = this;
-    if (type === "F64") wasm.compareF64(count);
-    else if (type === "F32") wasm.compareF32(count);
-    else if (type === "BF16") wasm.compareBf16(count);
-    else wasm.compareF16(count);
+    wasm[compareLoops[type]](count);
     if (type === "BF16" || type === "F16") this.haveHalves = true;
     const areFinite = () => results.subarray(0, 5).every(Number.isFinite);
     // What is not finite is told apart in another loop; the differences that are were counted.
     const isPlain = areFinite();
-    if (!isPlain && type === "F32") wasm.compareFiniteF32(count);
-    else if (!isPlain && type === "BF16") wasm.compareFiniteBf16(count);
-    else if (!isPlain && type === "F16") wasm.compareFiniteF16(count);
+    if (!isPlain && type !== "F64") wasm[finiteLoops[type]](count);
     if (!areFinite()) return compareValues(...this.decode(type, count), type === "F64", () => undefined);
     const [absolute, squares, squaresOfA, squaresOfB, product, changed, min, max, finite, differing] =
       results;
@@ -269,6 +264,11 @@ export class WasmKernels implements NumberKernels {
       squaresOfB: squaresOfB as number,
       product: product as number,
     };
+  }
+
+  countBytePairs(count: number): void {
+    this.reserve(16, count);
+    this.wasm.countBytePairs(count);
   }
 
   takeCounts(codeBits: CodeBits): CodeCounts {

@@ -51,6 +51,8 @@ export interface NumberKernels {
    * then, but for `F64`; their upper 16 bits are counted, or 20 for `F64`.
    */
   compare(type: ComparedType, count: number): DifferenceSums;
+  /** Counts pairs of a byte of each chunk as codes of 16 bits, the first in the low ones. */
+  countBytePairs(count: number): void;
   /** What was counted since it was last taken, as codes of so many bits. */
   takeCounts(codeBits: CodeBits): CodeCounts;
 }

@@ -121,6 +121,15 @@ export class PlainKernels implements NumberKernels {
     });
   }
 
+  countBytePairs(count: number): void {
+    const { chunk, otherChunk } = this;
+    const table = this.table(16);
+    for (let at = 0; at < count; at++) {
+      const code = (chunk[at] as number) + 256 * (otherChunk[at] as number);
+      table[code] = (table[code] as number) + 1;
+    }
+  }
+
   takeCounts(codeBits: CodeBits): CodeCounts {
     const table = this.table(codeBits);
     const codes: number[] = [];

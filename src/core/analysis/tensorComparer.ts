@@ -2,7 +2,7 @@ import { addDifferenceSums, type DifferenceSums, noDifferenceSums } from "./diff
 import { integerDifferences } from "./integerDifference";
 import type { NumberEncoding } from "./numberEncoding";
 import type { ComparedType, NumberKernels } from "./numberKernels";
-import type { PartialDifference } from "./tensorDifference";
+import { differenceOfBytePairs, type PartialDifference } from "./tensorDifference";
 
 /** A tensor's dtype and how its numbers are found. */
 export interface ComparedEncoding {
@@ -40,6 +40,8 @@ export function areComparable(a: string, b: string): boolean {
 export class TensorComparer {
   private readonly type: ComparedType;
   private readonly direct: readonly [boolean, boolean];
+  /** What the codes of 8 bits of both stand for: pairs of them are counted, and looked at in the end. */
+  private readonly bytes: readonly [Float64Array, Float64Array] | undefined;
   private sums: DifferenceSums = noDifferenceSums;
 
   constructor(
@@ -53,10 +55,13 @@ export class TensorComparer {
         ? (left as ComparedType)
         : comparedIn(left, right);
     this.direct = [left === this.type, right === this.type];
+    const [valuesA, valuesB] = [byteValues(a.encoding), byteValues(b.encoding)];
+    if (valuesA !== undefined && valuesB !== undefined) this.bytes = [valuesA, valuesB];
   }
 
   /** Values, the parts of complex numbers counted one by one, that fit the kernels' memory; a multiple of every block. */
   get chunkValues(): number {
+    if (this.bytes !== undefined) return this.kernels.chunk.length;
     const bytes = this.type === "F64" ? 8 : this.type === "F32" ? 4 : 2;
     const unit = Math.max(8, ...[this.a, this.b].map(({ encoding }) => encoding.valuesPerUnit ?? 1));
     return Math.floor(this.kernels.chunk.length / bytes / unit) * unit;
@@ -65,6 +70,10 @@ export class TensorComparer {
   /** Compares the values whose bytes lie at the start of the two chunks. The bytes may be gone afterwards. */
   add(values: number): void {
     const { kernels } = this;
+    if (this.bytes !== undefined) {
+      kernels.countBytePairs(values);
+      return;
+    }
     const [signA, signB] = [longIntegers.get(this.a.dtype), longIntegers.get(this.b.dtype)];
     if (signA !== undefined && signB !== undefined) {
       this.sums = addDifferenceSums(this.sums, this.compareIntegers(signA, signB, values));
@@ -76,7 +85,8 @@ export class TensorComparer {
   }
 
   take(): PartialDifference {
-    const { sums } = this;
+    const { sums, bytes } = this;
+    if (bytes !== undefined) return differenceOfBytePairs(this.kernels.takeCounts(16), ...bytes);
     this.sums = noDifferenceSums;
     const codeBits = this.type === "F64" ? 20 : 16;
     return { sums, counts: this.kernels.takeCounts(codeBits), codeBits };
@@ -118,6 +128,11 @@ export class TensorComparer {
       widen(new Uint16Array(buffer, byteOffset, count), codes.values, target);
     else target.set(decodeValues(chunk, encoding, count));
   }
+}
+
+/** Undefined where the codes are not of 8 bits. */
+function byteValues({ method, codes, codesPerByte = 1 }: NumberEncoding): Float64Array | undefined {
+  return method === "bytes" && codesPerByte === 1 ? codes?.values : undefined;
 }
 
 /** From the last on: none is written over that is still to be read. */

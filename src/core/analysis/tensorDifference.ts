@@ -77,3 +77,60 @@ function cosineOf({ product, squares, squaresOfA, squaresOfB }: DifferenceSums):
   if (squares === 0 && norms > 0 && squaresOfA === squaresOfB) return 1;
   return norms === 0 ? Number.NaN : Math.min(1, Math.max(-1, product / norms));
 }
+
+/** Counts of the upper 20 bits of differences; empty between two calls. */
+let table: Float64Array | undefined;
+
+/**
+ * How two tensors of codes of 8 bits differ, by how often each pair of codes is there: there are so few that their counts
+ * tell everything.
+ * @param pairs codes of 16 bits, that of `a` in the low ones.
+ */
+export function differenceOfBytePairs(
+  pairs: CodeCounts,
+  valuesA: Float64Array,
+  valuesB: Float64Array,
+): PartialDifference {
+  table ??= new Float64Array(2 ** 20);
+  const bits = new DataView(new ArrayBuffer(8));
+  const found: number[] = [];
+  let [elements, compared, changed, mismatches] = [0, 0, 0, 0];
+  let [absolute, squares, squaresOfA, squaresOfB, product] = [0, 0, 0, 0, 0];
+  let min = Number.POSITIVE_INFINITY;
+  let max = Number.NEGATIVE_INFINITY;
+  for (let at = 0; at < pairs.codes.length; at++) {
+    const pair = pairs.codes[at] as number;
+    const count = pairs.counts[at] as number;
+    const left = valuesA[pair & 255] as number;
+    const right = valuesB[pair >>> 8] as number;
+    elements += count;
+    if (left - left !== 0 || right - right !== 0) {
+      if (left === right || (Number.isNaN(left) && Number.isNaN(right))) continue;
+      changed += count;
+      mismatches += count;
+      continue;
+    }
+    const difference = right - left;
+    bits.setFloat64(0, difference);
+    const code = bits.getUint32(0) >>> 12;
+    if (table[code] === 0) found.push(code);
+    table[code] = (table[code] as number) + count;
+    compared += count;
+    if (difference !== 0) changed += count;
+    if (difference < min) min = difference;
+    if (difference > max) max = difference;
+    absolute += count * Math.abs(difference);
+    squares += count * difference * difference;
+    squaresOfA += count * left * left;
+    squaresOfB += count * right * right;
+    product += count * left * right;
+  }
+  const codes = Uint32Array.from(found).sort();
+  const counts = Float64Array.from(codes, (code) => table?.[code] as number);
+  for (const code of codes) table[code] = 0;
+  const sums: DifferenceSums = {
+    ...{ elements, compared, changed, mismatches, min, max },
+    ...{ absolute, squares, squaresOfA, squaresOfB, product },
+  };
+  return { sums, counts: { codes, counts }, codeBits: 20 };
+}

@@ -3,7 +3,10 @@ import { floatsAt } from "./floats";
 import {
   chunkA,
   chunkB,
+  codesOut,
+  constants,
   countDouble,
+  countPlace,
   countWord,
   doubles,
   largestDouble,
@@ -40,16 +43,21 @@ export function compareFew<T>(first: usize, count: i32): void {
   let max = f32x4.splat(-Infinity);
   let changed = i32x4.splat(0);
   let unchanged: u32 = 0;
+  const mask = v128.load(constants, 80);
   const end: usize = <usize>(count & ~3) * sizeof<T>();
   let at = first;
   while (at < end) {
-    const x = floatsAt<T>(chunkA + at);
-    const y = floatsAt<T>(chunkB + at);
+    const x = isFloat<T>() ? v128.load(at, chunkA) : floatsAt<T>(chunkA + at);
+    const y = isFloat<T>() ? v128.load(at, chunkB) : floatsAt<T>(chunkB + at);
     const xLow = f64x2.promote_low_f32x4(x);
-    const xHigh = f64x2.promote_low_f32x4(i64x2.shuffle(x, x, 1, 1));
+    const xHigh = f64x2.promote_low_f32x4(
+      isFloat<T>() ? v128.load64_zero(at, chunkA + 8) : i64x2.shuffle(x, x, 1, 1),
+    );
     squaresOfA = f64x2.add(squaresOfA, f64x2.add(f64x2.mul(xLow, xLow), f64x2.mul(xHigh, xHigh)));
     const yLow = f64x2.promote_low_f32x4(y);
-    const yHigh = f64x2.promote_low_f32x4(i64x2.shuffle(y, y, 1, 1));
+    const yHigh = f64x2.promote_low_f32x4(
+      isFloat<T>() ? v128.load64_zero(at, chunkB + 8) : i64x2.shuffle(y, y, 1, 1),
+    );
     squaresOfB = f64x2.add(squaresOfB, f64x2.add(f64x2.mul(yLow, yLow), f64x2.mul(yHigh, yHigh)));
     products = f64x2.add(products, f64x2.add(f64x2.mul(xLow, yLow), f64x2.mul(xHigh, yHigh)));
     const difference = f32x4.sub(y, x);
@@ -63,11 +71,11 @@ export function compareFew<T>(first: usize, count: i32): void {
       const high = f64x2.promote_low_f32x4(i64x2.shuffle(size, size, 1, 1));
       absolute = f64x2.add(absolute, f64x2.add(low, high));
       squares = f64x2.add(squares, f64x2.add(f64x2.mul(low, low), f64x2.mul(high, high)));
-      const codes = i32x4.shr_u(difference, 16);
-      countWord(i32x4.extract_lane(codes, 0));
-      countWord(i32x4.extract_lane(codes, 1));
-      countWord(i32x4.extract_lane(codes, 2));
-      countWord(i32x4.extract_lane(codes, 3));
+      v128.store(0, v128.and(i32x4.shr_u(difference, 14), mask), codesOut);
+      countPlace(load<u32>(0, codesOut));
+      countPlace(load<u32>(0, codesOut + 4));
+      countPlace(load<u32>(0, codesOut + 8));
+      countPlace(load<u32>(0, codesOut + 12));
     } else unchanged += 4;
     at += 4 * sizeof<T>();
   }

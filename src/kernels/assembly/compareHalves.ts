@@ -4,17 +4,18 @@
  * thousands of them are alike.
  */
 import { compareFew } from "./compare";
+import { floatsAt } from "./floats";
 import {
   chunkA,
   chunkB,
   codesOut,
   constants,
+  countPlace,
   largestFloat,
   leastFloat,
   otherWords,
   results,
   sumOfDoubles,
-  sumOfWords,
   words,
 } from "./memory";
 
@@ -24,6 +25,8 @@ type BrainBits = u16;
 
 /** Pairs whose sums are widened together. */
 const tile: usize = 32;
+/** Pairs of bytes that are put side by side before they are counted. */
+const pairTile: usize = 256;
 /** Fewer pairs than this are widened one by one, which is as good as it gets and takes no time. */
 const fewest: i32 = 4096;
 /** Squares that are smaller have lost bits, or are none: sums of them are made anew by compareFinite. */
@@ -41,71 +44,113 @@ export function compareF16(count: i32): void {
   compareTiles<HalfBits>(count);
 }
 
+/** Counts pairs of a byte of each chunk as codes of 16 bits, the first in the low ones. */
+export function countBytePairs(count: i32): void {
+  const end = <usize>count & ~(pairTile - 1);
+  for (let from: usize = 0; from < end; from += pairTile) {
+    for (let at: usize = 0; at < pairTile; at += 16) {
+      const a = v128.load(from + at, chunkA);
+      const b = v128.load(from + at, chunkB);
+      const pairs = i8x16.shuffle(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+      const next = i8x16.shuffle(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+      v128.store(at << 1, pairs, places);
+      v128.store(at << 1, next, places + 16);
+    }
+    for (let pair: usize = 0; pair < 2 * pairTile; pair += 16) {
+      countPlace((<usize>load<u16>(pair, places)) << 2);
+      countPlace((<usize>load<u16>(pair, places + 2)) << 2);
+      countPlace((<usize>load<u16>(pair, places + 4)) << 2);
+      countPlace((<usize>load<u16>(pair, places + 6)) << 2);
+      countPlace((<usize>load<u16>(pair, places + 8)) << 2);
+      countPlace((<usize>load<u16>(pair, places + 10)) << 2);
+      countPlace((<usize>load<u16>(pair, places + 12)) << 2);
+      countPlace((<usize>load<u16>(pair, places + 14)) << 2);
+    }
+  }
+  for (let at = end; at < <usize>count; at++)
+    countPlace(((<usize>load<u8>(at, chunkA)) << 2) | ((<usize>load<u8>(at, chunkB)) << 10));
+}
+
 function compareTiles<T>(count: i32): void {
-  const areMany =
-    count >= fewest && (!isSigned<T>() || (areFinite(chunkA, count) && areFinite(chunkB, count)));
-  const end: usize = areMany ? (<usize>count & ~(tile - 1)) * 2 : 0;
+  const end: usize = count >= fewest ? (<usize>count & ~(tile - 1)) * 2 : 0;
   const bits = v128.load(constants, 128);
   const rebase = v128.load(constants, 144);
-  const exponents = v128.load(constants, 160);
+  const lower = v128.load(constants, 176);
+  const upper = v128.load(constants, 192);
+  const normal = v128.load(constants, 208);
+  const special = v128.load(constants, 224);
   const mask = v128.load(constants, 80);
   const zero = f32x4.splat(0);
   let absolute = f64x2.splat(0);
   let squares = absolute;
   let squaresOfA = absolute;
   let squaresOfB = absolute;
-  let products = absolute;
   let min = f32x4.splat(Infinity);
   let max = f32x4.splat(-Infinity);
-  let changed = i32x4.splat(0);
   let unchanged: u32 = 0;
+  const zeros = countedZeros();
   for (let at: usize = 0; at < end; ) {
     let tileAbsolute = zero;
     let tileSquares = zero;
     let tileA = zero;
     let tileB = zero;
-    let tileProducts = zero;
-    for (let to = places; to < places + 4 * tile; to += 16) {
-      let x = bitsAt<T>(chunkA + at);
-      let y = bitsAt<T>(chunkB + at);
+    for (let to = places; to < places + 4 * tile; to += 32) {
+      const a = v128.load(at, chunkA);
+      const b = v128.load(at, chunkB);
+      let x: v128, y: v128, nextX: v128, nextY: v128;
       if (isSigned<T>()) {
-        const ofX = v128.and(x, bits);
-        const ofY = v128.and(y, bits);
-        x = i32x4.add(ofX, rebase);
-        y = i32x4.add(ofY, rebase);
-        const isSmallX = i32x4.eq(v128.and(ofX, exponents), zero);
-        const isSmallY = i32x4.eq(v128.and(ofY, exponents), zero);
-        if (v128.any_true(v128.or(isSmallX, isSmallY))) {
-          x = v128.bitselect(subnormals(x), x, isSmallX);
-          y = v128.bitselect(subnormals(y), y, isSmallY);
+        // Sign-extended and moved to where F32 has its bits, as products by 2¹³ and by a shift.
+        x = i32x4.add(v128.and(i32x4.dot_i16x8_s(a, lower), bits), rebase);
+        y = i32x4.add(v128.and(i32x4.dot_i16x8_s(b, lower), bits), rebase);
+        nextX = i32x4.add(v128.and(i32x4.shr_s(a, 3), bits), rebase);
+        nextY = i32x4.add(v128.and(i32x4.shr_s(b, 3), bits), rebase);
+        // Without their signs, and less the least exponent: those without one, and infinities and NaNs, are the largest.
+        const sizes = i16x8.max_u(i16x8.sub(i16x8.add(a, a), normal), i16x8.sub(i16x8.add(b, b), normal));
+        if (v128.any_true(i16x8.sub_sat_u(sizes, special))) {
+          x = specials(x, rebase);
+          y = specials(y, rebase);
+          nextX = specials(nextX, rebase);
+          nextY = specials(nextY, rebase);
         }
+      } else {
+        x = i32x4.shl(a, 16);
+        y = i32x4.shl(b, 16);
+        nextX = v128.and(a, upper);
+        nextY = v128.and(b, upper);
       }
       const difference = f32x4.sub(y, x);
       v128.store(to, v128.and(i32x4.shr_u(difference, 14), mask));
       tileA = f32x4.add(tileA, f32x4.mul(x, x));
       tileB = f32x4.add(tileB, f32x4.mul(y, y));
-      tileProducts = f32x4.add(tileProducts, f32x4.mul(x, y));
       tileSquares = f32x4.add(tileSquares, f32x4.mul(difference, difference));
       tileAbsolute = f32x4.add(tileAbsolute, f32x4.abs(difference));
-      changed = i32x4.sub(changed, f32x4.ne(difference, zero));
       min = f32x4.pmin(min, difference);
       max = f32x4.pmax(max, difference);
-      at += 8;
+      const next = f32x4.sub(nextY, nextX);
+      v128.store(to, v128.and(i32x4.shr_u(next, 14), mask), 16);
+      tileA = f32x4.add(tileA, f32x4.mul(nextX, nextX));
+      tileB = f32x4.add(tileB, f32x4.mul(nextY, nextY));
+      tileSquares = f32x4.add(tileSquares, f32x4.mul(next, next));
+      tileAbsolute = f32x4.add(tileAbsolute, f32x4.abs(next));
+      min = f32x4.pmin(min, next);
+      max = f32x4.pmax(max, next);
+      at += 16;
     }
     squaresOfA = f64x2.add(squaresOfA, doublesOf(tileA));
     squaresOfB = f64x2.add(squaresOfB, doublesOf(tileB));
-    products = f64x2.add(products, doublesOf(tileProducts));
     if (v128.any_true(tileAbsolute)) {
       absolute = f64x2.add(absolute, doublesOf(tileAbsolute));
       squares = f64x2.add(squares, doublesOf(tileSquares));
-      for (let place = places; place < places + 4 * tile; place += 16) {
-        countPlace(load<u32>(place), words);
-        countPlace(load<u32>(place, 4), otherWords);
-        countPlace(load<u32>(place, 8), words);
-        countPlace(load<u32>(place, 12), otherWords);
+      for (let place: usize = 0; place < 4 * tile; place += 64) {
+        countFour(place);
+        countFour(place + 16);
+        countFour(place + 32);
+        countFour(place + 48);
       }
     } else unchanged += <u32>tile;
   }
+  // No difference of halves is so small that its upper bits are those of zero.
+  const changed = <u32>(end >> 1) - unchanged - (countedZeros() - zeros);
   // The rest, into the results; what was found of the tiles is added to it.
   compareFew<T>(end, count);
   const sumA = sumOfDoubles(squaresOfA);
@@ -114,50 +159,67 @@ function compareTiles<T>(count: i32): void {
   const sumAbsolute = sumOfDoubles(absolute);
   const least = leastSquare * <f64>end;
   const isExact = end === 0 || (sumA >= least && sumB >= least && (sumAbsolute === 0 || sumSquares >= least));
-  // Of tensors that are nearly the same, what a cosine lacks of 1 is the difference: no rounding of the sums may hide it.
-  const areNear = sumSquares < 0.001 * (sumA + sumB);
+  // Of tensors of like size the products are what their sums lack of that of the differences. Where they are nearly the
+  // same, what a cosine lacks of 1 is the difference: no rounding of the sums may hide it.
+  const areAlike = sumA <= 4 * sumB && sumB <= 4 * sumA;
   addTo(0, isExact ? sumAbsolute : NaN);
   addTo(8, sumSquares);
   addTo(16, sumA);
   addTo(24, sumB);
-  addTo(32, areNear ? (sumA + sumB - sumSquares) / 2 : sumOfDoubles(products));
-  addTo(40, <f64>sumOfWords(changed));
+  addTo(32, areAlike || !isExact ? (sumA + sumB - sumSquares) / 2 : productOf<T>(end));
+  addTo(40, <f64>changed);
   store<f64>(results, Math.min(load<f64>(results, 48), <f64>leastFloat(min)), 48);
   store<f64>(results, Math.max(load<f64>(results, 56), <f64>largestFloat(max)), 56);
   store<u32>(words, load<u32>(words) + unchanged);
 }
 
-/** Whether no F16 is infinite or NaN. */
-function areFinite(from: usize, count: i32): bool {
-  const sizes = v128.load(constants, 176);
-  let largest = i16x8.splat(0);
-  // The last few are looked at by those who take them.
-  for (let at = from; at < from + ((2 * <usize>count) & ~15); at += 16)
-    largest = i16x8.max_s(largest, v128.and(v128.load(at), sizes));
-  return !v128.any_true(i16x8.gt_s(largest, i16x8.splat(0x7bff)));
+/** How many differences were counted that are zero, of either sign. */
+function countedZeros(): u32 {
+  return (
+    load<u32>(words) + load<u32>(words, 0x20000) + load<u32>(otherWords) + load<u32>(otherWords, 0x20000)
+  );
 }
 
-/** Four values: those of BF16, and the bits of F16 moved to where F32 has them. */
-function bitsAt<T>(at: usize): v128 {
-  const halves = v128.load64_zero(at);
-  return isSigned<T>()
-    ? i32x4.shl(i32x4.extend_low_i16x8_s(halves), 13)
-    : i32x4.shl(i32x4.extend_low_i16x8_u(halves), 16);
+/** Σ a·b of the pairs that end there. */
+function productOf<T>(end: usize): f64 {
+  let low = f64x2.splat(0);
+  let high = low;
+  for (let at: usize = 0; at < end; at += 8) {
+    const products = f32x4.mul(floatsAt<T>(chunkA + at), floatsAt<T>(chunkB + at));
+    low = f64x2.add(low, f64x2.promote_low_f32x4(products));
+    high = f64x2.add(high, f64x2.promote_low_f32x4(i64x2.shuffle(products, products, 1, 1)));
+  }
+  return sumOfDoubles(f64x2.add(low, high));
 }
 
-/** F16 without an exponent were read as 2⁻¹⁵ and half of what they are: F32 has no such numbers to wait for. */
-function subnormals(read: v128): v128 {
-  const least = v128.or(v128.and(read, i32x4.splat(0x80000000)), i32x4.splat(0x38000000));
+/**
+ * F16 without an exponent were read as 2⁻¹⁵ and half of what they are, as F32 has no such numbers to wait for; infinities
+ * and NaNs as numbers beyond all others.
+ */
+function specials(read: v128, rebase: v128): v128 {
+  const exponents = i32x4.sub(v128.and(read, i32x4.splat(0x7f800000)), rebase);
+  const isSmall = i32x4.eq(exponents, i32x4.splat(0));
+  const isOver = i32x4.eq(exponents, v128.load(constants, 160));
+  const least = v128.or(v128.and(read, i32x4.splat(0x80000000)), rebase);
   const half = f32x4.sub(read, least);
-  return f32x4.add(half, half);
+  const value = v128.bitselect(f32x4.add(half, half), read, isSmall);
+  return v128.or(value, v128.and(isOver, i32x4.splat(0x7f800000)));
 }
 
 function addTo(result: usize, value: f64): void {
   store<f64>(results + result, load<f64>(results + result) + value);
 }
 
-function countPlace(place: usize, table: usize): void {
-  store<u32>(place + table, load<u32>(place + table) + 1);
+/** Counts four differences of a tile, in two tables: neighbours are often the same code. */
+function countFour(place: usize): void {
+  countPlace(load<u32>(place, places));
+  countOtherPlace(load<u32>(place, places + 4));
+  countPlace(load<u32>(place, places + 8));
+  countOtherPlace(load<u32>(place, places + 12));
+}
+
+function countOtherPlace(place: usize): void {
+  store<u32>(place, load<u32>(place, otherWords) + 1, otherWords);
 }
 
 /** The sums of two lanes each. */
