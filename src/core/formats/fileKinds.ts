@@ -44,6 +44,7 @@ export const fileKinds: readonly FileKind[] = [
   { name: ".gguf", editor: "default", menu: "compare", whole: true },
   { name: ".npz", editor: "default", menu: "open", whole: true },
   { name: ".npy", editor: "default", menu: "open" },
+  { name: ".eqx", editor: "default", menu: "open" },
   { name: ".onnx", editor: "option", menu: "open" },
   { name: ".nemo", editor: "default", menu: "open" },
   { name: ".keras", editor: "default", menu: "compare" },

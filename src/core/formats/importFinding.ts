@@ -45,7 +45,7 @@ export function importProblems(findings: readonly ImportFinding[]): Problem[] {
     const [{ offset, where, global } = { offset: 0, global: "" }] = found;
     const place = where === undefined ? "" : ` in ${where}`;
     const names = found.map((one) => `${one.global}${one.count === 1 ? "" : ` (${one.count} times)`}`);
-    const reason = global.startsWith("cloudpickle.")
+    const reason = /^(?:ray\.)?cloudpickle\./.test(global)
       ? " So cloudpickle (MLflow, Ray, notebooks) writes classes and functions that cannot be imported by name: as code."
       : "";
     const message =
@@ -74,7 +74,7 @@ const onePackage: ReadonlySet<string> = new Set(["cloudpickle", "dill"]);
 function byPackage(findings: readonly ImportFinding[]): ImportFinding[][] {
   const packages = new Map<string, ImportFinding[]>();
   for (const [at, finding] of findings.entries()) {
-    const [root = ""] = finding.global.split(".");
+    const [root = ""] = finding.global.replace(/^ray\.(?=cloudpickle\.)/, "").split(".");
     const key = onePackage.has(root) ? `${root} ${finding.where ?? ""}` : String(at);
     packages.set(key, [...(packages.get(key) ?? []), finding]);
   }

@@ -41,12 +41,14 @@ export function isSavedModel(head: Uint8Array): boolean {
   return head[next] === 0x0a;
 }
 
-/** `sentencepiece_model.proto`: pieces, each with a text and a score. */
+/** `sentencepiece_model.proto`: pieces, each with a text and a score, which the first has not where that is 0. */
 function isSentencePiece(head: Uint8Array): boolean {
   if (head[0] !== 0x0a || head[2] !== 0x0a) return false;
   const size = head[1] as number;
   const length = head[3] as number;
-  return size >= length + 7 && size <= length + 9 && head[4 + length] === 0x15;
+  if (size >= length + 7 && size <= length + 9 && head[4 + length] === 0x15) return true;
+  // Then its type, of an unknown or control piece, and the next piece.
+  return size === length + 4 && head[4 + length] === 0x18 && head[6 + length] === 0x0a;
 }
 
 /** `graph.proto`: nodes, each with a name and an operator in letters. */

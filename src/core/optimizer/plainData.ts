@@ -46,6 +46,8 @@ const ofOthers =
  */
 export function holdsArraysOnly({ format, name, tensors, metadata }: ArrayFile): boolean {
   if (tensors.length === 0 || (format !== "npy" && format !== "npz" && format !== "hdf5")) return false;
+  // What Equinox's users call the leaves of a model.
+  if (/\.eqx$/i.test(name)) return false;
   const fileWords = name.replace(/\.\w+$/, "").split(/[.\s-]/);
   if (format === "npy" || tensors.every((tensor) => counted.test(tensor.name)))
     return !fileWords.some(isParameterWord) || tensors.every(({ dtype }) => !isLearned(dtype));

@@ -25,6 +25,7 @@ it.each([
   ["model.ckpt", `\0\0${varint(slices.length)}${slices}`, /TensorFlow checkpoint of the first format/],
   ["checkpoint", 'model_checkpoint_path: "/home/me/run/m.ckpt-20"\n', /newest checkpoint.*m\.ckpt-20\.index/],
   ["tokenizer.model", field(1, `${field(1, "<unk>")}\x15\0\0\0\0\x18\x02`), /SentencePiece/],
+  ["ja.model", field(1, `${field(1, "<unk>")}\x18\x02`) + field(1, field(1, "<s>")), /SentencePiece/],
   ["a.model", `${"\0".repeat(136)}${little(15, 8)}binary:logistic`, /XGBoost model in its old binary/],
   ["b.model", `binf${"\0".repeat(136)}${little(16, 8)}reg:squarederror`, /XGBoost model in its old binary/],
   ["c.txt", "tree\nversion=v3\nnum_class=1\n", /LightGBM/],

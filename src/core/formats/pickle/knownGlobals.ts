@@ -41,6 +41,7 @@ const exact: ReadonlySet<string> = new Set([
   "decimal.Decimal",
   "uuid.UUID",
   "random.Random",
+  "typing.Any",
   ...["PurePosixPath", "PureWindowsPath", "PosixPath", "WindowsPath", "Path", "PurePath"].flatMap((name) => [
     `pathlib.${name}`,
     `pathlib._local.${name}`,
@@ -90,6 +91,11 @@ const patterns: readonly RegExp[] = [
   /^numpy\.(?:float|int|uint|complex)\d{1,3}$/,
   /^numpy\.dtypes\.\w+DType$/,
   /^ml_dtypes\.b?u?(?:float|int)\d\w*$/,
+  // Tables of pandas 0.25 to 3: what makes one of its arrays again, and classes that only hold data.
+  /^pandas\.core\.(?:frame\.DataFrame|series\.Series|internals\.(?:managers\.)?(?:Single)?BlockManager|indexes\.(?:base\._new_Index|base\.Index|\w+\.(?:_new_)?[A-Z]\w*Index|frozen\.FrozenList)|arrays\.(?:\w+\.)*[A-Z]\w*|dtypes\.dtypes\.\w+Dtype)$/,
+  /^pandas\._libs\.(?:internals\._unpickle_block|arrays\.__pyx_unpickle_NDArrayBacked|tslibs\.timestamps\._unpickle_timestamp)$/,
+  /^pandas\.(?:DataFrame|Series|Categorical|[A-Z]?\w*Index|\w+Dtype|NA|arrays\.\w+Array)$/,
+  /^pandas\.(?:_libs\.)?tslibs\.offsets\.[A-Z]\w*$/,
   // Generators of random numbers, as NumPy 1.11 to 2 write them.
   /^numpy\.random\.(?:(?:_pickle\.)?__\w+_ctor|_?(?:mt19937|pcg64|philox|sfc64)\.\w+|mtrand\.RandomState|bit_generator\.(?:__pyx_unpickle_)?SeedSequence|_generator\.Generator)$/,
   // Storages, dtypes, and the classes that tensors of a dtype had.

@@ -6,6 +6,7 @@ import { MemoryByteSource } from "../../../../src/core/bytes/byteSource";
 import { openCheckpoint } from "../../../../src/core/checkpoint/openCheckpoint";
 import { TensorReader } from "../../../../src/core/checkpoint/tensorReader";
 import { readCheckpointFile } from "../../../../src/core/formats/readFile";
+import { holdsArraysOnly } from "../../../../src/core/optimizer/plainData";
 import { CheckpointError } from "../../../../src/core/problem/checkpointError";
 import type { Tensor } from "../../../../src/core/tensors/tensor";
 import { zipFile } from "../../../support/made/zipFile";
@@ -133,6 +134,39 @@ describe("an npy file", () => {
     const { tensors, problems } = await read(bytesOf("fortran.npy").slice(0, 200), "fortran.npy");
     expect(problems).toMatchObject([{ severity: "error", code: "IncompleteArray" }]);
     expect(tensors[0]?.layout?.storage.absent).toBe("its bytes are not all there");
+  });
+
+  test("that goes on with further arrays is read to its end, and the line in front of them too", async () => {
+    const found = await hashesOf("leaves.eqx");
+    expect(found).toEqual(JSON.parse(readFileSync(join(folder, "leaves.json"), "utf8")));
+    const { tensors, metadata, problems } = await read(bytesOf("leaves.eqx"), "leaves.eqx");
+    expect([...metadata]).toEqual([
+      ["width", "4"],
+      ["activation", "relu"],
+    ]);
+    expect(problems).toMatchObject([{ severity: "info", code: "ArraysInARow" }]);
+    expect(problems[0]?.message).toContain("3 arrays");
+    expect(holdsArraysOnly({ format: "npy", name: "leaves.eqx", tensors, metadata })).toBe(false);
+  });
+
+  test("in a row that is cut tells the array that is not all there", async () => {
+    const whole = bytesOf("leaves.eqx");
+    const { tensors, problems } = await read(whole.slice(0, whole.length - 4), "leaves.eqx");
+    expect(tensors).toHaveLength(3);
+    expect(problems).toContainEqual(
+      expect.objectContaining({ severity: "error", code: "IncompleteArray", tensor: "2" }),
+    );
+    const inHeader = await read(whole.slice(0, whole.length - 30), "leaves.eqx");
+    expect(inHeader.problems).toContainEqual(
+      expect.objectContaining({ severity: "error", code: "InvalidNpyHeader" }),
+    );
+  });
+
+  test("with something else behind it says so", async () => {
+    const file = Uint8Array.from([...bytesOf("fortran.npy"), 1, 2, 3]);
+    const { tensors, problems } = await read(file, "fortran.npy");
+    expect(tensors.map(({ name }) => name)).toEqual(["array"]);
+    expect(problems).toMatchObject([{ severity: "info", code: "TrailingBytes" }]);
   });
 
   test.each([

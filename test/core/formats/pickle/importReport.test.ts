@@ -37,6 +37,15 @@ describe("what is told of imports", () => {
     expect(told[0]?.message).toContain("_make_function, cloudpickle.cloudpickle._make_cell");
   });
 
+  it("is one finding of the copy of cloudpickle that Ray carries", () => {
+    const told = importProblems([
+      finding("ray.cloudpickle.cloudpickle._make_function", 3),
+      finding("ray.cloudpickle.cloudpickle._make_cell", 9),
+    ]);
+    expect(told).toHaveLength(1);
+    expect(told[0]?.message).toContain("So cloudpickle");
+  });
+
   it("is nothing of a function of torch that a module refers to, and something of one that is called", () => {
     const relu = {
       module: "torch.nn.functional",
@@ -164,6 +173,8 @@ describe("an import", () => {
     ],
     ...["pathlib PosixPath", "datetime datetime", "__torch__.my.Net Net", "torch.jit._pickle build_intlist"],
     ...["builtins getattr", "omegaconf.dictconfig DictConfig", "numpy.random._pickle __randomstate_ctor"],
+    ...["pandas.core.indexes.base _new_Index", "pandas._libs.internals _unpickle_block", "pandas DataFrame"],
+    ...["pandas.core.internals.managers BlockManager", "pandas.core.frame DataFrame", "typing Any"],
     ...["numpy.random __RandomState_ctor", "numpy.random.bit_generator __pyx_unpickle_SeedSequence"],
     ...["deepspeed.runtime.fp16.loss_scaler LossScaler", "uuid UUID", "types SimpleNamespace", "io BytesIO"],
   ])("of %s is known", (name) => {
