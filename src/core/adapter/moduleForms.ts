@@ -151,7 +151,13 @@ function blockLayout(a: Tensor, b: Tensor, { config, module }: FormContext): Fac
 const queryKeyValue = ["q", "k", "v"];
 
 /** A fused layer with one product a part: A [r·k, in], B [Σ outputs, r], in early PEFT with a last axis of 1. */
-function slicesOf(a: Tensor, b: Tensor, { config, dialect }: FormContext): readonly FactorLayout[] {
+function slicesOf(
+  a: Tensor,
+  b: Tensor,
+  { config, dialect, isTransposed }: FormContext,
+): readonly FactorLayout[] {
+  // The rows of A are its inputs then, which may be several times the outputs of B.
+  if (isTransposed && b.shape.length === 2 && a.shape[1] === b.shape[0]) return [];
   const isGroupedConvolution = b.shape.length === 3 && b.shape[2] === 1;
   if (a.shape.length !== 2 || !(isGroupedConvolution || (dialect === "litgpt" && b.shape.length === 2)))
     return [];

@@ -18,7 +18,7 @@ const floating: ReadonlySet<string> = new Set(["F64", "F32", "F16", "BF16"]);
 export function absentValues(subject: HealthSubject): readonly Problem[] {
   const { checkpoint } = subject;
   if (checkpoint.tensors.length === 0) return withoutTensors(subject);
-  return [...withoutValues(subject), ...onMeta(subject)];
+  return [...withoutValues(subject), ...onMeta(subject), ...scalesAlone(subject)];
 }
 
 function withoutTensors(subject: HealthSubject): readonly Problem[] {
@@ -45,6 +45,20 @@ function withoutValues(subject: HealthSubject): readonly Problem[] {
   const message = `${which}: ${first.name} has the shape [${first.shape.join(", ")}]${empty.length === 1 ? "" : ", and the others likewise"}. ${cause(subject)}`;
   const file = checkpoint.files[first.fileIndex]?.path ?? checkpoint.path;
   return [{ severity: "error", code: "NoValues", message, file, tensor: first.name }];
+}
+
+/** What goes with the factors of an adapter, one number for a module. */
+const scaleName = /(?:^|\.)(alpha|lora_alpha|scale|scaling|rank|r|dropout|dropout_p)$/;
+
+/** An adapter of which all was saved but its factors, as where only what lies beside them was looked for. */
+function scalesAlone({ checkpoint }: HealthSubject): readonly Problem[] {
+  const { tensors, name, path } = checkpoint;
+  const kinds = tensors.map((tensor) => scaleName.exec(tensor.name)?.[1]);
+  if (!kinds.includes("alpha") && !kinds.includes("lora_alpha") && !kinds.includes("scaling")) return [];
+  if (kinds.includes(undefined) || tensors.some(({ shape }) => elementCount(shape) !== 1)) return [];
+  const what = [...new Set(kinds)].join(" and ");
+  const message = `All of the ${plural(tensors.length, "tensor")} of ${name} are ${what} of modules, one number each: the factors of the adapter were not saved, and what it learnt is not here.`;
+  return [{ severity: "error", code: "NoFactors", message, file: path }];
 }
 
 /** torch saves a tensor of its "meta" device without a word, as a shape. */

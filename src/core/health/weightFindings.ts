@@ -68,13 +68,16 @@ function toldByReading(subject: HealthSubject, found: readonly Problem[]): Probl
   const has = (code: string) => found.some((problem) => problem.code === code);
   const empty = new Set(emptyParameters(subject).map(({ name }) => name));
   const whole = isWhole(subject);
+  // A folder of an adapter's settings alone: that there are no weights is told.
+  const isBare =
+    checkpoint.tensors.length === 0 && checkpoint.problems.some(({ code }) => code === "NoWeights");
   const holdsShards = folder.files.some(
     ({ kind, part }) => kind === "directory" && (part === "weights" || part === "optimizer"),
   );
   const ofAdapter = (adapter?.problems ?? []).flatMap((problem): Problem[] => {
     const { code, tensor } = problem;
     if (tensor !== undefined && empty.has(tensor)) return [];
-    if (code === "LoraWithoutFactors" && (has("NoTensors") || has("NoValues"))) return [];
+    if (code === "LoraWithoutFactors" && (has("NoTensors") || has("NoValues") || isBare)) return [];
     if (code === "LoraShapeMismatch" && has("OneRankOnly")) return [];
     if (code === "LoraWithoutFactors" && isAdapterAlone(subject)) return [withoutFactors(subject, problem)];
     if (code === "LoraRankMismatch") return [rankMismatch(subject, problem)];

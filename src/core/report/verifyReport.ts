@@ -146,7 +146,7 @@ function untrained(
     const stats = tensors.get(indexOf.get(tensor) ?? -1)?.stats;
     return stats !== undefined && stats.zeros === elementCount(tensor.shape);
   };
-  return untrainedModules(adapter?.modules ?? [], isZero, true);
+  return untrainedModules(adapter?.modules ?? [], isZero, adapter?.modules.length ?? 0);
 }
 
 /** The same for people. */

@@ -53,6 +53,6 @@ async function findingsOf(
       : [{ severity: "error" as const, code: "NotFiniteValues", ...notFinite }]),
     ...(await differingHead(session, reader, signal)),
     ...(session.isPlainModel ? zeroWeights(checkpoint, looks, !isWhole) : []),
-    ...untrainedModules(modules, isZero, modules.length === adapter?.modules.length),
+    ...untrainedModules(modules, isZero, adapter?.modules.length ?? 0),
   ];
 }

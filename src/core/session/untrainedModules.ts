@@ -5,20 +5,27 @@ import { formatCount, plural } from "../text/quantities";
 
 /**
  * Modules that are as they were initialised, one factor all zeros: mostly B, of PiSSA's kin and embeddings A.
- * @param isAll Whether these are all modules of the adapter, or some that were looked into.
+ * @param count Of all modules of the adapter, of which these may be some that were looked into, at their first values.
  */
 export function untrainedModules(
   modules: readonly LoraModule[],
   isZero: (tensor: Tensor) => boolean,
-  isAll: boolean,
+  count: number,
 ): readonly Problem[] {
   const zero = modules.filter(({ a, b }) => isZero(b) || isZero(a));
   const [first] = zero;
   if (first === undefined) return [];
-  const looked = `${plural(modules.length, "module")}${isAll ? "" : " that were looked into"}`;
-  const message =
-    zero.length < modules.length
-      ? `In ${formatCount(zero.length)} of ${looked} one factor is all zeros, first in ${first.module}: these were not trained and change nothing.`
-      : `The adapter is untrained: in ${isAll && modules.length === 1 ? "its only module" : `all ${looked}`} one factor is all zeros, so that it changes nothing.`;
-  return [{ severity: "warning", code: "Untrained", message }];
+  return [
+    { severity: "warning", code: "Untrained", message: messageOf(first, zero.length, modules.length, count) },
+  ];
+}
+
+function messageOf(first: LoraModule, zero: number, looked: number, count: number): string {
+  if (looked < count) {
+    const which = `${formatCount(zero)} of ${plural(looked, "module")} that were looked into, of ${formatCount(count)}`;
+    return `The adapter seems ${zero === looked ? "" : "partly "}untrained: in ${which}, one factor is all zeros in what was read of it, first in ${first.module}.`;
+  }
+  if (zero < looked)
+    return `In ${formatCount(zero)} of ${plural(looked, "module")} one factor is all zeros, first in ${first.module}: these were not trained and change nothing.`;
+  return `The adapter is untrained: in ${looked === 1 ? "its only module" : `all ${plural(looked, "module")}`} one factor is all zeros, so that it changes nothing.`;
 }

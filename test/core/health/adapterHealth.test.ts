@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { adapterConfig, adapterOf, factors, healthOf, module } from "../../support/healthOf";
+import { adapterConfig, adapterOf, factors, healthOf, module, weights } from "../../support/healthOf";
 import { call, dict, global, ints, torchArchive } from "../formats/torch/torchPickle";
 
 describe("an adapter", () => {
@@ -38,6 +38,49 @@ describe("an adapter", () => {
     const { session, problems } = await healthOf({ "adapter_model.bin": torchArchive(pickle) });
     expect(problems).toContainEqual(expect.objectContaining({ severity: "error", code: "NoValues" }));
     expect((await session.resume()).answer).toBe("no");
+  });
+
+  it("of which only the scales of its modules were saved is an error", async () => {
+    const { session, problems } = await healthOf({
+      "adapter_model.safetensors": weights({
+        "model.q_proj.alpha": [],
+        "model.q_proj.dropout_p": [],
+        "model.v_proj.alpha": [1],
+      }),
+    });
+    expect(problems).toContainEqual(
+      expect.objectContaining({
+        severity: "error",
+        code: "NoFactors",
+        message: expect.stringMatching(/^All of the 3 tensors of .* are alpha and dropout_p of modules/),
+      }),
+    );
+    expect((await session.resume()).answer).toBe("no");
+    const learnt = await healthOf({ "model.safetensors": weights({ "act.alpha": [4], "act.scale": [4] }) });
+    expect(learnt.problems.map(({ code }) => code)).not.toContain("NoFactors");
+  });
+
+  it("of settings alone has no weights, of which no factor need be missed", async () => {
+    const { problems } = await healthOf({ "adapter_config.json": JSON.stringify(adapterConfig) });
+    expect(problems.map(({ code }) => code)).toEqual(["NoWeights"]);
+  });
+
+  it("stored transposed is so too where the inputs of a module are several times its outputs", async () => {
+    const shapes = {
+      "h.0.attn.c_attn.lora_A": [12, 2],
+      "h.0.attn.c_attn.lora_B": [2, 36],
+      "h.0.mlp.c_proj.lora_A": [48, 2],
+      "h.0.mlp.c_proj.lora_B": [2, 12],
+    };
+    const { session, problems } = await healthOf(
+      { "lora.safetensors": weights(shapes) },
+      "/run/lora.safetensors",
+    );
+    expect(session.adapter?.modules.map(({ outFeatures, inFeatures }) => [outFeatures, inFeatures])).toEqual([
+      [36, 12],
+      [12, 48],
+    ]);
+    expect(problems.filter(({ severity }) => severity === "error")).toEqual([]);
   });
 
   it("whose saved embedding alone was not gathered is an error", async () => {
