@@ -4,6 +4,7 @@ import type { FileContent } from "../formats/format";
 import { findOptimizers, isOptimizer } from "../optimizer/findOptimizers";
 import { findModels, isPaddleOptimizer } from "../optimizer/modelsInside";
 import { isPlainData } from "../optimizer/plainData";
+import type { Tensor } from "../tensors/tensor";
 import { seriesInside } from "./inside/seriesInside";
 import { statedNumbers } from "./statedNumbers";
 import type { CheckpointKind } from "./summary";
@@ -18,6 +19,7 @@ export function contentKind(content: FileContent): CheckpointKind | undefined {
   const dict = mappingOf(root);
   if (dict !== undefined && isPaddleOptimizer(dict)) return "optimizer";
   if (isScheduler(keys) || holdsOnly(root, (value) => isScheduler(keysOf(value)))) return "scheduler";
+  if (isScaler(keys)) return "scaler";
   if (isRngState(keys) || holdsOnly(root, isBesideWeights)) return "rng-state";
   if (optimizers.length > 0) return "training-checkpoint";
   const models = findModels(content);
@@ -25,7 +27,7 @@ export function contentKind(content: FileContent): CheckpointKind | undefined {
     const isWhole = models.some(({ path }) => path === "");
     return !isWhole && isOfTraining(content) ? "training-checkpoint" : undefined;
   }
-  if (isBesideModels(root)) return "data";
+  if (isBesideModels(root) || holdsOnlyTwisters(content)) return "data";
   if (seriesInside(content).length > 0 && isPlainOrEmpty(content)) return "history";
   return isPlainOrEmpty(content) && (content.tensors.size > 0 || isVocabulary(root)) ? "data" : undefined;
 }
@@ -51,7 +53,7 @@ export function isBesideModels(root: ContentValue): boolean {
 
 /** And what normalises or keeps the observations of an environment. */
 const otherLibraries =
-  /^(sklearn|imblearn|xgboost|lightgbm|catboost|statsmodels|gensim|pandas|stable_baselines3?(?=\.common\.(?:vec_env|buffers|running_mean_std)\.))\./;
+  /^(sklearn|imblearn|xgboost|lightgbm|catboost|statsmodels|gensim|pandas|optuna|stable_baselines3?(?=\.common\.(?:vec_env|buffers|running_mean_std)\.))\./;
 
 /** What is trained without steps, such as an estimator of scikit-learn, alone or with what goes with it. */
 export function otherLibrary(
@@ -71,6 +73,7 @@ export function otherLibrary(
 const libraryNames: ReadonlyMap<string, string> = new Map([
   ["sklearn", "scikit-learn"],
   ["imblearn", "imbalanced-learn"],
+  ["optuna", "Optuna"],
   ["stable_baselines", "Stable-Baselines"],
   ["stable_baselines3", "Stable-Baselines3"],
 ]);
@@ -113,6 +116,17 @@ function isScheduler(keys: ReadonlySet<string>): boolean {
   const isOfTorch =
     keys.has("last_epoch") && (keys.has("_step_count") || keys.has("base_lrs") || keys.has("best"));
   return isOfTorch || (keys.has("_schedulers") && (keys.has("_step_count") || keys.has("_milestones")));
+}
+
+/** What torch.amp.GradScaler saves. */
+function isScaler(keys: ReadonlySet<string>): boolean {
+  return ["scale", "growth_factor", "backoff_factor", "growth_interval"].every((key) => keys.has(key));
+}
+
+/** The state of a Mersenne Twister, as NumPy's generators keep it: what else lies beside it has no tensors. */
+function holdsOnlyTwisters({ tensors }: FileContent): boolean {
+  const isTwister = ({ dtype, shape }: Tensor) => dtype === "U32" && shape.length === 1 && shape[0] === 624;
+  return tensors.size > 0 && [...tensors.values()].every(isTwister);
 }
 
 const rngKeys = [

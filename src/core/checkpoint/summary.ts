@@ -16,6 +16,7 @@ export type CheckpointKind =
   | "training-checkpoint"
   | "scheduler"
   | "rng-state"
+  | "scaler"
   | "training-args"
   /** One process's parts of something larger, which `wholeModel` leads to. */
   | "piece"

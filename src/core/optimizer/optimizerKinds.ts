@@ -106,6 +106,8 @@ const rules: readonly Rule[] = [
   { name: "Adamax (Keras)", state: ["m", "u"] },
   { name: "Adamax (Keras)", state: ["momentum", "norm"] },
   { name: "Adafactor (Keras)", state: ["r", "c", "v"] },
+  // An optimizer of somebody's own over torch's, whose groups TensorFlow has not.
+  { name: "Adam family", state: ["m", "v"], group: ["lr"] },
   { name: "Adam family (TensorFlow)", state: ["m", "v"] },
   { name: "Adadelta", state: ["accumulated_grad", "accumulated_delta_var"] },
   { name: "FTRL", state: ["accumulator", "linear"] },

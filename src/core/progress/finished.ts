@@ -8,12 +8,15 @@ export function finishedAt(
         readonly planned?: number | undefined;
         readonly epoch?: number | undefined;
         readonly plannedEpochs?: number | undefined;
+        readonly epochsMade?: number | undefined;
       }
     | undefined,
 ): string | undefined {
-  const { step, planned, epoch, plannedEpochs } = progress ?? {};
+  const { step, planned, epoch, plannedEpochs, epochsMade } = progress ?? {};
   if (isReached(step, planned))
     return `step ${formatCount(step as number)} of ${formatCount(planned as number)}`;
+  if (isReached(epochsMade, plannedEpochs) && epochsMade !== epoch)
+    return `${formatNumber(epochsMade as number)} of ${formatNumber(plannedEpochs as number)} epochs`;
   if (!isReached(epoch, plannedEpochs)) return undefined;
   return `epoch ${formatNumber(epoch as number)} of ${formatNumber(plannedEpochs as number)}`;
 }

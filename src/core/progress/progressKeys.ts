@@ -94,6 +94,8 @@ export function isMetricName(key: string): boolean {
     return false;
   // A bound, what was before, and in how many bits is computed.
   if (/clip|^old_|(?:float|matmul|mixed|amp|trainer)_?precision/i.test(key)) return false;
+  // How many of something there are: `num_cases_per_batch` is no error rate.
+  if (/^n(?:um)?_/i.test(key)) return false;
   return key.split(/[^A-Za-z\d]+/).some((word) => metricWords.test(word));
 }
 

@@ -18,7 +18,7 @@ const ownShapes: ReadonlySet<string> = new Set(["Adam-mini", "APOLLO", "GaLore",
  */
 export function checkOptimizerFits(
   { place, states }: OptimizerInputs,
-  { place: modelPlace, tensors, inModelOrder, moduleFolders = [] }: ModelInputs,
+  { place: modelPlace, tensors, inModelOrder, isAdapter, moduleFolders = [] }: ModelInputs,
 ): ResumeCheck {
   const judge = (verdict: ResumeVerdict, reason: string): ResumeCheck => ({ what, verdict, reason });
   const inFile = byModels(place, states);
@@ -39,7 +39,7 @@ export function checkOptimizerFits(
     const reason = `${place} keeps its state flat, as FSDP and fused optimizers do: shapes do not tell.`;
     return judge("unknown", reason);
   }
-  const [verdict, told] = byShapes(parameters, model, place, modelPlace);
+  const [verdict, told] = byShapes(parameters, model, place, modelPlace, isAdapter);
   if (verdict === "ok" || moduleFolders.length === 0) return judge(verdict, told);
   const folders = listText(moduleFolders.slice(0, maxNamed));
   const reason = `${place} has parameters that ${modelPlace} has not, maybe those of ${folders}, which were not looked into.`;
@@ -140,6 +140,7 @@ function byShapes(
   model: readonly Tensor[],
   place: string,
   modelPlace: string,
+  isAdapter: boolean,
 ): Judgement {
   const counts = new Map<string, number>();
   for (const { shape } of model) {
@@ -156,6 +157,7 @@ function byShapes(
     if (left === 0) homeless.push(shape);
     else counts.set(key, left - 1);
   }
+  const fitting = `Every shape of ${place} is among those of ${modelPlace}: ${plural(parameters.length, "parameter")}, ${plural(model.length, "tensor")}`;
   const numbers = `${plural(parameters.length, "parameter")} in ${place}, ${plural(model.length, "tensor")} in ${modelPlace}`;
   const [first] = homeless;
   const leftOver = [...counts.values()].reduce((sum, count) => sum + count, 0);
@@ -168,7 +170,18 @@ function byShapes(
     const reason = `${place} belongs to other parameters: ${many} shapes, such as ${formatShape(first)}, are not among those of ${modelPlace} (${numbers}).`;
     return ["error", reason];
   }
-  if (parameters.length > model.length) {
+  const stateless = parameters.filter(({ shape, state }) => shape === undefined && state.size === 0).length;
+  const beyond = parameters.length - model.length;
+  if (beyond > 0 && beyond <= stateless && known > 0) {
+    const whose = `${plural(stateless, "parameter")} of ${place} ${stateless === 1 ? "has" : "have"} no state, as one that is never used`;
+    return isAdapter
+      ? [
+          "ok",
+          `${fitting}. ${whose}: a module of the base that PEFT trains a copy of stays in the optimizer.`,
+        ]
+      : ["unknown", `${fitting}. ${whose}: whether it is in the model is not told.`];
+  }
+  if (beyond > 0) {
     return ["error", `The optimizer has more parameters than there are tensors: ${numbers}.`];
   }
   if (known === 0) {

@@ -94,6 +94,8 @@ export interface ProgressInputs {
   readonly planned?: number | undefined;
   /** Epochs that it was to make in all. */
   readonly plannedEpochs?: number | undefined;
+  /** Epochs that were made, where the epoch itself is counted from 0. */
+  readonly epochsMade?: number | undefined;
   /** Where an epoch ends though there is more data. */
   readonly maxEpochSteps?: number | undefined;
 }

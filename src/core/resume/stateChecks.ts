@@ -64,9 +64,13 @@ export function checkOptimizerState({
     const atStart = progress?.step === 0;
     const isTorchs = empty.some(({ groups }) => groups.some(({ settings }) => settings.has("lr")));
     const orNone = isTorchs ? "" : ", or keeps none, as SGD without momentum";
+    const why =
+      (progress?.step ?? 0) > 0
+        ? `though ${progress?.place} says step ${formatCount(progress?.step ?? 0)}, no gradient reached them, or their state was not saved`
+        : "it was saved before the first step, or not gathered";
     const reason = atStart
       ? `${place} (${names}) is empty, as it is before the first step.`
-      : `${place} (${names}) has ${plural(count, "parameter")} and no moments: it was saved before the first step, or not gathered${orNone}.`;
+      : `${place} (${names}) has ${plural(count, "parameter")} and no moments: ${why}${orNone}.`;
     return { what, verdict: atStart ? "ok" : "warning", reason };
   }
   // LBFGS keeps what it knows of all parameters with the first.
@@ -76,7 +80,7 @@ export function checkOptimizerState({
   const some =
     without === 0 || empty.length > 0
       ? `state of ${plural(count, "parameter")}`
-      : `state of ${formatCount(count - without)} of ${plural(count, "parameter")}; ${formatCount(without)} have none: they were not trained, or their state was not saved`;
+      : `state of ${formatCount(count - without)} of ${plural(count, "parameter")}; ${without === 1 ? "1 has none: it was" : `${formatCount(without)} have none: they were`} not trained, or ${without === 1 ? "its" : "their"} state was not saved`;
   const kept = empty.length > 0 ? keepsNothingText(names) : some;
   return { what, verdict: "ok", reason: `${place}: ${names}, ${kept}.` };
 }
@@ -155,7 +159,7 @@ export function checkRandomState({ random, broken, worldSize, kind }: ResumeInpu
   if (absent.length > 0) {
     const named = absent.slice(0, maxNamed).join(", ");
     const dots = expected - present.size > maxNamed ? ", …" : "";
-    const reason = `${formatCount(present.size)} of ${formatCount(expected)} processes${known}: rank ${named}${dots} is missing, whose random numbers differ.`;
+    const reason = `${formatCount(present.size)} of ${formatCount(expected)} processes${known}: ${absent.length === 1 ? `rank ${named} is` : `ranks ${named}${dots} are`} missing, whose random numbers differ.`;
     return of("warning", reason);
   }
   if (worldSize !== undefined && highest > worldSize.count) {

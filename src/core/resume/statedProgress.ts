@@ -9,7 +9,7 @@ export function statedProgress(
   content: FileContent | undefined,
 ): ProgressInputs | undefined {
   if (told === undefined) return undefined;
-  const { summary, stepPlace, epochPlace, episodePlace } = told;
+  const { summary, epochsMade, stepPlace, epochPlace, episodePlace } = told;
   const place = stepPlace ?? epochPlace ?? episodePlace;
   if (place === undefined) return undefined;
   const isOfOptimizer =
@@ -22,6 +22,7 @@ export function statedProgress(
     epoch: epochPlace === undefined ? undefined : summary.epoch,
     planned: summary.maxSteps,
     ...(summary.maxEpochs === undefined ? {} : { plannedEpochs: summary.maxEpochs }),
+    ...(epochsMade === undefined ? {} : { epochsMade }),
     ...(episodePlace === undefined ? {} : { episode: summary.episode }),
     ...(isOfOptimizer ? {} : { countsOther: true as const }),
   };

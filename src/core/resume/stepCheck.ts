@@ -50,7 +50,8 @@ export function checkSteps(inputs: ResumeInputs): ResumeCheck {
     if (note === "") agreeing.push(scheduler.place);
     else if (note !== undefined) notes.push(note);
     // What lies in one file was saved at one moment, whatever its schedule counts.
-    else if (kind === "file") doubts.push(ownCount(scheduler));
+    else if (kind === "file" || mayCountEpochs(scheduler, stated, reference))
+      doubts.push(ownCount(scheduler));
     else disagreeing.push(`${scheduler.place} says ${formatCount(scheduler.step)}`);
   }
   if (disagreeing.length === 0 && doubts.length > 0) {
@@ -152,6 +153,15 @@ function optimizerNote(step: number, reference: number, inputs: ResumeInputs): s
   return undefined;
 }
 
+/** Nothing but the optimizer counts steps here, and it has made several for each of the schedule's. */
+function mayCountEpochs(
+  { step = 0 }: SchedulerInputs,
+  stated: readonly StepStatement[],
+  reference: number,
+): boolean {
+  return stated.length === 0 && step > 0 && reference >= 2 * step;
+}
+
 function ownCount({ place, step = 0 }: SchedulerInputs): string {
   return `${place} says ${formatCount(step)}: a schedule may count epochs or updates of its own`;
 }
@@ -170,7 +180,11 @@ function schedulerNote(
     return `The schedule counts epochs: ${formatCount(step)}, at epoch ${formatNumber(epoch)}.`;
   }
   const counted = optimizer?.steps[0]?.most;
-  if (step === counted && (scaler !== undefined || precision?.name === "fp16")) return "";
+  const isScaled = scaler !== undefined || precision?.name === "fp16";
+  if (step === counted && isScaled) return "";
+  const skipped = reference - step;
+  if (counted === undefined && isScaled && skipped > 0 && skipped <= Math.max(8, reference * maxSkippedShare))
+    return `The schedule made ${formatCount(skipped)} fewer: with the gradient scaler it is not stepped where a step overflows.`;
   if (reference > 0 && step > reference && step % reference === 0) {
     const times = step / reference;
     if (worldSize !== undefined && worldSize.count !== times) return undefined;

@@ -41,7 +41,9 @@ const maxParts = 64;
 export function insideParts(content: FileContent, inside: InsideFile): readonly InsidePart[] {
   const { models, optimizers, trained, kind } = inside;
   if (kind === "training-args" || kind === "rng-state") return [];
-  const ofModels = models.slice(0, maxParts).map((model) => modelPart(model, trained));
+  const told = models.slice(0, maxParts).map((model) => modelPart(model, trained));
+  // Metrics and transforms that are modules, and have nothing to train.
+  const ofModels = told.some(hasParameters) ? told.filter(hasParameters) : told;
   const ofOptimizers = optimizers.slice(0, maxParts).map(
     ({ path, name, parameters, models: of }): InsidePart => ({
       path,
@@ -64,6 +66,10 @@ export function insideParts(content: FileContent, inside: InsideFile): readonly 
       return { path, role: "history", values: length, ...(last === undefined ? {} : { last }) };
     }),
   ];
+}
+
+function hasParameters({ parameters = 0 }: InsidePart): boolean {
+  return parameters > 0;
 }
 
 function modelPart({ path, tensors, aside }: ModelInside, trained: InsideFile["trained"]): InsidePart {

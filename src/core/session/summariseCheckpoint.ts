@@ -166,6 +166,8 @@ function whatItIs(kind: CheckpointKind, facts: SummaryFacts): string {
       );
     case "scheduler":
       return "Scheduler state";
+    case "scaler":
+      return "Gradient scaler state";
     case "rng-state":
       return "Random state";
     case "training-args":

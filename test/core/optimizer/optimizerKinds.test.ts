@@ -13,6 +13,8 @@ type Written = readonly [
 ];
 
 const written: readonly Written[] = [
+  ["Adam family", ["m", "v", "t"], ["lr", "betas", "eps", "weight_decay"]],
+  ["Adam family (TensorFlow)", ["m", "v"], []],
   ["Muon", ["use_muon", "momentum_buffer", "moment1"], ["lr", "wd", "momentum", "ns_steps"]],
   ["Muon with Adam", ["momentum_buffer", "exp_avg", "exp_avg_sq", "step"], ["lr", "use_muon", "betas"]],
   ["APOLLO", ["seed", "projector", "exp_avg", "exp_avg_sq", "step"], ["rank", "scale_type", "correct_bias"]],

@@ -121,6 +121,31 @@ describe("optimizer against parameters", () => {
     expect(fits(states, [[4], [4], [5], [6]])?.verdict).toBe("unknown");
   });
 
+  test("more parameters than tensors, of which some have no state", () => {
+    const given = optimizer([[4, 4], [4], [6]]);
+    const [first, second, third] = given.parameters.map((one, at) => ({
+      ...one,
+      ...(at === 1 ? { shape: undefined } : {}),
+    }));
+    if (first === undefined || second === undefined || third === undefined) throw new Error("not three");
+    const states = [{ ...given, parameters: [first, second, third] }];
+    const judged = (isAdapter: boolean) =>
+      checkOf(
+        judgeResumeInputs(
+          inputs({
+            model: { ...(model([[4, 4], [6]]) as ModelInputs), isAdapter },
+            optimizer: { place: "optimizer.pt", states, steps: [] },
+          }),
+        ),
+        "Optimizer fits the parameters",
+      );
+    expect(judged(true)).toMatchObject({
+      verdict: "ok",
+      reason: expect.stringMatching(/3 parameters, 2 tensors\. 1 parameter of optimizer\.pt has no state/),
+    });
+    expect(judged(false)?.verdict).toBe("unknown");
+  });
+
   test("flat state of FSDP and low ranks of GaLore do not tell", () => {
     expect(fits([optimizer([[1000]])], [[4, 4], [4]])?.verdict).toBe("unknown");
     expect(fits([optimizer([[2, 4]], { name: "GaLore" })], [[4, 4], [4]])?.verdict).toBe("unknown");
@@ -163,6 +188,7 @@ describe("optimizer state", () => {
   test("empty after 100 steps is in doubt, before the first it is right", () => {
     expect(state({})?.verdict).toBe("warning");
     expect(state({}, 0)?.verdict).toBe("ok");
+    expect(state({})?.reason).toMatch(/trainer_state\.json says step 100, no gradient reached them/);
   });
 
   test("LBFGS keeps that of all parameters with the first", () => {
@@ -234,6 +260,11 @@ describe("random states against the number of processes", () => {
   ] as const)("%j of %i", (ranks, count, verdict) => {
     expect(random(ranks, count)?.verdict).toBe(verdict);
   });
+
+  test("names those that are missing", () => {
+    expect(random([0, 2], 3)?.reason).toContain("rank 1 is missing");
+    expect(random([0], 3)?.reason).toContain("ranks 1, 2 are missing");
+  });
 });
 
 describe("steps", () => {
@@ -266,6 +297,19 @@ describe("steps", () => {
     expect(plateau?.reason).toMatch(/scheduler\.pt was stepped 3 times, with each metric/);
     // In one file nothing is of another moment.
     expect(steps({ kind: "file", schedulers: schedule(60) })?.verdict).toBe("unknown");
+  });
+
+  test("a schedule alone counts fewer where the scaler skips steps, and epochs where nothing else counts", () => {
+    const scaler = { place: "scaler.pt", scale: 1 };
+    const alone = { optimizer: undefined, schedulers: schedule(99) };
+    expect(steps(alone)?.verdict).toBe("warning");
+    expect(steps({ ...alone, scaler })?.reason).toMatch(/The schedule made 1 fewer/);
+    const unstated = { progress: undefined, namedStep: undefined, optimizer: at(39) };
+    expect(steps({ ...unstated, schedulers: schedule(3) })).toMatchObject({
+      verdict: "unknown",
+      reason: expect.stringMatching(/step 39, and scheduler\.pt says 3: a schedule may count epochs/),
+    });
+    expect(steps({ ...unstated, schedulers: schedule(38) })?.verdict).toBe("warning");
   });
 
   test("Lightning counts the steps of two optimizers together", () => {

@@ -27,6 +27,9 @@ interface Expected {
   readonly of?: Readonly<Record<string, readonly string[]>>;
   /** Paths of histories. */
   readonly series?: readonly string[];
+  /** How many parts of a kind are told. */
+  readonly histories?: number;
+  readonly models?: number;
   readonly resume?: string;
   /** There is nothing from which a training could start. */
   readonly noweights?: boolean;
@@ -67,9 +70,14 @@ describe("a checkpoint that was written by hand", () => {
     expect(summary.problems.filter(({ severity }) => severity !== "info")).toEqual([]);
   });
 
-  it.each(files)("has the parts that were put into it: %s", async (name, { of = {}, series = [] }) => {
-    const parts = new Map((await open(name)).parts().map((part) => [part.path, part]));
-    for (const [optimizer, models] of Object.entries(of)) expect(parts.get(optimizer)?.of).toEqual(models);
+  it.each(files)("has the parts that were put into it: %s", async (name, expected) => {
+    const { of = {}, series = [], histories, models } = expected;
+    const all = (await open(name)).parts();
+    const parts = new Map(all.map((part) => [part.path, part]));
+    const roles = all.map(({ role }) => role);
+    if (histories !== undefined) expect(roles.filter((role) => role === "history")).toHaveLength(histories);
+    if (models !== undefined) expect(roles.filter((role) => /model/.test(role))).toHaveLength(models);
+    for (const [optimizer, trained] of Object.entries(of)) expect(parts.get(optimizer)?.of).toEqual(trained);
     for (const path of series) expect(parts.get(path)?.role).toBe("history");
   });
 

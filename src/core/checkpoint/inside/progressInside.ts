@@ -20,6 +20,8 @@ const maxMetrics = 24;
 /** What a file says of its training, and under which keys it says how far it came. */
 export interface ToldProgress {
   readonly summary: ProgressSummary;
+  /** Epochs that were made, where the epoch itself is counted from 0. */
+  readonly epochsMade?: number;
   /** Undefined where the file itself states none. */
   readonly stepPlace?: string;
   readonly epochPlace?: string;
@@ -56,13 +58,20 @@ export async function progressInside(
   const step = isEpoch ? undefined : counted;
   const epoch = isEpoch ? counted : await first("epoch");
   const episode = await first("episode");
-  const goals = { steps: await first("maxSteps"), epochs: await first("maxEpochs") };
+  // fairseq writes 0, and others -1, for a training without an end.
+  const goal = async (meaning: NumberMeaning) => {
+    const found = await first(meaning);
+    return found !== undefined && found.number > 0 ? found : undefined;
+  };
+  const goals = { steps: await goal("maxSteps"), epochs: await goal("maxEpochs") };
   const best = await bestOf(content, first, read);
   const lasts = await lastsOfSeries(seriesInside(content), readNumber, read);
   const maxSteps = goals.steps?.number ?? (await goalBeside(step, stated.get("step") ?? [], read));
   const isStripped = epoch?.number === -1 && optimizers.length === 0;
+  const epochsMade = epochsOfLightning(content);
   const isDone =
     isStripped ||
+    isReached(epochsMade, goals.epochs?.number) ||
     isReached(step?.number, maxSteps) ||
     // A goal beside the epoch of the same place, and not one of settings, which may be those of another training.
     isReached(epoch?.number, goals.epochs?.number);
@@ -89,10 +98,18 @@ export async function progressInside(
   if (values.every((value) => value === undefined) && !isDone && metrics.length === 0) return undefined;
   return {
     summary,
+    ...(epochsMade === undefined ? {} : { epochsMade }),
     ...(step === undefined ? {} : { stepPlace: step.place }),
     ...(epoch === undefined || epoch.number < 0 ? {} : { epochPlace: epoch.place }),
     ...(episode === undefined ? {} : { episodePlace: episode.place }),
   };
+}
+
+/** Lightning counts its epochs from 0, and beside that how many it made; by these it ends (FitLoop.done). */
+function epochsOfLightning({ root }: FileContent): number | undefined {
+  const loop = membersOf(membersOf(root)?.get("loops"))?.get("fit_loop");
+  const counts = membersOf(membersOf(membersOf(loop)?.get("epoch_progress"))?.get("current"));
+  return plainNumber(counts?.get("processed"));
 }
 
 /** VITS and what came of it (so-vits-svc, RVC, GPT-SoVITS) save the epoch as `iteration`; the step is in the name. */
@@ -133,9 +150,15 @@ async function metricsOf(
   const metrics: NamedValue[] = [];
   for (const { place, key, value } of found.slice(0, maxMetrics)) {
     const number = await read(value);
-    if (number !== undefined) metrics.push({ name: place.endsWith(key) ? key : place, value: number });
+    if (number !== undefined && !isInBits(key, number))
+      metrics.push({ name: place.endsWith(key) ? key : place, value: number });
   }
   return metrics;
+}
+
+/** Lightning's modules keep in how many bits they compute under the name of a metric. */
+function isInBits(key: string, value: number): boolean {
+  return key === "precision" && [16, 32, 64].includes(value);
 }
 
 type Best = Pick<ProgressSummary, "bestMetric" | "bestCheckpoint" | "bestMetricName" | "bestIs">;

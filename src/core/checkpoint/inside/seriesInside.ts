@@ -24,7 +24,7 @@ export interface SeriesInside {
 }
 
 const noHistory =
-  /optim|sched|^args$|^arguments$|config|^cfg$|hparam|hyper|^opt$|^opts$|rng|random|memory|replay|buffer|dataset|vocab|class|names|anchors|mean$|^std$|betas|milestones|dims|sizes|shape|state_dict|callback|^loops$/i;
+  /optim|sched|^_?(?:base|min|max|last|initial)_(?:lr|momentum)s?$|^args$|^arguments$|config|^cfg$|hparam|hyper|^opt$|^opts$|rng|random|memory|replay|buffer|dataset|vocab|class|names|anchors|quantiles?$|mean$|^std$|betas|milestones|dims|sizes|shape|state_dict|callback|^loops$/i;
 const historyWords =
   /hist|loss|log|curve|stats|metric|result|train|val|acc|reward|return|score|record|plot|lrs?$|epoch/i;
 
