@@ -44,7 +44,12 @@ function withoutValues(subject: HealthSubject): readonly Problem[] {
   const which = `${empty.length} of ${plural(weights.length, "tensor")} ${empty.length === 1 ? "holds" : "hold"} no values`;
   const message = `${which}: ${first.name} has the shape [${first.shape.join(", ")}]${empty.length === 1 ? "" : ", and the others likewise"}. ${cause(subject)}`;
   const file = checkpoint.files[first.fileIndex]?.path ?? checkpoint.path;
-  return [{ severity: "error", code: "NoValues", message, file, tensor: first.name }];
+  // A rank that was not gathered has no rows; columns are missing only where the layer was made without inputs.
+  const narrow = empty.find(({ shape }) => (shape[0] ?? 0) > 0);
+  if (narrow === undefined || isLoraFactor(narrow.name))
+    return [{ severity: "error", code: "NoValues", message, file, tensor: first.name }];
+  const made = `${which}: ${narrow.name} has the shape [${narrow.shape.join(", ")}]. The model was made with a layer of width 0, which passes nothing on: what follows it gives its bias alone.`;
+  return [{ severity: "warning", code: "NoWidth", message: made, file, tensor: narrow.name }];
 }
 
 /** What goes with the factors of an adapter, one number for a module. */
@@ -89,8 +94,11 @@ export function emptyParameters({ checkpoint, adapterConfig }: HealthSubject): r
 
 function isParameter({ name, dtype }: Tensor): boolean {
   if (!floating.has(dtype)) return false;
-  const isFactor = /(?:^|\.)lora_(?:A|B|up|down|embedding_[AB])(?:\.|$)/.test(name);
-  return isFactor || /(?:^|\.)(?:weight|bias)$/.test(name);
+  return isLoraFactor(name) || /(?:^|\.)(?:weight|bias)$/.test(name);
+}
+
+function isLoraFactor(name: string): boolean {
+  return /(?:^|\.)lora_(?:A|B|up|down|embedding_[AB])(?:\.|$)/.test(name);
 }
 
 /** Methods of PEFT's whose files have held nothing although one process trained them: their tensors were passed over. */

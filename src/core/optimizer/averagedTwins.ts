@@ -45,7 +45,25 @@ export function averagedTwins<One extends Named>(
     if (one.tensor.shape.length > 0) tails.push(keyOf(tail, one));
   }
   if (prefix === undefined || tails.length === 0) return undefined;
-  return tails.every((tail) => twins.has(tail)) ? { prefix, average } : undefined;
+  const isTwin = tails.every((tail) => twins.has(tail)) || areNumberedTwins(all, average);
+  return isTwin ? { prefix, average } : undefined;
+}
+
+/** An average that numbers the parameters of its model, as NequIP does: `ema.ema_weight_0`. */
+const numbered = /\.(?:[a-z]+_)*?(\d+)$/;
+
+/** Whether the numbers, in their order, have the shapes of tensors that stand beside them in the same order. */
+function areNumberedTwins<One extends Named>(all: readonly One[], average: ReadonlySet<One>): boolean {
+  const numbers = [...average].map((one) => ({ one, number: numbered.exec(one.name)?.[1] }));
+  if (numbers.length < 2 || numbers.some(({ number }) => number === undefined)) return false;
+  const wanted = numbers
+    .sort((a, b) => Number(a.number) - Number(b.number))
+    .map(({ one }) => one.tensor.shape.join());
+  let met = 0;
+  for (const one of all) {
+    if (!average.has(one) && one.tensor.shape.join() === wanted[met]) met++;
+  }
+  return met === wanted.length;
 }
 
 function keyOf(tail: string, { tensor }: Named): string {

@@ -96,7 +96,11 @@ export function isMetricName(key: string): boolean {
   if (/clip|^old_|(?:float|matmul|mixed|amp|trainer)_?precision/i.test(key)) return false;
   // How many of something there are: `num_cases_per_batch` is no error rate.
   if (/^n(?:um)?_/i.test(key)) return false;
-  return key.split(/[^A-Za-z\d]+/).some((word) => metricWords.test(word));
+  // In front of another word `per` is no error rate of phonemes: `iters_per_level`.
+  return key
+    .replace(/(?:^|[^A-Za-z\d])per(?=[^A-Za-z\d])/gi, "_")
+    .split(/[^A-Za-z\d]+/)
+    .some((word) => metricWords.test(word));
 }
 
 /** Series by name: the training loss, that of validation, or neither. */

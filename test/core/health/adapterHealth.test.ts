@@ -60,6 +60,20 @@ describe("an adapter", () => {
     expect(learnt.problems.map(({ code }) => code)).not.toContain("NoFactors");
   });
 
+  it("is not what a model is that was made with a layer of width 0", async () => {
+    const shapes = { "out.weight": [0, 8], "out.bias": [0], "mu.weight": [4, 0], "mu.bias": [4] };
+    const { session, problems } = await healthOf({ "model.safetensors": weights(shapes) }, "/run/model.safetensors");
+    expect(problems.map(({ severity, code, tensor }) => [severity, code, tensor])).toContainEqual([
+      "warning",
+      "NoWidth",
+      "mu.weight",
+    ]);
+    expect((await session.resume()).answer).toBe("weights-only");
+    const rows = { "a.weight": [0, 8], "a.bias": [4], "b.weight": [4, 8] };
+    const sharded = await healthOf({ "model.safetensors": weights(rows) }, "/run/model.safetensors");
+    expect(sharded.problems).toContainEqual(expect.objectContaining({ severity: "error", code: "NoValues" }));
+  });
+
   it("of settings alone has no weights, of which no factor need be missed", async () => {
     const { problems } = await healthOf({ "adapter_config.json": JSON.stringify(adapterConfig) });
     expect(problems.map(({ code }) => code)).toEqual(["NoWeights"]);

@@ -27,6 +27,13 @@ describe("the average of a model in one dictionary with it", () => {
     expect(found({ "ema.a": [2], "ema.b": [2] })).toBeUndefined();
   });
 
+  it("may number the parameters in their order", () => {
+    const own = { "model.a": [2, 3], "model.mean": [7], "model.b": [3] };
+    const average = { "ema.ema_weight_0": [2, 3], "ema.ema_weight_1": [3] };
+    expect(found({ ...average, ...own })).toEqual({ prefix: "ema", names: Object.keys(average) });
+    expect(found({ ...own, "ema.ema_weight_0": [3], "ema.ema_weight_1": [2, 3] })).toBeUndefined();
+  });
+
   it("may count its own steps", () => {
     expect(found({ "m.a": [2], "ema_model.a": [2], "ema_model.step": [] })?.names).toEqual([
       "ema_model.a",

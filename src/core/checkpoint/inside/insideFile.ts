@@ -51,7 +51,7 @@ export async function readInsideFile(
 ): Promise<InsideFile | undefined> {
   const { content } = checkpoint;
   if (content === undefined) return holdsArraysOnly(checkpoint) ? arraysOnly : undefined;
-  const kind = contentKind(content);
+  const kind = contentKind(content) ?? (holdsObjectsOnly(checkpoint, content) ? "data" : undefined);
   const isForeign = kind === "data" && isBesideModels(content.root);
   const told =
     hasProgress(kind) && !isForeign
@@ -64,7 +64,12 @@ export async function readInsideFile(
 }
 
 function hasProgress(kind: CheckpointKind | undefined): boolean {
-  return kind !== "scheduler" && kind !== "rng-state" && kind !== "training-args";
+  return kind !== "scheduler" && kind !== "rng-state" && kind !== "scaler" && kind !== "training-args";
+}
+
+/** An array of objects, as people save the results of their experiments: no model by its name or its parts. */
+function holdsObjectsOnly(checkpoint: Checkpoint, content: FileContent): boolean {
+  return checkpoint.format === "npy" && findModels(content).length === 0 && holdsArraysOnly(checkpoint);
 }
 
 async function readProgress(

@@ -168,14 +168,14 @@ async function bestOf(
   first: (meaning: NumberMeaning) => Promise<(StatedNumber & { number: number }) | undefined>,
   read: (value: ContentValue | undefined) => Promise<number | undefined>,
 ): Promise<Best> {
-  const callback = bestCallback(mappingOf(content.root));
+  const { state: callback, mode } = bestCallback(mappingOf(content.root));
   const stated = await first("best");
   const score = await read(callback?.get("best_model_score"));
   const monitor =
     textOf(callback?.get("monitor")) ?? (stated === undefined ? undefined : bestName(stated.key));
   const bestMetric = score ?? stated?.number;
   const name = bestMetric === undefined || monitor === "metric" ? undefined : monitor;
-  const end = name === undefined ? undefined : betterEnd(name);
+  const end = name === undefined ? undefined : ((score === undefined ? undefined : mode) ?? betterEnd(name));
   return {
     bestMetric,
     bestCheckpoint: textOf(callback?.get("best_model_path")),
@@ -221,11 +221,18 @@ function lastElement(tensor: Tensor): Tensor {
 }
 
 /** Lightning names callbacks by their class and arguments: `ModelCheckpoint{'monitor': 'val_loss', …}`. */
-function bestCallback(root: MapValue | undefined): MapValue | undefined {
-  const callbacks = mappingOf(root?.get("callbacks"));
-  if (callbacks === undefined) return undefined;
-  const states = callbacks.values.flatMap((state) => mappingOf(state) ?? []);
-  return states.find((state) => state.has("best_model_score"));
+function bestCallback(root: MapValue | undefined): {
+  readonly state?: MapValue;
+  /** Lightning names a callback's state by its settings: `ModelCheckpoint{'monitor': 'val_loss', 'mode': 'min', …}`. */
+  readonly mode?: "lowest" | "highest";
+} {
+  for (const [key, value] of mappingOf(root?.get("callbacks"))?.entries() ?? []) {
+    const state = mappingOf(value);
+    if (state?.has("best_model_score") !== true) continue;
+    const mode = /'mode': '(min|max)'/.exec(keyText(key))?.[1];
+    return mode === undefined ? { state } : { state, mode: mode === "min" ? "lowest" : "highest" };
+  }
+  return {};
 }
 
 async function learningRate(

@@ -22,7 +22,7 @@ export async function lookBehind(
   const count = look.pickles - before;
   const what =
     count === 0 ? formatBytes(source.size - end) : `${count} more ${count === 1 ? "pickle" : "pickles"}`;
-  const message = `${what} follow ${shown}.`;
+  const message = `${what} ${count === 1 ? "follows" : "follow"} ${shown}.`;
   const trailing: Problem = { severity: "info", code: "TrailingBytes", message, offset: end };
   return rest >= source.size
     ? [trailing]

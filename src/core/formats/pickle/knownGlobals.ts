@@ -132,6 +132,9 @@ const patterns: readonly RegExp[] = [
   /^(?:lightning\.pytorch|pytorch_lightning|lightning\.fabric|lightning_fabric)\.utilities\.(?:parsing|data|enums|types)\.[A-Z]\w*$/,
   /^(?:lightning\.pytorch|pytorch_lightning)\.callbacks(?:\.\w+)?\.[A-Z]\w*$/,
   /^lightning_utilities\.core\.enums\.[A-Z]\w*$/,
+  // What Stable-Baselines3 says of an environment, and how often it trains.
+  /^gym(?:nasium)?\.spaces\.\w+\.[A-Z]\w*$/,
+  /^stable_baselines3\.common\.type_aliases\.TrainFreq(?:uencyUnit)?$/,
   /^omegaconf\.(?:dictconfig\.DictConfig|listconfig\.ListConfig|base\.\w*Metadata|nodes\.\w+Node)$/,
   /^deepspeed\.(?:runtime|utils)(?:\.\w+)*\.(?:LossScaler|DynamicLossScaler|ZeroStageEnum|fragment_address)$/,
   /^megatron\.core(?:\.\w+)*\.(?:enums|\w*config|mapping|rerun_state_machine)\.[A-Z]\w*$/,

@@ -175,6 +175,7 @@ describe("an import", () => {
     ...["builtins getattr", "omegaconf.dictconfig DictConfig", "numpy.random._pickle __randomstate_ctor"],
     ...["pandas.core.indexes.base _new_Index", "pandas._libs.internals _unpickle_block", "pandas DataFrame"],
     ...["pandas.core.internals.managers BlockManager", "pandas.core.frame DataFrame", "typing Any"],
+    ...["stable_baselines3.common.type_aliases TrainFrequencyUnit", "gymnasium.spaces.box Box"],
     ...["numpy.random __RandomState_ctor", "numpy.random.bit_generator __pyx_unpickle_SeedSequence"],
     ...["deepspeed.runtime.fp16.loss_scaler LossScaler", "uuid UUID", "types SimpleNamespace", "io BytesIO"],
   ])("of %s is known", (name) => {
