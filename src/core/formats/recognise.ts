@@ -125,7 +125,9 @@ function diagnoseTar(head: Uint8Array): CheckpointError | undefined {
   for (let at = 0; at + tarBlockBytes <= head.length && names.length < 8; ) {
     const block = head.subarray(at, at + tarBlockBytes);
     if (!startsWith(block.subarray(tarMagicOffset), "ustar")) break;
-    names.push(latin1(block.subarray(0, 100)).replace(/\0.*$/s, ""));
+    // The settings of pax stand in front of the members that they are for.
+    if (!/[gx]/.test(latin1(block.subarray(156, 157))))
+      names.push(latin1(block.subarray(0, 100)).replace(/\0.*$/s, ""));
     const size = Number.parseInt(latin1(block.subarray(124, 136)), 8);
     if (!Number.isSafeInteger(size) || size < 0) break;
     at += tarBlockBytes * (1 + Math.ceil(size / tarBlockBytes));

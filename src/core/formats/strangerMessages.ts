@@ -1,3 +1,5 @@
+import { quote } from "../text/quote";
+
 /** Kinds of files that begin with no magic: messages of protocol buffers, tables, and text. */
 
 const saysNothing = "It says how a model computes, and has none of its values.";
@@ -102,8 +104,21 @@ function byText(head: Uint8Array): Kind | undefined {
     };
   if (/^tree\r?\nversion=/.test(text)) return { name: "a LightGBM model" };
   if (/^[[{]\s*(?:["[{\d-]|\}|\])/.test(text)) return byJson(text);
-  return undefined;
+  return plainText(text);
 }
+
+/** Enough of a text to be none by chance. */
+const leastText = 16;
+
+/** What people leave in place of weights: a note, a list, a program. */
+function plainText(text: string): Kind | undefined {
+  if (text.length < leastText || !/^[\t\n\r -~]+$/.test(text)) return undefined;
+  const line = /^.*/.exec(text)?.[0].trim() ?? "";
+  const shown = line.length > maxShownLine ? `${line.slice(0, maxShownLine)}…` : line;
+  return { name: "text, not a checkpoint", advice: `It begins with ${quote(shown)}.` };
+}
+
+const maxShownLine = 80;
 
 function byJson(text: string): Kind {
   if (/^\{\s*"learner"\s*:/.test(text) || /^\{\s*"version"\s*:\s*\[[^\]]*\]\s*,\s*"learner"/.test(text))

@@ -53,6 +53,13 @@ const strangers: readonly Stranger[] = [
     at: 4,
     advice: "Open the ONNX file that it was made of.",
   },
+  {
+    name: "an ExecuTorch program",
+    magic: "ET12",
+    at: 4,
+    advice: "Open the checkpoint that it was exported from.",
+  },
+  { name: "the fingerprint of a TensorFlow SavedModel", ending: "fingerprint.pb" },
   { name: "a Parquet table", magic: "PAR1" },
   { name: "a NetCDF file before version 4", magic: "CDF\x01" },
   { name: "a NetCDF file before version 4", magic: "CDF\x02" },

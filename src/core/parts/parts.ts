@@ -118,6 +118,8 @@ const rules: readonly Rule[] = [
     "weights",
     /\.(?:pt|pth|ckpt)(?:\.tar)?$|\.weights\.(?:h5|json)$|\.keras$|^(?:tf_model|model)\.h5$|\.msgpack$/,
   ),
+  // What the callbacks of Stable-Baselines3 write.
+  file("weights", /^best_model\.zip$|^rl_model(?:_\w+)?\.zip$|_\d+_steps\.zip$/),
   // PaddlePaddle's, StyleGAN's, CleanRL's, RLlib's.
   file("weights", /\.pdparams$|^network-snapshot-\d+\.pkl$|\.cleanrl_model$|^policy_state\.pkl$/),
   file("optimizer", /\.pdopt$/),

@@ -64,8 +64,12 @@ export function parseStageFileName(fileName: string): StageFileName {
   // ESPnet's.
   const espnet = /^(\d{1,9})epoch$/.exec(stem);
   if (espnet !== null) return { epoch: Number(espnet[1]) };
+  // Stable-Baselines3's CheckpointCallback.
+  const counted = /_(\d{1,15})_steps$/.exec(stem);
+  if (counted !== null) return { step: Number(counted[1]) };
   const step = numberAfter(stem, "(?:global[-_]?)?steps?|iter|iteration");
-  const epoch = numberAfter(stem, "epoch");
+  // A prefix that Lightning's template was given without a separator: `hidden_size64epoch=00`.
+  const epoch = numberAfter(stem, "epoch") ?? numberAfter(stem, "\\w*[^\\W_]epoch(?==)");
   const index = step ?? epoch ?? numberAfter(stem, "checkpoint|ckpt");
   const metrics = valuesIn(stem);
   return {
@@ -95,6 +99,6 @@ const plainLoss =
 function valuesIn(stem: string): (readonly [string, number])[] {
   if (stem.length > 512) return [];
   return [...stem.matchAll(metricValue), ...stem.matchAll(plainLoss)].flatMap(([, name = "", value]) =>
-    counters.has(name.toLowerCase()) ? [] : [[name, Number(value)] as const],
+    counters.has(name.toLowerCase()) || /[^_/]epoch$/i.test(name) ? [] : [[name, Number(value)] as const],
   );
 }

@@ -92,8 +92,8 @@ export function isMetricName(key: string): boolean {
   if (/^(?:val|valid|validation|test|eval)$/i.test(key)) return true;
   if (/param|weight|coef|lambda|scale|patience|no_improve|since|epoch|hist_len|smoothing/i.test(key))
     return false;
-  // A bound, what was before, and in how many bits is computed.
-  if (/clip|^old_|(?:float|matmul|mixed|amp|trainer)_?precision/i.test(key)) return false;
+  // A bound, what is aimed at, what was before, and in how many bits is computed.
+  if (/clip|^(?:old|target)_|(?:float|matmul|mixed|amp|trainer)_?precision/i.test(key)) return false;
   // How many of something there are: `num_cases_per_batch` is no error rate.
   if (/^n(?:um)?_/i.test(key)) return false;
   // In front of another word `per` is no error rate of phonemes: `iters_per_level`.

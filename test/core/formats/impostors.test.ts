@@ -86,6 +86,12 @@ size 13476839424
     }
   });
 
+  it("is told to be a tar archive by the member behind the settings of pax", async () => {
+    const tar = tarFile(["././@PaxHeader", "mod.so", "mod.params"]);
+    tar[156] = "x".charCodeAt(0);
+    expect((await errorOf(readBytes(tar, "model.tar"))).message).toContain('first member is "mod.so"');
+  });
+
   it("is told to be a tar archive where its sizes are damaged", async () => {
     const tar = tarFile(["sys_info", "pickle"]);
     tar.fill(0x39, 124, 136);

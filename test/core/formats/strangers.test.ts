@@ -36,6 +36,13 @@ it.each([
   ["config.json", '{\n  "hidden_size": 8\n}', /JSON text, not a checkpoint/],
   ["model.ort", "\x30\0\0\0ORTM\0\0\0\0", /ONNX Runtime model/],
   ["air.nc", "CDF\x01\0\0\0\0\0\0\0\x0a", /NetCDF/],
+  ["model.pte", "\x3c\0\0\0ET12\x04\0", /ExecuTorch program/],
+  ["fingerprint.pb", "\x08\xc1\xd4\xef\x90\xe6\xf3\xd7\xee\x01", /fingerprint of a TensorFlow SavedModel/],
+  [
+    "adapter_model.bin",
+    "Placeholder for LoRA weights.\nTODO",
+    /text, not a checkpoint.*"Placeholder for LoRA weights\."/,
+  ],
   ["a.parquet", "PAR1\x15\x04", /Parquet/],
 ])("%s is told to be what it is", async (name, content, words) => {
   const error = await errorOf(readBytes(latin1(content), name));

@@ -62,7 +62,10 @@ describe("an adapter", () => {
 
   it("is not what a model is that was made with a layer of width 0", async () => {
     const shapes = { "out.weight": [0, 8], "out.bias": [0], "mu.weight": [4, 0], "mu.bias": [4] };
-    const { session, problems } = await healthOf({ "model.safetensors": weights(shapes) }, "/run/model.safetensors");
+    const { session, problems } = await healthOf(
+      { "model.safetensors": weights(shapes) },
+      "/run/model.safetensors",
+    );
     expect(problems.map(({ severity, code, tensor }) => [severity, code, tensor])).toContainEqual([
       "warning",
       "NoWidth",

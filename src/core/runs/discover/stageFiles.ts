@@ -8,7 +8,7 @@ import type { Folder } from "./walkFolders";
 
 const singleFile = /\.(?:safetensors|gguf|pdparams|cleanrl_model|(?:pt|pth|ckpt)(?:\.tar)?)$/i;
 const otherSingleFile =
-  /^(?:adapter_model|pytorch_model|pytorch_lora_weights)(?:[.-].*)?\.bin$|^adapters\.npz$|^network-snapshot-\d+\.pkl$|^policy_state\.pkl$/;
+  /^(?:adapter_model|pytorch_model|pytorch_lora_weights)(?:[.-].*)?\.bin$|^adapters\.npz$|^network-snapshot-\d+\.pkl$|^policy_state\.pkl$|^best_model\.zip$|^rl_model(?:_\w+)?\.zip$|_\d+_steps\.zip$/;
 const index = /^(.+\.(?:safetensors|bin))\.index\.json$/;
 const shard = /^(.+)-\d{4,6}-of-\d{4,6}(\.\w+)$/;
 

@@ -53,6 +53,20 @@ describe("a YOLO training", () => {
   });
 });
 
+it("finds what the callbacks of Stable-Baselines3 write, and no other archive", async () => {
+  const run = await read({
+    "/ws/logs/best_model.zip": weights,
+    "/ws/logs/rl_model_2000_steps.zip": weights,
+    "/ws/logs/rl_model_10000_steps.zip": weights,
+    "/ws/logs/data.zip": weights,
+  });
+  expect(run.checkpoints.map(({ name, step }) => [name, step])).toEqual([
+    ["rl_model_2000_steps.zip", 2000],
+    ["rl_model_10000_steps.zip", 10_000],
+    ["best_model.zip", undefined],
+  ]);
+});
+
 describe("a YOLO training that still runs", () => {
   const rows = (first: number) =>
     [0, 1, 2].map((epoch) => `${epoch + first}, ${0.1 * (epoch + 1)}`).join("\n");
