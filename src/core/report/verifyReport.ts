@@ -15,6 +15,9 @@ import { isNamedAsEnd } from "../values/lookAtValues";
 import { problemLine } from "./problemText";
 import type { ReadValues, ValueFindings } from "./valueFindings";
 
+/** Files that were looked into and are named before the rest is counted. */
+const maxNamed = 3;
+
 /** What `verify --json` prints: a contract that scripts depend on (README, "Command line"). */
 export interface VerifyReport {
   readonly path: string;
@@ -25,6 +28,8 @@ export interface VerifyReport {
   readonly tensors: number;
   /** Tensors whose values were read; 0 where only the headers were looked at. */
   readonly tensorsRead: number;
+  /** Other files and folders of the checkpoint, such as the optimizer's state, of which some values were looked at. */
+  readonly sampled?: readonly string[];
   readonly problems: readonly Problem[];
 }
 
@@ -41,8 +46,10 @@ export async function verifyCheckpoint(
   // Of a cut file not every tensor has bytes: that is told already, and worse than what they hold.
   const isWhole = !checkpoint.problems.some(isReadingError);
   const values = isWhole ? await readValues?.(session) : undefined;
+  const besides = readValues === undefined ? undefined : await session.valuesBeside();
   const problems = [
     ...(await session.health()),
+    ...(besides?.problems ?? []),
     ...(values === undefined
       ? []
       : [
@@ -61,6 +68,7 @@ export async function verifyCheckpoint(
     ...(checkpoint.tensors.length === 0 || session.inside?.kind === "data" ? { noModel: true as const } : {}),
     tensors: checkpoint.tensors.length,
     tensorsRead: countRead(checkpoint.tensors, values),
+    ...(besides === undefined || besides.places.length === 0 ? {} : { sampled: besides.places }),
     problems,
   };
 }
@@ -150,8 +158,14 @@ function untrained(
 }
 
 /** The same for people. */
-export function verifyText({ path, healthy, noModel, tensors, tensorsRead, problems }: VerifyReport): string {
+export function verifyText(report: VerifyReport): string {
+  const { path, healthy, noModel, tensors, tensorsRead, sampled = [], problems } = report;
   const read = tensorsRead > 0 ? `${formatCount(tensorsRead)} of them read` : "headers only";
+  const more = sampled.length > maxNamed ? ` and ${sampled.length - maxNamed} more` : "";
+  const sample =
+    sampled.length === 0
+      ? ""
+      : `; some values of ${sampled.slice(0, maxNamed).map(printable).join(", ")}${more}`;
   const warnings = problems.filter(({ severity }) => severity === "warning").length;
   const state = !healthy
     ? "not healthy"
@@ -160,7 +174,7 @@ export function verifyText({ path, healthy, noModel, tensors, tensorsRead, probl
       : noModel === true
         ? "no error, and no model known here"
         : "healthy";
-  const head = `${printable(path)}: ${state} (${plural(tensors, "tensor")}, ${read})`;
+  const head = `${printable(path)}: ${state} (${plural(tensors, "tensor")}, ${read}${sample})`;
   const lines = problems.map(problemLine);
   return [head, ...lines].join("\n");
 }

@@ -37,6 +37,7 @@ import {
   schedulersInside,
   worldSizeOf,
 } from "./stateInside";
+import { lookInto, stateFolders } from "./valuesBeside";
 
 /** What is open, and where it lies. */
 export interface ResumeSubject {
@@ -70,6 +71,7 @@ export async function gatherFromFolder(subject: ResumeSubject, signal?: AbortSig
     ? undefined
     : (joined?.optimizer ??
       (await openOptimizer(subject, optimizersOf(modelName(subject), of("optimizer")), opener, signal)));
+  if (answers("Optimizer state")) await rejectStateFolders(subject, opener, signal);
   const schedulers = [...(joined?.schedulers ?? [])];
   for (const { path, name } of of("scheduler").slice(0, maxOpened)) {
     const opened = await opener.open(path, name, "scheduler");
@@ -107,6 +109,20 @@ export async function gatherFromFolder(subject: ResumeSubject, signal?: AbortSig
     missingShards: shards.map(({ message }) => message),
     shardCount: model?.shardCount ?? 0,
   };
+}
+
+/** A layout judges whether its files are there; values that are no numbers make them useless all the same. */
+async function rejectStateFolders(
+  { opened, folder }: ResumeSubject,
+  opener: PartOpener,
+  signal?: AbortSignal,
+): Promise<void> {
+  for (const place of stateFolders(folder).slice(0, maxOpened)) {
+    const found = await lookInto(opened, place, signal);
+    if (found === undefined || found === "") continue;
+    const role = /^pytorch_model_fsdp/.test(place.name) ? "parameters" : "optimizer";
+    opener.broken.push({ name: place.name, role, reason: `cannot be used: ${found}`, isDiverged: true });
+  }
 }
 
 /** What the files of a folder's ranks count differently. */

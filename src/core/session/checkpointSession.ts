@@ -21,6 +21,7 @@ import { mainFile } from "../parts/parts";
 import { compareProblems, type Problem } from "../problem/problem";
 import { judgeResume } from "../resume/judgeResume";
 import type { ResumeReport } from "../resume/resumeReport";
+import { type ValuesBeside, valuesBeside } from "../resume/valuesBeside";
 import type { ChartSource } from "../runs/merge/chartedRun";
 import type { StageLabel } from "../stage/stage";
 import { logicalParameters } from "../tensors/logicalParameters";
@@ -195,6 +196,12 @@ export class CheckpointSession {
     const faults = weightFindings(this).filter(({ severity }) => severity === "error");
     const isAdapter = adapter !== undefined;
     return judgeResume({ opened, checkpoint, folder, inside, isAdapter, openedFolder, faults }, signal);
+  }
+
+  /** A look at some values of the folder's other files; undefined where one file was opened, and not its folder. */
+  valuesBeside(signal?: AbortSignal): Promise<ValuesBeside | undefined> {
+    const { opened, checkpoint, folder, openedFolder } = this;
+    return openedFolder ? valuesBeside(opened, checkpoint, folder, signal) : Promise.resolve(undefined);
   }
 
   /**

@@ -1,0 +1,89 @@
+import { joinPath } from "../bytes/paths";
+import type { Checkpoint } from "../checkpoint/checkpoint";
+import type { FolderContext, FolderFile } from "../checkpoint/folderContext";
+import type { OpenedFiles } from "../checkpoint/openedFiles";
+import { modelIn } from "../optimizer/modelParameters";
+import { optimizerStates } from "../optimizer/optimizerState";
+import type { Part } from "../parts/parts";
+import { CheckpointError } from "../problem/checkpointError";
+import type { Problem } from "../problem/problem";
+import { elementCount, type Tensor } from "../tensors/tensor";
+import { lookForNotFinite, momentTensors } from "./lookForNotFinite";
+
+/** Each file is like the others; a training of many optimizers is rare. */
+const maxLookedAt = 64;
+
+/** What trainers of many processes write into a folder of its own inside the checkpoint. */
+const stateFolder = /^(?:global_step\d+|pytorch_model_fsdp(?:_\d+)?|optimizer(?:_\d+)?|mp_rank_\d+.*)$/;
+
+const looked: ReadonlySet<Part> = new Set<Part>(["optimizer", "weights", "adapter"]);
+
+/** What a look at some of the values beside the weights brought. */
+export interface ValuesBeside {
+  /** Names of the files and folders that were looked into. */
+  readonly places: readonly string[];
+  readonly problems: readonly Problem[];
+}
+
+/** Looks at some values of the other files and folders of a checkpoint: moments of optimizers, other weights. */
+export async function valuesBeside(
+  opened: OpenedFiles,
+  checkpoint: Checkpoint,
+  folder: FolderContext,
+  signal?: AbortSignal,
+): Promise<ValuesBeside> {
+  const known = [checkpoint.path, ...checkpoint.files.map(({ path }) => path)];
+  // Of a folder whose files were joined to what is open every value is read.
+  const isOpen = ({ path }: FolderFile) =>
+    known.some((one) => one === path || one.startsWith(joinPath(path, "")));
+  const besides = folder.files.filter((file) => holdsState(file) && !isOpen(file));
+  const places: string[] = [];
+  const problems: Problem[] = [];
+  for (const file of besides.slice(0, maxLookedAt)) {
+    const found = await lookInto(opened, file, signal);
+    if (found === undefined) continue;
+    places.push(file.name);
+    if (found === "") continue;
+    const message = `${file.name}: ${found}`;
+    problems.push({ severity: "error", code: "NotFiniteValues", message, file: file.path });
+  }
+  return { places, problems };
+}
+
+/** Folders of a checkpoint in which several processes keep moments and weights. */
+export function stateFolders(folder: FolderContext): readonly FolderFile[] {
+  return folder.files.filter((file) => file.kind === "directory" && holdsState(file));
+}
+
+function holdsState({ name, kind, part }: FolderFile): boolean {
+  if (kind === "directory") return stateFolder.test(name);
+  return looked.has(part) && !/\.(?:json|ya?ml)$/i.test(name);
+}
+
+/**
+ * What is wrong with the values of a file or folder; empty where nothing is found. Undefined where it could not be
+ * looked into: who opens it for its own sake tells why.
+ */
+export async function lookInto(
+  opened: OpenedFiles,
+  { path, part }: Pick<FolderFile, "path" | "part">,
+  signal?: AbortSignal,
+): Promise<string | undefined> {
+  try {
+    const checkpoint = await opened.open(path, signal);
+    const tensors = stateTensors(checkpoint, part);
+    if (tensors.length === 0) return undefined;
+    return (await lookForNotFinite(opened.files, checkpoint, tensors, signal)) ?? "";
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (error instanceof CheckpointError) return undefined;
+    throw error;
+  }
+}
+
+function stateTensors(checkpoint: Checkpoint, part: Part): readonly Tensor[] {
+  const { content, tensors } = checkpoint;
+  if (part === "weights" || part === "adapter") return modelIn(checkpoint).tensors;
+  const moments = content === undefined ? [] : momentTensors(optimizerStates(content));
+  return moments.length > 0 ? moments : tensors.filter(({ shape }) => elementCount(shape) > 1);
+}
