@@ -9,7 +9,7 @@ import type { DialectId } from "./dialects/dialect";
 import { dialectOf } from "./dialects/dialectTable";
 import { isFusedExperts } from "./expertColumns";
 import { isNestedExperts, wrappedParameter } from "./expertNames";
-import { type FactorLayout, LayoutError } from "./factorLayout";
+import { type FactorLayout, GroupedLayoutError, LayoutError } from "./factorLayout";
 import { modulePath } from "./loraKey";
 import type { LoraModule } from "./loraModule";
 import { inputsOfVera, lacksPart, type MadeContext, madeLayout } from "./madeLayout";
@@ -22,6 +22,8 @@ export class AdapterBuilder {
   private readonly scales: ScaleRules;
   private readonly problems = new AdapterProblems();
   private readonly unpaired: Tensor[] = [];
+  /** Of grouped convolutions, which have no single update. */
+  private readonly grouped: Tensor[] = [];
   private readonly dialects = new Map<DialectId, number>();
   private readonly unusedAlpha: string[] = [];
   private isTransposed = false;
@@ -86,7 +88,7 @@ export class AdapterBuilder {
       differences: parts.differences,
       frozenTensors: parts.frozen,
       carriesModel,
-      otherTensors: [...parts.other, ...uncomposed],
+      otherTensors: [...parts.other, ...uncomposed, ...this.grouped],
       unpaired: [...this.unpaired, ...parts.unpaired],
       problems: this.problems.list,
     };
@@ -203,8 +205,10 @@ export class AdapterBuilder {
       return formsOf({ a, b, mid: group.tensors.get("mid") }, context);
     } catch (error) {
       if (!(error instanceof LayoutError)) throw error;
-      this.problems.misfit(error.message, a);
-      this.unpaired.push(...group.tensors.values());
+      const isGrouped = error instanceof GroupedLayoutError && context.announcedRank === a.shape[0];
+      if (isGrouped) this.problems.grouped(error.message, a);
+      else this.problems.misfit(error.message, a);
+      (isGrouped ? this.grouped : this.unpaired).push(...group.tensors.values());
       return [];
     }
   }

@@ -69,6 +69,10 @@ export class AdapterProblems {
     this.listed("LoraShapeMismatch", message, tensor);
   }
 
+  grouped(message: string, tensor: Tensor): void {
+    this.listed("GroupedConvolution", message, tensor);
+  }
+
   rank(module: string, { rank, layout, experts }: FactorLayout, announced: number | undefined): void {
     if (announced === undefined || announced === rank) return;
     // Of experts whose number is not known the rank is not known either.

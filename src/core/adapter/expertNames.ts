@@ -1,5 +1,8 @@
 import type { AdapterConfig } from "./adapterConfig";
 
+/** What tells which parameters of modules an adapter changes. */
+export type ParameterTargets = Pick<AdapterConfig, "targetParameters">;
+
 const baseLayers = /(?:\.base_layer)+$/;
 
 /** Experts of one layer as one module: transformers 5's parameters, torchtune's projections. */
@@ -27,7 +30,7 @@ export function isNestedExperts(module: string, paths: ReadonlySet<string>): boo
 }
 
 /** Names of the parameters of a module that `target_parameters` may mean: whole paths, their ends, or bare names. */
-function targetsIn(path: string, config: AdapterConfig | undefined): readonly string[] {
+function targetsIn(path: string, config: ParameterTargets | undefined): readonly string[] {
   const found = (config?.targetParameters ?? []).flatMap((target) => {
     const dot = target.lastIndexOf(".");
     const isOfModule = dot < 0 ? path.endsWith(".experts") : `.${path}`.endsWith(`.${target.slice(0, dot)}`);
@@ -36,7 +39,7 @@ function targetsIn(path: string, config: AdapterConfig | undefined): readonly st
   return [...new Set(found)];
 }
 
-export function isTargetParameter(module: string, config: AdapterConfig | undefined): boolean {
+export function isTargetParameter(module: string, config: ParameterTargets | undefined): boolean {
   return targetsIn(module.replace(baseLayers, ""), config).length > 0;
 }
 
@@ -44,7 +47,7 @@ export function isTargetParameter(module: string, config: AdapterConfig | undefi
  * The parameter that a wrapper of `target_parameters` stands for, under which PEFT looks up its rank and alpha. It wraps
  * them in the order of the module, in which gate_up_proj comes before down_proj: the inner one is gate_up_proj.
  */
-export function wrappedParameter(module: string, config: AdapterConfig | undefined): string {
+export function wrappedParameter(module: string, config: ParameterTargets | undefined): string {
   const path = module.replace(baseLayers, "");
   const targets = targetsIn(path, config);
   const [only] = targets;

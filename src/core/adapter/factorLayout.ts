@@ -126,6 +126,9 @@ export class LayoutError extends Error {
   override readonly name = "LayoutError";
 }
 
+/** Factors of a grouped convolution: B works within each group, and no product B·A is the weight's change. */
+export class GroupedLayoutError extends LayoutError {}
+
 export interface FactorTensors {
   readonly a: Tensor;
   readonly b: Tensor;
@@ -137,8 +140,11 @@ export function standardLayout({ a, b, mid }: FactorTensors): FactorLayout {
   const [rank, inputs, ...kernel] = atLeastTwo(a);
   const [outFeatures, rankOfB, ...rest] = atLeastTwo(b);
   if (rankOfB !== rank) {
-    const grouped = kernel.length > 0 && rank % rankOfB === 0;
-    throw mismatch(a, b, grouped ? "It may be a grouped convolution, which has no single product B·A." : "");
+    if (kernel.length > 0 && rank % rankOfB === 0 && outFeatures % (rank / rankOfB) === 0)
+      throw new GroupedLayoutError(
+        `${a.name} ${shapeOf(a)} and ${b.name} ${shapeOf(b)} fit a convolution of ${rank / rankOfB} groups, whose update is no single product B·A: it is not measured. Of any other layer they do not belong together.`,
+      );
+    throw mismatch(a, b, "");
   }
   if (elementCount(rest) !== 1) throw mismatch(a, b, "Only the first of two convolutions may have a kernel.");
   if (mid !== undefined) return tuckerLayout({ a, b, mid }, rank, inputs, outFeatures, kernel);

@@ -1,4 +1,5 @@
 import type { MlxConfig } from "../adapter/adapterConfig";
+import { parseLoraKey } from "../adapter/dialects/dialectTable";
 import { ModulePatterns } from "../adapter/modulePatterns";
 import type { Problem } from "../problem/problem";
 import { plural } from "../text/quantities";
@@ -12,7 +13,8 @@ export function unmatchedPatterns(subject: HealthSubject): readonly Problem[] {
   const { adapter, adapterConfig: config } = subject;
   if (adapter === undefined || config === undefined || adapter.modules.length === 0) return [];
   if (!isWhole(subject)) return [];
-  const modules = adapter.modules.map(({ module }) => module);
+  const others = adapter.otherTensors.flatMap(({ name }) => parseLoraKey(name)?.module ?? []);
+  const modules = [...adapter.modules.map(({ module }) => module), ...others];
   if (adapter.dialect === "mlx") return unmatchedOfMlx(config.mlx, modules);
   if (adapter.dialect !== "peft") return [];
   return [

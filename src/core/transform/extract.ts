@@ -13,6 +13,7 @@ import type { Problem } from "../problem/problem";
 import type { CheckpointSession } from "../session/checkpointSession";
 import { formatShare, plural } from "../text/quantities";
 import type { AdapterOutput, OutputCopy, OutputFactors, OutputModule } from "./adapterOutput";
+import { paddedFactors } from "./dialect/dialectOutput";
 import { extractionProblems, extractionRefusal } from "./extractionProblems";
 import { type ExtractionRule, largestRank } from "./extractionRank";
 import { savedModuleNames, savedWhole } from "./extractionScope";
@@ -52,6 +53,7 @@ export async function extractAdapter(request: ExtractRequest): Promise<ExtractRe
   }
 }
 
+const router = /(?:^|\.)(?:block_sparse_moe|mlp|moe|feed_forward)\.(?:gate|router)$/;
 const conv1d = /\.(?:c_attn|c_proj|c_fc|q_attn)$/;
 const seed = 20240607;
 
@@ -174,7 +176,7 @@ class Extraction {
       module: this.nameOf(pair.module),
       inFeatures,
       outFeatures,
-      maxRank: Math.min(largestRank(this.request.rule), outFeatures, inFeatures),
+      maxRank: this.paddedRank(pair) ?? Math.min(largestRank(this.request.rule), outFeatures, inFeatures),
       dtype: this.request.dtype ?? "F32",
       form: { kind: "linear" },
     };
@@ -200,9 +202,18 @@ class Extraction {
       throw new CheckpointError("NotFinite", `${pair.module} holds NaN or infinity in one of the models.`);
     this.extracted.push(extracted);
     const norm = Math.sqrt(squares(extracted.singularValues.subarray(0, extracted.rank)));
-    const { a, b } = factors;
+    const { a, b } = paddedFactors(factors, this.paddedRank(pair) ?? extracted.rank);
     const turned = this.isTurned(pair) ? { a: transpose(b), b: transpose(a) } : { a, b };
     return { ...turned, scale: 1, norm };
+  }
+
+  /**
+   * PEFT 0.21 wraps the weight of a router as a parameter of transformers 5, under whose path it finds no rank_pattern
+   * that names the module: the router gets the rank of all others.
+   */
+  private paddedRank({ module }: WeightPair): number | undefined {
+    const { rule } = this.request;
+    return rule.kind === "rank" && router.test(module) ? rule.rank : undefined;
   }
 
   private nameOf(module: string): string {

@@ -1,3 +1,4 @@
+import { isTargetParameter, wrappedParameter } from "../adapter/expertNames";
 import type { JsonObject, JsonValue } from "../json/parseJson";
 import type { WrittenModule } from "./adapterOutput";
 
@@ -69,6 +70,19 @@ const foreignFields: ReadonlySet<string> = new Set([
   ...["kasa_config", "velora_config", "monteclora_config"],
 ]);
 
+/** What PEFT's configurations of other methods share with LoRA's (`PeftConfig` and fields of one meaning). */
+const sharedFields: ReadonlySet<string> = new Set([
+  ...["task_type", "base_model_name_or_path", "revision", "auto_mapping", "peft_version", "inference_mode"],
+  ...["target_modules", "exclude_modules", "layers_to_transform", "layers_pattern", "modules_to_save"],
+  ...["bias", "fan_in_fan_out", "trainable_token_indices", "ensure_weight_tying"],
+]);
+
+/** Whether a field of the parent's configuration is one of LoRA's; AdaLoRA's are LoRA's and more. */
+function isKept(parent: JsonObject, field: string): boolean {
+  const method = parent.get("peft_type");
+  return !foreignFields.has(field) && (method === "LORA" || method === "ADALORA" || sharedFields.has(field));
+}
+
 /**
  * The text of `adapter_config.json`: what the parent's configuration says, with the ranks and scales of the new
  * factors. `init_lora_weights` is true, because any other value would make PEFT initialise or change the base again.
@@ -78,20 +92,30 @@ export function peftConfigText(
   modules: readonly WrittenModule[],
   given: Readonly<Record<string, unknown>>,
 ): string {
-  const kept = [...(parent ?? [])].filter(([key]) => !foreignFields.has(key));
+  const kept = [...(parent ?? [])].filter(([key]) => parent !== undefined && isKept(parent, key));
   const isPeft = parent?.has("peft_type") === true;
   const fields: Record<string, unknown> = {
     ...defaults,
     target_modules: modules.map(({ module }) => module),
     ...(isPeft ? Object.fromEntries(kept.map(([key, value]) => [key, plain(value)])) : {}),
     ...given,
-    ...rankFields(modules),
     peft_type: "LORA",
     use_rslora: false,
     init_lora_weights: true,
     inference_mode: true,
   };
-  return `${JSON.stringify(fields, undefined, 2)}\n`;
+  const targets = { targetParameters: textsOf(fields.target_parameters) };
+  // PEFT looks a wrapped parameter's rank up under its own path, not under its module's.
+  const keyed = modules.map((each) =>
+    isTargetParameter(each.module, targets)
+      ? { ...each, module: wrappedParameter(each.module, targets) }
+      : each,
+  );
+  return `${JSON.stringify({ ...fields, ...rankFields(keyed) }, undefined, 2)}\n`;
+}
+
+function textsOf(value: unknown): readonly string[] {
+  return Array.isArray(value) ? value.filter((each) => typeof each === "string") : [];
 }
 
 /**

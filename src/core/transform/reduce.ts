@@ -13,7 +13,7 @@ import type { Tensor } from "../tensors/tensor";
 import { formatBytes, formatShare } from "../text/quantities";
 import type { AdapterOutput, OutputCopy, OutputModule } from "./adapterOutput";
 import { FactorQueue, type FactorTask, type FactorWork } from "./factorQueue";
-import { formOf } from "./outputForm";
+import { formOf, mayHideKernel } from "./outputForm";
 import { type OutputFormat, outputFormatFor, partName } from "./outputNames";
 import { notReducible, type ReduceSource } from "./reduceSource";
 import { planReduction, type ReductionOptions, type ReductionPlan } from "./reductionPlan";
@@ -269,6 +269,11 @@ function warningsOf({ adapter, session }: ReduceSource, { weightBytes }: Written
   if (init !== undefined) {
     const message = `The adapter belongs to the base that ${init} changed. init_lora_weights is now true, so that PEFT does not change a base again when it loads it: load it over the changed base.`;
     warn("ModifiedBase", message);
+  }
+  const hidden = adapter.modules.filter(mayHideKernel);
+  if (hidden[0] !== undefined) {
+    const message = `${hidden.length === 1 ? "1 module" : `${hidden.length} modules`}, e.g. ${hidden[0].module} with ${hidden[0].inFeatures} inputs, may be convolutions whose kernel ${methodName(adapter.method)} keeps among the columns; the file does not tell. They are written as linear layers: of a convolution PEFT would not load them.`;
+    warn("KernelUnknown", message);
   }
   const before = fileBytes(session);
   if (weightBytes > before) {

@@ -4,10 +4,12 @@ import { hasSmallFactors, type LoraLayout } from "../adapter/factorLayout";
 import { modulePath } from "../adapter/loraKey";
 import { type LoraModule, storedTensors } from "../adapter/loraModule";
 import { whyNoFactors } from "../adapter/methods/methodTable";
+import { baseChangedBy, isToldByStart } from "../adapter/modifiedBase";
 import type { CheckpointSession } from "../session/checkpointSession";
 import type { Tensor } from "../tensors/tensor";
 import { plural } from "../text/quantities";
 import { assumedScale } from "./assumedScale";
+import { hasConvName, mayHideKernel } from "./outputForm";
 import { isFolderFormat, outputFormatFor } from "./outputNames";
 
 const noFactors = "It holds no factors of a product B·A, so there is no rank to reduce.";
@@ -33,12 +35,13 @@ export function reductionProblem({
   checkpoint,
 }: CheckpointSession): string | undefined {
   if (adapter === undefined) return noFactors;
+  const isFolder = isFolderFormat(outputFormatFor(adapter, adapterConfig));
   return (
     wholeProblem(adapter) ??
-    moduleProblem(adapter) ??
+    moduleProblem(adapter, isFolder) ??
     leftBehind(adapter, checkpoint.tensors) ??
     // The result gets a configuration, which would say a scale that nobody knows; other dialects stay as they are.
-    (isFolderFormat(outputFormatFor(adapter, adapterConfig)) ? assumedScale(adapter) : undefined)
+    (isFolder ? assumedScale(adapter) : undefined)
   );
 }
 
@@ -54,8 +57,12 @@ function wholeProblem(adapter: Adapter): string | undefined {
       : `There is no rank to reduce: ${whyNoFactors(adapter.method)}`;
   if (adapter.carriesModel)
     return "It is a model that carries its adapters unmerged, and no adapter. Save the adapter by itself first.";
-  if (frozenTensors.length > 0)
-    return `It holds ${plural(frozenTensors.length, "copy", "copies")} of base weights that were not trained, e.g. ${frozenTensors[0]?.name}. Save the adapter by itself first.`;
+  const foreign = frozenTensors.filter((tensor) => !isUnderFactors(tensor, modules));
+  if (foreign[0] !== undefined)
+    return `It holds ${plural(foreign.length, "copy", "copies")} of base weights that were not trained, e.g. ${foreign[0].name}. Save the adapter by itself first.`;
+  const changedBy = baseChangedBy(undefined, modules);
+  if (changedBy !== undefined && !isToldByStart(changedBy))
+    return `${changedBy} took the smallest singular directions out of each base weight as it was loaded, as many as the rank. No file holds that base, and over the plain one the reduced adapter would be another.`;
   const dialect = dialectNamed(adapter.dialect);
   if (dialect !== undefined && dialect.writtenAs === undefined)
     return `Adapters of ${dialect.name} are read but not written. Reduce the adapter that it was converted from, or convert it first.`;
@@ -64,13 +71,15 @@ function wholeProblem(adapter: Adapter): string | undefined {
   return undefined;
 }
 
-function moduleProblem({ modules }: Adapter): string | undefined {
+function moduleProblem({ modules }: Adapter, isFolder: boolean): string | undefined {
   for (const each of modules) {
     const { module, layout, rank } = each;
     const reason = hasSmallFactors(each)
       ? unwritable[layout]
       : `has a rank of up to ${rank}, and its file holds no factors that could be cut`;
     if (reason !== undefined) return `${module} ${reason}.`;
+    if (isFolder && mayHideKernel(each) && hasConvName(each))
+      return `${module} is a convolution by its name, and this file keeps its kernel among the columns of a matrix: the axes that PEFT needs stand nowhere in it. Merge it into its base, then extract.`;
   }
   return undefined;
 }
@@ -103,9 +112,19 @@ function looksLikeFactor(name: string): boolean {
   return /[._](?:lora|lokr|hada)_/i.test(name);
 }
 
+/**
+ * Whether a copy of a base weight is the one below factors. PEFT saves those of embeddings and heads that it adapts
+ * (`save_embedding_layers`), so that they are there in the size that was trained.
+ */
+function isUnderFactors({ name }: Tensor, modules: readonly LoraModule[]): boolean {
+  const path = /^(.*)\.base_layer\.weight$/.exec(name)?.[1];
+  return path !== undefined && modules.some(({ module }) => module === modulePath(path));
+}
+
 /** Tensors that a reduced adapter keeps byte by byte under their names. */
-export function copiedWhole({ savedTensors, differences, otherTensors }: Adapter): readonly Tensor[] {
-  return [...savedTensors, ...differences, ...otherTensors];
+export function copiedWhole(adapter: Adapter): readonly Tensor[] {
+  const { savedTensors, differences, otherTensors, frozenTensors } = adapter;
+  return [...savedTensors, ...differences, ...otherTensors, ...frozenTensors];
 }
 
 function partsOf(module: LoraModule): readonly Tensor[] {

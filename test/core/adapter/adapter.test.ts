@@ -121,11 +121,16 @@ describe("findAdapter", () => {
     expect(mismatched.modules).toEqual([]);
     expect(mismatched.unpaired).toHaveLength(4);
     expect(mismatched.problems.map(({ code }) => code)).toEqual(["LoraShapeMismatch", "LoraShapeMismatch"]);
-    const grouped = adapterOf([
-      tensor("c.lora_A.weight", [8, 4, 3, 3]),
-      tensor("c.lora_B.weight", [16, 4, 1, 1]),
-    ]);
-    expect(grouped.problems[0]?.message).toContain("grouped convolution");
+  });
+
+  it("tells a grouped convolution of PEFT, whose B is within the groups, from factors that do not belong together", () => {
+    const factors = [tensor("c.lora_A.weight", [8, 4, 3, 3]), tensor("c.lora_B.weight", [16, 4, 1, 1])];
+    const grouped = adapterOf(factors, lora);
+    expect(grouped.problems.map(({ code }) => code)).toEqual(["GroupedConvolution"]);
+    expect(grouped.problems[0]?.message).toContain("a convolution of 2 groups");
+    expect([grouped.unpaired, grouped.otherTensors.length]).toEqual([[], 2]);
+    // Of another rank than the configured one, or of none that is known, it may be a factor that was cut.
+    expect(adapterOf(factors).problems[0]?.code).toBe("LoraShapeMismatch");
   });
 
   it("names methods that are no product of two factors, by configuration or by their tensors", () => {

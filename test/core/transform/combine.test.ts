@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
@@ -65,6 +65,24 @@ function adapter(
 }
 
 const plain = join(fixtures, "plain");
+
+/** PEFT 0.21 fails at a module that is a target and holds one: it would be wrapped twice. */
+test("a parameter that PEFT wraps is no target by its module", async () => {
+  const fields = { target_modules: [], target_parameters: ["q_proj.weight"] };
+  const one = adapter("parameter", "m.q_proj", [[1, 2]], [[3], [4]], fields);
+  const other = adapter("another", "m.v_proj", [[1, 2]], [[3], [4]]);
+  await combined("parameters", [
+    [one, 1],
+    [one, 1],
+    [other, 1],
+  ]);
+  const config = JSON.parse(readFileSync(join(folder, "parameters", "adapter_config.json"), "utf8"));
+  expect(config).toMatchObject({
+    ...{ target_modules: ["m.v_proj"], target_parameters: ["q_proj.weight"] },
+    // PEFT looks up the rank of a parameter by its own path.
+    ...{ r: 2, rank_pattern: { "m.v_proj": 1 } },
+  });
+});
 
 describe("adapters combined", () => {
   test.each([[undefined], [{ kind: "rank", rank: 1 }], [{ kind: "energy", share: 0.9 }]] as const)(

@@ -114,6 +114,24 @@ describe("extractAdapter", () => {
     }
   });
 
+  it("gives a router of few experts the rank of all others, which PEFT 0.21 asks of a wrapped parameter", async () => {
+    const files = new MemoryFiles();
+    const name = "model.layers.0.mlp.gate.weight";
+    const [gate, moved] = [randomMatrix(3, 30, 7), scaled(randomMatrix(3, 30, 8), 0.01)];
+    const q = "model.layers.0.q_proj.weight";
+    writeTensors(files, "/base/model.safetensors", [weight(q, q0), weight(name, gate)]);
+    writeTensors(files, "/tuned/model.safetensors", [weight(q, sum(q0, dq)), weight(name, sum(gate, moved))]);
+    await extract(files, { kind: "rank", rank: 8 });
+    const session = await CheckpointSession.open(files, "/out", () => undefined);
+    expect(session.adapter?.modules.map(({ rank }) => rank)).toEqual([8, 8]);
+    expect(session.adapterConfig?.rankPattern.size).toBe(0);
+    const reader = session.tensorReader();
+    const module = session.adapter?.modules.find((each) => each.module.endsWith("gate"));
+    if (module === undefined) throw new Error("no router");
+    const made = dense(await loadFactors(module, (tensor) => reader.read(tensor)));
+    expect(frobeniusNorm(sum(made, scaled(moved, -1)))).toBeLessThan(1e-6 * frobeniusNorm(moved));
+  });
+
   it("carries over whole what is no linear layer, where asked", async () => {
     const files = models();
     const result = await extract(files, { kind: "rank", rank: 2 }, true);

@@ -100,6 +100,22 @@ describe("what an adapter keeps beside its factors", () => {
     expect(verified.isMerged).toBe(true);
   });
 
+  test("leaves a classifier alone, which has no head over the vocabulary", async () => {
+    const config = {
+      ...ofModel,
+      architectures: ["LlamaForSequenceClassification"],
+      tie_word_embeddings: true,
+    };
+    const from = written("classifier", weights, config, "model.safetensors");
+    const { path, plan } = await merged(
+      "classified",
+      from,
+      written("of-embeddings", [...pair, ...embeddingPair], lora),
+    );
+    expect(plan.isUntied).toBe(false);
+    expect((await valuesOf(path)).get("model.embed_tokens.weight")).toEqual([3, 4, 5, 6, 7, 8]);
+  });
+
   const own = [1, 2, 3, 4, 5, 6];
   test.each([
     ["factors of the embeddings", embeddingPair, [3, 4, 5, 6, 7, 8], own],
@@ -257,6 +273,20 @@ describe("an average", () => {
     expect(await valuesOf(path)).toEqual(await valuesOf(adapter));
     expect(read(path, "adapter_config.json")).toEqual(read(adapter, "adapter_config.json"));
     expect((await openSession(path)).adapter?.modules).toHaveLength(1);
+  });
+
+  test("of adapters says how far its update is from the mean of their updates", async () => {
+    const one = (name: string, a: number, b: number) =>
+      written(
+        name,
+        [tensor(`${p}${q}.lora_A.weight`, [1, 1], [a]), tensor(`${p}${q}.lora_B.weight`, [1, 1], [b])],
+        lora,
+      );
+    // Of 1·1 and 3·3 the mean is 5; that of the factors gives 2·2, 1/5 away from it.
+    const { problems } = await averaged("apart", [one("ones", 1, 1), one("threes", 3, 3)]);
+    expect(problems.map(({ code, message }) => [code, /is ([\d.]+) %/.exec(message)?.[1]])).toEqual([
+      ["FactorsAveraged", "20.0"],
+    ]);
   });
 
   test("is refused for other scales and for NaN", async () => {

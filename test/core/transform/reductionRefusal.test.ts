@@ -83,6 +83,33 @@ describe("a reduction refuses what it cannot carry over exactly", () => {
       {},
       /looks like a part/,
     ],
+    [
+      "KaSA's, whose base no file holds",
+      [
+        tensor(under("k.lora_A.weight"), [4, 24]),
+        tensor(under("k.lora_B.weight"), [20, 4]),
+        tensor(under("k.lora_diag"), [4]),
+      ],
+      {},
+      /KaSA took/,
+    ],
+    [
+      "a convolution that LoHa keeps as matrices",
+      [
+        ...["w1", "w2"].flatMap((which) => [
+          tensor(under(`conv1.hada_${which}_a`), [8, 2]),
+          tensor(under(`conv1.hada_${which}_b`), [2, 36]),
+        ]),
+      ],
+      { peft_type: "LOHA", alpha: 2 },
+      /conv1 is a convolution by its name/,
+    ],
+    [
+      "a copy of a base weight without factors",
+      [tensor("base_model.model.lm_head.base_layer.weight", [6, 4])],
+      {},
+      /copy of base weights/,
+    ],
   ])("%s", async (_, others, config, reason) => {
     expect(await refusal(others, config)).toMatch(reason);
   });
@@ -97,6 +124,15 @@ describe("a reduction refuses what it cannot carry over exactly", () => {
       "trained rows of the embedding",
       [tensor("base_model.model.model.embed_tokens.token_adapter.trainable_tokens_delta", [2, 4])],
       { trainable_token_indices: [1, 2] },
+    ],
+    [
+      "the copy of a head that PEFT saves below its factors",
+      [
+        tensor("base_model.model.lm_head.base_layer.weight", [6, 4]),
+        tensor("base_model.model.lm_head.lora_A.weight", [2, 4]),
+        tensor("base_model.model.lm_head.lora_B.weight", [6, 2]),
+      ],
+      {},
     ],
   ])("but keeps %s byte by byte", async (_, others, config) => {
     expect(await refusal(others, config)).toBeUndefined();

@@ -50,7 +50,11 @@ export async function makeModel(job: OpenJob, target: JobTarget): Promise<JobRes
       const { snapshots } = job;
       const weights = snapshots.map(({ weight }) => weight);
       const sessions = snapshots.map(({ session }) => session);
-      const { drift, taken, ...written } = await average({ ...target, snapshots: sessions, weights });
+      const { drift, taken, problems, ...written } = await average({
+        ...target,
+        snapshots: sessions,
+        weights,
+      });
       const total = weights.reduce((sum, weight) => sum + weight, 0);
       const rows = sessions.map(({ identity }, at) => [
         baseName(identity),
@@ -59,7 +63,7 @@ export async function makeModel(job: OpenJob, target: JobTarget): Promise<JobRes
       ]);
       const table = { title: "Snapshots", headings: ["Snapshot", "Weight", "Distance from the mean"], rows };
       const facts = taken === 0 ? [] : [{ name: "Taken from the first", value: plural(taken, "tensor") }];
-      return resultOf(`The mean of ${snapshots.length} snapshots`, written, facts, table);
+      return resultOf(`The mean of ${snapshots.length} snapshots`, written, facts, table, problems);
     }
   }
 }

@@ -142,7 +142,7 @@ async function planOfConversion(job: Extract<OpenJob, { kind: "convert" }>): Pro
 
 async function planOfAverage({ snapshots }: Extract<OpenJob, { kind: "average" }>): Promise<JobPlan> {
   const sessions = snapshots.map(({ session }) => session);
-  const { conversion, taken } = await planAverage(sessions);
+  const { conversion, taken, problems } = await planAverage(sessions);
   const [first] = sessions as [CheckpointSession];
   const shown = first.checkpoint.name;
   return {
@@ -160,14 +160,7 @@ async function planOfAverage({ snapshots }: Extract<OpenJob, { kind: "average" }
               `${plural(taken, "tensor")} of integers or truth values ${taken === 1 ? "is" : "are"} taken from the first, ${shown}.`,
             ),
           ]),
-      ...(first.adapter === undefined
-        ? []
-        : [
-            warningOf(
-              "FactorsAveraged",
-              "These are adapters: the mean of A and the mean of B, as of checkpoints of one training, is not the mean of B · A. Combine Adapters with weights that sum to 1 gives that exactly, at a higher rank.",
-            ),
-          ]),
+      ...problems,
       ...resumeNote(first),
     ],
   };

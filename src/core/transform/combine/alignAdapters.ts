@@ -89,7 +89,8 @@ function combinableAdapter(session: CheckpointSession, isAlone: boolean): Adapte
   const biased = adapter.modules.find(({ bias }) => bias !== undefined);
   if (biased !== undefined)
     throw notCombinable(session, `${biased.module} has a bias of B, for which there is no rule here.`);
-  const whole = [...adapter.savedTensors, ...adapter.differences, ...adapter.otherTensors];
+  const { savedTensors, differences, otherTensors, frozenTensors } = adapter;
+  const whole = [...savedTensors, ...differences, ...otherTensors, ...frozenTensors];
   if (whole[0] !== undefined)
     throw notCombinable(
       session,

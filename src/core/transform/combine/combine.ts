@@ -1,4 +1,5 @@
 import { rangeText } from "../../adapter/adapterText";
+import { isTargetParameter } from "../../adapter/expertNames";
 import type { TensorReader } from "../../checkpoint/tensorReader";
 import { scaledMatrix } from "../../linalg/matrix";
 import type { CheckpointSession } from "../../session/checkpointSession";
@@ -178,7 +179,8 @@ export async function combine(request: CombineRequest): Promise<CombinedAdapter>
       parentConfig: first.session.folder.adapterConfig?.value,
       // Of the first adapter, these would keep the modules of the others out.
       config: {
-        ...{ target_modules: modules.map(({ name }) => name), exclude_modules: null },
+        ...targetsOf(plan.aligned),
+        exclude_modules: null,
         ...{ layers_to_transform: null, layers_pattern: null },
       },
       output: {
@@ -214,6 +216,24 @@ export async function combine(request: CombineRequest): Promise<CombinedAdapter>
   } finally {
     await closeAll(readers);
   }
+}
+
+/** What PEFT wraps as a parameter is no target by its module: it would be wrapped twice. */
+function targetsOf({ modules }: AlignedAdapters): Readonly<Record<string, unknown>> {
+  const parameters = new Set<string>();
+  const targets = modules.filter(({ contributions }) => {
+    const own = contributions.flatMap(({ session, module }) =>
+      isTargetParameter(module.module, session.adapterConfig)
+        ? (session.adapterConfig?.targetParameters ?? [])
+        : [],
+    );
+    for (const each of own) parameters.add(each);
+    return own.length === 0;
+  });
+  return {
+    target_modules: targets.map(({ name }) => name),
+    ...(parameters.size === 0 ? {} : { target_parameters: [...parameters] }),
+  };
 }
 
 function rankOfSum({ contributions }: CombinedModule): number {

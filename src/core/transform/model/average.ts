@@ -1,5 +1,6 @@
 import type { TensorReader } from "../../checkpoint/tensorReader";
 import { CheckpointError } from "../../problem/checkpointError";
+import type { Problem } from "../../problem/problem";
 import type { CheckpointSession } from "../../session/checkpointSession";
 import { relativePathFrom, stageFileText } from "../../stage/stageFileText";
 import { encodeValues, isWritableDtype, type WritableDtype } from "../../tensors/encode";
@@ -8,6 +9,7 @@ import { elementCount, type Tensor } from "../../tensors/tensor";
 import { carriedFiles } from "./carriedFiles";
 import { noCost } from "./castPieces";
 import { type ConvertPlan, outputOf, planConversion } from "./convert";
+import { factorsAveraged, meanError } from "./meanOfUpdates";
 import { type OutputTensor, weightsStem } from "./modelOutput";
 import { type ModelTarget, type WrittenModel, writeModel } from "./writeModel";
 
@@ -25,6 +27,8 @@ export interface Averaged extends WrittenModel {
   readonly drift: readonly number[];
   /** Integers and truth values, which are those of the first snapshot. */
   readonly taken: number;
+  /** What the user should know of the result. */
+  readonly problems: readonly Problem[];
 }
 
 /** What an average will do. */
@@ -34,6 +38,7 @@ export interface AveragePlan {
   readonly tensors: readonly AveragedTensor[];
   /** How many are those of the first snapshot. */
   readonly taken: number;
+  readonly problems: readonly Problem[];
 }
 
 interface AveragedTensor {
@@ -68,7 +73,8 @@ export async function planAverage(snapshots: readonly CheckpointSession[]): Prom
     return { planned, parts: undefined };
   });
   for (const [at, each] of byName.entries()) refuseMore(snapshots[at] as CheckpointSession, each, byName[0]);
-  return { conversion, tensors, taken: tensors.filter(({ parts }) => parts === undefined).length };
+  const taken = tensors.filter(({ parts }) => parts === undefined).length;
+  return { conversion, tensors, taken, problems: first.adapter === undefined ? [] : [factorsAveraged()] };
 }
 
 /**
@@ -85,8 +91,10 @@ export async function average(request: AverageRequest): Promise<Averaged> {
   const plan = await planAverage(snapshots);
   const readers = snapshots.map((snapshot) => snapshot.tensorReader());
   const squares = snapshots.map(() => 0);
+  const adapters = snapshots.map(({ adapter }) => adapter);
   const mean: MeanSums = { squares: 0, notFinite: undefined };
   try {
+    const error = await meanError(adapters, shares, readers, request.signal);
     const outputs = plan.tensors.map(({ planned, parts }): OutputTensor => {
       const { name, tensor, dtype } = planned;
       if (parts === undefined || !isWritableDtype(dtype))
@@ -113,6 +121,7 @@ export async function average(request: AverageRequest): Promise<Averaged> {
       ...written,
       drift: squares.map((square) => Math.sqrt(square / mean.squares)),
       taken: plan.taken,
+      problems: first.adapter === undefined ? [] : [factorsAveraged(error)],
     };
   } finally {
     await Promise.all(readers.map((reader) => reader.close()));

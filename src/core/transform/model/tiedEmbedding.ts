@@ -1,4 +1,4 @@
-import { parseModelConfig } from "../../health/config/modelConfig";
+import { architectureOf, parseModelConfig } from "../../health/config/modelConfig";
 import { isJsonObject } from "../../json/parseJson";
 import type { CheckpointSession } from "../../session/checkpointSession";
 import type { Tensor } from "../../tensors/tensor";
@@ -12,6 +12,9 @@ export const headPath = /(?:^|\.)(?:lm_head|embed_out|output)$/;
 /** What transformers calls the head of models whose weights it keeps below such a prefix. */
 const usualHead = "lm_head.weight";
 const usualEmbedding = /^(?:model|transformer)\.(?:embed_tokens|wte)\.weight$/;
+
+/** Classes of transformers with a head of their own in place of one over the vocabulary, whatever is said of ties. */
+const hasTaskHead = /For(?:SequenceClassification|TokenClassification|QuestionAnswering|MultipleChoice)$/;
 
 /** An output head that is the weight of the embeddings. */
 export interface TiedHead {
@@ -33,7 +36,7 @@ export function tiedHead(base: CheckpointSession, conversion: ConvertPlan): Tied
     !tensors.some(({ name }) => headName.test(name)) &&
     config !== undefined &&
     config.tied !== false &&
-    (config.tied === true || config.isGenerator);
+    (config.isGenerator || (config.tied === true && !hasTaskHead.test((json && architectureOf(json)) ?? "")));
   if (!isShared && !isTold) return undefined;
   // An encoder and decoder scales what comes out of a tied head, and settings of several models tie each on their own.
   const isPlain =
