@@ -29,6 +29,7 @@ export async function compareTensors(
     { tensor: a, read: readA, compared: left, chunk: kernels.chunk },
     { tensor: b, read: readB, compared: right, chunk: kernels.otherChunk },
   ];
+  const spares = new Map<Tensor, Uint8Array>();
   let partial: ReturnType<TensorComparer["take"]>;
   try {
     for (let done = 0; done < values; done += comparer.chunkValues) {
@@ -38,7 +39,10 @@ export async function compareTensors(
         const { encoding, dtype } = compared;
         const offset = bytesOfValues(encoding, dtype, done);
         const end = bytesOfValues(encoding, dtype, done + chunkValues);
-        chunk.set(await read(tensor, offset, end - offset));
+        const bytes = await read(tensor, offset, end - offset, signal, spares.get(tensor));
+        // What is made of codes is nobody else's.
+        if (tensor.packed !== undefined) spares.set(tensor, bytes);
+        chunk.set(bytes);
       }
       comparer.add(chunkValues);
     }

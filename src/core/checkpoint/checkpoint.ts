@@ -24,6 +24,7 @@ export interface Checkpoint {
   readonly isPiece?: boolean;
   /** The value that was saved, where the file is more than a list of tensors. */
   readonly content?: FileContent;
+  readonly standsFor?: ParsedFolder["standsFor"];
   /** Set where the checkpoint is a folder of several processes: how they shared the work. */
   readonly layout?: DistributedLayout;
   /** Checksums that were saved with the tensors, by their names. */

@@ -2,6 +2,7 @@ import type { FileEntry, Files } from "../bytes/files";
 import { baseName, joinPath, parentPath } from "../bytes/paths";
 import { safetensorsPieces } from "../formats/dcp/safetensorsPieces";
 import { shardingKey } from "../formats/dcp/shardingInfo";
+import { flaxFileOf } from "../formats/flax/flaxFiles";
 import type { FolderFormat } from "../formats/folderFormat";
 import { folderFormatOf } from "../formats/folderRegistry";
 import { rankOfFile } from "../formats/fsdp/rankFiles";
@@ -18,6 +19,7 @@ import { inNameOrder } from "../tensors/nameOrder";
 import { plural } from "../text/quantities";
 import { quote } from "../text/quote";
 import type { Checkpoint } from "./checkpoint";
+
 import { joinOutside } from "./joinOutside";
 import { modelFolders } from "./modelFolders";
 import { kerasIndexEnding, kerasIndexOf, openShardedKeras } from "./openShardedKeras";
@@ -91,6 +93,11 @@ async function openFolder(files: Files, folder: string, signal?: AbortSignal): P
   if (entries.some((entry) => entry.name === unpackedPickleName && entry.kind === "file"))
     return openFile(files, joinPath(folder, unpackedPickleName), signal);
   const listing = { files, path: folder, entries };
+  const flaxFile = await flaxFileOf(files, folder, entries);
+  if (flaxFile !== undefined) {
+    const opened = await openFile(files, joinPath(folder, flaxFile.name), signal);
+    return { ...opened, problems: [...opened.problems, ...flaxFile.problems] };
+  }
   if (await isOrbaxStep(listing)) return openDistributed(files, folder, orbaxFolder, entries, signal);
   // verl keeps each model of a step in a folder of its role; the policy is what people mean by the step.
   const actor = entries.find(({ kind, name: role }) => kind === "directory" && role === "actor");
@@ -207,7 +214,7 @@ async function openSingleFile(files: Files, path: string, signal?: AbortSignal):
   try {
     const file = await readCheckpointFile(source, name, path, signal);
     const parsed = await readRankPiece(file, source, rankOfFile(name), signal);
-    const { format, metadata, aliases, content, imports } = parsed;
+    const { format, metadata, aliases, content, imports, standsFor } = parsed;
     const { tensors, others, problems } = await joinOutside(files, parentPath(path), parsed);
     const broken = problems.some(isReadingError);
     return {
@@ -221,6 +228,7 @@ async function openSingleFile(files: Files, path: string, signal?: AbortSignal):
       aliases,
       ...(await wholeOf(files, path, metadata, parsed !== file)),
       ...(content === undefined ? {} : { content }),
+      ...(standsFor === undefined ? {} : { standsFor }),
       ...(imports === undefined ? {} : { imports }),
       problems: problems.map((problem) => ({ file: path, ...problem })),
     };

@@ -50,7 +50,7 @@ export class TensorReader {
     if (packed !== undefined) {
       const readStored = (part: Tensor, from: number, bytes: number) =>
         this.readRange(part, from, bytes, signal);
-      return readUnpacked(packed, offset, length, readStored, signal);
+      return readUnpacked(packed, offset, length, readStored, signal, spare);
     }
     try {
       if (assembly !== undefined) {

@@ -51,6 +51,11 @@ export interface ParsedFile {
   /** Tensors whose values stand in other files, by their names. */
   readonly outside?: ReadonlyMap<string, OutsideValues>;
   readonly content?: FileContent;
+  /**
+   * Parameters that tensors stand for by their names, where the file says so and their elements are others: packed
+   * weights unpacked, none of scales and zero points.
+   */
+  readonly standsFor?: ReadonlyMap<string, number>;
   /** What loading the file in Python would import, worst first; undefined for formats that import nothing. */
   readonly imports?: readonly ImportFinding[];
   readonly problems: readonly Problem[];

@@ -150,7 +150,8 @@ export class CheckpointSession {
 
   /** Of each tensor, the parameters that it stands for. */
   get counts(): Float64Array {
-    this.knownCounts ??= logicalParameters(this.checkpoint.tensors, packingHints(this.folder.config?.value));
+    const { tensors, standsFor } = this.checkpoint;
+    this.knownCounts ??= logicalParameters(tensors, packingHints(this.folder.config?.value), standsFor);
     return this.knownCounts;
   }
 

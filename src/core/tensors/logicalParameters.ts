@@ -6,8 +6,13 @@ import { elementCount, type Tensor } from "./tensor";
 /**
  * How many of the model's parameters each tensor stands for, as the model's own code counts them: packed weights are
  * counted unpacked; scales, zero points, maps and buffers count nothing.
+ * @param standsFor what the file itself says of tensors, by their names.
  */
-export function logicalParameters(tensors: readonly Tensor[], hints: PackingHints = {}): Float64Array {
+export function logicalParameters(
+  tensors: readonly Tensor[],
+  hints: PackingHints = {},
+  standsFor?: ReadonlyMap<string, number>,
+): Float64Array {
   const counts = new Float64Array(tensors.length);
   tensors.forEach((tensor, index) => {
     counts[index] = isBuffer(tensor) ? 0 : elementCount(tensor.shape);
@@ -34,5 +39,10 @@ export function logicalParameters(tensors: readonly Tensor[], hints: PackingHint
       if (other !== undefined) counts[other] = 0;
     }
   });
+  if (standsFor !== undefined)
+    tensors.forEach(({ name }, index) => {
+      const count = standsFor.get(name);
+      if (count !== undefined) counts[index] = count;
+    });
   return counts;
 }

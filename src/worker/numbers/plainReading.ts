@@ -4,6 +4,7 @@ import { measureTensor } from "../../core/analysis/measureTensor";
 import type { NumberKernels } from "../../core/analysis/numberKernels";
 import type { TensorDifference } from "../../core/analysis/tensorDifference";
 import { TensorReader } from "../../core/checkpoint/tensorReader";
+import type { ReadTensorRange } from "../../core/tensors/readTensorRange";
 import type { Tensor } from "../../core/tensors/tensor";
 import type { NumbersSource } from "./longPass";
 import type { MeasuredTensor } from "./numbersCache";
@@ -48,8 +49,10 @@ export class PlainReading {
       new TensorReader(b.files, b.checkpoint),
     ] as const;
     try {
-      const read = (side: 0 | 1) => (part: Tensor, offset: number, length: number) =>
-        readers[side].readRange(part, offset, length, signal);
+      const read =
+        (side: 0 | 1): ReadTensorRange =>
+        (...range) =>
+          readers[side].readRange(...range);
       return await compareTensors(tensors, [read(0), read(1)], this.kernels, signal);
     } finally {
       await Promise.all(readers.map((reader) => reader.close()));

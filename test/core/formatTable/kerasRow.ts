@@ -84,9 +84,17 @@ async function optimizerIsInOrder(): Promise<void> {
     for (const tensor of tensors.values()) expect(tensor.shape, name).toEqual(shape);
 }
 
+const counts = fixtureJson<Readonly<Record<string, { parameters?: number }>>>("formatTable/expected.json");
+
 /** Codes and scales, which nobody takes for values: the layer's weight is listed as the integers that it is. */
 async function codesAreShown(): Promise<void> {
-  for (const mode of ["int8", "int4"]) {
+  for (const mode of ["int8", "int4", "float8"]) {
+    const files = [`${mode}.keras`, `${mode}.weights.h5`];
+    for (const name of files) {
+      const { parameterCount } = (await open(oneFile(`formatTable/${name}`), `/f/${name}`)).summary();
+      expect(parameterCount, name).toBe(counts[`${mode}.keras`]?.parameters);
+    }
+    if (mode === "float8") continue;
     const session = await open(oneFile(`formatTable/${mode}.keras`), `/f/${mode}.keras`);
     const codes = session.checkpoint.tensors.find(({ name }) => name === "layers/dense/vars/0");
     expect(codes?.dtype, mode).toBe("I8");

@@ -88,6 +88,10 @@ const outside = () => new MemoryFiles({ "/f/m.onnx": external("../w.bin"), "/w.b
 
 async function codesAreShown(): Promise<void> {
   const session = await open(oneFile("formatTable/quantised.onnx"), "/f/quantised.onnx");
+  const { "quantised.onnx": made } =
+    fixtureJson<Readonly<Record<string, { parameters: number }>>>("formatTable/expected.json");
+  // As the model's own code counts them: no scale, and the weights that codes stand for.
+  expect(session.summary().parameterCount).toBe(made?.parameters);
   const dtypes = Object.fromEntries(session.checkpoint.tensors.map(({ name, dtype }) => [name, dtype]));
   expect(dtypes).toMatchObject({
     qdq: "I8",

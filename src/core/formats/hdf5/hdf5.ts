@@ -16,6 +16,7 @@ import type { Format, ParsedFile } from "../format";
 import { importProblems, mergeImports } from "../importFinding";
 import { Look } from "../inside/look";
 import { kerasTensors } from "../keras/kerasMoments";
+import { kerasStandsFor } from "../keras/kerasQuantised";
 import { trainingTree } from "../trainingTree";
 import { readAttributes } from "./attributes";
 import type { Hdf5Place } from "./chunkedRegion";
@@ -60,6 +61,7 @@ export async function readHdf5(
     aliases: walk.aliases(),
     ...(imports.length === 0 ? {} : { imports }),
     ...(content === undefined ? {} : { content }),
+    standsFor: kerasStandsFor(walk.tensors),
     problems: walk.problems.toArray(),
   };
 }

@@ -14,6 +14,7 @@ import { openArchive, type TorchArchive } from "../torch/torchArchive";
 import { torchZip } from "../torch/torchZip";
 import { trainingTree } from "../trainingTree";
 import { type CompiledOptimizer, kerasTensors } from "./kerasMoments";
+import { kerasStandsFor } from "./kerasQuantised";
 
 /** Settings of a model with a hundred layers take some 100 kB. */
 const maxSettingsBytes = 4_000_000;
@@ -57,6 +58,7 @@ async function parse(source: ByteSource, head: Uint8Array, signal?: AbortSignal)
   return {
     ...inner,
     ...(content === undefined ? {} : { content }),
+    standsFor: kerasStandsFor(inner.tensors),
     metadata,
     problems: [...problems, ...inner.problems],
   };

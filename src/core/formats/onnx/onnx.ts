@@ -9,6 +9,7 @@ import { formatCount } from "../../text/quantities";
 import type { Format, OutsideValues, ParsedFile } from "../format";
 import { diagnoseBlank } from "../recognise";
 import { isSavedModel } from "../strangerMessages";
+import { isQuantised, standingFor } from "./onnxQuantised";
 import { readOnnxTensor, readPair, text } from "./onnxTensor";
 import { damaged, fieldsOf, type ProtobufField } from "./protobuf";
 
@@ -44,6 +45,8 @@ interface Found {
   /** Operators of domains that are not ONNX's own, as `domain::operator`, and functions that the model brings along. */
   readonly operators: Set<string>;
   readonly functions: Set<string>;
+  /** Parameters that tensors stand for, where nodes say so. */
+  readonly standsFor: Map<string, number>;
 }
 
 /** Domains of ONNX and of what every runtime of it has built in. */
@@ -64,6 +67,7 @@ async function parse(source: ByteSource, head: Uint8Array, signal?: AbortSignal)
     nodes: 0,
     operators: new Set(),
     functions: new Set(),
+    standsFor: new Map(),
   };
   try {
     let hasGraph = false;
@@ -83,8 +87,8 @@ async function parse(source: ByteSource, head: Uint8Array, signal?: AbortSignal)
   }
   addOperators(found);
   const aliases = new Map<string, string>();
-  const { tensors, outside } = found;
-  return { tensors, metadata, aliases, outside, problems: found.problems.toArray() };
+  const { tensors, outside, standsFor } = found;
+  return { tensors, metadata, aliases, outside, standsFor, problems: found.problems.toArray() };
 }
 
 function withoutGraph(size: number): CheckpointError {
@@ -163,7 +167,7 @@ async function readGraph(
   }
 }
 
-/** NodeProto: 2 output, 4 op_type, 7 domain, 5 attribute {1 name, 5 t, 6 g, 11 graphs}. Returns how many constants it held. */
+/** NodeProto: 1 input, 2 output, 4 op_type, 7 domain, 5 attribute {1 name, 3 i, 5 t, 6 g, 11 graphs}. Returns how many constants it held. */
 async function readNode(
   cursor: ByteCursor,
   node: ProtobufField,
@@ -181,14 +185,17 @@ async function readNode(
     );
   let [output, type, domain] = ["", "", ""];
   const attributes: ProtobufField[] = [];
+  const inputs: ProtobufField[] = [];
   for await (const field of fieldsOf(cursor, node.start, node.end)) {
-    if (field.number === 2 && output === "") output = await text(cursor, field);
+    if (field.number === 1) inputs.push(field);
+    else if (field.number === 2 && output === "") output = await text(cursor, field);
     else if (field.number === 4) type = await text(cursor, field);
     else if (field.number === 7) domain = await text(cursor, field);
     else if (field.number === 5) attributes.push(field);
   }
   if ((!ownDomain.test(domain) || callingOut.test(type)) && found.operators.size < maxOperators)
     found.operators.add(`${domain}::${type}`);
+  if (isQuantised(type)) await addQuantised(cursor, type, inputs, attributes, prefix, found);
   let added = 0;
   for (const attribute of attributes) {
     for await (const field of fieldsOf(cursor, attribute.start, attribute.end)) {
@@ -202,6 +209,35 @@ async function readNode(
     }
   }
   return added;
+}
+
+/** Nodes beyond reason have more inputs. */
+const maxNodeInputs = 1000;
+
+async function addQuantised(
+  cursor: ByteCursor,
+  type: string,
+  inputs: readonly ProtobufField[],
+  attributes: readonly ProtobufField[],
+  prefix: string,
+  { standsFor }: Found,
+): Promise<void> {
+  const names: string[] = [];
+  for (const input of inputs.slice(0, maxNodeInputs)) names.push(await text(cursor, input));
+  const numbers = new Map<string, number>();
+  for (const attribute of attributes) {
+    let [name, value]: [string, number | undefined] = ["", undefined];
+    for await (const field of fieldsOf(cursor, attribute.start, attribute.end)) {
+      if (field.number === 1) name = await text(cursor, field);
+      else if (field.number === 3 && field.wireType === 0) value = Number(field.value);
+    }
+    if (value !== undefined) numbers.set(name, value);
+  }
+  for (const [name, count] of standingFor({ type, inputs: names, numbers })) {
+    // A subgraph may name what stands in the graph around it.
+    standsFor.set(name, count);
+    if (prefix !== "") standsFor.set(prefix + name, count);
+  }
 }
 
 async function addTensor(

@@ -3,7 +3,8 @@ import type { ReadTensorRange } from "../readTensorRange";
 import { readAllValues } from "../readValues";
 import { elementCount, type Tensor } from "../tensor";
 import type { CodeCells } from "./codeCells";
-import { columnKind, fillInputWords, fillNumbers, fillOutputWords } from "./columnCells";
+import { type ColumnWords, columnKind, fillInputWords, fillNumbers, fillOutputWords } from "./columnCells";
+import { inputWordRows, outputWordRows } from "./columnRows";
 import { codeAt, type PackedWeight, type PackingHints, type Sibling } from "./packedWeight";
 
 /** Where AWQ's packing (AutoAWQ, gemm) puts each of eight neighbours in a word. */
@@ -73,45 +74,55 @@ export function gptqOrAwq(
     shape: [outputs, inputs],
     stored: [codes, scales, zeros, ...(order === undefined ? [] : [order])],
     ...(cells === undefined ? {} : { cells }),
-    readRows: async (first, rows, read, signal) =>
-      unpack(packed, isAwq, zeroShift, await hold(read, signal), first, rows),
+    async readRows(first, rows, read, signal, into) {
+      const held = await hold(read, signal);
+      const isFollowing = groupingOf(held.order, packed.inputs, packed.groupSize) === "following";
+      const words = columnsOf(packed, isAwq, zeroShift, held, isFollowing ? undefined : held.order);
+      return isAwq
+        ? outputWordRows(words, awqOutputs, first, rows, into)
+        : inputWordRows(words, first, rows, into);
+    },
   };
 }
 
 /** Outputs are gathered from what is held; undefined where groups are cut. */
 function cellsOf(
-  { inputs, outputs, bits, groupSize }: Packed,
+  packed: Packed,
   isAwq: boolean,
   zeroShift: number,
   hold: (read: ReadTensorRange) => Promise<Held>,
 ): CodeCells | undefined {
+  const { inputs, bits, groupSize } = packed;
   const kind = columnKind(inputs, groupSize, bits);
   if (kind === undefined) return undefined;
-  const mask = 2 ** bits - 1;
   return {
     ...kind,
     async fill(first, rows, into, read) {
-      const { codes, zeros, scales, order } = await hold(read);
-      const grouping = groupingOf(order, inputs, groupSize);
+      const held = await hold(read);
+      const grouping = groupingOf(held.order, inputs, groupSize);
       if (grouping === "unequal") return false;
-      const zeroAt = (group: number, output: number) =>
-        (codeAt(zeros, group * outputs + (isAwq ? placeOf(output) : output), bits) + zeroShift) & mask;
-      const words = {
-        inputs,
-        outputs,
-        bits,
-        groupSize,
-        codes,
-        order: grouping === "following" ? undefined : order,
-        scales,
-        zeroAt,
-      };
+      const order = grouping === "following" ? undefined : held.order;
+      const words = columnsOf(packed, isAwq, zeroShift, held, order);
       fillNumbers(words, first, rows, into);
       if (isAwq) fillOutputWords(words, awqOutputs, first, rows, into.codes);
       else fillInputWords(words, first, rows, into.codes);
       return true;
     },
   };
+}
+
+function columnsOf(
+  packed: Packed,
+  isAwq: boolean,
+  zeroShift: number,
+  { codes, zeros, scales }: Held,
+  order: Float64Array | undefined,
+): ColumnWords {
+  const { outputs, bits } = packed;
+  const mask = 2 ** bits - 1;
+  const zeroAt = (group: number, output: number) =>
+    (codeAt(zeros, group * outputs + (isAwq ? placeOf(output) : output), bits) + zeroShift) & mask;
+  return { ...packed, codes, scales, zeroAt, order };
 }
 
 /** Whether the inputs of a group follow each other, and whether all groups have as many. */
@@ -160,45 +171,4 @@ async function readHeld(
   if (order?.some((group) => !(group >= 0 && group < groups)))
     throw new RangeError(`${stored.order?.name} names groups that have no scales.`);
   return { codes: new Int32Array(new Uint8Array(codes).buffer), zeros, scales, order };
-}
-
-function unpack(
-  { inputs, outputs, bits, groupSize }: Packed,
-  isAwq: boolean,
-  zeroShift: number,
-  { codes, zeros, scales, order }: Held,
-  first: number,
-  rows: number,
-): Float32Array {
-  const values = new Float32Array(rows * inputs);
-  const mask = 2 ** bits - 1;
-  const groups = scales.length / outputs;
-  const places = Int32Array.from({ length: rows }, (_, row) => {
-    const output = first + row;
-    return isAwq ? placeOf(output) : output;
-  });
-  const [zeroOf, scaleOf] = [new Int32Array(groups * rows), new Float32Array(groups * rows)];
-  for (let group = 0, at = 0; group < groups; group++) {
-    for (let row = 0; row < rows; row++, at++) {
-      zeroOf[at] = (codeAt(zeros, group * outputs + (places[row] as number), bits) + zeroShift) & mask;
-      scaleOf[at] = scales[group * outputs + first + row] as number;
-    }
-  }
-  // Neighbours of the outputs lie beside each other.
-  for (let input = 0; input < inputs; input++) {
-    const group = rows * (order?.[input] ?? Math.floor(input / groupSize));
-    const bit = input * bits;
-    const words = isAwq ? input * (outputs / 8) : (bit >>> 5) * outputs;
-    for (let row = 0, at = input; row < rows; row++, at += inputs) {
-      const place = places[row] as number;
-      const word = isAwq ? words + (place >>> 3) : words + place;
-      const shift = isAwq ? 4 * (place & 7) : bit & 31;
-      let code = (codes[word] as number) >>> shift;
-      // 3 bits may lie in two words.
-      if (shift + bits > 32) code |= (codes[word + outputs] as number) << (32 - shift);
-      const of = group + row;
-      values[at] = (scaleOf[of] as number) * ((code & mask) - (zeroOf[of] as number));
-    }
-  }
-  return values;
 }

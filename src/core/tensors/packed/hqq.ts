@@ -3,7 +3,7 @@ import { readAllValues, readValues } from "../readValues";
 import { elementCount, type Tensor } from "../tensor";
 import type { CodeCells } from "./codeCells";
 import { integerLevels } from "./floatCodes";
-import { type PackedWeight, type PackingHints, rowsOf, type Sibling } from "./packedWeight";
+import { type PackedWeight, type PackingHints, roomFor, rowsOf, type Sibling } from "./packedWeight";
 import { paddedLevels, spreadBits } from "./spreadCodes";
 
 const f32 = Math.fround;
@@ -92,8 +92,8 @@ export async function hqq(
     shape,
     stored: [codes, scales, zeros, stated, ...settings],
     ...(cells === undefined ? {} : { cells }),
-    async readRows(firstRow, rows, readStored, signal) {
-      const values = new Float32Array(rows * columns);
+    async readRows(firstRow, rows, readStored, signal, into) {
+      const values = roomFor(rows * columns, into);
       const first = firstRow * columns;
       const end = first + values.length;
       const [from, to] = axis === 1 ? [Math.floor(first / width), Math.ceil(end / width)] : [0, groups];
@@ -105,22 +105,58 @@ export async function hqq(
         const next = Math.min(end, (part + 1) * valuesOfPart);
         const start = at - part * valuesOfPart;
         const stretch = await readStored(codes, start * wordBytes, (next - at) * wordBytes, signal);
-        const words = new DataView(stretch.buffer, stretch.byteOffset, stretch.byteLength);
+        const words = wordBytes === 1 ? stretch : new Int32Array(new Uint8Array(stretch).buffer);
         const shift = bits * (parts - 1 - part);
-        const mask = 2 ** bits - 1;
-        let [column, row] = [at % width, Math.floor(at / width) - from];
-        for (let index = 0, to = at - first; index < next - at; index++, to++) {
-          const of = axis === 1 ? row : column;
-          const word = wordBytes === 1 ? words.getUint8(index) : words.getInt32(4 * index, true);
-          const code = (word >>> shift) & mask;
-          values[to] = f32(code - (zero[of] as number)) * (scale[of] as number);
-          if (++column === width) [column, row] = [0, row + 1];
-        }
+        const own = values.subarray(at - first, next - first);
+        const place = { shift, mask: 2 ** bits - 1, width, column: at % width };
+        if (axis === 1) scaleRows(words, place, scale, zero, Math.floor(at / width) - from, own);
+        else scaleColumns(words, place, scale, zero, own);
         at = next;
       }
       return values;
     },
   };
+}
+
+/** Where the codes of a part stand in their words, and the column of the first. */
+interface PartPlace {
+  readonly shift: number;
+  readonly mask: number;
+  readonly width: number;
+  readonly column: number;
+}
+
+/** Each row of codes has a scale and a zero point. */
+function scaleRows(
+  words: ArrayLike<number>,
+  { shift, mask, width, column }: PartPlace,
+  scales: Float64Array,
+  zeros: Float64Array,
+  firstRow: number,
+  values: Float32Array,
+): void {
+  for (let row = firstRow, at = 0, end = width - column; at < values.length; row++, end += width) {
+    const [scale, zero] = [scales[row] as number, zeros[row] as number];
+    for (const stop = Math.min(end, values.length); at < stop; at++)
+      values[at] = f32((((words[at] as number) >>> shift) & mask) - zero) * scale;
+  }
+}
+
+/** Each column of codes has a scale and a zero point. */
+function scaleColumns(
+  words: ArrayLike<number>,
+  { shift, mask, width, column: first }: PartPlace,
+  scales: Float64Array,
+  zeros: Float64Array,
+  values: Float32Array,
+): void {
+  for (let column = first, at = 0; at < values.length; column = 0) {
+    const stop = Math.min(values.length, at + width - column);
+    for (; at < stop; at++, column++)
+      values[at] =
+        f32((((words[at] as number) >>> shift) & mask) - (zeros[column] as number)) *
+        (scales[column] as number);
+  }
 }
 
 /** Groups that are a row of what is packed each: those of a part are in the same bits of neighbouring rows. */

@@ -20,8 +20,17 @@ export interface PackedWeight {
   /** Set where the codes are nothing but two in each byte, in runs with a scale each. */
   readonly runs?: CodeRuns;
   readonly cells?: CodeCells;
-  /** Values of rows of the last axis, all axes before it joined; in F32, as the scheme's own code computes them. */
-  readRows(first: number, rows: number, read: ReadTensorRange, signal?: AbortSignal): Promise<Float32Array>;
+  /**
+   * Values of rows of the last axis, all axes before it joined; in F32, as the scheme's own code computes them.
+   * @param into room for as many values, which may be used for them: new memory costs as much as unpacking does.
+   */
+  readRows(
+    first: number,
+    rows: number,
+    read: ReadTensorRange,
+    signal?: AbortSignal,
+    into?: Float32Array,
+  ): Promise<Float32Array>;
 }
 
 /** Runs of codes of 4 bits in the order of the weight, each run with a scale: a value is its code's level times that. */
@@ -70,6 +79,11 @@ export type Sibling = (ending: string) => Tensor | undefined;
 export function rowsOf(shape: readonly number[]): { readonly rows: number; readonly columns: number } {
   const columns = shape.at(-1) ?? 1;
   return { rows: elementCount(shape.slice(0, -1)), columns };
+}
+
+/** Room for values that are all written to: `into` where it has as many. */
+export function roomFor(count: number, into: Float32Array | undefined): Float32Array {
+  return into?.length === count ? into : new Float32Array(count);
 }
 
 /** Code `index` of `bits` bits in a stream of little-endian words, the first in the low bits. */

@@ -3,7 +3,7 @@ import { readAllValues, readValues } from "../readValues";
 import { elementCount, type Tensor } from "../tensor";
 import { type CodeCells, type Combining, combined } from "./codeCells";
 import { byteLevels } from "./floatCodes";
-import { type PackedWeight, rowsOf } from "./packedWeight";
+import { type PackedWeight, roomFor, rowsOf } from "./packedWeight";
 import { codesInStream, paddedLevels, spreadBits, spreadCodes } from "./spreadCodes";
 
 /** Numbers that each stand for a rectangle of a weight: its scales, its zero points or its minima. */
@@ -87,13 +87,13 @@ export function rowScaled(how: RowScaling): PackedWeight {
     shape,
     ...(cells === undefined ? {} : { cells }),
     stored: [codes, scales.tensor, ...(offsets === undefined ? [] : [offsets.tensor]), ...others],
-    async readRows(first, rows, read, signal) {
+    async readRows(first, rows, read, signal, into) {
       const [height, width] = how.block;
       const [stored, { scale, offset, from, perRow }] = await Promise.all([
         read(codes, first * rowBytes, rows * rowBytes, signal),
         readGrids(how, first, rows, read, signal),
       ]);
-      const values = new Float32Array(rows * columns);
+      const values = roomFor(rows * columns, into);
       for (let row = 0; row < rows; row++) {
         const band = (Math.floor((first + row) / height) - from) * perRow;
         const ofRow = stored.subarray(row * rowBytes, (row + 1) * rowBytes);

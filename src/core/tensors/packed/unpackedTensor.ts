@@ -22,46 +22,30 @@ export async function readUnpacked(
   length: number,
   read: ReadTensorRange,
   signal?: AbortSignal,
+  spare?: Uint8Array,
 ): Promise<Uint8Array> {
   const { rows, columns } = rowsOf(packed.shape);
   if (offset < 0 || offset + length > 4 * rows * columns)
     throw new RangeError(`Bytes ${offset} to ${offset + length} lie outside of ${packed.name}.`);
-  const bytes = new Uint8Array(length);
-  const view = new DataView(bytes.buffer);
   const rowBytes = 4 * columns;
   const step = Math.max(1, Math.floor(chunkValues / Math.max(1, columns)));
+  let bytes: Uint8Array | undefined;
   for (let done = 0; done < length; ) {
     signal?.throwIfAborted();
     const first = Math.floor((offset + done) / rowBytes);
     const end = Math.min(first + step, Math.ceil((offset + length) / rowBytes));
-    const values = await packed.readRows(first, end - first, read, signal);
+    const isWhole = offset === first * rowBytes && length === (end - first) * rowBytes;
+    const into = isWhole && spare?.byteLength === length && spare.byteOffset % 4 === 0 ? spare : undefined;
+    const room = into && new Float32Array(into.buffer, into.byteOffset, into.length / 4);
+    const values = await packed.readRows(first, end - first, read, signal, room);
+    // Every platform that runs this is little-endian.
+    const found = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    if (isWhole) return found;
+    bytes ??= new Uint8Array(length);
     const from = offset + done - first * rowBytes;
-    const taken = Math.min(length - done, 4 * values.length - from);
-    done += copyLittleEndian(values, from, taken, view, done);
+    const taken = Math.min(length - done, found.length - from);
+    bytes.set(found.subarray(from, from + taken), done);
+    done += taken;
   }
-  return bytes;
-}
-
-/** A range that begins or ends within a value takes a part of it. */
-function copyLittleEndian(
-  values: Float32Array,
-  from: number,
-  count: number,
-  to: DataView,
-  at: number,
-): number {
-  const whole = new DataView(new ArrayBuffer(4));
-  for (let done = 0; done < count; ) {
-    const byte = (from + done) % 4;
-    const value = values[Math.floor((from + done) / 4)] as number;
-    if (byte === 0 && count - done >= 4) {
-      to.setFloat32(at + done, value, true);
-      done += 4;
-      continue;
-    }
-    whole.setFloat32(0, value, true);
-    to.setUint8(at + done, whole.getUint8(byte));
-    done++;
-  }
-  return count;
+  return bytes ?? new Uint8Array(length);
 }

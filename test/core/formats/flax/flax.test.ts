@@ -57,6 +57,24 @@ describe("a checkpoint of Flax", () => {
     expect(mappingOf(checkpoint.content?.root)?.get("step")).toBe(2);
   });
 
+  test("is a folder by the file of its last step, or by the one that Orbax kept so", async () => {
+    const steps = {
+      "/run/checkpoint_9": state,
+      "/run/checkpoint_10": state,
+      "/run/events.log": Uint8Array.of(1),
+    };
+    const { checkpoint, tensors } = await openTensors(new MemoryFiles(steps), "/run");
+    expect(checkpoint.path).toBe("/run/checkpoint_10");
+    expect(tensors["params.Dense_0.kernel"]?.sha256).toBe(sha256(kernel));
+    expect(checkpoint.problems.map(({ code }) => code)).toEqual(["OtherCheckpoints"]);
+    const single = await openTensors(new MemoryFiles({ "/checkpoint_7/checkpoint": state }), "/checkpoint_7");
+    expect(single.checkpoint.problems).toEqual([]);
+    expect(single.tensors["params.Dense_0.kernel"]?.sha256).toBe(sha256(kernel));
+    // TensorFlow's note of that name is text.
+    const note = { "/m/checkpoint": 'model_checkpoint_path: "ckpt-1"' };
+    await expect(openTensors(new MemoryFiles(note), "/m")).rejects.toMatchObject({ code: "NoWeights" });
+  });
+
   test("puts an array together that was cut", async () => {
     const cut = map({
       __msgpack_chunked_array__: [0xc3],
