@@ -66,7 +66,12 @@ function unitsOf(content: FileContent, models: readonly ModelInside[], optimizer
   const isOne = own.length === 1;
   const singles = own.map((model) => unitOf(model, isOne));
   const parts = singles.length > maxPaired ? [] : singles.flatMap((unit) => partsOf(unit, isOne));
-  const aside = models.filter((model) => !own.includes(model)).map((model) => unitOf(model, false));
+  // An average that numbers its parameters has their shapes without anything between them; none trains it.
+  const aside = models
+    .filter(
+      (model) => !own.includes(model) && !model.tensors.every(({ name }) => /(?:^|[._])\d+$/.test(name)),
+    )
+    .map((model) => unitOf(model, false));
   return [
     ...parts,
     ...singles,

@@ -5,9 +5,13 @@ it.each(["val_per", "per", "val_acc", "kl", "reward_per_episode"])("%s is a metr
   expect(meaningOf(key)?.meaning).toBe("metric");
 });
 
-it.each(["num_cases_per_batch", "MCMCniters_per_level", "target_kl", "old_reward", "float_precision"])(
-  "%s is none",
-  (key) => {
-    expect(meaningOf(key)).toBeUndefined();
-  },
-);
+it.each([
+  "num_cases_per_batch",
+  "MCMCniters_per_level",
+  "target_kl",
+  "data_target_kl",
+  "old_reward",
+  "float_precision",
+])("%s is none", (key) => {
+  expect(meaningOf(key)).toBeUndefined();
+});
