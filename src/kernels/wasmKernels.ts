@@ -13,7 +13,7 @@ import { compareValues, momentsOf, valuesOfCells, valuesOfRuns } from "../core/a
 import { decodeTensor } from "../core/tensors/decode";
 import { decodeBlocks, ggmlBlocks, iq4Levels } from "../core/tensors/ggmlBlocks";
 import { type CodeKind, combinings } from "../core/tensors/packed/codeCells";
-import { areCountable, areOrdinary, areSmall, measureInParts } from "./countedCells";
+import { areCountable, areOrdinary, areSmall, measureBlocksInParts, measureInParts } from "./countedCells";
 import type { Exports } from "./wasmExports";
 
 /** Where things lie in memory, as assembly/memory.ts has it. */
@@ -155,7 +155,7 @@ export class WasmKernels implements NumberKernels {
     // What is not finite is told apart the slow way.
     const isFast = loop?.halvesAt.every((at) => wasm.areHalvesFinite(blocks, bytes, at) !== 0);
     const valuesOf = () => decodeBlocks(this.chunk, dtype, count);
-    if (loop === undefined || isFast !== true) return this.measureValues(valuesOf(), blocks * bytes);
+    if (loop === undefined || isFast !== true) return measureBlocksInParts(this, dtype, blocks);
     if (loop.levels === undefined)
       return this.measureCodes(count, () => wasm[loop.measure](blocks), valuesOf);
     return this.measureLevels(loop.levels, count, () => wasm[loop.measure](blocks), valuesOf);
@@ -165,7 +165,7 @@ export class WasmKernels implements NumberKernels {
     const { buffer } = this.wasm.memory;
     const valuesOf = () => valuesOfRuns(this, levels, runs);
     const scales = new Float32Array(buffer, layout.otherChunk, runs);
-    if (!areOrdinary(levels) || !areOrdinary(scales)) return this.measureValues(valuesOf(), 32 * runs);
+    if (!areOrdinary(levels) || !areOrdinary(scales)) return measureInParts(this, valuesOf());
     return this.measureLevels(levels, 64 * runs, () => this.wasm.measureRuns64(runs), valuesOf);
   }
 
@@ -299,16 +299,6 @@ export class WasmKernels implements NumberKernels {
     const isExact = Number.isFinite(spread) && spread >= least * mean * mean * count;
     if (!isExact) return momentsOf(values, valueAt);
     return { ...counts, mean, squares: spread, min, max };
-  }
-
-  /** @param length of the bytes of the chunk that `values` were made of: they are there again afterwards. */
-  private measureValues(values: Float32Array, length: number): Moments {
-    const { chunk } = this;
-    const stored = chunk.slice(0, length);
-    new Float32Array(chunk.buffer, chunk.byteOffset, values.length).set(values);
-    const moments = this.measureF32(values.length);
-    chunk.set(stored);
-    return moments;
   }
 
   private decode(type: ComparedType, count: number): [Float64Array, Float64Array] {

@@ -17,15 +17,15 @@ export interface NumberKernels {
   /** Moments of the first `count` F64 values of the chunk; counts the upper 20 bits of each. */
   measureF64(count: number): Moments;
   /**
-   * Moments of the values of the first `blocks` blocks of a type of ggml (ggmlBlocks.ts) in the chunk, which has room
-   * for those values and holds the blocks afterwards; counts the upper 16 bits of each value, as F32. Mean and squares may be
-   * those of values that were not yet rounded to F32; what is counted may be off by a 128th of a value, or of 4 bits with a
+   * Moments of the values of the first `blocks` blocks of a type of ggml (ggmlBlocks.ts) in the chunk, which holds them
+   * afterwards; counts the upper 16 bits of each value, as F32. Mean and squares may be those of values that were not yet
+   * rounded to F32; what is counted may be off by a 128th of a value, or of 4 bits with a
    * base by three quarters of a step, as runs are counted together whose scales are nearly the same.
    */
   measureBlocks(dtype: string, blocks: number): Moments;
   /**
-   * Moments of the values of runs of 64 codes of 4 bits: each has 32 bytes in the chunk, which has room for the values,
-   * and a scale of F32 in the other chunk. A value is its code's level times that. Counts and rounds as measureBlocks.
+   * Moments of the values of runs of 64 codes of 4 bits: each has 32 bytes in the chunk and a scale of F32 in
+   * the other chunk. A value is its code's level times that. Counts and rounds as measureBlocks.
    */
   measureRuns(levels: Float32Array, runs: number): Moments;
   /**

@@ -60,9 +60,8 @@ export class TensorMeasurer {
   get chunkBytes(): number {
     const { unitBytes, method, valuesPerUnit = 1 } = this.encoding;
     // Decoded values take more memory than what they are decoded from.
-    const valueBytes = method === "decoded" ? 8 : method === "blocks" || method === "runs" ? 4 : undefined;
     const { length } = this.kernels.chunk;
-    const room = valueBytes === undefined ? length : (length * unitBytes) / (valueBytes * valuesPerUnit);
+    const room = method === "decoded" ? (length * unitBytes) / (8 * valuesPerUnit) : length;
     return Math.floor(room / unitBytes) * unitBytes;
   }
 

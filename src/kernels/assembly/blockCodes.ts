@@ -3,17 +3,15 @@
  * to F32 (see core/tensors/ggmlBlocks.ts, which says what a block holds).
  */
 import { codesOut, constants } from "./memory";
+import { batchRuns, runBases, runSteps } from "./nibbleCounts";
 
-/** Values that are made of blocks at once: what is kept of them stays in the nearest cache. */
-export const batchValues: usize = 1024;
-/** Runs of a batch. */
-export const runs: usize = batchValues / 16;
-
+/** Values that are made of blocks at once. */
+export const batchValues: usize = 16 * batchRuns;
 /** Codes of a batch, signed. */
 export const codes: usize = codesOut;
-export const steps: usize = codes + batchValues;
-/** Behind room for what is written beyond the last step. */
-export const bases: usize = steps + 4 * runs + 16;
+/** Behind them there is room for what is written beyond the last. */
+export const steps: usize = runSteps;
+export const bases: usize = runBases;
 const eightNumbers: usize = codesOut + 0x8000;
 
 /** The value of F16 bits. */

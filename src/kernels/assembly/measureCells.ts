@@ -14,7 +14,7 @@ import {
   sumOfWords,
   words,
 } from "./memory";
-import { batchRuns, countLongRuns, countShortRuns, counts, setAdded } from "./nibbleCounts";
+import { batchRuns, countRuns, counts, placeBytes, setAdded } from "./nibbleCounts";
 
 /** The values of a cell, and how often each is there, of 32 bits. */
 const values: usize = codesOut + 0x20000;
@@ -44,8 +44,8 @@ export function measureCells(cells: i32, cellCodes: i32, combining: i32): void {
     const left = <usize>cells - done;
     const taken = left < batch ? left : batch;
     const from = chunkA + done * cellBytes;
-    if (isShort) countShortRuns(from, taken);
-    else countLongRuns(from, taken * runsOfCell);
+    placeBytes(from, taken * cellBytes);
+    countRuns(taken * runsOfCell, isShort ? 1 : 2);
     for (let cell: usize = 0; cell < taken; cell++) {
       addCounts(counts + 16 * cell * runsOfCell, runsOfCell);
       const place = 4 * (done + cell);

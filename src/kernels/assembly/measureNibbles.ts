@@ -2,19 +2,40 @@
  * Measures runs of 32 or 64 codes of 4 bits that share a step and a base: a value is level · step - base, each rounded to
  * F32. All is made of how often the codes of a run are there (nibbleCounts.ts).
  */
-import { chunkA, chunkB, constants, kept, levels, results, sumOfDoubles, sumOfWords } from "./memory";
+import { chunkA, chunkB, kept, levels, results, sumOfWords } from "./memory";
 import { iq4xs, q4_1, q4k, scaledNibbles } from "./nibbleBlocks";
 import {
   batchRuns,
-  countLongRuns,
-  countShortRuns,
+  countPlaces,
+  countRuns,
   counts,
-  nibbles,
+  placeBytes,
+  places,
   runBases,
   runSteps,
   setAdded,
 } from "./nibbleCounts";
-import { addToSlots, emptySlots } from "./runSlots";
+import { addToSlot, emptySlots, findSlots, findSlotsOfBases } from "./runSlots";
+import {
+  addExtreme,
+  addSums,
+  areOutside,
+  areSpecial,
+  fillUp,
+  finishSums,
+  haveBase,
+  max,
+  min,
+  startSums,
+  sums,
+} from "./runSums";
+
+/** Runs whose levels are integers, with a base and without one, and runs of 64 with any levels and no base. */
+type Based = i64;
+type Integers = i32;
+type Levelled = f32;
+
+export { emptySlots };
 
 /** The squares of the levels, of F32. */
 const levelSquares: usize = kept;
@@ -24,19 +45,6 @@ const areZero: usize = levelSquares + 64;
 const shortLevels: usize = areZero + 32;
 const shortSquares: usize = shortLevels + 32;
 
-/** Runs whose levels are small integers, with a base and without one, and runs with any levels and no base. */
-type Based = i64;
-type Integers = i32;
-type Levelled = f32;
-
-function haveBase<T>(): bool {
-  return sizeof<T>() === 8;
-}
-
-let sum: v128 = i64x2.splat(0);
-let squares: v128 = i64x2.splat(0);
-let min: f32 = 0;
-let max: f32 = 0;
 let zeros: i32 = 0;
 let zeroCounts: v128 = i64x2.splat(0);
 let leastLevel: f32 = 0;
@@ -66,7 +74,7 @@ export function measureRuns64(runs: i32): void {
     const left = <usize>runs - done;
     const taken = left < batchRuns ? left : batchRuns;
     memory.copy(runSteps, chunkB + 4 * done, 4 * taken);
-    countLongRuns(chunkA + 32 * done, taken);
+    placeBytes(chunkA + 32 * done, 32 * taken);
     measureBatch<Levelled>(taken);
   }
   finish();
@@ -85,11 +93,11 @@ export function measureQ4_1(blocks: i32): void {
 }
 
 export function measureIQ4NL(blocks: i32): void {
-  measureBlocks<Levelled>(18, 1, blocks, scaledNibbles);
+  measureBlocks<Integers>(18, 1, blocks, scaledNibbles);
 }
 
 export function measureIQ4XS(blocks: i32): void {
-  measureBlocks<Levelled>(136, 8, blocks, iq4xs);
+  measureBlocks<Integers>(136, 8, blocks, iq4xs);
 }
 
 type Unpack = (from: usize, blocks: usize) => void;
@@ -101,139 +109,83 @@ function measureBlocks<T>(blockBytes: usize, runs: usize, blocks: usize, unpack:
     const left = <usize>blocks - done;
     const taken = left < batch ? left : batch;
     unpack(chunkA + blockBytes * done, taken);
-    countShortRuns(nibbles, taken * runs);
     measureBatch<T>(taken * runs);
   }
   finish();
 }
 
 function start(): void {
-  memory.fill(runBases, 0, 4 * batchRuns);
-  sum = f64x2.splat(0);
-  squares = f64x2.splat(0);
-  min = Infinity;
-  max = -Infinity;
+  startSums();
   zeros = 0;
   zeroCounts = i32x4.splat(0);
 }
 
 function finish(): void {
-  store<f64>(results, sumOfDoubles(sum));
-  store<f64>(results, sumOfDoubles(squares), 8);
-  store<f64>(results, <f64>min, 16);
-  store<f64>(results, <f64>max, 24);
+  finishSums();
   store<f64>(results, <f64>(zeros + sumOfWords(zeroCounts)), 32);
 }
 
 function measureBatch<T>(runs: usize): void {
-  // What fills the last four up has no codes.
-  let end = runs;
-  for (; end & 3; end++) {
-    store<f32>(runSteps + 4 * end, 0);
-    store<f32>(runBases + 4 * end, 0);
-    v128.store(counts + 16 * end, i64x2.splat(0));
-  }
-  findSpecial<T>(end);
-  if (isFloat<T>()) addFloats(end);
-  else addIntegers<T>(end);
-  addToSlots(end, haveBase<T>());
+  const end = fillUp(runs);
+  prepareRuns<T>(end);
+  if (isFloat<T>()) addFloats(runs);
+  else addIntegers(runs);
+  addSums<T>(end, 32);
+  if (!haveBase<T>()) addZeros(runs);
+  for (let run: usize = 0; run < runs; run += 4)
+    if (v128.any_true(v128.load(4 * run, areSpecial)))
+      for (let each = run; each < runs && each < run + 4; each++) lookInto<T>(each);
 }
 
-/** Finds runs that may have values outside of what was found so far, or zeros that no level tells of. */
-function findSpecial<T>(runs: usize): void {
+/** Finds slots, and runs that may have values outside of what was found so far, or zeros that no level tells of. */
+function prepareRuns<T>(runs: usize): void {
   const none = f32x4.splat(0);
   const levelFrom = f32x4.splat(leastLevel);
   const levelTo = f32x4.splat(largestLevel);
-  let least = f32x4.splat(min);
-  let largest = f32x4.splat(max);
-  for (let run: usize = 0; run < runs; run += 4) {
-    const step = v128.load(runSteps + 4 * run);
+  const least = f32x4.splat(min);
+  const largest = f32x4.splat(max);
+  for (let at: usize = 0; at < 4 * runs; at += 16) {
+    const step = v128.load(at, runSteps);
     let isSpecial = f32x4.eq(step, none);
-    let first = f32x4.mul(step, levelFrom);
-    let last = f32x4.mul(step, levelTo);
+    const base = haveBase<T>() ? v128.load(at, runBases) : none;
     if (haveBase<T>()) {
-      const base = v128.load(runBases + 4 * run);
-      first = f32x4.sub(first, base);
-      last = f32x4.sub(last, base);
+      const ratio = f32x4.div(base, step);
+      findSlotsOfBases(at, step, ratio);
       // The base may be just as much as a code's steps.
-      const code = f32x4.nearest(f32x4.div(base, step));
-      const isCode = v128.and(f32x4.ge(code, levelFrom), f32x4.le(code, levelTo));
-      isSpecial = v128.or(isSpecial, v128.and(isCode, f32x4.eq(f32x4.mul(code, step), base)));
-    }
-    isSpecial = v128.or(isSpecial, f32x4.lt(f32x4.pmin(first, last), least));
-    isSpecial = v128.or(isSpecial, f32x4.gt(f32x4.pmax(first, last), largest));
-    if (!v128.any_true(isSpecial)) continue;
-    for (let each = run; each < run + 4; each++) lookInto<T>(each);
-    least = f32x4.splat(min);
-    largest = f32x4.splat(max);
+      isSpecial = v128.or(isSpecial, f32x4.eq(f32x4.mul(f32x4.nearest(ratio), step), base));
+    } else findSlots(at, step);
+    const outside = areOutside<T>(step, base, levelFrom, levelTo, least, largest);
+    v128.store(at, v128.or(isSpecial, outside), areSpecial);
   }
 }
 
-function addIntegers<T>(runs: usize): void {
-  const ones = v128.load(constants, 64);
+/** Counts codes, and adds up levels and squares that are integers: two sums of each a run. */
+function addIntegers(runs: usize): void {
   const low = v128.load(shortLevels);
   const high = v128.load(shortLevels, 16);
   const lowSquare = v128.load(shortSquares);
   const highSquare = v128.load(shortSquares, 16);
-  let total = sum;
-  let totalSquares = squares;
-  for (let run: usize = 0; run < runs; run += 2) {
-    const a = v128.load(counts + 16 * run);
-    const b = v128.load(counts + 16 * run, 16);
-    const aLow = i16x8.extend_low_i8x16_u(a);
-    const bLow = i16x8.extend_low_i8x16_u(b);
-    const aHigh = i16x8.extend_high_i8x16_u(a);
-    const bHigh = i16x8.extend_high_i8x16_u(b);
-    // No lane leaves 16 bits.
-    const ofLevels = i32x4.dot_i16x8_s(
-      i16x8.narrow_i32x4_s(
-        i32x4.add(i32x4.dot_i16x8_s(aLow, low), i32x4.dot_i16x8_s(aHigh, high)),
-        i32x4.add(i32x4.dot_i16x8_s(bLow, low), i32x4.dot_i16x8_s(bHigh, high)),
-      ),
-      ones,
-    );
-    const ofSquares = i32x4.dot_i16x8_s(
-      i16x8.narrow_i32x4_s(
-        i32x4.add(i32x4.dot_i16x8_s(aLow, lowSquare), i32x4.dot_i16x8_s(aHigh, highSquare)),
-        i32x4.add(i32x4.dot_i16x8_s(bLow, lowSquare), i32x4.dot_i16x8_s(bHigh, highSquare)),
-      ),
-      ones,
-    );
-    const factor = f64x2.promote_low_f32x4(v128.load64_zero(runSteps + 4 * run));
-    const scaled = f64x2.mul(factor, doublesOfPairs(ofLevels));
-    total = f64x2.add(total, scaled);
-    totalSquares = f64x2.add(totalSquares, f64x2.mul(f64x2.mul(factor, factor), doublesOfPairs(ofSquares)));
-    if (haveBase<T>()) {
-      const base = f64x2.promote_low_f32x4(v128.load64_zero(runBases + 4 * run));
-      const taken = f64x2.mul(base, f64x2.splat(32));
-      total = f64x2.sub(total, taken);
-      const mixed = f64x2.mul(base, f64x2.sub(taken, f64x2.add(scaled, scaled)));
-      totalSquares = f64x2.add(totalSquares, mixed);
-    } else {
-      const zeroLow = i16x8.add(aLow, bLow);
-      zeroCounts = i32x4.add(zeroCounts, i32x4.dot_i16x8_s(zeroLow, v128.load(areZero)));
-      const zeroHigh = i16x8.add(aHigh, bHigh);
-      zeroCounts = i32x4.add(zeroCounts, i32x4.dot_i16x8_s(zeroHigh, v128.load(areZero, 16)));
-    }
-  }
-  sum = total;
-  squares = totalSquares;
-}
-
-/** The sums of the first two lanes and of the last two. */
-function doublesOfPairs(four: v128): v128 {
-  return f64x2.convert_low_i32x4_s(
-    i32x4.add(i32x4.shuffle(four, four, 0, 2, 0, 2), i32x4.shuffle(four, four, 1, 3, 1, 3)),
-  );
-}
-
-function addFloats(runs: usize): void {
-  let total = sum;
-  let totalSquares = squares;
-  const zeroLow = v128.load(areZero);
-  const zeroHigh = v128.load(areZero, 16);
   for (let run: usize = 0; run < runs; run++) {
-    const found = v128.load(counts + 16 * run);
+    const found = countPlaces<i32>(places + 32 * run);
+    v128.store(16 * run, found, counts);
+    const a = i16x8.extend_low_i8x16_u(found);
+    const b = i16x8.extend_high_i8x16_u(found);
+    const ofLevels = i32x4.add(i32x4.dot_i16x8_s(a, low), i32x4.dot_i16x8_s(b, high));
+    const ofSquares = i32x4.add(i32x4.dot_i16x8_s(a, lowSquare), i32x4.dot_i16x8_s(b, highSquare));
+    v128.store(
+      16 * run,
+      i32x4.add(i64x2.shuffle(ofLevels, ofSquares, 0, 2), i64x2.shuffle(ofLevels, ofSquares, 1, 3)),
+      sums,
+    );
+    addToSlot<i32>(4 * run, a, b);
+  }
+}
+
+/** The same of levels as they are, in runs of 64. */
+function addFloats(runs: usize): void {
+  countRuns(runs, 2);
+  for (let run: usize = 0; run < runs; run++) {
+    const found = v128.load(16 * run, counts);
     const low = i16x8.extend_low_i8x16_u(found);
     const high = i16x8.extend_high_i8x16_u(found);
     const a = f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(low));
@@ -248,35 +200,44 @@ function addFloats(runs: usize): void {
       f32x4.add(f32x4.mul(a, v128.load(levelSquares)), f32x4.mul(b, v128.load(levelSquares, 16))),
       f32x4.add(f32x4.mul(c, v128.load(levelSquares, 32)), f32x4.mul(d, v128.load(levelSquares, 48))),
     );
-    const factor = f64x2.promote_low_f32x4(v128.load32_splat(runSteps + 4 * run));
-    total = f64x2.add(total, f64x2.mul(factor, doublesOfHalves(ofLevels)));
-    totalSquares = f64x2.add(totalSquares, f64x2.mul(f64x2.mul(factor, factor), doublesOfHalves(ofSquares)));
-    zeroCounts = i32x4.add(
-      zeroCounts,
-      i32x4.add(i32x4.dot_i16x8_s(low, zeroLow), i32x4.dot_i16x8_s(high, zeroHigh)),
+    v128.store(
+      16 * run,
+      f32x4.add(i64x2.shuffle(ofLevels, ofSquares, 0, 2), i64x2.shuffle(ofLevels, ofSquares, 1, 3)),
+      sums,
     );
+    addToSlot<f32>(4 * run, low, high);
   }
-  sum = total;
-  squares = totalSquares;
 }
 
-/** The sums of two lanes each. */
-function doublesOfHalves(four: v128): v128 {
-  return f64x2.promote_low_f32x4(f32x4.add(four, i32x4.shuffle(four, four, 2, 3, 0, 1)));
+/** Counts codes whose levels are zero. */
+function addZeros(runs: usize): void {
+  let low = i64x2.splat(0);
+  let high = i64x2.splat(0);
+  for (let at: usize = 0; at < 16 * runs; at += 16) {
+    const found = v128.load(at, counts);
+    low = i16x8.add(low, i16x8.extend_low_i8x16_u(found));
+    high = i16x8.add(high, i16x8.extend_high_i8x16_u(found));
+  }
+  low = i32x4.dot_i16x8_s(low, v128.load(areZero));
+  high = i32x4.dot_i16x8_s(high, v128.load(areZero, 16));
+  zeroCounts = i32x4.add(zeroCounts, i32x4.add(low, high));
 }
 
 /** Least and largest of the values of a run, and its zeros but those of levels that are zero. */
 function lookInto<T>(run: usize): void {
   const step = load<f32>(runSteps + 4 * run);
   const base: f32 = haveBase<T>() ? load<f32>(runBases + 4 * run) : 0;
+  const from = leastLevel * step - base;
+  const to = largestLevel * step - base;
+  const isOutside = Mathf.min(from, to) < min || Mathf.max(from, to) > max;
+  if (!isOutside && step !== 0 && (!haveBase<T>() || nearest(base / step) * step !== base)) return;
   for (let code: usize = 0; code < 16; code++) {
     const count = <i32>load<u8>(counts + 16 * run + code);
     if (count === 0) continue;
     const level = load<f32>(levels + 4 * code);
     const scaled: f32 = level * step;
     const value: f32 = scaled - base;
-    min = Mathf.min(min, value);
-    max = Mathf.max(max, value);
+    addExtreme(value);
     if (value === 0 && (haveBase<T>() || level !== 0)) zeros += count;
   }
 }
