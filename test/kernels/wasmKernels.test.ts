@@ -5,6 +5,7 @@ import { encodingOf } from "../../src/core/analysis/numberEncoding";
 import type { CodeCounts, ComparedType, Moments, NumberKernels } from "../../src/core/analysis/numberKernels";
 import { PlainKernels } from "../../src/core/analysis/plainKernels";
 import { TensorMeasurer } from "../../src/core/analysis/tensorMeasurer";
+import { encodeValues } from "../../src/core/tensors/encode";
 import { ggmlBlocks } from "../../src/core/tensors/ggmlBlocks";
 import { combinings } from "../../src/core/tensors/packed/codeCells";
 import { WasmKernels } from "../../src/kernels/wasmKernels";
@@ -175,6 +176,49 @@ describe("the WebAssembly kernels", () => {
       { numRuns: 40 },
     );
   });
+
+  it.each(["Q4_K", "Q4_1"])("count what %s holds three quarters of a step away at most", (dtype) => {
+    fc.assert(
+      fc.property(fc.nat(), fc.integer({ min: -40, max: 40 }), (seed, base) => {
+        const { bytes: blockBytes, values } = ggmlBlocks.get(dtype) ?? { bytes: 0, values: 0 };
+        const blocks = 8192 / values;
+        const bytes = bytesOf("bytes", blocks * blockBytes, seed, "any bits");
+        const view = new DataView(bytes.buffer);
+        for (let at = 0; at < bytes.length; at += blockBytes) {
+          // Steps from 1 to 2, or from 32 to 63, and bases of about so many of them, on both sides of every code.
+          view.setUint16(at, 0x3c00, true);
+          const other = dtype === "Q4_1" ? -base / 2 + (at % 7) / 8 : base / 16;
+          bytes.set(encodeValues(Float64Array.of(other), "F16"), at + 2);
+          if (dtype === "Q4_1") view.setUint16(at, 0x3c00 + (at % 1024), true);
+          else for (let each = at + 4; each < at + 12; each++) bytes[each] = (bytes[each] as number) | 0x20;
+          if (dtype === "Q4_K") for (let each = at + 12; each < at + 16; each++) bytes[each] = 0xff;
+        }
+        const step = dtype === "Q4_1" ? 2 : 63;
+        const [found, wanted] = [measure(wasm, dtype, bytes), measure(plain, dtype, bytes)];
+        expectNear(found.counts, wanted.counts, (value) => 0.75 * step + Math.abs(value) / 60);
+        expectMoments(found.moments, wanted.moments as Moments);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it.each(["Q4_K", "Q8_0", "IQ2_XS"])(
+    "measure a whole chunk of %s, of more values than it has room for",
+    (dtype) => {
+      const { bytes: blockBytes } = ggmlBlocks.get(dtype) ?? { bytes: 0 };
+      const { chunkBytes } = new TensorMeasurer(wasm, encodingOf({ dtype }));
+      expect(chunkBytes).toBeGreaterThan(wasm.chunk.length - blockBytes);
+      const bytes = bytesOf("bytes", chunkBytes, 11, "any bits");
+      fillHalves(bytes, 0xbf);
+      // One scale is not finite: all is told apart the slow way.
+      const last = bytes.length - blockBytes;
+      if (dtype !== "Q4_K") bytes.fill(0x7c, last, last + 2);
+      const [found, wanted] = [measure(wasm, dtype, bytes), measure(plain, dtype, bytes)];
+      expectMoments(found.moments, wanted.moments as Moments);
+      if (dtype !== "Q4_K") expect(found.counts).toEqual(wanted.counts);
+      expect(wasm.chunk.slice(0, bytes.length)).toEqual(bytes);
+    },
+  );
 
   it("measure runs of codes with a scale each as the plain ones do", () => {
     const numbers = fc.constantFrom(0, -0, 1, -0.3, 0.1, 2e-39, 1e30, Number.NaN, Infinity);

@@ -45,7 +45,8 @@ export function mergePartial(a: PartialNumbers, b: PartialNumbers): PartialNumbe
 export class TensorMeasurer {
   private moments: Moments = noMoments;
   private chunks = 0;
-  private histogram: ValueHistogram | undefined;
+  /** Of the values of the only chunk. */
+  private histogram: (() => ValueHistogram) | undefined;
   /** Of codes that share bytes. */
   private readonly extra: Float64Array;
 
@@ -67,7 +68,7 @@ export class TensorMeasurer {
 
   /**
    * Measures the first `length` bytes of the kernels' memory, a multiple of the encoding's unit. The last codes of
-   * the last byte are left out where `padding` says so. The bytes may be gone afterwards.
+   * the last byte are left out where `padding` says so. The bytes may be gone when more are added.
    */
   add(length: number, padding = 0): void {
     const { kernels, encoding } = this;
@@ -111,7 +112,7 @@ export class TensorMeasurer {
     }
   }
 
-  /** What was measured since the last call. */
+  /** What was measured since the last call. The bytes of an only chunk are still there. */
   take(): PartialNumbers {
     const { kernels, encoding, extra } = this;
     switch (encoding.method) {
@@ -147,15 +148,17 @@ export class TensorMeasurer {
     const { min, max, count, nan, inf } = moments;
     const isNarrow = max - min < narrowRange * Math.max(Math.abs(min), Math.abs(max));
     if (this.chunks > 1 || !isNarrow) return;
-    const valueAt = valuesIn(new DataView(this.kernels.chunk.buffer, this.kernels.chunk.byteOffset));
+    const { buffer, byteOffset } = this.kernels.chunk;
     const values = function* () {
+      const valueAt = valuesIn(new DataView(buffer, byteOffset));
       for (let at = 0; at < count + nan + inf; at++) yield valueAt(at);
     };
-    this.histogram = histogramOf(values(), min, max, count, histogramBins);
+    this.histogram = () => histogramOf(values(), min, max, count, histogramBins);
   }
 
   private takeMoments(): { moments: Moments; histogram?: ValueHistogram } {
-    const { moments, histogram } = this;
+    const { moments } = this;
+    const histogram = this.histogram?.();
     this.moments = noMoments;
     this.histogram = undefined;
     this.chunks = 0;

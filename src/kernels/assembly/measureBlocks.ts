@@ -1,6 +1,6 @@
 /** Measures blocks of ggml: what measureF32 finds of their values, which are never all in memory. */
 import { bases, batchValues, codes, q5k, q6k, q8_0, steps } from "./blockCodes";
-import { chunkA, codesOut, constants, words } from "./memory";
+import { chunkA, codesOut, constants, countPlace } from "./memory";
 import {
   addExtreme,
   addSums,
@@ -143,10 +143,6 @@ function placesOf<T>(integers: v128, step: v128, base: v128, mask: v128): v128 {
 function valuesOf<T>(integers: v128, step: v128, base: v128): v128 {
   const scaled = f32x4.mul(f32x4.convert_i32x4_s(integers), step);
   return haveBase<T>() ? f32x4.sub(scaled, base) : scaled;
-}
-
-function countPlace(place: usize): void {
-  store<u32>(place, load<u32>(place, words) + 1, words);
 }
 
 /** Finds the least and the largest of the values of up to four runs that may have some outside of what was found so far. */
