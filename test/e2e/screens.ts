@@ -71,7 +71,10 @@ export const screens: readonly Screen[] = [
     name: "overview",
     readme: true,
     walkthrough: { name: "editor", part: "editor" },
-    show: (stage) => stage.openCheckpoint("checkpoint-240", "Overview"),
+    show: async (stage) => {
+      await stage.openCheckpoint("checkpoint-240", "Overview");
+      await stage.page.getByText("Can I resume?").waitFor();
+    },
   },
   {
     name: "tensors",

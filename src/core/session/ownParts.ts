@@ -1,6 +1,6 @@
 import type { Checkpoint } from "../checkpoint/checkpoint";
 import type { FolderFile } from "../checkpoint/folderContext";
-import { assessParts, type Part, type PartsAssessment, partLabels } from "../parts/parts";
+import { assessParts, isLibraryWeights, type Part, type PartsAssessment, partLabels } from "../parts/parts";
 import { forInference } from "../resume/forInference";
 import { type InsidePart, insideParts } from "./insideParts";
 import type { SummaryFacts } from "./summariseCheckpoint";
@@ -70,13 +70,24 @@ function filesOfFolder({ checkpoint, folder, adapter, inside }: SummaryFacts): r
   const part: Part = adapter === undefined ? "weights" : "adapter";
   const saysNothing = folder.files.every((file) => file.part === "other" || sharedParts.has(file.part));
   const own = folder.files.find((file) => file.path === path);
-  if (own !== undefined)
-    return own.part === "other"
-      ? folder.files.map((file) => (file === own ? { ...file, part } : file))
-      : folder.files;
+  if (own?.part === "other") return folder.files.map((file) => (file === own ? { ...file, part } : file));
+  if (own !== undefined) return folder.files.filter((file) => !isOtherModel(file, own, checkpoint));
   if (!saysNothing) return folder.files;
   const size = checkpoint.files.reduce((total, { bytes }) => total + bytes, 0);
   return [{ name, path, size, kind: "directory", part, alsoHolds: [] }, ...folder.files];
+}
+
+/** Of single files in one folder, under names of their own, each is a model by itself. */
+function isOtherModel(
+  file: FolderFile,
+  own: FolderFile,
+  { layout, files, wholeModelPath }: Checkpoint,
+): boolean {
+  if (file === own || file.part !== "weights" || own.part !== "weights") return false;
+  if (layout !== undefined || wholeModelPath !== undefined || files.length > 1) return false;
+  if (isLibraryWeights(own.name) || isLibraryWeights(file.name)) return false;
+  const withoutNumbers = (name: string) => name.replace(/\d+/g, "#");
+  return withoutNumbers(file.name) !== withoutNumbers(own.name);
 }
 
 /** Undefined where the folder is the checkpoint. */

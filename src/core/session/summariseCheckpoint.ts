@@ -259,9 +259,8 @@ function wholeModel({
   return { wholeModel: { path: wholeModelPath, message } };
 }
 
-function partSummaries(files: readonly FolderFile[], { files: own, layout }: Checkpoint): PartSummary[] {
-  const lost =
-    layout === undefined ? [] : own.filter(({ status }) => status === "missing" || status === "broken");
+function partSummaries(files: readonly FolderFile[], { files: own }: Checkpoint): PartSummary[] {
+  const lost = own.filter(({ status }) => status === "missing" || status === "broken");
   const lostParts = lost.map(({ path }) => classifyEntry({ name: baseName(path), kind: "file" }).part);
   const shown = files.filter((file) => file.part !== "other");
   const parts = [...new Set(shown.map((file) => file.part))];

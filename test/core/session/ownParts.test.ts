@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { CheckpointSession } from "../../../src/core/session/checkpointSession";
+import { safetensorsFile } from "../../support/made/safetensorsFile";
 import { bundleTypes, tensorflowBundle } from "../../support/made/tensorflowBundle";
 import { MemoryFiles } from "../../support/memoryFiles";
 import { projectRoot } from "../../support/projectRoot";
@@ -48,5 +49,20 @@ it("names TensorFlow's modules without what each variable ends with", async () =
     "model/dense/bias",
     "model/dense/kernel",
     "model/head/kernel",
+  ]);
+});
+
+it("ticks no part of which a file is cut, and counts no model beside it as its own", async () => {
+  const tensors = [{ name: "weight", dtype: "F32", shape: [64, 64] }];
+  const whole = safetensorsFile({ tensors });
+  const files = {
+    "/m/cut.safetensors": whole.subarray(0, -4000),
+    "/m/style.safetensors": whole,
+    "/m/config.json": new TextEncoder().encode("{}"),
+  };
+  const { parts } = await summaryOf(files, "/m/cut.safetensors");
+  expect(parts.map(({ label, lost, files: of }) => [label, lost, of.map(({ name }) => name)])).toEqual([
+    ["model weights", 1, ["cut.safetensors"]],
+    ["model configuration", undefined, ["config.json"]],
   ]);
 });
