@@ -1,8 +1,8 @@
 import { constants } from "node:fs";
-import { type FileHandle, open, readdir, realpath, stat } from "node:fs/promises";
+import { type FileHandle, open, readdir, readlink, realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { checkRange, type OpenByteSource, UnexpectedEndError } from "../core/bytes/byteSource";
-import type { EntryKind, FileEntry, FileStat, Files } from "../core/bytes/files";
+import type { EntryKind, FileEntry, FileStat, Files, OnBrokenLink } from "../core/bytes/files";
 import { CheckpointError } from "../core/problem/checkpointError";
 
 /** Node ends the whole process, without an exception, when one read asks for 2 GiB or more. */
@@ -19,13 +19,15 @@ export function checkIsFile(found: { isFile(): boolean }): void {
 
 /** The local file system, opened for reading only. */
 export const nodeFiles: Files = {
-  async list(folder) {
+  async list(folder, onBrokenLink) {
     const entries = await readdir(folder, { withFileTypes: true });
     const resolved = await Promise.all(
       entries.map(async (entry): Promise<FileEntry | undefined> => {
         const link = entry.isSymbolicLink();
         const kind = link ? (await statOrUndefined(join(folder, entry.name)))?.kind : kindOf(entry);
-        return kind === undefined ? undefined : { name: entry.name, kind, link };
+        if (kind !== undefined) return { name: entry.name, kind, link };
+        if (link && onBrokenLink !== undefined) await tellBroken(folder, entry.name, onBrokenLink);
+        return undefined;
       }),
     );
     return resolved.filter((entry) => entry !== undefined);
@@ -53,6 +55,20 @@ async function statOrUndefined(path: string): Promise<FileStat | undefined> {
     return undefined;
   }
 }
+
+/** A link to a socket or a pipe leads somewhere. */
+async function tellBroken(folder: string, name: string, onBrokenLink: OnBrokenLink): Promise<void> {
+  const path = join(folder, name);
+  const isThere = await stat(path).then(
+    () => true,
+    (error: unknown) => !(error instanceof Error && "code" in error && brokenCodes.has(String(error.code))),
+  );
+  const target = isThere ? undefined : await readlink(path).catch(() => undefined);
+  if (target !== undefined) onBrokenLink({ name, target });
+}
+
+/** Nothing is there, or the links lead in a circle; a target that may not be looked at may well be there. */
+const brokenCodes: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR", "ELOOP"]);
 
 function kindOf(entry: { isFile(): boolean; isDirectory(): boolean }): EntryKind | undefined {
   if (entry.isFile()) return "file";

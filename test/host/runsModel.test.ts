@@ -30,7 +30,7 @@ function modelOf(found: readonly Run[]) {
     calls.push({ method, params, signal });
     if (worker.fails) throw new Error("The worker is gone.");
     if (method === "runStatus") {
-      const status = { progress: { lastWrittenMs: 7 }, values: [], notes: [] };
+      const status = { progress: { lastWrittenMs: 7 }, values: [], notes: [], faults: [] };
       return { checkpointsChanged: worker.checkpointsChanged, status };
     }
     return { runs: worker.found, truncated: false, problems: [] } satisfies DiscoveredRuns;

@@ -1,5 +1,5 @@
 import { MemoryByteSource, type OpenByteSource } from "../../src/core/bytes/byteSource";
-import type { FileEntry, FileStat, Files } from "../../src/core/bytes/files";
+import type { FileEntry, FileStat, Files, OnBrokenLink } from "../../src/core/bytes/files";
 
 /** What lies at a path: text, bytes, a link, an empty folder, or a size whose bytes nobody may read. */
 export type MemoryContent = string | Uint8Array | MemoryLink | MemoryFolder | MemoryBulk;
@@ -60,7 +60,7 @@ export class MemoryFiles implements Files {
     this.find(names.join("/"))?.node.children.delete(last);
   }
 
-  async list(folder: string): Promise<readonly FileEntry[]> {
+  async list(folder: string, onBrokenLink?: OnBrokenLink): Promise<readonly FileEntry[]> {
     this.counts.list++;
     if (this.unreadable.has(folder)) throw new Error(`EACCES: permission denied, scandir '${folder}'`);
     const found = this.find(folder);
@@ -70,6 +70,7 @@ export class MemoryFiles implements Files {
     for (const [name, child] of found.node.children) {
       const link = isLink(child.content);
       const target = link ? this.find(`${found.path}/${name}`)?.node : child;
+      if (isLink(child.content) && target === undefined) onBrokenLink?.({ name, target: child.content.link });
       if (target !== undefined) entries.push({ name, kind: isFolder(target) ? "directory" : "file", link });
     }
     return entries;

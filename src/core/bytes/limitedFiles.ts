@@ -24,7 +24,7 @@ export class ReadAllowance {
 /** The same files, of which no more than the allowances say can be read. */
 export function limitedFiles(files: Files, ...allowances: readonly ReadAllowance[]): Files {
   return {
-    list: (folder) => files.list(folder),
+    list: (folder, onBrokenLink) => files.list(folder, onBrokenLink),
     stat: (path) => files.stat(path),
     realPath: (path) => files.realPath(path),
     open: async (path) => new LimitedSource(await files.open(path), allowances),

@@ -1,7 +1,12 @@
 import { getOrMake } from "../lists/getOrMake";
 import { maxListedFiles } from "../problem/limits";
-import type { FileEntry, FileStat, Files } from "./files";
+import type { BrokenLink, FileEntry, FileStat, Files, OnBrokenLink } from "./files";
 import { baseName, parentPath } from "./paths";
+
+interface Listing {
+  readonly entries: readonly FileEntry[];
+  readonly broken: readonly BrokenLink[];
+}
 
 /**
  * Files as one search sees them: what was looked at is not looked at again, nor asked for where the listing of its
@@ -11,15 +16,20 @@ export class SeenFiles implements Files {
   private readonly stats = new Map<string, Promise<FileStat | undefined>>();
   /** Names in the folders that were listed, in lower case: some file systems tell no capitals from small letters. */
   private readonly names = new Map<string, ReadonlySet<string>>();
-  private readonly listings = new Map<string, readonly FileEntry[]>();
+  private readonly listings = new Map<string, Listing>();
 
   constructor(private readonly files: Files) {}
 
-  async list(folder: string): Promise<readonly FileEntry[]> {
+  async list(folder: string, onBrokenLink?: OnBrokenLink): Promise<readonly FileEntry[]> {
     const known = this.listings.get(folder);
-    if (known !== undefined) return known;
-    const entries = await this.files.list(folder);
-    if (entries.length <= maxListedFiles) this.listings.set(folder, entries);
+    for (const link of known?.broken ?? []) onBrokenLink?.(link);
+    if (known !== undefined) return known.entries;
+    const broken: BrokenLink[] = [];
+    const entries = await this.files.list(folder, (link) => {
+      broken.push(link);
+      onBrokenLink?.(link);
+    });
+    if (entries.length <= maxListedFiles) this.listings.set(folder, { entries, broken });
     this.names.set(folder, new Set(entries.map(({ name }) => name.toLowerCase())));
     return entries;
   }

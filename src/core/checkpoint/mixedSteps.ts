@@ -1,8 +1,9 @@
+import type { Files } from "../bytes/files";
 import type { RankStep } from "../formats/folderFormat";
 import { formatCount, plural } from "../text/quantities";
 import type { Checkpoint } from "./checkpoint";
 import { readScalars } from "./readScalars";
-import type { TensorReader } from "./tensorReader";
+import { TensorReader } from "./tensorReader";
 
 /** Each rank's count may be a read of its own. */
 const maxSteps = 4096;
@@ -39,4 +40,19 @@ export async function mixedSteps(
       `The ranks are of different moments: ${counter} is ${told.join(", ")}${more}. Joined, they are no state that the training was ever in.`,
     ];
   });
+}
+
+/** What the files of a folder's ranks count differently: a sentence. */
+export async function mixedRanks(
+  files: Files,
+  checkpoint: Checkpoint,
+  signal?: AbortSignal,
+): Promise<string | undefined> {
+  if ((checkpoint.rankSteps ?? []).length < 2) return undefined;
+  const reader = new TensorReader(files, checkpoint);
+  try {
+    return (await mixedSteps(checkpoint, reader, signal))[0];
+  } finally {
+    await reader.close();
+  }
 }

@@ -1,4 +1,4 @@
-import type { FileEntry, Files } from "../bytes/files";
+import type { BrokenLink, FileEntry, Files } from "../bytes/files";
 import { baseName, joinPath, parentPath } from "../bytes/paths";
 import { safetensorsPieces } from "../formats/dcp/safetensorsPieces";
 import { shardingKey } from "../formats/dcp/shardingInfo";
@@ -11,6 +11,8 @@ import { isOrbaxStep, orbaxFolder } from "../formats/orbax/orbaxFolder";
 import { readCheckpointFile } from "../formats/readFile";
 import { bundleIndexOf, openBundle } from "../formats/tensorflow/tensorflowBundle";
 import { isUnpackedArchive, openUnpackedArchive, unpackedPickleName } from "../formats/torch/unpackedArchive";
+import { brokenLinkText, lostParts } from "../parts/brokenLinks";
+import { lostPointers } from "../parts/lostPointers";
 import { classifyEntry, mainFile, mainFolder, type Part, type PartFile } from "../parts/parts";
 import { CheckpointError } from "../problem/checkpointError";
 import { isReadingError } from "../problem/problem";
@@ -39,8 +41,7 @@ export async function openCheckpoint(files: Files, path: string, signal?: AbortS
     const index = await bundleIndexOf(files, path);
     if (index !== undefined) return openBundleFile(files, index, signal);
   }
-  if (found === undefined)
-    throw new CheckpointError("NotFound", "There is no such file or folder.", undefined, path);
+  if (found === undefined) throw new CheckpointError("NotFound", await absence(files, path), undefined, path);
   if (found.kind === "directory") return openFolder(files, path, signal);
   // What lies beside the weights and only speaks of them: the folder is what is meant.
   if (descriptions.has(baseName(path)) || partsOfDcp.test(baseName(path)))
@@ -49,6 +50,17 @@ export async function openCheckpoint(files: Files, path: string, signal?: AbortS
     return openUnpacked(files, parentPath(path), signal);
   return openFile(files, path, signal);
 }
+
+/** Why nothing is there. */
+async function absence(files: Files, path: string): Promise<string> {
+  const links: BrokenLink[] = [];
+  await files.list(parentPath(path), (link) => links.push(link)).catch(() => undefined);
+  const own = links.find(({ name }) => name === baseName(path));
+  return own === undefined ? "There is no such file or folder." : brokenLinkText(own);
+}
+
+/** Of a snapshot of the hub's cache that lost its blobs every file is one. */
+const maxLostTold = 3;
 
 const descriptions: ReadonlySet<string> = new Set(["trainer_state.json", "adapter_config.json"]);
 
@@ -78,7 +90,8 @@ async function openFile(files: Files, path: string, signal?: AbortSignal): Promi
 }
 
 async function openFolder(files: Files, folder: string, signal?: AbortSignal): Promise<Checkpoint> {
-  const entries = await files.list(folder);
+  const links: BrokenLink[] = [];
+  const entries = await files.list(folder, (link) => links.push(link));
   const format = folderFormatOf(entries);
   if (format !== undefined) return openDistributed(files, folder, format, entries, signal);
   if (isUnpackedArchive(entries)) return openUnpacked(files, folder, signal);
@@ -122,7 +135,13 @@ async function openFolder(files: Files, folder: string, signal?: AbortSignal): P
       : ` Checkpoints lie in ${plural(inside.length, "folder")} of it: open one of these, such as ${quote(newest)}.`;
   const pipeline = entries.some((entry) => entry.name === "model_index.json" && entry.kind === "file");
   if (pipeline) throw new CheckpointError("NoWeights", pipelineFact(entries), undefined, folder);
-  const fact = `The folder holds no weights: no model, adapter or index file that is known here.${beside}${within}`;
+  const names = entries.flatMap(({ kind, name }) => (kind === "file" ? [name] : []));
+  const lost = [
+    ...lostParts(links).map(brokenLinkText),
+    ...(await lostPointers(files, folder, names, signal)),
+  ].slice(0, maxLostTold);
+  const gone = lost.map((sentence) => ` ${sentence}`).join("");
+  const fact = `The folder holds no weights: no model, adapter or index file that is known here.${beside}${within}${gone}`;
   const isCheckpoint = entries.some((entry) => classifyEntry(entry).part !== "other");
   if (!isCheckpoint) throw new CheckpointError("NoWeights", fact, undefined, folder);
   return {

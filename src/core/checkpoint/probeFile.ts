@@ -1,6 +1,7 @@
 import type { Files } from "../bytes/files";
 import { type ReadAllowance, ReadLimitError } from "../bytes/limitedFiles";
-import { isTorchFile } from "../formats/fileKinds";
+import { baseName } from "../bytes/paths";
+import { agentArchive, isTorchFile } from "../formats/fileKinds";
 import { probeTorch } from "./probeTorch";
 import { probeWeights, type WeightsProbe } from "./probeWeights";
 
@@ -14,8 +15,9 @@ export async function probeFile(
   allowance: ReadAllowance,
   signal?: AbortSignal,
 ): Promise<WeightsProbe | undefined> {
-  const isFolder = !isTorchFile(path) && (await files.stat(path))?.kind === "directory";
-  if (!isFolder && !isTorchFile(path)) return probeWeights(files, path, signal);
+  const isTorchs = isTorchFile(path) || agentArchive.test(baseName(path));
+  const isFolder = !isTorchs && (await files.stat(path))?.kind === "directory";
+  if (!isFolder && !isTorchs) return probeWeights(files, path, signal);
   try {
     return await probeTorch(files, path, allowance, signal);
   } catch (error) {

@@ -44,15 +44,16 @@ export async function probeTorch(
     return {
       metadata: undefined,
       problems: checkpoint.problems.filter(isForRow).slice(0, maxProbeProblems),
+      ...(kind === "data" || kind === "history" ? { noModel: true as const } : {}),
       ...(progress === undefined ? {} : { progress }),
       ...(shapes === undefined ? {} : { shapes }),
     };
   } catch (error) {
     signal?.throwIfAborted();
     if (error instanceof ReadLimitError && error.allowance === allowance) throw error;
-    return error instanceof CheckpointError && isTold(error)
-      ? { metadata: undefined, problems: [error.toProblem()] }
-      : nothing;
+    if (!(error instanceof CheckpointError)) return nothing;
+    if (isTold(error)) return { metadata: undefined, problems: [error.toProblem()] };
+    return path.endsWith(".zip") ? { ...nothing, noModel: true } : nothing;
   }
 }
 

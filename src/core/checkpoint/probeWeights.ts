@@ -17,6 +17,8 @@ const lengthFieldBytes = 8;
 export interface WeightsProbe {
   /** The `__metadata__`, where it stands in the first 64 KB: writers put it before the tensors. */
   readonly metadata: ReadonlyMap<string, string> | undefined;
+  /** Data, logged values, or a file of another kind under a name that checkpoints have. */
+  readonly noModel?: true;
   /** Why the file is not what its name says, or is not whole. Empty for headers too long for a look. */
   readonly problems: readonly Problem[];
   /** How far the training was, where a file says so itself: Lightning, nanoGPT, dicts written by hand. */

@@ -85,6 +85,13 @@ const wholeEnding = endingOf(({ whole }) => whole === true);
 export const bareNet =
   /^[^.]*(?:\.\d[^.]*)*[-_](?:actor|critic|policy|generator|discriminator|encoder|decoder|q_?net(?:work)?)(?:_?\d)?(_optimizer|_optim)?$/i;
 
+/**
+ * Stable-Baselines3's archives, as its callbacks, its zoo and its examples name them: `rl_model_10000_steps.zip`,
+ * `best_model.zip`, `ppo_cartpole.zip`, `CartPole-v1.zip`.
+ */
+export const agentArchive =
+  /^(?:rl_model(?:_\w+)?|\w+_model|model|.*_\d+_steps|(?:recurrent_?|maskable_?)?(?:ppo|a2c|sac|td3|dqn|ddpg|tqc|trpo|ars|crossq|qr_?dqn)(?:[-_.][\w.-]*)?|\w+-v\d+)\.zip$/i;
+
 /** Whether torch.load is used on files of such a name. */
 export function isTorchFile(path: string): boolean {
   return torchEnding.test(path) || bareNet.test(baseName(path));

@@ -1,5 +1,5 @@
 import type { ByteSource, OpenByteSource } from "../bytes/byteSource";
-import type { FileEntry, FileStat, Files } from "../bytes/files";
+import type { FileEntry, FileStat, Files, OnBrokenLink } from "../bytes/files";
 import type { ReadFileResult } from "./readFile";
 
 /** Of so many tensors in all what was read is kept; each takes less than a kilobyte. */
@@ -15,8 +15,8 @@ export class ParsedOnce implements Files {
 
   constructor(private readonly files: Files) {}
 
-  list(folder: string): Promise<readonly FileEntry[]> {
-    return this.files.list(folder);
+  list(folder: string, onBrokenLink?: OnBrokenLink): Promise<readonly FileEntry[]> {
+    return this.files.list(folder, onBrokenLink);
   }
 
   stat(path: string): Promise<FileStat | undefined> {

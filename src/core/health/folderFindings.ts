@@ -1,10 +1,12 @@
 import type { Adapter } from "../adapter/adapter";
-import type { Files } from "../bytes/files";
+import type { BrokenLink, Files } from "../bytes/files";
 import { baseName } from "../bytes/paths";
 import type { Checkpoint } from "../checkpoint/checkpoint";
 import type { FolderContext, FolderFile } from "../checkpoint/folderContext";
 import type { OpenedFiles } from "../checkpoint/openedFiles";
 import { TensorReader } from "../checkpoint/tensorReader";
+import { brokenLinkText, lostParts } from "../parts/brokenLinks";
+import { lostPointers } from "../parts/lostPointers";
 import { classifyEntry, type Part } from "../parts/parts";
 import { CheckpointError } from "../problem/checkpointError";
 import { maxListedProblems } from "../problem/limits";
@@ -15,6 +17,7 @@ import { findLayout } from "../resume/findLayout";
 import { listOrNothing } from "../resume/layoutFindings";
 import { PartOpener } from "../resume/openedParts";
 import { adapterSettings } from "./beside/adapterSettings";
+import { differingCopies } from "./beside/differingCopies";
 import { furtherModules } from "./beside/furtherModules";
 import { generationSettings } from "./beside/generationSettings";
 import { tokenizerSize } from "./beside/tokenizerSize";
@@ -101,6 +104,8 @@ export async function folderFindings(
     ...(await generationSettings(opened.files, folder, signal)),
     ...(await furtherModules(opened, folder, signal)),
     ...(await unfinishedDownloads(opened.files, folder)),
+    ...(await differingCopies(opened, checkpoint, folder, signal)),
+    ...(await lostInFolder(opened.files, folder, signal)),
   ];
   for (const problem of besides) problems.add(problem);
   // What was opened as one checkpoint was looked at file by file.
@@ -115,6 +120,27 @@ export async function folderFindings(
   }
   for (const problem of await layoutProblems(opened, folder, signal)) problems.add(problem);
   return problems.toArray();
+}
+
+/** Links of the folder that lead nowhere, and files that name a save which is gone. */
+async function lostInFolder(
+  files: Files,
+  { folder, files: listed }: FolderContext,
+  signal?: AbortSignal,
+): Promise<readonly Problem[]> {
+  const links: BrokenLink[] = [];
+  await files.list(folder, (link) => links.push(link)).catch(() => undefined);
+  // Whether the folder that DeepSpeed's own `latest` names is here is told with its shards.
+  const pointers = listed.flatMap(({ kind, name }) => (kind === "file" && name !== "latest" ? [name] : []));
+  const lost = await lostPointers(files, folder, pointers, signal);
+  return [
+    ...lostParts(links).map((link) => lostProblem("BrokenLink", brokenLinkText(link), folder)),
+    ...lost.map((message) => lostProblem("LostPointer", message, folder)),
+  ];
+}
+
+function lostProblem(code: string, message: string, file: string): Problem {
+  return { severity: "warning", code, message, file };
 }
 
 type Named = Pick<FolderFile, "name" | "path">;

@@ -1,3 +1,4 @@
+import type { FolderContext } from "../checkpoint/folderContext";
 import type { Problem } from "../problem/problem";
 import type { HealthSubject } from "./healthSubject";
 
@@ -6,6 +7,23 @@ const pairs: readonly (readonly [taken: string, left: string, library: string])[
   ["adapter_model.safetensors", "adapter_model.bin", "PEFT"],
   ["model.safetensors", "pytorch_model.bin", "transformers"],
 ];
+
+interface Copies {
+  readonly taken: string;
+  readonly left: string;
+  readonly library: string;
+}
+
+/** The file that is open and its twin in the folder; undefined where there is none. */
+export function copiesOf(name: string, folder: FolderContext): Copies | undefined {
+  const isThere = (wanted: string) =>
+    folder.files.some((file) => file.kind === "file" && file.name === wanted);
+  const [taken, left, library] =
+    pairs.find((pair) => [pair[0], pair[1]].includes(name) && isThere(pair[0]) && isThere(pair[1])) ?? [];
+  return taken === undefined || left === undefined || library === undefined
+    ? undefined
+    : { taken, left, library };
+}
 
 /**
  * The same weights twice in a folder, under names of which loaders take one: after another save the second may be of
@@ -21,12 +39,13 @@ export function secondCopies(subject: HealthSubject): readonly Problem[] {
     message,
     file: checkpoint.path,
   });
-  const found = pairs
-    .filter(([taken, left]) => [taken, left].includes(checkpoint.name) && isThere(taken) && isThere(left))
-    .map(([taken, left, library]) => {
-      const message = `${taken} and ${left} lie side by side: ${library} takes ${taken}. Whether they hold the same was not compared.`;
-      return own("TwoCopies", "info", message);
-    });
+  const pair = copiesOf(checkpoint.name, folder);
+  const found: Problem[] = [];
+  if (pair !== undefined) {
+    const { taken, left, library } = pair;
+    const message = `${taken} and ${left} lie side by side: ${library} takes ${taken}. Only some values of the two are compared, and those where the folder is opened.`;
+    found.push(own("TwoCopies", "info", message));
+  }
   const stem = /^(model|adapter_model)(?:\.safetensors(?:\.index\.json)?|-\d{5}-of-\d{5}\.safetensors)$/.exec(
     checkpoint.name,
   )?.[1];

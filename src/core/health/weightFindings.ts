@@ -14,6 +14,7 @@ import { matchesNothing, peftNames, wrappedNames } from "./peftNames";
 import { peftNeeds } from "./peftNeeds";
 import { peftTargets } from "./peftTargets";
 import { quantisationSettings } from "./quantisationSettings";
+import { scheduleFree } from "./scheduleFree";
 import { secondCopies } from "./secondCopies";
 import { servingLimits } from "./servingLimits";
 import { slicedFactors } from "./slicedFactors";
@@ -40,6 +41,7 @@ const rules: readonly Rule[] = [
   servingLimits,
   codeInside,
   quantisationSettings,
+  scheduleFree,
 ];
 
 /** What is wrong with the weights that are open, by their names, shapes and configuration. */

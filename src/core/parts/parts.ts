@@ -1,5 +1,5 @@
 import type { EntryKind } from "../bytes/files";
-import { bareNet } from "../formats/fileKinds";
+import { agentArchive, bareNet } from "../formats/fileKinds";
 
 /** What a file of a checkpoint folder is for (formats.md §4 and §7). */
 export type Part =
@@ -118,8 +118,9 @@ const rules: readonly Rule[] = [
     "weights",
     /\.(?:pt|pth|ckpt)(?:\.tar)?$|\.weights\.(?:h5|json)$|\.keras$|^(?:tf_model|model)\.h5$|\.msgpack$/,
   ),
-  // What the callbacks of Stable-Baselines3 write.
-  file("weights", /^best_model\.zip$|^rl_model(?:_\w+)?\.zip$|_\d+_steps\.zip$/),
+  file("weights", agentArchive),
+  // TensorFlow's bundle: its directory, and the values.
+  file("weights", /^[^.].*\.index$|\.data-\d{5}-of-\d{5}$/),
   // PaddlePaddle's, StyleGAN's, CleanRL's, RLlib's.
   file("weights", /\.pdparams$|^network-snapshot-\d+\.pkl$|\.cleanrl_model$|^policy_state\.pkl$/),
   file("optimizer", /\.pdopt$/),

@@ -44,7 +44,7 @@ export interface StageFileName extends NamedMoment {
 /**
  * The moment in a file name: kohya `<name>-000001` (epoch) and `<name>-step00000500`, ai-toolkit
  * `<name>_000000500`, OneTrainer `…-save-500-2-10` (step, epoch, step of the epoch), MLX `0000100_adapters`,
- * Lightning `epoch=9-step=5000-val_loss=0.25`, VITS `G_1000`, and plain `…step_500`, `…epoch_3`, `iter-100`, `ckpt_7`.
+ * Lightning `epoch=9-step=5000-val_loss=0.25`, VITS `G_1000`, Composer `ep1-ba500-rank0`, and plain `…step_500`, `…epoch_3`, `iter-100`, `ckpt_7`.
  */
 export function parseStageFileName(fileName: string): StageFileName {
   const stem = stemOfFile(fileName);
@@ -61,6 +61,9 @@ export function parseStageFileName(fileName: string): StageFileName {
   if (mlx !== null) return { step: Number(mlx[1]) };
   const ofPair = /^(?:net)?[GD]_(\d{1,15})$/.exec(stem);
   if (ofPair !== null) return { step: Number(ofPair[1]) };
+  // Composer's: epochs and batches done.
+  const composer = /^ep(\d{1,9})-ba(\d{1,15})(?:-rank\d+)?$/.exec(stem);
+  if (composer !== null) return { epoch: Number(composer[1]), step: Number(composer[2]) };
   // ESPnet's.
   const espnet = /^(\d{1,9})epoch$/.exec(stem);
   if (espnet !== null) return { epoch: Number(espnet[1]) };

@@ -2,9 +2,8 @@ import { baseName, joinPath, parentPath } from "../bytes/paths";
 import type { Checkpoint } from "../checkpoint/checkpoint";
 import type { FolderContext, FolderFile } from "../checkpoint/folderContext";
 import type { InsideFile } from "../checkpoint/inside/insideFile";
-import { mixedSteps } from "../checkpoint/mixedSteps";
+import { mixedRanks } from "../checkpoint/mixedSteps";
 import type { OpenedFiles } from "../checkpoint/openedFiles";
-import { TensorReader } from "../checkpoint/tensorReader";
 import { mappingOf, membersOf } from "../formats/contentView";
 import type { FileContent } from "../formats/format";
 import { modelIn, modelParameters } from "../optimizer/modelParameters";
@@ -21,6 +20,7 @@ import { maxOpened, openRandomStates, openRegistered, randomRank } from "./accel
 import { findLayout } from "./findLayout";
 import { isJoined, joinedInputs } from "./joinedFolder";
 import { momentTensors } from "./lookForNotFinite";
+import { withoutCommonState } from "./megatronState";
 import { isModelItself, modelName } from "./modelName";
 import { PartOpener } from "./openedParts";
 import { countedOnce, readAllSteps } from "./readAllSteps";
@@ -37,7 +37,7 @@ import {
   schedulersInside,
   worldSizeOf,
 } from "./stateInside";
-import { lookInto, stateFolders } from "./valuesBeside";
+import { rejectStateFolders } from "./valuesBeside";
 
 /** What is open, and where it lies. */
 export interface ResumeSubject {
@@ -64,6 +64,8 @@ export async function gatherFromFolder(subject: ResumeSubject, signal?: AbortSig
   const joined = isJoined(checkpoint) ? await joinedInputs(subject, opener, signal) : undefined;
   const layout = joined === undefined ? await findLayout(opened.files, folder, opener) : undefined;
   const answers = (what: ResumeTopic) => layout?.checks.some((check) => check.what === what) === true;
+  if (checkpoint.problems.some(({ code }) => code === "CommonStateMissing"))
+    opener.broken.push(withoutCommonState);
   if (answers("Parameters"))
     await opener.rejectNotFinite(checkpoint, checkpoint.tensors, checkpoint.name, "parameters");
   const model = answers("Parameters") ? undefined : (joined ?? (await openModel(subject, opener)));
@@ -71,7 +73,7 @@ export async function gatherFromFolder(subject: ResumeSubject, signal?: AbortSig
     ? undefined
     : (joined?.optimizer ??
       (await openOptimizer(subject, optimizersOf(modelName(subject), of("optimizer")), opener, signal)));
-  if (answers("Optimizer state")) await rejectStateFolders(subject, opener, signal);
+  if (answers("Optimizer state")) await rejectStateFolders(opened, folder, opener, signal);
   const schedulers = [...(joined?.schedulers ?? [])];
   for (const { path, name } of of("scheduler").slice(0, maxOpened)) {
     const opened = await opener.open(path, name, "scheduler");
@@ -105,38 +107,10 @@ export async function gatherFromFolder(subject: ResumeSubject, signal?: AbortSig
     goesByName: isAccelerate,
     broken: opener.broken,
     whole: opener.whole,
-    mixedSteps: await mixedRanks(subject, signal),
+    mixedSteps: await mixedRanks(opened.files, checkpoint, signal),
     missingShards: shards.map(({ message }) => message),
     shardCount: model?.shardCount ?? 0,
   };
-}
-
-/** A layout judges whether its files are there; values that are no numbers make them useless all the same. */
-async function rejectStateFolders(
-  { opened, folder }: ResumeSubject,
-  opener: PartOpener,
-  signal?: AbortSignal,
-): Promise<void> {
-  for (const place of stateFolders(folder).slice(0, maxOpened)) {
-    const found = await lookInto(opened, place, signal);
-    if (found === undefined || found === "") continue;
-    const role = /^pytorch_model_fsdp/.test(place.name) ? "parameters" : "optimizer";
-    opener.broken.push({ name: place.name, role, reason: `cannot be used: ${found}`, isDiverged: true });
-  }
-}
-
-/** What the files of a folder's ranks count differently. */
-async function mixedRanks(
-  { opened, checkpoint }: ResumeSubject,
-  signal?: AbortSignal,
-): Promise<string | undefined> {
-  if ((checkpoint.rankSteps ?? []).length < 2) return undefined;
-  const reader = new TensorReader(opened.files, checkpoint);
-  try {
-    return (await mixedSteps(checkpoint, reader, signal))[0];
-  } finally {
-    await reader.close();
-  }
 }
 
 async function openModel(

@@ -129,7 +129,7 @@ export function judgeResumeInputs(inputs: ResumeInputs): ResumeReport {
     const own = layout?.checks.find(({ what }) => what === topic);
     const usually = usual.find((check) => check?.what === topic);
     // A layout judges its files, and not the values in them.
-    const isWorse = own?.verdict !== "error" && broken.some((file) => isDiverged(file, topic));
+    const isWorse = own?.verdict !== "error" && broken.some((file) => outweighsLayout(file, topic));
     return (isWorse ? usually : (own ?? usually)) ?? [];
   });
   return weighChecks(checks, whereItStands(inputs));
@@ -148,9 +148,9 @@ const topics: readonly ResumeTopic[] = [
   "Steps agree",
 ];
 
-function isDiverged({ role, isDiverged }: BrokenFile, topic: ResumeTopic): boolean {
+function outweighsLayout({ role, isDiverged, stopsLoader }: BrokenFile, topic: ResumeTopic): boolean {
   const of = role === "parameters" ? "Parameters" : role === "optimizer" ? "Optimizer state" : undefined;
-  return of === topic && isDiverged === true;
+  return of === topic && (isDiverged === true || stopsLoader === true);
 }
 
 /** The name says another step than the progress: one of the two was copied or renamed. */

@@ -119,4 +119,6 @@ export interface BrokenFile {
   readonly isBeyondLimit?: boolean;
   /** It is whole, and some of its values are NaN or infinite. */
   readonly isDiverged?: true;
+  /** Its loader stops at it, whatever else of the folder is there. */
+  readonly stopsLoader?: true;
 }

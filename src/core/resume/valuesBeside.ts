@@ -9,9 +9,13 @@ import { CheckpointError } from "../problem/checkpointError";
 import type { Problem } from "../problem/problem";
 import { elementCount, type Tensor } from "../tensors/tensor";
 import { lookForNotFinite, momentTensors } from "./lookForNotFinite";
+import type { PartOpener } from "./openedParts";
 
 /** Each file is like the others; a training of many optimizers is rare. */
 const maxLookedAt = 64;
+
+/** A folder holds the state of a whole training, which more than one need not be opened for. */
+const maxFolders = 8;
 
 /** What trainers of many processes write into a folder of its own inside the checkpoint. */
 const stateFolder = /^(?:global_step\d+|pytorch_model_fsdp(?:_\d+)?|optimizer(?:_\d+)?|mp_rank_\d+.*)$/;
@@ -50,9 +54,23 @@ export async function valuesBeside(
   return { places, problems };
 }
 
-/** Folders of a checkpoint in which several processes keep moments and weights. */
-export function stateFolders(folder: FolderContext): readonly FolderFile[] {
-  return folder.files.filter((file) => file.kind === "directory" && holdsState(file));
+/**
+ * Counts as broken the folders of a checkpoint in which several processes keep moments and weights that are no
+ * numbers: a layout judges whether its files are there.
+ */
+export async function rejectStateFolders(
+  opened: OpenedFiles,
+  folder: FolderContext,
+  opener: PartOpener,
+  signal?: AbortSignal,
+): Promise<void> {
+  const places = folder.files.filter((file) => file.kind === "directory" && holdsState(file));
+  for (const place of places.slice(0, maxFolders)) {
+    const found = await lookInto(opened, place, signal);
+    if (found === undefined || found === "") continue;
+    const role = /^pytorch_model_fsdp/.test(place.name) ? "parameters" : "optimizer";
+    opener.broken.push({ name: place.name, role, reason: `cannot be used: ${found}`, isDiverged: true });
+  }
 }
 
 function holdsState({ name, kind, part }: FolderFile): boolean {
@@ -64,7 +82,7 @@ function holdsState({ name, kind, part }: FolderFile): boolean {
  * What is wrong with the values of a file or folder; empty where nothing is found. Undefined where it could not be
  * looked into: who opens it for its own sake tells why.
  */
-export async function lookInto(
+async function lookInto(
   opened: OpenedFiles,
   { path, part }: Pick<FolderFile, "path" | "part">,
   signal?: AbortSignal,

@@ -155,6 +155,12 @@ test("Megatron's distributed checkpoint: schedule and progress lie in common.pt"
   });
 });
 
+test("Megatron's distributed checkpoint without common.pt is nothing to resume from", async () => {
+  const files = folderInMemory(join(projectRoot, "test/fixtures/dcp/titan"), "/iter_0000100");
+  files.write("/iter_0000100/metadata.json", '{"sharded_backend": "torch_dist"}');
+  expect((await resumeOf(files, "/iter_0000100")).sentence).toMatch(/^No: common\.pt is missing/);
+});
+
 describe("one file that holds everything", () => {
   test("model, optimizer and progress by their keys", async () => {
     const report = await resumeOf(

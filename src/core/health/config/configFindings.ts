@@ -20,6 +20,7 @@ import { type MatrixRule, matrixRules } from "./matrixShapes";
 import { type ModelConfig, parseModelConfig } from "./modelConfig";
 import { predictionHead } from "./predictionHead";
 import { expectation, isUnpacked, slicedWeights } from "./slicedWeights";
+import { scalingWithoutFactor, tokensBeyond } from "./tokenSettings";
 import { unlikeLayers } from "./unlikeLayers";
 
 const expertName = /\.experts\.(\d+)\./;
@@ -56,7 +57,7 @@ export function configFindings(subject: HealthSubject): readonly Problem[] {
 function besideConfig(
   { checkpoint: { tensors }, folder }: HealthSubject,
   { number, extraLayers }: ModelConfig,
-  { layers }: Model,
+  { layers, embedding }: Model,
 ): readonly Problem[] {
   const json = folder.config?.value;
   if (json === undefined) return [];
@@ -68,6 +69,8 @@ function besideConfig(
     ...missingPrediction(extraLayers, surplus, tensors),
     ...widerThanSaid(json, tensors),
     ...predictionHead(json, tensors),
+    ...tokensBeyond(json, embedding),
+    ...scalingWithoutFactor(json),
   ];
 }
 

@@ -41,6 +41,8 @@ export interface CheckpointFacts {
   readonly epoch: number | undefined;
   /** What the weights file itself says, where no trainer_state.json does. */
   readonly inside: WeightsProbe["progress"];
+  /** A look into the file found data, or another kind of file. */
+  readonly noModel: boolean;
   /** Of the model in a weights file that was looked into. */
   readonly shapes: WeightsProbe["shapes"];
   readonly problems: readonly Problem[];
@@ -145,6 +147,7 @@ class FactsReader {
       stepIsOptimizers: named === undefined ? inside?.stepIsOptimizers : undefined,
       epoch: log?.epoch ?? moment.epoch ?? epochDone(inside?.epoch) ?? written.epoch,
       inside,
+      noModel: seen?.noModel === true,
       shapes: seen?.shapes,
       problems: this.problems.map((problem) => ({ file: candidate.path, ...problem })),
     };

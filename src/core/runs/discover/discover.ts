@@ -13,7 +13,6 @@ import {
   type ProbeWeights,
   readCheckpointFacts,
 } from "./checkpointFacts";
-import { tellCopies } from "./copies";
 import { findCandidates } from "./findCandidates";
 import { type BorrowedMetrics, finishRun } from "./finishRun";
 import { homeOf } from "./homeFolder";
@@ -24,7 +23,9 @@ import { logFilesOf, member, type RunDraft } from "./runDraft";
 import { uniqueIds, uniqueNames } from "./runNames";
 import { splitByShapes, tellFileTrainings } from "./splitShapes";
 import { joinStages } from "./stageDrafts";
-import { tellIdenticalFiles } from "./tellIdenticalFiles";
+import { tellCopies } from "./tell/copies";
+import { tellIdenticalFiles } from "./tell/tellIdenticalFiles";
+import { tellLost } from "./tell/tellLost";
 import { draftModel, draftTrainings } from "./trainingDrafts";
 import { markUnfinished } from "./unfinishedSave";
 import { type WalkOptions, type WalkRoot, walkFolders } from "./walkFolders";
@@ -71,13 +72,14 @@ export async function discoverRuns(
   for (const draft of drafts) markUnfinished(draft);
   tellCopies(drafts);
   if (options.peek !== undefined) await tellIdenticalFiles(files, drafts, options.signal);
+  const lost = await tellLost(files, walk.tops, drafts, options.signal);
   const borrowed = await borrowMetrics(digests, drafts, options);
   const names = uniqueNames(drafts);
   const ids = uniqueIds(drafts);
   const runs = drafts.map((draft, index) =>
     finishRun(draft, { id: ids[index] ?? "", name: names[index] ?? draft.name, borrowed }),
   );
-  return { runs, truncated: walk.truncated, problems: walk.problems };
+  return { runs, truncated: walk.truncated, problems: [...walk.problems, ...lost] };
 }
 
 type AllFacts = ReadonlyMap<Candidate, CheckpointFacts>;
@@ -122,9 +124,12 @@ function draftRuns(groups: readonly CandidateGroup[], facts: AllFacts): RunDraft
 
 function draftFiles(
   { folder, series, finalPath, omitted = 0 }: CandidateGroup,
-  facts: readonly CheckpointFacts[],
+  found: readonly CheckpointFacts[],
   groups: readonly CandidateGroup[],
 ): RunDraft[] {
+  // Data sets and metrics are saved under the same endings.
+  const facts = found.filter(({ noModel }) => !noModel);
+  if (facts.length === 0) return [];
   const besideSteps = groups.some((other) => other.kind === "steps" && other.folder === folder);
   const home = homeOf(folder);
   const trainings = splitByShapes(facts);

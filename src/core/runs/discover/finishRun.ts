@@ -1,4 +1,5 @@
 import { given } from "../../lists/given";
+import { formatCount } from "../../text/quantities";
 import type { LogFile } from "../logs/logFormat";
 import type { MetricValue, Run, RunCheckpoint } from "../run";
 import type { LoggedValue } from "../series/lastLogged";
@@ -6,7 +7,7 @@ import { evalLossKeyOf, lossKeyOf } from "../series/runProgress";
 import { chooseBest } from "./bestCheckpoint";
 import type { CheckpointFacts } from "./checkpointFacts";
 import { compareMembers, logFilesOf, logsOf, type RunDraft, type RunMember } from "./runDraft";
-import { tellFaults } from "./tellFaults";
+import { tellFaults } from "./tell/tellFaults";
 
 /** What the run's log says about a checkpoint that has no trainer_state.json of its own. */
 export interface BorrowedMetrics {
@@ -30,6 +31,7 @@ export function finishRun(draft: RunDraft, { id, name, borrowed }: FinishOptions
   const logFiles = logFilesOf(draft);
   const { logs = [] } = draft;
   tellFaults(draft);
+  tellShortenedPlan(draft);
   const last = lastOf(members);
   const checkpoints = members.map((one) =>
     finishCheckpoint(one, { best: one === best, last: one === last }, borrowed.get(one.facts)),
@@ -47,6 +49,20 @@ export function finishRun(draft: RunDraft, { id, name, borrowed }: FinishOptions
     logs: [...logFiles.map((path): LogFile => ({ path, format: "trainer-state" })), ...logs],
     problems: problem === undefined ? draft.problems : [...draft.problems, problem],
   };
+}
+
+/** A training that was resumed with a shorter plan than it had gone already ends at once, or never tells its end. */
+function tellShortenedPlan(draft: RunDraft): void {
+  const { path, log } = logsOf(draft)[0] ?? {};
+  const { globalStep: step, maxSteps: planned } = log ?? {};
+  if (step === undefined || planned === undefined || planned <= 0 || step <= planned) return;
+  const message = `trainer_state.json counts step ${formatCount(step)} of ${formatCount(planned)} planned: the plan was shortened (max_steps) as the training was resumed, which has nothing left to do.`;
+  draft.problems.push({
+    severity: "warning",
+    code: "StepsBeyondPlan",
+    message,
+    ...(path === undefined ? {} : { file: path }),
+  });
 }
 
 /**

@@ -1,5 +1,5 @@
 import { joinPath } from "../../bytes/paths";
-import { bareNet } from "../../formats/fileKinds";
+import { agentArchive, bareNet } from "../../formats/fileKinds";
 import { addTo } from "../../lists/addTo";
 import { classifyEntry } from "../../parts/parts";
 import { parseStageFileName, stemOfFile } from "../../progress/checkpointNames";
@@ -8,8 +8,10 @@ import type { Folder } from "./walkFolders";
 
 const singleFile = /\.(?:safetensors|gguf|pdparams|cleanrl_model|(?:pt|pth|ckpt)(?:\.tar)?)$/i;
 const otherSingleFile =
-  /^(?:adapter_model|pytorch_model|pytorch_lora_weights)(?:[.-].*)?\.bin$|^adapters\.npz$|^network-snapshot-\d+\.pkl$|^policy_state\.pkl$|^best_model\.zip$|^rl_model(?:_\w+)?\.zip$|_\d+_steps\.zip$/;
+  /^(?:adapter_model|pytorch_model|pytorch_lora_weights)(?:[.-].*)?\.bin$|^adapters\.npz$|^network-snapshot-\d+\.pkl$|^policy_state\.pkl$/;
 const index = /^(.+\.(?:safetensors|bin))\.index\.json$/;
+/** TensorFlow's, of which the values lie in `ckpt-1.data-00000-of-00001` beside it. */
+const bundleIndex = /^(.+)\.index$/;
 const shard = /^(.+)-\d{4,6}-of-\d{4,6}(\.\w+)$/;
 
 /** Names that a library gives to what training ended with, beside numbered ones. */
@@ -54,7 +56,16 @@ function shardSets({ files }: Folder): string[][] {
   for (const file of files) {
     const { name } = file;
     const indexed = index.exec(name)?.[1];
-    const isSingle = singleFile.test(name) || otherSingleFile.test(name) || bareNet.test(name);
+    const bundle = bundleIndex.exec(name)?.[1];
+    if (bundle !== undefined) {
+      const own = files
+        .filter((other) => other.name.startsWith(`${bundle}.data-`))
+        .map((other) => other.name);
+      if (own.length > 0) sets.set(`many:${bundle}`, [name, ...own]);
+      continue;
+    }
+    const isSingle =
+      singleFile.test(name) || otherSingleFile.test(name) || bareNet.test(name) || agentArchive.test(name);
     if (indexed === undefined && !isSingle) continue;
     const { part } = classifyEntry(file);
     if (part !== "weights" && part !== "adapter") continue;
@@ -64,13 +75,19 @@ function shardSets({ files }: Folder): string[][] {
     const key = isPartOfMany ? `many:${whole}` : `one:${name}`;
     addTo(sets, key, name);
   }
-  const indexFirst = (a: string, b: string) => Number(index.test(b)) - Number(index.test(a));
+  const indexFirst = (a: string, b: string) => Number(isIndex(b)) - Number(isIndex(a));
   return [...sets.values()].map((names) => names.sort(indexFirst));
+}
+
+function isIndex(name: string): boolean {
+  return index.test(name) || bundleIndex.test(name);
 }
 
 function fileCandidate(folder: Folder, fileNames: readonly string[]): Candidate {
   const name = fileNames[0] ?? "";
-  const { series: _, ...moment } = parseStageFileName(name.replace(index, "$1").replace(shard, "$1$2"));
+  const { series: _, ...moment } = parseStageFileName(
+    name.replace(index, "$1").replace(bundleIndex, "$1").replace(shard, "$1$2"),
+  );
   const path = joinPath(folder.path, name);
   return { kind: "file", path, name, folder, fileNames, partFolders: [], moment, temporary: false };
 }

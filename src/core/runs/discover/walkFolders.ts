@@ -1,7 +1,9 @@
-import type { FileEntry, Files } from "../../bytes/files";
+import type { BrokenLink, FileEntry, Files } from "../../bytes/files";
 import { mapParallel } from "../../bytes/mapParallel";
 import { joinPath } from "../../bytes/paths";
 import { parseTemporaryName } from "../../bytes/temporaryName";
+import { lostParts } from "../../parts/brokenLinks";
+import { isPointerName } from "../../parts/lostPointers";
 import { classifyEntry } from "../../parts/parts";
 import { messageOf } from "../../problem/messageOf";
 import type { Problem } from "../../problem/problem";
@@ -41,6 +43,10 @@ export interface Folder {
   readonly files: readonly FileEntry[];
   /** In natural order. */
   readonly folders: Folder[];
+  /** Links to checkpoints and their parts that lead nowhere. */
+  readonly brokenLinks: readonly BrokenLink[];
+  /** Names of files that name the checkpoint to go on from. */
+  readonly pointers: readonly string[];
   /** A run of MLflow's file store: what it holds beside artifacts is one log, and is not listed. */
   readonly isMlflowRun: boolean;
 }
@@ -142,8 +148,9 @@ class Walker {
     this.options.signal?.throwIfAborted();
     this.foldersSearched++;
     let entries: readonly FileEntry[];
+    const links: BrokenLink[] = [];
     try {
-      entries = await this.files.list(pending.path);
+      entries = await this.files.list(pending.path, (link) => links.push(link));
     } catch (error) {
       this.tellUnreadable(pending, error);
       return undefined;
@@ -160,6 +167,8 @@ class Walker {
       lineage,
       files: this.filesOf(pending, inOrder),
       folders: [],
+      brokenLinks: lostParts(links),
+      pointers: inOrder.filter(isFile).flatMap(({ name }) => (isPointerName(name) ? [name] : [])),
       isMlflowRun: isMlflowRun(inOrder),
     };
     return { folder, below: this.foldersBelow(pending, folder, inOrder) };
@@ -167,7 +176,6 @@ class Walker {
 
   /** Most folders of a workspace hold source or data: nothing of them is kept. */
   private filesOf(pending: Pending, entries: readonly FileEntry[]): FileEntry[] {
-    const isFile = (entry: FileEntry) => entry.kind === "file";
     const mayMatter = (entry: FileEntry) =>
       classifyEntry(entry).part !== "other" || logOfName(entry.name) !== undefined;
     if (!entries.some((entry) => isFile(entry) && mayMatter(entry))) return [];
@@ -237,6 +245,10 @@ class Walker {
       this.problems.push({ severity: "info", code: "SearchDepth", message });
     }
   }
+}
+
+function isFile({ kind }: FileEntry): boolean {
+  return kind === "file";
 }
 
 /** A store of a thousand runs has five folders in each, which would use up the search. */

@@ -1,9 +1,12 @@
 import type { Problem } from "../../problem/problem";
+import type { TrainingFault } from "../../progress/trainingFaults";
+import { capitalised } from "../../text/capitalised";
 import type { LogFile, LogFormatId } from "../logs/logFormat";
 import type { MetricValue, Run, RunCheckpoint } from "../run";
 import { countsEpochs, type MetricSeries, valueAtStep } from "../series/metricSeries";
 import { isOutcome, maxOutcomes } from "../series/outcomeMetrics";
 import { evalLossKeyOf, lossKeyOf, type RunProgress } from "../series/runProgress";
+import { loggedFaults } from "./loggedFaults";
 
 /** What the logs of a run say that its checkpoints' own files do not. Plain data. */
 export interface RunStatus {
@@ -12,6 +15,8 @@ export interface RunStatus {
   readonly values: readonly (readonly MetricValue[])[];
   /** What was left out of the logs, and why. */
   readonly notes: readonly Problem[];
+  /** What no longer learns, and from which step on. */
+  readonly faults: readonly TrainingFault[];
 }
 
 /** What a status is read from: a follower of the run's logs, after a look. */
@@ -45,8 +50,10 @@ export function runStatusOf(
       const value = read(series);
       return value === undefined ? [] : [[name, value]];
     });
+  const progress = followed.progress();
   return {
-    progress: followed.progress(),
+    progress,
+    faults: loggedFaults(keys, (key) => followed.series(key), progress.maxSteps),
     notes: followed.notes(),
     values: checkpoints.map((checkpoint) =>
       valuesBy((series) => valueAt(series, checkpoint, countsFromOne(keys) ? 1 : 0)),
@@ -86,9 +93,29 @@ function keyOf(name: string, keys: readonly string[]): string | undefined {
 }
 
 /** The run with what its logs say where its checkpoints' own files say nothing, and the best by it. */
-export function withStatus(run: Run, { progress, values, notes }: RunStatus): Run {
-  const checkpoints = run.checkpoints.map((checkpoint, at) => addValues(checkpoint, values[at] ?? []));
-  return chooseByEvalLoss({ ...run, progress, checkpoints, problems: [...run.problems, ...notes] }, run);
+export function withStatus(run: Run, { progress, values, notes, faults }: RunStatus): Run {
+  // A trainer_state.json has told its own.
+  const news = faults.filter(({ code }) => !run.problems.some((problem) => problem.code === code));
+  const checkpoints = run.checkpoints.map((checkpoint, at) =>
+    addFaults(addValues(checkpoint, values[at] ?? []), news),
+  );
+  const told = news.map(({ code, what, told }): Problem => {
+    return { severity: "warning", code, message: `${capitalised(what)}: ${told}.`, file: run.path };
+  });
+  const problems = [...run.problems, ...notes, ...told];
+  return chooseByEvalLoss({ ...run, progress, checkpoints, problems }, run);
+}
+
+/** Not at the final model, which may be the best that was loaded at the end. */
+function addFaults(checkpoint: RunCheckpoint, faults: readonly TrainingFault[]): RunCheckpoint {
+  const { step, final, path: file } = checkpoint;
+  if (step === undefined || final) return checkpoint;
+  const own = faults
+    .filter(({ code, from }) => step >= from && !checkpoint.problems.some((known) => known.code === code))
+    .map(({ code, what, told }): Problem => {
+      return { severity: "warning", code, message: `Saved after ${what}: ${told}.`, file };
+    });
+  return own.length === 0 ? checkpoint : { ...checkpoint, problems: [...checkpoint.problems, ...own] };
 }
 
 function addValues(checkpoint: RunCheckpoint, values: readonly MetricValue[]): RunCheckpoint {

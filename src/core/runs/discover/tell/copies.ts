@@ -1,6 +1,6 @@
-import { compareNames } from "../../tensors/nameOrder";
-import { hashText } from "./logDigest";
-import type { RunDraft, RunMember } from "./runDraft";
+import { compareNames } from "../../../tensors/nameOrder";
+import { hashText } from "../logDigest";
+import type { RunDraft, RunMember } from "../runDraft";
 
 interface Located {
   readonly draft: RunDraft;

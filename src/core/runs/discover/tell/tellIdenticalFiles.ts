@@ -1,8 +1,8 @@
-import type { Files } from "../../bytes/files";
-import { identicalFiles } from "../../bytes/identicalFiles";
-import { limitedFiles, ReadAllowance, ReadLimitError } from "../../bytes/limitedFiles";
-import { formatCount, formatNumber } from "../../text/quantities";
-import type { RunDraft, RunMember } from "./runDraft";
+import type { Files } from "../../../bytes/files";
+import { identicalFiles } from "../../../bytes/identicalFiles";
+import { limitedFiles, ReadAllowance, ReadLimitError } from "../../../bytes/limitedFiles";
+import { formatCount, formatNumber } from "../../../text/quantities";
+import type { RunDraft, RunMember } from "../runDraft";
 
 /** Read in all, to compare files of one size: a search is no check sum of a disk. */
 const maxComparedBytes = 64_000_000;

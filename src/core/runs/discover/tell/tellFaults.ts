@@ -1,5 +1,5 @@
-import { capitalised } from "../../text/capitalised";
-import { logsOf, type RunDraft, type RunMember } from "./runDraft";
+import { capitalised } from "../../../text/capitalised";
+import { logsOf, type RunDraft, type RunMember } from "../runDraft";
 
 /** Marks a training that no longer learns, and every checkpoint that it saved from then on. */
 export function tellFaults(draft: RunDraft): void {
