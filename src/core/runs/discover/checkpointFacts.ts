@@ -121,11 +121,13 @@ class FactsReader {
     const written = metadataProgress(seen?.metadata ?? new Map());
     const named = log?.globalStep ?? moment.step;
     const step = named ?? inside?.step ?? written.step;
-    this.tellStep(log?.globalStep);
+    this.tellStep(log?.globalStep, inside?.step);
     this.tellParameters(parts);
     const halfWritten = findHalfWritten(isFolder ? candidate.name : "", own);
     const told = new Set(this.problems.map(({ code }) => code));
+    const unfinished = this.unfinishedFolders();
     this.problems.push(
+      ...unfinished,
       ...halfWritten.problems.filter(({ code }) => code !== "MissingMetadata" || !told.has(code)),
     );
     const adapterConfig: JsonObject | undefined = isJsonObject(config) ? config : undefined;
@@ -138,7 +140,7 @@ class FactsReader {
       byteSize: parts.reduce((sum, { size }) => sum + size, 0),
       modifiedMs: this.modifiedMs,
       parts,
-      incomplete: halfWritten.incomplete || candidate.temporary || isCut,
+      incomplete: halfWritten.incomplete || unfinished.length > 0 || candidate.temporary || isCut,
       trainerStatePath,
       log,
       adapter: adapterConfig === undefined ? undefined : adapterSignature(adapterConfig),
@@ -164,6 +166,17 @@ class FactsReader {
     const direct = partFolders.filter(({ parent }) => parent === folder);
     for (const partFolder of direct) parts.push(await this.statFolder(partFolder));
     return { own, parts };
+  }
+
+  /** Folders of a distributed save inside the checkpoint whose directory, which is written last, is not there. */
+  private unfinishedFolders(): readonly Problem[] {
+    return this.candidate.partFolders
+      .filter(({ files }) => files.some(({ name }) => name.endsWith(".distcp")))
+      .flatMap(({ name, path, files }) =>
+        findHalfWritten("", files)
+          .problems.filter(({ code }) => code === "MissingMetadata")
+          .map((problem) => ({ ...problem, message: `${name}: ${problem.message}`, file: path })),
+      );
   }
 
   private isDistributed(): boolean {
@@ -311,12 +324,14 @@ class FactsReader {
     this.problems.push({ severity: "warning", code: "NoParameters", message: resumable.reason });
   }
 
-  private tellStep(globalStep: number | undefined): void {
+  /** Lightning alone writes the count of the file into its name, before 1.6 one less. */
+  private tellStep(globalStep: number | undefined, inside: number | undefined): void {
     const { moment, name } = this.candidate;
-    if (globalStep === undefined || moment.step === undefined || moment.step === globalStep) return;
-    const message =
-      `${name} says step ${moment.step}, but its trainer_state.json says ${globalStep}: ` +
-      "it was copied or renamed.";
+    const isNamedSo = /(?:^|[-_])step=\d/.test(name) && Math.abs((inside ?? 0) - (moment.step ?? 0)) > 1;
+    const told = globalStep ?? (isNamedSo ? inside : undefined);
+    if (told === undefined || moment.step === undefined || moment.step === told) return;
+    const who = globalStep === undefined ? "what it holds" : "its trainer_state.json";
+    const message = `${name} says step ${moment.step}, but ${who} says ${told}: it was copied or renamed.`;
     this.problems.push({ severity: "warning", code: "StepDisagrees", message });
   }
 }

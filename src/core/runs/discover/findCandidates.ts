@@ -64,7 +64,7 @@ class Finder {
  */
 function asStepFolder(folder: Folder): StepFolderName | undefined {
   const isAccelerate = folder.files.some(({ name }) => /^random_states_\d+\.pkl$/.test(name));
-  const step = parseStepFolder(folder.name, isAccelerate) ?? orbaxStep(folder);
+  const step = parseStepFolder(folder.name, isAccelerate) ?? orbaxStep(folder) ?? speechBrainSave(folder);
   if (step === undefined) return undefined;
   if (step.temporary) return step;
   if (!holdsState(folder) && !folder.folders.some((child) => holdsState(child))) return undefined;
@@ -81,6 +81,13 @@ function orbaxStep(folder: Folder): StepFolderName | undefined {
     folder.files.some(({ name }) => name === stepMarker) ||
     (!isOfOrbax(folder) && folder.folders.some(isOfOrbax));
   return isStep ? step : undefined;
+}
+
+/** SpeechBrain names a save after its time (`CKPT+2024-01-01+10-00-00+00`), and keeps each part in a file of its own. */
+function speechBrainSave({ name, files }: Folder): StepFolderName | undefined {
+  const [, date = "", time = ""] = /^CKPT\+(\d{4}-\d\d-\d\d)\+(\d\d-\d\d-\d\d)(?:\+\d+)?$/.exec(name) ?? [];
+  if (date === "" || !files.some((file) => file.name === "CKPT.yaml")) return undefined;
+  return { index: Number(`${date}${time}`.replaceAll("-", "")), temporary: false };
 }
 
 const stateParts: ReadonlySet<Part> = new Set<Part>([

@@ -281,3 +281,10 @@ describe("a log of a training that was started again", () => {
     expect(follower.notes()[0]?.message).toContain("step 4");
   });
 });
+
+it("tells a file of Lightning that was renamed", async () => {
+  const contents = { "/ws/a/epoch=7-step=99.ckpt": weights, "/ws/a/epoch=0-step=4.ckpt": weights };
+  const run = await read(contents, (path) => ({ progress: { step: path.endsWith("=99.ckpt") ? 8 : 5 } }));
+  // Before 1.6 the name had one less.
+  expect(run.checkpoints.map(({ problems }) => codes(problems))).toEqual([[], ["StepDisagrees"]]);
+});

@@ -3,7 +3,7 @@ import type { WeightsProbe } from "../../../../src/core/checkpoint/probeWeights"
 import { isBeingSaved, isLive, isTraining, nextChangeMs } from "../../../../src/core/runs/status/liveness";
 import { checkpoint, minuteMs, nowMs, run } from "../merge/runSamples";
 import { type Contents, codes, only, search } from "./searchMemory";
-import { peftCheckpoint, trainerState } from "./trainerFiles";
+import { peftCheckpoint, trainerState, weights } from "./trainerFiles";
 
 /** The files of a checkpoint without some of them, as when the save was interrupted. */
 function without(files: Contents, ...names: string[]): Contents {
@@ -102,4 +102,30 @@ describe("a moment ago", () => {
     expect(nextChangeMs([logged(50, nowMs, 5)], nowMs)).toBe(nowMs + 3 * minuteMs);
     expect(nextChangeMs([logged(50, nowMs - 14 * minuteMs)], nowMs)).toBe(nowMs + minuteMs);
   });
+});
+
+it("a distributed optimizer inside a checkpoint that never got its directory", async () => {
+  const at = "/ws/run/checkpoint-10";
+  const files = { [`${at}/model.safetensors`]: weights, [`${at}/optimizer_0/__0_0.distcp`]: weights };
+  const { runs } = await search(files);
+  expect(only(runs).checkpoints[0]).toMatchObject({
+    incomplete: true,
+    problems: [{ code: "MissingMetadata" }],
+  });
+  const whole = await search({ ...files, [`${at}/optimizer_0/.metadata`]: weights });
+  expect(only(whole.runs).checkpoints[0]).toMatchObject({ incomplete: false, problems: [] });
+});
+
+it("SpeechBrain's saves are one run in the order of their times", async () => {
+  const save = (time: string) => ({
+    [`/ws/save/CKPT+2024-01-01+${time}+00/CKPT.yaml`]: "WER: 20.0\n",
+    [`/ws/save/CKPT+2024-01-01+${time}+00/model.ckpt`]: weights,
+    [`/ws/save/CKPT+2024-01-01+${time}+00/counter.ckpt`]: "2",
+  });
+  const { runs } = await search({ ...save("11-00-00"), ...save("09-30-00") });
+  const { checkpoints } = only(runs);
+  expect(checkpoints.map(({ name, last }) => [name.slice(16, 24), last])).toEqual([
+    ["09-30-00", false],
+    ["11-00-00", true],
+  ]);
 });
