@@ -13,15 +13,30 @@ function normIn({ measurements }: ModuleComparison, index: number): number {
 }
 
 /**
+ * Whether it is known what a module's update is in two snapshots, if only that one does not adapt it. Of NaN, and of
+ * factors that could not be read, it is not: a zero in its place would look like a change.
+ */
+export function isKnownInBoth({ measurements }: ModuleComparison, before: number, after: number): boolean {
+  return [before, after].every((index) => {
+    const measurement = measurements[index];
+    if (measurement === undefined) return true;
+    const { metrics, experts } = measurement;
+    const norms = metrics === undefined ? experts?.map(({ frobenius }) => frobenius) : [metrics.frobenius];
+    return norms?.every(Number.isFinite) === true;
+  });
+}
+
+/**
  * A whole adapter against another, as one long vector: a module that only one of them adapts counts as zero in the
- * other. Shares are weighted by the energy of the modules. Undefined where either is zero, and where no module is
+ * other, and one that is not known in one of them not at all. Shares are weighted by the energy of the modules. Undefined where either is zero, and where no module is
  * measured in both: of what was not aligned nothing is known, so the two are not called unrelated.
  */
 export function totalChange(
-  modules: readonly ModuleComparison[],
+  all: readonly ModuleComparison[],
   before: number,
   after: number,
 ): UpdateChange | undefined {
+  const modules = all.filter((module) => isKnownInBoth(module, before, after));
   const normBefore = totalNorm(modules, before);
   const normAfter = totalNorm(modules, after);
   if (normBefore === 0 || normAfter === 0) return undefined;
@@ -61,6 +76,7 @@ export function pairOf(module: ModuleComparison, before: number, after: number) 
 /** Squared distance of every module that either snapshot adapts. */
 export function squaredMoves(modules: readonly ModuleComparison[], before: number, after: number) {
   return modules.flatMap((module) => {
+    if (!isKnownInBoth(module, before, after)) return [];
     const distance =
       pairOf(module, before, after)?.distance ?? Math.hypot(normIn(module, before), normIn(module, after));
     return distance > 0 ? [{ module: module.module, square: distance * distance }] : [];

@@ -2,7 +2,7 @@ import { rangeText } from "../adapter/adapterText";
 import type { StageLabel } from "../stage/stage";
 import { formatNumber, formatShare, plural } from "../text/quantities";
 import type { ModuleMeasurement } from "../update/measureModule";
-import { pairOf, squaredMoves, totalChange, totalNorm } from "./adapterTotals";
+import { isKnownInBoth, pairOf, squaredMoves, totalChange, totalNorm } from "./adapterTotals";
 import type { UpdateChange } from "./compareView";
 import { type ChangeRegion, regionOfChange } from "./modules/changeRegion";
 import type { ModuleComparison } from "./modules/moduleComparison";
@@ -80,7 +80,10 @@ class StepTeller {
     private readonly to: number,
   ) {
     this.common = modules.filter(
-      ({ measurements }) => isMeasured(measurements[from]) && isMeasured(measurements[to]),
+      (module) =>
+        isMeasured(module.measurements[from]) &&
+        isMeasured(module.measurements[to]) &&
+        isKnownInBoth(module, from, to),
     );
   }
 
@@ -169,10 +172,14 @@ class StepTeller {
       ).length;
     const added = only(to, from);
     const gone = only(from, to);
+    const unknown = this.modules.filter((module) => !isKnownInBoth(module, from, to)).length;
     const odd = this.common.filter((module) => pairOf(module, from, to)?.distance === undefined).length;
     return [
       ...(added > 0 ? [`${plural(added, "module")} added`] : []),
       ...(gone > 0 ? [`${plural(gone, "module")} no longer adapted`] : []),
+      ...(unknown > 0
+        ? [`${plural(unknown, "module")} left out whose ΔW is not known in one of the two`]
+        : []),
       ...(odd > 0 ? [`${plural(odd, "module")} of other shapes`] : []),
     ];
   }

@@ -177,6 +177,28 @@ describe("other snapshots", () => {
     expect(view.columns[0]?.findings?.map(({ code }) => code)).toEqual(["Untrained"]);
   });
 
+  it("leaves a module of NaN out of the change, and says so", async () => {
+    const files = new MemoryFiles();
+    const v = q.replace("q_proj", "v_proj");
+    const { a, b } = pair(1);
+    const broken = {
+      a,
+      b: createMatrix(
+        b.rows,
+        b.cols,
+        b.data.map(() => Number.NaN),
+      ),
+    };
+    writeAdapterFolder(files, "/x", { [q]: { a, b }, [v]: broken });
+    writeAdapterFolder(files, "/y", { [q]: { a, b: scaled(b, 2) }, [v]: pair(3) });
+    const { view } = await Comparison.compute(files, ["/x", "/y"], noStage);
+    // Twice ΔW is 100 % away from it, whatever v_proj is.
+    expect(view.columns[1]?.relativeChange).toBeCloseTo(1, 12);
+    expect(view.steps?.[0]?.sentence).toBe(
+      "training moved the update by 100 %, 1 module left out whose ΔW is not known in one of the two",
+    );
+  });
+
   it("counts the true change from the start of a recipe that moved the base", async () => {
     const files = new MemoryFiles();
     const start = pair(1);
