@@ -2,13 +2,19 @@ import type { CheckpointSession } from "../session/checkpointSession";
 import type { LongWork } from "../session/longWork";
 import type { ReadTensorRange } from "../tensors/readTensorRange";
 import type { PlainFactors } from "../update/truncatedFactors";
-import { type MeasuredSum, measureSum, type SumTask } from "./combine/measureSum";
+import {
+  type MeasuredSum,
+  measureSum,
+  type StackTask,
+  type SumTask,
+  stackFactors,
+} from "./combine/measureSum";
 import { type ExtractedModule, type ExtractionTask, extractModule } from "./extractModule";
 import { type CalmedUpdate, calmModule, type IntrudersTask } from "./intruders/calmModule";
 import { type ReductionTask, reducedFactors } from "./reduceSource";
 
 /** What the factors of one module of a new adapter are made of: data alone, which a thread can be given. */
-export type FactorTask = ReductionTask | ExtractionTask | IntrudersTask | SumTask;
+export type FactorTask = ReductionTask | ExtractionTask | IntrudersTask | SumTask | StackTask;
 
 export interface MadeFactors {
   /** Undefined where the weights of an extraction are not finite, and where `refused` says why. */
@@ -17,6 +23,8 @@ export interface MadeFactors {
   readonly calmed?: CalmedUpdate;
   readonly refused?: string;
   readonly measured?: MeasuredSum;
+  /** That belongs to the factors of a sum. */
+  readonly scale?: number;
   /** Which part of a sum is not finite. */
   readonly refusedBy?: number;
 }
@@ -50,6 +58,7 @@ export async function factorsOfTask(
     return (await extractModule(task, first, second ?? first, pause)) ?? { factors: undefined };
   // A thread reads all files in one way.
   if (task.kind === "sum") return measureSum(task, (adapter) => readers[adapter] ?? first);
+  if (task.kind === "stack") return stackFactors(task, (adapter) => readers[adapter] ?? first);
   if (task.kind === "intruders") return calmModule(task, first, second ?? first, { pause, check });
   return { factors: await reducedFactors(task, (tensor) => first(tensor, 0, tensor.byteSize)) };
 }

@@ -56,7 +56,7 @@ export class PlacedModules {
       const weight = await second?.placeTensor(task.weight, paths);
       return module && weight && { paths: [...paths.keys()], task: { ...task, module, weight } };
     }
-    if (task.kind === "sum") {
+    if (task.kind === "sum" || task.kind === "stack") {
       const parts = [];
       for (const part of task.parts) {
         const module = await this.columns[part.adapter]?.place(part.module, paths);

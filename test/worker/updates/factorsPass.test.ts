@@ -45,6 +45,14 @@ describe("factors of new adapters on threads", () => {
           { session: await open("lora"), weight: -0.5 },
         ],
       }),
+    sum: async ({ out: path, ...make }: ReturnType<typeof makeInto>) =>
+      combine({
+        ...{ ...make, path },
+        adapters: [
+          { session: await open("lora"), weight: 1 },
+          { session: await open("lora"), weight: 0.25 },
+        ],
+      }),
     intruders: async ({ out: path, ...make }: ReturnType<typeof makeInto>) =>
       reduceIntruders({
         ...{ ...make, path, adapter: await open("narrow"), base: await open("small"), scale: 0.5 },
@@ -95,7 +103,7 @@ describe("factors of new adapters on threads", () => {
     rmSync(folder, { recursive: true });
   });
 
-  it.each(["reduce", "extract", "intruders", "combine"] as const)(
+  it.each(["reduce", "extract", "intruders", "combine", "sum"] as const)(
     "%s as one thread does, to the byte",
     async (way) => {
       const results = [];
@@ -110,7 +118,7 @@ describe("factors of new adapters on threads", () => {
     },
   );
 
-  it.each(["reduce", "extract", "intruders", "combine"] as const)(
+  it.each(["reduce", "extract", "intruders", "combine", "sum"] as const)(
     "%s nothing more when it is cancelled",
     async (way) => {
       const controller = new AbortController();

@@ -1,15 +1,9 @@
 import { rangeText } from "../../adapter/adapterText";
 import { isTargetParameter } from "../../adapter/expertNames";
-import type { TensorReader } from "../../checkpoint/tensorReader";
-import { scaledMatrix } from "../../linalg/matrix";
-import type { CheckpointSession } from "../../session/checkpointSession";
 import { type Provenance, relativePathFrom } from "../../stage/stageFileText";
 import { dtypeBits } from "../../tensors/dtype";
 import { isWritableDtype, type WritableDtype } from "../../tensors/encode";
 import { formatShare, plural } from "../../text/quantities";
-import { loadFactors } from "../../update/factors";
-import { truncatedFactors } from "../../update/truncatedFactors";
-import { UpdateAnalysis } from "../../update/updateAnalysis";
 import { paddedFactors, targetFormats, targetOutputModule } from "../dialect/dialectOutput";
 import { FactorQueue, type FactorWork, type MadeFactors } from "../factorQueue";
 import type { WeightedAdapter } from "../model/mergePlan";
@@ -23,7 +17,7 @@ import {
   notCombinable,
 } from "./alignAdapters";
 import type { Conflict } from "./conflict";
-import { type LoadedPart, type MeasuredSum, type SumTask, stacked } from "./measureSum";
+import type { MeasuredSum, StackTask, SumTask } from "./measureSum";
 
 export interface CombinePlanRequest extends FactorWork {
   readonly adapters: readonly WeightedAdapter[];
@@ -60,16 +54,6 @@ export async function planCombination(request: CombinePlanRequest): Promise<Comb
   return planWith(request);
 }
 
-type Readers = ReadonlyMap<CheckpointSession, TensorReader>;
-
-function readersOf(adapters: readonly WeightedAdapter[]): Readers {
-  return new Map(adapters.map(({ session }) => [session, session.tensorReader()]));
-}
-
-async function closeAll(readers: Readers): Promise<void> {
-  await Promise.all([...readers.values()].map((reader) => reader.close()));
-}
-
 async function planWith(request: CombinePlanRequest): Promise<CombinePlan> {
   const { adapters, rule, report, signal } = request;
   const aligned = alignAdapters(adapters);
@@ -77,12 +61,7 @@ async function planWith(request: CombinePlanRequest): Promise<CombinePlan> {
   const reducible = [];
   const inner = new Map<string, number>();
   const squares = adapters.map(() => 0);
-  const tasks = aligned.modules.map(({ contributions }): SumTask => {
-    return {
-      kind: "sum",
-      parts: contributions.map(({ adapter, weight, module }) => ({ adapter, weight, module })),
-    };
-  });
+  const tasks = aligned.modules.map((module): SumTask => ({ kind: "sum", parts: partsOf(module) }));
   const queue = new FactorQueue(
     request,
     tasks,
@@ -124,34 +103,19 @@ async function planWith(request: CombinePlanRequest): Promise<CombinePlan> {
   return { aligned, modules, ranks, cosines };
 }
 
-/** @throws CheckpointError `NotCombinable` where one of the updates holds NaN. */
-function measuredOf(
-  { measured, refusedBy = 0 }: MadeFactors,
-  contributions: readonly Contribution[],
-): MeasuredSum {
-  if (measured !== undefined) return measured;
-  const { session, module } = contributions[refusedBy] as Contribution;
-  throw notCombinable(session, `${module.module} holds NaN or infinite values.`);
+function partsOf({ contributions }: CombinedModule): SumTask["parts"] {
+  return contributions.map(({ adapter, weight, module }) => ({ adapter, weight, module }));
 }
 
-/** @throws CheckpointError `NotCombinable` where the factors of a module cannot be read or hold NaN. */
-async function loadParts(
-  { contributions }: CombinedModule,
-  readers: Readers,
-  signal: AbortSignal | undefined,
-): Promise<readonly LoadedPart[]> {
-  return Promise.all(
-    contributions.map(async ({ session, module, weight }) => {
-      const factors = await loadFactors(
-        module,
-        (tensor) => (readers.get(session) as TensorReader).read(tensor, signal),
-        signal,
-      );
-      if (!new UpdateAnalysis(factors).metrics.finite)
-        throw notCombinable(session, `${module.module} holds NaN or infinite values.`);
-      return { weight, factors };
-    }),
-  );
+/** @throws CheckpointError `NotCombinable` where one of the updates holds NaN. */
+function measuredOf(made: MadeFactors, contributions: readonly Contribution[]): MeasuredSum {
+  if (made.measured !== undefined) return made.measured;
+  throw notFinite(made, contributions);
+}
+
+function notFinite({ refusedBy = 0 }: MadeFactors, contributions: readonly Contribution[]) {
+  const { session, module } = contributions[refusedBy] as Contribution;
+  return notCombinable(session, `${module.module} holds NaN or infinite values.`);
 }
 
 /**
@@ -160,62 +124,60 @@ async function loadParts(
  * @throws CheckpointError `NotCombinable`, and those of `writeAdapter`.
  */
 export async function combine(request: CombineRequest): Promise<CombinedAdapter> {
-  const { adapters, rule, signal } = request;
-  const readers = readersOf(adapters);
-  try {
-    const plan = await planWith(request);
-    const { to, modules } = plan.aligned;
-    const first = adapters[0] as WeightedAdapter;
-    const dtype = request.dtype ?? widest(plan.aligned);
-    const isOneForAll = to === "mlx";
-    const rankOf = (at: number) => plan.ranks.modules[at]?.rank ?? 1;
-    const most = Math.max(
-      ...modules.map((module, at) => (rule === undefined ? rankOfSum(module) : rankOf(at))),
-    );
-    const written = await writeAdapter({
-      ...request,
-      format: targetFormats[to],
-      sources: adapters.map(({ session }) => session),
-      parentConfig: first.session.folder.adapterConfig?.value,
-      // Of the first adapter, these would keep the modules of the others out.
-      config: {
-        ...targetsOf(plan.aligned),
-        exclude_modules: null,
-        ...{ layers_to_transform: null, layers_pattern: null },
-      },
-      output: {
-        modules: modules.map((module, at) =>
-          targetOutputModule(
-            to,
-            (module.contributions[0] as (typeof module.contributions)[0]).module,
-            module.name,
-            isOneForAll ? most : rule === undefined ? rankOfSum(module) : rankOf(at),
-            dtype,
-          ),
+  const { adapters, rule } = request;
+  const plan = await planWith(request);
+  const { to, modules } = plan.aligned;
+  const first = adapters[0] as WeightedAdapter;
+  const sources = adapters.map(({ session }) => session);
+  const dtype = request.dtype ?? widest(plan.aligned);
+  const isOneForAll = to === "mlx";
+  const rankOf = (at: number) => plan.ranks.modules[at]?.rank ?? 1;
+  const most = Math.max(
+    ...modules.map((module, at) => (rule === undefined ? rankOfSum(module) : rankOf(at))),
+  );
+  const tasks = modules.map((module, at): StackTask => {
+    const rank = rule === undefined ? undefined : rankOf(at);
+    return { kind: "stack", parts: partsOf(module), rank, isScaleOne: to === "diffusers" || isOneForAll };
+  });
+  const queue = new FactorQueue(request, tasks, sources);
+  const written = await writeAdapter({
+    ...request,
+    format: targetFormats[to],
+    sources,
+    parentConfig: first.session.folder.adapterConfig?.value,
+    // Of the first adapter, these would keep the modules of the others out.
+    config: {
+      ...targetsOf(plan.aligned),
+      exclude_modules: null,
+      ...{ layers_to_transform: null, layers_pattern: null },
+    },
+    output: {
+      modules: modules.map((module, at) =>
+        targetOutputModule(
+          to,
+          (module.contributions[0] as (typeof module.contributions)[0]).module,
+          module.name,
+          isOneForAll ? most : rule === undefined ? rankOfSum(module) : rankOf(at),
+          dtype,
         ),
-        copies: [],
-        metadata: new Map([["format", "pt"]]),
-        factorsOf: async (_, at) => {
-          const sum = stacked(await loadParts(modules[at] as CombinedModule, readers, signal));
-          const { norm } = plan.modules[at] as PlannedCombination;
-          const scale = to === "diffusers" || isOneForAll ? 1 : sum.scale;
-          const exact = { a: sum.a, b: scaledMatrix(sum.b, sum.scale / scale) };
-          if (rule === undefined)
-            return { ...(isOneForAll ? paddedFactors(exact, most) : exact), scale, norm };
-          const kept = truncatedFactors(new UpdateAnalysis(sum), rankOf(at), Math.abs(scale));
-          return {
-            ...(isOneForAll ? paddedFactors(kept, most) : kept),
-            scale: Math.abs(scale),
-            norm: plan.ranks.modules[at]?.norm ?? norm,
-          };
-        },
+      ),
+      copies: [],
+      metadata: new Map([["format", "pt"]]),
+      factorsOf: async (_, at) => {
+        const made = await queue.next();
+        const { factors, scale = 1 } = made;
+        if (factors === undefined) throw notFinite(made, (modules[at] as CombinedModule).contributions);
+        const { norm } = plan.modules[at] as PlannedCombination;
+        return {
+          ...(isOneForAll ? paddedFactors(factors, most) : factors),
+          scale,
+          norm: rule === undefined ? norm : (plan.ranks.modules[at]?.norm ?? norm),
+        };
       },
-      provenance: () => provenanceOf(request, plan),
-    });
-    return { ...written, plan };
-  } finally {
-    await closeAll(readers);
-  }
+    },
+    provenance: () => provenanceOf(request, plan),
+  }).finally(() => queue.end());
+  return { ...written, plan };
 }
 
 /** What PEFT wraps as a parameter is no target by its module: it would be wrapped twice. */

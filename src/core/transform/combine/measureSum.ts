@@ -1,7 +1,8 @@
 import type { LoraModule } from "../../adapter/loraModule";
-import { createMatrix } from "../../linalg/matrix";
+import { createMatrix, scaledMatrix } from "../../linalg/matrix";
 import type { ReadTensorRange } from "../../tensors/readTensorRange";
 import { type Factors, loadFactors } from "../../update/factors";
+import { type PlainFactors, truncatedFactors } from "../../update/truncatedFactors";
 import { UpdateAnalysis } from "../../update/updateAnalysis";
 import { type Conflict, conflictOf, innerProduct } from "./conflict";
 
@@ -19,6 +20,16 @@ export interface SumTask {
   readonly parts: readonly SumPart[];
 }
 
+/** A module of a combination, of which the factors are to be written. */
+export interface StackTask {
+  readonly kind: "stack";
+  readonly parts: readonly SumPart[];
+  /** What the sum is cut to; undefined where it stays exact. */
+  readonly rank: number | undefined;
+  /** The factors take up the scale. */
+  readonly isScaleOne: boolean;
+}
+
 export interface MeasuredSum {
   /** Of each part, weight · ‖ΔW‖. */
   readonly norms: readonly number[];
@@ -33,17 +44,14 @@ export interface MeasuredSum {
   readonly cols: number;
 }
 
-/** @param readerOf reads the tensors of one of the adapters. */
+/** Reads the tensors of one of the adapters. */
+type ReaderOf = (adapter: number) => ReadTensorRange;
+
 export async function measureSum(
   { parts }: SumTask,
-  readerOf: (adapter: number) => ReadTensorRange,
+  readerOf: ReaderOf,
 ): Promise<{ readonly factors: undefined; readonly measured?: MeasuredSum; readonly refusedBy?: number }> {
-  const loaded = await Promise.all(
-    parts.map(async ({ adapter, weight, module }) => {
-      const read = readerOf(adapter);
-      return { adapter, weight, factors: await loadFactors(module, (each) => read(each, 0, each.byteSize)) };
-    }),
-  );
+  const loaded = await loadParts(parts, readerOf);
   const analyses = loaded.map(({ factors }) => new UpdateAnalysis(factors));
   const wrong = analyses.findIndex(({ metrics }) => !metrics.finite);
   if (wrong >= 0) return { factors: undefined, refusedBy: wrong };
@@ -73,7 +81,35 @@ export async function measureSum(
   return { factors: undefined, measured };
 }
 
-export interface LoadedPart {
+/** The factors of a sum side by side, which is exact, or the best of a lower rank, and the scale that belongs to them. */
+export async function stackFactors(
+  { parts, rank, isScaleOne }: StackTask,
+  readerOf: ReaderOf,
+): Promise<{
+  readonly factors: PlainFactors | undefined;
+  readonly scale?: number;
+  readonly refusedBy?: number;
+}> {
+  const loaded = await loadParts(parts, readerOf);
+  const wrong = loaded.findIndex(({ factors }) => !new UpdateAnalysis(factors).metrics.finite);
+  if (wrong >= 0) return { factors: undefined, refusedBy: wrong };
+  const sum = stacked(loaded);
+  const scale = isScaleOne ? 1 : sum.scale;
+  if (rank === undefined) return { factors: { a: sum.a, b: scaledMatrix(sum.b, sum.scale / scale) }, scale };
+  const size = Math.abs(scale);
+  return { factors: truncatedFactors(new UpdateAnalysis(sum), rank, size), scale: size };
+}
+
+function loadParts(parts: readonly SumPart[], readerOf: ReaderOf) {
+  return Promise.all(
+    parts.map(async ({ adapter, weight, module }) => {
+      const read = readerOf(adapter);
+      return { adapter, weight, factors: await loadFactors(module, (each) => read(each, 0, each.byteSize)) };
+    }),
+  );
+}
+
+interface LoadedPart {
   readonly weight: number;
   readonly factors: Factors;
 }
