@@ -95,6 +95,7 @@ const bundles = [
   },
   pages,
   { ...page, entryPoints: ["webview/styles/main.css"], outfile: "dist/webview/styles.css" },
+  { ...page, entryPoints: ["webview/styles/start.css"], outfile: "dist/webview/start.css" },
 ];
 
 /** The folder of the installed package that a bundled file belongs to, or undefined for our own files. */

@@ -33,7 +33,7 @@ import { SortChoice } from "./host/runs/sortChoice";
 export function activate(context: vscode.ExtensionContext): void {
   const { extensionUri, subscriptions } = context;
   const log = createLog(subscriptions);
-  const worker = new WorkerClient(context.extensionPath, log);
+  const worker = new WorkerClient(context.extensionPath, log, context.globalStorageUri.fsPath);
   const warm = () => worker.warm();
   if (isShownSomewhere()) warm();
   const stages = new StageStore(context.workspaceState);

@@ -18,9 +18,20 @@ export function connectPage<HostCalls, PageCalls>(
   handlers: Handlers<HostCalls>,
   panelState: unknown = null,
 ): Channel<HostCalls, PageCalls> {
-  const folder = vscode.Uri.joinPath(extensionUri, "dist", "webview");
-  webview.options = { enableScripts: true, localResourceRoots: [folder] };
-  const channel = new Channel<HostCalls, PageCalls>(
+  const channel = connectLater<HostCalls, PageCalls>(webview, extensionUri, params, handlers);
+  loadPage(webview, extensionUri, page, panelState);
+  return channel;
+}
+
+/** Connects to the page that `loadPage` will load. */
+export function connectLater<HostCalls, PageCalls>(
+  webview: vscode.Webview,
+  extensionUri: vscode.Uri,
+  params: Params<HostCalls>,
+  handlers: Handlers<HostCalls>,
+): Channel<HostCalls, PageCalls> {
+  webview.options = { enableScripts: true, localResourceRoots: [folderOf(extensionUri)] };
+  return new Channel<HostCalls, PageCalls>(
     {
       // A message to a hidden page is lost; it asks again when it is shown.
       post: (message) => void webview.postMessage(encodeForWebview(message)),
@@ -28,6 +39,17 @@ export function connectPage<HostCalls, PageCalls>(
     },
     behindShapes(params, handlers),
   );
+}
+
+/** @param start HTML that is shown until the page's script has more to show */
+export function loadPage(
+  webview: vscode.Webview,
+  extensionUri: vscode.Uri,
+  page: PageName,
+  panelState: unknown,
+  start?: string,
+): void {
+  const folder = folderOf(extensionUri);
   const inFolder = (name: string) => webview.asWebviewUri(vscode.Uri.joinPath(folder, name)).toString();
   webview.html = pageHtml({
     page,
@@ -37,8 +59,19 @@ export function connectPage<HostCalls, PageCalls>(
     source: webview.cspSource,
     nonce: randomBytes(16).toString("base64url"),
     panelState,
+    start: start === undefined ? undefined : { html: start, css: startCss(folder) },
   });
-  return channel;
+}
+
+function folderOf(extensionUri: vscode.Uri): vscode.Uri {
+  return vscode.Uri.joinPath(extensionUri, "dist", "webview");
+}
+
+let startSheet: string | undefined;
+
+function startCss(folder: vscode.Uri): string {
+  startSheet ??= readFileSync(vscode.Uri.joinPath(folder, "start.css").fsPath, "utf8");
+  return startSheet;
 }
 
 let pageFiles: Readonly<Record<PageName, readonly string[]>> | undefined;

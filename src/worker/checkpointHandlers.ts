@@ -19,6 +19,7 @@ import type { AnalysisPool } from "./analysisPool";
 import type { HandleMap } from "./handleMap";
 import { hubFolders } from "./hubFolders";
 import { nodeFiles } from "./nodeFiles";
+import type { OpeningsFirst } from "./process/openingsFirst";
 import { stageLookup } from "./stageLookup";
 import { streamLora } from "./updates/streamLora";
 
@@ -28,6 +29,7 @@ export function checkpointHandlers(
   runs: HandleMap<ChartedRun>,
   logs: LogStore,
   analysis: AnalysisPool,
+  openings: OpeningsFirst,
 ): Handlers<CheckpointCalls> {
   const adapterOf = (adapter: AdapterRef, signal: AbortSignal) =>
     "handle" in adapter ? sessions.get(adapter.handle) : openPlain(adapter.path, signal);
@@ -35,7 +37,9 @@ export function checkpointHandlers(
     open: async ({ location, userStages }, signal) => {
       const { path } = location;
       const files = filesFor(location);
-      const session = await CheckpointSession.open(files, path, stageLookup(userStages), signal);
+      const session = await openings.opening(() =>
+        CheckpointSession.open(files, path, stageLookup(userStages), signal),
+      );
       return { handle: sessions.add(session), summary: session.summary() };
     },
     tensorChunk: ({ handle, first }) => sessions.get(handle).tensorChunk(first),

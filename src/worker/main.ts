@@ -1,6 +1,7 @@
 import { Channel, type NoCalls } from "../protocol/channel";
 import type { WorkerCalls } from "../protocol/workerApi";
 import { useFastProducts } from "./fastProducts";
+import { keepCompiled } from "./process/keepCompiled";
 import { workerHandlers } from "./workerHandlers";
 
 /** The process's entry point: connects its answers to the extension, and ends with it. */
@@ -9,6 +10,7 @@ if (send === undefined) throw new Error("This file runs as a process of the exte
 process.once("disconnect", () => process.exit());
 
 useFastProducts();
+keepCompiled(process.env.NODE_COMPILE_CACHE);
 
 new Channel<WorkerCalls, NoCalls>(
   {

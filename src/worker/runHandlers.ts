@@ -15,6 +15,7 @@ import type { HandleMap } from "./handleMap";
 import type { LineTables } from "./lineTables";
 import { nodeFiles } from "./nodeFiles";
 import { ProbeCache } from "./probeCache";
+import type { OpeningsFirst } from "./process/openingsFirst";
 import { stageLookup } from "./stageLookup";
 
 /** Answers about training runs. */
@@ -22,10 +23,12 @@ export function runHandlers(
   runs: HandleMap<ChartedRun>,
   tables: LineTables,
   logs: LogStore,
+  openings: OpeningsFirst,
 ): Handlers<RunCalls> {
   const digests = new LogDigests(logs);
   const settings = new KnownSettings();
-  const probes = new ProbeCache(nodeFiles);
+  const files = openings.patient(nodeFiles);
+  const probes = new ProbeCache(files);
   const statuses = new RunStatusReader(logs);
   const runOf = (handle: number) => runs.get(handle);
   const opened = (run: ChartedRun, signal: AbortSignal) => {
@@ -37,7 +40,7 @@ export function runHandlers(
     discoverRuns: async ({ roots, exclude, maxDepth, maxFolders, userStages, metrics }, signal) => {
       const isExcluded = exclude.length === 0 ? () => false : picomatch([...exclude], { dot: true });
       const folders = roots.map(({ path }) => path);
-      const seen = new SeenFiles(nodeFiles);
+      const seen = new SeenFiles(files);
       const found = await discoverRuns(seen, roots, {
         exclude: isExcluded,
         maxDepth,

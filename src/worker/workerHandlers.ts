@@ -12,6 +12,7 @@ import { HandleMap, HandleNumbers } from "./handleMap";
 import { LineTables } from "./lineTables";
 import { makeHandlers } from "./makeHandlers";
 import { nodeFiles } from "./nodeFiles";
+import { OpeningsFirst } from "./process/openingsFirst";
 import { runHandlers } from "./runHandlers";
 import { tensorValueHandlers } from "./tensorValueHandlers";
 
@@ -27,13 +28,14 @@ export function workerHandlers(): Handlers<WorkerCalls> {
   const tables = new LineTables();
   const logs = new LogStore(nodeFiles);
   const pool = new AnalysisPool();
+  const openings = new OpeningsFirst();
   return {
-    ...checkpointHandlers(sessions, runs, logs, pool),
+    ...checkpointHandlers(sessions, runs, logs, pool, openings),
     ...compareHandlers(comparisons, pool),
     ...diffHandlers(comparisons, pool),
     ...tensorValueHandlers(sessions, pool),
     ...makeHandlers(pool),
-    ...runHandlers(runs, tables, logs),
+    ...runHandlers(runs, tables, logs, openings),
     close: ({ handle }) => {
       sessions.close(handle);
       comparisons.close(handle);

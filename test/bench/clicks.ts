@@ -6,16 +6,19 @@ import { parseArgs } from "node:util";
 import { llama7b, mixtureOfExperts } from "../support/made/largeModels";
 import { type VscodeConnection, withVscode } from "../support/vscode/withVscode";
 import { Workbench } from "../support/vscode/workbench";
+import { ContentWatch } from "./firstContent";
 import { formatMs, median, printTable } from "./measure";
 import { writeSparse } from "./sparseModels";
 
 /**
- * `npm run bench:open [-- --peer FILE.vsix] [--rounds N]`: from a click on a file in the explorer of a real VS Code to
+ * `npm run bench:open [-- --peer FILE.vsix ...] [--rounds N]`: from a click on a file in the explorer of a real VS Code to
  * the first of its content on the page: the first file after the window has loaded, a later small one, and one of
- * 23,040 tensors. With a peer two VS Codes take turns, each with one of the extensions. Each file is opened once, so
+ * 23,040 tensors. With a peer, or several, as many VS Codes take turns, each with one of the extensions. Each file is opened once, so
  * that nobody shows what is kept from before.
  */
-const { values: options } = parseArgs({ options: { peer: { type: "string" }, rounds: { type: "string" } } });
+const { values: options } = parseArgs({
+  options: { peer: { type: "string", multiple: true }, rounds: { type: "string" } },
+});
 const rounds = Math.max(1, Number(options.rounds ?? 9) || 9);
 
 /** Before a click: what VS Code itself does after it has loaded, and after an editor was closed. */
@@ -24,15 +27,16 @@ const afterCloseMs = 700;
 /** Between the mouse's coming and its click: less than a hand takes. */
 const hoverMs = 100;
 
+/** How our side is called. */
+const ours = "ours";
+
 const what = ["first", "later", "huge"] as const;
 type What = (typeof what)[number];
 
 /** Only who has read the file can say this: how many tensors there are, or what one is called. */
-const contentOf: Readonly<Record<What, RegExp>> = {
-  first: /\b291\b|model\.layers\.\d+\./,
-  later: /\b291\b|model\.layers\.\d+\./,
-  huge: /\b23[,.\s]?040\b|model\.layers\.\d+\./,
-};
+const content = /\b291\b|\b23[,.\s]?040\b|model\.layers\.\d+\./;
+/** Whoever shows nothing until then has failed. */
+const mostMs = 30_000;
 
 const nameOf = (kind: What, round: number) => `${kind}-${round}.safetensors`;
 
@@ -64,10 +68,13 @@ function editorOf(home: string): string {
 
 class Side {
   readonly timesMs: Readonly<Record<What, number[]>> = { first: [], later: [], huge: [] };
+  /** What it showed nothing of is not clicked again. */
+  private readonly failed = new Set<What>();
 
   private constructor(
     readonly name: string,
     readonly workbench: Workbench,
+    private readonly watch: ContentWatch,
   ) {}
 
   /** In a folder of its own: two windows write their settings there. */
@@ -77,32 +84,36 @@ class Side {
     await writeModels(workspace);
     const settings = { "workbench.editorAssociations": { "*.safetensors": editorOf(server.home) } };
     const window = { workspace, inPlace: true, viewport: { width: 1400, height: 1000 }, settings };
-    return new Side(name, await Workbench.open(window, { server, browserEndpoint }));
+    const workbench = await Workbench.open(window, { server, browserEndpoint });
+    return new Side(name, workbench, await ContentWatch.of(workbench.page, content));
   }
 
   async measure(round: number): Promise<void> {
     await this.workbench.reload();
     await delay(afterLoadMs);
     for (const kind of what) {
-      this.timesMs[kind].push(await this.click(kind, round));
+      if (this.failed.has(kind)) continue;
+      const timeMs = await this.click(kind, round);
+      if (timeMs !== undefined) this.timesMs[kind].push(timeMs);
+      else await this.fail(kind);
       await this.workbench.closeAllEditors();
       await delay(afterCloseMs);
     }
   }
 
-  private async click(kind: What, round: number): Promise<number> {
+  private async click(kind: What, round: number): Promise<number | undefined> {
     const row = this.workbench.treeItem(new RegExp(`^${nameOf(kind, round)}`)).first();
     await row.hover();
     await delay(hoverMs);
-    const startMs = performance.now();
-    await row.click();
-    await this.workbench
-      .webviewFrame()
-      .getByText(contentOf[kind])
-      .filter({ visible: true })
-      .first()
-      .waitFor({ timeout: 60_000 });
-    return performance.now() - startMs;
+    return this.watch.timeOf(() => row.click(), mostMs);
+  }
+
+  private async fail(kind: What): Promise<void> {
+    const picture = await this.workbench.screenshot(`open-${this.name}-${kind}`);
+    if (this.name === ours) throw new Error(`Nothing of a file was shown; see ${picture}.`);
+    this.failed.add(kind);
+    await this.workbench.page.keyboard.press("Escape"); // what it says of that may be a dialog
+    console.log(`${this.name} shows nothing of ${nameOf(kind, 1)}; see ${picture}.`);
   }
 }
 
@@ -112,18 +123,20 @@ function report(sides: readonly Side[]): void {
     later: "later file, 291 tensors",
     huge: "later file, 23,040 tensors",
   };
-  const [ours, peer] = sides;
   const rows = what.map((kind) => {
-    const medians = sides.map(({ timesMs }) => median(timesMs[kind]));
-    const spread = (times: readonly number[] = []) =>
-      `${formatMs(Math.min(...times))} to ${formatMs(Math.max(...times))}`;
-    const cells = [words[kind], formatMs(medians[0] ?? Number.NaN), spread(ours?.timesMs[kind])];
-    if (peer === undefined) return cells;
-    const [own = Number.NaN, other = Number.NaN] = medians;
-    return [...cells, formatMs(other), spread(peer.timesMs[kind]), (own / other).toFixed(2)];
+    const times = sides.map(({ timesMs }) => timesMs[kind]);
+    const cells = times.flatMap((of) =>
+      of.length === 0
+        ? ["none", ""]
+        : [formatMs(median(of)), `${formatMs(Math.min(...of))} to ${formatMs(Math.max(...of))}`],
+    );
+    const [own = [], ...others] = times;
+    const ratios = others.map((of) => (of.length === 0 ? "" : (median(own) / median(of)).toFixed(2)));
+    return [words[kind], ...cells, ...ratios];
   });
-  const header = ["click to content, ms", "ours", "least to most"];
-  printTable(peer === undefined ? header : [...header, peer.name, "least to most", "ratio"], rows);
+  const [, ...peers] = sides;
+  const header = ["click to content, ms", ...sides.flatMap(({ name }) => [name, "least to most"])];
+  printTable([...header, ...peers.map(({ name }) => `ours of ${name}`)], rows);
 }
 
 async function bench(parent: string, connections: readonly (readonly [string, VscodeConnection])[]) {
@@ -131,7 +144,7 @@ async function bench(parent: string, connections: readonly (readonly [string, Vs
   try {
     for (const [name, connection] of connections) sides.push(await Side.open(name, parent, connection));
     for (let round = 1; round <= rounds; round++) {
-      // Who is first in a round is second in the next.
+      // Who is first in a round is last in the next.
       for (const side of round % 2 === 0 ? [...sides].reverse() : sides) await side.measure(round);
     }
     report(sides);
@@ -147,19 +160,27 @@ async function bench(parent: string, connections: readonly (readonly [string, Vs
 }
 
 const parent = mkdtempSync(join(tmpdir(), "checkpoint-explorer-open-"));
-const peer = options.peer === undefined ? undefined : resolve(options.peer);
+const connections: [string, VscodeConnection][] = [];
+
+/** A VS Code for each of the packed extensions, all of them running until the end. */
+async function withPeers(peers: readonly string[]): Promise<void> {
+  const [peer, ...others] = peers;
+  if (peer === undefined) return bench(parent, connections);
+  const name = basename(peer, ".vsix");
+  const next = async (theirs: VscodeConnection) => {
+    connections.push([name, theirs]);
+    await withPeers(others);
+  };
+  await withVscode(`open-${name}`, next, resolve(peer));
+}
+
 try {
   console.log(
     `Medians of ${rounds} rounds; ${cpus()[0]?.model.trim()}, ${cpus().length} cores, load ${loadavg()[0]?.toFixed(1)}.`,
   );
-  await withVscode("open", async (ours) => {
-    if (peer === undefined) return bench(parent, [["ours", ours]]);
-    const both = async (theirs: VscodeConnection) =>
-      bench(parent, [
-        ["ours", ours],
-        [basename(peer, ".vsix"), theirs],
-      ]);
-    await withVscode("open-peer", both, peer);
+  await withVscode("open", async (connection) => {
+    connections.push([ours, connection]);
+    await withPeers(options.peer ?? []);
   });
 } finally {
   rmSync(parent, { recursive: true, force: true });

@@ -21,7 +21,7 @@ const timeline = new TimelineModel(host);
 
 model.onScroll = view.keep(() => ({ ...model.viewState.value, scroll: model.scroll }));
 
-showPage(<CompareApp model={model} timeline={timeline} />);
+void showPage(<CompareApp model={model} timeline={timeline} />);
 void model.start();
 void timeline.start();
 void host.call("startPage", null).then((page) => {

@@ -23,7 +23,6 @@ const save = view.keep(() => model.viewState());
 model.onScroll = save;
 model.tensors.values.onScroll = save;
 
-showPage(<EditorApp model={model} />);
-void model.start();
+void showPage(<EditorApp model={model} />, model.start());
 // The tab where the user was comes while the file is read.
 void editorTabs.find(({ id }) => id === model.wantedTab.value)?.part.load();

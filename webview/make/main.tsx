@@ -13,5 +13,5 @@ const host = connect<MakePageCalls, MakeHostCalls>({
 });
 const model = new MakeModel(host);
 
-showPage(<MakeApp model={model} />);
+void showPage(<MakeApp model={model} />);
 void model.start();

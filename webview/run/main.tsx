@@ -12,7 +12,7 @@ const host = connect<RunPageCalls, RunHostCalls>({
 });
 const model = new RunModel(host);
 
-showPage(<RunApp model={model} />);
+void showPage(<RunApp model={model} />);
 void model.start();
 // This page is its charts: what draws them comes while the logs are read.
 void plotCanvas.load();

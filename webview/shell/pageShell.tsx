@@ -32,7 +32,12 @@ export function PageShell<State>({ model, loading, onKeyDown, children }: PageSh
   );
 }
 
-/** Puts the page into its document. */
-export function showPage(page: VNode): void {
-  render(page, document.getElementById("root") ?? document.body);
+/** Puts the page into its document; where that began with something to see, once there is more to show. */
+export async function showPage(page: VNode, firstAnswer?: Promise<void>): Promise<void> {
+  const root = document.getElementById("root") ?? document.body;
+  if (root.hasChildNodes()) {
+    await firstAnswer;
+    root.replaceChildren();
+  }
+  render(page, root);
 }

@@ -15,7 +15,9 @@ export function formatShortCount(count: number): string {
 }
 
 export function formatCount(count: number | bigint): string {
-  return count.toLocaleString("en");
+  // What is not a plain row of digits is left to the engine, which loads its languages for it.
+  const digits = String(count);
+  return /^-?\d+$/.test(digits) ? digits.replace(/\B(?=(?:\d{3})+$)/g, ",") : count.toLocaleString("en");
 }
 
 function scaled(value: number, units: readonly string[]): string {
@@ -54,7 +56,7 @@ function formatSignificant(value: number, digits: number, keepZeros: boolean): s
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "-∞";
   if (value === 0) return "0"; // -0 too
   const magnitude = Math.abs(value);
-  if (Number.isInteger(value) && magnitude < 1e6) return value.toLocaleString("en");
+  if (Number.isInteger(value) && magnitude < 1e6) return formatCount(value);
   if (magnitude >= 1e-3 && magnitude < 1e6) {
     // Digits before the point are never rounded away: 12,345.6 is 12,346 and not 12,350.
     const maximum = Math.max(digits, Math.floor(Math.log10(magnitude)) + 1);

@@ -8,6 +8,7 @@ import {
   type ParamsOf,
   type ResultOf,
 } from "../../protocol/channel";
+import { compiledPrefix } from "../../protocol/compiledFolder";
 import type { WorkerCalls } from "../../protocol/workerApi";
 import type { Log } from "../log";
 
@@ -43,6 +44,8 @@ export class WorkerClient {
   constructor(
     private readonly extensionPath: string,
     private readonly log: Log,
+    /** Where the process may keep its compiled code for the next one. */
+    private readonly storagePath?: string,
   ) {}
 
   /** Starts the process, for somebody is about to ask. */
@@ -99,12 +102,18 @@ export class WorkerClient {
     worker?.process.kill();
   }
 
+  private compileCache(): { readonly NODE_COMPILE_CACHE?: string } {
+    if (this.storagePath === undefined) return {};
+    const name = `${compiledPrefix}${process.env.CHECKPOINT_EXPLORER_VERSION}-${process.version}`;
+    return { NODE_COMPILE_CACHE: join(this.storagePath, name) };
+  }
+
   private start(): RunningWorker {
     const child = fork(join(this.extensionPath, "dist", "worker.js"), {
       // Typed arrays and Maps cross as between threads.
       serialization: "advanced",
       // The extension host may be one of Electron's processes, and be debugged.
-      env: { ...process.env, ELECTRON_RUN_AS_NODE: "1" },
+      env: { ...process.env, ELECTRON_RUN_AS_NODE: "1", ...this.compileCache() },
       execArgv: [],
       stdio: ["ignore", "ignore", "inherit", "ipc"],
     });

@@ -1,4 +1,5 @@
 import { statSync } from "node:fs";
+import { stat } from "node:fs/promises";
 import { basename } from "node:path";
 import * as vscode from "vscode";
 import { checkpointIdentity } from "../../core/checkpoint/identity";
@@ -199,6 +200,11 @@ async function fingerprintOf(uri: vscode.Uri): Promise<string | undefined> {
 
 async function statLine(uri: vscode.Uri): Promise<string | undefined> {
   try {
+    if (uri.scheme === "file") {
+      // VS Code's own answer comes through its window, which is busy while an editor opens.
+      const { size, mtimeMs } = await stat(uri.fsPath);
+      return `${size}:${mtimeMs}`;
+    }
     const { size, mtime } = await vscode.workspace.fs.stat(uri);
     return `${size}:${mtime}`;
   } catch {

@@ -9,8 +9,9 @@ import { askStage } from "../files/askStage";
 import type { StageStore } from "../files/stageStore";
 import { chartAnswers } from "../runs/chartAnswers";
 import type { ChartMemory } from "../runs/chartMemory";
-import { connectPage } from "../webviewPage";
+import { connectLater } from "../webviewPage";
 import { CheckpointDocument } from "./checkpointDocument";
+import { loadEditorPage } from "./editorLoading";
 import { editorValueHandlers } from "./editorValueHandlers";
 import { exportHandlers } from "./exportHandlers";
 import { type LoraServices, loraHandlers } from "./loraHandlers";
@@ -59,10 +60,9 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
 
   resolveCustomEditor(document: CheckpointDocument, panel: vscode.WebviewPanel): void {
     const own = async () => ({ handle: await document.openHandle() });
-    const channel: EditorChannel = connectPage<EditorHostCalls, EditorPageCalls>(
+    const channel: EditorChannel = connectLater<EditorHostCalls, EditorPageCalls>(
       panel.webview,
       this.extensionUri,
-      "editor",
       editorParams,
       {
         ready: async () => {
@@ -109,6 +109,7 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
         },
       },
     );
+    loadEditorPage(panel, this.extensionUri, document);
     this.remember(document.uri, channel, panel);
     // A step of the walkthrough is done, however the checkpoint was opened.
     void vscode.commands.executeCommand("setContext", "checkpointExplorer.checkpointOpened", true);

@@ -22,6 +22,8 @@ export interface WebviewPageOptions {
   readonly fakeHostOptions?: unknown;
   /** What the extension writes into the page's `data-host-state`. */
   readonly panelState?: unknown;
+  /** What the document begins with. */
+  readonly start?: string | undefined;
 }
 
 /** No server answers here: every request of the page is answered from dist/webview by the test itself. */
@@ -182,12 +184,14 @@ async function buildFakeHost(file: string): Promise<string> {
 }
 
 /** The page as the extension makes it, with the same policy. */
-function html({ page, panelState = null }: WebviewPageOptions): string {
+function html({ page, panelState = null, start: begun }: WebviewPageOptions): string {
   const inFolder = (name: string) => `${origin}/${name}`;
   const [script, style] = [inFolder(`${page}.js`), inFolder("styles.css")];
   const pageFiles = JSON.parse(readFileSync(join(pagesFolder, "pageFiles.json"), "utf8"));
   const imports = pageFiles[page].map(inFolder);
-  return pageHtml({ page, script, imports, style, source: origin, nonce: "test", panelState });
+  const css = readFileSync(join(pagesFolder, "start.css"), "utf8");
+  const start = begun === undefined ? undefined : { html: begun, css };
+  return pageHtml({ page, script, imports, style, source: origin, nonce: "test", panelState, start });
 }
 
 const contentTypes: Readonly<Record<string, string>> = { js: "text/javascript", css: "text/css" };
