@@ -1,6 +1,6 @@
-import type { CompareMetric } from "../../src/core/compare/compareView";
+import type { CompareMetric, CompareView } from "../../src/core/compare/compareView";
 import { letterWidth } from "../ui/names/letterWidth";
-import type { NameColumn } from "../ui/names/nameColumn";
+import { NameColumn } from "../ui/names/nameColumn";
 import { isRelative, metricInfos } from "./compareMetrics";
 
 /** How wide the numbers of a metric are with the room around them, in pixels. */
@@ -17,6 +17,8 @@ export interface ColumnWidths {
 
 export interface WidthOptions {
   readonly wantedName?: number;
+  /** What the names would take of room that the numbers leave. */
+  readonly roomyName?: number;
   /** What names take before two that differ look alike. */
   readonly leastName?: number;
   readonly widthOf?: MetricWidth;
@@ -38,13 +40,41 @@ const besideNamePx = 30;
 const mostNameShare = 0.6;
 
 /** What the names cannot do without, in pixels. */
-export function leastNameWidth(names: NameColumn): number {
+function leastNameWidth(names: NameColumn): number {
   return Math.ceil(names.least() * letterWidth()) + besideNamePx;
 }
 
+/** Names of this many characters are shown whole where there is room to spare. */
+const roomyNameLength = 56;
+const roomiestName = 440;
+
+/** What the names would take of room that is left, in pixels. */
+function roomyNameWidth({ longest }: NameColumn, usedPx = 0): number {
+  return Math.min(longest, roomyNameLength) * letterWidth() + besideNamePx + usedPx;
+}
+
 /** What the names would like to have, in pixels. */
-export function wantedNameWidth({ longest }: NameColumn): number {
+function wantedNameWidth({ longest }: NameColumn): number {
   return Math.min(longest, comfortableNameLength) * letterWidth() + besideNamePx;
+}
+
+/** So many rows tell how much room the names of all need. */
+const mostRowsAsked = 5000;
+
+/** Beside the name of a tensor stands what became of it, such as "other dtype". */
+const tensorBadgePx = 84;
+
+/** Both tables of a comparison have one column of names. */
+export function nameWidths({ modules }: CompareView, tensors: readonly { readonly name: string }[]) {
+  const ofModules = NameColumn.of(modules.map(({ module }) => module));
+  const ofTensors = NameColumn.of(tensors.slice(0, mostRowsAsked).map(({ name }) => name));
+  const leastName = Math.max(leastNameWidth(ofModules), leastNameWidth(ofTensors));
+  const roomyName = Math.max(roomyNameWidth(ofModules), roomyNameWidth(ofTensors, tensorBadgePx));
+  return {
+    leastName,
+    roomyName,
+    wantedName: modules.length === 0 ? undefined : wantedNameWidth(ofModules),
+  };
 }
 
 /** How many characters of a name a column shows, with `usedPx` for what stands beside the name. */
@@ -118,6 +148,7 @@ export function columnWidths(
   metrics: readonly CompareMetric[],
   {
     wantedName = widestName,
+    roomyName = 0,
     leastName = narrowestName,
     widthOf = usualWidth,
     narrowest = narrowestColumn,
@@ -125,11 +156,17 @@ export function columnWidths(
 ): ColumnWidths {
   const metricPx = metrics.reduce((sum, metric) => sum + widthOf(metric), 0);
   const wanted = Math.max(narrowest, count === 0 ? 0 : metricPx);
-  const spare = room - nameWidthIn(room, wantedName, leastName) - wanted * count;
+  const inRoom = nameWidthIn(room, wantedName, leastName);
+  const spare = room - inRoom - wanted * count;
+  // Half of what is left stays with the numbers.
   const name = Math.round(
     spare > 0
-      ? Math.max(narrowestName, Math.min(widestName, wantedName))
-      : nameWidthIn(room, wantedName, leastName),
+      ? Math.max(
+          narrowestName,
+          Math.min(widestName, wantedName),
+          Math.min(roomiestName, roomyName, inRoom + spare / 2),
+        )
+      : inRoom,
   );
   const each = Math.floor(wanted + Math.max(0, room - name - wanted * count) / Math.max(1, count));
   return { name, snapshots: Array.from({ length: count }, () => each), total: name + each * count };

@@ -9,17 +9,10 @@ import { PageShell } from "../shell/pageShell";
 import { Button } from "../ui/controls";
 import { Icon } from "../ui/icon";
 import { lazyPart, loadWhenIdle, OnceLoaded } from "../ui/lazyPart";
-import { NameColumn } from "../ui/names/nameColumn";
 import { safeText } from "../ui/safeText";
 import { SplitPane } from "../ui/splitPane";
 import { Banner, Empty, ErrorState, Loading } from "../ui/states";
-import {
-  columnWidths,
-  fittingMetrics,
-  leastNameWidth,
-  narrowestColumn,
-  wantedNameWidth,
-} from "./columnWidths";
+import { columnWidths, fittingMetrics, nameWidths, narrowestColumn } from "./columnWidths";
 import { knownMetrics } from "./compareMetrics";
 import type { CompareModel } from "./compareModel";
 import { type ComparePageId, comparePageIds } from "./compareViewState";
@@ -243,17 +236,6 @@ function isMoreThanTrack(lineage: Lineage): boolean {
   return isBranched(lineage) || lineage.nodes.some(({ status }) => status === "missing");
 }
 
-/** So many rows tell how much room the names of all need. */
-const mostRowsAsked = 5000;
-
-/** Both tables of a comparison have one column of names. */
-function nameWidths({ modules }: CompareView, tensors: readonly { readonly name: string }[]) {
-  const ofModules = NameColumn.of(modules.map(({ module }) => module));
-  const ofTensors = NameColumn.of(tensors.slice(0, mostRowsAsked).map(({ name }) => name));
-  const leastName = Math.max(leastNameWidth(ofModules), leastNameWidth(ofTensors));
-  return { leastName, wantedName: modules.length === 0 ? undefined : wantedNameWidth(ofModules) };
-}
-
 /** Everything that scrolls together: what is said of the snapshots, then of their modules, in the same columns. */
 function Tables({ model, view }: ViewProps) {
   const scroller = useRef<HTMLDivElement>(null);
@@ -279,19 +261,26 @@ function Tables({ model, view }: ViewProps) {
   const wanted = chosen.filter((metric) => known.has(metric));
   const widthOf = useMemo(() => metricWidths(view, wanted), [view, wanted.join()]);
   const tensors = model.diff.rows.value ?? view.tensors;
-  const { wantedName, leastName } = useMemo(() => nameWidths(view, tensors), [view, tensors]);
+  const { wantedName, leastName, roomyName } = useMemo(() => nameWidths(view, tensors), [view, tensors]);
   const parts = diffPartWidths(model.diff.mostMismatches.value) ?? [];
   const narrowest = Math.max(
     narrowestColumn,
     parts.reduce((sum, each) => sum + each, 0),
   );
-  const options = { widthOf, narrowest, leastName, ...(wantedName === undefined ? {} : { wantedName }) };
+  const options = {
+    widthOf,
+    narrowest,
+    leastName,
+    roomyName,
+    ...(wantedName === undefined ? {} : { wantedName }),
+  };
   const fitting = fit
     ? fittingMetrics(room, count, wanted, isColumnSort(sort) ? sort.by : undefined, options)
     : wanted;
   // The same list while nothing about it changes: much is computed from it.
   const metrics = useMemo(() => fitting, [fitting.join()]);
   const widths = columnWidths(room, count, metrics, options);
+  const shownLineage = lineage !== undefined && isMoreThanTrack(lineage) ? lineage : undefined;
   const unreadable = view.columns.filter(({ failure }) => failure !== undefined).length;
   return (
     <section
@@ -304,10 +293,10 @@ function Tables({ model, view }: ViewProps) {
       }
     >
       <div class="compare-content" style={{ "--room": `${room}px`, "--name-width": `${widths.name}px` }}>
-        <CompareLead model={model} view={view} />
-        {lineage !== undefined && isMoreThanTrack(lineage) ? (
+        <CompareLead model={model} view={view} hasTrack={shownLineage === undefined} />
+        {shownLineage !== undefined ? (
           <OnceLoaded part={lineageView}>
-            {(LineageView) => <LineageView host={model.host} lineage={lineage} view={view} />}
+            {(LineageView) => <LineageView host={model.host} lineage={shownLineage} view={view} />}
           </OnceLoaded>
         ) : (
           <StageTrack model={model} view={view} widths={widths} />

@@ -44,7 +44,7 @@ export function CheckpointList({ host, run, onOpen }: CheckpointListProps) {
         <p class="dim">
           {unplaced === 0
             ? "No checkpoints were found in this run."
-            : `Nothing tells at which step ${plural(unplaced, "checkpoint was", "checkpoints were")} saved.`}
+            : `The step of ${plural(unplaced, "checkpoint")} is not known.`}
         </p>
       </Section>
     );

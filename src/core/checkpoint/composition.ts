@@ -29,7 +29,7 @@ export function moduleShares(
   // Names come in order, so that most tensors belong to the module of the one before.
   let before: { readonly path: string; readonly sums: Sums } | undefined;
   tensors.forEach((tensor, index) => {
-    const { name } = tensor;
+    const name = moduleName(tensor);
     const end = moduleEnd(name, depth, separator);
     if (before === undefined || end !== before.path.length || !name.startsWith(before.path)) {
       const path = name.slice(0, end);
@@ -49,6 +49,13 @@ export function moduleShares(
     rest.bytes += bytes;
   }
   return [...listed, { module: undefined, ...rest }];
+}
+
+/** TensorFlow ends the name of each variable with this. */
+const variableValue = "/.ATTRIBUTES/VARIABLE_VALUE";
+
+function moduleName({ name }: Tensor): string {
+  return name.endsWith(variableValue) ? name.slice(0, -variableValue.length) : name;
 }
 
 /** Where a tensor's module ends in its name: the last part names the tensor, unless there is nothing else. */
@@ -88,10 +95,11 @@ function isNumber(text: string, start: number, end: number): boolean {
 
 /** The first depth at which modules differ, numbers aside; at most as deep as names go. */
 function tellingDepth(tensors: readonly Tensor[], separator: NameSeparator): number {
-  const first = tensors[0]?.name.split(separator) ?? [];
+  const first = tensors[0] === undefined ? [] : moduleName(tensors[0]).split(separator);
   let shared = first.length;
   let deepest = first.length;
-  for (const { name } of tensors) {
+  for (const tensor of tensors) {
+    const name = moduleName(tensor);
     let parts = 0;
     let isShared = true;
     for (let start = 0; start <= name.length; parts++) {

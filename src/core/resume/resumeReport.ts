@@ -1,3 +1,5 @@
+import { plural } from "../text/quantities";
+
 /** How one condition of resuming stands. `unknown`: nothing here tells, and nothing speaks against it. */
 export type ResumeVerdict = "ok" | "warning" | "error" | "missing" | "unknown";
 
@@ -81,7 +83,7 @@ export function weighChecks(checks: readonly ResumeCheck[], standing: Standing |
   const errors = checks.filter(({ verdict }) => verdict === "error");
   const [worst] = errors;
   if (worst !== undefined) {
-    const more = errors.length > 1 ? ` And ${errors.length - 1} more, below.` : "";
+    const more = errors.length > 1 ? ` And ${plural(errors.length - 1, "other fault")}.` : "";
     return { answer: "no", sentence: `No: ${worst.reason}${more}`, checks };
   }
   if (optimizer?.verdict === "missing") {
@@ -113,7 +115,7 @@ function fromLosses(checks: readonly ResumeCheck[], standing: Partial<Standing> 
     return { answer: finished === undefined ? "yes" : "finished", sentence, checks };
   }
   const reasons = lacking.slice(0, maxNamedReasons).map(({ what, verdict }) => {
-    if (verdict === "warning") return `see ${what.toLowerCase()} below`;
+    if (verdict === "warning") return `${what.toLowerCase()} in doubt`;
     const loss = losses[what];
     return `${what.toLowerCase()} missing${loss === undefined ? "" : `, so that ${loss}`}`;
   });

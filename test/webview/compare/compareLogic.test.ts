@@ -160,6 +160,8 @@ test("tensors of models: what differs is counted", () => {
   ]);
   const same = { ...view, tensors: view.tensors.slice(0, 300) };
   expect(stepSummaries(same)[0]?.facts).toEqual(["all 300 tensors of the same layout"]);
+  const one = { ...view, tensors: view.tensors.slice(0, 1) };
+  expect(stepSummaries(one)[0]?.facts).toEqual(["the one tensor has the same layout"]);
 });
 
 test("columns that only move keep their numbers; another first one takes new numbers", () => {
@@ -215,6 +217,10 @@ test("column widths fill the room, and never fall below what the numbers need", 
   const roomy = columnWidths(1800, 3, metrics);
   expect(roomy.total).toBeLessThanOrEqual(1800);
   expect(roomy.total).toBeGreaterThan(1795);
+  // Long names take half of the room that the numbers leave, and none that they need.
+  const spacious = columnWidths(1800, 2, ["rank"], { wantedName: 200, roomyName: 400 });
+  expect([spacious.name, spacious.total]).toEqual([400, 1800]);
+  expect(columnWidths(700, 3, metrics, { wantedName: 200, roomyName: 400 }).name).toBe(200);
   const narrow = columnWidths(400, 8, metrics);
   expect(narrow.total).toBeGreaterThan(400);
   expect(Math.min(...narrow.snapshots)).toBeGreaterThanOrEqual(176);

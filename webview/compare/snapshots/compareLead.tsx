@@ -9,18 +9,21 @@ import { unbroken } from "./stepSummaries";
 export interface CompareLeadProps {
   readonly model: CompareModel;
   readonly view: CompareView;
+  /** Between the columns stands what happened from one to the other. */
+  readonly hasTrack: boolean;
 }
 
 /** The sentences of the steps stand between the columns: one is not said twice, and many are no summary. */
 const toldSteps = { fewest: 2, most: 3 };
 
 /** What the comparison comes to, in a sentence, and what must be known before the numbers are trusted. */
-export function CompareLead({ model, view }: CompareLeadProps) {
+export function CompareLead({ model, view, hasTrack }: CompareLeadProps) {
   const readable = view.columns.filter(({ failure }) => failure === undefined);
   // Stages are steps on the way of an adapter; two models have none.
   const isUnstaged = view.modules.length > 0 && readable.every(({ stage }) => stage === undefined);
   const count = view.steps?.length ?? 0;
-  const story = count >= toldSteps.fewest && count <= toldSteps.most ? view.story : undefined;
+  const story =
+    count >= (hasTrack ? toldSteps.fewest : 1) && count <= toldSteps.most ? view.story : undefined;
   return (
     <div class="compare-lead">
       {isUnstaged && (

@@ -16,6 +16,8 @@ export interface SnapshotFact {
   readonly value?: (column: SnapshotColumn) => number | undefined;
   /** Says nothing of the snapshot that the others are compared with. */
   readonly againstFirst?: boolean;
+  /** Of two snapshots the left one is the first. */
+  readonly againstLeft?: boolean;
   /** Words, which may take several lines. */
   readonly wraps?: boolean;
 }
@@ -71,6 +73,7 @@ const facts: readonly SnapshotFact[] = [
     detail: ({ previous }) =>
       previous?.sameness === "gauge" ? "Other factors A and B of the same product" : undefined,
     againstFirst: true,
+    againstLeft: true,
   },
   {
     title: "Kept from left",
@@ -105,8 +108,10 @@ function stepText({ sameness, relativeChange }: UpdateChange): string | undefine
 /** The rows of which at least one snapshot knows something. */
 export function snapshotFacts(columns: readonly SnapshotColumn[]): SnapshotFact[] {
   const readable = columns.filter(({ failure }) => failure === undefined);
-  return facts.filter(({ text, againstFirst }) =>
-    readable.some((column) => text(column) !== undefined && !(againstFirst && column === columns[0])),
+  return facts.filter(
+    ({ text, againstFirst, againstLeft }) =>
+      !(againstLeft === true && columns.length === 2 && columns[1]?.previous?.sameness === undefined) &&
+      readable.some((column) => text(column) !== undefined && !(againstFirst && column === columns[0])),
   );
 }
 

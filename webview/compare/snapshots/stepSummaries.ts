@@ -97,7 +97,9 @@ function tensorsBetween({ tensors }: CompareView, before: number, after: number)
     gone > 0 ? `${some}${plural(gone, "tensor")} removed` : undefined,
     changed > 0 ? `${some}${plural(changed, "tensor")} of another shape or dtype` : undefined,
     tensors.length > 0 && some === "" && added + gone + changed === 0
-      ? `all ${plural(tensors.length, "tensor")} of the same layout`
+      ? tensors.length === 1
+        ? "the one tensor has the same layout"
+        : `all ${plural(tensors.length, "tensor")} of the same layout`
       : undefined,
   ];
 }
