@@ -115,7 +115,10 @@ function isTrainingArgs(root: ContentValue): boolean {
 function isScheduler(keys: ReadonlySet<string>): boolean {
   const isOfTorch =
     keys.has("last_epoch") && (keys.has("_step_count") || keys.has("base_lrs") || keys.has("best"));
-  return isOfTorch || (keys.has("_schedulers") && (keys.has("_step_count") || keys.has("_milestones")));
+  return (
+    isOfTorch ||
+    (keys.has("_schedulers") && ["_step_count", "_milestones", "_last_lr"].some((key) => keys.has(key)))
+  );
 }
 
 /** What torch.amp.GradScaler saves. */

@@ -313,7 +313,7 @@ export async function gatherFromFile(
               (steps) => steps ?? countedOnce(inside?.progress),
             ),
           },
-    schedulers: schedulersInside(content),
+    schedulers: schedulersInside(content).map((one) => ({ ...one, place: placesText([one.place]) })),
     random: { ranks: random.length > 0 ? [0] : [], places: random },
     scaler: scalerInside(content),
     precision: precisionInside(content),

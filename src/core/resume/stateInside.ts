@@ -46,13 +46,15 @@ export function isTorchScheduler(value: ContentValue): boolean {
 const randomKeys = /^(?:.*_)?rng(?:_.*)?$|^random_states?$|^torch_manual_seed$/i;
 const scalerKeys = /scaler|^amp$|^(?:Native)?MixedPrecision(?:Plugin)?$/i;
 
-/** Schedules in a file that holds everything; Lightning keeps a list of them. */
+/** Schedules in a file that holds everything; Lightning keeps a list of them. A file that is one has it at no place. */
 export function schedulersInside(content: FileContent): readonly SchedulerInputs[] {
+  const whole = isTorchScheduler(content.root) ? schedulerState(content.root, "") : undefined;
+  if (whole !== undefined) return [whole];
   return topEntries(content)
     .flatMap(([key, value]) => {
       if (!schedulerKeys.test(key)) return isTorchScheduler(value) ? [schedulerState(value, key)] : [];
-      const whole = schedulerState(value, key);
-      if (whole !== undefined) return [whole];
+      const own = schedulerState(value, key);
+      if (own !== undefined) return [own];
       const children = content.tensors.has(value) ? undefined : childrenOf(value);
       const inner = [];
       for (let at = 0; at < Math.min(children?.count ?? 0, maxSchedulers); at++) {

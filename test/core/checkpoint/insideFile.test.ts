@@ -41,6 +41,7 @@ describe("what a torch file is", () => {
       (await open({ "/m/a.pt": torchArchive(pickle) }, "/m/a.pt")).summary().kind;
     expect(await kind(dict({ state: "}", param_groups: "]" }))).toBe("optimizer");
     expect(await kind(dict({ last_epoch: int(3), _step_count: int(4) }))).toBe("scheduler");
+    expect(await kind(dict({ _schedulers: "]", _last_lr: "]" }))).toBe("scheduler");
     const beside = dict({
       lr_scheduler: dict({ last_epoch: int(3), _step_count: int(4) }),
       rng: dict({ cpu: int(1) }),

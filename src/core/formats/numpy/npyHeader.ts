@@ -3,6 +3,7 @@ import { maxTensorAxes } from "../../problem/limits";
 import { latin1Text } from "../../text/latin1";
 import { quote } from "../../text/quote";
 import { numpySpellings } from "./numpyDtypes";
+import { recordDtype } from "./structuredDtype";
 
 const magic = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
 
@@ -64,12 +65,11 @@ export function parseNpyHeader(head: Uint8Array): NpyHeader {
 
 function dtypeOf(code: string | undefined, fields: string | undefined) {
   if (fields !== undefined || code === undefined) {
-    const codes = [...(fields ?? "").matchAll(/['"]([|<>=]?[a-zA-Z?]\d*)['"]\s*[,)]/g)].map(
-      ([, each]) => each ?? "",
-    );
-    const isPickled = codes.some((each) => /^[|<>=]?O/.test(each));
-    const itemBytes = codes.reduce((sum, each) => sum + itemSize(each), 0);
-    return { dtype: "structured", itemBytes, bigEndian: false, isPickled, wasVoid: false };
+    const record = recordDtype(fields ?? "", itemSize);
+    if (record === undefined)
+      throw invalid(`The header does not describe records: ${quote((fields ?? "").slice(0, 100))}.`);
+    const isPickled = record.codes.some((each) => /^[|<>=]?O/.test(each));
+    return { dtype: "structured", itemBytes: record.bytes, bigEndian: false, isPickled, wasVoid: false };
   }
   const bare = code.replace(/^[|<>=]/, "");
   const wasVoid = bare === "V2";
