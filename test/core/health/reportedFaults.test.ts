@@ -207,7 +207,11 @@ describe("a model of nothing but zeros", () => {
 });
 
 describe("an adapter without its configuration", () => {
-  it("is told of the folder, and not of the file alone", async () => {
+  const lokr = "base_model.model.model.layers.0.self_attn.q_proj";
+  it.each([
+    ["LoRA", factors],
+    ["LoKr", { [`${lokr}.lokr_w1`]: [4, 4], [`${lokr}.lokr_w2`]: [4, 4] }],
+  ])("is told of the folder, and not of the file alone: %s", async (_method, factors) => {
     const { "adapter_config.json": _, ...alone } = adapterOf(factors);
     expect(await told(alone)).toContain("warning AdapterConfigMissing");
     expect(await told(alone, "/run/adapter_model.safetensors")).not.toContain("warning AdapterConfigMissing");

@@ -6,12 +6,15 @@ import { isPeftFile } from "../healthSubject";
 
 /** A folder with PEFT's weights and without what PEFT reads first: rank, alpha, base and modules stand there. */
 export function adapterSettings(
-  { name, path }: Pick<Checkpoint, "name" | "path">,
+  { name, path, tensors }: Pick<Checkpoint, "name" | "path" | "tensors">,
   adapter: Adapter | undefined,
   { files, adapterConfig }: FolderContext,
 ): readonly Problem[] {
-  const isOfPeft = adapter?.dialect === "peft" && !adapter.carriesModel;
-  if (!isOfPeft || !isPeftFile(name)) return [];
+  if (adapter === undefined || adapter.carriesModel || !isPeftFile(name)) return [];
+  // Factors of LoHa and LoKr are named as LyCORIS names them, below PEFT's name of the model.
+  const isOfPeft =
+    adapter.dialect === "peft" || tensors.every((one) => one.name.startsWith("base_model.model."));
+  if (!isOfPeft) return [];
   // A file that cannot be read says so itself.
   if (adapterConfig !== undefined || files.some((file) => file.name === "adapter_config.json")) return [];
   const message =

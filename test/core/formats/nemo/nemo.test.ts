@@ -106,10 +106,11 @@ describe("a .nemo file", () => {
   test.each([
     ["without weights", tarFile([config]), "NoWeights"],
     ["cut in its compression", new Uint8Array(gzipSync(tarFile([config]))).subarray(0, 60), "DamagedGzip"],
+    ["that is something else", new Uint8Array(600).fill(0x99), "NotNemo"],
     [
-      "that is something else",
+      "that is a text",
       new TextEncoder().encode("hello, this is a plain text and no archive"),
-      "NotNemo",
+      "UnsupportedFormat",
     ],
   ])("%s is refused", async (_, bytes, code) => {
     const error = await openCheckpoint(new MemoryFiles({ "/m.nemo": bytes }), "/m.nemo").catch(
