@@ -23,7 +23,7 @@ import { momentTensors } from "./lookForNotFinite";
 import { withoutCommonState } from "./megatronState";
 import { isModelItself, modelName } from "./modelName";
 import { PartOpener } from "./openedParts";
-import { countedOnce, readAllSteps } from "./readAllSteps";
+import { readAllSteps } from "./readAllSteps";
 import type { ModelInputs, OptimizerInputs, PartRole, ProgressInputs, ResumeInputs } from "./resumeInputs";
 import type { ResumeTopic } from "./resumeReport";
 import { statedProgress } from "./statedProgress";
@@ -207,7 +207,7 @@ async function openOptimizer(
     if (opened?.content === undefined) continue;
     const states = optimizerStates(opened.content);
     await opener.rejectNotFinite(opened, momentTensors(states), name, "optimizer");
-    found.push({ place: name, states, steps: await readAllSteps(files, opened, states, signal) });
+    found.push({ place: name, states, steps: await readAllSteps(files, opened, states, undefined, signal) });
   }
   const [first] = found;
   if (first === undefined || found.length === 1) return first;
@@ -309,9 +309,7 @@ export async function gatherFromFile(
         : {
             place: placesText(states.map(({ path }) => path)),
             states,
-            steps: (await readAllSteps(opened.files, checkpoint, states, signal)).map(
-              (steps) => steps ?? countedOnce(inside?.progress),
-            ),
+            steps: await readAllSteps(opened.files, checkpoint, states, inside?.progress, signal),
           },
     schedulers: schedulersInside(content).map((one) => ({ ...one, place: placesText([one.place]) })),
     random: { ranks: random.length > 0 ? [0] : [], places: random },

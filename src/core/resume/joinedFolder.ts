@@ -59,7 +59,7 @@ export async function joinedInputs(
         : {
             place: "optimizer",
             states,
-            steps: await readAllSteps(files, checkpoint, states, signal),
+            steps: await readAllSteps(files, checkpoint, states, inside?.progress, signal),
           },
     schedulers: content === undefined ? [] : schedulersInside(content),
     // What the optimizer counts is held against what the folder says; it does not stand for it.

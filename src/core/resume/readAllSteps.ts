@@ -6,20 +6,25 @@ import { TensorReader } from "../checkpoint/tensorReader";
 import { readSteps } from "./readSteps";
 import type { OptimizerInputs, StepRange } from "./resumeInputs";
 
-/** The steps that each optimizer of an open checkpoint counts. */
+/**
+ * The steps that each optimizer of an open checkpoint counts.
+ * @param progress what the checkpoint tells itself, with the count that an optimizer keeps once for all parameters
+ */
 export async function readAllSteps(
   files: Files,
   checkpoint: Checkpoint,
   states: OptimizerInputs["states"],
+  progress: ProgressSummary | undefined,
   signal?: AbortSignal,
 ): Promise<OptimizerInputs["steps"]> {
   const reader = new TensorReader(files, checkpoint);
   try {
     const steps = [];
     for (const state of states) {
-      steps.push(
-        await readSteps(state, async (tensor) => (await readScalars(reader, [tensor], signal)).get(tensor)),
+      const own = await readSteps(state, async (tensor) =>
+        (await readScalars(reader, [tensor], signal)).get(tensor),
       );
+      steps.push(own ?? countedOnce(progress));
     }
     return steps;
   } finally {
@@ -28,8 +33,8 @@ export async function readAllSteps(
 }
 
 /** Keras and optax count the steps once, and not for each parameter. */
-export function countedOnce(progress: ProgressSummary | undefined): StepRange | undefined {
+function countedOnce(progress: ProgressSummary | undefined): StepRange | undefined {
   const { step, stepIsOptimizers } = progress ?? {};
   if (stepIsOptimizers !== true || step === undefined) return undefined;
-  return { least: step, most: step, looked: 1, counting: 1 };
+  return { least: step, most: step, looked: 1, counting: 1, once: true };
 }

@@ -63,6 +63,8 @@ export interface StepRange {
   /** Parameters that were looked at, of those that count steps. */
   readonly looked: number;
   readonly counting: number;
+  /** One count for all parameters, which is the step of the training. */
+  readonly once?: true;
 }
 
 export interface SchedulerInputs {

@@ -61,6 +61,11 @@ export function checkOptimizerState({
   const names = [...new Set(states.map((state) => state.name))].join(" and ");
   const empty = states.filter(({ emptyState }) => emptyState);
   if (empty.length > 0 && !empty.every(keepsNothing)) {
+    const counted = Math.max(0, ...optimizer.steps.map((steps) => steps?.most ?? 0));
+    if (count === 0 && counted > 0) {
+      const reason = `${place} (${names}) counts step ${formatCount(counted)} and has no moments: it keeps none, as SGD without momentum, or they were not saved.`;
+      return { what, verdict: "warning", reason };
+    }
     const atStart = progress?.step === 0;
     const isTorchs = empty.some(({ groups }) => groups.some(({ settings }) => settings.has("lr")));
     const orNone = isTorchs ? "" : ", or keeps none, as SGD without momentum";
@@ -196,6 +201,11 @@ export function checkProgress(inputs: ResumeInputs): ResumeCheck {
   if (failed !== undefined) return failed;
   if (progress === undefined && inputs.goesByName === true && namedStep !== undefined) {
     const reason = `The ${kind}'s name says step ${formatCount(namedStep)}, from which scripts on accelerate go on.`;
+    return { what, verdict: "ok", reason };
+  }
+  const [once] = optimizer?.steps.filter((steps) => steps?.once === true) ?? [];
+  if (progress === undefined && once !== undefined) {
+    const reason = `${optimizer?.place} counts step ${formatCount(once.most)}; epoch and log are not recorded.`;
     return { what, verdict: "ok", reason };
   }
   if (progress === undefined) {
