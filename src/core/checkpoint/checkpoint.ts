@@ -27,7 +27,7 @@ export interface Checkpoint {
   readonly standsFor?: ParsedFolder["standsFor"];
   /** Set where the checkpoint is a folder of several processes: how they shared the work. */
   readonly layout?: DistributedLayout;
-  /** Checksums that were saved with the tensors, by their names. */
+  /** Checksums that were saved with the tensors or their parts. */
   readonly checksums?: ParsedFolder["checksums"];
   /** What each rank's file counts, where they count. */
   readonly rankSteps?: ParsedFolder["rankSteps"];

@@ -1,3 +1,4 @@
+import { valueEnding } from "../formats/tensorflow/slots";
 import { getOrMake } from "../lists/getOrMake";
 import type { NameSeparator } from "../tensors/nameOrder";
 import type { Tensor } from "../tensors/tensor";
@@ -51,11 +52,8 @@ export function moduleShares(
   return [...listed, { module: undefined, ...rest }];
 }
 
-/** TensorFlow ends the name of each variable with this. */
-const variableValue = "/.ATTRIBUTES/VARIABLE_VALUE";
-
 function moduleName({ name }: Tensor): string {
-  return name.endsWith(variableValue) ? name.slice(0, -variableValue.length) : name;
+  return name.endsWith(valueEnding) ? name.slice(0, -valueEnding.length) : name;
 }
 
 /** Where a tensor's module ends in its name: the last part names the tensor, unless there is nothing else. */

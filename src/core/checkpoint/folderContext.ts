@@ -1,5 +1,5 @@
 import { litgptSettingsName, parseLitgptSettings } from "../adapter/settings/litgptSettings";
-import type { Files } from "../bytes/files";
+import type { BrokenLink, Files, OnBrokenLink } from "../bytes/files";
 import { mapParallel } from "../bytes/mapParallel";
 import { baseName, joinPath, parentPath } from "../bytes/paths";
 import { readText } from "../bytes/readText";
@@ -30,6 +30,8 @@ export interface JsonFile {
 export interface FolderContext {
   readonly folder: string;
   readonly files: readonly FolderFile[];
+  /** Links in the folder that lead nowhere. */
+  readonly brokenLinks: readonly BrokenLink[];
   readonly adapterConfig: JsonFile | undefined;
   readonly config: JsonFile | undefined;
   readonly stageFile: JsonFile | undefined;
@@ -54,7 +56,8 @@ export async function readFolderContext(
   const problems: Problem[] = [];
   const holder = parentPath(weights);
   const isBelow = holder.startsWith(`${folder}/`);
-  const all = await listFolder(files, folder, problems);
+  const brokenLinks: BrokenLink[] = [];
+  const all = await listFolder(files, folder, problems, (link) => brokenLinks.push(link));
   const listed = isBelow ? await withModels(files, folder, all) : all;
   const besideWeights = isBelow ? await listFolder(files, holder, problems) : listed;
   const json = async (name: string, among = listed) => {
@@ -75,6 +78,7 @@ export async function readFolderContext(
   return {
     folder,
     files: listed,
+    brokenLinks,
     adapterConfig,
     config,
     stageFile,
@@ -87,9 +91,14 @@ export async function readFolderContext(
 /** By their names, in all their wrappings. */
 const mayBePickle = /\.(?:pt|pth|tar|bin|ckpt|pkl|pickle|p|joblib|dill|sav|npy|npz|safetensors|json)\b/i;
 
-async function listFolder(files: Files, folder: string, problems: Problem[]): Promise<FolderFile[]> {
+async function listFolder(
+  files: Files,
+  folder: string,
+  problems: Problem[],
+  onBrokenLink?: OnBrokenLink,
+): Promise<FolderFile[]> {
   try {
-    const listed = await files.list(folder);
+    const listed = await files.list(folder, onBrokenLink);
     // What Python unpickles first: thousands of other files must not hide it.
     const entries =
       listed.length > maxListedFiles

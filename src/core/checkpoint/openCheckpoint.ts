@@ -12,7 +12,7 @@ import { readCheckpointFile } from "../formats/readFile";
 import { bundleIndexOf, openBundle } from "../formats/tensorflow/tensorflowBundle";
 import { isUnpackedArchive, openUnpackedArchive, unpackedPickleName } from "../formats/torch/unpackedArchive";
 import { brokenLinkText, lostParts } from "../parts/brokenLinks";
-import { lostPointers } from "../parts/lostPointers";
+import { lostOf } from "../parts/lostPointers";
 import { classifyEntry, mainFile, mainFolder, type Part, type PartFile } from "../parts/parts";
 import { CheckpointError } from "../problem/checkpointError";
 import { isReadingError } from "../problem/problem";
@@ -21,7 +21,6 @@ import { inNameOrder } from "../tensors/nameOrder";
 import { plural } from "../text/quantities";
 import { quote } from "../text/quote";
 import type { Checkpoint } from "./checkpoint";
-
 import { joinOutside } from "./joinOutside";
 import { modelFolders } from "./modelFolders";
 import { kerasIndexEnding, kerasIndexOf, openShardedKeras } from "./openShardedKeras";
@@ -136,11 +135,11 @@ async function openFolder(files: Files, folder: string, signal?: AbortSignal): P
   const pipeline = entries.some((entry) => entry.name === "model_index.json" && entry.kind === "file");
   if (pipeline) throw new CheckpointError("NoWeights", pipelineFact(entries), undefined, folder);
   const names = entries.flatMap(({ kind, name }) => (kind === "file" ? [name] : []));
-  const lost = [
-    ...lostParts(links).map(brokenLinkText),
-    ...(await lostPointers(files, folder, names, signal)),
-  ].slice(0, maxLostTold);
-  const gone = lost.map((sentence) => ` ${sentence}`).join("");
+  const lost = await lostOf(files, folder, lostParts(links), names, signal);
+  const gone = lost
+    .slice(0, maxLostTold)
+    .map(({ message }) => ` ${message}`)
+    .join("");
   const fact = `The folder holds no weights: no model, adapter or index file that is known here.${beside}${within}${gone}`;
   const isCheckpoint = entries.some((entry) => classifyEntry(entry).part !== "other");
   if (!isCheckpoint) throw new CheckpointError("NoWeights", fact, undefined, folder);

@@ -1,12 +1,12 @@
 import type { Adapter } from "../adapter/adapter";
-import type { BrokenLink, Files } from "../bytes/files";
+import type { Files } from "../bytes/files";
 import { baseName } from "../bytes/paths";
 import type { Checkpoint } from "../checkpoint/checkpoint";
 import type { FolderContext, FolderFile } from "../checkpoint/folderContext";
 import type { OpenedFiles } from "../checkpoint/openedFiles";
 import { TensorReader } from "../checkpoint/tensorReader";
-import { brokenLinkText, lostParts } from "../parts/brokenLinks";
-import { lostPointers } from "../parts/lostPointers";
+import { lostParts } from "../parts/brokenLinks";
+import { lostOf } from "../parts/lostPointers";
 import { classifyEntry, type Part } from "../parts/parts";
 import { CheckpointError } from "../problem/checkpointError";
 import { maxListedProblems } from "../problem/limits";
@@ -123,24 +123,14 @@ export async function folderFindings(
 }
 
 /** Links of the folder that lead nowhere, and files that name a save which is gone. */
-async function lostInFolder(
+function lostInFolder(
   files: Files,
-  { folder, files: listed }: FolderContext,
+  { folder, files: listed, brokenLinks }: FolderContext,
   signal?: AbortSignal,
 ): Promise<readonly Problem[]> {
-  const links: BrokenLink[] = [];
-  await files.list(folder, (link) => links.push(link)).catch(() => undefined);
   // Whether the folder that DeepSpeed's own `latest` names is here is told with its shards.
   const pointers = listed.flatMap(({ kind, name }) => (kind === "file" && name !== "latest" ? [name] : []));
-  const lost = await lostPointers(files, folder, pointers, signal);
-  return [
-    ...lostParts(links).map((link) => lostProblem("BrokenLink", brokenLinkText(link), folder)),
-    ...lost.map((message) => lostProblem("LostPointer", message, folder)),
-  ];
-}
-
-function lostProblem(code: string, message: string, file: string): Problem {
-  return { severity: "warning", code, message, file };
+  return lostOf(files, folder, lostParts(brokenLinks), pointers, signal);
 }
 
 type Named = Pick<FolderFile, "name" | "path">;

@@ -16,13 +16,16 @@ interface Copies {
 
 /** The file that is open and its twin in the folder; undefined where there is none. */
 export function copiesOf(name: string, folder: FolderContext): Copies | undefined {
-  const isThere = (wanted: string) =>
-    folder.files.some((file) => file.kind === "file" && file.name === wanted);
+  const isThere = (wanted: string) => holdsFile(folder, wanted);
   const [taken, left, library] =
     pairs.find((pair) => [pair[0], pair[1]].includes(name) && isThere(pair[0]) && isThere(pair[1])) ?? [];
   return taken === undefined || left === undefined || library === undefined
     ? undefined
     : { taken, left, library };
+}
+
+function holdsFile({ files }: FolderContext, wanted: string): boolean {
+  return files.some(({ kind, name }) => kind === "file" && name === wanted);
 }
 
 /**
@@ -31,8 +34,7 @@ export function copiesOf(name: string, folder: FolderContext): Copies | undefine
  */
 export function secondCopies(subject: HealthSubject): readonly Problem[] {
   const { checkpoint, folder } = subject;
-  const isThere = (wanted: string) =>
-    folder.files.some(({ kind, name }) => kind === "file" && name === wanted);
+  const isThere = (wanted: string) => holdsFile(folder, wanted);
   const own = (code: string, severity: Problem["severity"], message: string): Problem => ({
     severity,
     code,

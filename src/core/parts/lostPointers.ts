@@ -1,7 +1,9 @@
-import type { Files } from "../bytes/files";
+import type { BrokenLink, Files } from "../bytes/files";
 import { baseName, joinPath } from "../bytes/paths";
 import { readText } from "../bytes/readText";
+import type { Problem } from "../problem/problem";
 import { quote } from "../text/quote";
+import { brokenLinkText } from "./brokenLinks";
 
 /** A file that holds nothing but the name of the checkpoint to go on from. */
 interface PointerKind {
@@ -53,10 +55,31 @@ export function isPointerName(name: string): boolean {
 }
 
 /**
- * Sentences about the files of a folder that name a checkpoint which is not in it.
+ * What a folder lost: what its links lead to, and what its files name.
+ * @param links that lead nowhere.
  * @param names of files in the folder.
  */
-export async function lostPointers(
+export async function lostOf(
+  files: Files,
+  folder: string,
+  links: readonly BrokenLink[],
+  names: readonly string[],
+  signal?: AbortSignal,
+): Promise<readonly Problem[]> {
+  const lost = (code: string, message: string): Problem => ({
+    severity: "warning",
+    code,
+    message,
+    file: folder,
+  });
+  return [
+    ...links.map((link) => lost("BrokenLink", brokenLinkText(link))),
+    ...(await lostPointers(files, folder, names, signal)).map((message) => lost("LostPointer", message)),
+  ];
+}
+
+/** Sentences about files that name a checkpoint which is not in their folder. */
+async function lostPointers(
   files: Files,
   folder: string,
   names: readonly string[],

@@ -1,3 +1,5 @@
+import type { Problem } from "../problem/problem";
+import { capitalised } from "../text/capitalised";
 import { formatCount, formatNumber } from "../text/quantities";
 import type { LogEntry } from "./trainerState";
 
@@ -10,6 +12,16 @@ export interface TrainingFault {
   readonly what: string;
   /** A sentence with the numbers, without its full stop. */
   readonly told: string;
+}
+
+/** What a run is told of a fault. @param file the run's folder */
+export function faultOfRun({ code, what, told }: TrainingFault, file: string): Problem {
+  return { severity: "warning", code, message: `${capitalised(what)}: ${told}.`, file };
+}
+
+/** What a checkpoint is told that was saved after it. */
+export function faultOfCheckpoint({ code, what, told }: TrainingFault, file: string): Problem {
+  return { severity: "warning", code, message: `Saved after ${what}: ${told}.`, file };
 }
 
 /** One entry may be one bad batch. */

@@ -220,10 +220,9 @@ function lastElement(tensor: Tensor): Tensor {
   return { ...last, layout: { ...layout, storageOffset, strides: [], elementShape: [] } };
 }
 
-/** Lightning names callbacks by their class and arguments: `ModelCheckpoint{'monitor': 'val_loss', …}`. */
+/** Lightning names callbacks by their class and arguments: `ModelCheckpoint{'monitor': 'val_loss', 'mode': 'min', …}`. */
 function bestCallback(root: MapValue | undefined): {
   readonly state?: MapValue;
-  /** Lightning names a callback's state by its settings: `ModelCheckpoint{'monitor': 'val_loss', 'mode': 'min', …}`. */
   readonly mode?: "lowest" | "highest";
 } {
   for (const [key, value] of mappingOf(root?.get("callbacks"))?.entries() ?? []) {

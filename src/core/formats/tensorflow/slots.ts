@@ -4,7 +4,8 @@ import { type BesideModel, type Moment, type TrainingTensors, whoseAre } from ".
 import { type GraphVariables, graphVariables } from "./graphVariables";
 import type { ObjectNode } from "./objectGraph";
 
-const valueEnding = "/.ATTRIBUTES/VARIABLE_VALUE";
+/** TensorFlow ends the name of each variable with this. */
+export const valueEnding = "/.ATTRIBUTES/VARIABLE_VALUE";
 /** TensorFlow 2: `<parameter>/.OPTIMIZER_SLOT/<optimizer>/<slot>/.ATTRIBUTES/VARIABLE_VALUE`. */
 const slotName = /^(.+)\/\.OPTIMIZER_SLOT\/(.+)\/([^/]+)\/\.ATTRIBUTES\/VARIABLE_VALUE$/;
 const optimizerSetting =

@@ -11,8 +11,7 @@ export function tokensBeyond(config: JsonObject, embedding: Tensor | undefined):
   // Of a slice or a packed weight the rows are not those of the vocabulary.
   if (embedding === undefined || rows === undefined || rows < 2 || !/^(?:F|BF)\d/.test(embedding.dtype))
     return [];
-  const text = config.get("text_config");
-  const places = [config, ...(isJsonObject(text) ? [text] : [])];
+  const places = placesOf(config);
   const beyond = tokens.flatMap((key) => {
     const value = places.map((place) => place.get(key)).find((found) => (found ?? null) !== null);
     const ids = (isJsonArray(value) ? value : [value]).flatMap((id) => jsonNumber(id) ?? []);
@@ -29,9 +28,7 @@ const scaled = /^(?:linear|dynamic|yarn|llama3)$/;
 
 /** Scaled positions without how much: the model is not built, or built for the short context. */
 export function scalingWithoutFactor(config: JsonObject): readonly Problem[] {
-  const text = config.get("text_config");
-  const places = [config, ...(isJsonObject(text) ? [text] : [])];
-  for (const place of places)
+  for (const place of placesOf(config))
     for (const key of ["rope_scaling", "rope_parameters"]) {
       const scaling = place.get(key);
       if (!isJsonObject(scaling)) continue;
@@ -42,4 +39,10 @@ export function scalingWithoutFactor(config: JsonObject): readonly Problem[] {
       return [{ severity: "warning", code: "RopeWithoutFactor", message }];
     }
   return [];
+}
+
+/** A configuration, and that of the language model in it. */
+function placesOf(config: JsonObject): readonly JsonObject[] {
+  const text = config.get("text_config");
+  return [config, ...(isJsonObject(text) ? [text] : [])];
 }

@@ -1,6 +1,5 @@
 import type { Problem } from "../../problem/problem";
-import type { TrainingFault } from "../../progress/trainingFaults";
-import { capitalised } from "../../text/capitalised";
+import { faultOfCheckpoint, faultOfRun, type TrainingFault } from "../../progress/trainingFaults";
 import type { LogFile, LogFormatId } from "../logs/logFormat";
 import type { MetricValue, Run, RunCheckpoint } from "../run";
 import { countsEpochs, type MetricSeries, valueAtStep } from "../series/metricSeries";
@@ -99,9 +98,7 @@ export function withStatus(run: Run, { progress, values, notes, faults }: RunSta
   const checkpoints = run.checkpoints.map((checkpoint, at) =>
     addFaults(addValues(checkpoint, values[at] ?? []), news),
   );
-  const told = news.map(({ code, what, told }): Problem => {
-    return { severity: "warning", code, message: `${capitalised(what)}: ${told}.`, file: run.path };
-  });
+  const told = news.map((fault) => faultOfRun(fault, run.path));
   const problems = [...run.problems, ...notes, ...told];
   return chooseByEvalLoss({ ...run, progress, checkpoints, problems }, run);
 }
@@ -112,9 +109,7 @@ function addFaults(checkpoint: RunCheckpoint, faults: readonly TrainingFault[]):
   if (step === undefined || final) return checkpoint;
   const own = faults
     .filter(({ code, from }) => step >= from && !checkpoint.problems.some((known) => known.code === code))
-    .map(({ code, what, told }): Problem => {
-      return { severity: "warning", code, message: `Saved after ${what}: ${told}.`, file };
-    });
+    .map((fault) => faultOfCheckpoint(fault, file));
   return own.length === 0 ? checkpoint : { ...checkpoint, problems: [...checkpoint.problems, ...own] };
 }
 

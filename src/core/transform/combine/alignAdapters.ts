@@ -9,7 +9,7 @@ import { plural } from "../../text/quantities";
 import { assumedScale } from "../assumedScale";
 import { type TargetDialect, targetModules, UnnamedModuleError } from "../dialect/targetModules";
 import type { WeightedAdapter } from "../model/mergePlan";
-import { reductionProblem } from "../reductionRefusal";
+import { copiedWhole, reductionProblem } from "../reductionRefusal";
 
 /** One adapter's part in a module of the combination. */
 export interface Contribution {
@@ -89,8 +89,7 @@ function combinableAdapter(session: CheckpointSession, isAlone: boolean): Adapte
   const biased = adapter.modules.find(({ bias }) => bias !== undefined);
   if (biased !== undefined)
     throw notCombinable(session, `${biased.module} has a bias of B, for which there is no rule here.`);
-  const { savedTensors, differences, otherTensors, frozenTensors } = adapter;
-  const whole = [...savedTensors, ...differences, ...otherTensors, ...frozenTensors];
+  const whole = copiedWhole(adapter);
   if (whole[0] !== undefined)
     throw notCombinable(
       session,

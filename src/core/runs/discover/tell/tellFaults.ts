@@ -1,4 +1,4 @@
-import { capitalised } from "../../../text/capitalised";
+import { faultOfCheckpoint, faultOfRun } from "../../../progress/trainingFaults";
 import { logsOf, type RunDraft, type RunMember } from "../runDraft";
 
 /** Marks a training that no longer learns, and every checkpoint that it saved from then on. */
@@ -6,15 +6,13 @@ export function tellFaults(draft: RunDraft): void {
   const newest = logsOf(draft)[0]?.log;
   for (const one of draft.members) {
     const { facts, problems } = one;
-    for (const { code, from, what, told } of (facts.log ?? newest)?.faults ?? []) {
-      if (facts.step === undefined || facts.step < from || isBestFrom(one, from)) continue;
-      const message = `Saved after ${what}: ${told}.`;
-      problems.push({ severity: "warning", code, message, file: facts.candidate.path });
+    for (const fault of (facts.log ?? newest)?.faults ?? []) {
+      if (facts.step === undefined || facts.step < fault.from || isBestFrom(one, fault.from)) continue;
+      problems.push(faultOfCheckpoint(fault, facts.candidate.path));
     }
   }
   const file = draft.folder.path;
-  for (const { code, what, told } of newest?.faults ?? [])
-    draft.problems.push({ severity: "warning", code, message: `${capitalised(what)}: ${told}.`, file });
+  for (const fault of newest?.faults ?? []) draft.problems.push(faultOfRun(fault, file));
   for (const fault of newest?.evaluationFaults ?? []) draft.problems.push({ ...fault, file });
 }
 

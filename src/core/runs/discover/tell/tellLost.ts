@@ -1,6 +1,5 @@
 import type { Files } from "../../../bytes/files";
-import { brokenLinkText } from "../../../parts/brokenLinks";
-import { lostPointers } from "../../../parts/lostPointers";
+import { lostOf } from "../../../parts/lostPointers";
 import type { Problem } from "../../../problem/problem";
 import { ProblemList } from "../../../problem/problemList";
 import type { RunDraft } from "../runDraft";
@@ -24,17 +23,11 @@ export async function tellLost(
   const homeless = new ProblemList(maxHomeless);
   for (const folder of withLost(tops)) {
     signal?.throwIfAborted();
-    const found = [
-      ...folder.brokenLinks.map((link) => ["BrokenLink", brokenLinkText(link)] as const),
-      ...(await lostPointers(files, folder.path, folder.pointers, signal)).map(
-        (message) => ["LostPointer", message] as const,
-      ),
-    ];
+    const { path, brokenLinks, pointers } = folder;
     const places = owners.of(folder);
-    for (const [code, message] of found) {
-      const problem: Problem = { severity: "warning", code, message, file: folder.path };
+    for (const problem of await lostOf(files, path, brokenLinks, pointers, signal)) {
       for (const problems of places) problems.push(problem);
-      if (places.length === 0) homeless.add({ ...problem, message: `${folder.path}: ${message}` });
+      if (places.length === 0) homeless.add({ ...problem, message: `${path}: ${problem.message}` });
     }
   }
   return homeless.toArray();
