@@ -23,3 +23,10 @@ it("has who looks through a workspace wait while a file is opened, and no longer
   expect(told.sort()).toEqual(["list", "open", "stat"]);
   expect((await patient.stat("/w/a.json"))?.size).toBe(2);
 });
+
+it("passes on which links of a folder lead nowhere", async () => {
+  const files = new MemoryFiles({ "/w/a.json": "{}", "/w/last.ckpt": { link: "epoch=3.ckpt" } });
+  const links: unknown[] = [];
+  await new OpeningsFirst().patient(files).list("/w", (link) => links.push(link));
+  expect(links).toEqual([{ name: "last.ckpt", target: "epoch=3.ckpt" }]);
+});

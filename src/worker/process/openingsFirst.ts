@@ -25,9 +25,9 @@ export class OpeningsFirst {
     const whenFree = () =>
       this.openings === 0 ? undefined : new Promise<void>((resolve) => this.waiting.push(resolve));
     return {
-      list: async (folder) => {
+      list: async (folder, onBrokenLink) => {
         await whenFree();
-        return files.list(folder);
+        return files.list(folder, onBrokenLink);
       },
       stat: async (path) => {
         await whenFree();
