@@ -324,7 +324,7 @@ export class WasmKernels implements NumberKernels {
     counted[codeBits] = 0;
     if (codeBits === 8) wasm.foldBytes();
     if (codeBits === 16 && this.haveRuns) wasm.emptySlots();
-    if (codeBits === 16 && this.haveHalves) wasm.foldWords();
+    if (codeBits === 16 && (this.haveRuns || this.haveHalves)) wasm.foldWords();
     if (codeBits === 16) this.haveRuns = this.haveHalves = false;
     const { buffer } = wasm.memory;
     const found = wasm.takeTable(tables[codeBits], 2 ** codeBits);

@@ -6,8 +6,8 @@
  * A base is taken to be a multiple of half the step. Then all values of a step are multiples of that too, and runs of one
  * step share two slots: of bases that are whole steps, and of those that are half a step more.
  */
-import { codesOut, constants, kept, levels, words } from "./memory";
-import { batchRuns, counts, runBases, runSteps } from "./nibbleCounts";
+import { codesOut, constants, kept, levels, otherWords, words } from "./memory";
+import { batchRuns, runBases, runSteps } from "./nibbleCounts";
 
 /** How often each of 16 codes is there, 16 bits each. They are found by the sign, 3 bits of the exponent and 7 that follow. */
 const plainSlots: usize = 0x70000;
@@ -78,38 +78,61 @@ export function addToSlot<T>(at: usize, low: v128, high: v128): void {
   const held = load<u32>(entry, entries);
   const added: u32 = isFloat<T>() ? 2 : 1;
   if (held - key < mostHeld) store<u32>(entry, held + added, entries);
-  else if (!takeSlot(at, entry, key + added, held)) return;
+  else if (key + added >= noKey) {
+    countRun(at, low, high);
+    return;
+  } else takeSlot(at, entry, key + added, held);
   const slot: usize = load<u32>(at, ownSlots);
   v128.store(slot, i16x8.add(v128.load(slot, plainSlots), low), plainSlots);
   v128.store(slot, i16x8.add(v128.load(slot, plainSlots + 16), high), plainSlots + 16);
 }
 
-/** @returns false where the run was counted without a slot. */
-function takeSlot(at: usize, entry: usize, holds: u32, held: u32): bool {
-  if (holds >= noKey) {
-    countRun(at);
-    return false;
-  }
+function takeSlot(at: usize, entry: usize, holds: u32, held: u32): void {
   if (held !== 0) emptySlot(entry);
   store<u32>(entry, holds, entries);
   store<f32>(entry, load<f32>(at, runSteps), slotSteps);
-  return true;
 }
 
-/** Counts the values of a run that has a base. */
-function countRun(at: usize): void {
-  writePlaces(levels, places, v128.load32_splat(at, runSteps), v128.load32_splat(at, runBases));
-  for (let code: usize = 0; code < 16; code++)
-    countAt(places + 4 * code, <u32>load<u8>(4 * at + code, counts));
+/**
+ * Counts the values of a run that has a base, which lie in order. Of a base far from all codes many are counted in one
+ * place, where each addition waits for the one before it: all of them at once, or in two tables in turns. Nothing that was
+ * just stored as a vector is loaded as a part of it.
+ */
+function countRun(at: usize, low: v128, high: v128): void {
+  const step = v128.load32_splat(at, runSteps);
+  const base = v128.load32_splat(at, runBases);
+  const a = placesOf(levels, step, base);
+  const d = placesOf(levels + 48, step, base);
+  const first: usize = i32x4.extract_lane(a, 0);
+  if (first === <usize>i32x4.extract_lane(d, 3)) {
+    store<u32>(first, load<u32>(first, words) + 32, words);
+    return;
+  }
+  countFour(a, i32x4.extend_low_i16x8_u(low));
+  countFour(placesOf(levels + 16, step, base), i32x4.extend_high_i16x8_u(low));
+  countFour(placesOf(levels + 32, step, base), i32x4.extend_low_i16x8_u(high));
+  countFour(d, i32x4.extend_high_i16x8_u(high));
+}
+
+function countFour(found: v128, count: v128): void {
+  const a: usize = i32x4.extract_lane(found, 0);
+  const b: usize = i32x4.extract_lane(found, 1);
+  const c: usize = i32x4.extract_lane(found, 2);
+  const d: usize = i32x4.extract_lane(found, 3);
+  store<u32>(a, load<u32>(a, words) + i32x4.extract_lane(count, 0), words);
+  store<u32>(b, load<u32>(b, otherWords) + i32x4.extract_lane(count, 1), otherWords);
+  store<u32>(c, load<u32>(c, words) + i32x4.extract_lane(count, 2), words);
+  store<u32>(d, load<u32>(d, otherWords) + i32x4.extract_lane(count, 3), otherWords);
 }
 
 /** Finds where 16 values are counted: levels times a step, less a base. */
 function writePlaces(from: usize, to: usize, step: v128, base: v128): void {
-  const mask = v128.load(constants, 80);
-  for (let at: usize = 0; at < 64; at += 16) {
-    const values = f32x4.sub(f32x4.mul(v128.load(from + at), step), base);
-    v128.store(to + at, v128.and(i32x4.shr_u(values, 14), mask));
-  }
+  for (let at: usize = 0; at < 64; at += 16) v128.store(to + at, placesOf(from + at, step, base));
+}
+
+function placesOf(from: usize, step: v128, base: v128): v128 {
+  const values = f32x4.sub(f32x4.mul(v128.load(from), step), base);
+  return v128.and(i32x4.shr_u(values, 14), v128.load(constants, 80));
 }
 
 function countAt(at: usize, count: u32): void {
