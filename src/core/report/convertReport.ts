@@ -5,13 +5,17 @@ import type { Converted, ConvertPlan } from "../transform/model/convert";
 import type { Exactness } from "../transform/model/exactness";
 
 /** What `convert --dry-run --json` prints. */
-export function planReport({ tensors, bytes, tied, leftOut }: ConvertPlan, exactness: Exactness | undefined) {
+export function planReport(
+  { tensors, bytes, tied, leftOut, noArrays }: ConvertPlan,
+  exactness: Exactness | undefined,
+) {
   return {
     dryRun: true,
     tensorCount: tensors.length,
     bytes,
     tied: tied.map(([name, keptAs]) => ({ name, keptAs })),
     leftOut,
+    noArrays,
     ...(exactness?.isKnown === true ? { exact: { dtype: exactness.dtype, isExact: exactness.isExact } } : {}),
     tensors: tensors.map(({ name, tensor, dtype }) => ({
       name,
@@ -31,6 +35,7 @@ export function convertReport({ path, files, bytes, plan, cost }: Converted) {
     tensorCount: plan.tensors.length,
     tied: plan.tied.map(([name, keptAs]) => ({ name, keptAs })),
     leftOut: plan.leftOut,
+    noArrays: plan.noArrays,
     ...(plan.names === undefined ? {} : { keptNames: plan.names.kept }),
     changedValues: cost.changed,
     relativeError: relativeError(cost),
@@ -78,7 +83,7 @@ function whatOf({ tensors, bytes }: ConvertPlan): string {
   return `${plural(tensors.length, "tensor")}, ${formatBytes(bytes)}`;
 }
 
-function notes({ tied, leftOut, names }: ConvertPlan): string[] {
+function notes({ tied, leftOut, noArrays, names }: ConvertPlan): string[] {
   const [first] = tied;
   const kept = names?.kept ?? [];
   return [
@@ -94,5 +99,14 @@ function notes({ tied, leftOut, names }: ConvertPlan): string[] {
           `${plural(tied.length, "tensor")} shared the memory of another and ${tied.length === 1 ? "is" : "are"} written once: ${printable(first[0])} is ${printable(first[1])}.`,
         ]),
     ...(leftOut > 0 ? [`Left out: ${plural(leftOut, "tensor")} that belong to no model.`] : []),
+    ...(noArrays.length > 0 ? [noArraysText(noArrays)] : []),
   ];
+}
+
+/** What safetensors has no arrays of. */
+export function noArraysText(names: readonly string[]): string {
+  const one = names.length === 1;
+  const shown = names.slice(0, 3).map(printable).join(", ");
+  const rest = names.length > 3 ? ", …" : "";
+  return `Not written: ${shown}${rest}, ${one ? "which holds" : "which hold"} texts or objects and no numbers.`;
 }

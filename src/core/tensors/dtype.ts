@@ -1,3 +1,5 @@
+import { elementCount, type Tensor } from "./tensor";
+
 /**
  * Data types in the spelling of safetensors 0.8 and their width in bits. Widths below 8 are packed.
  * Other formats map their own names to these.
@@ -51,4 +53,20 @@ export const torchOnlyBits = new Map<string, number>([
 export function elementBytesOf(dtype: string): number | undefined {
   const bits = dtypeBits.get(dtype) ?? torchOnlyBits.get(dtype);
   return bits === undefined || bits % 8 !== 0 ? undefined : bits / 8;
+}
+
+const withoutNumbers = /^(?:string|resource|variant|object|structured|opaque|[OSVa]\d*|[mM]8?(?:\[.*\])?)$/;
+
+/**
+ * Whether values are no numbers: texts, objects, records, dates, bytes without a type. NumPy calls texts of four letters
+ * `U4`, as torch calls integers of 4 bits; each letter takes 4 bytes.
+ */
+export function holdsNoNumbers({
+  dtype,
+  shape,
+  byteSize,
+}: Pick<Tensor, "dtype" | "shape" | "byteSize">): boolean {
+  if (withoutNumbers.test(dtype)) return true;
+  const letters = dtypeBits.has(dtype) ? undefined : /^U(\d+)$/.exec(dtype)?.[1];
+  return letters !== undefined && byteSize === 4 * Number(letters) * elementCount(shape);
 }

@@ -10,7 +10,7 @@ import { exactnessOf } from "../../transform/model/exactness";
 import { planMerge } from "../../transform/model/mergePlan";
 import { byteSizeOf } from "../../transform/model/shards";
 import { conversionPlace, modelPlace, type OutputPlace } from "../../transform/outputPlace";
-import { exactnessNotes } from "../convertReport";
+import { exactnessNotes, noArraysText } from "../convertReport";
 import { untiedText } from "../mergeReport";
 import { planOfCombination, planOfDialect, planOfIntruders } from "./adapterJobs";
 import type { JobPlan } from "./modelJob";
@@ -82,7 +82,7 @@ const lookedAtBytes = 2 ** 20;
 async function planOfConversion(job: Extract<OpenJob, { kind: "convert" }>): Promise<JobPlan> {
   const { source, dtype, only } = job;
   const plan = await planConversion(source, job);
-  const { tensors, tied, leftOut } = plan;
+  const { tensors, tied, leftOut, noArrays } = plan;
   const exactness = await exactnessOf(source, plan, { dtype, maxBytes: lookedAtBytes });
   const cast = tensors.filter(({ tensor, dtype: as }) => tensor.packed === undefined && as !== tensor.dtype);
   const unpacked = tensors.filter(({ tensor }) => tensor.packed !== undefined);
@@ -121,6 +121,7 @@ async function planOfConversion(job: Extract<OpenJob, { kind: "convert" }>): Pro
             `${plural(leftOut, "tensor")} ${leftOut === 1 ? "is" : "are"} left out: ${only === "optimizer" ? "no state of an optimizer" : "no part of a model"}.`,
           ),
         ]),
+    ...(noArrays.length === 0 ? [] : [warningOf("LeftOut", noArraysText(noArrays))]),
     ...(source.settings().length === 0 && source.inside?.progress === undefined
       ? []
       : [

@@ -4,7 +4,7 @@ import { CheckpointError } from "../../problem/checkpointError";
 import type { CheckpointSession } from "../../session/checkpointSession";
 import { stageFileText } from "../../stage/stageFileText";
 import { unreadablePart } from "../../tensors/assembly";
-import { dtypeBits } from "../../tensors/dtype";
+import { dtypeBits, holdsNoNumbers } from "../../tensors/dtype";
 import { isWritableDtype, type WritableDtype } from "../../tensors/encode";
 import { unpackedTensor } from "../../tensors/packed/unpackedTensor";
 import type { ReadTensorRange } from "../../tensors/readTensorRange";
@@ -51,6 +51,8 @@ export interface ConvertPlan {
   readonly tied: readonly (readonly [name: string, kept: string])[];
   /** Tensors that are no part of what was asked for. */
   readonly leftOut: number;
+  /** Names of texts, objects and the like, which safetensors has no arrays of; they are not among those. */
+  readonly noArrays: readonly string[];
   /** What was done to names and rows. */
   readonly names?: Omit<TransformersNames, "tensors">;
 }
@@ -79,7 +81,9 @@ export async function planConversion(
   // Loaders tie again what was one weight, unless the configuration says that nothing is tied.
   const isUntied = session.folder.config && parseModelConfig(session.folder.config.value).tied === false;
   const placeIn = (tensor: Tensor) => (isUntied === true ? undefined : placeOf(tensor));
-  const stored = chooseTensors(session, only, isUntied === true);
+  const wanted = chooseTensors(session, only, isUntied === true);
+  const stored = wanted.filter(({ tensor }) => !holdsNoNumbers(tensor));
+  const noArrays = wanted.filter(({ tensor }) => holdsNoNumbers(tensor)).map(({ name }) => name);
   const ofStored = stored.map(({ tensor }) => tensor);
   const twins = asked && transformersNames(session, ofStored);
   const named = twins?.tensors.map((tensor) => ({ name: tensor.name, tensor })) ?? stored;
@@ -137,7 +141,9 @@ export async function planConversion(
     // The codes of a packed weight are among what belongs to it, and planned as the weight.
     leftOut:
       tensors.length -
+      noArrays.length -
       (isOther ? stored.length : planned.length + tied.length + belonging.size - packed.length),
+    noArrays,
     ...(twins === undefined ? {} : { names: { rule: twins.rule, kept: twins.kept } }),
   };
 }
