@@ -13,6 +13,7 @@ import { BaseWeights, fits, inputEmbedding, nameOfBase } from "./baseWeights";
 import { moduleOfBase } from "./replicatedLayers";
 import { ia3Change } from "./scalings";
 import { firstExpert, fitsExperts, fusedShape, rowsOfExpert, singleExperts } from "./singleExperts";
+import { type PlacedModule, unadaptedModules } from "./unadaptedModules";
 
 /** Places of the same decoder: transformers moved it when it took multimodal models apart. */
 const nestings: readonly string[] = [
@@ -49,15 +50,24 @@ export function fitFindings(adapter: CheckpointSession, base: CheckpointSession)
   const inFused = new Set<Named>(
     found.modules.filter((each) => rowsOfExpert(each, findByAnyName) !== undefined),
   );
+  const placed: PlacedModule[] = [];
   const missing = modules.filter((each) => {
     if (inFused.has(each)) return false;
-    const path = plainPath(each.module);
+    const module = plainPath(each.module);
     // Experts are parameters of one module, by whatever name each file keeps them.
-    const isThere = each.layout === "experts" && containers.has(expertsPath(path));
-    return !isThere && find(weights, path) === undefined;
+    if (each.layout === "experts" && containers.has(expertsPath(module))) return false;
+    const weight = find(weights, module);
+    if (weight !== undefined) placed.push({ module, path: weightPath(weight.name) });
+    return weight === undefined;
   });
+  const rename = renameFor(missing, byPath);
+  const isRenamed = isRenamedOnLoad(rename, byPath);
+  if (isRenamed)
+    for (const module of missing.map((each) => plainPath(each.module)))
+      placed.push({ module, path: renamed(module, rename) });
   return [
-    ...missingModules(modules, missing, byPath, where),
+    ...missingModules(modules, missing, { rename, isRenamed }, where),
+    ...(missing.length > 0 && !isRenamed ? [] : unadaptedModules(adapter, base, placed)),
     ...misfits(found.modules, weights, where),
     ...misfitExperts(found.modules, byAnyName, where),
     ...fusedInBase(inFused.size, modules.length, where),
@@ -169,14 +179,13 @@ function tiedTo(weights: ReadonlyMap<string, Tensor>): Tensor | undefined {
 function missingModules(
   modules: readonly Named[],
   missing: readonly Named[],
-  weights: ReadonlyMap<string, Tensor>,
+  { rename, isRenamed }: { readonly rename: NameRule | undefined; readonly isRenamed: boolean },
   base: string,
 ): readonly Problem[] {
   const [first] = missing;
   if (first === undefined) return [];
   const count = plural(modules.length, "module");
-  const rename = renameFor(missing, weights);
-  if (isRenamedOnLoad(rename, weights)) {
+  if (rename !== undefined && isRenamed) {
     const message = `The base ${base} has the names of its file: transformers loads "${rename.add}" as "${rename.strip}", under which ${plural(missing.length, "module")} of ${modules.length} ${missing.length === 1 ? "is" : "are"} there.`;
     return [{ severity: "info", code: "BaseNamesOfFile", message }];
   }
@@ -214,6 +223,7 @@ function isRenamedOnLoad(
 
 /** What would make every module fit: another nesting, or what a wrapper put in front. */
 function renameFor(modules: readonly Named[], weights: ReadonlyMap<string, Tensor>): NameRule | undefined {
+  if (modules.length === 0) return undefined;
   const paths = modules.map(({ module }) => plainPath(module));
   const makesFit = (rule: NameRule) =>
     paths.every((path) => path.startsWith(rule.strip) && weights.has(renamed(path, rule)));

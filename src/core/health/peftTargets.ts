@@ -40,6 +40,46 @@ export function peftTargets(subject: HealthSubject): readonly Problem[] {
   }
 }
 
+/** Linear layers, as models of transformers name them: of others it is not known what class they are. */
+const linearName =
+  /(?:^|\.)(?:[qkvo]_proj|(?:gate|up|down|out|qkv|gate_up)_proj|c_attn|c_proj|c_fc|query|key|value|query_key_value|dense|dense_h_to_4h|dense_4h_to_h|fc[12]|[qkv]_lin|out_lin|lin[12]|(?:Dense\w*\.)?w[io](?:_[01])?|(?:Self|EncDec)Attention\.[qkvo])$/;
+
+/** Names below no layer that one entry of `target_modules` can only mean, whatever class the model is loaded as. */
+const singleName = /^(?:embed_tokens|wte|lm_head|embed_in|embed_out|word_embeddings)$/;
+
+/**
+ * Whether the configuration selects a module of the base, which one of its kind is adapted or not; undefined where that
+ * cannot be told. In a model of which only its file is known, `all-linear` means what is adapted in another layer, or
+ * has the name of a linear layer.
+ */
+export function peftSelection({
+  adapterConfig: config,
+  folder,
+}: Pick<HealthSubject, "adapterConfig" | "folder">):
+  | ((module: string, isKindAdapted: boolean) => boolean)
+  | undefined {
+  if (config === undefined) return undefined;
+  const { targetModules } = config;
+  const field = (name: string) => folder.adapterConfig?.value.get(name);
+  if (typeof targetModules === "string" && /^all-linear$/i.test(targetModules)) {
+    const isExcluded = exclusion(field("exclude_modules"), { steps: stepBudget });
+    return (module, isKindAdapted) =>
+      /\.\d+\./.test(module) &&
+      (isKindAdapted || (linearName.test(module) && !/embed/.test(module))) &&
+      isExcluded?.(module) !== true;
+  }
+  const selects = selectionOf(config, field);
+  const listed = Array.isArray(targetModules) ? (targetModules as readonly string[]) : [];
+  return (
+    selects &&
+    ((module) => {
+      const isInLayer = /\.\d+\./.test(module);
+      const last = module.slice(module.lastIndexOf(".") + 1);
+      return (isInLayer || listed.includes(module) || singleName.test(last)) && selects(module);
+    })
+  );
+}
+
 function leftOut(lost: readonly string[], count: number): Problem {
   const which = `${lost.length} of ${plural(count, "module")} of the file ${lost.length === 1 ? "is" : "are"} not among those that the configuration selects (target_modules, layers_to_transform, exclude_modules), first ${lost[0]}`;
   const all = lost.length === count;
@@ -53,10 +93,7 @@ function selectionOf(
   field: (name: string) => JsonValue | undefined,
 ): Selects | undefined {
   const budget: PatternBudget = { steps: stepBudget };
-  const excluded = field("exclude_modules");
-  const isExcluded = isJsonArray(excluded)
-    ? listed(excluded.flatMap((item) => jsonString(item) ?? []))
-    : expression(jsonString(excluded) ?? "", budget);
+  const isExcluded = exclusion(field("exclude_modules"), budget);
   if (typeof targetModules === "string") {
     if (targetModules === "" || /^all-linear$/i.test(targetModules)) return undefined;
     const matches = expression(targetModules, budget);
@@ -68,6 +105,12 @@ function selectionOf(
   return (module) =>
     isExcluded?.(module) !== true &&
     (targetModules.includes(module) || (isListed(module) && isOfLayer(module)));
+}
+
+function exclusion(excluded: JsonValue | undefined, budget: PatternBudget): Selects | undefined {
+  return isJsonArray(excluded)
+    ? listed(excluded.flatMap((item) => jsonString(item) ?? []))
+    : expression(jsonString(excluded) ?? "", budget);
 }
 
 function listed(targets: readonly string[]): Selects {
