@@ -17,6 +17,8 @@ const entries = [
   "expandCodes.ts",
   "compare.ts",
   "compareHalves.ts",
+  "compareIntegers.ts",
+  "widen.ts",
   "measureCells.ts",
   "products.ts",
   "core.ts",

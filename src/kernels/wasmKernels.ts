@@ -3,16 +3,20 @@ import {
   type CodeBits,
   type CodeCounts,
   type ComparedType,
+  countedBits,
+  type LongType,
   type Moments,
   mergeCounts,
   type NumberKernels,
   noMoments,
   type PairBytes,
+  type WidenedType,
 } from "../core/analysis/numberKernels";
 import { compareValues, momentsOf, valuesOfCells, valuesOfRuns } from "../core/analysis/plainKernels";
 import { decodeTensor } from "../core/tensors/decode";
-import { decodeBlocks, ggmlBlocks, iq4Levels } from "../core/tensors/ggmlBlocks";
+import { decodeBlocks, ggmlBlocks } from "../core/tensors/ggmlBlocks";
 import { type CodeKind, combinings } from "../core/tensors/packed/codeCells";
+import { blockLoops } from "./blockLoops";
 import { areCountable, areOrdinary, areSmall, measureBlocksInParts, measureInParts } from "./countedCells";
 import type { Exports } from "./wasmExports";
 
@@ -34,37 +38,18 @@ const layout = {
 
 const tables: Record<CodeBits, number> = { 8: layout.bytes, 16: layout.words, 20: layout.doubles };
 
-interface BlockLoop {
-  readonly measure: Extract<keyof Exports, `measure${"Q" | "IQ"}${string}`>;
-  /** Where a block has its scales of F16. */
-  readonly halvesAt: readonly number[];
-  /** Set for codes of 4 bits: what they stand for. */
-  readonly levels?: Float32Array;
-}
-
-const codeLevels = Float32Array.from({ length: 16 }, (_, code) => code);
-
-/** Types of blocks that have a loop of their own. */
-const blockLoops: ReadonlyMap<string, BlockLoop> = new Map<string, BlockLoop>([
-  ["Q4_K", { measure: "measureQ4K", halvesAt: [0, 2], levels: codeLevels }],
-  ["Q4_0", { measure: "measureQ4_0", halvesAt: [0], levels: codeLevels.map((code) => code - 8) }],
-  ["Q4_1", { measure: "measureQ4_1", halvesAt: [0, 2], levels: codeLevels }],
-  ["IQ4_NL", { measure: "measureIQ4NL", halvesAt: [0], levels: iq4Levels }],
-  ["IQ4_XS", { measure: "measureIQ4XS", halvesAt: [0], levels: iq4Levels }],
-  ["Q5_K", { measure: "measureQ5K", halvesAt: [0, 2] }],
-  ["Q5_0", { measure: "measureQ5_0", halvesAt: [0] }],
-  ["Q5_1", { measure: "measureQ5_1", halvesAt: [0, 2] }],
-  ["Q2_K", { measure: "measureQ2K", halvesAt: [80, 82] }],
-  ["Q3_K", { measure: "measureQ3K", halvesAt: [108] }],
-  ["Q6_K", { measure: "measureQ6K", halvesAt: [208] }],
-  ["Q8_0", { measure: "measureQ8_0", halvesAt: [0] }],
-]);
-
 const compareLoops = {
   F64: "compareF64",
+  I16: "compareI16",
+  U16: "compareU16",
   F32: "compareF32",
   BF16: "compareBf16",
   F16: "compareF16",
+} as const;
+
+const widenLoops = {
+  ...({ BF16: "widenBf16", F16: "widenF16", F32: "widenF32", I16: "widenI16", U16: "widenU16" } as const),
+  ...({ I32: "widenI32", U32: "widenU32", I64: "widenI64", U64: "widenU64" } as const),
 } as const;
 
 const finiteLoops = { F32: "compareFiniteF32", BF16: "compareFiniteBf16", F16: "compareFiniteF16" } as const;
@@ -94,6 +79,8 @@ export class WasmKernels implements NumberKernels {
   private haveRuns = false;
   /** Differences of halves are counted in a second table too. */
   private haveHalves = false;
+  /** Differences of 16-bit integers are counted in a table of their own. */
+  private haveShorts = false;
 
   private constructor(private readonly wasm: Exports) {
     const { buffer } = wasm.memory;
@@ -240,17 +227,34 @@ export class WasmKernels implements NumberKernels {
 
   compare(type: ComparedType, count: number): DifferenceSums {
     if (count === 0) return noDifferenceSums;
-    this.reserve(type === "F64" ? 20 : 16, count);
+    const codeBits = countedBits(type);
+    this.reserve(codeBits, count);
     const { wasm, results } = this;
     wasm[compareLoops[type]](count);
     if (type === "BF16" || type === "F16") this.haveHalves = true;
+    if (type === "I16" || type === "U16") this.haveShorts = true;
     const areFinite = () => results.subarray(0, 5).every(Number.isFinite);
     // What is not finite is told apart in another loop; the differences that are were counted.
     const isPlain = areFinite();
-    if (!isPlain && type !== "F64") wasm[finiteLoops[type]](count);
-    if (!areFinite()) return compareValues(...this.decode(type, count), type === "F64", () => undefined);
+    if (!isPlain && type in finiteLoops) wasm[finiteLoops[type as keyof typeof finiteLoops]](count);
+    if (!areFinite()) return compareValues(...this.decode(type, count), codeBits === 20, () => undefined);
+    return this.differences(count, isPlain);
+  }
+
+  compareLongs([a, b]: readonly [LongType, LongType], count: number): DifferenceSums {
+    if (count === 0) return noDifferenceSums;
+    this.reserve(20, count);
+    this.wasm.compareLongs(count, a === "I64" ? 1 : 0, b === "I64" ? 1 : 0);
+    return this.differences(count, true);
+  }
+
+  widen(type: WidenedType, chunk: "chunk" | "otherChunk", count: number): void {
+    this.wasm[widenLoops[type]](layout[chunk], count);
+  }
+
+  private differences(count: number, isPlain: boolean): DifferenceSums {
     const [absolute, squares, squaresOfA, squaresOfB, product, changed, min, max, finite, differing] =
-      results;
+      this.results;
     return {
       elements: count,
       compared: isPlain ? count : (finite as number),
@@ -325,6 +329,8 @@ export class WasmKernels implements NumberKernels {
     if (codeBits === 8) wasm.foldBytes();
     if (codeBits === 16 && this.haveRuns) wasm.emptySlots();
     if (codeBits === 16 && (this.haveRuns || this.haveHalves)) wasm.foldWords();
+    if (codeBits === 20 && this.haveShorts) wasm.foldShorts();
+    if (codeBits === 20) this.haveShorts = false;
     if (codeBits === 16) this.haveRuns = this.haveHalves = false;
     const { buffer } = wasm.memory;
     const found = wasm.takeTable(tables[codeBits], 2 ** codeBits);

@@ -30,6 +30,7 @@ import { ThreadPool } from "../../src/worker/numbers/threadPool";
 import { fileHead } from "../support/made/safetensorsFile";
 import { projectRoot } from "../support/projectRoot";
 import { printBlockRates } from "./blockRates";
+import { printDtypeRates } from "./dtypeRates";
 import { median, printTable } from "./measure";
 import { writeSparseModels } from "./sparseModels";
 
@@ -312,6 +313,7 @@ export async function benchNumbers(rounds: number, mebibytes: number): Promise<v
   await benchSoak(folder, 200);
   const pools = [1, 2].map((size) => new ThreadPool(size, threadFile));
   for (const dtype of dtypes) await benchDtype(dtype, rounds, mebibytes * 2 ** 20, folder, pools);
+  await printDtypeRates(folder, rounds, mebibytes * 2 ** 18, pools, toolsOf);
   await Promise.all(pools.map((pool) => pool.dispose()));
   console.log(`Load at the end ${loadavg()[0]?.toFixed(1)}.`);
 }

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, inject, it } from "vitest";
 import type { DifferenceSums } from "../../src/core/analysis/differenceSums";
-import type { ComparedType, NumberKernels } from "../../src/core/analysis/numberKernels";
+import { type ComparedType, countedBits, type NumberKernels } from "../../src/core/analysis/numberKernels";
 import { PlainKernels } from "../../src/core/analysis/plainKernels";
 import { combinings } from "../../src/core/tensors/packed/codeCells";
 import { WasmKernels } from "../../src/kernels/wasmKernels";
@@ -78,36 +78,42 @@ describe("the WebAssembly kernels", () => {
     );
   });
 
-  it.each<ComparedType>(["F32", "BF16", "F16", "F64"])("compare %s as the plain ones do", (type) => {
-    const width = type === "F64" ? 8 : type === "F32" ? 4 : 2;
-    fc.assert(
-      fc.property(counts, fc.nat(), fc.boolean(), fc.boolean(), (count, seed, finite, some) => {
-        const a = bytesOf("bytes", count * width, seed, "any bits");
-        const b = bytesOf("bytes", count * width, seed + 7, "any bits");
-        for (let at = 0; at < count; at++) {
-          // The exponent of one bit less is that of a finite number.
-          const high = at * width + width - 1;
-          if (finite) for (const bytes of [a, b]) bytes[high] = (bytes[high] as number) & 0xbf;
-          if (some && at % 3 === 0) b.set(a.subarray(at * width, (at + 1) * width), at * width);
-        }
-        const compare = (kernels: NumberKernels) => {
-          kernels.chunk.set(a);
-          kernels.otherChunk.set(b);
-          return { sums: kernels.compare(type, count), codes: kernels.takeCounts(type === "F64" ? 20 : 16) };
-        };
-        const [found, wanted] = [compare(wasm), compare(plain)];
-        const { squaresOfA, squaresOfB } = wanted.sums;
-        // Of halves, some are added up as F32.
-        const share = width === 2 ? 2 ** -22 : 1e-11;
-        for (const key of Object.keys(wanted.sums) as (keyof DifferenceSums)[]) {
-          const scale = key === "product" ? Math.sqrt(squaresOfA * squaresOfB) : wanted.sums[key];
-          expectClose(found.sums[key], wanted.sums[key], scale, share);
-        }
-        if (finite) expect(found.codes).toEqual(wanted.codes);
-      }),
-      { numRuns: 100 },
-    );
-  });
+  it.each<ComparedType>(["F32", "BF16", "F16", "F64", "I16", "U16"])(
+    "compare %s as the plain ones do",
+    (type) => {
+      const width = type === "F64" ? 8 : type === "F32" ? 4 : 2;
+      const isInteger = type === "I16" || type === "U16";
+      fc.assert(
+        fc.property(counts, fc.nat(), fc.boolean(), fc.boolean(), (count, seed, finite, some) => {
+          const a = bytesOf("bytes", count * width, seed, "any bits");
+          const b = bytesOf("bytes", count * width, seed + 7, "any bits");
+          for (let at = 0; at < count; at++) {
+            // The exponent of one bit less is that of a finite number.
+            const high = at * width + width - 1;
+            if (finite && !isInteger)
+              for (const bytes of [a, b]) bytes[high] = (bytes[high] as number) & 0xbf;
+            if (some && at % 3 === 0) b.set(a.subarray(at * width, (at + 1) * width), at * width);
+          }
+          const compare = (kernels: NumberKernels) => {
+            kernels.chunk.set(a);
+            kernels.otherChunk.set(b);
+            return { sums: kernels.compare(type, count), codes: kernels.takeCounts(countedBits(type)) };
+          };
+          const [found, wanted] = [compare(wasm), compare(plain)];
+          const { squaresOfA, squaresOfB } = wanted.sums;
+          // Of halves, some are added up as F32.
+          const share = width === 2 ? 2 ** -22 : 1e-11;
+          for (const key of Object.keys(wanted.sums) as (keyof DifferenceSums)[]) {
+            const scale = key === "product" ? Math.sqrt(squaresOfA * squaresOfB) : wanted.sums[key];
+            expectClose(found.sums[key], wanted.sums[key], scale, share);
+          }
+          if (isInteger) expect(found.sums).toEqual(wanted.sums);
+          if (finite || isInteger) expect(found.codes).toEqual(wanted.codes);
+        }),
+        { numRuns: 100 },
+      );
+    },
+  );
 
   it.each<"BF16" | "F16">(["BF16", "F16"])("keep what nearly equal %s lack of a cosine of 1", (type) => {
     const count = 20_000;

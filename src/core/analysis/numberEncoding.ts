@@ -4,6 +4,7 @@ import type { CodeKind } from "../tensors/packed/codeCells";
 import { mxfp4Pairs } from "../tensors/packed/floatCodes";
 import type { PairValues } from "../tensors/packed/packedWeight";
 import { elementCount, type Tensor } from "../tensors/tensor";
+import type { WidenedType } from "./numberKernels";
 
 /** How the numbers of a dtype are found in its bytes. */
 export interface NumberEncoding {
@@ -36,6 +37,8 @@ export interface NumberEncoding {
   readonly decode?: (bytes: Uint8Array, count: number) => Float64Array;
   /** Set for `runs`: what each of 16 codes stands for. */
   readonly levels?: Float32Array;
+  /** Set where the values are those that are stored, of a type that kernels make wider. */
+  readonly stored?: WidenedType;
   /** Set for `pairs`. */
   readonly pairs?: PairValues;
   /** Set for `cells`. */
@@ -124,15 +127,15 @@ const encodings = new Map<string, () => NumberEncoding>([
   entry("I4 packed", () => packedIntegers(4, "twos-complement")),
   entry("I2 packed", () => packedIntegers(2, "twos-complement")),
   ...["F6_E2M3", "F6_E3M2"].map((dtype) => entry(dtype, () => sixBitCodes(dtype))),
-  ...["F16", "BF16"].map((dtype) => entry(dtype, () => wordCodes(dtype, "sign-magnitude"))),
+  ...(["F16", "BF16"] as const).map((dtype) => entry(dtype, () => wordCodes(dtype, "sign-magnitude"))),
   entry("C32", () => ({ ...wordCodes("F16", "sign-magnitude"), unitBytes: 4 })),
   entry("U16", () => wordCodes("U16", "unsigned")),
   entry("I16", () => wordCodes("I16", "twos-complement")),
-  entry("F32", () => ({ method: "f32", unitBytes: 4 })),
-  entry("C64", () => ({ method: "f32", unitBytes: 8 })),
+  entry("F32", () => ({ method: "f32", unitBytes: 4, stored: "F32" })),
+  entry("C64", () => ({ method: "f32", unitBytes: 8, stored: "F32" })),
   entry("F64", () => ({ method: "f64", unitBytes: 8 })),
   entry("C128", () => ({ method: "f64", unitBytes: 16 })),
-  ...["U32", "I32", "U64", "I64"].map((dtype) => entry(dtype, () => decoded(dtype))),
+  ...(["U32", "I32", "U64", "I64"] as const).map((dtype) => entry(dtype, () => decoded(dtype))),
   entry("QINT32", () => decoded("I32")),
   ...[...ggmlBlocks].map(([dtype, { bytes, values }]) => entry(dtype, () => blocks(dtype, bytes, values))),
 ]);
@@ -162,8 +165,9 @@ function sixBitCodes(dtype: string): NumberEncoding {
   return { method: "six-bits", unitBytes: 3, codes: { values, order: "sign-magnitude" } };
 }
 
-function wordCodes(dtype: string, order: CodeOrder): NumberEncoding {
-  return { method: "words", unitBytes: 2, codes: { values: decodeCodes(dtype, 65_536, 16), order } };
+function wordCodes(dtype: "F16" | "BF16" | "I16" | "U16", order: CodeOrder): NumberEncoding {
+  const codes = { values: decodeCodes(dtype, 65_536, 16), order };
+  return { method: "words", unitBytes: 2, codes, stored: dtype };
 }
 
 /** MXFP4 as ggml reads it: 255 is an exponent as well, and there is no -0. */
@@ -200,9 +204,10 @@ function blocks(dtype: string, unitBytes: number, valuesPerUnit: number): Number
   };
 }
 
-function decoded(dtype: string): NumberEncoding {
+function decoded(dtype: "U32" | "I32" | "U64" | "I64"): NumberEncoding {
   const unitBytes = dtype.endsWith("64") ? 8 : 4;
-  return { method: "decoded", unitBytes, decode: (bytes, count) => decodeTensor(bytes, dtype, count) };
+  const decode = (bytes: Uint8Array, count: number) => decodeTensor(bytes, dtype, count);
+  return { method: "decoded", unitBytes, decode, stored: dtype };
 }
 
 /** Decodes every code once, in ascending order. */
@@ -218,7 +223,7 @@ function decodeCodes(dtype: string, count: number, bits: number): Float64Array {
   return decodeTensor(bytes, dtype, count);
 }
 
-function scaled(encoding: NumberEncoding, { scale, zeroPoint }: Scaling): NumberEncoding {
+function scaled({ stored: _, ...encoding }: NumberEncoding, { scale, zeroPoint }: Scaling): NumberEncoding {
   const factor = Math.fround(scale);
   const apply = (value: number) => Math.fround(Math.fround(value - zeroPoint) * factor);
   const { codes, decode } = encoding;

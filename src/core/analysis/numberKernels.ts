@@ -47,10 +47,17 @@ export interface NumberKernels {
   /** Where the second of two tensors is put that are compared. */
   readonly otherChunk: Uint8Array<ArrayBuffer>;
   /**
-   * Compares the first `count` values of both chunks, of one type. Differences are rounded to F32, if they are finite
-   * then, but for `F64`; their upper 16 bits are counted, or 20 for `F64`.
+   * Compares the first `count` values of both chunks, of one type. Differences of floats of up to 32 bits are rounded to
+   * F32, if they are finite then, and their upper 16 bits are counted; of the others 20 as F64.
    */
   compare(type: ComparedType, count: number): DifferenceSums;
+  /**
+   * The same of 64-bit integers, whose differences are those of the integers themselves: exact up to 2⁵³, and rounded
+   * once beyond. Counted as F64.
+   */
+  compareLongs(types: readonly [LongType, LongType], count: number): DifferenceSums;
+  /** Makes the first `count` values of a chunk wider, in its place; those of `I64` and `U64` are rounded to the nearest. */
+  widen(type: WidenedType, chunk: "chunk" | "otherChunk", count: number): void;
   /** Counts pairs of a byte of each chunk as codes of 16 bits, the first in the low ones. */
   countBytePairs(count: number): void;
   /** What was counted since it was last taken, as codes of so many bits. */
@@ -60,8 +67,24 @@ export interface NumberKernels {
 /** Bytes of two codes that share a scale. */
 export type PairBytes = 8 | 16;
 
-/** The types that are compared as they are; others are decoded first. */
-export type ComparedType = "F32" | "BF16" | "F16" | "F64";
+/** The types that are compared as they are; others are made wider first, or decoded. */
+export type ComparedType = "F32" | "BF16" | "F16" | "F64" | "I16" | "U16";
+
+/** How differences of a type are counted. */
+export function countedBits(type: ComparedType): 16 | 20 {
+  return type === "F32" || type === "BF16" || type === "F16" ? 16 : 20;
+}
+
+/** Integers of which a double holds no more than 53 bits. */
+export type LongType = "I64" | "U64";
+
+/** Types whose values a kernel makes wider, to those that it measures and compares. */
+export const widerTypes = {
+  ...({ BF16: "F32", F16: "F32", F32: "F64", I16: "F64", U16: "F64" } as const),
+  ...({ I32: "F64", U32: "F64", I64: "F64", U64: "F64" } as const),
+} as const;
+
+export type WidenedType = keyof typeof widerTypes;
 
 /** Bytes, 16-bit codes or the upper halves of F32, the upper 20 bits of F64. */
 export type CodeBits = 8 | 16 | 20;

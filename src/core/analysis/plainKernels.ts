@@ -2,7 +2,19 @@ import { decodeTensor } from "../tensors/decode";
 import { decodeBlocks, ggmlBlocks } from "../tensors/ggmlBlocks";
 import { type CodeKind, combined } from "../tensors/packed/codeCells";
 import type { DifferenceSums } from "./differenceSums";
-import type { CodeBits, CodeCounts, ComparedType, Moments, NumberKernels, PairBytes } from "./numberKernels";
+import { integerDifferences } from "./integerDifference";
+import {
+  type CodeBits,
+  type CodeCounts,
+  type ComparedType,
+  countedBits,
+  type LongType,
+  type Moments,
+  type NumberKernels,
+  type PairBytes,
+  type WidenedType,
+  widerTypes,
+} from "./numberKernels";
 
 /** Big enough that a read costs little beside its bytes, small enough for the caches of a core. */
 export const chunkBytes = 256 * 1024;
@@ -106,19 +118,41 @@ export class PlainKernels implements NumberKernels {
   }
 
   compare(type: ComparedType, count: number): DifferenceSums {
-    const isDouble = type === "F64";
-    const table = this.table(isDouble ? 20 : 16);
+    const codeBits = countedBits(type);
     const [a, b] = [this.chunk, this.otherChunk].map((bytes) => decodeTensor(bytes, type, count)) as [
       Float64Array,
       Float64Array,
     ];
+    return compareValues(a, b, codeBits === 20, this.counter(codeBits));
+  }
+
+  compareLongs([typeA, typeB]: readonly [LongType, LongType], count: number): DifferenceSums {
+    const [a, b] = [this.chunk.subarray(0, 8 * count), this.otherChunk.subarray(0, 8 * count)];
+    const signOf = (type: LongType) => (type === "I64" ? "signed" : "unsigned");
+    const differences = integerDifferences(
+      { bytes: a, sign: signOf(typeA) },
+      { bytes: b, sign: signOf(typeB) },
+    );
+    const values = [decodeTensor(a, typeA, count), decodeTensor(b, typeB, count)] as const;
+    return compareValues(...values, true, this.counter(20), differences);
+  }
+
+  widen(type: WidenedType, chunk: "chunk" | "otherChunk", count: number): void {
+    const { buffer, byteOffset } = this[chunk];
+    const target = widerTypes[type] === "F32" ? Float32Array : Float64Array;
+    new target(buffer, byteOffset, count).set(decodeTensor(this[chunk], type, count));
+  }
+
+  /** Counts the upper bits of differences. */
+  private counter(codeBits: 16 | 20): (difference: number) => void {
+    const table = this.table(codeBits);
     const bits = new DataView(new ArrayBuffer(8));
-    return compareValues(a, b, isDouble, (difference) => {
-      if (isDouble) bits.setFloat64(0, difference);
+    return (difference) => {
+      if (codeBits === 20) bits.setFloat64(0, difference);
       else bits.setFloat32(0, difference);
-      const code = isDouble ? bits.getUint32(0) >>> 12 : bits.getUint16(0);
+      const code = codeBits === 20 ? bits.getUint32(0) >>> 12 : bits.getUint16(0);
       table[code] = (table[code] as number) + 1;
-    });
+    };
   }
 
   countBytePairs(count: number): void {
@@ -213,12 +247,16 @@ export function momentsOf(total: number, valueAt: (at: number) => number): Momen
   return { count, mean, squares, min, max, zeros, nan, inf };
 }
 
-/** Sums over the pairs of a and b. `count` is told the difference of each pair of finite values. */
+/**
+ * Sums over the pairs of a and b. `count` is told the difference of each pair of finite values.
+ * @param differences of the pairs, where they are known better than by the doubles.
+ */
 export function compareValues(
   a: Float64Array,
   b: Float64Array,
   isDouble: boolean,
   count: (difference: number) => void,
+  differences?: Float64Array,
 ): DifferenceSums {
   let [compared, changed, mismatches] = [0, 0, 0];
   let [absolute, squares, squaresOfA, squaresOfB, product] = [0, 0, 0, 0, 0];
@@ -233,7 +271,7 @@ export function compareValues(
       mismatches++;
       continue;
     }
-    const exact = right - left;
+    const exact = differences?.[at] ?? right - left;
     const rounded = isDouble ? exact : Math.fround(exact);
     const difference = Number.isFinite(rounded) ? rounded : exact;
     count(difference);

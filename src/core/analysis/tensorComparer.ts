@@ -1,7 +1,12 @@
 import { addDifferenceSums, type DifferenceSums, noDifferenceSums } from "./differenceSums";
-import { integerDifferences } from "./integerDifference";
 import type { NumberEncoding } from "./numberEncoding";
-import type { ComparedType, NumberKernels } from "./numberKernels";
+import {
+  type ComparedType,
+  countedBits,
+  type LongType,
+  type NumberKernels,
+  widerTypes,
+} from "./numberKernels";
 import { differenceOfBytePairs, type PartialDifference } from "./tensorDifference";
 
 /** A tensor's dtype and how its numbers are found. */
@@ -12,12 +17,6 @@ export interface ComparedEncoding {
 
 /** Types of 32 bits and fewer that a kernel compares. */
 const floats: ReadonlySet<string> = new Set(["F32", "BF16", "F16"]);
-
-/** Doubles hold no more than 53 bits of these. */
-const longIntegers: ReadonlyMap<string, "signed" | "unsigned"> = new Map([
-  ["I64", "signed"],
-  ["U64", "unsigned"],
-]);
 
 /** A complex number is compared as two. */
 const components = new Map([
@@ -40,6 +39,7 @@ export function areComparable(a: string, b: string): boolean {
 export class TensorComparer {
   private readonly type: ComparedType;
   private readonly direct: readonly [boolean, boolean];
+  private readonly longs: readonly [LongType, LongType] | undefined;
   /** What the codes of 8 bits of both stand for: pairs of them are counted, and looked at in the end. */
   private readonly bytes: readonly [Float64Array, Float64Array] | undefined;
   private sums: DifferenceSums = noDifferenceSums;
@@ -50,10 +50,8 @@ export class TensorComparer {
     private readonly b: ComparedEncoding,
   ) {
     const [left, right] = [a, b].map(({ dtype }) => components.get(dtype) ?? dtype) as [string, string];
-    this.type =
-      left === right && (floats.has(left) || left === "F64")
-        ? (left as ComparedType)
-        : comparedIn(left, right);
+    this.longs = longsOf(a, b);
+    this.type = ownType(a, b) ?? comparedIn(left, right);
     this.direct = [left === this.type, right === this.type];
     const [valuesA, valuesB] = [byteValues(a.encoding), byteValues(b.encoding)];
     if (valuesA !== undefined && valuesB !== undefined) this.bytes = [valuesA, valuesB];
@@ -62,7 +60,7 @@ export class TensorComparer {
   /** Values, the parts of complex numbers counted one by one, that fit the kernels' memory; a multiple of every block. */
   get chunkValues(): number {
     if (this.bytes !== undefined) return this.kernels.chunk.length;
-    const bytes = this.type === "F64" ? 8 : this.type === "F32" ? 4 : 2;
+    const bytes = this.longs !== undefined || this.type === "F64" ? 8 : this.type === "F32" ? 4 : 2;
     const unit = Math.max(8, ...[this.a, this.b].map(({ encoding }) => encoding.valuesPerUnit ?? 1));
     return Math.floor(this.kernels.chunk.length / bytes / unit) * unit;
   }
@@ -74,13 +72,12 @@ export class TensorComparer {
       kernels.countBytePairs(values);
       return;
     }
-    const [signA, signB] = [longIntegers.get(this.a.dtype), longIntegers.get(this.b.dtype)];
-    if (signA !== undefined && signB !== undefined) {
-      this.sums = addDifferenceSums(this.sums, this.compareIntegers(signA, signB, values));
+    if (this.longs !== undefined) {
+      this.sums = addDifferenceSums(this.sums, kernels.compareLongs(this.longs, values));
       return;
     }
-    if (!this.direct[0]) this.decode(kernels.chunk, this.a, values);
-    if (!this.direct[1]) this.decode(kernels.otherChunk, this.b, values);
+    if (!this.direct[0]) this.decode("chunk", this.a, values);
+    if (!this.direct[1]) this.decode("otherChunk", this.b, values);
     this.sums = addDifferenceSums(this.sums, kernels.compare(this.type, values));
   }
 
@@ -88,35 +85,18 @@ export class TensorComparer {
     const { sums, bytes } = this;
     if (bytes !== undefined) return differenceOfBytePairs(this.kernels.takeCounts(16), ...bytes);
     this.sums = noDifferenceSums;
-    const codeBits = this.type === "F64" ? 20 : 16;
+    const codeBits = countedBits(this.type);
     return { sums, counts: this.kernels.takeCounts(codeBits), codeBits };
   }
 
-  /** Differences are made of the integers themselves: neighbours beyond 2^53 are one double. */
-  private compareIntegers(
-    signA: "signed" | "unsigned",
-    signB: "signed" | "unsigned",
-    count: number,
-  ): DifferenceSums {
-    const { kernels } = this;
-    const [left, right] = [kernels.chunk.subarray(0, 8 * count), kernels.otherChunk.subarray(0, 8 * count)];
-    const differences = integerDifferences({ bytes: left, sign: signA }, { bytes: right, sign: signB });
-    const [a, b] = [decodeValues(left, this.a.encoding, count), decodeValues(right, this.b.encoding, count)];
-    let [squaresOfA, squaresOfB, product] = [0, 0, 0];
-    for (let at = 0; at < count; at++) {
-      const [x, y] = [a[at] as number, b[at] as number];
-      squaresOfA += x * x;
-      squaresOfB += y * y;
-      product += x * y;
-    }
-    left.fill(0);
-    const view = new DataView(right.buffer, right.byteOffset);
-    for (let at = 0; at < count; at++) view.setFloat64(8 * at, differences[at] as number, true);
-    return { ...kernels.compare("F64", count), squaresOfA, squaresOfB, product };
-  }
-
   /** In place. Every platform that runs this is little-endian, as the kernels' memory is. */
-  private decode(chunk: Uint8Array<ArrayBuffer>, { encoding }: ComparedEncoding, count: number): void {
+  private decode(name: "chunk" | "otherChunk", { encoding }: ComparedEncoding, count: number): void {
+    const { stored } = encoding;
+    if (stored !== undefined && widerTypes[stored] === this.type) {
+      this.kernels.widen(stored, name, count);
+      return;
+    }
+    const chunk = this.kernels[name];
     const { buffer, byteOffset } = chunk;
     const target =
       this.type === "F64"
@@ -128,6 +108,28 @@ export class TensorComparer {
       widen(new Uint16Array(buffer, byteOffset, count), codes.values, target);
     else target.set(decodeValues(chunk, encoding, count));
   }
+}
+
+/** The type of both, where kernels compare its values as they are stored. */
+function ownType(a: ComparedEncoding, b: ComparedEncoding): ComparedType | undefined {
+  const [left, right] = [a, b].map(({ dtype }) => components.get(dtype) ?? dtype);
+  if (left !== right) return undefined;
+  if (left === "F64") return left;
+  const { stored } = a.encoding;
+  return stored !== undefined && stored === b.encoding.stored && isCompared(stored) ? stored : undefined;
+}
+
+function isCompared(type: string): type is ComparedType {
+  return floats.has(type) || type === "I16" || type === "U16";
+}
+
+function longsOf(a: ComparedEncoding, b: ComparedEncoding): readonly [LongType, LongType] | undefined {
+  const [left, right] = [a.encoding.stored, b.encoding.stored];
+  return isLong(left) && isLong(right) ? [left, right] : undefined;
+}
+
+function isLong(type: string | undefined): type is LongType {
+  return type === "I64" || type === "U64";
 }
 
 /** Undefined where the codes are not of 8 bits. */

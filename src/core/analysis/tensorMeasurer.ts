@@ -200,11 +200,14 @@ export class TensorMeasurer {
     const { kernels, encoding } = this;
     const { unitBytes, valuesPerUnit = 1 } = encoding;
     const count = (length / unitBytes) * valuesPerUnit;
-    const values = encoding.decode?.(kernels.chunk.subarray(0, length), count);
-    if (values === undefined) return;
-    const view = new DataView(kernels.chunk.buffer, kernels.chunk.byteOffset);
-    for (let at = 0; at < values.length; at++) view.setFloat64(8 * at, values[at] as number, true);
-    this.addMoments(kernels.measureF64(values.length), getFloat64);
+    if (encoding.stored !== undefined) kernels.widen(encoding.stored, "chunk", count);
+    else {
+      const values = encoding.decode?.(kernels.chunk.subarray(0, length), count);
+      if (values === undefined) return;
+      // Every platform that runs this is little-endian, as the kernels' memory is.
+      new Float64Array(kernels.chunk.buffer, kernels.chunk.byteOffset, count).set(values);
+    }
+    this.addMoments(kernels.measureF64(count), getFloat64);
   }
 
   private countSixBits(length: number): void {

@@ -1,5 +1,5 @@
 /** Compares the values of two chunks, pair by pair. */
-import { floatsAt } from "./floats";
+import { floatsAt, floatsOrNans } from "./floats";
 import {
   chunkA,
   chunkB,
@@ -139,14 +139,6 @@ function endWithNans(count: i32, nan: u16): void {
     store<u16>(chunkA + at, nan);
     store<u16>(chunkB + at, nan);
   }
-}
-
-/** Of F16, infinities for NaNs too are what floatsAt gives. */
-function floatsOrNans<T>(at: usize): v128 {
-  const values = floatsAt<T>(at);
-  if (isFloat<T>() || !isSigned<T>()) return values;
-  const sizes = v128.and(i32x4.extend_low_i16x8_u(v128.load64_zero(at)), i32x4.splat(0x7fff));
-  return v128.or(values, i32x4.gt_s(sizes, i32x4.splat(0x7c00)));
 }
 
 /** Counts no codes: comparePairs came first. */

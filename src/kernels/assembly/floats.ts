@@ -9,6 +9,14 @@ export function floatsAt<T>(at: usize): v128 {
     : i32x4.shl(i32x4.extend_low_i16x8_u(halves), 16);
 }
 
+/** The same with NaNs, where floatsAt gives infinities for those of F16. */
+export function floatsOrNans<T>(at: usize): v128 {
+  const values = floatsAt<T>(at);
+  if (isFloat<T>() || !isSigned<T>()) return values;
+  const sizes = v128.and(i32x4.extend_low_i16x8_u(v128.load64_zero(at)), i32x4.splat(0x7fff));
+  return v128.or(values, i32x4.gt_s(sizes, i32x4.splat(0x7c00)));
+}
+
 /** The values of four codes, of which the lower halves of the lanes count. */
 export function floatsOf<T>(codes: v128): v128 {
   const upper = i32x4.shl(codes, 16);
