@@ -4,6 +4,7 @@ import type { FileContent } from "../formats/format";
 import { findOptimizers, isOptimizer } from "../optimizer/findOptimizers";
 import { findModels, isPaddleOptimizer } from "../optimizer/modelsInside";
 import { isPlainData } from "../optimizer/plainData";
+import { isMeasureName } from "../optimizer/tensorWords";
 import type { Tensor } from "../tensors/tensor";
 import { seriesInside } from "./inside/seriesInside";
 import { statedNumbers } from "./statedNumbers";
@@ -14,6 +15,7 @@ export function contentKind(content: FileContent): CheckpointKind | undefined {
   const { root } = content;
   const keys = keysOf(root);
   if (isTrainingArgs(root)) return "training-args";
+  if (isPlans(root)) return "data";
   const optimizers = findOptimizers(root);
   if (optimizers.some(({ path }) => path === "") || holdsOnly(root, isOptimizer)) return "optimizer";
   const dict = mappingOf(root);
@@ -29,6 +31,7 @@ export function contentKind(content: FileContent): CheckpointKind | undefined {
   }
   if (isBesideModels(root) || holdsOnlyTwisters(content)) return "data";
   if (seriesInside(content).length > 0 && isPlainOrEmpty(content)) return "history";
+  if (holdsOnlyMeasures(content)) return "data";
   return isPlainOrEmpty(content) && (content.tensors.size > 0 || isVocabulary(root)) ? "data" : undefined;
 }
 
@@ -112,6 +115,12 @@ function isTrainingArgs(root: ContentValue): boolean {
   return attributes?.has("learning_rate") === true && attributes.has("output_dir");
 }
 
+/** What nnU-Net plans for a data set, alone or as its trainers write it beside each checkpoint. */
+function isPlans(root: ContentValue): boolean {
+  const plans = mappingOf(mappingOf(root)?.get("plans")) ?? mappingOf(root);
+  return plans?.has("plans_per_stage") === true && plans.has("num_stages");
+}
+
 function isScheduler(keys: ReadonlySet<string>): boolean {
   const isOfTorch =
     keys.has("last_epoch") && (keys.has("_step_count") || keys.has("base_lrs") || keys.has("best"));
@@ -124,6 +133,14 @@ function isScheduler(keys: ReadonlySet<string>): boolean {
 /** What torch.amp.GradScaler saves. */
 function isScaler(keys: ReadonlySet<string>): boolean {
   return ["scale", "growth_factor", "backoff_factor", "growth_interval"].every((key) => keys.has(key));
+}
+
+/** Losses and scores that were never made plain numbers: `4.cluster_losses.0`. */
+function holdsOnlyMeasures({ tensors }: FileContent): boolean {
+  return (
+    tensors.size > 0 &&
+    [...tensors.values()].every(({ name, shape }) => shape.length === 0 && isMeasureName(name))
+  );
 }
 
 /** The state of a Mersenne Twister, as NumPy's generators keep it: what else lies beside it has no tensors. */

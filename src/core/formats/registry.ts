@@ -5,6 +5,7 @@ import { hdf5 } from "./hdf5/hdf5";
 import { compressed } from "./inside/compressed";
 import { kerasZip } from "./keras/kerasZip";
 import { nemo } from "./nemo/nemo";
+import { baselinesZip } from "./numpy/baselinesZip";
 import { npy } from "./numpy/npy";
 import { npz } from "./numpy/npz";
 import { onnx } from "./onnx/onnx";
@@ -19,6 +20,7 @@ export const formats: readonly Format[] = [
   safetensors,
   kerasZip,
   npz,
+  baselinesZip,
   torchZip,
   torchLegacy,
   flax,

@@ -7,7 +7,7 @@ import { averagedTwins } from "./averagedTwins";
 import { isOptimizer } from "./findOptimizers";
 import { type ModuleTensor as ModelTensor, moduleTensors, packedTensors } from "./moduleTensors";
 import { placeOf, SeenPlaces } from "./tensorPlaces";
-import { isDataName, modelWords } from "./tensorWords";
+import { isDataName, isMeasureName, modelWords } from "./tensorWords";
 
 /** A model that a file holds: a state dict, a module saved as an object, or parameters that lie about. */
 export interface ModelInside {
@@ -34,9 +34,6 @@ const noModelWords =
 
 /** What a state dict of a module has and a table of data has not. */
 const parameterNames = /\.|^(?:weight|bias)$/;
-
-/** Numbers that are measured and not learned. */
-const measureWords = /loss|acc|err|metric|best|score|reward|return|step|epoch|count|time|lr/i;
 
 const maxEntries = 400;
 const maxDepth = 4;
@@ -221,7 +218,7 @@ function isStateDict(dict: MapValue, content: FileContent, key: string): boolean
     const tensor = content.tensors.get(dict.values[at] as ContentValue);
     // Counters of batch norm and learned scales have no axis: beside other tensors they tell nothing.
     if (tensor?.shape.length === 0) {
-      if (typeof name === "string" && /^(?:F|BF)/.test(tensor.dtype) && !measureWords.test(name))
+      if (typeof name === "string" && /^(?:F|BF)/.test(tensor.dtype) && !isMeasureName(name))
         learnedScalars++;
       continue;
     }
@@ -234,7 +231,7 @@ function isStateDict(dict: MapValue, content: FileContent, key: string): boolean
   }
   // NeuS' variance network is one number.
   if (looked === 0 && learnedScalars === dict.size)
-    return modelWords.test(key) && !noModelWords.test(key) && !measureWords.test(key);
+    return modelWords.test(key) && !noModelWords.test(key) && !isMeasureName(key);
   // `_extra_state` and the like are no tensors.
   if (named > 0 && named * 2 >= looked) return true;
   return (

@@ -14,6 +14,14 @@ const parameterWords =
 const shortName = /^(?:[WUw](?:_?\d{1,3}|_?[xhiofcgzry]{1,3})?|[Vb](?:_?\d{1,3}|_?[xhiofcgzry])?)$/;
 const shortWord = /^[WUVbw](?:_?[a-z\d]{0,3})$/i;
 
+/** Numbers that are measured and not learned, as the beginning of a word: `wlr1` is a weight. */
+const measureWords =
+  /(?:^|[^a-z]|(?:train|val|valid|test|eval|avg|mean|best))(?:loss|acc|err|metric|best|score|reward|return|step|epoch|count|time|lr)/i;
+
+export function isMeasureName(name: string): boolean {
+  return measureWords.test(name.replace(/([a-z\d])([A-Z])/g, "$1_$2"));
+}
+
 export function isDataName(name: string): boolean {
   return dataWords.test(name);
 }

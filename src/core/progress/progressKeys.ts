@@ -77,7 +77,8 @@ export function meaningOf(
 /** `acc1` of `best_acc1`; "metric" where the key says only that it is the best; undefined where it is no best value. */
 export function bestName(key: string): string | undefined {
   const match =
-    /^_*(?:best|monitor_best)(?:_?so_?far)?$/i.exec(key) ??
+    // Lightning up to 0.9 does not say of which metric.
+    /^_*(?:best|monitor_best|checkpoint_callback_best(?:_model_score)?)(?:_?so_?far)?$/i.exec(key) ??
     /^_*(?:current_)?best[_-]?(.+)$/i.exec(key) ??
     /^(.+)_best$/i.exec(key) ??
     /^(?:max|min|highest|lowest)_((?:val|valid|test|eval)?_?(?:loss|acc|accuracy|error|err|score|reward|f1|iou|dice|auc|wer).*)$/i.exec(

@@ -11,7 +11,7 @@ import { elementCount, liesElsewhere, type Tensor } from "../tensors/tensor";
 import { printable } from "../text/printable";
 import { formatCount, plural } from "../text/quantities";
 import { quote } from "../text/quote";
-import { isNamedAsEnd } from "../values/lookAtValues";
+import { isNamedAsEnd, notFiniteCause } from "../values/lookAtValues";
 import { problemLine } from "./problemText";
 import type { ReadValues, ValueFindings } from "./valueFindings";
 
@@ -117,6 +117,7 @@ function* notFinite(
   { weights }: PackedCodes,
 ): Generator<Problem> {
   const isBookkeeping = bookkeepingOf(session);
+  const ofData = session.inside?.kind === "data";
   for (const [index, tensor] of session.checkpoint.tensors.entries()) {
     const { name } = tensor;
     const { shape } = weights.get(tensor) ?? tensor;
@@ -128,8 +129,8 @@ function* notFinite(
       ...(found.inf > 0 ? [`${formatCount(found.inf)} infinite`] : []),
     ].join(" and ");
     const count = formatCount(elementCount(shape));
-    const message = `${quote(name)} holds ${what} of ${count} values: training diverged, or the file is damaged.`;
-    yield { severity: "error", code: "NotFiniteValues", message, tensor: name };
+    const message = `${quote(name)} holds ${what} of ${count} values: ${notFiniteCause(ofData)}`;
+    yield { severity: ofData ? "info" : "error", code: "NotFiniteValues", message, tensor: name };
   }
 }
 

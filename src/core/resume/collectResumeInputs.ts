@@ -16,6 +16,7 @@ import { isReadingError, type Problem } from "../problem/problem";
 import { parseStageFileName, parseStepFolder } from "../progress/checkpointNames";
 import { readTrainerState } from "../progress/readTrainerState";
 import type { TrainerState } from "../progress/trainerState";
+import { uncapitalised } from "../text/uncapitalised";
 import { maxOpened, openRandomStates, openRegistered, randomRank } from "./accelerateState";
 import { findLayout } from "./findLayout";
 import { isJoined, joinedInputs } from "./joinedFolder";
@@ -264,7 +265,7 @@ async function readProgress(
     (problem) => isReadingError(problem) || /Truncated|Invalid/.test(problem.code),
   );
   if (failure !== undefined) {
-    const reason = `cannot be loaded: ${failure.message.charAt(0).toLowerCase()}${failure.message.slice(1)}`;
+    const reason = `cannot be loaded: ${uncapitalised(failure.message)}`;
     opener.broken.push({ name, role: "progress", reason });
   }
   return {

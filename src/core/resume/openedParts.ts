@@ -6,6 +6,7 @@ import { messageOf } from "../problem/messageOf";
 import { isReadingError, type Problem } from "../problem/problem";
 import type { Tensor } from "../tensors/tensor";
 import { formatCount } from "../text/quantities";
+import { uncapitalised } from "../text/uncapitalised";
 import { lookForNotFinite } from "./lookForNotFinite";
 import type { BrokenFile, PartRole } from "./resumeInputs";
 
@@ -39,7 +40,7 @@ export class PartOpener {
     else {
       // Of a sharded model the shard is broken, and not the index that was opened.
       const culprit = failure.file === undefined ? name : baseName(failure.file);
-      this.broken.push({ name: culprit, role, ...failed(failure) });
+      this.broken.push({ name: culprit, role, ...failed(failure, culprit) });
     }
     return checkpoint;
   }
@@ -61,7 +62,7 @@ export class PartOpener {
       return await this.opened.open(path, this.signal);
     } catch (error) {
       this.signal?.throwIfAborted();
-      const told = error instanceof CheckpointError ? failed(error.toProblem()) : undefined;
+      const told = error instanceof CheckpointError ? failed(error.toProblem(), name) : undefined;
       this.broken.push({ name, role, ...(told ?? { reason: `cannot be read: ${messageOf(error)}.` }) });
       return undefined;
     }
@@ -72,8 +73,12 @@ export class PartOpener {
 const limitCodes: ReadonlySet<string> = new Set(["PickleLimit"]);
 
 /** Without the file's name, which comes before it. */
-function failed({ code, message, offset }: Problem): Pick<BrokenFile, "reason" | "isBeyondLimit"> {
-  const text = `${message.charAt(0).toLowerCase()}${message.slice(1)}`;
+function failed(
+  { code, message, offset }: Problem,
+  name: string,
+): Pick<BrokenFile, "reason" | "isBeyondLimit"> {
+  if (message.startsWith(`${name} `)) return { reason: message.slice(name.length + 1) };
+  const text = uncapitalised(message.startsWith(`${name}: `) ? message.slice(name.length + 2) : message);
   const byte = offset === undefined ? "" : formatCount(offset);
   if (cutCodes.has(code)) return { reason: `is cut${byte === "" ? "" : ` at byte ${byte}`}: ${text}` };
   const place = offset ? ` (byte ${byte})` : "";

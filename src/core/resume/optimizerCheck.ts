@@ -161,8 +161,11 @@ function byShapes(
   const numbers = `${plural(parameters.length, "parameter")} in ${place}, ${plural(model.length, "tensor")} in ${modelPlace}`;
   const [first] = homeless;
   const leftOver = [...counts.values()].reduce((sum, count) => sum + count, 0);
-  if (first !== undefined && leftOver === 0 && homeless.length < known) {
-    const reason = `${place} has every tensor of ${modelPlace}, and ${plural(homeless.length, "parameter")} more, such as ${formatShape(first)}: of a loss or another model that is not saved here (${numbers}).`;
+  // Learned weights of a loss have one axis at most; of a model's layers of other sizes some have more.
+  const isOfLoss = homeless.length * 10 <= known && homeless.every((shape) => shape.length < 2);
+  if (first !== undefined && (leftOver === 0 || isOfLoss) && homeless.length < known) {
+    const what = leftOver === 0 ? `has every tensor of ${modelPlace}` : `fits ${modelPlace}`;
+    const reason = `${place} ${what}, and has ${plural(homeless.length, "parameter")} more, such as ${formatShape(first)}: of a loss or another model that is not saved here (${numbers}).`;
     return ["warning", reason];
   }
   if (first !== undefined) {

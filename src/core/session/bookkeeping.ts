@@ -13,7 +13,8 @@ export function bookkeepingOf(session: {
   const { checkpoint, inside } = session;
   const { content } = checkpoint;
   if (content === undefined || inside?.kind !== "training-checkpoint") return () => false;
-  if (inside.models.length === 0) return () => false;
   const ofModels = new Set(inside.models.flatMap(({ tensors }) => tensors.map(({ tensor }) => tensor.name)));
-  return ({ name, shape }) => elementCount(shape) <= 1 && !ofModels.has(name);
+  // Without a model it is not told which numbers are its parameters: of callbacks none is.
+  const mayBe = (name: string) => (ofModels.size > 0 ? !ofModels.has(name) : name.startsWith("callbacks."));
+  return ({ name, shape }) => elementCount(shape) <= 1 && mayBe(name);
 }

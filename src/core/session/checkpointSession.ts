@@ -1,7 +1,7 @@
 import type { Adapter } from "../adapter/adapter";
 import type { AdapterConfig } from "../adapter/adapterConfig";
 import type { Files } from "../bytes/files";
-import { baseName } from "../bytes/paths";
+import { baseName, parentPath } from "../bytes/paths";
 import type { Checkpoint } from "../checkpoint/checkpoint";
 import { type FolderContext, type FolderFile, readFolderContext } from "../checkpoint/folderContext";
 import { checkpointIdentity } from "../checkpoint/identity";
@@ -114,7 +114,7 @@ export class CheckpointSession {
       config,
       stage,
       inside,
-      path !== checkpoint.path || checkpoint.path === folder.folder,
+      !isOneFile(path, checkpoint, folder) || checkpoint.path === folder.folder,
     );
   }
 
@@ -300,4 +300,13 @@ export class CheckpointSession {
   tensorReader(): TensorReader {
     return new TensorReader(this.files, this.checkpoint);
   }
+}
+
+/** A file was named, and no folder: itself, or one that stands for others, as a shard or a prefix does for its index. */
+function isOneFile(path: string, checkpoint: Checkpoint, folder: FolderContext): boolean {
+  return (
+    path === checkpoint.path ||
+    checkpoint.path.startsWith(`${path}.`) ||
+    (parentPath(path) === folder.folder && folder.files.some(({ name }) => name === baseName(path)))
+  );
 }

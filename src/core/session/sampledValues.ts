@@ -46,11 +46,11 @@ async function findingsOf(
   );
   const isZero = (tensor: Tensor) => seen.get(tensor)?.every((value) => value === 0) === true;
   const looks = [...seen.keys()].map((tensor) => ({ tensor, isZero: isZero(tensor) }));
-  const notFinite = notFiniteIn(seen);
+  const ofData = session.inside?.kind === "data";
+  const notFinite = notFiniteIn(seen, ofData);
+  const severity = ofData ? "info" : "error";
   return [
-    ...(notFinite === undefined
-      ? []
-      : [{ severity: "error" as const, code: "NotFiniteValues", ...notFinite }]),
+    ...(notFinite === undefined ? [] : [{ severity, code: "NotFiniteValues", ...notFinite } as const]),
     ...(await differingHead(session, reader, signal)),
     ...(session.isPlainModel ? zeroWeights(checkpoint, looks, !isWhole) : []),
     ...untrainedModules(modules, isZero, adapter?.modules.length ?? 0),

@@ -83,8 +83,13 @@ export interface NotFinite {
   readonly tensor: string;
 }
 
+/** @param ofData of a file that is no model, in whose data what is absent or without end may be written so. */
+export function notFiniteCause(ofData: boolean): string {
+  return ofData ? "no fault by itself in data." : "training diverged, or the file is damaged.";
+}
+
 /** What is told of values that were looked at; undefined where all are finite. */
-export function notFiniteIn(seen: ReadonlyMap<Tensor, Float64Array>): NotFinite | undefined {
+export function notFiniteIn(seen: ReadonlyMap<Tensor, Float64Array>, ofData = false): NotFinite | undefined {
   const found = [...seen].filter(
     ([{ name }, values]) =>
       values.some((value) => !Number.isFinite(value)) &&
@@ -97,7 +102,7 @@ export function notFiniteIn(seen: ReadonlyMap<Tensor, Float64Array>): NotFinite 
     found.length === 1
       ? `${quote(first.name)} holds`
       : `${found.length} of ${plural(seen.size, "tensor")} that were looked into hold`;
-  const message = `${which} NaN or infinite values: training diverged, or the file is damaged.`;
+  const message = `${which} NaN or infinite values: ${notFiniteCause(ofData)}`;
   return { message, tensor: first.name };
 }
 

@@ -132,6 +132,9 @@ const patterns: readonly RegExp[] = [
   /^(?:lightning\.pytorch|pytorch_lightning|lightning\.fabric|lightning_fabric)\.utilities\.(?:parsing|data|enums|types)\.[A-Z]\w*$/,
   /^(?:lightning\.pytorch|pytorch_lightning)\.callbacks(?:\.\w+)?\.[A-Z]\w*$/,
   /^lightning_utilities\.core\.enums\.[A-Z]\w*$/,
+  // How images are prepared, and how a trial of a search ended.
+  /^torchvision\.transforms(?:\.\w+)*\.[A-Z]\w*$/,
+  /^optuna\.(?:\w+\.)*(?:TrialState|StudyDirection)$/,
   // What Stable-Baselines3 says of an environment, and how often it trains.
   /^gym(?:nasium)?\.spaces\.\w+\.[A-Z]\w*$/,
   /^stable_baselines3\.common\.type_aliases\.TrainFreq(?:uencyUnit)?$/,

@@ -185,6 +185,8 @@ function placeOf({ shard, offset, size }: BundleEntry, { list, firstShard }: Bun
   const file = list[fileIndex];
   if (file === undefined)
     return { fileIndex: 0, absent: `the checkpoint has no shard ${shard}`, isOfShard: false };
+  if (file.status === "broken")
+    return { fileIndex, absent: `${file.name} is not a file of values`, isOfShard: true };
   if (file.status === "missing") return { fileIndex, absent: `${file.name} is missing`, isOfShard: true };
   if (offset + size > file.bytes) {
     const missing = formatBytes(offset + size - Math.max(offset, file.bytes));

@@ -13,6 +13,7 @@ import { formatBytes } from "../../text/quantities";
 import { quote } from "../../text/quote";
 import type { CheckpointFile } from "../checkpointFile";
 import type { FolderFormat, FolderListing, ParsedFolder, StoredChecksum } from "../folderFormat";
+import { diagnoseImpostor } from "../recognise";
 import { trainingTree } from "../trainingTree";
 import { type BundleIndex, readBundleIndex } from "./bundleIndex";
 import { bundleTensor } from "./bundleTensors";
@@ -22,6 +23,8 @@ import { slotTensors } from "./slots";
 const indexEnding = ".index";
 const dataName = /\.data-\d{5}-of-\d{5}$/;
 const maxStateBytes = 1_000_000;
+/** Pointers of Git LFS have some 130 bytes. */
+const impostorBytes = 1024;
 
 /** The index of a bundle by the name that people give: its prefix, the index itself, or one of its shards. */
 export async function bundleIndexOf(files: Files, path: string): Promise<string | undefined> {
@@ -148,17 +151,25 @@ export async function openBundle(
       const message = `The index has ${formatBytes(source.size)}; up to ${formatBytes(maxTensorflowIndexBytes)} are read.`;
       throw new CheckpointError("IndexTooLarge", message, 0);
     }
-    index = readBundleIndex(await source.read(0, source.size, signal));
+    const bytes = await source.read(0, source.size, signal);
+    const impostor = diagnoseImpostor(bytes.subarray(0, impostorBytes));
+    if (impostor !== undefined) throw impostor;
+    index = readBundleIndex(bytes);
   } catch (error) {
     throw error instanceof CheckpointError ? error.inFile(indexPath) : error;
   } finally {
     await source.close();
   }
   const problems = new ProblemList(maxListedProblems);
-  const shards = await findShards(files, folder, indexName.slice(0, -indexEnding.length), index.shardCount);
+  const stem = indexName.slice(0, -indexEnding.length);
+  const found = await findShards(files, folder, stem, index.shardCount, signal);
+  const shards = found.map(({ file }) => file);
   const indexFile: CheckpointFile = { name: indexName, path: indexPath, bytes: indexBytes, status: "ok" };
   const list = [indexFile, ...shards];
-  for (const { name, path, status } of shards) {
+  for (const { file, impostor } of found) {
+    const { name, path, status } = file;
+    if (impostor !== undefined)
+      problems.add({ ...impostor.toProblem(), message: `${name}: ${impostor.message}`, file: path });
     if (status !== "missing") continue;
     const message = `${name} is missing: the values of its tensors cannot be read. Copy it beside the index.`;
     problems.add({ severity: "error", code: "MissingShard", message, file: path });
@@ -223,7 +234,8 @@ async function findShards(
   folder: string,
   stem: string,
   count: number,
-): Promise<readonly CheckpointFile[]> {
+  signal?: AbortSignal,
+): Promise<readonly FoundShard[]> {
   if (!Number.isSafeInteger(count) || count < 0 || count > maxShards)
     throw new CheckpointError(
       "TooManyShards",
@@ -231,13 +243,34 @@ async function findShards(
     );
   const digits = (value: number) => `${value}`.padStart(5, "0");
   return Promise.all(
-    Array.from({ length: count }, async (_, at): Promise<CheckpointFile> => {
+    Array.from({ length: count }, async (_, at): Promise<FoundShard> => {
       const name = `${stem}.data-${digits(at)}-of-${digits(count)}`;
       const path = joinPath(folder, name);
       const found = await files.stat(path);
-      return found?.kind === "file"
-        ? { name, path, bytes: found.size, status: "ok" }
-        : { name, path, bytes: 0, status: "missing" };
+      if (found?.kind !== "file") return { file: { name, path, bytes: 0, status: "missing" } };
+      const { size: bytes } = found;
+      const impostor = bytes > impostorBytes ? undefined : await impostorAt(files, path, signal);
+      if (impostor === undefined) return { file: { name, path, bytes, status: "ok" } };
+      return { file: { name, path, bytes, status: "broken" }, impostor };
     }),
   );
+}
+
+interface FoundShard {
+  readonly file: CheckpointFile;
+  /** What the file is in place of a shard: a pointer of Git LFS. */
+  readonly impostor?: CheckpointError;
+}
+
+async function impostorAt(
+  files: Files,
+  path: string,
+  signal?: AbortSignal,
+): Promise<CheckpointError | undefined> {
+  const source = await files.open(path);
+  try {
+    return diagnoseImpostor(await source.read(0, Math.min(source.size, impostorBytes), signal));
+  } finally {
+    await source.close();
+  }
 }

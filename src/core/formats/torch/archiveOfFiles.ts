@@ -7,9 +7,11 @@ import type { Problem } from "../../problem/problem";
 import type { Tensor } from "../../tensors/tensor";
 import { base64Bytes } from "../../text/base64";
 import { type ContentValue, FloatValue, ListValue, MapValue } from "../contentValue";
+import { mappingOf } from "../contentView";
 import type { ParsedFile } from "../format";
 import { importProblems, mergeImports } from "../importFinding";
 import { Look } from "../inside/look";
+import { keyText } from "../pythonText";
 import { describePickled } from "./describePickled";
 import type { TorchArchive } from "./torchArchive";
 import { readContent, readNestedFile } from "./torchContent";
@@ -79,6 +81,29 @@ export async function readArchiveOfFiles(
     imports,
     problems: [...importProblems(imports), ...problems, ...look.foundProblems],
   };
+}
+
+/** The settings of an archive without torch files, as they are written: its small texts by their names. */
+export async function readArchiveSettings(
+  source: ByteSource,
+  archive: TorchArchive,
+  look: Look,
+  signal?: AbortSignal,
+): Promise<ReadonlyMap<string, string>> {
+  const metadata = new Map<string, string>();
+  for (const entry of archive.directory.entries) {
+    const text = await readText(source, archive, entry, signal);
+    if (text === undefined) continue;
+    if (entry.name === "data") {
+      const data = jsonIn(text);
+      const values = data === undefined ? undefined : mappingOf(await contentOf(data, look));
+      for (const [key, value] of values?.entries() ?? []) {
+        const given = value instanceof FloatValue ? value.value : value;
+        if (given === null || typeof given !== "object") metadata.set(keyText(key), `${given}`);
+      }
+    } else if (text.length <= maxTextBytes) metadata.set(entry.name, text.trim());
+  }
+  return metadata;
 }
 
 function joined(key: string, name: string): string {

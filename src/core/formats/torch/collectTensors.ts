@@ -14,7 +14,7 @@ import { ProblemList } from "../../problem/problemList";
 import type { Tensor } from "../../tensors/tensor";
 import { dotted } from "../../text/dotted";
 import { formatCount } from "../../text/quantities";
-import type { ContentChildren, ContentValue } from "../contentValue";
+import { type ContentChildren, type ContentValue, ListValue } from "../contentValue";
 import { childrenOf } from "../contentView";
 import { PyObject } from "../pickle/pickleValue";
 import { toTensor } from "./rebuiltTensor";
@@ -28,6 +28,9 @@ export interface CollectedTensors {
   readonly withAttributes: ReadonlySet<ContentValue>;
   readonly problems: readonly Problem[];
 }
+
+/** A recurrent layer that was saved as an object lists its parameters once more, and its state dict has none of these. */
+const flatWeights = "_flat_weights";
 
 /** One level of the walk: where in a value's children it stands. */
 interface Level {
@@ -84,7 +87,9 @@ class Walk {
         const at = level.next++;
         const child = level.children.value(at);
         if (child === null || typeof child !== "object") continue;
-        const path = dotted(level.path, level.children.label(at));
+        const label = level.children.label(at);
+        if (label === flatWeights && child instanceof ListValue) continue;
+        const path = dotted(level.path, label);
         if (this.nameCharacters + path.length > this.maxNameCharacters) {
           this.reportTooMany();
           break;

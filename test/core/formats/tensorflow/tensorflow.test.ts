@@ -264,6 +264,16 @@ describe("a damaged checkpoint of TensorFlow", () => {
     expect(tensors[kernel.key as string]).toEqual({ dtype: "F32", shape: [2, 3], sha256: undefined });
   });
 
+  test("whose data is a pointer of Git LFS says so, and reads no numbers of its text", async () => {
+    const files = bundle();
+    const pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 240000\n";
+    files["/m/c.data-00000-of-00001"] = new TextEncoder().encode(pointer);
+    const { problems } = await openCheckpoint(filesOf(files), "/m/c");
+    expect(problems.map(({ code }) => code)).toEqual(["GitLfsPointer"]);
+    files["/m/c.index"] = new TextEncoder().encode(pointer);
+    await expect(openCheckpoint(filesOf(files), "/m/c")).rejects.toThrow("Git LFS");
+  });
+
   test("whose data is cut says of which tensor", async () => {
     const files = bundle();
     files["/m/c.data-00000-of-00001"] = files["/m/c.data-00000-of-00001"]?.slice(0, 26) as Uint8Array;
