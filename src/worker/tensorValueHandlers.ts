@@ -7,7 +7,7 @@ import { maxShownNameLength } from "../core/problem/limits";
 import type { CheckpointSession } from "../core/session/checkpointSession";
 import { packedRows } from "../core/tensors/packed/packedRows";
 import { unpackedTensor } from "../core/tensors/packed/unpackedTensor";
-import type { Tensor } from "../core/tensors/tensor";
+import { packedBytes, type Tensor } from "../core/tensors/tensor";
 import { findNotFinite } from "../core/values/findNotFinite";
 import { readBlock } from "../core/values/readBlock";
 import { writeSliceCsv } from "../core/values/sliceCsv";
@@ -28,8 +28,8 @@ export function tensorValueHandlers(
       const session = sessions.get(handle);
       const packed = await session.packedWeight(tensorAt(session, tensor));
       if (packed === undefined) return undefined;
-      const { scheme, shape, stored } = packed;
-      return { scheme, shape, storedBytes: stored.reduce((sum, { byteSize }) => sum + byteSize, 0) };
+      const { scheme, shape } = packed;
+      return { scheme, shape, storedBytes: packedBytes(packed) };
     },
     packedRows: async ({ handle }) => {
       const session = sessions.get(handle);

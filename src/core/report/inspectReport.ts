@@ -7,7 +7,7 @@ import type { LoraOptions } from "../session/viewAdapter";
 import { unreadablePart } from "../tensors/assembly";
 import type { PackedWeight } from "../tensors/packed/packedWeight";
 import type { PackedCodes } from "../tensors/packed/packedWeights";
-import { elementCount } from "../tensors/tensor";
+import { elementCount, packedBytes } from "../tensors/tensor";
 import { maskSecretsOf } from "../text/secretKeys";
 import { metricValues } from "../update/moduleMetrics";
 import { baseReport, type OverBase } from "./baseReport";
@@ -182,10 +182,12 @@ function twinRow(twin: GgufTwin | undefined) {
 /** What codes stand for, and how much is stored for it, its scales included. */
 function packedRow(weight: PackedWeight | undefined, hasValueStats: boolean) {
   if (weight === undefined) return {};
-  const { name, scheme, shape, stored } = weight;
-  const storedBytes = stored.reduce((sum, { byteSize }) => sum + byteSize, 0);
+  const { name, scheme, shape } = weight;
   const statsOf = hasValueStats ? { statsOf: "values" } : {};
-  return { packed: { name, scheme, shape, parameters: elementCount(shape), storedBytes }, ...statsOf };
+  return {
+    packed: { name, scheme, shape, parameters: elementCount(shape), storedBytes: packedBytes(weight) },
+    ...statsOf,
+  };
 }
 
 /** The value that all share. */

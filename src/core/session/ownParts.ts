@@ -66,12 +66,13 @@ function filesOfFolder({ checkpoint, folder, adapter, inside }: SummaryFacts): r
   const { name, path } = checkpoint;
   const isFile = checkpoint.layout === undefined && checkpoint.tensors.length > 0;
   const holdsModel = inside === undefined ? isFile : inside.models.length > 0;
-  if (adapter === undefined && !holdsModel) return folder.files;
+  const own = folder.files.find((file) => file.path === path);
+  const files = own ? folder.files.filter((file) => !isOtherModel(file, own, checkpoint)) : folder.files;
+  if (adapter === undefined && !holdsModel) return files;
   const part: Part = adapter === undefined ? "weights" : "adapter";
   const saysNothing = folder.files.every((file) => file.part === "other" || sharedParts.has(file.part));
-  const own = folder.files.find((file) => file.path === path);
   if (own?.part === "other") return folder.files.map((file) => (file === own ? { ...file, part } : file));
-  if (own !== undefined) return folder.files.filter((file) => !isOtherModel(file, own, checkpoint));
+  if (own !== undefined) return files;
   if (!saysNothing) return folder.files;
   const size = checkpoint.files.reduce((total, { bytes }) => total + bytes, 0);
   return [{ name, path, size, kind: "directory", part, alsoHolds: [] }, ...folder.files];

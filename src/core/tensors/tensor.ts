@@ -34,6 +34,16 @@ export function liesElsewhere({ byteSize, shape }: Pick<Tensor, "byteSize" | "sh
   return byteSize === 0 && elementCount(shape) > 0;
 }
 
+/** Bytes of a packed weight's codes, scales and whatever else it is made of. */
+export function packedBytes({ stored }: Pick<PackedWeight, "stored">): number {
+  return stored.reduce((sum, { byteSize }) => sum + byteSize, 0);
+}
+
+/** Bytes that are read for all of its values: `byteSize` is of what those of a packed weight are unpacked to. */
+export function bytesInFiles({ byteSize, packed }: Pick<Tensor, "byteSize" | "packed">): number {
+  return packed === undefined ? byteSize : packedBytes(packed);
+}
+
 export function formatShape(shape: readonly number[]): string {
   return shape.length === 0 ? "scalar" : shape.join(" × ");
 }

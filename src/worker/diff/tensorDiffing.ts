@@ -11,7 +11,7 @@ import { ProblemList } from "../../core/problem/problemList";
 import type { ComparedPair, DiffPart } from "../../core/report/scan/diffPart";
 import { itemsOfPart, type ScanPart } from "../../core/report/scan/scanShare";
 import type { CheckpointSession } from "../../core/session/checkpointSession";
-import { liesElsewhere, type Tensor } from "../../core/tensors/tensor";
+import { bytesInFiles, liesElsewhere, type Tensor } from "../../core/tensors/tensor";
 import type { NumbersSource } from "../numbers/longPass";
 import { type NumbersPool, withTensors } from "../numbers/numbersPool";
 import { hasEqualBytes } from "./equalBytes";
@@ -161,7 +161,7 @@ export class TensorDiffing {
       if (row !== last && (bytes >= batchBytes || ++count > batchRows)) close();
       last = row;
       byPair[pair]?.push(planned);
-      if (twin === undefined) bytes += Math.max(a.byteSize, b.byteSize);
+      if (twin === undefined) bytes += Math.max(bytesInFiles(a), bytesInFiles(b));
     }
     close();
     return batches;
@@ -299,7 +299,7 @@ interface Batch {
 
 /** Rows that compare the same memory are in one share. */
 function sharedBy(all: readonly PlannedRow[], part: ScanPart): readonly PlannedRow[] {
-  const bytesOf = ({ a, b }: PlannedRow) => a.byteSize + b.byteSize;
+  const bytesOf = ({ a, b }: PlannedRow) => bytesInFiles(a) + bytesInFiles(b);
   const first = all.filter(({ twin }) => twin === undefined);
   const own = new Set(itemsOfPart(first, bytesOf, part));
   const places = new Set([...own].map(({ row, pair }) => `${row} ${pair}`));
@@ -309,5 +309,8 @@ function sharedBy(all: readonly PlannedRow[], part: ScanPart): readonly PlannedR
 }
 
 function sizeOf(rows: readonly PlannedRow[]): number {
-  return rows.reduce((sum, { a, b, twin }) => sum + (twin === undefined ? a.byteSize + b.byteSize : 0), 0);
+  return rows.reduce(
+    (sum, { a, b, twin }) => sum + (twin === undefined ? bytesInFiles(a) + bytesInFiles(b) : 0),
+    0,
+  );
 }

@@ -9,7 +9,7 @@ import {
 import { messageOf } from "../../core/problem/messageOf";
 import { filesOfTensor } from "../../core/tensors/assembly";
 import type { Extent } from "../../core/tensors/plainExtent";
-import { elementCount, type Tensor } from "../../core/tensors/tensor";
+import { bytesInFiles, elementCount, type Tensor } from "../../core/tensors/tensor";
 import { nodeFiles } from "../nodeFiles";
 import { abortable } from "./abortable";
 import { JobPaths } from "./jobPaths";
@@ -118,7 +118,7 @@ class PairComparing {
     this.before = [new FilesBefore(a), new FilesBefore(b)];
     this.pass = new LongPass(tools.threads, options);
     this.pass.totalBytes = pairs.reduce(
-      (sum, pair) => sum + this.tensor(pair, 0).byteSize + this.tensor(pair, 1).byteSize,
+      (sum, pair) => sum + bytesInFiles(this.tensor(pair, 0)) + bytesInFiles(this.tensor(pair, 1)),
       0,
     );
   }
@@ -177,7 +177,7 @@ class PairComparing {
       filesOfTensor(tensors[side]).every((file) => this.before[side].identityOf(file) !== undefined),
     );
     if (!fits || !hasNumbers || !isKnown) {
-      this.pass.otherBytes += a.byteSize + b.byteSize;
+      this.pass.otherBytes += bytesInFiles(a) + bytesInFiles(b);
       this.tell(pair, undefined);
       return "told";
     }
@@ -226,7 +226,7 @@ class PairComparing {
       if (this.pass.isCancelled) return;
       this.unreadable.push({ pair, reason: messageOf(error) });
     }
-    this.pass.otherBytes += tensors[0].byteSize + tensors[1].byteSize;
+    this.pass.otherBytes += bytesInFiles(tensors[0]) + bytesInFiles(tensors[1]);
   }
 
   private tell(pair: number, difference: TensorDifference | undefined): void {

@@ -62,3 +62,12 @@ it("ticks no part of which a file is cut, and counts no model beside it as its o
     ["model configuration", undefined, ["config.json"]],
   ]);
 });
+
+it("counts no file beside it as a part of arrays that are no model", async () => {
+  const npz = new Uint8Array(readFileSync(join(projectRoot, "test/fixtures/numpy/stored.npz")));
+  const { parts } = await summaryOf(
+    { "/m/arrays.pth": npz, "/m/other.ckpt": Uint8Array.of(1) },
+    "/m/arrays.pth",
+  );
+  expect(parts[0]?.files.map(({ name }) => name)).toEqual(["arrays.pth"]);
+});

@@ -1,4 +1,4 @@
-import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, inject, it } from "vitest";
@@ -74,7 +74,12 @@ describe("values of aligned tensors", () => {
       snapshots.map(({ session }) => session),
       alignSnapshots(snapshots),
     );
-    await packed.run(pool);
+    const read: number[] = [];
+    await packed.run(pool, { report: (...bytes) => read.push(...bytes) });
+    // The bytes of the codes are read, not those of the values that they stand for.
+    const stored = paths.reduce((sum, path) => sum + statSync(path).size, 0);
+    expect(Math.max(...read)).toBeLessThanOrEqual(stored);
+    expect(read.slice(-2)).toEqual([read.at(-1), read.at(-1)]);
     expect(packed.problems).toEqual([]);
     const rows = [...packed.alignment.rows.keys()];
     expect(rows.length).toBeGreaterThan(17);

@@ -15,18 +15,11 @@ import { rowOf } from "../../ui/tables/rowOf";
 import { useRowWindow } from "../../ui/tables/rowWindow";
 import { SpacerRows } from "../../ui/tables/spacerRows";
 import { type ColumnWidths, nameRoom } from "../columnWidths";
+import { DifferenceTitles } from "./differenceTitles";
 import type { DiffModel } from "./diffModel";
 import { stretchedParts } from "./diffPartWidths";
-import {
-  fieldTitles,
-  formatField,
-  layoutCell,
-  mismatchText,
-  pairOfColumn,
-  type StatedRow,
-  statusLabel,
-} from "./diffRows";
-import { type SortField, sortFields } from "./diffViewState";
+import { formatField, layoutCell, mismatchText, pairOfColumn, type StatedRow, statusLabel } from "./diffRows";
+import { sortFields } from "./diffViewState";
 
 export interface DiffTableViewProps {
   readonly label: string;
@@ -113,13 +106,9 @@ export function DiffTableView({ label, diff, view, rows, table, widths, scroller
           <th scope="col" class="group-start">
             Layout
           </th>
-          {view.columns
-            .slice(1)
-            .map(({ path, label }, at) =>
-              sortFields.map((field) => (
-                <SortTitle key={`${path} ${field}`} diff={diff} field={field} column={at + 1} label={label} />
-              )),
-            )}
+          {view.columns.slice(1).map(({ path, label }, at) => (
+            <DifferenceTitles key={path} diff={diff} column={at + 1} label={label} />
+          ))}
         </tr>
       </thead>
       <tbody
@@ -168,38 +157,6 @@ function pairFor(row: StatedRow, table: DiffTable, diff: DiffModel): number {
         0,
         table.pairs.findIndex((_, pair) => has(pair)),
       );
-}
-
-interface SortTitleProps {
-  readonly diff: DiffModel;
-  readonly field: SortField;
-  readonly column: number;
-  readonly label: string;
-}
-
-function SortTitle({ diff, field, column, label }: SortTitleProps) {
-  const { sort } = diff.viewState.value;
-  const isActive = sort.by === field && sort.column === column;
-  const { short, help } = fieldTitles[field];
-  const descending = isActive ? !sort.descending : field !== "cosine";
-  return (
-    <th
-      scope="col"
-      class={`metric-title ${field === "relativeL2" ? "group-start" : ""}`}
-      aria-sort={isActive ? (sort.descending ? "descending" : "ascending") : "none"}
-    >
-      <button
-        type="button"
-        class="sort-button"
-        title={help}
-        aria-label={safeText(`${short} in ${label}`)}
-        onClick={() => diff.change({ sort: { by: field, column, descending } })}
-      >
-        {short}
-        {isActive && <Icon name={sort.descending ? "arrowDown" : "arrowUp"} />}
-      </button>
-    </th>
-  );
 }
 
 /** Small letters in a frame, and the gap before it. */

@@ -1,6 +1,6 @@
 import { maxShownNameLength } from "../../problem/limits";
 import type { NameSeparator } from "../../tensors/nameOrder";
-import { layoutText } from "../../tensors/tensor";
+import { bytesInFiles, layoutText } from "../../tensors/tensor";
 import { commonPrefixLength } from "../../text/commonPrefix";
 import type { AlignedRow, Alignment, LayoutStatus } from "./alignTensors";
 import { isTransposed } from "./diffPairs";
@@ -82,7 +82,7 @@ export function encodeAlignedChunk(
     layouts: [...layouts.keys()],
     layoutOf: Uint32Array.from(layoutOf),
     bytes: Float64Array.from(packed, ({ tensors }) =>
-      tensors.reduce((sum, tensor) => sum + (tensor?.byteSize ?? 0), 0),
+      tensors.reduce((sum, tensor) => sum + (tensor === undefined ? 0 : bytesInFiles(tensor)), 0),
     ),
     tied,
     transposed,

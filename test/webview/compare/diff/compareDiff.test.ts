@@ -7,6 +7,8 @@ const { open, sent, seriousProblems } = eachComparePage();
 const tensors = (page: Page) => page.getByRole("table", { name: "Tensors", exact: true });
 const tensorRow = (page: Page, name: string) => tensors(page).getByRole("row").filter({ hasText: name });
 const cells = (page: Page, name: string) => tensorRow(page, name).getByRole("cell").allTextContents();
+const titles = (page: Page) =>
+  tensors(page).locator("thead tr").last().getByRole("columnheader").allTextContents();
 const names = (page: Page) =>
   tensors(page)
     .locator("tbody button")
@@ -20,6 +22,7 @@ async function compareValues(page: Page): Promise<void> {
 test("before values are compared: layouts and statuses, and how much there is to read", async () => {
   const page = await open({ sample: "models" });
   await page.getByText("Names, shapes and dtypes are compared. Values are 10.2 GB to read.").waitFor();
+  expect(await titles(page)).toEqual(["Tensor", "Layout", "Layout"]);
   await page.getByRole("button", { name: "other dtype 1" }).click();
   await expect.poll(() => cells(page, "model.norm.weight")).toEqual(["F32 [2048]", "BF16 [2048]"]);
   await page.getByRole("status").filter({ hasText: "1 of 304 tensors" }).waitFor();
@@ -30,6 +33,7 @@ test("before values are compared: layouts and statuses, and how much there is to
 test("comparing fills the columns, sorts by change and says what changed", async () => {
   const page = await open({ sample: "models" }, { viewport: { width: 1280, height: 1000 } });
   await compareValues(page);
+  expect(await titles(page)).toEqual(["Tensor", "Layout", "Rel. L2", "Max |Δ|", "Cosine"]);
   const summary = page.getByRole("list", { name: "What changed" }).getByRole("listitem");
   await expect
     .poll(() => summary.allTextContents())
