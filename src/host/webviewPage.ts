@@ -41,13 +41,13 @@ export function connectLater<HostCalls, PageCalls>(
   );
 }
 
-/** @param start HTML that is shown until the page's script has more to show */
+/** @param begins what is shown until the page's scripts have more to show; without HTML `tellStart` may tell it */
 export function loadPage(
   webview: vscode.Webview,
   extensionUri: vscode.Uri,
   page: PageName,
   panelState: unknown,
-  start?: string,
+  begins?: { readonly html: string | undefined },
 ): void {
   const folder = folderOf(extensionUri);
   const inFolder = (name: string) => webview.asWebviewUri(vscode.Uri.joinPath(folder, name)).toString();
@@ -59,8 +59,13 @@ export function loadPage(
     source: webview.cspSource,
     nonce: randomBytes(16).toString("base64url"),
     panelState,
-    start: start === undefined ? undefined : { html: start, css: startCss(folder) },
+    start: begins === undefined ? undefined : { html: begins.html, css: startCss(folder) },
   });
+}
+
+/** Shows HTML in a page that was loaded to begin with it, if its scripts are not there yet. */
+export function tellStart(webview: vscode.Webview, html: string): void {
+  void webview.postMessage({ start: html });
 }
 
 function folderOf(extensionUri: vscode.Uri): vscode.Uri {

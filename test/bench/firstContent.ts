@@ -21,8 +21,16 @@ function watchWindow(source: string): void {
   const now = () => performance.timeOrigin + performance.now();
   window.addEventListener("pointerdown", () => (window.lastPressMs = now()), true);
 
+  /** VS Code hides the frame of a page until all that the page names is there, or for 200 ms. */
+  const isVisible = (element: Element): boolean => {
+    if (element.getClientRects().length === 0 || !element.checkVisibility({ visibilityProperty: true }))
+      return false;
+    const frame = element.ownerDocument.defaultView?.frameElement;
+    return frame === null || frame === undefined || isVisible(frame);
+  };
+
   const tellOnceVisible = (element: Element, end: () => void) => {
-    if (!element.isConnected || element.getClientRects().length === 0) return false;
+    if (!element.isConnected || !isVisible(element)) return false;
     end();
     // What a frame's callbacks begin with is painted after them: the next task comes after the picture.
     requestAnimationFrame(() => {

@@ -23,6 +23,7 @@ const ready = (name: "adapter" | "model"): EditorState => ({ ...editorSamples[na
 
 function opened() {
   const loads: string[] = [];
+  const told: string[] = [];
   const views = new EventEmitter<void>();
   const gone = new EventEmitter<void>();
   const changed = new EventEmitter<EditorState>();
@@ -37,6 +38,7 @@ function opened() {
           .trim() ?? "nothing",
       );
     },
+    postMessage: ({ start }: { readonly start: string }) => void told.push(start),
   };
   const panel = { webview, visible: true, onDidChangeViewState: views.event, onDidDispose: gone.event };
   let answer: (state: EditorState) => void = () => {};
@@ -46,7 +48,7 @@ function opened() {
     answer(known);
     await vi.advanceTimersByTimeAsync(0);
   };
-  return { loads, panel, views, gone, changed, read };
+  return { loads, told, panel, views, gone, changed, read };
 }
 
 it("begins with the facts of a file that is read in time", async () => {
@@ -57,13 +59,14 @@ it("begins with the facts of a file that is read in time", async () => {
   expect(loads).toEqual([expect.stringMatching(/LoRA adapter/)]);
 });
 
-it("waits no longer for one that takes its time, of which a page that was hidden knows", async () => {
-  const { loads, panel, views, read } = opened();
+it("waits no longer for one that takes its time, which the page is told and, hidden meanwhile, begins with", async () => {
+  const { loads, told, panel, views, read } = opened();
   await vi.advanceTimersByTimeAsync(1000);
   expect(loads).toEqual(["nothing"]);
   await read(ready("adapter"));
+  expect(told).toEqual([expect.stringMatching(/LoRA adapter/)]);
   views.fire();
-  expect(loads).toHaveLength(1); // the page is there and was told
+  expect(loads).toHaveLength(1);
   panel.visible = false;
   views.fire();
   expect(loads).toEqual(["nothing", expect.stringMatching(/LoRA adapter/)]);

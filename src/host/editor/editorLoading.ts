@@ -1,13 +1,13 @@
 import type * as vscode from "vscode";
 import { editorStart } from "../../protocol/editorStart";
-import { loadPage } from "../webviewPage";
+import { loadPage, tellStart } from "../webviewPage";
 import type { CheckpointDocument } from "./checkpointDocument";
 
 /**
- * The page's document waits so long for the file to be read, to begin with its facts. VS Code takes about as long to
- * make the frame that the document comes into, and the page's scripts as long again to be there.
+ * The page's document waits so long for the file to be read, to begin with its facts. VS Code takes as long at least
+ * to make the frame that the document comes into. Facts that come later are told.
  */
-const mostWaitMs = 300;
+const mostWaitMs = 80;
 
 /** Loads the editor's page into its panel, beginning with what is known of the file. */
 export function loadEditorPage(
@@ -21,7 +21,7 @@ export function loadEditorPage(
   const load = () => {
     if (isGone) return;
     loaded = { start: known };
-    loadPage(panel.webview, extensionUri, "editor", null, known);
+    loadPage(panel.webview, extensionUri, "editor", null, { html: known });
   };
   // A hidden page is gone, and begins again with what was loaded: that must still be true then.
   const loadIfStale = () => {
@@ -40,6 +40,7 @@ export function loadEditorPage(
   void read.then(() => {
     clearTimeout(timer);
     if (loaded === undefined) load();
+    else if (known !== undefined && loaded.start === undefined && !isGone) tellStart(panel.webview, known);
   });
   panel.onDidDispose(() => {
     isGone = true;

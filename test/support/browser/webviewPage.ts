@@ -22,8 +22,8 @@ export interface WebviewPageOptions {
   readonly fakeHostOptions?: unknown;
   /** What the extension writes into the page's `data-host-state`. */
   readonly panelState?: unknown;
-  /** What the document begins with. */
-  readonly start?: string | undefined;
+  /** What the document begins with; or is told, before its scripts are there. */
+  readonly start?: string | { readonly told: string } | undefined;
 }
 
 /** No server answers here: every request of the page is answered from dist/webview by the test itself. */
@@ -62,6 +62,7 @@ export class WebviewPage {
     const given = `window.__fakeHostOptions = ${JSON.stringify(options.fakeHostOptions ?? null)};`;
     const api = readFileSync(join(projectRoot, "test", "support", "browser", "vscodeApiStandIn.js"), "utf8");
     await opened.page.addInitScript(`${given}\n${fakeHost}\n${api}`);
+    if (typeof options.start === "object") await opened.page.addInitScript(tellStart, options.start.told);
     await opened.page.addInitScript(applyTheme, await readTheme(theme));
     await opened.page.goto(`${origin}/`);
     return opened;
@@ -123,6 +124,11 @@ export class WebviewPage {
 async function readTheme(name: ThemeName): Promise<CapturedTheme & { defaultStyles: string }> {
   const theme: CapturedTheme = JSON.parse(readFileSync(join(themesFolder, `${name}.json`), "utf8"));
   return { ...theme, defaultStyles: readFileSync(join(themesFolder, "defaultStyles.css"), "utf8") };
+}
+
+/** Runs in the page. */
+function tellStart(start: string): void {
+  document.addEventListener("DOMContentLoaded", () => window.postMessage({ start }));
 }
 
 /** Runs in the page. VS Code does the same there: custom properties on html, classes on body, a style element. */
@@ -190,7 +196,8 @@ function html({ page, panelState = null, start: begun }: WebviewPageOptions): st
   const pageFiles = JSON.parse(readFileSync(join(pagesFolder, "pageFiles.json"), "utf8"));
   const imports = pageFiles[page].map(inFolder);
   const css = readFileSync(join(pagesFolder, "start.css"), "utf8");
-  const start = begun === undefined ? undefined : { html: begun, css };
+  const start =
+    begun === undefined ? undefined : { html: typeof begun === "string" ? begun : undefined, css };
   return pageHtml({ page, script, imports, style, source: origin, nonce: "test", panelState, start });
 }
 

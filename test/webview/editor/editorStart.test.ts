@@ -20,9 +20,12 @@ const placesOf = (opened: EditorPage) =>
     }),
   );
 
-test("the document begins with the head of the page, which then stands where it stood", async () => {
-  const start = editorStart({ ...editorSamples.adapter().state, generation: 1 });
-  editor = await EditorPage.open({ readyMs: 1500 }, { start });
+test.each([
+  ["begins with", (html: string) => html],
+  ["is told", (told: string) => ({ told })],
+])("the document %s the head of the page, which then stands where it stood", async (_how, begin) => {
+  const html = editorStart({ ...editorSamples.adapter().state, generation: 1 }) ?? "";
+  editor = await EditorPage.open({ readyMs: 1500 }, { start: begin(html) });
   const heading = editor.page.getByRole("heading", { level: 1 });
   await heading.waitFor();
   await editor.page.getByRole("button").first().waitFor({ state: "detached" });
@@ -35,4 +38,9 @@ test("the document begins with the head of the page, which then stands where it 
   const shown = await placesOf(editor);
   const plain = ({ text = "", ...place }: (typeof shown)[number]) => ({ ...place, text: text.slice(0, 12) });
   expect(shown.map(plain)).toEqual(begun.map(plain));
+});
+
+test("a document whose facts do not come begins with the page", async () => {
+  editor = await EditorPage.open({}, { start: { told: "" } });
+  await editor.page.getByRole("tab", { name: /Overview/ }).waitFor();
 });
