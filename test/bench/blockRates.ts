@@ -3,7 +3,6 @@ import { closeSync, openSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { encodingOf } from "../../src/core/analysis/numberEncoding";
-import { PlainKernels } from "../../src/core/analysis/plainKernels";
 import { TensorMeasurer } from "../../src/core/analysis/tensorMeasurer";
 import { openCheckpoint } from "../../src/core/checkpoint/openCheckpoint";
 import { findPackedCodes, PackedWeights } from "../../src/core/tensors/packed/packedWeights";
@@ -130,7 +129,7 @@ class FileScan {
         {
           threads: this.threads,
           cache: new NumbersCache(),
-          reading: new PlainReading(new PlainKernels()),
+          reading: new PlainReading(),
         },
       ),
     );

@@ -12,7 +12,6 @@ import {
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { PlainKernels } from "../../src/core/analysis/plainKernels";
 import { CheckpointSession } from "../../src/core/session/checkpointSession";
 import { nodeFiles } from "../../src/worker/nodeFiles";
 import { NumbersCache } from "../../src/worker/numbers/numbersCache";
@@ -119,7 +118,7 @@ async function benchStatistics(folder: string, rounds: number, bytes: number): P
   const scan = async (path: string) => {
     const session = await CheckpointSession.open(nodeFiles, path, () => undefined);
     // What was found is kept: each scan has memory of its own.
-    const tools = { threads, cache: new NumbersCache(), reading: new PlainReading(new PlainKernels()) };
+    const tools = { threads, cache: new NumbersCache(), reading: new PlainReading() };
     return timeOf(() => scanTensors(session, [...session.checkpoint.tensors.keys()], {}, tools));
   };
   const times = new Map<string, number[]>();

@@ -13,7 +13,6 @@ import { cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { encodingOf } from "../../src/core/analysis/numberEncoding";
-import { PlainKernels } from "../../src/core/analysis/plainKernels";
 import { TensorMeasurer } from "../../src/core/analysis/tensorMeasurer";
 import { openCheckpoint } from "../../src/core/checkpoint/openCheckpoint";
 import { encodeValues } from "../../src/core/tensors/encode";
@@ -82,7 +81,7 @@ function writeModel(path: string, dtype: Dtype, bytes: number, shift: number): v
 
 /** Nothing is kept from one round to the next. */
 function toolsOf(threads: ThreadPool): ScanTools {
-  return { threads, cache: new NumbersCache(), reading: new PlainReading(new PlainKernels()) };
+  return { threads, cache: new NumbersCache(), reading: new PlainReading() };
 }
 
 async function readOnly(path: string, offset: number, bytes: number, threads: ThreadPool): Promise<void> {

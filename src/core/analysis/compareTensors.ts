@@ -29,20 +29,21 @@ export async function compareTensors(
     { tensor: a, read: readA, compared: left, chunk: kernels.chunk },
     { tensor: b, read: readB, compared: right, chunk: kernels.otherChunk },
   ];
-  const spares = new Map<Tensor, Uint8Array>();
+  const step = stepOf(comparer, [a, b]);
   let partial: ReturnType<TensorComparer["take"]>;
   try {
-    for (let done = 0; done < values; done += comparer.chunkValues) {
+    for (let done = 0; done < values; done += step) {
       signal?.throwIfAborted();
-      const chunkValues = Math.min(comparer.chunkValues, values - done);
+      const chunkValues = Math.min(step, values - done);
       for (const { tensor, read, compared, chunk } of sides) {
         const { encoding, dtype } = compared;
         const offset = bytesOfValues(encoding, dtype, done);
         const end = bytesOfValues(encoding, dtype, done + chunkValues);
-        const bytes = await read(tensor, offset, end - offset, signal, spares.get(tensor));
-        // What is made of codes is nobody else's.
-        if (tensor.packed !== undefined) spares.set(tensor, bytes);
-        chunk.set(bytes);
+        const own = chunk.subarray(0, end - offset);
+        // What is made of codes is made where it is compared.
+        const spare = tensor.packed === undefined ? undefined : own;
+        const bytes = await read(tensor, offset, end - offset, signal, spare);
+        if (bytes.buffer !== own.buffer) own.set(bytes);
       }
       comparer.add(chunkValues);
     }
@@ -51,6 +52,13 @@ export async function compareTensors(
     partial = comparer.take();
   }
   return finishDifference(partial);
+}
+
+/** Rows of codes are unpacked whole: where a step ended within one, it would be unpacked twice. */
+function stepOf({ chunkValues, unitValues }: TensorComparer, tensors: readonly Tensor[]): number {
+  const columns = Math.max(1, ...tensors.map(({ packed, shape }) => (packed && shape.at(-1)) || 1));
+  const step = Math.floor(chunkValues / columns) * columns;
+  return step > 0 && step % unitValues === 0 ? step : chunkValues;
 }
 
 async function comparedEncoding(

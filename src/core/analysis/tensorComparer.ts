@@ -57,12 +57,17 @@ export class TensorComparer {
     if (valuesA !== undefined && valuesB !== undefined) this.bytes = [valuesA, valuesB];
   }
 
+  /** Values of which both sides are whole bytes and blocks. */
+  get unitValues(): number {
+    return Math.max(8, ...[this.a, this.b].map(({ encoding }) => encoding.valuesPerUnit ?? 1));
+  }
+
   /** Values, the parts of complex numbers counted one by one, that fit the kernels' memory; a multiple of every block. */
   get chunkValues(): number {
     if (this.bytes !== undefined) return this.kernels.chunk.length;
     const bytes = this.longs !== undefined || this.type === "F64" ? 8 : this.type === "F32" ? 4 : 2;
-    const unit = Math.max(8, ...[this.a, this.b].map(({ encoding }) => encoding.valuesPerUnit ?? 1));
-    return Math.floor(this.kernels.chunk.length / bytes / unit) * unit;
+    const { unitValues } = this;
+    return Math.floor(this.kernels.chunk.length / bytes / unitValues) * unitValues;
   }
 
   /** Compares the values whose bytes lie at the start of the two chunks. The bytes may be gone afterwards. */

@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { PlainKernels } from "../../core/analysis/plainKernels";
 import type { TensorDifference } from "../../core/analysis/tensorDifference";
 import type { TensorNumbers } from "../../core/analysis/tensorNumbers";
 import type { CompareModules } from "../../core/compare/comparison";
@@ -51,7 +50,7 @@ export class FileChangedError extends Error {
 export class NumbersPool {
   private readonly threads: ThreadPool;
   private readonly cache = new NumbersCache();
-  private readonly reading = new PlainReading(new PlainKernels());
+  private readonly reading = new PlainReading();
 
   constructor({ threads, threadFile = join(__dirname, "numbersThread.js") }: NumbersPoolOptions) {
     this.threads = new ThreadPool(Math.max(1, Math.floor(threads)), threadFile);

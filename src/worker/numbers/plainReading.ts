@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { compareTensors } from "../../core/analysis/compareTensors";
 import { measureTensor } from "../../core/analysis/measureTensor";
 import type { NumberKernels } from "../../core/analysis/numberKernels";
+import { PlainKernels } from "../../core/analysis/plainKernels";
 import type { TensorDifference } from "../../core/analysis/tensorDifference";
 import { TensorReader } from "../../core/checkpoint/tensorReader";
 import type { ReadTensorRange } from "../../core/tensors/readTensorRange";
@@ -9,14 +10,26 @@ import type { Tensor } from "../../core/tensors/tensor";
 import type { NumbersSource } from "./longPass";
 import type { MeasuredTensor } from "./numbersCache";
 
+let makeKernels: () => NumberKernels | undefined = () => undefined;
+
+/** Sets what `PlainReading` measures with in this thread; undefined where the host has none. */
+export function useNumberKernels(make: () => NumberKernels | undefined): void {
+  makeKernels = make;
+}
+
 /**
  * Measures tensors that lie in their file in no plain way: compressed, with strides, sparse, big-endian, or in a
  * file that is no local one. One after the other, for the kernels' memory is shared.
  */
 export class PlainReading {
   private last: Promise<unknown> = Promise.resolve();
+  /** Made when they are first needed: most tensors lie plainly. */
+  private made: NumberKernels | undefined;
 
-  constructor(private readonly kernels: NumberKernels) {}
+  private get kernels(): NumberKernels {
+    this.made ??= makeKernels() ?? new PlainKernels();
+    return this.made;
+  }
 
   measure(
     reader: TensorReader,

@@ -4,6 +4,8 @@ import { describe, expect, it } from "vitest";
 import { compareTensors } from "../../../src/core/analysis/compareTensors";
 import { PlainKernels } from "../../../src/core/analysis/plainKernels";
 import { CheckpointSession } from "../../../src/core/session/checkpointSession";
+import type { PackedWeight } from "../../../src/core/tensors/packed/packedWeight";
+import { readUnpacked } from "../../../src/core/tensors/packed/unpackedTensor";
 import type { Tensor } from "../../../src/core/tensors/tensor";
 import { MemoryFiles } from "../../support/memoryFiles";
 import { projectRoot } from "../../support/projectRoot";
@@ -61,3 +63,45 @@ describe("differences against numpy", () => {
 function digitsOf(name: string): number {
   return /^(?:f32|f16|bf16|complex)/.test(name) ? f32Digits : f64Digits;
 }
+
+it("unpacks each row of codes once, where as many rows as fit are whole units", async () => {
+  const [rows, columns] = [40, 96];
+  let unpacked = 0;
+  const tensor = (packed: boolean): Tensor => ({
+    ...{
+      name: "w",
+      dtype: "F32",
+      shape: [rows, columns],
+      byteSize: 4 * rows * columns,
+      offset: 0,
+      fileIndex: 0,
+    },
+    ...(packed ? { packed: weight } : {}),
+  });
+  const weight: PackedWeight = {
+    ...{ name: "w", scheme: "", shape: [rows, columns], stored: [] },
+    readRows: async (first, count, _read, _signal, into = new Float32Array(count * columns)) => {
+      unpacked += count;
+      return into.map((_, at) => first * columns + at);
+    },
+  };
+  const values = Float32Array.from({ length: rows * columns }, (_, at) => at + 1);
+  const found = await compareTensors(
+    [tensor(true), tensor(false)],
+    [
+      (_, offset, length, signal, spare) =>
+        readUnpacked(
+          weight,
+          offset,
+          length,
+          () => Promise.reject(new Error("Nothing is read.")),
+          signal,
+          spare,
+        ),
+      async (_, offset, length) => new Uint8Array(values.buffer, offset, length),
+    ],
+    new PlainKernels(4096),
+  );
+  expect(unpacked).toBe(rows);
+  expect(found).toMatchObject({ compared: rows * columns, maxAbs: 1, meanAbs: 1 });
+});

@@ -8,9 +8,11 @@ import { alignTensors } from "../../../src/core/compare/tensors/alignTensors";
 import { diffStatus } from "../../../src/core/compare/tensors/diffTable";
 import { CheckpointSession } from "../../../src/core/session/checkpointSession";
 import { layoutText } from "../../../src/core/tensors/tensor";
+import { WasmKernels } from "../../../src/kernels/wasmKernels";
 import { TensorDiffing } from "../../../src/worker/diff/tensorDiffing";
 import { nodeFiles } from "../../../src/worker/nodeFiles";
 import { NumbersPool } from "../../../src/worker/numbers/numbersPool";
+import { useNumberKernels } from "../../../src/worker/numbers/plainReading";
 import { safetensorsFile } from "../../support/made/safetensorsFile";
 import { projectRoot } from "../../support/projectRoot";
 
@@ -65,31 +67,37 @@ describe("values of aligned tensors", () => {
     expect(run.problems.map(({ message }) => message).join()).toMatch(/variable_text.*not read here/);
   });
 
-  it("of packed weights are those that their codes stand for", async () => {
-    const paths = ["weights", "values"].map((name) =>
-      join(projectRoot, `test/fixtures/packed/${name}.safetensors`),
-    );
-    const snapshots = await openSnapshots(nodeFiles, paths, () => undefined);
-    const packed = new TensorDiffing(
-      snapshots.map(({ session }) => session),
-      alignSnapshots(snapshots),
-    );
-    const read: number[] = [];
-    await packed.run(pool, { report: (...bytes) => read.push(...bytes) });
-    // The bytes of the codes are read, not those of the values that they stand for.
-    const stored = paths.reduce((sum, path) => sum + statSync(path).size, 0);
-    expect(Math.max(...read)).toBeLessThanOrEqual(stored);
-    expect(read.slice(-2)).toEqual([read.at(-1), read.at(-1)]);
-    expect(packed.problems).toEqual([]);
-    const rows = [...packed.alignment.rows.keys()];
-    expect(rows.length).toBeGreaterThan(17);
-    expect(rows.filter((row) => packed.table.isChanged(row, 0))).toEqual([]);
-    const [row] = packed.alignment.rows.filter(({ name }) => name === "g4.weight");
-    expect(row?.tensors.map((tensor) => tensor && layoutText(tensor))).toEqual([
-      "GPTQ [24, 64]",
-      "F32 [24, 64]",
-    ]);
-  });
+  it.each([false, true])(
+    "of packed weights are those that their codes stand for, with SIMD: %s",
+    async (isFast) => {
+      useNumberKernels(() => (isFast ? WasmKernels.create(inject("kernels")) : undefined));
+      const pool = new NumbersPool({ threads: 1, threadFile: inject("numbersThreadFile") });
+      const paths = ["weights", "values"].map((name) =>
+        join(projectRoot, `test/fixtures/packed/${name}.safetensors`),
+      );
+      const snapshots = await openSnapshots(nodeFiles, paths, () => undefined);
+      const packed = new TensorDiffing(
+        snapshots.map(({ session }) => session),
+        alignSnapshots(snapshots),
+      );
+      const read: number[] = [];
+      await packed.run(pool, { report: (...bytes) => read.push(...bytes) });
+      await pool.dispose();
+      // The bytes of the codes are read, not those of the values that they stand for.
+      const stored = paths.reduce((sum, path) => sum + statSync(path).size, 0);
+      expect(Math.max(...read)).toBeLessThanOrEqual(stored);
+      expect(read.slice(-2)).toEqual([read.at(-1), read.at(-1)]);
+      expect(packed.problems).toEqual([]);
+      const rows = [...packed.alignment.rows.keys()];
+      expect(rows.length).toBeGreaterThan(17);
+      expect(rows.filter((row) => packed.table.isChanged(row, 0))).toEqual([]);
+      const [row] = packed.alignment.rows.filter(({ name }) => name === "g4.weight");
+      expect(row?.tensors.map((tensor) => tensor && layoutText(tensor))).toEqual([
+        "GPTQ [24, 64]",
+        "F32 [24, 64]",
+      ]);
+    },
+  );
 
   it("of a model in two shards against one file", async () => {
     const first = write("model-00001-of-00002.safetensors", { "a.weight": [1, 2, 3] });
