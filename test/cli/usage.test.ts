@@ -1,4 +1,7 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { projectRoot } from "../support/projectRoot";
 import { cliFolder } from "./cliFolder";
 
 const { run } = cliFolder();
@@ -9,6 +12,16 @@ test("says how it is used, and its version, when asked", () => {
     status: 0,
     stdout: expect.stringMatching(/^\d+\.\d+\.\d+\S*\n$|^from source\n$/),
   });
+});
+
+test("is used as its reference says, whose commands all have a section", () => {
+  const usage = (text: string) => text.match(/^ +checkpoint-explorer .+/gm)?.map((line) => line.trim());
+  const reference = readFileSync(join(projectRoot, "docs/cli.md"), "utf8");
+  const told = usage(run("--help").stdout);
+  expect(usage(reference)).toEqual(told);
+  const commands = new Set(told?.map((line) => line.split(" ")[1]));
+  const titles = (reference.match(/^### .+/gm) ?? []).join();
+  expect([...commands].filter((command) => !titles.includes(command as string))).toEqual([]);
 });
 
 describe("wrong usage", () => {

@@ -7,7 +7,7 @@ import { MemoryFiles } from "../../support/memoryFiles";
 
 const count = 60_000;
 const shards = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"] as const;
-/** What README.md says, with room for how V8 lays out an object. */
+/** What docs/speed.md says, with room for how V8 lays out an object. */
 const mostKeptBytes = 300;
 
 function experts(first: number, end: number): TensorSpec[] {
