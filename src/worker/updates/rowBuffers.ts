@@ -2,9 +2,12 @@ import type { Tensor } from "../../core/tensors/tensor";
 import type { ModuleReader } from "../../core/update/measureModule";
 import type { JobFiles } from "../numbers/jobFiles";
 
+/** Modules of a layer have factors of a few sizes, which come again in the next layer. */
+const keptBytes = 32_000_000;
+
 /**
  * Memory for the bytes of one row's factors, used again for the next: with some megabytes anew for each row the garbage
- * collector takes a quarter of the time.
+ * collector takes a quarter of the time, and the system must clear it.
  */
 export class RowBuffers {
   private free: Uint8Array[] = [];
@@ -15,9 +18,14 @@ export class RowBuffers {
     return { read: async (tensor) => this.read(files, tensor) };
   }
 
-  /** Nobody looks at its bytes any more. What this row did not need is let go. */
+  /** Nobody looks at its bytes any more. What was not needed for longest is let go. */
   endRow(): void {
-    this.free = this.used;
+    let bytes = 0;
+    const all = [...this.used, ...this.free];
+    this.free = all.filter(({ length }, at) => {
+      bytes += length;
+      return at < this.used.length || bytes <= keptBytes;
+    });
     this.used = [];
   }
 

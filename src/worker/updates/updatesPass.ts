@@ -15,6 +15,9 @@ import type { SentMeasurement, UpdateResult, UpdatesJob, UpdatesRow, UpdatesTask
 /** Products of two values that a thread adds up in some 10 ms: a job is done before anybody would wait for it. */
 const productsOfJob = 70_000_000;
 
+/** Below, sending a job takes as long as doing it. */
+const leastProductsOfJob = 8_000_000;
+
 /** What reading, decoding and looking at a value costs beside its products. */
 const productsOfValue = 16;
 
@@ -93,7 +96,7 @@ async function runUpdatesPass(
   const long = new LongPass(threads, { signal });
   const places = new PlacedModules(sources);
   const readers = sources.map((session) => session?.tensorReader());
-  const jobs = jobsOf(rows);
+  const jobs = jobsOf(rows, threads.width);
   const waiting = new Map<number, readonly UpdateResult[]>();
   let next = 0;
   let row = 0;
@@ -135,17 +138,21 @@ async function runUpdatesPass(
   await abortable(run(), signal);
 }
 
-function jobsOf(rows: readonly UpdatesRow[]): readonly (readonly UpdatesRow[])[] {
+/** @param width jobs that wait or are done at a time: towards the end they get smaller, so that no thread waits for another. */
+function jobsOf(rows: readonly UpdatesRow[], width: number): readonly (readonly UpdatesRow[])[] {
   const jobs: UpdatesRow[][] = [];
-  let sum = Number.POSITIVE_INFINITY;
-  for (const row of rows) {
-    const cost = productsOf(row) + productsOfModule;
-    if (sum + cost > productsOfJob) {
+  const costs = rows.map((row) => productsOf(row) + productsOfModule);
+  let left = costs.reduce((total, cost) => total + cost, 0);
+  let room = 0;
+  for (const [at, row] of rows.entries()) {
+    const cost = costs[at] as number;
+    if (cost > room) {
       jobs.push([]);
-      sum = 0;
+      room = Math.min(productsOfJob, Math.max(leastProductsOfJob, left / (2 * width)));
     }
     jobs.at(-1)?.push(row);
-    sum += cost;
+    room -= cost;
+    left -= cost;
   }
   return jobs;
 }
