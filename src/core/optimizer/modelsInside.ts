@@ -122,8 +122,10 @@ class ModelSearch {
       const name = keyText(dict.keys[at] as ContentValue);
       const member = dict.values[at] as ContentValue;
       const tensor = this.content.tensors.get(member);
-      if (tensor !== undefined) entries.push({ name, tensor, isBuffer: isBuffer({ ...tensor, name }) });
-      else if (isPackedKey(name)) entries.push(...packedTensors(member, name, this.content));
+      if (tensor !== undefined) {
+        const { shape, dtype } = tensor;
+        entries.push({ name, tensor, isBuffer: isBuffer({ name, shape, dtype }) });
+      } else if (isPackedKey(name)) entries.push(...packedTensors(member, name, this.content));
     }
     return once(withScales(entries));
   }

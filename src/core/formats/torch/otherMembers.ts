@@ -4,6 +4,7 @@ import { tupleItems } from "../contentView";
 import { isFile } from "../inside/look";
 import type { PyPersistentId } from "../pickle/pickleValue";
 import type { TorchArchive } from "./torchArchive";
+import { numberIn } from "./torchStorage";
 
 /** Texts that torch writes. They are short: a number, a word, or forty digits. */
 const smallTexts =
@@ -13,7 +14,7 @@ const longestText = 64;
 /** TorchScript's programs, and what tells their lines, which torch reads with a reader of its own that imports nothing. */
 const code = /(?:^|\/)code\/.*\.py$|\.debug_pkl$/;
 
-const storage = /(?:^|\/)(?:data|constants)\/([^./]+)$/;
+const storage = /(?:^|\/)(?:data|constants)\/(?=[^./]+$)/;
 
 /**
  * Members of a torch archive that may hold a pickle besides the one that is shown: a second of the same name, constants
@@ -24,29 +25,45 @@ export function otherMembers(
   shown: ZipEntry | undefined,
   references: readonly PyPersistentId[],
 ): readonly ZipEntry[] {
-  const keys = storageKeys(references);
+  const keys = new StorageKeys(references, directory.entries.length);
   const data = `${folder}data/`;
   return directory.entries.filter((entry) => {
     const { name, size } = entry;
     // Nearly all are storages that the pickle refers to; of a large model there are a hundred thousand.
-    if (name.startsWith(data) && keys.has(name.slice(data.length))) return false;
+    if (name.startsWith(data) && keys.hasEndOf(name, data.length)) return false;
     if (entry === shown || !isFile(entry) || code.test(name)) return false;
     if (smallTexts.test(name) && size <= Math.min(longestText, maxSmallMemberBytes)) return false;
-    const key = name.startsWith(folder) ? storage.exec(name)?.[1] : undefined;
-    return key === undefined || !keys.has(key);
+    const found = name.startsWith(folder) ? storage.exec(name) : null;
+    return found === null || !keys.hasEndOf(name, found.index + found[0].length);
   });
 }
 
 /** Keys that a pickle's references to storages give, as text or number. */
-function storageKeys(references: readonly PyPersistentId[]): ReadonlySet<string> {
-  const keys = new Set<string>();
-  for (const { id } of references) {
-    const key =
-      typeof id === "string" ? /'([^']{1,200})', '[^']{0,200}', \d/.exec(id)?.[1] : tupleItems(id)?.[2];
-    if (typeof key !== "string" && typeof key !== "number") continue;
-    const text = String(key);
-    // With another folder in it, or an ending, it names no storage.
-    if (!text.includes(".") && !text.includes("/")) keys.add(text);
+class StorageKeys {
+  /** Whether each of the numbers that torch counts storages by is a key. */
+  private readonly numbered: Uint8Array;
+  private readonly named = new Set<string>();
+
+  constructor(references: readonly PyPersistentId[], members: number) {
+    this.numbered = new Uint8Array(members);
+    for (const { id } of references) {
+      const key =
+        typeof id === "string" ? /'([^']{1,200})', '[^']{0,200}', \d/.exec(id)?.[1] : tupleItems(id)?.[2];
+      if (typeof key === "string" || typeof key === "number") this.add(String(key));
+    }
   }
-  return keys;
+
+  private add(key: string): void {
+    const number = numberIn(key, 0);
+    if (number >= 0 && number < this.numbered.length) this.numbered[number] = 1;
+    // With another folder in it, or an ending, it names no storage.
+    else if (!key.includes(".") && !key.includes("/")) this.named.add(key);
+  }
+
+  /** Whether what a member's name has from `start` on is a key. */
+  hasEndOf(name: string, start: number): boolean {
+    const number = numberIn(name, start);
+    if (number >= 0 && number < this.numbered.length) return this.numbered[number] === 1;
+    return this.named.has(name.slice(start));
+  }
 }

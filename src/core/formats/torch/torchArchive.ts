@@ -42,7 +42,12 @@ export async function openArchive(
 
 /** The folder of data.pkl, nearest to the top; else that of the first member. */
 function findFolder(entries: readonly ZipEntry[]): string {
-  const pickles = entries.map(({ name }) => name).filter((name) => /(?:^|\/)data\.pkl$/i.test(name));
+  const pickles: string[] = [];
+  for (const { name } of entries) {
+    // Of a hundred thousand members nearly all end in a number.
+    const endsInNumber = name.charCodeAt(name.length - 1) <= 0x39;
+    if (!endsInNumber && /(?:^|\/)data\.pkl$/i.test(name)) pickles.push(name);
+  }
   const depth = (name: string) => name.split("/").length;
   const nearest = pickles.reduce<string | undefined>(
     (best, name) => (best === undefined || depth(name) < depth(best) ? name : best),

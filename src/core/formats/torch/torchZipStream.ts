@@ -11,7 +11,7 @@ import { PickleBudget } from "../pickle/pickleBudget";
 import { PyPersistentId } from "../pickle/pickleValue";
 import { type Unpickled, unpickleFrom } from "../pickle/unpickle";
 import { keepMember, pickleMember, readTinyMember, type TorchArchive } from "./torchArchive";
-import { type StorageReference, storageReference, type TorchStorage } from "./torchStorage";
+import { numberIn, type StorageReference, storageReference, type TorchStorage } from "./torchStorage";
 import type { TorchStream } from "./torchStream";
 
 export interface TorchZipStream extends TorchStream {
@@ -154,19 +154,6 @@ function numberedEntries({ directory }: TorchArchive, prefix: string): readonly 
     if (number >= 0 && number < numbered.length) numbered[number] = entry;
   }
   return numbered;
-}
-
-/** The whole of a text from `start` on as a number as torch writes it; -1 for all else. */
-function numberIn(text: string, start: number): number {
-  const length = text.length - start;
-  if (length < 1 || length > 8 || (length > 1 && text.charCodeAt(start) === 0x30)) return -1;
-  let number = 0;
-  for (let at = start; at < text.length; at++) {
-    const digit = text.charCodeAt(at) - 0x30;
-    if (digit < 0 || digit > 9) return -1;
-    number = 10 * number + digit;
-  }
-  return number;
 }
 
 function locate(
