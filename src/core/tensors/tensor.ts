@@ -1,5 +1,6 @@
 import type { Assembly } from "./assembly";
 import type { PackedWeight } from "./packed/packedWeight";
+import type { StatedCodes } from "./packed/statedCodes";
 import type { TensorLayout } from "./tensorLayout";
 
 /** A tensor as a checkpoint's directory describes it; its bytes stay in the file. */
@@ -18,6 +19,8 @@ export interface Tensor {
   readonly layout?: TensorLayout;
   /** Set where the tensor is made of pieces, as of a distributed checkpoint; `offset` and `fileIndex` are the first's. */
   readonly assembly?: Assembly;
+  /** Set where the file says that these are codes, and of which weight. */
+  readonly codes?: StatedCodes;
   /** Set for a weight that stands for packed codes: its bytes are in no file, but made of them. `dtype` is F32 then. */
   readonly packed?: PackedWeight;
 }

@@ -8,6 +8,7 @@ import {
   fixture,
   fixtureJson,
   holds,
+  isReadAlike,
   oneFile,
   open,
   readsByRange,
@@ -15,6 +16,7 @@ import {
   tells,
   type WantedTensor,
 } from "./proof";
+import { holdsValues } from "./statedValues";
 
 type Hashes = Readonly<Record<string, { readonly shape: readonly number[]; readonly sha256: string }>>;
 
@@ -86,27 +88,45 @@ function external(location: string): Uint8Array {
 const beside = () => new MemoryFiles({ "/f/m.onnx": external("w.bin"), "/f/w.bin": f32(7, 8) });
 const outside = () => new MemoryFiles({ "/f/m.onnx": external("../w.bin"), "/w.bin": f32(7, 8) });
 
-async function codesAreShown(): Promise<void> {
+/** As the model's own code counts them: no scale, and the weights that codes stand for. */
+async function countsQuantised(): Promise<void> {
   const session = await open(oneFile("formatTable/quantised.onnx"), "/f/quantised.onnx");
   const { "quantised.onnx": made } =
     fixtureJson<Readonly<Record<string, { parameters: number }>>>("formatTable/expected.json");
-  // As the model's own code counts them: no scale, and the weights that codes stand for.
   expect(session.summary().parameterCount).toBe(made?.parameters);
-  const dtypes = Object.fromEntries(session.checkpoint.tensors.map(({ name, dtype }) => [name, dtype]));
-  expect(dtypes).toMatchObject({
-    qdq: "I8",
-    qdq_scale: "F32",
-    qlinear: "U8",
-    blocks: "U8",
-    blocks_scale: "F32",
-  });
+}
+
+const holdsCodes = (pick: RegExp) => holdsValues("codes.onnx", "codes.json", pick);
+
+/** The scale of a MatMulInteger is another node's: its weight stays the integers that it is. */
+async function codesAreShown(): Promise<void> {
+  const session = await open(oneFile("formatTable/codes.onnx"), "/f/codes.onnx");
+  const tensor = session.checkpoint.tensors.find(({ name }) => name === "later");
+  expect([tensor?.dtype, tensor?.codes]).toEqual(["I8", undefined]);
+}
+
+async function readsStoredCodes(): Promise<void> {
+  const session = await open(oneFile("formatTable/codes.onnx"), "/f/codes.onnx");
+  const tensor = session.checkpoint.tensors.find(({ name }) => name === "four");
+  expect([tensor?.dtype, tensor?.shape]).toEqual(["U8", [9, 3, 16]]);
 }
 
 export const onnxRow: FormatRow = {
   alike: [[() => fixture("foreign"), "/f/model.onnx"]],
   proofs: {
     format: { ONNX: () => holds(fixture("foreign"), "/f/model.onnx", wantedOnnx()) },
-    read: { "by range": () => readsByRange(fixture("foreign"), "/f/model.onnx") },
+    read: {
+      "by range": () => readsByRange(fixture("foreign"), "/f/model.onnx"),
+      "weights of QDQ": async () => {
+        await countsQuantised();
+        await isReadAlike(oneFile("formatTable/codes.onnx"), "/f/codes.onnx", "F32");
+        await holdsCodes(/^(?:whole|columns|rows|kernels|blocks|bias|wide)/);
+      },
+      QOperator: () => holdsCodes(/^qlinear/),
+      MatMulNBits: () => holdsCodes(/^(?:two|four|eight)/),
+      "MatMulBnb4 and GatherBlockQuantized as their values": () => holdsCodes(/^(?:nf4|fp4|embed)/),
+      "or stored codes": readsStoredCodes,
+    },
     joined: {
       "data beside the file": () =>
         holds(beside(), "/f/m.onnx", { w: { dtype: "F32", shape: [2], sha256: sha256(f32(7, 8)) } }),
@@ -115,11 +135,8 @@ export const onnxRow: FormatRow = {
       "data outside its folder": () => tells(outside(), "/f/m.onnx", "PathOutside"),
       "sparse initializers": () =>
         tells(oneFile("formatTable/sparse.onnx"), "/f/sparse.onnx", "SparseInitializer"),
-      "quantised weights": codesAreShown,
-      QDQ: codesAreShown,
-      QOperator: codesAreShown,
-      MatMulNBits: codesAreShown,
-      "shown as the codes and scales that they are": codesAreShown,
+      "codes whose scale another node multiplies": codesAreShown,
+      MatMulInteger: codesAreShown,
     },
   },
 };

@@ -4,12 +4,14 @@ import { CheckpointError } from "../../problem/checkpointError";
 import { maxCollectedTensors, maxListedProblems } from "../../problem/limits";
 import type { Problem } from "../../problem/problem";
 import { ProblemList } from "../../problem/problemList";
+import type { StatedCodes } from "../../tensors/packed/statedCodes";
 import type { Tensor } from "../../tensors/tensor";
 import { formatCount } from "../../text/quantities";
 import type { Format, OutsideValues, ParsedFile } from "../format";
 import { diagnoseBlank } from "../recognise";
 import { isSavedModel } from "../strangerMessages";
-import { isQuantised, standingFor } from "./onnxQuantised";
+import { statedByNode } from "./onnxCodes";
+import { isQuantised, type OnnxNode, standingFor } from "./onnxQuantised";
 import { readOnnxTensor, readPair, text } from "./onnxTensor";
 import { damaged, fieldsOf, type ProtobufField } from "./protobuf";
 
@@ -47,6 +49,8 @@ interface Found {
   readonly functions: Set<string>;
   /** Parameters that tensors stand for, where nodes say so. */
   readonly standsFor: Map<string, number>;
+  /** Nodes of quantised operators, with what the names of their graph begin with. */
+  readonly quantised: { readonly node: OnnxNode; readonly prefix: string }[];
 }
 
 /** Domains of ONNX and of what every runtime of it has built in. */
@@ -68,6 +72,7 @@ async function parse(source: ByteSource, head: Uint8Array, signal?: AbortSignal)
     operators: new Set(),
     functions: new Set(),
     standsFor: new Map(),
+    quantised: [],
   };
   try {
     let hasGraph = false;
@@ -87,8 +92,28 @@ async function parse(source: ByteSource, head: Uint8Array, signal?: AbortSignal)
   }
   addOperators(found);
   const aliases = new Map<string, string>();
-  const { tensors, outside, standsFor } = found;
+  const { outside, standsFor } = found;
+  const tensors = withCodes(found);
   return { tensors, metadata, aliases, outside, standsFor, problems: found.problems.toArray() };
+}
+
+/** Tensors with what the nodes say of their codes; where two say different things, nothing is said. */
+function withCodes({ tensors, quantised }: Found): readonly Tensor[] {
+  if (quantised.length === 0) return tensors;
+  const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]));
+  const stated = new Map<Tensor, StatedCodes | undefined>();
+  for (const { node, prefix } of quantised) {
+    const find = (name = "") => (name === "" ? undefined : (byName.get(prefix + name) ?? byName.get(name)));
+    const found = statedByNode(node, find);
+    if (found === undefined) continue;
+    const isOther =
+      stated.has(found.codes) && JSON.stringify(stated.get(found.codes)) !== JSON.stringify(found.stated);
+    stated.set(found.codes, isOther ? undefined : found.stated);
+  }
+  return tensors.map((tensor) => {
+    const codes = stated.get(tensor);
+    return codes === undefined ? tensor : { ...tensor, codes };
+  });
 }
 
 function withoutGraph(size: number): CheckpointError {
@@ -220,7 +245,7 @@ async function addQuantised(
   inputs: readonly ProtobufField[],
   attributes: readonly ProtobufField[],
   prefix: string,
-  { standsFor }: Found,
+  { standsFor, quantised }: Found,
 ): Promise<void> {
   const names: string[] = [];
   for (const input of inputs.slice(0, maxNodeInputs)) names.push(await text(cursor, input));
@@ -233,7 +258,9 @@ async function addQuantised(
     }
     if (value !== undefined) numbers.set(name, value);
   }
-  for (const [name, count] of standingFor({ type, inputs: names, numbers })) {
+  const node = { type, inputs: names, numbers };
+  if (quantised.length < maxCollectedTensors) quantised.push({ node, prefix });
+  for (const [name, count] of standingFor(node)) {
     // A subgraph may name what stands in the graph around it.
     standsFor.set(name, count);
     if (prefix !== "") standsFor.set(prefix + name, count);

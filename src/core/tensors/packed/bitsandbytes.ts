@@ -61,19 +61,45 @@ export async function bitsandbytes4(
     });
   };
   const double = isNested ? ", scales quantised too" : "";
-  const { columns } = rowsOf(shape);
-  const isInRuns = blockSize % 64 === 0 && columns % 64 === 0;
-  const runs: CodeRuns = {
-    size: blockSize,
-    levels: (readMap) => readAllValues(map, readMap),
-    scales: scalesOf,
-    ...(absmax.dtype === "F32" && isPlain(absmax) ? { plainScales: absmax } : {}),
-  };
-  return {
+  return nibbleBlocks({
     name,
     scheme: `${kind.toUpperCase()}, blocks of ${blockSize}${double}`,
     shape,
     stored: [codes, absmax, map, state, ...(isNested ? [nestedAbsmax, nestedMap] : [])],
+    blockSize,
+    levels: (readMap, signal) => readAllValues(map, readMap, signal),
+    scales: scalesOf,
+    ...(absmax.dtype === "F32" && isPlain(absmax) ? { plainScales: absmax } : {}),
+  });
+}
+
+interface NibbleBlocks extends Pick<PackedWeight, "name" | "scheme" | "shape" | "stored"> {
+  readonly blockSize: number;
+  levels(read: ReadTensorRange, signal?: AbortSignal): Promise<Float64Array>;
+  scales(first: number, count: number, read: ReadTensorRange, signal?: AbortSignal): Promise<Float64Array>;
+  readonly plainScales?: Tensor;
+}
+
+/** Two codes in a byte, the first in the high half, a scale for each block of the row-major order. */
+export function nibbleBlocks({
+  blockSize,
+  levels: levelsOf,
+  scales: scalesOf,
+  plainScales,
+  ...weight
+}: NibbleBlocks): PackedWeight {
+  const { shape, stored } = weight;
+  const codes = stored[0] as Tensor;
+  const { columns } = rowsOf(shape);
+  const isInRuns = blockSize % 64 === 0 && columns % 64 === 0;
+  const runs: CodeRuns = {
+    size: blockSize,
+    levels: levelsOf,
+    scales: scalesOf,
+    ...(plainScales === undefined ? {} : { plainScales }),
+  };
+  return {
+    ...weight,
     ...(isInRuns ? { runs } : {}),
     async readRows(firstRow, rows, readStored, signal) {
       const [first, values] = [firstRow * columns, new Float32Array(rows * columns)];
@@ -83,7 +109,7 @@ export async function bitsandbytes4(
       const blocks = Math.ceil((first + values.length) / blockSize) - firstBlock;
       const [bytes, levels, scales] = await Promise.all([
         readStored(codes, firstByte, Math.ceil((first + values.length) / 2) - firstByte, signal),
-        readAllValues(map, readStored, signal),
+        levelsOf(readStored, signal),
         scalesOf(firstBlock, blocks, readStored, signal),
       ]);
       const ofBlock = new Float32Array(16);

@@ -4,6 +4,7 @@ import type { Tensor } from "../tensor";
 import { ggmlWeight } from "./ggml";
 import { isNotUnpacked, type PackedWeight, type PackingHints, type Sibling } from "./packedWeight";
 import { packingOf } from "./packings";
+import { statedWeight } from "./statedCodes";
 import { torchQuantised } from "./torchQuantised";
 import { unpackedTensor } from "./unpackedTensor";
 
@@ -19,11 +20,13 @@ export class PackedWeights {
   }
 
   /**
-   * The tensors that hold codes of packed weights, judged by names and dtypes alone; not those whose dtype tells the
+   * The tensors that hold codes of packed weights, as the file says, or judged by names and dtypes alone; not those whose dtype tells the
    * values by itself.
    */
   codes(): readonly Tensor[] {
-    return this.tensors.filter((tensor) => this.unpackingOf(tensor) !== undefined);
+    return this.tensors.filter(
+      (tensor) => tensor.codes !== undefined || this.unpackingOf(tensor) !== undefined,
+    );
   }
 
   /**
@@ -38,6 +41,8 @@ export class PackedWeights {
   ): Promise<PackedWeight | undefined> {
     const byItself = ggmlWeight(tensor) ?? torchQuantised(tensor);
     if (byItself !== undefined) return byItself;
+    if (tensor.codes !== undefined)
+      return statedWeight(tensor, tensor.codes, (name) => this.byName.get(name));
     const found = this.unpackingOf(tensor);
     if (found === undefined) return undefined;
     const { unpacking, module } = found;

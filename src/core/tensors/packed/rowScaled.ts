@@ -3,7 +3,7 @@ import { readAllValues, readValues } from "../readValues";
 import { elementCount, type Tensor } from "../tensor";
 import { type CodeCells, type Combining, combined } from "./codeCells";
 import { byteLevels } from "./floatCodes";
-import { type PackedWeight, roomFor, rowsOf } from "./packedWeight";
+import { codeAt, type PackedWeight, roomFor, rowsOf } from "./packedWeight";
 import { codesInStream, paddedLevels, spreadBits, spreadCodes } from "./spreadCodes";
 
 /** Numbers that each stand for a rectangle of a weight: its scales, its zero points or its minima. */
@@ -13,6 +13,8 @@ export interface Grid {
   readonly toValue?: (stored: number) => number;
   /** So many bits of a word are a number with half of its range added, those of rows below it in higher bits. */
   readonly bitsAcrossRows?: number;
+  /** Numbers of so many bits along the columns, the first in the low bits; each row of them begins with a byte. */
+  readonly bitsAcrossColumns?: number;
   /** Kept columns by rows. */
   readonly isTransposed?: boolean;
 }
@@ -29,8 +31,8 @@ export interface RowScaling {
   readonly offsets?: Grid;
   /** Rows and columns that share a number of the grid. */
   readonly block: readonly [rows: number, columns: number];
-  /** `less-offset` where it is not said. */
-  readonly combining?: Combining;
+  /** `less-offset` where it is not said; `divided` is (level − offset) / scale. */
+  readonly combining?: Combining | "divided";
   readonly others?: readonly Tensor[];
 }
 
@@ -74,13 +76,25 @@ function side(size: number, parts: number, stated?: number): number | undefined 
   return size % parts === 0 ? size / parts : undefined;
 }
 
+const noLevels = new Float64Array(0);
+
+/** Whether codes are numbers of more than a byte. */
+export function isWide({ dtype }: Tensor): boolean {
+  return ["I16", "U16", "I32"].includes(dtype);
+}
+
 /** A weight whose rows are stored one after the other, with scales for rectangles of it. */
 export function rowScaled(how: RowScaling): PackedWeight {
   const { columns } = rowsOf(how.shape);
   const { name, scheme, shape, scales, offsets, codes, others = [] } = how;
-  const packed = how.packed ?? { bits: 8, rowBytes: columns, levels: byteLevels(codes.dtype) };
+  const areWide = how.packed === undefined && isWide(codes);
+  const packed = how.packed ?? {
+    bits: 8,
+    rowBytes: columns,
+    levels: areWide ? noLevels : byteLevels(codes.dtype),
+  };
   const { rowBytes } = packed;
-  const cells = cellsOf(how, packed, columns);
+  const cells = areWide ? undefined : cellsOf(how, packed, columns);
   return {
     name,
     scheme,
@@ -90,7 +104,9 @@ export function rowScaled(how: RowScaling): PackedWeight {
     async readRows(first, rows, read, signal, into) {
       const [height, width] = how.block;
       const [stored, { scale, offset, from, perRow }] = await Promise.all([
-        read(codes, first * rowBytes, rows * rowBytes, signal),
+        areWide
+          ? readValues(codes, first * columns, rows * columns, read, signal)
+          : read(codes, first * rowBytes, rows * rowBytes, signal),
         readGrids(how, first, rows, read, signal),
       ]);
       const values = roomFor(rows * columns, into);
@@ -98,7 +114,8 @@ export function rowScaled(how: RowScaling): PackedWeight {
         const band = (Math.floor((first + row) / height) - from) * perRow;
         const ofRow = stored.subarray(row * rowBytes, (row + 1) * rowBytes);
         const target = values.subarray(row * columns, (row + 1) * columns);
-        if (packed.bits === 4 && width >= 16)
+        if (ofRow instanceof Float64Array) scaledNumbers(how, ofRow, scale, offset, band, target);
+        else if (packed.bits === 4 && width >= 16)
           tabledRow(how, packed.levels, ofRow, scale, offset, band, target);
         else scaledRow(how, packed, ofRow, scale, offset, band, target);
       }
@@ -133,7 +150,8 @@ const maxCellCodes = 4096;
 function cellsOf(how: RowScaling, packed: PackedCodeRows, columns: number): CodeCells | undefined {
   const [height, width] = how.block;
   const { bits, levels, rowBytes } = packed;
-  if (bits > 8 || width % 16 !== 0 || columns % width !== 0) return undefined;
+  const { combining = "less-offset" } = how;
+  if (bits > 8 || width % 16 !== 0 || columns % width !== 0 || combining === "divided") return undefined;
   if (
     8 * rowBytes !== bits * columns ||
     [how.scales, how.offsets].some((grid) => grid?.tensor.dtype === "F64")
@@ -145,7 +163,7 @@ function cellsOf(how: RowScaling, packed: PackedCodeRows, columns: number): Code
   const [perRow, perNumber] = [columns / cellCodes, width / cellCodes];
   return {
     bits: spreadBits(bits),
-    combining: how.combining ?? "less-offset",
+    combining,
     levels: paddedLevels(levels, bits),
     cellCodes,
     async fill(first, rows, { codes, scales, offsets }, read) {
@@ -168,6 +186,12 @@ function cellsOf(how: RowScaling, packed: PackedCodeRows, columns: number): Code
   };
 }
 
+function codeValue(combining: Combining | "divided", level: number, scale: number, offset: number): number {
+  return combining === "divided"
+    ? Math.fround(Math.fround(level - offset) / scale)
+    : combined(combining, level, scale, offset);
+}
+
 const table = new Float32Array(16);
 const tableBits = new Uint32Array(table.buffer);
 
@@ -187,7 +211,7 @@ function tabledRow(
   for (let from = 0, cell = band; from < bits.length; from += width, cell++) {
     const [scale, offset] = [scales[cell] as number, offsets?.[cell] ?? 0];
     for (let code = 0; code < 16; code++)
-      table[code] = combined(combining, levels[code] as number, scale, offset);
+      table[code] = codeValue(combining, levels[code] as number, scale, offset);
     const end = Math.min(bits.length, from + width);
     let column = from;
     if ((column & 1) === 1) {
@@ -218,7 +242,23 @@ function scaledRow(
     const [scale, offset] = [scales[cell] as number, offsets?.[cell] ?? 0];
     const end = Math.min(values.length, from + width);
     for (let column = from; column < end; column++)
-      values[column] = combined(combining, levels[codes[column] as number] as number, scale, offset);
+      values[column] = codeValue(combining, levels[codes[column] as number] as number, scale, offset);
+  }
+}
+
+/** The same of codes that are numbers of more than a byte. */
+function scaledNumbers(
+  { block, combining = "less-offset" }: RowScaling,
+  codes: Float64Array,
+  scales: Float64Array,
+  offsets: Float64Array | undefined,
+  band: number,
+  values: Float32Array,
+): void {
+  for (let column = 0; column < values.length; column++) {
+    const cell = band + Math.floor(column / block[1]);
+    const [scale, offset] = [scales[cell] as number, offsets?.[cell] ?? 0];
+    values[column] = codeValue(combining, codes[column] as number, scale, offset);
   }
 }
 
@@ -231,7 +271,7 @@ interface Bands {
 }
 
 async function readGrid(
-  { tensor, toValue, bitsAcrossRows: bits, isTransposed }: Grid,
+  { tensor, toValue, bitsAcrossRows: bits, bitsAcrossColumns, isTransposed }: Grid,
   { from, count, perRow, all }: Bands,
   read: ReadTensorRange,
   signal?: AbortSignal,
@@ -246,6 +286,17 @@ async function readGrid(
       const word = words[(Math.floor(band / perWord) - top) * perRow + (at % perRow)] as number;
       return ((word >>> (bits * (band % perWord))) & (2 ** bits - 1)) - 2 ** (bits - 1);
     });
+  }
+  if (bitsAcrossColumns !== undefined) {
+    const rowBytes = Math.ceil((perRow * bitsAcrossColumns) / 8);
+    const stored = await read(tensor, from * rowBytes, count * rowBytes, signal);
+    const values = new Float64Array(count * perRow);
+    for (let at = 0; at < values.length; at++) {
+      const ofRow = stored.subarray(Math.floor(at / perRow) * rowBytes);
+      const code = codeAt(ofRow, at % perRow, bitsAcrossColumns);
+      values[at] = toValue === undefined ? code : toValue(code);
+    }
+    return values;
   }
   if (isTransposed === true) {
     const stored = await readColumns(tensor, { from, count, perRow, all }, read, signal);

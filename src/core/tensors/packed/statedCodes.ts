@@ -1,0 +1,114 @@
+import { readValues } from "../readValues";
+import { elementCount, type Tensor } from "../tensor";
+import { nibbleBlocks } from "./bitsandbytes";
+import { integerLevels } from "./floatCodes";
+import type { PackedWeight } from "./packedWeight";
+import { isWide, rowScaled } from "./rowScaled";
+
+/** What a file itself says of how codes become values, where names alone do not tell it. */
+export interface StatedCodes {
+  /** As `PackedWeight.scheme`. */
+  readonly scheme: string;
+  /** Of the weight. */
+  readonly shape: readonly number[];
+  /** Set where several codes share a byte, the first in its low bits: each row begins with a byte. */
+  readonly packed?: { readonly bits: 2 | 4 | 8; readonly isSigned: boolean; readonly rowBytes: number };
+  /** Set for levels of floats in blocks of the row-major order, the first code in the high half of a byte. */
+  readonly blocksOf?: "NF4" | "FP4";
+  /** Names of the tensors beside it. */
+  readonly scales: string;
+  readonly offsets?: string;
+  /** Set where numbers of `offsets` share a byte, each row of them beginning with one. */
+  readonly offsetBits?: 2 | 4;
+  readonly areOffsetsSigned?: boolean;
+  /** What is taken off each code where there are no `offsets`. */
+  readonly offset?: number;
+  /** Rows and columns that share a scale. */
+  readonly block: readonly [rows: number, columns: number];
+  /** A code is divided by its scale. */
+  readonly isDivided?: boolean;
+}
+
+/** ONNX Runtime's blockwise_quant_block_bnb4.h, whose levels are those of bitsandbytes, of F32. */
+const levelsOf: Readonly<Record<"NF4" | "FP4", Float64Array>> = {
+  NF4: Float64Array.of(
+    ...[-1, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635],
+    ...[-0.18477343022823334, -0.09105003625154495, 0, 0.07958029955625534, 0.16093020141124725],
+    ...[0.24611230194568634, 0.33791524171829224, 0.44070982933044434, 0.5626170039176941],
+    ...[0.7229568362236023, 1],
+  ),
+  FP4: Float64Array.from(
+    Float32Array.of(
+      ...[0, 5.208333333e-3, 0.66666667, 1, 0.33333333, 0.5, 0.16666667, 0.25],
+      ...[-0, -5.208333333e-3, -0.66666667, -1, -0.33333333, -0.5, -0.16666667, -0.25],
+    ),
+  ),
+};
+
+/**
+ * The weight of codes of which the file says how they become values. Undefined where what lies beside them does not fit.
+ * @param beside a tensor by its whole name.
+ */
+export function statedWeight(
+  codes: Tensor,
+  stated: StatedCodes,
+  beside: (name: string) => Tensor | undefined,
+): PackedWeight | undefined {
+  const { scheme, shape, packed, block, offsets: offsetsName, offsetBits, offset = 0 } = stated;
+  const { name } = codes;
+  const scales = beside(stated.scales);
+  const offsets = offsetsName === undefined ? undefined : beside(offsetsName);
+  if (scales === undefined || (offsetsName !== undefined && offsets === undefined)) return undefined;
+  const columns = shape.at(-1) ?? 1;
+  const rows = elementCount(shape.slice(0, -1));
+  const [down, across] = [Math.ceil(rows / block[0]), Math.ceil(columns / block[1])];
+  if (stated.blocksOf !== undefined) {
+    const { blocksOf } = stated;
+    const [, blockSize] = block;
+    const fits =
+      codes.byteSize === Math.ceil(elementCount(shape) / 2) &&
+      elementCount(scales.shape) === Math.ceil(elementCount(shape) / blockSize);
+    if (!fits) return undefined;
+    return nibbleBlocks({
+      ...{ name, scheme, shape, blockSize },
+      stored: [codes, scales],
+      levels: async () => levelsOf[blocksOf],
+      scales: (first, count, read, signal) => readValues(scales, first, count, read, signal),
+    });
+  }
+  const rowBytes = packed?.rowBytes ?? columns;
+  const offsetBytes = offsetBits === undefined ? 0 : down * Math.ceil((across * offsetBits) / 8);
+  const fits =
+    elementCount(scales.shape) === down * across &&
+    (isWide(codes) ? elementCount(codes.shape) === rows * columns : codes.byteSize === rows * rowBytes) &&
+    (packed === undefined || rowBytes * 8 >= columns * packed.bits) &&
+    (offsets === undefined ||
+      (offsetBits === undefined
+        ? elementCount(offsets.shape) === down * across
+        : offsets.byteSize === offsetBytes));
+  if (!fits) return undefined;
+  const how = {
+    ...{ name, scheme, shape, codes, block },
+    scales: { tensor: scales },
+    ...(offsets === undefined
+      ? {}
+      : {
+          offsets: {
+            tensor: offsets,
+            ...(offsetBits === undefined ? {} : { bitsAcrossColumns: offsetBits }),
+            ...(stated.areOffsetsSigned === true && offsetBits !== undefined
+              ? { toValue: (code: number) => signed(code, offsetBits) }
+              : {}),
+          },
+        }),
+    ...(stated.isDivided === true ? { combining: "divided" as const } : {}),
+  };
+  if (packed === undefined) return rowScaled(how);
+  const { bits, isSigned } = packed;
+  const levels = integerLevels(bits).map((code) => (isSigned ? signed(code, bits) : code) - offset);
+  return rowScaled({ ...how, packed: { bits, rowBytes, levels } });
+}
+
+function signed(code: number, bits: number): number {
+  return code >= 2 ** (bits - 1) ? code - 2 ** bits : code;
+}
