@@ -177,8 +177,10 @@ function asIndexed({ weightMap }: ShardIndex, shards: readonly Shard[]): readonl
 
 /** Written out, because a large model has a million: spreading one takes ten times as long. */
 function inFile(tensor: Tensor, fileIndex: number): Tensor {
-  const { name, dtype, shape, byteSize, offset, layout, assembly, packed } = tensor;
-  if (layout !== undefined || assembly !== undefined || packed !== undefined) return { ...tensor, fileIndex };
+  const { name, dtype, shape, byteSize, offset, layout, assembly, packed, codes } = tensor;
+  const isMore =
+    layout !== undefined || assembly !== undefined || packed !== undefined || codes !== undefined;
+  if (isMore) return { ...tensor, fileIndex };
   return { name, dtype, shape, byteSize, offset, fileIndex };
 }
 

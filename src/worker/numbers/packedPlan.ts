@@ -76,9 +76,10 @@ export class PackedPlan {
     const stride = Math.max(1, Math.ceil(rows / Math.max(1, Math.ceil(total / pieceBytes))));
     const count = Math.max(1, Math.ceil(rows / stride));
     const parts = new PartsInOrder<PartialNumbers>(count, mergePartial);
-    const stored = weight.stored.map(({ name, dtype, shape, byteSize, fileIndex }, at): Tensor => {
+    const stored = weight.stored.map(({ name, dtype, shape, byteSize, fileIndex, codes }, at): Tensor => {
       const { offset } = extents[at] as Extent;
-      return { name, dtype, shape, byteSize, offset, fileIndex: paths.add(fileIndex) };
+      const place = { offset, fileIndex: paths.add(fileIndex) };
+      return { name, dtype, shape, byteSize, ...place, ...(codes === undefined ? {} : { codes }) };
     });
     for (let at = 0; at < count; at++) {
       const firstRow = at * stride;

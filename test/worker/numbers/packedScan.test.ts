@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, rmSync, truncateSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, truncateSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, inject, test } from "vitest";
@@ -48,6 +48,23 @@ test("threads measure packed weights as the values that numpy computes", async (
     // Sums of another order, or of values before they were rounded to F32.
     for (const [id, value] of Object.entries({ mean, std, l2 }))
       expect(Math.abs(statistics[id as "mean"] - value), `${name} ${id}`).toBeLessThanOrEqual(2 ** -23 * l2);
+  }
+});
+
+test("threads measure codes of which the file says what they stand for", async () => {
+  const table = join(projectRoot, "test/fixtures/formatTable");
+  const { found, outcome } = await scan(await open(join(table, "codes.onnx")), true);
+  expect(outcome.unreadable).toEqual([]);
+  const wanted: Record<string, { values: string }> = JSON.parse(
+    readFileSync(join(table, "codes.json"), "utf8"),
+  );
+  for (const [name, { values }] of Object.entries(wanted)) {
+    const bytes = Buffer.from(values, "base64");
+    const numbers = Array.from({ length: bytes.length / 4 }, (_, at) => bytes.readFloatLE(4 * at));
+    const { min, max } = (found.get(name) as TensorNumbers).statistics;
+    const sides = [Math.min(...numbers), Math.max(...numbers)];
+    for (const [at, side] of [min, max].entries())
+      expect(Math.abs(side - (sides[at] as number)), name).toBeLessThanOrEqual(2 ** -22);
   }
 });
 
