@@ -48,7 +48,10 @@ export const inspectCommand = defineCommand({
     const measure = { measure: pool.measureModules(session) };
     if (!json && !stats && !sha256) {
       const lora = await session.lora(undefined, measure);
-      const summary = { ...session.summary(), problems: mergeProblems(await session.health(), besides) };
+      const summary = {
+        ...session.summary(),
+        problems: mergeProblems(await session.healthWithLogs(), besides),
+      };
       const resume = await session.resume();
       const holds = { parts: session.parts(), packed: await session.packedCodes(), overBase };
       return {

@@ -72,7 +72,7 @@ export async function inspectReport(
       : { stage: { name: session.stage.stage, source: session.stage.source } }),
     ...importsReport(session),
     resume: await session.resume(),
-    problems: [...mergeProblems(await session.health(), besides), ...values.problems],
+    problems: [...mergeProblems(await session.healthWithLogs(), besides), ...values.problems],
   };
 }
 

@@ -48,7 +48,7 @@ export async function verifyCheckpoint(
   const values = isWhole ? await readValues?.(session) : undefined;
   const besides = readValues === undefined ? undefined : await session.valuesBeside();
   const problems = [
-    ...(await session.health()),
+    ...(await session.healthWithLogs()),
     ...(besides?.problems ?? []),
     ...(values === undefined
       ? []

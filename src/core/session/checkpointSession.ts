@@ -13,6 +13,7 @@ import { TensorReader } from "../checkpoint/tensorReader";
 import { withValues } from "../checkpoint/withValues";
 import type { ContentPage, ContentPath } from "../content/contentTree";
 import { type SettingsGroup, settingsSections } from "../content/settingsSections";
+import { faultsInLogs } from "../health/beside/faultsInLogs";
 import { folderFindings } from "../health/folderFindings";
 import { notDequantised } from "../health/notDequantised";
 import { ownFindings, weightFindings } from "../health/weightFindings";
@@ -227,7 +228,17 @@ export class CheckpointSession {
 
   /** As of the folder where the file that is open stands for its folder, which is then what people mean by it. */
   shownHealth(signal?: AbortSignal): Promise<readonly Problem[]> {
-    return this.health(signal, this.standsForFolder);
+    return this.healthWithLogs(signal, this.standsForFolder);
+  }
+
+  /** And what the logs of its run tell of the training, which takes a look at the folder of the run. */
+  async healthWithLogs(signal?: AbortSignal, ofFolder = this.openedFolder): Promise<readonly Problem[]> {
+    const known = await this.health(signal, ofFolder);
+    const { step } = this.summary().progress ?? {};
+    // A trainer_state.json has told its own.
+    if (this.folder.trainerStatePath !== undefined || step === undefined) return known;
+    const logged = await faultsInLogs(this.files, this.checkpoint, step, signal);
+    return [...known, ...logged].sort(compareProblems);
   }
 
   /** What the file holds, part by part; empty where it is a list of tensors and nothing else. */

@@ -4,6 +4,10 @@ import type { Folder } from "./walkFolders";
 /** Folders that a training makes for its checkpoints, beside its log. */
 const checkpointFolders = /^(?:checkpoints|weights|ckpts?)$/i;
 
+export function isCheckpointFolder(name: string): boolean {
+  return checkpointFolders.test(name);
+}
+
 /** The settings of a YOLO training, in the folder of its run. */
 const yoloSettings = /^(?:args|opt|hyp)\.ya?ml$/;
 
@@ -15,7 +19,7 @@ export function homeOf(folder: Folder): Folder {
   const mlflow = mlflowRunAround(folder);
   if (mlflow !== undefined) return mlflow;
   const { name, parent } = folder;
-  if (parent === undefined || !checkpointFolders.test(name)) return folder;
+  if (parent === undefined || !isCheckpointFolder(name)) return folder;
   const isRun =
     isVersionFolder(parent.name) ||
     parent.files.some((file) => logOfName(file.name) !== undefined || yoloSettings.test(file.name));
