@@ -21,10 +21,9 @@ import { maxOpened, openRandomStates, openRegistered, randomRank } from "./accel
 import { findLayout } from "./findLayout";
 import { isJoined, joinedInputs } from "./joinedFolder";
 import { momentTensors } from "./lookForNotFinite";
-import { withoutCommonState } from "./megatronState";
 import { isModelItself, modelName } from "./modelName";
 import { PartOpener } from "./openedParts";
-import { readAllSteps } from "./readAllSteps";
+import { readAllSteps } from "./readSteps";
 import type { ModelInputs, OptimizerInputs, PartRole, ProgressInputs, ResumeInputs } from "./resumeInputs";
 import type { ResumeTopic } from "./resumeReport";
 import { statedProgress } from "./statedProgress";
@@ -38,6 +37,7 @@ import {
   schedulersInside,
   worldSizeOf,
 } from "./stateInside";
+import { unloadable } from "./unloadable";
 import { rejectStateFolders } from "./valuesBeside";
 
 /** What is open, and where it lies. */
@@ -58,15 +58,12 @@ export interface ResumeSubject {
 export async function gatherFromFolder(subject: ResumeSubject, signal?: AbortSignal): Promise<ResumeInputs> {
   const { opened, checkpoint, folder } = subject;
   const opener = new PartOpener(opened, signal);
-  for (const { message } of subject.faults)
-    opener.broken.push({ name: checkpoint.name, role: "parameters", reason: `cannot be used: ${message}` });
+  opener.broken.push(...unloadable(subject));
   const of = (part: FolderFile["part"]) =>
     folder.files.filter((file) => file.part === part && file.kind === "file");
   const joined = isJoined(checkpoint) ? await joinedInputs(subject, opener, signal) : undefined;
   const layout = joined === undefined ? await findLayout(opened.files, folder, opener) : undefined;
   const answers = (what: ResumeTopic) => layout?.checks.some((check) => check.what === what) === true;
-  if (checkpoint.problems.some(({ code }) => code === "CommonStateMissing"))
-    opener.broken.push(withoutCommonState);
   if (answers("Parameters"))
     await opener.rejectNotFinite(checkpoint, checkpoint.tensors, checkpoint.name, "parameters");
   const model = answers("Parameters") ? undefined : (joined ?? (await openModel(subject, opener)));

@@ -5,7 +5,7 @@ import type { Tensor } from "../tensors/tensor";
 import type { ResumeSubject } from "./collectResumeInputs";
 import { momentTensors } from "./lookForNotFinite";
 import type { PartOpener } from "./openedParts";
-import { readAllSteps } from "./readAllSteps";
+import { readAllSteps } from "./readSteps";
 import type { ModelInputs, OptimizerInputs, PartRole, ProgressInputs, SchedulerInputs } from "./resumeInputs";
 import { statedProgress } from "./statedProgress";
 import { schedulersInside } from "./stateInside";

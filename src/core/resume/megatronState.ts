@@ -7,20 +7,11 @@ import { isRankFolder } from "../formats/megatron/rankModel";
 import { formatCount, plural } from "../text/quantities";
 import { judged, type LayoutFindings, type ListedFile, listOrNothing } from "./layoutFindings";
 import type { PartOpener } from "./openedParts";
-import type { BrokenFile } from "./resumeInputs";
 import type { ResumeCheck, ResumeTopic } from "./resumeReport";
 
 const fileName = "model_optim_rng.pt";
 const bufferFile = "distrib_optim.pt";
 const maxOpened = 16;
-
-/** Megatron-LM reads it before anything else. */
-export const withoutCommonState: BrokenFile = {
-  name: "common.pt",
-  role: "parameters",
-  reason: "is missing: without it Megatron-LM cannot load the save.",
-  stopsLoader: true,
-};
 
 /**
  * A checkpoint of Megatron-LM: a folder for each rank of the model, each with one file for everything

@@ -23,10 +23,14 @@ const commonName = "common.pt";
 /** Since 2026 the common state is an entry among the others (dist_checkpointing/serialization.py). */
 const commonEntry = /^common_state\/shard_/;
 
-/** A folder of Megatron's dist_checkpointing: `metadata.json` says by what the tensors were written. */
+/**
+ * A folder of Megatron's dist_checkpointing: `metadata.json` says by what the tensors were written, and `common.pt` is
+ * written by nothing else.
+ */
 export function isDistributed(entries: readonly FileEntry[]): boolean {
   const has = (pattern: RegExp) => entries.some(({ name, kind }) => kind === "file" && pattern.test(name));
-  return has(/^metadata\.json$/) && (has(/^common\.pt$/) || has(/^\.metadata$|\.distcp$/));
+  const [settings, common, tensors] = [/^metadata\.json$/, /^common\.pt$/, /^\.metadata$|\.distcp$/].map(has);
+  return [settings, common, tensors].filter((is) => is === true).length > 1;
 }
 
 /** Reads what Megatron's dist_checkpointing wrote: the tensors are those of torch.distributed.checkpoint. */
@@ -50,6 +54,10 @@ export async function openDistributed(listing: FolderListing, signal?: AbortSign
   if (!hasCommon && !holdsCommon(parsed.content)) {
     const message = `${commonName} is missing, which says the step, the arguments and the schedule: Megatron-LM cannot load the save without it.`;
     report({ severity: "error", code: "CommonStateMissing", message, file: joinPath(path, commonName) });
+  }
+  if (!entries.some(({ name }) => name === settingsName)) {
+    const message = `${settingsName} is missing, by which Megatron-LM tells its distributed checkpoints: it loads none without it.`;
+    report({ severity: "error", code: "SettingsMissing", message, file: joinPath(path, settingsName) });
   }
   reportLayout(parsed, commonContent, report);
   const args = membersOf(mappingOf(commonContent?.root)?.get("args"));

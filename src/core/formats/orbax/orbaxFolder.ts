@@ -113,6 +113,7 @@ class ItemReader {
   async read(prefix: string, signal?: AbortSignal): Promise<readonly Tensor[]> {
     const tree = await this.readTree(signal);
     if (tree !== undefined) await this.list.add(this.within("_METADATA"));
+    else await this.reportNoTree();
     const keys = await this.readKeys(tree, signal);
     const tensors: Tensor[] = [];
     const seen = new Set<string>();
@@ -158,6 +159,21 @@ class ItemReader {
       }));
     }
     return tensors;
+  }
+
+  /** Orbax writes it together with the others; before 0.5 the tree was in the aggregate. */
+  private async reportNoTree(): Promise<void> {
+    const names = (await this.files.list(this.folder)).map(({ name }) => name);
+    if (!["array_metadatas", "_sharding"].some((name) => names.includes(name))) return;
+    if (["_METADATA", aggregateName].some((name) => names.includes(name))) return;
+    const message =
+      "_METADATA is missing, which says what tree the arrays make up: Orbax restores nothing without it.";
+    this.problems.add({
+      severity: "warning",
+      code: "TreeMissing",
+      message,
+      file: joinPath(this.folder, "_METADATA"),
+    });
   }
 
   private within(name: string): string {

@@ -80,7 +80,12 @@ export async function readTarDirectory(source: ByteSource, signal?: AbortSignal)
     }
     at = offset + Math.ceil(size / blockBytes) * blockBytes;
   }
-  // Two blocks of zeros end an archive, but writers that leave them out are read by everything.
+  // Two blocks of zeros end an archive. Everything reads one without them, and takes it for whole.
+  if (problems.toArray().length === 0) {
+    const message =
+      "The archive ends without its end mark, which every usual writer leaves: it may be cut behind its last member, and more may be missing.";
+    problems.add({ ...problem("TarWithoutEnd", message, at), severity: "warning" });
+  }
   return { members, others, problems: problems.toArray() };
 }
 

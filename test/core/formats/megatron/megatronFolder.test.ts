@@ -103,3 +103,11 @@ test("a distributed save without what all ranks share cannot be loaded", async (
   const { problems } = await openCheckpoint(files, "/run/iter_0000100");
   expect(problems).toContainEqual(expect.objectContaining({ severity: "error", code: "CommonStateMissing" }));
 });
+
+test("a distributed save without metadata.json is Megatron's all the same, which does not load it", async () => {
+  const files = folderInMemory(join(projectRoot, "test/fixtures/dcp/titan"), "/run/iter_0000100");
+  files.write("/run/iter_0000100/common.pt", "");
+  const { format, problems } = await openCheckpoint(files, "/run/iter_0000100");
+  expect(format).toBe("megatron-dist");
+  expect(problems).toContainEqual(expect.objectContaining({ severity: "error", code: "SettingsMissing" }));
+});

@@ -46,4 +46,26 @@ describe("a step of Orbax", () => {
     expect(parameterCount).toBe(15);
     expect(progress?.step).toBe(1);
   });
+
+  test("without the tree of its arrays is read, and says that Orbax restores nothing", async () => {
+    const { problems } = await summaryOf(
+      { ...ocdbtFolder("/c/4/default", array("w", [3])), "/c/4/default/_sharding": "{}" },
+      "/c/4",
+    );
+    expect(problems.map(({ code, file }) => [code, file])).toEqual([
+      ["TreeMissing", "/c/4/default/_METADATA"],
+    ]);
+  });
+
+  test("that its writer did not finish cannot be resumed, whatever is there", async () => {
+    const path = "/c/4.orbax-checkpoint-tmp-17";
+    const entries = [...array("params.w", [3]), ...array("opt_state.0.mu.w", [3])];
+    const files = new MemoryFiles(ocdbtFolder(path, entries));
+    const session = await CheckpointSession.open(files, path, () => undefined);
+    const { answer, checks } = await session.resume();
+    expect([answer, checks[0]?.reason]).toEqual([
+      "no",
+      expect.stringMatching(/^4\.orbax-checkpoint-tmp-17 was not finished/),
+    ]);
+  });
 });

@@ -76,6 +76,18 @@ describe("a tar archive", () => {
     expect(problems.map(({ code, offset }) => [code, offset])).toEqual([["TarMemberCut", 1024]]);
   });
 
+  test("without its end mark may be cut behind a member, and says so", async () => {
+    const archive = tarFile([
+      { name: "a", content: bytes(20) },
+      { name: "b", content: bytes(20) },
+    ]);
+    const { members, problems } = await readTarDirectory(new MemoryByteSource(archive.slice(0, 1024)));
+    expect(members.map(({ name }) => name)).toEqual(["a"]);
+    expect(problems.map(({ code, severity, offset }) => [code, severity, offset])).toEqual([
+      ["TarWithoutEnd", "warning", 1024],
+    ]);
+  });
+
   test("with a damaged header says where", async () => {
     const archive = tarFile([{ name: "a", content: bytes(20) }, { name: "b" }]);
     archive[1024] = 0x58;

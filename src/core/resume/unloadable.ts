@@ -1,0 +1,28 @@
+import { baseName } from "../bytes/paths";
+import type { ResumeSubject } from "./collectResumeInputs";
+import type { BrokenFile } from "./resumeInputs";
+
+/** By the problem that tells that it is not there: what a loader reads before anything else. */
+const readFirst: ReadonlyMap<string, readonly [name: string, loader: string]> = new Map([
+  ["CommonStateMissing", ["common.pt", "Megatron-LM cannot load the save"]],
+  ["SettingsMissing", ["metadata.json", "Megatron-LM cannot load the save"]],
+  ["TreeMissing", ["_METADATA", "Orbax restores nothing"]],
+]);
+
+/** What keeps a checkpoint from being loaded although its weights can be read. */
+export function unloadable({ checkpoint, folder, faults }: ResumeSubject): readonly BrokenFile[] {
+  const broken: BrokenFile[] = faults.map(({ message }) => {
+    return { name: checkpoint.name, role: "parameters", reason: `cannot be used: ${message}` };
+  });
+  const stops = (name: string, reason: string) =>
+    broken.push({ name, role: "parameters", reason, stopsLoader: true });
+  if (folder.problems.some(({ code }) => code === "IncompleteCheckpoint")) {
+    const reason = "was not finished: its writer gives a folder its name when all of it is there.";
+    stops(baseName(folder.folder), reason);
+  }
+  for (const code of new Set(checkpoint.problems.map((problem) => problem.code))) {
+    const [name, loader] = readFirst.get(code) ?? [];
+    if (name !== undefined) stops(name, `is missing: without it ${loader}.`);
+  }
+  return broken;
+}
