@@ -42,8 +42,9 @@ export async function rowHealth(
     signal?.throwIfAborted();
     if (error instanceof ReadLimitError && error.allowance === allowance) return undefined;
     if (!(error instanceof ReadLimitError || error instanceof CheckpointError)) throw error;
-    // Why a file cannot be opened is told by the look at it as a file, which reads no GGUF.
-    const isKnown = error instanceof ReadLimitError || !path.endsWith(".gguf") || error.code === "EmptyFile";
+    // Why a file cannot be opened is told by the look at it as a file, which reads no GGUF and no TensorFlow.
+    const isKnown =
+      error instanceof ReadLimitError || !/\.(?:gguf|index)$/.test(path) || error.code === "EmptyFile";
     if (!isKnown) found.push({ file: path, ...error.toProblem() });
   }
   return found.sort(compareProblems).slice(0, maxRowProblems);

@@ -47,7 +47,18 @@ export async function openCheckpoint(files: Files, path: string, signal?: AbortS
     return openFolder(files, parentPath(path), signal);
   if (baseName(path) === unpackedPickleName && isUnpackedArchive(await files.list(parentPath(path))))
     return openUnpacked(files, parentPath(path), signal);
-  return openFile(files, path, signal);
+  if (!partsOfBundle.test(baseName(path))) return openFile(files, path, signal);
+  return openFile(files, path, signal).catch((error: unknown) => {
+    const isUnknown = error instanceof CheckpointError && error.code === "UnknownFormat";
+    throw isUnknown ? withoutIndex(path) : error;
+  });
+}
+
+/** Values whose names and shapes stand in the index beside them, which is not there. */
+function withoutIndex(path: string): CheckpointError {
+  const index = `${baseName(path).replace(partsOfBundle, "")}.index`;
+  const message = `By its name this is a part of a TensorFlow checkpoint: values, whose names and shapes are in ${index}, which is not beside it. Copy it there.`;
+  return new CheckpointError("MissingIndex", message, undefined, path);
 }
 
 /** Why nothing is there. */

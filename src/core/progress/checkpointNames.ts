@@ -102,6 +102,11 @@ const plainLoss =
 function valuesIn(stem: string): (readonly [string, number])[] {
   if (stem.length > 512) return [];
   return [...stem.matchAll(metricValue), ...stem.matchAll(plainLoss)].flatMap(([, name = "", value]) =>
-    counters.has(name.toLowerCase()) || /[^_/]epoch$/i.test(name) ? [] : [[name, Number(value)] as const],
+    counters.has(name.toLowerCase()) || countsEpochs(name, value) ? [] : [[name, Number(value)] as const],
   );
+}
+
+/** `hidden_size64epoch=00` and `transient_epoch=771`; a value with a point is of a metric that Lightning took per epoch. */
+function countsEpochs(name: string, value = ""): boolean {
+  return /[^_/]epoch$/i.test(name) || (/_epoch$/i.test(name) && /^\d+$/.test(value));
 }

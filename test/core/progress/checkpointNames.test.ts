@@ -45,6 +45,7 @@ describe("parseStageFileName", () => {
     ["0000100_adapters.safetensors", { step: 100 }],
     ["epoch=9-step=5000.ckpt", { step: 5000, epoch: 9 }],
     ["epoch=9-step=5000-v1.ckpt", { step: 5000, epoch: 9 }],
+    ["transient_epoch=771.ckpt", { epoch: 771 }],
     ["ep20-hidden_size64epoch=03-val_loss=0.25.ckpt", { epoch: 3, metrics: [["val_loss", 0.25]] }],
     ["val_loss_epoch=0.25.ckpt", { metrics: [["val_loss_epoch", 0.25]] }],
     ["rl_model_160000_steps.zip", { step: 160_000 }],

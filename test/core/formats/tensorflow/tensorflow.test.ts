@@ -274,6 +274,13 @@ describe("a damaged checkpoint of TensorFlow", () => {
     await expect(openCheckpoint(filesOf(files), "/m/c")).rejects.toThrow("Git LFS");
   });
 
+  test("without its index says which file is missing", async () => {
+    const { "/m/c.data-00000-of-00001": data } = bundle();
+    const files = filesOf({ "/m/c.data-00000-of-00001": data as Uint8Array });
+    const message = "in c.index, which is not beside it";
+    await expect(openCheckpoint(files, "/m/c.data-00000-of-00001")).rejects.toThrow(message);
+  });
+
   test("whose data is cut says of which tensor", async () => {
     const files = bundle();
     files["/m/c.data-00000-of-00001"] = files["/m/c.data-00000-of-00001"]?.slice(0, 26) as Uint8Array;
