@@ -4,7 +4,7 @@ import type { Adapter } from "./adapter";
 import type { AdapterConfig } from "./adapterConfig";
 import type { AdapterParts, ComposedGroup, PartGroup } from "./adapterParts";
 import { AdapterProblems } from "./adapterProblems";
-import { type ComposedLayout, composedLayout } from "./composedFactors";
+import { type ComposedLayout, composedLayout, incomplete } from "./composedFactors";
 import type { DialectId } from "./dialects/dialect";
 import { dialectOf } from "./dialects/dialectTable";
 import { isFusedExperts } from "./expertColumns";
@@ -69,6 +69,7 @@ export class AdapterBuilder {
       if (typeof module !== "string") modules.push(module);
       else {
         reasons.add(module);
+        if (module === incomplete) this.problems.unfitting(group.method, [...group.tensors.values()]);
         uncomposed.push(...group.tensors.values(), ...[group.alpha, group.magnitude].filter(isTensor));
       }
     }

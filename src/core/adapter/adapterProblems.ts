@@ -1,5 +1,6 @@
 import type { Problem, Severity } from "../problem/problem";
-import { elementCount, type Tensor } from "../tensors/tensor";
+import { elementCount, formatShape, type Tensor } from "../tensors/tensor";
+import { lastPart } from "../text/lastPart";
 import { formatCount, plural } from "../text/quantities";
 import type { AdapterConfig } from "./adapterConfig";
 import { type ShareParts, shareSentences } from "./adapterShares";
@@ -54,6 +55,15 @@ export class AdapterProblems {
     if (tensor === undefined) return;
     const message = `${tensor.name} lacks the tensors of ${methodName(method)} that belong beside it. The file may be cut or mixed.`;
     this.listed("LoraUnpaired", message, tensor);
+  }
+
+  /** A module of another method than LoRA whose tensors are all there and make no one update. */
+  unfitting(method: string, tensors: readonly Tensor[]): void {
+    const [first] = tensors;
+    if (first === undefined) return;
+    const sizes = tensors.slice(0, 4).map(({ name, shape }) => `${lastPart(name)} ${formatShape(shape)}`);
+    const message = `${first.name} and the tensors of ${methodName(method)} beside it do not fit each other (${sizes.join(", ")}). The file may be cut or mixed.`;
+    this.misfit(message, first);
   }
 
   /** What belongs to a pair of factors under a name under which none are: half a conversion of names leaves it. */
@@ -196,6 +206,7 @@ export class AdapterProblems {
     }
     if (config?.useDora === true) this.magnitudes(modules, config.mlx === undefined);
     this.magnitudeLengths(modules);
+    this.diagonalLengths(modules);
     this.scales(modules);
     this.experts(modules.filter((module) => module.layout === "experts"));
   }
@@ -222,6 +233,15 @@ export class AdapterProblems {
       if (count === outFeatures || (mayBeOfInputs && count === inFeatures)) continue;
       const message = `${magnitude.name} holds ${plural(count, "magnitude")}, and ${module} has ${plural(outFeatures, "output")}: they do not belong together.`;
       this.misfit(message, magnitude);
+    }
+  }
+
+  /** AdaLoRA's and KaSA's values between the factors: one for each component. */
+  private diagonalLengths(modules: readonly LoraModule[]): void {
+    for (const { diagonal, module, rank } of modules) {
+      if (diagonal === undefined || elementCount(diagonal.shape) === rank) continue;
+      const message = `${diagonal.name} holds ${plural(elementCount(diagonal.shape), "value")}, and ${module} has a rank of ${rank}: they do not belong together.`;
+      this.misfit(message, diagonal);
     }
   }
 

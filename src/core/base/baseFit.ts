@@ -1,17 +1,19 @@
 import type { AdapterConfig } from "../adapter/adapterConfig";
 import { modulePath } from "../adapter/loraKey";
 import type { LoraModule } from "../adapter/loraModule";
+import { methodName, modulesBelow } from "../adapter/methods/methodTable";
 import { matchesNothing } from "../health/peftNames";
 import { findNameRule, type NameRule, renamed } from "../names/nameRule";
 import { savedNames } from "../names/savedNames";
 import type { Problem } from "../problem/problem";
 import type { CheckpointSession } from "../session/checkpointSession";
-import { elementCount, type Tensor } from "../tensors/tensor";
+import type { Tensor } from "../tensors/tensor";
 import { plural } from "../text/quantities";
-import { type BaseTransform, baseTransforms } from "./baseTransforms";
+import { baseTransforms } from "./baseTransforms";
 import { BaseWeights, fits, inputEmbedding, nameOfBase } from "./baseWeights";
+import { hasNamesOfPeft } from "./fitByNames";
+import { areWidthsKnown, misfitWidths } from "./misfitWidths";
 import { moduleOfBase } from "./replicatedLayers";
-import { ia3Change } from "./scalings";
 import { firstExpert, fitsExperts, fusedShape, rowsOfExpert, singleExperts } from "./singleExperts";
 import { type PlacedModule, unadaptedModules } from "./unadaptedModules";
 
@@ -71,7 +73,7 @@ export function fitFindings(adapter: CheckpointSession, base: CheckpointSession)
     ...misfits(found.modules, weights, where),
     ...misfitExperts(found.modules, byAnyName, where),
     ...fusedInBase(inFused.size, modules.length, where),
-    ...misfitVectors(baseTransforms(adapter), weights, where),
+    ...misfitWidths(adapter, (path) => find(weights, plainPath(path)), where),
     ...vocabulary(found.savedTensors, tensors, where),
     ...trainedTokens(adapter.adapterConfig?.trainableTokens ?? [], tensors, where),
   ];
@@ -89,16 +91,38 @@ export function fitForPeft(adapter: CheckpointSession, base: CheckpointSession):
     const message = `The adapter fits none of the ${plural(modules.length, "module")} of its base ${where} as its names stand: with those that PEFT writes ${all} would fit, e.g. base_model.model.${first.module}.`;
     return [{ severity: "error", code: "BaseModulesMissing", message }];
   }
-  const message = `${modules.length === 1 ? "The adapter's one module is" : `All ${modules.length} modules are`} in the base ${where}, by name and, where its weights are not quantised, by shape.`;
+  const how = areWidthsKnown(adapter)
+    ? "by name and, where its weights are not quantised, by shape"
+    : `by name; what shapes ${methodName(adapter.adapter?.method ?? "")} asks for was not looked at`;
+  const message = `${modules.length === 1 ? "The adapter's one module is" : `All ${modules.length} modules are`} in the base ${where}, ${how}.`;
   return [{ severity: "info", code: "BaseFits", message }];
 }
 
 function modulesOf(adapter: CheckpointSession): readonly Named[] {
-  return [...(adapter.adapter?.modules ?? []), ...baseTransforms(adapter)];
+  const known = [...(adapter.adapter?.modules ?? []), ...baseTransforms(adapter)];
+  return known.length > 0 ? known : modulesOfMethod(adapter);
 }
 
-function isJudged({ adapter }: CheckpointSession, { checkpoint }: CheckpointSession): boolean {
-  if (adapter?.dialect !== "peft" || adapter.carriesModel) return false;
+/** Methods of PEFT's that train no weight's module of their own, or something beside one. */
+const placeless: ReadonlySet<string> = new Set(["XLORA", "SHADOW", "BOTTLENECK", "TRAINABLE_TOKENS", "FULL"]);
+
+function modulesOfMethod({ adapter }: CheckpointSession): readonly Named[] {
+  if (adapter === undefined || placeless.has(adapter.method)) return [];
+  const paths = modulesBelow(
+    adapter.method,
+    adapter.otherTensors.map(({ name }) => name),
+  );
+  return paths.flatMap((path) => {
+    const module = modulePath(path).replace(/\.$/, "");
+    return /^(?:base_model)?$/.test(module) ? [] : [{ module }];
+  });
+}
+
+function isJudged(
+  { adapter, checkpoint: own }: CheckpointSession,
+  { checkpoint }: CheckpointSession,
+): boolean {
+  if (!hasNamesOfPeft(adapter, own) || adapter?.carriesModel !== false) return false;
   return checkpoint.format !== "gguf" && checkpoint.tensors.length > 0;
 }
 
@@ -288,25 +312,6 @@ function misfitExperts(
   const { module, outFeatures, inFeatures, experts } = first.module;
   const message = `${plural(wrong.length, "module")} of experts ${wrong.length === 1 ? "fits" : "fit"} no weight of the base ${base}: ${module} changes ${experts?.count} experts of ${outFeatures} × ${inFeatures}, the base has ${first.found}.`;
   return [{ severity: "error", code: "BaseShapes", message }];
-}
-
-/** A vector of IA³ has a factor for each input or each output of its weight, whichever way round that is stored. */
-function misfitVectors(
-  transforms: readonly BaseTransform[],
-  weights: PeftWeights,
-  base: string,
-): readonly Problem[] {
-  const wrong = transforms.flatMap(({ module, change, tensors }) => {
-    const [vector, weight] = [tensors.get("l"), find(weights, plainPath(module))];
-    if (change !== ia3Change || vector === undefined || weight === undefined) return [];
-    const isKnown = plainDtypes.has(weight.dtype) && weight.shape.length > 1;
-    return !isKnown || weight.shape.includes(elementCount(vector.shape)) ? [] : [{ vector, weight }];
-  });
-  const [first] = wrong;
-  if (first === undefined) return [];
-  const { vector, weight } = first;
-  const message = `${plural(wrong.length, "vector")} of IA³ ${wrong.length === 1 ? "is" : "are"} of another length than the weight of the base ${base}: ${vector.name} has ${elementCount(vector.shape)} factors, the weight is ${weight.shape.join(" × ")}.`;
-  return [{ severity: "error", code: "BaseShapes", message, tensor: vector.name }];
 }
 
 /** Rows of the embedding that were trained must be in it. */

@@ -5,7 +5,7 @@ import { CheckpointSession } from "../session/checkpointSession";
 import { quote } from "../text/quote";
 import { fitForPeft } from "./baseFit";
 import { type BaseSearch, findBaseModel } from "./baseModel";
-import { fitByNames } from "./fitByNames";
+import { fitByNames, hasNamesOfPeft } from "./fitByNames";
 
 /** Where the base model of an adapter is. */
 export interface BasePlace extends BaseSearch {
@@ -27,7 +27,7 @@ export async function baseProblems(
   if (path === undefined) return isTold ? notHere(session) : [];
   try {
     const base = await CheckpointSession.open(files, path, () => undefined, signal);
-    if (session.adapter.dialect !== "peft") return isTold ? fitByNames(session, base) : [];
+    if (!hasNamesOfPeft(session.adapter, session.checkpoint)) return isTold ? fitByNames(session, base) : [];
     const found = fitForPeft(session, base);
     return isTold ? found : found.filter(({ severity }) => severity !== "info");
   } catch (error) {

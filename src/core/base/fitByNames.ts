@@ -1,3 +1,5 @@
+import type { Adapter } from "../adapter/adapter";
+import type { Checkpoint } from "../checkpoint/checkpoint";
 import { canonicalName } from "../names/canonicalName";
 import type { Problem } from "../problem/problem";
 import type { CheckpointSession } from "../session/checkpointSession";
@@ -45,4 +47,13 @@ export function fitByNames(
     return [told("warning", "BaseShapes", message)];
   }
   return [told("info", "BaseFits", `All ${count} were found in the base ${where}, by name and shape.`)];
+}
+
+/** Where no module was understood, the names alone tell whose they are. */
+export function hasNamesOfPeft(
+  adapter: Adapter | undefined,
+  { tensors }: Pick<Checkpoint, "tensors">,
+): boolean {
+  if (adapter?.dialect === "peft") return true;
+  return adapter?.dialect === "unknown" && tensors.every(({ name }) => name.startsWith("base_model."));
 }

@@ -25,7 +25,7 @@ export function isOfPeft({ checkpoint, adapter }: HealthSubject): boolean {
 export function peftLoading(subject: HealthSubject): readonly Problem[] {
   const { adapter, adapterConfig: config, folder } = subject;
   if (adapter === undefined || config === undefined || folder.adapterConfig === undefined) return [];
-  if (!isOfPeft(subject)) return [];
+  if (!isOfPeft(subject) && !isOfMatrices(subject)) return [];
   // mlx-lm writes a configuration of its own under this name; a cut one says nothing of what it lacks.
   if (config.mlx !== undefined || folder.problems.some(({ severity }) => severity === "error")) return [];
   return [
@@ -34,6 +34,34 @@ export function peftLoading(subject: HealthSubject): readonly Problem[] {
     ...unusedMagnitudes(config, adapter.modules),
     ...unnamedBase(subject),
   ];
+}
+
+/** Methods whose configuration has `alpha`, which is divided by the rank. */
+const scaledByAlpha: ReadonlySet<string> = new Set(["LOHA", "LOKR", "GRALORA"]);
+
+/** Further methods that ask for a positive rank (`r should be a positive integer value`, tuners/METHOD/layer.py). */
+const ranked: ReadonlySet<string> = new Set([
+  "ADALORA",
+  "DELORA",
+  "HIRA",
+  "HRA",
+  "MISS",
+  "VERA",
+  "PVERA",
+  "RANDLORA",
+  "VBLORA",
+  "SHIRA",
+  "DEFT",
+]);
+
+/** LoHa and LoKr are named as LyCORIS names them, below PEFT's name of the model. */
+function isOfMatrices({ checkpoint, adapter }: HealthSubject): boolean {
+  const { tensors, name } = checkpoint;
+  return (
+    adapter?.dialect === "lycoris" &&
+    isPeftFile(name) &&
+    tensors.every((tensor) => tensor.name.startsWith("base_model.model."))
+  );
 }
 
 /** Settings without which PEFT makes no adapter at all. */
@@ -45,11 +73,13 @@ function settings({ folder, adapterConfig }: HealthSubject): readonly Problem[] 
     return [failing(`has no peft_type, which PEFT asks for first (KeyError: 'peft_type')`)];
   if (type !== type.toUpperCase())
     return [failing(`says peft_type ${quote(type)}; PEFT knows ${quote(type.toUpperCase())} alone`)];
-  if (adapterConfig?.peftType !== "LORA") return [];
+  const method = adapterConfig?.peftType ?? "";
   const r = jsonNumber(value.get("r"));
-  if (value.get("lora_alpha") === null)
-    return [failing("says lora_alpha null, by which no scale can be computed (TypeError); 8 is shown")];
-  if (value.get("r") === null || (r !== undefined && r <= 0))
+  const alpha = method === "LORA" ? "lora_alpha" : "alpha";
+  if ((method === "LORA" || scaledByAlpha.has(method)) && value.get(alpha) === null)
+    return [failing(`says ${alpha} null, by which no scale can be computed (TypeError); 8 is shown`)];
+  const isRanked = method === "LORA" || scaledByAlpha.has(method) || ranked.has(method);
+  if (isRanked && (value.get("r") === null || (r !== undefined && r <= 0)))
     return [failing(`says r ${r ?? "null"}, and PEFT asks for a positive rank`)];
   return [];
 }

@@ -9,6 +9,9 @@ import { ggufFindings } from "./config/ggufFindings";
 import { type HealthSubject, isWhole } from "./healthSubject";
 import { namedOtherwise } from "./namedOtherwise";
 import { namesItsFile } from "./namesItsFile";
+import { methodShapes } from "./peft/methodShapes";
+import { partsLacking } from "./peft/partsLacking";
+import { wholeNumberFactors } from "./peft/wholeNumberFactors";
 import { isOfPeft, peftLoading } from "./peftLoading";
 import { matchesNothing, peftNames, wrappedNames } from "./peftNames";
 import { peftNeeds } from "./peftNeeds";
@@ -36,6 +39,9 @@ const rules: readonly Rule[] = [
   wrappedNames,
   peftNames,
   peftLoading,
+  methodShapes,
+  partsLacking,
+  wholeNumberFactors,
   peftTargets,
   peftNeeds,
   servingLimits,

@@ -11,6 +11,7 @@ import { elementCount, liesElsewhere, type Tensor } from "../tensors/tensor";
 import { printable } from "../text/printable";
 import { formatCount, plural } from "../text/quantities";
 import { quote } from "../text/quote";
+import { oddFactors } from "../update/oddFactors";
 import { isNamedAsEnd, notFiniteCause } from "../values/lookAtValues";
 import { problemLine } from "./problemText";
 import type { ReadValues, ValueFindings } from "./valueFindings";
@@ -55,7 +56,7 @@ export async function verifyCheckpoint(
       : [
           ...values.problems,
           ...notFinite(session, values, await session.packedCodes()),
-          ...untrained(session, values),
+          ...ofFactors(session, values),
           ...(await session.withReader((reader) => differingHead(session, reader))),
           ...(session.isPlainModel && values.ofCodes !== true
             ? zeroWeights(checkpoint, readWhole(checkpoint.tensors, values), false)
@@ -146,16 +147,15 @@ function readWhole(tensors: readonly Tensor[], values: ValueFindings): readonly 
   });
 }
 
-function untrained(
+function ofFactors(
   { checkpoint, adapter }: CheckpointSession,
   { tensors }: ValueFindings,
 ): readonly Problem[] {
   const indexOf = new Map(checkpoint.tensors.map((tensor, index) => [tensor, index]));
-  const isZero = (tensor: Tensor) => {
-    const stats = tensors.get(indexOf.get(tensor) ?? -1)?.stats;
-    return stats !== undefined && stats.zeros === elementCount(tensor.shape);
-  };
-  return untrainedModules(adapter?.modules ?? [], isZero, adapter?.modules.length ?? 0);
+  const statisticsOf = (tensor: Tensor) => tensors.get(indexOf.get(tensor) ?? -1)?.stats;
+  const isZero = (tensor: Tensor) => statisticsOf(tensor)?.zeros === elementCount(tensor.shape);
+  const modules = adapter?.modules ?? [];
+  return [...untrainedModules(modules, isZero, modules.length), ...oddFactors(modules, statisticsOf)];
 }
 
 /** The same for people. */

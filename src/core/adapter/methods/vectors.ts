@@ -96,7 +96,7 @@ export const vectorMethods: readonly Method[] = [
     update: "ΔW = U·S·(Σ vᵢPᵢ)·V",
     trains: "a handful of values that are shared",
     example: "tinylora_v",
-    names: /\btinylora_v\b/,
+    names: /\btinylora_[vABP]\b/,
     whyNotMeasured: "keeps a few values; what they multiply follows from the base weights and a random seed",
   },
   {

@@ -13,7 +13,8 @@ export function adapterSettings(
   if (adapter === undefined || adapter.carriesModel || !isPeftFile(name)) return [];
   // Factors of LoHa and LoKr are named as LyCORIS names them, below PEFT's name of the model.
   const isOfPeft =
-    adapter.dialect === "peft" || tensors.every((one) => one.name.startsWith("base_model.model."));
+    adapter.dialect === "peft" ||
+    tensors.every(({ name: one }) => /^base_model\.|^prompt_embeddings$/.test(one));
   if (!isOfPeft) return [];
   // A file that cannot be read says so itself.
   if (adapterConfig !== undefined || files.some((file) => file.name === "adapter_config.json")) return [];

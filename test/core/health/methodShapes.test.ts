@@ -1,0 +1,121 @@
+import { describe, expect, it } from "vitest";
+import { adapterOf, healthOf, type Shapes } from "../../support/healthOf";
+
+const codes = new Set([
+  "AdapterShapes",
+  "LoraUnpaired",
+  "LoraShapeMismatch",
+  "PeftRefuses",
+  "WholeNumberFactors",
+]);
+
+/** Tensors of one method in two layers, by the ends of their names. */
+function layers(ends: Shapes, last: Shapes = ends): Shapes {
+  const of = (layer: number, shapes: Shapes) =>
+    Object.entries(shapes).map(([end, shape]) => [
+      `base_model.model.model.layers.${layer}.self_attn.q_proj.${end}`,
+      shape,
+    ]);
+  return Object.fromEntries([...of(0, ends), ...of(1, ends), ...of(2, last)]);
+}
+
+async function told(shapes: Shapes, config: object) {
+  const { problems } = await healthOf(adapterOf(shapes, { target_modules: ["q_proj"], ...config }));
+  return problems
+    .filter(({ code }) => codes.has(code))
+    .map(({ severity, code, message }) => `${severity} ${code}: ${message}`);
+}
+
+const loha = { hada_w1_a: [16, 4], hada_w1_b: [4, 24], hada_w2_a: [16, 4], hada_w2_b: [4, 24] };
+// 16 × 24 by PEFT's factorization: 4·4 and 4·6.
+const lokr = { lokr_w1: [4, 4], lokr_w2_a: [4, 1], lokr_w2_b: [1, 6] };
+const vera = { vera_lambda_b: [16], vera_lambda_d: [4] };
+const hira = { hira_A: [2, 24], hira_B: [16, 2] };
+const road = { road_alpha: [8], road_theta: [8] };
+
+// The shapes are those that PEFT 0.21 makes (tuners/METHOD/layer.py).
+describe("an adapter of another method than LoRA", () => {
+  it.each([
+    ["LoHa", loha, { peft_type: "LOHA", r: 4, alpha: 4 }],
+    ["LoHa by a pattern", loha, { peft_type: "LOHA", r: 8, alpha: 4, rank_pattern: { q_proj: 4 } }],
+    ["LoKr", lokr, { peft_type: "LOKR", r: 1, alpha: 4 }],
+    [
+      "LoKr, cut by 8",
+      { lokr_w1: [8, 8], lokr_w2: [2, 3] },
+      { peft_type: "LOKR", r: 8, alpha: 8, decompose_factor: 8 },
+    ],
+    ["VeRA", vera, { peft_type: "VERA", r: 4 }],
+    ["HiRA", hira, { peft_type: "HIRA", r: 2 }],
+    ["HRA", { hra_u: [24, 4] }, { peft_type: "HRA", r: 4 }],
+    [
+      "BOFT of any block",
+      { boft_R: [1, 6, 4, 4], boft_s: [16, 1] },
+      { peft_type: "BOFT", boft_block_size: 4, boft_block_num: 0 },
+    ],
+    ["MiSS", { miss_block: [4, 16] }, { peft_type: "MISS", r: 4, init_weights: true }],
+    ["MiSS, bat", { miss_block: [4, 4, 4] }, { peft_type: "MISS", r: 4, init_weights: "bat" }],
+    [
+      "FourierFT by a pattern",
+      { fourierft_spectrum: [7] },
+      { peft_type: "FOURIERFT", n_frequency: 10, n_frequency_pattern: { q_proj: 7 } },
+    ],
+  ])("%s is not remarked upon as PEFT makes it", async (_, shapes, config) => {
+    expect(await told(layers(shapes), config)).toEqual([]);
+  });
+
+  it.each<[string, Shapes, object, string]>([
+    [
+      "a rank unlike the configuration's",
+      layers(loha),
+      { peft_type: "LOHA", r: 7, alpha: 4 },
+      "the configuration says r 7",
+    ],
+    [
+      "a row that is missing",
+      layers(loha, { ...loha, hada_w2_b: [3, 24] }),
+      { peft_type: "LOHA", r: 4, alpha: 4 },
+      "do not fit each other",
+    ],
+    [
+      "a row of LoKr's that is missing",
+      layers(lokr, { ...lokr, lokr_w2_a: [3, 1] }),
+      { peft_type: "LOKR", r: 1, alpha: 4 },
+      "a side of 12, which PEFT cuts into 3 × 4",
+    ],
+    [
+      "a vector of another length",
+      layers(vera, { ...vera, vera_lambda_d: [3] }),
+      { peft_type: "VERA", r: 4 },
+      "the configuration says r 4",
+    ],
+    [
+      "factors of two ranks",
+      layers(hira, { ...hira, hira_B: [16, 3] }),
+      { peft_type: "HIRA", r: 2 },
+      "a rank of 3",
+    ],
+    [
+      "fewer coefficients",
+      layers({ fourierft_spectrum: [10] }, { fourierft_spectrum: [9] }),
+      { peft_type: "FOURIERFT", n_frequency: 10 },
+      "n_frequency 10",
+    ],
+    [
+      "a part that one module lacks",
+      layers(road, { road_alpha: [8] }),
+      { peft_type: "ROAD", variant: "road_1" },
+      'has no "road_theta" beside it',
+    ],
+    ["no alpha", layers(loha), { peft_type: "LOHA", r: 4, alpha: null }, "says alpha null"],
+    ["a rank of 0", layers(hira), { peft_type: "HIRA", r: 0 }, "asks for a positive rank"],
+    [
+      "values of AdaLoRA for other factors",
+      layers({ lora_A: [4, 24], lora_B: [16, 4], lora_E: [3, 1] }),
+      { peft_type: "ADALORA", init_r: 4 },
+      "holds 3 values",
+    ],
+  ])("tells %s", async (_, shapes, config, part) => {
+    const found = await told(shapes, config);
+    expect(found.some((one) => one.startsWith("error") && one.includes(part))).toBe(true);
+  });
+});
