@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { adapterOf, healthOf, type Shapes } from "../../support/healthOf";
+import { safetensorsFile } from "../../support/made/safetensorsFile";
 
 const codes = new Set([
   "AdapterShapes",
@@ -117,5 +118,27 @@ describe("an adapter of another method than LoRA", () => {
   ])("tells %s", async (_, shapes, config, part) => {
     const found = await told(shapes, config);
     expect(found.some((one) => one.startsWith("error") && one.includes(part))).toBe(true);
+  });
+});
+
+describe("factors in a dtype of whole numbers", () => {
+  const path = "base_model.model.model.layers.0.self_attn.q_proj";
+  const codesOf = async (...more: readonly string[]) => {
+    const tensors = [
+      { name: `${path}.lora_A.weight`, dtype: "I8", shape: [2, 8] },
+      { name: `${path}.lora_B.weight`, dtype: "F32", shape: [8, 2] },
+      ...more.map((name) => ({ name, dtype: "F32", shape: [2] })),
+    ];
+    const config = { peft_type: "LORA", r: 2, lora_alpha: 2, target_modules: ["q_proj"] };
+    const { problems } = await healthOf({
+      ...adapterOf({}, config),
+      "adapter_model.safetensors": safetensorsFile({ tensors }),
+    });
+    return problems.map(({ severity, code }) => `${severity} ${code}`);
+  };
+
+  it("are told, unless scales stand beside them", async () => {
+    expect(await codesOf()).toContain("error WholeNumberFactors");
+    expect(await codesOf(`${path}.lora_A.weight_scale`)).not.toContain("error WholeNumberFactors");
   });
 });

@@ -7,7 +7,10 @@ import type { HealthSubject } from "../healthSubject";
 export function wholeNumberFactors({ adapter, checkpoint }: HealthSubject): readonly Problem[] {
   if (adapter === undefined) return [];
   const names = new Set(checkpoint.tensors.map(({ name }) => name));
-  const factors = [...new Set(adapter.modules.flatMap(storedTensors))];
+  // VB-LoRA keeps where the largest of its logits stand.
+  const factors = [...new Set(adapter.modules.flatMap(storedTensors))].filter(
+    ({ name }) => !name.endsWith("_indices"),
+  );
   const wrong = factors.filter(
     ({ name, dtype }) =>
       /^(?:[IU]\d+|BOOL)$/.test(dtype) && !scaleNames.some((scale) => names.has(scale(name))),
