@@ -16,7 +16,8 @@ import {
 import { verifyMerge } from "../core/transform/model/verifyMerge";
 import { changedTensors } from "../worker/diff/changedTensors";
 import { nodeFiles } from "../worker/nodeFiles";
-import { findInTensors } from "../worker/numbers/findInTensors";
+import { defaultThreads, findInTensors } from "../worker/numbers/findInTensors";
+import { NumbersPool } from "../worker/numbers/numbersPool";
 import { readScanFile } from "../worker/readScanFile";
 import { baseSearch } from "./baseSearch";
 import { defineCommand, jsonFlag, onePath, openSession } from "./command";
@@ -92,10 +93,12 @@ async function verifyMerged(
   initial: string | undefined,
 ) {
   if (base === undefined) throw new UsageError("Merged into what? Name the base with --base.");
+  const pool = new NumbersPool({ threads: defaultThreads() });
   const verified = await verifyMerge({
     merged: await openSession(path),
     base: await openSession(base),
     adapters: await openWeighted(adapters, initial),
+    makeFactors: pool.makeFactors({}),
   });
   const failed = !verified.isMerged;
   return {

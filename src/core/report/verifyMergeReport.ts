@@ -1,6 +1,7 @@
 import { printable } from "../text/printable";
 import { formatNumber, formatShare, plural } from "../text/quantities";
-import type { MergeVerdict, VerifiedMerge, VerifiedModule } from "../transform/model/verifyMerge";
+import type { VerifiedMerge } from "../transform/model/verifyMerge";
+import type { MergeVerdict, VerifiedModule } from "../transform/model/verifyWeight";
 import { plainTable } from "./textTable";
 
 const namesShown = 3;

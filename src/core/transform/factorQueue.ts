@@ -11,10 +11,11 @@ import {
 } from "./combine/measureSum";
 import { type ExtractedModule, type ExtractionTask, extractModule } from "./extractModule";
 import { type CalmedUpdate, calmModule, type IntrudersTask } from "./intruders/calmModule";
+import { type VerifiedModule, type VerifyTask, verifyTensor } from "./model/verifyWeight";
 import { type ReductionTask, reducedFactors } from "./reduceSource";
 
 /** What the factors of one module of a new adapter are made of: data alone, which a thread can be given. */
-export type FactorTask = ReductionTask | ExtractionTask | IntrudersTask | SumTask | StackTask;
+export type FactorTask = ReductionTask | ExtractionTask | IntrudersTask | SumTask | StackTask | VerifyTask;
 
 export interface MadeFactors {
   /** Undefined where the weights of an extraction are not finite, and where `refused` says why. */
@@ -27,6 +28,10 @@ export interface MadeFactors {
   readonly scale?: number;
   /** Which part of a sum is not finite. */
   readonly refusedBy?: number;
+  /** Of a weight that adapters change. */
+  readonly verified?: VerifiedModule;
+  /** Of one that they do not, or replace: whether it is what it should be. */
+  readonly isSame?: boolean;
 }
 
 /** Makes factors in the order of their tasks. Here one after the other, when they are asked for; threads make some ahead. */
@@ -59,6 +64,7 @@ export async function factorsOfTask(
   // A thread reads all files in one way.
   if (task.kind === "sum") return measureSum(task, (adapter) => readers[adapter] ?? first);
   if (task.kind === "stack") return stackFactors(task, (adapter) => readers[adapter] ?? first);
+  if (task.kind === "verify") return verifyTensor(task, readers, pause);
   if (task.kind === "intruders") return calmModule(task, first, second ?? first, { pause, check });
   return { factors: await reducedFactors(task, (tensor) => first(tensor, 0, tensor.byteSize)) };
 }

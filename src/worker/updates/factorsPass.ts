@@ -40,7 +40,14 @@ export function factorsOnThreads(threads: ThreadPool, work: FactorWork): MakeFac
         const made =
           placed === undefined
             ? factorsOfTask(task, steps.ranges, steps.pause)
-            : threads.run<FactorsJob>({ kind: "factors", control, ...placed }).then(onlyOne);
+            : threads
+                .run<FactorsJob>({ kind: "factors", control, ...placed })
+                .then(onlyOne)
+                .catch((error: unknown) => {
+                  // What is wrong is said as here, with its file.
+                  if (task.kind !== "verify" || control.isCancelled) throw error;
+                  return factorsOfTask(task, steps.ranges, steps.pause);
+                });
         // Looked at in its turn.
         made.catch(() => undefined);
         running.push(made);

@@ -1,6 +1,7 @@
 import { type LoraModule, overTensors, storedTensors } from "../../core/adapter/loraModule";
 import type { Tensor } from "../../core/tensors/tensor";
 import type { FactorTask } from "../../core/transform/factorQueue";
+import type { VerifyTask } from "../../core/transform/model/verifyWeight";
 import { FilesBefore, type NumbersSource } from "../numbers/longPass";
 import { TensorPlaces } from "../numbers/tensorPlaces";
 import type { PlacedRows, UpdatesRow } from "./updatesJob";
@@ -65,11 +66,30 @@ export class PlacedModules {
       }
       return { paths: [...paths.keys()], task: { ...task, parts } };
     }
+    if (task.kind === "verify") return this.findVerified(task, paths);
     const base = await first?.placeTensor(task.pair.base, paths);
     const tuned = await second?.placeTensor(task.pair.tuned, paths);
     return (
       base && tuned && { paths: [...paths.keys()], task: { ...task, pair: { ...task.pair, base, tuned } } }
     );
+  }
+
+  /** Factors of all experts are kept while one after the other is looked at, which is done in one thread. */
+  private async findVerified(task: VerifyTask, paths: Map<string, number>) {
+    if (task.updates?.some(({ expert }) => expert !== undefined) === true) return undefined;
+    const found = await this.columns[0]?.placeTensor(task.found, paths);
+    const meant = await this.columns[task.source]?.placeTensor(task.meant, paths);
+    if (found === undefined || meant === undefined) return undefined;
+    const updates = [];
+    for (const update of task.updates ?? []) {
+      const column = this.columns[update.session.source];
+      const module = update.module && (await column?.place(update.module, paths));
+      const whole = update.whole && (await column?.placeTensor(update.whole, paths));
+      if ((update.module && !module) || (update.whole && !whole)) return undefined;
+      updates.push({ ...update, module, ...(whole === undefined ? {} : { whole }) });
+    }
+    const placed = { ...task, found, meant, ...(task.updates === undefined ? {} : { updates }) };
+    return { paths: [...paths.keys()], task: placed };
   }
 
   async close(): Promise<void> {

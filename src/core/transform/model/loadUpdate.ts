@@ -1,7 +1,9 @@
+import type { AdapterConfig } from "../../adapter/adapterConfig";
 import { hasSmallFactors } from "../../adapter/factorLayout";
 import { hasMagnitudeOfInputs, type LoraModule } from "../../adapter/loraModule";
 import type { FactoredUpdate, MergedUpdate } from "../../base/mergedUpdate";
 import type { FusedRows, SingleExpert } from "../../base/singleExperts";
+import type { Checkpoint } from "../../checkpoint/checkpoint";
 import { createMatrix, type Matrix, transpose } from "../../linalg/matrix";
 import type { CheckpointError } from "../../problem/checkpointError";
 import type { CheckpointSession } from "../../session/checkpointSession";
@@ -13,9 +15,15 @@ import { type ExpertFactors, loadExpertFactors } from "../../update/expertFactor
 import { loadFactors, readScale, UpdateUnavailableError } from "../../update/factors";
 import { notMergeable } from "./mergeRefusal";
 
+/** What tells of an adapter how its updates are read. */
+export interface UpdateSource {
+  readonly checkpoint: Pick<Checkpoint, "path">;
+  readonly adapterConfig?: Pick<AdapterConfig, "fanInFanOut"> | undefined;
+}
+
 /** One module of an adapter that changes a weight, or a change of its own that the adapter keeps whole. */
-export interface PlannedUpdate {
-  readonly session: CheckpointSession;
+export interface PlannedUpdate<S extends UpdateSource = CheckpointSession> {
+  readonly session: S;
   /** Of the module, or of the tensor where there is none. */
   readonly name: string;
   readonly module: LoraModule | undefined;
@@ -33,7 +41,7 @@ export interface PlannedUpdate {
 /** Rows and columns in which a weight is changed: of stacked experts the rows of all of them. */
 export function rowsAndColumns(
   { shape }: Tensor,
-  updates: readonly PlannedUpdate[],
+  updates: readonly Omit<PlannedUpdate, "session">[],
 ): readonly [number, number] {
   const isStacked = updates.some(
     ({ module, expert, rows }) =>
@@ -47,10 +55,10 @@ export function rowsAndColumns(
  * The factors of one module, oriented as the base keeps its weight; of a mixture those of every expert.
  * @throws CheckpointError `NotMergeable` where they cannot be read or hold NaN.
  */
-export async function loadUpdate(
-  planned: PlannedUpdate,
+export async function loadUpdate<S extends UpdateSource>(
+  planned: PlannedUpdate<S>,
   tensor: Tensor,
-  readOf: (session: CheckpointSession) => ReadTensorRange,
+  readOf: (session: S) => ReadTensorRange,
   signal: AbortSignal | undefined,
 ): Promise<readonly MergedUpdate[]> {
   const { session, name, module, whole, weight, tokens, expert, rows: own } = planned;
@@ -132,7 +140,7 @@ function keptExperts(
 }
 
 function ofAllExperts(
-  { session, name, weight }: PlannedUpdate,
+  { session, name, weight }: PlannedUpdate<UpdateSource>,
   module: LoraModule,
   { shape }: Tensor,
   { count, scale, factorsOf }: ExpertFactors,
@@ -148,7 +156,7 @@ function ofAllExperts(
 }
 
 function ofOneExpert(
-  { session, name, weight }: PlannedUpdate,
+  { session, name, weight }: PlannedUpdate<UpdateSource>,
   module: LoraModule,
   { expert, fusedRows, firstRow, weight: { shape } }: SingleExpert,
   { scale, factorsOf }: ExpertFactors,
@@ -167,13 +175,13 @@ function turned(a: Matrix, b: Matrix): Pick<FactoredUpdate, "a" | "b"> {
   return { a: transpose(b), b: transpose(a) };
 }
 
-function notFinite(session: CheckpointSession, name: string): CheckpointError {
+function notFinite(session: UpdateSource, name: string): CheckpointError {
   return notMergeable(session, `${name} holds NaN or infinite values.`);
 }
 
 /** GPT-2's Conv1D keeps its weights turned; of a square one only the configuration says so. */
 function keepsTranspose(
-  { adapterConfig }: CheckpointSession,
+  { adapterConfig }: UpdateSource,
   { layout, outFeatures, inFeatures }: LoraModule,
   rows: number,
   columns: number,

@@ -4,6 +4,7 @@ import type { LoraLayout } from "../../adapter/factorLayout";
 import { methodName, whyNotMerged } from "../../adapter/methods/methodTable";
 import { baseChangedBy, isToldByStart } from "../../adapter/modifiedBase";
 import { isTokenRows } from "../../adapter/trainableTokens";
+import type { Checkpoint } from "../../checkpoint/checkpoint";
 import { CheckpointError } from "../../problem/checkpointError";
 import type { CheckpointSession } from "../../session/checkpointSession";
 import type { Tensor } from "../../tensors/tensor";
@@ -70,6 +71,9 @@ export function mergeableAdapter(session: CheckpointSession, isRelative = false)
   return adapter;
 }
 
-export function notMergeable({ checkpoint }: CheckpointSession, message: string): CheckpointError {
+export function notMergeable(
+  { checkpoint }: { readonly checkpoint: Pick<Checkpoint, "path"> },
+  message: string,
+): CheckpointError {
   return new CheckpointError("NotMergeable", message, undefined, checkpoint.path);
 }

@@ -1,42 +1,11 @@
 import { BaseWeights } from "../../base/baseWeights";
-import { addUpdates, type MergedUpdate } from "../../base/mergedUpdate";
-import type { TensorReader } from "../../checkpoint/tensorReader";
 import { CheckpointError } from "../../problem/checkpointError";
 import type { CheckpointSession } from "../../session/checkpointSession";
-import type { LongWork } from "../../session/longWork";
-import { decodeTensor } from "../../tensors/decode";
-import { encodeValues, isWritableDtype } from "../../tensors/encode";
-import type { ReadTensorRange } from "../../tensors/readTensorRange";
-import { readValues } from "../../tensors/readValues";
-import { elementCount, type Tensor } from "../../tensors/tensor";
-import { unitRoundoff } from "../../update/dtypeRounding";
-import { loadUpdate, type PlannedUpdate, rowsAndColumns } from "./loadUpdate";
-import { addToFit, type FitPiece, type MergeFit, noFit, plainShare, shareDoubt } from "./mergeFit";
-import { planMerge, type WeightedAdapter } from "./mergePlan";
-
-/**
- * - `merged`: the weight is base + ΔW, to the rounding of its dtype.
- * - `scaled`: it is base + c·ΔW for another c.
- * - `notMerged`: it is the base's.
- * - `undecidable`: rounding swallows ΔW whole, so that merged and not merged are the same.
- * - `different`: it is neither.
- */
-export type MergeVerdict = "merged" | "scaled" | "notMerged" | "undecidable" | "different";
-
-export interface VerifiedModule {
-  readonly module: string;
-  readonly weight: string;
-  readonly verdict: MergeVerdict;
-  /** What ΔW = scale·B·A is multiplied by in the adapter, and in the weight that was found. */
-  readonly scale: number;
-  readonly foundScale: number | undefined;
-  /** ‖M − W − c·ΔW‖ / ‖c·ΔW‖ at the share that was found. */
-  readonly missShare: number;
-  /** Values that no rounding explains. */
-  readonly outside: number;
-  /** The cosine between the change that was found and ΔW; undefined where one of them is none. */
-  readonly cosine: number | undefined;
-}
+import { isWritableDtype } from "../../tensors/encode";
+import type { Tensor } from "../../tensors/tensor";
+import { FactorQueue, type FactorWork } from "../factorQueue";
+import { type MergePlan, planMerge, type WeightedAdapter } from "./mergePlan";
+import type { VerifiedModule, VerifyTask } from "./verifyWeight";
 
 export interface VerifiedMerge {
   readonly isMerged: boolean;
@@ -52,10 +21,20 @@ export interface VerifiedMerge {
   readonly unchanged: number;
 }
 
-export interface VerifyMergeRequest extends LongWork {
+export interface VerifyMergeRequest extends FactorWork {
   readonly merged: CheckpointSession;
   readonly base: CheckpointSession;
   readonly adapters: readonly WeightedAdapter[];
+}
+
+/** A weight of the base: what there is to be looked at of it, or why there is nothing. */
+interface Step {
+  readonly name: string;
+  readonly found?: Tensor;
+  readonly task?: VerifyTask;
+  readonly isReplaced?: boolean;
+  /** Thrown when it is its turn. */
+  readonly refusal?: CheckpointError;
 }
 
 /**
@@ -66,48 +45,34 @@ export async function verifyMerge(request: VerifyMergeRequest): Promise<Verified
   const { merged, base, adapters, report, signal } = request;
   const weights = new BaseWeights(merged.checkpoint.tensors);
   const plan = await planMerge({ base, adapters, check: { hasHead: weights.find("lm_head") !== undefined } });
-  const byName = new Map(merged.checkpoint.tensors.map((tensor) => [tensor.name, tensor]));
-  const readers = new Map(
-    [merged, base, ...adapters.map(({ session }) => session)].map((each) => [each, each.tensorReader()]),
-  );
-  const readOf =
-    (session: CheckpointSession): ReadTensorRange =>
-    (tensor, offset, length) =>
-      (readers.get(session) as TensorReader).readRange(tensor, offset, length, signal);
+  const sources = [merged, base, ...adapters.map(({ session }) => session)];
+  const steps = stepsOf(plan, weights, sources);
   const modules: VerifiedModule[] = [];
   const [notReplaced, changed, missing]: string[][] = [[], [], []] as [string[], string[], string[]];
-  const seen = new Set<Tensor>();
-  const tied = new Map(plan.conversion.tied);
   let unchanged = 0;
+  const end = steps.findIndex(({ refusal }) => refusal !== undefined);
+  const tasks = steps.slice(0, end < 0 ? undefined : end).flatMap(({ task }) => task ?? []);
+  const queue = new FactorQueue(request, tasks, sources);
   try {
-    for (const [index, { tensor, name }] of plan.conversion.tensors.entries()) {
+    for (const [index, { name, found, task, isReplaced, refusal }] of steps.entries()) {
       signal?.throwIfAborted();
-      report?.(index, plan.conversion.tensors.length, name);
-      const found = byName.get(name) ?? weights.find(name.replace(/\.weight$/, ""));
-      if (found === undefined) {
-        if (!isTiedHead(base, name)) missing.push(name);
+      report?.(index, steps.length, name);
+      if (refusal !== undefined) throw refusal;
+      if (task === undefined) {
+        if (found !== undefined) changed.push(name);
+        else if (!isTiedHead(base, name)) missing.push(name);
         continue;
       }
-      seen.add(found);
-      if (found.shape.join() !== tensor.shape.join()) {
-        changed.push(name);
-        continue;
-      }
-      const updates = plan.changes.get(tensor);
-      const whole = plan.replaced.get(tensor);
-      if (updates !== undefined) {
-        if (!isWritableDtype(found.dtype)) throw quantised(merged, found);
-        modules.push(await verifyWeight({ tensor, found, updates, base, merged, readOf, signal }));
-      } else {
-        const [meant, from] = whole === undefined ? [tensor, base] : [whole.tensor, whole.session];
-        const isSame = await isRounded(meant, readOf(from), found, readOf(merged), signal);
-        if (!isSame) (whole === undefined ? changed : notReplaced).push(name);
-        else if (whole === undefined) unchanged++;
-      }
+      const { verified, isSame } = await queue.next();
+      if (verified !== undefined) modules.push(verified);
+      else if (isSame !== true) (isReplaced === true ? notReplaced : changed).push(name);
+      else if (isReplaced !== true) unchanged++;
     }
   } finally {
-    await Promise.all([...readers.values()].map((reader) => reader.close()));
+    await queue.end();
   }
+  const seen = new Set(steps.map(({ found }) => found));
+  const tied = new Map(plan.conversion.tied);
   const extra = merged.checkpoint.tensors
     .filter((tensor) => !seen.has(tensor) && !tied.has(tensor.name))
     .map(({ name }) => name);
@@ -115,6 +80,37 @@ export async function verifyMerge(request: VerifyMergeRequest): Promise<Verified
     notReplaced.length + changed.length + missing.length + extra.length === 0 &&
     modules.every(({ verdict }) => verdict === "merged" || verdict === "undecidable");
   return { isMerged, modules, notReplaced, changed, missing, extra, unchanged };
+}
+
+function stepsOf(
+  { conversion, changes, replaced }: MergePlan,
+  weights: BaseWeights,
+  sources: readonly CheckpointSession[],
+): readonly Step[] {
+  const [merged] = sources as [CheckpointSession];
+  const byName = new Map(merged.checkpoint.tensors.map((tensor) => [tensor.name, tensor]));
+  return conversion.tensors.map(({ tensor, name }): Step => {
+    const found = byName.get(name) ?? weights.find(name.replace(/\.weight$/, ""));
+    if (found === undefined) return { name };
+    if (found.shape.join() !== tensor.shape.join()) return { name, found };
+    const updates = changes.get(tensor);
+    const whole = replaced.get(tensor);
+    if (updates === undefined) {
+      const meant = whole?.tensor ?? tensor;
+      const source = whole === undefined ? 1 : sources.indexOf(whole.session);
+      return { name, found, isReplaced: whole !== undefined, task: { kind: "verify", found, meant, source } };
+    }
+    if (!isWritableDtype(found.dtype)) return { name, found, refusal: quantised(merged, found) };
+    const numbered = updates.map(({ session, ...update }) => ({
+      ...update,
+      session: {
+        adapterConfig: { fanInFanOut: session.adapterConfig?.fanInFanOut === true },
+        checkpoint: { path: session.checkpoint.path },
+        source: sources.indexOf(session),
+      },
+    }));
+    return { name, found, task: { kind: "verify", found, meant: tensor, source: 1, updates: numbered } };
+  });
 }
 
 function quantised({ checkpoint }: CheckpointSession, { name, dtype }: Tensor): CheckpointError {
@@ -125,189 +121,4 @@ function quantised({ checkpoint }: CheckpointSession, { name, dtype }: Tensor): 
 /** `save_pretrained` leaves out a head that is the embedding. */
 function isTiedHead({ folder }: CheckpointSession, name: string): boolean {
   return /(?:^|\.)lm_head\.weight$/.test(name) && folder.config?.value.get("tie_word_embeddings") === true;
-}
-
-interface VerifiedWeight {
-  readonly tensor: Tensor;
-  readonly found: Tensor;
-  readonly updates: readonly PlannedUpdate[];
-  readonly base: CheckpointSession;
-  readonly merged: CheckpointSession;
-  readonly readOf: (session: CheckpointSession) => ReadTensorRange;
-  readonly signal: AbortSignal | undefined;
-}
-
-const pieceValues = 1 << 18;
-/** Rounding swallows more of a small update: each round brings the share nearer. */
-const mostRounds = 6;
-
-async function verifyWeight(weight: VerifiedWeight): Promise<VerifiedModule> {
-  const { tensor, found, updates, readOf, signal } = weight;
-  const loaded = (
-    await Promise.all(updates.map((update) => loadUpdate(update, tensor, readOf, signal)))
-  ).flat();
-  const updateDtype = coarsest([
-    found.dtype,
-    ...updates.flatMap(({ module, whole }) =>
-      whole === undefined && module !== undefined
-        ? [module.a.dtype, module.b.dtype]
-        : [whole?.dtype ?? found.dtype],
-    ),
-  ]);
-  const [first] = loaded;
-  const scale = first !== undefined && "scale" in first ? first.scale : 1;
-  // A result that was rounded to the base's dtype and then stored in a wider one is as exact as it was before.
-  const dtypes = [
-    found.dtype,
-    ...(unitRoundoff(tensor.dtype) > unitRoundoff(found.dtype) ? [tensor.dtype] : []),
-  ];
-  let best: VerifiedModule | undefined;
-  for (const dtype of dtypes) {
-    const verified = await verifyAs(weight, loaded, { foundDtype: dtype, updateDtype, scale });
-    if (best === undefined || verified.verdict !== "different") best = verified;
-    if (best.verdict !== "different") break;
-  }
-  return best as VerifiedModule;
-}
-
-type Dtypes = Pick<FitPiece, "foundDtype" | "updateDtype" | "scale">;
-
-async function verifyAs(
-  weight: VerifiedWeight,
-  loaded: readonly MergedUpdate[],
-  dtypes: Dtypes,
-): Promise<VerifiedModule> {
-  const fitOf = (share: number) => fitWeight(weight, loaded, dtypes, share);
-  const whole = await fitOf(1);
-  const { scale } = dtypes;
-  const told = (verdict: MergeVerdict, fit: MergeFit, share: number | undefined): VerifiedModule => ({
-    module: [...new Set(loaded.map(({ module }) => module))].join(" + "),
-    weight: weight.found.name,
-    verdict,
-    scale,
-    foundScale: share === undefined ? undefined : share * scale,
-    missShare: Math.sqrt(fit.missSquares / fit.updateSquares) / Math.abs(share || 1),
-    outside: fit.outside,
-    cosine: cosineOf(fit),
-  });
-  if (whole.unlike === 0)
-    return told(whole.changed === 0 ? "undecidable" : "merged", whole, whole.changed === 0 ? undefined : 1);
-  if (whole.changed === 0) return told("notMerged", whole, 0);
-  if (isFit(whole, 1, dtypes)) return told("merged", whole, 1);
-  const hasScale = loaded.every(
-    (update) => "scale" in update && (!("magnitude" in update) || update.magnitude === undefined),
-  );
-  const found = hasScale ? await searchShare(whole, scale, dtypes, fitOf) : undefined;
-  if (found === undefined) return told("different", whole, undefined);
-  const { share, fit } = found;
-  return Math.abs(share) <= 6 * shareDoubt(fit) ? told("notMerged", fit, 0) : told("scaled", fit, share);
-}
-
-/**
- * The share of an update that was merged. Rounding swallows more of a small share than of a large one, so that the plain
- * least-squares share is only where the search begins: it goes by what each share leaves after rounding.
- */
-async function searchShare(
-  whole: MergeFit,
-  scale: number,
-  dtypes: Dtypes,
-  fitOf: (share: number) => Promise<MergeFit>,
-): Promise<{ readonly share: number; readonly fit: MergeFit } | undefined> {
-  const { product } = whole;
-  const sign = Math.sign(product) || 1;
-  let last = { share: 1, left: Math.abs(whole.roundedProduct) };
-  const isFine = shareDoubt(whole) < fineDoubt;
-  let share = isFine ? plainShare(whole) : sign * Math.sqrt(Math.abs(product) / last.left);
-  for (let round = 0; round < mostRounds && Number.isFinite(share) && share !== 0; round++) {
-    // What somebody would choose, where it is near.
-    const chosen = [1, 2]
-      .map((digits) => Number((share * scale).toPrecision(digits)) / scale)
-      .filter((each) => Math.abs(each / share - 1) < 0.04);
-    for (const tried of new Set([...chosen, share])) {
-      const fit = await fitOf(tried);
-      if (isFit(fit, tried, dtypes)) return { share: tried, fit };
-      if (tried !== share) continue;
-      const left = Math.abs(fit.roundedProduct);
-      const slope = Math.log(left / last.left) / Math.log(Math.abs(share / last.share));
-      last = { share, left };
-      share *= (Math.abs(product) / left) ** (1 / (slope > 0.2 && slope < 20 ? slope : 2));
-    }
-  }
-  return undefined;
-}
-
-/** All that is left of the doubt about a share is its last digits. */
-const fineDoubt = 1e-4;
-
-function isFit(fit: MergeFit, share: number, { updateDtype }: Dtypes): boolean {
-  const { product, roundedProduct } = fit;
-  if (fit.outside > 0 || roundedProduct === 0) return fit.outside === 0 && fit.unlike === 0;
-  const tolerance = 6 * shareDoubt(fit) + 2 * unitRoundoff(updateDtype) * Math.abs(share);
-  return Math.abs((product / roundedProduct - 1) * share) <= tolerance;
-}
-
-function cosineOf({ product, updateSquares, foundSquares }: MergeFit): number | undefined {
-  const norms = Math.sqrt(updateSquares) * Math.sqrt(foundSquares);
-  return norms > 0 ? product / norms : undefined;
-}
-
-function coarsest(dtypes: readonly string[]): string {
-  return dtypes.reduce((a, b) => (unitRoundoff(b) > unitRoundoff(a) ? b : a));
-}
-
-async function fitWeight(
-  { tensor, found, updates, base, merged, readOf, signal }: VerifiedWeight,
-  loaded: readonly MergedUpdate[],
-  dtypes: Dtypes,
-  share: number,
-): Promise<MergeFit> {
-  const [rows, columns] = rowsAndColumns(tensor, updates);
-  const fit = noFit();
-  const step = Math.max(1, Math.floor(pieceValues / Math.max(1, columns)));
-  for (let first = 0; first < rows; first += step) {
-    signal?.throwIfAborted();
-    const count = Math.min(step, rows - first) * columns;
-    const [before, values] = await Promise.all([
-      readValues(tensor, first * columns, count, readOf(base), signal),
-      readValues(found, first * columns, count, readOf(merged), signal),
-    ]);
-    const update = before.slice();
-    addUpdates(update, first, columns, loaded);
-    for (let at = 0; at < count; at++) update[at] = (update[at] as number) - (before[at] as number);
-    addToFit(fit, { base: before, found: values, update, ...dtypes }, share);
-  }
-  return fit;
-}
-
-/** Whether a tensor holds the values of another, rounded to its own dtype. */
-async function isRounded(
-  meant: Tensor,
-  readMeant: ReadTensorRange,
-  found: Tensor,
-  readFound: ReadTensorRange,
-  signal: AbortSignal | undefined,
-): Promise<boolean> {
-  if (meant.shape.join() !== found.shape.join()) return false;
-  const isSameDtype = meant.dtype === found.dtype;
-  if (!isSameDtype && !(isWritableDtype(meant.dtype) && isWritableDtype(found.dtype))) return false;
-  const total = isSameDtype ? meant.byteSize : elementCount(meant.shape);
-  const step = 4 * pieceValues;
-  for (let first = 0; first < total; first += step) {
-    signal?.throwIfAborted();
-    const count = Math.min(step, total - first);
-    if (isSameDtype) {
-      const [a, b] = await Promise.all([readMeant(meant, first, count), readFound(found, first, count)]);
-      if (!a.every((byte, at) => byte === b[at])) return false;
-      continue;
-    }
-    const [a, b] = await Promise.all([
-      readValues(meant, first, count, readMeant, signal),
-      readValues(found, first, count, readFound, signal),
-    ]);
-    const rounded = isWritableDtype(found.dtype)
-      ? decodeTensor(encodeValues(a, found.dtype), found.dtype, count)
-      : a;
-    if (!rounded.every((value, at) => Object.is(value, b[at]) || value === b[at])) return false;
-  }
-  return true;
 }
