@@ -1,8 +1,10 @@
 import { expect } from "vitest";
+import { withKerasCodes } from "../../../src/core/formats/keras/kerasCodes";
 import type { MemoryFiles } from "../../support/memoryFiles";
 import { openTensors } from "../../support/openTensors";
 import type { FormatRow } from "./formatRow";
 import { fixture, fixtureJson, holds, oneFile, open, readsByRange, tells, type WantedTensor } from "./proof";
+import { holdsValues } from "./statedValues";
 
 type Tensors = Readonly<Record<string, WantedTensor>>;
 const made = fixtureJson<Readonly<Record<string, Tensors>>>("formatTable/expected.json");
@@ -86,19 +88,40 @@ async function optimizerIsInOrder(): Promise<void> {
 
 const counts = fixtureJson<Readonly<Record<string, { parameters?: number }>>>("formatTable/expected.json");
 
-/** Codes and scales, which nobody takes for values: the layer's weight is listed as the integers that it is. */
-async function codesAreShown(): Promise<void> {
+/** As the model's own code counts them; float8 keeps its kernels as floats. */
+async function countsQuantised(): Promise<void> {
   for (const mode of ["int8", "int4", "float8"]) {
-    const files = [`${mode}.keras`, `${mode}.weights.h5`];
-    for (const name of files) {
-      const { parameterCount } = (await open(oneFile(`formatTable/${name}`), `/f/${name}`)).summary();
-      expect(parameterCount, name).toBe(counts[`${mode}.keras`]?.parameters);
+    for (const name of [`${mode}.keras`, `${mode}.weights.h5`]) {
+      const session = await open(oneFile(`formatTable/${name}`), `/f/${name}`);
+      expect(session.summary().parameterCount, name).toBe(counts[`${mode}.keras`]?.parameters);
+      const { weights, unknown } = await session.packedCodes();
+      expect([weights.size, unknown.size], name).toEqual([mode === "float8" ? 0 : 2, 0]);
     }
-    if (mode === "float8") continue;
-    const session = await open(oneFile(`formatTable/${mode}.keras`), `/f/${mode}.keras`);
-    const codes = session.checkpoint.tensors.find(({ name }) => name === "layers/dense/vars/0");
-    expect(codes?.dtype, mode).toBe("I8");
   }
+}
+
+const holdsQuantised = (pick: RegExp) => holdsValues("codes.keras", "kerasCodes.json", pick);
+
+/** Keras packs what GPTQ and AWQ find in U8, along the outputs: shown as they are stored. */
+async function unsignedAreShown(): Promise<void> {
+  const vars = ["kernel", "kernel_scale", "kernel_zero", "g_idx"];
+  const tensor = (name: string, dtype: string, shape: readonly number[]) => {
+    return {
+      name: `layers/dense/vars/${vars.indexOf(name)}`,
+      dtype,
+      shape,
+      byteSize: 8,
+      offset: 0,
+      fileIndex: 0,
+    };
+  };
+  const parts = [
+    tensor("kernel", "U8", [4, 8]),
+    tensor("kernel_scale", "F32", [8, 1]),
+    tensor("kernel_zero", "U8", [8, 1]),
+    tensor("g_idx", "F32", [8]),
+  ];
+  expect(withKerasCodes(parts)).toBe(parts);
 }
 
 export const kerasRow: FormatRow = {
@@ -127,6 +150,10 @@ export const kerasRow: FormatRow = {
       Bitshuffle: () => filtered("bitshuffle"),
       LZ4: () => holdsPlugin(/^squares LZ4$/),
       Zstandard: () => filtered("zstandard"),
+      "layers that Keras quantised as their values": countsQuantised,
+      int8: () => holdsQuantised(/dense\/|dense_1|embedding/),
+      int4: () => holdsQuantised(/einsum|dense_[23]|embedding_2/),
+      float8: countsQuantised,
     },
     joined: {
       "sharded weights": async () => {
@@ -146,11 +173,7 @@ export const kerasRow: FormatRow = {
       Blosc2: () => tells(oneFile("formatTable/blosc2.h5"), "/f/blosc2.h5", "UnreadableDataset"),
       "external files": () =>
         tells(oneFile("formatTable/external.h5"), "/f/external.h5", "UnreadableDataset"),
-      "the values of layers that Keras quantised": codesAreShown,
-      int8: codesAreShown,
-      float8: codesAreShown,
-      int4: codesAreShown,
-      "shown as codes and scales": codesAreShown,
+      "layers that it quantised by GPTQ or AWQ": unsignedAreShown,
     },
   },
 };

@@ -15,6 +15,7 @@ import { quote } from "../../text/quote";
 import type { Format, ParsedFile } from "../format";
 import { importProblems, mergeImports } from "../importFinding";
 import { Look } from "../inside/look";
+import { withKerasCodes } from "../keras/kerasCodes";
 import { kerasTensors } from "../keras/kerasMoments";
 import { kerasStandsFor } from "../keras/kerasQuantised";
 import { trainingTree } from "../trainingTree";
@@ -54,14 +55,15 @@ export async function readHdf5(
   walk.metadata.set("hdf5.superblock", String(version));
   const imports = mergeImports(walk.look.imports);
   for (const problem of [...importProblems(imports), ...walk.look.foundProblems]) walk.problems.add(problem);
-  const content = trainingTree(walk.tensors, kerasTensors(walk.tensors));
+  const tensors = withKerasCodes(walk.tensors);
+  const content = trainingTree(tensors, kerasTensors(tensors));
   return {
-    tensors: walk.tensors,
+    tensors,
     metadata: walk.metadata,
     aliases: walk.aliases(),
     ...(imports.length === 0 ? {} : { imports }),
     ...(content === undefined ? {} : { content }),
-    standsFor: kerasStandsFor(walk.tensors),
+    standsFor: kerasStandsFor(tensors),
     problems: walk.problems.toArray(),
   };
 }

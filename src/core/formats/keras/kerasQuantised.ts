@@ -6,6 +6,17 @@ import { elementCount, type Tensor } from "../../tensors/tensor";
  * its kin, `_int8_build`, `_int4_build`, `_float8_build`). Empty where none is quantised.
  */
 export function kerasStandsFor(tensors: readonly Tensor[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const variables of variablesOfLayers(tensors).values()) {
+    const kept = float8Weights(variables) ?? integerWeights(variables);
+    if (kept === undefined) continue;
+    for (const { name } of variables) counts.set(name, kept.get(name) ?? 0);
+  }
+  return counts;
+}
+
+/** Variables in their order, by the paths of their layers. */
+export function variablesOfLayers(tensors: readonly Tensor[]): ReadonlyMap<string, readonly Tensor[]> {
   const layers = new Map<string, Tensor[]>();
   for (const tensor of tensors) {
     const layer = /^(.*\/vars)\/\d+$/.exec(tensor.name)?.[1];
@@ -14,14 +25,8 @@ export function kerasStandsFor(tensors: readonly Tensor[]): ReadonlyMap<string, 
     if (known === undefined) layers.set(layer, [tensor]);
     else known.push(tensor);
   }
-  const counts = new Map<string, number>();
-  for (const variables of layers.values()) {
-    variables.sort((a, b) => numberOf(a) - numberOf(b));
-    const kept = float8Weights(variables) ?? integerWeights(variables);
-    if (kept === undefined) continue;
-    for (const { name } of variables) counts.set(name, kept.get(name) ?? 0);
-  }
-  return counts;
+  for (const variables of layers.values()) variables.sort((a, b) => numberOf(a) - numberOf(b));
+  return layers;
 }
 
 function numberOf({ name }: Tensor): number {

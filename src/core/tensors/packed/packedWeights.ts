@@ -41,15 +41,18 @@ export class PackedWeights {
   ): Promise<PackedWeight | undefined> {
     const byItself = ggmlWeight(tensor) ?? torchQuantised(tensor);
     if (byItself !== undefined) return byItself;
-    if (tensor.codes !== undefined)
-      return statedWeight(tensor, tensor.codes, (name) => this.byName.get(name));
     const found = this.unpackingOf(tensor);
-    if (found === undefined) return undefined;
-    const { unpacking, module } = found;
-    const sibling: Sibling = (ending) => this.byName.get(module + ending);
+    const { codes } = tensor;
+    if (codes === undefined && found === undefined) return undefined;
     let weight: PackedWeight | undefined;
     try {
-      weight = await unpacking.unpack(module + unpacking.becomes, tensor, sibling, this.hints, read);
+      if (codes !== undefined)
+        weight = await statedWeight(tensor, codes, (name) => this.byName.get(name), read);
+      else if (found !== undefined) {
+        const { unpacking, module } = found;
+        const sibling: Sibling = (ending) => this.byName.get(module + ending);
+        weight = await unpacking.unpack(module + unpacking.becomes, tensor, sibling, this.hints, read);
+      }
     } catch (error) {
       if (!isNotUnpacked(error)) throw error;
       tell?.(error.message);

@@ -1,8 +1,9 @@
-import { readValues } from "../readValues";
+import type { ReadTensorRange } from "../readTensorRange";
+import { readAllValues, readValues } from "../readValues";
 import { elementCount, type Tensor } from "../tensor";
 import { nibbleBlocks } from "./bitsandbytes";
 import { integerLevels } from "./floatCodes";
-import type { PackedWeight } from "./packedWeight";
+import { notUnpacked, type PackedWeight } from "./packedWeight";
 import { isWide, rowScaled } from "./rowScaled";
 
 /** What a file itself says of how codes become values, where names alone do not tell it. */
@@ -25,6 +26,8 @@ export interface StatedCodes {
   readonly offset?: number;
   /** Rows and columns that share a scale. */
   readonly block: readonly [rows: number, columns: number];
+  /** Name of the tensor that says which group each row, or where `block` is one row high each column, is of. */
+  readonly groups?: string;
   /** A code is divided by its scale. */
   readonly isDivided?: boolean;
 }
@@ -47,14 +50,19 @@ const levelsOf: Readonly<Record<"NF4" | "FP4", Float64Array>> = {
 
 /**
  * The weight of codes of which the file says how they become values. Undefined where what lies beside them does not fit.
+ * Reads a few bytes, of groups.
  * @param beside a tensor by its whole name.
  */
-export function statedWeight(
+export async function statedWeight(
   codes: Tensor,
   stated: StatedCodes,
   beside: (name: string) => Tensor | undefined,
-): PackedWeight | undefined {
-  const { scheme, shape, packed, block, offsets: offsetsName, offsetBits, offset = 0 } = stated;
+  read: ReadTensorRange,
+): Promise<PackedWeight | undefined> {
+  const { scheme, shape, packed, offsets: offsetsName, offsetBits, offset = 0 } = stated;
+  const groups = stated.groups === undefined ? undefined : beside(stated.groups);
+  const block = stated.groups === undefined ? stated.block : await blockOfGroups(groups, stated.block, read);
+  if (block === undefined) return undefined;
   const { name } = codes;
   const scales = beside(stated.scales);
   const offsets = offsetsName === undefined ? undefined : beside(offsetsName);
@@ -102,12 +110,31 @@ export function statedWeight(
           },
         }),
     ...(stated.isDivided === true ? { combining: "divided" as const } : {}),
+    ...(groups === undefined ? {} : { others: [groups] }),
   };
   if (packed === undefined) return rowScaled(how);
   const { bits, isSigned } = packed;
   const levels = integerLevels(bits).map((code) => (isSigned ? signed(code, bits) : code) - offset);
   return rowScaled({ ...how, packed: { bits, rowBytes, levels } });
 }
+
+/** Groups of equal size in their order, the last of which may be cut. */
+async function blockOfGroups(
+  groups: Tensor | undefined,
+  [height]: StatedCodes["block"],
+  read: ReadTensorRange,
+): Promise<StatedCodes["block"] | undefined> {
+  if (groups === undefined || elementCount(groups.shape) > maxGroupIndices) return undefined;
+  const indices = await readAllValues(groups, read);
+  const found = indices.findIndex((index) => index !== 0);
+  const size = found < 0 ? indices.length : found;
+  if (size === 0 || indices.some((index, at) => index !== Math.floor(at / size)))
+    throw notUnpacked("Its groups are in an order of their own, which is not told apart.");
+  return height === 1 ? [1, size] : [size, 1];
+}
+
+/** Longer axes than any layer has. */
+const maxGroupIndices = 1 << 24;
 
 function signed(code: number, bits: number): number {
   return code >= 2 ** (bits - 1) ? code - 2 ** bits : code;
