@@ -51,7 +51,9 @@ test("factors of values beyond 16 bits", () => {
   ]);
   expect(more).toEqual([]);
   expect(one?.slice(0, 2)).toEqual(["error", "FactorsHuge"]);
-  expect(one?.[2]).toContain("layers.1.self_attn.q_proj.lora_A.weight holds values of up to 1e25 (so it is in 1 of 2 modules)");
+  expect(one?.[2]).toContain(
+    "layers.1.self_attn.q_proj.lora_A.weight holds values of up to 1e25 (so it is in 1 of 2 modules)",
+  );
 });
 
 test("one layer's factors in two", () => {
