@@ -1,5 +1,7 @@
 import { expect } from "vitest";
 import { withKerasCodes } from "../../../src/core/formats/keras/kerasCodes";
+import { PackedWeights } from "../../../src/core/tensors/packed/packedWeights";
+import type { Tensor } from "../../../src/core/tensors/tensor";
 import type { MemoryFiles } from "../../support/memoryFiles";
 import { openTensors } from "../../support/openTensors";
 import type { FormatRow } from "./formatRow";
@@ -122,6 +124,23 @@ async function unsignedAreShown(): Promise<void> {
     tensor("g_idx", "F32", [8]),
   ];
   expect(withKerasCodes(parts)).toBe(parts);
+  // Two codes of -7 to 7 in each byte of a Dense layer of 24 outputs, whose shapes are those of 8 bits.
+  const codes = { ...tensor("kernel", "I8", [6, 24]), byteSize: 144 };
+  const scales = { ...tensor("kernel_scale", "F32", [24]), byteSize: 96 };
+  const [stated] = withKerasCodes([codes, scales]);
+  const bytes = Uint8Array.from({ length: 144 }, (_, at) => (at * 5) % 256).map((byte) =>
+    (byte & 15) === 8 || byte >>> 4 === 8 ? 0 : byte,
+  );
+  const packed = new PackedWeights([stated as Tensor, scales], {});
+  let reason = "";
+  const weight = await packed.of(
+    stated as Tensor,
+    async () => bytes,
+    (why) => {
+      reason = why;
+    },
+  );
+  expect([weight, reason]).toEqual([undefined, expect.stringContaining("one code or two")]);
 }
 
 export const kerasRow: FormatRow = {
@@ -173,7 +192,7 @@ export const kerasRow: FormatRow = {
       Blosc2: () => tells(oneFile("formatTable/blosc2.h5"), "/f/blosc2.h5", "UnreadableDataset"),
       "external files": () =>
         tells(oneFile("formatTable/external.h5"), "/f/external.h5", "UnreadableDataset"),
-      "layers that it quantised by GPTQ or AWQ": unsignedAreShown,
+      "layers that it quantised by GPTQ or AWQ or packed along the inputs": unsignedAreShown,
     },
   },
 };

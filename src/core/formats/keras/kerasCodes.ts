@@ -57,7 +57,10 @@ function grouped(variables: readonly Tensor[], codes: Tensor): StatedCodes | und
   return undefined;
 }
 
-/** Codes that are divided by a scale for each output, or each row of an Embedding: the scale comes last. */
+/**
+ * Codes that are divided by a scale for each output, or each row of an Embedding: the scale comes last. Codes
+ * of 4 bits that were packed along the inputs, or of an Embedding, have the shapes of whole bytes: the bytes must show it.
+ */
 function bySingleScales(variables: readonly Tensor[], codes: Tensor, layer: string): StatedCodes | undefined {
   const scales = variables.at(-1);
   if (scales === undefined || variables.length > 3 || !/^(?:B?F)\d+$/.test(scales.dtype)) return undefined;
@@ -67,16 +70,19 @@ function bySingleScales(variables: readonly Tensor[], codes: Tensor, layer: stri
   const count = elementCount(scales.shape);
   if (count !== Math.max(...scales.shape)) return undefined;
   const isEmbedding = /(?:^|\/)(?:reversible_)?embedding(?:_\d+)?\/vars$/.test(layer);
-  const isDense = /(?:^|\/)(?:einsum_)?dense(?:_\d+)?\/vars$/.test(layer);
-  const common = { scales: scales.name, isDivided: true };
+  const isDense = /(?:^|\/)dense(?:_\d+)?\/vars$/.test(layer);
+  const whole = { scales: scales.name, isDivided: true, mustShow: "whole-bytes" } as const;
+  const others = shape.slice(0, -1).filter((size) => size === count).length;
   // A square weight is told by the name of its layer alone.
   const isOfRows = shape.length === 2 && count === rows && !isDense && (isEmbedding || count !== columns);
   if (isOfRows && variables.length === 2)
-    return { ...common, scheme: "INT8, a scale a row", shape, block: [1, columns] };
+    return { ...whole, scheme: "INT8, a scale a row", shape, block: [1, columns] };
   const isOfColumns = count === columns && scales.shape.at(-1) === count && !isEmbedding;
-  if (isOfColumns && (isDense || count !== rows))
-    return { ...common, scheme: "INT8, a scale a column", shape, block: [rows, 1] };
+  if (isOfColumns && (isDense || (count !== rows && others === 0)))
+    return { ...whole, scheme: "INT8, a scale a column", shape, block: [rows, 1] };
   if (shape.length !== 2 || isEmbedding || columns !== Math.ceil(count / 2) || count < 2) return undefined;
+  if (!isDense && count === rows) return undefined;
   const packed = { bits: 4, isSigned: true, rowBytes: columns } as const;
-  return { ...common, scheme: "INT4, a scale a column", shape: [rows, count], packed, block: [rows, 1] };
+  const pairs = { scales: scales.name, isDivided: true, mustShow: "pairs" } as const;
+  return { ...pairs, scheme: "INT4, a scale a column", shape: [rows, count], packed, block: [rows, 1] };
 }

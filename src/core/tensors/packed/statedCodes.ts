@@ -28,6 +28,11 @@ export interface StatedCodes {
   readonly block: readonly [rows: number, columns: number];
   /** Name of the tensor that says which group each row, or where `block` is one row high each column, is of. */
   readonly groups?: string;
+  /**
+   * Set where shapes alone leave open whether a byte is one code or two, neither of which is ever -8, as of absmax
+   * quantisation to 4 bits: what its first bytes must show.
+   */
+  readonly mustShow?: "whole-bytes" | "pairs";
   /** A code is divided by its scale. */
   readonly isDivided?: boolean;
 }
@@ -63,6 +68,8 @@ export async function statedWeight(
   const groups = stated.groups === undefined ? undefined : beside(stated.groups);
   const block = stated.groups === undefined ? stated.block : await blockOfGroups(groups, stated.block, read);
   if (block === undefined) return undefined;
+  if (stated.mustShow !== undefined && (await shownBy(codes, read)) !== stated.mustShow)
+    throw notUnpacked("Whether a byte of it holds one code or two cannot be told.");
   const { name } = codes;
   const scales = beside(stated.scales);
   const offsets = offsetsName === undefined ? undefined : beside(offsetsName);
@@ -117,6 +124,17 @@ export async function statedWeight(
   const levels = integerLevels(bits).map((code) => (isSigned ? signed(code, bits) : code) - offset);
   return rowScaled({ ...how, packed: { bits, rowBytes, levels } });
 }
+
+/** Of whole bytes every sixteenth ends in what is -8 of 4 bits. */
+async function shownBy(codes: Tensor, read: ReadTensorRange): Promise<StatedCodes["mustShow"]> {
+  const bytes = await read(codes, 0, Math.min(codes.byteSize, mostLookedAt));
+  if (bytes.some((byte) => (byte & 15) === 8)) return "whole-bytes";
+  return bytes.length < fewestOfPairs || bytes.some((byte) => byte >>> 4 === 8) ? undefined : "pairs";
+}
+
+const mostLookedAt = 1 << 16;
+/** Of so many whole bytes none ends so once in 5,000 times. */
+const fewestOfPairs = 132;
 
 /** Groups of equal size in their order, the last of which may be cut. */
 async function blockOfGroups(
