@@ -27,6 +27,7 @@ export function fuzzSamples(): Readonly<Record<string, readonly Sample[]>> {
   const { gguf, keras, msgpack, onnx, orbax, shardedKeras, tar, tensorflow } = madeHere();
   const named = (name: string) => single(name, fixture(`foreign/${name}`));
   const model = folderOf("foreign", /^model\.onnx/);
+  const quantised = (name: string) => single(name, fixture(`formatTable/${name}`));
   return {
     "damaged fixtures": [
       ...["torch", "packed"].flatMap(filesIn),
@@ -38,12 +39,12 @@ export function fuzzSamples(): Readonly<Record<string, readonly Sample[]>> {
     "damaged GGUF": [...["gguf", "ggufTwins"].flatMap(filesIn), gguf],
     "damaged HDF5": [...filesIn("hdf5"), named("classifier.weights.h5"), shardedKeras],
     "damaged NumPy": filesIn("numpy"),
-    "damaged ONNX": [{ ...model, path: "/f/model.onnx" }, onnx],
+    "damaged ONNX": [{ ...model, path: "/f/model.onnx" }, onnx, quantised("codes.onnx")],
     "damaged Orbax": [folderOf("foreign/orbax"), orbax],
     "damaged TensorFlow": [folderOf("foreign/gan"), tensorflow],
     "damaged MessagePack": [named("state.msgpack"), msgpack],
     "damaged tar": [tar],
-    "damaged Keras zips": [named("classifier.keras"), keras],
+    "damaged Keras zips": [named("classifier.keras"), keras, quantised("codes.keras")],
   };
 }
 
