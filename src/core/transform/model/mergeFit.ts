@@ -92,6 +92,9 @@ export function addToFit(fit: MergeFit, piece: FitPiece, share: number): void {
   const relative = updateRoundings * unitRoundoff(updateDtype) * Math.abs(share);
   const smallest = (halfUlpsOf(updateDtype)[0] as number) * Math.max(1, Math.abs(scale));
   const slack = relative * typical + singleSlack * Math.abs(share) * typical + updateRoundings * smallest;
+  // Of their own, as numbers of an object are made anew whenever they change.
+  let { product, updateSquares, foundSquares, roundedProduct, missSquares, noiseSquares } = fit;
+  let { outside, changed, unlike } = fit;
   for (let at = 0; at < base.length; at++) {
     const [w, m, u, target] = [base[at], found[at], update[at], exact[at]] as [
       number,
@@ -105,17 +108,19 @@ export function addToFit(fit: MergeFit, piece: FitPiece, share: number): void {
       ((bitsOfFound[2 * at + 1] as number) >>> 20) & 2047,
     );
     const half = halves[exponent] as number;
-    if (m !== rounded[at]) fit.unlike++;
-    if (m !== before[at]) fit.changed++;
-    if (!(Math.abs(miss) <= roundings * half + relative * Math.abs(u) + slack)) fit.outside++;
+    if (m !== rounded[at]) unlike++;
+    if (m !== before[at]) changed++;
+    if (!(Math.abs(miss) <= roundings * half + relative * Math.abs(u) + slack)) outside++;
     if (!Number.isFinite(miss)) continue;
-    fit.product += change * u;
-    fit.updateSquares += u * u;
-    fit.foundSquares += change * change;
-    fit.roundedProduct += ((rounded[at] as number) - w) * u;
-    fit.missSquares += miss * miss;
-    fit.noiseSquares += ((half * half) / 3) * u * u;
+    product += change * u;
+    updateSquares += u * u;
+    foundSquares += change * change;
+    roundedProduct += ((rounded[at] as number) - w) * u;
+    missSquares += miss * miss;
+    noiseSquares += ((half * half) / 3) * u * u;
   }
+  Object.assign(fit, { product, updateSquares, foundSquares, roundedProduct, missSquares, noiseSquares });
+  Object.assign(fit, { outside, changed, unlike });
 }
 
 function roundedTo(values: Float64Array, dtype: string): Float64Array {
