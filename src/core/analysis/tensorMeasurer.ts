@@ -199,11 +199,13 @@ export class TensorMeasurer {
   private measureDecoded(length: number): void {
     const { kernels, encoding } = this;
     const { unitBytes, valuesPerUnit = 1 } = encoding;
-    const count = (length / unitBytes) * valuesPerUnit;
+    let count = (length / unitBytes) * valuesPerUnit;
     if (encoding.stored !== undefined) kernels.widen(encoding.stored, "chunk", count);
     else {
       const values = encoding.decode?.(kernels.chunk.subarray(0, length), count);
       if (values === undefined) return;
+      // The codes that fill the last byte are no values.
+      count = values.length;
       // Every platform that runs this is little-endian, as the kernels' memory is.
       new Float64Array(kernels.chunk.buffer, kernels.chunk.byteOffset, count).set(values);
     }
