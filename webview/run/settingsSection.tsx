@@ -38,7 +38,7 @@ export function SettingsSection({ runs, open, onToggle, onCopy }: SettingsSectio
       title="Settings"
       note={
         rows.length === 0
-          ? "no log has any"
+          ? "no log or checkpoint has any"
           : `${formatCount(differing)} of ${formatCount(rows.length)} differ`
       }
       open={open && rows.length > 0}
@@ -112,7 +112,7 @@ function SettingsTable({ runs, rows, silent, onCopy }: SettingsTableProps) {
           onInput={setSearch}
           start={<Icon name="search" />}
         />
-        {silent > 0 && <span class="dim">{`The logs of ${plural(silent, "run")} tell no settings`}</span>}
+        {silent > 0 && <span class="dim">{`Nothing tells the settings of ${plural(silent, "run")}`}</span>}
         <CopyTableButtons columns={columns} count={shown.length} onCopy={onCopy} />
       </div>
       <div style={{ height: `${(Math.min(Math.max(shown.length, 2), mostRows) + 1) * rowHeight + 16}px` }}>

@@ -127,7 +127,7 @@ export function sideOf(method: string, { tensors }: ShapedModule, side: "in" | "
   for (const [end, { shape }] of tensors) {
     const dims = (form?.[end] ?? "").split(" ");
     const at = dims.indexOf(side);
-    if (at >= 0 && dims.length === shape.length) return shape[at];
+    if (at >= 0 && (dims.at(-1) === "*" || dims.length === shape.length)) return shape[at];
   }
   // Rotations of blocks: as many inputs as all blocks of a factor are wide.
   const [, blocks, size] = (method === "BOFT" && tensors.get("R")?.shape) || [];

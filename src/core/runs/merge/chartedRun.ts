@@ -1,5 +1,6 @@
 import { baseName } from "../../bytes/paths";
 import { parseStepFolder } from "../../progress/checkpointNames";
+import type { ConfigRow } from "../logs/logFormat";
 import { countsEpochs, indexAtStep } from "../series/metricSeries";
 import { type SampledSeries, type SampleRequest, SeriesSampler } from "../series/seriesSampler";
 import type { FollowedLogs } from "./logSet";
@@ -7,6 +8,7 @@ import type { LogStore } from "./logStore";
 import { MetricFacts } from "./metricFacts";
 import type { RunHead, RunMarker } from "./runHead";
 import { type RunLogChanges, RunLogFollower } from "./runLogFollower";
+import { savedSettings } from "./savedSettings";
 
 /** A run to chart. `Run` fits. */
 export interface ChartSource extends FollowedLogs {
@@ -44,9 +46,11 @@ export class ChartedRun {
   private readonly facts = new MetricFacts();
   private checkpoints: ChartSource["checkpoints"];
   private version = 0;
+  /** Of checkpoints; empty where logs tell the settings, or as long as nothing does. */
+  private saved: readonly ConfigRow[] = [];
 
   private constructor(
-    store: LogStore,
+    private readonly store: LogStore,
     private run: ChartSource,
     nowMs: (() => number) | undefined,
   ) {
@@ -66,6 +70,7 @@ export class ChartedRun {
   ): Promise<ChartedRun> {
     const charted = new ChartedRun(store, run, nowMs);
     await charted.follower.poll(signal);
+    await charted.readSaved(signal);
     for (const key of charted.follower.keys()) charted.facts.replace(key, charted.follower.columns(key));
     return charted;
   }
@@ -82,8 +87,16 @@ export class ChartedRun {
     this.takeCheckpoints(changes);
     const { progress } = changes;
     if (changes.unchanged && !isRunChanged) return { progress };
+    await this.readSaved(signal);
     this.version++;
     return { progress, head: this.head() };
+  }
+
+  private async readSaved(signal?: AbortSignal): Promise<void> {
+    if (this.saved.length > 0 || this.follower.overview().config.length > 0) return;
+    const ordered = [...this.checkpoints].sort((a, b) => (a.step ?? -1) - (b.step ?? -1));
+    const folders = ordered.flatMap(({ path, incomplete }) => (incomplete === true ? [] : [path]));
+    this.saved = await savedSettings(this.store.files, folders, signal);
   }
 
   /** Grows whenever something is different. */
@@ -108,7 +121,7 @@ export class ChartedRun {
       ...(maxSteps === undefined ? {} : { maxSteps }),
       summary: summary.flatMap(([key, value]) => (typeof value === "number" ? [[key, value] as const] : [])),
       notes: summary.flatMap(([key, value]) => (typeof value === "string" ? [[key, value] as const] : [])),
-      config: config.slice(0, maxConfigRows),
+      config: (config.length === 0 ? this.saved : config).slice(0, maxConfigRows),
       sources,
       problems,
       progress: follower.progress(),
