@@ -15,6 +15,11 @@ import { baseChangedBy, isToldByStart } from "./modifiedBase";
 /** Findings of one kind listed one by one; a broken file of 10,000 modules has 10,000 of them. */
 const maxListed = 20;
 
+/** Megatron keeps the layers of a kind in one tensor, and no number in its path. */
+function isOfAllLayers({ module }: LoraModule): boolean {
+  return /(?:^|\.)layers\.(?!\d+\.)/.test(module);
+}
+
 /** Collects what is to be said about an adapter; the same finding about many modules is said once. */
 export class AdapterProblems {
   private readonly found: Problem[] = [];
@@ -259,7 +264,7 @@ export class AdapterProblems {
     const message =
       known.length === 0
         ? `${hold} update for each expert, one inside the other. How many experts share the rank of the tensors stands in adapter_config.json, which is missing: they are listed but not measured.`
-        : `${hold} update for each of ${rangeText(known)} experts; each is measured by itself.`;
+        : `${hold} update for each of ${rangeText(known)} ${modules.every(isOfAllLayers) ? "layers" : "experts"}; each is measured by itself.`;
     this.push("info", "LoraExperts", message);
   }
 

@@ -15,7 +15,7 @@ export type LoraRole =
   | "rankCount";
 
 /** Whose way of writing a name follows. It decides the orientation of the factors and where the scale stands. */
-export type KeyGrammar = "peft" | "kohya" | "diffusers" | "xlabs" | "lowerCase" | "grouped";
+export type KeyGrammar = "peft" | "kohya" | "diffusers" | "xlabs" | "lowerCase" | "grouped" | "megatron";
 
 export interface LoraKey {
   readonly grammar: KeyGrammar;

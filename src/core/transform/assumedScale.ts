@@ -7,6 +7,7 @@ const configured: ReadonlySet<DialectId> = new Set([
   "mlx",
   "mlx-vlm",
   "torchtune",
+  "megatron",
   "litgpt",
   "unknown",
 ]);

@@ -11,6 +11,7 @@ export type DialectId =
   | "mlx"
   | "mlx-vlm"
   | "torchtune"
+  | "megatron"
   | "litgpt"
   | "sam"
   | "gguf"

@@ -4,6 +4,7 @@ import type { Dialect, DialectId, ModuleNaming } from "./dialect";
 import { comfyui, controlLora, diffusers, xlabs } from "./diffusers";
 import { kohya, lycoris } from "./kohya";
 import { ggufDialect, mlx, mlxVlm, sam, svdFactors, torchtune } from "./lowerCase";
+import { megatron } from "./megatron";
 import { diffsynth, litgpt, peft } from "./peft";
 
 /** Every dialect, in the order in which names are held against them: the special before the general. */
@@ -16,6 +17,7 @@ export const dialects: readonly Dialect[] = [
   peft,
   kohya,
   torchtune,
+  megatron,
   ggufDialect,
   mlx,
   mlxVlm,
@@ -34,10 +36,12 @@ export function dialectOf(naming: ModuleNaming, config: AdapterConfig | undefine
 }
 
 /** Cheap rejection: a model of 89,088 tensors has none of these words in its names. */
-const mayBeLora = /lora|dora_scale|\.alpha$|\.m$|\.magnitude$/;
+const mayBeLora = /lora|dora_scale|\.alpha$|\.m$|\.magnitude$|\.linear_(?:in|out)\.weight$/;
 
 /** In the order of cost; no name is read by two of them but XLabs', which diffusers' grammar would cut short. */
-const grammars = [peft, kohya, xlabs, diffusers, torchtune].flatMap(({ parseKey }) => parseKey ?? []);
+const grammars = [peft, kohya, xlabs, diffusers, torchtune, megatron].flatMap(
+  ({ parseKey }) => parseKey ?? [],
+);
 
 /**
  * Reads a tensor's name as part of a LoRA. `alpha`, `dora_scale`, `m` and `magnitude` are common words: such a key
