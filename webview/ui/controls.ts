@@ -1,4 +1,5 @@
 import "./focusVisibleProbe";
+import "./lateStart";
 import { vsCodeButton } from "@vscode/webview-ui-toolkit/dist/button/index.js";
 import { vsCodeCheckbox } from "@vscode/webview-ui-toolkit/dist/checkbox/index.js";
 import { vsCodeDropdown } from "@vscode/webview-ui-toolkit/dist/dropdown/index.js";

@@ -44,3 +44,21 @@ test("a document whose facts do not come begins with the page", async () => {
   editor = await EditorPage.open({}, { start: { told: "" } });
   await editor.page.getByRole("tab", { name: /Overview/ }).waitFor();
 });
+
+test.each(["light", "highContrast"] as const)(
+  "a page that begins with its facts has the colours of %s",
+  async (theme) => {
+    const html = editorStart({ ...editorSamples.adapter().state, generation: 1 }) ?? "";
+    editor = await EditorPage.open({}, { start: html, theme });
+    await editor.page.getByRole("tab", { name: /Overview/ }).waitFor();
+    const colours = await editor.page.evaluate(() => {
+      const { backgroundColor, color } = getComputedStyle(document.body);
+      const probe = document.body.appendChild(document.createElement("p"));
+      probe.style.backgroundColor = "var(--vscode-editor-background)";
+      probe.style.color = "var(--vscode-foreground)";
+      const { backgroundColor: background, color: foreground } = getComputedStyle(probe);
+      return { shown: [backgroundColor, color], theme: [background, foreground] };
+    });
+    expect(colours.shown).toEqual(colours.theme);
+  },
+);
