@@ -1,5 +1,7 @@
 import type { Checkpoint } from "../checkpoint/checkpoint";
 import type { FolderFile } from "../checkpoint/folderContext";
+import type { InsideFile } from "../checkpoint/inside/insideFile";
+import type { FileContent } from "../formats/format";
 import { assessParts, isLibraryWeights, type Part, type PartsAssessment, partLabels } from "../parts/parts";
 import { forInference } from "../resume/forInference";
 import { type InsidePart, insideParts } from "./insideParts";
@@ -34,7 +36,7 @@ export interface OwnParts {
  */
 export function ownParts(facts: SummaryFacts): OwnParts {
   const inside = filesOfOne(facts);
-  const files = inside ?? filesOfFolder(facts);
+  const files = inside ?? withPartsInside(filesOfFolder(facts), facts);
   // What was not used is not missing.
   const needless = inside !== undefined && !isScheduled(facts);
   const unused = needless ? [{ part: "other", alsoHolds: ["scheduler"] } as const] : [];
@@ -91,16 +93,33 @@ function isOtherModel(
   return withoutNumbers(file.name) !== withoutNumbers(own.name);
 }
 
+/** The files of a joined checkpoint with what lies in them beside the weights, which their names do not tell. */
+function withPartsInside(
+  files: readonly FolderFile[],
+  { checkpoint: { content, layout }, inside }: SummaryFacts,
+): readonly FolderFile[] {
+  if (layout === undefined || content === undefined || inside?.kind !== "training-checkpoint") return files;
+  const roles = [...rolesInside(content, inside)].filter((part) => part !== "weights");
+  return files.map((file) =>
+    file.part === "weights" ? { ...file, alsoHolds: [...new Set([...file.alsoHolds, ...roles])] } : file,
+  );
+}
+
+function rolesInside(content: FileContent, inside: InsideFile): ReadonlySet<Part> {
+  const roles = new Set(insideParts(content, inside).flatMap(({ role }) => partOfRole[role] ?? []));
+  const { stepPlace, epochPlace, episodePlace } = inside.told ?? {};
+  if (stepPlace !== undefined || epochPlace !== undefined || episodePlace !== undefined)
+    roles.add("trainer-state");
+  return roles;
+}
+
 /** Undefined where the folder is the checkpoint. */
 function filesOfOne({ checkpoint, folder, inside }: SummaryFacts): readonly FolderFile[] | undefined {
   const { content, layout, isPiece, name, path } = checkpoint;
   const isWhole = inside?.kind === "training-checkpoint" && inside.models.length > 0;
   if (content === undefined || !isWhole || layout !== undefined || isPiece === true) return undefined;
   if (folder.trainerStatePath !== undefined) return undefined;
-  const roles = new Set(insideParts(content, inside).flatMap(({ role }) => partOfRole[role] ?? []));
-  const { stepPlace, epochPlace, episodePlace } = inside.told ?? {};
-  if (stepPlace !== undefined || epochPlace !== undefined || episodePlace !== undefined)
-    roles.add("trainer-state");
+  const roles = rolesInside(content, inside);
   const size = checkpoint.files.reduce((total, { bytes }) => total + bytes, 0);
   const own = [...roles].map((part): FolderFile => ({ name, path, size, kind: "file", part, alsoHolds: [] }));
   return [...own, ...folder.files.filter(({ part }) => sharedParts.has(part))];

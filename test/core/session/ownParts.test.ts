@@ -6,6 +6,7 @@ import { safetensorsFile } from "../../support/made/safetensorsFile";
 import { bundleTypes, tensorflowBundle } from "../../support/made/tensorflowBundle";
 import { MemoryFiles } from "../../support/memoryFiles";
 import { projectRoot } from "../../support/projectRoot";
+import { folderInMemory } from "../resume/resumeFiles";
 
 async function summaryOf(files: Record<string, Uint8Array>, path: string) {
   const session = await CheckpointSession.open(new MemoryFiles(files), path, () => undefined);
@@ -70,4 +71,12 @@ it("counts no file beside it as a part of arrays that are no model", async () =>
     "/m/arrays.pth",
   );
   expect(parts[0]?.files.map(({ name }) => name)).toEqual(["arrays.pth"]);
+});
+
+it("counts the optimizer of a joined checkpoint, which lies with its weights", async () => {
+  const files = folderInMemory(join(projectRoot, "test/fixtures/dcp/titan"), "/run/step-20");
+  const session = await CheckpointSession.open(files, "/run/step-20", () => undefined);
+  const { resumable, missingParts } = session.summary();
+  expect(missingParts.map(({ label }) => label)).not.toContain("optimizer state");
+  expect([resumable.answer, (await session.resume()).answer]).toEqual(["partly", "partly"]);
 });
