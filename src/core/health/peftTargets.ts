@@ -1,6 +1,7 @@
 import type { AdapterConfig } from "../adapter/adapterConfig";
 import { isJsonArray, type JsonValue, jsonNumber, jsonString } from "../json/parseJson";
 import type { Problem } from "../problem/problem";
+import { lastPart } from "../text/lastPart";
 import {
   type PatternBudget,
   PatternBudgetError,
@@ -74,8 +75,7 @@ export function peftSelection({
     selects &&
     ((module) => {
       const isInLayer = /\.\d+\./.test(module);
-      const last = module.slice(module.lastIndexOf(".") + 1);
-      return (isInLayer || listed.includes(module) || singleName.test(last)) && selects(module);
+      return (isInLayer || listed.includes(module) || singleName.test(lastPart(module))) && selects(module);
     })
   );
 }

@@ -93,7 +93,7 @@ export class ChartedRun {
   }
 
   private async readSaved(signal?: AbortSignal): Promise<void> {
-    if (this.saved.length > 0 || this.follower.overview().config.length > 0) return;
+    if (this.saved.length > 0 || this.follower.config().length > 0) return;
     const ordered = [...this.checkpoints].sort((a, b) => (a.step ?? -1) - (b.step ?? -1));
     const folders = ordered.flatMap(({ path, incomplete }) => (incomplete === true ? [] : [path]));
     this.saved = await savedSettings(this.store.files, folders, signal);

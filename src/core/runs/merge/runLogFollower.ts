@@ -115,13 +115,19 @@ export class RunLogFollower {
   overview(): Omit<RunLog, "series"> {
     const reports = this.metrics.counted().map(({ report }) => report);
     return {
-      config: [...new Map([...reports].reverse().flatMap(({ config }) => config))],
+      config: this.config(),
       summary: this.summary(),
       maxSteps: this.meter.maxSteps(),
       name: reports.find(({ facts }) => facts.name !== undefined)?.facts.name,
       sources: this.set.logs.map((log) => this.sourceOf(log)),
       problems: [...this.set.logs.flatMap(({ report }) => report.problems), ...this.notes()],
     };
+  }
+
+  /** The settings in the logs; where several say one, the first that is counted has it. */
+  config(): RunLog["config"] {
+    const configs = this.metrics.counted().map(({ report }) => report.config);
+    return [...new Map(configs.reverse().flat())];
   }
 
   /** What was left out of the logs, and why. */
