@@ -52,7 +52,7 @@ export function runHandlers(
         settings,
         metrics,
         signal,
-      });
+      }).finally(() => seen.close());
       probes.forgetUnused();
       settings.forgetUnused();
       statuses.retain(new Set(found.runs.map(({ id }) => id)));

@@ -3,6 +3,8 @@ import { keptLogBytes } from "../../problem/limits";
 import type { LogFile } from "../logs/logFormat";
 import { ParsedLog, type ReadState } from "./parsedLog";
 
+const firstSweep = 256;
+
 /**
  * The logs of a file system, each parsed once whoever reads it: charts, the states of runs, the search for runs. A log
  * is kept as long as somebody follows it, and those that were read last a while longer.
@@ -12,6 +14,8 @@ export class LogStore {
   /** The one that was read last is last. */
   private readonly recent = new Map<string, { readonly log: ParsedLog; readonly byteSize: number }>();
   private recentBytes = 0;
+  /** As many logs may be known before those that nobody holds are looked for again. */
+  private sweepAt = firstSweep;
   private readonly listeners: ((read: ReadState) => void)[] = [];
 
   constructor(
@@ -28,6 +32,7 @@ export class LogStore {
       if (state !== undefined) for (const listener of this.listeners) listener(state);
     });
     this.known.set(key, new WeakRef(log));
+    if (this.known.size > this.sweepAt) this.forgetCollected();
     return log;
   }
 
@@ -45,7 +50,12 @@ export class LogStore {
       if (this.recentBytes <= this.keptBytes) break;
       this.drop(oldest);
     }
+  }
+
+  /** Not with each log: a search reads as many as there are checkpoints, and would go through all of them each time. */
+  private forgetCollected(): void {
     for (const [other, kept] of this.known) if (kept.deref() === undefined) this.known.delete(other);
+    this.sweepAt = Math.max(firstSweep, 2 * this.known.size);
   }
 
   private drop(key: string): void {
