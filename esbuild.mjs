@@ -83,16 +83,18 @@ function writePageFiles({ metafile }) {
   writeFileSync(pageFilesFile, `${JSON.stringify(Object.fromEntries(begin), undefined, 2)}\n`);
 }
 
+/** A process that is a call of what `dist/engine.js` exports. */
+function callOfEngine(name, options) {
+  const contents = `require("./engine.js").engine.${name}();`;
+  return { ...node, ...options, stdin: { contents }, external: ["./engine.js"] };
+}
+
 const bundles = [
   { ...node, entryPoints: ["src/extension.ts"], outfile: "dist/extension.js", external: ["vscode"] },
-  { ...node, entryPoints: ["src/worker/main.ts"], outfile: "dist/worker.js" },
+  { ...node, entryPoints: ["src/cli/engine.ts"], outfile: "dist/engine.js" },
+  callOfEngine("startWorker", { outfile: "dist/worker.js" }),
+  callOfEngine("runCommandLine", { outfile: "dist/cli.js", banner: { js: "#!/usr/bin/env node" } }),
   { ...node, entryPoints: ["src/worker/numbers/numbersThread.ts"], outfile: "dist/numbersThread.js" },
-  {
-    ...node,
-    entryPoints: ["src/cli/main.ts"],
-    outfile: "dist/cli.js",
-    banner: { js: "#!/usr/bin/env node" },
-  },
   pages,
   { ...page, entryPoints: ["webview/styles/main.css"], outfile: "dist/webview/styles.css" },
   { ...page, entryPoints: ["webview/styles/start.css"], outfile: "dist/webview/start.css" },

@@ -5,8 +5,8 @@ import { average, planAverage } from "../core/transform/model/average";
 import { movingAverageWeights } from "../core/transform/model/movingAverage";
 import { defineCommand, jsonFlag, openSession } from "./command";
 import { findRuns } from "./findRuns";
-import { makeOptions } from "./makeOptions";
-import { modelFlags, outOf, readModelFlags } from "./modelFlags";
+import { makeOptions } from "./flags/makeOptions";
+import { modelFlags, outOf, readModelFlags } from "./flags/modelFlags";
 import { UsageError } from "./usageError";
 
 const { dtype: _, ...flags } = modelFlags;

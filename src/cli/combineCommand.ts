@@ -3,9 +3,9 @@ import { combine, planCombination } from "../core/transform/combine/combine";
 import { defaultThreads } from "../worker/numbers/findInTensors";
 import { NumbersPool } from "../worker/numbers/numbersPool";
 import { defineCommand, jsonFlag } from "./command";
-import { readRule } from "./makeFlags";
-import { makeOptions } from "./makeOptions";
-import { modelFlags, outOf, readModelFlags } from "./modelFlags";
+import { readRule } from "./flags/makeFlags";
+import { makeOptions } from "./flags/makeOptions";
+import { modelFlags, outOf, readModelFlags } from "./flags/modelFlags";
 import { UsageError } from "./usageError";
 import { openWeighted } from "./weightedAdapters";
 

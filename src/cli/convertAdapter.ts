@@ -7,9 +7,9 @@ import {
 import { convertAdapter, planAdapterConversion } from "../core/transform/dialect/convertAdapter";
 import type { TargetDialect } from "../core/transform/dialect/targetModules";
 import { type CommandResult, openSession } from "./command";
-import { readRule } from "./makeFlags";
-import { makeOptions } from "./makeOptions";
-import { outOf, readModelFlags } from "./modelFlags";
+import { readRule } from "./flags/makeFlags";
+import { makeOptions } from "./flags/makeOptions";
+import { outOf, readModelFlags } from "./flags/modelFlags";
 
 interface AdapterValues {
   readonly base?: string | undefined;

@@ -3,8 +3,8 @@ import { convert, planConversion } from "../core/transform/model/convert";
 import { exactnessOf } from "../core/transform/model/exactness";
 import { defineCommand, jsonFlag, onePath, openSession } from "./command";
 import { convertAdapterTo } from "./convertAdapter";
-import { makeOptions } from "./makeOptions";
-import { modelFlags, outOf, readModelFlags } from "./modelFlags";
+import { makeOptions } from "./flags/makeOptions";
+import { modelFlags, outOf, readModelFlags } from "./flags/modelFlags";
 import { UsageError } from "./usageError";
 
 const dialects = ["peft", "kohya", "diffusers", "mlx"] as const;

@@ -3,8 +3,8 @@ import { extractCheckpoint } from "../core/report/makeAdapter";
 import { extractReport, extractText } from "../core/report/reduceReport";
 import type { ExtractionRule } from "../core/transform/extractionRank";
 import { defineCommand, jsonFlag } from "./command";
-import { type MakeFlags, makeArguments, readMakeFlags } from "./makeFlags";
-import { makeOptions } from "./makeOptions";
+import { type MakeFlags, makeArguments, readMakeFlags } from "./flags/makeFlags";
+import { makeOptions } from "./flags/makeOptions";
 import { UsageError } from "./usageError";
 
 /** Ranks that an extraction by energy goes up to. */

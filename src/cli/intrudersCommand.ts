@@ -8,8 +8,8 @@ import { findAllIntruders, reduceIntruders } from "../core/transform/intruders/r
 import { defaultThreads } from "../worker/numbers/findInTensors";
 import { NumbersPool } from "../worker/numbers/numbersPool";
 import { defineCommand, jsonFlag, onePath, openSession } from "./command";
-import { makeOptions } from "./makeOptions";
-import { modelFlags, outOf, readModelFlags } from "./modelFlags";
+import { makeOptions } from "./flags/makeOptions";
+import { modelFlags, outOf, readModelFlags } from "./flags/modelFlags";
 import { UsageError } from "./usageError";
 
 const { "max-shard-size": _, ...flags } = modelFlags;

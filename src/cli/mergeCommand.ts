@@ -5,8 +5,8 @@ import { merge } from "../core/transform/model/merge";
 import { planMerge } from "../core/transform/model/mergePlan";
 import { nodeFiles } from "../worker/nodeFiles";
 import { defineCommand, jsonFlag, noUserStage } from "./command";
-import { makeOptions } from "./makeOptions";
-import { modelFlags, outOf, readModelFlags } from "./modelFlags";
+import { makeOptions } from "./flags/makeOptions";
+import { modelFlags, outOf, readModelFlags } from "./flags/modelFlags";
 import { UsageError } from "./usageError";
 import { openWeighted } from "./weightedAdapters";
 

@@ -2,8 +2,8 @@ import { resolve } from "node:path";
 import { reduceCheckpoint } from "../core/report/makeAdapter";
 import { reduceReport, reduceText } from "../core/report/reduceReport";
 import { defineCommand, jsonFlag, onePath } from "./command";
-import { makeArguments, readMakeFlags } from "./makeFlags";
-import { makeOptions } from "./makeOptions";
+import { makeArguments, readMakeFlags } from "./flags/makeFlags";
+import { makeOptions } from "./flags/makeOptions";
 
 export const reduceCommand = defineCommand({
   usage: "reduce ADAPTER RULE [--max-rank N] [--uniform] [--kohya-plus-one] --out DIR [--replace] [--json]",

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "esbuild";
@@ -26,7 +26,7 @@ export default async function setUp(project: TestProject): Promise<() => void> {
   await build({
     absWorkingDir: projectRoot,
     entryPoints: [
-      { in: "src/cli/main.ts", out: "cli" },
+      { in: "src/cli/engine.ts", out: "engine" },
       { in: "src/worker/numbers/numbersThread.ts", out: "numbersThread" },
     ],
     outdir: folder,
@@ -39,6 +39,7 @@ export default async function setUp(project: TestProject): Promise<() => void> {
     define: { "process.env.CHECKPOINT_EXPLORER_VERSION": JSON.stringify(readManifest().version) },
     plugins: [kernelsPlugin],
   });
+  writeFileSync(join(folder, "cli.js"), 'require("./engine.js").engine.runCommandLine();');
   project.provide("cliFile", join(folder, "cli.js"));
   project.provide("numbersThreadFile", join(folder, "numbersThread.js"));
   project.provide("kernels", await compileKernels());

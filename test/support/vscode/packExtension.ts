@@ -19,7 +19,10 @@ export function buildExtension(): boolean {
   return status === 0;
 }
 
-/** Packs what .vscodeignore allows from the current dist/ into `file`. Returns its size and what is in it. */
+/** Every remote machine that is worked on fetches the package. */
+const mostBytes = 3e6;
+
+/** Packs what .vscodeignore allows from the current dist/ into `file`. Returns its size and what is in it; throws if it is too large. */
 export function packExtension(file: string): { sizeBytes: number; listing: string } {
   mkdirSync(dirname(file), { recursive: true });
   const vsce = join("node_modules", "@vscode", "vsce", "vsce");
@@ -37,5 +40,8 @@ export function packExtension(file: string): { sizeBytes: number; listing: strin
     encoding: "utf8",
   });
   if (status !== 0) throw new Error(`The extension could not be packed:\n${stdout}${stderr}`);
-  return { sizeBytes: statSync(file).size, listing: `${stdout}${stderr}` };
+  const sizeBytes = statSync(file).size;
+  if (sizeBytes >= mostBytes)
+    throw new Error(`The package has ${sizeBytes} bytes; less than ${mostBytes} are allowed.`);
+  return { sizeBytes, listing: `${stdout}${stderr}` };
 }

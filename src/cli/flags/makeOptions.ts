@@ -1,10 +1,10 @@
 import { resolve } from "node:path";
-import type { MakeOptions } from "../core/report/makeAdapter";
-import { nodeFiles } from "../worker/nodeFiles";
-import { nodeSink, removeUnfinished } from "../worker/nodeSink";
-import { defaultThreads } from "../worker/numbers/findInTensors";
-import { NumbersPool } from "../worker/numbers/numbersPool";
-import { toolVersion } from "../worker/toolVersion";
+import type { MakeOptions } from "../../core/report/makeAdapter";
+import { nodeFiles } from "../../worker/nodeFiles";
+import { nodeSink, removeUnfinished } from "../../worker/nodeSink";
+import { defaultThreads } from "../../worker/numbers/findInTensors";
+import { NumbersPool } from "../../worker/numbers/numbersPool";
+import { toolVersion } from "../../worker/toolVersion";
 import type { MakeFlags } from "./makeFlags";
 
 /** The signals that ask a program to end. */

@@ -1,5 +1,5 @@
-import type { ReductionOptions, ReductionRule } from "../core/transform/reductionPlan";
-import { UsageError } from "./usageError";
+import type { ReductionOptions, ReductionRule } from "../../core/transform/reductionPlan";
+import { UsageError } from "../usageError";
 
 /** For `parseArgs`: the options of `reduce` and `extract`. */
 export const makeArguments = {

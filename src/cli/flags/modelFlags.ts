@@ -1,5 +1,5 @@
-import type { WritableDtype } from "../core/tensors/encode";
-import { UsageError } from "./usageError";
+import type { WritableDtype } from "../../core/tensors/encode";
+import { UsageError } from "../usageError";
 
 /** For `parseArgs`: the options of the commands that write a whole model. */
 export const modelFlags = {

@@ -107,19 +107,22 @@ function problemOf(error: unknown): Problem {
   return { severity: "error", code, message: messageOf(error) };
 }
 
-// A reader such as `head` that has seen enough closes the pipe; that is no failure of ours.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  process.exitCode = error.code === "EPIPE" ? exitRead : exitUnreadable;
-});
+/** The command that the process was started with; its exit code is set when all is printed. */
+export function runCommandLine(): void {
+  // A reader such as `head` that has seen enough closes the pipe; that is no failure of ours.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    process.exitCode = error.code === "EPIPE" ? exitRead : exitUnreadable;
+  });
 
-main(process.argv.slice(2)).then(
-  (code) => {
-    process.exitCode = code;
-  },
-  (error: unknown) => {
-    const message = messageOf(error);
-    warn(message);
-    if (error instanceof UsageError) process.stderr.write(`\n${usage}\n`);
-    process.exitCode = error instanceof UsageError ? exitUsage : exitUnreadable;
-  },
-);
+  main(process.argv.slice(2)).then(
+    (code) => {
+      process.exitCode = code;
+    },
+    (error: unknown) => {
+      const message = messageOf(error);
+      warn(message);
+      if (error instanceof UsageError) process.stderr.write(`\n${usage}\n`);
+      process.exitCode = error instanceof UsageError ? exitUsage : exitUnreadable;
+    },
+  );
+}
