@@ -33,12 +33,17 @@ export async function readAttributes(
 ): Promise<readonly Hdf5Attribute[]> {
   const bodies = messages
     .filter(({ type, isShared }) => type === messageTypes.attribute && !isShared)
-    .map(({ fields }) => fields);
+    .map(({ fields }) => fromStart(fields));
   const info = messages.find(({ type }) => type === messageTypes.attributeInfo);
-  if (info !== undefined) bodies.push(...(await readDenseAttributes(file, info.fields)));
+  if (info !== undefined) bodies.push(...(await readDenseAttributes(file, fromStart(info.fields))));
   const found: Hdf5Attribute[] = [];
   for (const body of bodies.slice(0, maxReadAttributes)) found.push(await readAttribute(file, heaps, body));
   return found;
+}
+
+/** A message's own fields stand where its last reader stopped. */
+function fromStart({ bytes, fileOffset, widths }: Hdf5Fields): Hdf5Fields {
+  return new Hdf5Fields(bytes, fileOffset, widths);
 }
 
 async function readDenseAttributes(file: Hdf5File, info: Hdf5Fields): Promise<readonly Hdf5Fields[]> {

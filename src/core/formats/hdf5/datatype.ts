@@ -13,8 +13,10 @@ export interface Hdf5Type {
   readonly element?: Hdf5Type;
   /** The values are the addresses of others. */
   readonly isReference?: true;
-  /** Opaque bytes that may stand for another type, which an attribute names. */
+  /** Opaque bytes that may stand for another type, which an attribute or their tag names. */
   readonly isOpaque?: true;
+  /** Of opaque bytes: the tag that says what they are, empty where nothing does. */
+  readonly tag?: string;
 }
 
 const maxTypeDepth = 16;
@@ -52,8 +54,8 @@ export function readDatatype(fields: Hdf5Fields, depth = 0): Hdf5Type {
       return { ...base, dtype: "bitfield" };
     case 5: {
       // The tag is padded to a multiple of eight bytes, which the low bits count.
-      fields.skip(bits & 0xff);
-      return { ...base, bigEndian: false, dtype: "opaque", isOpaque: true };
+      const tag = new TextDecoder().decode(fields.take(bits & 0xff)).replace(/\0.*$/s, "");
+      return { ...base, bigEndian: false, dtype: "opaque", isOpaque: true, tag };
     }
     case 6:
       return compoundType(fields, version, bits & 0xffff, itemBytes, depth);

@@ -56,7 +56,7 @@ export async function readDataset(
     };
   const space = readDataspace(spaceFields);
   if (space === undefined) return { tensor: undefined };
-  const type = await trueType(file, heaps, readDatatype(typeFields), messages);
+  const { type, untyped } = await trueType(file, heaps, readDatatype(typeFields), messages);
   if (type.element !== undefined && space.shape.length === 0) {
     const bytes = await singleSequence(file, heaps, layoutFields, type.element.itemBytes);
     if (bytes !== undefined) return { tensor: sequenceTensor(name, type.element, bytes) };
@@ -71,7 +71,10 @@ export async function readDataset(
   const found = await findValues(file, place, space, type, byteSize, layoutFields, messages);
   const tensor = tensorOf(name, type, shape, byteSize, inOuterFile(found, place, byteSize));
   const { absent, isDamage } = found;
-  if (absent === undefined || type.dtype === "object") return { tensor };
+  if (absent === undefined || type.dtype === "object")
+    return untyped === undefined
+      ? { tensor }
+      : { tensor, problem: problemOf(untyped[0], untyped[1], name, untyped[2]) };
   const severity = isDamage === true ? "error" : "warning";
   return {
     tensor,
@@ -211,18 +214,41 @@ function byteSizeOf(dtype: string, byteSize: number): number {
   return dtype === "object" ? 0 : byteSize;
 }
 
-/** Keras keeps bfloat16 as bytes without a meaning, and says what they are in an attribute. */
+/**
+ * NumPy has no bfloat16: what h5py gets of it are two bytes without a type. Keras 3 says in an attribute what they
+ * are, its older form of files does not.
+ */
 async function trueType(
   file: Hdf5File,
   heaps: GlobalHeaps,
   type: Hdf5Type,
   messages: readonly HeaderMessage[],
-): Promise<Hdf5Type> {
-  if (type.isOpaque !== true || type.itemBytes !== 2) return type;
+): Promise<{ readonly type: Hdf5Type; readonly untyped?: Untyped }> {
+  if (type.isOpaque !== true) return { type };
   const attributes = await readAttributes(file, heaps, messages);
   const said = attributes.find(({ name }) => name === "dtype")?.value;
-  return said === "bfloat16" ? { ...type, dtype: "BF16" } : type;
+  if (type.itemBytes === 2 && said === "bfloat16") return { type: { ...type, dtype: "BF16" } };
+  if (type.tag !== "") return { type };
+  const isPair = type.itemBytes === 2 && said === undefined;
+  return isPair
+    ? { type: { ...type, dtype: "BF16" }, untyped: shownAsBf16 }
+    : {
+        type,
+        untyped: [
+          "warning",
+          "VoidType",
+          `is stored as bytes without a type (${type.itemBytes} each): its values cannot be told`,
+        ],
+      };
 }
+
+type Untyped = readonly [severity: Problem["severity"], code: string, what: string];
+
+const shownAsBf16: Untyped = [
+  "info",
+  "VoidShownAsBf16",
+  "is stored as two bytes without a type and shown as BF16: NumPy has no bfloat16, and libraries that do write it so",
+];
 
 function problemOf(severity: Problem["severity"], code: string, tensor: string, what: string): Problem {
   return { severity, code, message: `${quote(tensor)}: ${what}.`, tensor };

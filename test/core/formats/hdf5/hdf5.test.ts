@@ -124,6 +124,18 @@ describe("an HDF5 file of h5py", () => {
     },
   );
 
+  test("shows two bytes without a type as bfloat16, whether it is said or not, and tells what has none", async () => {
+    const { checkpoint, tensors } = await open("bfloat16.h5");
+    // 0, 1, -2 and 0.5 as the script writes them.
+    const bits = new Uint8Array(Uint16Array.of(0x0000, 0x3f80, 0xc000, 0x3f00).buffer);
+    for (const name of ["said", "unsaid"])
+      expect(tensors[name], name).toMatchObject({ dtype: "BF16", shape: [4], sha256: sha256(bits) });
+    expect(checkpoint.problems.map(({ severity, code, tensor }) => [severity, code, tensor])).toEqual([
+      ["warning", "VoidType", "other"],
+      ["info", "VoidShownAsBf16", "unsaid"],
+    ]);
+  });
+
   test("opens without a byte of the values, however large", async () => {
     const bytes = bytesOf("userBlock.h5");
     // The values of `w` stand behind what opening reads: a file of another length costs the same.
