@@ -33,8 +33,9 @@ import { PickleBudget } from "../pickle/pickleBudget";
 import { encodedText } from "../pickle/pickleBytes";
 import { argsOf } from "../pickle/pickleObjectView";
 import { PyObject } from "../pickle/pickleValue";
-import { type Unpickled, unpickleFrom } from "../pickle/unpickle";
+import type { Unpickled } from "../pickle/unpickle";
 import { isTar, readTarDirectory, type TarMember } from "../tar/tarDirectory";
+import { unpickleWithArrays } from "../torch/joblibArrays";
 import { Latin1TextRegion } from "../torch/textRegion";
 import { openArchive, type TorchArchive } from "../torch/torchArchive";
 import { type Compression, canUnpack, containerKind } from "./containerKind";
@@ -168,7 +169,7 @@ export class Look {
       }
       if (this.started % picklesInTurn === 0) await takeTurns();
       const { signal, budget } = this;
-      const read = await unpickleFrom(source, { start: position, signal, budget });
+      const read = await unpickleWithArrays(source, { start: position, signal, budget });
       // What fails without an import may be no pickle at all, but bytes that begin like one.
       if (read.failure !== undefined && read.imports.length === 0) {
         if (read.failure.code === "PickleLimit") this.left++;

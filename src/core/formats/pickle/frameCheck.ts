@@ -1,9 +1,12 @@
+import type { Problem } from "../../problem/problem";
 import { latin1Text } from "../../text/latin1";
 import { isDangerousGlobal } from "./dangerousGlobals";
+import type { ImportLog } from "./importLog";
+import { opcodeName } from "./opcode";
 import type { PickleInput } from "./pickleInput";
 import { decodeUtf8 } from "./pickleText";
 
-export interface HiddenImport {
+interface HiddenImport {
   readonly module: string;
   readonly name: string;
   readonly offset: number;
@@ -36,8 +39,17 @@ export class FrameCheck {
     return input.position > end;
   }
 
+  /** Told where an opcode crossed the end of its frame; what may be hidden there counts as imported. */
+  report(input: PickleInput, imports: ImportLog, op: number, offset: number): Problem {
+    for (const hidden of this.hiddenImports(input)) imports.add(hidden.module, hidden.name, hidden.offset);
+    const message =
+      `${opcodeName(op)} takes bytes from beyond the end of its frame. No pickler writes that, and ` +
+      "readers differ in what they make of it: what Python runs may not be what is shown here.";
+    return { severity: "error", code: "CrossedFrame", message, offset };
+  }
+
   /** Dangerous names in the bytes that were taken for an operand, as any opcode would write them. */
-  hiddenImports(input: PickleInput): readonly HiddenImport[] {
+  private hiddenImports(input: PickleInput): readonly HiddenImport[] {
     const to = Math.min(this.crossedTo, this.crossedFrom + maxSweptBytes);
     const bytes = input.peek(this.crossedFrom, to);
     const text = latin1Text(bytes);

@@ -55,6 +55,7 @@ const exact: ReadonlySet<string> = new Set([
   "jax._src.array._reconstruct_array",
   "jax._src.device_array.reconstruct_device_array",
   "numpy.ma.core._mareconstruct",
+  "joblib.numpy_pickle.NumpyArrayWrapper",
   "numpy.ma.core.MaskedArray",
   "torch.Size",
   "torch.device",

@@ -8,6 +8,7 @@ import { FoundValues, headBytes } from "./foundValues";
 import { FrameCheck } from "./frameCheck";
 import type { ImportLog } from "./importLog";
 import { type Making, noteChange, noteMaking } from "./indirectCalls";
+import { type InlineData, OuterPickles, type PickleHooks } from "./inlineData";
 import { Op, opcodeName } from "./opcode";
 import type { PickleBudget } from "./pickleBudget";
 import { NeedBytes, type PickleInput } from "./pickleInput";
@@ -24,16 +25,11 @@ import { BadOperand, readScalar } from "./pickleScalar";
 import { MachineError, PickleStack } from "./pickleStack";
 import { decodeUtf8 } from "./pickleText";
 import { PyGlobal, PyObject, PyPersistentId } from "./pickleValue";
-import { toPython3Name } from "./python2Names";
+import { GlobalTable } from "./python2Names";
 
-/** Names in pickles of protocol 3 and later are those of Python 3. */
-const firstPython3Protocol = 3;
 const newestProtocol = 5;
 
 const noBytes = new Uint8Array();
-
-/** What a persistent id stands for, where that is known; undefined keeps it as a reference. */
-export type ResolvePersistentId = (id: ContentValue) => ContentValue | undefined;
 
 /**
  * The machine that a pickle is a program for, without its one dangerous ability: where Python would import and
@@ -43,13 +39,15 @@ export type ResolvePersistentId = (id: ContentValue) => ContentValue | undefined
 export class PickleMachine {
   protocol = 0;
   readonly found = new FoundValues();
-  private readonly stack: PickleStack;
-  private readonly globals = new Map<string, PyGlobal>();
+  private stack: PickleStack;
+  private readonly globals: GlobalTable;
   private readonly problems = new ProblemList(maxListedProblems);
   private readonly frames = new FrameCheck();
   private opcodeOffset: number;
   private currentOp = 0;
   private stopped = false;
+  private inlineData: InlineData | undefined;
+  private readonly outer = new OuterPickles();
   /** The class of the last storage that was referred to: mostly that of the next as well. */
   private storageType: ContentValue | undefined;
 
@@ -57,9 +55,10 @@ export class PickleMachine {
     private readonly input: PickleInput,
     private readonly imports: ImportLog,
     private readonly budget: PickleBudget,
-    private readonly resolvePersistentId: ResolvePersistentId = () => undefined,
+    private readonly hooks: PickleHooks = {},
   ) {
-    this.stack = new PickleStack(budget.retainedBytes, (target) => noteChange(target, imports));
+    this.stack = this.newStack(budget.retainedBytes);
+    this.globals = new GlobalTable(imports);
     this.opcodeOffset = input.position;
   }
 
@@ -73,9 +72,15 @@ export class PickleMachine {
     try {
       while (!this.stopped) {
         this.opcodeOffset = input.position;
+        if (this.inlineData !== undefined) {
+          this.passInline(this.inlineData);
+          continue;
+        }
         this.currentOp = input.readU8();
         this.step(this.currentOp);
-        if (this.frames.isCrossed(input)) this.reportCrossedFrame();
+        if (this.frames.isCrossed(input)) {
+          this.problems.add(this.frames.report(input, this.imports, this.currentOp, this.opcodeOffset));
+        }
       }
       return this.stack.pop();
     } catch (error) {
@@ -93,13 +98,27 @@ export class PickleMachine {
     return this.problems.toArray();
   }
 
-  /** Offset of the opcode at which the machine stands. */
-  get offset(): number {
-    return this.opcodeOffset;
+  salvage(): ContentValue | undefined {
+    return (this.outer.outermost ?? this.stack).salvage();
   }
 
-  salvage(): ContentValue | undefined {
-    return this.stack.salvage();
+  private newStack(maxRetainedBytes: number): PickleStack {
+    return new PickleStack(maxRetainedBytes, (target) => noteChange(target, this.imports));
+  }
+
+  private passInline({ isPadded, byteSize, make }: InlineData): void {
+    const { input, stack } = this;
+    if (isPadded) input.skip(input.readU8());
+    const offset = input.position;
+    input.skip(byteSize ?? 0);
+    this.inlineData = undefined;
+    if (byteSize === undefined) {
+      this.outer.begin(stack, this.protocol);
+      this.stack = this.newStack(stack.freeBytes);
+      return;
+    }
+    stack.pop();
+    stack.create(make(new BytesValue(undefined, byteSize, offset, false)), 4 * objectBytes);
   }
 
   private step(op: number): void {
@@ -153,9 +172,12 @@ export class PickleMachine {
       case Op.FRAME:
         this.frames.begin(input.readU64(), input);
         return true;
-      case Op.STOP:
-        this.stopped = true;
+      case Op.STOP: {
+        const outer = this.outer.end(this.stack);
+        if (outer === undefined) this.stopped = true;
+        else ({ stack: this.stack, protocol: this.protocol } = outer);
         return true;
+      }
       default:
         return false;
     }
@@ -171,13 +193,13 @@ export class PickleMachine {
         this.stackGlobal();
         return true;
       case Op.EXT1:
-        this.pushExtension(input.readU8());
+        stack.push(this.extension(input.readU8()));
         return true;
       case Op.EXT2:
-        this.pushExtension(input.readU16());
+        stack.push(this.extension(input.readU16()));
         return true;
       case Op.EXT4:
-        this.pushExtension(input.readI32());
+        stack.push(this.extension(input.readI32()));
         return true;
       case Op.PERSID:
         this.pushReference(this.readTextLine());
@@ -236,8 +258,10 @@ export class PickleMachine {
         const state = stack.pop();
         const target = stack.top();
         noteChange(target, this.imports);
-        if (target instanceof PyObject) stack.change(target).state = state;
-        else this.warn("StateWithoutObject", "The pickle sets attributes of something that has none.");
+        if (target instanceof PyObject) {
+          stack.change(target).state = state;
+          this.inlineData = this.hooks.findInlineData?.(target);
+        } else this.warn("StateWithoutObject", "The pickle sets attributes of something that has none.");
         return true;
       }
       default:
@@ -259,7 +283,7 @@ export class PickleMachine {
 
   private pushReference(id: ContentValue): void {
     this.noteStorageType(id);
-    const reference = this.resolvePersistentId(id) ?? new PyPersistentId(id);
+    const reference = this.hooks.resolvePersistentId?.(id) ?? new PyPersistentId(id);
     this.found.noteReference(reference);
     this.stack.create(reference, persistentIdBytes);
   }
@@ -294,24 +318,14 @@ export class PickleMachine {
   }
 
   private global(module: string, name: string): PyGlobal {
-    const isOld = this.protocol < firstPython3Protocol;
-    const key = `${isOld ? "2" : "3"}${module}\n${name}`;
-    const known = this.globals.get(key);
-    if (known !== undefined) {
-      this.imports.add(known.module, known.name, this.opcodeOffset);
-      return known;
-    }
-    const [newModule, newName] = isOld ? toPython3Name(module, name) : [module, name];
-    this.imports.add(newModule, newName, this.opcodeOffset);
-    const made = new PyGlobal(newModule, newName);
-    this.stack.retain(64 + 2 * key.length);
-    this.globals.set(key, made);
-    return made;
+    const { global, retained } = this.globals.find(module, name, this.protocol, this.opcodeOffset);
+    this.stack.retain(retained);
+    return global;
   }
 
   /** Classes that the unpickling process would have registered by number (copyreg.add_extension). */
-  private pushExtension(code: number): void {
-    this.stack.push(this.global("copyreg", `extension_${code}`));
+  private extension(code: number): PyGlobal {
+    return this.global("copyreg", `extension_${code}`);
   }
 
   private readTextLine(): string {
@@ -322,20 +336,6 @@ export class PickleMachine {
     const text = this.readTextLine();
     if (!/^\s*\d{1,15}\s*$/.test(text)) throw new BadOperand("no memo number behind it");
     return Number(text);
-  }
-
-  private reportCrossedFrame(): void {
-    const hidden = this.frames.hiddenImports(this.input);
-    for (const { module, name, offset } of hidden) this.imports.add(module, name, offset);
-    const message =
-      `${opcodeName(this.currentOp)} takes bytes from beyond the end of its frame. No pickler writes that, and ` +
-      "readers differ in what they make of it: what Python runs may not be what is shown here.";
-    this.problems.addLazily("CrossedFrame", () => ({
-      severity: "error",
-      code: "CrossedFrame",
-      message,
-      offset: this.opcodeOffset,
-    }));
   }
 
   private warn(code: string, message: string): void {

@@ -48,6 +48,15 @@ export class PickleStack {
     }
   }
 
+  get retainedBytes(): number {
+    return this.retained;
+  }
+
+  /** What may still be retained. */
+  get freeBytes(): number {
+    return this.maxRetainedBytes - this.retained;
+  }
+
   push(value: ContentValue): void {
     // Twice while the list of them grows; the place of one that was taken off is there already.
     if (this.height === this.values.length) this.retain(16);

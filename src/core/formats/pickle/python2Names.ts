@@ -1,3 +1,6 @@
+import type { ImportLog } from "./importLog";
+import { PyGlobal } from "./pickleValue";
+
 /**
  * What Python 3 makes of names in pickles of Python 2 (CPython, Lib/_compat_pickle.py): modules that moved, and
  * single names that did.
@@ -97,4 +100,35 @@ const names = new Map<string, readonly [module: string, name: string]>(
 
 export function toPython3Name(module: string, name: string): readonly [module: string, name: string] {
   return names.get(`${module}.${name}`) ?? [modules.get(module) ?? module, name];
+}
+
+/** Names in pickles of protocol 3 and later are those of Python 3. */
+const firstPython3Protocol = 3;
+
+/** Classes and functions that a pickle names, each made once. */
+export class GlobalTable {
+  private readonly globals = new Map<string, PyGlobal>();
+
+  constructor(private readonly imports: ImportLog) {}
+
+  /** @returns with the bytes that it newly takes in memory, roughly */
+  find(
+    module: string,
+    name: string,
+    protocol: number,
+    offset: number,
+  ): { global: PyGlobal; retained: number } {
+    const isOld = protocol < firstPython3Protocol;
+    const key = `${isOld ? "2" : "3"}${module}\n${name}`;
+    const known = this.globals.get(key);
+    if (known !== undefined) {
+      this.imports.add(known.module, known.name, offset);
+      return { global: known, retained: 0 };
+    }
+    const [newModule, newName] = isOld ? toPython3Name(module, name) : [module, name];
+    this.imports.add(newModule, newName, offset);
+    const global = new PyGlobal(newModule, newName);
+    this.globals.set(key, global);
+    return { global, retained: 64 + 2 * key.length };
+  }
 }

@@ -8,9 +8,10 @@ import type { ContentValue } from "../contentValue";
 import type { FoundValues } from "./foundValues";
 import { ImportLog, type PickleImport } from "./importLog";
 import { ImportScanner } from "./importScanner";
+import type { PickleHooks } from "./inlineData";
 import { PickleBudget } from "./pickleBudget";
 import { NeedBytes, PickleInput } from "./pickleInput";
-import { PickleMachine, type ResolvePersistentId } from "./pickleMachine";
+import { PickleMachine } from "./pickleMachine";
 
 export interface Unpickled {
   /** Undefined where the pickle failed before there was anything to show. */
@@ -25,11 +26,10 @@ export interface Unpickled {
   readonly found: FoundValues;
 }
 
-export interface UnpickleOptions {
+export interface UnpickleOptions extends PickleHooks {
   /** Where the pickle begins. */
   readonly start?: number;
   readonly signal?: AbortSignal | undefined;
-  readonly resolvePersistentId?: ResolvePersistentId;
   /** What is left for this pickle; without it, what a file may cost that is as long as the source. */
   readonly budget?: PickleBudget;
 }
@@ -83,13 +83,10 @@ class Run {
   private windowEnd = 0;
   private readonly budget: PickleBudget;
 
-  constructor(
-    size: number,
-    { start = 0, resolvePersistentId, budget = new PickleBudget(size) }: UnpickleOptions,
-  ) {
+  constructor(size: number, { start = 0, budget = new PickleBudget(size), ...hooks }: UnpickleOptions) {
     this.input = new PickleInput(start, size);
     this.budget = budget;
-    this.machine = new PickleMachine(this.input, this.imports, this.budget, resolvePersistentId);
+    this.machine = new PickleMachine(this.input, this.imports, this.budget, hooks);
   }
 
   setWindow(bytes: Uint8Array, start: number): void {

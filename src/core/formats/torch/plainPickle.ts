@@ -1,4 +1,4 @@
-import { FileRegion } from "../../bytes/byteRegion";
+import { type ByteRegion, FileRegion } from "../../bytes/byteRegion";
 import type { ByteSource } from "../../bytes/byteSource";
 import type { Problem } from "../../problem/problem";
 import type { Format, ParsedFile } from "../format";
@@ -7,8 +7,7 @@ import { Look } from "../inside/look";
 import { lookBehind, lookIntoArchiveBehind } from "../inside/lookBehind";
 import { judgeImports } from "../pickle/importReport";
 import { isPickleHead } from "../pickle/isPickleHead";
-import { unpickleFrom } from "../pickle/unpickle";
-import { importsIn, joblibProblem, wrapsArrays } from "./joblibArrays";
+import { importsIn, joblibProblem, unpickleWithArrays, wrapsArrays } from "./joblibArrays";
 import { parseLegacyFile } from "./legacyFile";
 import { isLegacyMagic } from "./legacyStream";
 import { parsedFile, parsedImports } from "./torchParsed";
@@ -35,19 +34,23 @@ async function parse(source: ByteSource, _head: Uint8Array, signal?: AbortSignal
   return parsePickleAt(source, 0, signal);
 }
 
-/** @throws CheckpointError where the pickle can't be read at all. */
+/**
+ * @param stream where the bytes of `source` are in the file
+ * @throws CheckpointError where the pickle can't be read at all.
+ */
 export async function parsePickleAt(
   source: ByteSource,
   start: number,
   signal?: AbortSignal,
+  stream: ByteRegion = new FileRegion(0, source.size),
 ): Promise<ParsedFile> {
-  const first = await unpickleFrom(source, { start, signal });
+  const first = await unpickleWithArrays(source, { start, signal });
   if (first.failure === undefined && isLegacyMagic(first.value)) {
     return { ...(await parseLegacyFile(source, signal)), format: "torch-legacy" };
   }
   const { value, failure, problems } = first;
   const hasArrays = failure !== undefined && wrapsArrays(first.imports);
-  const behind = hasArrays ? await importsIn(source, first.end, signal) : [];
+  const behind = hasArrays ? await importsIn(source, first.end, source.size, signal) : [];
   const imports = mergeImports([...judgeImports(first.imports), ...judgeImports(behind)]);
   const failures = failure === undefined ? [] : [hasArrays ? joblibProblem : failure.toProblem()];
   const look = new Look(source.size, signal);
@@ -62,15 +65,15 @@ export async function parsePickleAt(
     return parsedImports(all, [...failures, ...problems, ...look.foundProblems, ...following], "pickle");
   }
   const isOfArchive = first.found.persistentIds.some((id) => storageReference(id) !== undefined);
-  const stream = {
+  const read = {
     root: value,
-    stream: new FileRegion(0, source.size),
+    stream,
     found: first.found,
     findStorage: isOfArchive ? storageFinder(new Map(), false) : () => undefined,
     imports,
     problems: [...failures, ...problems],
   };
-  const parsed = await parsedFile(source, stream, { problems: following, look }, signal);
+  const parsed = await parsedFile(source, read, { problems: following, look }, signal);
   if (!isOfArchive) return parsed;
   return {
     ...parsed,
