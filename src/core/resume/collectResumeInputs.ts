@@ -271,7 +271,18 @@ async function readProgress(
     epoch: state.epoch,
     planned: state.maxSteps,
     ...(state.isStoppedEarly ? { stoppedEarly: true as const } : {}),
+    loggedRate: rateAtEnd(state),
   };
+}
+
+/** Undefined where it did not change: then it says nothing of the step. */
+function rateAtEnd({ globalStep, log }: TrainerState): number | undefined {
+  const rates = log.flatMap(({ step, values }) => {
+    const rate = values.get("learning_rate");
+    return rate === undefined ? [] : [{ step, rate }];
+  });
+  const [before, last] = rates.slice(-2);
+  return last?.step === globalStep && before?.rate !== last?.rate ? last?.rate : undefined;
 }
 
 /** One file that holds everything: Lightning, nanoGPT, and dicts that people write by hand. */

@@ -92,6 +92,8 @@ export interface ProgressInputs {
   readonly countsOther?: true;
   /** A callback ended the training before its planned steps. */
   readonly stoppedEarly?: true;
+  /** The learning rate that was logged at this very step, where the one before it was another. */
+  readonly loggedRate?: number | undefined;
   /** Steps that the training was to make in all, where that is kept. */
   readonly planned?: number | undefined;
   /** Epochs that it was to make in all. */

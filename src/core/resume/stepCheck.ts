@@ -167,7 +167,7 @@ function ownCount({ place, step = 0 }: SchedulerInputs): string {
 }
 
 function schedulerNote(
-  { place, step = 0, countsEvaluations }: SchedulerInputs,
+  { place, step = 0, countsEvaluations, learningRates }: SchedulerInputs,
   reference: number,
   { progress, optimizer, scaler, precision, worldSize }: ResumeInputs,
 ): string | undefined {
@@ -178,6 +178,9 @@ function schedulerNote(
   const epoch = progress?.epoch;
   if (epoch !== undefined && Math.abs(step - epoch) <= 1) {
     return `The schedule counts epochs: ${formatCount(step)}, at epoch ${formatNumber(epoch)}.`;
+  }
+  if (step < reference && progress?.loggedRate !== undefined && learningRates[0] === progress.loggedRate) {
+    return `The schedule counts ${formatCount(step)}, and gives the learning rate that was logged at step ${formatCount(reference)}: it began anew during the training.`;
   }
   const counted = optimizer?.steps[0]?.most;
   const isScaled = scaler !== undefined || precision?.name === "fp16";

@@ -27,5 +27,6 @@ export function stageOf(
     fileName: isFolder ? undefined : checkpoint.name,
     // A net of its own, as far as anything here says.
     standsAlone: !isAdapter && folder.config === undefined,
+    isNoAdapter: !isAdapter,
   });
 }

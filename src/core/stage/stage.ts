@@ -53,8 +53,10 @@ export interface StageEvidence {
   readonly folderNames: readonly string[];
   /** Of a checkpoint that is a single file. */
   readonly fileName?: string | undefined;
-  /** It is no adapter and has no base model: then `final` and `pruned` in its name speak of something else. */
+  /** It is no adapter and has no base model: then words like `pruned` in its name speak of something else. */
   readonly standsAlone?: boolean | undefined;
+  /** It is no adapter: `final` in a name then says that a training ended, and not which. */
+  readonly isNoAdapter?: boolean | undefined;
 }
 
 /** Longer labels are somebody's notes; lists and tabs cannot show them. */
@@ -70,7 +72,7 @@ export function detectStage(evidence: StageEvidence): StageLabel | undefined {
     fromStageFile(evidence.stageFile) ??
     fromMetadata(evidence.metadata) ??
     fromRecipe(evidence.adapterConfig, evidence.step) ??
-    (evidence.standsAlone === true ? undefined : fromNames(evidence.fileName, evidence.folderNames))
+    (evidence.standsAlone === true ? undefined : fromNames(evidence))
   );
 }
 
@@ -165,18 +167,19 @@ const numbered =
   /^(?:checkpoints?|ckpts?|runs?|exp|experiments?|version|tmp|global|step|iter|epoch|[-_=\d])+$/i;
 
 /** The nearest name that says anything decides: a project called `svd-study` does not label all its runs. */
-function fromNames(fileName: string | undefined, folderNames: readonly string[]): StageLabel | undefined {
-  const fromFile = fileName === undefined ? undefined : labelOfName(fileName, "file");
+function fromNames({ fileName, folderNames, isNoAdapter }: StageEvidence): StageLabel | undefined {
+  const isSure = isNoAdapter === true;
+  const fromFile = fileName === undefined ? undefined : labelOfName(fileName, "file", isSure);
   if (fromFile !== undefined) return fromFile;
   for (const name of folderNames) {
-    const label = labelOfName(name, "folder");
+    const label = labelOfName(name, "folder", isSure);
     if (label !== undefined || !(generic.test(name) || numbered.test(name))) return label;
   }
   return undefined;
 }
 
-function labelOfName(name: string, what: "file" | "folder"): StageLabel | undefined {
-  const found = stageFromName(what === "file" ? name.replace(/\.[A-Za-z]\w*$/, "") : name);
+function labelOfName(name: string, what: "file" | "folder", isSure: boolean): StageLabel | undefined {
+  const found = stageFromName(what === "file" ? name.replace(/\.[A-Za-z]\w*$/, "") : name, isSure);
   if (found === undefined) return undefined;
   const reason = `The ${what} is called "${name}" (${found.word}).`;
   return { stage: found.stage, source: "name", reason, inferred: true };

@@ -45,14 +45,16 @@ const neutral = /^(?:\d+|v\d*|model|weights?|checkpoint|ckpt|stage|the|0+)$/;
  * The stage a file or folder name tells, e.g. `01-svd`, `afterSVD`, `lora_rank-reduced`, `sft_v2`. Words are
  * matched whole, so that `draft`, `left` and `lora-rank8` tell nothing. Of several words the last counts,
  * because names grow to the right; a reduction counts before the SVD that made it.
+ * @param isSure leaves out `final`, which tells the last stage of an adapter and nothing of other checkpoints
  */
-export function stageFromName(name: string): NamedStage | undefined {
+export function stageFromName(name: string, isSure = false): NamedStage | undefined {
   const tokens = tokenize(name);
   const all = tokens.flatMap((_, at) => stageAt(tokens, at) ?? []);
   const found = all.filter(({ at }) => !negations.has(tokens[at - 1] ?? ""));
   const strong = found.filter(({ weak }) => weak !== true);
   const reduced = strong.some(({ stage }) => stage === "rank-reduction");
-  const best = strong.findLast(({ stage }) => !(reduced && stage === "svd")) ?? found.at(-1);
+  const best =
+    strong.findLast(({ stage }) => !(reduced && stage === "svd")) ?? (isSure ? undefined : found.at(-1));
   if (best !== undefined) return { stage: best.stage, word: best.word };
   return all.length === 0 ? baseName(tokens) : undefined;
 }

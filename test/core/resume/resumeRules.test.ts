@@ -300,6 +300,15 @@ describe("steps", () => {
     expect(steps({ schedulers: schedule(2) })?.reason).toMatch(/counts epochs: 2, at epoch 2/);
     expect(steps({ schedulers: schedule(400) })?.reason).toMatch(/4 for each step, .* 4 processes/);
     expect(steps({ schedulers: schedule(60) })?.verdict).toBe("warning");
+    // The Trainer logs the scheduler's own rate: where that is the file's, it was saved at this step.
+    const logged = (loggedRate: number) =>
+      ({ ...inputs({}).progress, place: "trainer_state.json", loggedRate }) as never;
+    const anew = steps({ schedulers: schedule(60), progress: logged(1e-3) });
+    expect(anew).toMatchObject({
+      verdict: "ok",
+      reason: expect.stringMatching(/counts 60, .* it began anew/),
+    });
+    expect(steps({ schedulers: schedule(60), progress: logged(2e-3) })?.verdict).toBe("warning");
     const ofMetrics = schedule(3).map((one) => ({ ...one, countsEvaluations: true as const }));
     const plateau = steps({ schedulers: ofMetrics });
     expect(plateau?.verdict).toBe("ok");

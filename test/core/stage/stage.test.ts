@@ -71,6 +71,13 @@ describe("stageFromName", () => {
     expect(stageFromName(name)?.stage).toBe("fine-tuning");
   });
 
+  it("takes final for a stage of an adapter alone", () => {
+    const evidence = { folderNames: ["final_model"] };
+    expect(detectStage(evidence)?.stage).toBe("fine-tuning");
+    expect(detectStage({ ...evidence, isNoAdapter: true })).toBeUndefined();
+    expect(detectStage({ folderNames: ["sft-final"], isNoAdapter: true })?.stage).toBe("fine-tuning");
+  });
+
   it.each([
     "draft",
     "left",

@@ -300,6 +300,7 @@ class FactsReader {
       folderNames: folder.lineage.slice(0, 2),
       fileName: kind === "file" ? name : undefined,
       standsAlone: adapterConfig === undefined && this.isTrainedAlone(),
+      isNoAdapter: adapterConfig === undefined && (kind === "folder" || isTorchFile(name)),
     });
   }
 
