@@ -27,6 +27,49 @@ export function encodeValues(values: Float64Array, dtype: WritableDtype): Uint8A
   return bytes;
 }
 
+/** Values that are rounded together: few enough for the processor's nearest memory. */
+const chunkValues = 2048;
+
+/**
+ * What `encodeValues` makes of values, as doubles again.
+ * @param into memory for as many; may be that of the values.
+ */
+export function roundValues(values: Float64Array, dtype: WritableDtype, into: Float64Array): void {
+  if (dtype === "F64") {
+    into.set(values);
+    return;
+  }
+  if (dtype === "F32") {
+    for (let i = 0; i < values.length; i++) into[i] = Math.fround(values[i] as number);
+    return;
+  }
+  const singles = new Float32Array(Math.min(chunkValues, values.length));
+  const bits = new Int32Array(singles.buffer);
+  for (let start = 0; start < values.length; start += chunkValues) {
+    const count = Math.min(chunkValues, values.length - start);
+    for (let i = 0; i < count; i++) singles[i] = values[start + i] as number;
+    if (dtype === "BF16") for (let i = 0; i < count; i++) bits[i] = bf16OfBits(bits[i] as number) << 16;
+    else roundF16(singles, bits, count);
+    for (let i = 0; i < count; i++) into[start + i] = singles[i] as number;
+  }
+}
+
+/** Rounds F32 in place, of which `bits` are the bits, to values of F16. */
+function roundF16(singles: Float32Array, bits: Int32Array, count: number): void {
+  for (let i = 0; i < count; i++) {
+    const before = bits[i] as number;
+    const magnitude = before & 0x7fffffff;
+    if (magnitude < 0x38800000) {
+      // Between 0.5 and 1 an F32 is a multiple of 2⁻²⁴, as a subnormal number of F16 is.
+      singles[i] = Math.abs(singles[i] as number) + 0.5;
+      singles[i] = (singles[i] as number) - 0.5;
+      bits[i] = (bits[i] as number) | (before & 0x80000000);
+    } else if (magnitude < 0x477ff000) bits[i] = (before + 0xfff + ((before >>> 13) & 1)) & ~0x1fff;
+    else if (magnitude <= 0x7f800000) bits[i] = (before & 0x80000000) | 0x7f800000;
+    else singles[i] = Number.NaN;
+  }
+}
+
 /** What rounding does to values, added up. */
 export interface RoundingSums {
   /** Σ(rounded − value)², Σvalue². */

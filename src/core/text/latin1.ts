@@ -1,7 +1,8 @@
 /** One character for every byte. */
 export function latin1Text(bytes: Uint8Array): string {
   let text = "";
-  if (bytes.length < 32) {
+  // Longer ones would be kept as their parts.
+  if (bytes.length <= 12) {
     for (const byte of bytes) text += String.fromCharCode(byte);
     return text;
   }

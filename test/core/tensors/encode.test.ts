@@ -1,6 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { decodeTensor } from "../../../src/core/tensors/decode";
-import { encodeBf16Counted, encodeValues, isWritableDtype } from "../../../src/core/tensors/encode";
+import {
+  encodeBf16Counted,
+  encodeValues,
+  isWritableDtype,
+  roundValues,
+} from "../../../src/core/tensors/encode";
 
 function roundTrip(values: readonly number[], dtype: "F64" | "F32" | "F16" | "BF16"): number[] {
   return [...decodeTensor(encodeValues(Float64Array.from(values), dtype), dtype, values.length)];
@@ -82,6 +87,29 @@ describe("encodeValues", () => {
     encodeBf16Counted(Float64Array.of(Number.NaN, 1e39), memory.subarray(0, 2), bytes.subarray(0, 4), sums);
     expect(bytes.subarray(0, 4)).toEqual(encodeValues(Float64Array.of(Number.NaN, 1e39), "BF16"));
     expect(sums.squares).toBeNaN();
+  });
+
+  it.each(["F64", "F32", "F16", "BF16"] as const)("rounds to values of %s as bytes of it would", (dtype) => {
+    const small = dtype === "BF16" ? "BF16" : "F16";
+    const codes = new Uint8Array(Uint16Array.from({ length: 65_536 }, (_, code) => code).buffer);
+    const exact = decodeTensor(codes, small, 65_536);
+    // What lies on a code, halfway to the next one, and a little beside that.
+    const values = Float64Array.from({ length: 4 * exact.length }, (_, at) => {
+      const value = exact[at >> 2] as number;
+      const middle = (value + (exact[((at >> 2) + 1) & 0xffff] as number)) / 2;
+      return [value, middle, middle * (1 + 2 ** -22), middle * (1 - 2 ** -22)][at & 3] as number;
+    });
+    const odd = [Number.NaN, 1e300, -1e300, 65_519.996, 65_520, -65_520, 2 ** -25, -(2 ** -26), 5e-324];
+    const all = Float64Array.of(...odd, ...values.subarray(0, 3000), 0, -0);
+    for (const tried of [values, all, Float64Array.of()]) {
+      const expected = decodeTensor(encodeValues(tried, dtype), dtype, tried.length);
+      const rounded = new Float64Array(tried.length);
+      roundValues(tried, dtype, rounded);
+      expect(rounded.findIndex((value, at) => !Object.is(value, expected[at]))).toBe(-1);
+      const own = tried.slice();
+      roundValues(own, dtype, own);
+      expect(own.findIndex((value, at) => !Object.is(value, expected[at]))).toBe(-1);
+    }
   });
 
   it("says what it can write", () => {

@@ -5,8 +5,8 @@ import { latin1Text } from "../../text/latin1";
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Up to here a loop beats the decoder. */
-const shortLength = 32;
+/** Up to here a loop beats the decoder, and what it adds up is one text: longer ones are kept as their parts. */
+const shortLength = 12;
 
 /** UTF-8; halves of surrogate pairs, which Python can write, become U+FFFD. */
 export function decodeUtf8(bytes: Uint8Array): string {

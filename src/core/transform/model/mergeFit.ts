@@ -1,5 +1,4 @@
-import { decodeTensor } from "../../tensors/decode";
-import { encodeValues, isWritableDtype } from "../../tensors/encode";
+import { isWritableDtype, roundValues } from "../../tensors/encode";
 import { unitRoundoff } from "../../update/dtypeRounding";
 
 /**
@@ -75,34 +74,61 @@ const singleSlack = 2 ** -18;
 /** Of the update: of the product, of its scaling, of its terms where they were summed in 16 bits. */
 const updateRoundings = 6;
 
+/** Values that go through all steps together: few enough for the processor's nearest memory. */
+const chunkValues = 2048;
+
 /** Adds a piece of one weight to the fit of `share`. */
 export function addToFit(fit: MergeFit, piece: FitPiece, share: number): void {
   const { base, found, update, foundDtype, updateDtype, scale } = piece;
-  const halves = halfUlpsOf(foundDtype);
-  const exact = base.map((value, at) => value + share * (update[at] as number));
-  const rounded = roundedTo(exact, foundDtype);
-  const before = roundedTo(base, foundDtype);
-  const bits = new Uint32Array(exact.buffer);
-  const bitsOfFound = new Uint32Array(found.buffer, found.byteOffset, 2 * found.length);
   let squares = 0;
-  for (const value of update) squares += value * value;
+  for (let at = 0; at < update.length; at++) squares += (update[at] as number) * (update[at] as number);
   const typical = Math.sqrt(squares / Math.max(1, update.length));
   // One rounding of the sum, some of the update in its own dtype, where its terms may be larger than itself.
   const roundings = unitRoundoff(foundDtype) > 2 ** -12 ? 1.001 : 3;
   const relative = updateRoundings * unitRoundoff(updateDtype) * Math.abs(share);
   const smallest = (halfUlpsOf(updateDtype)[0] as number) * Math.max(1, Math.abs(scale));
   const slack = relative * typical + singleSlack * Math.abs(share) * typical + updateRoundings * smallest;
+  const tolerance = { roundings, relative, slack };
+  const memory = new Float64Array(3 * chunkValues);
+  for (let start = 0; start < base.length; start += chunkValues) {
+    const end = Math.min(base.length, start + chunkValues);
+    const part = (values: Float64Array) => values.subarray(start, end);
+    const chunk = { base: part(base), found: part(found), update: part(update), foundDtype };
+    addChunk(fit, chunk, share, tolerance, memory);
+  }
+}
+
+interface Tolerance {
+  readonly roundings: number;
+  readonly relative: number;
+  readonly slack: number;
+}
+
+function addChunk(
+  fit: MergeFit,
+  { base, found, update, foundDtype }: Pick<FitPiece, "base" | "found" | "update" | "foundDtype">,
+  share: number,
+  { roundings, relative, slack }: Tolerance,
+  memory: Float64Array,
+): void {
+  const count = base.length;
+  const halves = halfUlpsOf(foundDtype);
+  const exact = memory.subarray(0, count);
+  for (let at = 0; at < count; at++) exact[at] = (base[at] as number) + share * (update[at] as number);
+  const rounded = roundedTo(exact, foundDtype, memory.subarray(chunkValues, chunkValues + count));
+  const before = roundedTo(base, foundDtype, memory.subarray(2 * chunkValues, 2 * chunkValues + count));
+  const bits = new Uint32Array(exact.buffer, exact.byteOffset, 2 * count);
+  const bitsOfFound = new Uint32Array(found.buffer, found.byteOffset, 2 * count);
   // Of their own, as numbers of an object are made anew whenever they change.
   let { product, updateSquares, foundSquares, roundedProduct, missSquares, noiseSquares } = fit;
   let { outside, changed, unlike } = fit;
-  for (let at = 0; at < base.length; at++) {
-    const [w, m, u, target] = [base[at], found[at], update[at], exact[at]] as [
-      number,
-      number,
-      number,
-      number,
-    ];
-    const [change, miss] = [m - w, m - target];
+  for (let at = 0; at < count; at++) {
+    // One by one: a list that is taken apart takes longer than all the rest.
+    const w = base[at] as number;
+    const m = found[at] as number;
+    const u = update[at] as number;
+    const change = m - w;
+    const miss = m - (exact[at] as number);
     const exponent = Math.max(
       ((bits[2 * at + 1] as number) >>> 20) & 2047,
       ((bitsOfFound[2 * at + 1] as number) >>> 20) & 2047,
@@ -123,8 +149,10 @@ export function addToFit(fit: MergeFit, piece: FitPiece, share: number): void {
   Object.assign(fit, { outside, changed, unlike });
 }
 
-function roundedTo(values: Float64Array, dtype: string): Float64Array {
-  return isWritableDtype(dtype) ? decodeTensor(encodeValues(values, dtype), dtype, values.length) : values;
+function roundedTo(values: Float64Array, dtype: string, memory: Float64Array): Float64Array {
+  if (!isWritableDtype(dtype)) return values;
+  roundValues(values, dtype, memory);
+  return memory;
 }
 
 /** The share of the update that explains what was found best, if rounding were none. */
