@@ -3,6 +3,9 @@ import { type ContentValue, ListValue, MapValue } from "./contentValue";
 import type { FileContent } from "./format";
 import { modelValue, standIn } from "./joinedValue";
 
+/** Key of a group under which stands what the model was compiled with. */
+export const compiledClassKey = "class_name";
+
 /** What an optimizer keeps for a parameter. */
 export interface Moment {
   /** Its name, or its place in the order in which the optimizer counts where no name is kept. */
@@ -15,6 +18,8 @@ export interface OptimizerTensors {
   readonly moments: readonly Moment[];
   /** What an optimizer keeps once: a learning rate, a count of steps. */
   readonly settings: ReadonlyMap<string, Tensor>;
+  /** Class of the optimizer, where the checkpoint says what the model was compiled with. */
+  readonly className?: string;
 }
 
 export interface TrainingTensors extends OptimizerTensors {
@@ -45,8 +50,9 @@ export type BesideModel = "average" | "copy" | "counters" | "metrics" | "random"
  */
 export function trainingTree(
   tensors: readonly Tensor[],
-  { moments, settings, optimizers, progress = new Map(), beside = new Map() }: TrainingTensors,
+  { optimizers, progress = new Map(), beside = new Map(), ...only }: TrainingTensors,
 ): FileContent | undefined {
+  const { moments, settings } = only;
   const apart = new Set<Tensor>([
     ...moments.map(({ tensor }) => tensor),
     ...settings.values(),
@@ -58,7 +64,7 @@ export function trainingTree(
   const model = tensors.filter((tensor) => !apart.has(tensor));
   const root = new MapValue();
   root.set("model", modelValue(model, stood));
-  for (const [name, own] of optimizers ?? [["optimizer", { moments, settings }] as const])
+  for (const [name, own] of optimizers ?? [["optimizer", only] as const])
     if (own.moments.length > 0 || own.settings.size > 0) root.set(name, optimizerValue(own, stood));
   for (const [key, value] of progress)
     root.set(key, typeof value === "number" ? value : standIn(value, stood));
@@ -66,7 +72,10 @@ export function trainingTree(
   return { root, tensors: stood, parameters: new Set(model.map(({ name }) => name)) };
 }
 
-function optimizerValue({ moments, settings }: OptimizerTensors, stood: Map<ContentValue, Tensor>): MapValue {
+function optimizerValue(
+  { moments, settings, className }: OptimizerTensors,
+  stood: Map<ContentValue, Tensor>,
+): MapValue {
   const state = new MapValue();
   for (const { parameter, key, tensor } of moments) {
     let held = state.get(parameter);
@@ -77,6 +86,7 @@ function optimizerValue({ moments, settings }: OptimizerTensors, stood: Map<Cont
     held.set(key, standIn(tensor, stood));
   }
   const group = new MapValue();
+  if (className !== undefined) group.set(compiledClassKey, className);
   for (const [key, tensor] of settings) group.set(key, standIn(tensor, stood));
   group.set("params", new ListValue([...state.keys]));
   const optimizer = new MapValue();

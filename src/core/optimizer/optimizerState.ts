@@ -1,7 +1,8 @@
 import type { ContentValue, MapValue } from "../formats/contentValue";
-import { mappingOf, numberOf, sequenceOf } from "../formats/contentView";
+import { mappingOf, numberOf, sequenceOf, stringOf } from "../formats/contentView";
 import type { FileContent } from "../formats/format";
 import { keyText, pythonText } from "../formats/pythonText";
+import { compiledClassKey } from "../formats/trainingTree";
 import type { Tensor } from "../tensors/tensor";
 import { describeLayout } from "./describeLayout";
 import { type FoundOptimizer, findOptimizers } from "./findOptimizers";
@@ -263,6 +264,9 @@ function kindOf({ groups, className }: FoundOptimizer, parameters: readonly Opti
   if (className !== undefined) return { name: className, reason: "it was saved as an object of this class" };
   const stateKeys = new Set(parameters.flatMap(({ state }) => [...state.keys()]));
   const [first] = groups;
+  const compiled = stringOf(first?.get(compiledClassKey));
+  if (compiled !== undefined)
+    return { name: `${compiled} (Keras)`, reason: "the model was compiled with it" };
   const groupKeys = [...new Set([...new Set(groups)].flatMap(({ keys }) => keys.map(keyText)))];
   const betas = sequenceOf(first?.get("betas"))?.flatMap((beta) => numberOf(beta) ?? []);
   const decoupled = first?.get("decoupled_weight_decay");

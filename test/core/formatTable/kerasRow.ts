@@ -81,6 +81,8 @@ async function holdsPlugin(pattern: RegExp): Promise<void> {
 async function optimizerIsInOrder(): Promise<void> {
   const session = await open(oneFile("formatTable/whole.h5"), "/f/whole.h5");
   const [optimizer] = session.inside?.optimizers ?? [];
+  // As the attribute training_config says.
+  expect(optimizer?.name).toBe("Adam (Keras)");
   expect(optimizer?.parameters.map(({ name, tensors }) => [name, [...tensors.keys()].sort()])).toHaveLength(
     4,
   );

@@ -149,6 +149,29 @@ describe("what an optimizer keeps is joined to the parameters", () => {
     expect(keysOf("Adam", false, withLargest).slice(9, 11)).toEqual(["4 velocity", "0 velocity_hat"]);
   });
 
+  test("of Keras 3, in the lists that the settings of its optimizer tell", () => {
+    // As the paths of the variables of Keras 3.15 tell them: a kernel and a bias each.
+    const pair = [[6, 5], [5]];
+    const keysOf = (lists: number, settings: object) =>
+      kerasTensors(
+        Array.from({ length: lists }, () => pair)
+          .flat()
+          .map((shape, at) => tensor(`optimizer/vars/${at}`, shape)),
+        { className: "RMSprop", keepsAverage: false, ...settings },
+      ).moments.map(({ parameter, key }) => `${parameter} ${key}`);
+    const list = (key: string) => [`0 ${key}`, `1 ${key}`];
+    expect(keysOf(3, { hasMomentum: true, isCentered: true })).toEqual(
+      ["velocity", "momentum", "average_gradient"].flatMap(list),
+    );
+    expect(keysOf(2, { isCentered: true })).toEqual(["velocity", "average_gradient"].flatMap(list));
+    expect(keysOf(3, { className: "SGD", keepsAverage: true, accumulates: true, hasMomentum: true })).toEqual(
+      ["average", "gradient_accumulator", "momentum"].flatMap(list),
+    );
+    expect(keysOf(1, { className: "SGD", keepsAverage: true, hasMomentum: false })).toEqual(list("average"));
+    const averaged = { className: "Lion", keepsAverage: true };
+    expect(keysOf(2, averaged)).toEqual(["average", "momentum"].flatMap(list));
+  });
+
   test("of Keras 3 in its old form, by names whose slashes were lost; of one that scales the loss, by the one inside", () => {
     const flat = [
       tensor("model_weights/conv/conv/kernel"),

@@ -247,7 +247,7 @@ async function learningRate(
 }
 
 /** What Keras and optax count once for all parameters, as they are named in an optimizer's settings. */
-const countedOnce = /(?:^|[./])(?:_?iter(?:ations)?|count)(?::0)?$/;
+const countedOnce = /(?:^|[./])(?:_?iter(?:ations?)?|count)(?::0)?$/;
 
 /**
  * Every parameter counts the steps of its own; they agree, so one is enough. Keras and optax count once, or for each

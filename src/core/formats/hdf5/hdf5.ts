@@ -15,6 +15,7 @@ import { quote } from "../../text/quote";
 import type { Format, ParsedFile } from "../format";
 import { importProblems, mergeImports } from "../importFinding";
 import { Look } from "../inside/look";
+import { compiledWith } from "../keras/compiledWith";
 import { withKerasCodes } from "../keras/kerasCodes";
 import { kerasTensors } from "../keras/kerasMoments";
 import { kerasStandsFor } from "../keras/kerasQuantised";
@@ -56,7 +57,10 @@ export async function readHdf5(
   const imports = mergeImports(walk.look.imports);
   for (const problem of [...importProblems(imports), ...walk.look.foundProblems]) walk.problems.add(problem);
   const tensors = withKerasCodes(walk.tensors);
-  const content = trainingTree(tensors, kerasTensors(tensors));
+  // Keras' older form of files keeps it beside the weights.
+  const compiled = compiledWith(walk.metadata.get("training_config"), "optimizer_config");
+  const said = compiled === undefined ? {} : { className: compiled.className };
+  const content = trainingTree(tensors, { ...kerasTensors(tensors, compiled), ...said });
   return {
     tensors,
     metadata: walk.metadata,

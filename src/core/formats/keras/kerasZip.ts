@@ -1,7 +1,6 @@
 import { openZipEntry } from "../../bytes/byteRegion";
 import type { ByteSource } from "../../bytes/byteSource";
 import type { ZipEntry } from "../../bytes/zipDirectory";
-import { isJsonObject, type JsonValue, jsonIn, jsonString } from "../../json/parseJson";
 import { CheckpointError } from "../../problem/checkpointError";
 import { maxInflatedBytes } from "../../problem/limits";
 import type { Problem } from "../../problem/problem";
@@ -13,7 +12,8 @@ import { readNpz } from "../numpy/npz";
 import { openArchive, type TorchArchive } from "../torch/torchArchive";
 import { torchZip } from "../torch/torchZip";
 import { trainingTree } from "../trainingTree";
-import { type CompiledOptimizer, kerasTensors } from "./kerasMoments";
+import { compiledWith } from "./compiledWith";
+import { kerasTensors } from "./kerasMoments";
 import { kerasStandsFor } from "./kerasQuantised";
 
 /** Settings of a model with a hundred layers take some 100 kB. */
@@ -53,8 +53,10 @@ async function parse(source: ByteSource, head: Uint8Array, signal?: AbortSignal)
   const problems: Problem[] = [...archive.directory.problems];
   await addSettings(archive, metadata, problems, signal);
   for (const [key, value] of inner.metadata) metadata.set(key, value);
-  const sorted = kerasTensors(inner.tensors, compiledWith(metadata.get("model_config")));
-  const content = trainingTree(inner.tensors, sorted);
+  const compiled = compiledWith(metadata.get("model_config"), "compile_config", "optimizer");
+  const sorted = kerasTensors(inner.tensors, compiled);
+  const said = compiled === undefined ? {} : { className: compiled.className };
+  const content = trainingTree(inner.tensors, { ...sorted, ...said });
   return {
     ...inner,
     ...(content === undefined ? {} : { content }),
@@ -62,18 +64,6 @@ async function parse(source: ByteSource, head: Uint8Array, signal?: AbortSignal)
     metadata,
     problems: [...problems, ...inner.problems],
   };
-}
-
-/** What the model was compiled with; of an optimizer that scales the loss the one inside it. */
-function compiledWith(config: string | undefined): CompiledOptimizer | undefined {
-  const below = (value: JsonValue | undefined, ...keys: readonly string[]) =>
-    keys.reduce<JsonValue | undefined>((at, key) => (isJsonObject(at) ? at.get(key) : undefined), value);
-  const outer = below(jsonIn(config ?? ""), "compile_config", "optimizer");
-  const optimizer = below(outer, "config", "inner_optimizer") ?? outer;
-  const className = jsonString(below(optimizer, "class_name"));
-  return className === undefined
-    ? undefined
-    : { className, keepsAverage: below(optimizer, "config", "use_ema") === true };
 }
 
 async function readWeights(

@@ -1,5 +1,5 @@
 import type { Tensor } from "../../tensors/tensor";
-import { numberedMoments } from "../keras/kerasMoments";
+import { numberedMoments } from "../keras/numberedMoments";
 import { type BesideModel, type Moment, type TrainingTensors, whoseAre } from "../trainingTree";
 import { type GraphVariables, graphVariables } from "./graphVariables";
 import type { ObjectNode } from "./objectGraph";
