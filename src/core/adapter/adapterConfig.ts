@@ -22,6 +22,7 @@ export interface AdapterConfig {
   readonly r: number | undefined;
   /** AdaLoRA's rank before pruning, which stays the divisor of its scale. */
   readonly initR: number | undefined;
+  /** NaN where something is written that is no number. */
   readonly loraAlpha: number | undefined;
   readonly useRslora: boolean;
   readonly useDora: boolean;
@@ -103,9 +104,9 @@ export function parseAdapterConfig(value: JsonValue): AdapterConfig {
     r: numberOf(object, "r") ?? numberOf(object, "lora_r") ?? mlx?.rank,
     initR: numberOf(object, "init_r"),
     loraAlpha:
-      numberOf(object, "lora_alpha") ?? (namesItAlpha.has(peftType) ? numberOf(object, "alpha") : mlx?.alpha),
-    useRslora: object.get("use_rslora") === true,
-    useDora: object.get("use_dora") === true || mlx?.fineTuneType === "dora",
+      alphaOf(object, "lora_alpha") ?? (namesItAlpha.has(peftType) ? alphaOf(object, "alpha") : mlx?.alpha),
+    useRslora: isTrue(object.get("use_rslora")),
+    useDora: isTrue(object.get("use_dora")) || mlx?.fineTuneType === "dora",
     fanInFanOut: object.get("fan_in_fan_out") === true,
     bias: stringOf(object, "bias"),
     expertColumns: expertColumnsOf(stringOf(object, "lora_B_layout")),
@@ -215,6 +216,18 @@ function stringOf(object: JsonObject, key: string): string | undefined {
 }
 
 /** A finite number; NaN and infinities, which Python can write, would only spread. */
+/** NaN where it is written and no number: no scale can be computed by it, and the default does not hold either. */
+function alphaOf(object: JsonObject, key: string): number | undefined {
+  if (!object.has(key)) return undefined;
+  return jsonNumber(object.get(key)) ?? Number.NaN;
+}
+
+/** As Python takes it: PEFT asks `if use_rslora`, of whatever stands there. */
+function isTrue(value: JsonValue | undefined): boolean {
+  if (isJsonArray(value)) return value.length > 0;
+  return isJsonObject(value) ? value.size > 0 : Boolean(value);
+}
+
 function numberOf(object: JsonObject, key: string): number | undefined {
   const number = jsonNumber(object.get(key));
   return number !== undefined && Number.isFinite(number) ? number : undefined;

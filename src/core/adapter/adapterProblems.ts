@@ -251,6 +251,11 @@ export class AdapterProblems {
   }
 
   private scales(modules: readonly LoraModule[]): void {
+    const lost = modules.filter(({ scale }) => scale !== undefined && !Number.isFinite(scale));
+    if (lost.length > 0) {
+      const message = `The scale is ${lost[0]?.scale} in ${lost.length} of ${modulesOf(modules.length)}, because alpha is no number that can be used: every value of these updates is lost with it.`;
+      this.push("error", "ScaleNotFinite", message);
+    }
     const still = modules.filter(({ scale }) => scale === 0);
     if (still.length === 0) return;
     const message = `The scale is 0 in ${still.length} of ${modulesOf(modules.length)} (alpha 0): the update is multiplied by it, so that the adapter changes nothing there.`;

@@ -1,3 +1,4 @@
+import { baseName } from "../bytes/paths";
 import type { AdapterConfig } from "./adapterConfig";
 import type { LoraModule } from "./loraModule";
 
@@ -30,4 +31,14 @@ export function recipeOfFolder(name: string): string | undefined {
   return /(?:^|[^a-z])(pissa|olora|corda|loftq|lora_ga)[-_ ]?init(?:[^a-z]|$)/i
     .exec(name)?.[1]
     ?.toLowerCase();
+}
+
+/**
+ * The base models that several adapters name, where they differ in more than the place: the same model is named by its
+ * path on a disk here and by its name on a hub there, so that the last part decides.
+ */
+export function namesOfOtherBases(configs: readonly (AdapterConfig | undefined)[]): readonly string[] {
+  const names = new Set(configs.flatMap((config) => config?.baseModel ?? []));
+  const last = new Set([...names].map((name) => baseName(name).toLowerCase()));
+  return last.size < 2 ? [] : [...names];
 }

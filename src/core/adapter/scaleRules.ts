@@ -66,7 +66,9 @@ export class ScaleRules {
     this.rules = config && new ConfigRules(config);
     this.partRules = partRulesOf(metadata.get("lora_adapter_metadata"));
     this.kohyaAlpha = numberIn(metadata.get("ss_network_alpha"));
-    this.ggufAlpha = numberIn(metadata.get("adapter.lora.alpha"));
+    const ggufAlpha = metadata.get("adapter.lora.alpha");
+    // A number of the file, which may be NaN.
+    this.ggufAlpha = ggufAlpha === undefined ? undefined : Number(ggufAlpha);
   }
 
   /** Complete when every module has been looked up. */

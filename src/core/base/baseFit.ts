@@ -94,7 +94,13 @@ export function fitForPeft(adapter: CheckpointSession, base: CheckpointSession):
   const how = areWidthsKnown(adapter)
     ? "by name and, where its weights are not quantised, by shape"
     : `by name; what shapes ${methodName(adapter.adapter?.method ?? "")} asks for was not looked at`;
-  const message = `${modules.length === 1 ? "The adapter's one module is" : `All ${modules.length} modules are`} in the base ${where}, ${how}.`;
+  const isTied =
+    modules.some(({ module }) => module === "lm_head") &&
+    !base.checkpoint.tensors.some(({ name }) => /(?:^|\.)lm_head\./.test(name));
+  const head = isTied
+    ? " Its output head is its embedding (tied), and the adapter changes lm_head alone: a merge has to untie them, as `merge` does; programs that keep them tied change the embedding too, or leave the head's update out."
+    : "";
+  const message = `${modules.length === 1 ? "The adapter's one module is" : `All ${modules.length} modules are`} in the base ${where}, ${how}.${head}`;
   return [{ severity: "info", code: "BaseFits", message }];
 }
 

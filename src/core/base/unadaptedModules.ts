@@ -35,6 +35,32 @@ export function unadaptedModules(
   base: CheckpointSession,
   placed: readonly PlacedModule[],
 ): readonly Problem[] {
+  return [...withoutFactors(adapter, base, placed), ...withoutBiases(adapter, base, placed)];
+}
+
+/** Biases that the configuration says were trained; of bases without biases there are none to save. */
+function withoutBiases(
+  { adapterConfig: config, checkpoint }: CheckpointSession,
+  base: CheckpointSession,
+  placed: readonly PlacedModule[],
+): readonly Problem[] {
+  const trained = config?.bias;
+  if (trained !== "lora_only" && trained !== "all") return [];
+  // The biases that lora_bias adds are those of B.
+  if (checkpoint.tensors.some(({ name }) => /(?<!\.lora_B)\.bias$/.test(name))) return [];
+  const names = new Set(base.checkpoint.tensors.map(({ name }) => name));
+  const biased = placed.filter(({ path }) => names.has(`${path}.bias`));
+  const [first] = biased;
+  if (first === undefined) return [];
+  const message = `The configuration says that biases are trained (bias ${trained}), and the file holds none: ${biased.length} of ${plural(placed.length, "module")} of the base ${nameOfBase(base.checkpoint)} have one, first ${first.module}. What was trained there is lost.`;
+  return [{ severity: "warning", code: "BiasesMissing", message }];
+}
+
+function withoutFactors(
+  adapter: CheckpointSession,
+  base: CheckpointSession,
+  placed: readonly PlacedModule[],
+): readonly Problem[] {
   const { adapterConfig: config, checkpoint } = adapter;
   if (config?.peftType === undefined || config.layerRanges.length > 0 || !isWhole(adapter)) return [];
   const stacks = new Map<string, Prefixes>();

@@ -1,5 +1,4 @@
-import { baseChangedBy, isToldByStart } from "../adapter/modifiedBase";
-import { baseName } from "../bytes/paths";
+import { baseChangedBy, isToldByStart, namesOfOtherBases } from "../adapter/modifiedBase";
 import type { Problem } from "../problem/problem";
 import type { Snapshot } from "./openSnapshots";
 
@@ -56,7 +55,7 @@ function differentBases(open: readonly Snapshot[]): readonly Problem[] {
   const bases = new Set(open.flatMap(({ session }) => session?.adapterConfig?.baseModel ?? []));
   if (bases.size < 2) return [];
   const names = [...bases].join(", ");
-  if (new Set([...bases].map((base) => baseName(base).toLowerCase())).size === 1) {
+  if (namesOfOtherBases(open.map(({ session }) => session?.adapterConfig)).length === 0) {
     const message = `The snapshots name their base model in different ways (${names}); by the last part it is the same.`;
     return [{ severity: "info", code: "BaseNames", message }];
   }

@@ -2,7 +2,7 @@ import type { AdapterConfig } from "../adapter/adapterConfig";
 import type { LoraModule } from "../adapter/loraModule";
 import { methodName } from "../adapter/methods/methodTable";
 import { isTokenRows, tokenRowsOf } from "../adapter/trainableTokens";
-import { jsonNumber, jsonString } from "../json/parseJson";
+import { isJsonArray, type JsonValue, jsonNumber, jsonString } from "../json/parseJson";
 import type { Problem } from "../problem/problem";
 import { plural } from "../text/quantities";
 import { quote } from "../text/quote";
@@ -76,12 +76,19 @@ function settings({ folder, adapterConfig }: HealthSubject): readonly Problem[] 
   const method = adapterConfig?.peftType ?? "";
   const r = jsonNumber(value.get("r"));
   const alpha = method === "LORA" ? "lora_alpha" : "alpha";
-  if ((method === "LORA" || scaledByAlpha.has(method)) && value.get(alpha) === null)
-    return [failing(`says ${alpha} null, by which no scale can be computed (TypeError); 8 is shown`)];
+  const written = value.get(alpha);
+  const isScaled = method === "LORA" || scaledByAlpha.has(method);
+  if (isScaled && written !== undefined && jsonNumber(written) === undefined && typeof written !== "boolean")
+    return [failing(`says ${alpha} ${asWritten(written)}, by which no scale can be computed (TypeError)`)];
   const isRanked = method === "LORA" || scaledByAlpha.has(method) || ranked.has(method);
   if (isRanked && (value.get("r") === null || (r !== undefined && r <= 0)))
     return [failing(`says r ${r ?? "null"}, and PEFT asks for a positive rank`)];
   return [];
+}
+
+function asWritten(value: JsonValue): string {
+  if (value === null) return "null";
+  return typeof value === "string" ? quote(value) : isJsonArray(value) ? "a list" : "an object";
 }
 
 function failing(what: string): Problem {

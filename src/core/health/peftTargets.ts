@@ -28,6 +28,8 @@ export function peftTargets(subject: HealthSubject): readonly Problem[] {
     return [];
   // Parameters of experts are chosen by a setting of their own.
   if (config.targetParameters.length > 0) return [];
+  const unnamed = unnamedExperts(subject);
+  if (unnamed.length > 0) return unnamed;
   const selects = selectionOf(config, (field) => folder.adapterConfig?.value.get(field));
   const paths = adapter.modules.filter(({ layout }) => layout !== "experts").map(({ module }) => module);
   const modules = [...new Set(paths.map((path) => path.replace(/ \(.*\)$/, "")))];
@@ -39,6 +41,23 @@ export function peftTargets(subject: HealthSubject): readonly Problem[] {
     if (error instanceof PatternBudgetError) return [];
     throw error;
   }
+}
+
+/** Names by which transformers 5 takes `target_modules` for parameters of experts, as it loads. */
+const ofExperts = /expert|gate|up_proj|down_proj|^w[123]$|linear/;
+
+/** Factors of fused experts, which PEFT makes by `target_parameters` alone. */
+function unnamedExperts({ adapter, adapterConfig: config }: HealthSubject): readonly Problem[] {
+  const targets = config?.targetModules;
+  if (!Array.isArray(targets) || targets.length === 0 || targets.some((one) => ofExperts.test(one)))
+    return [];
+  const lost = (adapter?.modules ?? []).filter(
+    ({ layout, a }) => layout === "experts" && /\.experts(?:\.base_layer)*\.lora_A\.weight$/.test(a.name),
+  );
+  const [first] = lost;
+  if (first === undefined) return [];
+  const message = `${plural(lost.length, "module")} of the file ${lost.length === 1 ? "is" : "are"} factors of fused experts, first ${first.module}, and the configuration names no target_parameters, by which alone PEFT makes these: it leaves them out without a word.`;
+  return [{ severity: "warning", code: "UnselectedModules", message, tensor: first.a.name }];
 }
 
 /** Linear layers, as models of transformers name them: of others it is not known what class they are. */

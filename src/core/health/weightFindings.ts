@@ -87,6 +87,7 @@ function toldByReading(subject: HealthSubject, found: readonly Problem[]): Probl
     if (tensor !== undefined && empty.has(tensor)) return [];
     if (code === "LoraWithoutFactors" && (has("NoTensors") || has("NoValues") || isBare)) return [];
     if (code === "LoraShapeMismatch" && has("OneRankOnly")) return [];
+    if (code === "ScaleNotFinite" && has("PeftRefuses")) return [];
     if (code === "LoraWithoutFactors" && isAdapterAlone(subject)) return [withoutFactors(subject, problem)];
     if (code === "LoraRankMismatch") return [rankMismatch(subject, problem)];
     if (code === "WrappedNames" && matchesNothing(subject)) return [{ ...problem, severity: "error" }];

@@ -1,3 +1,4 @@
+import { namesOfOtherBases } from "../adapter/modifiedBase";
 import { baseName } from "../bytes/paths";
 import { printable } from "../text/printable";
 import { formatBytes, formatNumber, formatShare, plural } from "../text/quantities";
@@ -81,10 +82,19 @@ function qualities({ ranks, cosines }: CombinePlan, adapters: readonly WeightedA
     isExact
       ? "The sum is exact: the factors stand side by side."
       : `${formatShare(ranks.energyKept)} of the sum's energy kept, error ${formatShare(ranks.error)} of its norm.`,
+    ...otherBases(adapters),
     ...cosines.map(
       ({ a, b, cosine }) =>
         `${name(a)} and ${name(b)}, as they are weighted: cosine ${formatNumber(cosine)}.`,
     ),
+  ];
+}
+
+function otherBases(adapters: readonly WeightedAdapter[]): readonly string[] {
+  const names = namesOfOtherBases(adapters.map(({ session }) => session.adapterConfig));
+  if (names.length === 0) return [];
+  return [
+    `They name different base models (${names.map(printable).join(", ")}): a sum of updates of different bases is an update of none of them.`,
   ];
 }
 

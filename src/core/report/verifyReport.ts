@@ -1,20 +1,26 @@
 import type { TensorStatistics } from "../analysis/statisticColumns";
+import type { TensorReader } from "../checkpoint/tensorReader";
 import { type LookedInto, zeroWeights } from "../health/zeroWeights";
 import type { Problem } from "../problem/problem";
 import { isReadingError } from "../problem/problem";
 import { bookkeepingOf } from "../session/bookkeeping";
 import type { CheckpointSession } from "../session/checkpointSession";
 import { differingHead } from "../session/differingHead";
-import { untrainedModules } from "../session/untrainedModules";
+import { untrainedModules, zeroMagnitudes } from "../session/untrainedModules";
 import type { PackedCodes } from "../tensors/packed/packedWeights";
+import { readValues } from "../tensors/readValues";
 import { elementCount, liesElsewhere, type Tensor } from "../tensors/tensor";
 import { printable } from "../text/printable";
 import { formatCount, plural } from "../text/quantities";
 import { quote } from "../text/quote";
 import { oddFactors } from "../update/oddFactors";
+import { rowsOfOneRank } from "../update/rowsOfOneRank";
 import { isNamedAsEnd, notFiniteCause } from "../values/lookAtValues";
 import { problemLine } from "./problemText";
 import type { ReadValues, ValueFindings } from "./valueFindings";
+
+/** A factor of which the rows are looked at again. */
+const maxFactorBytes = 64_000_000;
 
 /** Files that were looked into and are named before the rest is counted. */
 const maxNamed = 3;
@@ -57,6 +63,7 @@ export async function verifyCheckpoint(
           ...values.problems,
           ...notFinite(session, values, await session.packedCodes()),
           ...ofFactors(session, values),
+          ...(await session.withReader((reader) => oneRank(session, values, reader))),
           ...(await session.withReader((reader) => differingHead(session, reader))),
           ...(session.isPlainModel && values.ofCodes !== true
             ? zeroWeights(checkpoint, readWhole(checkpoint.tensors, values), false)
@@ -147,15 +154,38 @@ function readWhole(tensors: readonly Tensor[], values: ValueFindings): readonly 
   });
 }
 
-function ofFactors(
-  { checkpoint, adapter }: CheckpointSession,
-  { tensors }: ValueFindings,
-): readonly Problem[] {
+function statisticsIn({ checkpoint }: CheckpointSession, { tensors }: ValueFindings) {
   const indexOf = new Map(checkpoint.tensors.map((tensor, index) => [tensor, index]));
-  const statisticsOf = (tensor: Tensor) => tensors.get(indexOf.get(tensor) ?? -1)?.stats;
+  return (tensor: Tensor) => tensors.get(indexOf.get(tensor) ?? -1)?.stats;
+}
+
+function ofFactors(session: CheckpointSession, values: ValueFindings): readonly Problem[] {
+  const { adapter } = session;
+  const statisticsOf = statisticsIn(session, values);
   const isZero = (tensor: Tensor) => statisticsOf(tensor)?.zeros === elementCount(tensor.shape);
   const modules = adapter?.modules ?? [];
-  return [...untrainedModules(modules, isZero, modules.length), ...oddFactors(modules, statisticsOf)];
+  return [
+    ...untrainedModules(modules, isZero, modules.length),
+    ...zeroMagnitudes(modules, isZero),
+    ...oddFactors(modules, statisticsOf),
+  ];
+}
+
+async function oneRank(
+  session: CheckpointSession,
+  values: ValueFindings,
+  reader: TensorReader,
+): Promise<readonly Problem[]> {
+  const statisticsOf = statisticsIn(session, values);
+  return rowsOfOneRank(
+    session.adapter?.modules ?? [],
+    (tensor) => statisticsOf(tensor)?.zeros,
+    async (tensor) => {
+      if (tensor.byteSize > maxFactorBytes) return undefined;
+      const count = elementCount(tensor.shape);
+      return readValues(tensor, 0, count, (...range) => reader.readRange(...range));
+    },
+  );
 }
 
 /** The same for people. */

@@ -3,11 +3,12 @@ import { zeroWeights } from "../health/zeroWeights";
 import { spread } from "../lists/spread";
 import { isReadingError, type Problem } from "../problem/problem";
 import type { Tensor } from "../tensors/tensor";
+import { rowsOfOneRank } from "../update/rowsOfOneRank";
 import { floatingOf, isSmall, lookAtValues, maxSampledTensors, notFiniteIn } from "../values/lookAtValues";
 import { bookkeepingOf } from "./bookkeeping";
 import type { CheckpointSession } from "./checkpointSession";
 import { differingHead } from "./differingHead";
-import { untrainedModules } from "./untrainedModules";
+import { untrainedModules, zeroMagnitudes } from "./untrainedModules";
 
 /**
  * What the values that a look may read tell: all of a small file, else the first values of tensors evenly over the
@@ -54,5 +55,11 @@ async function findingsOf(
     ...(await differingHead(session, reader, signal)),
     ...(session.isPlainModel ? zeroWeights(checkpoint, looks, !isWhole) : []),
     ...untrainedModules(modules, isZero, adapter?.modules.length ?? 0),
+    ...(isWhole ? zeroMagnitudes(modules, isZero) : []),
+    ...(isWhole ? await rowsOfOneRank(modules, zerosIn(seen), async (tensor) => seen.get(tensor)) : []),
   ];
+}
+
+function zerosIn(seen: ReadonlyMap<Tensor, Float64Array>): (tensor: Tensor) => number | undefined {
+  return (tensor) => seen.get(tensor)?.reduce((count, value) => (value === 0 ? count + 1 : count), 0);
 }

@@ -29,3 +29,15 @@ function messageOf(first: LoraModule, zero: number, looked: number, count: numbe
     return `In ${formatCount(zero)} of ${plural(looked, "module")} one factor is all zeros, first in ${first.module}: these were not trained and change nothing.`;
   return `The adapter is untrained: in ${looked === 1 ? "its only module" : `all ${plural(looked, "module")}`} one factor is all zeros, so that it changes nothing.`;
 }
+
+/** Of tensors that were read as a whole. DoRA's weight is its direction times its magnitude, whatever the factors are. */
+export function zeroMagnitudes(
+  modules: readonly LoraModule[],
+  isZero: (tensor: Tensor) => boolean,
+): readonly Problem[] {
+  const zero = modules.filter(({ magnitude }) => magnitude !== undefined && isZero(magnitude));
+  const [first] = zero;
+  if (first?.magnitude === undefined) return [];
+  const message = `The magnitudes of DoRA are all zeros in ${formatCount(zero.length)} of ${plural(modules.length, "module")}, first in ${first.module}: they multiply the whole weight, of which nothing is left. They were not filled in, or not saved.`;
+  return [{ severity: "error", code: "MagnitudesZero", message, tensor: first.magnitude.name }];
+}

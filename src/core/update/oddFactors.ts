@@ -15,7 +15,11 @@ const fewestValues = 16;
 
 /** What the values of factors say against them, where all of them were read: no trainer leaves such. */
 export function oddFactors(modules: readonly LoraModule[], statisticsOf: StatisticsOf): readonly Problem[] {
-  return [...hugeFactors(modules, statisticsOf), ...repeatedFactors(modules, statisticsOf)];
+  return [
+    ...hugeFactors(modules, statisticsOf),
+    ...repeatedFactors(modules, statisticsOf),
+    ...zeroScales(modules, statisticsOf),
+  ];
 }
 
 function hugeFactors(modules: readonly LoraModule[], statisticsOf: StatisticsOf): readonly Problem[] {
@@ -31,6 +35,17 @@ function hugeFactors(modules: readonly LoraModule[], statisticsOf: StatisticsOf)
   const count = new Set(huge.map(({ module }) => module)).size;
   const message = `${first.tensor.name} holds values of up to ${formatNumber(first.most)} (so it is in ${count} of ${plural(modules.length, "module")}), beyond what F16 can hold and far from what training leaves: it diverged, or the file is damaged.`;
   return [{ severity: "error", code: "FactorsHuge", message, tensor: first.tensor.name }];
+}
+
+/** Where alpha is a tensor of the file, the scale is known only now. */
+function zeroScales(modules: readonly LoraModule[], statisticsOf: StatisticsOf): readonly Problem[] {
+  const still = modules.filter(
+    ({ alphaTensor }) => alphaTensor !== undefined && (statisticsOf(alphaTensor)?.zeros ?? 0) > 0,
+  );
+  const [first] = still;
+  if (first?.alphaTensor === undefined) return [];
+  const message = `The scale is 0 in ${still.length} of ${plural(modules.length, "module")} (alpha 0), first in ${first.module}: the update is multiplied by it, so that the adapter changes nothing there.`;
+  return [{ severity: "warning", code: "LoraScaleZero", message, tensor: first.alphaTensor.name }];
 }
 
 /** Modules of one kind in different layers that hold the same values: a loop that saved one layer for another. */

@@ -100,9 +100,19 @@ describe("parseAdapterConfig", () => {
     );
     expect(strange).toMatchObject({
       r: undefined,
-      loraAlpha: undefined,
+      // What is written and cannot be used is not the default.
+      loraAlpha: Number.POSITIVE_INFINITY,
       peftType: "LORA",
       modulesToSave: ["a"],
+    });
+    expect(configOf('{"lora_alpha": "16"}').loraAlpha).toBeNaN();
+  });
+
+  it("takes switches as Python does: PEFT 0.21 scales by the root of the rank for any text", () => {
+    expect(configOf('{"peft_type": "LORA", "use_rslora": "true"}').useRslora).toBe(true);
+    expect(configOf('{"peft_type": "LORA", "use_rslora": 0, "use_dora": null}')).toMatchObject({
+      useRslora: false,
+      useDora: false,
     });
   });
 });

@@ -186,3 +186,24 @@ describe("modules of the base that the configuration selects", () => {
     expect(await told(one)).toEqual([]);
   });
 });
+
+// PEFT 0.21 loads such an adapter without a word, with the biases of the base.
+it("biases that the configuration says were trained, of a base that has some", async () => {
+  const found = async (bias: string, saved: readonly string[], base: readonly string[]) => {
+    const files = new MemoryFiles({
+      "/adapter/adapter_model.safetensors": weights([
+        ...ofLora(["model.layers.0.self_attn.q_proj"]),
+        ...saved,
+      ]),
+      "/adapter/adapter_config.json": JSON.stringify({ peft_type: "LORA", r: 2, lora_alpha: 2, bias }),
+      "/base/model.safetensors": weights(base.map((name) => `model.layers.0.self_attn.q_proj.${name}`)),
+    });
+    const open = (folder: string) => CheckpointSession.open(files, folder, () => undefined);
+    return fitFindings(await open("/adapter"), await open("/base")).map(({ code }) => code);
+  };
+  const own = ["base_model.model.model.layers.0.self_attn.q_proj.bias"];
+  expect(await found("lora_only", [], ["weight", "bias"])).toEqual(["BiasesMissing"]);
+  expect(await found("lora_only", own, ["weight", "bias"])).toEqual([]);
+  expect(await found("all", [], ["weight"])).toEqual([]);
+  expect(await found("none", [], ["weight", "bias"])).toEqual([]);
+});

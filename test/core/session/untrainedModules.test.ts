@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { LoraModule } from "../../../src/core/adapter/loraModule";
-import { untrainedModules } from "../../../src/core/session/untrainedModules";
+import { untrainedModules, zeroMagnitudes } from "../../../src/core/session/untrainedModules";
 import { tensor } from "../tensors/tensors";
 
 function modules(count: number): readonly LoraModule[] {
@@ -27,4 +27,13 @@ it("an adapter is called untrained where all of it was looked into", () => {
     /^The adapter seems untrained: in 16 of 16 modules that were looked into, of 24/,
   );
   expect(told(16, 3, 24)).toMatch(/^The adapter seems partly untrained: in 3 of 16 modules/);
+});
+
+// PEFT 0.21 merges such a module to a weight of norm 0.
+it("magnitudes of DoRA that are all zeros", () => {
+  const own = modules(3).map((each, at) => (at === 2 ? each : { ...each, magnitude: tensor(`m${at}`) }));
+  expect(zeroMagnitudes(own, ({ name }) => name === "m1")).toMatchObject([
+    { severity: "error", code: "MagnitudesZero", tensor: "m1" },
+  ]);
+  expect(zeroMagnitudes(own, ({ name }) => name === "b1")).toEqual([]);
 });

@@ -2,6 +2,7 @@ import { ggufNumber } from "../../names/ggufNames";
 import type { Problem } from "../../problem/problem";
 import { formatShape, type Tensor } from "../../tensors/tensor";
 import { plural } from "../../text/quantities";
+import { quote } from "../../text/quote";
 import { type HealthSubject, isWhole } from "../healthSubject";
 import { unlikeLayers } from "./unlikeLayers";
 
@@ -35,6 +36,7 @@ const ofModels = ["token_embd.weight", "output_norm.weight", "output.weight", "b
 /** What the keys of a GGUF file say of its tensors, and is otherwise: llama.cpp holds them against each other, and refuses. */
 export function ggufFindings(subject: HealthSubject): readonly Problem[] {
   const { tensors, format, metadata } = subject.checkpoint;
+  if (format === "gguf" && subject.adapter?.dialect === "gguf") return adapterFindings(subject);
   const architecture = metadata.get("general.architecture") ?? "";
   const kind = metadata.get("general.type") ?? "model";
   if (format !== "gguf" || !plain.has(architecture) || kind !== "model") return [];
@@ -44,6 +46,35 @@ export function ggufFindings(subject: HealthSubject): readonly Problem[] {
   if (ofModels.filter((name) => byName.has(name)).length < 2) return [];
   const problems = [...outerFindings(byName, metadata), ...blockFindings(tensors, byName, metadata)];
   return problems.map((problem) => ({ ...problem, file: subject.checkpoint.path }));
+}
+
+/** What llama.cpp asks of a LoRA before it looks at a model (llama-adapter.cpp, llama_adapter_lora_init_impl). */
+function adapterFindings({ checkpoint, adapter }: HealthSubject): readonly Problem[] {
+  const { tensors, metadata, path: file } = checkpoint;
+  if (adapter?.carriesModel !== false) return [];
+  const unlike = (
+    [
+      ["general.type", "adapter"],
+      ["adapter.type", "lora"],
+    ] as const
+  ).filter(([key, value]) => metadata.get(key) !== value);
+  const foreign = tensors.find(({ name }) => !/\.lora_[ab]$|_norm\.weight$/.test(name));
+  return [
+    ...unlike.map(([key, value]) => {
+      const said = metadata.get(key);
+      const what = said === undefined ? `There is no key ${key}` : `${key} is ${quote(said)}`;
+      return { ...problem("AdapterKeys", `${what}, where a LoRA says ${quote(value)}`), file };
+    }),
+    ...(foreign === undefined
+      ? []
+      : [
+          {
+            ...problem("AdapterNames", `${quote(foreign.name)} is no lora_a, lora_b or norm`),
+            file,
+            tensor: foreign.name,
+          },
+        ]),
+  ];
 }
 
 /** Entries of the token list, which long ones say at their end. */

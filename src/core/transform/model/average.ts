@@ -1,3 +1,4 @@
+import { namesOfOtherBases } from "../../adapter/modifiedBase";
 import type { TensorReader } from "../../checkpoint/tensorReader";
 import { CheckpointError } from "../../problem/checkpointError";
 import type { Problem } from "../../problem/problem";
@@ -74,7 +75,17 @@ export async function planAverage(snapshots: readonly CheckpointSession[]): Prom
   });
   for (const [at, each] of byName.entries()) refuseMore(snapshots[at] as CheckpointSession, each, byName[0]);
   const taken = tensors.filter(({ parts }) => parts === undefined).length;
-  return { conversion, tensors, taken, problems: first.adapter === undefined ? [] : [factorsAveraged()] };
+  return { conversion, tensors, taken, problems: problemsOf(snapshots) };
+}
+
+function problemsOf(snapshots: readonly CheckpointSession[], error?: number): readonly Problem[] {
+  if (snapshots[0]?.adapter === undefined) return [];
+  const bases = namesOfOtherBases(snapshots.map(({ adapterConfig }) => adapterConfig));
+  const message = `The adapters name different base models: ${bases.join(", ")}. A mean of updates of different bases is an update of none of them.`;
+  return [
+    factorsAveraged(error),
+    ...(bases.length === 0 ? [] : [{ severity: "warning", code: "DifferentBases", message } as const]),
+  ];
 }
 
 /**
@@ -121,7 +132,7 @@ export async function average(request: AverageRequest): Promise<Averaged> {
       ...written,
       drift: squares.map((square) => Math.sqrt(square / mean.squares)),
       taken: plan.taken,
-      problems: first.adapter === undefined ? [] : [factorsAveraged(error)],
+      problems: problemsOf(snapshots, error),
     };
   } finally {
     await Promise.all(readers.map((reader) => reader.close()));
