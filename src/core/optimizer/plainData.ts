@@ -1,3 +1,4 @@
+import { ForeignValue } from "../formats/contentValue";
 import { mappingOf, sequenceOf } from "../formats/contentView";
 import type { FileContent, FormatId } from "../formats/format";
 import { keyText } from "../formats/pythonText";
@@ -17,8 +18,19 @@ export function isPlainData({ root, tensors }: FileContent): boolean {
   if (names.length > 0 && names.every(isDataName)) return true;
   // A table of values under names that nobody gives a parameter: `mean` and `std`, words, speakers.
   const isTable = names.length > 0 && names.length * 2 >= dict.size;
-  const isTrained = [...tensors.values()].some(({ layout }) => layout?.requiresGrad === true);
-  return isTable && !isTrained && !names.some(mayBeParameter);
+  const all = [...tensors.values()];
+  const isTrained = all.some(({ layout }) => layout?.requiresGrad === true);
+  if (isTable && !isTrained && !names.some(mayBeParameter)) return true;
+  // Arrays of NumPy and JAX deep in a structure, of which no part has a name that a model or a parameter has.
+  const isOfNumpy = [...tensors.keys()].every(
+    (value) => value instanceof ForeignValue && /^(?:numpy|jax)\./.test(value.qualifiedName),
+  );
+  return (
+    names.length === 0 &&
+    all.length > 0 &&
+    isOfNumpy &&
+    !all.some(({ name }) => name.split(".").some(isParameterWord))
+  );
 }
 
 /** A file of arrays whose format says nothing of what they are for. */
@@ -53,12 +65,28 @@ export function holdsArraysOnly({ format, name, tensors, metadata }: ArrayFile):
     return !fileWords.some(isParameterWord) || tensors.every(({ dtype }) => !isLearned(dtype));
   if (format === "npz") {
     const names = tensors.map((tensor) => tensor.name);
-    return names.every(isDataName) || !names.some((each) => /[./<]/.test(each) || isParameterWord(each));
+    return (
+      names.every(isDataName) ||
+      isTableOfColumns(tensors) ||
+      !names.some((each) => /[./<]/.test(each) || isParameterWord(each))
+    );
   }
   if ([...metadata.keys()].some((key) => ofOthers.test(key))) return true;
   if ([...metadata.keys()].some((key) => ofKeras.test(key))) return false;
   return !tensors.some(
     (tensor) => kerasVariable.test(tensor.name) || tensor.name.split(/[/.]/).some(isParameterWord),
+  );
+}
+
+/** Three or more arrays of one axis and length: what was measured at the same moments, `theta` beside `time`. */
+function isTableOfColumns(tensors: readonly Tensor[]): boolean {
+  const [first] = tensors;
+  const rows = first?.shape[0] ?? 0;
+  return (
+    tensors.length >= 3 &&
+    rows > 1 &&
+    tensors.every(({ shape }) => shape.length === 1 && shape[0] === rows) &&
+    tensors.some(({ name }) => !isParameterWord(name))
   );
 }
 

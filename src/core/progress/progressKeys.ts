@@ -96,6 +96,8 @@ export function isMetricName(key: string): boolean {
   // A bound, what is aimed at, what was before, and in how many bits is computed.
   if (/clip|^(?:old|target)_|(?:^|_)target_kl$|(?:float|matmul|mixed|amp|trainer)_?precision/i.test(key))
     return false;
+  // Keras numbers what its metrics sum up.
+  if (/\/vars\/\d+$/.test(key)) return false;
   // How many of something there are: `num_cases_per_batch` is no error rate.
   if (/^n(?:um)?_/i.test(key)) return false;
   // In front of another word `per` is no error rate of phonemes: `iters_per_level`.

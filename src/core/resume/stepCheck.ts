@@ -71,7 +71,9 @@ function countedOther(
   optimizers: readonly StepStatement[],
 ): ResumeCheck | undefined {
   const [first] = optimizers;
-  if (kind !== "file" || first === undefined || stated.length > 1) return undefined;
+  // The name of the file says what is said in it.
+  const isOne = stated.every(({ step }) => step === stated[0]?.step);
+  if (kind !== "file" || first === undefined || !isOne) return undefined;
   const isUneven = optimizers.some(({ step }) => step !== first.step);
   const step = progress?.countsOther === true ? progress.step : undefined;
   if (!isUneven && (step === undefined || step === first.step)) return undefined;

@@ -203,6 +203,21 @@ describe("what an optimizer keeps is joined to the parameters", () => {
     },
   );
 
+  test("of Keras 3, without what it keeps beside the weights; the step of Keras 2.11 by its name in the singular", () => {
+    const tensors = [
+      "layers/dense/vars/0",
+      "metrics/mean/vars/1",
+      "layers/dropout/seed_generator/vars/0",
+    ].map((name) => tensor(name));
+    const { beside } = kerasTensors(tensors);
+    expect([...(beside ?? [])].map(([kind, some]) => [kind, ...some.map(({ name }) => name)])).toEqual([
+      ["counters", "metrics/mean/vars/1"],
+      ["random", "layers/dropout/seed_generator/vars/0"],
+    ]);
+    const step = tensor("optimizer_weights/iteration:0", [], "I64");
+    expect(told(kerasTensors([step])).settings).toEqual(["iterations"]);
+  });
+
   test("a checkpoint of a model alone has no tree", () => {
     const tensors = [tensor("layers/dense/vars/0"), tensor("model/m")];
     expect(trainingTree(tensors, kerasTensors(tensors))).toBeUndefined();

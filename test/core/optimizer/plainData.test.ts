@@ -46,6 +46,19 @@ it.each([
   expect(isData(format, name, names)).toBe(false);
 });
 
+it("takes columns of one length for a table, though one has a parameter's name", () => {
+  const columns = (names: readonly string[], shape: readonly number[]) =>
+    holdsArraysOnly({
+      format: "npz",
+      name: "model_analysis.npz",
+      tensors: names.map((name) => ({ name, dtype: "F32", shape }) as unknown as Tensor),
+      metadata: new Map(),
+    });
+  expect(columns(["time", "theta", "energy"], [1000])).toBe(true);
+  expect(columns(["weight", "bias", "scale"], [1000])).toBe(false);
+  expect(columns(["theta", "time"], [1000])).toBe(false);
+});
+
 it("takes single cells and netCDF for data whatever they are called", () => {
   expect(isData("hdf5", "a.h5ad", ["layers/scale"], "F32", ["encoding-type"])).toBe(true);
   expect(isData("hdf5", "a.nc", ["scale_factor"], "F32", ["_NCProperties"])).toBe(true);

@@ -315,6 +315,11 @@ describe("steps", () => {
     expect(plateau?.reason).toMatch(/scheduler\.pt was stepped 3 times, with each metric/);
     // In one file nothing is of another moment.
     expect(steps({ kind: "file", schedulers: schedule(60) })?.verdict).toBe("unknown");
+    // Stable-Baselines3 counts steps of the environment, and names the file by them.
+    const ofEnvironment = { ...inputs({}).progress, place: "data.num_timesteps", countsOther: true } as never;
+    const counted = { kind: "file", progress: ofEnvironment, optimizer: at(19), schedulers: [] } as const;
+    expect(steps({ ...counted, namedStep: 100 })).toMatchObject({ verdict: "unknown" });
+    expect(steps({ ...counted, namedStep: 90 })?.verdict).toBe("warning");
   });
 
   test("a schedule alone counts fewer where the scaler skips steps, and epochs where nothing else counts", () => {

@@ -5,6 +5,7 @@ import { keyText } from "../../formats/pythonText";
 import { isFloatNumber, plainNumber } from "../../formats/torch/plainNumber";
 import { isOptimizer } from "../../optimizer/findOptimizers";
 import { findModels } from "../../optimizer/modelsInside";
+import { isMeasureName } from "../../optimizer/tensorWords";
 import { isMetricName } from "../../progress/progressKeys";
 import type { Tensor } from "../../tensors/tensor";
 import { dotted } from "../../text/dotted";
@@ -139,8 +140,12 @@ class SeriesSearch {
       [...columns]
         .find(([name]) => pattern.test(name))?.[1]
         .values.map((value) => plainNumber(value) ?? Number.NaN);
-    const epochs = moment(/^epochs?$/i) ?? keys;
+    const named = moment(/^epochs?$/i);
+    const epochs = named ?? keys;
     const steps = moment(/^(?:global_)?(?:step|iter|iteration)s?$/i);
+    // Rows of a data set are lists of dicts as well: a history counts epochs or steps, or measures what is known.
+    const measures = [...columns.keys()].some((name) => isMetricName(name) || isMeasureName(name));
+    if (named === undefined && steps === undefined && !measures && !historyWords.test(path)) return;
     for (const [name, { values, at }] of columns) {
       if (/^(?:global_)?(?:epochs?|steps?|iter|iteration)$/i.test(name)) continue;
       this.found.push({

@@ -1,6 +1,6 @@
 import { sameItems } from "../../lists/sameItems";
 import type { Tensor } from "../../tensors/tensor";
-import type { Moment, TrainingTensors } from "../trainingTree";
+import type { BesideModel, Moment, TrainingTensors } from "../trainingTree";
 import { type CompiledOptimizer, numberedMoments } from "./numberedMoments";
 
 const numbered = /^optimizer\/(inner_optimizer\/)?vars\/(\d+)$/;
@@ -25,6 +25,22 @@ const flatName =
  * @param optimizer what the model was compiled with, where the file says it
  */
 export function kerasTensors(tensors: readonly Tensor[], optimizer?: CompiledOptimizer): TrainingTensors {
+  const found = optimizerTensors(tensors, optimizer);
+  const beside = new Map<BesideModel, readonly Tensor[]>();
+  for (const [kind, pattern] of besideWeights) {
+    const some = tensors.filter(({ name }) => pattern.test(name));
+    if (some.length > 0) beside.set(kind, some);
+  }
+  return beside.size === 0 ? found : { ...found, beside };
+}
+
+/** What Keras 3 saves with a model and does not count among its weights: sums of metrics, states of its dropouts. */
+const besideWeights: readonly (readonly [BesideModel, RegExp])[] = [
+  ["counters", /^metrics\/.+\/vars\/\d+$/],
+  ["random", /\/seed_generator\/vars\/\d+$/],
+];
+
+function optimizerTensors(tensors: readonly Tensor[], optimizer?: CompiledOptimizer): TrainingTensors {
   const counted = tensors.flatMap((tensor) => {
     const [, inner, number] = numbered.exec(tensor.name) ?? [];
     return number === undefined ? [] : [{ number: Number(number), tensor, isInner: inner !== undefined }];
@@ -55,7 +71,9 @@ export function kerasTensors(tensors: readonly Tensor[], optimizer?: CompiledOpt
     const [key, owner] = before === null ? [behind?.[2], behind?.[1]] : [before[1], before[2]];
     if (flatKey !== undefined)
       moments.push({ parameter: flatOwners.get(flat) ?? flat, key: flatKey, tensor });
-    else if (key === undefined || owner === undefined) settings.set(path, tensor);
+    else if (key === undefined || owner === undefined)
+      // Since Keras 2.11 in the singular.
+      settings.set(path === "iteration" ? "iterations" : path, tensor);
     else moments.push({ parameter: owners.get(`${owner}:0`) ?? owners.get(owner) ?? owner, key, tensor });
   }
   return { moments, settings };
