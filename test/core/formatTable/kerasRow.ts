@@ -1,7 +1,8 @@
 import { expect } from "vitest";
 import { withKerasCodes } from "../../../src/core/formats/keras/kerasCodes";
+import { kerasStandsFor } from "../../../src/core/formats/keras/kerasQuantised";
 import { PackedWeights } from "../../../src/core/tensors/packed/packedWeights";
-import type { Tensor } from "../../../src/core/tensors/tensor";
+import { elementCount, type Tensor } from "../../../src/core/tensors/tensor";
 import type { MemoryFiles } from "../../support/memoryFiles";
 import { openTensors } from "../../support/openTensors";
 import type { FormatRow } from "./formatRow";
@@ -102,6 +103,11 @@ async function countsQuantised(): Promise<void> {
       expect([weights.size, unknown.size], name).toEqual([mode === "float8" ? 0 : 2, 0]);
     }
   }
+  const shapes = Object.values(fixtureJson<Tensors>("formatTable/kerasCodes.json")).map(({ shape }) => shape);
+  const weights = shapes.reduce((sum, shape) => sum + elementCount(shape), 0);
+  const ofAll = await open(oneFile("formatTable/codes.keras"), "/f/codes.keras");
+  // With the biases of makeKerasCodes.py: 12, 40, 40 and 6.
+  expect(ofAll.summary().parameterCount).toBe(weights + 98);
 }
 
 const holdsQuantised = (pick: RegExp) => holdsValues("codes.keras", "kerasCodes.json", pick);
@@ -126,6 +132,8 @@ async function unsignedAreShown(): Promise<void> {
     tensor("g_idx", "F32", [8]),
   ];
   expect(withKerasCodes(parts)).toBe(parts);
+  // Eight outputs of eight inputs, two in a byte.
+  expect([...kerasStandsFor(parts).values()]).toEqual([64, 0, 0, 0]);
   // Two codes of -7 to 7 in each byte of a Dense layer of 24 outputs, whose shapes are those of 8 bits.
   const codes = { ...tensor("kernel", "I8", [6, 24]), byteSize: 144 };
   const scales = { ...tensor("kernel_scale", "F32", [24]), byteSize: 96 };
@@ -172,7 +180,7 @@ export const kerasRow: FormatRow = {
       LZ4: () => holdsPlugin(/^squares LZ4$/),
       Zstandard: () => filtered("zstandard"),
       "layers that Keras quantised as their values": countsQuantised,
-      int8: () => holdsQuantised(/dense\/|dense_1|embedding/),
+      int8: () => holdsQuantised(/dense\/|dense_[1-3]|embedding/),
       int4: () => holdsQuantised(/einsum|dense_[23]|embedding_2/),
       float8: countsQuantised,
     },

@@ -1,3 +1,4 @@
+import { sameItems } from "../../lists/sameItems";
 import type { StatedCodes } from "../../tensors/packed/statedCodes";
 import { elementCount, type Tensor } from "../../tensors/tensor";
 import { variablesOfLayers } from "./kerasQuantised";
@@ -68,10 +69,20 @@ function bySingleScales(variables: readonly Tensor[], codes: Tensor, layer: stri
   const columns = shape.at(-1) as number;
   const rows = elementCount(shape.slice(0, -1));
   const count = elementCount(scales.shape);
+  const whole = { scales: scales.name, isDivided: true, mustShow: "whole-bytes" } as const;
+  // Heads and their sizes, as an EinsumDense of queries has them.
+  const across = scales.shape.filter((size) => size !== 1);
+  if (across.length > 1) {
+    const leading = shape.slice(0, -across.length);
+    const areLast = leading.length > 0 && sameItems(shape.slice(-across.length), across);
+    // Axes of one size could be any of them.
+    if (!areLast || leading.some((size) => across.includes(size))) return undefined;
+    const block = [elementCount(leading), 1] as const;
+    return { ...whole, scheme: "INT8, a scale an output", shape, lastAxes: across.length, block };
+  }
   if (count !== Math.max(...scales.shape)) return undefined;
   const isEmbedding = /(?:^|\/)(?:reversible_)?embedding(?:_\d+)?\/vars$/.test(layer);
   const isDense = /(?:^|\/)dense(?:_\d+)?\/vars$/.test(layer);
-  const whole = { scales: scales.name, isDivided: true, mustShow: "whole-bytes" } as const;
   const others = shape.slice(0, -1).filter((size) => size === count).length;
   // A square weight is told by the name of its layer alone.
   const isOfRows = shape.length === 2 && count === rows && !isDense && (isEmbedding || count !== columns);

@@ -1,3 +1,4 @@
+import { sameItems } from "../../lists/sameItems";
 import { elementCount, type Tensor } from "../../tensors/tensor";
 
 /**
@@ -8,7 +9,11 @@ import { elementCount, type Tensor } from "../../tensors/tensor";
 export function kerasStandsFor(tensors: readonly Tensor[]): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
   for (const variables of variablesOfLayers(tensors).values()) {
-    const kept = float8Weights(variables) ?? integerWeights(variables);
+    const kept =
+      float8Weights(variables) ??
+      statedWeights(variables) ??
+      integerWeights(variables) ??
+      unsignedWeights(variables);
     if (kept === undefined) continue;
     for (const { name } of variables) counts.set(name, kept.get(name) ?? 0);
   }
@@ -45,6 +50,40 @@ function float8Weights(variables: readonly Tensor[]): ReadonlyMap<string, number
   );
   if (kept.length === 0 || added.length !== 2 * pairsOfFloat8 || !arePairs) return undefined;
   return new Map(kept.map(({ name, shape }) => [name, elementCount(shape)]));
+}
+
+/** Codes whose layer tells how they become values. */
+function statedWeights(variables: readonly Tensor[]): ReadonlyMap<string, number> | undefined {
+  const stated = variables[0]?.codes;
+  if (stated === undefined) return undefined;
+  const { scales, offsets, groups, shape } = stated;
+  const others = variables.slice(1).filter(({ name }) => ![scales, offsets, groups].includes(name));
+  return new Map([
+    [(variables[0] as Tensor).name, elementCount(shape)],
+    ...others.map((other) => [other.name, elementCount(other.shape)] as const),
+  ]);
+}
+
+/**
+ * Codes of GPTQ and AWQ, of outputs by inputs and two in a byte along the outputs where they have 4 bits, behind a bias:
+ * then scales and zero points of outputs by groups, of AWQ a scale of each input, and the group of each input.
+ */
+function unsignedWeights(variables: readonly Tensor[]): ReadonlyMap<string, number> | undefined {
+  const at = variables.findIndex(({ dtype, shape }) => dtype === "U8" && shape.length === 2);
+  const [codes, scales, zeros, ...others] = at < 0 || at > 1 ? [] : variables.slice(at);
+  const [outputs, groups] = scales?.shape ?? [];
+  const [stored, inputs] = codes?.shape ?? [];
+  const fits =
+    scales?.shape.length === 2 &&
+    /^B?F\d+$/.test(scales.dtype) &&
+    zeros?.dtype === "U8" &&
+    sameItems(zeros.shape, [outputs, groups]) &&
+    (stored === outputs || stored === Math.ceil((outputs ?? 0) / 2)) &&
+    (others.length === 1 || others.length === 2) &&
+    others.every(({ shape }) => sameItems(shape, [inputs]));
+  if (!fits || codes === undefined) return undefined;
+  const bias = variables.slice(0, at).map(({ name, shape }) => [name, elementCount(shape)] as const);
+  return new Map([...bias, [codes.name, (outputs ?? 0) * (inputs ?? 0)]]);
 }
 
 /** The codes come first, then a bias where there is one, then the scales, of 4 bits with zero points and groups. */

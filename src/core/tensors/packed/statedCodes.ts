@@ -12,6 +12,8 @@ export interface StatedCodes {
   readonly scheme: string;
   /** Of the weight. */
   readonly shape: readonly number[];
+  /** How many of the last axes together are what `block` calls columns, where those are more than one. */
+  readonly lastAxes?: number;
   /** Set where several codes share a byte, the first in its low bits: each row begins with a byte. */
   readonly packed?: { readonly bits: 2 | 4 | 8; readonly isSigned: boolean; readonly rowBytes: number };
   /** Set for levels of floats in blocks of the row-major order, the first code in the high half of a byte. */
@@ -74,6 +76,12 @@ export async function statedWeight(
   const scales = beside(stated.scales);
   const offsets = offsetsName === undefined ? undefined : beside(offsetsName);
   if (scales === undefined || (offsetsName !== undefined && offsets === undefined)) return undefined;
+  if (stated.lastAxes !== undefined) {
+    const { lastAxes, ...others } = stated;
+    const joined = [...shape.slice(0, -lastAxes), elementCount(shape.slice(-lastAxes))];
+    const weight = await statedWeight(codes, { ...others, shape: joined }, beside, read);
+    return weight && withLastAxes(weight, shape);
+  }
   const columns = shape.at(-1) ?? 1;
   const rows = elementCount(shape.slice(0, -1));
   const [down, across] = [Math.ceil(rows / block[0]), Math.ceil(columns / block[1])];
@@ -123,6 +131,23 @@ export async function statedWeight(
   const { bits, isSigned } = packed;
   const levels = integerLevels(bits).map((code) => (isSigned ? signed(code, bits) : code) - offset);
   return rowScaled({ ...how, packed: { bits, rowBytes, levels } });
+}
+
+/** The same values in the same order, whose last axis is a part of what was one. */
+function withLastAxes(weight: PackedWeight, shape: readonly number[]): PackedWeight {
+  const { name, scheme, stored, shape: joined } = weight;
+  const size = shape.at(-1) as number;
+  const perRow = (joined.at(-1) as number) / size;
+  return {
+    ...{ name, scheme, shape, stored },
+    async readRows(first, rows, read, signal) {
+      const from = Math.floor(first / perRow);
+      const to = Math.ceil((first + rows) / perRow);
+      const values = await weight.readRows(from, to - from, read, signal);
+      const start = (first - from * perRow) * size;
+      return values.slice(start, start + rows * size);
+    },
+  };
 }
 
 /** Of whole bytes every sixteenth ends in what is -8 of 4 bits. */
