@@ -1,4 +1,5 @@
 import { basename } from "node:path";
+import { SeenFiles } from "../core/bytes/seenFiles";
 import type { Problem } from "../core/problem/problem";
 import { discoverRuns } from "../core/runs/discover/discover";
 import { LogDigests } from "../core/runs/discover/logDigests";
@@ -27,14 +28,15 @@ export async function findRuns(
 ): Promise<{ readonly runs: readonly ReadRun[]; readonly problems: readonly Problem[] }> {
   const logs = new LogStore(nodeFiles);
   const probes = new ProbeCache(nodeFiles, maxLooksBytes);
-  const { runs, problems } = await discoverRuns(nodeFiles, [{ path: root, name: basename(root) }], {
+  const seen = new SeenFiles(nodeFiles);
+  const { runs, problems } = await discoverRuns(seen, [{ path: root, name: basename(root) }], {
     exclude: () => false,
     maxDepth,
     maxFolders,
     digests: new LogDigests(logs),
-    peek: (file, signal) => probes.peek(file, signal),
-    judge: (file, signal) => probes.judge(file, [root], signal),
-  });
+    peek: (file, signal) => probes.peek(file, signal, seen),
+    judge: (file, signal) => probes.judge(file, [root], signal, seen),
+  }).finally(() => seen.close());
   return { runs: await Promise.all(runs.map((run) => readRun(logs, run))), problems };
 }
 

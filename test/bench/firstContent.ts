@@ -3,9 +3,15 @@ import type { Page } from "playwright-core";
 /** Of the clock that all pages of a browser share, in milliseconds. */
 type ClockMs = number;
 
+interface FirstContent {
+  readonly atMs: ClockMs;
+  /** Where it was seen, as far as it tells what. */
+  readonly text: string;
+}
+
 declare global {
   interface Window {
-    firstContentSeen(atMs: ClockMs): void;
+    firstContentSeen(atMs: ClockMs, text: string): void;
     lastPressMs: ClockMs | undefined;
   }
 }
@@ -35,7 +41,7 @@ function watchWindow(source: string): void {
     // What a frame's callbacks begin with is painted after them: the next task comes after the picture.
     requestAnimationFrame(() => {
       const { port1, port2 } = new MessageChannel();
-      port1.onmessage = () => window.firstContentSeen(now());
+      port1.onmessage = () => window.firstContentSeen(now(), (element.textContent ?? "").trim().slice(0, 40));
       port2.postMessage(undefined);
     });
     return true;
@@ -101,28 +107,34 @@ function watchWindow(source: string): void {
 
 /** Tells how long it took from a press of the mouse to the first text on a page inside the window. */
 export class ContentWatch {
-  private seen: ((atMs: ClockMs) => void) | undefined;
+  private seen: ((first: FirstContent) => void) | undefined;
 
   private constructor(private readonly page: Page) {}
 
   /** From the next time that `page` is loaded. */
   static async of(page: Page, pattern: RegExp): Promise<ContentWatch> {
     const watch = new ContentWatch(page);
-    await page.exposeBinding("firstContentSeen", (_source, atMs: ClockMs) => watch.seen?.(atMs));
+    await page.exposeBinding("firstContentSeen", (_source, atMs: ClockMs, text: string) =>
+      watch.seen?.({ atMs, text }),
+    );
     await page.addInitScript(watchWindow, pattern.source);
     return watch;
   }
 
-  /** In milliseconds; undefined if nothing came within `mostMs`. */
-  async timeOf(press: () => Promise<void>, mostMs: number): Promise<number | undefined> {
-    const seen = new Promise<ClockMs | undefined>((resolve) => {
+  /** Undefined if nothing came within `mostMs`. */
+  async timeOf(
+    press: () => Promise<void>,
+    mostMs: number,
+  ): Promise<{ readonly timeMs: number; readonly text: string } | undefined> {
+    const seen = new Promise<FirstContent | undefined>((resolve) => {
       this.seen = resolve;
       setTimeout(resolve, mostMs, undefined).unref();
     });
     await press();
-    const seenMs = await seen;
+    const first = await seen;
     this.seen = undefined;
     const pressMs = await this.page.evaluate(() => window.lastPressMs);
-    return seenMs === undefined || pressMs === undefined ? undefined : seenMs - pressMs;
+    if (first === undefined || pressMs === undefined) return undefined;
+    return { timeMs: first.atMs - pressMs, text: first.text };
   }
 }
