@@ -1,4 +1,5 @@
 import { isTokenRows } from "../adapter/trainableTokens";
+import { jsonString } from "../json/parseJson";
 import type { Problem } from "../problem/problem";
 import { plural } from "../text/quantities";
 import { quoteSome } from "../text/quote";
@@ -6,7 +7,7 @@ import { type HealthSubject, isWhole } from "./healthSubject";
 
 /** What an adapter's configuration says was trained and the file does not hold. */
 export function announcedTensors(subject: HealthSubject): readonly Problem[] {
-  const { checkpoint, adapter, adapterConfig: config } = subject;
+  const { checkpoint, adapter, adapterConfig: config, folder } = subject;
   if (adapter === undefined || config === undefined || adapter.dialect !== "peft") return [];
   if (!isWhole(subject) || adapter.modules.length === 0 || config.mlx !== undefined) return [];
   const segments = new Set(checkpoint.tensors.flatMap(({ name }) => name.split(".")));
@@ -18,12 +19,26 @@ export function announcedTensors(subject: HealthSubject): readonly Problem[] {
     if (!entry.includes(".")) return segments.has(entry);
     return checkpoint.tensors.some(({ name }) => name.includes(`${entry}.`));
   }
+  // PEFT adds the names of heads to what is saved whole where the task is to classify.
+  const classifies = /^(?:SEQ|TOKEN)_CLS$/.test(
+    jsonString(folder.adapterConfig?.value.get("task_type")) ?? "",
+  );
+  const isHeadless = classifies && !checkpoint.tensors.some(({ name }) => anyHead.test(name));
   return [
+    ...(lost.length === 0 && isHeadless ? [headLost()] : []),
     ...(lost.length > 0 ? [savedModules(lost)] : []),
     ...(config.trainableTokens.length > 0 && !checkpoint.tensors.some(isTokenRows)
       ? [tokenRows(config.trainableTokens.length)]
       : []),
   ];
+}
+
+const anyHead = /score|classif|head|logits|\bcls\b/i;
+
+function headLost(): Problem {
+  const message =
+    "The configuration says that the adapter classifies (task_type), and the file holds no head (score or classifier): PEFT initialises one at random, and what was trained there is lost.";
+  return { severity: "warning", code: "SavedModulesMissing", message };
 }
 
 function savedModules(lost: readonly string[]): Problem {

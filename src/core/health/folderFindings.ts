@@ -54,7 +54,13 @@ const ofOtherKinds: ReadonlySet<string> = new Set([
 ]);
 
 /** Under these names PyTorch alone saves: an archive that is none of its own is what is left of one. */
-const stateParts: ReadonlySet<Part> = new Set(["optimizer", "scheduler", "rng-state", "scaler"]);
+const stateParts: ReadonlySet<Part> = new Set([
+  "optimizer",
+  "scheduler",
+  "rng-state",
+  "scaler",
+  "training-args",
+]);
 
 /** Files that cannot be shown as what their names say, and may hold pickles all the same. */
 const mayHoldPickles: ReadonlySet<string> = new Set([
@@ -116,7 +122,6 @@ export async function folderFindings(
     } finally {
       await reader.close();
     }
-    return problems.toArray();
   }
   for (const problem of await layoutProblems(opened, folder, signal)) problems.add(problem);
   return problems.toArray();

@@ -18,6 +18,11 @@ const faults: readonly {
     mend: (name) => prefix + modulePath(name),
   },
   {
+    pattern: /^base_model\.model\.(?:module\.)+(?=base_model\.|model\.|transformer\.)/,
+    what: 'hold "module." of DataParallel, DistributedDataParallel or DeepSpeed',
+    mend: (name) => name.replace(/^base_model\.model\.(?:module\.)+(?:base_model\.model\.)?/, prefix),
+  },
+  {
     pattern: /\.lora_(?:A|B)\.(?!weight$|bias$)[^.]+\.(?:weight|bias)$|\.lora_embedding_[AB]\.[^.]+$/,
     what: "hold the adapter's name, which PEFT puts in as it loads",
     mend: (name) => name.replace(/(\.lora_(?:A|B|embedding_A|embedding_B))\.(?!weight$|bias$)[^.]+/, "$1"),

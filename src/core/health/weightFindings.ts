@@ -9,6 +9,8 @@ import { ggufFindings } from "./config/ggufFindings";
 import { type HealthSubject, isWhole } from "./healthSubject";
 import { namedOtherwise } from "./namedOtherwise";
 import { namesItsFile } from "./namesItsFile";
+import { packedGaps } from "./packed/packedGaps";
+import { quantisationSettings } from "./packed/quantisationSettings";
 import { methodShapes } from "./peft/methodShapes";
 import { partsLacking } from "./peft/partsLacking";
 import { wholeNumberFactors } from "./peft/wholeNumberFactors";
@@ -16,12 +18,12 @@ import { isOfPeft, peftLoading } from "./peftLoading";
 import { matchesNothing, peftNames, wrappedNames } from "./peftNames";
 import { peftNeeds } from "./peftNeeds";
 import { peftTargets } from "./peftTargets";
-import { quantisationSettings } from "./quantisationSettings";
 import { scheduleFree } from "./scheduleFree";
 import { secondCopies } from "./secondCopies";
 import { servingLimits } from "./servingLimits";
 import { slicedFactors } from "./slicedFactors";
 import { unmatchedPatterns } from "./unmatchedPatterns";
+import { unmergedAdapter } from "./unmergedAdapter";
 
 type Rule = (subject: HealthSubject) => readonly Problem[];
 
@@ -47,6 +49,8 @@ const rules: readonly Rule[] = [
   servingLimits,
   codeInside,
   quantisationSettings,
+  packedGaps,
+  unmergedAdapter,
   scheduleFree,
 ];
 

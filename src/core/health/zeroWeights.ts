@@ -34,30 +34,44 @@ export function zeroWeights(
     row.push(one);
   }
   const isAllZero = [...byFile.values()].flat().every(({ isZero }) => isZero);
-  return [...byFile].flatMap(([fileIndex, all]) => {
-    const rows = all.sort((a, b) => a.tensor.offset - b.tensor.offset);
-    const run = longestRun(rows.map(({ isZero }) => isZero));
-    const zero = rows.slice(run.from, run.to).map(({ tensor }) => tensor);
+  const rows = [...byFile].flatMap(([fileIndex, all]): readonly Problem[] => {
+    const ordered = all.sort((a, b) => a.tensor.offset - b.tensor.offset);
+    const run = longestRun(ordered.map(({ isZero }) => isZero));
+    const zero = ordered.slice(run.from, run.to).map(({ tensor }) => tensor);
     const [first] = zero;
     const byteSize = zero.reduce((sum, tensor) => sum + tensor.byteSize, 0);
     const matrices = zero.filter(({ shape }) => shape.length > 1).length;
-    const isTail = run.to === rows.length;
+    const isTail = run.to === ordered.length;
     if (first === undefined || matrices < 2 || byteSize < fewestBytes) return [];
     if (isSample && !isTail) return [];
-    if (zero.length === rows.length && !isSample)
-      return [nothingButZeros(rows.length, files[fileIndex]?.path ?? path)];
+    if (zero.length === ordered.length && !isSample)
+      return [nothingButZeros(ordered.length, files[fileIndex]?.path ?? path)];
     // Of a sample a shard of zeros tells among others that have values.
     if (isSample && isAllZero) return [];
     const count = formatCount(zero.length);
     const which = isTail ? `The last ${count} tensors` : `${count} tensors in a row`;
-    const among = isSample ? ` of the ${formatCount(rows.length)} that were looked into` : "";
+    const among = isSample ? ` of the ${formatCount(ordered.length)} that were looked into` : "";
     const size = isSample ? "" : ` (${formatBytes(byteSize)})`;
     const what = isSample ? "begin with nothing but zeros" : "hold nothing but zeros";
     const message = `${which}${among}, from ${quote(first.name)} on${size}, ${what}. No training leaves that; a download or copy that did not end does: compare the file with its source, or fetch it again.`;
     const file = files[fileIndex]?.path ?? path;
     return [{ severity: "warning", code: "ZeroWeights", message, file, tensor: first.name }];
   });
+  if (isSample || isAllZero) return rows;
+  const told = new Set(rows.map(({ tensor }) => tensor));
+  const heads = looked.filter(({ tensor, isZero }) => isZero && headName.test(tensor.name));
+  return [...rows, ...heads.filter(({ tensor }) => !told.has(tensor.name)).map(zeroHead)];
+
+  function zeroHead({ tensor }: LookedInto): Problem {
+    const message = `${quote(tensor.name)} holds nothing but zeros: the model answers the same to every input, as before the first step of a head that starts so, or where the head was never filled.`;
+    const file = files[tensor.fileIndex]?.path ?? path;
+    return { severity: "warning", code: "ZeroWeights", message, file, tensor: tensor.name };
+  }
 }
+
+/** What makes the answer of what the layers found. */
+const headName =
+  /(?:^|\.)(?:score|classifier|(?:value|reward|v)_head(?:\.summary)?|lm_head|classifier\.out_proj)\.weight$/;
 
 /** Norms begin at 1, so that no model does so: it was not gathered (ZeRO-3), or made and never filled. */
 function nothingButZeros(count: number, file: string): Problem {

@@ -24,6 +24,8 @@ export interface TrainerState {
   /** Steps the training was planned for. */
   readonly maxSteps: number | undefined;
   readonly numTrainEpochs: number | undefined;
+  /** Samples of one process in a step, on all its devices. */
+  readonly trainBatchSize: number | undefined;
   readonly bestMetric: number | undefined;
   /** The path at the time of training, often of another machine. */
   readonly bestModelCheckpoint: string | undefined;
@@ -71,6 +73,7 @@ export function parseTrainerState(text: string, file?: string): TrainerState {
     epoch: number("epoch", "current_epoch"),
     maxSteps: number("max_steps"),
     numTrainEpochs: number("num_train_epochs"),
+    trainBatchSize: number("train_batch_size"),
     bestMetric: number("best_metric"),
     bestModelCheckpoint: typeof best === "string" && best !== "" ? best : undefined,
     bestGlobalStep: number("best_global_step"),

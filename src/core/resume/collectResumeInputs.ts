@@ -4,7 +4,7 @@ import type { FolderContext, FolderFile } from "../checkpoint/folderContext";
 import type { InsideFile } from "../checkpoint/inside/insideFile";
 import { mixedRanks } from "../checkpoint/mixedSteps";
 import type { OpenedFiles } from "../checkpoint/openedFiles";
-import { mappingOf, membersOf } from "../formats/contentView";
+import { mappingOf } from "../formats/contentView";
 import type { FileContent } from "../formats/format";
 import { modelIn, modelParameters } from "../optimizer/modelParameters";
 import { ownModels } from "../optimizer/modelsInside";
@@ -18,6 +18,7 @@ import { readTrainerState } from "../progress/readTrainerState";
 import type { TrainerState } from "../progress/trainerState";
 import { uncapitalised } from "../text/uncapitalised";
 import { maxOpened, openRandomStates, openRegistered, randomRank } from "./accelerateState";
+import { progressDoubts } from "./doubts/progressDoubts";
 import { findLayout } from "./findLayout";
 import { isJoined, joinedInputs } from "./joinedFolder";
 import { momentTensors } from "./lookForNotFinite";
@@ -29,13 +30,13 @@ import type { ResumeTopic } from "./resumeReport";
 import { statedProgress } from "./statedProgress";
 import {
   precisionInside,
-  precisionOf,
   randomInside,
   scalerInside,
   scalerScale,
   schedulerState,
   schedulersInside,
-  worldSizeOf,
+  type TrainingSettings,
+  trainingSettings,
 } from "./stateInside";
 import { unloadable } from "./unloadable";
 import { rejectStateFolders } from "./valuesBeside";
@@ -83,7 +84,7 @@ export async function gatherFromFolder(subject: ResumeSubject, signal?: AbortSig
   const isAccelerate = await openRandomStates(randomFiles, opener);
   const registered = isAccelerate ? await openRegistered(of("other"), opener) : undefined;
   schedulers.push(...(registered?.schedulers ?? []));
-  const progress = (await readProgress(subject, opener, signal)) ?? registered?.progress;
+  const progress = (await readProgress(subject, opener, settings?.batch, signal)) ?? registered?.progress;
   const shards = findHalfWritten("", folder.files).problems.filter(({ code }) => code === "MissingShards");
   return {
     name: baseName(folder.folder),
@@ -98,6 +99,7 @@ export async function gatherFromFolder(subject: ResumeSubject, signal?: AbortSig
     },
     scaler: await openScaler(of("scaler"), opener),
     precision: settings?.precision,
+    warmup: settings?.warmup,
     worldSize: settings?.worldSize ?? layout?.worldSize,
     progress: progress ?? layout?.progress ?? joined?.progress,
     layout,
@@ -204,8 +206,9 @@ async function openOptimizer(
     const opened = await opener.open(path, name, "optimizer");
     if (opened?.content === undefined) continue;
     const states = optimizerStates(opened.content);
-    await opener.rejectNotFinite(opened, momentTensors(states), name, "optimizer");
-    found.push({ place: name, states, steps: await readAllSteps(files, opened, states, undefined, signal) });
+    const doubt = await opener.rejectNotFinite(opened, momentTensors(states), name, "optimizer", states);
+    const steps = await readAllSteps(files, opened, states, undefined, signal);
+    found.push({ place: name, states, steps, doubt });
   }
   const [first] = found;
   if (first === undefined || found.length === 1) return first;
@@ -213,30 +216,17 @@ async function openOptimizer(
     place: `${first.place} and ${found.length - 1} more`,
     states: found.flatMap(({ states }) => states),
     steps: found.flatMap(({ steps }) => steps),
+    doubt: found.find(({ doubt }) => doubt !== undefined)?.doubt,
   };
-}
-
-interface Settings {
-  readonly precision: ResumeInputs["precision"];
-  readonly worldSize: ResumeInputs["worldSize"];
 }
 
 async function openSettings(
-  entries: readonly FolderFile[],
+  [file]: readonly FolderFile[],
   opener: PartOpener,
-): Promise<Settings | undefined> {
-  const [file] = entries;
+): Promise<TrainingSettings | undefined> {
   if (file === undefined || !file.name.endsWith(".bin")) return undefined;
   const opened = await opener.open(file.path, file.name, "other");
-  const root = opened?.content?.root;
-  const settings = membersOf(root);
-  if (settings === undefined) return undefined;
-  const name = precisionOf(settings);
-  const count = worldSizeOf(settings);
-  return {
-    precision: name === undefined ? undefined : { name, place: file.name },
-    worldSize: count === undefined ? undefined : { count, place: file.name },
-  };
+  return trainingSettings(opened?.content?.root, file.name);
 }
 
 async function openScaler(
@@ -251,6 +241,7 @@ async function openScaler(
 async function readProgress(
   { opened: { files }, folder }: ResumeSubject,
   opener: PartOpener,
+  batch: number | undefined,
   signal?: AbortSignal,
 ): Promise<ProgressInputs | undefined> {
   const { trainerStatePath } = folder;
@@ -270,6 +261,7 @@ async function readProgress(
     step: state.globalStep,
     epoch: state.epoch,
     planned: state.maxSteps,
+    doubts: progressDoubts(state, batch),
     ...(state.isStoppedEarly ? { stoppedEarly: true as const } : {}),
     loggedRate: rateAtEnd(state),
   };
@@ -296,7 +288,8 @@ export async function gatherFromFile(
   const states = inside?.optimizers ?? [];
   const tensors = modelParameters(content);
   await opener.rejectNotFinite(checkpoint, tensors, checkpoint.name, "parameters");
-  await opener.rejectNotFinite(checkpoint, momentTensors(states), checkpoint.name, "optimizer");
+  const moments = momentTensors(states);
+  const doubt = await opener.rejectNotFinite(checkpoint, moments, checkpoint.name, "optimizer", states);
   const random = randomInside(content);
   const models = ownModels(content);
   const moment = parseStageFileName(checkpoint.name);
@@ -319,6 +312,7 @@ export async function gatherFromFile(
             place: placesText(states.map(({ path }) => path)),
             states,
             steps: await readAllSteps(opened.files, checkpoint, states, inside?.progress, signal),
+            doubt,
           },
     schedulers: schedulersInside(content).map((one) => ({ ...one, place: placesText([one.place]) })),
     random: { ranks: random.length > 0 ? [0] : [], places: random },

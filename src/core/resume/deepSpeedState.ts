@@ -203,6 +203,10 @@ class DeepSpeedReader {
     if (missing.length > 0) {
       return judged(what, "error", `Model states of rank ${namedNumbers(missing)} are missing (ZeRO-3).`);
     }
+    if (this.optimFiles.length === 0) {
+      const reason = `${baseName(this.folder)} holds no …optim_states.pt, and under ZeRO-3 the weights are in them: the model states hold shapes alone.`;
+      return judged(what, "error", reason);
+    }
     const reason = `Model states of ${plural(modelFiles.length, "rank")}; the values are in the optimizer's shards (ZeRO-3).`;
     return judged(what, "ok", reason);
   }
@@ -220,6 +224,14 @@ class DeepSpeedReader {
         "missing",
         `${baseName(this.folder)} holds no …optim_states.pt: the moments start cold.`,
       );
+    }
+    const dtypes = new Set(optimFiles.map(({ name }) => /^(?:bf16_|fp16_)?/.exec(name)?.[0] ?? ""));
+    if (dtypes.size > 1) {
+      const names = [...dtypes].map(
+        (start) => optimFiles.find(({ name }) => name.startsWith(`${start}zero`))?.name,
+      );
+      const reason = `Shards of two saves lie together: ${names.join(" and ")}. DeepSpeed looks for all under one beginning, by the dtype that it trains in, and misses the others.`;
+      return judged(what, "error", reason);
     }
     const modelRanks = [...new Set(optimFiles.map(({ modelRank }) => modelRank))];
     for (const modelRank of modelRanks) {

@@ -49,7 +49,8 @@ export async function joinedInputs(
     opener.broken.push({ name: checkpoint.name, role: roleOf(problem, checkpoint, moments), reason });
   }
   await opener.rejectNotFinite(checkpoint, tensors, checkpoint.name, "parameters");
-  await opener.rejectNotFinite(checkpoint, momentTensors(states), checkpoint.name, "optimizer");
+  const kept = momentTensors(states);
+  const doubt = await opener.rejectNotFinite(checkpoint, kept, checkpoint.name, "optimizer", states);
   return {
     inputs: { place: checkpoint.name, tensors, inModelOrder: false, isAdapter },
     shardCount: 0,
@@ -60,6 +61,7 @@ export async function joinedInputs(
             place: "optimizer",
             states,
             steps: await readAllSteps(files, checkpoint, states, inside?.progress, signal),
+            doubt,
           },
     schedulers: content === undefined ? [] : schedulersInside(content),
     // What the optimizer counts is held against what the folder says; it does not stand for it.

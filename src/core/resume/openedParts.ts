@@ -1,6 +1,7 @@
 import { baseName } from "../bytes/paths";
 import type { Checkpoint } from "../checkpoint/checkpoint";
 import type { OpenedFiles } from "../checkpoint/openedFiles";
+import type { OptimizerState } from "../optimizer/optimizerState";
 import { CheckpointError } from "../problem/checkpointError";
 import { messageOf } from "../problem/messageOf";
 import { isReadingError, type Problem } from "../problem/problem";
@@ -45,16 +46,22 @@ export class PartOpener {
     return checkpoint;
   }
 
-  /** Counts as broken what was saved after its training diverged, as far as a look at some values tells. */
+  /**
+   * Counts as broken what was saved after its training diverged, as far as a look at some values tells.
+   * @returns what speaks against moments that are numbers, in a sentence
+   */
   async rejectNotFinite(
     checkpoint: Checkpoint,
     tensors: readonly Tensor[],
     name: string,
     role: PartRole,
-  ): Promise<void> {
-    const found = await lookForNotFinite(this.opened.files, checkpoint, tensors, this.signal);
-    if (found !== undefined)
-      this.broken.push({ name, role, reason: `cannot be used: ${found}`, isDiverged: true });
+    states: readonly OptimizerState[] = [],
+  ): Promise<string | undefined> {
+    const { files } = this.opened;
+    const { fault, doubt } = await lookForNotFinite(files, checkpoint, tensors, states, this.signal);
+    if (fault !== undefined)
+      this.broken.push({ name, role, reason: `cannot be used: ${fault}`, isDiverged: true });
+    return doubt;
   }
 
   private async tryOpen(path: string, name: string, role: PartRole): Promise<Checkpoint | undefined> {

@@ -15,6 +15,7 @@ export interface ResumeInputs {
   readonly scaler: { readonly place: string; readonly scale: number | undefined } | undefined;
   /** Whether the loss was scaled in training; undefined where nothing tells. */
   readonly precision: { readonly name: "fp16" | "bf16" | "fp32"; readonly place: string } | undefined;
+  readonly warmup?: { readonly steps: number; readonly place: string } | undefined;
   /** Processes that trained; undefined where nothing tells. */
   readonly worldSize: { readonly count: number; readonly place: string } | undefined;
   readonly progress: ProgressInputs | undefined;
@@ -55,6 +56,8 @@ export interface OptimizerInputs {
   readonly states: readonly OptimizerState[];
   /** By optimizer: the steps that its parameters count; undefined where none is kept or readable. */
   readonly steps: readonly (StepRange | undefined)[];
+  /** What a look at some moments speaks against them, in a sentence. */
+  readonly doubt?: string | undefined;
 }
 
 export interface StepRange {
@@ -72,6 +75,8 @@ export interface SchedulerInputs {
   /** Its own count of steps, `last_epoch`; of whatever it counts. */
   readonly step: number | undefined;
   readonly learningRates: readonly number[];
+  /** `base_lrs`: those that it began with, one for each group. */
+  readonly baseRates?: readonly number[];
   /** ReduceLROnPlateau: it is stepped with each measured metric, and its count is no one of steps. */
   readonly countsEvaluations?: true;
 }
@@ -96,6 +101,8 @@ export interface ProgressInputs {
   readonly loggedRate?: number | undefined;
   /** Steps that the training was to make in all, where that is kept. */
   readonly planned?: number | undefined;
+  /** What the file that says so contradicts itself in, or another file, in sentences. */
+  readonly doubts?: readonly string[];
   /** Epochs that it was to make in all. */
   readonly plannedEpochs?: number | undefined;
   /** Epochs that were made, where the epoch itself is counted from 0. */

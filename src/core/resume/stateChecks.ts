@@ -1,5 +1,6 @@
 import { statelessOptimizers } from "../optimizer/optimizerKinds";
 import { formatCount, formatNumber, plural } from "../text/quantities";
+import { isClose, scheduleDoubt } from "./doubts/scheduleDoubt";
 import type { BrokenFile, PartRole, ResumeInputs } from "./resumeInputs";
 import type { ResumeCheck, ResumeTopic, ResumeVerdict } from "./resumeReport";
 
@@ -87,6 +88,10 @@ export function checkOptimizerState({
       ? `state of ${plural(count, "parameter")}`
       : `state of ${formatCount(count - without)} of ${plural(count, "parameter")}; ${without === 1 ? "1 has none: it was" : `${formatCount(without)} have none: they were`} not trained, or ${without === 1 ? "its" : "their"} state was not saved`;
   const kept = empty.length > 0 ? keepsNothingText(names) : some;
+  if (optimizer.doubt !== undefined && progress?.step !== 0) {
+    const reason = `${place}: ${names}, ${kept}; ${optimizer.doubt}.`;
+    return { what, verdict: "warning", reason };
+  }
   return { what, verdict: "ok", reason: `${place}: ${names}, ${kept}.` };
 }
 
@@ -108,12 +113,15 @@ function keepsNothing({
   return name === "SGD" && groups.every(({ settings }) => settings.get("momentum") === 0);
 }
 
-export function checkSchedule({ schedulers, broken, optimizer }: ResumeInputs): ResumeCheck {
+export function checkSchedule(inputs: ResumeInputs): ResumeCheck {
+  const { schedulers, broken, optimizer } = inputs;
   const what = "Schedule";
   const failed = brokenCheck(what, broken, "scheduler");
   if (failed !== undefined) return failed;
   const groups = (optimizer?.states ?? []).flatMap((state) => state.groups);
   const [scheduler] = schedulers;
+  const doubt = scheduleDoubt(inputs, groups);
+  if (doubt !== undefined) return { what, verdict: "warning", reason: doubt };
   if (scheduler === undefined) {
     const hasRun = groups.some(({ settings }) => settings.has("initial_lr"));
     if (groups.length > 0 && !hasRun) {
@@ -136,10 +144,6 @@ export function checkSchedule({ schedulers, broken, optimizer }: ResumeInputs): 
   }
   const at = own === undefined ? "" : `, at a learning rate of ${formatNumber(own)}`;
   return { what, verdict: "ok", reason: `${schedulers.map(({ place }) => place).join(", ")}${at}.` };
-}
-
-function isClose(a: number, b: number): boolean {
-  return Math.abs(a - b) <= 1e-6 * Math.max(Math.abs(a), Math.abs(b));
 }
 
 export function checkRandomState({ random, broken, worldSize, kind }: ResumeInputs): ResumeCheck {
@@ -224,7 +228,13 @@ export function checkProgress(inputs: ResumeInputs): ResumeCheck {
     ...(progress.episode === undefined ? [] : [`episode ${formatCount(progress.episode)}`]),
     ...(maxEpochSteps === undefined ? [] : [`at most ${plural(maxEpochSteps, "step")} per epoch`]),
   ];
-  return { what, verdict: "ok", reason: `${progress.place}: ${facts.join(", ")}.` };
+  const doubts = progress.doubts ?? [];
+  const but = doubts.length === 0 ? "" : `, but ${doubts.join("; ")}`;
+  return {
+    what,
+    verdict: doubts.length === 0 ? "ok" : "warning",
+    reason: `${progress.place}: ${facts.join(", ")}${but}.`,
+  };
 }
 
 /** Undefined for a checkpoint of one file. */

@@ -28,11 +28,12 @@ export function schedulerState(value: ContentValue, place: string): SchedulerInp
     numberOf(state.get("last_batch_iteration")) ??
     numberOf(state.get("last_step"));
   const rates = (sequenceOf(state.get("_last_lr")) ?? []).flatMap((rate) => numberOf(rate) ?? []);
+  const base = (sequenceOf(state.get("base_lrs")) ?? []).flatMap((rate) => numberOf(rate) ?? []);
   const isScheduler =
     step !== undefined || state.has("_schedulers") || state.has("num_steps") || state.has("best");
   if (!isScheduler) return undefined;
   const counts = state.has("num_bad_epochs") ? { countsEvaluations: true as const } : {};
-  return { place, step, learningRates: rates, ...counts };
+  return { place, step, learningRates: rates, baseRates: base, ...counts };
 }
 
 const schedulerKeys = /sched/i;
@@ -99,8 +100,31 @@ export function precisionInside(content: FileContent): ResumeInputs["precision"]
   return undefined;
 }
 
+/** What training arguments tell of how a checkpoint is resumed. */
+export interface TrainingSettings extends Pick<ResumeInputs, "precision" | "worldSize" | "warmup"> {
+  /** Samples of one process in a step, on all its devices. */
+  readonly batch: number | undefined;
+}
+
+export function trainingSettings(
+  root: ContentValue | undefined,
+  place: string,
+): TrainingSettings | undefined {
+  const settings = membersOf(root);
+  if (settings === undefined) return undefined;
+  const name = precisionOf(settings);
+  const count = worldSizeOf(settings);
+  const steps = warmupOf(settings);
+  return {
+    precision: name === undefined ? undefined : { name, place },
+    worldSize: count === undefined ? undefined : { count, place },
+    warmup: steps === undefined ? undefined : { steps, place },
+    batch: batchOf(settings),
+  };
+}
+
 /** From training arguments: `fp16`, `bf16`, nanoGPT's `dtype`, Lightning's `precision`. */
-export function precisionOf(settings: MapValue): "fp16" | "bf16" | "fp32" | undefined {
+function precisionOf(settings: MapValue): "fp16" | "bf16" | "fp32" | undefined {
   if (settings.get("fp16") === true) return "fp16";
   if (settings.get("bf16") === true) return "bf16";
   const text = stringOf(settings.get("dtype")) ?? stringOf(settings.get("precision"));
@@ -112,8 +136,20 @@ export function precisionOf(settings: MapValue): "fp16" | "bf16" | "fp32" | unde
   return settings.get("fp16") === false && settings.get("bf16") === false ? "fp32" : undefined;
 }
 
+/** Steps of the Trainer's warm-up; a share of all steps is no number of them. */
+function warmupOf(settings: MapValue): number | undefined {
+  const steps = numberOf(settings.get("warmup_steps"));
+  return steps !== undefined && steps >= 1 ? steps : undefined;
+}
+
+/** Samples of one process in a step of the Trainer, on all its devices. */
+function batchOf(settings: MapValue): number | undefined {
+  const each = numberOf(settings.get("per_device_train_batch_size"));
+  return each === undefined ? undefined : each * Math.max(1, numberOf(settings.get("_n_gpu")) ?? 1);
+}
+
 /** Processes, as accelerate's state inside of training arguments counts them. */
-export function worldSizeOf(settings: MapValue): number | undefined {
+function worldSizeOf(settings: MapValue): number | undefined {
   const state = settings.get("distributed_state");
   const attributes = membersOf(state);
   return numberOf(attributes?.get("num_processes")) ?? numberOf(settings.get("world_size"));

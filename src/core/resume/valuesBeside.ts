@@ -3,11 +3,12 @@ import type { Checkpoint } from "../checkpoint/checkpoint";
 import type { FolderContext, FolderFile } from "../checkpoint/folderContext";
 import type { OpenedFiles } from "../checkpoint/openedFiles";
 import { modelIn } from "../optimizer/modelParameters";
-import { optimizerStates } from "../optimizer/optimizerState";
+import { type OptimizerState, optimizerStates } from "../optimizer/optimizerState";
 import type { Part } from "../parts/parts";
 import { CheckpointError } from "../problem/checkpointError";
 import type { Problem } from "../problem/problem";
 import { elementCount, type Tensor } from "../tensors/tensor";
+import type { ValueFaults } from "./doubts/momentFaults";
 import { lookForNotFinite, momentTensors } from "./lookForNotFinite";
 import type { PartOpener } from "./openedParts";
 
@@ -47,9 +48,12 @@ export async function valuesBeside(
     const found = await lookInto(opened, file, signal);
     if (found === undefined) continue;
     places.push(file.name);
-    if (found === "") continue;
-    const message = `${file.name}: ${found}`;
-    problems.push({ severity: "error", code: "NotFiniteValues", message, file: file.path });
+    const { fault, doubt } = found;
+    const of = { file: file.path };
+    if (fault !== undefined)
+      problems.push({ severity: "error", code: "NotFiniteValues", message: `${file.name}: ${fault}`, ...of });
+    if (doubt !== undefined)
+      problems.push({ severity: "warning", code: "ColdMoments", message: `${file.name}: ${doubt}.`, ...of });
   }
   return { places, problems };
 }
@@ -66,10 +70,10 @@ export async function rejectStateFolders(
 ): Promise<void> {
   const places = folder.files.filter((file) => file.kind === "directory" && holdsState(file));
   for (const place of places.slice(0, maxFolders)) {
-    const found = await lookInto(opened, place, signal);
-    if (found === undefined || found === "") continue;
+    const fault = (await lookInto(opened, place, signal))?.fault;
+    if (fault === undefined) continue;
     const role = /^pytorch_model_fsdp/.test(place.name) ? "parameters" : "optimizer";
-    opener.broken.push({ name: place.name, role, reason: `cannot be used: ${found}`, isDiverged: true });
+    opener.broken.push({ name: place.name, role, reason: `cannot be used: ${fault}`, isDiverged: true });
   }
 }
 
@@ -79,19 +83,20 @@ function holdsState({ name, kind, part }: FolderFile): boolean {
 }
 
 /**
- * What is wrong with the values of a file or folder; empty where nothing is found. Undefined where it could not be
- * looked into: who opens it for its own sake tells why.
+ * What is wrong with the values of a file or folder. Undefined where it could not be looked into: who opens it for its
+ * own sake tells why.
  */
 async function lookInto(
   opened: OpenedFiles,
   { path, part }: Pick<FolderFile, "path" | "part">,
   signal?: AbortSignal,
-): Promise<string | undefined> {
+): Promise<ValueFaults | undefined> {
   try {
     const checkpoint = await opened.open(path, signal);
-    const tensors = stateTensors(checkpoint, part);
+    const states = optimizerStatesIn(checkpoint, part);
+    const tensors = stateTensors(checkpoint, part, states);
     if (tensors.length === 0) return undefined;
-    return (await lookForNotFinite(opened.files, checkpoint, tensors, signal)) ?? "";
+    return await lookForNotFinite(opened.files, checkpoint, tensors, states, signal);
   } catch (error) {
     signal?.throwIfAborted();
     if (error instanceof CheckpointError) return undefined;
@@ -99,9 +104,17 @@ async function lookInto(
   }
 }
 
-function stateTensors(checkpoint: Checkpoint, part: Part): readonly Tensor[] {
-  const { content, tensors } = checkpoint;
+function optimizerStatesIn({ content }: Checkpoint, part: Part): readonly OptimizerState[] {
+  return content === undefined || part === "weights" || part === "adapter" ? [] : optimizerStates(content);
+}
+
+function stateTensors(
+  checkpoint: Checkpoint,
+  part: Part,
+  states: readonly OptimizerState[],
+): readonly Tensor[] {
+  const { tensors } = checkpoint;
   if (part === "weights" || part === "adapter") return modelIn(checkpoint).tensors;
-  const moments = content === undefined ? [] : momentTensors(optimizerStates(content));
+  const moments = momentTensors(states);
   return moments.length > 0 ? moments : tensors.filter(({ shape }) => elementCount(shape) > 1);
 }

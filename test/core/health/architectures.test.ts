@@ -217,6 +217,49 @@ it("experts in one tensor are counted", async () => {
   expect(await problemsOf(shapes, { ...config, num_experts: 4 })).toEqual([]);
 });
 
+describe("of the experts of two layers", () => {
+  const moe = (change: (shapes: Map<string, readonly number[]>) => void) => {
+    const shapes = new Map<string, readonly number[]>([["model.embed_tokens.weight", [12, 8]]]);
+    for (const layer of [0, 1].map((at) => `model.layers.${at}.block_sparse_moe`)) {
+      shapes.set(`${layer}.gate.weight`, [3, 8]);
+      for (const expert of [0, 1, 2])
+        for (const matrix of ["w1", "w2"]) shapes.set(`${layer}.experts.${expert}.${matrix}.weight`, [8, 8]);
+    }
+    change(shapes);
+    return problemsOf(Object.fromEntries(shapes), {
+      num_hidden_layers: 2,
+      hidden_size: 8,
+      vocab_size: 12,
+      num_local_experts: 3,
+    });
+  };
+
+  it("nothing is said where all are there", async () => {
+    expect(await moe(() => undefined)).toEqual([]);
+  });
+
+  it("one matrix of one is missing", async () => {
+    const found = await moe((shapes) => shapes.delete("model.layers.1.block_sparse_moe.experts.1.w2.weight"));
+    expect(found.join()).toMatch(
+      /config\.json says 3 experts, model\.layers\.1 holds of "block_sparse_moe\.experts\.\*\.w2" 2, without 1\./,
+    );
+  });
+
+  it("one is missing in each", async () => {
+    const found = await moe((shapes) => {
+      for (const name of [...shapes.keys()]) if (name.includes(".experts.2.")) shapes.delete(name);
+    });
+    expect(found.join()).toMatch(/config\.json says 3 experts, the weights hold 2, without 2\./);
+  });
+
+  it("the router has more rows", async () => {
+    const found = await moe((shapes) => shapes.set("model.layers.1.block_sparse_moe.gate.weight", [5, 8]));
+    expect(found.join()).toMatch(
+      /The layers hold 3 experts, and model\.layers\.1\.\S+gate\.weight, .* 5 × 8 \(5\)/,
+    );
+  });
+});
+
 describe("an adapter's layers", () => {
   const adapter = async (numbers: readonly number[], more: object = {}) => {
     const tensors = numbers.flatMap((layer) =>

@@ -33,6 +33,16 @@ test.each([
   expect(messages).toEqual(told === undefined ? [] : [expect.stringMatching(told)]);
 });
 
+test("tells a head of zeros, which stands alone", () => {
+  const [, score, ...others] = looked("x0xx");
+  const named = { ...score, tensor: { ...score?.tensor, name: "score.weight" } } as typeof score & object;
+  const messages = (isSample: boolean) =>
+    zeroWeights(file, [named, ...others], isSample).map(({ message }) => message);
+  expect(messages(false)).toEqual([expect.stringMatching(/^"score\.weight" holds nothing but zeros/)]);
+  // Of a sample only its first values were read.
+  expect(messages(true)).toEqual([]);
+});
+
 test("says nothing of what is no parameter, as states of layers", () => {
   const parameters = new Set(["w0", "w1", "w2"]);
   const content = { root: null, tensors: new Map(), parameters };

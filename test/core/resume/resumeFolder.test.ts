@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { CheckpointSession } from "../../../src/core/session/checkpointSession";
 import { type Shapes, weights } from "../../support/healthOf";
@@ -8,6 +9,7 @@ import { dict, floatBytes, floats, torchArchive } from "../formats/torch/torchPi
 import {
   bytesAt,
   checkOf,
+  folderInMemory,
   resumeOf,
   sampleCheckpoint,
   sampleFile,
@@ -24,16 +26,13 @@ test("a training that made all planned steps is finished, not something to resum
 });
 
 test("a whole checkpoint of the sample run: yes, and every part says why", async () => {
-  const files = sampleCheckpoint();
-  const state = new TextDecoder().decode(sampleFile("trainer_state.json"));
-  const inTheMiddle = state.replace('"max_steps": 240', '"max_steps": 480');
-  files.write(
-    `${folder}/trainer_state.json`,
-    inTheMiddle.replace('"should_training_stop": true', '"should_training_stop": false'),
+  const middle = folderInMemory(
+    join(projectRoot, "media", "sample", "03-fine-tuning", "checkpoint-120"),
+    "/run/checkpoint-120",
   );
-  const report = await resumeOf(files, folder);
+  const report = await resumeOf(middle, "/run/checkpoint-120");
   expect(report.answer).toBe("yes");
-  expect(report.sentence).toMatch(/^Yes from step 240/);
+  expect(report.sentence).toMatch(/^Yes from step 120/);
   expect(verdicts(report)).toEqual({
     Parameters: "ok",
     "Optimizer state": "ok",
@@ -45,7 +44,7 @@ test("a whole checkpoint of the sample run: yes, and every part says why", async
   });
   expect(checkOf(report, "Optimizer fits the parameters")?.reason).toMatch(/All 28 parameters/);
   expect(checkOf(report, "Steps agree")?.reason).toMatch(
-    /trainer_state\.json, the folder's name, optimizer\.pt and scheduler\.pt say step 240/,
+    /trainer_state\.json, the folder's name, optimizer\.pt and scheduler\.pt say step 120/,
   );
   expect(structuredClone(report)).toEqual(report);
 });

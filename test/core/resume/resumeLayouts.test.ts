@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { OpenedFiles } from "../../../src/core/checkpoint/openedFiles";
+import { CheckpointSession } from "../../../src/core/session/checkpointSession";
 import { MemoryFiles } from "../../support/memoryFiles";
 import { projectRoot } from "../../support/projectRoot";
 import { fixture } from "../formats/torch/torchFixtures";
@@ -58,6 +59,40 @@ describe("DeepSpeed", () => {
     const lacking = await resumeOf(files, "/deepspeed");
     expect(lacking.answer).toBe("no");
     expect(lacking.sentence).toMatch(/1 of 2 shards, without those of rank 1/);
+  });
+
+  test.each<[string, (files: MemoryFiles, folder: string) => Promise<void> | void, RegExp]>([
+    [
+      "without any optimizer state, where the weights of ZeRO-3 are",
+      (files, folder) => {
+        for (const rank of [0, 1, 2])
+          files.remove(`${folder}/bf16_zero_pp_rank_${rank}_mp_rank_00_optim_states.pt`);
+      },
+      /holds no …optim_states\.pt, and under ZeRO-3 the weights are in them/,
+    ],
+    [
+      "with a shard under the name of another dtype",
+      async (files, folder) => {
+        const shard = `${folder}/${zeroShard}`;
+        const source = await files.open(shard);
+        files.write(shard.replace("bf16_", ""), await source.read(0, source.size));
+        files.remove(shard);
+      },
+      /Shards of two saves lie together: .*bf16_zero_pp_rank_0\S+ and zero_pp_rank_1/,
+    ],
+  ])("%s: resuming and health say so", async (_, change, reason) => {
+    const files = folderInMemory(join(projectRoot, "test", "fixtures", "deepspeed", "zero3"), "/z");
+    const health = async () => {
+      const session = await CheckpointSession.open(files, "/z", () => undefined);
+      const problems = await session.health();
+      return problems.flatMap(({ severity, message }) => (severity === "error" ? [message] : []));
+    };
+    expect(await health()).toEqual([]);
+    await change(files, "/z/global_step30");
+    const report = await resumeOf(files, "/z");
+    expect(report.answer).toBe("no");
+    expect(report.checks.map((check) => check.reason).join(" ")).toMatch(reason);
+    expect((await health()).join(" ")).toMatch(reason);
   });
 
   test("a universal checkpoint, whose `latest` names the save that it was made from", async () => {

@@ -78,6 +78,19 @@ const sources: readonly TokenSource[] = [
     },
   },
   {
+    // A token a line, the first of which is token 0; also an empty one is a token.
+    name: "vocab.txt",
+    tokens(text) {
+      const lines = text.replace(/\r?\n$/, "").split("\n");
+      return numbered(lines.at(-1) ?? "", lines.length - 1);
+    },
+  },
+  {
+    name: "vocab.json",
+    tokens: (text) =>
+      [...(jsonObjectIn(text) ?? [])].flatMap(([token, id]) => numbered(token, jsonNumber(id))),
+  },
+  {
     // The list stands before the vocabulary, which may have ten megabytes.
     name: "tokenizer.json",
     tokens(text) {

@@ -5,6 +5,7 @@ import { plural } from "../../text/quantities";
 import { emptyParameters } from "../absentValues";
 import { type HealthSubject, isWhole } from "../healthSubject";
 import { languageConfigOnly, missingPrediction, widerThanSaid } from "./besideConfig";
+import { expertFindings } from "./expertFindings";
 import {
   embeddingName,
   headName,
@@ -22,13 +23,6 @@ import { predictionHead } from "./predictionHead";
 import { expectation, isUnpacked, slicedWeights } from "./slicedWeights";
 import { scalingWithoutFactor, tokensBeyond } from "./tokenSettings";
 import { unlikeLayers } from "./unlikeLayers";
-
-const expertName = /\.experts\.(\d+)\./;
-/** No layer has more; a damaged shape may say so. */
-const maxExperts = 4096;
-/** All experts of a layer in one tensor. */
-const fusedName =
-  /\.experts\.(?:gate_up_proj|down_proj)(?:_blocks)?$|\.block_sparse_moe\.input_linear\.weight$/;
 
 /** Numbers of config.json that the weights contradict: one finding each, with both numbers. */
 export function configFindings(subject: HealthSubject): readonly Problem[] {
@@ -247,38 +241,6 @@ function shapeFindings(config: ModelConfig, model: Model): readonly Problem[] {
     toldOf.add(setting.key);
   }
   return found;
-}
-
-function expertFindings({ experts }: ModelConfig, tensors: readonly Tensor[]): readonly Problem[] {
-  const byLayer = new Map<string, Set<number>>();
-  const finder = new LayerFinder();
-  for (const { name, shape } of tensors) {
-    const layer = finder.of(name)?.path;
-    if (layer === undefined) continue;
-    const isFused = fusedName.test(name) && shape.length > 2;
-    const expert = expertName.exec(name)?.[1];
-    if (!isFused && expert === undefined) continue;
-    const present = byLayer.get(layer) ?? new Set();
-    byLayer.set(layer, present);
-    const count = Math.min(isFused ? (shape[0] ?? 0) : 1, maxExperts);
-    for (let at = 0; at < count; at++) present.add(Number(expert ?? at));
-  }
-  const counts = [...byLayer].map(([layer, present]) => ({ layer, count: present.size }));
-  if (counts.length === 0) return [];
-  // Without a configuration the layers are held against each other; pruned models say in it how many each has.
-  const expected = experts ?? Math.max(...counts.map(({ count }) => count));
-  const fewer = counts.filter(({ count }) => count < expected);
-  const said = experts === undefined ? "Other layers hold" : "config.json says";
-  const [first] = fewer;
-  if (first !== undefined) {
-    const where = fewer.length === counts.length ? "the weights hold" : `${first.layer.slice(0, -1)} holds`;
-    const message = `${said} ${plural(expected, "expert")}, ${where} ${first.count}.`;
-    return [finding("error", "ExpertsDisagree", message)];
-  }
-  const most = Math.max(...counts.map(({ count }) => count));
-  if (most === expected) return [];
-  const message = `${said} ${plural(expected, "expert")}, the weights hold ${most}.`;
-  return [finding("warning", "ExpertsDisagree", message)];
 }
 
 function headFindings({ tied, isGenerator }: ModelConfig, { head, embedding }: Model): readonly Problem[] {

@@ -10,14 +10,26 @@ const lastLayer =
 /** Anything by which an architecture might call its head. */
 const anyHead = /score|classif|logits|summary|seq_relationship|\bhead|cls/i;
 
+/** As trainers of reward and value models call theirs; transformers looks for its own name alone. */
+const foreignHead = /(?:^|\.)(?:value|reward|regression|critic|rm|v)_head\./;
+
 /** A classifier that config.json announces: whether it is among the weights, and has a row for each label. */
 export function predictionHead(json: JsonObject, tensors: readonly Tensor[]): readonly Problem[] {
   const architecture = architectureOf(json) ?? "";
   if (!/For(?:Sequence|Token|Image|Audio)Classification$/.test(architecture)) return [];
   // A head of a language model is what is left where the classifier's was not saved.
-  const heads = tensors.filter(({ name }) => anyHead.test(name) && !/(?:^|\.)lm_head\./.test(name));
+  const heads = tensors.filter(
+    ({ name }) => anyHead.test(name) && !/(?:^|\.)lm_head\./.test(name) && !foreignHead.test(name),
+  );
   if (heads.length === 0) {
-    const message = `config.json says ${architecture}, and the weights hold no head that classifies: it would be initialised at random.`;
+    const foreign = tensors.find(({ name }) => foreignHead.test(name));
+    const isDecoder = tensors.some(({ name }) => /^(?:model\.layers|transformer\.h)\.\d/.test(name));
+    const name = isDecoder ? " (score.weight)" : "";
+    const hint =
+      foreign === undefined
+        ? ""
+        : ` ${foreign.name} is that of another trainer, which transformers leaves out.`;
+    const message = `config.json says ${architecture}, and the weights hold no head that classifies${name}: it would be initialised at random.${hint}`;
     return [{ severity: "warning", code: "HeadMissing", message }];
   }
   const labels = labelCount(json);

@@ -1,0 +1,118 @@
+import { describe, expect, it } from "vitest";
+import { healthOf } from "../../support/healthOf";
+import { safetensorsFile } from "../../support/made/safetensorsFile";
+
+type Given = Readonly<Record<string, readonly [dtype: string, shape: readonly number[]]>>;
+
+/** A model of two layers whose packed modules are given, beside what is never packed. */
+async function told(given: Given, quantization: object | undefined) {
+  const plain: Given = {
+    "model.embed_tokens.weight": ["F32", [10, 4]],
+    "model.norm.weight": ["F32", [4]],
+    "lm_head.weight": ["F32", [10, 4]],
+  };
+  const tensors = Object.entries({ ...plain, ...given }).map(([name, [dtype, shape]]) => ({
+    name,
+    dtype: dtype as "F32",
+    shape,
+  }));
+  const config = {
+    architectures: ["LlamaForCausalLM"],
+    tie_word_embeddings: false,
+    ...(quantization === undefined ? {} : { quantization_config: quantization }),
+  };
+  const { problems } = await healthOf({
+    "model.safetensors": safetensorsFile({ tensors }),
+    "config.json": JSON.stringify(config),
+  });
+  return problems.flatMap(({ severity, message }) => (severity === "error" ? [message] : []));
+}
+
+const layers = ["model.layers.0.mlp.up_proj", "model.layers.1.mlp.up_proj"];
+const each = (of: (module: string, at: number) => Given): Given =>
+  Object.assign({}, ...layers.map((module, at) => of(module, at)));
+
+const fp8 = { quant_method: "fp8" };
+const bnb = { quant_method: "bitsandbytes", load_in_4bit: true };
+const gptq = { quant_method: "gptq", bits: 4, group_size: -1 };
+
+/** AutoGPTQ: [in·bits/32, out] words of codes, [groups, out·bits/32] of zero points, [groups, out] scales. */
+const gptqModule =
+  (lost = "") =>
+  (module: string, at: number): Given => {
+    const parts: Given = {
+      [`${module}.qweight`]: ["I32", [4, 8]],
+      [`${module}.qzeros`]: ["I32", [1, 1]],
+      [`${module}.scales`]: ["F16", [1, 8]],
+    };
+    return Object.fromEntries(
+      Object.entries(parts).filter(([name]) => at === 0 || lost === "" || !name.endsWith(lost)),
+    );
+  };
+
+const codesOf = (scale: boolean | "first", dtype: string, ending: string) => (module: string, at: number) => {
+  const has = scale === true || (scale === "first" && at === 0);
+  return {
+    [`${module}.weight`]: [dtype, dtype === "U8" ? [16, 1] : [8, 4]] as const,
+    ...(has ? { [`${module}.weight${ending}`]: [dtype === "U8" ? "U8" : "F32", [1]] as const } : {}),
+  };
+};
+const nf4 = ".quant_state.bitsandbytes__nf4";
+
+describe("codes beside their scales", () => {
+  it.each<[string, Given, object]>([
+    ["FP8", each(codesOf(true, "F8_E4M3", "_scale_inv")), fp8],
+    [
+      "bitsandbytes",
+      each((...of) => ({ ...codesOf(true, "U8", nf4)(...of), ...codesOf(true, "U8", ".absmax")(...of) })),
+      bnb,
+    ],
+    ["GPTQ", each(gptqModule()), gptq],
+  ])("are whole: %s", async (_, given, quantization) => {
+    expect(await told(given, quantization)).toEqual([]);
+  });
+
+  it.each<[string, Given, object, RegExp]>([
+    [
+      "FP8",
+      each(codesOf("first", "F8_E4M3", "_scale_inv")),
+      fp8,
+      /Of 2 .* 1 has no weight_scale_inv .*layers\.1/,
+    ],
+    ["FP8, in none", each(codesOf(false, "F8_E4M3", "")), fp8, /Of 2 .* 2 have no weight_scale_inv/],
+    ["bitsandbytes", each(codesOf("first", "U8", nf4)), bnb, /1 has no weight\.quant_state.*layers\.1/],
+    ["GPTQ's scales", each(gptqModule(".scales")), gptq, /1 has no scales .*layers\.1/],
+    ["GPTQ's zero points", each(gptqModule(".qzeros")), gptq, /1 has no qzeros .*layers\.1/],
+  ])("are lacking: %s", async (_, given, quantization, message) => {
+    expect(await told(given, quantization)).toEqual([expect.stringMatching(message)]);
+  });
+
+  it("are needed by nothing that was only cast to few bits", async () => {
+    expect(await told(each(codesOf(false, "F8_E4M3", "")), undefined)).toEqual([]);
+  });
+});
+
+describe("a configuration", () => {
+  it("that says another width than the zero points have names both", async () => {
+    const [message] = await told(each(gptqModule()), { ...gptq, bits: 8 });
+    expect(message).toMatch(/config\.json says 8 bits, .*qzeros is packed at 4/);
+  });
+
+  it.each([["fp8"], ["mxfp4"], ["compressed-tensors"]])("that says %s of plain weights", async (method) => {
+    const plain = each((module) => ({ [`${module}.weight`]: ["F32", [8, 4]] }));
+    expect(await told(plain, { quant_method: method })).toEqual([
+      expect.stringMatching(`quantization_config ${method}, and no tensor is packed so`),
+    ]);
+  });
+
+  it("that says nothing of codes with scales", async () => {
+    expect(await told(each(codesOf(true, "F8_E4M3", "_scale_inv")), undefined)).toEqual([
+      expect.stringMatching(/packed by FP8 .* no quantization_config/),
+    ]);
+  });
+
+  it("of values that compressed-tensors keeps as they are", async () => {
+    const plain = each((module) => ({ [`${module}.weight`]: ["F32", [8, 4]] }));
+    expect(await told(plain, { quant_method: "compressed-tensors", format: "dense" })).toEqual([]);
+  });
+});
