@@ -26,16 +26,25 @@ export function byNameOf(opened: readonly OpenedFile[]): OpenedByName {
 
 /**
  * Reads the directories and pickles of the files of one checkpoint, some at a time. Does not reject for what is in them.
+ * Problems are told in the order of `names`, whichever file was read first.
  * @param names below the folder, with `/` between
  */
-export function openFolderFiles(
+export async function openFolderFiles(
   { files, path }: Pick<FolderListing, "files" | "path">,
   names: readonly string[],
   rankOf: (name: string) => string | undefined,
   report: (problem: Problem) => void,
   signal?: AbortSignal,
 ): Promise<OpenedFile[]> {
-  return mapParallel(names, parallelShardReads, async (name): Promise<OpenedFile> => {
+  const found = await mapParallel(names, parallelShardReads, async (name) => {
+    const problems: Problem[] = [];
+    const opened = await open(name, (problem) => problems.push(problem));
+    return { opened, problems };
+  });
+  for (const problem of found.flatMap(({ problems }) => problems)) report(problem);
+  return found.map(({ opened }) => opened);
+
+  async function open(name: string, tell: (problem: Problem) => void): Promise<OpenedFile> {
     const filePath = joinPath(path, ...name.split("/"));
     const rank = rankOf(name);
     const plain = { name, path: filePath, ...(rank === undefined ? {} : { rank }) };
@@ -46,7 +55,7 @@ export function openFolderFiles(
         bytes = source.size;
         const parsed = await readCheckpointFile(source, name, filePath, signal);
         if (files instanceof ParsedOnce) files.keep(filePath, source, parsed);
-        for (const problem of parsed.problems) report({ file: filePath, ...problem });
+        for (const problem of parsed.problems) tell({ file: filePath, ...problem });
         const broken = parsed.problems.some(isReadingError);
         const failure = parsed.content === undefined ? "holds no value of torch" : undefined;
         return { file: { ...plain, bytes, status: broken ? "broken" : "ok" }, parsed, failure };
@@ -64,8 +73,8 @@ export function openFolderFiles(
               undefined,
               filePath,
             );
-      report(known.toProblem());
+      tell(known.toProblem());
       return { file: { ...plain, bytes, status: "broken" }, parsed: undefined, failure: "cannot be read" };
     }
-  });
+  }
 }
