@@ -134,6 +134,11 @@ async function unsignedAreShown(): Promise<void> {
   expect(withKerasCodes(parts)).toBe(parts);
   // Eight outputs of eight inputs, two in a byte.
   expect([...kerasStandsFor(parts).values()]).toEqual([64, 0, 0, 0]);
+  // What comes of heads together may be as large as all of these, and cannot be one of them.
+  const ofHeads = { ...tensor("kernel", "I8", [2, 4, 8]), byteSize: 64 };
+  const [projection] = withKerasCodes([ofHeads, tensor("kernel_scale", "F32", [1, 1, 8])]);
+  expect(projection?.codes).toMatchObject({ shape: [2, 4, 8], lastAxes: 1, block: [8, 1] });
+  expect(withKerasCodes([ofHeads, tensor("kernel_scale", "F32", [1, 1, 4])])[0]?.codes).toBeUndefined();
   // Two codes of -7 to 7 in each byte of a Dense layer of 24 outputs, whose shapes are those of 8 bits.
   const codes = { ...tensor("kernel", "I8", [6, 24]), byteSize: 144 };
   const scales = { ...tensor("kernel_scale", "F32", [24]), byteSize: 96 };
@@ -174,6 +179,7 @@ export const kerasRow: FormatRow = {
       shuffle: () => holdsDatasets(/shuffle/),
       szip: () => holdsDatasets(/szip/),
       lzf: () => holdsDatasets(/lzf/),
+      "N-bit": () => holds(oneFile("formatTable/nbit.h5"), "/f/nbit.h5", made["nbit.h5"] ?? {}),
       bzip2: () => filtered("bzip2"),
       Blosc: () => holdsPlugin(/^squares (?:blosclz|lz4|lz4hc|snappy|zlib|zstd|stored)/),
       Bitshuffle: () => filtered("bitshuffle"),

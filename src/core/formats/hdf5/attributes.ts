@@ -121,7 +121,7 @@ async function valueText(heaps: GlobalHeaps, item: Uint8Array, type: Hdf5Type): 
     const bytes = await heaps.bytes(item, 1);
     return bytes && cString(bytes);
   }
-  if (!numeric.has(type.dtype)) return undefined;
+  if (!numeric.has(type.dtype) || type.narrow !== undefined) return undefined;
   const [value] = decodeTensor(type.bigEndian ? item.slice().reverse() : item, type.dtype, 1);
   return type.dtype === "BOOL" ? String(value === 1) : String(value);
 }

@@ -1,4 +1,5 @@
 import { damagedHdf5, type Hdf5Fields } from "./hdf5File";
+import type { NarrowBits } from "./narrowIntegers";
 
 /** What the values of a dataset or attribute are, and how they lie. */
 export interface Hdf5Type {
@@ -9,6 +10,8 @@ export interface Hdf5Type {
   /** Axes that each value has by itself, behind those of the dataset. */
   readonly innerShape: readonly number[];
   readonly text?: "fixed" | "variable";
+  /** Of integers that have padding beside their number. */
+  readonly narrow?: NarrowBits;
   /** Each value is a sequence of these, of its own length. */
   readonly element?: Hdf5Type;
   /** The values are the addresses of others. */
@@ -42,8 +45,13 @@ export function readDatatype(fields: Hdf5Fields, depth = 0): Hdf5Type {
       const [bitOffset, precision] = [fields.u16(), fields.u16()];
       const width = integers.get(itemBytes);
       const isWhole = bitOffset === 0 && precision === itemBytes * 8;
-      const sign = (bits & 8) === 0 ? "U" : "I";
-      return { ...base, dtype: width !== undefined && isWhole ? `${sign}${width}` : "integer" };
+      const isSigned = (bits & 8) !== 0;
+      const isSound = precision >= 1 && bitOffset + precision <= itemBytes * 8;
+      if (width === undefined || !isSound) return { ...base, dtype: "integer" };
+      const dtype = `${isSigned ? "I" : "U"}${width}`;
+      return isWhole
+        ? { ...base, dtype }
+        : { ...base, dtype, narrow: { offset: bitOffset, precision, isSigned } };
     }
     case 1:
       return { ...base, dtype: floatType(fields, itemBytes) };

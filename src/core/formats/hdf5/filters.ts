@@ -8,6 +8,7 @@ import { unpackBitshuffle } from "./bitshuffle";
 import type { FilterStep } from "./dataset";
 import { unpackLz4 } from "./lz4";
 import { unpackLzf } from "./lzf";
+import { unpackNBit } from "./nbit";
 import { unpackScaleOffset } from "./scaleOffset";
 import { unpackSzip } from "./szip";
 
@@ -19,6 +20,7 @@ const undoings = new Map<number, Undo>([
   [2, (bytes, { parameters }) => unshuffle(bytes, parameters[0] ?? 1)],
   [3, checkFletcher],
   [4, (bytes, step, chunkBytes) => szip(bytes, step, chunkBytes)],
+  [5, (bytes, { parameters }, chunkBytes) => unpackNBit(bytes, parameters, chunkBytes)],
   [6, (bytes, { parameters }) => unpackScaleOffset(bytes, parameters)],
   [307, (bytes, _, chunkBytes) => unpackBzip2(bytes, chunkBytes + slackBytes)],
   [32_000, (bytes, { parameters }, chunkBytes) => unpackLzf(bytes, lzfSize(parameters[2], chunkBytes))],
@@ -36,7 +38,6 @@ const slackBytes = 4096;
 
 /** What people call filters that are not undone here (registered filters of the HDF Group). */
 const names = new Map([
-  [5, "N-bit packing"],
   [305, "LZO"],
   [32_013, "ZFP"],
   [32_017, "SZ"],

@@ -13,6 +13,7 @@ import { type Hdf5Type, readDatatype } from "./datatype";
 import { unreadableFilter } from "./filters";
 import type { GlobalHeaps } from "./globalHeap";
 import { Hdf5Fields, type Hdf5File } from "./hdf5File";
+import { NarrowIntegers } from "./narrowIntegers";
 import { type HeaderMessage, messageBody, messageTypes } from "./objectHeader";
 
 export interface FoundDataset {
@@ -172,8 +173,12 @@ function tensorOf(
     shape,
     byteSize: absent === undefined ? byteSize : byteSizeOf(dtype, byteSize),
   };
-  if (plainAt !== undefined && !bigEndian) return { ...base, offset: plainAt, fileIndex: 0 };
-  const where = plainAt === undefined ? region : new FileRegion(plainAt, byteSize);
+  const { narrow } = type;
+  if (plainAt !== undefined && !bigEndian && narrow === undefined)
+    return { ...base, offset: plainAt, fileIndex: 0 };
+  const stored = plainAt === undefined ? region : new FileRegion(plainAt, byteSize);
+  const where =
+    narrow === undefined ? stored : stored && new NarrowIntegers(stored, narrow, itemBytes, bigEndian);
   return {
     ...base,
     offset: where?.fileOffset ?? 0,
@@ -182,7 +187,7 @@ function tensorOf(
       storage: {
         key: name,
         byteSize: base.byteSize,
-        bigEndian,
+        bigEndian: bigEndian && narrow === undefined,
         region: where,
         ...(absent === undefined ? {} : { absent }),
       },
@@ -224,6 +229,11 @@ async function trueType(
   type: Hdf5Type,
   messages: readonly HeaderMessage[],
 ): Promise<{ readonly type: Hdf5Type; readonly untyped?: Untyped }> {
+  if (notDecoded.test(type.dtype))
+    return {
+      type,
+      untyped: ["warning", "UnknownType", `is of a type that is not read here (${type.dtype})`],
+    };
   if (type.isOpaque !== true) return { type };
   const attributes = await readAttributes(file, heaps, messages);
   const said = attributes.find(({ name }) => name === "dtype")?.value;
@@ -241,6 +251,9 @@ async function trueType(
         ],
       };
 }
+
+/** Floats and integers in forms of their own, as long doubles are. */
+const notDecoded = /^(?:float|complex |integer|bitfield|time|datatype )/;
 
 type Untyped = readonly [severity: Problem["severity"], code: string, what: string];
 

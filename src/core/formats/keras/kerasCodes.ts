@@ -70,9 +70,9 @@ function bySingleScales(variables: readonly Tensor[], codes: Tensor, layer: stri
   const rows = elementCount(shape.slice(0, -1));
   const count = elementCount(scales.shape);
   const whole = { scales: scales.name, isDivided: true, mustShow: "whole-bytes" } as const;
-  // Heads and their sizes, as an EinsumDense of queries has them.
+  // Heads and their sizes, as an EinsumDense of queries has them, or what comes of all of these.
   const across = scales.shape.filter((size) => size !== 1);
-  if (across.length > 1) {
+  if (across.length > 1 || (across.length === 1 && shape.length > 2)) {
     const leading = shape.slice(0, -across.length);
     const areLast = leading.length > 0 && sameItems(shape.slice(-across.length), across);
     // Axes of one size could be any of them.

@@ -51,6 +51,13 @@ async function parse(source: ByteSource, head: Uint8Array, signal?: AbortSignal)
   const inner = await readWeights(archive, weights, signal);
   const metadata = new Map<string, string>();
   const problems: Problem[] = [...archive.directory.problems];
+  if (inner.tensors.some(({ dtype }) => dtype === "O"))
+    problems.push({
+      severity: "warning",
+      code: "PickledWeights",
+      message: `${quote(weights.name)} holds pickled objects of Keras, which are never loaded: its values are not read. Save the model with its weights as HDF5.`,
+      offset: weights.localHeaderOffset,
+    });
   await addSettings(archive, metadata, problems, signal);
   for (const [key, value] of inner.metadata) metadata.set(key, value);
   const compiled = compiledWith(metadata.get("model_config"), "compile_config", "optimizer");

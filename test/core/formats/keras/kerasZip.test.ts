@@ -37,6 +37,12 @@ describe("a .keras archive", () => {
     expect(tensors).toEqual(alone.tensors);
   });
 
+  test("whose weights are pickled objects, as Keras itself writes NumPy members, is warned of", async () => {
+    const data = new Uint8Array(readFileSync(join(folder, "numpy/special.npz")));
+    const { checkpoint } = await open(zipFile([...settings, { name: "model.weights.npz", data }]));
+    expect(checkpoint.problems.map(({ code }) => code)).toContain("PickledWeights");
+  });
+
   test("whose settings are no JSON still shows the weights", async () => {
     const { checkpoint, tensors } = await open(
       zipFile([
