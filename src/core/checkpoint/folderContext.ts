@@ -38,6 +38,8 @@ export interface FolderContext {
   /** Undefined where there is none, or where it is so large that it is read only when asked for. */
   readonly trainerState: TrainerState | undefined;
   readonly trainerStatePath: string | undefined;
+  /** torchtune's state of the training, which lies beside the folders of the weights. */
+  readonly recipeState?: FolderFile | undefined;
   readonly problems: readonly Problem[];
 }
 
@@ -84,6 +86,7 @@ export async function readFolderContext(
     stageFile,
     trainerState,
     trainerStatePath: state?.path,
+    recipeState: await recipeStateBeside(files, folder),
     problems: [...findHalfWritten(baseName(folder), listed).problems, ...problems],
   };
 }
@@ -176,4 +179,14 @@ async function withModels(
 ): Promise<readonly FolderFile[]> {
   const parts = new Map((await modelFolders(files, folder, listed)).map(({ name, part }) => [name, part]));
   return listed.map((file) => ({ ...file, part: parts.get(file.name) ?? file.part }));
+}
+
+/** `recipe_state/recipe_state.pt` beside the folders `epoch_0`, `step_100`, …: it counts steps, too. */
+async function recipeStateBeside(files: Files, folder: string): Promise<FolderFile | undefined> {
+  if (!/^(?:epoch|step)_\d+$/.test(baseName(folder))) return undefined;
+  const name = "recipe_state.pt";
+  const path = joinPath(parentPath(folder), "recipe_state", name);
+  const found = await files.stat(path).catch(() => undefined);
+  if (found === undefined) return undefined;
+  return { name, path, size: found.size, kind: "file", part: "optimizer", alsoHolds: ["trainer-state"] };
 }

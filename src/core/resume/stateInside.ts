@@ -41,7 +41,9 @@ const schedulerKeys = /sched/i;
 /** What is under another key is a scheduler where it has what torch gives all of them. */
 export function isTorchScheduler(value: ContentValue): boolean {
   const state = membersOf(value);
-  return state?.has("last_epoch") === true && (state.has("_step_count") || state.has("base_lrs"));
+  if (state?.has("last_epoch") !== true) return false;
+  // ReduceLROnPlateau keeps neither before torch 2.2.
+  return state.has("_step_count") || state.has("base_lrs") || state.has("num_bad_epochs");
 }
 
 const randomKeys = /^(?:.*_)?rng(?:_.*)?$|^random_states?$|^torch_manual_seed$/i;

@@ -40,7 +40,12 @@ export function ownParts(facts: SummaryFacts): OwnParts {
   // What was not used is not missing.
   const needless = inside !== undefined && !isScheduled(facts);
   const unused = needless ? [{ part: "other", alsoHolds: ["scheduler"] } as const] : [];
-  const assessed = assessParts([...files, ...unused], facts.inside?.progress?.step !== undefined);
+  const beside = facts.folder.recipeState;
+  const elsewhere = beside === undefined || inside !== undefined ? [] : [beside];
+  const assessed = assessParts(
+    [...files, ...elsewhere, ...unused],
+    facts.inside?.progress?.step !== undefined,
+  );
   const reason = forInference(facts.checkpoint, assessed.present.includes("optimizer"));
   const { missing } = assessed;
   const resumable = reason === undefined ? assessed.resumable : ({ answer: "no", reason } as const);

@@ -150,6 +150,9 @@ test("torchtune: the weights and the recipe's state lie in folders of their own"
     "Optimizer state": "ok",
     "Random state": "missing",
   });
+  // The Overview says so too, which knows the names alone.
+  const session = await CheckpointSession.open(files, "/torchtune/epoch_0/adapter_0.pt", () => undefined);
+  expect(session.summary().missingParts.map(({ label }) => label)).not.toContain("optimizer state");
   const state = await resumeOf(files, "/torchtune/recipe_state/recipe_state.pt");
   expect(checkOf(state, "Parameters")?.reason).toBe("In epoch_0 beside this folder.");
   expect(checkOf(state, "Progress")?.reason).toBe("recipe_state.pt: step 1, epoch 1 of 3.");
