@@ -1,5 +1,5 @@
 import type { CheckpointSummary } from "../../src/core/checkpoint/summary";
-import { worstSeverity } from "../../src/core/problem/problem";
+import { faultsAmong, worstSeverity } from "../../src/core/problem/problem";
 import { plural } from "../../src/core/text/quantities";
 import { Button } from "../ui/controls";
 import { Icon } from "../ui/icon";
@@ -59,10 +59,11 @@ function ProblemsLink({ model }: Pick<EditorHeaderProps, "model">) {
   const problems = model.problems.value;
   if (problems.length === 0) return null;
   const worst = worstSeverity(problems) ?? "info";
+  const faults = faultsAmong(problems).length;
   return (
     <button type="button" class="chip" onClick={() => model.showTab("health")}>
       <Icon name={worst} class={worst} />
-      {worst === "info" ? plural(problems.length, "note") : plural(problems.length, "problem")}
+      {faults === 0 ? plural(problems.length, "note") : plural(faults, "problem")}
     </button>
   );
 }

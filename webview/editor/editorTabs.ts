@@ -1,5 +1,5 @@
 import type { CheckpointSummary } from "../../src/core/checkpoint/summary";
-import { type Problem, worstSeverity } from "../../src/core/problem/problem";
+import { faultsAmong, type Problem, worstSeverity } from "../../src/core/problem/problem";
 import { formatCount } from "../../src/core/text/quantities";
 import { eagerPart, type LazyPart, lazyPart } from "../ui/lazyPart";
 import type { Tab } from "../ui/tabs";
@@ -82,7 +82,10 @@ export const editorTabs: readonly [EditorTab, ...EditorTab[]] = [
     badge: (_, problems) =>
       problems.length === 0
         ? {}
-        : { badge: formatCount(problems.length), badgeTone: worstSeverity(problems) },
+        : {
+            badge: formatCount(faultsAmong(problems).length || problems.length),
+            badgeTone: worstSeverity(problems),
+          },
     scrolls: true,
     part: lazyPart(async () => (await import("./health/healthTab")).HealthTab),
   },

@@ -64,6 +64,13 @@ export function rankMap(files: readonly CheckpointFile[], worldSize = 0): RankMa
 
 const allRanks = "all ranks";
 
+/** The rows of a kind of file: what all ranks share, no single one lacks. */
+export function ranksOf({ rows }: RankMap, kind: number): RankMap["rows"] {
+  const shared = rows.filter(({ rank, cells }) => rank === allRanks && cells[kind] !== undefined);
+  const own = rows.filter(({ rank }) => rank !== allRanks);
+  return own.some(({ cells }) => cells[kind] !== undefined) ? [...shared, ...own] : shared;
+}
+
 /** Files of an honest checkpoint are of a handful of kinds. */
 const maxKinds = 12;
 

@@ -47,7 +47,7 @@ export interface CheckpointSummary {
   /** The opened file is one shard of a model, whose index lies beside it. */
   readonly wholeModel?: { readonly path: string; readonly message: string };
   readonly parts: readonly PartSummary[];
-  readonly missingParts: readonly { readonly label: string; readonly meaning: string }[];
+  readonly missingParts: readonly AbsentPart[];
   readonly resumable: Resumable;
   readonly metadata: readonly (readonly [key: string, value: string])[];
   /** config.json and adapter_config.json beside the weights, flattened to rows. */
@@ -113,7 +113,8 @@ export interface ContentFile {
 
 /** What the parts that are there, and the faults of the weights, say of resuming. */
 export interface Resumable {
-  readonly answer: "yes" | "partly" | "no";
+  /** `unknown`: it is told of the whole, and not of its pieces. */
+  readonly answer: "yes" | "partly" | "no" | "unknown";
   readonly reason: string;
   /** All planned steps were made. */
   readonly finished?: true;
@@ -145,9 +146,20 @@ export interface ModuleShare {
 export interface PartSummary {
   /** e.g. "optimizer state" */
   readonly label: string;
-  readonly files: readonly { readonly name: string; readonly path: string; readonly bytes: number }[];
+  /** Bytes are left out of a folder whose files are not read. */
+  readonly files: readonly { readonly name: string; readonly path: string; readonly bytes?: number }[];
+  /** The part whose several files hold this one too. */
+  readonly within?: string;
   /** Files of it that are missing or cut, of those that several processes saved; left out where none is. */
   readonly lost?: number;
+}
+
+export interface AbsentPart {
+  readonly label: string;
+  /** What follows from it. */
+  readonly meaning: string;
+  /** The ResumeTopic that it is asked of: whoever judges resuming may find that it was never used. */
+  readonly topic?: string;
 }
 
 export interface ConfigSummary {

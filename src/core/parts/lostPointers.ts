@@ -21,8 +21,9 @@ const oneName = (text: string) => {
 };
 
 const kinds: readonly PointerKind[] = [
-  // DeepSpeed: the folder of the newest save, and of the newest that was made universal.
-  { name: /^latest(?:_universal)?$/, target: oneName },
+  // DeepSpeed: the folder of the newest save, which may be here as it was made universal alone, and of the newest of those.
+  { name: /^latest$/, target: oneName, places: (target) => [target, `${target}_universal`] },
+  { name: /^latest_universal$/, target: oneName },
   // Detectron2 and MMEngine.
   { name: /^last_checkpoint$/, target: oneName },
   // Composer, of a checkpoint that it uploaded.

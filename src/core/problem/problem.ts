@@ -39,6 +39,11 @@ export function worstSeverity(problems: readonly Problem[]): "error" | "warning"
   return problems.some((problem) => problem.severity === "warning") ? "warning" : undefined;
 }
 
+/** What is wrong; notes beside it are no problems, and are not counted as such. */
+export function faultsAmong(problems: readonly Problem[]): readonly Problem[] {
+  return problems.filter(({ severity }) => severity !== "info");
+}
+
 /** Something could not be read. A dangerous import is as grave, but the file that has it was read. */
 export function isReadingError({ severity, code }: Problem): boolean {
   return severity === "error" && code !== "DangerousImport";

@@ -96,7 +96,7 @@ function isSharedPart(name: string, content: FileContent): boolean {
 }
 
 /** One file of many that only together are a checkpoint: DeepSpeed's and Megatron's. */
-function isShardName(name: string): boolean {
+export function isShardName(name: string): boolean {
   return /_model_states\.pt$|^model_optim_rng\.pt$/.test(name);
 }
 

@@ -7,16 +7,23 @@ import type { ResumeCheck, ResumeTopic, ResumeVerdict } from "./resumeReport";
 /** Ranks and names listed before the rest is counted. */
 const maxNamed = 5;
 
-export function checkParameters({ model, optimizer, name, broken, kind }: ResumeInputs): ResumeCheck {
+export function checkParameters({
+  model,
+  optimizer,
+  schedulers,
+  name,
+  broken,
+  kind,
+}: ResumeInputs): ResumeCheck {
   const what = "Parameters";
   const failed = brokenCheck(what, broken, "parameters");
   if (failed !== undefined) return failed;
   if (model === undefined || model.tensors.length === 0) {
-    if (kind === "file" && optimizer !== undefined && optimizer.states.length > 0) {
-      const reason = `${name} holds no parameters: it is the other half of a checkpoint, whose weights are another file.`;
-      return { what, verdict: "missing", reason };
-    }
-    return withoutParameters(name, kind);
+    const hasState = optimizer !== undefined && optimizer.states.length > 0;
+    if (!hasState && schedulers.length === 0) return withoutParameters(name, kind);
+    const half = hasState ? "it is the other half of a checkpoint" : "it is the schedule of a checkpoint";
+    const reason = `${name} holds no parameters: ${half}, whose weights are elsewhere.`;
+    return { what, verdict: "missing", reason };
   }
   const are = model.place.includes(" and ") ? "are" : "is";
   const fact = `${model.place} ${are} whole: ${plural(model.tensors.length, "tensor")}.`;

@@ -1,9 +1,20 @@
+import { baseName, relativePath } from "../bytes/paths";
 import type { Checkpoint } from "../checkpoint/checkpoint";
 import type { FolderFile } from "../checkpoint/folderContext";
 import type { InsideFile } from "../checkpoint/inside/insideFile";
+import type { CheckpointKind, AbsentPart, PartSummary } from "../checkpoint/summary";
 import type { FileContent } from "../formats/format";
-import { assessParts, isLibraryWeights, type Part, type PartsAssessment, partLabels } from "../parts/parts";
+import {
+  assessParts,
+  classifyEntry,
+  isLibraryWeights,
+  type Part,
+  type PartsAssessment,
+  partLabels,
+} from "../parts/parts";
 import { forInference } from "../resume/forInference";
+import { isShardName } from "../resume/judgeResume";
+import type { ResumeTopic } from "../resume/resumeReport";
 import { type InsidePart, insideParts } from "./insideParts";
 import type { SummaryFacts } from "./summariseCheckpoint";
 
@@ -13,6 +24,23 @@ const partOfRole: Partial<Record<InsidePart["role"], Part>> = {
   scheduler: "scheduler",
   "random state": "rng-state",
   "gradient scaler": "scaler",
+};
+
+const topicOf: Partial<Record<Part, { readonly topic: ResumeTopic }>> = {
+  optimizer: { topic: "Optimizer state" },
+  scheduler: { topic: "Schedule" },
+  "rng-state": { topic: "Random state" },
+};
+
+/** What a file is that holds one thing, whatever its name promises: `.pt` may be an optimizer, or a list of scores. */
+const partOfKind: Partial<Record<CheckpointKind, Part>> = {
+  optimizer: "optimizer",
+  scheduler: "scheduler",
+  "rng-state": "rng-state",
+  scaler: "scaler",
+  "training-args": "training-args",
+  history: "other",
+  data: "other",
 };
 
 /** Files beside a checkpoint that speak of it whichever of the folder's files it is. */
@@ -26,7 +54,8 @@ const sharedParts: ReadonlySet<Part> = new Set([
 
 export interface OwnParts {
   readonly files: readonly FolderFile[];
-  readonly missing: readonly { readonly label: string; readonly meaning: string }[];
+  /** Of a piece none: what else there is, is told of the whole. */
+  readonly missing: readonly AbsentPart[];
   readonly resumable: PartsAssessment["resumable"];
 }
 
@@ -51,12 +80,12 @@ export function ownParts(facts: SummaryFacts): OwnParts {
   const resumable = reason === undefined ? assessed.resumable : ({ answer: "no", reason } as const);
   return {
     files,
-    missing: missing
+    missing: (facts.checkpoint.isPiece === true ? [] : missing)
       // Nothing of a training is missing where none goes on.
       .filter(({ part }) => part === "config" || reason === undefined)
       // The code that wrote a file of its own knows the architecture.
       .filter(({ part }) => part !== "config" || (inside === undefined && !isDescribed(facts.checkpoint)))
-      .map(({ part, meaning }) => ({ label: partLabels[part], meaning })),
+      .map(({ part, meaning }) => ({ label: partLabels[part], meaning, ...topicOf[part] })),
     resumable: needless ? { ...resumable, reason: resumable.reason.replace("scheduler, ", "") } : resumable,
   };
 }
@@ -75,6 +104,9 @@ function filesOfFolder({ checkpoint, folder, adapter, inside }: SummaryFacts): r
   const holdsModel = inside === undefined ? isFile : inside.models.length > 0;
   const own = folder.files.find((file) => file.path === path);
   const files = own ? folder.files.filter((file) => !isOtherModel(file, own, checkpoint)) : folder.files;
+  const read = partOfKind[inside?.kind ?? "unknown"];
+  if (read !== undefined && own?.part === "weights")
+    return files.map((file) => (file === own ? { ...file, part: read } : file));
   if (adapter === undefined && !holdsModel) return files;
   const part: Part = adapter === undefined ? "weights" : "adapter";
   const saysNothing = folder.files.every((file) => file.part === "other" || sharedParts.has(file.part));
@@ -98,16 +130,16 @@ function isOtherModel(
   return withoutNumbers(file.name) !== withoutNumbers(own.name);
 }
 
-/** The files of a joined checkpoint with what lies in them beside the weights, which their names do not tell. */
+/** The files of a joined checkpoint with what was read in them beside the weights, whatever their names promise. */
 function withPartsInside(
   files: readonly FolderFile[],
-  { checkpoint: { content, layout }, inside }: SummaryFacts,
+  { checkpoint: { content, layout, name, wholeModelPath }, inside }: SummaryFacts,
 ): readonly FolderFile[] {
-  if (layout === undefined || content === undefined || inside?.kind !== "training-checkpoint") return files;
+  const isJoined = layout !== undefined || wholeModelPath !== undefined || isShardName(name);
+  if (!isJoined || content === undefined || inside === undefined) return files;
   const roles = [...rolesInside(content, inside)].filter((part) => part !== "weights");
-  return files.map((file) =>
-    file.part === "weights" ? { ...file, alsoHolds: [...new Set([...file.alsoHolds, ...roles])] } : file,
-  );
+  const part = partOfKind[inside.kind ?? "unknown"] ?? "weights";
+  return files.map((file) => (file.part === "weights" ? { ...file, part, alsoHolds: roles } : file));
 }
 
 function rolesInside(content: FileContent, inside: InsideFile): ReadonlySet<Part> {
@@ -120,9 +152,10 @@ function rolesInside(content: FileContent, inside: InsideFile): ReadonlySet<Part
 
 /** Undefined where the folder is the checkpoint. */
 function filesOfOne({ checkpoint, folder, inside }: SummaryFacts): readonly FolderFile[] | undefined {
-  const { content, layout, isPiece, name, path } = checkpoint;
+  const { content, layout, isPiece, name, path, wholeModelPath } = checkpoint;
   const isWhole = inside?.kind === "training-checkpoint" && inside.models.length > 0;
-  if (content === undefined || !isWhole || layout !== undefined || isPiece === true) return undefined;
+  if (content === undefined || !isWhole || isPiece === true) return undefined;
+  if (layout !== undefined || wholeModelPath !== undefined || isShardName(name)) return undefined;
   if (folder.trainerStatePath !== undefined) return undefined;
   const roles = rolesInside(content, inside);
   const size = checkpoint.files.reduce((total, { bytes }) => total + bytes, 0);
@@ -136,4 +169,49 @@ function isScheduled({ inside }: SummaryFacts): boolean {
     inside?.optimizers.some(({ groups }) => groups.some(({ settings }) => settings.has("initial_lr"))) ===
     true
   );
+}
+
+/**
+ * The parts that are there, each with its files, and how many of them are missing or cut. What lies in the files of
+ * another part names that one where they are several.
+ */
+export function partSummaries(
+  files: readonly FolderFile[],
+  { files: own }: Pick<Checkpoint, "files">,
+): PartSummary[] {
+  const lost = own.filter(({ status }) => status === "missing" || status === "broken");
+  const lostParts = lost.map(({ path }) => classifyEntry({ name: baseName(path), kind: "file" }).part);
+  const shown = files.filter((file) => file.part !== "other");
+  const named = new Set(shown.map((file) => file.part));
+  const inside = new Set(shown.flatMap(({ alsoHolds }) => alsoHolds.filter((part) => !named.has(part))));
+  return [...named, ...inside].map((part) => {
+    const holders = shown.filter(
+      (file) => file.part === part || (!named.has(part) && file.alsoHolds.includes(part)),
+    );
+    const count = lostParts.filter((each) => each === part).length;
+    const [{ part: holder } = { part }] = holders;
+    const isWithin = holder !== part && holders.length > 1;
+    return {
+      label: partLabels[part],
+      files: isWithin
+        ? []
+        : holders.map(({ name, path, size, kind }) => ({
+            name,
+            path,
+            ...bytesOf(kind === "directory" ? bytesBelow(path, own) : size),
+          })),
+      ...(isWithin ? { within: partLabels[holder] } : {}),
+      ...(count === 0 ? {} : { lost: count }),
+    };
+  });
+}
+
+function bytesOf(bytes: number | undefined): { readonly bytes?: number } {
+  return bytes === undefined ? {} : { bytes };
+}
+
+/** Of a folder the checkpoint's files that are in it; undefined where none is. */
+function bytesBelow(folder: string, files: Checkpoint["files"]): number | undefined {
+  const inside = files.filter(({ path }) => relativePath(folder, path) !== path);
+  return inside.length === 0 ? undefined : inside.reduce((sum, { bytes }) => sum + bytes, 0);
 }

@@ -3,11 +3,10 @@ import type { AdapterConfig } from "../adapter/adapterConfig";
 import { rangeText } from "../adapter/adapterText";
 import { isMeasuredOverBase, methodName, modulesBelow } from "../adapter/methods/methodTable";
 import { isDora } from "../adapter/methods/variants";
-import { baseName } from "../bytes/paths";
 import type { Checkpoint } from "../checkpoint/checkpoint";
 import { dtypeShares, moduleShares } from "../checkpoint/composition";
 import { otherLibrary } from "../checkpoint/contentKind";
-import type { FolderContext, FolderFile } from "../checkpoint/folderContext";
+import type { FolderContext } from "../checkpoint/folderContext";
 import type { InsideFile } from "../checkpoint/inside/insideFile";
 import { insideSummary } from "../checkpoint/inside/insideSummary";
 import { seriesInside } from "../checkpoint/inside/seriesInside";
@@ -16,7 +15,6 @@ import type {
   CheckpointKind,
   CheckpointSummary,
   ConfigSummary,
-  PartSummary,
   Resumable,
 } from "../checkpoint/summary";
 import type { SettingsGroup } from "../content/settingsSections";
@@ -27,7 +25,6 @@ import { ownFindings } from "../health/weightFindings";
 import { flattenJson } from "../json/flattenJson";
 import { jsonString } from "../json/parseJson";
 import type { OptimizerState } from "../optimizer/optimizerState";
-import { classifyEntry, partLabels } from "../parts/parts";
 import { compareProblems, type Problem } from "../problem/problem";
 import { finishedAt } from "../progress/finished";
 import type { StageLabel } from "../stage/stage";
@@ -37,7 +34,7 @@ import { formatBytes, formatShortCount, plural } from "../text/quantities";
 import { distributedSummary } from "./distributedSummary";
 import { insideParts, partText } from "./insideParts";
 import { modelCounts } from "./modelCounts";
-import { ownParts } from "./ownParts";
+import { ownParts, partSummaries } from "./ownParts";
 import { faultsLogged, latestProgress, namedProgress, noProgress } from "./progressSummary";
 import { textualInversion } from "./textualInversion";
 
@@ -259,23 +256,6 @@ function wholeModel({
   return { wholeModel: { path: wholeModelPath, message } };
 }
 
-function partSummaries(files: readonly FolderFile[], { files: own }: Checkpoint): PartSummary[] {
-  const lost = own.filter(({ status }) => status === "missing" || status === "broken");
-  const lostParts = lost.map(({ path }) => classifyEntry({ name: baseName(path), kind: "file" }).part);
-  const shown = files.filter((file) => file.part !== "other");
-  const parts = [...new Set(shown.map((file) => file.part))];
-  return parts.map((part) => {
-    const count = lostParts.filter((each) => each === part).length;
-    return {
-      label: partLabels[part],
-      files: shown
-        .filter((file) => file.part === part)
-        .map(({ name, path, size }) => ({ name, path, bytes: size ?? 0 })),
-      ...(count === 0 ? {} : { lost: count }),
-    };
-  });
-}
-
 function configSummaries(folder: FolderContext): ConfigSummary[] {
   return [folder.adapterConfig, folder.config, folder.stageFile].flatMap((file) =>
     file === undefined ? [] : [{ fileName: file.name, path: file.path, rows: flattenJson(file.value) }],
@@ -300,6 +280,8 @@ function adapterSummary(adapter: Adapter, config: AdapterConfig | undefined): Ad
 function resumable(facts: SummaryFacts, byParts: Resumable): Resumable {
   const fault = ownFindings(facts).find(({ severity }) => severity === "error");
   if (fault !== undefined) return { answer: "no", reason: fault.message };
+  if (facts.checkpoint.isPiece === true)
+    return { answer: "unknown", reason: "This is one rank's part: it is told of the folder." };
   const { trainerState } = facts.folder;
   const planned = trainerState?.maxSteps ?? facts.inside?.progress?.maxSteps;
   const finished = finishedAt({ step: trainerState?.globalStep ?? facts.inside?.progress?.step, planned });

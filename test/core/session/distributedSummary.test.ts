@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { rankMap } from "../../../src/core/checkpoint/rankMap";
+import { rankMap, ranksOf } from "../../../src/core/checkpoint/rankMap";
 import { CheckpointSession } from "../../../src/core/session/checkpointSession";
 import { joinedFixture } from "../../support/made/joinedFolders";
 import { projectRoot } from "../../support/projectRoot";
@@ -36,7 +36,12 @@ describe("the summary of a folder that several processes saved", () => {
 
   test("shows whose file is missing, and offers no script that would refuse it", async () => {
     const { distributed, parts } = (await openedWithoutRank1()).summary();
-    expect(parts.map(({ label, lost }) => [label, lost])).toEqual([["optimizer state", 1]]);
+    expect(parts.map(({ label, lost }) => [label, lost])).toEqual([
+      ["optimizer state", 1],
+      ["model weights", undefined],
+      ["scheduler state", undefined],
+      ["training progress and log", undefined],
+    ]);
     expect(distributed?.ranks?.kinds).toEqual(["model states", "optimizer states"]);
     expect(distributed?.ranks?.rows.map(({ rank, cells }) => [rank, cells[1]?.status])).toEqual([
       ["rank 0", "ok"],
@@ -107,6 +112,9 @@ describe("a map of ranks", () => {
       bytes: 20,
     });
     expect(map?.rows.find(({ rank }) => rank === "rank 3")?.cells).toEqual([undefined, undefined]);
+    // No rank lacks what all share, and what all share is no file of a rank.
+    const shown = [0, 1].map((kind) => map && ranksOf(map, kind).map(({ rank }) => rank));
+    expect(shown).toEqual([Array.from({ length: 12 }, (_, rank) => `rank ${rank}`), ["all ranks"]]);
   });
 
   test("is none where files do not tell their ranks, and bounded where they tell too many", () => {

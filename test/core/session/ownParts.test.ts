@@ -80,3 +80,49 @@ it("counts the optimizer of a joined checkpoint, which lies with its weights", a
   expect(missingParts.map(({ label }) => label)).not.toContain("optimizer state");
   expect([resumable.answer, (await session.resume()).answer]).toEqual(["partly", "partly"]);
 });
+
+const fixture = (name: string, at: string) => folderInMemory(join(projectRoot, "test/fixtures", name), at);
+
+async function partsOf(files: MemoryFiles, path: string) {
+  const session = await CheckpointSession.open(files, path, () => undefined);
+  const { parts, missingParts, resumable } = session.summary();
+  return {
+    held: parts.map(
+      ({ label, within, files: of }) => [label, within ?? of.map(({ bytes }) => bytes)] as const,
+    ),
+    missing: missingParts.map(({ label }) => label),
+    resumable,
+  };
+}
+
+it("says what lies with the weights of a joined checkpoint, as it was read in them", async () => {
+  const { held, missing } = await partsOf(fixture("dcp/titan", "/run/step-20"), "/run/step-20");
+  expect(held.slice(1)).toEqual([
+    ["optimizer state", "model weights"],
+    ["scheduler state", "model weights"],
+    ["training progress and log", "model weights"],
+  ]);
+  expect(missing).toEqual(["model configuration", "random state"]);
+});
+
+it("calls an optimizer's file an optimizer, whatever its name promises", async () => {
+  const optimizer = new Uint8Array(readFileSync(join(projectRoot, "test/fixtures/training/adam8bit.pt")));
+  const { held, missing } = await partsOf(new MemoryFiles({ "/m/adam.pt": optimizer }), "/m/adam.pt");
+  expect(held.map(([label]) => label)).toEqual(["optimizer state"]);
+  expect(missing).not.toContain("optimizer state");
+});
+
+it("gives a folder the bytes of the checkpoint's files in it", async () => {
+  const { held } = await partsOf(fixture("dcp/checkpoint-7", "/checkpoint-7"), "/checkpoint-7");
+  for (const [, bytes] of held) expect(bytes).not.toContain(0);
+  expect(held.map(([label]) => label)).toEqual(["optimizer state", "model weights"]);
+});
+
+it("leaves what is missing, and whether training can be resumed, to the whole of which a file is a piece", async () => {
+  const { missing, resumable } = await partsOf(
+    fixture("dcp/ranks", "/r"),
+    "/r/pytorch_model_fsdp_0_rank0.bin",
+  );
+  expect(missing).toEqual([]);
+  expect(resumable.answer).toBe("unknown");
+});

@@ -5,6 +5,7 @@ import type { EditorModel } from "../editorModel";
 import { AdapterSection } from "./adapterSection";
 import { CompositionSection } from "./compositionSection";
 import { DistributedSection } from "./distributedSection";
+import { FaultsSection } from "./faultsSection";
 import { FilesSection } from "./filesSection";
 import { FoldedRows } from "./foldedRows";
 import { PartSettingsSection } from "./partSettingsSection";
@@ -22,6 +23,7 @@ export function OverviewTab({ model, summary }: OverviewProps) {
   return (
     <div class="panel-content overview">
       <div class="overview-column">
+        <FaultsSection model={model} summary={summary} />
         <DistributedSection model={model} summary={summary} />
         <PartsSection model={model} summary={summary} />
         <CompositionSection model={model} summary={summary} />

@@ -10,9 +10,10 @@ import type { OverviewProps } from "./overviewTab";
 type Answer = CheckpointSummary["resumable"]["answer"];
 
 const verdicts: Record<Answer, { readonly icon: IconName; readonly tone: string; readonly text: string }> = {
-  yes: { icon: "check", tone: "good", text: "Training can be resumed" },
-  partly: { icon: "warning", tone: "warning", text: "Training can be resumed in part" },
-  no: { icon: "info", tone: "info", text: "Training cannot be resumed" },
+  yes: { icon: "check", tone: "good", text: "Training can be resumed." },
+  partly: { icon: "warning", tone: "warning", text: "Training can be resumed in part." },
+  no: { icon: "info", tone: "info", text: "Training cannot be resumed." },
+  unknown: { icon: "info", tone: "info", text: "Can I resume?" },
 };
 
 /** Names and sizes promise nothing of what was found to be wrong. */
@@ -21,6 +22,11 @@ const doubt = { icon: "error", tone: "error", text: "Training may not resume" } 
 /** Which of the parts of a checkpoint are there, and what follows from it. */
 export function PartsSection({ model, summary }: OverviewProps) {
   const { parts, missingParts } = summary;
+  const found = model.resume.answer.value;
+  const settled =
+    found.status === "ready" ? found.value.checks.filter(({ verdict }) => verdict === "ok") : [];
+  // What was never used is not missing.
+  const missing = missingParts.filter(({ topic }) => !settled.some(({ what }) => what === topic));
   return (
     <Section title="Parts">
       <Verdict model={model} summary={summary} />
@@ -37,6 +43,7 @@ export function PartsSection({ model, summary }: OverviewProps) {
               {part.lost !== undefined && (
                 <span class="part-file">{`${plural(part.lost, "file")} missing or cut`}</span>
               )}
+              {part.within !== undefined && <span class="dim">{`with the ${safeText(part.within)}`}</span>}
               {part.files.map((file) => (
                 <span key={file.path} class="part-file">
                   {file.path === summary.path ? (
@@ -50,13 +57,13 @@ export function PartsSection({ model, summary }: OverviewProps) {
                       {safeText(file.name)}
                     </button>
                   )}{" "}
-                  <span class="dim number">{formatBytes(file.bytes)}</span>
+                  {file.bytes !== undefined && <span class="dim number">{formatBytes(file.bytes)}</span>}
                 </span>
               ))}
             </span>
           </li>
         ))}
-        {missingParts.map((part, index) => (
+        {missing.map((part, index) => (
           <li key={`missing ${index} ${part.label}`} class="part dim">
             <Icon name="close" label="Missing" />
             <span class="part-label">{safeText(part.label)}</span>
@@ -107,11 +114,13 @@ function Verdict({ model, summary: { resumable } }: OverviewProps) {
     );
   }
   const { icon, tone, text } = verdicts[resumable.answer];
+  // A fault of the weights is the reason, and no mere fact.
+  const fault = model.problems.value.find(({ message }) => message === resumable.reason)?.severity;
   return (
     <p class="verdict">
-      <Icon name={icon} class={tone} />
+      <Icon name={fault ?? icon} class={fault ?? tone} />
       <span>
-        <span class="strong">{resumable.finished ? "The training is finished" : text}.</span>{" "}
+        <span class="strong">{resumable.finished ? "The training is finished." : text}</span>{" "}
         {safeText(resumable.reason)}
       </span>
     </p>

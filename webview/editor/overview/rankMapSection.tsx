@@ -1,5 +1,5 @@
 import { useMemo, useState } from "preact/hooks";
-import type { RankCell, RankMap } from "../../../src/core/checkpoint/rankMap";
+import { type RankCell, type RankMap, ranksOf } from "../../../src/core/checkpoint/rankMap";
 import type { CheckpointSummary } from "../../../src/core/checkpoint/summary";
 import type { CheckpointFile } from "../../../src/core/formats/checkpointFile";
 import { formatBytes, formatCount, plural } from "../../../src/core/text/quantities";
@@ -22,6 +22,9 @@ export interface RankMapSectionProps {
 const mostColumns = 32;
 const cellPx = 15;
 
+/** Files that no kind is known of go by the pattern of their names, which is no sentence's beginning. */
+const isPattern = /[._*]/;
+
 /**
  * Which rank has which file: a cell a rank, coloured by its bytes, so that what is missing and what is uneven shows.
  * The list of files is its text.
@@ -40,12 +43,14 @@ export function RankMapSection({ model, ranks, files }: RankMapSectionProps) {
       }),
     [ranks, theme],
   );
-  const columns = Math.min(mostColumns, ranks.rows.length);
-  const indexOf = ({ row, column }: GridCell) => row * columns + column;
-  const rows = Math.ceil(ranks.rows.length / columns);
-  const reading = at === undefined ? undefined : cellText(ranks, at.kind, indexOf(at.cell));
+  const shown = useMemo(() => ranks.kinds.map((_, kind) => ranksOf(ranks, kind)), [ranks]);
+  const columnsOf = (kind: number) => Math.min(mostColumns, shown[kind]?.length ?? 0);
+  const rankAt = (kind: number, { row, column }: GridCell) => shown[kind]?.[row * columnsOf(kind) + column];
+  const textAt = (kind: number, cell: GridCell) =>
+    cellText(rankAt(kind, cell), kind, ranks.kinds[kind] ?? "");
+  const reading = at === undefined ? undefined : textAt(at.kind, at.cell);
   const open = (kind: number, cell: GridCell) => {
-    const name = ranks.rows[indexOf(cell)]?.cells[kind]?.name;
+    const name = rankAt(kind, cell)?.cells[kind]?.name;
     const file = files.find((each) => each.name === name);
     if (file !== undefined && file.status !== "missing") model.host.notify("open", { path: file.path });
   };
@@ -54,24 +59,29 @@ export function RankMapSection({ model, ranks, files }: RankMapSectionProps) {
       {ranks.kinds.map((kind, index) => {
         const cursor = at?.kind === index ? at.cell : undefined;
         const start = cursor ?? { row: 0, column: 0 };
+        const own = shown[index] ?? [];
+        const columns = columnsOf(index);
+        const rows = Math.ceil(own.length / columns);
+        const told = kindText(own, index);
         return (
           <div key={kind} class="rank-map-kind">
             <div class="rank-map-head">
-              <span>{safeText(kind)}</span> <span class="dim">{safeText(kindText(ranks, index))}</span>
+              <span class={isPattern.test(kind) ? "mono" : "rank-map-words"}>{safeText(kind)}</span>{" "}
+              <span class="dim">{safeText(told)}</span>
             </div>
             <CellMap
-              label={`${kind} by rank: ${kindText(ranks, index)}`}
+              label={`${kind} by rank: ${told}`}
               description="Arrow keys go from rank to rank. Enter opens the file."
               shownAs="picture"
               rows={rows}
               cols={columns}
-              panels={[{ key: "", matrix: matrixOf(ranks, index, rows, columns) }]}
+              panels={[{ key: "", matrix: matrixOf(own, index, rows, columns) }]}
               look={looks[index] as CellScale}
               size={{ width: columns * cellPx, height: rows * cellPx }}
-              text={cellText(ranks, index, indexOf(start))}
+              text={textAt(index, start)}
               cursor={cursor}
               start={start}
-              holds={(cell) => indexOf(cell) < ranks.rows.length}
+              holds={(cell) => rankAt(index, cell) !== undefined}
               onCursor={(cell) => setAt(cell && { kind: index, cell })}
               onOpen={(cell) => open(index, cell)}
             />
@@ -87,7 +97,9 @@ export function RankMapSection({ model, ranks, files }: RankMapSectionProps) {
   );
 }
 
-function matrixOf({ rows: ranks }: RankMap, kind: number, rows: number, cols: number): CellMatrix {
+type Ranks = RankMap["rows"];
+
+function matrixOf(ranks: Ranks, kind: number, rows: number, cols: number): CellMatrix {
   const values = new Float64Array(rows * cols);
   const presence = new Uint8Array(rows * cols);
   for (const [index, { cells }] of ranks.entries()) {
@@ -110,8 +122,8 @@ const statusWords: Record<CheckpointFile["status"], string> = {
 };
 
 /** e.g. "7 of 8 there, 12.3 MB; missing or cut: rank 3" */
-function kindText({ rows }: RankMap, kind: number): string {
-  const cells = rows.flatMap(({ rank, cells: own }) => {
+function kindText(ranks: Ranks, kind: number): string {
+  const cells = ranks.flatMap(({ rank, cells: own }) => {
     const cell = own[kind];
     return cell === undefined ? [] : [{ rank, cell }];
   });
@@ -129,11 +141,10 @@ function kindText({ rows }: RankMap, kind: number): string {
   return `${count}, ${formatBytes(bytes)}${lost.length === 0 ? "" : `; missing or cut: ${named.join(", ")}${more}`}`;
 }
 
-function cellText({ kinds, rows }: RankMap, kind: number, index: number): string {
-  const row = rows[index];
+function cellText(row: Ranks[number] | undefined, kind: number, kindName: string): string {
   if (row === undefined) return "";
   const cell = row.cells[kind];
-  const what = `${row.rank}, ${kinds[kind] ?? ""}`;
+  const what = `${row.rank}, ${kindName}`;
   if (cell === undefined) return `${what}: none`;
   const size = cell.status === "missing" ? "" : `, ${formatBytes(cell.bytes)}`;
   const others = cell.files > 1 ? ` and ${plural(cell.files - 1, "other file")}` : "";

@@ -88,6 +88,7 @@ describe("a file that names the checkpoint to go on from", () => {
     ["latest_checkpointed_iteration.txt", "100\n", "iter_0000100/mp_rank_00/model_optim_rng.pt"],
     ["latest_checkpointed_iteration.txt", "100", "global_step_100/model.safetensors"],
     ["latest", "global_step5", "global_step5/mp_rank_00_model_states.pt"],
+    ["latest", "global_step5", "global_step5_universal/mp_rank_00_model_states.pt"],
     ["checkpoint", 'model_checkpoint_path: "ckpt-1"', "ckpt-1.index"],
     // No pointers, whatever their names are.
     ["checkpoint", "weights of something", "epoch_1.pth"],

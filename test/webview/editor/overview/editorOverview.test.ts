@@ -28,10 +28,19 @@ test.each([
   ["adapter", ["Overview", "Tensors49", "Training", "LoRA", "Health1"]],
   ["model", ["Overview", "Tensors323", "Health"]],
   ["empty", ["Overview", "Health1"]],
-  ["problems", ["Overview", "Tensors40", "Health40"]],
+  ["problems", ["Overview", "Tensors40", "Health30"]],
 ] as const)("%s: only tabs that have something to say", async (sample, tabs) => {
   const { page } = await open({ sample });
   await expect.poll(() => page.getByRole("tab").allTextContents()).toEqual(tabs);
+});
+
+test("what is wrong is told where people look first, the worst of it in words; notes are not counted", async () => {
+  const opened = await open({ sample: "problems" });
+  const problems = opened.page.getByRole("region", { name: "Problems" });
+  await expect.poll(() => problems.getByLabel("error").count()).toBe(2);
+  await opened.page.getByRole("button", { name: "30 problems" }).waitFor();
+  await problems.getByRole("button", { name: "All 30" }).click();
+  await expect.poll(() => opened.tab("Health").getAttribute("aria-selected")).toBe("true");
 });
 
 test("parts: what is there, what is missing and what follows", async () => {
