@@ -37,7 +37,12 @@ export function fuzzSamples(): Readonly<Record<string, readonly Sample[]>> {
       ...["zero1_bf16", "zero3", "universal"].map((name) => folderOf(`deepspeed/${name}`)),
     ],
     "damaged GGUF": [...["gguf", "ggufTwins"].flatMap(filesIn), gguf],
-    "damaged HDF5": [...filesIn("hdf5"), named("classifier.weights.h5"), shardedKeras],
+    "damaged HDF5": [
+      ...filesIn("hdf5"),
+      named("classifier.weights.h5"),
+      shardedKeras,
+      single("nbit.h5", fixture("formatTable/nbit.h5")),
+    ],
     "damaged NumPy": filesIn("numpy"),
     "damaged ONNX": [{ ...model, path: "/f/model.onnx" }, onnx, quantised("codes.onnx")],
     "damaged Orbax": [folderOf("foreign/orbax"), orbax],

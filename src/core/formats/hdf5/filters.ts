@@ -8,7 +8,7 @@ import { unpackBitshuffle } from "./bitshuffle";
 import type { FilterStep } from "./dataset";
 import { unpackLz4 } from "./lz4";
 import { unpackLzf } from "./lzf";
-import { unpackNBit } from "./nbit";
+import { isNBitOfParts, unpackNBit } from "./nbit";
 import { unpackScaleOffset } from "./scaleOffset";
 import { unpackSzip } from "./szip";
 
@@ -47,7 +47,10 @@ const names = new Map([
 /** What stands against reading chunks that went through these steps; undefined where nothing does. */
 export function unreadableFilter(steps: readonly FilterStep[]): string | undefined {
   const step = steps.find(({ id }) => !undoings.has(id));
-  if (step === undefined) return undefined;
+  if (step === undefined)
+    return steps.some(isNBitOfParts)
+      ? "its chunks went through N-bit packing of more than single numbers, which is not undone here"
+      : undefined;
   const name = names.get(step.id) ?? (step.name === "" ? "a filter" : step.name.slice(0, 100));
   return `its chunks went through ${name} (filter ${step.id}), which is not undone here`;
 }

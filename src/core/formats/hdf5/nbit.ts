@@ -1,7 +1,13 @@
 import { CheckpointError } from "../../problem/checkpointError";
+import type { FilterStep } from "./dataset";
 
 const ofAtoms = 1;
 const isBigEndian = 1;
+
+/** Values that have parts, compounds and arrays, are packed part by part. */
+export function isNBitOfParts({ id, parameters }: FilterStep): boolean {
+  return id === 5 && parameters[1] !== 1 && parameters[3] !== ofAtoms;
+}
 
 /**
  * Unpacks the N-bit filter (H5Znbit.c of HDF5 1.14): of each value the bits that its type says it has, the highest first,
@@ -15,8 +21,8 @@ export function unpackNBit(
 ): Uint8Array {
   const [, isWhole = 0, count = 0, kind = 0, width = 0, order = 0, precision = 0, offset = 0] = parameters;
   if (isWhole === 1) return packed;
-  if (kind !== ofAtoms) throw damaged("it holds other than single numbers, which are not unpacked");
-  const isSound = width >= 1 && width <= 8 && precision >= 1 && precision + offset <= width * 8;
+  const isSound =
+    kind === ofAtoms && width >= 1 && width <= 8 && precision >= 1 && precision + offset <= width * 8;
   if (!isSound || count * width > chunkBytes + width) throw damaged("its settings are impossible");
   if (packed.length * 8 < count * precision) throw damaged("it ends too early");
   const result = new Uint8Array(count * width);

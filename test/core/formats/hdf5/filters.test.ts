@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { undoFilters } from "../../../../src/core/formats/hdf5/filters";
+import { undoFilters, unreadableFilter } from "../../../../src/core/formats/hdf5/filters";
 
 const bytes = (text: string) => Uint8Array.from(text, (letter) => letter.charCodeAt(0));
 const step = (id: number) => [{ id, name: "", parameters: [] }];
@@ -76,5 +76,24 @@ describe("filters of HDF5 that others register", () => {
     // A frame of one raw block (RFC 8878): magic, a single segment of 5 bytes, "last, raw, 5 bytes".
     const frame = Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0x20, 5, 0x29, 0, 0, ...bytes("hello"));
     expect(await undoFilters(frame, step(32_015), 0, 5)).toEqual(bytes("hello"));
+  });
+});
+
+describe("N-bit packing", () => {
+  const nBit = (...parameters: readonly number[]) => [{ id: 5, name: "", parameters }];
+
+  test("of values that have parts is told before any chunk is read", () => {
+    // H5Znbit.c: kind 3 is a compound; where nothing was to be packed the kind says nothing.
+    expect(unreadableFilter(nBit(8, 0, 10, 3, 12))).toContain("N-bit");
+    expect(unreadableFilter(nBit(8, 1, 10, 3, 12))).toBeUndefined();
+    expect(unreadableFilter(nBit(8, 0, 10, 1, 4, 0, 17, 3))).toBeUndefined();
+  });
+
+  test.each([
+    ["of more bits than its values have", [8, 0, 4, 1, 4, 0, 40, 0]],
+    ["of more values than a chunk has", [8, 0, 2 ** 31, 1, 4, 0, 17, 0]],
+    ["that is cut", [8, 0, 4, 1, 4, 0, 32, 0]],
+  ])("%s is damaged", async (_, parameters) => {
+    await expect(undoFilters(new Uint8Array(8), nBit(...parameters), 0, 16)).rejects.toThrow(/N-bit/);
   });
 });
