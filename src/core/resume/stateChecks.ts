@@ -7,22 +7,20 @@ import type { ResumeCheck, ResumeTopic, ResumeVerdict } from "./resumeReport";
 /** Ranks and names listed before the rest is counted. */
 const maxNamed = 5;
 
-export function checkParameters({
-  model,
-  optimizer,
-  schedulers,
-  name,
-  broken,
-  kind,
-}: ResumeInputs): ResumeCheck {
+export function checkParameters(inputs: ResumeInputs): ResumeCheck {
+  const { model, optimizer, schedulers, name, broken, kind } = inputs;
   const what = "Parameters";
   const failed = brokenCheck(what, broken, "parameters");
   if (failed !== undefined) return failed;
   if (model === undefined || model.tensors.length === 0) {
     const hasState = optimizer !== undefined && optimizer.states.length > 0;
-    if (!hasState && schedulers.length === 0) return withoutParameters(name, kind);
+    const others = kind === "folder" ? otherParts(inputs) : [];
+    if (!hasState && schedulers.length === 0 && others.length === 0) return withoutParameters(name, kind);
     const half = hasState ? "it is the other half of a checkpoint" : "it is the schedule of a checkpoint";
-    const reason = `${name} holds no parameters: ${half}, whose weights are elsewhere.`;
+    const reason =
+      others.length === 0
+        ? `${name} holds no parameters: ${half}, whose weights are elsewhere.`
+        : `${name} holds no parameters: only other parts of a checkpoint are here, ${others.join(", ")}.`;
     return { what, verdict: "missing", reason };
   }
   const are = model.place.includes(" and ") ? "are" : "is";
@@ -35,10 +33,25 @@ export function checkParameters({
   };
 }
 
+/** The files that a training saves with its weights, where those are not here. */
+function otherParts({ optimizer, schedulers, random, progress }: ResumeInputs): readonly string[] {
+  const places = [
+    optimizer?.place,
+    ...schedulers.map(({ place }) => place),
+    ...random.places,
+    progress?.place,
+  ];
+  return [...new Set(places.filter((place) => place !== undefined && place !== ""))].slice(
+    0,
+    maxNamed,
+  ) as string[];
+}
+
 /** @param name of the file or folder that was asked about */
 export function withoutParameters(name: string, kind: ResumeInputs["kind"]): ResumeCheck {
-  const where = kind === "file" ? "the file" : "the folder";
-  const reason = `${name} holds no parameters: ${where} is no model known here.`;
+  const why =
+    kind === "file" ? "the file is no model known here" : "no weights that are known here lie in the folder";
+  const reason = `${name} holds no parameters: ${why}.`;
   return { what: "Parameters", verdict: "missing", reason };
 }
 

@@ -75,6 +75,15 @@ test("all of it in order", () => {
   expect(judgeResumeInputs(inputs({})).answer).toBe("yes");
 });
 
+test("a folder without its weights is told by the parts that are there", () => {
+  expect(judgeResumeInputs(inputs({ model: undefined, optimizer: undefined })).sentence).toBe(
+    "No: checkpoint-100 holds no parameters: only other parts of a checkpoint are here, scheduler.pt, rng_state.pth, trainer_state.json.",
+  );
+  const bare = { model: undefined, optimizer: undefined, schedulers: [], progress: undefined };
+  const none = judgeResumeInputs(inputs({ ...bare, random: { ranks: [], places: [] } }));
+  expect(none.sentence).toMatch(/: no weights that are known here lie in the folder\.$/);
+});
+
 test("one count of steps for all parameters is the step of the training, also without moments", () => {
   const states = [optimizer([], { name: "optimizer", emptyState: true, groups: [] })];
   const given = { place: "optimizer", states, steps: [{ ...range(11), once: true as const }] };
