@@ -1,6 +1,7 @@
 import { modulePath } from "../adapter/loraKey";
 import { methodName } from "../adapter/methods/methodTable";
 import { shapedModules, sideOf } from "../adapter/methods/tensorShapes";
+import { jsonString } from "../json/parseJson";
 import type { Problem } from "../problem/problem";
 import type { CheckpointSession } from "../session/checkpointSession";
 import { elementCount, formatShape, type Tensor } from "../tensors/tensor";
@@ -12,7 +13,9 @@ type Finds = (module: string) => Tensor | undefined;
 
 /** Tensors of methods without factors that are of another width than the weight that they change. */
 export function misfitWidths(adapter: CheckpointSession, find: Finds, base: string): readonly Problem[] {
-  return [...misfitVectors(adapter, find, base), ...misfitSides(adapter, find, base)];
+  return [misfitVectors, misfitSides, misfitEntries, misfitNorms].flatMap((rule) =>
+    rule(adapter, find, base),
+  );
 }
 
 /** Whether what the adapter holds tells of each of its modules how wide the weight must be. */
@@ -22,7 +25,7 @@ export function areWidthsKnown(adapter: CheckpointSession): boolean {
   if (baseTransforms(adapter).some(({ change }) => change === ia3Change)) return true;
   const shaped = shapedModules(method, otherTensors) ?? [];
   const isKnown = (module: (typeof shaped)[number]) =>
-    (sideOf(method, module, "in") ?? sideOf(method, module, "out")) !== undefined;
+    (sideOf(method, module, "in") ?? sideOf(method, module, "out", variantOf(adapter))) !== undefined;
   return shaped.length > 0 && shaped.every(isKnown);
 }
 
@@ -45,13 +48,50 @@ function misfitVectors(adapter: CheckpointSession, find: Finds, base: string): r
   return [{ severity: "error", code: "BaseShapes", message, tensor: vector.name }];
 }
 
+function variantOf({ folder }: CheckpointSession): string | undefined {
+  return jsonString(folder.adapterConfig?.value.get("variant"));
+}
+
+/** SHiRA trains as many entries of a weight as LoRA of its rank would have values (tuners/shira/layer.py). */
+function misfitEntries(adapter: CheckpointSession, find: Finds, base: string): readonly Problem[] {
+  const { adapter: found, adapterConfig: config } = adapter;
+  if (found?.method !== "SHIRA" || config?.r === undefined) return [];
+  const wrong = (shapedModules("SHIRA", found.otherTensors) ?? []).flatMap(({ path, tensors }) => {
+    const [values, weight] = [tensors.get("weight"), find(modulePath(path))];
+    if (values === undefined || weight?.shape.length !== 2 || !isMatrix(weight)) return [];
+    const expected = (config.r ?? 0) * weight.shape.reduce((sum, side) => sum + side, 0);
+    return elementCount(values.shape) === expected ? [] : [{ values, weight, expected }];
+  });
+  const [first] = wrong;
+  if (first === undefined) return [];
+  const message = `${plural(wrong.length, "module")} of SHiRA ${wrong.length === 1 ? "does" : "do"} not hold the entries that r ${config.r} makes of the weight of the base ${base}: ${first.values.name} has ${elementCount(first.values.shape)}, of a weight of ${formatShape(first.weight.shape)} it makes ${first.expected}.`;
+  return [{ severity: "error", code: "BaseShapes", message, tensor: first.values.name }];
+}
+
+/** Norms that LN tuning replaces have the size of the base's own. */
+function misfitNorms(adapter: CheckpointSession, find: Finds, base: string): readonly Problem[] {
+  const tensors = adapter.adapter?.method === "LN_TUNING" ? adapter.checkpoint.tensors : [];
+  const wrong = tensors.flatMap((tensor) => {
+    const path = /^(.*)\.ln_tuning_layers\.weight$/.exec(tensor.name)?.[1];
+    const weight = path === undefined ? undefined : find(modulePath(path));
+    return weight === undefined || elementCount(weight.shape) === elementCount(tensor.shape)
+      ? []
+      : [{ tensor, weight }];
+  });
+  const [first] = wrong;
+  if (first === undefined) return [];
+  const message = `${plural(wrong.length, "norm")} of LN tuning ${wrong.length === 1 ? "is" : "are"} of another size than that of the base ${base}: ${first.tensor.name} is ${formatShape(first.tensor.shape)}, the weight ${formatShape(first.weight.shape)}.`;
+  return [{ severity: "error", code: "BaseShapes", message, tensor: first.tensor.name }];
+}
+
 function misfitSides(adapter: CheckpointSession, find: Finds, base: string): readonly Problem[] {
   const method = adapter.adapter?.method ?? "";
   const modules = shapedModules(method, adapter.adapter?.otherTensors ?? []) ?? [];
+  const variant = variantOf(adapter);
   const wrong = modules.flatMap((module) => {
     const weight = find(modulePath(module.path));
     if (weight === undefined || !isMatrix(weight) || weight.shape.length !== 2) return [];
-    const sides = [sideOf(method, module, "out"), sideOf(method, module, "in")];
+    const sides = [sideOf(method, module, "out", variant), sideOf(method, module, "in")];
     const [rows, columns] = weight.shape;
     const isAs = (first: number | undefined, second: number | undefined) =>
       (sides[0] ?? first) === first && (sides[1] ?? second) === second;

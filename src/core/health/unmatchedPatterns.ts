@@ -63,7 +63,9 @@ function unmatchedParameters(entries: readonly string[], modules: readonly LoraM
     if (path !== undefined && depth !== undefined) depths.set(path, (depths.get(path) ?? 0) + 1);
   }
   const parentOf = (entry: string) => entry.slice(0, Math.max(entry.lastIndexOf("."), 0));
-  const isBelow = (path: string, parent: string) => path === parent || path.endsWith(`.${parent}`);
+  // An entry may be the parameter's own name alone, of whatever module.
+  const isBelow = (path: string, parent: string) =>
+    path === parent || path.endsWith(`.${parent}`) || (parent === "" && /\bexperts$/.test(path));
   const parents = new Set(entries.slice(0, maxKeys).map(parentOf));
   const lost = entries
     .slice(0, maxKeys)

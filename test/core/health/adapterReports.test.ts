@@ -43,6 +43,10 @@ describe("factors of fused experts", () => {
   it("that the configuration names and the file holds", async () => {
     expect(await told({ ...both(0), ...both(1) }, named)).toEqual([]);
   });
+  it("that it names without their module", async () => {
+    const short = { ...named, target_parameters: ["gate_up_proj", "down_proj"] };
+    expect(await told({ ...both(0), ...both(1) }, short)).toEqual([]);
+  });
   it("that it does not name", async () => {
     expect(await told(both(0), { ...named, target_parameters: null })).toEqual(["warning UnselectedModules"]);
   });

@@ -142,3 +142,87 @@ describe("factors in a dtype of whole numbers", () => {
     expect(await codesOf(`${path}.lora_A.weight_scale`)).not.toContain("error WholeNumberFactors");
   });
 });
+
+// Shapes as PEFT 0.21 makes them of a weight of 16 × 24, and what its configuration makes of its numbers.
+const further: readonly (readonly [string, Shapes, object, cut: Shapes, pattern: RegExp])[] = [
+  [
+    "GLoRA",
+    { "glora_A.Xd": [16, 8], "glora_A.Xu": [8, 24], "glora_C.zeros": [24, 1], "glora_E.zeros": [16] },
+    { peft_type: "GLORA", r: 8 },
+    { "glora_E.zeros": [15] },
+    /a size of 15, where .*glora_A\.Xd/,
+  ],
+  [
+    "Poly",
+    { poly_lora_A: [1, 4, 24, 2], poly_lora_B: [1, 4, 2, 16], "poly_router.module_logits": [2, 4] },
+    { peft_type: "POLY", r: 2, n_tasks: 2, n_skills: 4, n_splits: 1 },
+    { "poly_router.module_logits": [1, 4] },
+    /a size of 1, where the configuration makes it 2 \(n_tasks\)/,
+  ],
+  [
+    "Lily",
+    { "lily_A.weight": [32, 24], "lily_B.weight": [64, 16], "lily_router.weight": [2, 32] },
+    { peft_type: "LILY", r: 32, num_B: 2 },
+    { "lily_B.weight": [63, 16] },
+    /a size of 63, where the configuration makes it 64 \(num_B · r\)/,
+  ],
+  [
+    "PVeRA",
+    { pvera_lambda_b: [16], pvera_lambda_d: [512] },
+    { peft_type: "PVERA", r: 256 },
+    { pvera_lambda_d: [511] },
+    /makes it 512 \(2 · r\)/,
+  ],
+  [
+    "OSF",
+    {
+      "osf_svd_params.S_low": [12],
+      "osf_svd_params.U_low": [16, 12],
+      "osf_svd_params.V_low": [12, 24],
+    },
+    { peft_type: "OSF", effective_rank: 4 },
+    { "osf_svd_params.V_low": [11, 24] },
+    /a size of 11, where .*U_low/,
+  ],
+  ["RoAd", road, { peft_type: "ROAD" }, { road_theta: [7] }, /a size of 7, where .*road_alpha/],
+  [
+    "SHiRA",
+    { shira_weight: [40], shira_indices: [2, 40] },
+    { peft_type: "SHIRA", r: 1 },
+    { shira_weight: [39] },
+    /a size of 39, where .*shira_indices \(2 × 40\) has 40/,
+  ],
+  [
+    "GraLoRA",
+    { gralora_A: [2, 12, 4], gralora_B: [2, 4, 8] },
+    { peft_type: "GRALORA", r: 4, alpha: 4, gralora_k: 2 },
+    { gralora_B: [1, 4, 8] },
+    /makes it 2 \(gralora_k\)/,
+  ],
+];
+
+describe.each(further)("%s", (_, ends, config, cut, pattern) => {
+  it("as it is saved", async () => {
+    expect(await told(layers(ends), config)).toEqual([]);
+  });
+  it("with a row gone", async () => {
+    const found = await told(layers(ends, { ...ends, ...cut }), config);
+    expect(found).toContainEqual(expect.stringMatching(/^error AdapterShapes/));
+    expect(found.join()).toMatch(pattern);
+  });
+});
+
+it("random matrices that all modules share", async () => {
+  const config = { peft_type: "VERA", r: 4, save_projection: true };
+  const random = (rows: number) => ({ "base_model.vera_A": [4, 24], "base_model.vera_B": [rows, 4] });
+  expect(await told({ ...layers(vera), ...random(16) }, config)).toEqual([]);
+  expect(await told({ ...layers(vera), ...random(15) }, config)).toContainEqual(
+    expect.stringMatching(
+      /a size of 16, where base_model\.vera_B \(15 × 4\) has rows for 15 \(so it is in 3 of 3/,
+    ),
+  );
+  const other = { ...config, r: 5 };
+  expect((await told({ ...layers(vera), ...random(16) }, other)).join()).toMatch(
+    /so it is in 3 of 3 modules/,
+  );
+});

@@ -5,6 +5,7 @@ import {
   type ShapedModule,
   settingsOf,
   shapedModules,
+  sharedTensors,
 } from "../../adapter/methods/tensorShapes";
 import { ModulePatterns } from "../../adapter/modulePatterns";
 import { isJsonObject, jsonNumber, jsonString } from "../../json/parseJson";
@@ -24,7 +25,11 @@ export function methodShapes(subject: HealthSubject): readonly Problem[] {
   if (config === undefined || value === undefined || method === undefined || adapter?.carriesModel !== false)
     return [];
   if (!isPeftFile(checkpoint.name) || !isWhole(subject)) return [];
-  const modules = shapedModules(method, checkpoint.tensors) ?? [];
+  const own = shapedModules(method, checkpoint.tensors) ?? [];
+  const shared = sharedTensors(method, checkpoint.tensors);
+  const modules = shared.tensors.size === 0 ? own : [...own, shared];
+  const ofWord = (part: string, rank: number | undefined) =>
+    part === "r" ? rank : /^\d+$/.test(part) ? Number(part) : jsonNumber(value.get(part));
   const ranks = new ModulePatterns("rank_pattern", config.rankPattern);
   const set = settingsOf(method).flatMap((key) => {
     const perModule = value.get(`${key}_pattern`);
@@ -36,29 +41,52 @@ export function methodShapes(subject: HealthSubject): readonly Problem[] {
   const isOtherBlock = jsonString(value.get("init_weights")) !== undefined;
   const odd = modules.flatMap((module) => {
     const rank = isOtherBlock ? undefined : (ranks.find(modulePath(module.path)) ?? config.r);
-    const known = new Map<string, readonly number[]>([
-      ["set", set],
-      ["r", rank === undefined || rank <= 0 ? [] : [rank]],
-    ]);
+    const known = (word: string): readonly number[] => {
+      if (word === "set") return set;
+      const numbers =
+        word === "r" || word.includes("·") ? word.split("·").map((part) => ofWord(part, rank)) : [];
+      const product = numbers.reduce<number | undefined>(times, 1);
+      return numbers.length === 0 || product === undefined || product <= 0 ? [] : [product];
+    };
     const found =
-      oddSize(method, module, known) ?? unevenKronecker(method, module, value.get("decompose_factor"));
+      oddSize(method, module, known) ??
+      unevenKronecker(method, module, value.get("decompose_factor")) ??
+      tooNarrow(module, shared);
     return found === undefined ? [] : [found];
   });
   const [first] = odd;
   if (first === undefined) return [];
-  const many = odd.length === 1 ? "" : ` (so it is in ${odd.length} of ${plural(modules.length, "module")})`;
+  // What all modules share is no module of its own.
+  const count = odd.filter(({ tensor }) => ![...shared.tensors.values()].includes(tensor)).length;
+  const many = count < 2 ? "" : ` (so it is in ${count} of ${plural(own.length, "module")})`;
   const message = `${first.tensor.name} is ${formatShape(first.tensor.shape)}: ${whyOdd(method, first)}${many}. PEFT fails to load the adapter (size mismatch).`;
   return [{ severity: "error", code: "AdapterShapes", message, tensor: first.tensor.name }];
+}
+
+function times(product: number | undefined, by: number | undefined): number | undefined {
+  return product === undefined || by === undefined ? undefined : product * by;
 }
 
 function whyOdd(method: string, { word, size, expected, beside }: OddSize): string {
   if (word === "kron")
     return `with its partner it makes a side of ${size}, which PEFT cuts into ${expected} × ${size / expected} (decompose_factor)`;
   const what = word === "r" ? "a rank" : "a size";
+  if (word === "rows" && beside !== undefined)
+    return `${what} of ${size}, where ${beside.name} (${formatShape(beside.shape)}) has rows for ${expected}`;
   if (beside !== undefined)
     return `${what} of ${size}, where ${beside.name} (${formatShape(beside.shape)}) has ${expected}`;
+  if (word.includes("·"))
+    return `${what} of ${size}, where the configuration makes it ${expected} (${word.replace(/·1$/, "").replaceAll("·", " · ")})`;
   const setting = word === "r" ? "r" : settingsOf(method).join(", ");
   return `${what} of ${size}, where the configuration says ${setting} ${expected}`;
+}
+
+/** VeRA's random matrix has a row for each output of the largest module (tuners/vera/layer.py). */
+function tooNarrow({ tensors }: ShapedModule, shared: ShapedModule): OddSize | undefined {
+  const [scales, random] = [tensors.get("lambda_b"), shared.tensors.get("B")];
+  const [size, rows] = [scales?.shape[0], random?.shape[0]];
+  if (scales === undefined || random?.shape.length !== 2 || size === undefined || rows === undefined) return;
+  return size <= rows ? undefined : { tensor: scales, word: "rows", size, expected: rows, beside: random };
 }
 
 /** The sides of LoKr's two matrices are the factors that PEFT cuts each side of the weight into. */
