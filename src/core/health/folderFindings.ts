@@ -107,7 +107,7 @@ export async function folderFindings(
   const besides = [
     ...adapterSettings(checkpoint, adapter, folder),
     ...(await tokenizerSize(opened.files, checkpoint, folder, signal)),
-    ...(await generationSettings(opened.files, folder, signal)),
+    ...(await generationSettings(opened.files, folder, checkpoint.tensors, signal)),
     ...(await furtherModules(opened, folder, signal)),
     ...(await unfinishedDownloads(opened.files, folder)),
     ...(await differingCopies(opened, checkpoint, folder, signal)),

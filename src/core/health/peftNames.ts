@@ -69,11 +69,19 @@ const wrappers: readonly { readonly pattern: RegExp; readonly what: string; read
   },
 ];
 
+const flatName = /(?:^|\.)_?flat_param(?:_\d+)?$/;
+
 /** Names of a whole model that a wrapper changed, in a file that transformers loads by them. */
 export function wrappedNames(subject: HealthSubject): readonly Problem[] {
   const { checkpoint, folder } = subject;
   if (folder.config === undefined || !isOfTransformers(subject)) return [];
   const { tensors } = checkpoint;
+  const flat = tensors.filter(({ name }) => flatName.test(name));
+  const [one] = flat;
+  if (one !== undefined) {
+    const message = `${plural(flat.length, "tensor is", "tensors are")} flat parameters of FSDP, such as ${one.name}: many weights, or one process's part of them, in one row without their names and shapes. No loader of models takes them; they are saved whole under FULL_STATE_DICT.`;
+    return [{ severity: "error", code: "FlatParameters", message, tensor: one.name }];
+  }
   const found = wrappers.flatMap(({ pattern, what, who }): readonly Problem[] => {
     const wrapped = tensors.filter(({ name }) => name.search(pattern) >= 0);
     const [first] = wrapped;

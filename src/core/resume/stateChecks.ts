@@ -207,6 +207,10 @@ export function checkScaler({ scaler, precision, broken }: ResumeInputs): Resume
   const failed = brokenCheck(what, broken, "scaler");
   if (failed !== undefined) return failed;
   if (scaler !== undefined) {
+    if (scaler.scale !== undefined && !(scaler.scale > 0 && Number.isFinite(scaler.scale))) {
+      const reason = `${scaler.place} is at a scale of ${formatNumber(scaler.scale)}: no gradient is a number under it, and every step is skipped. Without the file the scale starts over.`;
+      return { what, verdict: "error", reason };
+    }
     const scale = scaler.scale === undefined ? "" : `, at a scale of ${formatNumber(scaler.scale, 6)}`;
     return { what, verdict: "ok", reason: `${scaler.place}${scale}.` };
   }

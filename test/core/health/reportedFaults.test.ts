@@ -47,6 +47,11 @@ describe("names that transformers does not find", () => {
     expect(await told(modelOf(renamed(change), llama))).toContain("warning WrappedNames");
   });
 
+  it("are an error where FSDP kept its flat parameters", async () => {
+    const flat = { "_fsdp_wrapped_module._flat_param": [90], ...shapes };
+    expect(await told(modelOf(flat, llama))).toContain("error FlatParameters");
+  });
+
   it("are none where the model is saved without its head, or has code of its own", async () => {
     const { "lm_head.weight": _, ...body } = renamed((name) => name.replace(/^model\./, ""));
     expect(await told(modelOf(body, { ...llama, tie_word_embeddings: true }))).toEqual([]);
@@ -125,6 +130,8 @@ describe("generation_config.json", () => {
     ["sampling", '{"temperature": 0.9, "do_sample": true}', []],
     ["values that say nothing", '{"temperature": 1.0, "top_k": 50, "do_sample": false}', []],
     ["a cut file", '{"temperature": 0.', ["warning ConfigUnreadable"]],
+    ["a token that the embedding has", '{"eos_token_id": [2, 9]}', []],
+    ["a token beyond the embedding", '{"eos_token_id": [2, 128009]}', ["warning TokenBeyondVocabulary"]],
   ])("with %s", async (_, text, expected) => {
     expect(await told(withSettings(text))).toEqual(expected);
   });

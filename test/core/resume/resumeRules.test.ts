@@ -3,73 +3,7 @@ import type { OptimizerState } from "../../../src/core/optimizer/optimizerState"
 import { judgeResumeInputs } from "../../../src/core/resume/judgeResume";
 import type { ModelInputs, ResumeInputs } from "../../../src/core/resume/resumeInputs";
 import { checkOf } from "./resumeFiles";
-
-function optimizer(
-  shapes: readonly (readonly number[])[],
-  given: Partial<OptimizerState> = {},
-): OptimizerState {
-  return {
-    path: "",
-    name: "AdamW",
-    reason: "",
-    groups: [
-      {
-        index: 0,
-        parameterCount: shapes.length,
-        hyperparameters: [],
-        settings: new Map(),
-        learningRate: 1e-3,
-      },
-    ],
-    differingKeys: [],
-    parameters: shapes.map((shape, index) => ({
-      index,
-      group: 0,
-      shape,
-      state: new Map(),
-      tensors: new Map(),
-    })),
-    stateBytes: 0,
-    emptyState: false,
-    ...given,
-  };
-}
-
-function model(shapes: readonly (readonly number[])[]): ResumeInputs["model"] {
-  const tensors = shapes.map((shape, at) => ({
-    name: `layers.${at}.weight`,
-    dtype: "F32",
-    shape,
-    byteSize: 0,
-    offset: 0,
-    fileIndex: 0,
-  }));
-  return { place: "model.safetensors", tensors, inModelOrder: false, isAdapter: false };
-}
-
-const range = (most: number, least = most) => ({ least, most, looked: 1, counting: 1 });
-
-function inputs(given: Partial<ResumeInputs>): ResumeInputs {
-  return {
-    name: "checkpoint-100",
-    kind: "folder",
-    model: model([[4, 4], [4]]),
-    optimizer: { place: "optimizer.pt", states: [optimizer([[4, 4], [4]])], steps: [range(100)] },
-    schedulers: [{ place: "scheduler.pt", step: 100, learningRates: [1e-3] }],
-    random: { ranks: [0], places: ["rng_state.pth"] },
-    scaler: undefined,
-    precision: undefined,
-    worldSize: undefined,
-    progress: { place: "trainer_state.json", step: 100, epoch: 2 },
-    layout: undefined,
-    namedStep: 100,
-    broken: [],
-    whole: [],
-    missingShards: [],
-    shardCount: 1,
-    ...given,
-  };
-}
+import { inputs, model, optimizer, range } from "./resumeGiven";
 
 test("all of it in order", () => {
   expect(judgeResumeInputs(inputs({})).answer).toBe("yes");
@@ -254,6 +188,8 @@ describe("gradient scaler", () => {
       scaler: { place: "scaler.pt", scale: 65_536 },
     });
     expect(there?.reason).toBe("scaler.pt, at a scale of 65,536.");
+    for (const scale of [0, Number.NaN, Number.POSITIVE_INFINITY])
+      expect(scaler({ scaler: { place: "scaler.pt", scale } })?.verdict).toBe("error");
   });
 });
 

@@ -6,6 +6,9 @@ import { isJsonObject, type JsonObject, jsonNumber, parseJson } from "../../json
 import { CheckpointError } from "../../problem/checkpointError";
 import { maxConfigBytes } from "../../problem/limits";
 import type { Problem } from "../../problem/problem";
+import type { Tensor } from "../../tensors/tensor";
+import { tokensBeyond } from "../config/tokenSettings";
+import { tokenRows } from "./tokenizerSize";
 
 const fileName = "generation_config.json";
 
@@ -26,6 +29,7 @@ const ofSampling: ReadonlyMap<string, number> = new Map([
 export async function generationSettings(
   files: Files,
   folder: FolderContext,
+  tensors: readonly Tensor[],
   signal?: AbortSignal,
 ): Promise<readonly Problem[]> {
   const found = folder.files.find(({ name, kind }) => name === fileName && kind === "file");
@@ -36,7 +40,8 @@ export async function generationSettings(
   try {
     const { value, truncatedAt } = parseJson(await readText(files, found.path, maxConfigBytes, signal));
     if (truncatedAt !== undefined) return warn("ConfigUnreadable", `${fileName} ends early: it was cut.`);
-    return isJsonObject(value) ? refused(value, warn) : [];
+    if (!isJsonObject(value)) return [];
+    return [...refused(value, warn), ...tokensBeyond(value, tokenRows(tensors), fileName)];
   } catch (error) {
     signal?.throwIfAborted();
     if (!(error instanceof JsonSyntaxError || error instanceof CheckpointError)) throw error;

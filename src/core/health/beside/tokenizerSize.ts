@@ -34,10 +34,8 @@ export async function tokenizerSize(
   folder: FolderContext,
   signal?: AbortSignal,
 ): Promise<readonly Problem[]> {
-  const [largest] = tensors
-    .filter(({ name, shape }) => embedding.test(name) && shape.length === 2)
-    .sort((a, b) => rowsOf(b) - rowsOf(a));
-  if (largest === undefined || rowsOf(largest) === 0 || isPacked(largest)) return [];
+  const largest = tokenRows(tensors);
+  if (largest === undefined) return [];
   const rows = rowsOf(largest);
   const added = (await Promise.all(sources.map((source) => tokensIn(files, folder, source, signal)))).flat();
   const beyond = added
@@ -49,6 +47,14 @@ export async function tokenizerSize(
   const which = `${quote(first.token)} (id ${formatCount(first.id)})${ids === 1 ? "" : ` and ${formatCount(ids - 1)} more`}`;
   const message = `The tokenizer has ${which}, ${largest.name} has ${formatCount(rows)} rows: text with such a token has no embedding. Resize the embedding to ${formatCount(Math.max(...beyond.map(({ id }) => id)) + 1)} rows, or take the tokenizer that belongs to it.`;
   return [{ severity: "warning", code: "TokenizerLarger", message, file: path, tensor: largest.name }];
+}
+
+/** The embedding of text, where its rows are those of tokens. */
+export function tokenRows(tensors: readonly Tensor[]): Tensor | undefined {
+  const [largest] = tensors
+    .filter(({ name, shape }) => embedding.test(name) && shape.length === 2)
+    .sort((a, b) => rowsOf(b) - rowsOf(a));
+  return largest === undefined || rowsOf(largest) === 0 || isPacked(largest) ? undefined : largest;
 }
 
 /** Places for what is no text: a model of text alone has no row for them, and its texts none of them (Gemma 3). */

@@ -6,7 +6,11 @@ import { formatCount } from "../../text/quantities";
 const tokens = ["bos_token_id", "eos_token_id", "pad_token_id"] as const;
 
 /** Tokens that the configuration names and the embedding has no row for, as a tokenizer that was swapped leaves them. */
-export function tokensBeyond(config: JsonObject, embedding: Tensor | undefined): readonly Problem[] {
+export function tokensBeyond(
+  config: JsonObject,
+  embedding: Tensor | undefined,
+  file = "config.json",
+): readonly Problem[] {
   const rows = embedding?.shape[0];
   // Of a slice or a packed weight the rows are not those of the vocabulary.
   if (embedding === undefined || rows === undefined || rows < 2 || !/^(?:F|BF)\d/.test(embedding.dtype))
@@ -19,7 +23,7 @@ export function tokensBeyond(config: JsonObject, embedding: Tensor | undefined):
     return highest >= rows ? [`${key} ${formatCount(highest)}`] : [];
   });
   if (beyond.length === 0) return [];
-  const message = `config.json says ${beyond.join(", ")}, and ${embedding.name} has ${formatCount(rows)} rows: the model never sees such a token, so that generation does not end by it; with a padding token beyond the rows transformers fails to build the model. The configuration or the tokenizer is another model's.`;
+  const message = `${file} says ${beyond.join(", ")}, and ${embedding.name} has ${formatCount(rows)} rows: the model never sees such a token, so that generation does not end by it; with a padding token beyond the rows transformers fails to build the model. The configuration or the tokenizer is another model's.`;
   return [{ severity: "warning", code: "TokenBeyondVocabulary", message, tensor: embedding.name }];
 }
 

@@ -1,5 +1,6 @@
 import type { LogEntry } from "../../progress/trainerState";
 import { type TrainingFault, trainingFaults } from "../../progress/trainingFaults";
+import { formatCount } from "../../text/quantities";
 import { countsEpochs, type MetricSeries } from "../series/metricSeries";
 import { lossKeyOf } from "../series/runProgress";
 
@@ -25,21 +26,55 @@ export function loggedFaults(
 ): readonly TrainingFault[] {
   const named = (key: string | undefined) => (key === undefined ? undefined : seriesOf(key));
   const loss = named(lossKeyOf(keys));
-  // On an axis of epochs a step means nothing.
-  if (loss !== undefined && countsEpochs(loss)) return [];
+  // On an axis of epochs a step means nothing, and detectors have no loss but those of their parts.
+  if (loss === undefined || countsEpochs(loss)) return lostParts(keys, seriesOf);
   const norms = named(keys.find((key) => gradientNorm.test(key)));
   const rates = keys.filter((key) => rate.test(key)).flatMap((key) => seriesOf(key) ?? []);
   const entries = new Map<number, Map<string, number>>();
   add(entries, "loss", loss);
   if (norms !== undefined && isExact([norms])) add(entries, "grad_norm", norms);
   // Of several groups of parameters one may be meant to stand still.
-  if (isExact(rates)) for (const one of rates) add(entries, "learning_rate", one, Math.max);
+  if (isExact(rates) || rates.every(fallsAtOnce))
+    for (const one of rates) add(entries, "learning_rate", one, Math.max);
   if (keys.some((key) => reward.test(key))) entries.values().next().value?.set("reward", Number.NaN);
   const log = [...entries].map(([step, values]): LogEntry => ({ step, epoch: Number.NaN, values }));
   return trainingFaults(
     log.sort((a, b) => a.step - b.step),
     maxSteps,
   );
+}
+
+const trainedLoss = /^(?:train[/_].*|(?:train_)?)loss$/i;
+
+/** A training of which a loss is NaN from a step or an epoch to the end of its log. */
+function lostParts(
+  keys: readonly string[],
+  seriesOf: (key: string) => MetricSeries | undefined,
+): readonly TrainingFault[] {
+  for (const key of keys.filter((one) => trainedLoss.test(one))) {
+    const series = seriesOf(key);
+    if (series === undefined) continue;
+    const { steps, values } = series;
+    let from = values.length;
+    while (from > 0 && Number.isNaN(values[from - 1])) from--;
+    if (values.length - from < leastLost) continue;
+    const isOfEpochs = countsEpochs(series);
+    const at = steps[from] ?? 0;
+    const told = `from ${isOfEpochs ? "epoch" : "step"} ${formatCount(at)} to the end of its log ${key} is NaN`;
+    // The steps of its checkpoints are none of epochs.
+    const since = isOfEpochs ? Number.MAX_SAFE_INTEGER : at;
+    return [{ code: "Collapsed", from: since, what: "the training collapsed", told }];
+  }
+  return [];
+}
+
+/** One entry may be one bad batch. */
+const leastLost = 2;
+
+/** From many times what is printed to nothing: what fades is printed in between. */
+function fallsAtOnce({ values }: MetricSeries): boolean {
+  const last = values.findLast((value) => value !== 0) ?? 0;
+  return last * printedDigits >= 10;
 }
 
 function add(

@@ -45,6 +45,17 @@ async function runOf(logs: Record<string, string | Uint8Array>) {
   return withStatus(run, runStatusOf(follower, run.checkpoints, []));
 }
 
+it("tells a detector's losses that are NaN by their epochs", async () => {
+  const rows = (from: number) =>
+    ["epoch,train/box_loss,train/cls_loss,val/box_loss"]
+      .concat([1, 2, 3, 4, 5, 6].map((epoch) => `${epoch},${epoch < from ? 1.5 : "nan"},2.5,1.25`))
+      .join("\n");
+  const found = async (from: number) => (await runOf({ "results.csv": `${rows(from)}\n` })).problems;
+  const [fault] = (await found(4)).filter(({ code }) => code === "Collapsed");
+  expect(fault?.message).toMatch(/from epoch 4 to the end of its log train\/box_loss is NaN/);
+  expect(codes(await found(7))).not.toContain("Collapsed");
+});
+
 describe.each(Object.keys(writers))("in a %s", (name) => {
   const read = (row: (step: number) => Row) => {
     const rows = steps.map((step) => ({ step, ...row(step) }));
@@ -55,6 +66,7 @@ describe.each(Object.keys(writers))("in a %s", (name) => {
     ["Collapsed", (step: number) => ({ loss: step > 100 ? Number.NaN : 2 - step / 200 })],
     ["Diverged", (step: number) => ({ loss: step > 100 ? 7.5 : 2.01 - step / 100 })],
     ["NoLearningRate", (step: number) => ({ loss: 2, learning_rate: step > 100 ? 0 : 1.234567e-5 })],
+    ["NoLearningRate", (step: number) => ({ loss: 2, learning_rate: step > 100 ? 0 : 2e-4 })],
     [
       "GradientsNotFinite",
       (step: number) => ({ loss: 2, grad_norm: step > 100 ? Number.POSITIVE_INFINITY : 1.5 }),
