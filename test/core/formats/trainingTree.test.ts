@@ -111,6 +111,21 @@ describe("what an optimizer keeps is joined to the parameters", () => {
     });
   });
 
+  test("of optax in an item that is called opt, whose counts and gradients are no parameters; a model of that name is one", () => {
+    const item = [
+      tensor("opt.mini_step", [], "I32"),
+      tensor("opt.acc_grads.enc.w"),
+      tensor("opt.inner_opt_state.0.mu.enc.w"),
+    ];
+    const found = optaxTensors([tensor("params.enc.w"), ...item]);
+    expect(told(found).kept["params.enc.w"]).toEqual({
+      acc_grads: "opt.acc_grads.enc.w",
+      mu: "opt.inner_opt_state.0.mu.enc.w",
+    });
+    expect(told(found).settings).toEqual(["mini_step"]);
+    expect(optaxTensors([tensor("opt.decoder.w")])).toMatchObject({ moments: [], settings: new Map() });
+  });
+
   test("of Keras 3, in the order of the numbers and not of the letters", () => {
     const vars = (number: number, shape: readonly number[], dtype?: string) =>
       tensor(`optimizer/vars/${number}`, shape, dtype);

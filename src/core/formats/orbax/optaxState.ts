@@ -8,6 +8,8 @@ import type { BesideModel, Moment, TrainingTensors } from "../trainingTree";
 const momentName =
   /^(?:.*\.)?(?:opt_state|optimizer_state|opt|optimizer)\.(?:.*\.)?(mu|nu|trace|v_row|v_col|nu_max|sum_of_squares|v|m)\.(.+)$/;
 const optimizerPart = /^(?:.*?\.)?(?:opt_states?|optimizer_state|optimizer)\./;
+/** Items that people call so beside their `params`; alone it may be a model's name. */
+const shortItem = /^opt(?:im)?(?:_state)?\./;
 const averagePart = /^(?:.*\.)?(?:ema|ema_params|params_ema|target_params)\./;
 const randomPart = /(?:^|\.)(?:[a-z]+_)?p?rngs?(?:_keys?|_state)?(?:\.|$)/;
 /** Of a train state, which may be an item of several; `nnx` keeps it behind `value`. */
@@ -17,7 +19,9 @@ const axisEnding = /^(.+)\.(\d+)$/;
 
 /** Sorts the arrays of a train state of JAX: parameters, moments by the paths of their parameters, counts. */
 export function optaxTensors(tensors: readonly Tensor[]): TrainingTensors {
-  const isOptimizers = ({ name }: Tensor) => optimizerPart.test(name) || momentName.test(name);
+  const hasParams = tensors.some(({ name }) => name.startsWith("params."));
+  const isOptimizers = ({ name }: Tensor) =>
+    optimizerPart.test(name) || momentName.test(name) || (hasParams && shortItem.test(name));
   const names = new Set(tensors.filter((tensor) => !isOptimizers(tensor)).map(({ name }) => name));
   // The tree of the parameters has a name in the state that it has not in the moments.
   const roots = new Set(["params.", "", "model."]);
@@ -27,7 +31,6 @@ export function optaxTensors(tensors: readonly Tensor[]): TrainingTensors {
     if (ofState !== undefined) roots.add(ofState);
   }
   const ownerOf = (path: string) => [...roots].map((root) => root + path).find((name) => names.has(name));
-  const hasParams = tensors.some(({ name }) => name.startsWith("params."));
   const moments: Moment[] = [];
   const settings = new Map<string, Tensor>();
   const progress = new Map<string, Tensor>();
@@ -38,7 +41,7 @@ export function optaxTensors(tensors: readonly Tensor[]): TrainingTensors {
     if (isOptimizers(tensor)) {
       const found = momentOf(name, ownerOf);
       if (found !== undefined) moments.push({ ...found, tensor });
-      else settings.set(name.replace(optimizerPart, ""), tensor);
+      else settings.set(name.replace(optimizerPart, "").replace(shortItem, ""), tensor);
     } else if (stepName.test(name) && isScalar && !progress.has("step")) progress.set("step", tensor);
     else if (averagePart.test(name)) beside.set("average", [...(beside.get("average") ?? []), tensor]);
     else if (randomPart.test(name)) beside.set("random", [...(beside.get("random") ?? []), tensor]);
