@@ -1,4 +1,5 @@
 import { joinPath } from "../../bytes/paths";
+import { isSafetensorsPiece } from "../../formats/dcp/shardingInfo";
 import { classifyEntry, mainFile, mainFolder, type PartEntry } from "../../parts/parts";
 import type { NamedMoment } from "../../progress/checkpointNames";
 import type { Folder } from "./walkFolders";
@@ -44,6 +45,8 @@ export function mainFileOf(
 ): string | undefined {
   if (kind === "file") return path;
   const own = mainFile(parts);
+  // One rank's part stands for nothing but itself.
+  if (own !== undefined && isSafetensorsPiece(own)) return undefined;
   if (own !== undefined) return joinPath(folder.path, own);
   const found = partFolders.flatMap((partFolder) => {
     const name = mainFile(partFolder.files);

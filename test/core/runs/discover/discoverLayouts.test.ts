@@ -126,6 +126,16 @@ describe("other layouts", () => {
     ]);
   });
 
+  it("are opened as a whole where each process saved a safetensors file of its own", async () => {
+    const pieces = [1, 2].map((rank) => [
+      `/ws/h/shard-0000${rank}-model-00001-of-00001.safetensors`,
+      weights,
+    ]);
+    const [checkpoint] = only((await search(Object.fromEntries(pieces))).runs).checkpoints;
+    expect(checkpoint).toMatchObject({ path: "/ws/h", kind: "folder" });
+    expect(checkpoint).not.toHaveProperty("mainFile");
+  });
+
   it("keep a DeepSpeed folder as a part of the Trainer's checkpoint", async () => {
     const run = only(
       (
