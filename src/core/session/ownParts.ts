@@ -2,7 +2,7 @@ import { baseName, relativePath } from "../bytes/paths";
 import type { Checkpoint } from "../checkpoint/checkpoint";
 import type { FolderFile } from "../checkpoint/folderContext";
 import type { InsideFile } from "../checkpoint/inside/insideFile";
-import type { CheckpointKind, AbsentPart, PartSummary } from "../checkpoint/summary";
+import type { AbsentPart, CheckpointKind, PartSummary } from "../checkpoint/summary";
 import type { FileContent } from "../formats/format";
 import {
   assessParts,
