@@ -11,8 +11,13 @@ const readFirst: ReadonlyMap<string, readonly [name: string, loader: string]> = 
 
 /** What keeps a checkpoint from being loaded although its weights can be read. */
 export function unloadable({ checkpoint, folder, faults }: ResumeSubject): readonly BrokenFile[] {
+  const { name: file } = checkpoint;
   const broken: BrokenFile[] = faults.map(({ message }) => {
-    return { name: checkpoint.name, role: "parameters", reason: `cannot be used: ${message}` };
+    // Whoever is told of the file begins with its name.
+    const told = message.startsWith(`${file} `)
+      ? message.slice(file.length + 1)
+      : `cannot be used: ${message}`;
+    return { name: file, role: "parameters", reason: told };
   });
   const stops = (name: string, reason: string) =>
     broken.push({ name, role: "parameters", reason, stopsLoader: true });
