@@ -30,7 +30,7 @@ export function fuzzSamples(): Readonly<Record<string, readonly Sample[]>> {
   const quantised = (name: string) => single(name, fixture(`formatTable/${name}`));
   return {
     "damaged fixtures": [
-      ...["torch", "packed"].flatMap(filesIn),
+      ...["torch", "packed", "joblib"].flatMap(filesIn),
       ...["titan", "zstd", "old", "pieces", "ranks", "sharded", "verl/actor"].map((name) =>
         folderOf(`dcp/${name}`),
       ),
