@@ -12,6 +12,8 @@ interface PointerKind {
   readonly target: (text: string) => string | undefined;
   /** Names in the folder, any of which is the target; by default the target's own. */
   readonly places?: (target: string) => readonly string[];
+  /** The name is of no other use, so that without a word in it the pointer is lost. */
+  readonly neverEmpty?: true;
 }
 
 const oneName = (text: string) => {
@@ -22,15 +24,21 @@ const oneName = (text: string) => {
 
 const kinds: readonly PointerKind[] = [
   // DeepSpeed: the folder of the newest save, which may be here as it was made universal alone, and of the newest of those.
-  { name: /^latest$/, target: oneName, places: (target) => [target, `${target}_universal`] },
-  { name: /^latest_universal$/, target: oneName },
+  {
+    name: /^latest$/,
+    target: oneName,
+    places: (target) => [target, `${target}_universal`],
+    neverEmpty: true,
+  },
+  { name: /^latest_universal$/, target: oneName, neverEmpty: true },
   // Detectron2 and MMEngine.
-  { name: /^last_checkpoint$/, target: oneName },
+  { name: /^last_checkpoint$/, target: oneName, neverEmpty: true },
   // Composer, of a checkpoint that it uploaded.
   { name: /\.symlink$/, target: oneName },
   {
     // Megatron-LM, and verl after it.
     name: /^latest_checkpointed_iteration\.txt$/,
+    neverEmpty: true,
     target: (text) => /^\s*(release|\d{1,15})\s*$/.exec(text)?.[1],
     places: (target) =>
       target === "release"
@@ -89,8 +97,14 @@ async function lostPointers(
   const lost: string[] = [];
   for (const name of names) {
     const kind = kinds.find((each) => each.name.test(name));
-    const target = kind && (await readTarget(files, joinPath(folder, name), kind, signal));
-    if (kind === undefined || target === undefined) continue;
+    const text = kind && (await readPointer(files, joinPath(folder, name), signal));
+    if (kind === undefined || text === undefined) continue;
+    if (kind.neverEmpty === true && text.trim() === "") {
+      lost.push(`${name} is empty, as a write that failed leaves it: nobody finds by it what to go on from.`);
+      continue;
+    }
+    const target = kind.target(text);
+    if (target === undefined) continue;
     const places = kind.places?.(target) ?? [target];
     const found = await Promise.all(places.map((place) => files.stat(joinPath(folder, place))));
     if (found.some((stat) => stat !== undefined)) continue;
@@ -102,14 +116,9 @@ async function lostPointers(
 }
 
 /** Undefined where the file cannot be read, or is a checkpoint itself under such a name. */
-async function readTarget(
-  files: Files,
-  path: string,
-  kind: PointerKind,
-  signal?: AbortSignal,
-): Promise<string | undefined> {
+async function readPointer(files: Files, path: string, signal?: AbortSignal): Promise<string | undefined> {
   try {
-    return kind.target(await readText(files, path, maxPointerBytes, signal));
+    return await readText(files, path, maxPointerBytes, signal);
   } catch {
     signal?.throwIfAborted();
     return undefined;

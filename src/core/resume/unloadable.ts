@@ -3,10 +3,11 @@ import type { ResumeSubject } from "./collectResumeInputs";
 import type { BrokenFile } from "./resumeInputs";
 
 /** By the problem that tells that it is not there: what a loader reads before anything else. */
-const readFirst: ReadonlyMap<string, readonly [name: string, loader: string]> = new Map([
-  ["CommonStateMissing", ["common.pt", "Megatron-LM cannot load the save"]],
-  ["SettingsMissing", ["metadata.json", "Megatron-LM cannot load the save"]],
-  ["TreeMissing", ["_METADATA", "Orbax restores nothing"]],
+const readFirst: ReadonlyMap<string, readonly [name: string, reason: string]> = new Map([
+  ["CommonStateMissing", ["common.pt", "is missing: without it Megatron-LM cannot load the save."]],
+  ["SettingsMissing", ["metadata.json", "is missing: without it Megatron-LM cannot load the save."]],
+  ["TreeMissing", ["_METADATA", "is missing: without it Orbax restores nothing."]],
+  ["TagMissing", ["latest", "is missing or empty: DeepSpeed loads nothing, unless it is told the tag."]],
 ]);
 
 /** What keeps a checkpoint from being loaded although its weights can be read. */
@@ -26,8 +27,8 @@ export function unloadable({ checkpoint, folder, faults }: ResumeSubject): reado
     stops(baseName(folder.folder), reason);
   }
   for (const code of new Set(checkpoint.problems.map((problem) => problem.code))) {
-    const [name, loader] = readFirst.get(code) ?? [];
-    if (name !== undefined) stops(name, `is missing: without it ${loader}.`);
+    const [name, reason] = readFirst.get(code) ?? [];
+    if (name !== undefined && reason !== undefined) stops(name, reason);
   }
   return broken;
 }

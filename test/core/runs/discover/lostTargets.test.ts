@@ -84,6 +84,15 @@ describe("a file that names the checkpoint to go on from", () => {
   });
 
   it.each([
+    ["latest", "", "global_step5/mp_rank_00_model_states.pt"],
+    ["latest_checkpointed_iteration.txt", "\n", "iter_0000100/mp_rank_00/model_optim_rng.pt"],
+  ])("%s that is empty: %j", async (pointer, text, file) => {
+    const { runs } = await search({ [`/ws/run/${pointer}`]: text, [`/ws/run/${file}`]: weights });
+    expect(only(runs).problems).toMatchObject([{ code: "LostPointer" }]);
+    expect(only(runs).problems[0]?.message).toMatch(new RegExp(`^${pointer} is empty`));
+  });
+
+  it.each([
     ["last_checkpoint", "epoch_1.pth", "epoch_1.pth"],
     ["latest_checkpointed_iteration.txt", "100\n", "iter_0000100/mp_rank_00/model_optim_rng.pt"],
     ["latest_checkpointed_iteration.txt", "100", "global_step_100/model.safetensors"],
