@@ -199,8 +199,15 @@ export interface ProgressSummary {
   readonly finished?: true;
   /** A callback ended it before its planned steps. */
   readonly stoppedEarly?: true;
+  /** Which one, and why, where the file says it. */
+  readonly stoppedBy?: StoppedBy;
   /** Other values at the moment of the save. */
   readonly metrics?: readonly NamedValue[];
+}
+
+export interface StoppedBy {
+  readonly callback: string;
+  readonly why: string;
 }
 
 export interface NamedValue {

@@ -3,6 +3,7 @@ import type { Problem } from "../problem/problem";
 import { absentValues, emptyParameters } from "./absentValues";
 import { adapterGaps } from "./adapterGaps";
 import { announcedTensors } from "./announcedTensors";
+import { bestElsewhere } from "./beside/bestElsewhere";
 import { codeInside } from "./codeInside";
 import { configFindings } from "./config/configFindings";
 import { ggufFindings } from "./config/ggufFindings";
@@ -52,6 +53,7 @@ const rules: readonly Rule[] = [
   packedGaps,
   unmergedAdapter,
   scheduleFree,
+  bestElsewhere,
 ];
 
 /** What is wrong with the weights that are open, by their names, shapes and configuration. */

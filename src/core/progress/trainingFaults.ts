@@ -111,7 +111,7 @@ function gradients(log: readonly LogEntry[]): TrainingFault | undefined {
   const zeros = trailing(norms, (norm) => norm === 0);
   if (zeros < leastOf(norms.length)) return undefined;
   const from = logged.at(-zeros)?.step ?? 0;
-  const told = `${fromStep(from)} every gradient norm is exactly 0: nothing is trained`;
+  const told = `${fromStep(from)} every gradient norm is exactly 0`;
   return { code: "NoGradients", from, what: "nothing was trained", told };
 }
 

@@ -8,7 +8,7 @@ import { unreadablePart } from "../tensors/assembly";
 import type { PackedCodes } from "../tensors/packed/packedWeights";
 import { schemeKind, type Tensor } from "../tensors/tensor";
 import { printable } from "../text/printable";
-import { formatBytes, formatNumber } from "../text/quantities";
+import { formatBytes, formatCount, formatNumber } from "../text/quantities";
 import { fingerprintText } from "../update/adapterFingerprint";
 import { expertSpread, spreadText } from "../update/expertSpread";
 import { baseText, type OverBase } from "./baseReport";
@@ -103,11 +103,13 @@ function progressText(progress: NonNullable<CheckpointSummary["progress"]>): str
     learningRate,
   } = progress;
   const facts = [
-    ...(step === undefined ? [] : [`${stepIsOptimizers ? "optimizer step" : "step"} ${step}${of(maxSteps)}`]),
+    ...(step === undefined
+      ? []
+      : [`${stepIsOptimizers ? "optimizer step" : "step"} ${formatCount(step)}${of(maxSteps)}`]),
     ...(epoch === undefined ? [] : [`epoch ${formatNumber(epoch)}${of(maxEpochs)}`]),
     ...(episode === undefined ? [] : [`episode ${formatNumber(episode)}`]),
     ...(progress.finished === true ? ["finished"] : []),
-    ...(progress.stoppedEarly === true ? ["stopped early by a callback"] : []),
+    ...(progress.stoppedEarly === true ? [`stopped early by ${stopperText(progress)}`] : []),
     ...(loss === undefined ? [] : [`loss ${formatNumber(loss)}`]),
     ...(evalLoss === undefined ? [] : [`eval loss ${formatNumber(evalLoss)}`]),
     ...(learningRate === undefined ? [] : [`learning rate ${formatNumber(learningRate)}`]),
@@ -117,8 +119,12 @@ function progressText(progress: NonNullable<CheckpointSummary["progress"]>): str
   return facts.join(", ");
 }
 
+function stopperText({ stoppedBy }: NonNullable<CheckpointSummary["progress"]>): string {
+  return stoppedBy === undefined ? "a callback" : printable(`${stoppedBy.callback} (${stoppedBy.why})`);
+}
+
 function of(goal: number | undefined): string {
-  return goal === undefined ? "" : ` of ${goal}`;
+  return goal === undefined ? "" : ` of ${formatCount(goal)}`;
 }
 
 function bestText({

@@ -3,7 +3,7 @@ import { progressInside } from "../checkpoint/inside/progressInside";
 import type { PartOpener } from "./openedParts";
 import type { ProgressInputs, ResumeInputs, SchedulerInputs } from "./resumeInputs";
 import { statedProgress } from "./statedProgress";
-import { isTorchScheduler, schedulerState } from "./stateInside";
+import { isTorchScheduler, schedulerState, schedulersInside } from "./stateInside";
 
 /** Files of one kind that are opened; a folder of a large cluster has hundreds, all alike. */
 export const maxOpened = 8;
@@ -12,13 +12,20 @@ export const maxOpened = 8;
  * Whether accelerate wrote them. The `step` in its files is none of the training: it counts batches since the epoch
  * began, for the accumulation of gradients (`Accelerator._do_sync`), and stays 0 without one.
  */
-export async function openRandomStates(entries: readonly FolderFile[], opener: PartOpener): Promise<boolean> {
+export async function openRandomStates(
+  entries: readonly FolderFile[],
+  opener: PartOpener,
+): Promise<{ readonly isAccelerate: boolean; readonly schedulers: readonly SchedulerInputs[] }> {
   let isAccelerate = false;
+  let schedulers: readonly SchedulerInputs[] = [];
   for (const { path, name } of entries.slice(0, maxOpened)) {
     const opened = await opener.open(path, name, "random");
     if (name.startsWith("random_states_") && opened !== undefined) isAccelerate = true;
+    // verl keeps each rank's copy of the schedule with its random state: one is enough.
+    if (opened?.content !== undefined && schedulers.length === 0 && !isAccelerate)
+      schedulers = schedulersInside(opened.content).map((one) => ({ ...one, place: name }));
   }
-  return isAccelerate;
+  return { isAccelerate, schedulers };
 }
 
 /** What a training registers with accelerate for its saves: counts of its own, or a schedule. */

@@ -81,7 +81,9 @@ export async function gatherFromFolder(subject: ResumeSubject, signal?: AbortSig
   }
   const settings = await openSettings(of("training-args"), opener);
   const randomFiles = of("rng-state").sort((a, b) => randomRank(a.name) - randomRank(b.name));
-  const isAccelerate = await openRandomStates(randomFiles, opener);
+  const beside = await openRandomStates(randomFiles, opener);
+  const { isAccelerate } = beside;
+  schedulers.push(...(schedulers.length === 0 ? beside.schedulers : []));
   const registered = isAccelerate ? await openRegistered(of("other"), opener) : undefined;
   schedulers.push(...(registered?.schedulers ?? []));
   const progress = (await readProgress(subject, opener, settings?.batch, signal)) ?? registered?.progress;

@@ -163,8 +163,11 @@ function whereItStands({ progress, namedStep }: ResumeInputs): Standing | undefi
     return { at: `episode ${formatCount(progress.episode)}`, finished: undefined };
   const step = progress?.step ?? namedStep;
   if (step !== undefined && progress?.stoppedEarly === true) {
-    const planned = formatCount(progress.planned ?? 0);
-    const finished = `a callback, such as early stopping, ended the training at step ${formatCount(step)} of ${planned}`;
+    const planned = progress.planned === undefined ? "" : ` of ${formatCount(progress.planned)}`;
+    const at = `ended the training at step ${formatCount(step)}${planned}`;
+    const { callback, why } = progress.stoppedBy ?? {};
+    const finished =
+      callback === undefined ? `a callback, such as early stopping, ${at}` : `${callback} ${at}: ${why}`;
     return { at: `step ${formatCount(step)}`, finished, stoppedEarly: true };
   }
   if (step !== undefined) return { at: `step ${formatCount(step)}`, finished: finishedAt(progress) };

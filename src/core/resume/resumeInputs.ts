@@ -97,6 +97,8 @@ export interface ProgressInputs {
   readonly countsOther?: true;
   /** A callback ended the training before its planned steps. */
   readonly stoppedEarly?: true;
+  /** Which one, and why, where that is kept. */
+  readonly stoppedBy?: { readonly callback: string; readonly why: string } | undefined;
   /** The learning rate that was logged at this very step, where the one before it was another. */
   readonly loggedRate?: number | undefined;
   /** Steps that the training was to make in all, where that is kept. */

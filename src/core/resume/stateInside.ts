@@ -49,11 +49,21 @@ export function isTorchScheduler(value: ContentValue): boolean {
 const randomKeys = /^(?:.*_)?rng(?:_.*)?$|^random_states?$|^torch_manual_seed$/i;
 const scalerKeys = /scaler|^amp$|^(?:Native)?MixedPrecision(?:Plugin)?$/i;
 
+/** fairseq keeps what its schedule remembers (its best loss, or nothing) with the last optimizer that it tells of. */
+function scheduleOfFairseq({ root }: FileContent): readonly SchedulerInputs[] {
+  const history = sequenceOf(mappingOf(root)?.get("optimizer_history")) ?? [];
+  const last = membersOf(history.at(-1));
+  const state = membersOf(last?.get("lr_scheduler_state"));
+  if (state === undefined) return [];
+  const place = `optimizer_history.${history.length - 1}.lr_scheduler_state`;
+  return [{ place, step: undefined, learningRates: [], baseRates: [] }];
+}
+
 /** Schedules in a file that holds everything; Lightning keeps a list of them. A file that is one has it at no place. */
 export function schedulersInside(content: FileContent): readonly SchedulerInputs[] {
   const whole = isTorchScheduler(content.root) ? schedulerState(content.root, "") : undefined;
   if (whole !== undefined) return [whole];
-  return topEntries(content)
+  const found = topEntries(content)
     .flatMap(([key, value]) => {
       if (!schedulerKeys.test(key)) return isTorchScheduler(value) ? [schedulerState(value, key)] : [];
       const own = schedulerState(value, key);
@@ -67,6 +77,7 @@ export function schedulersInside(content: FileContent): readonly SchedulerInputs
     })
     .filter((found) => found !== undefined)
     .slice(0, maxSchedulers);
+  return found.length > 0 ? found : scheduleOfFairseq(content);
 }
 
 /** Keys under which a random state is kept. */

@@ -24,6 +24,7 @@ export function statedProgress(
     ...(summary.maxEpochs === undefined ? {} : { plannedEpochs: summary.maxEpochs }),
     ...(epochsMade === undefined ? {} : { epochsMade }),
     ...(episodePlace === undefined ? {} : { episode: summary.episode }),
+    ...(summary.stoppedEarly === true ? { stoppedEarly: true as const, stoppedBy: summary.stoppedBy } : {}),
     ...(isOfOptimizer ? {} : { countsOther: true as const }),
   };
 }

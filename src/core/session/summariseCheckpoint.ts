@@ -27,6 +27,7 @@ import { jsonString } from "../json/parseJson";
 import type { OptimizerState } from "../optimizer/optimizerState";
 import { compareProblems, type Problem } from "../problem/problem";
 import { finishedAt } from "../progress/finished";
+import { schedulersInside } from "../resume/stateInside";
 import type { StageLabel } from "../stage/stage";
 import { separatorOf } from "../tensors/nameOrder";
 import { capitalised } from "../text/capitalised";
@@ -166,7 +167,9 @@ function whatItIs(kind: CheckpointKind, facts: SummaryFacts): string {
     case "scaler":
       return "Gradient scaler state";
     case "rng-state":
-      return "Random state";
+      return checkpoint.content !== undefined && schedulersInside(checkpoint.content).length > 0
+        ? "Random state and schedule"
+        : "Random state";
     case "training-args":
       return "Training arguments";
     case "piece":
@@ -286,10 +289,11 @@ function resumable(facts: SummaryFacts, byParts: Resumable): Resumable {
   const planned = trainerState?.maxSteps ?? facts.inside?.progress?.maxSteps;
   const finished = finishedAt({ step: trainerState?.globalStep ?? facts.inside?.progress?.step, planned });
   if (byParts.answer === "no") return byParts;
-  if (trainerState?.isStoppedEarly === true)
+  const { stoppedEarly, stoppedBy } = trainerState === undefined ? (facts.inside?.progress ?? {}) : {};
+  if (trainerState?.isStoppedEarly === true || stoppedEarly === true)
     return {
       ...byParts,
-      reason: `A callback, such as early stopping, ended the training here. ${byParts.reason}`,
+      reason: `${stoppedBy?.callback ?? "A callback, such as early stopping,"} ended the training here. ${byParts.reason}`,
       finished: true,
     };
   if (finished === undefined) return byParts;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { contentKind } from "../../../src/core/checkpoint/contentKind";
 import { inspectReport } from "../../../src/core/report/inspectReport";
+import { schedulersInside } from "../../../src/core/resume/stateInside";
 import { CheckpointSession } from "../../../src/core/session/checkpointSession";
 import { safetensorsFile } from "../../support/made/safetensorsFile";
 import { MemoryFiles } from "../../support/memoryFiles";
@@ -47,6 +48,8 @@ describe("what a torch file is", () => {
       rng: dict({ cpu: int(1) }),
     });
     expect(await kind(beside)).toBe("rng-state");
+    const opened = await open({ "/m/a.pt": torchArchive(beside) }, "/m/a.pt");
+    expect(opened.summary().headline[0]).toBe("Random state and schedule");
     const args = `${"ctransformers.training_args\nTrainingArguments\n"})\x81${dict({ learning_rate: int(1), output_dir: text("x") })}b`;
     expect(await kind(args)).toBe("training-args");
     expect(await kind(dict({ a: int(1) }))).toBe("unknown");
@@ -84,6 +87,57 @@ describe("progress that a file tells itself", () => {
       bestMetric: 0.5,
       bestCheckpoint: "/x/best.ckpt",
     });
+  });
+
+  it("is Lightning's, ended by its EarlyStopping, and names a best checkpoint that is elsewhere", async () => {
+    const told = async (waited: number, stopped: number, beside = "/m/x.txt") => {
+      const early = dict({ wait_count: int(waited), patience: int(3), stopped_epoch: int(stopped) });
+      const best = dict({
+        best_model_score: tensorV2(storage("torch.FloatStorage", "0", 1), [], []),
+        best_model_path: text("/x/best.ckpt"),
+      });
+      const pickle = dict({
+        epoch: int(5),
+        global_step: int(20),
+        state_dict: dict({ w: floats("0", 1) }),
+        callbacks: `}(${text("EarlyStopping{'monitor': 'val_loss'}")}${early}${text("ModelCheckpoint")}${best}u`,
+      });
+      const files = { "/m/ckpt.pt": torchArchive(pickle, { 0: floatBytes(0.5) }), [beside]: "x" };
+      const { progress, problems, resumable } = (await open(files, "/m/ckpt.pt")).summary();
+      return {
+        why: progress?.stoppedBy?.why,
+        finished: resumable.finished,
+        codes: problems.map(({ code }) => code),
+      };
+    };
+    expect(await told(3, 4)).toMatchObject({
+      why: "val_loss was no better in 3 evaluations, its patience 3",
+      finished: true,
+      codes: expect.arrayContaining(["BestElsewhere"]),
+    });
+    // It went on under a longer patience: what it still keeps is the epoch of the stop before.
+    const twin = await told(1, 2, "/m/best.ckpt");
+    expect(twin.why ?? twin.finished).toBeUndefined();
+    expect(twin.codes).not.toContain("BestElsewhere");
+  });
+
+  it("has fairseq's schedule, which may remember nothing", async () => {
+    const update = dict({ lr_scheduler_state: dict({ best: "N" }), num_updates: int(5) });
+    const content = (history: string) =>
+      open(
+        {
+          "/m/a.pt": torchArchive(dict({ model: dict({ w: floats("0", 1) }), optimizer_history: history }), {
+            0: floatBytes(1),
+          }),
+        },
+        "/m/a.pt",
+      );
+    const places = async (history: string) => {
+      const { content: read } = (await content(history)).checkpoint;
+      return read === undefined ? [] : schedulersInside(read).map(({ place }) => place);
+    };
+    expect(await places(`](${update}e`)).toEqual(["optimizer_history.0.lr_scheduler_state"]);
+    expect(await places("]")).toEqual([]);
   });
 
   it("is that of dicts which people write", async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { LogEntry } from "../../../src/core/progress/trainerState";
-import { trainingFaults } from "../../../src/core/progress/trainingFaults";
+import { faultOfRun, trainingFaults } from "../../../src/core/progress/trainingFaults";
 
 type Row = Readonly<Record<string, number>>;
 
@@ -68,6 +68,13 @@ describe("a training that no longer learns", () => {
       step > 20 ? { ...learning(step), grad_norm: Number.POSITIVE_INFINITY } : learning(step);
     expect(faults(infinite)).toEqual([["GradientsNotFinite", 21]]);
     expect(faults(() => ({ loss: 4.5, grad_norm: 0 }))).toEqual([["NoGradients", 1]]);
+    const [fault] = trainingFaults(
+      logged(40, () => ({ loss: 4.5, grad_norm: 0 })),
+      undefined,
+    );
+    expect(fault && faultOfRun(fault, "/r").message).toBe(
+      "Nothing was trained: from step 1 to the end of its log every gradient norm is exactly 0.",
+    );
   });
 
   it("has a learning rate of 0 with steps left, which the end of a schedule is not", () => {

@@ -9,6 +9,7 @@ import { bestName, type NumberMeaning, seriesMeaning } from "../../progress/prog
 import { elementCount, type Tensor } from "../../tensors/tensor";
 import { type StatedNumber, statedNumbers } from "../statedNumbers";
 import type { NamedValue, ProgressSummary } from "../summary";
+import { stoppedBy } from "./earlyStopping";
 import { type SeriesInside, seriesInside } from "./seriesInside";
 
 /** The value of a tensor of one element; undefined where it cannot be read. */
@@ -77,6 +78,7 @@ export async function progressInside(
     isReached(epoch?.number, goals.epochs?.number);
   const evalLoss = await first("evalLoss");
   const metrics = await metricsOf(stated.get("metric") ?? [], read);
+  const stopper = isDone ? undefined : stoppedBy(content, epoch?.number);
   const summary: ProgressSummary = {
     step: step?.number ?? taken,
     ...(step === undefined && taken !== undefined ? { stepIsOptimizers: true as const } : {}),
@@ -91,6 +93,7 @@ export async function progressInside(
     ...(episode === undefined ? {} : { episode: episode.number }),
     ...(goals.epochs === undefined ? {} : { maxEpochs: goals.epochs.number }),
     ...(isDone ? { finished: true as const } : {}),
+    ...(stopper === undefined ? {} : { stoppedEarly: true as const, stoppedBy: stopper }),
     ...(metrics.length === 0 ? {} : { metrics }),
   };
   // A step of the optimizer or a rate alone is no progress of a training, but of its optimizer.

@@ -1,5 +1,5 @@
 import { given } from "../../lists/given";
-import { describeMetric, metricRank } from "../series/metricFamily";
+import { describeMetric, isSetting, metricRank } from "../series/metricFamily";
 import { countsEpochs } from "../series/metricSeries";
 import { rewardKeyOf } from "../series/outcomeMetrics";
 import {
@@ -108,7 +108,11 @@ export class RunMeter {
     if (lossKeyOf(keys) !== undefined) return undefined;
     const evalLoss = evalLossKeyOf(keys);
     const told = keys.filter(
-      (key) => key !== evalLoss && describeMetric(key).group !== "speed" && !isRate(key),
+      (key) =>
+        key !== evalLoss &&
+        describeMetric(key).group !== "speed" &&
+        !isRate(key) &&
+        !isSetting(key, this.metrics.get(key)?.values ?? []),
     );
     const last = told.sort((a, b) => metricRank(a) - metricRank(b)).slice(0, maxLastMetrics);
     const values = last.map((key) => [key, this.metrics.get(key)?.values.at(-1) ?? Number.NaN] as const);

@@ -35,6 +35,17 @@ export function describeMetric(key: string): MetricDescription {
   return { group, label: key, kind: prefix === undefined ? "train" : "eval" };
 }
 
+/** Names of what is chosen before a training: a table of results may repeat it in each row. */
+const settings =
+  /(?:^|[_/.])(?:hidden_?(?:size|dim|units?)|(?:batch|vocab|window|context|kernel|patch|image|img|input|output|train|test|val|embed(?:ding)?)_?size|(?:embed(?:ding)?|model|latent|input|output)_dim|d_model|(?:n|num)_(?:layers?|heads?|classes|features|params|parameters|workers|gpus|epochs|samples|clients)|seed|dropout|weight_decay|momentum|patience|(?:max|total)_epochs|(?:max_)?seq_?len(?:gth)?|fold|world_size)$/i;
+
+/** Whether a column only repeats what the training was set to: it never changes, and its name is of a setting. */
+export function isSetting(key: string, values: ArrayLike<number>): boolean {
+  if (!settings.test(key)) return false;
+  for (let at = 1; at < values.length; at++) if (values[at] !== values[0]) return false;
+  return true;
+}
+
 /** Sort key: main metrics in their order, then families, speed last. */
 export function metricRank(key: string): number {
   const main = [...mainMetrics.keys()].indexOf(key);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { LogEntry } from "../../../../src/core/progress/trainerState";
-import { describeMetric } from "../../../../src/core/runs/series/metricFamily";
+import { describeMetric, isSetting } from "../../../../src/core/runs/series/metricFamily";
 import { indexAtStep, type MetricSeries, valueAtStep } from "../../../../src/core/runs/series/metricSeries";
 import { buildSeries } from "./builtSeries";
 
@@ -13,6 +13,14 @@ function only(log: readonly LogEntry[], key = "loss"): MetricSeries {
   if (series === undefined) throw new Error(`No series ${key}`);
   return series;
 }
+
+it("takes a column that only repeats a setting for none", () => {
+  expect(isSetting("hidden_size", [100, 100, 100])).toBe(true);
+  expect(isSetting("model/num_layers", [2])).toBe(true);
+  // Grown while it trained, or a score that stays at its best.
+  expect(isSetting("batch_size", [32, 32, 64])).toBe(false);
+  expect(isSetting("accuracy", [1, 1, 1])).toBe(false);
+});
 
 describe("series", () => {
   it("puts the main metrics first, families together and speed last", () => {
