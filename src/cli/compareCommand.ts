@@ -2,6 +2,7 @@ import { join, resolve } from "node:path";
 import { Comparison } from "../core/compare/comparison";
 import { openSnapshots, type Snapshot } from "../core/compare/openSnapshots";
 import { alignSnapshots } from "../core/compare/tensors/alignSnapshots";
+import { unmovedWeights } from "../core/compare/unmovedWeights";
 import { CheckpointError } from "../core/problem/checkpointError";
 import type { Problem } from "../core/problem/problem";
 import { compareReport } from "../core/report/compareReport";
@@ -74,12 +75,13 @@ export const compareCommand = defineCommand({
       table: noValues || failure !== undefined ? undefined : diffing.table,
     };
     const problems = [...diffing.problems, ...(failure ?? [])];
+    const told = [...problems, ...unmovedWeights(comparison.view, alignment.rows, findings.table)];
     const isUnread = comparison.snapshots.some((snapshot) => snapshot.failure !== undefined);
     const failed = isUnread || problems.length > 0;
     return {
       failed,
-      report: () => compareReport(comparison, { paths, findings, problems }),
-      text: () => compareText(comparison.view, findings, problems),
+      report: () => compareReport(comparison, { paths, findings, problems: told }),
+      text: () => compareText(comparison.view, findings, told),
     };
   },
 });

@@ -15,6 +15,7 @@ import type { ModuleComparison } from "./modules/moduleComparison";
 import { describeModule, describePair } from "./modules/moduleDetail";
 import { changeFrom, findInitialSnapshot } from "./modules/trueChange";
 import { openSnapshots, type Snapshot, withReaders } from "./openSnapshots";
+import { settingsDifferences } from "./settingsDifferences";
 import { describeBases } from "./snapshotProblems";
 import { compareTensorLayouts } from "./tensorDiffSummary";
 import { viewComparison } from "./viewComparison";
@@ -70,7 +71,12 @@ export class Comparison {
     const alignment = alignModules(snapshots);
     const modules = await compareAll(snapshots, alignment, initial, options);
     const tensors = compareTensorLayouts(snapshots, maxListedTensors);
-    const problems = [...describeBases(snapshots, initial), ...alignment.problems, ...tensors.problems];
+    const problems = [
+      ...describeBases(snapshots, initial),
+      ...settingsDifferences(snapshots),
+      ...alignment.problems,
+      ...tensors.problems,
+    ];
     const view = viewComparison(snapshots, modules, tensors, problems, initial);
     return new Comparison(snapshots, modules, alignment, view);
   }
