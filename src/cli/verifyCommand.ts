@@ -1,6 +1,7 @@
 import { join, resolve } from "node:path";
 import { baseProblems } from "../core/base/baseProblems";
 import { CheckpointError } from "../core/problem/checkpointError";
+import type { Problem } from "../core/problem/problem";
 import { pipelineModels } from "../core/report/pipelineModels";
 import { findingsOfScan } from "../core/report/scan/readScan";
 import type { ReadValues } from "../core/report/valueFindings";
@@ -51,7 +52,9 @@ export const verifyCommand = defineCommand({
           const given = base === undefined ? undefined : resolve(base);
           const place = { given, isTold: true, ...baseSearch() };
           const changed = quick || scan !== undefined ? [] : await changedTensors(session);
-          return withProblems(report, [...changed, ...(await baseProblems(nodeFiles, session, place))]);
+          const unused = base !== undefined && session.adapter === undefined ? [baseUnused] : [];
+          const ofBase = await baseProblems(nodeFiles, session, place);
+          return withProblems(report, [...changed, ...unused, ...ofBase]);
         },
         (error: unknown) => {
           if (!(error instanceof CheckpointError)) throw error;
@@ -65,6 +68,13 @@ export const verifyCommand = defineCommand({
   },
   failure: (paths, problem) => unreadableReport(paths[0] ?? "", problem),
 });
+
+/** Asked of a model, "healthy" would read as if it had been held against the base. */
+const baseUnused: Problem = {
+  severity: "warning",
+  code: "BaseUnused",
+  message: "--base is for adapters: nothing was held against it. compare BASE MODEL tells how models differ.",
+};
 
 /** Each model of a pipeline of diffusers; undefined where the path is none. */
 async function verifyPipeline(

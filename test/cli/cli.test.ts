@@ -233,6 +233,12 @@ describe("verify", () => {
     expect(run("verify", "run/checkpoint-10", "--base", "other-base.safetensors").status).toBe(0);
     const gone = run("verify", "run/checkpoint-10", "--base", "nowhere", "--json");
     expect([gone.status, gone.json().problems[0].code]).toEqual([1, "BaseUnreadable"]);
+    // A model is held against no base: said, where "healthy" alone would read as if it had been.
+    const model = run("verify", "other-base.safetensors", "--base", "other-base.safetensors", "--json");
+    expect([model.status, model.json().problems]).toMatchObject([
+      0,
+      [{ severity: "warning", code: "BaseUnused" }],
+    ]);
   });
 
   test("ends with 1 where values are not finite, which only reading them tells", () => {
