@@ -67,7 +67,8 @@ export function otherLibrary(
     if (!(value instanceof ForeignValue)) continue;
     const name = otherLibraries.exec(value.qualifiedName)?.[1];
     if (name === undefined) continue;
-    const className = value.qualifiedName.split(".").at(-1) ?? "";
+    // `_new_Index` makes one of pandas' indexes again.
+    const className = (value.qualifiedName.split(".").at(-1) ?? "").replace(/^_new_(?=[A-Z])/, "");
     return { library: libraryNames.get(name) ?? name, className };
   }
   return undefined;

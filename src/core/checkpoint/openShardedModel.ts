@@ -29,7 +29,12 @@ export async function openShardedModel(
   signal?: AbortSignal,
 ): Promise<Checkpoint> {
   const folder = parentPath(path);
-  const { index, shards, problems } = await openIndexed(files, path, parseShardIndex, signal);
+  const { index, shards, problems } = await openIndexed(
+    files,
+    path,
+    (text) => parseShardIndex(text, baseName(path)),
+    signal,
+  );
   reportDisagreeingMetadata(shards, problems);
   const tensors = mergeTensors(index, shards, problems);
   const extra = await findExtraShards(files, folder, index, problems);

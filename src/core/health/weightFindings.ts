@@ -12,6 +12,7 @@ import { namedOtherwise } from "./namedOtherwise";
 import { namesItsFile } from "./namesItsFile";
 import { packedGaps } from "./packed/packedGaps";
 import { quantisationSettings } from "./packed/quantisationSettings";
+import { doubledPrefix } from "./peft/doubledPrefix";
 import { methodShapes } from "./peft/methodShapes";
 import { partsLacking } from "./peft/partsLacking";
 import { wholeNumberFactors } from "./peft/wholeNumberFactors";
@@ -54,6 +55,7 @@ const rules: readonly Rule[] = [
   unmergedAdapter,
   scheduleFree,
   bestElsewhere,
+  doubledPrefix,
 ];
 
 /** What is wrong with the weights that are open, by their names, shapes and configuration. */

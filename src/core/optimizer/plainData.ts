@@ -53,10 +53,11 @@ const ofOthers =
   /^(?:encoding-type|_NCProperties|Conventions|PYTABLES_FORMAT_VERSION|pandas_version)$|@(?:pandas_type|encoding-type|h5sparse_format)$/;
 
 /**
- * Whether files of arrays (NumPy's and HDF5) are data and no model: measurements, features, episodes. They hold
+ * Whether files of arrays (NumPy's and HDF5, and safetensors of integers alone) are data and no model: measurements, features, episodes. They hold
  * anything, and the names alone tell. Where those are numbers, or a file has one array, its own name does.
  */
 export function holdsArraysOnly({ format, name, tensors, metadata }: ArrayFile): boolean {
+  if (format === "safetensors") return holdsIntegersOnly(tensors);
   if (tensors.length === 0 || (format !== "npy" && format !== "npz" && format !== "hdf5")) return false;
   // What Equinox's users call the leaves of a model.
   if (/\.eqx$/i.test(name)) return false;
@@ -75,6 +76,15 @@ export function holdsArraysOnly({ format, name, tensors, metadata }: ArrayFile):
   if ([...metadata.keys()].some((key) => ofKeras.test(key))) return false;
   return !tensors.some(
     (tensor) => kerasVariable.test(tensor.name) || tensor.name.split(/[/.]/).some(isParameterWord),
+  );
+}
+
+/** Token ids, masks and indices: no integer of these is trained, and none bears a name of a model's part, as packed weights do. */
+function holdsIntegersOnly(tensors: readonly Tensor[]): boolean {
+  return (
+    tensors.length > 0 &&
+    tensors.every(({ dtype }) => /^(?:[IU](?:16|32|64)|BOOL)$/.test(dtype)) &&
+    !tensors.some(({ name }) => name.split(/[/.]/).some(isParameterWord))
   );
 }
 

@@ -148,7 +148,7 @@ function whatItIs(kind: CheckpointKind, facts: SummaryFacts): string {
   switch (kind) {
     case "model":
     case "model-with-adapter":
-      return textualInversion(checkpoint.tensors) ?? modelName(folder);
+      return textualInversion(checkpoint.tensors) ?? modelName(folder, checkpoint.format);
     case "training-checkpoint":
       return hasWeights(facts) ? "Training checkpoint" : "Training state without weights";
     case "optimizer":
@@ -227,10 +227,11 @@ function optimizerText(optimizers: readonly OptimizerState[]): string {
 }
 
 /** The architecture that config.json names, e.g. "LlamaForCausalLM model". */
-function modelName(folder: FolderContext): string {
+function modelName(folder: FolderContext, format: Checkpoint["format"]): string {
   const config = folder.config?.value;
   const name = config && (architectureOf(config) ?? jsonString(config.get("model_type")));
-  return name === undefined ? "Model weights" : `${name} model`;
+  if (name !== undefined) return `${name} model`;
+  return format === "onnx" ? `${formatLabel(format)} model` : "Model weights";
 }
 
 function adapterFacts(adapter: Adapter, config: AdapterConfig | undefined): string[] {

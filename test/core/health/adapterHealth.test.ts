@@ -7,6 +7,21 @@ describe("an adapter", () => {
     expect((await healthOf(adapterOf(factors))).problems).toEqual([]);
   });
 
+  it("of kohya with its prefix twice is one that no program finds", async () => {
+    const codes = async (name: string) =>
+      (
+        await healthOf({
+          "a.safetensors": weights({
+            [`${name}.lora_down.weight`]: [4, 16],
+            [`${name}.lora_up.weight`]: [16, 4],
+            [`${name}.alpha`]: [],
+          }),
+        })
+      ).problems.map(({ code }) => code);
+    expect(await codes("lora_unet_unet_mid_block_attentions_0_proj_in")).toContain("DoubledPrefix");
+    expect(await codes("lora_unet_mid_block_attentions_0_proj_in")).not.toContain("DoubledPrefix");
+  });
+
   it("without any tensor is an error, with its cause", async () => {
     const { problems } = await healthOf({ ...adapterOf({}), "global_step10/latest": "x" });
     expect(problems).toContainEqual(

@@ -28,6 +28,7 @@ it.each([
   ["hdf5", "set.hdf5", ["DS1"], "I64"],
   ["hdf5", "cells.h5", ["obs/_index", "var/_index", "vel", "box"]],
   ["npz", "linear_program.npz", ["A_eq", "b_ub", "bounds", "c"]],
+  ["safetensors", "tokens.safetensors", ["input_ids", "attention_mask"], "I64"],
 ] as const)("%s with the arrays of %s is data", (format, name, names, dtype?: string) => {
   expect(isData(format, name, names, dtype)).toBe(true);
 });
@@ -42,8 +43,10 @@ it.each([
   ["hdf5", "chainer.h5", ["predictor/l1/W", "predictor/l1/b"]],
   ["hdf5", "model.weights.h5", ["layers/re_lu/vars/0"]],
   ["safetensors", "anything.safetensors", ["observations"]],
-] as const)("%s with the arrays of %s is a model", (format, name, names) => {
-  expect(isData(format, name, names)).toBe(false);
+  ["safetensors", "part.safetensors", ["model.layers.0.mlp.down_proj.qzeros"], "I32"],
+  ["safetensors", "codes.safetensors", ["codes"], "U8"],
+] as const)("%s with the arrays of %s is a model", (format, name, names, dtype?: string) => {
+  expect(isData(format, name, names, dtype)).toBe(false);
 });
 
 it("takes columns of one length for a table, though one has a parameter's name", () => {

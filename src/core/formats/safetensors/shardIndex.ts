@@ -27,10 +27,21 @@ export interface ShardIndex {
   readonly problems: readonly Problem[];
 }
 
-/** @throws CheckpointError `InvalidIndex` when there is no usable weight_map. */
-export function parseShardIndex(text: string): ShardIndex {
+/** What trainers call an index. People call other things so: the index of a data set. */
+const indexName = /\.(?:safetensors|bin|pt|pth)(?:\.[\w-]+)?\.index\.json$|model[\w.-]*\.index\.json$/i;
+
+/**
+ * @param name of the file, which tells whether it must be an index
+ * @throws CheckpointError `InvalidIndex` when there is no usable weight_map.
+ */
+export function parseShardIndex(text: string, name = "model.safetensors.index.json"): ShardIndex {
   const root = parseIndexRoot(text);
   const written = root.get("weight_map");
+  if (written === undefined && !indexName.test(name)) {
+    const message =
+      "This is JSON text without a weight_map: an index of something else, not of a checkpoint.";
+    throw new CheckpointError("UnsupportedFormat", message, 0);
+  }
   if (!isJsonObject(written))
     throw new CheckpointError("InvalidIndex", "The index has no weight_map object.");
   const problems = new ProblemList(maxListedProblems);

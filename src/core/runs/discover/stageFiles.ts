@@ -12,6 +12,7 @@ const otherSingleFile =
 const index = /^(.+\.(?:safetensors|bin))\.index\.json$/;
 /** TensorFlow's, of which the values lie in `ckpt-1.data-00000-of-00001` beside it. */
 const bundleIndex = /^(.+)\.index$/;
+const namesCheckpoint = /ckpt|checkpoint|^cp[-_.]?\d/i;
 const shard = /^(.+)-\d{4,6}-of-\d{4,6}(\.\w+)$/;
 
 /** Names that a library gives to what training ended with, beside numbered ones. */
@@ -61,7 +62,8 @@ function shardSets({ files }: Folder): string[][] {
       const own = files
         .filter((other) => other.name.startsWith(`${bundle}.data-`))
         .map((other) => other.name);
-      if (own.length > 0) sets.set(`many:${bundle}`, [name, ...own]);
+      // Without its values it is a checkpoint all the same, which a search names; other programs write indexes too.
+      if (own.length > 0 || namesCheckpoint.test(bundle)) sets.set(`many:${bundle}`, [name, ...own]);
       continue;
     }
     const isSingle =

@@ -17,6 +17,20 @@ function errorOf(text: string): CheckpointError {
 }
 
 describe("parseShardIndex", () => {
+  it("takes the index of a data set for no broken one", () => {
+    const codeOf = (name: string) => {
+      try {
+        parseShardIndex('{"0": [1, 2]}', name);
+      } catch (error) {
+        return (error as CheckpointError).code;
+      }
+      return undefined;
+    };
+    expect(codeOf("Office_Products.index.json")).toBe("UnsupportedFormat");
+    expect(codeOf("model.safetensors.index.json")).toBe("InvalidIndex");
+    expect(codeOf("diffusion_pytorch_model.fp16.bin.index.json")).toBe("InvalidIndex");
+  });
+
   it("reads where each tensor lies, and the shards in natural order", () => {
     const index = parseShardIndex(
       indexOf({

@@ -5,6 +5,7 @@ import { readBundleIndex, sliceKey } from "../../../../src/core/formats/tensorfl
 import { unpackSnappy } from "../../../../src/core/formats/tensorflow/snappy";
 import { optimizerStates } from "../../../../src/core/optimizer/optimizerState";
 import { CheckpointError } from "../../../../src/core/problem/checkpointError";
+import { CheckpointSession } from "../../../../src/core/session/checkpointSession";
 import { protoBytes, protoNumber, varint } from "../../../support/made/proto";
 import { type BundledTensor, bundleTypes, tensorflowBundle } from "../../../support/made/tensorflowBundle";
 import { MemoryFiles } from "../../../support/memoryFiles";
@@ -157,6 +158,11 @@ describe("a checkpoint of TensorFlow", () => {
     });
     const { checkpoint, tensors } = await openTensors(files, "/s");
     expect(checkpoint.layout?.label).toContain("SavedModel");
+    const { missingParts, resumable } = (
+      await CheckpointSession.open(files, "/s", () => undefined)
+    ).summary();
+    expect(missingParts).toEqual([]);
+    expect(resumable.reason).toMatch(/^s is a SavedModel without an optimizer, made for inference/);
     expect(tensors[kernel.key as string]?.sha256).toBe(sha256(kernel.bytes as Uint8Array));
   });
 
