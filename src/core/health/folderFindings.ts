@@ -123,7 +123,10 @@ export async function folderFindings(
       await reader.close();
     }
   }
-  for (const problem of await layoutProblems(opened, folder, signal)) problems.add(problem);
+  // Whoever joined the files has told what was missing then.
+  const isLost =
+    checkpoint.layout !== undefined && checkpoint.problems.some(({ severity }) => severity === "error");
+  if (!isLost) for (const problem of await layoutProblems(opened, folder, signal)) problems.add(problem);
   return problems.toArray();
 }
 

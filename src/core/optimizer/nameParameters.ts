@@ -4,6 +4,7 @@ import { compareNames } from "../tensors/nameOrder";
 import type { Tensor } from "../tensors/tensor";
 import { joinByName } from "./joinByName";
 import { matchInOrder } from "./matchInOrder";
+import { areOfLayers, matchLayers } from "./matchLayers";
 import type { OptimizerParameter, OptimizerState } from "./optimizerState";
 import { compareParameterNames } from "./parameterOrder";
 
@@ -26,12 +27,17 @@ export function nameParameters(
   if (optimizer.parameters.length === 0 || optimizer.path.endsWith("base_optimizer_state")) return optimizer;
   if (optimizer.parameters.some(({ name }) => name !== undefined)) return withDtypes(optimizer, tensors);
   const matched = firstDefined(candidatesOf(tensors), (candidates) =>
-    inferNames(
-      optimizer.parameters,
-      optimizer.groups.length,
-      ordersOf(candidates, inModelOrder),
-      inModelOrder,
-    ),
+    areOfLayers(candidates)
+      ? matchLayers(
+          optimizer.parameters.map(({ shape }) => shape),
+          candidates,
+        )
+      : inferNames(
+          optimizer.parameters,
+          optimizer.groups.length,
+          ordersOf(candidates, inModelOrder),
+          inModelOrder,
+        ),
   );
   if (matched === undefined) return optimizer;
   const parameters = optimizer.parameters.map((parameter, at): OptimizerParameter => {
