@@ -210,10 +210,23 @@ export class AdapterProblems {
       if (remark !== undefined && isOf(config, modules)) this.push(severity, code, remark);
     }
     if (config?.useDora === true) this.magnitudes(modules, config.mlx === undefined);
+    this.belowOneProjection(modules);
     this.magnitudeLengths(modules);
     this.diagonalLengths(modules);
     this.scales(modules);
     this.experts(modules.filter((module) => module.layout === "experts"));
+  }
+
+  /** diffusers 0.15 and 0.16 made the four LoRAs of an attention in each projection of a text encoder, and used one. */
+  private belowOneProjection(modules: readonly LoraModule[]): void {
+    const unused = modules.filter(({ module }) => {
+      const [, projection, own] = /\.(q|k|v|out)_proj\.to_(q|k|v|out)$/.exec(module) ?? [];
+      return own !== projection;
+    });
+    const [first] = unused;
+    if (first === undefined) return;
+    const message = `${unused.length} of ${modulesOf(modules.length)} stand in a projection that they are not named after, first ${first.module}: diffusers makes an update of the one that is alone, so that these change nothing there. The numbers contain them.`;
+    this.push("warning", "LorasNotUsed", message);
   }
 
   private magnitudes(modules: readonly LoraModule[], isPeft: boolean): void {

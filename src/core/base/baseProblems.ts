@@ -1,3 +1,4 @@
+import { methodName } from "../adapter/methods/methodTable";
 import type { Files } from "../bytes/files";
 import { CheckpointError } from "../problem/checkpointError";
 import type { Problem } from "../problem/problem";
@@ -5,6 +6,7 @@ import { CheckpointSession } from "../session/checkpointSession";
 import { quote } from "../text/quote";
 import { fitForPeft } from "./baseFit";
 import { type BaseSearch, findBaseModel } from "./baseModel";
+import { nameOfBase } from "./baseWeights";
 import { fitByNames, hasNamesOfPeft } from "./fitByNames";
 
 /** Where the base model of an adapter is. */
@@ -27,9 +29,11 @@ export async function baseProblems(
   if (path === undefined) return isTold ? notHere(session) : [];
   try {
     const base = await CheckpointSession.open(files, path, () => undefined, signal);
-    if (!hasNamesOfPeft(session.adapter, session.checkpoint)) return isTold ? fitByNames(session, base) : [];
-    const found = fitForPeft(session, base);
-    return isTold ? found : found.filter(({ severity }) => severity !== "info");
+    const isOfPeft = hasNamesOfPeft(session.adapter, session.checkpoint);
+    if (!isOfPeft && !isTold) return [];
+    const found = isOfPeft ? fitForPeft(session, base) : fitByNames(session, base);
+    if (!isTold) return found.filter(({ severity }) => severity !== "info");
+    return found.length === 0 ? notJudged(session, base) : found;
   } catch (error) {
     if (!(error instanceof CheckpointError)) throw error;
     const { message } = error.toProblem();
@@ -46,4 +50,11 @@ function notHere({ adapter, adapterConfig }: CheckpointSession): readonly Proble
   if (adapter?.dialect !== "peft" || adapter.carriesModel || name === undefined || name === "") return [];
   const message = `The base model ${quote(name)} is not on this disk: whether the adapter fits it was not looked at.`;
   return [{ severity: "info", code: "BaseNotHere", message }];
+}
+
+/** Nothing that was found is not that all is well: of some methods no tensor says which module it belongs to. */
+function notJudged({ adapter }: CheckpointSession, { checkpoint }: CheckpointSession): readonly Problem[] {
+  if (adapter === undefined || adapter.carriesModel) return [];
+  const message = `Whether the adapter fits the base ${nameOfBase(checkpoint)} was not checked: no rule for ${methodName(adapter.method)} says where in this base its tensors belong.`;
+  return [{ severity: "info", code: "BaseNotChecked", message }];
 }

@@ -10,6 +10,7 @@ import {
 } from "../text/pythonPattern";
 import { plural } from "../text/quantities";
 import { type HealthSubject, isWhole } from "./healthSubject";
+import { unnamedTargets } from "./peft/unnamedTargets";
 import { isOfPeft } from "./peftLoading";
 
 /** About a second of matching; 10,000 modules against a real expression take a hundredth of it. */
@@ -28,7 +29,7 @@ export function peftTargets(subject: HealthSubject): readonly Problem[] {
     return [];
   // Parameters of experts are chosen by a setting of their own.
   if (config.targetParameters.length > 0) return [];
-  const unnamed = unnamedExperts(subject);
+  const unnamed = [...unnamedExperts(subject), ...unnamedTargets(subject)];
   if (unnamed.length > 0) return unnamed;
   const selects = selectionOf(config, (field) => folder.adapterConfig?.value.get(field));
   const paths = adapter.modules.filter(({ layout }) => layout !== "experts").map(({ module }) => module);

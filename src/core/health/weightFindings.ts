@@ -14,6 +14,7 @@ import { packedGaps } from "./packed/packedGaps";
 import { quantisationSettings } from "./packed/quantisationSettings";
 import { doubledPrefix } from "./peft/doubledPrefix";
 import { methodShapes } from "./peft/methodShapes";
+import { partShapes } from "./peft/partShapes";
 import { partsLacking } from "./peft/partsLacking";
 import { wholeNumberFactors } from "./peft/wholeNumberFactors";
 import { isOfPeft, peftLoading } from "./peftLoading";
@@ -44,6 +45,7 @@ const rules: readonly Rule[] = [
   peftNames,
   peftLoading,
   methodShapes,
+  partShapes,
   partsLacking,
   wholeNumberFactors,
   peftTargets,

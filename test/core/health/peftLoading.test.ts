@@ -22,7 +22,7 @@ describe("an adapter as PEFT loads it", () => {
   it("is not remarked upon where it loads whole", async () => {
     expect(await told({})).toEqual([]);
     expect(await told({ target_modules: "all-linear" })).toEqual([]);
-    expect(await told({ target_modules: null })).toEqual([]);
+    expect(await told({ target_modules: null })).toEqual(["info TargetsNotNamed"]);
     expect(await told({ target_modules: ".*self_attn\\.(q|v)_proj" })).toEqual([]);
     expect(await told({ target_modules: ["layers.0.self_attn.q_proj", "v_proj"] })).toEqual([]);
     expect(await told({ layers_to_transform: [0, 1], layers_pattern: ["layers"] })).toEqual([]);

@@ -241,6 +241,25 @@ function inputsOfOft(rotations: Tensor | undefined): number | undefined {
   return blocks < 2 || rotations?.shape.length !== 2 || !Number.isInteger(size) ? undefined : blocks * size;
 }
 
+/** Whether a rule knows all tensors of each module of a method, or what the modules share. */
+export function isHeld(method: string, tensors: readonly Tensor[]): boolean {
+  const modules = shapedModules(method, tensors) ?? [];
+  const shared = sharedTensors(method, tensors).tensors;
+  if (modules.length + shared.size === 0) return false;
+  return (
+    modules.every((module) => formOf(method, module.tensors, false) !== undefined) &&
+    (shared.size === 0 || formOf(method, shared, true) !== undefined)
+  );
+}
+
+/** Whether a size of the method's tensors is that of its rank. */
+export function holdsRank(method: string): boolean {
+  const { forms = [], shared = {} } = shapesOfMethod.get(method) ?? {};
+  return [...forms, shared].some((shapes) =>
+    Object.values(shapes).some((dims) => dims.split(/[ ·]/).includes("r")),
+  );
+}
+
 /** The keys of the configuration that say the size called `set`. */
 export function settingsOf(method: string): readonly string[] {
   return shapesOfMethod.get(method)?.setBy ?? [];

@@ -76,7 +76,7 @@ export const vectorMethods: readonly Method[] = [
     update: "ΔW = single entries",
     trains: "1 to 2 % of the entries of each weight",
     example: "shira_weight",
-    names: /\.shira_weight\b/,
+    names: /\.shira_(?:weight|indices)\b/,
     whyNotMeasured:
       "trains single entries of each weight, which have no small factors: ‖ΔW‖ is the norm of shira_weight as it stands",
     isMeasuredOverBase: true,
@@ -87,7 +87,7 @@ export const vectorMethods: readonly Method[] = [
     update: "ΔW = single entries",
     trains: "single entries of each weight",
     example: "supertuning_values",
-    names: /\.supertuning_values\b/,
+    names: /\.supertuning_(?:values|indices)\b/,
     whyNotMeasured: "trains single entries of each weight, which have no small factors",
   },
   {

@@ -37,6 +37,10 @@ const ofModels = ["token_embd.weight", "output_norm.weight", "output.weight", "b
 export function ggufFindings(subject: HealthSubject): readonly Problem[] {
   const { tensors, format, metadata } = subject.checkpoint;
   if (format === "gguf" && subject.adapter?.dialect === "gguf") return adapterFindings(subject);
+  if (format === "gguf" && subject.adapter === undefined) {
+    const foreign = foreignFactors(subject);
+    if (foreign.length > 0) return foreign;
+  }
   const architecture = metadata.get("general.architecture") ?? "";
   const kind = metadata.get("general.type") ?? "model";
   if (format !== "gguf" || !plain.has(architecture) || kind !== "model") return [];
@@ -75,6 +79,18 @@ function adapterFindings({ checkpoint, adapter }: HealthSubject): readonly Probl
           },
         ]),
   ];
+}
+
+/** An adapter by its keys or the names of its tensors, of which none is a factor's as llama.cpp knows them. */
+function foreignFactors({ checkpoint }: HealthSubject): readonly Problem[] {
+  const { tensors, metadata, path: file } = checkpoint;
+  // As llama.cpp's own conversion named them until 2024, then in files of another format (ggla).
+  const old = tensors.find(({ name }) => /\.lora[AB]$/.test(name));
+  const [first = old] = metadata.get("general.type") === "adapter" ? tensors : [];
+  const tensor = old ?? first;
+  if (tensor === undefined) return [];
+  const message = `${quote(tensor.name)} is no name of a LoRA's factor, which end in .lora_a and .lora_b`;
+  return [{ ...problem("AdapterNames", message), file, tensor: tensor.name }];
 }
 
 /** Entries of the token list, which long ones say at their end. */
