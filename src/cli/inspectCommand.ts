@@ -48,12 +48,13 @@ export const inspectCommand = defineCommand({
     const measure = { measure: pool.measureModules(session) };
     if (!json && !stats && !sha256) {
       const lora = await session.lora(undefined, measure);
+      const packed = await session.packedCodes();
       const summary = {
         ...session.summary(),
         problems: mergeProblems(await session.healthWithLogs(), besides),
       };
       const resume = await session.resume();
-      const holds = { parts: session.parts(), packed: await session.packedCodes(), overBase };
+      const holds = { parts: session.parts(), packed, overBase };
       return {
         failed,
         text: () => inspectText(summary, session.checkpoint.tensors, lora, resume, holds),

@@ -35,6 +35,8 @@ export async function inspectReport(
   { showSecrets, besides = [], measure, overBase }: InspectOptions,
 ) {
   const shown = (settings: unknown) => (showSecrets ? settings : maskSecretsOf(settings));
+  // Whose shapes the summary's count goes by.
+  const packed = await session.packedCodes();
   const summary = session.summary();
   const lora = await session.lora(undefined, measure);
   const { adapterConfig, folder } = session;
@@ -44,7 +46,7 @@ export async function inspectReport(
     format: summary.format,
     kind: summary.kind,
     parameterCount: summary.parameterCount,
-    tensors: tensorRows(session, values, await session.packedCodes()),
+    tensors: tensorRows(session, values, packed),
     metadata: shown(Object.fromEntries(summary.metadata)),
     ...(rawConfig === undefined ? {} : { config: shown(toPlain(rawConfig.value)) }),
     ...(lora === undefined || session.adapter === undefined

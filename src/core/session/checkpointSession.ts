@@ -33,7 +33,7 @@ import {
   PackedWeights,
   unpackTensors,
 } from "../tensors/packed/packedWeights";
-import type { Tensor } from "../tensors/tensor";
+import { elementCount, type Tensor } from "../tensors/tensor";
 import { encodeTensorChunk, type TensorChunk } from "../tensors/tensorTable";
 import { measureOneByOne } from "../update/measureModule";
 import { adapterOf } from "./adapterOf";
@@ -275,8 +275,21 @@ export class CheckpointSession {
       findPackedCodes(this.checkpoint.tensors, packingHints(this.folder.config?.value), (...range) =>
         reader.readRange(...range),
       ),
-    );
+    ).then((codes) => {
+      this.countPacked(codes);
+      return codes;
+    });
     return this.codes;
+  }
+
+  /** What the weights themselves say is exact: names and shapes alone leave open what fills up the last byte or word. */
+  private countPacked({ weights }: PackedCodes): void {
+    const { checkpoint, counts } = this;
+    if (weights.size > 0)
+      for (const [index, tensor] of checkpoint.tensors.entries()) {
+        const weight = checkpoint.standsFor?.has(tensor.name) === true ? undefined : weights.get(tensor);
+        if (weight !== undefined) counts[index] = elementCount(weight.shape);
+      }
   }
 
   /** The tensors with packed weights as the values they stand for, in place of their codes and scales. */

@@ -1,7 +1,7 @@
 import { isJsonArray, isJsonObject, type JsonValue, jsonNumber, jsonString } from "../json/parseJson";
 import type { PackingHints } from "../tensors/packed/packedWeight";
 
-/** `quantization_config` of transformers or `quantization` of MLX; compressed-tensors nests the bits by group. */
+/** `quantization_config` of transformers or `quantization` of MLX; compressed-tensors nests the bits by group, HQQ by what they are of. */
 export function packingHints(config: JsonValue | undefined): PackingHints {
   const stated = member(config, "quantization_config") ?? member(config, "quantization");
   const groups = member(stated, "config_groups");
@@ -11,13 +11,21 @@ export function packingHints(config: JsonValue | undefined): PackingHints {
     const found = new Set(weights.map((each) => numberOf(each, key)));
     return found.size === 1 ? [...found][0] : undefined;
   };
+  const ofHqq = member(member(stated, "quant_config"), "weight_quant_params");
   const bits =
-    numberOf(stated, "bits") ?? numberOf(stated, "w_bit") ?? numberOf(stated, "nbits") ?? common("num_bits");
+    numberOf(stated, "bits") ??
+    numberOf(stated, "w_bit") ??
+    numberOf(stated, "nbits") ??
+    numberOf(ofHqq, "nbits") ??
+    common("num_bits");
   const modules = modulesOf(stated);
   const block = member(stated, "weight_block_size");
   const [rows, columns] = isJsonArray(block) ? block.map(jsonNumber) : [];
   return {
-    ...bitsAndGroups(bits, numberOf(stated, "group_size") ?? common("group_size")),
+    ...bitsAndGroups(
+      bits,
+      numberOf(stated, "group_size") ?? numberOf(ofHqq, "group_size") ?? common("group_size"),
+    ),
     ...(modules.size > 0 ? { modules } : {}),
     ...(rows !== undefined && columns !== undefined && rows > 0 && columns > 0
       ? { blockSize: [rows, columns] }

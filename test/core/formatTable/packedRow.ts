@@ -100,6 +100,17 @@ const ordered = named(
   spec("w.weight_shape", "I64", [2]),
   spec("w.weight_g_idx", "I32", [64]),
 );
+const sparse = named(
+  /sparse weight/,
+  spec("w.bitmask", "U8", [4, 8]),
+  spec("w.compressed", "F16", [4, 32]),
+  spec("w.shape", "I64", [2]),
+);
+const marlin = named(
+  /Marlin/,
+  spec("w.weight_packed", "I32", [4, 8]),
+  spec("w.scale_packed", "F16", [1, 64]),
+);
 const vptq = named(/VPTQ/, spec("w.indices", "I32", [4, 8]), spec("w.centroids.weight", "F16", [4, 2]));
 const svd = named(/SVDQuant/, spec("w.qweight", "I8", [4, 8]), spec("w.wscales", "F16", [4, 2]));
 const exl2 = named(/EXL2/, spec("w.q_weight", "I32", [4, 8]), spec("w.q_scale", "I32", [4, 2]));
@@ -138,6 +149,8 @@ export const packedRow: FormatRow = {
       },
       "torchao's tiled layouts": tiled,
       "compressed-tensors with `weight_g_idx`": ordered,
+      "its sparse layouts": sparse,
+      Marlin: marlin,
       named: tiled,
       "not unpacked": tiled,
     },

@@ -111,6 +111,35 @@ describe("a configuration", () => {
     ]);
   });
 
+  const ct = "compressed-tensors";
+  it.each<[string, (module: string) => Given, object]>([
+    [
+      "pruned, by a mask",
+      (module) => ({
+        [`${module}.bitmask`]: ["U8", [8, 1]],
+        [`${module}.compressed`]: ["F32", [8, 2]],
+        [`${module}.shape`]: ["I64", [2]],
+      }),
+      { quant_method: ct, config_groups: {}, sparsity_config: { format: "sparse-24-bitmask" } },
+    ],
+    [
+      "pruned and stored whole",
+      (module) => ({ [`${module}.weight`]: ["F32", [8, 4]] }),
+      { quant_method: ct, sparsity_config: { format: "dense", sparsity_structure: "2:4" } },
+    ],
+    [
+      "in Marlin's order",
+      (module) => ({
+        [`${module}.weight_packed`]: ["I32", [1, 16]],
+        [`${module}.scale_packed`]: ["F16", [1, 8]],
+        [`${module}.meta`]: ["I16", [8, 1]],
+      }),
+      { quant_method: ct, format: "marlin-24", config_groups: { g: { weights: { num_bits: 4 } } } },
+    ],
+  ])("of weights that compressed-tensors keeps %s", async (_, given, quantization) => {
+    expect(await told(each(given), quantization)).toEqual([]);
+  });
+
   it("of values that compressed-tensors keeps as they are", async () => {
     const plain = each((module) => ({ [`${module}.weight`]: ["F32", [8, 4]] }));
     expect(await told(plain, { quant_method: "compressed-tensors", format: "dense" })).toEqual([]);

@@ -134,6 +134,53 @@ const layers: readonly (readonly [library: string, stored: Stored, hints: Packin
     {},
   ],
   [
+    "compressed-tensors of 7 bits, whose words hold four codes",
+    [
+      ["m.weight_packed", "I32", [64, 32]],
+      ["m.weight_scale", "BF16", [64, 4]],
+      ["m.weight_shape", "I64", [2]],
+    ],
+    { bits: 7 },
+  ],
+  [
+    "compressed-tensors, sparse by a mask",
+    [
+      ["m.bitmask", "U8", [64, 16]],
+      ["m.compressed", "BF16", [64, 64]],
+      ["m.shape", "I64", [2]],
+    ],
+    {},
+  ],
+  [
+    "compressed-tensors, marlin-24",
+    [
+      ["m.weight_packed", "I32", [4, 128]],
+      ["m.scale_packed", "F16", [1, 64]],
+      ["m.meta", "I16", [64, 8]],
+    ],
+    { bits: 4 },
+  ],
+  [
+    "HQQ of 8 bits, which no configuration says",
+    [
+      ["m.W_q", "U8", [128, 64]],
+      ["m.scale", "F16", [128, 1]],
+      ["m.zero", "F16", [128, 1]],
+      ["m.shape", "I64", [2]],
+    ],
+    {},
+  ],
+  [
+    "HQQ of 3 bits across the rows, the last part filled up",
+    [
+      ["m.W_q", "I32", [7, 128]],
+      ["m.scale", "F16", [1, 128]],
+      ["m.zero", "F16", [1, 128]],
+      ["m.shape", "I64", [2]],
+    ],
+    { bits: 3, groupSize: 64 },
+  ],
+  [
     "SVDQuant",
     [
       ["m.qweight", "I8", [64, 64]],

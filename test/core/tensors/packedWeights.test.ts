@@ -179,6 +179,16 @@ describe("packed weights", () => {
     ["w.weight", "F8_E4M3", shape],
     ["w.weight_scale", "F32", scale],
   ];
+  const int4: Part[] = [
+    ["w._weight_qdata", "I8", [64, 64]],
+    ["w._weight_scale", "F32", [4, 64]],
+    ["w._weight_zero_point", "F32", [4, 64]],
+  ];
+  const int8Blocks: Part[] = [
+    ["w._weight_qdata", "I8", [64, 1024]],
+    ["w._weight_scale", "F32", [4, 64]],
+    ["w._weight_zero_point", "I8", [4, 64]],
+  ];
   const group64 = { bits: 4, groupSize: 64 };
   test.each<[string, Part[], PackingHints, string | RegExp]>([
     ["MLX, as the configuration says", mlx, { bits: 4, groupSize: 32 }, "MLX, 4 bits, groups of 32"],
@@ -200,10 +210,12 @@ describe("packed weights", () => {
     ["FP8 of experts, a scale a row", fp8([2, 64, 64], [2, 64]), {}, "FP8 E4M3, a scale a row"],
     ["FP8 of experts, whose blocks would reach into the next", fp8([2, 200, 128], [2, 2, 1]), {}, other],
     ["FP8 with scales for half of the rows", fp8([64, 32], [32]), {}, other],
+    ["torchao INT4 whose rows its groups divide", int4, {}, "torchao INT4, groups of 32"],
+    ["torchao INT8 in blocks", int8Blocks, {}, "torchao INT8, groups of 16 × 16"],
     ["FP8 in blocks, the last cut", fp8([192, 200], [2, 2]), {}, "FP8 E4M3, a scale for 128 × 128"],
   ])("of %s: their scheme, or why not", async (_, parts, hints, told) => {
     const tensors = parts.map(([name, dtype, shape]): Tensor => {
-      const bits = { F8_E4M3: 8, U8: 8, F16: 16, I64: 64 }[dtype] ?? 32;
+      const bits = { F8_E4M3: 8, I8: 8, U8: 8, F16: 16, I64: 64 }[dtype] ?? 32;
       return { name, dtype, shape, byteSize: (elementCount(shape) * bits) / 8, offset: 0, fileIndex: 0 };
     });
     const read: ReadTensorRange = async ({ name }, _, length) =>
@@ -212,7 +224,7 @@ describe("packed weights", () => {
     expect(weights.size + unknown.size).toBe(1);
     const [found] = [...[...weights.values()].map(({ scheme }) => scheme), ...unknown.values()];
     expect(found).toMatch(told);
-    const isScheme = typeof told === "string" && /^(MLX|GPTQ|NVFP4|FP8)/.test(told);
+    const isScheme = typeof told === "string" && /^(MLX|GPTQ|NVFP4|FP8|torchao)/.test(told);
     expect(weights.size).toBe(isScheme ? 1 : 0);
   });
 

@@ -20,7 +20,12 @@ interface Companions {
 /** What codes are no values without, by the names that the libraries write (see `tensors/packed/packings.ts`). */
 const companions: readonly Companions[] = [
   { codes: /\.qweight$/, dtypes: /^[IU]32$/, needed: [".scales"], usual: [".qzeros"] },
-  { codes: /\.weight_packed$/, dtypes: /^I32$/, needed: [".weight_scale"], usual: [".weight_shape"] },
+  {
+    codes: /\.weight_packed$/,
+    dtypes: /^I32$/,
+    needed: [".weight_scale", ".scale_packed"],
+    usual: [".weight_shape"],
+  },
   { codes: /\.weight_packed$/, dtypes: /^U8$/, needed: [".weight_scale"], usual: [] },
   { codes: /_blocks$/, dtypes: /^U8$/, needed: ["_scales"], usual: [] },
   {

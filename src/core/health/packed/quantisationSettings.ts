@@ -31,7 +31,7 @@ const methods: readonly Method[] = [
   {
     method: /^compressed-tensors$/i,
     name: "compressed-tensors",
-    isOf: (tensor) => /\.weight_(?:packed|scale)$/.test(tensor.name) || isFp8(tensor),
+    isOf: (tensor) => /\.(?:weight_(?:packed|scale)|bitmask)$/.test(tensor.name) || isFp8(tensor),
   },
 ];
 
@@ -94,5 +94,8 @@ function isStoredPlain(settings: JsonObject): boolean {
   const isAtWork = /^(?:frozen|initialized|calibration)$/.test(
     jsonString(settings.get("quantization_status")) ?? "",
   );
-  return /^(?:dense|sparse|marlin-24)/.test(format) || isAtWork;
+  const groups = settings.get("config_groups");
+  const isOnlySparse =
+    isJsonObject(settings.get("sparsity_config")) && (!isJsonObject(groups) || groups.size === 0);
+  return /^(?:dense|sparse|marlin-24)/.test(format) || isOnlySparse || isAtWork;
 }

@@ -99,6 +99,17 @@ const notUnpacked: readonly {
   },
   { ending: ".trellis", beside: ".suh", reason: "EXL3 keeps them as paths through a trellis." },
   { ending: ".q_weight", beside: ".q_scale", reason: "EXL2 keeps them in the order of one GPU kernel." },
+  {
+    ending: ".weight_packed",
+    beside: ".scale_packed",
+    reason: "Marlin keeps them in the order of one GPU kernel.",
+  },
+  { ending: ".B", beside: ".s", reason: "Marlin keeps them in the order of one GPU kernel." },
+  {
+    ending: ".bitmask",
+    beside: ".compressed",
+    reason: "compressed-tensors keeps of a sparse weight only what is not zero, which is not spread out.",
+  },
 ];
 
 const doesNotFit = "What lies beside the codes is of another layout, or of another size, than is known here.";

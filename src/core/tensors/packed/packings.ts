@@ -128,8 +128,25 @@ const packings: readonly Packing[] = [
     dtypes: ["I32"],
     telling: [".weight_scale"],
     bookkeeping: [".weight_scale", ".weight_zero_point", ".weight_shape", ".weight_g_idx", ".input_scale"],
-    count: (packed, _, { bits = 4 }) => words(packed, bits),
+    // A word holds whole codes: ten of 3 bits.
+    count: ({ shape }, _, { bits = 4 }) => elementCount(shape) * Math.floor(32 / bits),
     unpacked: { becomes: ".weight", unpack: packedIntegers },
+  },
+  {
+    // Of four neighbours two are kept, their places beside them (marlin-24).
+    ending: ".weight_packed",
+    dtypes: ["I32"],
+    telling: [".scale_packed"],
+    bookkeeping: [".scale_packed", ".meta"],
+    count: (packed, _, { bits = 4 }) => 2 * words(packed, bits),
+  },
+  {
+    // A bit for each weight that is kept, the rows filled up to whole bytes.
+    ending: ".bitmask",
+    dtypes: ["U8"],
+    telling: [".compressed"],
+    bookkeeping: [".compressed", ".row_offsets", ".shape"],
+    count: ({ shape }) => 8 * elementCount(shape),
   },
   {
     ending: ".weight_packed",
@@ -195,9 +212,7 @@ const packings: readonly Packing[] = [
     dtypes: ["U8", "I32", "I8"],
     telling: [".scale", ".zero", ".meta"],
     bookkeeping: [".scale", ".zero", ".shape", ...hqqSettings],
-    count: (packed, _, { bits = 4 }) =>
-      // Words hold ten codes of 3 bits.
-      packed.dtype === "I32" ? 10 * asStored(packed) : (asStored(packed) * 8) / bits,
+    count: countOfHqq,
     unpacked: { telling: [".scale"], dtypes: ["U8", "I32"], becomes: ".weight", unpack: hqq },
   },
   {
@@ -223,6 +238,17 @@ function countOfGrouped(packed: Tensor, sibling: Sibling, { bits }: PackingHints
   if (bits === undefined && outputs === columns && inputs !== undefined) return inputs * columns;
   if (bits === undefined && outputs !== undefined && outputs !== columns) return rows * outputs;
   return words(packed, bits ?? 4);
+}
+
+/** A row of codes is a group (axis 1), whatever the bits: those that fill up the last part are none. */
+function countOfHqq(packed: Tensor, sibling: Sibling, { bits = 4, groupSize }: PackingHints): number {
+  const scales = sibling(".scale")?.shape;
+  if (scales?.length === 2 && scales[1] === 1 && packed.shape.length === 2)
+    return elementCount(scales) * (packed.shape[1] as number);
+  // Words hold ten codes of 3 bits.
+  const most = packed.dtype === "I32" ? 10 * asStored(packed) : (asStored(packed) * 8) / bits;
+  const ofGroups = elementCount(scales ?? []) * (groupSize ?? 0);
+  return packed.dtype === "I32" && ofGroups > 0 && ofGroups < most ? ofGroups : most;
 }
 
 /** `Int4Tensor` keeps two codes in a byte and its scales groups by outputs; the others as many codes as weights. */

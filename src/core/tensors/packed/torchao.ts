@@ -18,7 +18,7 @@ export function torchao(
   const [scales, zeros] = [sibling(`${prefix}scale`), sibling(`${prefix}zero_point`)];
   if (scales === undefined || codes.shape.length < 2 || sibling(`${prefix}act_pre_scale`) !== undefined)
     return undefined;
-  if (codes.dtype === "I8" && zeros !== undefined && isTransposedGrid(codes, scales))
+  if (codes.dtype === "I8" && zeros?.dtype === scales.dtype && isTransposedGrid(codes, scales))
     return int4(name, codes, scales, zeros);
   const block = blockOf(codes.shape, scales);
   if (block === undefined || (zeros !== undefined && zeros.shape.join() !== scales.shape.join()))
@@ -41,13 +41,16 @@ export function torchao(
   });
 }
 
-/** Scales of `Int4Tensor` are kept groups by outputs. */
+/**
+ * Scales of `Int4Tensor` are kept groups by outputs. They may also divide the codes' rows evenly: blocks that are higher
+ * than a row are nothing that integers of whole bytes have, whose zero points are integers too.
+ */
 function isTransposedGrid({ shape }: Tensor, scales: Tensor): boolean {
   const [rows = 0, bytes = 0] = shape;
   const [groups = 0, outputs = 0] = scales.shape;
   if (shape.length !== 2 || scales.shape.length !== 2 || outputs !== rows || groups === 0) return false;
   // A square grid would fit both ways; groups of 16 and more have fewer columns than the codes have bytes.
-  return (2 * bytes) % groups === 0 && (2 * bytes) / groups >= 16 && blockOf(shape, scales) === undefined;
+  return (2 * bytes) % groups === 0 && (2 * bytes) / groups >= 16 && blockOf(shape, scales)?.[0] !== 1;
 }
 
 /** Signed codes of 4 bits, the first in the low half of a byte; value = code · scale + zero point. */
