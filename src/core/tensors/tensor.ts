@@ -21,6 +21,8 @@ export interface Tensor {
   readonly assembly?: Assembly;
   /** Set where the file says that these are codes, and of which weight. */
   readonly codes?: StatedCodes;
+  /** Set where the file says that these are codes, in a way that is not read: the reason, a sentence. */
+  readonly unreadCodes?: string;
   /** Set for a weight that stands for packed codes: its bytes are in no file, but made of them. `dtype` is F32 then. */
   readonly packed?: PackedWeight;
 }

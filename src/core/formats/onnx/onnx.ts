@@ -10,7 +10,7 @@ import { formatCount } from "../../text/quantities";
 import type { Format, OutsideValues, ParsedFile } from "../format";
 import { diagnoseBlank } from "../recognise";
 import { isSavedModel } from "../strangerMessages";
-import { statedByNode } from "./onnxCodes";
+import { codesOfNode, statedByNode } from "./onnxCodes";
 import { isQuantised, type OnnxNode, standingFor } from "./onnxQuantised";
 import { readOnnxTensor, readPair, text } from "./onnxTensor";
 import { damaged, fieldsOf, type ProtobufField } from "./protobuf";
@@ -97,7 +97,9 @@ async function parse(source: ByteSource, head: Uint8Array, signal?: AbortSignal)
   return { tensors, metadata, aliases, outside, standsFor, problems: found.problems.toArray() };
 }
 
-/** Tensors with what the nodes say of their codes; where two say different things, nothing is said. */
+const unreadCodes = "How the graph makes values of its codes is not read here, or differs from node to node.";
+
+/** Tensors with what the nodes say of their codes. */
 function withCodes({ tensors, quantised }: Found): readonly Tensor[] {
   if (quantised.length === 0) return tensors;
   const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]));
@@ -105,14 +107,17 @@ function withCodes({ tensors, quantised }: Found): readonly Tensor[] {
   for (const { node, prefix } of quantised) {
     const find = (name = "") => (name === "" ? undefined : (byName.get(prefix + name) ?? byName.get(name)));
     const found = statedByNode(node, find);
+    const unread = found === undefined ? codesOfNode(node, find) : undefined;
+    if (unread !== undefined && !stated.has(unread)) stated.set(unread, undefined);
     if (found === undefined) continue;
     const isOther =
       stated.has(found.codes) && JSON.stringify(stated.get(found.codes)) !== JSON.stringify(found.stated);
     stated.set(found.codes, isOther ? undefined : found.stated);
   }
   return tensors.map((tensor) => {
+    if (!stated.has(tensor)) return tensor;
     const codes = stated.get(tensor);
-    return codes === undefined ? tensor : { ...tensor, codes };
+    return codes === undefined ? { ...tensor, unreadCodes } : { ...tensor, codes };
   });
 }
 

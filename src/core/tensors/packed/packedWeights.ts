@@ -138,7 +138,8 @@ export async function findPackedCodes(
       ({ ending, beside }) =>
         tensor.name.endsWith(ending) && names.has(tensor.name.slice(0, -ending.length) + beside),
     );
-    if (found !== undefined) unknown.set(tensor, found.reason);
+    const reason = found?.reason ?? tensor.unreadCodes;
+    if (reason !== undefined) unknown.set(tensor, reason);
   }
   return { hints, weights, unknown };
 }
