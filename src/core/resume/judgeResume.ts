@@ -55,8 +55,8 @@ export async function judgeResume(subject: ResumeSubject, signal?: AbortSignal):
     content !== undefined && isJudgedAlone(subject, content)
       ? await gatherFromFile(subject, content, signal)
       : await gatherFromFolder(subject, signal);
-  const reason = forInference(subject.checkpoint, true);
-  if (reason !== undefined && inputs.optimizer !== undefined)
+  const reason = forInference(subject.checkpoint, inputs.optimizer !== undefined);
+  if (reason !== undefined)
     return weighChecks([{ what: "Parameters", verdict: "missing", reason }], undefined);
   return judgeResumeInputs(inputs);
 }
