@@ -27,7 +27,13 @@ it("tells of a file beside the adapter that is open, and of the base that it doe
     [`base_model.model.${path}.lora_A.weight`]: [2, 16],
     [`base_model.model.${path}.lora_B.weight`]: [8, 2],
   };
-  const config = { peft_type: "LORA", r: 2, lora_alpha: 2, base_model_name_or_path: base };
+  const config = {
+    peft_type: "LORA",
+    r: 2,
+    lora_alpha: 2,
+    target_modules: ["q_proj"],
+    base_model_name_or_path: base,
+  };
   const file = join(adapter, "adapter_model.safetensors");
   await writeFile(file, weights(factors));
   await writeFile(join(adapter, "adapter_config.json"), JSON.stringify(config));

@@ -135,9 +135,9 @@ export function checkpointOf(snapshot: Snapshot): TimelineCheckpoint {
   return { path, label, step: stepOf(snapshot), failure: failure?.message };
 }
 
-/** From the training state, or from a name such as `checkpoint-500`. */
+/** From the training state, from the file itself, or from a name such as `checkpoint-500`. */
 function stepOf({ session, label }: Snapshot): number | undefined {
-  const state = session?.folder.trainerState?.globalStep;
+  const state = session?.folder.trainerState?.globalStep ?? session?.inside?.progress?.step;
   if (state !== undefined) return state;
   const digits = /(?:checkpoint|ckpt|step|iter)\D{0,3}(\d{1,12})/i.exec(label)?.[1];
   return digits === undefined ? undefined : Number(digits);

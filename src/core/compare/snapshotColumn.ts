@@ -19,7 +19,7 @@ export function snapshotColumn(
   const { path, label, session, failure } = snapshot;
   const own = modules.flatMap(({ measurements }) => measurements[index] ?? []);
   const state = session?.folder.trainerState;
-  const progress = state === undefined ? undefined : latestProgress(state);
+  const progress = state === undefined ? session?.inside?.progress : latestProgress(state);
   const alphas = own.flatMap(({ alpha }) => alpha ?? []);
   const againstFirst = index === 0 ? undefined : totalChange(modules, 0, index);
   const previous = index === 0 ? undefined : totalChange(modules, index - 1, index);

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Comparison } from "../../../src/core/compare/comparison";
 import { alignSnapshots } from "../../../src/core/compare/tensors/alignSnapshots";
@@ -5,7 +6,9 @@ import { DiffTable } from "../../../src/core/compare/tensors/diffTable";
 import { tensorSentence } from "../../../src/core/compare/tensors/tensorSentence";
 import { unmovedWeights } from "../../../src/core/compare/unmovedWeights";
 import { MemoryFiles } from "../../support/memoryFiles";
+import { projectRoot } from "../../support/projectRoot";
 import { type MemoryTensor, writeTensors } from "../adapter/memoryAdapters";
+import { folderInMemory } from "../resume/resumeFiles";
 
 /** Names with their rows of four values; of the dtype that is written. */
 type Layout = Readonly<Record<string, number>>;
@@ -94,6 +97,13 @@ describe("weights that did not move", () => {
     ]);
     table.set(1, 0, "compared", numbers(0.01, 1e-9));
     expect(unmovedWeights(view, rows, table)).toEqual([]);
+  });
+
+  it("are of the steps that files tell themselves", async () => {
+    const titan = join(projectRoot, "test/fixtures/dcp/titan");
+    const files = folderInMemory(titan, "/b", folderInMemory(titan, "/a"));
+    const { view } = await Comparison.compute(files, ["/a", "/b"], () => undefined);
+    expect(view.columns.map(({ step }) => step)).toEqual([20, 20]);
   });
 
   it("are as they should be at one step, or where no step is known", async () => {
