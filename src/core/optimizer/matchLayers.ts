@@ -45,15 +45,28 @@ export function matchLayers(
   return new Fitting(shapes, classes).only();
 }
 
+/** Parts of one layer in the order in which it declares them: of attention, and of what reads both ways. */
+const partsInOrder = [
+  ...["query_dense", "key_dense", "value_dense", "output_dense"],
+  ...["forward_layer", "backward_layer"],
+];
+const part = new RegExp(`^(.+)/(${partsInOrder.join("|")})(?:/.+)?$`);
+
 function layersByClass(tensors: readonly Named[]): readonly (readonly Layer[])[] {
-  const byLayer = new Map<string, Named[]>();
+  const byPath = new Map<string, Named[]>();
   for (const tensor of tensors.toSorted((a, b) => compareNames(a.name, b.name, "/")))
-    addTo(byLayer, variable.exec(tensor.name)?.[1] ?? "", tensor);
-  const byClass = new Map<string, Layer[]>();
-  for (const [layer, variables] of byLayer) {
-    const kept = statistics.find(([pattern]) => pattern.test(layer))?.[1] ?? 0;
+    addTo(byPath, variable.exec(tensor.name)?.[1] ?? "", tensor);
+  const byLayer = new Map<string, { readonly place: number; readonly trained: Layer }[]>();
+  for (const [path, variables] of byPath) {
+    const kept = statistics.find(([pattern]) => pattern.test(path))?.[1] ?? 0;
     const trained = variables.slice(0, Math.max(0, variables.length - kept));
-    if (trained.length > 0) addTo(byClass, layer.replace(/_\d+(?=\/|$)/g, ""), trained);
+    const [, whole = path, name = ""] = part.exec(path) ?? [];
+    if (trained.length > 0) addTo(byLayer, whole, { place: partsInOrder.indexOf(name), trained });
+  }
+  const byClass = new Map<string, Layer[]>();
+  for (const [layer, parts] of byLayer) {
+    const inOrder = parts.toSorted((a, b) => a.place - b.place).flatMap(({ trained }) => trained);
+    addTo(byClass, layer.replace(/_\d+(?=\/|$)/g, ""), inOrder);
   }
   return [...byClass.values()];
 }

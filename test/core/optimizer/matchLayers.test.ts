@@ -37,6 +37,17 @@ describe("the variables of Keras' layers that an optimizer trains", () => {
     ]);
   });
 
+  it("follow each other within attention, and within what reads both ways, as these declare them", () => {
+    const names = ["key_dense", "output_dense", "query_dense", "value_dense"];
+    const attention = Object.fromEntries(names.map((name) => [`attention/${name}`, [[4, 4]]]));
+    const both = { "both/backward_layer/cell": [[4, 2]], "both/forward_layer/cell": [[4, 2]] };
+    const shapes = [...names.map(() => [4, 4]), [4, 2], [4, 2]];
+    expect(named(shapes, { ...attention, ...both })?.map((name) => name.split("/")[1])).toEqual([
+      ...["query_dense", "key_dense", "value_dense", "output_dense"],
+      ...["forward_layer", "backward_layer"],
+    ]);
+  });
+
   it("are those of the layers that are not frozen", () => {
     expect(named([[16, 3], [3]], mixed)).toEqual(["dense_2/vars/0", "dense_2/vars/1"]);
   });
@@ -50,7 +61,7 @@ describe("the variables of Keras' layers that an optimizer trains", () => {
   });
 
   it("have no names where layers of two classes could be exchanged, or which is frozen is open", () => {
-    const twins = { "attention/key_dense": [[4, 4]], "attention/query_dense": [[4, 4]] };
+    const twins = { "block/key": [[4, 4]], "block/query": [[4, 4]] };
     expect(
       named(
         [
