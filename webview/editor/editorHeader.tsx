@@ -59,11 +59,10 @@ function ProblemsLink({ model }: Pick<EditorHeaderProps, "model">) {
   const problems = model.problems.value;
   if (problems.length === 0) return null;
   const worst = worstSeverity(problems) ?? "info";
-  const faults = faultsAmong(problems).length;
   return (
     <button type="button" class="chip" onClick={() => model.showTab("health")}>
       <Icon name={worst} class={worst} />
-      {faults === 0 ? plural(problems.length, "note") : plural(faults, "problem")}
+      {worst === "info" ? plural(problems.length, "note") : plural(faultsAmong(problems).length, "problem")}
     </button>
   );
 }

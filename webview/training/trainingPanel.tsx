@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useMemo, useRef } from "preact/hooks";
-import { compareProblems, type Problem } from "../../src/core/problem/problem";
+import { compareProblems, faultsAmong, type Problem } from "../../src/core/problem/problem";
 import { plural } from "../../src/core/text/quantities";
 import type { ChartChoices } from "../../src/protocol/chartCalls";
 import { createChartView } from "../charts/chartView";
@@ -204,7 +204,7 @@ function NoEntries({ runs }: { readonly runs: readonly DrawnRun[] }) {
 
 /** What the reader must know before the charts; all of it is listed below them. */
 function WorstProblem({ problems }: { readonly problems: readonly Problem[] }) {
-  const serious = problems.filter(({ severity }) => severity !== "info").sort(compareProblems);
+  const serious = faultsAmong(problems).toSorted(compareProblems);
   const [worst] = serious;
   if (worst === undefined) return null;
   const more = serious.length > 1 ? ` (${plural(serious.length - 1, "more problem")} below)` : "";

@@ -1,7 +1,7 @@
 import { methodName } from "../adapter/methods/methodTable";
 import type { Files } from "../bytes/files";
 import { CheckpointError } from "../problem/checkpointError";
-import type { Problem } from "../problem/problem";
+import { faultsAmong, type Problem } from "../problem/problem";
 import { CheckpointSession } from "../session/checkpointSession";
 import { quote } from "../text/quote";
 import { fitForPeft } from "./baseFit";
@@ -32,7 +32,7 @@ export async function baseProblems(
     const isOfPeft = hasNamesOfPeft(session.adapter, session.checkpoint);
     if (!isOfPeft && !isTold) return [];
     const found = isOfPeft ? fitForPeft(session, base) : fitByNames(session, base);
-    if (!isTold) return found.filter(({ severity }) => severity !== "info");
+    if (!isTold) return faultsAmong(found);
     return found.length === 0 ? notJudged(session, base) : found;
   } catch (error) {
     if (!(error instanceof CheckpointError)) throw error;

@@ -76,11 +76,19 @@ class Fitting {
   private steps = 0;
   /** Of states that were looked at, whether none, one or several sequences lead on from them. */
   private readonly known = new Map<string, number>();
+  /** Of each class, the variables of its layers from one on. */
+  private readonly left: readonly (readonly number[])[];
 
   constructor(
     private readonly shapes: readonly (Shape | undefined)[],
     private readonly classes: readonly (readonly Layer[])[],
-  ) {}
+  ) {
+    this.left = classes.map((layers) => {
+      const left = [0];
+      for (const { length } of layers.toReversed()) left.unshift((left[0] as number) + length);
+      return left;
+    });
+  }
 
   only(): readonly Named[] | undefined {
     let passed: readonly number[] = this.classes.map(() => 0);
@@ -116,7 +124,7 @@ class Fitting {
 
   /** Layers that may come next: of each class the next one, or a later one where enough is left without those between. */
   private choices(passed: readonly number[], at: number) {
-    const left = this.classes.reduce((sum, layers, index) => sum + countOf(layers.slice(passed[index])), 0);
+    const left = passed.reduce((sum, next, index) => sum + (this.left[index]?.[next] ?? 0), 0);
     const spare = left - (this.shapes.length - at);
     const found: { readonly layer: Layer; readonly after: readonly number[] }[] = [];
     for (const [index, layers] of this.classes.entries()) {
@@ -137,8 +145,4 @@ class Fitting {
       return wanted === undefined || sameItems(shape, wanted);
     });
   }
-}
-
-function countOf(layers: readonly Layer[]): number {
-  return layers.reduce((sum, { length }) => sum + length, 0);
 }

@@ -4,6 +4,7 @@ import type { FolderFile } from "../checkpoint/folderContext";
 import type { InsideFile } from "../checkpoint/inside/insideFile";
 import type { AbsentPart, CheckpointKind, PartSummary } from "../checkpoint/summary";
 import type { FileContent } from "../formats/format";
+import { given } from "../lists/given";
 import {
   assessParts,
   classifyEntry,
@@ -133,13 +134,18 @@ function isOtherModel(
 /** The files of a joined checkpoint with what was read in them beside the weights, whatever their names promise. */
 function withPartsInside(
   files: readonly FolderFile[],
-  { checkpoint: { content, layout, name, wholeModelPath }, inside }: SummaryFacts,
+  { checkpoint, inside }: SummaryFacts,
 ): readonly FolderFile[] {
-  const isJoined = layout !== undefined || wholeModelPath !== undefined || isShardName(name);
-  if (!isJoined || content === undefined || inside === undefined) return files;
+  const { content } = checkpoint;
+  if (!isOfSeveralFiles(checkpoint) || content === undefined || inside === undefined) return files;
   const roles = [...rolesInside(content, inside)].filter((part) => part !== "weights");
   const part = partOfKind[inside.kind ?? "unknown"] ?? "weights";
   return files.map((file) => (file.part === "weights" ? { ...file, part, alsoHolds: roles } : file));
+}
+
+/** It was joined, or is one file of what only together is a checkpoint. */
+function isOfSeveralFiles({ layout, name, wholeModelPath }: Checkpoint): boolean {
+  return layout !== undefined || wholeModelPath !== undefined || isShardName(name);
 }
 
 function rolesInside(content: FileContent, inside: InsideFile): ReadonlySet<Part> {
@@ -152,11 +158,10 @@ function rolesInside(content: FileContent, inside: InsideFile): ReadonlySet<Part
 
 /** Undefined where the folder is the checkpoint. */
 function filesOfOne({ checkpoint, folder, inside }: SummaryFacts): readonly FolderFile[] | undefined {
-  const { content, layout, isPiece, name, path, wholeModelPath } = checkpoint;
+  const { content, isPiece, name, path } = checkpoint;
   const isWhole = inside?.kind === "training-checkpoint" && inside.models.length > 0;
   if (content === undefined || !isWhole || isPiece === true) return undefined;
-  if (layout !== undefined || wholeModelPath !== undefined || isShardName(name)) return undefined;
-  if (folder.trainerStatePath !== undefined) return undefined;
+  if (isOfSeveralFiles(checkpoint) || folder.trainerStatePath !== undefined) return undefined;
   const roles = rolesInside(content, inside);
   const size = checkpoint.files.reduce((total, { bytes }) => total + bytes, 0);
   const own = [...roles].map((part): FolderFile => ({ name, path, size, kind: "file", part, alsoHolds: [] }));
@@ -198,16 +203,12 @@ export function partSummaries(
         : holders.map(({ name, path, size, kind }) => ({
             name,
             path,
-            ...bytesOf(kind === "directory" ? bytesBelow(path, own) : size),
+            ...given({ bytes: kind === "directory" ? bytesBelow(path, own) : size }),
           })),
       ...(isWithin ? { within: partLabels[holder] } : {}),
       ...(count === 0 ? {} : { lost: count }),
     };
   });
-}
-
-function bytesOf(bytes: number | undefined): { readonly bytes?: number } {
-  return bytes === undefined ? {} : { bytes };
 }
 
 /** Of a folder the checkpoint's files that are in it; undefined where none is. */

@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import * as vscode from "vscode";
-import { compareProblems, type Problem } from "../../core/problem/problem";
+import { compareProblems, faultsAmong, type Problem } from "../../core/problem/problem";
 
 const storageKey = "checkpointExplorer.scans";
 
@@ -28,7 +28,7 @@ export class ScanMemory {
   async remember(path: string, problems: readonly Problem[]): Promise<void> {
     const identity = identityOf(path);
     if (identity === undefined) return;
-    const serious = problems.filter(({ severity }) => severity !== "info").sort(compareProblems);
+    const serious = faultsAmong(problems).toSorted(compareProblems);
     const others = this.scans().filter((scan) => scan.path !== path);
     const scan = { path, identity, problems: serious.slice(0, mostProblems) };
     await this.memento.update(storageKey, [...others, scan].slice(-mostRemembered));

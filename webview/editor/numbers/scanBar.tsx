@@ -1,4 +1,5 @@
 import { baseName } from "../../../src/core/bytes/paths";
+import { faultsAmong } from "../../../src/core/problem/problem";
 import { formatBytes, formatCount, plural } from "../../../src/core/text/quantities";
 import type { ScanState } from "../../../src/protocol/numbersSurface";
 import { Button } from "../../ui/controls";
@@ -86,7 +87,7 @@ function ScanOutcome({ model, state }: ScanPartProps) {
     const measured = scan.table.value?.measured ?? 0;
     return <>{`Scan cancelled: ${formatCount(measured)} of ${plural(scan.rows, "tensor")} measured.`}</>;
   }
-  const serious = scan.problems.value.filter(({ severity }) => severity !== "info").length;
+  const serious = faultsAmong(scan.problems.value).length;
   const outliers = state.findings?.outlierCount ?? 0;
   return (
     <>

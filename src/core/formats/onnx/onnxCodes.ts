@@ -46,19 +46,22 @@ const linear: Readonly<
   QAttention: [1, 4, 7, (_, axes) => axes - 1],
 };
 
-/** Operators whose weight has values by numbers that another node of the graph brings. */
-const scaledElsewhere: Readonly<Record<string, number>> = { MatMulInteger: 1, ConvInteger: 1 };
+/** Places of codes of other operators: in blocks, or with scales that another node of the graph brings. */
+const placesOfCodes: Readonly<Record<string, number>> = {
+  MatMulNBits: 1,
+  MatMulBnb4: 1,
+  GatherBlockQuantized: 0,
+  MatMulInteger: 1,
+  ConvInteger: 1,
+};
 
 /** Which input of a node are codes of a weight, whether or not `statedByNode` tells what they become. */
 export function codesOfNode({ type, inputs }: OnnxNode, find: Find): Tensor | undefined {
-  const place = type === "GatherBlockQuantized" ? 0 : (linear[type]?.[0] ?? scaledElsewhere[type] ?? 1);
-  const codes = find(inputs[place]);
+  const place = linear[type]?.[0] ?? placesOfCodes[type];
+  const codes = place === undefined ? undefined : find(inputs[place]);
   const isWeight = codes !== undefined && codes.shape.length > 1;
-  const isKnown = type in linear || type in scaledElsewhere || blockwise.has(type);
-  return isWeight && isKnown && (narrow.has(codes.dtype) || whole.test(codes.dtype)) ? codes : undefined;
+  return isWeight && (narrow.has(codes.dtype) || whole.test(codes.dtype)) ? codes : undefined;
 }
-
-const blockwise: ReadonlySet<string> = new Set(["MatMulNBits", "MatMulBnb4", "GatherBlockQuantized"]);
 
 function inRange(axis: number, axes: number): number {
   return axis < 0 ? axis + axes : axis;

@@ -5,7 +5,7 @@ import type { OpenedFiles } from "../../checkpoint/openedFiles";
 import { isJsonArray, isJsonObject, jsonIn, jsonString } from "../../json/parseJson";
 import { CheckpointError } from "../../problem/checkpointError";
 import { maxConfigBytes } from "../../problem/limits";
-import type { Problem } from "../../problem/problem";
+import { faultsAmong, type Problem } from "../../problem/problem";
 import { elementCount } from "../../tensors/tensor";
 import { formatCount, plural } from "../../text/quantities";
 import { quote } from "../../text/quote";
@@ -102,7 +102,7 @@ async function moduleIn(
     const file = joinPath(path, weights.name);
     const { tensors, problems } = await opened.open(file, signal);
     const count = tensors.reduce((sum, { shape }) => sum + elementCount(shape), 0);
-    const serious = problems.filter(({ severity }) => severity !== "info");
+    const serious = faultsAmong(problems);
     return {
       text: `, ${formatCount(count)} parameters`,
       problems: serious.map((problem) => inModule({ file, ...problem }, name)),

@@ -1,5 +1,5 @@
 import { baseName } from "../../bytes/paths";
-import { type Problem, worstSeverity } from "../../problem/problem";
+import { faultsAmong, type Problem, worstSeverity } from "../../problem/problem";
 import { capitalised } from "../../text/capitalised";
 import {
   formatAligned,
@@ -240,7 +240,7 @@ function checkpointState({ problems, incomplete, best, final }: RunCheckpoint): 
 
 /** The icon says so too, but not to a screen reader. */
 function problemFacts(problems: readonly Problem[]): string[] {
-  const serious = problems.filter(({ severity }) => severity !== "info").length;
+  const serious = faultsAmong(problems).length;
   return serious > 0 ? [plural(serious, "problem")] : [];
 }
 
