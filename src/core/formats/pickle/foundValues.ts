@@ -1,18 +1,19 @@
 import type { BytesValue, ContentValue } from "../contentValue";
 import { Op } from "./opcode";
 import { PyGlobal, type PyObject, PyPersistentId } from "./pickleValue";
+import { TensorArgs } from "./records/tensorArgs";
 
 /** Values that are looked into after the run, noted as they are made: walking all of a model would take longer. */
 export class FoundValues {
-  readonly persistentIds: PyPersistentId[] = [];
+  readonly persistentIds: (PyPersistentId | TensorArgs)[] = [];
   /** Calls of functions that take bytes. */
   readonly byteCalls: PyObject[] = [];
   /** Bytes that may be a pickle or hold one, and such as stayed in the file. */
   readonly payloads: BytesValue[] = [];
   readonly longPayloads: BytesValue[] = [];
 
-  noteReference(value: ContentValue): void {
-    if (value instanceof PyPersistentId) this.persistentIds.push(value);
+  noteReference(value: ContentValue | TensorArgs): void {
+    if (value instanceof PyPersistentId || value instanceof TensorArgs) this.persistentIds.push(value);
   }
 
   /** `head` is what is known of bytes that stayed in the file: their first ones, or none. */

@@ -29,6 +29,11 @@ export class FrameCheck {
     this.end = Math.max(this.end, input.position + length);
   }
 
+  /** Whether opcodes that go up to a place are more than the frame holds, or all that is left of it. */
+  isEndedBy(position: number): boolean {
+    return this.end !== 0 && position >= this.end;
+  }
+
   /** Asked after every opcode. */
   isCrossed(input: PickleInput): boolean {
     const { end } = this;

@@ -41,6 +41,16 @@ export class PickleInput {
     this.start = start;
   }
 
+  /** The bytes that are in memory. */
+  get window(): Uint8Array {
+    return this.bytes;
+  }
+
+  /** Of the next byte, in the window. */
+  get windowPosition(): number {
+    return this.position - this.start;
+  }
+
   /** The byte at `offset` is in the window. */
   holds(offset: number): boolean {
     return offset >= this.start && offset < this.start + this.bytes.length;

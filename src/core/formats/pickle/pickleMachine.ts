@@ -16,7 +16,6 @@ import {
   asInstance,
   bytesBytes,
   describeName,
-  emptyTuple,
   objectBytes,
   persistentIdBytes,
   scalarBytes,
@@ -26,6 +25,7 @@ import { MachineError, PickleStack } from "./pickleStack";
 import { decodeUtf8 } from "./pickleText";
 import { PyGlobal, PyObject, PyPersistentId } from "./pickleValue";
 import { GlobalTable } from "./python2Names";
+import { TensorRecords } from "./records/tensorRecords";
 
 const newestProtocol = 5;
 
@@ -48,8 +48,7 @@ export class PickleMachine {
   private stopped = false;
   private inlineData: InlineData | undefined;
   private readonly outer = new OuterPickles();
-  /** The class of the last storage that was referred to: mostly that of the next as well. */
-  private storageType: ContentValue | undefined;
+  private readonly records: TensorRecords;
 
   constructor(
     private readonly input: PickleInput,
@@ -59,6 +58,8 @@ export class PickleMachine {
   ) {
     this.stack = this.newStack(budget.retainedBytes);
     this.globals = new GlobalTable(imports);
+    const isResolved = hooks.resolvePersistentId !== undefined;
+    this.records = new TensorRecords(input, imports, budget, this.frames, this.found, !isResolved);
     this.opcodeOffset = input.position;
   }
 
@@ -158,10 +159,10 @@ export class PickleMachine {
         stack.remember(this.readIndexLine());
         return true;
       case Op.BINGET:
-        stack.recall(input.readU8());
+        this.records.takeBehind(stack.recall(input.readU8()), stack);
         return true;
       case Op.LONG_BINGET:
-        stack.recall(input.readU32());
+        this.records.takeBehind(stack.recall(input.readU32()), stack);
         return true;
       case Op.GET:
         stack.recall(this.readIndexLine());
@@ -282,18 +283,11 @@ export class PickleMachine {
   }
 
   private pushReference(id: ContentValue): void {
-    this.noteStorageType(id);
+    const [tag, type] = id instanceof TupleValue ? id.items : [];
+    if (tag === "storage" && type !== undefined) this.records.noteStorageType(type);
     const reference = this.hooks.resolvePersistentId?.(id) ?? new PyPersistentId(id);
     this.found.noteReference(reference);
     this.stack.create(reference, persistentIdBytes);
-  }
-
-  /** torch's older readers make a storage by calling the class that its reference names. */
-  private noteStorageType(id: ContentValue): void {
-    const [tag, type] = id instanceof TupleValue ? id.items : [];
-    if (tag !== "storage" || type === undefined || type === this.storageType) return;
-    this.storageType = type;
-    noteMaking(new PyObject(type, emptyTuple, false), "called", this.imports);
   }
 
   private startProtocol(protocol: number): void {
@@ -320,6 +314,7 @@ export class PickleMachine {
   private global(module: string, name: string): PyGlobal {
     const { global, retained } = this.globals.find(module, name, this.protocol, this.opcodeOffset);
     this.stack.retain(retained);
+    this.records.noteGlobal(global);
     return global;
   }
 

@@ -15,6 +15,8 @@ export const tupleBytes = 88;
 export const listBytes = 88;
 export const bytesBytes = 96;
 export const persistentIdBytes = 56;
+/** A place of the memo: a list that grows has room for half as much again. */
+export const memoBytes = 12;
 /** An array that grows makes room for 17 at first. */
 export const firstItemBytes = 152;
 /** A key and a value, and where it has many its place in the index. */

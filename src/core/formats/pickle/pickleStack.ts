@@ -1,7 +1,15 @@
 import { sameItems } from "../../lists/sameItems";
 import { type ContentValue, ListValue, MapValue, SetValue, TupleValue } from "../contentValue";
-import { emptyTuple, firstItemBytes, objectMoreBytes, pairBytes, tupleBytes } from "./pickleObjects";
+import {
+  emptyTuple,
+  firstItemBytes,
+  memoBytes,
+  objectMoreBytes,
+  pairBytes,
+  tupleBytes,
+} from "./pickleObjects";
 import { PyGlobal, PyObject } from "./pickleValue";
+import { LateArgs } from "./records/lateArgs";
 
 /** An opcode found the stack, the memo or its operands other than it needs them. */
 export class MachineError extends Error {
@@ -16,6 +24,9 @@ export class MachineError extends Error {
   }
 }
 
+/** Of a value or a mark on the stack. */
+const placeBytes = 16;
+
 /** Stack, marks and memo of the pickle machine. What is kept is counted against a limit before it is kept. */
 export class PickleStack {
   /** As long as the stack once was: what lies at `height` and above was taken off. */
@@ -24,8 +35,11 @@ export class PickleStack {
   private mostMarks = 0;
   /** Where each MARK stands. What is below the last one is out of reach until it is gone. */
   private readonly marks: number[] = [];
-  /** The memo as picklers fill it, from 0 on, and what is set beyond that. */
-  private readonly memo: ContentValue[] = [];
+  /**
+   * The memo as picklers fill it, from 0 on, and what is set beyond that. Where what was put there is a part of
+   * arguments that were not made yet, these stand in its place.
+   */
+  private readonly memo: (ContentValue | LateArgs)[] = [];
   private readonly farMemo = new Map<number, ContentValue>();
   private readonly recentTuples = new RecentTuples();
   private retained = 0;
@@ -35,6 +49,11 @@ export class PickleStack {
     /** Told of what is not the pickle's own, but is filled by it. */
     private readonly noteChange: (target: ContentValue) => void = () => undefined,
   ) {}
+
+  /** Nothing is set beyond what was filled from 0 on. */
+  get hasDenseMemo(): boolean {
+    return this.farMemo.size === 0;
+  }
 
   get memoSize(): number {
     return this.memo.length + this.farMemo.size;
@@ -59,7 +78,7 @@ export class PickleStack {
 
   push(value: ContentValue): void {
     // Twice while the list of them grows; the place of one that was taken off is there already.
-    if (this.height === this.values.length) this.retain(16);
+    if (this.height === this.values.length) this.retain(placeBytes);
     this.values[this.height++] = value;
   }
 
@@ -70,14 +89,41 @@ export class PickleStack {
   }
 
   pushTuple(items: readonly ContentValue[]): void {
-    const known = items.length === 0 ? emptyTuple : this.recentTuples.find(items);
-    if (known !== undefined) {
-      this.push(known);
-      return;
-    }
+    this.push(this.recentTuples.find(items) ?? this.newTuple(items));
+  }
+
+  /** As `pushTuple`, of a list that is used again. */
+  tupleOf(sizes: readonly number[]): TupleValue {
+    return this.recentTuples.find(sizes) ?? this.newTuple(sizes.slice());
+  }
+
+  private newTuple(items: readonly ContentValue[]): TupleValue {
     const tuple = new TupleValue(items);
     this.recentTuples.note(tuple);
-    this.create(tuple, tupleBytes + 8 * items.length);
+    this.retain(tupleBytes + 8 * items.length);
+    return tuple;
+  }
+
+  /** What it takes to have so many values and marks more than now, beyond what once was. */
+  bytesOfReach(values: number, marks: number): number {
+    const newValues = Math.max(0, this.height + values - this.values.length);
+    return placeBytes * (newValues + Math.max(0, this.marks.length + marks - this.mostMarks));
+  }
+
+  /** Counts so many values and marks more, which came and went. */
+  reach(values: number, marks: number): void {
+    this.retain(this.bytesOfReach(values, marks));
+    while (this.values.length < this.height + values) this.values.push(null);
+    this.mostMarks = Math.max(this.mostMarks, this.marks.length + marks);
+  }
+
+  /** Puts an object on top in place of what it was made from, and it and the parts of its arguments into the memo. */
+  replaceTop(object: PyObject, args: LateArgs, places: number, bytes: number): void {
+    this.retain(bytes);
+    this.values[this.height - 1] = object;
+    const { memo } = this;
+    for (let place = 1; place < places; place++) memo.push(args);
+    memo.push(object);
   }
 
   pop(): ContentValue {
@@ -98,7 +144,7 @@ export class PickleStack {
   mark(): void {
     this.marks.push(this.height);
     if (this.marks.length <= this.mostMarks) return;
-    this.retain(16);
+    this.retain(placeBytes);
     this.mostMarks = this.marks.length;
   }
 
@@ -125,7 +171,7 @@ export class PickleStack {
     const value = this.top();
     if (index < this.memo.length) this.memo[index] = value;
     else if (index === this.memo.length) {
-      this.retain(12); // A list that grows has room for half as much again.
+      this.retain(memoBytes);
       this.memo.push(value);
       if (this.farMemo.size > 0) this.farMemo.delete(index);
     } else {
@@ -134,11 +180,18 @@ export class PickleStack {
     }
   }
 
-  recall(index: number): void {
-    const value = index < this.memo.length ? this.memo[index] : this.farMemo.get(index);
+  /** Pushes what is in the memo, and gives it. */
+  recall(index: number): ContentValue {
+    const value = this.remembered(index);
     if (value === undefined)
       throw new MachineError("UnknownMemo", `asks for memo ${index}, which was not set`);
     this.push(value);
+    return value;
+  }
+
+  remembered(index: number): ContentValue | undefined {
+    const value = index < this.memo.length ? this.memo[index] : this.farMemo.get(index);
+    return value instanceof LateArgs ? value.part(index) : value;
   }
 
   /** An object on which something is about to be set. */
@@ -233,6 +286,7 @@ class RecentTuples {
 
   /** One with these items, if it was made lately. */
   find(items: readonly ContentValue[]): TupleValue | undefined {
+    if (items.length === 0) return emptyTuple;
     if (!isOfWholeNumbers(items)) return undefined;
     for (const recent of this.recent) if (sameItems(recent.items, items)) return recent;
     return undefined;

@@ -14,6 +14,7 @@ import {
   objectSequence,
   objectText,
 } from "./pickleObjectView";
+import { LateArgs } from "./records/lateArgs";
 
 /** A class or function that the pickle names. It was not imported. */
 export class PyGlobal extends ForeignValue {
@@ -43,13 +44,13 @@ interface SetOnObject {
 
 /** An object that Python would have made by a call: what would have been called, with what, and what was set on it. */
 export class PyObject extends ForeignValue {
-  private given: ContentValue;
+  private given: ContentValue | LateArgs;
   private more: SetOnObject | undefined;
 
   constructor(
     /** Usually a `PyGlobal`; where a pickle calls the result of a call, that object. */
     readonly callee: ContentValue,
-    args: ContentValue,
+    args: ContentValue | LateArgs,
     /** Made without a call of `__init__` (NEWOBJ), so `callee` is its class. */
     readonly isInstance: boolean,
   ) {
@@ -58,7 +59,12 @@ export class PyObject extends ForeignValue {
   }
 
   get args(): ContentValue {
-    return this.given;
+    return this.given instanceof LateArgs ? this.given.tuple() : this.given;
+  }
+
+  /** Undefined where the arguments are no more than a tuple or another value, which `args` gives. */
+  get lateArgs(): LateArgs | undefined {
+    return this.given instanceof LateArgs ? this.given : undefined;
   }
 
   /** Something was set on it after it was made. */

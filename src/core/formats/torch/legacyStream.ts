@@ -6,6 +6,7 @@ import { formatBytes } from "../../text/quantities";
 import { type ContentValue, MapValue } from "../contentValue";
 import { sequenceOf, tupleItems } from "../contentView";
 import type { ImportFinding } from "../importFinding";
+import type { FoundValues } from "../pickle/foundValues";
 import { judgeImports } from "../pickle/importReport";
 import { PyGlobal, PyPersistentId } from "../pickle/pickleValue";
 import { type Unpickled, unpickleFrom } from "../pickle/unpickle";
@@ -183,7 +184,7 @@ function containerClass(id: ContentValue): ContentValue | undefined {
   return tag === "module" && type instanceof PyGlobal ? type : undefined;
 }
 
-function referencesIn(ids: readonly PyPersistentId[]): ReadonlyMap<string, StorageReference> {
+function referencesIn(ids: FoundValues["persistentIds"]): ReadonlyMap<string, StorageReference> {
   const references = new Map<string, StorageReference>();
   for (const id of ids) {
     const reference = storageReference(id);

@@ -1,8 +1,11 @@
 import type { ZipEntry } from "../../bytes/zipDirectory";
 import { maxSmallMemberBytes } from "../../problem/limits";
+import type { ContentValue } from "../contentValue";
 import { tupleItems } from "../contentView";
 import { isFile } from "../inside/look";
+import type { FoundValues } from "../pickle/foundValues";
 import type { PyPersistentId } from "../pickle/pickleValue";
+import { TensorArgs } from "../pickle/records/tensorArgs";
 import type { TorchArchive } from "./torchArchive";
 import { numberIn } from "./torchStorage";
 
@@ -23,7 +26,7 @@ const storage = /(?:^|\/)(?:data|constants)\/(?=[^./]+$)/;
 export function otherMembers(
   { directory, folder }: TorchArchive,
   shown: ZipEntry | undefined,
-  references: readonly PyPersistentId[],
+  references: FoundValues["persistentIds"],
 ): readonly ZipEntry[] {
   const keys = new StorageKeys(references, directory.entries.length);
   const data = `${folder}data/`;
@@ -44,12 +47,12 @@ class StorageKeys {
   private readonly numbered: Uint8Array;
   private readonly named = new Set<string>();
 
-  constructor(references: readonly PyPersistentId[], members: number) {
+  constructor(references: FoundValues["persistentIds"], members: number) {
     this.numbered = new Uint8Array(members);
-    for (const { id } of references) {
-      const key =
-        typeof id === "string" ? /'([^']{1,200})', '[^']{0,200}', \d/.exec(id)?.[1] : tupleItems(id)?.[2];
-      if (typeof key === "string" || typeof key === "number") this.add(String(key));
+    for (const reference of references) {
+      const key = reference instanceof TensorArgs ? reference.key : keyIn(reference);
+      if (typeof key === "number" && key >= 0 && key < members) this.numbered[key] = 1;
+      else if (typeof key === "string" || typeof key === "number") this.add(String(key));
     }
   }
 
@@ -66,4 +69,8 @@ class StorageKeys {
     if (number >= 0 && number < this.numbered.length) return this.numbered[number] === 1;
     return this.named.has(name.slice(start));
   }
+}
+
+function keyIn({ id }: PyPersistentId): ContentValue | undefined {
+  return typeof id === "string" ? /'([^']{1,200})', '[^']{0,200}', \d/.exec(id)?.[1] : tupleItems(id)?.[2];
 }

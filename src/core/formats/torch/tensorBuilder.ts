@@ -5,6 +5,7 @@ import { type ContentValue, MapValue } from "../contentValue";
 import { numberOf, stringOf, tupleItems } from "../contentView";
 import { argsOf } from "../pickle/pickleObjectView";
 import { PyGlobal, PyObject, PyPersistentId } from "../pickle/pickleValue";
+import { TensorArgs } from "../pickle/records/tensorArgs";
 import { type ArrayPlace, numpyArray } from "./numpyArray";
 import { type RebuiltTensor, sizesOf, toTensor, viewOfStorage, withoutBytes } from "./rebuiltTensor";
 import { type TorchDtype, torchDtype } from "./torchDtype";
@@ -43,6 +44,7 @@ export class TensorBuilder {
     if (!(value instanceof PyObject) || depth > maxTensorNesting || this.open.has(value)) return undefined;
     const construct = constructors.get(value.qualifiedName);
     if (construct === undefined) return numpyArray(value, this.place);
+    if (value.lateArgs instanceof TensorArgs) return viewOf(value.lateArgs, this);
     if (depth > 0) this.open.add(value);
     const tensor = construct(argsOf(value), this, depth + 1);
     if (depth > 0) this.open.delete(value);
@@ -78,6 +80,16 @@ function view(
   if (found === undefined || shape === undefined || strides === undefined) return undefined;
   if (start === undefined || !Number.isSafeInteger(start) || start < 0) return undefined;
   return viewOfStorage(ownDtype ?? found.dtype, { shape, strides, offset: start }, found.storage, options);
+}
+
+/** As `view`, without making a tuple of all arguments. */
+function viewOf(args: TensorArgs, builder: TensorBuilder): RebuiltTensor | undefined {
+  const found = builder.storage(new PyPersistentId(args.id));
+  const shape = builder.sizes(args.shape);
+  const strides = builder.sizes(args.strides);
+  if (found === undefined || shape === undefined || strides === undefined) return undefined;
+  const options = args.shared.requiresGrad ? { requiresGrad: true } : undefined;
+  return viewOfStorage(found.dtype, { shape, strides, offset: args.offset }, found.storage, options);
 }
 
 /** Undefined in the usual case. The trailing argument tells of lazy conjugation and negation. */

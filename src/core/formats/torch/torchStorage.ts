@@ -23,7 +23,7 @@ export interface TorchStorage {
 }
 
 /** Undefined for an id that is no storage. */
-export function storageReference({ id }: PyPersistentId): StorageReference | undefined {
+export function storageReference({ id }: Pick<PyPersistentId, "id">): StorageReference | undefined {
   if (typeof id === "string") return textReference(id);
   const [tag, type, key, location, size, view] = tupleItems(id) ?? [];
   const elements = numberOf(size);
