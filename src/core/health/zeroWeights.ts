@@ -60,7 +60,16 @@ export function zeroWeights(
   if (isSample || isAllZero) return rows;
   const told = new Set(rows.map(({ tensor }) => tensor));
   const heads = looked.filter(({ tensor, isZero }) => isZero && headName.test(tensor.name));
-  return [...rows, ...heads.filter(({ tensor }) => !told.has(tensor.name)).map(zeroHead)];
+  return [
+    ...rows,
+    ...heads.filter(({ tensor }) => !told.has(tensor.name)).map(zeroHead),
+    ...zeroScales(looked.filter(({ tensor }) => !told.has(tensor.name))).map(inFile),
+  ];
+
+  function inFile({ tensor, message }: { tensor: Tensor; message: string }): Problem {
+    const file = files[tensor.fileIndex]?.path ?? path;
+    return { severity: "warning", code: "ZeroWeights", message, file, tensor: tensor.name };
+  }
 
   function zeroHead({ tensor }: LookedInto): Problem {
     const message = `${quote(tensor.name)} holds nothing but zeros: the model answers the same to every input, as before the first step of a head that starts so, or where the head was never filled.`;
@@ -72,6 +81,28 @@ export function zeroWeights(
 /** What makes the answer of what the layers found. */
 const headName =
   /(?:^|\.)(?:score|classifier|(?:value|reward|v)_head(?:\.summary)?|lm_head|classifier\.out_proj)\.weight$/;
+
+/** What codes are multiplied by; without its codes beside it such a name says nothing. */
+const scaleOf: readonly (readonly [scale: RegExp, codes: readonly string[]])[] = [
+  [/\.scales$/, [".qweight"]],
+  [/\.weight_scale(?:_inv)?$/, [".weight_packed", ".weight"]],
+  [/\.weight\.absmax$/, [".weight"]],
+];
+
+/** Scales that are all zero make zeros of every code. */
+function zeroScales(looked: readonly LookedInto[]): readonly { tensor: Tensor; message: string }[] {
+  const names = new Set(looked.map(({ tensor }) => tensor.name));
+  const found = looked.flatMap(({ tensor, isZero }) => {
+    const codes = scaleOf.find(([scale]) => isZero && scale.test(tensor.name));
+    const module = codes === undefined ? "" : tensor.name.replace(codes[0], "");
+    return codes?.[1].some((ending) => names.has(`${module}${ending}`)) ? [tensor] : [];
+  });
+  const [tensor] = found;
+  if (tensor === undefined) return [];
+  const more = found.length > 1 ? `, as are those of ${formatCount(found.length - 1)} more modules` : "";
+  const message = `${quote(tensor.name)}, the scales of a quantised weight, are all zero${more}: every code becomes 0, so that the layer gives nothing.`;
+  return [{ tensor, message }];
+}
 
 /** Norms begin at 1, so that no model does so: it was not gathered (ZeRO-3), or made and never filled. */
 function nothingButZeros(count: number, file: string): Problem {

@@ -145,3 +145,66 @@ describe("a configuration", () => {
     expect(await told(plain, { quant_method: "compressed-tensors", format: "dense" })).toEqual([]);
   });
 });
+
+describe("groups of quantised weights", () => {
+  // AutoGPTQ's qlinear: scales [ceil(infeatures / group_size), outfeatures]; AWQ's gemm: [in / group_size, out].
+  const gptqOf =
+    (groups: number) =>
+    (module: string): Given => ({
+      [`${module}.qweight`]: ["I32", [8, 8]],
+      [`${module}.qzeros`]: ["I32", [groups, 1]],
+      [`${module}.scales`]: ["F16", [groups, 8]],
+    });
+  const awqOf =
+    (groups: number) =>
+    (module: string): Given => ({
+      [`${module}.qweight`]: ["I32", [64, 1]],
+      [`${module}.qzeros`]: ["I32", [groups, 1]],
+      [`${module}.scales`]: ["F16", [groups, 8]],
+    });
+  const compressedOf =
+    (groups: number) =>
+    (module: string): Given => ({
+      [`${module}.weight_packed`]: ["I32", [8, 8]],
+      [`${module}.weight_scale`]: ["BF16", [8, groups]],
+      [`${module}.weight_shape`]: ["I64", [2]],
+    });
+  const compressed = (size: number, ignore: readonly string[] = []) => ({
+    quant_method: "compressed-tensors",
+    format: "pack-quantized",
+    ignore,
+    config_groups: { group_0: { weights: { num_bits: 4, strategy: "group", group_size: size } } },
+  });
+
+  it.each([
+    ["GPTQ", gptqOf(4), { ...gptq, group_size: 16 }],
+    ["GPTQ, a shorter last group", gptqOf(2), { ...gptq, group_size: 48 }],
+    ["GPTQ without groups", gptqOf(1), gptq],
+    ["AWQ", awqOf(4), { quant_method: "awq", bits: 4, group_size: 16, version: "gemm" }],
+    ["another layout of AWQ", awqOf(4), { quant_method: "awq", bits: 4, group_size: 32, version: "gemv" }],
+    ["GPTQ with sizes by layer", gptqOf(1), { ...gptq, group_size: 16, dynamic: {} }],
+    ["compressed-tensors", compressedOf(4), compressed(16)],
+    ["an ignored module that is not packed", compressedOf(4), compressed(16, ["lm_head"])],
+  ])("fit: %s", async (_, module, settings) => {
+    expect(await told(each(module), settings)).toEqual([]);
+  });
+
+  it.each([
+    ["GPTQ", gptqOf(1), { ...gptq, group_size: 16 }, /groups of 16 .*1 scale for 64 inputs: one for all/],
+    [
+      "GPTQ said to have none",
+      gptqOf(4),
+      gptq,
+      /one group for all inputs .*4 scales for 64 inputs: groups of 16/,
+    ],
+    ["AWQ", awqOf(4), { quant_method: "awq", bits: 4, group_size: 32 }, /groups of 32 .*: groups of 16/],
+    ["compressed-tensors", compressedOf(4), compressed(32), /groups of 32 .*: groups of 16/],
+  ])("do not: %s", async (_, module, settings, message) => {
+    expect(await told(each(module), settings)).toEqual([expect.stringMatching(message)]);
+  });
+
+  it("tells a module that is packed though it is to be left as it is", async () => {
+    const settings = compressed(16, ["re:.*norm", layers[0] ?? ""]);
+    expect(await told(each(compressedOf(4)), settings)).toEqual([expect.stringContaining("(ignore)")]);
+  });
+});

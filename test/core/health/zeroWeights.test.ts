@@ -56,3 +56,15 @@ test("in a sample a shard of nothing but zeros tells beside one that has values"
   expect(told("xxxx")).toMatchObject([{ code: "ZeroWeights", file: "/b.safetensors", tensor: "w0" }]);
   expect(told("0000")).toEqual([]);
 });
+
+test("tells scales of zeros, where their codes lie beside them", () => {
+  const [codes, scales, ...others] = looked("x0xx");
+  const named = (of: typeof codes, name: string) =>
+    ({ ...of, tensor: { ...of?.tensor, name } }) as typeof of & object;
+  const told = (name: string) =>
+    zeroWeights(file, [named(codes, name), named(scales, "down_proj.scales"), ...others], false);
+  expect(told("down_proj.qweight")).toMatchObject([
+    { message: expect.stringContaining("every code becomes 0"), tensor: "down_proj.scales" },
+  ]);
+  expect(told("norm.weight")).toEqual([]);
+});

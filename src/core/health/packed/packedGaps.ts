@@ -3,6 +3,7 @@ import type { Problem } from "../../problem/problem";
 import type { Tensor } from "../../tensors/tensor";
 import { formatCount, plural } from "../../text/quantities";
 import { type HealthSubject, isOfTransformers, isWhole } from "../healthSubject";
+import { otherGroups, packedThoughIgnored } from "./groupSizes";
 import { quantisationOf } from "./quantisationSettings";
 
 interface Companions {
@@ -58,6 +59,8 @@ export function packedGaps(subject: HealthSubject): readonly Problem[] {
   const found = [
     ...companions.flatMap((kind) => lacking(kind, settings, byName)),
     ...otherWidth(settings, byName),
+    ...otherGroups(settings, byName),
+    ...packedThoughIgnored(settings, byName),
   ];
   return found.map((problem) => ({ ...problem, severity: "error", file: checkpoint.path }));
 }
