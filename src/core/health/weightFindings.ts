@@ -6,6 +6,7 @@ import { announcedTensors } from "./announcedTensors";
 import { bestElsewhere } from "./beside/bestElsewhere";
 import { codeInside } from "./codeInside";
 import { configFindings } from "./config/configFindings";
+import { diffusersShapes } from "./config/diffusersShapes";
 import { ggufFindings } from "./config/ggufFindings";
 import { type HealthSubject, isWhole } from "./healthSubject";
 import { namedOtherwise } from "./namedOtherwise";
@@ -37,6 +38,7 @@ const rules: readonly Rule[] = [
   secondCopies,
   slicedFactors,
   configFindings,
+  diffusersShapes,
   ggufFindings,
   unmatchedPatterns,
   announcedTensors,

@@ -21,6 +21,7 @@ import { type MatrixRule, matrixRules } from "./matrixShapes";
 import { type ModelConfig, parseModelConfig } from "./modelConfig";
 import { predictionHead } from "./predictionHead";
 import { expectation, isUnpacked, slicedWeights } from "./slicedWeights";
+import { tableRows } from "./tableRows";
 import { scalingWithoutFactor, tokensBeyond } from "./tokenSettings";
 import { unlikeLayers } from "./unlikeLayers";
 
@@ -63,6 +64,7 @@ function besideConfig(
     ...missingPrediction(extraLayers, surplus, tensors),
     ...widerThanSaid(json, tensors),
     ...predictionHead(json, tensors),
+    ...tableRows(json, tensors),
     ...tokensBeyond(json, embedding),
     ...scalingWithoutFactor(json),
   ];

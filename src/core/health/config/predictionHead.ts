@@ -13,9 +13,11 @@ const anyHead = /score|classif|logits|summary|seq_relationship|\bhead|cls/i;
 /** As trainers of reward and value models call theirs; transformers looks for its own name alone. */
 const foreignHead = /(?:^|\.)(?:value|reward|regression|critic|rm|v)_head\./;
 
-/** A classifier that config.json announces: whether it is among the weights, and has a row for each label. */
+/** The head that config.json announces: whether it is among the weights, and of a classifier has a row for each label. */
 export function predictionHead(json: JsonObject, tensors: readonly Tensor[]): readonly Problem[] {
   const architecture = architectureOf(json) ?? "";
+  const lost = otherHead(architecture, tensors);
+  if (lost !== undefined) return [lost];
   if (!/For(?:Sequence|Token|Image|Audio)Classification$/.test(architecture)) return [];
   // A head of a language model is what is left where the classifier's was not saved.
   const heads = tensors.filter(
@@ -37,6 +39,39 @@ export function predictionHead(json: JsonObject, tensors: readonly Tensor[]): re
   if (labels === undefined || last === undefined || last.shape[0] === labels) return [];
   const message = `config.json says ${labels} labels, ${last.name} is ${formatShape(last.shape)} (${last.shape[0]}): loaders expect them to agree.`;
   return [{ severity: "warning", code: "ConfigDisagrees", message, tensor: last.name }];
+}
+
+/** What heads that predict tokens or spans are made of beside the embedding, which their last layer may share. */
+const otherHeads: readonly (readonly [architecture: RegExp, head: RegExp, example: string])[] = [
+  [
+    /^Bert(?:ForMaskedLM|ForPreTraining|LMHeadModel)$/,
+    /(?:^|\.)cls\.predictions\.transform\.dense\.weight$/,
+    "cls.predictions.transform.dense.weight",
+  ],
+  [
+    /^(?:Roberta|XLMRoberta|XLMRobertaXL|Camembert|MPNet)For(?:MaskedLM|CausalLM)$/,
+    /(?:^|\.)lm_head\.dense\.weight$/,
+    "lm_head.dense.weight",
+  ],
+  [/^DistilBertForMaskedLM$/, /(?:^|\.)vocab_transform\.weight$/, "vocab_transform.weight"],
+  [
+    /^ElectraForMaskedLM$/,
+    /(?:^|\.)generator_predictions\.dense\.weight$/,
+    "generator_predictions.dense.weight",
+  ],
+  [/^AlbertForMaskedLM$/, /(?:^|\.)predictions\.dense\.weight$/, "predictions.dense.weight"],
+  [
+    /^(?:Bert|Roberta|XLMRoberta|DistilBert|Electra|Albert|DebertaV2|Camembert|MPNet)ForQuestionAnswering$/,
+    /(?:^|\.)qa_outputs\.weight$/,
+    "qa_outputs.weight",
+  ],
+];
+
+function otherHead(architecture: string, tensors: readonly Tensor[]): Problem | undefined {
+  const [, head, example] = otherHeads.find(([pattern]) => pattern.test(architecture)) ?? [];
+  if (head === undefined || tensors.some(({ name }) => head.test(name))) return undefined;
+  const message = `config.json says ${architecture}, and the weights hold no ${example}: the head would be initialised at random.`;
+  return { severity: "warning", code: "HeadMissing", message };
 }
 
 /** transformers leaves the number out where the labels are listed. */

@@ -6,6 +6,28 @@ const siblings: readonly (readonly string[])[] = [
   ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj"],
   ["mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"],
   ["input_layernorm", "post_attention_layernorm"],
+  // BERT and its kin, ViT.
+  ["attention.self.query", "attention.self.key", "attention.self.value"],
+  ["attention.attention.query", "attention.attention.key", "attention.attention.value"],
+  ["intermediate.dense", "output.dense", "attention.output.dense"],
+  ["attention.output.LayerNorm", "output.LayerNorm"],
+  // DistilBERT.
+  ["attention.q_lin", "attention.k_lin", "attention.v_lin", "attention.out_lin"],
+  ["ffn.lin1", "ffn.lin2"],
+  // T5.
+  [
+    "layer.0.SelfAttention.q",
+    "layer.0.SelfAttention.k",
+    "layer.0.SelfAttention.v",
+    "layer.0.SelfAttention.o",
+  ],
+  // GPT-2.
+  ["attn.c_attn", "attn.c_proj"],
+  ["mlp.c_fc", "mlp.c_proj"],
+  ["ln_1", "ln_2"],
+  // OPT, BART, Whisper.
+  ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.out_proj"],
+  ["fc1", "fc2"],
   // The same in GGUF.
   ["attn_q", "attn_k", "attn_v", "attn_output"],
   ["ffn_gate", "ffn_up", "ffn_down"],
@@ -37,11 +59,12 @@ export function unlikeLayers(
   if (!isWithin(only.modules, first)) return [];
   const lost = [...first].filter((module) => !only.modules.has(module));
   if (lost.length > mostLost) return [];
-  const isSibling = lost.every((module) =>
-    siblings.some(
+  const isSibling = lost.every((lostOne) => {
+    const module = lostOne.replace(/\.bias$/, "");
+    return siblings.some(
       (group) => group.includes(module) && group.some((other) => other !== module && only.modules.has(other)),
-    ),
-  );
+    );
+  });
   if (others.length === 0 && !isSibling) return [];
   const ends = [Math.min(...names.keys()), Math.max(...names.keys())];
   const isError = isSibling || !ends.includes(only.layer);

@@ -22,7 +22,10 @@ export function unmatchedNames(
 ): readonly Problem[] {
   const { name, tensors } = checkpoint;
   const architecture = architectureOf(json) ?? "";
-  if (!decoders.test(architecture) || json.has("auto_map")) return [];
+  if (json.has("auto_map")) return [];
+  const lost = /-\d+-of-\d+\./.test(name) ? undefined : withoutEmbedding(architecture, tensors);
+  if (lost !== undefined) return [lost];
+  if (!decoders.test(architecture)) return [];
   // Some lines of a configuration are none that a model is made of.
   if (!json.has("vocab_size") || !json.has("num_hidden_layers")) return [];
   // One shard need not hold a layer.
@@ -39,4 +42,40 @@ export function unmatchedNames(
   }
   const message = `None of the ${tensors.length} names is that of a layer of ${architecture} (such as model.layers.0.self_attn.q_proj.weight); the first matrix is ${first.name}. transformers passes over them, and its layers would be initialised at random.`;
   return [{ severity: "error", code: "NamesUnmatched", message, tensor: first.name }];
+}
+
+/** Architectures of other names: what tells a layer of theirs, and the embedding that all of their models have. */
+const others: readonly (readonly [
+  architecture: RegExp,
+  layer: RegExp,
+  embedding: RegExp,
+  example: string,
+])[] = [
+  [
+    /^(?:MT5|T5|UMT5)(?:ForConditionalGeneration|EncoderModel|Model)$/,
+    /^(?:encoder|decoder)\.block\.\d+\./,
+    /^(?:shared|encoder\.embed_tokens|decoder\.embed_tokens)\.weight$/,
+    "shared.weight",
+  ],
+  [
+    /^(?:Bert|Roberta|XLMRoberta|DistilBert|Electra|Camembert|MPNet)(?:Model$|For)/,
+    /(?:^|\.)(?:encoder\.layer|transformer\.layer)\.\d+\./,
+    /(?:^|\.)embeddings\.word_embeddings\.\w+$/,
+    "embeddings.word_embeddings.weight",
+  ],
+  [
+    /^GPT2(?:LMHeadModel$|Model$|For)/,
+    /^(?:transformer\.)?h\.\d+\./,
+    /^(?:transformer\.)?wte\.\w+$/,
+    "wte.weight",
+  ],
+];
+
+function withoutEmbedding(architecture: string, tensors: Checkpoint["tensors"]): Problem | undefined {
+  const [, layer, embedding, example] = others.find(([pattern]) => pattern.test(architecture)) ?? [];
+  if (layer === undefined || embedding === undefined) return undefined;
+  if (!tensors.some(({ name }) => layer.test(name)) || tensors.some(({ name }) => embedding.test(name)))
+    return undefined;
+  const message = `The layers of ${architecture} are here, and its embedding (${example}) is not: it would be initialised at random.`;
+  return { severity: "error", code: "EmbeddingMissing", message };
 }

@@ -1,3 +1,4 @@
+import { logOddities } from "../../progress/logOddities";
 import type { LogEntry, TrainerState } from "../../progress/trainerState";
 import { type TrainingFault, trainingFaults } from "../../progress/trainingFaults";
 import type { PointColumns } from "../logs/pointColumns";
@@ -16,6 +17,8 @@ export interface LogDigest {
   readonly best: BestWord | undefined;
   /** What no longer learns, and from which step on. */
   readonly faults: readonly TrainingFault[];
+  /** What tells of a resume that lost something. */
+  readonly oddities: ReturnType<typeof logOddities>;
   readonly evaluationFaults: readonly EvaluationFault[];
   /** A callback ended the training before its planned steps. */
   readonly isStoppedEarly: boolean;
@@ -52,6 +55,7 @@ export function digestTrainerState(
     saveSteps,
     best: bestWordOf(state),
     faults: trainingFaults(log, maxSteps),
+    oddities: logOddities(log),
     evaluationFaults: evaluationFaults(state),
     isStoppedEarly: state.isStoppedEarly,
     loss: lastLogged(columns, "loss", at)?.value,

@@ -78,6 +78,29 @@ export class MergedMetrics {
     return this.merged.get(key)?.tail;
   }
 
+  /**
+   * The steps of a metric as its logs of one kind were written, one log behind the other. Empty where they only rise,
+   * and where two logs were written at once.
+   */
+  stepsBack(key: string, format: LogFormatId): Float64Array {
+    const logs = this.counted().filter(({ log, columns }) => log.format === format && columns.has(key));
+    const parts = logs.sort((a, b) => compareAge(a, b, key)).flatMap(({ columns }) => columns.get(key) ?? []);
+    const isBehind = (part: PointColumns, at: number) => !(part.firstStep <= (parts[at - 1]?.lastStep ?? -1));
+    if (parts.every((part, at) => part.ascending && isBehind(part, at))) return new Float64Array();
+    const isAtOnce = (part: PointColumns, at: number) => {
+      const before = parts[at - 1];
+      return before !== undefined && part.wallTimeAt(0) < before.wallTimeAt(before.length - 1);
+    };
+    if (parts.some(isAtOnce)) return new Float64Array();
+    const all = new Float64Array(parts.reduce((sum, { length }) => sum + length, 0));
+    let at = 0;
+    for (const { steps } of parts) {
+      all.set(steps, at);
+      at += steps.length;
+    }
+    return all;
+  }
+
   update(changes: ReadonlyMap<FollowedLog, LogChange>): MergedChanges {
     const rebuilt = new Set<string>();
     const appended = new Map<string, number>();

@@ -1,9 +1,10 @@
 import type { Problem } from "../../problem/problem";
+import { stepsAgain } from "../../progress/logOddities";
 import { formatCount, plural } from "../../text/quantities";
 import type { LogFile, SummaryRow } from "../logs/logFormat";
 import { logFormatOf } from "../logs/logFormats";
 import { compareSeries, type MetricColumns, type MetricSeries } from "../series/metricSeries";
-import type { RunProgress } from "../series/runProgress";
+import { lossKeyOf, type RunProgress } from "../series/runProgress";
 import { type AxisKind, tokenKeyOf } from "../series/seriesAxis";
 import { StepCurve } from "../series/stepCurve";
 import type { FollowedLog } from "./followedLog";
@@ -132,7 +133,8 @@ export class RunLogFollower {
 
   /** What was left out of the logs, and why. */
   notes(): Problem[] {
-    return [...this.otherTrainings(), ...this.longerStarts()];
+    const longer = this.longerStarts();
+    return [...this.otherTrainings(), ...(longer.length > 0 ? longer : this.stepsAgain())];
   }
 
   progress(): RunProgress {
@@ -300,6 +302,16 @@ export class RunLogFollower {
       `An earlier start of the training went on to step ${formatCount(longest)}. ` +
       `A later one began again before that and came to step ${formatCount(shown)}: its values are shown.`;
     return [{ severity: "info", code: "LongerEarlierStart", message }];
+  }
+
+  /** Of the loss, or else of what is logged most often. trainer_state.json tells of itself where it is listed. */
+  private stepsAgain(): Problem[] {
+    const keys = this.keys();
+    const key = lossKeyOf(keys) ?? keys[0];
+    const log = this.metrics.tailOf(key ?? "");
+    if (key === undefined || log === undefined || log.log.format === "trainer-state") return [];
+    const again = stepsAgain(this.metrics.stepsBack(key, log.log.format));
+    return again === undefined ? [] : [again];
   }
 
   private otherTrainings(): Problem[] {

@@ -267,18 +267,34 @@ describe("MLflow", () => {
 });
 
 describe("a log of a training that was started again", () => {
+  const rows = (steps: readonly number[], time: number) =>
+    `step,loss,wall_time\n${steps.map((step, at) => `${step},1,${time + at}`).join("\n")}\n`;
+  const notes = async (files: Readonly<Record<string, string>>) => {
+    const memory = new MemoryFiles(files);
+    const logs = Object.keys(files).map((path) => ({ path, format: "csv" as const }));
+    const follower = new RunLogFollower(new LogStore(memory), { checkpoints: [], logFiles: [], logs });
+    await follower.poll();
+    return follower.notes();
+  };
+
   it("tells that an earlier start had gone further", async () => {
-    const rows = (steps: readonly number[], time: number) =>
-      `step,loss,wall_time\n${steps.map((step) => `${step},1,${time + step}`).join("\n")}\n`;
-    const memory = new MemoryFiles({
+    const told = await notes({
       "/ws/a.csv": rows([1, 2, 3, 4], 1_700_000_000),
       "/ws/b.csv": rows([1, 2], 1_700_100_000),
     });
-    const logs = ["/ws/a.csv", "/ws/b.csv"].map((path) => ({ path, format: "csv" as const }));
-    const follower = new RunLogFollower(new LogStore(memory), { checkpoints: [], logFiles: [], logs });
-    await follower.poll();
-    expect(codes(follower.notes())).toEqual(["LongerEarlierStart"]);
-    expect(follower.notes()[0]?.message).toContain("step 4");
+    expect(codes(told)).toEqual(["LongerEarlierStart"]);
+    expect(told[0]?.message).toContain("step 4");
+  });
+
+  it("tells steps that are logged twice, in one log or in two of which one follows", async () => {
+    const one = await notes({ "/ws/a.csv": rows([1, 2, 3, 4, 3, 4, 5], 1_700_000_000) });
+    expect(one.map(({ message }) => message)).toEqual([expect.stringContaining("from step 4 to 3")]);
+    const first = rows([1, 2, 3, 4], 1_700_000_000);
+    const two = await notes({ "/ws/a.csv": first, "/ws/b.csv": rows([3, 4, 5], 1_700_100_000) });
+    expect(codes(two)).toEqual(["StepsAgain"]);
+    expect(await notes({ "/ws/a.csv": first, "/ws/b.csv": rows([5, 6], 1_700_100_000) })).toEqual([]);
+    // Two processes that wrote at once.
+    expect(await notes({ "/ws/a.csv": first, "/ws/b.csv": rows([1, 2, 3, 4], 1_700_000_002) })).toEqual([]);
   });
 });
 

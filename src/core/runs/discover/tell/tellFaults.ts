@@ -13,6 +13,7 @@ export function tellFaults(draft: RunDraft): void {
   }
   const file = draft.folder.path;
   for (const fault of newest?.faults ?? []) draft.problems.push(faultOfRun(fault, file));
+  for (const oddity of newest?.oddities ?? []) draft.problems.push({ ...oddity, file });
   for (const fault of newest?.evaluationFaults ?? []) draft.problems.push({ ...fault, file });
 }
 
