@@ -59,6 +59,15 @@ it("is read anew when the file has changed, and only then", async () => {
   document.dispose();
 });
 
+it("hears of what changed between its reading and the watching that begins after it", async () => {
+  const { document } = opened();
+  const changed = new Promise<unknown>((resolve) => document.onDidChange(resolve));
+  await document.state();
+  write(2); // told by nobody
+  expect(await changed).toMatchObject({ status: "ready", generation: 2 });
+  document.dispose();
+});
+
 it("says that its file is deleted, or why it cannot be read", async () => {
   const { document } = opened();
   await document.state();

@@ -25,6 +25,7 @@ export class CheckpointDocument implements vscode.CustomDocument {
   readonly onDidChange = this.changed.event;
   private readonly disposables: vscode.Disposable[] = [this.changed];
   private generation = 0;
+  private isDisposed = false;
   private handle: number | undefined;
   private loaded: Promise<EditorState> | undefined;
   private fingerprint: string | undefined;
@@ -44,13 +45,12 @@ export class CheckpointDocument implements vscode.CustomDocument {
       ({ problems }) => void scans.remember(this.path, problems),
     );
     this.disposables.push(this.scan);
-    this.watch();
     this.disposables.push(stages.onDidChange(() => void this.reload()));
   }
 
   /** The state, read once however many pages ask. */
   state(): Promise<EditorState> {
-    this.loaded ??= this.load();
+    this.loaded ??= this.loadThenWatch();
     return this.loaded;
   }
 
@@ -85,8 +85,18 @@ export class CheckpointDocument implements vscode.CustomDocument {
   }
 
   dispose(): void {
+    this.isDisposed = true;
     this.release();
     for (const disposable of this.disposables) disposable.dispose();
+  }
+
+  /** Watching asks the window, which is busy enough while the file opens; and what is watched is then looked at once more. */
+  private async loadThenWatch(): Promise<EditorState> {
+    try {
+      return await this.load();
+    } finally {
+      if (!this.isDisposed) this.watch();
+    }
   }
 
   private async load(): Promise<EditorState> {
@@ -156,6 +166,8 @@ export class CheckpointDocument implements vscode.CustomDocument {
       watcher.onDidDelete(onEvent),
       check,
     );
+    // It may have changed since it was read.
+    check.run();
   }
 
   private concerns(uri: vscode.Uri): boolean {
