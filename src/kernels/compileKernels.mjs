@@ -18,6 +18,7 @@ const entries = [
   "compare.ts",
   "compareHalves.ts",
   "compareIntegers.ts",
+  "compareMixed.ts",
   "widen.ts",
   "measureCells.ts",
   "products.ts",

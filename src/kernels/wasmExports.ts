@@ -33,6 +33,10 @@ export interface Exports {
   compareF32(count: number): void;
   compareBf16(count: number): void;
   compareF16(count: number): void;
+  compareF32F16(count: number): void;
+  compareF32Bf16(count: number): void;
+  compareF16F32(count: number): void;
+  compareBf16F32(count: number): void;
   countBytePairs(count: number): void;
   compareF64(count: number): void;
   compareI16(count: number): void;

@@ -5,6 +5,7 @@ import {
   type ComparedType,
   countedBits,
   type LongType,
+  type MixedTypes,
   type Moments,
   mergeCounts,
   type NumberKernels,
@@ -17,6 +18,7 @@ import { decodeTensor } from "../core/tensors/decode";
 import { decodeBlocks, ggmlBlocks } from "../core/tensors/ggmlBlocks";
 import { type CodeKind, combinings } from "../core/tensors/packed/codeCells";
 import { blockLoops } from "./blockLoops";
+import { compareLoops, finiteLoops, mixedLoops, widenLoops } from "./compareLoops";
 import { areCountable, areOrdinary, areSmall, measureBlocksInParts, measureInParts } from "./countedCells";
 import type { Exports } from "./wasmExports";
 
@@ -37,22 +39,6 @@ const layout = {
 } as const;
 
 const tables: Record<CodeBits, number> = { 8: layout.bytes, 16: layout.words, 20: layout.doubles };
-
-const compareLoops = {
-  F64: "compareF64",
-  I16: "compareI16",
-  U16: "compareU16",
-  F32: "compareF32",
-  BF16: "compareBf16",
-  F16: "compareF16",
-} as const;
-
-const widenLoops = {
-  ...({ BF16: "widenBf16", F16: "widenF16", F32: "widenF32", I16: "widenI16", U16: "widenU16" } as const),
-  ...({ I32: "widenI32", U32: "widenU32", I64: "widenI64", U64: "widenU64" } as const),
-} as const;
-
-const finiteLoops = { F32: "compareFiniteF32", BF16: "compareFiniteBf16", F16: "compareFiniteF16" } as const;
 
 /** Counters have 32 bits. */
 const maxCounted = 2 ** 32 - 1;
@@ -239,6 +225,23 @@ export class WasmKernels implements NumberKernels {
     if (!isPlain && type in finiteLoops) wasm[finiteLoops[type as keyof typeof finiteLoops]](count);
     if (!areFinite()) return compareValues(...this.decode(type, count), codeBits === 20, () => undefined);
     return this.differences(count, isPlain);
+  }
+
+  compareMixed(types: MixedTypes, count: number): DifferenceSums {
+    if (count === 0) return noDifferenceSums;
+    this.reserve(16, count);
+    const { wasm, results } = this;
+    wasm[mixedLoops[types.join() as keyof typeof mixedLoops]](count);
+    this.haveHalves = true;
+    const areFinite = () => results.subarray(0, 5).every(Number.isFinite);
+    if (areFinite()) return this.differences(count, true);
+    // As in `compare`.
+    const [a, b] = types;
+    if (a === "F32") this.widen(b as WidenedType, "otherChunk", count);
+    else this.widen(a, "chunk", count);
+    wasm.compareFiniteF32(count);
+    if (areFinite()) return this.differences(count, false);
+    return compareValues(...this.decode("F32", count), false, () => undefined);
   }
 
   compareLongs([a, b]: readonly [LongType, LongType], count: number): DifferenceSums {

@@ -1,8 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, inject, it } from "vitest";
 import type { DifferenceSums } from "../../src/core/analysis/differenceSums";
-import { type ComparedType, countedBits, type NumberKernels } from "../../src/core/analysis/numberKernels";
+import {
+  type ComparedType,
+  countedBits,
+  type MixedTypes,
+  type NumberKernels,
+} from "../../src/core/analysis/numberKernels";
 import { PlainKernels } from "../../src/core/analysis/plainKernels";
+import { decodeTensor } from "../../src/core/tensors/decode";
 import { combinings } from "../../src/core/tensors/packed/codeCells";
 import { WasmKernels } from "../../src/kernels/wasmKernels";
 import { bytesOf, expectClose, type Fill, measure } from "./kernelInputs";
@@ -23,6 +29,38 @@ const fills = fc.constantFrom<Fill>(
   "broken",
   "all NaN",
 );
+
+const mixedTypes: readonly MixedTypes[] = [
+  ["F32", "F16"],
+  ["F16", "F32"],
+  ["F32", "BF16"],
+  ["BF16", "F32"],
+];
+
+/** Bits of any kind, finite ones of every size, those of weights, and weights whose squares an F32 does not hold. */
+const sizes = fc.constantFrom("any", "finite", "weights", "tiny");
+
+function valuesOf(type: MixedTypes[number], count: number, seed: number, size: string): Uint8Array {
+  const width = type === "F32" ? 4 : 2;
+  const bytes = bytesOf("bytes", count * width, seed, "any bits");
+  for (let high = width - 1; high < bytes.length; high += width) {
+    const byte = bytes[high] as number;
+    // The exponent of one bit less is that of a finite number.
+    if (size === "finite") bytes[high] = byte & 0xbf;
+    if (size === "weights")
+      bytes[high] = (byte & 0x80) | (type === "F16" ? 0x28 | (byte & 3) : 0x3c | (byte & 1));
+    if (size === "tiny") bytes[high] = byte & (type === "F16" ? 0x83 : 0x87);
+  }
+  return bytes;
+}
+
+/** Every third value of the F32 becomes that of the halves. */
+function makeEqual(types: MixedTypes, a: Uint8Array, b: Uint8Array, count: number): void {
+  const [wide, halves, half] = types[0] === "F32" ? [a, b, types[1]] : [b, a, types[0]];
+  const values = decodeTensor(halves, half, count);
+  const view = new DataView(wide.buffer);
+  for (let at = 0; at < count; at += 3) view.setFloat32(4 * at, values[at] as number, true);
+}
 
 describe("the WebAssembly kernels", () => {
   it.each(combinings.flatMap((combining) => ([4, 8] as const).map((bits) => ({ combining, bits }))))(
@@ -114,6 +152,34 @@ describe("the WebAssembly kernels", () => {
       );
     },
   );
+
+  it.each(mixedTypes.map((types) => ({ types })))("compare $types as the plain ones do", ({ types }) => {
+    fc.assert(
+      fc.property(counts, fc.nat(), sizes, fc.boolean(), (count, seed, size, some) => {
+        const [a, b] = types.map((type, side) => valuesOf(type, count, seed + 7 * side, size)) as [
+          Uint8Array,
+          Uint8Array,
+        ];
+        if (some) makeEqual(types, a, b, count);
+        const compare = (kernels: NumberKernels) => {
+          kernels.chunk.set(a);
+          kernels.otherChunk.set(b);
+          return { sums: kernels.compareMixed(types, count), codes: kernels.takeCounts(16) };
+        };
+        const [found, wanted] = [compare(wasm), compare(plain)];
+        const { squaresOfA, squaresOfB } = wanted.sums;
+        for (const key of Object.keys(wanted.sums) as (keyof DifferenceSums)[]) {
+          const scale = key === "product" ? Math.sqrt(squaresOfA * squaresOfB) : wanted.sums[key];
+          // Of halves and differences, some are added up as F32.
+          expectClose(found.sums[key], wanted.sums[key], scale, 2 ** -22);
+        }
+        for (const key of ["elements", "compared", "changed", "mismatches", "min", "max"] as const)
+          expect(found.sums[key]).toBe(wanted.sums[key] + 0);
+        if (size !== "any") expect(found.codes).toEqual(wanted.codes);
+      }),
+      { numRuns: 100 },
+    );
+  });
 
   it.each<"BF16" | "F16">(["BF16", "F16"])("keep what nearly equal %s lack of a cosine of 1", (type) => {
     const count = 20_000;

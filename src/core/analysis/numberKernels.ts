@@ -51,6 +51,8 @@ export interface NumberKernels {
    * F32, if they are finite then, and their upper 16 bits are counted; of the others 20 as F64.
    */
   compare(type: ComparedType, count: number): DifferenceSums;
+  /** The same of F32 and halves, each as they are stored. */
+  compareMixed(types: MixedTypes, count: number): DifferenceSums;
   /**
    * The same of 64-bit integers, whose differences are those of the integers themselves: exact up to 2⁵³, and rounded
    * once beyond. Counted as F64.
@@ -74,6 +76,9 @@ export type ComparedType = "F32" | "BF16" | "F16" | "F64" | "I16" | "U16";
 export function countedBits(type: ComparedType): 16 | 20 {
   return type === "F32" || type === "BF16" || type === "F16" ? 16 : 20;
 }
+
+/** Types of two sides of which one is made wider where it is compared. */
+export type MixedTypes = readonly ["F32", "F16" | "BF16"] | readonly ["F16" | "BF16", "F32"];
 
 /** Integers of which a double holds no more than 53 bits. */
 export type LongType = "I64" | "U64";

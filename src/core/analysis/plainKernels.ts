@@ -9,6 +9,7 @@ import {
   type ComparedType,
   countedBits,
   type LongType,
+  type MixedTypes,
   type Moments,
   type NumberKernels,
   type PairBytes,
@@ -118,10 +119,21 @@ export class PlainKernels implements NumberKernels {
   }
 
   compare(type: ComparedType, count: number): DifferenceSums {
-    const codeBits = countedBits(type);
-    const [a, b] = [this.chunk, this.otherChunk].map((bytes) => decodeTensor(bytes, type, count)) as [
-      Float64Array,
-      Float64Array,
+    return this.compareDecoded([type, type], count, countedBits(type));
+  }
+
+  compareMixed(types: MixedTypes, count: number): DifferenceSums {
+    return this.compareDecoded(types, count, 16);
+  }
+
+  private compareDecoded(
+    types: readonly [ComparedType, ComparedType],
+    count: number,
+    codeBits: 16 | 20,
+  ): DifferenceSums {
+    const [a, b] = [
+      decodeTensor(this.chunk, types[0], count),
+      decodeTensor(this.otherChunk, types[1], count),
     ];
     return compareValues(a, b, codeBits === 20, this.counter(codeBits));
   }

@@ -4,6 +4,7 @@ import {
   type ComparedType,
   countedBits,
   type LongType,
+  type MixedTypes,
   type NumberKernels,
   widerTypes,
 } from "./numberKernels";
@@ -40,6 +41,7 @@ export class TensorComparer {
   private readonly type: ComparedType;
   private readonly direct: readonly [boolean, boolean];
   private readonly longs: readonly [LongType, LongType] | undefined;
+  private readonly mixed: MixedTypes | undefined;
   /** What the codes of 8 bits of both stand for: pairs of them are counted, and looked at in the end. */
   private readonly bytes: readonly [Float64Array, Float64Array] | undefined;
   private sums: DifferenceSums = noDifferenceSums;
@@ -51,6 +53,7 @@ export class TensorComparer {
   ) {
     const [left, right] = [a, b].map(({ dtype }) => components.get(dtype) ?? dtype) as [string, string];
     this.longs = longsOf(a, b);
+    this.mixed = mixedOf(a, b);
     this.type = ownType(a, b) ?? comparedIn(left, right);
     this.direct = [left === this.type, right === this.type];
     const [valuesA, valuesB] = [byteValues(a.encoding), byteValues(b.encoding)];
@@ -79,6 +82,10 @@ export class TensorComparer {
     }
     if (this.longs !== undefined) {
       this.sums = addDifferenceSums(this.sums, kernels.compareLongs(this.longs, values));
+      return;
+    }
+    if (this.mixed !== undefined) {
+      this.sums = addDifferenceSums(this.sums, kernels.compareMixed(this.mixed, values));
       return;
     }
     if (!this.direct[0]) this.decode("chunk", this.a, values);
@@ -131,6 +138,16 @@ function isCompared(type: string): type is ComparedType {
 function longsOf(a: ComparedEncoding, b: ComparedEncoding): readonly [LongType, LongType] | undefined {
   const [left, right] = [a.encoding.stored, b.encoding.stored];
   return isLong(left) && isLong(right) ? [left, right] : undefined;
+}
+
+function mixedOf(a: ComparedEncoding, b: ComparedEncoding): MixedTypes | undefined {
+  const [left, right] = [a.encoding.stored, b.encoding.stored];
+  if (left === "F32" && isHalf(right)) return [left, right];
+  return isHalf(left) && right === "F32" ? [left, right] : undefined;
+}
+
+function isHalf(type: string | undefined): type is "F16" | "BF16" {
+  return type === "F16" || type === "BF16";
 }
 
 function isLong(type: string | undefined): type is LongType {

@@ -29,11 +29,14 @@ type BrainBits = u16;
  * upper halves of the differences. A value that is not finite makes a sum not finite, and no more is told then.
  */
 export function compareF32(count: i32): void {
-  compareFew<f32>(0, count);
+  compareFew<f32, f32>(0, count);
 }
 
-/** The same of the pairs from an address on, each widened before it is added: of halves, few are left to this. */
-export function compareFew<T>(first: usize, count: i32): void {
+/**
+ * The same of the pairs from one on, each widened before it is added: of halves, few are left to this.
+ * @param first in bytes of `A`.
+ */
+export function compareFew<A, B>(first: usize, count: i32): void {
   let absolute = f64x2.splat(0);
   let squares = f64x2.splat(0);
   let squaresOfA = f64x2.splat(0);
@@ -44,19 +47,20 @@ export function compareFew<T>(first: usize, count: i32): void {
   let changed = i32x4.splat(0);
   let unchanged: u32 = 0;
   const mask = v128.load(constants, 80);
-  const end: usize = <usize>(count & ~3) * sizeof<T>();
+  const end: usize = <usize>(count & ~3) * sizeof<A>();
   let at = first;
   while (at < end) {
-    const x = isFloat<T>() ? v128.load(at, chunkA) : floatsAt<T>(chunkA + at);
-    const y = isFloat<T>() ? v128.load(at, chunkB) : floatsAt<T>(chunkB + at);
+    const atB = placeOfB<A, B>(at);
+    const x = isFloat<A>() ? v128.load(at, chunkA) : floatsAt<A>(chunkA + at);
+    const y = isFloat<B>() ? v128.load(atB, chunkB) : floatsAt<B>(chunkB + atB);
     const xLow = f64x2.promote_low_f32x4(x);
     const xHigh = f64x2.promote_low_f32x4(
-      isFloat<T>() ? v128.load64_zero(at, chunkA + 8) : i64x2.shuffle(x, x, 1, 1),
+      isFloat<A>() ? v128.load64_zero(at, chunkA + 8) : i64x2.shuffle(x, x, 1, 1),
     );
     squaresOfA = f64x2.add(squaresOfA, f64x2.add(f64x2.mul(xLow, xLow), f64x2.mul(xHigh, xHigh)));
     const yLow = f64x2.promote_low_f32x4(y);
     const yHigh = f64x2.promote_low_f32x4(
-      isFloat<T>() ? v128.load64_zero(at, chunkB + 8) : i64x2.shuffle(y, y, 1, 1),
+      isFloat<B>() ? v128.load64_zero(atB, chunkB + 8) : i64x2.shuffle(y, y, 1, 1),
     );
     squaresOfB = f64x2.add(squaresOfB, f64x2.add(f64x2.mul(yLow, yLow), f64x2.mul(yHigh, yHigh)));
     products = f64x2.add(products, f64x2.add(f64x2.mul(xLow, yLow), f64x2.mul(xHigh, yHigh)));
@@ -77,7 +81,7 @@ export function compareFew<T>(first: usize, count: i32): void {
       countPlace(load<u32>(0, codesOut + 8));
       countPlace(load<u32>(0, codesOut + 12));
     } else unchanged += 4;
-    at += 4 * sizeof<T>();
+    at += 4 * sizeof<A>();
   }
   let sumAbsolute = sumOfDoubles(absolute);
   let sumSquares = sumOfDoubles(squares);
@@ -87,10 +91,10 @@ export function compareFew<T>(first: usize, count: i32): void {
   let sumChanged = sumOfWords(changed);
   let least = leastFloat(min);
   let largest = largestFloat(max);
-  const last: usize = <usize>count * sizeof<T>();
+  const last: usize = <usize>count * sizeof<A>();
   while (at < last) {
-    const x = f32x4.extract_lane(floatsAt<T>(chunkA + at), 0);
-    const y = f32x4.extract_lane(floatsAt<T>(chunkB + at), 0);
+    const x = f32x4.extract_lane(floatsAt<A>(chunkA + at), 0);
+    const y = f32x4.extract_lane(floatsAt<B>(chunkB + placeOfB<A, B>(at)), 0);
     const difference = y - x;
     sumA += <f64>x * <f64>x;
     sumB += <f64>y * <f64>y;
@@ -101,7 +105,7 @@ export function compareFew<T>(first: usize, count: i32): void {
     least = Mathf.min(least, difference);
     largest = Mathf.max(largest, difference);
     countWord(reinterpret<u32>(difference) >> 16);
-    at += sizeof<T>();
+    at += sizeof<A>();
   }
   store<u32>(words, load<u32>(words) + unchanged);
   store<f64>(results, sumAbsolute);
@@ -112,6 +116,12 @@ export function compareFew<T>(first: usize, count: i32): void {
   store<f64>(results, <f64>sumChanged, 40);
   store<f64>(results, <f64>least, 48);
   store<f64>(results, <f64>largest, 56);
+}
+
+/** Of a place in bytes of the first side, the one in bytes of the second. */
+export function placeOfB<A, B>(place: usize): usize {
+  if (sizeof<A>() === sizeof<B>()) return place;
+  return sizeof<A>() > sizeof<B>() ? place >> 1 : place << 1;
 }
 
 /** The same of the pairs of F32 that are finite, with how many they are, and how many of the others differ. */

@@ -3,13 +3,14 @@
  * they are widened. Such a sum is off by 2⁻²² of its size at most, where a few values are all of it, and by less than 10⁻⁹ where
  * thousands of them are alike.
  */
-import { compareFew } from "./compare";
+import { compareFew, placeOfB } from "./compare";
 import { floatsAt } from "./floats";
 import {
   chunkA,
   chunkB,
   codesOut,
   constants,
+  countOtherPlace,
   countPlace,
   largestFloat,
   leastFloat,
@@ -24,15 +25,15 @@ type HalfBits = i16;
 type BrainBits = u16;
 
 /** Pairs whose sums are widened together. */
-const tile: usize = 32;
+export const tile: usize = 32;
 /** Pairs of bytes that are put side by side before they are counted. */
 const pairTile: usize = 256;
 /** Fewer pairs than this are widened one by one, which is as good as it gets and takes no time. */
-const fewest: i32 = 4096;
+export const fewest: i32 = 4096;
 /** Squares that are smaller have lost bits, or are none: sums of them are made anew by compareFinite. */
-const leastSquare: f64 = 7.888609052210118e-31;
-/** Where the differences of a tile are counted. */
-const places: usize = codesOut;
+export const leastSquare: f64 = 7.888609052210118e-31;
+/** Where the differences of a tile are put before they are counted. */
+export const tilePlaces: usize = codesOut;
 
 /** What compareF32 does, of BF16. */
 export function compareBf16(count: i32): void {
@@ -53,18 +54,18 @@ export function countBytePairs(count: i32): void {
       const b = v128.load(from + at, chunkB);
       const pairs = i8x16.shuffle(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
       const next = i8x16.shuffle(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-      v128.store(at << 1, pairs, places);
-      v128.store(at << 1, next, places + 16);
+      v128.store(at << 1, pairs, tilePlaces);
+      v128.store(at << 1, next, tilePlaces + 16);
     }
     for (let pair: usize = 0; pair < 2 * pairTile; pair += 16) {
-      countPlace((<usize>load<u16>(pair, places)) << 2);
-      countPlace((<usize>load<u16>(pair, places + 2)) << 2);
-      countPlace((<usize>load<u16>(pair, places + 4)) << 2);
-      countPlace((<usize>load<u16>(pair, places + 6)) << 2);
-      countPlace((<usize>load<u16>(pair, places + 8)) << 2);
-      countPlace((<usize>load<u16>(pair, places + 10)) << 2);
-      countPlace((<usize>load<u16>(pair, places + 12)) << 2);
-      countPlace((<usize>load<u16>(pair, places + 14)) << 2);
+      countPlace((<usize>load<u16>(pair, tilePlaces)) << 2);
+      countPlace((<usize>load<u16>(pair, tilePlaces + 2)) << 2);
+      countPlace((<usize>load<u16>(pair, tilePlaces + 4)) << 2);
+      countPlace((<usize>load<u16>(pair, tilePlaces + 6)) << 2);
+      countPlace((<usize>load<u16>(pair, tilePlaces + 8)) << 2);
+      countPlace((<usize>load<u16>(pair, tilePlaces + 10)) << 2);
+      countPlace((<usize>load<u16>(pair, tilePlaces + 12)) << 2);
+      countPlace((<usize>load<u16>(pair, tilePlaces + 14)) << 2);
     }
   }
   for (let at = end; at < <usize>count; at++)
@@ -94,7 +95,7 @@ function compareTiles<T>(count: i32): void {
     let tileSquares = zero;
     let tileA = zero;
     let tileB = zero;
-    for (let to = places; to < places + 4 * tile; to += 32) {
+    for (let to = tilePlaces; to < tilePlaces + 4 * tile; to += 32) {
       const a = v128.load(at, chunkA);
       const b = v128.load(at, chunkB);
       let x: v128, y: v128, nextX: v128, nextY: v128;
@@ -141,6 +142,7 @@ function compareTiles<T>(count: i32): void {
     if (v128.any_true(tileAbsolute)) {
       absolute = f64x2.add(absolute, doublesOf(tileAbsolute));
       squares = f64x2.add(squares, doublesOf(tileSquares));
+      // A function for this would take all sums out of their registers.
       for (let place: usize = 0; place < 4 * tile; place += 64) {
         countFour(place);
         countFour(place + 16);
@@ -152,7 +154,7 @@ function compareTiles<T>(count: i32): void {
   // No difference of halves is so small that its upper bits are those of zero.
   const changed = <u32>(end >> 1) - unchanged - (countedZeros() - zeros);
   // The rest, into the results; what was found of the tiles is added to it.
-  compareFew<T>(end, count);
+  compareFew<T, T>(end, count);
   const sumA = sumOfDoubles(squaresOfA);
   const sumB = sumOfDoubles(squaresOfB);
   const sumSquares = sumOfDoubles(squares);
@@ -162,12 +164,12 @@ function compareTiles<T>(count: i32): void {
   // Of tensors of like size the products are what their sums lack of that of the differences. Where they are nearly the
   // same, what a cosine lacks of 1 is the difference: no rounding of the sums may hide it.
   const areAlike = sumA <= 4 * sumB && sumB <= 4 * sumA;
-  addTo(0, isExact ? sumAbsolute : NaN);
-  addTo(8, sumSquares);
-  addTo(16, sumA);
-  addTo(24, sumB);
-  addTo(32, areAlike || !isExact ? (sumA + sumB - sumSquares) / 2 : productOf<T>(end));
-  addTo(40, <f64>changed);
+  addToResult(0, isExact ? sumAbsolute : NaN);
+  addToResult(8, sumSquares);
+  addToResult(16, sumA);
+  addToResult(24, sumB);
+  addToResult(32, areAlike || !isExact ? (sumA + sumB - sumSquares) / 2 : productOf<T, T>(end));
+  addToResult(40, <f64>changed);
   store<f64>(results, Math.min(load<f64>(results, 48), <f64>leastFloat(min)), 48);
   store<f64>(results, Math.max(load<f64>(results, 56), <f64>largestFloat(max)), 56);
   store<u32>(words, load<u32>(words) + unchanged);
@@ -180,14 +182,16 @@ function countedZeros(): u32 {
   );
 }
 
-/** Σ a·b of the pairs that end there. */
-function productOf<T>(end: usize): f64 {
+/** Σ a·b of the pairs that end there, in bytes of `A`. */
+export function productOf<A, B>(end: usize): f64 {
   let low = f64x2.splat(0);
   let high = low;
-  for (let at: usize = 0; at < end; at += 8) {
-    const products = f32x4.mul(floatsAt<T>(chunkA + at), floatsAt<T>(chunkB + at));
-    low = f64x2.add(low, f64x2.promote_low_f32x4(products));
-    high = f64x2.add(high, f64x2.promote_low_f32x4(i64x2.shuffle(products, products, 1, 1)));
+  for (let at: usize = 0; at < end; at += 4 * sizeof<A>()) {
+    const a = floatsAt<A>(chunkA + at);
+    const b = floatsAt<B>(chunkB + placeOfB<A, B>(at));
+    low = f64x2.add(low, f64x2.mul(f64x2.promote_low_f32x4(a), f64x2.promote_low_f32x4(b)));
+    const restOfA = f64x2.promote_low_f32x4(i64x2.shuffle(a, a, 1, 1));
+    high = f64x2.add(high, f64x2.mul(restOfA, f64x2.promote_low_f32x4(i64x2.shuffle(b, b, 1, 1))));
   }
   return sumOfDoubles(f64x2.add(low, high));
 }
@@ -196,33 +200,30 @@ function productOf<T>(end: usize): f64 {
  * F16 without an exponent were read as 2⁻¹⁵ and half of what they are, as F32 has no such numbers to wait for; infinities
  * and NaNs as numbers beyond all others.
  */
-function specials(read: v128, rebase: v128): v128 {
+export function specials(read: v128, rebase: v128): v128 {
   const exponents = i32x4.sub(v128.and(read, i32x4.splat(0x7f800000)), rebase);
   const isSmall = i32x4.eq(exponents, i32x4.splat(0));
   const isOver = i32x4.eq(exponents, v128.load(constants, 160));
-  const least = v128.or(v128.and(read, i32x4.splat(0x80000000)), rebase);
-  const half = f32x4.sub(read, least);
-  const value = v128.bitselect(f32x4.add(half, half), read, isSmall);
+  const signs = v128.and(read, i32x4.splat(0x80000000));
+  const half = f32x4.sub(read, v128.or(signs, rebase));
+  // The difference of two equal ones is a zero without a sign.
+  const value = v128.or(signs, v128.bitselect(f32x4.add(half, half), read, isSmall));
   return v128.or(value, v128.and(isOver, i32x4.splat(0x7f800000)));
 }
 
-function addTo(result: usize, value: f64): void {
+export function addToResult(result: usize, value: f64): void {
   store<f64>(results + result, load<f64>(results + result) + value);
 }
 
 /** Counts four differences of a tile, in two tables: neighbours are often the same code. */
-function countFour(place: usize): void {
-  countPlace(load<u32>(place, places));
-  countOtherPlace(load<u32>(place, places + 4));
-  countPlace(load<u32>(place, places + 8));
-  countOtherPlace(load<u32>(place, places + 12));
-}
-
-function countOtherPlace(place: usize): void {
-  store<u32>(place, load<u32>(place, otherWords) + 1, otherWords);
+export function countFour(place: usize): void {
+  countPlace(load<u32>(place, tilePlaces));
+  countOtherPlace(load<u32>(place, tilePlaces + 4));
+  countPlace(load<u32>(place, tilePlaces + 8));
+  countOtherPlace(load<u32>(place, tilePlaces + 12));
 }
 
 /** The sums of two lanes each. */
-function doublesOf(four: v128): v128 {
+export function doublesOf(four: v128): v128 {
   return f64x2.promote_low_f32x4(f32x4.add(four, i64x2.shuffle(four, four, 1, 1)));
 }

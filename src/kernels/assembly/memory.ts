@@ -88,6 +88,11 @@ export function countPlace(place: usize): void {
   store<u32>(place, load<u32>(place, words) + 1, words);
 }
 
+/** The same in the second table. */
+export function countOtherPlace(place: usize): void {
+  store<u32>(place, load<u32>(place, otherWords) + 1, otherWords);
+}
+
 /** Counts a 20-bit code. */
 export function countDouble(code: u32): void {
   const at: usize = code << 2;
