@@ -22,7 +22,10 @@ export function fitByNames(
   const weights = new BaseWeights(checkpoint.tensors);
   // A text encoder lies in a file of its own, whose names do not say that it is one.
   const find = (module: string) =>
-    weights.find(module) ?? weights.find(canonicalName(module).replace(/^te\d:/, ""));
+    weights.find(module) ??
+    // llama.cpp names the weight, and not its module.
+    weights.find(module.replace(/\.weight$/, "")) ??
+    weights.find(canonicalName(module).replace(/^te\d:/, ""));
   const where = nameOfBase(checkpoint);
   const count = plural(modules.length, "module");
   const unlooked = "How the program that loads it translates its names was not looked at.";

@@ -17,6 +17,7 @@ import { findLayout } from "../resume/findLayout";
 import { listOrNothing } from "../resume/layoutFindings";
 import { PartOpener } from "../resume/openedParts";
 import { adapterSettings } from "./beside/adapterSettings";
+import { bestCheckpointGone } from "./beside/bestCheckpointGone";
 import { differingCopies } from "./beside/differingCopies";
 import { furtherModules } from "./beside/furtherModules";
 import { generationSettings } from "./beside/generationSettings";
@@ -112,6 +113,7 @@ export async function folderFindings(
     ...(await unfinishedDownloads(opened.files, folder)),
     ...(await differingCopies(opened, checkpoint, folder, signal)),
     ...(await lostInFolder(opened.files, folder, signal)),
+    ...(await bestCheckpointGone(opened.files, folder)),
   ];
   for (const problem of besides) problems.add(problem);
   // What was opened as one checkpoint was looked at file by file.

@@ -4,6 +4,7 @@ import { absentValues, emptyParameters } from "./absentValues";
 import { adapterGaps } from "./adapterGaps";
 import { announcedTensors } from "./announcedTensors";
 import { bestElsewhere } from "./beside/bestElsewhere";
+import { registeredGap } from "./beside/registeredGap";
 import { codeInside } from "./codeInside";
 import { configFindings } from "./config/configFindings";
 import { diffusersShapes } from "./config/diffusersShapes";
@@ -59,6 +60,7 @@ const rules: readonly Rule[] = [
   unmergedAdapter,
   scheduleFree,
   bestElsewhere,
+  registeredGap,
   doubledPrefix,
 ];
 

@@ -1,5 +1,7 @@
 import type { TensorStatistics } from "../analysis/statisticColumns";
 import type { TensorReader } from "../checkpoint/tensorReader";
+import { runningStatistics } from "../health/values/runningStatistics";
+import { zeroBlocks } from "../health/values/zeroBlocks";
 import { type LookedInto, zeroWeights } from "../health/zeroWeights";
 import type { Problem } from "../problem/problem";
 import { isReadingError } from "../problem/problem";
@@ -63,6 +65,10 @@ export async function verifyCheckpoint(
           ...values.problems,
           ...notFinite(session, values, await session.packedCodes()),
           ...ofFactors(session, values),
+          ...runningStatistics(checkpoint.tensors, statisticsIn(session, values)),
+          ...(await session.withReader((reader) =>
+            zeroBlocks(checkpoint.tensors, statisticsIn(session, values), reader),
+          )),
           ...(await session.withReader((reader) => oneRank(session, values, reader))),
           ...(await session.withReader((reader) => differingHead(session, reader))),
           ...(session.isPlainModel && values.ofCodes !== true

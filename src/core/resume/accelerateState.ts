@@ -1,5 +1,6 @@
 import type { FolderFile } from "../checkpoint/folderContext";
 import { progressInside } from "../checkpoint/inside/progressInside";
+import { lostRegistered, missingRegistered, numberOfRegistered } from "../parts/registered";
 import type { PartOpener } from "./openedParts";
 import type { ProgressInputs, ResumeInputs, SchedulerInputs } from "./resumeInputs";
 import { statedProgress } from "./statedProgress";
@@ -35,6 +36,9 @@ export async function openRegistered(
 ): Promise<Pick<ResumeInputs, "progress" | "schedulers">> {
   const schedulers: SchedulerInputs[] = [];
   let progress: ProgressInputs | undefined;
+  const lost = missingRegistered(entries);
+  if (lost !== undefined)
+    opener.broken.push({ name: lost, role: "progress", reason: lostRegistered, stopsLoader: true });
   for (const { path, name } of entries.filter((file) => isRegistered(file.name)).slice(0, maxOpened)) {
     // `load_state` reads each of them, so that one that is cut ends it.
     const content = (await opener.open(path, name, "progress"))?.content;
@@ -47,7 +51,7 @@ export async function openRegistered(
 }
 
 function isRegistered(name: string): boolean {
-  return /^custom_checkpoint_\d+\.pkl$/.test(name);
+  return numberOfRegistered(name) !== undefined;
 }
 
 const noNumber = async () => undefined;

@@ -102,6 +102,7 @@ export async function gatherFromFolder(subject: ResumeSubject, signal?: AbortSig
     scaler: await openScaler(of("scaler"), opener),
     precision: settings?.precision,
     warmup: settings?.warmup,
+    asked: settings?.asked,
     worldSize: settings?.worldSize ?? layout?.worldSize,
     progress: progress ?? layout?.progress ?? joined?.progress,
     layout,

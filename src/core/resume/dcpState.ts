@@ -1,11 +1,11 @@
 import type { Files } from "../bytes/files";
 import { baseName, joinPath } from "../bytes/paths";
-import type { FolderContext } from "../checkpoint/folderContext";
 import { mappingOf, numberOf } from "../formats/contentView";
 import { readDcpMetadata } from "../formats/dcp/dcpFolder";
 import { formatCount, plural } from "../text/quantities";
 import { quote } from "../text/quote";
 import { judged, type LayoutFindings, listOrNothing } from "./layoutFindings";
+import { chosenIteration, type ListedFolder } from "./megatronState";
 import type { PartOpener } from "./openedParts";
 import type { ResumeCheck, ResumeTopic } from "./resumeReport";
 
@@ -24,7 +24,7 @@ const maxNamed = 3;
  */
 export async function dcpState(
   files: Files,
-  { folder, files: entries }: FolderContext,
+  { folder, files: entries }: ListedFolder,
   opener: PartOpener,
 ): Promise<LayoutFindings | undefined> {
   const isItself = entries.some(({ name }) => name.endsWith(".distcp"));
@@ -33,6 +33,9 @@ export async function dcpState(
     const hasCommon = entries.some(({ name }) => name === commonName);
     return hasCommon ? withCommon(findings, joinPath(folder, commonName), opener) : findings;
   }
+  const iteration = await chosenIteration(files, folder, entries);
+  if (iteration?.files.some(({ name }) => name.endsWith(".distcp")) === true)
+    return withName(await dcpState(files, iteration, opener), iteration.folder);
   const folderOf = (pattern: RegExp) =>
     entries.find(({ kind, name }) => kind === "directory" && pattern.test(name))?.path;
   const model = folderOf(/^pytorch_model_fsdp(?:_\d+)?$/);
@@ -42,6 +45,14 @@ export async function dcpState(
     ...(model === undefined ? [] : [await checkFolder(files, model, "Parameters")]),
     ...(optimizer === undefined ? [] : [await checkFolder(files, optimizer, "Optimizer state")]),
   ]);
+}
+
+/** The folder that a tracker leads to says a step by its name. */
+function withName(findings: LayoutFindings | undefined, folder: string): LayoutFindings | undefined {
+  const name = baseName(folder);
+  const step = /^iter_(\d+)$/.exec(name)?.[1];
+  if (findings === undefined || step === undefined) return findings;
+  return { ...findings, steps: [...findings.steps, { who: `the name ${name}`, step: Number(step) }] };
 }
 
 const commonName = "common.pt";

@@ -242,6 +242,12 @@ class DeepSpeedReader {
         return judged(what, "error", reason);
       }
     }
+    const made = numberOf(model?.get("global_steps")) ?? 0;
+    const skipped = numberOf(model?.get("skipped_steps")) ?? 0;
+    if (made > 0 && skipped >= made) {
+      const reason = `All ${formatCount(made)} steps were skipped, as their gradients overflowed (skipped_steps ${formatCount(skipped)} of global_steps ${formatCount(made)}): the weights are those that the training began with.`;
+      return judged(what, "warning", reason);
+    }
     const all = this.openedOptims === optimFiles.length ? "" : `, ${this.openedOptims} of them opened`;
     const reason = `All ${formatCount(optimFiles.length)} shards of DeepSpeed's optimizer${all}. Loads with ${plural(Math.max(partitions, 1) * this.modelRanks(), "process", "processes")}; another number needs a universal checkpoint.`;
     return judged(what, "ok", reason);

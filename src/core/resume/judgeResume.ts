@@ -132,7 +132,8 @@ export function judgeResumeInputs(inputs: ResumeInputs): ResumeReport {
     const isWorse = own?.verdict !== "error" && broken.some((file) => outweighsLayout(file, topic));
     return (isWorse ? usually : (own ?? usually)) ?? [];
   });
-  return weighChecks(checks, whereItStands(inputs));
+  const unneeded = broken.flatMap(({ role, name }) => (role === "other" ? [name] : []));
+  return weighChecks(checks, whereItStands(inputs), unneeded);
 }
 
 const topics: readonly ResumeTopic[] = [

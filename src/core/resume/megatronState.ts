@@ -65,7 +65,7 @@ export async function megatronState(
   };
 }
 
-interface ListedFolder {
+export interface ListedFolder {
   readonly folder: string;
   readonly files: readonly ListedFile[];
 }
@@ -79,8 +79,8 @@ function rankFolders(entries: readonly ListedFile[]): readonly string[] {
 const trackerName = "latest_checkpointed_iteration.txt";
 const maxTrackerBytes = 1000;
 
-/** The folder of the iteration that a run's tracker names, where it holds ranks. */
-async function chosenIteration(
+/** The folder of the iteration that a run's tracker names. */
+export async function chosenIteration(
   files: Files,
   folder: string,
   entries: readonly ListedFile[],
@@ -93,8 +93,7 @@ async function chosenIteration(
       (told === "release" ? name === told : Number(/^iter_(\d+)$/.exec(name)?.[1] ?? -1) === Number(told)),
   );
   if (named === undefined || told === "") return undefined;
-  const listed = await listOrNothing(files, named.path);
-  return rankFolders(listed).length === 0 ? undefined : { folder: named.path, files: listed };
+  return { folder: named.path, files: await listOrNothing(files, named.path) };
 }
 
 function checkRanks(count: number, isRank: boolean, root: MapValue | undefined): ResumeCheck {

@@ -2,6 +2,7 @@ import { sameItems } from "../lists/sameItems";
 import { joinByName } from "../optimizer/joinByName";
 import { nameParameters } from "../optimizer/nameParameters";
 import type { OptimizerParameter, OptimizerState } from "../optimizer/optimizerState";
+import { isBuffer } from "../tensors/buffers";
 import { formatShape, type Tensor } from "../tensors/tensor";
 import { formatCount, plural } from "../text/quantities";
 import type { ModelInputs, OptimizerInputs } from "./resumeInputs";
@@ -22,7 +23,7 @@ export function checkOptimizerFits(
 ): ResumeCheck {
   const judge = (verdict: ResumeVerdict, reason: string): ResumeCheck => ({ what, verdict, reason });
   const inFile = byModels(place, states);
-  if (inFile !== undefined) return judge(...inFile);
+  if (inFile !== undefined) return judge(...(outOfOrder(place, states, tensors, inModelOrder) ?? inFile));
   const model = tensors.filter(({ dtype }) => /^(?:F|BF|C)/.test(dtype));
   const parameters = states.flatMap((state) => state.parameters);
   if (parameters.length === 0) return judge("unknown", `${place} lists no parameters.`);
@@ -66,6 +67,30 @@ function byModels(place: string, states: readonly OptimizerState[]): Judgement |
   if (strangers.length === 0) return ["ok", fact];
   const named = listText(strangers.slice(0, maxNamed).map(({ path }) => path));
   return ["warning", `${fact} The parameters of ${named} are not in this file.`];
+}
+
+/**
+ * All shapes are there, and not in the order in which the model declares them: torch joins them by their numbers alone,
+ * so that the first step fails or a moment is another parameter's. Several groups, and frozen parameters, may order them
+ * otherwise on purpose.
+ */
+function outOfOrder(
+  place: string,
+  states: readonly OptimizerState[],
+  tensors: readonly Tensor[],
+  inModelOrder: boolean,
+): Judgement | undefined {
+  const [only] = states;
+  if (!inModelOrder || only === undefined || states.length > 1 || only.groups.length !== 1) return undefined;
+  const { parameters, models = [] } = only;
+  const trained = tensors.filter((tensor) => /^(?:F|BF|C)/.test(tensor.dtype) && !isBuffer(tensor));
+  if (models.length !== 1 || parameters.length !== trained.length) return undefined;
+  if (parameters.some(({ name, shape }) => name !== undefined || shape === undefined)) return undefined;
+  const at = parameters.findIndex(({ shape = [] }, index) => !sameItems(shape, trained[index]?.shape));
+  const [tensor, parameter] = [trained[at], parameters[at]];
+  if (tensor === undefined || parameter?.shape === undefined) return undefined;
+  const reason = `${place} has the shapes of all ${plural(parameters.length, "parameter")} of ${listText(models)}, and not in its order: number ${formatCount(at)} is ${formatShape(parameter.shape)}, where ${tensor.name} is ${formatShape(tensor.shape)}. torch joins them by number alone: unless the optimizer was given its parameters in another order, a step fails or mixes them.`;
+  return ["warning", reason];
 }
 
 /** Optimizers named in one sentence. */

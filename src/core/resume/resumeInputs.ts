@@ -16,6 +16,8 @@ export interface ResumeInputs {
   /** Whether the loss was scaled in training; undefined where nothing tells. */
   readonly precision: { readonly name: "fp16" | "bf16" | "fp32"; readonly place: string } | undefined;
   readonly warmup?: { readonly steps: number; readonly place: string } | undefined;
+  /** An optimizer that the training arguments ask for by name, where that is no default. */
+  readonly asked?: { readonly name: string; readonly place: string } | undefined;
   /** Processes that trained; undefined where nothing tells. */
   readonly worldSize: { readonly count: number; readonly place: string } | undefined;
   readonly progress: ProgressInputs | undefined;
@@ -77,6 +79,8 @@ export interface SchedulerInputs {
   readonly learningRates: readonly number[];
   /** `base_lrs`: those that it began with, one for each group. */
   readonly baseRates?: readonly number[];
+  /** OneCycleLR: steps that it was made for, beyond which it raises. */
+  readonly total?: number;
   /** ReduceLROnPlateau: it is stepped with each measured metric, and its count is no one of steps. */
   readonly countsEvaluations?: true;
 }

@@ -73,8 +73,15 @@ export interface Standing {
   readonly stoppedEarly?: true;
 }
 
-/** Weighs the checks, with where the training stood, as far as that is known. */
-export function weighChecks(checks: readonly ResumeCheck[], standing: Standing | undefined): ResumeReport {
+/**
+ * Weighs the checks, with where the training stood, as far as that is known.
+ * @param unneeded files that cannot be read, and that no loader asks for when it resumes
+ */
+export function weighChecks(
+  checks: readonly ResumeCheck[],
+  standing: Standing | undefined,
+  unneeded: readonly string[] = [],
+): ResumeReport {
   const at = (what: ResumeTopic) => checks.find((check) => check.what === what);
   const parameters = at("Parameters");
   const optimizer = at("Optimizer state");
@@ -97,10 +104,14 @@ export function weighChecks(checks: readonly ResumeCheck[], standing: Standing |
     const reason = (parameters?.verdict === "unknown" ? parameters : optimizer)?.reason ?? "";
     return { answer: "unknown", sentence: `Not known: ${reason}`, checks };
   }
-  return fromLosses(checks, standing);
+  return fromLosses(checks, standing, unneeded);
 }
 
-function fromLosses(checks: readonly ResumeCheck[], standing: Partial<Standing> = {}): ResumeReport {
+function fromLosses(
+  checks: readonly ResumeCheck[],
+  standing: Partial<Standing> = {},
+  unneeded: readonly string[] = [],
+): ResumeReport {
   const { at, finished, stoppedEarly = false } = standing;
   const toGoOn = stoppedEarly
     ? ". Resuming goes on against that, and is possible"
@@ -111,7 +122,12 @@ function fromLosses(checks: readonly ResumeCheck[], standing: Partial<Standing> 
   if (lacking.length === 0) {
     const open = checks.filter(({ verdict }) => verdict === "unknown").map(({ what }) => questions[what]);
     const doubt = open.length === 0 ? "" : ` Nothing here tells ${open.join(" or ")}.`;
-    const sentence = `${lead}: every part is here and whole, and nothing disagrees.${doubt}`;
+    const [broken] = unneeded;
+    const parts =
+      broken === undefined
+        ? "every part is here and whole"
+        : `every part that it needs is here and whole (${broken} cannot be read, and is not needed)`;
+    const sentence = `${lead}: ${parts}, and nothing disagrees.${doubt}`;
     return { answer: finished === undefined ? "yes" : "finished", sentence, checks };
   }
   const reasons = lacking.slice(0, maxNamedReasons).map(({ what, verdict }) => {

@@ -66,6 +66,7 @@ export function checkOptimizerState({
   kind,
   model,
   progress,
+  asked,
 }: ResumeInputs): ResumeCheck {
   const what = "Optimizer state";
   const failed = brokenCheck(what, broken, "optimizer");
@@ -112,7 +113,21 @@ export function checkOptimizerState({
     const reason = `${place}: ${names}, ${kept}; ${optimizer.doubt}.`;
     return { what, verdict: "warning", reason };
   }
+  const [own] = states;
+  if (asked !== undefined && states.length === 1 && isOtherKind(asked.name, own?.name ?? "")) {
+    const reason = `${place}: ${names}, ${kept}, and ${asked.place} asks for ${asked.name}: with these arguments its state does not load, or the training goes on with another optimizer.`;
+    return { what, verdict: "warning", reason };
+  }
   return { what, verdict: "ok", reason: `${place}: ${names}, ${kept}.` };
+}
+
+/** By what the names of the Trainer's settings and those of the optimizers have in common. */
+const kinds = [/adafactor/i, /sgd/i, /adagrad/i, /rmsprop/i, /lion/i, /adam/i];
+
+/** Only where both are of a known kind, and the one that is asked for is not Adam's. */
+function isOtherKind(asked: string, found: string): boolean {
+  const [a, b] = [asked, found].map((name) => kinds.findIndex((kind) => kind.test(name)));
+  return a !== undefined && b !== undefined && a >= 0 && b >= 0 && a < kinds.length - 1 && a !== b;
 }
 
 function keepsNothingText(names: string): string {

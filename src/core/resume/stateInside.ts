@@ -33,7 +33,10 @@ export function schedulerState(value: ContentValue, place: string): SchedulerInp
     step !== undefined || state.has("_schedulers") || state.has("num_steps") || state.has("best");
   if (!isScheduler) return undefined;
   const counts = state.has("num_bad_epochs") ? { countsEvaluations: true as const } : {};
-  return { place, step, learningRates: rates, baseRates: base, ...counts };
+  // `cycle_momentum` is OneCycleLR's alone among those with a total.
+  const total = state.has("cycle_momentum") ? numberOf(state.get("total_steps")) : undefined;
+  const end = total === undefined ? {} : { total };
+  return { place, step, learningRates: rates, baseRates: base, ...counts, ...end };
 }
 
 const schedulerKeys = /sched/i;
@@ -114,7 +117,7 @@ export function precisionInside(content: FileContent): ResumeInputs["precision"]
 }
 
 /** What training arguments tell of how a checkpoint is resumed. */
-export interface TrainingSettings extends Pick<ResumeInputs, "precision" | "worldSize" | "warmup"> {
+export interface TrainingSettings extends Pick<ResumeInputs, "precision" | "worldSize" | "warmup" | "asked"> {
   /** Samples of one process in a step, on all its devices. */
   readonly batch: number | undefined;
 }
@@ -133,6 +136,7 @@ export function trainingSettings(
     worldSize: count === undefined ? undefined : { count, place },
     warmup: steps === undefined ? undefined : { steps, place },
     batch: batchOf(settings),
+    ...askedOptimizer(settings, place),
   };
 }
 
@@ -147,6 +151,15 @@ function precisionOf(settings: MapValue): "fp16" | "bf16" | "fp32" | undefined {
     if (/^(?:float32|fp32|32|32-true)$/.test(text)) return "fp32";
   }
   return settings.get("fp16") === false && settings.get("bf16") === false ? "fp32" : undefined;
+}
+
+/** The Trainer's `optim`, an enum. A default says nothing: scripts hand over optimizers of their own. */
+function askedOptimizer(settings: MapValue, place: string): Pick<TrainingSettings, "asked"> {
+  const value = settings.get("optim");
+  const children = value === undefined || typeof value !== "object" ? undefined : childrenOf(value);
+  const inner = children === undefined || children.count === 0 ? undefined : stringOf(children.value(0));
+  const name = stringOf(value) ?? inner;
+  return name === undefined || /^adamw_(?:hf|torch)/.test(name) ? {} : { asked: { name, place } };
 }
 
 /** Steps of the Trainer's warm-up; a share of all steps is no number of them. */

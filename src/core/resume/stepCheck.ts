@@ -171,7 +171,7 @@ function ownCount({ place, step = 0 }: SchedulerInputs): string {
 function schedulerNote(
   { place, step = 0, countsEvaluations, learningRates }: SchedulerInputs,
   reference: number,
-  { progress, optimizer, scaler, precision, worldSize }: ResumeInputs,
+  { progress, optimizer, scaler, precision, worldSize, random }: ResumeInputs,
 ): string | undefined {
   if (step === reference) return "";
   if (countsEvaluations === true) {
@@ -193,7 +193,10 @@ function schedulerNote(
   if (reference > 0 && step > reference && step % reference === 0) {
     const times = step / reference;
     if (worldSize !== undefined && worldSize.count !== times) return undefined;
-    return `The schedule counts ${formatCount(times)} for each step, as accelerate makes it with ${formatCount(times)} processes.`;
+    const here = random.ranks.length;
+    const but =
+      here > 0 && here !== times ? `; random states of ${plural(here, "process", "processes")} are here` : "";
+    return `The schedule counts ${formatCount(step)}, ${formatCount(times)} for each step, as accelerate makes it with ${formatCount(times)} processes${but}.`;
   }
   return undefined;
 }

@@ -24,6 +24,11 @@ it.each([
     "warning BaseModulesMissing",
   ],
   ["mlx-lm's names", mlx(module, 8), "info BaseFits"],
+  [
+    "llama.cpp's names, which are those of the weights",
+    { [`${module}.weight.lora_a`]: [2, 8], [`${module}.weight.lora_b`]: [8, 2] },
+    "info BaseFits",
+  ],
   ["mlx-lm's names of another width", mlx(module, 6), "warning BaseShapes"],
 ])("%s are held against a base, with what was not looked at", async (_, shapes, expected) => {
   const files = new MemoryFiles({

@@ -177,6 +177,30 @@ describe("a sentence-transformers model", () => {
   ])("lacks %s", async (_, entries, expected) => {
     expect(await told(entries)).toContain(expected);
   });
+
+  it.each([
+    ["a pooling of another model", "1_Pooling/config.json", { word_embedding_dimension: 384 }],
+    ["a dense layer of other settings", "2_Dense/config.json", { in_features: 24, out_features: 2 }],
+  ])("has %s", async (_, name, settings) => {
+    const entries = (said: object) => ({
+      ...whole,
+      "config.json": JSON.stringify({ hidden_size: 4 }),
+      [name]: JSON.stringify({ ...settings, ...said }),
+    });
+    expect(await told(entries({}))).toContain("error ModuleDisagrees");
+    const fitting = { word_embedding_dimension: 4, in_features: 4, out_features: 2 };
+    expect(await told(entries(fitting))).not.toContain("error ModuleDisagrees");
+  });
+
+  it("cuts texts behind the last position that its transformer has", async () => {
+    const entries = (max_seq_length: number) => ({
+      ...whole,
+      "config.json": JSON.stringify({ model_type: "bert", max_position_embeddings: 32 }),
+      "sentence_bert_config.json": JSON.stringify({ max_seq_length }),
+    });
+    expect(await told(entries(512))).toContain("warning SequenceTooLong");
+    expect(await told(entries(32))).not.toContain("warning SequenceTooLong");
+  });
 });
 
 describe("downloads of huggingface_hub that did not end", () => {

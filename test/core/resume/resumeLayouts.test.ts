@@ -193,6 +193,18 @@ test("Megatron's distributed checkpoint: schedule and progress lie in common.pt"
   });
 });
 
+test("Megatron's distributed checkpoint by its tracker, of a folder that was renamed", async () => {
+  const iteration = "/run/iter_0000200";
+  const files = folderInMemory(join(projectRoot, "test/fixtures/dcp/titan"), iteration);
+  files.write(`${iteration}/metadata.json`, '{"sharded_backend": "torch_dist"}');
+  const entries = { iteration: "Kd", opt_param_scheduler: dict({ num_steps: "Kd" }) };
+  files.write(`${iteration}/common.pt`, torchArchive(dict(entries)));
+  files.write("/run/latest_checkpointed_iteration.txt", "200");
+  const report = await resumeOf(files, "/run");
+  expect(checkOf(report, "Schedule")?.reason).toBe("opt_param_scheduler in common.pt.");
+  expect(checkOf(report, "Steps agree")?.reason).toMatch(/step 100, but the name iter_0000200 says 200/);
+});
+
 test("Megatron's distributed checkpoint without common.pt is nothing to resume from", async () => {
   const files = folderInMemory(join(projectRoot, "test/fixtures/dcp/titan"), "/iter_0000100");
   files.write("/iter_0000100/metadata.json", '{"sharded_backend": "torch_dist"}');

@@ -26,6 +26,7 @@ import { GlobalHeaps } from "./globalHeap";
 import { type Hdf5Link, readLinks } from "./groupLinks";
 import { readDataset } from "./hdf5Dataset";
 import type { Hdf5File } from "./hdf5File";
+import { listAttribute, lostNames, type NameList } from "./listedNames";
 import { readObjectHeader } from "./objectHeader";
 import { readSuperblock, superblockIn } from "./superblock";
 
@@ -53,6 +54,9 @@ export async function readHdf5(
     // That the file is cut tells more than which structure is missing for it.
     throw error instanceof CheckpointError && cut !== undefined ? cut : error;
   }
+  // What lies in a part that was cut off, or could not be read, is told as that.
+  if (cut === undefined && !walk.problems.toArray().some(({ severity }) => severity === "error"))
+    for (const problem of walk.lostNames()) walk.problems.add(problem);
   walk.metadata.set("hdf5.superblock", String(version));
   const imports = mergeImports(walk.look.imports);
   for (const problem of [...importProblems(imports), ...walk.look.foundProblems]) walk.problems.add(problem);
@@ -92,6 +96,7 @@ class Hdf5Walk {
   private readonly heaps: GlobalHeaps;
   /** Paths by the addresses of what they name first, a group with all that is below it before the next, as h5py does. */
   private readonly seen = new Map<number, string>();
+  private readonly lists: NameList[] = [];
   private readonly moreNames: (readonly [path: string, target: string])[] = [];
 
   constructor(
@@ -116,6 +121,12 @@ class Hdf5Walk {
         this.keepGoing(error, quote(step.path));
       }
     }
+  }
+
+  /** What Keras' lists name and no group or dataset is called. */
+  lostNames(): readonly Problem[] {
+    const paths = new Set([...this.seen.values(), ...this.moreNames.map(([path]) => path)]);
+    return lostNames(this.lists, paths);
   }
 
   /** Names of the same dataset, and soft links to one: each with the name that is shown. */
@@ -188,12 +199,14 @@ class Hdf5Walk {
     messages: Parameters<typeof readAttributes>[2],
     isShown: boolean,
   ): Promise<void> {
-    for (const { name, text, payload } of await readAttributes(this.file, this.heaps, messages)) {
+    for (const { name, text, payload, list } of await readAttributes(this.file, this.heaps, messages)) {
       // PyTables and pandas unpickle what they keep so.
       if (payload !== undefined) await this.look.intoEncoded(payload, `attribute ${quote(name)}`);
+      if (list !== undefined && listAttribute.test(name))
+        this.lists.push({ path, attribute: name, names: list });
       if (!isShown || this.metadata.size >= maxShownAttributes) continue;
       // Keras lists in every layer the names that stand below it.
-      if (path !== "" && /^(?:weight_names|layer_names)\d*$/.test(name)) continue;
+      if (path !== "" && listAttribute.test(name)) continue;
       this.metadata.set(path === "" ? name : `${path}@${name}`, text);
     }
   }

@@ -47,6 +47,11 @@ async function parse(source: ByteSource, head: Uint8Array, signal?: AbortSignal)
   const weights = archive.members.get("model.weights.h5") ?? archive.members.get("model.weights.npz");
   // Whatever else is in a zip of these names is torch's to tell, and so is a pickle among them.
   const hasPickle = archive.directory.entries.some(({ name }) => /\.pkl$/i.test(name));
+  if (weights === undefined && !hasPickle && isKeras(archive)) {
+    const message =
+      "The archive holds Keras' settings and no weights (model.weights.h5): they were not saved, or were taken out.";
+    throw new CheckpointError("NoWeights", message);
+  }
   if (weights === undefined || hasPickle) return torchZip.parse(source, head, signal);
   const inner = await readWeights(archive, weights, signal);
   const metadata = new Map<string, string>();
@@ -71,6 +76,10 @@ async function parse(source: ByteSource, head: Uint8Array, signal?: AbortSignal)
     metadata,
     problems: [...problems, ...inner.problems],
   };
+}
+
+function isKeras({ members }: TorchArchive): boolean {
+  return members.has("config.json") && members.has("metadata.json");
 }
 
 async function readWeights(
@@ -98,6 +107,11 @@ async function addSettings(
 ): Promise<void> {
   for (const name of ["metadata.json", "config.json"]) {
     const entry = archive.members.get(name);
+    if (entry === undefined && name === "config.json") {
+      const message =
+        "The archive has no config.json, by which Keras makes the model: load_model stops; load_weights can fill a model that was made otherwise.";
+      problems.push({ severity: "warning", code: "SettingsMissing", message });
+    }
     if (entry === undefined || entry.size > maxSettingsBytes) continue;
     try {
       const member = await openZipEntry(archive.source, entry, signal);

@@ -10,6 +10,7 @@ import { elementCount } from "../../tensors/tensor";
 import { formatCount, plural } from "../../text/quantities";
 import { quote } from "../../text/quote";
 import { namesItsFile } from "../namesItsFile";
+import { moduleWidths, sequenceLength, settingsIn } from "./moduleWidths";
 
 const listName = "modules.json";
 const weightsName = /^(?:model\.safetensors|pytorch_model\.bin)$/;
@@ -62,6 +63,7 @@ export async function furtherModules(
     problems.push(...(found.problems ?? []));
     described.push(`${path === "" ? type : `${path} (${type}${found.text})`}`);
   }
+  problems.push(...(await sequenceLength(opened, folder, signal)));
   const message = `sentence-transformers applies ${plural(told.length, "module")} one after the other: ${described.join(", ")}. Parameters and tensors here are those of the first.`;
   return [...problems, { severity: "info", code: "SentenceModules", message, file: list.path }];
 }
@@ -97,7 +99,14 @@ async function moduleIn(
   if (withSettings.has(type) && has(/^config\.json$/) === undefined)
     return lost("its config.json is not here");
   const weights = has(weightsName);
-  if (weights === undefined) return withWeights.has(type) ? lost("its weights are not here") : { text: "" };
+  const settingsPath = joinPath(path, "config.json");
+  const settings = withSettings.has(type) ? await settingsIn(opened, settingsPath, signal) : undefined;
+  const widths = (tensors: Parameters<typeof moduleWidths>[4]) =>
+    settings === undefined
+      ? []
+      : moduleWidths(type, name, settings, folder, tensors).map((one) => ({ ...one, file: settingsPath }));
+  if (weights === undefined)
+    return withWeights.has(type) ? lost("its weights are not here") : { text: "", problems: widths([]) };
   try {
     const file = joinPath(path, weights.name);
     const { tensors, problems } = await opened.open(file, signal);
@@ -105,7 +114,7 @@ async function moduleIn(
     const serious = faultsAmong(problems);
     return {
       text: `, ${formatCount(count)} parameters`,
-      problems: serious.map((problem) => inModule({ file, ...problem }, name)),
+      problems: [...serious.map((problem) => inModule({ file, ...problem }, name)), ...widths(tensors)],
     };
   } catch (error) {
     signal?.throwIfAborted();

@@ -31,6 +31,9 @@ export function scheduleDoubt(
     if (at >= 0)
       return `${scheduler?.place} began at a learning rate of ${formatNumber(base[at] ?? 0)}, the optimizer's groups at ${formatNumber(began[at] ?? 0)}: it is another training's, or was made with other settings.`;
   }
+  const { total, step: counted } = scheduler ?? {};
+  if (total !== undefined && planned !== undefined && counted === step && planned > total)
+    return `${scheduler?.place} is a one-cycle schedule of ${plural(total, "step")}, and ${formatCount(planned)} are planned: torch stops at the step beyond its last ("Tried to step ${formatCount(total + 1)} times").`;
   if (warmup !== undefined && planned !== undefined && warmup.steps > planned)
     return `The warm-up takes ${plural(warmup.steps, "step")} (${warmup.place}), and ${formatCount(planned)} are planned: the learning rate never reaches its peak.`;
   return undefined;

@@ -54,6 +54,14 @@ describe("a .keras archive", () => {
     expect(Object.keys(tensors).length).toBeGreaterThan(100);
   });
 
+  test("without its settings, or without its weights", async () => {
+    const member = { name: "model.weights.h5", data: weights };
+    const [metadata] = settings;
+    const { checkpoint } = await open(zipFile([...(metadata === undefined ? [] : [metadata]), member]));
+    expect(checkpoint.problems.map(({ code }) => code)).toContain("SettingsMissing");
+    await expect(open(zipFile(settings))).rejects.toMatchObject({ code: "NoWeights" });
+  });
+
   test("that is cut is told to be cut", async () => {
     const archive = zipFile([...settings, { name: "model.weights.h5", data: weights }]);
     await expect(open(archive.slice(0, archive.length - 300))).rejects.toMatchObject({
