@@ -134,6 +134,9 @@ export class AdapterBuilder {
       isTransposed: this.isTransposed,
       isPooled: this.isPooled,
     });
+    const enabled = this.config?.enableLora;
+    if (dialect === "litgpt" && enabled?.[0] !== false && layouts.some(({ slice }) => slice !== undefined))
+      this.problems.assumedSplit(enabled !== undefined);
     if (layouts.length > 0) this.dialects.set(dialect, (this.dialects.get(dialect) ?? 0) + 1);
     return layouts.map((layout) => {
       const rule = this.scales.find(parameter, layout.rank, isMlx, group.adapterName);

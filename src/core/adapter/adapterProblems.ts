@@ -103,6 +103,14 @@ export class AdapterProblems {
     this.assumed.set(scale, (this.assumed.get(scale) ?? 0) + 1);
   }
 
+  /** litgpt's query, key and value in one, whose sizes stand in no tensor. */
+  assumedSplit(isNamed: boolean): void {
+    if (this.found.some(({ code }) => code === "LoraSplitAssumed")) return;
+    const parts = isNamed ? "" : " and which of the three are adapted";
+    const message = `Query, key and value lie in one pair of factors, and the file does not say where each begins${parts}: the query is assumed to have as many outputs as the layer has inputs. Where a model has other heads, the numbers of these modules are of wrong parts.`;
+    this.push(isNamed ? "info" : "warning", "LoraSplitAssumed", message);
+  }
+
   notMeasured(method: string, reason?: string): void {
     this.push("info", "AdapterMethod", whyNotMeasured(method, reason));
   }

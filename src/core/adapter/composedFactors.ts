@@ -54,6 +54,9 @@ export function composedLayout(
   if (method === "LOHA" && rank > maxSmallRank)
     return `has a rank of up to ${rank} in this file (the product of the two it is made of), more than the ${maxSmallRank} that are decomposed`;
   const isProduct = method === "LOKR";
+  // make_kron gives w1 the kernel's axis for four axes alone; torch.kron then repeats w2's rows by its columns.
+  if (isProduct && "whole" in second && second.whole.shape.length === 3 && isOfPeft(second.whole))
+    return "has a whole matrix of three axes in this file (a convolution over one axis), whose Kronecker product PEFT takes along other axes than those of the weight";
   if (!isProduct && (first.rows !== second.rows || first.cols !== second.cols)) return incomplete;
   const scaleRank = "left" in second ? rankOf(second) : rankOf(first);
   return {
@@ -65,6 +68,10 @@ export function composedLayout(
     scaleRank,
     ignoresAlpha: "whole" in first && "whole" in second,
   };
+}
+
+function isOfPeft({ name }: Tensor): boolean {
+  return name.startsWith("base_model.model.");
 }
 
 /** Whether one of the two matrices, or half of one, is not there at all. */

@@ -116,17 +116,24 @@ function pooled(plain: FactorLayout, groupSize: number | undefined): FactorLayou
 /**
  * Whether QALoRA's A takes the average of each group of inputs. PEFT makes it so over layers of GPTQ alone and an
  * ordinary LoRA over all others, whatever the configuration says. A hidden width that is the inputs of one module is the
- * outputs of another: that tells whether A has as many columns as there are inputs.
+ * outputs of another: that tells whether A has as many columns as there are inputs. Query, key and value in one, all of
+ * one width, say it by themselves.
  */
 export function arePooled(
   pairs: readonly { readonly a: Tensor; readonly b: Tensor }[],
   groupSize: number | undefined,
 ): boolean {
   if (groupSize === undefined) return false;
+  const fused = pairs.filter(({ a }) => threeInOne.test(a.name));
+  const ofThirds = (times: number) => fused.some(({ a, b }) => (a.shape[1] ?? 0) * times * 3 === b.shape[0]);
+  if (ofThirds(1) || ofThirds(groupSize)) return !ofThirds(1);
   const outputs = new Set(pairs.map(({ b }) => b.shape[0]));
   const count = (times: number) => pairs.filter(({ a }) => outputs.has((a.shape[1] ?? 0) * times)).length;
   return count(1) === 0 || count(groupSize) > 0;
 }
+
+/** Layers of query, key and value together. */
+const threeInOne = /\.(?:c_attn|query_key_value|Wqkv)\./;
 
 /** BD-LoRA keeps A as [r, in / n] or B as [out, r / n]: n blocks, one below the other. */
 function blockLayout(a: Tensor, b: Tensor, { config, module }: FormContext): FactorLayout | undefined {

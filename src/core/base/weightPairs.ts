@@ -32,7 +32,7 @@ export const maxMatrixValues = 256 * 1024 * 1024;
 
 /** Matrices that are looked up in and not multiplied with, and what maps back to the vocabulary. */
 const notLinear =
-  /(?:^|[._])(?:embed\w*|wte|wpe|tok_embeddings|word_embeddings|position_embeddings|lm_head|output\.weight$)/;
+  /(?:^|[._])(?:embed\w*|wte|wpe|tok_embeddings|word_embeddings|position_embeddings|lm_head|relative_attention_bias|(?:output|shared)\.weight$)/;
 
 const floats: ReadonlySet<string> = new Set(["F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"]);
 

@@ -2,7 +2,14 @@ import type { AdapterConfig } from "../adapter/adapterConfig";
 import type { LoraModule } from "../adapter/loraModule";
 import { methodName } from "../adapter/methods/methodTable";
 import { isTokenRows, tokenRowsOf } from "../adapter/trainableTokens";
-import { isJsonArray, type JsonValue, jsonNumber, jsonString } from "../json/parseJson";
+import {
+  isJsonArray,
+  isJsonObject,
+  type JsonObject,
+  type JsonValue,
+  jsonNumber,
+  jsonString,
+} from "../json/parseJson";
 import type { Problem } from "../problem/problem";
 import { plural } from "../text/quantities";
 import { quote } from "../text/quote";
@@ -65,7 +72,7 @@ function isOfMatrices({ checkpoint, adapter }: HealthSubject): boolean {
 }
 
 /** Settings without which PEFT makes no adapter at all. */
-function settings({ folder, adapterConfig }: HealthSubject): readonly Problem[] {
+function settings({ folder, adapterConfig, adapter }: HealthSubject): readonly Problem[] {
   const value = folder.adapterConfig?.value;
   const type = jsonString(value?.get("peft_type"));
   if (value === undefined) return [];
@@ -74,6 +81,7 @@ function settings({ folder, adapterConfig }: HealthSubject): readonly Problem[] 
   if (type !== type.toUpperCase())
     return [failing(`says peft_type ${quote(type)}; PEFT knows ${quote(type.toUpperCase())} alone`)];
   const method = adapterConfig?.peftType ?? "";
+  const modules = adapter?.modules ?? [];
   const r = jsonNumber(value.get("r"));
   const alpha = method === "LORA" ? "lora_alpha" : "alpha";
   const written = value.get(alpha);
@@ -83,6 +91,23 @@ function settings({ folder, adapterConfig }: HealthSubject): readonly Problem[] 
   const isRanked = method === "LORA" || scaledByAlpha.has(method) || ranked.has(method);
   if (isRanked && (value.get("r") === null || (r !== undefined && r <= 0)))
     return [failing(`says r ${r ?? "null"}, and PEFT asks for a positive rank`)];
+  return method === "LORA" ? unusable(value, modules) : [];
+}
+
+/** Settings that PEFT reads without asking whether they are there, and numbers of patterns that it computes with. */
+function unusable(value: JsonObject, modules: readonly LoraModule[]): readonly Problem[] {
+  for (const name of ["rank_pattern", "alpha_pattern", "bias", "lora_dropout"])
+    if (value.get(name) === null) return [failing(`says ${name} null, where PEFT asks for a value`)];
+  for (const name of ["rank_pattern", "alpha_pattern"]) {
+    const pattern = value.get(name);
+    for (const [key, number] of isJsonObject(pattern) ? pattern : []) {
+      const isMatched = modules.some(({ module }) => module === key || module.endsWith(`.${key}`));
+      if (isMatched && jsonNumber(number) === undefined && typeof number !== "boolean")
+        return [
+          failing(`says ${asWritten(number)} for ${quote(key)} in ${name}, where PEFT asks for a number`),
+        ];
+    }
+  }
   return [];
 }
 

@@ -1,4 +1,7 @@
+import type { Adapter } from "../adapter/adapter";
 import type { AdapterConfig } from "../adapter/adapterConfig";
+import { modulePath } from "../adapter/loraKey";
+import { isProductMethod, modulesBelow } from "../adapter/methods/methodTable";
 import { isJsonArray, type JsonValue, jsonNumber, jsonString } from "../json/parseJson";
 import type { Problem } from "../problem/problem";
 import { lastPart } from "../text/lastPart";
@@ -18,22 +21,31 @@ const stepBudget = 20_000_000;
 
 type Selects = (module: string) => boolean;
 
+/** Methods of PEFT that make nothing in the modules that `target_modules` chooses, or not there alone. */
+const withoutTargets: ReadonlySet<string> = new Set([
+  "ADAPTION_PROMPT",
+  "SHADOW",
+  "TRAINABLE_TOKENS",
+  "XLORA",
+]);
+
 /**
- * Factors that the configuration does not select. PEFT first makes the modules that `target_modules`,
+ * Trained modules that the configuration does not select. PEFT first makes those that `target_modules`,
  * `layers_to_transform` and `exclude_modules` choose (tuners_utils.py, check_target_module_exists), and leaves the rest
  * of the file without a word.
  */
 export function peftTargets(subject: HealthSubject): readonly Problem[] {
   const { adapter, adapterConfig: config, folder } = subject;
-  if (adapter === undefined || config?.peftType !== "LORA" || !isOfPeft(subject) || !isWhole(subject))
+  if (adapter === undefined || config?.peftType === undefined || withoutTargets.has(config.peftType))
     return [];
+  if (!isOfPeft(subject) || !isWhole(subject)) return [];
   // Parameters of experts are chosen by a setting of their own.
   if (config.targetParameters.length > 0) return [];
-  const unnamed = [...unnamedExperts(subject), ...unnamedTargets(subject)];
+  const isLora = config.peftType === "LORA";
+  const unnamed = isLora ? [...unnamedExperts(subject), ...unnamedTargets(subject)] : [];
   if (unnamed.length > 0) return unnamed;
   const selects = selectionOf(config, (field) => folder.adapterConfig?.value.get(field));
-  const paths = adapter.modules.filter(({ layout }) => layout !== "experts").map(({ module }) => module);
-  const modules = [...new Set(paths.map((path) => path.replace(/ \(.*\)$/, "")))];
+  const modules = trainedModules(adapter, config.peftType);
   if (selects === undefined || modules.length === 0) return [];
   try {
     const lost = modules.filter((module) => !selects(module));
@@ -42,6 +54,16 @@ export function peftTargets(subject: HealthSubject): readonly Problem[] {
     if (error instanceof PatternBudgetError) return [];
     throw error;
   }
+}
+
+/** Paths in the base model, of factors and of what other methods train. */
+function trainedModules({ modules, otherTensors }: Adapter, method: string): readonly string[] {
+  const ofFactors = modules.filter(({ layout }) => layout !== "experts").map(({ module }) => module);
+  const names = isProductMethod(method) ? [] : otherTensors.map(({ name }) => name);
+  // What all modules share stands below no module.
+  const below = modulesBelow(method, names).filter((path) => /^base_model\.model\.[^.]/.test(path));
+  const others = below.map((path) => modulePath(path.replace(/\.$/, "")));
+  return [...new Set([...ofFactors.map((path) => path.replace(/ \(.*\)$/, "")), ...others])];
 }
 
 /** Names by which transformers 5 takes `target_modules` for parameters of experts, as it loads. */
@@ -103,28 +125,36 @@ export function peftSelection({
 function leftOut(lost: readonly string[], count: number): Problem {
   const which = `${lost.length} of ${plural(count, "module")} of the file ${lost.length === 1 ? "is" : "are"} not among those that the configuration selects (target_modules, layers_to_transform, exclude_modules), first ${lost[0]}`;
   const all = lost.length === count;
-  const message = `${which}: PEFT leaves ${lost.length === 1 ? "its" : "their"} factors out without a word${all ? ", so that nothing of the file is loaded" : ""}.`;
+  const message = `${which}: PEFT leaves what was trained in ${lost.length === 1 ? "it" : "them"} out without a word${all ? ", so that nothing of the file is loaded" : ""}.`;
   return { severity: all ? "error" : "warning", code: "UnselectedModules", message };
 }
 
 /** Undefined where the configuration leaves the choice to the base model, or its expression is not understood. */
 function selectionOf(
-  { targetModules }: AdapterConfig,
+  { targetModules, modulesToSave, tiesWeights }: AdapterConfig,
   field: (name: string) => JsonValue | undefined,
 ): Selects | undefined {
   const budget: PatternBudget = { steps: stepBudget };
-  const isExcluded = exclusion(field("exclude_modules"), budget);
+  const excluded = exclusion(field("exclude_modules"), budget);
+  const saved = new Set(modulesToSave);
+  // What is trained whole is never given factors.
+  const isExcluded: Selects = (module) =>
+    excluded?.(module) === true || (saved.size > 0 && module.split(".").some((part) => saved.has(part)));
   if (typeof targetModules === "string") {
     if (targetModules === "" || /^all-linear$/i.test(targetModules)) return undefined;
     const matches = expression(targetModules, budget);
-    return matches && ((module) => matches(module) && isExcluded?.(module) !== true);
+    return matches && ((module) => matches(module) && !isExcluded(module));
   }
   if (targetModules === undefined || targetModules.length === 0) return undefined;
+  // The partner of tied embeddings is given factors with them (ensure_weight_tying).
+  const tied = tiesWeights && targetModules.some((one) => singleName.test(lastPart(one)));
   const isListed = listed(targetModules);
   const isOfLayer = layerChoice(field("layers_to_transform"), field("layers_pattern"));
   return (module) =>
-    isExcluded?.(module) !== true &&
-    (targetModules.includes(module) || (isListed(module) && isOfLayer(module)));
+    !isExcluded(module) &&
+    ((tied && singleName.test(lastPart(module))) ||
+      targetModules.includes(module) ||
+      (isListed(module) && isOfLayer(module)));
 }
 
 function exclusion(excluded: JsonValue | undefined, budget: PatternBudget): Selects | undefined {
@@ -154,17 +184,20 @@ function expression(source: string, budget: PatternBudget): Selects | undefined 
   }
 }
 
-/** The last number in a path that has two parts before it and one behind; or the one behind a name of a stack. */
+/**
+ * The first number in a path that has two parts before it and one behind, or the one behind a name of a stack. PEFT before
+ * 0.21 took the last, which of an expert is the expert's: whatever one of the two selects is taken for selected.
+ */
 function layerChoice(layers: JsonValue | undefined, stacks: JsonValue | undefined): Selects {
   const numbers = (isJsonArray(layers) ? layers : [layers ?? null]).flatMap((item) => jsonNumber(item) ?? []);
   if (numbers.length === 0) return () => true;
   const names = (isJsonArray(stacks) ? stacks : [stacks ?? null]).flatMap((item) => jsonString(item) ?? []);
   return (module) => {
     const parts = module.split(".");
-    for (let at = parts.length - 2; at >= 2; at--) {
-      const isStack = names.length === 0 || names.includes(parts[at - 1] as string);
-      if (/^\d+$/.test(parts[at] as string) && isStack) return numbers.includes(Number(parts[at]));
-    }
-    return false;
+    const found = parts.flatMap((part, at) => {
+      if (!/^\d+$/.test(part) || at === parts.length - 1) return [];
+      return (names.length === 0 ? at >= 2 : names.includes(parts[at - 1] as string)) ? [Number(part)] : [];
+    });
+    return [found[0], found.at(-1)].some((number) => number !== undefined && numbers.includes(number));
   };
 }

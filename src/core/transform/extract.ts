@@ -19,6 +19,7 @@ import { type ExtractionRule, largestRank } from "./extractionRank";
 import { savedModuleNames, savedWhole } from "./extractionScope";
 import { type ExtractedModule, searchStart, squares } from "./extractModule";
 import { FactorQueue, type FactorTask, type FactorWork, type MadeFactors } from "./factorQueue";
+import { tiedTo } from "./model/tiedEmbedding";
 import { type AdapterTarget, type WrittenAdapter, writeAdapter } from "./writeAdapter";
 
 export interface ExtractRequest extends FactorWork, AdapterTarget {
@@ -76,7 +77,9 @@ class Extraction {
     const { request } = this;
     const [changed, others] = [await this.changedLinear(), await this.changedOthers()];
     if (changed.length === 0) throw this.nothingToExtract();
-    const saved = request.saveOthers ? savedWhole(this.pairs, others) : [];
+    const whole = request.saveOthers ? savedWhole(this.pairs, others) : [];
+    const heads = this.tiedHeads(whole);
+    const saved = [...whole, ...heads];
     const missing = others.filter((pair) => !saved.includes(pair));
     const wholeTensors = new Set(saved.map(({ tuned }) => tuned));
     const refusal = extractionRefusal(this.pairs, changed, missing, wholeTensors, request.saveOthers);
@@ -108,9 +111,27 @@ class Extraction {
       missing,
       wholeTensors,
       this.extracted,
-      request.base.checkpoint.tensors,
+      heads.length > 0 ? undefined : request.base.checkpoint.tensors,
     );
     return { ...written, extracted: this.extracted, energyKept: this.energyKept(), problems };
+  }
+
+  /**
+   * The heads that are tied to embeddings which are saved whole. PEFT puts what is saved beside the base's own and leaves
+   * the head tied to that: it is saved with the same values.
+   */
+  private tiedHeads(saved: readonly WeightPair[]): readonly WeightPair[] {
+    const { base, tuned } = this.request;
+    if (saved.some((pair) => /(?:^|\.)lm_head\.weight$/.test(pair.tuned.name))) return [];
+    return saved.flatMap((pair) => {
+      const head = tiedTo(pair.base.name, base);
+      if (head === "unknown") {
+        const message = `${pair.tuned.name} changed, which is the weight of other modules of the model as well. PEFT saves a module by itself and would leave these as the base has them.`;
+        throw new CheckpointError("NotExtractable", message, undefined, tuned.checkpoint.path);
+      }
+      if (head === undefined) return [];
+      return [{ module: head, base: { ...pair.base, name: `${head}.weight` }, tuned: pair.tuned }];
+    });
   }
 
   /** Linear layers that differ. A module that did not change needs no factors. */

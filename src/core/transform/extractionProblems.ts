@@ -13,7 +13,8 @@ export function extractionProblems(
   missing: readonly WeightPair[],
   saved: ReadonlySet<Tensor>,
   extracted: readonly ExtractedModule[],
-  baseTensors: readonly Tensor[],
+  /** Undefined where a head that is tied to saved embeddings is saved with them. */
+  baseTensors: readonly Tensor[] | undefined,
 ): readonly Problem[] {
   return [
     ...pairs.renames.map(
@@ -41,7 +42,7 @@ export function extractionProblems(
       "are in one of the models only",
     ),
     resized(pairs.reshaped.filter((pair) => saved.has(pair.tuned))),
-    headOfBase(baseTensors, saved),
+    baseTensors && headOfBase(baseTensors, saved),
     renamedInFive(extracted),
     belowNoise(extracted),
   ].filter((problem) => problem !== undefined);

@@ -21,7 +21,9 @@ export function formOf(module: LoraModule, format: OutputFormat): OutputForm {
  * the file: so they do but in their Tucker form and in whole matrices. Kernels of 3 × 3 are by far the most.
  */
 export function mayHideKernel(module: LoraModule): boolean {
-  const { layout, inFeatures } = module;
+  const { layout, inFeatures, diagonal } = module;
+  // As PEFT keeps AdaLoRA's.
+  if (layout === "linear" && diagonal !== undefined) return hasConvName(module);
   if (layout !== "hadamard" && layout !== "kron") return false;
   return formOf(module, "peft").kind === "linear" && (hasConvName(module) || inFeatures % 9 === 0);
 }

@@ -92,7 +92,11 @@ export function peftConfigText(
   modules: readonly WrittenModule[],
   given: Readonly<Record<string, unknown>>,
 ): string {
-  const kept = [...(parent ?? [])].filter(([key]) => parent !== undefined && isKept(parent, key));
+  // PEFT fails at null where it asks for a value.
+  const isEmpty = (key: string, value: JsonValue) => value === null && (defaults[key] ?? null) !== null;
+  const kept = [...(parent ?? [])].filter(
+    ([key, value]) => parent !== undefined && isKept(parent, key) && !isEmpty(key, value),
+  );
   const isPeft = parent?.has("peft_type") === true;
   const fields: Record<string, unknown> = {
     ...defaults,

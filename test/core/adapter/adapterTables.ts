@@ -233,7 +233,7 @@ module, named the newer way. Wrappers' parts of a name (\`module.\`, \`_orig_mod
 
 litgpt's fused attention is divided into query (as many outputs as inputs), key and value (equal); files from before
 litgpt 0.5.5 keep these rows interleaved by head, which nothing in the file tells. Rank, alpha and which parts are
-adapted come from hyperparameters.yaml beside it; without that file the scale is said to be assumed, and two parts are
+adapted come from hyperparameters.yaml beside it; without that file the scale and the sizes are said to be assumed, and two parts are
 taken for query and value.
 
 ## Variants of LoRA

@@ -48,6 +48,20 @@ describe("what programs make of an adapter", () => {
       ["linear", 24],
     ]);
     expect(layouts([["v", 4, 8]])).toEqual([["pooled", 16]]);
+    // GPT-2 of 16: c_attn writes three times what it reads, c_fc four times, which is the groups' size as well.
+    const ofGpt2 = (inputs: number) =>
+      layouts([
+        ["attn.c_attn", inputs, 48],
+        ["mlp.c_fc", inputs, 64],
+      ]);
+    expect(ofGpt2(16)).toEqual([
+      ["linear", 16],
+      ["linear", 16],
+    ]);
+    expect(ofGpt2(4)).toEqual([
+      ["pooled", 16],
+      ["pooled", 16],
+    ]);
   });
 
   it("passes over what only training uses, and names nothing by a number alone", () => {
@@ -66,6 +80,22 @@ describe("what programs make of an adapter", () => {
     );
     expect(problems.find(({ code }) => code === "AdapterShares")?.message).toContain(
       "are model.0, saved whole",
+    );
+  });
+
+  it("measures no LoKr of PEFT over one axis that keeps a whole matrix, which PEFT multiplies along other axes", () => {
+    // make_kron of PEFT 0.21: w1 [2, 2] ⊗ w2 [3, 4, 3] is [3, 8, 6] in torch, shown as [6, 8, 3].
+    const lokr = (prefix: string) =>
+      adapterOf([tensor(`${prefix}d1.lokr_w1`, [2, 2]), tensor(`${prefix}d1.lokr_w2`, [3, 4, 3])]);
+    expect(lokr("base_model.model.").modules).toEqual([]);
+    expect(lokr("lora_unet_").modules).toHaveLength(1);
+  });
+
+  it("says that the sizes of litgpt's query, key and value are assumed", () => {
+    const name = "transformer.h.0.attn.qkv.lora_";
+    const { problems } = adapterOf([tensor(`${name}A`, [12, 16]), tensor(`${name}B`, [24, 4])]);
+    expect(problems).toContainEqual(
+      expect.objectContaining({ severity: "warning", code: "LoraSplitAssumed" }),
     );
   });
 

@@ -27,6 +27,7 @@ describe("an adapter as PEFT loads it", () => {
     expect(await told({ target_modules: ["layers.0.self_attn.q_proj", "v_proj"] })).toEqual([]);
     expect(await told({ layers_to_transform: [0, 1], layers_pattern: ["layers"] })).toEqual([]);
     expect(await told({ layers_to_transform: [] })).toEqual([]);
+    expect(await told({ alpha_pattern: { k_proj: null } })).not.toContain("error PeftRefuses");
   });
 
   it.each([
@@ -38,6 +39,10 @@ describe("an adapter as PEFT loads it", () => {
     ],
     ["no alpha", { lora_alpha: null }, "error PeftRefuses"],
     ["no rank", { r: null }, "error PeftRefuses"],
+    ["no ranks of single modules", { rank_pattern: null }, "error PeftRefuses"],
+    ["no alpha of one module", { alpha_pattern: { q_proj: null } }, "error PeftRefuses"],
+    ["nothing of biases", { bias: null }, "error PeftRefuses"],
+    ["no dropout", { lora_dropout: null }, "error PeftRefuses"],
     ["a type in small letters", { peft_type: "lora" }, "error PeftRefuses"],
     ["no type", { peft_type: undefined }, "error PeftRefuses"],
     ["a type of other tensors", { peft_type: "LOHA" }, "error LoraWithoutFactors"],
@@ -57,6 +62,7 @@ describe("an adapter as PEFT loads it", () => {
     ["one layer, not in a list", { layers_to_transform: 1 }, "warning"],
     ["layers of another stack", { layers_to_transform: [0, 1], layers_pattern: "blocks" }, "error"],
     ["an exception", { exclude_modules: ["v_proj"] }, "warning"],
+    ["what is saved whole", { modules_to_save: ["v_proj"] }, "warning"],
     ["an exception as an expression", { exclude_modules: "model\\.layers\\.1\\..*" }, "warning"],
   ])("of which the configuration selects by %s", async (_, settings, severity) => {
     expect(await told(settings)).toContain(`${severity} UnselectedModules`);
@@ -65,7 +71,48 @@ describe("an adapter as PEFT loads it", () => {
   it("counts the modules that are left out", async () => {
     const { problems } = await healthOf(adapterOf(both, { ...config, target_modules: ["q_proj"] }));
     expect(problems.find(({ code }) => code === "UnselectedModules")?.message).toMatch(
-      /^1 of 2 modules of the file is not among .*, first model\.layers\.1\.self_attn\.v_proj: PEFT leaves its factors out/,
+      /^1 of 2 modules of the file is not among .*, first model\.layers\.1\.self_attn\.v_proj: PEFT leaves what was trained in it out/,
+    );
+  });
+
+  it("of another method than LoRA", async () => {
+    const shapes: Shapes = {
+      "base_model.model.model.layers.0.self_attn.k_proj.ia3_l": [8, 1],
+      "base_model.model.model.layers.0.mlp.down_proj.ia3_l": [1, 32],
+    };
+    const ofIa3 = {
+      peft_type: "IA3",
+      feedforward_modules: ["down_proj"],
+      base_model_name_or_path: "some/model",
+    };
+    const unselected = async (targets: readonly string[]) =>
+      (await healthOf(adapterOf(shapes, { ...ofIa3, target_modules: targets }))).problems
+        .filter(({ code }) => code === "UnselectedModules")
+        .map(({ message }) => message.slice(0, 32));
+    expect(await unselected(["k_proj", "down_proj"])).toEqual([]);
+    expect(await unselected(["k_proj"])).toEqual(["1 of 2 modules of the file is no"]);
+  });
+
+  it("whose expert is of the layer that is meant, whichever number of its path PEFT goes by", async () => {
+    const expert = "base_model.model.model.layers.0.mlp.experts.1.up_proj";
+    const shapes: Shapes = { [`${expert}.lora_A.weight`]: [8, 16], [`${expert}.lora_B.weight`]: [4, 8] };
+    const of = (layer: number) => told({ target_modules: ["up_proj"], layers_to_transform: [layer] }, shapes);
+    expect(await of(0)).toEqual([]);
+    expect(await of(1)).toEqual([]);
+    expect(await of(2)).toContain("error UnselectedModules");
+  });
+
+  it("whose head is given factors with the embeddings that it is tied to", async () => {
+    const shapes: Shapes = {
+      "base_model.model.model.embed_tokens.lora_embedding_A": [8, 20],
+      "base_model.model.model.embed_tokens.lora_embedding_B": [16, 8],
+      "base_model.model.lm_head.lora_A.weight": [8, 16],
+      "base_model.model.lm_head.lora_B.weight": [20, 8],
+    };
+    const settings = { target_modules: ["embed_tokens"], ensure_weight_tying: true };
+    expect(await told(settings, shapes)).not.toContain("warning UnselectedModules");
+    expect(await told({ ...settings, ensure_weight_tying: false }, shapes)).toContain(
+      "warning UnselectedModules",
     );
   });
 

@@ -251,6 +251,39 @@ describe("extractAdapter", () => {
     expect(linear.energyKept).toBeCloseTo(square / (square + 1), 6);
   });
 
+  it("saves a tied head with the embeddings, and refuses what else is tied to them", async () => {
+    const files = models();
+    const pairOf = (name: string) => {
+      writeTensors(files, "/base/model.safetensors", [weight("layers.0.q.weight", q0), weight(name, embed)]);
+      const changed = scaled(embed, 2);
+      writeTensors(files, "/tuned/model.safetensors", [
+        weight("layers.0.q.weight", sum(q0, dq)),
+        weight(name, changed),
+      ]);
+    };
+    pairOf("model.embed_tokens.weight");
+    files.write("/base/config.json", '{"architectures": ["LlamaForCausalLM"], "tie_word_embeddings": true}');
+    const { problems } = await extract(files, { kind: "rank", rank: 3 }, true);
+    expect(problems.map(({ code }) => code)).not.toContain("HeadStaysBase");
+    // PEFT 0.21 loads these as the fine-tuned model; with the embeddings alone its head is the base's.
+    const session = await CheckpointSession.open(files, "/out", () => undefined);
+    expect(session.adapterConfig?.modulesToSave).toEqual(["embed_tokens", "lm_head"]);
+    const saved = session.checkpoint.tensors.filter(({ name }) => !name.includes("lora_"));
+    expect(saved.map(({ name }) => name).sort()).toEqual([
+      "base_model.model.lm_head.weight",
+      "base_model.model.model.embed_tokens.weight",
+    ]);
+    const reader = session.tensorReader();
+    const [one, other] = await Promise.all(saved.map((tensor) => reader.read(tensor)));
+    expect(one).toEqual(other);
+    await reader.close();
+    pairOf("shared.weight");
+    files.write("/base/config.json", '{"architectures": ["T5ForConditionalGeneration"]}');
+    await expect(extract(files, { kind: "rank", rank: 3 }, true)).rejects.toMatchObject({
+      ...{ code: "NotExtractable", message: expect.stringMatching(/^shared\.weight changed/) },
+    });
+  });
+
   it("draws the line of rounding for 16-bit weights", async () => {
     const files = new MemoryFiles();
     writeTensors(files, "/base/model.safetensors", [weight("a.weight", randomMatrix(64, 48, 1), "BF16")]);

@@ -289,6 +289,22 @@ describe("an average", () => {
     ]);
   });
 
+  test("of adapters that no A and B make is said in words that are true of them", async () => {
+    const ofMethod = (name: string, type: string, end: string) =>
+      [1, 2].map((value) =>
+        written(`${name}${value}`, [tensor(`${p}${q}.${end}`, [1, 2, 2], [value, 1, 1, 1])], {
+          peft_type: type,
+        }),
+      );
+    // A mean of circulant kernels is the kernel of the mean.
+    const exact = await averaged("c3a-mean", ofMethod("c3a", "C3A", "c3a_kernel"));
+    expect(exact.problems).toEqual([]);
+    const turned = await averaged("oft-mean", ofMethod("oft", "OFT", "oft_R.weight"));
+    expect(turned.problems.map(({ message }) => message)).toEqual([
+      expect.stringMatching(/^These are adapters of OFT:/),
+    ]);
+  });
+
   test("is refused for other scales and for NaN", async () => {
     const adapters = [written("mean", pair, lora), written("mean-other", pair, { ...lora, lora_alpha: 4 })];
     await expect(averaged("no-mean", adapters)).rejects.toThrow(/Combine them/);

@@ -37,6 +37,13 @@ describe("the configuration of a LoRA that was another method's", () => {
     });
   });
 
+  it("has a value where the other one said null and PEFT asks for one", () => {
+    const config = configOf({ peft_type: "LORA", bias: null, lora_dropout: null, task_type: null }, [
+      written("m.q", 2),
+    ]);
+    expect(config).toMatchObject({ bias: "none", lora_dropout: 0, task_type: null });
+  });
+
   it("keeps LoRA's own, but AdaLoRA's budget", () => {
     const config = configOf({ peft_type: "ADALORA", lora_dropout: 0.1, target_r: 2 }, [written("m.q", 2)]);
     expect(config).toMatchObject({ lora_dropout: 0.1 });

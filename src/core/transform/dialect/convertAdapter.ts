@@ -84,6 +84,12 @@ export async function convertAdapter(request: ConvertAdapterRequest): Promise<Co
     const scales = await Promise.all(
       adapter.modules.map(async (module) => (await readScale(module, (tensor) => reader.read(tensor))).scale),
     );
+    const still = adapter.modules[scales.indexOf(0)];
+    if (still !== undefined)
+      throw notConvertible(
+        source,
+        `The scale of ${still.module} is 0, so that it changes nothing whatever its factors are.`,
+      );
     const common = commonOf(scales);
     const mostRank = Math.max(...adapter.modules.map(({ rank }, at) => plan?.modules[at]?.rank ?? rank));
     const targetScale = (scale: number) => (to === "diffusers" ? 1 : to === "mlx" ? common : scale);
@@ -226,6 +232,7 @@ function namesOf(
       adapter.dialect,
       to,
       known,
+      source.checkpoint.tensors.some(({ name }) => name.startsWith("base_model.model.")),
     );
   } catch (error) {
     if (error instanceof UnnamedModuleError) throw notConvertible(source, error.message);
@@ -261,7 +268,16 @@ function copiesOf(
         : [copy(`${prefix}${names[at]}.lora_magnitude_vector`, magnitude, [outFeatures])]),
     ...(bias === undefined ? [] : [copy(`${prefix}${names[at]}.lora_B.bias`, bias)]),
   ]);
-  const saved = adapter.savedTensors.map((tensor) => copy(prefix + modulePath(tensor.name), tensor));
+  // mlx-lm keeps the layer that it adapts as `linear` beside the factors.
+  const savedName = (path: string) =>
+    to === "mlx"
+      ? path.replace(/\.base_layer\.bias$/, ".linear.bias")
+      : adapter.dialect === "mlx"
+        ? path.replace(/\.linear\.bias$/, ".base_layer.bias")
+        : path;
+  const saved = adapter.savedTensors.map((tensor) =>
+    copy(prefix + savedName(modulePath(tensor.name)), tensor),
+  );
   return [...parts, ...saved];
 }
 

@@ -23,6 +23,7 @@ const authorsLayout = /^(?:input_blocks|middle_block|output_blocks|double_blocks
 /**
  * The names of an adapter's modules in another dialect.
  * @param known paths of the base model's modules, which tell what kohya's underscores were.
+ * @param isOfOneModel whether the names are paths in one model, as PEFT's are, and not of the networks of a pipeline.
  * @throws UnnamedModuleError
  */
 export function targetModules(
@@ -30,9 +31,14 @@ export function targetModules(
   from: DialectId,
   to: TargetDialect,
   known: readonly string[] = [],
+  isOfOneModel = false,
 ): readonly string[] {
   const byFlat = new Map(known.map((path) => [path.replaceAll(".", "_"), path]));
-  const placed = modules.map((module) => place(module, from, byFlat));
+  const placed = modules.map((module) =>
+    isOfOneModel && isModelsOwn(module, to)
+      ? { network: undefined, path: module }
+      : place(module, from, byFlat),
+  );
   const networks = new Set(placed.map(({ network }) => network));
   const names = placed.map((module) => targetName(module, to, networks));
   const seen = new Map<string, string>();
@@ -43,6 +49,17 @@ export function targetModules(
     seen.set(name, modules[at] as string);
   }
   return names;
+}
+
+/**
+ * Whether what looks like a network of a pipeline is a part of a model: language models, too, have a part that is called
+ * transformer (GPT-2's `transformer.h.0`). For PEFT a path is what it is.
+ */
+function isModelsOwn(module: string, to: TargetDialect): boolean {
+  const [, network = "", path = ""] = networkName.exec(module) ?? [];
+  return (
+    to === "peft" || (network.startsWith("transformer") && !/^(?:single_)?transformer_blocks\b/.test(path))
+  );
 }
 
 function place(module: string, from: DialectId, byFlat: ReadonlyMap<string, string>): PlacedModule {
@@ -77,6 +94,10 @@ function targetName(
         );
       return path;
     case "mlx":
+      if (path.startsWith("transformer."))
+        throw new UnnamedModuleError(
+          `${path} is named as transformers names it, and how mlx-lm names the modules of such models is not known here.`,
+        );
       if (network !== undefined)
         throw new UnnamedModuleError(`MLX's adapters are of language models, and ${path} is of ${network}.`);
       return path;

@@ -79,11 +79,12 @@ export async function planAverage(snapshots: readonly CheckpointSession[]): Prom
 }
 
 function problemsOf(snapshots: readonly CheckpointSession[], error?: number): readonly Problem[] {
-  if (snapshots[0]?.adapter === undefined) return [];
+  const adapter = snapshots[0]?.adapter;
+  if (adapter === undefined) return [];
   const bases = namesOfOtherBases(snapshots.map(({ adapterConfig }) => adapterConfig));
   const message = `The adapters name different base models: ${bases.join(", ")}. A mean of updates of different bases is an update of none of them.`;
   return [
-    factorsAveraged(error),
+    ...factorsAveraged(adapter, error),
     ...(bases.length === 0 ? [] : [{ severity: "warning", code: "DifferentBases", message } as const]),
   ];
 }

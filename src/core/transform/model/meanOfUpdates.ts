@@ -1,6 +1,7 @@
 import type { Adapter } from "../../adapter/adapter";
 import { hasStoredFactors } from "../../adapter/factorLayout";
 import type { LoraModule } from "../../adapter/loraModule";
+import { isProductMethod, methodName } from "../../adapter/methods/methodTable";
 import type { TensorReader } from "../../checkpoint/tensorReader";
 import { createMatrix, type Matrix } from "../../linalg/matrix";
 import type { Problem } from "../../problem/problem";
@@ -9,17 +10,22 @@ import { type Factors, loadFactors, UpdateUnavailableError } from "../../update/
 import { UpdateAnalysis } from "../../update/updateAnalysis";
 import { stacked } from "../combine/measureSum";
 
+/** Methods whose effect is linear in what they train: the mean of their tensors is the mean of their effects. */
+const linearMethods: ReadonlySet<string> = new Set(["BEFT", "C3A", "FULL", "IA3", "LN_TUNING"]);
+
 /** What is said of an average of adapters, before and after. */
-export function factorsAveraged(error?: number): Problem {
+export function factorsAveraged({ method }: Pick<Adapter, "method">, error?: number): readonly Problem[] {
+  if (linearMethods.has(method)) return [];
+  if (!isProductMethod(method)) {
+    const message = `These are adapters of ${methodName(method)}: the mean of what they train, as of checkpoints of one training, is not the mean of what they do.`;
+    return [{ severity: "warning", code: "FactorsAveraged", message }];
+  }
   const measured =
     error === undefined
       ? ""
       : ` Here ΔW of the result is ${formatShare(error)} of its norm from the mean of ΔW.`;
-  return {
-    severity: "warning",
-    code: "FactorsAveraged",
-    message: `These are adapters: the mean of A and the mean of B, as of checkpoints of one training, is not the mean of B · A.${measured} Combining the adapters with weights that sum to 1 gives that exactly, at a higher rank.`,
-  };
+  const message = `These are adapters: the mean of A and the mean of B, as of checkpoints of one training, is not the mean of B · A.${measured} Combining the adapters with weights that sum to 1 gives that exactly, at a higher rank.`;
+  return [{ severity: "warning", code: "FactorsAveraged", message }];
 }
 
 /**

@@ -1,5 +1,5 @@
 import { architectureOf, parseModelConfig } from "../../health/config/modelConfig";
-import { isJsonObject } from "../../json/parseJson";
+import { isJsonObject, type JsonObject } from "../../json/parseJson";
 import type { CheckpointSession } from "../../session/checkpointSession";
 import type { Tensor } from "../../tensors/tensor";
 import type { ConvertPlan } from "./convert";
@@ -30,21 +30,10 @@ export function tiedHead(base: CheckpointSession, conversion: ConvertPlan): Tied
   if (planned === undefined) return undefined;
   const { tensor: embedding, dtype } = planned;
   const json = base.folder.config?.value;
-  const config = json && parseModelConfig(json);
   const isShared = tied.some(([name, kept]) => kept === planned.name && headName.test(name));
-  const isTold =
-    !tensors.some(({ name }) => headName.test(name)) &&
-    config !== undefined &&
-    config.tied !== false &&
-    (config.isGenerator || (config.tied === true && !hasTaskHead.test((json && architectureOf(json)) ?? "")));
+  const isTold = !tensors.some(({ name }) => headName.test(name)) && json !== undefined && saysTied(json);
   if (!isShared && !isTold) return undefined;
-  // An encoder and decoder scales what comes out of a tied head, and settings of several models tie each on their own.
-  const isPlain =
-    usualEmbedding.test(planned.name) &&
-    json !== undefined &&
-    json.get("is_encoder_decoder") !== true &&
-    ![...json.values()].some((value) => isJsonObject(value) && value.has("tie_word_embeddings")) &&
-    !["text_config", "llm_config"].some((key) => json.has(key));
+  const isPlain = usualEmbedding.test(planned.name) && json !== undefined && isOfOneModel(json);
   if (!isPlain || embedding.packed !== undefined) return { embedding, untied: undefined };
   const head = { ...embedding, name: usualHead };
   const own = {
@@ -54,6 +43,39 @@ export function tiedHead(base: CheckpointSession, conversion: ConvertPlan): Tied
     tied: tied.filter(([name, kept]) => kept !== planned.name || !headName.test(name)),
   };
   return { embedding, untied: { head, conversion: own } };
+}
+
+/** Whether the settings of a model say, or leave it to a default, that its head is its embeddings. */
+function saysTied(json: JsonObject): boolean {
+  const { tied, isGenerator } = parseModelConfig(json);
+  return tied !== false && (isGenerator || (tied === true && !hasTaskHead.test(architectureOf(json) ?? "")));
+}
+
+/** An encoder and decoder scales what comes out of a tied head, and settings of several models tie each on their own. */
+function isOfOneModel(json: JsonObject): boolean {
+  return (
+    json.get("is_encoder_decoder") !== true &&
+    ![...json.values()].some((value) => isJsonObject(value) && value.has("tie_word_embeddings")) &&
+    !["text_config", "llm_config"].some((key) => json.has(key))
+  );
+}
+
+/**
+ * What else is a base's embeddings that get values of their own: its head, under this name, or something of which it is not
+ * known what a model calls it; undefined where nothing is, or nothing tells.
+ */
+export function tiedTo(
+  embedding: string,
+  { folder, checkpoint }: CheckpointSession,
+): "lm_head" | "unknown" | undefined {
+  if (!embeddingName.test(embedding)) return undefined;
+  // An encoder and a decoder each have these as embed_tokens, whatever is said of the head.
+  if (/(?:^|\.)shared\.weight$/.test(embedding)) return "unknown";
+  const json = folder.config?.value;
+  if (json === undefined || checkpoint.tensors.some(({ name }) => headName.test(name)) || !saysTied(json))
+    return undefined;
+  const isPlain = usualEmbedding.test(embedding) || embedding === "model.decoder.embed_tokens.weight";
+  return isPlain && isOfOneModel(json) ? "lm_head" : "unknown";
 }
 
 /** Whether an adapter trained the embeddings or the head apart: rows of tokens are trained for both. */

@@ -83,6 +83,35 @@ describe("an adapter in another dialect", () => {
     expect(back).toMatchObject({ peft_type: "LORA", r: 4, lora_alpha: 20, use_rslora: false });
   });
 
+  test("takes trained biases to where mlx-lm keeps the layer beside its factors, and back", async () => {
+    const q = "base_model.model.model.layers.0.self_attn.q_proj";
+    const factors = [tensor(`${q}.lora_A.weight`, [4, 6]), tensor(`${q}.lora_B.weight`, [8, 4])];
+    const source = peftFolder("biased", [...factors, tensor(`${q}.base_layer.bias`, [8])], {
+      ...{ r: 4, lora_alpha: 4, bias: "lora_only", target_modules: ["q_proj"] },
+    });
+    const biasOf = async (name: string) =>
+      (await openSession(join(folder, name))).checkpoint.tensors.flatMap((each) =>
+        each.name.endsWith("bias") ? [each.name] : [],
+      );
+    await converted(source, "mlx", "biased-mlx");
+    // tuner/lora.py: LoRALinear.linear is the layer that it was made of.
+    expect(await biasOf("biased-mlx")).toEqual(["model.layers.0.self_attn.q_proj.linear.bias"]);
+    await converted(join(folder, "biased-mlx"), "peft", "biased-back");
+    expect(await biasOf("biased-back")).toEqual([`${q}.base_layer.bias`]);
+  });
+
+  test("is refused where its scale is 0", async () => {
+    const silent = peftFolder(
+      "silent",
+      [
+        tensor("base_model.model.layers.0.q.lora_A.weight", [4, 6]),
+        tensor("base_model.model.layers.0.q.lora_B.weight", [8, 4]),
+      ],
+      { r: 4, lora_alpha: 0, target_modules: ["q"] },
+    );
+    await expect(converted(silent, "mlx", "silent-mlx")).rejects.toThrow(/scale of layers\.0\.q is 0/);
+  });
+
   test("of kohya's pair with an alpha is PEFT's with it in the configuration, and kohya's again", async () => {
     const source = writeTensors(join(folder, "k.safetensors"), [
       tensor(`${flat}.lora_down.weight`, [4, 6], "F16"),
@@ -263,4 +292,14 @@ test("kohya's underscores are dots where the words are known, or the base says s
     "lora_unet_conv_in",
   ]);
   expect(targetModules(encoders.slice(0, 1), "diffusers", "kohya")).toEqual(["lora_te_text_model_a"]);
+});
+
+test("a language model's part that is called transformer is no network of a pipeline", () => {
+  const gpt2 = ["transformer.h.0.attn.c_attn"];
+  expect(targetModules(gpt2, "lycoris", "peft", [], true)).toEqual(gpt2);
+  for (const to of ["kohya", "diffusers"] as const)
+    expect(() => targetModules(gpt2, "peft", to, [], true)).toThrow(/no module of a UNet/);
+  expect(() => targetModules(gpt2, "peft", "mlx", [], true)).toThrow(/mlx-lm/);
+  const flux = ["transformer.transformer_blocks.0.attn.to_q"];
+  expect(targetModules(flux, "peft", "diffusers", [], true)).toEqual(flux);
 });
