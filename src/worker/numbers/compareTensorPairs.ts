@@ -48,8 +48,11 @@ export interface CompareOutcome {
   readonly bytes: number;
 }
 
-/** Values of a piece: 16 MiB of F32 a side. A multiple of 48, so that it ends where a byte does in every dtype. */
-const pieceValues = 48 * 87_381;
+/**
+ * Values of a piece: nearly 16 MiB of F32 a side. A multiple of 48 and of 256, so that it ends where a byte does in every
+ * dtype, and where a block of ggml does.
+ */
+const pieceValues = 768 * 5461;
 
 /** Small pairs are sent to a thread together: a message costs more than comparing one. */
 const maxPiecesOfJob = 256;

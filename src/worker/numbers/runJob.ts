@@ -93,11 +93,21 @@ function comparePiece(
           : joined[side].read(offset + from, chunks[side], length);
       control.addBytes(length);
     }
-    if (failure === undefined) comparer.add(count);
+    failure ??= failureOf(() => comparer.add(count));
     done += count;
   }
   const partial = comparer.take();
   return failure === undefined ? { partial } : { failure };
+}
+
+/** What one pair makes fail keeps no other from being compared. */
+function failureOf(work: () => void): string | undefined {
+  try {
+    work();
+  } catch (error) {
+    return messageOf(error);
+  }
+  return undefined;
 }
 
 /** Of a cancelled job nobody looks at what is told. */

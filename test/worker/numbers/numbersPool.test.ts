@@ -147,4 +147,30 @@ describe("a comparison", () => {
       histogram: { from: 0, to: 1, counts: expect.any(Float64Array) },
     });
   });
+
+  it("tells of blocks of GGUF in tensors that are compared in several pieces", async () => {
+    const [rows, columns] = [1040, 4096];
+    const block = 34;
+    // A scale of 1, and codes that repeat in no step of a block.
+    const bytes = new Uint8Array(((rows * columns) / 32) * block).map((_, at) =>
+      at % block < 2 ? (at % block) * 0x3c : (at * 7 + Math.floor(at / block)) % 100,
+    );
+    const changed = bytes.map((code, at) =>
+      at % block > 1 && at >= bytes.length - 100 * block ? code + 2 : code,
+    );
+    const [left, right] = await Promise.all(
+      [bytes, changed].map(async (data, side) => {
+        const tensors = [{ name: "w", dtype: "U8", shape: [data.length] }];
+        const source = await open(`blocks-${side}.safetensors`, safetensorsFile({ tensors, data }));
+        const [stored] = source.checkpoint.tensors as [Tensor];
+        return { source, tensor: { ...stored, dtype: "Q8_0", shape: [rows, columns] } };
+      }),
+    );
+    expect(await pool.diff(left as TensorOf, right as TensorOf)).toMatchObject({
+      elements: rows * columns,
+      maxAbs: 2,
+      changedShare: 3200 / (rows * columns),
+      normDifference: Math.sqrt(4 * 3200),
+    });
+  });
 });
