@@ -2,6 +2,7 @@ import { CheckpointError } from "../problem/checkpointError";
 import { maxListedProblems, maxZipDirectoryBytes } from "../problem/limits";
 import type { Problem } from "../problem/problem";
 import { ProblemList } from "../problem/problemList";
+import { NumberedMap } from "../text/numberedMap";
 import { formatBytes } from "../text/quantities";
 import { quote } from "../text/quote";
 import type { ByteSource } from "./byteSource";
@@ -16,7 +17,7 @@ export interface ZipDirectory {
   /** In the order of the directory; names may occur twice. */
   readonly entries: readonly ZipEntry[];
   /** Of two members of one name the last, as Python takes it. */
-  readonly byName: ReadonlyMap<string, ZipEntry>;
+  readonly byName: MemberNames;
   /** Bytes before the archive, by which all its offsets are shifted. */
   readonly prefixBytes: number;
   /** Members of further directories that the end records name as well: readers differ in which record they go by. */
@@ -160,7 +161,8 @@ class DirectoryParser {
     return {
       name: decodeName(this.bytes.subarray(at + entryBytes, at + entryBytes + nameLength)),
       method: view.getUint16(at + 10, true),
-      ...sizes,
+      compressedSize: sizes.compressedSize,
+      size: sizes.size,
       localHeaderOffset: sizes.localHeaderOffset + this.end.prefixBytes,
       encrypted: (flags & 1) !== 0,
     };
@@ -173,6 +175,8 @@ class DirectoryParser {
     const compressedSize = view.getUint32(at + 20, true);
     const localHeaderOffset = view.getUint32(at + 42, true);
     const values = { size, compressedSize, localHeaderOffset };
+    if (size !== 0xffff_ffff && compressedSize !== 0xffff_ffff && localHeaderOffset !== 0xffff_ffff)
+      return values;
     let field = this.findZip64Field(extraStart, view.getUint16(at + 30, true));
     for (const name of ["size", "compressedSize", "localHeaderOffset"] as const) {
       if (values[name] !== 0xffff_ffff || field === undefined || field.start + 8 > field.end) continue;
@@ -195,13 +199,12 @@ class DirectoryParser {
   /** Members that share bytes make a small file unpack to anything, or show one thing to a scanner and another to torch. */
   private reportOverlaps(entries: readonly ZipEntry[]): void {
     // Writers list members in the order of their bytes, and a large model has a hundred thousand.
-    const inOrder = entries.every(
-      (entry, at) => at === 0 || entry.localHeaderOffset >= (entries[at - 1] as ZipEntry).localHeaderOffset,
-    );
+    const inOrder = isInOrder(entries);
     const sorted = inOrder ? entries : [...entries].sort((a, b) => a.localHeaderOffset - b.localHeaderOffset);
     let end = 0;
     let before: ZipEntry | undefined;
-    for (const entry of sorted) {
+    for (let at = 0; at < sorted.length; at++) {
+      const entry = sorted[at] as ZipEntry;
       const { localHeaderOffset, compressedSize, name } = entry;
       if (before !== undefined && localHeaderOffset < end) {
         const other = before.name;
@@ -232,22 +235,50 @@ class DirectoryParser {
     });
   }
 
-  private indexByName(entries: readonly ZipEntry[]): ReadonlyMap<string, ZipEntry> {
-    const byName = new Map<string, ZipEntry>();
-    for (const entry of entries) {
+  private indexByName(entries: readonly ZipEntry[]): MemberNames {
+    const byName = new MemberNames(entries);
+    for (let at = 0; at < entries.length; at++) {
+      const entry = entries[at] as ZipEntry;
       const { name } = entry;
-      const count = byName.size;
-      byName.set(name, entry);
-      if (byName.size === count) {
+      if (byName.has(name)) {
         this.problems.addLazily("DuplicateMember", () => ({
           severity: "warning",
           code: "DuplicateMember",
           message: `The archive holds ${quote(name)} twice. Readers differ in which one they take.`,
         }));
       }
+      byName.set(name, entry);
     }
     return byName;
   }
+}
+
+function isInOrder(entries: readonly ZipEntry[]): boolean {
+  let last = -1;
+  for (let at = 0; at < entries.length; at++) {
+    const { localHeaderOffset } = entries[at] as ZipEntry;
+    if (localHeaderOffset < last) return false;
+    last = localHeaderOffset;
+  }
+  return true;
+}
+
+/** Members by their names. */
+export class MemberNames extends NumberedMap<ZipEntry> {
+  constructor(private readonly entries: readonly ZipEntry[]) {
+    super(entries.length, folderOfNumbers(entries));
+  }
+
+  /** Each once, the last of its name, in the order of the first ones. */
+  values(): IterableIterator<ZipEntry> {
+    return new Map(this.entries.map((entry) => [entry.name, entry])).values();
+  }
+}
+
+/** What stands before the number of most members of a torch file, told by the one in the middle. */
+function folderOfNumbers(entries: readonly ZipEntry[]): string {
+  const name = entries[entries.length >> 1]?.name ?? "";
+  return name.slice(0, name.lastIndexOf("/") + 1);
 }
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true });

@@ -32,7 +32,7 @@ export function moduleShares(
   tensors.forEach((tensor, index) => {
     const name = moduleName(tensor);
     const end = moduleEnd(name, depth, separator);
-    if (before === undefined || end !== before.path.length || !name.startsWith(before.path)) {
+    if (before === undefined || !isSameModule(name, end, before.path, separator)) {
       const path = name.slice(0, end);
       before = { path, sums: shares.of(withoutNumbers(path, separator)) };
     }
@@ -81,6 +81,32 @@ function withoutNumbers(path: string, separator: NameSeparator): string {
     }
   }
   return kept + rest;
+}
+
+/** Numbers aside, which are mostly all that differs. */
+function isSameModule(name: string, end: number, path: string, separator: NameSeparator): boolean {
+  if (end === path.length && name.startsWith(path)) return true;
+  let start = 0;
+  for (let ofPath = 0; ; ) {
+    const partEnd = partEndIn(name, start, end, separator);
+    const pathEnd = partEndIn(path, ofPath, path.length, separator);
+    const length = partEnd - start;
+    const isSame = length === pathEnd - ofPath && isEqual(name, start, path, ofPath, length);
+    if (!isSame && !(isNumber(name, start, partEnd) && isNumber(path, ofPath, pathEnd))) return false;
+    if (partEnd === end || pathEnd === path.length) return partEnd === end && pathEnd === path.length;
+    start = partEnd + 1;
+    ofPath = pathEnd + 1;
+  }
+}
+
+function isEqual(a: string, inA: number, b: string, inB: number, length: number): boolean {
+  for (let at = 0; at < length; at++) if (a.charCodeAt(inA + at) !== b.charCodeAt(inB + at)) return false;
+  return true;
+}
+
+function partEndIn(text: string, start: number, end: number, separator: NameSeparator): number {
+  const next = text.indexOf(separator, start);
+  return next < 0 || next > end ? end : next;
 }
 
 function isNumber(text: string, start: number, end: number): boolean {

@@ -88,8 +88,14 @@ function isPlainOrEmpty(content: FileContent): boolean {
 
 /** Whether every entry at the top that is anything is one of these. */
 function holdsOnly(root: ContentValue, is: (value: ContentValue) => boolean): boolean {
-  const values = mappingOf(root)?.values.filter((value) => value !== null) ?? [];
-  return values.length > 0 && values.length <= 16 && values.every(is);
+  const values = mappingOf(root)?.values ?? [];
+  let some = 0;
+  // Of a model's dict of tensors the first tells.
+  for (const value of values) {
+    if (value === null) continue;
+    if (++some > 16 || !is(value)) return false;
+  }
+  return some > 0;
 }
 
 const vocabularyKeys =

@@ -37,10 +37,10 @@ function withoutTensors(subject: HealthSubject): readonly Problem[] {
 
 function withoutValues(subject: HealthSubject): readonly Problem[] {
   const { checkpoint } = subject;
-  const weights = checkpoint.tensors.filter(isParameter);
   const empty = emptyParameters(subject);
   const [first] = empty;
   if (first === undefined) return [];
+  const weights = checkpoint.tensors.filter(isParameter);
   const which = `${empty.length} of ${plural(weights.length, "tensor")} ${empty.length === 1 ? "holds" : "hold"} no values`;
   const message = `${which}: ${first.name} has the shape [${first.shape.join(", ")}]${empty.length === 1 ? "" : ", and the others likewise"}. ${cause(subject)}`;
   const file = checkpoint.files[first.fileIndex]?.path ?? checkpoint.path;
@@ -58,9 +58,11 @@ const scaleName = /(?:^|\.)(alpha|lora_alpha|scale|scaling|rank|r|dropout|dropou
 /** An adapter of which all was saved but its factors, as where only what lies beside them was looked for. */
 function scalesAlone({ checkpoint }: HealthSubject): readonly Problem[] {
   const { tensors, name, path } = checkpoint;
+  // First, because it ends with the first name of nearly every model.
+  if (!tensors.every((tensor) => scaleName.test(tensor.name))) return [];
   const kinds = tensors.map((tensor) => scaleName.exec(tensor.name)?.[1]);
   if (!kinds.includes("alpha") && !kinds.includes("lora_alpha") && !kinds.includes("scaling")) return [];
-  if (kinds.includes(undefined) || tensors.some(({ shape }) => elementCount(shape) !== 1)) return [];
+  if (tensors.some(({ shape }) => elementCount(shape) !== 1)) return [];
   const what = [...new Set(kinds)].join(" and ");
   const message = `All of the ${plural(tensors.length, "tensor")} of ${name} are ${what} of modules, one number each: the factors of the adapter were not saved, and what it learnt is not here.`;
   return [{ severity: "error", code: "NoFactors", message, file: path }];

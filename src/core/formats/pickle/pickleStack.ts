@@ -1,4 +1,3 @@
-import { sameItems } from "../../lists/sameItems";
 import { type ContentValue, ListValue, MapValue, SetValue, TupleValue } from "../contentValue";
 import {
   emptyTuple,
@@ -39,7 +38,7 @@ export class PickleStack {
    * The memo as picklers fill it, from 0 on, and what is set beyond that. Where what was put there is a part of
    * arguments that were not made yet, these stand in its place.
    */
-  private readonly memo: (ContentValue | LateArgs)[] = [];
+  private readonly memo = new Memo();
   private readonly farMemo = new Map<number, ContentValue>();
   private readonly recentTuples = new RecentTuples();
   private retained = 0;
@@ -92,9 +91,9 @@ export class PickleStack {
     this.push(this.recentTuples.find(items) ?? this.newTuple(items));
   }
 
-  /** As `pushTuple`, of a list that is used again. */
-  tupleOf(sizes: readonly number[]): TupleValue {
-    return this.recentTuples.find(sizes) ?? this.newTuple(sizes.slice());
+  /** As `pushTuple` would push it, of the first of a list of numbers that is used again. */
+  tupleOf(sizes: readonly number[], count: number): TupleValue {
+    return this.recentTuples.findNumbers(sizes, count) ?? this.newTuple(sizes.slice(0, count));
   }
 
   private newTuple(items: readonly ContentValue[]): TupleValue {
@@ -169,7 +168,7 @@ export class PickleStack {
 
   remember(index: number): void {
     const value = this.top();
-    if (index < this.memo.length) this.memo[index] = value;
+    if (index < this.memo.length) this.memo.set(index, value);
     else if (index === this.memo.length) {
       this.retain(memoBytes);
       this.memo.push(value);
@@ -190,7 +189,7 @@ export class PickleStack {
   }
 
   remembered(index: number): ContentValue | undefined {
-    const value = index < this.memo.length ? this.memo[index] : this.farMemo.get(index);
+    const value = index < this.memo.length ? this.memo.get(index) : this.farMemo.get(index);
     return value instanceof LateArgs ? value.part(index) : value;
   }
 
@@ -271,6 +270,28 @@ function dictOf(target: ContentValue): MapValue | undefined {
   return target.mapItems;
 }
 
+/** A list that grows in pieces: a model of a hundred thousand tensors has a million places, which would be moved often. */
+class Memo {
+  length = 0;
+  private readonly pieces: (ContentValue | LateArgs)[][] = [];
+
+  get(index: number): ContentValue | LateArgs | undefined {
+    return this.pieces[Math.floor(index / pieceLength)]?.[index % pieceLength];
+  }
+
+  set(index: number, value: ContentValue): void {
+    const piece = this.pieces[Math.floor(index / pieceLength)];
+    if (piece !== undefined) piece[index % pieceLength] = value;
+  }
+
+  push(value: ContentValue | LateArgs): void {
+    if (this.length++ % pieceLength === 0) this.pieces.push([value]);
+    else this.pieces[this.pieces.length - 1]?.push(value);
+  }
+}
+
+const pieceLength = 1024;
+
 /** As many as a layer has shapes and strides. */
 const keptTuples = 8;
 /** Shapes have no more. */
@@ -286,9 +307,17 @@ class RecentTuples {
 
   /** One with these items, if it was made lately. */
   find(items: readonly ContentValue[]): TupleValue | undefined {
-    if (items.length === 0) return emptyTuple;
-    if (!isOfWholeNumbers(items)) return undefined;
-    for (const recent of this.recent) if (sameItems(recent.items, items)) return recent;
+    return isOfWholeNumbers(items) ? this.findNumbers(items, items.length) : undefined;
+  }
+
+  /** Of numbers, the first `count`. */
+  findNumbers(items: readonly ContentValue[], count: number): TupleValue | undefined {
+    if (count === 0) return emptyTuple;
+    const { recent } = this;
+    for (let at = 0; at < recent.length; at++) {
+      const tuple = recent[at] as TupleValue;
+      if (tuple.items.length === count && beginsWith(items, tuple.items)) return tuple;
+    }
     return undefined;
   }
 
@@ -300,6 +329,11 @@ class RecentTuples {
 /** An int is a number here, and a float an object. */
 function isOfWholeNumbers(items: readonly ContentValue[]): boolean {
   if (items.length > maxTupleItems) return false;
-  for (const item of items) if (typeof item !== "number") return false;
+  for (let at = 0; at < items.length; at++) if (typeof items[at] !== "number") return false;
+  return true;
+}
+
+function beginsWith(items: readonly ContentValue[], start: readonly ContentValue[]): boolean {
+  for (let at = 0; at < start.length; at++) if (items[at] !== start[at]) return false;
   return true;
 }

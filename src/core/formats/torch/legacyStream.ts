@@ -8,9 +8,9 @@ import { sequenceOf, tupleItems } from "../contentView";
 import type { ImportFinding } from "../importFinding";
 import type { FoundValues } from "../pickle/foundValues";
 import { judgeImports } from "../pickle/importReport";
-import { PyGlobal, PyPersistentId } from "../pickle/pickleValue";
+import { PyGlobal } from "../pickle/pickleValue";
 import { type Unpickled, unpickleFrom } from "../pickle/unpickle";
-import { type StorageReference, storageReference, type TorchStorage } from "./torchStorage";
+import { type StorageReference, storageReference, type TorchStorage, type ToStorage } from "./torchStorage";
 import type { TorchStream } from "./torchStream";
 
 const magicNumber = 0x1950a86a20f9469cfc6cn;
@@ -67,7 +67,7 @@ class LegacyReader {
     if (object.failure !== undefined) this.problems.push(object.failure.toProblem());
     const keys = object.failure === undefined ? await this.readKeys() : [];
     const storages = this.locate(keys, referencesIn(object.found.persistentIds), !isLittleEndian);
-    const findStorage = (reference: unknown) => find(reference, storages);
+    const findStorage = (reference: ToStorage) => find(reference, storages);
     return {
       root,
       stream: this.region,
@@ -193,8 +193,8 @@ function referencesIn(ids: FoundValues["persistentIds"]): ReadonlyMap<string, St
   return references;
 }
 
-function find(reference: unknown, storages: ReadonlyMap<string, TorchStorage>): TorchStorage | undefined {
-  const wanted = reference instanceof PyPersistentId ? storageReference(reference) : undefined;
+function find(reference: ToStorage, storages: ReadonlyMap<string, TorchStorage>): TorchStorage | undefined {
+  const wanted = storageReference(reference);
   const found = wanted === undefined ? undefined : storages.get(wanted.key);
   if (wanted === undefined || found === undefined) return undefined;
   const { dtype, untyped, view } = wanted;

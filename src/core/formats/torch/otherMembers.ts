@@ -1,5 +1,6 @@
 import type { ZipEntry } from "../../bytes/zipDirectory";
 import { maxSmallMemberBytes } from "../../problem/limits";
+import { numberIn } from "../../text/numberIn";
 import type { ContentValue } from "../contentValue";
 import { tupleItems } from "../contentView";
 import { isFile } from "../inside/look";
@@ -7,7 +8,6 @@ import type { FoundValues } from "../pickle/foundValues";
 import type { PyPersistentId } from "../pickle/pickleValue";
 import { TensorArgs } from "../pickle/records/tensorArgs";
 import type { TorchArchive } from "./torchArchive";
-import { numberIn } from "./torchStorage";
 
 /** Texts that torch writes. They are short: a number, a word, or forty digits. */
 const smallTexts =

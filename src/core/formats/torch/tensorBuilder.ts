@@ -1,7 +1,7 @@
 import { sameItems } from "../../lists/sameItems";
 import { maxTensorNesting } from "../../problem/limits";
 import { metaReason } from "../../tensors/tensorLayout";
-import { type ContentValue, MapValue } from "../contentValue";
+import { type ContentValue, MapValue, TupleValue } from "../contentValue";
 import { numberOf, stringOf, tupleItems } from "../contentView";
 import { argsOf } from "../pickle/pickleObjectView";
 import { PyGlobal, PyObject, PyPersistentId } from "../pickle/pickleValue";
@@ -9,10 +9,10 @@ import { TensorArgs } from "../pickle/records/tensorArgs";
 import { type ArrayPlace, numpyArray } from "./numpyArray";
 import { type RebuiltTensor, sizesOf, toTensor, viewOfStorage, withoutBytes } from "./rebuiltTensor";
 import { type TorchDtype, torchDtype } from "./torchDtype";
-import type { TorchStorage } from "./torchStorage";
+import type { TorchStorage, ToStorage } from "./torchStorage";
 
 /** Finds the storage that a pickle refers to; undefined for what is no storage. */
-export type FindStorage = (reference: PyPersistentId | PyObject) => TorchStorage | undefined;
+export type FindStorage = (reference: ToStorage) => TorchStorage | undefined;
 
 type Build = (
   args: readonly ContentValue[],
@@ -30,7 +30,7 @@ const recentSizes = 8;
 export class TensorBuilder {
   /** Tensors inside of others that are being built, against one that is its own argument. */
   private readonly open = new Set<PyObject>();
-  private readonly recentSizes: (readonly number[])[] = [];
+  private readonly recentSizes: { readonly value: ContentValue; readonly sizes: readonly number[] }[] = [];
   private nextRecent = 0;
 
   constructor(
@@ -53,16 +53,22 @@ export class TensorBuilder {
 
   /** Sizes or strides; those of neighbours are mostly the same, and share one list. */
   sizes(value: ContentValue | undefined): readonly number[] | undefined {
-    const sizes = sizesOf(value);
-    if (sizes === undefined) return undefined;
-    for (const recent of this.recentSizes) if (sameItems(recent, sizes)) return recent;
-    this.recentSizes[this.nextRecent++ % recentSizes] = sizes;
+    // The pickle's own tuples are shared by neighbours as well, and nothing in them changes.
+    const isTuple = value instanceof TupleValue;
+    if (isTuple) for (const recent of this.recentSizes) if (recent.value === value) return recent.sizes;
+    const found = sizesOf(value);
+    if (found === undefined || value === undefined) return undefined;
+    const known = this.recentSizes.find(({ sizes }) => sameItems(sizes, found));
+    if (known !== undefined && !isTuple) return known.sizes;
+    const sizes = known?.sizes ?? found;
+    this.recentSizes[this.nextRecent++ % recentSizes] = { value, sizes };
     return sizes;
   }
 
-  storage(reference: ContentValue | undefined): TorchStorage | undefined {
-    if (!(reference instanceof PyPersistentId || reference instanceof PyObject)) return undefined;
-    return this.findStorage(reference);
+  storage(reference: ContentValue | TensorArgs | undefined): TorchStorage | undefined {
+    const isOne =
+      reference instanceof TensorArgs || reference instanceof PyPersistentId || reference instanceof PyObject;
+    return isOne ? this.findStorage(reference) : undefined;
   }
 }
 
@@ -84,7 +90,7 @@ function view(
 
 /** As `view`, without making a tuple of all arguments. */
 function viewOf(args: TensorArgs, builder: TensorBuilder): RebuiltTensor | undefined {
-  const found = builder.storage(new PyPersistentId(args.id));
+  const found = builder.storage(args);
   const shape = builder.sizes(args.shape);
   const strides = builder.sizes(args.strides);
   if (found === undefined || shape === undefined || strides === undefined) return undefined;

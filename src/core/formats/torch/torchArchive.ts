@@ -1,7 +1,12 @@
 import { type ByteRegion, ZipEntryRegion } from "../../bytes/byteRegion";
 import type { ByteSource } from "../../bytes/byteSource";
 import { CachedByteSource } from "../../bytes/cachedSource";
-import { readZipDirectory, type ZipDirectory, type ZipEntry } from "../../bytes/zipDirectory";
+import {
+  type MemberNames,
+  readZipDirectory,
+  type ZipDirectory,
+  type ZipEntry,
+} from "../../bytes/zipDirectory";
 import { zipTailBytes } from "../../bytes/zipEnd";
 import { maxSmallMemberBytes } from "../../problem/limits";
 
@@ -13,7 +18,7 @@ export interface TorchArchive {
   /** Folder of all members, with its slash: what the file was called when it was saved. */
   readonly folder: string;
   /** By name; of two members of one name the last, as Python takes it. */
-  readonly members: ReadonlyMap<string, ZipEntry>;
+  readonly members: MemberNames;
   region(entry: ZipEntry): ByteRegion;
 }
 
@@ -43,7 +48,8 @@ export async function openArchive(
 /** The folder of data.pkl, nearest to the top; else that of the first member. */
 function findFolder(entries: readonly ZipEntry[]): string {
   const pickles: string[] = [];
-  for (const { name } of entries) {
+  for (let at = 0; at < entries.length; at++) {
+    const { name } = entries[at] as ZipEntry;
     // Of a hundred thousand members nearly all end in a number.
     const endsInNumber = name.charCodeAt(name.length - 1) <= 0x39;
     if (!endsInNumber && /(?:^|\/)data\.pkl$/i.test(name)) pickles.push(name);

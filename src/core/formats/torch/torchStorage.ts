@@ -1,6 +1,7 @@
 import type { TensorStorage } from "../../tensors/tensorLayout";
 import { numberOf, tupleItems } from "../contentView";
-import { PyGlobal, type PyPersistentId } from "../pickle/pickleValue";
+import { PyGlobal, type PyObject, PyPersistentId } from "../pickle/pickleValue";
+import { TensorArgs } from "../pickle/records/tensorArgs";
 import { isUntyped, storageDtype, type TorchDtype } from "./torchDtype";
 
 /** What a pickle says about a storage, by the persistent id ('storage', class, key, location, size, view). */
@@ -22,8 +23,14 @@ export interface TorchStorage {
   readonly storage: TensorStorage;
 }
 
-/** Undefined for an id that is no storage. */
-export function storageReference({ id }: Pick<PyPersistentId, "id">): StorageReference | undefined {
+/** What a pickle refers to a storage by: its reference, a call that makes it, or the arguments of a tensor. */
+export type ToStorage = PyPersistentId | PyObject | TensorArgs;
+
+/** Undefined for an id that is no storage, and for a call. */
+export function storageReference(reference: ToStorage): StorageReference | undefined {
+  if (reference instanceof TensorArgs) return referenceOf(reference);
+  if (!(reference instanceof PyPersistentId)) return undefined;
+  const { id } = reference;
   if (typeof id === "string") return textReference(id);
   const [tag, type, key, location, size, view] = tupleItems(id) ?? [];
   const elements = numberOf(size);
@@ -40,6 +47,26 @@ export function storageReference({ id }: Pick<PyPersistentId, "id">): StorageRef
     elements,
     byteSize: Math.ceil(elements * dtype.elementBytes),
     view: viewOf(tupleItems(view), dtype),
+  };
+}
+
+/** As of the tuple that they would make. */
+function referenceOf({
+  key,
+  elements,
+  shared: { type, location },
+}: TensorArgs): StorageReference | undefined {
+  const dtype = storageDtype(type.name);
+  if (dtype === undefined) return undefined;
+  const byteSize = Math.ceil(elements * dtype.elementBytes);
+  return {
+    key: String(key),
+    dtype,
+    untyped: isUntyped(type.name),
+    location,
+    elements,
+    byteSize,
+    view: undefined,
   };
 }
 
@@ -64,17 +91,4 @@ function viewOf(
   const [, offset, size] = view ?? [];
   if (typeof offset !== "number" || typeof size !== "number" || offset < 0 || size < 0) return undefined;
   return { offsetBytes: offset * elementBytes, byteSize: size * elementBytes };
-}
-
-/** The whole of a text from `start` on as a number as torch writes it; -1 for all else. */
-export function numberIn(text: string, start: number): number {
-  const length = text.length - start;
-  if (length < 1 || length > 8 || (length > 1 && text.charCodeAt(start) === 0x30)) return -1;
-  let number = 0;
-  for (let at = start; at < text.length; at++) {
-    const digit = text.charCodeAt(at) - 0x30;
-    if (digit < 0 || digit > 9) return -1;
-    number = 10 * number + digit;
-  }
-  return number;
 }

@@ -16,7 +16,7 @@ import { type UnpickleOptions, unpickleFrom } from "../pickle/unpickle";
 import { isTar, readTarDirectory } from "../tar/tarDirectory";
 import { storageDtype } from "./torchDtype";
 import { parsedFile } from "./torchParsed";
-import type { TorchStorage } from "./torchStorage";
+import type { TorchStorage, ToStorage } from "./torchStorage";
 
 const memberNames: ReadonlySet<string> = new Set(["sys_info", "pickle", "tensors", "storages"]);
 
@@ -75,8 +75,8 @@ async function parse(source: ByteSource, _head: Uint8Array, signal?: AbortSignal
     root: root.value ?? null,
     stream: object.region,
     found: root.found,
-    findStorage: (reference: PyPersistentId | PyObject) =>
-      reference instanceof PyPersistentId ? found.get(keyOf(reference.id)) : undefined,
+    findStorage: (reference: ToStorage) =>
+      reference instanceof PyObject ? undefined : found.get(keyOf(reference.id)),
     imports,
     problems,
   };

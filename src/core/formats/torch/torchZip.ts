@@ -9,7 +9,6 @@ import type { Format, FormatId, ParsedFile } from "../format";
 import { unsupportedFormat } from "../formatLabel";
 import { isFile, Look } from "../inside/look";
 import { judgeImports } from "../pickle/importReport";
-import { PyPersistentId } from "../pickle/pickleValue";
 import { unpickleFrom } from "../pickle/unpickle";
 import { programInside } from "../programs/scriptCalls";
 import { diagnoseBlank, recogniseKind } from "../recognise";
@@ -19,7 +18,7 @@ import { pickle } from "./plainPickle";
 import { openArchive, pickleMember, type TorchArchive } from "./torchArchive";
 import { readContent, type TorchContent } from "./torchContent";
 import { parsedFile, parsedImports } from "./torchParsed";
-import { storageReference } from "./torchStorage";
+import { storageReference, type ToStorage } from "./torchStorage";
 import { readConstants, readTorchZip } from "./torchZipStream";
 
 /** Zip archives: those that torch.save and TorchScript write, and such others as hold pickles. */
@@ -236,8 +235,8 @@ async function readCutArchive(
   return parsedFile(source, stream, {}, signal);
 }
 
-function cutStorage(reference: unknown) {
-  const wanted = reference instanceof PyPersistentId ? storageReference(reference) : undefined;
+function cutStorage(reference: ToStorage) {
+  const wanted = storageReference(reference);
   if (wanted === undefined) return undefined;
   const { dtype, untyped, byteSize } = wanted;
   // No key, so that not every tensor is reported: the archive's own problem says it all.

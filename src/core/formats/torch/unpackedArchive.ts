@@ -11,7 +11,6 @@ import type { ContentValue } from "../contentValue";
 import type { ParsedFile } from "../format";
 import { judgeImports } from "../pickle/importReport";
 import { PickleBudget } from "../pickle/pickleBudget";
-import { PyPersistentId } from "../pickle/pickleValue";
 import { unpickleFrom } from "../pickle/unpickle";
 import { parsedFile } from "./torchParsed";
 import { storageReference } from "./torchStorage";
@@ -106,7 +105,7 @@ async function textOf(files: Files, path: string, signal?: AbortSignal): Promise
 export function storageFinder(storages: StorageFiles, bigEndian: boolean): TorchStream["findStorage"] {
   const known = new Map<string, NonNullable<ReturnType<TorchStream["findStorage"]>>["storage"]>();
   return (reference) => {
-    const wanted = reference instanceof PyPersistentId ? storageReference(reference) : undefined;
+    const wanted = storageReference(reference);
     if (wanted === undefined) return undefined;
     const { key, dtype, untyped, byteSize, location } = wanted;
     const file = storages.get(key)?.file;

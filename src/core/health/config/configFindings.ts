@@ -119,17 +119,18 @@ function findModel(tensors: readonly Tensor[]): Model {
     const { name } = tensor;
     const at = finder.of(name);
     if (at !== undefined) {
-      if (at !== last) {
-        last = at;
-        ofLayer = getOrMake(
-          getOrMake(layers, at.stack, () => new Map<number, string[]>()),
-          at.layer,
-          () => [],
-        );
-        seen = getOrMake(seenBelow, at.path.replace(/\d+\.$/, ""), () => new Set<string>());
-      }
       const own = name.slice(at.path.length);
-      ofLayer.push(own);
+      if (at === last) ofLayer.push(own);
+      else {
+        last = at;
+        const ofStack = getOrMake(layers, at.stack, () => new Map<number, string[]>());
+        const known = ofStack.get(at.layer);
+        // With its first name: an empty list that grows makes room for seventeen.
+        ofLayer = known ?? [own];
+        if (known === undefined) ofStack.set(at.layer, ofLayer);
+        else known.push(own);
+        seen = getOrMake(seenBelow, withoutLayer(at.path), () => new Set<string>());
+      }
       if (seen.has(own)) continue;
       seen.add(own);
       const rule = matrixRules.find((one) => !matrices.has(one) && one.name.test(name));
@@ -143,6 +144,11 @@ function findModel(tensors: readonly Tensor[]): Model {
     else if (lastNormName.test(name)) lastNorm ??= tensor;
   }
   return { layers, embedding, input, head, matrices, attention, width, lastNorm };
+}
+
+/** Up to the number that a layer's path ends in. */
+function withoutLayer(path: string): string {
+  return path.slice(0, path.lastIndexOf(".", path.length - 2) + 1);
 }
 
 function layerFindings(
@@ -172,7 +178,10 @@ function layerFindings(
 
 /** Without a number of layers to hold them against, the highest one tells that those below it must be there. */
 function gapFindings(layers: ReadonlySet<number>): readonly Problem[] {
-  const last = Math.min(Math.max(...layers), 10_000);
+  let highest = 0;
+  // Not spread: there may be more than a call can take.
+  for (const layer of layers) highest = Math.max(highest, layer);
+  const last = Math.min(highest, 10_000);
   const missing = Array.from({ length: last }, (_, layer) => layer).filter((layer) => !layers.has(layer));
   if (missing.length === 0) return [];
   const which = missing.length === 1 ? "layer" : "layers";

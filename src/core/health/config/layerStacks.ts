@@ -44,7 +44,15 @@ export class LayerFinder {
   private last: LayerPlace | undefined;
 
   of(name: string): LayerPlace | undefined {
-    if (this.last !== undefined && name.startsWith(this.last.path)) return this.last;
+    const { last } = this;
+    if (last !== undefined) {
+      if (name.startsWith(last.path)) return last;
+      const next = nextLayer(name, last);
+      if (next !== undefined) {
+        this.last = next;
+        return next;
+      }
+    }
     for (const stack of layerStacks) {
       const match = stack.layer.exec(name);
       if (match === null) continue;
@@ -53,6 +61,19 @@ export class LayerFinder {
     }
     return undefined;
   }
+}
+
+/** Of a name that has another number in place of the layer's; undefined for all others. */
+function nextLayer(name: string, { stack, path }: LayerPlace): LayerPlace | undefined {
+  const start = path.lastIndexOf(".", path.length - 2) + 1;
+  const end = name.indexOf(".", start);
+  if (end <= start || !name.startsWith(path.slice(0, start))) return undefined;
+  for (let at = start; at < end; at++) if (!isDigit(name.charCodeAt(at))) return undefined;
+  return { stack, layer: Number(name.slice(start, end)), path: name.slice(0, end + 1) };
+}
+
+function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39;
 }
 
 /** What turns tokens, patches or samples into the width of the layers: part of a model alone has none. */

@@ -26,7 +26,7 @@ export class TensorArgs extends LateArgs {
     /** Of the storage; a number stands for its digits. */
     readonly key: string | number,
     /** Of the storage, in elements. */
-    private readonly elements: number,
+    readonly elements: number,
     /** Of the tensor in its storage, in elements. */
     readonly offset: number,
     readonly shape: TupleValue,

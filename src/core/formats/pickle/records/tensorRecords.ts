@@ -31,6 +31,12 @@ const argsItems = 6;
 const plainBytes = 8;
 const textBytes = 24;
 
+/** A tuple of numbers that is being read, in a list that is used again. */
+class Sizes {
+  readonly items: number[] = new Array<number>(mostAxes).fill(0);
+  count = 0;
+}
+
 type ReadArgs = Pick<TensorArgs, "shared" | "key" | "offset"> & { readonly elements: number };
 
 /**
@@ -46,8 +52,8 @@ export class TensorRecords {
   private last: SharedArgs | undefined;
   /** The class of the last storage that was referred to: mostly that of the next as well. */
   private storageType: ContentValue | undefined;
-  private readonly shape: number[] = [];
-  private readonly strides: number[] = [];
+  private readonly shape = new Sizes();
+  private readonly strides = new Sizes();
   /** Of the record that is read: the window, the place in it, and how many opcodes and places of the memo it took. */
   private bytes: Uint8Array = new Uint8Array();
   private at = 0;
@@ -91,16 +97,16 @@ export class TensorRecords {
     const length = this.at - from;
     if (read === undefined || this.opcodes > budget.opcodes) return;
     if (this.frames.isEndedBy(input.position + length)) return;
-    const axes = this.shape.length + this.strides.length;
-    const height = Math.max(recordHeight, 2 + this.shape.length, 3 + this.strides.length);
+    const axes = this.shape.count + this.strides.count;
+    const height = Math.max(recordHeight, 2 + this.shape.count, 3 + this.strides.count);
     const bytes = this.bytesOf(read) + plainBytes * axes + memoBytes * (this.memo - this.firstMemo);
     const most = bytes + stack.bytesOfReach(height, recordMarks) + 2 * tupleBytes + 8 * axes;
     if (most > stack.freeBytes) return;
     budget.opcodes -= this.opcodes;
     input.skip(length);
     stack.reach(height, recordMarks);
-    const shape = stack.tupleOf(this.shape);
-    const strides = stack.tupleOf(this.strides);
+    const shape = stack.tupleOf(this.shape.items, this.shape.count);
+    const strides = stack.tupleOf(this.strides.items, this.strides.count);
     const { shared, key, elements, offset } = read;
     const args = new TensorArgs(shared, key, elements, offset, shape, strides, this.firstMemo);
     this.noteStorageType(shared.type);
@@ -111,7 +117,7 @@ export class TensorRecords {
 
   /** What the parts are counted as, those of sizes and of the memo aside. */
   private bytesOf({ shared: { hasView, hasOwnKey }, key }: ReadArgs): number {
-    const keyBytes = hasOwnKey ? textBytes + String(key).length : 0;
+    const keyBytes = hasOwnKey ? textBytes + lengthOf(key) : 0;
     const idItems = hasView ? 6 : 5;
     const plain = plainBytes * (hasView ? 4 : 3);
     const tuples = 2 * tupleBytes + 8 * (idItems + argsItems);
@@ -209,15 +215,15 @@ export class TensorRecords {
   }
 
   /** A tuple of whole numbers from 0. */
-  private sizes(into: number[]): boolean {
-    into.length = 0;
+  private sizes(into: Sizes): boolean {
+    into.count = 0;
     if (this.takes(Op.EMPTY_TUPLE)) return true;
     const isMarked = this.takes(Op.MARK);
     for (let size = this.number(); size >= 0; size = this.number()) {
-      if (into.length === mostAxes) return false;
-      into.push(size);
+      if (into.count === mostAxes) return false;
+      into.items[into.count++] = size;
     }
-    const count = into.length;
+    const { count } = into;
     if (count === 0) return false;
     const end = isMarked ? Op.TUPLE : count === 1 ? Op.TUPLE1 : count === 2 ? Op.TUPLE2 : Op.TUPLE3;
     return (isMarked || count <= 3) && this.takes(end) && this.isPut();
@@ -247,6 +253,13 @@ export class TensorRecords {
     const low = (bytes[at] as number) + 256 * (bytes[at + 1] as number) + 65_536 * (bytes[at + 2] as number);
     return low + 16_777_216 * (bytes[at + 3] as number);
   }
+}
+
+function lengthOf(key: string | number): number {
+  if (typeof key === "string") return key.length;
+  let length = 1;
+  for (let rest = key; rest >= 10; rest /= 10) length++;
+  return length;
 }
 
 function digitsAt(bytes: Uint8Array, start: number, length: number): number | undefined {
