@@ -32,9 +32,11 @@ export function moduleShares(
   tensors.forEach((tensor, index) => {
     const name = moduleName(tensor);
     const end = moduleEnd(name, depth, separator);
-    if (before === undefined || !isSameModule(name, end, before.path, separator)) {
+    if (before === undefined || end !== before.path.length || !name.startsWith(before.path)) {
       const path = name.slice(0, end);
-      before = { path, sums: shares.of(withoutNumbers(path, separator)) };
+      const isNext = before !== undefined && isSameModule(path, before.path, separator);
+      const sums = isNext ? before?.sums : undefined;
+      before = { path, sums: sums ?? shares.of(withoutNumbers(path, separator)) };
     }
     addTensor(before.sums, tensor, counts[index] as number);
   });
@@ -84,18 +86,18 @@ function withoutNumbers(path: string, separator: NameSeparator): string {
 }
 
 /** Numbers aside, which are mostly all that differs. */
-function isSameModule(name: string, end: number, path: string, separator: NameSeparator): boolean {
-  if (end === path.length && name.startsWith(path)) return true;
+function isSameModule(path: string, before: string, separator: NameSeparator): boolean {
   let start = 0;
-  for (let ofPath = 0; ; ) {
-    const partEnd = partEndIn(name, start, end, separator);
-    const pathEnd = partEndIn(path, ofPath, path.length, separator);
-    const length = partEnd - start;
-    const isSame = length === pathEnd - ofPath && isEqual(name, start, path, ofPath, length);
-    if (!isSame && !(isNumber(name, start, partEnd) && isNumber(path, ofPath, pathEnd))) return false;
-    if (partEnd === end || pathEnd === path.length) return partEnd === end && pathEnd === path.length;
-    start = partEnd + 1;
-    ofPath = pathEnd + 1;
+  for (let inBefore = 0; ; ) {
+    const end = partEndIn(path, start, separator);
+    const endBefore = partEndIn(before, inBefore, separator);
+    const length = end - start;
+    const isSame = length === endBefore - inBefore && isEqual(path, start, before, inBefore, length);
+    if (!isSame && !(isNumber(path, start, end) && isNumber(before, inBefore, endBefore))) return false;
+    if (end === path.length || endBefore === before.length)
+      return end === path.length && endBefore === before.length;
+    start = end + 1;
+    inBefore = endBefore + 1;
   }
 }
 
@@ -104,9 +106,9 @@ function isEqual(a: string, inA: number, b: string, inB: number, length: number)
   return true;
 }
 
-function partEndIn(text: string, start: number, end: number, separator: NameSeparator): number {
-  const next = text.indexOf(separator, start);
-  return next < 0 || next > end ? end : next;
+function partEndIn(path: string, start: number, separator: NameSeparator): number {
+  const next = path.indexOf(separator, start);
+  return next < 0 ? path.length : next;
 }
 
 function isNumber(text: string, start: number, end: number): boolean {
@@ -122,8 +124,14 @@ function tellingDepth(tensors: readonly Tensor[], separator: NameSeparator): num
   const first = tensors[0] === undefined ? [] : moduleName(tensors[0]).split(separator);
   let shared = first.length;
   let deepest = first.length;
-  for (const tensor of tensors) {
-    const name = moduleName(tensor);
+  let folder = "";
+  let depth = 0;
+  for (let at = 0; at < tensors.length; at++) {
+    const name = moduleName(tensors[at] as Tensor);
+    // Beside the one before, and what tells them apart is behind all that is shared anyhow.
+    const isBeside = shared < depth && name.startsWith(folder) && name.indexOf(separator, folder.length) < 0;
+    if (isBeside) continue;
+    folder = name.slice(0, name.lastIndexOf(separator) + 1);
     let parts = 0;
     let isShared = true;
     for (let start = 0; start <= name.length; parts++) {
@@ -137,6 +145,7 @@ function tellingDepth(tensors: readonly Tensor[], separator: NameSeparator): num
     }
     shared = Math.min(shared, parts);
     deepest = Math.max(deepest, parts);
+    depth = parts;
   }
   return shared + 1 < deepest ? shared + 2 : deepest;
 }

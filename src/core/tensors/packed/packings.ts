@@ -285,10 +285,24 @@ export function packingOf(
   has: (name: string) => boolean,
   tellingOf: (packing: Packing) => readonly string[] = ({ telling }) => telling,
 ): { readonly packing: Packing; readonly module: string } | undefined {
-  for (const packing of packings) {
-    if (!name.endsWith(packing.ending) || !packing.dtypes.includes(dtype)) continue;
+  const ofDtype = packingsOf(dtype);
+  for (let at = 0; at < ofDtype.length; at++) {
+    const packing = ofDtype[at] as Packing;
+    if (!name.endsWith(packing.ending)) continue;
     const module = name.slice(0, name.length - packing.ending.length);
     if (tellingOf(packing).some((each) => has(module + each))) return { packing, module };
   }
   return undefined;
+}
+
+const packingsOfDtype = new Map<string, readonly Packing[]>();
+
+/** In their order. Looked up once a dtype: each tensor of a large model asks. */
+function packingsOf(dtype: string): readonly Packing[] {
+  const known = packingsOfDtype.get(dtype);
+  if (known !== undefined) return known;
+  const found = packings.filter(({ dtypes }) => dtypes.includes(dtype));
+  // A file may say anything.
+  if (packingsOfDtype.size < 64) packingsOfDtype.set(dtype, found);
+  return found;
 }
