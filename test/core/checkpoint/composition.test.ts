@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { moduleShares } from "../../../src/core/checkpoint/composition";
 import type { Tensor } from "../../../src/core/tensors/tensor";
+import { Random } from "../../fuzz/mutate";
 
 function sharesOf(names: readonly string[], separator: "." | "/" = ".") {
   const tensors = names.map(
@@ -36,6 +37,18 @@ describe("shares by module", () => {
       "net/v1.2": 2,
       "net/head": 1,
     });
+  });
+
+  it("are the same in whatever order the names come", () => {
+    const parts = ["a", "b", "0", "1", "12", "layers", ""];
+    for (let run = 0; run < 500; run++) {
+      const random = new Random(run);
+      const names = Array.from({ length: 1 + random.below(12) }, () =>
+        Array.from({ length: 1 + random.below(4) }, () => random.of(parts)).join("."),
+      );
+      const shuffled = names.map((name) => ({ name, at: random.next() })).sort((a, b) => a.at - b.at);
+      expect(sharesOf([...names].sort())).toEqual(sharesOf(shuffled.map(({ name }) => name)));
+    }
   });
 
   it("lists 24 modules, and the rest as one", () => {
