@@ -81,7 +81,7 @@ function withoutFactors(
   const isOf = (one: string, path: string) => lastPart(one) === lastPart(path);
   try {
     const lost = base.checkpoint.tensors.flatMap((tensor) => {
-      const path = weightPathOf(tensor);
+      const path = weightPathOf(tensor, config.peftType);
       if (path === undefined || !isLoaded(path)) return [];
       // Embeddings and heads stand before or behind whatever stack is adapted.
       const prefixes = isInLayer(path) ? stacks.get(stackOf(path)) : first;
@@ -147,10 +147,13 @@ function kindOf(path: string): string {
   return path.replace(/(?<=^|\.)\d+(?=\.|$)/g, "*");
 }
 
-/** The path of a weight that PEFT's methods can change: a matrix or a kernel, however it is packed. */
-function weightPathOf({ name, shape }: Tensor): string | undefined {
+/**
+ * The path of a weight that PEFT's methods can change: a matrix or a kernel, however it is packed, and what norms multiply
+ * by where these are tuned.
+ */
+function weightPathOf({ name, shape }: Tensor, method: string | undefined): string | undefined {
   const [, path] = /^(.*)\.(?:weight|qweight|weight_packed|W_q|codes)$/.exec(modulePath(name)) ?? [];
-  return shape.length > 1 ? path : undefined;
+  return shape.length > 1 || method === "LN_TUNING" ? path : undefined;
 }
 
 /** Every path that something of the file stands at or below. */

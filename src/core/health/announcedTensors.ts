@@ -10,14 +10,16 @@ export function announcedTensors(subject: HealthSubject): readonly Problem[] {
   const { checkpoint, adapter, adapterConfig: config, folder } = subject;
   if (adapter === undefined || config === undefined || adapter.dialect !== "peft") return [];
   if (!isWhole(subject) || adapter.modules.length === 0 || config.mlx !== undefined) return [];
-  const segments = new Set(checkpoint.tensors.flatMap(({ name }) => name.split(".")));
+  // Factors of a module are not the module itself.
+  const names = checkpoint.tensors.flatMap(({ name }) => (/\.lora_/.test(name) ? [] : [name]));
+  const segments = new Set(names.flatMap((name) => name.split(".")));
   // PEFT adds both names of heads for classification, of which a model has one.
   const isHead = (entry: string) => entry === "classifier" || entry === "score";
   const hasHead = segments.has("classifier") || segments.has("score");
   const lost = config.modulesToSave.filter((entry) => !holds(entry) && !(isHead(entry) && hasHead));
   function holds(entry: string): boolean {
     if (!entry.includes(".")) return segments.has(entry);
-    return checkpoint.tensors.some(({ name }) => name.includes(`${entry}.`));
+    return names.some((name) => name.includes(`${entry}.`));
   }
   // PEFT adds the names of heads to what is saved whole where the task is to classify.
   const classifies = /^(?:SEQ|TOKEN)_CLS$/.test(

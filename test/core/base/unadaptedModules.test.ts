@@ -188,6 +188,28 @@ describe("modules of the base that the configuration selects", () => {
 });
 
 // PEFT 0.21 loads such an adapter without a word, with the biases of the base.
+it("a norm that LN tuning selects and of which the file holds nothing", async () => {
+  const norms = ["model.layers.0.input_layernorm", "model.layers.1.input_layernorm"];
+  const vectors = (names: readonly string[]) =>
+    safetensorsFile({ tensors: names.map((name) => ({ name, dtype: "F32" as const, shape: [8] })) });
+  const lost = async (held: readonly string[]) => {
+    const files = new MemoryFiles({
+      "/adapter/adapter_model.safetensors": vectors(
+        held.map((norm) => `base_model.model.${norm}.ln_tuning_layers.weight`),
+      ),
+      "/adapter/adapter_config.json": JSON.stringify({
+        peft_type: "LN_TUNING",
+        target_modules: ["input_layernorm"],
+      }),
+      "/base/model.safetensors": vectors(norms.map((norm) => `${norm}.weight`)),
+    });
+    const open = (folder: string) => CheckpointSession.open(files, folder, () => undefined);
+    return fitFindings(await open("/adapter"), await open("/base")).map(({ code }) => code);
+  };
+  expect(await lost(norms)).toEqual([]);
+  expect(await lost(norms.slice(0, 1))).toEqual(["BaseModulesUnadapted"]);
+});
+
 it("biases that the configuration says were trained, of a base that has some", async () => {
   const found = async (bias: string, saved: readonly string[], base: readonly string[]) => {
     const files = new MemoryFiles({

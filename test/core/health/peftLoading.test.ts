@@ -146,6 +146,10 @@ describe("an adapter as PEFT loads it", () => {
     expect(await told({ trainable_token_indices: { embed_tokens: [2, 5, 7] } }, shapes)).toEqual([]);
   });
 
+  it("a module that is said to be saved whole, and of which there are factors alone", async () => {
+    expect(await told({ modules_to_save: ["v_proj"] })).toContain("warning SavedModulesMissing");
+  });
+
   it("a head under the name that it has while PEFT wraps it", async () => {
     const shapes = { ...both, "base_model.model.score.modules_to_save.weight": [2, 16] };
     const found = await told({ modules_to_save: ["score"] }, shapes);

@@ -77,7 +77,12 @@ export async function planConversion(
   session: CheckpointSession,
   { dtype, only, renames, names: asked, experts }: ConvertOptions,
 ): Promise<ConvertPlan> {
-  const { tensors, name: file } = session.checkpoint;
+  const { tensors, name: file, format } = session.checkpoint;
+  if (format === "gguf" && session.adapter !== undefined)
+    throw notConvertible(
+      session,
+      `${file} is an adapter in GGUF: what its updates are scaled by (adapter.lora.alpha) stands in the file's metadata, where no program looks for it in another container. Take the adapter that it was made of.`,
+    );
   // Loaders tie again what was one weight, unless the configuration says that nothing is tied.
   const isUntied = session.folder.config && parseModelConfig(session.folder.config.value).tied === false;
   const placeIn = (tensor: Tensor) => (isUntied === true ? undefined : placeOf(tensor));
