@@ -19,8 +19,10 @@ import { PartOpener } from "../resume/openedParts";
 import { adapterSettings } from "./beside/adapterSettings";
 import { bestCheckpointGone } from "./beside/bestCheckpointGone";
 import { differingCopies } from "./beside/differingCopies";
+import { endToken } from "./beside/endToken";
 import { furtherModules } from "./beside/furtherModules";
 import { generationSettings } from "./beside/generationSettings";
+import { stagingBeside } from "./beside/stagingBeside";
 import { tokenizerSize } from "./beside/tokenizerSize";
 import { unfinishedDownloads } from "./beside/unfinishedDownloads";
 import { codeBeside } from "./codeBeside";
@@ -114,6 +116,8 @@ export async function folderFindings(
     ...(await differingCopies(opened, checkpoint, folder, signal)),
     ...(await lostInFolder(opened.files, folder, signal)),
     ...(await bestCheckpointGone(opened.files, folder)),
+    ...(await stagingBeside(opened.files, folder)),
+    ...(await endToken(opened.files, folder, signal)),
   ];
   for (const problem of besides) problems.add(problem);
   // What was opened as one checkpoint was looked at file by file.

@@ -1,5 +1,6 @@
 import type { TensorStatistics } from "../analysis/statisticColumns";
 import type { TensorReader } from "../checkpoint/tensorReader";
+import { equalAverage } from "../health/values/equalAverage";
 import { runningStatistics } from "../health/values/runningStatistics";
 import { zeroBlocks } from "../health/values/zeroBlocks";
 import { type LookedInto, zeroWeights } from "../health/zeroWeights";
@@ -71,6 +72,7 @@ export async function verifyCheckpoint(
           )),
           ...(await session.withReader((reader) => oneRank(session, values, reader))),
           ...(await session.withReader((reader) => differingHead(session, reader))),
+          ...(await session.withReader((reader) => equalAverage(session, reader))),
           ...(session.isPlainModel && values.ofCodes !== true
             ? zeroWeights(checkpoint, readWhole(checkpoint.tensors, values), false)
             : []),

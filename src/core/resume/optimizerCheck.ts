@@ -82,6 +82,8 @@ function outOfOrder(
 ): Judgement | undefined {
   const [only] = states;
   if (!inModelOrder || only === undefined || states.length > 1 || only.groups.length !== 1) return undefined;
+  // Keras joins by paths, and lists weights otherwise than it makes them.
+  if (only.groups[0]?.settings.has("lr") !== true) return undefined;
   const { parameters, models = [] } = only;
   const trained = tensors.filter((tensor) => /^(?:F|BF|C)/.test(tensor.dtype) && !isBuffer(tensor));
   if (models.length !== 1 || parameters.length !== trained.length) return undefined;

@@ -51,7 +51,9 @@ describe("what public reports found out by training on", () => {
   it("an optimizer whose numbers are those of other parameters", () => {
     const shapes = [[8, 3], [8], [4, 8], [4]];
     const fits = (order: readonly (readonly number[])[]) => {
-      const own = { ...optimizer(order), models: ["model"] };
+      const made = optimizer(order);
+      const groups = made.groups.map((group) => ({ ...group, settings: new Map([["lr", 1e-3]]) }));
+      const own = { ...made, groups, models: ["model"] };
       const given = model(shapes);
       if (given === undefined) throw new Error("no model");
       return checkOptimizerFits(

@@ -10,7 +10,10 @@ export function adapterSettings(
   adapter: Adapter | undefined,
   { files, adapterConfig }: FolderContext,
 ): readonly Problem[] {
-  if (adapter === undefined || adapter.carriesModel || !isPeftFile(name)) return [];
+  // Before PEFT saved them itself, the Trainer wrote the factors under the name of a model.
+  const isTrainers = /^(?:pytorch_model\.bin|model\.safetensors)$/.test(name);
+  if (adapter === undefined || adapter.carriesModel || !(isPeftFile(name) || isTrainers)) return [];
+  if (isTrainers && !tensors.every(({ name: one }) => /^base_model\.model\..*lora_/.test(one))) return [];
   // Factors of LoHa and LoKr are named as LyCORIS names them, below PEFT's name of the model.
   const isOfPeft =
     adapter.dialect === "peft" ||
@@ -20,5 +23,7 @@ export function adapterSettings(
   if (adapterConfig !== undefined || files.some((file) => file.name === "adapter_config.json")) return [];
   const message =
     "adapter_config.json is missing: PEFT loads no adapter without it, and rank, alpha and base model are told nowhere else. Copy it from another checkpoint of the training.";
-  return [{ severity: "warning", code: "AdapterConfigMissing", message, file: path }];
+  const renamed = `${name} holds the factors of an adapter alone, under the name of a model's weights, and there is no adapter_config.json: PEFT looks for adapter_model.safetensors or .bin and that file, in which rank, alpha and base model are told.`;
+  const told = isTrainers ? renamed : message;
+  return [{ severity: "warning", code: "AdapterConfigMissing", message: told, file: path }];
 }

@@ -8,6 +8,7 @@ import { chooseBest } from "./bestCheckpoint";
 import type { CheckpointFacts } from "./checkpointFacts";
 import { compareMembers, logFilesOf, logsOf, type RunDraft, type RunMember } from "./runDraft";
 import { tellFaults } from "./tell/tellFaults";
+import { tellStaleLast } from "./tell/tellStaleLast";
 
 /** What the run's log says about a checkpoint that has no trainer_state.json of its own. */
 export interface BorrowedMetrics {
@@ -32,6 +33,7 @@ export function finishRun(draft: RunDraft, { id, name, borrowed }: FinishOptions
   const { logs = [] } = draft;
   tellFaults(draft);
   tellShortenedPlan(draft);
+  tellStaleLast(draft);
   const last = lastOf(members);
   const checkpoints = members.map((one) =>
     finishCheckpoint(one, { best: one === best, last: one === last }, borrowed.get(one.facts)),

@@ -298,6 +298,18 @@ describe("a log of a training that was started again", () => {
   });
 });
 
+it("tells what is called the last and is not the newest", async () => {
+  const contents = { "/ws/a/last.ckpt": weights, "/ws/a/epoch=3-step=16.ckpt": weights };
+  const told = async (step: number) => {
+    const run = await read(contents, (path) => ({
+      progress: { step: path.endsWith("last.ckpt") ? step : 16 },
+    }));
+    return run.problems.map(({ message }) => message);
+  };
+  expect(await told(8)).toEqual([expect.stringMatching(/^last\.ckpt is of step 8, .*of step 16/)]);
+  expect(await told(16)).toEqual([]);
+});
+
 it("tells a file of Lightning that was renamed", async () => {
   const contents = { "/ws/a/epoch=7-step=99.ckpt": weights, "/ws/a/epoch=0-step=4.ckpt": weights };
   const run = await read(contents, (path) => ({ progress: { step: path.endsWith("=99.ckpt") ? 8 : 5 } }));
