@@ -29,7 +29,7 @@ export async function compareTensors(
     { tensor: a, read: readA, compared: left, chunk: kernels.chunk },
     { tensor: b, read: readB, compared: right, chunk: kernels.otherChunk },
   ];
-  const step = stepOf(comparer, [a, b]);
+  const step = comparer.stepOf(unpackedColumns([a, b]));
   let partial: ReturnType<TensorComparer["take"]>;
   try {
     for (let done = 0; done < values; done += step) {
@@ -54,11 +54,9 @@ export async function compareTensors(
   return finishDifference(partial);
 }
 
-/** Rows of codes are unpacked whole: where a step ended within one, it would be unpacked twice. */
-function stepOf({ chunkValues, unitValues }: TensorComparer, tensors: readonly Tensor[]): number {
-  const columns = Math.max(1, ...tensors.map(({ packed, shape }) => (packed && shape.at(-1)) || 1));
-  const step = Math.floor(chunkValues / columns) * columns;
-  return step > 0 && step % unitValues === 0 ? step : chunkValues;
+/** Values of a row of codes, which are unpacked whole: where a step ended within a row, that would be unpacked twice. */
+export function unpackedColumns(tensors: readonly Pick<Tensor, "packed" | "shape">[]): number {
+  return Math.max(1, ...tensors.map(({ packed, shape }) => (packed && shape.at(-1)) || 1));
 }
 
 async function comparedEncoding(

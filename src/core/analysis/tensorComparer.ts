@@ -73,6 +73,13 @@ export class TensorComparer {
     return Math.floor(this.kernels.chunk.length / bytes / unitValues) * unitValues;
   }
 
+  /** Values that are compared at once where rows of so many should stay whole: each is unpacked from codes. */
+  stepOf(columns: number): number {
+    const { chunkValues, unitValues } = this;
+    const step = Math.floor(chunkValues / columns) * columns;
+    return step > 0 && step % unitValues === 0 ? step : chunkValues;
+  }
+
   /** Compares the values whose bytes lie at the start of the two chunks. The bytes may be gone afterwards. */
   add(values: number): void {
     const { kernels } = this;

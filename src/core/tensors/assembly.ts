@@ -181,7 +181,8 @@ export function unreadablePart({ assembly, shape }: Tensor): string | undefined 
 }
 
 /** Indexes of all files that hold some of a tensor, each once. */
-export function filesOfTensor({ assembly, fileIndex }: Tensor): readonly number[] {
+export function filesOfTensor({ assembly, fileIndex, packed }: Tensor): readonly number[] {
+  if (packed !== undefined) return [...new Set(packed.stored.flatMap(filesOfTensor))];
   if (assembly === undefined) return [fileIndex];
   return [...new Set(assembly.pieces.map((piece) => piece.fileIndex))];
 }

@@ -52,8 +52,7 @@ export class TensorDiffing {
     this.table = new DiffTable(alignment.rows.length, diffPairs(sessions.length));
     this.sources = sessions.map((session, column) => {
       const aligned = alignment.rows.flatMap(({ tensors }) => tensors[column] ?? []);
-      const plain = aligned.filter(({ packed }) => packed === undefined);
-      return session === undefined ? undefined : withTensors(session, plain);
+      return session === undefined ? undefined : withTensors(session, aligned);
     });
     this.indexes = this.sources.map(
       (source) => new Map(source?.checkpoint.tensors.map((tensor, index) => [tensor, index])),
@@ -189,8 +188,7 @@ export class TensorDiffing {
     const [left, right] = [this.sessions[a], this.sessions[b]];
     const [from, to] = [this.sources[a], this.sources[b]];
     if (left === undefined || right === undefined || from === undefined || to === undefined) return;
-    const [fresh, unpacked]: [PlannedRow[], PlannedRow[]] = [[], []];
-    for (const row of rows) if (row.twin === undefined) (isUnpacked(row) ? unpacked : fresh).push(row);
+    const fresh = rows.filter(({ twin }) => twin === undefined);
     const places = fresh.map((row) => ({
       a: this.indexes[a]?.get(row.a) as number,
       b: this.indexes[b]?.get(row.b) as number,
@@ -209,32 +207,9 @@ export class TensorDiffing {
     this.refuseChanged(right, changedFiles.b);
     for (const { pair: at, reason } of unreadable) this.fail(fresh[at] as PlannedRow, reason);
     for (const planned of withoutNumbers) await this.compareBytes(planned, [left, right], signal);
-    for (const planned of unpacked) await this.compareUnpacked(planned, [left, right], pool, signal);
     for (const { row, twin } of rows) {
       if (twin !== undefined)
         this.table.set(row, pair, this.table.state(twin, pair), this.table.numbers(twin, pair));
-    }
-  }
-
-  /** Weights that are packed in one of the snapshots, as the values they stand for. */
-  private async compareUnpacked(
-    planned: PlannedRow,
-    [left, right]: readonly [CheckpointSession, CheckpointSession],
-    pool: NumbersPool,
-    signal: AbortSignal | undefined,
-  ): Promise<void> {
-    const { row, pair, a, b } = planned;
-    try {
-      const difference = await pool.diff(
-        { source: left, tensor: a },
-        { source: right, tensor: b },
-        { signal },
-      );
-      if (difference === undefined) throw new RangeError(`${a.dtype} and ${b.dtype} have no common numbers.`);
-      this.table.set(row, pair, "compared", diffNumbers(difference));
-    } catch (error) {
-      signal?.throwIfAborted();
-      this.fail(planned, messageOf(error));
     }
   }
 
@@ -284,11 +259,6 @@ interface PlannedRow {
   readonly b: Tensor;
   /** A row that compares the same memory, as tied weights have. */
   readonly twin: number | undefined;
-}
-
-/** A side lies in no file, but is made of codes. */
-function isUnpacked({ a, b }: PlannedRow): boolean {
-  return a.packed !== undefined || b.packed !== undefined;
 }
 
 interface Batch {

@@ -1,3 +1,4 @@
+import { unpackedColumns } from "../../core/analysis/compareTensors";
 import { type EncodingKey, encodingKey, encodingOf } from "../../core/analysis/numberEncoding";
 import { areComparable, bytesOfValues } from "../../core/analysis/tensorComparer";
 import {
@@ -8,8 +9,9 @@ import {
 } from "../../core/analysis/tensorDifference";
 import { messageOf } from "../../core/problem/messageOf";
 import { filesOfTensor } from "../../core/tensors/assembly";
+import type { PackedWeight, PackingHints } from "../../core/tensors/packed/packedWeight";
 import type { Extent } from "../../core/tensors/plainExtent";
-import { bytesInFiles, elementCount, type Tensor } from "../../core/tensors/tensor";
+import { bytesInFiles, elementCount, packedBytes, type Tensor } from "../../core/tensors/tensor";
 import { nodeFiles } from "../nodeFiles";
 import { abortable } from "./abortable";
 import { JobPaths } from "./jobPaths";
@@ -17,6 +19,7 @@ import { joinedOfPiece, manyParts } from "./joinedPlan";
 import type { NumbersSource } from "./longPass";
 import { FilesBefore, LongPass, type PassOptions } from "./longPass";
 import type { CompareJob, PairPiece, PairPieceResult, PairSide } from "./numbersJob";
+import { placedStored } from "./packedPlan";
 import { PartsInOrder } from "./partsInOrder";
 import type { ScanTools } from "./scan";
 import { type PlacedPiece, TensorPlaces } from "./tensorPlaces";
@@ -52,7 +55,8 @@ export interface CompareOutcome {
  * Values of a piece: nearly 16 MiB of F32 a side. A multiple of 48 and of 256, so that it ends where a byte does in every
  * dtype, and where a block of ggml does.
  */
-const pieceValues = 768 * 5461;
+const pieceUnit = 768;
+const pieceValues = pieceUnit * 5461;
 
 /** Small pairs are sent to a thread together: a message costs more than comparing one. */
 const maxPiecesOfJob = 256;
@@ -79,16 +83,19 @@ export async function compareTensorPairs(
 type Side = 0 | 1;
 const bothSides = [0, 1] as const;
 
-/** Where one side of a pair lies: in one range of a file, or in pieces in several. */
+/** Where one side of a pair lies: in one range of a file, in pieces in several, or as codes and what belongs to them. */
 type PlacedSide =
   | { readonly tensor: Tensor; readonly extent: Extent }
-  | { readonly tensor: Tensor; readonly pieces: readonly PlacedPiece[] };
+  | { readonly tensor: Tensor; readonly pieces: readonly PlacedPiece[] }
+  | { readonly weight: PackedWeight; readonly hints: PackingHints; readonly extents: readonly Extent[] };
 
 interface PlacedPair {
   readonly pair: number;
   readonly sides: readonly [PlacedSide, PlacedSide];
   readonly encodings: readonly [EncodingKey, EncodingKey];
   readonly values: number;
+  /** As in `PairPiece`. */
+  readonly columns: number;
 }
 
 interface PairStep {
@@ -189,12 +196,18 @@ class PairComparing {
     if (values === 0 || encodings.includes(undefined)) return "other";
     const sides = [await this.placeSide(a, 0), await this.placeSide(b, 1)];
     if (sides.includes(undefined)) return "other";
-    return { pair, values, encodings, sides } as unknown as PlacedPair;
+    return { pair, values, encodings, sides, columns: unpackedColumns(tensors) } as unknown as PlacedPair;
   }
 
   /** Undefined where the threads cannot read it: packed, compressed, incomplete, or in no local file. */
   private async placeSide(tensor: Tensor, side: Side): Promise<PlacedSide | undefined> {
     if (this.sources[side].files !== nodeFiles) return undefined;
+    const { packed: weight } = tensor;
+    if (weight !== undefined) {
+      const hints = weight.madeWith;
+      const extents = hints && (await this.places[side].findAll(weight.stored));
+      return extents && { weight, hints, extents };
+    }
     if (tensor.assembly === undefined) {
       const extent = await this.places[side].find(tensor, { anyOrder: false });
       return extent?.length === tensor.byteSize ? { tensor, extent } : undefined;
@@ -259,15 +272,26 @@ interface PlannedStep {
   readonly values: number;
   readonly target: PairParts;
   readonly at: number;
+  /** Steps of the pair. */
+  readonly count: number;
 }
 
-function* stepsOf({ pair, values }: PlacedPair): Generator<PlannedStep> {
-  const count = Math.ceil(values / pieceValues);
+function* stepsOf({ pair, values, columns }: PlacedPair): Generator<PlannedStep> {
+  const step = columns === 1 ? pieceValues : wholeRows(columns);
+  const count = Math.ceil(values / step);
   const target: PairParts = { pair, parts: new PartsInOrder(count, mergeDifference), isFailed: false };
   for (let at = 0; at < count; at++) {
-    const first = at * pieceValues;
-    yield { first, values: Math.min(pieceValues, values - first), target, at };
+    const first = at * step;
+    yield { first, values: Math.min(step, values - first), target, at, count };
   }
+}
+
+/** About as many values as other pieces have, of rows that end where a block and a byte does too. */
+function wholeRows(columns: number): number {
+  let rows = 1;
+  while ((rows * columns) % pieceUnit !== 0) rows++;
+  const unit = rows * columns;
+  return Math.max(1, Math.floor(pieceValues / unit)) * unit;
 }
 
 /** Steps that one thread does after each other, and the files of both sides that these are in. */
@@ -292,20 +316,27 @@ class PairJob {
     return this.values >= pieceValues || this.steps.length >= maxPiecesOfJob || this.parts >= manyParts;
   }
 
-  add({ sides, encodings }: PlacedPair, { first, values, target, at }: PlannedStep): void {
+  add({ sides, encodings, columns }: PlacedPair, { first, values, target, at, count }: PlannedStep): void {
     const placed = bothSides.map((side): PairSide => {
       const key = encodings[side];
       const bytesOf = (count: number) => bytesOfValues(encodingOf(key), key.dtype, count);
       const addFile = (fileIndex: number) => this.files.add(2 * fileIndex + side);
       const own = sides[side];
       const offset = bytesOf(first);
+      if ("weight" in own) {
+        const { weight, hints, extents } = own;
+        const share = Math.floor(packedBytes(weight) / count);
+        const bytes = at === count - 1 ? packedBytes(weight) - at * share : share;
+        return { file: 0, offset, packed: { stored: placedStored(weight, extents, addFile), hints, bytes } };
+      }
       if ("extent" in own) return { file: addFile(own.tensor.fileIndex), offset: own.extent.offset + offset };
       const length = bytesOf(first + values) - offset;
       const joined = joinedOfPiece(own, { offset, length }, addFile);
       this.parts += joined.parts.length;
       return { file: 0, offset, joined };
     }) as [PairSide, PairSide];
-    this.steps.push({ piece: { sides: placed, encodings, values }, target, at });
+    const ofRows = columns === 1 ? {} : { columns };
+    this.steps.push({ piece: { sides: placed, encodings, values, ...ofRows }, target, at });
     this.values += values;
   }
 }

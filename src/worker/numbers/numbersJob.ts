@@ -71,15 +71,27 @@ export interface PairPiece {
   readonly encodings: readonly [a: EncodingKey, b: EncodingKey];
   /** The parts of complex numbers counted one by one. */
   readonly values: number;
+  /** Of a packed side: values of a row, which is unpacked whole. */
+  readonly columns?: number;
 }
 
 /** Where the values of one side begin. */
 export interface PairSide {
-  /** In the file; with `joined` in the bytes of that tensor. */
+  /** In the file; with `joined` in the bytes of that tensor, with `packed` in those of the weight as F32. */
   readonly offset: number;
-  /** Index into the job's paths; of no meaning with `joined`. */
+  /** Index into the job's paths; of no meaning with `joined` or `packed`. */
   readonly file: number;
   readonly joined?: JoinedTensor;
+  readonly packed?: PackedSide;
+}
+
+/** A packed weight, some rows of which are compared. */
+export interface PackedSide {
+  /** As in `PackedPiece`. */
+  readonly stored: readonly Tensor[];
+  readonly hints: PackingHints;
+  /** As in `PackedPiece`. */
+  readonly bytes: number;
 }
 
 /** A range of a file, or of a joined tensor, that holds values of one dtype, contiguous and little-endian. */

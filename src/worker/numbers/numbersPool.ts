@@ -119,8 +119,6 @@ export class NumbersPool {
     b: TensorOf,
     options: Pick<CompareOptions, "signal" | "onBytes"> = {},
   ): Promise<TensorDifference | undefined> {
-    if (a.tensor.packed !== undefined || b.tensor.packed !== undefined)
-      return this.reading.compare([a.source, b.source], [a.tensor, b.tensor], options.signal);
     const [from, to] = [withTensors(a.source, [a.tensor]), withTensors(b.source, [b.tensor])];
     const left = from.checkpoint.tensors.indexOf(a.tensor);
     const right = to.checkpoint.tensors.indexOf(b.tensor);

@@ -28,6 +28,19 @@ interface PackedJob {
   readonly steps: readonly PackedStep[];
 }
 
+/** What is stored of a weight, plainly at its extents, in files as a job numbers them. */
+export function placedStored(
+  { stored }: PackedWeight,
+  extents: readonly Extent[],
+  addFile: (fileIndex: number) => number,
+): readonly Tensor[] {
+  return stored.map(({ name, dtype, shape, byteSize, fileIndex, codes }, at): Tensor => {
+    const { offset } = extents[at] as Extent;
+    const place = { offset, fileIndex: addFile(fileIndex) };
+    return { name, dtype, shape, byteSize, ...place, ...(codes === undefined ? {} : { codes }) };
+  });
+}
+
 /** Turns packed weights into rows for threads, and what these find into numbers of their values. */
 export class PackedPlan {
   private readonly failed = new Set<number>();
@@ -76,11 +89,7 @@ export class PackedPlan {
     const stride = Math.max(1, Math.ceil(rows / Math.max(1, Math.ceil(total / pieceBytes))));
     const count = Math.max(1, Math.ceil(rows / stride));
     const parts = new PartsInOrder<PartialNumbers>(count, mergePartial);
-    const stored = weight.stored.map(({ name, dtype, shape, byteSize, fileIndex, codes }, at): Tensor => {
-      const { offset } = extents[at] as Extent;
-      const place = { offset, fileIndex: paths.add(fileIndex) };
-      return { name, dtype, shape, byteSize, ...place, ...(codes === undefined ? {} : { codes }) };
-    });
+    const stored = placedStored(weight, extents, (fileIndex) => paths.add(fileIndex));
     for (let at = 0; at < count; at++) {
       const firstRow = at * stride;
       const taken = Math.min(stride, rows - firstRow);

@@ -18,7 +18,7 @@ import type {
   Piece,
   PieceResult,
 } from "./numbersJob";
-import { unpackPiece } from "./unpackPiece";
+import { UnpackedRead, unpackPiece } from "./unpackPiece";
 
 /**
  * Does a job, each byte read once, into the memory of the kernels: fresh memory for every chunk would cost a hundred
@@ -65,37 +65,43 @@ async function untilCancelled<P, R>(
   return results;
 }
 
-function comparePiece(
+async function comparePiece(
   files: JobFiles,
-  { sides: places, encodings, values }: PairPiece,
+  { sides: places, encodings, values, columns = 1 }: PairPiece,
   kernels: NumberKernels,
   control: JobControl,
-): PairPieceResult {
+): Promise<PairPieceResult> {
   const sides = encodings.map((key) => ({ dtype: key.dtype, encoding: encodingOf(key) })) as [
     ComparedEncoding,
     ComparedEncoding,
   ];
   const comparer = new TensorComparer(kernels, ...sides);
   const chunks = [kernels.chunk, kernels.otherChunk] as const;
-  const joined = places.map((place) => place.joined && new JoinedRead(files, place.joined));
+  const joined = places.map((place) =>
+    place.packed
+      ? new UnpackedRead(files, place.packed)
+      : place.joined && new JoinedRead(files, place.joined),
+  );
+  const step = comparer.stepOf(columns);
   const bytesBefore = (side: 0 | 1, count: number) =>
     bytesOfValues(sides[side].encoding, sides[side].dtype, count);
   let failure: string | undefined;
   for (let done = 0; done < values && failure === undefined && !control.isCancelled; ) {
-    const count = Math.min(comparer.chunkValues, values - done);
+    const count = Math.min(step, values - done);
     for (const side of [0, 1] as const) {
       const from = bytesBefore(side, done);
       const length = bytesBefore(side, done + count) - from;
-      const { file, offset } = places[side];
+      const { file, offset, packed } = places[side];
       failure ??=
         joined[side] === undefined
           ? files.read(file, offset + from, chunks[side], length)
-          : joined[side].read(offset + from, chunks[side], length);
-      control.addBytes(length);
+          : await joined[side].read(offset + from, chunks[side], length);
+      if (packed === undefined) control.addBytes(length);
     }
     failure ??= failureOf(() => comparer.add(count));
     done += count;
   }
+  for (const { packed } of places) if (packed !== undefined) control.addBytes(packed.bytes);
   const partial = comparer.take();
   return failure === undefined ? { partial } : { failure };
 }

@@ -11,9 +11,10 @@ import {
   rowsOf,
 } from "../../core/tensors/packed/packedWeight";
 import { PackedWeights } from "../../core/tensors/packed/packedWeights";
+import { readUnpacked } from "../../core/tensors/packed/unpackedTensor";
 import type { Tensor } from "../../core/tensors/tensor";
 import type { JobFiles } from "./jobFiles";
-import type { JobControl, PackedPiece, PieceResult } from "./numbersJob";
+import type { JobControl, PackedPiece, PackedSide, PieceResult } from "./numbersJob";
 
 /** What unpacked weights are. */
 export const unpackedEncoding = encodingOf({ dtype: "F32" });
@@ -47,9 +48,7 @@ export async function unpackPiece(
   const { readRange } = files;
   let failure: string | undefined;
   try {
-    const codes = stored[0] as Tensor;
-    const weight = await new PackedWeights(stored, hints).of(codes, readRange);
-    if (weight === undefined) throw new RangeError("What lies beside the codes does not fit them any more.");
+    const weight = await weightOf({ stored, hints }, files);
     const { pairs, runs, cells } = weight;
     if (pairs !== undefined) measurer = new TensorMeasurer(kernels, pairsEncoding(pairs));
     else if (runs !== undefined) {
@@ -192,5 +191,38 @@ async function addRows({
       new Float32Array(kernels.chunk.buffer, kernels.chunk.byteOffset, part.length).set(part);
       measurer.add(4 * part.length);
     }
+  }
+}
+
+/** The weight that is made of these codes and what belongs to them. @throws RangeError where they fit no more. */
+export async function weightOf(
+  { stored, hints }: Pick<PackedPiece, "stored"> & Pick<PackedSide, "hints">,
+  files: JobFiles,
+): Promise<PackedWeight> {
+  const weight = await new PackedWeights(stored, hints).of(stored[0] as Tensor, files.readRange);
+  if (weight === undefined) throw new RangeError("What lies beside the codes does not fit them any more.");
+  return weight;
+}
+
+/** Reads a packed weight as F32. All its reads are done when they are asked for, as those of `unpackPiece`. */
+export class UnpackedRead {
+  private weight: PackedWeight | undefined;
+
+  constructor(
+    private readonly files: JobFiles,
+    private readonly side: PackedSide,
+  ) {}
+
+  /** Fills `target` with whole values, and says why it failed. */
+  async read(offset: number, target: Uint8Array, length: number): Promise<string | undefined> {
+    try {
+      this.weight ??= await weightOf(this.side, this.files);
+      const own = target.subarray(0, length);
+      const bytes = await readUnpacked(this.weight, offset, length, this.files.readRange, undefined, own);
+      if (bytes.buffer !== own.buffer) own.set(bytes);
+    } catch (error) {
+      return messageOf(error);
+    }
+    return undefined;
   }
 }

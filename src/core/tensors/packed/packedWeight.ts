@@ -20,6 +20,8 @@ export interface PackedWeight {
   /** Set where the codes are nothing but two in each byte, in runs with a scale each. */
   readonly runs?: CodeRuns;
   readonly cells?: CodeCells;
+  /** Set where `PackedWeights` makes it again of `stored` alone, with these hints. */
+  readonly madeWith?: PackingHints;
   /**
    * Values of rows of the last axis, all axes before it joined; in F32, as the scheme's own code computes them.
    * @param into room for as many values, which may be used for them: new memory costs as much as unpacking does.

@@ -58,7 +58,8 @@ export class PackedWeights {
       tell?.(error.message);
     }
     // Scales that are no real numbers are none.
-    return weight?.stored.some(({ dtype }) => dtype.startsWith("C")) === true ? undefined : weight;
+    if (weight?.stored.some(({ dtype }) => dtype.startsWith("C")) === true) return undefined;
+    return weight && { ...weight, madeWith: this.hints };
   }
 
   private unpackingOf(tensor: Tensor) {
