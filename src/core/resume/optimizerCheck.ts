@@ -23,7 +23,10 @@ export function checkOptimizerFits(
 ): ResumeCheck {
   const judge = (verdict: ResumeVerdict, reason: string): ResumeCheck => ({ what, verdict, reason });
   const inFile = byModels(place, states);
-  if (inFile !== undefined) return judge(...(outOfOrder(place, states, tensors, inModelOrder) ?? inFile));
+  if (inFile !== undefined) {
+    const wrong = misshapenByName(place, states, tensors) ?? outOfOrder(place, states, tensors, inModelOrder);
+    return judge(...(wrong ?? inFile));
+  }
   const model = tensors.filter(({ dtype }) => /^(?:F|BF|C)/.test(dtype));
   const parameters = states.flatMap((state) => state.parameters);
   if (parameters.length === 0) return judge("unknown", `${place} lists no parameters.`);
@@ -67,6 +70,30 @@ function byModels(place: string, states: readonly OptimizerState[]): Judgement |
   if (strangers.length === 0) return ["ok", fact];
   const named = listText(strangers.slice(0, maxNamed).map(({ path }) => path));
   return ["warning", `${fact} The parameters of ${named} are not in this file.`];
+}
+
+/** Of states that name their parameters: a moment in another shape than the parameter of that name has. */
+function misshapenByName(
+  place: string,
+  states: readonly OptimizerState[],
+  tensors: readonly Tensor[],
+): Judgement | undefined {
+  const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]));
+  const wrong = states.flatMap(({ name: kind, models = [], parameters }) => {
+    if (ownShapes.has(kind) || models.length !== 1) return [];
+    return parameters.flatMap((parameter) => {
+      const { name, shape, nameInferred } = parameter;
+      if (name === undefined || shape === undefined || nameInferred === true) return [];
+      const tensor = byName.get(name) ?? byName.get(`${models[0]}.${name}`);
+      // A flat state, as of fused optimizers and FSDP, has the values of the parameter in one row.
+      if (tensor === undefined || shape.length !== tensor.shape.length || sameItems(shape, tensor.shape))
+        return [];
+      return [{ parameter, tensor }];
+    });
+  });
+  const [first] = wrong;
+  if (first === undefined) return undefined;
+  return ["error", misshapenText(first.parameter, wrong.length, place, first.tensor)];
 }
 
 /**

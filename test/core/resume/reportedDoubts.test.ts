@@ -68,6 +68,25 @@ describe("what public reports found out by training on", () => {
   });
 });
 
+it("moments that are named, in another shape than the parameter of that name", () => {
+  const made = optimizer([[4, 4], [4]]);
+  const fits = (name: string) => {
+    const parameters = made.parameters.map((one, at) => ({
+      ...one,
+      name: at === 0 ? name : "layers.1.weight",
+    }));
+    return checkOptimizerFits(
+      { place: "optimizer", states: [{ ...made, parameters, models: ["model"] }], steps: [] },
+      { place: "model", tensors: model([[8, 4], [4]])?.tensors ?? [], inModelOrder: false, isAdapter: false },
+    );
+  };
+  expect(fits("layers.0.weight")).toMatchObject({ verdict: "error" });
+  expect(fits("layers.0.weight").reason).toBe(
+    "optimizer keeps layers.0.weight as 4 × 4, the parameter is 8 × 4.",
+  );
+  expect(fits("layers.7.weight").verdict).toBe("ok");
+});
+
 it("an object that was registered with accelerate is missing among others", () => {
   const named = (...names: readonly string[]) => names.map((name) => ({ name }));
   expect(missingRegistered(named("custom_checkpoint_0.pkl", "custom_checkpoint_1.pkl"))).toBeUndefined();
