@@ -37,7 +37,7 @@ export function extractionProblems(
     leftOut(
       "OnlyInOne",
       [...pairs.onlyInBase, ...pairs.onlyInTuned]
-        .filter((tensor) => !saved.has(tensor))
+        .filter((tensor) => !saved.has(tensor) && !(baseTensors === undefined && isHead(tensor)))
         .map(({ name }) => name),
       "are in one of the models only",
     ),
@@ -55,9 +55,10 @@ function renamedInFive(extracted: readonly ExtractedModule[]): Problem | undefin
   return { severity: "warning", code: "NamesOfFile", message };
 }
 
+const isHead = ({ name }: Tensor) => /lm_head\.weight$/.test(name);
+
 /** PEFT puts saved embeddings beside the base's, to which a tied head stays tied. */
 function headOfBase(baseTensors: readonly Tensor[], saved: ReadonlySet<Tensor>): Problem | undefined {
-  const isHead = ({ name }: Tensor) => /lm_head\.weight$/.test(name);
   const embedding = [...saved].find((tensor) => isVocabulary.test(tensor.name) && !isHead(tensor));
   if (embedding === undefined || baseTensors.some(isHead) || [...saved].some(isHead)) return undefined;
   const message = `${embedding.name} is saved whole, and the file of the base has no lm_head.weight. Where its head is tied to the embeddings, PEFT loads the saved embeddings and leaves the head as the base has it: the result is not the fine-tuned model.`;

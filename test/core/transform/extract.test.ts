@@ -274,9 +274,29 @@ describe("extractAdapter", () => {
       "base_model.model.model.embed_tokens.weight",
     ]);
     const reader = session.tensorReader();
-    const [one, other] = await Promise.all(saved.map((tensor) => reader.read(tensor)));
-    expect(one).toEqual(other);
+    const [one, two] = await Promise.all(saved.map((tensor) => reader.read(tensor)));
+    expect(one).toEqual(two);
     await reader.close();
+    // A head in the file of a base that says that it is tied is not loaded.
+    writeTensors(files, "/base/model.safetensors", [
+      weight("layers.0.q.weight", q0),
+      weight("model.embed_tokens.weight", embed),
+      weight("lm_head.weight", embed),
+    ]);
+    const make = { files, sink: memorySink(files), out: "/other", replace: false, toolVersion: "1", now };
+    await extractCheckpoint("/base", "/tuned", { kind: "rank", rank: 3 }, true, make);
+    const other = await CheckpointSession.open(files, "/other", () => undefined);
+    expect(other.adapterConfig?.modulesToSave).toEqual(["embed_tokens", "lm_head"]);
+    // A model without such a head is not refused for a tie.
+    pairOf("embeddings.word_embeddings.weight");
+    files.write("/base/config.json", '{"architectures": ["BertModel"], "tie_word_embeddings": true}');
+    await extractCheckpoint("/base", "/tuned", { kind: "rank", rank: 3 }, true, { ...make, out: "/bert" });
+    files.write("/base/config.json", '{"architectures": ["BertForMaskedLM"]}');
+    const masked = extractCheckpoint("/base", "/tuned", { kind: "rank", rank: 3 }, true, {
+      ...make,
+      out: "/masked",
+    });
+    await expect(masked).rejects.toMatchObject({ code: "NotExtractable" });
     pairOf("shared.weight");
     files.write("/base/config.json", '{"architectures": ["T5ForConditionalGeneration"]}');
     await expect(extract(files, { kind: "rank", rank: 3 }, true)).rejects.toMatchObject({

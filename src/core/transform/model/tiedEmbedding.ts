@@ -16,6 +16,9 @@ const usualEmbedding = /^(?:model|transformer)\.(?:embed_tokens|wte)\.weight$/;
 /** Classes of transformers with a head of their own in place of one over the vocabulary, whatever is said of ties. */
 const hasTaskHead = /For(?:SequenceClassification|TokenClassification|QuestionAnswering|MultipleChoice)$/;
 
+/** Classes with a head over the vocabulary, which is tied to the embeddings unless something says that it is not. */
+const hasVocabularyHead = /For(?:CausalLM|ConditionalGeneration|MaskedLM|PreTraining)$|LMHeadModel$/;
+
 /** An output head that is the weight of the embeddings. */
 export interface TiedHead {
   readonly embedding: Tensor;
@@ -72,8 +75,12 @@ export function tiedTo(
   // An encoder and a decoder each have these as embed_tokens, whatever is said of the head.
   if (/(?:^|\.)shared\.weight$/.test(embedding)) return "unknown";
   const json = folder.config?.value;
-  if (json === undefined || checkpoint.tensors.some(({ name }) => headName.test(name)) || !saysTied(json))
-    return undefined;
+  if (json === undefined || !hasVocabularyHead.test(architectureOf(json) ?? "")) return undefined;
+  const { tied } = parseModelConfig(json);
+  if (tied === false) return undefined;
+  // Where ties are said and not left to a default, a head in the file is left out by who loads it.
+  const isOwn = tied !== true && checkpoint.tensors.some(({ name }) => headName.test(name));
+  if (isOwn) return undefined;
   const isPlain = usualEmbedding.test(embedding) || embedding === "model.decoder.embed_tokens.weight";
   return isPlain && isOfOneModel(json) ? "lm_head" : "unknown";
 }
