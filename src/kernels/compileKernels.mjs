@@ -21,6 +21,7 @@ const entries = [
   "compareMixed.ts",
   "widen.ts",
   "measureCells.ts",
+  "measureByteCells.ts",
   "products.ts",
   "core.ts",
   "merge.ts",

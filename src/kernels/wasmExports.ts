@@ -14,6 +14,7 @@ export interface Exports {
   countPairs(blocks: number, apart: number, blockBytes: number): void;
   expandCodes(cells: number, cellCodes: number, bits: number, combining: number): void;
   measureCells(cells: number, cellCodes: number, combining: number): void;
+  measureByteCells(bands: number, rows: number, perRow: number, cellCodes: number, combining: number): void;
   measureRuns64(runs: number): void;
   areHalvesFinite(blocks: number, blockBytes: number, offset: number): number;
   setLevels(): void;

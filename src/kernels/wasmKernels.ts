@@ -1,5 +1,6 @@
 import { type DifferenceSums, noDifferenceSums } from "../core/analysis/differenceSums";
 import {
+  type CellBands,
   type CodeBits,
   type CodeCounts,
   type ComparedType,
@@ -20,23 +21,8 @@ import { type CodeKind, combinings } from "../core/tensors/packed/codeCells";
 import { blockLoops } from "./blockLoops";
 import { compareLoops, finiteLoops, mixedLoops, widenLoops } from "./compareLoops";
 import { areCountable, areOrdinary, areSmall, measureBlocksInParts, measureInParts } from "./countedCells";
+import { layout } from "./memoryLayout";
 import type { Exports } from "./wasmExports";
-
-/** Where things lie in memory, as assembly/memory.ts has it. */
-const layout = {
-  results: 0x400,
-  levels: 0x500,
-  codeLevels: 0x800,
-  words: 0x10000,
-  bytes: 0x60000,
-  doubles: 0x100000,
-  codesOut: 0x500000,
-  countsOut: 0x900000,
-  chunk: 0xd00000,
-  otherChunk: 0xe00000,
-  /** In the caches of a core, and read as fast as more at once; 1 MiB is there. */
-  chunkBytes: 0x40000,
-} as const;
 
 const tables: Record<CodeBits, number> = { 8: layout.bytes, 16: layout.words, 20: layout.doubles };
 
@@ -160,7 +146,8 @@ export class WasmKernels implements NumberKernels {
     }
     this.haveRuns = true;
     measure();
-    return this.momentsOfCodes(count, this.results[4] as number, valuesOf);
+    const zeros = this.results[4] as number;
+    return this.momentsOfCodes(count, { count, zeros, nan: 0, inf: 0 }, valuesOf, leastCodeSpread);
   }
 
   /** @param valuesOf makes values that are finite, and zero or not so small that their upper bits are those of zero. */
@@ -168,16 +155,22 @@ export class WasmKernels implements NumberKernels {
     this.reserve(16, count);
     const before = this.smallest();
     measure();
-    return this.momentsOfCodes(count, this.smallest() - before, valuesOf);
+    const zeros = this.smallest() - before;
+    return this.momentsOfCodes(count, { count, zeros, nan: 0, inf: 0 }, valuesOf, leastCodeSpread);
   }
 
-  private momentsOfCodes(count: number, zeros: number, valuesOf: () => Float32Array): Moments {
-    let values: Float32Array | undefined;
+  private momentsOfCodes(
+    values: number,
+    counts: Pick<Moments, "count" | "zeros" | "nan" | "inf">,
+    valuesOf: () => Float32Array,
+    least?: number,
+  ): Moments {
+    let made: Float32Array | undefined;
     const valueAt = (at: number) => {
-      values ??= valuesOf();
-      return values[at] as number;
+      made ??= valuesOf();
+      return made[at] as number;
     };
-    return this.moments(count, { count, zeros, nan: 0, inf: 0 }, valueAt, leastCodeSpread);
+    return this.moments(values, counts, valueAt, least);
   }
 
   countPairs(blocks: number, apart: boolean, blockBytes: PairBytes = 16): void {
@@ -185,24 +178,34 @@ export class WasmKernels implements NumberKernels {
     this.wasm.countPairs(blocks, apart ? 1 : 0, blockBytes);
   }
 
-  measureCells(kind: CodeKind, cells: number): Moments {
-    const { wasm, otherChunk: other } = this;
-    const count = cells * kind.cellCodes;
+  measureCells(kind: CodeKind, cells: number, bands: CellBands = { rows: 1, perRow: 1 }): Moments {
+    const { wasm, otherChunk: other, results } = this;
+    const { bits, cellCodes } = kind;
+    const count = cells * cellCodes;
     const numbers = [0, other.length / 4].map(
       (from) => new Float32Array(other.buffer, other.byteOffset + from, cells),
     );
     const valuesOf = () => valuesOfCells(this, kind, this.chunk, cells);
+    const combining = combinings.indexOf(kind.combining);
+    if (bits === 8) {
+      this.reserve(16, count);
+      new Float32Array(wasm.memory.buffer, layout.codeLevels, 256).set(kind.levels);
+      wasm.measureByteCells(
+        cells / (bands.rows * bands.perRow),
+        bands.rows,
+        bands.perRow,
+        cellCodes,
+        combining,
+      );
+      const [zeros, nan, finite] = results.subarray(4) as unknown as [number, number, number];
+      return this.momentsOfCodes(count, { count: finite, zeros, nan, inf: count - finite - nan }, valuesOf);
+    }
     if (!areCountable(kind) || ![kind.levels, ...numbers].every(areSmall))
       return measureInParts(this, valuesOf());
     this.reserve(16, count);
     new Float32Array(wasm.memory.buffer, layout.codeLevels, 16).set(kind.levels);
-    wasm.measureCells(cells, kind.cellCodes, combinings.indexOf(kind.combining));
-    let values: Float32Array | undefined;
-    const valueAt = (at: number) => {
-      values ??= valuesOf();
-      return values[at] as number;
-    };
-    return this.moments(count, { count, zeros: this.results[4] as number, nan: 0, inf: 0 }, valueAt);
+    wasm.measureCells(cells, cellCodes, combining);
+    return this.momentsOfCodes(count, { count, zeros: results[4] as number, nan: 0, inf: 0 }, valuesOf);
   }
 
   expandCodes({ bits, combining, levels, cellCodes }: CodeKind, cells: number): void {

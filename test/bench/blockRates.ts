@@ -56,7 +56,7 @@ export async function printBlockRates(folder: string): Promise<void> {
     const fromFile = await scan.rate(storedOf([["w", dtype, [length / bytesOfValue], noise]]));
     rows.push([dtype, gigabytes(rate), gigabytes(rate / bytesOfValue), gigabytes(fromFile), times]);
   }
-  for (const { name, stored } of [nf4(), mxfp4()]) {
+  for (const { name, stored } of [fp8Blocks(), nf4(), mxfp4()]) {
     const bytes = stored.reduce((sum, { tensor }) => sum + tensor.byteSize, 0);
     const files = memoryFiles(stored);
     const tensors = stored.map(({ tensor }) => tensor);
@@ -171,6 +171,21 @@ function nf4(): { readonly name: string; readonly stored: readonly StoredBytes[]
       ["w.absmax", "F32", [scales.length], new Uint8Array(scales.buffer)],
       ["w.quant_map", "F32", [16], new Uint8Array(map.buffer)],
       ["w.quant_state.bitsandbytes__nf4", "U8", [state.length], state],
+    ]),
+  };
+}
+
+/** As DeepSeek writes it. */
+function fp8Blocks(): { readonly name: string; readonly stored: readonly StoredBytes[] } {
+  const scales = Float32Array.from(
+    { length: (weightRows * columns) / 128 ** 2 },
+    (_, at) => 1e-4 * (1 + (at % 5)),
+  );
+  return {
+    name: "FP8, blocks of 128 × 128",
+    stored: storedOf([
+      ["w.weight", "F8_E4M3", [weightRows, columns], noiseOf(weightRows * columns)],
+      ["w.weight_scale_inv", "F32", [weightRows / 128, columns / 128], new Uint8Array(scales.buffer)],
     ]),
   };
 }

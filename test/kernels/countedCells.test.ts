@@ -54,6 +54,57 @@ describe("the WebAssembly kernels", () => {
     );
   });
 
+  it.each(combinings)(
+    "measure cells of bytes whose rows share numbers as the plain ones do: %s",
+    (combining) => {
+      const shapes = fc.record({
+        bands: fc.integer({ min: 1, max: 3 }),
+        rows: fc.integer({ min: 1, max: 5 }),
+        perRow: fc.integer({ min: 1, max: 4 }),
+        cellCodes: fc.constantFrom(16, 48, 128),
+      });
+      fc.assert(
+        fc.property(fc.nat(), shapes, numbers, fc.boolean(), (seed, shape, numberOf, isSparse) => {
+          const { bands, rows, perRow, cellCodes } = shape;
+          // As those of FP8: two codes stand for no number, two for a zero.
+          const levels = Float32Array.from({ length: 256 }, (_, code) =>
+            (code & 127) === 127 ? Number.NaN : (code < 128 ? 1 : -1) * (code & 127),
+          );
+          const kind = { bits: 8, combining, levels, cellCodes } as const;
+          const cells = bands * rows * perRow;
+          const ofCells = Float32Array.from({ length: cells }, (_, cell) => {
+            const band = Math.floor(cell / (rows * perRow));
+            return numberOf(Math.sin(seed + band * perRow + (cell % perRow)));
+          });
+          const codes = anyBytes(cells * cellCodes, seed).map((code, at) =>
+            isSparse && at % 64 < 48 ? 0 : code,
+          );
+          const [found, wanted] = [wasm, plain].map((kernels) => {
+            kernels.chunk.set(codes);
+            kernels.otherChunk.set(new Uint8Array(ofCells.buffer));
+            kernels.otherChunk.set(new Uint8Array(ofCells.buffer), kernels.otherChunk.length / 4);
+            const moments = kernels.measureCells(kind, cells, { rows, perRow });
+            return { moments, counts: kernels.takeCounts(16) };
+          });
+          // NaN of another sign is NaN too.
+          const numbersOf = (counts = found?.counts) =>
+            [...(counts?.codes ?? [])]
+              .map((code, at) => [code, counts?.counts[at]])
+              .filter(([code = 0]) => (code & 0x7fff) <= 0x7f80);
+          expect(numbersOf()).toEqual(numbersOf(wanted?.counts));
+          const { mean = 0, squares = 0, min = 0, max = 0, ...exact } = wanted?.moments ?? {};
+          expect(found?.moments).toMatchObject(exact);
+          expect([(found?.moments.min ?? 0) + 0, (found?.moments.max ?? 0) + 0]).toEqual([min + 0, max + 0]);
+          const largest = Math.max(Math.abs(min), Math.abs(max));
+          if (!Number.isFinite(largest)) return;
+          expect(Math.abs((found?.moments.mean ?? 0) - mean)).toBeLessThanOrEqual(1e-9 * largest);
+          expect(Math.abs((found?.moments.squares ?? 0) - squares)).toBeLessThanOrEqual(1e-9 * squares);
+        }),
+        { numRuns: 60 },
+      );
+    },
+  );
+
   it("count pairs of blocks of 8 bytes as the plain ones do", () => {
     const bytes = anyBytes(8 * 50, 7);
     const [found, wanted] = [wasm, plain].map((kernels) => {

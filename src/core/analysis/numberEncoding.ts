@@ -189,9 +189,10 @@ export function pairsEncoding(pairs: PairValues): NumberEncoding {
   };
 }
 
-/** Cells of codes of 4 bits, whose scales and offsets lie apart from them. */
+/** Cells of codes, whose scales and offsets lie apart from them. */
 export function cellsEncoding(cells: CodeKind): NumberEncoding {
-  return { method: "cells", unitBytes: cells.cellCodes / 2, valuesPerUnit: cells.cellCodes, cells };
+  const { cellCodes, bits } = cells;
+  return { method: "cells", unitBytes: (cellCodes * bits) / 8, valuesPerUnit: cellCodes, cells };
 }
 
 function blocks(dtype: string, unitBytes: number, valuesPerUnit: number): NumberEncoding {

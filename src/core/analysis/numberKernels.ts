@@ -35,10 +35,11 @@ export interface NumberKernels {
    */
   countPairs(blocks: number, apart: boolean, blockBytes?: PairBytes): void;
   /**
-   * Moments of the values of cells of codes of 4 bits in the chunk; counts the upper 16 bits of each value, as F32. In the
+   * Moments of the values of cells of codes in the chunk; counts the upper 16 bits of each value, as F32. In the
    * other chunk lie their scales, and in its second quarter their offsets.
+   * @param bands of codes of a byte; without it no cells share their numbers.
    */
-  measureCells(kind: CodeKind, cells: number): Moments;
+  measureCells(kind: CodeKind, cells: number, bands?: CellBands): Moments;
   /**
    * Makes the values of cells of codes in the chunk, of F32. In the other chunk lie their scales, in its second quarter
    * their offsets, in its second half the codes.
@@ -64,6 +65,12 @@ export interface NumberKernels {
   countBytePairs(count: number): void;
   /** What was counted since it was last taken, as codes of so many bits. */
   takeCounts(codeBits: CodeBits): CodeCounts;
+}
+
+/** So many rows, one below the other, have the same numbers for their cells, each row the same number of cells. */
+export interface CellBands {
+  readonly rows: number;
+  readonly perRow: number;
 }
 
 /** Bytes of two codes that share a scale. */

@@ -3,6 +3,7 @@ import type { CodeKind } from "../tensors/packed/codeCells";
 import type { PairValues } from "../tensors/packed/packedWeight";
 import type { NumberEncoding } from "./numberEncoding";
 import {
+  type CellBands,
   type CodeCounts,
   type Moments,
   mergeCounts,
@@ -112,6 +113,12 @@ export class TensorMeasurer {
     }
   }
 
+  /** Measures cells of codes in the kernels' memory, of which rows below each other share their numbers. */
+  addCells(cells: number, bands: CellBands): void {
+    this.chunks++;
+    this.measureCells(this.encoding.cells as CodeKind, cells, bands);
+  }
+
   /** What was measured since the last call. The bytes of an only chunk are still there. */
   take(): PartialNumbers {
     const { kernels, encoding, extra } = this;
@@ -188,9 +195,9 @@ export class TensorMeasurer {
     });
   }
 
-  private measureCells(kind: CodeKind, cells: number): void {
+  private measureCells(kind: CodeKind, cells: number, bands?: CellBands): void {
     const { kernels } = this;
-    this.addMoments(kernels.measureCells(kind, cells), () => {
+    this.addMoments(kernels.measureCells(kind, cells, bands), () => {
       const values = valuesOfCells(kernels, kind, kernels.chunk, cells);
       return (at) => values[at] as number;
     });

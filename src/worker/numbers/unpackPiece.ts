@@ -50,13 +50,14 @@ export async function unpackPiece(
   try {
     const weight = await weightOf({ stored, hints }, files);
     const { pairs, runs, cells } = weight;
+    const { columns } = rowsOf(weight.shape);
     if (pairs !== undefined) measurer = new TensorMeasurer(kernels, pairsEncoding(pairs));
     else if (runs !== undefined) {
       const levels = Float32Array.from(await runs.levels(readRange));
       measurer = new TensorMeasurer(kernels, runsEncoding(levels));
-    } else if (cells?.bits === 4) measurer = new TensorMeasurer(kernels, cellsEncoding(cells));
-    const { columns } = rowsOf(weight.shape);
-    const haveRoom = cells !== undefined && rowsAtOnce(cells, Math.max(1, columns), measurer) > 0;
+    } else if (cells !== undefined && areCounted(cells, Math.max(1, columns), kernels))
+      measurer = new TensorMeasurer(kernels, cellsEncoding(cells));
+    const haveRoom = cells !== undefined && rowsAtOnce(cells, Math.max(1, columns), kernels) > 0;
     if (pairs === undefined && runs === undefined && !haveRoom)
       measurer = new TensorMeasurer(kernels, unpackedEncoding);
     const part = { files, weight, firstRow, rows, kernels, measurer, control };
@@ -125,7 +126,7 @@ async function addRuns(
 }
 
 /**
- * Codes of 4 bits are counted; of others the values are made where they are measured.
+ * Codes are counted where `areCounted`; of others the values are made where they are measured.
  * @returns false where nothing was measured, as the rows are no such cells after all.
  */
 async function addCells(
@@ -134,26 +135,56 @@ async function addCells(
 ): Promise<boolean> {
   const columns = Math.max(1, rowsOf(weight.shape).columns);
   const other = kernels.otherChunk;
-  const areCounted = cells.bits === 4;
-  const codesIn = areCounted ? kernels.chunk : other.subarray(other.length / 2);
-  const step = rowsAtOnce(cells, columns, measurer);
+  const isCounted = areCounted(cells, columns, kernels);
+  const codesIn = isCounted ? kernels.chunk : other.subarray(other.length / 2);
+  const step = rowsAtOnce(cells, columns, kernels);
+  const perRow = columns / cells.cellCodes;
   const quarter = (from: number, count: number) =>
     new Float32Array(other.buffer, other.byteOffset + from, count);
-  for (let done = 0; done < rows && !control.isCancelled; done += step) {
-    const taken = Math.min(step, rows - done);
-    const count = (taken * columns) / cells.cellCodes;
+  for (let done = 0; done < rows && !control.isCancelled; ) {
+    const first = firstRow + done;
+    const most = Math.min(step, rows - done);
+    const taken = isCounted ? wholeBands(first, most, cells.bandRows ?? 1) : most;
+    const count = taken * perRow;
     const codes = codesIn.subarray(0, (taken * columns * cells.bits) / 8);
     const into = { codes, scales: quarter(0, count), offsets: quarter(other.length / 4, count) };
-    if (!(await cells.fill(firstRow + done, taken, into, files.readRange))) return false;
-    if (!areCounted) kernels.expandCodes(cells, count);
-    measurer.add(areCounted ? codes.length : 4 * taken * columns);
+    if (!(await cells.fill(first, taken, into, files.readRange))) return false;
+    if (isCounted) measurer.addCells(count, { rows: Math.min(taken, cells.bandRows ?? 1), perRow });
+    else {
+      kernels.expandCodes(cells, count);
+      measurer.add(4 * taken * columns);
+    }
+    done += taken;
   }
   return true;
 }
 
+/** So many of `most` rows from the `first` on as are whole bands, or the rows of one band. */
+function wholeBands(first: number, most: number, bandRows: number): number {
+  const left = bandRows - (first % bandRows);
+  if (left < bandRows || most < bandRows) return Math.min(left, most);
+  return most - (most % bandRows);
+}
+
+/**
+ * Whether counting the codes of cells tells their values sooner than making the values: always with 4 bits, and with
+ * more where the codes that share their numbers are many times as many as there are codes.
+ */
+function areCounted(
+  { bits, cellCodes, bandRows = 1 }: CodeCells,
+  columns: number,
+  { chunk }: NumberKernels,
+): boolean {
+  return bits === 4 || cellCodes * Math.min(bandRows, Math.floor(chunk.length / columns)) >= leastCounted;
+}
+
+const leastCounted = 2048;
+
 /** Rows whose codes and numbers, or values, the kernels' memory holds; 0 where it holds none. */
-function rowsAtOnce({ bits, cellCodes }: CodeCells, columns: number, { chunkBytes }: TensorMeasurer): number {
-  const byBytes = Math.floor(bits === 4 ? chunkBytes / (columns / 2) : chunkBytes / (4 * columns));
+function rowsAtOnce(cells: CodeCells, columns: number, kernels: NumberKernels): number {
+  const { bits, cellCodes } = cells;
+  const rowBytes = areCounted(cells, columns, kernels) ? (columns * bits) / 8 : 4 * columns;
+  const byBytes = Math.floor(kernels.chunk.length / rowBytes);
   return Math.min(byBytes, Math.floor(maxCells / (columns / cellCodes)));
 }
 

@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, truncateSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, inject, test } from "vitest";
@@ -8,6 +8,7 @@ import type { Tensor } from "../../../src/core/tensors/tensor";
 import { nodeFiles } from "../../../src/worker/nodeFiles";
 import { findInTensors } from "../../../src/worker/numbers/findInTensors";
 import { NumbersPool } from "../../../src/worker/numbers/numbersPool";
+import { safetensorsFile } from "../../support/made/safetensorsFile";
 import { projectRoot } from "../../support/projectRoot";
 
 const fixtures = join(projectRoot, "test/fixtures/packed");
@@ -66,6 +67,63 @@ test("threads measure codes of which the file says what they stand for", async (
     for (const [at, side] of [min, max].entries())
       expect(Math.abs(side - (sides[at] as number)), name).toBeLessThanOrEqual(2 ** -22);
   }
+});
+
+/** A byte of E4M3 (OCP 8-bit floating point, 2023): no infinities, two NaN. */
+function e4m3(code: number): number {
+  const [exponent, fraction] = [(code >>> 3) & 15, code & 7];
+  if ((code & 127) === 127) return Number.NaN;
+  const size = exponent === 0 ? fraction * 2 ** -9 : (1 + fraction / 8) * 2 ** (exponent - 7);
+  return code < 128 ? size : -size;
+}
+
+test.each([
+  ["of several blocks at once, the last of them cut", 300, 1024],
+  ["of which a block is more than is read at once", 150, 8192],
+  ["of which each row has a scale", 5, 4096],
+  ["of one scale", 70, 4096],
+] as const)("threads count the codes of FP8 weights %s", async (what, rows, columns) => {
+  const block = what.endsWith("a scale")
+    ? [1, columns]
+    : what.endsWith("one scale")
+      ? [rows, columns]
+      : [128, 128];
+  const [down, across] = [Math.ceil(rows / (block[0] as number)), columns / (block[1] as number)];
+  const codes = Uint8Array.from(
+    { length: rows * columns },
+    (_, at) => (Math.imul(at, 2_654_435_761) >>> 21) & 255,
+  );
+  const scales = Float32Array.from({ length: down * across }, (_, at) => 1e-4 * (1 + (at % 7)));
+  const path = join(folder, "fp8.safetensors");
+  const tensors = [
+    { name: "w.weight", dtype: "F8_E4M3", shape: [rows, columns] },
+    { name: "w.weight_scale_inv", dtype: "F32", shape: [down, across] },
+  ];
+  writeFileSync(
+    path,
+    safetensorsFile({ tensors, data: Buffer.concat([codes, new Uint8Array(scales.buffer)]) }),
+  );
+  const { found, outcome } = await scan(await open(path), true);
+  expect(outcome.unreadable).toEqual([]);
+  const finite: number[] = [];
+  for (const [at, code] of codes.entries()) {
+    const band = Math.floor(Math.floor(at / columns) / (block[0] as number));
+    const scale = scales[band * across + Math.floor((at % columns) / (block[1] as number))] as number;
+    const value = Math.fround(e4m3(code) * scale);
+    if (!Number.isNaN(value)) finite.push(value);
+  }
+  const { statistics } = found.get("w.weight") as TensorNumbers;
+  expect(statistics).toMatchObject({
+    nan: codes.length - finite.length,
+    inf: 0,
+    zeros: finite.filter((value) => value === 0).length,
+    min: finite.reduce((least, value) => Math.min(least, value)),
+    max: finite.reduce((most, value) => Math.max(most, value)),
+  });
+  const mean = finite.reduce((sum, value) => sum + value, 0) / finite.length;
+  const l2 = Math.sqrt(finite.reduce((sum, value) => sum + value * value, 0));
+  expect(statistics.mean).toBeCloseTo(mean, 9);
+  expect(statistics.l2 / l2).toBeCloseTo(1, 9);
 });
 
 test("hashes are of what is stored, statistics of the values unless codes are asked for", async () => {

@@ -27,6 +27,8 @@ export interface CodeKind {
 
 /** A weight whose rows are nothing but such codes, which are a whole number of cells. */
 export interface CodeCells extends CodeKind {
+  /** Rows whose cells have the same numbers, as blocks of 128 × 128 have; 1 where it is not said. */
+  readonly bandRows?: number;
   /**
    * Fills in the cells of rows. Codes of a cell may come in any order: what is measured of them does not depend on it.
    * @returns false where the values show that there are no such cells.

@@ -166,6 +166,7 @@ function cellsOf(how: RowScaling, packed: PackedCodeRows, columns: number): Code
     combining,
     levels: paddedLevels(levels, bits),
     cellCodes,
+    bandRows: height,
     async fill(first, rows, { codes, scales, offsets }, read) {
       const [stored, { scale, offset, from, perRow: numbers }] = await Promise.all([
         read(how.codes, first * rowBytes, rows * rowBytes),
