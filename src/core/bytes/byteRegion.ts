@@ -111,15 +111,17 @@ function isLocalHeader(header: Uint8Array, view: DataView, offset: number): bool
 
 /** A member of a zip archive; `archive` is set where the archive itself lies in a region. */
 export class ZipEntryRegion implements ByteRegion {
-  readonly size: number;
-  readonly fileOffset: number;
-
   constructor(
     readonly entry: ZipEntry,
     private readonly archive?: ByteRegion,
-  ) {
-    this.size = entry.size;
-    this.fileOffset = (archive?.fileOffset ?? 0) + entry.localHeaderOffset + localHeaderBytes;
+  ) {}
+
+  get size(): number {
+    return this.entry.size;
+  }
+
+  get fileOffset(): number {
+    return (this.archive?.fileOffset ?? 0) + this.entry.localHeaderOffset + localHeaderBytes;
   }
 
   async open(file: ByteSource, signal?: AbortSignal): Promise<ByteSource> {
