@@ -20,6 +20,36 @@ export interface UnmarkedFactors extends FactorLayout {
 const mayBeFactor =
   /(?:[._](?:U|S|V|Vh|Vt|VT|V_T|u|s|v|vh|vt)|[AB]Linear|_[uv]_proj|\.down|\.up|\.[AB])(?:\.weight)?$|^(?:.*\.)?w_[ab]_\d+(?:\.weight)?$/;
 
+/** Told by two letters of what nearly all names of a large model are, for which the pattern would go through each letter. */
+function endsAsOthers(name: string): boolean {
+  const end = name.endsWith(".weight") ? name.length - ".weight".length : name.length;
+  const before = name[end - 2];
+  switch (name[end - 1]) {
+    case "U":
+    case "S":
+    case "V":
+    case "u":
+    case "s":
+    case "v":
+      return before !== "." && before !== "_";
+    case "A":
+    case "B":
+      return before !== ".";
+    case "j":
+      return name[end - 6] !== "u" && name[end - 6] !== "v";
+    case "h":
+    case "t":
+    case "T":
+    case "r":
+    case "n":
+    case "p":
+      return false;
+    default:
+      // The only others end in a number.
+      return !/\d/.test(name[end - 1] ?? "");
+  }
+}
+
 const patterns: readonly (readonly [RegExp, Record<string, Role>, UnmarkedFactors["family"]])[] = [
   [
     /^(.+)[._](U|S|Vh|Vt|VT|V_T|V)(?:\.weight)?$/,
@@ -47,7 +77,7 @@ interface Group {
 export function findUnmarkedFactors(tensors: readonly Tensor[]): readonly UnmarkedFactors[] {
   const groups = new Map<string, Group>();
   for (const tensor of tensors) {
-    if (!mayBeFactor.test(tensor.name)) continue;
+    if (endsAsOthers(tensor.name) || !mayBeFactor.test(tensor.name)) continue;
     for (const [index, [pattern, roles, family]] of patterns.entries()) {
       const match = pattern.exec(tensor.name);
       const role = roles[match?.[2] ?? ""];

@@ -4,6 +4,9 @@ import type { NameSeparator } from "../tensors/nameOrder";
 import type { Tensor } from "../tensors/tensor";
 import type { DtypeShare, ModuleShare } from "./summary";
 
+/** As many as an expert has matrices. */
+const mostRecent = 4;
+
 /** Modules listed before the rest is summed up. */
 const maxModules = 24;
 
@@ -27,18 +30,20 @@ export function moduleShares(
 ): ModuleShare[] {
   const depth = tellingDepth(tensors, separator);
   const shares = new Shares();
-  // Names come in order, so that most tensors belong to the module of the one before.
-  let before: { readonly path: string; readonly sums: Sums } | undefined;
+  // Names come in order, so that most tensors belong to the module of the one before, or to one of few in turns.
+  const recent: { readonly path: string; readonly sums: Sums }[] = [];
+  let next = 0;
+  let last: { readonly path: string; readonly sums: Sums } | undefined;
   tensors.forEach((tensor, index) => {
     const name = moduleName(tensor);
     const end = moduleEnd(name, depth, separator);
-    if (before === undefined || end !== before.path.length || !name.startsWith(before.path)) {
+    if (last === undefined || end !== last.path.length || !name.startsWith(last.path)) {
       const path = name.slice(0, end);
-      const isNext = before !== undefined && isSameModule(path, before.path, separator);
-      const sums = isNext ? before?.sums : undefined;
-      before = { path, sums: sums ?? shares.of(withoutNumbers(path, separator)) };
+      const known = recent.find((one) => isSameModule(path, one.path, separator));
+      last = { path, sums: known?.sums ?? shares.of(withoutNumbers(path, separator)) };
+      if (known === undefined) recent[next++ % mostRecent] = last;
     }
-    addTensor(before.sums, tensor, counts[index] as number);
+    addTensor(last.sums, tensor, counts[index] as number);
   });
   const sorted = shares.largestFirst();
   const listed: ModuleShare[] = sorted
@@ -124,28 +129,19 @@ function tellingDepth(tensors: readonly Tensor[], separator: NameSeparator): num
   const first = tensors[0] === undefined ? [] : moduleName(tensors[0]).split(separator);
   let shared = first.length;
   let deepest = first.length;
-  let folder = "";
-  let depth = 0;
   for (let at = 0; at < tensors.length; at++) {
     const name = moduleName(tensors[at] as Tensor);
-    // Beside the one before, and what tells them apart is behind all that is shared anyhow.
-    const isBeside = shared < depth && name.startsWith(folder) && name.indexOf(separator, folder.length) < 0;
-    if (isBeside) continue;
-    folder = name.slice(0, name.lastIndexOf(separator) + 1);
     let parts = 0;
-    let isShared = true;
     for (let start = 0; start <= name.length; parts++) {
+      // What is behind tells nothing: some name goes deep enough.
+      if (parts >= shared && deepest >= shared + 2) break;
       const next = name.indexOf(separator, start);
       const end = next < 0 ? name.length : next;
-      if (isShared && parts < shared && !isSamePart(name, start, end, first[parts] as string)) {
-        shared = parts;
-        isShared = false;
-      }
+      if (parts < shared && !isSamePart(name, start, end, first[parts] as string)) shared = parts;
       start = end + 1;
     }
     shared = Math.min(shared, parts);
     deepest = Math.max(deepest, parts);
-    depth = parts;
   }
   return shared + 1 < deepest ? shared + 2 : deepest;
 }
