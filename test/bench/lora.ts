@@ -80,11 +80,15 @@ interface TorchTimes {
 function torchTimes(rank: number, rounds: number, denseSize?: number): TorchTimes | undefined {
   const script = join(projectRoot, "test/bench/loraReference.py");
   const sizes = denseSize === undefined ? [] : ["7", `${denseSize}`];
-  const { status, stdout } = spawnSync("/usr/bin/python3", [script, `${rank}`, `${rounds}`, ...sizes], {
-    encoding: "utf8",
-    env: { ...process.env, OMP_NUM_THREADS: "1", OPENBLAS_NUM_THREADS: "1" },
-    maxBuffer: 1 << 20,
-  });
+  const { status, stdout } = spawnSync(
+    process.env.PYTHON ?? "/usr/bin/python3",
+    [script, `${rank}`, `${rounds}`, ...sizes],
+    {
+      encoding: "utf8",
+      env: { ...process.env, OMP_NUM_THREADS: "1", OPENBLAS_NUM_THREADS: "1" },
+      maxBuffer: 1 << 20,
+    },
+  );
   return status === 0 ? (JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as TorchTimes) : undefined;
 }
 
@@ -209,7 +213,7 @@ async function benchThreads(rounds: number): Promise<void> {
           const measure = pool.measureModules(session);
           await session.lora(undefined, { measure });
         },
-        Math.min(rounds, 3),
+        Math.min(rounds, rank === 16 ? 15 : 5),
       );
     }
     const paths = Array.from({ length: 8 }, (_, index) => writeAdapter(folder, 16, index));
