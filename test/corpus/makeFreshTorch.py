@@ -3,7 +3,7 @@ what torch and numpy say of each tensor to expected.json there. Needs torch and 
 
     makeFreshTorch.py FOLDER
 """
-import collections, hashlib, json, os, sys
+import collections, hashlib, inspect, json, os, sys
 import numpy as np
 import torch
 
@@ -41,7 +41,8 @@ def statistics(tensor):
     if tensor.is_quantized or tensor.is_complex():
         return None
     values = dense(tensor).reshape(-1)
-    values = (values.float() if values.dtype == torch.bfloat16 else values).numpy().astype("f8")
+    isNumpys = values.dtype in (torch.float64, torch.float32, torch.float16) or not values.is_floating_point()
+    values = (values if isNumpys else values.float()).numpy().astype("f8")
     finite = values[np.isfinite(values)]
     counts = {"nan": int(np.isnan(values).sum()), "inf": int(np.isinf(values).sum()), "zeros": int((finite == 0).sum())}
     if finite.size == 0:
@@ -69,6 +70,10 @@ def walk(value, path, rows):
             walk(member, path + [str(at)], rows)
 
 
+# The file was made here; from 2.6 on torch reads no protocol 4 otherwise.
+whole = {"weights_only": False} if "weights_only" in inspect.signature(torch.load).parameters else {}
+
+
 def save(name, value):
     """As a zip and as a legacy file, with the protocols that torch writes."""
     for legacy in (False, True):
@@ -76,12 +81,13 @@ def save(name, value):
             file = f"{name}-{'legacy' if legacy else 'zip'}-{protocol}.pt"
             try:
                 torch.save(value, file, pickle_protocol=protocol, _use_new_zipfile_serialization=not legacy)
+                # What torch reads back: lazy conjugation, for one, does not survive every version.
+                loaded = torch.load(file, map_location="cpu", **whole)
             except Exception as error:
-                print(f"torch {torch.__version__} cannot save {file}: {error}", file=sys.stderr)
+                print(f"torch {torch.__version__} cannot save {file}, or not read it: {error}", file=sys.stderr)
                 continue
             rows = {}
-            # What torch reads back: lazy conjugation, for one, does not survive every version.
-            walk(torch.load(file, map_location="cpu"), [], rows)
+            walk(loaded, [], rows)
             expected[file] = rows
 
 
