@@ -28,33 +28,36 @@ export function areCountable({ cellCodes }: CodeKind): boolean {
 /** Values that do not all fit into the chunk, which holds afterwards what it held before. */
 export function measureInParts(kernels: NumberKernels, values: Float32Array): Moments {
   const room = kernels.chunk.length / 4;
-  return addParts(kernels, values.length, room, (_, at, count) => values.subarray(at, at + count));
+  return addParts(kernels, values.length, room, (_, at, count, target) => {
+    target.set(values.subarray(at, at + count));
+    return count;
+  });
 }
 
 /** The values of the first blocks of the chunk, which holds them afterwards. */
 export function measureBlocksInParts(kernels: NumberKernels, dtype: string, blocks: number): Moments {
   const { bytes = 0, values = 1 } = ggmlBlocks.get(dtype) ?? {};
   const room = Math.floor(kernels.chunk.length / 4 / values);
-  return addParts(kernels, blocks, room, (stored, at, count) =>
-    decodeBlocks(stored.subarray(at * bytes, (at + count) * bytes), dtype, count * values),
-  );
+  return addParts(kernels, blocks, room, (stored, at, count, target) => {
+    decodeBlocks(stored.subarray(at * bytes, (at + count) * bytes), dtype, count * values, target);
+    return count * values;
+  });
 }
 
-/** @param valuesOf gives the values of `count` units from the unit `at` on, of what was stored in the chunk. */
+/** @param fill puts the values of `count` units from the unit `at` on into `target`, and says how many they are. */
 function addParts(
   kernels: NumberKernels,
   units: number,
   room: number,
-  valuesOf: (stored: Uint8Array, at: number, count: number) => Float32Array,
+  fill: (stored: Uint8Array, at: number, count: number, target: Float32Array) => number,
 ): Moments {
   const { chunk } = kernels;
   const stored = chunk.slice();
   const target = new Float32Array(chunk.buffer, chunk.byteOffset, chunk.length / 4);
   let found = noMoments;
   for (let at = 0; at < units; at += room) {
-    const part = valuesOf(stored, at, Math.min(room, units - at));
-    target.set(part);
-    found = mergeMoments(found, kernels.measureF32(part.length));
+    const count = fill(stored, at, Math.min(room, units - at), target);
+    found = mergeMoments(found, kernels.measureF32(count));
   }
   chunk.set(stored);
   return found;

@@ -16,25 +16,40 @@ function eightSigns(sevenBits: number): number {
   return sevenBits | ((parity & 1) << 7);
 }
 
-/** Writes the `coordinates` values of a point; those whose bit is set in `signs` are negative. */
-function writePoint(
+/** 1, or -1 where the bit is set: whoever goes one way or the other by a random bit goes wrong half of the time. */
+const sign = (signs: number, bit: number) => 1 - 2 * ((signs >>> bit) & 1);
+
+/** Writes the four values from the coordinate `from` on. What is stored is rounded to F32: nothing before it is. */
+function writeFour(
   points: Int8Array,
-  code: number,
-  coordinates: number,
+  from: number,
   scale: number,
   signs: number,
   out: Float32Array,
   to: number,
 ): void {
-  for (let index = 0; index < coordinates; index++) {
-    const value = f32(scale * (points[code * coordinates + index] as number));
-    out[to + index] = (signs >>> index) & 1 ? -value : value;
-  }
+  out[to] = scale * ((points[from] as number) * sign(signs, 0));
+  out[to + 1] = scale * ((points[from + 1] as number) * sign(signs, 1));
+  out[to + 2] = scale * ((points[from + 2] as number) * sign(signs, 2));
+  out[to + 3] = scale * ((points[from + 3] as number) * sign(signs, 3));
+}
+
+function writeEight(
+  points: Int8Array,
+  code: number,
+  scale: number,
+  signs: number,
+  out: Float32Array,
+  to: number,
+): void {
+  writeFour(points, 8 * code, scale, signs, out, to);
+  writeFour(points, 8 * code + 4, scale, signs >>> 4, out, to + 4);
 }
 
 const quarter = (d: number, code: number) => f32(f32(d * (0.5 + code)) * 0.25);
 
 export function iq2xxs(block: DataView, at: number, out: Float32Array, to: number): void {
+  const points = iq2xxsPoints();
   const d = half(block, at);
   for (let run = 0; run < 8; run++) {
     const codes = at + 2 + 8 * run;
@@ -42,32 +57,26 @@ export function iq2xxs(block: DataView, at: number, out: Float32Array, to: numbe
     const scale = quarter(d, bits >>> 28);
     for (let part = 0; part < 4; part++) {
       const signs = eightSigns((bits >>> (7 * part)) & 127);
-      writePoint(
-        iq2xxsPoints(),
-        block.getUint8(codes + part),
-        8,
-        scale,
-        signs,
-        out,
-        to + 32 * run + 8 * part,
-      );
+      writeEight(points, block.getUint8(codes + part), scale, signs, out, to + 32 * run + 8 * part);
     }
   }
 }
 
 export function iq2xs(block: DataView, at: number, out: Float32Array, to: number): void {
+  const points = iq2xsPoints();
   const d = half(block, at);
   for (let run = 0; run < 8; run++) {
     const scales = block.getUint8(at + 66 + run);
     for (let part = 0; part < 4; part++) {
       const word = block.getUint16(at + 2 + 8 * run + 2 * part, true);
       const scale = quarter(d, part < 2 ? scales & 15 : scales >>> 4);
-      writePoint(iq2xsPoints(), word & 511, 8, scale, eightSigns(word >>> 9), out, to + 32 * run + 8 * part);
+      writeEight(points, word & 511, scale, eightSigns(word >>> 9), out, to + 32 * run + 8 * part);
     }
   }
 }
 
 export function iq2s(block: DataView, at: number, out: Float32Array, to: number): void {
+  const points = iq2sPoints();
   const d = half(block, at);
   for (let run = 0; run < 8; run++) {
     const scales = block.getUint8(at + 74 + run);
@@ -76,12 +85,13 @@ export function iq2s(block: DataView, at: number, out: Float32Array, to: number)
       const code = block.getUint8(at + 2 + 4 * run + part) | ((high << (8 - 2 * part)) & 0x300);
       const signs = block.getUint8(at + 34 + 4 * run + part);
       const scale = quarter(d, part < 2 ? scales & 15 : scales >>> 4);
-      writePoint(iq2sPoints(), code, 8, scale, signs, out, to + 32 * run + 8 * part);
+      writeEight(points, code, scale, signs, out, to + 32 * run + 8 * part);
     }
   }
 }
 
 export function iq3xxs(block: DataView, at: number, out: Float32Array, to: number): void {
+  const points = iq3xxsPoints();
   const d = half(block, at);
   for (let run = 0; run < 8; run++) {
     const bits = block.getUint32(at + 66 + 4 * run, true);
@@ -89,12 +99,13 @@ export function iq3xxs(block: DataView, at: number, out: Float32Array, to: numbe
     for (let part = 0; part < 8; part++) {
       const signs = eightSigns((bits >>> (7 * (part >>> 1))) & 127) >>> (4 * (part & 1));
       const code = block.getUint8(at + 2 + 8 * run + part);
-      writePoint(iq3xxsPoints(), code, 4, scale, signs, out, to + 32 * run + 4 * part);
+      writeFour(points, 4 * code, scale, signs, out, to + 32 * run + 4 * part);
     }
   }
 }
 
 export function iq3s(block: DataView, at: number, out: Float32Array, to: number): void {
+  const points = iq3sPoints();
   const d = half(block, at);
   for (let run = 0; run < 8; run++) {
     const scales = block.getUint8(at + 106 + (run >>> 1));
@@ -103,7 +114,7 @@ export function iq3s(block: DataView, at: number, out: Float32Array, to: number)
     for (let part = 0; part < 8; part++) {
       const code = block.getUint8(at + 2 + 8 * run + part) | ((high << (8 - part)) & 256);
       const signs = block.getUint8(at + 74 + 4 * run + (part >>> 1)) >>> (4 * (part & 1));
-      writePoint(iq3sPoints(), code, 4, scale, signs, out, to + 32 * run + 4 * part);
+      writeFour(points, 4 * code, scale, signs, out, to + 32 * run + 4 * part);
     }
   }
 }
@@ -111,27 +122,42 @@ export function iq3s(block: DataView, at: number, out: Float32Array, to: number)
 /** What the points of IQ1 are shifted by, up or down. */
 const shift = 0.125;
 
-function writeShifted(code: number, scale: number, isDown: boolean, out: Float32Array, to: number): void {
-  const points = iq1sPoints();
-  for (let index = 0; index < 8; index++) {
-    out[to + index] = f32(scale * ((points[8 * code + index] as number) + (isDown ? -shift : shift)));
-  }
+function writeShifted(
+  points: Int8Array,
+  code: number,
+  scale: number,
+  isDown: boolean,
+  out: Float32Array,
+  to: number,
+): void {
+  const by = isDown ? -shift : shift;
+  const from = 8 * code;
+  out[to] = scale * ((points[from] as number) + by);
+  out[to + 1] = scale * ((points[from + 1] as number) + by);
+  out[to + 2] = scale * ((points[from + 2] as number) + by);
+  out[to + 3] = scale * ((points[from + 3] as number) + by);
+  out[to + 4] = scale * ((points[from + 4] as number) + by);
+  out[to + 5] = scale * ((points[from + 5] as number) + by);
+  out[to + 6] = scale * ((points[from + 6] as number) + by);
+  out[to + 7] = scale * ((points[from + 7] as number) + by);
 }
 
 export function iq1s(block: DataView, at: number, out: Float32Array, to: number): void {
+  const points = iq1sPoints();
   const d = half(block, at);
   for (let run = 0; run < 8; run++) {
     const high = block.getUint16(at + 34 + 2 * run, true);
     const scale = f32(d * (2 * ((high >>> 12) & 7) + 1));
     for (let part = 0; part < 4; part++) {
       const code = block.getUint8(at + 2 + 4 * run + part) | (((high >>> (3 * part)) & 7) << 8);
-      writeShifted(code, scale, (high & 0x8000) !== 0, out, to + 32 * run + 8 * part);
+      writeShifted(points, code, scale, (high & 0x8000) !== 0, out, to + 32 * run + 8 * part);
     }
   }
 }
 
 /** IQ1_M keeps the bits of its F16 scale in the high four bits of the four words of scales. */
 export function iq1m(block: DataView, at: number, out: Float32Array, to: number): void {
+  const points = iq1sPoints();
   const words = [0, 1, 2, 3].map((index) => block.getUint16(at + 48 + 2 * index, true));
   const bits = words.reduce((sum, word, index) => sum | ((word >>> 12) << (4 * index)), 0);
   const d = halfOf(bits);
@@ -141,7 +167,7 @@ export function iq1m(block: DataView, at: number, out: Float32Array, to: number)
       const high = block.getUint8(at + 32 + 2 * run + (part >>> 1)) >>> (4 * (part & 1));
       const code = block.getUint8(at + 4 * run + part) | ((high & 7) << 8);
       const scale = f32(d * (2 * ((word >>> (6 * (run & 1) + 3 * (part >>> 1))) & 7) + 1));
-      writeShifted(code, scale, (high & 8) !== 0, out, to + 32 * run + 8 * part);
+      writeShifted(points, code, scale, (high & 8) !== 0, out, to + 32 * run + 8 * part);
     }
   }
 }
