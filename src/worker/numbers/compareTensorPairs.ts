@@ -9,7 +9,7 @@ import {
 } from "../../core/analysis/tensorDifference";
 import { messageOf } from "../../core/problem/messageOf";
 import { filesOfTensor } from "../../core/tensors/assembly";
-import type { PackedWeight, PackingHints } from "../../core/tensors/packed/packedWeight";
+import type { PackedWeight, WeightMaking } from "../../core/tensors/packed/packedWeight";
 import type { Extent } from "../../core/tensors/plainExtent";
 import { bytesInFiles, elementCount, packedBytes, type Tensor } from "../../core/tensors/tensor";
 import { nodeFiles } from "../nodeFiles";
@@ -87,7 +87,7 @@ const bothSides = [0, 1] as const;
 type PlacedSide =
   | { readonly tensor: Tensor; readonly extent: Extent }
   | { readonly tensor: Tensor; readonly pieces: readonly PlacedPiece[] }
-  | { readonly weight: PackedWeight; readonly hints: PackingHints; readonly extents: readonly Extent[] };
+  | { readonly weight: PackedWeight; readonly madeBy: WeightMaking; readonly extents: readonly Extent[] };
 
 interface PlacedPair {
   readonly pair: number;
@@ -204,9 +204,9 @@ class PairComparing {
     if (this.sources[side].files !== nodeFiles) return undefined;
     const { packed: weight } = tensor;
     if (weight !== undefined) {
-      const hints = weight.madeWith;
-      const extents = hints && (await this.places[side].findAll(weight.stored));
-      return extents && { weight, hints, extents };
+      const { madeBy, stored } = weight;
+      const extents = madeBy && (await this.places[side].findAll(stored));
+      return extents && { weight, madeBy, extents };
     }
     if (tensor.assembly === undefined) {
       const extent = await this.places[side].find(tensor, { anyOrder: false });
@@ -324,10 +324,10 @@ class PairJob {
       const own = sides[side];
       const offset = bytesOf(first);
       if ("weight" in own) {
-        const { weight, hints, extents } = own;
+        const { weight, madeBy, extents } = own;
         const share = Math.floor(packedBytes(weight) / count);
         const bytes = at === count - 1 ? packedBytes(weight) - at * share : share;
-        return { file: 0, offset, packed: { stored: placedStored(weight, extents, addFile), hints, bytes } };
+        return { file: 0, offset, packed: { stored: placedStored(weight, extents, addFile), madeBy, bytes } };
       }
       if ("extent" in own) return { file: addFile(own.tensor.fileIndex), offset: own.extent.offset + offset };
       const length = bytesOf(first + values) - offset;

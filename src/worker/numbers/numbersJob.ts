@@ -3,7 +3,7 @@ import type { PartialDifference } from "../../core/analysis/tensorDifference";
 import type { PartialNumbers } from "../../core/analysis/tensorMeasurer";
 import type { TensorNumbers } from "../../core/analysis/tensorNumbers";
 import type { PiecePlace } from "../../core/tensors/assembly";
-import type { PackingHints } from "../../core/tensors/packed/packedWeight";
+import type { PackingHints, WeightMaking } from "../../core/tensors/packed/packedWeight";
 import type { Tensor } from "../../core/tensors/tensor";
 import type { MadeFactors } from "../../core/transform/factorQueue";
 import type { HeatBand, HeatCells, HeatPlan } from "../../core/values/heatMap";
@@ -89,7 +89,7 @@ export interface PairSide {
 export interface PackedSide {
   /** As in `PackedPiece`. */
   readonly stored: readonly Tensor[];
-  readonly hints: PackingHints;
+  readonly madeBy: WeightMaking;
   /** As in `PackedPiece`. */
   readonly bytes: number;
 }

@@ -11,6 +11,7 @@ import {
   rowsOf,
 } from "../../core/tensors/packed/packedWeight";
 import { PackedWeights } from "../../core/tensors/packed/packedWeights";
+import { asBeforeConversion } from "../../core/tensors/packed/rearranged";
 import { readUnpacked } from "../../core/tensors/packed/unpackedTensor";
 import type { Tensor } from "../../core/tensors/tensor";
 import type { JobFiles } from "./jobFiles";
@@ -48,7 +49,7 @@ export async function unpackPiece(
   const { readRange } = files;
   let failure: string | undefined;
   try {
-    const weight = await weightOf({ stored, hints }, files);
+    const weight = await weightOf({ stored, madeBy: { hints } }, files);
     const { pairs, runs, cells } = weight;
     const { columns } = rowsOf(weight.shape);
     if (pairs !== undefined) measurer = new TensorMeasurer(kernels, pairsEncoding(pairs));
@@ -226,11 +227,15 @@ async function addRows({
 }
 
 /** The weight that is made of these codes and what belongs to them. @throws RangeError where they fit no more. */
-export async function weightOf(
-  { stored, hints }: Pick<PackedPiece, "stored"> & Pick<PackedSide, "hints">,
+async function weightOf(
+  { stored, madeBy }: Pick<PackedSide, "stored" | "madeBy">,
   files: JobFiles,
 ): Promise<PackedWeight> {
-  const weight = await new PackedWeights(stored, hints).of(stored[0] as Tensor, files.readRange);
+  const codes = stored[0] as Tensor;
+  const weight =
+    "undone" in madeBy
+      ? asBeforeConversion(codes, codes.name, madeBy.undone)?.packed
+      : await new PackedWeights(stored, madeBy.hints).of(codes, files.readRange);
   if (weight === undefined) throw new RangeError("What lies beside the codes does not fit them any more.");
   return weight;
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, describe, expect, inject, test } from "vitest";
+import { afterAll, describe, expect, inject, test, vi } from "vitest";
 import { Comparison } from "../../../src/core/compare/comparison";
 import { alignSnapshots } from "../../../src/core/compare/tensors/alignSnapshots";
 import { diffStatus } from "../../../src/core/compare/tensors/diffTable";
@@ -9,6 +9,7 @@ import { GgufNames } from "../../../src/core/names/ggufNames";
 import { TensorDiffing } from "../../../src/worker/diff/tensorDiffing";
 import { nodeFiles } from "../../../src/worker/nodeFiles";
 import { NumbersPool } from "../../../src/worker/numbers/numbersPool";
+import { PlainReading } from "../../../src/worker/numbers/plainReading";
 import { projectRoot } from "../../support/projectRoot";
 
 const folder = join(projectRoot, "test/fixtures/ggufTwins");
@@ -29,7 +30,11 @@ describe("a GGUF file beside the model that it was made of", () => {
   test.each(["gemma2", "gpt2", "falcon", "gptneox"])(
     "is equal where the converter only moved values: %s",
     async (name) => {
+      const oneThread = vi.spyOn(PlainReading.prototype, "compare");
       const { alignment, table } = await compare(`${name}.safetensors`, `${name}.gguf`);
+      // What was turned is held whole.
+      expect(oneThread.mock.calls.length > 0).toBe(name === "gpt2");
+      oneThread.mockRestore();
       expect(alignment.rows.map((row, index) => [row.name, diffStatus(row, index, table)])).toEqual(
         alignment.rows.map(({ name: own }) => [own, "equal"]),
       );

@@ -1,3 +1,4 @@
+import type { GgufChange } from "../../names/ggufNames";
 import { CheckpointError } from "../../problem/checkpointError";
 import type { ReadTensorRange } from "../readTensorRange";
 import { elementCount, type Tensor } from "../tensor";
@@ -20,8 +21,8 @@ export interface PackedWeight {
   /** Set where the codes are nothing but two in each byte, in runs with a scale each. */
   readonly runs?: CodeRuns;
   readonly cells?: CodeCells;
-  /** Set where `PackedWeights` makes it again of `stored` alone, with these hints. */
-  readonly madeWith?: PackingHints;
+  /** Set where it can be made again of `stored` alone, as a thread does. */
+  readonly madeBy?: WeightMaking;
   /**
    * Values of rows of the last axis, all axes before it joined; in F32, as the scheme's own code computes them.
    * @param into room for as many values, which may be used for them: new memory costs as much as unpacking does.
@@ -34,6 +35,9 @@ export interface PackedWeight {
     into?: Float32Array,
   ): Promise<Float32Array>;
 }
+
+/** By `PackedWeights` with hints, or by `asBeforeConversion`. Plain data. */
+export type WeightMaking = { readonly hints: PackingHints } | { readonly undone: GgufChange };
 
 /** Runs of codes of 4 bits in the order of the weight, each run with a scale: a value is its code's level times that. */
 export interface CodeRuns {

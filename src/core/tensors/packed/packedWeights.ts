@@ -59,7 +59,7 @@ export class PackedWeights {
     }
     // Scales that are no real numbers are none.
     if (weight?.stored.some(({ dtype }) => dtype.startsWith("C")) === true) return undefined;
-    return weight && { ...weight, madeWith: this.hints };
+    return weight && { ...weight, madeBy: { hints: this.hints } };
   }
 
   private unpackingOf(tensor: Tensor) {

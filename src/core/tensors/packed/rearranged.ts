@@ -21,7 +21,9 @@ export function asBeforeConversion(tensor: Tensor, name: string, change: GgufCha
   const weight = undo(tensor, change, stored);
   if (weight === undefined) return undefined;
   const scheme = `${tensor.dtype}, ${changeText(change)}`;
-  return unpackedTensor(tensor, { name, scheme, stored: [tensor], ...weight });
+  // What is turned is held whole: each thread would hold it.
+  const madeBy = change.kind === "transposed" ? {} : { madeBy: { undone: change } };
+  return unpackedTensor(tensor, { name, scheme, stored: [tensor], ...madeBy, ...weight });
 }
 
 type ReadRows = PackedWeight["readRows"];
