@@ -1,4 +1,5 @@
 import { baseName } from "../bytes/paths";
+import type { Problem } from "../problem/problem";
 import type { ResumeSubject } from "./collectResumeInputs";
 import type { BrokenFile } from "./resumeInputs";
 
@@ -26,6 +27,11 @@ export function unloadable({ checkpoint, folder, faults }: ResumeSubject): reado
     const reason = "was not finished: its writer gives a folder its name when all of it is there.";
     stops(baseName(folder.folder), reason);
   }
+  // `Trainer._load_from_checkpoint` reads it for the version that it was written with.
+  const isConfig = ({ code, file }: Problem) =>
+    code === "InvalidJson" && baseName(file ?? "") === "config.json";
+  if (folder.trainerStatePath !== undefined && folder.problems.some(isConfig))
+    stops("config.json", "is not valid JSON: the Trainer reads it when it resumes, and stops.");
   for (const code of new Set(checkpoint.problems.map((problem) => problem.code))) {
     const [name, reason] = readFirst.get(code) ?? [];
     if (name !== undefined && reason !== undefined) stops(name, reason);

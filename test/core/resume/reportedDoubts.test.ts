@@ -8,6 +8,7 @@ import { judgeResumeInputs } from "../../../src/core/resume/judgeResume";
 import { checkOptimizerFits } from "../../../src/core/resume/optimizerCheck";
 import type { ResumeInputs } from "../../../src/core/resume/resumeInputs";
 import { MemoryFiles } from "../../support/memoryFiles";
+import { resumeOf, sampleCheckpoint } from "./resumeFiles";
 import { inputs, model, optimizer } from "./resumeGiven";
 
 const reasonOf = (what: string, given: Partial<ResumeInputs>) =>
@@ -108,4 +109,13 @@ it("the best checkpoint of a training is gone, and others are here", async () =>
   expect(await told("checkpoint-20", "checkpoint-30")).toMatchObject([{ code: "BestElsewhere" }]);
   expect(await told("checkpoint-20", "checkpoint-10")).toEqual([]);
   expect(await told("checkpoint-20")).toEqual([]);
+});
+
+it("a config.json of zeros, which the Trainer reads first", async () => {
+  const files = sampleCheckpoint();
+  files.write("/run/checkpoint-240/config.json", new Uint8Array(20));
+  const report = await resumeOf(files, "/run/checkpoint-240");
+  expect(report.sentence).toMatch(/^No: config\.json is not valid JSON: the Trainer reads it/);
+  files.write("/run/checkpoint-240/config.json", "{}");
+  expect((await resumeOf(files, "/run/checkpoint-240")).answer).toBe("finished");
 });

@@ -50,7 +50,7 @@ async function parse(source: ByteSource, head: Uint8Array, signal?: AbortSignal)
   if (weights === undefined && !hasPickle && isKeras(archive)) {
     const message =
       "The archive holds Keras' settings and no weights (model.weights.h5): they were not saved, or were taken out.";
-    throw new CheckpointError("NoWeights", message);
+    throw new CheckpointError("KerasWithoutWeights", message);
   }
   if (weights === undefined || hasPickle) return torchZip.parse(source, head, signal);
   const inner = await readWeights(archive, weights, signal);
@@ -110,7 +110,7 @@ async function addSettings(
     if (entry === undefined && name === "config.json") {
       const message =
         "The archive has no config.json, by which Keras makes the model: load_model stops; load_weights can fill a model that was made otherwise.";
-      problems.push({ severity: "warning", code: "SettingsMissing", message });
+      problems.push({ severity: "warning", code: "KerasConfigMissing", message });
     }
     if (entry === undefined || entry.size > maxSettingsBytes) continue;
     try {

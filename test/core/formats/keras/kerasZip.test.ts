@@ -58,8 +58,8 @@ describe("a .keras archive", () => {
     const member = { name: "model.weights.h5", data: weights };
     const [metadata] = settings;
     const { checkpoint } = await open(zipFile([...(metadata === undefined ? [] : [metadata]), member]));
-    expect(checkpoint.problems.map(({ code }) => code)).toContain("SettingsMissing");
-    await expect(open(zipFile(settings))).rejects.toMatchObject({ code: "NoWeights" });
+    expect(checkpoint.problems.map(({ code }) => code)).toContain("KerasConfigMissing");
+    await expect(open(zipFile(settings))).rejects.toMatchObject({ code: "KerasWithoutWeights" });
   });
 
   test("that is cut is told to be cut", async () => {
