@@ -8,13 +8,14 @@ import { type VscodeConnection, withVscode } from "../support/vscode/withVscode"
 import { Workbench } from "../support/vscode/workbench";
 import { ContentWatch } from "./firstContent";
 import { formatMs, median, printTable } from "./measure";
+import { packOneSentence } from "./oneSentence";
 import { writeSparse } from "./sparseModels";
 
 /**
  * `npm run bench:open [-- --peer FILE.vsix ...] [--rounds N]`: from a click on a file in the explorer of a real VS Code to
  * the first of its content on the page: the first file after the window has loaded, a later small one, and one of
- * 23,040 tensors. With a peer, or several, as many VS Codes take turns, each with one of the extensions. Each file is opened once, so
- * that nobody shows what is kept from before.
+ * 23,040 tensors. Another VS Code takes turns with it, whose extension shows one sentence and reads nothing, and one more for each
+ * peer. Each file is opened once, so that nobody shows what is kept from before.
  */
 const { values: options } = parseArgs({
   options: { peer: { type: "string", multiple: true }, rounds: { type: "string" } },
@@ -228,7 +229,7 @@ try {
   );
   await withVscode("open", async (connection) => {
     connections.push([ours, connection]);
-    await withPeers(options.peer ?? []);
+    await withPeers([packOneSentence(join(parent, "sentence-extension")), ...(options.peer ?? [])]);
   });
 } finally {
   rmSync(parent, { recursive: true, force: true });
