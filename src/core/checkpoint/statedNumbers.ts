@@ -20,7 +20,7 @@ export type StatedNumbers = ReadonlyMap<NumberMeaning, readonly StatedNumber[]>;
 
 /** Where people keep such numbers, where they do not lie at the top. */
 const placesOfNumbers =
-  /^(?:\d+|data|meta|info|infos|extra|extra_state|extras|trainer|trainer_state|train(?:ing)?_(?:state|status|progress|info|metrics|results|iterator)|progress|state|status|counters?|stats|reporter|metric_tracker|message_hub|runtime_info|checkpoint|optim|log|logs|logging|train|training|valid|val|validation|eval|test|metrics?|results?|scores?|(?:epoch|valid|val|eval|test|best|last|train)_?(?:metrics|results|stats|scores|epoch_metrics)|sampler|engine|loop|hparams_state|wandb|additional_info|user_content|optimizer_history|timestamp|model_loss)$/i;
+  /^(?:\d+|data|meta|info|infos|extra|extra_state|extras|trainer|trainer_state|train(?:ing)?_(?:state|status|progress|info|metrics|results|iterator)|progress|state|status|counters?|stats|reporter|metric_tracker|message_hub|runtime_info|checkpoint|optim|log|logs|logging|train|training|valid|val|validation|eval|test|metrics?|results?|scores?|(?:epoch|valid|val|eval|test|best|last|train)_?(?:metrics|results|stats|scores|epoch_metrics)|sampler|engine|loop|hparams_state|wandb|additional_info|user_content|optimizer_history|timestamp|model_loss|global_step)$/i;
 
 /** Settings of the training: what is planned, and nothing of what was done. */
 const placesOfGoals =

@@ -48,7 +48,7 @@ const pointers: readonly { readonly pattern: RegExp; readonly message: string }[
 
 /** What servers of files answer in plain text in place of one, all of it printable. */
 const serverText =
-  /^(?:\d{3}:? )?(?:entry not found|repository not found|not found|file not found|forbidden|unauthorized|access (?:to .{1,200} is restricted|denied)|invalid (?:username|credentials|token)|internal server error|bad gateway|service unavailable|gateway time-?out|too many requests|rate limit)[ -~\s]*$/i;
+  /^(?:\d{3}:? )?(?:entry not found|repository not found|not found|file not found|forbidden|unauthorized|access (?:to .{1,200} is restricted|denied)|invalid (?:username|credentials|token|request)|bad request|internal server error|bad gateway|service unavailable|gateway time-?out|too many requests|rate limit)[ -~\s]*$/i;
 
 /**
  * Says in plain words what a file is that only looks like a checkpoint: a Git LFS pointer, or an error page that

@@ -25,6 +25,11 @@ function byMessage(head: Uint8Array, fileName: string): Kind | undefined {
       name: "a TensorFlow checkpoint of the first format, before TensorFlow 0.12 (2016)",
       advice: "tf.train.Saver of TensorFlow 1 reads it and saves it in the format that opens here.",
     };
+  if (isEventFile(head))
+    return {
+      name: "an event file of TensorBoard, a training's log and no checkpoint",
+      advice: "Open its folder, or name that to `runs`, to see what it logs.",
+    };
   if (isOldXgboost(head)) return { name: "an XGBoost model in its old binary format" };
   if (head[0] !== 0x0a) return undefined;
   if (fileName.endsWith(".meta"))
@@ -51,6 +56,13 @@ function isSentencePiece(head: Uint8Array): boolean {
   if (size >= length + 7 && size <= length + 9 && head[4 + length] === 0x15) return true;
   // Then its type, of an unknown or control piece, and the next piece.
   return size === length + 4 && head[4 + length] === 0x18 && head[6 + length] === 0x0a;
+}
+
+/** Records with their length and its checksum before them; `event.proto` begins with its time, and the first names its version. */
+function isEventFile(head: Uint8Array): boolean {
+  if (head.length < 28 || head[12] !== 0x09 || head.subarray(2, 8).some((byte) => byte !== 0)) return false;
+  // CatBoost leaves the version out and begins with a summary.
+  return latin1(head.subarray(21, 35)) === "\x1a\x0dbrain.Event:" || (head[21] === 0x2a && head[23] === 0x0a);
 }
 
 /** `graph.proto`: nodes, each with a name and an operator in letters. */

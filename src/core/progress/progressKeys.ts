@@ -20,7 +20,8 @@ const maxSteps = new RegExp(`^${goalWords}_?(?:${steps}|updates?)$`, "i");
 const maxEpochs = /^(?:max|num_train|total|n|num|end|target|nb|n_train)_?epochs?$/i;
 /** The surest first: `step` beside `total_steps` is what was done, and the other the goal. */
 const stepKeys: readonly RegExp[] = [
-  /^(?:global|glb)_?(?:time)?steps?$/i,
+  // ML-Agents: a private attribute, before which Python puts the name of its class.
+  /^(?:GlobalSteps__)?(?:global|glb)_?(?:time)?steps?$/i,
   new RegExp(`^${steps}$`, "i"),
   /^step_count$/i,
   /^(?:iter_num|iter_count|it|its|n_iter|num_iter|num_updates|number_training_updates|steps_(?:run|done|taken|trained)|total_steps_done|completed_steps|timestamp_batch)$/i,

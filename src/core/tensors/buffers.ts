@@ -6,7 +6,7 @@ import type { Tensor } from "./tensor";
  * vector quantisation keep, and the counters of profilers. Only names that nobody gives a parameter.
  */
 const bufferNames: readonly RegExp[] = [
-  /(?:^|[._])(?:running_mean|running_var|num_batches_tracked|position_ids|token_type_ids|inv_freq|anchor_grid)$/,
+  /(?:^|[._])(?:running_mean|running_var(?:iance)?|num_batches_tracked|position_ids|token_type_ids|inv_freq|anchor_grid)$/,
   /(?:^|\.)batch_stats\./,
   // BatchNorm of Flax' nnx.
   /(?:^|\.)(?:mean|var)\.value$/,

@@ -89,6 +89,15 @@ describe("progress that a file tells itself", () => {
     });
   });
 
+  it("is that of ML-Agents, whose step is a buffer of a module of its own", async () => {
+    const counted = dict({
+      _GlobalSteps__global_step: tensorV2(storage("torch.LongStorage", "0", 1), [1], [1]),
+    });
+    const pickle = dict({ global_step: counted, Policy: dict({ w: floats("1", 1) }) });
+    const count = new Uint8Array(new BigInt64Array([2000n]).buffer);
+    expect(await progress(pickle, { 0: count, 1: floatBytes(0.5) })).toMatchObject({ step: 2000 });
+  });
+
   it("is Lightning's, ended by its EarlyStopping, and names a best checkpoint that is elsewhere", async () => {
     const told = async (waited: number, stopped: number, beside = "/m/x.txt") => {
       const early = dict({ wait_count: int(waited), patience: int(3), stopped_epoch: int(stopped) });

@@ -132,6 +132,7 @@ size 13476839424
     '{ "detail" : "Not authenticated" }',
     "Entry not found",
     "404: Not Found\n",
+    "400: Invalid request",
     "Access to model some/model is restricted. You must be authenticated to access it.",
     "Invalid username or password.",
   ])("is told to be a server's answer: %s", async (text) => {

@@ -35,6 +35,16 @@ it.each([
   ["_METADATA", '{"tree_metadata": {}}', /Orbax notes/],
   ["config.json", '{\n  "hidden_size": 8\n}', /JSON text, not a checkpoint/],
   ["model.ort", "\x30\0\0\0ORTM\0\0\0\0", /ONNX Runtime model/],
+  [
+    "events.out.tfevents.1",
+    `${little(24, 8)}crc.\x09\0\0\0\0\0\0\0\0\x1a\x0dbrain.Event:2crc.`,
+    /event file of TensorBoard/,
+  ],
+  [
+    "events.out.tfevents",
+    `${little(36, 8)}crc.\x09\0\0\0\0\0\0\0\0\x2a\x19\x0a\x17\x0a\x07Total`,
+    /event file of TensorBoard/,
+  ],
   ["air.nc", "CDF\x01\0\0\0\0\0\0\0\x0a", /NetCDF/],
   ["model.pte", "\x3c\0\0\0ET12\x04\0", /ExecuTorch program/],
   ["fingerprint.pb", "\x08\xc1\xd4\xef\x90\xe6\xf3\xd7\xee\x01", /fingerprint of a TensorFlow SavedModel/],

@@ -111,6 +111,25 @@ describe("what an optimizer keeps is joined to the parameters", () => {
     });
   });
 
+  test("of TensorFlow 1, of an optimizer that was made within a variable scope", () => {
+    const tensors = [
+      tensor("Optimizer/OptimizeLoss/dense/kernel/Adam"),
+      tensor("Optimizer/OptimizeLoss/dense/kernel/Adam_1"),
+      tensor("Optimizer/OptimizeLoss/beta1_power", []),
+      tensor("Optimizer/OptimizeLoss/learning_rate", []),
+      tensor("train/beta2_power_1", []),
+      tensor("train/other/kernel/Adam"),
+      tensor("dense/kernel"),
+    ];
+    const found = slotTensors(tensors);
+    expect(told(found)).toEqual({
+      kept: { "dense/kernel": { m: tensors[0]?.name, v: tensors[1]?.name } },
+      settings: [tensors[2]?.name, tensors[3]?.name, tensors[4]?.name],
+      progress: [],
+    });
+    expect([...(trainingTree(tensors, found)?.parameters ?? [])]).toEqual([tensors[5]?.name, "dense/kernel"]);
+  });
+
   test("of optax in an item that is called opt, whose counts and gradients are no parameters; a model of that name is one", () => {
     const item = [
       tensor("opt.mini_step", [], "I32"),

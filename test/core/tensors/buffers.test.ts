@@ -3,6 +3,8 @@ import { isBuffer, isNamedAsBuffer } from "../../../src/core/tensors/buffers";
 
 test.each([
   ["layer1.0.bn.running_mean", [8], true],
+  // ML-Agents writes the word out.
+  ["processors.0.normalizer.running_variance", [8], true],
   ["model.layers.0.mlp.gate_proj.weight", [8, 4], false],
   ["model.layers.0.mlp.gate_proj.bias", [8], false],
   // Whatever their names end with.

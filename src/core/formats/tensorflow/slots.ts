@@ -32,7 +32,8 @@ const oldSlots = new Map([
 ]);
 /** Before TensorFlow 2 nothing says which optimizer is whose. */
 const oldOwner = "optimizer";
-const oldSettings: ReadonlySet<string> = new Set(["beta1_power", "beta2_power"]);
+const oldSetting = /^(?:.+\/)?beta[12]_power(?:_\d+)?$/;
+const oldRate = /^(.+)\/learning_rate$/;
 const unsized: ReadonlySet<string> = new Set(["string", "resource", "variant"]);
 
 /**
@@ -75,7 +76,8 @@ function byNames(tensors: readonly Tensor[]) {
     const [, holder = "", setting] = optimizerSetting.exec(name) ?? [];
     const isHeld = setting !== undefined && (slotOwners.has(holder) || /optimizer\w*$/.test(holder));
     const number = numbered.exec(name)?.[1];
-    const [, owner = "", old = ""] = /^(.+)\/([^/]+)$/.exec(name) ?? [];
+    const [, behind = "", old = ""] = /^(.+)\/([^/]+)$/.exec(name) ?? [];
+    const owner = oldSlots.has(old) ? ownerOf(behind, shape, byName) : behind;
     const ofOwner = byName.get(owner)?.shape.join() === shape.join();
     const oldKey = oldSlots.get(old) ?? (ofOwner ? old : undefined);
     const isInteger = /^[IU]\d/.test(dtype);
@@ -87,7 +89,11 @@ function byNames(tensors: readonly Tensor[]) {
     else if (oldKey !== undefined && byName.has(owner))
       own(oldOwner).moments.push({ parameter: owner, key: oldKey, tensor });
     else if (isHeld) own(holder).settings.set(setting, tensor);
-    else if (oldSettings.has(name)) own(oldOwner).settings.set(name, tensor);
+    else if (
+      shape.length === 0 &&
+      (oldSetting.test(name) || byName.has(`${oldRate.exec(name)?.[1]}/beta1_power`))
+    )
+      own(oldOwner).settings.set(name, tensor);
     else if (isInteger && shape.length === 0 && /^(?:global_)?step(?:\/\.|$)/.test(name))
       progress.set("global_step", tensor);
     else if (name === `save_counter${valueEnding}`) put("counters", tensor);
@@ -99,6 +105,14 @@ function byNames(tensors: readonly Tensor[]) {
   const centered = [...byName.keys()].some((name) => name.endsWith("/RMSProp_2"));
   const moments = centered ? found.moments.map(centeredSlot) : found.moments;
   return { ...found, moments, progress, beside, hasSlots };
+}
+
+/** An optimizer made within a variable scope puts the scope's name before that of the parameter: `train/dense/kernel/Adam`. */
+function ownerOf(path: string, shape: readonly number[], byName: ReadonlyMap<string, Tensor>): string {
+  for (let rest = path; ; rest = rest.slice(rest.indexOf("/") + 1)) {
+    if (byName.get(rest)?.shape.join() === shape.join()) return rest;
+    if (!rest.includes("/")) return path;
+  }
 }
 
 /** Of a centred RMSProp the second slot is the mean of the gradients, and the third the momentum. */
