@@ -69,6 +69,9 @@ async function absence(files: Files, path: string): Promise<string> {
   return own === undefined ? "There is no such file or folder." : brokenLinkText(own);
 }
 
+/** Files that may be a model whatever they are called, and are data, a tokenizer or a scaler as often. */
+const opensAlone = /\.(?:onnx|pkl|pickle|joblib|dill|sav|npz)$/i;
+
 /** Of a snapshot of the hub's cache that lost its blobs every file is one. */
 const maxLostTold = 3;
 
@@ -151,7 +154,17 @@ async function openFolder(files: Files, folder: string, signal?: AbortSignal): P
     .slice(0, maxLostTold)
     .map(({ message }) => ` ${message}`)
     .join("");
-  const fact = `The folder holds no weights: no model, adapter or index file that is known here.${beside}${within}${gone}`;
+  const alone = entries
+    .filter(
+      (entry) =>
+        entry.kind === "file" && opensAlone.test(entry.name) && classifyEntry(entry).part === "other",
+    )
+    .map(({ name }) => name);
+  const start =
+    alone[0] === undefined
+      ? "The folder holds no weights: no model, adapter or index file that is known here."
+      : `No file of the folder has a name by which weights are told. ${quote(alone[0])}${alone.length > 1 ? ` and ${alone.length - 1} more` : ""} may hold a model: open ${alone.length > 1 ? "them one by one" : "it by itself"}.`;
+  const fact = `${start}${beside}${within}${gone}`;
   const isCheckpoint = entries.some((entry) => classifyEntry(entry).part !== "other");
   if (!isCheckpoint) throw new CheckpointError("NoWeights", fact, undefined, folder);
   return {

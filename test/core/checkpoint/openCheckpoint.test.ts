@@ -132,6 +132,11 @@ describe("openCheckpoint", () => {
     for (const folder of ["/run", "/empty"]) {
       await expect(openCheckpoint(files, folder)).rejects.toMatchObject({ code: "NoWeights", file: folder });
     }
+    const exports = new MemoryFiles({ "/onnx/a.onnx": "a", "/onnx/b.pkl": "b", "/onnx/c.txt": "c" });
+    await expect(openCheckpoint(exports, "/onnx")).rejects.toMatchObject({
+      code: "NoWeights",
+      message: expect.stringMatching(/"a\.onnx" and 1 more may hold a model: open them one by one\.$/),
+    });
     await expect(openCheckpoint(files, "/gone.safetensors")).rejects.toMatchObject({
       code: "NotFound",
       file: "/gone.safetensors",
