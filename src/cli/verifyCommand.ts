@@ -15,6 +15,7 @@ import {
   withProblems,
 } from "../core/report/verifyReport";
 import { verifyMerge } from "../core/transform/model/verifyMerge";
+import { changedMembers } from "../worker/diff/changedMembers";
 import { changedTensors } from "../worker/diff/changedTensors";
 import { nodeFiles } from "../worker/nodeFiles";
 import { defaultThreads, findInTensors } from "../worker/numbers/findInTensors";
@@ -51,7 +52,10 @@ export const verifyCommand = defineCommand({
           const report = await verifyCheckpoint(path, session, quick ? undefined : valuesFrom(scan));
           const given = base === undefined ? undefined : resolve(base);
           const place = { given, isTold: true, ...baseSearch() };
-          const changed = quick || scan !== undefined ? [] : await changedTensors(session);
+          const isRead = !quick && scan === undefined;
+          const changed = isRead
+            ? [...(await changedTensors(session)), ...(await changedMembers(session))]
+            : [];
           const unused = base !== undefined && session.adapter === undefined ? [baseUnused] : [];
           const ofBase = await baseProblems(nodeFiles, session, place);
           return withProblems(report, [...changed, ...unused, ...ofBase]);

@@ -34,6 +34,8 @@ export interface ZipEntry {
   /** From the start of the file. The data begins behind this header, whose length only the header itself tells. */
   readonly localHeaderOffset: number;
   readonly encrypted: boolean;
+  /** CRC-32 of the data once unpacked; 0 where the writer did not take it (torch's `compute_crc32`). */
+  readonly checksum: number;
 }
 
 const entrySignature = 0x02014b50;
@@ -165,6 +167,7 @@ class DirectoryParser {
       size: sizes.size,
       localHeaderOffset: sizes.localHeaderOffset + this.end.prefixBytes,
       encrypted: (flags & 1) !== 0,
+      checksum: view.getUint32(at + 16, true),
     };
   }
 

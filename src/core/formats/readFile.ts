@@ -51,7 +51,7 @@ async function recogniseAndParse(
     const kind = recogniseKind(head, fileName);
     if (kind !== "unknown" && (format === undefined || kind !== "pickle")) throw unsupportedFormat(kind);
   }
-  if (format === undefined) throw diagnoseBlank(head) ?? diagnoseZeros(head) ?? unknownKind(head);
+  if (format === undefined) throw diagnoseBlank(head) ?? diagnoseZeros(head, fileName) ?? unknownKind(head);
   try {
     const parsed = await format.parse(source, head, signal);
     const incomplete = parsed.problems.some(({ code }) => code === "MetadataIncompleteBuffer");
@@ -61,7 +61,7 @@ async function recogniseAndParse(
     return { ...parsed, problems, format: format.id };
   } catch (error) {
     if (!(error instanceof CheckpointError)) throw error;
-    throw isTextMangled(head) ? textMangledError() : (diagnoseZeros(head) ?? error);
+    throw isTextMangled(head) ? textMangledError() : (diagnoseZeros(head, fileName) ?? error);
   }
 }
 

@@ -80,13 +80,21 @@ export function diagnoseStranger(head: Uint8Array, fileName: string): Checkpoint
   return new CheckpointError("UnsupportedFormat", message, 0);
 }
 
-/** So many bytes are not zero by chance, nor because a header of no length begins the file. */
+/** So many bytes are not zero by chance, nor because a header of no length begins the file: a page of memory or of a disk. */
 const zerosThatTell = 4096;
 
-/** Room that was reserved for a download or a save, and never filled. */
-export function diagnoseZeros(head: Uint8Array): CheckpointError | undefined {
-  if (head.length < zerosThatTell || head.some((byte) => byte !== 0)) return undefined;
-  const message = `The first ${formatCount(head.length)} bytes are zero: room was reserved for the file, and what belongs there never came. The download or the save was interrupted: fetch or save it again.`;
+/** Files of data without a header may begin with zeros; what has one of these names may not. */
+const beginsWithHeader = /\.(?:safetensors|gguf|pth?|ckpt|h5|hdf5|keras|npz|npy)$/i;
+
+/**
+ * Room that was reserved for a download or a save and never filled, or pages that were lost in a crash. Of a file
+ * that begins with zeros and goes on with data, `fileName` tells whether that is a fault.
+ */
+export function diagnoseZeros(head: Uint8Array, fileName = ""): CheckpointError | undefined {
+  const first = head.findIndex((byte) => byte !== 0);
+  const zeros = first === -1 ? head.length : first;
+  if (zeros < zerosThatTell || (first !== -1 && !beginsWithHeader.test(fileName))) return undefined;
+  const message = `The first ${formatCount(zeros)} bytes are zero: room was reserved for the file, and what belongs there never came, as after a crash, on a full disk or where a download or a save was interrupted. Fetch or save it again.`;
   return new CheckpointError("ZeroFilled", message, 0);
 }
 

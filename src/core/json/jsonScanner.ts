@@ -1,3 +1,5 @@
+import { formatCount } from "../text/quantities";
+
 /**
  * JSON that is not JSON, or ends too early. `offset` counts UTF-16 units from the start of the text, behind a
  * byte order mark.
@@ -26,6 +28,9 @@ export interface JsonMark {
   readonly position: number;
   readonly depth: number;
 }
+
+/** One may be a mistake of a program. */
+const zerosThatTell = 8;
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -215,11 +220,20 @@ export class JsonScanner {
     const truncated = this.position >= this.text.length;
     const found = truncated
       ? "but the text ends"
-      : `but found ${JSON.stringify(this.text.slice(this.position, this.position + 12))}`;
+      : (this.zeros() ?? `but found ${JSON.stringify(this.text.slice(this.position, this.position + 12))}`);
     throw new JsonSyntaxError(
       message.startsWith("Expected") ? `${message}, ${found}` : message,
       this.position,
       truncated,
     );
+  }
+
+  /** Zeros where text belongs are what a crash or a full disk leaves of a file whose length was set before. */
+  private zeros(): string | undefined {
+    let end = this.position;
+    while (this.text.charCodeAt(end) === 0) end++;
+    const count = end - this.position;
+    if (count < zerosThatTell) return undefined;
+    return `but found ${formatCount(count)} zero bytes: they were never written, as after a crash or on a full disk`;
   }
 }

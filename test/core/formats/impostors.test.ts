@@ -165,6 +165,17 @@ size 13476839424
     }
   });
 
+  it("is told to have lost the page that it begins with, where its kind begins with a header", async () => {
+    const lost = new Uint8Array(9000).fill(7, 4096);
+    for (const name of ["model.safetensors", "model.gguf", "model.h5", "optimizer.pt"]) {
+      const error = await errorOf(readBytes(lost, name));
+      expect(error.code).toBe("ZeroFilled");
+      expect(error.message).toContain("first 4,096 bytes");
+    }
+    // Tokens and other data may begin with zeros.
+    expect((await errorOf(readBytes(lost, "train.bin"))).code).not.toBe("ZeroFilled");
+  });
+
   it("is told to be empty or blank", async () => {
     expect(await errorOf(readBytes(new Uint8Array(), "pytorch_model.bin"))).toMatchObject({
       code: "EmptyFile",

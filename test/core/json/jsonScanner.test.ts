@@ -21,6 +21,11 @@ function errorOf(text: string, maxDepth = depth): JsonSyntaxError {
 }
 
 describe("JsonScanner", () => {
+  it("says how many zeros stand where text belongs", () => {
+    expect(errorOf("\0".repeat(2000)).message).toContain("2,000 zero bytes: they were never written");
+    expect(errorOf("\0").message).not.toContain("never written");
+  });
+
   it("tells integers from other numbers, which JSON.parse does not", () => {
     const tokens = ["1", "-7", "0", "1.0", "1e2", "-2.5E-3", "18446744073709551615"].map((text) =>
       new JsonScanner(text, depth).readNumber(),
