@@ -15,7 +15,7 @@ const rule = (format: LogFormatId, certain: boolean, name: RegExp): Rule => ({ f
 
 /** `data.csv` and `train.jsonl` are data far more often than logs: only names that say so count. */
 const rules: readonly Rule[] = [
-  rule("tensorboard", true, /(?:^|\.)tfevents\.(?!.*\.(?:profile-empty|json|txt|csv|png)$)/),
+  rule("tensorboard", true, /(?:^|\.)tfevents(?:$|\.)(?!.*\.(?:profile-empty|json|txt|csv|png)$)/),
   rule("wandb", true, /^run-.+\.wandb$/),
   rule("lightning-csv", true, /^metrics\.csv$/),
   rule("llama-factory", true, /^trainer_log\.jsonl$/),

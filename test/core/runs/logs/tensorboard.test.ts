@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { recogniseLog } from "../../../../src/core/runs/logs/logFormats";
+import { logOfName } from "../../../../src/core/runs/logs/logNames";
 import { masked, u32 } from "./checksums";
 import {
   event,
@@ -211,6 +212,9 @@ describe("TensorBoard events", () => {
     expect(recogniseLog("whatever", eventFile())).toBe("tensorboard");
     expect(recogniseLog("events.out.tfevents.1700000000.host.1.0.v2", new Uint8Array())).toBe("tensorboard");
     expect(recogniseLog("events.out.tfevents.1.host.profile-empty", new Uint8Array())).toBeUndefined();
+    // CatBoost names neither the moment nor the host.
+    expect(recogniseLog("events.out.tfevents", new Uint8Array())).toBe("tensorboard");
+    expect(logOfName("events.out.tfevents")).toMatchObject({ format: "tensorboard", certain: true });
   });
 });
 

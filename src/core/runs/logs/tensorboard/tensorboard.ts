@@ -3,7 +3,7 @@ import { readStreamLog } from "../streamLog";
 import { EventParser } from "./eventParser";
 
 /** `.profile-empty` marks a folder of profiles and holds nothing. */
-const eventFile = /(?:^|\.)tfevents\.(?!.*\.(?:profile-empty|json|txt|csv|png)$)/;
+const eventFile = /(?:^|\.)tfevents(?:$|\.)(?!.*\.(?:profile-empty|json|txt|csv|png)$)/;
 
 /** Every event file begins with an event that says `brain.Event:2`. */
 const versionMark = "brain.Event:";
