@@ -52,6 +52,11 @@ describe("a row of the run tree says of a checkpoint what its Health says", () =
     expect(await row(filesOf(safetensorsFile({ tensors: [] })))).toEqual([["error", "NoTensors"]]);
   });
 
+  test("an adapter of another rank than its configuration says, which PEFT fails to load", async () => {
+    const other = JSON.stringify({ ...JSON.parse(config), r: 16 });
+    expect(await row(filesOf(factors(ones, ones), other))).toEqual([["error", "LoraRankMismatch"]]);
+  });
+
   test("a GGUF file that is none", async () => {
     const files = new MemoryFiles({ "/ws/out/model-q4_0.gguf": "GGUF\u0003\u0000\u0000\u0000cut" });
     expect((await row(files))?.map(([severity]) => severity)).toEqual(["error"]);

@@ -35,7 +35,9 @@ export async function rowHealth(
   try {
     const session = await CheckpointSession.open(limited(), path, () => undefined, signal, false);
     const told = await session.health(signal, false);
-    found.push(...told.filter(({ severity, code }) => severity !== "info" && !ofSettings.has(code)));
+    const isShown = ({ severity, code }: Problem) =>
+      severity === "error" || (severity === "warning" && !ofSettings.has(code));
+    found.push(...told.filter(isShown));
     if (!found.some(isReadingError)) found.push(...(await sampledFindings(session, signal)));
     found.push(...(await baseProblems(limited(), session, search, signal)));
   } catch (error) {
