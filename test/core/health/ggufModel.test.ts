@@ -30,6 +30,7 @@ const keys = {
   "llama.attention.head_count": heads,
   "llama.attention.head_count_kv": keyHeads,
 };
+const { "llama.attention.head_count_kv": _kept, ...withoutKeyHeads } = keys;
 const listOf = (count: number) => Array.from({ length: count }, (_, at) => `t${at}`);
 const without = (...names: string[]): Shapes =>
   Object.fromEntries(Object.entries(whole).filter(([name]) => !names.some((each) => name.startsWith(each))));
@@ -61,6 +62,53 @@ it.each([
     [/44, token_embd/, /output.weight/],
   ],
   ["as many tokens as rows: nothing", { "tokenizer.ggml.tokens": listOf(tokens) }, whole, []],
+  [
+    "no merges of a vocabulary of bytes",
+    { "tokenizer.ggml.model": "gpt2", "tokenizer.ggml.tokens": listOf(tokens) },
+    whole,
+    [/no tokenizer.ggml.merges/],
+  ],
+  [
+    "a vocabulary of bytes with its merges: nothing",
+    {
+      "tokenizer.ggml.model": "gpt2",
+      "tokenizer.ggml.tokens": listOf(tokens),
+      "tokenizer.ggml.merges": ["t0 t1"],
+    },
+    whole,
+    [],
+  ],
+  [
+    "fewer scores than tokens",
+    { "tokenizer.ggml.tokens": listOf(tokens), "tokenizer.ggml.scores": listOf(38) },
+    whole,
+    [/scores has 38 entries for 40 tokens/],
+  ],
+  [
+    "keys of another architecture",
+    { "general.architecture": "qwen2" },
+    whole,
+    [/"qwen2", and there is llama.block_count, no qwen2/],
+  ],
+  [
+    "more experts chosen than there are",
+    { "llama.expert_count": 4, "llama.expert_used_count": 6 },
+    whole,
+    [/expert_used_count is 6/],
+  ],
+  [
+    "other experts than in the file",
+    { "llama.expert_count": 8 },
+    { ...whole, "blk.0.ffn_gate_exps.weight": [4, inner, hidden] },
+    [/expert_count 8, blk.0.ffn_gate_exps.weight .*\(4\)/],
+  ],
+  ["factors of half a head: nothing", {}, { ...whole, "rope_freqs.weight": [hidden / heads / 2] }, []],
+  [
+    "factors of a whole head",
+    {},
+    { ...whole, "rope_freqs.weight": [hidden / heads] },
+    [/2, rope_freqs.weight/],
+  ],
   ["no last norm", {}, without("output_norm"), [/no output_norm.weight/]],
   ["a block without queries", {}, without("blk.1.attn_q"), [/Layer 1 has no attn_q.*llama.cpp refuses/]],
 ])("llama.cpp's own checks: %s", async (_, more, shapes, wanted) => {
@@ -72,4 +120,14 @@ it.each([
   const { problems } = await healthOf({ "model.gguf": file }, "/run/model.gguf");
   const found = problems.filter(({ severity }) => severity === "error").map(({ message }) => message);
   expect(found).toEqual(wanted.map((pattern) => expect.stringMatching(pattern)));
+});
+
+it("takes as many heads of keys as of queries where none are said, as llama.cpp does", async () => {
+  const tensors = Object.entries(whole).map(([name, shape]) => {
+    const count = shape.reduce((product, size) => product * size, 1);
+    return { name, shape, values: Array.from({ length: count }, (_each, at) => Math.sin(at + 1)) };
+  });
+  const file = ggufFile({ keys: withoutKeyHeads, tensors });
+  const { problems } = await healthOf({ "model.gguf": file }, "/run/model.gguf");
+  expect(problems.map(({ message }) => message).join()).toMatch(/16, blk.0.attn_k.weight/);
 });

@@ -208,3 +208,48 @@ describe("groups of quantised weights", () => {
     expect(await told(each(compressedOf(4)), settings)).toEqual([expect.stringContaining("(ignore)")]);
   });
 });
+
+describe("quantised otherwise than config.json says", () => {
+  const ct = (more: object = {}) => ({
+    quant_method: "compressed-tensors",
+    config_groups: { g: { targets: ["Linear"], weights: { num_bits: 4 } } },
+    ignore: ["lm_head"],
+    ...more,
+  });
+  const nvfp4 = (module: string, at: number, lost = 2): Given => ({
+    [`${module}.weight_packed`]: ["U8", [8, 8]],
+    [`${module}.weight_scale`]: ["F8_E4M3", [8, 1]],
+    ...(at === lost ? {} : { [`${module}.weight_global_scale`]: ["F32", [1]] }),
+  });
+  const plainFirst = (module: string, at: number): Given =>
+    at === 0 ? { [`${module}.weight`]: ["BF16", [8, 16]] } : nvfp4(module, at);
+  const int8 = (module: string, at: number): Given => ({
+    [`${module}.weight`]: ["I8", [8, 16]],
+    ...(at === 0 ? {} : { [`${module}.weight_scale`]: ["F32", [8, 1]] }),
+  });
+  const blocks = (rows: number) => (module: string) => ({
+    [`${module}.weight`]: ["F8_E4M3", [64, 32]] as const,
+    [`${module}.weight_scale_inv`]: ["F32", [rows, 2]] as const,
+  });
+  const blockwise = { quant_method: "fp8", weight_block_size: [16, 16] };
+  const act = { ...gptq, group_size: 32, desc_act: true };
+
+  it.each<[string, Given, object, readonly RegExp[]]>([
+    ["NVFP4 that is whole", each(nvfp4), ct(), []],
+    ["no global scale", each((...of) => nvfp4(...of, 1)), ct(), [/1 has no weight_global_scale .*layers\.1/]],
+    ["a plain module", each(plainFirst), ct(), [/layers\.0\.mlp\.up_proj is plain.*\(ignore\)/]],
+    [
+      "a plain module that is left out, under a loader's name",
+      each(plainFirst),
+      ct({ ignore: ["model.language_model.layers.0.mlp.up_proj"] }),
+      [],
+    ],
+    ["a plain module where expressions are left out", each(plainFirst), ct({ ignore: ["re:.*mlp"] }), []],
+    ["INT8 without its scale", each(int8), ct(), [/1 has no weight_scale .*layers\.0/]],
+    ["blocks with a scale each", each(blocks(4)), blockwise, []],
+    ["blocks of other scales", each(blocks(1)), blockwise, [/1 × 2 for 64 × 32: loaders expect 4 × 2/]],
+    ["inputs whose order is lost", each(gptqModule()), act, [/desc_act, and no module has its g_idx/]],
+  ])("%s", async (_, given, quantization, wanted) => {
+    expect(await told(given, quantization)).toEqual(wanted.map((one) => expect.stringMatching(one)));
+  });
+});

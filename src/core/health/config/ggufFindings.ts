@@ -4,6 +4,7 @@ import { formatShape, type Tensor } from "../../tensors/tensor";
 import { plural } from "../../text/quantities";
 import { quote } from "../../text/quote";
 import { type HealthSubject, isWhole } from "../healthSubject";
+import { entriesOf, ggufVocabulary } from "./ggufVocabulary";
 import { unlikeLayers } from "./unlikeLayers";
 
 /**
@@ -31,6 +32,9 @@ const plain: ReadonlySet<string> = new Set([
   "command-r",
 ]);
 
+/** Whose norms of queries and keys are as long as one head. */
+const normsOfHeads: ReadonlySet<string> = new Set(["qwen3", "qwen3moe", "gemma3"]);
+
 const ofModels = ["token_embd.weight", "output_norm.weight", "output.weight", "blk.0.attn_norm.weight"];
 
 /** What the keys of a GGUF file say of its tensors, and is otherwise: llama.cpp holds them against each other, and refuses. */
@@ -45,10 +49,17 @@ export function ggufFindings(subject: HealthSubject): readonly Problem[] {
   const kind = metadata.get("general.type") ?? "model";
   if (format !== "gguf" || !plain.has(architecture) || kind !== "model") return [];
   if (subject.adapter !== undefined || !isWhole(subject)) return [];
+  const foreign = foreignKeys(architecture, metadata);
+  if (foreign !== undefined) return [{ ...foreign, file: subject.checkpoint.path }];
   const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]));
   // Some tensors under these names are no model that could lack something.
   if (ofModels.filter((name) => byName.has(name)).length < 2) return [];
-  const problems = [...outerFindings(byName, metadata), ...blockFindings(tensors, byName, metadata)];
+  const problems = [
+    ...outerFindings(byName, metadata),
+    ...blockFindings(tensors, byName, metadata),
+    ...expertFindings(tensors, metadata),
+    ...ggufVocabulary(metadata),
+  ];
   return problems.map((problem) => ({ ...problem, file: subject.checkpoint.path }));
 }
 
@@ -93,17 +104,35 @@ function foreignFactors({ checkpoint }: HealthSubject): readonly Problem[] {
   return [{ ...problem("AdapterNames", message), file, tensor: tensor.name }];
 }
 
-/** Entries of the token list, which long ones say at their end. */
-function tokensOf(metadata: Metadata): number | undefined {
-  const count = /… ([\d,]+) of string\]$/.exec(metadata.get("tokenizer.ggml.tokens") ?? "")?.[1];
-  return count === undefined ? undefined : Number(count.replaceAll(",", ""));
+type Metadata = ReadonlyMap<string, string>;
+
+/** Keys that begin with another architecture's name than the file says: llama.cpp looks for its own alone. */
+function foreignKeys(architecture: string, metadata: Metadata): Problem | undefined {
+  const counts = [...metadata.keys()].filter((key) => key.endsWith(".block_count"));
+  const [first] = counts;
+  if (first === undefined || counts.includes(`${architecture}.block_count`)) return undefined;
+  const own = `${architecture}.block_count`;
+  const message = `general.architecture is ${quote(architecture)}, and there is ${first}, no ${own}`;
+  return problem("ConfigDisagrees", message);
 }
 
-type Metadata = ReadonlyMap<string, string>;
+/** Experts that are all in one tensor, [experts, out, in], and their router (llama-model.cpp). */
+function expertFindings(tensors: readonly Tensor[], metadata: Metadata): readonly Problem[] {
+  const said = ggufNumber(metadata, "expert_count");
+  const used = ggufNumber(metadata, "expert_used_count");
+  const parts = ["gate_exps", "up_exps", "down_exps", "gate_inp"];
+  const names = parts.map((part) => new RegExp(`^blk\\.\\d+\\.ffn_${part}\\.weight$`));
+  const first = names.flatMap((name) => tensors.find((tensor) => name.test(tensor.name)) ?? []);
+  const tooMany =
+    said !== undefined && used !== undefined && used > said
+      ? [problem("ConfigDisagrees", `expert_used_count is ${used}, and expert_count ${said}`)]
+      : [];
+  return [...tooMany, ...first.flatMap((tensor) => unlike("expert_count", said, tensor, 0))];
+}
 
 function outerFindings(byName: ReadonlyMap<string, Tensor>, metadata: Metadata): readonly Problem[] {
   const embedding = byName.get("token_embd.weight");
-  const tokens = tokensOf(metadata);
+  const tokens = entriesOf(metadata, "tokenizer.ggml.tokens");
   const lost = ["token_embd.weight", "output_norm.weight"].filter((name) => !byName.has(name));
   return [
     ...lost.map((name) => problem("TensorsMissing", `There is no ${name}`)),
@@ -150,7 +179,11 @@ function blockFindings(
   const each = heads === undefined || width === undefined ? undefined : width / heads;
   const perHead = ggufNumber(metadata, "attention.key_length") ?? each;
   const perValue = ggufNumber(metadata, "attention.value_length") ?? each;
-  const keyHeads = ggufNumber(metadata, "attention.head_count_kv");
+  const architecture = metadata.get("general.architecture") ?? "";
+  // Without the key llama.cpp takes a head of keys for each of queries; a list has one number for each block.
+  const hasKeyHeads = metadata.has(`${architecture}.attention.head_count_kv`);
+  const keyHeads = hasKeyHeads ? ggufNumber(metadata, "attention.head_count_kv") : heads;
+  const halfTurns = ggufNumber(metadata, "rope.dimension_count") ?? perHead;
   const times = (count: number | undefined, by: number | undefined) =>
     count === undefined || by === undefined ? undefined : count * by;
   const inner = ggufNumber(metadata, "feed_forward_length");
@@ -161,6 +194,12 @@ function blockFindings(
     ...counted,
     ...unlikeLayers(blocks, refused),
     ...unlike("head_count times the length of a head", times(heads, perHead), part("attn_q"), 0),
+    ...(normsOfHeads.has(architecture)
+      ? ["attn_q_norm", "attn_k_norm"].flatMap((name) => unlike("a head is", perHead, part(name), 0))
+      : []),
+    ...(architecture === "llama"
+      ? unlike("rope.dimension_count by two is", times(halfTurns, 0.5), byName.get("rope_freqs.weight"), 0)
+      : []),
     ...unlike("head_count_kv times the length of a key", times(keyHeads, perHead), part("attn_k"), 0),
     ...unlike("head_count_kv times the length of a value", times(keyHeads, perValue), part("attn_v"), 0),
     ...(isFused ? [] : unlike("feed_forward_length", inner, part("ffn_gate"), 0)),

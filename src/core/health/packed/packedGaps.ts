@@ -5,6 +5,7 @@ import { formatCount, plural } from "../../text/quantities";
 import { type HealthSubject, isOfTransformers, isWhole } from "../healthSubject";
 import { otherGroups, packedThoughIgnored } from "./groupSizes";
 import { quantisationOf } from "./quantisationSettings";
+import { globalScaleLost, orderLost, otherBlocks, plainThoughNotIgnored } from "./quantisedOtherwise";
 
 interface Companions {
   /** Of the codes: the name behind that of the module. */
@@ -20,7 +21,7 @@ interface Companions {
 
 /** What codes are no values without, by the names that the libraries write (see `tensors/packed/packings.ts`). */
 const companions: readonly Companions[] = [
-  { codes: /\.qweight$/, dtypes: /^[IU]32$/, needed: [".scales"], usual: [".qzeros"] },
+  { codes: /\.qweight$/, dtypes: /^[IU]32$/, needed: [".scales"], usual: [".qzeros", ".g_idx"] },
   {
     codes: /\.weight_packed$/,
     dtypes: /^I32$/,
@@ -43,6 +44,13 @@ const companions: readonly Companions[] = [
     usual: [".weight.absmax"],
   },
   { codes: /\.weight$/, dtypes: /^I8$/, method: /^(?:bitsandbytes|bnb)/i, needed: [".SCB"], usual: [] },
+  {
+    codes: /\.weight$/,
+    dtypes: /^I8$/,
+    method: /^compressed-tensors$/i,
+    needed: [".weight_scale"],
+    usual: [],
+  },
 ];
 
 /**
@@ -61,6 +69,10 @@ export function packedGaps(subject: HealthSubject): readonly Problem[] {
     ...otherWidth(settings, byName),
     ...otherGroups(settings, byName),
     ...packedThoughIgnored(settings, byName),
+    ...plainThoughNotIgnored(settings, byName),
+    ...otherBlocks(settings, byName),
+    ...orderLost(settings, byName),
+    ...globalScaleLost(settings, byName),
   ];
   return found.map((problem) => ({ ...problem, severity: "error", file: checkpoint.path }));
 }
