@@ -9,6 +9,7 @@ import { codeInside } from "./codeInside";
 import { configFindings } from "./config/configFindings";
 import { diffusersShapes } from "./config/diffusersShapes";
 import { ggufFindings } from "./config/ggufFindings";
+import { partsOfModel } from "./config/partsOfModel";
 import { type HealthSubject, isWhole } from "./healthSubject";
 import { namedOtherwise } from "./namedOtherwise";
 import { namesItsFile } from "./namesItsFile";
@@ -41,6 +42,7 @@ const rules: readonly Rule[] = [
   configFindings,
   diffusersShapes,
   ggufFindings,
+  partsOfModel,
   unmatchedPatterns,
   announcedTensors,
   adapterGaps,

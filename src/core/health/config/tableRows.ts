@@ -29,7 +29,14 @@ const tables: readonly Table[] = [
   },
   {
     name: /(?:^|\.)decoder\.embed_positions\.weight$/,
-    of: each(["opt", "bart", "mbart"], "max_position_embeddings", 2),
+    of: {
+      ...each(["opt", "bart", "mbart"], "max_position_embeddings", 2),
+      ...each(["whisper"], "max_target_positions"),
+    },
+  },
+  {
+    name: /(?:^|\.)encoder\.embed_positions\.weight$/,
+    of: each(["whisper"], "max_source_positions"),
   },
 ];
 
