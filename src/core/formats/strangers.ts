@@ -84,7 +84,8 @@ export function diagnoseStranger(head: Uint8Array, fileName: string): Checkpoint
 const zerosThatTell = 4096;
 
 /** Files of data without a header may begin with zeros; what has one of these names may not. */
-const beginsWithHeader = /\.(?:safetensors|gguf|pth?|ckpt|h5|hdf5|keras|npz|npy)$/i;
+const beginsWithHeader =
+  /\.(?:safetensors|gguf|pth?|ckpt|h5|hdf5|keras|npz|npy|onnx)$|(?:pytorch_model|adapter_model|training_args)[^/\\]*\.bin$/i;
 
 /**
  * Room that was reserved for a download or a save and never filled, or pages that were lost in a crash. Of a file

@@ -1,6 +1,8 @@
 import type { FolderFile } from "../checkpoint/folderContext";
 import { progressInside } from "../checkpoint/inside/progressInside";
 import { lostRegistered, missingRegistered, numberOfRegistered } from "../parts/registered";
+import { elementCount } from "../tensors/tensor";
+import { formatCount } from "../text/quantities";
 import type { PartOpener } from "./openedParts";
 import type { ProgressInputs, ResumeInputs, SchedulerInputs } from "./resumeInputs";
 import { statedProgress } from "./statedProgress";
@@ -8,6 +10,12 @@ import { isTorchScheduler, schedulerState, schedulersInside } from "./stateInsid
 
 /** Files of one kind that are opened; a folder of a large cluster has hundreds, all alike. */
 export const maxOpened = 8;
+
+/** The generator of torch's CPU, as the Trainer and accelerate name it. */
+const cpuStates: ReadonlySet<string> = new Set(["cpu", "torch_manual_seed"]);
+
+/** Of its Mersenne twister; 5,048 before torch 1.6 (CPUGeneratorImplStateLegacy). */
+const cpuStateBytes: ReadonlySet<number> = new Set([5056, 5048]);
 
 /**
  * Whether accelerate wrote them. The `step` in its files is none of the training: it counts batches since the epoch
@@ -21,6 +29,11 @@ export async function openRandomStates(
   let schedulers: readonly SchedulerInputs[] = [];
   for (const { path, name } of entries.slice(0, maxOpened)) {
     const opened = await opener.open(path, name, "random");
+    const ofCpu = opened?.tensors.find(({ name: tensor }) => cpuStates.has(tensor));
+    if (ofCpu !== undefined && !cpuStateBytes.has(elementCount(ofCpu.shape))) {
+      const reason = `holds a random state of torch of ${formatCount(elementCount(ofCpu.shape))} bytes, where torch takes 5,056: it says "RNG state is wrong size" and stops.`;
+      opener.broken.push({ name, role: "random", reason, stopsLoader: true });
+    }
     if (name.startsWith("random_states_") && opened !== undefined) isAccelerate = true;
     // verl keeps each rank's copy of the schedule with its random state: one is enough.
     if (opened?.content !== undefined && schedulers.length === 0 && !isAccelerate)

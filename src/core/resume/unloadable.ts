@@ -32,6 +32,13 @@ export function unloadable({ checkpoint, folder, faults }: ResumeSubject): reado
     code === "InvalidJson" && baseName(file ?? "") === "config.json";
   if (folder.trainerStatePath !== undefined && folder.problems.some(isConfig))
     stops("config.json", "is not valid JSON: the Trainer reads it when it resumes, and stops.");
+  // `Trainer.train` reads it first of all; its own files beside it tell that it is what would resume.
+  const has = (name: string) => folder.files.some((file) => file.name === name);
+  const ofTrainer = has("training_args.bin") && (has("rng_state.pth") || has("rng_state_0.pth"));
+  if (ofTrainer && !has("trainer_state.json")) {
+    const reason = "is missing: the Trainer reads it first when it resumes, and stops.";
+    broken.push({ name: "trainer_state.json", role: "progress", reason, stopsLoader: true });
+  }
   for (const code of new Set(checkpoint.problems.map((problem) => problem.code))) {
     const [name, reason] = readFirst.get(code) ?? [];
     if (name !== undefined && reason !== undefined) stops(name, reason);

@@ -167,7 +167,7 @@ size 13476839424
 
   it("is told to have lost the page that it begins with, where its kind begins with a header", async () => {
     const lost = new Uint8Array(9000).fill(7, 4096);
-    for (const name of ["model.safetensors", "model.gguf", "model.h5", "optimizer.pt"]) {
+    for (const name of ["model.safetensors", "model.gguf", "model.h5", "optimizer.pt", "pytorch_model.bin"]) {
       const error = await errorOf(readBytes(lost, name));
       expect(error.code).toBe("ZeroFilled");
       expect(error.message).toContain("first 4,096 bytes");

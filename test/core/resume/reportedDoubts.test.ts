@@ -8,6 +8,7 @@ import { judgeResumeInputs } from "../../../src/core/resume/judgeResume";
 import { checkOptimizerFits } from "../../../src/core/resume/optimizerCheck";
 import type { ResumeInputs } from "../../../src/core/resume/resumeInputs";
 import { MemoryFiles } from "../../support/memoryFiles";
+import { dict, floatBytes, floats, torchArchive } from "../formats/torch/torchPickle";
 import { resumeOf, sampleCheckpoint } from "./resumeFiles";
 import { inputs, model, optimizer } from "./resumeGiven";
 
@@ -118,4 +119,23 @@ it("a config.json of zeros, which the Trainer reads first", async () => {
   expect(report.sentence).toMatch(/^No: config\.json is not valid JSON: the Trainer reads it/);
   files.write("/run/checkpoint-240/config.json", "{}");
   expect((await resumeOf(files, "/run/checkpoint-240")).answer).toBe("finished");
+});
+
+it("a folder of the Trainer that lost its trainer_state.json", async () => {
+  const files = sampleCheckpoint();
+  files.write("/run/checkpoint-240/training_args.bin", torchArchive(dict({})));
+  files.remove("/run/checkpoint-240/trainer_state.json");
+  const report = await resumeOf(files, "/run/checkpoint-240");
+  expect(report.sentence).toMatch(/^No: trainer_state\.json is missing: the Trainer reads it first/);
+});
+
+it("a random state that torch does not take", async () => {
+  const files = sampleCheckpoint();
+  const shortened = dict({ cpu: floats("0", 3) });
+  files.write("/run/checkpoint-240/rng_state.pth", torchArchive(shortened, { 0: floatBytes(1, 2, 3) }));
+  const { checks } = await resumeOf(files, "/run/checkpoint-240");
+  expect(checks.find(({ what }) => what === "Random state")).toMatchObject({
+    verdict: "error",
+    reason: expect.stringContaining("of 3 bytes, where torch takes 5,056"),
+  });
 });
