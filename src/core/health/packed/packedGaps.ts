@@ -21,7 +21,7 @@ interface Companions {
 
 /** What codes are no values without, by the names that the libraries write (see `tensors/packed/packings.ts`). */
 const companions: readonly Companions[] = [
-  { codes: /\.qweight$/, dtypes: /^[IU]32$/, needed: [".scales"], usual: [".qzeros", ".g_idx"] },
+  { codes: /\.qweight$/, dtypes: /^[IU]32$/, needed: [".scales"], usual: [".qzeros"] },
   {
     codes: /\.weight_packed$/,
     dtypes: /^I32$/,
