@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, inject, it } from "vitest";
+import type { Moments } from "../../src/core/analysis/numberKernels";
 import { PlainKernels } from "../../src/core/analysis/plainKernels";
 import { combinings } from "../../src/core/tensors/packed/codeCells";
 import { WasmKernels } from "../../src/kernels/wasmKernels";
@@ -25,6 +26,17 @@ const numbers = fc.constantFrom<(number: number) => number>(
   (each) => 2 ** (120 + 20 * each),
 );
 
+function expectSameMoments(found: Moments | undefined, wanted: Moments | undefined): void {
+  const { mean = 0, squares = 0, min = 0, max = 0, ...exact } = wanted ?? {};
+  expect(found).toMatchObject(exact);
+  // Either zero is the least.
+  expect([(found?.min ?? 0) + 0, (found?.max ?? 0) + 0]).toEqual([min + 0, max + 0]);
+  const largest = Math.max(Math.abs(min), Math.abs(max));
+  if (!Number.isFinite(largest)) return;
+  expect(Math.abs((found?.mean ?? 0) - mean)).toBeLessThanOrEqual(1e-9 * largest);
+  expect(Math.abs((found?.squares ?? 0) - squares)).toBeLessThanOrEqual(1e-9 * squares);
+}
+
 describe("the WebAssembly kernels", () => {
   it.each(combinings)("measure cells of codes as the plain ones do: %s", (combining) => {
     fc.assert(
@@ -41,14 +53,7 @@ describe("the WebAssembly kernels", () => {
           return { moments, counts: kernels.takeCounts(16) };
         });
         expect(found?.counts).toEqual(wanted?.counts);
-        const { mean = 0, squares = 0, min = 0, max = 0, ...exact } = wanted?.moments ?? {};
-        expect(found?.moments).toMatchObject(exact);
-        // Either zero is the least.
-        expect([(found?.moments.min ?? 0) + 0, (found?.moments.max ?? 0) + 0]).toEqual([min + 0, max + 0]);
-        const largest = Math.max(Math.abs(min), Math.abs(max));
-        if (!Number.isFinite(largest)) return;
-        expect(Math.abs((found?.moments.mean ?? 0) - mean)).toBeLessThanOrEqual(1e-9 * largest);
-        expect(Math.abs((found?.moments.squares ?? 0) - squares)).toBeLessThanOrEqual(1e-9 * squares);
+        expectSameMoments(found?.moments, wanted?.moments);
       }),
       { numRuns: 40 },
     );
@@ -92,13 +97,7 @@ describe("the WebAssembly kernels", () => {
               .map((code, at) => [code, counts?.counts[at]])
               .filter(([code = 0]) => (code & 0x7fff) <= 0x7f80);
           expect(numbersOf()).toEqual(numbersOf(wanted?.counts));
-          const { mean = 0, squares = 0, min = 0, max = 0, ...exact } = wanted?.moments ?? {};
-          expect(found?.moments).toMatchObject(exact);
-          expect([(found?.moments.min ?? 0) + 0, (found?.moments.max ?? 0) + 0]).toEqual([min + 0, max + 0]);
-          const largest = Math.max(Math.abs(min), Math.abs(max));
-          if (!Number.isFinite(largest)) return;
-          expect(Math.abs((found?.moments.mean ?? 0) - mean)).toBeLessThanOrEqual(1e-9 * largest);
-          expect(Math.abs((found?.moments.squares ?? 0) - squares)).toBeLessThanOrEqual(1e-9 * squares);
+          expectSameMoments(found?.moments, wanted?.moments);
         }),
         { numRuns: 60 },
       );

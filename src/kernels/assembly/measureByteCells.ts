@@ -2,18 +2,9 @@
  * Measures cells of codes of a byte that share a scale and an offset, by how often each code is in a cell, as
  * measureCells.ts does it of 4 bits: the values are made as expandCodes.ts makes them, and every number of them is exact.
  */
+import { addValues, countValues, finishCells, startCells } from "./cellSums";
 import { codeLevels, combineLanes, offsets } from "./expandCodes";
-import {
-  chunkA,
-  chunkB,
-  codesOut,
-  largestFloat,
-  leastFloat,
-  results,
-  sumOfDoubles,
-  sumOfWords,
-  words,
-} from "./memory";
+import { chunkA, chunkB, codesOut, results, sumOfWords } from "./memory";
 
 /** Four tables of counts of 32 bits: neighbours that are the same code do not wait for each other. */
 const tables: usize = codesOut + 0x30000;
@@ -22,11 +13,6 @@ const tableBytes: usize = 0x400;
 const values: usize = tables + 4 * tableBytes;
 const many: usize = values + 16;
 
-let sum: v128 = i64x2.splat(0);
-let squares: v128 = i64x2.splat(0);
-let min: v128 = i64x2.splat(0);
-let max: v128 = i64x2.splat(0);
-let zeros: v128 = i64x2.splat(0);
 let nans: v128 = i64x2.splat(0);
 let finites: v128 = i64x2.splat(0);
 
@@ -37,11 +23,7 @@ let finites: v128 = i64x2.splat(0);
  */
 export function measureByteCells(bands: i32, rows: i32, perRow: i32, cellCodes: i32, combining: i32): void {
   memory.fill(tables, 0, 4 * tableBytes);
-  sum = i64x2.splat(0);
-  squares = i64x2.splat(0);
-  min = f32x4.splat(Infinity);
-  max = f32x4.splat(-Infinity);
-  zeros = i64x2.splat(0);
+  startCells();
   nans = i64x2.splat(0);
   finites = i64x2.splat(0);
   const rowBytes: usize = <usize>perRow * cellCodes;
@@ -54,14 +36,10 @@ export function measureByteCells(bands: i32, rows: i32, perRow: i32, cellCodes: 
         from += rowBytes;
       }
       const place: usize = (firstRow * perRow + cell) << 2;
-      addValues(v128.load32_splat(chunkB + place), v128.load32_splat(offsets + place), combining);
+      addCounts(v128.load32_splat(chunkB + place), v128.load32_splat(offsets + place), combining);
     }
   }
-  store<f64>(results, sumOfDoubles(sum));
-  store<f64>(results, sumOfDoubles(squares), 8);
-  store<f64>(results, <f64>leastFloat(min), 16);
-  store<f64>(results, <f64>largestFloat(max), 24);
-  store<f64>(results, <f64>sumOfWords(zeros), 32);
+  finishCells();
   store<f64>(results, <f64>sumOfWords(nans), 40);
   store<f64>(results, <f64>sumOfWords(finites), 48);
 }
@@ -92,7 +70,7 @@ function countCode(place: usize): void {
 }
 
 /** Adds the values that the counted codes stand for, and empties the tables. */
-function addValues(scale: v128, offset: v128, combining: i32): void {
+function addCounts(scale: v128, offset: v128, combining: i32): void {
   const none = i64x2.splat(0);
   for (let at: usize = tables; at < tables + tableBytes; at += 16) {
     const a = i32x4.add(v128.load(at), v128.load(at, tableBytes));
@@ -111,26 +89,10 @@ function addValues(scale: v128, offset: v128, combining: i32): void {
 function addFour(stated: v128, count: v128): void {
   const none = i64x2.splat(0);
   const finite = f32x4.eq(f32x4.sub(stated, stated), none);
-  const isThere = v128.and(i32x4.ne(count, none), finite);
-  min = f32x4.pmin(min, v128.bitselect(stated, f32x4.splat(Infinity), isThere));
-  max = f32x4.pmax(max, v128.bitselect(stated, f32x4.splat(-Infinity), isThere));
-  zeros = i32x4.add(zeros, v128.and(count, f32x4.eq(stated, none)));
   nans = i32x4.add(nans, v128.and(count, f32x4.ne(stated, stated)));
   finites = i32x4.add(finites, v128.and(count, finite));
+  addValues(v128.and(stated, finite), count, v128.and(i32x4.ne(count, none), finite));
   v128.store(values, stated);
   v128.store(many, count);
-  const value = v128.and(stated, finite);
-  addTwo(f64x2.promote_low_f32x4(value), f64x2.convert_low_i32x4_u(count));
-  const upper = i64x2.shuffle(value, value, 1, 1);
-  addTwo(f64x2.promote_low_f32x4(upper), f64x2.convert_low_i32x4_u(i64x2.shuffle(count, count, 1, 1)));
-  for (let lane: usize = 0; lane < 16; lane += 4) {
-    const word: usize = words + ((<usize>load<u16>(values + lane, 2)) << 2);
-    store<u32>(word, load<u32>(word) + load<u32>(many + lane));
-  }
-}
-
-function addTwo(value: v128, count: v128): void {
-  const product = f64x2.mul(value, count);
-  sum = f64x2.add(sum, product);
-  squares = f64x2.add(squares, f64x2.mul(product, value));
+  countValues(values, many, 4);
 }

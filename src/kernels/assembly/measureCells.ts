@@ -2,18 +2,9 @@
  * Measures cells of codes of 4 bits that share a scale and an offset, by how often each code is in a cell: the 16 values
  * are made as expandCodes.ts makes them, and every number of them is exact.
  */
+import { addValues, countValues, finishCells, startCells } from "./cellSums";
 import { codeLevels, combineLanes, offsets } from "./expandCodes";
-import {
-  chunkA,
-  chunkB,
-  codesOut,
-  largestFloat,
-  leastFloat,
-  results,
-  sumOfDoubles,
-  sumOfWords,
-  words,
-} from "./memory";
+import { chunkA, chunkB, codesOut } from "./memory";
 import { batchRuns, countRuns, counts, placeBytes, setAdded } from "./nibbleCounts";
 
 /** The values of a cell, and how often each is there, of 32 bits. */
@@ -21,21 +12,12 @@ const values: usize = codesOut + 0x20000;
 const many: usize = values + 64;
 
 let canCount: bool = false;
-let sum: v128 = i64x2.splat(0);
-let squares: v128 = i64x2.splat(0);
-let min: v128 = i64x2.splat(0);
-let max: v128 = i64x2.splat(0);
-let zeros: v128 = i64x2.splat(0);
 
 /** @param cellCodes 32, or a multiple of 64 of which a batch of runs holds one. */
 export function measureCells(cells: i32, cellCodes: i32, combining: i32): void {
   if (!canCount) setAdded();
   canCount = true;
-  sum = i64x2.splat(0);
-  squares = i64x2.splat(0);
-  zeros = i64x2.splat(0);
-  min = f32x4.splat(Infinity);
-  max = f32x4.splat(-Infinity);
+  startCells();
   const isShort = cellCodes === 32;
   const runsOfCell: usize = isShort ? 1 : <usize>cellCodes >> 6;
   const cellBytes: usize = <usize>cellCodes >> 1;
@@ -53,17 +35,10 @@ export function measureCells(cells: i32, cellCodes: i32, combining: i32): void {
       const offset = v128.load32_splat(offsets + place);
       for (let at: usize = 0; at < 64; at += 16)
         addFour(combineLanes(v128.load(codeLevels + at), scale, offset, combining), at);
-      for (let code: usize = 0; code < 16; code++) {
-        const word: usize = words + ((<usize>load<u16>(values + 4 * code, 2)) << 2);
-        store<u32>(word, load<u32>(word) + load<u32>(many + 4 * code));
-      }
+      countValues(values, many, 16);
     }
   }
-  store<f64>(results, sumOfDoubles(sum));
-  store<f64>(results, sumOfDoubles(squares), 8);
-  store<f64>(results, <f64>leastFloat(min), 16);
-  store<f64>(results, <f64>largestFloat(max), 24);
-  store<f64>(results, <f64>sumOfWords(zeros), 32);
+  finishCells();
 }
 
 /** Puts the counts of all runs of a cell together. */
@@ -85,17 +60,5 @@ function addCounts(from: usize, runs: usize): void {
 function addFour(value: v128, at: usize): void {
   const count = v128.load(many + at);
   v128.store(values + at, value);
-  const isThere = i32x4.ne(count, i64x2.splat(0));
-  min = f32x4.pmin(min, v128.bitselect(value, f32x4.splat(Infinity), isThere));
-  max = f32x4.pmax(max, v128.bitselect(value, f32x4.splat(-Infinity), isThere));
-  zeros = i32x4.add(zeros, v128.and(count, f32x4.eq(value, i64x2.splat(0))));
-  addTwo(f64x2.promote_low_f32x4(value), f64x2.convert_low_i32x4_u(count));
-  const upper = i64x2.shuffle(value, value, 1, 1);
-  addTwo(f64x2.promote_low_f32x4(upper), f64x2.convert_low_i32x4_u(i64x2.shuffle(count, count, 1, 1)));
-}
-
-function addTwo(value: v128, count: v128): void {
-  const product = f64x2.mul(value, count);
-  sum = f64x2.add(sum, product);
-  squares = f64x2.add(squares, f64x2.mul(product, value));
+  addValues(value, count, i32x4.ne(count, i64x2.splat(0)));
 }

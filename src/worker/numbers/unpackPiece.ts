@@ -51,21 +51,22 @@ export async function unpackPiece(
   try {
     const weight = await weightOf({ stored, madeBy: { hints } }, files);
     const { pairs, runs, cells } = weight;
-    const { columns } = rowsOf(weight.shape);
+    const columns = Math.max(1, rowsOf(weight.shape).columns);
+    const isCounted = cells !== undefined && areCounted(cells, columns, kernels);
     if (pairs !== undefined) measurer = new TensorMeasurer(kernels, pairsEncoding(pairs));
     else if (runs !== undefined) {
       const levels = Float32Array.from(await runs.levels(readRange));
       measurer = new TensorMeasurer(kernels, runsEncoding(levels));
-    } else if (cells !== undefined && areCounted(cells, Math.max(1, columns), kernels))
-      measurer = new TensorMeasurer(kernels, cellsEncoding(cells));
-    const haveRoom = cells !== undefined && rowsAtOnce(cells, Math.max(1, columns), kernels) > 0;
+    } else if (isCounted) measurer = new TensorMeasurer(kernels, cellsEncoding(cells));
+    const step = cells === undefined ? 0 : rowsAtOnce(cells, columns, isCounted, kernels);
+    const haveRoom = step > 0;
     if (pairs === undefined && runs === undefined && !haveRoom)
       measurer = new TensorMeasurer(kernels, unpackedEncoding);
     const part = { files, weight, firstRow, rows, kernels, measurer, control };
     if (pairs !== undefined) addPairs(part, pairs.blockBytes);
     else if (runs !== undefined) await addRuns(part, runs);
     else if (cells === undefined || !haveRoom) await addRows(part);
-    else if (!(await addCells(part, cells))) {
+    else if (!(await addCells(part, cells, step, isCounted))) {
       measurer = new TensorMeasurer(kernels, unpackedEncoding);
       await addRows({ ...part, measurer });
     }
@@ -127,30 +128,32 @@ async function addRuns(
 }
 
 /**
- * Codes are counted where `areCounted`; of others the values are made where they are measured.
+ * Codes are counted, or else the values are made where they are measured.
+ * @param step rows that there is room for.
  * @returns false where nothing was measured, as the rows are no such cells after all.
  */
 async function addCells(
   { files, weight, firstRow, rows, kernels, measurer, control }: MeasuredRows,
   cells: CodeCells,
+  step: number,
+  isCounted: boolean,
 ): Promise<boolean> {
   const columns = Math.max(1, rowsOf(weight.shape).columns);
+  const { bandRows = 1 } = cells;
   const other = kernels.otherChunk;
-  const isCounted = areCounted(cells, columns, kernels);
   const codesIn = isCounted ? kernels.chunk : other.subarray(other.length / 2);
-  const step = rowsAtOnce(cells, columns, kernels);
   const perRow = columns / cells.cellCodes;
   const quarter = (from: number, count: number) =>
     new Float32Array(other.buffer, other.byteOffset + from, count);
   for (let done = 0; done < rows && !control.isCancelled; ) {
     const first = firstRow + done;
     const most = Math.min(step, rows - done);
-    const taken = isCounted ? wholeBands(first, most, cells.bandRows ?? 1) : most;
+    const taken = isCounted ? wholeBands(first, most, bandRows) : most;
     const count = taken * perRow;
     const codes = codesIn.subarray(0, (taken * columns * cells.bits) / 8);
     const into = { codes, scales: quarter(0, count), offsets: quarter(other.length / 4, count) };
     if (!(await cells.fill(first, taken, into, files.readRange))) return false;
-    if (isCounted) measurer.addCells(count, { rows: Math.min(taken, cells.bandRows ?? 1), perRow });
+    if (isCounted) measurer.addCells(count, { rows: Math.min(taken, bandRows), perRow });
     else {
       kernels.expandCodes(cells, count);
       measurer.add(4 * taken * columns);
@@ -182,10 +185,14 @@ function areCounted(
 const leastCounted = 2048;
 
 /** Rows whose codes and numbers, or values, the kernels' memory holds; 0 where it holds none. */
-function rowsAtOnce(cells: CodeCells, columns: number, kernels: NumberKernels): number {
-  const { bits, cellCodes } = cells;
-  const rowBytes = areCounted(cells, columns, kernels) ? (columns * bits) / 8 : 4 * columns;
-  const byBytes = Math.floor(kernels.chunk.length / rowBytes);
+function rowsAtOnce(
+  { bits, cellCodes }: CodeCells,
+  columns: number,
+  isCounted: boolean,
+  { chunk }: NumberKernels,
+): number {
+  const rowBytes = isCounted ? (columns * bits) / 8 : 4 * columns;
+  const byBytes = Math.floor(chunk.length / rowBytes);
   return Math.min(byBytes, Math.floor(maxCells / (columns / cellCodes)));
 }
 

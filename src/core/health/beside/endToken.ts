@@ -1,21 +1,13 @@
 import type { Files } from "../../bytes/files";
 import { joinPath } from "../../bytes/paths";
-import { readText } from "../../bytes/readText";
 import type { FolderContext } from "../../checkpoint/folderContext";
-import {
-  isJsonArray,
-  isJsonObject,
-  type JsonObject,
-  jsonNumber,
-  jsonObjectIn,
-  jsonString,
-} from "../../json/parseJson";
-import { CheckpointError } from "../../problem/checkpointError";
+import { isJsonArray, isJsonObject, type JsonObject, jsonNumber, jsonString } from "../../json/parseJson";
 import { maxTokenListBytes } from "../../problem/limits";
 import type { Problem } from "../../problem/problem";
 import { formatCount } from "../../text/quantities";
 import { quote } from "../../text/quote";
 import { architectureOf } from "../config/modelConfig";
+import { settingsIn } from "./settingsIn";
 
 /**
  * A token at which the tokenizer ends a text, and at which generation does not stop: a model that was taught to end so
@@ -31,13 +23,7 @@ export async function endToken(
     return [];
   const read = async (name: string): Promise<JsonObject | undefined> => {
     if (!folder.files.some((file) => file.name === name && file.kind === "file")) return undefined;
-    try {
-      return jsonObjectIn(await readText(files, joinPath(folder.folder, name), maxTokenListBytes, signal));
-    } catch (error) {
-      signal?.throwIfAborted();
-      if (error instanceof CheckpointError) return undefined;
-      throw error;
-    }
+    return settingsIn(files, joinPath(folder.folder, name), maxTokenListBytes, signal);
   };
   const tokenizer = await read("tokenizer_config.json");
   const token = tokenizer === undefined ? undefined : textOf(tokenizer.get("eos_token"));

@@ -10,7 +10,8 @@ import { elementCount } from "../../tensors/tensor";
 import { formatCount, plural } from "../../text/quantities";
 import { quote } from "../../text/quote";
 import { namesItsFile } from "../namesItsFile";
-import { moduleWidths, sequenceLength, settingsIn } from "./moduleWidths";
+import { moduleWidths, sequenceLength } from "./moduleWidths";
+import { settingsIn } from "./settingsIn";
 
 const listName = "modules.json";
 const weightsName = /^(?:model\.safetensors|pytorch_model\.bin)$/;
@@ -100,7 +101,9 @@ async function moduleIn(
     return lost("its config.json is not here");
   const weights = has(weightsName);
   const settingsPath = joinPath(path, "config.json");
-  const settings = withSettings.has(type) ? await settingsIn(opened, settingsPath, signal) : undefined;
+  const settings = withSettings.has(type)
+    ? await settingsIn(opened.files, settingsPath, maxConfigBytes, signal)
+    : undefined;
   const widths = (tensors: Parameters<typeof moduleWidths>[4]) =>
     settings === undefined
       ? []

@@ -1,28 +1,12 @@
 import { joinPath } from "../../bytes/paths";
-import { readText } from "../../bytes/readText";
 import type { FolderContext } from "../../checkpoint/folderContext";
 import type { OpenedFiles } from "../../checkpoint/openedFiles";
-import { type JsonObject, jsonNumber, jsonObjectIn, jsonString } from "../../json/parseJson";
-import { CheckpointError } from "../../problem/checkpointError";
+import { type JsonObject, jsonNumber, jsonString } from "../../json/parseJson";
 import { maxConfigBytes } from "../../problem/limits";
 import type { Problem } from "../../problem/problem";
 import { formatShape, type Tensor } from "../../tensors/tensor";
 import { formatCount } from "../../text/quantities";
-
-/** The settings of one module of sentence-transformers; undefined where they cannot be read. */
-export async function settingsIn(
-  { files }: OpenedFiles,
-  path: string,
-  signal?: AbortSignal,
-): Promise<JsonObject | undefined> {
-  try {
-    return jsonObjectIn(await readText(files, path, maxConfigBytes, signal));
-  } catch (error) {
-    signal?.throwIfAborted();
-    if (error instanceof CheckpointError) return undefined;
-    throw error;
-  }
-}
+import { settingsIn } from "./settingsIn";
 
 /**
  * Widths of a module that do not fit what comes in: the pooling's that of the transformer, a dense layer's settings its
@@ -71,7 +55,9 @@ export async function sequenceLength(
   const isPositioned = positioned.test(jsonString(config?.value.get("model_type")) ?? "");
   if (rows === undefined || !isPositioned || !files.some((file) => file.name === name)) return [];
   const path = joinPath(folder, name);
-  const said = jsonNumber((await settingsIn(opened, path, signal))?.get("max_seq_length"));
+  const said = jsonNumber(
+    (await settingsIn(opened.files, path, maxConfigBytes, signal))?.get("max_seq_length"),
+  );
   if (said === undefined || said <= rows) return [];
   const message = `${name} cuts texts at ${formatCount(said)} tokens (max_seq_length), and the transformer has ${formatCount(rows)} positions (max_position_embeddings): longer texts fail with an index out of range.`;
   return [{ severity: "warning", code: "SequenceTooLong", message, file: path }];
